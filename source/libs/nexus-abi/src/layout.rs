@@ -1,0 +1,13 @@
+//! Sizes and bounds that both sides of the interface share.
+
+/// Bytes in a page. There is no other page size in user mappings.
+pub const PAGE_SIZE: u64 = 4096;
+
+/// First virtual address that can be mapped; page zero is never mapped.
+pub const USER_START: u64 = PAGE_SIZE;
+
+/// First virtual address past the user half (Sv39, RISC-V Privileged 1.12, 4.4).
+pub const USER_END: u64 = 1 << 38;
+
+/// Most pages that one call maps or allocates (2 MiB): bounds the time a call can take.
+pub const MAX_PAGES_PER_CALL: u64 = 512;

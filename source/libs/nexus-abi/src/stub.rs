@@ -1,0 +1,234 @@
+//! User stubs: the `ecall` for each row of the table.
+//!
+//! The kernel preserves every register but `a0`, `a1` and, for messages and records, the message
+//! registers, so that the stubs declare no other clobber.
+
+use core::arch::asm;
+
+use crate::table::{expand_stubs, regs};
+use crate::*;
+
+const _: () = assert!(regs::WORDS[0] == 12 && regs::WORDS[5] == 5 && regs::T3 == 28);
+
+/// A register word as an argument.
+trait ToWord {
+    fn to_word(self) -> u64;
+}
+impl ToWord for u64 {
+    fn to_word(self) -> u64 {
+        self
+    }
+}
+impl ToWord for Handle {
+    fn to_word(self) -> u64 {
+        self.0
+    }
+}
+impl ToWord for Prot {
+    fn to_word(self) -> u64 {
+        u64::from(self.bits())
+    }
+}
+impl ToWord for Rights {
+    fn to_word(self) -> u64 {
+        u64::from(self.bits())
+    }
+}
+
+/// A single result.
+trait FromWord {
+    fn from_word(word: u64) -> Self;
+}
+impl FromWord for u64 {
+    fn from_word(word: u64) -> u64 {
+        word
+    }
+}
+impl FromWord for Handle {
+    fn from_word(word: u64) -> Handle {
+        Handle(word)
+    }
+}
+impl FromWord for () {
+    fn from_word(_: u64) {}
+}
+
+/// A record result: the single result, the sender register and the message words.
+trait FromRecord: Sized {
+    fn from_record(value: u64, sender: Sender, record: &Record) -> Option<Self>;
+}
+impl FromRecord for CapInfo {
+    fn from_record(_: u64, _: Sender, record: &Record) -> Option<CapInfo> {
+        CapInfo::from_record(record)
+    }
+}
+impl FromRecord for ProcessInfo {
+    fn from_record(_: u64, sender: Sender, record: &Record) -> Option<ProcessInfo> {
+        ProcessInfo::from_record(sender, record)
+    }
+}
+impl FromRecord for (u64, Option<CapInfo>) {
+    fn from_record(value: u64, _: Sender, record: &Record) -> Option<Self> {
+        Some((value, CapInfo::from_record(record)))
+    }
+}
+
+#[inline(always)]
+fn check(code: u64) -> Result<(), Error> {
+    if code == 0 { Ok(()) } else { Err(Error::from_code(code).unwrap_or(Error::BadSyscall)) }
+}
+
+/// Any call with plain arguments and one result: `(error code, result)`. Public so that a test
+/// can make calls that the typed stubs cannot express.
+#[inline(always)]
+#[must_use]
+pub fn raw(number: u64, args: [u64; 6]) -> (u64, u64) {
+    let [a0, a1, a2, a3, a4, a5] = args;
+    let (error, value);
+    // SAFETY: (1) `ecall` passes control to the kernel, which preserves every register that is
+    // not declared as an output. (2) The kernel writes no memory of this process that safe code
+    // owns: it only adds or removes mappings of handles that the caller holds, at addresses that
+    // hold none (add) or that the caller maps and unmaps through its own memory manager.
+    unsafe {
+        asm!("ecall", inlateout("a0") a0 => error, inlateout("a1") a1 => value,
+             in("a2") a2, in("a3") a3, in("a4") a4, in("a5") a5, in("a7") number);
+    }
+    (error, value)
+}
+
+/// Any call with plain arguments and a record result.
+#[inline(always)]
+#[must_use]
+pub fn raw_record(number: u64, a0: u64, a1: u64) -> (u64, u64, Sender, Record) {
+    let (error, value, sender);
+    let mut words = [0u64; 8];
+    let [w0, w1, w2, w3, w4, w5, w6, w7] = &mut words;
+    // SAFETY: as in `raw`; the message registers and t3 are declared as outputs.
+    unsafe {
+        asm!("ecall", inlateout("a0") a0 => error, inlateout("a1") a1 => value,
+             lateout("a2") *w0, lateout("a3") *w1, lateout("a4") *w2, lateout("a5") *w3,
+             lateout("a6") *w4, lateout("t0") *w5, lateout("t1") *w6, lateout("t2") *w7,
+             lateout("t3") sender, in("a7") number);
+    }
+    (error, value, Sender::from_word(sender), words)
+}
+
+/// Any call with a message: `(error code, message, sender, reply)`.
+#[inline(always)]
+#[must_use]
+pub fn raw_message(
+    number: u64,
+    handle: Handle,
+    message: &Message,
+    deadline: u64,
+    reply: Handle,
+) -> (u64, Received) {
+    let (error, tag, sender, reply_out);
+    let mut words = message.words;
+    let [w0, w1, w2, w3, w4, w5, w6, w7] = &mut words;
+    // SAFETY: as in `raw`; the message registers, t3 and t4 are declared as outputs.
+    unsafe {
+        asm!("ecall", inlateout("a0") handle.0 => error, inlateout("a1") message.tag.0 => tag,
+             inlateout("a2") *w0, inlateout("a3") *w1, inlateout("a4") *w2, inlateout("a5") *w3,
+             inlateout("a6") *w4, inlateout("t0") *w5, inlateout("t1") *w6, inlateout("t2") *w7,
+             inlateout("t3") deadline => sender, inlateout("t4") reply.0 => reply_out,
+             in("a7") number);
+    }
+    let message = Message { tag: Tag(tag), words };
+    (error, Received { message, sender: Sender::from_word(sender), reply: Handle(reply_out) })
+}
+
+#[inline(always)]
+fn pad(args: &[u64]) -> [u64; 6] {
+    let mut all = [0; 6];
+    for (to, from) in all.iter_mut().zip(args) {
+        *to = *from;
+    }
+    all
+}
+
+/// Expands one row of the table to its stub. Rows with messages are written out below.
+macro_rules! stub {
+    (plain $(#[doc = $doc:literal])+ $CONST:ident $name:ident ($($arg:ident: $ty:ty),*) -> $ret:ty) => {
+        $(#[doc = $doc])+
+        #[inline(always)]
+        pub fn $name($($arg: $ty),*) -> Result<$ret, Error> {
+            let all = pad(&[$($arg.to_word()),*]);
+            let (error, value) = raw($CONST, all);
+            check(error)?;
+            Ok(<$ret as FromWord>::from_word(value))
+        }
+    };
+    (record $(#[doc = $doc:literal])+ $CONST:ident $name:ident ($first:ident: $ty:ty $(, $second:ident: $ty2:ty)?) -> $ret:ty) => {
+        $(#[doc = $doc])+
+        #[inline(always)]
+        pub fn $name($first: $ty $(, $second: $ty2)?) -> Result<$ret, Error> {
+            #[allow(unused_mut, unused_assignments, reason = "one or two arguments")]
+            let mut second = 0;
+            $(second = $second;)?
+            let (error, value, sender, record) = raw_record($CONST, $first.to_word(), second);
+            check(error)?;
+            <$ret as FromRecord>::from_record(value, sender, &record).ok_or(Error::BadSyscall)
+        }
+    };
+    (message $($rest:tt)*) => {};
+}
+
+expand_stubs!();
+
+/// Sends a message to an endpoint and waits for the answer; returns the answer and who gave it.
+///
+/// # Errors
+/// See [`SYSCALLS`]; `TimedOut` once `deadline` (ticks of the `time` CSR) has passed.
+#[inline(always)]
+pub fn call(endpoint: Handle, message: &Message, deadline: u64) -> Result<Received, Error> {
+    let (error, answer) = raw_message(SYSCALL_CALL, endpoint, message, deadline, Handle::NONE);
+    check(error)?;
+    Ok(answer)
+}
+
+/// Answers a call, if `reply` is not [`Handle::NONE`], and waits for the next message.
+///
+/// # Errors
+/// See [`SYSCALLS`].
+#[inline(always)]
+pub fn reply_recv(
+    endpoint: Handle,
+    reply: Handle,
+    message: &Message,
+    deadline: u64,
+) -> Result<Received, Error> {
+    let (error, received) = raw_message(SYSCALL_REPLY_RECV, endpoint, message, deadline, reply);
+    check(error)?;
+    Ok(received)
+}
+
+/// Answers a call and goes on.
+///
+/// # Errors
+/// See [`SYSCALLS`].
+#[inline(always)]
+pub fn reply(reply: Handle, message: &Message) -> Result<(), Error> {
+    let (error, _) = raw_message(SYSCALL_REPLY, reply, message, 0, Handle::NONE);
+    check(error)
+}
+
+/// Ticks since the machine started (`time` CSR).
+#[inline(always)]
+#[must_use]
+pub fn ticks() -> u64 {
+    let ticks;
+    // SAFETY: reads the `time` CSR, which the kernel enables for user mode; no side effect.
+    unsafe { asm!("rdtime {}", out(reg) ticks, options(nomem, nostack, preserves_flags)) };
+    ticks
+}
+
+/// Instructions retired (`instret` CSR), for the benchmark under `-icount`.
+#[inline(always)]
+#[must_use]
+pub fn instret() -> u64 {
+    let count;
+    // SAFETY: reads the `instret` CSR, which the kernel enables for user mode; no side effect.
+    unsafe { asm!("rdinstret {}", out(reg) count, options(nomem, nostack, preserves_flags)) };
+    count
+}
