@@ -1,0 +1,73 @@
+//! The command line.
+
+use crate::{abi_doc, audit, bench, build, check, image, run, setup, symbolize, test_os, witness};
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Nexus on the host: check, build, run, test, audit.
+#[derive(Debug, Parser)]
+#[command(name = "cargo nexus", bin_name = "cargo nexus", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which system a command is about.
+#[derive(Args, Clone, Debug)]
+pub struct SystemArgs {
+    /// Directory of the system: services, policy, profiles. The standard one when absent.
+    #[arg(long, value_name = "DIR")]
+    pub system: Option<PathBuf>,
+    /// Profile of the system.
+    #[arg(long, value_name = "NAME", default_value = "prod")]
+    pub profile: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install or verify what a build and a run need
+    Setup(setup::SetupArgs),
+    /// Check the description; say file, line and fix of what is wrong
+    Check(check::CheckArgs),
+    /// Build kernel, services and boot image
+    Build(build::BuildArgs),
+    /// Write the boot image from ELF files that are already built
+    Image(image::ImageArgs),
+    /// Boot to the prompt
+    Run(run::RunArgs),
+    /// Boot the test profile and judge the run
+    TestOs(test_os::TestOsArgs),
+    /// Say who may touch what, from the built image
+    Audit(audit::AuditArgs),
+    /// Measure, beside the peers' figures
+    Bench(bench::BenchArgs),
+    /// Walk the page tables in a dump of guest memory
+    Witness(witness::WitnessArgs),
+    /// Give names to addresses of a kernel backtrace
+    Symbolize(symbolize::SymbolizeArgs),
+    /// Write the reference page of system calls
+    AbiDoc(abi_doc::AbiDocArgs),
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// Whatever stopped it; [`crate::exit::of_error`] gives the exit code.
+pub fn dispatch(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Setup(args) => setup::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Build(args) => build::run(&args),
+        Command::Image(args) => image::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::TestOs(args) => test_os::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Witness(args) => witness::run(&args),
+        Command::Symbolize(args) => symbolize::run(&args),
+        Command::AbiDoc(args) => abi_doc::run(&args),
+    }
+    .map(ExitCode::from)
+}

@@ -1,0 +1,1 @@
+//! The description: `system/` read, checked and compiled.

@@ -1,0 +1,18 @@
+//! The host side of Nexus: description, image, build, runs and their verdict.
+#![forbid(unsafe_code)]
+
+pub mod abi_doc;
+pub mod audit;
+pub mod bench;
+pub mod build;
+pub mod check;
+pub mod cli;
+pub mod desc;
+pub mod exit;
+pub mod image;
+pub mod paths;
+pub mod run;
+pub mod setup;
+pub mod symbolize;
+pub mod test_os;
+pub mod witness;
