@@ -1,0 +1,64 @@
+//! `device`: identity of a virtio device, and its data. Served by each owner of one.
+//!
+//! Data needs interrupts and DMA, which no service has in v1: those operations are answered with
+//! `NotSupported`.
+
+use crate::{Text, Zero};
+
+protocol! {
+    /// Marker of the protocol.
+    pub Device = 7 "device" {
+        /// What the identity registers say.
+        1 Identify -> Identity;
+        /// Data from the device.
+        2 Read -> Text;
+        /// Data to the device.
+        3 Write -> Written;
+        /// Makes what was written last.
+        4 Flush -> ();
+    }
+}
+
+payloads! {
+    /// Asks for the identity.
+    pub struct Identify {}
+
+    /// The identity registers (virtio 1.2, 4.2.2).
+    pub struct Identity {
+        /// MagicValue, 0x74726976.
+        pub magic: u32,
+        /// Version, 2.
+        pub version: u32,
+        /// DeviceID: 1 network, 2 block, 4 entropy.
+        pub device_id: u32,
+        /// VendorID.
+        pub vendor_id: u32,
+    }
+
+    /// Asks for data.
+    pub struct Read {
+        /// First byte; 0 where the device has no positions.
+        pub offset: u64,
+        /// Most bytes wanted.
+        pub len: u32,
+        /// Padding.
+        pub zero: Zero<4>,
+    }
+
+    /// Gives data.
+    pub struct Write {
+        /// First byte; 0 where the device has no positions.
+        pub offset: u64,
+        /// The data.
+        pub data: Text,
+    }
+
+    /// Data taken.
+    pub struct Written {
+        /// Bytes.
+        pub len: u64,
+    }
+
+    /// Makes data last.
+    pub struct Flush {}
+}

@@ -1,0 +1,24 @@
+//! Service ids that a protocol is found under in the startup block.
+
+/// The root task.
+pub const INIT: u32 = 1;
+/// Decides who may hold which device.
+pub const POLICYD: u32 = 2;
+/// Keeps the log and the ledger.
+pub const LOGD: u32 = 3;
+/// Owns the UART.
+pub const CONSOLED: u32 = 4;
+/// Owns the real-time clock.
+pub const RTCD: u32 = 5;
+/// Owns the power finisher.
+pub const POWERD: u32 = 6;
+/// Owns the entropy device.
+pub const RNGD: u32 = 7;
+/// Owns the block device.
+pub const VIRTIOBLKD: u32 = 8;
+/// Owns the network device.
+pub const NETSTACKD: u32 = 9;
+/// The shell.
+pub const NSH: u32 = 10;
+/// The tests in the guest.
+pub const SELFTEST: u32 = 11;

@@ -1,0 +1,341 @@
+//! `init`: what runs, who holds what, and what an owner reports. Served by init.
+//!
+//! Lists are read one item a call: cursor 0 begins, the answer holds the cursor of the next item,
+//! 0 when there is none; an empty list answers `NotFound`.
+
+use crate::policy::{Reason, Verdict};
+use crate::{Name, Subject, Zero};
+
+protocol! {
+    /// Marker of the protocol.
+    pub Init = 3 "init" {
+        /// The services, in order of id.
+        1 Services -> ServiceInfo;
+        /// The devices of the description and who holds them. Needs the permission to inspect.
+        2 Owners -> OwnerInfo;
+        /// The capabilities of a service, as the kernel tells. Needs the permission to inspect.
+        3 Caps -> CapEntry;
+        /// How a service stands, as the kernel tells.
+        4 Stat -> ServiceStat;
+        /// Memory and kernel objects, as the kernel tells.
+        5 Mem -> MemInfo;
+        /// Asks policyd, the proper way, whether a service would be given a device. Gives nothing.
+        6 Try -> TryAnswer;
+        /// How far distribution is.
+        7 Ready -> Readiness;
+        /// What the board has, as a tree in depth-first order.
+        8 Board -> BoardEntry;
+        /// An owner tells how it stands.
+        9 Report -> ();
+    }
+}
+
+codes! {
+    /// Where a service is in its life.
+    pub enum ServiceState: u8 {
+        /// Not started.
+        1 Waiting,
+        /// Started; what it needs has been given.
+        2 Started,
+        /// It has reported that it is ready.
+        3 Ready,
+        /// It has reported that it cannot work.
+        4 Failed,
+        /// It has ended.
+        5 Ended,
+        /// It could not be loaded.
+        6 NotLoaded,
+    }
+}
+
+codes! {
+    /// How a device stands.
+    pub enum OwnerState: u8 {
+        /// Its owner holds the window.
+        1 Held,
+        /// Nobody asks for it.
+        2 Unclaimed,
+        /// The board does not have it, or not as described.
+        3 NotFound,
+        /// policyd has denied it.
+        4 Denied,
+        /// It was given, and its owner has ended.
+        5 OwnerEnded,
+        /// There was no valid answer from policyd, or no record, in time.
+        6 NotGranted,
+    }
+}
+
+codes! {
+    /// How a service ended.
+    pub enum EndKind: u8 {
+        /// It has not.
+        1 None,
+        /// By its own wish.
+        2 Exit,
+        /// By a fault.
+        3 Fault,
+        /// By its supervisor.
+        4 Killed,
+    }
+}
+
+codes! {
+    /// What an owner reports.
+    pub enum ReportState: u8 {
+        /// It has its device and serves.
+        1 Ready,
+        /// Its device is not what it must be.
+        2 WrongDevice,
+        /// It was given no window, or could not map it.
+        3 NoWindow,
+    }
+}
+
+codes! {
+    /// What a piece of the board is.
+    pub enum BoardKind: u8 {
+        /// A node that only holds others.
+        1 Bus,
+        /// Memory.
+        2 Memory,
+        /// A device of the description.
+        3 Device,
+        /// Registers that no service can have: the kernel's own.
+        4 Kernel,
+        /// Registers that the description does not name; nobody has them.
+        5 Unused,
+        /// A slot with no device in it.
+        6 EmptySlot,
+    }
+}
+
+payloads! {
+    /// Asks for a service.
+    pub struct Services {
+        /// Cursor.
+        pub cursor: u64,
+    }
+
+    /// A service.
+    pub struct ServiceInfo {
+        /// Cursor of the next.
+        pub next: u64,
+        /// Who it is; incarnation 0 before it is started.
+        pub service: Subject,
+        /// Where it is in its life.
+        pub state: ServiceState,
+        /// Its priority, 0 to 31.
+        pub priority: u8,
+        /// Padding.
+        pub zero: Zero<6>,
+        /// Its name.
+        pub name: Name<32>,
+    }
+
+    /// Asks for a device and its owner.
+    pub struct Owners {
+        /// Cursor.
+        pub cursor: u64,
+    }
+
+    /// A device and its owner.
+    pub struct OwnerInfo {
+        /// Cursor of the next.
+        pub next: u32,
+        /// Number of the device.
+        pub device: u16,
+        /// Rights that the owner has ([`nexus_abi::Rights`] bits).
+        pub rights: u16,
+        /// Who holds it; id 0 when nobody does.
+        pub owner: Subject,
+        /// First physical address.
+        pub base: u64,
+        /// Bytes.
+        pub len: u64,
+        /// Rule that allowed or denied it; [`crate::policy::NO_RULE`] when none did.
+        pub rule: u16,
+        /// How it stands.
+        pub state: OwnerState,
+        /// Its owner is trusted with all memory, because the device can reach it.
+        pub dma: bool,
+        /// Padding.
+        pub zero: Zero<4>,
+        /// Name of the device.
+        pub name: Name<16>,
+    }
+
+    /// Asks for a capability of a service.
+    pub struct Caps {
+        /// Service id.
+        pub service: u32,
+        /// Padding.
+        pub zero: Zero<4>,
+        /// Cursor.
+        pub cursor: u64,
+    }
+
+    /// A capability.
+    pub struct CapEntry {
+        /// Cursor of the next.
+        pub next: u64,
+        /// [`nexus_abi::KindCode`] as a number.
+        pub kind: u16,
+        /// [`nexus_abi::Rights`] bits.
+        pub rights: u16,
+        /// Live children.
+        pub children: u32,
+        /// First physical address of a window.
+        pub base: u64,
+        /// Bytes of a window or memory object.
+        pub len: u64,
+        /// Equal for capabilities to the same object of the same kind.
+        pub object: u64,
+        /// Pages mapped through it.
+        pub mapped_pages: u64,
+    }
+
+    /// Asks how a service stands.
+    pub struct Stat {
+        /// Service id.
+        pub service: u32,
+        /// Padding.
+        pub zero: Zero<4>,
+    }
+
+    /// How a service stands.
+    pub struct ServiceStat {
+        /// Who it is.
+        pub service: Subject,
+        /// Frames of 4 KiB charged.
+        pub frames: u32,
+        /// Its limit of them.
+        pub frames_limit: u32,
+        /// Kernel objects charged.
+        pub objects: u32,
+        /// Its limit of them.
+        pub objects_limit: u32,
+        /// Where it is in its life.
+        pub state: ServiceState,
+        /// How it ended.
+        pub end: EndKind,
+        /// Padding.
+        pub zero: Zero<6>,
+        /// Exit, killed: the code. Fault: `scause`.
+        pub code: u64,
+        /// Fault: the address or instruction concerned.
+        pub address: u64,
+        /// Fault: where it was.
+        pub pc: u64,
+        /// Physical address of its root page table; 0 for a sender without the permission to
+        /// inspect.
+        pub root: u64,
+    }
+
+    /// Asks for memory and kernel objects.
+    pub struct Mem {}
+
+    /// Memory and kernel objects of the whole system: init's own budget and what it has cut from
+    /// it for others.
+    pub struct MemInfo {
+        /// Frames of 4 KiB in use by init itself.
+        pub frames: u64,
+        /// Frames that init may still use or give.
+        pub frames_free: u64,
+        /// Frames given to services.
+        pub frames_given: u64,
+        /// Kernel objects in use by init itself.
+        pub objects: u64,
+        /// Kernel objects that init may still use or give.
+        pub objects_free: u64,
+        /// Kernel objects given to services.
+        pub objects_given: u64,
+    }
+
+    /// Asks whether a service would be given a device.
+    pub struct Try {
+        /// Service id.
+        pub service: u32,
+        /// Number of the device.
+        pub device: u16,
+        /// Rights ([`nexus_abi::Rights`] bits).
+        pub rights: u16,
+    }
+
+    /// policyd's answer, and what would follow.
+    pub struct TryAnswer {
+        /// Version of the rules.
+        pub epoch: u32,
+        /// Number of the rule; [`crate::policy::NO_RULE`] when none applied.
+        pub rule: u16,
+        /// Yes or no.
+        pub verdict: Verdict,
+        /// Why.
+        pub reason: Reason,
+        /// The service that holds the device now, which bars any other; id 0 when nobody does.
+        pub owner: Subject,
+        /// Sequence number of the ledger record of the decision.
+        pub record: u64,
+    }
+
+    /// Asks how far distribution is.
+    pub struct Ready {}
+
+    /// How far distribution is.
+    pub struct Readiness {
+        /// Owners that have reported ready.
+        pub owners_ready: u32,
+        /// Owners in the description.
+        pub owners: u32,
+        /// Services started.
+        pub services_started: u32,
+        /// Services in the description.
+        pub services: u32,
+        /// Authorities that init has dropped.
+        pub dropped: u32,
+        /// True once nothing more will be given.
+        pub distributed: bool,
+        /// Padding.
+        pub zero: Zero<3>,
+        /// Tick at which the last owner was ready; 0 before.
+        pub ready_ticks: u64,
+    }
+
+    /// Asks for a piece of the board.
+    pub struct Board {
+        /// Cursor.
+        pub cursor: u64,
+    }
+
+    /// A piece of the board.
+    pub struct BoardEntry {
+        /// Cursor of the next.
+        pub next: u32,
+        /// Number of the device; [`crate::log::NO_DEVICE`] when the description has none here.
+        pub device: u16,
+        /// What it is.
+        pub kind: BoardKind,
+        /// Depth in the tree, from 0.
+        pub depth: u8,
+        /// First physical address; 0 for a sender without the permission to inspect.
+        pub base: u64,
+        /// Bytes.
+        pub len: u64,
+        /// virtio DeviceID; 0 when it is not a virtio device.
+        pub virtio_id: u32,
+        /// Padding.
+        pub zero: Zero<4>,
+        /// Name of the node, cut to fit.
+        pub name: Name<32>,
+    }
+
+    /// Tells how the sender stands.
+    pub struct Report {
+        /// How.
+        pub state: ReportState,
+        /// Padding.
+        pub zero: Zero<7>,
+        /// What it saw: of a virtio device its DeviceID, else 0.
+        pub detail: u64,
+    }
+}

@@ -1,0 +1,267 @@
+//! `log`: ordinary lines, proofs, and the security ledger. Served by logd, which calls nobody.
+
+use crate::{Subject, Text, Zero};
+
+protocol! {
+    /// Marker of the protocol.
+    pub Log = 2 "log" {
+        /// Adds a piece of a line. Pieces of one sender are joined until one has no more after it.
+        1 Write -> ();
+        /// Adds a record to the ledger: one message, so that it is there whole or not at all.
+        /// Needs the permission to record.
+        2 Append -> Appended;
+        /// Records that the sender has shown something that the run must show.
+        3 Proof -> ();
+        /// Tells the wall clock. Needs the permission to set it.
+        4 SetClock -> ();
+        /// The first line or proof at or after a number.
+        5 FindLine -> LineInfo;
+        /// Text of a line, from an offset.
+        6 LineText -> Text;
+        /// What a ledger record says.
+        7 ReadEntry -> Entry;
+        /// When, and by whom, a ledger record was made.
+        8 ReadStamp -> Stamp;
+        /// How a ledger record hangs in the chain.
+        9 ReadHashes -> Hashes;
+        /// Computes the chain anew.
+        10 Verify -> Verification;
+        /// Counts.
+        11 Stats -> Counts;
+    }
+}
+
+codes! {
+    /// How much a line matters.
+    #[derive(PartialOrd, Ord)]
+    pub enum Level: u8 {
+        /// For whoever works on the service.
+        1 Debug,
+        /// What happened.
+        2 Info,
+        /// Something is not as it should be; the service goes on.
+        3 Warn,
+        /// The service cannot do its work.
+        4 Error,
+    }
+}
+
+codes! {
+    /// What a ledger record is about.
+    pub enum Event: u8 {
+        /// The ledger begins.
+        1 Boot,
+        /// policyd has decided.
+        2 Decision,
+        /// A window has been given.
+        3 Grant,
+        /// A window has not been given.
+        4 Refusal,
+        /// A window has been taken back.
+        5 Revoke,
+        /// A service has ended.
+        6 Exit,
+        /// The distributor has let go of the authority it no longer needs.
+        7 Drop,
+    }
+}
+
+codes! {
+    /// How it came out.
+    pub enum Outcome: u8 {
+        /// Nothing was decided.
+        1 None,
+        /// Denied.
+        2 Deny,
+        /// Allowed.
+        3 Allow,
+    }
+}
+
+codes! {
+    /// What a numbered line is.
+    pub enum LineKind: u8 {
+        /// Text for people.
+        1 Line,
+        /// Name of a proof.
+        2 Proof,
+    }
+}
+
+payloads! {
+    /// Adds a piece of a line.
+    pub struct Write {
+        /// How much it matters; that of the last piece counts.
+        pub level: Level,
+        /// Padding.
+        pub zero: Zero<7>,
+        /// The piece.
+        pub text: Text,
+    }
+
+    /// What a ledger record says. The reporter is not in it: the kernel stamps that.
+    pub struct Entry {
+        /// What it is about.
+        pub event: Event,
+        /// How it came out.
+        pub outcome: Outcome,
+        /// Number of the device; [`NO_DEVICE`] when it is about none.
+        pub device: u16,
+        /// Rights concerned ([`nexus_abi::Rights`] bits).
+        pub rights: u16,
+        /// Number of the rule; [`crate::policy::NO_RULE`] when none applied.
+        pub rule: u16,
+        /// The service that it is about.
+        pub subject: Subject,
+        /// First physical address of the window; for an exit, where the service was.
+        pub base: u64,
+        /// Bytes of the window; for an exit, the address concerned.
+        pub len: u64,
+        /// Version of the rules; 0 when they were not asked.
+        pub epoch: u32,
+        /// Why: a code whose meaning depends on the event (a [`crate::policy::Reason`], a
+        /// [`crate::init::EndKind`]).
+        pub reason: u32,
+        /// Decision, grant, refusal: the nonce of the question. Exit: its code or cause.
+        pub detail: u64,
+    }
+
+    /// Adds a record to the ledger.
+    pub struct Append {
+        /// What it says.
+        pub entry: Entry,
+    }
+
+    /// The record is in the ledger.
+    pub struct Appended {
+        /// Its sequence number, from 1.
+        pub seq: u64,
+    }
+
+    /// Records a proof.
+    pub struct Proof {
+        /// Its name, in one piece.
+        pub name: Text,
+    }
+
+    /// Tells the wall clock.
+    pub struct SetClock {
+        /// Nanoseconds since 1970-01-01 00:00 UTC.
+        pub unix_ns: u64,
+        /// The tick (`time` CSR) at which it was so.
+        pub ticks: u64,
+    }
+
+    /// Asks for the first line at or after a number.
+    pub struct FindLine {
+        /// The number; lines count from 1, and 0 asks for the oldest that is kept.
+        pub line: u64,
+    }
+
+    /// A line.
+    pub struct LineInfo {
+        /// Its number. A jump tells that older lines are gone.
+        pub line: u64,
+        /// When it was complete, in ticks.
+        pub ticks: u64,
+        /// The same by the wall clock; 0 when that was not known.
+        pub unix_ns: u64,
+        /// Who wrote it.
+        pub sender: Subject,
+        /// Its bytes.
+        pub len: u32,
+        /// How much it matters.
+        pub level: Level,
+        /// What it is.
+        pub kind: LineKind,
+        /// True when it was cut to the length kept.
+        pub cut: bool,
+        /// Padding.
+        pub zero: Zero<1>,
+    }
+
+    /// Asks for text of a line.
+    pub struct LineText {
+        /// Its number.
+        pub line: u64,
+        /// First byte wanted.
+        pub offset: u32,
+        /// Padding.
+        pub zero: Zero<4>,
+    }
+
+    /// Asks what a record says.
+    pub struct ReadEntry {
+        /// Its sequence number.
+        pub seq: u64,
+    }
+
+    /// Asks when and by whom a record was made.
+    pub struct ReadStamp {
+        /// Its sequence number.
+        pub seq: u64,
+    }
+
+    /// When and by whom a record was made.
+    pub struct Stamp {
+        /// Sequence number.
+        pub seq: u64,
+        /// Ticks.
+        pub ticks: u64,
+        /// Wall clock; 0 when that was not known.
+        pub unix_ns: u64,
+        /// Who asked for it, as the kernel stamped it.
+        pub reporter: Subject,
+    }
+
+    /// Asks for the hashes of a record.
+    pub struct ReadHashes {
+        /// Its sequence number.
+        pub seq: u64,
+    }
+
+    /// Hashes of a record (SHA-256).
+    pub struct Hashes {
+        /// That of the record before; zero for the first.
+        pub previous: [u8; 32],
+        /// Its own.
+        pub own: [u8; 32],
+    }
+
+    /// Asks for the chain to be computed anew.
+    pub struct Verify {}
+
+    /// How the chain stands.
+    pub struct Verification {
+        /// Records.
+        pub records: u64,
+        /// Sequence number of the first record that does not fit; 0 when all do.
+        pub first_bad: u64,
+        /// Hash of the last record.
+        pub head: [u8; 32],
+    }
+
+    /// Asks for counts.
+    pub struct Stats {}
+
+    /// Counts since boot.
+    pub struct Counts {
+        /// Lines taken.
+        pub lines: u64,
+        /// Lines not taken, because their sender wrote too much.
+        pub limited: u64,
+        /// Lines that have made room for newer ones.
+        pub overwritten: u64,
+        /// Proofs.
+        pub proofs: u64,
+        /// Ledger records.
+        pub records: u64,
+        /// Ledger records for which there is still room.
+        pub room: u64,
+        /// Requests refused: malformed, or without permission.
+        pub refused: u64,
+    }
+}
+
+/// Stands for "no device" in a device number.
+pub const NO_DEVICE: u16 = u16::MAX;

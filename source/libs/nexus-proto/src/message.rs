@@ -1,0 +1,176 @@
+//! Payloads to and from kernel messages.
+
+use core::fmt::Debug;
+
+use nexus_abi::{Message, Tag};
+use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
+
+use crate::Wire;
+
+/// What a message carries: whole words, at most eight, in a fixed layout.
+pub trait Payload:
+    Wire + TryFromBytes + IntoBytes + Immutable + KnownLayout + Copy + Debug + PartialEq
+{
+    /// Words that it takes, 0 to 8. A payload of another size does not compile.
+    const WORDS: u8 = {
+        assert!(size_of::<Self>() <= 64, "a payload is at most 64 bytes");
+        assert!(size_of::<Self>().is_multiple_of(8), "a payload is whole words");
+        (size_of::<Self>() / 8) as u8
+    };
+}
+
+impl Payload for () {}
+impl Payload for crate::Text {}
+
+/// One operation of a protocol; implemented by its request.
+pub trait Operation: Payload {
+    /// The protocol that it belongs to.
+    type Protocol: Protocol;
+    /// What the server answers.
+    type Reply: Payload;
+    /// Label of the request.
+    const LABEL: u32;
+    /// Name of the operation.
+    const NAME: &'static str;
+
+    /// The request as a message.
+    #[inline]
+    fn encode(&self) -> Message {
+        encode_payload(Self::LABEL, self)
+    }
+
+    /// The answer to this request as a message.
+    #[inline]
+    fn answer(&self, result: Result<Self::Reply, ServiceError>) -> Message {
+        match result {
+            Ok(reply) => encode_payload(0, &reply),
+            Err(error) => encode_error(error),
+        }
+    }
+
+    /// What the server's message says.
+    ///
+    /// # Errors
+    /// The server's refusal, or that the message is no answer to this operation.
+    #[inline]
+    fn decode_reply(message: &Message) -> Result<Self::Reply, ReplyError> {
+        match message.tag.label() {
+            0 => decode_payload(message).map_err(ReplyError::Malformed),
+            code if message.tag.words() == 0 && message.tag.caps() == 0 => {
+                Err(ServiceError::from_code(code)
+                    .map_or(ReplyError::Malformed(Malformed::Label), ReplyError::Service))
+            }
+            _ => Err(ReplyError::Malformed(Malformed::Length)),
+        }
+    }
+}
+
+/// Any request of one protocol.
+pub trait Request: Copy + Debug + PartialEq {
+    /// What a message asks.
+    ///
+    /// # Errors
+    /// Which part of the message is not as the protocol says.
+    fn decode(message: &Message) -> Result<Self, Malformed>;
+
+    /// The request as a message.
+    fn encode(&self) -> Message;
+}
+
+/// A protocol; implemented by its marker type.
+pub trait Protocol {
+    /// Its number: the high half of every label.
+    const NUMBER: u16;
+    /// Its name.
+    const NAME: &'static str;
+    /// Number and name of each operation.
+    const OPERATIONS: &'static [(u16, &'static str)];
+    /// Any request of it.
+    type Request: Request;
+}
+
+/// Why a message is not what a protocol says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// The label names no operation of the protocol, or no status.
+    Label,
+    /// Too few or too many words, or a capability where none belongs.
+    Length,
+    /// A field has no such value: unknown code, bytes past the length, or padding that is not
+    /// zero.
+    Value,
+}
+
+codes! {
+    /// Why a server refused a request.
+    #[derive(Hash)]
+    pub enum ServiceError: u32 {
+        /// The server knows the operation and does not offer it.
+        1 NotSupported,
+        /// The sender lacks the permission that the operation needs.
+        2 Denied,
+        /// The request could not be decoded, or its fields contradict each other.
+        3 Malformed,
+        /// No service has this id.
+        4 NoSuchService,
+        /// No device has this number.
+        5 NoSuchDevice,
+        /// There is no item with this number, or no further one.
+        6 NotFound,
+        /// Someone else holds what was asked for.
+        7 Busy,
+        /// A service that is needed for the answer does not answer.
+        8 Unavailable,
+        /// No room.
+        9 Full,
+        /// It did not happen within the time given.
+        10 TimedOut,
+        /// The device did not do what was asked.
+        11 DeviceFailed,
+        /// The server is not in the state that the operation needs.
+        12 BadState,
+        /// A number is outside its range.
+        13 OutOfRange,
+    }
+}
+
+/// Why there is no typed answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyError {
+    /// The server refused.
+    Service(ServiceError),
+    /// The message is no answer to this request.
+    Malformed(Malformed),
+}
+
+/// A message with `payload` under `label`.
+#[inline]
+#[must_use]
+pub fn encode_payload<T: Payload>(label: u32, payload: &T) -> Message {
+    let mut words = [0; nexus_abi::WORDS];
+    for (to, from) in words.as_mut_bytes().iter_mut().zip(payload.as_bytes()) {
+        *to = *from;
+    }
+    Message { tag: Tag::new(label, T::WORDS, 0), words }
+}
+
+/// A refusal as a message.
+#[inline]
+#[must_use]
+pub fn encode_error(error: ServiceError) -> Message {
+    encode_payload(error.code(), &())
+}
+
+/// The payload of a message, whatever its label.
+///
+/// # Errors
+/// `Length` or `Value`.
+#[inline]
+pub fn decode_payload<T: Payload>(message: &Message) -> Result<T, Malformed> {
+    if message.tag.words() != u64::from(T::WORDS) || message.tag.caps() != 0 {
+        return Err(Malformed::Length);
+    }
+    let (payload, _) =
+        T::try_read_from_prefix(message.words.as_bytes()).map_err(|_| Malformed::Value)?;
+    if payload.is_canonical() { Ok(payload) } else { Err(Malformed::Value) }
+}

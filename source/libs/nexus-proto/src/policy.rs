@@ -1,0 +1,156 @@
+//! `policy`: who may hold which device. Served by policyd.
+
+use crate::{Subject, Text, Zero};
+
+protocol! {
+    /// Marker of the protocol.
+    pub Policy = 1 "policy" {
+        /// May `subject` be given this window? Asked by the distributor only.
+        1 Decide -> Decision;
+        /// What would be decided for a service and a device, and by which rule. Decides nothing.
+        2 Explain -> Explanation;
+        /// Identifier of a rule, as written in the policy.
+        3 RuleText -> Text;
+        /// Version and size of the rules.
+        4 Epoch -> EpochInfo;
+    }
+}
+
+codes! {
+    /// A decision.
+    pub enum Verdict: u8 {
+        /// No.
+        1 Deny,
+        /// Yes.
+        2 Allow,
+    }
+}
+
+codes! {
+    /// Why a decision came out as it did.
+    pub enum Reason: u8 {
+        /// A rule allows it.
+        1 Allowed,
+        /// No rule names this service and this device.
+        2 NoRule,
+        /// A rule names them, but not all the rights asked for.
+        3 RightsExceedRule,
+        /// The device does DMA and the rule does not allow that.
+        4 DmaNotAllowed,
+        /// The description has no such service.
+        5 UnknownService,
+        /// The description has no such device.
+        6 UnknownDevice,
+        /// The window is not one that this device can have.
+        7 WindowMismatch,
+        /// The incarnation is zero or older than one already decided for.
+        8 StaleIncarnation,
+        /// The nonce was used before.
+        9 NonceReused,
+        /// The decision could not be recorded, and so is no.
+        10 NotRecorded,
+    }
+}
+
+payloads! {
+    /// Asks for a decision.
+    pub struct Decide {
+        /// Who would hold the window.
+        pub subject: Subject,
+        /// Number of the device in the description.
+        pub device: u16,
+        /// Rights asked for ([`nexus_abi::Rights`] bits).
+        pub rights: u16,
+        /// Padding.
+        pub zero: Zero<4>,
+        /// First physical address of the window.
+        pub base: u64,
+        /// Its bytes.
+        pub len: u64,
+        /// A number that the asker uses once.
+        pub nonce: u64,
+    }
+
+    /// A decision about exactly one [`Decide`].
+    pub struct Decision {
+        /// What was asked, word for word.
+        pub asked: Decide,
+        /// Version of the rules that it was decided by.
+        pub epoch: u32,
+        /// Number of the deciding rule; [`NO_RULE`] when none applied.
+        pub rule: u16,
+        /// Yes or no.
+        pub verdict: Verdict,
+        /// Why.
+        pub reason: Reason,
+        /// Sequence number of the ledger record of this decision; 0 when it is not recorded,
+        /// which only a denial can be.
+        pub record: u64,
+    }
+
+    /// Asks what would be decided.
+    pub struct Explain {
+        /// Service id.
+        pub service: u32,
+        /// Number of the device.
+        pub device: u16,
+        /// Rights that would be asked for; 0 stands for those of the rule.
+        pub rights: u16,
+    }
+
+    /// What would be decided.
+    pub struct Explanation {
+        /// Version of the rules.
+        pub epoch: u32,
+        /// Number of the rule concerned; [`NO_RULE`] when there is none.
+        pub rule: u16,
+        /// Rights that the rule allows; 0 when there is none.
+        pub rights: u16,
+        /// Yes or no.
+        pub verdict: Verdict,
+        /// Why.
+        pub reason: Reason,
+        /// The rule allows DMA.
+        pub dma: bool,
+        /// Padding.
+        pub zero: Zero<5>,
+    }
+
+    /// Asks for a piece of a rule's identifier.
+    pub struct RuleText {
+        /// Number of the rule.
+        pub rule: u16,
+        /// Padding.
+        pub zero: Zero<2>,
+        /// First byte wanted.
+        pub offset: u32,
+    }
+
+    /// Asks which rules are in force.
+    pub struct Epoch {}
+
+    /// Which rules are in force.
+    pub struct EpochInfo {
+        /// Version, from 1.
+        pub epoch: u32,
+        /// Number of rules.
+        pub rules: u32,
+    }
+}
+
+/// Stands for "no rule" in a rule number.
+pub const NO_RULE: u16 = u16::MAX;
+
+impl Decision {
+    /// True when this is an allow, and an answer to `asked`: same subject, incarnation, device,
+    /// window, rights and nonce. An answer that is not must be treated as a denial.
+    #[must_use]
+    pub fn allows(&self, asked: &Decide) -> bool {
+        self.verdict == Verdict::Allow
+            && self.reason == Reason::Allowed
+            && self.rule != NO_RULE
+            && self.epoch != 0
+            && self.record != 0
+            && self.asked == *asked
+    }
+}
