@@ -1,0 +1,7 @@
+//! What is on the board: the device tree, and the identity registers of the virtio slots.
+
+mod find;
+mod tree;
+
+pub use find::{Finder, Found, Identity, NotFound, Probe, VIRTIO_COMPATIBLE, Wanted};
+pub use tree::{MAX_DEPTH, MAX_NODES, Node, PAGE, Range, Tree, TreeError};

@@ -1,0 +1,11 @@
+//! The root task: finds the devices, starts the services, hands each device to its one owner, and
+//! watches over them.
+//!
+//! Everything that decides something is here and runs in host tests; `main.rs` joins it to the
+//! kernel.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod board;
