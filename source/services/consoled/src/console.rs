@@ -1,0 +1,297 @@
+//! The console: lines of many writers above, the line being edited below.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use nexus_abi::Sender;
+use nexus_proto::console::LineEventKind;
+
+use crate::client::Clients;
+use crate::editor::{Editor, Outcome};
+use crate::key::KeyParser;
+use crate::output::{Output, Writers};
+use crate::render::ERASE;
+
+/// Most bytes typed ahead of a reader; more are dropped.
+pub const MAX_TYPED_AHEAD: usize = 1024;
+/// Most readers at a time. The newest has the keyboard; the others get it back in turn.
+pub const MAX_READERS: usize = 4;
+/// Free output space that a writer must find, for the largest piece of output of one message.
+const WRITE_ROOM: usize = 2048;
+
+/// The request cannot be taken now; holds whoever asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy<T>(pub T);
+
+/// What a reader that waited gets. `T` is the means to answer it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// Whom to answer.
+    pub to: T,
+    /// Why.
+    pub event: LineEventKind,
+    /// The line.
+    pub text: String,
+    /// Byte index of the cursor.
+    pub cursor: usize,
+}
+
+/// Somebody who waits for input until a tick.
+#[derive(Debug)]
+struct Wait<T> {
+    to: T,
+    deadline: u64,
+}
+
+#[derive(Debug)]
+struct Reader<T> {
+    sender: Sender,
+    editor: Editor,
+    /// `None` after Tab: the line stays until its reader comes back for it.
+    waiting: Option<Wait<T>>,
+}
+
+/// All state of the console but the device.
+#[derive(Debug)]
+pub struct Console<T> {
+    /// Who reads lines. The last one has the keyboard.
+    readers: Vec<Reader<T>>,
+    /// Who waits for a single byte.
+    key_reader: Option<(Sender, Wait<T>)>,
+    clients: Clients,
+    writers: Writers,
+    input: VecDeque<u8>,
+    keys: KeyParser,
+    output: Output,
+    /// The row of the cursor shows the line being edited.
+    shown: bool,
+}
+
+impl<T> Default for Console<T> {
+    fn default() -> Self {
+        Console {
+            readers: Vec::new(),
+            key_reader: None,
+            clients: Clients::default(),
+            writers: Writers::default(),
+            input: VecDeque::new(),
+            keys: KeyParser::default(),
+            output: Output::default(),
+            shown: false,
+        }
+    }
+}
+
+/// Output.
+impl<T> Console<T> {
+    /// What waits for the wire.
+    pub fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    /// True when a writer's message or a log line can be taken.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.output.room() >= WRITE_ROOM
+    }
+
+    /// Takes what `sender` wrote; whole lines go out.
+    ///
+    /// # Errors
+    /// [`Busy`] when too much output waits; nothing was taken.
+    pub fn write(&mut self, sender: Sender, bytes: &[u8]) -> Result<(), Busy<()>> {
+        if !self.has_room() {
+            return Err(Busy(()));
+        }
+        for line in self.writers.push(sender, bytes) {
+            self.print(&line);
+        }
+        Ok(())
+    }
+
+    /// Shows a whole line above the one being edited.
+    pub fn print(&mut self, line: &str) {
+        self.hide();
+        self.output.push(line.as_bytes());
+        self.output.push(b"\r\n");
+    }
+
+    /// Draws the line being edited again after lines were printed. Call it when no more are
+    /// expected at once.
+    pub fn settle(&mut self) {
+        if self.shown || !self.line_is_read() {
+            return;
+        }
+        let Some(reader) = self.readers.last() else { return };
+        let mut out = Vec::new();
+        reader.editor.draw(&mut out);
+        self.output.push(&out);
+        self.shown = true;
+    }
+
+    fn hide(&mut self) {
+        if self.shown {
+            self.output.push(ERASE);
+            self.shown = false;
+        }
+    }
+}
+
+/// Input.
+impl<T> Console<T> {
+    /// What the console keeps of each service that reads.
+    pub fn clients(&mut self) -> &mut Clients {
+        &mut self.clients
+    }
+
+    /// True while somebody waits for input.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.key_reader.is_some() || self.line_is_read()
+    }
+
+    fn line_is_read(&self) -> bool {
+        self.readers.last().is_some_and(|reader| reader.waiting.is_some())
+    }
+
+    /// `sender` waits for a line until the tick `deadline`; it goes on with the one that it got on
+    /// Tab. Returns whoever waited for the same service before, who has to be let go.
+    ///
+    /// # Errors
+    /// [`Busy`] when too many others read.
+    pub fn read_line(
+        &mut self,
+        sender: Sender,
+        deadline: u64,
+        to: T,
+    ) -> Result<Option<T>, Busy<T>> {
+        if let Some(line) = self.writers.end(sender) {
+            self.print(&line);
+        }
+        let index = self.readers.iter().position(|r| r.sender.service_id == sender.service_id);
+        if index.is_none() && self.readers.len() == MAX_READERS {
+            return Err(Busy(to));
+        }
+        let mut reader = match index {
+            Some(index) if index + 1 == self.readers.len() => self.readers.remove(index),
+            Some(index) => {
+                self.hide();
+                self.readers.remove(index)
+            }
+            None => {
+                self.hide();
+                Reader { sender, editor: Editor::default(), waiting: None }
+            }
+        };
+        if reader.sender != sender {
+            self.hide();
+            reader.sender = sender;
+            reader.editor = Editor::default();
+        }
+        if reader.editor.set_prompt(self.clients.prompt(sender.service_id)) {
+            self.hide();
+        }
+        let replaced = reader.waiting.replace(Wait { to, deadline });
+        self.readers.push(reader);
+        self.settle();
+        Ok(replaced.map(|wait| wait.to))
+    }
+
+    /// `sender` waits for one byte until the tick `deadline`. Returns whoever waited for the same
+    /// service before, who has to be let go.
+    ///
+    /// # Errors
+    /// [`Busy`] when another service waits for one.
+    pub fn read_key(&mut self, sender: Sender, deadline: u64, to: T) -> Result<Option<T>, Busy<T>> {
+        let other = |reader: &Sender| reader.service_id != sender.service_id;
+        if self.key_reader.as_ref().is_some_and(|(reader, _)| other(reader)) {
+            return Err(Busy(to));
+        }
+        let replaced = self.key_reader.replace((sender, Wait { to, deadline }));
+        Ok(replaced.map(|(_, wait)| wait.to))
+    }
+
+    /// Puts text into the line that `sender` got on Tab, as if typed; nothing when it reads none.
+    pub fn insert(&mut self, sender: Sender, text: &str) {
+        let Some(reader) = self.readers.last_mut().filter(|reader| reader.sender == sender) else {
+            return;
+        };
+        let mut out = Vec::new();
+        reader.editor.insert(text, &mut out);
+        if self.shown {
+            self.output.push(&out);
+        }
+    }
+
+    /// Takes a byte from the wire.
+    pub fn type_byte(&mut self, byte: u8) {
+        if self.input.len() < MAX_TYPED_AHEAD {
+            self.input.push_back(byte);
+        }
+    }
+
+    /// Whoever waits for a byte, and the byte.
+    pub fn next_key(&mut self) -> Option<(T, u8)> {
+        self.key_reader.as_ref()?;
+        let byte = self.input.pop_front()?;
+        self.key_reader.take().map(|(_, wait)| (wait.to, byte))
+    }
+
+    /// Works through the input until a reader has to be answered, or none is left.
+    pub fn next_line(&mut self) -> Option<Answer<T>> {
+        while self.line_is_read() {
+            let byte = self.input.pop_front()?;
+            let Some(key) = self.keys.push(byte) else { continue };
+            self.settle();
+            let reader = self.readers.last_mut()?;
+            let history = self.clients.history(reader.sender.service_id);
+            let mut out = Vec::new();
+            let outcome = reader.editor.apply(key, history, &mut out);
+            self.output.push(&out);
+            let event = match outcome {
+                Outcome::Editing => continue,
+                Outcome::Line => LineEventKind::Entered,
+                Outcome::Tab => LineEventKind::Tab,
+                Outcome::Interrupt => LineEventKind::Interrupted,
+                Outcome::EndOfInput => LineEventKind::EndOfInput,
+            };
+            let index = self.readers.len() - 1;
+            return self.answer(index, event);
+        }
+        None
+    }
+
+    /// A reader of lines whose deadline has passed at the tick `now`; its line stays.
+    pub fn next_late_line(&mut self, now: u64) -> Option<Answer<T>> {
+        let late = |r: &Reader<T>| r.waiting.as_ref().is_some_and(|wait| wait.deadline <= now);
+        let index = self.readers.iter().position(late)?;
+        self.answer(index, LineEventKind::TimedOut)
+    }
+
+    /// Whoever waited for a byte until a tick that has passed at `now`.
+    pub fn next_late_key(&mut self, now: u64) -> Option<T> {
+        self.key_reader.take_if(|(_, wait)| wait.deadline <= now).map(|(_, wait)| wait.to)
+    }
+
+    fn answer(&mut self, index: usize, event: LineEventKind) -> Option<Answer<T>> {
+        let reader = self.readers.get_mut(index)?;
+        let to = reader.waiting.take()?.to;
+        let text = String::from(reader.editor.text());
+        let cursor = reader.editor.cursor();
+        let id = reader.sender.service_id;
+        self.clients.set_line(id, &text);
+        if event == LineEventKind::Entered {
+            self.clients.history(id).add(&text);
+        }
+        if !matches!(event, LineEventKind::Tab | LineEventKind::TimedOut) {
+            self.readers.remove(index);
+            self.shown = false;
+        }
+        Some(Answer { to, event, text, cursor })
+    }
+}
+
+#[cfg(test)]
+#[path = "console_tests.rs"]
+mod tests;

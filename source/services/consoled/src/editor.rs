@@ -1,0 +1,219 @@
+//! One line being edited: keys in, text and terminal output out. No device, no clock.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::history::History;
+use crate::key::Key;
+use crate::render;
+
+/// Most bytes in a line.
+pub const MAX_LINE: usize = 192;
+
+const BELL: u8 = 0x07;
+
+/// What a key led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Still editing.
+    Editing,
+    /// The line is complete.
+    Line,
+    /// Completion was asked for; editing goes on afterwards.
+    Tab,
+    /// Ctrl-C.
+    Interrupt,
+    /// Ctrl-D on an empty line.
+    EndOfInput,
+}
+
+/// Prompt, text, cursor, and where the history stands. Begins empty.
+#[derive(Debug, Default)]
+pub struct Editor {
+    prompt: String,
+    text: String,
+    /// Byte index into `text`, always between two characters.
+    cursor: usize,
+    /// Steps back in the history; 0 is the line being typed.
+    back: usize,
+    /// The line being typed, kept while the history is shown.
+    draft: String,
+}
+
+impl Editor {
+    /// The text so far.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Byte index of the cursor.
+    #[must_use]
+    pub fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// Gives the line another prompt; returns true when it differs.
+    pub fn set_prompt(&mut self, prompt: &str) -> bool {
+        let differs = self.prompt != prompt;
+        if differs {
+            self.prompt = String::from(prompt);
+        }
+        differs
+    }
+
+    /// Draws the line on its row.
+    pub fn draw(&self, out: &mut Vec<u8>) {
+        render::draw(out, &self.prompt, &self.text, self.cursor);
+    }
+
+    /// Puts text before the cursor as if typed, control characters left out; what does not fit
+    /// is cut off.
+    pub fn insert(&mut self, text: &str, out: &mut Vec<u8>) {
+        for c in text.chars().filter(|c| !c.is_control()) {
+            self.put(c, out);
+        }
+    }
+
+    /// Applies a key and appends to `out` what the terminal must show for it.
+    pub fn apply(&mut self, key: Key, history: &History, out: &mut Vec<u8>) -> Outcome {
+        match key {
+            Key::Char(c) => self.put(c, out),
+            Key::Backspace => self.backspace(out),
+            Key::Delete => self.delete(self.cursor, self.right(), out),
+            Key::Left => self.go(self.left(), out),
+            Key::Right => self.go(self.right(), out),
+            Key::WordLeft => self.go(self.word_left(), out),
+            Key::WordRight => self.go(self.word_right(), out),
+            Key::Home => self.go(0, out),
+            Key::End => self.go(self.text.len(), out),
+            Key::KillToEnd => self.delete(self.cursor, self.text.len(), out),
+            Key::KillToStart => self.delete(0, self.cursor, out),
+            Key::KillWord => self.delete(self.word_left(), self.cursor, out),
+            Key::Up => self.recall(self.back + 1, history, out),
+            Key::Down => self.recall_newer(history, out),
+            Key::Clear => {
+                out.extend_from_slice(b"\x1b[H\x1b[2J");
+                self.draw(out);
+            }
+            Key::Tab => return Outcome::Tab,
+            Key::EndOfInput if !self.text.is_empty() => {
+                self.delete(self.cursor, self.right(), out);
+            }
+            Key::Enter => return end(Outcome::Line, b"\r\n", out),
+            Key::Interrupt => return end(Outcome::Interrupt, b"^C\r\n", out),
+            Key::EndOfInput => return end(Outcome::EndOfInput, b"\r\n", out),
+        }
+        Outcome::Editing
+    }
+
+    fn put(&mut self, c: char, out: &mut Vec<u8>) {
+        if self.text.len() + c.len_utf8() > MAX_LINE {
+            out.push(BELL);
+            return;
+        }
+        let at_end = self.cursor == self.text.len();
+        self.text.insert(self.cursor, c);
+        self.cursor += c.len_utf8();
+        if at_end && render::fits(&self.prompt, &self.text) {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        } else {
+            self.draw(out);
+        }
+    }
+
+    fn backspace(&mut self, out: &mut Vec<u8>) {
+        let from = self.left();
+        let simple = self.cursor == self.text.len()
+            && render::fits(&self.prompt, &self.text)
+            && self.text[from..].bytes().all(|byte| byte.is_ascii());
+        if simple && from < self.cursor {
+            self.text.truncate(from);
+            self.cursor = from;
+            out.extend_from_slice(b"\x08 \x08");
+        } else {
+            self.delete(from, self.cursor, out);
+        }
+    }
+
+    fn delete(&mut self, from: usize, to: usize, out: &mut Vec<u8>) {
+        if from == to {
+            out.push(BELL);
+            return;
+        }
+        self.text.replace_range(from..to, "");
+        self.cursor = from;
+        self.draw(out);
+    }
+
+    fn go(&mut self, to: usize, out: &mut Vec<u8>) {
+        if to != self.cursor {
+            self.cursor = to;
+            self.draw(out);
+        }
+    }
+
+    fn recall(&mut self, back: usize, history: &History, out: &mut Vec<u8>) {
+        let Some(line) = history.get(back) else {
+            out.push(BELL);
+            return;
+        };
+        if self.back == 0 {
+            self.draft = core::mem::take(&mut self.text);
+        }
+        self.back = back;
+        self.replace(String::from(line), out);
+    }
+
+    fn recall_newer(&mut self, history: &History, out: &mut Vec<u8>) {
+        match self.back {
+            0 => out.push(BELL),
+            1 => {
+                self.back = 0;
+                let draft = core::mem::take(&mut self.draft);
+                self.replace(draft, out);
+            }
+            back => self.recall(back - 1, history, out),
+        }
+    }
+
+    fn replace(&mut self, text: String, out: &mut Vec<u8>) {
+        self.text = text;
+        self.cursor = self.text.len();
+        self.draw(out);
+    }
+
+    fn left(&self) -> usize {
+        self.text[..self.cursor].char_indices().next_back().map_or(0, |(index, _)| index)
+    }
+
+    fn right(&self) -> usize {
+        self.text[self.cursor..].chars().next().map_or(self.cursor, |c| self.cursor + c.len_utf8())
+    }
+
+    fn word_left(&self) -> usize {
+        let trimmed = self.text[..self.cursor].trim_end();
+        trimmed.rfind(char::is_whitespace).map_or(0, |index| next_boundary(trimmed, index))
+    }
+
+    fn word_right(&self) -> usize {
+        let rest = &self.text[self.cursor..];
+        let start = rest.len() - rest.trim_start().len();
+        let word = &rest[start..];
+        self.cursor + start + word.find(char::is_whitespace).unwrap_or(word.len())
+    }
+}
+
+/// The index after the character that begins at `index`.
+fn next_boundary(text: &str, index: usize) -> usize {
+    index + text[index..].chars().next().map_or(0, char::len_utf8)
+}
+
+fn end(outcome: Outcome, echo: &[u8], out: &mut Vec<u8>) -> Outcome {
+    out.extend_from_slice(echo);
+    outcome
+}
+
+#[cfg(test)]
+#[path = "editor_tests.rs"]
+mod tests;

@@ -1,0 +1,185 @@
+use super::*;
+use crate::key::KeyParser;
+use proptest::prelude::*;
+
+/// Types bytes at an empty line with two lines of history, as a person would.
+fn typed(bytes: &[u8]) -> (Editor, Vec<Outcome>, Vec<u8>) {
+    let mut history = History::default();
+    history.add("first");
+    history.add("second");
+    let (mut parser, mut out, mut outcomes) = (KeyParser::default(), Vec::new(), Vec::new());
+    let mut editor = Editor::default();
+    editor.set_prompt("> ");
+    for byte in bytes {
+        if let Some(key) = parser.push(*byte) {
+            outcomes.push(editor.apply(key, &history, &mut out));
+        }
+    }
+    (editor, outcomes, out)
+}
+
+/// The text with a `|` where the cursor is.
+fn after(bytes: &[u8]) -> String {
+    let (editor, ..) = typed(bytes);
+    let mut text = String::from(editor.text());
+    text.insert(editor.cursor(), '|');
+    text
+}
+
+#[test]
+fn typing_echoes_only_the_character() {
+    let (editor, outcomes, out) = typed(b"hi\r");
+    assert_eq!(editor.text(), "hi");
+    assert_eq!(out, b"hi\r\n");
+    assert_eq!(outcomes.last(), Some(&Outcome::Line));
+}
+
+#[test]
+fn insert_and_delete_in_the_middle() {
+    assert_eq!(after(b"abc\x1b[D\x1b[DX"), "aX|bc");
+    assert_eq!(after(b"abc\x1b[D\x7f"), "a|c");
+    assert_eq!(after(b"abc\x01\x1b[3~"), "|bc");
+    assert_eq!(after(b"abc\x01\x04"), "|bc");
+    assert_eq!(after(b"abc\x7f"), "ab|");
+}
+
+#[test]
+fn ends_of_the_line_hold() {
+    assert_eq!(after(b"ab\x1b[C\x1b[C\x05"), "ab|");
+    assert_eq!(after(b"ab\x1b[D\x1b[D\x1b[D\x1b[D"), "|ab");
+    assert_eq!(after(b"\x7f\x1b[3~\x0b\x15\x17"), "|");
+}
+
+#[test]
+fn kills() {
+    assert_eq!(after(b"one two\x1b[D\x0b"), "one tw|");
+    assert_eq!(after(b"one two\x1b[D\x15"), "|o");
+    assert_eq!(after(b"one two  \x17"), "one |");
+    assert_eq!(after(b"one two\x17\x17"), "|");
+}
+
+#[test]
+fn words() {
+    assert_eq!(after(b"one two three\x1bb\x1bb"), "one |two three");
+    assert_eq!(after(b"one two three\x01\x1bf\x1bf"), "one two| three");
+    assert_eq!(after("a\u{3000}b\x17".as_bytes()), "a\u{3000}|");
+}
+
+#[test]
+fn characters_of_several_bytes_are_one_step() {
+    assert_eq!(after("a€é\x1b[D\x7f".as_bytes()), "a|é");
+    assert_eq!(after("é\x7f".as_bytes()), "|");
+    assert_eq!(after("é\x01\x1b[3~".as_bytes()), "|");
+}
+
+#[test]
+fn history_keeps_the_draft() {
+    assert_eq!(after(b"dr\x1b[A"), "second|");
+    assert_eq!(after(b"dr\x1b[A\x1b[A"), "first|");
+    assert_eq!(after(b"dr\x1b[A\x1b[A\x1b[A"), "first|");
+    assert_eq!(after(b"dr\x1b[A\x1b[A\x1b[B"), "second|");
+    assert_eq!(after(b"dr\x1b[A\x1b[B"), "dr|");
+    assert_eq!(after(b"dr\x1b[B"), "dr|");
+}
+
+#[test]
+fn ctrl_c_and_ctrl_d() {
+    assert_eq!(typed(b"ab\x03").1.last(), Some(&Outcome::Interrupt));
+    assert_eq!(typed(b"ab\x03").2, b"ab^C\r\n");
+    assert_eq!(typed(b"\x04").1, [Outcome::EndOfInput]);
+    assert_eq!(typed(b"a\x04").1.last(), Some(&Outcome::Editing));
+}
+
+#[test]
+fn tab_changes_nothing_by_itself() {
+    let (editor, outcomes, out) = typed(b"he\t");
+    assert_eq!((editor.text(), outcomes.last()), ("he", Some(&Outcome::Tab)));
+    assert_eq!(out, b"he");
+}
+
+#[test]
+fn a_full_line_rings_the_bell() {
+    let (editor, _, out) = typed(&[b'x'; MAX_LINE + 1]);
+    assert_eq!(editor.text().len(), MAX_LINE);
+    assert_eq!(out.last(), Some(&BELL));
+}
+
+#[test]
+fn completion_text_cannot_smuggle_control_characters() {
+    let (mut editor, ..) = typed(b"he");
+    editor.insert("lp\x1b[2J\r\n ", &mut Vec::new());
+    assert_eq!(editor.text(), "help[2J ");
+}
+
+/// A terminal of one row, as far as the editor uses one.
+#[derive(Default)]
+struct Row {
+    cells: Vec<char>,
+    column: usize,
+}
+
+impl Row {
+    fn show(&mut self, out: &str) {
+        let mut chars = out.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '\r' => self.column = 0,
+                '\x08' => self.column -= 1,
+                '\x07' => {}
+                '\x1b' => self.escape(&mut chars),
+                c => {
+                    self.cells.resize(self.cells.len().max(self.column + 1), ' ');
+                    self.cells[self.column] = c;
+                    self.column += 1;
+                }
+            }
+        }
+    }
+
+    fn escape(&mut self, chars: &mut core::str::Chars<'_>) {
+        assert_eq!(chars.next(), Some('['));
+        let mut number = 0;
+        loop {
+            match chars.next().unwrap() {
+                digit @ '0'..='9' => number = number * 10 + digit.to_digit(10).unwrap() as usize,
+                'D' => return self.column -= number,
+                'K' => return self.cells.truncate(self.column),
+                'H' => return self.column = 0,
+                'J' => return self.cells.clear(),
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_leave_a_sound_line(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let (editor, ..) = typed(&bytes);
+        prop_assert!(editor.text().len() <= MAX_LINE);
+        prop_assert!(editor.text().is_char_boundary(editor.cursor()));
+        prop_assert!(!editor.text().chars().any(char::is_control));
+    }
+
+    #[test]
+    fn the_row_shows_the_text_and_the_cursor(
+        keys in proptest::collection::vec(prop_oneof![
+            4 => (b' '..=b'~').prop_map(|byte| vec![byte]),
+            1 => proptest::sample::select(vec![
+                b"\x1b[D".to_vec(), b"\x1b[C".to_vec(), b"\x1b[A".to_vec(), b"\x1b[B".to_vec(),
+                b"\x01".to_vec(), b"\x05".to_vec(), b"\x17".to_vec(), b"\x7f".to_vec(),
+                b"\x1b[3~".to_vec(), b"\x0c".to_vec(), b"\x1bb".to_vec(), b"\x1bf".to_vec(),
+            ]),
+        ], 0..60)
+    ) {
+        let (editor, _, out) = typed(&keys.concat());
+        prop_assume!(render::fits("> ", editor.text()));
+        let mut row = Row::default();
+        row.show("> ");
+        row.show(core::str::from_utf8(&out).unwrap());
+        let shown: String = row.cells.iter().collect();
+        let expected = format!("> {}", editor.text());
+        prop_assert_eq!(shown.trim_end(), expected.trim_end());
+        prop_assert_eq!(row.column, 2 + editor.cursor());
+    }
+}
