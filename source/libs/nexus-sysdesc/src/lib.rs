@@ -18,3 +18,11 @@
 extern crate alloc;
 
 pub mod archive;
+#[cfg(feature = "alloc")]
+mod description;
+
+#[cfg(feature = "alloc")]
+pub use description::{
+    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Place, Problem, Profile,
+    Restart, Rule, Service, bounds,
+};

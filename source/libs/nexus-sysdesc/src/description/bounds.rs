@@ -1,0 +1,73 @@
+//! The bounds of a description. The host tool checks the files against the same numbers.
+
+use nexus_abi::Rights;
+
+/// Most services. With the description itself they fill an archive.
+pub const MAX_SERVICES: usize = 63;
+/// Most devices.
+pub const MAX_DEVICES: usize = 64;
+/// Most rules.
+pub const MAX_RULES: usize = 256;
+/// Most windows and clients' endpoints together that one service can be given: its startup block
+/// has 126 entries, and some are for other uses.
+pub const MAX_HANDLES: usize = 120;
+/// Most proofs of one service.
+pub const MAX_PROOFS: usize = 256;
+/// Most bytes of a name: of a service, a device, a rule, or the system. A name in the archive has
+/// no more.
+pub const MAX_NAME: usize = 32;
+/// Most bytes of the name of a proof: it travels in one message.
+pub const MAX_PROOF: usize = 48;
+/// Most bytes of a `compatible` string.
+pub const MAX_COMPATIBLE: usize = 64;
+/// Most bytes of the reason of a rule.
+pub const MAX_REASON: usize = 400;
+/// The highest priority.
+pub const MAX_PRIORITY: u8 = 31;
+/// Most frames in a budget: 4 GiB.
+pub const MAX_FRAMES: u32 = 1 << 20;
+/// Most kernel objects in a budget.
+pub const MAX_OBJECTS: u32 = 1 << 16;
+/// Most pages of a first stack: 1 MiB.
+pub const MAX_STACK_PAGES: u32 = 256;
+/// Bytes in a page: windows are whole pages.
+pub const PAGE: u64 = nexus_abi::PAGE_SIZE;
+/// Most bytes of a window.
+pub const MAX_WINDOW: u64 = 1 << 30;
+/// What an owner can hold of its window.
+pub const WINDOW_RIGHTS: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
+
+/// True for a well-formed name: `[a-z][a-z0-9-]*`, at most [`MAX_NAME`] bytes.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    is_word(text, MAX_NAME)
+}
+
+/// True for a well-formed name of a proof: as a name, at most [`MAX_PROOF`] bytes.
+#[must_use]
+pub fn is_proof(text: &str) -> bool {
+    is_word(text, MAX_PROOF)
+}
+
+/// True for text that can be shown on a terminal: printable ASCII, not empty, at most `max` bytes.
+#[must_use]
+pub fn is_text(text: &str, max: usize) -> bool {
+    !text.is_empty()
+        && text.len() <= max
+        && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+}
+
+/// True for rights that an owner can use: MAP and READ, with or without WRITE.
+#[must_use]
+pub fn is_window_rights(rights: u16) -> bool {
+    let least = Rights::MAP.union(Rights::READ);
+    Rights::from_bits(rights)
+        .is_some_and(|rights| rights.contains(least) && WINDOW_RIGHTS.contains(rights))
+}
+
+fn is_word(text: &str, max: usize) -> bool {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+        && text.len() <= max
+        && text.bytes().all(allowed)
+}

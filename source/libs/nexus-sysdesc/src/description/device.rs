@@ -1,0 +1,63 @@
+//! Devices of the board.
+
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+/// One device, by what it is and not by where it is: init finds it in the device tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its number: the index in [`crate::Description::devices`].
+    pub id: u16,
+    /// For people.
+    pub name: String,
+    /// The `compatible` string of its node in the device tree.
+    pub compatible: String,
+    /// The virtio DeviceID that its register must hold, for a virtio-mmio device.
+    pub virtio_id: Option<u32>,
+    /// Which one of its class (`compatible` and `virtio_id`), in order of address, from 0.
+    pub instance: u8,
+    /// Physical address of its registers, where the board fixes it. A device of this class that
+    /// is found elsewhere is refused.
+    pub base: Option<u64>,
+    /// Bytes of its window: whole pages.
+    pub window_len: u64,
+    /// True when it can reach memory by itself: page tables do not confine its driver.
+    pub dma: bool,
+    /// What harm its owner can do with it.
+    pub danger: Danger,
+}
+
+impl Device {
+    /// True when both are found by the same search, instance apart.
+    #[must_use]
+    pub fn same_class(&self, other: &Device) -> bool {
+        self.compatible == other.compatible && self.virtio_id == other.virtio_id
+    }
+}
+
+/// What harm the owner of a device can do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Danger {
+    /// Wrong data.
+    Low,
+    /// It sees what people type, or can end the machine.
+    Medium,
+    /// It can take over the system; every device that reaches all memory is here.
+    High,
+}
+
+impl Danger {
+    /// Every class, least first.
+    pub const ALL: [Danger; 3] = [Danger::Low, Danger::Medium, Danger::High];
+
+    /// Its name in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Danger::Low => "low",
+            Danger::Medium => "medium",
+            Danger::High => "high",
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Why a description was refused.
+
+use core::fmt;
+
+/// Why a description was refused: what is wrong, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DescError {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub problem: Problem,
+}
+
+/// A place in a description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The description as a whole.
+    Description,
+    /// The device at this index.
+    Device(usize),
+    /// The service at this index (not its id).
+    Service(usize),
+    /// The rule at this index.
+    Rule(usize),
+}
+
+macro_rules! problems {
+    ($($(#[doc = $doc:literal])+ $Name:ident = $text:literal,)+) => {
+        /// What is wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Problem { $($(#[doc = $doc])+ $Name,)+ }
+
+        impl Problem {
+            /// Every problem.
+            pub const ALL: &'static [Problem] = &[$(Problem::$Name),+];
+
+            /// In words.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Problem::$Name => $text,)+ }
+            }
+        }
+    };
+}
+
+problems! {
+    /// It cannot be decoded: cut short, longer than it may be, or not a description.
+    Malformed = "cannot be decoded",
+    /// It is not the one encoding of what it decodes to (for example, bytes follow it).
+    NotCanonical = "is not in its canonical encoding",
+    /// More items than there can be.
+    TooMany = "has more items than there can be",
+    /// A name is malformed.
+    BadName = "has a malformed name",
+    /// A text is empty, too long, or not printable ASCII.
+    BadText = "has a malformed text",
+    /// The policy epoch is 0.
+    BadEpoch = "has policy epoch 0",
+    /// Init is not among the services.
+    NoInit = "names an init that is not among the services",
+    /// An id is 0, out of order, or taken.
+    BadId = "has an id that is zero, taken or out of order",
+    /// A name is taken.
+    NameTaken = "has a name that is taken",
+    /// Two devices would be found at the same place, or fixed windows overlap.
+    WindowTaken = "has a window that overlaps another one's",
+    /// A window is empty, too long, not whole pages, or wraps.
+    BadWindow = "has a window that is not whole pages",
+    /// Instances of a class do not count from 0.
+    BadInstance = "has an instance number with a gap before it",
+    /// A device with DMA is not in the highest danger class.
+    BadDanger = "has DMA and is not in the highest danger class",
+    /// A priority, budget or stack is out of range.
+    BadBudget = "has a priority, budget or stack out of range",
+    /// Rights are not MAP and READ, with or without WRITE.
+    BadRights = "has rights that no window can have",
+    /// It names a device that does not exist.
+    UnknownDevice = "names a device that does not exist",
+    /// It names a service that does not exist.
+    UnknownService = "names a service that does not exist",
+    /// It calls a service that has no endpoint, or itself.
+    NotServed = "calls a service that has no endpoint",
+    /// A list is not strictly ascending.
+    NotSorted = "has a list that is not strictly ascending",
+    /// Another service needs the same device.
+    SecondOwner = "needs a device that another service needs",
+    /// A rule speaks of DMA for a device that has none.
+    NoDma = "allows DMA for a device that has none",
+    /// A production image carries proofs.
+    ProofsInProd = "has proofs in the prod profile",
+}
+
+impl fmt::Display for DescError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Place::Description => f.write_str("the description")?,
+            Place::Device(index) => write!(f, "device at index {index}")?,
+            Place::Service(index) => write!(f, "service at index {index}")?,
+            Place::Rule(index) => write!(f, "rule at index {index}")?,
+        }
+        write!(f, " {}", self.problem.text())
+    }
+}
+
+impl core::error::Error for DescError {}

@@ -1,0 +1,77 @@
+//! Finding things in a valid description.
+
+use super::{Description, Device, Need, Permission, Rule, Service};
+
+impl Description {
+    /// The service with this id.
+    #[must_use]
+    pub fn service(&self, id: u32) -> Option<&Service> {
+        let index = self.services.binary_search_by_key(&id, |service| service.id).ok()?;
+        self.services.get(index)
+    }
+
+    /// The service with this name. For people's input only; a name is never identity.
+    #[must_use]
+    pub fn service_named(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == name)
+    }
+
+    /// The device with this id.
+    #[must_use]
+    pub fn device(&self, id: u16) -> Option<&Device> {
+        self.devices.get(usize::from(id))
+    }
+
+    /// The device with this name. For people's input only.
+    #[must_use]
+    pub fn device_named(&self, name: &str) -> Option<&Device> {
+        self.devices.iter().find(|device| device.name == name)
+    }
+
+    /// The one rule that lets `subject` receive `device`; absence is deny.
+    #[must_use]
+    pub fn rule_for(&self, subject: u32, device: u16) -> Option<&Rule> {
+        let key = (subject, device);
+        let index =
+            self.rules.binary_search_by_key(&key, |rule| (rule.subject, rule.device)).ok()?;
+        self.rules.get(index)
+    }
+
+    /// The rule with this number, from 1.
+    #[must_use]
+    pub fn rule(&self, number: u16) -> Option<&Rule> {
+        self.rules.get(usize::from(number).checked_sub(1)?)
+    }
+
+    /// The service that asks for `device`, and what it asks for.
+    #[must_use]
+    pub fn owner(&self, device: u16) -> Option<(&Service, &Need)> {
+        self.services.iter().find_map(|service| Some((service, service.need(device)?)))
+    }
+
+    /// True when `subject` has `permission`.
+    #[must_use]
+    pub fn permits(&self, subject: u32, permission: Permission) -> bool {
+        self.service(subject).is_some_and(|service| service.has(permission))
+    }
+
+    /// True when `client` may call `server`.
+    #[must_use]
+    pub fn may_call(&self, client: u32, server: u32) -> bool {
+        self.service(client).is_some_and(|service| service.talks_to.contains(&server))
+    }
+}
+
+impl Service {
+    /// What it asks for of `device`.
+    #[must_use]
+    pub fn need(&self, device: u16) -> Option<&Need> {
+        self.needs.iter().find(|need| need.device == device)
+    }
+
+    /// True when it has `permission`.
+    #[must_use]
+    pub fn has(&self, permission: Permission) -> bool {
+        self.permissions.contains(&permission)
+    }
+}

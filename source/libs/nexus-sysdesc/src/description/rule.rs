@@ -1,0 +1,71 @@
+//! What policy allows.
+
+use alloc::string::String;
+
+use nexus_abi::Rights;
+use serde::{Deserialize, Serialize};
+
+/// Lets one service receive one device. What no rule allows is denied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Its number in records: its place among the rules, from 1. 0 stands for "no rule".
+    pub number: u16,
+    /// Its name in `policy.toml`.
+    pub id: String,
+    /// Service id of the receiver.
+    pub subject: u32,
+    /// [`crate::Device::id`].
+    pub device: u16,
+    /// The most [`Rights`] bits that may be given; within MAP, READ and WRITE.
+    pub rights: u16,
+    /// True when the rule accepts that the device reaches all memory.
+    pub allow_dma: bool,
+    /// Why it is allowed, in the words of `policy.toml`.
+    pub reason: String,
+}
+
+impl Rule {
+    /// The rights as a set.
+    #[must_use]
+    pub const fn rights(&self) -> Rights {
+        Rights::from_bits_truncate(self.rights)
+    }
+}
+
+/// What a service may ask of other services beyond what everyone may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Permission {
+    /// Ask policyd for decisions, and give out devices.
+    Distribute,
+    /// Append to the ledger.
+    Record,
+    /// Ask who holds what, and why.
+    Inspect,
+    /// Set the wall clock of the log.
+    Clock,
+    /// End or restart the machine.
+    Power,
+}
+
+impl Permission {
+    /// Every permission, in order.
+    pub const ALL: [Permission; 5] = [
+        Permission::Distribute,
+        Permission::Record,
+        Permission::Inspect,
+        Permission::Clock,
+        Permission::Power,
+    ];
+
+    /// Its name in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Permission::Distribute => "distribute",
+            Permission::Record => "record",
+            Permission::Inspect => "inspect",
+            Permission::Clock => "clock",
+            Permission::Power => "power",
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Services.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use nexus_abi::Rights;
+use serde::{Deserialize, Serialize};
+
+use super::Permission;
+
+/// One program and what it is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its identity, which the kernel stamps on its messages. Never 0.
+    pub id: u32,
+    /// For people.
+    pub name: String,
+    /// Priority of its first thread, 0 to 31, 31 first. At least that of each of its clients.
+    pub priority: u8,
+    /// Budget of memory in frames of 4 KiB.
+    pub frames: u32,
+    /// Budget of kernel objects.
+    pub objects: u32,
+    /// Pages of its first stack, without the guard page.
+    pub stack_pages: u32,
+    /// The devices that it asks for, by ascending device. Not a permission.
+    pub needs: Vec<Need>,
+    /// Service ids that it may call, ascending.
+    pub talks_to: Vec<u32>,
+    /// True when it has an endpoint that others may call.
+    pub serves: bool,
+    /// What happens when it ends.
+    pub restart: Restart,
+    /// Proofs that a test run must see from it, ascending. Empty in `prod`.
+    pub must_prove: Vec<String>,
+    /// What it may ask of other services beyond what everyone may, ascending.
+    pub permissions: Vec<Permission>,
+}
+
+/// A request for a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Need {
+    /// [`crate::Device::id`].
+    pub device: u16,
+    /// [`Rights`] bits; within MAP, READ and WRITE.
+    pub rights: u16,
+}
+
+impl Need {
+    /// The rights as a set.
+    #[must_use]
+    pub const fn rights(&self) -> Rights {
+        Rights::from_bits_truncate(self.rights)
+    }
+}
+
+/// What happens when a service ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Restart {
+    /// It stays ended; the end is recorded.
+    Never,
+}
+
+impl Restart {
+    /// Its name in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Restart::Never => "never",
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Everything that must hold in a description before anyone acts on it.
+
+use super::bounds::{
+    MAX_COMPATIBLE, MAX_DEVICES, MAX_FRAMES, MAX_HANDLES, MAX_OBJECTS, MAX_PRIORITY, MAX_PROOFS,
+    MAX_REASON, MAX_RULES, MAX_SERVICES, MAX_STACK_PAGES, MAX_WINDOW, PAGE, is_name, is_proof,
+    is_text, is_window_rights,
+};
+use super::{Danger, DescError, Description, Device, Place, Problem, Profile, Rule, Service};
+
+/// `Err(problem)` unless `holds`.
+fn require(holds: bool, problem: Problem) -> Result<(), Problem> {
+    if holds { Ok(()) } else { Err(problem) }
+}
+
+fn ascending<T: PartialOrd>(items: &[T]) -> bool {
+    items.is_sorted_by(|before, after| before < after)
+}
+
+impl Description {
+    /// Checks everything that must hold.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in the order whole, devices, services, rules.
+    pub fn validate(&self) -> Result<(), DescError> {
+        let at = |place: Place| move |problem| DescError { place, problem };
+        self.check_whole().map_err(at(Place::Description))?;
+        for (index, device) in self.devices.iter().enumerate() {
+            self.check_device(index, device).map_err(at(Place::Device(index)))?;
+        }
+        for (index, service) in self.services.iter().enumerate() {
+            self.check_service(index, service).map_err(at(Place::Service(index)))?;
+        }
+        for (index, rule) in self.rules.iter().enumerate() {
+            self.check_rule(index, rule).map_err(at(Place::Rule(index)))?;
+        }
+        Ok(())
+    }
+
+    fn check_whole(&self) -> Result<(), Problem> {
+        require(self.devices.len() <= MAX_DEVICES, Problem::TooMany)?;
+        require(self.services.len() <= MAX_SERVICES, Problem::TooMany)?;
+        require(self.rules.len() <= MAX_RULES, Problem::TooMany)?;
+        require(is_name(&self.name), Problem::BadName)?;
+        require(self.epoch > 0, Problem::BadEpoch)?;
+        require(self.services.iter().any(|service| service.id == self.init), Problem::NoInit)
+    }
+
+    fn check_device(&self, index: usize, device: &Device) -> Result<(), Problem> {
+        let before = self.devices.get(..index).unwrap_or_default();
+        require(usize::from(device.id) == index, Problem::BadId)?;
+        require(is_name(&device.name), Problem::BadName)?;
+        require(before.iter().all(|other| other.name != device.name), Problem::NameTaken)?;
+        require(is_text(&device.compatible, MAX_COMPATIBLE), Problem::BadText)?;
+        check_window(device)?;
+        for other in before {
+            let same = other.same_class(device) && other.instance == device.instance;
+            require(!same && !fixed_overlap(other, device), Problem::WindowTaken)?;
+        }
+        let peers = self.devices.iter().filter(|other| other.same_class(device)).count();
+        require(usize::from(device.instance) < peers, Problem::BadInstance)?;
+        require(!device.dma || device.danger == Danger::High, Problem::BadDanger)
+    }
+
+    fn check_service(&self, index: usize, service: &Service) -> Result<(), Problem> {
+        let before = self.services.get(..index).unwrap_or_default();
+        let last = before.last().map_or(0, |other| other.id);
+        require(service.id > last, Problem::BadId)?;
+        require(is_name(&service.name), Problem::BadName)?;
+        require(before.iter().all(|other| other.name != service.name), Problem::NameTaken)?;
+        check_budget(service)?;
+        self.check_needs(before, service)?;
+        self.check_calls(service)?;
+        require(ascending(&service.permissions), Problem::NotSorted)?;
+        self.check_proofs(service)
+    }
+
+    fn check_needs(&self, before: &[Service], service: &Service) -> Result<(), Problem> {
+        let handles = service.needs.len().saturating_add(service.talks_to.len());
+        require(handles <= MAX_HANDLES, Problem::TooMany)?;
+        let sorted = service.needs.is_sorted_by(|one, next| one.device < next.device);
+        require(sorted, Problem::NotSorted)?;
+        for need in &service.needs {
+            require(self.device(need.device).is_some(), Problem::UnknownDevice)?;
+            require(is_window_rights(need.rights), Problem::BadRights)?;
+            let taken = before.iter().any(|other| other.need(need.device).is_some());
+            require(!taken, Problem::SecondOwner)?;
+        }
+        Ok(())
+    }
+
+    fn check_calls(&self, service: &Service) -> Result<(), Problem> {
+        require(ascending(&service.talks_to), Problem::NotSorted)?;
+        for id in &service.talks_to {
+            let server = self.services.iter().find(|other| other.id == *id);
+            let server = server.ok_or(Problem::UnknownService)?;
+            require(server.serves && server.id != service.id, Problem::NotServed)?;
+        }
+        Ok(())
+    }
+
+    fn check_proofs(&self, service: &Service) -> Result<(), Problem> {
+        require(service.must_prove.len() <= MAX_PROOFS, Problem::TooMany)?;
+        require(ascending(&service.must_prove), Problem::NotSorted)?;
+        require(service.must_prove.iter().all(|proof| is_proof(proof)), Problem::BadName)?;
+        let none = service.must_prove.is_empty();
+        require(none || self.profile == Profile::Test, Problem::ProofsInProd)
+    }
+
+    fn check_rule(&self, index: usize, rule: &Rule) -> Result<(), Problem> {
+        let before = self.rules.get(..index).unwrap_or_default();
+        let last = before.last().map(|other| (other.subject, other.device));
+        let number = usize::from(rule.number);
+        require(number.checked_sub(1) == Some(index), Problem::BadId)?;
+        require(last < Some((rule.subject, rule.device)), Problem::NotSorted)?;
+        require(is_name(&rule.id), Problem::BadName)?;
+        require(before.iter().all(|other| other.id != rule.id), Problem::NameTaken)?;
+        require(is_text(&rule.reason, MAX_REASON), Problem::BadText)?;
+        require(is_window_rights(rule.rights), Problem::BadRights)?;
+        require(self.service(rule.subject).is_some(), Problem::UnknownService)?;
+        let device = self.device(rule.device).ok_or(Problem::UnknownDevice)?;
+        require(device.dma || !rule.allow_dma, Problem::NoDma)
+    }
+}
+
+fn check_window(device: &Device) -> Result<(), Problem> {
+    let len = device.window_len;
+    require(len > 0 && len <= MAX_WINDOW && len.is_multiple_of(PAGE), Problem::BadWindow)?;
+    let base = device.base.unwrap_or(0);
+    require(base.is_multiple_of(PAGE), Problem::BadWindow)?;
+    require(base.checked_add(len).is_some(), Problem::BadWindow)
+}
+
+fn fixed_overlap(one: &Device, other: &Device) -> bool {
+    let (Some(a), Some(b)) = (one.base, other.base) else { return false };
+    a < b.saturating_add(other.window_len) && b < a.saturating_add(one.window_len)
+}
+
+fn check_budget(service: &Service) -> Result<(), Problem> {
+    let frames = (1..=MAX_FRAMES).contains(&service.frames);
+    let objects = (1..=MAX_OBJECTS).contains(&service.objects);
+    let stack = (1..=MAX_STACK_PAGES).contains(&service.stack_pages);
+    let priority = service.priority <= MAX_PRIORITY;
+    require(frames && objects && stack && priority, Problem::BadBudget)
+}

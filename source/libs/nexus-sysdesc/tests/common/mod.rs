@@ -1,0 +1,76 @@
+//! A small valid system to start from.
+
+use nexus_sysdesc::{
+    Danger, Description, Device, Need, Permission, Profile, Restart, Rule, Service,
+};
+
+pub(crate) const MAP_READ_WRITE: u16 = 0b111;
+
+pub(crate) fn device(id: u16, name: &str) -> Device {
+    Device {
+        id,
+        name: name.into(),
+        compatible: name.into(),
+        virtio_id: None,
+        instance: 0,
+        base: None,
+        window_len: 4096,
+        dma: false,
+        danger: Danger::Low,
+    }
+}
+
+pub(crate) fn service(id: u32, name: &str) -> Service {
+    Service {
+        id,
+        name: name.into(),
+        priority: 8,
+        frames: 128,
+        objects: 64,
+        stack_pages: 16,
+        needs: vec![],
+        talks_to: vec![],
+        serves: false,
+        restart: Restart::Never,
+        must_prove: vec![],
+        permissions: vec![],
+    }
+}
+
+pub(crate) fn rule(number: u16, subject: u32, device: u16) -> Rule {
+    Rule {
+        number,
+        id: format!("rule-{number}"),
+        subject,
+        device,
+        rights: MAP_READ_WRITE,
+        allow_dma: false,
+        reason: "it is the driver of this device".into(),
+    }
+}
+
+/// init and logd, a clock and an entropy device, each with its owner.
+pub(crate) fn system() -> Description {
+    let clock = Device { base: Some(0x10_1000), ..device(0, "rtc0") };
+    let entropy = Device { dma: true, danger: Danger::High, ..device(1, "rng0") };
+    let need = |device| vec![Need { device, rights: MAP_READ_WRITE }];
+    Description {
+        name: "small".into(),
+        profile: Profile::Test,
+        epoch: 1,
+        init: 1,
+        devices: vec![clock, entropy],
+        services: vec![
+            Service { permissions: vec![Permission::Distribute], ..service(1, "init") },
+            Service { serves: true, ..service(3, "logd") },
+            Service { needs: need(0), talks_to: vec![3], ..service(5, "rtcd") },
+            Service {
+                needs: need(1),
+                talks_to: vec![3],
+                must_prove: vec!["mmio-window-mapped".into()],
+                ..service(7, "rngd")
+            },
+        ],
+        rules: vec![rule(1, 5, 0), Rule { allow_dma: true, ..rule(2, 7, 1) }],
+    }
+}

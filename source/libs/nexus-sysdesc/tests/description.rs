@@ -1,0 +1,178 @@
+//! Descriptions: what is valid survives a round trip, and everything else is refused by name.
+
+mod common;
+
+use std::collections::HashSet;
+
+use common::{MAP_READ_WRITE, device, rule, service, system};
+use nexus_sysdesc::{
+    Danger, DescError, Description, MAX_LEN, Need, Permission, Place, Problem, Profile, bounds,
+};
+
+#[test]
+fn survives_a_round_trip() {
+    let system = system();
+    let bytes = system.encode().expect("valid");
+    assert_eq!(Description::decode(&bytes), Ok(system));
+}
+
+#[test]
+fn finds_things() {
+    let system = system();
+    assert_eq!(system.service(7).map(|service| service.name.as_str()), Some("rngd"));
+    assert_eq!(system.service(2), None);
+    assert_eq!(system.service_named("rtcd").map(|service| service.id), Some(5));
+    assert_eq!(system.service_named("rtc"), None);
+    assert_eq!(system.device(1).map(|device| device.name.as_str()), Some("rng0"));
+    assert_eq!(system.device(2), None);
+    assert_eq!(system.device_named("rng0").map(|device| device.id), Some(1));
+    assert_eq!(system.rule_for(7, 1).map(|rule| rule.number), Some(2));
+    assert_eq!(system.rule_for(7, 0), None, "absence is deny");
+    assert_eq!(system.rule(2).map(|rule| rule.subject), Some(7));
+    assert_eq!((system.rule(0), system.rule(3)), (None, None));
+    assert_eq!(system.owner(1).map(|(service, _)| service.id), Some(7));
+    assert_eq!(system.owner(2), None);
+    assert!(system.permits(1, Permission::Distribute));
+    assert!(!system.permits(1, Permission::Power));
+    assert!(!system.permits(2, Permission::Distribute));
+    assert!(system.may_call(7, 3));
+    assert!(!system.may_call(3, 7));
+}
+
+/// A damage to the small system, and the refusal it must lead to.
+type Case = (Place, Problem, fn(&mut Description));
+
+const WHOLE: Place = Place::Description;
+
+const CASES: &[Case] = &[
+    (WHOLE, Problem::TooMany, |d| d.services = (1..65).map(|id| service(id, "x")).collect()),
+    (WHOLE, Problem::TooMany, |d| d.devices = (0..65).map(|id| device(id, "x")).collect()),
+    (WHOLE, Problem::TooMany, |d| d.rules = (1..258).map(|n| rule(n, 5, 0)).collect()),
+    (WHOLE, Problem::BadName, |d| d.name = "Small".into()),
+    (WHOLE, Problem::BadName, |d| d.name = String::new()),
+    (WHOLE, Problem::BadEpoch, |d| d.epoch = 0),
+    (WHOLE, Problem::NoInit, |d| d.init = 2),
+    (Place::Device(0), Problem::BadId, |d| d.devices.swap(0, 1)),
+    (Place::Device(1), Problem::BadName, |d| d.devices[1].name = "rng_0".into()),
+    (Place::Device(1), Problem::NameTaken, |d| d.devices[1].name = "rtc0".into()),
+    (Place::Device(1), Problem::BadText, |d| d.devices[1].compatible = "a\nb".into()),
+    (Place::Device(1), Problem::BadText, |d| d.devices[1].compatible = "x".repeat(65)),
+    (Place::Device(1), Problem::BadWindow, |d| d.devices[1].window_len = 0),
+    (Place::Device(1), Problem::BadWindow, |d| d.devices[1].window_len = 4095),
+    (Place::Device(1), Problem::BadWindow, |d| d.devices[1].window_len = (1 << 30) + 4096),
+    (Place::Device(0), Problem::BadWindow, |d| d.devices[0].base = Some(0x10_1800)),
+    (Place::Device(0), Problem::BadWindow, |d| d.devices[0].base = Some(!4095)),
+    (Place::Device(1), Problem::WindowTaken, |d| d.devices[1].compatible = "rtc0".into()),
+    (Place::Device(1), Problem::WindowTaken, |d| {
+        d.devices[0].window_len = 8192;
+        d.devices[1].base = Some(0x10_2000);
+    }),
+    (Place::Device(1), Problem::BadInstance, |d| d.devices[1].instance = 1),
+    (Place::Device(1), Problem::BadDanger, |d| d.devices[1].danger = Danger::Medium),
+    (Place::Service(2), Problem::BadId, |d| d.services.swap(1, 2)),
+    (Place::Service(0), Problem::BadId, |d| (d.services[0].id, d.init) = (0, 0)),
+    (Place::Service(1), Problem::BadName, |d| d.services[1].name = "x".repeat(33)),
+    (Place::Service(1), Problem::NameTaken, |d| d.services[1].name = "init".into()),
+    (Place::Service(1), Problem::BadBudget, |d| d.services[1].priority = 32),
+    (Place::Service(1), Problem::BadBudget, |d| d.services[1].frames = 0),
+    (Place::Service(1), Problem::BadBudget, |d| d.services[1].frames = u32::MAX),
+    (Place::Service(1), Problem::BadBudget, |d| d.services[1].objects = 0),
+    (Place::Service(1), Problem::BadBudget, |d| d.services[1].stack_pages = 0),
+    (Place::Service(2), Problem::UnknownDevice, |d| d.services[2].needs[0].device = 2),
+    (Place::Service(2), Problem::BadRights, |d| d.services[2].needs[0].rights = 0b1111),
+    (Place::Service(2), Problem::BadRights, |d| d.services[2].needs[0].rights = 0b110),
+    (Place::Service(2), Problem::BadRights, |d| d.services[2].needs[0].rights = 1 << 15),
+    (Place::Service(3), Problem::SecondOwner, |d| d.services[3].needs[0].device = 0),
+    (Place::Service(2), Problem::NotSorted, |d| {
+        let need = d.services[2].needs[0];
+        d.services[2].needs.push(need);
+    }),
+    (Place::Service(2), Problem::TooMany, |d| {
+        d.services[2].needs = vec![Need { device: 0, rights: MAP_READ_WRITE }; 121];
+    }),
+    (Place::Service(2), Problem::NotSorted, |d| d.services[2].talks_to = vec![3, 3]),
+    (Place::Service(2), Problem::UnknownService, |d| d.services[2].talks_to = vec![4]),
+    (Place::Service(2), Problem::NotServed, |d| d.services[2].talks_to = vec![1]),
+    (Place::Service(1), Problem::NotServed, |d| d.services[1].talks_to = vec![3]),
+    (Place::Service(0), Problem::NotSorted, |d| {
+        d.services[0].permissions = vec![Permission::Power, Permission::Distribute];
+    }),
+    (Place::Service(3), Problem::BadName, |d| d.services[3].must_prove = vec!["a b".into()]),
+    (Place::Service(3), Problem::NotSorted, |d| {
+        d.services[3].must_prove = vec!["b".into(), "a".into()];
+    }),
+    (Place::Service(3), Problem::TooMany, |d| {
+        d.services[3].must_prove = (0..257).map(|n| format!("p{n:03}")).collect();
+    }),
+    (Place::Service(3), Problem::ProofsInProd, |d| d.profile = Profile::Prod),
+    (Place::Rule(1), Problem::BadId, |d| d.rules[1].number = 3),
+    (Place::Rule(0), Problem::BadId, |d| d.rules[0].number = 0),
+    (Place::Rule(1), Problem::NotSorted, |d| d.rules[1] = rule(2, 5, 0)),
+    (Place::Rule(1), Problem::BadName, |d| d.rules[1].id = "allow rngd".into()),
+    (Place::Rule(1), Problem::NameTaken, |d| d.rules[1].id = "rule-1".into()),
+    (Place::Rule(1), Problem::BadText, |d| d.rules[1].reason = String::new()),
+    (Place::Rule(1), Problem::BadText, |d| d.rules[1].reason = "\u{1b}[2J".into()),
+    (Place::Rule(1), Problem::BadRights, |d| d.rules[1].rights = 0),
+    (Place::Rule(1), Problem::UnknownService, |d| d.rules[1].subject = 8),
+    (Place::Rule(1), Problem::UnknownDevice, |d| d.rules[1].device = 2),
+    (Place::Rule(0), Problem::NoDma, |d| d.rules[0].allow_dma = true),
+];
+
+#[test]
+fn refuses_every_damage_by_name_and_place() {
+    for (number, (place, problem, damage)) in CASES.iter().enumerate() {
+        let mut damaged = system();
+        damage(&mut damaged);
+        let expected = Err(DescError { place: *place, problem: *problem });
+        assert_eq!(damaged.validate(), expected, "case {number}");
+        assert_eq!(damaged.encode().map(|_| ()), expected, "case {number}");
+    }
+}
+
+#[test]
+fn every_problem_has_a_case() {
+    let mut seen: HashSet<Problem> = CASES.iter().map(|(_, problem, _)| *problem).collect();
+    // These two are about bytes: see `refuses_bytes_that_are_not_the_encoding`.
+    seen.extend([Problem::Malformed, Problem::NotCanonical]);
+    for problem in Problem::ALL {
+        assert!(seen.contains(problem), "{problem:?} has no case");
+    }
+}
+
+#[test]
+fn refuses_bytes_that_are_not_the_encoding() {
+    let refused = |bytes: &[u8]| Description::decode(bytes).expect_err("refused").problem;
+    let bytes = system().encode().expect("valid");
+    for len in 0..bytes.len() {
+        assert_eq!(refused(&bytes[..len]), Problem::Malformed, "cut to {len}");
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    assert_eq!(refused(&longer), Problem::NotCanonical);
+    assert_eq!(refused(&vec![0; MAX_LEN + 1]), Problem::Malformed);
+
+    // The first byte is the length of the name, 5; 0x85 0x00 is 5 again, in two bytes.
+    assert_eq!(bytes[0], 5);
+    let mut padded = vec![0x85, 0x00];
+    padded.extend(&bytes[1..]);
+    assert_eq!(refused(&padded), Problem::NotCanonical);
+}
+
+#[test]
+fn bounds_are_exact() {
+    assert!(bounds::is_name("a") && bounds::is_name(&"a".repeat(32)));
+    for bad in ["", "1a", "-a", "a_b", "A", "a b", "\u{430}"] {
+        assert!(!bounds::is_name(bad), "{bad:?}");
+    }
+    assert!(!bounds::is_name(&"a".repeat(33)));
+    assert!(bounds::is_proof(&"a".repeat(48)) && !bounds::is_proof(&"a".repeat(49)));
+    assert!(bounds::is_window_rights(0b011) && bounds::is_window_rights(0b111));
+    let allowed = (0..=u16::MAX).filter(|rights| bounds::is_window_rights(*rights)).count();
+    assert_eq!(allowed, 2);
+}
+
+#[test]
+fn says_where_and_what() {
+    let error = DescError { place: Place::Service(2), problem: Problem::SecondOwner };
+    assert_eq!(error.to_string(), "service at index 2 needs a device that another service needs");
+}

@@ -1,0 +1,66 @@
+//! Descriptions under random input.
+
+mod common;
+
+use common::{device, rule, service, system};
+use nexus_sysdesc::{Description, Need, Permission, Profile, Service};
+use proptest::prelude::*;
+
+/// A valid description with up to 12 services, each with at most one device.
+fn any_valid() -> impl Strategy<Value = Description> {
+    let one = (1u32..100, any::<bool>(), 0u8..32, 1u32..1000, any::<bool>(), 0usize..5);
+    (proptest::collection::vec(one, 1..12), 1u32..9, any::<bool>()).prop_map(
+        |(parts, epoch, test)| {
+            let mut description = system();
+            description.profile = if test { Profile::Test } else { Profile::Prod };
+            description.epoch = epoch;
+            let (mut id, mut devices, mut rules) = (0, vec![], vec![]);
+            let mut services: Vec<Service> = vec![];
+            for (gap, serves, priority, frames, owns, permissions) in parts {
+                id += gap;
+                let mut next = Service { serves, priority, frames, ..service(id, "x") };
+                next.name = format!("service-{id}");
+                next.permissions = Permission::ALL[..permissions].to_vec();
+                next.talks_to = services.iter().filter(|s| s.serves).map(|s| s.id).collect();
+                if owns {
+                    let number = u16::try_from(devices.len()).expect("few devices");
+                    devices.push(device(number, &format!("device{number}")));
+                    next.needs = vec![Need { device: number, rights: 0b011 }];
+                    rules.push(rule(number + 1, id, number));
+                }
+                services.push(next);
+            }
+            description.init = services[0].id;
+            (description.devices, description.rules) = (devices, rules);
+            description.services = services;
+            description
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn round_trip(description in any_valid()) {
+        let bytes = description.encode().expect("valid");
+        prop_assert_eq!(Description::decode(&bytes), Ok(description));
+    }
+
+    #[test]
+    fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..4000)) {
+        let _ = Description::decode(&bytes);
+    }
+
+    #[test]
+    fn damaged_bytes_never_panic_and_have_one_encoding(
+        damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut bytes = system().encode().expect("valid");
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Ok(description) = Description::decode(&bytes) {
+            prop_assert_eq!(description.encode(), Ok(bytes));
+        }
+    }
+}
