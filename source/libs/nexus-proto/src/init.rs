@@ -67,6 +67,48 @@ codes! {
 }
 
 codes! {
+    /// Why a device was not given to the service that asks for it.
+    pub enum Refusal: u8 {
+        /// The board has no such device, or not that many.
+        1 Absent,
+        /// The device tree gives it no single range of registers.
+        2 NotOneRange,
+        /// Its registers do not begin on a page, or are not as long as described.
+        3 WrongSize,
+        /// Another device has registers in the same page.
+        4 SharedPage,
+        /// The device tree says that it is not to be used.
+        5 Disabled,
+        /// Its registers say that it is something else.
+        6 WrongDevice,
+        /// It is not where the description says.
+        7 WrongPlace,
+        /// A slot could not be read, so that nobody can say which device is which.
+        8 ProbeFailed,
+        /// init holds no authority over its registers.
+        9 OutOfReach,
+        /// policyd said no; its record says why.
+        10 PolicyDenied,
+        /// policyd is not there.
+        11 PolicyGone,
+        /// policyd did not answer in time.
+        12 PolicyLate,
+        /// policyd's answer makes no sense, or answers another question.
+        13 PolicyGarbled,
+        /// The rules changed between the decision and the grant.
+        14 EpochChanged,
+        /// The kernel refused: someone else holds it, or a budget is spent.
+        15 KernelRefused,
+        /// The grant could not be recorded, and was taken back.
+        16 NotRecorded,
+        /// The service ended before it could be given anything.
+        17 SubjectEnded,
+        /// The service could not be loaded.
+        18 NotLoaded,
+    }
+}
+
+codes! {
     /// How a service ended.
     pub enum EndKind: u8 {
         /// It has not.

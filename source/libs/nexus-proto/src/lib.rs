@@ -22,6 +22,7 @@ pub mod log;
 mod message;
 pub mod policy;
 pub mod power;
+mod reason;
 pub mod rtc;
 #[cfg(test)]
 mod tests;

@@ -18,13 +18,13 @@ protocol! {
         5 FindLine -> LineInfo;
         /// Text of a line, from an offset.
         6 LineText -> Text;
-        /// What a ledger record says.
+        /// What a ledger record says. Needs the permission to inspect: it holds addresses.
         7 ReadEntry -> Entry;
         /// When, and by whom, a ledger record was made.
         8 ReadStamp -> Stamp;
         /// How a ledger record hangs in the chain.
         9 ReadHashes -> Hashes;
-        /// Computes the chain anew.
+        /// Computes a piece of the chain anew: at most [`VERIFY_RECORDS`] records a call.
         10 Verify -> Verification;
         /// Counts.
         11 Stats -> Counts;
@@ -119,8 +119,9 @@ payloads! {
         pub len: u64,
         /// Version of the rules; 0 when they were not asked.
         pub epoch: u32,
-        /// Why: a code whose meaning depends on the event (a [`crate::policy::Reason`], a
-        /// [`crate::init::EndKind`]).
+        /// Why: a code whose meaning depends on the event. Decision: a
+        /// [`crate::policy::Reason`]. Refusal: a [`crate::init::Refusal`]. Exit: a
+        /// [`crate::init::EndKind`].
         pub reason: u32,
         /// Decision, grant, refusal: the nonce of the question. Exit: its code or cause.
         pub detail: u64,
@@ -220,23 +221,29 @@ payloads! {
         pub seq: u64,
     }
 
-    /// Hashes of a record (SHA-256).
+    /// Hashes of a record. Whoever remembers the hash of a record can tell later that nothing up
+    /// to it was changed or cut.
     pub struct Hashes {
         /// That of the record before; zero for the first.
         pub previous: [u8; 32],
-        /// Its own.
+        /// Its own: SHA-256 over `previous`, the [`Stamp`] and the [`Entry`], as they travel.
         pub own: [u8; 32],
     }
 
-    /// Asks for the chain to be computed anew.
-    pub struct Verify {}
+    /// Asks for a piece of the chain to be computed anew.
+    pub struct Verify {
+        /// Sequence number of the first record; 0 begins at the first of all.
+        pub from: u64,
+    }
 
     /// How the chain stands.
     pub struct Verification {
-        /// Records.
+        /// Records in the ledger.
         pub records: u64,
-        /// Sequence number of the first record that does not fit; 0 when all do.
+        /// Sequence number of the first record of the piece that does not fit; 0 when all do.
         pub first_bad: u64,
+        /// Where the next piece begins; 0 when this was the last.
+        pub next: u64,
         /// Hash of the last record.
         pub head: [u8; 32],
     }
@@ -262,6 +269,9 @@ payloads! {
         pub refused: u64,
     }
 }
+
+/// Most records that one [`Verify`] computes: bounds the time for which logd does nothing else.
+pub const VERIFY_RECORDS: u64 = 64;
 
 /// Stands for "no device" in a device number.
 pub const NO_DEVICE: u16 = u16::MAX;

@@ -1,0 +1,111 @@
+//! Reasons in words: the one place where they are written for people.
+
+use crate::init::Refusal;
+use crate::policy::Reason;
+
+impl Reason {
+    /// A short word, the same for ever: for records that programs read.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Reason::Allowed => "allowed",
+            Reason::NoRule => "no-rule",
+            Reason::RightsExceedRule => "rights-exceed-rule",
+            Reason::DmaNotAllowed => "dma-not-allowed",
+            Reason::UnknownService => "unknown-service",
+            Reason::UnknownDevice => "unknown-device",
+            Reason::WindowMismatch => "window-mismatch",
+            Reason::StaleIncarnation => "stale-incarnation",
+            Reason::NonceReused => "nonce-reused",
+            Reason::NotRecorded => "not-recorded",
+        }
+    }
+
+    /// Why, in a sentence.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Reason::Allowed => "a rule allows it",
+            Reason::NoRule => "no rule names this service and this device",
+            Reason::RightsExceedRule => "the rule does not allow all the rights asked for",
+            Reason::DmaNotAllowed => "the device does DMA and the rule does not allow that",
+            Reason::UnknownService => "the description has no such service",
+            Reason::UnknownDevice => "the description has no such device",
+            Reason::WindowMismatch => "the window is not one that this device can have",
+            Reason::StaleIncarnation => "this life of the service is over, or was never begun",
+            Reason::NonceReused => "the question was asked before, and its answer is used up",
+            Reason::NotRecorded => "the decision could not be recorded",
+        }
+    }
+
+    /// What would have to change for an allow.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Reason::Allowed => "nothing",
+            Reason::NoRule => "a reviewed rule for both in policy.toml, and a new image",
+            Reason::RightsExceedRule => "fewer rights in the request, or more in the rule",
+            Reason::DmaNotAllowed => {
+                "`allow-dma` in the rule, which trusts the owner with all memory"
+            }
+            Reason::UnknownService => "a service file with that id, and a rule for it",
+            Reason::UnknownDevice => "the device in the board file, and a rule for it",
+            Reason::WindowMismatch => "a request for the pages of that device and no others",
+            Reason::StaleIncarnation => "a request for the service that runs now",
+            Reason::NonceReused => "a new question with a new nonce",
+            Reason::NotRecorded => "logd answering, with room in its ledger",
+        }
+    }
+}
+
+impl Refusal {
+    /// A short word, the same for ever: for records that programs read.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Refusal::Absent => "absent",
+            Refusal::NotOneRange => "not-one-range",
+            Refusal::WrongSize => "wrong-size",
+            Refusal::SharedPage => "shared-page",
+            Refusal::Disabled => "disabled",
+            Refusal::WrongDevice => "wrong-device",
+            Refusal::WrongPlace => "wrong-place",
+            Refusal::ProbeFailed => "probe-failed",
+            Refusal::OutOfReach => "out-of-reach",
+            Refusal::PolicyDenied => "policy-denied",
+            Refusal::PolicyGone => "policy-gone",
+            Refusal::PolicyLate => "policy-late",
+            Refusal::PolicyGarbled => "policy-garbled",
+            Refusal::EpochChanged => "epoch-changed",
+            Refusal::KernelRefused => "kernel-refused",
+            Refusal::NotRecorded => "not-recorded",
+            Refusal::SubjectEnded => "subject-ended",
+            Refusal::NotLoaded => "not-loaded",
+        }
+    }
+
+    /// Why, in a sentence.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Refusal::Absent => "the board has no such device, or not that many",
+            Refusal::NotOneRange => "the device tree gives it no single range of registers",
+            Refusal::WrongSize => "its registers are not the pages that the description says",
+            Refusal::SharedPage => "another device has registers in the same page",
+            Refusal::Disabled => "the device tree says that it is not to be used",
+            Refusal::WrongDevice => "its registers say that it is something else",
+            Refusal::WrongPlace => "it is not where the description says",
+            Refusal::ProbeFailed => "a slot could not be read, so all of them are in doubt",
+            Refusal::OutOfReach => "init holds no authority over its registers",
+            Refusal::PolicyDenied => "policyd denied it",
+            Refusal::PolicyGone => "policyd is not there",
+            Refusal::PolicyLate => "policyd did not answer in time",
+            Refusal::PolicyGarbled => "policyd's answer does not answer the question",
+            Refusal::EpochChanged => "the rules changed between the decision and the grant",
+            Refusal::KernelRefused => "the kernel refused it",
+            Refusal::NotRecorded => "the grant could not be recorded, and was taken back",
+            Refusal::SubjectEnded => "the service had ended",
+            Refusal::NotLoaded => "the service could not be loaded",
+        }
+    }
+}
