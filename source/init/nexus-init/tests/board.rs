@@ -106,10 +106,7 @@ fn wrong_device_in_the_slot_is_a_refusal() {
 #[test]
 fn one_unreadable_slot_leaves_all_in_doubt() {
     let tree = Tree::parse(VIRT).unwrap();
-    let mut slots = Slots(vec![
-        (0x1000_1000, device(4)),
-        (0x1000_7000, Err(Error::NoMemory)),
-    ]);
+    let mut slots = Slots(vec![(0x1000_1000, device(4)), (0x1000_7000, Err(Error::NoMemory))]);
     let result = Finder::new(&tree).find(&virtio(4, 0), &mut slots);
     assert_eq!(result, Err(NotFound::ProbeFailed(Error::NoMemory)));
 }

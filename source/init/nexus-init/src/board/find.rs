@@ -123,7 +123,12 @@ impl<'a> Finder<'a> {
         all.nth(usize::from(instance)).map(|(index, _)| index).ok_or(NotFound::Absent)
     }
 
-    fn nth_slot(&mut self, id: u32, instance: u8, probe: &mut impl Probe) -> Result<usize, NotFound> {
+    fn nth_slot(
+        &mut self,
+        id: u32,
+        instance: u8,
+        probe: &mut impl Probe,
+    ) -> Result<usize, NotFound> {
         if self.slots.is_none() {
             self.slots = Some(self.probe_slots(probe));
         }
