@@ -1,0 +1,21 @@
+//! Where the kernel half of every address space has what (Sv39, `0xffffffc0_00000000` up).
+//!
+//! | virtual | what |
+//! |---|---|
+//! | `0xffffffc0_00000000 + p` | RAM at physical `p`, RW-NX, without kernel text and rodata and without firmware memory |
+//! | `0xffffffff_00000000 + p` | the kernel image at physical `p`: text R-X, rodata R, data RW-NX, guard pages unmapped |
+
+/// Bytes in a page.
+pub const PAGE: u64 = 4096;
+
+/// Virtual minus physical address of RAM in the direct map.
+pub const DIRECT: u64 = 0xffff_ffc0_0000_0000;
+
+/// Virtual minus physical address of the kernel image. The link script has the same number.
+pub const IMAGE: u64 = 0xffff_ffff_0000_0000;
+
+/// First physical address that the direct map cannot hold: it ends where the image begins.
+pub const DIRECT_END: u64 = IMAGE - DIRECT;
+
+/// First physical address past what a page-table entry can name.
+pub const PHYS_END: u64 = 1 << 56;

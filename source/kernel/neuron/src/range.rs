@@ -1,0 +1,220 @@
+//! Sets of physical addresses, as sorted ranges in a fixed array.
+
+use core::fmt;
+
+use crate::layout::PAGE;
+
+/// The last address that begins a page.
+const LAST_PAGE: u64 = !(PAGE - 1);
+
+/// Physical addresses from `start` up to, not including, `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Range {
+    /// First address.
+    pub start: u64,
+    /// First address past it.
+    pub end: u64,
+}
+
+impl Range {
+    /// From the address and length of a device tree; `None` when it wraps.
+    #[must_use]
+    pub fn from_len(start: u64, len: u64) -> Option<Range> {
+        Some(Range { start, end: start.checked_add(len)? })
+    }
+
+    /// Bytes in it.
+    #[must_use]
+    pub fn len(self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// True when no address is in it.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.end <= self.start
+    }
+
+    /// The smallest range of whole pages that has all of it.
+    #[must_use]
+    pub fn pages_outward(self) -> Range {
+        let end = self.end.checked_next_multiple_of(PAGE).unwrap_or(LAST_PAGE);
+        Range { start: self.start & !(PAGE - 1), end }
+    }
+
+    /// The largest range of whole pages inside it.
+    #[must_use]
+    pub fn pages_inward(self) -> Range {
+        let start = self.start.checked_next_multiple_of(PAGE).unwrap_or(LAST_PAGE);
+        Range { start, end: (self.end & !(PAGE - 1)).max(start) }
+    }
+
+    /// True when all of `other` is in it.
+    #[must_use]
+    pub fn contains(self, other: Range) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}..{:#x}", self.start, self.end)
+    }
+}
+
+/// More separate ranges than a [`RangeSet`] has places for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// Most separate ranges in a set.
+pub const MAX_RANGES: usize = 64;
+
+/// A set of addresses: ranges in ascending order that neither overlap nor touch.
+#[derive(Clone, Debug)]
+pub struct RangeSet {
+    items: [Range; MAX_RANGES],
+    count: usize,
+}
+
+impl Default for RangeSet {
+    fn default() -> RangeSet {
+        RangeSet { items: [Range::default(); MAX_RANGES], count: 0 }
+    }
+}
+
+impl RangeSet {
+    /// Its ranges, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = Range> + '_ {
+        self.items.iter().take(self.count).copied()
+    }
+
+    /// True when no address is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Adds `range`.
+    ///
+    /// # Errors
+    /// [`Full`] when that takes one range too many.
+    pub fn insert(&mut self, mut range: Range) -> Result<(), Full> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let mut result = RangeSet::default();
+        for item in self.iter() {
+            if item.end < range.start || range.end < item.start {
+                result.append(item)?;
+            } else {
+                range = Range { start: range.start.min(item.start), end: range.end.max(item.end) };
+            }
+        }
+        result.append(range)?;
+        result.items[..result.count].sort_unstable_by_key(|item| item.start);
+        *self = result;
+        Ok(())
+    }
+
+    /// Takes `range` out.
+    ///
+    /// # Errors
+    /// [`Full`] when that leaves one range too many.
+    pub fn remove(&mut self, range: Range) -> Result<(), Full> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let mut result = RangeSet::default();
+        for item in self.iter() {
+            result.append(Range { start: item.start, end: item.end.min(range.start) })?;
+            result.append(Range { start: item.start.max(range.end), end: item.end })?;
+        }
+        *self = result;
+        Ok(())
+    }
+
+    /// True when one of its ranges has all of `range`.
+    #[must_use]
+    pub fn contains(&self, range: Range) -> bool {
+        self.iter().any(|item| item.contains(range))
+    }
+
+    fn append(&mut self, range: Range) -> Result<(), Full> {
+        if !range.is_empty() {
+            *self.items.get_mut(self.count).ok_or(Full)? = range;
+            self.count += 1;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(start: u64, end: u64) -> Range {
+        Range { start, end }
+    }
+
+    fn set(ranges: &[(u64, u64)]) -> RangeSet {
+        let mut set = RangeSet::default();
+        for (start, end) in ranges {
+            set.insert(range(*start, *end)).unwrap();
+        }
+        set
+    }
+
+    fn list(set: &RangeSet) -> Vec<(u64, u64)> {
+        set.iter().map(|item| (item.start, item.end)).collect()
+    }
+
+    #[test]
+    fn insert_sorts_and_merges_what_touches() {
+        assert_eq!(list(&set(&[(30, 40), (10, 20)])), [(10, 20), (30, 40)]);
+        assert_eq!(list(&set(&[(10, 20), (30, 40), (20, 30)])), [(10, 40)]);
+        assert_eq!(list(&set(&[(10, 20), (12, 14)])), [(10, 20)]);
+        assert_eq!(list(&set(&[(10, 20), (5, 5)])), [(10, 20)]);
+    }
+
+    #[test]
+    fn remove_cuts_ends_and_middles() {
+        let mut cut = set(&[(10, 40)]);
+        cut.remove(range(20, 30)).unwrap();
+        assert_eq!(list(&cut), [(10, 20), (30, 40)]);
+        cut.remove(range(0, 15)).unwrap();
+        cut.remove(range(35, 100)).unwrap();
+        assert_eq!(list(&cut), [(15, 20), (30, 35)]);
+        cut.remove(range(17, 17)).unwrap();
+        assert_eq!(list(&cut), [(15, 20), (30, 35)]);
+        cut.remove(range(0, u64::MAX)).unwrap();
+        assert!(cut.is_empty());
+    }
+
+    #[test]
+    fn pages_round_outward_and_inward() {
+        assert_eq!(range(1, 4097).pages_outward(), range(0, 8192));
+        assert_eq!(range(1, 8193).pages_inward(), range(4096, 8192));
+        assert!(range(1, 4095).pages_inward().is_empty());
+        assert!(range(u64::MAX - 1, u64::MAX).pages_inward().is_empty());
+        assert_eq!(range(4096, 8192).pages_outward(), range(4096, 8192));
+        assert_eq!(range(4096, 8192).pages_inward(), range(4096, 8192));
+    }
+
+    #[test]
+    fn one_range_too_many_is_an_error_and_changes_nothing() {
+        let mut full = RangeSet::default();
+        for number in 0..MAX_RANGES as u64 {
+            full.insert(range(number * 10, number * 10 + 5)).unwrap();
+        }
+        let before = list(&full);
+        assert_eq!(full.insert(range(100_000, 100_001)), Err(Full));
+        assert_eq!(full.remove(range(2, 3)), Err(Full));
+        assert_eq!(list(&full), before);
+    }
+
+    #[test]
+    fn a_wrapping_length_is_no_range() {
+        assert_eq!(Range::from_len(u64::MAX, 2), None);
+        assert_eq!(Range::from_len(8, 8), Some(range(8, 16)));
+    }
+}
