@@ -11,3 +11,4 @@ pub mod history;
 pub mod key;
 pub mod output;
 pub mod render;
+pub mod uart;

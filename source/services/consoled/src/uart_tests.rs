@@ -1,0 +1,146 @@
+use super::*;
+use nexus_mmio::fake::{Device, FakeBus};
+
+/// A UART as far as the driver can tell.
+#[derive(Default)]
+struct Model {
+    received: VecDeque<u8>,
+    broken: bool,
+    sent: Vec<u8>,
+    scratch: u8,
+    lcr: u8,
+    divisor: [u8; 2],
+    fcr: u8,
+    ier: u8,
+    /// The transmitter never gets ready after this many bytes.
+    sticks_after: Option<usize>,
+    no_fifo: bool,
+    /// The scratch register reads as this.
+    absent: Option<u8>,
+}
+
+impl Device for Model {
+    fn read(&mut self, offset: usize, _: usize) -> u32 {
+        let stuck = self.sticks_after.is_some_and(|count| self.sent.len() >= count);
+        u32::from(match offset {
+            0 => self.received.pop_front().unwrap_or(0),
+            2 if self.fcr & FCR_ENABLE != 0 && !self.no_fifo => 0xc1,
+            2 => 0x01,
+            5 => {
+                let received = if self.received.is_empty() { 0 } else { LSR_RECEIVED };
+                let broken = if self.broken { 0x08 } else { 0 };
+                received | broken | if stuck { 0 } else { LSR_THR_EMPTY | LSR_IDLE }
+            }
+            7 => self.absent.unwrap_or(self.scratch),
+            _ => 0,
+        })
+    }
+
+    fn write(&mut self, offset: usize, _: usize, value: u32) {
+        let value = value as u8;
+        match offset {
+            0 | 1 if self.lcr & LCR_DIVISOR != 0 => self.divisor[offset] = value,
+            0 => self.sent.push(value),
+            1 => self.ier = value,
+            2 => self.fcr = value,
+            3 => self.lcr = value,
+            7 => self.scratch = value,
+            _ => {}
+        }
+    }
+}
+
+fn start(model: Model) -> Result<Uart<FakeBus<Model>>, UartError> {
+    Uart::start(FakeBus::new(8, model))
+}
+
+fn model<R>(uart: &Uart<FakeBus<Model>>, look: impl FnOnce(&mut Model) -> R) -> R {
+    uart.regs.bus().with_device(look)
+}
+
+#[test]
+fn starts_with_8n1_fifos_on_interrupts_off() {
+    let uart = start(Model { ier: 0xf, ..Model::default() }).unwrap();
+    model(&uart, |model| {
+        assert_eq!((model.lcr, model.fcr, model.ier), (0x03, 0x01, 0));
+        assert_eq!(model.divisor, [2, 0]);
+        assert!(model.sent.is_empty());
+    });
+}
+
+#[test]
+fn keeps_what_was_typed_before_it_started() {
+    let mut uart = start(Model { received: b"hi".to_vec().into(), ..Model::default() }).unwrap();
+    let mut got = Vec::new();
+    uart.receive(|byte| got.push(byte));
+    assert_eq!(got, b"hi");
+}
+
+#[test]
+fn refuses_what_is_no_16550a() {
+    for absent in [0x00, 0xff, 0x5a] {
+        let model = Model { absent: Some(absent), ..Model::default() };
+        assert_eq!(start(model).err(), Some(UartError::NoDevice));
+    }
+    let model = Model { no_fifo: true, ..Model::default() };
+    assert_eq!(start(model).err(), Some(UartError::NoFifo { iir: 0x01 }));
+    let small = Uart::start(FakeBus::new(7, Model::default())).err();
+    assert_eq!(small, Some(UartError::TooSmall(TooSmall { has: 7, needs: 8 })));
+}
+
+#[test]
+fn transmits_in_order_and_by_fifo() {
+    let mut uart = start(Model::default()).unwrap();
+    let text: Vec<u8> = (0..100).collect();
+    let before = uart.regs.bus().accesses().len();
+    assert!(uart.transmit(&mut text.clone().into()));
+    let accesses = uart.regs.bus().accesses().len() - before;
+    assert_eq!(model(&uart, |model| model.sent.clone()), text);
+    assert_eq!(accesses, 100 + 100usize.div_ceil(FIFO));
+}
+
+#[test]
+fn a_stuck_transmitter_is_given_up_and_nothing_is_lost() {
+    let mut uart = start(Model { sticks_after: Some(16), ..Model::default() }).unwrap();
+    let mut waiting: VecDeque<u8> = (0..40).collect();
+    assert!(!uart.transmit(&mut waiting));
+    assert_eq!(waiting.len(), 24);
+    assert_eq!(waiting.front(), Some(&16));
+    model(&uart, |model| model.sticks_after = None);
+    assert!(uart.transmit(&mut waiting));
+    assert_eq!(model(&uart, |model| model.sent.len()), 40);
+}
+
+#[test]
+fn a_transmitter_stuck_from_the_start_does_not_stop_the_start() {
+    assert!(start(Model { sticks_after: Some(0), ..Model::default() }).is_ok());
+}
+
+#[test]
+fn a_flood_of_input_is_taken_in_bounded_bursts() {
+    let flood = VecDeque::from(vec![b'x'; 1000]);
+    let mut uart = start(Model { received: flood, ..Model::default() }).unwrap();
+    let mut count = 0;
+    uart.receive(|_| count += 1);
+    assert_eq!(count, RECEIVE_BURST);
+}
+
+#[test]
+fn broken_bytes_are_taken_from_the_device_and_left_out() {
+    let received = VecDeque::from(vec![0; 3]);
+    let mut uart = start(Model { received, broken: true, ..Model::default() }).unwrap();
+    uart.receive(|_| panic!("a broken byte"));
+    assert!(model(&uart, |model| model.received.is_empty()));
+}
+
+#[test]
+fn a_stall_counts_from_its_first_tick_and_ends_when_ready() {
+    let mut stall = Stall::default();
+    assert!(!stall.is_longer_than(0, 5));
+    stall.note(false, 10);
+    stall.note(false, 15);
+    assert!(!stall.is_longer_than(6, 15));
+    assert!(stall.is_longer_than(5, 15));
+    stall.note(true, 16);
+    assert!(!stall.is_longer_than(0, 100));
+}
