@@ -1,0 +1,155 @@
+//! The runtime on a host: no kernel, but a test can stand in for the other side of messages.
+
+use std::boxed::Box;
+use std::cell::RefCell;
+
+use nexus_abi::{Error, Handle, Message};
+
+type Answerer = Box<dyn FnMut(Handle, &Message) -> Result<Message, Error>>;
+
+std::thread_local! {
+    static ANSWERER: RefCell<Option<Answerer>> = const { RefCell::new(None) };
+}
+
+/// While this lives, calls of this thread are answered by the closure it was made with.
+#[derive(Debug)]
+#[must_use = "calls are answered only while this lives"]
+pub struct Answering(());
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        ANSWERER.with_borrow_mut(|answerer| *answerer = None);
+    }
+}
+
+/// Lets `answerer` answer every `sys::call` of this thread: it gets the endpoint's handle and the
+/// message. It must not itself make calls.
+pub fn answer_calls(
+    answerer: impl FnMut(Handle, &Message) -> Result<Message, Error> + 'static,
+) -> Answering {
+    ANSWERER.with_borrow_mut(|slot| *slot = Some(Box::new(answerer)));
+    Answering(())
+}
+
+/// The calls. Those that a test cannot answer fail with `BadSyscall`.
+pub(crate) mod calls {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+
+    use nexus_abi::{CapInfo, Error, Handle, Message, ProcessInfo, Prot, Received, Rights, Sender};
+
+    use super::ANSWERER;
+
+    /// Rows of `nexus_abi::SYSCALLS` that have a plain stub; a test compares the two.
+    macro_rules! refused {
+        ($(fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty;)+) => {
+            $(
+                #[doc = concat!("See `nexus_abi::", stringify!($name), "`.")]
+                ///
+                /// # Errors
+                /// Always `BadSyscall` on a host.
+                #[allow(clippy::too_many_arguments, reason = "as the call has")]
+                pub fn $name($(_: $ty),*) -> Result<$ret, Error> {
+                    Err(Error::BadSyscall)
+                }
+            )+
+            #[cfg(test)]
+            pub(crate) const REFUSED: &[(&str, &[(&str, &str)], &str)] = &[
+                $((stringify!($name), &[$((stringify!($arg), stringify!($ty))),*],
+                   stringify!($ret)),)+
+            ];
+        };
+    }
+
+    refused! {
+        fn yield_now() -> ();
+        fn signal(notification: Handle, bits: u64) -> ();
+        fn wait(notification: Handle, deadline: u64) -> u64;
+        fn endpoint_create() -> Handle;
+        fn notification_create() -> Handle;
+        fn endpoint_bind(endpoint: Handle, notification: Handle) -> ();
+        fn vmo_create(pages: u64) -> Handle;
+        fn vmo_seal(vmo: Handle) -> ();
+        fn vmo_map(process: Handle, vmo: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64;
+        fn mmio_map(window: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64;
+        fn unmap(va: u64) -> ();
+        fn protect(va: u64, prot: Prot) -> ();
+        fn cap_derive(cap: Handle, rights: Rights, offset: u64, len: u64) -> Handle;
+        fn cap_drop(cap: Handle) -> ();
+        fn cap_revoke(cap: Handle) -> ();
+        fn cap_query(cap: Handle) -> CapInfo;
+        fn cap_install(process: Handle, cap: Handle, rights: Rights) -> Handle;
+        fn process_create(spawn: Handle, service_id: u64, budget: u64, notification: Handle, bits: u64) -> Handle;
+        fn process_end(process: Handle, code: u64) -> ();
+        fn process_stat(process: Handle) -> ProcessInfo;
+        fn cap_inspect(process: Handle, cursor: u64) -> (u64, Option<CapInfo>);
+        fn thread_create(process: Handle, entry: u64, stack: u64, arg: u64, priority: u64) -> Handle;
+        fn thread_exit() -> ();
+        fn console_write(console: Handle, len: u64, w0: u64, w1: u64, w2: u64, w3: u64) -> ();
+    }
+
+    /// Hands the message to the test's answerer.
+    ///
+    /// # Errors
+    /// What the answerer returns; `BadSyscall` when there is none.
+    pub fn call(endpoint: Handle, message: &Message, _: u64) -> Result<Received, Error> {
+        ANSWERER.with_borrow_mut(|answerer| match answerer {
+            None => Err(Error::BadSyscall),
+            Some(answerer) => answerer(endpoint, message).map(|message| Received {
+                message,
+                sender: Sender::default(),
+                reply: Handle::NONE,
+            }),
+        })
+    }
+
+    /// See `nexus_abi::reply_recv`.
+    ///
+    /// # Errors
+    /// Always `BadSyscall` on a host.
+    pub fn reply_recv(_: Handle, _: Handle, _: &Message, _: u64) -> Result<Received, Error> {
+        Err(Error::BadSyscall)
+    }
+
+    /// See `nexus_abi::reply`.
+    ///
+    /// # Errors
+    /// Always `BadSyscall` on a host.
+    pub fn reply(_: Handle, _: &Message) -> Result<(), Error> {
+        Err(Error::BadSyscall)
+    }
+
+    /// Ticks of 100 ns since the first call.
+    #[must_use]
+    pub fn ticks() -> u64 {
+        static START: OnceLock<Instant> = OnceLock::new();
+        let elapsed = START.get_or_init(Instant::now).elapsed();
+        u64::try_from(elapsed.as_nanos() / 100).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_plain_call_of_the_table_is_here() {
+        // Not wrapped: `null` has no use for a service, and messages are written out.
+        let others = ["null", "call", "reply_recv", "reply"];
+        let table = nexus_abi::SYSCALLS.iter().filter(|row| !others.contains(&row.name));
+        let table: Vec<_> = table.map(|row| (row.name, row.args, row.result)).collect();
+        assert_eq!(table, calls::REFUSED);
+    }
+
+    #[test]
+    fn a_test_answers_calls_while_it_wants_to() {
+        let asked = Message::new(7, &[1, 2]);
+        assert_eq!(calls::call(Handle(5), &asked, 0), Err(Error::BadSyscall));
+        let answering = answer_calls(|endpoint, message| {
+            Ok(Message::new(message.tag.label() + 1, &[endpoint.0]))
+        });
+        assert_eq!(calls::call(Handle(5), &asked, 0).unwrap().message, Message::new(8, &[5]));
+        drop(answering);
+        assert_eq!(calls::call(Handle(5), &asked, 0), Err(Error::BadSyscall));
+    }
+}

@@ -1,0 +1,50 @@
+//! What every user process starts from.
+//!
+//! A service is `lib.rs` (its logic, tested on the host) and a short `main.rs`:
+//!
+//! ```ignore
+//! #![cfg_attr(target_os = "none", no_std, no_main)]
+//! #![forbid(unsafe_code)]
+//! nexus_rt::entry!(main);
+//!
+//! fn main() -> Result<(), nexus_rt::StartError> {
+//!     let start = nexus_rt::startup();
+//!     nexus_rt::info!("serving");
+//!     nexus_rt::serve::<Rtc>(start.serve()?, |sender, request| rtc.answer(sender, request));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! On a host target everything compiles and no system call reaches a kernel: [`sys`] refuses them,
+//! and a test can answer messages itself ([`host`]).
+#![cfg_attr(target_os = "none", no_std)]
+#![deny(unsafe_code)]
+
+#[cfg(not(target_os = "none"))]
+pub mod host;
+
+mod client;
+pub mod entry;
+#[cfg(target_os = "none")]
+mod heap;
+pub mod log;
+mod memory;
+mod mmio;
+#[cfg(target_os = "none")]
+mod panic;
+mod server;
+mod startup;
+pub mod sys;
+mod time;
+mod va;
+
+pub use client::{CallError, Client};
+pub use log::proof;
+pub use memory::{Memory, ReadOnlyMemory};
+pub use mmio::map_window;
+pub use nexus_abi as abi;
+pub use nexus_mmio as mmio_api;
+pub use nexus_proto as proto;
+pub use server::{Answer, ReplyTo, Service, run, serve};
+pub use startup::{Start, StartError, startup};
+pub use time::{Deadline, ns_of_ticks, ticks, ticks_of_ns, uptime_ns};

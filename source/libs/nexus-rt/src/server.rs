@@ -1,0 +1,179 @@
+//! The loop of a server.
+
+use core::marker::PhantomData;
+
+use nexus_abi::{Error, Handle, Message, Received, Sender};
+use nexus_proto::{Operation, Protocol, Request, ServiceError, encode_error};
+
+use crate::{Deadline, sys};
+
+/// A server of one protocol.
+pub trait Service {
+    /// What it speaks.
+    type Protocol: Protocol;
+
+    /// Answers a request: `reply.answer(&op, result)` now, or [`Answer::later`] with `reply` kept
+    /// somewhere. A `reply` that is thrown away fails the call.
+    fn handle(
+        &mut self,
+        sender: Sender,
+        request: <Self::Protocol as Protocol>::Request,
+        reply: ReplyTo,
+    ) -> Answer;
+
+    /// When to call [`Service::tick`] next. Asked before each wait.
+    fn deadline(&self) -> Deadline {
+        Deadline::NEVER
+    }
+
+    /// The deadline has passed. Must move it, or requests are answered between ticks only.
+    fn tick(&mut self) {}
+
+    /// A notification bound to the endpoint has these bits set.
+    fn notified(&mut self, _bits: u64) {}
+
+    /// A message of `sender` could not be decoded, and is being refused.
+    fn refused(&mut self, _sender: Sender) {}
+}
+
+/// The right to answer one call, once. Dropping it fails the call with `PeerGone`.
+#[derive(Debug)]
+#[must_use = "dropping it fails the caller's call"]
+pub struct ReplyTo(Handle);
+
+/// What the server loop sends before it waits.
+#[derive(Debug)]
+#[must_use]
+pub struct Answer {
+    reply: Handle,
+    message: Message,
+}
+
+impl ReplyTo {
+    /// For a test: a right that answers nothing.
+    #[cfg(not(target_os = "none"))]
+    pub fn nobody() -> ReplyTo {
+        ReplyTo(Handle::NONE)
+    }
+
+    /// The answer to `op`.
+    #[inline]
+    pub fn answer<O: Operation>(self, op: &O, result: Result<O::Reply, ServiceError>) -> Answer {
+        self.message(op.answer(result))
+    }
+
+    /// An answer that is already a message.
+    #[inline]
+    pub fn message(self, message: Message) -> Answer {
+        Answer { reply: self.take(), message }
+    }
+
+    /// Answers now, outside the server loop.
+    ///
+    /// # Errors
+    /// The caller is gone, or has stopped waiting.
+    pub fn send(self, message: &Message) -> Result<(), Error> {
+        sys::reply(self.take(), message)
+    }
+
+    #[inline]
+    fn take(self) -> Handle {
+        let reply = self.0;
+        core::mem::forget(self);
+        reply
+    }
+}
+
+impl Drop for ReplyTo {
+    fn drop(&mut self) {
+        // Nothing to do when it fails: then the caller is gone.
+        let _ = sys::cap_drop(self.0);
+    }
+}
+
+impl Answer {
+    const NOTHING: Answer =
+        Answer { reply: Handle::NONE, message: Message { tag: nexus_abi::Tag(0), words: [0; 8] } };
+
+    /// No answer now: the [`ReplyTo`] has been kept.
+    #[inline]
+    pub const fn later() -> Answer {
+        Answer::NOTHING
+    }
+
+    /// For a test: the message that would be sent.
+    #[cfg(not(target_os = "none"))]
+    #[must_use]
+    pub fn into_message(self) -> Message {
+        self.message
+    }
+}
+
+/// Serves `endpoint` until that fails, and returns why: the endpoint is gone, or is not one that
+/// this process may receive from.
+pub fn run<S: Service>(endpoint: Handle, service: &mut S) -> Error {
+    let mut next = Answer::NOTHING;
+    loop {
+        let deadline = service.deadline();
+        if deadline != Deadline::NEVER && deadline.has_passed() {
+            service.tick();
+        }
+        let sent = next.reply;
+        let received = sys::reply_recv(endpoint, sent, &next.message, deadline.ticks());
+        next = match received {
+            Ok(received) => dispatch(service, received),
+            Err(Error::TimedOut) => {
+                service.tick();
+                Answer::NOTHING
+            }
+            // The caller is gone, and only its answer is lost.
+            Err(_) if sent != Handle::NONE => Answer::NOTHING,
+            Err(error) => return error,
+        };
+    }
+}
+
+#[inline]
+fn dispatch<S: Service>(service: &mut S, received: Received) -> Answer {
+    let Received { message, sender, reply } = received;
+    if message.tag.is_notification() {
+        let [bits, ..] = message.words;
+        service.notified(bits);
+        return Answer::NOTHING;
+    }
+    match <S::Protocol as Protocol>::Request::decode(&message) {
+        Ok(request) => service.handle(sender, request, ReplyTo(reply)),
+        Err(_) => {
+            drop_caps(&message);
+            service.refused(sender);
+            ReplyTo(reply).message(encode_error(ServiceError::Malformed))
+        }
+    }
+}
+
+/// Gives up capabilities that came where none belongs, so that no peer can fill this process's
+/// table.
+pub(crate) fn drop_caps(message: &Message) {
+    for cap in message.caps() {
+        // Nothing to do when it fails: then it is gone already.
+        let _ = sys::cap_drop(cap);
+    }
+}
+
+struct Plain<P, H>(H, PhantomData<fn() -> P>);
+
+impl<P: Protocol, H: FnMut(Sender, P::Request) -> Message> Service for Plain<P, H> {
+    type Protocol = P;
+    fn handle(&mut self, sender: Sender, request: P::Request, reply: ReplyTo) -> Answer {
+        let message = (self.0)(sender, request);
+        reply.message(message)
+    }
+}
+
+/// Serves `endpoint` with a function that answers each request at once; returns as [`run`] does.
+pub fn serve<P: Protocol>(
+    endpoint: Handle,
+    handler: impl FnMut(Sender, P::Request) -> Message,
+) -> Error {
+    run(endpoint, &mut Plain::<P, _>(handler, PhantomData))
+}

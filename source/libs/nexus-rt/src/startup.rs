@@ -1,0 +1,110 @@
+//! What this process was given at its start.
+
+use nexus_abi::{Error, Handle, Role, Startup, StartupCap};
+use nexus_mmio::Window;
+use nexus_proto::Protocol;
+
+use crate::{Client, ReadOnlyMemory};
+
+/// The startup block, for reading.
+#[derive(Clone, Copy, Debug)]
+pub struct Start(&'static Startup);
+
+/// Something that this process needs is not in its startup block, or could not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartError {
+    /// No endpoint to serve.
+    NothingToServe,
+    /// No endpoint of the service with this id.
+    NoService(u32),
+    /// No device window.
+    NoWindow,
+    /// More than one device window, where one is meant.
+    ManyWindows,
+    /// No such memory.
+    NoMemory,
+    /// The kernel refused to map it.
+    Kernel(Error),
+}
+
+impl From<Error> for StartError {
+    fn from(error: Error) -> StartError {
+        StartError::Kernel(error)
+    }
+}
+
+/// The startup block of this process.
+#[must_use]
+pub fn startup() -> Start {
+    Start(crate::entry::block())
+}
+
+impl Start {
+    /// The block itself.
+    #[must_use]
+    pub fn block(self) -> &'static Startup {
+        self.0
+    }
+
+    fn first(self, role: Role) -> Option<&'static StartupCap> {
+        self.0.with_role(role).next()
+    }
+
+    /// The endpoint that this process serves.
+    ///
+    /// # Errors
+    /// `NothingToServe`.
+    pub fn serve(self) -> Result<Handle, StartError> {
+        self.first(Role::Serve).map(|cap| Handle(cap.handle)).ok_or(StartError::NothingToServe)
+    }
+
+    /// The endpoint of the service with this id.
+    ///
+    /// # Errors
+    /// `NoService`.
+    pub fn service(self, id: u32) -> Result<Handle, StartError> {
+        let cap = self.0.with_role(Role::Service).find(|cap| cap.index == id);
+        cap.map(|cap| Handle(cap.handle)).ok_or(StartError::NoService(id))
+    }
+
+    /// A client of the service with this id (see [`nexus_proto::ids`]).
+    ///
+    /// # Errors
+    /// `NoService`.
+    pub fn client<P: Protocol>(self, id: u32) -> Result<Client<P>, StartError> {
+        self.service(id).map(Client::new)
+    }
+
+    /// The device windows.
+    pub fn windows(self) -> impl Iterator<Item = &'static StartupCap> {
+        self.0.with_role(Role::Window)
+    }
+
+    /// The one device window of a driver.
+    ///
+    /// # Errors
+    /// `NoWindow`, `ManyWindows`.
+    pub fn window(self) -> Result<&'static StartupCap, StartError> {
+        let mut windows = self.windows();
+        let window = windows.next().ok_or(StartError::NoWindow)?;
+        if windows.next().is_some() { Err(StartError::ManyWindows) } else { Ok(window) }
+    }
+
+    /// Maps the one device window of a driver.
+    ///
+    /// # Errors
+    /// `NoWindow`, `ManyWindows`, `Kernel`.
+    pub fn map_window(self) -> Result<Window, StartError> {
+        Ok(crate::map_window(self.window()?)?)
+    }
+
+    /// Maps memory with this role: `Description`, `BootArchive` or `DeviceTree`.
+    ///
+    /// # Errors
+    /// `NoMemory`, `Kernel`.
+    pub fn map_memory(self, role: Role) -> Result<ReadOnlyMemory, StartError> {
+        let given = matches!(role, Role::Description | Role::BootArchive | Role::DeviceTree);
+        let cap = self.first(role).filter(|_| given).ok_or(StartError::NoMemory)?;
+        Ok(ReadOnlyMemory::map(cap)?)
+    }
+}

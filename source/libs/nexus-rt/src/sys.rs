@@ -1,0 +1,14 @@
+//! System calls: the stubs of `nexus-abi` on the target. On a host target calls have the same
+//! signatures and fail with `BadSyscall`, but for messages, which a test may answer
+//! ([`crate::host`]).
+
+#[cfg(target_os = "none")]
+pub use nexus_abi::{
+    call, cap_derive, cap_drop, cap_inspect, cap_install, cap_query, cap_revoke, console_write,
+    endpoint_bind, endpoint_create, mmio_map, notification_create, process_create, process_end,
+    process_stat, protect, reply, reply_recv, signal, thread_create, thread_exit, ticks, unmap,
+    vmo_create, vmo_map, vmo_seal, wait, yield_now,
+};
+
+#[cfg(not(target_os = "none"))]
+pub use crate::host::calls::*;
