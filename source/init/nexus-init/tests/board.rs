@@ -1,4 +1,5 @@
 //! Discovery against a real tree and against broken ones.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use dtoolkit::fdt::Fdt;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};

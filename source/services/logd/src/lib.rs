@@ -1,0 +1,27 @@
+//! Keeps three things: the log of ordinary lines, the proofs of a test run, and the security
+//! ledger.
+//!
+//! - Each sender has its own share of the log and its own rate, so that a flood costs the sender
+//!   that makes it and nobody else. What is dropped is counted.
+//! - The ledger has space of its own, which no line can take. A full ledger refuses records, and
+//!   without a record there is no grant: it fails closed. A part of it is kept from denials, so
+//!   that asking for what is forbidden cannot use up the space in which grants are recorded.
+//! - Each record holds the hash of the record before it. Whoever remembers one hash can tell
+//!   whether anything up to it was changed, reordered or cut.
+//!
+//! Senders are who the kernel says. Nothing in a message is identity.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod bucket;
+pub mod chain;
+pub mod ledger;
+pub mod lines;
+pub mod proofs;
+mod service;
+pub mod text;
+pub mod time;
+
+pub use service::Logd;

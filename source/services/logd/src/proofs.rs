@@ -1,0 +1,143 @@
+//! Proofs: that a service did what its description says it must prove. Kept in reserved space.
+
+use alloc::vec::Vec;
+
+use nexus_abi::Sender;
+
+use crate::time::Moment;
+
+/// Longest name of a proof in bytes.
+pub const NAME_BYTES: usize = 48;
+/// Proofs kept in all.
+pub const CAPACITY: usize = 512;
+/// Proofs kept for one sender.
+pub const PER_SENDER: usize = 256;
+
+/// A proof: who showed what, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Its number among all lines and proofs.
+    pub number: u64,
+    /// When it came.
+    pub at: Moment,
+    /// Who, as the kernel stamped it.
+    pub sender: Sender,
+    name: [u8; NAME_BYTES],
+    len: usize,
+}
+
+impl Proof {
+    /// The name: lower-case letters, digits and `-`.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        self.name.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Why a proof was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofError {
+    /// The name is empty, too long, or holds another character.
+    BadName,
+    /// The sender has used up its share, or all space is used.
+    Full,
+}
+
+/// All proofs, in the order in which they came.
+pub struct Proofs(Vec<Proof>);
+
+impl Default for Proofs {
+    fn default() -> Proofs {
+        Proofs(Vec::with_capacity(CAPACITY))
+    }
+}
+
+impl Proofs {
+    /// Keeps a proof under `number`. False when it was there already, and so is not kept twice.
+    ///
+    /// # Errors
+    /// See [`ProofError`].
+    pub fn add(
+        &mut self,
+        sender: Sender,
+        name: &[u8],
+        number: u64,
+        at: Moment,
+    ) -> Result<bool, ProofError> {
+        if name.is_empty() || !name.iter().all(|byte| is_name_byte(*byte)) {
+            return Err(ProofError::BadName);
+        }
+        let mut proof = Proof { number, at, sender, name: [0; NAME_BYTES], len: name.len() };
+        proof.name.get_mut(..name.len()).ok_or(ProofError::BadName)?.copy_from_slice(name);
+        if self.0.iter().any(|kept| kept.sender == sender && kept.name() == name) {
+            return Ok(false);
+        }
+        let own = self.0.iter().filter(|kept| kept.sender.service_id == sender.service_id).count();
+        if own >= PER_SENDER || self.0.len() >= CAPACITY {
+            return Err(ProofError::Full);
+        }
+        self.0.push(proof);
+        Ok(true)
+    }
+
+    /// The first proof with this number or a higher one.
+    #[must_use]
+    pub fn find(&self, number: u64) -> Option<&Proof> {
+        self.0.get(self.0.partition_point(|proof| proof.number < number))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        u64::try_from(self.0.len()).unwrap_or(u64::MAX)
+    }
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Sender = Sender { service_id: 7, incarnation: 1 };
+
+    fn add(proofs: &mut Proofs, sender: Sender, name: &[u8]) -> Result<bool, ProofError> {
+        let number = proofs.count() + 10;
+        proofs.add(sender, name, number, Moment::default())
+    }
+
+    #[test]
+    fn kept_once_and_in_order() {
+        let mut proofs = Proofs::default();
+        assert_eq!(add(&mut proofs, A, b"mmio-window-mapped"), Ok(true));
+        assert_eq!(add(&mut proofs, A, b"mmio-window-mapped"), Ok(false));
+        assert_eq!(add(&mut proofs, A, b"second"), Ok(true));
+        assert_eq!(proofs.count(), 2);
+        assert_eq!(proofs.find(0).unwrap().name(), b"mmio-window-mapped");
+        assert_eq!(proofs.find(11).unwrap().name(), b"second");
+        assert_eq!(proofs.find(12), None);
+    }
+
+    #[test]
+    fn names_that_could_confuse_a_reader_are_refused() {
+        let mut proofs = Proofs::default();
+        for bad in [&b""[..], b"two words", b"a\nb", b"UPPER", &[b'a'; NAME_BYTES + 1]] {
+            assert_eq!(add(&mut proofs, A, bad), Err(ProofError::BadName));
+        }
+        assert_eq!(add(&mut proofs, A, &[b'a'; NAME_BYTES]), Ok(true));
+    }
+
+    #[test]
+    fn one_sender_cannot_take_all_space() {
+        let mut proofs = Proofs::default();
+        let name = |i: usize| format!("p{i}").into_bytes();
+        for i in 0..PER_SENDER {
+            assert_eq!(add(&mut proofs, A, &name(i)), Ok(true));
+        }
+        assert_eq!(add(&mut proofs, A, &name(PER_SENDER)), Err(ProofError::Full));
+        assert_eq!(add(&mut proofs, A, &name(0)), Ok(false), "a repetition is still no error");
+        assert_eq!(add(&mut proofs, Sender { service_id: 8, incarnation: 1 }, b"mine"), Ok(true));
+    }
+}

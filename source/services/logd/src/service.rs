@@ -1,0 +1,247 @@
+//! What logd answers.
+
+use alloc::vec::Vec;
+
+use nexus_abi::{Message, Sender};
+use nexus_proto::log::{
+    Append, Appended, Counts, Entry, Event, FindLine, Hashes, LineInfo, LineKind, LineText,
+    NO_DEVICE, Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stamp, Stats,
+    Verify, Write,
+};
+use nexus_proto::policy::NO_RULE;
+use nexus_proto::{Operation, Request as _, ServiceError, Text, Zero, encode_error};
+use nexus_sysdesc::{Description, Permission};
+
+use crate::chain::Link;
+use crate::ledger::{Full, Ledger};
+use crate::lines::{Line, Lines, Written};
+use crate::proofs::{self, ProofError, Proofs};
+use crate::time::{Clock, Moment};
+
+type Answer<T> = Result<<T as Operation>::Reply, ServiceError>;
+
+/// All that logd keeps.
+pub struct Logd {
+    clock: Clock,
+    lines: Lines,
+    proofs: Proofs,
+    ledger: Ledger,
+    permissions: Vec<(u32, Permission)>,
+    /// The number that the next line or proof gets.
+    next_line: u64,
+    refused: u64,
+}
+
+/// A line or a proof.
+enum Kept<'a> {
+    Line(&'a Line),
+    Proof(&'a proofs::Proof),
+}
+
+impl Logd {
+    /// A log for the services of `description`. `timebase_hz` is ticks a second.
+    #[must_use]
+    pub fn new(description: &Description, timebase_hz: u64) -> Logd {
+        let permissions = description
+            .services
+            .iter()
+            .flat_map(|service| service.permissions.iter().map(|right| (service.id, *right)));
+        Logd {
+            clock: Clock::new(timebase_hz),
+            lines: Lines::new(description.services.iter().map(|service| service.id), timebase_hz),
+            proofs: Proofs::default(),
+            ledger: Ledger::default(),
+            permissions: permissions.collect(),
+            next_line: 1,
+            refused: 0,
+        }
+    }
+
+    /// Begins the ledger: `own` is who logd is, `nonce` the number of this run, so that no ledger
+    /// of another run can stand for this one.
+    pub fn begin(&mut self, own: Sender, nonce: u64, ticks: u64) {
+        let entry = Entry {
+            event: Event::Boot,
+            outcome: Outcome::None,
+            device: NO_DEVICE,
+            rights: 0,
+            rule: NO_RULE,
+            subject: own.into(),
+            base: 0,
+            len: 0,
+            epoch: 0,
+            reason: 0,
+            detail: nonce,
+        };
+        // An empty ledger has room.
+        let _first = self.ledger.append(own, entry, self.clock.at(ticks));
+    }
+
+    /// The answer to a message that came at tick `ticks`.
+    pub fn handle(&mut self, sender: Sender, message: &Message, ticks: u64) -> Message {
+        let at = self.clock.at(ticks);
+        let Ok(request) = Request::decode(message) else {
+            self.refused += 1;
+            return encode_error(ServiceError::Malformed);
+        };
+        match request {
+            Request::Write(ask) => ask.answer(self.write(sender, &ask, at)),
+            Request::Append(ask) => ask.answer(self.append(sender, &ask, at)),
+            Request::Proof(ask) => ask.answer(self.proof(sender, &ask, at)),
+            Request::SetClock(ask) => ask.answer(self.set_clock(sender, &ask)),
+            Request::FindLine(ask) => ask.answer(self.find_line(&ask)),
+            Request::LineText(ask) => ask.answer(self.line_text(&ask)),
+            Request::ReadEntry(ask) => ask.answer(self.read_entry(sender, &ask)),
+            Request::ReadStamp(ask) => ask.answer(self.read_stamp(&ask)),
+            Request::ReadHashes(ask) => ask.answer(self.read_hashes(&ask)),
+            Request::Verify(Verify { from }) => {
+                Verify { from }.answer(Ok(self.ledger.verify(from)))
+            }
+            Request::Stats(ask) => ask.answer(self.stats(&ask)),
+        }
+    }
+
+    /// The ledger, for tests of the whole.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn write(&mut self, sender: Sender, ask: &Write, at: Moment) -> Answer<Write> {
+        match self.lines.write(sender, ask, self.next_line, at) {
+            Written::Staged => Ok(()),
+            Written::Line => {
+                self.next_line += 1;
+                Ok(())
+            }
+            Written::Dropped => Err(ServiceError::Full),
+            Written::UnknownSender => Err(ServiceError::Denied),
+        }
+    }
+
+    fn append(&mut self, sender: Sender, ask: &Append, at: Moment) -> Answer<Append> {
+        self.require(sender, Permission::Record)?;
+        match self.ledger.append(sender, ask.entry, at) {
+            Ok(seq) => Ok(Appended { seq }),
+            Err(Full) => Err(ServiceError::Full),
+        }
+    }
+
+    fn proof(&mut self, sender: Sender, ask: &Proof, at: Moment) -> Answer<Proof> {
+        if ask.name.more() {
+            self.refused += 1;
+            return Err(ServiceError::Malformed);
+        }
+        match self.proofs.add(sender, ask.name.as_bytes(), self.next_line, at) {
+            Ok(new) => {
+                self.next_line += u64::from(new);
+                Ok(())
+            }
+            Err(ProofError::BadName) => {
+                self.refused += 1;
+                Err(ServiceError::Malformed)
+            }
+            Err(ProofError::Full) => Err(ServiceError::Full),
+        }
+    }
+
+    fn set_clock(&mut self, sender: Sender, ask: &SetClock) -> Answer<SetClock> {
+        self.require(sender, Permission::Clock)?;
+        self.clock.set(ask.ticks, ask.unix_ns);
+        Ok(())
+    }
+
+    fn find_line(&self, ask: &FindLine) -> Answer<FindLine> {
+        let kept = self.find(ask.line).ok_or(ServiceError::NotFound)?;
+        Ok(kept.info())
+    }
+
+    fn line_text(&self, ask: &LineText) -> Answer<LineText> {
+        let kept = self.find(ask.line).filter(|kept| kept.number() == ask.line);
+        let kept = kept.ok_or(ServiceError::NotFound)?;
+        let offset = usize::try_from(ask.offset).map_err(|_| ServiceError::OutOfRange)?;
+        kept.text().get(offset..).map(Text::piece).ok_or(ServiceError::OutOfRange)
+    }
+
+    fn read_entry(&mut self, sender: Sender, ask: &ReadEntry) -> Answer<ReadEntry> {
+        self.require(sender, Permission::Inspect)?;
+        self.link(ask.seq).map(|link| link.entry)
+    }
+
+    fn read_stamp(&self, ask: &ReadStamp) -> Result<Stamp, ServiceError> {
+        self.link(ask.seq).map(|link| link.stamp)
+    }
+
+    fn read_hashes(&self, ask: &ReadHashes) -> Result<Hashes, ServiceError> {
+        self.link(ask.seq).map(|link| Hashes { previous: link.previous, own: link.own })
+    }
+
+    fn stats(&self, _ask: &Stats) -> Answer<Stats> {
+        let lines = self.lines.stats();
+        Ok(Counts {
+            lines: lines.lines,
+            limited: lines.dropped,
+            overwritten: lines.displaced,
+            proofs: self.proofs.count(),
+            records: self.ledger.records(),
+            room: self.ledger.room(),
+            refused: self.refused,
+        })
+    }
+
+    fn link(&self, seq: u64) -> Result<&Link, ServiceError> {
+        self.ledger.get(seq).ok_or(ServiceError::NotFound)
+    }
+
+    fn find(&self, number: u64) -> Option<Kept<'_>> {
+        let line = self.lines.find(number).map(Kept::Line);
+        let proof = self.proofs.find(number).map(Kept::Proof);
+        line.into_iter().chain(proof).min_by_key(Kept::number)
+    }
+
+    fn require(&mut self, sender: Sender, permission: Permission) -> Result<(), ServiceError> {
+        if self.permissions.contains(&(sender.service_id, permission)) {
+            return Ok(());
+        }
+        self.refused += 1;
+        Err(ServiceError::Denied)
+    }
+}
+
+impl Kept<'_> {
+    fn number(&self) -> u64 {
+        match self {
+            Kept::Line(line) => line.number,
+            Kept::Proof(proof) => proof.number,
+        }
+    }
+
+    fn text(&self) -> &[u8] {
+        match self {
+            Kept::Line(line) => line.text.as_bytes(),
+            Kept::Proof(proof) => proof.name(),
+        }
+    }
+
+    fn info(&self) -> LineInfo {
+        let (at, sender, level, kind, cut) = match self {
+            Kept::Line(line) => {
+                (line.at, line.sender, line.level, LineKind::Line, line.text.is_cut())
+            }
+            Kept::Proof(proof) => {
+                (proof.at, proof.sender, nexus_proto::log::Level::Info, LineKind::Proof, false)
+            }
+        };
+        LineInfo {
+            line: self.number(),
+            ticks: at.ticks,
+            unix_ns: at.unix_ns,
+            sender: sender.into(),
+            len: u32::try_from(self.text().len()).unwrap_or(0),
+            level,
+            kind,
+            cut,
+            zero: Zero::ZERO,
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! logd as its clients see it: messages in, messages out.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use logd::Logd;
+use logd::chain::{Link, replay};
+use logd::ledger::CAPACITY;
+use nexus_abi::{Message, Sender, Tag};
+use nexus_proto::log::{
+    Append, Appended, Entry, Event, FindLine, Level, LineInfo, LineKind, LineText, Outcome, Proof,
+    ReadEntry, ReadHashes, ReadStamp, SetClock, Stats, Verify, Write,
+};
+use nexus_proto::{Operation, ReplyError, ServiceError, Subject, Text, Zero};
+use nexus_sysdesc::{Description, Permission, Profile, Restart, Service};
+use proptest::prelude::*;
+
+const HZ: u64 = 10_000_000;
+const NONCE: u64 = 0x1234_5678_9abc_def0;
+
+const INIT: Sender = Sender { service_id: 1, incarnation: 1 };
+const LOGD: Sender = Sender { service_id: 3, incarnation: 1 };
+const RTCD: Sender = Sender { service_id: 5, incarnation: 1 };
+const NSH: Sender = Sender { service_id: 10, incarnation: 1 };
+const RNGD: Sender = Sender { service_id: 7, incarnation: 4 };
+
+fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
+    Service {
+        id,
+        name: name.into(),
+        priority: 10,
+        frames: 64,
+        objects: 64,
+        stack_pages: 16,
+        needs: vec![],
+        talks_to: vec![],
+        serves: true,
+        restart: Restart::Never,
+        must_prove: vec![],
+        permissions: permissions.to_vec(),
+    }
+}
+
+fn description() -> Description {
+    Description {
+        name: "test".into(),
+        profile: Profile::Test,
+        epoch: 1,
+        init: 1,
+        devices: vec![],
+        services: vec![
+            service(1, "init", &[Permission::Record]),
+            service(3, "logd", &[]),
+            service(5, "rtcd", &[Permission::Clock]),
+            service(7, "rngd", &[]),
+            service(10, "nsh", &[Permission::Inspect]),
+        ],
+        rules: vec![],
+    }
+}
+
+/// logd at a tick that the test sets.
+struct Log {
+    logd: Logd,
+    now: u64,
+}
+
+impl Log {
+    fn new() -> Log {
+        let mut logd = Logd::new(&description(), HZ);
+        logd.begin(LOGD, NONCE, 7);
+        Log { logd, now: 100 }
+    }
+
+    fn ask<T: Operation>(&mut self, sender: Sender, ask: &T) -> Result<T::Reply, ServiceError> {
+        let answer = self.logd.handle(sender, &ask.encode(), self.now);
+        match T::decode_reply(&answer) {
+            Ok(reply) => Ok(reply),
+            Err(ReplyError::Service(error)) => Err(error),
+            Err(ReplyError::Malformed(why)) => panic!("malformed answer: {why:?}"),
+        }
+    }
+
+    fn say(&mut self, sender: Sender, text: &[u8]) -> Result<(), ServiceError> {
+        let mut result = Ok(());
+        for text in Text::pieces(text) {
+            result = self.ask(sender, &Write { level: Level::Info, zero: Zero::ZERO, text });
+        }
+        result
+    }
+
+    fn text(&mut self, info: &LineInfo) -> String {
+        let mut text = Vec::new();
+        while text.len() < info.len as usize {
+            let ask = LineText { line: info.line, offset: text.len() as u32, zero: Zero::ZERO };
+            text.extend_from_slice(self.ask(NSH, &ask).unwrap().as_bytes());
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    fn lines(&mut self) -> Vec<(LineInfo, String)> {
+        let (mut all, mut line) = (Vec::new(), 0);
+        while let Ok(info) = self.ask(NSH, &FindLine { line }) {
+            let text = self.text(&info);
+            line = info.line + 1;
+            all.push((info, text));
+        }
+        all
+    }
+
+    fn link(&mut self, seq: u64) -> Link {
+        let entry = self.ask(NSH, &ReadEntry { seq }).unwrap();
+        let stamp = self.ask(NSH, &ReadStamp { seq }).unwrap();
+        let hashes = self.ask(NSH, &ReadHashes { seq }).unwrap();
+        Link { stamp, entry, previous: hashes.previous, own: hashes.own }
+    }
+}
+
+fn grant() -> Append {
+    let entry = Entry {
+        event: Event::Grant,
+        outcome: Outcome::Allow,
+        device: 3,
+        rights: 7,
+        rule: 4,
+        subject: Subject { id: 7, incarnation: 4 },
+        base: 0x1000_8000,
+        len: 0x1000,
+        epoch: 1,
+        reason: 0,
+        detail: 99,
+    };
+    Append { entry }
+}
+
+#[test]
+fn a_line_in_pieces_comes_back_whole_with_its_sender() {
+    let mut log = Log::new();
+    let text = "mmio window mapped ok, magic 0x74726976 version 2 device 4: all as described";
+    log.say(RNGD, text.as_bytes()).unwrap();
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].1, text);
+    assert_eq!(lines[0].0.sender, Subject { id: 7, incarnation: 4 });
+    assert_eq!((lines[0].0.line, lines[0].0.ticks, lines[0].0.unix_ns), (1, 100, 0));
+    assert_eq!(lines[0].0.kind, LineKind::Line);
+}
+
+#[test]
+fn test_reject_line_injection() {
+    let mut log = Log::new();
+    let forged = b"ok\n@nx 0000000000000000 verdict 99 0\r\x1b[2J[7] init: granted";
+    log.say(NSH, forged).unwrap();
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1, "one write, one line");
+    assert_eq!(lines[0].0.sender.id, 10, "from who it is from");
+    assert!(lines[0].1.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+}
+
+#[test]
+fn test_flood_displaces_no_record_and_nobody_elses_line() {
+    let mut log = Log::new();
+    let before = log.ask(INIT, &grant()).unwrap();
+    log.say(RNGD, b"the line that matters").unwrap();
+    log.ask(RNGD, &Proof { name: Text::piece(b"window-mapped") }).unwrap();
+    let mut refused = 0;
+    for _ in 0..50_000 {
+        log.now += 10;
+        refused += u64::from(log.say(NSH, b"noise") == Err(ServiceError::Full));
+    }
+    let after = log.ask(INIT, &grant()).unwrap();
+    assert_eq!(after.seq, before.seq + 1, "records go on");
+    let counts = log.ask(NSH, &Stats {}).unwrap();
+    assert!(refused > 49_000);
+    assert_eq!(counts.limited, refused, "every drop is counted");
+    assert_eq!(counts.lines, 1 + 50_000 - refused);
+    let lines = log.lines();
+    assert!(lines.iter().any(|line| line.1 == "the line that matters"));
+    assert!(lines.iter().any(|line| line.0.kind == LineKind::Proof));
+}
+
+#[test]
+fn only_the_permitted_record() {
+    let mut log = Log::new();
+    for sender in [RNGD, NSH, RTCD, LOGD, Sender { service_id: 99, incarnation: 1 }] {
+        assert_eq!(log.ask(sender, &grant()), Err(ServiceError::Denied));
+    }
+    assert_eq!(log.ask(NSH, &Stats {}).unwrap().records, 1);
+    assert_eq!(log.ask(INIT, &grant()), Ok(Appended { seq: 2 }));
+    assert_eq!(log.ask(NSH, &Stats {}).unwrap().refused, 5);
+}
+
+#[test]
+fn test_forged_reporter_is_ignored() {
+    let mut log = Log::new();
+    let mut ask = grant();
+    ask.entry.subject = Subject { id: 1, incarnation: 1 };
+    log.ask(INIT, &ask).unwrap();
+    let link = log.link(2);
+    assert_eq!(link.stamp.reporter, Subject::from(INIT), "from the kernel, not the payload");
+    log.ask(RNGD, &ask).unwrap_err();
+}
+
+#[test]
+fn only_the_permitted_set_the_clock() {
+    let mut log = Log::new();
+    let set = SetClock { unix_ns: 1_700_000_000_000_000_000, ticks: 100 };
+    assert_eq!(log.ask(NSH, &set), Err(ServiceError::Denied));
+    log.ask(INIT, &grant()).unwrap();
+    assert_eq!(log.link(2).stamp.unix_ns, 0, "not known yet");
+    log.ask(RTCD, &set).unwrap();
+    log.now = 100 + HZ;
+    log.ask(INIT, &grant()).unwrap();
+    assert_eq!(log.link(3).stamp.unix_ns, 1_700_000_001_000_000_000);
+    log.say(RNGD, b"x").unwrap();
+    assert_eq!(log.lines()[0].0.unix_ns, 1_700_000_001_000_000_000);
+}
+
+#[test]
+fn the_ledger_begins_with_this_run_and_replays_at_the_reader() {
+    let mut log = Log::new();
+    for _ in 0..100 {
+        log.now += 1;
+        log.ask(INIT, &grant()).unwrap();
+    }
+    let links: Vec<Link> = (1..=101).map(|seq| log.link(seq)).collect();
+    assert_eq!(links[0].entry.event, Event::Boot);
+    assert_eq!(links[0].entry.detail, NONCE);
+    let end = replay(links.iter(), None).unwrap();
+    let mut answer = log.ask(NSH, &Verify { from: 0 }).unwrap();
+    while answer.next != 0 {
+        assert_eq!(answer.first_bad, 0);
+        answer = log.ask(NSH, &Verify { from: answer.next }).unwrap();
+    }
+    assert_eq!((answer.first_bad, answer.records, answer.head), (0, 101, end.head));
+}
+
+#[test]
+fn addresses_are_for_those_who_may_inspect() {
+    let mut log = Log::new();
+    log.ask(INIT, &grant()).unwrap();
+    assert_eq!(log.ask(RNGD, &ReadEntry { seq: 2 }), Err(ServiceError::Denied));
+    assert_eq!(log.ask(NSH, &ReadEntry { seq: 2 }).unwrap().base, 0x1000_8000);
+    assert_eq!(log.ask(NSH, &ReadEntry { seq: 3 }), Err(ServiceError::NotFound));
+    assert_eq!(log.ask(NSH, &ReadStamp { seq: 0 }), Err(ServiceError::NotFound));
+    assert_eq!(log.ask(NSH, &ReadHashes { seq: u64::MAX }), Err(ServiceError::NotFound));
+}
+
+#[test]
+fn test_full_ledger_refuses() {
+    let mut log = Log::new();
+    for _ in 1..CAPACITY {
+        log.ask(INIT, &grant()).unwrap();
+    }
+    assert_eq!(log.ask(NSH, &Stats {}).unwrap().room, 0);
+    assert_eq!(log.ask(INIT, &grant()), Err(ServiceError::Full));
+    assert_eq!(log.link(1).entry.event, Event::Boot, "nothing was displaced");
+}
+
+#[test]
+fn proofs_are_kept_once_and_only_well_formed() {
+    let mut log = Log::new();
+    let proof = |name: &[u8]| Proof { name: Text::piece(name) };
+    log.ask(RNGD, &proof(b"window-mapped")).unwrap();
+    log.ask(RNGD, &proof(b"window-mapped")).unwrap();
+    log.say(RNGD, b"after").unwrap();
+    assert_eq!(log.ask(RNGD, &proof(b"a b")), Err(ServiceError::Malformed));
+    assert_eq!(log.ask(RNGD, &proof(&[b'a'; 49])), Err(ServiceError::Malformed), "two pieces");
+    let lines = log.lines();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((lines[0].0.kind, lines[0].0.line), (LineKind::Proof, 1));
+    assert_eq!((lines[1].0.kind, lines[1].0.line), (LineKind::Line, 2));
+}
+
+#[test]
+fn text_at_the_bounds_of_a_line() {
+    let mut log = Log::new();
+    log.say(RNGD, b"abc").unwrap();
+    let mut text = |offset| log.ask(NSH, &LineText { line: 1, offset, zero: Zero::ZERO });
+    assert_eq!(text(2).unwrap().as_bytes(), b"c");
+    assert_eq!(text(3).unwrap().as_bytes(), b"");
+    assert_eq!(text(4), Err(ServiceError::OutOfRange));
+    assert_eq!(text(u32::MAX), Err(ServiceError::OutOfRange));
+    let missing = LineText { line: 2, offset: 0, zero: Zero::ZERO };
+    assert_eq!(log.ask(NSH, &missing), Err(ServiceError::NotFound));
+}
+
+proptest! {
+    /// Whatever anyone sends: an answer, no panic, and no record without the permission.
+    #[test]
+    fn any_message_gets_an_answer(
+        label in prop_oneof![any::<u32>(), 0x2_0000u32..0x2_0010],
+        words in 0u8..=8,
+        payload in prop::array::uniform8(prop_oneof![any::<u64>(), 0u64..4]),
+        id in 0u32..12,
+    ) {
+        let mut log = Log::new();
+        let message = Message { tag: Tag::new(label, words, 0), words: payload };
+        let sender = Sender { service_id: id, incarnation: 1 };
+        let answer = log.logd.handle(sender, &message, 1);
+        prop_assert!(answer.tag.is_valid());
+        prop_assert_eq!(answer.tag.caps(), 0);
+        let records = log.logd.ledger().records();
+        prop_assert!(records == 1 || (records == 2 && id == 1));
+    }
+}
