@@ -65,4 +65,6 @@ errors! {
     17 BadState;
     /// A numeric argument is outside its range (priority, service id, budget).
     18 BadArgument;
+    /// The derivation would be deeper than 64 steps.
+    19 TooDeep;
 }

@@ -21,10 +21,25 @@ impl Handle {
         Handle((u64::from(generation) << 32) | u64::from(slot))
     }
 
-    /// The reply handle for the call number `generation` of the thread in `slot`.
+    /// Calls are numbered by the kernel, from 1; the number is kept in 47 bits.
+    pub const CALL_MASK: u64 = (1 << 47) - 1;
+
+    /// The reply handle for call number `call` by the thread in `slot`.
     #[must_use]
-    pub fn reply(slot: u32, generation: u32) -> Handle {
-        Handle(Handle::new(slot, generation).0 | Handle::REPLY_BIT)
+    pub fn reply(slot: u16, call: u64) -> Handle {
+        Handle(Handle::REPLY_BIT | ((call & Handle::CALL_MASK) << 16) | u64::from(slot))
+    }
+
+    /// The thread slot of a reply handle.
+    #[must_use]
+    pub const fn reply_slot(self) -> u64 {
+        self.0 & 0xffff
+    }
+
+    /// The call number of a reply handle.
+    #[must_use]
+    pub const fn reply_call(self) -> u64 {
+        (self.0 >> 16) & Handle::CALL_MASK
     }
 
     /// True for a one-use reply capability.
@@ -40,10 +55,9 @@ impl Handle {
         self.0 as u32
     }
 
-    /// The generation half, without the reply bit.
+    /// The generation half. For a reply handle it matches no generation.
     #[must_use]
-    #[allow(clippy::as_conversions, reason = "31 bits after the mask")]
-    pub const fn generation(self) -> u32 {
-        ((self.0 & !Handle::REPLY_BIT) >> 32) as u32
+    pub const fn generation(self) -> u64 {
+        self.0 >> 32
     }
 }

@@ -149,7 +149,7 @@ syscalls! {
     /// `len` select a part that no live sibling overlaps; for any other kind both are 0.
     plain 16 CapDerive SYSCALL_CAP_DERIVE
         fn cap_derive(cap: Handle, rights: Rights, offset: u64, len: u64) -> Handle,
-        [BadHandle, Denied, Misaligned, OutOfRange, Busy, NoMemory];
+        [BadHandle, Denied, Misaligned, OutOfRange, Busy, TooDeep, NoMemory];
     /// Gives up a capability. Its mappings end; its children move up to its parent. The last
     /// capability to an object ends the object. Dropping a reply fails the call it answers.
     plain 17 CapDrop SYSCALL_CAP_DROP fn cap_drop(cap: Handle) -> (), [BadHandle];
@@ -162,7 +162,7 @@ syscalls! {
     /// rights, and returns its handle there. The child costs that process's budget.
     plain 20 CapInstall SYSCALL_CAP_INSTALL
         fn cap_install(process: Handle, cap: Handle, rights: Rights) -> Handle,
-        [BadHandle, WrongKind, Denied, BadState, Busy, NoMemory];
+        [BadHandle, WrongKind, Denied, BadState, Busy, TooDeep, NoMemory];
     /// Makes a process (Spawn capability) with an identity and a budget cut from the caller's:
     /// frames of 4 KiB in the low 32 bits, kernel objects in the high 32 bits. `bits` are
     /// signalled on `notification` (SEND) when it has ended.

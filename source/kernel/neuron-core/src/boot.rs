@@ -1,0 +1,175 @@
+//! The first process.
+//!
+//! Everything that exists is init's at the start: all free frames, all kernel objects, every
+//! physical range that is neither RAM nor the kernel's, and the two authorities.
+
+use nexus_abi::{Error, Handle, Rights};
+
+use crate::addr::Frame;
+use crate::capability::{Capability, CapabilityKind};
+use crate::ipc::OBJECT_RIGHTS;
+use crate::kernel::Kernel;
+use crate::platform::Platform;
+use crate::pool::Id;
+use crate::process::Process;
+use crate::window::Window;
+
+/// How many of each object the tables hold, for a system of `objects` kernel objects: no budget
+/// can be exceeded by exhausting one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Kernel objects that budgets can name in total.
+    pub objects: u32,
+}
+
+impl Sizes {
+    /// Entries for capabilities.
+    #[must_use]
+    pub const fn caps(self) -> u32 {
+        self.objects
+    }
+
+    /// Entries for each of endpoints, notifications, memory objects and mappings.
+    #[must_use]
+    pub const fn light(self) -> u32 {
+        self.objects
+    }
+
+    /// Entries for each of processes and threads, which cost eight.
+    #[must_use]
+    pub const fn heavy(self) -> u32 {
+        self.objects / 8
+    }
+}
+
+/// Service id of init.
+pub const INIT_ID: u32 = 1;
+
+/// Priority of init.
+pub const INIT_PRIORITY: u8 = 31;
+
+/// Rights of a root window: to hand parts of it out, never to map it.
+const ROOT_WINDOW: Rights =
+    Rights::MAP.union(Rights::READ).union(Rights::WRITE).union(OBJECT_RIGHTS);
+
+/// Rights of init on memory that it got at boot: to read it and pass it on.
+const BOOT_MEMORY: Rights = Rights::MAP.union(Rights::READ).union(OBJECT_RIGHTS);
+
+impl<P: Platform> Kernel<'_, P> {
+    /// Makes init, with all free frames and `objects` kernel objects as its budget.
+    ///
+    /// # Errors
+    /// `NoMemory` when the tables are too small; `BadState` when init exists.
+    pub fn create_init(&mut self, objects: u32) -> Result<Id<Process>, Error> {
+        if self.init.is_some() {
+            return Err(Error::BadState);
+        }
+        let frames = self.frames.free_count();
+        let id = self.new_process(INIT_ID, frames, objects, None)?;
+        self.init = Some(id);
+        Ok(id)
+    }
+
+    /// Gives init a root window.
+    ///
+    /// # Errors
+    /// `NoMemory`.
+    pub fn boot_window(&mut self, window: Window) -> Result<Handle, Error> {
+        let init = self.init.ok_or(Error::BadState)?;
+        let cap = self.insert_root(init, window.kind(), ROOT_WINDOW)?;
+        Ok(self.caps.handle(cap))
+    }
+
+    /// Gives init one of the two authorities.
+    ///
+    /// # Errors
+    /// `WrongKind` when `kind` is neither.
+    pub fn boot_authority(&mut self, kind: CapabilityKind) -> Result<Handle, Error> {
+        let init = self.init.ok_or(Error::BadState)?;
+        if !matches!(kind, CapabilityKind::Spawn | CapabilityKind::Console) {
+            return Err(Error::WrongKind);
+        }
+        let cap = self.insert_root(init, kind, OBJECT_RIGHTS)?;
+        Ok(self.caps.handle(cap))
+    }
+
+    /// Gives init a memory object over reserved frames with what the boot loader left there. It
+    /// is sealed, and read-only for init.
+    ///
+    /// # Errors
+    /// `OutOfRange` when a frame is not reserved RAM.
+    pub fn boot_memory(&mut self, base: Frame, pages: u32) -> Result<Handle, Error> {
+        let init = self.init.ok_or(Error::BadState)?;
+        if !self.frames.claim_reserved(base, pages) {
+            return Err(Error::OutOfRange);
+        }
+        let process = self.processes.get_mut(init)?;
+        process.frames.limit = process.frames.limit.saturating_add(pages);
+        process.frames.charge(pages)?;
+        let cap = self.vmo_over(init, base, pages)?;
+        self.caps.get_mut(cap)?.rights = BOOT_MEMORY;
+        if let CapabilityKind::Vmo(vmo) = self.caps.get(cap)?.kind {
+            self.vmos.get_mut(vmo)?.sealed = true;
+        }
+        Ok(self.caps.handle(cap))
+    }
+
+    /// Gives init new memory of its own, and tells its first frame, so that the kernel can fill
+    /// it while it loads init.
+    ///
+    /// # Errors
+    /// As `vmo_create`.
+    pub fn boot_alloc(&mut self, pages: u64) -> Result<(Handle, Frame), Error> {
+        let init = self.init.ok_or(Error::BadState)?;
+        let handle = self.vmo_create(init, pages)?;
+        let (_, cap) = self.lookup(init, handle)?;
+        let CapabilityKind::Vmo(vmo) = cap.kind else { return Err(Error::WrongKind) };
+        Ok((handle, self.vmos.get(vmo)?.base))
+    }
+
+    /// Makes memory of init's fit to be executed.
+    ///
+    /// # Errors
+    /// As `vmo_seal`.
+    pub fn boot_seal(&mut self, vmo: Handle) -> Result<(), Error> {
+        let init = self.init.ok_or(Error::BadState)?;
+        self.vmo_seal(init, vmo)
+    }
+
+    /// Maps memory into init, whole.
+    ///
+    /// # Errors
+    /// As `vmo_map`.
+    pub fn boot_map(
+        &mut self,
+        vmo: Handle,
+        len: u64,
+        va: u64,
+        prot: nexus_abi::Prot,
+    ) -> Result<u64, Error> {
+        let init = self.init.ok_or(Error::BadState)?;
+        self.vmo_map(init, Handle::NONE, vmo, [0, len, va, u64::from(prot.bits())])
+    }
+
+    /// Starts init.
+    ///
+    /// # Errors
+    /// As `thread_create`.
+    pub fn start_init(&mut self, entry: u64, stack: u64, arg: u64) -> Result<(), Error> {
+        let init = self.init.ok_or(Error::BadState)?;
+        let thread = self.start_thread(init, init, [entry, stack, arg], INIT_PRIORITY)?;
+        // Nobody needs to name init's first thread.
+        let (cap, _) = self.lookup(init, thread)?;
+        let _ = self.drop_cap(cap, &mut crate::kernel::Work::step())?;
+        Ok(())
+    }
+
+    /// A capability of init's, for tests and for the loader.
+    ///
+    /// # Errors
+    /// `BadHandle`.
+    pub fn init_capability(&self, handle: Handle) -> Result<&Capability, Error> {
+        let init = self.init.ok_or(Error::BadState)?;
+        Ok(self.lookup(init, handle)?.1)
+    }
+}

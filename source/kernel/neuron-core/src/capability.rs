@@ -1,0 +1,149 @@
+//! Capabilities and the tree of their derivation.
+
+use nexus_abi::{CapInfo, KindCode, Rights};
+
+use crate::list::{Links, List, linked};
+use crate::mapping::{Mapping, ThroughCap};
+use crate::object::{Endpoint, Notification, Vmo};
+use crate::pool::Id;
+use crate::process::Process;
+use crate::thread::Thread;
+
+/// What a capability gives access to. The one-use reply capability has no entry here: it lives in
+/// the thread that waits for the answer (see `ipc`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CapabilityKind {
+    /// Messages go through it.
+    Endpoint(Id<Endpoint>),
+    /// A word of event bits.
+    Notification(Id<Notification>),
+    /// Memory.
+    Vmo(Id<Vmo>),
+    /// The registers of one device: whole pages, disjoint from RAM and from what the kernel owns.
+    /// Made by [`crate::window::Window`] only.
+    DeviceMmio {
+        /// First physical address.
+        base: u64,
+        /// Bytes.
+        len: u64,
+    },
+    /// A process.
+    Process(Id<Process>),
+    /// A thread.
+    Thread(Id<Thread>),
+    /// The authority to make processes and give them identities.
+    Spawn,
+    /// The authority to write to the kernel's console.
+    Console,
+}
+
+impl CapabilityKind {
+    /// The kind as the interface names it.
+    #[must_use]
+    pub fn code(self) -> KindCode {
+        match self {
+            CapabilityKind::Endpoint(_) => KindCode::Endpoint,
+            CapabilityKind::Notification(_) => KindCode::Notification,
+            CapabilityKind::Vmo(_) => KindCode::Vmo,
+            CapabilityKind::DeviceMmio { .. } => KindCode::DeviceMmio,
+            CapabilityKind::Process(_) => KindCode::Process,
+            CapabilityKind::Thread(_) => KindCode::Thread,
+            CapabilityKind::Spawn => KindCode::Spawn,
+            CapabilityKind::Console => KindCode::Console,
+        }
+    }
+
+    fn object(self) -> u64 {
+        let slot = match self {
+            CapabilityKind::Endpoint(id) => id.slot(),
+            CapabilityKind::Notification(id) => id.slot(),
+            CapabilityKind::Vmo(id) => id.slot(),
+            CapabilityKind::Process(id) => id.slot(),
+            CapabilityKind::Thread(id) => id.slot(),
+            CapabilityKind::DeviceMmio { .. } | CapabilityKind::Spawn | CapabilityKind::Console => {
+                0
+            }
+        };
+        u64::from(slot)
+    }
+}
+
+/// Most steps from a root of the tree to a capability: bounds the way down in a revoke.
+pub const MAX_DEPTH: u8 = 64;
+
+/// List of the children of a capability.
+#[derive(Debug)]
+pub struct Siblings;
+/// List of the capabilities of a process (`held`), or of its anchors (`owned`).
+#[derive(Debug)]
+pub struct Held;
+
+/// One capability.
+#[derive(Debug)]
+pub struct Capability {
+    /// What it gives access to.
+    pub kind: CapabilityKind,
+    /// What its holder may do.
+    pub rights: Rights,
+    /// Who holds it.
+    pub owner: Id<Process>,
+    /// True for an anchor: the root of the tree of one object, which no handle reaches. The
+    /// object lives as long as its anchor has children.
+    pub anchor: bool,
+    /// Steps from its root.
+    pub depth: u8,
+    /// What it was derived from.
+    pub parent: Option<Id<Capability>>,
+    /// What was derived from it.
+    pub children: List<Capability, Siblings>,
+    /// How many.
+    pub child_count: u32,
+    /// What is mapped through it.
+    pub mappings: List<Mapping, ThroughCap>,
+    /// How many pages.
+    pub mapped_pages: u32,
+    siblings: Links<Capability>,
+    held: Links<Capability>,
+}
+
+linked!(Capability, Siblings, siblings);
+linked!(Capability, Held, held);
+
+impl Capability {
+    /// A capability that is in no list yet.
+    #[must_use]
+    pub fn new(kind: CapabilityKind, rights: Rights, owner: Id<Process>) -> Capability {
+        Capability {
+            kind,
+            rights,
+            owner,
+            anchor: false,
+            depth: 0,
+            parent: None,
+            children: List::EMPTY,
+            child_count: 0,
+            mappings: List::EMPTY,
+            mapped_pages: 0,
+            siblings: Links::NONE,
+            held: Links::NONE,
+        }
+    }
+
+    /// What the interface tells about it; `manage` shows where it is.
+    #[must_use]
+    pub fn info(&self, manage: bool, vmo_bytes: u64) -> CapInfo {
+        let (base, len) = match self.kind {
+            CapabilityKind::DeviceMmio { base, len } => (base, len),
+            _ => (0, vmo_bytes),
+        };
+        CapInfo {
+            kind: self.kind.code(),
+            rights: self.rights,
+            base: if manage { base } else { 0 },
+            len,
+            object: if manage { self.kind.object() } else { 0 },
+            mapped_pages: u64::from(self.mapped_pages),
+            children: u64::from(self.child_count),
+        }
+    }
+}

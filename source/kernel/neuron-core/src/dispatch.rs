@@ -1,0 +1,256 @@
+//! System calls: from the registers of the current thread to the call, and back.
+//!
+//! A handler says what came of the call; one place here writes it to the caller's registers. A
+//! handler that returns an error has changed nothing.
+
+use nexus_abi::{Error, Handle, Rights, Sender, Syscall, regs};
+
+use crate::addr::index;
+use crate::capability::{Capability, CapabilityKind};
+use crate::kernel::{Kernel, Progress, Work, need};
+use crate::memory::bytes;
+use crate::platform::Platform;
+use crate::pool::Id;
+use crate::process::Process;
+use crate::thread::Thread;
+use crate::window::Window;
+
+/// What came of a call.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It returns this value.
+    Value(u64),
+    /// It returns a value, an identity, and a record in the message words.
+    Record(u64, Sender, [u64; 8]),
+    /// Everything is done, the caller's registers included; or the caller waits, or is gone.
+    Applied,
+    /// Its thread makes the call again, after interrupts were taken.
+    Again,
+}
+
+/// Bytes of an `ecall`.
+const ECALL: u64 = 4;
+
+impl<P: Platform> Kernel<'_, P> {
+    /// The current thread has made a system call; its program counter is past the `ecall`.
+    #[inline(always)]
+    pub fn syscall(&mut self) {
+        let Some(me) = self.hart.current else { return };
+        let Ok(thread) = self.threads.get(me) else { return };
+        let result = match Syscall::decode(thread.frame.get(regs::NUMBER)) {
+            Some(Syscall::Call) => self.call(me),
+            Some(Syscall::ReplyRecv) => self.reply_recv(me),
+            Some(Syscall::Null) => Ok(Outcome::Value(0)),
+            Some(call) => self.other_call(me, call),
+            None => Err(Error::BadSyscall),
+        };
+        match result {
+            Ok(Outcome::Applied) => {}
+            other => self.apply(me, other),
+        }
+    }
+
+    fn apply(&mut self, me: Id<Thread>, result: Result<Outcome, Error>) {
+        let Ok(thread) = self.threads.get_mut(me) else { return };
+        match result {
+            Ok(Outcome::Value(value)) => thread.answer(0, value),
+            Ok(Outcome::Record(value, id, words)) => {
+                thread.answer(0, value);
+                thread.answer_from(id.to_word(), Handle::NONE);
+                thread.frame.set_words(&words);
+            }
+            Ok(Outcome::Applied) => {}
+            Ok(Outcome::Again) => {
+                let pc = thread.frame.get(0).wrapping_sub(ECALL);
+                thread.frame.set(0, pc);
+            }
+            Err(error) => thread.frame.set(regs::A0, error.code()),
+        }
+    }
+
+    #[inline(never)]
+    fn other_call(&mut self, me: Id<Thread>, call: Syscall) -> Result<Outcome, Error> {
+        let thread = self.threads.get(me)?;
+        let process = thread.process;
+        let [a0, a1, a2, a3, a4, a5] =
+            [0u32, 1, 2, 3, 4, 5].map(|n| thread.frame.get(index(n).wrapping_add(regs::A0)));
+        let value = match call {
+            Syscall::Null | Syscall::Call | Syscall::ReplyRecv => 0,
+            Syscall::Yield => {
+                self.rotate()?;
+                0
+            }
+            Syscall::Reply => return self.reply(me),
+            Syscall::Wait => return self.wait(me, Handle(a0), a1),
+            Syscall::ThreadExit => return self.thread_exit(me),
+            Syscall::ProcessEnd => return self.process_end(process, Handle(a0), a1),
+            Syscall::CapDrop => return self.cap_drop(process, Handle(a0)),
+            Syscall::CapRevoke => return self.cap_revoke(process, Handle(a0)),
+            Syscall::CapQuery => return self.cap_query(process, Handle(a0)),
+            Syscall::CapInspect => return self.inspect(process, Handle(a0), a1),
+            Syscall::ProcessStat => {
+                let info = self.process_stat(process, Handle(a0))?;
+                return Ok(Outcome::Record(0, info.id, info.to_record()));
+            }
+            Syscall::Signal => {
+                self.signal(process, Handle(a0), a1)?;
+                0
+            }
+            Syscall::EndpointCreate => self.endpoint_create(process)?.0,
+            Syscall::NotificationCreate => self.notification_create(process)?.0,
+            Syscall::EndpointBind => {
+                self.endpoint_bind(process, Handle(a0), Handle(a1))?;
+                0
+            }
+            Syscall::VmoCreate => self.vmo_create(process, a0)?.0,
+            Syscall::VmoSeal => {
+                self.vmo_seal(process, Handle(a0))?;
+                0
+            }
+            Syscall::VmoMap => self.vmo_map(process, Handle(a0), Handle(a1), [a2, a3, a4, a5])?,
+            Syscall::MmioMap => self.mmio_map(process, Handle(a0), [a1, a2, a3, a4])?,
+            Syscall::Unmap => {
+                self.unmap(process, a0)?;
+                0
+            }
+            Syscall::Protect => {
+                self.protect(process, a0, a1)?;
+                0
+            }
+            Syscall::CapDerive => self.cap_derive(process, Handle(a0), [a1, a2, a3])?.0,
+            Syscall::CapInstall => self.cap_install(process, Handle(a0), Handle(a1), a2)?.0,
+            Syscall::ProcessCreate => self.process_create(process, [a0, a1, a2, a3, a4])?.0,
+            Syscall::ThreadCreate => self.thread_create(me, [a0, a1, a2, a3, a4])?.0,
+            Syscall::ConsoleWrite => {
+                self.console_write(process, Handle(a0), a1, [a2, a3, a4, a5])?;
+                0
+            }
+        };
+        Ok(Outcome::Value(value))
+    }
+
+    /// `cap_derive`.
+    fn cap_derive(
+        &mut self,
+        caller: Id<Process>,
+        handle: Handle,
+        [rights, offset, len]: [u64; 3],
+    ) -> Result<Handle, Error> {
+        let (id, cap) = self.lookup(caller, handle)?;
+        need(cap, Rights::DERIVE)?;
+        let rights = fewer(cap, rights)?;
+        let kind = match Window::of(cap.kind) {
+            Ok(window) => window.narrow(offset, len)?.kind(),
+            Err(_) if offset == 0 && len == 0 => cap.kind,
+            Err(_) => return Err(Error::OutOfRange),
+        };
+        let child = self.add_child(id, caller, kind, rights)?;
+        Ok(self.caps.handle(child))
+    }
+
+    /// `cap_install`.
+    fn cap_install(
+        &mut self,
+        caller: Id<Process>,
+        process: Handle,
+        handle: Handle,
+        rights: u64,
+    ) -> Result<Handle, Error> {
+        let target = self.live_target(caller, process)?;
+        let (id, cap) = self.lookup(caller, handle)?;
+        need(cap, Rights::GRANT)?;
+        let (kind, rights) = (cap.kind, fewer(cap, rights)?);
+        let child = self.add_child(id, target, kind, rights)?;
+        Ok(self.caps.handle(child))
+    }
+
+    /// `cap_drop`.
+    fn cap_drop(&mut self, caller: Id<Process>, handle: Handle) -> Result<Outcome, Error> {
+        if handle.is_reply() {
+            self.drop_reply(caller, handle)?;
+            self.preempt()?;
+            return Ok(Outcome::Value(0));
+        }
+        let (id, _) = self.lookup(caller, handle)?;
+        self.in_steps(|kernel, work| kernel.drop_cap(id, work))
+    }
+
+    /// `cap_revoke`.
+    fn cap_revoke(&mut self, caller: Id<Process>, handle: Handle) -> Result<Outcome, Error> {
+        let (id, cap) = self.lookup(caller, handle)?;
+        need(cap, Rights::REVOKE)?;
+        if cfg!(broken = "revoke-nothing") {
+            return Ok(Outcome::Value(0));
+        }
+        self.in_steps(|kernel, work| kernel.revoke(id, work))
+    }
+
+    /// Runs one step of long work, and lets what it woke run.
+    fn in_steps(
+        &mut self,
+        step: impl FnOnce(&mut Self, &mut Work) -> Result<Progress, Error>,
+    ) -> Result<Outcome, Error> {
+        let progress = step(self, &mut Work::step())?;
+        self.preempt()?;
+        Ok(match progress {
+            Progress::Done => Outcome::Value(0),
+            Progress::More => Outcome::Again,
+        })
+    }
+
+    /// `cap_query`.
+    fn cap_query(&self, caller: Id<Process>, handle: Handle) -> Result<Outcome, Error> {
+        let (_, cap) = self.lookup(caller, handle)?;
+        let record = cap.info(cap.rights.contains(Rights::MANAGE), self.vmo_bytes(cap)).to_record();
+        Ok(Outcome::Record(0, Sender::default(), record))
+    }
+
+    /// `cap_inspect`.
+    fn inspect(&self, caller: Id<Process>, process: Handle, cursor: u64) -> Result<Outcome, Error> {
+        Ok(match self.cap_inspect(caller, process, cursor)? {
+            Some((handle, cap)) => {
+                let record = cap.info(true, self.vmo_bytes(cap)).to_record();
+                Outcome::Record(handle.0, Sender::default(), record)
+            }
+            None => Outcome::Record(0, Sender::default(), [0; 8]),
+        })
+    }
+
+    fn vmo_bytes(&self, cap: &Capability) -> u64 {
+        match cap.kind {
+            CapabilityKind::Vmo(id) => self.vmos.get(id).map_or(0, bytes),
+            _ => 0,
+        }
+    }
+
+    /// `console_write`.
+    fn console_write(
+        &mut self,
+        caller: Id<Process>,
+        handle: Handle,
+        len: u64,
+        words: [u64; 4],
+    ) -> Result<(), Error> {
+        let (_, cap) = self.lookup(caller, handle)?;
+        if cap.kind != CapabilityKind::Console {
+            return Err(Error::WrongKind);
+        }
+        let len = usize::try_from(len).map_err(|_| Error::OutOfRange)?;
+        let mut text = [0u8; 32];
+        for (to, word) in text.chunks_exact_mut(8).zip(words) {
+            to.copy_from_slice(&word.to_le_bytes());
+        }
+        self.platform.console_write(text.get(..len).ok_or(Error::OutOfRange)?);
+        Ok(())
+    }
+}
+
+/// The rights asked for, if the capability has them all.
+fn fewer(cap: &Capability, rights: u64) -> Result<Rights, Error> {
+    let rights = u16::try_from(rights).ok().and_then(Rights::from_bits).ok_or(Error::Denied)?;
+    if cfg!(broken = "rights-grow") {
+        return Ok(rights);
+    }
+    need(cap, rights)?;
+    Ok(rights)
+}

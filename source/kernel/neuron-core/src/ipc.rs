@@ -1,0 +1,418 @@
+//! Messages: call, reply, receive; and notifications.
+//!
+//! The common case — a call to an endpoint where a server waits, and the answer — copies the words
+//! from one register frame to the other and hands the hart over, without a queue. The one-use
+//! reply capability is the caller's own state: it is `Awaiting` an answer to call number n from
+//! one process, and a reply handle names (thread, n). Using it ends that state, so it cannot be
+//! used twice; another process cannot use it at all.
+
+use nexus_abi::{Error, Handle, Rights, Tag, WORDS, regs};
+
+use crate::capability::CapabilityKind;
+use crate::dispatch::Outcome;
+use crate::kernel::{Kernel, Work, need};
+use crate::object::{Endpoint, Notification, Waiting};
+use crate::platform::Platform;
+use crate::pool::Id;
+use crate::process::Process;
+use crate::thread::{State, Thread};
+
+impl<P: Platform> Kernel<'_, P> {
+    /// `call`: the current thread `me` sends and waits for the answer.
+    #[inline(always)]
+    pub(crate) fn call(&mut self, me: Id<Thread>) -> Result<Outcome, Error> {
+        let thread = self.threads.get(me)?;
+        let tag = Tag(thread.frame.get(regs::A1));
+        let (handle, deadline) = (Handle(thread.frame.get(regs::A0)), thread.frame.get(regs::T3));
+        let process = thread.process;
+        if !tag.is_valid() {
+            return Err(Error::BadMessage);
+        }
+        let id = self.endpoint(process, handle, Rights::SEND)?;
+        let endpoint = self.endpoints.get_mut(id)?;
+        match endpoint.queue.first() {
+            Some(server) if endpoint.waiting == Waiting::Receivers => {
+                self.deliver_call(me, server, tag)?;
+                let endpoint = self.endpoints.get_mut(id)?;
+                endpoint.queue.remove(&mut self.threads, server)?;
+                self.wheel.remove(&mut self.threads, server)?;
+                self.arm(me, deadline)?;
+                self.hand_over(server)?;
+            }
+            _ => {
+                endpoint.waiting = Waiting::Senders;
+                endpoint.queue.push_back(&mut self.threads, me)?;
+                self.threads.get_mut(me)?.state = State::Sending(id);
+                self.arm(me, deadline)?;
+                self.hart.current = None;
+            }
+        }
+        Ok(Outcome::Applied)
+    }
+
+    /// Gives the message of `from` to `to`, who can answer it from here on.
+    #[inline(always)]
+    fn deliver_call(&mut self, from: Id<Thread>, to: Id<Thread>, tag: Tag) -> Result<(), Error> {
+        self.transfer(from, to, tag)?;
+        let call = self.calls.wrapping_add(1) & Handle::CALL_MASK;
+        self.calls = call;
+        let (caller, server) = self.threads.pair_mut(from, to)?;
+        caller.state = State::Awaiting { server: server.process, call };
+        let slot = u16::try_from(from.slot()).map_err(|_| Error::NoMemory)?;
+        server.answer_from(caller.sender, Handle::reply(slot, call));
+        Ok(())
+    }
+
+    /// Copies a message, and what it carries, from one thread's registers to another's.
+    #[inline(always)]
+    fn transfer(&mut self, from: Id<Thread>, to: Id<Thread>, tag: Tag) -> Result<(), Error> {
+        if tag.caps() != 0 {
+            return self.transfer_with_caps(from, to, tag);
+        }
+        let (source, target) = self.threads.pair_mut(from, to)?;
+        match tag.words() {
+            0 => {}
+            1..=4 => {
+                let [first, second, third, fourth, ..] = regs::WORDS;
+                for n in [first, second, third, fourth] {
+                    target.frame.set(n, source.frame.get(n));
+                }
+            }
+            _ => target.frame.set_words(&source.frame.words()),
+        }
+        target.answer(0, tag.0);
+        Ok(())
+    }
+
+    /// As `transfer`, with capabilities: all of them arrive, or none and an error.
+    #[inline(never)]
+    fn transfer_with_caps(
+        &mut self,
+        from: Id<Thread>,
+        to: Id<Thread>,
+        tag: Tag,
+    ) -> Result<(), Error> {
+        let source = self.threads.get(from)?;
+        let (giver, mut words) = (source.process, source.frame.words());
+        let taker = self.threads.get(to)?.process;
+        let count = usize::try_from(tag.caps()).map_err(|_| Error::BadMessage)?;
+        let first = WORDS.saturating_sub(count);
+        let mut failed = None;
+        let mut made = 0usize;
+        for word in words.iter_mut().skip(first) {
+            match self.give(giver, taker, Handle(*word)) {
+                Ok(handle) => *word = handle.0,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+            made = made.wrapping_add(1);
+        }
+        if let Some(error) = failed {
+            for word in words.iter().skip(first).take(made) {
+                let (cap, _) = self.lookup(taker, Handle(*word))?;
+                // A capability made just now has no mapping and no child: one step drops it.
+                let _ = self.drop_cap(cap, &mut Work::step())?;
+            }
+            return Err(error);
+        }
+        let target = self.threads.get_mut(to)?;
+        target.frame.set_words(&words);
+        target.answer(0, tag.0);
+        Ok(())
+    }
+
+    /// Makes a child of a capability of `giver` (GRANT) in the table of `taker`.
+    fn give(
+        &mut self,
+        giver: Id<Process>,
+        taker: Id<Process>,
+        handle: Handle,
+    ) -> Result<Handle, Error> {
+        let (cap, capability) = self.lookup(giver, handle)?;
+        let (kind, rights) = (capability.kind, capability.rights);
+        if !cfg!(broken = "grant-right") {
+            need(capability, Rights::GRANT)?;
+        }
+        let child = self.add_child(cap, taker, kind, rights)?;
+        Ok(self.caps.handle(child))
+    }
+
+    /// The thread that waits for the answer that a reply handle of `server` stands for.
+    #[inline(always)]
+    fn caller_of(&self, server: Id<Process>, reply: Handle) -> Result<Id<Thread>, Error> {
+        if !reply.is_reply() {
+            return Err(Error::BadHandle);
+        }
+        let id = Id::from_slot(reply.reply_slot())?;
+        let State::Awaiting { server: expected, call } = self.threads.get(id)?.state else {
+            return Err(Error::BadHandle);
+        };
+        let stolen = expected != server && !cfg!(broken = "reply-stolen");
+        if stolen || call != reply.reply_call() {
+            return Err(Error::BadHandle);
+        }
+        Ok(id)
+    }
+
+    /// Answers a call; the caller is out of its wait, and not yet ready.
+    #[inline(always)]
+    fn answer(&mut self, me: Id<Thread>, caller: Id<Thread>, tag: Tag) -> Result<(), Error> {
+        self.transfer(me, caller, tag)?;
+        let (server, thread) = self.threads.pair_mut(me, caller)?;
+        thread.answer_from(server.sender, Handle::NONE);
+        self.wheel.remove(&mut self.threads, caller)
+    }
+
+    /// `reply`: answers a call and goes on.
+    pub(crate) fn reply(&mut self, me: Id<Thread>) -> Result<Outcome, Error> {
+        let thread = self.threads.get(me)?;
+        let tag = Tag(thread.frame.get(regs::A1));
+        let (reply, process) = (Handle(thread.frame.get(regs::A0)), thread.process);
+        if !tag.is_valid() {
+            return Err(Error::BadMessage);
+        }
+        let caller = self.caller_of(process, reply)?;
+        self.answer(me, caller, tag)?;
+        self.make_ready(caller)?;
+        self.threads.get_mut(me)?.answer(0, 0);
+        self.preempt()?;
+        Ok(Outcome::Applied)
+    }
+
+    /// Drops a reply capability: the call fails.
+    pub(crate) fn drop_reply(&mut self, process: Id<Process>, reply: Handle) -> Result<(), Error> {
+        let caller = self.caller_of(process, reply)?;
+        self.wake_with(caller, Error::PeerGone)
+    }
+
+    /// `reply_recv`: answers, if there is something to answer, and waits for the next message.
+    #[inline(always)]
+    pub(crate) fn reply_recv(&mut self, me: Id<Thread>) -> Result<Outcome, Error> {
+        let thread = self.threads.get(me)?;
+        let (handle, tag) = (Handle(thread.frame.get(regs::A0)), Tag(thread.frame.get(regs::A1)));
+        let (deadline, reply) = (thread.frame.get(regs::T3), Handle(thread.frame.get(regs::T4)));
+        let process = thread.process;
+        let id = self.endpoint(process, handle, Rights::RECV)?;
+        let mut caller = None;
+        if reply != Handle::NONE {
+            if !tag.is_valid() {
+                return Err(Error::BadMessage);
+            }
+            let waits = self.caller_of(process, reply)?;
+            self.answer(me, waits, tag)?;
+            caller = Some(waits);
+        }
+        if self.receive_now(me, id)? {
+            if let Some(caller) = caller {
+                self.make_ready(caller)?;
+                self.preempt()?;
+            }
+            return Ok(Outcome::Applied);
+        }
+        let endpoint = self.endpoints.get_mut(id)?;
+        endpoint.waiting = Waiting::Receivers;
+        endpoint.queue.push_back(&mut self.threads, me)?;
+        self.threads.get_mut(me)?.state = State::Receiving(id);
+        self.arm(me, deadline)?;
+        match caller {
+            Some(caller) => self.hand_over(caller)?,
+            None => self.hart.current = None,
+        }
+        Ok(Outcome::Applied)
+    }
+
+    /// Takes what already waits at an endpoint, if anything does.
+    #[inline(always)]
+    fn receive_now(&mut self, me: Id<Thread>, id: Id<Endpoint>) -> Result<bool, Error> {
+        let endpoint = self.endpoints.get(id)?;
+        if let Some(bound) = endpoint.bound
+            && self.take_bound(me, bound)?
+        {
+            return Ok(true);
+        }
+        while let Some(from) = self.first_sender(id)? {
+            self.endpoints.get_mut(id)?.queue.remove(&mut self.threads, from)?;
+            let frame = &self.threads.get(from)?.frame;
+            let (handle, tag) = (Handle(frame.get(regs::A0)), Tag(frame.get(regs::A1)));
+            // The right to send may have been revoked while the message waited.
+            let process = self.threads.get(from)?.process;
+            let delivered = match self.endpoint(process, handle, Rights::SEND) {
+                Ok(still) if still == id => self.deliver_call(from, me, tag),
+                _ => Err(Error::BadHandle),
+            };
+            match delivered {
+                Ok(()) => return Ok(true),
+                Err(error) => self.wake_with(from, error)?,
+            }
+        }
+        Ok(false)
+    }
+
+    #[inline(always)]
+    fn first_sender(&self, id: Id<Endpoint>) -> Result<Option<Id<Thread>>, Error> {
+        let endpoint = self.endpoints.get(id)?;
+        Ok(match endpoint.waiting {
+            Waiting::Senders => endpoint.queue.first(),
+            Waiting::Receivers => None,
+        })
+    }
+
+    /// Takes the bits of a notification that is bound to the endpoint.
+    fn take_bound(
+        &mut self,
+        me: Id<Thread>,
+        bound: crate::pool::Weak<Notification>,
+    ) -> Result<bool, Error> {
+        let Some(id) = self.notifications.upgrade(bound) else { return Ok(false) };
+        let bits = core::mem::take(&mut self.notifications.get_mut(id)?.bits);
+        if bits != 0 {
+            deliver_bits(self.threads.get_mut(me)?, bits);
+        }
+        Ok(bits != 0)
+    }
+
+    /// `signal`: sets bits and wakes whoever waits for them.
+    #[inline(always)]
+    pub(crate) fn signal(
+        &mut self,
+        process: Id<Process>,
+        handle: Handle,
+        bits: u64,
+    ) -> Result<(), Error> {
+        let id = self.notification(process, handle, Rights::SEND)?;
+        self.signal_object(id, bits)
+    }
+
+    /// Sets bits of a notification.
+    #[inline(always)]
+    pub(crate) fn signal_object(&mut self, id: Id<Notification>, bits: u64) -> Result<(), Error> {
+        let notification = self.notifications.get_mut(id)?;
+        notification.bits |= bits;
+        if notification.bits == 0 {
+            return Ok(());
+        }
+        if let Some(waiter) = notification.waiter.take() {
+            let bits = core::mem::take(&mut notification.bits);
+            self.wheel.remove(&mut self.threads, waiter)?;
+            self.threads.get_mut(waiter)?.answer(0, bits);
+            return self.wake(waiter);
+        }
+        match notification.bound {
+            Some(bound) => self.signal_endpoint(id, bound),
+            None => Ok(()),
+        }
+    }
+
+    /// Delivers the bits of a bound notification to a thread that receives on the endpoint.
+    fn signal_endpoint(
+        &mut self,
+        id: Id<Notification>,
+        bound: crate::pool::Weak<Endpoint>,
+    ) -> Result<(), Error> {
+        let Some(endpoint) = self.endpoints.upgrade(bound) else { return Ok(()) };
+        let endpoint = self.endpoints.get_mut(endpoint)?;
+        if endpoint.waiting != Waiting::Receivers {
+            return Ok(());
+        }
+        let Some(receiver) = endpoint.queue.pop_front(&mut self.threads) else { return Ok(()) };
+        let bits = core::mem::take(&mut self.notifications.get_mut(id)?.bits);
+        self.wheel.remove(&mut self.threads, receiver)?;
+        deliver_bits(self.threads.get_mut(receiver)?, bits);
+        self.wake(receiver)
+    }
+
+    /// Lets a thread run that has what it waited for: at once, if it is more important than the
+    /// current one.
+    #[inline(always)]
+    fn wake(&mut self, id: Id<Thread>) -> Result<(), Error> {
+        self.make_ready(id)?;
+        self.preempt()
+    }
+
+    /// `wait`: takes the bits of a notification, or waits for some.
+    pub(crate) fn wait(
+        &mut self,
+        me: Id<Thread>,
+        handle: Handle,
+        deadline: u64,
+    ) -> Result<Outcome, Error> {
+        let process = self.threads.get(me)?.process;
+        let id = self.notification(process, handle, Rights::RECV)?;
+        let notification = self.notifications.get_mut(id)?;
+        let bits = core::mem::take(&mut notification.bits);
+        if bits != 0 {
+            return Ok(Outcome::Value(bits));
+        }
+        if notification.waiter.is_some() {
+            return Err(Error::Busy);
+        }
+        notification.waiter = Some(me);
+        self.threads.get_mut(me)?.state = State::Waiting(id);
+        self.arm(me, deadline)?;
+        self.hart.current = None;
+        Ok(Outcome::Applied)
+    }
+
+    /// `endpoint_bind`.
+    pub(crate) fn endpoint_bind(
+        &mut self,
+        process: Id<Process>,
+        endpoint: Handle,
+        notification: Handle,
+    ) -> Result<(), Error> {
+        let endpoint = self.endpoint(process, endpoint, Rights::RECV)?;
+        let notification = self.notification(process, notification, Rights::RECV)?;
+        let taken = |kernel: &Self| -> Result<bool, Error> {
+            let ends = kernel.endpoints.get(endpoint)?.bound;
+            let begins = kernel.notifications.get(notification)?.bound;
+            Ok(ends.is_some_and(|weak| kernel.notifications.upgrade(weak).is_some())
+                || begins.is_some_and(|weak| kernel.endpoints.upgrade(weak).is_some()))
+        };
+        if taken(self)? || self.notifications.get(notification)?.waiter.is_some() {
+            return Err(Error::Busy);
+        }
+        let (to, from) = (self.endpoints.weak(endpoint), self.notifications.weak(notification));
+        self.endpoints.get_mut(endpoint)?.bound = Some(from);
+        self.notifications.get_mut(notification)?.bound = Some(to);
+        Ok(())
+    }
+
+    /// `endpoint_create`.
+    pub(crate) fn endpoint_create(&mut self, owner: Id<Process>) -> Result<Handle, Error> {
+        let rights = Rights::SEND | Rights::RECV | OBJECT_RIGHTS;
+        let cap = self.new_object(owner, rights, |kernel, anchor| {
+            let endpoint = Endpoint {
+                queue: crate::list::List::EMPTY,
+                waiting: Waiting::Receivers,
+                bound: None,
+                anchor,
+            };
+            Ok(CapabilityKind::Endpoint(kernel.endpoints.alloc(endpoint)?))
+        })?;
+        Ok(self.caps.handle(cap))
+    }
+
+    /// `notification_create`.
+    pub(crate) fn notification_create(&mut self, owner: Id<Process>) -> Result<Handle, Error> {
+        let rights = Rights::SEND | Rights::RECV | OBJECT_RIGHTS;
+        let cap = self.new_object(owner, rights, |kernel, anchor| {
+            let notification = Notification { bits: 0, waiter: None, bound: None, anchor };
+            Ok(CapabilityKind::Notification(kernel.notifications.alloc(notification)?))
+        })?;
+        Ok(self.caps.handle(cap))
+    }
+}
+
+/// Rights on an object for its maker, besides those of its kind.
+pub(crate) const OBJECT_RIGHTS: Rights =
+    Rights::DERIVE.union(Rights::GRANT).union(Rights::REVOKE).union(Rights::MANAGE);
+
+/// Delivers notification bits as a message from the kernel.
+fn deliver_bits(thread: &mut Thread, bits: u64) {
+    thread.answer(0, Tag::NOTIFICATION);
+    let [first, ..] = regs::WORDS;
+    thread.frame.set(first, bits);
+    thread.answer_from(0, Handle::NONE);
+}

@@ -1,0 +1,243 @@
+//! The state of the kernel, and the small helpers that every part of it uses.
+
+use nexus_abi::{EndReason, Error, Handle, NO_DEADLINE, ProcessState, Rights};
+
+use crate::capability::{Capability, CapabilityKind};
+use crate::frames::{FrameInfo, Frames};
+use crate::list::List;
+use crate::mapping::Mapping;
+use crate::object::{Endpoint, Notification, Vmo};
+use crate::platform::Platform;
+use crate::pool::{Id, Pool, Slot};
+use crate::process::{Ending, Process};
+use crate::sched::ReadyQueues;
+use crate::thread::{Thread, TrapFrame};
+use crate::wheel::Wheel;
+
+/// Service ids are from 1 to 1023.
+pub const MAX_SERVICE_ID: u32 = 1023;
+
+/// The memory that the kernel's tables live in. Their sizes are the limits of the system; see
+/// [`crate::boot`] for how they relate.
+#[derive(Debug)]
+pub struct Tables<'a> {
+    /// Capabilities and anchors.
+    pub caps: &'a mut [Slot<Capability>],
+    /// Endpoints.
+    pub endpoints: &'a mut [Slot<Endpoint>],
+    /// Notifications.
+    pub notifications: &'a mut [Slot<Notification>],
+    /// Memory objects.
+    pub vmos: &'a mut [Slot<Vmo>],
+    /// Mappings.
+    pub mappings: &'a mut [Slot<Mapping>],
+    /// Processes; at most 65,535, for the numbers of address spaces.
+    pub processes: &'a mut [Slot<Process>],
+    /// Threads; at most 65,536, for reply handles.
+    pub threads: &'a mut [Slot<Thread>],
+    /// One entry for each frame of RAM.
+    pub frames: &'a mut [FrameInfo],
+}
+
+/// What one hart is doing. There is one of it for each hart; all are behind the kernel's lock.
+#[derive(Debug)]
+pub struct Hart {
+    /// The thread it runs.
+    pub current: Option<Id<Thread>>,
+    /// When that thread lets others of its priority run; [`NO_DEADLINE`] when there are none.
+    pub slice_end: u64,
+    /// The tick its timer is set to.
+    pub programmed: u64,
+}
+
+/// The kernel.
+#[derive(Debug)]
+pub struct Kernel<'a, P> {
+    /// The machine.
+    pub platform: P,
+    pub(crate) caps: Pool<'a, Capability>,
+    pub(crate) endpoints: Pool<'a, Endpoint>,
+    pub(crate) notifications: Pool<'a, Notification>,
+    pub(crate) vmos: Pool<'a, Vmo>,
+    pub(crate) mappings: Pool<'a, Mapping>,
+    pub(crate) processes: Pool<'a, Process>,
+    pub(crate) threads: Pool<'a, Thread>,
+    pub(crate) frames: Frames<'a>,
+    pub(crate) hart: Hart,
+    pub(crate) ready: ReadyQueues,
+    pub(crate) wheel: Wheel,
+    pub(crate) ending: List<Process, Ending>,
+    /// Number of the last call.
+    pub(crate) calls: u64,
+    /// Lives of each service so far.
+    pub(crate) lives: [u32; 1024],
+    pub(crate) init: Option<Id<Process>>,
+}
+
+impl<'a, P: Platform> Kernel<'a, P> {
+    /// A kernel with nothing in it, over these tables and frames.
+    pub fn new(platform: P, tables: Tables<'a>, first_frame: crate::addr::Frame) -> Kernel<'a, P> {
+        let now = platform.now();
+        Kernel {
+            platform,
+            caps: Pool::new(tables.caps),
+            endpoints: Pool::new(tables.endpoints),
+            notifications: Pool::new(tables.notifications),
+            vmos: Pool::new(tables.vmos),
+            mappings: Pool::new(tables.mappings),
+            processes: Pool::new(tables.processes),
+            threads: Pool::new(tables.threads),
+            frames: Frames::new(first_frame, tables.frames),
+            hart: Hart { current: None, slice_end: NO_DEADLINE, programmed: NO_DEADLINE },
+            ready: ReadyQueues::EMPTY,
+            wheel: Wheel::new(now),
+            ending: List::EMPTY,
+            calls: 0,
+            lives: [0; 1024],
+            init: None,
+        }
+    }
+
+    /// The frames of RAM.
+    pub fn frames_mut(&mut self) -> &mut Frames<'a> {
+        &mut self.frames
+    }
+
+    /// Why init ended, once it has: the system is over.
+    #[must_use]
+    pub fn init_ended(&self) -> Option<EndReason> {
+        self.init.and_then(|id| self.processes.get(id).ok()).and_then(|process| process.end)
+    }
+
+    /// The thread that this hart runs: its registers, and `satp` for its address space.
+    #[inline(always)]
+    pub fn current(&mut self) -> Option<(&mut TrapFrame, u64)> {
+        let thread = self.threads.get_mut(self.hart.current?).ok()?;
+        Some((&mut thread.frame, thread.satp))
+    }
+
+    /// The capability that a handle of `process` names.
+    #[inline(always)]
+    pub(crate) fn lookup(
+        &self,
+        process: Id<Process>,
+        handle: Handle,
+    ) -> Result<(Id<Capability>, &Capability), Error> {
+        let (id, cap) = self.caps.by_handle(handle)?;
+        if cap.owner != process && !cfg!(broken = "handle-owner") {
+            return Err(Error::BadHandle);
+        }
+        if cap.anchor {
+            return Err(Error::BadHandle);
+        }
+        Ok((id, cap))
+    }
+
+    /// An endpoint that `process` holds with these rights.
+    #[inline(always)]
+    pub(crate) fn endpoint(
+        &self,
+        process: Id<Process>,
+        handle: Handle,
+        rights: Rights,
+    ) -> Result<Id<Endpoint>, Error> {
+        let (_, cap) = self.lookup(process, handle)?;
+        let CapabilityKind::Endpoint(endpoint) = cap.kind else { return Err(Error::WrongKind) };
+        need(cap, rights)?;
+        Ok(endpoint)
+    }
+
+    /// A notification that `process` holds with these rights.
+    pub(crate) fn notification(
+        &self,
+        process: Id<Process>,
+        handle: Handle,
+        rights: Rights,
+    ) -> Result<Id<Notification>, Error> {
+        let (_, cap) = self.lookup(process, handle)?;
+        let CapabilityKind::Notification(id) = cap.kind else { return Err(Error::WrongKind) };
+        need(cap, rights)?;
+        Ok(id)
+    }
+
+    /// The process that a handle names (MANAGE), or the caller for NONE.
+    pub(crate) fn target(&self, caller: Id<Process>, handle: Handle) -> Result<Id<Process>, Error> {
+        if handle == Handle::NONE {
+            return Ok(caller);
+        }
+        let (_, cap) = self.lookup(caller, handle)?;
+        let CapabilityKind::Process(id) = cap.kind else { return Err(Error::WrongKind) };
+        need(cap, Rights::MANAGE)?;
+        Ok(id)
+    }
+
+    /// As [`Kernel::target`], and it has not ended.
+    pub(crate) fn live_target(
+        &self,
+        caller: Id<Process>,
+        handle: Handle,
+    ) -> Result<Id<Process>, Error> {
+        let id = self.target(caller, handle)?;
+        match self.processes.get(id)?.state {
+            ProcessState::Live => Ok(id),
+            ProcessState::Ending | ProcessState::Ended => Err(Error::BadState),
+        }
+    }
+
+    /// Charges kernel objects to a process.
+    #[inline]
+    pub(crate) fn charge_objects(&mut self, process: Id<Process>, count: u32) -> Result<(), Error> {
+        self.processes.get_mut(process)?.objects.charge(count)
+    }
+
+    /// Gives kernel objects back.
+    #[inline]
+    pub(crate) fn refund_objects(&mut self, process: Id<Process>, count: u32) {
+        if let Ok(process) = self.processes.get_mut(process) {
+            process.objects.refund(count);
+        }
+    }
+
+    /// Gives frames back to a budget.
+    pub(crate) fn refund_frames(&mut self, process: Id<Process>, count: u32) {
+        if let Ok(process) = self.processes.get_mut(process) {
+            process.frames.refund(count);
+        }
+    }
+}
+
+/// Finds the rights in a capability, or refuses.
+#[inline(always)]
+pub(crate) fn need(cap: &Capability, rights: Rights) -> Result<(), Error> {
+    if cap.rights.contains(rights) { Ok(()) } else { Err(Error::Denied) }
+}
+
+/// How much a call may still do before it lets interrupts in.
+#[derive(Debug)]
+pub(crate) struct Work(u32);
+
+impl Work {
+    /// Enough to go all the way down the tree, and do something there.
+    pub(crate) const fn step() -> Work {
+        Work(256)
+    }
+
+    /// Uses some up; false when there is none left.
+    pub(crate) fn spend(&mut self, units: u32) -> bool {
+        if self.0 == 0 {
+            return false;
+        }
+        self.0 = self.0.saturating_sub(units);
+        true
+    }
+}
+
+/// Whether work that goes in steps has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Progress {
+    /// It has.
+    Done,
+    /// It goes on at the next step.
+    More,
+}

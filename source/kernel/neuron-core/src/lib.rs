@@ -1,0 +1,42 @@
+//! The logic of the `neuron` kernel: capabilities and their tree, windows and page tables,
+//! messages, the scheduler, budgets, and the decoding of system calls.
+//!
+//! There is no hardware here and no unsafe code: the machine is the [`Platform`] trait. The same
+//! code runs in the kernel, under the tests of this crate, and in the model checker. What a
+//! program can do to the system is [`Kernel::syscall`] on the registers of the current thread,
+//! [`Kernel::fault`], and [`Kernel::timer`]; nothing else gets in.
+//!
+//! Rules that hold everywhere (RFC-0001, RFC-0002):
+//! - A call that fails changes nothing.
+//! - No user pointer is ever followed: messages are registers.
+//! - Nothing panics on what a program does: arithmetic is explicit, access is checked.
+//! - Nothing on a common path takes longer with more objects.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod addr;
+pub mod boot;
+pub mod capability;
+mod dispatch;
+pub mod frames;
+mod ipc;
+pub mod kernel;
+mod lifecycle;
+pub mod list;
+pub mod mapping;
+mod memory;
+pub mod object;
+pub mod platform;
+pub mod pool;
+pub mod process;
+pub mod pte;
+mod sched;
+mod space;
+pub mod thread;
+mod tree;
+mod wheel;
+pub mod window;
+
+pub use kernel::{Kernel, Tables};
+pub use lifecycle::MAX_THREADS;
+pub use platform::{PhysMem, Platform};

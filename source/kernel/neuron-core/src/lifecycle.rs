@@ -1,0 +1,422 @@
+//! The life of processes and threads: making them, ending them, and taking them apart.
+
+use nexus_abi::{EndReason, Error, Handle, ProcessInfo, ProcessState, Rights, Sender, regs};
+
+use crate::addr::PageRange;
+use crate::capability::{Capability, CapabilityKind};
+use crate::dispatch::Outcome;
+use crate::ipc::OBJECT_RIGHTS;
+use crate::kernel::{Kernel, MAX_SERVICE_ID, Progress, Work, need};
+use crate::list::List;
+use crate::object::Notification;
+use crate::platform::{Asid, Platform};
+use crate::pool::{Id, Weak};
+use crate::process::{HEAVY, Process};
+use crate::sched::{PRIORITIES, bit};
+use crate::thread::{State, Team, Thread};
+
+/// Most threads of one process: bounds the time that ending it takes at once.
+pub const MAX_THREADS: u32 = 64;
+
+/// Processes are taken apart at this priority: above applications, below services.
+const REAP_PRIORITY: u8 = 15;
+
+impl<P: Platform> Kernel<'_, P> {
+    /// Makes an object: its anchor, its first capability, and last the object itself by `make`.
+    /// Nothing is left of it on an error.
+    pub(crate) fn new_object(
+        &mut self,
+        owner: Id<Process>,
+        rights: Rights,
+        make: impl FnOnce(&mut Self, Id<Capability>) -> Result<CapabilityKind, Error>,
+    ) -> Result<Id<Capability>, Error> {
+        // Anchor and capability are told what they name once it exists.
+        let unknown = CapabilityKind::Spawn;
+        let anchor = self.new_anchor(owner, unknown)?;
+        let made = self
+            .add_child(anchor, owner, unknown, rights)
+            .and_then(|cap| Ok((cap, make(self, anchor)?)));
+        match made {
+            Ok((cap, kind)) => {
+                self.caps.get_mut(anchor)?.kind = kind;
+                self.caps.get_mut(cap)?.kind = kind;
+                Ok(cap)
+            }
+            Err(error) => {
+                let _ = self.end_anchor(anchor, &mut Work::step())?;
+                Err(error)
+            }
+        }
+    }
+
+    /// `process_create`.
+    pub(crate) fn process_create(
+        &mut self,
+        caller: Id<Process>,
+        [spawn, service_id, budget, notification, bits]: [u64; 5],
+    ) -> Result<Handle, Error> {
+        let (_, cap) = self.lookup(caller, Handle(spawn))?;
+        if cap.kind != CapabilityKind::Spawn {
+            return Err(Error::WrongKind);
+        }
+        let notify = match Handle(notification) {
+            Handle::NONE => None,
+            handle => {
+                let id = self.notification(caller, handle, Rights::SEND)?;
+                Some((self.notifications.weak(id), bits))
+            }
+        };
+        let id = u32::try_from(service_id)
+            .ok()
+            .filter(|id| (1..=MAX_SERVICE_ID).contains(id))
+            .ok_or(Error::BadArgument)?;
+        // The two halves of a budget are the halves of a sender word.
+        let Sender { service_id: frames, incarnation: objects } = Sender::from_word(budget);
+        if frames == 0 {
+            return Err(Error::BadArgument);
+        }
+        let cost = objects.checked_add(HEAVY).ok_or(Error::NoMemory)?;
+        // One more for the capability that the caller gets.
+        let total = cost.checked_add(1).ok_or(Error::NoMemory)?;
+        let account = self.processes.get(caller)?;
+        if !account.frames.has(frames) || !account.objects.has(total) {
+            return Err(Error::NoMemory);
+        }
+        let cap = self.new_object(caller, OBJECT_RIGHTS, |kernel, anchor| {
+            let process = kernel.new_process(id, frames, objects, Some(caller))?;
+            let made = kernel.processes.get_mut(process)?;
+            made.anchor = Some(anchor);
+            made.notify = notify;
+            Ok(CapabilityKind::Process(process))
+        })?;
+        let parent = self.processes.get_mut(caller)?;
+        parent.frames.charge(frames)?;
+        // The anchor has paid 1 of the cost of the process itself.
+        parent.objects.charge(cost.saturating_sub(1))?;
+        parent.child_processes = parent.child_processes.wrapping_add(1);
+        Ok(self.caps.handle(cap))
+    }
+
+    /// A process with an empty address space. The caller cuts its budget from the parent's.
+    pub(crate) fn new_process(
+        &mut self,
+        service_id: u32,
+        frames: u32,
+        objects: u32,
+        parent: Option<Id<Process>>,
+    ) -> Result<Id<Process>, Error> {
+        let life = self.lives.get_mut(crate::addr::index(service_id)).ok_or(Error::BadArgument)?;
+        let incarnation = life.checked_add(1).ok_or(Error::BadArgument)?;
+        let root = self.new_root()?;
+        let id = Sender { service_id, incarnation };
+        let process = Process::new(id, frames, objects, root, Asid(0), parent);
+        let made = self.processes.alloc(process).and_then(|id| {
+            let number = id.slot().wrapping_add(1);
+            Ok((id, Asid(u16::try_from(number).map_err(|_| Error::NoMemory)?)))
+        });
+        let (process, asid) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                self.frames.release(root, 1);
+                return Err(error);
+            }
+        };
+        if let Some(life) = self.lives.get_mut(crate::addr::index(service_id))
+            && !cfg!(broken = "incarnation")
+        {
+            *life = incarnation;
+        }
+        let made = self.processes.get_mut(process)?;
+        made.asid = asid;
+        made.frames.charge(1)?;
+        Ok(process)
+    }
+
+    /// `thread_create`.
+    pub(crate) fn thread_create(
+        &mut self,
+        me: Id<Thread>,
+        [process, entry, stack, arg, priority]: [u64; 5],
+    ) -> Result<Handle, Error> {
+        let thread = self.threads.get(me)?;
+        let (caller, ceiling) = (thread.process, thread.priority);
+        let target = self.live_target(caller, Handle(process))?;
+        if PageRange::new(entry & !0xfff, 1).is_err() || entry & 1 != 0 {
+            return Err(Error::BadAddress);
+        }
+        let priority = u8::try_from(priority)
+            .ok()
+            .filter(|priority| *priority < PRIORITIES && *priority <= ceiling)
+            .ok_or(Error::BadArgument)?;
+        self.start_thread(caller, target, [entry, stack, arg], priority)
+    }
+
+    /// Makes a thread that is ready to run; its capability goes to `holder`.
+    pub(crate) fn start_thread(
+        &mut self,
+        holder: Id<Process>,
+        target: Id<Process>,
+        [entry, stack, arg]: [u64; 3],
+        priority: u8,
+    ) -> Result<Handle, Error> {
+        if self.count_threads(target)? >= MAX_THREADS {
+            return Err(Error::NoMemory);
+        }
+        // The anchor pays the last 1 of the cost.
+        let cost = HEAVY.saturating_sub(1);
+        self.charge_objects(target, cost)?;
+        let made = self.new_thread(holder, target, priority);
+        let (thread, cap) = made.inspect_err(|_| self.refund_objects(target, cost))?;
+        let frame = &mut self.threads.get_mut(thread)?.frame;
+        frame.set(0, entry);
+        frame.set(2, stack);
+        frame.set(regs::A0, arg);
+        self.make_ready(thread)?;
+        self.preempt()?;
+        Ok(self.caps.handle(cap))
+    }
+
+    /// The parts of a thread: anchor, capability, and last the thread. Nothing is left of them on
+    /// an error.
+    fn new_thread(
+        &mut self,
+        holder: Id<Process>,
+        target: Id<Process>,
+        priority: u8,
+    ) -> Result<(Id<Thread>, Id<Capability>), Error> {
+        let process = self.processes.get(target)?;
+        let (id, root) = (process.id, process.root.ok_or(Error::BadState)?);
+        let satp = self.platform.satp(root, process.asid);
+        let unknown = CapabilityKind::Spawn;
+        let anchor = self.new_anchor(target, unknown)?;
+        let made = self.add_child(anchor, holder, unknown, OBJECT_RIGHTS).and_then(|cap| {
+            let thread = Thread::new(target, anchor, priority, satp, id);
+            Ok((self.threads.alloc(thread)?, cap))
+        });
+        let (thread, cap) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                let _ = self.end_anchor(anchor, &mut Work::step())?;
+                return Err(error);
+            }
+        };
+        let kind = CapabilityKind::Thread(thread);
+        self.caps.get_mut(anchor)?.kind = kind;
+        self.caps.get_mut(cap)?.kind = kind;
+        self.processes.get_mut(target)?.threads.push_back(&mut self.threads, thread)?;
+        Ok((thread, cap))
+    }
+
+    fn count_threads(&self, process: Id<Process>) -> Result<u32, Error> {
+        let mut count = 0u32;
+        let mut next = self.processes.get(process)?.threads.first();
+        while let Some(id) = next {
+            count = count.wrapping_add(1);
+            next = List::<Thread, Team>::next(&self.threads, id);
+        }
+        Ok(count)
+    }
+
+    /// `thread_exit`.
+    pub(crate) fn thread_exit(&mut self, me: Id<Thread>) -> Result<Outcome, Error> {
+        let thread = self.threads.get(me)?;
+        let (process, anchor) = (thread.process, thread.anchor);
+        if self.count_threads(process)? == 1 {
+            self.end_process(process, EndReason::Exit(0))?;
+            return Ok(Outcome::Applied);
+        }
+        Ok(match self.end_anchor(anchor, &mut Work::step())? {
+            Progress::Done => Outcome::Applied,
+            Progress::More => Outcome::Again,
+        })
+    }
+
+    /// A trap of the current thread that is no system call and no interrupt: its process ends.
+    pub fn fault(&mut self, cause: u64, address: u64) {
+        let Some(me) = self.hart.current else { return };
+        if let Ok(thread) = self.threads.get(me) {
+            let (process, pc) = (thread.process, thread.frame.get(0));
+            let _ = self.end_process(process, EndReason::Fault { cause, address, pc });
+        }
+    }
+
+    /// Stops a process for good. What it held comes back step by step, in [`Kernel::reap`].
+    pub(crate) fn end_process(&mut self, id: Id<Process>, reason: EndReason) -> Result<(), Error> {
+        let process = self.processes.get_mut(id)?;
+        if process.state != ProcessState::Live {
+            return Ok(());
+        }
+        process.state = ProcessState::Ending;
+        process.end = Some(reason);
+        let mut next = process.threads.first();
+        while let Some(thread) = next {
+            self.stop_waiting(thread)?;
+            self.wheel.remove(&mut self.threads, thread)?;
+            self.threads.get_mut(thread)?.state = State::Ended;
+            next = List::<Thread, Team>::next(&self.threads, thread);
+        }
+        self.ending.push_back(&mut self.processes, id)?;
+        self.ready.ending_mask = bit(REAP_PRIORITY);
+        self.preempt()
+    }
+
+    /// Takes ending processes apart, one step.
+    pub(crate) fn reap(&mut self) {
+        if let Some(id) = self.ending.pop_front(&mut self.processes)
+            && self.take_apart(id, &mut Work::step()) == Ok(Progress::More)
+        {
+            let _ = self.ending.push_back(&mut self.processes, id);
+        }
+        if self.ending.is_empty() {
+            self.ready.ending_mask = 0;
+        }
+    }
+
+    fn take_apart(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress, Error> {
+        while let Some(mapping) = self.processes.get(id)?.mappings.first() {
+            if !work.spend(1) {
+                return Ok(Progress::More);
+            }
+            self.end_mapping(mapping)?;
+        }
+        while let Some(cap) = self.processes.get(id)?.held.first() {
+            if self.drop_cap(cap, work)? == Progress::More || !work.spend(1) {
+                return Ok(Progress::More);
+            }
+        }
+        while let Some(anchor) = self.processes.get(id)?.owned.first() {
+            if self.end_anchor(anchor, work)? == Progress::More || !work.spend(1) {
+                return Ok(Progress::More);
+            }
+        }
+        if self.fail_callers(id, work)? == Progress::More {
+            return Ok(Progress::More);
+        }
+        if self.processes.get(id)?.child_processes != 0 {
+            return Ok(Progress::More);
+        }
+        self.finish(id)?;
+        Ok(Progress::Done)
+    }
+
+    /// Fails the calls that the process received and did not answer.
+    fn fail_callers(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress, Error> {
+        loop {
+            let swept = self.processes.get(id)?.swept;
+            if swept >= self.threads.capacity() {
+                return Ok(Progress::Done);
+            }
+            if !work.spend(1) {
+                return Ok(Progress::More);
+            }
+            self.processes.get_mut(id)?.swept = swept.wrapping_add(1);
+            let thread = Id::from_slot(u64::from(swept))?;
+            if let Ok(Thread { state: State::Awaiting { server, .. }, .. }) =
+                self.threads.get(thread)
+                && *server == id
+            {
+                self.wake_with(thread, Error::PeerGone)?;
+            }
+        }
+    }
+
+    /// Gives back what is left of a process once it holds nothing, and tells its supervisor.
+    fn finish(&mut self, id: Id<Process>) -> Result<(), Error> {
+        let process = self.processes.get_mut(id)?;
+        let (asid, root, parent) = (process.asid, process.root.take(), process.parent);
+        let (frames, objects) = (process.frames.limit, process.objects.limit);
+        let notify = process.notify.take();
+        process.state = ProcessState::Ended;
+        process.frames.refund(1);
+        if let Some(root) = root {
+            self.frames.release(root, 1);
+        }
+        self.platform.fence_space(asid);
+        if let Some(parent) = parent {
+            let giver = self.processes.get_mut(parent)?;
+            if !cfg!(broken = "budget-return") {
+                giver.frames.refund(frames);
+                giver.objects.refund(objects.saturating_add(HEAVY.saturating_sub(1)));
+            }
+            giver.child_processes = giver.child_processes.wrapping_sub(1);
+        }
+        self.tell_end(notify)?;
+        self.release_process(id)
+    }
+
+    fn tell_end(&mut self, notify: Option<(Weak<Notification>, u64)>) -> Result<(), Error> {
+        let Some((weak, bits)) = notify else { return Ok(()) };
+        match self.notifications.upgrade(weak) {
+            Some(notification) => self.signal_object(notification, bits),
+            None => Ok(()),
+        }
+    }
+
+    /// Frees the slot of a process that has ended and that no capability names. Init's stays.
+    pub(crate) fn release_process(&mut self, id: Id<Process>) -> Result<(), Error> {
+        let process = self.processes.get(id)?;
+        if process.state == ProcessState::Ended && process.anchor.is_none() && self.init != Some(id)
+        {
+            self.processes.release(id);
+        }
+        Ok(())
+    }
+
+    /// `process_end`.
+    pub(crate) fn process_end(
+        &mut self,
+        caller: Id<Process>,
+        handle: Handle,
+        code: u64,
+    ) -> Result<Outcome, Error> {
+        let target = self.live_target(caller, handle)?;
+        let own = target == caller;
+        self.end_process(
+            target,
+            if own { EndReason::Exit(code) } else { EndReason::Killed(code) },
+        )?;
+        Ok(if own { Outcome::Applied } else { Outcome::Value(0) })
+    }
+
+    /// `process_stat`.
+    pub(crate) fn process_stat(
+        &self,
+        caller: Id<Process>,
+        handle: Handle,
+    ) -> Result<ProcessInfo, Error> {
+        let process = self.processes.get(self.target(caller, handle)?)?;
+        let root = match process.root {
+            Some(root) if handle != Handle::NONE => root.address(),
+            _ => 0,
+        };
+        Ok(ProcessInfo {
+            id: process.id,
+            state: process.state,
+            end: process.end,
+            frames: (process.frames.used, process.frames.limit),
+            objects: (process.objects.used, process.objects.limit),
+            root,
+        })
+    }
+
+    /// The next capability of a process after `cursor`, with its handle there.
+    pub(crate) fn cap_inspect(
+        &self,
+        caller: Id<Process>,
+        handle: Handle,
+        cursor: u64,
+    ) -> Result<Option<(Handle, &Capability)>, Error> {
+        let (_, cap) = self.lookup(caller, handle)?;
+        let CapabilityKind::Process(target) = cap.kind else { return Err(Error::WrongKind) };
+        need(cap, Rights::MANAGE)?;
+        let next = match Handle(cursor) {
+            Handle::NONE => self.processes.get(target)?.held.first(),
+            last => {
+                let (last, _) = self.lookup(target, last)?;
+                List::<Capability, crate::capability::Held>::next(&self.caps, last)
+            }
+        };
+        let Some(id) = next else { return Ok(None) };
+        Ok(Some((self.caps.handle(id), self.caps.get(id)?)))
+    }
+}

@@ -1,0 +1,131 @@
+//! Doubly linked lists through the objects of a pool. Every operation takes constant time.
+
+use core::marker::PhantomData;
+
+use nexus_abi::Error;
+
+use crate::pool::{Id, Pool};
+
+/// The two links that an object gives to one list.
+#[derive(Debug)]
+pub struct Links<T> {
+    next: Option<Id<T>>,
+    prev: Option<Id<T>>,
+}
+
+impl<T> Links<T> {
+    /// In no list.
+    pub const NONE: Links<T> = Links { next: None, prev: None };
+}
+
+/// An object that can be in the list called `Name`.
+pub trait Linked<Name>: Sized {
+    /// Its links for that list.
+    fn links(&self) -> &Links<Self>;
+    /// Its links for that list, to change them.
+    fn links_mut(&mut self) -> &mut Links<Self>;
+}
+
+/// First and last of a list called `Name`.
+pub struct List<T, Name> {
+    head: Option<Id<T>>,
+    tail: Option<Id<T>>,
+    name: PhantomData<fn() -> Name>,
+}
+
+impl<T, Name> Clone for List<T, Name> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T, Name> Copy for List<T, Name> {}
+impl<T, Name> core::fmt::Debug for List<T, Name> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:?}..{:?}", self.head, self.tail)
+    }
+}
+
+impl<T: Linked<Name>, Name> List<T, Name> {
+    /// The empty list.
+    pub const EMPTY: List<T, Name> = List { head: None, tail: None, name: PhantomData };
+
+    /// First element.
+    #[inline(always)]
+    pub fn first(&self) -> Option<Id<T>> {
+        self.head
+    }
+
+    /// True when nothing is in it.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.head.is_none()
+    }
+
+    /// The element after `id`.
+    pub fn next(pool: &Pool<'_, T>, id: Id<T>) -> Option<Id<T>> {
+        pool.get(id).ok().and_then(|object| object.links().next)
+    }
+
+    /// Adds `id`, which is in no list of this name, at the end.
+    #[inline]
+    pub fn push_back(&mut self, pool: &mut Pool<'_, T>, id: Id<T>) -> Result<(), Error> {
+        *pool.get_mut(id)?.links_mut() = Links { next: None, prev: self.tail };
+        match self.tail {
+            Some(tail) => pool.get_mut(tail)?.links_mut().next = Some(id),
+            None => self.head = Some(id),
+        }
+        self.tail = Some(id);
+        Ok(())
+    }
+
+    /// Adds `id`, which is in no list of this name, at the front.
+    pub fn push_front(&mut self, pool: &mut Pool<'_, T>, id: Id<T>) -> Result<(), Error> {
+        *pool.get_mut(id)?.links_mut() = Links { next: self.head, prev: None };
+        match self.head {
+            Some(head) => pool.get_mut(head)?.links_mut().prev = Some(id),
+            None => self.tail = Some(id),
+        }
+        self.head = Some(id);
+        Ok(())
+    }
+
+    /// Takes `id`, which is in this list, out of it.
+    #[inline]
+    pub fn remove(&mut self, pool: &mut Pool<'_, T>, id: Id<T>) -> Result<(), Error> {
+        let Links { next, prev } = core::mem::replace(pool.get_mut(id)?.links_mut(), Links::NONE);
+        match prev {
+            Some(prev) => pool.get_mut(prev)?.links_mut().next = next,
+            None => self.head = next,
+        }
+        match next {
+            Some(next) => pool.get_mut(next)?.links_mut().prev = prev,
+            None => self.tail = prev,
+        }
+        Ok(())
+    }
+
+    /// Takes the first element out.
+    #[inline]
+    pub fn pop_front(&mut self, pool: &mut Pool<'_, T>) -> Option<Id<T>> {
+        let id = self.head?;
+        self.remove(pool, id).ok()?;
+        Some(id)
+    }
+}
+
+/// Implements [`Linked`] for a field of type [`Links`].
+macro_rules! linked {
+    ($Type:ty, $Name:ty, $field:ident) => {
+        impl $crate::list::Linked<$Name> for $Type {
+            #[inline(always)]
+            fn links(&self) -> &$crate::list::Links<Self> {
+                &self.$field
+            }
+            #[inline(always)]
+            fn links_mut(&mut self) -> &mut $crate::list::Links<Self> {
+                &mut self.$field
+            }
+        }
+    };
+}
+pub(crate) use linked;

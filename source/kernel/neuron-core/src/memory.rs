@@ -1,0 +1,291 @@
+//! Mapping windows and memory objects, and making memory objects.
+
+use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, Rights};
+
+use crate::addr::{Frame, PageRange, part};
+use crate::capability::{Capability, CapabilityKind};
+use crate::frames::FrameUse;
+use crate::kernel::{Kernel, need};
+use crate::mapping::Mapping;
+use crate::object::Vmo;
+use crate::platform::Platform;
+use crate::pool::Id;
+use crate::process::Process;
+use crate::pte::{DevicePerm, Leaf};
+use crate::window::Window;
+
+/// What to map, after all checks of the capability.
+struct Request {
+    cap: Id<Capability>,
+    base: Frame,
+    pages: PageRange,
+    leaf: Leaf,
+}
+
+impl<P: Platform> Kernel<'_, P> {
+    /// `mmio_map`: the checks of RFC-0002, in their order; a refused call changes nothing.
+    pub(crate) fn mmio_map(
+        &mut self,
+        caller: Id<Process>,
+        handle: Handle,
+        [offset, len, va, prot]: [u64; 4],
+    ) -> Result<u64, Error> {
+        let (cap, capability) = self.lookup(caller, handle)?;
+        let window = Window::of(capability.kind)?;
+        device_rights(capability.rights, prot)?;
+        let perm = device_perm(prot)?;
+        if va & PAGE_SIZE.wrapping_sub(1) != 0 {
+            return Err(Error::Misaligned);
+        }
+        let (base, count) = window.frames(offset, len)?;
+        let has_child = !capability.children.is_empty();
+        let pages = PageRange::new(va, count)?;
+        let root = self.processes.get(caller)?.root.ok_or(Error::BadState)?;
+        self.check_vacant(root, pages)?;
+        if has_child && !cfg!(broken = "map-with-child") {
+            return Err(Error::Busy);
+        }
+        self.add_mapping(caller, root, Request { cap, base, pages, leaf: perm.into() })?;
+        Ok(va)
+    }
+
+    /// `vmo_map`: part of a memory object into a process.
+    pub(crate) fn vmo_map(
+        &mut self,
+        caller: Id<Process>,
+        process: Handle,
+        vmo: Handle,
+        [offset, len, va, prot]: [u64; 4],
+    ) -> Result<u64, Error> {
+        let target = self.live_target(caller, process)?;
+        let (cap, capability) = self.lookup(caller, vmo)?;
+        let CapabilityKind::Vmo(id) = capability.kind else { return Err(Error::WrongKind) };
+        memory_rights(capability.rights, prot)?;
+        let leaf = memory_leaf(prot)?;
+        let object = self.vmos.get(id)?;
+        check_seal(object, leaf)?;
+        if va & PAGE_SIZE.wrapping_sub(1) != 0 {
+            return Err(Error::Misaligned);
+        }
+        let (first, count) = part(offset, len, bytes(object))?;
+        let base = object.base.plus(first);
+        let pages = PageRange::new(va, count)?;
+        let root = self.processes.get(target)?.root.ok_or(Error::BadState)?;
+        self.check_vacant(root, pages)?;
+        self.add_mapping(target, root, Request { cap, base, pages, leaf })?;
+        self.count_writable(id, leaf, 1)?;
+        Ok(va)
+    }
+
+    /// Records a mapping and writes its leaves; nothing is left of it on an error.
+    fn add_mapping(
+        &mut self,
+        process: Id<Process>,
+        root: Frame,
+        request: Request,
+    ) -> Result<(), Error> {
+        let Request { cap, base, pages, leaf } = request;
+        self.charge_objects(process, 1)?;
+        let made = self
+            .make_tables(process, root, pages)
+            .and_then(|()| self.mappings.alloc(Mapping::new(cap, process, pages, leaf)));
+        let id = match made {
+            Ok(id) => id,
+            Err(error) => {
+                self.refund_objects(process, 1);
+                return Err(error);
+            }
+        };
+        let owner = self.processes.get_mut(process)?;
+        owner.mappings.push_back(&mut self.mappings, id)?;
+        let asid = owner.asid;
+        let capability = self.caps.get_mut(cap)?;
+        capability.mappings.push_back(&mut self.mappings, id)?;
+        capability.mapped_pages = capability.mapped_pages.wrapping_add(pages.count);
+        self.write_leaves(root, asid, id, pages, base, leaf)
+    }
+
+    /// Takes a mapping away: leaves, records and charge.
+    pub(crate) fn end_mapping(&mut self, id: Id<Mapping>) -> Result<(), Error> {
+        let &Mapping { cap, process, pages, leaf, .. } = self.mappings.get(id)?;
+        if let Some(root) = self.processes.get(process)?.root {
+            self.clear_leaves(process, root, pages)?;
+        }
+        self.processes.get_mut(process)?.mappings.remove(&mut self.mappings, id)?;
+        let capability = self.caps.get_mut(cap)?;
+        capability.mappings.remove(&mut self.mappings, id)?;
+        capability.mapped_pages = capability.mapped_pages.wrapping_sub(pages.count);
+        let kind = capability.kind;
+        self.mappings.release(id);
+        self.refund_objects(process, 1);
+        match kind {
+            CapabilityKind::Vmo(vmo) => self.count_writable(vmo, leaf, -1),
+            _ => Ok(()),
+        }
+    }
+
+    /// The mapping of `caller` that begins at `va`.
+    fn mapping_from(&self, caller: Id<Process>, va: u64) -> Result<Id<Mapping>, Error> {
+        if va & PAGE_SIZE.wrapping_sub(1) != 0 {
+            return Err(Error::Misaligned);
+        }
+        let first = PageRange::new(va, 1)?.first;
+        let root = self.processes.get(caller)?.root.ok_or(Error::BadState)?;
+        let id = self.mapping_at(root, first).ok_or(Error::BadAddress)?;
+        if self.mappings.get(id)?.pages.first == first { Ok(id) } else { Err(Error::BadAddress) }
+    }
+
+    /// `unmap`.
+    pub(crate) fn unmap(&mut self, caller: Id<Process>, va: u64) -> Result<(), Error> {
+        let id = self.mapping_from(caller, va)?;
+        self.end_mapping(id)
+    }
+
+    /// `protect`: the rules of `mmio_map` and `vmo_map` again, for a mapping that exists.
+    pub(crate) fn protect(&mut self, caller: Id<Process>, va: u64, prot: u64) -> Result<(), Error> {
+        let id = self.mapping_from(caller, va)?;
+        let &Mapping { cap, pages, leaf: old, .. } = self.mappings.get(id)?;
+        let capability = self.caps.get(cap)?;
+        let leaf = match capability.kind {
+            CapabilityKind::Vmo(vmo) => {
+                memory_rights(capability.rights, prot)?;
+                let leaf = memory_leaf(prot)?;
+                check_seal(self.vmos.get(vmo)?, leaf)?;
+                self.count_writable(vmo, old, -1)?;
+                self.count_writable(vmo, leaf, 1)?;
+                leaf
+            }
+            _ => {
+                device_rights(capability.rights, prot)?;
+                device_perm(prot)?.into()
+            }
+        };
+        let process = self.processes.get(caller)?;
+        let (root, asid) = (process.root.ok_or(Error::BadState)?, process.asid);
+        self.rewrite_leaves(root, asid, pages, leaf)?;
+        self.mappings.get_mut(id)?.leaf = leaf;
+        Ok(())
+    }
+
+    fn count_writable(&mut self, vmo: Id<Vmo>, leaf: Leaf, by: i32) -> Result<(), Error> {
+        if leaf == Leaf::ReadWrite {
+            let vmo = self.vmos.get_mut(vmo)?;
+            vmo.writable = vmo.writable.wrapping_add_signed(by);
+        }
+        Ok(())
+    }
+
+    /// `vmo_create`.
+    pub(crate) fn vmo_create(&mut self, caller: Id<Process>, pages: u64) -> Result<Handle, Error> {
+        let count = u32::try_from(pages).map_err(|_| Error::OutOfRange)?;
+        if count == 0 || pages > MAX_PAGES_PER_CALL {
+            return Err(Error::OutOfRange);
+        }
+        self.processes.get_mut(caller)?.frames.charge(count)?;
+        let made = self.frames.alloc(count, FrameUse::Memory).and_then(|base| {
+            for step in 0..count {
+                self.platform.zero(base.plus(u64::from(step)));
+            }
+            self.vmo_over(caller, base, count).inspect_err(|_| self.frames.release(base, count))
+        });
+        if made.is_err() {
+            self.refund_frames(caller, count);
+        }
+        made.map(|cap| self.caps.handle(cap))
+    }
+
+    /// A memory object over frames that are charged to `owner`, and its first capability.
+    pub(crate) fn vmo_over(
+        &mut self,
+        owner: Id<Process>,
+        base: Frame,
+        pages: u32,
+    ) -> Result<Id<Capability>, Error> {
+        self.new_object(
+            owner,
+            Rights::all().difference(Rights::SEND.union(Rights::RECV)),
+            |kernel, anchor| {
+                let vmo = Vmo { base, pages, writable: 0, sealed: false, anchor };
+                Ok(CapabilityKind::Vmo(kernel.vmos.alloc(vmo)?))
+            },
+        )
+    }
+
+    /// `vmo_seal`.
+    pub(crate) fn vmo_seal(&mut self, caller: Id<Process>, handle: Handle) -> Result<(), Error> {
+        let (_, capability) = self.lookup(caller, handle)?;
+        let CapabilityKind::Vmo(id) = capability.kind else { return Err(Error::WrongKind) };
+        need(capability, Rights::MANAGE)?;
+        let vmo = self.vmos.get_mut(id)?;
+        if vmo.writable != 0 && !cfg!(broken = "seal-writable") {
+            return Err(Error::Busy);
+        }
+        vmo.sealed = true;
+        Ok(())
+    }
+}
+
+/// Bytes of a memory object.
+pub(crate) fn bytes(vmo: &Vmo) -> u64 {
+    u64::from(vmo.pages).wrapping_mul(PAGE_SIZE)
+}
+
+/// Rights that mapping a window needs: MAP and READ, WRITE for a writable mapping. A window that
+/// can be derived from is for handing out, not for use, so DERIVE excludes MAP (RFC-0002).
+fn device_rights(rights: Rights, prot: u64) -> Result<(), Error> {
+    let mut needed = Rights::MAP | Rights::READ;
+    if prot & u64::from(Prot::WRITE.bits()) != 0 {
+        needed |= Rights::WRITE;
+    }
+    if cfg!(broken = "map-right") {
+        return Ok(());
+    }
+    if rights.contains(needed) && !rights.contains(Rights::DERIVE) {
+        Ok(())
+    } else {
+        Err(Error::Denied)
+    }
+}
+
+fn device_perm(prot: u64) -> Result<DevicePerm, Error> {
+    if prot & u64::from(Prot::EXEC.bits()) != 0 && !cfg!(broken = "device-exec") {
+        return Err(Error::ExecDenied);
+    }
+    match parse_prot(prot)? {
+        Leaf::Read => Ok(DevicePerm::Read),
+        Leaf::ReadWrite => Ok(DevicePerm::ReadWrite),
+        Leaf::ReadExec if cfg!(broken = "device-exec") => Ok(DevicePerm::Read),
+        Leaf::ReadExec => Err(Error::ExecDenied),
+    }
+}
+
+/// Rights that mapping memory needs: MAP and READ, and WRITE or EXEC as asked for.
+fn memory_rights(rights: Rights, prot: u64) -> Result<(), Error> {
+    let mut needed = Rights::MAP | Rights::READ;
+    if prot & u64::from(Prot::WRITE.bits()) != 0 {
+        needed |= Rights::WRITE;
+    }
+    if prot & u64::from(Prot::EXEC.bits()) != 0 {
+        needed |= Rights::EXEC;
+    }
+    if rights.contains(needed) { Ok(()) } else { Err(Error::Denied) }
+}
+
+fn memory_leaf(prot: u64) -> Result<Leaf, Error> {
+    parse_prot(prot)
+}
+
+fn parse_prot(prot: u64) -> Result<Leaf, Error> {
+    let bits = u8::try_from(prot).map_err(|_| Error::InvalidProt)?;
+    Prot::from_bits(bits).and_then(Leaf::from_prot).ok_or(Error::InvalidProt)
+}
+
+/// Memory is never writable and executable, in one mapping or in two.
+fn check_seal(vmo: &Vmo, leaf: Leaf) -> Result<(), Error> {
+    let fits = match leaf {
+        Leaf::Read => true,
+        Leaf::ReadWrite => !vmo.sealed,
+        Leaf::ReadExec => vmo.sealed,
+    };
+    if fits || cfg!(broken = "exec-unsealed") { Ok(()) } else { Err(Error::SealState) }
+}

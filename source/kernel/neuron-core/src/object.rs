@@ -1,0 +1,57 @@
+//! Endpoints, notifications and memory objects.
+
+use crate::addr::Frame;
+use crate::capability::Capability;
+use crate::list::List;
+use crate::pool::{Id, Weak};
+use crate::thread::{Queue, Thread};
+
+/// Which way the threads in an endpoint's queue wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// They have a message to deliver.
+    Senders,
+    /// They wait for a message.
+    Receivers,
+}
+
+/// A place where messages pass from callers to receivers.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Threads that wait, all the same way.
+    pub queue: List<Thread, Queue>,
+    /// Which way; meaningless while the queue is empty.
+    pub waiting: Waiting,
+    /// A notification that is delivered to whoever receives here.
+    pub bound: Option<Weak<Notification>>,
+    /// Root of its capabilities.
+    pub anchor: Id<Capability>,
+}
+
+/// A word of event bits.
+#[derive(Debug)]
+pub struct Notification {
+    /// Bits that were signalled and not yet taken.
+    pub bits: u64,
+    /// The thread that waits for bits, at most one.
+    pub waiter: Option<Id<Thread>>,
+    /// The endpoint whose receiver takes the bits.
+    pub bound: Option<Weak<Endpoint>>,
+    /// Root of its capabilities.
+    pub anchor: Id<Capability>,
+}
+
+/// Memory: contiguous frames of RAM.
+#[derive(Debug)]
+pub struct Vmo {
+    /// First frame.
+    pub base: Frame,
+    /// How many.
+    pub pages: u32,
+    /// Writable mappings that exist now.
+    pub writable: u32,
+    /// True once it can never be written again, and so may be executed.
+    pub sealed: bool,
+    /// Root of its capabilities.
+    pub anchor: Id<Capability>,
+}

@@ -1,0 +1,47 @@
+//! What the kernel logic needs of the machine.
+
+use crate::addr::{Frame, Page};
+
+/// Access to physical memory, one aligned 64-bit word at a time.
+///
+/// Implementations may assume that `frame` is RAM that the kernel owns (a page table, or memory
+/// it is about to hand out) and `index` is below 512; they must do nothing, or read zero, when
+/// that is not so.
+pub trait PhysMem {
+    /// Word `index` (0 to 511) of a frame.
+    fn read(&self, frame: Frame, index: usize) -> u64;
+    /// Stores word `index` (0 to 511) of a frame.
+    fn write(&mut self, frame: Frame, index: usize, value: u64);
+    /// Fills a frame with zeros.
+    fn zero(&mut self, frame: Frame) {
+        for index in 0..512 {
+            self.write(frame, index, 0);
+        }
+    }
+}
+
+/// Number of an address space for the TLB, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Asid(pub u16);
+
+/// The machine, as the kernel logic sees it.
+pub trait Platform: PhysMem {
+    /// Ticks of the `time` CSR.
+    fn now(&self) -> u64;
+    /// Asks for a timer interrupt at this tick; `u64::MAX` for none.
+    fn set_timer(&mut self, tick: u64);
+    /// True when an interrupt waits to be taken: long work stops at its next step.
+    fn interrupt_pending(&self) -> bool;
+    /// Orders earlier page-table writes before later accesses through `page` of this space, on
+    /// every hart.
+    fn fence_page(&mut self, asid: Asid, page: Page);
+    /// Orders earlier page-table writes before all later accesses through this space, on every
+    /// hart.
+    fn fence_space(&mut self, asid: Asid);
+    /// The value for `satp` that selects this root table and address space.
+    fn satp(&self, root: Frame, asid: Asid) -> u64;
+    /// Entry `index` (256 to 511) of every root table: the kernel half.
+    fn kernel_entry(&self, index: usize) -> u64;
+    /// Writes to the kernel's console.
+    fn console_write(&mut self, bytes: &[u8]);
+}

@@ -1,0 +1,232 @@
+//! Which thread runs: fixed priorities, round robin among equals. Taking ended processes apart is
+//! scheduled too, as if it were a thread.
+
+use nexus_abi::{Error, NO_DEADLINE, regs};
+
+use crate::addr::index;
+use crate::kernel::Kernel;
+use crate::list::List;
+use crate::platform::Platform;
+use crate::pool::Id;
+use crate::thread::{Queue, State, Thread};
+
+/// Priorities are 0 to 31.
+pub const PRIORITIES: u8 = 32;
+
+/// Ticks that a thread runs before others of its priority do: 10 ms at 10 MHz.
+pub const SLICE: u64 = 100_000;
+
+/// The threads that could run.
+#[derive(Debug)]
+pub struct ReadyQueues {
+    queues: [List<Thread, Queue>; 32],
+    /// One bit for each queue that is not empty.
+    mask: u32,
+    /// One bit for each priority at which processes wait to be taken apart.
+    pub(crate) ending_mask: u32,
+}
+
+impl ReadyQueues {
+    /// Nothing is ready.
+    pub const EMPTY: ReadyQueues =
+        ReadyQueues { queues: [List::EMPTY; 32], mask: 0, ending_mask: 0 };
+
+    /// True when nothing ready has a priority above this one.
+    #[inline(always)]
+    fn none_above(&self, priority: u8) -> bool {
+        (self.mask | self.ending_mask).wrapping_shr(u32::from(priority)) <= 1
+    }
+
+    fn has_equal(&self, priority: u8) -> bool {
+        self.mask.wrapping_shr(u32::from(priority)) & 1 != 0
+    }
+}
+
+/// The bit of a priority.
+pub(crate) fn bit(priority: u8) -> u32 {
+    1u32.wrapping_shl(u32::from(priority))
+}
+
+impl<P: Platform> Kernel<'_, P> {
+    /// Puts a thread that waits for nothing any more among those that could run.
+    pub(crate) fn make_ready(&mut self, id: Id<Thread>) -> Result<(), Error> {
+        let priority = self.threads.get(id)?.priority;
+        self.enqueue(id, priority, false)?;
+        if let Some(current) = self.hart.current
+            && self.threads.get(current)?.priority == priority
+        {
+            self.start_slice();
+        }
+        Ok(())
+    }
+
+    /// Ends a thread's wait with an error, and lets it run.
+    pub(crate) fn wake_with(&mut self, id: Id<Thread>, error: Error) -> Result<(), Error> {
+        self.wheel.remove(&mut self.threads, id)?;
+        self.threads.get_mut(id)?.frame.set(regs::A0, error.code());
+        self.make_ready(id)
+    }
+
+    fn enqueue(&mut self, id: Id<Thread>, priority: u8, front: bool) -> Result<(), Error> {
+        self.threads.get_mut(id)?.state = State::Ready;
+        let queue =
+            self.ready.queues.get_mut(index(u32::from(priority))).ok_or(Error::BadArgument)?;
+        if front {
+            queue.push_front(&mut self.threads, id)?;
+        } else {
+            queue.push_back(&mut self.threads, id)?;
+        }
+        self.ready.mask |= bit(priority);
+        Ok(())
+    }
+
+    /// Takes a ready thread out of its queue.
+    pub(crate) fn unready(&mut self, id: Id<Thread>) -> Result<(), Error> {
+        let priority = self.threads.get(id)?.priority;
+        let Some(queue) = self.ready.queues.get_mut(index(u32::from(priority))) else {
+            return Ok(());
+        };
+        queue.remove(&mut self.threads, id)?;
+        if queue.is_empty() {
+            self.ready.mask &= !bit(priority);
+        }
+        Ok(())
+    }
+
+    /// Runs `to` at once in place of the current thread, which has begun to wait, unless something
+    /// of higher priority is ready.
+    #[inline(always)]
+    pub(crate) fn hand_over(&mut self, to: Id<Thread>) -> Result<(), Error> {
+        let thread = self.threads.get_mut(to)?;
+        thread.state = State::Ready;
+        let priority = thread.priority;
+        if self.ready.none_above(priority) {
+            self.hart.current = Some(to);
+            return Ok(());
+        }
+        self.hart.current = None;
+        self.enqueue(to, priority, true)
+    }
+
+    /// Lets something of higher priority than the current thread run, if it is ready.
+    pub(crate) fn preempt(&mut self) -> Result<(), Error> {
+        let Some(current) = self.hart.current else { return Ok(()) };
+        let priority = self.threads.get(current)?.priority;
+        if self.ready.none_above(priority) {
+            return Ok(());
+        }
+        self.hart.current = None;
+        self.enqueue(current, priority, true)
+    }
+
+    /// Lets others of the current thread's priority run first.
+    pub(crate) fn rotate(&mut self) -> Result<(), Error> {
+        let Some(current) = self.hart.current else { return Ok(()) };
+        let priority = self.threads.get(current)?.priority;
+        if !self.ready.has_equal(priority) {
+            self.hart.slice_end = NO_DEADLINE;
+            return Ok(());
+        }
+        self.hart.current = None;
+        self.enqueue(current, priority, false)
+    }
+
+    /// Finds something to run when nothing does. False when there is nothing, or when an interrupt
+    /// waits to be taken first.
+    pub fn schedule(&mut self) -> bool {
+        while self.hart.current.is_none() {
+            let ready = self.ready.mask | self.ready.ending_mask;
+            let Some(highest) = ready.checked_ilog2() else { return false };
+            if 1u32.wrapping_shl(highest) & self.ready.mask == 0 {
+                self.reap();
+                if self.platform.interrupt_pending() {
+                    return false;
+                }
+                continue;
+            }
+            let Some(queue) = self.ready.queues.get_mut(index(highest)) else { return false };
+            let next = queue.pop_front(&mut self.threads);
+            if queue.is_empty() {
+                self.ready.mask &= !1u32.wrapping_shl(highest);
+            } else {
+                self.start_slice();
+            }
+            self.hart.current = next;
+        }
+        true
+    }
+
+    /// Begins a time slice, if none runs.
+    fn start_slice(&mut self) {
+        if self.hart.slice_end == NO_DEADLINE {
+            self.hart.slice_end = self.platform.now().saturating_add(SLICE);
+            self.program(self.hart.slice_end);
+        }
+    }
+
+    /// Makes sure that the timer fires at `tick` or before.
+    #[inline]
+    pub(crate) fn program(&mut self, tick: u64) {
+        if tick < self.hart.programmed {
+            self.hart.programmed = tick;
+            self.platform.set_timer(tick);
+        }
+    }
+
+    /// Gives a thread that begins to wait its deadline.
+    #[inline(always)]
+    pub(crate) fn arm(&mut self, id: Id<Thread>, deadline: u64) -> Result<(), Error> {
+        if deadline == NO_DEADLINE {
+            return Ok(());
+        }
+        self.wheel.insert(&mut self.threads, id, deadline)?;
+        self.program(deadline);
+        Ok(())
+    }
+
+    /// The timer interrupt: ends the waits whose deadline has passed, and the time slice.
+    pub fn timer(&mut self) {
+        let now = self.platform.now();
+        self.hart.programmed = NO_DEADLINE;
+        while let Some(id) = self.wheel.expire(&mut self.threads, now) {
+            // An error here would mean a thread in the wheel that does not exist.
+            let _ = self.time_out(id);
+        }
+        if self.hart.slice_end <= now {
+            self.hart.slice_end = NO_DEADLINE;
+            let _ = self.rotate();
+        }
+        let _ = self.preempt();
+        let next = self.wheel.next_event(&self.threads, now).min(self.hart.slice_end);
+        if self.hart.programmed > next {
+            self.hart.programmed = next;
+        }
+        self.platform.set_timer(self.hart.programmed);
+    }
+
+    fn time_out(&mut self, id: Id<Thread>) -> Result<(), Error> {
+        self.stop_waiting(id)?;
+        self.threads.get_mut(id)?.frame.set(regs::A0, Error::TimedOut.code());
+        self.make_ready(id)
+    }
+
+    /// Takes a thread out of whatever it waits in, a scheduler queue included. Its deadline is
+    /// cleared by the caller.
+    pub(crate) fn stop_waiting(&mut self, id: Id<Thread>) -> Result<(), Error> {
+        match self.threads.get(id)?.state {
+            State::Ready if self.hart.current == Some(id) => {
+                self.hart.current = None;
+                Ok(())
+            }
+            State::Ready => self.unready(id),
+            State::Sending(endpoint) | State::Receiving(endpoint) => {
+                self.endpoints.get_mut(endpoint)?.queue.remove(&mut self.threads, id)
+            }
+            State::Waiting(notification) => {
+                self.notifications.get_mut(notification)?.waiter = None;
+                Ok(())
+            }
+            State::Awaiting { .. } | State::Ended => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The derivation tree: making, dropping and revoking capabilities, and ending objects.
+//!
+//! Every capability hangs below the one it was derived from; the first capability to an object
+//! hangs below the object's anchor. Long work goes in steps: a call that is not done is made
+//! again by the thread that made it, with interrupts taken in between, and finds less to do.
+
+use nexus_abi::{EndReason, Error, Rights};
+
+use crate::capability::{Capability, CapabilityKind, MAX_DEPTH};
+use crate::kernel::{Kernel, Progress, Work};
+use crate::platform::Platform;
+use crate::pool::Id;
+use crate::process::{HEAVY, Process};
+use crate::thread::Thread;
+use crate::window::Window;
+
+impl<P: Platform> Kernel<'_, P> {
+    /// Makes the anchor of a new object, owned and paid (1) by `owner`.
+    pub(crate) fn new_anchor(
+        &mut self,
+        owner: Id<Process>,
+        kind: CapabilityKind,
+    ) -> Result<Id<Capability>, Error> {
+        self.charge_objects(owner, 1)?;
+        let mut cap = Capability::new(kind, Rights::empty(), owner);
+        cap.anchor = true;
+        match self.caps.alloc(cap) {
+            Ok(id) => {
+                self.processes.get_mut(owner)?.owned.push_back(&mut self.caps, id)?;
+                Ok(id)
+            }
+            Err(error) => {
+                self.refund_objects(owner, 1);
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts a capability that has no parent in the table of `owner`, who pays 1.
+    pub(crate) fn insert_root(
+        &mut self,
+        owner: Id<Process>,
+        kind: CapabilityKind,
+        rights: Rights,
+    ) -> Result<Id<Capability>, Error> {
+        self.insert(owner, Capability::new(kind, rights, owner))
+    }
+
+    fn insert(&mut self, owner: Id<Process>, cap: Capability) -> Result<Id<Capability>, Error> {
+        self.charge_objects(owner, 1)?;
+        match self.caps.alloc(cap) {
+            Ok(id) => {
+                self.processes.get_mut(owner)?.held.push_back(&mut self.caps, id)?;
+                Ok(id)
+            }
+            Err(error) => {
+                self.refund_objects(owner, 1);
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes a child of `parent` in the table of `owner`, who pays 1. Rights and kind have been
+    /// checked by the caller, but for the rules between windows.
+    pub(crate) fn add_child(
+        &mut self,
+        parent: Id<Capability>,
+        owner: Id<Process>,
+        kind: CapabilityKind,
+        rights: Rights,
+    ) -> Result<Id<Capability>, Error> {
+        let from = self.caps.get(parent)?;
+        let depth = from.depth.wrapping_add(1);
+        if let Ok(window) = Window::of(kind) {
+            self.check_exclusive(from, window)?;
+        }
+        if depth > MAX_DEPTH {
+            return Err(Error::TooDeep);
+        }
+        let mut cap = Capability::new(kind, rights, owner);
+        cap.depth = depth;
+        cap.parent = Some(parent);
+        let id = self.insert(owner, cap)?;
+        self.link_child(parent, id)?;
+        Ok(id)
+    }
+
+    /// A window that is mapped has no children, and no two children overlap.
+    fn check_exclusive(&self, parent: &Capability, window: Window) -> Result<(), Error> {
+        if parent.mapped_pages != 0 && !cfg!(broken = "derive-mapped") {
+            return Err(Error::Busy);
+        }
+        let mut next = parent.children.first();
+        while let Some(id) = next {
+            let sibling = Window::of(self.caps.get(id)?.kind)?;
+            if sibling.overlaps(window) && !cfg!(broken = "second-owner") {
+                return Err(Error::Busy);
+            }
+            next = crate::list::List::<_, crate::capability::Siblings>::next(&self.caps, id);
+        }
+        Ok(())
+    }
+
+    fn link_child(&mut self, parent: Id<Capability>, child: Id<Capability>) -> Result<(), Error> {
+        let mut list = self.caps.get(parent)?.children;
+        list.push_back(&mut self.caps, child)?;
+        let from = self.caps.get_mut(parent)?;
+        from.children = list;
+        from.child_count = from.child_count.wrapping_add(1);
+        Ok(())
+    }
+
+    fn unlink_child(&mut self, parent: Id<Capability>, child: Id<Capability>) -> Result<(), Error> {
+        let mut list = self.caps.get(parent)?.children;
+        list.remove(&mut self.caps, child)?;
+        let from = self.caps.get_mut(parent)?;
+        from.children = list;
+        from.child_count = from.child_count.wrapping_sub(1);
+        Ok(())
+    }
+
+    /// Takes a capability away: its mappings end, its children move up, and if it was the last
+    /// one to an object, the object ends.
+    pub(crate) fn drop_cap(
+        &mut self,
+        id: Id<Capability>,
+        work: &mut Work,
+    ) -> Result<Progress, Error> {
+        if self.unmap_through(id, work)? == Progress::More {
+            return Ok(Progress::More);
+        }
+        let parent = self.caps.get(id)?.parent;
+        while let Some(child) = self.caps.get(id)?.children.first() {
+            if !work.spend(1) {
+                return Ok(Progress::More);
+            }
+            self.unlink_child(id, child)?;
+            self.caps.get_mut(child)?.parent = parent;
+            if let Some(parent) = parent {
+                self.link_child(parent, child)?;
+            }
+        }
+        let last_of = match parent {
+            Some(parent) => self.last_of(parent)?,
+            None => None,
+        };
+        if let Some(kind) = last_of
+            && self.release_waiters(kind, work)? == Progress::More
+        {
+            return Ok(Progress::More);
+        }
+        let owner = self.caps.get(id)?.owner;
+        self.processes.get_mut(owner)?.held.remove(&mut self.caps, id)?;
+        if let Some(parent) = parent {
+            self.unlink_child(parent, id)?;
+        }
+        self.caps.release(id);
+        self.refund_objects(owner, 1);
+        if let (Some(parent), Some(kind)) = (parent, last_of) {
+            self.end_object(parent, kind)?;
+        }
+        Ok(Progress::Done)
+    }
+
+    fn unmap_through(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
+        if cfg!(broken = "drop-keeps-leaf") && self.caps.get(id)?.depth > 1 {
+            return Ok(Progress::Done);
+        }
+        while let Some(mapping) = self.caps.get(id)?.mappings.first() {
+            let pages = self.mappings.get(mapping)?.pages.count;
+            if !work.spend(pages.wrapping_shr(2).max(1)) {
+                return Ok(Progress::More);
+            }
+            self.end_mapping(mapping)?;
+        }
+        Ok(Progress::Done)
+    }
+
+    /// The object whose only capability is the one child of this anchor.
+    fn last_of(&self, parent: Id<Capability>) -> Result<Option<CapabilityKind>, Error> {
+        let parent = self.caps.get(parent)?;
+        let ends = !matches!(parent.kind, CapabilityKind::Thread(_));
+        Ok((parent.anchor && ends && parent.child_count == 1).then_some(parent.kind))
+    }
+
+    /// Lets the threads go that wait in an object that is about to end.
+    fn release_waiters(
+        &mut self,
+        kind: CapabilityKind,
+        work: &mut Work,
+    ) -> Result<Progress, Error> {
+        if let CapabilityKind::Endpoint(endpoint) = kind {
+            while let Some(thread) = self.endpoints.get(endpoint)?.queue.first() {
+                if !work.spend(1) {
+                    return Ok(Progress::More);
+                }
+                self.stop_waiting(thread)?;
+                self.wake_with(thread, Error::PeerGone)?;
+            }
+        }
+        Ok(Progress::Done)
+    }
+
+    /// Ends an object that no capability names, with its anchor.
+    fn end_object(&mut self, anchor: Id<Capability>, kind: CapabilityKind) -> Result<(), Error> {
+        let owner = self.caps.get(anchor)?.owner;
+        let mut cost = 1;
+        match kind {
+            CapabilityKind::Endpoint(id) => {
+                self.endpoints.release(id);
+            }
+            CapabilityKind::Notification(id) => {
+                if let Some(waiter) = self.notifications.get(id)?.waiter {
+                    self.stop_waiting(waiter)?;
+                    self.wake_with(waiter, Error::PeerGone)?;
+                }
+                self.notifications.release(id);
+            }
+            CapabilityKind::Vmo(id) => {
+                if let Some(vmo) = self.vmos.release(id) {
+                    self.frames.release(vmo.base, vmo.pages);
+                    self.refund_frames(owner, vmo.pages);
+                }
+            }
+            CapabilityKind::Process(id) => {
+                self.end_process(id, EndReason::Killed(0))?;
+                self.processes.get_mut(id)?.anchor = None;
+                self.release_process(id)?;
+            }
+            CapabilityKind::Thread(id) => {
+                cost = HEAVY;
+                self.end_thread(id)?;
+            }
+            CapabilityKind::DeviceMmio { .. } | CapabilityKind::Spawn | CapabilityKind::Console => {
+            }
+        }
+        self.processes.get_mut(owner)?.owned.remove(&mut self.caps, anchor)?;
+        self.caps.release(anchor);
+        self.refund_objects(owner, cost);
+        Ok(())
+    }
+
+    fn end_thread(&mut self, id: Id<Thread>) -> Result<(), Error> {
+        self.stop_waiting(id)?;
+        self.wheel.remove(&mut self.threads, id)?;
+        let process = self.threads.get(id)?.process;
+        self.processes.get_mut(process)?.threads.remove(&mut self.threads, id)?;
+        self.threads.release(id);
+        Ok(())
+    }
+
+    /// Ends everything derived from a capability or an anchor.
+    pub(crate) fn revoke(
+        &mut self,
+        top: Id<Capability>,
+        work: &mut Work,
+    ) -> Result<Progress, Error> {
+        let mut at = top;
+        loop {
+            // The anchor goes with its last child.
+            let Ok(cap) = self.caps.get(at) else { return Ok(Progress::Done) };
+            let parent = cap.parent;
+            if let Some(child) = cap.children.first() {
+                at = child;
+            } else if at == top {
+                return Ok(Progress::Done);
+            } else {
+                if self.drop_cap(at, work)? == Progress::More {
+                    return Ok(Progress::More);
+                }
+                at = parent.unwrap_or(top);
+            }
+            if !work.spend(1) {
+                return Ok(Progress::More);
+            }
+        }
+    }
+
+    /// Ends an object with everything that names it.
+    pub(crate) fn end_anchor(
+        &mut self,
+        anchor: Id<Capability>,
+        work: &mut Work,
+    ) -> Result<Progress, Error> {
+        let kind = self.caps.get(anchor)?.kind;
+        if self.revoke(anchor, work)? == Progress::More {
+            return Ok(Progress::More);
+        }
+        if self.caps.get(anchor).is_ok() {
+            self.end_object(anchor, kind)?;
+        }
+        Ok(Progress::Done)
+    }
+}
