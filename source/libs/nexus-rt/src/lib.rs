@@ -30,6 +30,7 @@ mod heap;
 pub mod log;
 mod memory;
 mod mmio;
+pub mod owner;
 #[cfg(target_os = "none")]
 mod panic;
 mod server;

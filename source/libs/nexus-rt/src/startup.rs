@@ -21,6 +21,8 @@ pub enum StartError {
     NoWindow,
     /// More than one device window, where one is meant.
     ManyWindows,
+    /// The device in the window is not what it must be.
+    WrongDevice,
     /// No such memory.
     NoMemory,
     /// The kernel refused to map it.

@@ -1,0 +1,56 @@
+//! What every owner of a device does first: take its window, and tell how that went.
+
+use core::fmt::Display;
+
+use nexus_mmio::Window;
+use nexus_proto::init::{Init, Report, ReportState};
+use nexus_proto::{Zero, ids};
+
+use crate::{Deadline, StartError, startup};
+
+/// Milliseconds that init has to take a report.
+const REPORT_MS: u64 = 2000;
+/// What a test run must see from an owner.
+const PROOF: &str = "mmio-window-mapped";
+
+/// Maps the one device window of this process.
+///
+/// # Errors
+/// There is none, or it could not be mapped; that is logged and told to init.
+pub fn window() -> Result<Window, StartError> {
+    let window = startup().map_window();
+    if let Err(error) = window {
+        crate::error!("no device window: {error:?}");
+        report(ReportState::NoWindow, 0);
+    }
+    window
+}
+
+/// Tells logd and init that the device is what it must be, and that this process serves it. `seen`
+/// is what identifies the device: of a virtio device its DeviceID, else 0.
+pub fn ready(seen: u64) {
+    crate::info!("mmio window mapped ok");
+    if let Err(error) = crate::proof(PROOF) {
+        crate::debug!("proof {PROOF} not taken: {error:?}");
+    }
+    report(ReportState::Ready, seen);
+}
+
+/// Tells logd and init that what is in the window is not the device that this process is for.
+/// `seen` is as for [`ready`]. Returns what the program ends with.
+pub fn wrong_device(why: &dyn Display, seen: u64) -> StartError {
+    crate::error!("device refused: {why}");
+    report(ReportState::WrongDevice, seen);
+    StartError::WrongDevice
+}
+
+fn report(state: ReportState, detail: u64) {
+    let report = Report { state, zero: Zero::ZERO, detail };
+    let told = startup().client::<Init>(ids::INIT).map(|init| {
+        let deadline = Deadline::after_ms(REPORT_MS);
+        init.call(&report, deadline)
+    });
+    if !matches!(told, Ok(Ok(()))) {
+        crate::warn!("init did not take the report: {told:?}");
+    }
+}

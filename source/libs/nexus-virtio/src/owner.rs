@@ -1,0 +1,24 @@
+//! The whole of an owner in v1.
+
+use nexus_mmio::Registers;
+use nexus_proto::device::Device;
+use nexus_rt::{StartError, owner, serve, startup};
+
+use crate::{DeviceType, Refused, answer, identify};
+
+/// Takes the window of this process, checks that `expected` is in it, tells how that went, and
+/// answers for the device until the process ends.
+///
+/// # Errors
+/// Why it cannot, or can no longer, do so.
+pub fn run(expected: DeviceType) -> Result<(), StartError> {
+    let endpoint = startup().serve()?;
+    let window = owner::window()?;
+    let identity = Registers::new(window)
+        .map_err(Refused::TooSmall)
+        .and_then(|regs| identify(&regs, expected))
+        .map_err(|refused| owner::wrong_device(&refused, refused.device_id().into()))?;
+    owner::ready(identity.device_id.into());
+    let end = serve::<Device>(endpoint, |_, request| answer(&identity, &request));
+    Err(StartError::Kernel(end))
+}

@@ -1,0 +1,21 @@
+//! Registers of virtio-mmio (virtio 1.2, 4.2.2), as far as v1 reads them.
+
+use nexus_mmio::{ReadOnly, Reg};
+
+/// "virt", little endian.
+pub const MAGIC_VALUE: Reg<u32, ReadOnly, 0x000> = Reg::NEW;
+/// 2; 1 is the legacy interface.
+pub const VERSION: Reg<u32, ReadOnly, 0x004> = Reg::NEW;
+/// Which device it is; 0 for an empty slot.
+pub const DEVICE_ID: Reg<u32, ReadOnly, 0x008> = Reg::NEW;
+/// Who made it.
+pub const VENDOR_ID: Reg<u32, ReadOnly, 0x00c> = Reg::NEW;
+
+/// Bytes in the block of registers, before the configuration space.
+pub const LEN: usize = 0x100;
+/// What [`MAGIC_VALUE`] holds.
+pub const MAGIC: u32 = 0x7472_6976;
+/// The only accepted [`VERSION`].
+pub const MODERN: u32 = 2;
+/// The [`VERSION`] of the legacy interface.
+pub const LEGACY: u32 = 1;
