@@ -57,6 +57,12 @@ pub struct TooSmall {
     pub needs: usize,
 }
 
+impl core::fmt::Display for TooSmall {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "window of {} bytes, registers take {}", self.has, self.needs)
+    }
+}
+
 /// A block of registers of `LEN` bytes on a bus that is at least as long.
 ///
 /// A register outside the block does not compile, and neither does a load of a write-only register

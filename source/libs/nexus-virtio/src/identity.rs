@@ -82,9 +82,7 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::TooSmall(small) => {
-                write!(f, "window of {} bytes, registers take {}", small.has, small.needs)
-            }
+            Refused::TooSmall(small) => small.fmt(f),
             Refused::NotVirtio { magic } => {
                 write!(f, "not a virtio device: magic {magic:#010x}, expected {MAGIC:#010x}")
             }

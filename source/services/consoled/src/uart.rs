@@ -69,9 +69,7 @@ pub enum UartError {
 impl core::fmt::Display for UartError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            UartError::TooSmall(small) => {
-                write!(f, "window of {} bytes, registers take {}", small.has, small.needs)
-            }
+            UartError::TooSmall(small) => small.fmt(f),
             UartError::NoDevice => f.write_str("no UART answers in the window"),
             UartError::NoFifo { iir } => write!(f, "not a 16550A (IIR {iir:#04x})"),
         }

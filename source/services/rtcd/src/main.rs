@@ -1,0 +1,18 @@
+//! Owner of the real-time clock: what time it is, for services and for the log.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+
+use nexus_proto::ids;
+use nexus_rt::{StartError, owner, run, startup};
+use rtcd::device::Rtc;
+use rtcd::server::Server;
+
+nexus_rt::entry!(main);
+
+fn main() -> Result<(), StartError> {
+    let start = startup();
+    let logd = start.client(ids::LOGD)?;
+    let rtc = Rtc::start(owner::window()?).map_err(|error| owner::wrong_device(&error, 0))?;
+    owner::ready(0);
+    Err(StartError::Kernel(run(start.serve()?, &mut Server::new(rtc, logd))))
+}
