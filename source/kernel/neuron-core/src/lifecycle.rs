@@ -329,6 +329,7 @@ impl<P: Platform> Kernel<'_, P> {
         process.state = ProcessState::Ended;
         process.frames.refund(1);
         if let Some(root) = root {
+            self.platform.retire_root(root);
             self.frames.release(root, 1);
         }
         self.platform.fence_space(asid);

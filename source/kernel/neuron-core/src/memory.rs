@@ -221,6 +221,7 @@ impl<P: Platform> Kernel<'_, P> {
             return Err(Error::Busy);
         }
         vmo.sealed = true;
+        self.platform.fence_code();
         Ok(())
     }
 }

@@ -38,6 +38,10 @@ pub trait Platform: PhysMem {
     /// Orders earlier page-table writes before all later accesses through this space, on every
     /// hart.
     fn fence_space(&mut self, asid: Asid);
+    /// Orders earlier writes to memory before its execution as code, on every hart.
+    fn fence_code(&mut self);
+    /// Makes sure that no hart has this root table selected: it is about to be freed.
+    fn retire_root(&mut self, root: Frame);
     /// The value for `satp` that selects this root table and address space.
     fn satp(&self, root: Frame, asid: Asid) -> u64;
     /// Entry `index` (256 to 511) of every root table: the kernel half.

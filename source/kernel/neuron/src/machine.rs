@@ -1,0 +1,16 @@
+//! The machine: everything that is specific to the hardware, and all unsafe code of the kernel.
+//!
+//! It runs one hart. What a hart has is reached through `sscratch` and its stack, and the kernel
+//! behind one lock, so that harts can be added.
+
+mod boot;
+mod console;
+mod csr;
+mod entry;
+mod load;
+mod lock;
+mod paging;
+mod panic;
+mod phys;
+mod start;
+mod trap;

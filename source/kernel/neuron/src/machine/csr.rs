@@ -1,0 +1,138 @@
+//! Control registers and fences, each as a small function.
+
+use core::arch::asm;
+
+use riscv::register;
+
+/// Bits of `sstatus` that must be clear whenever user mode runs: interrupt enable of the kernel,
+/// previous privilege, floating point and vector state, SUM and MXR.
+const SSTATUS_CLEAR: usize = 1 << 1 | 1 << 5 | 1 << 8 | 3 << 9 | 3 << 13 | 1 << 18 | 1 << 19;
+
+/// `scounteren`: user mode may read `time` and `instret`.
+const USER_COUNTERS: usize = 0b110;
+
+/// Sv39 in the mode field of `satp`.
+const SV39: u64 = 8 << 60;
+
+/// The root table's page number in `satp`.
+pub(super) const ROOT: u64 = (1 << 44) - 1;
+
+/// Sets the registers that never change again.
+pub(super) fn init() {
+    // SAFETY: (1) `sstatus`: kernel code uses neither interrupts, user memory, floating point nor
+    // vectors, so that clearing their bits takes nothing from it. (2) `scounteren` changes user
+    // mode only. (3) `sie`: interrupts stay off in the kernel, because SIE is clear; in user mode
+    // the timer leads to the trap vector, which is set.
+    unsafe {
+        asm!(
+            "csrc sstatus, {clear}",
+            "csrw scounteren, {counters}",
+            "csrw sie, {timer}",
+            clear = in(reg) SSTATUS_CLEAR,
+            counters = in(reg) USER_COUNTERS,
+            timer = in(reg) 1usize << 5,
+            options(nomem, nostack),
+        );
+    }
+}
+
+/// Ticks since the machine started.
+#[inline(always)]
+pub(super) fn time() -> u64 {
+    register::time::read64()
+}
+
+/// The cause of the trap being handled.
+pub(super) fn scause() -> u64 {
+    register::scause::read().bits() as u64
+}
+
+/// The address or instruction that the trap being handled is about.
+pub(super) fn stval() -> u64 {
+    register::stval::read() as u64
+}
+
+/// True when the timer interrupt waits to be taken.
+#[inline(always)]
+pub(super) fn timer_pending() -> bool {
+    register::sip::read().stimer()
+}
+
+/// Sleeps until an interrupt is pending.
+pub(super) fn wait_for_interrupt() {
+    riscv::asm::wfi();
+}
+
+/// Asks for a timer interrupt at `tick`, on a hart with Sstc.
+#[inline(always)]
+pub(super) fn set_stimecmp(tick: u64) {
+    // SAFETY: `stimecmp` (0x14d) decides only when the timer interrupt is pending.
+    unsafe { asm!("csrw 0x14d, {}", in(reg) tick, options(nomem, nostack)) };
+}
+
+/// The value for `satp` that selects the root table in page `root` and address space `asid`.
+#[inline(always)]
+pub(super) const fn satp(root: u64, asid: u16) -> u64 {
+    SV39 | (asid as u64) << 44 | root
+}
+
+/// What `satp` holds.
+#[inline(always)]
+pub(super) fn current_satp() -> u64 {
+    register::satp::read().bits() as u64
+}
+
+/// Selects an address space.
+///
+/// # Safety
+/// The upper half of its root table must be the kernel's: it maps all that the kernel uses.
+#[inline(always)]
+pub(super) unsafe fn set_satp(satp: u64) {
+    // SAFETY: the caller's promise. No `nomem`: page-table writes come before.
+    unsafe { asm!("csrw satp, {}", in(reg) satp, options(nostack)) };
+}
+
+/// Bits that the ASID field of `satp` really has. Leaves ASID 0 with the current root selected.
+pub(super) fn asid_bits() -> u32 {
+    let current = current_satp();
+    let ones = current | 0xffff << 44;
+    // SAFETY: (1) the root table stays the same, so that every kernel address means the same.
+    unsafe { set_satp(ones) };
+    let found = current_satp();
+    // SAFETY: (1) as above.
+    unsafe { set_satp(current) };
+    fence_all();
+    ((found >> 44) & 0xffff).count_ones()
+}
+
+/// Orders page-table writes before later accesses to the page at `virt` in address space `asid`.
+#[inline(always)]
+pub(super) fn fence_page(asid: u16, virt: u64) {
+    riscv::asm::sfence_vma(usize::from(asid), virt as usize);
+}
+
+/// Orders page-table writes before all later accesses in address space `asid`.
+#[inline(always)]
+pub(super) fn fence_space(asid: u16) {
+    // SAFETY: a fence changes no memory and no mapping.
+    unsafe { asm!("sfence.vma zero, {}", in(reg) usize::from(asid), options(nostack)) };
+}
+
+/// Orders page-table writes before all later accesses.
+pub(super) fn fence_all() {
+    riscv::asm::sfence_vma_all();
+}
+
+/// Orders stores to memory before its execution as code.
+pub(super) fn fence_code() {
+    riscv::asm::fence_i();
+}
+
+/// Sends every later trap to `handler`.
+///
+/// # Safety
+/// `handler` must be the address of code for that, a multiple of 4.
+pub(super) unsafe fn set_trap_vector(handler: u64) {
+    // SAFETY: the caller's promise.
+    unsafe { asm!("csrw stvec, {}", in(reg) handler, options(nostack)) };
+}

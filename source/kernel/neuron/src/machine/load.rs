@@ -1,0 +1,196 @@
+//! Loads init, the only program that the kernel loads, and tells it what it holds.
+
+use core::fmt;
+
+use neuron::layout::{INIT_FREE, INIT_STACK_PAGES, INIT_STACK_TOP, INIT_STARTUP, PAGE};
+use neuron::range::{MAX_RANGES, Range, RangeSet};
+use neuron::tree::Board;
+use neuron_core::addr::Frame;
+use neuron_core::boot::INIT_ID;
+use neuron_core::capability::CapabilityKind;
+use neuron_core::window::{Forbidden, Range as Taken, Window};
+use neuron_core::{Kernel, PhysMem};
+use nexus_abi::{Error, Handle, Prot, Role, Startup, StartupCap};
+use nexus_loader::{LoadError, Perm, Plan, Segment};
+use nexus_sysdesc::archive::{Archive, ArchiveError};
+use zerocopy::transmute;
+
+use super::phys::Machine;
+
+/// What the boot loader and the board give init.
+pub(super) struct Loaded {
+    /// The boot archive in RAM.
+    pub(super) archive: Range,
+    /// The device tree in RAM.
+    pub(super) tree: Range,
+    /// Ticks of the `time` CSR in a second.
+    pub(super) timebase_hz: u64,
+}
+
+/// Why init cannot be loaded.
+#[derive(Debug)]
+pub(super) enum LoadFailure {
+    /// What the boot loader left is not whole in RAM, or does not begin on a page.
+    Place(&'static str),
+    /// The boot archive is damaged.
+    Archive(ArchiveError),
+    /// The program is malformed.
+    Program(LoadError),
+    /// The kernel refuses something.
+    Refused(&'static str, Error),
+}
+
+impl fmt::Display for LoadFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadFailure::Place(what) => write!(f, "{what} is not where it can be used"),
+            LoadFailure::Archive(error) => write!(f, "boot archive: {error}"),
+            LoadFailure::Program(error) => write!(f, "program of init: {error:?}"),
+            LoadFailure::Refused(what, error) => write!(f, "{what}: {error:?}"),
+        }
+    }
+}
+
+type TheKernel = Kernel<'static, Machine>;
+
+/// Names the step in a refusal of the kernel logic.
+trait Step<T> {
+    fn step(self, what: &'static str) -> Result<T, LoadFailure>;
+}
+
+impl<T> Step<T> for Result<T, Error> {
+    fn step(self, what: &'static str) -> Result<T, LoadFailure> {
+        self.map_err(|error| LoadFailure::Refused(what, error))
+    }
+}
+
+/// Makes init and its first thread.
+pub(super) fn init(
+    kernel: &mut TheKernel,
+    loaded: &Loaded,
+    board: &Board,
+    windows: &RangeSet,
+    objects: u32,
+) -> Result<(), LoadFailure> {
+    let image = read_archive(&kernel.platform, loaded.archive)?;
+    kernel.create_init(objects).step("making init")?;
+    for segment in image.plan.segments() {
+        load_segment(kernel, segment, image.program)?;
+    }
+    let len = INIT_STACK_PAGES * PAGE;
+    let (stack, _) = kernel.boot_alloc(INIT_STACK_PAGES).step("stack of init")?;
+    let read_write = Prot::READ.union(Prot::WRITE);
+    kernel.boot_map(stack, len, INIT_STACK_TOP - len, read_write).step("stack of init")?;
+
+    let mut block = Startup::new(INIT_ID, 1, loaded.timebase_hz, image.nonce);
+    block.free_va = INIT_FREE;
+    give_windows(kernel, &mut block, board, windows)?;
+    give_rest(kernel, &mut block, loaded)?;
+    write_startup(kernel, block)?;
+    kernel.start_init(image.plan.entry, INIT_STACK_TOP, INIT_STARTUP).step("starting init")
+}
+
+/// What the archive says about init.
+struct Image {
+    plan: Plan,
+    /// The ELF file, in RAM.
+    program: Range,
+    nonce: u64,
+}
+
+fn read_archive(machine: &Machine, archive: Range) -> Result<Image, LoadFailure> {
+    let bytes = machine.bytes(archive).ok_or(LoadFailure::Place("the boot archive"))?;
+    let parsed = Archive::parse(bytes).map_err(LoadFailure::Archive)?;
+    let init = parsed.init().map_err(LoadFailure::Archive)?;
+    let plan = Plan::parse(init.data).map_err(LoadFailure::Program)?;
+    let start = archive.start + init.offset;
+    let program = Range { start, end: start + init.data.len() as u64 };
+    Ok(Image { plan, program, nonce: parsed.nonce() })
+}
+
+fn load_segment(
+    kernel: &mut TheKernel,
+    segment: &Segment,
+    program: Range,
+) -> Result<(), LoadFailure> {
+    let pages = segment.pages();
+    let (vmo, first) = kernel.boot_alloc(pages).step("memory of init")?;
+    let data = program.start + segment.file_offset;
+    let end = data + segment.file_len;
+    for (page, start) in (0..).zip((data..end).step_by(PAGE as usize)) {
+        let part = Range { start, end: end.min(start + PAGE) };
+        if !kernel.platform.copy(part, first.plus(page)) {
+            return Err(LoadFailure::Place("the program of init"));
+        }
+    }
+    if segment.perm == Perm::RX {
+        kernel.boot_seal(vmo).step("sealing text of init")?;
+    }
+    kernel.boot_map(vmo, pages * PAGE, segment.va, segment.perm.prot()).step("mapping init")?;
+    Ok(())
+}
+
+fn give_windows(
+    kernel: &mut TheKernel,
+    block: &mut Startup,
+    board: &Board,
+    windows: &RangeSet,
+) -> Result<(), LoadFailure> {
+    let mut taken = [Taken { base: 0, end: 0 }; 3 * MAX_RANGES];
+    let ranges = board.ram.iter().chain(board.reserved.iter()).chain(board.devices.iter());
+    for (to, range) in taken.iter_mut().zip(ranges) {
+        *to = Taken { base: range.start, end: range.end };
+    }
+    for range in windows.iter() {
+        let (base, len) = (range.start, range.len());
+        let window = Window::new(base, len, Forbidden(&taken)).step("root window")?;
+        let handle = kernel.boot_window(window).step("root window")?;
+        push(block, Role::RootWindow, handle, Range { start: base, end: base + len })?;
+    }
+    Ok(())
+}
+
+fn give_rest(
+    kernel: &mut TheKernel,
+    block: &mut Startup,
+    loaded: &Loaded,
+) -> Result<(), LoadFailure> {
+    let nothing = Range::default();
+    let spawn = kernel.boot_authority(CapabilityKind::Spawn).step("spawn authority")?;
+    push(block, Role::Spawn, spawn, nothing)?;
+    let console = kernel.boot_authority(CapabilityKind::Console).step("console authority")?;
+    push(block, Role::Console, console, nothing)?;
+    for (role, range, what) in [
+        (Role::BootArchive, loaded.archive, "memory of the boot archive"),
+        (Role::DeviceTree, loaded.tree, "memory of the device tree"),
+    ] {
+        let pages = range.pages_outward();
+        let first = Frame::at(pages.start).ok_or(LoadFailure::Place(what))?;
+        let count = u32::try_from(pages.len() / PAGE).map_err(|_| LoadFailure::Place(what))?;
+        let memory = kernel.boot_memory(first, count).step(what)?;
+        let start = range.start - pages.start;
+        push(block, role, memory, Range { start, end: start + range.len() })?;
+    }
+    Ok(())
+}
+
+fn push(
+    block: &mut Startup,
+    role: Role,
+    handle: Handle,
+    range: Range,
+) -> Result<(), LoadFailure> {
+    let (base, len) = (range.start, range.len());
+    let cap = StartupCap { role: role.code(), index: 0, handle: handle.0, base, len };
+    if block.push(cap) { Ok(()) } else { Err(LoadFailure::Place("the startup block")) }
+}
+
+fn write_startup(kernel: &mut TheKernel, block: Startup) -> Result<(), LoadFailure> {
+    let (vmo, frame) = kernel.boot_alloc(1).step("startup block")?;
+    let words: [u64; 512] = transmute!(block);
+    for (index, word) in words.into_iter().enumerate() {
+        kernel.platform.write(frame, index, word);
+    }
+    kernel.boot_map(vmo, PAGE, INIT_STARTUP, Prot::READ).step("startup block")?;
+    Ok(())
+}

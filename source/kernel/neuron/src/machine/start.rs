@@ -1,0 +1,92 @@
+//! Boot: from the device tree to the first instruction of init.
+
+use neuron::range::Range;
+use neuron::tree::{Board, TreeError};
+use neuron_core::addr::Frame;
+use neuron_core::boot::Sizes;
+use neuron_core::frames::FrameInfo;
+use neuron_core::pool::Slot;
+use neuron_core::{Kernel, Tables};
+
+use super::console::say;
+use super::load::{self, Loaded};
+use super::paging::KernelHalf;
+use super::phys::{FreeRam, Machine, boot_bytes};
+use super::{csr, trap};
+
+/// Kernel objects: one for every four frames of RAM, in bounds.
+const OBJECTS: core::ops::RangeInclusive<u32> = 1024..=32768;
+
+/// Called by the boot assembly, once, on the stack of the hart.
+pub(super) extern "C" fn start(hart: u64, tree: u64) -> ! {
+    trap::init();
+    csr::init();
+    let tree = tree_range(tree);
+    let board = match boot_bytes(tree).ok_or(TreeError::Damaged).and_then(Board::read) {
+        Ok(board) => board,
+        Err(error) => panic!("cannot boot: {error}"),
+    };
+    let windows = match board.windows() {
+        Ok(windows) => windows,
+        Err(error) => panic!("cannot boot: {error}"),
+    };
+    let half = match KernelHalf::activate(&board) {
+        Ok(half) => half,
+        Err(error) => panic!("cannot map the kernel: {error:?}"),
+    };
+    let ram: u64 = board.ram.iter().map(Range::len).sum();
+    let Some((mut kernel, objects)) = build(half, &board, &[tree, board.initrd]) else {
+        panic!("RAM is too small for the tables of the kernel");
+    };
+    let loaded = Loaded { archive: board.initrd, tree, timebase_hz: board.timebase_hz };
+    if let Err(error) = load::init(&mut kernel, &loaded, &board, &windows, objects) {
+        panic!("cannot load init: {error}");
+    }
+    let timer = if board.sstc { "stimecmp" } else { "firmware" };
+    say!("hart {hart}, {} MiB of RAM, {objects} objects, timer: {timer}", ram >> 20);
+    trap::run(kernel)
+}
+
+/// Where the device tree is: its header begins with a magic number and its length.
+fn tree_range(start: u64) -> Range {
+    let header = Range::from_len(start, 8).and_then(boot_bytes);
+    let Some([_, _, _, _, len @ ..]) = header else {
+        panic!("cannot boot: the device tree is out of reach, at {start:#x}");
+    };
+    let len = len.iter().fold(0, |len, byte| len << 8 | u64::from(*byte));
+    Range { start, end: start.saturating_add(len) }
+}
+
+/// The kernel with all RAM that nothing uses; also how many objects it can have. `None` when RAM
+/// is too small for its tables.
+fn build(
+    half: KernelHalf,
+    board: &Board,
+    loaded: &[Range],
+) -> Option<(Kernel<'static, Machine>, u32)> {
+    let first = board.ram.iter().next()?.start;
+    let end = board.ram.iter().last()?.end;
+    let frames = u32::try_from((end - first) >> 12).ok()?;
+    let objects = (frames / 4).clamp(*OBJECTS.start(), *OBJECTS.end());
+    let sizes = Sizes { objects };
+
+    let mut free = FreeRam::new(&half, loaded).ok()?;
+    let (light, heavy) = (sizes.light(), sizes.heavy());
+    let tables = Tables {
+        caps: free.array(sizes.caps(), || Slot::EMPTY)?,
+        endpoints: free.array(light, || Slot::EMPTY)?,
+        notifications: free.array(light, || Slot::EMPTY)?,
+        vmos: free.array(light, || Slot::EMPTY)?,
+        mappings: free.array(light, || Slot::EMPTY)?,
+        processes: free.array(heavy, || Slot::EMPTY)?,
+        threads: free.array(heavy, || Slot::EMPTY)?,
+        frames: free.array(frames, || FrameInfo::RESERVED)?,
+    };
+    let machine = Machine::new(half, &free, loaded, board.sstc, heavy).ok()?;
+    let mut kernel = Kernel::new(machine, tables, Frame::at(first)?);
+    for range in free.iter() {
+        let count = u32::try_from(range.len() >> 12).ok()?;
+        kernel.frames_mut().add(Frame::at(range.start)?, count);
+    }
+    Some((kernel, objects))
+}

@@ -1,0 +1,154 @@
+//! Trap entry and exit.
+//!
+//! # Register atlas
+//! Interrupts are off from the trap to `sret`: hardware clears SIE, the kernel never sets it.
+//!
+//! In user mode `sscratch` holds the address of the thread's `TrapFrame` (`regs[0]` the program
+//! counter, `regs[n]` = `xn`), in the kernel as well; there is always one, if only [`IDLE`].
+//!
+//! | at | live in | clobbered |
+//! |---|---|---|
+//! | `trap_entry` | all user registers | `sp` -> frame, user `sp` in `sscratch` |
+//! | after the stores | `gp`, `tp`, `s0`-`s11` of the user, still in their registers | `ra`, `t0`-`t6`, `a0`-`a7`: in the frame |
+//! | handler | `a0` frame, `sp` the hart's stack | what the C ABI lets it; it keeps `gp`, `tp`, `s0`-`s11` |
+//! | `trap_exit` | `a0` frame of the thread that runs next | - |
+//! | `switch` | as `trap_exit`, `a1` the old frame | `gp`, `tp`, `s0`-`s11` go to the old frame and come from the new |
+//!
+//! So a call that returns to its caller moves 18 registers each way, and only a change of threads
+//! moves the other 14. The kernel is compiled without uses of `gp` and `tp`.
+
+use core::arch::{asm, global_asm};
+use core::cell::UnsafeCell;
+
+use neuron_core::Kernel;
+use neuron_core::thread::TrapFrame;
+
+use super::phys::Machine;
+use super::{csr, entry, panic};
+
+global_asm!(
+    ".macro on_caller_saved op, base",
+    "\\op ra, 8(\\base)",
+    "\\op t0, 40(\\base)",
+    "\\op t1, 48(\\base)",
+    "\\op t2, 56(\\base)",
+    "\\op a1, 88(\\base)",
+    "\\op a2, 96(\\base)",
+    "\\op a3, 104(\\base)",
+    "\\op a4, 112(\\base)",
+    "\\op a5, 120(\\base)",
+    "\\op a6, 128(\\base)",
+    "\\op a7, 136(\\base)",
+    "\\op t3, 224(\\base)",
+    "\\op t4, 232(\\base)",
+    "\\op t5, 240(\\base)",
+    "\\op t6, 248(\\base)",
+    ".endm",
+    ".macro on_callee_saved op, base",
+    "\\op gp, 24(\\base)",
+    "\\op tp, 32(\\base)",
+    "\\op s0, 64(\\base)",
+    "\\op s1, 72(\\base)",
+    "\\op s2, 144(\\base)",
+    "\\op s3, 152(\\base)",
+    "\\op s4, 160(\\base)",
+    "\\op s5, 168(\\base)",
+    "\\op s6, 176(\\base)",
+    "\\op s7, 184(\\base)",
+    "\\op s8, 192(\\base)",
+    "\\op s9, 200(\\base)",
+    "\\op s10, 208(\\base)",
+    "\\op s11, 216(\\base)",
+    ".endm",
+    //
+    ".section .text.trap, \"ax\"",
+    ".balign 4",
+    ".global trap_entry",
+    "trap_entry:",
+    "csrrw  sp, sscratch, sp",
+    "on_caller_saved sd, sp",
+    "sd     a0, 80(sp)",
+    "csrr   t0, sepc",
+    "csrr   t1, scause",
+    "mv     a0, sp",
+    "csrrw  t2, sscratch, sp",
+    "sd     t2, 16(sp)",
+    "lla    sp, __stack_top",
+    "li     t2, 8",
+    "bne    t1, t2, 1f",
+    // A system call. The thread goes on after the `ecall`.
+    "addi   t0, t0, 4",
+    "sd     t0, 0(a0)",
+    "call   {syscall}",
+    //
+    "trap_exit:",
+    "csrr   a1, sscratch",
+    "bne    a0, a1, switch",
+    "2:",
+    "ld     t0, 0(a0)",
+    "csrw   sepc, t0",
+    "on_caller_saved ld, a0",
+    "ld     sp, 16(a0)",
+    "ld     a0, 80(a0)",
+    "sret",
+    //
+    "switch:",
+    "on_callee_saved sd, a1",
+    ".global trap_enter",
+    "trap_enter:",
+    "csrw   sscratch, a0",
+    "on_callee_saved ld, a0",
+    // Ends a reservation that the old thread may hold, so that the new one cannot complete it.
+    "ld     t0, 0(a0)",
+    "sc.d   zero, t0, 0(a0)",
+    "j      2b",
+    //
+    // Anything but a system call: a fault, an interrupt, or a mistake of the kernel itself.
+    "1:",
+    "sd     t0, 0(a0)",
+    "csrr   t2, sstatus",
+    "andi   t2, t2, 0x100",
+    "bnez   t2, 3f",
+    "call   {other}",
+    "j      trap_exit",
+    //
+    // From kernel mode. The frame has the kernel's registers now; its stack cannot be trusted.
+    "3:",
+    "on_callee_saved sd, a0",
+    "lla    sp, __emergency_top",
+    "call   {kernel}",
+    syscall = sym entry::syscall,
+    other = sym entry::other,
+    kernel = sym kernel_trap,
+);
+
+unsafe extern "C" {
+    fn trap_enter(frame: *const TrapFrame) -> !;
+}
+
+/// A frame that belongs to no thread: where registers go when a hart has nothing to run.
+#[repr(transparent)]
+struct IdleFrame(UnsafeCell<TrapFrame>);
+
+// SAFETY: (1) only trap entry and exit access it, of the one hart that it belongs to.
+unsafe impl Sync for IdleFrame {}
+
+static IDLE: IdleFrame = IdleFrame(UnsafeCell::new(TrapFrame { regs: [0; 32] }));
+
+/// Makes the idle frame the current one, so that a trap has somewhere to store registers.
+pub(super) fn init() {
+    // SAFETY: (1) trap entry stores through `sscratch`; the idle frame is there for that.
+    unsafe { asm!("csrw sscratch, {}", in(reg) IDLE.0.get(), options(nostack)) };
+}
+
+/// Runs `kernel` from now on. The rest of the boot stack is given up.
+pub(super) fn run(kernel: Kernel<'static, Machine>) -> ! {
+    let frame = entry::install(kernel);
+    // SAFETY: (1) `install` gives the frame of a live thread, and has selected its address space.
+    unsafe { trap_enter(frame) }
+}
+
+/// A trap in the kernel itself: a mistake. On the emergency stack.
+extern "C" fn kernel_trap(frame: &TrapFrame) -> ! {
+    panic::from_trap(frame, csr::scause(), csr::stval())
+}
