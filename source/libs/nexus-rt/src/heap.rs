@@ -54,6 +54,8 @@ impl Pages {
 
 // SAFETY: `acquire` calls the kernel and nothing that allocates.
 unsafe impl Source for Pages {
+    #[cold]
+    #[inline(never)]
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         let bytes = layout.size() as u64 + layout.align() as u64 + OVERHEAD;
         let mut needed = bytes.div_ceil(PAGE_SIZE);

@@ -153,8 +153,20 @@ fn dispatch<S: Service>(service: &mut S, received: Received) -> Answer {
 
 /// Gives up capabilities that came where none belongs, so that no peer can fill this process's
 /// table.
+#[inline]
 pub(crate) fn drop_caps(message: &Message) {
-    for cap in message.caps() {
+    let [.., w4, w5, w6, w7] = message.words;
+    if message.tag.caps() > 0 {
+        drop_last(message.tag.caps(), w4, w5, w6, w7);
+    }
+}
+
+/// Drops the last `count` of four capabilities. They come in registers, so that the message stays
+/// in registers where there are none.
+#[cold]
+#[inline(never)]
+fn drop_last(count: u64, w4: u64, w5: u64, w6: u64, w7: u64) {
+    for cap in [w7, w6, w5, w4].into_iter().zip(0..count).map(|(cap, _)| Handle(cap)) {
         // Nothing to do when it fails: then it is gone already.
         let _ = sys::cap_drop(cap);
     }

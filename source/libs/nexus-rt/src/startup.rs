@@ -25,6 +25,8 @@ pub enum StartError {
     WrongDevice,
     /// No such memory.
     NoMemory,
+    /// What is in that memory is damaged.
+    BadMemory,
     /// The kernel refused to map it.
     Kernel(Error),
 }

@@ -4,12 +4,12 @@ use alloc::vec::Vec;
 
 use nexus_abi::{Message, Sender};
 use nexus_proto::log::{
-    Append, Appended, Counts, Entry, Event, FindLine, Hashes, LineInfo, LineKind, LineText,
+    Append, Appended, Counts, Entry, Event, FindLine, Hashes, Level, LineInfo, LineKind, LineText,
     NO_DEVICE, Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stamp, Stats,
-    Verify, Write,
+    Write,
 };
 use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Operation, Request as _, ServiceError, Text, Zero, encode_error};
+use nexus_proto::{Operation, ServiceError, Text, Zero};
 use nexus_sysdesc::{Description, Permission};
 
 use crate::chain::Link;
@@ -77,28 +77,27 @@ impl Logd {
         let _first = self.ledger.append(own, entry, self.clock.at(ticks));
     }
 
-    /// The answer to a message that came at tick `ticks`.
-    pub fn handle(&mut self, sender: Sender, message: &Message, ticks: u64) -> Message {
+    /// The answer to a request that came at tick `ticks`.
+    pub fn handle(&mut self, sender: Sender, request: &Request, ticks: u64) -> Message {
         let at = self.clock.at(ticks);
-        let Ok(request) = Request::decode(message) else {
-            self.refused += 1;
-            return encode_error(ServiceError::Malformed);
-        };
         match request {
-            Request::Write(ask) => ask.answer(self.write(sender, &ask, at)),
-            Request::Append(ask) => ask.answer(self.append(sender, &ask, at)),
-            Request::Proof(ask) => ask.answer(self.proof(sender, &ask, at)),
-            Request::SetClock(ask) => ask.answer(self.set_clock(sender, &ask)),
-            Request::FindLine(ask) => ask.answer(self.find_line(&ask)),
-            Request::LineText(ask) => ask.answer(self.line_text(&ask)),
-            Request::ReadEntry(ask) => ask.answer(self.read_entry(sender, &ask)),
-            Request::ReadStamp(ask) => ask.answer(self.read_stamp(&ask)),
-            Request::ReadHashes(ask) => ask.answer(self.read_hashes(&ask)),
-            Request::Verify(Verify { from }) => {
-                Verify { from }.answer(Ok(self.ledger.verify(from)))
-            }
-            Request::Stats(ask) => ask.answer(self.stats(&ask)),
+            Request::Write(ask) => ask.answer(self.write(sender, ask, at)),
+            Request::Append(ask) => ask.answer(self.append(sender, ask, at)),
+            Request::Proof(ask) => ask.answer(self.proof(sender, ask, at)),
+            Request::SetClock(ask) => ask.answer(self.set_clock(sender, ask)),
+            Request::FindLine(ask) => ask.answer(self.find_line(ask)),
+            Request::LineText(ask) => ask.answer(self.line_text(ask)),
+            Request::ReadEntry(ask) => ask.answer(self.read_entry(sender, ask)),
+            Request::ReadStamp(ask) => ask.answer(self.read_stamp(ask)),
+            Request::ReadHashes(ask) => ask.answer(self.read_hashes(ask)),
+            Request::Verify(ask) => ask.answer(Ok(self.ledger.verify(ask.from))),
+            Request::Stats(ask) => ask.answer(self.stats(ask)),
         }
+    }
+
+    /// Counts a message that was no request.
+    pub fn refused(&mut self) {
+        self.refused = self.refused.saturating_add(1);
     }
 
     /// The ledger, for tests of the whole.
@@ -129,7 +128,7 @@ impl Logd {
 
     fn proof(&mut self, sender: Sender, ask: &Proof, at: Moment) -> Answer<Proof> {
         if ask.name.more() {
-            self.refused += 1;
+            self.refused();
             return Err(ServiceError::Malformed);
         }
         match self.proofs.add(sender, ask.name.as_bytes(), self.next_line, at) {
@@ -138,7 +137,7 @@ impl Logd {
                 Ok(())
             }
             Err(ProofError::BadName) => {
-                self.refused += 1;
+                self.refused();
                 Err(ServiceError::Malformed)
             }
             Err(ProofError::Full) => Err(ServiceError::Full),
@@ -203,7 +202,7 @@ impl Logd {
         if self.permissions.contains(&(sender.service_id, permission)) {
             return Ok(());
         }
-        self.refused += 1;
+        self.refused();
         Err(ServiceError::Denied)
     }
 }
@@ -228,9 +227,7 @@ impl Kept<'_> {
             Kept::Line(line) => {
                 (line.at, line.sender, line.level, LineKind::Line, line.text.is_cut())
             }
-            Kept::Proof(proof) => {
-                (proof.at, proof.sender, nexus_proto::log::Level::Info, LineKind::Proof, false)
-            }
+            Kept::Proof(proof) => (proof.at, proof.sender, Level::Info, LineKind::Proof, false),
         };
         LineInfo {
             line: self.number(),

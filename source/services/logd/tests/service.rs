@@ -7,9 +7,11 @@ use logd::ledger::CAPACITY;
 use nexus_abi::{Message, Sender, Tag};
 use nexus_proto::log::{
     Append, Appended, Entry, Event, FindLine, Level, LineInfo, LineKind, LineText, Outcome, Proof,
-    ReadEntry, ReadHashes, ReadStamp, SetClock, Stats, Verify, Write,
+    ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
 };
-use nexus_proto::{Operation, ReplyError, ServiceError, Subject, Text, Zero};
+use nexus_proto::{
+    Operation, ReplyError, Request as _, ServiceError, Subject, Text, Zero, encode_error,
+};
 use nexus_sysdesc::{Description, Permission, Profile, Restart, Service};
 use proptest::prelude::*;
 
@@ -57,6 +59,17 @@ fn description() -> Description {
     }
 }
 
+/// As the server loop does it.
+fn answer(logd: &mut Logd, sender: Sender, message: &Message, now: u64) -> Message {
+    match Request::decode(message) {
+        Ok(request) => logd.handle(sender, &request, now),
+        Err(_) => {
+            logd.refused();
+            encode_error(ServiceError::Malformed)
+        }
+    }
+}
+
 /// logd at a tick that the test sets.
 struct Log {
     logd: Logd,
@@ -71,7 +84,7 @@ impl Log {
     }
 
     fn ask<T: Operation>(&mut self, sender: Sender, ask: &T) -> Result<T::Reply, ServiceError> {
-        let answer = self.logd.handle(sender, &ask.encode(), self.now);
+        let answer = answer(&mut self.logd, sender, &ask.encode(), self.now);
         match T::decode_reply(&answer) {
             Ok(reply) => Ok(reply),
             Err(ReplyError::Service(error)) => Err(error),
@@ -295,7 +308,7 @@ proptest! {
         let mut log = Log::new();
         let message = Message { tag: Tag::new(label, words, 0), words: payload };
         let sender = Sender { service_id: id, incarnation: 1 };
-        let answer = log.logd.handle(sender, &message, 1);
+        let answer = answer(&mut log.logd, sender, &message, 1);
         prop_assert!(answer.tag.is_valid());
         prop_assert_eq!(answer.tag.caps(), 0);
         let records = log.logd.ledger().records();

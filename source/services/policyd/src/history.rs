@@ -1,0 +1,107 @@
+//! What has been asked and allowed before. Bounded by the number of services and devices.
+
+use alloc::vec::Vec;
+
+use nexus_abi::Sender;
+use nexus_proto::Subject;
+use nexus_proto::policy::{Decide, Reason};
+
+/// Unpermitted questions of one service that are recorded in the ledger. Later ones are counted.
+const RECORDED_INTRUSIONS: u64 = 4;
+
+/// Everything that a decision depends on beside the rules.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    askers: Vec<Asker>,
+    subjects: Vec<Subject>,
+    windows: Vec<Window>,
+    intruders: Vec<Intruder>,
+}
+
+/// The last nonce of a distributor.
+#[derive(Debug)]
+struct Asker {
+    id: u32,
+    incarnation: u32,
+    nonce: u64,
+}
+
+/// Where a device was when it was first allowed.
+#[derive(Debug)]
+struct Window {
+    device: u16,
+    base: u64,
+    len: u64,
+}
+
+/// A service that asked without the permission to.
+#[derive(Debug)]
+struct Intruder {
+    id: u32,
+    times: u64,
+}
+
+impl History {
+    /// Takes the nonce of a question: true once, for a nonce above all before it in this life of
+    /// the asker.
+    pub(crate) fn take_nonce(&mut self, asker: Sender, nonce: u64) -> bool {
+        let Sender { service_id: id, incarnation } = asker;
+        match self.askers.iter_mut().find(|known| known.id == id) {
+            None => self.askers.push(Asker { id, incarnation, nonce }),
+            Some(known) if incarnation > known.incarnation => {
+                *known = Asker { id, incarnation, nonce };
+            }
+            Some(known) if incarnation == known.incarnation && nonce > known.nonce => {
+                known.nonce = nonce;
+            }
+            Some(_) => return false,
+        }
+        true
+    }
+
+    /// Why `ask` contradicts what was allowed before, if it does.
+    pub(crate) fn objection(&self, ask: &Decide) -> Option<Reason> {
+        let Subject { id, incarnation } = ask.subject;
+        let later = |known: &Subject| known.id == id && known.incarnation > incarnation;
+        if incarnation == 0 || self.subjects.iter().any(later) {
+            return Some(Reason::StaleIncarnation);
+        }
+        let moved = self.windows.iter().any(|known| known.conflicts(ask));
+        moved.then_some(Reason::WindowMismatch)
+    }
+
+    /// Remembers an allow.
+    pub(crate) fn allowed(&mut self, ask: &Decide) {
+        match self.subjects.iter_mut().find(|known| known.id == ask.subject.id) {
+            Some(known) => known.incarnation = known.incarnation.max(ask.subject.incarnation),
+            None => self.subjects.push(ask.subject),
+        }
+        if !self.windows.iter().any(|known| known.device == ask.device) {
+            self.windows.push(Window { device: ask.device, base: ask.base, len: ask.len });
+        }
+    }
+
+    /// Counts a question of a service without the permission to ask. True while such questions
+    /// of this service are recorded. Services are few, because init alone makes them.
+    pub(crate) fn intruded(&mut self, id: u32) -> bool {
+        let index = self.intruders.iter().position(|known| known.id == id).unwrap_or_else(|| {
+            self.intruders.push(Intruder { id, times: 0 });
+            self.intruders.len() - 1
+        });
+        self.intruders.get_mut(index).is_some_and(|known| {
+            known.times = known.times.saturating_add(1);
+            known.times <= RECORDED_INTRUSIONS
+        })
+    }
+}
+
+impl Window {
+    /// True when `ask` puts this device elsewhere, or another device on its pages. Both ranges
+    /// have been checked not to wrap.
+    fn conflicts(&self, ask: &Decide) -> bool {
+        let same = self.base == ask.base && self.len == ask.len;
+        let apart = self.base.saturating_add(self.len) <= ask.base
+            || ask.base.saturating_add(ask.len) <= self.base;
+        if self.device == ask.device { !same } else { !apart }
+    }
+}

@@ -1,0 +1,116 @@
+//! The rules, applied. Nothing here remembers anything.
+
+use nexus_abi::{PAGE_SIZE, Rights};
+use nexus_proto::policy::{Decide, Explain, NO_RULE, Reason};
+use nexus_sysdesc::bounds::is_window_rights;
+use nexus_sysdesc::{Description, Permission, Rule};
+
+/// What the rules say to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// Why. `Allowed` and nothing else is an allow.
+    pub reason: Reason,
+    /// The rule concerned; [`NO_RULE`] when there is none.
+    pub rule: u16,
+}
+
+impl Ruling {
+    /// A denial that no rule has a part in.
+    #[must_use]
+    pub const fn denied(reason: Reason) -> Ruling {
+        Ruling { reason, rule: NO_RULE }
+    }
+
+    /// The same ruling with `reason` in place of an allow.
+    #[must_use]
+    pub fn unless(self, bad: bool, reason: Reason) -> Ruling {
+        if bad && self.reason == Reason::Allowed { Ruling { reason, ..self } } else { self }
+    }
+}
+
+/// The rules of the image.
+#[derive(Debug)]
+pub struct Policy {
+    description: Description,
+}
+
+impl Policy {
+    /// The rules of a description that has been validated.
+    #[must_use]
+    pub fn new(description: Description) -> Policy {
+        Policy { description }
+    }
+
+    /// Version of the rules.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.description.epoch
+    }
+
+    /// How many rules there are.
+    #[must_use]
+    pub fn rules(&self) -> u32 {
+        u32::try_from(self.description.rules.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The rule with this number.
+    #[must_use]
+    pub fn rule(&self, number: u16) -> Option<&Rule> {
+        self.description.rule(number)
+    }
+
+    /// The rule about a service and a device.
+    #[must_use]
+    pub fn rule_for(&self, service: u32, device: u16) -> Option<&Rule> {
+        self.description.rule_for(service, device)
+    }
+
+    /// True when the service has the permission.
+    #[must_use]
+    pub fn permits(&self, service: u32, permission: Permission) -> bool {
+        self.description.permits(service, permission)
+    }
+
+    /// What the rules say to `ask`.
+    #[must_use]
+    pub fn rule_on(&self, ask: &Decide) -> Ruling {
+        let ruling = self.rule_on_rights(ask.subject.id, ask.device, ask.rights);
+        ruling.unless(!self.is_window(ask), Reason::WindowMismatch)
+    }
+
+    /// What the rules would say. No rights stand for those of the rule.
+    #[must_use]
+    pub fn explain(&self, ask: &Explain) -> Ruling {
+        let all = self.rule_for(ask.service, ask.device).map_or(ask.rights, |rule| rule.rights);
+        let rights = if ask.rights == 0 { all } else { ask.rights };
+        self.rule_on_rights(ask.service, ask.device, rights)
+    }
+
+    fn rule_on_rights(&self, service: u32, device: u16, rights: u16) -> Ruling {
+        if self.description.service(service).is_none() {
+            return Ruling::denied(Reason::UnknownService);
+        }
+        let Some(dma) = self.description.device(device).map(|device| device.dma) else {
+            return Ruling::denied(Reason::UnknownDevice);
+        };
+        let Some(rule) = self.rule_for(service, device) else {
+            return Ruling::denied(Reason::NoRule);
+        };
+        let within = is_window_rights(rights)
+            && Rights::from_bits(rights).is_some_and(|rights| rule.rights().contains(rights));
+        Ruling { reason: Reason::Allowed, rule: rule.number }
+            .unless(!within, Reason::RightsExceedRule)
+            .unless(dma && !rule.allow_dma, Reason::DmaNotAllowed)
+    }
+
+    /// True when the device could have this window: as long as described, whole pages, and where
+    /// the board puts it.
+    fn is_window(&self, ask: &Decide) -> bool {
+        self.description.device(ask.device).is_some_and(|device| {
+            ask.len == device.window_len
+                && ask.base.is_multiple_of(PAGE_SIZE)
+                && ask.base.checked_add(ask.len).is_some()
+                && device.base.is_none_or(|base| base == ask.base)
+        })
+    }
+}

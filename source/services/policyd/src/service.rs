@@ -1,0 +1,142 @@
+//! What policyd answers.
+
+use nexus_abi::{Message, Sender};
+use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::policy::{
+    Decide, Decision, EpochInfo, Explain, Explanation, NO_RULE, Reason, Request, RuleText, Verdict,
+};
+use nexus_proto::{Operation, ServiceError, Text, Zero};
+use nexus_sysdesc::{Description, Permission};
+
+use crate::history::History;
+use crate::policy::{Policy, Ruling};
+
+type Answer<T> = Result<<T as Operation>::Reply, ServiceError>;
+
+/// Writes decisions to the ledger.
+pub trait Recorder {
+    /// The number of the record; `None` when there is no record, for whatever reason.
+    fn record(&mut self, entry: &Entry) -> Option<u64>;
+}
+
+/// The rules, and what was asked before.
+#[derive(Debug)]
+pub struct Policyd {
+    policy: Policy,
+    history: History,
+}
+
+impl Policyd {
+    /// Decides by the rules of `description`.
+    #[must_use]
+    pub fn new(description: Description) -> Policyd {
+        Policyd { policy: Policy::new(description), history: History::default() }
+    }
+
+    /// The answer to a request.
+    pub fn handle(
+        &mut self,
+        sender: Sender,
+        request: &Request,
+        recorder: &mut impl Recorder,
+    ) -> Message {
+        match request {
+            Request::Decide(ask) => ask.answer(self.decide(sender, ask, recorder)),
+            Request::Explain(ask) => ask.answer(self.explain(sender, ask)),
+            Request::RuleText(ask) => ask.answer(self.rule_text(sender, ask)),
+            Request::Epoch(ask) => {
+                ask.answer(Ok(EpochInfo { epoch: self.policy.epoch(), rules: self.policy.rules() }))
+            }
+        }
+    }
+
+    /// Decides, and records the decision before anybody can act on it.
+    ///
+    /// # Errors
+    /// `Denied` for an asker that may not distribute. That is recorded too, the first few times.
+    pub fn decide(
+        &mut self,
+        asker: Sender,
+        ask: &Decide,
+        recorder: &mut impl Recorder,
+    ) -> Answer<Decide> {
+        if !self.policy.permits(asker.service_id, Permission::Distribute) {
+            if self.history.intruded(asker.service_id) {
+                let intruder = Decide { subject: asker.into(), ..*ask };
+                recorder.record(&self.entry(&intruder, Ruling::denied(Reason::NoRule)));
+            }
+            return Err(ServiceError::Denied);
+        }
+        let ruling = self.rule_on(asker, ask);
+        let record = recorder.record(&self.entry(ask, ruling)).unwrap_or(0);
+        let ruling = ruling.unless(record == 0, Reason::NotRecorded);
+        let allow = ruling.reason == Reason::Allowed;
+        if allow {
+            self.history.allowed(ask);
+        }
+        Ok(Decision {
+            asked: *ask,
+            epoch: self.policy.epoch(),
+            rule: ruling.rule,
+            verdict: if allow { Verdict::Allow } else { Verdict::Deny },
+            reason: ruling.reason,
+            record,
+        })
+    }
+
+    fn rule_on(&mut self, asker: Sender, ask: &Decide) -> Ruling {
+        if !self.history.take_nonce(asker, ask.nonce) {
+            return Ruling::denied(Reason::NonceReused);
+        }
+        let ruling = self.policy.rule_on(ask);
+        match self.history.objection(ask) {
+            Some(reason) => ruling.unless(true, reason),
+            None => ruling,
+        }
+    }
+
+    fn entry(&self, ask: &Decide, ruling: Ruling) -> Entry {
+        let allow = ruling.reason == Reason::Allowed;
+        Entry {
+            event: Event::Decision,
+            outcome: if allow { Outcome::Allow } else { Outcome::Deny },
+            device: ask.device,
+            rights: ask.rights,
+            rule: ruling.rule,
+            subject: ask.subject,
+            base: ask.base,
+            len: ask.len,
+            epoch: self.policy.epoch(),
+            reason: u32::from(ruling.reason.code()),
+            detail: ask.nonce,
+        }
+    }
+
+    fn explain(&self, sender: Sender, ask: &Explain) -> Answer<Explain> {
+        self.require_inspect(sender)?;
+        let ruling = self.policy.explain(ask);
+        let rule = self.policy.rule_for(ask.service, ask.device);
+        let allow = ruling.reason == Reason::Allowed;
+        Ok(Explanation {
+            epoch: self.policy.epoch(),
+            rule: rule.map_or(NO_RULE, |rule| rule.number),
+            rights: rule.map_or(0, |rule| rule.rights),
+            verdict: if allow { Verdict::Allow } else { Verdict::Deny },
+            reason: ruling.reason,
+            dma: rule.is_some_and(|rule| rule.allow_dma),
+            zero: Zero::ZERO,
+        })
+    }
+
+    fn rule_text(&self, sender: Sender, ask: &RuleText) -> Answer<RuleText> {
+        self.require_inspect(sender)?;
+        let rule = self.policy.rule(ask.rule).ok_or(ServiceError::NotFound)?;
+        let offset = usize::try_from(ask.offset).map_err(|_| ServiceError::OutOfRange)?;
+        rule.id.as_bytes().get(offset..).map(Text::piece).ok_or(ServiceError::OutOfRange)
+    }
+
+    fn require_inspect(&self, sender: Sender) -> Result<(), ServiceError> {
+        let may = self.policy.permits(sender.service_id, Permission::Inspect);
+        if may { Ok(()) } else { Err(ServiceError::Denied) }
+    }
+}
