@@ -1,6 +1,7 @@
 //! The console: lines of many writers above, the line being edited below.
 
 use alloc::collections::VecDeque;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -19,6 +20,9 @@ pub const MAX_TYPED_AHEAD: usize = 1024;
 pub const MAX_READERS: usize = 4;
 /// Free output space that a writer must find, for the largest piece of output of one message.
 const WRITE_ROOM: usize = 2048;
+
+/// What a record of a test run begins with.
+const RECORD: &str = "@nx";
 
 /// The request cannot be taken now; holds whoever asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,16 +100,21 @@ impl<T> Console<T> {
         self.output.room() >= WRITE_ROOM
     }
 
-    /// Takes what `sender` wrote; whole lines go out.
+    /// Takes what `sender` wrote; whole lines go out. A line that would look like a record of a
+    /// test run is marked as none, unless its writer is one that `records`.
     ///
     /// # Errors
     /// [`Busy`] when too much output waits; nothing was taken.
-    pub fn write(&mut self, sender: Sender, bytes: &[u8]) -> Result<(), Busy<()>> {
+    pub fn write(&mut self, sender: Sender, bytes: &[u8], records: bool) -> Result<(), Busy<()>> {
         if !self.has_room() {
             return Err(Busy(()));
         }
         for line in self.writers.push(sender, bytes) {
-            self.print(&line);
+            if line.starts_with(RECORD) && !records {
+                self.print(&format!("? {line}"));
+            } else {
+                self.print(&line);
+            }
         }
         Ok(())
     }
@@ -173,17 +182,11 @@ impl<T> Console<T> {
         if index.is_none() && self.readers.len() == MAX_READERS {
             return Err(Busy(to));
         }
-        let mut reader = match index {
-            Some(index) if index + 1 == self.readers.len() => self.readers.remove(index),
-            Some(index) => {
-                self.hide();
-                self.readers.remove(index)
-            }
-            None => {
-                self.hide();
-                Reader { sender, editor: Editor::default(), waiting: None }
-            }
-        };
+        if index.is_none_or(|index| index + 1 != self.readers.len()) {
+            self.hide();
+        }
+        let begin = || Reader { sender, editor: Editor::default(), waiting: None };
+        let mut reader = index.map_or_else(begin, |index| self.readers.remove(index));
         if reader.sender != sender {
             self.hide();
             reader.sender = sender;

@@ -74,9 +74,9 @@ fn lines_of_others_go_above_the_line_being_edited() {
     read(&mut console, SHELL, "> ", 1).unwrap();
     type_in(&mut console, "he");
     shown(&mut console);
-    console.write(OTHER, b"rngd: half a ").unwrap();
+    console.write(OTHER, b"rngd: half a ", false).unwrap();
     assert_eq!(shown(&mut console), "");
-    console.write(OTHER, b"line\nand more\n").unwrap();
+    console.write(OTHER, b"line\nand more\n", false).unwrap();
     assert_eq!(shown(&mut console), "\r\x1b[Krngd: half a line\r\nand more\r\n");
     console.settle();
     console.settle();
@@ -118,7 +118,7 @@ fn candidates_are_listed_above_and_the_line_comes_back() {
     read(&mut console, SHELL, "> ", 1).unwrap();
     type_in(&mut console, "c\t");
     shown(&mut console);
-    console.write(SHELL, b"caps  clear\n").unwrap();
+    console.write(SHELL, b"caps  clear\n", false).unwrap();
     console.settle();
     read(&mut console, SHELL, "> ", 2).unwrap();
     assert_eq!(shown(&mut console), "\r\x1b[Kcaps  clear\r\n\r\x1b[K> c");
@@ -201,13 +201,13 @@ fn each_service_has_a_history_of_its_own() {
 fn a_flood_of_output_is_refused_and_nothing_is_lost_from_what_was_taken() {
     let mut console = console();
     let mut taken = 0;
-    while console.write(OTHER, b"0123456789\n") == Ok(()) {
+    while console.write(OTHER, b"0123456789\n", false) == Ok(()) {
         taken += 1;
     }
     assert!(!console.has_room());
     assert_eq!(console.output().dropped(), 0);
     assert_eq!(shown(&mut console).len(), taken * 12);
-    assert_eq!(console.write(OTHER, b"x\n"), Ok(()));
+    assert_eq!(console.write(OTHER, b"x\n", false), Ok(()));
 }
 
 #[test]
@@ -255,4 +255,14 @@ fn a_prompt_cannot_carry_terminal_sequences() {
     let mut console = console();
     read(&mut console, SHELL, "\x1b[2J> ", 1).unwrap();
     assert_eq!(shown(&mut console), "\r\x1b[K?[2J> ");
+}
+
+#[test]
+fn only_a_recorder_can_write_a_record() {
+    let mut console = console();
+    console.write(OTHER, b"@nx 0 verdict 9 0\n@n", false).unwrap();
+    console.write(OTHER, b"x 0 proof a b\n", false).unwrap();
+    console.write(SHELL, b"@nx 0 verdict 9 0\n", true).unwrap();
+    let expected = "? @nx 0 verdict 9 0\r\n? @nx 0 proof a b\r\n@nx 0 verdict 9 0\r\n";
+    assert_eq!(shown(&mut console), expected);
 }

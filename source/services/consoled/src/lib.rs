@@ -7,8 +7,12 @@ extern crate alloc;
 pub mod client;
 pub mod console;
 pub mod editor;
+#[cfg(test)]
+mod fixture;
+pub mod follow;
 pub mod history;
 pub mod key;
 pub mod output;
 pub mod render;
+pub mod server;
 pub mod uart;

@@ -113,6 +113,12 @@ impl<B: Bus> Uart<B> {
         Ok(Uart { regs })
     }
 
+    /// What the registers are on, for a test to look at.
+    #[cfg(test)]
+    pub(crate) fn bus(&self) -> &B {
+        self.regs.bus()
+    }
+
     /// Hands each byte received to `take`, up to a bound; bytes that came broken are left out.
     pub fn receive(&mut self, mut take: impl FnMut(u8)) {
         for _ in 0..RECEIVE_BURST {

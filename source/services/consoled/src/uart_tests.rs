@@ -1,61 +1,13 @@
 use super::*;
-use nexus_mmio::fake::{Device, FakeBus};
-
-/// A UART as far as the driver can tell.
-#[derive(Default)]
-struct Model {
-    received: VecDeque<u8>,
-    broken: bool,
-    sent: Vec<u8>,
-    scratch: u8,
-    lcr: u8,
-    divisor: [u8; 2],
-    fcr: u8,
-    ier: u8,
-    /// The transmitter never gets ready after this many bytes.
-    sticks_after: Option<usize>,
-    no_fifo: bool,
-    /// The scratch register reads as this.
-    absent: Option<u8>,
-}
-
-impl Device for Model {
-    fn read(&mut self, offset: usize, _: usize) -> u32 {
-        let stuck = self.sticks_after.is_some_and(|count| self.sent.len() >= count);
-        u32::from(match offset {
-            0 => self.received.pop_front().unwrap_or(0),
-            2 if self.fcr & FCR_ENABLE != 0 && !self.no_fifo => 0xc1,
-            2 => 0x01,
-            5 => {
-                let received = if self.received.is_empty() { 0 } else { LSR_RECEIVED };
-                let broken = if self.broken { 0x08 } else { 0 };
-                received | broken | if stuck { 0 } else { LSR_THR_EMPTY | LSR_IDLE }
-            }
-            7 => self.absent.unwrap_or(self.scratch),
-            _ => 0,
-        })
-    }
-
-    fn write(&mut self, offset: usize, _: usize, value: u32) {
-        let value = value as u8;
-        match offset {
-            0 | 1 if self.lcr & LCR_DIVISOR != 0 => self.divisor[offset] = value,
-            0 => self.sent.push(value),
-            1 => self.ier = value,
-            2 => self.fcr = value,
-            3 => self.lcr = value,
-            7 => self.scratch = value,
-            _ => {}
-        }
-    }
-}
+use crate::fixture::UartModel as Model;
+use nexus_mmio::fake::FakeBus;
 
 fn start(model: Model) -> Result<Uart<FakeBus<Model>>, UartError> {
     Uart::start(FakeBus::new(8, model))
 }
 
 fn model<R>(uart: &Uart<FakeBus<Model>>, look: impl FnOnce(&mut Model) -> R) -> R {
-    uart.regs.bus().with_device(look)
+    uart.bus().with_device(look)
 }
 
 #[test]
@@ -92,9 +44,9 @@ fn refuses_what_is_no_16550a() {
 fn transmits_in_order_and_by_fifo() {
     let mut uart = start(Model::default()).unwrap();
     let text: Vec<u8> = (0..100).collect();
-    let before = uart.regs.bus().accesses().len();
+    let before = uart.bus().accesses().len();
     assert!(uart.transmit(&mut text.clone().into()));
-    let accesses = uart.regs.bus().accesses().len() - before;
+    let accesses = uart.bus().accesses().len() - before;
     assert_eq!(model(&uart, |model| model.sent.clone()), text);
     assert_eq!(accesses, 100 + 100usize.div_ceil(FIFO));
 }

@@ -1,0 +1,89 @@
+//! A small system, and a UART, for tests.
+
+use std::collections::VecDeque;
+
+use nexus_mmio::fake::Device;
+use nexus_sysdesc::{Description, Permission, Profile, Restart, Service};
+
+fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
+    Service {
+        id,
+        name: name.into(),
+        priority: 8,
+        frames: 1,
+        objects: 1,
+        stack_pages: 1,
+        needs: Vec::new(),
+        talks_to: Vec::new(),
+        serves: false,
+        restart: Restart::Never,
+        must_prove: Vec::new(),
+        permissions: permissions.to_vec(),
+    }
+}
+
+/// init (1), rngd (7), nsh (10, may inspect).
+pub(crate) fn description() -> Description {
+    Description {
+        name: "test".into(),
+        profile: Profile::Prod,
+        epoch: 1,
+        init: 1,
+        devices: Vec::new(),
+        services: vec![
+            service(1, "init", &[]),
+            service(7, "rngd", &[]),
+            service(10, "nsh", &[Permission::Inspect]),
+        ],
+        rules: Vec::new(),
+    }
+}
+
+/// A UART as far as the driver can tell.
+#[derive(Default)]
+pub(crate) struct UartModel {
+    pub(crate) received: VecDeque<u8>,
+    pub(crate) broken: bool,
+    pub(crate) sent: Vec<u8>,
+    pub(crate) scratch: u8,
+    pub(crate) lcr: u8,
+    pub(crate) divisor: [u8; 2],
+    pub(crate) fcr: u8,
+    pub(crate) ier: u8,
+    /// The transmitter never gets ready after this many bytes.
+    pub(crate) sticks_after: Option<usize>,
+    pub(crate) no_fifo: bool,
+    /// The scratch register reads as this.
+    pub(crate) absent: Option<u8>,
+}
+
+impl Device for UartModel {
+    fn read(&mut self, offset: usize, _: usize) -> u32 {
+        let stuck = self.sticks_after.is_some_and(|count| self.sent.len() >= count);
+        u32::from(match offset {
+            0 => self.received.pop_front().unwrap_or(0),
+            2 if self.fcr & 1 != 0 && !self.no_fifo => 0xc1,
+            2 => 0x01,
+            5 => {
+                let received = if self.received.is_empty() { 0 } else { 0x01 };
+                let broken = if self.broken { 0x08 } else { 0 };
+                received | broken | if stuck { 0 } else { 0x60 }
+            }
+            7 => self.absent.unwrap_or(self.scratch),
+            _ => 0,
+        })
+    }
+
+    fn write(&mut self, offset: usize, _: usize, value: u32) {
+        let value = value as u8;
+        match offset {
+            0 | 1 if self.lcr & 0x80 != 0 => self.divisor[offset] = value,
+            0 => self.sent.push(value),
+            1 => self.ier = value,
+            2 => self.fcr = value,
+            3 => self.lcr = value,
+            7 => self.scratch = value,
+            _ => {}
+        }
+    }
+}

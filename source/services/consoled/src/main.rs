@@ -1,0 +1,27 @@
+//! Owner of the serial port: output by line, input with line editing and history.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+
+use consoled::follow::Follower;
+use consoled::server::Server;
+use consoled::uart::Uart;
+use nexus_abi::Role;
+use nexus_proto::ids;
+use nexus_rt::{StartError, owner, run, startup};
+use nexus_sysdesc::Description;
+
+nexus_rt::entry!(main);
+
+fn main() -> Result<(), StartError> {
+    let start = startup();
+    let description = start.map_memory(Role::Description)?;
+    let description = Description::decode(description.bytes()).map_err(|error| {
+        nexus_rt::error!("{error}");
+        StartError::NoMemory
+    })?;
+    let follower = Follower::new(start.client(ids::LOGD)?, &description, start.block().nonce);
+    let uart = Uart::start(owner::window()?).map_err(|error| owner::wrong_device(&error, 0))?;
+    owner::ready(0);
+    let mut server = Server::new(uart, follower, description);
+    Err(StartError::Kernel(run(start.serve()?, &mut server)))
+}
