@@ -274,7 +274,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     fn take_apart(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress, Error> {
         while let Some(mapping) = self.processes.get(id)?.mappings.first() {
-            if !work.spend(1) {
+            if !work.spend(self.mapping_cost(mapping)) {
                 return Ok(Progress::More);
             }
             self.end_mapping(mapping)?;

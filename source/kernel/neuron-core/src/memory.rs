@@ -124,6 +124,11 @@ impl<P: Platform> Kernel<'_, P> {
         }
     }
 
+    /// What ending a mapping takes out of a step of work.
+    pub(crate) fn mapping_cost(&self, id: Id<Mapping>) -> u32 {
+        self.mappings.get(id).map_or(1, |mapping| mapping.pages.count.wrapping_shr(2).max(1))
+    }
+
     /// The mapping of `caller` that begins at `va`.
     fn mapping_from(&self, caller: Id<Process>, va: u64) -> Result<Id<Mapping>, Error> {
         if va & PAGE_SIZE.wrapping_sub(1) != 0 {
@@ -146,6 +151,10 @@ impl<P: Platform> Kernel<'_, P> {
         let id = self.mapping_from(caller, va)?;
         let &Mapping { cap, pages, leaf: old, .. } = self.mappings.get(id)?;
         let capability = self.caps.get(cap)?;
+        // A mapping that another process made stays as it was made.
+        if capability.owner != caller && !cfg!(broken = "protect-foreign") {
+            return Err(Error::Denied);
+        }
         let leaf = match capability.kind {
             CapabilityKind::Vmo(vmo) => {
                 memory_rights(capability.rights, prot)?;

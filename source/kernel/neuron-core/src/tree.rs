@@ -167,8 +167,7 @@ impl<P: Platform> Kernel<'_, P> {
             return Ok(Progress::Done);
         }
         while let Some(mapping) = self.caps.get(id)?.mappings.first() {
-            let pages = self.mappings.get(mapping)?.pages.count;
-            if !work.spend(pages.wrapping_shr(2).max(1)) {
+            if !work.spend(self.mapping_cost(mapping)) {
                 return Ok(Progress::More);
             }
             self.end_mapping(mapping)?;
