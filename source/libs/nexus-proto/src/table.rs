@@ -38,7 +38,13 @@ macro_rules! codes {
         }
 
         impl crate::Wire for $Enum {
+            #[inline]
             fn is_canonical(&self) -> bool { true }
+        }
+
+        #[cfg(test)]
+        impl crate::tests::Draw for $Enum {
+            fn draw(source: &mut crate::tests::Source) -> $Enum { source.choose($Enum::ALL) }
         }
     };
 }
@@ -66,6 +72,13 @@ macro_rules! payloads {
         }
 
         impl crate::Payload for $Name {}
+
+        #[cfg(test)]
+        impl crate::tests::Draw for $Name {
+            fn draw(_source: &mut crate::tests::Source) -> $Name {
+                $Name { $($field: crate::tests::Draw::draw(_source),)* }
+            }
+        }
     )+ };
 }
 
@@ -115,5 +128,12 @@ macro_rules! protocol {
         $(impl From<$Op> for Request {
             fn from(op: $Op) -> Request { Request::$Op(op) }
         })+
+
+        #[cfg(test)]
+        impl crate::tests::Checked for $Protocol {
+            fn check_operations(source: &mut crate::tests::Source) {
+                $(crate::tests::check_operation::<$Op>(source);)+
+            }
+        }
     };
 }

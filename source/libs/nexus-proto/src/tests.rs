@@ -1,1 +1,305 @@
-//! Tests of the encoding.
+//! Properties that every protocol has, checked by drawing values of every payload.
+
+extern crate std;
+
+use std::string::String;
+use std::vec::Vec;
+
+use nexus_abi::{Message, Tag, WORDS};
+use proptest::prelude::*;
+
+use super::*;
+use crate::policy::{Decide, Decision, NO_RULE, Reason, Verdict};
+
+/// Where values are drawn from: the same words give the same values.
+pub(crate) struct Source {
+    words: Vec<u64>,
+    next: usize,
+}
+
+impl Source {
+    fn word(&mut self) -> u64 {
+        self.next += 1;
+        let word = self.words[self.next % self.words.len()];
+        word.wrapping_add(self.next as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    }
+
+    pub(crate) fn choose<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.word() as usize % all.len()]
+    }
+}
+
+/// A valid value, any of them.
+pub(crate) trait Draw {
+    fn draw(source: &mut Source) -> Self;
+}
+
+macro_rules! integers {
+    ($($ty:ty),+) => { $(impl Draw for $ty {
+        fn draw(source: &mut Source) -> $ty { source.word() as $ty }
+    })+ };
+}
+integers!(u8, u16, u32, u64);
+
+impl Draw for () {
+    fn draw(_: &mut Source) {}
+}
+
+impl Draw for bool {
+    fn draw(source: &mut Source) -> bool {
+        source.choose(&[false, true])
+    }
+}
+
+impl<T: Draw, const N: usize> Draw for [T; N] {
+    fn draw(source: &mut Source) -> [T; N] {
+        std::array::from_fn(|_| T::draw(source))
+    }
+}
+
+impl<const N: usize> Draw for Zero<N> {
+    fn draw(_: &mut Source) -> Zero<N> {
+        Zero::ZERO
+    }
+}
+
+impl<const N: usize> Draw for Name<N> {
+    fn draw(source: &mut Source) -> Name<N> {
+        let len = source.word() as usize % (N + 2);
+        let name: String = (0..len).map(|_| source.choose(&['a', '0', '-', 'é', '€'])).collect();
+        Name::new(&name)
+    }
+}
+
+impl Draw for Text {
+    fn draw(source: &mut Source) -> Text {
+        let len = source.word() as usize % (Text::MAX + 1);
+        let bytes: Vec<u8> = (0..len).map(|_| u8::draw(source)).collect();
+        Text::piece(&bytes).with_more(bool::draw(source))
+    }
+}
+
+impl Draw for Subject {
+    fn draw(source: &mut Source) -> Subject {
+        Subject { id: u32::draw(source), incarnation: u32::draw(source) }
+    }
+}
+
+/// A protocol, for the tests below.
+pub(crate) trait Checked: Protocol {
+    fn check_operations(source: &mut Source);
+}
+
+/// The same message with other counts.
+fn with_counts(message: &Message, words: u8, caps: u8) -> Message {
+    Message { tag: Tag::new(message.tag.label(), words, caps), words: message.words }
+}
+
+/// What is sent of a message.
+fn sent(message: &Message) -> (Tag, &[u64]) {
+    (message.tag, &message.words[..message.tag.words() as usize])
+}
+
+/// What holds for one payload: it comes back as it was, other lengths are refused, and no two byte
+/// patterns near it mean the same.
+fn check_payload<T: Payload>(payload: T) {
+    let message = encode_payload(7, &payload);
+    assert!(message.tag.is_valid());
+    assert_eq!(decode_payload(&message), Ok(payload));
+    for words in 0..=WORDS as u8 {
+        let refused =
+            decode_payload::<T>(&with_counts(&message, words, 0)) == Err(Malformed::Length);
+        assert_eq!(refused, words != T::WORDS);
+    }
+    assert_eq!(decode_payload::<T>(&with_counts(&message, T::WORDS, 1)), Err(Malformed::Length));
+    for bit in 0..usize::from(T::WORDS) * 64 {
+        let mut flipped = message;
+        flipped.words[bit / 64] ^= 1 << (bit % 64);
+        match decode_payload::<T>(&flipped) {
+            Ok(other) => {
+                assert_ne!(other, payload, "bit {bit} means nothing");
+                assert_eq!(encode_payload(7, &other), flipped);
+            }
+            Err(error) => assert_eq!(error, Malformed::Value),
+        }
+    }
+    // Words past the length are left over from something else, and do not matter.
+    let mut longer = message;
+    longer.words[usize::from(T::WORDS)..].fill(u64::MAX);
+    assert_eq!(decode_payload(&longer), Ok(payload));
+}
+
+/// What holds for one operation.
+pub(crate) fn check_operation<O>(source: &mut Source)
+where
+    O: Operation<Reply: Draw> + Draw + Into<<O::Protocol as Protocol>::Request>,
+{
+    let request = O::draw(source);
+    check_payload(request);
+    let message = request.encode();
+    let any: <O::Protocol as Protocol>::Request = request.into();
+    assert_eq!(Request::decode(&message), Ok(any));
+    assert_eq!(any.encode(), message);
+    assert_eq!(message.tag.label() >> 16, O::Protocol::NUMBER.into());
+
+    let reply = O::Reply::draw(source);
+    check_payload(reply);
+    let message = request.answer(Ok(reply));
+    assert_eq!(message.tag.label(), 0);
+    assert_eq!(O::decode_reply(&message), Ok(reply));
+    let wrong = with_counts(&message, O::Reply::WORDS.wrapping_sub(1).min(8), 0);
+    assert_eq!(O::decode_reply(&wrong), Err(ReplyError::Malformed(Malformed::Length)));
+    for error in ServiceError::ALL {
+        let message = request.answer(Err(*error));
+        assert_eq!(O::decode_reply(&message), Err(ReplyError::Service(*error)));
+        let wrong = with_counts(&message, 1, 0);
+        assert_eq!(O::decode_reply(&wrong), Err(ReplyError::Malformed(Malformed::Length)));
+    }
+    let unknown = Message::new(1000, &[]);
+    assert_eq!(O::decode_reply(&unknown), Err(ReplyError::Malformed(Malformed::Label)));
+}
+
+/// A message of anything: label near the protocol's, any counts, words of small and large numbers.
+fn check_any_message<P: Protocol>(op: u16, words: u8, caps: u8, payload: [u64; WORDS]) {
+    let label = (u32::from(P::NUMBER) << 16) | u32::from(op);
+    let message = Message { tag: Tag::new(label, words, caps), words: payload };
+    let known = P::OPERATIONS.iter().any(|(number, _)| *number == op);
+    match P::Request::decode(&message) {
+        Ok(request) => {
+            let encoded = request.encode();
+            assert_eq!(sent(&encoded), sent(&message));
+        }
+        Err(error) => assert_eq!(error == Malformed::Label, !known),
+    }
+}
+
+macro_rules! protocols {
+    ($($Protocol:path),+) => {
+        #[test]
+        fn numbers_are_used_once() {
+            let protocols = [$(<$Protocol>::NUMBER),+];
+            for (index, number) in protocols.iter().enumerate() {
+                assert!(!protocols[..index].contains(number) && *number != 0);
+            }
+            for operations in [$(<$Protocol>::OPERATIONS),+] {
+                for (index, (number, name)) in operations.iter().enumerate() {
+                    let others = &operations[..index];
+                    assert!(!others.iter().any(|(other, also)| other == number || also == name));
+                }
+            }
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig::with_cases(24))]
+            #[test]
+            fn every_payload_has_one_encoding(words in proptest::collection::vec(any::<u64>(), 8)) {
+                let mut source = Source { words, next: 0 };
+                $(<$Protocol>::check_operations(&mut source);)+
+            }
+        }
+
+        proptest! {
+            #[test]
+            fn any_message_is_refused_or_comes_back(
+                op in 0u16..16,
+                words in 0u8..10,
+                caps in 0u8..6,
+                payload: [u64; WORDS],
+                mask in prop_oneof![Just(u64::MAX), Just(0xff), Just(0x0101_0101_0101_0101), Just(0)],
+            ) {
+                let payload = payload.map(|word| word & mask);
+                $(check_any_message::<$Protocol>(op, words, caps, payload);)+
+            }
+        }
+    };
+}
+
+protocols!(
+    console::Console,
+    device::Device,
+    init::Init,
+    log::Log,
+    policy::Policy,
+    power::Power,
+    rtc::Rtc
+);
+
+#[test]
+fn other_protocols_labels_are_refused() {
+    let message = rtc::Now {}.encode();
+    assert_eq!(power::Request::decode(&message), Err(Malformed::Label));
+    assert_eq!(rtc::Request::decode(&Message::default()), Err(Malformed::Label));
+}
+
+fn asked() -> Decide {
+    Decide {
+        subject: Subject { id: 7, incarnation: 1 },
+        device: 3,
+        rights: 7,
+        zero: Zero::ZERO,
+        base: 0x1000_8000,
+        len: 0x1000,
+        nonce: 42,
+    }
+}
+
+fn allow(asked: Decide) -> Decision {
+    let verdict = Verdict::Allow;
+    Decision { asked, epoch: 1, rule: 0, verdict, reason: Reason::Allowed, record: 1 }
+}
+
+#[test]
+fn an_allow_is_for_its_question_only() {
+    let asked = asked();
+    assert!(allow(asked).allows(&asked));
+    let others = [
+        Decide { subject: Subject { id: 8, incarnation: 1 }, ..asked },
+        Decide { subject: Subject { id: 7, incarnation: 2 }, ..asked },
+        Decide { device: 4, ..asked },
+        Decide { rights: 3, ..asked },
+        Decide { base: 0x1000_7000, ..asked },
+        Decide { len: 0x2000, ..asked },
+        Decide { nonce: 43, ..asked },
+    ];
+    for other in others {
+        assert!(!allow(other).allows(&asked));
+    }
+}
+
+#[test]
+fn a_decision_that_contradicts_itself_allows_nothing() {
+    let asked = asked();
+    let good = allow(asked);
+    let bad = [
+        Decision { verdict: Verdict::Deny, ..good },
+        Decision { reason: Reason::NoRule, ..good },
+        Decision { rule: NO_RULE, ..good },
+        Decision { epoch: 0, ..good },
+        Decision { record: 0, ..good },
+    ];
+    for decision in bad {
+        assert!(!decision.allows(&asked));
+    }
+}
+
+#[test]
+fn names_are_cut_at_characters() {
+    assert_eq!(Name::<4>::new("abcd").as_str(), "abcd");
+    assert_eq!(Name::<4>::new("abcde").as_str(), "abcd");
+    assert_eq!(Name::<4>::new("abcé").as_str(), "abc");
+    assert_eq!(Name::<4>::new("ab\0cd").as_str(), "ab");
+    assert_eq!(Name::<4>::default().as_str(), "");
+}
+
+#[test]
+fn text_goes_in_pieces() {
+    for len in [0, 1, 47, 48, 49, 95, 96, 97, 1000] {
+        let bytes: Vec<u8> = (0..len).map(|n: u32| n as u8).collect();
+        let pieces: Vec<Text> = Text::pieces(&bytes).collect();
+        assert_eq!(pieces.len(), bytes.len().div_ceil(Text::MAX).max(1));
+        let (last, others) = pieces.split_last().unwrap();
+        assert!(!last.more() && others.iter().all(Text::more));
+        let joined: Vec<u8> = pieces.iter().flat_map(|text| text.as_bytes().to_vec()).collect();
+        assert_eq!(joined, bytes);
+    }
+}

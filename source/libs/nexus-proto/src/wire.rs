@@ -10,9 +10,12 @@ pub trait Wire {
 }
 
 macro_rules! plain {
-    ($($ty:ty),+) => { $(impl Wire for $ty { fn is_canonical(&self) -> bool { true } })+ };
+    ($($ty:ty),+) => { $(impl Wire for $ty {
+        #[inline]
+        fn is_canonical(&self) -> bool { true }
+    })+ };
 }
-plain!((), bool, u8, u16, u32, u64);
+plain!((), bool, u8, u16, u32, u64, Subject);
 
 impl<T: Wire, const N: usize> Wire for [T; N] {
     fn is_canonical(&self) -> bool {
@@ -44,6 +47,7 @@ impl<const N: usize> Default for Zero<N> {
 }
 
 impl<const N: usize> Wire for Zero<N> {
+    #[inline]
     fn is_canonical(&self) -> bool {
         true
     }
@@ -183,12 +187,6 @@ pub struct Subject {
     pub id: u32,
     /// Incarnation, from 1; 0 where none is known.
     pub incarnation: u32,
-}
-
-impl Wire for Subject {
-    fn is_canonical(&self) -> bool {
-        true
-    }
 }
 
 impl From<Sender> for Subject {

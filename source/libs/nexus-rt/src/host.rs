@@ -2,13 +2,24 @@
 
 use std::boxed::Box;
 use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::vec::Vec;
 
-use nexus_abi::{Error, Handle, Message};
+use nexus_abi::{Error, Handle, Message, Received, Sender};
 
 type Answerer = Box<dyn FnMut(Handle, &Message) -> Result<Message, Error>>;
 
+/// What stands in for the kernel, for one thread.
+#[derive(Default)]
+struct Fake {
+    answerer: Option<Answerer>,
+    incoming: Option<VecDeque<Result<Received, Error>>>,
+    sent: Vec<(Handle, Message)>,
+    dropped: Vec<Handle>,
+}
+
 std::thread_local! {
-    static ANSWERER: RefCell<Option<Answerer>> = const { RefCell::new(None) };
+    static FAKE: RefCell<Fake> = RefCell::default();
 }
 
 /// While this lives, calls of this thread are answered by the closure it was made with.
@@ -18,7 +29,7 @@ pub struct Answering(());
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        ANSWERER.with_borrow_mut(|answerer| *answerer = None);
+        FAKE.with_borrow_mut(|fake| fake.answerer = None);
     }
 }
 
@@ -27,18 +38,60 @@ impl Drop for Answering {
 pub fn answer_calls(
     answerer: impl FnMut(Handle, &Message) -> Result<Message, Error> + 'static,
 ) -> Answering {
-    ANSWERER.with_borrow_mut(|slot| *slot = Some(Box::new(answerer)));
+    FAKE.with_borrow_mut(|fake| fake.answerer = Some(Box::new(answerer)));
     Answering(())
 }
 
-/// The calls. Those that a test cannot answer fail with `BadSyscall`.
+/// While this lives, `sys::reply_recv` of this thread gives what it was made with, one by one, and
+/// then `PeerGone`; answers and dropped capabilities are kept.
+#[derive(Debug)]
+#[must_use = "messages are delivered only while this lives"]
+pub struct Delivery(());
+
+/// Lets `sys::reply_recv` of this thread give these, one by one. An error other than `TimedOut`
+/// means that the answer sent with that call did not get through.
+pub fn deliver(incoming: impl IntoIterator<Item = Result<Received, Error>>) -> Delivery {
+    let incoming = incoming.into_iter().collect();
+    FAKE.with_borrow_mut(|fake| {
+        *fake = Fake { answerer: fake.answerer.take(), incoming: Some(incoming), ..Fake::default() }
+    });
+    Delivery(())
+}
+
+impl Delivery {
+    /// Every answer that got through: by which reply handle, and what.
+    #[must_use]
+    pub fn sent(&self) -> Vec<(Handle, Message)> {
+        FAKE.with_borrow(|fake| fake.sent.clone())
+    }
+
+    /// Every capability that was dropped.
+    #[must_use]
+    pub fn dropped(&self) -> Vec<Handle> {
+        FAKE.with_borrow(|fake| fake.dropped.clone())
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        FAKE.with_borrow_mut(|fake| fake.incoming = None);
+    }
+}
+
+/// A message as it arrives from a service, to be answered by `reply`.
+#[must_use]
+pub fn received(service_id: u32, reply: Handle, message: Message) -> Received {
+    Received { message, sender: Sender { service_id, incarnation: 1 }, reply }
+}
+
+/// The calls. Those that a test cannot stand in for fail with `BadSyscall`.
 pub(crate) mod calls {
     use std::sync::OnceLock;
     use std::time::Instant;
 
     use nexus_abi::{CapInfo, Error, Handle, Message, ProcessInfo, Prot, Received, Rights, Sender};
 
-    use super::ANSWERER;
+    use super::FAKE;
 
     /// Rows of `nexus_abi::SYSCALLS` that have a plain stub; a test compares the two.
     macro_rules! refused {
@@ -48,7 +101,6 @@ pub(crate) mod calls {
                 ///
                 /// # Errors
                 /// Always `BadSyscall` on a host.
-                #[allow(clippy::too_many_arguments, reason = "as the call has")]
                 pub fn $name($(_: $ty),*) -> Result<$ret, Error> {
                     Err(Error::BadSyscall)
                 }
@@ -75,7 +127,6 @@ pub(crate) mod calls {
         fn unmap(va: u64) -> ();
         fn protect(va: u64, prot: Prot) -> ();
         fn cap_derive(cap: Handle, rights: Rights, offset: u64, len: u64) -> Handle;
-        fn cap_drop(cap: Handle) -> ();
         fn cap_revoke(cap: Handle) -> ();
         fn cap_query(cap: Handle) -> CapInfo;
         fn cap_install(process: Handle, cap: Handle, rights: Rights) -> Handle;
@@ -93,7 +144,7 @@ pub(crate) mod calls {
     /// # Errors
     /// What the answerer returns; `BadSyscall` when there is none.
     pub fn call(endpoint: Handle, message: &Message, _: u64) -> Result<Received, Error> {
-        ANSWERER.with_borrow_mut(|answerer| match answerer {
+        FAKE.with_borrow_mut(|fake| match &mut fake.answerer {
             None => Err(Error::BadSyscall),
             Some(answerer) => answerer(endpoint, message).map(|message| Received {
                 message,
@@ -103,20 +154,49 @@ pub(crate) mod calls {
         })
     }
 
-    /// See `nexus_abi::reply_recv`.
+    /// Gives the next message of the test's delivery.
     ///
     /// # Errors
-    /// Always `BadSyscall` on a host.
-    pub fn reply_recv(_: Handle, _: Handle, _: &Message, _: u64) -> Result<Received, Error> {
-        Err(Error::BadSyscall)
+    /// What the test says; `PeerGone` after the last; `BadSyscall` when there is no delivery.
+    pub fn reply_recv(
+        _: Handle,
+        reply: Handle,
+        message: &Message,
+        _: u64,
+    ) -> Result<Received, Error> {
+        FAKE.with_borrow_mut(|fake| {
+            let incoming = fake.incoming.as_mut().ok_or(Error::BadSyscall)?;
+            let next = incoming.pop_front();
+            let arrived = matches!(next, None | Some(Ok(_) | Err(Error::TimedOut)));
+            if reply != Handle::NONE && arrived {
+                fake.sent.push((reply, *message));
+            }
+            next.unwrap_or(Err(Error::PeerGone))
+        })
     }
 
-    /// See `nexus_abi::reply`.
+    /// Keeps the answer.
     ///
     /// # Errors
-    /// Always `BadSyscall` on a host.
-    pub fn reply(_: Handle, _: &Message) -> Result<(), Error> {
-        Err(Error::BadSyscall)
+    /// `BadSyscall` when there is no delivery.
+    pub fn reply(reply: Handle, message: &Message) -> Result<(), Error> {
+        FAKE.with_borrow_mut(|fake| {
+            fake.incoming.as_ref().ok_or(Error::BadSyscall)?;
+            fake.sent.push((reply, *message));
+            Ok(())
+        })
+    }
+
+    /// Keeps the handle.
+    ///
+    /// # Errors
+    /// `BadSyscall` when there is no delivery.
+    pub fn cap_drop(cap: Handle) -> Result<(), Error> {
+        FAKE.with_borrow_mut(|fake| {
+            fake.incoming.as_ref().ok_or(Error::BadSyscall)?;
+            fake.dropped.push(cap);
+            Ok(())
+        })
     }
 
     /// Ticks of 100 ns since the first call.
@@ -134,8 +214,8 @@ mod tests {
 
     #[test]
     fn every_plain_call_of_the_table_is_here() {
-        // Not wrapped: `null` has no use for a service, and messages are written out.
-        let others = ["null", "call", "reply_recv", "reply"];
+        // Not wrapped: `null` has no use for a service. The others are written out.
+        let others = ["null", "call", "reply_recv", "reply", "cap_drop"];
         let table = nexus_abi::SYSCALLS.iter().filter(|row| !others.contains(&row.name));
         let table: Vec<_> = table.map(|row| (row.name, row.args, row.result)).collect();
         assert_eq!(table, calls::REFUSED);

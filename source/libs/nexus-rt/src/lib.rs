@@ -36,6 +36,8 @@ mod panic;
 mod server;
 mod startup;
 pub mod sys;
+#[cfg(test)]
+mod tests;
 mod time;
 mod va;
 

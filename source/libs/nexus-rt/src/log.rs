@@ -179,3 +179,73 @@ macro_rules! warn {
 macro_rules! error {
     ($($arg:tt)+) => { $crate::log!($crate::log::Level::Error, $($arg)+) };
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    use std::string::String;
+    use std::vec::Vec;
+
+    use nexus_proto::log::Request;
+    use nexus_proto::{Operation, Request as _, ServiceError};
+
+    use super::*;
+    use crate::host::answer_calls;
+
+    /// Text of the pieces, and whether more follows.
+    fn pieces(request: &[Request]) -> Vec<(String, bool)> {
+        let piece = |request: &Request| match request {
+            Request::Write(write) => {
+                (write.text.as_bytes().escape_ascii().to_string(), write.text.more())
+            }
+            other => panic!("{other:?}"),
+        };
+        request.iter().map(piece).collect()
+    }
+
+    // One test, because where lines go is one setting of the process.
+    #[test]
+    fn lines() {
+        crate::info!("nobody takes it");
+        assert_eq!(dropped(), 1);
+        assert!(proof("p").is_err());
+
+        to_logd(Handle(7));
+        let taken = Rc::new(RefCell::new(Vec::new()));
+        let log = Rc::clone(&taken);
+        let answering = answer_calls(move |endpoint, message| {
+            assert_eq!(endpoint, Handle(7));
+            let request = Request::decode(message).unwrap();
+            log.borrow_mut().push(request);
+            Ok(Proof { name: Text::EMPTY }.answer(Ok(())))
+        });
+        crate::info!("short {}", 1);
+        let long = "0123456789".repeat(10);
+        crate::warn!("{}{}", &long[..48], &long[48..]);
+        crate::error!("{}", &long[..48]);
+        let expected = [
+            ("short 1", false),
+            (&long[..48], true),
+            (&long[48..96], true),
+            (&long[96..], false),
+            (&long[..48], false),
+        ];
+        let taken_pieces = pieces(&taken.take());
+        assert_eq!(taken_pieces, expected.map(|(text, more)| (text.into(), more)));
+        proof("name").unwrap();
+        assert_eq!(taken.take(), [Request::Proof(Proof { name: Text::piece(b"name") })]);
+        drop(answering);
+        assert_eq!(dropped(), 1);
+
+        // A line that fails is not tried further, and counts once.
+        let tries = Rc::clone(&taken);
+        let _answering = answer_calls(move |_, message| {
+            tries.borrow_mut().push(Request::decode(message).unwrap());
+            Ok(nexus_proto::encode_error(ServiceError::Full))
+        });
+        crate::debug!("{long}");
+        assert_eq!((taken.take().len(), dropped()), (1, 2));
+        assert_eq!(proof("name"), Err(CallError::Service(ServiceError::Full)));
+    }
+}

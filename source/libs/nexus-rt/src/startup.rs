@@ -44,6 +44,11 @@ pub fn startup() -> Start {
 }
 
 impl Start {
+    #[cfg(test)]
+    pub(crate) fn for_test(block: Startup) -> Start {
+        Start(std::boxed::Box::leak(std::boxed::Box::new(block)))
+    }
+
     /// The block itself.
     #[must_use]
     pub fn block(self) -> &'static Startup {

@@ -81,3 +81,30 @@ impl Deadline {
         self != Deadline::NEVER && ticks() >= self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units() {
+        assert_eq!(ns_of_ticks(0), 0);
+        assert_eq!(ns_of_ticks(1), 100);
+        assert_eq!(ticks_of_ns(99), 0);
+        assert_eq!(ticks_of_ns(100), 1);
+        assert_eq!(ticks_of_ns(u64::MAX), u64::MAX / 100);
+        assert_eq!(ns_of_ticks(u64::MAX), u64::MAX);
+        assert_eq!(scale(7, 3, 2), 10);
+    }
+
+    #[test]
+    fn deadlines() {
+        assert!(Deadline::at(0).has_passed());
+        assert!(Deadline::after_ms(0).has_passed());
+        assert!(!Deadline::after_ms(60_000).has_passed());
+        assert!(!Deadline::NEVER.has_passed());
+        assert!(Deadline::after_ms(u64::MAX) <= Deadline::NEVER);
+        assert!(!Deadline::after_ns(u64::MAX).has_passed());
+        assert!(Deadline::after_ms(1) < Deadline::after_ms(60_000));
+    }
+}

@@ -1,0 +1,239 @@
+//! The server loop, the client and the log against a test that stands in for the kernel.
+
+use nexus_abi::{Error, Handle, Message, Role, Sender, Startup, StartupCap, Tag};
+use nexus_proto::power::{Exit, Off, Power, Reboot, Request};
+use nexus_proto::rtc::{Now, Rtc, Time};
+use nexus_proto::{Operation, ServiceError, Zero, encode_error};
+
+use crate::host::{answer_calls, deliver, received};
+use crate::{Answer, CallError, Client, Deadline, ReplyTo, Service, StartError, run, serve};
+
+const ENDPOINT: Handle = Handle(3);
+
+fn reply(number: u64) -> Handle {
+    Handle(Handle::REPLY_BIT | number)
+}
+
+fn exit(code: u16) -> Exit {
+    Exit { code, zero: Zero::ZERO }
+}
+
+/// Answers `Off` at once, keeps `Reboot` until the next tick, throws `Exit` away.
+#[derive(Default)]
+struct Kept {
+    waiting: Vec<ReplyTo>,
+    ticks: u32,
+    bits: Vec<u64>,
+    refused: Vec<Sender>,
+    deadline: Option<Deadline>,
+}
+
+impl Service for Kept {
+    type Protocol = Power;
+
+    fn handle(&mut self, sender: Sender, request: Request, reply: ReplyTo) -> Answer {
+        assert_eq!(sender, Sender { service_id: 10, incarnation: 1 });
+        match request {
+            Request::Off(op) => reply.answer(&op, Ok(())),
+            Request::Reboot(_) => {
+                self.waiting.push(reply);
+                Answer::later()
+            }
+            Request::Exit(_) => Answer::later(),
+        }
+    }
+
+    fn deadline(&self) -> Deadline {
+        self.deadline.unwrap_or(Deadline::NEVER)
+    }
+
+    fn tick(&mut self) {
+        self.ticks += 1;
+        self.deadline = None;
+        for reply in self.waiting.drain(..) {
+            reply.send(&Reboot {}.answer(Err(ServiceError::TimedOut))).unwrap();
+        }
+    }
+
+    fn notified(&mut self, bits: u64) {
+        self.bits.push(bits);
+    }
+
+    fn refused(&mut self, sender: Sender) {
+        self.refused.push(sender);
+    }
+}
+
+#[test]
+fn requests_are_answered_in_order() {
+    let delivery = deliver([
+        Ok(received(10, reply(1), Off {}.encode())),
+        Ok(received(10, reply(2), Off {}.encode())),
+    ]);
+    assert_eq!(run(ENDPOINT, &mut Kept::default()), Error::PeerGone);
+    let done = Off {}.answer(Ok(()));
+    assert_eq!(delivery.sent(), [(reply(1), done), (reply(2), done)]);
+    assert_eq!(delivery.dropped(), []);
+}
+
+#[test]
+fn malformed_messages_are_refused_and_their_capabilities_dropped() {
+    let mut with_caps = Message::new(Off::LABEL, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    with_caps.tag = Tag::new(Off::LABEL, 8, 3);
+    let delivery = deliver([
+        Ok(received(10, reply(1), Message::new(Off::LABEL, &[0]))),
+        Ok(received(11, reply(2), with_caps)),
+        Ok(received(12, reply(3), Now {}.encode())),
+    ]);
+    let mut service = Kept::default();
+    run(ENDPOINT, &mut service);
+    let refusal = encode_error(ServiceError::Malformed);
+    assert_eq!(delivery.sent(), [1, 2, 3].map(|number| (reply(number), refusal)));
+    let mut dropped = delivery.dropped();
+    dropped.sort();
+    assert_eq!(dropped, [Handle(6), Handle(7), Handle(8)]);
+    assert_eq!(service.refused.iter().map(|s| s.service_id).collect::<Vec<_>>(), [10, 11, 12]);
+}
+
+#[test]
+fn notifications_are_not_answered() {
+    let mut message = Message::new(0, &[0b101]);
+    message.tag.0 |= Tag::NOTIFICATION;
+    let delivery = deliver([Ok(received(0, Handle::NONE, message))]);
+    let mut service = Kept::default();
+    run(ENDPOINT, &mut service);
+    assert_eq!(service.bits, [0b101]);
+    assert_eq!(delivery.sent(), []);
+}
+
+#[test]
+fn an_answer_can_come_later() {
+    let delivery = deliver([
+        Ok(received(10, reply(1), Reboot {}.encode())),
+        Ok(received(10, reply(2), Off {}.encode())),
+        Err(Error::TimedOut),
+    ]);
+    run(ENDPOINT, &mut Kept::default());
+    let expected = [
+        (reply(2), Off {}.answer(Ok(()))),
+        (reply(1), Reboot {}.answer(Err(ServiceError::TimedOut))),
+    ];
+    assert_eq!(delivery.sent(), expected);
+    assert_eq!(delivery.dropped(), []);
+}
+
+#[test]
+fn a_reply_thrown_away_fails_the_call() {
+    let delivery = deliver([Ok(received(10, reply(1), exit(3).encode()))]);
+    run(ENDPOINT, &mut Kept::default());
+    assert_eq!(delivery.sent(), []);
+    assert_eq!(delivery.dropped(), [reply(1)]);
+}
+
+#[test]
+fn messages_without_end_do_not_stop_the_tick() {
+    let messages = (1..=3).map(|number| Ok(received(10, reply(number), Off {}.encode())));
+    let delivery = deliver(messages);
+    let mut service = Kept { deadline: Some(Deadline::at(0)), ..Kept::default() };
+    run(ENDPOINT, &mut service);
+    assert_eq!(service.ticks, 1);
+    assert_eq!(delivery.sent().len(), 3);
+}
+
+#[test]
+fn a_caller_that_is_gone_does_not_end_the_server() {
+    for error in [Error::PeerGone, Error::BadHandle] {
+        let delivery = deliver([
+            Ok(received(10, reply(1), Off {}.encode())),
+            Err(error),
+            Ok(received(10, reply(2), Off {}.encode())),
+        ]);
+        run(ENDPOINT, &mut Kept::default());
+        assert_eq!(delivery.sent().iter().map(|(to, _)| *to).collect::<Vec<_>>(), [reply(2)]);
+    }
+}
+
+#[test]
+fn the_server_ends_with_its_endpoint() {
+    for error in [Error::BadHandle, Error::WrongKind, Error::Denied, Error::PeerGone] {
+        let _delivery = deliver([Err(error)]);
+        assert_eq!(run(ENDPOINT, &mut Kept::default()), error);
+    }
+}
+
+#[test]
+fn a_function_can_serve() {
+    let time = Time { unix_ns: 5, ticks: 6 };
+    let delivery = deliver([Ok(received(4, reply(1), Now {}.encode()))]);
+    let ended = serve::<Rtc>(ENDPOINT, |sender, request| {
+        assert_eq!(sender.service_id, 4);
+        let nexus_proto::rtc::Request::Now(op) = request;
+        op.answer(Ok(time))
+    });
+    assert_eq!(ended, Error::PeerGone);
+    assert_eq!(delivery.sent(), [(reply(1), Now {}.answer(Ok(time)))]);
+}
+
+#[test]
+fn a_call_has_a_typed_answer() {
+    let time = Time { unix_ns: 5, ticks: 6 };
+    let client = Client::<Rtc>::new(Handle(9));
+    let ask = |answer: Result<Message, Error>| {
+        let _answering = answer_calls(move |endpoint, message| {
+            assert_eq!((endpoint, *message), (Handle(9), Now {}.encode()));
+            answer
+        });
+        client.call(&Now {}, Deadline::after_ms(1))
+    };
+    assert_eq!(ask(Ok(Now {}.answer(Ok(time)))), Ok(time));
+    let denied = ask(Ok(encode_error(ServiceError::Denied)));
+    assert_eq!(denied, Err(CallError::Service(ServiceError::Denied)));
+    assert_eq!(denied.unwrap_err().to_service_error(), ServiceError::Denied);
+    let late = ask(Err(Error::TimedOut)).unwrap_err();
+    assert_eq!(late, CallError::Kernel(Error::TimedOut));
+    assert_eq!(late.to_service_error(), ServiceError::TimedOut);
+    let gone = ask(Err(Error::PeerGone)).unwrap_err();
+    assert_eq!(gone.to_service_error(), ServiceError::Unavailable);
+    let short = ask(Ok(Message::new(0, &[1]))).unwrap_err();
+    assert!(matches!(short, CallError::Malformed(_)));
+    assert_eq!(short.to_service_error(), ServiceError::Unavailable);
+}
+
+#[test]
+fn capabilities_in_an_answer_are_dropped() {
+    let delivery = deliver([]);
+    let _answering = answer_calls(|_, _| Ok(Message::with_cap(0, &[1, 2], Handle(77))));
+    let answer = Client::<Rtc>::new(Handle(9)).call(&Now {}, Deadline::NEVER);
+    assert!(matches!(answer, Err(CallError::Malformed(_))));
+    assert_eq!(delivery.dropped(), [Handle(77)]);
+}
+
+#[test]
+fn the_startup_block_tells_what_there_is() {
+    let mut block = Startup::new(7, 1, 10_000_000, 5);
+    let start = |block: &Startup| crate::startup::Start::for_test(*block);
+    let empty = start(&block);
+    assert_eq!(empty.serve(), Err(StartError::NothingToServe));
+    assert_eq!(empty.window().map(|_| ()), Err(StartError::NoWindow));
+    assert_eq!(empty.client::<Rtc>(5).map(|_| ()), Err(StartError::NoService(5)));
+    let cap = |role: Role, index, handle| StartupCap {
+        role: role.code(),
+        index,
+        handle,
+        ..StartupCap::default()
+    };
+    block.push(cap(Role::Serve, 0, 10));
+    block.push(cap(Role::Service, 3, 11));
+    block.push(cap(Role::Service, 5, 12));
+    block.push(cap(Role::Window, 2, 13));
+    let full = start(&block);
+    assert_eq!(full.serve(), Ok(Handle(10)));
+    assert_eq!(full.client::<Rtc>(5).map(|rtc| rtc.endpoint()), Ok(Handle(12)));
+    assert_eq!(full.window().map(|window| window.handle), Ok(13));
+    let refused = full.map_window().map(|_| ());
+    assert_eq!(refused, Err(StartError::Kernel(Error::BadSyscall)));
+    assert_eq!(full.map_memory(Role::Description).map(|_| ()), Err(StartError::NoMemory));
+    assert_eq!(full.map_memory(Role::Window).map(|_| ()), Err(StartError::NoMemory));
+    block.push(cap(Role::Window, 4, 14));
+    assert_eq!(start(&block).window().map(|_| ()), Err(StartError::ManyWindows));
+}
