@@ -1,14 +1,21 @@
 //! Where things are.
 
 use anyhow::{Context, Result};
+use std::env;
 use std::path::{Path, PathBuf};
 
-/// The root of the Nexus tree that this tool was built from.
+/// Names another tree than the one that this tool was built from.
+pub const ROOT_VARIABLE: &str = "NEXUS_ROOT";
+
+/// The root of the Nexus tree: the one that this tool was built from, or `NEXUS_ROOT`.
 ///
 /// # Errors
-/// When the tree has been moved away since.
+/// When there is no such directory (any more).
 pub fn root() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = match env::var_os(ROOT_VARIABLE) {
+        Some(root) => PathBuf::from(root),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
+    };
     root.canonicalize().context("the Nexus tree is not where this tool was built; build it again")
 }
 
@@ -18,4 +25,15 @@ pub fn root() -> Result<PathBuf> {
 /// See [`root`].
 pub fn standard_system() -> Result<PathBuf> {
     Ok(root()?.join("system"))
+}
+
+/// Where built systems go: `NEXUS_BUILD_DIR`, else `build/` in the tree.
+///
+/// # Errors
+/// See [`root`].
+pub fn build() -> Result<PathBuf> {
+    match env::var_os("NEXUS_BUILD_DIR") {
+        Some(dir) => Ok(PathBuf::from(dir)),
+        None => Ok(root()?.join("build")),
+    }
 }

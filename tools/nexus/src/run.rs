@@ -1,17 +1,37 @@
 //! `cargo nexus run`: boots to the prompt.
 
+use crate::build;
+use crate::cli::SystemArgs;
 use crate::exit::Exit;
-use anyhow::{Result, bail};
+use crate::qemu;
+use crate::test_os::fresh_nonce;
+use anyhow::{Context, Result};
 use clap::Args;
+use std::fs;
+use std::path::PathBuf;
 
 /// Arguments of `cargo nexus run`.
 #[derive(Args, Debug)]
-pub struct RunArgs {}
+pub struct RunArgs {
+    #[command(flatten)]
+    system: SystemArgs,
+    /// The QEMU to use.
+    #[arg(long, value_name = "PATH", env = "NEXUS_QEMU")]
+    qemu: Option<PathBuf>,
+}
 
-/// Runs the command.
+/// Builds, then hands the terminal to the guest.
 ///
 /// # Errors
-/// When it cannot be carried out.
-pub fn run(_args: &RunArgs) -> Result<Exit> {
-    bail!("`cargo nexus run` is not built yet")
+/// When the system cannot be built or QEMU cannot be started.
+pub fn run(args: &RunArgs) -> Result<Exit> {
+    let qemu = qemu::find(args.qemu.as_deref())?;
+    let built = build::system(&args.system, None)?;
+    let initrd = built.directory.join("run.img");
+    fs::write(&initrd, built.image_for(fresh_nonce()?)).context("writing the image of this run")?;
+    let mut command = qemu::command(&qemu, &built.checked.qemu_args(), &built.kernel, &initrd);
+    command.args(["-serial", "mon:stdio"]);
+    eprintln!("nexus: booting; `poweroff` or Ctrl-A X leaves");
+    let status = command.status().with_context(|| format!("starting {}", qemu.display()))?;
+    Ok(if status.success() { Exit::Pass } else { Exit::Panic })
 }

@@ -1,0 +1,68 @@
+//! Builds with one defence left out (tests/broken.toml). Each must fail its run.
+
+use crate::paths;
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::fs;
+
+/// One defence that can be left out. The code asks `cfg!(broken = "<name>")`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Defence {
+    /// Its name.
+    pub name: String,
+    /// What it is that is left out, in a sentence.
+    pub defence: String,
+    /// The package whose code asks: `neuron-core` and `neuron` are the kernel.
+    pub package: String,
+    /// What must catch it, any one of these: `proof <service> <id>`, `witness`, `audit`, `panic`.
+    pub caught_by: Vec<String>,
+}
+
+impl Defence {
+    /// True when it is the kernel that is built without it.
+    #[must_use]
+    pub fn in_kernel(&self) -> bool {
+        matches!(self.package.as_str(), "neuron" | "neuron-core")
+    }
+
+    /// True when the program of `package` is built without it. A library is in every program.
+    #[must_use]
+    pub fn affects(&self, package: &str) -> bool {
+        self.package == package
+            || self.package.starts_with("nexus-") && self.package != "nexus-init"
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    broken: Vec<Defence>,
+}
+
+/// Every defence that can be left out, in the order of the file.
+///
+/// # Errors
+/// When the file cannot be read, or two have one name.
+pub fn all() -> Result<Vec<Defence>> {
+    let path = paths::root()?.join("tests/broken.toml");
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let file: File = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    for (index, one) in file.broken.iter().enumerate() {
+        if file.broken.iter().take(index).any(|other| other.name == one.name) {
+            bail!("{}: `{}` is there twice", path.display(), one.name);
+        }
+    }
+    Ok(file.broken)
+}
+
+/// The defence called `name`.
+///
+/// # Errors
+/// Names the ones that there are.
+pub fn find(name: &str) -> Result<Defence> {
+    let all = all()?;
+    let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
+    let found = all.iter().find(|one| one.name == name).cloned();
+    found.with_context(|| format!("no defence is called `{name}`; there are {}", names.join(", ")))
+}

@@ -1,0 +1,85 @@
+//! Calls of cargo for the bare-metal target.
+
+use crate::exit::Exit;
+use crate::paths;
+use crate::toolchain::{TARGET, Toolchain};
+use anyhow::{Context, Result, anyhow};
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// One set of packages, built together.
+#[derive(Debug)]
+pub(super) struct Job<'a> {
+    /// The `Cargo.toml` of the workspace or package.
+    pub(super) manifest: &'a Path,
+    /// Names of packages whose binary has the same name.
+    pub(super) packages: &'a [String],
+    /// The linker script.
+    pub(super) link_script: &'a Path,
+    /// The defence to leave out.
+    pub(super) broken: Option<&'a str>,
+}
+
+/// Builds `job` into `target_dir` and returns where the binaries are.
+///
+/// # Errors
+/// With [`Exit::Build`] when it does not compile.
+pub(super) fn build(toolchain: &Toolchain, job: &Job<'_>, target_dir: &Path) -> Result<PathBuf> {
+    let mut command = toolchain.cargo("build", &rustflags(toolchain, job)?);
+    command.arg("--release").arg("--manifest-path").arg(job.manifest);
+    command.arg("--target-dir").arg(target_dir);
+    for package in job.packages {
+        command.args(["--package", package]);
+    }
+    let status = command.status().context("starting cargo")?;
+    if !status.success() {
+        return Err(anyhow!("{} did not compile", job.packages.join(", ")).context(Exit::Build));
+    }
+    Ok(target_dir.join(TARGET).join("release"))
+}
+
+/// Cargo's target directory: the one that the environment names, else the one of the tree.
+///
+/// # Errors
+/// See [`paths::root`].
+pub fn target_dir() -> Result<PathBuf> {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => Ok(PathBuf::from(dir)),
+        None => Ok(paths::root()?.join("target")),
+    }
+}
+
+fn rustflags(toolchain: &Toolchain, job: &Job<'_>) -> Result<Vec<String>> {
+    let mut flags = vec![
+        format!("-Clink-arg=-T{}", job.link_script.display()),
+        "-Crelocation-model=static".to_owned(),
+        "-Cforce-frame-pointers=yes".to_owned(),
+    ];
+    flags.extend(remaps(toolchain, job.manifest)?);
+    if let Some(name) = job.broken {
+        flags.push("--cfg".to_owned());
+        flags.push(format!("broken=\"{name}\""));
+    }
+    Ok(flags)
+}
+
+/// Names of machine directories that must not reach a panic message: two trees in different places
+/// give the same bytes. A later one wins over an earlier one.
+fn remaps(toolchain: &Toolchain, manifest: &Path) -> Result<Vec<String>> {
+    let home = env::var_os("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
+    let cargo_home = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    let source = toolchain.sysroot.join("lib/rustlib/src/rust");
+    let mut pairs = vec![
+        (cargo_home, "/cargo"),
+        (source.canonicalize().unwrap_or(source), "/rust"),
+        (paths::root()?, "/nexus"),
+    ];
+    let directory = manifest.parent().context("a manifest has a directory")?.canonicalize()?;
+    if !directory.starts_with(paths::root()?) {
+        pairs.push((directory, "/system"));
+    }
+    Ok(pairs
+        .into_iter()
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
+        .collect())
+}

@@ -1,0 +1,70 @@
+//! Builds again from a copy of the tree in another place: the same bytes must come out.
+
+use super::Built;
+use crate::cli::SystemArgs;
+use crate::exit::Exit;
+use crate::paths;
+use crate::progress::Step;
+use anyhow::{Context, Result, ensure};
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// What a build reads of the tree.
+const PARTS: [&str; 6] =
+    ["source", "system", "tools", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"];
+
+/// Compares `built` with a clean build of the same system in a scratch directory.
+///
+/// # Errors
+/// When the second build fails.
+pub(super) fn check(args: &SystemArgs, built: &Built) -> Result<Exit> {
+    let step = Step::start("clean build in another place");
+    let scratch = tempfile::tempdir().context("making a scratch directory")?;
+    let copy = scratch.path().join("a/place/that/is/not/the/first");
+    for part in PARTS {
+        copy_tree(&paths::root()?.join(part), &copy.join(part))?;
+    }
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["build", "--profile", &args.profile]);
+    if let Some(system) = &args.system {
+        let outside = scratch.path().join("system");
+        copy_tree(system, &outside)?;
+        command.arg("--system").arg(outside);
+    }
+    let output = scratch.path().join("out");
+    let status = command
+        .current_dir(&copy)
+        .env(paths::ROOT_VARIABLE, &copy)
+        .env("NEXUS_BUILD_DIR", &output)
+        .env("CARGO_TARGET_DIR", scratch.path().join("target"))
+        .status()?;
+    ensure!(status.success(), "the second build failed");
+    step.done();
+    let second = output.join(built.directory.file_name().context("a build has a name")?);
+    let mut exit = Exit::Pass;
+    for file in ["neuron.elf", "boot.img"] {
+        let same = fs::read(built.directory.join(file))? == fs::read(second.join(file))?;
+        println!("{file}: {}", if same { "the same bytes" } else { "DIFFERS" });
+        if !same {
+            exit = Exit::Failed;
+        }
+    }
+    Ok(exit)
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    if from.is_file() {
+        fs::create_dir_all(to.parent().context("a file has a directory")?)?;
+        fs::copy(from, to).with_context(|| format!("copying {}", from.display()))?;
+        return Ok(());
+    }
+    for entry in from.read_dir().with_context(|| format!("reading {}", from.display()))? {
+        let name = entry?.file_name();
+        if name != "target" && name != "build" {
+            copy_tree(&from.join(&name), &to.join(&name))?;
+        }
+    }
+    Ok(())
+}

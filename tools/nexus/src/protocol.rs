@@ -1,0 +1,363 @@
+//! The records that the guest prints on the serial line in the test profile.
+//!
+//! A record is one line that begins with `@nx `; everything else on the line is for people. Fields
+//! are separated by single spaces. Nothing is guessed: a line that begins like a record and is not
+//! one is an error. The grammar is in docs/testing/index.md.
+
+use std::fmt;
+
+/// What every record line begins with.
+pub const PREFIX: &str = "@nx ";
+
+/// What the host sends when it has read guest memory.
+pub const WITNESS_DONE: &str = "witness-done\n";
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A service has shown something; the name is the one that the kernel stamped on its message.
+    Proof(Proof),
+    /// One line of the security ledger.
+    Ledger(Entry),
+    /// One capability, as the kernel's table has it.
+    Cap(Cap),
+    /// A process and its root page table.
+    Root(Root),
+    /// The guest waits until the host has read its memory.
+    WitnessReady,
+    /// All `owners` owner services hold their windows.
+    Ready {
+        /// How many.
+        owners: u32,
+    },
+    /// A measurement.
+    Bench(Bench),
+    /// The guest's own opinion, just before it ends the machine.
+    Verdict {
+        /// Tests passed.
+        passed: u32,
+        /// Tests failed.
+        failed: u32,
+    },
+}
+
+/// A proof and who gave it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Proof {
+    /// Name of the service.
+    pub service: String,
+    /// Name of the proof.
+    pub id: String,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.service, self.id)
+    }
+}
+
+/// What happened, in a ledger entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The system started; the first entry.
+    Boot,
+    /// policyd decided.
+    Decision,
+    /// init put a window into a service's table.
+    Grant,
+    /// init did not grant.
+    Refusal,
+    /// A service ended.
+    Exit,
+    /// init let go of a window that nobody got.
+    Drop,
+}
+
+/// A ledger entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Position in the ledger, from 0.
+    pub seq: u64,
+    /// What happened.
+    pub event: Event,
+    /// Service id of the subject.
+    pub subject: u32,
+    /// Which life of it.
+    pub incarnation: u32,
+    /// Number of the device in the description.
+    pub device: u16,
+    /// First physical address of the window.
+    pub base: u64,
+    /// Bytes of the window.
+    pub len: u64,
+    /// Rights (nexus-abi bits).
+    pub rights: u16,
+    /// True for allow.
+    pub allowed: bool,
+    /// Number of the rule, 0 for none.
+    pub rule: u16,
+}
+
+/// A capability in the kernel's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cap {
+    /// Who holds it.
+    pub service: u32,
+    /// Its kind (`KindCode`).
+    pub kind: u64,
+    /// Its rights.
+    pub rights: u16,
+    /// First physical address, for a window.
+    pub base: u64,
+    /// Bytes.
+    pub len: u64,
+    /// Pages mapped through it.
+    pub mapped_pages: u64,
+}
+
+/// A process and its root page table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// Service id.
+    pub service: u32,
+    /// Physical address of the root page table.
+    pub phys: u64,
+}
+
+/// A measurement in instructions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bench {
+    /// Which operation.
+    pub name: String,
+    /// Median of the samples.
+    pub median: u64,
+    /// How many samples.
+    pub samples: u64,
+    /// How many of them equal the median.
+    pub equal: u64,
+}
+
+/// A line of the serial output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// For people.
+    Text(String),
+    /// A record of the run with this nonce.
+    Record {
+        /// Number of the run.
+        nonce: u64,
+        /// The record.
+        record: Record,
+    },
+    /// It begins like a record and is not one.
+    Malformed(String),
+}
+
+/// Reads one line, without its line end.
+#[must_use]
+pub fn read(line: &str) -> Line {
+    let Some(rest) = line.strip_prefix(PREFIX) else { return Line::Text(line.to_owned()) };
+    match parse(rest) {
+        Some((nonce, record)) => Line::Record { nonce, record },
+        None => Line::Malformed(line.to_owned()),
+    }
+}
+
+fn parse(rest: &str) -> Option<(u64, Record)> {
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let (nonce, kind, fields) = match *fields.as_slice() {
+        [nonce, kind, ref fields @ ..] => (nonce, kind, fields),
+        _ => return None,
+    };
+    if nonce.len() != 16 {
+        return None;
+    }
+    Some((hex(nonce)?, record(kind, fields)?))
+}
+
+fn record(kind: &str, fields: &[&str]) -> Option<Record> {
+    Some(match (kind, fields) {
+        ("proof", [service, id]) => Record::Proof(Proof { service: name(service)?, id: name(id)? }),
+        ("ledger", fields) => Record::Ledger(entry(fields)?),
+        ("cap", [service, kind, rights, base, len, mapped]) => Record::Cap(Cap {
+            service: number(service)?,
+            kind: number(kind)?,
+            rights: u16::try_from(hex(rights)?).ok()?,
+            base: hex(base)?,
+            len: hex(len)?,
+            mapped_pages: number(mapped)?,
+        }),
+        ("root", [service, phys]) => {
+            Record::Root(Root { service: number(service)?, phys: hex(phys)? })
+        }
+        ("witness-ready", []) => Record::WitnessReady,
+        ("ready", [owners]) => Record::Ready { owners: number(owners)? },
+        ("bench", [bench, median, samples, equal]) => Record::Bench(Bench {
+            name: name(bench)?,
+            median: number(median)?,
+            samples: number(samples)?,
+            equal: number(equal)?,
+        }),
+        ("verdict", [passed, failed]) => {
+            Record::Verdict { passed: number(passed)?, failed: number(failed)? }
+        }
+        _ => return None,
+    })
+}
+
+fn entry(fields: &[&str]) -> Option<Entry> {
+    let [seq, event, subject, incarnation, device, base, len, rights, decision, rule] = fields
+    else {
+        return None;
+    };
+    Some(Entry {
+        seq: number(seq)?,
+        event: event_named(event)?,
+        subject: number(subject)?,
+        incarnation: number(incarnation)?,
+        device: number(device)?,
+        base: hex(base)?,
+        len: hex(len)?,
+        rights: u16::try_from(hex(rights)?).ok()?,
+        allowed: match *decision {
+            "allow" => true,
+            "deny" => false,
+            _ => return None,
+        },
+        rule: number(rule)?,
+    })
+}
+
+fn event_named(name: &str) -> Option<Event> {
+    Some(match name {
+        "boot" => Event::Boot,
+        "decision" => Event::Decision,
+        "grant" => Event::Grant,
+        "refusal" => Event::Refusal,
+        "exit" => Event::Exit,
+        "drop" => Event::Drop,
+        _ => return None,
+    })
+}
+
+/// A name: 1 to 48 of `a-z 0-9 - _ .`.
+fn name(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+    (1..=48).contains(&text.len()).then_some(())?;
+    text.chars().all(plain).then(|| text.to_owned())
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if digits { text.parse().ok() } else { None }
+}
+
+/// Hexadecimal without prefix, lower case.
+fn hex(text: &str) -> Option<u64> {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    let digits = !text.is_empty() && text.bytes().all(digit);
+    if digits { u64::from_str_radix(text, 16).ok() } else { None }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Event::Boot => "boot",
+            Event::Decision => "decision",
+            Event::Grant => "grant",
+            Event::Refusal => "refusal",
+            Event::Exit => "exit",
+            Event::Drop => "drop",
+        })
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decision = if self.allowed { "allow" } else { "deny" };
+        write!(
+            f,
+            "{} {} {} {} {} {:x} {:x} {:x} {decision} {}",
+            self.seq,
+            self.event,
+            self.subject,
+            self.incarnation,
+            self.device,
+            self.base,
+            self.len,
+            self.rights,
+            self.rule
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record_of(line: &str) -> Option<Record> {
+        match read(line) {
+            Line::Record { nonce: 0xabc, record } => Some(record),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn test_every_kind_of_record_is_read() {
+        let proof = Proof { service: "rngd".into(), id: "mmio-map".into() };
+        let nonce = "@nx 0000000000000abc";
+        assert_eq!(record_of(&format!("{nonce} proof rngd mmio-map")), Some(Record::Proof(proof)));
+        assert_eq!(record_of(&format!("{nonce} witness-ready")), Some(Record::WitnessReady));
+        assert_eq!(
+            record_of(&format!("{nonce} verdict 12 0")),
+            Some(Record::Verdict { passed: 12, failed: 0 })
+        );
+        assert_eq!(
+            record_of(&format!("{nonce} root 7 80abc000")),
+            Some(Record::Root(Root { service: 7, phys: 0x80ab_c000 }))
+        );
+        assert_eq!(record_of(&format!("{nonce} ready 6")), Some(Record::Ready { owners: 6 }));
+    }
+
+    #[test]
+    fn test_ledger_line_is_printed_as_it_was_read() {
+        let text = "3 grant 7 1 3 10008000 1000 7 allow 4";
+        match record_of(&format!("@nx 0000000000000abc ledger {text}")) {
+            Some(Record::Ledger(entry)) => assert_eq!(entry.to_string(), text),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn test_text_is_text() {
+        for line in ["", "hello", " @nx 0000000000000abc witness-ready", "@nx", "@nxx"] {
+            assert_eq!(read(line), Line::Text(line.into()));
+        }
+    }
+
+    #[test]
+    fn test_near_records_are_malformed() {
+        for rest in [
+            "",
+            "abc witness-ready",
+            "0000000000000ABC witness-ready",
+            "0000000000000abc",
+            "0000000000000abc witness-ready ",
+            "0000000000000abc  witness-ready",
+            "0000000000000abc proof rngd",
+            "0000000000000abc proof rngd mmio map",
+            "0000000000000abc proof Rngd mmio-map",
+            "0000000000000abc verdict 1",
+            "0000000000000abc verdict +1 0",
+            "0000000000000abc verdict 4294967296 0",
+            "0000000000000abc root 7 0x80000000",
+            "0000000000000abc cap 7 5 10000 10008000 1000 1",
+            "0000000000000abc ledger 3 grant 7 1 3 10008000 1000 7 maybe 4",
+            "0000000000000abc ledger 3 gift 7 1 3 10008000 1000 7 allow 4",
+            "0000000000000abc unknown 1",
+        ] {
+            let line = format!("@nx {rest}");
+            assert_eq!(read(&line), Line::Malformed(line.clone()), "{line}");
+        }
+    }
+}

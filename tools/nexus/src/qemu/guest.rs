@@ -1,0 +1,144 @@
+//! A running QEMU: its serial output as lines, its exit code.
+
+use anyhow::{Context, Result};
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Instant;
+
+/// The longest line that is kept whole; a longer one is cut here. Bounds memory.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// What a guest did next.
+#[derive(Debug)]
+pub enum Event {
+    /// It completed a line on the serial port.
+    Line(String),
+    /// QEMU ended.
+    End(ExitStatus),
+    /// The deadline passed first.
+    Deadline,
+}
+
+/// A QEMU whose serial port is its standard input and output.
+#[derive(Debug)]
+pub struct Guest {
+    child: Child,
+    serial: ChildStdin,
+    lines: Receiver<String>,
+}
+
+impl Guest {
+    /// Starts `command`. Its standard error goes where ours goes.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(mut command: Command) -> Result<Guest> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", command.get_program().display()))?;
+        let serial = child.stdin.take().context("QEMU has no input")?;
+        let output = child.stdout.take().context("QEMU has no output")?;
+        let (sender, lines) = channel();
+        thread::spawn(move || split(output, &sender));
+        Ok(Guest { child, serial, lines })
+    }
+
+    /// The next event, at the latest at `deadline`.
+    ///
+    /// # Errors
+    /// When the process cannot be waited for.
+    pub fn next(&mut self, deadline: Instant) -> Result<Event> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match self.lines.recv_timeout(left) {
+            Ok(line) => Ok(Event::Line(line)),
+            Err(RecvTimeoutError::Timeout) => Ok(Event::Deadline),
+            // The output closes when QEMU ends.
+            Err(RecvTimeoutError::Disconnected) => Ok(Event::End(self.child.wait()?)),
+        }
+    }
+
+    /// Sends `text` to the serial port.
+    ///
+    /// # Errors
+    /// When QEMU no longer takes it.
+    pub fn send(&mut self, text: &str) -> Result<()> {
+        self.serial.write_all(text.as_bytes())?;
+        self.serial.flush().context("writing to the serial port")
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // Fails only when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn split(mut output: impl Read, lines: &Sender<String>) {
+    let mut buffer = [0; 4096];
+    let mut line = Vec::new();
+    while let Ok(count @ 1..) = output.read(&mut buffer) {
+        for byte in buffer.iter().take(count) {
+            match byte {
+                b'\n' => {
+                    if lines.send(text(&line)).is_err() {
+                        return;
+                    }
+                    line.clear();
+                }
+                byte if line.len() < LONGEST_LINE => line.push(*byte),
+                _ => {}
+            }
+        }
+    }
+    if !line.is_empty() {
+        let _ = lines.send(text(&line));
+    }
+}
+
+fn text(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).trim_end_matches('\r').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn shell(script: &str) -> Guest {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Guest::start(command).unwrap()
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    #[test]
+    fn test_lines_then_exit_code() {
+        let mut guest = shell("printf 'one\\r\\ntwo\\npart'; exit 33");
+        for expected in ["one", "two", "part"] {
+            assert!(matches!(guest.next(soon()).unwrap(), Event::Line(line) if line == expected));
+        }
+        assert!(matches!(guest.next(soon()).unwrap(), Event::End(s) if s.code() == Some(33)));
+    }
+
+    #[test]
+    fn test_what_is_sent_arrives() {
+        let mut guest = shell("read word; echo got $word");
+        guest.send("witness-done\n").unwrap();
+        assert!(matches!(guest.next(soon()).unwrap(), Event::Line(l) if l == "got witness-done"));
+    }
+
+    #[test]
+    fn test_deadline_ends_a_silent_guest() {
+        let mut guest = shell("exec sleep 1000");
+        assert!(matches!(guest.next(Instant::now()).unwrap(), Event::Deadline));
+    }
+}

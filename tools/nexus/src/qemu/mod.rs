@@ -1,0 +1,33 @@
+//! QEMU: how it is found, started, watched and asked.
+
+mod guest;
+mod qmp;
+mod version;
+
+pub use guest::{Event, Guest};
+pub use qmp::Qmp;
+pub use version::find;
+
+use std::path::Path;
+use std::process::Command;
+
+/// QEMU with a kernel and an initrd; `board` is what the description says of the machine.
+///
+/// Semihosting lets the kernel, and only the kernel, end QEMU with an exit code of its own.
+#[must_use]
+pub fn command(qemu: &Path, board: &[String], kernel: &Path, initrd: &Path) -> Command {
+    let mut command = Command::new(qemu);
+    command.args(board);
+    command.args(["-display", "none", "-nodefaults", "-no-reboot"]);
+    command.args(["-semihosting-config", "enable=on,target=native"]);
+    command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
+    command
+}
+
+/// Puts the serial port on standard input and output, as bytes without a monitor, and the machine
+/// protocol on a socket that already listens at `qmp`.
+pub fn attach(command: &mut Command, qmp: &Path) {
+    command.args(["-chardev", "stdio,id=serial,signal=off,mux=off", "-serial", "chardev:serial"]);
+    let socket = format!("socket,id=qmp,path={}", qmp.display());
+    command.args(["-chardev", &socket, "-mon", "chardev=qmp,mode=control"]);
+}

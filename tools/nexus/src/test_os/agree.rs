@@ -1,0 +1,216 @@
+//! Audit, ledger and witness must say the same.
+
+use super::ledger::Holding;
+use crate::protocol::Cap;
+use crate::witness::KIND_DEVICE;
+use std::collections::BTreeSet;
+
+/// Who may touch what, from the image, before boot: it knows devices, not addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Service id.
+    pub service: u32,
+    /// Number of the device.
+    pub device: u16,
+    /// Name of the device, for people.
+    pub device_name: String,
+    /// Bytes of its window.
+    pub len: u64,
+    /// Rights (nexus-abi bits).
+    pub rights: u16,
+}
+
+/// The service that distributes: it keeps the parent of every window that it handed out.
+const INIT: u32 = 1;
+/// Rights of which a parent kept by init may have no use itself: it is never mapped.
+const DERIVE: u16 = 1 << 6;
+
+/// Differences between the three, as sentences; empty when they are equal.
+#[must_use]
+pub fn differences(
+    audit: &[Expected],
+    ledger: &[Holding],
+    caps: &[Cap],
+    name: &dyn Fn(u32) -> String,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    audit_and_ledger(audit, ledger, name, &mut found);
+    ledger_and_witness(audit, ledger, caps, name, &mut found);
+    init_keeps_parents_only(ledger, caps, &mut found);
+    found
+}
+
+fn audit_and_ledger(
+    audit: &[Expected],
+    ledger: &[Holding],
+    name: &dyn Fn(u32) -> String,
+    found: &mut Vec<String>,
+) {
+    let same = |expected: &Expected, held: &Holding| {
+        (expected.service, expected.device, expected.len, expected.rights)
+            == (held.service, held.device, held.len, held.rights)
+    };
+    for expected in audit {
+        if !ledger.iter().any(|held| same(expected, held)) {
+            found.push(format!(
+                "{} -> {} (len {:#x}, rights {:#x}): in the audit, missing in the ledger",
+                name(expected.service),
+                expected.device_name,
+                expected.len,
+                expected.rights
+            ));
+        }
+    }
+    for held in ledger {
+        if !audit.iter().any(|expected| same(expected, held)) {
+            found.push(format!("{}: in the ledger, missing in the audit", show(held, audit, name)));
+        }
+    }
+}
+
+type Place = (u32, u64, u64, u16);
+
+fn ledger_and_witness(
+    audit: &[Expected],
+    ledger: &[Holding],
+    caps: &[Cap],
+    name: &dyn Fn(u32) -> String,
+    found: &mut Vec<String>,
+) {
+    let mut witnessed: BTreeSet<Place> = BTreeSet::new();
+    for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service != INIT) {
+        if !witnessed.insert((cap.service, cap.base, cap.len, cap.rights)) {
+            found.push(format!(
+                "{}: holds window {:#x} twice in the kernel's table",
+                name(cap.service),
+                cap.base
+            ));
+        }
+    }
+    for held in ledger {
+        if !witnessed.remove(&(held.service, held.base, held.len, held.rights)) {
+            found.push(format!(
+                "{}: in the ledger, missing in the kernel's table",
+                show(held, audit, name)
+            ));
+        }
+    }
+    for (service, base, len, rights) in witnessed {
+        found.push(format!(
+            "{} -> window {base:#x} (len {len:#x}, rights {rights:#x}): in the kernel's table, \
+             missing in the ledger",
+            name(service)
+        ));
+    }
+}
+
+/// What stays with init: the unmapped parent of each granted window, and nothing wider.
+fn init_keeps_parents_only(ledger: &[Holding], caps: &[Cap], found: &mut Vec<String>) {
+    for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service == INIT) {
+        let granted = ledger.iter().any(|held| (held.base, held.len) == (cap.base, cap.len));
+        if !granted || cap.mapped_pages != 0 || cap.rights & DERIVE == 0 {
+            found.push(format!(
+                "init still holds window {:#x} (len {:#x}, rights {:#x}, {} pages mapped), which is \
+                 not the parent of a grant",
+                cap.base, cap.len, cap.rights, cap.mapped_pages
+            ));
+        }
+    }
+}
+
+fn show(held: &Holding, audit: &[Expected], name: &dyn Fn(u32) -> String) -> String {
+    let device = audit
+        .iter()
+        .find(|expected| expected.device == held.device)
+        .map_or_else(|| format!("device {}", held.device), |found| found.device_name.clone());
+    format!(
+        "{} -> {device} at {:#x} (len {:#x}, rights {:#x})",
+        name(held.service),
+        held.base,
+        held.len,
+        held.rights
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn audit() -> Vec<Expected> {
+        vec![Expected { service: 7, device: 3, device_name: "rng0".into(), len: 0x1000, rights: 7 }]
+    }
+
+    fn ledger() -> Vec<Holding> {
+        vec![Holding { service: 7, device: 3, base: 0x1000_8000, len: 0x1000, rights: 7 }]
+    }
+
+    fn cap(service: u32, rights: u16) -> Cap {
+        Cap {
+            service,
+            kind: KIND_DEVICE,
+            rights,
+            base: 0x1000_8000,
+            len: 0x1000,
+            mapped_pages: u64::from(service != INIT),
+        }
+    }
+
+    fn check(audit: &[Expected], ledger: &[Holding], caps: &[Cap]) -> Vec<String> {
+        differences(audit, ledger, caps, &|id| format!("service{id}"))
+    }
+
+    #[track_caller]
+    fn assert_found(found: &[String], expected: &[&str]) {
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.contains(expected), "{found} / {expected}");
+        }
+    }
+
+    #[test]
+    fn test_equal() {
+        assert_found(&check(&audit(), &ledger(), &[cap(1, 0x3c7), cap(7, 7)]), &[]);
+        let vmo = Cap { kind: 4, base: 0, ..cap(9, 7) };
+        assert_found(&check(&audit(), &ledger(), &[cap(7, 7), vmo]), &[]);
+    }
+
+    #[test]
+    fn test_each_side_can_be_missing() {
+        assert_found(&check(&[], &ledger(), &[cap(7, 7)]), &["missing in the audit"]);
+        assert_found(
+            &check(&audit(), &ledger(), &[]),
+            &[
+                "rng0 at 0x10008000 (len 0x1000, rights 0x7): in the ledger, missing in the kernel's",
+            ],
+        );
+        assert_found(
+            &check(&audit(), &[], &[cap(7, 7)]),
+            &["service7 -> rng0", "in the kernel's table, missing in the ledger"],
+        );
+    }
+
+    #[test]
+    fn test_second_owner_in_the_kernel_is_found() {
+        let caps = [cap(7, 7), cap(9, 7)];
+        assert_found(&check(&audit(), &ledger(), &caps), &["service9 -> window 0x10008000"]);
+        let caps = [cap(7, 7), cap(7, 7)];
+        assert_found(&check(&audit(), &ledger(), &caps), &["twice"]);
+    }
+
+    #[test]
+    fn test_rights_count() {
+        let caps = [cap(7, 7 | DERIVE)];
+        assert_found(
+            &check(&audit(), &ledger(), &caps),
+            &["missing in the kernel's table", "missing in the ledger"],
+        );
+    }
+
+    #[test]
+    fn test_init_keeps_no_root() {
+        let root = Cap { base: 0x1000_0000, len: 0x10_0000, ..cap(1, 0x3c7) };
+        assert_found(&check(&audit(), &ledger(), &[cap(7, 7), root]), &["init still holds"]);
+        let mapped = Cap { mapped_pages: 1, ..cap(1, 0x3c7) };
+        assert_found(&check(&audit(), &ledger(), &[cap(7, 7), mapped]), &["init still holds"]);
+    }
+}

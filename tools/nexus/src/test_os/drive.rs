@@ -1,0 +1,238 @@
+//! Runs a guest to its end: streams its console, collects its records, reads its memory.
+
+use super::transcript::{Meaning, Transcript};
+use crate::protocol::Event::Grant;
+use crate::protocol::WITNESS_DONE;
+use crate::qemu::{self, Event, Guest, Qmp};
+use crate::symbolize::Symbols;
+use crate::witness::Ram;
+use anyhow::{Context, Result};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Command;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// When a run ends, besides when the guest ends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// At the verdict: when the guest has ended itself.
+    Verdict,
+    /// At the first console line that contains this text.
+    Marker(String),
+    /// Not before the time limit.
+    Timeout,
+}
+
+impl FromStr for Until {
+    type Err = std::convert::Infallible;
+
+    /// As `RUN_UNTIL_MARKER` has it: `1` or empty, `0`, or a text.
+    fn from_str(text: &str) -> Result<Until, Self::Err> {
+        Ok(match text {
+            "" | "1" => Until::Verdict,
+            "0" => Until::Timeout,
+            text => Until::Marker(text.to_owned()),
+        })
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// QEMU ended with this exit code; `None` when a signal ended it.
+    Guest(Option<i32>),
+    /// The marker came.
+    Marker,
+    /// The time limit passed.
+    Deadline,
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Run {
+    /// How.
+    pub ended: Ended,
+    /// What it said.
+    pub transcript: Transcript,
+    /// Its memory when it asked to be read, and what the host found by reading registers.
+    pub witness: Option<Witness>,
+    /// From start of QEMU to the record that all owners are ready.
+    pub ready_after: Option<Duration>,
+    /// From start to end.
+    pub took: Duration,
+}
+
+/// What the host read while the guest stood still.
+#[derive(Debug)]
+pub struct Witness {
+    /// All of RAM.
+    pub ram: Ram,
+    /// Magic, version and DeviceID at each granted virtio window.
+    pub identities: Vec<(u64, Vec<u32>)>,
+}
+
+/// What to run.
+pub struct Plan<'a> {
+    /// QEMU with all its arguments but serial port and monitor.
+    pub command: Command,
+    /// Number of this run.
+    pub nonce: u64,
+    /// First address and bytes of RAM.
+    pub ram: (u64, u64),
+    /// When to stop.
+    pub until: Until,
+    /// Safety net.
+    pub limit: Duration,
+    /// Names for addresses of a backtrace.
+    pub symbols: Option<&'a Symbols>,
+    /// Device numbers whose identity registers can be read without harm: virtio devices.
+    pub is_virtio: &'a dyn Fn(u16) -> bool,
+    /// Takes each console line.
+    pub show: &'a mut dyn FnMut(&str),
+}
+
+/// Runs `plan` to its end.
+///
+/// # Errors
+/// When QEMU cannot be started, or the handshake of the witness breaks.
+pub fn run(mut plan: Plan<'_>) -> Result<Run> {
+    let scratch = tempfile::tempdir().context("making a scratch directory")?;
+    let socket = scratch.path().join("qmp");
+    let monitor = UnixListener::bind(&socket).context("listening for the monitor")?;
+    qemu::attach(&mut plan.command, &socket);
+    let start = Instant::now();
+    let command = std::mem::replace(&mut plan.command, Command::new("true"));
+    let mut driver = Driver {
+        guest: Guest::start(command)?,
+        transcript: Transcript::new(plan.nonce),
+        witness: None,
+        ready_after: None,
+        start,
+        monitor,
+        scratch,
+    };
+    let ended = driver.until_the_end(&mut plan)?;
+    Ok(Run {
+        ended,
+        transcript: driver.transcript,
+        witness: driver.witness,
+        ready_after: driver.ready_after,
+        took: start.elapsed(),
+    })
+}
+
+struct Driver {
+    guest: Guest,
+    transcript: Transcript,
+    witness: Option<Witness>,
+    ready_after: Option<Duration>,
+    start: Instant,
+    monitor: UnixListener,
+    scratch: TempDir,
+}
+
+impl Driver {
+    fn until_the_end(&mut self, plan: &mut Plan<'_>) -> Result<Ended> {
+        let deadline = self.start + plan.limit;
+        loop {
+            let line = match self.guest.next(deadline)? {
+                Event::End(status) => return Ok(Ended::Guest(status.code())),
+                Event::Deadline => return Ok(Ended::Deadline),
+                Event::Line(line) => line,
+            };
+            match self.transcript.take(&line) {
+                Meaning::Text => {
+                    let named = plan.symbols.map(|symbols| symbols.annotate(&line));
+                    (plan.show)(named.as_deref().unwrap_or(&line));
+                    if matches!(&plan.until, Until::Marker(marker) if line.contains(marker)) {
+                        return Ok(Ended::Marker);
+                    }
+                }
+                Meaning::WitnessReady => {
+                    let witness = self.read_memory(plan)?;
+                    self.witness = Some(witness);
+                    self.guest.send(WITNESS_DONE)?;
+                }
+                Meaning::Record | Meaning::Verdict => {
+                    if self.transcript.ready.is_some() && self.ready_after.is_none() {
+                        self.ready_after = Some(self.start.elapsed());
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_memory(&self, plan: &Plan<'_>) -> Result<Witness> {
+        let mut qmp = Qmp::accept(&self.monitor)?;
+        let file = self.scratch.path().join("ram");
+        let (base, len) = plan.ram;
+        qmp.save_memory(base, len, &file)?;
+        let mut identities = Vec::new();
+        let granted = self.transcript.ledger.iter().filter(|entry| entry.event == Grant);
+        for entry in granted.filter(|entry| (plan.is_virtio)(entry.device)) {
+            identities.push((entry.base, qmp.read_words(entry.base, 3)?));
+        }
+        Ok(Witness { ram: Ram::read(base, &file as &Path)?, identities })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, until: Until, limit: Duration) -> (Run, Vec<String>) {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "guest"]);
+        let mut shown = Vec::new();
+        let plan = Plan {
+            command,
+            nonce: 7,
+            ram: (0, 0),
+            until,
+            limit,
+            symbols: None,
+            is_virtio: &|_| false,
+            show: &mut |line| shown.push(line.to_owned()),
+        };
+        let run = run(plan).unwrap();
+        (run, shown)
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn test_guest_that_ends_itself() {
+        let script = "echo hello; echo @nx 0000000000000007 ready 6; \
+                      echo @nx 0000000000000007 verdict 1 0; exit 33";
+        let (run, shown) = shell(script, Until::Verdict, LONG);
+        assert_eq!(run.ended, Ended::Guest(Some(33)));
+        assert_eq!(run.transcript.verdict, Some((1, 0)));
+        assert!(run.ready_after.is_some());
+        assert_eq!(shown, ["hello"]);
+    }
+
+    #[test]
+    fn test_marker_ends_the_run() {
+        let script = "echo one; echo SELFTEST: mmio map ok; exec sleep 1000";
+        let until = "mmio map ok".parse().unwrap();
+        let (run, shown) = shell(script, until, LONG);
+        assert_eq!(run.ended, Ended::Marker);
+        assert_eq!(shown.len(), 2);
+    }
+
+    #[test]
+    fn test_deadline_is_a_safety_net() {
+        let (run, _) = shell("exec sleep 1000", Until::Timeout, Duration::from_millis(1));
+        assert_eq!(run.ended, Ended::Deadline);
+    }
+
+    #[test]
+    fn test_values_of_run_until_marker() {
+        assert_eq!("1".parse(), Ok(Until::Verdict));
+        assert_eq!("".parse(), Ok(Until::Verdict));
+        assert_eq!("0".parse(), Ok(Until::Timeout));
+        assert_eq!("ok".parse(), Ok(Until::Marker("ok".into())));
+    }
+}

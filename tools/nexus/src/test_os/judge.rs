@@ -1,0 +1,297 @@
+//! The verdict on a run: exit code AND complete proofs AND audit = ledger = witness.
+
+use super::agree::{self, Expected};
+use super::drive::{Ended, Run, Witness};
+use super::ledger::{self, Holding};
+use super::proofs;
+use crate::exit::Exit;
+use crate::protocol::Proof;
+use crate::witness::{self, Claims};
+use std::ops::Range;
+
+/// QEMU's exit codes, as the guest sets them.
+pub mod code {
+    /// The test profile passed.
+    pub const PASSED: i32 = 33;
+    /// A test failed in the guest.
+    pub const FAILED: i32 = 35;
+    /// init ended.
+    pub const INIT_ENDED: i32 = 101;
+    /// The kernel panicked.
+    pub const PANIC: i32 = 102;
+}
+
+/// "virt" (virtio 1.2, 4.2.2).
+const VIRTIO_MAGIC: u32 = 0x7472_6976;
+
+/// What the run is held against.
+pub struct Expectation<'a> {
+    /// Every proof that must be there.
+    pub proofs: &'a [Proof],
+    /// Who may touch what, from the image.
+    pub audit: &'a [Expected],
+    /// Firmware and kernel image.
+    pub forbidden: &'a [Range<u64>],
+    /// The DeviceID of a device number, for virtio devices.
+    pub virtio_id: &'a dyn Fn(u16) -> Option<u32>,
+    /// Names for service ids.
+    pub name: &'a dyn Fn(u32) -> String,
+}
+
+/// The outcome of a run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The exit code.
+    pub exit: Exit,
+    /// What was found wrong, as sentences, the gravest first.
+    pub findings: Vec<String>,
+    /// Proofs that were given as required.
+    pub passed: usize,
+}
+
+/// Judges `run`.
+#[must_use]
+pub fn judge(run: &Run, expectation: &Expectation<'_>) -> Judgement {
+    let proofs = proofs::check(expectation.proofs, &run.transcript.proofs);
+    let passed = expectation.proofs.len() - proofs.missing.len() - proofs.repeated.len();
+    let (mut exit, mut findings) = ending(run);
+    let mut worse = |kind: Exit, found: Vec<String>| {
+        if exit == Exit::Pass && !found.is_empty() {
+            exit = kind;
+        }
+        findings.extend(found);
+    };
+    if run.ended != Ended::Marker {
+        worse(Exit::Failed, proofs.findings().collect());
+    }
+    worse(Exit::Failed, run.transcript.wrong.clone());
+    if matches!(run.ended, Ended::Guest(Some(code::PASSED | code::FAILED))) {
+        worse(Exit::Differ, compare(run, expectation));
+    }
+    Judgement { exit, findings, passed }
+}
+
+/// What the way in which the run ended says.
+fn ending(run: &Run) -> (Exit, Vec<String>) {
+    let (exit, finding) = match run.ended {
+        Ended::Marker => return (Exit::Pass, Vec::new()),
+        Ended::Deadline => (Exit::Timeout, "the time limit passed".to_owned()),
+        Ended::Guest(Some(code::PASSED)) => match run.transcript.verdict {
+            Some((_, 0)) => return (Exit::Pass, Vec::new()),
+            verdict => (Exit::Failed, format!("exit code 33 with the verdict {verdict:?}")),
+        },
+        Ended::Guest(Some(code::FAILED)) => (Exit::Failed, "tests failed in the guest".to_owned()),
+        Ended::Guest(Some(code::INIT_ENDED)) => (Exit::Panic, "init ended".to_owned()),
+        Ended::Guest(Some(code::PANIC)) => (Exit::Panic, "the kernel panicked".to_owned()),
+        Ended::Guest(code) => {
+            (Exit::Failed, format!("QEMU ended with {code:?}, and the guest did not ask for that"))
+        }
+    };
+    (exit, vec![finding])
+}
+
+/// Audit, ledger, kernel's tables and page tables.
+fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
+    let transcript = &run.transcript;
+    let replay = ledger::replay(&transcript.ledger);
+    let mut found: Vec<String> =
+        replay.errors.iter().map(|error| format!("ledger: {error}")).collect();
+    found.extend(agree::differences(
+        expectation.audit,
+        &replay.holdings,
+        &transcript.caps,
+        expectation.name,
+    ));
+    let Some(witness) = &run.witness else {
+        found.push("the guest never asked to be read: no witness".to_owned());
+        return found;
+    };
+    let claims = Claims {
+        roots: &transcript.roots,
+        caps: &transcript.caps,
+        forbidden: expectation.forbidden,
+    };
+    let pages = witness::check(&witness.ram, &claims);
+    found.extend(pages.iter().map(|finding| format!("page tables: {finding}")));
+    found.extend(identities(&replay.holdings, witness, expectation));
+    found
+}
+
+/// What stands in the registers is what the description says.
+fn identities(
+    holdings: &[Holding],
+    witness: &Witness,
+    expectation: &Expectation<'_>,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for held in holdings {
+        let Some(id) = (expectation.virtio_id)(held.device) else { continue };
+        let seen = witness.identities.iter().find(|(base, _)| *base == held.base);
+        match seen.map(|(_, words)| words.as_slice()) {
+            Some([VIRTIO_MAGIC, 2, device]) if *device == id => {}
+            other => found.push(format!(
+                "window {:#x} of {} should be virtio device {id}, and reads {other:x?}",
+                held.base,
+                (expectation.name)(held.service)
+            )),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Cap, Entry, Event, Root};
+    use crate::test_os::transcript::Transcript;
+    use crate::witness::{KIND_DEVICE, Ram};
+    use std::time::Duration;
+
+    const BASE: u64 = 0x1000_8000;
+
+    fn proof() -> Proof {
+        Proof { service: "rngd".into(), id: "mmio-map".into() }
+    }
+
+    fn entry(seq: u64, event: Event) -> Entry {
+        Entry {
+            seq,
+            event,
+            subject: 7,
+            incarnation: 1,
+            device: 3,
+            base: BASE,
+            len: 0x1000,
+            rights: 7,
+            allowed: true,
+            rule: 1,
+        }
+    }
+
+    /// A root page table at the start of RAM that maps nothing, so no window is mapped.
+    fn good() -> Run {
+        let mut transcript = Transcript::new(1);
+        transcript.proofs = vec![proof()];
+        transcript.ledger = vec![entry(0, Event::Decision), entry(1, Event::Grant)];
+        transcript.caps = vec![Cap {
+            service: 7,
+            kind: KIND_DEVICE,
+            rights: 7,
+            base: BASE,
+            len: 0x1000,
+            mapped_pages: 0,
+        }];
+        transcript.roots = vec![Root { service: 7, phys: 0x8000_0000 }];
+        transcript.verdict = Some((1, 0));
+        let ram = Ram::new(0x8000_0000, vec![0; 4096]);
+        let identities = vec![(BASE, vec![VIRTIO_MAGIC, 2, 4])];
+        Run {
+            ended: Ended::Guest(Some(code::PASSED)),
+            transcript,
+            witness: Some(Witness { ram, identities }),
+            ready_after: None,
+            took: Duration::ZERO,
+        }
+    }
+
+    fn verdict(run: &Run) -> (Exit, Vec<String>) {
+        let audit = [Expected {
+            service: 7,
+            device: 3,
+            device_name: "rng0".into(),
+            len: 0x1000,
+            rights: 7,
+        }];
+        let judgement = judge(
+            run,
+            &Expectation {
+                proofs: &[proof()],
+                audit: &audit,
+                forbidden: &[],
+                virtio_id: &|device| (device == 3).then_some(4),
+                name: &|id| format!("service{id}"),
+            },
+        );
+        (judgement.exit, judgement.findings)
+    }
+
+    #[track_caller]
+    fn assert_verdict(run: &Run, exit: Exit, finding: &str) {
+        let (got, findings) = verdict(run);
+        assert_eq!(got, exit, "{findings:?}");
+        assert!(findings.iter().any(|found| found.contains(finding)), "{findings:?}");
+    }
+
+    #[test]
+    fn test_good_run_passes() {
+        assert_eq!(verdict(&good()), (Exit::Pass, vec![]));
+    }
+
+    #[test]
+    fn test_exit_code_alone_is_not_enough() {
+        let mut run = good();
+        run.transcript.proofs.clear();
+        assert_verdict(&run, Exit::Failed, "proof missing: rngd mmio-map");
+        let mut run = good();
+        run.transcript.verdict = None;
+        assert_verdict(&run, Exit::Failed, "exit code 33 with the verdict None");
+        let mut run = good();
+        run.transcript.verdict = Some((5, 1));
+        assert_verdict(&run, Exit::Failed, "verdict Some((5, 1))");
+        let mut run = good();
+        run.transcript.wrong.push("not a record: @nx".into());
+        assert_verdict(&run, Exit::Failed, "not a record");
+    }
+
+    #[test]
+    fn test_proofs_alone_are_not_enough() {
+        for (ended, exit) in [
+            (Ended::Guest(Some(0)), Exit::Failed),
+            (Ended::Guest(None), Exit::Failed),
+            (Ended::Guest(Some(code::FAILED)), Exit::Failed),
+            (Ended::Guest(Some(code::INIT_ENDED)), Exit::Panic),
+            (Ended::Guest(Some(code::PANIC)), Exit::Panic),
+            (Ended::Deadline, Exit::Timeout),
+        ] {
+            let run = Run { ended, ..good() };
+            assert_eq!(verdict(&run).0, exit, "{ended:?}");
+        }
+    }
+
+    #[test]
+    fn test_timeout_says_what_is_missing() {
+        let mut run = Run { ended: Ended::Deadline, ..good() };
+        run.transcript.proofs.clear();
+        assert_verdict(&run, Exit::Timeout, "proof missing: rngd mmio-map");
+    }
+
+    #[test]
+    fn test_marker_gives_no_verdict() {
+        let mut run = Run { ended: Ended::Marker, ..good() };
+        run.transcript.proofs.clear();
+        assert_eq!(verdict(&run), (Exit::Pass, vec![]));
+    }
+
+    #[test]
+    fn test_differences_fail_the_run() {
+        let mut run = good();
+        run.transcript.caps.clear();
+        assert_verdict(&run, Exit::Differ, "missing in the kernel's table");
+        let mut run = good();
+        run.transcript.ledger.remove(0);
+        assert_verdict(&run, Exit::Differ, "ledger: grant without a decision");
+        let mut run = good();
+        run.witness = None;
+        assert_verdict(&run, Exit::Differ, "no witness");
+        let mut run = good();
+        run.transcript.caps[0].mapped_pages = 1;
+        assert_verdict(&run, Exit::Differ, "page tables: service 7");
+    }
+
+    #[test]
+    fn test_wrong_device_in_the_window_fails_the_run() {
+        let mut run = good();
+        run.witness.as_mut().unwrap().identities[0].1[2] = 2;
+        assert_verdict(&run, Exit::Differ, "should be virtio device 4");
+    }
+}

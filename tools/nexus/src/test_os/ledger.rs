@@ -1,0 +1,200 @@
+//! Replays the ledger: which windows must be granted now, if it tells the truth.
+
+use crate::protocol::{Entry, Event};
+use std::collections::BTreeSet;
+
+/// One window in the hands of one service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holding {
+    /// Service id.
+    pub service: u32,
+    /// Number of the device in the description.
+    pub device: u16,
+    /// First physical address.
+    pub base: u64,
+    /// Bytes.
+    pub len: u64,
+    /// Rights (nexus-abi bits).
+    pub rights: u16,
+}
+
+impl Holding {
+    fn of(entry: &Entry) -> Holding {
+        Holding {
+            service: entry.subject,
+            device: entry.device,
+            base: entry.base,
+            len: entry.len,
+            rights: entry.rights,
+        }
+    }
+}
+
+/// What the ledger comes to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// The windows that are granted and not ended.
+    pub holdings: Vec<Holding>,
+    /// What a true ledger cannot contain.
+    pub errors: Vec<String>,
+}
+
+/// Replays `entries`, which must be the whole ledger in order.
+#[must_use]
+pub fn replay(entries: &[Entry]) -> Replay {
+    let mut state = State::default();
+    for (position, entry) in entries.iter().enumerate() {
+        if entry.seq != position as u64 {
+            state.errors.push(format!("entry {} stands at position {position}", entry.seq));
+        }
+        state.apply(entry);
+    }
+    if entries.is_empty() {
+        state.errors.push("no entry".to_owned());
+    }
+    let mut holdings: Vec<Holding> = state.live.iter().map(|live| live.holding).collect();
+    holdings.sort_unstable();
+    Replay { holdings, errors: state.errors }
+}
+
+#[derive(Clone, Copy)]
+struct Live {
+    holding: Holding,
+    incarnation: u32,
+}
+
+#[derive(Default)]
+struct State {
+    /// Decisions to allow that no grant has used yet.
+    allowed: BTreeSet<(Holding, u32)>,
+    live: Vec<Live>,
+    errors: Vec<String>,
+}
+
+impl State {
+    fn apply(&mut self, entry: &Entry) {
+        let holding = Holding::of(entry);
+        match entry.event {
+            Event::Boot => {}
+            Event::Decision if entry.allowed => {
+                self.allowed.insert((holding, entry.incarnation));
+            }
+            Event::Decision | Event::Refusal => {
+                self.allowed.remove(&(holding, entry.incarnation));
+            }
+            Event::Grant => self.grant(entry, holding),
+            Event::Drop => self.live.retain(|live| live.holding != holding),
+            Event::Exit => self.live.retain(|live| {
+                live.holding.service != entry.subject || live.incarnation != entry.incarnation
+            }),
+        }
+    }
+
+    fn grant(&mut self, entry: &Entry, holding: Holding) {
+        if !self.allowed.remove(&(holding, entry.incarnation)) {
+            self.errors.push(format!("grant without a decision for just this: {entry}"));
+        }
+        let end = holding.base.saturating_add(holding.len);
+        for Live { holding: other, .. } in &self.live {
+            let apart = other.base >= end || holding.base >= other.base.saturating_add(other.len);
+            if !apart || other.device == holding.device {
+                self.errors.push(format!("second owner (service {}): {entry}", other.service));
+            }
+        }
+        self.live.push(Live { holding, incarnation: entry.incarnation });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(seq: u64, event: Event, subject: u32, base: u64) -> Entry {
+        Entry {
+            seq,
+            event,
+            subject,
+            incarnation: 1,
+            device: u16::try_from(base >> 12 & 0xff).unwrap(),
+            base,
+            len: 0x1000,
+            rights: 7,
+            allowed: event != Event::Refusal,
+            rule: 1,
+        }
+    }
+
+    fn holding(service: u32, base: u64) -> Holding {
+        Holding::of(&entry(0, Event::Grant, service, base))
+    }
+
+    #[test]
+    fn test_grant_after_decision_holds() {
+        let replay = replay(&[
+            entry(0, Event::Boot, 0, 0),
+            entry(1, Event::Decision, 7, 0x1000),
+            entry(2, Event::Grant, 7, 0x1000),
+        ]);
+        assert_eq!(replay, Replay { holdings: vec![holding(7, 0x1000)], errors: vec![] });
+    }
+
+    #[test]
+    fn test_exit_and_drop_end_holdings() {
+        let mut entries = vec![
+            entry(0, Event::Decision, 7, 0x1000),
+            entry(1, Event::Grant, 7, 0x1000),
+            entry(2, Event::Decision, 8, 0x2000),
+            entry(3, Event::Grant, 8, 0x2000),
+            entry(4, Event::Exit, 7, 0),
+            entry(5, Event::Drop, 8, 0x2000),
+        ];
+        assert_eq!(replay(&entries), Replay::default());
+        entries[4].incarnation = 2;
+        assert_eq!(replay(&entries).holdings, vec![holding(7, 0x1000)]);
+    }
+
+    #[test]
+    fn test_grant_needs_its_own_allow() {
+        let grant = entry(1, Event::Grant, 7, 0x1000);
+        for decision in [
+            entry(0, Event::Decision, 8, 0x1000),
+            entry(0, Event::Decision, 7, 0x2000),
+            Entry { allowed: false, ..entry(0, Event::Decision, 7, 0x1000) },
+            Entry { incarnation: 2, ..entry(0, Event::Decision, 7, 0x1000) },
+            Entry { rights: 3, ..entry(0, Event::Decision, 7, 0x1000) },
+        ] {
+            let errors = replay(&[decision, grant.clone()]).errors;
+            assert!(errors.len() == 1 && errors[0].contains("without a decision"), "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn test_decision_is_used_once() {
+        let errors = replay(&[
+            entry(0, Event::Decision, 7, 0x1000),
+            entry(1, Event::Grant, 7, 0x1000),
+            entry(2, Event::Exit, 7, 0),
+            entry(3, Event::Grant, 7, 0x1000),
+        ])
+        .errors;
+        assert_eq!(errors.len(), 1);
+    }
+
+    #[test]
+    fn test_second_owner_is_an_error() {
+        let errors = replay(&[
+            entry(0, Event::Decision, 7, 0x1000),
+            entry(1, Event::Grant, 7, 0x1000),
+            entry(2, Event::Decision, 8, 0x1000),
+            entry(3, Event::Grant, 8, 0x1000),
+        ])
+        .errors;
+        assert!(errors.len() == 1 && errors[0].contains("second owner"), "{errors:?}");
+    }
+
+    #[test]
+    fn test_gap_and_empty_ledger_are_errors() {
+        assert_eq!(replay(&[]).errors.len(), 1);
+        assert_eq!(replay(&[entry(1, Event::Boot, 0, 0)]).errors.len(), 1);
+    }
+}

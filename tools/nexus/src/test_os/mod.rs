@@ -1,0 +1,91 @@
+//! `cargo nexus test-os`: boots the test profile and judges the run.
+
+mod agree;
+mod drive;
+mod judge;
+mod ledger;
+mod proofs;
+mod report;
+mod session;
+mod transcript;
+
+pub use agree::{Expected, differences};
+pub use drive::{Ended, Plan, Run, Until, Witness, run as drive};
+pub use judge::{Expectation, Judgement, code, judge};
+pub use ledger::{Holding, Replay, replay};
+pub use session::{Options, Session, fresh_nonce};
+pub use transcript::{Meaning, Transcript};
+
+use crate::cli::SystemArgs;
+use crate::exit::Exit;
+use crate::{broken, build};
+use anyhow::{Context, Result};
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Arguments of `cargo nexus test-os`.
+#[derive(Args, Debug)]
+pub struct TestOsArgs {
+    /// Directory of the system. The standard one when absent.
+    #[arg(long, value_name = "DIR")]
+    system: Option<PathBuf>,
+    /// Profile of the system.
+    #[arg(long, value_name = "NAME", default_value = "test")]
+    profile: String,
+    /// Leave out one defence (tests/broken.toml): the run must then fail.
+    #[arg(long, value_name = "NAME")]
+    broken: Option<String>,
+    /// The QEMU to use.
+    #[arg(long, value_name = "PATH", env = "NEXUS_QEMU")]
+    qemu: Option<PathBuf>,
+    /// `1` ends at the verdict, `0` at the time limit, a text at the first line that has it.
+    #[arg(long, value_name = "WHAT", env = "RUN_UNTIL_MARKER", default_value = "1")]
+    until: Until,
+    /// Time limit, as `190s`, `3m` or seconds.
+    #[arg(long, value_name = "TIME", env = "RUN_TIMEOUT", default_value = "190s",
+          value_parser = parse_time)]
+    timeout: Duration,
+}
+
+/// Builds, boots, judges.
+///
+/// # Errors
+/// When the system cannot be built or QEMU cannot be started.
+pub fn run(args: &TestOsArgs) -> Result<Exit> {
+    let system = SystemArgs { system: args.system.clone(), profile: args.profile.clone() };
+    let broken = args.broken.as_deref().map(broken::find).transpose()?;
+    let built = build::system(&system, broken.as_ref())?;
+    let options = Options {
+        qemu: args.qemu.clone(),
+        until: args.until.clone(),
+        limit: args.timeout,
+        quiet: false,
+    };
+    let session = Session::run(&built, &options)?;
+    report::print(&session);
+    Ok(session.judgement.exit)
+}
+
+/// A time as `RUN_TIMEOUT` has it.
+fn parse_time(text: &str) -> Result<Duration> {
+    let (number, unit) = match text.strip_suffix('m') {
+        Some(minutes) => (minutes, 60),
+        None => (text.strip_suffix('s').unwrap_or(text), 1),
+    };
+    let number: u64 = number.parse().with_context(|| format!("`{text}` is not a time"))?;
+    Ok(Duration::from_secs(number.saturating_mul(unit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_times() {
+        assert_eq!(parse_time("190s").unwrap(), Duration::from_secs(190));
+        assert_eq!(parse_time("90").unwrap(), Duration::from_secs(90));
+        assert_eq!(parse_time("3m").unwrap(), Duration::from_secs(180));
+        assert!(parse_time("soon").is_err() && parse_time("").is_err());
+    }
+}

@@ -1,0 +1,34 @@
+//! The report of a run, for people.
+
+use super::drive::Ended;
+use super::session::Session;
+use crate::exit::Exit;
+
+/// Prints what the run came to.
+pub(super) fn print(session: &Session) {
+    let Session { run, judgement, windows, required } = session;
+    let seconds = run.took.as_secs_f64();
+    println!();
+    if !judgement.findings.is_empty() {
+        for finding in &judgement.findings {
+            println!("test-os: {finding}");
+        }
+        if !run.transcript.last_lines.is_empty() {
+            println!("test-os: the last lines on the console:");
+            run.transcript.last_lines.iter().for_each(|line| println!("    {line}"));
+        }
+    }
+    match (judgement.exit, run.ended) {
+        (Exit::Pass, Ended::Marker) => {
+            println!("test-os: stopped at the marker after {seconds:.1} s; there is no verdict");
+        }
+        (Exit::Pass, _) => println!(
+            "test-os: PASS, {required} of {required} proofs; audit, ledger and witness agree on \
+             {windows} windows; {seconds:.1} s"
+        ),
+        (exit, _) => println!(
+            "test-os: FAIL ({exit}), {} of {required} proofs; {seconds:.1} s",
+            judgement.passed
+        ),
+    }
+}

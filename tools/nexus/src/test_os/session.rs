@@ -1,0 +1,135 @@
+//! One run of one built system, held against its own description.
+
+use super::agree::Expected;
+use super::drive::{self, Plan, Run, Until};
+use super::judge::{Expectation, Judgement, judge};
+use crate::build::Built;
+use crate::desc::Checked;
+use crate::protocol::Proof;
+use crate::symbolize::Symbols;
+use crate::{audit, qemu};
+use anyhow::{Context, Result};
+use std::fs::{self, File};
+use std::io::Read;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The QEMU to use, when not the one on the path.
+    pub qemu: Option<PathBuf>,
+    /// When to stop.
+    pub until: Until,
+    /// Safety net.
+    pub limit: Duration,
+    /// Keep the console of the guest to ourselves.
+    pub quiet: bool,
+}
+
+/// A run and what it came to.
+#[derive(Debug)]
+pub struct Session {
+    /// The run.
+    pub run: Run,
+    /// The verdict.
+    pub judgement: Judgement,
+    /// How many windows audit, ledger and witness are compared on.
+    pub windows: usize,
+    /// How many proofs are required.
+    pub required: usize,
+}
+
+impl Session {
+    /// Starts `built`, follows it to its end and judges it. Proof records and ledger are left in
+    /// `proofs.txt` and `ledger.txt` beside the image.
+    ///
+    /// # Errors
+    /// When QEMU cannot be started, or the handshake of the witness breaks.
+    pub fn run(built: &Built, options: &Options) -> Result<Session> {
+        let nonce = fresh_nonce()?;
+        let initrd = built.directory.join("run.img");
+        fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
+        let qemu = qemu::find(options.qemu.as_deref())?;
+        let command = qemu::command(&qemu, &built.checked.qemu_args(), &built.kernel, &initrd);
+        let symbols = Symbols::load(&built.kernel_debug)?;
+        let virtio_id = |device| virtio_id(&built.checked, device);
+        let run = drive::run(Plan {
+            command,
+            nonce,
+            ram: built.checked.ram(),
+            until: options.until.clone(),
+            limit: options.limit,
+            symbols: Some(&symbols),
+            is_virtio: &|device| virtio_id(device).is_some(),
+            show: &mut |line| {
+                if !options.quiet {
+                    println!("{line}");
+                }
+            },
+        })?;
+        fs::write(built.directory.join("proofs.txt"), run.transcript.proof_lines())?;
+        fs::write(built.directory.join("ledger.txt"), run.transcript.ledger_lines())?;
+        let proofs = required_proofs(&built.checked);
+        let audit = expected_windows(&built.image)?;
+        let expectation = Expectation {
+            proofs: &proofs,
+            audit: &audit,
+            forbidden: &forbidden(built)?,
+            virtio_id: &virtio_id,
+            name: &|id| service_name(&built.checked, id),
+        };
+        let judgement = judge(&run, &expectation);
+        Ok(Session { run, judgement, windows: audit.len(), required: proofs.len() })
+    }
+}
+
+/// A number that no other run has.
+///
+/// # Errors
+/// When the host has no randomness.
+pub fn fresh_nonce() -> Result<u64> {
+    let mut bytes = [0; 8];
+    File::open("/dev/urandom")?.read_exact(&mut bytes).context("reading /dev/urandom")?;
+    Ok(u64::from_le_bytes(bytes).max(1))
+}
+
+fn required_proofs(checked: &Checked) -> Vec<Proof> {
+    let pairs = checked.required_proofs();
+    pairs.into_iter().map(|(service, id)| Proof { service, id }).collect()
+}
+
+fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {
+    let windows = audit::of_image(image)?.windows.into_iter();
+    Ok(windows
+        .map(|window| Expected {
+            service: window.service,
+            device: window.device,
+            device_name: window.device_name,
+            len: window.len,
+            rights: window.rights,
+        })
+        .collect())
+}
+
+/// Firmware lies below the kernel image, from the start of RAM.
+fn forbidden(built: &Built) -> Result<Vec<Range<u64>>> {
+    let mut ranges = built.kernel_ranges()?;
+    let (ram, _) = built.checked.ram();
+    if let Some(first) = ranges.iter().map(|range| range.start).min() {
+        ranges.push(ram..first);
+    }
+    Ok(ranges)
+}
+
+fn virtio_id(checked: &Checked, device: u16) -> Option<u32> {
+    let devices = checked.description.devices.iter();
+    devices.filter(|one| one.id == device).find_map(|one| one.virtio_id)
+}
+
+fn service_name(checked: &Checked, id: u32) -> String {
+    let services = checked.description.services.iter();
+    let found = services.filter(|one| one.id == id).map(|one| one.name.clone()).next();
+    found.unwrap_or_else(|| format!("service {id}"))
+}

@@ -1,0 +1,147 @@
+//! What a run said, sorted.
+
+use crate::protocol::{Bench, Cap, Entry, Line, Proof, Record, Root, read};
+use std::collections::VecDeque;
+
+/// Console lines that are kept for the report of a run that went wrong.
+const KEPT_LINES: usize = 20;
+
+/// Everything a guest said so far.
+#[derive(Debug, Default)]
+pub struct Transcript {
+    nonce: u64,
+    /// Proofs, in order.
+    pub proofs: Vec<Proof>,
+    /// Ledger entries, in order.
+    pub ledger: Vec<Entry>,
+    /// Capabilities.
+    pub caps: Vec<Cap>,
+    /// Root page tables.
+    pub roots: Vec<Root>,
+    /// Measurements.
+    pub bench: Vec<Bench>,
+    /// How many owners were ready, once they were.
+    pub ready: Option<u32>,
+    /// Passed and failed, once the guest has said so.
+    pub verdict: Option<(u32, u32)>,
+    /// Lines that a guest must not print: near-records, and records of another run.
+    pub wrong: Vec<String>,
+    /// The last lines for people.
+    pub last_lines: VecDeque<String>,
+}
+
+/// What one more line means for the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// A line for people.
+    Text,
+    /// A record, kept.
+    Record,
+    /// The guest waits for its memory to be read.
+    WitnessReady,
+    /// The guest has said its verdict.
+    Verdict,
+}
+
+impl Transcript {
+    /// An empty transcript of the run with this nonce.
+    #[must_use]
+    pub fn new(nonce: u64) -> Transcript {
+        Transcript { nonce, ..Transcript::default() }
+    }
+
+    /// Takes one line.
+    pub fn take(&mut self, line: &str) -> Meaning {
+        match read(line) {
+            Line::Text(text) => {
+                if self.last_lines.len() == KEPT_LINES {
+                    self.last_lines.pop_front();
+                }
+                self.last_lines.push_back(text);
+                Meaning::Text
+            }
+            Line::Record { nonce, record } if nonce == self.nonce => self.record(record),
+            Line::Record { .. } => {
+                self.wrong.push(format!("record of another run: {line}"));
+                Meaning::Record
+            }
+            Line::Malformed(line) => {
+                self.wrong.push(format!("not a record: {line}"));
+                Meaning::Record
+            }
+        }
+    }
+
+    fn record(&mut self, record: Record) -> Meaning {
+        if self.verdict.is_some() {
+            self.wrong.push(format!("record after the verdict: {record:?}"));
+        }
+        match record {
+            Record::Proof(proof) => self.proofs.push(proof),
+            Record::Ledger(entry) => self.ledger.push(entry),
+            Record::Cap(cap) => self.caps.push(cap),
+            Record::Root(root) => self.roots.push(root),
+            Record::Bench(bench) => self.bench.push(bench),
+            Record::Ready { owners } => self.ready = Some(owners),
+            Record::WitnessReady => return Meaning::WitnessReady,
+            Record::Verdict { passed, failed } => {
+                self.verdict = Some((passed, failed));
+                return Meaning::Verdict;
+            }
+        }
+        Meaning::Record
+    }
+
+    /// The proofs without nonce and order of arrival: equal for two runs of one system.
+    #[must_use]
+    pub fn proof_lines(&self) -> String {
+        let mut proofs: Vec<&Proof> = self.proofs.iter().collect();
+        proofs.sort();
+        proofs.iter().map(|proof| format!("{proof}\n")).collect()
+    }
+
+    /// The ledger without nonce and times: equal for two runs of one system.
+    #[must_use]
+    pub fn ledger_lines(&self) -> String {
+        self.ledger.iter().map(|entry| format!("{entry}\n")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_lines_are_sorted() {
+        let mut transcript = Transcript::new(0x5);
+        let nonce = "@nx 0000000000000005";
+        assert_eq!(transcript.take("hello"), Meaning::Text);
+        assert_eq!(transcript.take(&format!("{nonce} proof rngd b")), Meaning::Record);
+        assert_eq!(transcript.take(&format!("{nonce} proof rngd a")), Meaning::Record);
+        assert_eq!(transcript.take(&format!("{nonce} witness-ready")), Meaning::WitnessReady);
+        assert_eq!(transcript.take(&format!("{nonce} verdict 2 0")), Meaning::Verdict);
+        assert_eq!(transcript.proof_lines(), "rngd a\nrngd b\n");
+        assert_eq!(transcript.verdict, Some((2, 0)));
+        assert_eq!(transcript.wrong, Vec::<String>::new());
+    }
+
+    #[test]
+    fn test_other_runs_and_near_records_are_wrong() {
+        let mut transcript = Transcript::new(0x5);
+        transcript.take("@nx 0000000000000006 proof rngd a");
+        transcript.take("@nx 0000000000000005 proof rngd");
+        transcript.take("@nx 0000000000000005 verdict 1 0");
+        transcript.take("@nx 0000000000000005 proof rngd late");
+        assert_eq!(transcript.wrong.len(), 3, "{:?}", transcript.wrong);
+    }
+
+    #[test]
+    fn test_last_lines_are_bounded() {
+        let mut transcript = Transcript::new(0);
+        for number in 0..100 {
+            transcript.take(&number.to_string());
+        }
+        assert_eq!(transcript.last_lines.len(), KEPT_LINES);
+        assert_eq!(transcript.last_lines.back().unwrap(), "99");
+    }
+}

@@ -1,0 +1,169 @@
+//! What must hold in every address space after boot, whatever the kernel's own opinion is.
+
+use super::ram::Ram;
+use super::sv39::{Leaf, Space, walk};
+use crate::protocol::{Cap, Root};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// `KindCode::DeviceMmio` as a number.
+pub const KIND_DEVICE: u64 = 5;
+
+/// What the guest said about itself, and what the host knows about the kernel.
+#[derive(Debug)]
+pub struct Claims<'a> {
+    /// Each process's root page table.
+    pub roots: &'a [Root],
+    /// Each process's capabilities.
+    pub caps: &'a [Cap],
+    /// Physical ranges that user mode must never reach: firmware and kernel image.
+    pub forbidden: &'a [Range<u64>],
+}
+
+/// Walks every root and says what is wrong; empty when all holds.
+#[must_use]
+pub fn check(ram: &Ram, claims: &Claims<'_>) -> Vec<String> {
+    let spaces: Vec<(u32, Space)> =
+        claims.roots.iter().map(|root| (root.service, walk(ram, root.phys))).collect();
+    let tables: BTreeSet<u64> =
+        spaces.iter().flat_map(|(_, space)| space.tables.iter().copied()).collect();
+    let mut found = Vec::new();
+    if spaces.is_empty() {
+        found.push("the guest named no root page table".to_owned());
+    }
+    for (service, space) in &spaces {
+        let mut say = |what: String| found.push(format!("service {service}: {what}"));
+        space.errors.iter().cloned().for_each(&mut say);
+        let windows: Vec<&Cap> = claims
+            .caps
+            .iter()
+            .filter(|cap| cap.service == *service && cap.kind == KIND_DEVICE)
+            .collect();
+        user_half(ram, space, &windows, claims.forbidden, &tables, &mut say);
+        mapped_counts(ram, space, &windows, &mut say);
+        kernel_half(space, claims.caps, &mut say);
+    }
+    same_kernel_half(&spaces, &mut found);
+    frames_write_xor_execute(ram, &spaces, &mut found);
+    found
+}
+
+fn user_half(
+    ram: &Ram,
+    space: &Space,
+    windows: &[&Cap],
+    forbidden: &[Range<u64>],
+    tables: &BTreeSet<u64>,
+    say: &mut impl FnMut(String),
+) {
+    for leaf in space.leaves.iter().filter(|leaf| !leaf.kernel_half()) {
+        if !leaf.u() {
+            say(format!("not a user page in the user half: {leaf}"));
+        }
+        if leaf.w() && leaf.x() {
+            say(format!("writable and executable: {leaf}"));
+        }
+        if leaf.g() || !leaf.ready() {
+            say(format!("G set, or A or D clear: {leaf}"));
+        }
+        if leaf.len != 4096 {
+            say(format!("large page: {leaf}"));
+        }
+        if ram.contains(leaf.pa, leaf.len) {
+            let kernel = forbidden.iter().any(|range| overlaps(leaf, range));
+            if kernel || tables.range(leaf.pa..leaf.pa + leaf.len).next().is_some() {
+                say(format!("kernel or firmware memory: {leaf}"));
+            }
+        } else {
+            device_leaf(leaf, windows, say);
+        }
+    }
+}
+
+fn device_leaf(leaf: &Leaf, windows: &[&Cap], say: &mut impl FnMut(String)) {
+    if leaf.x() {
+        say(format!("executable device page: {leaf}"));
+    }
+    match windows.iter().find(|window| inside(leaf, window)) {
+        None => say(format!("device page outside every window it holds: {leaf}")),
+        Some(window) if leaf.w() && window.rights & 4 == 0 => {
+            say(format!("writable page of a read-only window: {leaf}"));
+        }
+        Some(_) => {}
+    }
+}
+
+/// The kernel's counters of mapped pages are equal to the pages found.
+fn mapped_counts(ram: &Ram, space: &Space, windows: &[&Cap], say: &mut impl FnMut(String)) {
+    for window in windows {
+        let pages = space
+            .leaves
+            .iter()
+            .filter(|leaf| !leaf.kernel_half() && !ram.contains(leaf.pa, leaf.len))
+            .filter(|leaf| inside(leaf, window))
+            .count() as u64;
+        if pages != window.mapped_pages {
+            say(format!(
+                "window {:#x}: the kernel counts {} mapped pages, the tables have {pages}",
+                window.base, window.mapped_pages
+            ));
+        }
+    }
+}
+
+fn kernel_half(space: &Space, caps: &[Cap], say: &mut impl FnMut(String)) {
+    let windows: Vec<&Cap> = caps.iter().filter(|cap| cap.kind == KIND_DEVICE).collect();
+    for leaf in space.leaves.iter().filter(|leaf| leaf.kernel_half()) {
+        if leaf.u() {
+            say(format!("user page in the kernel half: {leaf}"));
+        }
+        if leaf.w() && leaf.x() {
+            say(format!("writable and executable in the kernel half: {leaf}"));
+        }
+        let touches = |cap: &&&Cap| overlaps(leaf, &(cap.base..cap.base.saturating_add(cap.len)));
+        if let Some(window) = windows.iter().find(touches) {
+            say(format!("the kernel maps window {:#x} of a service: {leaf}", window.base));
+        }
+    }
+}
+
+fn same_kernel_half(spaces: &[(u32, Space)], found: &mut Vec<String>) {
+    let half = |space: &Space| -> Vec<Leaf> {
+        space.leaves.iter().copied().filter(Leaf::kernel_half).collect()
+    };
+    let Some((first, space)) = spaces.first() else { return };
+    let expected = half(space);
+    for (service, space) in spaces {
+        if half(space) != expected {
+            found.push(format!("kernel half of service {service} differs from that of {first}"));
+        }
+    }
+}
+
+/// No frame is writable for one process and executable for any.
+fn frames_write_xor_execute(ram: &Ram, spaces: &[(u32, Space)], found: &mut Vec<String>) {
+    let mut writable: BTreeMap<u64, u32> = BTreeMap::new();
+    let user = |space: &'_ Space| -> Vec<Leaf> {
+        let in_ram = |leaf: &Leaf| !leaf.kernel_half() && ram.contains(leaf.pa, leaf.len);
+        space.leaves.iter().copied().filter(in_ram).collect()
+    };
+    for (service, space) in spaces {
+        writable.extend(user(space).iter().filter(|leaf| leaf.w()).map(|leaf| (leaf.pa, *service)));
+    }
+    for (service, space) in spaces {
+        for leaf in user(space).iter().filter(|leaf| leaf.x()) {
+            if let Some(writer) = writable.get(&leaf.pa) {
+                found.push(format!("service {service} executes what {writer} can write: {leaf}"));
+            }
+        }
+    }
+}
+
+fn inside(leaf: &Leaf, window: &Cap) -> bool {
+    let end = window.base.saturating_add(window.len);
+    leaf.pa >= window.base && leaf.pa.saturating_add(leaf.len) <= end
+}
+
+fn overlaps(leaf: &Leaf, range: &Range<u64>) -> bool {
+    leaf.pa < range.end && range.start < leaf.pa.saturating_add(leaf.len)
+}

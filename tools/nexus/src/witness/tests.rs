@@ -1,0 +1,219 @@
+//! The walker and its rules on synthetic memory: one page table built by hand, one fault each.
+
+use super::*;
+use crate::protocol::{Cap, Root};
+use std::ops::Range;
+
+const BASE: u64 = 0x8000_0000;
+const ROOT: u64 = 0x8010_0000;
+const UART: u64 = 0x1000_0000;
+const DEVICE_LEAF: u64 = 0xd7; // V R W U A D
+const TEXT_LEAF: u64 = 0x5b; // V R X U A
+const DATA_LEAF: u64 = 0xd7;
+const KERNEL_TEXT: u64 = 0x6b; // V R X G A
+const FORBIDDEN: Range<u64> = BASE..0x8008_0000;
+
+/// 4 MiB of RAM in which page tables are built from page 0x100 on.
+struct Build {
+    bytes: Vec<u8>,
+    next: u64,
+}
+
+impl Build {
+    fn new() -> Build {
+        Build { bytes: vec![0; 4 << 20], next: ROOT }
+    }
+
+    fn page(&mut self) -> u64 {
+        self.next += 4096;
+        self.next - 4096
+    }
+
+    fn slot(&mut self, table: u64, index: u64) -> &mut [u8] {
+        let at = usize::try_from(table - BASE + index * 8).unwrap();
+        &mut self.bytes[at..at + 8]
+    }
+
+    fn get(&mut self, table: u64, index: u64) -> u64 {
+        u64::from_le_bytes(self.slot(table, index).try_into().unwrap())
+    }
+
+    fn set(&mut self, table: u64, index: u64, pte: u64) {
+        self.slot(table, index).copy_from_slice(&pte.to_le_bytes());
+    }
+
+    fn below(&mut self, table: u64, index: u64) -> u64 {
+        let pte = self.get(table, index);
+        if pte != 0 {
+            return pte >> 10 << 12;
+        }
+        let page = self.page();
+        self.set(table, index, page >> 12 << 10 | 1);
+        page
+    }
+
+    fn map(&mut self, root: u64, va: u64, pa: u64, flags: u64) {
+        let middle = self.below(root, va >> 30 & 511);
+        let last = self.below(middle, va >> 21 & 511);
+        self.set(last, va >> 12 & 511, pa >> 12 << 10 | flags);
+    }
+
+    fn ram(self) -> Ram {
+        Ram::new(BASE, self.bytes)
+    }
+}
+
+/// A good process: text, data, one UART page, and the kernel in the upper half.
+fn process(build: &mut Build, frames: u64) -> u64 {
+    let root = build.page();
+    build.map(root, 0x10_0000, frames, TEXT_LEAF);
+    build.map(root, 0x10_1000, frames + 0x1000, DATA_LEAF);
+    build.map(root, 0xffff_ffff_8020_0000, 0x8000_0000, KERNEL_TEXT);
+    root
+}
+
+fn uart(service: u32, mapped_pages: u64) -> Cap {
+    Cap { service, kind: KIND_DEVICE, rights: 7, base: UART, len: 0x1000, mapped_pages }
+}
+
+fn findings(build: Build, roots: &[Root], caps: &[Cap]) -> Vec<String> {
+    check(&build.ram(), &Claims { roots, caps, forbidden: std::slice::from_ref(&FORBIDDEN) })
+}
+
+/// One owner of the UART whose page is mapped with `flags` at `pa`; what is found.
+fn one(pa: u64, flags: u64, caps: &[Cap]) -> Vec<String> {
+    let mut build = Build::new();
+    let phys = process(&mut build, 0x8020_0000);
+    build.map(phys, 0x10_0000_0000, pa, flags);
+    findings(build, &[Root { service: 4, phys }], caps)
+}
+
+#[track_caller]
+fn assert_one(found: &[String], what: &str) {
+    assert!(found.len() == 1 && found[0].contains(what), "{found:#?}");
+}
+
+#[test]
+fn test_good_process_has_no_finding() {
+    assert_eq!(one(UART, DEVICE_LEAF, &[uart(4, 1)]), Vec::<String>::new());
+}
+
+#[test]
+fn test_leaf_is_read_back() {
+    let mut build = Build::new();
+    let root = process(&mut build, 0x8020_0000);
+    build.map(root, 0x10_0000_0000, UART, DEVICE_LEAF);
+    let space = walk(&build.ram(), root);
+    assert_eq!(space.errors, Vec::<String>::new());
+    assert_eq!(space.leaves.len(), 4);
+    assert_eq!(space.tables.len(), 7);
+    let shown: Vec<String> = space.leaves.iter().map(Leaf::to_string).collect();
+    assert_eq!(shown[2], "0x1000000000 -> 0x10000000 (4 KiB rw-u-)");
+    assert_eq!(shown[3], "0xffffffff80200000 -> 0x80000000 (4 KiB r-x-g)");
+}
+
+#[test]
+fn test_no_roots_is_a_finding() {
+    assert_one(&findings(Build::new(), &[], &[]), "no root page table");
+}
+
+#[test]
+fn test_device_page_faults_are_found() {
+    assert_one(&one(UART, DEVICE_LEAF | 8, &[uart(4, 1)])[..1], "writable and executable");
+    assert!(one(UART, 0x5b, &[uart(4, 1)])[0].contains("executable device page"));
+    assert_one(&one(UART, DEVICE_LEAF, &[uart(5, 0)]), "outside every window");
+    assert!(one(UART + 0x1000, DEVICE_LEAF, &[uart(4, 0)])[0].contains("outside every window"));
+    assert_one(&one(UART, DEVICE_LEAF & !0x10, &[uart(4, 1)]), "not a user page");
+    assert_one(&one(UART, DEVICE_LEAF | 0x20, &[uart(4, 1)]), "G set");
+    assert_one(&one(UART, DEVICE_LEAF & !0x80, &[uart(4, 1)]), "A or D clear");
+}
+
+#[test]
+fn test_read_only_window_is_not_writable() {
+    let cap = Cap { rights: 3, ..uart(4, 1) };
+    assert_one(&one(UART, DEVICE_LEAF, &[cap]), "read-only window");
+}
+
+#[test]
+fn test_counter_of_mapped_pages_is_compared() {
+    assert_one(&one(UART, DEVICE_LEAF, &[uart(4, 0)]), "counts 0 mapped pages");
+    assert_one(&one(UART, DEVICE_LEAF, &[uart(4, 2)]), "the tables have 1");
+}
+
+#[test]
+fn test_kernel_memory_and_tables_are_not_user_pages() {
+    let last_kernel_page = FORBIDDEN.end - 4096;
+    assert_one(&one(last_kernel_page, DATA_LEAF, &[]), "kernel or firmware memory");
+    assert_one(&one(ROOT, DATA_LEAF, &[]), "kernel or firmware memory");
+    assert_eq!(one(FORBIDDEN.end, DATA_LEAF, &[]), Vec::<String>::new());
+}
+
+#[test]
+fn test_page_past_the_end_of_ram_is_a_device_page() {
+    assert_one(&one(BASE + (4 << 20), DATA_LEAF, &[]), "outside every window");
+}
+
+#[test]
+fn test_writable_here_and_executable_there() {
+    let mut build = Build::new();
+    let first = process(&mut build, 0x8020_0000);
+    let second = process(&mut build, 0x8021_0000);
+    build.map(second, 0x4000_0000, 0x8020_0000, DATA_LEAF);
+    let roots = [Root { service: 4, phys: first }, Root { service: 5, phys: second }];
+    assert_one(&findings(build, &roots, &[]), "service 4 executes what 5 can write");
+}
+
+#[test]
+fn test_kernel_half_rules() {
+    let mut build = Build::new();
+    let first = process(&mut build, 0x8020_0000);
+    let second = process(&mut build, 0x8021_0000);
+    build.map(second, 0xffff_ffff_8030_0000, UART, 0xe7);
+    let roots = [Root { service: 4, phys: first }, Root { service: 5, phys: second }];
+    let found = findings(build, &roots, &[uart(4, 0)]);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("the kernel maps window"));
+    assert!(found[1].contains("kernel half of service 5 differs"));
+}
+
+#[test]
+fn test_user_page_in_kernel_half() {
+    let mut build = Build::new();
+    let phys = process(&mut build, 0x8020_0000);
+    build.map(phys, 0xffff_ffff_8030_0000, 0x8022_0000, DATA_LEAF);
+    assert_one(&findings(build, &[Root { service: 4, phys }], &[]), "user page in the kernel half");
+}
+
+#[test]
+fn test_reserved_encodings_are_errors() {
+    for (pte, what) in [
+        (UART >> 12 << 10 | 0xd5, "reserved encoding"), // W without R
+        (UART >> 12 << 10 | 0xd7 | 1 << 63, "reserved encoding"),
+        (UART >> 12 << 10 | 0x01, "below the last level"),
+    ] {
+        let mut build = Build::new();
+        let root = build.page();
+        let middle = build.below(root, 1);
+        let last = build.below(middle, 1);
+        build.set(last, 1, pte);
+        let errors = walk(&build.ram(), root).errors;
+        assert!(errors.iter().any(|error| error.contains(what)), "{errors:?}");
+    }
+}
+
+#[test]
+fn test_tables_outside_ram_and_large_pages() {
+    let mut build = Build::new();
+    let root = build.page();
+    build.set(root, 0, 0x1000_0000 >> 12 << 10 | 1);
+    build.set(root, 1, 0x8000_1000 >> 12 << 10 | DATA_LEAF);
+    let space = walk(&build.ram(), root);
+    assert_eq!(space.errors.len(), 2, "{:?}", space.errors);
+    assert!(space.errors[0].contains("not in RAM"));
+    assert!(space.errors[1].contains("not aligned"));
+}
+
+#[test]
+fn test_unaligned_root() {
+    assert_eq!(walk(&Build::new().ram(), ROOT + 8).errors.len(), 1);
+}
