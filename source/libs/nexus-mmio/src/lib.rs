@@ -28,13 +28,15 @@
 //! A driver is safe Rust either way: the only unsafe code is in the `window` module.
 #![no_std]
 
-#[cfg(feature = "fake")]
+#[cfg(any(test, feature = "fake"))]
 extern crate std;
 
 mod bus;
-#[cfg(feature = "fake")]
+#[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod reg;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use bus::{Bus, Width};

@@ -30,7 +30,7 @@ impl Window {
     #[inline]
     fn address<T>(&self, offset: usize) -> Option<usize> {
         let inside = offset <= self.len && size_of::<T>() <= self.len - offset;
-        (inside && offset.is_multiple_of(size_of::<T>())).then_some(self.base + offset)
+        (inside && offset.is_multiple_of(size_of::<T>())).then(|| self.base + offset)
     }
 
     #[inline]

@@ -50,6 +50,18 @@ impl Pages {
         self.mapped += len;
         Ok((with_exposed_provenance_mut(va as usize), len as usize))
     }
+
+    /// Maps `needed` pages or a step, whichever is more; less when memory is short or in pieces.
+    fn map_some(&mut self, needed: u64) -> Option<(*mut u8, usize)> {
+        let mut pages = needed.clamp(STEP, MAX_PAGES_PER_CALL);
+        while pages > 0 {
+            if let Ok(mapped) = self.map(pages) {
+                return Some(mapped);
+            }
+            pages /= 2;
+        }
+        None
+    }
 }
 
 // SAFETY: `acquire` calls the kernel and nothing that allocates.
@@ -60,10 +72,7 @@ unsafe impl Source for Pages {
         let bytes = layout.size() as u64 + layout.align() as u64 + OVERHEAD;
         let mut needed = bytes.div_ceil(PAGE_SIZE);
         while needed > 0 {
-            let least = needed.min(MAX_PAGES_PER_CALL);
-            let step = least.max(STEP);
-            let mapped = talc.source.map(step).or_else(|_| talc.source.map(least));
-            let (base, len) = mapped.map_err(|_| ())?;
+            let (base, len) = talc.source.map_some(needed).ok_or(())?;
             let end = match talc.source.end {
                 // SAFETY: (1) `base` to `base + len` was mapped just above for nobody else, and
                 // stays mapped. (2) It begins where the heap that ends at `end` stopped.
