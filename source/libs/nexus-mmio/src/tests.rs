@@ -1,6 +1,6 @@
 //! Registers on a fake bus, and the real bus over memory.
 
-use std::boxed::Box;
+use core::sync::atomic::AtomicU32;
 use std::vec;
 use std::vec::Vec;
 
@@ -113,20 +113,23 @@ fn the_fake_bus_refuses_what_registers_never_do() {
     memory(16).read32(2);
 }
 
-/// A window over memory that nothing else uses.
-fn window(bytes: [u8; 16]) -> Window {
-    #[repr(align(8))]
-    struct Aligned(#[allow(dead_code, reason = "read through its address")] [u8; 16]);
-    let memory = Box::leak(Box::new(Aligned(bytes)));
-    let base = core::ptr::from_mut(memory).expose_provenance();
-    // SAFETY: (1) the memory is leaked: it stays, and is readable and writable. (2) It is aligned
-    // to 8. (3) Its only reference is not used any more.
+/// A window over memory that the test uses through the window only.
+fn window(memory: &'static [AtomicU32; 4]) -> Window {
+    let base = memory.as_ptr().expose_provenance();
+    // SAFETY: (1) the memory is static: it stays, and is readable and writable. (2) It is aligned
+    // to 4. (3) Its references are to atomics, which others may change.
     unsafe { Window::from_mapping(base, 16) }
 }
 
 #[test]
 fn a_window_reads_and_writes() {
-    let mut window = window([0x11, 0x22, 0x33, 0x44, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x99]);
+    static MEMORY: [AtomicU32; 4] = [
+        AtomicU32::new(0x4433_2211),
+        AtomicU32::new(0),
+        AtomicU32::new(0),
+        AtomicU32::new(0x9900_0000),
+    ];
+    let mut window = window(&MEMORY);
     assert_eq!((window.len(), window.is_empty()), (16, false));
     assert_eq!(window.read32(0), 0x4433_2211);
     assert_eq!(window.read16(2), 0x4433);
@@ -140,7 +143,8 @@ fn a_window_reads_and_writes() {
 
 #[test]
 fn a_window_answers_nothing_outside() {
-    let mut window = window([0; 16]);
+    static MEMORY: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
+    let mut window = window(&MEMORY);
     for offset in [13, 14, 15, 16, 17, usize::MAX - 3, usize::MAX] {
         assert_eq!(window.read32(offset), u32::MAX);
         window.write32(offset, 0x5555_5555);
