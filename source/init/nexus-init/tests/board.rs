@@ -4,7 +4,9 @@
 use dtoolkit::fdt::Fdt;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use nexus_abi::Error;
-use nexus_init::board::{Finder, Identity, NotFound, Probe, Range, Tree, TreeError, Wanted};
+use nexus_init::board::{Finder, Identity, Probe, Range, Tree, TreeError};
+use nexus_proto::init::Refusal;
+use nexus_sysdesc::{Danger, Device};
 use proptest::prelude::*;
 
 const VIRT: &[u8] = include_bytes!("data/qemu-virt.dtb");
@@ -24,16 +26,26 @@ fn device(device_id: u32) -> Result<Identity, Error> {
     Ok(Identity { magic: MAGIC, version: 2, device_id })
 }
 
-fn plain(compatible: &str) -> Wanted<'_> {
-    Wanted { compatible, virtio_id: None, instance: 0, window_len: 4096 }
+fn plain(compatible: &str) -> Device {
+    Device {
+        id: 0,
+        name: "wanted".into(),
+        compatible: compatible.into(),
+        virtio_id: None,
+        instance: 0,
+        base: None,
+        window_len: 4096,
+        dma: false,
+        danger: Danger::Low,
+    }
 }
 
-fn virtio(id: u32, instance: u8) -> Wanted<'static> {
-    Wanted { compatible: "virtio,mmio", virtio_id: Some(id), instance, window_len: 4096 }
+fn virtio(id: u32, instance: u8) -> Device {
+    Device { virtio_id: Some(id), instance, ..plain("virtio,mmio") }
 }
 
-fn find(tree: &Tree, wanted: Wanted<'_>) -> Result<Range, NotFound> {
-    Finder::new(tree).find(&wanted, &mut Slots(vec![])).map(|found| found.window)
+fn find(tree: &Tree, wanted: &Device) -> Result<Range, Refusal> {
+    Finder::new(tree).find(wanted, &mut Slots(vec![])).map(|found| found.window)
 }
 
 fn page(base: u64) -> Range {
@@ -55,16 +67,20 @@ fn reg(cells: &[u32]) -> DeviceTreeProperty {
 #[test]
 fn devices_of_the_real_board() {
     let tree = Tree::parse(VIRT).unwrap();
-    assert_eq!(find(&tree, plain("ns16550a")), Ok(page(0x1000_0000)), "0x100 bytes, one page");
-    assert_eq!(find(&tree, plain("google,goldfish-rtc")), Ok(page(0x10_1000)));
-    assert_eq!(find(&tree, plain("sifive,test0")), Ok(page(0x10_0000)), "second in its list");
-    assert_eq!(find(&tree, plain("no,such-device")), Err(NotFound::Absent));
-    assert_eq!(find(&tree, plain("cfi-flash")), Err(NotFound::NotOneRange));
-    let second = Wanted { instance: 1, ..plain("ns16550a") };
-    assert_eq!(find(&tree, second), Err(NotFound::Absent));
+    assert_eq!(find(&tree, &plain("ns16550a")), Ok(page(0x1000_0000)), "0x100 bytes, one page");
+    assert_eq!(find(&tree, &plain("google,goldfish-rtc")), Ok(page(0x10_1000)));
+    assert_eq!(find(&tree, &plain("sifive,test0")), Ok(page(0x10_0000)), "second in its list");
+    assert_eq!(find(&tree, &plain("no,such-device")), Err(Refusal::Absent));
+    assert_eq!(find(&tree, &plain("cfi-flash")), Err(Refusal::NotOneRange));
+    let second = Device { instance: 1, ..plain("ns16550a") };
+    assert_eq!(find(&tree, &second), Err(Refusal::Absent));
+    let here = Device { base: Some(0x1000_0000), ..plain("ns16550a") };
+    assert_eq!(find(&tree, &here), Ok(page(0x1000_0000)));
+    let elsewhere = Device { base: Some(0x1000_1000), ..plain("ns16550a") };
+    assert_eq!(find(&tree, &elsewhere), Err(Refusal::WrongPlace));
     for window_len in [0, 4095, 4097, 8192, u64::MAX] {
-        let wanted = Wanted { window_len, ..plain("ns16550a") };
-        assert_eq!(find(&tree, wanted), Err(NotFound::WrongSize));
+        let wanted = Device { window_len, ..plain("ns16550a") };
+        assert_eq!(find(&tree, &wanted), Err(Refusal::WrongSize));
     }
 }
 
@@ -78,13 +94,16 @@ fn slots_count_by_address_whatever_the_order_in_the_tree() {
         (0x1000_2000, device(1)),
     ]);
     let mut finder = Finder::new(&tree);
-    let mut base = |wanted| finder.find(&wanted, &mut slots).map(|found| found.window.base);
+    let mut base = |wanted: Device| finder.find(&wanted, &mut slots).map(|found| found.window.base);
     assert_eq!(base(virtio(2, 0)), Ok(0x1000_5000));
     assert_eq!(base(virtio(2, 1)), Ok(0x1000_8000));
-    assert_eq!(base(virtio(2, 2)), Err(NotFound::Absent));
+    assert_eq!(base(virtio(2, 2)), Err(Refusal::Absent));
     assert_eq!(base(virtio(4, 0)), Ok(0x1000_1000));
     assert_eq!(base(virtio(1, 0)), Ok(0x1000_2000));
-    assert_eq!(base(virtio(3, 0)), Err(NotFound::Absent));
+    assert_eq!(base(virtio(3, 0)), Err(Refusal::Absent));
+    assert_eq!(base(virtio(0, 0)), Ok(0x1000_3000), "an empty slot, where one is asked for");
+    assert_eq!(base(virtio(0, 3)), Ok(0x1000_7000));
+    assert_eq!(base(virtio(0, 4)), Err(Refusal::Absent));
 }
 
 #[test]
@@ -96,12 +115,12 @@ fn wrong_device_in_the_slot_is_a_refusal() {
         Finder::new(&tree).find(&virtio(4, 0), &mut slots).map(|found| found.window.base)
     };
     assert_eq!(at(device(4)), Ok(slot));
-    assert_eq!(at(device(1)), Err(NotFound::Absent));
-    assert_eq!(at(device(0)), Err(NotFound::Absent));
+    assert_eq!(at(device(1)), Err(Refusal::Absent));
+    assert_eq!(at(device(0)), Err(Refusal::Absent));
     let legacy = Ok(Identity { magic: MAGIC, version: 1, device_id: 4 });
-    assert_eq!(at(legacy), Err(NotFound::WrongDevice));
+    assert_eq!(at(legacy), Err(Refusal::WrongDevice));
     let not_virtio = Ok(Identity { magic: 0, version: 2, device_id: 4 });
-    assert_eq!(at(not_virtio), Err(NotFound::Absent));
+    assert_eq!(at(not_virtio), Err(Refusal::Absent));
 }
 
 #[test]
@@ -109,7 +128,7 @@ fn one_unreadable_slot_leaves_all_in_doubt() {
     let tree = Tree::parse(VIRT).unwrap();
     let mut slots = Slots(vec![(0x1000_1000, device(4)), (0x1000_7000, Err(Error::NoMemory))]);
     let result = Finder::new(&tree).find(&virtio(4, 0), &mut slots);
-    assert_eq!(result, Err(NotFound::ProbeFailed(Error::NoMemory)));
+    assert_eq!(result, Err(Refusal::ProbeFailed));
 }
 
 #[test]
@@ -121,9 +140,10 @@ fn a_page_with_two_devices_goes_to_nobody() {
         node.add_property(DeviceTreeProperty::new("compatible", "ns16550a").unwrap());
         soc.add_child(node);
     });
-    assert_eq!(find(&tree, plain("ns16550a")), Err(NotFound::SharedPage));
-    assert_eq!(find(&tree, Wanted { instance: 1, ..plain("ns16550a") }), Err(NotFound::WrongSize));
-    assert_eq!(find(&tree, plain("google,goldfish-rtc")), Ok(page(0x10_1000)), "others remain");
+    assert_eq!(find(&tree, &plain("ns16550a")), Err(Refusal::SharedPage));
+    let second = Device { instance: 1, ..plain("ns16550a") };
+    assert_eq!(find(&tree, &second), Err(Refusal::WrongSize));
+    assert_eq!(find(&tree, &plain("google,goldfish-rtc")), Ok(page(0x10_1000)), "others remain");
 }
 
 #[test]
@@ -136,13 +156,13 @@ fn registers_off_a_page_boundary_or_too_long_are_refused() {
         })
     };
     let uart = plain("ns16550a");
-    assert_eq!(find(&with([0, 0x1100_0004, 0, 0x100]), uart), Err(NotFound::WrongSize));
-    assert_eq!(find(&with([0, 0x1100_0000, 0, 0x1001]), uart), Err(NotFound::WrongSize));
-    assert_eq!(find(&with([0, 0x1100_0000, 0, 0x1000]), uart), Ok(page(0x1100_0000)));
-    assert_eq!(find(&with([0, 0x1100_0000, 0, 1]), uart), Ok(page(0x1100_0000)));
-    assert_eq!(find(&with([0, 0x1100_0000, 0, 0]), uart), Err(NotFound::Absent));
+    assert_eq!(find(&with([0, 0x1100_0004, 0, 0x100]), &uart), Err(Refusal::WrongSize));
+    assert_eq!(find(&with([0, 0x1100_0000, 0, 0x1001]), &uart), Err(Refusal::WrongSize));
+    assert_eq!(find(&with([0, 0x1100_0000, 0, 0x1000]), &uart), Ok(page(0x1100_0000)));
+    assert_eq!(find(&with([0, 0x1100_0000, 0, 1]), &uart), Ok(page(0x1100_0000)));
+    assert_eq!(find(&with([0, 0x1100_0000, 0, 0]), &uart), Err(Refusal::Absent));
     let top = with([0xffff_ffff, 0xffff_f000, 0, 0x1000]);
-    assert_eq!(find(&top, uart), Err(NotFound::WrongSize), "ends where addresses end");
+    assert_eq!(find(&top, &uart), Err(Refusal::WrongSize), "ends where addresses end");
 }
 
 #[test]
@@ -151,7 +171,7 @@ fn a_disabled_device_is_not_there() {
         let node = tree.find_node_mut("/soc/rtc@101000").unwrap();
         node.add_property(DeviceTreeProperty::new("status", "disabled").unwrap());
     });
-    assert_eq!(find(&tree, plain("google,goldfish-rtc")), Err(NotFound::Disabled));
+    assert_eq!(find(&tree, &plain("google,goldfish-rtc")), Err(Refusal::Disabled));
 }
 
 #[test]
@@ -166,16 +186,16 @@ fn addresses_go_through_the_bus() {
         })
     };
     let wanted = plain("test,device");
-    assert_eq!(find(&on_bus("dev@3000", 0x3000), wanted), Ok(page(0x400_3000)));
-    assert_eq!(find(&on_bus("dev@1fff000", 0x1ff_f000), wanted), Ok(page(0x5ff_f000)));
-    assert_eq!(find(&on_bus("dev@2000000", 0x200_0000), wanted), Err(NotFound::Absent), "off it");
+    assert_eq!(find(&on_bus("dev@3000", 0x3000), &wanted), Ok(page(0x400_3000)));
+    assert_eq!(find(&on_bus("dev@1fff000", 0x1ff_f000), &wanted), Ok(page(0x5ff_f000)));
+    assert_eq!(find(&on_bus("dev@2000000", 0x200_0000), &wanted), Err(Refusal::Absent), "off it");
     let unreachable = edited(|tree| {
         let mut node = DeviceTreeNode::new("dev@0").unwrap();
         node.add_property(reg(&[0, 0x1000]));
         node.add_property(DeviceTreeProperty::new("compatible", "test,device").unwrap());
         tree.find_node_mut("/soc/rtc@101000").unwrap().add_child(node);
     });
-    assert_eq!(find(&unreachable, wanted), Err(NotFound::Absent), "no ranges, no way to it");
+    assert_eq!(find(&unreachable, &wanted), Err(Refusal::Absent), "no ranges, no way to it");
 }
 
 #[test]

@@ -3,5 +3,5 @@
 mod find;
 mod tree;
 
-pub use find::{Finder, Found, Identity, NotFound, Probe, VIRTIO_COMPATIBLE, Wanted};
+pub use find::{Finder, Found, Identity, Probe, Slot, VIRTIO_COMPATIBLE};
 pub use tree::{MAX_DEPTH, MAX_NODES, Node, PAGE, Range, Tree, TreeError};

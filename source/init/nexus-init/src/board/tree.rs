@@ -5,18 +5,18 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use dtoolkit::error::FdtParseError;
-use dtoolkit::fdt::{Fdt, FdtNode};
+use dtoolkit::fdt::{Fdt, FdtNode, FdtProperty};
 use dtoolkit::standard::{NodeStandard, Status};
 use dtoolkit::{Node as _, Property as _};
 
 /// Bytes in a page; windows are whole pages.
 pub const PAGE: u64 = 4096;
 
-/// Most devices in a tree. A tree with more is refused.
+/// Most nodes in a tree. A tree with more is refused.
 pub const MAX_NODES: usize = 512;
 
 /// Deepest nesting. A tree with more is refused.
-pub const MAX_DEPTH: usize = 16;
+pub const MAX_DEPTH: u8 = 16;
 
 /// Physical bytes, not empty, not wrapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,17 +50,21 @@ impl Range {
     }
 }
 
-/// One device of the tree.
+/// One node of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Its path.
+    /// Its path; empty for the root.
     pub path: String,
+    /// How deep it is, from 0 for the root.
+    pub depth: u8,
     /// What it says it is compatible with, best match first.
     pub compatible: Vec<String>,
     /// Its registers. Empty when the tree gives none that the processor can reach.
     pub ranges: Vec<Range>,
     /// False when the tree says that it is not to be used.
     pub enabled: bool,
+    /// True for memory.
+    pub memory: bool,
 }
 
 impl Node {
@@ -69,9 +73,15 @@ impl Node {
     pub fn is(&self, name: &str) -> bool {
         self.compatible.iter().any(|own| own == name)
     }
+
+    /// The last part of its path.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
 }
 
-/// Every device with registers, in order of its first address.
+/// Every node, each before those below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     nodes: Vec<Node>,
@@ -82,7 +92,7 @@ pub struct Tree {
 pub enum TreeError {
     /// It is not a device tree, or a damaged one.
     Malformed(FdtParseError),
-    /// More than [`MAX_NODES`] devices, or nested deeper than [`MAX_DEPTH`].
+    /// More than [`MAX_NODES`] nodes, or nested deeper than [`MAX_DEPTH`].
     TooLarge,
     /// The node's `reg` does not fit `#address-cells` and `#size-cells`, or wraps.
     BadReg(String),
@@ -118,11 +128,10 @@ impl Tree {
 
         let mut nodes = Vec::new();
         walk(&fdt.root(), "", &Bus::Identity, 0, &mut nodes)?;
-        nodes.sort_by_key(|node| node.ranges.first().copied());
         Ok(Tree { nodes })
     }
 
-    /// The devices.
+    /// The nodes, depth first.
     #[must_use]
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
@@ -158,18 +167,22 @@ fn walk(
     node: &FdtNode<'_>,
     path: &str,
     bus: &Bus,
-    depth: usize,
+    depth: u8,
     out: &mut Vec<Node>,
 ) -> Result<(), TreeError> {
     if depth > MAX_DEPTH || out.len() >= MAX_NODES {
         return Err(TreeError::TooLarge);
     }
     let status = node.status().map_err(|_| TreeError::BadStatus(path.into()))?;
-    let ranges = if depth == 0 { Vec::new() } else { registers(node, path, bus)? };
-    if !ranges.is_empty() {
-        let compatible = node.compatible().into_iter().flatten().map(String::from).collect();
-        out.push(Node { path: path.into(), compatible, ranges, enabled: status == Status::Okay });
-    }
+    let is_memory = |kind: FdtProperty<'_>| kind.value() == b"memory\0";
+    out.push(Node {
+        path: path.into(),
+        depth,
+        compatible: node.compatible().into_iter().flatten().map(String::from).collect(),
+        ranges: if depth == 0 { Vec::new() } else { registers(node, path, bus)? },
+        enabled: status == Status::Okay,
+        memory: node.property("device_type").is_some_and(is_memory),
+    });
     let inner = if depth == 0 { Bus::Identity } else { child_bus(node, path, bus)? };
     for child in node.children() {
         let path = alloc::format!("{path}/{}", child.name());
