@@ -29,7 +29,6 @@ pub mod entry;
 mod heap;
 pub mod log;
 mod memory;
-mod mmio;
 pub mod owner;
 #[cfg(target_os = "none")]
 mod panic;
@@ -40,14 +39,15 @@ pub mod sys;
 mod tests;
 mod time;
 mod va;
+mod window;
 
 pub use client::{CallError, Client};
 pub use log::proof;
 pub use memory::{Memory, ReadOnlyMemory};
-pub use mmio::map_window;
 pub use nexus_abi as abi;
-pub use nexus_mmio as mmio_api;
+pub use nexus_mmio as mmio;
 pub use nexus_proto as proto;
 pub use server::{Answer, ReplyTo, Service, run, serve};
 pub use startup::{Start, StartError, startup};
 pub use time::{Deadline, ns_of_ticks, ticks, ticks_of_ns, uptime_ns};
+pub use window::map_window;

@@ -3,27 +3,33 @@
 
 use core::slice;
 
-use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, StartupCap};
+use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, StartupCap};
 
 use crate::{sys, va};
 
-/// A mapping of this process, ended on drop.
+/// Most bytes that one call maps.
+const MAX_LEN: u64 = MAX_PAGES_PER_CALL * PAGE_SIZE;
+
+/// Memory mapped into this process side by side, unmapped on drop.
 #[derive(Debug)]
 struct Mapping {
     va: u64,
     len: u64,
+    /// Bytes mapped so far.
+    mapped: u64,
 }
 
 impl Mapping {
+    /// Maps the first `len` bytes of an object, a multiple of the page.
     fn new(vmo: Handle, len: u64, prot: Prot) -> Result<Mapping, Error> {
-        let va = va::take(len)?;
-        match sys::vmo_map(Handle::NONE, vmo, 0, len, va, prot) {
-            Ok(_) => Ok(Mapping { va, len }),
-            Err(error) => {
-                va::give_back(va, len);
-                Err(error)
-            }
+        let mut mapping = Mapping { va: va::take(len)?, len, mapped: 0 };
+        while mapping.mapped < len {
+            let at = mapping.mapped;
+            let piece = MAX_LEN.min(len - at);
+            sys::vmo_map(Handle::NONE, vmo, at, piece, mapping.va + at, prot)?;
+            mapping.mapped += piece;
         }
+        Ok(mapping)
     }
 
     fn pointer(&self) -> *mut u8 {
@@ -33,8 +39,9 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // A range whose mapping did not end must not be used again.
-        if sys::unmap(self.va).is_ok() {
+        let pieces = (self.va..self.va + self.mapped).step_by(MAX_LEN as usize);
+        // A range in which a mapping did not end must not be used again.
+        if pieces.map(sys::unmap).filter(Result::is_err).count() == 0 {
             va::give_back(self.va, self.len);
         }
     }
