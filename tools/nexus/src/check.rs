@@ -1,17 +1,50 @@
 //! `cargo nexus check`: the description, checked.
 
+use crate::desc::{self, Checked};
 use crate::exit::Exit;
-use anyhow::{Result, bail};
+use crate::paths;
+use anyhow::Result;
 use clap::Args;
+use std::path::PathBuf;
 
 /// Arguments of `cargo nexus check`.
 #[derive(Args, Debug)]
-pub struct CheckArgs {}
+pub struct CheckArgs {
+    /// Directory of the system. The standard one when absent.
+    #[arg(long, value_name = "DIR")]
+    system: Option<PathBuf>,
+}
 
-/// Runs the command.
+/// Checks every profile of a system, and says what is wrong: where, and what to do.
 ///
 /// # Errors
 /// When it cannot be carried out.
-pub fn run(_args: &CheckArgs) -> Result<Exit> {
-    bail!("`cargo nexus check` is not built yet")
+pub fn run(args: &CheckArgs) -> Result<Exit> {
+    let standard = paths::standard_system()?;
+    let here = std::env::current_dir()?;
+    let dir = args.system.as_deref().unwrap_or(&standard);
+    match desc::check(dir, &standard, &here)? {
+        Ok(profiles) => {
+            profiles.iter().for_each(summary);
+            Ok(Exit::Pass)
+        }
+        Err(report) => {
+            eprintln!("{report}");
+            Ok(Exit::Failed)
+        }
+    }
+}
+
+fn summary(checked: &Checked) {
+    let description = &checked.description;
+    println!(
+        "{} {}: {} services, {} devices, {} rules, {} proofs; epoch {}: checked",
+        description.name,
+        checked.profile,
+        description.services.len(),
+        description.devices.len(),
+        description.rules.len(),
+        checked.required_proofs().len(),
+        description.epoch,
+    );
 }

@@ -1,59 +1,153 @@
 //! The description: `system/` read, checked and compiled.
+//!
+//! A system is a directory, or several: one may extend another ([`layers`]). Its files are read
+//! with their places ([`source`], [`table`], [`files`]), merged ([`merge`]), checked ([`rules`])
+//! and compiled ([`compile`]). Whatever is wrong ends up in one [`Report`], which says where and
+//! what to do.
 
-use anyhow::{Result, bail};
+mod classes;
+mod compile;
+mod diagnostic;
+mod files;
+mod kind;
+mod layers;
+mod lists;
+mod merge;
+mod model;
+mod programs;
+mod qemu;
+mod report;
+mod rules;
+mod source;
+mod suggest;
+mod table;
+mod values;
+
+use anyhow::{Result, anyhow, bail};
+pub use diagnostic::{Diagnostic, Place};
+pub use kind::Kind;
 use nexus_sysdesc::Description;
+pub use programs::Program;
+pub use report::Report;
+pub use source::{Source, Span};
 use std::path::{Path, PathBuf};
 
-/// A system that has passed every check.
+use crate::paths;
+use report::Reporter;
+use source::Paths;
+
+/// A system in one profile that has passed every check.
 #[derive(Debug)]
 pub struct Checked {
+    /// The name of the profile's file.
+    pub profile: String,
     /// What the guest reads of it.
     pub description: Description,
     /// The directory of the system.
     pub directory: PathBuf,
-    /// Every program of the image, init included.
+    /// Every program of the image, init included, by service id.
     pub programs: Vec<Program>,
-}
-
-/// A program of the image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Program {
-    /// Service id.
-    pub id: u32,
-    /// Service name.
-    pub name: String,
-    /// The cargo package.
-    pub package: String,
-    /// The binary of that package.
-    pub bin: String,
-    /// The `Cargo.toml` that it is built from.
-    pub manifest: PathBuf,
+    qemu_args: Vec<String>,
+    memory: u64,
 }
 
 impl Checked {
-    /// Arguments for QEMU that make the board.
+    /// Arguments for QEMU that make the board. Kernel, image and serial port are not among them.
     #[must_use]
     pub fn qemu_args(&self) -> Vec<String> {
-        Vec::new()
+        self.qemu_args.clone()
     }
 
     /// First address and bytes of RAM.
     #[must_use]
     pub fn ram(&self) -> (u64, u64) {
-        (0x8000_0000, 128 << 20)
+        (qemu::RAM_BASE, self.memory)
     }
 
-    /// Service and proof, all that must be given.
+    /// Service and proof, all that a test run must see. Empty for a `prod` profile.
     #[must_use]
     pub fn required_proofs(&self) -> Vec<(String, String)> {
-        Vec::new()
+        let services = self.description.services.iter();
+        services
+            .flat_map(|service| {
+                service.must_prove.iter().map(|proof| (service.name.clone(), proof.clone()))
+            })
+            .collect()
     }
 }
 
-/// Reads and checks a system.
+/// Reads and checks a system, in every profile, and compiles one. `None` is the standard system.
 ///
 /// # Errors
-/// Everything that is wrong with it.
-pub fn load(_system: Option<&Path>, _profile: &str) -> Result<Checked> {
-    bail!("the description is not read yet")
+/// Everything that is wrong with it, as text.
+pub fn load(system: Option<&Path>, profile: &str) -> Result<Checked> {
+    let mut all = load_all(system)?;
+    let names: Vec<String> = all.iter().map(|checked| checked.profile.clone()).collect();
+    let Some(index) = names.iter().position(|name| name == profile) else {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        bail!(
+            "the system has no profile `{profile}`; {}",
+            suggest::instead(profile, "profiles", &names)
+        );
+    };
+    Ok(all.swap_remove(index))
+}
+
+/// Reads and checks a system, and compiles every profile. `None` is the standard system.
+///
+/// # Errors
+/// Everything that is wrong with it, as text.
+pub fn load_all(system: Option<&Path>) -> Result<Vec<Checked>> {
+    let standard = paths::standard_system()?;
+    let here = std::env::current_dir()?;
+    let checked = check(system.unwrap_or(&standard), &standard, &here);
+    checked?.map_err(|report| anyhow!("the system is refused\n\n{report}"))
+}
+
+/// Reads and checks the system in `dir`, and compiles every profile. `standard` is what
+/// `extends = "standard"` means; paths are shown relative to `shown_from`.
+///
+/// # Errors
+/// Outside, what went wrong with the tool; inside, why the system is refused.
+pub fn check(
+    dir: &Path,
+    standard: &Path,
+    shown_from: &Path,
+) -> Result<Result<Vec<Checked>, Report>> {
+    let reporter = Reporter::new(Paths::relative_to(shown_from));
+    match read(&reporter, dir, standard) {
+        Ok(system) => compile_all(&system, dir).map(Ok),
+        Err(report) => Ok(Err(report)),
+    }
+}
+
+fn read(reporter: &Reporter, dir: &Path, standard: &Path) -> Result<model::System, Report> {
+    let layers = layers::read_layers(reporter, dir, standard);
+    reporter.stop_if_refused()?;
+    let system = merge::merge(reporter, layers).ok_or_else(|| reporter.report())?;
+    reporter.stop_if_refused()?;
+    rules::check(&system, reporter);
+    reporter.stop_if_refused()?;
+    Ok(system)
+}
+
+fn compile_all(system: &model::System, dir: &Path) -> Result<Vec<Checked>> {
+    let profiles = system.profiles.iter();
+    profiles
+        .map(|profile| {
+            let description = compile::compile(system, profile)?;
+            let services = description.services.iter();
+            let programs = services
+                .filter_map(|service| programs::of_service(system.service(&service.name)?))
+                .collect();
+            Ok(Checked {
+                profile: profile.name.value.clone(),
+                description,
+                directory: dir.to_path_buf(),
+                programs,
+                qemu_args: qemu::arguments(system, profile),
+                memory: u64::from(system.board.qemu.memory_mib.value) << 20,
+            })
+        })
+        .collect()
 }

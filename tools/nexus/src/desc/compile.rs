@@ -1,0 +1,166 @@
+//! From a checked system to the description that goes into the image.
+
+use super::model::{Allow, Device, ProfileFile, Service, System};
+use anyhow::{Context, Result};
+use nexus_sysdesc::{self as sysdesc, Description, Permission, Profile, Rule, bounds};
+
+/// Frames of 4 KiB in a mebibyte.
+const FRAMES_PER_MIB: u32 = 256;
+
+/// The description of `system` in `profile`.
+///
+/// # Errors
+/// When the system has not passed the checks.
+pub(crate) fn compile(system: &System, profile: &ProfileFile) -> Result<Description> {
+    let compiler = Compiler::new(system, profile)?;
+    let services = compiler.services.iter();
+    let init = services.clone().find(|service| service.by_kernel).context("there is no init")?;
+    let description = Description {
+        name: system.name.value.clone(),
+        profile: profile.kind.value,
+        epoch: system.policy.epoch,
+        init: init.id.value,
+        devices: compiler.devices()?,
+        services: services.map(|service| compiler.service(service)).collect::<Result<_>>()?,
+        rules: compiler.rules()?,
+    };
+    description.validate().context("the compiled description is not valid")?;
+    Ok(description)
+}
+
+struct Compiler<'a> {
+    system: &'a System,
+    profile: &'a ProfileFile,
+    /// Those of the profile, in order of the board.
+    devices: Vec<&'a Device>,
+    /// Those of the profile, by id.
+    services: Vec<&'a Service>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(system: &'a System, profile: &'a ProfileFile) -> Result<Compiler<'a>> {
+        let devices = system.board.devices.iter();
+        let devices = devices.filter(|device| !profile.leaves_out_device(&device.name)).collect();
+        let services = system.services.iter();
+        let mut services: Vec<&Service> =
+            services.filter(|service| !profile.leaves_out(&service.name)).collect();
+        services.sort_by_key(|service| service.id.value);
+        Ok(Compiler { system, profile, devices, services })
+    }
+
+    fn device_id(&self, name: &str) -> Option<u16> {
+        let index = self.devices.iter().position(|device| device.name.value == name)?;
+        u16::try_from(index).ok()
+    }
+
+    fn service_id(&self, name: &str) -> Option<u32> {
+        let service = self.services.iter().find(|service| service.name.value == name)?;
+        Some(service.id.value)
+    }
+
+    fn devices(&self) -> Result<Vec<sysdesc::Device>> {
+        let devices = self.devices.iter().enumerate();
+        devices
+            .map(|(index, device)| {
+                Ok(sysdesc::Device {
+                    id: u16::try_from(index)?,
+                    name: device.name.value.clone(),
+                    compatible: device.compatible.value.clone(),
+                    virtio_id: device.virtio_id.as_ref().map(|id| id.value),
+                    instance: device.instance(),
+                    base: device.base.as_ref().map(|base| base.value),
+                    window_len: device.window(),
+                    dma: device.has_dma(),
+                    danger: device.danger.value,
+                })
+            })
+            .collect()
+    }
+
+    fn service(&self, service: &Service) -> Result<sysdesc::Service> {
+        let unknown = || format!("{} speaks of what does not exist", service.name.value);
+        let mut needs = Vec::new();
+        for need in &service.needs {
+            let device = self.device_id(&need.device).with_context(unknown)?;
+            needs.push(sysdesc::Need { device, rights: need.rights.bits() });
+        }
+        needs.sort_by_key(|need| need.device);
+        let mut talks_to = Vec::new();
+        for callee in &service.talks_to {
+            talks_to.push(self.service_id(callee).with_context(unknown)?);
+        }
+        talks_to.sort_unstable();
+        let (frames, objects) = self.budget(service);
+        Ok(sysdesc::Service {
+            id: service.id.value,
+            name: service.name.value.clone(),
+            priority: service.priority.value,
+            frames,
+            objects,
+            stack_pages: service.stack_pages,
+            needs,
+            talks_to,
+            serves: service.serves,
+            restart: service.restart,
+            must_prove: self.must_prove(service),
+            permissions: self.permissions(service),
+        })
+    }
+
+    /// Init has the whole machine to divide.
+    fn budget(&self, service: &Service) -> (u32, u32) {
+        match &service.budget {
+            Some(budget) => (budget.frames, budget.objects),
+            None => {
+                let memory = self.system.board.qemu.memory_mib.value;
+                let frames = memory.saturating_mul(FRAMES_PER_MIB).min(bounds::MAX_FRAMES);
+                (frames, bounds::MAX_OBJECTS)
+            }
+        }
+    }
+
+    fn must_prove(&self, service: &Service) -> Vec<String> {
+        if self.profile.kind.value == Profile::Prod {
+            return Vec::new();
+        }
+        let more = self.profile.must_prove.iter();
+        let more = more.filter(|(name, _)| name.value == service.name.value);
+        let all = service.must_prove.iter().chain(more.flat_map(|(_, proofs)| proofs));
+        let mut proofs: Vec<String> = all.map(|proof| proof.value.clone()).collect();
+        proofs.sort();
+        proofs.dedup();
+        proofs
+    }
+
+    /// What the policy permits, not what the service asks.
+    fn permissions(&self, service: &Service) -> Vec<Permission> {
+        let lines = self.system.policy.permits.iter();
+        let lines = lines.filter(|line| line.subject.value == service.name.value);
+        let mut permissions: Vec<Permission> = lines.map(|line| line.permission.value).collect();
+        permissions.sort();
+        permissions
+    }
+
+    /// The lines about services and devices of this profile, numbered.
+    fn rules(&self) -> Result<Vec<Rule>> {
+        let lines = self.system.policy.allows.iter();
+        let mut rules: Vec<Rule> = lines.filter_map(|line| self.rule(line)).collect();
+        rules.sort_by_key(|rule| (rule.subject, rule.device));
+        for (index, rule) in rules.iter_mut().enumerate() {
+            rule.number = u16::try_from(index + 1)?;
+        }
+        Ok(rules)
+    }
+
+    fn rule(&self, line: &Allow) -> Option<Rule> {
+        Some(Rule {
+            number: 0,
+            id: line.id.value.clone(),
+            subject: self.service_id(&line.subject)?,
+            device: self.device_id(&line.device)?,
+            rights: line.rights.bits(),
+            allow_dma: line.dma.is_some(),
+            reason: line.reason.clone(),
+        })
+    }
+}

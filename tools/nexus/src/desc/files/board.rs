@@ -1,0 +1,127 @@
+//! `boards/NAME.toml`: how QEMU is started, and which devices there are.
+
+use crate::desc::kind::Kind;
+use crate::desc::model::{Board, Device, DmaMark, Machine};
+use crate::desc::report::Reporter;
+use crate::desc::source::{At, Source};
+use crate::desc::table::{Key, Parsed, Table, key};
+use nexus_sysdesc::{Danger, bounds};
+use std::rc::Rc;
+
+const QEMU: Key = key("qemu", "{ machine = \"virt\" }");
+const MACHINE: Key = key("machine", "\"virt\"");
+const CPU: Key = key("cpu", "\"rv64\"");
+const MEMORY: Key = key("memory", "\"128M\"");
+const HARTS: Key = key("harts", "1");
+const OPTIONS: Key = key("options", "[\"-nodefaults\"]");
+
+const DEVICE: Key = key("device", "[]");
+const NAME: Key = key("name", "\"uart0\"");
+const COMPATIBLE: Key = key("compatible", "\"ns16550a\"");
+const VIRTIO_ID: Key = key("virtio-id", "4");
+const INSTANCE: Key = key("instance", "0");
+const BASE: Key = key("base", "0x1000_0000");
+const WINDOW: Key = key("window", "0x1000");
+const DMA: Key = key("dma", "\"unconfined\"");
+const DANGER: Key = key("danger", "\"low\"");
+const SLOT: Key = key("slot", "0");
+const QEMU_DEVICE: Key = key("qemu", "\"virtio-rng-device,rng=rng0-source\"");
+const BACKEND: Key = key("backend", "[\"-object\", \"rng-builtin,id=rng0-source\"]");
+
+/// The highest slot of QEMU's `virt` machine.
+const MAX_SLOT: u8 = 7;
+
+/// Reads it.
+pub(crate) fn read_board(reporter: &Reporter, source: &Rc<Source>) -> Option<Board> {
+    let parsed = Parsed::new(source, reporter)?;
+    let mut table = parsed.root("a board file", reporter);
+    table.must_have(QEMU);
+    let machine = table.table(QEMU, "[qemu]").and_then(read_machine);
+    let devices = table.tables(DEVICE, "[[device]]").into_iter().filter_map(read_device).collect();
+    table.finish();
+    Some(Board { qemu: machine?, devices })
+}
+
+fn read_machine(mut table: Table<'_>) -> Option<Machine> {
+    table.must_have(MACHINE);
+    table.must_have(CPU);
+    table.must_have(MEMORY);
+    let machine = table.string(MACHINE);
+    let cpu = table.string(CPU);
+    let memory_mib = read_memory(&mut table);
+    let harts = table.number(HARTS, 1..=64u8).map_or(1, |harts| harts.value);
+    let options = table.strings(OPTIONS).into_iter().map(|option| option.value).collect();
+    table.finish();
+    Some(Machine {
+        machine: machine?.value,
+        cpu: cpu?.value,
+        memory_mib: memory_mib?,
+        harts,
+        options,
+    })
+}
+
+/// Memory as QEMU writes it: a number of mebibytes with `M`, or of gibibytes with `G`.
+fn read_memory(table: &mut Table<'_>) -> Option<At<u32>> {
+    const MAX_MIB: u32 = 16 * 1024;
+    let text = table.string(MEMORY)?;
+    let mebibytes = match text.value.split_at_checked(text.len().saturating_sub(1)) {
+        Some((digits, "M")) => digits.parse::<u32>().ok(),
+        Some((digits, "G")) => digits.parse::<u32>().ok().and_then(|gib| gib.checked_mul(1024)),
+        _ => None,
+    };
+    if let Some(value) = mebibytes.filter(|mib| (16..=MAX_MIB).contains(mib)) {
+        return Some(At { value, span: text.span });
+    }
+    let message = format!("`{}` is not an amount of memory for a board", text.value);
+    table.refuse(Kind::OutOfRange, &text.span, message, "write 16M to 16384M, or 1G to 16G");
+    None
+}
+
+fn read_device(mut table: Table<'_>) -> Option<Device> {
+    let span = table.span.clone();
+    for needed in [NAME, COMPATIBLE, DANGER] {
+        table.must_have(needed);
+    }
+    let dangers = Danger::ALL.map(|danger| (danger.name(), danger));
+    let marks = [("none", DmaMark::None), ("unconfined", DmaMark::Unconfined)];
+    let name = table.name(NAME);
+    let compatible = table.text(COMPATIBLE, bounds::MAX_COMPATIBLE);
+    let virtio_id = table.number(VIRTIO_ID, 0..=u32::MAX);
+    let instance = table.number(INSTANCE, 0..=u8::MAX);
+    let base = table.number(BASE, 0..=u64::MAX);
+    let base = base.filter(|base| whole_pages(&table, BASE, base));
+    let window = table.number(WINDOW, bounds::PAGE..=bounds::MAX_WINDOW);
+    let window = window.filter(|window| whole_pages(&table, WINDOW, window));
+    let dma = table.choice(DMA, "what a device can say about DMA", &marks);
+    let danger = table.choice(DANGER, "a danger class", &dangers);
+    let slot = table.number(SLOT, 0..=MAX_SLOT);
+    let qemu = table.string(QEMU_DEVICE);
+    let backend = table.strings(BACKEND);
+    table.finish();
+    Some(Device {
+        span,
+        name: name?,
+        compatible: compatible?,
+        virtio_id,
+        instance,
+        base,
+        window,
+        dma,
+        danger: danger?,
+        slot,
+        qemu,
+        backend,
+    })
+}
+
+/// Reports a number of bytes that is not whole pages; true when it is.
+fn whole_pages(table: &Table<'_>, key: Key, bytes: &At<u64>) -> bool {
+    let good = bytes.is_multiple_of(bounds::PAGE);
+    if !good {
+        let message = format!("{:#x} is not a whole number of pages", bytes.value);
+        let fix = format!("write `{}` as a multiple of {:#x}", key.name, bounds::PAGE);
+        table.refuse(Kind::OutOfRange, &bytes.span, message, fix);
+    }
+    good
+}

@@ -1,0 +1,83 @@
+//! `policy.toml`: what is allowed.
+
+use super::rights::read_rights;
+use crate::desc::model::{Allow, Permit};
+use crate::desc::report::Reporter;
+use crate::desc::source::Source;
+use crate::desc::table::{Key, Parsed, Table, key};
+use nexus_sysdesc::{Permission, bounds};
+use std::rc::Rc;
+
+const EPOCH: Key = key("epoch", "1");
+const ALLOW: Key = key("allow", "[]");
+const PERMIT: Key = key("permit", "[]");
+const ID: Key = key("id", "\"allow-rngd-rng0\"");
+const SUBJECT: Key = key("subject", "\"rngd\"");
+const DEVICE: Key = key("device", "\"rng0\"");
+const DMA: Key = key("dma", "\"unconfined\"");
+const REASON: Key = key("reason", "\"rngd is the driver of the entropy device\"");
+const PERMISSION: Key = key("permission", "\"inspect\"");
+
+/// What one `policy.toml` says.
+#[derive(Debug)]
+pub(crate) struct PolicyFile {
+    /// Absent where a base's epoch stays.
+    pub(crate) epoch: Option<u32>,
+    pub(crate) allows: Vec<Allow>,
+    pub(crate) permits: Vec<Permit>,
+}
+
+/// Reads it. A system that extends another one may leave out the epoch.
+pub(crate) fn read_policy(
+    reporter: &Reporter,
+    source: &Rc<Source>,
+    extends: bool,
+) -> Option<PolicyFile> {
+    let parsed = Parsed::new(source, reporter)?;
+    let mut table = parsed.root("policy.toml", reporter);
+    if !extends {
+        table.must_have(EPOCH);
+    }
+    let epoch = table.number(EPOCH, 1..=u32::MAX).map(|epoch| epoch.value);
+    let allows = table.tables(ALLOW, "[[allow]]").into_iter().filter_map(read_allow).collect();
+    let permits = table.tables(PERMIT, "[[permit]]").into_iter().filter_map(read_permit).collect();
+    table.finish();
+    Some(PolicyFile { epoch, allows, permits })
+}
+
+fn read_allow(mut table: Table<'_>) -> Option<Allow> {
+    for needed in [ID, SUBJECT, DEVICE, REASON] {
+        table.must_have(needed);
+    }
+    let span = table.span.clone();
+    let id = table.name(ID);
+    let subject = table.string(SUBJECT);
+    let device = table.string(DEVICE);
+    let rights = read_rights(&mut table);
+    let dma = table.choice(DMA, "what a line can say about DMA", &[("unconfined", ())]);
+    let reason = table.text(REASON, bounds::MAX_REASON);
+    table.finish();
+    Some(Allow {
+        span,
+        id: id?,
+        subject: subject?,
+        device: device?,
+        rights: rights?,
+        dma: dma.map(|dma| dma.span),
+        reason: reason?.value,
+    })
+}
+
+fn read_permit(mut table: Table<'_>) -> Option<Permit> {
+    for needed in [ID, SUBJECT, PERMISSION, REASON] {
+        table.must_have(needed);
+    }
+    let permissions = Permission::ALL.map(|permission| (permission.name(), permission));
+    let span = table.span.clone();
+    let id = table.name(ID);
+    let subject = table.string(SUBJECT);
+    let permission = table.choice(PERMISSION, "a permission", &permissions);
+    table.text(REASON, bounds::MAX_REASON);
+    table.finish();
+    Some(Permit { span, id: id?, subject: subject?, permission: permission? })
+}

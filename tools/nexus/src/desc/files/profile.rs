@@ -1,0 +1,40 @@
+//! `profiles/NAME.toml`: a variant of the system.
+
+use super::name_of_file;
+use super::service::check_proof;
+use crate::desc::model::ProfileFile;
+use crate::desc::report::Reporter;
+use crate::desc::source::Source;
+use crate::desc::table::{Key, Parsed, key};
+use nexus_sysdesc::Profile;
+use std::path::Path;
+use std::rc::Rc;
+
+const KIND: Key = key("kind", "\"prod\"");
+const WITHOUT: Key = key("without", "[\"selftest-client\"]");
+const WITHOUT_DEVICES: Key = key("without-devices", "[\"empty0\"]");
+const MUST_PROVE: Key = key("must-prove", "{ rngd = [\"mmio-window-mapped\"] }");
+
+/// Reads it.
+pub(crate) fn read_profile(
+    reporter: &Reporter,
+    source: &Rc<Source>,
+    path: &Path,
+) -> Option<ProfileFile> {
+    let name = name_of_file(reporter, source, path);
+    let parsed = Parsed::new(source, reporter)?;
+    let mut table = parsed.root("a profile", reporter);
+    table.must_have(KIND);
+    let kinds = [Profile::Prod, Profile::Test].map(|kind| (kind.name(), kind));
+    let kind = table.choice(KIND, "a kind of profile", &kinds);
+    let without = table.words(WITHOUT);
+    let without_devices = table.words(WITHOUT_DEVICES);
+    let proofs = table.table(MUST_PROVE, "[must-prove]");
+    let must_prove =
+        proofs.map(|table| table.lists_by_name("[\"mmio-window-mapped\"]")).unwrap_or_default();
+    table.finish();
+    for proof in must_prove.iter().flat_map(|(_, proofs)| proofs) {
+        check_proof(reporter, proof);
+    }
+    Some(ProfileFile { name: name?, kind: kind?, without, without_devices, must_prove })
+}

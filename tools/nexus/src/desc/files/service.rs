@@ -1,0 +1,136 @@
+//! `services/NAME.toml`: what a service is, and what it asks for.
+
+use super::name_of_file;
+use super::rights::read_rights;
+use crate::desc::diagnostic::Diagnostic;
+use crate::desc::kind::Kind;
+use crate::desc::model::{Binary, Budget, Need, Service};
+use crate::desc::report::Reporter;
+use crate::desc::source::{At, Source};
+use crate::desc::table::{Key, Parsed, Table, key};
+use nexus_sysdesc::{Permission, Restart, bounds};
+use std::path::Path;
+use std::rc::Rc;
+
+const ID: Key = key("id", "12");
+const BINARY: Key = key("binary", "{ path = \"../source/services/rngd\" }");
+const PATH: Key = key("path", "\"../source/services/rngd\"");
+const BIN: Key = key("bin", "\"rngd\"");
+const STARTED_BY: Key = key("started-by", "\"kernel\"");
+const PRIORITY: Key = key("priority", "16");
+const BUDGET: Key = key("budget", "{ frames = 256, objects = 64 }");
+const FRAMES: Key = key("frames", "256");
+const OBJECTS: Key = key("objects", "64");
+const STACK_PAGES: Key = key("stack-pages", "16");
+const NEEDS: Key = key("needs", "[{ device = \"rng0\", rights = [\"map\", \"read\", \"write\"] }]");
+const DEVICE: Key = key("device", "\"rng0\"");
+const TALKS_TO: Key = key("talks-to", "[\"logd\"]");
+const SERVES: Key = key("serves", "true");
+const RESTART: Key = key("restart", "\"never\"");
+const ASKS: Key = key("asks", "[\"inspect\"]");
+const MUST_PROVE: Key = key("must-prove", "[\"mmio-window-mapped\"]");
+
+/// Pages of the first stack, where the file does not say.
+const DEFAULT_STACK: u32 = 16;
+
+/// Reads it. Paths in it are relative to `dir`, the system's directory.
+pub(crate) fn read_service(
+    reporter: &Reporter,
+    source: &Rc<Source>,
+    path: &Path,
+    dir: &Path,
+) -> Option<Service> {
+    let name = name_of_file(reporter, source, path);
+    let parsed = Parsed::new(source, reporter)?;
+    let mut table = parsed.root("a service file", reporter);
+    let service = read_keys(&mut table, name, dir, reporter);
+    table.finish();
+    service
+}
+
+fn read_keys(
+    table: &mut Table<'_>,
+    name: Option<At<String>>,
+    dir: &Path,
+    reporter: &Reporter,
+) -> Option<Service> {
+    for needed in [ID, BINARY, PRIORITY] {
+        table.must_have(needed);
+    }
+    let permissions = Permission::ALL.map(|permission| (permission.name(), permission));
+    let id = table.number(ID, 1..=u32::MAX);
+    let binary = table.table(BINARY, "`binary`");
+    let binary = binary.and_then(|table| read_binary(table, name.as_ref(), dir));
+    let by_kernel = table.choice(STARTED_BY, "who can start a service", &[("kernel", true)]);
+    let priority = table.number(PRIORITY, 0..=bounds::MAX_PRIORITY);
+    if by_kernel.is_none() {
+        table.must_have(BUDGET);
+    }
+    let budget = table.table(BUDGET, "`budget`").and_then(read_budget);
+    let stack_pages = table.number(STACK_PAGES, 1..=bounds::MAX_STACK_PAGES);
+    let needs = table.tables(NEEDS, "an entry of `needs`").into_iter().filter_map(read_need);
+    let needs = needs.collect();
+    let talks_to = table.words(TALKS_TO);
+    let serves = table.boolean(SERVES).is_some_and(|serves| serves.value);
+    let restart = table.choice(RESTART, "a way to restart", &[("never", Restart::Never)]);
+    let asks = table.choices(ASKS, "a permission", &permissions);
+    let must_prove = table.words(MUST_PROVE);
+    let must_prove = must_prove.into_iter().filter(|proof| check_proof(reporter, proof));
+    Some(Service {
+        name: name?,
+        id: id?,
+        binary: binary?,
+        by_kernel: by_kernel.is_some(),
+        priority: priority?,
+        budget,
+        stack_pages: stack_pages.map_or(DEFAULT_STACK, |pages| pages.value),
+        needs,
+        talks_to,
+        serves,
+        restart: restart.map_or(Restart::Never, |restart| restart.value),
+        asks,
+        must_prove: must_prove.collect(),
+    })
+}
+
+fn read_binary(mut table: Table<'_>, name: Option<&At<String>>, dir: &Path) -> Option<Binary> {
+    table.must_have(PATH);
+    let path = table.string(PATH);
+    let bin = table.string(BIN).map(|bin| bin.value);
+    table.finish();
+    let bin = bin.or_else(|| name.map(|name| name.value.clone()))?;
+    Some(Binary { path: path?, relative_to: dir.to_path_buf(), bin })
+}
+
+fn read_budget(mut table: Table<'_>) -> Option<Budget> {
+    table.must_have(FRAMES);
+    table.must_have(OBJECTS);
+    let span = table.span.clone();
+    let frames = table.number(FRAMES, 1..=bounds::MAX_FRAMES);
+    let objects = table.number(OBJECTS, 1..=bounds::MAX_OBJECTS);
+    table.finish();
+    Some(Budget { span, frames: frames?.value, objects: objects?.value })
+}
+
+fn read_need(mut table: Table<'_>) -> Option<Need> {
+    table.must_have(DEVICE);
+    let span = table.span.clone();
+    let device = table.string(DEVICE);
+    let rights = read_rights(&mut table);
+    table.finish();
+    Some(Need { span, device: device?, rights: rights? })
+}
+
+/// Reports a malformed name of a proof; true when it is well formed.
+pub(super) fn check_proof(reporter: &Reporter, proof: &At<String>) -> bool {
+    let good = bounds::is_proof(proof);
+    if !good {
+        let message = format!("`{}` cannot be the name of a proof", proof.escape_default());
+        let fix = format!(
+            "use a to z, 0 to 9 and `-`, beginning with a letter, at most {} characters",
+            bounds::MAX_PROOF
+        );
+        reporter.add(Diagnostic::at(Kind::BadName, &proof.span, message, fix));
+    }
+    good
+}

@@ -1,0 +1,126 @@
+//! Every way in which a system can be refused. Each has a fixture under `tests/fixtures/check`.
+
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $Name:ident = $name:literal,)+) => {
+        /// Why a system is refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Kind { $($(#[doc = $doc])+ $Name,)+ }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &'static [Kind] = &[$(Kind::$Name),+];
+
+            /// Its name: that of its fixture.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Kind::$Name => $name,)+ }
+            }
+
+            /// What it is about.
+            #[must_use]
+            pub const fn about(self) -> &'static str {
+                match self { $(Kind::$Name => concat!($($doc),+),)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A file that must be there is not, or cannot be read.
+    MissingFile = "missing-file",
+    /// A file is not TOML.
+    Syntax = "syntax",
+    /// A key that no such file has.
+    UnknownKey = "unknown-key",
+    /// A key that every such file must have.
+    MissingKey = "missing-key",
+    /// A value of the wrong type.
+    WrongType = "wrong-type",
+    /// A word where only certain words can stand.
+    UnknownWord = "unknown-word",
+    /// A number out of its range.
+    OutOfRange = "out-of-range",
+    /// A text that cannot be shown on every terminal.
+    BadText = "bad-text",
+    /// A name that is not made of a-z, 0-9 and `-`.
+    BadName = "bad-name",
+    /// The same thing twice in one list.
+    DuplicateEntry = "duplicate-entry",
+    /// More things than an image can hold.
+    TooMany = "too-many",
+
+    /// A system that extends itself.
+    ExtendsLoop = "extends-loop",
+    /// A removal of what the base does not have.
+    RemovesNothing = "removes-nothing",
+    /// A removed service that something left over still speaks of.
+    RemovedService = "removed-service",
+
+    /// Two names that can be mistaken for each other.
+    LookAlike = "look-alike",
+    /// Two services with one id.
+    DuplicateId = "duplicate-id",
+    /// Two things of one name.
+    DuplicateName = "duplicate-name",
+
+    /// Two devices that would be found at the same place.
+    OverlappingWindows = "overlapping-windows",
+    /// Two devices in one slot.
+    SlotTaken = "slot-taken",
+    /// A device that QEMU would plug in wherever it likes.
+    UnpinnedDevice = "unpinned-device",
+    /// Instance numbers with a gap, or against the order of addresses.
+    InstanceOrder = "instance-order",
+    /// A device that is the kernel's own.
+    KernelDevice = "kernel-device",
+    /// A device that reaches all memory, or may, and does not say so.
+    UnmarkedDma = "unmarked-dma",
+    /// A device that is marked for DMA and has none.
+    NeedlessDma = "needless-dma",
+    /// A device that reaches all memory, and is not in the highest danger class.
+    DangerTooLow = "danger-too-low",
+
+    /// A device that the board does not have.
+    UnknownDevice = "unknown-device",
+    /// A service that the system does not have.
+    UnknownService = "unknown-service",
+    /// A program that is not there.
+    MissingBinary = "missing-binary",
+    /// Two services that ask for one device.
+    TwoOwners = "two-owners",
+    /// Rights that no window can have, or that nobody can use.
+    WindowRights = "window-rights",
+    /// Not exactly one service that the kernel starts.
+    OneInit = "one-init",
+    /// Something that init cannot ask for.
+    InitAsks = "init-asks",
+
+    /// A call to a service that has no endpoint.
+    NotServing = "not-serving",
+    /// Services that could wait for each other for ever.
+    CallCycle = "call-cycle",
+    /// A server that its client could keep from running.
+    PriorityInversion = "priority-inversion",
+
+    /// A request that no policy line allows.
+    NotAllowed = "not-allowed",
+    /// A policy line that nothing requests.
+    NothingRequests = "nothing-requests",
+    /// A policy line that allows more than is requested.
+    AllowsMore = "allows-more",
+    /// A device that reaches all memory, under a line that does not accept it.
+    DmaNotAllowed = "dma-not-allowed",
+    /// A line that accepts DMA from a device that has none.
+    DmaNeedlesslyAllowed = "dma-needlessly-allowed",
+    /// Two policy lines about the same thing.
+    DuplicateRule = "duplicate-rule",
+    /// A distributor that is not init, or none.
+    Distributor = "distributor",
+
+    /// A profile that leaves out what the rest of it needs.
+    LeftOut = "left-out",
+    /// Proofs where nobody looks at them.
+    ProofsInProd = "proofs-in-prod",
+    /// Budgets that are more than the machine has.
+    Overcommitted = "overcommitted",
+}

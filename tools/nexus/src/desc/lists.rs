@@ -1,0 +1,94 @@
+//! Lists of a table.
+
+use super::diagnostic::Diagnostic;
+use super::kind::Kind;
+use super::source::{At, Span};
+use super::table::{Key, Table};
+use toml::de::DeValue;
+
+impl Table<'_> {
+    /// A list of certain words, without repetition; empty when it is absent.
+    pub(crate) fn choices<T: Copy>(
+        &mut self,
+        key: Key,
+        what: &str,
+        choices: &[(&str, T)],
+    ) -> Vec<At<T>> {
+        let mut chosen = Vec::new();
+        for word in self.words(key) {
+            if let Some(value) = self.choose(&word, what, choices) {
+                chosen.push(At { value, span: word.span });
+            }
+        }
+        chosen
+    }
+
+    /// A list of strings without repetition; empty when it is absent.
+    pub(crate) fn words(&mut self, key: Key) -> Vec<At<String>> {
+        let words = self.strings(key);
+        self.refuse_repetition(key.name, &words);
+        words
+    }
+
+    /// True when there is a list and nothing is in it.
+    pub(crate) fn is_empty_list(&mut self, key: Key) -> bool {
+        matches!(self.entry(key), Some((_, DeValue::Array(items))) if items.is_empty())
+    }
+
+    /// A list of strings; empty when it is absent.
+    pub(crate) fn strings(&mut self, key: Key) -> Vec<At<String>> {
+        match self.entry(key) {
+            Some((span, value)) => self.strings_of(key.name, key.example, &span, value),
+            None => Vec::new(),
+        }
+    }
+
+    /// The lists of a table whose keys are names, each without repetition.
+    pub(crate) fn lists_by_name(self, example: &str) -> Vec<(At<String>, Vec<At<String>>)> {
+        let mut lists = Vec::new();
+        for (name, value) in self.entries {
+            let name = At { value: name.get_ref().to_string(), span: self.span_of(name.span()) };
+            let span = self.span_of(value.span());
+            let list = self.strings_of(&name, example, &span, value.get_ref());
+            self.refuse_repetition(&name, &list);
+            lists.push((name, list));
+        }
+        lists
+    }
+
+    fn strings_of(
+        &self,
+        name: &str,
+        example: &str,
+        span: &Span,
+        value: &DeValue<'_>,
+    ) -> Vec<At<String>> {
+        let wanted = "a list of strings";
+        let DeValue::Array(items) = value else {
+            self.wrong_type_of(name, example, span, wanted, value);
+            return Vec::new();
+        };
+        let mut strings = Vec::new();
+        for item in items.iter() {
+            let span = self.span_of(item.span());
+            match item.get_ref() {
+                DeValue::String(text) => strings.push(At { value: text.to_string(), span }),
+                other => self.wrong_type_of(name, example, &span, wanted, other),
+            }
+        }
+        strings
+    }
+
+    fn refuse_repetition(&self, name: &str, words: &[At<String>]) {
+        for (index, word) in words.iter().enumerate() {
+            let first = words.iter().take(index).find(|other| other.value == word.value);
+            if let Some(first) = first {
+                let message = format!("`{}` stands twice in `{name}`", word.value);
+                self.reporter.add(
+                    Diagnostic::at(Kind::DuplicateEntry, &word.span, message, "remove one of them")
+                        .see(&first.span, "the first time"),
+                );
+            }
+        }
+    }
+}

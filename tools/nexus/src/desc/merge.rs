@@ -1,0 +1,114 @@
+//! From layers to one system.
+//!
+//! A service file or a profile replaces the one of the same name in the base, whole. Policy lines
+//! are added. `[remove]` takes away services and policy lines of the base, and nothing is left
+//! over silently: what still speaks of a removed service is refused.
+
+use super::diagnostic::Diagnostic;
+use super::kind::Kind;
+use super::layers::{Layer, read_named_board};
+use super::model::{Allow, Permit, Policy, ProfileFile, Service, System};
+use super::report::Reporter;
+use super::source::{At, Span};
+use super::suggest;
+
+/// One system from its layers, base first; `None` after an error was reported.
+pub(crate) fn merge(reporter: &Reporter, layers: Vec<Layer>) -> Option<System> {
+    let board = read_named_board(reporter, &layers)?;
+    let top = layers.last()?;
+    let name = top.system.name.clone();
+    let shown = reporter.paths.show(&top.dir.join("policy.toml"));
+    let mut parts = Parts { policy: Policy { shown, ..Policy::empty() }, ..Parts::default() };
+    for layer in layers {
+        parts.remove(reporter, &layer);
+        parts.add(layer);
+    }
+    let Parts { mut services, removed, policy, mut profiles } = parts;
+    services.sort_by(|one, other| one.name.value.cmp(&other.name.value));
+    profiles.sort_by(|one, other| one.name.value.cmp(&other.name.value));
+    Some(System { name, board, services, removed, policy, profiles })
+}
+
+#[derive(Default)]
+struct Parts {
+    services: Vec<Service>,
+    removed: Vec<At<String>>,
+    policy: Policy,
+    profiles: Vec<ProfileFile>,
+}
+
+impl Parts {
+    /// Takes away what `layer` removes from the layers below it.
+    fn remove(&mut self, reporter: &Reporter, layer: &Layer) {
+        for name in &layer.system.remove_services {
+            let before = self.services.len();
+            let names: Vec<String> = self.services.iter().map(|s| s.name.value.clone()).collect();
+            self.services.retain(|service| service.name.value != name.value);
+            if self.services.len() == before {
+                refuse_removal(reporter, name, "service", &names);
+            } else {
+                self.removed.push(name.clone());
+            }
+        }
+        for id in &layer.system.remove_policy {
+            let ids = self.policy.ids();
+            if ids.contains(&id.value) {
+                self.policy.allows.retain(|line| line.id.value != id.value);
+                self.policy.permits.retain(|line| line.id.value != id.value);
+            } else {
+                refuse_removal(reporter, id, "policy line", &ids);
+            }
+        }
+    }
+
+    fn add(&mut self, layer: Layer) {
+        for service in layer.services {
+            self.removed.retain(|name| name.value != service.name.value);
+            self.services.retain(|other| other.name.value != service.name.value);
+            self.services.push(service);
+        }
+        for profile in layer.profiles {
+            self.profiles.retain(|other| other.name.value != profile.name.value);
+            self.profiles.push(profile);
+        }
+        if let Some(policy) = layer.policy {
+            self.policy.epoch = policy.epoch.unwrap_or(self.policy.epoch);
+            self.policy.allows.extend(policy.allows);
+            self.policy.permits.extend(policy.permits);
+        }
+    }
+}
+
+fn refuse_removal(reporter: &Reporter, name: &At<String>, what: &str, names: &[String]) {
+    let message = format!("the system that this one extends has no {what} `{}`", name.value);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let fix = match suggest::nearest(name, names.iter().copied()) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => format!("remove it; there are {}", suggest::list(names.iter().copied())),
+    };
+    reporter.add(Diagnostic::at(Kind::RemovesNothing, &name.span, message, fix));
+}
+
+impl Policy {
+    fn empty() -> Policy {
+        Policy { epoch: 1, shown: String::new(), allows: Vec::new(), permits: Vec::new() }
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let allows = self.allows.iter().map(|line| line.id.value.clone());
+        allows.chain(self.permits.iter().map(|line| line.id.value.clone())).collect()
+    }
+
+    /// Every line: its id, and its subject.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (&At<String>, &At<String>, &Span)> {
+        let allows = self.allows.iter().map(|Allow { id, subject, span, .. }| (id, subject, span));
+        allows
+            .chain(self.permits.iter().map(|Permit { id, subject, span, .. }| (id, subject, span)))
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy::empty()
+    }
+}

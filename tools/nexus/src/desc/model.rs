@@ -1,0 +1,233 @@
+//! What the files say, before it is checked: each value with its place.
+
+use super::source::{At, Span};
+use nexus_abi::Rights;
+use nexus_sysdesc::{Danger, Permission, Profile, Restart};
+use std::path::PathBuf;
+
+/// A whole system, all its layers merged.
+#[derive(Debug)]
+pub(crate) struct System {
+    pub(crate) name: At<String>,
+    pub(crate) board: Board,
+    /// By name.
+    pub(crate) services: Vec<Service>,
+    /// Services of the base that a layer above has removed.
+    pub(crate) removed: Vec<At<String>>,
+    pub(crate) policy: Policy,
+    /// By name.
+    pub(crate) profiles: Vec<ProfileFile>,
+}
+
+impl System {
+    pub(crate) fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.name.value == name)
+    }
+
+    pub(crate) fn service_names(&self) -> Vec<&str> {
+        self.services.iter().map(|service| service.name.as_str()).collect()
+    }
+
+    pub(crate) fn was_removed(&self, name: &str) -> bool {
+        self.removed.iter().any(|removed| removed.value == name)
+    }
+}
+
+/// A board file.
+#[derive(Debug)]
+pub(crate) struct Board {
+    pub(crate) qemu: Machine,
+    /// In the order of the file.
+    pub(crate) devices: Vec<Device>,
+}
+
+impl Board {
+    pub(crate) fn device(&self, name: &str) -> Option<&Device> {
+        self.devices.iter().find(|device| device.name.value == name)
+    }
+
+    pub(crate) fn device_names(&self) -> Vec<&str> {
+        self.devices.iter().map(|device| device.name.as_str()).collect()
+    }
+}
+
+/// How QEMU is started.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) machine: String,
+    pub(crate) cpu: String,
+    /// Mebibytes of memory, and where that is said.
+    pub(crate) memory_mib: At<u32>,
+    pub(crate) harts: u8,
+    pub(crate) options: Vec<String>,
+}
+
+/// A device of a board.
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub(crate) span: Span,
+    pub(crate) name: At<String>,
+    pub(crate) compatible: At<String>,
+    pub(crate) virtio_id: Option<At<u32>>,
+    pub(crate) instance: Option<At<u8>>,
+    pub(crate) base: Option<At<u64>>,
+    pub(crate) window: Option<At<u64>>,
+    pub(crate) dma: Option<At<DmaMark>>,
+    pub(crate) danger: At<Danger>,
+    pub(crate) slot: Option<At<u8>>,
+    pub(crate) qemu: Option<At<String>>,
+    pub(crate) backend: Vec<At<String>>,
+}
+
+/// Bytes of a window that does not say how long it is.
+pub(crate) const DEFAULT_WINDOW: u64 = 0x1000;
+
+impl Device {
+    pub(crate) fn instance(&self) -> u8 {
+        self.instance.as_ref().map_or(0, |instance| instance.value)
+    }
+
+    pub(crate) fn window(&self) -> u64 {
+        self.window.as_ref().map_or(DEFAULT_WINDOW, |window| window.value)
+    }
+
+    pub(crate) fn has_dma(&self) -> bool {
+        self.dma.as_ref().is_some_and(|dma| dma.value == DmaMark::Unconfined)
+    }
+
+    /// `compatible`, with the DeviceID where there is one: what the device is found by.
+    pub(crate) fn class(&self) -> String {
+        match &self.virtio_id {
+            Some(id) => format!("{} with DeviceID {}", self.compatible.value, id.value),
+            None => self.compatible.value.clone(),
+        }
+    }
+
+    pub(crate) fn same_class(&self, other: &Device) -> bool {
+        let id = |device: &Device| device.virtio_id.as_ref().map(|id| id.value);
+        self.compatible.value == other.compatible.value && id(self) == id(other)
+    }
+}
+
+/// What a device says about DMA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DmaMark {
+    /// It has none.
+    None,
+    /// It reaches all memory.
+    Unconfined,
+}
+
+/// A service file.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// Of the file; its place is the first byte.
+    pub(crate) name: At<String>,
+    pub(crate) id: At<u32>,
+    pub(crate) binary: Binary,
+    /// True for init.
+    pub(crate) by_kernel: bool,
+    pub(crate) priority: At<u8>,
+    /// Absent for init, which has what is left.
+    pub(crate) budget: Option<Budget>,
+    pub(crate) stack_pages: u32,
+    pub(crate) needs: Vec<Need>,
+    pub(crate) talks_to: Vec<At<String>>,
+    pub(crate) serves: bool,
+    pub(crate) restart: Restart,
+    pub(crate) asks: Vec<At<Permission>>,
+    pub(crate) must_prove: Vec<At<String>>,
+}
+
+/// Which program a service is.
+#[derive(Debug)]
+pub(crate) struct Binary {
+    /// The crate's directory, as the file says it.
+    pub(crate) path: At<String>,
+    /// The directory that `path` is relative to.
+    pub(crate) relative_to: PathBuf,
+    /// The program of the crate.
+    pub(crate) bin: String,
+}
+
+/// What a service may use up.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    pub(crate) span: Span,
+    pub(crate) frames: u32,
+    pub(crate) objects: u32,
+}
+
+/// A request for a device.
+#[derive(Debug)]
+pub(crate) struct Need {
+    pub(crate) span: Span,
+    pub(crate) device: At<String>,
+    pub(crate) rights: At<Rights>,
+}
+
+/// The policy files of all layers.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) epoch: u32,
+    /// The file that the top layer's lines are in, for advice.
+    pub(crate) shown: String,
+    pub(crate) allows: Vec<Allow>,
+    pub(crate) permits: Vec<Permit>,
+}
+
+/// Lets a service receive a device.
+#[derive(Debug)]
+pub(crate) struct Allow {
+    pub(crate) span: Span,
+    pub(crate) id: At<String>,
+    pub(crate) subject: At<String>,
+    pub(crate) device: At<String>,
+    pub(crate) rights: At<Rights>,
+    pub(crate) dma: Option<Span>,
+    pub(crate) reason: String,
+}
+
+/// Lets a service ask others for something.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    pub(crate) span: Span,
+    pub(crate) id: At<String>,
+    pub(crate) subject: At<String>,
+    pub(crate) permission: At<Permission>,
+}
+
+/// A profile file.
+#[derive(Debug)]
+pub(crate) struct ProfileFile {
+    /// Of the file; its place is the first byte.
+    pub(crate) name: At<String>,
+    pub(crate) kind: At<Profile>,
+    pub(crate) without: Vec<At<String>>,
+    pub(crate) without_devices: Vec<At<String>>,
+    /// More proofs than those in the services' files, by service.
+    pub(crate) must_prove: Vec<(At<String>, Vec<At<String>>)>,
+}
+
+impl ProfileFile {
+    pub(crate) fn leaves_out(&self, service: &str) -> bool {
+        self.without.iter().any(|name| name.value == service)
+    }
+
+    pub(crate) fn leaves_out_device(&self, device: &str) -> bool {
+        self.without_devices.iter().any(|name| name.value == device)
+    }
+}
+
+/// `map|read|write`.
+pub(crate) fn rights_text(rights: Rights) -> String {
+    let names: Vec<String> = rights.iter_names().map(|(name, _)| name.to_lowercase()).collect();
+    names.join("|")
+}
+
+/// `["map", "read", "write"]`.
+pub(crate) fn rights_toml(rights: Rights) -> String {
+    let names: Vec<String> =
+        rights.iter_names().map(|(name, _)| format!("\"{}\"", name.to_lowercase())).collect();
+    format!("[{}]", names.join(", "))
+}

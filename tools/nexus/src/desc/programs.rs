@@ -1,0 +1,131 @@
+//! Which program a service is: the crate and binary that its file names.
+
+use super::diagnostic::Diagnostic;
+use super::kind::Kind;
+use super::model::Service;
+use super::report::Reporter;
+use std::fs;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// A program of the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Service id.
+    pub id: u32,
+    /// Service name.
+    pub name: String,
+    /// The cargo package.
+    pub package: String,
+    /// The binary of that package.
+    pub bin: String,
+    /// The `Cargo.toml` that it is built from.
+    pub manifest: PathBuf,
+}
+
+/// Why a program cannot be found.
+enum Missing {
+    /// No `Cargo.toml` of a package there.
+    Package,
+    /// The package has other binaries.
+    Binary(String),
+}
+
+/// Reports a program that is not there.
+pub(crate) fn check(service: &Service, reporter: &Reporter) {
+    let Err(missing) = find(service) else { return };
+    let binary = &service.binary;
+    let (message, fix) = match missing {
+        Missing::Package => (
+            format!("there is no crate at `{}`", binary.path.value),
+            format!(
+                "create it, or write the path of {}'s crate, relative to {}",
+                service.name.value,
+                shown_dir(reporter, &binary.relative_to)
+            ),
+        ),
+        Missing::Binary(package) => (
+            format!("the crate `{package}` has no binary `{}`", binary.bin),
+            format!(
+                "add [[bin]] with `name = \"{}\"` to its Cargo.toml, or name the right one with \
+                 `bin`",
+                binary.bin
+            ),
+        ),
+    };
+    reporter.add(Diagnostic::at(Kind::MissingBinary, &binary.path.span, message, fix));
+}
+
+/// The program of a service that has passed [`check`].
+pub(crate) fn of_service(service: &Service) -> Option<Program> {
+    let (manifest, package) = find(service).ok()?;
+    Some(Program {
+        id: service.id.value,
+        name: service.name.value.clone(),
+        package,
+        bin: service.binary.bin.clone(),
+        manifest,
+    })
+}
+
+fn shown_dir(reporter: &Reporter, dir: &Path) -> String {
+    match reporter.paths.show(dir) {
+        shown if shown.is_empty() => String::from("this system's directory"),
+        shown => shown,
+    }
+}
+
+/// The manifest and the package name.
+fn find(service: &Service) -> Result<(PathBuf, String), Missing> {
+    let binary = &service.binary;
+    let dir = binary.relative_to.join(&binary.path.value);
+    let dir = dir.canonicalize().map_err(|_| Missing::Package)?;
+    let manifest = dir.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).map_err(|_| Missing::Package)?;
+    let table = DeTable::parse(&text).map_err(|_| Missing::Package)?.into_inner();
+    let package = package_name(&table).ok_or(Missing::Package)?;
+    if has_binary(&dir, &table, &package, &binary.bin) {
+        Ok((manifest, package))
+    } else {
+        Err(Missing::Binary(package))
+    }
+}
+
+fn package_name(manifest: &DeTable<'_>) -> Option<String> {
+    string_in(table_in(manifest, "package")?, "name")
+}
+
+/// A binary that is declared, or that cargo finds by itself.
+fn has_binary(dir: &Path, manifest: &DeTable<'_>, package: &str, bin: &str) -> bool {
+    let source = dir.join("src");
+    declares_binary(manifest, bin)
+        || (bin == package && source.join("main.rs").is_file())
+        || source.join("bin").join(format!("{bin}.rs")).is_file()
+        || source.join("bin").join(bin).join("main.rs").is_file()
+}
+
+fn declares_binary(manifest: &DeTable<'_>, bin: &str) -> bool {
+    let Some(DeValue::Array(binaries)) = value_in(manifest, "bin") else { return false };
+    binaries.iter().any(|entry| match entry.get_ref() {
+        DeValue::Table(entry) => string_in(entry, "name").is_some_and(|name| name == bin),
+        _ => false,
+    })
+}
+
+fn value_in<'a>(table: &'a DeTable<'a>, key: &str) -> Option<&'a DeValue<'a>> {
+    table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value.get_ref())
+}
+
+fn table_in<'a>(table: &'a DeTable<'a>, key: &str) -> Option<&'a DeTable<'a>> {
+    match value_in(table, key) {
+        Some(DeValue::Table(inner)) => Some(inner),
+        _ => None,
+    }
+}
+
+fn string_in(table: &DeTable<'_>, key: &str) -> Option<String> {
+    match value_in(table, key) {
+        Some(DeValue::String(text)) => Some(text.to_string()),
+        _ => None,
+    }
+}

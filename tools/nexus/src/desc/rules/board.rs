@@ -1,0 +1,169 @@
+//! Devices: each in a place of its own, and each found in one way only.
+
+use crate::desc::classes;
+use crate::desc::diagnostic::Diagnostic;
+use crate::desc::kind::Kind;
+use crate::desc::model::{Board, Device};
+use crate::desc::report::Reporter;
+use crate::desc::source::Span;
+
+pub(super) fn check(board: &Board, reporter: &Reporter) {
+    for (index, device) in board.devices.iter().enumerate() {
+        check_class(device, reporter);
+        check_plug(device, reporter);
+        check_end(device, reporter);
+        for other in board.devices.iter().take(index) {
+            check_pair(other, device, reporter);
+        }
+        check_instance(board, device, reporter);
+    }
+}
+
+/// The device can be found at all, and is not the kernel's.
+fn check_class(device: &Device, reporter: &Reporter) {
+    let name = &device.name.value;
+    if classes::is_kernels(device) {
+        let message = format!(
+            "{name} is a {}, which is the kernel's own: no service can ever hold it",
+            device.compatible.value
+        );
+        let span = &device.compatible.span;
+        reporter.add(Diagnostic::at(Kind::KernelDevice, span, message, "remove this [[device]]"));
+    }
+    match (&device.virtio_id, classes::is_virtio(device)) {
+        (None, true) => {
+            let message =
+                format!("the key `virtio-id` is missing: {name} is found by its DeviceID");
+            let fix = "add it: 1 for a network device, 2 for a disk, 4 for entropy, 0 for an \
+                       empty slot";
+            reporter.add(Diagnostic::at(Kind::MissingKey, &device.span, message, fix));
+        }
+        (Some(id), false) => {
+            let message = format!("`virtio-id` is not a key of a {}", device.compatible.value);
+            let fix = format!("remove it, or write `compatible = \"{}\"`", classes::VIRTIO);
+            reporter.add(Diagnostic::at(Kind::UnknownKey, &id.span, message, fix));
+        }
+        _ => {}
+    }
+}
+
+/// QEMU is told which device to plug in, and where.
+fn check_plug(device: &Device, reporter: &Reporter) {
+    let name = &device.name.value;
+    match (&device.qemu, &device.slot) {
+        (Some(qemu), None) => {
+            let message =
+                format!("QEMU would plug {name} into the highest free slot, wherever that is");
+            let fix = "pin it: add `slot = 0`, or another number up to 7 that is free";
+            reporter.add(Diagnostic::at(Kind::UnpinnedDevice, &qemu.span, message, fix));
+        }
+        (None, Some(slot)) => missing_plug(name, "slot", &slot.span, reporter),
+        (None, None) => {
+            if let Some(backend) = device.backend.first() {
+                missing_plug(name, "backend", &backend.span, reporter);
+            }
+        }
+        (Some(_), Some(_)) => {}
+    }
+}
+
+fn missing_plug(name: &str, key: &str, span: &Span, reporter: &Reporter) {
+    let message =
+        format!("the key `qemu` is missing: {name} has a `{key}`, and nothing to plug in");
+    let fix = format!("add `qemu = \"virtio-…-device\"`, or remove `{key}`");
+    reporter.add(Diagnostic::at(Kind::MissingKey, span, message, fix));
+}
+
+/// The window ends before addresses do.
+fn check_end(device: &Device, reporter: &Reporter) {
+    let Some(base) = &device.base else { return };
+    if base.checked_add(device.window()).is_none() {
+        let message = format!("the window of {} does not end", device.name.value);
+        let fix = "write the physical address of its first register";
+        reporter.add(Diagnostic::at(Kind::OutOfRange, &base.span, message, fix));
+    }
+}
+
+/// No two devices share a place.
+fn check_pair(other: &Device, device: &Device, reporter: &Reporter) {
+    let (one, two) = (&other.name.value, &device.name.value);
+    if device.same_class(other) && device.instance() == other.instance() {
+        let message = format!(
+            "{two} and {one} are the same registers: both are instance {} of {}",
+            device.instance(),
+            device.class()
+        );
+        let fix = "give them `instance = 0`, `instance = 1`, … in order of address";
+        let span = device.instance.as_ref().map_or(&device.name.span, |instance| &instance.span);
+        reporter.add(
+            Diagnostic::at(Kind::OverlappingWindows, span, message, fix)
+                .see(&other.name.span, format!("here is {one}")),
+        );
+    }
+    if let (Some(a), Some(b)) = (&other.base, &device.base)
+        && a.value < b.saturating_add(device.window())
+        && b.value < a.saturating_add(other.window())
+    {
+        let message = format!("the windows of {two} and {one} overlap");
+        let fix = format!("correct `base` or `window`; {one} takes {}", range_text(other));
+        reporter.add(
+            Diagnostic::at(Kind::OverlappingWindows, &b.span, message, fix)
+                .see(&a.span, format!("here is {one}")),
+        );
+    }
+    if let (Some(a), Some(b)) = (&other.slot, &device.slot)
+        && a.value == b.value
+    {
+        let message = format!("slot {} is taken by {one}", b.value);
+        let fix = "give one of them a slot of its own, from 0 to 7";
+        reporter.add(
+            Diagnostic::at(Kind::SlotTaken, &b.span, message, fix)
+                .see(&a.span, format!("here is {one}")),
+        );
+    }
+}
+
+fn range_text(device: &Device) -> String {
+    let base = device.base.as_ref().map_or(0, |base| base.value);
+    format!("{base:#x} to {:#x}", base.saturating_add(device.window() - 1))
+}
+
+/// Instances of a class count from 0, in order of address.
+fn check_instance(board: &Board, device: &Device, reporter: &Reporter) {
+    let Some(instance) = &device.instance else { return };
+    let peers = || board.devices.iter().filter(|other| other.same_class(device));
+    let before = instance.checked_sub(1);
+    if before.is_some_and(|before| !peers().any(|other| other.instance() == before)) {
+        let message = format!(
+            "{} is instance {} of {}, and there is no instance {}",
+            device.name.value,
+            instance.value,
+            device.class(),
+            instance.value - 1
+        );
+        let fix = "number the devices of a class from 0, in order of address";
+        reporter.add(Diagnostic::at(Kind::InstanceOrder, &instance.span, message, fix));
+    }
+    let misplaced =
+        peers().find(|other| other.instance() < instance.value && address(other) > address(device));
+    if let (Some(other), Some(_)) = (misplaced, address(device)) {
+        let message = format!(
+            "{} is instance {}, and its address comes before that of {}, instance {}",
+            device.name.value,
+            instance.value,
+            other.name.value,
+            other.instance()
+        );
+        let fix = "number the devices of a class from 0, in order of address";
+        reporter.add(
+            Diagnostic::at(Kind::InstanceOrder, &instance.span, message, fix)
+                .see(&other.name.span, format!("here is {}", other.name.value)),
+        );
+    }
+}
+
+/// What is known of where a device stands: its address, or the slot that decides it.
+fn address(device: &Device) -> Option<u64> {
+    let base = device.base.as_ref().map(|base| base.value);
+    base.or_else(|| device.slot.as_ref().map(|slot| u64::from(slot.value)))
+}

@@ -1,0 +1,199 @@
+//! Devices: what is requested is allowed, and what is allowed is requested.
+
+use crate::desc::diagnostic::Diagnostic;
+use crate::desc::kind::Kind;
+use crate::desc::model::{Allow, Need, Service, System, rights_text, rights_toml};
+use crate::desc::report::Reporter;
+use crate::desc::source::At;
+use crate::desc::suggest;
+
+pub(super) fn check(system: &System, reporter: &Reporter) {
+    check_ids(system, reporter);
+    for (index, line) in system.policy.allows.iter().enumerate() {
+        if check_names(system, line, reporter) {
+            check_repeated(system, index, line, reporter);
+            check_use(system, line, reporter);
+            check_dma(system, line, reporter);
+        }
+    }
+    for service in &system.services {
+        for need in &service.needs {
+            check_allowed(system, service, need, reporter);
+        }
+    }
+}
+
+/// Ids are one line's alone: records name them.
+fn check_ids(system: &System, reporter: &Reporter) {
+    for (index, (id, ..)) in system.policy.lines().enumerate() {
+        let first = system.policy.lines().take(index).find(|(other, ..)| other.value == id.value);
+        if let Some((first, ..)) = first {
+            let message = format!("there is another line `{}`", id.value);
+            let fix = "give one of them another id: records name lines by it";
+            let diagnostic = Diagnostic::at(Kind::DuplicateRule, &id.span, message, fix);
+            reporter.add(diagnostic.see(&first.span, "the other one"));
+        }
+    }
+}
+
+/// Reports a line about what does not exist; true when both exist.
+fn check_names(system: &System, line: &Allow, reporter: &Reporter) -> bool {
+    let known = check_subject(system, &line.id, &line.subject, reporter);
+    if system.board.device(&line.device).is_some() {
+        return known;
+    }
+    let message = format!("the board has no device `{}`", line.device.value);
+    let fix = suggest::instead(&line.device, "devices", &system.board.device_names());
+    reporter.add(Diagnostic::at(Kind::UnknownDevice, &line.device.span, message, fix));
+    false
+}
+
+/// Reports a subject that does not exist; true when it does.
+pub(super) fn check_subject(
+    system: &System,
+    id: &At<String>,
+    subject: &At<String>,
+    reporter: &Reporter,
+) -> bool {
+    if system.service(subject).is_some() {
+        return true;
+    }
+    let removed = system.removed.iter().find(|removed| removed.value == subject.value);
+    if let Some(removed) = removed {
+        let message = format!("`{}` is removed, and the policy still speaks of it", subject.value);
+        let fix = format!("add \"{}\" to `policy` under [remove] as well", id.value);
+        let diagnostic = Diagnostic::at(Kind::RemovedService, &removed.span, message, fix);
+        reporter.add(diagnostic.see(&id.span, "the line that speaks of it"));
+    } else {
+        let message = format!("there is no service `{}`", subject.value);
+        let fix = suggest::instead(subject, "services", &system.service_names());
+        reporter.add(Diagnostic::at(Kind::UnknownService, &subject.span, message, fix));
+    }
+    false
+}
+
+fn check_repeated(system: &System, index: usize, line: &Allow, reporter: &Reporter) {
+    let first = system.policy.allows.iter().take(index).find(|other| {
+        other.subject.value == line.subject.value && other.device.value == line.device.value
+    });
+    if let Some(first) = first {
+        let message = format!(
+            "there is another line for {} and {}: `{}`",
+            line.subject.value, line.device.value, first.id.value
+        );
+        let fix = "keep one of them, so that one line decides";
+        let diagnostic = Diagnostic::at(Kind::DuplicateRule, &line.id.span, message, fix);
+        reporter.add(diagnostic.see(&first.id.span, "the other one"));
+    }
+}
+
+/// Somebody asks for it, and for all of it.
+fn check_use(system: &System, line: &Allow, reporter: &Reporter) {
+    let (subject, device) = (&line.subject.value, &line.device.value);
+    let service = system.service(subject);
+    let need =
+        service.and_then(|service| service.needs.iter().find(|need| need.device.value == *device));
+    let Some(need) = need else {
+        let message =
+            format!("`{}` allows what {subject} does not ask for: {device}", line.id.value);
+        let fix = format!(
+            "remove the line, or ask in services/{subject}.toml:\n\
+             needs = [{{ device = \"{device}\", rights = {} }}]",
+            rights_toml(line.rights.value)
+        );
+        let span = &line.id.span;
+        reporter.add(Diagnostic::at(Kind::NothingRequests, span, message, fix));
+        return;
+    };
+    let more = line.rights.difference(need.rights.value);
+    if !more.is_empty() {
+        let message = format!(
+            "`{}` allows {}, which {subject} does not ask for",
+            line.id.value,
+            rights_text(more)
+        );
+        let fix = format!("write `rights = {}`", rights_toml(need.rights.value));
+        reporter.add(
+            Diagnostic::at(Kind::AllowsMore, &line.rights.span, message, fix)
+                .see(&need.rights.span, "what it asks for"),
+        );
+    }
+}
+
+fn check_dma(system: &System, line: &Allow, reporter: &Reporter) {
+    let Some(device) = system.board.device(&line.device) else { return };
+    let name = &device.name.value;
+    match (&line.dma, &device.dma) {
+        (None, Some(mark)) if device.has_dma() => {
+            let message =
+                format!("{name} reaches all memory, and `{}` does not accept that", line.id.value);
+            let fix = format!(
+                "if {} may be trusted with all memory, add `dma = \"unconfined\"` to the line",
+                line.subject.value
+            );
+            reporter.add(
+                Diagnostic::at(Kind::DmaNotAllowed, &line.id.span, message, fix)
+                    .see(&mark.span, format!("{name} is marked here")),
+            );
+        }
+        (Some(span), _) if !device.has_dma() => {
+            let message = format!("`{}` accepts DMA, and {name} has none", line.id.value);
+            let fix = "remove `dma` from the line";
+            reporter.add(Diagnostic::at(Kind::DmaNeedlesslyAllowed, span, message, fix));
+        }
+        _ => {}
+    }
+}
+
+/// Some line allows it, and all of it.
+fn check_allowed(system: &System, service: &Service, need: &Need, reporter: &Reporter) {
+    let (subject, device) = (&service.name.value, &need.device.value);
+    if system.board.device(device).is_none() {
+        return;
+    }
+    let line = system
+        .policy
+        .allows
+        .iter()
+        .find(|line| line.subject.value == *subject && line.device.value == *device);
+    let Some(line) = line else {
+        let message = format!("{subject} asks for {device}, and no line of the policy allows it");
+        let fix = format!(
+            "if it may have it, add to {}, and say why:\n{}",
+            system.policy.shown,
+            new_line(system, subject, need)
+        );
+        reporter.add(Diagnostic::at(Kind::NotAllowed, &need.device.span, message, fix));
+        return;
+    };
+    let more = need.rights.difference(line.rights.value);
+    if !more.is_empty() {
+        let message = format!(
+            "{subject} asks for {} on {device}, which `{}` does not allow",
+            rights_text(more),
+            line.id.value
+        );
+        let fix = format!("ask for {} only, or change the line", rights_text(line.rights.value));
+        reporter.add(
+            Diagnostic::at(Kind::NotAllowed, &need.rights.span, message, fix)
+                .see(&line.rights.span, "what it allows"),
+        );
+    }
+}
+
+/// The line that would allow `need`.
+fn new_line(system: &System, subject: &str, need: &Need) -> String {
+    let device = &need.device.value;
+    let dma = system.board.device(device).is_some_and(|device| device.has_dma());
+    let mark = if dma { "dma = \"unconfined\"\n" } else { "" };
+    format!(
+        "[[allow]]\n\
+         id = \"allow-{subject}-{device}\"\n\
+         subject = \"{subject}\"\n\
+         device = \"{device}\"\n\
+         rights = {}\n\
+         {mark}\
+         reason = \"…\"",
+        rights_toml(need.rights.value)
+    )
+}

@@ -1,0 +1,131 @@
+//! Profiles: what is left is a whole system.
+
+use crate::desc::diagnostic::Diagnostic;
+use crate::desc::kind::Kind;
+use crate::desc::model::{ProfileFile, System};
+use crate::desc::report::Reporter;
+use crate::desc::suggest;
+use nexus_sysdesc::Profile;
+
+/// Frames of 4 KiB in a mebibyte.
+const FRAMES_PER_MIB: u64 = 256;
+
+pub(super) fn check(system: &System, reporter: &Reporter) {
+    if system.profiles.is_empty() {
+        let message = "the system has no profile";
+        let fix = "create profiles/prod.toml with `kind = \"prod\"`";
+        reporter.add(Diagnostic::at(Kind::MissingFile, &system.name.span, message, fix));
+    }
+    for profile in &system.profiles {
+        check_names(system, profile, reporter);
+        check_calls(system, profile, reporter);
+        check_devices(system, profile, reporter);
+        check_proofs(system, profile, reporter);
+        check_memory(system, profile, reporter);
+    }
+}
+
+fn check_names(system: &System, profile: &ProfileFile, reporter: &Reporter) {
+    for name in &profile.without {
+        match system.service(name) {
+            Some(service) if service.by_kernel => {
+                let message = format!("no system can do without {}", name.value);
+                let fix = "remove it from `without`";
+                reporter.add(Diagnostic::at(Kind::LeftOut, &name.span, message, fix));
+            }
+            None if !system.was_removed(name) => {
+                let message = format!("there is no service `{}`", name.value);
+                let fix = suggest::instead(name, "services", &system.service_names());
+                reporter.add(Diagnostic::at(Kind::UnknownService, &name.span, message, fix));
+            }
+            _ => {}
+        }
+    }
+    for name in &profile.without_devices {
+        if system.board.device(name).is_none() {
+            let message = format!("the board has no device `{}`", name.value);
+            let fix = suggest::instead(name, "devices", &system.board.device_names());
+            reporter.add(Diagnostic::at(Kind::UnknownDevice, &name.span, message, fix));
+        }
+    }
+}
+
+/// Nobody who stays calls somebody who is left out.
+fn check_calls(system: &System, profile: &ProfileFile, reporter: &Reporter) {
+    for left_out in &profile.without {
+        let mut staying =
+            system.services.iter().filter(|service| !profile.leaves_out(&service.name));
+        let caller = staying.find_map(|service| {
+            let call = service.talks_to.iter().find(|callee| callee.value == left_out.value)?;
+            Some((service, call))
+        });
+        if let Some((service, call)) = caller {
+            let message = format!(
+                "profile {} leaves out {}, and {} calls it",
+                profile.name.value, left_out.value, service.name.value
+            );
+            let fix = format!("leave out {} as well, or neither", service.name.value);
+            let diagnostic = Diagnostic::at(Kind::LeftOut, &left_out.span, message, fix);
+            reporter.add(diagnostic.see(&call.span, "the call"));
+        }
+    }
+}
+
+/// Nobody who stays needs a device that is left out.
+fn check_devices(system: &System, profile: &ProfileFile, reporter: &Reporter) {
+    for left_out in &profile.without_devices {
+        let mut staying =
+            system.services.iter().filter(|service| !profile.leaves_out(&service.name));
+        let owner = staying.find_map(|service| {
+            let need = service.needs.iter().find(|need| need.device.value == left_out.value)?;
+            Some((service, need))
+        });
+        if let Some((service, need)) = owner {
+            let message = format!(
+                "profile {} leaves out {}, and {} needs it",
+                profile.name.value, left_out.value, service.name.value
+            );
+            let fix = format!("leave out {} as well, or neither", service.name.value);
+            let diagnostic = Diagnostic::at(Kind::LeftOut, &left_out.span, message, fix);
+            reporter.add(diagnostic.see(&need.span, "the need"));
+        }
+    }
+}
+
+fn check_proofs(system: &System, profile: &ProfileFile, reporter: &Reporter) {
+    for (name, _) in &profile.must_prove {
+        if system.service(name).is_none() {
+            let message = format!("there is no service `{}`", name.value);
+            let fix = suggest::instead(name, "services", &system.service_names());
+            reporter.add(Diagnostic::at(Kind::UnknownService, &name.span, message, fix));
+        } else if profile.leaves_out(name) {
+            let message = format!("{} must prove something, and is left out", name.value);
+            let fix = "remove it here, or from `without`";
+            reporter.add(Diagnostic::at(Kind::LeftOut, &name.span, message, fix));
+        }
+        if profile.kind.value == Profile::Prod {
+            let message = "a prod profile proves nothing: its services carry no proofs";
+            let fix = "move this to a profile with `kind = \"test\"`";
+            reporter.add(Diagnostic::at(Kind::ProofsInProd, &name.span, message, fix));
+        }
+    }
+}
+
+/// The budgets leave a quarter of the memory to firmware, kernel, image and init.
+fn check_memory(system: &System, profile: &ProfileFile, reporter: &Reporter) {
+    let staying = system.services.iter().filter(|service| !profile.leaves_out(&service.name));
+    let budgets = staying.filter_map(|service| service.budget.as_ref());
+    let frames: u64 = budgets.map(|budget| u64::from(budget.frames)).sum();
+    let memory = &system.board.qemu.memory_mib;
+    let most = u64::from(memory.value) * FRAMES_PER_MIB / 4 * 3;
+    if frames > most {
+        let message = format!(
+            "in profile {} the budgets come to {frames} frames of 4 KiB; {} MiB of memory leave \
+             {most} for them",
+            profile.name.value, memory.value
+        );
+        let needed = (frames * 4).div_ceil(3).div_ceil(FRAMES_PER_MIB);
+        let fix = format!("lower the budgets, or give the board `memory = \"{needed}M\"`");
+        reporter.add(Diagnostic::at(Kind::Overcommitted, &memory.span, message, fix));
+    }
+}

@@ -1,0 +1,118 @@
+//! Services: each has a program, and each device has one owner.
+
+use crate::desc::diagnostic::Diagnostic;
+use crate::desc::kind::Kind;
+use crate::desc::model::{Need, Service, System, rights_text};
+use crate::desc::programs;
+use crate::desc::report::Reporter;
+use crate::desc::suggest;
+use nexus_abi::Rights;
+use nexus_sysdesc::bounds::{MAX_HANDLES, WINDOW_RIGHTS};
+
+pub(super) fn check(system: &System, reporter: &Reporter) {
+    check_init(system, reporter);
+    for service in &system.services {
+        programs::check(service, reporter);
+        check_handles(service, reporter);
+        for (index, need) in service.needs.iter().enumerate() {
+            check_need(system, service, index, need, reporter);
+        }
+    }
+    check_owners(system, reporter);
+}
+
+/// The kernel starts one service, which asks for nothing that it has already.
+fn check_init(system: &System, reporter: &Reporter) {
+    let mut started = system.services.iter().filter(|service| service.by_kernel);
+    let Some(init) = started.next() else {
+        let message = "no service is started by the kernel";
+        let fix = "write `started-by = \"kernel\"` in the file of init, instead of its budget";
+        reporter.add(Diagnostic::at(Kind::OneInit, &system.name.span, message, fix));
+        return;
+    };
+    for other in started {
+        let message =
+            format!("{} is started by the kernel, and so is {}", other.name.value, init.name.value);
+        let fix = "remove `started-by` from one of them: init starts all others";
+        let diagnostic = Diagnostic::at(Kind::OneInit, &other.name.span, message, fix);
+        reporter.add(diagnostic.see(&init.name.span, "the other one"));
+    }
+    if let Some(budget) = &init.budget {
+        let message = format!("{} has what the machine has, not a budget", init.name.value);
+        reporter.add(Diagnostic::at(Kind::InitAsks, &budget.span, message, "remove `budget`"));
+    }
+    if let Some(need) = init.needs.first() {
+        let message = format!("{} gives devices out, and holds none itself", init.name.value);
+        let fix = format!("let another service own {}", need.device.value);
+        reporter.add(Diagnostic::at(Kind::InitAsks, &need.span, message, fix));
+    }
+}
+
+fn check_handles(service: &Service, reporter: &Reporter) {
+    let count = service.needs.len() + service.talks_to.len();
+    if count > MAX_HANDLES {
+        let message = format!(
+            "{} has {count} devices and services to call, more than it can be told of",
+            service.name.value
+        );
+        let fix = format!("leave at most {MAX_HANDLES}");
+        reporter.add(Diagnostic::at(Kind::TooMany, &service.name.span, message, fix));
+    }
+}
+
+fn check_need(system: &System, service: &Service, index: usize, need: &Need, reporter: &Reporter) {
+    let device = &need.device;
+    if system.board.device(device).is_none() {
+        let message = format!("the board has no device `{}`", device.value);
+        let fix = suggest::instead(device, "devices", &system.board.device_names());
+        reporter.add(Diagnostic::at(Kind::UnknownDevice, &device.span, message, fix));
+    }
+    let first = service.needs.iter().take(index).find(|other| other.device.value == device.value);
+    if let Some(first) = first {
+        let message = format!("`{}` stands twice in `needs`", device.value);
+        let diagnostic =
+            Diagnostic::at(Kind::DuplicateEntry, &device.span, message, "remove one of them");
+        reporter.add(diagnostic.see(&first.device.span, "the first time"));
+    }
+    check_rights(need, reporter);
+}
+
+/// MAP and READ, with or without WRITE, and nothing else.
+fn check_rights(need: &Need, reporter: &Reporter) {
+    let rights = need.rights.value;
+    let beyond = rights.difference(WINDOW_RIGHTS);
+    let missing = (Rights::MAP | Rights::READ).difference(rights);
+    let message = if !beyond.is_empty() {
+        format!("no window of a device can ever have {}", rights_text(beyond))
+    } else if !missing.is_empty() {
+        format!("without {} nobody can use a window", rights_text(missing))
+    } else {
+        return;
+    };
+    let fix = "write `rights = [\"map\", \"read\"]`, or with \"write\" as well";
+    reporter.add(Diagnostic::at(Kind::WindowRights, &need.rights.span, message, fix));
+}
+
+/// No device is asked for twice.
+fn check_owners(system: &System, reporter: &Reporter) {
+    let all = || {
+        let services = system.services.iter();
+        services.flat_map(|service| service.needs.iter().map(move |need| (service, need)))
+    };
+    for (index, (service, need)) in all().enumerate() {
+        let other = all().take(index).find(|(other, one)| {
+            one.device.value == need.device.value && other.name.value != service.name.value
+        });
+        let Some((owner, first)) = other else { continue };
+        let message = format!(
+            "{} would have two owners: {} asks for it, and so does {}",
+            need.device.value, service.name.value, owner.name.value
+        );
+        let fix = format!(
+            "leave it to one of them, and let the other one call it: `talks-to = [\"{}\"]`",
+            owner.name.value
+        );
+        let diagnostic = Diagnostic::at(Kind::TwoOwners, &need.device.span, message, fix);
+        reporter.add(diagnostic.see(&first.device.span, format!("here {} does", owner.name.value)));
+    }
+}

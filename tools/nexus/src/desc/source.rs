@@ -1,0 +1,103 @@
+//! The files of a system, and places in them.
+
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// One file that has been read.
+#[derive(Debug)]
+pub struct Source {
+    /// Its path as people see it.
+    pub shown: String,
+    /// What it holds.
+    pub text: String,
+}
+
+impl Source {
+    /// Line and column, each from 1, of the byte at `offset`. Columns count characters.
+    #[must_use]
+    pub fn position(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line = before.matches('\n').count() + 1;
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before.get(start..).unwrap_or_default().chars().count() + 1;
+        (line, column)
+    }
+
+    /// The text of the line with this number, from 1.
+    #[must_use]
+    pub fn line(&self, number: usize) -> &str {
+        self.text.lines().nth(number.saturating_sub(1)).unwrap_or_default()
+    }
+}
+
+/// A place in a file.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// The file.
+    pub source: Rc<Source>,
+    /// Its bytes.
+    pub bytes: Range<usize>,
+}
+
+impl Span {
+    /// The first byte of a file: a place for what is about the whole file.
+    #[must_use]
+    pub fn start_of(source: &Rc<Source>) -> Span {
+        Span { source: Rc::clone(source), bytes: 0..0 }
+    }
+
+    /// `file:line:column`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let (line, column) = self.source.position(self.bytes.start);
+        format!("{}:{line}:{column}", self.source.shown)
+    }
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct At<T> {
+    /// The value.
+    pub(crate) value: T,
+    /// Where it stands.
+    pub(crate) span: Span,
+}
+
+impl<T> Deref for At<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// How paths are shown: relative to a directory where they lie in it, else whole.
+#[derive(Debug)]
+pub(crate) struct Paths {
+    base: PathBuf,
+}
+
+impl Paths {
+    /// Paths relative to `base`.
+    #[must_use]
+    pub(crate) fn relative_to(base: &Path) -> Paths {
+        let base = base.canonicalize().unwrap_or_else(|_| base.to_path_buf());
+        Paths { base }
+    }
+
+    /// The path as people see it.
+    #[must_use]
+    pub(crate) fn show(&self, path: &Path) -> String {
+        path.strip_prefix(&self.base).unwrap_or(path).display().to_string()
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read as text.
+    pub(crate) fn read(&self, path: &Path) -> std::io::Result<Rc<Source>> {
+        let text = std::fs::read_to_string(path)?;
+        Ok(Rc::new(Source { shown: self.show(path), text }))
+    }
+}

@@ -1,0 +1,83 @@
+//! "Did you mean …?"
+
+/// The candidate that `word` most likely stands for: at most a third of its letters differ.
+#[must_use]
+pub(crate) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let most = (word.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// `a`, `b` and `c`, in backquotes.
+#[must_use]
+pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match quoted.as_slice() {
+        [] => String::from("none"),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// Advice for a name that does not exist: the one that was meant, or those that exist.
+#[must_use]
+pub(crate) fn instead(word: &str, what: &str, names: &[&str]) -> String {
+    match nearest(word, names.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None if names.is_empty() => format!("there are no {what} to choose from"),
+        None => format!("the {what} are {}", list(names.iter().copied())),
+    }
+}
+
+/// Levenshtein distance: insertions, deletions and replacements from one word to the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (b, above) in other.iter().zip(row.iter().skip(1)) {
+            let replaced = diagonal + usize::from(a != *b);
+            left = replaced.min(left + 1).min(above + 1);
+            next.push(left);
+            diagonal = *above;
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_edits() {
+        assert_eq!(distance("", ""), 0);
+        assert_eq!(distance("need", "needs"), 1);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("abc", ""), 3);
+    }
+
+    #[test]
+    fn suggests_only_what_is_near() {
+        assert_eq!(nearest("need", ["needs", "id"]), Some("needs"));
+        assert_eq!(nearest("talksto", ["talks-to", "needs"]), Some("talks-to"));
+        assert_eq!(nearest("colour", ["needs", "id"]), None);
+    }
+
+    #[test]
+    fn lists_words() {
+        assert_eq!(list([]), "none");
+        assert_eq!(list(["a"]), "`a`");
+        assert_eq!(list(["a", "b", "c"]), "`a`, `b` and `c`");
+    }
+}

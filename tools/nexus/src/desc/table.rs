@@ -1,0 +1,174 @@
+//! Reading one TOML table: typed, with places, and with an error for whatever does not belong.
+
+use super::diagnostic::Diagnostic;
+use super::kind::Kind;
+use super::report::Reporter;
+use super::source::{Source, Span};
+use super::suggest;
+use std::ops::Range;
+use std::rc::Rc;
+use toml::de::{DeTable, DeValue};
+
+/// A key and a value that it could have, for advice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) example: &'static str,
+}
+
+pub(crate) const fn key(name: &'static str, example: &'static str) -> Key {
+    Key { name, example }
+}
+
+/// A TOML file after its syntax has been found good.
+pub(crate) struct Parsed<'i> {
+    table: DeTable<'i>,
+    source: &'i Rc<Source>,
+}
+
+impl<'i> Parsed<'i> {
+    /// The file's tables; `None` after an error was reported.
+    pub(crate) fn new(source: &'i Rc<Source>, reporter: &Reporter) -> Option<Parsed<'i>> {
+        match DeTable::parse(&source.text) {
+            Ok(table) => Some(Parsed { table: table.into_inner(), source }),
+            Err(error) => {
+                let bytes = error.span().unwrap_or_default();
+                let span = Span { source: Rc::clone(source), bytes };
+                let message = format!("this is not TOML: {}", error.message());
+                let fix = "write `key = value`, `[table]` or `[[list]]`, with text in quotes";
+                reporter.add(Diagnostic::at(Kind::Syntax, &span, message, fix));
+                None
+            }
+        }
+    }
+
+    /// The outermost table. `what` is what such a file is called.
+    pub(crate) fn root<'a>(&'a self, what: &'static str, reporter: &'a Reporter) -> Table<'a> {
+        let span = Span::start_of(self.source);
+        Table { reporter, what, span, entries: &self.table, asked: Vec::new() }
+    }
+}
+
+/// One table while it is read. [`Table::finish`] reports the keys that nobody asked for.
+pub(crate) struct Table<'a> {
+    pub(super) reporter: &'a Reporter,
+    what: &'static str,
+    /// Where the table begins.
+    pub(crate) span: Span,
+    pub(super) entries: &'a DeTable<'a>,
+    asked: Vec<&'static str>,
+}
+
+type Entry<'a> = (Span, &'a DeValue<'a>);
+
+impl<'a> Table<'a> {
+    /// Reports a refusal.
+    pub(crate) fn refuse(&self, kind: Kind, span: &Span, message: String, fix: impl Into<String>) {
+        self.reporter.add(Diagnostic::at(kind, span, message, fix));
+    }
+
+    pub(super) fn span_of(&self, bytes: Range<usize>) -> Span {
+        Span { source: Rc::clone(&self.span.source), bytes }
+    }
+
+    pub(super) fn entry(&mut self, key: Key) -> Option<Entry<'a>> {
+        self.asked.push(key.name);
+        let (_, value) = self.entries.iter().find(|(name, _)| name.get_ref() == key.name)?;
+        Some((self.span_of(value.span()), value.get_ref()))
+    }
+
+    pub(super) fn wrong_type(&self, key: Key, span: &Span, wanted: &str, found: &DeValue<'_>) {
+        self.wrong_type_of(key.name, key.example, span, wanted, found);
+    }
+
+    pub(super) fn wrong_type_of(
+        &self,
+        name: &str,
+        example: &str,
+        span: &Span,
+        wanted: &str,
+        found: &DeValue<'_>,
+    ) {
+        let message = format!("`{name}` must be {wanted}, not {}", type_of(found));
+        let fix = format!("write it like `{name} = {example}`");
+        self.refuse(Kind::WrongType, span, message, fix);
+    }
+
+    /// Reports that `key` is missing, if it is.
+    pub(crate) fn must_have(&self, key: Key) {
+        if self.has(key) {
+            return;
+        }
+        let message = format!("the key `{}` is missing in {}", key.name, self.what);
+        let fix = format!("add `{} = {}`", key.name, key.example);
+        self.refuse(Kind::MissingKey, &self.span, message, fix);
+    }
+
+    /// True when the key is there, whatever its value.
+    pub(crate) fn has(&self, key: Key) -> bool {
+        self.entries.iter().any(|(name, _)| name.get_ref() == key.name)
+    }
+
+    /// A table within this one, if there is one.
+    pub(crate) fn table(&mut self, key: Key, what: &'static str) -> Option<Table<'a>> {
+        let (span, value) = self.entry(key)?;
+        let DeValue::Table(entries) = value else {
+            self.wrong_type(key, &span, "a table", value);
+            return None;
+        };
+        Some(Table { reporter: self.reporter, what, span, entries, asked: Vec::new() })
+    }
+
+    /// A list of tables; empty when it is absent.
+    pub(crate) fn tables(&mut self, key: Key, what: &'static str) -> Vec<Table<'a>> {
+        let Some((span, value)) = self.entry(key) else { return Vec::new() };
+        let DeValue::Array(items) = value else {
+            self.wrong_type(key, &span, "a list of tables", value);
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for item in items.iter() {
+            let span = self.span_of(item.span());
+            match item.get_ref() {
+                DeValue::Table(entries) => {
+                    let asked = Vec::new();
+                    tables.push(Table { reporter: self.reporter, what, span, entries, asked });
+                }
+                other => self.wrong_type(key, &span, "a list of tables", other),
+            }
+        }
+        tables
+    }
+
+    /// Reports every key that nobody asked for.
+    pub(crate) fn finish(self) {
+        for (name, _) in self.entries {
+            if self.asked.contains(&name.get_ref().as_ref()) {
+                continue;
+            }
+            let span = self.span_of(name.span());
+            let message = format!("`{}` is not a key of {}", name.get_ref(), self.what);
+            let fix = match suggest::nearest(name.get_ref(), self.asked.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!(
+                    "remove it; the keys of {} are {}",
+                    self.what,
+                    suggest::list(self.asked.iter().copied())
+                ),
+            };
+            self.refuse(Kind::UnknownKey, &span, message, fix);
+        }
+    }
+}
+
+fn type_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
