@@ -68,6 +68,7 @@ codes! {
 
 codes! {
     /// Why a device was not given to the service that asks for it.
+    #[derive(Hash)]
     pub enum Refusal: u8 {
         /// The board has no such device, or not that many.
         1 Absent,

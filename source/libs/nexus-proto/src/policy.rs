@@ -28,6 +28,7 @@ codes! {
 
 codes! {
     /// Why a decision came out as it did.
+    #[derive(Hash)]
     pub enum Reason: u8 {
         /// A rule allows it.
         1 Allowed,
