@@ -71,6 +71,9 @@ unsafe impl Source for Pages {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         let bytes = layout.size() as u64 + layout.align() as u64 + OVERHEAD;
         let mut needed = bytes.div_ceil(PAGE_SIZE);
+        if needed > (LIMIT - talc.source.mapped) / PAGE_SIZE {
+            return Err(());
+        }
         while needed > 0 {
             let (base, len) = talc.source.map_some(needed).ok_or(())?;
             let end = match talc.source.end {
