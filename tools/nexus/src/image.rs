@@ -1,37 +1,119 @@
 //! `cargo nexus image`: the boot image.
+//!
+//! The compiled description and every program, in order of service id. Nothing else is in it, so
+//! that the same programs and the same description give the same bytes.
 
+use crate::cli::SystemArgs;
+use crate::desc::{self, Checked, Program};
 use crate::exit::Exit;
-use anyhow::{Result, bail};
+use crate::paths;
+use anyhow::{Context, Result, ensure};
 use clap::Args;
+use nexus_loader::Plan;
+use nexus_sysdesc::Service;
+use nexus_sysdesc::archive::{ArchiveWriter, Kind, NONCE_OFFSET};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `cargo nexus image`.
 #[derive(Args, Debug)]
-pub struct ImageArgs {}
+pub struct ImageArgs {
+    #[command(flatten)]
+    system: SystemArgs,
+    /// Directory with an ELF file `NAME.elf` for each service; that of `build` when absent.
+    #[arg(long, value_name = "DIR")]
+    programs: Option<PathBuf>,
+    /// Where to write the image; `boot.img` beside the programs when absent.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
 
-/// Runs the command.
+/// Writes the image, and says its hash.
 ///
 /// # Errors
-/// When it cannot be carried out.
-pub fn run(_args: &ImageArgs) -> Result<Exit> {
-    bail!("`cargo nexus image` is not built yet")
+/// When the description is wrong, or a program is missing or does not fit its service.
+pub fn run(args: &ImageArgs) -> Result<Exit> {
+    let checked = desc::load(args.system.system.as_deref(), &args.system.profile)?;
+    let built = format!("{}-{}", checked.description.name, args.system.profile);
+    let programs = match &args.programs {
+        Some(programs) => programs.clone(),
+        None => paths::build()?.join(built),
+    };
+    let elf_of = |program: &Program| programs.join(format!("{}.elf", program.name));
+    let image = build(&checked, &elf_of)?;
+    let out = args.out.clone().unwrap_or_else(|| programs.join("boot.img"));
+    fs::write(&out, &image).with_context(|| format!("writing {}", out.display()))?;
+    println!("{}  {}", sha256(&image), out.display());
+    Ok(Exit::Pass)
 }
 
 /// The boot archive of a system, with nonce 0.
 ///
 /// # Errors
-/// When a program cannot be read.
-pub fn build(
-    _checked: &crate::desc::Checked,
-    _elf_of: &dyn Fn(&crate::desc::Program) -> std::path::PathBuf,
-) -> Result<Vec<u8>> {
-    bail!("not built yet")
+/// When a program cannot be read, cannot be loaded, or does not fit the budget of its service.
+pub fn build(checked: &Checked, elf_of: &dyn Fn(&Program) -> PathBuf) -> Result<Vec<u8>> {
+    let description = checked.description.encode().context("encoding the description")?;
+    let mut elves = Vec::new();
+    for program in &checked.programs {
+        elves.push((program, read_program(checked, program, &elf_of(program))?));
+    }
+    let mut writer = ArchiveWriter::new();
+    writer.push(Kind::Description, 0, "description", &description);
+    for (program, elf) in &elves {
+        let init = program.id == checked.description.init;
+        let kind = if init { Kind::Init } else { Kind::Service };
+        writer.push(kind, program.id, &program.name, elf);
+    }
+    writer.finish().context("laying out the image")
 }
 
-/// Writes the number of a run into an image.
-pub fn set_nonce(_image: &mut [u8], _nonce: u64) {}
+/// Writes the number of a run into an image. Its hash does not change by that.
+pub fn set_nonce(image: &mut [u8], nonce: u64) {
+    if let Some(bytes) = image.get_mut(NONCE_OFFSET..NONCE_OFFSET + 8) {
+        bytes.copy_from_slice(&nonce.to_le_bytes());
+    }
+}
 
 /// The hash of some bytes, in hexadecimal.
 #[must_use]
-pub fn sha256(_bytes: &[u8]) -> String {
-    String::new()
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Bytes in hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read_program(checked: &Checked, program: &Program, path: &Path) -> Result<Vec<u8>> {
+    let name = &program.name;
+    let elf = fs::read(path)
+        .with_context(|| format!("{name} is not built: reading {}", path.display()))?;
+    let plan = Plan::parse(&elf)
+        .map_err(|why| anyhow::anyhow!("{} cannot be loaded: {why:?}", path.display()))?;
+    let service = checked.description.service(program.id).context("a program without service")?;
+    if service.id != checked.description.init {
+        check_budget(service, &plan)?;
+    }
+    Ok(elf)
+}
+
+/// Frames that a process takes besides its image and stack: startup block and page tables.
+const OVERHEAD: u64 = 8;
+
+/// The program, its stack and what the kernel needs for them fit the budget.
+fn check_budget(service: &Service, plan: &Plan) -> Result<()> {
+    let image: u64 = plan.segments().map(|segment| segment.pages()).sum();
+    let least = image + u64::from(service.stack_pages) + OVERHEAD;
+    ensure!(
+        least <= u64::from(service.frames),
+        "{name} needs at least {least} frames to start (image {image}, stack {stack}, \
+         {OVERHEAD} more), and has a budget of {frames}: raise `frames` in services/{name}.toml",
+        name = service.name,
+        stack = service.stack_pages,
+        frames = service.frames,
+    );
+    Ok(())
 }
