@@ -1,0 +1,71 @@
+//! What may be believed of an answer of policyd.
+
+use nexus_abi::{Error, Received, Sender};
+use nexus_proto::init::Refusal;
+use nexus_proto::policy::{Decide, Decision, Epoch, Verdict};
+use nexus_proto::{Operation, ReplyError};
+
+/// An allow that answers the question, word for word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Allowed {
+    /// The deciding rule.
+    pub rule: u16,
+    /// Version of the rules that it was decided by.
+    pub epoch: u32,
+}
+
+/// An answer of policyd that is an answer to `ask`: an allow or a denial. `policyd` is who must
+/// have given it, as the kernel stamps it.
+///
+/// # Errors
+/// `PolicyGone`, `PolicyLate`, `PolicyDenied` for a policyd that will not decide for init, and
+/// `PolicyGarbled` for everything else that is not exactly an answer.
+pub fn check(
+    ask: &Decide,
+    policyd: Sender,
+    answer: Result<Received, Error>,
+) -> Result<Decision, Refusal> {
+    let received = from_policyd(policyd, answer)?;
+    let decision = Decide::decode_reply(&received.message).map_err(|error| match error {
+        ReplyError::Service(_) => Refusal::PolicyDenied,
+        ReplyError::Malformed(_) => Refusal::PolicyGarbled,
+    })?;
+    let echoed = decision.asked == *ask || cfg!(broken = "init-echo");
+    let sound = decision.verdict == Verdict::Deny || decision.allows(&decision.asked);
+    if echoed && sound { Ok(decision) } else { Err(Refusal::PolicyGarbled) }
+}
+
+/// The same, for an allow under the rules of version `epoch`.
+///
+/// # Errors
+/// As for [`check`], and `PolicyDenied`, `EpochChanged`.
+pub(super) fn allowed(decision: &Decision, epoch: u32) -> Result<Allowed, Refusal> {
+    if decision.verdict != Verdict::Allow && !cfg!(broken = "init-policy") {
+        return Err(Refusal::PolicyDenied);
+    }
+    if decision.epoch != epoch && !cfg!(broken = "init-epoch") {
+        return Err(Refusal::EpochChanged);
+    }
+    Ok(Allowed { rule: decision.rule, epoch: decision.epoch })
+}
+
+/// That policyd still decides by the rules of version `epoch`.
+pub(super) fn same_epoch(
+    epoch: u32,
+    policyd: Sender,
+    answer: Result<Received, Error>,
+) -> Result<(), Refusal> {
+    let received = from_policyd(policyd, answer)?;
+    let info = Epoch::decode_reply(&received.message).map_err(|_| Refusal::PolicyGarbled)?;
+    let same = info.epoch == epoch || cfg!(broken = "init-epoch");
+    if same { Ok(()) } else { Err(Refusal::EpochChanged) }
+}
+
+fn from_policyd(policyd: Sender, answer: Result<Received, Error>) -> Result<Received, Refusal> {
+    match answer {
+        Ok(received) if received.sender == policyd => Ok(received),
+        Ok(_) => Err(Refusal::PolicyGarbled),
+        Err(Error::TimedOut) => Err(Refusal::PolicyLate),
+        Err(_) => Err(Refusal::PolicyGone),
+    }
+}

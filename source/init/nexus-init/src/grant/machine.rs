@@ -1,0 +1,225 @@
+//! The steps of a grant.
+
+use nexus_abi::{Error, Handle, Rights, Sender};
+use nexus_proto::init::Refusal;
+use nexus_proto::log::{Entry, Event, Outcome as Came};
+use nexus_proto::policy::{Decision, NO_RULE, Reason};
+
+use super::answer::{Allowed, allowed, check, same_epoch};
+use super::{Question, World};
+
+/// Rights of the capability that init keeps of a window it has given: to hand it on and to take it
+/// back, never to map it.
+const KEPT: Rights = Rights::MAP
+    .union(Rights::READ)
+    .union(Rights::WRITE)
+    .union(Rights::DERIVE)
+    .union(Rights::GRANT)
+    .union(Rights::REVOKE)
+    .union(Rights::MANAGE);
+
+/// Where a window comes from, and where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// The root window that it lies in.
+    pub root: Handle,
+    /// First byte of that.
+    pub root_base: u64,
+    /// The process of its owner.
+    pub process: Handle,
+    /// Who policyd is, as the kernel stamps it.
+    pub policyd: Sender,
+    /// Version of the rules that init was started with.
+    pub epoch: u32,
+}
+
+/// A window that is given, and recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Granted {
+    /// What init keeps of it.
+    pub kept: Handle,
+    /// What its owner has, as the owner names it.
+    pub window: Handle,
+    /// The rule that allowed it.
+    pub rule: u16,
+    /// Number of the record.
+    pub record: u64,
+}
+
+/// A window that is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// What policyd said, if it said something about this question.
+    pub ruling: Option<(Reason, u16)>,
+}
+
+/// How a grant came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The owner holds the window.
+    Granted(Granted),
+    /// Nobody holds anything.
+    Refused(Refused),
+}
+
+/// What the next step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    Ask,
+    Derive(Allowed),
+    Install(Allowed, Handle),
+    Confirm(Allowed, Handle, Handle),
+    Record(Allowed, Handle, Handle),
+    TakeBack(Handle, Refusal),
+    LetGo(Handle, Refusal),
+    RecordRefusal(Refusal),
+    Done(Outcome),
+}
+
+/// One grant under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Grant {
+    question: Question,
+    route: Route,
+    ruling: Option<(Reason, u16)>,
+    stage: Stage,
+}
+
+impl Grant {
+    /// A grant that has not begun.
+    #[must_use]
+    pub fn new(question: Question, route: Route) -> Grant {
+        Grant { question, route, ruling: None, stage: Stage::Ask }
+    }
+
+    /// Makes all steps.
+    pub fn run(mut self, world: &mut impl World) -> Outcome {
+        loop {
+            if let Some(outcome) = self.outcome() {
+                return outcome;
+            }
+            self.step(world);
+        }
+    }
+
+    /// How it came out, once it has.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.stage {
+            Stage::Done(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Makes the next step: one call to the outside.
+    pub fn step(&mut self, world: &mut impl World) {
+        self.stage = match self.stage {
+            Stage::Ask => self.ask(world),
+            Stage::Derive(allowed) => self.derive(world, allowed),
+            Stage::Install(allowed, kept) => self.install(world, allowed, kept),
+            Stage::Confirm(allowed, kept, window) => {
+                let answer = world.epoch();
+                match same_epoch(allowed.epoch, self.route.policyd, answer) {
+                    Ok(()) => Stage::Record(allowed, kept, window),
+                    Err(refusal) => Stage::TakeBack(kept, refusal),
+                }
+            }
+            Stage::Record(allowed, kept, window) => {
+                match world.record(&self.entry(Event::Grant, allowed.rule, allowed.epoch, 0)) {
+                    Some(record) => done(allowed, kept, window, record),
+                    None if cfg!(broken = "init-record") => done(allowed, kept, window, 0),
+                    None => Stage::TakeBack(kept, Refusal::NotRecorded),
+                }
+            }
+            // Before letting go: the children of a capability that is dropped live on.
+            Stage::TakeBack(kept, refusal) => {
+                // It fails only when `kept` is gone, and all derived from it with it.
+                let _ = world.cap_revoke(kept);
+                Stage::LetGo(kept, refusal)
+            }
+            Stage::LetGo(kept, refusal) => {
+                // As above.
+                let _ = world.cap_drop(kept);
+                Stage::RecordRefusal(refusal)
+            }
+            Stage::RecordRefusal(refusal) => {
+                let (_, rule) = self.ruling.unwrap_or((Reason::NoRule, NO_RULE));
+                // A refusal stands whether or not it is recorded.
+                let code = u32::from(refusal.code());
+                let _ = world.record(&self.entry(Event::Refusal, rule, self.route.epoch, code));
+                Stage::Done(Outcome::Refused(Refused { refusal, ruling: self.ruling }))
+            }
+            Stage::Done(outcome) => Stage::Done(outcome),
+        };
+    }
+
+    fn ask(&mut self, world: &mut impl World) -> Stage {
+        let ask = self.question.to_decide();
+        let decision = check(&ask, self.route.policyd, world.decide(&ask));
+        self.ruling = decision.as_ref().ok().map(|Decision { reason, rule, .. }| (*reason, *rule));
+        match decision.and_then(|decision| allowed(&decision, self.route.epoch)) {
+            Ok(allowed) => Stage::Derive(allowed),
+            Err(refusal) => Stage::RecordRefusal(refusal),
+        }
+    }
+
+    fn derive(&self, world: &mut impl World, allowed: Allowed) -> Stage {
+        let Some(offset) = self.question.base.checked_sub(self.route.root_base) else {
+            return Stage::RecordRefusal(Refusal::OutOfReach);
+        };
+        match world.cap_derive(self.route.root, KEPT, offset, self.question.len) {
+            Ok(kept) => Stage::Install(allowed, kept),
+            Err(Error::OutOfRange) => Stage::RecordRefusal(Refusal::OutOfReach),
+            Err(_) => Stage::RecordRefusal(Refusal::KernelRefused),
+        }
+    }
+
+    fn install(&self, world: &mut impl World, allowed: Allowed, kept: Handle) -> Stage {
+        let rights = owner_rights(self.question.rights);
+        match world.cap_install(self.route.process, kept, rights) {
+            Ok(window) => Stage::Confirm(allowed, kept, window),
+            Err(Error::BadState | Error::BadHandle) => Stage::TakeBack(kept, Refusal::SubjectEnded),
+            Err(_) => Stage::TakeBack(kept, Refusal::KernelRefused),
+        }
+    }
+
+    fn entry(&self, event: Event, rule: u16, epoch: u32, reason: u32) -> Entry {
+        entry(&self.question, event, rule, epoch, reason)
+    }
+}
+
+/// A ledger record about a question.
+pub(super) fn entry(
+    question: &Question,
+    event: Event,
+    rule: u16,
+    epoch: u32,
+    reason: u32,
+) -> Entry {
+    Entry {
+        event,
+        outcome: if event == Event::Grant { Came::Allow } else { Came::Deny },
+        device: question.device,
+        rights: question.rights,
+        rule,
+        subject: question.subject(),
+        base: question.base,
+        len: question.len,
+        epoch,
+        reason,
+        detail: question.nonce,
+    }
+}
+
+fn done(allowed: Allowed, kept: Handle, window: Handle, record: u64) -> Stage {
+    let Allowed { rule, .. } = allowed;
+    Stage::Done(Outcome::Granted(Granted { kept, window, rule, record }))
+}
+
+/// What an owner gets of what was asked for: it uses its window, and cannot pass it on.
+fn owner_rights(asked: u16) -> Rights {
+    let own = Rights::from_bits_truncate(asked) & (Rights::MAP | Rights::READ | Rights::WRITE);
+    if cfg!(broken = "init-grant-right") { own | Rights::GRANT } else { own }
+}

@@ -1,0 +1,128 @@
+//! One grant, from the question to the record: a state machine.
+//!
+//! The order is the contract's: policyd decides and records; the window is derived and put into
+//! the table of its owner; the outcome is recorded; only then may the owner run. Any failure on
+//! the way, and any doubt, takes back what was done and ends in a refusal.
+//!
+//! Each step makes one call to the outside ([`World`]) and nothing else, so that a model checker
+//! can let anything happen between two steps: a death, another epoch, a lost answer.
+
+mod answer;
+mod machine;
+#[cfg(test)]
+mod tests;
+
+use nexus_abi::{Error, Handle, Received, Rights};
+use nexus_proto::log::Entry;
+use nexus_proto::policy::Decide;
+use nexus_proto::{Subject, Zero};
+
+pub use answer::{Allowed, check};
+pub use machine::{Grant, Granted, Outcome, Refused, Route};
+
+/// What a grant needs from outside.
+pub trait World {
+    /// Asks policyd, and waits for its answer for a bounded time.
+    ///
+    /// # Errors
+    /// `TimedOut`, `PeerGone`, or whatever else the kernel says.
+    fn decide(&mut self, ask: &Decide) -> Result<Received, Error>;
+
+    /// Asks policyd for its version of the rules, likewise.
+    ///
+    /// # Errors
+    /// As for `decide`.
+    fn epoch(&mut self) -> Result<Received, Error>;
+
+    /// Appends to the ledger, and waits for a bounded time. The number of the record; `None` when
+    /// there is none.
+    fn record(&mut self, entry: &Entry) -> Option<u64>;
+
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn cap_derive(
+        &mut self,
+        cap: Handle,
+        rights: Rights,
+        offset: u64,
+        len: u64,
+    ) -> Result<Handle, Error>;
+
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn cap_install(
+        &mut self,
+        process: Handle,
+        cap: Handle,
+        rights: Rights,
+    ) -> Result<Handle, Error>;
+
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn cap_revoke(&mut self, cap: Handle) -> Result<(), Error>;
+
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn cap_drop(&mut self, cap: Handle) -> Result<(), Error>;
+}
+
+/// Who would be given what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Question {
+    /// Service id.
+    pub service: u32,
+    /// Which life of it.
+    pub incarnation: u32,
+    /// Number of the device.
+    pub device: u16,
+    /// Rights on the window.
+    pub rights: u16,
+    /// First physical address of the window.
+    pub base: u64,
+    /// Its bytes.
+    pub len: u64,
+    /// A number that is used once.
+    pub nonce: u64,
+}
+
+impl Question {
+    /// As policyd is asked.
+    #[must_use]
+    pub fn to_decide(self) -> Decide {
+        Decide {
+            subject: self.subject(),
+            device: self.device,
+            rights: self.rights,
+            zero: Zero::ZERO,
+            base: self.base,
+            len: self.len,
+            nonce: self.nonce,
+        }
+    }
+
+    /// Who it is about.
+    #[must_use]
+    pub fn subject(self) -> Subject {
+        Subject { id: self.service, incarnation: self.incarnation }
+    }
+}
+
+/// Numbers that are used once, each above all before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Nonces(u64);
+
+impl Nonces {
+    /// The next number.
+    pub fn take(&mut self) -> u64 {
+        self.0 = self.0.saturating_add(1);
+        self.0
+    }
+}

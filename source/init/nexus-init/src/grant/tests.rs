@@ -1,0 +1,315 @@
+//! Everything that can go wrong with a grant, at every point of it.
+
+mod world;
+
+use nexus_abi::{Error, Message, Rights, Sender};
+use nexus_proto::init::Refusal;
+use nexus_proto::log::{Event, Outcome as Came};
+use nexus_proto::policy::{Decide, Decision, NO_RULE, Reason, Verdict};
+use nexus_proto::{Operation, ServiceError, encode_error};
+use world::{Fake, POLICYD, Policyd, RNGD, question, route};
+
+use super::*;
+
+fn refused(fake: &mut Fake) -> Refusal {
+    let outcome = Grant::new(question(1), route()).run(fake);
+    let Outcome::Refused(Refused { refusal, .. }) = outcome else { panic!("{outcome:?}") };
+    fake.assert_nothing_left();
+    assert!(!fake.ledger.iter().any(|entry| entry.event == Event::Grant), "no grant in the ledger");
+    refusal
+}
+
+/// An answer of policyd, changed.
+fn with(change: fn(&Decide, &mut Decision)) -> Policyd {
+    Policyd::Edited(change)
+}
+
+#[test]
+fn the_straight_way() {
+    let mut fake = Fake::default();
+    let outcome = Grant::new(question(1), route()).run(&mut fake);
+    let Outcome::Granted(granted) = outcome else { panic!("{outcome:?}") };
+    let window = fake.cap(granted.window).unwrap();
+    assert_eq!(window.holder, Some(RNGD));
+    assert_eq!(window.rights, Rights::MAP | Rights::READ | Rights::WRITE);
+    assert_eq!((window.base, window.len), (0x1000_6000, 0x1000));
+    assert_eq!(granted.rule, 3);
+    let events: Vec<Event> = fake.ledger.iter().map(|entry| entry.event).collect();
+    assert_eq!(events, [Event::Decision, Event::Grant]);
+    let [decision, grant] = fake.ledger.as_slice() else { panic!("two records") };
+    assert_eq!((grant.subject, grant.device, grant.rights), (decision.subject, 3, 7));
+    assert_eq!((grant.base, grant.len, grant.rule), (0x1000_6000, 0x1000, 3));
+    assert_eq!((grant.epoch, grant.detail, grant.outcome), (1, 1, Came::Allow));
+}
+
+#[test]
+fn only_the_asked_rights_reach_the_owner() {
+    let mut fake = Fake::default();
+    let read = Rights::MAP | Rights::READ;
+    for (rights, expected) in [(read, read), (Rights::all(), read | Rights::WRITE)] {
+        let ask = Question { rights: rights.bits(), ..question(1) };
+        let Outcome::Granted(granted) = Grant::new(ask, route()).run(&mut fake) else { panic!() };
+        assert_eq!(fake.cap(granted.window).unwrap().rights, expected);
+        fake.cap_revoke(granted.kept).unwrap();
+        fake.cap_drop(granted.kept).unwrap();
+    }
+}
+
+#[test]
+fn test_policyd_dead_no_grant() {
+    for error in [Error::PeerGone, Error::BadHandle, Error::Denied] {
+        let mut fake = Fake { policyd: Policyd::Fails(error), ..Fake::default() };
+        assert_eq!(refused(&mut fake), Refusal::PolicyGone);
+    }
+}
+
+#[test]
+fn test_policyd_slow_no_grant() {
+    let mut fake = Fake { policyd: Policyd::Fails(Error::TimedOut), ..Fake::default() };
+    assert_eq!(refused(&mut fake), Refusal::PolicyLate);
+}
+
+#[test]
+fn test_policyd_garbled_no_grant() {
+    let mut good = Fake::default();
+    let answer = good.decide(&question(1).to_decide()).unwrap().message;
+    let mut garbled = vec![
+        Message::default(),
+        Message::new(0, &[1]),
+        Message::new(0, &[u64::MAX; 8]),
+        Message::new(0, &[0; 8]),
+        encode_error(ServiceError::Malformed).with_words(1),
+    ];
+    // Every bit of a good answer, and every shorter answer.
+    for bit in 0..512 {
+        let mut message = answer;
+        message.words[bit / 64] ^= 1 << (bit % 64);
+        garbled.push(message);
+    }
+    for words in 0..8 {
+        garbled.push(answer.with_words(words));
+    }
+    for message in garbled {
+        let mut fake = Fake { policyd: Policyd::Says(message), ..Fake::default() };
+        let refusal = refused_unless_harmless(&mut fake, &answer, &message);
+        assert!(
+            matches!(refusal, None | Some(Refusal::PolicyGarbled | Refusal::EpochChanged)),
+            "{message:?}: {refusal:?}"
+        );
+    }
+}
+
+/// Two fields of an answer bind nobody: which rule it was, and which record.
+fn refused_unless_harmless(fake: &mut Fake, good: &Message, message: &Message) -> Option<Refusal> {
+    if let Ok(decision) = Decide::decode_reply(message) {
+        let original = Decide::decode_reply(good).unwrap();
+        let same = Decision { rule: original.rule, record: original.record, ..decision };
+        if same == original && decision.rule != NO_RULE && decision.record != 0 {
+            return None;
+        }
+    }
+    Some(refused(fake))
+}
+
+trait WithWords {
+    fn with_words(self, words: u8) -> Message;
+}
+
+impl WithWords for Message {
+    fn with_words(mut self, words: u8) -> Message {
+        self.tag = nexus_abi::Tag::new(self.tag.label(), words, 0);
+        self
+    }
+}
+
+#[test]
+fn test_answer_from_somebody_else_is_no_answer() {
+    let strangers = [
+        Sender { service_id: 7, incarnation: 1 },
+        Sender { incarnation: POLICYD.incarnation + 1, ..POLICYD },
+        Sender::default(),
+    ];
+    for stranger in strangers {
+        let mut fake = Fake { answers_as: stranger, ..Fake::default() };
+        assert_eq!(refused(&mut fake), Refusal::PolicyGarbled);
+    }
+}
+
+#[test]
+fn test_answer_to_another_question_is_no_answer() {
+    let changes: [fn(&Decide, &mut Decision); 8] = [
+        |_, answer| answer.asked.subject.id += 1,
+        |_, answer| answer.asked.subject.incarnation += 1,
+        |_, answer| answer.asked.device += 1,
+        |_, answer| answer.asked.rights ^= Rights::WRITE.bits(),
+        |_, answer| answer.asked.base += 0x1000,
+        |_, answer| answer.asked.len += 0x1000,
+        |_, answer| answer.asked.nonce -= 1,
+        |_, answer| answer.asked.nonce += 1,
+    ];
+    for change in changes {
+        let mut fake = Fake { policyd: with(change), ..Fake::default() };
+        assert_eq!(refused(&mut fake), Refusal::PolicyGarbled);
+    }
+}
+
+#[test]
+fn test_an_old_allow_is_no_answer() {
+    let mut fake = Fake::default();
+    let old = fake.decide(&question(1).to_decide()).unwrap().message;
+    let mut fake = Fake { policyd: Policyd::Says(old), ..Fake::default() };
+    let outcome = Grant::new(question(2), route()).run(&mut fake);
+    assert!(matches!(
+        outcome,
+        Outcome::Refused(Refused { refusal: Refusal::PolicyGarbled, ruling: None })
+    ));
+    fake.assert_nothing_left();
+}
+
+#[test]
+fn an_allow_must_be_sound() {
+    let changes: [fn(&Decide, &mut Decision); 4] = [
+        |_, answer| answer.reason = Reason::NoRule,
+        |_, answer| answer.rule = NO_RULE,
+        |_, answer| answer.record = 0,
+        |_, answer| answer.epoch = 0,
+    ];
+    for change in changes {
+        let mut fake = Fake { policyd: with(change), ..Fake::default() };
+        assert_eq!(refused(&mut fake), Refusal::PolicyGarbled);
+    }
+}
+
+#[test]
+fn a_denial_is_recorded_with_its_rule() {
+    let deny = |_: &Decide, answer: &mut Decision| {
+        answer.verdict = Verdict::Deny;
+        answer.reason = Reason::DmaNotAllowed;
+    };
+    let mut fake = Fake { policyd: with(deny), ..Fake::default() };
+    let outcome = Grant::new(question(1), route()).run(&mut fake);
+    let ruling = Some((Reason::DmaNotAllowed, 3));
+    assert_eq!(outcome, Outcome::Refused(Refused { refusal: Refusal::PolicyDenied, ruling }));
+    let refusal = fake.ledger.last().unwrap();
+    assert_eq!((refusal.event, refusal.outcome), (Event::Refusal, Came::Deny));
+    assert_eq!((refusal.rule, refusal.reason), (3, u32::from(Refusal::PolicyDenied.code())));
+    fake.assert_nothing_left();
+}
+
+#[test]
+fn a_policyd_that_will_not_answer_init_denies() {
+    let denied = Policyd::Says(encode_error(ServiceError::Denied));
+    let mut fake = Fake { policyd: denied, ..Fake::default() };
+    assert_eq!(refused(&mut fake), Refusal::PolicyDenied);
+}
+
+#[test]
+fn test_other_epoch_no_grant() {
+    let mut other = Fake { epoch: 2, ..Fake::default() };
+    assert_eq!(refused(&mut other), Refusal::EpochChanged, "decided by other rules");
+    let mut later = Fake { next_epoch: Some(2), ..Fake::default() };
+    assert_eq!(refused(&mut later), Refusal::EpochChanged, "changed since the decision");
+    let mut gone = Fake { epoch_fails: Some(Error::PeerGone), ..Fake::default() };
+    assert_eq!(refused(&mut gone), Refusal::PolicyGone, "nobody can say");
+    let mut late = Fake { epoch_fails: Some(Error::TimedOut), ..Fake::default() };
+    assert_eq!(refused(&mut late), Refusal::PolicyLate);
+}
+
+#[test]
+fn test_logd_down_no_grant() {
+    let mut fake = Fake { records_left: Some(1), ..Fake::default() };
+    assert_eq!(refused(&mut fake), Refusal::NotRecorded, "decided, and then logd is gone");
+    let revoked = fake.calls.iter().position(|call| *call == "revoke");
+    let dropped = fake.calls.iter().position(|call| *call == "drop");
+    assert!(revoked < dropped, "children of a dropped capability would live on");
+}
+
+#[test]
+fn test_kernel_refusals() {
+    let mut fake = Fake { derive_fails: Some(Error::Busy), ..Fake::default() };
+    assert_eq!(refused(&mut fake), Refusal::KernelRefused);
+    let mut fake = Fake { derive_fails: Some(Error::OutOfRange), ..Fake::default() };
+    assert_eq!(refused(&mut fake), Refusal::OutOfReach);
+    let mut fake = Fake { install_fails: Some(Error::NoMemory), ..Fake::default() };
+    assert_eq!(refused(&mut fake), Refusal::KernelRefused);
+
+    let outside = Question { base: 0xfff_f000, ..question(1) };
+    let mut fake = Fake::default();
+    let outcome = Grant::new(outside, route()).run(&mut fake);
+    assert!(matches!(outcome, Outcome::Refused(Refused { refusal: Refusal::OutOfReach, .. })));
+    fake.assert_nothing_left();
+}
+
+#[test]
+fn test_second_owner_is_refused() {
+    let mut fake = Fake::default();
+    let Outcome::Granted(first) = Grant::new(question(1), route()).run(&mut fake) else { panic!() };
+    let outcome = Grant::new(question(2), route()).run(&mut fake);
+    let refused =
+        matches!(outcome, Outcome::Refused(Refused { refusal: Refusal::KernelRefused, .. }));
+    assert!(refused, "{outcome:?}");
+    assert!(fake.cap(first.window).is_some(), "the first one keeps it");
+    assert_eq!(fake.owners(), 1);
+}
+
+#[test]
+fn test_target_ends_during_its_grant() {
+    let mut fake = Fake { live: false, ..Fake::default() };
+    assert_eq!(refused(&mut fake), Refusal::SubjectEnded);
+}
+
+/// What may happen between two steps.
+const EVENTS: [Happening; 5] = [
+    |fake| fake.policyd = Policyd::Fails(Error::PeerGone),
+    |fake| fake.records_left = Some(0),
+    |fake| fake.end_target(),
+    |fake| fake.epoch += 1,
+    |_| {},
+];
+
+/// Lets any two events happen at any two points of a grant, and looks at every state between.
+#[test]
+fn whatever_happens_whenever() {
+    let mut ways = 0;
+    for one in EVENTS {
+        for other in EVENTS {
+            for (at, later) in (0..9).flat_map(|at| (at..9).map(move |later| (at, later))) {
+                run_with(&[(at, one), (later, other)]);
+                ways += 1;
+            }
+        }
+    }
+    assert_eq!(ways, 25 * 45);
+}
+
+type Happening = fn(&mut Fake);
+
+fn run_with(events: &[(usize, Happening)]) {
+    let mut fake = Fake::default();
+    let mut grant = Grant::new(question(1), route());
+    for step in 0..20 {
+        for (_, event) in events.iter().filter(|(at, _)| *at == step) {
+            event(&mut fake);
+        }
+        let before = fake.calls.len();
+        if grant.outcome().is_none() {
+            grant.step(&mut fake);
+            assert!(fake.calls.len() - before <= 1, "one call a step");
+        }
+        assert!(fake.owners() <= 1);
+    }
+    match grant.outcome().unwrap() {
+        Outcome::Granted(granted) => {
+            let record = usize::try_from(granted.record).unwrap();
+            assert_eq!(fake.ledger[record - 1].event, Event::Grant);
+            assert!(fake.cap(granted.kept).is_some(), "init can take it back");
+            assert_eq!(fake.cap(granted.window).is_some(), fake.live, "never an orphan");
+            fake.cap_revoke(granted.kept).unwrap();
+            assert_eq!(fake.owners(), 0);
+        }
+        Outcome::Refused(_) => {
+            fake.assert_nothing_left();
+            assert!(!fake.ledger.iter().any(|entry| entry.event == Event::Grant));
+        }
+    }
+}

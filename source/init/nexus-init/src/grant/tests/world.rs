@@ -1,0 +1,288 @@
+//! A small kernel, policyd and logd for the tests of a grant.
+
+use nexus_abi::{Error, Handle, Message, Received, Rights, Sender};
+use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome};
+use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, Reason, Verdict};
+use nexus_proto::{Operation, Subject};
+
+use crate::grant::{Question, Route, World};
+
+/// policyd, as the kernel stamps it.
+pub(super) const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
+/// The process that is given things.
+pub(super) const RNGD: Handle = Handle(70);
+const ROOT: Handle = Handle(1);
+const ROOT_BASE: u64 = 0x1000_0000;
+const ROOT_LEN: u64 = 0x1_0000;
+
+/// What is asked for.
+pub(super) fn question(nonce: u64) -> Question {
+    Question {
+        service: 7,
+        incarnation: 1,
+        device: 3,
+        rights: (Rights::MAP | Rights::READ | Rights::WRITE).bits(),
+        base: 0x1000_6000,
+        len: 0x1000,
+        nonce,
+    }
+}
+
+/// Where it comes from and goes.
+pub(super) fn route() -> Route {
+    Route { root: ROOT, root_base: ROOT_BASE, process: RNGD, policyd: POLICYD, epoch: 1 }
+}
+
+/// How policyd behaves.
+pub(super) enum Policyd {
+    /// It allows everything.
+    Allows,
+    /// It allows, and then its answer is changed.
+    Edited(fn(&Decide, &mut Decision)),
+    /// It says this, whatever it is asked.
+    Says(Message),
+    /// The call fails.
+    Fails(Error),
+}
+
+/// One capability to a window.
+#[derive(Clone, Debug)]
+pub(super) struct Cap {
+    /// The process that holds it; `None` for init.
+    pub(super) holder: Option<Handle>,
+    pub(super) rights: Rights,
+    pub(super) base: u64,
+    pub(super) len: u64,
+    parent: Option<Handle>,
+    handle: Handle,
+}
+
+/// Kernel, policyd and logd in one.
+pub(super) struct Fake {
+    pub(super) policyd: Policyd,
+    pub(super) answers_as: Sender,
+    pub(super) epoch: u32,
+    /// The epoch after the next decision.
+    pub(super) next_epoch: Option<u32>,
+    pub(super) epoch_fails: Option<Error>,
+    pub(super) derive_fails: Option<Error>,
+    pub(super) install_fails: Option<Error>,
+    /// Records that logd still takes.
+    pub(super) records_left: Option<usize>,
+    /// The target has not ended.
+    pub(super) live: bool,
+    pub(super) ledger: Vec<Entry>,
+    pub(super) calls: Vec<&'static str>,
+    pub(super) caps: Vec<Cap>,
+    pub(super) next: u64,
+}
+
+impl Default for Fake {
+    fn default() -> Fake {
+        let root = Cap {
+            holder: None,
+            rights: Rights::all().difference(Rights::EXEC),
+            base: ROOT_BASE,
+            len: ROOT_LEN,
+            parent: None,
+            handle: ROOT,
+        };
+        Fake {
+            policyd: Policyd::Allows,
+            answers_as: POLICYD,
+            epoch: 1,
+            next_epoch: None,
+            epoch_fails: None,
+            derive_fails: None,
+            install_fails: None,
+            records_left: None,
+            live: true,
+            ledger: Vec::new(),
+            calls: Vec::new(),
+            caps: vec![root],
+            next: 100,
+        }
+    }
+}
+
+impl Fake {
+    pub(super) fn cap(&self, handle: Handle) -> Option<&Cap> {
+        self.caps.iter().find(|cap| cap.handle == handle)
+    }
+
+    /// How many capabilities to a window processes hold.
+    pub(super) fn owners(&self) -> usize {
+        self.caps.iter().filter(|cap| cap.holder.is_some()).count()
+    }
+
+    /// The kernel takes back all that the target held.
+    pub(super) fn end_target(&mut self) {
+        self.live = false;
+        self.caps.retain(|cap| cap.holder.is_none());
+    }
+
+    pub(super) fn assert_nothing_left(&self) {
+        assert_eq!(self.caps.len(), 1, "only the root: {:?}", self.caps);
+    }
+
+    fn received(&self, message: Message) -> Received {
+        Received { message, sender: self.answers_as, reply: Handle::NONE }
+    }
+
+    fn append(&mut self, entry: Entry) -> Option<u64> {
+        if let Some(left) = &mut self.records_left {
+            *left = left.checked_sub(1)?;
+        }
+        self.ledger.push(entry);
+        u64::try_from(self.ledger.len()).ok()
+    }
+
+    fn end_children(&mut self, cap: Handle) {
+        while let Some(child) = self.caps.iter().position(|child| child.parent == Some(cap)) {
+            let handle = self.caps[child].handle;
+            self.end_children(handle);
+            self.caps.retain(|other| other.handle != handle);
+        }
+    }
+
+    /// A child, if it is exclusive.
+    fn child(
+        &mut self,
+        parent: Handle,
+        holder: Option<Handle>,
+        rights: Rights,
+        (base, len): (u64, u64),
+    ) -> Result<Handle, Error> {
+        let apart = |cap: &Cap| cap.base + cap.len <= base || base + len <= cap.base;
+        let mut siblings = self.caps.iter().filter(|cap| cap.parent == Some(parent));
+        if !siblings.all(apart) {
+            return Err(Error::Busy);
+        }
+        self.next += 1;
+        let handle = Handle(self.next);
+        self.caps.push(Cap { holder, rights, base, len, parent: Some(parent), handle });
+        Ok(handle)
+    }
+}
+
+impl World for Fake {
+    fn decide(&mut self, ask: &Decide) -> Result<Received, Error> {
+        self.calls.push("decide");
+        let record = match self.policyd {
+            Policyd::Allows | Policyd::Edited(_) => self.append(Entry {
+                event: Event::Decision,
+                outcome: Outcome::Allow,
+                device: NO_DEVICE,
+                rights: 0,
+                rule: 3,
+                subject: Subject { id: 7, incarnation: 1 },
+                base: 0,
+                len: 0,
+                epoch: self.epoch,
+                reason: 0,
+                detail: ask.nonce,
+            }),
+            _ => None,
+        };
+        let recorded = record.is_some();
+        let mut decision = Decision {
+            asked: *ask,
+            epoch: self.epoch,
+            rule: 3,
+            verdict: if recorded { Verdict::Allow } else { Verdict::Deny },
+            reason: if recorded { Reason::Allowed } else { Reason::NotRecorded },
+            record: record.unwrap_or(0),
+        };
+        self.epoch = self.next_epoch.unwrap_or(self.epoch);
+        match &self.policyd {
+            Policyd::Fails(error) => Err(*error),
+            Policyd::Says(message) => Ok(self.received(*message)),
+            Policyd::Allows => Ok(self.received(ask.answer(Ok(decision)))),
+            Policyd::Edited(change) => {
+                change(ask, &mut decision);
+                Ok(self.received(ask.answer(Ok(decision))))
+            }
+        }
+    }
+
+    fn epoch(&mut self) -> Result<Received, Error> {
+        self.calls.push("epoch");
+        if let Policyd::Fails(error) = self.policyd {
+            return Err(error);
+        }
+        match self.epoch_fails {
+            Some(error) => Err(error),
+            None => {
+                let info = EpochInfo { epoch: self.epoch, rules: 6 };
+                Ok(self.received(Epoch {}.answer(Ok(info))))
+            }
+        }
+    }
+
+    fn record(&mut self, entry: &Entry) -> Option<u64> {
+        self.calls.push("record");
+        self.append(*entry)
+    }
+
+    fn cap_derive(
+        &mut self,
+        cap: Handle,
+        rights: Rights,
+        offset: u64,
+        len: u64,
+    ) -> Result<Handle, Error> {
+        self.calls.push("derive");
+        if let Some(error) = self.derive_fails {
+            return Err(error);
+        }
+        let parent = self.cap(cap).ok_or(Error::BadHandle)?;
+        if !parent.rights.contains(rights | Rights::DERIVE) {
+            return Err(Error::Denied);
+        }
+        if offset.checked_add(len).is_none_or(|end| end > parent.len) {
+            return Err(Error::OutOfRange);
+        }
+        let base = parent.base + offset;
+        self.child(cap, None, rights, (base, len))
+    }
+
+    fn cap_install(
+        &mut self,
+        process: Handle,
+        cap: Handle,
+        rights: Rights,
+    ) -> Result<Handle, Error> {
+        self.calls.push("install");
+        if let Some(error) = self.install_fails {
+            return Err(error);
+        }
+        if !self.live {
+            return Err(Error::BadState);
+        }
+        let parent = self.cap(cap).ok_or(Error::BadHandle)?;
+        if !parent.rights.contains(rights | Rights::GRANT) {
+            return Err(Error::Denied);
+        }
+        let range = (parent.base, parent.len);
+        self.child(cap, Some(process), rights, range)
+    }
+
+    fn cap_revoke(&mut self, cap: Handle) -> Result<(), Error> {
+        self.calls.push("revoke");
+        self.cap(cap).ok_or(Error::BadHandle)?;
+        self.end_children(cap);
+        Ok(())
+    }
+
+    fn cap_drop(&mut self, cap: Handle) -> Result<(), Error> {
+        self.calls.push("drop");
+        let parent = self.cap(cap).ok_or(Error::BadHandle)?.parent;
+        for child in &mut self.caps {
+            if child.parent == Some(cap) {
+                child.parent = parent;
+            }
+        }
+        self.caps.retain(|other| other.handle != cap);
+        Ok(())
+    }
+}
