@@ -14,8 +14,8 @@ use crate::pool::Id;
 use crate::process::Process;
 use crate::window::Window;
 
-/// How many of each object the tables hold, for a system of `objects` kernel objects: no budget
-/// can be exceeded by exhausting one kind.
+/// How many entries the tables need, for a system of `objects` kernel objects: no budget can be
+/// exceeded by exhausting one kind. The first entry of a table is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Kernel objects that budgets can name in total.
@@ -26,19 +26,19 @@ impl Sizes {
     /// Entries for capabilities.
     #[must_use]
     pub const fn caps(self) -> u32 {
-        self.objects
+        self.objects.saturating_add(1)
     }
 
     /// Entries for each of endpoints, notifications, memory objects and mappings.
     #[must_use]
     pub const fn light(self) -> u32 {
-        self.objects
+        self.objects.saturating_add(1)
     }
 
     /// Entries for each of processes and threads, which cost eight.
     #[must_use]
     pub const fn heavy(self) -> u32 {
-        self.objects / 8
+        (self.objects / 8).saturating_add(1)
     }
 }
 

@@ -111,8 +111,7 @@ impl<P: Platform> Kernel<'_, P> {
         let id = Sender { service_id, incarnation };
         let process = Process::new(id, frames, objects, root, Asid(0), parent);
         let made = self.processes.alloc(process).and_then(|id| {
-            let number = id.slot().wrapping_add(1);
-            Ok((id, Asid(u16::try_from(number).map_err(|_| Error::NoMemory)?)))
+            Ok((id, Asid(u16::try_from(id.slot()).map_err(|_| Error::NoMemory)?)))
         });
         let (process, asid) = match made {
             Ok(made) => made,

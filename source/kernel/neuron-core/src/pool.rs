@@ -1,7 +1,7 @@
 //! Pools of kernel objects: fixed arrays, allocated at boot, with constant-time allocation.
 
 use core::marker::PhantomData;
-use core::num::NonZeroU32;
+use core::num::NonZeroUsize;
 
 use nexus_abi::{Error, Handle};
 
@@ -12,29 +12,37 @@ const LAST_GENERATION: u32 = (1 << 31) - 1;
 
 /// Names a live object of one pool, from inside the kernel.
 pub struct Id<T> {
-    /// Slot number plus one.
-    number: NonZeroU32,
+    /// Slot number. Slot 0 of a pool is never used, so that `Option<Id>` is one word.
+    slot: NonZeroUsize,
     kind: PhantomData<fn() -> T>,
 }
 
 impl<T> Id<T> {
-    const fn new(slot: u32) -> Option<Id<T>> {
-        match NonZeroU32::new(slot.wrapping_add(1)) {
-            Some(number) => Some(Id { number, kind: PhantomData }),
+    #[inline(always)]
+    const fn new(slot: usize) -> Option<Id<T>> {
+        match NonZeroUsize::new(slot) {
+            Some(slot) => Some(Id { slot, kind: PhantomData }),
             None => None,
         }
     }
 
     /// The id of a slot whose number came from outside; what it names is checked on access.
+    #[inline(always)]
     pub(crate) fn from_slot(slot: u64) -> Result<Id<T>, Error> {
-        u32::try_from(slot).ok().and_then(Id::new).ok_or(Error::BadHandle)
+        usize::try_from(slot).ok().and_then(Id::new).ok_or(Error::BadHandle)
     }
 
-    /// The slot number.
+    /// The slot number, from 1.
     #[must_use]
     #[inline(always)]
+    #[allow(clippy::as_conversions, reason = "a pool has less than 2^32 slots")]
     pub const fn slot(self) -> u32 {
-        self.number.get().wrapping_sub(1)
+        self.slot.get() as u32
+    }
+
+    #[inline(always)]
+    const fn index(self) -> usize {
+        self.slot.get()
     }
 }
 
@@ -46,7 +54,7 @@ impl<T> Clone for Id<T> {
 impl<T> Copy for Id<T> {}
 impl<T> PartialEq for Id<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
+        self.slot == other.slot
     }
 }
 impl<T> Eq for Id<T> {}
@@ -78,12 +86,12 @@ pub struct Pool<'a, T> {
 }
 
 impl<'a, T> Pool<'a, T> {
-    /// A pool over these slots, which are emptied. At most 2^32 - 2 are used.
+    /// A pool over these slots, which are emptied. The first one is not used, and at most 2^32 are.
     pub fn new(slots: &'a mut [Slot<T>]) -> Pool<'a, T> {
+        let count = slots.len().min(index(u32::MAX));
+        let slots = slots.get_mut(..count).unwrap_or_default();
         let mut free = None;
-        let mut number = u32::try_from(slots.len()).unwrap_or(u32::MAX);
-        for slot in slots.iter_mut().rev() {
-            number = number.wrapping_sub(1);
+        for (number, slot) in slots.iter_mut().enumerate().skip(1).rev() {
             *slot = Slot { next_free: free, ..Slot::EMPTY };
             free = Id::new(number);
         }
@@ -96,7 +104,7 @@ impl<'a, T> Pool<'a, T> {
     /// `NoMemory` when all are taken.
     pub fn alloc(&mut self, value: T) -> Result<Id<T>, Error> {
         let id = self.free.ok_or(Error::NoMemory)?;
-        let slot = self.slots.get_mut(index(id.slot())).ok_or(Error::NoMemory)?;
+        let slot = self.slots.get_mut(id.index()).ok_or(Error::NoMemory)?;
         self.free = slot.next_free.take();
         slot.value = Some(value);
         self.live = self.live.wrapping_add(1);
@@ -105,7 +113,7 @@ impl<'a, T> Pool<'a, T> {
 
     /// Empties a slot. Handles and weak references to it are stale from here on.
     pub fn release(&mut self, id: Id<T>) -> Option<T> {
-        let slot = self.slots.get_mut(index(id.slot()))?;
+        let slot = self.slots.get_mut(id.index())?;
         let value = slot.value.take()?;
         if !cfg!(broken = "generation") {
             slot.generation = slot.generation.wrapping_add(1);
@@ -125,7 +133,7 @@ impl<'a, T> Pool<'a, T> {
     #[inline(always)]
     pub fn get(&self, id: Id<T>) -> Result<&T, Error> {
         self.slots
-            .get(index(id.slot()))
+            .get(id.index())
             .and_then(|slot| slot.value.as_ref())
             .ok_or(Error::BadHandle)
     }
@@ -137,7 +145,7 @@ impl<'a, T> Pool<'a, T> {
     #[inline(always)]
     pub fn get_mut(&mut self, id: Id<T>) -> Result<&mut T, Error> {
         self.slots
-            .get_mut(index(id.slot()))
+            .get_mut(id.index())
             .and_then(|slot| slot.value.as_mut())
             .ok_or(Error::BadHandle)
     }
@@ -145,7 +153,7 @@ impl<'a, T> Pool<'a, T> {
     /// Two different objects, to copy between them.
     #[inline(always)]
     pub fn pair_mut(&mut self, a: Id<T>, b: Id<T>) -> Result<(&mut T, &mut T), Error> {
-        let indices = [index(a.slot()), index(b.slot())];
+        let indices = [a.index(), b.index()];
         let [a, b] = self.slots.get_disjoint_mut(indices).map_err(|_| Error::BadHandle)?;
         match (a.value.as_mut(), b.value.as_mut()) {
             (Some(a), Some(b)) => Ok((a, b)),
@@ -161,12 +169,12 @@ impl<'a, T> Pool<'a, T> {
         if u64::from(slot.generation) != handle.generation() {
             return Err(Error::BadHandle);
         }
-        Ok((Id::new(handle.slot()).ok_or(Error::BadHandle)?, value))
+        Ok((Id::new(index(handle.slot())).ok_or(Error::BadHandle)?, value))
     }
 
     /// The generation of a slot.
     pub fn generation(&self, id: Id<T>) -> u32 {
-        self.slots.get(index(id.slot())).map_or(0, |slot| slot.generation)
+        self.slots.get(id.index()).map_or(0, |slot| slot.generation)
     }
 
     /// The handle of a live object.
@@ -185,7 +193,7 @@ impl<'a, T> Pool<'a, T> {
             .then_some(weak.id)
     }
 
-    /// Slots in the pool.
+    /// Slots in the pool: one more than the last slot number.
     #[must_use]
     pub fn capacity(&self) -> u32 {
         u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
@@ -199,9 +207,8 @@ impl<'a, T> Pool<'a, T> {
 
     /// Every live object.
     pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
-        (0u32..)
-            .zip(self.slots.iter())
-            .filter_map(|(number, slot)| Some((Id::new(number)?, slot.value.as_ref()?)))
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(number, slot)| Some((Id::new(number)?, slot.value.as_ref()?)))
     }
 }
 

@@ -127,7 +127,7 @@ impl Process {
             threads: List::EMPTY,
             notify: None,
             anchor: None,
-            swept: 0,
+            swept: 1,
             ending: Links::NONE,
         }
     }

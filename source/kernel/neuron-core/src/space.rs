@@ -169,7 +169,7 @@ impl<P: Platform> Kernel<'_, P> {
         base: Frame,
         leaf: Leaf,
     ) -> Result<(), Error> {
-        let reason = u64::from(mapping.slot()).wrapping_add(1);
+        let reason = u64::from(mapping.slot());
         for step in 0..pages.count {
             let page = pages.first.plus(step);
             let table = self.leaf_table(root, page).ok_or(Error::BadAddress)?;
@@ -244,7 +244,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn mapping_at(&self, root: Frame, page: Page) -> Option<Id<Mapping>> {
         let table = self.leaf_table(root, page)?;
         let reason = self.platform.read(table.plus(1), page.table_index(0));
-        Id::from_slot(reason.checked_sub(1)?).ok()
+        Id::from_slot(reason).ok()
     }
 }
 
