@@ -1,0 +1,122 @@
+//! Asks, without any permission, for what only others may have.
+
+use nexus_abi::Rights;
+use nexus_proto::init::{BoardEntry, Init};
+use nexus_proto::log::{Append, Entry, Event, Log, Outcome as Came, ReadEntry, SetClock};
+use nexus_proto::policy::{Decide, Explain, NO_RULE, Policy, RuleText};
+use nexus_proto::power::{Exit, Off, Power, Reboot};
+use nexus_proto::{Operation, ServiceError, Subject, Zero, ids, init};
+use nexus_rt::{CallError, Client, Deadline, StartError, startup};
+
+use crate::talk::Outcome;
+
+/// Milliseconds that a server has.
+const ANSWER_MS: u64 = 1000;
+
+/// A service that may do what this one may not, to put in payloads.
+const PRETENDED: Subject = Subject { id: ids::INIT, incarnation: 1 };
+
+/// Questions, and how many of them were answered as they must be; word 1 has a bit for each.
+#[derive(Default)]
+struct Score {
+    asked: u64,
+    refused: u64,
+}
+
+impl Score {
+    fn take(&mut self, as_it_must_be: bool) {
+        self.refused |= u64::from(as_it_must_be) << self.asked;
+        self.asked += 1;
+    }
+
+    /// Asks for something that must be denied.
+    fn denied<O: Operation>(&mut self, server: Client<O::Protocol>, ask: &O) {
+        let answer = server.call(ask, Deadline::after_ms(ANSWER_MS));
+        self.take(matches!(answer, Err(CallError::Service(ServiceError::Denied))));
+    }
+}
+
+/// Asks everything. Word 0 tells how many questions there were, word 1 has a bit set for each
+/// that was refused as it must be.
+#[must_use]
+pub fn run() -> Outcome {
+    let mut score = Score::default();
+    match ask_all(&mut score) {
+        Ok(()) => Outcome::Done([score.asked, score.refused]),
+        Err(_) => Outcome::NotBegun { step: 1, error: 0 },
+    }
+}
+
+fn ask_all(score: &mut Score) -> Result<(), StartError> {
+    let start = startup();
+    ask_policyd(score, start.client(ids::POLICYD)?);
+    ask_logd(score, start.client(ids::LOGD)?);
+    ask_init(score, start.client(ids::INIT)?);
+    ask_powerd(score, start.client(ids::POWERD)?);
+    Ok(())
+}
+
+fn ask_policyd(score: &mut Score, policyd: Client<Policy>) {
+    let rights = (Rights::MAP | Rights::READ | Rights::WRITE).bits();
+    let decide = Decide {
+        subject: PRETENDED,
+        device: 0,
+        rights,
+        zero: Zero::ZERO,
+        base: 0x1000_0000,
+        len: 0x1000,
+        nonce: u64::MAX,
+    };
+    score.denied(policyd, &decide);
+    score.denied(policyd, &Explain { service: ids::RNGD, device: 0, rights: 0 });
+    score.denied(policyd, &RuleText { rule: 1, zero: Zero::ZERO, offset: 0 });
+}
+
+fn ask_logd(score: &mut Score, logd: Client<Log>) {
+    let entry = Entry {
+        event: Event::Grant,
+        outcome: Came::Allow,
+        device: 0,
+        rights: 0,
+        rule: NO_RULE,
+        subject: PRETENDED,
+        base: 0,
+        len: 0,
+        epoch: 1,
+        reason: 0,
+        detail: 0,
+    };
+    score.denied(logd, &Append { entry });
+    score.denied(logd, &SetClock { unix_ns: 1, ticks: 1 });
+    score.denied(logd, &ReadEntry { seq: 1 });
+}
+
+fn ask_init(score: &mut Score, init: Client<Init>) {
+    score.denied(init, &init::Owners { cursor: 0 });
+    score.denied(init, &init::Caps { service: ids::RNGD, zero: Zero::ZERO, cursor: 0 });
+    score.take(init_hides_roots(init));
+    score.take(init_hides_addresses(init));
+}
+
+/// How a service stands is told without the address of its page table.
+fn init_hides_roots(init: Client<Init>) -> bool {
+    let ask = init::Stat { service: ids::RNGD, zero: Zero::ZERO };
+    init.call(&ask, Deadline::after_ms(ANSWER_MS)).is_ok_and(|stat| stat.root == 0)
+}
+
+/// What the board has is told without addresses.
+fn init_hides_addresses(init: Client<Init>) -> bool {
+    let ask = |cursor| init.call(&init::Board { cursor }, Deadline::after_ms(ANSWER_MS));
+    let mut next = Some(0);
+    while let Some(cursor) = next {
+        let Ok(BoardEntry { base: 0, next: cursor, .. }) = ask(cursor) else { return false };
+        next = Some(u64::from(cursor)).filter(|cursor| *cursor != 0);
+    }
+    true
+}
+
+fn ask_powerd(score: &mut Score, powerd: Client<Power>) {
+    score.denied(powerd, &Exit { code: 33, zero: Zero::ZERO });
+    score.denied(powerd, &Off {});
+    score.denied(powerd, &Reboot {});
+}

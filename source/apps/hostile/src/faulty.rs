@@ -1,0 +1,76 @@
+//! Runs hostile instructions: as data in sealed memory, with a thread of its own.
+
+use nexus_abi::{Error, Handle, PAGE_SIZE, Prot};
+use nexus_rt::{Deadline, Memory, startup, sys};
+
+use crate::attack::{Faulty, Page};
+use crate::code::Instruction;
+use crate::place;
+use crate::talk::Outcome;
+
+/// Milliseconds that the instructions have to end the process.
+const PATIENCE_MS: u64 = 500;
+/// Priority of the thread that runs them: it runs while the first thread waits.
+const PRIORITY: u64 = 1;
+/// Where the words for the instructions are in their page.
+const WORDS_AT: usize = (place::WORDS - place::CODE) as usize;
+
+/// Runs them. Returns only when they did not end the process.
+#[must_use]
+pub fn run(attack: &Faulty) -> Outcome {
+    let window = startup().window().map_or(Handle::NONE, |cap| Handle(cap.handle));
+    if let Err(error) = map_page(attack, window) {
+        return Outcome::not_begun(1, error);
+    }
+    if let Err(error) = map_code(attack, window) {
+        return Outcome::not_begun(2, error);
+    }
+    let begun = sys::notification_create().and_then(|never| {
+        sys::thread_create(Handle::NONE, attack.entry, 0, place::WORDS, PRIORITY)?;
+        Ok(never)
+    });
+    match begun {
+        // Nobody signals it: the wait ends with the process, or too late.
+        Ok(never) => match sys::wait(never, Deadline::after_ms(PATIENCE_MS).ticks()) {
+            Err(Error::TimedOut) => Outcome::Survived,
+            other => Outcome::NotBegun { step: 4, error: other.map_or_else(Error::code, |_| 0) },
+        },
+        Err(error) => Outcome::not_begun(3, error),
+    }
+}
+
+fn map_page(attack: &Faulty, window: Handle) -> Result<(), Error> {
+    match attack.page {
+        Page::Nothing => {}
+        Page::Window(prot) => {
+            sys::mmio_map(window, 0, PAGE_SIZE, place::PAGE, prot)?;
+        }
+        Page::Memory => {
+            let memory = filled(attack.code, [0; 2])?;
+            let prot = Prot::READ | Prot::WRITE;
+            sys::vmo_map(Handle::NONE, memory, 0, PAGE_SIZE, place::PAGE, prot)?;
+        }
+    }
+    Ok(())
+}
+
+fn map_code(attack: &Faulty, window: Handle) -> Result<(), Error> {
+    let code = filled(attack.code, [attack.target, window.0])?;
+    sys::vmo_seal(code)?;
+    let prot = Prot::READ | Prot::EXEC;
+    sys::vmo_map(Handle::NONE, code, 0, PAGE_SIZE, place::CODE, prot)?;
+    Ok(())
+}
+
+/// A page of memory with instructions and the words for them in it.
+fn filled(code: &[Instruction], words: [u64; 2]) -> Result<Handle, Error> {
+    let mut memory = Memory::new(1)?;
+    let (start, rest) = memory.bytes_mut().split_at_mut(WORDS_AT);
+    for (to, from) in start.chunks_exact_mut(4).zip(code) {
+        to.copy_from_slice(&from.to_le_bytes());
+    }
+    for (to, from) in rest.chunks_exact_mut(8).zip(words) {
+        to.copy_from_slice(&from.to_le_bytes());
+    }
+    Ok(memory.into_vmo())
+}

@@ -1,0 +1,20 @@
+//! Where things are in a hostile process, so that the tests know which address must fault.
+
+/// The page of hostile instructions: sealed, readable and executable.
+pub const CODE: u64 = 0x30_0000_0000;
+
+/// Two words in that page, given to the instructions in `a0`: the target, and the handle of the
+/// device window.
+pub const WORDS: u64 = CODE + 0x800;
+
+/// The page that is mapped for an attack: of the device window, or of memory.
+pub const PAGE: u64 = 0x31_0000_0000;
+
+/// The startup block (nexus-abi), read-only.
+pub const STARTUP: u64 = 0x3001_0000;
+
+/// Kernel text: mapped in every address space, for supervisor mode only.
+pub const KERNEL_TEXT: u64 = 0xffff_ffff_8020_0000;
+
+/// RAM in the kernel's direct map: mapped in every address space, for supervisor mode only.
+pub const KERNEL_DATA: u64 = 0xffff_ffc0_8700_0000;

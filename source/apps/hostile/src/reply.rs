@@ -1,0 +1,66 @@
+//! Reply capabilities that are used twice, and by the wrong process.
+
+use nexus_abi::{Error, Handle, Message, Received};
+use nexus_rt::{Deadline, StartError, startup, sys};
+
+use crate::attack::{Attack, Role};
+use crate::talk::{GO, Outcome};
+
+/// Milliseconds that the thief has.
+const THIEF_MS: u64 = 1000;
+
+/// Holds the call in `received`: lets the thief try to answer it, answers it, and tries to answer
+/// it again. The call is answered with what the thief says; the next one, by `second`, with how
+/// many of the further tries were refused.
+#[must_use]
+pub fn hold(received: &Received) -> u64 {
+    let outcome = match thief() {
+        Ok(thief) => ask_thief(thief, received.reply),
+        Err(_) => Outcome::NotBegun { step: 1, error: 0 },
+    };
+    let answer = outcome.to_message();
+    let first = sys::reply(received.reply, &answer);
+    let wrong = [
+        first.err(),
+        sys::reply(received.reply, &answer).err().filter(|error| *error != Error::BadHandle),
+        sys::cap_drop(received.reply).err().filter(|error| *error != Error::BadHandle),
+    ];
+    let accepted = sys::reply(received.reply, &answer).is_ok();
+    u64::from(accepted) + wrong.iter().flatten().count() as u64
+}
+
+fn thief() -> Result<Handle, StartError> {
+    let steal = Attack::services().find(|(_, attack)| attack.role == Role::Steal);
+    let (id, _) = steal.ok_or(StartError::NothingToServe)?;
+    startup().service(id)
+}
+
+fn ask_thief(thief: Handle, reply: Handle) -> Outcome {
+    let ask = Message::new(GO, &[reply.0]);
+    match sys::call(thief, &ask, Deadline::after_ms(THIEF_MS).ticks()) {
+        Ok(answer) => Outcome::from_message(&answer.message)
+            .unwrap_or(Outcome::NotBegun { step: 2, error: 0 }),
+        Err(error) => Outcome::not_begun(2, error),
+    }
+}
+
+/// Tries to use `reply`, which another process holds, in every way there is, and handles like it.
+/// Tells how many tries there were, and how many were refused as they must be.
+#[must_use]
+pub fn steal(endpoint: Handle, reply: Handle) -> Outcome {
+    let stolen = Outcome::Survived.to_message();
+    let mut tries = 0;
+    let mut refused = 0;
+    let mut count = |result: Result<(), Error>| {
+        tries += 1;
+        refused += u64::from(result == Err(Error::BadHandle));
+    };
+    let [up, down] = [1u64 << 16, (1u64 << 16).wrapping_neg()];
+    for handle in [reply.0, reply.0 + 1, reply.0 - 1, reply.0 + up, reply.0.wrapping_add(down)] {
+        count(sys::reply(Handle(handle), &stolen));
+        count(sys::cap_drop(Handle(handle)));
+        let soon = Deadline::after_ms(10).ticks();
+        count(sys::reply_recv(endpoint, Handle(handle), &stolen, soon).map(|_| ()));
+    }
+    Outcome::Done([tries, refused])
+}
