@@ -20,6 +20,8 @@
 #![cfg_attr(target_os = "none", no_std)]
 #![deny(unsafe_code)]
 
+extern crate alloc;
+
 #[cfg(not(target_os = "none"))]
 pub mod host;
 
@@ -37,6 +39,7 @@ mod startup;
 pub mod sys;
 #[cfg(test)]
 mod tests;
+pub mod thread;
 mod time;
 mod va;
 mod window;
@@ -50,4 +53,4 @@ pub use nexus_proto as proto;
 pub use server::{Answer, ReplyTo, Service, run, serve};
 pub use startup::{Start, StartError, startup};
 pub use time::{Deadline, ns_of_ticks, ticks, ticks_of_ns, uptime_ns};
-pub use window::map_window;
+pub use window::{map_window, peek};

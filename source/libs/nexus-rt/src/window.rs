@@ -1,8 +1,8 @@
 //! Device windows of this process.
 #![allow(unsafe_code, reason = "makes a bus of a window that it has just mapped")]
 
-use nexus_abi::{Error, Handle, Prot, StartupCap};
-use nexus_mmio::Window;
+use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, StartupCap};
+use nexus_mmio::{Bus, Window};
 
 use crate::{sys, va};
 
@@ -25,4 +25,26 @@ pub fn map_window(window: &StartupCap) -> Result<Window, Error> {
             Err(error)
         }
     }
+}
+
+/// Reads 32-bit registers in the first page of a window (MAP and READ, without DERIVE), through a
+/// read-only mapping that has ended when this returns: for whoever finds out what a device is, and
+/// then hands it on.
+///
+/// # Errors
+/// As `mmio_map` and `unmap`.
+pub fn peek<const N: usize>(window: Handle, offsets: [usize; N]) -> Result<[u32; N], Error> {
+    let va = va::take(PAGE_SIZE)?;
+    if let Err(error) = sys::mmio_map(window, 0, PAGE_SIZE, va, Prot::READ) {
+        va::give_back(va, PAGE_SIZE);
+        return Err(error);
+    }
+    // SAFETY: (1) the kernel has mapped a page of device registers at `va`; it is unmapped below,
+    // after the last use of `registers`. (2) A mapping begins at a page. (3) No reference is ever
+    // made to addresses of `va`.
+    let registers = unsafe { Window::from_mapping(va as usize, PAGE_SIZE as usize) };
+    let values = offsets.map(|offset| registers.read32(offset));
+    sys::unmap(va)?;
+    va::give_back(va, PAGE_SIZE);
+    Ok(values)
 }
