@@ -209,7 +209,8 @@ impl<P: Platform> Kernel<'_, P> {
     fn inspect(&self, caller: Id<Process>, process: Handle, cursor: u64) -> Result<Outcome, Error> {
         Ok(match self.cap_inspect(caller, process, cursor)? {
             Some((handle, cap)) => {
-                let record = cap.info(true, self.vmo_bytes(cap)).to_record();
+                let manage = process != Handle::NONE || cap.rights.contains(Rights::MANAGE);
+                let record = cap.info(manage, self.vmo_bytes(cap)).to_record();
                 Outcome::Record(handle.0, Sender::default(), record)
             }
             None => Outcome::Record(0, Sender::default(), [0; 8]),

@@ -6,7 +6,7 @@ use crate::addr::PageRange;
 use crate::capability::{Capability, CapabilityKind};
 use crate::dispatch::Outcome;
 use crate::ipc::OBJECT_RIGHTS;
-use crate::kernel::{Kernel, MAX_SERVICE_ID, Progress, Work, need};
+use crate::kernel::{Kernel, MAX_SERVICE_ID, Progress, Work};
 use crate::list::List;
 use crate::object::Notification;
 use crate::platform::{Asid, Platform};
@@ -406,9 +406,7 @@ impl<P: Platform> Kernel<'_, P> {
         handle: Handle,
         cursor: u64,
     ) -> Result<Option<(Handle, &Capability)>, Error> {
-        let (_, cap) = self.lookup(caller, handle)?;
-        let CapabilityKind::Process(target) = cap.kind else { return Err(Error::WrongKind) };
-        need(cap, Rights::MANAGE)?;
+        let target = self.target(caller, handle)?;
         let next = match Handle(cursor) {
             Handle::NONE => self.processes.get(target)?.held.first(),
             last => {

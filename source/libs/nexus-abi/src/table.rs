@@ -176,8 +176,9 @@ syscalls! {
     /// root needs MANAGE.
     record 23 ProcessStat SYSCALL_PROCESS_STAT fn process_stat(process: Handle) -> ProcessInfo,
         [BadHandle, WrongKind, Denied];
-    /// Tells the next capability of a process (MANAGE) after `cursor` (0 to begin), and its
-    /// cursor, 0 when there is none.
+    /// Tells the next capability of a process (MANAGE; NONE is the caller) after `cursor` (0 to
+    /// begin), and its cursor, 0 when there is none. Of the caller's own, base and object need
+    /// MANAGE on each.
     record 24 CapInspect SYSCALL_CAP_INSPECT
         fn cap_inspect(process: Handle, cursor: u64) -> (u64, Option<CapInfo>),
         [BadHandle, WrongKind, Denied];
