@@ -11,7 +11,7 @@ pub const WORDS: u64 = CODE + 0x800;
 pub const PAGE: u64 = 0x31_0000_0000;
 
 /// The startup block (nexus-abi), read-only.
-pub const STARTUP: u64 = 0x3001_0000;
+pub const STARTUP: u64 = nexus_abi::STARTUP_VA;
 
 /// Kernel text: mapped in every address space, for supervisor mode only.
 pub const KERNEL_TEXT: u64 = 0xffff_ffff_8020_0000;

@@ -11,3 +11,12 @@ pub const USER_END: u64 = 1 << 38;
 
 /// Most pages that one call maps or allocates (2 MiB): bounds the time a call can take.
 pub const MAX_PAGES_PER_CALL: u64 = 512;
+
+/// First virtual address past a process's first stack. Its image lies below the stack.
+pub const STACK_TOP: u64 = 0x3000_0000;
+
+/// Virtual address of the startup block of every process.
+pub const STARTUP_VA: u64 = 0x3001_0000;
+
+/// First virtual address that whoever starts a process leaves free: heap, then windows.
+pub const FREE_START: u64 = 0x4000_0000;

@@ -69,13 +69,12 @@ impl<T: End, E: core::fmt::Debug> End for Result<T, E> {
 
 #[cfg(target_os = "none")]
 mod target {
-    use nexus_abi::{Handle, STARTUP_MAGIC, Startup};
+    use nexus_abi::{Handle, STARTUP_MAGIC, STARTUP_VA, Startup};
 
     use super::exit;
     use crate::sys;
 
-    /// Where the spawner maps the startup block, in every process.
-    const BLOCK: usize = 0x3001_0000;
+    const BLOCK: usize = STARTUP_VA as usize;
 
     /// Runs the program. For `entry!`, with the argument of the first thread.
     pub fn start(startup: usize, main: impl FnOnce() -> u64) -> ! {

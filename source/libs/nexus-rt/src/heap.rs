@@ -12,7 +12,7 @@ use talc::{TalcLock, lock_api, source::Source};
 use crate::sys;
 
 /// Where the heap begins.
-const START: u64 = 0x4000_0000;
+const START: u64 = nexus_abi::FREE_START;
 /// Most bytes of heap. The budget of the process is usually smaller.
 const LIMIT: u64 = 256 << 20;
 /// Pages that the heap grows by, when it needs fewer.
