@@ -1,6 +1,9 @@
 //! The command line.
 
-use crate::{abi_doc, audit, bench, build, check, image, run, setup, symbolize, test_os, witness};
+use crate::{
+    abi_doc, audit, bench, build, check, ci, image, run, setup, symbolize, test_broken, test_os,
+    witness,
+};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -39,6 +42,10 @@ enum Command {
     Run(run::RunArgs),
     /// Boot the test profile and judge the run
     TestOs(test_os::TestOsArgs),
+    /// Leave out each defence in turn; every run must fail
+    TestBroken(test_broken::TestBrokenArgs),
+    /// Every check and test, as CI runs them
+    Ci(ci::CiArgs),
     /// Say who may touch what, from the built image
     Audit(audit::AuditArgs),
     /// Measure, beside the peers' figures
@@ -63,6 +70,8 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Image(args) => image::run(&args),
         Command::Run(args) => run::run(&args),
         Command::TestOs(args) => test_os::run(&args),
+        Command::TestBroken(args) => test_broken::run(&args),
+        Command::Ci(args) => ci::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Witness(args) => witness::run(&args),

@@ -30,6 +30,13 @@ pub enum Record {
         /// How many.
         owners: u32,
     },
+    /// init did not grant a device, in a system that cannot reach its prompt.
+    Refused(Refused),
+    /// How many devices init granted in such a system.
+    Granted {
+        /// How many.
+        devices: u32,
+    },
     /// A measurement.
     Bench(Bench),
     /// The guest's own opinion, just before it ends the machine.
@@ -69,14 +76,38 @@ pub enum Event {
     Refusal,
     /// A service ended.
     Exit,
-    /// init let go of a window that nobody got.
+    /// A window came back: its owner ended, or the grant was taken back.
+    Revoke,
+    /// init let go of an authority.
     Drop,
+}
+
+/// What was decided, in a ledger entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The event is not about a decision.
+    None,
+    /// Refused.
+    Deny,
+    /// Allowed.
+    Allow,
+}
+
+/// A device that was not granted, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refused {
+    /// Name of the service.
+    pub service: String,
+    /// Name of the device.
+    pub device: String,
+    /// A word of `nexus_proto::init::Refusal`, or `denied:` and the policy's reason.
+    pub reason: String,
 }
 
 /// A ledger entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Position in the ledger, from 0.
+    /// Position in the ledger, from 1.
     pub seq: u64,
     /// What happened.
     pub event: Event,
@@ -92,9 +123,9 @@ pub struct Entry {
     pub len: u64,
     /// Rights (nexus-abi bits).
     pub rights: u16,
-    /// True for allow.
-    pub allowed: bool,
-    /// Number of the rule, 0 for none.
+    /// What was decided.
+    pub decision: Decision,
+    /// Number of the rule, 65535 for none.
     pub rule: u16,
 }
 
@@ -192,6 +223,12 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
         }
         ("witness-ready", []) => Record::WitnessReady,
         ("ready", [owners]) => Record::Ready { owners: number(owners)? },
+        ("refused", [service, device, reason]) => Record::Refused(Refused {
+            service: name(service)?,
+            device: name(device)?,
+            reason: reason.split(':').all(|word| name(word).is_some()).then(|| (*reason).into())?,
+        }),
+        ("granted", [devices]) => Record::Granted { devices: number(devices)? },
         ("bench", [bench, median, samples, equal]) => Record::Bench(Bench {
             name: name(bench)?,
             median: number(median)?,
@@ -219,9 +256,10 @@ fn entry(fields: &[&str]) -> Option<Entry> {
         base: hex(base)?,
         len: hex(len)?,
         rights: u16::try_from(hex(rights)?).ok()?,
-        allowed: match *decision {
-            "allow" => true,
-            "deny" => false,
+        decision: match *decision {
+            "none" => Decision::None,
+            "deny" => Decision::Deny,
+            "allow" => Decision::Allow,
             _ => return None,
         },
         rule: number(rule)?,
@@ -235,6 +273,7 @@ fn event_named(name: &str) -> Option<Event> {
         "grant" => Event::Grant,
         "refusal" => Event::Refusal,
         "exit" => Event::Exit,
+        "revoke" => Event::Revoke,
         "drop" => Event::Drop,
         _ => return None,
     })
@@ -267,6 +306,7 @@ impl fmt::Display for Event {
             Event::Grant => "grant",
             Event::Refusal => "refusal",
             Event::Exit => "exit",
+            Event::Revoke => "revoke",
             Event::Drop => "drop",
         })
     }
@@ -274,7 +314,11 @@ impl fmt::Display for Event {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decision = if self.allowed { "allow" } else { "deny" };
+        let decision = match self.decision {
+            Decision::None => "none",
+            Decision::Deny => "deny",
+            Decision::Allow => "allow",
+        };
         write!(
             f,
             "{} {} {} {} {} {:x} {:x} {:x} {decision} {}",
@@ -317,6 +361,16 @@ mod tests {
             Some(Record::Root(Root { service: 7, phys: 0x80ab_c000 }))
         );
         assert_eq!(record_of(&format!("{nonce} ready 6")), Some(Record::Ready { owners: 6 }));
+        assert_eq!(record_of(&format!("{nonce} granted 0")), Some(Record::Granted { devices: 0 }));
+        let refused = Refused {
+            service: "rngd".into(),
+            device: "rng0".into(),
+            reason: "denied:no-rule".into(),
+        };
+        assert_eq!(
+            record_of(&format!("{nonce} refused rngd rng0 denied:no-rule")),
+            Some(Record::Refused(refused))
+        );
     }
 
     #[test]
@@ -353,6 +407,7 @@ mod tests {
             "0000000000000abc root 7 0x80000000",
             "0000000000000abc cap 7 5 10000 10008000 1000 1",
             "0000000000000abc ledger 3 grant 7 1 3 10008000 1000 7 maybe 4",
+            "0000000000000abc refused rngd rng0 denied:",
             "0000000000000abc ledger 3 gift 7 1 3 10008000 1000 7 allow 4",
             "0000000000000abc unknown 1",
         ] {

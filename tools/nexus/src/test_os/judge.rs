@@ -142,7 +142,7 @@ fn identities(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Cap, Entry, Event, Root};
+    use crate::protocol::{Cap, Decision, Entry, Event, Root};
     use crate::test_os::transcript::Transcript;
     use crate::witness::{KIND_DEVICE, Ram};
     use std::time::Duration;
@@ -163,7 +163,7 @@ mod tests {
             base: BASE,
             len: 0x1000,
             rights: 7,
-            allowed: true,
+            decision: Decision::Allow,
             rule: 1,
         }
     }
@@ -172,7 +172,7 @@ mod tests {
     fn good() -> Run {
         let mut transcript = Transcript::new(1);
         transcript.proofs = vec![proof()];
-        transcript.ledger = vec![entry(0, Event::Decision), entry(1, Event::Grant)];
+        transcript.ledger = vec![entry(1, Event::Decision), entry(2, Event::Grant)];
         transcript.caps = vec![Cap {
             service: 7,
             kind: KIND_DEVICE,

@@ -1,6 +1,6 @@
 //! Replays the ledger: which windows must be granted now, if it tells the truth.
 
-use crate::protocol::{Entry, Event};
+use crate::protocol::{Decision, Entry, Event};
 use std::collections::BTreeSet;
 
 /// One window in the hands of one service.
@@ -43,9 +43,9 @@ pub struct Replay {
 #[must_use]
 pub fn replay(entries: &[Entry]) -> Replay {
     let mut state = State::default();
-    for (position, entry) in entries.iter().enumerate() {
-        if entry.seq != position as u64 {
-            state.errors.push(format!("entry {} stands at position {position}", entry.seq));
+    for (expected, entry) in (1..).zip(entries) {
+        if entry.seq != expected {
+            state.errors.push(format!("entry {} stands where {expected} should", entry.seq));
         }
         state.apply(entry);
     }
@@ -75,17 +75,19 @@ impl State {
     fn apply(&mut self, entry: &Entry) {
         let holding = Holding::of(entry);
         match entry.event {
-            Event::Boot => {}
-            Event::Decision if entry.allowed => {
+            // What an ended service held comes back by a revoke of its own.
+            Event::Boot | Event::Exit | Event::Drop => {}
+            Event::Decision if entry.decision == Decision::Allow => {
                 self.allowed.insert((holding, entry.incarnation));
             }
             Event::Decision | Event::Refusal => {
                 self.allowed.remove(&(holding, entry.incarnation));
             }
             Event::Grant => self.grant(entry, holding),
-            Event::Drop => self.live.retain(|live| live.holding != holding),
-            Event::Exit => self.live.retain(|live| {
-                live.holding.service != entry.subject || live.incarnation != entry.incarnation
+            Event::Revoke => self.live.retain(|live| {
+                let held = live.holding;
+                (held.service, held.device, live.incarnation)
+                    != (entry.subject, entry.device, entry.incarnation)
             }),
         }
     }
@@ -119,49 +121,50 @@ mod tests {
             base,
             len: 0x1000,
             rights: 7,
-            allowed: event != Event::Refusal,
+            decision: Decision::Allow,
             rule: 1,
         }
     }
 
     fn holding(service: u32, base: u64) -> Holding {
-        Holding::of(&entry(0, Event::Grant, service, base))
+        Holding::of(&entry(1, Event::Grant, service, base))
     }
 
     #[test]
     fn test_grant_after_decision_holds() {
         let replay = replay(&[
-            entry(0, Event::Boot, 0, 0),
-            entry(1, Event::Decision, 7, 0x1000),
-            entry(2, Event::Grant, 7, 0x1000),
+            entry(1, Event::Boot, 0, 0),
+            entry(2, Event::Decision, 7, 0x1000),
+            entry(3, Event::Grant, 7, 0x1000),
         ]);
         assert_eq!(replay, Replay { holdings: vec![holding(7, 0x1000)], errors: vec![] });
     }
 
     #[test]
-    fn test_exit_and_drop_end_holdings() {
+    fn test_only_revoke_ends_a_holding() {
         let mut entries = vec![
-            entry(0, Event::Decision, 7, 0x1000),
-            entry(1, Event::Grant, 7, 0x1000),
-            entry(2, Event::Decision, 8, 0x2000),
-            entry(3, Event::Grant, 8, 0x2000),
-            entry(4, Event::Exit, 7, 0),
-            entry(5, Event::Drop, 8, 0x2000),
+            entry(1, Event::Decision, 7, 0x1000),
+            entry(2, Event::Grant, 7, 0x1000),
+            entry(3, Event::Decision, 8, 0x2000),
+            entry(4, Event::Grant, 8, 0x2000),
+            entry(5, Event::Exit, 7, 0),
+            entry(6, Event::Drop, 8, 0x2000),
+            entry(7, Event::Revoke, 7, 0x1000),
         ];
-        assert_eq!(replay(&entries), Replay::default());
-        entries[4].incarnation = 2;
-        assert_eq!(replay(&entries).holdings, vec![holding(7, 0x1000)]);
+        assert_eq!(replay(&entries).holdings, vec![holding(8, 0x2000)]);
+        entries[6].incarnation = 2;
+        assert_eq!(replay(&entries).holdings, vec![holding(7, 0x1000), holding(8, 0x2000)]);
     }
 
     #[test]
     fn test_grant_needs_its_own_allow() {
-        let grant = entry(1, Event::Grant, 7, 0x1000);
+        let grant = entry(2, Event::Grant, 7, 0x1000);
         for decision in [
-            entry(0, Event::Decision, 8, 0x1000),
-            entry(0, Event::Decision, 7, 0x2000),
-            Entry { allowed: false, ..entry(0, Event::Decision, 7, 0x1000) },
-            Entry { incarnation: 2, ..entry(0, Event::Decision, 7, 0x1000) },
-            Entry { rights: 3, ..entry(0, Event::Decision, 7, 0x1000) },
+            entry(1, Event::Decision, 8, 0x1000),
+            entry(1, Event::Decision, 7, 0x2000),
+            Entry { decision: Decision::Deny, ..entry(1, Event::Decision, 7, 0x1000) },
+            Entry { incarnation: 2, ..entry(1, Event::Decision, 7, 0x1000) },
+            Entry { rights: 3, ..entry(1, Event::Decision, 7, 0x1000) },
         ] {
             let errors = replay(&[decision, grant.clone()]).errors;
             assert!(errors.len() == 1 && errors[0].contains("without a decision"), "{errors:?}");
@@ -171,10 +174,10 @@ mod tests {
     #[test]
     fn test_decision_is_used_once() {
         let errors = replay(&[
-            entry(0, Event::Decision, 7, 0x1000),
-            entry(1, Event::Grant, 7, 0x1000),
-            entry(2, Event::Exit, 7, 0),
-            entry(3, Event::Grant, 7, 0x1000),
+            entry(1, Event::Decision, 7, 0x1000),
+            entry(2, Event::Grant, 7, 0x1000),
+            entry(3, Event::Revoke, 7, 0x1000),
+            entry(4, Event::Grant, 7, 0x1000),
         ])
         .errors;
         assert_eq!(errors.len(), 1);
@@ -183,10 +186,10 @@ mod tests {
     #[test]
     fn test_second_owner_is_an_error() {
         let errors = replay(&[
-            entry(0, Event::Decision, 7, 0x1000),
-            entry(1, Event::Grant, 7, 0x1000),
-            entry(2, Event::Decision, 8, 0x1000),
-            entry(3, Event::Grant, 8, 0x1000),
+            entry(1, Event::Decision, 7, 0x1000),
+            entry(2, Event::Grant, 7, 0x1000),
+            entry(3, Event::Decision, 8, 0x1000),
+            entry(4, Event::Grant, 8, 0x1000),
         ])
         .errors;
         assert!(errors.len() == 1 && errors[0].contains("second owner"), "{errors:?}");
@@ -195,6 +198,6 @@ mod tests {
     #[test]
     fn test_gap_and_empty_ledger_are_errors() {
         assert_eq!(replay(&[]).errors.len(), 1);
-        assert_eq!(replay(&[entry(1, Event::Boot, 0, 0)]).errors.len(), 1);
+        assert_eq!(replay(&[entry(2, Event::Boot, 0, 0)]).errors.len(), 1);
     }
 }

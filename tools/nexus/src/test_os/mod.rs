@@ -13,13 +13,13 @@ pub use agree::{Expected, differences};
 pub use drive::{Ended, Plan, Run, Until, Witness, run as drive};
 pub use judge::{Expectation, Judgement, code, judge};
 pub use ledger::{Holding, Replay, replay};
-pub use session::{Options, Session, fresh_nonce};
+pub use session::{Options, Session, fresh_nonce, parse_time};
 pub use transcript::{Meaning, Transcript};
 
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
 use crate::{broken, build};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,18 +63,8 @@ pub fn run(args: &TestOsArgs) -> Result<Exit> {
         quiet: false,
     };
     let session = Session::run(&built, &options)?;
-    report::print(&session);
+    session.report();
     Ok(session.judgement.exit)
-}
-
-/// A time as `RUN_TIMEOUT` has it.
-fn parse_time(text: &str) -> Result<Duration> {
-    let (number, unit) = match text.strip_suffix('m') {
-        Some(minutes) => (minutes, 60),
-        None => (text.strip_suffix('s').unwrap_or(text), 1),
-    };
-    let number: u64 = number.parse().with_context(|| format!("`{text}` is not a time"))?;
-    Ok(Duration::from_secs(number.saturating_mul(unit)))
 }
 
 #[cfg(test)]

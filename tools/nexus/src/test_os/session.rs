@@ -3,12 +3,14 @@
 use super::agree::Expected;
 use super::drive::{self, Plan, Run, Until};
 use super::judge::{Expectation, Judgement, judge};
+use super::report;
 use crate::build::Built;
 use crate::desc::Checked;
 use crate::protocol::Proof;
 use crate::symbolize::Symbols;
 use crate::{audit, qemu};
 use anyhow::{Context, Result};
+use std::env;
 use std::fs::{self, File};
 use std::io::Read;
 use std::ops::Range;
@@ -26,6 +28,22 @@ pub struct Options {
     pub limit: Duration,
     /// Keep the console of the guest to ourselves.
     pub quiet: bool,
+}
+
+impl Options {
+    /// To the verdict, within what `RUN_TIMEOUT` says, else 190 seconds.
+    ///
+    /// # Errors
+    /// When `RUN_TIMEOUT` is not a time.
+    pub fn from_environment() -> Result<Options> {
+        let limit = env::var("RUN_TIMEOUT").unwrap_or_else(|_| "190s".to_owned());
+        Ok(Options {
+            qemu: env::var_os("NEXUS_QEMU").map(PathBuf::from),
+            until: Until::Verdict,
+            limit: parse_time(&limit)?,
+            quiet: false,
+        })
+    }
 }
 
 /// A run and what it came to.
@@ -83,6 +101,24 @@ impl Session {
         let judgement = judge(&run, &expectation);
         Ok(Session { run, judgement, windows: audit.len(), required: proofs.len() })
     }
+
+    /// Prints what the run came to.
+    pub fn report(&self) {
+        report::print(self);
+    }
+}
+
+/// A time as `RUN_TIMEOUT` has it: `190s`, `3m`, or seconds.
+///
+/// # Errors
+/// When it is none of these.
+pub fn parse_time(text: &str) -> Result<Duration> {
+    let (number, unit) = match text.strip_suffix('m') {
+        Some(minutes) => (minutes, 60),
+        None => (text.strip_suffix('s').unwrap_or(text), 1),
+    };
+    let number: u64 = number.parse().with_context(|| format!("`{text}` is not a time"))?;
+    Ok(Duration::from_secs(number.saturating_mul(unit)))
 }
 
 /// A number that no other run has.

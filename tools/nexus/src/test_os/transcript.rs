@@ -1,6 +1,6 @@
 //! What a run said, sorted.
 
-use crate::protocol::{Bench, Cap, Entry, Line, Proof, Record, Root, read};
+use crate::protocol::{Bench, Cap, Entry, Line, Proof, Record, Refused, Root, read};
 use std::collections::VecDeque;
 
 /// Console lines that are kept for the report of a run that went wrong.
@@ -20,6 +20,10 @@ pub struct Transcript {
     pub roots: Vec<Root>,
     /// Measurements.
     pub bench: Vec<Bench>,
+    /// Devices that were not granted.
+    pub refused: Vec<Refused>,
+    /// How many devices were granted, in a system that cannot reach its prompt.
+    pub granted: Option<u32>,
     /// How many owners were ready, once they were.
     pub ready: Option<u32>,
     /// Passed and failed, once the guest has said so.
@@ -82,6 +86,8 @@ impl Transcript {
             Record::Cap(cap) => self.caps.push(cap),
             Record::Root(root) => self.roots.push(root),
             Record::Bench(bench) => self.bench.push(bench),
+            Record::Refused(refused) => self.refused.push(refused),
+            Record::Granted { devices } => self.granted = Some(devices),
             Record::Ready { owners } => self.ready = Some(owners),
             Record::WitnessReady => return Meaning::WitnessReady,
             Record::Verdict { passed, failed } => {

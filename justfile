@@ -1,0 +1,47 @@
+# Recipes for daily work. `just --list` shows them. CI runs what `just ci` runs.
+
+nexus := "scripts/nexus"
+
+[private]
+default:
+    @just --list
+
+# Boot to the prompt
+run *args:
+    @{{nexus}} run {{args}}
+
+# Boot the test profile in QEMU and judge the run (RUN_UNTIL_MARKER, RUN_TIMEOUT)
+test-os *args:
+    @scripts/qemu-test.sh {{args}}
+
+# Tests on the host
+test-host:
+    @{{nexus}} ci --only host
+
+# The device part alone: its host tests and its proofs in QEMU
+test-mmio:
+    @{{nexus}} ci --only mmio
+
+# Each defence left out in turn: every one of these runs must fail
+test-broken *names:
+    @{{nexus}} test-broken {{names}}
+
+# Who may touch what, from the built image
+audit *args:
+    @{{nexus}} audit {{args}}
+
+# Measure, beside the peers' figures
+bench *args:
+    @{{nexus}} bench {{args}}
+
+# Without running anything: format, lints, description, unsafe code, licences
+check:
+    @{{nexus}} ci --only fmt,clippy,check,unsafe,licences
+
+# Everything that CI runs
+ci:
+    @{{nexus}} ci
+
+# Two clean builds in two places give the same bytes
+reproducible *args:
+    @{{nexus}} build --profile test --check-reproducible {{args}}

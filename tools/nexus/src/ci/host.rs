@@ -1,0 +1,97 @@
+//! Steps that need no guest: format, lints, tests, documentation.
+
+use super::outcome::Outcome;
+use super::{capture, counts};
+use crate::toolchain::Toolchain;
+use crate::{desc, paths};
+use anyhow::Result;
+use std::env;
+use std::ffi::OsString;
+use std::process::{Command, Stdio};
+
+/// `cargo` in the tree, for the host.
+pub(super) fn cargo(arguments: &[&str]) -> Result<Command> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.args(arguments).current_dir(paths::root()?);
+    Ok(command)
+}
+
+/// True when cargo knows the subcommand.
+fn has(subcommand: &str) -> Result<bool> {
+    let mut command = cargo(&[subcommand, "--version"])?;
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    Ok(status.is_ok_and(|status| status.success()))
+}
+
+pub(super) fn fmt() -> Result<Outcome> {
+    if !has("fmt")? {
+        return Ok(Outcome::skip("there is no rustfmt here"));
+    }
+    let (good, _) = capture::run(&mut cargo(&["fmt", "--all", "--check"])?)?;
+    Ok(Outcome::of(good, ""))
+}
+
+pub(super) fn clippy() -> Result<Outcome> {
+    if !has("clippy")? {
+        return Ok(Outcome::skip("there is no clippy here"));
+    }
+    let mut host = cargo(&["clippy", "--workspace", "--all-targets", "--quiet"])?;
+    let (good, _) = capture::run(host.args(["--", "-D", "warnings"]))?;
+    Ok(Outcome::of(good, "").and(clippy_for_target()?))
+}
+
+/// The same code with its other half: what is compiled for the target alone.
+fn clippy_for_target() -> Result<Outcome> {
+    let toolchain = Toolchain::find()?;
+    if toolchain.build_std {
+        return Ok(Outcome::skip("not for the target: its core is built from source"));
+    }
+    let checked = desc::load(None, "test")?;
+    let mut command = toolchain.cargo("clippy", &[]);
+    command.current_dir(paths::root()?).arg("--quiet");
+    command.args(["--package", "neuron"]);
+    for program in &checked.programs {
+        command.args(["--package", &program.package]);
+    }
+    let (good, _) = capture::run(command.args(["--", "-D", "warnings"]))?;
+    Ok(Outcome::of(good, ""))
+}
+
+pub(super) fn tests() -> Result<Outcome> {
+    let examples = counted(cargo(&["test", "--workspace", "--doc", "--quiet"])?, &[])?;
+    Ok(run_tests(&[])?.and(examples))
+}
+
+/// Tests whose name has one of `filters`; all when there are none.
+pub(super) fn run_tests(filters: &[&str]) -> Result<Outcome> {
+    let nextest = has("nextest")?;
+    let mut command = match nextest {
+        true => cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])?,
+        false => cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"])?,
+    };
+    if nextest {
+        command.args(["--status-level", "fail", "--final-status-level", "fail"]);
+    }
+    let outcome = counted(command, filters)?;
+    Ok(match outcome {
+        Outcome { passed: 0, failed: 0, .. } => Outcome::failure("no test ran"),
+        outcome => outcome,
+    })
+}
+
+fn counted(mut command: Command, filters: &[&str]) -> Result<Outcome> {
+    let (good, text) = capture::run(command.args(filters))?;
+    let outcome = counts::of_output(&text);
+    Ok(if good || outcome.failed > 0 {
+        outcome
+    } else {
+        outcome.and(Outcome::failure("see above"))
+    })
+}
+
+pub(super) fn doc() -> Result<Outcome> {
+    let mut command = cargo(&["doc", "--workspace", "--no-deps", "--quiet"])?;
+    let (good, _) = capture::run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(Outcome::of(good, ""))
+}

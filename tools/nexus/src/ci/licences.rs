@@ -1,0 +1,127 @@
+//! Dependencies: pinned, from the registry, under a licence that deny.toml allows (attack 71).
+
+use super::capture;
+use super::host::cargo;
+use super::outcome::Outcome;
+use crate::paths;
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use spdx::{Expression, ParseMode};
+use std::fs;
+
+const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    license: Option<String>,
+    source: Option<String>,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    req: String,
+    path: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Rules {
+    licenses: Licenses,
+}
+
+#[derive(Deserialize)]
+struct Licenses {
+    allow: Vec<String>,
+}
+
+pub(super) fn check() -> Result<Outcome> {
+    let text = fs::read_to_string(paths::root()?.join("deny.toml")).context("reading deny.toml")?;
+    let rules: Rules = toml::from_str(&text).context("in deny.toml")?;
+    let output = cargo(&["metadata", "--format-version", "1", "--locked"])?.output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "Cargo.lock does not pin everything: {said}");
+    let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
+    let mut wrong = Vec::new();
+    for package in &metadata.packages {
+        wrong.extend(faults(package, &rules.licenses.allow));
+    }
+    wrong.iter().for_each(|fault| println!("{fault}"));
+    let packages = metadata.packages.len();
+    let own = Outcome::of(wrong.is_empty(), format!("{packages} packages"));
+    Ok(own.and(cargo_deny()?))
+}
+
+/// The established tool sees more, where there is one that understands this cargo.
+fn cargo_deny() -> Result<Outcome> {
+    let version = cargo(&["deny", "--version"])?.output()?;
+    let text = String::from_utf8_lossy(&version.stdout).into_owned();
+    let minor = text.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    if !version.status.success() || minor.is_none_or(|minor| minor < 16) {
+        return Ok(Outcome::skip("no cargo-deny 0.16 or newer"));
+    }
+    let mut command = cargo(&["deny", "check", "bans", "licenses", "sources"])?;
+    let (good, _) = capture::run(&mut command)?;
+    Ok(Outcome::of(good, "cargo-deny"))
+}
+
+fn faults(package: &Package, allowed: &[String]) -> Vec<String> {
+    let name = &package.name;
+    let mut faults = Vec::new();
+    if let Some(source) = &package.source
+        && source != REGISTRY
+    {
+        faults.push(format!("{name}: comes from {source}"));
+    }
+    match &package.license {
+        Some(license) if permits(license, allowed) => {}
+        Some(license) => faults.push(format!("{name}: licence {license}")),
+        None => faults.push(format!("{name}: no licence")),
+    }
+    if package.source.is_none() {
+        let wild = package.dependencies.iter().filter(|one| one.path.is_none() && one.req == "*");
+        faults.extend(wild.map(|one| format!("{name}: any version of {}", one.name)));
+    }
+    faults
+}
+
+fn permits(license: &str, allowed: &[String]) -> bool {
+    let Ok(expression) = Expression::parse_mode(license, ParseMode::LAX) else { return false };
+    expression.evaluate(|one| allowed.iter().any(|name| *name == one.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_licence_expressions() {
+        let allowed = ["MIT".to_owned(), "Apache-2.0".to_owned()];
+        for good in ["MIT", "MIT/Apache-2.0", "Unlicense OR MIT", "(MIT OR Zlib) AND Apache-2.0"] {
+            assert!(permits(good, &allowed), "{good}");
+        }
+        for bad in ["GPL-3.0", "MIT AND Zlib", "", "Apache-2.0 WITH LLVM-exception", "My own"] {
+            assert!(!permits(bad, &allowed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn test_sources_and_wildcards() {
+        let package = |source: Option<&str>, req: &str| Package {
+            name: "p".into(),
+            license: Some("MIT".into()),
+            source: source.map(str::to_owned),
+            dependencies: vec![Dependency { name: "d".into(), req: req.into(), path: None }],
+        };
+        let allowed = ["MIT".to_owned()];
+        assert!(faults(&package(Some(REGISTRY), "^1"), &allowed).is_empty());
+        assert_eq!(faults(&package(Some("git+https://x"), "^1"), &allowed).len(), 1);
+        assert_eq!(faults(&package(None, "*"), &allowed).len(), 1);
+    }
+}

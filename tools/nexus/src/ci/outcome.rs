@@ -1,0 +1,116 @@
+//! What a step came to, and the sum of all.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+/// What a step came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// Things that were seen to hold.
+    pub(super) passed: usize,
+    /// Things that were seen not to.
+    pub(super) failed: usize,
+    /// Things that could not be looked at here.
+    pub(super) skipped: usize,
+    /// A remark.
+    pub(super) note: String,
+}
+
+impl Outcome {
+    /// One thing that holds.
+    pub(super) fn success(note: impl Into<String>) -> Outcome {
+        Outcome { passed: 1, note: note.into(), ..Outcome::default() }
+    }
+
+    /// One thing that does not.
+    pub(super) fn failure(note: impl Into<String>) -> Outcome {
+        Outcome { failed: 1, note: note.into(), ..Outcome::default() }
+    }
+
+    /// One thing that cannot be looked at here.
+    pub(super) fn skip(note: impl Into<String>) -> Outcome {
+        Outcome { skipped: 1, note: note.into(), ..Outcome::default() }
+    }
+
+    /// One thing that holds or does not.
+    pub(super) fn of(holds: bool, note: impl Into<String>) -> Outcome {
+        if holds { Outcome::success(note) } else { Outcome::failure(note) }
+    }
+
+    /// Both.
+    pub(super) fn and(self, other: Outcome) -> Outcome {
+        let note = [self.note, other.note].into_iter().filter(|note| !note.is_empty());
+        Outcome {
+            passed: self.passed + other.passed,
+            failed: self.failed + other.failed,
+            skipped: self.skipped + other.skipped,
+            note: note.collect::<Vec<_>>().join("; "),
+        }
+    }
+}
+
+/// The sum of all steps.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    /// One line for each step.
+    pub(super) lines: Vec<String>,
+}
+
+impl Tally {
+    /// Adds a step and returns its line.
+    pub(super) fn add(&mut self, name: &str, outcome: &Outcome, took: Duration) -> String {
+        self.passed += outcome.passed;
+        self.failed += outcome.failed;
+        self.skipped += outcome.skipped;
+        let word = match outcome {
+            Outcome { failed: 1.., .. } => "FAILED",
+            Outcome { passed: 0, .. } => "skipped",
+            _ => "ok",
+        };
+        let mut line =
+            format!("{name:10} {word:8} {:5.1} s  {} passed", took.as_secs_f64(), outcome.passed);
+        if outcome.failed > 0 {
+            let _ = write!(line, ", {} failed", outcome.failed);
+        }
+        if !outcome.note.is_empty() {
+            let _ = write!(line, " ({})", outcome.note);
+        }
+        self.lines.push(line.clone());
+        line
+    }
+
+    /// True when something ran and nothing failed.
+    pub(super) fn good(&self) -> bool {
+        self.failed == 0 && self.passed > 0
+    }
+
+    /// The line that CI reads.
+    pub(super) fn last_line(&self) -> String {
+        let skipped = match self.skipped {
+            0 => String::new(),
+            count => format!(", {count} skipped"),
+        };
+        format!("{} passed, {} failed{skipped}", self.passed, self.failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_sum() {
+        let mut tally = Tally::default();
+        assert!(!tally.good(), "nothing ran");
+        tally.add("a", &Outcome { passed: 3, ..Outcome::default() }, Duration::ZERO);
+        assert!(tally.good());
+        assert_eq!(tally.last_line(), "3 passed, 0 failed");
+        tally.add("b", &Outcome::failure("x").and(Outcome::skip("y")), Duration::ZERO);
+        assert!(!tally.good());
+        assert_eq!(tally.last_line(), "3 passed, 1 failed, 1 skipped");
+        assert!(tally.lines[1].contains("FAILED") && tally.lines[1].contains("x; y"));
+    }
+}
