@@ -10,6 +10,7 @@ use nexus_abi::{Error, Handle, Rights, Tag, WORDS, regs};
 
 use crate::capability::CapabilityKind;
 use crate::dispatch::Outcome;
+use crate::fast::copy_words;
 use crate::kernel::{Kernel, Work, need};
 use crate::object::{Endpoint, Notification, Waiting};
 use crate::platform::Platform;
@@ -70,16 +71,7 @@ impl<P: Platform> Kernel<'_, P> {
             return self.transfer_with_caps(from, to, tag);
         }
         let (source, target) = self.threads.pair_mut(from, to)?;
-        match tag.words() {
-            0 => {}
-            1..=4 => {
-                let [first, second, third, fourth, ..] = regs::WORDS;
-                for n in [first, second, third, fourth] {
-                    target.frame.set(n, source.frame.get(n));
-                }
-            }
-            _ => target.frame.set_words(&source.frame.words()),
-        }
+        copy_words(&source.frame, &mut target.frame, tag);
         target.answer(0, tag.0);
         Ok(())
     }

@@ -18,6 +18,7 @@ pub mod addr;
 pub mod boot;
 pub mod capability;
 mod dispatch;
+mod fast;
 pub mod frames;
 mod ipc;
 pub mod kernel;
@@ -37,6 +38,7 @@ mod tree;
 mod wheel;
 pub mod window;
 
+pub use fast::Run;
 pub use kernel::{Kernel, Tables};
 pub use lifecycle::MAX_THREADS;
 pub use platform::{PhysMem, Platform};

@@ -55,6 +55,18 @@ impl<T: Linked<Name>, Name> List<T, Name> {
         self.head
     }
 
+    /// The list of one element, which is in no list of this name.
+    #[inline(always)]
+    pub fn of(id: Id<T>) -> List<T, Name> {
+        List { head: Some(id), tail: Some(id), name: PhantomData }
+    }
+
+    /// The element of a list that has just one. It can be taken out by forgetting the list.
+    #[inline(always)]
+    pub fn sole(&self) -> Option<Id<T>> {
+        self.head.filter(|_| self.head == self.tail)
+    }
+
     /// True when nothing is in it.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {

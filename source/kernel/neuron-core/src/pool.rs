@@ -172,6 +172,14 @@ impl<'a, T> Pool<'a, T> {
         Ok((Id::new(index(handle.slot())).ok_or(Error::BadHandle)?, value))
     }
 
+    /// What is in the slot that a handle names, and the slot's generation. The caller compares it
+    /// with the handle's.
+    #[inline(always)]
+    pub(crate) fn at(&self, handle: Handle) -> Option<(&T, u64)> {
+        let slot = self.slots.get(index(handle.slot()))?;
+        Some((slot.value.as_ref()?, u64::from(slot.generation)))
+    }
+
     /// The generation of a slot.
     pub fn generation(&self, id: Id<T>) -> u32 {
         self.slots.get(id.index()).map_or(0, |slot| slot.generation)

@@ -33,7 +33,7 @@ impl ReadyQueues {
 
     /// True when nothing ready has a priority above this one.
     #[inline(always)]
-    fn none_above(&self, priority: u8) -> bool {
+    pub(crate) fn none_above(&self, priority: u8) -> bool {
         (self.mask | self.ending_mask).wrapping_shr(u32::from(priority)) <= 1
     }
 

@@ -1,8 +1,8 @@
 //! What happens between trap entry and trap exit: the kernel logic, then the choice of who runs.
 
-use neuron_core::Kernel;
 use neuron_core::thread::TrapFrame;
-use nexus_abi::EndReason;
+use neuron_core::{Kernel, Run};
+use nexus_abi::{EndReason, SYSCALL_CALL, SYSCALL_NULL, SYSCALL_REPLY_RECV};
 
 use super::console::say;
 use super::lock::{Guard, Lock};
@@ -12,74 +12,101 @@ use super::{csr, panic};
 
 type TheKernel = Kernel<'static, Machine>;
 
-/// The kernel; `None` until it is built.
-static KERNEL: Lock<Option<TheKernel>> = Lock::new(None);
+/// The kernel, once it is built. No trap comes from user mode before.
+static KERNEL: Lock<TheKernel> = Lock::empty();
 
 const TIMER_INTERRUPT: u64 = 1 << 63 | 5;
 
 /// Makes `kernel` the one that traps use, and gives the frame of the first thread to run.
 pub(super) fn install(kernel: TheKernel) -> *mut TrapFrame {
-    let mut slot = KERNEL.lock();
-    *slot = Some(kernel);
-    leave(slot)
+    leave(KERNEL.fill(kernel))
 }
 
-/// A system call by the current thread. Returns the frame of the thread that runs next.
-pub(super) extern "C" fn syscall() -> *mut TrapFrame {
-    let mut slot = KERNEL.lock();
-    if let Some(kernel) = slot.as_mut() {
-        kernel.syscall();
+/// A system call by the current thread; trap entry leaves its number in `a7`. Returns the frame of
+/// the thread that runs next.
+pub(super) extern "C" fn syscall(
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    number: u64,
+) -> *mut TrapFrame {
+    match number {
+        SYSCALL_CALL => fast(TheKernel::fast_call),
+        SYSCALL_REPLY_RECV => fast(TheKernel::fast_reply_recv),
+        SYSCALL_NULL => fast(TheKernel::fast_null),
+        _ => any_call(KERNEL.lock()),
     }
-    leave(slot)
+}
+
+/// A system call by its fast path, if that applies.
+#[inline(always)]
+fn fast(path: impl FnOnce(&mut TheKernel) -> Option<Run>) -> *mut TrapFrame {
+    let mut kernel = KERNEL.lock();
+    match path(&mut kernel) {
+        Some(run) => resume(&kernel.platform, run),
+        None => any_call(kernel),
+    }
+}
+
+/// A system call by the long way.
+#[inline(never)]
+fn any_call(mut kernel: Guard<'_, TheKernel>) -> *mut TrapFrame {
+    kernel.syscall();
+    leave(kernel)
+}
+
+/// Selects the address space of the thread that runs next, and gives its frame.
+#[inline(always)]
+fn resume(machine: &Machine, run: Run) -> *mut TrapFrame {
+    if csr::current_satp() != run.satp {
+        enter_space(run.satp, machine.must_flush());
+    }
+    run.frame
 }
 
 /// Any other trap from user mode.
 pub(super) extern "C" fn other() -> *mut TrapFrame {
     let cause = csr::scause();
-    let mut slot = KERNEL.lock();
-    if let Some(kernel) = slot.as_mut() {
-        if cause == TIMER_INTERRUPT {
-            kernel.timer();
-        } else {
-            kernel.fault(cause, csr::stval());
-        }
+    let mut kernel = KERNEL.lock();
+    if cause == TIMER_INTERRUPT {
+        kernel.timer();
+    } else {
+        kernel.fault(cause, csr::stval());
     }
-    leave(slot)
+    leave(kernel)
 }
 
-/// Selects the address space of the thread that runs next.
+/// Goes on with the current thread, or with another when there is none.
 #[inline(always)]
-fn leave(mut slot: Guard<'_, Option<TheKernel>>) -> *mut TrapFrame {
-    if let Some(kernel) = slot.as_mut()
-        && let Some((frame, satp)) = kernel.current()
-    {
-        let frame: *mut TrapFrame = frame;
-        if csr::current_satp() != satp {
-            enter_space(satp, kernel.platform.must_flush());
-        }
-        return frame;
+fn leave(mut kernel: Guard<'_, TheKernel>) -> *mut TrapFrame {
+    let run = kernel.current().map(|(frame, satp)| Run { frame, satp });
+    match run {
+        Some(run) => resume(&kernel.platform, run),
+        None => choose(kernel),
     }
-    choose(slot)
 }
 
 /// Finds a thread to run, and sleeps until there is one.
 #[cold]
 #[inline(never)]
-fn choose(mut slot: Guard<'_, Option<TheKernel>>) -> *mut TrapFrame {
+fn choose(mut kernel: Guard<'_, TheKernel>) -> *mut TrapFrame {
     loop {
-        let Some(kernel) = slot.as_mut() else { panic!("a trap before the kernel is built") };
         if let Some(reason) = kernel.init_ended() {
             init_ended(reason);
         }
         if kernel.schedule() {
-            return leave(slot);
+            return leave(kernel);
         }
         if csr::timer_pending() {
             kernel.timer();
         } else {
-            drop(slot);
+            drop(kernel);
             csr::wait_for_interrupt();
-            slot = KERNEL.lock();
+            kernel = KERNEL.lock();
         }
     }
 }

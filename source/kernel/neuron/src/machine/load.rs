@@ -174,12 +174,7 @@ fn give_rest(
     Ok(())
 }
 
-fn push(
-    block: &mut Startup,
-    role: Role,
-    handle: Handle,
-    range: Range,
-) -> Result<(), LoadFailure> {
+fn push(block: &mut Startup, role: Role, handle: Handle, range: Range) -> Result<(), LoadFailure> {
     let (base, len) = (range.start, range.len());
     let cap = StartupCap { role: role.code(), index: 0, handle: handle.0, base, len };
     if block.push(cap) { Ok(()) } else { Err(LoadFailure::Place("the startup block")) }

@@ -79,7 +79,7 @@ global_asm!(
     // A system call. The thread goes on after the `ecall`.
     "addi   t0, t0, 4",
     "sd     t0, 0(a0)",
-    "call   {syscall}",
+    "jal    {syscall}",
     //
     "trap_exit:",
     "csrr   a1, sscratch",
@@ -109,14 +109,14 @@ global_asm!(
     "csrr   t2, sstatus",
     "andi   t2, t2, 0x100",
     "bnez   t2, 3f",
-    "call   {other}",
+    "jal    {other}",
     "j      trap_exit",
     //
     // From kernel mode. The frame has the kernel's registers now; its stack cannot be trusted.
     "3:",
     "on_callee_saved sd, a0",
     "lla    sp, __emergency_top",
-    "call   {kernel}",
+    "jal    {kernel}",
     syscall = sym entry::syscall,
     other = sym entry::other,
     kernel = sym kernel_trap,

@@ -1,0 +1,144 @@
+//! The common case of `call` and `reply_recv`: a short way through the same rules.
+//!
+//! A client calls an endpoint where one server waits; the server answers and waits again. Nobody
+//! carries a capability, has a deadline, or is less important than something that could run. Then
+//! the message goes from one register frame to the other, and the hart with it. These functions
+//! check everything before they change anything, and do nothing when the case is another one:
+//! [`Kernel::syscall`] then makes the call by the long way, which also finds the error, if any.
+//!
+//! They are written without calls to other functions, so that the compiler saves no registers,
+//! and every object is looked up once.
+
+use nexus_abi::{Handle, NO_DEADLINE, Rights, Tag, regs};
+
+use crate::capability::CapabilityKind;
+use crate::kernel::Kernel;
+use crate::list::List;
+use crate::object::{Endpoint, Waiting};
+use crate::platform::Platform;
+use crate::pool::Id;
+use crate::thread::{State, Thread, TrapFrame};
+
+/// A thread to run, for trap exit.
+#[derive(Debug)]
+pub struct Run {
+    /// Its registers.
+    pub frame: *mut TrapFrame,
+    /// `satp` for its address space.
+    pub satp: u64,
+}
+
+impl Run {
+    #[inline(always)]
+    pub(crate) fn of(thread: &mut Thread) -> Run {
+        Run { frame: &raw mut thread.frame, satp: thread.satp }
+    }
+}
+
+impl<P: Platform> Kernel<'_, P> {
+    /// `null`.
+    #[inline(always)]
+    pub fn fast_null(&mut self) -> Option<Run> {
+        let thread = self.threads.get_mut(self.hart.current?).ok()?;
+        thread.answer(0, 0);
+        Some(Run::of(thread))
+    }
+
+    /// `call`, when a server waits. `None` when that is not all there is to it.
+    #[inline(always)]
+    pub fn fast_call(&mut self) -> Option<Run> {
+        let me = self.hart.current?;
+        let thread = self.threads.get(me).ok()?;
+        let tag = plain_tag(&thread.frame)?;
+        let id = self.fast_endpoint(thread, Rights::SEND)?;
+        let endpoint = self.endpoints.get_mut(id).ok()?;
+        let to = endpoint.queue.sole()?;
+        let slot = u16::try_from(me.slot()).ok()?;
+        let (caller, server) = self.threads.pair_mut(me, to).ok()?;
+        let receives = endpoint.waiting == Waiting::Receivers && server.deadline == NO_DEADLINE;
+        if !receives || !self.ready.none_above(server.priority) {
+            return None;
+        }
+        endpoint.queue = List::EMPTY;
+        let call = self.calls.wrapping_add(1) & Handle::CALL_MASK;
+        self.calls = call;
+        caller.state = State::Awaiting { server: server.process, call };
+        server.state = State::Ready;
+        copy_words(&caller.frame, &mut server.frame, tag);
+        server.answer(0, tag.0);
+        server.answer_from(caller.sender, Handle::reply(slot, call));
+        self.hart.current = Some(to);
+        Some(Run::of(server))
+    }
+
+    /// `reply_recv` with an answer, when no other call waits. `None` when that is not all there
+    /// is to it.
+    #[inline(always)]
+    pub fn fast_reply_recv(&mut self) -> Option<Run> {
+        let me = self.hart.current?;
+        let thread = self.threads.get(me).ok()?;
+        let tag = plain_tag(&thread.frame)?;
+        let reply = Handle(thread.frame.get(regs::T4));
+        let id = self.fast_endpoint(thread, Rights::RECV)?;
+        let endpoint = self.endpoints.get_mut(id).ok()?;
+        if !endpoint.queue.is_empty() || endpoint.bound.is_some() || !reply.is_reply() {
+            return None;
+        }
+        let to = Id::from_slot(reply.reply_slot()).ok()?;
+        let (server, caller) = self.threads.pair_mut(me, to).ok()?;
+        let State::Awaiting { server: expected, call } = caller.state else { return None };
+        let mine = expected == server.process && call == reply.reply_call();
+        if !mine || caller.deadline != NO_DEADLINE || !self.ready.none_above(caller.priority) {
+            return None;
+        }
+        endpoint.waiting = Waiting::Receivers;
+        endpoint.queue = List::of(me);
+        server.state = State::Receiving(id);
+        caller.state = State::Ready;
+        copy_words(&server.frame, &mut caller.frame, tag);
+        caller.answer(0, tag.0);
+        caller.answer_from(server.sender, Handle::NONE);
+        self.hart.current = Some(to);
+        Some(Run::of(caller))
+    }
+
+    /// The endpoint that the first argument of a thread names, if it holds it with `rights`. An
+    /// anchor has no rights, so that it needs no check of its own.
+    #[inline(always)]
+    fn fast_endpoint(&self, thread: &Thread, rights: Rights) -> Option<Id<Endpoint>> {
+        let handle = Handle(thread.frame.get(regs::A0));
+        let (cap, generation) = self.caps.at(handle)?;
+        let CapabilityKind::Endpoint(id) = cap.kind else { return None };
+        let held = generation == handle.generation()
+            && cap.owner == thread.process
+            && cap.rights.contains(rights);
+        held.then_some(id)
+    }
+}
+
+/// The tag of a message that is valid and carries no capability, if it has no deadline either.
+#[inline(always)]
+fn plain_tag(frame: &TrapFrame) -> Option<Tag> {
+    let tag = Tag(frame.get(regs::A1));
+    // The low half has the number of words and nothing else.
+    let plain = tag.0 & LOW_HALF <= WORDS && frame.get(regs::T3) == NO_DEADLINE;
+    plain.then_some(tag)
+}
+
+const LOW_HALF: u64 = 0xffff_ffff;
+const WORDS: u64 = 8;
+
+/// Copies the words that a message uses: none, four, or eight.
+#[inline(always)]
+pub(crate) fn copy_words(from: &TrapFrame, to: &mut TrapFrame, tag: Tag) {
+    let [first, second, third, fourth, ..] = regs::WORDS;
+    match tag.words() {
+        0 => {}
+        1..=4 => {
+            for n in [first, second, third, fourth] {
+                to.set(n, from.get(n));
+            }
+        }
+        _ => to.set_words(&from.words()),
+    }
+}
