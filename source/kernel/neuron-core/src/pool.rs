@@ -69,19 +69,21 @@ impl<T> core::fmt::Debug for Id<T> {
 pub struct Slot<T> {
     value: Option<T>,
     generation: u32,
-    next_free: Option<Id<T>>,
+    /// Number of the next free slot, while this one is free; 0 for none.
+    next_free: u32,
 }
 
 impl<T> Slot<T> {
     /// A slot that holds nothing.
-    pub const EMPTY: Slot<T> = Slot { value: None, generation: 1, next_free: None };
+    pub const EMPTY: Slot<T> = Slot { value: None, generation: 1, next_free: 0 };
 }
 
 /// A pool of objects of one type.
 #[derive(Debug)]
 pub struct Pool<'a, T> {
     slots: &'a mut [Slot<T>],
-    free: Option<Id<T>>,
+    /// Number of the first free slot; 0 for none.
+    free: u32,
     live: u32,
 }
 
@@ -90,10 +92,10 @@ impl<'a, T> Pool<'a, T> {
     pub fn new(slots: &'a mut [Slot<T>]) -> Pool<'a, T> {
         let count = slots.len().min(index(u32::MAX));
         let slots = slots.get_mut(..count).unwrap_or_default();
-        let mut free = None;
+        let mut free = 0;
         for (number, slot) in slots.iter_mut().enumerate().skip(1).rev() {
             *slot = Slot { next_free: free, ..Slot::EMPTY };
-            free = Id::new(number);
+            free = Id::<T>::new(number).map_or(0, Id::slot);
         }
         Pool { slots, free, live: 0 }
     }
@@ -103,9 +105,9 @@ impl<'a, T> Pool<'a, T> {
     /// # Errors
     /// `NoMemory` when all are taken.
     pub fn alloc(&mut self, value: T) -> Result<Id<T>, Error> {
-        let id = self.free.ok_or(Error::NoMemory)?;
+        let id = Id::new(index(self.free)).ok_or(Error::NoMemory)?;
         let slot = self.slots.get_mut(id.index()).ok_or(Error::NoMemory)?;
-        self.free = slot.next_free.take();
+        self.free = slot.next_free;
         slot.value = Some(value);
         self.live = self.live.wrapping_add(1);
         Ok(id)
@@ -120,7 +122,7 @@ impl<'a, T> Pool<'a, T> {
         }
         if slot.generation < LAST_GENERATION {
             slot.next_free = self.free;
-            self.free = Some(id);
+            self.free = id.slot();
         }
         self.live = self.live.wrapping_sub(1);
         Some(value)
