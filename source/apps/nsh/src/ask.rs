@@ -1,0 +1,258 @@
+//! What the shell asks of the other services.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use nexus_abi::KindCode;
+use nexus_proto::init::{
+    Board, BoardEntry, CapEntry, Caps, Init, Mem, MemInfo, OwnerInfo, Owners, Readiness, Ready,
+    ServiceInfo, ServiceStat, Services, Stat, Try, TryAnswer,
+};
+use nexus_proto::log::{FindLine, LineInfo, LineText, Log, ReadEntry, ReadHashes, ReadStamp};
+use nexus_proto::policy::{Epoch, Explain, Explanation, Policy, RuleText};
+use nexus_proto::power::{Off, Power, Reboot};
+use nexus_proto::rtc::{Now, Rtc, Time};
+use nexus_proto::{Operation, Protocol, ServiceError, Zero, ids};
+use nexus_rt::{CallError, Client, Deadline, startup};
+
+use crate::names::Names;
+use crate::show::{LedgerRecord, LogLine};
+
+/// Milliseconds that a service has to answer.
+const ANSWER_MS: u64 = 3000;
+/// Most items of a list that are asked for, so that no answer can hold the shell.
+const MAX_ITEMS: usize = 4096;
+/// Most pieces of a text.
+const MAX_PIECES: usize = 64;
+
+/// A service gave no answer that could be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Whom the shell asked.
+    pub service: u32,
+    /// What became of it; `None` when the shell may not ask.
+    pub error: Option<CallError>,
+}
+
+impl Trouble {
+    fn is(&self, error: ServiceError) -> bool {
+        self.error == Some(CallError::Service(error))
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn text(&self, names: &Names) -> String {
+        let name = match names.services.iter().any(|(id, _)| *id == self.service) {
+            true => names.service(self.service),
+            false if self.service == ids::INIT => "init".to_string(),
+            false => format!("service {}", self.service),
+        };
+        match self.error {
+            None => format!("this shell may not ask {name}"),
+            Some(CallError::Kernel(nexus_abi::Error::TimedOut)) => {
+                format!("{name} does not answer")
+            }
+            Some(CallError::Kernel(nexus_abi::Error::PeerGone)) => {
+                format!("{name} has ended, or ended while it was asked")
+            }
+            Some(CallError::Kernel(error)) => format!("{name} cannot be asked: {error:?}"),
+            Some(CallError::Malformed(_)) => format!("{name} gives an answer that makes no sense"),
+            Some(CallError::Service(error)) => format!("{name} refuses: {}", refusal(error)),
+        }
+    }
+}
+
+fn refusal(error: ServiceError) -> &'static str {
+    match error {
+        ServiceError::NotSupported => "it does not offer that",
+        ServiceError::Denied => "this shell lacks the permission",
+        ServiceError::Malformed => "it does not understand the question",
+        ServiceError::NoSuchService => "there is no such service",
+        ServiceError::NoSuchDevice => "there is no such device",
+        ServiceError::NotFound => "there is no such thing",
+        ServiceError::Busy => "it is busy",
+        ServiceError::Unavailable => "a service that it needs does not answer",
+        ServiceError::Full => "it has no room",
+        ServiceError::TimedOut => "it took too long",
+        ServiceError::DeviceFailed => "the device did not do it",
+        ServiceError::BadState => "it cannot do that now",
+        ServiceError::OutOfRange => "a number is out of range",
+    }
+}
+
+/// Asks the service with this id.
+fn ask<P: Protocol, O: Operation<Protocol = P>>(service: u32, op: &O) -> Result<O::Reply, Trouble> {
+    let client: Client<P> =
+        startup().client(service).map_err(|_| Trouble { service, error: None })?;
+    let answer = client.call(op, Deadline::after_ms(ANSWER_MS));
+    answer.map_err(|error| Trouble { service, error: Some(error) })
+}
+
+/// Reads a list item by item: `next` tells the cursor after one.
+fn list<P: Protocol, O: Operation<Protocol = P>>(
+    service: u32,
+    item: impl Fn(u64) -> O,
+    next: impl Fn(&O::Reply) -> u64,
+) -> Result<Vec<O::Reply>, Trouble> {
+    let mut items = Vec::new();
+    let mut cursor = 0;
+    while items.len() < MAX_ITEMS {
+        match ask(service, &item(cursor)) {
+            Ok(item) => {
+                cursor = next(&item);
+                items.push(item);
+            }
+            Err(trouble) if trouble.is(ServiceError::NotFound) => break,
+            Err(trouble) => return Err(trouble),
+        }
+        if cursor == 0 {
+            break;
+        }
+    }
+    Ok(items)
+}
+
+/// The services.
+///
+/// # Errors
+/// See [`Trouble`]; likewise for every question below.
+pub fn services() -> Result<Vec<ServiceInfo>, Trouble> {
+    list(ids::INIT, |cursor| Services { cursor }, |item| item.next)
+}
+
+/// The devices and their owners.
+pub fn owners() -> Result<Vec<OwnerInfo>, Trouble> {
+    list(ids::INIT, |cursor| Owners { cursor }, |item| item.next.into())
+}
+
+/// The board.
+pub fn board() -> Result<Vec<BoardEntry>, Trouble> {
+    list(ids::INIT, |cursor| Board { cursor }, |item| item.next.into())
+}
+
+/// The capabilities of a service; none when it has ended or never began.
+pub fn caps(service: u32) -> Result<Vec<CapEntry>, Trouble> {
+    list(ids::INIT, |cursor| Caps { service, zero: Zero::ZERO, cursor }, |item| item.next)
+}
+
+/// How a service stands.
+pub fn stat(service: u32) -> Result<ServiceStat, Trouble> {
+    ask::<Init, _>(ids::INIT, &Stat { service, zero: Zero::ZERO })
+}
+
+/// Memory and objects.
+pub fn mem() -> Result<MemInfo, Trouble> {
+    ask::<Init, _>(ids::INIT, &Mem {})
+}
+
+/// How far distribution is.
+pub fn ready() -> Result<Readiness, Trouble> {
+    ask::<Init, _>(ids::INIT, &Ready {})
+}
+
+/// Asks init, which asks policyd, on the record. Gives nothing.
+pub fn try_grant(service: u32, device: u16, rights: u16) -> Result<TryAnswer, Trouble> {
+    ask::<Init, _>(ids::INIT, &Try { service, device, rights })
+}
+
+/// Which service receives on which endpoint, by the number of the object.
+pub fn servers(services: &[ServiceInfo]) -> Vec<(u64, u32)> {
+    let mut servers = Vec::new();
+    for info in services {
+        let id = info.service.id;
+        // Whoever cannot be asked about serves nothing that could be named.
+        for cap in caps(id).unwrap_or_default() {
+            let endpoint = u64::from(cap.kind) == KindCode::Endpoint.code();
+            if endpoint && cap.rights & nexus_abi::Rights::RECV.bits() != 0 {
+                servers.push((cap.object, id));
+            }
+        }
+    }
+    servers
+}
+
+/// What policy says of a service and a device.
+pub fn explain(service: u32, device: u16) -> Result<Explanation, Trouble> {
+    ask::<Policy, _>(ids::POLICYD, &Explain { service, device, rights: 0 })
+}
+
+/// Identifiers of all rules.
+fn rules() -> Result<Vec<(u16, String)>, Trouble> {
+    let count = ask::<Policy, _>(ids::POLICYD, &Epoch {})?.rules;
+    let count = u16::try_from(count).unwrap_or(u16::MAX).min(1024);
+    (1..=count).map(|rule| Ok((rule, rule_text(rule)?))).collect()
+}
+
+fn rule_text(rule: u16) -> Result<String, Trouble> {
+    text(|offset| ask::<Policy, _>(ids::POLICYD, &RuleText { rule, zero: Zero::ZERO, offset }))
+}
+
+/// Reads a text piece by piece.
+fn text(piece: impl Fn(u32) -> Result<nexus_proto::Text, Trouble>) -> Result<String, Trouble> {
+    let mut bytes = Vec::new();
+    for _ in 0..MAX_PIECES {
+        let piece = piece(u32::try_from(bytes.len()).unwrap_or(u32::MAX))?;
+        bytes.extend_from_slice(piece.as_bytes());
+        if !piece.more() {
+            break;
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).to_string())
+}
+
+/// Names of everything, as far as they can be had: the shell works without.
+#[must_use]
+pub fn names() -> Names {
+    let services = services().unwrap_or_default();
+    let named = |info: &ServiceInfo| (info.service.id, info.name.as_str().to_string());
+    let mut names = Names { services: services.iter().map(named).collect(), ..Names::default() };
+    if names.services.is_empty() {
+        return names;
+    }
+    let named = |info: &OwnerInfo| (info.device, info.name.as_str().to_string());
+    names.devices = owners().unwrap_or_default().iter().map(named).collect();
+    names.rules = rules().unwrap_or_default();
+    names
+}
+
+/// The ledger record with this number; `None` past the end.
+pub fn record(seq: u64) -> Result<Option<LedgerRecord>, Trouble> {
+    let entry = match ask::<Log, _>(ids::LOGD, &ReadEntry { seq }) {
+        Ok(entry) => entry,
+        Err(trouble) if trouble.is(ServiceError::NotFound) => return Ok(None),
+        Err(trouble) => return Err(trouble),
+    };
+    let stamp = ask::<Log, _>(ids::LOGD, &ReadStamp { seq })?;
+    let hashes = ask::<Log, _>(ids::LOGD, &ReadHashes { seq })?;
+    Ok(Some(LedgerRecord { stamp, entry, hashes }))
+}
+
+/// The first line of the log with this number or a higher one; `None` past the end.
+pub fn line(number: u64) -> Result<Option<LogLine>, Trouble> {
+    match ask::<Log, _>(ids::LOGD, &FindLine { line: number }) {
+        Ok(info) => Ok(Some(LogLine { text: line_text(&info)?, info })),
+        Err(trouble) if trouble.is(ServiceError::NotFound) => Ok(None),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+fn line_text(info: &LineInfo) -> Result<String, Trouble> {
+    let line = info.line;
+    text(|offset| ask::<Log, _>(ids::LOGD, &LineText { line, offset, zero: Zero::ZERO }))
+}
+
+/// The wall clock.
+pub fn now() -> Result<Time, Trouble> {
+    ask::<Rtc, _>(ids::RTCD, &Now {})
+}
+
+/// Turns the machine off; returns only when that failed.
+pub fn power_off() -> Result<(), Trouble> {
+    ask::<Power, _>(ids::POWERD, &Off {})
+}
+
+/// Starts the machine anew; returns only when that failed.
+pub fn reboot() -> Result<(), Trouble> {
+    ask::<Power, _>(ids::POWERD, &Reboot {})
+}

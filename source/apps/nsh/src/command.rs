@@ -1,0 +1,254 @@
+//! The commands, and what a line asks for.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::names::Names;
+use crate::suggest::suggest;
+
+/// Records or lines that are shown when nobody says how many.
+pub const SHOWN: usize = 20;
+
+/// What stands after a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arg {
+    /// Name of a service.
+    Service,
+    /// Name of a device.
+    Device,
+    /// Name of a command, or nothing.
+    Command,
+    /// A number, `all`, or nothing.
+    HowMany,
+    /// Anything of `-f`, a service, a number, `all`.
+    LogPart,
+}
+
+/// A command as `help` tells it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Its name.
+    pub name: &'static str,
+    /// What stands after it.
+    pub args: &'static [Arg],
+    /// The same in words.
+    pub usage: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// What else there is to know.
+    pub more: &'static str,
+}
+
+macro_rules! specs {
+    ($($name:literal [$($arg:ident),*] $usage:literal, $summary:literal, $more:literal;)+) => {
+        /// Every command, in the order of `help`.
+        pub const SPECS: &[Spec] = &[$(Spec {
+            name: $name, args: &[$(Arg::$arg),*], usage: $usage, summary: $summary, more: $more,
+        },)+];
+    };
+}
+
+specs! {
+    "help" [Command] "help [COMMAND]", "this list, or more about one command", "";
+    "devices" [] "devices", "what the board has, as a tree",
+        "Found by init in the device tree and the virtio slots, never by their order.";
+    "owners" [] "owners", "which service holds which device, by which rule",
+        "A device has one owner. Who holds one that does DMA is trusted with all memory: page \
+         tables do not stop the device.";
+    "caps" [Service] "caps SERVICE", "what a service holds, as the kernel tells it",
+        "`send` is an endpoint that it may call, `recv` the one that it serves.";
+    "ledger" [HowMany] "ledger [N|all]", "the security record, and whether its chain holds",
+        "Every decision, grant, refusal and end, in order. Each record holds the hash of the one \
+         before; all of them are computed anew here.";
+    "why" [Service, Device] "why SERVICE DEVICE", "allowed or denied, and by which rule",
+        "Asks policyd. Nothing is decided, and nothing is recorded.";
+    "try" [Service, Device] "try SERVICE DEVICE", "ask for a grant the proper way, on the record",
+        "init asks policyd, which records its decision. Nothing is given, even if it is allowed.";
+    "ps" [] "ps", "the services: state, memory, and how they ended", "";
+    "mem" [] "mem", "memory and kernel objects", "";
+    "log" [LogPart, LogPart, LogPart] "log [-f] [SERVICE] [N|all]", "what the services said",
+        "-f goes on showing what is new, until Ctrl-C or q.";
+    "date" [] "date", "the wall clock", "";
+    "uptime" [] "uptime", "time since the machine started", "";
+    "poweroff" [] "poweroff", "turn the machine off", "";
+    "reboot" [] "reboot", "start the machine anew", "";
+}
+
+/// What other systems call it.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("exit", "poweroff"),
+    ("quit", "poweroff"),
+    ("logout", "poweroff"),
+    ("shutdown", "poweroff"),
+    ("halt", "poweroff"),
+    ("restart", "reboot"),
+    ("ls", "devices"),
+    ("lsdev", "devices"),
+    ("lspci", "devices"),
+    ("top", "ps"),
+    ("free", "mem"),
+    ("dmesg", "log"),
+    ("journalctl", "log"),
+    ("man", "help"),
+    ("audit", "ledger"),
+    ("whoami", "caps nsh"),
+];
+
+/// What a line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// The list, or one command.
+    Help(Option<&'static Spec>),
+    /// The tree.
+    Devices,
+    /// Who holds what.
+    Owners,
+    /// Capabilities of a service.
+    Caps(u32),
+    /// So many records.
+    Ledger(usize),
+    /// What policy says about a service and a device.
+    Why(u32, u16),
+    /// What happens if one asks.
+    Try(u32, u16),
+    /// Services.
+    Ps,
+    /// Memory.
+    Mem,
+    /// Lines.
+    Log(LogPart),
+    /// Wall clock.
+    Date,
+    /// Time since start.
+    Uptime,
+    /// Off.
+    PowerOff,
+    /// Restart.
+    Reboot,
+}
+
+/// Which lines of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogPart {
+    /// Goes on with what is new.
+    pub follow: bool,
+    /// Only this service's.
+    pub service: Option<u32>,
+    /// At most so many.
+    pub count: usize,
+}
+
+/// The command with this name.
+#[must_use]
+pub fn spec(name: &str) -> Option<&'static Spec> {
+    SPECS.iter().find(|spec| spec.name == name)
+}
+
+/// What a line asks for; `None` for a blank one.
+///
+/// # Errors
+/// What is wrong with it, for the person who typed it.
+pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
+    let mut words = line.split_whitespace();
+    let Some(name) = words.next() else { return Ok(None) };
+    let spec =
+        spec(if name == "?" { "help" } else { name }).ok_or_else(|| unknown_command(name))?;
+    let args: Vec<&str> = words.collect();
+    if args.len() > spec.args.len() {
+        return Err(format!("{name}: too many words; usage: {}", spec.usage));
+    }
+    Ok(Some(match (spec.name, args.as_slice()) {
+        ("help", []) => Command::Help(None),
+        ("help", [about, ..]) => {
+            Command::Help(Some(self::spec(about).ok_or_else(|| unknown_command(about))?))
+        }
+        ("devices", _) => Command::Devices,
+        ("owners", _) => Command::Owners,
+        ("caps", args) => Command::Caps(service(spec, args.first(), names)?),
+        ("ledger", args) => Command::Ledger(how_many(spec, args.first())?),
+        ("why", args) => {
+            let service = service(spec, args.first(), names)?;
+            Command::Why(service, device(spec, args.get(1), names)?)
+        }
+        ("try", args) => {
+            let service = service(spec, args.first(), names)?;
+            Command::Try(service, device(spec, args.get(1), names)?)
+        }
+        ("ps", _) => Command::Ps,
+        ("mem", _) => Command::Mem,
+        ("log", args) => Command::Log(log_part(spec, args, names)?),
+        ("date", _) => Command::Date,
+        ("uptime", _) => Command::Uptime,
+        ("poweroff", _) => Command::PowerOff,
+        ("reboot", _) => Command::Reboot,
+        _ => return Err(unknown_command(name)),
+    }))
+}
+
+fn unknown_command(word: &str) -> String {
+    let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours);
+    let meant = elsewhere.or_else(|| suggest(word, SPECS.iter().map(|spec| spec.name)));
+    match meant {
+        Some(meant) => format!("no command `{word}`; did you mean `{meant}`?"),
+        None => format!("no command `{word}`; `help` lists them"),
+    }
+}
+
+fn service(spec: &Spec, word: Option<&&str>, names: &Names) -> Result<u32, String> {
+    let word = word.ok_or_else(|| missing(spec, "service", names.service_names()))?;
+    names.find_service(word).ok_or_else(|| unknown("service", word, names.service_names()))
+}
+
+fn device(spec: &Spec, word: Option<&&str>, names: &Names) -> Result<u16, String> {
+    let word = word.ok_or_else(|| missing(spec, "device", names.device_names()))?;
+    names.find_device(word).ok_or_else(|| unknown("device", word, names.device_names()))
+}
+
+fn how_many(spec: &Spec, word: Option<&&str>) -> Result<usize, String> {
+    match word {
+        None => Ok(SHOWN),
+        Some(&"all") => Ok(usize::MAX),
+        Some(word) => word
+            .parse()
+            .map_err(|_| format!("{}: `{word}` is no number; usage: {}", spec.name, spec.usage)),
+    }
+}
+
+fn log_part(spec: &Spec, words: &[&str], names: &Names) -> Result<LogPart, String> {
+    let mut part = LogPart { follow: false, service: None, count: SHOWN };
+    for word in words {
+        let is_count = *word == "all" || word.bytes().all(|byte| byte.is_ascii_digit());
+        match *word {
+            "-f" => part.follow = true,
+            _ if is_count => part.count = how_many(spec, Some(word))?,
+            _ => part.service = Some(service(spec, Some(word), names)?),
+        }
+    }
+    Ok(part)
+}
+
+fn missing<'a>(spec: &Spec, what: &str, known: impl Iterator<Item = &'a str>) -> String {
+    format!("{}: which {what}? {}\nusage: {}", spec.name, list(known), spec.usage)
+}
+
+fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    match suggest(word, known.iter().copied()) {
+        Some(meant) => format!("no {what} `{word}`; did you mean `{meant}`?"),
+        None => format!("no {what} `{word}`; there are: {}", list(known.into_iter())),
+    }
+}
+
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words: Vec<&str> = words.collect();
+    if words.is_empty() {
+        "(none known: init does not answer)".to_string()
+    } else {
+        words.join(" ")
+    }
+}
+
+#[cfg(test)]
+#[path = "command_tests.rs"]
+mod tests;

@@ -1,0 +1,97 @@
+use super::*;
+use crate::fixture::names;
+
+fn command(line: &str) -> Result<Option<Command>, String> {
+    parse(line, &names())
+}
+
+fn error(line: &str) -> String {
+    command(line).unwrap_err()
+}
+
+#[test]
+fn blank_lines_ask_for_nothing() {
+    assert_eq!(command(""), Ok(None));
+    assert_eq!(command("  \t "), Ok(None));
+}
+
+#[test]
+fn every_command_can_be_typed() {
+    for spec in SPECS {
+        let args: Vec<&str> = spec
+            .args
+            .iter()
+            .map(|arg| match arg {
+                Arg::Service => "rngd",
+                Arg::Device => "blk0",
+                Arg::Command => "caps",
+                Arg::HowMany | Arg::LogPart => "5",
+            })
+            .collect();
+        let line = format!("{} {}", spec.name, args.join(" "));
+        assert!(matches!(command(&line), Ok(Some(_))), "{line}: {:?}", command(&line));
+    }
+}
+
+#[test]
+fn names_and_numbers_of_services_and_devices() {
+    assert_eq!(command("why rngd blk0"), Ok(Some(Command::Why(7, 4))));
+    assert_eq!(command(" try  nsh   rng0 "), Ok(Some(Command::Try(10, 3))));
+    assert_eq!(command("why 42 99"), Ok(Some(Command::Why(42, 99))));
+    assert_eq!(command("caps init"), Ok(Some(Command::Caps(1))));
+}
+
+#[test]
+fn how_many_records() {
+    assert_eq!(command("ledger"), Ok(Some(Command::Ledger(SHOWN))));
+    assert_eq!(command("ledger 3"), Ok(Some(Command::Ledger(3))));
+    assert_eq!(command("ledger all"), Ok(Some(Command::Ledger(usize::MAX))));
+    assert_eq!(error("ledger x"), "ledger: `x` is no number; usage: ledger [N|all]");
+    assert!(error("ledger 99999999999999999999999").contains("no number"));
+}
+
+#[test]
+fn parts_of_the_log_in_any_order() {
+    let part = |follow, service, count| Ok(Some(Command::Log(LogPart { follow, service, count })));
+    assert_eq!(command("log"), part(false, None, SHOWN));
+    assert_eq!(command("log -f"), part(true, None, SHOWN));
+    assert_eq!(command("log rngd -f"), part(true, Some(7), SHOWN));
+    assert_eq!(command("log -f rngd"), part(true, Some(7), SHOWN));
+    assert_eq!(command("log 5"), part(false, None, 5));
+    assert_eq!(command("log rngd all"), part(false, Some(7), usize::MAX));
+    assert_eq!(error("log rgnd"), "no service `rgnd`; did you mean `rngd`?");
+}
+
+#[test]
+fn errors_say_what_to_type_instead() {
+    assert_eq!(error("ledgr"), "no command `ledgr`; did you mean `ledger`?");
+    assert_eq!(error("exit"), "no command `exit`; did you mean `poweroff`?");
+    assert_eq!(error("frobnicate"), "no command `frobnicate`; `help` lists them");
+    assert_eq!(error("why rgnd blk0"), "no service `rgnd`; did you mean `rngd`?");
+    assert_eq!(error("why rngd blk"), "no device `blk`; did you mean `blk0`?");
+    assert_eq!(
+        error("why rngd gpu"),
+        "no device `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0"
+    );
+    assert_eq!(error("ps all"), "ps: too many words; usage: ps");
+    assert_eq!(error("help me"), "no command `me`; did you mean `mem`?");
+    assert_eq!(
+        error("why rngd"),
+        "why: which device? uart0 rtc0 power0 rng0 blk0 net0\nusage: why SERVICE DEVICE"
+    );
+}
+
+#[test]
+fn without_names_errors_still_make_sense() {
+    let error = parse("caps rngd", &Names::default()).unwrap_err();
+    assert_eq!(error, "no service `rngd`; there are: (none known: init does not answer)");
+}
+
+#[test]
+fn names_for_what_has_none() {
+    let names = names();
+    assert_eq!((names.service(7), names.service(0)), ("rngd".into(), "-".into()));
+    assert_eq!(names.service(77), "service 77");
+    assert_eq!((names.device(0), names.device(u16::MAX)), ("uart0".into(), "-".into()));
+    assert_eq!(names.device(77), "device 77");
+}

@@ -1,0 +1,132 @@
+//! Completion at Tab.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::command::{Arg, SPECS, spec};
+use crate::names::Names;
+
+/// What Tab leads to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Completion {
+    /// Text to insert at the cursor.
+    pub insert: String,
+    /// What could stand there, when nothing could be inserted and there is more than one.
+    pub candidates: Vec<String>,
+}
+
+/// Completes the word that ends at byte `cursor` of `text`.
+#[must_use]
+pub fn complete(text: &str, cursor: usize, names: &Names) -> Completion {
+    let before = text.get(..cursor).unwrap_or(text);
+    let mut words: Vec<&str> = before.split_whitespace().collect();
+    let begun = if before.ends_with(char::is_whitespace) { "" } else { words.pop().unwrap_or("") };
+    let mut fitting = known(&words, names);
+    fitting.retain(|word| word.starts_with(begun));
+    fitting.sort_unstable();
+    fitting.dedup();
+    let insert = match fitting.as_slice() {
+        [] => return Completion::default(),
+        [only] => rest(only, begun).to_string() + " ",
+        [first, others @ ..] => {
+            let shared =
+                others.iter().fold(first.len(), |shared, other| common(first, other).min(shared));
+            rest(first.get(..shared).unwrap_or(first), begun).to_string()
+        }
+    };
+    let candidates = if insert.is_empty() { fitting } else { Vec::new() };
+    Completion { insert, candidates }
+}
+
+/// Words that can stand after `words`.
+fn known(words: &[&str], names: &Names) -> Vec<String> {
+    let commands = || SPECS.iter().map(|spec| spec.name.to_string());
+    let services = || names.service_names().map(ToString::to_string);
+    let Some((name, args)) = words.split_first() else { return commands().collect() };
+    let arg = spec(name).and_then(|spec| spec.args.get(args.len()));
+    match arg {
+        None => Vec::new(),
+        Some(Arg::Service) => services().collect(),
+        Some(Arg::Device) => names.device_names().map(ToString::to_string).collect(),
+        Some(Arg::Command) => commands().collect(),
+        Some(Arg::HowMany) => ["all".to_string()].into(),
+        Some(Arg::LogPart) => services().chain(["-f".to_string(), "all".to_string()]).collect(),
+    }
+}
+
+fn rest<'a>(word: &'a str, begun: &str) -> &'a str {
+    word.get(begun.len()..).unwrap_or("")
+}
+
+/// Bytes that both words begin with.
+fn common(one: &str, other: &str) -> usize {
+    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b);
+    same.map(|(c, _)| c.len_utf8()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::names;
+
+    fn tab(text: &str) -> (String, String) {
+        let completion = complete(text, text.len(), &names());
+        (completion.insert, completion.candidates.join(" "))
+    }
+
+    fn inserted(text: &str) -> String {
+        tab(text).0
+    }
+
+    #[test]
+    fn commands() {
+        assert_eq!(inserted("he"), "lp ");
+        assert_eq!(inserted("led"), "ger ");
+        assert_eq!(inserted("help"), " ");
+        assert_eq!(tab("xyz"), (String::new(), String::new()));
+        assert_eq!(tab("p"), (String::new(), "poweroff ps".into()));
+        assert_eq!(inserted("po"), "weroff ");
+    }
+
+    #[test]
+    fn an_empty_line_lists_every_command() {
+        let (insert, candidates) = tab("");
+        assert_eq!((insert.as_str(), candidates.split(' ').count()), ("", SPECS.len()));
+    }
+
+    #[test]
+    fn services_and_devices_where_they_belong() {
+        assert_eq!(inserted("caps rn"), "gd ");
+        assert_eq!(inserted("why rngd bl"), "k0 ");
+        assert_eq!(tab("why r"), (String::new(), "rngd rtcd".into()));
+        assert_eq!(inserted("why n"), "");
+        assert_eq!(inserted("why net"), "stackd ");
+        assert_eq!(tab("why rngd r"), (String::new(), "rng0 rtc0".into()));
+        assert_eq!(inserted("help le"), "dger ");
+        assert_eq!(inserted("log -"), "f ");
+        assert_eq!(inserted("log -f rn"), "gd ");
+        assert_eq!(inserted("ledger "), "all ");
+    }
+
+    #[test]
+    fn what_several_share_is_inserted_first() {
+        let mut names = names();
+        names.services = [(1, "disk-a".into()), (2, "disk-b".into())].into();
+        let completion = complete("caps d", 6, &names);
+        assert_eq!((completion.insert.as_str(), completion.candidates.len()), ("isk-", 0));
+    }
+
+    #[test]
+    fn nothing_after_the_last_argument_or_an_unknown_command() {
+        assert_eq!(tab("ps "), (String::new(), String::new()));
+        assert_eq!(tab("why rngd blk0 "), (String::new(), String::new()));
+        assert_eq!(tab("frob r"), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn only_what_stands_before_the_cursor_counts() {
+        assert_eq!(complete("he rest", 2, &names()).insert, "lp ");
+        assert_eq!(complete("é", 1, &names()).insert, "");
+        assert_eq!(complete("he", 99, &names()).insert, "lp ");
+    }
+}

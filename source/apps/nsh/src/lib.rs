@@ -1,0 +1,22 @@
+//! The shell at the prompt.
+//!
+//! It is unprivileged: what it shows, it asks for. Asking ([`ask`]), formatting ([`show`]) and
+//! typing ([`shell`]) are apart, so that text is tested without a system.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod ask;
+pub mod command;
+pub mod complete;
+pub mod date;
+#[cfg(test)]
+mod fixture;
+pub mod names;
+pub mod screen;
+pub mod shell;
+pub mod show;
+pub mod suggest;
+pub mod table;
+pub mod units;

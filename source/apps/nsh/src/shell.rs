@@ -1,0 +1,216 @@
+//! The shell: reads a line, asks, shows.
+
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use nexus_abi::Rights;
+use nexus_proto::init::{Readiness, ServiceInfo};
+use nexus_rt::{CallError, ns_of_ticks, uptime_ns};
+
+use crate::ask::{self, Trouble};
+use crate::command::{Command, LogPart, parse};
+use crate::complete::complete;
+use crate::date::Date;
+use crate::names::Names;
+use crate::screen::{Screen, Typed};
+use crate::show::{self, Chain, Checkpoint, LogLine, Tried, Verifier, Why};
+use crate::table::grid;
+use crate::units::duration;
+
+/// What stands before the line.
+pub const PROMPT: &str = "nexus> ";
+/// Milliseconds that the owners have to become ready before the prompt appears without them.
+const READY_MS: u64 = 2000;
+/// Milliseconds between two looks at them.
+const LOOK_MS: u64 = 5;
+/// Milliseconds between two looks at the log while it is followed.
+const FOLLOW_MS: u64 = 200;
+/// Keys that end that: Ctrl-C, Ctrl-D, q.
+const ENDS: [u8; 3] = [0x03, 0x04, b'q'];
+/// What `try` asks for.
+const WINDOW: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
+
+/// The shell.
+#[derive(Debug)]
+pub struct Shell {
+    screen: Screen,
+    names: Names,
+    /// The ledger as it was when it was last shown.
+    seen: Option<Checkpoint>,
+}
+
+impl Shell {
+    /// A shell on `screen`.
+    #[must_use]
+    pub fn new(screen: Screen) -> Shell {
+        Shell { screen, names: Names::default(), seen: None }
+    }
+
+    /// Welcomes, and does what is typed, until consoled is gone.
+    ///
+    /// # Errors
+    /// What became of consoled.
+    pub fn run(&mut self) -> Result<(), CallError> {
+        let ready = self.wait_for_owners();
+        self.screen.print(&show::welcome(env!("CARGO_PKG_VERSION"), ready.as_ref()));
+        self.names = ask::names();
+        loop {
+            match self.screen.read()? {
+                Typed::Line(line) => {
+                    self.names = ask::names();
+                    self.line(&line);
+                }
+                Typed::Tab(text, cursor) => self.tab(&text, cursor),
+                Typed::Interrupt => {}
+                Typed::EndOfInput => self.screen.print("`poweroff` turns the machine off\n"),
+            }
+        }
+    }
+
+    fn wait_for_owners(&self) -> Option<Readiness> {
+        let mut ready = None;
+        for _ in 0..READY_MS / LOOK_MS {
+            ready = ask::ready().ok();
+            let wait = ready.is_some_and(|ready| ready.owners_ready < ready.owners);
+            if !wait {
+                break;
+            }
+            self.screen.pause(LOOK_MS);
+        }
+        ready
+    }
+
+    fn tab(&self, text: &str, cursor: usize) {
+        let completion = complete(text, cursor, &self.names);
+        if completion.candidates.len() > 1 {
+            let words: Vec<&str> = completion.candidates.iter().map(String::as_str).collect();
+            self.screen.print(&grid(&words));
+        }
+        if !completion.insert.is_empty() {
+            self.screen.insert(&completion.insert);
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        let command = match parse(line, &self.names) {
+            Ok(None) => return,
+            Ok(Some(command)) => command,
+            Err(text) => return self.screen.print(&(text + "\n")),
+        };
+        let shown = match command {
+            Command::Log(part) => self.log(part),
+            Command::PowerOff => self.end("Turning the machine off.\n", ask::power_off),
+            Command::Reboot => self.end("Starting the machine anew.\n", ask::reboot),
+            command => self.answer(&command).map(|text| self.screen.print(&text)),
+        };
+        if let Err(trouble) = shown {
+            self.screen.print(&(trouble.text(&self.names) + "\n"));
+        }
+    }
+
+    /// Does a command that is answered with text.
+    fn answer(&mut self, command: &Command) -> Result<String, Trouble> {
+        let names = &self.names;
+        Ok(match *command {
+            Command::Help(None) => show::help(),
+            Command::Help(Some(spec)) => show::help_one(spec),
+            Command::Devices => {
+                show::devices(&ask::board()?, &ask::owners().unwrap_or_default(), names)
+            }
+            Command::Owners => show::owners(&ask::owners()?, names),
+            Command::Caps(service) => {
+                let servers = ask::servers(&ask::services()?);
+                let owners = ask::owners().unwrap_or_default();
+                show::caps(service, &ask::caps(service)?, &servers, &owners, names)
+            }
+            Command::Ledger(count) => self.ledger(count)?,
+            Command::Why(service, device) => {
+                let answer = ask::explain(service, device)?;
+                let owners = ask::owners().unwrap_or_default();
+                let owner = owners.iter().find(|owner| owner.device == device);
+                show::why(&Why { service, device, answer: &answer, owner }, names)
+            }
+            Command::Try(service, device) => {
+                let answer = ask::try_grant(service, device, WINDOW.bits())?;
+                show::tried(&Tried { service, device, answer: &answer }, names)
+            }
+            Command::Ps => {
+                let services = ask::services()?;
+                let with_stat = |info: ServiceInfo| (info, ask::stat(info.service.id).ok());
+                show::ps(&services.iter().map(|info| with_stat(*info)).collect::<Vec<_>>())
+            }
+            Command::Mem => show::mem(&ask::mem()?),
+            Command::Date => format!("{}\n", Date::of(ask::now()?.unix_ns)),
+            Command::Uptime => format!("up {}\n", duration(uptime_ns())),
+            Command::Log(_) | Command::PowerOff | Command::Reboot => String::new(),
+        })
+    }
+
+    fn ledger(&mut self, count: usize) -> Result<String, Trouble> {
+        let mut verifier = Verifier::new(self.seen);
+        let mut last = VecDeque::new();
+        while let Some(record) = ask::record(verifier.records() + 1)? {
+            verifier.push(&record);
+            last.push_back(record);
+            if last.len() > count {
+                last.pop_front();
+            }
+        }
+        if let Chain::Whole(at) = verifier.chain() {
+            self.seen = Some(at);
+        }
+        let since = ask::now()
+            .ok()
+            .map(|now| Date::of(now.unix_ns.saturating_sub(ns_of_ticks(now.ticks))).to_string());
+        Ok(show::ledger(last.iter(), &verifier, since.as_deref(), &self.names))
+    }
+
+    fn log(&self, part: LogPart) -> Result<(), Trouble> {
+        let wanted = |line: &LogLine| part.service.is_none_or(|id| line.info.sender.id == id);
+        let mut next = 0;
+        let mut last = VecDeque::new();
+        while let Some(line) = ask::line(next)? {
+            next = line.info.line + 1;
+            if wanted(&line) {
+                last.push_back(line);
+            }
+            if last.len() > part.count {
+                last.pop_front();
+            }
+        }
+        for line in &last {
+            self.screen.print(&show::log_line(line, &self.names));
+        }
+        if !part.follow {
+            if last.is_empty() {
+                self.screen.print(&show::no_lines(part.service, &self.names));
+            }
+            return Ok(());
+        }
+        self.screen.print("(what is new follows; Ctrl-C or q ends)\n");
+        self.follow(next, wanted)
+    }
+
+    fn follow(&self, mut next: u64, wanted: impl Fn(&LogLine) -> bool) -> Result<(), Trouble> {
+        loop {
+            while let Some(line) = ask::line(next)? {
+                next = line.info.line + 1;
+                if wanted(&line) {
+                    self.screen.print(&show::log_line(&line, &self.names));
+                }
+            }
+            match self.screen.key(FOLLOW_MS) {
+                Ok(Some(key)) if ENDS.contains(&key) => return Ok(()),
+                Ok(_) => {}
+                Err(_) => return Ok(()),
+            }
+        }
+    }
+
+    fn end(&self, text: &str, how: fn() -> Result<(), Trouble>) -> Result<(), Trouble> {
+        self.screen.print(text);
+        how()
+    }
+}

@@ -1,0 +1,194 @@
+//! `ledger`: the security record, and whether its chain holds.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use nexus_proto::init::{EndKind, Refusal};
+use nexus_proto::log::{Entry, Event, Hashes, Outcome, Stamp};
+use nexus_proto::policy::Reason;
+use nexus_rt::ns_of_ticks;
+use sha2::{Digest, Sha256};
+use zerocopy::IntoBytes;
+
+use super::services::end;
+use crate::names::Names;
+use crate::table::{Table, left, right, wrap};
+use crate::units::{count, rights, seconds};
+
+/// A record, whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerRecord {
+    /// When and by whom.
+    pub stamp: Stamp,
+    /// What it says.
+    pub entry: Entry,
+    /// How it hangs in the chain.
+    pub hashes: Hashes,
+}
+
+/// What the shell remembers of a ledger that it has seen: how long it was, and its last hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Records.
+    pub records: u64,
+    /// Hash of the last one.
+    pub head: [u8; 32],
+}
+
+/// How a chain stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chain {
+    /// Every record fits the one before.
+    Whole(Checkpoint),
+    /// This record is changed, out of order, or not there.
+    Broken(u64),
+    /// It fits in itself, but is not the ledger that was seen before: it was cut or replaced.
+    Replaced,
+}
+
+/// Computes the chain anew, record by record from the first, without keeping them.
+#[derive(Clone, Copy, Debug)]
+pub struct Verifier {
+    at: Checkpoint,
+    broken: Option<u64>,
+    seen: Option<Checkpoint>,
+    /// What was seen before has come by, or nothing was.
+    known: bool,
+}
+
+impl Verifier {
+    /// `seen` is what the ledger was at an earlier time.
+    #[must_use]
+    pub fn new(seen: Option<Checkpoint>) -> Verifier {
+        let at = Checkpoint { records: 0, head: [0; 32] };
+        Verifier { at, broken: None, seen, known: seen.is_none() }
+    }
+
+    /// Takes the next record.
+    pub fn push(&mut self, record: &LedgerRecord) {
+        let Checkpoint { records, head } = self.at;
+        let seq = records + 1;
+        let hasher = Sha256::new().chain_update(head);
+        let hasher = hasher.chain_update(record.stamp.as_bytes());
+        let own: [u8; 32] = hasher.chain_update(record.entry.as_bytes()).finalize().into();
+        let fits = record.stamp.seq == seq && record.hashes.previous == head;
+        if self.broken.is_none() && (!fits || record.hashes.own != own) {
+            self.broken = Some(seq);
+        }
+        self.at = Checkpoint { records: seq, head: own };
+        self.known = self.known || self.seen == Some(self.at);
+    }
+
+    /// How the chain of all records stands.
+    #[must_use]
+    pub fn chain(&self) -> Chain {
+        match self.broken {
+            Some(seq) => Chain::Broken(seq),
+            None if !self.known => Chain::Replaced,
+            None => Chain::Whole(self.at),
+        }
+    }
+
+    /// Records taken.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.at.records
+    }
+}
+
+/// The last records, and how the chain of all of them stands. `since` is when the machine started,
+/// in words.
+#[must_use]
+pub fn ledger<'a>(
+    last: impl ExactSizeIterator<Item = &'a LedgerRecord>,
+    all: &Verifier,
+    since: Option<&str>,
+    names: &Names,
+) -> String {
+    let shown = u64::try_from(last.len()).unwrap_or(u64::MAX);
+    let skipped = all.records().saturating_sub(shown);
+    let mut table = Table::new(&[
+        right("SEQ"),
+        right("SECOND"),
+        left("BY"),
+        left("WHAT"),
+        left("SERVICE"),
+        left("DEVICE"),
+        left("WHY"),
+    ]);
+    for record in last {
+        let LedgerRecord { stamp, entry, .. } = record;
+        table.row([
+            stamp.seq.to_string(),
+            seconds(ns_of_ticks(stamp.ticks)),
+            names.service(stamp.reporter.id),
+            what(entry).to_string(),
+            names.service(entry.subject.id),
+            names.device(entry.device),
+            reason(entry, names),
+        ]);
+    }
+    let mut text = table.render() + "\n";
+    if let Some(since) = since {
+        text += &format!("Seconds count from {since}.\n");
+    }
+    if skipped > 0 {
+        let before = count(skipped, "record");
+        text += &format!("{before} before these: `ledger all` shows them.\n");
+    }
+    text + &verdict(&all.chain())
+}
+
+fn verdict(chain: &Chain) -> String {
+    match chain {
+        Chain::Whole(at) => {
+            let head: String = at.head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let records = count(at.records, "record");
+            wrap("", &format!("Chain whole: {records} computed anew, each fits. Head {head}."))
+        }
+        Chain::Broken(seq) => {
+            wrap("", &format!("CHAIN BROKEN at record {seq}: it was changed, moved or taken out."))
+        }
+        Chain::Replaced => wrap(
+            "",
+            "CHAIN REPLACED: it fits in itself, but is not the ledger that this shell saw before.",
+        ),
+    }
+}
+
+fn what(entry: &Entry) -> &'static str {
+    match (entry.event, entry.outcome) {
+        (Event::Boot, _) => "begins",
+        (Event::Decision, Outcome::Allow) => "allowed",
+        (Event::Decision, _) => "denied",
+        (Event::Grant, _) => "granted",
+        (Event::Refusal, _) => "refused",
+        (Event::Revoke, _) => "revoked",
+        (Event::Exit, _) => "ended",
+        (Event::Drop, _) => "let go",
+    }
+}
+
+fn reason(entry: &Entry, names: &Names) -> String {
+    let code = u8::try_from(entry.reason).ok();
+    match entry.event {
+        Event::Boot => format!("run {:016x}", entry.detail),
+        Event::Decision if entry.outcome == Outcome::Allow => names.rule(entry.rule),
+        Event::Decision => code
+            .and_then(Reason::from_code)
+            .map_or_else(|| "?".to_string(), |reason| reason.word().to_string()),
+        Event::Refusal => code
+            .and_then(Refusal::from_code)
+            .map_or_else(|| "?".to_string(), |refusal| refusal.word().to_string()),
+        Event::Grant | Event::Revoke => rights(entry.rights),
+        Event::Exit => {
+            let kind = code.and_then(EndKind::from_code).unwrap_or(EndKind::None);
+            end(kind, entry.detail, entry.len, entry.base)
+        }
+        Event::Drop => "authority no longer needed".to_string(),
+    }
+}
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

@@ -1,0 +1,129 @@
+use super::*;
+use crate::fixture::names;
+use crate::table::{COLUMNS, width};
+use nexus_proto::Subject;
+use nexus_proto::log::NO_DEVICE;
+use nexus_proto::policy::NO_RULE;
+
+fn subject(id: u32) -> Subject {
+    Subject { id, incarnation: 1 }
+}
+
+fn entry(event: Event, outcome: Outcome, id: u32, device: u16) -> Entry {
+    let grant = event == Event::Grant;
+    Entry {
+        event,
+        outcome,
+        device,
+        rights: 7,
+        rule: if outcome == Outcome::Allow { device + 1 } else { NO_RULE },
+        subject: subject(id),
+        base: if grant { 0x1000_0000 } else { 0 },
+        len: if grant { 4096 } else { 0 },
+        epoch: 1,
+        reason: 2,
+        detail: 1,
+    }
+}
+
+fn chain(entries: &[(u32, Entry)]) -> Vec<LedgerRecord> {
+    let mut previous = [0; 32];
+    let mut records = Vec::new();
+    for (seq, (reporter, entry)) in (1..).zip(entries) {
+        let reporter = subject(*reporter);
+        let stamp = Stamp { seq, ticks: seq * 1_000_000, unix_ns: 0, reporter };
+        // The formula of logd, so that the two are compared.
+        let own = logd::chain::hash(&previous, &stamp, entry);
+        records.push(LedgerRecord { stamp, entry: *entry, hashes: Hashes { previous, own } });
+        previous = own;
+    }
+    records
+}
+
+fn sample() -> Vec<LedgerRecord> {
+    let boot = Entry { rule: NO_RULE, ..entry(Event::Boot, Outcome::None, 3, NO_DEVICE) };
+    let refusal = Entry { reason: 10, ..entry(Event::Refusal, Outcome::Deny, 8, 4) };
+    let exit = Entry { reason: 2, ..entry(Event::Exit, Outcome::None, 9, NO_DEVICE) };
+    chain(&[
+        (3, boot),
+        (2, entry(Event::Decision, Outcome::Allow, 4, 0)),
+        (1, entry(Event::Grant, Outcome::Allow, 4, 0)),
+        (2, entry(Event::Decision, Outcome::Deny, 8, 4)),
+        (1, refusal),
+        (1, exit),
+        (1, entry(Event::Drop, Outcome::None, 1, NO_DEVICE)),
+    ])
+}
+
+fn verifier(records: &[LedgerRecord], seen: Option<Checkpoint>) -> Verifier {
+    let mut verifier = Verifier::new(seen);
+    records.iter().for_each(|record| verifier.push(record));
+    verifier
+}
+
+fn verify(records: &[LedgerRecord], seen: Option<&Checkpoint>) -> Chain {
+    verifier(records, seen.copied()).chain()
+}
+
+#[test]
+fn records_in_a_table_and_the_chain_below() {
+    let records = sample();
+    let since = Some("Sun 22 Nov 2026 17:32:10 UTC");
+    let text = ledger(records.iter(), &verifier(&records, None), since, &names());
+    let (table, below) = text.split_once("\n\n").unwrap();
+    assert_eq!(
+        table,
+        "\
+SEQ  SECOND  BY       WHAT     SERVICE     DEVICE  WHY
+  1   0.100  logd     begins   logd        -       run 0000000000000001
+  2   0.200  policyd  allowed  consoled    uart0   allow-consoled-uart0
+  3   0.300  init     granted  consoled    uart0   map read write
+  4   0.400  policyd  denied   virtioblkd  blk0    no-rule
+  5   0.500  init     refused  virtioblkd  blk0    policy-denied
+  6   0.600  init     ended    netstackd   -       exit 1
+  7   0.700  init     let go   init        -       authority no longer needed"
+    );
+    assert!(below.starts_with(
+        "Seconds count from Sun 22 Nov 2026 17:32:10 UTC.\n\
+         Chain whole: 7 records computed anew, each fits. Head "
+    ));
+    assert!(text.lines().all(|line| width(line) <= COLUMNS));
+}
+
+#[test]
+fn shows_the_last_ones_and_checks_them_all() {
+    let records = sample();
+    let text = ledger(records[5..].iter(), &verifier(&records, None), None, &names());
+    assert!(text.contains("5 records before these: `ledger all` shows them.\n"), "{text}");
+    assert!(text.contains("7 records computed anew"), "{text}");
+    let text = ledger([].iter(), &verifier(&records[1..], None), None, &names());
+    assert!(text.contains("CHAIN BROKEN at record 1"), "{text}");
+}
+
+#[test]
+fn any_change_breaks_the_chain() {
+    let good = sample();
+    assert!(matches!(verify(&good, None), Chain::Whole(at) if at.records == 7));
+    let broken = |change: &dyn Fn(&mut Vec<LedgerRecord>)| {
+        let mut records = good.clone();
+        change(&mut records);
+        verify(&records, None)
+    };
+    assert_eq!(broken(&|r| r[3].entry.outcome = Outcome::Allow), Chain::Broken(4));
+    assert_eq!(broken(&|r| r[3].stamp.reporter.id = 9), Chain::Broken(4));
+    assert_eq!(broken(&|r| r[3].hashes.own[0] ^= 1), Chain::Broken(4));
+    assert_eq!(broken(&|r| r[3..].rotate_left(1)), Chain::Broken(4));
+    assert_eq!(broken(&|r| r.swap(1, 2)), Chain::Broken(2));
+    assert_eq!(broken(&|r| r.rotate_left(1)), Chain::Broken(1));
+}
+
+#[test]
+fn a_cut_or_another_ledger_is_seen_by_who_remembers() {
+    let records = sample();
+    let Chain::Whole(before) = verify(&records, None) else { panic!() };
+    assert_eq!(verify(&records, Some(&before)), Chain::Whole(before));
+    assert_eq!(verify(&records[..6], Some(&before)), Chain::Replaced);
+    let other = chain(&[(3, entry(Event::Boot, Outcome::None, 3, NO_DEVICE))]);
+    assert_eq!(verify(&other, Some(&before)), Chain::Replaced);
+    assert_eq!(verify(&[], None), Chain::Whole(Checkpoint { records: 0, head: [0; 32] }));
+}

@@ -1,0 +1,36 @@
+//! What the commands show: data in, text out. No line is wider than the terminal.
+
+mod caps;
+mod devices;
+mod help;
+mod ledger;
+mod lines;
+mod owners;
+mod policy;
+mod services;
+
+use alloc::format;
+use alloc::string::String;
+
+pub use caps::caps;
+pub use devices::devices;
+pub use help::{help, help_one, welcome};
+pub use ledger::{Chain, Checkpoint, LedgerRecord, Verifier, ledger};
+pub use lines::{LogLine, log_line, no_lines};
+pub use owners::owners;
+pub use policy::{Tried, Why, tried, why};
+pub use services::{end, mem, ps};
+
+/// A physical address.
+fn address(base: u64) -> String {
+    format!("{base:#010x}")
+}
+
+/// Words as a sentence has them: `a`, `a and b`, `a, b and c`.
+fn and(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}

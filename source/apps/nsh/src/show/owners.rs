@@ -1,0 +1,107 @@
+//! `owners`: who holds which device.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use nexus_proto::init::{OwnerInfo, OwnerState};
+
+use super::{address, and};
+use crate::names::Names;
+use crate::table::{Table, left, right, wrap};
+use crate::units::{rights, size};
+
+/// The devices, their windows and owners, and who is trusted with all memory.
+#[must_use]
+pub fn owners(list: &[OwnerInfo], names: &Names) -> String {
+    let mut table = Table::new(&[
+        left("DEVICE"),
+        left("OWNER"),
+        left("WINDOW"),
+        right("SIZE"),
+        left("RIGHTS"),
+        left("BY RULE"),
+    ]);
+    for owner in list {
+        let held = owner.state == OwnerState::Held;
+        table.row([
+            owner.name.as_str().to_string(),
+            holder(owner, names),
+            if owner.len > 0 { address(owner.base) } else { String::new() },
+            if owner.len > 0 { size(owner.len) } else { String::new() },
+            if held { rights(owner.rights) } else { String::new() },
+            if held { names.rule(owner.rule) } else { String::new() },
+        ]);
+    }
+    table.render() + &trust(list, names)
+}
+
+/// Who holds it, or why nobody does.
+#[must_use]
+pub(super) fn holder(owner: &OwnerInfo, names: &Names) -> String {
+    let name = names.service(owner.owner.id);
+    match owner.state {
+        OwnerState::Held => name,
+        OwnerState::Unclaimed => "nobody: unclaimed".to_string(),
+        OwnerState::NotFound => "nobody: not found".to_string(),
+        OwnerState::Denied => "nobody: denied".to_string(),
+        OwnerState::OwnerEnded => format!("nobody: {name} ended"),
+        OwnerState::NotGranted => "nobody: not granted".to_string(),
+    }
+}
+
+fn trust(list: &[OwnerInfo], names: &Names) -> String {
+    let trusted = list.iter().filter(|owner| owner.dma && owner.state == OwnerState::Held);
+    let trusted: Vec<String> = trusted.map(|owner| names.service(owner.owner.id)).collect();
+    if trusted.is_empty() {
+        return String::new();
+    }
+    let text = format!(
+        "{} {} a device that does DMA, which page tables do not stop: trusted with all memory.",
+        and(&trusted),
+        if trusted.len() == 1 { "holds" } else { "each hold" }
+    );
+    "\n".to_string() + &wrap("", &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{names, owner};
+
+    #[test]
+    fn who_holds_what() {
+        let list = [
+            owner(0, 4, OwnerState::Held),
+            owner(3, 7, OwnerState::Held),
+            owner(4, 8, OwnerState::Held),
+            owner(5, 9, OwnerState::Denied),
+        ];
+        assert_eq!(
+            owners(&list, &names()),
+            "\
+DEVICE  OWNER           WINDOW       SIZE  RIGHTS          BY RULE
+uart0   consoled        0x10000000  4 KiB  map read write  allow-consoled-uart0
+rng0    rngd            0x10003000  4 KiB  map read write  allow-rngd-rng0
+blk0    virtioblkd      0x10004000  4 KiB  map read write  allow-virtioblkd-blk0
+net0    nobody: denied  0x10005000  4 KiB
+
+rngd and virtioblkd each hold a device that does DMA, which page tables do not
+stop: trusted with all memory.
+"
+        );
+    }
+
+    #[test]
+    fn every_state_has_words() {
+        for state in OwnerState::ALL {
+            assert!(!holder(&owner(0, 4, *state), &names()).is_empty());
+        }
+    }
+
+    #[test]
+    fn without_dma_nothing_is_said_of_trust() {
+        let text = owners(&[owner(0, 4, OwnerState::Held)], &names());
+        assert_eq!(text.lines().count(), 2);
+    }
+}

@@ -1,0 +1,200 @@
+//! `why` and `try`: what policy says, in words.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use nexus_proto::init::{OwnerInfo, OwnerState, TryAnswer};
+use nexus_proto::policy::{Explanation, NO_RULE, Reason, Verdict};
+
+use super::owners::holder;
+use crate::names::Names;
+use crate::table::wrap;
+use crate::units::rights;
+
+/// What `why` was about and what was answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Why<'a> {
+    /// Service id.
+    pub service: u32,
+    /// Number of the device.
+    pub device: u16,
+    /// policyd's answer.
+    pub answer: &'a Explanation,
+    /// How the device stands, where that is known.
+    pub owner: Option<&'a OwnerInfo>,
+}
+
+/// Allowed or denied, by which rule, and what would have to change.
+#[must_use]
+pub fn why(why: &Why<'_>, names: &Names) -> String {
+    let Why { service, device, answer, owner } = *why;
+    let (who, what) = (names.service(service), names.device(device));
+    let rule = rule(answer.rule, answer.epoch, names);
+    let mut text;
+    if answer.verdict == Verdict::Allow {
+        text = format!("allowed: {who} may hold {what}\n");
+        text += &wrap("  by rule    ", &rule);
+        text += &wrap("  rights     ", &rights(answer.rights));
+        if answer.dma {
+            let trust = format!("{what} does DMA: {who} is trusted with all memory");
+            text += &wrap("  trust      ", &trust);
+        }
+    } else {
+        text = format!("denied: {who} may not hold {what}\n");
+        text += &wrap("  by rule    ", &rule);
+        text += &wrap("  because    ", answer.reason.text());
+        text += &wrap("  to change  ", answer.reason.remedy());
+    }
+    match owner {
+        None => text,
+        Some(owner) => {
+            let now = match owner.state {
+                OwnerState::Held => format!("{} holds {what}", names.service(owner.owner.id)),
+                _ => format!("{what} is with {}", holder(owner, names)),
+            };
+            text + &wrap("  now        ", &now)
+        }
+    }
+}
+
+/// What `try` was about and what was answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Tried<'a> {
+    /// Service id.
+    pub service: u32,
+    /// Number of the device.
+    pub device: u16,
+    /// init's answer, from policyd.
+    pub answer: &'a TryAnswer,
+}
+
+/// Who was asked, what the answer is, and what is on record. Nothing is ever given.
+#[must_use]
+pub fn tried(tried: &Tried<'_>, names: &Names) -> String {
+    let Tried { service, device, answer } = *tried;
+    let (who, what) = (names.service(service), names.device(device));
+    let record = match answer.record {
+        0 => "no record of it".to_string(),
+        seq => format!("ledger record {seq}"),
+    };
+    if answer.verdict == Verdict::Deny || answer.reason != Reason::Allowed {
+        let mut text = format!("refused: policyd does not let {who} hold {what} ({record})\n");
+        text += &wrap("  by rule    ", &rule(answer.rule, answer.epoch, names));
+        return text + &wrap("  because    ", answer.reason.text());
+    }
+    let held = answer.owner.id != 0;
+    let mut text = if held && answer.owner.id != service {
+        format!("refused: policyd would let {who} hold {what}, but it has an owner ({record})\n")
+    } else {
+        format!("allowed: policyd lets {who} hold {what} ({record})\n")
+    };
+    text += &wrap("  by rule    ", &rule(answer.rule, answer.epoch, names));
+    let now = match (held, answer.owner.id == service) {
+        (true, true) => format!("{who} holds it already; nothing more was given"),
+        (true, false) => {
+            format!("{} holds it, and a device has one owner", names.service(answer.owner.id))
+        }
+        (false, _) => "nothing was given: devices are given at start only".to_string(),
+    };
+    text + &wrap("  now        ", &now)
+}
+
+fn rule(number: u16, epoch: u32, names: &Names) -> String {
+    match number {
+        NO_RULE => format!("none: what no rule allows is denied (policy epoch {epoch})"),
+        number => format!("{} (policy epoch {epoch})", names.rule(number)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{names, owner};
+    use nexus_proto::{Subject, Zero};
+
+    fn explanation(verdict: Verdict, reason: Reason, rule: u16) -> Explanation {
+        let rights = if verdict == Verdict::Allow { 7 } else { 0 };
+        let dma = verdict == Verdict::Allow;
+        Explanation { epoch: 1, rule, rights, verdict, reason, dma, zero: Zero::ZERO }
+    }
+
+    #[test]
+    fn denied_says_what_would_have_to_change() {
+        let answer = explanation(Verdict::Deny, Reason::NoRule, NO_RULE);
+        let owner = owner(4, 8, OwnerState::Held);
+        let asked = Why { service: 7, device: 4, answer: &answer, owner: Some(&owner) };
+        assert_eq!(
+            why(&asked, &names()),
+            "\
+denied: rngd may not hold blk0
+  by rule    none: what no rule allows is denied (policy epoch 1)
+  because    no rule names this service and this device
+  to change  a reviewed rule for both in policy.toml, and a new image
+  now        virtioblkd holds blk0
+"
+        );
+    }
+
+    #[test]
+    fn allowed_says_by_what_and_at_which_price() {
+        let answer = explanation(Verdict::Allow, Reason::Allowed, 4);
+        let owner = owner(3, 7, OwnerState::OwnerEnded);
+        let asked = Why { service: 7, device: 3, answer: &answer, owner: Some(&owner) };
+        assert_eq!(
+            why(&asked, &names()),
+            "\
+allowed: rngd may hold rng0
+  by rule    allow-rngd-rng0 (policy epoch 1)
+  rights     map read write
+  trust      rng0 does DMA: rngd is trusted with all memory
+  now        rng0 is with nobody: rngd ended
+"
+        );
+    }
+
+    #[test]
+    fn unknown_ones_are_denied_too() {
+        let answer = explanation(Verdict::Deny, Reason::UnknownService, NO_RULE);
+        let asked = Why { service: 42, device: 99, answer: &answer, owner: None };
+        let text = why(&asked, &names());
+        assert!(text.starts_with("denied: service 42 may not hold device 99\n"), "{text}");
+        assert!(!text.contains("now"), "{text}");
+    }
+
+    fn answer(verdict: Verdict, reason: Reason, rule: u16, owner: u32) -> TryAnswer {
+        let owner = Subject { id: owner, incarnation: 1 };
+        TryAnswer { epoch: 1, rule, verdict, reason, owner, record: 17 }
+    }
+
+    fn trial(service: u32, device: u16, answer: &TryAnswer) -> String {
+        tried(&Tried { service, device, answer }, &names())
+    }
+
+    #[test]
+    fn a_refusal_is_on_record() {
+        assert_eq!(
+            trial(10, 4, &answer(Verdict::Deny, Reason::NoRule, NO_RULE, 8)),
+            "\
+refused: policyd does not let nsh hold blk0 (ledger record 17)
+  by rule    none: what no rule allows is denied (policy epoch 1)
+  because    no rule names this service and this device
+"
+        );
+    }
+
+    #[test]
+    fn an_allow_gives_nothing() {
+        let text = trial(7, 3, &answer(Verdict::Allow, Reason::Allowed, 4, 7));
+        assert!(text.starts_with("allowed: policyd lets rngd hold rng0 (ledger record 17)\n"));
+        assert!(text.ends_with("now        rngd holds it already; nothing more was given\n"));
+        let text = trial(7, 3, &answer(Verdict::Allow, Reason::Allowed, 4, 0));
+        assert!(text.contains("nothing was given"), "{text}");
+    }
+
+    #[test]
+    fn a_second_owner_is_refused_even_if_policy_would_allow() {
+        let text = trial(7, 3, &answer(Verdict::Allow, Reason::Allowed, 4, 8));
+        assert!(text.starts_with("refused: policyd would let rngd hold rng0, but it has an owner"));
+        assert!(text.contains("virtioblkd holds it, and a device has one owner"), "{text}");
+    }
+}

@@ -1,0 +1,203 @@
+//! `ps` and `mem`.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use nexus_proto::init::{EndKind, MemInfo, ServiceInfo, ServiceStat, ServiceState};
+
+use crate::table::{Table, left, right};
+use crate::units::frames;
+
+/// The services, with what the kernel tells of each, where it could be asked.
+#[must_use]
+pub fn ps(list: &[(ServiceInfo, Option<ServiceStat>)]) -> String {
+    let mut table = Table::new(&[
+        right("ID"),
+        left("NAME"),
+        right("LIFE"),
+        right("PRIO"),
+        right("MEMORY"),
+        right("OF"),
+        right("OBJECTS"),
+        left("STATE"),
+    ]);
+    for (info, stat) in list {
+        let memory = stat.map_or(("?".into(), "?".into()), |stat| {
+            (frames(stat.frames.into()), frames(stat.frames_limit.into()))
+        });
+        let objects =
+            stat.map_or("?".into(), |stat| format!("{}/{}", stat.objects, stat.objects_limit));
+        table.row([
+            info.service.id.to_string(),
+            info.name.as_str().to_string(),
+            info.service.incarnation.to_string(),
+            info.priority.to_string(),
+            memory.0,
+            memory.1,
+            objects,
+            state(info.state, stat.as_ref()),
+        ]);
+    }
+    table.render()
+}
+
+fn state(state: ServiceState, stat: Option<&ServiceStat>) -> String {
+    match state {
+        ServiceState::Waiting => "not started".to_string(),
+        ServiceState::Started => "running".to_string(),
+        ServiceState::Ready => "ready".to_string(),
+        ServiceState::Failed => "cannot work: see `log`".to_string(),
+        ServiceState::NotLoaded => "could not be loaded".to_string(),
+        ServiceState::Ended => match stat {
+            Some(stat) => format!("ended: {}", end(stat.end, stat.code, stat.address, stat.pc)),
+            None => "ended".to_string(),
+        },
+    }
+}
+
+/// How a process ended. `code` is its exit code, or the cause of the fault (`scause`).
+#[must_use]
+pub fn end(kind: EndKind, code: u64, address: u64, pc: u64) -> String {
+    match kind {
+        EndKind::None => "by nobody".to_string(),
+        EndKind::Exit => match code {
+            nexus_rt::entry::exit::PANIC => "panic".to_string(),
+            code => format!("exit {code}"),
+        },
+        EndKind::Killed => format!("stopped, code {code}"),
+        EndKind::Fault => format!("{} at {address:#x}, pc {pc:#x}", cause(code)),
+    }
+}
+
+/// Exceptions (RISC-V Privileged 1.12, table 4.2).
+fn cause(code: u64) -> String {
+    let name = match code {
+        0 => "misaligned jump",
+        1 => "instruction access fault",
+        2 => "illegal instruction",
+        3 => "breakpoint",
+        4 => "misaligned load",
+        5 => "load access fault",
+        6 => "misaligned store",
+        7 => "store access fault",
+        12 => "instruction page fault",
+        13 => "load page fault",
+        15 => "store page fault",
+        other => return format!("fault {other}"),
+    };
+    name.to_string()
+}
+
+/// Memory and kernel objects: init's own, what it gave, what it has left.
+#[must_use]
+pub fn mem(info: &MemInfo) -> String {
+    let mut table =
+        Table::new(&[left(""), right("INIT"), right("SERVICES"), right("FREE"), right("TOTAL")]);
+    let total = |own: u64, given: u64, free: u64| own.saturating_add(given).saturating_add(free);
+    table.row([
+        "memory".to_string(),
+        frames(info.frames),
+        frames(info.frames_given),
+        frames(info.frames_free),
+        frames(total(info.frames, info.frames_given, info.frames_free)),
+    ]);
+    table.row([
+        "objects".to_string(),
+        info.objects.to_string(),
+        info.objects_given.to_string(),
+        info.objects_free.to_string(),
+        total(info.objects, info.objects_given, info.objects_free).to_string(),
+    ]);
+    table.render() + "\nEach service lives within what it was given; `ps` tells how much it uses.\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{COLUMNS, width};
+    use nexus_proto::{Name, Subject, Zero};
+
+    fn service(
+        id: u32,
+        name: &str,
+        state: ServiceState,
+        end: EndKind,
+        code: u64,
+    ) -> (ServiceInfo, Option<ServiceStat>) {
+        let service = Subject { id, incarnation: 1 };
+        let name = Name::new(name);
+        let info = ServiceInfo { next: 0, service, state, priority: 16, zero: Zero::ZERO, name };
+        let stat = ServiceStat {
+            service,
+            frames: 40,
+            frames_limit: 256,
+            objects: 21,
+            objects_limit: 64,
+            state,
+            end,
+            zero: Zero::ZERO,
+            code,
+            address: 0x10_0000_0000,
+            pc: 0x10_0042,
+            root: 0,
+        };
+        (info, Some(stat))
+    }
+
+    #[test]
+    fn services_in_a_table() {
+        let list = [
+            service(7, "rngd", ServiceState::Ready, EndKind::None, 0),
+            service(8, "virtioblkd", ServiceState::Ended, EndKind::Exit, 1),
+            (service(9, "netstackd", ServiceState::NotLoaded, EndKind::None, 0).0, None),
+        ];
+        assert_eq!(
+            ps(&list),
+            "\
+ID  NAME        LIFE  PRIO   MEMORY     OF  OBJECTS  STATE
+ 7  rngd           1    16  160 KiB  1 MiB    21/64  ready
+ 8  virtioblkd     1    16  160 KiB  1 MiB    21/64  ended: exit 1
+ 9  netstackd      1    16        ?      ?        ?  could not be loaded
+"
+        );
+    }
+
+    #[test]
+    fn the_longest_end_fits() {
+        let list = [service(11, "selftest-client", ServiceState::Ended, EndKind::Fault, 12)];
+        assert!(ps(&list).lines().all(|line| width(line) <= COLUMNS), "{}", ps(&list));
+    }
+
+    #[test]
+    fn ends_in_words() {
+        assert_eq!(end(EndKind::Exit, 0, 0, 0), "exit 0");
+        assert_eq!(end(EndKind::Exit, 0xdead_0001, 0, 0), "panic");
+        assert_eq!(end(EndKind::Killed, 7, 0, 0), "stopped, code 7");
+        assert_eq!(
+            end(EndKind::Fault, 12, 0x1000, 0x1000),
+            "instruction page fault at 0x1000, pc 0x1000"
+        );
+        assert_eq!(end(EndKind::Fault, 99, 0, 0), "fault 99 at 0x0, pc 0x0");
+    }
+
+    #[test]
+    fn memory_adds_up() {
+        let info = MemInfo {
+            frames: 256,
+            frames_free: 60_000,
+            frames_given: 4864,
+            objects: 300,
+            objects_free: 7000,
+            objects_given: 892,
+        };
+        assert_eq!(
+            mem(&info),
+            "          INIT  SERVICES     FREE    TOTAL
+memory   1 MiB    19 MiB  234 MiB  254 MiB
+objects    300       892     7000     8192
+
+Each service lives within what it was given; `ps` tells how much it uses.
+"
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! Sizes, rights and durations as people read them.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use nexus_abi::Rights;
+
+/// Bytes: `4 KiB`, `1.5 MiB`. One decimal place where the number is small and not whole.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
+    let mut unit = 1;
+    let mut names = UNITS.iter();
+    let mut name = names.next().unwrap_or(&"");
+    while bytes / unit >= 1024 {
+        let Some(next) = names.next() else { break };
+        (unit, name) = (unit * 1024, next);
+    }
+    let (whole, tenths) = (bytes / unit, bytes % unit * 10 / unit);
+    if whole < 10 && tenths > 0 {
+        format!("{whole}.{tenths} {name}")
+    } else {
+        format!("{whole} {name}")
+    }
+}
+
+/// Frames of 4 KiB as bytes.
+#[must_use]
+pub fn frames(count: u64) -> String {
+    size(count.saturating_mul(4096))
+}
+
+const RIGHTS: [(Rights, &str, char); 10] = [
+    (Rights::MAP, "map", 'm'),
+    (Rights::READ, "read", 'r'),
+    (Rights::WRITE, "write", 'w'),
+    (Rights::EXEC, "exec", 'x'),
+    (Rights::SEND, "send", 's'),
+    (Rights::RECV, "recv", 'v'),
+    (Rights::DERIVE, "derive", 'd'),
+    (Rights::GRANT, "grant", 'g'),
+    (Rights::REVOKE, "revoke", 'k'),
+    (Rights::MANAGE, "manage", 'c'),
+];
+
+/// Rights in words: `map, read, write`.
+#[must_use]
+pub fn rights(bits: u16) -> String {
+    let rights = Rights::from_bits_truncate(bits);
+    let names: Vec<&str> = RIGHTS
+        .iter()
+        .filter(|(right, ..)| rights.contains(*right))
+        .map(|(_, name, _)| *name)
+        .collect();
+    if names.is_empty() { "none".to_string() } else { names.join(" ") }
+}
+
+/// Seconds since start with milliseconds: `0.214`.
+#[must_use]
+pub fn seconds(ns: u64) -> String {
+    let ms = ns / 1_000_000;
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}
+
+/// A duration in words, the two largest units: `3 minutes 12 seconds`.
+#[must_use]
+pub fn duration(ns: u64) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
+    let mut left = ns / 1_000_000_000;
+    let mut parts = Vec::new();
+    for (unit, name) in UNITS {
+        let count = left / unit;
+        left %= unit;
+        if count > 0 || (unit == 1 && parts.is_empty()) {
+            parts.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
+        }
+    }
+    parts.truncate(2);
+    parts.join(" ")
+}
+
+/// A number and its noun: `1 page`, `2 pages`.
+#[must_use]
+pub fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_at_their_bounds() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (1536, "1.5 KiB"),
+            (4096, "4 KiB"),
+            (10_240 + 512, "10 KiB"),
+            ((1 << 20) - 1, "1023 KiB"),
+            (1 << 20, "1 MiB"),
+            (256 << 20, "256 MiB"),
+            (1 << 40, "1024 GiB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+        assert_eq!(frames(512), "2 MiB");
+        assert_eq!(frames(u64::MAX), "17179869183 GiB");
+    }
+
+    #[test]
+    fn rights_in_order() {
+        assert_eq!(rights(0), "none");
+        assert_eq!(rights(0b111), "map read write");
+        assert_eq!(rights(0x3ff).split(' ').count(), 10);
+    }
+
+    #[test]
+    fn durations() {
+        const S: u64 = 1_000_000_000;
+        assert_eq!(duration(0), "0 seconds");
+        assert_eq!(duration(S), "1 second");
+        assert_eq!(duration(192 * S), "3 minutes 12 seconds");
+        assert_eq!(duration(3600 * S), "1 hour");
+        assert_eq!(duration(90_061 * S), "1 day 1 hour");
+        assert_eq!(seconds(214_999_999), "0.214");
+        assert_eq!(seconds(61 * S), "61.000");
+    }
+
+    #[test]
+    fn nouns() {
+        assert_eq!((count(1, "page"), count(2, "page")), ("1 page".into(), "2 pages".into()));
+    }
+}
