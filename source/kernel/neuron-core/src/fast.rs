@@ -52,11 +52,13 @@ impl<P: Platform> Kernel<'_, P> {
         let tag = plain_tag(&thread.frame)?;
         let id = self.fast_endpoint(thread, Rights::SEND)?;
         let endpoint = self.endpoints.get_mut(id).ok()?;
+        if endpoint.waiting != Waiting::Receivers {
+            return None;
+        }
         let to = endpoint.queue.sole()?;
         let slot = u16::try_from(me.slot()).ok()?;
         let (caller, server) = self.threads.pair_mut(me, to).ok()?;
-        let receives = endpoint.waiting == Waiting::Receivers && server.deadline == NO_DEADLINE;
-        if !receives || !self.ready.none_above(server.priority) {
+        if server.deadline != NO_DEADLINE || !self.ready.none_above(server.priority) {
             return None;
         }
         endpoint.queue = List::EMPTY;

@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | `trap_entry` | all user registers | `sp` -> frame, user `sp` in `sscratch` |
 //! | after the stores | `gp`, `tp`, `s0`-`s11` of the user, still in their registers | `ra`, `t0`-`t6`, `a0`-`a7`: in the frame |
-//! | handler | `a0` frame, `sp` the hart's stack | what the C ABI lets it; it keeps `gp`, `tp`, `s0`-`s11` |
+//! | handler | `a7` number of the call, `sp` the hart's stack | what the C ABI lets it; it keeps `gp`, `tp`, `s0`-`s11` |
 //! | `trap_exit` | `a0` frame of the thread that runs next | - |
 //! | `switch` | as `trap_exit`, `a1` the old frame | `gp`, `tp`, `s0`-`s11` go to the old frame and come from the new |
 //!
@@ -70,15 +70,14 @@ global_asm!(
     "sd     a0, 80(sp)",
     "csrr   t0, sepc",
     "csrr   t1, scause",
-    "mv     a0, sp",
     "csrrw  t2, sscratch, sp",
     "sd     t2, 16(sp)",
-    "lla    sp, __stack_top",
     "li     t2, 8",
     "bne    t1, t2, 1f",
     // A system call. The thread goes on after the `ecall`.
     "addi   t0, t0, 4",
-    "sd     t0, 0(a0)",
+    "sd     t0, 0(sp)",
+    "lla    sp, __stack_top",
     "jal    {syscall}",
     //
     "trap_exit:",
@@ -105,7 +104,9 @@ global_asm!(
     //
     // Anything but a system call: a fault, an interrupt, or a mistake of the kernel itself.
     "1:",
-    "sd     t0, 0(a0)",
+    "sd     t0, 0(sp)",
+    "mv     a0, sp",
+    "lla    sp, __stack_top",
     "csrr   t2, sstatus",
     "andi   t2, t2, 0x100",
     "bnez   t2, 3f",
