@@ -137,15 +137,21 @@ fn programs(
     programs: &[Program],
     broken: Option<&broken::Defence>,
 ) -> Result<BTreeMap<u32, PathBuf>> {
-    let link_script = paths::root()?.join("source/libs/nexus-rt/link.ld");
+    let root = paths::root()?;
+    let link_script = root.join("source/libs/nexus-rt/link.ld");
+    let workspace = root.join("Cargo.toml");
     let mut jobs: BTreeMap<(&Path, bool), Vec<&Program>> = BTreeMap::new();
     for program in programs {
+        let ours = program.manifest.starts_with(&root);
+        let manifest = if ours { &workspace } else { &program.manifest };
         let without = broken.is_some_and(|broken| broken.affects(&program.package));
-        jobs.entry((&program.manifest, without)).or_default().push(program);
+        jobs.entry((manifest, without)).or_default().push(program);
     }
     let mut files = BTreeMap::new();
     for ((manifest, without), members) in jobs {
-        let packages: Vec<String> = members.iter().map(|one| one.package.clone()).collect();
+        let mut packages: Vec<String> = members.iter().map(|one| one.package.clone()).collect();
+        packages.sort_unstable();
+        packages.dedup();
         let left_out = broken.filter(|_| without).map(|broken| broken.name.as_str());
         let job = cargo::Job {
             manifest,

@@ -6,12 +6,13 @@ use super::outcome::Outcome;
 use crate::build::{self, Built};
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
-use crate::test_broken;
 use crate::test_os::{Options, Session};
+use crate::{paths, test_broken};
 use anyhow::Result;
 use std::env;
-use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
 /// How many defences are left out in a run of everything.
 const BROKEN_AT_A_TIME: usize = 3;
@@ -27,15 +28,46 @@ pub(super) fn check() -> Result<Outcome> {
 }
 
 pub(super) fn audit() -> Result<Outcome> {
-    Ok(nexus(&["audit", "--profile", "prod"])?.and(nexus(&["audit", "--profile", "test"])?))
+    profile("prod")?;
+    profile("test")?;
+    let mut arguments = vec!["audit", "--profile", "prod"];
+    let assertions = paths::root()?.join("tests/audit/standard.toml");
+    let assertions = assertions.to_string_lossy();
+    arguments.extend(["--assert", &assertions]);
+    Ok(nexus(&arguments)?.and(nexus(&["audit", "--profile", "test"])?))
 }
 
-fn test_profile() -> Result<Built> {
-    build::system(&SystemArgs { system: None, profile: "test".to_owned() }, None)
+fn profile(name: &str) -> Result<Built> {
+    build::system(&SystemArgs { system: None, profile: name.to_owned() }, None)
+}
+
+/// Systems of their own: those under tests/systems that say how they must end, and the examples.
+pub(super) fn systems() -> Result<Outcome> {
+    let mut total = Outcome::default();
+    for directory in ["tests/systems", "examples"] {
+        for system in directories(&paths::root()?.join(directory))? {
+            if directory == "examples" || system.join("expect.toml").is_file() {
+                let args = SystemArgs { system: Some(system), profile: "test".to_owned() };
+                let (outcome, _) = boot(&build::system(&args, None)?, false)?;
+                total = total.and(Outcome { note: String::new(), ..outcome });
+            }
+        }
+    }
+    Ok(total)
+}
+
+/// Directories in `parent` that hold a system, by name.
+fn directories(parent: &Path) -> Result<Vec<PathBuf>> {
+    let Ok(entries) = parent.read_dir() else { return Ok(Vec::new()) };
+    let paths: io::Result<Vec<PathBuf>> = entries.map(|one| one.map(|one| one.path())).collect();
+    let mut paths = paths?;
+    paths.retain(|path| path.join("system.toml").is_file());
+    paths.sort();
+    Ok(paths)
 }
 
 pub(super) fn os() -> Result<Outcome> {
-    let built = test_profile()?;
+    let built = profile("test")?;
     let (first, records) = boot(&built, false)?;
     if first.failed > 0 {
         return Ok(first);
@@ -73,6 +105,6 @@ pub(super) fn broken() -> Result<Outcome> {
 
 pub(super) fn mmio() -> Result<Outcome> {
     let host = run_tests(&["mmio"])?;
-    let (guest, _) = boot(&test_profile()?, false)?;
+    let (guest, _) = boot(&profile("test")?, false)?;
     Ok(host.and(guest))
 }

@@ -2,6 +2,7 @@
 
 mod agree;
 mod drive;
+mod expect;
 mod judge;
 mod ledger;
 mod proofs;
@@ -11,6 +12,7 @@ mod transcript;
 
 pub use agree::{Expected, differences};
 pub use drive::{Ended, Plan, Run, Until, Witness, run as drive};
+pub use expect::Expect;
 pub use judge::{Expectation, Judgement, code, judge};
 pub use ledger::{Holding, Replay, replay};
 pub use session::{Options, Session, fresh_nonce, parse_time};

@@ -2,6 +2,7 @@
 
 use super::agree::Expected;
 use super::drive::{self, Plan, Run, Until};
+use super::expect::Expect;
 use super::judge::{Expectation, Judgement, judge};
 use super::report;
 use crate::build::Built;
@@ -98,7 +99,10 @@ impl Session {
             virtio_id: &virtio_id,
             name: &|id| service_name(&built.checked, id),
         };
-        let judgement = judge(&run, &expectation);
+        let judgement = match Expect::of_system(&built.checked.directory)? {
+            Some(expect) => expect.judge(&run, &audit, expectation.name),
+            None => judge(&run, &expectation),
+        };
         Ok(Session { run, judgement, windows: audit.len(), required: proofs.len() })
     }
 

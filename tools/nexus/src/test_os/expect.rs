@@ -1,0 +1,146 @@
+//! Systems that must *not* come up: `expect.toml` in their directory says how they end.
+//!
+//! ```toml
+//! exit = 101                          # QEMU's exit code
+//! granted = 0                         # devices granted
+//! refused = ["policy-unreachable"]    # the reasons that may stand in a refusal
+//! ```
+//! Every window that the audit of the image names must have been refused exactly once.
+
+use super::agree::Expected;
+use super::drive::{Ended, Run};
+use super::judge::Judgement;
+use crate::exit::Exit;
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use std::fs;
+use std::path::Path;
+
+/// How a run must end.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// QEMU's exit code.
+    pub exit: i32,
+    /// Devices granted.
+    pub granted: u32,
+    /// Reasons that may stand in a refusal.
+    pub refused: Vec<String>,
+}
+
+impl Expect {
+    /// What `expect.toml` in `directory` says; `None` when there is no such file.
+    ///
+    /// # Errors
+    /// When the file is malformed.
+    pub fn of_system(directory: &Path) -> Result<Option<Expect>> {
+        let path = directory.join("expect.toml");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path)?;
+        toml::from_str(&text).map(Some).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// Judges a run that must end in refusals.
+    #[must_use]
+    pub fn judge(&self, run: &Run, audit: &[Expected], name: &dyn Fn(u32) -> String) -> Judgement {
+        let transcript = &run.transcript;
+        let mut findings = transcript.wrong.clone();
+        if run.ended != Ended::Guest(Some(self.exit)) {
+            findings.push(format!("ended with {:?}, not with exit code {}", run.ended, self.exit));
+        }
+        if transcript.granted != Some(self.granted) {
+            findings.push(format!("granted {:?}, not {}", transcript.granted, self.granted));
+        }
+        let mut passed = 0;
+        for window in audit {
+            let service = name(window.service);
+            let reasons: Vec<&str> = transcript
+                .refused
+                .iter()
+                .filter(|one| one.service == service && one.device == window.device_name)
+                .map(|one| one.reason.as_str())
+                .collect();
+            match reasons.as_slice() {
+                [reason] if self.refused.iter().any(|known| known == reason) => passed += 1,
+                other => findings.push(format!(
+                    "{service} {}: refused with {other:?}, expected one of {:?}",
+                    window.device_name, self.refused
+                )),
+            }
+        }
+        if transcript.refused.len() > audit.len() {
+            findings.push("a refusal of what the image does not have".to_owned());
+        }
+        let exit = match (findings.is_empty(), run.ended) {
+            (true, _) => Exit::Pass,
+            (false, Ended::Deadline) => Exit::Timeout,
+            (false, _) => Exit::Failed,
+        };
+        Judgement { exit, findings, passed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Refused;
+    use crate::test_os::transcript::Transcript;
+    use std::time::Duration;
+
+    fn run(reason: &str) -> Run {
+        let mut transcript = Transcript::new(1);
+        transcript.granted = Some(0);
+        transcript.refused =
+            vec![Refused { service: "rngd".into(), device: "rng0".into(), reason: reason.into() }];
+        Run {
+            ended: Ended::Guest(Some(101)),
+            transcript,
+            witness: None,
+            ready_after: None,
+            took: Duration::ZERO,
+        }
+    }
+
+    fn verdict(run: &Run) -> Judgement {
+        let expect: Expect =
+            toml::from_str("exit = 101\ngranted = 0\nrefused = [\"policy-down\"]").unwrap();
+        let audit = [Expected {
+            service: 7,
+            device: 3,
+            device_name: "rng0".into(),
+            len: 0x1000,
+            rights: 7,
+        }];
+        expect.judge(run, &audit, &|_| "rngd".into())
+    }
+
+    #[test]
+    fn test_expected_refusal_passes() {
+        let judgement = verdict(&run("policy-down"));
+        assert_eq!((judgement.exit, judgement.passed), (Exit::Pass, 1), "{judgement:?}");
+    }
+
+    #[test]
+    fn test_anything_else_fails() {
+        assert_eq!(verdict(&run("denied:no-rule")).findings.len(), 1);
+        let mut granted = run("policy-down");
+        granted.transcript.granted = Some(1);
+        assert_eq!(verdict(&granted).exit, Exit::Failed);
+        let mut missing = run("policy-down");
+        missing.transcript.refused.clear();
+        assert_eq!(verdict(&missing).exit, Exit::Failed);
+        let mut twice = run("policy-down");
+        twice.transcript.refused.push(twice.transcript.refused[0].clone());
+        assert_eq!(verdict(&twice).findings.len(), 2);
+        assert_eq!(
+            verdict(&Run { ended: Ended::Deadline, ..run("policy-down") }).exit,
+            Exit::Timeout
+        );
+        assert_eq!(
+            verdict(&Run { ended: Ended::Guest(Some(33)), ..run("policy-down") }).findings.len(),
+            1
+        );
+    }
+}
