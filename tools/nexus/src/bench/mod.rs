@@ -1,17 +1,115 @@
 //! `cargo nexus bench`: measurements beside the peers' figures.
+//!
+//! Operations are counted in instructions by the guest itself, under `-icount shift=0`: the same
+//! figures on every machine. The time from start to all owners ready is wall time, the median of
+//! several starts, and is told apart.
 
+mod peers;
+mod table;
+
+use crate::build::{self, Built};
+use crate::cli::SystemArgs;
 use crate::exit::Exit;
-use anyhow::{Result, bail};
+use crate::protocol::Bench;
+use crate::test_os::{Ended, Plan, Run, Until, code, drive, fresh_nonce};
+use crate::{paths, qemu};
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A console line that every profile prints when all owners hold their devices.
+const READY: &str = "owners ready";
+/// How often the system is started for the median.
+const STARTS: usize = 5;
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Arguments of `cargo nexus bench`.
 #[derive(Args, Debug)]
-pub struct BenchArgs {}
+pub struct BenchArgs {
+    /// One JSON object a line, instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Fail when a figure is over the column "at most".
+    #[arg(long)]
+    check: bool,
+    /// Instructions only: do not measure how long a start takes.
+    #[arg(long)]
+    no_start: bool,
+    /// The QEMU to use.
+    #[arg(long, value_name = "PATH", env = "NEXUS_QEMU")]
+    qemu: Option<PathBuf>,
+}
 
-/// Runs the command.
+/// Measures and prints.
 ///
 /// # Errors
-/// When it cannot be carried out.
-pub fn run(_args: &BenchArgs) -> Result<Exit> {
-    bail!("`cargo nexus bench` is not built yet")
+/// When a system cannot be built, or does not end as it must.
+pub fn run(args: &BenchArgs) -> Result<Exit> {
+    let mut figures = instructions(args)?;
+    if !args.no_start {
+        figures.push(start(args)?);
+    }
+    if args.json {
+        figures.iter().for_each(|figure| println!("{}", table::json(figure)));
+    } else {
+        print!("{}", table::text(&figures));
+    }
+    let over: Vec<&str> = table::over(&figures);
+    let missing: Vec<&str> = table::missing(&figures);
+    if args.check && !(over.is_empty() && missing.is_empty()) {
+        eprintln!("bench: over the limit: {over:?}; not measured: {missing:?}");
+        return Ok(Exit::Failed);
+    }
+    Ok(Exit::Pass)
+}
+
+/// The benchmark system, under an instruction counter.
+fn instructions(args: &BenchArgs) -> Result<Vec<Bench>> {
+    let system = paths::root()?.join("tests/systems/bench");
+    let built =
+        build::system(&SystemArgs { system: Some(system), profile: "test".to_owned() }, None)?;
+    let run = boot(&built, args, &["-icount", "shift=0"], Until::Verdict)?;
+    match run.ended {
+        Ended::Guest(Some(code::PASSED)) if run.transcript.wrong.is_empty() => {}
+        ended => bail!("the benchmark ended with {ended:?}; {:?}", run.transcript.wrong),
+    }
+    Ok(run.transcript.bench)
+}
+
+/// Wall time from the start of QEMU to all owners ready, in microseconds.
+fn start(args: &BenchArgs) -> Result<Bench> {
+    let built = build::system(&SystemArgs { system: None, profile: "prod".to_owned() }, None)?;
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        let run = boot(&built, args, &[], Until::Marker(READY.to_owned()))?;
+        if run.ended != Ended::Marker {
+            bail!("the system did not say `{READY}`, it ended with {:?}", run.ended);
+        }
+        times.push(u64::try_from(run.took.as_micros())?);
+    }
+    times.sort_unstable();
+    let median = times.get(STARTS / 2).copied().unwrap_or_default();
+    let equal = times.iter().filter(|time| **time == median).count() as u64;
+    Ok(Bench { name: table::START.to_owned(), median, samples: STARTS as u64, equal })
+}
+
+fn boot(built: &Built, args: &BenchArgs, extra: &[&str], until: Until) -> Result<Run> {
+    let nonce = fresh_nonce()?;
+    let initrd = built.directory.join("run.img");
+    fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
+    let qemu = qemu::find(args.qemu.as_deref())?;
+    let mut command = qemu::command(&qemu, &built.checked.qemu_args(), &built.kernel, &initrd);
+    command.args(extra);
+    drive(Plan {
+        command,
+        nonce,
+        ram: built.checked.ram(),
+        until,
+        limit: LIMIT,
+        symbols: None,
+        is_virtio: &|_| false,
+        show: &mut |_| {},
+    })
 }

@@ -1,0 +1,46 @@
+//! The figures to compare with: seL4 measured on QEMU 7.2, one hart, and what ours may cost at
+//! most. In instructions, user stub included.
+
+/// One operation.
+#[derive(Debug)]
+pub(super) struct Goal {
+    /// Its name in a record.
+    pub(super) name: &'static str,
+    /// What it is, for people.
+    pub(super) about: &'static str,
+    /// What seL4 takes; `None` where nobody publishes it.
+    pub(super) sel4: Option<u64>,
+    /// What ours may take.
+    pub(super) at_most: Option<u64>,
+}
+
+const fn goal(name: &'static str, about: &'static str, sel4: u64, at_most: u64) -> Goal {
+    Goal { name, about, sel4: Some(sel4), at_most: Some(at_most) }
+}
+
+const fn ours(name: &'static str, about: &'static str) -> Goal {
+    Goal { name, about, sel4: None, at_most: None }
+}
+
+/// Every operation of the table, in its order.
+pub(super) const GOALS: &[Goal] = &[
+    goal("null_syscall", "null system call", 126, 110),
+    goal("ipc_call_reply_0w", "call and reply, no words", 548, 500),
+    goal("ipc_call_reply_4w", "call and reply, 4 words", 612, 520),
+    goal("ipc_call_reply_8w", "call and reply, 8 words", 1872, 540),
+    goal("ipc_call_reply_cap", "call and reply with a capability", 1602, 1200),
+    goal("notify_wake", "signal to waiter running", 608, 500),
+    goal("mmio_map", "map a device page", 734, 600),
+    goal("mmio_unmap", "unmap a device page", 680, 600),
+    goal("cap_derive", "derive a capability", 906, 500),
+    goal("cap_drop", "drop a capability", 847, 500),
+    ours("grant", "policy decision to installed"),
+    ours("revoke_unmapped", "revoke to unmapped"),
+    ours("audit_record", "one ledger record"),
+];
+
+/// The goal for a record: also for one at a number of live objects (`mmio_map_at_100`).
+pub(super) fn goal_of(name: &str) -> Option<&'static Goal> {
+    let plain = name.split_once("_at_").map_or(name, |(plain, _)| plain);
+    GOALS.iter().find(|goal| goal.name == plain)
+}
