@@ -53,4 +53,4 @@ pub use nexus_proto as proto;
 pub use server::{Answer, ReplyTo, Service, run, serve};
 pub use startup::{Start, StartError, startup};
 pub use time::{Deadline, ns_of_ticks, ticks, ticks_of_ns, uptime_ns};
-pub use window::{map_window, peek};
+pub use window::{map_window, map_window_part, peek};

@@ -6,7 +6,7 @@ use nexus_mmio::Window;
 use nexus_proto::init::{Init, Report, ReportState};
 use nexus_proto::{Zero, ids};
 
-use crate::{Deadline, StartError, startup};
+use crate::{Deadline, StartError, map_window_part, startup};
 
 /// Milliseconds that init has to take a report.
 const REPORT_MS: u64 = 2000;
@@ -18,7 +18,20 @@ const PROOF: &str = "mmio-window-mapped";
 /// # Errors
 /// There is none, or it could not be mapped; that is logged and told to init.
 pub fn window() -> Result<Window, StartError> {
-    let window = startup().map_window();
+    or_report(startup().map_window())
+}
+
+/// Maps `len` bytes of the one device window of this process from `offset`, both whole pages: for
+/// a window that is larger than what its driver uses, or than the 2 MiB that one call maps.
+///
+/// # Errors
+/// As [`window`].
+pub fn window_part(offset: u64, len: u64) -> Result<Window, StartError> {
+    let part = startup().window().and_then(|window| Ok(map_window_part(window, offset, len)?));
+    or_report(part)
+}
+
+fn or_report(window: Result<Window, StartError>) -> Result<Window, StartError> {
     if let Err(error) = window {
         crate::error!("no device window: {error:?}");
         report(ReportState::NoWindow, 0);

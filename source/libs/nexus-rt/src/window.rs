@@ -10,18 +10,27 @@ use crate::{sys, va};
 /// ends.
 ///
 /// # Errors
-/// As `mmio_map`.
+/// As `mmio_map`: a window of more than 2 MiB is mapped by [`map_window_part`] only.
 pub fn map_window(window: &StartupCap) -> Result<Window, Error> {
-    let len = usize::try_from(window.len).map_err(|_| Error::OutOfRange)?;
-    let va = va::take(window.len)?;
+    map_window_part(window, 0, window.len)
+}
+
+/// Maps `len` bytes of a device window of the startup block from `offset`, both whole pages, at
+/// most 2 MiB, readable and writable, until the process ends.
+///
+/// # Errors
+/// As `mmio_map`.
+pub fn map_window_part(window: &StartupCap, offset: u64, len: u64) -> Result<Window, Error> {
+    let bytes = usize::try_from(len).map_err(|_| Error::OutOfRange)?;
+    let va = va::take(len)?;
     let prot = Prot::READ | Prot::WRITE;
-    match sys::mmio_map(Handle(window.handle), 0, window.len, va, prot) {
+    match sys::mmio_map(Handle(window.handle), offset, len, va, prot) {
         // SAFETY: (1) the kernel has mapped `len` bytes of device registers at `mapped`, and this
         // range is never given back. (2) A mapping begins at a page. (3) No reference is ever made
         // to addresses of `va`.
-        Ok(mapped) => Ok(unsafe { Window::from_mapping(mapped as usize, len) }),
+        Ok(mapped) => Ok(unsafe { Window::from_mapping(mapped as usize, bytes) }),
         Err(error) => {
-            va::give_back(va, window.len);
+            va::give_back(va, len);
             Err(error)
         }
     }
