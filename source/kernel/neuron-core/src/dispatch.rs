@@ -68,7 +68,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn other_call(&mut self, me: Id<Thread>, call: Syscall) -> Result<Outcome, Error> {
         let thread = self.threads.get(me)?;
         let process = thread.process;

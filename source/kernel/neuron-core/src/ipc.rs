@@ -20,7 +20,7 @@ use crate::thread::{State, Thread};
 
 impl<P: Platform> Kernel<'_, P> {
     /// `call`: the current thread `me` sends and waits for the answer.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn call(&mut self, me: Id<Thread>) -> Result<Outcome, Error> {
         let thread = self.threads.get(me)?;
         let tag = Tag(thread.frame.get(regs::A1));
@@ -180,7 +180,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `reply_recv`: answers, if there is something to answer, and waits for the next message.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn reply_recv(&mut self, me: Id<Thread>) -> Result<Outcome, Error> {
         let thread = self.threads.get(me)?;
         let (handle, tag) = (Handle(thread.frame.get(regs::A0)), Tag(thread.frame.get(regs::A1)));
