@@ -71,7 +71,6 @@ fn devices_of_the_real_board() {
     assert_eq!(find(&tree, &plain("google,goldfish-rtc")), Ok(page(0x10_1000)));
     assert_eq!(find(&tree, &plain("sifive,test0")), Ok(page(0x10_0000)), "second in its list");
     assert_eq!(find(&tree, &plain("no,such-device")), Err(Refusal::Absent));
-    assert_eq!(find(&tree, &plain("cfi-flash")), Err(Refusal::NotOneRange));
     let second = Device { instance: 1, ..plain("ns16550a") };
     assert_eq!(find(&tree, &second), Err(Refusal::Absent));
     let here = Device { base: Some(0x1000_0000), ..plain("ns16550a") };
@@ -82,6 +81,33 @@ fn devices_of_the_real_board() {
         let wanted = Device { window_len, ..plain("ns16550a") };
         assert_eq!(find(&tree, &wanted), Err(Refusal::WrongSize));
     }
+}
+
+#[test]
+fn of_several_ranges_the_base_says_which() {
+    const BANK: u64 = 0x200_0000;
+    let tree = Tree::parse(VIRT).unwrap();
+    let bank = |base, window_len| Device { base, window_len, ..plain("cfi-flash") };
+    for base in [0x2000_0000, 0x2200_0000] {
+        assert_eq!(find(&tree, &bank(Some(base), BANK)), Ok(Range { base, len: BANK }));
+        assert_eq!(find(&tree, &bank(Some(base), 4096)), Err(Refusal::WrongSize));
+        assert_eq!(find(&tree, &bank(Some(base), 2 * BANK)), Err(Refusal::WrongSize));
+    }
+    assert_eq!(find(&tree, &bank(None, BANK)), Err(Refusal::NotOneRange), "no guess");
+    for base in [0, 0x2000_1000, 0x2100_0000, 0x2400_0000, u64::MAX] {
+        assert_eq!(find(&tree, &bank(Some(base), BANK)), Err(Refusal::WrongPlace), "{base:#x}");
+    }
+}
+
+#[test]
+fn ranges_of_one_device_that_overlap_are_nobodys() {
+    let tree = edited(|tree| {
+        let node = tree.find_node_mut("/soc/rtc@101000").unwrap();
+        node.remove_property("reg");
+        node.add_property(reg(&[0, 0x10_1000, 0, 0x100, 0, 0x10_1100, 0, 0x100]));
+    });
+    let wanted = Device { base: Some(0x10_1000), ..plain("google,goldfish-rtc") };
+    assert_eq!(find(&tree, &wanted), Err(Refusal::SharedPage));
 }
 
 #[test]

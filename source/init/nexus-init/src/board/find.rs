@@ -82,7 +82,7 @@ impl<'a> Finder<'a> {
             Some(id) => self.nth_slot(id, wanted.instance, probe)?,
             None => self.nth_compatible(&wanted.compatible, wanted.instance)?,
         };
-        let window = self.window_of(node)?;
+        let window = self.window_of(node, wanted.base)?;
         if window.len != wanted.window_len {
             return Err(Refusal::WrongSize);
         }
@@ -131,7 +131,7 @@ impl<'a> Finder<'a> {
         let mut slots = Vec::new();
         let in_use = |node: &Node| node.is(VIRTIO_COMPATIBLE) && node.enabled;
         for (node, _) in self.nodes.iter().filter(|(_, node)| in_use(node)) {
-            let window = self.window_of(*node)?;
+            let window = self.window_of(*node, None)?;
             let identity = probe.identify(window).map_err(|_| Refusal::ProbeFailed)?;
             if identity.magic == VIRTIO_MAGIC {
                 slots.push(Slot { node: *node, identity });
@@ -140,21 +140,33 @@ impl<'a> Finder<'a> {
         Ok(slots)
     }
 
-    /// The pages of a device, if they are its own alone.
-    fn window_of(&self, index: usize) -> Result<Range, Refusal> {
+    /// The pages of a device, if they are its own alone. Of several ranges, `base` says which.
+    fn window_of(&self, index: usize, base: Option<u64>) -> Result<Range, Refusal> {
         let node = self.nodes.iter().find(|(at, _)| *at == index).ok_or(Refusal::Absent)?.1;
         if !node.enabled {
             return Err(Refusal::Disabled);
         }
-        let [range] = node.ranges.as_slice() else { return Err(Refusal::NotOneRange) };
+        let range = one_range(&node.ranges, base)?;
         if !range.base.is_multiple_of(PAGE) {
             return Err(Refusal::WrongSize);
         }
         let window = range.pages().ok_or(Refusal::WrongSize)?;
-        let mut others = self.nodes.iter().filter(|(other, _)| *other != index);
-        if others.any(|(_, other)| other.ranges.iter().any(|range| range.overlaps(window))) {
+        let everywhere = self.nodes.iter().flat_map(|(_, node)| &node.ranges);
+        if everywhere.filter(|range| range.overlaps(window)).count() > 1 {
             return Err(Refusal::SharedPage);
         }
         Ok(window)
+    }
+}
+
+/// The only range, or the one that begins at `base`.
+fn one_range(ranges: &[Range], base: Option<u64>) -> Result<Range, Refusal> {
+    match (ranges, base) {
+        ([range], _) => Ok(*range),
+        (_, None) => Err(Refusal::NotOneRange),
+        (ranges, Some(base)) => {
+            let range = ranges.iter().find(|range| range.base == base);
+            range.copied().ok_or(Refusal::WrongPlace)
+        }
     }
 }
