@@ -9,4 +9,13 @@
 extern crate alloc;
 
 pub mod board;
+mod distribute;
 pub mod grant;
+pub mod init;
+pub mod order;
+pub mod registry;
+mod server;
+mod supervise;
+pub mod words;
+
+pub use server::TRIES;

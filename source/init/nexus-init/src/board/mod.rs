@@ -2,6 +2,8 @@
 
 mod find;
 mod tree;
+mod view;
 
 pub use find::{Finder, Found, Identity, Probe, Slot, VIRTIO_COMPATIBLE};
 pub use tree::{MAX_DEPTH, MAX_NODES, Node, PAGE, Range, Tree, TreeError};
+pub use view::{Piece, view};

@@ -43,6 +43,13 @@ impl Range {
         Range::new(base, end - base)
     }
 
+    /// True when all of `other` is in it.
+    #[must_use]
+    pub fn contains(self, other: Range) -> bool {
+        let last = |range: Range| range.base + (range.len - 1);
+        self.base <= other.base && last(other) <= last(self)
+    }
+
     /// True when some byte is in both.
     #[must_use]
     pub fn overlaps(self, other: Range) -> bool {

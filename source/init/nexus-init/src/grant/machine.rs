@@ -127,7 +127,8 @@ impl Grant {
                 }
             }
             Stage::Record(allowed, kept, window) => {
-                match world.record(&self.entry(Event::Grant, allowed.rule, allowed.epoch, 0)) {
+                let entry = grant_entry(&self.question, allowed.rule, allowed.epoch);
+                match world.record(&entry) {
                     Some(record) => done(allowed, kept, window, record),
                     None if cfg!(broken = "init-record") => done(allowed, kept, window, 0),
                     None => Stage::TakeBack(kept, Refusal::NotRecorded),
@@ -146,9 +147,9 @@ impl Grant {
             }
             Stage::RecordRefusal(refusal) => {
                 let (_, rule) = self.ruling.unwrap_or((Reason::NoRule, NO_RULE));
+                let entry = refusal_entry(&self.question, rule, self.route.epoch, refusal);
                 // A refusal stands whether or not it is recorded.
-                let code = u32::from(refusal.code());
-                let _ = world.record(&self.entry(Event::Refusal, rule, self.route.epoch, code));
+                let _ = world.record(&entry);
                 Stage::Done(Outcome::Refused(Refused { refusal, ruling: self.ruling }))
             }
             Stage::Done(outcome) => Stage::Done(outcome),
@@ -184,23 +185,23 @@ impl Grant {
             Err(_) => Stage::TakeBack(kept, Refusal::KernelRefused),
         }
     }
+}
 
-    fn entry(&self, event: Event, rule: u16, epoch: u32, reason: u32) -> Entry {
-        entry(&self.question, event, rule, epoch, reason)
+/// The ledger record of a refusal.
+#[must_use]
+pub fn refusal_entry(question: &Question, rule: u16, epoch: u32, refusal: Refusal) -> Entry {
+    Entry {
+        event: Event::Refusal,
+        outcome: Came::Deny,
+        reason: u32::from(refusal.code()),
+        ..grant_entry(question, rule, epoch)
     }
 }
 
-/// A ledger record about a question.
-pub(super) fn entry(
-    question: &Question,
-    event: Event,
-    rule: u16,
-    epoch: u32,
-    reason: u32,
-) -> Entry {
+fn grant_entry(question: &Question, rule: u16, epoch: u32) -> Entry {
     Entry {
-        event,
-        outcome: if event == Event::Grant { Came::Allow } else { Came::Deny },
+        event: Event::Grant,
+        outcome: Came::Allow,
         device: question.device,
         rights: question.rights,
         rule,
@@ -208,7 +209,7 @@ pub(super) fn entry(
         base: question.base,
         len: question.len,
         epoch,
-        reason,
+        reason: 0,
         detail: question.nonce,
     }
 }

@@ -18,7 +18,7 @@ use nexus_proto::policy::Decide;
 use nexus_proto::{Subject, Zero};
 
 pub use answer::{Allowed, check};
-pub use machine::{Grant, Granted, Outcome, Refused, Route};
+pub use machine::{Grant, Granted, Outcome, Refused, Route, refusal_entry};
 
 /// What a grant needs from outside.
 pub trait World {

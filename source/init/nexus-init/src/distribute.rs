@@ -1,0 +1,133 @@
+//! Finding each device of the description, and giving it to its owner.
+
+use alloc::vec::Vec;
+
+use nexus_abi::{Handle, KindCode, Rights};
+use nexus_proto::ids;
+use nexus_proto::init::Refusal;
+use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome as Came};
+use nexus_proto::policy::NO_RULE;
+use nexus_sysdesc::Need;
+
+use crate::board::{Finder, Probe, Range, Tree, view};
+use crate::grant::{Grant, Outcome, Question, Refused, Route, refusal_entry};
+use crate::init::{Init, Machine, Root};
+use crate::words;
+
+impl<M: Machine + Probe> Init<M> {
+    /// Looks for every device of the description, whether or not anybody asks for it.
+    pub fn locate(&mut self, tree: &Tree) {
+        let mut finder = Finder::new(tree);
+        let devices = self.registry.description().devices.clone();
+        let mut places = Vec::with_capacity(devices.len());
+        for device in &devices {
+            let found = finder.find(device, &mut self.machine);
+            places.push(found.ok().map(|found| found.node));
+            if let Some(record) = self.registry.device_mut(device.id) {
+                record.window = found.ok().map(|found| found.window);
+                record.missing = found.err();
+            }
+        }
+        let roots: Vec<Range> = self.roots.iter().map(|root| root.range).collect();
+        self.board = view(tree, finder.slots(), &places, &roots);
+    }
+}
+
+impl<M: Machine> Init<M> {
+    /// Gives a service what it needs of one device, if policyd allows it and it is recorded.
+    /// Returns the window as the service names it.
+    pub fn give(&mut self, service: u32, process: Handle, need: &Need) -> Option<Handle> {
+        let question = self.ask_for(service, need);
+        let outcome = match self.route(&question, process, need.device) {
+            Ok(route) => Grant::new(question, route).run(&mut self.machine),
+            Err(refusal) => self.refuse(&question, refusal),
+        };
+        let (name, device) = (self.registry.name(service), self.registry.device_name(need.device));
+        match outcome {
+            Outcome::Granted(granted) => {
+                nexus_rt::debug!("{device} goes to {name} by rule {}", granted.rule);
+                self.registry.granted(need.device, question.subject(), need.rights, &granted);
+                Some(granted.window)
+            }
+            Outcome::Refused(refused) => {
+                let why = words::sentence(&refused);
+                nexus_rt::warn!("{device} does not go to {name}: {why}");
+                self.registry.refused(need.device, &refused);
+                None
+            }
+        }
+    }
+
+    fn ask_for(&mut self, service: u32, need: &Need) -> Question {
+        let window = self.registry.device(need.device).and_then(|device| device.window);
+        Question {
+            service,
+            incarnation: self.registry.subject(service).incarnation,
+            device: need.device,
+            rights: need.rights,
+            base: window.map_or(0, |window| window.base),
+            len: window.map_or(0, |window| window.len),
+            nonce: self.nonces.take(),
+        }
+    }
+
+    fn route(&self, question: &Question, process: Handle, device: u16) -> Result<Route, Refusal> {
+        let record = self.registry.device(device).ok_or(Refusal::Absent)?;
+        if let Some(refusal) = record.missing {
+            return Err(refusal);
+        }
+        let window = Range::new(question.base, question.len).ok_or(Refusal::Absent)?;
+        let mut roots = self.roots.iter();
+        let root = roots.find(|root| root.range.contains(window)).ok_or(Refusal::OutOfReach)?;
+        Ok(Route {
+            root: root.handle,
+            root_base: root.range.base,
+            process,
+            policyd: self.registry.sender(ids::POLICYD),
+            epoch: self.registry.description().epoch,
+        })
+    }
+
+    /// Records a refusal that did not come to a question.
+    fn refuse(&mut self, question: &Question, refusal: Refusal) -> Outcome {
+        let entry = refusal_entry(question, NO_RULE, self.registry.description().epoch, refusal);
+        // A refusal stands whether or not it is recorded.
+        let _ = self.machine.record(&entry);
+        Outcome::Refused(Refused { refusal, ruling: None })
+    }
+
+    /// Lets go of all root windows: nothing more will be given.
+    pub fn drop_roots(&mut self) {
+        self.registry.distributed = true;
+        if cfg!(broken = "init-keeps-roots") {
+            return;
+        }
+        for Root { handle, range } in core::mem::take(&mut self.roots) {
+            self.drop_authority(handle, KindCode::DeviceMmio, Some(range));
+        }
+    }
+
+    /// Lets go of an authority, and records that.
+    pub fn drop_authority(&mut self, handle: Handle, kind: KindCode, range: Option<Range>) {
+        if self.machine.cap_drop(handle).is_err() {
+            return;
+        }
+        self.registry.dropped += 1;
+        let init = self.registry.description().init;
+        let entry = Entry {
+            event: Event::Drop,
+            outcome: Came::None,
+            device: NO_DEVICE,
+            rights: Rights::empty().bits(),
+            rule: NO_RULE,
+            subject: self.registry.subject(init),
+            base: range.map_or(0, |range| range.base),
+            len: range.map_or(0, |range| range.len),
+            epoch: 0,
+            reason: 0,
+            detail: kind.code(),
+        };
+        // It is gone whether or not it is recorded.
+        let _ = self.machine.record(&entry);
+    }
+}

@@ -1,0 +1,107 @@
+//! In which order services are started.
+
+use alloc::vec::Vec;
+
+use nexus_proto::ids;
+use nexus_sysdesc::Description;
+
+/// Places in [`Description::services`] of all services that init starts: logd and policyd first,
+/// because nothing is given without them, then servers before their clients. A server has at
+/// least the priority of its clients, so that priority decides, and calls among equals.
+#[must_use]
+pub fn start_order(description: &Description) -> Vec<usize> {
+    let mut waiting: Vec<usize> = (0..description.services.len()).collect();
+    waiting.retain(|index| id(description, *index) != description.init);
+    waiting.sort_by_key(|index| rank(description, *index));
+
+    let mut order = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        // In a cycle nobody is free to begin; then the first one begins.
+        let free = |index: &usize| is_free(description, *index, &waiting);
+        let next = waiting.iter().position(free).unwrap_or(0);
+        order.push(waiting.remove(next));
+    }
+    order
+}
+
+fn id(description: &Description, index: usize) -> u32 {
+    description.services.get(index).map_or(0, |service| service.id)
+}
+
+/// Sorts logd and policyd first, then by falling priority, then by id.
+fn rank(description: &Description, index: usize) -> (u8, u8, u32) {
+    let id = id(description, index);
+    let group = match id {
+        ids::LOGD => 0,
+        ids::POLICYD => 1,
+        _ => 2,
+    };
+    let priority = description.services.get(index).map_or(0, |service| service.priority);
+    (group, u8::MAX - priority, id)
+}
+
+/// True when nobody that this service calls still waits for its start.
+fn is_free(description: &Description, index: usize, waiting: &[usize]) -> bool {
+    let Some(service) = description.services.get(index) else { return true };
+    let waits = |server: &u32| waiting.iter().any(|other| id(description, *other) == *server);
+    !service.talks_to.iter().any(waits)
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_sysdesc::{Profile, Restart, Service};
+
+    use super::*;
+
+    fn service(id: u32, priority: u8, talks_to: &[u32]) -> Service {
+        Service {
+            id,
+            name: alloc::format!("s{id}"),
+            priority,
+            frames: 1,
+            objects: 1,
+            stack_pages: 1,
+            needs: Vec::new(),
+            talks_to: talks_to.to_vec(),
+            serves: true,
+            restart: Restart::Never,
+            must_prove: Vec::new(),
+            permissions: Vec::new(),
+        }
+    }
+
+    fn order(services: Vec<Service>) -> Vec<u32> {
+        let description = Description {
+            name: "test".into(),
+            profile: Profile::Test,
+            epoch: 1,
+            init: 1,
+            devices: Vec::new(),
+            services,
+            rules: Vec::new(),
+        };
+        start_order(&description).into_iter().map(|index| id(&description, index)).collect()
+    }
+
+    #[test]
+    fn authorities_first_then_servers_before_clients() {
+        let services = vec![
+            service(1, 20, &[2, 3]),
+            service(2, 22, &[3]),
+            service(3, 24, &[]),
+            service(4, 17, &[1, 3]),
+            service(5, 16, &[3, 6]),
+            service(6, 16, &[3]),
+            service(10, 8, &[1, 4, 5, 6]),
+            service(11, 30, &[]),
+        ];
+        assert_eq!(order(services), [3, 2, 11, 4, 6, 5, 10]);
+    }
+
+    #[test]
+    fn a_cycle_or_an_unknown_server_stops_nobody() {
+        let services = vec![service(1, 20, &[]), service(5, 9, &[6]), service(6, 9, &[5, 99])];
+        assert_eq!(order(services), [5, 6]);
+        assert_eq!(order(vec![service(1, 20, &[])]), [0u32; 0]);
+    }
+}

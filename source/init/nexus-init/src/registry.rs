@@ -1,0 +1,301 @@
+//! What init knows: each service and each device of the description, and how they stand.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use nexus_abi::{EndReason, Handle, Sender};
+use nexus_proto::init::{OwnerState, Readiness, Refusal, ReportState, ServiceState};
+use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::policy::NO_RULE;
+use nexus_proto::{Subject, Zero};
+use nexus_sysdesc::Description;
+
+use crate::board::Range;
+use crate::grant::{Granted, Refused};
+use crate::words;
+
+/// One service of the description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceRecord {
+    /// Service id.
+    pub id: u32,
+    /// Where it is in its life.
+    pub state: ServiceState,
+    /// Its process, once it has one; [`Handle::NONE`] is init itself.
+    pub process: Option<Handle>,
+    /// Which life of it; 0 before it has a process.
+    pub incarnation: u32,
+    /// The endpoint that it serves, with all rights; [`Handle::NONE`] when there is none.
+    pub endpoint: Handle,
+    /// Memory that is mapped into it and is held for it.
+    pub memory: Vec<Handle>,
+    /// Why it ended, once it has.
+    pub end: Option<EndReason>,
+}
+
+/// One device of the description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceRecord {
+    /// Its window, where the board has it.
+    pub window: Option<Range>,
+    /// Why it has none, once it has been looked for.
+    pub missing: Option<Refusal>,
+    /// How it stands.
+    pub state: OwnerState,
+    /// Who holds it, or held it last; id 0 when nobody ever did.
+    pub owner: Subject,
+    /// What init keeps of it while it is given.
+    pub kept: Handle,
+    /// Rights of its owner.
+    pub rights: u16,
+    /// The rule concerned; [`NO_RULE`] when there is none.
+    pub rule: u16,
+    /// Why it is not given, in the word of the reason.
+    pub refusal: Option<String>,
+}
+
+/// All of it.
+#[derive(Debug)]
+pub struct Registry {
+    description: Description,
+    /// In the order of the description.
+    services: Vec<ServiceRecord>,
+    /// In the order of the description.
+    devices: Vec<DeviceRecord>,
+    /// Authorities that init has let go of.
+    pub dropped: u32,
+    /// Nothing more will be given.
+    pub distributed: bool,
+    /// Tick at which the last owner was ready; 0 before.
+    pub ready_ticks: u64,
+}
+
+impl Registry {
+    /// Nothing started, nothing given.
+    #[must_use]
+    pub fn new(description: Description) -> Registry {
+        let service = |id| ServiceRecord {
+            id,
+            state: ServiceState::Waiting,
+            process: None,
+            incarnation: 0,
+            endpoint: Handle::NONE,
+            memory: Vec::new(),
+            end: None,
+        };
+        let device = DeviceRecord {
+            window: None,
+            missing: None,
+            state: OwnerState::Unclaimed,
+            owner: Subject::default(),
+            kept: Handle::NONE,
+            rights: 0,
+            rule: NO_RULE,
+            refusal: None,
+        };
+        Registry {
+            services: description.services.iter().map(|one| service(one.id)).collect(),
+            devices: description.devices.iter().map(|_| device.clone()).collect(),
+            description,
+            dropped: 0,
+            distributed: false,
+            ready_ticks: 0,
+        }
+    }
+
+    /// The description.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Every service.
+    #[must_use]
+    pub fn services(&self) -> &[ServiceRecord] {
+        &self.services
+    }
+
+    /// Every device.
+    #[must_use]
+    pub fn devices(&self) -> &[DeviceRecord] {
+        &self.devices
+    }
+
+    /// The service with this id.
+    #[must_use]
+    pub fn service(&self, id: u32) -> Option<&ServiceRecord> {
+        self.services.iter().find(|service| service.id == id)
+    }
+
+    /// The service with this id, to change it.
+    pub fn service_mut(&mut self, id: u32) -> Option<&mut ServiceRecord> {
+        self.services.iter_mut().find(|service| service.id == id)
+    }
+
+    /// The device with this number.
+    #[must_use]
+    pub fn device(&self, id: u16) -> Option<&DeviceRecord> {
+        self.devices.get(usize::from(id))
+    }
+
+    /// The device with this number, to change it.
+    pub fn device_mut(&mut self, id: u16) -> Option<&mut DeviceRecord> {
+        self.devices.get_mut(usize::from(id))
+    }
+
+    /// Who a service is now; incarnation 0 when it has no process.
+    #[must_use]
+    pub fn subject(&self, id: u32) -> Subject {
+        Subject { id, incarnation: self.service(id).map_or(0, |service| service.incarnation) }
+    }
+
+    /// As the kernel stamps its messages.
+    #[must_use]
+    pub fn sender(&self, id: u32) -> Sender {
+        let Subject { id: service_id, incarnation } = self.subject(id);
+        Sender { service_id, incarnation }
+    }
+
+    /// Its name, for people.
+    #[must_use]
+    pub fn name(&self, id: u32) -> &str {
+        self.description.service(id).map_or("?", |service| service.name.as_str())
+    }
+
+    /// The name of a device, for people.
+    #[must_use]
+    pub fn device_name(&self, id: u16) -> &str {
+        self.description.device(id).map_or("?", |device| device.name.as_str())
+    }
+
+    /// A window has been given.
+    pub fn granted(&mut self, device: u16, owner: Subject, rights: u16, granted: &Granted) {
+        if let Some(record) = self.device_mut(device) {
+            record.state = OwnerState::Held;
+            record.owner = owner;
+            record.kept = granted.kept;
+            record.rights = rights;
+            record.rule = granted.rule;
+            record.refusal = None;
+        }
+    }
+
+    /// A window has not been given.
+    pub fn refused(&mut self, device: u16, refused: &Refused) {
+        let Some(record) = self.device_mut(device) else { return };
+        record.state = match refused.refusal {
+            Refusal::PolicyDenied => OwnerState::Denied,
+            Refusal::Absent
+            | Refusal::NotOneRange
+            | Refusal::WrongSize
+            | Refusal::SharedPage
+            | Refusal::Disabled
+            | Refusal::WrongDevice
+            | Refusal::WrongPlace
+            | Refusal::ProbeFailed
+            | Refusal::OutOfReach => OwnerState::NotFound,
+            _ => OwnerState::NotGranted,
+        };
+        record.rule = refused.ruling.map_or(NO_RULE, |(_, rule)| rule);
+        record.refusal = Some(words::word(refused));
+    }
+
+    /// Devices that somebody holds.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.devices.iter().filter(|device| device.state == OwnerState::Held).count()
+    }
+
+    /// A service with this sender has told how it stands. False when no such service may: it must
+    /// hold a device, be alive, and not have said so before.
+    pub fn reported(&mut self, sender: Sender, report: ReportState, ticks: u64) -> bool {
+        let holds = |device: &DeviceRecord| {
+            device.state == OwnerState::Held && device.owner == Subject::from(sender)
+        };
+        let owner = self.devices.iter().any(holds);
+        let Some(service) = self.service_mut(sender.service_id) else { return false };
+        if !owner || service.state != ServiceState::Started {
+            return false;
+        }
+        service.state = match report {
+            ReportState::Ready => ServiceState::Ready,
+            ReportState::WrongDevice | ReportState::NoWindow => ServiceState::Failed,
+        };
+        let Readiness { owners, owners_ready, .. } = self.readiness();
+        if owners == owners_ready {
+            self.ready_ticks = ticks;
+        }
+        true
+    }
+
+    /// How far distribution is.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let owners = self.description.services.iter().filter(|service| !service.needs.is_empty());
+        let ready = owners.clone().filter(|service| {
+            self.service(service.id).is_some_and(|record| record.state == ServiceState::Ready)
+        });
+        let started = self.services.iter().filter(|service| service.incarnation != 0);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Readiness {
+            owners_ready: number(ready.count()),
+            owners: number(owners.count()),
+            services_started: number(started.count()),
+            services: number(self.services.len()),
+            dropped: self.dropped,
+            distributed: self.distributed,
+            zero: Zero::ZERO,
+            ready_ticks: self.ready_ticks,
+        }
+    }
+
+    /// A service has ended. Returns what init held for it and of its windows, to be given up.
+    pub fn ended(&mut self, id: u32, end: EndReason) -> Held {
+        let subject = self.subject(id);
+        let mut held = Held::default();
+        if let Some(service) = self.service_mut(id) {
+            service.state = ServiceState::Ended;
+            service.end = Some(end);
+            held.memory = core::mem::take(&mut service.memory);
+            held.endpoint = core::mem::take(&mut service.endpoint);
+        }
+        for (device, record) in (0..).zip(self.devices.iter_mut()) {
+            if record.state == OwnerState::Held && record.owner == subject {
+                record.state = OwnerState::OwnerEnded;
+                held.windows.push((device, record.kept));
+            }
+        }
+        held
+    }
+
+    /// The record of a window that came back.
+    #[must_use]
+    pub fn revoke_entry(&self, device: u16) -> Option<Entry> {
+        let record = self.device(device)?;
+        let window = record.window?;
+        Some(Entry {
+            event: Event::Revoke,
+            outcome: Outcome::None,
+            device,
+            rights: record.rights,
+            rule: record.rule,
+            subject: record.owner,
+            base: window.base,
+            len: window.len,
+            epoch: self.description.epoch,
+            reason: 0,
+            detail: 0,
+        })
+    }
+}
+
+/// What was held for a service that has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Memory that was mapped into it.
+    pub memory: Vec<Handle>,
+    /// The endpoint that it served.
+    pub endpoint: Handle,
+    /// Its devices, and what init keeps of their windows.
+    pub windows: Vec<(u16, Handle)>,
+}

@@ -1,0 +1,72 @@
+//! Refusals and ends in words, and as records.
+
+use alloc::string::String;
+
+use nexus_abi::EndReason;
+use nexus_proto::Subject;
+use nexus_proto::init::{EndKind, Refusal};
+use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome};
+use nexus_proto::policy::NO_RULE;
+
+use crate::grant::Refused;
+
+/// Why a window was not given, in one word for programs.
+#[must_use]
+pub fn word(refused: &Refused) -> String {
+    match refused {
+        Refused { refusal: Refusal::PolicyDenied, ruling: Some((reason, _)) } => {
+            alloc::format!("denied:{}", reason.word())
+        }
+        Refused { refusal, .. } => refusal.word().into(),
+    }
+}
+
+/// The same in a sentence for people.
+#[must_use]
+pub fn sentence(refused: &Refused) -> &'static str {
+    match refused {
+        Refused { refusal: Refusal::PolicyDenied, ruling: Some((reason, _)) } => reason.text(),
+        Refused { refusal, .. } => refusal.text(),
+    }
+}
+
+/// The record of an end.
+#[must_use]
+pub fn exit_entry(subject: Subject, end: EndReason) -> Entry {
+    let (kind, detail, address, pc) = end_parts(end);
+    Entry {
+        event: Event::Exit,
+        outcome: Outcome::None,
+        device: NO_DEVICE,
+        rights: 0,
+        rule: NO_RULE,
+        subject,
+        base: pc,
+        len: address,
+        epoch: 0,
+        reason: u32::from(kind.code()),
+        detail,
+    }
+}
+
+/// Kind, code or cause, address and program counter of an end.
+#[must_use]
+pub fn end_parts(end: EndReason) -> (EndKind, u64, u64, u64) {
+    match end {
+        EndReason::Exit(code) => (EndKind::Exit, code, 0, 0),
+        EndReason::Fault { cause, address, pc } => (EndKind::Fault, cause, address, pc),
+        EndReason::Killed(code) => (EndKind::Killed, code, 0, 0),
+    }
+}
+
+/// An end in words.
+#[must_use]
+pub fn end_text(end: EndReason) -> String {
+    match end {
+        EndReason::Exit(code) => alloc::format!("exit code {code}"),
+        EndReason::Fault { cause, address, pc } => {
+            alloc::format!("fault, cause {cause} at {address:#x}, pc {pc:#x}")
+        }
+        EndReason::Killed(code) => alloc::format!("ended by its supervisor, code {code}"),
+    }
+}
