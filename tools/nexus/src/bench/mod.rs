@@ -19,8 +19,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A console line that every profile prints when all owners hold their devices.
-const READY: &str = "owners ready";
+/// What the shell says when all owners hold their devices.
+const READY: &str = "devices are with their owners, ";
 /// How often the system is started for the median.
 const STARTS: usize = 5;
 const LIMIT: Duration = Duration::from_secs(300);
