@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use nexus_abi::{Handle, KindCode, Rights};
 use nexus_proto::ids;
-use nexus_proto::init::Refusal;
+use nexus_proto::init::{OwnerState, Refusal};
 use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome as Came};
 use nexus_proto::policy::NO_RULE;
 use nexus_sysdesc::Need;
@@ -54,6 +54,21 @@ impl<M: Machine> Init<M> {
                 nexus_rt::warn!("{device} does not go to {name}: {why}");
                 self.registry.refused(need.device, &refused);
                 None
+            }
+        }
+    }
+
+    /// Refuses a service all devices that it has not been given or refused yet.
+    pub fn refuse_needs(&mut self, service: u32, refusal: Refusal) {
+        let described = self.registry.description().service(service);
+        let needs = described.map(|service| service.needs.clone()).unwrap_or_default();
+        for need in needs {
+            let record = self.registry.device(need.device);
+            if record.is_some_and(|record| record.state == OwnerState::Unclaimed) {
+                let question = self.ask_for(service, &need);
+                if let Outcome::Refused(refused) = self.refuse(&question, refusal) {
+                    self.registry.refused(need.device, &refused);
+                }
             }
         }
     }

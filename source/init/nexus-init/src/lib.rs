@@ -12,6 +12,7 @@ pub mod board;
 mod distribute;
 pub mod grant;
 pub mod init;
+pub mod live;
 pub mod order;
 pub mod registry;
 mod server;

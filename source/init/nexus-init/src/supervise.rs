@@ -5,6 +5,7 @@ use nexus_proto::Subject;
 use nexus_proto::init::ServiceState;
 
 use crate::init::{Init, Machine};
+use crate::registry::Held;
 use crate::words;
 
 impl<M: Machine> Init<M> {
@@ -27,6 +28,27 @@ impl<M: Machine> Init<M> {
         let Some(end) = info.end.filter(|_| info.state != ProcessState::Live) else { return };
         let subject = self.registry.subject(id);
         let held = self.registry.ended(id, end);
+        self.take_back(&held);
+        self.tell_end(id, subject, end, &held.windows);
+    }
+
+    /// Ends what there is of a service that could not be started, and takes back what it was
+    /// given. It is then in `state`.
+    pub fn abandon(&mut self, id: u32, state: ServiceState) {
+        let held = self.registry.ended(id, EndReason::Killed(0));
+        self.take_back(&held);
+        self.record_revokes(&held.windows);
+        if let Some(record) = self.registry.service_mut(id) {
+            record.state = state;
+            record.end = None;
+            if let Some(process) = record.process.take() {
+                // It is the last capability to the process, which ends with it.
+                let _ = self.machine.cap_drop(process);
+            }
+        }
+    }
+
+    fn take_back(&mut self, held: &Held) {
         for (_, kept) in &held.windows {
             // The kernel has taken the window back already; this makes sure before it is recorded.
             let _ = self.machine.cap_revoke(*kept);
@@ -36,21 +58,24 @@ impl<M: Machine> Init<M> {
             let _ = self.machine.cap_revoke(held.endpoint);
             let _ = self.machine.cap_drop(held.endpoint);
         }
-        for vmo in held.memory {
+        for vmo in &held.memory {
             // Nothing to do when it fails: then it is gone already.
-            let _ = self.machine.cap_drop(vmo);
+            let _ = self.machine.cap_drop(*vmo);
         }
-        self.tell_end(id, subject, end, &held.windows);
+    }
+
+    fn record_revokes(&mut self, windows: &[(u16, Handle)]) {
+        for (device, _) in windows {
+            if let Some(entry) = self.registry.revoke_entry(*device) {
+                // The end of the service says as much, if this record is lost.
+                let _ = self.machine.record(&entry);
+            }
+        }
     }
 
     fn tell_end(&mut self, id: u32, subject: Subject, end: EndReason, windows: &[(u16, Handle)]) {
         let recorded = self.machine.record(&words::exit_entry(subject, end)).is_some();
-        for (device, _) in windows {
-            if let Some(entry) = self.registry.revoke_entry(*device) {
-                // The exit record before it says as much, if this one is lost.
-                let _ = self.machine.record(&entry);
-            }
-        }
+        self.record_revokes(windows);
         let name = self.registry.name(id);
         let text = alloc::format!("{name} ended: {}", words::end_text(end));
         if recorded {

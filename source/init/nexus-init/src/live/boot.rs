@@ -1,0 +1,242 @@
+//! The order of the boot.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use nexus_abi::{Error, Handle, KindCode, PAGE_SIZE, Role, Startup, StartupCap};
+use nexus_proto::ids;
+use nexus_proto::init::{OwnerState, ServiceState};
+use nexus_rt::{Memory, StartError, startup, sys};
+use nexus_sysdesc::archive::{Archive, ArchiveError};
+use nexus_sysdesc::{DescError, Description};
+
+use super::machine::{Live, say};
+use super::service::Starter;
+use crate::board::{Range, Tree, TreeError};
+use crate::init::{Init, Machine, Root};
+use crate::order::start_order;
+use crate::registry::Registry;
+
+/// Why init cannot do its work.
+#[derive(Debug)]
+pub enum BootError {
+    /// The kernel gave it too little.
+    Missing(&'static str),
+    /// The kernel refused.
+    Kernel(&'static str, Error),
+    /// Memory from the boot cannot be read.
+    Memory(StartError),
+    /// The boot archive is damaged.
+    Archive(ArchiveError),
+    /// The description is damaged.
+    Description(DescError),
+    /// The device tree is damaged.
+    Tree(TreeError),
+    /// The description says that another service is init.
+    NotInit(u32),
+    /// Nobody can talk to the system.
+    NoConsole,
+}
+
+impl BootError {
+    /// What init ends with.
+    #[must_use]
+    pub const fn exit_code(&self) -> u64 {
+        match self {
+            BootError::NoConsole => 3,
+            BootError::Missing(_) => 10,
+            BootError::Kernel(..) => 11,
+            BootError::Memory(_) => 12,
+            BootError::Archive(_) => 13,
+            BootError::Description(_) => 14,
+            BootError::Tree(_) => 15,
+            BootError::NotInit(_) => 16,
+        }
+    }
+}
+
+impl fmt::Display for BootError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BootError::Missing(what) => write!(f, "the kernel gave no {what}"),
+            BootError::Kernel(what, error) => write!(f, "{what}: {error:?}"),
+            BootError::Memory(error) => write!(f, "memory from the boot: {error:?}"),
+            BootError::Archive(error) => write!(f, "boot archive: {error}"),
+            BootError::Description(error) => write!(f, "description: {error}"),
+            BootError::Tree(error) => write!(f, "{error}"),
+            BootError::NotInit(id) => write!(f, "the description has service {id} for init"),
+            BootError::NoConsole => f.write_str("nobody has the console: giving up"),
+        }
+    }
+}
+
+/// Names the step in a refusal of the kernel.
+fn at<T>(what: &'static str, result: Result<T, Error>) -> Result<T, BootError> {
+    result.map_err(|error| BootError::Kernel(what, error))
+}
+
+/// A system that is distributed, and the endpoint that init serves.
+pub struct Booted {
+    /// Init's state.
+    pub init: Init<Live>,
+    /// Its endpoint, with the ends of services bound to it.
+    pub endpoint: Handle,
+    /// The priority that the description gives it.
+    pub priority: u8,
+}
+
+/// Does everything: finds the devices, starts the services, gives each what it is allowed.
+///
+/// # Errors
+/// [`BootError`]; it has been said on the kernel's console.
+pub fn boot() -> Result<Booted, BootError> {
+    let block = startup().block();
+    let console = cap(block, Role::Console, "console").map(|cap| Handle(cap.handle));
+    let console = console.unwrap_or(Handle::NONE);
+    boot_with(block, console).inspect_err(|error| say(console, &format!("init: {error}")))
+}
+
+fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
+    let start = startup();
+    let spawn = Handle(cap(block, Role::Spawn, "spawn authority")?.handle);
+    let archive = start.map_memory(Role::BootArchive).map_err(BootError::Memory)?;
+    let tree = start.map_memory(Role::DeviceTree).map_err(BootError::Memory)?;
+    let parsed = Archive::parse(archive.bytes()).map_err(BootError::Archive)?;
+    let encoded = parsed.description().map_err(BootError::Archive)?.data;
+    let description = Description::decode(encoded).map_err(BootError::Description)?;
+    if description.init != block.service_id {
+        return Err(BootError::NotInit(description.init));
+    }
+    let board = Tree::parse(tree.bytes()).map_err(BootError::Tree)?;
+    drop(tree);
+
+    let roots = roots(block);
+    let mut registry = Registry::new(description);
+    let endpoint = make_endpoints(&mut registry)?;
+    let ends = at("notification", sys::notification_create())?;
+    at("binding ends of services", sys::endpoint_bind(endpoint, ends))?;
+    become_service(&mut registry, block);
+
+    let mut init = Init::new(registry, roots.clone(), Live::new(console, &roots));
+    init.locate(&board);
+    let starter = Starter {
+        archive: parsed,
+        spawn,
+        ends,
+        description: (at("description", shared(encoded))?, encoded.len() as u64),
+        timebase_hz: block.timebase_hz,
+        nonce: block.nonce,
+    };
+    for index in start_order(init.registry.description()) {
+        starter.start(&mut init, index);
+        // Whoever has ended meanwhile is not waited for.
+        init.notified(sys::wait(ends, 0).unwrap_or(0));
+    }
+    let (description, _) = starter.description;
+    drop(archive);
+    let_go(&mut init, block, description);
+    tell_refusals(&mut init, block.nonce)?;
+    let own = init.registry.description().service(block.service_id);
+    let priority = own.map_or(0, |service| service.priority);
+    Ok(Booted { init, endpoint, priority })
+}
+
+fn cap(block: &Startup, role: Role, what: &'static str) -> Result<StartupCap, BootError> {
+    block.with_role(role).next().copied().ok_or(BootError::Missing(what))
+}
+
+fn roots(block: &Startup) -> Vec<Root> {
+    let root = |cap: &StartupCap| {
+        let range = Range::new(cap.base, cap.len)?;
+        Some(Root { handle: Handle(cap.handle), range })
+    };
+    block.with_role(Role::RootWindow).filter_map(root).collect()
+}
+
+/// One endpoint for each service that serves, all before the first one starts. Returns init's.
+fn make_endpoints(registry: &mut Registry) -> Result<Handle, BootError> {
+    let own = registry.description().init;
+    let services = registry.description().services.iter();
+    let serving: Vec<u32> =
+        services.filter(|one| one.serves || one.id == own).map(|one| one.id).collect();
+    for id in serving {
+        let endpoint = at("endpoint", sys::endpoint_create())?;
+        if let Some(record) = registry.service_mut(id) {
+            record.endpoint = endpoint;
+        }
+    }
+    let record = registry.service(own).ok_or(BootError::NotInit(own))?;
+    Ok(record.endpoint)
+}
+
+/// Init is a service like the others, but for who started it.
+fn become_service(registry: &mut Registry, block: &Startup) {
+    if let Some(own) = registry.service_mut(block.service_id) {
+        own.process = Some(Handle::NONE);
+        own.incarnation = block.incarnation;
+        own.state = ServiceState::Started;
+    }
+}
+
+/// Memory with these bytes, which nobody can change any more.
+fn shared(bytes: &[u8]) -> Result<Handle, Error> {
+    let pages = (bytes.len() as u64).div_ceil(PAGE_SIZE);
+    let mut memory = Memory::new(pages)?;
+    if let Some(to) = memory.bytes_mut().get_mut(..bytes.len()) {
+        to.copy_from_slice(bytes);
+    }
+    let vmo = memory.into_vmo();
+    sys::vmo_seal(vmo)?;
+    Ok(vmo)
+}
+
+/// Lets go of all that was needed for distribution only.
+fn let_go(init: &mut Init<Live>, block: &Startup, description: Handle) {
+    init.drop_roots();
+    for (role, kind) in [
+        (Role::Spawn, KindCode::Spawn),
+        (Role::BootArchive, KindCode::Vmo),
+        (Role::DeviceTree, KindCode::Vmo),
+    ] {
+        for cap in block.with_role(role) {
+            init.drop_authority(Handle(cap.handle), kind, None);
+        }
+    }
+    // Those who have it keep it.
+    let _ = sys::cap_drop(description);
+}
+
+/// Tells on the kernel's console what was refused, when there is nobody else to tell it.
+fn tell_refusals(init: &mut Init<Live>, nonce: u64) -> Result<(), BootError> {
+    let description = init.registry.description();
+    let console = description.service(ids::CONSOLED).cloned();
+    let held = |device: u16| {
+        init.registry.device(device).is_some_and(|record| record.state == OwnerState::Held)
+    };
+    if console.as_ref().is_some_and(|owner| owner.needs.iter().all(|need| held(need.device))) {
+        return Ok(());
+    }
+    let lines = refusal_lines(&init.registry, nonce);
+    for line in lines {
+        init.machine.say(&line);
+    }
+    if console.is_some() { Err(BootError::NoConsole) } else { Ok(()) }
+}
+
+fn refusal_lines(registry: &Registry, nonce: u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for service in &registry.description().services {
+        for need in &service.needs {
+            let record = registry.device(need.device);
+            if let Some(word) = record.and_then(|record| record.refusal.as_ref()) {
+                let device = registry.device_name(need.device);
+                lines.push(format!("init: {} does not get {device}: {word}", service.name));
+                lines.push(format!("@nx {nonce:016x} refused {} {device} {word}", service.name));
+            }
+        }
+    }
+    lines.push(format!("@nx {nonce:016x} granted {}", registry.held()));
+    lines
+}

@@ -1,0 +1,117 @@
+//! Programs into processes.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, STACK_TOP, STARTUP_VA, Startup};
+use nexus_loader::{LoadError, Perm, Plan, Segment};
+use nexus_rt::{Memory, sys};
+use zerocopy::IntoBytes;
+
+/// Why a program could not be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LoadFailure {
+    /// The archive has no program for the service.
+    Missing,
+    /// It is not a program that can be loaded.
+    Program(LoadError),
+    /// The kernel refused.
+    Kernel(Error),
+    /// It holds more than its startup block can tell.
+    TooMuch,
+}
+
+impl From<Error> for LoadFailure {
+    fn from(error: Error) -> LoadFailure {
+        LoadFailure::Kernel(error)
+    }
+}
+
+impl fmt::Display for LoadFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadFailure::Missing => f.write_str("the boot archive has no program for it"),
+            LoadFailure::Program(error) => write!(f, "its program is malformed: {error:?}"),
+            LoadFailure::Kernel(error) => write!(f, "the kernel refused: {error:?}"),
+            LoadFailure::TooMuch => f.write_str("its startup block is full"),
+        }
+    }
+}
+
+/// A program in a process, not yet running. Dropping it gives its memory back.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    /// Address of its first instruction.
+    pub(super) entry: u64,
+    memory: Vec<Handle>,
+}
+
+impl Loaded {
+    /// The memory objects, to be held as long as the process lives.
+    pub(super) fn into_memory(mut self) -> Vec<Handle> {
+        core::mem::take(&mut self.memory)
+    }
+
+    /// Maps an object into the process, and holds it.
+    fn add(
+        &mut self,
+        process: Handle,
+        vmo: Handle,
+        len: u64,
+        va: u64,
+        prot: Prot,
+    ) -> Result<(), Error> {
+        self.memory.push(vmo);
+        sys::vmo_map(process, vmo, 0, len, va, prot).map(|_| ())
+    }
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        for vmo in self.memory.drain(..) {
+            // Nothing to do when it fails: then it is gone already.
+            let _ = sys::cap_drop(vmo);
+        }
+    }
+}
+
+/// Maps the segments of `image` and a stack into `process`.
+pub(super) fn load(process: Handle, image: &[u8], stack_pages: u32) -> Result<Loaded, LoadFailure> {
+    let plan = Plan::parse(image).map_err(LoadFailure::Program)?;
+    let mut loaded = Loaded { entry: plan.entry, memory: Vec::new() };
+    for segment in plan.segments() {
+        let vmo = fill(segment, image)?;
+        let len = segment.pages() * PAGE_SIZE;
+        loaded.add(process, vmo, len, segment.va, segment.perm.prot())?;
+    }
+    let stack = sys::vmo_create(u64::from(stack_pages))?;
+    let len = u64::from(stack_pages) * PAGE_SIZE;
+    loaded.add(process, stack, len, STACK_TOP - len, Prot::READ | Prot::WRITE)?;
+    Ok(loaded)
+}
+
+/// A memory object with the bytes of a segment; sealed when it is to be executed.
+fn fill(segment: &Segment, image: &[u8]) -> Result<Handle, Error> {
+    let mut memory = Memory::new(segment.pages())?;
+    let data = segment.data(image);
+    if let Some(to) = memory.bytes_mut().get_mut(..data.len()) {
+        to.copy_from_slice(data);
+    }
+    let vmo = memory.into_vmo();
+    if segment.perm == Perm::RX {
+        sys::vmo_seal(vmo)?;
+    }
+    Ok(vmo)
+}
+
+/// Maps the startup block into the process, for reading.
+pub(super) fn tell(
+    process: Handle,
+    loaded: &mut Loaded,
+    block: &Startup,
+) -> Result<(), LoadFailure> {
+    let mut memory = Memory::new(1)?;
+    memory.bytes_mut().copy_from_slice(block.as_bytes());
+    loaded.add(process, memory.into_vmo(), PAGE_SIZE, STARTUP_VA, Prot::READ)?;
+    Ok(())
+}

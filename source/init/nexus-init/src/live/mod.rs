@@ -1,0 +1,9 @@
+//! Init on the machine: system calls, programs, and the order of the boot.
+
+mod boot;
+mod load;
+mod machine;
+mod service;
+
+pub use boot::{BootError, boot};
+pub use machine::Live;
