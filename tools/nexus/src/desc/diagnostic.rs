@@ -103,7 +103,7 @@ impl Diagnostic {
 /// The line that `span` begins on, with the part that is meant underlined. Empty for a place that
 /// is a whole file.
 fn excerpt(span: &Span) -> String {
-    if span.bytes.is_empty() {
+    if span.bytes == (0..0) {
         return String::new();
     }
     let (number, column) = span.source.position(span.bytes.start);

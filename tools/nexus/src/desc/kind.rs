@@ -1,4 +1,5 @@
-//! Every way in which a system can be refused. Each has a fixture under `tests/fixtures/check`.
+//! Every way in which a system, or an assertion about one, can be refused. Each has a fixture
+//! under `tests/fixtures/check`.
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $Name:ident = $name:literal,)+) => {
@@ -123,4 +124,7 @@ kinds! {
     ProofsInProd = "proofs-in-prod",
     /// Budgets that are more than the machine has.
     Overcommitted = "overcommitted",
+
+    /// An assertion that is not one.
+    BadSentence = "bad-sentence",
 }

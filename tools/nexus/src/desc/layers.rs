@@ -2,7 +2,8 @@
 
 use super::diagnostic::Diagnostic;
 use super::files::{
-    PolicyFile, SystemFile, open, read_board, read_policy, read_profile, read_service, read_system,
+    BoardFile, PolicyFile, SystemFile, open, read_board, read_policy, read_profile, read_service,
+    read_system,
 };
 use super::kind::Kind;
 use super::model::{Board, ProfileFile, Service};
@@ -106,21 +107,34 @@ fn read_all<T>(
     paths.iter().filter_map(|path| read(&open(reporter, path, "this file", fix)?, path)).collect()
 }
 
-/// The board that the topmost layer with a `board` names, from the topmost layer that has its
-/// file.
+/// The board that the topmost layer with a `board` names: the topmost file of that name that has a
+/// `[qemu]`, and after its devices those of the files above it.
 pub(crate) fn read_named_board(reporter: &Reporter, layers: &[Layer]) -> Option<Board> {
     let name = layers.iter().rev().find_map(|layer| layer.system.board.as_ref())?;
-    let paths: Vec<PathBuf> =
-        layers.iter().rev().map(|layer| board_path(&layer.dir, name)).collect();
-    let Some(path) = paths.iter().find(|path| path.is_file()) else {
-        let shown = paths.first().map(|path| reporter.paths.show(path)).unwrap_or_default();
+    let all: Vec<PathBuf> = layers.iter().map(|layer| board_path(&layer.dir, name)).collect();
+    let paths: Vec<&PathBuf> = all.iter().filter(|path| path.is_file()).collect();
+    if paths.is_empty() {
+        let shown = all.last().map(|path| reporter.paths.show(path)).unwrap_or_default();
         let message = format!("there is no board `{}`", name.value);
         let fix = format!("name a board that exists, or describe this one in {shown}");
         reporter.add(Diagnostic::at(Kind::MissingFile, &name.span, message, fix));
         return None;
-    };
+    }
+    let mut added = Vec::new();
+    for (below, path) in paths.iter().enumerate().rev() {
+        let file = read_board_file(reporter, path, below > 0)?;
+        added.push(file.devices);
+        if let Some(qemu) = file.qemu {
+            let devices = added.into_iter().rev().flatten().collect();
+            return Some(Board { qemu, devices });
+        }
+    }
+    None
+}
+
+fn read_board_file(reporter: &Reporter, path: &Path, above: bool) -> Option<BoardFile> {
     let source = open(reporter, path, "the board", "make it readable, as UTF-8 text")?;
-    read_board(reporter, &source)
+    read_board(reporter, &source, above)
 }
 
 fn board_path(dir: &Path, name: &At<String>) -> PathBuf {

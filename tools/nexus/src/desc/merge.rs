@@ -1,8 +1,9 @@
 //! From layers to one system.
 //!
 //! A service file or a profile replaces the one of the same name in the base, whole. Policy lines
-//! are added. `[remove]` takes away services and policy lines of the base, and nothing is left
-//! over silently: what still speaks of a removed service is refused.
+//! are added, and so are the devices of a board file without `[qemu]`. `[remove]` takes away
+//! services and policy lines of the base, and nothing is left over silently: what still speaks of
+//! a removed service is refused.
 
 use super::diagnostic::Diagnostic;
 use super::kind::Kind;
@@ -23,9 +24,7 @@ pub(crate) fn merge(reporter: &Reporter, layers: Vec<Layer>) -> Option<System> {
         parts.remove(reporter, &layer);
         parts.add(layer);
     }
-    let Parts { mut services, removed, policy, mut profiles } = parts;
-    services.sort_by(|one, other| one.name.value.cmp(&other.name.value));
-    profiles.sort_by(|one, other| one.name.value.cmp(&other.name.value));
+    let Parts { services, removed, policy, profiles } = parts;
     Some(System { name, board, services, removed, policy, profiles })
 }
 

@@ -8,7 +8,7 @@
 mod classes;
 mod compile;
 mod diagnostic;
-mod files;
+pub(crate) mod files;
 mod kind;
 mod layers;
 mod lists;
@@ -18,9 +18,9 @@ mod programs;
 mod qemu;
 mod report;
 mod rules;
-mod source;
-mod suggest;
-mod table;
+pub(crate) mod source;
+pub(crate) mod suggest;
+pub(crate) mod table;
 mod values;
 
 use anyhow::{Result, anyhow, bail};
@@ -29,11 +29,11 @@ pub use kind::Kind;
 use nexus_sysdesc::Description;
 pub use programs::Program;
 pub use report::Report;
+pub(crate) use report::Reporter;
 pub use source::{Source, Span};
 use std::path::{Path, PathBuf};
 
 use crate::paths;
-use report::Reporter;
 use source::Paths;
 
 /// A system in one profile that has passed every check.
@@ -126,8 +126,7 @@ fn read(reporter: &Reporter, dir: &Path, standard: &Path) -> Result<model::Syste
     reporter.stop_if_refused()?;
     let system = merge::merge(reporter, layers).ok_or_else(|| reporter.report())?;
     reporter.stop_if_refused()?;
-    rules::check(&system, reporter);
-    reporter.stop_if_refused()?;
+    rules::check(&system, reporter)?;
     Ok(system)
 }
 

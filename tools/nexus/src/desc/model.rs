@@ -10,12 +10,12 @@ use std::path::PathBuf;
 pub(crate) struct System {
     pub(crate) name: At<String>,
     pub(crate) board: Board,
-    /// By name.
+    /// Those of the base first, so that a refusal points to what was added.
     pub(crate) services: Vec<Service>,
     /// Services of the base that a layer above has removed.
     pub(crate) removed: Vec<At<String>>,
     pub(crate) policy: Policy,
-    /// By name.
+    /// Those of the base first.
     pub(crate) profiles: Vec<ProfileFile>,
 }
 
@@ -25,7 +25,9 @@ impl System {
     }
 
     pub(crate) fn service_names(&self) -> Vec<&str> {
-        self.services.iter().map(|service| service.name.as_str()).collect()
+        let mut names: Vec<&str> = self.services.iter().map(|one| one.name.as_str()).collect();
+        names.sort_unstable();
+        names
     }
 
     pub(crate) fn was_removed(&self, name: &str) -> bool {

@@ -36,23 +36,23 @@ pub(crate) fn instead(word: &str, what: &str, names: &[&str]) -> String {
     }
 }
 
-/// Levenshtein distance: insertions, deletions and replacements from one word to the other.
+/// Insertions, deletions, replacements and swaps of neighbours from one word to the other.
 fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (b, above) in other.iter().zip(row.iter().skip(1)) {
-            let replaced = diagonal + usize::from(a != *b);
-            left = replaced.min(left + 1).min(above + 1);
-            next.push(left);
-            diagonal = *above;
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    for (i, a) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in other.iter().enumerate() {
+            let replaced = rows[i][j] + usize::from(a != b);
+            let mut best = replaced.min(row[j] + 1).min(rows[i][j + 1] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                best = best.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(best);
         }
-        row = next;
+        rows.push(row);
     }
-    row.last().copied().unwrap_or_default()
+    rows[one.len()][other.len()]
 }
 
 #[cfg(test)]
@@ -63,6 +63,7 @@ mod tests {
     fn counts_edits() {
         assert_eq!(distance("", ""), 0);
         assert_eq!(distance("need", "needs"), 1);
+        assert_eq!(distance("lodg", "logd"), 1);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("abc", ""), 3);
     }

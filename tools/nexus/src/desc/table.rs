@@ -29,27 +29,28 @@ pub(crate) struct Parsed<'i> {
 impl<'i> Parsed<'i> {
     /// The file's tables; `None` after an error was reported.
     pub(crate) fn new(source: &'i Rc<Source>, reporter: &Reporter) -> Option<Parsed<'i>> {
-        match DeTable::parse(&source.text) {
-            Ok(table) => Some(Parsed { table: table.into_inner(), source }),
-            Err(error) => {
-                let bytes = error.span().unwrap_or_default();
-                let span = Span { source: Rc::clone(source), bytes };
-                let message = format!("this is not TOML: {}", error.message());
-                let fix = "write `key = value`, `[table]` or `[[list]]`, with text in quotes";
-                reporter.add(Diagnostic::at(Kind::Syntax, &span, message, fix));
-                None
-            }
+        let (table, errors) = DeTable::parse_recoverable(&source.text);
+        if errors.is_empty() {
+            return Some(Parsed { table: table.into_inner(), source });
         }
+        // A mistake leads to others after it: only the first in the text is worth reading.
+        let first = errors.iter().min_by_key(|error| error.span().map(|span| span.start))?;
+        let bytes = first.span().unwrap_or_default();
+        let span = Span { source: Rc::clone(source), bytes };
+        let message = format!("this is not TOML: {}", first.message());
+        let fix = "write `key = value`, `[table]` or `[[list]]`, with text in quotes";
+        reporter.add(Diagnostic::at(Kind::Syntax, &span, message, fix));
+        None
     }
 
     /// The outermost table. `what` is what such a file is called.
     pub(crate) fn root<'a>(&'a self, what: &'static str, reporter: &'a Reporter) -> Table<'a> {
         let span = Span::start_of(self.source);
-        Table { reporter, what, span, entries: &self.table, asked: Vec::new() }
+        Table::new(reporter, what, span, &self.table)
     }
 }
 
-/// One table while it is read. [`Table::finish`] reports the keys that nobody asked for.
+/// One table while it is read.
 pub(crate) struct Table<'a> {
     pub(super) reporter: &'a Reporter,
     what: &'static str,
@@ -57,11 +58,21 @@ pub(crate) struct Table<'a> {
     pub(crate) span: Span,
     pub(super) entries: &'a DeTable<'a>,
     asked: Vec<&'static str>,
+    missing: Vec<Key>,
 }
 
 type Entry<'a> = (Span, &'a DeValue<'a>);
 
 impl<'a> Table<'a> {
+    fn new(
+        reporter: &'a Reporter,
+        what: &'static str,
+        span: Span,
+        entries: &'a DeTable<'a>,
+    ) -> Table<'a> {
+        Table { reporter, what, span, entries, asked: Vec::new(), missing: Vec::new() }
+    }
+
     /// Reports a refusal.
     pub(crate) fn refuse(&self, kind: Kind, span: &Span, message: String, fix: impl Into<String>) {
         self.reporter.add(Diagnostic::at(kind, span, message, fix));
@@ -94,14 +105,11 @@ impl<'a> Table<'a> {
         self.refuse(Kind::WrongType, span, message, fix);
     }
 
-    /// Reports that `key` is missing, if it is.
-    pub(crate) fn must_have(&self, key: Key) {
-        if self.has(key) {
-            return;
+    /// Remembers that `key` is missing, if it is; [`Table::finish`] reports it.
+    pub(crate) fn must_have(&mut self, key: Key) {
+        if !self.has(key) {
+            self.missing.push(key);
         }
-        let message = format!("the key `{}` is missing in {}", key.name, self.what);
-        let fix = format!("add `{} = {}`", key.name, key.example);
-        self.refuse(Kind::MissingKey, &self.span, message, fix);
     }
 
     /// True when the key is there, whatever its value.
@@ -116,7 +124,7 @@ impl<'a> Table<'a> {
             self.wrong_type(key, &span, "a table", value);
             return None;
         };
-        Some(Table { reporter: self.reporter, what, span, entries, asked: Vec::new() })
+        Some(Table::new(self.reporter, what, span, entries))
     }
 
     /// A list of tables; empty when it is absent.
@@ -131,8 +139,7 @@ impl<'a> Table<'a> {
             let span = self.span_of(item.span());
             match item.get_ref() {
                 DeValue::Table(entries) => {
-                    let asked = Vec::new();
-                    tables.push(Table { reporter: self.reporter, what, span, entries, asked });
+                    tables.push(Table::new(self.reporter, what, span, entries));
                 }
                 other => self.wrong_type(key, &span, "a list of tables", other),
             }
@@ -140,15 +147,17 @@ impl<'a> Table<'a> {
         tables
     }
 
-    /// Reports every key that nobody asked for.
-    pub(crate) fn finish(self) {
+    /// Reports every key that nobody asked for, and every key that is missing. A key that was
+    /// misspelt is both, and reported once.
+    pub(crate) fn finish(mut self) {
         for (name, _) in self.entries {
             if self.asked.contains(&name.get_ref().as_ref()) {
                 continue;
             }
             let span = self.span_of(name.span());
             let message = format!("`{}` is not a key of {}", name.get_ref(), self.what);
-            let fix = match suggest::nearest(name.get_ref(), self.asked.iter().copied()) {
+            let known = suggest::nearest(name.get_ref(), self.asked.iter().copied());
+            let fix = match known {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!(
                     "remove it; the keys of {} are {}",
@@ -157,6 +166,12 @@ impl<'a> Table<'a> {
                 ),
             };
             self.refuse(Kind::UnknownKey, &span, message, fix);
+            self.missing.retain(|missing| Some(missing.name) != known);
+        }
+        for missing in &self.missing {
+            let message = format!("the key `{}` is missing in {}", missing.name, self.what);
+            let fix = format!("add `{} = {}`", missing.name, missing.example);
+            self.refuse(Kind::MissingKey, &self.span, message, fix);
         }
     }
 }

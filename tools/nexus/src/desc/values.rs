@@ -94,9 +94,11 @@ impl Table<'_> {
         if found.is_none() {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
             let message = format!("`{}` is not {what}", word.value);
-            let fix = match names.as_slice() {
-                [one] => format!("write \"{one}\""),
-                _ => format!("choose from {}", suggest::list(names.iter().copied())),
+            let near = suggest::nearest(word, names.iter().copied());
+            let fix = match (near, names.as_slice()) {
+                (Some(near), _) => format!("did you mean \"{near}\"?"),
+                (None, [one]) => format!("write \"{one}\""),
+                (None, _) => format!("choose from {}", suggest::list(names.iter().copied())),
             };
             self.refuse(Kind::UnknownWord, &word.span, message, fix);
         }
@@ -109,8 +111,10 @@ pub(crate) fn check_name(reporter: &Reporter, span: &Span, name: &str) -> bool {
     let good = bounds::is_name(name);
     if !good {
         let message = format!("`{}` cannot be a name", name.escape_default());
+        let lower = name.to_ascii_lowercase().replace(['_', ' '], "-");
+        let example = if bounds::is_name(&lower) { format!(": `{lower}`") } else { String::new() };
         let fix = format!(
-            "use a to z, 0 to 9 and `-`, beginning with a letter, at most {} characters",
+            "use a to z, 0 to 9 and `-`, beginning with a letter, at most {} characters{example}",
             bounds::MAX_NAME
         );
         reporter.add(Diagnostic::at(Kind::BadName, span, message, fix));

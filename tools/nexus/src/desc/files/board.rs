@@ -1,7 +1,7 @@
 //! `boards/NAME.toml`: how QEMU is started, and which devices there are.
 
 use crate::desc::kind::Kind;
-use crate::desc::model::{Board, Device, DmaMark, Machine};
+use crate::desc::model::{Device, DmaMark, Machine};
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
@@ -31,15 +31,30 @@ const BACKEND: Key = key("backend", "[\"-object\", \"rng-builtin,id=rng0-source\
 /// The highest slot of QEMU's `virt` machine.
 const MAX_SLOT: u8 = 7;
 
-/// Reads it.
-pub(crate) fn read_board(reporter: &Reporter, source: &Rc<Source>) -> Option<Board> {
+/// What one board file says.
+#[derive(Debug)]
+pub(crate) struct BoardFile {
+    /// Absent where the devices are more of those of the board below.
+    pub(crate) qemu: Option<Machine>,
+    pub(crate) devices: Vec<Device>,
+}
+
+/// Reads it. Above another file of its name, it may leave out `[qemu]`; `above` says whether it is.
+pub(crate) fn read_board(
+    reporter: &Reporter,
+    source: &Rc<Source>,
+    above: bool,
+) -> Option<BoardFile> {
     let parsed = Parsed::new(source, reporter)?;
     let mut table = parsed.root("a board file", reporter);
-    table.must_have(QEMU);
-    let machine = table.table(QEMU, "[qemu]").and_then(read_machine);
+    if !above {
+        table.must_have(QEMU);
+    }
+    let asked = table.has(QEMU);
+    let qemu = table.table(QEMU, "[qemu]").and_then(read_machine);
     let devices = table.tables(DEVICE, "[[device]]").into_iter().filter_map(read_device).collect();
     table.finish();
-    Some(Board { qemu: machine?, devices })
+    (qemu.is_some() || !asked).then_some(BoardFile { qemu, devices })
 }
 
 fn read_machine(mut table: Table<'_>) -> Option<Machine> {

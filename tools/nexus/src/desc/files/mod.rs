@@ -15,7 +15,7 @@ use super::values::check_name;
 use std::path::Path;
 use std::rc::Rc;
 
-pub(crate) use board::read_board;
+pub(crate) use board::{BoardFile, read_board};
 pub(crate) use policy::{PolicyFile, read_policy};
 pub(crate) use profile::read_profile;
 pub(crate) use service::read_service;

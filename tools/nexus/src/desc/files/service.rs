@@ -61,7 +61,7 @@ fn read_keys(
     let id = table.number(ID, 1..=u32::MAX);
     let binary = table.table(BINARY, "`binary`");
     let binary = binary.and_then(|table| read_binary(table, name.as_ref(), dir));
-    let by_kernel = table.choice(STARTED_BY, "who can start a service", &[("kernel", true)]);
+    let by_kernel = table.choice(STARTED_BY, "the kernel, which starts init", &[("kernel", true)]);
     let priority = table.number(PRIORITY, 0..=bounds::MAX_PRIORITY);
     if by_kernel.is_none() {
         table.must_have(BUDGET);

@@ -96,11 +96,15 @@ fn report_cycle(path: &[Call<'_>], reporter: &Reporter) {
     let Some((_, _, span)) = path.first() else { return };
     let steps: Vec<String> =
         path.iter().map(|(from, to, _)| format!("{from} calls {to}")).collect();
-    let message = match path {
-        [(from, ..)] => format!("{from} calls itself, and would wait for ever"),
-        _ => format!("they could wait for each other for ever: {}", steps.join(", ")),
+    let (message, fix) = match path {
+        [(from, ..)] => {
+            (format!("{from} calls itself, and would wait for ever"), "remove the call")
+        }
+        _ => (
+            format!("they could wait for each other for ever: {}", steps.join(", ")),
+            "remove one of these calls: let one side tell what the other one would ask",
+        ),
     };
-    let fix = "remove one of these calls: let one side tell what the other one would ask";
     let mut diagnostic = Diagnostic::at(Kind::CallCycle, span, message, fix);
     for (from, to, span) in path.iter().skip(1) {
         diagnostic = diagnostic.see(span, format!("{from} calls {to}"));

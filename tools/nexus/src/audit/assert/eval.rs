@@ -1,0 +1,259 @@
+//! Whether assertions hold, and if not, who breaks them and how.
+
+use super::file::Assertion;
+use super::sentence::{Act, Devices, Sentence};
+use crate::audit::{Audit, AuditDevice, AuditService};
+use crate::desc::suggest;
+use std::fmt;
+
+/// What became of the assertions of a file.
+#[derive(Debug)]
+pub struct Outcome {
+    lines: Vec<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    id: String,
+    text: String,
+    why: String,
+    place: String,
+    verdict: Verdict,
+}
+
+#[derive(Debug)]
+enum Verdict {
+    Holds,
+    /// It is about other profiles.
+    Skipped,
+    /// Each way in which it is broken.
+    Broken(Vec<String>),
+}
+
+impl Outcome {
+    /// True when every assertion holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        !self.lines.iter().any(|line| matches!(line.verdict, Verdict::Broken(_)))
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut holding, mut broken, mut skipped) = (0, 0, 0);
+        for line in &self.lines {
+            match &line.verdict {
+                Verdict::Holds => {
+                    holding += 1;
+                    writeln!(f, "holds    {}: {}", line.id, line.text)?;
+                }
+                Verdict::Skipped => {
+                    skipped += 1;
+                    writeln!(f, "skipped  {}: for another profile", line.id)?;
+                }
+                Verdict::Broken(ways) => {
+                    broken += 1;
+                    writeln!(f, "BROKEN   {}: {}", line.id, line.text)?;
+                    for way in ways {
+                        writeln!(f, "         {way}")?;
+                    }
+                    if !line.why.is_empty() {
+                        writeln!(f, "         it is asserted because {}", line.why)?;
+                    }
+                    writeln!(f, "         at {}", line.place)?;
+                }
+            }
+        }
+        writeln!(f, "assertions: {holding} hold, {broken} broken, {skipped} skipped")
+    }
+}
+
+/// Holds assertions against an audit.
+pub(crate) fn evaluate(assertions: &[Assertion], audit: &Audit) -> Outcome {
+    let lines = assertions.iter().map(|assertion| Line {
+        id: assertion.id.clone(),
+        text: assertion.text.value.clone(),
+        why: assertion.why.clone(),
+        place: assertion.text.span.shown(),
+        verdict: verdict(assertion, audit),
+    });
+    Outcome { lines: lines.collect() }
+}
+
+fn verdict(assertion: &Assertion, audit: &Audit) -> Verdict {
+    let profiles = &assertion.profiles;
+    if !profiles.is_empty() && !profiles.iter().any(|profile| profile.name() == audit.profile) {
+        return Verdict::Skipped;
+    }
+    let ways = unknown_names(&assertion.sentence, audit);
+    let ways = if ways.is_empty() { broken_ways(&assertion.sentence, audit) } else { ways };
+    if ways.is_empty() { Verdict::Holds } else { Verdict::Broken(ways) }
+}
+
+/// Names that the image does not have. Those in a list after `only` may be absent.
+fn unknown_names(sentence: &Sentence, audit: &Audit) -> Vec<String> {
+    let mut unknown = Vec::new();
+    match sentence {
+        Sentence::EachDeviceOwned | Sentence::EachRequestAllowed | Sentence::Absent(_) => {}
+        Sentence::Owned(device) | Sentence::Unowned(device) => {
+            unknown.extend(unknown_device(device, audit));
+        }
+        Sentence::Only(_, act) | Sentence::Nobody(act) => unknown.extend(unknown_in(act, audit)),
+        Sentence::NobodyThat(one, other) => {
+            unknown.extend(unknown_in(one, audit));
+            unknown.extend(unknown_in(other, audit));
+        }
+        Sentence::DoesNot(service, act) => {
+            unknown.extend(unknown_service(service, audit));
+            unknown.extend(unknown_in(act, audit));
+        }
+    }
+    unknown
+}
+
+fn unknown_in(act: &Act, audit: &Audit) -> Option<String> {
+    match act {
+        Act::Own(Devices::Named(device)) | Act::Reach(Devices::Named(device)) => {
+            unknown_device(device, audit)
+        }
+        Act::Call(service) => unknown_service(service, audit),
+        _ => None,
+    }
+}
+
+fn unknown_device(name: &str, audit: &Audit) -> Option<String> {
+    let names: Vec<&str> = audit.devices.iter().map(|device| device.name.as_str()).collect();
+    let absent = audit.device(name).is_none();
+    absent.then(|| {
+        format!("the image has no device `{name}`; {}", suggest::instead(name, "devices", &names))
+    })
+}
+
+fn unknown_service(name: &str, audit: &Audit) -> Option<String> {
+    let names: Vec<&str> = audit.services.iter().map(|service| service.name.as_str()).collect();
+    let absent = audit.service(name).is_none();
+    absent.then(|| {
+        format!("the image has no service `{name}`; {}", suggest::instead(name, "services", &names))
+    })
+}
+
+fn broken_ways(sentence: &Sentence, audit: &Audit) -> Vec<String> {
+    match sentence {
+        Sentence::EachDeviceOwned => audit.devices.iter().filter_map(not_owned_once).collect(),
+        Sentence::EachRequestAllowed => {
+            let refused = audit.refused.iter();
+            refused
+                .map(|one| format!("{} asks for {}: {}", one.service, one.device, one.why))
+                .collect()
+        }
+        Sentence::Owned(name) => audit.device(name).and_then(not_owned_once).into_iter().collect(),
+        Sentence::Unowned(name) => {
+            let owners = audit.device(name).map(|device| device.owners.as_slice());
+            owners.unwrap_or_default().iter().map(|owner| format!("{owner} owns {name}")).collect()
+        }
+        Sentence::Absent(name) => {
+            audit.service(name).map(|_| format!("{name} is in the image")).into_iter().collect()
+        }
+        Sentence::Only(names, act) => {
+            let others = audit.services.iter().filter(|service| !names.contains(&service.name));
+            others.filter_map(|service| does(audit, service, act)).collect()
+        }
+        Sentence::Nobody(act) => {
+            audit.services.iter().filter_map(|service| does(audit, service, act)).collect()
+        }
+        Sentence::NobodyThat(one, other) => {
+            let services = audit.services.iter();
+            services
+                .filter_map(|service| {
+                    let (one, other) = (does(audit, service, one)?, does(audit, service, other)?);
+                    Some(format!("{one}, and {other}"))
+                })
+                .collect()
+        }
+        Sentence::DoesNot(name, act) => {
+            audit.service(name).and_then(|service| does(audit, service, act)).into_iter().collect()
+        }
+    }
+}
+
+fn not_owned_once(device: &AuditDevice) -> Option<String> {
+    match device.owners.as_slice() {
+        [] => Some(format!("nobody owns {}", device.name)),
+        [_] => None,
+        owners => Some(format!("{} own {}", owners.join(" and "), device.name)),
+    }
+}
+
+/// How `service` does it; `None` when it does not.
+fn does(audit: &Audit, service: &AuditService, act: &Act) -> Option<String> {
+    let name = &service.name;
+    match act {
+        Act::Own(devices) => {
+            let owned = service.owns.iter().find(|device| is_among(audit, device, devices))?;
+            let so = if *devices == Devices::Dma { ", and so reaches all memory" } else { "" };
+            Some(format!("{name} owns {owned}{so}"))
+        }
+        Act::Reach(devices) => reaches(audit, service, devices),
+        Act::OwnMoreThan(most) => {
+            let many = service.owns.len() > *most;
+            many.then(|| format!("{name} owns {}: {}", service.owns.len(), service.owns.join(", ")))
+        }
+        Act::Call(callee) => {
+            service.calls.contains(callee).then(|| format!("{name} calls {callee}"))
+        }
+        Act::May(permission) => {
+            let permitted = service.permissions.contains(&permission.name());
+            permitted.then(|| format!("{name} may {}", permission.name()))
+        }
+        Act::HaveFramesOver(most) => {
+            let many = !service.init && u64::from(service.frames) > *most;
+            many.then(|| format!("{name} has {} frames", service.frames))
+        }
+    }
+}
+
+fn is_among(audit: &Audit, name: &str, devices: &Devices) -> bool {
+    let Some(device) = audit.device(name) else { return false };
+    match devices {
+        Devices::Any => true,
+        Devices::Dma => device.dma,
+        Devices::Danger(danger) => device.danger == danger.name(),
+        Devices::Named(wanted) => device.name == *wanted,
+    }
+}
+
+/// The shortest way from `service` to one of `devices`, by calls.
+fn reaches(audit: &Audit, service: &AuditService, devices: &Devices) -> Option<String> {
+    let mut ways: Vec<Vec<&AuditService>> = vec![vec![service]];
+    let mut seen = vec![service.name.as_str()];
+    while !ways.is_empty() {
+        let mut longer = Vec::new();
+        for way in &ways {
+            let Some(last) = way.last() else { continue };
+            let owned = last.owns.iter().find(|device| is_among(audit, device, devices));
+            if let Some(device) = owned {
+                return Some(told(way, device));
+            }
+            for callee in last.calls.iter().filter_map(|name| audit.service(name)) {
+                if !seen.contains(&callee.name.as_str()) {
+                    seen.push(&callee.name);
+                    longer.push(way.iter().copied().chain([callee]).collect());
+                }
+            }
+        }
+        ways = longer;
+    }
+    None
+}
+
+/// `a calls b, which calls c, which owns d`.
+fn told(way: &[&AuditService], device: &str) -> String {
+    let mut names = way.iter().map(|service| service.name.as_str());
+    let mut text = names.next().unwrap_or_default().to_owned();
+    let mut which = "";
+    for name in names {
+        text = format!("{text}{which} calls {name}");
+        which = ", which";
+    }
+    format!("{text}{which} owns {device}")
+}

@@ -1,0 +1,320 @@
+//! The grammar of assertions.
+//!
+//! ```text
+//! sentence  each device has exactly one owner
+//!           each request is allowed
+//!           device NAME has exactly one owner
+//!           device NAME has no owner
+//!           there is no service NAME
+//!           only NAME, NAME and NAME ACT
+//!           no service ACT
+//!           no service that ACT ACT
+//!           NAME does not ACT
+//! ACT       owns DEVICE           holds its window
+//!           reaches DEVICE        owns it, or calls, by way of others too, who does
+//!           owns more than N devices
+//!           calls NAME            may call that service
+//!           may PERMISSION        distribute, record, inspect, clock, power
+//!           has more than N frames
+//!           is trusted with all memory
+//! DEVICE    NAME, a device, a dma device, a low device, a medium device, a high device
+//! ```
+//! Verbs may also stand in the plural: `only a and b own c`.
+
+use nexus_sysdesc::{Danger, Permission};
+
+/// What is asserted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sentence {
+    /// Each device has exactly one owner.
+    EachDeviceOwned,
+    /// The rules allow every request.
+    EachRequestAllowed,
+    /// This device has exactly one owner.
+    Owned(String),
+    /// This device has no owner.
+    Unowned(String),
+    /// There is no such service.
+    Absent(String),
+    /// Nobody but these does it.
+    Only(Vec<String>, Act),
+    /// Nobody does it.
+    Nobody(Act),
+    /// Nobody who does the one does the other.
+    NobodyThat(Act, Act),
+    /// This service does not do it.
+    DoesNot(String, Act),
+}
+
+/// Something that a service does or has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Own(Devices),
+    Reach(Devices),
+    OwnMoreThan(usize),
+    Call(String),
+    May(Permission),
+    HaveFramesOver(u64),
+}
+
+/// Which devices are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Devices {
+    Any,
+    Dma,
+    Danger(Danger),
+    Named(String),
+}
+
+/// Why a sentence is not one: what stood there, and what could.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotASentence {
+    pub(crate) message: String,
+    pub(crate) fix: String,
+}
+
+/// Reads a sentence. A full stop at its end may be left out.
+pub(crate) fn parse(text: &str) -> Result<Sentence, NotASentence> {
+    let spaced = text.trim().trim_end_matches('.').replace(',', " , ");
+    let mut words = Words { words: spaced.split_whitespace().collect(), at: 0 };
+    let sentence = words.sentence()?;
+    match words.next() {
+        None => Ok(sentence),
+        Some(word) => Err(refused(format!("`{word}` follows a whole sentence"), "end it there")),
+    }
+}
+
+fn refused(message: String, fix: &str) -> NotASentence {
+    NotASentence { message, fix: fix.to_owned() }
+}
+
+struct Words<'a> {
+    words: Vec<&'a str>,
+    at: usize,
+}
+
+const STARTS: &str = "begin with `each device`, `each request`, `device NAME`, `there is no \
+                      service`, `only NAME`, `no service`, or the name of a service";
+const ACTS: &str = "say what it does: `owns DEVICE`, `reaches DEVICE`, `owns more than N devices`, \
+                    `calls NAME`, `may PERMISSION`, `has more than N frames`, or `is trusted with \
+                    all memory`";
+const DEVICES: &str =
+    "name a device, or write `a device`, `a dma device`, or `a low|medium|high device`";
+
+impl<'a> Words<'a> {
+    fn next(&mut self) -> Option<&'a str> {
+        let word = self.words.get(self.at).copied();
+        self.at += 1;
+        word
+    }
+
+    /// Takes these words if they come next.
+    fn take(&mut self, phrase: &str) -> bool {
+        let wanted: Vec<&str> = phrase.split(' ').collect();
+        let found = self.words.get(self.at..self.at + wanted.len()) == Some(wanted.as_slice());
+        if found {
+            self.at += wanted.len();
+        }
+        found
+    }
+
+    fn expect(&mut self, phrase: &str) -> Result<(), NotASentence> {
+        if self.take(phrase) {
+            return Ok(());
+        }
+        Err(refused(format!("`{phrase}` should follow {}", self.before()), "complete the sentence"))
+    }
+
+    /// The word before the next one, for messages.
+    fn before(&self) -> String {
+        let word = self.at.checked_sub(1).and_then(|at| self.words.get(at));
+        word.map_or_else(|| String::from("the beginning"), |word| format!("`{word}`"))
+    }
+
+    fn name(&mut self, what: &str) -> Result<String, NotASentence> {
+        let before = self.before();
+        match self.next().filter(|word| *word != ",") {
+            Some(word) => Ok(word.to_owned()),
+            None => Err(refused(format!("{what} should follow {before}"), "complete the sentence")),
+        }
+    }
+
+    fn number(&mut self) -> Result<u64, NotASentence> {
+        let word = self.name("a number")?;
+        let number = word.replace('_', "").parse();
+        number.map_err(|_| refused(format!("`{word}` is not a number"), "write a whole number"))
+    }
+
+    fn sentence(&mut self) -> Result<Sentence, NotASentence> {
+        if self.take("each device has exactly one owner") {
+            Ok(Sentence::EachDeviceOwned)
+        } else if self.take("each request is allowed") {
+            Ok(Sentence::EachRequestAllowed)
+        } else if self.take("device") {
+            self.owned()
+        } else if self.take("there is no service") {
+            Ok(Sentence::Absent(self.name("the name of a service")?))
+        } else if self.take("only") {
+            Ok(Sentence::Only(self.names()?, self.act()?))
+        } else if self.take("no service that") {
+            Ok(Sentence::NobodyThat(self.act()?, self.act()?))
+        } else if self.take("no service") {
+            Ok(Sentence::Nobody(self.act()?))
+        } else {
+            self.does_not()
+        }
+    }
+
+    fn owned(&mut self) -> Result<Sentence, NotASentence> {
+        let name = self.name("the name of a device")?;
+        if self.take("has no owner") {
+            return Ok(Sentence::Unowned(name));
+        }
+        self.expect("has exactly one owner")?;
+        Ok(Sentence::Owned(name))
+    }
+
+    fn does_not(&mut self) -> Result<Sentence, NotASentence> {
+        let first = self.next().unwrap_or_default().to_owned();
+        if !self.take("does not") {
+            let message = format!("no assertion begins with `{}`", self.words.join(" "));
+            return Err(refused(message, STARTS));
+        }
+        Ok(Sentence::DoesNot(first, self.act()?))
+    }
+
+    /// `a`, `a and b`, `a, b and c`.
+    fn names(&mut self) -> Result<Vec<String>, NotASentence> {
+        let mut names = vec![self.name("the name of a service")?];
+        while self.take(",") || self.take("and") {
+            names.push(self.name("the name of a service")?);
+        }
+        Ok(names)
+    }
+
+    fn act(&mut self) -> Result<Act, NotASentence> {
+        let before = self.before();
+        match self.next() {
+            Some("owns" | "own") if self.take("more than") => {
+                let most = usize::try_from(self.number()?).unwrap_or(usize::MAX);
+                self.expect("devices")?;
+                Ok(Act::OwnMoreThan(most))
+            }
+            Some("owns" | "own") => Ok(Act::Own(self.devices()?)),
+            Some("reaches" | "reach") => Ok(Act::Reach(self.devices()?)),
+            Some("calls" | "call") => Ok(Act::Call(self.name("the name of a service")?)),
+            Some("may") => self.permission(),
+            Some("has" | "have") => {
+                if !self.take("more than") {
+                    let message = "`has` can only be followed by `more than N frames`";
+                    return Err(refused(message.to_owned(), ACTS));
+                }
+                let most = self.number()?;
+                self.expect("frames")?;
+                Ok(Act::HaveFramesOver(most))
+            }
+            Some("is" | "are" | "be") => {
+                self.expect("trusted with all memory")?;
+                Ok(Act::Own(Devices::Dma))
+            }
+            Some(word) => Err(refused(format!("`{word}` is nothing that a service does"), ACTS)),
+            None => Err(refused(format!("the sentence ends after {before}"), ACTS)),
+        }
+    }
+
+    fn permission(&mut self) -> Result<Act, NotASentence> {
+        let word = self.name("a permission")?;
+        let found = Permission::ALL.into_iter().find(|permission| permission.name() == word);
+        found.map(Act::May).ok_or_else(|| {
+            let fix = "choose from distribute, record, inspect, clock and power";
+            refused(format!("`{word}` is not a permission"), fix)
+        })
+    }
+
+    fn devices(&mut self) -> Result<Devices, NotASentence> {
+        if !self.take("a") {
+            return Ok(Devices::Named(self.name("a device")?));
+        }
+        if self.take("device") {
+            return Ok(Devices::Any);
+        }
+        let which = self.name("`device`")?;
+        let danger = Danger::ALL.into_iter().find(|danger| danger.name() == which);
+        let devices = match danger {
+            Some(danger) => Devices::Danger(danger),
+            None if which == "dma" => Devices::Dma,
+            None => return Err(refused(format!("there is no `a {which}` device"), DEVICES)),
+        };
+        self.expect("device")?;
+        Ok(devices)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> Devices {
+        Devices::Named(name.to_owned())
+    }
+
+    #[test]
+    fn reads_every_form() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let blk0 = || Act::Own(named("blk0"));
+        let forms = [
+            ("each device has exactly one owner", Sentence::EachDeviceOwned),
+            ("each request is allowed.", Sentence::EachRequestAllowed),
+            ("device net0 has exactly one owner", Sentence::Owned("net0".into())),
+            ("device net0 has no owner", Sentence::Unowned("net0".into())),
+            ("there is no service nsh", Sentence::Absent("nsh".into())),
+            ("only a own blk0", Sentence::Only(names(&["a"]), blk0())),
+            ("only a, b and c own blk0", Sentence::Only(names(&["a", "b", "c"]), blk0())),
+            ("no service owns blk0", Sentence::Nobody(blk0())),
+            (
+                "no service that reaches net0 owns blk0",
+                Sentence::NobodyThat(Act::Reach(named("net0")), blk0()),
+            ),
+            ("nsh does not own blk0", Sentence::DoesNot("nsh".into(), blk0())),
+            ("nsh does not call init", Sentence::DoesNot("nsh".into(), Act::Call("init".into()))),
+            ("no service owns more than 1 devices", Sentence::Nobody(Act::OwnMoreThan(1))),
+            ("no service has more than 1_024 frames", Sentence::Nobody(Act::HaveFramesOver(1024))),
+            ("only a may power", Sentence::Only(names(&["a"]), Act::May(Permission::Power))),
+            (
+                "only a is trusted with all memory",
+                Sentence::Only(names(&["a"]), Act::Own(Devices::Dma)),
+            ),
+            ("no service owns a device", Sentence::Nobody(Act::Own(Devices::Any))),
+            (
+                "no service reaches a high device",
+                Sentence::Nobody(Act::Reach(Devices::Danger(Danger::High))),
+            ),
+        ];
+        for (text, sentence) in forms {
+            assert_eq!(parse(text), Ok(sentence), "{text}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let messages = [
+            ("", "no assertion begins with ``"),
+            ("every device has an owner", "no assertion begins with `every device has an owner`"),
+            ("device net0 has two owners", "`has exactly one owner` should follow `net0`"),
+            ("only a, own blk0", "`blk0` is nothing that a service does"),
+            ("only", "the name of a service should follow `only`"),
+            ("no service", "the sentence ends after `service`"),
+            ("no service likes blk0", "`likes` is nothing that a service does"),
+            ("no service owns", "a device should follow `owns`"),
+            ("nsh does not have blk0", "`has` can only be followed by `more than N frames`"),
+            ("no service owns a big device", "there is no `a big` device"),
+            ("no service owns a dma thing", "`device` should follow `dma`"),
+            ("no service owns more than one devices", "`one` is not a number"),
+            ("nsh does not may fly", "`fly` is not a permission"),
+            ("no service owns blk0 today", "`today` follows a whole sentence"),
+        ];
+        for (text, message) in messages {
+            assert_eq!(parse(text).expect_err(text).message, message, "{text}");
+        }
+    }
+}

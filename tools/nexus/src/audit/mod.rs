@@ -1,0 +1,77 @@
+//! `cargo nexus audit`: who may touch what, from the built image.
+//!
+//! The sources are not consulted: what is printed is what the machine will act on. The archive,
+//! every hash in it, the description and every program's headers are checked on the way.
+
+mod assert;
+mod model;
+mod read;
+mod text;
+mod trust;
+
+use crate::cli::SystemArgs;
+use crate::exit::Exit;
+use crate::{desc, paths};
+use anyhow::{Context, Result};
+use clap::Args;
+use std::fs;
+use std::path::PathBuf;
+
+pub use assert::{Assertions, Outcome};
+pub use model::{
+    Audit, AuditDevice, AuditProgram, AuditRefusal, AuditSegment, AuditService, AuditWindow,
+    SCHEMA, Trusted,
+};
+pub use read::of_image;
+
+/// Arguments of `cargo nexus audit`.
+#[derive(Args, Debug)]
+pub struct AuditArgs {
+    #[command(flatten)]
+    system: SystemArgs,
+    /// The image to read; the one that `build` wrote when absent.
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
+    /// Print JSON (schema `nexus-audit/1`).
+    #[arg(long)]
+    json: bool,
+    /// Check the assertions in this file as well; it can be given more than once.
+    #[arg(long, value_name = "FILE")]
+    assert: Vec<PathBuf>,
+}
+
+/// Prints the audit, and whether the assertions hold.
+///
+/// # Errors
+/// When the image cannot be read or is damaged, or an assertion file is malformed.
+pub fn run(args: &AuditArgs) -> Result<Exit> {
+    let path = match &args.image {
+        Some(path) => path.clone(),
+        None => built_image(&args.system)?,
+    };
+    let image = fs::read(&path).with_context(|| {
+        format!("there is no image at {}; `cargo nexus build` makes one", path.display())
+    })?;
+    let audit = of_image(&image).with_context(|| format!("refusing {}", path.display()))?;
+    if args.json {
+        println!("{}", audit.to_json()?);
+    } else {
+        print!("{}", audit.to_text());
+    }
+    let mut exit = Exit::Pass;
+    for file in &args.assert {
+        let outcome = Assertions::read(file)?.check(&audit);
+        eprint!("{outcome}");
+        if !outcome.holds() {
+            exit = Exit::Failed;
+        }
+    }
+    Ok(exit)
+}
+
+/// Where `cargo nexus build` puts the image of a system.
+fn built_image(system: &SystemArgs) -> Result<PathBuf> {
+    let checked = desc::load(system.system.as_deref(), &system.profile)?;
+    let name = format!("{}-{}", checked.description.name, system.profile);
+    Ok(paths::build()?.join(name).join("boot.img"))
+}

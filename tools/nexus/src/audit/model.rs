@@ -1,0 +1,196 @@
+//! What an audit says. The JSON form is stable: a change of meaning changes [`SCHEMA`].
+
+use nexus_abi::Rights;
+use serde::{Serialize, Serializer};
+
+/// Name and version of the JSON form. Fields may be added without a new version.
+pub const SCHEMA: &str = "nexus-audit/1";
+
+/// Who may touch what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// Name of the system.
+    pub system: String,
+    /// `prod` or `test`.
+    pub profile: String,
+    /// Version of the rules.
+    pub epoch: u32,
+    /// SHA-256 of the image, its nonce taken as 0.
+    pub image_sha256: String,
+    /// Bytes of the image.
+    pub image_bytes: u64,
+    /// The devices of the board.
+    pub devices: Vec<AuditDevice>,
+    /// The services, by id.
+    pub services: Vec<AuditService>,
+    /// Each device that a service asks for and the rules allow it, by service, then device.
+    pub windows: Vec<AuditWindow>,
+    /// Each device that a service asks for and the rules do not allow it.
+    pub refused: Vec<AuditRefusal>,
+    /// Who must be trusted, and with what.
+    pub trusted: Vec<Trusted>,
+}
+
+/// A device of the board.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditDevice {
+    /// Its number.
+    pub id: u16,
+    /// Its name.
+    pub name: String,
+    /// What it is found by: `compatible`, with the virtio DeviceID where there is one.
+    pub class: String,
+    /// Which one of its class.
+    pub instance: u8,
+    /// Physical address, where the board fixes it.
+    pub base: Option<u64>,
+    /// Bytes of its window.
+    pub len: u64,
+    /// True when it reaches all memory.
+    pub dma: bool,
+    /// `low`, `medium` or `high`.
+    pub danger: &'static str,
+    /// Names of the services that will hold it: one, or none.
+    pub owners: Vec<String>,
+}
+
+/// A service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditService {
+    /// Its identity.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// True for init, which the kernel starts.
+    pub init: bool,
+    /// Priority, 0 to 31.
+    pub priority: u8,
+    /// Budget of memory in frames of 4 KiB; the whole machine for init.
+    pub frames: u32,
+    /// Budget of kernel objects.
+    pub objects: u32,
+    /// True when others may call it.
+    pub serves: bool,
+    /// What happens when it ends.
+    pub restart: &'static str,
+    /// Names of the services that it may call.
+    pub calls: Vec<String>,
+    /// What it may ask beyond what everyone may.
+    pub permissions: Vec<&'static str>,
+    /// Names of the devices that it will hold.
+    pub owns: Vec<String>,
+    /// The highest danger class of what it will hold; `none` without a device.
+    pub danger: &'static str,
+    /// What a test run must see from it.
+    pub must_prove: Vec<String>,
+    /// Its program.
+    pub program: AuditProgram,
+}
+
+/// A program in the image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditProgram {
+    /// SHA-256 of its file.
+    pub sha256: String,
+    /// Bytes of its file.
+    pub bytes: u64,
+    /// Where it begins.
+    pub entry: u64,
+    /// What is mapped for it.
+    pub segments: Vec<AuditSegment>,
+}
+
+/// Part of a program in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditSegment {
+    /// First virtual address.
+    pub va: u64,
+    /// Bytes in memory.
+    pub len: u64,
+    /// `r`, `rx` or `rw`; there is no other.
+    pub access: &'static str,
+}
+
+/// One window and its owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditWindow {
+    /// Service id.
+    pub service: u32,
+    /// Name of the service.
+    pub service_name: String,
+    /// Number of the device.
+    pub device: u16,
+    /// Name of the device.
+    pub device_name: String,
+    /// What the device is found by.
+    pub class: String,
+    /// Physical address, where the board fixes it.
+    pub base: Option<u64>,
+    /// Bytes.
+    pub len: u64,
+    /// Rights (nexus-abi bits); their names in JSON.
+    #[serde(serialize_with = "rights_by_name")]
+    pub rights: u16,
+    /// True when the owner is thereby trusted with all memory.
+    pub dma: bool,
+    /// Danger class of the device.
+    pub danger: &'static str,
+    /// The policy line that allows it.
+    pub rule: String,
+    /// Why, in the words of that line.
+    pub reason: String,
+}
+
+/// A request that policyd will deny.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditRefusal {
+    /// Name of the service.
+    pub service: String,
+    /// Name of the device.
+    pub device: String,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// A service that the others depend on not to be hostile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trusted {
+    /// Name of the service.
+    pub service: String,
+    /// With what.
+    pub with: Vec<String>,
+}
+
+impl Audit {
+    /// The stable JSON form.
+    ///
+    /// # Errors
+    /// Never in practice: the model has nothing that JSON lacks.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self)
+    }
+
+    /// The service of this name.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<&AuditService> {
+        self.services.iter().find(|service| service.name == name)
+    }
+
+    /// The device of this name.
+    #[must_use]
+    pub fn device(&self, name: &str) -> Option<&AuditDevice> {
+        self.devices.iter().find(|device| device.name == name)
+    }
+}
+
+/// `map`, `read`, …
+pub(super) fn rights_names(rights: u16) -> Vec<String> {
+    let rights = Rights::from_bits_retain(rights);
+    rights.iter_names().map(|(name, _)| name.to_lowercase()).collect()
+}
+
+fn rights_by_name<S: Serializer>(rights: &u16, serializer: S) -> Result<S::Ok, S::Error> {
+    rights_names(*rights).serialize(serializer)
+}

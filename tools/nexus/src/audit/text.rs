@@ -1,0 +1,106 @@
+//! An audit for people.
+
+use super::model::{Audit, rights_names};
+use std::fmt::Write as _;
+
+impl Audit {
+    /// Aligned tables: devices, services, trusted set.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!(
+            "{} {}, policy epoch {}\nimage sha256 {}, {} KiB\n",
+            self.system,
+            self.profile,
+            self.epoch,
+            self.image_sha256,
+            self.image_bytes / 1024
+        );
+        section(&mut text, "Who holds which device", &self.device_rows());
+        if !self.refused.is_empty() {
+            section(&mut text, "Asked for, and will be denied", &self.refused_rows());
+        }
+        section(&mut text, "Who may call whom, and ask for what", &self.service_rows());
+        section(&mut text, "Who must be trusted, and with what", &self.trusted_rows());
+        text
+    }
+
+    fn device_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&[
+            "DEVICE", "OWNER", "RIGHTS", "WINDOW", "ADDRESS", "BYTES", "DMA", "DANGER", "RULE",
+        ])];
+        for device in &self.devices {
+            let window = self.windows.iter().find(|window| window.device == device.id);
+            let rights = window.map(|window| rights_names(window.rights).join("|"));
+            let rule = window.map(|window| window.rule.clone());
+            rows.push(vec![
+                device.name.clone(),
+                or_dash(device.owners.join(", ")),
+                or_dash(rights.unwrap_or_default()),
+                format!("{} #{}", device.class, device.instance),
+                device.base.map_or_else(|| String::from("found"), |base| format!("{base:#x}")),
+                format!("{:#x}", device.len),
+                String::from(if device.dma { "all memory" } else { "none" }),
+                device.danger.to_owned(),
+                or_dash(rule.unwrap_or_default()),
+            ]);
+        }
+        rows
+    }
+
+    fn refused_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&["SERVICE", "DEVICE", "WHY"])];
+        for refusal in &self.refused {
+            rows.push(row(&[&refusal.service, &refusal.device, refusal.why]));
+        }
+        rows
+    }
+
+    fn service_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&["ID", "SERVICE", "PRIORITY", "FRAMES", "MAY", "CALLS"])];
+        for service in &self.services {
+            let frames =
+                if service.init { String::from("all") } else { service.frames.to_string() };
+            rows.push(vec![
+                service.id.to_string(),
+                service.name.clone(),
+                service.priority.to_string(),
+                frames,
+                or_dash(service.permissions.join(", ")),
+                or_dash(service.calls.join(", ")),
+            ]);
+        }
+        rows
+    }
+
+    fn trusted_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&["SERVICE", "WITH"])];
+        for trusted in &self.trusted {
+            rows.push(row(&[&trusted.service, &trusted.with.join("; ")]));
+        }
+        rows
+    }
+}
+
+fn row(cells: &[&str]) -> Vec<String> {
+    cells.iter().map(|cell| (*cell).to_owned()).collect()
+}
+
+fn or_dash(text: String) -> String {
+    if text.is_empty() { String::from("-") } else { text }
+}
+
+/// A title and an aligned table under it.
+fn section(text: &mut String, title: &str, rows: &[Vec<String>]) {
+    let _ = writeln!(text, "\n{title}");
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in rows {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let _ = writeln!(text, "  {}", cells.join("  ").trim_end());
+    }
+}

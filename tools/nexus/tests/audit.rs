@@ -1,0 +1,169 @@
+//! The audit reads the image alone, refuses a damaged one, and says the same every time.
+//! `NEXUS_UPDATE=1` writes the expected texts anew.
+
+mod common;
+
+use common::{checked, elf, fixtures, image};
+use nexus::audit::{Assertions, of_image};
+use nexus::desc::Program;
+use nexus::image::{build, set_nonce, sha256};
+use nexus_sysdesc::archive::{Archive, ArchiveWriter, Kind};
+use std::fs;
+
+fn assert_golden(name: &str, text: &str) {
+    let path = fixtures().join(name);
+    if std::env::var_os("NEXUS_UPDATE").is_some() {
+        fs::write(&path, text).expect("writing");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == expected, "{name}: expected\n{expected}\ngot\n{text}");
+}
+
+#[test]
+fn says_who_may_touch_what() {
+    let audit = of_image(&image("test")).expect("a good image");
+    assert_golden("audit.txt", &audit.to_text());
+    assert_golden("audit.json", &format!("{}\n", audit.to_json().expect("JSON")));
+}
+
+#[test]
+fn the_same_input_gives_the_same_image() {
+    assert_eq!(sha256(&image("test")), sha256(&image("test")));
+    assert_ne!(sha256(&image("test")), sha256(&image("prod")));
+}
+
+#[test]
+fn the_nonce_changes_nothing_that_is_audited() {
+    let plain = image("prod");
+    let mut numbered = plain.clone();
+    set_nonce(&mut numbered, 0x1234_5678_9abc_def0);
+    assert_ne!(plain, numbered);
+    assert_eq!(Archive::parse(&numbered).expect("valid").nonce(), 0x1234_5678_9abc_def0);
+    assert_eq!(of_image(&plain).expect("good"), of_image(&numbered).expect("good"));
+}
+
+#[test]
+fn prod_carries_no_test_device_and_no_proofs() {
+    let audit = of_image(&image("prod")).expect("a good image");
+    assert!(audit.device("spare0").is_none());
+    assert!(audit.services.iter().all(|service| service.must_prove.is_empty()));
+    assert!(checked("prod").required_proofs().is_empty());
+    let test = [("netstackd".to_owned(), "mmio-window-mapped".to_owned())];
+    assert_eq!(checked("test").required_proofs(), test);
+}
+
+#[test]
+fn assertions_hold_or_say_who_breaks_them() {
+    let audit = of_image(&image("test")).expect("a good image");
+    let outcome = |name: &str| {
+        let file = fixtures().join("assertions").join(name);
+        let assertions = Assertions::read_from(&file, &fixtures());
+        assertions.unwrap_or_else(|report| panic!("{report}")).check(&audit)
+    };
+    let hold = outcome("hold.toml");
+    assert!(hold.holds(), "{hold}");
+    assert_golden("assertions/hold.txt", &hold.to_string());
+    let broken = outcome("broken.toml");
+    assert!(!broken.holds());
+    assert_golden("assertions/broken.txt", &broken.to_string());
+    assert!(!broken.to_string().contains("holds "), "{broken}");
+}
+
+/// Why an image is refused.
+fn refusal(image: &[u8]) -> String {
+    format!("{:#}", of_image(image).expect_err("refused"))
+}
+
+#[test]
+fn refuses_a_damaged_image() {
+    let good = image("prod");
+    let damaged = |at: usize| {
+        let mut image = good.clone();
+        image[at] ^= 1;
+        refusal(&image)
+    };
+    assert_eq!(refusal(&good[..good.len() - 1]), "the archive is cut short");
+    assert_eq!(refusal(&[]), "the archive is cut short");
+    assert_eq!(damaged(0), "this is not a boot archive (wrong magic)");
+    assert_eq!(damaged(4096), "entry 0: payload does not match its hash");
+    assert_eq!(damaged(good.len() - 1), "bytes outside every entry are not zero");
+    let longer = [good.as_slice(), &[0]].concat();
+    assert_eq!(refusal(&longer), "bytes follow the archive");
+}
+
+/// An image of the small system whose programs `change` has changed: kind, id, name and file.
+fn image_with(change: impl Fn(&mut Vec<(Kind, u32, String, Vec<u8>)>)) -> Vec<u8> {
+    let checked = checked("prod");
+    let init = checked.description.init;
+    let description = checked.description.encode().expect("valid");
+    let programs = checked.programs.iter().map(|program| {
+        let kind = if program.id == init { Kind::Init } else { Kind::Service };
+        (kind, program.id, program.name.clone(), elf(program.id))
+    });
+    let mut programs: Vec<_> = programs.collect();
+    change(&mut programs);
+    let mut writer = ArchiveWriter::new();
+    writer.push(Kind::Description, 0, "description", &description);
+    for (kind, id, name, elf) in &programs {
+        writer.push(*kind, *id, name, elf);
+    }
+    writer.finish().expect("an archive")
+}
+
+#[test]
+fn refuses_programs_that_do_not_belong() {
+    let missing = image_with(|programs| {
+        programs.pop();
+    });
+    assert_eq!(refusal(&missing), "`webd` has no program in the image");
+    let more = image_with(|programs| {
+        programs.push((Kind::Service, 99, "backdoor".to_owned(), elf(99)));
+    });
+    assert_eq!(refusal(&more), "the program `backdoor` is no service's (id 99)");
+    let renamed = image_with(|programs| programs[1].2 = "police".to_owned());
+    assert_eq!(refusal(&renamed), "the program `police` is that of service `policyd`");
+    let usurped = image_with(|programs| {
+        programs[0].0 = Kind::Service;
+        programs[1].0 = Kind::Init;
+    });
+    let disagree = "the kernel and the description disagree on which program is init";
+    assert_eq!(refusal(&usurped), disagree);
+    let writable_text = image_with(|programs| programs[2].3[64 + 4] = 7);
+    assert_eq!(refusal(&writable_text), "the program `logd` cannot be loaded: WriteExec");
+}
+
+#[test]
+fn an_image_needs_every_program_within_its_budget() {
+    let mut checked = checked("prod");
+    let dir = tempfile::tempdir().expect("a directory");
+    let elf_of = |program: &Program| dir.path().join(&program.name);
+    let error = build(&checked, &elf_of).expect_err("no programs");
+    assert!(format!("{error:#}").starts_with("init is not built: reading "), "{error:#}");
+
+    for program in &checked.programs {
+        fs::write(dir.path().join(&program.name), elf(program.id)).expect("writing");
+    }
+    build(&checked, &elf_of).expect("an image");
+    for service in checked.description.services.iter_mut().filter(|one| one.name == "logd") {
+        service.frames = 26;
+    }
+    let error = build(&checked, &elf_of).expect_err("a small budget");
+    assert_eq!(
+        format!("{error:#}"),
+        "logd needs at least 27 frames to start (image 3, stack 16, 8 more), and has a budget of \
+         26: raise `frames` in services/logd.toml"
+    );
+}
+
+#[test]
+fn qemu_is_told_everything_about_the_board() {
+    let arguments = checked("test").qemu_args().join(" ");
+    assert_eq!(
+        arguments,
+        "-machine virt -cpu rv64 -m 32M -smp 1 \
+         -netdev user,id=link -device virtio-net-device,netdev=link,bus=virtio-mmio-bus.1 \
+         -blockdev driver=null-co,node-name=disk \
+         -device virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0"
+    );
+    assert_eq!(checked("test").ram(), (0x8000_0000, 32 << 20));
+}

@@ -1,0 +1,97 @@
+//! Every refusal has a fixture: a system, and the exact words with which it is refused.
+//!
+//! `tests/fixtures/check/KIND` and `KIND--VARIANT` are refused with that kind and no other; most
+//! extend `base`, which is accepted. `NEXUS_UPDATE=1` writes the expected texts anew.
+
+use nexus::audit::Assertions;
+use nexus::desc::{self, Kind, Report};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn fixtures() -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/check");
+    path.canonicalize().expect("the fixtures")
+}
+
+/// Each fixture: its directory, and the kind that its name gives.
+fn cases() -> Vec<(PathBuf, String)> {
+    let entries = fs::read_dir(fixtures()).expect("the fixtures");
+    let mut cases: Vec<(PathBuf, String)> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_dir() && !path.ends_with("base"))
+        .map(|path| {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            let kind = name.split("--").next().expect("a kind").to_owned();
+            (path, kind)
+        })
+        .collect();
+    cases.sort();
+    cases
+}
+
+/// Why a fixture is refused, its paths relative to its own directory.
+fn refusal(dir: &Path) -> Option<Report> {
+    let assertions = dir.join("assertions.toml");
+    if assertions.exists() {
+        return Assertions::read_from(&assertions, dir).err();
+    }
+    let standard = fixtures().join("base");
+    desc::check(dir, &standard, dir).expect("the tool works").err()
+}
+
+#[test]
+fn the_base_is_accepted() {
+    let base = fixtures().join("base");
+    let checked = desc::check(&base, &base, &base).expect("the tool works");
+    let profiles = checked.unwrap_or_else(|report| panic!("{report}"));
+    let names: Vec<&str> = profiles.iter().map(|checked| checked.profile.as_str()).collect();
+    assert_eq!(names, ["prod", "test"]);
+}
+
+#[test]
+fn each_fixture_is_refused_in_the_expected_words() {
+    let update = std::env::var_os("NEXUS_UPDATE").is_some();
+    let mut wrong = Vec::new();
+    for (dir, kind) in cases() {
+        let Some(report) = refusal(&dir) else {
+            wrong.push(format!("{}: accepted", dir.display()));
+            continue;
+        };
+        let kinds: BTreeSet<&str> = report.kinds().map(Kind::name).collect();
+        if kinds != BTreeSet::from([kind.as_str()]) {
+            wrong.push(format!("{}: refused as {kinds:?}\n{report}", dir.display()));
+        }
+        let text = format!("{report}\n").replace(&fixtures().display().to_string(), "FIXTURES");
+        let expected = dir.join("expected.txt");
+        if update {
+            fs::write(&expected, &text).expect("writing");
+        }
+        let expected = fs::read_to_string(&expected).unwrap_or_default();
+        if text != expected {
+            wrong.push(format!("{}:\nexpected\n{expected}got\n{text}", dir.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_kind_has_a_fixture_and_every_fixture_a_kind() {
+    let covered: BTreeSet<String> = cases().into_iter().map(|(_, kind)| kind).collect();
+    let kinds: BTreeSet<String> = Kind::ALL.iter().map(|kind| kind.name().to_owned()).collect();
+    assert_eq!(covered, kinds);
+}
+
+#[test]
+fn every_refusal_says_where_and_what_to_do() {
+    for (dir, _) in cases() {
+        let report = refusal(&dir).expect("refused");
+        for diagnostic in report.diagnostics() {
+            let text = diagnostic.render();
+            let first = text.lines().next().unwrap_or_default();
+            assert!(first.contains(": error: "), "{text}");
+            assert!(text.contains("\n  fix: "), "{text}");
+            assert!(!diagnostic.fix.is_empty(), "{text}");
+        }
+    }
+}
