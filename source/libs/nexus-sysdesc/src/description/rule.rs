@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Lets one service receive one device. What no rule allows is denied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
-    /// Its number in records: its place among the rules, from 1. 0 stands for "no rule".
+    /// Its number in records: its place among the rules, from 1.
     pub number: u16,
     /// Its name in `policy.toml`.
     pub id: String,
