@@ -8,7 +8,7 @@ use nexus_rt::{CallError, Client, Deadline, startup};
 use crate::talk::Outcome;
 
 /// Lines in a flood: many times what one sender may write at once.
-pub const LINES: u64 = 2000;
+pub const LINES: u64 = 20_000;
 
 /// Milliseconds that logd has for a line.
 const LINE_MS: u64 = 1000;

@@ -9,9 +9,9 @@ use crate::talk::{GO, Outcome};
 /// Milliseconds that the thief has.
 const THIEF_MS: u64 = 1000;
 
-/// Holds the call in `received`: lets the thief try to answer it, answers it, and tries to answer
-/// it again. The call is answered with what the thief says; the next one, by `second`, with how
-/// many of the further tries were refused.
+/// Holds the call in `received`: lets the thief try to answer it, answers it with what the thief
+/// says, and tries to answer and to drop it again. Returns how many of these came out as they must
+/// not.
 #[must_use]
 pub fn hold(received: &Received) -> u64 {
     let outcome = match thief() {
@@ -20,13 +20,9 @@ pub fn hold(received: &Received) -> u64 {
     };
     let answer = outcome.to_message();
     let first = sys::reply(received.reply, &answer);
-    let wrong = [
-        first.err(),
-        sys::reply(received.reply, &answer).err().filter(|error| *error != Error::BadHandle),
-        sys::cap_drop(received.reply).err().filter(|error| *error != Error::BadHandle),
-    ];
-    let accepted = sys::reply(received.reply, &answer).is_ok();
-    u64::from(accepted) + wrong.iter().flatten().count() as u64
+    let further = [sys::reply(received.reply, &answer), sys::cap_drop(received.reply)];
+    let accepted = further.iter().filter(|result| **result != Err(Error::BadHandle)).count();
+    u64::from(first.is_err()) + accepted as u64
 }
 
 fn thief() -> Result<Handle, StartError> {

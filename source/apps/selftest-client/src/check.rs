@@ -1,0 +1,99 @@
+//! What a proof says.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt::{self, Debug, Display};
+
+use nexus_abi::Error;
+use nexus_rt::{CallError, StartError};
+
+/// Nothing, when the fact is there; else what was seen instead.
+pub type Check = Result<(), Failure>;
+
+/// What was seen instead of the fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure(String);
+
+impl Failure {
+    /// This.
+    pub fn new(what: impl Display) -> Failure {
+        Failure(what.to_string())
+    }
+
+    /// The same, with where it was seen before it.
+    #[must_use]
+    pub fn at(self, place: impl Display) -> Failure {
+        Failure(format!("{place}: {}", self.0))
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure(format!("the kernel said {error:?}"))
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Failure {
+        Failure(format!("this process lacks {error:?}"))
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Failure {
+        Failure(format!("no answer: {error:?}"))
+    }
+}
+
+/// Ends the proof when a condition does not hold.
+macro_rules! ensure {
+    ($condition:expr, $($arg:tt)+) => {
+        if !$condition {
+            return Err($crate::check::Failure::new(format_args!($($arg)+)));
+        }
+    };
+}
+pub(crate) use ensure;
+
+/// That `seen` is exactly this error.
+pub(crate) fn refused<T: Debug>(what: &str, seen: Result<T, Error>, expected: Error) -> Check {
+    match seen {
+        Err(error) if error == expected => Ok(()),
+        other => Err(Failure(format!("{what}: {other:?}, expected {expected:?}"))),
+    }
+}
+
+/// That `seen` is `expected`.
+pub(crate) fn same<T: Debug + PartialEq>(what: &str, seen: &T, expected: &T) -> Check {
+    if seen == expected {
+        Ok(())
+    } else {
+        Err(Failure(format!("{what}: {seen:?}, expected {expected:?}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_the_exact_error_and_no_other() {
+        assert_eq!(refused("map", Err::<u64, _>(Error::Denied), Error::Denied), Ok(()));
+        let other = refused("map", Err::<u64, _>(Error::Busy), Error::Denied);
+        assert_eq!(other.unwrap_err().to_string(), "map: Err(Busy), expected Denied");
+        let accepted = refused("map", Ok(1), Error::Denied);
+        assert_eq!(accepted.unwrap_err().to_string(), "map: Ok(1), expected Denied");
+    }
+
+    #[test]
+    fn a_failure_says_where() {
+        let failure = Failure::new("odd").at("step 2").at("record 7");
+        assert_eq!(failure.to_string(), "record 7: step 2: odd");
+    }
+}

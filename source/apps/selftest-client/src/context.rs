@@ -1,0 +1,101 @@
+//! What the proofs work with.
+
+use nexus_abi::{Handle, ProcessInfo, Role, StartupCap};
+use nexus_proto::init::Init;
+use nexus_proto::log::Log;
+use nexus_proto::policy::Policy;
+use nexus_proto::power::Power;
+use nexus_proto::{Operation, ids};
+use nexus_rt::{CallError, Client, Deadline, StartError, startup, sys};
+use nexus_sysdesc::{Description, Device, Service};
+
+use crate::check::Failure;
+use crate::console::Console;
+
+/// Milliseconds that a service has to answer.
+const ANSWER_MS: u64 = 2000;
+
+/// The other services, the description of the system, and this process itself.
+#[derive(Debug)]
+pub struct Context {
+    /// The system.
+    pub(crate) description: Description,
+    /// Number of this run.
+    pub(crate) nonce: u64,
+    /// Who this process is.
+    pub(crate) own_id: u32,
+    pub(crate) init: Client<Init>,
+    pub(crate) policyd: Client<Policy>,
+    pub(crate) logd: Client<Log>,
+    pub(crate) powerd: Client<Power>,
+    pub(crate) console: Console,
+    /// The one device window of this process.
+    pub(crate) window: &'static StartupCap,
+    /// A notification that nobody signals, to wait on.
+    never: Handle,
+}
+
+impl Context {
+    /// From the startup block.
+    ///
+    /// # Errors
+    /// What is missing in it.
+    pub fn new() -> Result<Context, StartError> {
+        let start = startup();
+        let memory = start.map_memory(Role::Description)?;
+        let description = Description::decode(memory.bytes()).map_err(|error| {
+            nexus_rt::error!("{error}");
+            StartError::BadMemory
+        })?;
+        Ok(Context {
+            description,
+            nonce: start.block().nonce,
+            own_id: start.block().service_id,
+            init: start.client(ids::INIT)?,
+            policyd: start.client(ids::POLICYD)?,
+            logd: start.client(ids::LOGD)?,
+            powerd: start.client(ids::POWERD)?,
+            console: Console::new(start.client(ids::CONSOLED)?),
+            window: start.window()?,
+            never: sys::notification_create()?,
+        })
+    }
+
+    /// The handle of the window.
+    pub(crate) fn window(&self) -> Handle {
+        Handle(self.window.handle)
+    }
+
+    /// Asks and waits for the answer.
+    pub(crate) fn ask<O: Operation>(
+        &self,
+        server: Client<O::Protocol>,
+        request: &O,
+    ) -> Result<O::Reply, CallError> {
+        server.call(request, Deadline::after_ms(ANSWER_MS))
+    }
+
+    /// Lets others run for some milliseconds.
+    pub(crate) fn pause(&self, ms: u64) {
+        // It ends by its deadline, and by nothing else.
+        let _ = sys::wait(self.never, Deadline::after_ms(ms).ticks());
+    }
+
+    /// What this process uses, as the kernel tells.
+    pub(crate) fn usage(&self) -> Result<ProcessInfo, Failure> {
+        Ok(sys::process_stat(Handle::NONE)?)
+    }
+
+    /// This service in the description.
+    pub(crate) fn own_service(&self) -> Result<&Service, Failure> {
+        let service = self.description.service(self.own_id);
+        service.ok_or_else(|| Failure::new("this service is not in the description"))
+    }
+
+    /// The device that service `id` owns.
+    pub(crate) fn device_of(&self, id: u32) -> Result<&Device, Failure> {
+        let need = self.description.service(id).and_then(|service| service.needs.first());
+        let device = need.and_then(|need| self.description.device(need.device));
+        device.ok_or_else(|| Failure::new(format_args!("service {id} owns no device")))
+    }
+}

@@ -1,0 +1,139 @@
+//! Calls that make no sense, and calls that nobody answers.
+
+use nexus_abi::{Error, Handle, Message, NO_DEADLINE, SYSCALL_CALL, SYSCALLS, Tag};
+use nexus_rt::{Deadline, ns_of_ticks, sys, ticks};
+
+use super::window::unchanged;
+use crate::check::{Check, ensure, refused, same};
+use crate::context::Context;
+use crate::kernel::{raw, raw_message};
+
+/// Messages that the kernel refuses before anybody sees them.
+pub(crate) fn malformed(context: &Context) -> Check {
+    let logd = context.logd.endpoint();
+    let soon = Deadline::after_ms(1000).ticks();
+    unchanged(context, || {
+        for tag in [9, 15, 0x50, 0x70, 0x80, 0x100, 0x200, 1 << 31, u64::MAX] {
+            let message = Message { tag: Tag(tag), words: [0; 8] };
+            refused("a tag", sys::call(logd, &message, soon), Error::BadMessage)?;
+        }
+        for caps in 1..=4 {
+            let message = Message { tag: Tag::new(0, 8, caps), words: [u64::MAX; 8] };
+            let what = "capabilities that do not exist";
+            refused(what, sys::call(logd, &message, soon), Error::BadHandle)?;
+        }
+        let none = sys::call(Handle::NONE, &Message::default(), soon);
+        refused("an endpoint that does not exist", none, Error::BadHandle)
+    })
+}
+
+/// A wait ends when its time is over: not before, and not much later.
+pub(crate) fn deadline(_: &Context) -> Check {
+    const WAIT_MS: u64 = 20;
+    const LATE_MS: u64 = 2000;
+    let nobody = sys::endpoint_create()?;
+    let never = sys::notification_create()?;
+    let message = Message::default();
+    for what in ["call", "receive", "wait"] {
+        let begun = ticks();
+        let end = Deadline::after_ms(WAIT_MS).ticks();
+        let ended = match what {
+            "call" => sys::call(nobody, &message, end).map(|_| ()),
+            "receive" => sys::reply_recv(nobody, Handle::NONE, &message, end).map(|_| ()),
+            _ => sys::wait(never, end).map(|_| ()),
+        };
+        refused(what, ended, Error::TimedOut)?;
+        let now = ticks();
+        ensure!(now >= end, "{what} ended before its time");
+        let took = ns_of_ticks(now - begun) / 1_000_000;
+        ensure!(took < LATE_MS, "{what} took {took} ms instead of {WAIT_MS}");
+    }
+    refused("a time that is over", sys::wait(never, 0), Error::TimedOut)?;
+    sys::signal(never, 5)?;
+    same("bits", &sys::wait(never, NO_DEADLINE)?, &5)?;
+    sys::cap_drop(never)?;
+    sys::cap_drop(nobody)?;
+    Ok(())
+}
+
+/// Words that are handles, addresses, sizes and rights of nothing.
+const WORDS: [u64; 8] = [1, 7, 0xfff, 1 << 31, u32::MAX as u64, 1 << 38, 1 << 63, u64::MAX];
+
+/// Calls that need a handle as their first argument and do nothing without one. The others make
+/// an object, or act on this process itself.
+const WITH_HANDLE: [&str; 13] = [
+    "signal",
+    "wait",
+    "endpoint_bind",
+    "vmo_seal",
+    "mmio_map",
+    "cap_derive",
+    "cap_drop",
+    "cap_revoke",
+    "cap_query",
+    "process_create",
+    "cap_inspect",
+    "console_write",
+    "process_end",
+];
+
+/// Numbers that are no calls, and calls with any words: each is an error, and changes nothing.
+pub(crate) fn wild(context: &Context) -> Check {
+    unchanged(context, || {
+        let first = SYSCALLS.len() as u64;
+        for number in (first..first + 64).chain([1 << 31, 1 << 32, 1 << 63, u64::MAX]) {
+            let (code, _) = raw(number, WORDS_HEAD);
+            same("a number", &Error::from_code(code), &Some(Error::BadSyscall))?;
+            let (code, _) = raw_message(number, Handle::NONE, &Message::default(), 0, Handle::NONE);
+            same("a number", &Error::from_code(code), &Some(Error::BadSyscall))?;
+        }
+        for call in SYSCALLS.iter().filter(|call| WITH_HANDLE.contains(&call.name)) {
+            for n in 0..64 {
+                let (code, _) = raw(call.number, words(n));
+                ensure!(Error::from_code(code).is_some(), "{} took {:x?}", call.name, words(n));
+            }
+        }
+        for n in 0..64 {
+            let [endpoint, tag, deadline, reply, ..] = words(n);
+            let message = Message { tag: Tag(tag), words: [u64::MAX; 8] };
+            let (code, _) =
+                raw_message(SYSCALL_CALL, Handle(endpoint), &message, deadline, Handle(reply));
+            ensure!(Error::from_code(code).is_some(), "call took {:x?}", words(n));
+        }
+        Ok(())
+    })
+}
+
+/// The first six of [`WORDS`].
+const WORDS_HEAD: [u64; 6] = [1, 7, 0xfff, 1 << 31, u32::MAX as u64, 1 << 38];
+
+/// Six words, another choice for each `n` from 0 to 63.
+fn words(n: usize) -> [u64; 6] {
+    let pick = |step: usize| {
+        let index = (n + step * (1 + n / WORDS.len())) % WORDS.len();
+        WORDS.get(index).copied().unwrap_or(0)
+    };
+    [pick(0), pick(1), pick(2), pick(3), pick(4), pick(5)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_stands_in_every_place() {
+        for place in 0..6 {
+            for word in WORDS {
+                assert!((0..64).any(|n| words(n)[place] == word), "{word:#x} at {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn calls_that_are_tried_take_a_handle_first() {
+        for name in WITH_HANDLE {
+            let call = SYSCALLS.iter().find(|call| call.name == name).expect("a call");
+            assert_eq!(call.args[0].1, "Handle", "{name}");
+        }
+    }
+}

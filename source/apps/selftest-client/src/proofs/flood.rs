@@ -1,0 +1,93 @@
+//! A flood of log lines costs only who makes it.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use hostile::flood::LINES;
+use hostile::talk::{GO, Outcome};
+use hostile::{Attack, Role};
+use nexus_abi::{Message, Rights};
+use nexus_proto::ids;
+use nexus_proto::init::Try;
+use nexus_proto::log::Stats;
+use nexus_rt::{Deadline, startup, sys, thread, ticks};
+
+use crate::check::{Check, Failure, ensure, same};
+use crate::context::Context;
+use crate::ledger;
+
+/// Milliseconds that the flood may take.
+const FLOOD_MS: u64 = 60_000;
+/// Milliseconds that a decision may take meanwhile.
+const DECISION_MS: u64 = 1000;
+/// Decisions that must be made while the flood lasts.
+const DECISIONS: u64 = 8;
+/// Pages of the stack of the thread that waits for the flood.
+const STACK_PAGES: u64 = 4;
+
+/// What the flooder said, for two threads.
+#[derive(Default)]
+struct Result {
+    over: AtomicU64,
+    taken: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// While another service floods the log, decisions are made and recorded in time; the flood is
+/// cut to what one sender may write.
+pub(crate) fn flood(context: &Context) -> Check {
+    let result = Arc::new(Result::default());
+    begin(context, Arc::clone(&result))?;
+    let mut decided = 0;
+    let mut before = ledger::count(context)?;
+    let limit = Deadline::after_ms(FLOOD_MS);
+    while result.over.load(Ordering::Acquire) == 0 {
+        ensure!(!limit.has_passed(), "the flood does not end");
+        if decided < DECISIONS {
+            before = decide(context, before)?;
+            decided += 1;
+        }
+        context.pause(2);
+    }
+    same("decisions during the flood", &decided, &DECISIONS)?;
+    let taken = result.taken.load(Ordering::Relaxed);
+    let refused = result.refused.load(Ordering::Relaxed);
+    same("lines", &(taken + refused), &LINES)?;
+    ensure!(refused > LINES / 2, "{taken} of {LINES} lines were taken");
+    let counts = context.ask(context.logd, &Stats {})?;
+    ensure!(counts.limited >= refused, "{refused} lines refused, {} counted", counts.limited);
+    Ok(())
+}
+
+/// Tells the flooder to begin, on a thread that waits until it is done.
+fn begin(context: &Context, result: Arc<Result>) -> Check {
+    let flooder = Attack::services().find(|(_, attack)| attack.role == Role::Flood);
+    let (id, _) = flooder.ok_or_else(|| Failure::new("nobody floods"))?;
+    let endpoint = startup().service(id)?;
+    let priority = context.own_service()?.priority;
+    thread::spawn(priority, STACK_PAGES, move || {
+        let answer =
+            sys::call(endpoint, &Message::new(GO, &[]), Deadline::after_ms(FLOOD_MS).ticks());
+        if let Some(Outcome::Done([taken, refused])) =
+            answer.ok().and_then(|answer| Outcome::from_message(&answer.message))
+        {
+            result.taken.store(taken, Ordering::Relaxed);
+            result.refused.store(refused, Ordering::Relaxed);
+        }
+        result.over.store(1, Ordering::Release);
+    })?;
+    Ok(())
+}
+
+/// One decision, in time and recorded. Returns the number of its record.
+fn decide(context: &Context, before: u64) -> core::result::Result<u64, Failure> {
+    let device = context.device_of(ids::RNGD)?.id;
+    let rights = (Rights::MAP | Rights::READ).bits();
+    let begun = ticks();
+    let answer = context.ask(context.init, &Try { service: context.own_id, device, rights })?;
+    let took = nexus_rt::ns_of_ticks(ticks() - begun) / 1_000_000;
+    ensure!(took < DECISION_MS, "a decision took {took} ms");
+    ensure!(answer.record > before, "record {} after {before}", answer.record);
+    same("recorded device", &ledger::read(context, answer.record)?.entry.device, &device)?;
+    Ok(answer.record)
+}

@@ -1,0 +1,174 @@
+//! Each hostile process ends, or answers, exactly as its row says.
+
+use alloc::format;
+use alloc::string::String;
+
+use hostile::talk::{GO, Outcome};
+use hostile::{Attack, Faulty, Role, spam};
+use nexus_abi::{Error, Handle, Message, Received};
+use nexus_proto::Zero;
+use nexus_proto::init::{EndKind, Mem, MemInfo, ServiceStat, ServiceState, Stat};
+use nexus_proto::log::Event;
+use nexus_rt::{Deadline, startup, sys};
+
+use crate::check::{Check, Failure, ensure, refused, same};
+use crate::context::Context;
+use crate::ledger;
+
+/// Milliseconds for an attack.
+const ATTACK_MS: u64 = 5000;
+/// Milliseconds for init to see that a process has ended.
+const END_MS: u64 = 5000;
+/// Milliseconds between two looks.
+const LOOK_MS: u64 = 1;
+
+/// The name of the proof about an attack.
+#[must_use]
+pub fn name(attack: &Attack) -> String {
+    format!("hostile-{}", attack.name)
+}
+
+/// The names of all of them.
+pub(super) fn names() -> impl Iterator<Item = String> {
+    proved().map(|(_, attack)| name(attack))
+}
+
+/// Attacks that have a proof of their own, with the id of their service. The thief acts when the
+/// holder does, and the flooder has its proof among those with everybody alive.
+fn proved() -> impl Iterator<Item = (u32, &'static Attack)> {
+    Attack::services().filter(|(_, attack)| !matches!(attack.role, Role::Steal | Role::Flood))
+}
+
+/// Lets each begin when its turn comes, and checks what comes of it.
+pub(super) fn each(context: &Context) -> impl Iterator<Item = (String, Check)> + '_ {
+    proved().map(|(id, attack)| (name(attack), check(context, id, attack)))
+}
+
+fn check(context: &Context, id: u32, attack: &Attack) -> Check {
+    let endpoint = startup().service(id)?;
+    match &attack.role {
+        Role::Faulty(faulty) => faults(context, id, endpoint, faulty),
+        Role::Spam => spends(context, id, endpoint),
+        Role::Hold => holds(id, endpoint),
+        Role::Ask => asks(endpoint),
+        Role::Steal | Role::Flood => Err(Failure::new("not told to begin here")),
+    }
+}
+
+fn go(endpoint: Handle) -> Result<Received, Error> {
+    sys::call(endpoint, &Message::new(GO, &[]), Deadline::after_ms(ATTACK_MS).ticks())
+}
+
+/// The outcome that a process answered with.
+fn outcome(answer: &Received) -> Result<Outcome, Failure> {
+    Outcome::from_message(&answer.message)
+        .ok_or_else(|| Failure::new(format_args!("answered {:x?}", answer.message)))
+}
+
+/// It ends during the call, which fails; init is told the exact fault.
+fn faults(context: &Context, id: u32, endpoint: Handle, faulty: &Faulty) -> Check {
+    match go(endpoint) {
+        Err(Error::PeerGone) => {}
+        Err(error) => return Err(error.into()),
+        Ok(answer) => return Err(Failure::new(format_args!("{:?}", outcome(&answer)?))),
+    }
+    let stat = ended(context, id)?;
+    let ServiceStat { end, code, address, pc, .. } = stat;
+    same("end", &end, &EndKind::Fault)?;
+    ensure!(
+        faulty.end.fits(code, address, pc),
+        "cause {code} with {address:#x} at {pc:#x}, expected {:x?}",
+        faulty.end
+    );
+    Ok(())
+}
+
+/// How a service ended, once it has.
+fn ended(context: &Context, id: u32) -> Result<ServiceStat, Failure> {
+    let deadline = Deadline::after_ms(END_MS);
+    loop {
+        let stat = context.ask(context.init, &Stat { service: id, zero: Zero::ZERO })?;
+        if stat.state == ServiceState::Ended {
+            return Ok(stat);
+        }
+        ensure!(!deadline.has_passed(), "service {id} is {:?}, and does not end", stat.state);
+        context.pause(LOOK_MS);
+    }
+}
+
+/// It spends its whole budget without harm to others, and all of it comes back.
+fn spends(context: &Context, id: u32, endpoint: Handle) -> Check {
+    let before = context.ask(context.init, &Mem {})?;
+    let stat = context.ask(context.init, &Stat { service: id, zero: Zero::ZERO })?;
+    if let Ok(answer) = go(endpoint) {
+        return Err(Failure::new(format_args!("{:?}", outcome(&answer)?)));
+    }
+    let ServiceStat { end, code, .. } = ended(context, id)?;
+    same("end", &(end, code), &(EndKind::Exit, spam::SPENT))?;
+    let after = context.ask(context.init, &Mem {})?;
+    comes_back(&before, &after, &stat)
+}
+
+/// What was given to a service is with init again, and nothing has got lost.
+fn comes_back(before: &MemInfo, after: &MemInfo, ended: &ServiceStat) -> Check {
+    let frames = |mem: &MemInfo| mem.frames + mem.frames_free + mem.frames_given;
+    let objects = |mem: &MemInfo| mem.objects + mem.objects_free + mem.objects_given;
+    same("all frames", &frames(after), &frames(before))?;
+    same("all objects", &objects(after), &objects(before))?;
+    let given = before.frames_given.saturating_sub(after.frames_given);
+    same("frames that came back", &given, &u64::from(ended.frames_limit))?;
+    let given = before.objects_given.saturating_sub(after.objects_given);
+    // The process itself counts too.
+    ensure!(given >= u64::from(ended.objects_limit), "{given} objects came back");
+    Ok(())
+}
+
+/// A call is answered once, and by whoever received it.
+fn holds(id: u32, endpoint: Handle) -> Check {
+    let answer = go(endpoint)?;
+    same("who answers", &answer.sender.service_id, &id)?;
+    match outcome(&answer)? {
+        Outcome::Done([tries, refused]) => same("tries to steal", &refused, &tries)?,
+        other => return Err(Failure::new(format_args!("{other:?}"))),
+    }
+    let report = Message::new(GO + 1, &[]);
+    let answer = sys::call(endpoint, &report, Deadline::after_ms(ATTACK_MS).ticks())?;
+    same("answers to one call, beyond the first", &outcome(&answer)?, &Outcome::Done([0, 0]))
+}
+
+/// Everything that it asks for is denied.
+fn asks(endpoint: Handle) -> Check {
+    match outcome(&go(endpoint)?)? {
+        Outcome::Done([asked, refused]) if asked > 0 && asked < 64 => {
+            same("questions refused, a bit each", &refused, &((1 << asked) - 1))
+        }
+        other => Err(Failure::new(format_args!("{other:?}"))),
+    }
+}
+
+/// Every end is in the ledger, as init saw it; and who has ended does not answer.
+pub(super) fn recorded(context: &Context) -> Check {
+    let records = ledger::read_all(context)?;
+    for (id, attack) in proved() {
+        let expected = match attack.role {
+            Role::Faulty(faulty) => (EndKind::Fault, faulty.end.cause),
+            Role::Spam => (EndKind::Exit, spam::SPENT),
+            _ => continue,
+        };
+        let exits = |record: &&ledger::Record| {
+            record.entry.event == Event::Exit && record.entry.subject.id == id
+        };
+        let mut exits = records.iter().filter(exits);
+        let entry = exits.next().map(|record| record.entry);
+        let seen = entry.map(|entry| (entry.reason, entry.detail));
+        let expected = Some((u32::from(expected.0.code()), expected.1));
+        same(attack.name, &seen, &expected)?;
+        ensure!(exits.next().is_none(), "{} ended twice", attack.name);
+        let gone = match go(startup().service(id)?) {
+            Err(Error::BadHandle) => Err(Error::PeerGone),
+            other => other,
+        };
+        refused(attack.name, gone, Error::PeerGone)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! What policyd says, asked the proper way: init asks, policyd decides, logd records.
+
+use nexus_abi::Rights;
+use nexus_proto::init::{Try, TryAnswer};
+use nexus_proto::log::{Event, Outcome};
+use nexus_proto::policy::{NO_RULE, Reason, Verdict};
+use nexus_proto::{ServiceError, ids};
+use nexus_rt::CallError;
+
+use crate::check::{Check, Failure, ensure, same};
+use crate::context::Context;
+use crate::ledger;
+
+const ALL: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
+
+/// A service id that no system has.
+const NO_SERVICE: u32 = 1000;
+/// A device number that no system has.
+const NO_DEVICE: u16 = 1000;
+
+fn ask(
+    context: &Context,
+    service: u32,
+    device: u16,
+    rights: Rights,
+) -> Result<TryAnswer, CallError> {
+    context.ask(context.init, &Try { service, device, rights: rights.bits() })
+}
+
+/// That the answer is this verdict for this reason by this rule, and that the ledger says so too.
+fn said(
+    context: &Context,
+    (service, device): (u32, u16),
+    answer: &TryAnswer,
+    reason: Reason,
+    rule: u16,
+) -> Check {
+    let verdict = if reason == Reason::Allowed { Verdict::Allow } else { Verdict::Deny };
+    same("verdict", &answer.verdict, &verdict)?;
+    same("reason", &answer.reason, &reason)?;
+    same("rule", &answer.rule, &rule)?;
+    same("version of the rules", &answer.epoch, &context.description.epoch)?;
+    let record = ledger::read(context, answer.record)?;
+    let outcome = if verdict == Verdict::Allow { Outcome::Allow } else { Outcome::Deny };
+    let seen = record.entry;
+    same("recorded event", &seen.event, &Event::Decision)?;
+    same("recorded outcome", &seen.outcome, &outcome)?;
+    same("recorded reason", &seen.reason, &u32::from(reason.code()))?;
+    same("recorded rule", &seen.rule, &rule)?;
+    same("recorded subject", &(seen.subject.id, seen.device), &(service, device))?;
+    same("reporter", &record.stamp.reporter.id, &ids::POLICYD)
+}
+
+/// This service asks for the device of another: no rule names the two, and that is the reason.
+pub(crate) fn deny(context: &Context) -> Check {
+    let device = context.device_of(ids::RNGD)?.id;
+    let answer = ask(context, context.own_id, device, ALL)?;
+    said(context, (context.own_id, device), &answer, Reason::NoRule, NO_RULE)?;
+    same("owner", &answer.owner.id, &ids::RNGD)
+}
+
+/// The owner itself is allowed, by its rule.
+pub(crate) fn allow(context: &Context) -> Check {
+    let device = context.device_of(ids::RNGD)?.id;
+    let rule = context.description.rule_for(ids::RNGD, device);
+    let rule = rule.ok_or_else(|| Failure::new("no rule for rngd"))?.number;
+    let answer = ask(context, ids::RNGD, device, ALL)?;
+    said(context, (ids::RNGD, device), &answer, Reason::Allowed, rule)?;
+    same("owner", &answer.owner.id, &ids::RNGD)
+}
+
+/// A rule that allows reading does not allow writing.
+pub(crate) fn excess(context: &Context) -> Check {
+    let reader = context.description.rules.iter().find(|rule| !rule.rights().contains(ALL));
+    let rule = reader.ok_or_else(|| Failure::new("no rule allows less than everything"))?;
+    let answer = ask(context, rule.subject, rule.device, ALL)?;
+    let asked = (rule.subject, rule.device);
+    said(context, asked, &answer, Reason::RightsExceedRule, rule.number)?;
+    let answer = ask(context, rule.subject, rule.device, rule.rights())?;
+    said(context, asked, &answer, Reason::Allowed, rule.number)
+}
+
+/// A service or device that does not exist is no way around a rule.
+pub(crate) fn unknown(context: &Context) -> Check {
+    let device = context.device_of(ids::RNGD)?.id;
+    let seen = ask(context, NO_SERVICE, device, ALL);
+    let expected = Err(CallError::Service(ServiceError::NoSuchService));
+    ensure!(seen == expected, "service {NO_SERVICE}: {seen:?}");
+    let seen = ask(context, context.own_id, NO_DEVICE, ALL);
+    let expected = Err(CallError::Service(ServiceError::NoSuchDevice));
+    ensure!(seen == expected, "device {NO_DEVICE}: {seen:?}");
+    Ok(())
+}

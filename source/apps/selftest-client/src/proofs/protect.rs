@@ -1,0 +1,76 @@
+//! Protections that cannot be had by changing them later.
+
+use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, SYSCALL_PROTECT};
+use nexus_rt::sys;
+
+use super::window::{FREE, unchanged};
+use crate::check::{Check, refused};
+use crate::context::Context;
+use crate::kernel::raw;
+
+const READ_WRITE: Prot = Prot::READ.union(Prot::WRITE);
+const READ_EXEC: Prot = Prot::READ.union(Prot::EXEC);
+
+/// `protect` with any word.
+fn protect_raw(va: u64, prot: u64) -> Result<(), Error> {
+    match raw(SYSCALL_PROTECT, [va, prot, 0, 0, 0, 0]) {
+        (0, _) => Ok(()),
+        (code, _) => Err(Error::from_code(code).unwrap_or(Error::BadSyscall)),
+    }
+}
+
+/// A mapped device page never becomes executable.
+pub(crate) fn window(context: &Context) -> Check {
+    sys::mmio_map(context.window(), 0, PAGE_SIZE, FREE, READ_WRITE)?;
+    let checked = unchanged(context, || {
+        for (what, va, prot, error) in [
+            ("execute", FREE, 0b100, Error::ExecDenied),
+            ("read and execute", FREE, 0b101, Error::ExecDenied),
+            ("everything", FREE, 0b111, Error::ExecDenied),
+            ("write only", FREE, 0b010, Error::InvalidProt),
+            ("nothing", FREE, 0, Error::InvalidProt),
+            ("a bit that means nothing", FREE, 0b1001, Error::InvalidProt),
+            ("off the page", FREE + 1, 0b001, Error::Misaligned),
+            ("the page before", FREE - PAGE_SIZE, 0b001, Error::BadAddress),
+            ("the page after", FREE + PAGE_SIZE, 0b001, Error::BadAddress),
+            ("the kernel", hostile::place::KERNEL_TEXT, 0b001, Error::BadAddress),
+        ] {
+            refused(what, protect_raw(va, prot), error)?;
+        }
+        Ok(())
+    });
+    sys::protect(FREE, Prot::READ)?;
+    sys::protect(FREE, READ_WRITE)?;
+    sys::unmap(FREE)?;
+    refused("once unmapped", sys::protect(FREE, Prot::READ), Error::BadAddress)?;
+    refused("unmap again", sys::unmap(FREE), Error::BadAddress)?;
+    checked
+}
+
+/// Memory is writable first and executable later, never both, and never back.
+pub(crate) fn memory(_: &Context) -> Check {
+    let vmo = sys::vmo_create(1)?;
+    let map = |va, prot| sys::vmo_map(Handle::NONE, vmo, 0, PAGE_SIZE, va, prot);
+    let other = FREE + PAGE_SIZE;
+    let checked = (|| {
+        refused("execute before it is sealed", map(FREE, READ_EXEC), Error::SealState)?;
+        refused("everything at once", map(FREE, Prot::all()), Error::InvalidProt)?;
+        refused("write only", map(FREE, Prot::WRITE), Error::InvalidProt)?;
+        refused("execute only", map(FREE, Prot::EXEC), Error::InvalidProt)?;
+        map(FREE, READ_WRITE)?;
+        refused("seal while it is writable", sys::vmo_seal(vmo), Error::Busy)?;
+        refused("execute what is writable", sys::protect(FREE, READ_EXEC), Error::SealState)?;
+        refused("execute it elsewhere", map(other, READ_EXEC), Error::SealState)?;
+        sys::unmap(FREE)?;
+        sys::vmo_seal(vmo)?;
+        refused("write once it is sealed", map(FREE, READ_WRITE), Error::SealState)?;
+        map(FREE, READ_EXEC)?;
+        refused("write what is executable", sys::protect(FREE, READ_WRITE), Error::SealState)?;
+        refused("write it elsewhere", map(other, READ_WRITE), Error::SealState)?;
+        Ok(())
+    })();
+    // Ends its mappings, too.
+    sys::cap_drop(vmo)?;
+    refused("once dropped", sys::unmap(FREE), Error::BadAddress)?;
+    checked
+}
