@@ -95,3 +95,31 @@ fn every_refusal_says_where_and_what_to_do() {
         }
     }
 }
+
+/// The page that lists every refusal, with the first fixture of its kind as example.
+fn page() -> String {
+    let mut page = String::from(
+        "# Refusals\n\n\
+         Every way in which `cargo nexus check` refuses a system, or `audit --assert` a file of\n\
+         assertions, with an example each. Made from the fixtures under `tests/fixtures/check`;\n\
+         `NEXUS_UPDATE=1 cargo nextest run -p nexus` makes it anew.\n",
+    );
+    for kind in Kind::ALL {
+        let dir = fixtures().join(kind.name());
+        let example = fs::read_to_string(dir.join("expected.txt")).expect("an example");
+        let example = example.split("\n\n").next().unwrap_or_default().replace("FIXTURES/", "");
+        page +=
+            &format!("\n## {}\n{}\n\n```text\n{example}\n```\n", kind.name(), kind.about().trim());
+    }
+    page
+}
+
+#[test]
+fn the_page_of_refusals_is_up_to_date() {
+    let path = fixtures().join("../../../docs/refusals.md");
+    if std::env::var_os("NEXUS_UPDATE").is_some() {
+        fs::write(&path, page()).expect("writing");
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page(), "docs/refusals.md is stale: run this test with NEXUS_UPDATE=1");
+}

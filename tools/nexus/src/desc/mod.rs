@@ -1,8 +1,8 @@
 //! The description: `system/` read, checked and compiled.
 //!
-//! A system is a directory, or several: one may extend another ([`layers`]). Its files are read
-//! with their places ([`source`], [`table`], [`files`]), merged ([`merge`]), checked ([`rules`])
-//! and compiled ([`compile`]). Whatever is wrong ends up in one [`Report`], which says where and
+//! A system is a directory, or several: one may extend another (`layers`). Its files are read
+//! with their places (`source`, `table`, `files`), merged (`merge`), checked (`rules`)
+//! and compiled (`compile`). Whatever is wrong ends up in one [`Report`], which says where and
 //! what to do.
 
 mod classes;

@@ -7,7 +7,7 @@
 //! why = "a hostile packet must not become a write to the disk"
 //! ```
 //!
-//! [`sentence`] has the grammar. A sentence that names a service or device which the image does
+//! `sentence` has the grammar. A sentence that names a service or device which the image does
 //! not have fails: it would hold for no good reason. `profiles` limits an assertion to images of
 //! these profiles.
 

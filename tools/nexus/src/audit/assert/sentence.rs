@@ -254,6 +254,17 @@ impl<'a> Words<'a> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_grammar_in_the_documentation_is_this_one() {
+        let lines =
+            include_str!("sentence.rs").lines().skip_while(|line| !line.contains("```text"));
+        let grammar = lines.skip(1).map_while(|line| line.strip_prefix("//! "));
+        let grammar: Vec<&str> = grammar.take_while(|line| *line != "```").collect();
+        assert!(grammar.len() > 10);
+        let page = include_str!("../../../../../docs/system.md");
+        assert!(page.contains(&grammar.join("\n")), "docs/system.md has another grammar");
+    }
+
     fn named(name: &str) -> Devices {
         Devices::Named(name.to_owned())
     }
