@@ -57,6 +57,12 @@ impl Page {
         u64::from(self.0) << 12
     }
 
+    /// The page with this number, for the checker.
+    #[cfg(feature = "checker")]
+    pub(crate) const fn from_number(number: u32) -> Page {
+        Page(number)
+    }
+
     /// The page `count` further.
     pub(crate) const fn plus(self, count: u32) -> Page {
         Page(self.0.wrapping_add(count))

@@ -103,6 +103,10 @@ impl<'a> Frames<'a> {
     /// # Errors
     /// `NoMemory` when no free block is large enough.
     pub fn alloc(&mut self, count: u32, usage: FrameUse) -> Result<Frame, Error> {
+        #[cfg(feature = "testing")]
+        if crate::sim::fault::hit() {
+            return Err(Error::NoMemory);
+        }
         let order = count.checked_next_power_of_two().ok_or(Error::NoMemory)?.trailing_zeros();
         let (found, first) = (order..ORDERS)
             .find_map(|order| Some((order, (*self.free.get(index(order))?)?)))
@@ -136,6 +140,33 @@ impl<'a> Frames<'a> {
         let Some(info) = self.info_mut(table) else { return 0 };
         info.live = info.live.wrapping_add_signed(by);
         info.live
+    }
+
+    /// Valid entries counted for a page table.
+    #[cfg(feature = "checker")]
+    pub(crate) fn entries(&self, frame: Frame) -> Option<u16> {
+        self.table.get(index(self.number(frame)?)).map(|info| info.live)
+    }
+
+    /// Tells every free block, its frames, and whether its links and place are as they should be.
+    #[cfg(feature = "checker")]
+    pub(crate) fn each_free_block<E>(
+        &self,
+        mut tell: impl FnMut(Frame, u32, bool) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (order, head) in (0u32..).zip(self.free) {
+            let (mut next, mut last) = (head, None);
+            while let Some(number) = next {
+                let info = self.table.get(index(number));
+                let linked = info.is_some_and(|info| {
+                    info.prev == last && info.order.map(u32::from) == Some(order)
+                });
+                let sound = linked && number.trailing_zeros() >= order;
+                tell(self.frame(number), block(order), sound)?;
+                (last, next) = (next, info.and_then(|info| info.next));
+            }
+        }
+        Ok(())
     }
 
     fn release_block(&mut self, number: u32, order: u32) {

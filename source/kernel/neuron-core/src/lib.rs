@@ -14,9 +14,14 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "testing")]
+extern crate std;
+
 pub mod addr;
 pub mod boot;
 pub mod capability;
+#[cfg(feature = "checker")]
+pub mod check;
 mod dispatch;
 mod fast;
 pub mod frames;
@@ -32,6 +37,8 @@ pub mod pool;
 pub mod process;
 pub mod pte;
 mod sched;
+#[cfg(feature = "testing")]
+pub mod sim;
 mod space;
 pub mod thread;
 mod tree;

@@ -9,8 +9,8 @@ use crate::pool::{Id, Pool};
 /// The two links that an object gives to one list.
 #[derive(Debug)]
 pub struct Links<T> {
-    next: Option<Id<T>>,
-    prev: Option<Id<T>>,
+    pub(crate) next: Option<Id<T>>,
+    pub(crate) prev: Option<Id<T>>,
 }
 
 impl<T> Links<T> {
@@ -67,6 +67,12 @@ impl<T: Linked<Name>, Name> List<T, Name> {
         self.head.filter(|_| self.head == self.tail)
     }
 
+    /// Last element.
+    #[cfg(feature = "checker")]
+    pub(crate) fn last(&self) -> Option<Id<T>> {
+        self.tail
+    }
+
     /// True when nothing is in it.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
@@ -79,7 +85,7 @@ impl<T: Linked<Name>, Name> List<T, Name> {
     }
 
     /// Adds `id`, which is in no list of this name, at the end.
-    #[inline]
+    #[inline(always)]
     pub fn push_back(&mut self, pool: &mut Pool<'_, T>, id: Id<T>) -> Result<(), Error> {
         *pool.get_mut(id)?.links_mut() = Links { next: None, prev: self.tail };
         match self.tail {
@@ -102,7 +108,7 @@ impl<T: Linked<Name>, Name> List<T, Name> {
     }
 
     /// Takes `id`, which is in this list, out of it.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&mut self, pool: &mut Pool<'_, T>, id: Id<T>) -> Result<(), Error> {
         let Links { next, prev } = core::mem::replace(pool.get_mut(id)?.links_mut(), Links::NONE);
         match prev {

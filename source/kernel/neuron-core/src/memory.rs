@@ -86,9 +86,14 @@ impl<P: Platform> Kernel<'_, P> {
     ) -> Result<(), Error> {
         let Request { cap, base, pages, leaf } = request;
         self.charge_objects(process, 1)?;
-        let made = self
-            .make_tables(process, root, pages)
-            .and_then(|()| self.mappings.alloc(Mapping::new(cap, process, pages, leaf)));
+        let record = self.mappings.alloc(Mapping::new(cap, process, pages, leaf));
+        let made = record.and_then(|id| match self.make_tables(process, root, pages) {
+            Ok(()) => Ok(id),
+            Err(error) => {
+                self.mappings.release(id);
+                Err(error)
+            }
+        });
         let id = match made {
             Ok(id) => id,
             Err(error) => {

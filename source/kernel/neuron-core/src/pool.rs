@@ -105,6 +105,10 @@ impl<'a, T> Pool<'a, T> {
     /// # Errors
     /// `NoMemory` when all are taken.
     pub fn alloc(&mut self, value: T) -> Result<Id<T>, Error> {
+        #[cfg(feature = "testing")]
+        if crate::sim::fault::hit() {
+            return Err(Error::NoMemory);
+        }
         let id = Id::new(index(self.free)).ok_or(Error::NoMemory)?;
         let slot = self.slots.get_mut(id.index()).ok_or(Error::NoMemory)?;
         self.free = slot.next_free;
@@ -201,6 +205,25 @@ impl<'a, T> Pool<'a, T> {
     pub(crate) fn upgrade(&self, weak: Weak<T>) -> Option<Id<T>> {
         (self.generation(weak.id) == weak.generation && self.get(weak.id).is_ok())
             .then_some(weak.id)
+    }
+
+    /// True when free and live slots add up, and no live slot is among the free ones.
+    #[cfg(feature = "checker")]
+    pub(crate) fn is_sound(&self) -> bool {
+        let usable = self.slots.iter().skip(1);
+        let count = usable.len();
+        let live = usable.clone().filter(|slot| slot.value.is_some()).count();
+        let spent = |slot: &&Slot<T>| slot.value.is_none() && slot.generation >= LAST_GENERATION;
+        let mut all = live.wrapping_add(usable.filter(spent).count());
+        let mut next = self.free;
+        while let Some(slot) = self.slots.get(index(next)).filter(|_| next != 0) {
+            if slot.value.is_some() || all >= count {
+                return false;
+            }
+            all = all.wrapping_add(1);
+            next = slot.next_free;
+        }
+        u32::try_from(live) == Ok(self.live) && all == count
     }
 
     /// Slots in the pool: one more than the last slot number.

@@ -19,9 +19,9 @@ pub const SLICE: u64 = 100_000;
 /// The threads that could run.
 #[derive(Debug)]
 pub struct ReadyQueues {
-    queues: [List<Thread, Queue>; 32],
+    pub(crate) queues: [List<Thread, Queue>; 32],
     /// One bit for each queue that is not empty.
-    mask: u32,
+    pub(crate) mask: u32,
     /// One bit for each priority at which processes wait to be taken apart.
     pub(crate) ending_mask: u32,
 }
@@ -65,6 +65,25 @@ impl<P: Platform> Kernel<'_, P> {
         self.wheel.remove(&mut self.threads, id)?;
         self.threads.get_mut(id)?.frame.set(regs::A0, error.code());
         self.make_ready(id)
+    }
+
+    /// Lets a ready thread run whatever the priorities; true when that is against them.
+    #[cfg(feature = "testing")]
+    pub(crate) fn force_current(&mut self, id: Id<Thread>) -> Result<bool, Error> {
+        if self.hart.current == Some(id) {
+            return Ok(false);
+        }
+        self.unready(id)?;
+        if let Some(current) = self.hart.current.take() {
+            let priority = self.threads.get(current)?.priority;
+            self.enqueue(current, priority, true)?;
+        }
+        self.hart.current = Some(id);
+        let priority = self.threads.get(id)?.priority;
+        if self.ready.has_equal(priority) {
+            self.start_slice();
+        }
+        Ok(!self.ready.none_above(priority))
     }
 
     fn enqueue(&mut self, id: Id<Thread>, priority: u8, front: bool) -> Result<(), Error> {

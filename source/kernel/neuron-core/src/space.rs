@@ -115,6 +115,11 @@ impl<P: Platform> Kernel<'_, P> {
         }
         self.platform.write(parent, index, Pte::table(table).word());
         self.frames.count_entries(parent, 1);
+        if !cfg!(broken = "table-fence") {
+            // The fence of a page orders its leaf only, not the tables above it.
+            let asid = self.processes.get(process)?.asid;
+            self.platform.fence_space(asid);
+        }
         Ok(table)
     }
 

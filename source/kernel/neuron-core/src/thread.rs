@@ -136,6 +136,12 @@ impl Thread {
         }
     }
 
+    /// Its links in every list, for the checker.
+    #[cfg(feature = "checker")]
+    pub(crate) fn links(&self) -> [&Links<Thread>; 3] {
+        [&self.queue, &self.timed, &self.team]
+    }
+
     /// The single-word answer of a call: `a0` is the error code, `a1` the value.
     #[inline(always)]
     pub(crate) fn answer(&mut self, code: u64, value: u64) {

@@ -14,9 +14,9 @@ const SLOT_SHIFT: u32 = 13;
 /// The wheel.
 #[derive(Debug)]
 pub struct Wheel {
-    slots: [List<Thread, Timed>; 256],
+    pub(crate) slots: [List<Thread, Timed>; 256],
     /// One bit for each slot that is not empty.
-    used: [u64; 4],
+    pub(crate) used: [u64; 4],
     /// Slots before this one (counted from tick 0) hold nothing that is due.
     done: u64,
 }
@@ -118,7 +118,7 @@ impl Wheel {
 const TURN: u64 = 255 << SLOT_SHIFT;
 
 /// Slot, word of the bit map, and bit for a slot counted from tick 0.
-fn place(at: u64) -> (usize, usize, u64) {
+pub(crate) fn place(at: u64) -> (usize, usize, u64) {
     let low = u32::try_from(at & 255).unwrap_or(0);
     (index(low), index(low >> 6), 1u64.wrapping_shl(low & 63))
 }

@@ -82,6 +82,19 @@ impl Window {
         self.range().overlaps(other.range())
     }
 
+    /// The window of one frame.
+    #[cfg(feature = "checker")]
+    pub(crate) fn page(frame: Frame) -> Window {
+        Window { base: frame.address(), len: PAGE_SIZE }
+    }
+
+    /// True when all of `part` lies in this window.
+    #[cfg(feature = "checker")]
+    pub(crate) fn contains(self, part: Window) -> bool {
+        let (own, part) = (self.range(), part.range());
+        own.base <= part.base && part.end <= own.end
+    }
+
     /// First frame and pages of `offset..offset + len`, for one call to map.
     #[inline]
     pub(crate) fn frames(self, offset: u64, len: u64) -> Result<(Frame, u32), Error> {

@@ -1,0 +1,44 @@
+//! Frames of RAM: each has exactly one use.
+
+use super::rule::{Rule, Violation, ensure};
+use super::scratch::{Role, Scratch};
+use crate::frames::FrameUse;
+use crate::kernel::Kernel;
+use crate::platform::Platform;
+
+impl<P: Platform> Kernel<'_, P> {
+    /// To be called when everything that uses frames has been marked.
+    pub(super) fn check_frames(&self, scratch: &mut Scratch<'_>) -> Result<(), Violation> {
+        let mut free = 0u32;
+        self.frames.each_free_block(|first, count, sound| {
+            ensure(sound, Rule::FrameFree, first.number())?;
+            for step in 0..count {
+                let frame = first.plus(u64::from(step));
+                let mark = scratch.mark(frame).filter(|mark| mark.role == Role::Unseen);
+                let Some(mark) = mark else {
+                    return ensure(false, Rule::FrameFree, frame.number());
+                };
+                mark.role = Role::Free;
+            }
+            free = free.wrapping_add(count);
+            Ok(())
+        })?;
+        ensure(free == self.frames.free_count(), Rule::FrameCount, free)?;
+        let (base, count) = self.frames.extent();
+        for step in 0..count {
+            let frame = base.plus(u64::from(step));
+            let role = scratch.mark(frame).map(|mark| mark.role);
+            let right = match self.frames.usage(frame) {
+                Some(FrameUse::Reserved) => role == Some(Role::Unseen),
+                Some(FrameUse::Free) => role == Some(Role::Free),
+                Some(FrameUse::Table) => {
+                    matches!(role, Some(Role::Table { .. } | Role::Record))
+                }
+                Some(FrameUse::Memory) => role == Some(Role::Memory),
+                None => false,
+            };
+            ensure(right, Rule::FrameUse, frame.number())?;
+        }
+        Ok(())
+    }
+}

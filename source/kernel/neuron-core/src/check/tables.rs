@@ -1,0 +1,177 @@
+//! Page tables, walked from each root.
+
+use super::rule::{Rule, Violation, ensure, present};
+use super::scratch::{Role, Scratch};
+use super::walk;
+use crate::addr::{Frame, Page};
+use crate::capability::CapabilityKind;
+use crate::kernel::Kernel;
+use crate::mapping::Mapping;
+use crate::platform::{Asid, Platform};
+use crate::pool::Id;
+use crate::process::Process;
+use crate::pte::{Leaf, Pte};
+use crate::window::Window;
+
+/// Set in an entry that user mode may use.
+const USER: u64 = 1 << 4;
+
+/// The walk of one address space.
+struct Space {
+    process: Id<Process>,
+    asid: Asid,
+    /// Leaves found.
+    leaves: u64,
+    /// The leaf before: its mapping, page and frame.
+    last: Option<(Id<Mapping>, Page, Frame)>,
+}
+
+impl<P: Platform> Kernel<'_, P> {
+    pub(super) fn check_spaces(&self, scratch: &mut Scratch<'_>) -> Result<(), Violation> {
+        for (process, record) in self.processes.iter() {
+            let at = u64::from(process.slot());
+            let Some(root) = record.root else {
+                ensure(record.mappings.is_empty(), Rule::LeafCount, at)?;
+                continue;
+            };
+            let mut space = Space { process, asid: record.asid, leaves: 0, last: None };
+            self.check_kernel_half(root)?;
+            self.check_table(&mut space, scratch, root, 2, 0)?;
+            let mut pages = 0u64;
+            walk(&record.mappings, &self.mappings, |_, mapping| {
+                pages = pages.wrapping_add(u64::from(mapping.pages.count));
+                Ok(())
+            })?;
+            ensure(pages == space.leaves, Rule::LeafCount, at)?;
+        }
+        Ok(())
+    }
+
+    fn check_kernel_half(&self, root: Frame) -> Result<(), Violation> {
+        for index in 256..512usize {
+            let word = self.platform.read(root, index);
+            let at = u64::try_from(index).unwrap_or(0);
+            ensure(word == self.platform.kernel_entry(index), Rule::KernelHalf, at)?;
+            ensure(word & 1 == 0 || word & USER == 0, Rule::KernelHalf, at)?;
+        }
+        Ok(())
+    }
+
+    /// Marks a table frame, and looks at the entries of its user half.
+    fn check_table(
+        &self,
+        space: &mut Space,
+        scratch: &mut Scratch<'_>,
+        table: Frame,
+        level: u8,
+        first: u32,
+    ) -> Result<(), Violation> {
+        take(scratch, table, Role::Table { asid: space.asid, level, page: first })?;
+        charge(scratch, space.process);
+        if level == 0 {
+            take(scratch, table.plus(1), Role::Record)?;
+            charge(scratch, space.process);
+        }
+        let entries = if level == 2 { 256 } else { 512 };
+        let span = 1u32 << (9 * u32::from(level));
+        let mut valid = 0u16;
+        for index in 0..entries {
+            let page = first.wrapping_add(u32::try_from(index).unwrap_or(0).wrapping_mul(span));
+            let word = self.platform.read(table, index);
+            if word == 0 {
+                let reason = if level == 0 { self.platform.read(table.plus(1), index) } else { 0 };
+                ensure(reason == 0, Rule::LeafStale, page)?;
+                continue;
+            }
+            valid = valid.wrapping_add(1);
+            let pte = Pte::from_word(word);
+            if level == 0 {
+                let reason = self.platform.read(table.plus(1), index);
+                self.check_leaf(space, scratch, Page::from_number(page), pte, reason)?;
+                continue;
+            }
+            let Some(next) = pte.next_table() else {
+                return ensure(false, Rule::TableEntry, page);
+            };
+            ensure(Pte::table(next) == pte, Rule::TableEntry, page)?;
+            self.check_table(space, scratch, next, level.wrapping_sub(1), page)?;
+        }
+        let counted = self.frames.entries(table) == Some(valid);
+        ensure(counted && (level == 2 || valid != 0), Rule::TableCount, table.number())
+    }
+
+    fn check_leaf(
+        &self,
+        space: &mut Space,
+        scratch: &mut Scratch<'_>,
+        page: Page,
+        pte: Pte,
+        reason: u64,
+    ) -> Result<(), Violation> {
+        let at = page.number();
+        let id: Id<Mapping> = present(Id::from_slot(reason), Rule::LeafReason, at)?;
+        let mapping = present(self.mappings.get(id), Rule::LeafReason, at)?;
+        let step = page.number().wrapping_sub(mapping.pages.first.number());
+        let inside = step < mapping.pages.count && mapping.process == space.process;
+        ensure(inside, Rule::LeafReason, at)?;
+        let Some((frame, leaf)) = pte.as_leaf() else {
+            return ensure(false, Rule::LeafBits, at);
+        };
+        let exact = Pte::leaf(frame, leaf) == pte && leaf == mapping.leaf;
+        ensure(exact, Rule::LeafBits, at)?;
+        ensure(pte.word() & 0xffc0_0000_0000_0320 == 0, Rule::LeafBits, at)?;
+        if step != 0 {
+            let before = (id, Page::from_number(at.wrapping_sub(1)), back(frame));
+            ensure(space.last == Some(before), Rule::LeafFrame, at)?;
+        }
+        space.last = Some((id, page, frame));
+        space.leaves = space.leaves.wrapping_add(1);
+        self.check_target(scratch, mapping, frame, leaf, at)
+    }
+
+    /// The frame of a leaf lies in the object of its mapping.
+    fn check_target(
+        &self,
+        scratch: &mut Scratch<'_>,
+        mapping: &Mapping,
+        frame: Frame,
+        leaf: Leaf,
+        at: u32,
+    ) -> Result<(), Violation> {
+        let kind = present(self.caps.get(mapping.cap), Rule::MappingAlive, at)?.kind;
+        if let CapabilityKind::Vmo(vmo) = kind {
+            let vmo = present(self.vmos.get(vmo), Rule::MappingAlive, at)?;
+            let step = frame.number().wrapping_sub(vmo.base.number());
+            ensure(step < u64::from(vmo.pages), Rule::LeafFrame, at)?;
+            let Some(mark) = scratch.mark(frame).filter(|mark| mark.role == Role::Memory) else {
+                return ensure(false, Rule::FrameUse, frame.number());
+            };
+            mark.writable |= leaf == Leaf::ReadWrite;
+            mark.executable |= leaf == Leaf::ReadExec;
+            return ensure(!(mark.writable && mark.executable), Rule::FrameWx, frame.number());
+        }
+        let window = present(Window::of(kind), Rule::MappingAlive, at)?;
+        let page = Window::page(frame);
+        ensure(window.contains(page), Rule::LeafFrame, at)?;
+        ensure(leaf != Leaf::ReadExec, Rule::LeafBits, at)?;
+        ensure(!scratch.is_ram(frame), Rule::WindowRange, at)
+    }
+}
+
+fn take(scratch: &mut Scratch<'_>, frame: Frame, role: Role) -> Result<(), Violation> {
+    let mark = scratch.mark(frame).filter(|mark| mark.role == Role::Unseen);
+    let Some(mark) = mark else { return ensure(false, Rule::FrameUse, frame.number()) };
+    mark.role = role;
+    Ok(())
+}
+
+fn charge(scratch: &mut Scratch<'_>, process: Id<Process>) {
+    if let Some(sum) = scratch.sum(process.slot()) {
+        sum.frames = sum.frames.wrapping_add(1);
+    }
+}
+
+/// The frame before.
+fn back(frame: Frame) -> Frame {
+    frame.plus(u64::MAX)
+}

@@ -1,0 +1,116 @@
+//! Threads: state, queues, deadlines, and who runs.
+
+use super::rule::{Rule, Violation, ensure, present};
+use super::walk;
+use crate::addr::index;
+use crate::kernel::Kernel;
+use crate::list::List;
+use crate::platform::Platform;
+use crate::pool::Id;
+use crate::sched::bit;
+use crate::thread::{State, Thread};
+use crate::wheel::place;
+use nexus_abi::{NO_DEADLINE, ProcessState};
+
+impl<P: Platform> Kernel<'_, P> {
+    pub(super) fn check_threads(&self) -> Result<(), Violation> {
+        self.check_ready()?;
+        self.check_waiting()?;
+        self.check_wheel()?;
+        for (id, thread) in self.threads.iter() {
+            self.check_thread(id, thread)?;
+        }
+        Ok(())
+    }
+
+    fn check_ready(&self) -> Result<(), Violation> {
+        let mut queued = 0u32;
+        for (priority, queue) in (0u8..).zip(&self.ready.queues) {
+            queued = queued.wrapping_add(walk(queue, &self.threads, |id, thread| {
+                let right = thread.state == State::Ready && thread.priority == priority;
+                ensure(right && self.hart.current != Some(id), Rule::ThreadState, id.slot())
+            })?);
+            let marked = self.ready.mask & bit(priority) != 0;
+            ensure(marked != queue.is_empty(), Rule::ReadyMask, priority)?;
+        }
+        let ready = self.threads.iter().filter(|(_, thread)| thread.state == State::Ready).count();
+        let running = u32::from(self.hart.current.is_some());
+        let all = u32::try_from(ready) == Ok(queued.wrapping_add(running));
+        ensure(all, Rule::ListMember, queued)?;
+        ensure(
+            (self.ready.ending_mask != 0) != self.ending.is_empty(),
+            Rule::ReadyMask,
+            self.ready.ending_mask,
+        )
+    }
+
+    fn check_waiting(&self) -> Result<(), Violation> {
+        let waits =
+            |thread: &Thread| matches!(thread.state, State::Sending(_) | State::Receiving(_));
+        let waiting = self.threads.iter().filter(|(_, thread)| waits(thread)).count();
+        let mut queued = 0u32;
+        for (_, endpoint) in self.endpoints.iter() {
+            let count = walk(&endpoint.queue, &self.threads, |_, _| Ok(()))?;
+            queued = queued.wrapping_add(count);
+        }
+        ensure(u32::try_from(waiting) == Ok(queued), Rule::ListMember, queued)
+    }
+
+    fn check_wheel(&self) -> Result<(), Violation> {
+        let mut timed = 0u32;
+        for (number, slot) in (0u64..).zip(&self.wheel.slots) {
+            timed = timed.wrapping_add(walk(slot, &self.threads, |id, thread| {
+                let there = thread.deadline != NO_DEADLINE && thread.wheel_slot & 255 == number;
+                ensure(there, Rule::ThreadDeadline, id.slot())
+            })?);
+            let (_, word, mark) = place(number);
+            let marked = self.wheel.used.get(word).is_some_and(|used| used & mark != 0);
+            ensure(marked != slot.is_empty(), Rule::ThreadDeadline, number)?;
+        }
+        let armed = self.threads.iter().filter(|(_, thread)| thread.deadline != NO_DEADLINE);
+        ensure(u32::try_from(armed.count()) == Ok(timed), Rule::ListMember, timed)
+    }
+
+    fn check_thread(&self, id: Id<Thread>, thread: &Thread) -> Result<(), Violation> {
+        let at = id.slot();
+        let process = present(self.processes.get(thread.process), Rule::ThreadIdentity, at)?;
+        let same = thread.sender == process.id.to_word();
+        let root = process.root.map(|root| self.platform.satp(root, process.asid));
+        ensure(same && root == Some(thread.satp), Rule::ThreadIdentity, at)?;
+        let armed = thread.deadline != NO_DEADLINE;
+        ensure(!armed || self.hart.programmed <= thread.deadline, Rule::ThreadDeadline, at)?;
+        match thread.state {
+            State::Ready | State::Ended => ensure(!armed, Rule::ThreadDeadline, at),
+            State::Sending(endpoint) | State::Receiving(endpoint) => {
+                present(self.endpoints.get(endpoint), Rule::ThreadState, at).map(|_| ())
+            }
+            State::Waiting(notification) => {
+                let there = self.notifications.get(notification).map(|object| object.waiter);
+                ensure(there == Ok(Some(id)), Rule::ThreadState, at)
+            }
+            State::Awaiting { server, call } => {
+                let server = present(self.processes.get(server), Rule::ThreadState, at)?;
+                let alive = server.state != ProcessState::Ended;
+                ensure(alive && call <= self.calls, Rule::ThreadState, at)
+            }
+        }
+    }
+
+    /// Whether the right thread runs. Apart, because a test may choose who runs.
+    ///
+    /// # Errors
+    /// The rule broken.
+    pub fn check_current(&self) -> Result<(), Violation> {
+        let Some(current) = self.hart.current else { return Ok(()) };
+        let at = current.slot();
+        let thread = present(self.threads.get(current), Rule::Current, at)?;
+        ensure(thread.state == State::Ready, Rule::Current, at)?;
+        let rivals = self.ready.mask.wrapping_shr(u32::from(thread.priority));
+        ensure(rivals <= 1, Rule::Current, at)?;
+        let equal = self.ready.queues.get(index(u32::from(thread.priority)));
+        let alone = equal.is_none_or(List::is_empty);
+        let sliced =
+            self.hart.slice_end != NO_DEADLINE && self.hart.programmed <= self.hart.slice_end;
+        ensure(alone || sliced, Rule::Current, at)
+    }
+}

@@ -1,0 +1,171 @@
+//! Capabilities: who holds them, what they were derived from, and what that may give.
+
+use super::rule::{Rule, Violation, ensure, present};
+use super::scratch::Scratch;
+use super::walk;
+use crate::addr::Frame;
+use crate::capability::{Capability, CapabilityKind, Siblings};
+use crate::kernel::Kernel;
+use crate::list::List;
+use crate::platform::Platform;
+use crate::pool::Id;
+use crate::window::Window;
+use nexus_abi::{PAGE_SIZE, Rights};
+
+impl<P: Platform> Kernel<'_, P> {
+    pub(super) fn check_tree(&self, scratch: &mut Scratch<'_>) -> Result<(), Violation> {
+        self.check_holders()?;
+        let mut children = 0u32;
+        let mut derived = 0u32;
+        for (id, cap) in self.caps.iter() {
+            self.check_cap(id, cap, scratch)?;
+            children = children.wrapping_add(cap.child_count);
+            derived = derived.wrapping_add(u32::from(cap.parent.is_some()));
+            if let Some(sum) = scratch.sum(cap.owner.slot()) {
+                sum.objects = sum.objects.wrapping_add(1);
+            }
+        }
+        ensure(children == derived, Rule::CapCount, u64::MAX)?;
+        self.check_root_windows()
+    }
+
+    fn check_holders(&self) -> Result<(), Violation> {
+        let mut count = 0u32;
+        for (process, record) in self.processes.iter() {
+            let held = walk(&record.held, &self.caps, |id, cap| {
+                ensure(cap.owner == process && !cap.anchor, Rule::CapOwner, id.slot())
+            })?;
+            let owned = walk(&record.owned, &self.caps, |id, cap| {
+                ensure(cap.owner == process && cap.anchor, Rule::CapOwner, id.slot())
+            })?;
+            count = count.wrapping_add(held).wrapping_add(owned);
+        }
+        ensure(count == self.caps.live(), Rule::ListMember, self.caps.live().abs_diff(count))
+    }
+
+    fn check_cap(
+        &self,
+        id: Id<Capability>,
+        cap: &Capability,
+        scratch: &mut Scratch<'_>,
+    ) -> Result<(), Violation> {
+        let at = id.slot();
+        let mut count = 0;
+        walk(&cap.children, &self.caps, |child, record| {
+            count += 1;
+            ensure(record.parent == Some(id), Rule::CapParent, child.slot())
+        })?;
+        ensure(count == cap.child_count, Rule::CapCount, at)?;
+        let mut pages = 0u32;
+        walk(&cap.mappings, &self.mappings, |mapping, record| {
+            pages = pages.wrapping_add(record.pages.count);
+            ensure(record.cap == id, Rule::MappingAlive, mapping.slot())
+        })?;
+        ensure(pages == cap.mapped_pages, Rule::CapCount, at)?;
+        if cap.anchor {
+            let plain = cap.parent.is_none() && cap.rights.is_empty() && cap.depth == 0;
+            return ensure(plain && pages == 0, Rule::CapAnchor, at);
+        }
+        match cap.parent {
+            Some(parent) => self.check_derived(id, cap, parent)?,
+            None => ensure(has_no_object(cap.kind), Rule::CapRoot, at)?,
+        }
+        match Window::of(cap.kind) {
+            Ok(_) => self.check_window(id, cap, scratch),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn check_derived(
+        &self,
+        id: Id<Capability>,
+        cap: &Capability,
+        parent: Id<Capability>,
+    ) -> Result<(), Violation> {
+        let at = id.slot();
+        let from = present(self.caps.get(parent), Rule::CapParent, at)?;
+        ensure(from.depth < cap.depth, Rule::CapParent, at)?;
+        ensure(from.anchor || from.rights.contains(cap.rights), Rule::CapRights, at)?;
+        let same = match (from.kind, cap.kind) {
+            (
+                CapabilityKind::DeviceMmio { base, len },
+                CapabilityKind::DeviceMmio { base: part, len: part_len },
+            ) => part >= base && part.saturating_add(part_len) <= base.saturating_add(len),
+            (from, own) => from == own,
+        };
+        ensure(same, Rule::CapKind, at)
+    }
+
+    fn check_window(
+        &self,
+        id: Id<Capability>,
+        cap: &Capability,
+        scratch: &mut Scratch<'_>,
+    ) -> Result<(), Violation> {
+        let at = id.slot();
+        let CapabilityKind::DeviceMmio { base, len } = cap.kind else { return Ok(()) };
+        let whole = (base | len) & PAGE_SIZE.wrapping_sub(1) == 0 && len != 0;
+        let end = base.checked_add(len).and_then(|end| end.checked_sub(1));
+        let last = end.and_then(|last| Frame::at(last & !0xfff));
+        let (Some(first), Some(last)) = (Frame::at(base), last) else {
+            return ensure(false, Rule::WindowRange, at);
+        };
+        let (ram, count) = self.frames.extent();
+        let ram_end = ram.plus(u64::from(count));
+        let outside = last < ram || first >= ram_end;
+        let edges = !scratch.is_ram(first) && !scratch.is_ram(last);
+        ensure(whole && outside && edges, Rule::WindowRange, at)?;
+        ensure(!cap.rights.contains(Rights::EXEC), Rule::WindowRange, at)?;
+        if cap.mapped_pages != 0 {
+            let used = cap.rights.contains(Rights::MAP | Rights::READ)
+                && !cap.rights.contains(Rights::DERIVE)
+                && cap.children.is_empty();
+            ensure(used, Rule::WindowUse, at)?;
+        }
+        let mut next = List::<Capability, Siblings>::next(&self.caps, id);
+        while let Some(sibling) = next.filter(|_| cap.parent.is_some()) {
+            self.check_disjoint(id, cap, sibling)?;
+            next = List::<Capability, Siblings>::next(&self.caps, sibling);
+        }
+        Ok(())
+    }
+
+    fn check_disjoint(
+        &self,
+        id: Id<Capability>,
+        cap: &Capability,
+        other: Id<Capability>,
+    ) -> Result<(), Violation> {
+        let there = self.caps.get(other).map(|other| other.kind);
+        match (Window::of(cap.kind), there.and_then(Window::of)) {
+            (Ok(one), Ok(two)) => ensure(!one.overlaps(two), Rule::WindowOverlap, id.slot()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_root_windows(&self) -> Result<(), Violation> {
+        let roots = || {
+            self.caps.iter().filter(|(_, cap)| {
+                cap.parent.is_none() && matches!(cap.kind, CapabilityKind::DeviceMmio { .. })
+            })
+        };
+        for (id, cap) in roots() {
+            for (other, _) in roots().filter(|(other, _)| other.slot() > id.slot()) {
+                self.check_disjoint(id, cap, other)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// True for kinds without an object, whose first capability has no anchor above it.
+fn has_no_object(kind: CapabilityKind) -> bool {
+    match kind {
+        CapabilityKind::DeviceMmio { .. } | CapabilityKind::Spawn | CapabilityKind::Console => true,
+        CapabilityKind::Endpoint(_)
+        | CapabilityKind::Notification(_)
+        | CapabilityKind::Vmo(_)
+        | CapabilityKind::Process(_)
+        | CapabilityKind::Thread(_) => false,
+    }
+}

@@ -1,0 +1,112 @@
+//! The simulated machine: RAM, a clock, a timer, and a console.
+
+use std::boxed::Box;
+use std::vec::Vec;
+
+use crate::addr::{Frame, Page};
+use crate::platform::{Asid, PhysMem, Platform};
+
+/// What RAM holds before anything is written: a frame that is used without being cleared shows.
+pub const GARBAGE: u64 = 0xa5a5_a5a5_a5a5_a5a5;
+
+/// First address of RAM.
+pub const RAM_BASE: u64 = 0x8000_0000;
+
+/// A machine with one hart.
+#[derive(Debug)]
+pub struct Machine {
+    ram: Vec<Option<Box<[u64; 512]>>>,
+    /// The `time` CSR.
+    pub now: u64,
+    /// The tick of the next timer interrupt.
+    pub timer: u64,
+    /// True when an interrupt waits to be taken.
+    pub pending: bool,
+    /// What was written to the console.
+    pub console: Vec<u8>,
+    /// How often instruction memory was fenced.
+    pub code_fences: u32,
+    /// Root tables that were taken out of use.
+    pub retired: Vec<Frame>,
+}
+
+impl Machine {
+    /// A machine with this many frames of RAM.
+    #[must_use]
+    pub fn new(frames: u32) -> Machine {
+        Machine {
+            ram: (0..frames).map(|_| None).collect(),
+            now: 1_000_000,
+            timer: u64::MAX,
+            pending: false,
+            console: Vec::new(),
+            code_fences: 0,
+            retired: Vec::new(),
+        }
+    }
+
+    fn place(frame: Frame) -> usize {
+        let number = frame.address().checked_sub(RAM_BASE).expect("below RAM") >> 12;
+        usize::try_from(number).expect("64-bit host")
+    }
+}
+
+impl PhysMem for Machine {
+    fn read(&self, frame: Frame, index: usize) -> u64 {
+        let words = self.ram.get(Machine::place(frame)).expect("past RAM");
+        words.as_ref().map_or(GARBAGE, |words| words[index])
+    }
+
+    fn write(&mut self, frame: Frame, index: usize, value: u64) {
+        let words = self.ram.get_mut(Machine::place(frame)).expect("past RAM");
+        words.get_or_insert_with(|| Box::new([GARBAGE; 512]))[index] = value;
+    }
+
+    fn zero(&mut self, frame: Frame) {
+        let words = self.ram.get_mut(Machine::place(frame)).expect("past RAM");
+        *words = Some(Box::new([0; 512]));
+    }
+}
+
+impl Platform for Machine {
+    fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn set_timer(&mut self, tick: u64) {
+        self.timer = tick;
+    }
+
+    fn interrupt_pending(&self) -> bool {
+        self.pending
+    }
+
+    fn fence_page(&mut self, _: Asid, _: Page) {}
+
+    fn fence_space(&mut self, _: Asid) {}
+
+    fn fence_code(&mut self) {
+        self.code_fences += 1;
+    }
+
+    fn retire_root(&mut self, root: Frame) {
+        self.retired.push(root);
+    }
+
+    fn satp(&self, root: Frame, asid: Asid) -> u64 {
+        (8 << 60) | (u64::from(asid.0) << 44) | root.number()
+    }
+
+    fn kernel_entry(&self, index: usize) -> u64 {
+        // Two gigapages of kernel, readable and writable, global, not for user mode.
+        match index {
+            256 => (0x8_0000 << 10) | 0xe7,
+            257 => (0xc_0000 << 10) | 0xe7,
+            _ => 0,
+        }
+    }
+
+    fn console_write(&mut self, bytes: &[u8]) {
+        self.console.extend_from_slice(bytes);
+    }
+}

@@ -1,0 +1,17 @@
+//! The kernel on a simulated machine. Every test acts as user programs do, through registers; the
+//! checker looks at everything after each entry into the kernel.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "tests"
+)]
+
+#[allow(dead_code, unused_imports, reason = "shared by the modules below")]
+mod common;
+mod mint;
+mod reject_mmio;
+mod reject_mmio_derive;
