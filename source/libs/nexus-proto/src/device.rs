@@ -1,7 +1,7 @@
-//! `device`: identity of a virtio device, and its data. Served by each owner of one.
+//! `device`: identity of a device, and its data. Served by the owner of a device that has both.
 //!
-//! Data needs interrupts and DMA, which no service has in v1: those operations are answered with
-//! `NotSupported`.
+//! The data of a virtio device needs interrupts and DMA, which no service has in v1: those
+//! operations are answered with `NotSupported`.
 
 use crate::{Text, Zero};
 
@@ -23,7 +23,8 @@ payloads! {
     /// Asks for the identity.
     pub struct Identify {}
 
-    /// The identity registers (virtio 1.2, 4.2.2).
+    /// What the device says it is. The meaning is that of virtio's identity registers (virtio 1.2,
+    /// 4.2.2); of another device, its owner says what it puts here.
     pub struct Identity {
         /// MagicValue, 0x74726976.
         pub magic: u32,
