@@ -14,8 +14,6 @@ pub(super) struct Job<'a> {
     pub(super) manifest: &'a Path,
     /// Names of packages whose binary has the same name.
     pub(super) packages: &'a [String],
-    /// The linker script.
-    pub(super) link_script: &'a Path,
     /// The defence to leave out.
     pub(super) broken: Option<&'a str>,
 }
@@ -49,9 +47,11 @@ pub fn target_dir() -> Result<PathBuf> {
     }
 }
 
+/// The same for the kernel and for programs, so that what both use is compiled once. The kernel and
+/// nexus-rt each have a `link.ld`, and a build script that lets the linker find it.
 fn rustflags(toolchain: &Toolchain, job: &Job<'_>) -> Result<Vec<String>> {
     let mut flags = vec![
-        format!("-Clink-arg=-T{}", job.link_script.display()),
+        "-Clink-arg=-Tlink.ld".to_owned(),
         "-Crelocation-model=static".to_owned(),
         "-Cforce-frame-pointers=yes".to_owned(),
     ];

@@ -85,7 +85,11 @@ impl Built {
 pub fn system(args: &SystemArgs, broken: Option<&broken::Defence>) -> Result<Built> {
     let checked = desc::load(args.system.as_deref(), &args.profile)?;
     let toolchain = Toolchain::find()?;
-    let target = target_dir()?;
+    // Flags of one build must not push out what another has compiled.
+    let target = match broken {
+        None => target_dir()?,
+        Some(_) => target_dir()?.join("broken"),
+    };
     let mut name = format!("{}-{}", checked.description.name, args.profile);
     if let Some(broken) = broken {
         name = format!("{name}-broken-{}", broken.name);
@@ -117,12 +121,8 @@ fn kernel(
     broken: Option<&str>,
 ) -> Result<PathBuf> {
     let root = paths::root()?;
-    let job = cargo::Job {
-        manifest: &root.join("Cargo.toml"),
-        packages: &["neuron".to_owned()],
-        link_script: &root.join("source/kernel/neuron/link.ld"),
-        broken,
-    };
+    let job =
+        cargo::Job { manifest: &root.join("Cargo.toml"), packages: &["neuron".to_owned()], broken };
     let binaries = cargo::build(toolchain, &job, target)?;
     place(&binaries.join("neuron"), directory, "neuron", "neuron.elf")?;
     Ok(directory.join("debug/neuron"))
@@ -138,7 +138,6 @@ fn programs(
     broken: Option<&broken::Defence>,
 ) -> Result<BTreeMap<u32, PathBuf>> {
     let root = paths::root()?;
-    let link_script = root.join("source/libs/nexus-rt/link.ld");
     let workspace = root.join("Cargo.toml");
     let mut jobs: BTreeMap<(&Path, bool), Vec<&Program>> = BTreeMap::new();
     for program in programs {
@@ -153,12 +152,7 @@ fn programs(
         packages.sort_unstable();
         packages.dedup();
         let left_out = broken.filter(|_| without).map(|broken| broken.name.as_str());
-        let job = cargo::Job {
-            manifest,
-            packages: &packages,
-            link_script: &link_script,
-            broken: left_out,
-        };
+        let job = cargo::Job { manifest, packages: &packages, broken: left_out };
         let binaries = cargo::build(toolchain, &job, target)?;
         for program in members {
             let file = format!("{}.elf", program.name);
