@@ -103,12 +103,12 @@ pub fn raw_record(number: u64, a0: u64, a1: u64) -> (u64, u64, Sender, Record) {
     let (error, value, sender);
     let mut words = [0u64; 8];
     let [w0, w1, w2, w3, w4, w5, w6, w7] = &mut words;
-    // SAFETY: as in `raw`; the message registers and t3 are declared as outputs.
+    // SAFETY: as in `raw`; the message registers, t3 and t4 are declared as outputs.
     unsafe {
         asm!("ecall", inlateout("a0") a0 => error, inlateout("a1") a1 => value,
              lateout("a2") *w0, lateout("a3") *w1, lateout("a4") *w2, lateout("a5") *w3,
              lateout("a6") *w4, lateout("t0") *w5, lateout("t1") *w6, lateout("t2") *w7,
-             lateout("t3") sender, in("a7") number);
+             lateout("t3") sender, lateout("t4") _, in("a7") number);
     }
     (error, value, Sender::from_word(sender), words)
 }
