@@ -1,9 +1,9 @@
 //! The outside, as it is.
 
 use nexus_abi::{CapInfo, Error, Handle, Message, ProcessInfo, ProcessState, Received, Rights};
+use nexus_proto::Operation;
 use nexus_proto::log::{Append, Entry, Log};
 use nexus_proto::policy::{Decide, Epoch};
-use nexus_proto::Operation;
 use nexus_rt::{Client, Deadline, peek, sys, ticks};
 
 use crate::board::{Identity, Probe, Range};

@@ -1,5 +1,7 @@
 //! Starting one service.
 
+use alloc::format;
+
 use nexus_abi::{FREE_START, Handle, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap};
 use nexus_proto::ids;
 use nexus_proto::init::{Refusal, ServiceState};
@@ -9,7 +11,7 @@ use nexus_sysdesc::archive::Archive;
 
 use super::load::{LoadFailure, Loaded, load, tell};
 use super::machine::{Live, Server};
-use crate::init::Init;
+use crate::init::{Init, Machine};
 
 /// What all services are started with.
 pub(super) struct Starter<'a> {
@@ -36,6 +38,7 @@ impl Starter<'_> {
         match self.try_start(init, index, &service) {
             Ok(()) => {}
             Err(Failed::Load(why)) => {
+                init.machine.say(&format!("init: {} is not started: {why}", service.name));
                 nexus_rt::error!("{} is not started: {why}", service.name);
                 init.refuse_needs(service.id, Refusal::NotLoaded);
                 init.abandon(service.id, ServiceState::NotLoaded);
