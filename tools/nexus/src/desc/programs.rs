@@ -19,7 +19,7 @@ pub struct Program {
     pub package: String,
     /// The binary of that package.
     pub bin: String,
-    /// The `Cargo.toml` that it is built from.
+    /// The `Cargo.toml` that it is built from: of its workspace, or of the package alone.
     pub manifest: PathBuf,
 }
 
@@ -75,7 +75,7 @@ fn shown_dir(reporter: &Reporter, dir: &Path) -> String {
     }
 }
 
-/// The manifest and the package name.
+/// The manifest to build from, and the package name.
 fn find(service: &Service) -> Result<(PathBuf, String), Missing> {
     let binary = &service.binary;
     let dir = binary.relative_to.join(&binary.path.value);
@@ -85,10 +85,20 @@ fn find(service: &Service) -> Result<(PathBuf, String), Missing> {
     let table = DeTable::parse(&text).map_err(|_| Missing::Package)?.into_inner();
     let package = package_name(&table).ok_or(Missing::Package)?;
     if has_binary(&dir, &table, &package, &binary.bin) {
-        Ok((manifest, package))
+        Ok((workspace_of(&dir).unwrap_or(manifest), package))
     } else {
         Err(Missing::Binary(package))
     }
+}
+
+/// The `Cargo.toml` of the workspace that a package in `dir` is part of: the first above it, or its
+/// own, that is one.
+fn workspace_of(dir: &Path) -> Option<PathBuf> {
+    let mut manifests = dir.ancestors().map(|dir| dir.join("Cargo.toml"));
+    manifests.find(|manifest| {
+        let text = fs::read_to_string(manifest).unwrap_or_default();
+        DeTable::parse(&text).is_ok_and(|table| value_in(table.get_ref(), "workspace").is_some())
+    })
 }
 
 fn package_name(manifest: &DeTable<'_>) -> Option<String> {
