@@ -4,13 +4,12 @@ use nexus_abi::{Handle, ProcessInfo, Role, StartupCap};
 use nexus_proto::init::Init;
 use nexus_proto::log::Log;
 use nexus_proto::policy::Policy;
-use nexus_proto::power::Power;
 use nexus_proto::{Operation, ids};
 use nexus_rt::{CallError, Client, Deadline, StartError, startup, sys};
 use nexus_sysdesc::{Description, Device, Service};
+use nexus_test::{Host, Waiter};
 
 use crate::check::Failure;
-use crate::console::Console;
 
 /// Milliseconds that a service has to answer.
 const ANSWER_MS: u64 = 2000;
@@ -20,19 +19,16 @@ const ANSWER_MS: u64 = 2000;
 pub struct Context {
     /// The system.
     pub(crate) description: Description,
-    /// Number of this run.
-    pub(crate) nonce: u64,
     /// Who this process is.
     pub(crate) own_id: u32,
     pub(crate) init: Client<Init>,
     pub(crate) policyd: Client<Policy>,
     pub(crate) logd: Client<Log>,
-    pub(crate) powerd: Client<Power>,
-    pub(crate) console: Console,
+    pub(crate) host: Host,
     /// The one device window of this process.
     pub(crate) window: &'static StartupCap,
-    /// A notification that nobody signals, to wait on.
-    never: Handle,
+    /// To let others run.
+    pub(crate) waiter: Waiter,
 }
 
 impl Context {
@@ -49,15 +45,13 @@ impl Context {
         })?;
         Ok(Context {
             description,
-            nonce: start.block().nonce,
             own_id: start.block().service_id,
             init: start.client(ids::INIT)?,
             policyd: start.client(ids::POLICYD)?,
             logd: start.client(ids::LOGD)?,
-            powerd: start.client(ids::POWERD)?,
-            console: Console::new(start.client(ids::CONSOLED)?),
+            host: Host::new()?,
             window: start.window()?,
-            never: sys::notification_create()?,
+            waiter: Waiter::new()?,
         })
     }
 
@@ -73,12 +67,6 @@ impl Context {
         request: &O,
     ) -> Result<O::Reply, CallError> {
         server.call(request, Deadline::after_ms(ANSWER_MS))
-    }
-
-    /// Lets others run for some milliseconds.
-    pub(crate) fn pause(&self, ms: u64) {
-        // It ends by its deadline, and by nothing else.
-        let _ = sys::wait(self.never, Deadline::after_ms(ms).ticks());
     }
 
     /// What this process uses, as the kernel tells.

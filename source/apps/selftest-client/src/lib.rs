@@ -11,12 +11,10 @@
 extern crate alloc;
 
 mod check;
-mod console;
 mod context;
 mod kernel;
 mod ledger;
 mod proofs;
-mod records;
 mod verdict;
 mod witness;
 

@@ -3,11 +3,12 @@
 
 use nexus_proto::Zero;
 use nexus_proto::init::{Caps, Stat};
+use nexus_rt::Deadline;
+use nexus_test::records;
 
 use crate::check::{Check, Failure};
 use crate::context::Context;
 use crate::ledger;
-use crate::records;
 
 /// Milliseconds that the host has to read the guest's memory.
 const HOST_MS: u64 = 60_000;
@@ -19,18 +20,14 @@ pub(crate) fn show(context: &Context) -> Check {
         show_capabilities(context, service.id).map_err(|error| error.at(&service.name))?;
         show_root(context, service.id).map_err(|error| error.at(&service.name))?;
     }
-    record(context, records::WITNESS_READY)?;
-    context.console.wait_for(records::WITNESS_DONE, HOST_MS)
-}
-
-/// Shows one record.
-pub(crate) fn record(context: &Context, what: &str) -> Check {
-    context.console.line(&records::line(context.nonce, what))
+    context.host.record(records::WITNESS_READY)?;
+    let typed = context.host.console.wait_for(records::WITNESS_DONE, Deadline::after_ms(HOST_MS));
+    typed.map_err(|error| Failure::from(error).at("the host"))
 }
 
 fn show_ledger(context: &Context) -> Check {
     for one in ledger::read_all(context)? {
-        record(context, &records::ledger(&one.stamp, &one.entry))?;
+        context.host.record(&records::ledger(&one.stamp, &one.entry))?;
     }
     Ok(())
 }
@@ -40,7 +37,7 @@ fn show_capabilities(context: &Context, service: u32) -> Check {
     loop {
         let ask = Caps { service, zero: Zero::ZERO, cursor };
         let cap = context.ask(context.init, &ask).map_err(Failure::from)?;
-        record(context, &records::capability(service, &cap))?;
+        context.host.record(&records::capability(service, &cap))?;
         if cap.next == 0 {
             return Ok(());
         }
@@ -50,5 +47,5 @@ fn show_capabilities(context: &Context, service: u32) -> Check {
 
 fn show_root(context: &Context, service: u32) -> Check {
     let stat = context.ask(context.init, &Stat { service, zero: Zero::ZERO })?;
-    record(context, &records::root(service, stat.root))
+    Ok(context.host.record(&records::root(service, stat.root))?)
 }

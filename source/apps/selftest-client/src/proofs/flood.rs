@@ -47,7 +47,7 @@ pub(crate) fn flood(context: &Context) -> Check {
             before = decide(context, before)?;
             decided += 1;
         }
-        context.pause(2);
+        context.waiter.pause(2);
     }
     same("decisions during the flood", &decided, &DECISIONS)?;
     let taken = result.taken.load(Ordering::Relaxed);

@@ -92,7 +92,7 @@ fn ended(context: &Context, id: u32) -> Result<ServiceStat, Failure> {
             return Ok(stat);
         }
         ensure!(!deadline.has_passed(), "service {id} is {:?}, and does not end", stat.state);
-        context.pause(LOOK_MS);
+        context.waiter.pause(LOOK_MS);
     }
 }
 

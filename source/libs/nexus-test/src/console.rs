@@ -6,24 +6,27 @@ use nexus_proto::console::{Console as Protocol, LineEvent, LineEventKind, ReadLi
 use nexus_proto::{ServiceError, Text};
 use nexus_rt::{CallError, Client, Deadline, sys};
 
-use crate::check::Failure;
-
 /// Milliseconds that consoled has to take a piece of a line.
 const WRITE_MS: u64 = 10_000;
 
-/// The console.
+/// The console, as a test program writes to it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Console {
+pub struct Console {
     consoled: Client<Protocol>,
 }
 
 impl Console {
-    pub(crate) const fn new(consoled: Client<Protocol>) -> Console {
+    /// The console that this server has.
+    #[must_use]
+    pub const fn new(consoled: Client<Protocol>) -> Console {
         Console { consoled }
     }
 
     /// Shows a line. It goes out whole, whoever else writes.
-    pub(crate) fn line(&self, line: &str) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// consoled did not take it in time.
+    pub fn line(&self, line: &str) -> Result<(), CallError> {
         let line = format!("{line}\n");
         let deadline = Deadline::after_ms(WRITE_MS);
         for text in Text::pieces(line.as_bytes()) {
@@ -33,21 +36,22 @@ impl Console {
     }
 
     /// consoled is busy while the terminal is slower than the lines.
-    fn piece(&self, text: Text, deadline: Deadline) -> Result<(), Failure> {
+    fn piece(&self, text: Text, deadline: Deadline) -> Result<(), CallError> {
         loop {
             match self.consoled.call(&Write { text }, deadline) {
-                Ok(()) => return Ok(()),
                 Err(CallError::Service(ServiceError::Busy)) if !deadline.has_passed() => {
-                    sys::yield_now()?;
+                    sys::yield_now().map_err(CallError::Kernel)?;
                 }
-                Err(error) => return Err(error.into()),
+                other => return other,
             }
         }
     }
 
-    /// Waits until `expected` is typed, for `ms` milliseconds at most.
-    pub(crate) fn wait_for(&self, expected: &str, ms: u64) -> Result<(), Failure> {
-        let deadline = Deadline::after_ms(ms);
+    /// Waits until `expected` is typed as a line, until `deadline` at most.
+    ///
+    /// # Errors
+    /// Nobody typed it in time: `TimedOut` of consoled.
+    pub fn wait_for(&self, expected: &str, deadline: Deadline) -> Result<(), CallError> {
         let ask = ReadLine { deadline: deadline.ticks() };
         loop {
             let event: LineEvent = self.consoled.call(&ask, Deadline::NEVER)?;
@@ -56,7 +60,7 @@ impl Console {
                     return Ok(());
                 }
                 LineEventKind::TimedOut => {
-                    return Err(Failure::new(format_args!("nobody typed `{expected}`")));
+                    return Err(CallError::Service(ServiceError::TimedOut));
                 }
                 _ => {}
             }

@@ -7,12 +7,14 @@ use nexus_proto::init::CapEntry;
 use nexus_proto::log::{Entry, Event, Outcome, Stamp};
 
 /// The record `what` of the run `nonce`.
-pub(crate) fn line(nonce: u64, what: &str) -> String {
+#[must_use]
+pub fn line(nonce: u64, what: &str) -> String {
     format!("@nx {nonce:016x} {what}")
 }
 
 /// A record of the ledger.
-pub(crate) fn ledger(stamp: &Stamp, entry: &Entry) -> String {
+#[must_use]
+pub fn ledger(stamp: &Stamp, entry: &Entry) -> String {
     format!(
         "ledger {} {} {} {} {} {:x} {:x} {:x} {} {}",
         stamp.seq,
@@ -49,7 +51,8 @@ const fn decision(outcome: Outcome) -> &'static str {
 }
 
 /// A capability of a service.
-pub(crate) fn capability(service: u32, cap: &CapEntry) -> String {
+#[must_use]
+pub fn capability(service: u32, cap: &CapEntry) -> String {
     format!(
         "cap {service} {} {:x} {:x} {:x} {}",
         cap.kind, cap.rights, cap.base, cap.len, cap.mapped_pages
@@ -57,23 +60,33 @@ pub(crate) fn capability(service: u32, cap: &CapEntry) -> String {
 }
 
 /// The root page table of a service.
-pub(crate) fn root(service: u32, physical: u64) -> String {
+#[must_use]
+pub fn root(service: u32, physical: u64) -> String {
     format!("root {service} {physical:x}")
 }
 
 /// How many owners are ready.
-pub(crate) fn ready(owners: u32) -> String {
+#[must_use]
+pub fn ready(owners: u32) -> String {
     format!("ready {owners}")
 }
 
 /// The guest waits for the host to read its memory.
-pub(crate) const WITNESS_READY: &str = "witness-ready";
+pub const WITNESS_READY: &str = "witness-ready";
 
 /// What the host types when it has.
-pub(crate) const WITNESS_DONE: &str = "witness-done";
+pub const WITNESS_DONE: &str = "witness-done";
+
+/// A measurement: its name, the median in instructions, how many samples there were, and how many
+/// of them equal the median.
+#[must_use]
+pub fn bench(name: &str, median: u64, samples: usize, equal: usize) -> String {
+    format!("bench {name} {median} {samples} {equal}")
+}
 
 /// How the tests came out.
-pub(crate) fn verdict(passed: u32, failed: u32) -> String {
+#[must_use]
+pub fn verdict(passed: u32, failed: u32) -> String {
     format!("verdict {passed} {failed}")
 }
 
@@ -122,5 +135,10 @@ mod tests {
         };
         assert_eq!(capability(7, &cap), "cap 7 5 7 10008000 1000 1");
         assert_eq!(root(7, 0x80ab_c000), "root 7 80abc000");
+    }
+
+    #[test]
+    fn a_measurement_says_how_sure_it_is() {
+        assert_eq!(bench("null_syscall", 90, 65, 64), "bench null_syscall 90 65 64");
     }
 }

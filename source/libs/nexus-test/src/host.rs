@@ -1,0 +1,118 @@
+//! The host that runs the tests.
+
+use core::convert::Infallible;
+
+use nexus_abi::{Error, Handle};
+use nexus_proto::init::{Init, Readiness, Ready, Report, ReportState};
+use nexus_proto::power::{Exit, Power};
+use nexus_proto::{ServiceError, Zero, ids};
+use nexus_rt::{CallError, Client, Deadline, StartError, startup, sys};
+
+use crate::console::Console;
+use crate::records;
+
+/// Exit code of QEMU when all tests passed.
+const PASSED: u16 = 33;
+/// Exit code of QEMU when one did not.
+const FAILED: u16 = 35;
+/// Milliseconds for the last line to leave the serial port.
+const LAST_LINE_MS: u64 = 50;
+/// Milliseconds that a service has to answer.
+const ANSWER_MS: u64 = 2000;
+/// Milliseconds between two looks at how far the owners are.
+const LOOK_MS: u64 = 5;
+
+/// Lets others run for a while.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiter {
+    /// Nobody signals it.
+    never: Handle,
+}
+
+impl Waiter {
+    /// With a notification of its own.
+    ///
+    /// # Errors
+    /// `NoMemory`.
+    pub fn new() -> Result<Waiter, Error> {
+        Ok(Waiter { never: sys::notification_create()? })
+    }
+
+    /// For some milliseconds.
+    pub fn pause(&self, ms: u64) {
+        // It ends by its deadline, and by nothing else.
+        let _ = sys::wait(self.never, Deadline::after_ms(ms).ticks());
+    }
+}
+
+/// The way to the host.
+#[derive(Clone, Copy, Debug)]
+pub struct Host {
+    /// Lines that are no records.
+    pub console: Console,
+    nonce: u64,
+    init: Client<Init>,
+    powerd: Client<Power>,
+    waiter: Waiter,
+}
+
+impl Host {
+    /// From the startup block: needs consoled, init and powerd.
+    ///
+    /// # Errors
+    /// What is missing in it.
+    pub fn new() -> Result<Host, StartError> {
+        let start = startup();
+        Ok(Host {
+            console: Console::new(start.client(ids::CONSOLED)?),
+            nonce: start.block().nonce,
+            init: start.client(ids::INIT)?,
+            powerd: start.client(ids::POWERD)?,
+            waiter: Waiter::new()?,
+        })
+    }
+
+    /// Shows one record.
+    ///
+    /// # Errors
+    /// consoled did not take it in time.
+    pub fn record(&self, what: &str) -> Result<(), CallError> {
+        self.console.line(&records::line(self.nonce, what))
+    }
+
+    /// Tells init that this owner of a window is there, waits for all services, and tells the
+    /// host how many owners are ready.
+    ///
+    /// # Errors
+    /// `TimedOut` when they are not by `deadline`.
+    pub fn wait_until_ready(&self, deadline: Deadline) -> Result<(), CallError> {
+        let report = Report { state: ReportState::Ready, zero: Zero::ZERO, detail: 0 };
+        self.init.call(&report, Deadline::after_ms(ANSWER_MS))?;
+        loop {
+            let ready = self.init.call(&Ready {}, Deadline::after_ms(ANSWER_MS))?;
+            if everybody(&ready) {
+                return self.record(&records::ready(ready.owners));
+            }
+            if deadline.has_passed() {
+                return Err(CallError::Service(ServiceError::TimedOut));
+            }
+            self.waiter.pause(LOOK_MS);
+        }
+    }
+
+    /// Tells how the tests came out, and ends the machine.
+    ///
+    /// # Errors
+    /// Why the machine goes on.
+    pub fn end(&self, passed: u32, failed: u32) -> Result<Infallible, CallError> {
+        self.record(&records::verdict(passed, failed))?;
+        self.waiter.pause(LAST_LINE_MS);
+        let code = if failed == 0 { PASSED } else { FAILED };
+        self.powerd.call(&Exit { code, zero: Zero::ZERO }, Deadline::after_ms(ANSWER_MS))?;
+        Err(CallError::Service(ServiceError::BadState))
+    }
+}
+
+const fn everybody(ready: &Readiness) -> bool {
+    ready.owners_ready == ready.owners && ready.services_started == ready.services
+}

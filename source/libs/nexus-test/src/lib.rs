@@ -1,0 +1,15 @@
+//! What test programs in the guest share (test profile only).
+//!
+//! [`Host`] is how they talk to the host that runs them: records, one a line, that begin with
+//! `@nx` and the number of the run (docs/testing/index.md); and at last the exit code.
+#![cfg_attr(target_os = "none", no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod console;
+mod host;
+pub mod records;
+
+pub use console::Console;
+pub use host::{Host, Waiter};
