@@ -69,6 +69,15 @@ fn assertions_hold_or_say_who_breaks_them() {
     assert!(!broken.to_string().contains("holds "), "{broken}");
 }
 
+#[test]
+fn the_assertions_of_the_standard_system_can_be_read() {
+    let tree = fixtures().join("../../..");
+    let file = tree.join("system/assertions.toml");
+    if let Err(report) = Assertions::read_from(&file, &tree) {
+        panic!("{report}");
+    }
+}
+
 /// Why an image is refused.
 fn refusal(image: &[u8]) -> String {
     format!("{:#}", of_image(image).expect_err("refused"))

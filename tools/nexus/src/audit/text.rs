@@ -89,7 +89,10 @@ fn or_dash(text: String) -> String {
     if text.is_empty() { String::from("-") } else { text }
 }
 
-/// A title and an aligned table under it.
+/// Columns that a line should not exceed, where its last cell can be broken.
+const LINE: usize = 120;
+
+/// A title and an aligned table under it. The last cell of a row goes on in lines of its own.
 fn section(text: &mut String, title: &str, rows: &[Vec<String>]) {
     let _ = writeln!(text, "\n{title}");
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
@@ -97,10 +100,57 @@ fn section(text: &mut String, title: &str, rows: &[Vec<String>]) {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let widths: Vec<usize> = (0..columns.saturating_sub(1)).map(width).collect();
     for row in rows {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        let _ = writeln!(text, "  {}", cells.join("  ").trim_end());
+        let Some((last, cells)) = row.split_last() else { continue };
+        let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}  "));
+        let lead = format!("  {}", cells.collect::<String>());
+        let indent = " ".repeat(lead.chars().count());
+        let parts = broken(last, LINE.saturating_sub(indent.len()).max(LINE / 3));
+        for (number, part) in parts.iter().enumerate() {
+            let lead = if number == 0 { &lead } else { &indent };
+            let _ = writeln!(text, "{}", format!("{lead}{part}").trim_end());
+        }
+    }
+}
+
+/// A cell in lines of at most `width`, broken between words.
+fn broken(cell: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in cell.split(' ') {
+        let Some(line) = lines.last_mut() else { continue };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn breaks_a_long_cell_between_words() {
+        assert_eq!(broken("a, b, c", 5), ["a, b,", "c"]);
+        assert_eq!(broken("", 5), [""]);
+        assert_eq!(broken("longer-than-that x", 5), ["longer-than-that", "x"]);
+    }
+
+    #[test]
+    fn aligns_columns_and_continues_the_last_one() {
+        let names = vec!["name"; 40].join(", ");
+        let mut text = String::new();
+        section(&mut text, "Title", &[row(&["ID", "CALLS"]), row(&["12", &names])]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[..3], ["", "Title", "  ID  CALLS"]);
+        assert!(lines[3].starts_with("  12  name, "));
+        assert!(lines[4].starts_with("      name, "));
+        assert!(lines.iter().all(|line| line.len() <= LINE), "{text}");
     }
 }
