@@ -14,6 +14,8 @@
 mod eval;
 mod file;
 mod sentence;
+#[cfg(test)]
+mod sentence_tests;
 
 pub use eval::Outcome;
 pub use file::Assertions;

@@ -1,0 +1,78 @@
+//! Every form is read, and whatever is none is refused in words.
+
+use super::sentence::*;
+use nexus_sysdesc::{Danger, Permission};
+
+#[test]
+fn the_grammar_in_the_documentation_is_this_one() {
+    let lines = include_str!("sentence.rs").lines().skip_while(|line| !line.contains("```text"));
+    let grammar = lines.skip(1).map_while(|line| line.strip_prefix("//! "));
+    let grammar: Vec<&str> = grammar.take_while(|line| *line != "```").collect();
+    assert!(grammar.len() > 10);
+    let page = include_str!("../../../../../docs/system.md");
+    assert!(page.contains(&grammar.join("\n")), "docs/system.md has another grammar");
+}
+
+fn named(name: &str) -> Devices {
+    Devices::Named(name.to_owned())
+}
+
+#[test]
+fn reads_every_form() {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let blk0 = || Act::Own(named("blk0"));
+    let forms = [
+        ("each device has exactly one owner", Sentence::EachDeviceOwned),
+        ("each request is allowed.", Sentence::EachRequestAllowed),
+        ("device net0 has exactly one owner", Sentence::Owned("net0".into())),
+        ("device net0 has no owner", Sentence::Unowned("net0".into())),
+        ("there is no service nsh", Sentence::Absent("nsh".into())),
+        ("only a own blk0", Sentence::Only(names(&["a"]), blk0())),
+        ("only a, b and c own blk0", Sentence::Only(names(&["a", "b", "c"]), blk0())),
+        ("no service owns blk0", Sentence::Nobody(blk0())),
+        (
+            "no service that reaches net0 owns blk0",
+            Sentence::NobodyThat(Act::Reach(named("net0")), blk0()),
+        ),
+        ("nsh does not own blk0", Sentence::DoesNot("nsh".into(), blk0())),
+        ("nsh does not call init", Sentence::DoesNot("nsh".into(), Act::Call("init".into()))),
+        ("no service owns more than 1 devices", Sentence::Nobody(Act::OwnMoreThan(1))),
+        ("no service has more than 1_024 frames", Sentence::Nobody(Act::HaveFramesOver(1024))),
+        ("only a may power", Sentence::Only(names(&["a"]), Act::May(Permission::Power))),
+        (
+            "only a is trusted with all memory",
+            Sentence::Only(names(&["a"]), Act::Own(Devices::Dma)),
+        ),
+        ("no service owns a device", Sentence::Nobody(Act::Own(Devices::Any))),
+        (
+            "no service reaches a high device",
+            Sentence::Nobody(Act::Reach(Devices::Danger(Danger::High))),
+        ),
+    ];
+    for (text, sentence) in forms {
+        assert_eq!(parse(text), Ok(sentence), "{text}");
+    }
+}
+
+#[test]
+fn says_what_is_wrong() {
+    let messages = [
+        ("", "no assertion begins with ``"),
+        ("every device has an owner", "no assertion begins with `every device has an owner`"),
+        ("device net0 has two owners", "`has exactly one owner` should follow `net0`"),
+        ("only a, own blk0", "`blk0` is nothing that a service does"),
+        ("only", "the name of a service should follow `only`"),
+        ("no service", "the sentence ends after `service`"),
+        ("no service likes blk0", "`likes` is nothing that a service does"),
+        ("no service owns", "a device should follow `owns`"),
+        ("nsh does not have blk0", "`has` can only be followed by `more than N frames`"),
+        ("no service owns a big device", "there is no `a big` device"),
+        ("no service owns a dma thing", "`device` should follow `dma`"),
+        ("no service owns more than one devices", "`one` is not a number"),
+        ("nsh does not may fly", "`fly` is not a permission"),
+        ("no service owns blk0 today", "`today` follows a whole sentence"),
+    ];
+    for (text, message) in messages {
+        assert_eq!(parse(text).expect_err(text).message, message, "{text}");
+    }
+}
