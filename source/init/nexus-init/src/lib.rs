@@ -17,6 +17,10 @@ pub mod order;
 pub mod registry;
 mod server;
 mod supervise;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 pub mod words;
 
 pub use server::TRIES;

@@ -1,15 +1,13 @@
 //! Everything that can go wrong with a grant, at every point of it.
 
-mod world;
-
 use nexus_abi::{Error, Message, Rights, Sender};
 use nexus_proto::init::Refusal;
 use nexus_proto::log::{Event, Outcome as Came};
 use nexus_proto::policy::{Decide, Decision, NO_RULE, Reason, Verdict};
 use nexus_proto::{Operation, ServiceError, encode_error};
-use world::{Fake, POLICYD, Policyd, RNGD, question, route};
 
 use super::*;
+use crate::testing::{Fake, POLICYD, Policyd, RNGD, question, route};
 
 fn refused(fake: &mut Fake) -> Refusal {
     let outcome = Grant::new(question(1), route()).run(fake);

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, STACK_TOP, STARTUP_VA, Startup};
+use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, Rights, STACK_TOP, STARTUP_VA, Startup};
 use nexus_loader::{LoadError, Perm, Plan, Segment};
 use nexus_rt::{Memory, sys};
 use zerocopy::IntoBytes;
@@ -52,7 +52,8 @@ impl Loaded {
         core::mem::take(&mut self.memory)
     }
 
-    /// Maps an object into the process, and holds it.
+    /// Maps an object into the process, whole, and holds it: with no more rights than the mapping
+    /// has, and none to pass it on.
     fn add(
         &mut self,
         process: Handle,
@@ -61,9 +62,20 @@ impl Loaded {
         va: u64,
         prot: Prot,
     ) -> Result<(), Error> {
-        self.memory.push(vmo);
-        sys::vmo_map(process, vmo, 0, len, va, prot).map(|_| ())
+        let held = sys::cap_derive(vmo, rights(prot), 0, 0);
+        // From here on the object lives by `held`, or ends.
+        sys::cap_drop(vmo)?;
+        self.memory.push(held?);
+        sys::vmo_map(process, held?, 0, len, va, prot).map(|_| ())
     }
+}
+
+/// What a mapping with `prot` needs.
+fn rights(prot: Prot) -> Rights {
+    let mut rights = Rights::MAP | Rights::READ;
+    rights.set(Rights::WRITE, prot.contains(Prot::WRITE));
+    rights.set(Rights::EXEC, prot.contains(Prot::EXEC));
+    rights
 }
 
 impl Drop for Loaded {

@@ -1,22 +1,29 @@
-//! A small kernel, policyd and logd for the tests of a grant.
+//! A small kernel, policyd and logd for tests.
 
-use nexus_abi::{Error, Handle, Message, Received, Rights, Sender};
+use nexus_abi::{
+    CapInfo, EndReason, Error, Handle, KindCode, Message, ProcessInfo, ProcessState, Received,
+    Rights, Sender,
+};
 use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome};
 use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, Reason, Verdict};
 use nexus_proto::{Operation, Subject};
 
+use crate::board::{Identity, Probe, Range};
 use crate::grant::{Question, Route, World};
+use crate::init::Machine;
 
 /// policyd, as the kernel stamps it.
-pub(super) const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
+pub(crate) const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
 /// The process that is given things.
-pub(super) const RNGD: Handle = Handle(70);
-const ROOT: Handle = Handle(1);
-const ROOT_BASE: u64 = 0x1000_0000;
-const ROOT_LEN: u64 = 0x1_0000;
+pub(crate) const RNGD: Handle = Handle(70);
+/// The root window.
+pub(crate) const ROOT: Handle = Handle(1);
+/// Its bytes.
+pub(crate) const ROOT_BASE: u64 = 0x1000_0000;
+pub(crate) const ROOT_LEN: u64 = 0x1_0000;
 
 /// What is asked for.
-pub(super) fn question(nonce: u64) -> Question {
+pub(crate) fn question(nonce: u64) -> Question {
     Question {
         service: 7,
         incarnation: 1,
@@ -29,12 +36,12 @@ pub(super) fn question(nonce: u64) -> Question {
 }
 
 /// Where it comes from and goes.
-pub(super) fn route() -> Route {
+pub(crate) fn route() -> Route {
     Route { root: ROOT, root_base: ROOT_BASE, process: RNGD, policyd: POLICYD, epoch: 1 }
 }
 
 /// How policyd behaves.
-pub(super) enum Policyd {
+pub(crate) enum Policyd {
     /// It allows everything.
     Allows,
     /// It allows, and then its answer is changed.
@@ -47,34 +54,39 @@ pub(super) enum Policyd {
 
 /// One capability to a window.
 #[derive(Clone, Debug)]
-pub(super) struct Cap {
+pub(crate) struct Cap {
     /// The process that holds it; `None` for init.
-    pub(super) holder: Option<Handle>,
-    pub(super) rights: Rights,
-    pub(super) base: u64,
-    pub(super) len: u64,
+    pub(crate) holder: Option<Handle>,
+    pub(crate) rights: Rights,
+    pub(crate) base: u64,
+    pub(crate) len: u64,
     parent: Option<Handle>,
     handle: Handle,
 }
 
 /// Kernel, policyd and logd in one.
-pub(super) struct Fake {
-    pub(super) policyd: Policyd,
-    pub(super) answers_as: Sender,
-    pub(super) epoch: u32,
+pub(crate) struct Fake {
+    pub(crate) policyd: Policyd,
+    pub(crate) answers_as: Sender,
+    pub(crate) epoch: u32,
     /// The epoch after the next decision.
-    pub(super) next_epoch: Option<u32>,
-    pub(super) epoch_fails: Option<Error>,
-    pub(super) derive_fails: Option<Error>,
-    pub(super) install_fails: Option<Error>,
+    pub(crate) next_epoch: Option<u32>,
+    pub(crate) epoch_fails: Option<Error>,
+    pub(crate) derive_fails: Option<Error>,
+    pub(crate) install_fails: Option<Error>,
     /// Records that logd still takes.
-    pub(super) records_left: Option<usize>,
+    pub(crate) records_left: Option<usize>,
     /// The target has not ended.
-    pub(super) live: bool,
-    pub(super) ledger: Vec<Entry>,
-    pub(super) calls: Vec<&'static str>,
-    pub(super) caps: Vec<Cap>,
-    pub(super) next: u64,
+    pub(crate) live: bool,
+    pub(crate) ledger: Vec<Entry>,
+    pub(crate) calls: Vec<&'static str>,
+    /// How processes have ended.
+    pub(crate) ends: Vec<(Handle, Sender, Option<EndReason>)>,
+    pub(crate) said: Vec<String>,
+    pub(crate) dropped: Vec<Handle>,
+    pub(crate) revoked: Vec<Handle>,
+    pub(crate) caps: Vec<Cap>,
+    pub(crate) next: u64,
 }
 
 impl Default for Fake {
@@ -99,6 +111,10 @@ impl Default for Fake {
             live: true,
             ledger: Vec::new(),
             calls: Vec::new(),
+            ends: Vec::new(),
+            said: Vec::new(),
+            dropped: Vec::new(),
+            revoked: Vec::new(),
             caps: vec![root],
             next: 100,
         }
@@ -106,22 +122,22 @@ impl Default for Fake {
 }
 
 impl Fake {
-    pub(super) fn cap(&self, handle: Handle) -> Option<&Cap> {
+    pub(crate) fn cap(&self, handle: Handle) -> Option<&Cap> {
         self.caps.iter().find(|cap| cap.handle == handle)
     }
 
     /// How many capabilities to a window processes hold.
-    pub(super) fn owners(&self) -> usize {
+    pub(crate) fn owners(&self) -> usize {
         self.caps.iter().filter(|cap| cap.holder.is_some()).count()
     }
 
     /// The kernel takes back all that the target held.
-    pub(super) fn end_target(&mut self) {
+    pub(crate) fn end_target(&mut self) {
         self.live = false;
         self.caps.retain(|cap| cap.holder.is_none());
     }
 
-    pub(super) fn assert_nothing_left(&self) {
+    pub(crate) fn assert_nothing_left(&self) {
         assert_eq!(self.caps.len(), 1, "only the root: {:?}", self.caps);
     }
 
@@ -269,6 +285,7 @@ impl World for Fake {
 
     fn cap_revoke(&mut self, cap: Handle) -> Result<(), Error> {
         self.calls.push("revoke");
+        self.revoked.push(cap);
         self.cap(cap).ok_or(Error::BadHandle)?;
         self.end_children(cap);
         Ok(())
@@ -276,6 +293,7 @@ impl World for Fake {
 
     fn cap_drop(&mut self, cap: Handle) -> Result<(), Error> {
         self.calls.push("drop");
+        self.dropped.push(cap);
         let parent = self.cap(cap).ok_or(Error::BadHandle)?.parent;
         for child in &mut self.caps {
             if child.parent == Some(cap) {
@@ -284,5 +302,63 @@ impl World for Fake {
         }
         self.caps.retain(|other| other.handle != cap);
         Ok(())
+    }
+}
+
+impl Machine for Fake {
+    fn process_stat(&mut self, process: Handle) -> Result<ProcessInfo, Error> {
+        let known = self.ends.iter().find(|(handle, ..)| *handle == process);
+        let (_, id, end) = *known.ok_or(Error::BadHandle)?;
+        let state = if end.is_some() { ProcessState::Ended } else { ProcessState::Live };
+        let own = process == Handle::NONE;
+        Ok(ProcessInfo {
+            id,
+            state,
+            end,
+            frames: if own { (700, 1000) } else { (10, 100) },
+            objects: if own { (500, 800) } else { (5, 50) },
+            root: if own { 0 } else { 0x8020_0000 },
+        })
+    }
+
+    /// Three capabilities, whose cursors are 11, 12 and 13.
+    fn cap_inspect(
+        &mut self,
+        process: Handle,
+        cursor: u64,
+    ) -> Result<(u64, Option<CapInfo>), Error> {
+        self.process_stat(process)?;
+        let next = match cursor {
+            0 => 11,
+            11 | 12 => cursor + 1,
+            13 => return Ok((0, None)),
+            _ => return Err(Error::BadHandle),
+        };
+        let info = CapInfo {
+            kind: KindCode::DeviceMmio,
+            rights: Rights::MAP | Rights::READ,
+            base: next << 12,
+            len: 0x1000,
+            object: 0,
+            mapped_pages: 1,
+            children: 0,
+        };
+        Ok((next, Some(info)))
+    }
+
+    fn ticks(&mut self) -> u64 {
+        777
+    }
+
+    fn say(&mut self, line: &str) {
+        self.said.push(line.into());
+    }
+}
+
+impl Probe for Fake {
+    /// An entropy device in the seventh slot, nothing in the others.
+    fn identify(&mut self, window: Range) -> Result<Identity, Error> {
+        let device_id = if window.base == 0x1000_6000 { 4 } else { 0 };
+        Ok(Identity { magic: 0x7472_6976, version: 2, device_id })
     }
 }
