@@ -78,6 +78,7 @@ fn prebuilt(rustc: &Path) -> Option<Toolchain> {
     let sysroot = sysroot(rustc)?;
     let core = sysroot.join("lib/rustlib").join(TARGET).join("lib");
     if !core.is_dir() {
+        output(Path::new("rustup"), &["--version"])?;
         eprintln!("nexus: adding the target {TARGET} by rustup");
         let toolchain = sysroot.file_name()?;
         let added = Command::new("rustup")
