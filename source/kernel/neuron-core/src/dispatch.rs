@@ -7,6 +7,7 @@ use nexus_abi::{Error, Handle, Rights, Sender, Syscall, regs};
 
 use crate::addr::index;
 use crate::capability::{Capability, CapabilityKind};
+use crate::fast::Run;
 use crate::kernel::{Kernel, Progress, Work, need};
 use crate::memory::bytes;
 use crate::platform::Platform;
@@ -20,8 +21,6 @@ use crate::window::Window;
 pub(crate) enum Outcome {
     /// It returns this value.
     Value(u64),
-    /// It returns a value, an identity, and a record in the message words.
-    Record(u64, Sender, [u64; 8]),
     /// Everything is done, the caller's registers included; or the caller waits, or is gone.
     Applied,
     /// Its thread makes the call again, after interrupts were taken.
@@ -31,41 +30,38 @@ pub(crate) enum Outcome {
 /// Bytes of an `ecall`.
 const ECALL: u64 = 4;
 
+/// Writes what came of a call to the registers of its thread.
+#[inline(always)]
+fn apply(thread: &mut Thread, result: Result<Outcome, Error>) {
+    match result {
+        Ok(Outcome::Value(value)) => thread.answer(0, value),
+        Ok(Outcome::Applied) => {}
+        Ok(Outcome::Again) => {
+            let pc = thread.frame.get(0).wrapping_sub(ECALL);
+            thread.frame.set(0, pc);
+        }
+        Err(error) => thread.frame.set(regs::A0, error.code()),
+    }
+}
+
 impl<P: Platform> Kernel<'_, P> {
-    /// The current thread has made a system call; its program counter is past the `ecall`.
+    /// The current thread has made a system call; its program counter is past the `ecall`. Tells
+    /// how it goes on, if it is still the one to run.
     #[inline(always)]
-    pub fn syscall(&mut self) {
-        let Some(me) = self.hart.current else { return };
-        let Ok(thread) = self.threads.get(me) else { return };
-        let result = match Syscall::decode(thread.frame.get(regs::NUMBER)) {
+    pub fn syscall(&mut self) -> Option<Run> {
+        let me = self.hart.current?;
+        let number = self.threads.get(me).ok()?.frame.get(regs::NUMBER);
+        let result = match Syscall::decode(number) {
             Some(Syscall::Call) => self.call(me),
             Some(Syscall::ReplyRecv) => self.reply_recv(me),
             Some(Syscall::Null) => Ok(Outcome::Value(0)),
             Some(call) => self.other_call(me, call),
             None => Err(Error::BadSyscall),
         };
-        match result {
-            Ok(Outcome::Applied) => {}
-            other => self.apply(me, other),
-        }
-    }
-
-    fn apply(&mut self, me: Id<Thread>, result: Result<Outcome, Error>) {
-        let Ok(thread) = self.threads.get_mut(me) else { return };
-        match result {
-            Ok(Outcome::Value(value)) => thread.answer(0, value),
-            Ok(Outcome::Record(value, id, words)) => {
-                thread.answer(0, value);
-                thread.answer_from(id.to_word(), Handle::NONE);
-                thread.frame.set_words(&words);
-            }
-            Ok(Outcome::Applied) => {}
-            Ok(Outcome::Again) => {
-                let pc = thread.frame.get(0).wrapping_sub(ECALL);
-                thread.frame.set(0, pc);
-            }
-            Err(error) => thread.frame.set(regs::A0, error.code()),
-        }
+        let goes_on = self.hart.current == Some(me);
+        let thread = self.threads.get_mut(me).ok()?;
+        apply(thread, result);
+        goes_on.then(|| Run::of(thread))
     }
 
     #[inline(always)]
@@ -86,11 +82,11 @@ impl<P: Platform> Kernel<'_, P> {
             Syscall::ProcessEnd => return self.process_end(process, Handle(a0), a1),
             Syscall::CapDrop => return self.cap_drop(process, Handle(a0)),
             Syscall::CapRevoke => return self.cap_revoke(process, Handle(a0)),
-            Syscall::CapQuery => return self.cap_query(process, Handle(a0)),
-            Syscall::CapInspect => return self.inspect(process, Handle(a0), a1),
+            Syscall::CapQuery => return self.cap_query(me, process, Handle(a0)),
+            Syscall::CapInspect => return self.inspect(me, process, Handle(a0), a1),
             Syscall::ProcessStat => {
                 let info = self.process_stat(process, Handle(a0))?;
-                return Ok(Outcome::Record(0, info.id, info.to_record()));
+                return self.record(me, 0, info.id, &info.to_record());
             }
             Syscall::Signal => {
                 self.signal(process, Handle(a0), a1)?;
@@ -199,22 +195,49 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `cap_query`.
-    fn cap_query(&self, caller: Id<Process>, handle: Handle) -> Result<Outcome, Error> {
+    fn cap_query(
+        &mut self,
+        me: Id<Thread>,
+        caller: Id<Process>,
+        handle: Handle,
+    ) -> Result<Outcome, Error> {
         let (_, cap) = self.lookup(caller, handle)?;
-        let record = cap.info(cap.rights.contains(Rights::MANAGE), self.vmo_bytes(cap)).to_record();
-        Ok(Outcome::Record(0, Sender::default(), record))
+        let manage = cap.rights.contains(Rights::MANAGE);
+        let record = cap.info(manage, self.vmo_bytes(cap)).to_record();
+        self.record(me, 0, Sender::default(), &record)
     }
 
     /// `cap_inspect`.
-    fn inspect(&self, caller: Id<Process>, process: Handle, cursor: u64) -> Result<Outcome, Error> {
-        Ok(match self.cap_inspect(caller, process, cursor)? {
+    fn inspect(
+        &mut self,
+        me: Id<Thread>,
+        caller: Id<Process>,
+        process: Handle,
+        cursor: u64,
+    ) -> Result<Outcome, Error> {
+        let (value, record) = match self.cap_inspect(caller, process, cursor)? {
             Some((handle, cap)) => {
                 let manage = process != Handle::NONE || cap.rights.contains(Rights::MANAGE);
-                let record = cap.info(manage, self.vmo_bytes(cap)).to_record();
-                Outcome::Record(handle.0, Sender::default(), record)
+                (handle.0, cap.info(manage, self.vmo_bytes(cap)).to_record())
             }
-            None => Outcome::Record(0, Sender::default(), [0; 8]),
-        })
+            None => (0, [0; 8]),
+        };
+        self.record(me, value, Sender::default(), &record)
+    }
+
+    /// Returns a value, an identity, and a record in the message words.
+    fn record(
+        &mut self,
+        me: Id<Thread>,
+        value: u64,
+        id: Sender,
+        words: &[u64; 8],
+    ) -> Result<Outcome, Error> {
+        let thread = self.threads.get_mut(me)?;
+        thread.answer(0, value);
+        thread.answer_from(id.to_word(), Handle::NONE);
+        thread.frame.set_words(words);
+        Ok(Outcome::Applied)
     }
 
     fn vmo_bytes(&self, cap: &Capability) -> u64 {

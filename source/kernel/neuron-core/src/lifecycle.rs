@@ -110,9 +110,10 @@ impl<P: Platform> Kernel<'_, P> {
         let root = self.new_root()?;
         let id = Sender { service_id, incarnation };
         let process = Process::new(id, frames, objects, root, Asid(0), parent);
-        let made = self.processes.alloc(process).and_then(|id| {
-            Ok((id, Asid(u16::try_from(id.slot()).map_err(|_| Error::NoMemory)?)))
-        });
+        let made = self
+            .processes
+            .alloc(process)
+            .and_then(|id| Ok((id, Asid(u16::try_from(id.slot()).map_err(|_| Error::NoMemory)?))));
         let (process, asid) = match made {
             Ok(made) => made,
             Err(error) => {

@@ -24,6 +24,7 @@ struct Request {
 
 impl<P: Platform> Kernel<'_, P> {
     /// `mmio_map`: the checks of RFC-0002, in their order; a refused call changes nothing.
+    #[inline(always)]
     pub(crate) fn mmio_map(
         &mut self,
         caller: Id<Process>,
@@ -41,11 +42,12 @@ impl<P: Platform> Kernel<'_, P> {
         let has_child = !capability.children.is_empty();
         let pages = PageRange::new(va, count)?;
         let root = self.processes.get(caller)?.root.ok_or(Error::BadState)?;
-        self.check_vacant(root, pages)?;
+        let table = self.check_vacant(root, pages)?;
         if has_child && !cfg!(broken = "map-with-child") {
             return Err(Error::Busy);
         }
-        self.add_mapping(caller, root, Request { cap, base, pages, leaf: perm.into() })?;
+        let request = Request { cap, base, pages, leaf: perm.into() };
+        self.add_mapping(caller, root, table, request)?;
         Ok(va)
     }
 
@@ -71,58 +73,69 @@ impl<P: Platform> Kernel<'_, P> {
         let base = object.base.plus(first);
         let pages = PageRange::new(va, count)?;
         let root = self.processes.get(target)?.root.ok_or(Error::BadState)?;
-        self.check_vacant(root, pages)?;
-        self.add_mapping(target, root, Request { cap, base, pages, leaf })?;
+        let table = self.check_vacant(root, pages)?;
+        self.add_mapping(target, root, table, Request { cap, base, pages, leaf })?;
         self.count_writable(id, leaf, 1)?;
         Ok(va)
     }
 
-    /// Records a mapping and writes its leaves; nothing is left of it on an error.
+    /// Records a mapping and writes its leaves; nothing is left of it on an error. `table` is the
+    /// last-level table, if one that exists holds all the pages.
+    #[inline(always)]
     fn add_mapping(
         &mut self,
         process: Id<Process>,
         root: Frame,
+        table: Option<Frame>,
         request: Request,
     ) -> Result<(), Error> {
         let Request { cap, base, pages, leaf } = request;
         self.charge_objects(process, 1)?;
-        let record = self.mappings.alloc(Mapping::new(cap, process, pages, leaf));
-        let made = record.and_then(|id| match self.make_tables(process, root, pages) {
-            Ok(()) => Ok(id),
-            Err(error) => {
-                self.mappings.release(id);
-                Err(error)
-            }
-        });
-        let id = match made {
+        let id = match self.mappings.alloc(Mapping::new(cap, process, pages, leaf)) {
             Ok(id) => id,
             Err(error) => {
                 self.refund_objects(process, 1);
                 return Err(error);
             }
         };
+        if table.is_none()
+            && let Err(error) = self.make_tables(process, root, pages)
+        {
+            self.mappings.release(id);
+            self.refund_objects(process, 1);
+            return Err(error);
+        }
         let owner = self.processes.get_mut(process)?;
         owner.mappings.push_back(&mut self.mappings, id)?;
         let asid = owner.asid;
         let capability = self.caps.get_mut(cap)?;
         capability.mappings.push_back(&mut self.mappings, id)?;
         capability.mapped_pages = capability.mapped_pages.wrapping_add(pages.count);
-        self.write_leaves(root, asid, id, pages, base, leaf)
+        match table {
+            Some(table) if pages.count == 1 => {
+                self.write_leaf(table, id, pages.first, base, leaf);
+            }
+            _ => self.write_leaves(root, id, pages, base, leaf)?,
+        }
+        self.fence(asid, pages);
+        Ok(())
     }
 
     /// Takes a mapping away: leaves, records and charge.
     pub(crate) fn end_mapping(&mut self, id: Id<Mapping>) -> Result<(), Error> {
         let &Mapping { cap, process, pages, leaf, .. } = self.mappings.get(id)?;
-        if let Some(root) = self.processes.get(process)?.root {
-            self.clear_leaves(process, root, pages)?;
+        let owner = self.processes.get_mut(process)?;
+        let (root, asid) = (owner.root, owner.asid);
+        owner.objects.refund(1);
+        owner.mappings.remove(&mut self.mappings, id)?;
+        if let Some(root) = root {
+            self.clear_leaves(process, root, asid, pages)?;
         }
-        self.processes.get_mut(process)?.mappings.remove(&mut self.mappings, id)?;
         let capability = self.caps.get_mut(cap)?;
         capability.mappings.remove(&mut self.mappings, id)?;
         capability.mapped_pages = capability.mapped_pages.wrapping_sub(pages.count);
         let kind = capability.kind;
         self.mappings.release(id);
-        self.refund_objects(process, 1);
         match kind {
             CapabilityKind::Vmo(vmo) => self.count_writable(vmo, leaf, -1),
             _ => Ok(()),
@@ -146,6 +159,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `unmap`.
+    #[inline(always)]
     pub(crate) fn unmap(&mut self, caller: Id<Process>, va: u64) -> Result<(), Error> {
         let id = self.mapping_from(caller, va)?;
         self.end_mapping(id)

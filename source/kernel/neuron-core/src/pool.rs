@@ -138,10 +138,7 @@ impl<'a, T> Pool<'a, T> {
     /// `BadHandle` when there is none.
     #[inline(always)]
     pub fn get(&self, id: Id<T>) -> Result<&T, Error> {
-        self.slots
-            .get(id.index())
-            .and_then(|slot| slot.value.as_ref())
-            .ok_or(Error::BadHandle)
+        self.slots.get(id.index()).and_then(|slot| slot.value.as_ref()).ok_or(Error::BadHandle)
     }
 
     /// The object, to change it.
@@ -150,10 +147,7 @@ impl<'a, T> Pool<'a, T> {
     /// `BadHandle` when there is none.
     #[inline(always)]
     pub fn get_mut(&mut self, id: Id<T>) -> Result<&mut T, Error> {
-        self.slots
-            .get_mut(id.index())
-            .and_then(|slot| slot.value.as_mut())
-            .ok_or(Error::BadHandle)
+        self.slots.get_mut(id.index()).and_then(|slot| slot.value.as_mut()).ok_or(Error::BadHandle)
     }
 
     /// Two different objects, to copy between them.

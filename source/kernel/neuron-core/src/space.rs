@@ -35,51 +35,70 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// The last-level table that holds `page`, if there is one.
-    #[inline]
+    #[inline(never)]
     fn leaf_table(&self, root: Frame, page: Page) -> Option<Frame> {
         let middle = self.entry(root, page.table_index(2)).next_table()?;
         self.entry(middle, page.table_index(1)).next_table()
     }
 
-    #[inline]
+    #[inline(always)]
     fn entry(&self, table: Frame, index: usize) -> Pte {
         Pte::from_word(self.platform.read(table, index))
     }
 
-    /// Refuses a range that holds a mapping.
-    pub(crate) fn check_vacant(&self, root: Frame, pages: PageRange) -> Result<(), Error> {
-        let mut step = 0;
-        while step < pages.count {
-            let page = pages.first.plus(step);
-            match self.leaf_table(root, page) {
-                Some(table) if self.entry(table, page.table_index(0)).is_valid() => {
+    /// Refuses a range that holds a mapping. Tells the last-level table, if there is one that
+    /// holds the whole range.
+    #[inline(always)]
+    pub(crate) fn check_vacant(
+        &self,
+        root: Frame,
+        pages: PageRange,
+    ) -> Result<Option<Frame>, Error> {
+        if pages.count != 1 {
+            return self.check_all_vacant(root, pages);
+        }
+        let table = self.leaf_table(root, pages.first);
+        match table {
+            Some(table) if self.entry(table, pages.first.table_index(0)).is_valid() => {
+                Err(Error::Exists)
+            }
+            _ => Ok(table),
+        }
+    }
+
+    #[inline(never)]
+    fn check_all_vacant(&self, root: Frame, pages: PageRange) -> Result<Option<Frame>, Error> {
+        let mut whole = None;
+        let mut rest = Spans::of(pages);
+        while let Some(span) = rest.next() {
+            let Some(table) = self.leaf_table(root, span.first) else { continue };
+            for page in span.pages() {
+                if self.entry(table, page.table_index(0)).is_valid() {
                     return Err(Error::Exists);
                 }
-                Some(_) => step = step.wrapping_add(1),
-                None => step = step.wrapping_add(left_in_table(page)),
             }
+            whole = (span.count == pages.count).then_some(table);
         }
-        Ok(())
+        Ok(whole)
     }
 
     /// Makes sure that every page of the range has a last-level table. On an error, the tables
     /// made for it are gone again.
+    #[inline(never)]
     pub(crate) fn make_tables(
         &mut self,
         process: Id<Process>,
         root: Frame,
         pages: PageRange,
     ) -> Result<(), Error> {
-        let mut step = 0;
-        while step < pages.count {
-            let page = pages.first.plus(step);
-            if let Err(error) = self.make_table(process, root, page) {
+        let mut rest = Spans::of(pages);
+        while let Some(span) = rest.next() {
+            if let Err(error) = self.make_table(process, root, span.first) {
                 if !cfg!(broken = "map-rollback") {
                     self.free_empty_tables(process, root, pages)?;
                 }
                 return Err(error);
             }
-            step = step.wrapping_add(left_in_table(page));
         }
         Ok(())
     }
@@ -124,6 +143,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Frees the tables over a range that hold no entry.
+    #[inline(never)]
     fn free_empty_tables(
         &mut self,
         process: Id<Process>,
@@ -131,9 +151,8 @@ impl<P: Platform> Kernel<'_, P> {
         pages: PageRange,
     ) -> Result<(), Error> {
         let asid = self.processes.get(process)?.asid;
-        let mut step = 0;
-        while step < pages.count {
-            let page = pages.first.plus(step);
+        let mut rest = Spans::of(pages);
+        while let Some(Span { first: page, .. }) = rest.next() {
             if let Some(middle) = self.entry(root, page.table_index(2)).next_table() {
                 if let Some(table) = self.entry(middle, page.table_index(1)).next_table()
                     && self.frames.count_entries(table, 0) == 0
@@ -144,7 +163,6 @@ impl<P: Platform> Kernel<'_, P> {
                     self.free_table(process, root, page.table_index(2), middle, 1);
                 }
             }
-            step = step.wrapping_add(left_in_table(page));
         }
         self.platform.fence_space(asid);
         Ok(())
@@ -165,27 +183,41 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Writes the leaves of a mapping, over tables that exist and pages that hold none.
+    #[inline(never)]
     pub(crate) fn write_leaves(
         &mut self,
         root: Frame,
-        asid: Asid,
         mapping: Id<Mapping>,
         pages: PageRange,
         base: Frame,
         leaf: Leaf,
     ) -> Result<(), Error> {
-        let reason = u64::from(mapping.slot());
-        for step in 0..pages.count {
-            let page = pages.first.plus(step);
-            let table = self.leaf_table(root, page).ok_or(Error::BadAddress)?;
-            let index = page.table_index(0);
-            let pte = Pte::leaf(base.plus(u64::from(step)), leaf);
-            self.platform.write(table, index, pte.word());
-            self.platform.write(table.plus(1), index, reason);
-            self.frames.count_entries(table, 1);
+        let mut frame = base;
+        let mut rest = Spans::of(pages);
+        while let Some(span) = rest.next() {
+            let table = self.leaf_table(root, span.first).ok_or(Error::BadAddress)?;
+            for page in span.pages() {
+                self.write_leaf(table, mapping, page, frame, leaf);
+                frame = frame.plus(1);
+            }
         }
-        self.fence(asid, pages);
         Ok(())
+    }
+
+    /// Writes one leaf in a last-level table, and the mapping that it belongs to.
+    #[inline(always)]
+    pub(crate) fn write_leaf(
+        &mut self,
+        table: Frame,
+        mapping: Id<Mapping>,
+        page: Page,
+        frame: Frame,
+        leaf: Leaf,
+    ) {
+        let index = page.table_index(0);
+        self.platform.write(table, index, Pte::leaf(frame, leaf).word());
+        self.platform.write(table.plus(1), index, u64::from(mapping.slot()));
+        self.frames.count_entries(table, 1);
     }
 
     /// Gives the leaves of a mapping another protection.
@@ -196,12 +228,14 @@ impl<P: Platform> Kernel<'_, P> {
         pages: PageRange,
         leaf: Leaf,
     ) -> Result<(), Error> {
-        for step in 0..pages.count {
-            let page = pages.first.plus(step);
-            let table = self.leaf_table(root, page).ok_or(Error::BadAddress)?;
-            let index = page.table_index(0);
-            if let Some((frame, _)) = self.entry(table, index).as_leaf() {
-                self.platform.write(table, index, Pte::leaf(frame, leaf).word());
+        let mut rest = Spans::of(pages);
+        while let Some(span) = rest.next() {
+            let table = self.leaf_table(root, span.first).ok_or(Error::BadAddress)?;
+            for page in span.pages() {
+                let index = page.table_index(0);
+                if let Some((frame, _)) = self.entry(table, index).as_leaf() {
+                    self.platform.write(table, index, Pte::leaf(frame, leaf).word());
+                }
             }
         }
         self.fence(asid, pages);
@@ -209,22 +243,20 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Clears the leaves of a mapping, and frees tables that hold none any more.
+    #[inline(always)]
     pub(crate) fn clear_leaves(
         &mut self,
         process: Id<Process>,
         root: Frame,
+        asid: Asid,
         pages: PageRange,
     ) -> Result<(), Error> {
-        let asid = self.processes.get(process)?.asid;
-        let mut emptied = false;
-        for step in 0..pages.count {
-            let page = pages.first.plus(step);
-            let Some(table) = self.leaf_table(root, page) else { continue };
-            let index = page.table_index(0);
-            self.platform.write(table, index, Pte::INVALID.word());
-            self.platform.write(table.plus(1), index, 0);
-            emptied |= self.frames.count_entries(table, -1) == 0;
-        }
+        let emptied = if pages.count == 1 {
+            let table = self.leaf_table(root, pages.first);
+            table.is_some_and(|table| self.clear_leaf(table, pages.first))
+        } else {
+            self.clear_all(root, pages)
+        };
         self.fence(asid, pages);
         if emptied {
             self.free_empty_tables(process, root, pages)?;
@@ -232,16 +264,43 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(())
     }
 
-    fn fence(&mut self, asid: Asid, pages: PageRange) {
+    /// Clears the leaves of a range. True when a table holds none any more.
+    #[inline(never)]
+    fn clear_all(&mut self, root: Frame, pages: PageRange) -> bool {
+        let mut emptied = false;
+        let mut rest = Spans::of(pages);
+        while let Some(span) = rest.next() {
+            let Some(table) = self.leaf_table(root, span.first) else { continue };
+            for page in span.pages() {
+                emptied |= self.clear_leaf(table, page);
+            }
+        }
+        emptied
+    }
+
+    /// Clears one leaf of a last-level table. True when it holds none any more.
+    #[inline(always)]
+    fn clear_leaf(&mut self, table: Frame, page: Page) -> bool {
+        let index = page.table_index(0);
+        self.platform.write(table, index, Pte::INVALID.word());
+        self.platform.write(table.plus(1), index, 0);
+        self.frames.count_entries(table, -1) == 0
+    }
+
+    /// Orders the writes to the entries of a range before user mode runs.
+    #[inline(always)]
+    pub(crate) fn fence(&mut self, asid: Asid, pages: PageRange) {
         if cfg!(broken = "unmap-fence") {
             return;
         }
-        if pages.count > FENCE_EACH {
-            self.platform.fence_space(asid);
-            return;
-        }
-        for step in 0..pages.count {
-            self.platform.fence_page(asid, pages.first.plus(step));
+        match pages.count {
+            1 => self.platform.fence_page(asid, pages.first),
+            2..=FENCE_EACH => {
+                for step in 0..pages.count {
+                    self.platform.fence_page(asid, pages.first.plus(step));
+                }
+            }
+            _ => self.platform.fence_space(asid),
         }
     }
 
@@ -253,7 +312,41 @@ impl<P: Platform> Kernel<'_, P> {
     }
 }
 
-/// Pages from `page` to the end of its last-level table.
-fn left_in_table(page: Page) -> u32 {
-    512u32.wrapping_sub(page.number() & 511)
+/// The pages of a range that are in one last-level table.
+#[derive(Clone, Copy)]
+struct Span {
+    first: Page,
+    /// 1 to 512.
+    count: u32,
+}
+
+impl Span {
+    fn pages(self) -> impl Iterator<Item = Page> {
+        (0..self.count).map(move |step| self.first.plus(step))
+    }
+}
+
+/// What is left of a range, to be cut where the last-level table changes.
+struct Spans {
+    first: Page,
+    left: u32,
+}
+
+impl Spans {
+    #[inline(always)]
+    fn of(pages: PageRange) -> Spans {
+        Spans { first: pages.first, left: pages.count }
+    }
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Span> {
+        if self.left == 0 {
+            return None;
+        }
+        let in_table = 512u32.wrapping_sub(self.first.number() & 511);
+        let span = Span { first: self.first, count: self.left.min(in_table) };
+        self.first = self.first.plus(span.count);
+        self.left = self.left.wrapping_sub(span.count);
+        Some(span)
+    }
 }

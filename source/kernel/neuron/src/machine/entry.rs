@@ -55,8 +55,10 @@ fn fast(path: impl FnOnce(&mut TheKernel) -> Option<Run>) -> *mut TrapFrame {
 /// A system call by the long way.
 #[inline(never)]
 fn any_call(mut kernel: Guard<'_, TheKernel>) -> *mut TrapFrame {
-    kernel.syscall();
-    leave(kernel)
+    match kernel.syscall() {
+        Some(run) => resume(&kernel.platform, run),
+        None => leave(kernel),
+    }
 }
 
 /// Selects the address space of the thread that runs next, and gives its frame.
