@@ -92,7 +92,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refused::TooSmall(small) => small.fmt(f),
-            Refused::NoAnswer { found } => write!(f, "no flash: {found:#x?} in place of QRY"),
+            Refused::NoAnswer { found } => write!(f, "no flash: {found:x?} in place of QRY"),
             Refused::Garbled { word } => write!(f, "the two chips do not agree: {word:#010x}"),
             Refused::Regions { count } => write!(f, "{count} regions of blocks"),
             Refused::Length { bank, regions, window } => {
@@ -139,13 +139,9 @@ impl<B: Bus> Bank<B> {
         // Whoever had it before may have left it in any mode.
         self.command(READ_ARRAY);
         let before = self.regs.read(ARRAY);
-        let answers = self.query();
-        let identity = self.identity();
-        let after = self.regs.read(ARRAY);
-
-        let Answers { command_set, len, regions } = answers?;
-        let [manufacturer, device] = identity?;
-        if before != after {
+        let Answers { command_set, len, regions } = self.query()?;
+        let [manufacturer, device] = self.identity()?;
+        if self.regs.read(ARRAY) != before {
             return Err(Refused::Stuck);
         }
         let total = regions.iter().map(|region| region.len()).sum();

@@ -45,11 +45,24 @@ pub struct Flash {
 
 impl fmt::Display for Flash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} KiB of flash", self.len >> 10)?;
+        write!(f, "{} of NOR flash", Bytes(self.len))?;
         for Region { blocks, block_len } in self.regions.iter().filter(|one| !one.is_empty()) {
-            write!(f, ", {blocks} blocks of {} KiB", block_len >> 10)?;
+            write!(f, ", {blocks} blocks of {}", Bytes((*block_len).into()))?;
         }
         let Flash { manufacturer, device, command_set, .. } = self;
         write!(f, "; maker {manufacturer:#x}, device {device:#x}, command set {command_set}")
+    }
+}
+
+/// A number of bytes, in the largest unit of which it is a whole number.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes if bytes.is_multiple_of(1 << 20) => write!(f, "{} MiB", bytes >> 20),
+            bytes if bytes.is_multiple_of(1 << 10) => write!(f, "{} KiB", bytes >> 10),
+            bytes => write!(f, "{bytes} bytes"),
+        }
     }
 }

@@ -20,10 +20,10 @@ fn main() -> Result<(), StartError> {
         .and_then(|mut bank| bank.identify(window_len))
         .map_err(|why| owner::wrong_device(&why, 0))?;
     info!("{flash}");
-    owner::ready(0);
     if let Err(error) = proof("flash-identified") {
         warn!("the proof was not taken: {error:?}");
     }
+    owner::ready(0);
     let identity = server::identity(&flash);
     let end = serve::<Device>(endpoint, |_, request| server::answer(&identity, &request));
     Err(StartError::Kernel(end))

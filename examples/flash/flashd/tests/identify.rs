@@ -42,7 +42,7 @@ fn the_bank_of_qemu() {
     assert_eq!(flash, expected);
     assert_eq!(
         flash.to_string(),
-        "32768 KiB of flash, 128 blocks of 256 KiB; maker 0x89, device 0x18, command set 1"
+        "32 MiB of NOR flash, 128 blocks of 256 KiB; maker 0x89, device 0x18, command set 1"
     );
 }
 
@@ -77,6 +77,19 @@ fn nobody_answers() {
         let outcome = identify(answering(address, 0x20));
         assert!(matches!(outcome, Err(Refused::NoAnswer { .. })), "{address:#x}");
     }
+}
+
+#[test]
+fn a_refusal_fits_a_line_of_the_log() {
+    let length = Refused::Length { bank: u64::MAX, regions: u64::MAX, window: u64::MAX };
+    let no_answer = Refused::NoAnswer { found: [u32::MAX; 3] };
+    for refused in [no_answer, length, Refused::Garbled { word: 0x118_0118 }, Refused::Stuck] {
+        let text = refused.to_string();
+        assert!(text.len() <= 120 && !text.contains('\n'), "{text}");
+    }
+    let found = [0, 0x5200_5200, u32::MAX];
+    let text = Refused::NoAnswer { found }.to_string();
+    assert_eq!(text, "no flash: [0, 52005200, ffffffff] in place of QRY");
 }
 
 #[test]
