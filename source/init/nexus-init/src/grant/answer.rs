@@ -3,7 +3,7 @@
 use nexus_abi::{Error, Received, Sender};
 use nexus_proto::init::Refusal;
 use nexus_proto::policy::{Decide, Decision, Epoch, Verdict};
-use nexus_proto::{Operation, ReplyError};
+use nexus_proto::{Operation, ReplyError, ServiceError};
 
 /// An allow that answers the question, word for word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,8 +27,8 @@ pub fn check(
 ) -> Result<Decision, Refusal> {
     let received = from_policyd(policyd, answer)?;
     let decision = Decide::decode_reply(&received.message).map_err(|error| match error {
-        ReplyError::Service(_) => Refusal::PolicyDenied,
-        ReplyError::Malformed(_) => Refusal::PolicyGarbled,
+        ReplyError::Service(ServiceError::Denied) => Refusal::PolicyDenied,
+        ReplyError::Service(_) | ReplyError::Malformed(_) => Refusal::PolicyGarbled,
     })?;
     let echoed = decision.asked == *ask || cfg!(broken = "init-echo");
     let sound = decision.verdict == Verdict::Deny || decision.allows(&decision.asked);

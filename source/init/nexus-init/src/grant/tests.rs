@@ -76,7 +76,9 @@ fn test_policyd_garbled_no_grant() {
         Message::new(0, &[1]),
         Message::new(0, &[u64::MAX; 8]),
         Message::new(0, &[0; 8]),
-        encode_error(ServiceError::Malformed).with_words(1),
+        encode_error(ServiceError::Denied).with_words(1),
+        encode_error(ServiceError::Malformed),
+        encode_error(ServiceError::Unavailable),
     ];
     // Every bit of a good answer, and every shorter answer.
     for bit in 0..512 {

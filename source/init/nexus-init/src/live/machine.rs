@@ -2,9 +2,9 @@
 
 use nexus_abi::{CapInfo, Error, Handle, Message, ProcessInfo, ProcessState, Received, Rights};
 use nexus_proto::Operation;
-use nexus_proto::log::{Append, Entry, Log};
+use nexus_proto::log::{Append, Entry};
 use nexus_proto::policy::{Decide, Epoch};
-use nexus_rt::{Client, Deadline, peek, sys, ticks};
+use nexus_rt::{Deadline, peek, sys, ticks};
 
 use crate::board::{Identity, Probe, Range};
 use crate::grant::World;
@@ -12,7 +12,8 @@ use crate::init::{Machine, Root};
 
 /// Milliseconds that policyd has for an answer. It waits for logd in between.
 const POLICY_MS: u64 = 2000;
-/// Milliseconds for which a policyd that was late is not asked again: it denies meanwhile.
+/// Milliseconds for which a server that was late is not asked again, so that a silent one costs
+/// one wait and not one for each device. Meanwhile nothing is allowed, or recorded.
 const LATE_MS: u64 = 10_000;
 /// Milliseconds that logd has for a record.
 const RECORD_MS: u64 = 1000;
@@ -29,55 +30,70 @@ pub struct Server {
     pub process: Handle,
 }
 
+/// A server, and when it may be asked again.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    server: Server,
+    late_until: Deadline,
+}
+
+impl Peer {
+    fn new(server: Server) -> Peer {
+        Peer { server, late_until: Deadline::at(0) }
+    }
+
+    /// Asks, if it is alive and was not late just now.
+    fn ask(&mut self, message: &Message, ms: u64) -> Result<Received, Error> {
+        self.check_alive()?;
+        if !self.late_until.has_passed() {
+            return Err(Error::TimedOut);
+        }
+        let answer = sys::call(self.server.endpoint, message, Deadline::after_ms(ms).ticks());
+        if answer == Err(Error::TimedOut) {
+            // Who has ended meanwhile is not late.
+            self.check_alive()?;
+            self.late_until = Deadline::after_ms(LATE_MS);
+        }
+        answer
+    }
+
+    fn check_alive(&self) -> Result<(), Error> {
+        match sys::process_stat(self.server.process)?.state {
+            ProcessState::Live => Ok(()),
+            ProcessState::Ending | ProcessState::Ended => Err(Error::PeerGone),
+        }
+    }
+}
+
 /// The kernel, policyd and logd.
 pub struct Live {
     console: Handle,
     /// What slots are probed through.
     probed: alloc::vec::Vec<Root>,
-    policyd: Option<Server>,
-    logd: Option<Server>,
-    late_until: Deadline,
+    policyd: Option<Peer>,
+    logd: Option<Peer>,
 }
 
 impl Live {
     /// The kernel alone. `roots` is what slots are probed through.
     #[must_use]
     pub fn new(console: Handle, roots: &[Root]) -> Live {
-        let late_until = Deadline::at(0);
-        Live { console, probed: roots.to_vec(), policyd: None, logd: None, late_until }
+        Live { console, probed: roots.to_vec(), policyd: None, logd: None }
     }
 
     /// From here on this is policyd.
     pub fn set_policyd(&mut self, server: Server) {
-        self.policyd = Some(server);
+        self.policyd = Some(Peer::new(server));
     }
 
     /// From here on this is logd.
     pub fn set_logd(&mut self, server: Server) {
-        self.logd = Some(server);
+        self.logd = Some(Peer::new(server));
         nexus_rt::log::to_logd(server.endpoint);
     }
 
-    /// Asks policyd, if it is alive and was not late just now.
     fn ask_policyd(&mut self, message: &Message) -> Result<Received, Error> {
-        let server = alive(self.policyd)?;
-        if !self.late_until.has_passed() {
-            return Err(Error::TimedOut);
-        }
-        let answer = sys::call(server.endpoint, message, Deadline::after_ms(POLICY_MS).ticks());
-        if answer == Err(Error::TimedOut) {
-            self.late_until = Deadline::after_ms(LATE_MS);
-        }
-        answer
-    }
-}
-
-/// The server, while its process lives: who has ended is not waited for.
-fn alive(server: Option<Server>) -> Result<Server, Error> {
-    let server = server.ok_or(Error::PeerGone)?;
-    match sys::process_stat(server.process)?.state {
-        ProcessState::Live => Ok(server),
-        ProcessState::Ending | ProcessState::Ended => Err(Error::PeerGone),
+        self.policyd.as_mut().ok_or(Error::PeerGone)?.ask(message, POLICY_MS)
     }
 }
 
@@ -91,10 +107,9 @@ impl World for Live {
     }
 
     fn record(&mut self, entry: &Entry) -> Option<u64> {
-        let server = alive(self.logd).ok()?;
-        let logd: Client<Log> = Client::new(server.endpoint);
         let append = Append { entry: *entry };
-        logd.call(&append, Deadline::after_ms(RECORD_MS)).ok().map(|appended| appended.seq)
+        let answer = self.logd.as_mut()?.ask(&append.encode(), RECORD_MS).ok()?;
+        Append::decode_reply(&answer.message).ok().map(|appended| appended.seq)
     }
 
     fn cap_derive(
