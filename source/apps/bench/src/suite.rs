@@ -1,0 +1,146 @@
+//! Everything that is measured, in order.
+
+use alloc::format;
+use alloc::string::String;
+use core::convert::Infallible;
+
+use nexus_abi::{Error, Handle};
+use nexus_proto::{Subject, ids};
+use nexus_rt::{CallError, Deadline, StartError, startup, sys};
+use nexus_test::{Host, records};
+
+use crate::population::Population;
+use crate::samples::{COUNT, Samples};
+use crate::{calls, grants, objects};
+
+/// Service id of the partner.
+const PARTNER: u32 = 13;
+/// Milliseconds that the owners have to become ready: instructions pass slowly here.
+const READY_MS: u64 = 60_000;
+/// Objects that live beside those that are measured.
+const LEVELS: [u64; 3] = [10, 100, 1000];
+
+/// Why there is no measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// Something is missing in the startup block.
+    Start(StartError),
+    /// The kernel refused, during this measurement.
+    Kernel(&'static str, Error),
+    /// A service did not answer.
+    Call(CallError),
+}
+
+impl From<StartError> for Failed {
+    fn from(error: StartError) -> Failed {
+        Failed::Start(error)
+    }
+}
+
+impl From<CallError> for Failed {
+    fn from(error: CallError) -> Failed {
+        Failed::Call(error)
+    }
+}
+
+/// Names the measurement in an error.
+fn at<T>(what: &'static str, result: Result<T, Error>) -> Result<T, Failed> {
+    result.map_err(|error| Failed::Kernel(what, error))
+}
+
+/// Measures everything, tells the host, and ends the machine.
+///
+/// # Errors
+/// Why the machine goes on.
+pub fn run() -> Result<Infallible, Failed> {
+    let host = Host::new()?;
+    host.wait_until_ready(Deadline::after_ms(READY_MS))?;
+    let mut suite = Suite::new(host)?;
+    let (passed, failed) = match suite.run() {
+        Ok(()) => (suite.measured, 0),
+        Err(failed) => {
+            host.console.line(&format!("bench: {failed:?}"))?;
+            (suite.measured, 1)
+        }
+    };
+    Ok(host.end(passed, failed)?)
+}
+
+/// What is measured on.
+struct Suite {
+    host: Host,
+    partner: Handle,
+    init: Handle,
+    logd: Handle,
+    own: Subject,
+    window: Handle,
+    /// What is derived from, sent, and signalled.
+    notification: Handle,
+    population: Population,
+    /// Measurements so far.
+    measured: u32,
+}
+
+impl Suite {
+    fn new(host: Host) -> Result<Suite, Failed> {
+        let start = startup();
+        let block = start.block();
+        Ok(Suite {
+            host,
+            partner: start.service(PARTNER)?,
+            init: start.service(ids::INIT)?,
+            logd: start.service(ids::LOGD)?,
+            own: Subject { id: block.service_id, incarnation: block.incarnation },
+            window: Handle(start.window()?.handle),
+            notification: at("notification", sys::notification_create())?,
+            population: at("population", Population::new())?,
+            measured: 0,
+        })
+    }
+
+    fn run(&mut self) -> Result<(), Failed> {
+        self.level(1, "")?;
+        let record = at("audit_record", grants::record(self.logd, self.own))?;
+        self.tell("audit_record", "", &record)?;
+        for count in LEVELS {
+            self.level(count, &format!("_at_{count}"))?;
+        }
+        Ok(())
+    }
+
+    /// Everything, while `count` other objects of each kind live.
+    fn level(&mut self, count: u64, suffix: &str) -> Result<(), Failed> {
+        at("population", self.population.grow(count, self.notification, self.window))?;
+        let null = at("null_syscall", calls::null_call())?;
+        self.tell("null_syscall", suffix, &null)?;
+        for (words, name) in
+            [(0, "ipc_call_reply_0w"), (4, "ipc_call_reply_4w"), (8, "ipc_call_reply_8w")]
+        {
+            let echo = at(name, calls::echo(self.partner, words))?;
+            self.tell(name, suffix, &echo)?;
+        }
+        let gift = at("ipc_call_reply_cap", calls::gift(self.partner, self.notification))?;
+        self.tell("ipc_call_reply_cap", suffix, &gift)?;
+        let wake = at("notify_wake", calls::wake(self.partner, self.notification))?;
+        self.tell("notify_wake", suffix, &wake)?;
+        let [map, unmap] = at("mmio_map", objects::map(self.window))?;
+        self.tell("mmio_map", suffix, &map)?;
+        self.tell("mmio_unmap", suffix, &unmap)?;
+        let [derive, drop] = at("cap_derive", objects::derive(self.notification))?;
+        self.tell("cap_derive", suffix, &derive)?;
+        self.tell("cap_drop", suffix, &drop)?;
+        let ([grant, revoke], window) = at("grant", grants::grant(self.init))?;
+        self.window = window;
+        self.population.window_is_gone();
+        self.tell("grant", suffix, &grant)?;
+        self.tell("revoke_unmapped", suffix, &revoke)
+    }
+
+    fn tell(&mut self, name: &str, suffix: &str, samples: &Samples) -> Result<(), Failed> {
+        let name: String = format!("{name}{suffix}");
+        let record = records::bench(&name, samples.median(), COUNT, samples.equal());
+        self.host.record(&record)?;
+        self.measured += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! Takes a window back and gives it again, and counts.
+
+use bench::measure::instructions;
+use nexus_abi::{Handle, Sender};
+use nexus_init::grant::{Grant, Outcome, Question, Route, World as _};
+use nexus_init::init::Init;
+use nexus_init::live::Live;
+use nexus_proto::ids;
+
+/// The first nonce: above all that init has used to boot.
+const FIRST_NONCE: u64 = 1 << 32;
+
+/// How often a window was given.
+#[derive(Default)]
+pub(crate) struct Regrant {
+    given: u64,
+    /// What is kept of the window that is given now; NONE before the first one.
+    kept: Handle,
+}
+
+impl Regrant {
+    /// Ends the sender's window. Returns how many instructions the call of the kernel took.
+    pub(crate) fn take_back(&mut self, init: &mut Init<Live>, sender: Sender) -> Option<[u64; 2]> {
+        let (_, root) = window_of(init, sender)?;
+        let kept = if self.kept == Handle::NONE { root } else { self.kept };
+        let start = instructions();
+        let revoked = init.machine.cap_revoke(kept);
+        let end = instructions();
+        revoked.ok()?;
+        if kept != root {
+            init.machine.cap_drop(kept).ok()?;
+            self.kept = Handle::NONE;
+        }
+        Some([end.wrapping_sub(start).wrapping_sub(1), 0])
+    }
+
+    /// Gives the sender its window again. Returns how many instructions that took, and the handle.
+    pub(crate) fn give(&mut self, init: &mut Init<Live>, sender: Sender) -> Option<[u64; 2]> {
+        let (device, root) = window_of(init, sender)?;
+        let window = init.registry.device(device)?.window?;
+        let description = init.registry.description();
+        let need = description.service(sender.service_id)?.need(device)?;
+        let question = Question {
+            service: sender.service_id,
+            incarnation: sender.incarnation,
+            device,
+            rights: need.rights,
+            base: window.base,
+            len: window.len,
+            nonce: FIRST_NONCE + self.given,
+        };
+        // What init kept of the window at boot stands for the root window that it dropped.
+        let route = Route {
+            root,
+            root_base: window.base,
+            process: init.registry.service(sender.service_id)?.process?,
+            policyd: init.registry.sender(ids::POLICYD),
+            epoch: description.epoch,
+        };
+        self.given += 1;
+        let start = instructions();
+        let outcome = Grant::new(question, route).run(&mut init.machine);
+        let end = instructions();
+        let Outcome::Granted(granted) = outcome else { return None };
+        self.kept = granted.kept;
+        Some([end.wrapping_sub(start).wrapping_sub(1), granted.window.0])
+    }
+}
+
+/// The one device that the sender owns, and what init kept of it at boot.
+fn window_of(init: &Init<Live>, sender: Sender) -> Option<(u16, Handle)> {
+    let service = init.registry.description().service(sender.service_id)?;
+    let device = service.needs.first()?.device;
+    let kept = init.registry.device(device)?.kept;
+    (kept != Handle::NONE).then_some((device, kept))
+}
