@@ -14,6 +14,7 @@ pub mod grant;
 pub mod init;
 pub mod live;
 pub mod order;
+pub mod records;
 pub mod registry;
 mod server;
 mod supervise;

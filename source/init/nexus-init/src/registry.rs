@@ -1,58 +1,17 @@
 //! What init knows: each service and each device of the description, and how they stand.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use nexus_abi::{EndReason, Handle, Sender};
+use nexus_abi::{EndReason, Sender};
 use nexus_proto::init::{OwnerState, Readiness, Refusal, ReportState, ServiceState};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::NO_RULE;
 use nexus_proto::{Subject, Zero};
 use nexus_sysdesc::Description;
 
-use crate::board::Range;
 use crate::grant::{Granted, Refused};
+use crate::records::{DeviceRecord, Held, ServiceRecord};
 use crate::words;
-
-/// One service of the description.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceRecord {
-    /// Service id.
-    pub id: u32,
-    /// Where it is in its life.
-    pub state: ServiceState,
-    /// Its process, once it has one; [`Handle::NONE`] is init itself.
-    pub process: Option<Handle>,
-    /// Which life of it; 0 before it has a process.
-    pub incarnation: u32,
-    /// The endpoint that it serves, with all rights; [`Handle::NONE`] when there is none.
-    pub endpoint: Handle,
-    /// Memory that is mapped into it and is held for it.
-    pub memory: Vec<Handle>,
-    /// Why it ended, once it has.
-    pub end: Option<EndReason>,
-}
-
-/// One device of the description.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceRecord {
-    /// Its window, where the board has it.
-    pub window: Option<Range>,
-    /// Why it has none, once it has been looked for.
-    pub missing: Option<Refusal>,
-    /// How it stands.
-    pub state: OwnerState,
-    /// Who holds it, or held it last; id 0 when nobody ever did.
-    pub owner: Subject,
-    /// What init keeps of it while it is given.
-    pub kept: Handle,
-    /// Rights of its owner.
-    pub rights: u16,
-    /// The rule concerned; [`NO_RULE`] when there is none.
-    pub rule: u16,
-    /// Why it is not given, in the word of the reason.
-    pub refusal: Option<String>,
-}
 
 /// All of it.
 #[derive(Debug)]
@@ -74,28 +33,9 @@ impl Registry {
     /// Nothing started, nothing given.
     #[must_use]
     pub fn new(description: Description) -> Registry {
-        let service = |id| ServiceRecord {
-            id,
-            state: ServiceState::Waiting,
-            process: None,
-            incarnation: 0,
-            endpoint: Handle::NONE,
-            memory: Vec::new(),
-            end: None,
-        };
-        let device = DeviceRecord {
-            window: None,
-            missing: None,
-            state: OwnerState::Unclaimed,
-            owner: Subject::default(),
-            kept: Handle::NONE,
-            rights: 0,
-            rule: NO_RULE,
-            refusal: None,
-        };
         Registry {
-            services: description.services.iter().map(|one| service(one.id)).collect(),
-            devices: description.devices.iter().map(|_| device.clone()).collect(),
+            services: description.services.iter().map(|one| ServiceRecord::new(one.id)).collect(),
+            devices: description.devices.iter().map(|_| DeviceRecord::NEW).collect(),
             description,
             dropped: 0,
             distributed: false,
@@ -287,15 +227,4 @@ impl Registry {
             detail: 0,
         })
     }
-}
-
-/// What was held for a service that has ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Held {
-    /// Memory that was mapped into it.
-    pub memory: Vec<Handle>,
-    /// The endpoint that it served.
-    pub endpoint: Handle,
-    /// Its devices, and what init keeps of their windows.
-    pub windows: Vec<(u16, Handle)>,
 }

@@ -5,7 +5,7 @@ use nexus_proto::Subject;
 use nexus_proto::init::ServiceState;
 
 use crate::init::{Init, Machine};
-use crate::registry::Held;
+use crate::records::Held;
 use crate::words;
 
 impl<M: Machine> Init<M> {

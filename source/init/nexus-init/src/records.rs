@@ -1,0 +1,92 @@
+//! How each service and each device stands.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use nexus_abi::{EndReason, Handle};
+use nexus_proto::Subject;
+use nexus_proto::init::{OwnerState, Refusal, ServiceState};
+use nexus_proto::policy::NO_RULE;
+
+use crate::board::Range;
+
+/// One service of the description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceRecord {
+    /// Service id.
+    pub id: u32,
+    /// Where it is in its life.
+    pub state: ServiceState,
+    /// Its process, once it has one; [`Handle::NONE`] is init itself.
+    pub process: Option<Handle>,
+    /// Which life of it; 0 before it has a process.
+    pub incarnation: u32,
+    /// The endpoint that it serves, with all rights; [`Handle::NONE`] when there is none.
+    pub endpoint: Handle,
+    /// Memory that is mapped into it and is held for it.
+    pub memory: Vec<Handle>,
+    /// Why it ended, once it has.
+    pub end: Option<EndReason>,
+}
+
+impl ServiceRecord {
+    /// A service that is not started.
+    #[must_use]
+    pub fn new(id: u32) -> ServiceRecord {
+        ServiceRecord {
+            id,
+            state: ServiceState::Waiting,
+            process: None,
+            incarnation: 0,
+            endpoint: Handle::NONE,
+            memory: Vec::new(),
+            end: None,
+        }
+    }
+}
+
+/// One device of the description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceRecord {
+    /// Its window, where the board has it.
+    pub window: Option<Range>,
+    /// Why it has none, once it has been looked for.
+    pub missing: Option<Refusal>,
+    /// How it stands.
+    pub state: OwnerState,
+    /// Who holds it, or held it last; id 0 when nobody ever did.
+    pub owner: Subject,
+    /// What init keeps of it while it is given.
+    pub kept: Handle,
+    /// Rights of its owner.
+    pub rights: u16,
+    /// The rule concerned; [`NO_RULE`] when there is none.
+    pub rule: u16,
+    /// Why it is not given, in the word of the reason.
+    pub refusal: Option<String>,
+}
+
+impl DeviceRecord {
+    /// A device that was not looked for, and that nobody has.
+    pub const NEW: DeviceRecord = DeviceRecord {
+        window: None,
+        missing: None,
+        state: OwnerState::Unclaimed,
+        owner: Subject { id: 0, incarnation: 0 },
+        kept: Handle::NONE,
+        rights: 0,
+        rule: NO_RULE,
+        refusal: None,
+    };
+}
+
+/// What was held for a service that has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Memory that was mapped into it.
+    pub memory: Vec<Handle>,
+    /// The endpoint that it served.
+    pub endpoint: Handle,
+    /// Its devices, and what init keeps of their windows.
+    pub windows: Vec<(u16, Handle)>,
+}

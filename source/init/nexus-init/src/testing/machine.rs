@@ -1,0 +1,65 @@
+//! What the small kernel tells.
+
+use nexus_abi::{CapInfo, Error, Handle, KindCode, ProcessInfo, ProcessState, Rights};
+
+use super::Fake;
+use crate::board::{Identity, Probe, Range};
+use crate::init::Machine;
+
+impl Machine for Fake {
+    fn process_stat(&mut self, process: Handle) -> Result<ProcessInfo, Error> {
+        let known = self.ends.iter().find(|(handle, ..)| *handle == process);
+        let (_, id, end) = *known.ok_or(Error::BadHandle)?;
+        let state = if end.is_some() { ProcessState::Ended } else { ProcessState::Live };
+        let own = process == Handle::NONE;
+        Ok(ProcessInfo {
+            id,
+            state,
+            end,
+            frames: if own { (700, 1000) } else { (10, 100) },
+            objects: if own { (500, 800) } else { (5, 50) },
+            root: if own { 0 } else { 0x8020_0000 },
+        })
+    }
+
+    /// Three capabilities, whose cursors are 11, 12 and 13.
+    fn cap_inspect(
+        &mut self,
+        process: Handle,
+        cursor: u64,
+    ) -> Result<(u64, Option<CapInfo>), Error> {
+        self.process_stat(process)?;
+        let next = match cursor {
+            0 => 11,
+            11 | 12 => cursor + 1,
+            13 => return Ok((0, None)),
+            _ => return Err(Error::BadHandle),
+        };
+        let info = CapInfo {
+            kind: KindCode::DeviceMmio,
+            rights: Rights::MAP | Rights::READ,
+            base: next << 12,
+            len: 0x1000,
+            object: 0,
+            mapped_pages: 1,
+            children: 0,
+        };
+        Ok((next, Some(info)))
+    }
+
+    fn ticks(&mut self) -> u64 {
+        777
+    }
+
+    fn say(&mut self, line: &str) {
+        self.said.push(line.into());
+    }
+}
+
+impl Probe for Fake {
+    /// An entropy device in the seventh slot, nothing in the others.
+    fn identify(&mut self, window: Range) -> Result<Identity, Error> {
+        let device_id = if window.base == 0x1000_6000 { 4 } else { 0 };
+        Ok(Identity { magic: 0x7472_6976, version: 2, device_id })
+    }
+}

@@ -1,0 +1,63 @@
+//! What happens when a service ends.
+
+use nexus_abi::{EndReason, Handle};
+use nexus_proto::init::{EndKind, OwnerState, Refusal, ServiceState};
+use nexus_proto::log::Event;
+
+use super::*;
+
+#[test]
+fn an_end_is_recorded_and_all_comes_back() {
+    let mut init = distributed();
+    let kept = init.registry.device(RNG).unwrap().kept;
+    let fault = EndReason::Fault { cause: 12, address: 0x1000, pc: 0x10_0042 };
+    end(&mut init, RNGD, fault);
+    init.notified(1 << 2);
+    let [.., exit, revoke] = init.machine.ledger.as_slice() else { panic!("two records") };
+    assert_eq!((exit.event, exit.subject), (Event::Exit, RNGD_ID.into()));
+    assert_eq!((exit.reason, exit.detail), (u32::from(EndKind::Fault.code()), 12));
+    assert_eq!((exit.len, exit.base), (0x1000, 0x10_0042));
+    assert_eq!((revoke.event, revoke.device, revoke.subject), (Event::Revoke, RNG, RNGD_ID.into()));
+    assert_eq!(init.registry.device(RNG).unwrap().state, OwnerState::OwnerEnded);
+    assert_eq!(init.registry.service(7).unwrap().state, ServiceState::Ended);
+    assert_eq!(init.machine.revoked, [kept, Handle(1007)], "window, then endpoint");
+    assert!(init.machine.dropped.ends_with(&[Handle(1007), Handle(2007)]), "endpoint and memory");
+
+    let records = init.machine.ledger.len();
+    init.notified(1 << 2);
+    assert_eq!(init.machine.ledger.len(), records, "once");
+}
+
+#[test]
+fn bits_that_mean_nothing_change_nothing() {
+    let mut init = distributed();
+    let records = init.machine.ledger.len();
+    init.notified(u64::MAX);
+    assert_eq!(init.machine.ledger.len(), records, "all are alive, init too");
+    init.notified(0);
+}
+
+#[test]
+fn without_logd_people_are_told() {
+    let mut init = distributed();
+    init.machine.records_left = Some(0);
+    end(&mut init, RNGD, EndReason::Exit(3));
+    init.notified(1 << 2);
+    assert_eq!(init.machine.said, ["rngd ended: exit code 3"]);
+    assert_eq!(init.registry.device(RNG).unwrap().state, OwnerState::OwnerEnded);
+}
+
+#[test]
+fn what_could_not_be_started_keeps_nothing() {
+    let mut init = started();
+    init.give(8, Handle(80), &need(UART)).unwrap();
+    init.refuse_needs(8, Refusal::NotLoaded);
+    init.abandon(8, ServiceState::NotLoaded);
+    assert_eq!(init.machine.owners(), 0);
+    assert!(init.machine.dropped.contains(&Handle(80)), "its process ends");
+    let service = init.registry.service(8).unwrap();
+    assert_eq!((service.state, service.process), (ServiceState::NotLoaded, None));
+    assert_eq!(init.machine.ledger.last().unwrap().event, Event::Revoke);
+    let refusal = |device| init.registry.device(device).unwrap().refusal.as_deref();
+    assert_eq!((refusal(CLINT), refusal(GONE)), (Some("not-loaded"), Some("not-loaded")));
+}

@@ -1,0 +1,72 @@
+//! What is given, and what is not.
+
+use nexus_abi::{Handle, KindCode};
+use nexus_proto::init::{OwnerState, Refusal};
+use nexus_proto::log::Event;
+use nexus_proto::policy::{Reason, Verdict};
+
+use super::*;
+use crate::testing::Policyd;
+
+#[test]
+fn a_device_goes_to_its_owner_and_the_ledger_says_so() {
+    let mut init = started();
+    let window = init.give(7, RNGD, &need(RNG)).unwrap();
+    assert_eq!(init.machine.cap(window).unwrap().base, 0x1000_6000, "by its DeviceID");
+    let record = init.registry.device(RNG).unwrap();
+    assert_eq!((record.state, record.owner), (OwnerState::Held, RNGD_ID.into()));
+    let grant = init.machine.ledger.last().unwrap();
+    assert_eq!((grant.event, grant.device, grant.base), (Event::Grant, RNG, 0x1000_6000));
+    assert_eq!(init.registry.held(), 1);
+}
+
+#[test]
+fn what_is_not_there_or_out_of_reach_is_refused_unasked_and_recorded() {
+    let mut init = started();
+    let before = init.machine.calls.len();
+    assert_eq!(init.give(8, Handle(80), &need(GONE)), None);
+    assert_eq!(init.give(8, Handle(80), &need(CLINT)), None);
+    let calls = &init.machine.calls[before..];
+    assert!(calls.iter().all(|call| *call == "record"), "{calls:?}");
+    let reasons: Vec<u32> = init.machine.ledger.iter().map(|entry| entry.reason).collect();
+    let expected = [Refusal::Absent, Refusal::OutOfReach];
+    assert_eq!(reasons, expected.map(|refusal| u32::from(refusal.code())));
+    assert!(init.machine.ledger.iter().all(|entry| entry.event == Event::Refusal));
+    assert_eq!(init.registry.device(GONE).unwrap().refusal.as_deref(), Some("absent"));
+    assert_eq!(init.registry.device(GONE).unwrap().state, OwnerState::NotFound);
+}
+
+#[test]
+fn a_denial_shows_its_reason() {
+    let mut init = started();
+    init.machine.policyd = Policyd::Edited(|_, answer| {
+        answer.verdict = Verdict::Deny;
+        answer.reason = Reason::NoRule;
+    });
+    assert_eq!(init.give(8, Handle(80), &need(UART)), None);
+    let record = init.registry.device(UART).unwrap();
+    assert_eq!(record.state, OwnerState::Denied);
+    assert_eq!(record.refusal.as_deref(), Some("denied:no-rule"));
+    assert_eq!(init.machine.owners(), 0);
+}
+
+#[test]
+fn a_device_is_given_once() {
+    let mut init = started();
+    assert!(init.give(7, RNGD, &need(RNG)).is_some());
+    assert_eq!(init.give(8, Handle(80), &need(RNG)), None);
+    assert_eq!(init.machine.owners(), 1);
+}
+
+#[test]
+fn after_distribution_nothing_is_left_to_give() {
+    let mut init = distributed();
+    assert_eq!(init.machine.dropped, [ROOT]);
+    let drop = init.machine.ledger.last().unwrap();
+    assert_eq!((drop.event, drop.base, drop.len), (Event::Drop, ROOT_BASE, ROOT_LEN));
+    assert_eq!(drop.detail, KindCode::DeviceMmio.code());
+    assert_eq!(init.give(8, Handle(80), &need(UART)), None);
+    let refusal = init.registry.device(UART).unwrap().refusal.as_deref();
+    assert_eq!(refusal, Some("out-of-reach"));
+    assert_eq!(init.machine.owners(), 1, "what was given stays given");
+}
