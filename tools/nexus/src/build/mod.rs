@@ -137,14 +137,10 @@ fn programs(
     programs: &[Program],
     broken: Option<&broken::Defence>,
 ) -> Result<BTreeMap<u32, PathBuf>> {
-    let root = paths::root()?;
-    let workspace = root.join("Cargo.toml");
     let mut jobs: BTreeMap<(&Path, bool), Vec<&Program>> = BTreeMap::new();
     for program in programs {
-        let ours = program.manifest.starts_with(&root);
-        let manifest = if ours { &workspace } else { &program.manifest };
         let without = broken.is_some_and(|broken| broken.affects(&program.package));
-        jobs.entry((manifest, without)).or_default().push(program);
+        jobs.entry((&program.manifest, without)).or_default().push(program);
     }
     let mut files = BTreeMap::new();
     for ((manifest, without), members) in jobs {
