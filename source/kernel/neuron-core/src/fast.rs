@@ -1,4 +1,4 @@
-//! The common case of `call` and `reply_recv`: a short way through the same rules.
+//! The common case of `call`, `reply_recv` and `signal`: a short way through the same rules.
 //!
 //! A client calls an endpoint where one server waits; the server answers and waits again. Nobody
 //! carries a capability, has a deadline, or is less important than something that could run. Then
@@ -58,7 +58,7 @@ impl<P: Platform> Kernel<'_, P> {
         let to = endpoint.queue.sole()?;
         let slot = u16::try_from(me.slot()).ok()?;
         let (caller, server) = self.threads.pair_mut(me, to).ok()?;
-        if server.deadline != NO_DEADLINE || !self.ready.none_above(server.priority) {
+        if server.deadline != NO_DEADLINE || !self.ready.yields_to(server.priority, &self.hart) {
             return None;
         }
         endpoint.queue = List::EMPTY;
@@ -90,7 +90,7 @@ impl<P: Platform> Kernel<'_, P> {
         let (server, caller) = self.threads.pair_mut(me, to).ok()?;
         let State::Awaiting { server: expected, call } = caller.state else { return None };
         let mine = expected == server.process && call == reply.reply_call();
-        if !mine || caller.deadline != NO_DEADLINE || !self.ready.none_above(caller.priority) {
+        if !mine || caller.deadline != NO_DEADLINE || !self.ready.yields_to(caller.priority, &self.hart) {
             return None;
         }
         endpoint.waiting = Waiting::Receivers;
@@ -104,17 +104,54 @@ impl<P: Platform> Kernel<'_, P> {
         Some(Run::of(caller))
     }
 
-    /// The endpoint that the first argument of a thread names, if it holds it with `rights`. An
-    /// anchor has no rights, so that it needs no check of its own.
+    /// `signal`, when a thread waits that is more important than the current one. `None` when
+    /// that is not all there is to it.
+    #[inline(always)]
+    pub fn fast_signal(&mut self) -> Option<Run> {
+        let me = self.hart.current?;
+        let thread = self.threads.get(me).ok()?;
+        let kind = self.fast_kind(thread, Rights::SEND)?;
+        let CapabilityKind::Notification(id) = kind else { return None };
+        let notification = self.notifications.get_mut(id).ok()?;
+        let to = notification.waiter?;
+        let bits = notification.bits | thread.frame.get(regs::A1);
+        let (thread, waiter) = self.threads.pair_mut(me, to).ok()?;
+        let first = waiter.priority > thread.priority && self.ready.none_above(waiter.priority);
+        if bits == 0 || waiter.deadline != NO_DEADLINE || !first {
+            return None;
+        }
+        let priority = thread.priority;
+        thread.answer(0, 0);
+        notification.waiter = None;
+        notification.bits = 0;
+        waiter.state = State::Ready;
+        waiter.answer(0, bits);
+        let run = Run::of(waiter);
+        self.hart.current = Some(to);
+        // The current thread and its queue exist, so that this cannot fail.
+        self.enqueue(me, priority, true).ok()?;
+        Some(run)
+    }
+
+    /// The endpoint that the first argument of a thread names, if it holds it with `rights`.
     #[inline(always)]
     fn fast_endpoint(&self, thread: &Thread, rights: Rights) -> Option<Id<Endpoint>> {
+        match self.fast_kind(thread, rights)? {
+            CapabilityKind::Endpoint(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// What the first argument of a thread names, if it holds it with `rights`. An anchor has no
+    /// rights, so that it needs no check of its own.
+    #[inline(always)]
+    fn fast_kind(&self, thread: &Thread, rights: Rights) -> Option<CapabilityKind> {
         let handle = Handle(thread.frame.get(regs::A0));
         let (cap, generation) = self.caps.at(handle)?;
-        let CapabilityKind::Endpoint(id) = cap.kind else { return None };
         let held = generation == handle.generation()
             && cap.owner == thread.process
             && cap.rights.contains(rights);
-        held.then_some(id)
+        held.then_some(cap.kind)
     }
 }
 

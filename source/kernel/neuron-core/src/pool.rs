@@ -118,9 +118,13 @@ impl<'a, T> Pool<'a, T> {
     }
 
     /// Empties a slot. Handles and weak references to it are stale from here on.
-    pub fn release(&mut self, id: Id<T>) -> Option<T> {
-        let slot = self.slots.get_mut(id.index())?;
-        let value = slot.value.take()?;
+    #[inline(always)]
+    pub fn release(&mut self, id: Id<T>) {
+        let Some(slot) = self.slots.get_mut(id.index()) else { return };
+        if slot.value.is_none() {
+            return;
+        }
+        slot.value = None;
         if !cfg!(broken = "generation") {
             slot.generation = slot.generation.wrapping_add(1);
         }
@@ -129,7 +133,6 @@ impl<'a, T> Pool<'a, T> {
             self.free = id.slot();
         }
         self.live = self.live.wrapping_sub(1);
-        Some(value)
     }
 
     /// The object.

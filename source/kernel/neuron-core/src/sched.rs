@@ -4,7 +4,7 @@
 use nexus_abi::{Error, NO_DEADLINE, regs};
 
 use crate::addr::index;
-use crate::kernel::Kernel;
+use crate::kernel::{Hart, Kernel};
 use crate::list::List;
 use crate::platform::Platform;
 use crate::pool::Id;
@@ -35,6 +35,14 @@ impl ReadyQueues {
     #[inline(always)]
     pub(crate) fn none_above(&self, priority: u8) -> bool {
         (self.mask | self.ending_mask).wrapping_shr(u32::from(priority)) <= 1
+    }
+
+    /// True when a thread of this priority can run at once without more ado: nothing ready is as
+    /// important, or equals have their time slice already.
+    #[inline(always)]
+    pub(crate) fn yields_to(&self, priority: u8, hart: &Hart) -> bool {
+        let from = (self.mask | self.ending_mask).wrapping_shr(u32::from(priority));
+        from == 0 || from == 1 && hart.slice_end != NO_DEADLINE
     }
 
     fn has_equal(&self, priority: u8) -> bool {
@@ -86,7 +94,12 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(!self.ready.none_above(priority))
     }
 
-    fn enqueue(&mut self, id: Id<Thread>, priority: u8, front: bool) -> Result<(), Error> {
+    pub(crate) fn enqueue(
+        &mut self,
+        id: Id<Thread>,
+        priority: u8,
+        front: bool,
+    ) -> Result<(), Error> {
         self.threads.get_mut(id)?.state = State::Ready;
         let queue =
             self.ready.queues.get_mut(index(u32::from(priority))).ok_or(Error::BadArgument)?;
@@ -121,6 +134,9 @@ impl<P: Platform> Kernel<'_, P> {
         let priority = thread.priority;
         if self.ready.none_above(priority) {
             self.hart.current = Some(to);
+            if self.ready.has_equal(priority) && !cfg!(broken = "slice") {
+                self.start_slice();
+            }
             return Ok(());
         }
         self.hart.current = None;

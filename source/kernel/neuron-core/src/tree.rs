@@ -8,6 +8,7 @@ use nexus_abi::{EndReason, Error, Rights};
 
 use crate::capability::{Capability, CapabilityKind, MAX_DEPTH};
 use crate::kernel::{Kernel, Progress, Work};
+use crate::object::Vmo;
 use crate::platform::Platform;
 use crate::pool::Id;
 use crate::process::{HEAVY, Process};
@@ -216,10 +217,10 @@ impl<P: Platform> Kernel<'_, P> {
                 self.notifications.release(id);
             }
             CapabilityKind::Vmo(id) => {
-                if let Some(vmo) = self.vmos.release(id) {
-                    self.frames.release(vmo.base, vmo.pages);
-                    self.refund_frames(owner, vmo.pages);
-                }
+                let &Vmo { base, pages, .. } = self.vmos.get(id)?;
+                self.vmos.release(id);
+                self.frames.release(base, pages);
+                self.refund_frames(owner, pages);
             }
             CapabilityKind::Process(id) => {
                 self.end_process(id, EndReason::Killed(0))?;

@@ -2,7 +2,7 @@
 
 use neuron_core::thread::TrapFrame;
 use neuron_core::{Kernel, Run};
-use nexus_abi::{EndReason, SYSCALL_CALL, SYSCALL_NULL, SYSCALL_REPLY_RECV};
+use nexus_abi::{EndReason, SYSCALL_CALL, SYSCALL_NULL, SYSCALL_REPLY_RECV, SYSCALL_SIGNAL};
 
 use super::console::say;
 use super::lock::{Guard, Lock};
@@ -38,8 +38,15 @@ pub(super) extern "C" fn syscall(
         SYSCALL_CALL => fast(TheKernel::fast_call),
         SYSCALL_REPLY_RECV => fast(TheKernel::fast_reply_recv),
         SYSCALL_NULL => fast(TheKernel::fast_null),
+        SYSCALL_SIGNAL => signal(),
         _ => any_call(KERNEL.lock()),
     }
+}
+
+/// Apart from the others, so that they need no more registers than they have.
+#[inline(never)]
+fn signal() -> *mut TrapFrame {
+    fast(TheKernel::fast_signal)
 }
 
 /// A system call by its fast path, if that applies.
