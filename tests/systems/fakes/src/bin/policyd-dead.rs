@@ -1,0 +1,7 @@
+//! A policyd that ends before it is asked anything.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+
+nexus_rt::entry!(main);
+
+fn main() {}

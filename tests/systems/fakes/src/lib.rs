@@ -1,0 +1,12 @@
+//! policyd and logd as they must not be (profile test, tests/systems).
+//!
+//! Each program here takes the place of one of the two in a small system of its own. Whatever it
+//! does, init must grant nothing, refuse every device with a reason, and end (`expect.toml` of
+//! each system).
+#![cfg_attr(target_os = "none", no_std)]
+#![forbid(unsafe_code)]
+
+pub mod lies;
+mod serve;
+
+pub use serve::{answer_each, ignore_all};

@@ -1,0 +1,139 @@
+//! Answers to a question for a decision, none of which is one.
+
+use nexus_abi::{Message, Tag};
+use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, NO_RULE, Reason, Verdict};
+use nexus_proto::{Operation, Request as _, Subject, policy};
+
+/// The allow that an honest policyd would give under the rules of version `epoch`.
+#[must_use]
+pub const fn allow(asked: Decide, epoch: u32) -> Decision {
+    Decision { asked, epoch, rule: 1, verdict: Verdict::Allow, reason: Reason::Allowed, record: 1 }
+}
+
+/// What is no message of the protocol at all.
+#[must_use]
+pub fn garbage(asked: &Decide, nth: usize) -> Message {
+    let honest = asked.answer(Ok(allow(*asked, 1)));
+    let mut message = honest;
+    match nth % 8 {
+        0 => message = Message::default(),
+        1 => message.tag = Tag::new(0, 6, 0),
+        2 => message.tag = Tag::new(0, 8, 0),
+        3 => message.tag = Tag::new(1 << 31, 7, 0),
+        4 => message.words = [u64::MAX; 8],
+        5 => message.words = [0; 8],
+        6 => message.words.rotate_right(1),
+        // An allow, but the padding says more.
+        _ => {
+            let [_, second, ..] = &mut message.words;
+            *second |= 1 << 63;
+        }
+    }
+    message
+}
+
+/// An allow of something else than what was asked, or one that contradicts itself.
+#[must_use]
+pub fn other(asked: &Decide, nth: usize) -> Decision {
+    let mut decision = allow(*asked, 1);
+    let told = &mut decision.asked;
+    match nth % 11 {
+        0 => told.subject = Subject { id: asked.subject.id + 1, ..asked.subject },
+        1 => told.subject.incarnation += 1,
+        2 => told.device += 1,
+        3 => told.base += 0x1000,
+        4 => told.len += 0x1000,
+        5 => told.rights ^= 0x80,
+        6 => told.nonce += 1,
+        7 => decision.reason = Reason::NoRule,
+        8 => decision.rule = NO_RULE,
+        9 => decision.record = 0,
+        _ => decision.epoch = 0,
+    }
+    decision
+}
+
+/// Allows every question, under rules that change all the time; and again what it allowed before.
+#[derive(Debug, Default)]
+pub struct Fickle {
+    asked: u32,
+    first: Option<Decision>,
+}
+
+impl Fickle {
+    /// The answer to a message: every third question gets the first answer again, every third one
+    /// under other rules than init has, and every third is allowed, with rules that have changed
+    /// when init asks again.
+    pub fn answer(&mut self, message: &Message) -> Message {
+        match policy::Request::decode(message) {
+            Ok(policy::Request::Decide(asked)) => {
+                let nth = self.asked;
+                self.asked += 1;
+                let decision = match nth % 3 {
+                    0 => *self.first.get_or_insert(allow(asked, 2)),
+                    1 => allow(asked, 1 + nth),
+                    _ => allow(asked, 1),
+                };
+                asked.answer(Ok(decision))
+            }
+            _ => Epoch {}.answer(Ok(EpochInfo { epoch: 2 + self.asked, rules: 1 })),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nexus_abi::{Handle, Received, Sender};
+    use nexus_init::grant::check;
+    use nexus_proto::Zero;
+    use nexus_proto::init::Refusal;
+
+    const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
+    const ASKED: Decide = Decide {
+        subject: Subject { id: 7, incarnation: 1 },
+        device: 3,
+        rights: 7,
+        zero: Zero::ZERO,
+        base: 0x1000_8000,
+        len: 0x1000,
+        nonce: 9,
+    };
+
+    fn believed(message: Message) -> Result<Decision, Refusal> {
+        let received = Received { message, sender: POLICYD, reply: Handle::NONE };
+        check(&ASKED, POLICYD, Ok(received))
+    }
+
+    #[test]
+    fn an_honest_allow_would_be_believed() {
+        assert!(believed(ASKED.answer(Ok(allow(ASKED, 1)))).is_ok());
+    }
+
+    #[test]
+    fn no_garbage_is_believed() {
+        for nth in 0..8 {
+            assert_eq!(believed(garbage(&ASKED, nth)), Err(Refusal::PolicyGarbled), "{nth}");
+        }
+    }
+
+    #[test]
+    fn no_answer_to_another_question_is_believed() {
+        for nth in 0..11 {
+            let message = ASKED.answer(Ok(other(&ASKED, nth)));
+            assert_eq!(believed(message), Err(Refusal::PolicyGarbled), "{nth}");
+        }
+    }
+
+    #[test]
+    fn rules_change_between_decision_and_grant() {
+        let mut fickle = Fickle::default();
+        let mut epochs = Vec::new();
+        for _ in 0..3 {
+            let decision = Decide::decode_reply(&fickle.answer(&ASKED.encode())).unwrap();
+            let epoch = Epoch::decode_reply(&fickle.answer(&Epoch {}.encode())).unwrap();
+            epochs.push((decision.epoch, epoch.epoch));
+        }
+        assert!(epochs.iter().all(|(decided, now)| *decided != 1 || *now != 1), "{epochs:?}");
+    }
+}
