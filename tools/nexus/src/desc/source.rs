@@ -72,7 +72,7 @@ impl<T> Deref for At<T> {
     }
 }
 
-/// How paths are shown: relative to a directory where they lie in it, else whole.
+/// How paths are shown: relative to a directory where they lie in it or beside it, else whole.
 #[derive(Debug)]
 pub(crate) struct Paths {
     base: PathBuf,
@@ -89,7 +89,14 @@ impl Paths {
     /// The path as people see it.
     #[must_use]
     pub(crate) fn show(&self, path: &Path) -> String {
-        path.strip_prefix(&self.base).unwrap_or(path).display().to_string()
+        if let Ok(inside) = path.strip_prefix(&self.base) {
+            return inside.display().to_string();
+        }
+        let parent = self.base.parent().filter(|parent| parent.parent().is_some());
+        match parent.and_then(|parent| path.strip_prefix(parent).ok()) {
+            Some(beside) => format!("../{}", beside.display()),
+            None => path.display().to_string(),
+        }
     }
 
     /// Reads a file.
@@ -99,5 +106,22 @@ impl Paths {
     pub(crate) fn read(&self, path: &Path) -> std::io::Result<Rc<Source>> {
         let text = std::fs::read_to_string(path)?;
         Ok(Rc::new(Source { shown: self.show(path), text }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_short_where_they_can_be() {
+        let paths = Paths { base: PathBuf::from("/home/me/nexus") };
+        let shown = |path: &str| paths.show(Path::new(path));
+        assert_eq!(shown("/home/me/nexus/system/policy.toml"), "system/policy.toml");
+        assert_eq!(shown("/home/me/flash/policy.toml"), "../flash/policy.toml");
+        assert_eq!(shown("/home/me/nexus2/policy.toml"), "../nexus2/policy.toml");
+        assert_eq!(shown("/home/you/policy.toml"), "/home/you/policy.toml");
+        let top = Paths { base: PathBuf::from("/nexus") };
+        assert_eq!(top.show(Path::new("/tmp/policy.toml")), "/tmp/policy.toml");
     }
 }
