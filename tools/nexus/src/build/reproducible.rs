@@ -12,8 +12,16 @@ use std::path::Path;
 use std::process::Command;
 
 /// What a build reads of the tree.
-const PARTS: [&str; 6] =
-    ["source", "system", "tools", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"];
+const PARTS: [&str; 8] = [
+    "source",
+    "system",
+    "examples",
+    "tests",
+    "tools",
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+];
 
 /// Compares `built` with a clean build of the same system in a scratch directory.
 ///
@@ -29,9 +37,13 @@ pub(super) fn check(args: &SystemArgs, built: &Built) -> Result<Exit> {
     let mut command = Command::new(env::current_exe()?);
     command.args(["build", "--profile", &args.profile]);
     if let Some(system) = &args.system {
-        let outside = scratch.path().join("system");
-        copy_tree(system, &outside)?;
-        command.arg("--system").arg(outside);
+        let system = system.canonicalize()?;
+        let place = match system.strip_prefix(paths::root()?) {
+            Ok(inside) => copy.join(inside),
+            Err(_) => scratch.path().join("system"),
+        };
+        copy_tree(&system, &place)?;
+        command.arg("--system").arg(place);
     }
     let output = scratch.path().join("out");
     let status = command

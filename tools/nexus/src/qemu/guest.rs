@@ -101,8 +101,14 @@ fn split(mut output: impl Read, lines: &Sender<String>) {
     }
 }
 
+/// What a terminal begins a line anew with, to write over a prompt.
+const ERASE: &str = "\r\u{1b}[K";
+
+/// The line as a terminal shows it in the end.
 fn text(line: &[u8]) -> String {
-    String::from_utf8_lossy(line).trim_end_matches('\r').to_owned()
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_end_matches('\r');
+    text.rsplit_once(ERASE).map_or(text, |(_, last)| last).to_owned()
 }
 
 #[cfg(test)]
@@ -127,6 +133,12 @@ mod tests {
             assert!(matches!(guest.next(soon()).unwrap(), Event::Line(line) if line == expected));
         }
         assert!(matches!(guest.next(soon()).unwrap(), Event::End(s) if s.code() == Some(33)));
+    }
+
+    #[test]
+    fn test_a_line_over_a_prompt_is_a_line() {
+        assert_eq!(text(b"\r\x1b[Knexus> \r\x1b[K@nx 1 witness-ready\r"), "@nx 1 witness-ready");
+        assert_eq!(text(b"nexus> @nx"), "nexus> @nx");
     }
 
     #[test]

@@ -5,10 +5,10 @@ use crate::protocol::Event::Grant;
 use crate::protocol::WITNESS_DONE;
 use crate::qemu::{self, Event, Guest, Qmp};
 use crate::symbolize::Symbols;
-use crate::witness::Ram;
+use crate::witness::{self, Ram};
 use anyhow::{Context, Result};
+use std::ops::Range;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::process::Command;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -69,6 +69,8 @@ pub struct Run {
 pub struct Witness {
     /// All of RAM.
     pub ram: Ram,
+    /// What the firmware keeps of it.
+    pub firmware: Vec<Range<u64>>,
     /// Magic, version and DeviceID at each granted virtio window.
     pub identities: Vec<(u64, Vec<u32>)>,
 }
@@ -174,7 +176,8 @@ impl Driver {
         for entry in granted.filter(|entry| (plan.is_virtio)(entry.device)) {
             identities.push((entry.base, qmp.read_words(entry.base, 3)?));
         }
-        Ok(Witness { ram: Ram::read(base, &file as &Path)?, identities })
+        let ram = Ram::read(base, &file)?;
+        Ok(Witness { firmware: witness::reserved(&ram), ram, identities })
     }
 }
 

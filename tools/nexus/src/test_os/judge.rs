@@ -30,8 +30,8 @@ pub struct Expectation<'a> {
     pub proofs: &'a [Proof],
     /// Who may touch what, from the image.
     pub audit: &'a [Expected],
-    /// Firmware and kernel image.
-    pub forbidden: &'a [Range<u64>],
+    /// Physical memory of the kernel image.
+    pub kernel: &'a [Range<u64>],
     /// The DeviceID of a device number, for virtio devices.
     pub virtio_id: &'a dyn Fn(u16) -> Option<u32>,
     /// Names for service ids.
@@ -106,10 +106,13 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
         found.push("the guest never asked to be read: no witness".to_owned());
         return found;
     };
+    if witness.firmware.is_empty() {
+        found.push("no device tree in guest memory says where the firmware is".to_owned());
+    }
     let claims = Claims {
         roots: &transcript.roots,
         caps: &transcript.caps,
-        forbidden: expectation.forbidden,
+        forbidden: &[expectation.kernel, &witness.firmware, &transcript.kernel_memory].concat(),
     };
     let pages = witness::check(&witness.ram, &claims);
     found.extend(pages.iter().map(|finding| format!("page tables: {finding}")));
@@ -188,7 +191,7 @@ mod tests {
         Run {
             ended: Ended::Guest(Some(code::PASSED)),
             transcript,
-            witness: Some(Witness { ram, identities }),
+            witness: Some(Witness { ram, firmware: std::iter::once(0..1).collect(), identities }),
             ready_after: None,
             took: Duration::ZERO,
         }
@@ -207,7 +210,7 @@ mod tests {
             &Expectation {
                 proofs: &[proof()],
                 audit: &audit,
-                forbidden: &[],
+                kernel: &[],
                 virtio_id: &|device| (device == 3).then_some(4),
                 name: &|id| format!("service{id}"),
             },

@@ -14,7 +14,6 @@ use anyhow::{Context, Result};
 use std::env;
 use std::fs::{self, File};
 use std::io::Read;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -95,7 +94,7 @@ impl Session {
         let expectation = Expectation {
             proofs: &proofs,
             audit: &audit,
-            forbidden: &forbidden(built)?,
+            kernel: &built.kernel_ranges()?,
             virtio_id: &virtio_id,
             name: &|id| service_name(&built.checked, id),
         };
@@ -151,16 +150,6 @@ fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {
             rights: window.rights,
         })
         .collect())
-}
-
-/// Firmware lies below the kernel image, from the start of RAM.
-fn forbidden(built: &Built) -> Result<Vec<Range<u64>>> {
-    let mut ranges = built.kernel_ranges()?;
-    let (ram, _) = built.checked.ram();
-    if let Some(first) = ranges.iter().map(|range| range.start).min() {
-        ranges.push(ram..first);
-    }
-    Ok(ranges)
 }
 
 fn virtio_id(checked: &Checked, device: u16) -> Option<u32> {

@@ -2,6 +2,7 @@
 
 use crate::protocol::{Bench, Cap, Entry, Line, Proof, Record, Refused, Root, read};
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Console lines that are kept for the report of a run that went wrong.
 const KEPT_LINES: usize = 20;
@@ -28,6 +29,8 @@ pub struct Transcript {
     pub ready: Option<u32>,
     /// Passed and failed, once the guest has said so.
     pub verdict: Option<(u32, u32)>,
+    /// Physical memory that the kernel keeps for its tables, as it says at boot.
+    pub kernel_memory: Vec<Range<u64>>,
     /// Lines that a guest must not print: near-records, and records of another run.
     pub wrong: Vec<String>,
     /// The last lines for people.
@@ -58,6 +61,7 @@ impl Transcript {
     pub fn take(&mut self, line: &str) -> Meaning {
         match read(line) {
             Line::Text(text) => {
+                self.kernel_memory.extend(kernel_memory(&text));
                 if self.last_lines.len() == KEPT_LINES {
                     self.last_lines.pop_front();
                 }
@@ -113,6 +117,13 @@ impl Transcript {
     }
 }
 
+/// The range in `neuron: keeps 0x80257000 to 0x80300000`. A program can not print such a line, and
+/// what it names can only be forbidden, never allowed.
+fn kernel_memory(line: &str) -> Option<Range<u64>> {
+    let (start, end) = line.strip_prefix("neuron: keeps 0x")?.split_once(" to 0x")?;
+    Some(u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +150,13 @@ mod tests {
         transcript.take("@nx 0000000000000005 verdict 1 0");
         transcript.take("@nx 0000000000000005 proof rngd late");
         assert_eq!(transcript.wrong.len(), 3, "{:?}", transcript.wrong);
+    }
+
+    #[test]
+    fn test_kernel_memory() {
+        let line = "neuron: keeps 0x80257000 to 0x80300000";
+        assert_eq!(kernel_memory(line), Some(0x8025_7000..0x8030_0000));
+        assert_eq!(kernel_memory("rngd: neuron: keeps 0x1 to 0x2"), None);
     }
 
     #[test]

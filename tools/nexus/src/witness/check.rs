@@ -134,8 +134,17 @@ fn same_kernel_half(spaces: &[(u32, Space)], found: &mut Vec<String>) {
     let Some((first, space)) = spaces.first() else { return };
     let expected = half(space);
     for (service, space) in spaces {
-        if half(space) != expected {
-            found.push(format!("kernel half of service {service} differs from that of {first}"));
+        let here = half(space);
+        let only_in = |some: &[Leaf], others: &[Leaf]| {
+            some.iter().find(|leaf| !others.contains(leaf)).map(Leaf::to_string)
+        };
+        if here != expected {
+            found.push(format!(
+                "kernel half of service {service} differs from that of {first}: only here {}, only \
+                 there {}",
+                only_in(&here, &expected).unwrap_or_default(),
+                only_in(&expected, &here).unwrap_or_default(),
+            ));
         }
     }
 }
