@@ -156,11 +156,12 @@ pub fn try_grant(service: u32, device: u16, rights: u16) -> Result<TryAnswer, Tr
     ask::<Init, _>(ids::INIT, &Try { service, device, rights })
 }
 
-/// Which service receives on which endpoint, by the number of the object.
+/// Which service receives on which endpoint, by the number of the object. init has made them all,
+/// and could receive on any: it counts where nobody else can.
 pub fn servers(services: &[ServiceInfo]) -> Vec<(u64, u32)> {
     let mut servers = Vec::new();
-    for info in services {
-        let id = info.service.id;
+    let others = services.iter().map(|info| info.service.id).filter(|id| *id != ids::INIT);
+    for id in others.chain([ids::INIT]) {
         // Whoever cannot be asked about serves nothing that could be named.
         for cap in caps(id).unwrap_or_default() {
             let endpoint = u64::from(cap.kind) == KindCode::Endpoint.code();

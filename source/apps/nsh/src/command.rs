@@ -57,7 +57,8 @@ specs! {
         "A device has one owner. Who holds one that does DMA is trusted with all memory: page \
          tables do not stop the device.";
     "caps" [Service] "caps SERVICE", "what a service holds, as the kernel tells it",
-        "`send` is an endpoint that it may call, `recv` the one that it serves.";
+        "`send` is an endpoint that it may call, `recv` the one that it serves; `own` stands for \
+         derive, grant, revoke and manage together.";
     "ledger" [HowMany] "ledger [N|all]", "the security record, and whether its chain holds",
         "Every decision, grant, refusal and end, in order. Each record holds the hash of the one \
          before; all of them are computed anew here.";

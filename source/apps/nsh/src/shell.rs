@@ -16,7 +16,7 @@ use crate::date::Date;
 use crate::names::Names;
 use crate::screen::{Screen, Typed};
 use crate::show::{self, Chain, Checkpoint, LogLine, Tried, Verifier, Why};
-use crate::table::grid;
+use crate::table::{grid, wrap};
 use crate::units::duration;
 
 /// What stands before the line.
@@ -97,7 +97,7 @@ impl Shell {
         let command = match parse(line, &self.names) {
             Ok(None) => return,
             Ok(Some(command)) => command,
-            Err(text) => return self.screen.print(&(text + "\n")),
+            Err(text) => return self.screen.print(&paragraphs(&text)),
         };
         let shown = match command {
             Command::Log(part) => self.log(part),
@@ -106,7 +106,7 @@ impl Shell {
             command => self.answer(&command).map(|text| self.screen.print(&text)),
         };
         if let Err(trouble) = shown {
-            self.screen.print(&(trouble.text(&self.names) + "\n"));
+            self.screen.print(&paragraphs(&trouble.text(&self.names)));
         }
     }
 
@@ -213,4 +213,9 @@ impl Shell {
         self.screen.print(text);
         how()
     }
+}
+
+/// Lines of text, each broken where the terminal ends.
+fn paragraphs(text: &str) -> String {
+    text.lines().map(|line| wrap("", line)).collect()
 }

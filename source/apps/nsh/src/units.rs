@@ -31,28 +31,30 @@ pub fn frames(count: u64) -> String {
     size(count.saturating_mul(4096))
 }
 
-const RIGHTS: [(Rights, &str, char); 10] = [
-    (Rights::MAP, "map", 'm'),
-    (Rights::READ, "read", 'r'),
-    (Rights::WRITE, "write", 'w'),
-    (Rights::EXEC, "exec", 'x'),
-    (Rights::SEND, "send", 's'),
-    (Rights::RECV, "recv", 'v'),
-    (Rights::DERIVE, "derive", 'd'),
-    (Rights::GRANT, "grant", 'g'),
-    (Rights::REVOKE, "revoke", 'k'),
-    (Rights::MANAGE, "manage", 'c'),
+const RIGHTS: [(Rights, &str); 10] = [
+    (Rights::MAP, "map"),
+    (Rights::READ, "read"),
+    (Rights::WRITE, "write"),
+    (Rights::EXEC, "exec"),
+    (Rights::SEND, "send"),
+    (Rights::RECV, "recv"),
+    (Rights::DERIVE, "derive"),
+    (Rights::GRANT, "grant"),
+    (Rights::REVOKE, "revoke"),
+    (Rights::MANAGE, "manage"),
 ];
 
-/// Rights in words: `map, read, write`.
+/// What whoever made a thing may do with it. All of them together are called `own`.
+const OWN: Rights = Rights::DERIVE.union(Rights::GRANT).union(Rights::REVOKE).union(Rights::MANAGE);
+
+/// Rights in words: `map read write`.
 #[must_use]
 pub fn rights(bits: u16) -> String {
     let rights = Rights::from_bits_truncate(bits);
-    let names: Vec<&str> = RIGHTS
-        .iter()
-        .filter(|(right, ..)| rights.contains(*right))
-        .map(|(_, name, _)| *name)
-        .collect();
+    let own = rights.contains(OWN);
+    let named = if own { rights - OWN } else { rights };
+    let names = RIGHTS.iter().filter(|(right, _)| named.contains(*right)).map(|(_, name)| *name);
+    let names: Vec<&str> = names.chain(own.then_some("own")).collect();
     if names.is_empty() { "none".to_string() } else { names.join(" ") }
 }
 
@@ -115,7 +117,8 @@ mod tests {
     fn rights_in_order() {
         assert_eq!(rights(0), "none");
         assert_eq!(rights(0b111), "map read write");
-        assert_eq!(rights(0x3ff).split(' ').count(), 10);
+        assert_eq!(rights(0x3ff), "map read write exec send recv own");
+        assert_eq!(rights((OWN - Rights::GRANT).bits()), "derive revoke manage");
     }
 
     #[test]

@@ -26,8 +26,16 @@ pub fn caps(
         return format!("{name} holds nothing\n");
     }
     let mut table = Table::new(&[left("KIND"), left("RIGHTS"), left("WHAT IT IS")]);
-    for cap in list {
-        table.row([kind(cap.kind), rights(cap.rights), what(service, cap, servers, owners, names)]);
+    for (index, cap) in list.iter().enumerate() {
+        let alike = || list.iter().filter(|other| is_alike(cap, other));
+        if list.iter().take(index).any(|other| is_alike(cap, other)) {
+            continue;
+        }
+        let what = match alike().count() {
+            1 => what(service, cap, servers, owners, names),
+            several => together(cap, several, alike()),
+        };
+        table.row([kind(cap.kind), rights(cap.rights), what]);
     }
     let head = match list.len() {
         1 => format!("{name} holds 1 capability\n"),
@@ -36,13 +44,40 @@ pub fn caps(
     head + &table.render()
 }
 
-fn kind(code: u16) -> String {
+/// True for capabilities that are shown in one row: there is nothing to tell one from the other.
+fn is_alike(one: &CapEntry, other: &CapEntry) -> bool {
+    let told_apart = match KindCode::from_code(one.kind.into()) {
+        Some(KindCode::Endpoint) => one.object != other.object,
+        Some(KindCode::DeviceMmio) => one.base != other.base,
+        _ => false,
+    };
+    one.kind == other.kind && one.rights == other.rights && !told_apart
+}
+
+/// Several that are alike.
+fn together<'a>(
+    first: &CapEntry,
+    number: usize,
+    all: impl Iterator<Item = &'a CapEntry>,
+) -> String {
+    if u64::from(first.kind) != KindCode::Vmo.code() {
+        return format!("{number} of them");
+    }
+    let sum = |(len, pages): (u64, u64), cap: &CapEntry| {
+        (len.saturating_add(cap.len), pages.saturating_add(cap.mapped_pages))
+    };
+    let (len, pages) = all.fold((0, 0), sum);
+    mapped(format!("{number} of them, {}", size(len)), pages)
+}
+
+/// A kind of capability, in words.
+pub(super) fn kind(code: u16) -> String {
     let name = match KindCode::from_code(code.into()) {
         Some(KindCode::Endpoint) => "endpoint",
         Some(KindCode::Reply) => "reply",
         Some(KindCode::Notification) => "notification",
         Some(KindCode::Vmo) => "memory",
-        Some(KindCode::DeviceMmio) => "device window",
+        Some(KindCode::DeviceMmio) => "window",
         Some(KindCode::Process) => "process",
         Some(KindCode::Thread) => "thread",
         Some(KindCode::Spawn) => "spawn",
@@ -81,10 +116,10 @@ fn window(cap: &CapEntry, owners: &[OwnerInfo]) -> String {
     let inside = |owner: &&OwnerInfo| owner.base <= cap.base && cap.base - owner.base < owner.len;
     let device = owners.iter().find(inside).map_or("", |owner| owner.name.as_str());
     let place = format!("{device} {}, {}", address(cap.base), size(cap.len));
-    let text = mapped(place.trim_start().to_string(), cap.mapped_pages);
+    let place = place.trim_start();
     match cap.children {
-        0 => text,
-        children => format!("{text}, given on: {children}"),
+        0 => mapped(place.to_string(), cap.mapped_pages),
+        _ => format!("{place}, given on"),
     }
 }
 
@@ -118,6 +153,7 @@ mod tests {
     #[test]
     fn names_every_end() {
         let window = Rights::MAP | Rights::READ | Rights::WRITE;
+        let ends = Rights::EXEC | Rights::SEND | Rights::RECV;
         let list = [
             cap(KindCode::Endpoint, Rights::RECV, 5),
             cap(KindCode::Endpoint, Rights::SEND, 3),
@@ -128,21 +164,34 @@ mod tests {
                 mapped_pages: 1,
                 ..cap(KindCode::DeviceMmio, window, 0)
             },
+            CapEntry {
+                base: 0x1000_3000,
+                len: 4096,
+                children: 1,
+                ..cap(KindCode::DeviceMmio, Rights::all() - ends, 0)
+            },
             CapEntry { len: 40_960, mapped_pages: 10, ..cap(KindCode::Vmo, Rights::READ, 0) },
+            CapEntry { len: 4096, ..cap(KindCode::Vmo, Rights::WRITE, 0) },
+            CapEntry { len: 4096, mapped_pages: 1, ..cap(KindCode::Vmo, Rights::READ, 1) },
+            cap(KindCode::Process, Rights::MANAGE, 2),
+            cap(KindCode::Process, Rights::MANAGE, 3),
             CapEntry { kind: 77, rights: 0, ..cap(KindCode::Vmo, Rights::READ, 0) },
         ];
         let owners = [owner(3, 7, OwnerState::Held)];
         assert_eq!(
             caps(7, &list, &[(5, 7), (3, 3)], &owners, &names()),
             "\
-rngd holds 6 capabilities
-KIND           RIGHTS          WHAT IT IS
-endpoint       recv            its own: here others ask it
-endpoint       send            to logd
-endpoint       send            nobody receives
-device window  map read write  rng0 0x10003000, 4 KiB, 1 page mapped
-memory         read            40 KiB, 10 pages mapped
-kind 77        none
+rngd holds 11 capabilities
+KIND      RIGHTS              WHAT IT IS
+endpoint  recv                its own: here others ask it
+endpoint  send                to logd
+endpoint  send                nobody receives
+window    map read write      rng0 0x10003000, 4 KiB, 1 page mapped
+window    map read write own  rng0 0x10003000, 4 KiB, given on
+memory    read                2 of them, 44 KiB, 11 pages mapped
+memory    write               4 KiB, not mapped
+process   manage              2 of them
+kind 77   none
 "
         );
     }

@@ -10,10 +10,12 @@ use nexus_rt::ns_of_ticks;
 use sha2::{Digest, Sha256};
 use zerocopy::IntoBytes;
 
+use super::address;
+use super::caps::kind;
 use super::services::end;
 use crate::names::Names;
 use crate::table::{Table, left, right, wrap};
-use crate::units::{count, rights, seconds};
+use crate::units::{count, rights, seconds, size};
 
 /// A record, whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +187,16 @@ fn reason(entry: &Entry, names: &Names) -> String {
             let kind = code.and_then(EndKind::from_code).unwrap_or(EndKind::None);
             end(kind, entry.detail, entry.len, entry.base)
         }
-        Event::Drop => "authority no longer needed".to_string(),
+        Event::Drop => authority(entry),
+    }
+}
+
+/// What init has let go of: `detail` is the kind of the capability.
+fn authority(entry: &Entry) -> String {
+    let kind = kind(u16::try_from(entry.detail).unwrap_or(0));
+    match entry.len {
+        0 => kind,
+        len => format!("{} {}, {}", kind, address(entry.base), size(len)),
     }
 }
 

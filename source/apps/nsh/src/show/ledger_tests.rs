@@ -44,6 +44,8 @@ fn sample() -> Vec<LedgerRecord> {
     let boot = Entry { rule: NO_RULE, ..entry(Event::Boot, Outcome::None, 3, NO_DEVICE) };
     let refusal = Entry { reason: 10, ..entry(Event::Refusal, Outcome::Deny, 8, 4) };
     let exit = Entry { reason: 2, ..entry(Event::Exit, Outcome::None, 9, NO_DEVICE) };
+    let roots = entry(Event::Drop, Outcome::None, 1, NO_DEVICE);
+    let roots = Entry { detail: 5, base: 0x10_1000, len: 4096, ..roots };
     chain(&[
         (3, boot),
         (2, entry(Event::Decision, Outcome::Allow, 4, 0)),
@@ -51,7 +53,8 @@ fn sample() -> Vec<LedgerRecord> {
         (2, entry(Event::Decision, Outcome::Deny, 8, 4)),
         (1, refusal),
         (1, exit),
-        (1, entry(Event::Drop, Outcome::None, 1, NO_DEVICE)),
+        (1, Entry { detail: 8, ..entry(Event::Drop, Outcome::None, 1, NO_DEVICE) }),
+        (1, roots),
     ])
 }
 
@@ -81,11 +84,12 @@ SEQ  SECOND  BY       WHAT     SERVICE     DEVICE  WHY
   4   0.400  policyd  denied   virtioblkd  blk0    no-rule
   5   0.500  init     refused  virtioblkd  blk0    policy-denied
   6   0.600  init     ended    netstackd   -       exit 1
-  7   0.700  init     let go   init        -       authority no longer needed"
+  7   0.700  init     let go   init        -       spawn
+  8   0.800  init     let go   init        -       window 0x00101000, 4 KiB"
     );
     assert!(below.starts_with(
         "Seconds count from Sun 22 Nov 2026 17:32:10 UTC.\n\
-         Chain whole: 7 records computed anew, each fits. Head "
+         Chain whole: 8 records computed anew, each fits. Head "
     ));
     assert!(text.lines().all(|line| width(line) <= COLUMNS));
 }
@@ -93,9 +97,9 @@ SEQ  SECOND  BY       WHAT     SERVICE     DEVICE  WHY
 #[test]
 fn shows_the_last_ones_and_checks_them_all() {
     let records = sample();
-    let text = ledger(records[5..].iter(), &verifier(&records, None), None, &names());
-    assert!(text.contains("5 records before these: `ledger all` shows them.\n"), "{text}");
-    assert!(text.contains("7 records computed anew"), "{text}");
+    let text = ledger(records[6..].iter(), &verifier(&records, None), None, &names());
+    assert!(text.contains("6 records before these: `ledger all` shows them.\n"), "{text}");
+    assert!(text.contains("8 records computed anew"), "{text}");
     let text = ledger([].iter(), &verifier(&records[1..], None), None, &names());
     assert!(text.contains("CHAIN BROKEN at record 1"), "{text}");
 }
@@ -103,7 +107,7 @@ fn shows_the_last_ones_and_checks_them_all() {
 #[test]
 fn any_change_breaks_the_chain() {
     let good = sample();
-    assert!(matches!(verify(&good, None), Chain::Whole(at) if at.records == 7));
+    assert!(matches!(verify(&good, None), Chain::Whole(at) if at.records == 8));
     let broken = |change: &dyn Fn(&mut Vec<LedgerRecord>)| {
         let mut records = good.clone();
         change(&mut records);
@@ -122,7 +126,7 @@ fn a_cut_or_another_ledger_is_seen_by_who_remembers() {
     let records = sample();
     let Chain::Whole(before) = verify(&records, None) else { panic!() };
     assert_eq!(verify(&records, Some(&before)), Chain::Whole(before));
-    assert_eq!(verify(&records[..6], Some(&before)), Chain::Replaced);
+    assert_eq!(verify(&records[..7], Some(&before)), Chain::Replaced);
     let other = chain(&[(3, entry(Event::Boot, Outcome::None, 3, NO_DEVICE))]);
     assert_eq!(verify(&other, Some(&before)), Chain::Replaced);
     assert_eq!(verify(&[], None), Chain::Whole(Checkpoint { records: 0, head: [0; 32] }));
