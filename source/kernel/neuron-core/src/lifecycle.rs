@@ -337,7 +337,7 @@ impl<P: Platform> Kernel<'_, P> {
             let giver = self.processes.get_mut(parent)?;
             if !cfg!(broken = "budget-return") {
                 giver.frames.refund(frames);
-                giver.objects.refund(objects.saturating_add(HEAVY.saturating_sub(1)));
+                giver.objects.refund(objects);
             }
             giver.child_processes = giver.child_processes.wrapping_sub(1);
         }
@@ -356,9 +356,14 @@ impl<P: Platform> Kernel<'_, P> {
     /// Frees the slot of a process that has ended and that no capability names. Init's stays.
     pub(crate) fn release_process(&mut self, id: Id<Process>) -> Result<(), Error> {
         let process = self.processes.get(id)?;
+        let parent = process.parent;
         if process.state == ProcessState::Ended && process.anchor.is_none() && self.init != Some(id)
         {
             self.processes.release(id);
+            // Its slot was paid for until now; the anchor paid 1 of it.
+            if let Some(parent) = parent {
+                self.refund_objects(parent, HEAVY.saturating_sub(1));
+            }
         }
         Ok(())
     }
