@@ -152,10 +152,11 @@ impl<P: Platform> Kernel<'_, P> {
         handle: Handle,
         rights: u64,
     ) -> Result<Handle, Error> {
-        let target = self.live_target(caller, process)?;
+        let target = self.target(caller, process)?;
         let (id, cap) = self.lookup(caller, handle)?;
         need(cap, Rights::GRANT)?;
         let (kind, rights) = (cap.kind, fewer(cap, rights)?);
+        self.check_live(target)?;
         let child = self.add_child(id, target, kind, rights)?;
         Ok(self.caps.handle(child))
     }

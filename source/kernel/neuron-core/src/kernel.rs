@@ -171,15 +171,10 @@ impl<'a, P: Platform> Kernel<'a, P> {
         Ok(id)
     }
 
-    /// As [`Kernel::target`], and it has not ended.
-    pub(crate) fn live_target(
-        &self,
-        caller: Id<Process>,
-        handle: Handle,
-    ) -> Result<Id<Process>, Error> {
-        let id = self.target(caller, handle)?;
+    /// Refuses a process that has ended.
+    pub(crate) fn check_live(&self, id: Id<Process>) -> Result<(), Error> {
         match self.processes.get(id)?.state {
-            ProcessState::Live => Ok(id),
+            ProcessState::Live => Ok(()),
             ProcessState::Ending | ProcessState::Ended => Err(Error::BadState),
         }
     }

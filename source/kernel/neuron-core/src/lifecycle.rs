@@ -140,7 +140,7 @@ impl<P: Platform> Kernel<'_, P> {
     ) -> Result<Handle, Error> {
         let thread = self.threads.get(me)?;
         let (caller, ceiling) = (thread.process, thread.priority);
-        let target = self.live_target(caller, Handle(process))?;
+        let target = self.target(caller, Handle(process))?;
         if PageRange::new(entry & !0xfff, 1).is_err() || entry & 1 != 0 {
             return Err(Error::BadAddress);
         }
@@ -148,6 +148,7 @@ impl<P: Platform> Kernel<'_, P> {
             .ok()
             .filter(|priority| *priority < PRIORITIES && *priority <= ceiling)
             .ok_or(Error::BadArgument)?;
+        self.check_live(target)?;
         self.start_thread(caller, target, [entry, stack, arg], priority)
     }
 
@@ -375,7 +376,8 @@ impl<P: Platform> Kernel<'_, P> {
         handle: Handle,
         code: u64,
     ) -> Result<Outcome, Error> {
-        let target = self.live_target(caller, handle)?;
+        let target = self.target(caller, handle)?;
+        self.check_live(target)?;
         let own = target == caller;
         self.end_process(
             target,

@@ -59,10 +59,11 @@ impl<P: Platform> Kernel<'_, P> {
         vmo: Handle,
         [offset, len, va, prot]: [u64; 4],
     ) -> Result<u64, Error> {
-        let target = self.live_target(caller, process)?;
+        let target = self.target(caller, process)?;
         let (cap, capability) = self.lookup(caller, vmo)?;
         let CapabilityKind::Vmo(id) = capability.kind else { return Err(Error::WrongKind) };
         memory_rights(capability.rights, prot)?;
+        self.check_live(target)?;
         let leaf = memory_leaf(prot)?;
         let object = self.vmos.get(id)?;
         check_seal(object, leaf)?;
