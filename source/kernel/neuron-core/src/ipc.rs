@@ -186,12 +186,12 @@ impl<P: Platform> Kernel<'_, P> {
         let (handle, tag) = (Handle(thread.frame.get(regs::A0)), Tag(thread.frame.get(regs::A1)));
         let (deadline, reply) = (thread.frame.get(regs::T3), Handle(thread.frame.get(regs::T4)));
         let process = thread.process;
+        if reply != Handle::NONE && !tag.is_valid() {
+            return Err(Error::BadMessage);
+        }
         let id = self.endpoint(process, handle, Rights::RECV)?;
         let mut caller = None;
         if reply != Handle::NONE {
-            if !tag.is_valid() {
-                return Err(Error::BadMessage);
-            }
             let waits = self.caller_of(process, reply)?;
             self.answer(me, waits, tag)?;
             caller = Some(waits);
@@ -199,8 +199,9 @@ impl<P: Platform> Kernel<'_, P> {
         if self.receive_now(me, id)? {
             if let Some(caller) = caller {
                 self.make_ready(caller)?;
-                self.preempt()?;
             }
+            // Callers that were sent back with an error are ready too.
+            self.preempt()?;
             return Ok(Outcome::Applied);
         }
         let endpoint = self.endpoints.get_mut(id)?;
@@ -368,7 +369,8 @@ impl<P: Platform> Kernel<'_, P> {
         let (to, from) = (self.endpoints.weak(endpoint), self.notifications.weak(notification));
         self.endpoints.get_mut(endpoint)?.bound = Some(from);
         self.notifications.get_mut(notification)?.bound = Some(to);
-        Ok(())
+        // Bits that were there before go to whoever receives already.
+        self.signal_object(notification, 0)
     }
 
     /// `endpoint_create`.
