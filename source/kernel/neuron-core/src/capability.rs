@@ -69,7 +69,7 @@ impl CapabilityKind {
 }
 
 /// Most steps from a root of the tree to a capability: bounds the way down in a revoke.
-pub const MAX_DEPTH: u8 = 64;
+pub const MAX_DEPTH: u32 = 64;
 
 /// List of the children of a capability.
 #[derive(Debug)]
@@ -90,8 +90,8 @@ pub struct Capability {
     /// True for an anchor: the root of the tree of one object, which no handle reaches. The
     /// object lives as long as its anchor has children.
     pub anchor: bool,
-    /// Steps from its root.
-    pub depth: u8,
+    /// True while what was derived from it is being ended, step by step.
+    pub revoking: bool,
     /// What it was derived from.
     pub parent: Option<Id<Capability>>,
     /// What was derived from it.
@@ -118,7 +118,7 @@ impl Capability {
             rights,
             owner,
             anchor: false,
-            depth: 0,
+            revoking: false,
             parent: None,
             children: List::EMPTY,
             child_count: 0,

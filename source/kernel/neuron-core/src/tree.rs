@@ -71,15 +71,11 @@ impl<P: Platform> Kernel<'_, P> {
         rights: Rights,
     ) -> Result<Id<Capability>, Error> {
         let from = self.caps.get(parent)?;
-        let depth = from.depth.wrapping_add(1);
         if let Ok(window) = Window::of(kind) {
             self.check_exclusive(from, window)?;
         }
-        if depth > MAX_DEPTH {
-            return Err(Error::TooDeep);
-        }
+        self.check_lineage(parent)?;
         let mut cap = Capability::new(kind, rights, owner);
-        cap.depth = depth;
         cap.parent = Some(parent);
         let id = self.insert(owner, cap)?;
         self.link_child(parent, id)?;
@@ -100,6 +96,22 @@ impl<P: Platform> Kernel<'_, P> {
             next = crate::list::List::<_, crate::capability::Siblings>::next(&self.caps, id);
         }
         Ok(())
+    }
+
+    /// Nothing is derived below a capability that is being revoked, so that revoking ends; and
+    /// nothing more than [`MAX_DEPTH`] steps down.
+    fn check_lineage(&self, parent: Id<Capability>) -> Result<(), Error> {
+        let mut depth = 0u32;
+        let mut next = Some(parent);
+        while let Some(id) = next {
+            let cap = self.caps.get(id)?;
+            if cap.revoking && !cfg!(broken = "revoke-outrun") {
+                return Err(Error::Busy);
+            }
+            depth = depth.wrapping_add(1);
+            next = cap.parent;
+        }
+        if depth > MAX_DEPTH { Err(Error::TooDeep) } else { Ok(()) }
     }
 
     fn link_child(&mut self, parent: Id<Capability>, child: Id<Capability>) -> Result<(), Error> {
@@ -164,7 +176,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     fn unmap_through(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
-        if cfg!(broken = "drop-keeps-leaf") && self.caps.get(id)?.depth > 1 {
+        if cfg!(broken = "drop-keeps-leaf") && Window::of(self.caps.get(id)?.kind).is_ok() {
             return Ok(Progress::Done);
         }
         while let Some(mapping) = self.caps.get(id)?.mappings.first() {
@@ -255,6 +267,7 @@ impl<P: Platform> Kernel<'_, P> {
         top: Id<Capability>,
         work: &mut Work,
     ) -> Result<Progress, Error> {
+        self.caps.get_mut(top)?.revoking = true;
         let mut at = top;
         loop {
             // The anchor goes with its last child.
@@ -263,6 +276,7 @@ impl<P: Platform> Kernel<'_, P> {
             if let Some(child) = cap.children.first() {
                 at = child;
             } else if at == top {
+                self.caps.get_mut(top)?.revoking = false;
                 return Ok(Progress::Done);
             } else {
                 if self.drop_cap(at, work)? == Progress::More {

@@ -27,10 +27,9 @@ rules! {
 
     /// A capability and its owner name each other (capability).
     CapOwner,
-    /// An anchor has no parent, no rights, and no depth; and names an object that names it
-    /// (capability).
+    /// An anchor has no parent and no rights, and names an object that names it (capability).
     CapAnchor,
-    /// The parent of a capability lives, and is less deep (capability).
+    /// The parent of a capability lives, and a root is not more than 64 steps away (capability).
     CapParent,
     /// A child has no right that its parent lacks (capability).
     CapRights,

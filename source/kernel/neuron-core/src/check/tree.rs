@@ -4,7 +4,7 @@ use super::rule::{Rule, Violation, ensure, present};
 use super::scratch::Scratch;
 use super::walk;
 use crate::addr::Frame;
-use crate::capability::{Capability, CapabilityKind, Siblings};
+use crate::capability::{Capability, CapabilityKind, MAX_DEPTH, Siblings};
 use crate::kernel::Kernel;
 use crate::list::List;
 use crate::platform::Platform;
@@ -63,7 +63,7 @@ impl<P: Platform> Kernel<'_, P> {
         })?;
         ensure(pages == cap.mapped_pages, Rule::CapCount, at)?;
         if cap.anchor {
-            let plain = cap.parent.is_none() && cap.rights.is_empty() && cap.depth == 0;
+            let plain = cap.parent.is_none() && cap.rights.is_empty();
             return ensure(plain && pages == 0, Rule::CapAnchor, at);
         }
         match cap.parent {
@@ -84,7 +84,13 @@ impl<P: Platform> Kernel<'_, P> {
     ) -> Result<(), Violation> {
         let at = id.slot();
         let from = present(self.caps.get(parent), Rule::CapParent, at)?;
-        ensure(from.depth < cap.depth, Rule::CapParent, at)?;
+        let mut steps = 1u32;
+        let mut next = from.parent;
+        while let Some(above) = next.filter(|_| steps <= MAX_DEPTH) {
+            next = self.caps.get(above).ok().and_then(|above| above.parent);
+            steps += 1;
+        }
+        ensure(steps <= MAX_DEPTH, Rule::CapParent, at)?;
         ensure(from.anchor || from.rights.contains(cap.rights), Rule::CapRights, at)?;
         let same = match (from.kind, cap.kind) {
             (
