@@ -18,6 +18,7 @@
 mod calls;
 pub mod fault;
 mod machine;
+mod state;
 mod world;
 
 pub use machine::{GARBAGE, Machine, RAM_BASE};

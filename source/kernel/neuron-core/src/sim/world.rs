@@ -4,9 +4,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use nexus_abi::{
-    Error, Handle, Message, NO_DEADLINE, Received, Rights, Sender, Syscall, Tag, regs,
-};
+use nexus_abi::{Error, Handle, Message, NO_DEADLINE, Received, Sender, Syscall, Tag, regs};
 
 use super::machine::{Machine, RAM_BASE};
 use crate::addr::Frame;
@@ -16,7 +14,6 @@ use crate::check::{Event, FrameMark, Ledger, ProcessSum, Scratch};
 use crate::frames::FrameInfo;
 use crate::kernel::{Kernel, Tables};
 use crate::pool::{Id, Slot};
-use crate::process::Process;
 use crate::thread::{State, Thread, TrapFrame};
 use crate::window::{Forbidden, Range, Window};
 
@@ -50,7 +47,7 @@ impl Default for Config {
 
 /// One thread of a user program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct User(Handle);
+pub struct User(pub(super) Handle);
 
 /// A process with a thread, and init's capabilities to both.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +88,8 @@ pub struct World<'a> {
     /// Entries into the kernel so far.
     pub entries: u64,
     forced: bool,
+    /// Entries were made that the checker did not see.
+    unseen: bool,
 }
 
 /// Runs `body` in a world of the default configuration.
@@ -164,6 +163,7 @@ impl<'a> World<'a> {
             fast: false,
             entries: 0,
             forced: false,
+            unseen: true,
         };
         world.check();
         world
@@ -189,8 +189,12 @@ impl<'a> World<'a> {
     /// # Panics
     /// When it finds a broken rule.
     pub fn check(&mut self) {
-        if !self.checking {
+        if !self.checking || self.unseen {
+            // What the checker remembers of the time before is not of one entry ago.
             self.kernel.platform.clear();
+            self.unseen = !self.checking;
+        }
+        if !self.checking {
             return;
         }
         let found = self.kernel.check(&mut self.scratch);
@@ -208,26 +212,11 @@ impl<'a> World<'a> {
         self.kernel.check_fences(&mut self.scratch)
     }
 
-    /// The whole state as text, but for the registers of one thread.
-    #[must_use]
-    pub fn describe(&self, without: Option<User>) -> String {
-        let mut text = String::new();
-        let without = without.and_then(|user| self.id(user));
-        self.kernel.describe(&mut text, without).unwrap();
-        text
-    }
-
-    /// A digest of the whole state, but for the registers of one thread.
-    #[must_use]
-    pub fn digest(&self, without: Option<User>) -> crate::check::Digest {
-        self.kernel.digest(without.and_then(|user| self.id(user)))
-    }
-
-    fn id(&self, user: User) -> Option<Id<Thread>> {
+    pub(super) fn id(&self, user: User) -> Option<Id<Thread>> {
         self.kernel.threads.by_handle(user.0).ok().map(|(id, _)| id)
     }
 
-    fn thread(&self, user: User) -> Option<&Thread> {
+    pub(super) fn thread(&self, user: User) -> Option<&Thread> {
         self.kernel.threads.by_handle(user.0).ok().map(|(_, thread)| thread)
     }
 
@@ -238,89 +227,6 @@ impl<'a> World<'a> {
     pub fn frame(&mut self, user: User) -> &mut TrapFrame {
         let id = self.id(user).expect("the thread is gone");
         &mut self.kernel.threads.get_mut(id).unwrap().frame
-    }
-
-    /// The thread that runs, if one does.
-    #[must_use]
-    pub fn current(&self) -> Option<User> {
-        self.kernel.hart.current.map(|id| User(self.kernel.threads.handle(id)))
-    }
-
-    /// What a thread is doing; `None` once it is gone.
-    #[must_use]
-    pub fn state(&self, user: User) -> Option<State> {
-        self.thread(user).map(|thread| thread.state)
-    }
-
-    /// True when a thread could make a call.
-    #[must_use]
-    pub fn is_ready(&self, user: User) -> bool {
-        self.state(user) == Some(State::Ready)
-    }
-
-    /// Identity of the process of a thread.
-    ///
-    /// # Panics
-    /// When it is gone.
-    #[must_use]
-    pub fn identity(&self, user: User) -> Sender {
-        let process = self.thread(user).expect("the thread is gone").process;
-        self.kernel.processes.get(process).unwrap().id
-    }
-
-    /// Frames and objects that the process of a thread has used.
-    ///
-    /// # Panics
-    /// When it is gone.
-    #[must_use]
-    pub fn used(&self, user: User) -> (u32, u32) {
-        let process = self.thread(user).expect("the thread is gone").process;
-        let process = self.kernel.processes.get(process).unwrap();
-        (process.frames.used, process.objects.used)
-    }
-
-    /// Sets the limits of the budget of a thread's process, for tests that need them tight. What
-    /// that adds or takes is its parent's.
-    ///
-    /// # Panics
-    /// When it is gone.
-    pub fn limit(&mut self, user: User, frames: Option<u32>, objects: Option<u32>) {
-        let id = self.process(user).expect("the thread is gone");
-        let process = self.kernel.processes.get_mut(id).unwrap();
-        let before = (process.frames.limit, process.objects.limit);
-        process.frames.limit = frames.unwrap_or(before.0);
-        process.objects.limit = objects.unwrap_or(before.1);
-        let after = (process.frames.limit, process.objects.limit);
-        if let Some(parent) = process.parent {
-            let parent = self.kernel.processes.get_mut(parent).unwrap();
-            parent.frames.used = parent.frames.used + after.0 - before.0;
-            parent.objects.used = parent.objects.used + after.1 - before.1;
-        }
-    }
-
-    fn process(&self, user: User) -> Option<Id<Process>> {
-        self.thread(user).map(|thread| thread.process)
-    }
-
-    /// Free frames of RAM.
-    #[must_use]
-    pub fn free_frames(&self) -> u32 {
-        self.kernel.frames.free_count()
-    }
-
-    /// Live capabilities (anchors included), objects, mappings, processes and threads.
-    #[must_use]
-    pub fn live(&self) -> [u32; 7] {
-        let kernel = &self.kernel;
-        [
-            kernel.caps.live(),
-            kernel.endpoints.live(),
-            kernel.notifications.live(),
-            kernel.vmos.live(),
-            kernel.mappings.live(),
-            kernel.processes.live(),
-            kernel.threads.live(),
-        ]
     }
 
     /// Makes `user` the thread that runs, whatever the scheduler thinks.
@@ -347,6 +253,7 @@ impl<'a> World<'a> {
                 Some(Syscall::Null) => self.kernel.fast_null().is_some(),
                 Some(Syscall::Call) => self.kernel.fast_call().is_some(),
                 Some(Syscall::ReplyRecv) => self.kernel.fast_reply_recv().is_some(),
+                Some(Syscall::Signal) => self.kernel.fast_signal().is_some(),
                 _ => false,
             };
         if !done {
@@ -478,14 +385,32 @@ impl<'a> World<'a> {
     /// # Panics
     /// When it does not end.
     pub fn settle(&mut self) -> u32 {
+        self.settle_with(|_| ())
+    }
+
+    /// As [`World::settle`], with a look after each step.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn settle_with(&mut self, mut look: impl FnMut(&mut World<'a>)) -> u32 {
         let mut steps = 0;
-        while !self.kernel.ending.is_empty() {
-            self.kernel.reap();
-            self.check();
+        while self.step_reaper() {
+            look(self);
             steps += 1;
             assert!(steps < 1_000_000, "taking apart does not end");
         }
         steps
+    }
+
+    /// One step of taking ended processes apart; false when there is nothing to do.
+    pub fn step_reaper(&mut self) -> bool {
+        if self.kernel.ending.is_empty() {
+            return false;
+        }
+        self.kernel.reap();
+        self.entries += 1;
+        self.check();
+        true
     }
 
     /// The current thread has done what hardware does not allow.
@@ -543,9 +468,7 @@ impl<'a> World<'a> {
     ) -> Result<(Handle, User), Error> {
         let args = [process.0, 0x10_0000, 0x3000_0000, 0x3001_0000, priority];
         let handle = Handle(self.call(user, Syscall::ThreadCreate, &args)?);
-        let (_, cap) = self.kernel.caps.by_handle(handle).unwrap();
-        let CapabilityKind::Thread(id) = cap.kind else { panic!("not a thread") };
-        Ok((handle, User(self.kernel.threads.handle(id))))
+        Ok((handle, self.user_of(handle)))
     }
 
     /// What init told the kernel to make a process from.
@@ -563,20 +486,6 @@ impl<'a> World<'a> {
         let budget = (objects << 32) | frames;
         let args = [self.spawn.0, service_id, budget, notification.0, bits];
         self.call(self.init, Syscall::ProcessCreate, &args).map(Handle)
-    }
-
-    /// The handle that `user` would use for a capability of another kind of process: what another
-    /// process holds, for forging.
-    #[must_use]
-    pub fn holds(&self, user: User, handle: Handle) -> bool {
-        let Some(process) = self.process(user) else { return false };
-        self.kernel.lookup(process, handle).is_ok()
-    }
-
-    /// The rights of a capability of any process.
-    #[must_use]
-    pub fn rights(&self, handle: Handle) -> Option<Rights> {
-        self.kernel.caps.by_handle(handle).ok().map(|(_, cap)| cap.rights)
     }
 
     /// Sends `message`, which may make the thread wait.

@@ -10,8 +10,17 @@
     reason = "tests"
 )]
 
+mod capability;
 #[allow(dead_code, unused_imports, reason = "shared by the modules below")]
 mod common;
+mod hostile;
+mod memory;
+mod message;
 mod mint;
+mod notification;
+mod process;
 mod reject_mmio;
 mod reject_mmio_derive;
+mod reply;
+mod sched;
+mod time;

@@ -1,0 +1,294 @@
+//! Who runs: priorities, round robin, time slices. Here the scheduler chooses.
+
+use crate::common::*;
+use crate::message::both;
+use neuron_core::thread::State;
+
+/// Ticks of a time slice.
+const SLICE: u64 = 100_000;
+
+/// Three threads of one process at a priority, and init out of the way.
+fn three(w: &mut World<'_>, priority: u64) -> [User; 3] {
+    let process = w.process_create(7, 8, 128, Handle::NONE, 0).unwrap();
+    let users = [(); 3].map(|()| w.thread_in(process, priority).1);
+    park(w, w.init);
+    users
+}
+
+/// A thread waits for ever.
+fn park(w: &mut World<'_>, user: User) {
+    let n = w.notification_create(user).unwrap();
+    w.start(user, Syscall::Wait, &[n.0, NO_DEADLINE]);
+}
+
+/// Who runs after the scheduler had its say.
+fn next(w: &mut World<'_>) -> Option<User> {
+    w.schedule().then(|| w.current().unwrap())
+}
+
+/// The current thread computes for this many ticks.
+fn spin(w: &mut World<'_>, ticks: u64) {
+    let end = w.now() + ticks;
+    while w.now() < end {
+        let (now, timer) = (w.now(), w.machine().timer);
+        let step = timer.saturating_sub(now).clamp(1, end - now);
+        w.advance(step);
+        w.schedule();
+    }
+}
+
+#[test]
+fn the_most_important_runs() {
+    run(|w| {
+        let process = w.process_create(7, 8, 128, Handle::NONE, 0).unwrap();
+        let users: Vec<User> =
+            [3, 20, 0, 31, 7].map(|priority| w.thread_in(process, priority).1).to_vec();
+        park(w, w.init);
+        for n in [3, 1, 4, 0, 2] {
+            assert_eq!(next(w), Some(users[n]));
+            w.start(users[n], Syscall::ThreadExit, &[]);
+        }
+    });
+}
+
+#[test]
+fn equals_take_turns() {
+    run(|w| {
+        let users = three(w, 10);
+        let mut ran = [0; 3];
+        for _ in 0..30 {
+            let current = next(w).unwrap();
+            let place = users.iter().position(|user| *user == current).unwrap();
+            ran[place] += 1;
+            spin(w, SLICE);
+        }
+        assert!(ran.iter().all(|turns| (9..=11).contains(turns)), "{ran:?}");
+    });
+}
+
+#[test]
+fn yield_lets_equals_run_and_nobody_less() {
+    run(|w| {
+        let users = three(w, 10);
+        let low = three_more(w, 9);
+        for n in 0..9 {
+            let current = next(w).unwrap();
+            assert_eq!(current, users[n % 3]);
+            w.start(current, Syscall::Yield, &[]);
+        }
+        assert!(low.iter().all(|user| w.is_ready(*user)));
+    });
+}
+
+fn three_more(w: &mut World<'_>, priority: u64) -> Vec<User> {
+    let current = w.current().or_else(|| next(w)).unwrap();
+    (0..3).map(|_| w.thread_by(current, Handle::NONE, priority).unwrap().1).collect()
+}
+
+#[test]
+fn one_alone_is_not_interrupted() {
+    run(|w| {
+        let process = w.process_create(7, 8, 128, Handle::NONE, 0).unwrap();
+        let (_, user) = w.thread_in(process, 10);
+        park(w, w.init);
+        assert_eq!(next(w), Some(user));
+        w.advance(10 * SLICE);
+        assert_eq!((w.schedule(), w.machine().timer), (true, u64::MAX));
+    });
+}
+
+#[test]
+fn waking_the_more_important_preempts() {
+    both(|w| {
+        let high = w.process_create(8, 8, 128, Handle::NONE, 0).unwrap();
+        let (_, high) = w.thread_in(high, 20);
+        let n = w.notification_create(w.init).unwrap();
+        let low = w.process_create(7, 8, 128, Handle::NONE, 0).unwrap();
+        let theirs = w.install(w.init, low, n, Rights::SEND).unwrap();
+        let (_, low) = w.thread_in(low, 10);
+        // Init waits for the bits, at 31.
+        w.start(w.init, Syscall::Wait, &[n.0, NO_DEADLINE]);
+        assert_eq!(next(w), Some(high));
+        park(w, high);
+        assert_eq!(next(w), Some(low));
+        w.start(low, Syscall::Signal, &[theirs.0, 1]);
+        assert_eq!(next(w), Some(w.init));
+        assert_eq!(w.result(w.init), Ok(1));
+        assert_eq!(w.result(low), Ok(0));
+    });
+}
+
+/// A server, its client, and one that only computes, all of one priority: the one that computes
+/// gets its turns although the two hand the hart to each other.
+#[test]
+fn partners_in_a_call_do_not_starve_their_equals() {
+    both(|w| {
+        let p = crate::message::pair(w);
+        let process = w.process_create(9, 8, 128, Handle::NONE, 0).unwrap();
+        let (_, spinner) = w.thread_in(process, 31);
+        w.receive(p.server.user, p.serve);
+        park(w, w.init);
+        let mut turns = 0;
+        let mut reply = Handle::NONE;
+        for _ in 0..4000 {
+            let current = next(w).unwrap();
+            if current == spinner {
+                turns += 1;
+                spin(w, SLICE);
+            } else if current == p.client.user {
+                w.send(current, p.call, &Message::new(1, &[1]), NO_DEADLINE);
+            } else {
+                let got = w.received(current).unwrap();
+                reply = if got.reply == Handle::NONE { reply } else { got.reply };
+                let answer = Message::new(2, &[]);
+                w.message(current, Syscall::ReplyRecv, p.serve, reply, &answer, NO_DEADLINE);
+            }
+            w.advance(100);
+        }
+        assert!(turns >= 2, "{turns}");
+    });
+}
+
+/// The hart is handed to a server that computes for ever, while an equal of the server is ready.
+#[test]
+fn handing_over_begins_a_time_slice() {
+    both(|w| {
+        let (server, other) = (w.child(7, 8, 64), w.child(8, 8, 64));
+        let endpoint = w.endpoint_create(w.init).unwrap();
+        let serve = w.install(w.init, server.process, endpoint, Rights::RECV).unwrap();
+        let (_, serving) = w.thread_in(server.process, 10);
+        let (_, equal) = w.thread_in(other.process, 10);
+        for user in [server.user, other.user] {
+            park(w, user);
+        }
+        w.receive(serving, serve);
+        w.schedule();
+        // Init has been alone at its priority for long. It calls, and waits.
+        w.advance(3 * SLICE);
+        w.send(w.init, endpoint, &Message::new(1, &[]), NO_DEADLINE);
+        assert_eq!(next(w), Some(serving));
+        w.advance(2 * SLICE);
+        assert_eq!(next(w), Some(equal));
+    });
+}
+
+/// An answer that is handed over begins a time slice as well.
+#[test]
+fn answering_begins_a_time_slice() {
+    both(|w| {
+        let (client, other) = (w.child(7, 8, 64), w.child(8, 8, 64));
+        let endpoint = w.endpoint_create(w.init).unwrap();
+        let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
+        let (_, calling) = w.thread_in(client.process, 10);
+        let (_, equal) = w.thread_in(other.process, 10);
+        for user in [client.user, other.user] {
+            park(w, user);
+        }
+        w.receive(w.init, endpoint);
+        w.send(calling, call, &Message::new(1, &[]), NO_DEADLINE);
+        w.schedule();
+        w.advance(3 * SLICE);
+        let reply = w.received(w.init).unwrap().reply;
+        let answer = Message::new(2, &[]);
+        w.message(w.init, Syscall::ReplyRecv, endpoint, reply, &answer, NO_DEADLINE);
+        assert_eq!(next(w), Some(calling));
+        w.advance(2 * SLICE);
+        assert_eq!(next(w), Some(equal));
+    });
+}
+
+#[test]
+fn a_server_of_less_importance_waits_its_turn() {
+    both(|w| {
+        let p = crate::message::pair(w);
+        let (_, serving) = w.thread_in(p.server.process, 5);
+        park(w, p.server.user);
+        w.receive(serving, p.serve);
+        let (_, middle) = w.thread_in(p.server.process, 8);
+        park(w, w.init);
+        w.send(p.client.user, p.call, &Message::new(1, &[]), NO_DEADLINE);
+        // The message is delivered, but what is more important runs first.
+        assert_eq!(next(w), Some(middle));
+        assert_eq!(w.state(serving), Some(State::Ready));
+        park(w, middle);
+        assert_eq!(next(w), Some(serving));
+    });
+}
+
+/// A receive that only sends callers back with their errors lets the more important of them run.
+#[test]
+fn callers_sent_back_run_at_once() {
+    run(|w| {
+        let p = crate::message::pair(w);
+        let (_, serving) = w.thread_in(p.server.process, 5);
+        park(w, p.server.user);
+        let (_, second) = w.thread_in(p.client.process, 31);
+        let bad = Message::with_cap(1, &[], Handle(77));
+        w.send(p.client.user, p.call, &bad, NO_DEADLINE);
+        w.send(second, p.call, &Message::new(2, &[]), NO_DEADLINE);
+        park(w, w.init);
+        assert_eq!(next(w), Some(serving));
+        w.receive(serving, p.serve);
+        assert_eq!(next(w), Some(p.client.user));
+        assert_eq!(w.result(p.client.user), Err(Error::BadHandle));
+    });
+}
+
+#[test]
+fn taking_apart_is_below_services_and_above_applications() {
+    run(|w| {
+        let doomed = w.child(9, 8, 64);
+        let process = w.process_create(7, 8, 256, Handle::NONE, 0).unwrap();
+        let (_, service) = w.thread_in(process, 16);
+        let (_, application) = w.thread_in(process, 14);
+        w.process_end(w.init, doomed.process, 0).unwrap();
+        park(w, w.init);
+        assert_eq!(next(w), Some(service));
+        assert_eq!(w.free_frames(), w.free_frames());
+        let live = w.live()[5];
+        park(w, service);
+        assert_eq!(next(w), Some(application));
+        // The slot of the process stays for as long as init names it; its root is gone.
+        assert_eq!(w.live()[5], live);
+        assert_eq!(w.live()[6], 3);
+    });
+}
+
+#[test]
+fn interrupts_come_between_the_steps_of_taking_apart() {
+    run(|w| {
+        let child = w.child(7, 8, 900);
+        let endpoint = w.endpoint_create(child.user).unwrap();
+        w.checking = false;
+        while w.derive(child.user, endpoint, Rights::SEND).is_ok() {}
+        w.checking = true;
+        w.process_end(w.init, child.process, 0).unwrap();
+        park(w, w.init);
+        w.machine().pending = true;
+        let mut steps = 0;
+        while w.live()[6] == 2 {
+            assert!(!w.schedule());
+            steps += 1;
+            assert!(steps < 100);
+        }
+        assert!(steps > 2, "{steps}");
+        w.machine().pending = false;
+        assert!(!w.schedule());
+    });
+}
+
+#[test]
+fn nothing_to_run_is_no_error() {
+    run(|w| {
+        let deadline = w.now() + 5000;
+        let n = w.notification_create(w.init).unwrap();
+        w.start(w.init, Syscall::Wait, &[n.0, deadline]);
+        assert_eq!(next(w), None);
+        assert!(w.machine().timer <= deadline);
+        w.kernel.syscall();
+        w.kernel.fault(2, 0);
+        assert!(w.kernel.current().is_none());
+        w.advance(5000);
+        assert_eq!(next(w), Some(w.init));
+    });
+}
