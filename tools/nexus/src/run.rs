@@ -30,8 +30,9 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let initrd = built.directory.join("run.img");
     fs::write(&initrd, built.image_for(fresh_nonce()?)).context("writing the image of this run")?;
     let mut command = qemu::command(&qemu, &built.checked.qemu_args(), &built.kernel, &initrd);
-    command.args(["-serial", "mon:stdio"]);
-    eprintln!("nexus: booting; `poweroff` or Ctrl-A X leaves");
+    // Ctrl-] (0x1d) instead of QEMU's Ctrl-A, which the line editor has a use for.
+    command.args(["-serial", "mon:stdio", "-echr", "0x1d"]);
+    eprintln!("nexus: booting; `poweroff`, or Ctrl-] and then X, leaves");
     let status = command.status().with_context(|| format!("starting {}", qemu.display()))?;
     Ok(if status.success() { Exit::Pass } else { Exit::Panic })
 }
