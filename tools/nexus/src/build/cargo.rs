@@ -1,8 +1,8 @@
 //! Calls of cargo for the bare-metal target.
 
 use crate::exit::Exit;
-use crate::paths;
 use crate::toolchain::{TARGET, Toolchain};
+use crate::{image, paths};
 use anyhow::{Context, Result, anyhow};
 use std::env;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,21 @@ pub fn target_dir() -> Result<PathBuf> {
         Some(dir) => Ok(PathBuf::from(dir)),
         None => Ok(paths::root()?.join("target")),
     }
+}
+
+/// Where the workspace of `manifest` is compiled: in `target`, or for another one than that of the
+/// tree in a directory of its own there. Cargo tells a package of one workspace from one of another
+/// by the path inside the workspace alone, and would take one copy of a system for another.
+///
+/// # Errors
+/// See [`paths::root`].
+pub fn target_dir_of(target: &Path, manifest: &Path) -> Result<PathBuf> {
+    if manifest == paths::root()?.join("Cargo.toml") {
+        return Ok(target.to_path_buf());
+    }
+    let mut name = image::sha256(manifest.as_os_str().as_encoded_bytes());
+    name.truncate(16);
+    Ok(target.join("workspaces").join(name))
 }
 
 /// The same for the kernel and for programs, so that what both use is compiled once. The kernel and

@@ -4,7 +4,7 @@ mod cargo;
 mod elf;
 mod reproducible;
 
-pub use cargo::target_dir;
+pub use cargo::{target_dir, target_dir_of};
 
 use crate::cli::SystemArgs;
 use crate::desc::{self, Checked, Program};
@@ -149,7 +149,7 @@ fn programs(
         packages.dedup();
         let left_out = broken.filter(|_| without).map(|broken| broken.name.as_str());
         let job = cargo::Job { manifest, packages: &packages, broken: left_out };
-        let binaries = cargo::build(toolchain, &job, target)?;
+        let binaries = cargo::build(toolchain, &job, &target_dir_of(target, manifest)?)?;
         for program in members {
             let file = format!("{}.elf", program.name);
             place(&binaries.join(&program.bin), directory, &program.name, &file)?;

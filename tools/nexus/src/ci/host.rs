@@ -18,7 +18,7 @@ pub(super) fn cargo(arguments: &[&str]) -> Result<Command> {
 }
 
 /// True when cargo knows the subcommand.
-fn has(subcommand: &str) -> Result<bool> {
+pub(super) fn has(subcommand: &str) -> Result<bool> {
     let mut command = cargo(&[subcommand, "--version"])?;
     let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     Ok(status.is_ok_and(|status| status.success()))

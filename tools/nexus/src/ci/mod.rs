@@ -2,6 +2,7 @@
 
 mod capture;
 mod counts;
+mod examples;
 mod guest;
 mod host;
 mod licences;
@@ -47,6 +48,7 @@ const STEPS: &[Step] = &[
     step("check", "the description holds", guest::check),
     step("clippy", "lints, for the host and for the target", host::clippy),
     step("host", "tests on the host", host::tests),
+    step("examples", "the crates of the examples: format, lints, tests", examples::check),
     step("doc", "rustdoc without warnings", host::doc),
     step("os", "proofs in QEMU, twice, with equal records", guest::os),
     step("audit", "the built image, and what is asserted of it", guest::audit),

@@ -1,0 +1,65 @@
+//! The crates of the examples: workspaces of their own, held to what the tree is held to.
+
+use super::counts;
+use super::outcome::Outcome;
+use super::{capture, host};
+use crate::{build, paths};
+use anyhow::Result;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Format, lints and host tests of each.
+pub(super) fn check() -> Result<Outcome> {
+    let mut total = Outcome::default();
+    for manifest in manifests()? {
+        let target = build::target_dir_of(&build::target_dir()?, &manifest)?;
+        let cargo = |subcommand: &str| -> Result<Command> {
+            let mut command = host::cargo(&[subcommand])?;
+            command.arg("--manifest-path").arg(&manifest);
+            command.env("CARGO_TARGET_DIR", &target);
+            Ok(command)
+        };
+        if host::has("fmt")? {
+            total = total.and(succeeds(cargo("fmt")?.arg("--check"))?);
+        }
+        if host::has("clippy")? {
+            let mut clippy = cargo("clippy")?;
+            clippy.args(["--all-targets", "--quiet", "--locked", "--", "-D", "warnings"]);
+            total = total.and(succeeds(&mut clippy)?);
+        }
+        total = total.and(tests(cargo("test")?.arg("--locked"))?);
+    }
+    Ok(total)
+}
+
+fn succeeds(command: &mut Command) -> Result<Outcome> {
+    let (good, _) = capture::run(command)?;
+    Ok(Outcome::of(good, ""))
+}
+
+fn tests(command: &mut Command) -> Result<Outcome> {
+    let (good, text) = capture::run(command)?;
+    let outcome = counts::of_output(&text);
+    let enough = good && outcome.passed > 0;
+    Ok(if enough || outcome.failed > 0 {
+        outcome
+    } else {
+        outcome.and(Outcome::failure("no test ran"))
+    })
+}
+
+/// `examples/SYSTEM/CRATE/Cargo.toml`, by name.
+fn manifests() -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for system in paths::root()?.join("examples").read_dir()? {
+        let system = system?.path();
+        if system.is_dir() {
+            for part in system.read_dir()? {
+                found.push(part?.path().join("Cargo.toml"));
+            }
+        }
+    }
+    found.retain(|manifest| manifest.is_file());
+    found.sort();
+    Ok(found)
+}
