@@ -1,0 +1,37 @@
+//! What can be asked without deciding anything.
+
+use super::*;
+
+#[test]
+fn explanations_are_for_those_who_may_inspect() {
+    let mut bench = Bench::new();
+    let explain = |service, device, rights| Explain { service, device, rights };
+    assert_eq!(bench.ask(INIT, explain(RNGD, RNG, 0)), Err(ServiceError::Denied));
+    let mut ask = |service, device, rights| -> Explanation {
+        bench.ask(NSH, explain(service, device, rights)).unwrap()
+    };
+    let yes = ask(RNGD, RNG, 0);
+    assert_eq!((yes.verdict, yes.reason, yes.rule), (Verdict::Allow, Reason::Allowed, 3));
+    assert_eq!((yes.rights, yes.dma, yes.epoch), (MAP | READ | WRITE, true, 5));
+    let no = ask(10, RNG, 0);
+    assert_eq!((no.verdict, no.reason, no.rule), (Verdict::Deny, Reason::NoRule, NO_RULE));
+    let more = ask(4, UART, MAP | READ | WRITE);
+    assert_eq!((more.reason, more.rule, more.rights), (Reason::RightsExceedRule, 1, MAP | READ));
+    assert_eq!(ask(99, RNG, 0).reason, Reason::UnknownService);
+    assert_eq!(ask(RNGD, 99, 0).reason, Reason::UnknownDevice);
+    assert!(bench.ledger.entries.is_empty(), "an explanation decides nothing");
+}
+
+#[test]
+fn texts_of_rules_at_their_bounds() {
+    let mut bench = Bench::new();
+    let mut text = |rule, offset| bench.ask(NSH, RuleText { rule, zero: Zero::ZERO, offset });
+    assert_eq!(text(3, 0).unwrap().as_bytes(), b"allow-rngd-rng0");
+    assert_eq!(text(3, 15).unwrap().as_bytes(), b"");
+    assert_eq!(text(3, 16), Err(ServiceError::OutOfRange));
+    for rule in [0, 4, NO_RULE] {
+        assert_eq!(text(rule, 0), Err(ServiceError::NotFound));
+    }
+    let info = bench.ask(NSH, Epoch {}).unwrap();
+    assert_eq!((info.epoch, info.rules), (5, 3));
+}

@@ -1,0 +1,161 @@
+//! policyd over a small description and a ledger that can be told to fail.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod decide;
+mod explain;
+mod sequences;
+
+use nexus_abi::{Message, Rights, Sender};
+use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::policy::{
+    Decide, Decision, Epoch, Explain, Explanation, NO_RULE, Reason, Request, RuleText, Verdict,
+};
+use nexus_proto::{Operation, ReplyError, ServiceError, Subject, Zero};
+use nexus_sysdesc::{
+    Danger, Description, Device, Need, Permission, Profile, Restart, Rule, Service,
+};
+use policyd::{Policyd, Recorder};
+
+const INIT: Sender = Sender { service_id: 1, incarnation: 1 };
+const NSH: Sender = Sender { service_id: 10, incarnation: 1 };
+const RNGD: u32 = 7;
+const GREEDY: u32 = 8;
+const UART: u16 = 0;
+const RNG: u16 = 1;
+const EXTRA: u16 = 2;
+const MAP: u16 = Rights::MAP.bits();
+const READ: u16 = Rights::READ.bits();
+const WRITE: u16 = Rights::WRITE.bits();
+
+fn device(id: u16, name: &str, base: Option<u64>, dma: bool) -> Device {
+    Device {
+        id,
+        name: name.into(),
+        compatible: name.into(),
+        virtio_id: None,
+        instance: 0,
+        base,
+        window_len: 4096,
+        dma,
+        danger: if dma { Danger::High } else { Danger::Low },
+    }
+}
+
+fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Service {
+    let need = |device: &u16| Need { device: *device, rights: MAP | READ | WRITE };
+    Service {
+        id,
+        name: name.into(),
+        priority: 10,
+        frames: 64,
+        objects: 64,
+        stack_pages: 16,
+        needs: needs.iter().map(need).collect(),
+        talks_to: vec![],
+        serves: true,
+        restart: Restart::Never,
+        must_prove: vec![],
+        permissions: permissions.to_vec(),
+    }
+}
+
+fn rule(number: u16, id: &str, subject: u32, device: u16, rights: u16, allow_dma: bool) -> Rule {
+    Rule { number, id: id.into(), subject, device, rights, allow_dma, reason: "a test".into() }
+}
+
+/// `greedy` asks for a device in its service file, and no rule allows it.
+fn description() -> Description {
+    let description = Description {
+        name: "test".into(),
+        profile: Profile::Test,
+        epoch: 5,
+        init: 1,
+        devices: vec![
+            device(UART, "uart0", Some(0x1000_0000), false),
+            device(RNG, "rng0", None, true),
+            device(EXTRA, "extra0", None, false),
+        ],
+        services: vec![
+            service(1, "init", &[], &[Permission::Distribute, Permission::Record]),
+            service(4, "consoled", &[UART], &[]),
+            service(RNGD, "rngd", &[RNG], &[]),
+            service(GREEDY, "greedy", &[EXTRA], &[]),
+            service(10, "nsh", &[], &[Permission::Inspect]),
+        ],
+        rules: vec![
+            rule(1, "allow-consoled-uart0", 4, UART, MAP | READ, false),
+            rule(2, "allow-consoled-extra0", 4, EXTRA, MAP | READ | WRITE, false),
+            rule(3, "allow-rngd-rng0", RNGD, RNG, MAP | READ | WRITE, true),
+        ],
+    };
+    description.validate().unwrap();
+    description
+}
+
+/// A ledger that can be told to fail.
+#[derive(Default)]
+struct Ledger {
+    entries: Vec<Entry>,
+    down: bool,
+}
+
+impl Recorder for Ledger {
+    fn record(&mut self, entry: &Entry) -> Option<u64> {
+        if self.down {
+            return None;
+        }
+        self.entries.push(*entry);
+        Some(self.entries.len() as u64)
+    }
+}
+
+/// policyd with a ledger.
+struct Bench {
+    policyd: Policyd,
+    ledger: Ledger,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        Bench::with(description())
+    }
+
+    fn with(description: Description) -> Bench {
+        Bench { policyd: Policyd::new(description), ledger: Ledger::default() }
+    }
+
+    fn decide(&mut self, ask: &Decide) -> Decision {
+        self.policyd.decide(INIT, ask, &mut self.ledger).unwrap()
+    }
+
+    fn deny(&mut self, ask: &Decide) -> Reason {
+        let decision = self.decide(ask);
+        assert_eq!(decision.verdict, Verdict::Deny);
+        assert_ne!(decision.reason, Reason::Allowed);
+        assert!(!decision.allows(ask));
+        decision.reason
+    }
+
+    fn ask<T: Operation>(&mut self, sender: Sender, ask: T) -> Result<T::Reply, ServiceError>
+    where
+        Request: From<T>,
+    {
+        let answer: Message = self.policyd.handle(sender, &Request::from(ask), &mut self.ledger);
+        T::decode_reply(&answer).map_err(|error| match error {
+            ReplyError::Service(error) => error,
+            ReplyError::Malformed(why) => panic!("malformed answer: {why:?}"),
+        })
+    }
+}
+
+fn rng(nonce: u64) -> Decide {
+    Decide {
+        subject: Subject { id: RNGD, incarnation: 1 },
+        device: RNG,
+        rights: MAP | READ | WRITE,
+        zero: Zero::ZERO,
+        base: 0x1000_6000,
+        len: 4096,
+        nonce,
+    }
+}

@@ -1,0 +1,54 @@
+//! Many questions one after the other.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn questions() -> impl Strategy<Value = Decide> {
+    let base =
+        prop_oneof![Just(0x1000_0000u64), Just(0x1000_6000), Just(0x1000_7000), any::<u64>()];
+    let rights = prop_oneof![Just(MAP | READ), Just(MAP | READ | WRITE), any::<u16>()];
+    (0u32..12, 0u32..3, 0u16..4, rights, base, prop_oneof![Just(4096u64), any::<u64>()], 0u64..40)
+        .prop_map(|(id, incarnation, device, rights, base, len, nonce)| Decide {
+            subject: Subject { id, incarnation },
+            device,
+            rights,
+            zero: Zero::ZERO,
+            base,
+            len,
+            nonce,
+        })
+}
+
+proptest! {
+    /// An allow has a rule, a record made before it, a fresh nonce, and a window of its own.
+    #[test]
+    fn every_allow_is_justified(asks in prop::collection::vec((questions(), any::<bool>()), 1..80)) {
+        let description = description();
+        let mut bench = Bench::new();
+        let (mut highest, mut given) = (None, Vec::<Decide>::new());
+        for (ask, down) in asks {
+            bench.ledger.down = down;
+            let decision = bench.decide(&ask);
+            let fresh = highest.is_none_or(|highest| ask.nonce > highest);
+            highest = highest.max(Some(ask.nonce));
+            prop_assert_eq!(decision.asked, ask);
+            if decision.verdict == Verdict::Deny {
+                continue;
+            }
+            let rule = description.rule(decision.rule).unwrap();
+            prop_assert!(decision.allows(&ask) && fresh && !down);
+            prop_assert_eq!((rule.subject, rule.device), (ask.subject.id, ask.device));
+            prop_assert_eq!(ask.rights & !rule.rights, 0);
+            let entry = bench.ledger.entries[decision.record as usize - 1];
+            prop_assert_eq!((entry.outcome, entry.base, entry.detail),
+                            (Outcome::Allow, ask.base, ask.nonce));
+            for other in &given {
+                let same = other.device == ask.device && other.base == ask.base;
+                let apart = other.base.abs_diff(ask.base) >= 4096;
+                prop_assert!(same || (apart && other.device != ask.device));
+            }
+            given.push(ask);
+        }
+    }
+}
