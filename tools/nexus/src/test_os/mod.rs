@@ -6,6 +6,7 @@ mod expect;
 mod judge;
 mod ledger;
 mod proofs;
+mod renamed;
 mod report;
 mod session;
 mod transcript;
@@ -15,6 +16,7 @@ pub use drive::{Ended, Plan, Run, Until, Witness, run as drive};
 pub use expect::Expect;
 pub use judge::{Expectation, Judgement, code, judge};
 pub use ledger::{Holding, Replay, replay};
+pub use renamed::renamed;
 pub use session::{Options, Session, fresh_nonce, parse_time};
 pub use transcript::{Meaning, Transcript};
 
@@ -38,6 +40,9 @@ pub struct TestOsArgs {
     /// Leave out one defence (tests/broken.toml): the run must then fail.
     #[arg(long, value_name = "NAME")]
     broken: Option<String>,
+    /// Give every service another name first: nothing may change.
+    #[arg(long)]
+    renamed: bool,
     /// The QEMU to use.
     #[arg(long, value_name = "PATH", env = "NEXUS_QEMU")]
     qemu: Option<PathBuf>,
@@ -58,6 +63,7 @@ pub fn run(args: &TestOsArgs) -> Result<Exit> {
     let system = SystemArgs { system: args.system.clone(), profile: args.profile.clone() };
     let broken = args.broken.as_deref().map(broken::find).transpose()?;
     let built = build::system(&system, broken.as_ref())?;
+    let built = if args.renamed { renamed(built)? } else { built };
     let options = Options {
         qemu: args.qemu.clone(),
         until: args.until.clone(),
