@@ -12,6 +12,7 @@
 use nexus_abi::{Handle, NO_DEADLINE, Rights, Tag, regs};
 
 use crate::capability::CapabilityKind;
+use crate::ipc::sender_of;
 use crate::kernel::Kernel;
 use crate::list::List;
 use crate::object::{Endpoint, Waiting};
@@ -68,7 +69,7 @@ impl<P: Platform> Kernel<'_, P> {
         server.state = State::Ready;
         copy_words(&caller.frame, &mut server.frame, tag);
         server.answer(0, tag.0);
-        server.answer_from(caller.sender, Handle::reply(slot, call));
+        server.answer_from(sender_of(caller), Handle::reply(slot, call));
         self.hart.current = Some(to);
         Some(Run::of(server))
     }
@@ -90,7 +91,10 @@ impl<P: Platform> Kernel<'_, P> {
         let (server, caller) = self.threads.pair_mut(me, to).ok()?;
         let State::Awaiting { server: expected, call } = caller.state else { return None };
         let mine = expected == server.process && call == reply.reply_call();
-        if !mine || caller.deadline != NO_DEADLINE || !self.ready.yields_to(caller.priority, &self.hart) {
+        if !mine
+            || caller.deadline != NO_DEADLINE
+            || !self.ready.yields_to(caller.priority, &self.hart)
+        {
             return None;
         }
         endpoint.waiting = Waiting::Receivers;

@@ -60,7 +60,7 @@ impl<P: Platform> Kernel<'_, P> {
         let (caller, server) = self.threads.pair_mut(from, to)?;
         caller.state = State::Awaiting { server: server.process, call };
         let slot = u16::try_from(from.slot()).map_err(|_| Error::NoMemory)?;
-        server.answer_from(caller.sender, Handle::reply(slot, call));
+        server.answer_from(sender_of(caller), Handle::reply(slot, call));
         Ok(())
     }
 
@@ -102,6 +102,7 @@ impl<P: Platform> Kernel<'_, P> {
             made = made.wrapping_add(1);
         }
         if let Some(error) = failed {
+            let made = if cfg!(broken = "transfer-rollback") { 0 } else { made };
             for word in words.iter().skip(first).take(made) {
                 let (cap, _) = self.lookup(taker, Handle(*word))?;
                 // A capability made just now has no mapping and no child: one step drops it.
@@ -142,7 +143,8 @@ impl<P: Platform> Kernel<'_, P> {
             return Err(Error::BadHandle);
         };
         let stolen = expected != server && !cfg!(broken = "reply-stolen");
-        if stolen || call != reply.reply_call() {
+        let other = call != reply.reply_call() && !cfg!(broken = "reply-twice");
+        if stolen || other {
             return Err(Error::BadHandle);
         }
         Ok(id)
@@ -233,6 +235,7 @@ impl<P: Platform> Kernel<'_, P> {
             let process = self.threads.get(from)?.process;
             let delivered = match self.endpoint(process, handle, Rights::SEND) {
                 Ok(still) if still == id => self.deliver_call(from, me, tag),
+                _ if cfg!(broken = "queued-right") => self.deliver_call(from, me, tag),
                 _ => Err(Error::BadHandle),
             };
             match delivered {
@@ -402,6 +405,12 @@ impl<P: Platform> Kernel<'_, P> {
 /// Rights on an object for its maker, besides those of its kind.
 pub(crate) const OBJECT_RIGHTS: Rights =
     Rights::DERIVE.union(Rights::GRANT).union(Rights::REVOKE).union(Rights::MANAGE);
+
+/// Who a message is from. Nothing that the caller can write is part of it.
+#[inline(always)]
+pub(crate) fn sender_of(caller: &Thread) -> u64 {
+    if cfg!(broken = "forged-sender") { caller.frame.get(regs::T4) } else { caller.sender }
+}
 
 /// Delivers notification bits as a message from the kernel.
 fn deliver_bits(thread: &mut Thread, bits: u64) {

@@ -211,7 +211,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// Gives a thread that begins to wait its deadline.
     #[inline(always)]
     pub(crate) fn arm(&mut self, id: Id<Thread>, deadline: u64) -> Result<(), Error> {
-        if deadline == NO_DEADLINE {
+        if deadline == NO_DEADLINE || cfg!(broken = "deadline") {
             return Ok(());
         }
         self.wheel.insert(&mut self.threads, id, deadline)?;

@@ -7,7 +7,7 @@
 use super::ledger::{Event, Ledger};
 use super::rule::{Rule, Violation, ensure};
 use super::scratch::{Role, Scratch};
-use crate::addr::Frame;
+use crate::addr::{Frame, index};
 use crate::kernel::Kernel;
 use crate::platform::{Asid, Platform};
 
@@ -44,6 +44,20 @@ fn check_events(events: &[Event], scratch: &mut Scratch<'_>) -> Result<(), Viola
                 let later = events.get(number..).unwrap_or(&[]);
                 check_write(later, scratch, frame, index)?;
             }
+        }
+    }
+    check_gone(scratch)
+}
+
+/// A table that is one no more has left its space with a fence.
+fn check_gone(scratch: &mut Scratch<'_>) -> Result<(), Violation> {
+    let Scratch { frames, processes, .. } = scratch;
+    for (number, mark) in (0u64..).zip(frames.iter()) {
+        if let Role::Table { asid, .. } = mark.before
+            && mark.role != mark.before
+        {
+            let fenced = processes.get(index(slot(asid))).is_some_and(|sum| sum.fenced);
+            ensure(fenced, Rule::FenceLate, number)?;
         }
     }
     Ok(())

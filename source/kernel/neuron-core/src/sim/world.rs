@@ -189,16 +189,19 @@ impl<'a> World<'a> {
     /// # Panics
     /// When it finds a broken rule.
     pub fn check(&mut self) {
-        if !self.checking || self.unseen {
-            // What the checker remembers of the time before is not of one entry ago.
-            self.kernel.platform.clear();
-            self.unseen = !self.checking;
-        }
         if !self.checking {
+            self.kernel.platform.clear();
+            self.unseen = true;
             return;
         }
-        let found = self.kernel.check(&mut self.scratch);
-        let found = found.and_then(|()| self.kernel.check_fences(&mut self.scratch));
+        let mut found = self.kernel.check(&mut self.scratch);
+        if self.unseen {
+            // What the checker remembers of the time before is more than one entry old.
+            self.kernel.platform.clear();
+            self.unseen = false;
+        } else {
+            found = found.and_then(|()| self.kernel.check_fences(&mut self.scratch));
+        }
         let current = if self.forced { Ok(()) } else { self.kernel.check_current() };
         if let Err(violation) = found.and(current) {
             let whole = std::env::var_os("NEURON_DESCRIBE").map(|_| self.describe(None));
