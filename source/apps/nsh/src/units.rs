@@ -9,7 +9,7 @@ use nexus_abi::Rights;
 /// Bytes: `4 KiB`, `1.5 MiB`. One decimal place where the number is small and not whole.
 #[must_use]
 pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let mut unit = 1;
     let mut names = UNITS.iter();
     let mut name = names.next().unwrap_or(&"");
@@ -105,12 +105,13 @@ mod tests {
             ((1 << 20) - 1, "1023 KiB"),
             (1 << 20, "1 MiB"),
             (256 << 20, "256 MiB"),
-            (1 << 40, "1024 GiB"),
+            (1 << 40, "1 TiB"),
+            (u64::MAX, "15 EiB"),
         ] {
             assert_eq!(size(bytes), text);
         }
         assert_eq!(frames(512), "2 MiB");
-        assert_eq!(frames(u64::MAX), "17179869183 GiB");
+        assert_eq!(frames(u64::MAX), "15 EiB");
     }
 
     #[test]
