@@ -32,6 +32,8 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let mut command = qemu::command(&qemu, &built.checked.qemu_args(), &built.kernel, &initrd);
     // Ctrl-] (0x1d) instead of QEMU's Ctrl-A, which the line editor has a use for.
     command.args(["-serial", "mon:stdio", "-echr", "0x1d"]);
+    // `reboot` starts the machine anew; a test run ends instead.
+    command.args(["-action", "reboot=reset"]);
     eprintln!("nexus: booting; `poweroff`, or Ctrl-] and then X, leaves");
     let status = command.status().with_context(|| format!("starting {}", qemu.display()))?;
     Ok(if status.success() { Exit::Pass } else { Exit::Panic })
