@@ -43,6 +43,9 @@ fn map_page(attack: &Faulty, window: Handle) -> Result<(), Error> {
     match attack.page {
         Page::Nothing => {}
         Page::Window(prot) => {
+            if prot == Prot::READ {
+                cannot_write(window)?;
+            }
             sys::mmio_map(window, 0, PAGE_SIZE, place::PAGE, prot)?;
         }
         Page::Memory => {
@@ -52,6 +55,15 @@ fn map_page(attack: &Faulty, window: Handle) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A window without WRITE is not mapped writable.
+fn cannot_write(window: Handle) -> Result<(), Error> {
+    match sys::mmio_map(window, 0, PAGE_SIZE, place::PAGE, Prot::READ | Prot::WRITE) {
+        Err(Error::Denied) => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Err(Error::Exists),
+    }
 }
 
 fn map_code(attack: &Faulty, window: Handle) -> Result<(), Error> {

@@ -10,6 +10,28 @@ pub const fn allow(asked: Decide, epoch: u32) -> Decision {
     Decision { asked, epoch, rule: 1, verdict: Verdict::Allow, reason: Reason::Allowed, record: 1 }
 }
 
+/// A denial, as an honest policyd gives it.
+#[must_use]
+pub const fn deny(asked: Decide) -> Decision {
+    Decision {
+        asked,
+        epoch: 1,
+        rule: NO_RULE,
+        verdict: Verdict::Deny,
+        reason: Reason::NoRule,
+        record: 1,
+    }
+}
+
+/// The answer of a policyd whose decisions are those of `decide`, by rules that never change.
+#[must_use]
+pub fn decided(message: &Message, decide: impl Fn(Decide) -> Decision) -> Message {
+    match policy::Request::decode(message) {
+        Ok(policy::Request::Decide(asked)) => asked.answer(Ok(decide(asked))),
+        _ => Epoch {}.answer(Ok(EpochInfo { epoch: 1, rules: 1 })),
+    }
+}
+
 /// What is no message of the protocol at all.
 #[must_use]
 pub fn garbage(asked: &Decide, nth: usize) -> Message {
@@ -108,6 +130,12 @@ mod tests {
     #[test]
     fn an_honest_allow_would_be_believed() {
         assert!(believed(ASKED.answer(Ok(allow(ASKED, 1)))).is_ok());
+    }
+
+    #[test]
+    fn a_denial_is_believed_and_is_no_allow() {
+        let decision = believed(decided(&ASKED.encode(), deny)).unwrap();
+        assert!(!decision.allows(&ASKED));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Calls that make no sense, and calls that nobody answers.
 
-use nexus_abi::{Error, Handle, Message, NO_DEADLINE, SYSCALL_CALL, SYSCALLS, Tag};
+use nexus_abi::{Error, Handle, Message, NO_DEADLINE, SYSCALL_CALL, SYSCALLS, Tag, USER_END};
 use nexus_rt::{Deadline, ns_of_ticks, sys, ticks};
 
 use super::window::unchanged;
@@ -24,6 +24,21 @@ pub(crate) fn malformed(context: &Context) -> Check {
         }
         let none = sys::call(Handle::NONE, &Message::default(), soon);
         refused("an endpoint that does not exist", none, Error::BadHandle)
+    })
+}
+
+/// Threads above the own priority, or that begin where no instruction can be.
+pub(crate) fn threads(context: &Context) -> Check {
+    let priority = u64::from(context.own_service()?.priority);
+    unchanged(context, || {
+        let create = |entry, priority| sys::thread_create(Handle::NONE, entry, 0, 0, priority);
+        for above in [priority + 1, 31, 32, u64::MAX] {
+            refused("a priority", create(0x10_0000, above), Error::BadArgument)?;
+        }
+        for entry in [0, 0x10_0001, USER_END, hostile::place::KERNEL_TEXT, u64::MAX] {
+            refused("an entry", create(entry, priority), Error::BadAddress)?;
+        }
+        Ok(())
     })
 }
 

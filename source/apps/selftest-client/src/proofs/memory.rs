@@ -1,10 +1,10 @@
 //! Memory objects that cannot be made or mapped.
 
 use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, Rights, USER_END};
-use nexus_rt::sys;
+use nexus_rt::{Memory, sys};
 
 use super::window::{FREE, unchanged};
-use crate::check::{Check, refused, same};
+use crate::check::{Check, ensure, refused, same};
 use crate::context::Context;
 
 /// Every bound of memory objects, and none of them changes anything.
@@ -39,6 +39,18 @@ fn mapping(vmo: Handle) -> Check {
     refused("page zero", map(0, PAGE_SIZE, 0), Error::BadAddress)?;
     refused("over the end", map(0, 2 * PAGE_SIZE, USER_END - PAGE_SIZE), Error::BadAddress)?;
     refused("own instructions", map(0, PAGE_SIZE, 0x10_0000), Error::Exists)
+}
+
+/// What is in memory goes with it: new memory is zeroed, whoever had it before.
+pub(crate) fn zeroed(_: &Context) -> Check {
+    const PAGES: u64 = 64;
+    for _ in 0..2 {
+        let mut memory = Memory::new(PAGES)?;
+        let left = memory.bytes().iter().position(|byte| *byte != 0);
+        ensure!(left.is_none(), "new memory has something at {left:?}");
+        memory.bytes_mut().fill(0xa5);
+    }
+    Ok(())
 }
 
 /// A child with fewer rights gives no more than they say.

@@ -1,5 +1,6 @@
 //! Protections that cannot be had by changing them later.
 
+use hostile::place::STARTUP;
 use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, SYSCALL_PROTECT};
 use nexus_rt::sys;
 
@@ -50,27 +51,32 @@ pub(crate) fn window(context: &Context) -> Check {
 /// Memory is writable first and executable later, never both, and never back.
 pub(crate) fn memory(_: &Context) -> Check {
     let vmo = sys::vmo_create(1)?;
-    let map = |va, prot| sys::vmo_map(Handle::NONE, vmo, 0, PAGE_SIZE, va, prot);
-    let other = FREE + PAGE_SIZE;
-    let checked = (|| {
-        refused("execute before it is sealed", map(FREE, READ_EXEC), Error::SealState)?;
-        refused("everything at once", map(FREE, Prot::all()), Error::InvalidProt)?;
-        refused("write only", map(FREE, Prot::WRITE), Error::InvalidProt)?;
-        refused("execute only", map(FREE, Prot::EXEC), Error::InvalidProt)?;
-        map(FREE, READ_WRITE)?;
-        refused("seal while it is writable", sys::vmo_seal(vmo), Error::Busy)?;
-        refused("execute what is writable", sys::protect(FREE, READ_EXEC), Error::SealState)?;
-        refused("execute it elsewhere", map(other, READ_EXEC), Error::SealState)?;
-        sys::unmap(FREE)?;
-        sys::vmo_seal(vmo)?;
-        refused("write once it is sealed", map(FREE, READ_WRITE), Error::SealState)?;
-        map(FREE, READ_EXEC)?;
-        refused("write what is executable", sys::protect(FREE, READ_WRITE), Error::SealState)?;
-        refused("write it elsewhere", map(other, READ_WRITE), Error::SealState)?;
-        Ok(())
-    })();
+    let checked = one_or_the_other(vmo);
     // Ends its mappings, too.
     sys::cap_drop(vmo)?;
     refused("once dropped", sys::unmap(FREE), Error::BadAddress)?;
-    checked
+    checked?;
+    for (what, va) in [("own instructions", 0x10_0000), ("startup block", STARTUP)] {
+        refused(what, sys::protect(va, READ_WRITE), Error::Denied)?;
+    }
+    Ok(())
+}
+
+fn one_or_the_other(vmo: Handle) -> Check {
+    let map = |va, prot| sys::vmo_map(Handle::NONE, vmo, 0, PAGE_SIZE, va, prot);
+    let other = FREE + PAGE_SIZE;
+    refused("execute before it is sealed", map(FREE, READ_EXEC), Error::SealState)?;
+    refused("everything at once", map(FREE, Prot::all()), Error::InvalidProt)?;
+    refused("write only", map(FREE, Prot::WRITE), Error::InvalidProt)?;
+    refused("execute only", map(FREE, Prot::EXEC), Error::InvalidProt)?;
+    map(FREE, READ_WRITE)?;
+    refused("seal while it is writable", sys::vmo_seal(vmo), Error::Busy)?;
+    refused("execute what is writable", sys::protect(FREE, READ_EXEC), Error::SealState)?;
+    refused("execute it elsewhere", map(other, READ_EXEC), Error::SealState)?;
+    sys::unmap(FREE)?;
+    sys::vmo_seal(vmo)?;
+    refused("write once it is sealed", map(FREE, READ_WRITE), Error::SealState)?;
+    map(FREE, READ_EXEC)?;
+    refused("write what is executable", sys::protect(FREE, READ_WRITE), Error::SealState)?;
+    refused("write it elsewhere", map(other, READ_WRITE), Error::SealState)
 }

@@ -1,0 +1,15 @@
+//! A policyd that denies everything, in the proper form.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+
+use fakes::lies::deny;
+use nexus_rt::{StartError, startup};
+
+nexus_rt::entry!(main);
+
+fn main() -> Result<(), StartError> {
+    let end = fakes::answer_each(startup().serve()?, |received| {
+        fakes::lies::decided(&received.message, deny)
+    });
+    Err(end.into())
+}
