@@ -10,7 +10,8 @@ protocol! {
         /// Adds a record to the ledger: one message, so that it is there whole or not at all.
         /// Needs the permission to record.
         2 Append -> Appended;
-        /// Records that the sender has shown something that the run must show.
+        /// Records that the sender has shown something that the run must show. Test profile only,
+        /// else `NotSupported`.
         3 Proof -> ();
         /// Tells the wall clock. Needs the permission to set it.
         4 SetClock -> ();

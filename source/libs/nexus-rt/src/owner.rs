@@ -43,9 +43,8 @@ fn or_report(window: Result<Window, StartError>) -> Result<Window, StartError> {
 /// is what identifies the device: of a virtio device its DeviceID, else 0.
 pub fn ready(seen: u64) {
     crate::info!("mmio window mapped ok");
-    if let Err(error) = crate::proof(PROOF) {
-        crate::debug!("proof {PROOF} not taken: {error:?}");
-    }
+    // Only a test run keeps it, and only a test run misses it.
+    let _ = crate::proof(PROOF);
     report(ReportState::Ready, seen);
 }
 

@@ -315,3 +315,12 @@ proptest! {
         prop_assert!(records == 1 || (records == 2 && id == 1));
     }
 }
+
+#[test]
+fn a_system_for_use_keeps_no_proofs() {
+    let prod = Description { profile: Profile::Prod, ..description() };
+    let mut log = Log { logd: Logd::new(&prod, HZ), now: 100 };
+    let proof = Proof { name: Text::piece(b"window-mapped") };
+    assert_eq!(log.ask(RNGD, &proof), Err(ServiceError::NotSupported));
+    assert!(log.lines().is_empty());
+}

