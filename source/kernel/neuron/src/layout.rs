@@ -19,15 +19,3 @@ pub const DIRECT_END: u64 = IMAGE - DIRECT;
 
 /// First physical address past what a page-table entry can name.
 pub const PHYS_END: u64 = 1 << 56;
-
-/// First address past the stack of init.
-pub const INIT_STACK_TOP: u64 = nexus_abi::STACK_TOP;
-
-/// Pages of the stack of init. The page below is not mapped.
-pub const INIT_STACK_PAGES: u64 = 16;
-
-/// The startup block of init.
-pub const INIT_STARTUP: u64 = nexus_abi::STARTUP_VA;
-
-/// Where the heap of init may begin.
-pub const INIT_FREE: u64 = nexus_abi::FREE_START;

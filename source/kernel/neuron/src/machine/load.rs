@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use neuron::layout::{INIT_FREE, INIT_STACK_PAGES, INIT_STACK_TOP, INIT_STARTUP, PAGE};
+use neuron::layout::PAGE;
 use neuron::range::{MAX_RANGES, Range, RangeSet};
 use neuron::tree::Board;
 use neuron_core::addr::Frame;
@@ -10,7 +10,9 @@ use neuron_core::boot::INIT_ID;
 use neuron_core::capability::CapabilityKind;
 use neuron_core::window::{Forbidden, Range as Taken, Window};
 use neuron_core::{Kernel, PhysMem};
-use nexus_abi::{Error, Handle, Prot, Role, Startup, StartupCap};
+use nexus_abi::{
+    Error, FREE_START, Handle, Prot, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
+};
 use nexus_loader::{LoadError, Perm, Plan, Segment};
 use nexus_sysdesc::archive::{Archive, ArchiveError};
 use zerocopy::transmute;
@@ -51,6 +53,9 @@ impl fmt::Display for LoadFailure {
     }
 }
 
+/// Pages of the stack of init. The page below is not mapped.
+const STACK_PAGES: u64 = 16;
+
 type TheKernel = Kernel<'static, Machine>;
 
 /// Names the step in a refusal of the kernel logic.
@@ -77,17 +82,17 @@ pub(super) fn init(
     for segment in image.plan.segments() {
         load_segment(kernel, segment, image.program)?;
     }
-    let len = INIT_STACK_PAGES * PAGE;
-    let (stack, _) = kernel.boot_alloc(INIT_STACK_PAGES).step("stack of init")?;
+    let len = STACK_PAGES * PAGE;
+    let (stack, _) = kernel.boot_alloc(STACK_PAGES).step("stack of init")?;
     let read_write = Prot::READ.union(Prot::WRITE);
-    kernel.boot_map(stack, len, INIT_STACK_TOP - len, read_write).step("stack of init")?;
+    kernel.boot_map(stack, len, STACK_TOP - len, read_write).step("stack of init")?;
 
     let mut block = Startup::new(INIT_ID, 1, loaded.timebase_hz, image.nonce);
-    block.free_va = INIT_FREE;
+    block.free_va = FREE_START;
     give_windows(kernel, &mut block, board, windows)?;
     give_rest(kernel, &mut block, loaded)?;
     write_startup(kernel, block)?;
-    kernel.start_init(image.plan.entry, INIT_STACK_TOP, INIT_STARTUP).step("starting init")
+    kernel.start_init(image.plan.entry, STACK_TOP, STARTUP_VA).step("starting init")
 }
 
 /// What the archive says about init.
@@ -186,6 +191,6 @@ fn write_startup(kernel: &mut TheKernel, block: Startup) -> Result<(), LoadFailu
     for (index, word) in words.into_iter().enumerate() {
         kernel.platform.write(frame, index, word);
     }
-    kernel.boot_map(vmo, PAGE, INIT_STARTUP, Prot::READ).step("startup block")?;
+    kernel.boot_map(vmo, PAGE, STARTUP_VA, Prot::READ).step("startup block")?;
     Ok(())
 }

@@ -57,8 +57,9 @@ impl<T> Deref for Guard<'_, T> {
     #[inline(always)]
     fn deref(&self) -> &T {
         // SAFETY: (1) the guard exists, so that this hart has the lock. (2) The lock was free
-        // once, or `fill` made the guard; either way there is a value.
-        unsafe { (*self.lock.value.get()).assume_init_ref() }
+        // once, or `fill` made the guard; either way there is a value, which `MaybeUninit` has at
+        // its own address.
+        unsafe { &*self.lock.value.get().cast::<T>() }
     }
 }
 
@@ -66,7 +67,7 @@ impl<T> DerefMut for Guard<'_, T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: (1) and (2) as in `deref`, and the guard is borrowed mutably.
-        unsafe { (*self.lock.value.get()).assume_init_mut() }
+        unsafe { &mut *self.lock.value.get().cast::<T>() }
     }
 }
 

@@ -27,6 +27,7 @@ static POOL: Pool =
     Pool { tables: UnsafeCell::new([Table::EMPTY; TABLES]), taken: AtomicBool::new(false) };
 
 impl Pool {
+    #[allow(clippy::mut_from_ref, reason = "lends the tables once")]
     fn take(&'static self) -> Option<&'static mut [Table; TABLES]> {
         if self.taken.swap(true, Ordering::AcqRel) {
             return None;

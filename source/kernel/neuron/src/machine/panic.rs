@@ -78,7 +78,7 @@ fn backtrace(first: usize, mut fp: u64) {
     for number in first..MAX_FRAMES {
         let stacks = [Part::Stack.virt(), Part::EmergencyStack.virt()];
         let inside = stacks.iter().any(|stack| stack.start + 16 <= fp && fp <= stack.end);
-        if !inside || fp % 8 != 0 {
+        if !inside || !fp.is_multiple_of(8) {
             return;
         }
         // SAFETY: (1) the 16 bytes below `fp` are inside a kernel stack, which is always mapped,

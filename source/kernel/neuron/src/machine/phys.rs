@@ -60,7 +60,7 @@ impl FreeRam {
         for index in 0..count {
             // SAFETY: (1) `taken` was free RAM and is free no more, so that nothing else refers
             // to it. (2) It is in the direct map, page aligned, and has room for `count` values.
-            unsafe { first.add(index).write(empty()) };
+            unsafe { first.wrapping_add(index).write(empty()) };
         }
         // SAFETY: (1) and (2) as above; every value is written.
         Some(unsafe { core::slice::from_raw_parts_mut(first, count) })
