@@ -94,15 +94,15 @@ syscalls! {
     /// GRANT; the receiver gets children of them. Returns the answer and who gave it.
     message 2 Call SYSCALL_CALL
         fn call(endpoint: Handle, message: &Message, deadline: u64) -> Message,
-        [BadMessage, BadHandle, WrongKind, Denied, NoMemory, TimedOut, PeerGone];
+        [BadMessage, BadHandle, WrongKind, Denied, Busy, TooDeep, NoMemory, TimedOut, PeerGone];
     /// Answers a call, if `reply` is not NONE, then waits for the next message on the endpoint
     /// (RECV) or for a notification bound to it. Bad arguments are found before the answer goes.
     message 3 ReplyRecv SYSCALL_REPLY_RECV
         fn reply_recv(endpoint: Handle, reply: Handle, message: &Message, deadline: u64) -> Received,
-        [BadMessage, BadHandle, WrongKind, Denied, PeerGone, NoMemory, TimedOut];
+        [BadMessage, BadHandle, WrongKind, Denied, Busy, TooDeep, NoMemory, TimedOut, PeerGone];
     /// Answers a call and goes on.
     message 4 Reply SYSCALL_REPLY fn reply(reply: Handle, message: &Message) -> (),
-        [BadMessage, BadHandle, PeerGone, Denied, NoMemory];
+        [BadMessage, BadHandle, Denied, Busy, TooDeep, NoMemory];
     /// Sets bits in a notification (SEND) and wakes its waiter.
     plain 5 Signal SYSCALL_SIGNAL fn signal(notification: Handle, bits: u64) -> (),
         [BadHandle, WrongKind, Denied];
@@ -131,8 +131,8 @@ syscalls! {
     /// needs a sealed object, WRITE one that is not.
     plain 12 VmoMap SYSCALL_VMO_MAP
         fn vmo_map(process: Handle, vmo: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64,
-        [BadHandle, WrongKind, Denied, InvalidProt, SealState, Misaligned, OutOfRange, BadAddress,
-         Exists, NoMemory];
+        [BadHandle, WrongKind, Denied, BadState, InvalidProt, SealState, Misaligned, OutOfRange,
+         BadAddress, Exists, NoMemory];
     /// Maps part of a device window (MAP, READ, and WRITE if asked) into the caller, never
     /// executable, and returns the address (RFC-0002).
     plain 13 MmioMap SYSCALL_MMIO_MAP

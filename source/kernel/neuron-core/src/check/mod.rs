@@ -16,6 +16,8 @@ mod objects;
 mod rule;
 mod scratch;
 mod tables;
+#[cfg(all(test, feature = "testing"))]
+mod tests;
 mod threads;
 mod tree;
 

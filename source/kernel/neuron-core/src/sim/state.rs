@@ -86,7 +86,7 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn process(&self, user: User) -> Option<Id<Process>> {
+    pub(crate) fn process(&self, user: User) -> Option<Id<Process>> {
         self.thread(user).map(|thread| thread.process)
     }
 

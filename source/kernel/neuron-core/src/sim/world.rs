@@ -4,7 +4,9 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use nexus_abi::{Error, Handle, Message, NO_DEADLINE, Received, Sender, Syscall, Tag, regs};
+use nexus_abi::{
+    Error, Handle, Message, NO_DEADLINE, Received, SYSCALLS, Sender, Syscall, Tag, regs,
+};
 
 use super::machine::{Machine, RAM_BASE};
 use crate::addr::Frame;
@@ -215,7 +217,7 @@ impl<'a> World<'a> {
         self.kernel.check_fences(&mut self.scratch)
     }
 
-    pub(super) fn id(&self, user: User) -> Option<Id<Thread>> {
+    pub(crate) fn id(&self, user: User) -> Option<Id<Thread>> {
         self.kernel.threads.by_handle(user.0).ok().map(|(id, _)| id)
     }
 
@@ -283,10 +285,17 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A call returns in registers that the interface names, and an error in `a0` alone.
+    /// A call returns in registers that the interface names; and an error in `a0` alone, one that
+    /// the table has in the row of the call.
     fn check_registers(&mut self, user: User, before: &TrapFrame) {
         let after = self.frame(user).clone();
         let failed = after.get(regs::A0) != 0;
+        if let Some(error) = Error::from_code(after.get(regs::A0)) {
+            let number = before.get(regs::NUMBER);
+            let row = SYSCALLS.iter().find(|row| row.number == number);
+            let named = row.map_or(error == Error::BadSyscall, |row| row.errors.contains(&error));
+            assert!(named, "{error:?} is not in the table for call {number}");
+        }
         for n in 1..32 {
             let message = regs::WORDS.contains(&n) || n == regs::T3 || n == regs::T4;
             let may = n == regs::A0 || !failed && (n == regs::A1 || message);

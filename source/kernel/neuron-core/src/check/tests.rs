@@ -1,0 +1,464 @@
+//! The checker sees: each kind of damage, done by hand, breaks the rule that names it.
+
+use std::vec::Vec;
+
+use nexus_abi::{Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights, Syscall};
+
+use super::{Rule, Violation};
+use crate::addr::{Frame, Page};
+use crate::capability::{Capability, CapabilityKind};
+use crate::frames::FrameUse;
+use crate::list::List;
+use crate::mapping::Mapping;
+use crate::object::Waiting;
+use crate::platform::{PhysMem, Platform};
+use crate::pool::Id;
+use crate::process::Process;
+use crate::pte::{Leaf, Pte};
+use crate::sim::{Child, User, World, run};
+use crate::thread::State;
+
+const VA: u64 = 0x10_0000_0000;
+
+/// A world with something of everything in it.
+struct Scene {
+    child: Child,
+    /// A second process, with a window of two pages.
+    owner: Child,
+    endpoint: Handle,
+    notification: Handle,
+    memory: Handle,
+    /// The owner's window, and the one that init keeps.
+    window: Handle,
+    kept: Handle,
+    /// Waits with a deadline.
+    waiter: User,
+}
+
+fn scene(w: &mut World<'_>) -> Scene {
+    let child = w.child(7, 64, 128);
+    let owner = w.child(8, 64, 128);
+    let endpoint = w.endpoint_create(child.user).unwrap();
+    let notification = w.notification_create(child.user).unwrap();
+    let memory = w.vmo_create(child.user, 4).unwrap();
+    w.vmo_map(child.user, memory, 3 * PAGE_SIZE, VA, Prot::READ | Prot::WRITE).unwrap();
+    let kept = {
+        let rights = w.rights(w.roots[0]).unwrap();
+        w.derive_part(w.init, w.roots[0], rights, 0, 2 * PAGE_SIZE).unwrap()
+    };
+    let rights = Rights::MAP | Rights::READ | Rights::WRITE;
+    let window = w.install(w.init, owner.process, kept, rights).unwrap();
+    w.mmio_map(owner.user, window, 0, 2 * PAGE_SIZE, VA, Prot::READ).unwrap();
+    let (_, waiter) = w.thread_in(child.process, 9);
+    let deadline = w.now() + 100_000;
+    w.start(waiter, Syscall::Wait, &[notification.0, deadline]);
+    w.enter(w.init);
+    w.check();
+    Scene { child, owner, endpoint, notification, memory, window, kept, waiter }
+}
+
+impl Scene {
+    fn cap(&self, w: &World<'_>, handle: Handle) -> Id<Capability> {
+        w.kernel.caps.by_handle(handle).unwrap().0
+    }
+
+    fn process(&self, w: &World<'_>, child: Child) -> Id<Process> {
+        w.process(child.user).unwrap()
+    }
+
+    fn mapping(&self, w: &World<'_>, handle: Handle) -> Id<Mapping> {
+        w.kernel.caps.get(self.cap(w, handle)).unwrap().mappings.first().unwrap()
+    }
+
+    /// Root, middle and last-level table of a process, for [`VA`].
+    fn tables(&self, w: &World<'_>, child: Child) -> [Frame; 3] {
+        let root = w.kernel.processes.get(self.process(w, child)).unwrap().root.unwrap();
+        let next = |table: Frame, index| {
+            Pte::from_word(w.kernel.platform.read(table, index)).next_table().unwrap()
+        };
+        let middle = next(root, 64);
+        [root, middle, next(middle, 0)]
+    }
+}
+
+/// Damages a scene, and finds that the checker names one of these rules.
+fn breaks(rules: &[Rule], damage: impl FnOnce(&mut World<'_>, &Scene)) {
+    run(|w| {
+        let scene = scene(w);
+        assert_eq!(w.find(), Ok(()));
+        damage(w, &scene);
+        let found = w.find().and_then(|()| w.kernel.check_current());
+        match found {
+            Err(Violation { rule, .. }) => assert!(rules.contains(&rule), "{rule:?}"),
+            Ok(()) => panic!("nothing found; expected {rules:?}"),
+        }
+    });
+}
+
+#[test]
+fn capabilities() {
+    breaks(&[Rule::CapOwner], |w, s| {
+        let (id, other) = (s.cap(w, s.memory), s.process(w, s.owner));
+        w.kernel.caps.get_mut(id).unwrap().owner = other;
+    });
+    breaks(&[Rule::CapRights], |w, s| {
+        let kept = s.cap(w, s.kept);
+        w.kernel.caps.get_mut(kept).unwrap().rights.remove(Rights::READ);
+    });
+    breaks(&[Rule::CapKind], |w, s| {
+        let id = s.cap(w, s.window);
+        let kind = CapabilityKind::DeviceMmio { base: 0x1000_0000, len: 4 * PAGE_SIZE };
+        w.kernel.caps.get_mut(id).unwrap().kind = kind;
+    });
+    breaks(&[Rule::CapCount], |w, s| {
+        let id = s.cap(w, s.kept);
+        w.kernel.caps.get_mut(id).unwrap().child_count = 2;
+    });
+    breaks(&[Rule::CapCount], |w, s| {
+        let id = s.cap(w, s.memory);
+        w.kernel.caps.get_mut(id).unwrap().mapped_pages = 1;
+    });
+    breaks(&[Rule::CapParent, Rule::CapRoot], |w, s| {
+        let id = s.cap(w, s.endpoint);
+        w.kernel.caps.get_mut(id).unwrap().parent = None;
+    });
+    breaks(&[Rule::CapAnchor], |w, s| {
+        let parent = w.kernel.caps.get(s.cap(w, s.endpoint)).unwrap().parent.unwrap();
+        w.kernel.caps.get_mut(parent).unwrap().rights = Rights::SEND;
+    });
+    breaks(&[Rule::ListMember, Rule::CapParent, Rule::ListLinks], |w, s| {
+        // In no list of its process any more.
+        let (id, process) = (s.cap(w, s.endpoint), s.process(w, s.child));
+        let kernel = &mut w.kernel;
+        kernel.processes.get_mut(process).unwrap().held.remove(&mut kernel.caps, id).unwrap();
+    });
+}
+
+#[test]
+fn windows() {
+    let window = |w: &mut World<'_>, id: Id<Capability>, base, len| {
+        w.kernel.caps.get_mut(id).unwrap().kind = CapabilityKind::DeviceMmio { base, len };
+    };
+    breaks(&[Rule::WindowRange], |w, _| {
+        let (root, _) = w.kernel.caps.by_handle(w.roots[1]).unwrap();
+        window(w, root, crate::sim::RAM_BASE + 5 * PAGE_SIZE, PAGE_SIZE);
+    });
+    breaks(&[Rule::WindowRange], |w, _| {
+        let (root, _) = w.kernel.caps.by_handle(w.roots[1]).unwrap();
+        window(w, root, crate::sim::RAM_BASE - PAGE_SIZE, 1 << 40);
+    });
+    breaks(&[Rule::WindowRange], |w, _| {
+        let (root, _) = w.kernel.caps.by_handle(w.roots[1]).unwrap();
+        window(w, root, 0x10_1800, PAGE_SIZE);
+    });
+    breaks(&[Rule::WindowRange], |w, _| {
+        let (root, _) = w.kernel.caps.by_handle(w.roots[1]).unwrap();
+        w.kernel.caps.get_mut(root).unwrap().rights |= Rights::EXEC;
+    });
+    breaks(&[Rule::WindowOverlap], |w, _| {
+        let (root, _) = w.kernel.caps.by_handle(w.roots[1]).unwrap();
+        window(w, root, 0x1000_0000, PAGE_SIZE);
+    });
+    breaks(&[Rule::WindowUse], |w, s| {
+        let id = s.cap(w, s.window);
+        w.kernel.caps.get_mut(id).unwrap().rights |= Rights::DERIVE;
+    });
+    breaks(&[Rule::WindowUse, Rule::MappingRights], |w, s| {
+        let id = s.cap(w, s.window);
+        w.kernel.caps.get_mut(id).unwrap().rights.remove(Rights::MAP);
+    });
+}
+
+#[test]
+fn objects() {
+    breaks(&[Rule::ObjectAnchor], |w, s| {
+        let memory = s.cap(w, s.memory);
+        let CapabilityKind::Endpoint(endpoint) =
+            w.kernel.caps.get(s.cap(w, s.endpoint)).unwrap().kind
+        else {
+            panic!()
+        };
+        w.kernel.endpoints.get_mut(endpoint).unwrap().anchor = memory;
+    });
+    breaks(&[Rule::VmoWritable], |w, s| vmo(w, s).writable = 0);
+    breaks(&[Rule::VmoSeal], |w, s| vmo(w, s).sealed = true);
+    breaks(&[Rule::FrameUse], |w, s| vmo(w, s).pages = 5);
+    breaks(&[Rule::NotificationWaiter], |w, s| {
+        let CapabilityKind::Notification(id) =
+            w.kernel.caps.get(s.cap(w, s.notification)).unwrap().kind
+        else {
+            panic!()
+        };
+        w.kernel.notifications.get_mut(id).unwrap().bits = 1;
+    });
+    breaks(&[Rule::EndpointQueue], |w, s| {
+        w.receive(s.child.user, s.endpoint);
+        let CapabilityKind::Endpoint(id) = w.kernel.caps.get(s.cap(w, s.endpoint)).unwrap().kind
+        else {
+            panic!()
+        };
+        w.kernel.endpoints.get_mut(id).unwrap().waiting = Waiting::Senders;
+    });
+}
+
+fn vmo<'w>(w: &'w mut World<'_>, s: &Scene) -> &'w mut crate::object::Vmo {
+    let CapabilityKind::Vmo(id) = w.kernel.caps.get(s.cap(w, s.memory)).unwrap().kind else {
+        panic!()
+    };
+    w.kernel.vmos.get_mut(id).unwrap()
+}
+
+/// Writes a word of the last-level table of the child, past the ledger.
+fn poke(w: &mut World<'_>, s: &Scene, child: Child, index: usize, change: impl Fn(u64) -> u64) {
+    let [.., table] = s.tables(w, child);
+    let word = w.kernel.platform.read(table, index);
+    w.kernel.platform.machine.write(table, index, change(word));
+}
+
+#[test]
+fn leaves() {
+    // Executable, global, not for user mode, reserved bits, another frame, not there.
+    for bit in [3, 5, 8, 9, 54, 61, 63] {
+        breaks(&[Rule::LeafBits], |w, s| poke(w, s, s.child, 1, |word| word | 1 << bit));
+    }
+    for bit in [1, 2, 4, 6, 7] {
+        breaks(&[Rule::LeafBits], |w, s| poke(w, s, s.child, 1, |word| word & !(1 << bit)));
+    }
+    breaks(&[Rule::LeafFrame, Rule::LeafBits], |w, s| {
+        poke(w, s, s.child, 1, |word| word + (1 << 10));
+    });
+    breaks(&[Rule::LeafFrame], |w, s| poke(w, s, s.child, 2, |word| word + (1 << 20)));
+    breaks(&[Rule::LeafFrame], |w, s| poke(w, s, s.owner, 1, |word| word + (1 << 10)));
+    breaks(&[Rule::LeafBits], |w, s| poke(w, s, s.owner, 0, |word| word | 8));
+    breaks(&[Rule::LeafStale], |w, s| poke(w, s, s.child, 2, |_| 0));
+    // A leaf too many, and one in a place of another mapping.
+    breaks(&[Rule::LeafReason], |w, s| poke(w, s, s.child, 40, |_| 0x2000_04d7));
+    breaks(&[Rule::LeafReason], |w, s| {
+        let [.., table] = s.tables(w, s.child);
+        let reason = u64::from(s.mapping(w, s.window).slot());
+        w.kernel.platform.machine.write(table.plus(1), 1, reason);
+    });
+    breaks(&[Rule::LeafStale], |w, s| {
+        let [.., table] = s.tables(w, s.child);
+        w.kernel.platform.machine.write(table.plus(1), 100, 1);
+    });
+    breaks(&[Rule::LeafCount], |w, s| {
+        let [.., table] = s.tables(w, s.child);
+        w.kernel.platform.machine.write(table, 2, 0);
+        w.kernel.platform.machine.write(table.plus(1), 2, 0);
+        w.kernel.frames.count_entries(table, -1);
+    });
+}
+
+#[test]
+fn tables() {
+    breaks(&[Rule::TableEntry], |w, s| {
+        // A large page.
+        let [_, middle, _] = s.tables(w, s.child);
+        w.kernel.platform.machine.write(middle, 9, (0x8_0000 << 10) | 0xd7);
+    });
+    breaks(&[Rule::TableEntry], |w, s| {
+        let [root, ..] = s.tables(w, s.child);
+        let word = w.kernel.platform.read(root, 64);
+        w.kernel.platform.machine.write(root, 64, word | 1 << 4);
+    });
+    breaks(&[Rule::TableEntry], |w, s| {
+        let [root, ..] = s.tables(w, s.child);
+        w.kernel.platform.machine.write(root, 65, 2);
+    });
+    breaks(&[Rule::FrameUse], |w, s| {
+        // One table in two places.
+        let [root, ..] = s.tables(w, s.child);
+        let word = w.kernel.platform.read(root, 64);
+        w.kernel.platform.machine.write(root, 65, word);
+    });
+    breaks(&[Rule::TableCount], |w, s| {
+        let [_, middle, _] = s.tables(w, s.child);
+        w.kernel.frames.count_entries(middle, 1);
+    });
+    for (index, word) in [(256, 0), (300, (0x8_0000 << 10) | 0xf7), (511, 1)] {
+        breaks(&[Rule::KernelHalf], move |w, s| {
+            let [root, ..] = s.tables(w, s.owner);
+            w.kernel.platform.machine.write(root, index, word);
+        });
+    }
+}
+
+#[test]
+fn write_and_execute() {
+    breaks(&[Rule::FrameWx, Rule::VmoSeal], |w, s| {
+        // A second mapping of the same memory, made executable behind the kernel's back.
+        w.vmo_map_into(s.child.user, Handle::NONE, s.memory, 0, PAGE_SIZE, VA + 0x8000, Prot::READ)
+            .unwrap();
+        let id = w.kernel.caps.get(s.cap(w, s.memory)).unwrap().mappings.first().unwrap();
+        let second = List::<Mapping, crate::mapping::ThroughCap>::next(&w.kernel.mappings, id);
+        let second = second.unwrap();
+        w.kernel.mappings.get_mut(second).unwrap().leaf = Leaf::ReadExec;
+        poke(w, s, s.child, 8, |word| word | 8);
+        w.enter(w.init);
+    });
+}
+
+#[test]
+fn frames() {
+    breaks(&[Rule::FrameUse, Rule::FrameFree], |w, _| {
+        // Taken, and nobody has it.
+        w.kernel.frames.alloc(1, FrameUse::Memory).unwrap();
+    });
+    breaks(&[Rule::FrameFree, Rule::FrameUse], |w, s| {
+        // Given back, and still in use.
+        let base = vmo(w, s).base;
+        w.kernel.frames.release(base, 1);
+    });
+}
+
+#[test]
+fn accounts() {
+    let process = |w: &mut World<'_>, s: &Scene, change: fn(&mut Process)| {
+        let id = s.process(w, s.child);
+        change(w.kernel.processes.get_mut(id).unwrap());
+    };
+    breaks(&[Rule::AccountObjects], |w, s| process(w, s, |p| p.objects.used += 1));
+    breaks(&[Rule::AccountObjects], |w, s| process(w, s, |p| p.objects.used -= 1));
+    breaks(&[Rule::AccountFrames], |w, s| process(w, s, |p| p.frames.used -= 1));
+    breaks(&[Rule::AccountFrames, Rule::AccountLimit], |w, s| {
+        process(w, s, |p| p.frames.limit = 2)
+    });
+    breaks(&[Rule::ProcessChildren], |w, s| process(w, s, |p| p.child_processes = 1));
+    breaks(&[Rule::ProcessState], |w, s| {
+        process(w, s, |p| p.end = Some(nexus_abi::EndReason::Exit(0)));
+    });
+    breaks(&[Rule::ProcessState], |w, s| {
+        process(w, s, |p| p.state = nexus_abi::ProcessState::Ending);
+    });
+}
+
+#[test]
+fn threads() {
+    let thread = |w: &World<'_>, user| w.id(user).unwrap();
+    breaks(&[Rule::ProcessState], |w, s| {
+        let id = thread(w, s.child.user);
+        w.kernel.threads.get_mut(id).unwrap().state = State::Ended;
+    });
+    breaks(&[Rule::ThreadState], |w, s| {
+        let id = thread(w, s.child.user);
+        w.kernel.threads.get_mut(id).unwrap().priority = 3;
+    });
+    breaks(&[Rule::ThreadIdentity], |w, s| {
+        let id = thread(w, s.child.user);
+        w.kernel.threads.get_mut(id).unwrap().sender = 1;
+    });
+    breaks(&[Rule::ThreadIdentity], |w, s| {
+        let (id, other) = (thread(w, s.child.user), thread(w, s.owner.user));
+        let satp = w.kernel.threads.get(other).unwrap().satp;
+        w.kernel.threads.get_mut(id).unwrap().satp = satp;
+    });
+    breaks(&[Rule::ThreadDeadline], |w, s| {
+        let id = thread(w, s.waiter);
+        w.kernel.threads.get_mut(id).unwrap().wheel_slot += 1;
+    });
+    breaks(&[Rule::ThreadDeadline], |w, _| w.kernel.hart.programmed = NO_DEADLINE);
+    breaks(&[Rule::ThreadDeadline], |w, s| {
+        let id = thread(w, s.waiter);
+        w.kernel.threads.get_mut(id).unwrap().deadline = NO_DEADLINE;
+    });
+    breaks(&[Rule::ReadyMask], |w, _| w.kernel.ready.mask ^= 1 << 4);
+    breaks(&[Rule::ReadyMask], |w, _| w.kernel.ready.ending_mask = 1);
+    breaks(&[Rule::Current], |w, _| w.kernel.hart.slice_end = NO_DEADLINE);
+    breaks(&[Rule::ListMember], |w, _| w.kernel.hart.current = None);
+}
+
+#[test]
+fn pools() {
+    breaks(&[Rule::PoolFreeList, Rule::ListDead], |w, s| {
+        let id = s.cap(w, s.endpoint);
+        w.kernel.caps.release(id);
+    });
+}
+
+#[test]
+fn fences() {
+    breaks(&[Rule::FenceMissing], |w, s| {
+        let [.., table] = s.tables(w, s.child);
+        let word = w.kernel.platform.read(table, 1);
+        w.kernel.platform.write(table, 1, 0);
+        w.kernel.platform.write(table, 1, word);
+    });
+    // The fence of another page, of another space, or from before does not count.
+    breaks(&[Rule::FenceMissing], |w, s| {
+        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().asid;
+        let other = w.kernel.processes.get(s.process(w, s.owner)).unwrap().asid;
+        let [.., table] = s.tables(w, s.child);
+        let page = u32::try_from(VA >> 12).unwrap();
+        w.kernel.platform.fence_space(asid);
+        let word = w.kernel.platform.read(table, 1);
+        w.kernel.platform.write(table, 1, 0);
+        w.kernel.platform.write(table, 1, word);
+        w.kernel.platform.fence_page(asid, Page::from_number(page));
+        w.kernel.platform.fence_page(other, Page::from_number(page + 1));
+        w.kernel.platform.fence_space(other);
+    });
+    // That of a page does not reach the table above.
+    breaks(&[Rule::FenceMissing], |w, s| {
+        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().asid;
+        let [_, middle, _] = s.tables(w, s.child);
+        let word = w.kernel.platform.read(middle, 0);
+        w.kernel.platform.write(middle, 0, 0);
+        w.kernel.platform.write(middle, 0, word);
+        let page = u32::try_from(VA >> 12).unwrap();
+        for step in 0..512 {
+            w.kernel.platform.fence_page(asid, Page::from_number(page + step));
+        }
+    });
+    breaks(&[Rule::FenceLost], |w, s| {
+        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().asid;
+        for _ in 0..1 << 15 {
+            w.kernel.platform.fence_space(asid);
+        }
+    });
+    run(|w| {
+        // What is fenced after the last write is in order.
+        let s = scene(w);
+        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().asid;
+        let [.., table] = s.tables(w, s.child);
+        let word = w.kernel.platform.read(table, 1);
+        w.kernel.platform.write(table, 1, 0);
+        w.kernel.platform.write(table, 1, word);
+        let page = u32::try_from(VA >> 12).unwrap();
+        w.kernel.platform.fence_page(asid, Page::from_number(page + 1));
+        assert_eq!(w.find(), Ok(()));
+    });
+}
+
+/// The digest tells states apart, and calls that only look leave it as it is.
+#[test]
+fn digests() {
+    run(|w| {
+        let s = scene(w);
+        let mut seen: Vec<super::Digest> = Vec::new();
+        let mut changed = |w: &World<'_>| {
+            let digest = w.digest(None);
+            assert!(!seen.contains(&digest));
+            seen.push(digest);
+        };
+        changed(w);
+        w.query(s.child.user, s.memory).unwrap();
+        let before = w.digest(Some(s.child.user));
+        w.query(s.child.user, s.memory).unwrap();
+        w.stat(s.child.user, Handle::NONE).unwrap();
+        assert_eq!(w.digest(Some(s.child.user)), before);
+        w.signal(s.child.user, s.notification, 1).unwrap();
+        changed(w);
+        let message = Message::new(1, &[]);
+        w.send(s.child.user, s.endpoint, &message, NO_DEADLINE);
+        changed(w);
+        w.unmap(s.owner.user, VA).unwrap();
+        changed(w);
+        w.cap_drop(s.owner.user, s.window).unwrap();
+        changed(w);
+        w.process_end(w.init, s.child.process, 0).unwrap();
+        changed(w);
+        w.settle();
+        changed(w);
+    });
+}
