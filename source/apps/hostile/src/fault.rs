@@ -15,6 +15,19 @@ pub mod cause {
     pub const LOAD: u64 = 13;
     /// Store page fault.
     pub const STORE: u64 = 15;
+
+    /// The name of a cause, for people.
+    #[must_use]
+    pub const fn name(cause: u64) -> &'static str {
+        match cause {
+            ILLEGAL => "an illegal instruction",
+            BREAKPOINT => "a breakpoint",
+            EXECUTE => "an instruction page fault",
+            LOAD => "a load page fault",
+            STORE => "a store page fault",
+            _ => "another fault",
+        }
+    }
 }
 
 /// What `stval` may hold. Where the standard lets the hardware choose, so does this.

@@ -18,7 +18,9 @@ pub mod faulty;
 pub mod flood;
 pub mod place;
 pub mod reply;
+mod snippet;
 pub mod spam;
+mod table;
 pub mod talk;
 
 pub use attack::{Attack, FIRST_ID, Faulty, Page, Role};

@@ -26,36 +26,36 @@ struct Score {
 pub fn run(context: &Context) -> Result<Infallible, Failure> {
     let mut score = Score::default();
     let ready = context.host.wait_until_ready(Deadline::after_ms(READY_MS));
-    score.step(context, "ready", ready.map_err(Failure::from));
+    score.step(context, "ready", "all owners are ready", ready.map_err(Failure::from));
     for proof in proofs::with_everybody_alive() {
-        score.prove(context, proof.id, (proof.check)(context));
+        score.prove(context, proof.id, proof.fact, (proof.check)(context));
     }
     let shown = witness::show(context);
-    score.step(context, "witness", shown);
-    for (name, check) in proofs::hostile(context) {
-        score.prove(context, &name, check);
+    score.step(context, "witness", "the host reads the memory of the guest", shown);
+    for (name, fact, check) in proofs::hostile(context) {
+        score.prove(context, &name, &fact, check);
     }
     for proof in proofs::last() {
-        score.prove(context, proof.id, (proof.check)(context));
+        score.prove(context, proof.id, proof.fact, (proof.check)(context));
     }
     Ok(context.host.end(score.passed, score.failed)?)
 }
 
 impl Score {
     /// Counts a proof, and records it when its fact is there.
-    fn prove(&mut self, context: &Context, id: &str, check: Check) {
+    fn prove(&mut self, context: &Context, id: &str, fact: &str, check: Check) {
         let check = check.and_then(|()| Ok(nexus_rt::proof(id)?));
-        if self.step(context, id, check) {
+        if self.step(context, id, fact, check) {
             self.passed += 1;
         }
     }
 
     /// Counts a step that is no proof only when it fails. True when it did not.
-    fn step(&mut self, context: &Context, id: &str, check: Check) -> bool {
+    fn step(&mut self, context: &Context, id: &str, fact: &str, check: Check) -> bool {
         let words = id.replace('-', " ");
         let line = match &check {
             Ok(()) => format!("SELFTEST: {words} ok"),
-            Err(failure) => format!("SELFTEST: {words} FAILED: {failure}"),
+            Err(failure) => format!("SELFTEST: {words} FAILED ({fact}): {failure}"),
         };
         let shown = context.host.console.line(&line);
         let passed = check.is_ok() && shown.is_ok();

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
+use hostile::fault::cause;
 use hostile::talk::{GO, Outcome};
 use hostile::{Attack, Faulty, Role, spam};
 use nexus_abi::{Error, Handle, Message, Received};
@@ -35,13 +36,26 @@ pub(super) fn names() -> impl Iterator<Item = String> {
 
 /// Attacks that have a proof of their own, with the id of their service. The thief acts when the
 /// holder does, and the flooder has its proof among those with everybody alive.
-fn proved() -> impl Iterator<Item = (u32, &'static Attack)> {
+pub(super) fn proved() -> impl Iterator<Item = (u32, &'static Attack)> {
     Attack::services().filter(|(_, attack)| !matches!(attack.role, Role::Steal | Role::Flood))
 }
 
 /// Lets each begin when its turn comes, and checks what comes of it.
-pub(super) fn each(context: &Context) -> impl Iterator<Item = (String, Check)> + '_ {
-    proved().map(|(id, attack)| (name(attack), check(context, id, attack)))
+pub(super) fn each(context: &Context) -> impl Iterator<Item = (String, String, Check)> + '_ {
+    proved().map(|(id, attack)| (name(attack), fact(attack), check(context, id, attack)))
+}
+
+/// What the proof about an attack says.
+pub(super) fn fact(attack: &Attack) -> String {
+    let outcome = match attack.role {
+        Role::Faulty(faulty) => {
+            return format!("{}: ended by {}", attack.deed, cause::name(faulty.end.cause));
+        }
+        Role::Spam => "nobody is harmed, and all of it comes back",
+        Role::Hold => "the call has one answer, from who received it",
+        Role::Ask | Role::Steal | Role::Flood => "nothing of it is given",
+    };
+    format!("{}: {outcome}", attack.deed)
 }
 
 fn check(context: &Context, id: u32, attack: &Attack) -> Check {

@@ -6,6 +6,8 @@ mod flood;
 mod handles;
 mod hostile;
 mod memory;
+#[cfg(test)]
+mod page;
 mod policy;
 mod protect;
 mod window;
@@ -24,58 +26,171 @@ pub use hostile::name as hostile_proof;
 pub(crate) struct Proof {
     /// Its name in records.
     pub(crate) id: &'static str,
+    /// The fact, in a sentence.
+    pub(crate) fact: &'static str,
     /// Establishes it, or says what was seen instead.
     pub(crate) check: fn(&Context) -> Check,
 }
 
-const fn proof(id: &'static str, check: fn(&Context) -> Check) -> Proof {
-    Proof { id, check }
+const fn proof(id: &'static str, fact: &'static str, check: fn(&Context) -> Check) -> Proof {
+    Proof { id, fact, check }
 }
 
 const ALIVE: &[Proof] = &[
-    proof("mmio-map", window::map),
-    proof("mmio-refuse-range", window::range),
-    proof("mmio-refuse-alignment", window::alignment),
-    proof("mmio-refuse-protection", window::protection),
-    proof("mmio-refuse-address", window::address),
-    proof("mmio-refuse-handle", window::handle),
-    proof("mmio-refuse-passing-on", window::passing_on),
-    proof("mmio-refuse-reprotect", protect::window),
-    proof("mmio-refuse-other-use", window::other_use),
-    proof("mmio-address-hidden", window::address_hidden),
-    proof("memory-write-xor-execute", protect::memory),
-    proof("memory-refusals", memory::refusals),
-    proof("memory-is-zeroed", memory::zeroed),
-    proof("handles-cannot-be-guessed", handles::guessed),
-    proof("handles-go-stale", handles::stale),
-    proof("rights-only-shrink", handles::shrink),
-    proof("derivation-is-bounded", handles::depth),
-    proof("revoke-ends-everything", handles::revoke),
-    proof("calls-malformed", calls::malformed),
-    proof("calls-deadline", calls::deadline),
-    proof("calls-wild", calls::wild),
-    proof("threads-refused", calls::threads),
-    proof("mmio-policy-deny", policy::deny),
-    proof("policy-allow", policy::allow),
-    proof("policy-excess-rights", policy::excess),
-    proof("policy-unknown", policy::unknown),
-    proof("identity-forged-payload", authority::payload),
-    proof("identity-forged-sender", authority::sender),
-    proof("identity-forged-line", authority::line),
-    proof("log-flood", flood::flood),
-    proof("ledger-chain", chain),
+    proof(
+        "mmio-map",
+        "the window of this service can be mapped, and holds the device that it must",
+        window::map,
+    ),
+    proof(
+        "mmio-refuse-range",
+        "nothing outside the window is mapped: not a page more, not nothing, and no sum that wraps",
+        window::range,
+    ),
+    proof("mmio-refuse-alignment", "offset, length and address are whole pages", window::alignment),
+    proof(
+        "mmio-refuse-protection",
+        "a device page is never executable, never write-only, never anything unknown",
+        window::protection,
+    ),
+    proof(
+        "mmio-refuse-address",
+        "nothing is mapped outside the user half or where something is",
+        window::address,
+    ),
+    proof(
+        "mmio-refuse-handle",
+        "a handle that names nothing, something else, or what is no more maps nothing",
+        window::handle,
+    ),
+    proof(
+        "mmio-refuse-passing-on",
+        "an owner passes its window on by no message, no install and no derivation",
+        window::passing_on,
+    ),
+    proof(
+        "mmio-refuse-reprotect",
+        "a mapped device page does not become executable later",
+        protect::window,
+    ),
+    proof(
+        "mmio-refuse-other-use",
+        "a window is no memory, no process, no endpoint, no authority",
+        window::other_use,
+    ),
+    proof(
+        "mmio-address-hidden",
+        "an owner learns what its window is, and not where",
+        window::address_hidden,
+    ),
+    proof(
+        "memory-write-xor-execute",
+        "memory is writable or executable, never both, and what init mapped stays as it is",
+        protect::memory,
+    ),
+    proof(
+        "memory-refusals",
+        "memory is made and mapped within its bounds and the rights on it",
+        memory::refusals,
+    ),
+    proof("memory-is-zeroed", "new memory holds nothing of whoever had it before", memory::zeroed),
+    proof(
+        "handles-cannot-be-guessed",
+        "no number names a capability of another process",
+        handles::guessed,
+    ),
+    proof("handles-go-stale", "a handle never names what comes to its slot later", handles::stale),
+    proof("rights-only-shrink", "a child has no right that its parent lacks", handles::shrink),
+    proof(
+        "derivation-is-bounded",
+        "a chain of derivations ends after 63 steps, and goes whole with its root",
+        handles::depth,
+    ),
+    proof(
+        "revoke-ends-everything",
+        "revoking ends every child and every mapping made through one, and gives back their cost",
+        handles::revoke,
+    ),
+    proof(
+        "calls-malformed",
+        "a malformed message is refused before anybody sees it",
+        calls::malformed,
+    ),
+    proof(
+        "calls-deadline",
+        "a wait ends when its time is over, neither before nor much later",
+        calls::deadline,
+    ),
+    proof(
+        "calls-wild",
+        "no number and no words make a system call do anything but fail",
+        calls::wild,
+    ),
+    proof(
+        "threads-refused",
+        "no thread runs above its maker's priority, or where no instruction can be",
+        calls::threads,
+    ),
+    proof(
+        "mmio-policy-deny",
+        "what no rule allows is denied by policyd, for that reason, and recorded",
+        policy::deny,
+    ),
+    proof("policy-allow", "the owner of a device is allowed, by its rule", policy::allow),
+    proof(
+        "policy-excess-rights",
+        "a rule that allows reading does not allow writing",
+        policy::excess,
+    ),
+    proof(
+        "policy-unknown",
+        "a service or device that does not exist is no way around a rule",
+        policy::unknown,
+    ),
+    proof(
+        "identity-forged-payload",
+        "a name in a message is no authority; who asked is recorded as who the kernel says",
+        authority::payload,
+    ),
+    proof(
+        "identity-forged-sender",
+        "nothing that a sender leaves in its registers becomes its identity",
+        authority::sender,
+    ),
+    proof(
+        "identity-forged-line",
+        "a log line stands under its sender, whatever it says",
+        authority::line,
+    ),
+    proof(
+        "log-flood",
+        "while one service floods the log, decisions are made and recorded in time",
+        flood::flood,
+    ),
+    proof(
+        "ledger-chain",
+        "every record is chained to the one before, by hashes computed here",
+        chain,
+    ),
 ];
 
-const LAST: &[Proof] =
-    &[proof("exits-recorded", hostile::recorded), proof("ledger-chain-at-end", chain)];
+const LAST: &[Proof] = &[
+    proof(
+        "exits-recorded",
+        "every end is in the ledger, with its cause, and who has ended is not reached any more",
+        hostile::recorded,
+    ),
+    proof("ledger-chain-at-end", "the same, after everything that happened", chain),
+];
 
 /// Those that need everybody alive.
 pub(crate) fn with_everybody_alive() -> &'static [Proof] {
     ALIVE
 }
 
-/// One for each hostile process: it is told to begin when its turn comes.
-pub(crate) fn hostile(context: &Context) -> impl Iterator<Item = (String, Check)> + '_ {
+/// One for each hostile process, which is told to begin when its turn comes: name, fact, and
+/// what came of it.
+pub(crate) fn hostile(context: &Context) -> impl Iterator<Item = (String, String, Check)> + '_ {
     hostile::each(context)
 }
 

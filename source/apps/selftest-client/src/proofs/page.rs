@@ -1,0 +1,50 @@
+//! The page about the proofs, made from their table (docs/testing/proofs.md).
+
+use alloc::format;
+use alloc::string::String;
+
+use super::{ALIVE, LAST, Proof, hostile};
+
+const HEAD: &str = "\
+# Proofs in QEMU
+
+Made from the tables of `source/apps/selftest-client` and `source/apps/hostile`: after a change,
+`NEXUS_UPDATE=1 cargo nextest run -p selftest-client` writes it anew.
+
+`selftest-client` is an ordinary service of the test profile. It owns the window of an empty virtio
+slot, and tries everything through the real system calls and the real services. Each proof
+establishes its fact, or fails and says what was seen instead; the markers on the console follow
+its name (`mmio-map`: `SELFTEST: mmio map ok`).
+
+The hostile processes are services of the test profile, too, one for each attack. They wait until
+the host has read the guest's memory, so that audit, ledger and witness are compared while all of
+them hold their windows. Then each does its worst when its turn comes; `selftest-client` sees by the
+kernel's report to init that it ended by exactly the fault, at exactly the address and instruction,
+that its row says, and that the call to it failed with `PeerGone`.
+";
+
+fn page() -> String {
+    let mut page = String::from(HEAD);
+    let mut section = |title: &str, rows: &mut dyn Iterator<Item = (String, String)>| {
+        page.push_str(&format!("\n## {title}\n\n| proof | fact |\n|---|---|\n"));
+        for (id, fact) in rows {
+            page.push_str(&format!("| `{id}` | {fact} |\n"));
+        }
+    };
+    let row = |proof: &Proof| (String::from(proof.id), String::from(proof.fact));
+    section("With everybody alive", &mut ALIVE.iter().map(row));
+    let attack = |(_, attack)| (hostile::name(attack), hostile::fact(attack));
+    section("Hostile processes", &mut hostile::proved().map(attack));
+    section("After all that", &mut LAST.iter().map(row));
+    page
+}
+
+#[test]
+fn the_page_says_what_the_tables_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/testing/proofs.md");
+    if std::env::var_os("NEXUS_UPDATE").is_some() {
+        std::fs::write(path, page()).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(written, page(), "run the tests with NEXUS_UPDATE=1");
+}
