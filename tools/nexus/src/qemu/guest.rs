@@ -15,6 +15,8 @@ const LONGEST_LINE: usize = 64 * 1024;
 pub enum Event {
     /// It completed a line on the serial port.
     Line(String),
+    /// It stopped in the middle of a line, for now: a prompt, for example.
+    Part(String),
     /// QEMU ended.
     End(ExitStatus),
     /// The deadline passed first.
@@ -26,7 +28,7 @@ pub enum Event {
 pub struct Guest {
     child: Child,
     serial: ChildStdin,
-    lines: Receiver<String>,
+    lines: Receiver<Event>,
 }
 
 impl Guest {
@@ -54,7 +56,7 @@ impl Guest {
     pub fn next(&mut self, deadline: Instant) -> Result<Event> {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.lines.recv_timeout(left) {
-            Ok(line) => Ok(Event::Line(line)),
+            Ok(event) => Ok(event),
             Err(RecvTimeoutError::Timeout) => Ok(Event::Deadline),
             // The output closes when QEMU ends.
             Err(RecvTimeoutError::Disconnected) => Ok(Event::End(self.child.wait()?)),
@@ -79,14 +81,14 @@ impl Drop for Guest {
     }
 }
 
-fn split(mut output: impl Read, lines: &Sender<String>) {
+fn split(mut output: impl Read, lines: &Sender<Event>) {
     let mut buffer = [0; 4096];
     let mut line = Vec::new();
     while let Ok(count @ 1..) = output.read(&mut buffer) {
         for byte in buffer.iter().take(count) {
             match byte {
                 b'\n' => {
-                    if lines.send(text(&line)).is_err() {
+                    if lines.send(Event::Line(text(&line))).is_err() {
                         return;
                     }
                     line.clear();
@@ -95,9 +97,12 @@ fn split(mut output: impl Read, lines: &Sender<String>) {
                 _ => {}
             }
         }
+        if !line.is_empty() && lines.send(Event::Part(text(&line))).is_err() {
+            return;
+        }
     }
     if !line.is_empty() {
-        let _ = lines.send(text(&line));
+        let _ = lines.send(Event::Line(text(&line)));
     }
 }
 
@@ -126,13 +131,29 @@ mod tests {
         Instant::now() + Duration::from_secs(60)
     }
 
+    /// What comes next, parts of lines left out.
+    fn next(guest: &mut Guest) -> Event {
+        loop {
+            match guest.next(soon()).unwrap() {
+                Event::Part(_) => {}
+                event => return event,
+            }
+        }
+    }
+
     #[test]
     fn test_lines_then_exit_code() {
         let mut guest = shell("printf 'one\\r\\ntwo\\npart'; exit 33");
         for expected in ["one", "two", "part"] {
-            assert!(matches!(guest.next(soon()).unwrap(), Event::Line(line) if line == expected));
+            assert!(matches!(next(&mut guest), Event::Line(line) if line == expected));
         }
-        assert!(matches!(guest.next(soon()).unwrap(), Event::End(s) if s.code() == Some(33)));
+        assert!(matches!(next(&mut guest), Event::End(status) if status.code() == Some(33)));
+    }
+
+    #[test]
+    fn test_a_prompt_is_told() {
+        let mut guest = shell("printf 'nexus> '; exec sleep 1000");
+        assert!(matches!(guest.next(soon()).unwrap(), Event::Part(part) if part == "nexus> "));
     }
 
     #[test]
@@ -145,7 +166,7 @@ mod tests {
     fn test_what_is_sent_arrives() {
         let mut guest = shell("read word; echo got $word");
         guest.send("witness-done\n").unwrap();
-        assert!(matches!(guest.next(soon()).unwrap(), Event::Line(l) if l == "got witness-done"));
+        assert!(matches!(next(&mut guest), Event::Line(line) if line == "got witness-done"));
     }
 
     #[test]

@@ -5,9 +5,8 @@ use crate::protocol::Event::Grant;
 use crate::protocol::WITNESS_DONE;
 use crate::qemu::{self, Event, Guest, Qmp};
 use crate::symbolize::Symbols;
-use crate::witness::{self, Ram};
+use crate::witness::Ram;
 use anyhow::{Context, Result};
-use std::ops::Range;
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::str::FromStr;
@@ -23,6 +22,12 @@ pub enum Until {
     Marker(String),
     /// Not before the time limit.
     Timeout,
+}
+
+impl Until {
+    fn is_at(&self, line: &str) -> bool {
+        matches!(self, Until::Marker(marker) if line.contains(marker))
+    }
 }
 
 impl FromStr for Until {
@@ -69,8 +74,6 @@ pub struct Run {
 pub struct Witness {
     /// All of RAM.
     pub ram: Ram,
-    /// What the firmware keeps of it.
-    pub firmware: Vec<Range<u64>>,
     /// Magic, version and DeviceID at each granted virtio window.
     pub identities: Vec<(u64, Vec<u32>)>,
 }
@@ -142,13 +145,15 @@ impl Driver {
             let line = match self.guest.next(deadline)? {
                 Event::End(status) => return Ok(Ended::Guest(status.code())),
                 Event::Deadline => return Ok(Ended::Deadline),
+                Event::Part(part) if plan.until.is_at(&part) => return Ok(Ended::Marker),
+                Event::Part(_) => continue,
                 Event::Line(line) => line,
             };
             match self.transcript.take(&line) {
                 Meaning::Text => {
                     let named = plan.symbols.map(|symbols| symbols.annotate(&line));
                     (plan.show)(named.as_deref().unwrap_or(&line));
-                    if matches!(&plan.until, Until::Marker(marker) if line.contains(marker)) {
+                    if plan.until.is_at(&line) {
                         return Ok(Ended::Marker);
                     }
                 }
@@ -176,8 +181,7 @@ impl Driver {
         for entry in granted.filter(|entry| (plan.is_virtio)(entry.device)) {
             identities.push((entry.base, qmp.read_words(entry.base, 3)?));
         }
-        let ram = Ram::read(base, &file)?;
-        Ok(Witness { firmware: witness::reserved(&ram), ram, identities })
+        Ok(Witness { ram: Ram::read(base, &file)?, identities })
     }
 }
 

@@ -1,11 +1,18 @@
-//! Systems that must *not* come up: `expect.toml` in their directory says how they end.
+//! Systems that are not tested by proofs: `expect.toml` in their directory says how a run ends.
 //!
+//! One that must *not* come up, because policyd or logd is not what it should be:
 //! ```toml
 //! exit = 101                          # QEMU's exit code
 //! granted = 0                         # devices granted
-//! refused = ["policy-unreachable"]    # the reasons that may stand in a refusal
+//! refused = ["policy-gone"]           # the reasons that may stand in a refusal
 //! ```
 //! Every window that the audit of the image names must have been refused exactly once.
+//!
+//! One that has no tests in it, and must come up:
+//! ```toml
+//! profile = "prod"
+//! reaches = "nexus> "                 # a text on its console
+//! ```
 
 use super::agree::Expected;
 use super::drive::{Ended, Run};
@@ -18,14 +25,34 @@ use std::path::Path;
 
 /// How a run must end.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(untagged)]
+pub enum Expect {
+    /// In refusals.
+    Refusal(Refusal),
+    /// At a text on the console.
+    Prompt(Prompt),
+}
+
+/// A run that ends in refusals.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub struct Expect {
+pub struct Refusal {
     /// QEMU's exit code.
-    pub exit: i32,
+    exit: i32,
     /// Devices granted.
-    pub granted: u32,
+    granted: u32,
     /// Reasons that may stand in a refusal.
-    pub refused: Vec<String>,
+    refused: Vec<String>,
+}
+
+/// A run that is good when it gets that far.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Prompt {
+    /// Which profile to run.
+    pub profile: String,
+    /// A text on the console.
+    pub reaches: String,
 }
 
 impl Expect {
@@ -41,7 +68,9 @@ impl Expect {
         let text = fs::read_to_string(&path)?;
         toml::from_str(&text).map(Some).with_context(|| format!("in {}", path.display()))
     }
+}
 
+impl Refusal {
     /// Judges a run that must end in refusals.
     #[must_use]
     pub fn judge(&self, run: &Run, audit: &[Expected], name: &dyn Fn(u32) -> String) -> Judgement {
@@ -104,7 +133,7 @@ mod tests {
     }
 
     fn verdict(run: &Run) -> Judgement {
-        let expect: Expect =
+        let expect: Refusal =
             toml::from_str("exit = 101\ngranted = 0\nrefused = [\"policy-down\"]").unwrap();
         let audit = [Expected {
             service: 7,

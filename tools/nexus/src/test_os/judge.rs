@@ -106,13 +106,13 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
         found.push("the guest never asked to be read: no witness".to_owned());
         return found;
     };
-    if witness.firmware.is_empty() {
-        found.push("no device tree in guest memory says where the firmware is".to_owned());
+    if transcript.firmware.is_empty() {
+        found.push("the firmware did not say which memory it keeps".to_owned());
     }
     let claims = Claims {
         roots: &transcript.roots,
         caps: &transcript.caps,
-        forbidden: &[expectation.kernel, &witness.firmware, &transcript.kernel_memory].concat(),
+        forbidden: &[expectation.kernel, &transcript.firmware, &transcript.kernel_memory].concat(),
     };
     let pages = witness::check(&witness.ram, &claims);
     found.extend(pages.iter().map(|finding| format!("page tables: {finding}")));
@@ -186,12 +186,13 @@ mod tests {
         }];
         transcript.roots = vec![Root { service: 7, phys: 0x8000_0000 }];
         transcript.verdict = Some((1, 0));
+        transcript.firmware = std::iter::once(0..1).collect();
         let ram = Ram::new(0x8000_0000, vec![0; 4096]);
         let identities = vec![(BASE, vec![VIRTIO_MAGIC, 2, 4])];
         Run {
             ended: Ended::Guest(Some(code::PASSED)),
             transcript,
-            witness: Some(Witness { ram, firmware: std::iter::once(0..1).collect(), identities }),
+            witness: Some(Witness { ram, identities }),
             ready_after: None,
             took: Duration::ZERO,
         }
@@ -283,6 +284,9 @@ mod tests {
         let mut run = good();
         run.transcript.ledger.remove(0);
         assert_verdict(&run, Exit::Differ, "ledger: grant without a decision");
+        let mut run = good();
+        run.transcript.firmware.clear();
+        assert_verdict(&run, Exit::Differ, "which memory it keeps");
         let mut run = good();
         run.witness = None;
         assert_verdict(&run, Exit::Differ, "no witness");

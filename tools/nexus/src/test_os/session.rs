@@ -99,8 +99,8 @@ impl Session {
             name: &|id| service_name(&built.checked, id),
         };
         let judgement = match Expect::of_system(&built.checked.directory)? {
-            Some(expect) => expect.judge(&run, &audit, expectation.name),
-            None => judge(&run, &expectation),
+            Some(Expect::Refusal(expect)) => expect.judge(&run, &audit, expectation.name),
+            Some(Expect::Prompt(_)) | None => judge(&run, &expectation),
         };
         Ok(Session { run, judgement, windows: audit.len(), required: proofs.len() })
     }

@@ -29,6 +29,9 @@ pub struct Transcript {
     pub ready: Option<u32>,
     /// Passed and failed, once the guest has said so.
     pub verdict: Option<(u32, u32)>,
+    /// Physical memory that the firmware keeps from everyone else, as it says before the kernel
+    /// runs.
+    pub firmware: Vec<Range<u64>>,
     /// Physical memory that the kernel keeps for its tables, as it says at boot.
     pub kernel_memory: Vec<Range<u64>>,
     /// Lines that a guest must not print: near-records, and records of another run.
@@ -61,6 +64,7 @@ impl Transcript {
     pub fn take(&mut self, line: &str) -> Meaning {
         match read(line) {
             Line::Text(text) => {
+                self.firmware.extend(firmware_memory(&text));
                 self.kernel_memory.extend(kernel_memory(&text));
                 if self.last_lines.len() == KEPT_LINES {
                     self.last_lines.pop_front();
@@ -117,6 +121,18 @@ impl Transcript {
     }
 }
 
+/// The range in OpenSBI's `Domain0 Region01 : 0x0000000080000000-0x000000008007ffff ()`, or the same
+/// with `M: (R,W) S/U: ()` since 1.3: what the kernel's mode may not touch. What such a line names
+/// can only be forbidden, never allowed, so it does no harm if another prints it.
+fn firmware_memory(line: &str) -> Option<Range<u64>> {
+    let (_, rest) = line.strip_prefix("Domain0 Region")?.split_once(": 0x")?;
+    let (range, access) = rest.split_once(' ')?;
+    let (first, last) = range.split_once("-0x")?;
+    let closed = access.trim() == "()" || access.ends_with("S/U: ()");
+    let end = u64::from_str_radix(last, 16).ok()?.checked_add(1)?;
+    closed.then_some(u64::from_str_radix(first, 16).ok()?..end)
+}
+
 /// The range in `neuron: keeps 0x80257000 to 0x80300000`. A program can not print such a line, and
 /// what it names can only be forbidden, never allowed.
 fn kernel_memory(line: &str) -> Option<Range<u64>> {
@@ -150,6 +166,23 @@ mod tests {
         transcript.take("@nx 0000000000000005 verdict 1 0");
         transcript.take("@nx 0000000000000005 proof rngd late");
         assert_eq!(transcript.wrong.len(), 3, "{:?}", transcript.wrong);
+    }
+
+    #[test]
+    fn test_firmware_memory() {
+        let old = "Domain0 Region01          : 0x0000000080000000-0x000000008007ffff ()";
+        assert_eq!(firmware_memory(old), Some(0x8000_0000..0x8008_0000));
+        let new =
+            "Domain0 Region02          : 0x0000000080040000-0x000000008005ffff M: (R,W) S/U: ()";
+        assert_eq!(firmware_memory(new), Some(0x8004_0000..0x8006_0000));
+        for open in [
+            "Domain0 Region02          : 0x0000000000000000-0xffffffffffffffff (R,W,X)",
+            "Domain0 Region03          : 0x0000000000000000-0xffffffffffffffff M: () S/U: (R,W,X)",
+            "Domain0 Region00          : 0x0000000002000000-0x000000000200ffff (I)",
+            "Domain0 Name              : root",
+        ] {
+            assert_eq!(firmware_memory(open), None, "{open}");
+        }
     }
 
     #[test]

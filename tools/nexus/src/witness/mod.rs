@@ -3,14 +3,12 @@
 //! During `test-os` the same check runs on its own; this command repeats it on the files of a run.
 
 mod check;
-mod firmware;
 mod ram;
 mod sv39;
 #[cfg(test)]
 mod tests;
 
 pub use check::{Claims, KIND_DEVICE, check};
-pub use firmware::reserved;
 pub use ram::Ram;
 pub use sv39::{Leaf, Space, walk};
 

@@ -46,13 +46,6 @@ impl Ram {
         address >= self.base && end <= self.end()
     }
 
-    /// All bytes from `address` to the end; none when it is not RAM.
-    #[must_use]
-    pub fn from(&self, address: u64) -> &[u8] {
-        let offset = address.checked_sub(self.base).and_then(|offset| usize::try_from(offset).ok());
-        offset.and_then(|offset| self.bytes.get(offset..)).unwrap_or_default()
-    }
-
     /// The 64-bit word at `address`; `None` when it is not RAM.
     #[must_use]
     pub fn word(&self, address: u64) -> Option<u64> {
