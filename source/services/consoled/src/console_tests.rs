@@ -1,5 +1,6 @@
 use super::*;
 use nexus_abi::NO_DEADLINE;
+use proptest::prelude::*;
 
 const SHELL: Sender = Sender { service_id: 10, incarnation: 1 };
 const OTHER: Sender = Sender { service_id: 7, incarnation: 1 };
@@ -265,4 +266,71 @@ fn only_a_recorder_can_write_a_record() {
     console.write(SHELL, b"@nx 0 verdict 9 0\n", true).unwrap();
     let expected = "? @nx 0 verdict 9 0\r\n? @nx 0 proof a b\r\n@nx 0 verdict 9 0\r\n";
     assert_eq!(shown(&mut console), expected);
+}
+
+#[derive(Clone, Debug)]
+enum Do {
+    Type(Vec<u8>),
+    Write(u32, Vec<u8>),
+    ReadLine(u32, u64),
+    ReadKey(u32, u64),
+    Insert(u32, String),
+    Pass(u64),
+    Send,
+}
+
+fn any_do() -> impl Strategy<Value = Do> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..40);
+    prop_oneof![
+        4 => bytes().prop_map(Do::Type),
+        2 => (0..6u32, bytes()).prop_map(|(id, bytes)| Do::Write(id, bytes)),
+        3 => (0..6u32, 0..50u64).prop_map(|(id, ticks)| Do::ReadLine(id, ticks)),
+        1 => (0..6u32, 0..50u64).prop_map(|(id, ticks)| Do::ReadKey(id, ticks)),
+        1 => (0..6u32, ".*").prop_map(|(id, text)| Do::Insert(id, text)),
+        1 => (0..30u64).prop_map(Do::Pass),
+        2 => Just(Do::Send),
+    ]
+}
+
+proptest! {
+    /// Whoever waits is answered once: with a line, a key, a refusal, or by being replaced.
+    #[test]
+    fn everybody_who_waits_is_answered_once(steps in proptest::collection::vec(any_do(), 0..120)) {
+        let mut console = console();
+        let (mut now, mut asked, mut answered) = (0, 0, Vec::new());
+        for step in steps {
+            let sender = |id| Sender { service_id: id, incarnation: 1 };
+            match step {
+                Do::Type(bytes) => bytes.iter().for_each(|byte| console.type_byte(*byte)),
+                Do::Write(id, bytes) => drop(console.write(sender(id), &bytes, false)),
+                Do::ReadLine(id, ticks) => {
+                    match console.read_line(sender(id), now + ticks, asked) {
+                        Ok(replaced) => answered.extend(replaced),
+                        Err(Busy(refused)) => answered.push(refused),
+                    }
+                    asked += 1;
+                }
+                Do::ReadKey(id, ticks) => {
+                    match console.read_key(sender(id), now + ticks, asked) {
+                        Ok(replaced) => answered.extend(replaced),
+                        Err(Busy(refused)) => answered.push(refused),
+                    }
+                    asked += 1;
+                }
+                Do::Insert(id, text) => console.insert(sender(id), &text),
+                Do::Pass(ticks) => now += ticks,
+                Do::Send => console.output().waiting().clear(),
+            }
+            answered.extend(core::iter::from_fn(|| console.next_key()).map(|(to, _)| to));
+            answered.extend(core::iter::from_fn(|| console.next_line()).map(|answer| answer.to));
+            answered.extend(core::iter::from_fn(|| console.next_late_key(now)));
+            answered.extend(core::iter::from_fn(|| console.next_late_line(now)).map(|a| a.to));
+            console.settle();
+        }
+        now = u64::MAX;
+        answered.extend(core::iter::from_fn(|| console.next_late_key(now)));
+        answered.extend(core::iter::from_fn(|| console.next_late_line(now)).map(|a| a.to));
+        answered.sort_unstable();
+        prop_assert_eq!(answered, (0..asked).collect::<Vec<_>>());
+    }
 }
