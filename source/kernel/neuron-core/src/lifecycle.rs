@@ -396,9 +396,11 @@ impl<P: Platform> Kernel<'_, P> {
         caller: Id<Process>,
         handle: Handle,
     ) -> Result<ProcessInfo, Error> {
-        let process = self.processes.get(self.target(caller, handle)?)?;
+        let target = self.target(caller, handle)?;
+        let process = self.processes.get(target)?;
+        // Nobody has a capability to init, which may see everything else of itself.
         let root = match process.root {
-            Some(root) if handle != Handle::NONE => root.address(),
+            Some(root) if handle != Handle::NONE || self.init == Some(target) => root.address(),
             _ => 0,
         };
         Ok(ProcessInfo {
