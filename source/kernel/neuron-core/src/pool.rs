@@ -104,6 +104,7 @@ impl<'a, T> Pool<'a, T> {
     ///
     /// # Errors
     /// `NoMemory` when all are taken.
+    #[inline(always)]
     pub fn alloc(&mut self, value: T) -> Result<Id<T>, Error> {
         #[cfg(feature = "testing")]
         if crate::sim::fault::hit() {

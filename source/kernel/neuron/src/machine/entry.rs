@@ -2,7 +2,7 @@
 
 use neuron_core::thread::TrapFrame;
 use neuron_core::{Kernel, Run};
-use nexus_abi::{EndReason, SYSCALL_CALL, SYSCALL_NULL, SYSCALL_REPLY_RECV, SYSCALL_SIGNAL};
+use nexus_abi::EndReason;
 
 use super::console::say;
 use super::lock::{Guard, Lock};
@@ -22,31 +22,34 @@ pub(super) fn install(kernel: TheKernel) -> *mut TrapFrame {
     leave(KERNEL.fill(kernel))
 }
 
-/// A system call by the current thread; trap entry leaves its number in `a7`. Returns the frame of
-/// the thread that runs next.
-pub(super) extern "C" fn syscall(
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    number: u64,
-) -> *mut TrapFrame {
-    match number {
-        SYSCALL_CALL => fast(TheKernel::fast_call),
-        SYSCALL_REPLY_RECV => fast(TheKernel::fast_reply_recv),
-        SYSCALL_NULL => fast(TheKernel::fast_null),
-        SYSCALL_SIGNAL => signal(),
-        _ => any_call(KERNEL.lock()),
-    }
+/// `null` by the current thread. Returns, as the other ways in do, the frame of the thread that
+/// runs next.
+pub(super) extern "C" fn null() -> *mut TrapFrame {
+    fast(TheKernel::fast_null)
 }
 
-/// Apart from the others, so that they need no more registers than they have.
-#[inline(never)]
-fn signal() -> *mut TrapFrame {
+/// `call`.
+pub(super) extern "C" fn call() -> *mut TrapFrame {
+    fast(TheKernel::fast_call)
+}
+
+/// `reply_recv`.
+pub(super) extern "C" fn reply_recv() -> *mut TrapFrame {
+    fast(TheKernel::fast_reply_recv)
+}
+
+/// `signal`.
+pub(super) extern "C" fn signal() -> *mut TrapFrame {
     fast(TheKernel::fast_signal)
+}
+
+/// Any other system call.
+pub(super) extern "C" fn syscall() -> *mut TrapFrame {
+    let mut kernel = KERNEL.lock();
+    match kernel.syscall() {
+        Some(run) => resume(&kernel.platform, run),
+        None => leave(kernel),
+    }
 }
 
 /// A system call by its fast path, if that applies.
@@ -55,17 +58,16 @@ fn fast(path: impl FnOnce(&mut TheKernel) -> Option<Run>) -> *mut TrapFrame {
     let mut kernel = KERNEL.lock();
     match path(&mut kernel) {
         Some(run) => resume(&kernel.platform, run),
-        None => any_call(kernel),
+        None => the_long_way(kernel),
     }
 }
 
-/// A system call by the long way.
+/// A system call that its fast path leaves alone.
+#[cold]
 #[inline(never)]
-fn any_call(mut kernel: Guard<'_, TheKernel>) -> *mut TrapFrame {
-    match kernel.syscall() {
-        Some(run) => resume(&kernel.platform, run),
-        None => leave(kernel),
-    }
+fn the_long_way(kernel: Guard<'_, TheKernel>) -> *mut TrapFrame {
+    drop(kernel);
+    syscall()
 }
 
 /// Selects the address space of the thread that runs next, and gives its frame.

@@ -91,7 +91,9 @@ impl KernelHalf {
         if direct.iter().any(|range| range.end > DIRECT_END) {
             return Err(PagingError::RamTooHigh);
         }
-        direct.remove(Part::Text.phys())?;
+        if !cfg!(broken = "kernel-text-alias") {
+            direct.remove(Part::Text.phys())?;
+        }
         direct.remove(Part::Rodata.phys())?;
 
         let tables = POOL.take().ok_or(PagingError::Twice)?;

@@ -22,6 +22,7 @@ use core::cell::UnsafeCell;
 
 use neuron_core::Kernel;
 use neuron_core::thread::TrapFrame;
+use nexus_abi::{SYSCALL_CALL, SYSCALL_NULL, SYSCALL_REPLY_RECV, SYSCALL_SIGNAL};
 
 use super::phys::Machine;
 use super::{csr, entry, panic};
@@ -78,6 +79,13 @@ global_asm!(
     "addi   t0, t0, 4",
     "sd     t0, 0(sp)",
     "lla    sp, __stack_top",
+    "beqz   a7, 4f",
+    "li     t2, {call_number}",
+    "beq    a7, t2, 5f",
+    "li     t2, {reply_recv_number}",
+    "beq    a7, t2, 6f",
+    "li     t2, {signal_number}",
+    "beq    a7, t2, 7f",
     "jal    {syscall}",
     //
     "trap_exit:",
@@ -102,6 +110,24 @@ global_asm!(
     "sc.d   zero, t0, 0(a0)",
     "j      2b",
     //
+    // The calls that have a way of their own. After most, another thread runs.
+    "4:",
+    "jal    {null}",
+    "j      trap_exit",
+    "5:",
+    "jal    {call}",
+    "csrr   a1, sscratch",
+    "bne    a0, a1, switch",
+    "j      2b",
+    "6:",
+    "jal    {reply_recv}",
+    "csrr   a1, sscratch",
+    "bne    a0, a1, switch",
+    "j      2b",
+    "7:",
+    "jal    {signal}",
+    "j      trap_exit",
+    //
     // Anything but a system call: a fault, an interrupt, or a mistake of the kernel itself.
     "1:",
     "sd     t0, 0(sp)",
@@ -118,10 +144,19 @@ global_asm!(
     "on_callee_saved sd, a0",
     "lla    sp, __emergency_top",
     "jal    {kernel}",
+    call_number = const SYSCALL_CALL,
+    reply_recv_number = const SYSCALL_REPLY_RECV,
+    signal_number = const SYSCALL_SIGNAL,
+    null = sym entry::null,
+    call = sym entry::call,
+    reply_recv = sym entry::reply_recv,
+    signal = sym entry::signal,
     syscall = sym entry::syscall,
     other = sym entry::other,
     kernel = sym kernel_trap,
 );
+
+const _: () = assert!(SYSCALL_NULL == 0);
 
 unsafe extern "C" {
     fn trap_enter(frame: *const TrapFrame) -> !;
