@@ -9,7 +9,7 @@ use crate::place;
 use crate::talk::Outcome;
 
 /// Milliseconds that the instructions have to end the process.
-const PATIENCE_MS: u64 = 500;
+const PATIENCE_MS: u64 = 2000;
 /// Priority of the thread that runs them: it runs while the first thread waits.
 const PRIORITY: u64 = 1;
 /// Where the words for the instructions are in their page.
