@@ -40,11 +40,11 @@ pub enum Role {
 /// Instructions that must end the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Faulty {
-    /// What is mapped at [`place::PAGE`] first.
+    /// What is mapped at [`crate::place::PAGE`] first.
     pub page: Page,
     /// The address that the instructions get.
     pub target: u64,
-    /// The instructions, at [`place::CODE`].
+    /// The instructions, at [`crate::place::CODE`].
     pub code: &'static [Instruction],
     /// Where the thread begins.
     pub entry: u64,
@@ -52,7 +52,7 @@ pub struct Faulty {
     pub end: Fault,
 }
 
-/// What is mapped at [`place::PAGE`].
+/// What is mapped at [`crate::place::PAGE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
     /// Nothing.
