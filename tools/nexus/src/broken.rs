@@ -4,6 +4,7 @@ use crate::paths;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::fs;
+use std::path::PathBuf;
 
 /// One defence that can be left out. The code asks `cfg!(broken = "<name>")`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -15,8 +16,13 @@ pub struct Defence {
     pub defence: String,
     /// The package whose code asks: `neuron-core` and `neuron` are the kernel.
     pub package: String,
-    /// What must catch it, any one of these: `proof <service> <id>`, `witness`, `audit`, `panic`.
+    /// What must catch it in a run: a finding with any one of these texts.
+    #[serde(default)]
     pub caught_by: Vec<String>,
+    /// The system under tests/systems/ that is run. The standard one when absent.
+    pub system: Option<String>,
+    /// Tests on the host that must catch it, by a part of their names, instead of a run.
+    pub host_test: Option<String>,
 }
 
 impl Defence {
@@ -31,6 +37,15 @@ impl Defence {
     pub fn affects(&self, package: &str) -> bool {
         self.package == package
             || self.package.starts_with("nexus-") && self.package != "nexus-init"
+    }
+
+    /// The directory of the system that is run, when not the standard one.
+    ///
+    /// # Errors
+    /// See [`paths::root`].
+    pub fn system(&self) -> Result<Option<PathBuf>> {
+        let directory = |name| Ok(paths::root()?.join("tests/systems").join(name));
+        self.system.as_ref().map(directory).transpose()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Calls of cargo for the bare-metal target.
 
+use super::defect::Defect;
+use crate::broken::Defence;
 use crate::exit::Exit;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::{image, paths};
@@ -15,17 +17,23 @@ pub(super) struct Job<'a> {
     /// Names of packages whose binary has the same name.
     pub(super) packages: &'a [String],
     /// The defence to leave out.
-    pub(super) broken: Option<&'a str>,
+    pub(super) broken: Option<&'a Defence>,
 }
 
-/// Builds `job` into `target_dir` and returns where the binaries are.
+/// Builds `job` and returns where the binaries are. What lacks a defence is compiled in a place of
+/// its own, and never stands where a whole one is looked for.
 ///
 /// # Errors
 /// With [`Exit::Build`] when it does not compile.
-pub(super) fn build(toolchain: &Toolchain, job: &Job<'_>, target_dir: &Path) -> Result<PathBuf> {
+pub(super) fn build(toolchain: &Toolchain, job: &Job<'_>) -> Result<PathBuf> {
+    let target = if job.broken.is_some() { target_of_broken()? } else { target_dir()? };
+    let target_dir = target_dir_of(&target, job.manifest)?;
     let mut command = toolchain.cargo("build", &rustflags(toolchain, job)?);
     command.arg("--release").arg("--manifest-path").arg(job.manifest);
-    command.arg("--target-dir").arg(target_dir);
+    command.arg("--target-dir").arg(&target_dir);
+    if let Some(defence) = job.broken {
+        Defect::new(defence, &target)?.apply(&mut command);
+    }
     for package in job.packages {
         command.args(["--package", package]);
     }
@@ -45,6 +53,14 @@ pub fn target_dir() -> Result<PathBuf> {
         Some(dir) => Ok(PathBuf::from(dir)),
         None => Ok(paths::root()?.join("target")),
     }
+}
+
+/// Where builds that lack a defence work.
+///
+/// # Errors
+/// See [`paths::root`].
+pub fn target_of_broken() -> Result<PathBuf> {
+    Ok(target_dir()?.join("broken"))
 }
 
 /// Where the workspace of `manifest` is compiled: in `target`, or for another one than that of the
@@ -71,10 +87,6 @@ fn rustflags(toolchain: &Toolchain, job: &Job<'_>) -> Result<Vec<String>> {
         "-Cforce-frame-pointers=yes".to_owned(),
     ];
     flags.extend(remaps(toolchain, job.manifest)?);
-    if let Some(name) = job.broken {
-        flags.push("--cfg".to_owned());
-        flags.push(format!("broken=\"{name}\""));
-    }
     Ok(flags)
 }
 

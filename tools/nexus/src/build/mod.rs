@@ -1,10 +1,12 @@
 //! `cargo nexus build`: kernel, services, image.
 
 mod cargo;
+mod defect;
 mod elf;
 mod reproducible;
 
-pub use cargo::{target_dir, target_dir_of};
+pub use cargo::{target_dir, target_dir_of, target_of_broken};
+pub use defect::Defect;
 
 use crate::cli::SystemArgs;
 use crate::desc::{self, Checked, Program};
@@ -85,11 +87,6 @@ impl Built {
 pub fn system(args: &SystemArgs, broken: Option<&broken::Defence>) -> Result<Built> {
     let checked = desc::load(args.system.as_deref(), &args.profile)?;
     let toolchain = Toolchain::find()?;
-    // Flags of one build must not push out what another has compiled.
-    let target = match broken {
-        None => target_dir()?,
-        Some(_) => target_dir()?.join("broken"),
-    };
     let mut name = format!("{}-{}", checked.description.name, args.profile);
     if let Some(broken) = broken {
         name = format!("{name}-broken-{}", broken.name);
@@ -98,13 +95,13 @@ pub fn system(args: &SystemArgs, broken: Option<&broken::Defence>) -> Result<Bui
     fs::create_dir_all(directory.join("debug"))?;
 
     let step = Step::start("kernel");
-    let left_out = broken.filter(|broken| broken.in_kernel()).map(|broken| broken.name.as_str());
-    let kernel_debug = kernel(&toolchain, &target, &directory, left_out)?;
+    let left_out = broken.filter(|broken| broken.in_kernel());
+    let kernel_debug = kernel(&toolchain, &directory, left_out)?;
     step.done();
 
     let step = Step::start("services");
     let left_out = broken.filter(|broken| !broken.in_kernel());
-    let programs = programs(&toolchain, &target, &directory, &checked.programs, left_out)?;
+    let programs = programs(&toolchain, &directory, &checked.programs, left_out)?;
     step.done();
 
     let elf_of = |program: &Program| programs.get(&program.id).cloned().unwrap_or_default();
@@ -116,14 +113,12 @@ pub fn system(args: &SystemArgs, broken: Option<&broken::Defence>) -> Result<Bui
 
 fn kernel(
     toolchain: &Toolchain,
-    target: &Path,
     directory: &Path,
-    broken: Option<&str>,
+    broken: Option<&broken::Defence>,
 ) -> Result<PathBuf> {
-    let root = paths::root()?;
-    let job =
-        cargo::Job { manifest: &root.join("Cargo.toml"), packages: &["neuron".to_owned()], broken };
-    let binaries = cargo::build(toolchain, &job, target)?;
+    let manifest = paths::root()?.join("Cargo.toml");
+    let job = cargo::Job { manifest: &manifest, packages: &["neuron".to_owned()], broken };
+    let binaries = cargo::build(toolchain, &job)?;
     place(&binaries.join("neuron"), directory, "neuron", "neuron.elf")?;
     Ok(directory.join("debug/neuron"))
 }
@@ -132,7 +127,6 @@ fn kernel(
 /// Only the package that holds a broken defence is built without it.
 fn programs(
     toolchain: &Toolchain,
-    target: &Path,
     directory: &Path,
     programs: &[Program],
     broken: Option<&broken::Defence>,
@@ -147,9 +141,9 @@ fn programs(
         let mut packages: Vec<String> = members.iter().map(|one| one.package.clone()).collect();
         packages.sort_unstable();
         packages.dedup();
-        let left_out = broken.filter(|_| without).map(|broken| broken.name.as_str());
+        let left_out = broken.filter(|_| without);
         let job = cargo::Job { manifest, packages: &packages, broken: left_out };
-        let binaries = cargo::build(toolchain, &job, &target_dir_of(target, manifest)?)?;
+        let binaries = cargo::build(toolchain, &job)?;
         for program in members {
             let file = format!("{}.elf", program.name);
             place(&binaries.join(&program.bin), directory, &program.name, &file)?;

@@ -60,8 +60,10 @@ pub struct TestOsArgs {
 /// # Errors
 /// When the system cannot be built or QEMU cannot be started.
 pub fn run(args: &TestOsArgs) -> Result<Exit> {
-    let system = SystemArgs { system: args.system.clone(), profile: args.profile.clone() };
     let broken = args.broken.as_deref().map(broken::find).transpose()?;
+    let usual = broken.as_ref().map(broken::Defence::system).transpose()?.flatten();
+    let system =
+        SystemArgs { system: args.system.clone().or(usual), profile: args.profile.clone() };
     let built = build::system(&system, broken.as_ref())?;
     let built = if args.renamed { renamed(built)? } else { built };
     let options = Options {
