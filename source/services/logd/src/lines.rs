@@ -139,7 +139,7 @@ impl Share {
     }
 
     fn keep(&mut self, line: Line) -> bool {
-        if !self.bucket.take(line.at.ticks) {
+        if !self.bucket.take(line.at.ticks) && !cfg!(broken = "logd-rate") {
             self.stats.dropped += 1;
             return false;
         }

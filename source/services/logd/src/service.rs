@@ -205,7 +205,8 @@ impl Logd {
     }
 
     fn require(&mut self, sender: Sender, permission: Permission) -> Result<(), ServiceError> {
-        if self.permissions.contains(&(sender.service_id, permission)) {
+        let may = self.permissions.contains(&(sender.service_id, permission));
+        if may || cfg!(broken = "logd-permission") {
             return Ok(());
         }
         self.refused();

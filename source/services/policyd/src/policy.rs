@@ -94,10 +94,12 @@ impl Policy {
             return Ruling::denied(Reason::UnknownDevice);
         };
         let Some(rule) = self.rule_for(service, device) else {
-            return Ruling::denied(Reason::NoRule);
+            let allow = cfg!(broken = "policyd-rule");
+            return Ruling::denied(if allow { Reason::Allowed } else { Reason::NoRule });
         };
         let within = is_window_rights(rights)
-            && Rights::from_bits(rights).is_some_and(|rights| rule.rights().contains(rights));
+            && Rights::from_bits(rights).is_some_and(|rights| rule.rights().contains(rights))
+            || cfg!(broken = "policyd-rights");
         Ruling { reason: Reason::Allowed, rule: rule.number }
             .unless(!within, Reason::RightsExceedRule)
             .unless(dma && !rule.allow_dma, Reason::DmaNotAllowed)

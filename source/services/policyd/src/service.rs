@@ -60,7 +60,8 @@ impl Policyd {
         ask: &Decide,
         recorder: &mut impl Recorder,
     ) -> Answer<Decide> {
-        if !self.policy.permits(asker.service_id, Permission::Distribute) {
+        let may = self.policy.permits(asker.service_id, Permission::Distribute);
+        if !may && !cfg!(broken = "policyd-asker") {
             if self.history.intruded(asker.service_id) {
                 let intruder = Decide { subject: asker.into(), ..*ask };
                 recorder.record(&self.entry(&intruder, Ruling::denied(Reason::NoRule)));
@@ -68,8 +69,12 @@ impl Policyd {
             return Err(ServiceError::Denied);
         }
         let ruling = self.rule_on(asker, ask);
-        let record = recorder.record(&self.entry(ask, ruling)).unwrap_or(0);
-        let ruling = ruling.unless(record == 0, Reason::NotRecorded);
+        let record = match cfg!(broken = "policyd-record") {
+            false => recorder.record(&self.entry(ask, ruling)).unwrap_or(0),
+            true => 1,
+        };
+        let unrecorded = record == 0 && !cfg!(broken = "policyd-unrecorded");
+        let ruling = ruling.unless(unrecorded, Reason::NotRecorded);
         let allow = ruling.reason == Reason::Allowed;
         if allow {
             self.history.allowed(ask);
@@ -85,7 +90,7 @@ impl Policyd {
     }
 
     fn rule_on(&mut self, asker: Sender, ask: &Decide) -> Ruling {
-        if !self.history.take_nonce(asker, ask.nonce) {
+        if !self.history.take_nonce(asker, ask.nonce) && !cfg!(broken = "policyd-nonce") {
             return Ruling::denied(Reason::NonceReused);
         }
         let ruling = self.policy.rule_on(ask);
@@ -137,6 +142,6 @@ impl Policyd {
 
     fn require_inspect(&self, sender: Sender) -> Result<(), ServiceError> {
         let may = self.policy.permits(sender.service_id, Permission::Inspect);
-        if may { Ok(()) } else { Err(ServiceError::Denied) }
+        if may || cfg!(broken = "policyd-inspect") { Ok(()) } else { Err(ServiceError::Denied) }
     }
 }

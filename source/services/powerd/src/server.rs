@@ -29,7 +29,8 @@ impl<B: Bus> Server<B> {
     }
 
     fn command(&self, sender: Sender, request: &Request) -> Result<Command, ServiceError> {
-        let may = self.description.permits(sender.service_id, Permission::Power);
+        let may = self.description.permits(sender.service_id, Permission::Power)
+            || cfg!(broken = "powerd-permission");
         Command::of(request, may, self.description.profile == Profile::Test)
     }
 
