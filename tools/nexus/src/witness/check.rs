@@ -113,12 +113,18 @@ fn mapped_counts(ram: &Ram, space: &Space, windows: &[&Cap], say: &mut impl FnMu
 
 fn kernel_half(space: &Space, caps: &[Cap], say: &mut impl FnMut(String)) {
     let windows: Vec<&Cap> = caps.iter().filter(|cap| cap.kind == KIND_DEVICE).collect();
+    let writable = |leaf: &&Leaf| leaf.kernel_half() && leaf.w() && !leaf.x();
+    let writable: Vec<&Leaf> = space.leaves.iter().filter(writable).collect();
     for leaf in space.leaves.iter().filter(|leaf| leaf.kernel_half()) {
         if leaf.u() {
             say(format!("user page in the kernel half: {leaf}"));
         }
         if leaf.w() && leaf.x() {
             say(format!("writable and executable in the kernel half: {leaf}"));
+        }
+        let code = leaf.pa..leaf.pa.saturating_add(leaf.len);
+        if let Some(alias) = writable.iter().find(|other| leaf.x() && overlaps(other, &code)) {
+            say(format!("kernel code {leaf} is writable elsewhere: {alias}"));
         }
         let touches = |cap: &&&Cap| overlaps(leaf, &(cap.base..cap.base.saturating_add(cap.len)));
         if let Some(window) = windows.iter().find(touches) {

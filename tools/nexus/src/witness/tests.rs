@@ -177,6 +177,15 @@ fn test_kernel_half_rules() {
 }
 
 #[test]
+fn test_kernel_code_is_not_writable_elsewhere() {
+    let mut build = Build::new();
+    let phys = process(&mut build, 0x8020_0000);
+    build.map(phys, 0xffff_ffc0_0000_0000, BASE, 0xe7);
+    let found = findings(build, &[Root { service: 4, phys }], &[]);
+    assert_one(&found, "is writable elsewhere: 0xffffffc000000000 -> 0x80000000");
+}
+
+#[test]
 fn test_user_page_in_kernel_half() {
     let mut build = Build::new();
     let phys = process(&mut build, 0x8020_0000);
