@@ -85,6 +85,8 @@ fn rustflags(toolchain: &Toolchain, job: &Job<'_>) -> Result<Vec<String>> {
         "-Clink-arg=-Tlink.ld".to_owned(),
         "-Crelocation-model=static".to_owned(),
         "-Cforce-frame-pointers=yes".to_owned(),
+        // Labels of the compiler would hide the names of functions written in assembly.
+        "-Clink-arg=--discard-locals".to_owned(),
     ];
     flags.extend(remaps(toolchain, job.manifest)?);
     Ok(flags)

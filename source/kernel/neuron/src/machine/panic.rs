@@ -48,7 +48,7 @@ pub(super) fn from_trap(frame: &TrapFrame, cause: u64, value: u64) -> ! {
         say!("the kernel stack is full");
     }
     say!("#0 {pc:#018x}");
-    say!("#1 {ra:#018x}");
+    say!("#1 {:#018x}", call_before(ra));
     backtrace(2, frame.regs[8]);
     exit(PANIC_CODE)
 }
@@ -72,7 +72,7 @@ fn stop_traps() {
     unsafe { csr::set_trap_vector(halt_forever as *const () as u64) };
 }
 
-/// Prints the return addresses on the kernel stacks, from the frame pointer `fp` up. RISC-V
+/// Prints where the calls on the kernel stacks are, from the frame pointer `fp` up. RISC-V
 /// calling convention: `fp - 8` holds the return address, `fp - 16` the caller's frame pointer.
 fn backtrace(first: usize, mut fp: u64) {
     for number in first..MAX_FRAMES {
@@ -84,12 +84,18 @@ fn backtrace(first: usize, mut fp: u64) {
         // SAFETY: (1) the 16 bytes below `fp` are inside a kernel stack, which is always mapped,
         // and aligned to 8. (2) They may be anything: both are only printed and compared.
         let [caller, return_address] = unsafe { ((fp - 16) as *const [u64; 2]).read_volatile() };
-        say!("#{number} {return_address:#018x}");
+        say!("#{number} {:#018x}", call_before(return_address));
         if caller <= fp {
             return;
         }
         fp = caller;
     }
+}
+
+/// An address inside the call that returns to `return_address`: the one that has the name and
+/// line of the call. Instructions have at least two bytes.
+fn call_before(return_address: u64) -> u64 {
+    return_address.wrapping_sub(2)
 }
 
 /// Arm semihosting SYS_EXIT_EXTENDED, as RISC-V has it (RISC-V Semihosting 0.4). Returns only
