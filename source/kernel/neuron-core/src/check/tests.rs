@@ -1,4 +1,11 @@
 //! The checker sees: each kind of damage, done by hand, breaks the rule that names it.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 use std::vec::Vec;
 

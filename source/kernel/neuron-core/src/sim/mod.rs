@@ -7,6 +7,7 @@
 //! looks at everything ([`crate::check`]).
 #![allow(
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
@@ -19,7 +20,9 @@ mod calls;
 pub mod fault;
 mod machine;
 mod state;
+mod view;
 mod world;
 
 pub use machine::{GARBAGE, Machine, RAM_BASE};
+pub use view::{CapView, PageView, ProcessView, View};
 pub use world::{Child, Config, Status, User, World, run, run_with};

@@ -1,0 +1,333 @@
+//! The model of each call: its checks in their order, and what it does. A call that fails does
+//! nothing.
+
+use nexus_abi::{Error, PAGE_SIZE, Rights, USER_END};
+
+use crate::model::{Access, Cap, Cid, INIT, Kind, Mapping, Model, Oid, Pid, Process, What};
+
+/// A handle, as the model sees it: a capability that its user holds, or nothing.
+pub type Named = Option<Cid>;
+
+/// Where to map what, as told in registers.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub offset: u64,
+    pub len: u64,
+    pub va: u64,
+    pub prot: u64,
+}
+
+const R: u64 = 1;
+const W: u64 = 2;
+const X: u64 = 4;
+
+type Call<T> = Result<T, Error>;
+
+fn refuse_if(refused: bool, error: Error) -> Call<()> {
+    if refused { Err(error) } else { Ok(()) }
+}
+
+fn unaligned(value: u64) -> bool {
+    !value.is_multiple_of(PAGE_SIZE)
+}
+
+fn access(prot: u64) -> Call<Access> {
+    match prot {
+        R => Ok(Access::Read),
+        3 => Ok(Access::Write),
+        5 => Ok(Access::Exec),
+        _ => Err(Error::InvalidProt),
+    }
+}
+
+fn rights_for(prot: u64) -> Rights {
+    let mut rights = Rights::MAP | Rights::READ;
+    rights.set(Rights::WRITE, prot & W != 0);
+    rights
+}
+
+/// Pages of a part of something of `size` bytes.
+fn part(offset: u64, len: u64, size: u64, most: u64) -> Call<(u64, u64)> {
+    refuse_if(unaligned(offset) || unaligned(len), Error::Misaligned)?;
+    let end = u128::from(offset) + u128::from(len);
+    refuse_if(len == 0 || end > u128::from(size) || len > most, Error::OutOfRange)?;
+    Ok((offset / PAGE_SIZE, len / PAGE_SIZE))
+}
+
+fn user_range(va: u64, pages: u64) -> Call<()> {
+    let end = u128::from(va) + u128::from(pages) * u128::from(PAGE_SIZE);
+    refuse_if(va < PAGE_SIZE || end > u128::from(USER_END), Error::BadAddress)
+}
+
+const MOST: u64 = 512 * PAGE_SIZE;
+
+impl Model {
+    pub fn cap(&self, named: Named) -> Call<(Cid, Cap)> {
+        let id = named.ok_or(Error::BadHandle)?;
+        Ok((id, self.caps[&id]))
+    }
+
+    /// The process that a handle names; the caller for `None` inside.
+    pub fn target(&self, actor: Pid, target: Option<Named>) -> Call<Pid> {
+        let Some(named) = target else { return Ok(actor) };
+        let (_, cap) = self.cap(named)?;
+        let Some(Kind::Process(process)) = self.kind(cap.what) else {
+            return Err(Error::WrongKind);
+        };
+        refuse_if(!cap.rights.contains(Rights::MANAGE), Error::Denied)?;
+        Ok(process)
+    }
+
+    fn memory(&self, cap: &Cap) -> Call<(Oid, u64, bool)> {
+        match (cap.what, self.kind(cap.what)) {
+            (What::Object(id), Some(Kind::Memory { pages, sealed })) => Ok((id, pages, sealed)),
+            _ => Err(Error::WrongKind),
+        }
+    }
+
+    /// The first capability to a new object of the actor's.
+    pub fn create(&mut self, actor: Pid, kind: Kind, rights: Rights) -> Call<Cid> {
+        let frames = match kind {
+            Kind::Memory { pages, .. } => {
+                refuse_if(!(1..=512).contains(&pages), Error::OutOfRange)?;
+                pages
+            }
+            _ => 0,
+        };
+        refuse_if(!self.has_room(actor, frames, 2), Error::NoMemory)?;
+        let what = What::Object(self.new_object(actor, kind));
+        Ok(self.new_cap(Cap { owner: actor, what, rights, parent: None }))
+    }
+
+    /// A child of a capability, for `owner`; what is common to all ways of making one.
+    fn add_child(&mut self, parent: Cid, owner: Pid, what: What, rights: Rights) -> Call<Cid> {
+        if let What::Window { base, len } = what {
+            let overlaps = |other: &Cap| matches!(other.what, What::Window { base: b, len: l } if b < base + len && base < b + l);
+            let sibling = self.children(parent).iter().any(|id| overlaps(&self.caps[id]));
+            refuse_if(sibling || self.mapped_through(parent) != 0, Error::Busy)?;
+        }
+        refuse_if(self.depth(parent) + 1 > 64, Error::TooDeep)?;
+        refuse_if(!self.has_room(owner, 0, 1), Error::NoMemory)?;
+        Ok(self.new_cap(Cap { owner, what, rights, parent: Some(parent) }))
+    }
+
+    fn fewer(cap: &Cap, rights: u64) -> Call<Rights> {
+        let bits = u16::try_from(rights).map_err(|_| Error::Denied)?;
+        let rights = Rights::from_bits(bits).ok_or(Error::Denied)?;
+        refuse_if(!cap.rights.contains(rights), Error::Denied)?;
+        Ok(rights)
+    }
+
+    pub fn derive(
+        &mut self,
+        actor: Pid,
+        named: Named,
+        rights: u64,
+        offset: u64,
+        len: u64,
+    ) -> Call<Cid> {
+        let (id, cap) = self.cap(named)?;
+        refuse_if(!cap.rights.contains(Rights::DERIVE), Error::Denied)?;
+        let rights = Model::fewer(&cap, rights)?;
+        let what = match cap.what {
+            What::Window { base, len: size } => {
+                part(offset, len, size, u64::MAX)?;
+                What::Window { base: base + offset, len }
+            }
+            what => {
+                refuse_if(offset != 0 || len != 0, Error::OutOfRange)?;
+                what
+            }
+        };
+        self.add_child(id, actor, what, rights)
+    }
+
+    pub fn install(
+        &mut self,
+        actor: Pid,
+        target: Option<Named>,
+        named: Named,
+        rights: u64,
+    ) -> Call<Cid> {
+        let target = self.target(actor, target)?;
+        let (id, cap) = self.cap(named)?;
+        refuse_if(!cap.rights.contains(Rights::GRANT), Error::Denied)?;
+        let rights = Model::fewer(&cap, rights)?;
+        refuse_if(!self.processes[&target].alive, Error::BadState)?;
+        self.add_child(id, target, cap.what, rights)
+    }
+
+    /// Copies of these for `taker`, all or none.
+    pub fn pass(&mut self, taker: Pid, carried: &[Named]) -> Call<Vec<Cid>> {
+        let before = self.clone();
+        let mut made = Vec::new();
+        for named in carried {
+            let one = self.cap(*named).and_then(|(id, cap)| {
+                refuse_if(!cap.rights.contains(Rights::GRANT), Error::Denied)?;
+                self.add_child(id, taker, cap.what, cap.rights)
+            });
+            match one {
+                Ok(id) => made.push(id),
+                Err(error) => {
+                    *self = before;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(made)
+    }
+
+    pub fn drop_named(&mut self, named: Named) -> Call<()> {
+        let (id, _) = self.cap(named)?;
+        self.drop_cap(id);
+        Ok(())
+    }
+
+    pub fn revoke_named(&mut self, named: Named) -> Call<()> {
+        let (id, cap) = self.cap(named)?;
+        refuse_if(!cap.rights.contains(Rights::REVOKE), Error::Denied)?;
+        self.revoke(id);
+        Ok(())
+    }
+
+    pub fn seal(&mut self, named: Named) -> Call<()> {
+        let (_, cap) = self.cap(named)?;
+        let (object, pages, _) = self.memory(&cap)?;
+        refuse_if(!cap.rights.contains(Rights::MANAGE), Error::Denied)?;
+        refuse_if(self.is_written(object), Error::Busy)?;
+        self.objects.get_mut(&object).unwrap().kind = Kind::Memory { pages, sealed: true };
+        Ok(())
+    }
+
+    pub fn map_memory(
+        &mut self,
+        actor: Pid,
+        target: Option<Named>,
+        named: Named,
+        place: Place,
+    ) -> Call<()> {
+        let process = self.target(actor, target)?;
+        let (id, cap) = self.cap(named)?;
+        let (_, pages, sealed) = self.memory(&cap)?;
+        let mut needed = rights_for(place.prot);
+        needed.set(Rights::EXEC, place.prot & X != 0);
+        refuse_if(!cap.rights.contains(needed), Error::Denied)?;
+        refuse_if(!self.processes[&process].alive, Error::BadState)?;
+        let access = access(place.prot)?;
+        refuse_if(!fits(sealed, access), Error::SealState)?;
+        refuse_if(unaligned(place.va), Error::Misaligned)?;
+        let (first, count) = part(place.offset, place.len, pages * PAGE_SIZE, MOST)?;
+        user_range(place.va, count)?;
+        refuse_if(!self.is_vacant(process, place.va, count), Error::Exists)?;
+        self.add_mapping(Mapping { process, va: place.va, pages: count, first, cap: id, access })
+    }
+
+    pub fn map_device(&mut self, actor: Pid, named: Named, place: Place) -> Call<()> {
+        let (id, cap) = self.cap(named)?;
+        let What::Window { len, .. } = cap.what else { return Err(Error::WrongKind) };
+        let may = cap.rights.contains(rights_for(place.prot));
+        refuse_if(!may || cap.rights.contains(Rights::DERIVE), Error::Denied)?;
+        refuse_if(place.prot & X != 0, Error::ExecDenied)?;
+        let access = access(place.prot)?;
+        refuse_if(unaligned(place.va), Error::Misaligned)?;
+        let (first, count) = part(place.offset, place.len, len, MOST)?;
+        user_range(place.va, count)?;
+        refuse_if(!self.is_vacant(actor, place.va, count), Error::Exists)?;
+        refuse_if(!self.children(id).is_empty(), Error::Busy)?;
+        let process = actor;
+        self.add_mapping(Mapping { process, va: place.va, pages: count, first, cap: id, access })
+    }
+
+    fn add_mapping(&mut self, mapping: Mapping) -> Call<()> {
+        self.mappings.push(mapping);
+        if self.has_room(mapping.process, 0, 0) {
+            return Ok(());
+        }
+        self.mappings.pop();
+        Err(Error::NoMemory)
+    }
+
+    fn mapping_from(&self, actor: Pid, va: u64) -> Call<usize> {
+        refuse_if(unaligned(va), Error::Misaligned)?;
+        let begins = |one: &Mapping| one.process == actor && one.va == va;
+        self.mappings.iter().position(begins).ok_or(Error::BadAddress)
+    }
+
+    pub fn unmap(&mut self, actor: Pid, va: u64) -> Call<()> {
+        let place = self.mapping_from(actor, va)?;
+        self.mappings.remove(place);
+        Ok(())
+    }
+
+    pub fn protect(&mut self, actor: Pid, va: u64, prot: u64) -> Call<()> {
+        let place = self.mapping_from(actor, va)?;
+        let cap = self.caps[&self.mappings[place].cap];
+        refuse_if(cap.owner != actor, Error::Denied)?;
+        let mut needed = rights_for(prot);
+        let memory = self.memory(&cap);
+        needed.set(Rights::EXEC, prot & X != 0 && memory.is_ok());
+        refuse_if(!cap.rights.contains(needed), Error::Denied)?;
+        refuse_if(memory.is_err() && prot & X != 0, Error::ExecDenied)?;
+        let access = access(prot)?;
+        if let Ok((_, _, sealed)) = memory {
+            refuse_if(!fits(sealed, access), Error::SealState)?;
+        }
+        self.mappings[place].access = access;
+        Ok(())
+    }
+
+    /// A process, and the capability to it.
+    pub fn spawn(
+        &mut self,
+        actor: Pid,
+        named: Named,
+        service: u64,
+        frames: u32,
+        objects: u32,
+    ) -> Call<(Pid, Cid)> {
+        let (_, cap) = self.cap(named)?;
+        refuse_if(cap.what != What::Spawn, Error::WrongKind)?;
+        refuse_if(!(1..1024).contains(&service) || frames == 0, Error::BadArgument)?;
+        let (frames, objects) = (u64::from(frames), u64::from(objects));
+        refuse_if(!self.has_room(actor, frames, objects + 9), Error::NoMemory)?;
+        let service = service as u32;
+        let life = self.lives.entry(service).or_insert(0);
+        *life += 1;
+        let process =
+            Process { service, life: *life, alive: true, frames, objects, parent: Some(actor) };
+        let process = self.new_process(process);
+        let what = What::Object(self.new_object(actor, Kind::Process(process)));
+        let cap = Cap { owner: actor, what, rights: OBJECT, parent: None };
+        Ok((process, self.new_cap(cap)))
+    }
+
+    /// A thread in the process of this capability, and the capability to it.
+    pub fn thread(&mut self, actor: Pid, named: Named) -> Call<Cid> {
+        let target = self.target(actor, Some(named))?;
+        refuse_if(!self.processes[&target].alive, Error::BadState)?;
+        let room = self.has_room(target, 0, if target == actor { 9 } else { 8 });
+        refuse_if(!room || !self.has_room(actor, 0, 1), Error::NoMemory)?;
+        let what = What::Object(self.new_object(target, Kind::Thread));
+        Ok(self.new_cap(Cap { owner: actor, what, rights: OBJECT, parent: None }))
+    }
+
+    pub fn end(&mut self, actor: Pid, target: Option<Named>) -> Call<Pid> {
+        let target = self.target(actor, target)?;
+        refuse_if(!self.processes[&target].alive, Error::BadState)?;
+        assert_ne!(target, INIT);
+        self.end_process(target);
+        Ok(target)
+    }
+}
+
+fn fits(sealed: bool, access: Access) -> bool {
+    match access {
+        Access::Read => true,
+        Access::Write => !sealed,
+        Access::Exec => sealed,
+    }
+}
+
+/// Rights of a maker on an object that has no more.
+pub const OBJECT: Rights =
+    Rights::DERIVE.union(Rights::GRANT).union(Rights::REVOKE).union(Rights::MANAGE);

@@ -1,0 +1,266 @@
+//! The model: what exists, and what follows from it. Everything is looked for anew each time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nexus_abi::Rights;
+
+pub type Cid = usize;
+pub type Oid = usize;
+pub type Pid = usize;
+
+pub const INIT: Pid = 0;
+
+/// What a capability is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Object(Oid),
+    Window { base: u64, len: u64 },
+    Spawn,
+    Console,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Cap {
+    pub owner: Pid,
+    pub what: What,
+    pub rights: Rights,
+    pub parent: Option<Cid>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Endpoint,
+    Notification,
+    Memory {
+        pages: u64,
+        sealed: bool,
+    },
+    Process(Pid),
+    /// A thread of its maker.
+    Thread,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Object {
+    pub maker: Pid,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+    Exec,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Mapping {
+    pub process: Pid,
+    pub va: u64,
+    pub pages: u64,
+    /// First page of the window or object.
+    pub first: u64,
+    pub cap: Cid,
+    pub access: Access,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Process {
+    pub service: u32,
+    pub life: u32,
+    pub alive: bool,
+    pub frames: u64,
+    pub objects: u64,
+    pub parent: Option<Pid>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub caps: BTreeMap<Cid, Cap>,
+    pub objects: BTreeMap<Oid, Object>,
+    pub processes: BTreeMap<Pid, Process>,
+    pub mappings: Vec<Mapping>,
+    pub lives: BTreeMap<u32, u32>,
+    next: usize,
+}
+
+impl Model {
+    /// Init alone, with nothing but its thread.
+    pub fn new(frames: u64, objects: u64) -> Model {
+        let init = Process { service: 1, life: 1, alive: true, frames, objects, parent: None };
+        let mut model = Model {
+            caps: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            processes: BTreeMap::from([(INIT, init)]),
+            mappings: Vec::new(),
+            lives: BTreeMap::from([(1, 1)]),
+            next: 1,
+        };
+        model.new_object(INIT, Kind::Thread);
+        model
+    }
+
+    fn number(&mut self) -> usize {
+        self.next += 1;
+        self.next
+    }
+
+    pub fn new_object(&mut self, maker: Pid, kind: Kind) -> Oid {
+        let id = self.number();
+        self.objects.insert(id, Object { maker, kind });
+        id
+    }
+
+    pub fn new_cap(&mut self, cap: Cap) -> Cid {
+        let id = self.number();
+        self.caps.insert(id, cap);
+        id
+    }
+
+    pub fn new_process(&mut self, process: Process) -> Pid {
+        let id = self.number();
+        self.processes.insert(id, process);
+        id
+    }
+
+    pub fn kind(&self, what: What) -> Option<Kind> {
+        match what {
+            What::Object(id) => Some(self.objects[&id].kind),
+            _ => None,
+        }
+    }
+
+    pub fn children(&self, of: Cid) -> Vec<Cid> {
+        let below = self.caps.iter().filter(|(_, cap)| cap.parent == Some(of));
+        below.map(|(id, _)| *id).collect()
+    }
+
+    /// Steps down from the root: the anchor of an object, or a capability without one.
+    pub fn depth(&self, of: Cid) -> u32 {
+        let cap = self.caps[&of];
+        match cap.parent {
+            Some(parent) => self.depth(parent) + 1,
+            None => u32::from(matches!(cap.what, What::Object(_))),
+        }
+    }
+
+    pub fn mapped_through(&self, cap: Cid) -> u64 {
+        self.mappings.iter().filter(|one| one.cap == cap).map(|one| one.pages).sum()
+    }
+
+    pub fn is_vacant(&self, process: Pid, va: u64, pages: u64) -> bool {
+        let end = va + pages * 4096;
+        self.mappings
+            .iter()
+            .all(|one| one.process != process || one.va >= end || one.va + one.pages * 4096 <= va)
+    }
+
+    pub fn is_written(&self, object: Oid) -> bool {
+        self.mappings.iter().any(|one| {
+            one.access == Access::Write && self.caps[&one.cap].what == What::Object(object)
+        })
+    }
+
+    /// Kernel objects that a process has used.
+    pub fn objects_used(&self, process: Pid) -> u64 {
+        let caps = self.caps.values().filter(|cap| cap.owner == process).count();
+        let made = self.objects.values().filter(|object| object.maker == process);
+        let made: u64 = made.map(|object| if object.kind == Kind::Thread { 8 } else { 1 }).sum();
+        let mapped = self.mappings.iter().filter(|one| one.process == process).count();
+        let given = self.processes.values().filter(|one| one.parent == Some(process));
+        let given: u64 = given.map(|one| 7 + if one.alive { one.objects } else { 0 }).sum();
+        caps as u64 + made + mapped as u64 + given
+    }
+
+    /// Frames that a process has used.
+    pub fn frames_used(&self, process: Pid) -> u64 {
+        let pages = self.mappings.iter().filter(|one| one.process == process);
+        let pages: BTreeSet<u64> =
+            pages.flat_map(|one| (0..one.pages).map(|page| (one.va >> 12) + page)).collect();
+        let memory = self.objects.values().filter(|object| object.maker == process);
+        let memory: u64 = memory
+            .map(|object| match object.kind {
+                Kind::Memory { pages, .. } => pages,
+                _ => 0,
+            })
+            .sum();
+        let given = self.processes.values().filter(|one| one.parent == Some(process) && one.alive);
+        let given: u64 = given.map(|one| one.frames).sum();
+        u64::from(self.processes[&process].alive) + tables(&pages) + memory + given
+    }
+
+    pub fn has_room(&self, process: Pid, frames: u64, objects: u64) -> bool {
+        let limit = self.processes[&process];
+        self.frames_used(process) + frames <= limit.frames
+            && self.objects_used(process) + objects <= limit.objects
+    }
+
+    /// A capability goes: its mappings end, its children move up, and the last one takes its
+    /// object along.
+    pub fn drop_cap(&mut self, id: Cid) {
+        let Some(cap) = self.caps.remove(&id) else { return };
+        self.mappings.retain(|one| one.cap != id);
+        for child in self.caps.values_mut().filter(|child| child.parent == Some(id)) {
+            child.parent = cap.parent;
+        }
+        if let What::Object(object) = cap.what
+            && self.objects.get(&object).is_some_and(|object| object.kind != Kind::Thread)
+            && !self.caps.values().any(|other| other.what == cap.what)
+        {
+            self.end_object(object);
+        }
+    }
+
+    /// All that was derived from a capability goes.
+    pub fn revoke(&mut self, id: Cid) {
+        for child in self.children(id) {
+            self.revoke(child);
+            self.drop_cap(child);
+        }
+    }
+
+    /// An object goes, with all capabilities to it.
+    pub fn end_object(&mut self, id: Oid) {
+        let Some(object) = self.objects.remove(&id) else { return };
+        let names: Vec<Cid> = self
+            .caps
+            .iter()
+            .filter(|(_, cap)| cap.what == What::Object(id))
+            .map(|(id, _)| *id)
+            .collect();
+        for cap in names {
+            self.caps.remove(&cap);
+            self.mappings.retain(|one| one.cap != cap);
+        }
+        if let Kind::Process(process) = object.kind {
+            self.end_process(process);
+            self.processes.remove(&process);
+        }
+    }
+
+    /// A process goes; its record stays for as long as someone names it.
+    pub fn end_process(&mut self, id: Pid) {
+        let Some(process) = self.processes.get_mut(&id).filter(|process| process.alive) else {
+            return;
+        };
+        process.alive = false;
+        self.mappings.retain(|one| one.process != id);
+        while let Some((cap, _)) = self.caps.iter().find(|(_, cap)| cap.owner == id) {
+            self.drop_cap(*cap);
+        }
+        while let Some((object, _)) = self.objects.iter().find(|(_, object)| object.maker == id) {
+            self.end_object(*object);
+        }
+        let named = self.objects.values().any(|object| object.kind == Kind::Process(id));
+        if !named {
+            self.processes.remove(&id);
+        }
+    }
+}
+
+/// Frames of the page tables over these pages: one for each GiB, and a pair for each 2 MiB.
+fn tables(pages: &BTreeSet<u64>) -> u64 {
+    let middle: BTreeSet<u64> = pages.iter().map(|page| page >> 18).collect();
+    let last: BTreeSet<u64> = pages.iter().map(|page| page >> 9).collect();
+    middle.len() as u64 + 2 * last.len() as u64
+}
