@@ -19,6 +19,9 @@ use std::time::Duration;
 /// How many of them `make test` tries at a time.
 const FEW: usize = 2;
 
+/// How the finding of a missing proof begins.
+const MISSING: &str = "proof missing: ";
+
 /// For a guest that hangs without the defence. An ordinary run takes a few seconds.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -103,8 +106,9 @@ fn in_qemu(defence: &Defence, qemu: Option<&PathBuf>) -> Result<Noticed> {
     let built = build::system(&system, Some(defence))?;
     let options = Options { qemu: qemu.cloned(), until: Until::Verdict, limit: LIMIT, quiet: true };
     let session = Session::run(&built, &options)?;
-    let whole = session.run.transcript.verdict.is_some();
-    Ok(noticed(defence, session.judgement.findings, whole))
+    let transcript = &session.run.transcript;
+    let cut_at = transcript.verdict.is_none().then_some(transcript.failures.as_slice());
+    Ok(noticed(defence, session.judgement.findings, cut_at))
 }
 
 /// What became of a build without a defence.
@@ -131,11 +135,16 @@ impl Display for Noticed {
 }
 
 /// Holds the findings of a run against what must catch it. In a run that broke off before its
-/// verdict every later proof is missing, too: only the first of them says something.
-fn noticed(defence: &Defence, findings: Vec<String>, whole: bool) -> Noticed {
-    let is_missing = |finding: &&String| finding.starts_with("proof missing");
-    let first = findings.iter().find(is_missing);
-    let counts = |finding: &&String| whole || !is_missing(finding) || Some(*finding) == first;
+/// verdict every later proof is missing, too: only those count of which the guest itself had said
+/// that they failed (`failures`).
+fn noticed(defence: &Defence, findings: Vec<String>, failures: Option<&[String]>) -> Noticed {
+    let counts = |finding: &&String| match (failures, finding.strip_prefix(MISSING)) {
+        (Some(failures), Some(proof)) => {
+            let words = proof.rsplit(' ').next().unwrap_or(proof).replace('-', " ");
+            failures.iter().any(|said| said.contains(&format!(" {words} FAILED")))
+        }
+        _ => true,
+    };
     let expected = |finding: &&String| defence.caught_by.iter().any(|by| finding.contains(by));
     match findings.iter().filter(counts).find(expected).cloned() {
         Some(finding) => Noticed::AsExpected(finding),
@@ -156,33 +165,35 @@ mod tests {
             name: name.into(),
             defence: String::new(),
             package: "neuron-core".into(),
-            caught_by: vec!["proof missing: selftest-client two".into()],
+            caught_by: vec!["proof missing: selftest-client the-two".into()],
             system: None,
             host_test: None,
         }
     }
 
-    fn seen(findings: &[&str], whole: bool) -> Noticed {
-        let findings = findings.iter().map(|finding| (*finding).to_owned()).collect();
-        noticed(&defence("x-bit"), findings, whole)
+    fn seen(findings: &[&str], failures: Option<&[&str]>) -> Noticed {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let failures: Option<Vec<String>> = failures.map(owned);
+        noticed(&defence("x-bit"), owned(findings), failures.as_deref())
     }
 
-    const ONE: &str = "proof missing: selftest-client one";
-    const TWO: &str = "proof missing: selftest-client two";
+    const ONE: &str = "proof missing: selftest-client the-one";
+    const TWO: &str = "proof missing: selftest-client the-two";
 
     #[test]
     fn test_only_the_expected_finding_counts() {
-        assert_eq!(seen(&[TWO], true), Noticed::AsExpected(TWO.into()));
-        assert_eq!(seen(&[ONE, TWO], true), Noticed::AsExpected(TWO.into()));
-        assert!(matches!(seen(&[ONE], true), Noticed::Otherwise(..)));
-        assert_eq!(seen(&[], true), Noticed::Not);
+        assert_eq!(seen(&[TWO], None), Noticed::AsExpected(TWO.into()));
+        assert_eq!(seen(&[ONE, TWO], None), Noticed::AsExpected(TWO.into()));
+        assert!(matches!(seen(&[ONE], None), Noticed::Otherwise(..)));
+        assert_eq!(seen(&[], None), Noticed::Not);
     }
 
     #[test]
-    fn test_where_a_run_broke_off_counts() {
+    fn test_of_a_run_that_broke_off_only_what_had_failed_counts() {
         let hung = "the time limit passed";
-        assert_eq!(seen(&[hung, TWO, ONE], false), Noticed::AsExpected(TWO.into()));
-        assert!(matches!(seen(&[hung, ONE, TWO], false), Noticed::Otherwise(..)));
+        let said = "SELFTEST: the two FAILED: step: Ok(0), expected Err(Denied)";
+        assert_eq!(seen(&[hung, ONE, TWO], Some(&[said])), Noticed::AsExpected(TWO.into()));
+        assert!(matches!(seen(&[hung, ONE, TWO], Some(&[])), Noticed::Otherwise(..)));
     }
 
     #[test]

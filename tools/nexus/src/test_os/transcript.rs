@@ -36,6 +36,8 @@ pub struct Transcript {
     pub kernel_memory: Vec<Range<u64>>,
     /// Lines that a guest must not print: near-records, and records of another run.
     pub wrong: Vec<String>,
+    /// What tests in the guest say that they saw instead: for people, and no part of a verdict.
+    pub failures: Vec<String>,
     /// The last lines for people.
     pub last_lines: VecDeque<String>,
 }
@@ -66,6 +68,9 @@ impl Transcript {
             Line::Text(text) => {
                 self.firmware.extend(firmware_memory(&text));
                 self.kernel_memory.extend(kernel_memory(&text));
+                if text.starts_with("SELFTEST: ") && text.contains(" FAILED: ") {
+                    self.failures.push(text.clone());
+                }
                 if self.last_lines.len() == KEPT_LINES {
                     self.last_lines.pop_front();
                 }
