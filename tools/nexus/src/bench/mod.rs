@@ -73,7 +73,10 @@ fn instructions(args: &BenchArgs) -> Result<Vec<Bench>> {
     let run = boot(&built, args, &["-icount", "shift=0"], Until::Verdict)?;
     match run.ended {
         Ended::Guest(Some(code::PASSED)) if run.transcript.wrong.is_empty() => {}
-        ended => bail!("the benchmark ended with {ended:?}; {:?}", run.transcript.wrong),
+        ended => {
+            run.transcript.last_lines.iter().for_each(|line| eprintln!("    {line}"));
+            bail!("the benchmark ended with {ended:?}; {:?}", run.transcript.wrong)
+        }
     }
     Ok(run.transcript.bench)
 }

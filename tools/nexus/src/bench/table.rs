@@ -22,37 +22,54 @@ pub(super) fn json(figure: &Bench) -> String {
     .to_string()
 }
 
-/// All figures as a table.
+/// Live objects at which each operation is measured again.
+const CROWDS: [&str; 3] = ["10", "100", "1000"];
+
+/// All figures as a table: a row for each operation, with the growth beside it.
 pub(super) fn text(figures: &[Bench]) -> String {
-    let mut text = format!(
-        "{:26} {:34} {:>8} {:>8} {:>8} {:>10}\n",
-        "instructions", "", "ours", "at most", "seL4", "equal"
+    let median = |name: &str| figures.iter().find(|figure| figure.name == name);
+    let mut text = String::from(
+        "Instructions, user stub included; also with 10, 100 and 1,000 live objects; seL4 beside \
+         them.\n\n",
     );
-    for figure in figures.iter().filter(|figure| figure.name != START) {
-        let goal = goal_of(&figure.name);
-        let number =
-            |value: Option<u64>| value.map_or(String::from("-"), |value| value.to_string());
-        let _ = writeln!(
-            text,
-            "{:26} {:34} {:>8} {:>8} {:>8} {:>10}",
-            figure.name,
-            goal.map_or("", |goal| goal.about),
-            figure.median,
-            number(goal.and_then(|goal| goal.at_most)),
-            number(goal.and_then(|goal| goal.sel4)),
-            format!("{}/{}", figure.equal, figure.samples),
-        );
+    row(&mut text, "operation", ["ours", "10", "100", "1000", "at most", "seL4", "equal"]);
+    for goal in GOALS {
+        let Some(figure) = median(goal.name) else { continue };
+        let crowd = CROWDS.map(|count| {
+            let figure = median(&format!("{}_at_{count}", goal.name));
+            number(figure.map(|figure| figure.median))
+        });
+        let [ten, hundred, thousand] = crowd.each_ref().map(String::as_str);
+        let (ours, equal) = (figure.median.to_string(), equal(figure));
+        let (most, sel4) = (number(goal.at_most), number(goal.sel4));
+        row(&mut text, goal.about, [&ours, ten, hundred, thousand, &most, &sel4, &equal]);
     }
-    for figure in figures.iter().filter(|figure| figure.name == START) {
+    if let Some(start) = median(START) {
         let _ = writeln!(
             text,
             "\nQEMU start to all owners ready: {} ms (aim: at most {} ms; seL4 to its root task 590 \
              ms, xv6 to its shell 290 ms, Linux 6.12 to init 1890 ms)",
-            figure.median / 1000,
+            start.median / 1000,
             START_AT_MOST / 1000
         );
     }
     text
+}
+
+fn row(text: &mut String, name: &str, columns: [&str; 7]) {
+    let [ours, ten, hundred, thousand, most, sel4, equal] = columns;
+    let _ = writeln!(
+        text,
+        "{name:34} {ours:>7} {ten:>7} {hundred:>7} {thousand:>7}  {most:>7} {sel4:>7}  {equal:>7}"
+    );
+}
+
+fn number(value: Option<u64>) -> String {
+    value.map_or(String::from("-"), |value| value.to_string())
+}
+
+fn equal(figure: &Bench) -> String {
+    format!("{}/{}", figure.equal, figure.samples)
 }
 
 /// Names of figures above what they may be at most. Wall time is no gate.
@@ -100,9 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn test_table_shows_the_peers() {
-        let text = text(&[figure("ipc_call_reply_8w", 530), figure(START, 400_000)]);
-        assert!(text.contains("530      540     1872      64/64"), "{text}");
+    fn test_table_shows_growth_and_peers() {
+        let at_100 = figure("ipc_call_reply_8w_at_100", 531);
+        let text = text(&[figure("ipc_call_reply_8w", 530), at_100, figure(START, 400_000)]);
+        assert!(text.contains("530       -     531       -      540    1872    64/64"), "{text}");
         assert!(text.contains("400 ms"));
     }
 }

@@ -38,6 +38,10 @@ fn profile(name: &str) -> Result<Built> {
     build::system(&SystemArgs { system: None, profile: name.to_owned() }, None)
 }
 
+pub(super) fn bench() -> Result<Outcome> {
+    nexus(&["bench", "--check"])
+}
+
 /// Systems of their own: those under tests/systems that say how they must end, and the examples.
 pub(super) fn systems() -> Result<Outcome> {
     let mut total = Outcome::default();

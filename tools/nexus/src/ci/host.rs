@@ -48,14 +48,22 @@ fn clippy_for_target() -> Result<Outcome> {
         return Ok(Outcome::skip("not for the target: its core is built from source"));
     }
     let checked = desc::load(None, "test")?;
+    let programs = checked.programs.iter().map(|program| program.package.as_str());
+    // The kernel by itself, so that no feature that only programs use gets into it.
+    let kernel = lint_for_target(&toolchain, ["neuron"])?;
+    Ok(Outcome::of(kernel, "").and(Outcome::of(lint_for_target(&toolchain, programs)?, "")))
+}
+
+fn lint_for_target<'a>(
+    toolchain: &Toolchain,
+    packages: impl IntoIterator<Item = &'a str>,
+) -> Result<bool> {
     let mut command = toolchain.cargo("clippy", &[]);
     command.current_dir(paths::root()?).arg("--quiet");
-    command.args(["--package", "neuron"]);
-    for program in &checked.programs {
-        command.args(["--package", &program.package]);
+    for package in packages {
+        command.args(["--package", package]);
     }
-    let (good, _) = capture::run(command.args(["--", "-D", "warnings"]))?;
-    Ok(Outcome::of(good, ""))
+    Ok(capture::run(command.args(["--", "-D", "warnings"]))?.0)
 }
 
 pub(super) fn tests() -> Result<Outcome> {

@@ -52,6 +52,7 @@ const STEPS: &[Step] = &[
     step("doc", "rustdoc without warnings", host::doc),
     step("os", "proofs in QEMU, twice, with equal records", guest::os),
     step("audit", "the built image, and what is asserted of it", guest::audit),
+    step("bench", "instructions for each operation, within their limits", guest::bench),
     step("systems", "other systems: those that must not come up, and the examples", guest::systems),
     step("broken", "a few defences left out, each of which must be noticed", guest::broken),
     Step { always: false, ..step("mmio", "the device part of `host` and `os`", guest::mmio) },
