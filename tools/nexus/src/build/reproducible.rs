@@ -5,7 +5,7 @@ use crate::cli::SystemArgs;
 use crate::exit::Exit;
 use crate::paths;
 use crate::progress::Step;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::env;
 use std::fs;
 use std::path::Path;
@@ -26,8 +26,18 @@ const PARTS: [&str; 8] = [
 /// Compares `built` with a clean build of the same system in a scratch directory.
 ///
 /// # Errors
-/// When the second build fails.
+/// When the second build fails, or a program is of another workspace than the tree's: cargo then
+/// names symbols by where the tree is, and only builds in one place give the same bytes.
 pub(super) fn check(args: &SystemArgs, built: &Built) -> Result<Exit> {
+    let workspace = paths::root()?.join("Cargo.toml");
+    if let Some(other) = built.checked.programs.iter().find(|one| one.manifest != workspace) {
+        bail!(
+            "{} is in a workspace of its own, {}: cargo names its symbols by where the tree is, \
+             and only builds in one place give the same bytes",
+            other.name,
+            other.manifest.display()
+        );
+    }
     let step = Step::start("clean build in another place");
     let scratch = tempfile::tempdir().context("making a scratch directory")?;
     let copy = scratch.path().join("a/place/that/is/not/the/first");
@@ -38,6 +48,7 @@ pub(super) fn check(args: &SystemArgs, built: &Built) -> Result<Exit> {
     command.args(["build", "--profile", &args.profile]);
     if let Some(system) = &args.system {
         let system = system.canonicalize()?;
+        // Where it was in the tree, its crates still find the tree.
         let place = match system.strip_prefix(paths::root()?) {
             Ok(inside) => copy.join(inside),
             Err(_) => scratch.path().join("system"),
