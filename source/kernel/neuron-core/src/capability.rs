@@ -79,28 +79,32 @@ pub struct Siblings;
 pub struct Held;
 
 /// One capability.
+///
+/// `repr(C)` keeps what a new one has other than zero between the lists: the compiler fills a
+/// longer run of zeros by a call that costs more than making the rest.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Capability {
     /// What it gives access to.
     pub kind: CapabilityKind,
-    /// What its holder may do.
-    pub rights: Rights,
     /// Who holds it.
     pub owner: Id<Process>,
+    /// What it was derived from.
+    pub parent: Option<Id<Capability>>,
+    /// What was derived from it.
+    pub children: List<Capability, Siblings>,
+    /// What is mapped through it.
+    pub mappings: List<Mapping, ThroughCap>,
+    /// What its holder may do.
+    pub rights: Rights,
     /// True for an anchor: the root of the tree of one object, which no handle reaches. The
     /// object lives as long as its anchor has children.
     pub anchor: bool,
     /// True while what was derived from it is being ended, step by step.
     pub revoking: bool,
-    /// What it was derived from.
-    pub parent: Option<Id<Capability>>,
-    /// What was derived from it.
-    pub children: List<Capability, Siblings>,
-    /// How many.
+    /// How many children.
     pub child_count: u32,
-    /// What is mapped through it.
-    pub mappings: List<Mapping, ThroughCap>,
-    /// How many pages.
+    /// How many pages are mapped through it.
     pub mapped_pages: u32,
     siblings: Links<Capability>,
     held: Links<Capability>,
