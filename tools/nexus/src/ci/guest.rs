@@ -6,7 +6,7 @@ use super::outcome::Outcome;
 use crate::build::{self, Built};
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
-use crate::test_os::{Expect, Options, Session, Until};
+use crate::test_os::{Expect, Options, Session, Until, renamed};
 use crate::{paths, test_broken};
 use anyhow::Result;
 use std::env;
@@ -97,9 +97,12 @@ pub(super) fn os() -> Result<Outcome> {
     if first.failed > 0 {
         return Ok(first);
     }
-    let (second, again) = boot(&built, &Options { quiet: true, ..options })?;
+    let quiet = Options { quiet: true, ..options };
+    let (second, again) = boot(&built, &quiet)?;
     let same = Outcome::of(records == again, "two boots, equal records");
-    Ok(first.and(Outcome::of(second.failed == 0, second.note)).and(same))
+    let (third, _) = boot(&renamed(built)?, &quiet)?;
+    let others = Outcome::of(third.failed == 0, "and one with every service renamed");
+    Ok(first.and(Outcome::of(second.failed == 0, second.note)).and(same).and(others))
 }
 
 /// Boots once; returns the outcome and the records of proofs and ledger.

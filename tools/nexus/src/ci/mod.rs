@@ -50,7 +50,7 @@ const STEPS: &[Step] = &[
     step("host", "tests on the host", host::tests),
     step("examples", "the crates of the examples: format, lints, tests", examples::check),
     step("doc", "rustdoc without warnings", host::doc),
-    step("os", "proofs in QEMU, twice, with equal records", guest::os),
+    step("os", "proofs in QEMU: twice, with equal records, and with other names", guest::os),
     step("audit", "the built image, and what is asserted of it", guest::audit),
     step("bench", "instructions for each operation, within their limits", guest::bench),
     step("systems", "other systems: those that must not come up, and the examples", guest::systems),
