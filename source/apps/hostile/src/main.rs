@@ -2,6 +2,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
+use hostile::reply::Held;
 use hostile::talk::{GO, Outcome};
 use hostile::{Attack, Role, ask, faulty, flood, reply, spam};
 use nexus_abi::{Error, Handle, Message, NO_DEADLINE, Received};
@@ -23,7 +24,7 @@ fn main() -> Result<(), StartError> {
         report(start.client(ids::INIT)?);
     }
     let mut next = Next { reply: Handle::NONE, message: Message::default() };
-    let mut held = 0;
+    let mut held = Held::default();
     loop {
         let received = sys::reply_recv(endpoint, next.reply, &next.message, NO_DEADLINE)?;
         next = match attack.role {
@@ -31,7 +32,7 @@ fn main() -> Result<(), StartError> {
                 held = reply::hold(&received);
                 Next { reply: Handle::NONE, message: Message::default() }
             }
-            Role::Hold => Next::answer(&received, Outcome::Done([held, 0])),
+            Role::Hold => Next::answer(&received, held.report()),
             _ => Next::answer(&received, perform(attack, endpoint, &received)),
         };
     }

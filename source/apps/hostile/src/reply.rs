@@ -9,20 +9,38 @@ use crate::talk::{GO, Outcome};
 /// Milliseconds that the thief has.
 const THIEF_MS: u64 = 1000;
 
+/// A call that was held and answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Held {
+    reply: Handle,
+    /// Uses of its reply handle that came out as they must not.
+    wrong: u64,
+}
+
 /// Holds the call in `received`: lets the thief try to answer it, answers it with what the thief
-/// says, and tries to answer and to drop it again. Returns how many of these came out as they must
-/// not.
+/// says, and tries to answer and to drop it again.
 #[must_use]
-pub fn hold(received: &Received) -> u64 {
+pub fn hold(received: &Received) -> Held {
+    let reply = received.reply;
     let outcome = match thief() {
-        Ok(thief) => ask_thief(thief, received.reply),
+        Ok(thief) => ask_thief(thief, reply),
         Err(_) => Outcome::NotBegun { step: 1, error: 0 },
     };
     let answer = outcome.to_message();
-    let first = sys::reply(received.reply, &answer);
-    let further = [sys::reply(received.reply, &answer), sys::cap_drop(received.reply)];
+    let first = sys::reply(reply, &answer);
+    let further = [sys::reply(reply, &answer), sys::cap_drop(reply)];
     let accepted = further.iter().filter(|result| **result != Err(Error::BadHandle)).count();
-    u64::from(first.is_err()) + accepted as u64
+    Held { reply, wrong: u64::from(first.is_err()) + accepted as u64 }
+}
+
+impl Held {
+    /// What the next call of the same thread is answered with. The handle of the first call is
+    /// tried on it before.
+    #[must_use]
+    pub fn report(self) -> Outcome {
+        let stale = sys::reply(self.reply, &Outcome::Survived.to_message());
+        Outcome::Done([self.wrong + u64::from(stale != Err(Error::BadHandle)), 0])
+    }
 }
 
 fn thief() -> Result<Handle, StartError> {
