@@ -33,7 +33,7 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn random_programs_do_as_the_model_says() {
-    let steps = number("NEURON_STEPS", if cfg!(miri) { 120 } else { 20_000 });
+    let steps = number("NEURON_STEPS", if cfg!(miri) { 120 } else { 100_000 });
     let seed = number("NEURON_SEED", 20_261_122);
     let cases = steps.div_ceil(LENGTH as u64 / 2).max(1);
     println!("about {steps} steps in {cases} programs, seed {seed}");
@@ -69,7 +69,7 @@ fn random_programs_do_as_the_model_says() {
         println!("{count:>9} {call} {result}");
     }
     println!("{total:>9} in all");
-    if steps >= 20_000 {
+    if steps >= 100_000 {
         must_reach(&tally);
     }
 }
