@@ -1,6 +1,6 @@
 //! The interface between the `neuron` kernel and every process.
 //!
-//! [`table`] is the only place where a system call is declared: the [`Syscall`] enum, its decode,
+//! `table.rs` is the only place where a system call is declared: the [`Syscall`] enum, its decode,
 //! the `SYSCALL_*` numbers, the reference page and the user stubs are made from it. Nothing here
 //! allocates, and no call takes a user pointer: data travels in registers ([`Message`]) or in
 //! memory objects that both sides map. See RFC-0001 (capabilities and IPC) and RFC-0002 (device
