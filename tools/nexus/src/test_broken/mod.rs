@@ -23,7 +23,7 @@ const FEW: usize = 2;
 const MISSING: &str = "proof missing: ";
 
 /// For a guest that hangs without the defence. An ordinary run takes a few seconds.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(40);
 
 /// Arguments of `cargo nexus test-broken`.
 #[derive(Args, Debug)]

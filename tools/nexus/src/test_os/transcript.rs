@@ -68,7 +68,7 @@ impl Transcript {
             Line::Text(text) => {
                 self.firmware.extend(firmware_memory(&text));
                 self.kernel_memory.extend(kernel_memory(&text));
-                if text.starts_with("SELFTEST: ") && text.contains(" FAILED: ") {
+                if text.starts_with("SELFTEST: ") && text.contains(" FAILED") {
                     self.failures.push(text.clone());
                 }
                 if self.last_lines.len() == KEPT_LINES {
