@@ -4,6 +4,9 @@ use anyhow::{Context, Result};
 use std::env;
 use std::path::{Path, PathBuf};
 
+/// This program, to start it again. It is found even when cargo has replaced its file since.
+pub const TOOL: &str = "/proc/self/exe";
+
 /// Names another tree than the one that this tool was built from.
 pub const ROOT_VARIABLE: &str = "NEXUS_ROOT";
 

@@ -6,7 +6,6 @@ use crate::exit::Exit;
 use crate::paths;
 use crate::progress::Step;
 use anyhow::{Context, Result, bail, ensure};
-use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -44,7 +43,7 @@ pub(super) fn check(args: &SystemArgs, built: &Built) -> Result<Exit> {
     for part in PARTS {
         copy_tree(&paths::root()?.join(part), &copy.join(part))?;
     }
-    let mut command = Command::new(env::current_exe()?);
+    let mut command = Command::new(paths::TOOL);
     command.args(["build", "--profile", &args.profile]);
     if let Some(system) = &args.system {
         let system = system.canonicalize()?;

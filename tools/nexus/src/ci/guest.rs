@@ -9,7 +9,6 @@ use crate::exit::Exit;
 use crate::test_os::{Expect, Options, Session, Until, renamed};
 use crate::{paths, test_broken};
 use anyhow::Result;
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
@@ -19,7 +18,7 @@ const BROKEN_AT_A_TIME: usize = 2;
 
 /// This tool, as a person would call it.
 fn nexus(arguments: &[&str]) -> Result<Outcome> {
-    let (good, _) = capture::run(Command::new(env::current_exe()?).args(arguments))?;
+    let (good, _) = capture::run(Command::new(paths::TOOL).args(arguments))?;
     Ok(Outcome::of(good, ""))
 }
 
