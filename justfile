@@ -26,6 +26,10 @@ test-mmio:
 test-broken *names:
     @{{nexus}} test-broken {{names}}
 
+# Systems whose policyd or logd is dead, slow or garbled: none may come up; and the examples
+test-systems:
+    @{{nexus}} ci --only systems
+
 # Who may touch what, from the built image
 audit *args:
     @{{nexus}} audit {{args}}
