@@ -37,6 +37,10 @@ fn profile(name: &str) -> Result<Built> {
     build::system(&SystemArgs { system: None, profile: name.to_owned() }, None)
 }
 
+pub(super) fn reproducible() -> Result<Outcome> {
+    nexus(&["build", "--profile", "prod", "--check-reproducible"])
+}
+
 pub(super) fn bench() -> Result<Outcome> {
     nexus(&["bench", "--check"])
 }

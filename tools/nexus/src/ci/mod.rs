@@ -55,6 +55,7 @@ const STEPS: &[Step] = &[
     step("bench", "instructions for each operation, within their limits", guest::bench),
     step("systems", "other systems: those that must not come up, and the examples", guest::systems),
     step("broken", "a few defences left out, each of which must be noticed", guest::broken),
+    step("reproducible", "two clean builds in two places, the same bytes", guest::reproducible),
     Step { always: false, ..step("mmio", "the device part of `host` and `os`", guest::mmio) },
 ];
 
@@ -75,7 +76,7 @@ pub fn run(args: &CiArgs) -> Result<Exit> {
             && !args.without.iter().any(|name| name == step.name)
     });
     if args.list {
-        chosen.for_each(|step| println!("{:10} {}", step.name, step.about));
+        chosen.for_each(|step| println!("{:12} {}", step.name, step.about));
         return Ok(Exit::Pass);
     }
     let mut tally = Tally::default();

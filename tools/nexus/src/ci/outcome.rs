@@ -71,7 +71,7 @@ impl Tally {
             _ => "ok",
         };
         let mut line =
-            format!("{name:10} {word:8} {:5.1} s  {} passed", took.as_secs_f64(), outcome.passed);
+            format!("{name:12} {word:8} {:5.1} s  {} passed", took.as_secs_f64(), outcome.passed);
         if outcome.failed > 0 {
             let _ = write!(line, ", {} failed", outcome.failed);
         }
