@@ -17,7 +17,9 @@
 )]
 
 mod calls;
+mod entry;
 pub mod fault;
+mod life;
 mod machine;
 mod state;
 mod view;

@@ -1,12 +1,8 @@
-//! A kernel on a simulated machine, and the ways into it.
+//! A kernel on a simulated machine, and how it begins.
 
-use std::format;
-use std::string::String;
 use std::vec::Vec;
 
-use nexus_abi::{
-    Error, Handle, Message, NO_DEADLINE, Received, SYSCALLS, Sender, Syscall, Tag, regs,
-};
+use nexus_abi::Handle;
 
 use super::machine::{Machine, RAM_BASE};
 use crate::addr::Frame;
@@ -16,7 +12,7 @@ use crate::check::{Event, FrameMark, Ledger, ProcessSum, Scratch};
 use crate::frames::FrameInfo;
 use crate::kernel::{Kernel, Tables};
 use crate::pool::{Id, Slot};
-use crate::thread::{State, Thread, TrapFrame};
+use crate::thread::{Thread, TrapFrame};
 use crate::window::{Forbidden, Range, Window};
 
 /// What machine and tables to have.
@@ -74,7 +70,7 @@ pub enum Status {
 
 pub struct World<'a> {
     pub kernel: Kernel<'a, Ledger<'a, Machine>>,
-    scratch: Scratch<'a>,
+    pub(super) scratch: Scratch<'a>,
     /// Init's first thread.
     pub init: User,
     /// Init's root windows, in the order of [`Config::windows`].
@@ -89,7 +85,7 @@ pub struct World<'a> {
     pub fast: bool,
     /// Entries into the kernel so far.
     pub entries: u64,
-    forced: bool,
+    pub(super) forced: bool,
     /// Entries were made that the checker did not see.
     unseen: bool,
 }
@@ -235,310 +231,4 @@ impl<'a> World<'a> {
         let id = self.id(user).expect("the thread is gone");
         &mut self.kernel.threads.get_mut(id).unwrap().frame
     }
-
-    /// Makes `user` the thread that runs, whatever the scheduler thinks.
-    ///
-    /// # Panics
-    /// When it is not ready.
-    pub fn enter(&mut self, user: User) {
-        let id = self.id(user).expect("the thread is gone");
-        assert_eq!(self.state(user), Some(State::Ready), "the thread is not ready");
-        self.forced |= self.kernel.force_current(id).unwrap();
-    }
-
-    /// Makes a system call as `user`, with what `set` puts in its registers.
-    pub fn raw(&mut self, user: User, number: u64, set: impl FnOnce(&mut TrapFrame)) -> Status {
-        self.enter(user);
-        let fast = self.fast;
-        let frame = self.frame(user);
-        set(frame);
-        frame.set(regs::NUMBER, number);
-        let before = frame.clone();
-        frame.set(0, before.get(0).wrapping_add(4));
-        let done = fast
-            && match Syscall::decode(number) {
-                Some(Syscall::Null) => self.kernel.fast_null().is_some(),
-                Some(Syscall::Call) => self.kernel.fast_call().is_some(),
-                Some(Syscall::ReplyRecv) => self.kernel.fast_reply_recv().is_some(),
-                Some(Syscall::Signal) => self.kernel.fast_signal().is_some(),
-                _ => false,
-            };
-        if !done {
-            self.kernel.syscall();
-        }
-        self.entries += 1;
-        self.check();
-        let status = self.status(user, before.get(0));
-        if status == Status::Done {
-            self.check_registers(user, &before);
-        }
-        status
-    }
-
-    fn status(&self, user: User, pc: u64) -> Status {
-        match self.thread(user) {
-            None => Status::Gone,
-            Some(thread) => match thread.state {
-                State::Ended => Status::Gone,
-                State::Ready if thread.frame.get(0) == pc => Status::Again,
-                State::Ready => Status::Done,
-                _ => Status::Blocked,
-            },
-        }
-    }
-
-    /// A call returns in registers that the interface names; and an error in `a0` alone, one that
-    /// the table has in the row of the call.
-    fn check_registers(&mut self, user: User, before: &TrapFrame) {
-        let after = self.frame(user).clone();
-        let failed = after.get(regs::A0) != 0;
-        if let Some(error) = Error::from_code(after.get(regs::A0)) {
-            let number = before.get(regs::NUMBER);
-            let row = SYSCALLS.iter().find(|row| row.number == number);
-            let named = row.map_or(error == Error::BadSyscall, |row| row.errors.contains(&error));
-            assert!(named, "{error:?} is not in the table for call {number}");
-        }
-        for n in 1..32 {
-            let message = regs::WORDS.contains(&n) || n == regs::T3 || n == regs::T4;
-            let may = n == regs::A0 || !failed && (n == regs::A1 || message);
-            assert!(may || before.get(n) == after.get(n), "x{n} changed");
-        }
-    }
-
-    /// Makes a call with plain arguments, again for as long as it asks to be made again.
-    ///
-    /// # Errors
-    /// What the call returns.
-    ///
-    /// # Panics
-    /// When the thread waits or ends.
-    pub fn call(&mut self, user: User, call: Syscall, args: &[u64]) -> Result<u64, Error> {
-        for _ in 0..100_000 {
-            match self.start(user, call, args) {
-                Status::Done => return self.result(user),
-                Status::Again => {}
-                other => panic!("{call:?} {args:x?}: {other:?}"),
-            }
-        }
-        panic!("{call:?} {args:x?} does not end");
-    }
-
-    /// Makes a call with plain arguments, once.
-    pub fn start(&mut self, user: User, call: Syscall, args: &[u64]) -> Status {
-        self.raw(user, call.number(), |frame| {
-            for (n, arg) in args.iter().enumerate() {
-                frame.set(regs::A0 + n, *arg);
-            }
-        })
-    }
-
-    /// What the last call of a thread returned, as a single value.
-    ///
-    /// # Errors
-    /// What the call returned.
-    pub fn result(&mut self, user: User) -> Result<u64, Error> {
-        let frame = self.frame(user);
-        match frame.get(regs::A0) {
-            0 => Ok(frame.get(regs::A1)),
-            code => Err(Error::from_code(code).expect("no such error")),
-        }
-    }
-
-    /// What the last call of a thread returned, as a message.
-    ///
-    /// # Errors
-    /// What the call returned.
-    pub fn received(&mut self, user: User) -> Result<Received, Error> {
-        self.result(user)?;
-        let frame = self.frame(user);
-        Ok(Received {
-            message: Message { tag: Tag(frame.get(regs::A1)), words: frame.words() },
-            sender: Sender::from_word(frame.get(regs::T3)),
-            reply: Handle(frame.get(regs::T4)),
-        })
-    }
-
-    /// Makes a call that must be refused with `error`, and finds that nothing changed.
-    ///
-    /// # Panics
-    /// When the call is not refused so, or something changed.
-    pub fn refuses(&mut self, user: User, error: Error, call: Syscall, args: &[u64]) {
-        self.refused(user, error, |world| world.start(user, call, args));
-    }
-
-    /// As [`World::refuses`], for any call made by `user`.
-    ///
-    /// # Panics
-    /// When the call is not refused so, or something changed.
-    pub fn refused(
-        &mut self,
-        user: User,
-        error: Error,
-        attempt: impl FnOnce(&mut World<'a>) -> Status,
-    ) {
-        self.enter(user);
-        let before = self.describe(Some(user));
-        let status = attempt(self);
-        let result = if status == Status::Done { self.result(user) } else { Ok(0) };
-        assert_eq!((status, result), (Status::Done, Err(error)));
-        let after = self.describe(Some(user));
-        assert!(before == after, "a refused call changed\n{}", difference(&before, &after));
-    }
-
-    /// Lets the scheduler choose; true when something runs.
-    pub fn schedule(&mut self) -> bool {
-        self.forced = false;
-        let runs = self.kernel.schedule();
-        self.check();
-        runs
-    }
-
-    /// Takes processes that have ended apart, until nothing is left of them; tells how many steps
-    /// that took.
-    ///
-    /// # Panics
-    /// When it does not end.
-    pub fn settle(&mut self) -> u32 {
-        self.settle_with(|_| ())
-    }
-
-    /// As [`World::settle`], with a look after each step.
-    ///
-    /// # Panics
-    /// When it does not end.
-    pub fn settle_with(&mut self, mut look: impl FnMut(&mut World<'a>)) -> u32 {
-        let mut steps = 0;
-        while self.step_reaper() {
-            look(self);
-            steps += 1;
-            assert!(steps < 1_000_000, "taking apart does not end");
-        }
-        steps
-    }
-
-    /// One step of taking ended processes apart; false when there is nothing to do.
-    pub fn step_reaper(&mut self) -> bool {
-        if self.kernel.ending.is_empty() {
-            return false;
-        }
-        self.kernel.reap();
-        self.entries += 1;
-        self.check();
-        true
-    }
-
-    /// The current thread has done what hardware does not allow.
-    pub fn fault(&mut self, user: User, cause: u64, address: u64) {
-        self.enter(user);
-        self.kernel.fault(cause, address);
-        self.entries += 1;
-        self.check();
-    }
-
-    /// Time passes; the timer interrupt comes when it is due.
-    pub fn advance(&mut self, ticks: u64) {
-        let machine = self.machine();
-        machine.now = machine.now.saturating_add(ticks);
-        if machine.now >= machine.timer {
-            self.kernel.timer();
-            self.entries += 1;
-            self.check();
-        }
-    }
-
-    /// The tick that is now.
-    pub fn now(&mut self) -> u64 {
-        self.machine().now
-    }
-
-    /// A process of its own, with a thread of init's priority.
-    ///
-    /// # Panics
-    /// When init cannot make it.
-    pub fn child(&mut self, service_id: u64, frames: u64, objects: u64) -> Child {
-        let process = self.process_create(service_id, frames, objects, Handle::NONE, 0).unwrap();
-        let (thread, user) = self.thread_in(process, 31);
-        Child { process, thread, user }
-    }
-
-    /// A further thread in a process that init holds.
-    ///
-    /// # Panics
-    /// When init cannot make it.
-    pub fn thread_in(&mut self, process: Handle, priority: u64) -> (Handle, User) {
-        let init = self.init;
-        self.thread_by(init, process, priority).unwrap()
-    }
-
-    /// A thread that `user` makes in a process that it holds, or in its own (NONE).
-    ///
-    /// # Errors
-    /// As `thread_create`.
-    pub fn thread_by(
-        &mut self,
-        user: User,
-        process: Handle,
-        priority: u64,
-    ) -> Result<(Handle, User), Error> {
-        let args = [process.0, 0x10_0000, 0x3000_0000, 0x3001_0000, priority];
-        let handle = Handle(self.call(user, Syscall::ThreadCreate, &args)?);
-        Ok((handle, self.user_of(handle)))
-    }
-
-    /// What init told the kernel to make a process from.
-    ///
-    /// # Errors
-    /// As `process_create`.
-    pub fn process_create(
-        &mut self,
-        service_id: u64,
-        frames: u64,
-        objects: u64,
-        notification: Handle,
-        bits: u64,
-    ) -> Result<Handle, Error> {
-        let budget = (objects << 32) | frames;
-        let args = [self.spawn.0, service_id, budget, notification.0, bits];
-        self.call(self.init, Syscall::ProcessCreate, &args).map(Handle)
-    }
-
-    /// Sends `message`, which may make the thread wait.
-    pub fn send(&mut self, user: User, to: Handle, message: &Message, deadline: u64) -> Status {
-        self.message(user, Syscall::Call, to, Handle::NONE, message, deadline)
-    }
-
-    /// Receives from `endpoint`, which may make the thread wait.
-    pub fn receive(&mut self, user: User, endpoint: Handle) -> Status {
-        let nothing = Message::default();
-        self.message(user, Syscall::ReplyRecv, endpoint, Handle::NONE, &nothing, NO_DEADLINE)
-    }
-
-    /// Any of the calls that carry a message.
-    pub fn message(
-        &mut self,
-        user: User,
-        call: Syscall,
-        to: Handle,
-        reply: Handle,
-        message: &Message,
-        deadline: u64,
-    ) -> Status {
-        self.raw(user, call.number(), |frame| {
-            frame.set(regs::A0, to.0);
-            frame.set(regs::A1, message.tag.0);
-            frame.set_words(&message.words);
-            frame.set(regs::T3, deadline);
-            frame.set(regs::T4, reply.0);
-        })
-    }
-}
-
-/// Lines that are in one text and not in the other.
-fn difference(before: &str, after: &str) -> String {
-    let missing = |from: &str, to: &str, sign: char| -> String {
-        let there: Vec<&str> = to.lines().collect();
-        let lines = from.lines().filter(|line| !there.contains(line));
-        lines.map(|line| format!("{sign} {line}\n")).collect()
-    };
-    missing(before, after, '-') + &missing(after, before, '+')
 }

@@ -3,25 +3,23 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use neuron_core::sim::{CapView, PageView, ProcessView, Status, User, View, World, fault};
-use nexus_abi::{
-    Error, Handle, KindCode, Message, NO_DEADLINE, ProcessState, Rights, Sender, Syscall, Tag,
-};
+use neuron_core::sim::{Status, User, World, fault};
+use nexus_abi::{Error, Handle, KindCode, Message, NO_DEADLINE, Rights, Syscall, Tag};
 
 use crate::calls::{Named, OBJECT, Place};
-use crate::model::{Access, Cap, Cid, INIT, Kind, Model, Oid, Pid, What};
+use crate::model::{Cap, Cid, INIT, Kind, Model, Oid, Pid, What};
 use crate::program::{self, Call, Pick, Step};
 
 pub struct Driver<'w, 'a> {
-    world: &'w mut World<'a>,
-    model: Model,
+    pub world: &'w mut World<'a>,
+    pub model: Model,
     /// Names of the model's things in the kernel.
-    handles: BTreeMap<Cid, Handle>,
-    slots: BTreeMap<Pid, u32>,
-    objects: BTreeMap<Oid, (u32, u64)>,
+    pub handles: BTreeMap<Cid, Handle>,
+    pub slots: BTreeMap<Pid, u32>,
+    pub objects: BTreeMap<Oid, (u32, u64)>,
     users: BTreeMap<Pid, User>,
     /// Handles that were good once.
-    dead: Vec<Handle>,
+    pub dead: Vec<Handle>,
 }
 
 type Outcome<T> = Result<T, Error>;
@@ -488,114 +486,6 @@ impl<'w, 'a> Driver<'w, 'a> {
         named.is_some_and(|id| {
             self.model.kind(self.model.caps[&id].what) == Some(Kind::Process(INIT))
         })
-    }
-
-    fn pick_target(&self, actor: Pid, pick: Pick) -> (Handle, Option<Named>) {
-        if matches!(pick, Pick::Nothing) {
-            return (Handle::NONE, None);
-        }
-        let (handle, named) = self
-            .pick(actor, pick, |model, cap| matches!(model.kind(cap.what), Some(Kind::Process(_))));
-        (handle, if handle == Handle::NONE { None } else { Some(named) })
-    }
-
-    /// A handle, and what it names for the actor.
-    fn pick(&self, actor: Pid, pick: Pick, fits: impl Fn(&Model, &Cap) -> bool) -> (Handle, Named) {
-        let all = |test: &dyn Fn(&Cap) -> bool| -> Vec<Handle> {
-            let caps = self.model.caps.iter().filter(|(_, cap)| test(cap));
-            caps.map(|(id, _)| self.handles[id]).collect()
-        };
-        let choose = |from: Vec<Handle>, n: u8| {
-            from.get(usize::from(n) % from.len().max(1)).copied().unwrap_or(Handle(77))
-        };
-        let fitting = all(&|cap| cap.owner == actor && fits(&self.model, cap));
-        let handle = match pick {
-            Pick::Fit(n) if !fitting.is_empty() => choose(fitting, n),
-            Pick::Fit(n) | Pick::Own(n) => choose(all(&|cap| cap.owner == actor), n),
-            Pick::Any(n) => choose(all(&|_| true), n),
-            Pick::Dead(n) => choose(self.dead.clone(), n),
-            Pick::Bent(n, bits) => Handle(choose(all(&|cap| cap.owner == actor), n).0 ^ bits),
-            Pick::Nothing => Handle::NONE,
-        };
-        let named = self.handles.iter().find(|(_, other)| **other == handle).map(|(id, _)| *id);
-        (handle, named.filter(|id| self.model.caps[id].owner == actor))
-    }
-
-    /// What the kernel should have, by the model.
-    fn expected(&self) -> View {
-        let model = &self.model;
-        let mut view = View::default();
-        for (id, cap) in &model.caps {
-            let mut one = CapView {
-                owner: self.slots[&cap.owner],
-                kind: KindCode::Spawn,
-                object: 0,
-                base: 0,
-                len: 0,
-                rights: cap.rights,
-                parent: cap.parent.map(|id| self.handles[&id].0),
-                sealed: false,
-            };
-            match cap.what {
-                What::Spawn => {}
-                What::Console => one.kind = KindCode::Console,
-                What::Window { base, len } => {
-                    (one.kind, one.base, one.len) = (KindCode::DeviceMmio, base, len);
-                }
-                What::Object(object) => {
-                    let (slot, base) = self.objects[&object];
-                    one.object = slot;
-                    one.kind = match model.objects[&object].kind {
-                        Kind::Endpoint => KindCode::Endpoint,
-                        Kind::Notification => KindCode::Notification,
-                        Kind::Process(_) => KindCode::Process,
-                        Kind::Thread => KindCode::Thread,
-                        Kind::Memory { pages, sealed } => {
-                            (one.base, one.len, one.sealed) = (base, pages * 4096, sealed);
-                            KindCode::Vmo
-                        }
-                    };
-                }
-            }
-            view.caps.insert(self.handles[id].0, one);
-        }
-        for (id, process) in &model.processes {
-            let used = |used: u64, limit: u64| (used as u32, limit as u32);
-            let state = if process.alive { ProcessState::Live } else { ProcessState::Ended };
-            let one = ProcessView {
-                id: Sender { service_id: process.service, incarnation: process.life },
-                state,
-                frames: used(model.frames_used(*id), process.frames),
-                objects: used(model.objects_used(*id), process.objects),
-            };
-            view.processes.insert(self.slots[id], one);
-        }
-        for mapping in &model.mappings {
-            let base = match model.caps[&mapping.cap].what {
-                What::Window { base, .. } => base,
-                What::Object(object) => self.objects[&object].1,
-                other => panic!("{other:?} is mapped"),
-            };
-            // V, R, U, A and D; W or X.
-            let bits = match mapping.access {
-                Access::Read => 0xd3,
-                Access::Write => 0xd7,
-                Access::Exec => 0xdb,
-            };
-            for page in 0..mapping.pages {
-                let to = base + (mapping.first + page) * 4096;
-                let at = (self.slots[&mapping.process], mapping.va + page * 4096);
-                view.pages.insert(at, PageView { to, bits });
-            }
-        }
-        view
-    }
-
-    fn compare(&self) {
-        let (expected, found) = (self.expected(), self.world.view());
-        assert_eq!(expected.processes, found.processes);
-        assert_eq!(expected.caps, found.caps);
-        assert_eq!(expected.pages, found.pages);
     }
 }
 

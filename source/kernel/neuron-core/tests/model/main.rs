@@ -16,8 +16,10 @@
 )]
 
 mod calls;
+mod compare;
 mod driver;
 mod model;
+mod pick;
 mod program;
 
 use neuron_core::sim::{Config, run_with};

@@ -1,0 +1,317 @@
+//! The end of processes: from wherever they stand, everything comes back.
+
+use crate::common::*;
+use crate::message::pair;
+use nexus_abi::EndReason;
+
+/// All that can be counted, once nothing is being taken apart.
+pub fn account(w: &mut World<'_>) -> ([u32; 7], (u32, u32), u32) {
+    w.settle();
+    (w.live(), w.used(w.init), w.free_frames())
+}
+
+/// How a process stands when it is killed.
+type Stage = fn(&mut World<'_>, Child);
+
+const STAGES: &[(&str, Stage)] = &[
+    ("new", |_, _| {}),
+    ("holding objects", |w, c| {
+        for _ in 0..4 {
+            w.endpoint_create(c.user).unwrap();
+            w.notification_create(c.user).unwrap();
+            w.vmo_create(c.user, 2).unwrap();
+        }
+    }),
+    ("mapped", |w, c| {
+        let memory = w.vmo_create(c.user, 8).unwrap();
+        for n in 0..5 {
+            w.vmo_map(c.user, memory, 8 * PAGE, VA + n * 0x20_0000, RW).unwrap();
+        }
+    }),
+    ("device mapped", |w, c| {
+        let kept = w.derive_part(w.init, w.roots[0], KEEP, 0, 4 * PAGE).unwrap();
+        let window = w.install(w.init, c.process, kept, USE).unwrap();
+        w.mmio_map(c.user, window, 0, 4 * PAGE, VA, RW).unwrap();
+        w.cap_drop(w.init, kept).unwrap();
+    }),
+    ("mapped by another", |w, c| {
+        let memory = w.vmo_create(w.init, 8).unwrap();
+        w.vmo_map_into(w.init, c.process, memory, 0, 8 * PAGE, VA, RW).unwrap();
+        w.cap_drop(w.init, memory).unwrap();
+    }),
+    ("sending", |w, c| {
+        let endpoint = w.endpoint_create(c.user).unwrap();
+        let deadline = w.now() + 1_000_000;
+        w.send(c.user, endpoint, &Message::new(1, &[1]), deadline);
+    }),
+    ("receiving", |w, c| {
+        let endpoint = w.endpoint_create(c.user).unwrap();
+        w.receive(c.user, endpoint);
+    }),
+    ("receiving with a bound notification", |w, c| {
+        let endpoint = w.endpoint_create(c.user).unwrap();
+        let n = w.notification_create(c.user).unwrap();
+        w.endpoint_bind(c.user, endpoint, n).unwrap();
+        w.signal(c.user, n, 0).unwrap();
+        w.receive(c.user, endpoint);
+    }),
+    ("waiting", |w, c| {
+        let n = w.notification_create(c.user).unwrap();
+        w.start(c.user, Syscall::Wait, &[n.0, NO_DEADLINE]);
+    }),
+    ("waiting with a deadline", |w, c| {
+        let n = w.notification_create(c.user).unwrap();
+        let deadline = w.now() + 1_000_000;
+        w.start(c.user, Syscall::Wait, &[n.0, deadline]);
+    }),
+    ("awaiting an answer of its own second thread", |w, c| {
+        let endpoint = w.endpoint_create(c.user).unwrap();
+        let (_, second) = w.thread_in(c.process, 31);
+        w.receive(second, endpoint);
+        w.send(c.user, endpoint, &Message::new(1, &[1]), NO_DEADLINE);
+    }),
+    ("many threads", |w, c| {
+        let endpoint = w.endpoint_create(c.user).unwrap();
+        for n in 0..6 {
+            let (_, user) = w.thread_in(c.process, 31);
+            match n % 3 {
+                0 => w.receive(user, endpoint),
+                1 => w.start(user, Syscall::Yield, &[]),
+                _ => w.send(user, endpoint, &Message::new(1, &[]), NO_DEADLINE),
+            };
+        }
+    }),
+    ("with children", |w, c| {
+        let spawn = w.install(w.init, c.process, w.spawn, Rights::empty()).unwrap();
+        for id in 0..3 {
+            let args = [spawn.0, 40 + id, (16 << 32) | 3, 0, 0];
+            let process = Handle(w.call(c.user, Syscall::ProcessCreate, &args).unwrap());
+            let (_, user) = w.thread_by(c.user, process, 31).unwrap();
+            let memory = w.vmo_create(user, 1).unwrap();
+            let _ = memory;
+            w.endpoint_create(user).unwrap();
+        }
+    }),
+    ("with children that have ended", |w, c| {
+        let spawn = w.install(w.init, c.process, w.spawn, Rights::empty()).unwrap();
+        for id in 0..3 {
+            let args = [spawn.0, 40 + id, (16 << 32) | 3, 0, 0];
+            let process = Handle(w.call(c.user, Syscall::ProcessCreate, &args).unwrap());
+            w.process_end(c.user, process, 1).unwrap();
+        }
+        w.settle();
+    }),
+    ("holding itself", |w, c| {
+        w.install(w.init, c.process, c.process, Rights::MANAGE).unwrap();
+        w.install(w.init, c.process, c.thread, Rights::MANAGE).unwrap();
+    }),
+    ("half through a revoke", |w, c| {
+        let endpoint = w.endpoint_create(c.user).unwrap();
+        w.checking = false;
+        while w.derive(c.user, endpoint, KEEP.difference(USE)).is_ok() {}
+        w.checking = true;
+        assert_eq!(w.start(c.user, Syscall::CapRevoke, &[endpoint.0]), Status::Again);
+    }),
+];
+
+#[test]
+fn everything_comes_back_from_every_stage() {
+    for (name, stage) in STAGES {
+        for way in 0..3 {
+            run(|w| {
+                let before = account(w);
+                let child = w.child(7, 64, 300);
+                stage(w, child);
+                match way {
+                    0 => w.process_end(w.init, child.process, 9).unwrap(),
+                    1 => {
+                        w.revoke(w.init, child.process).unwrap();
+                        w.cap_drop(w.init, child.process).unwrap();
+                        assert!(!w.holds(w.init, child.process));
+                    }
+                    _ if w.is_ready(child.user) => w.fault(child.user, 2, 0),
+                    _ => return,
+                }
+                w.settle();
+                if way != 1 {
+                    w.cap_drop(w.init, child.process).unwrap();
+                }
+                assert_eq!(account(w), before, "{name}, way {way}");
+            });
+        }
+    }
+}
+
+/// Clients and servers of a process that ends are left in peace.
+#[test]
+fn others_go_on_when_one_ends() {
+    run(|w| {
+        let p = pair(w);
+        let before = w.used(p.client.user);
+        // The server holds what the client gave it, and maps it.
+        let memory = w.vmo_create(p.client.user, 2).unwrap();
+        w.receive(p.server.user, p.serve);
+        w.send(p.client.user, p.call, &Message::with_cap(1, &[], memory), NO_DEADLINE);
+        let got = w.received(p.server.user).unwrap();
+        let theirs = got.message.caps().next().unwrap();
+        w.vmo_map(p.server.user, theirs, 2 * PAGE, VA, RW).unwrap();
+        w.refuses(w.init, Error::BadHandle, Syscall::VmoSeal, &[theirs.0]);
+        w.process_end(w.init, p.server.process, 0).unwrap();
+        w.settle();
+        assert_eq!(w.result(p.client.user), Err(Error::PeerGone));
+        // It can be sealed: the writable mapping is gone.
+        w.vmo_seal(p.client.user, memory).unwrap();
+        w.cap_drop(p.client.user, memory).unwrap();
+        assert_eq!(w.used(p.client.user), before);
+    });
+}
+
+/// What a process made ends with it, wherever it went.
+#[test]
+fn objects_end_with_their_maker() {
+    run(|w| {
+        let p = pair(w);
+        let memory = w.vmo_create(p.client.user, 2).unwrap();
+        let endpoint = w.endpoint_create(p.client.user).unwrap();
+        w.receive(p.server.user, p.serve);
+        let mut message = Message::with_cap(1, &[], memory);
+        message.words[6] = endpoint.0;
+        message.tag = Tag::new(1, 8, 2);
+        w.send(p.client.user, p.call, &message, NO_DEADLINE);
+        let got = w.received(p.server.user).unwrap();
+        let caps: Vec<Handle> = got.message.caps().collect();
+        w.vmo_map(p.server.user, caps[1], 2 * PAGE, VA, RW).unwrap();
+        w.send(p.server.user, caps[0], &Message::new(1, &[]), NO_DEADLINE);
+        let free = w.free_frames();
+        w.process_end(w.init, p.client.process, 0).unwrap();
+        w.settle();
+        assert!(caps.iter().all(|cap| !w.holds(p.server.user, *cap)));
+        assert_eq!(w.result(p.server.user), Err(Error::PeerGone));
+        assert!(w.free_frames() > free + 2);
+    });
+}
+
+#[test]
+fn nothing_leaks_in_a_thousand_lives() {
+    run(|w| {
+        let memory = w.vmo_create(w.init, 2).unwrap();
+        let before = account(w);
+        let rounds = if cfg!(miri) { 10 } else { 1000 };
+        for round in 0..rounds {
+            w.checking = round % 50 == 0;
+            let child = w.child(7, 40, 300);
+            let (name, stage) = STAGES[round % STAGES.len()];
+            stage(w, child);
+            w.install(w.init, child.process, memory, USE).unwrap();
+            w.checking = round % 50 == 0;
+            w.process_end(w.init, child.process, 9).unwrap();
+            w.settle();
+            w.cap_drop(w.init, child.process).unwrap();
+            assert_eq!(account(w), before, "round {round}: {name}");
+        }
+        w.checking = true;
+        w.check();
+    });
+}
+
+/// A process that has ended keeps its slot while someone names it, and its maker pays for it: ends
+/// without drops run into the budget, and never exhaust the table of processes for others.
+#[test]
+fn an_ended_process_is_paid_for_until_it_is_forgotten() {
+    run(|w| {
+        let other = w.child(500, 8, 64);
+        let spawn = w.install(w.init, other.process, w.spawn, Rights::empty()).unwrap();
+        let before = w.used(w.init);
+        let mut zombies = Vec::new();
+        loop {
+            w.checking = zombies.len() % 16 == 0;
+            match w.process_create(7, 1, 0, Handle::NONE, 0) {
+                Ok(process) => {
+                    w.process_end(w.init, process, 0).unwrap();
+                    w.settle();
+                    zombies.push(process);
+                }
+                Err(error) => {
+                    assert_eq!(error, Error::NoMemory);
+                    break;
+                }
+            }
+        }
+        w.checking = true;
+        assert_eq!(w.used(w.init).1, before.1 + 9 * zombies.len() as u32);
+        // Whoever has budget can still make one.
+        let args = [spawn.0, 8, 1, 0, 0];
+        w.call(other.user, Syscall::ProcessCreate, &args).unwrap();
+        for process in zombies {
+            w.checking = false;
+            w.cap_drop(w.init, process).unwrap();
+        }
+        w.checking = true;
+        assert_eq!(w.used(w.init), before);
+    });
+}
+
+#[test]
+fn taking_apart_goes_in_bounded_steps() {
+    let config = Config { objects: 2500, frames: 2500, ..Config::default() };
+    run_with(&config, |w| {
+        let child = w.child(7, 2000, 2000);
+        w.checking = false;
+        let memory = w.vmo_create(child.user, 512).unwrap();
+        for n in 0..20 {
+            w.vmo_map(child.user, memory, 512 * PAGE, VA + n * 0x20_0000, RW).unwrap();
+        }
+        let endpoint = w.endpoint_create(child.user).unwrap();
+        while w.derive(child.user, endpoint, Rights::SEND).is_ok() {}
+        w.checking = true;
+        w.process_end(w.init, child.process, 0).unwrap();
+        // No step does more than end about 256 capabilities or 1,024 + 512 pages.
+        let mut last = (w.live()[0], w.mapped_pages());
+        let steps = w.settle_with(|w| {
+            let now = (w.live()[0], w.mapped_pages());
+            assert!(last.0 - now.0 <= 260 && last.1 - now.1 <= 1600, "{last:?} to {now:?}");
+            last = now;
+        });
+        assert!(steps >= 10, "{steps}");
+    });
+}
+
+#[test]
+fn when_init_ends_the_system_is_over() {
+    run(|w| {
+        assert_eq!(w.kernel.init_ended(), None);
+        w.fault(w.init, 15, 0x1000);
+        assert!(matches!(w.kernel.init_ended(), Some(EndReason::Fault { cause: 15, .. })));
+    });
+}
+
+#[test]
+fn an_order_of_ends_does_not_matter() {
+    // A grandparent, a parent and a child end in every order.
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        run(|w| {
+            let before = account(w);
+            let a = w.child(7, 64, 300);
+            let spawn = w
+                .install(w.init, a.process, w.spawn, KEEP.intersection(w.rights(w.spawn).unwrap()))
+                .unwrap();
+            let args = [spawn.0, 8, (120 << 32) | 20, 0, 0];
+            let b = Handle(w.call(a.user, Syscall::ProcessCreate, &args).unwrap());
+            let (_, b_user) = w.thread_by(a.user, b, 31).unwrap();
+            let spawn = w.install(a.user, b, spawn, Rights::empty()).unwrap();
+            let args = [spawn.0, 9, (40 << 32) | 5, 0, 0];
+            let c = Handle(w.call(b_user, Syscall::ProcessCreate, &args).unwrap());
+            let (_, c_user) = w.thread_by(b_user, c, 31).unwrap();
+            let all = [a.user, b_user, c_user];
+            for n in order {
+                if w.state(all[n]).is_some() && w.is_ready(all[n]) {
+                    w.fault(all[n], 5, 0);
+                }
+                w.step_reaper();
+            }
+            w.settle();
+            w.cap_drop(w.init, a.process).unwrap();
+            assert_eq!(account(w), before, "{order:?}");
+        });
+    }
+}
