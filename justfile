@@ -49,3 +49,7 @@ ci:
 # Two clean builds in two places give the same bytes
 reproducible *args:
     @{{nexus}} build --profile test --check-reproducible {{args}}
+
+# What takes longer than `just ci` may: all defences, long random runs, fuzzing, coverage
+assure *args:
+    @{{nexus}} assure {{args}}

@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::{
-    abi_doc, audit, bench, build, check, ci, image, run, setup, symbolize, test_broken, test_os,
-    witness,
+    abi_doc, assure, audit, bench, build, check, ci, image, run, setup, symbolize, test_broken,
+    test_os, witness,
 };
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -46,6 +46,8 @@ enum Command {
     TestBroken(test_broken::TestBrokenArgs),
     /// Every check and test, as CI runs them
     Ci(ci::CiArgs),
+    /// What takes longer than `ci` may, and needs more tools
+    Assure(assure::AssureArgs),
     /// Say who may touch what, from the built image
     Audit(audit::AuditArgs),
     /// Measure, beside the peers' figures
@@ -72,6 +74,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::TestOs(args) => test_os::run(&args),
         Command::TestBroken(args) => test_broken::run(&args),
         Command::Ci(args) => ci::run(&args),
+        Command::Assure(args) => assure::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Witness(args) => witness::run(&args),

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod abi_doc;
+pub mod assure;
 pub mod audit;
 pub mod bench;
 pub mod broken;
@@ -18,6 +19,7 @@ pub mod protocol;
 pub mod qemu;
 pub mod run;
 pub mod setup;
+mod steps;
 pub mod symbolize;
 pub mod test_broken;
 pub mod test_os;

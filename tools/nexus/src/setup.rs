@@ -4,6 +4,7 @@
 
 use crate::exit::Exit;
 use crate::qemu;
+use crate::steps::tools::{TOOLS, Tool};
 use crate::toolchain::Toolchain;
 use anyhow::Result;
 use clap::Args;
@@ -19,5 +20,8 @@ pub struct SetupArgs {}
 pub fn run(_args: &SetupArgs) -> Result<Exit> {
     eprintln!("nexus: compiler {}", Toolchain::find()?.describe());
     eprintln!("nexus: emulator {}", qemu::find(None)?.display());
+    for missing in TOOLS.iter().filter_map(Tool::missing) {
+        eprintln!("nexus: for `just assure`: {missing}");
+    }
     Ok(Exit::Pass)
 }

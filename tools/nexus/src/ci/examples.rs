@@ -1,8 +1,7 @@
 //! The crates of the examples: workspaces of their own, held to what the tree is held to.
 
-use super::counts;
-use super::outcome::Outcome;
-use super::{capture, host};
+use crate::steps::outcome::Outcome;
+use crate::steps::{capture, counts, tools};
 use crate::{build, paths};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -14,15 +13,15 @@ pub(super) fn check() -> Result<Outcome> {
     for manifest in manifests()? {
         let target = build::target_dir_of(&build::target_dir()?, &manifest)?;
         let cargo = |subcommand: &str| -> Result<Command> {
-            let mut command = host::cargo(&[subcommand])?;
+            let mut command = tools::cargo(&[subcommand])?;
             command.arg("--manifest-path").arg(&manifest);
             command.env("CARGO_TARGET_DIR", &target);
             Ok(command)
         };
-        if host::has("fmt")? {
+        if tools::has("fmt")? {
             total = total.and(succeeds(cargo("fmt")?.arg("--check"))?);
         }
-        if host::has("clippy")? {
+        if tools::has("clippy")? {
             let mut clippy = cargo("clippy")?;
             clippy.args(["--all-targets", "--quiet", "--locked", "--", "-D", "warnings"]);
             total = total.and(succeeds(&mut clippy)?);

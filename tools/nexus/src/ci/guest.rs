@@ -1,11 +1,11 @@
 //! Steps about the system: its description, its image, its runs.
 
-use super::capture;
 use super::host::run_tests;
-use super::outcome::Outcome;
 use crate::build::{self, Built};
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
+use crate::steps::capture;
+use crate::steps::outcome::Outcome;
 use crate::test_os::{Expect, Options, Session, Until, renamed};
 use crate::{paths, test_broken};
 use anyhow::Result;
@@ -37,8 +37,13 @@ fn profile(name: &str) -> Result<Built> {
     build::system(&SystemArgs { system: None, profile: name.to_owned() }, None)
 }
 
-pub(super) fn reproducible() -> Result<Outcome> {
-    nexus(&["build", "--profile", "prod", "--check-reproducible"])
+pub(super) fn reproducible_prod() -> Result<Outcome> {
+    reproducible("prod")
+}
+
+/// Two clean builds of the standard system in two places.
+pub(crate) fn reproducible(profile: &str) -> Result<Outcome> {
+    nexus(&["build", "--profile", profile, "--check-reproducible"])
 }
 
 pub(super) fn bench() -> Result<Outcome> {

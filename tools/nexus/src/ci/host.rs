@@ -1,28 +1,12 @@
 //! Steps that need no guest: format, lints, tests, documentation.
 
-use super::outcome::Outcome;
-use super::{capture, counts};
+use crate::steps::outcome::Outcome;
+use crate::steps::tools::{cargo, has};
+use crate::steps::{capture, counts};
 use crate::toolchain::Toolchain;
 use crate::{desc, paths};
 use anyhow::Result;
-use std::env;
-use std::ffi::OsString;
-use std::process::{Command, Stdio};
-
-/// `cargo` in the tree, for the host.
-pub(super) fn cargo(arguments: &[&str]) -> Result<Command> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
-    command.args(arguments).current_dir(paths::root()?);
-    Ok(command)
-}
-
-/// True when cargo knows the subcommand.
-pub(super) fn has(subcommand: &str) -> Result<bool> {
-    let mut command = cargo(&[subcommand, "--version"])?;
-    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    Ok(status.is_ok_and(|status| status.success()))
-}
+use std::process::Command;
 
 pub(super) fn fmt() -> Result<Outcome> {
     if !has("fmt")? {

@@ -1,9 +1,9 @@
 //! Dependencies: pinned, from the registry, under a licence that deny.toml allows (attack 71).
 
-use super::capture;
-use super::host::cargo;
-use super::outcome::Outcome;
 use crate::paths;
+use crate::steps::capture;
+use crate::steps::outcome::Outcome;
+use crate::steps::tools::cargo;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use spdx::{Expression, ParseMode};

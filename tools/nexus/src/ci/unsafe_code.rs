@@ -1,8 +1,8 @@
 //! `unsafe` stands in a few named places, and there is no more of it than tests/unsafe-budget.toml
 //! says (attack 71).
 
-use super::outcome::Outcome;
 use crate::paths;
+use crate::steps::outcome::Outcome;
 use anyhow::{Context, Result, anyhow};
 use proc_macro2::{TokenStream, TokenTree};
 use serde::Deserialize;

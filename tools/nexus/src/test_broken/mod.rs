@@ -60,6 +60,14 @@ pub fn run(args: &TestBrokenArgs) -> Result<Exit> {
     Ok(if failed == 0 && passed > 0 { Exit::Pass } else { Exit::Failed })
 }
 
+/// Runs all of them; returns how many were noticed, and how many not.
+///
+/// # Errors
+/// See [`run`].
+pub fn every() -> Result<(usize, usize)> {
+    all_of(&broken::all()?, None)
+}
+
 /// Runs `count` of them: others with each commit, the same ones for the same commit. Returns how
 /// many were noticed, how many not, and their names.
 ///

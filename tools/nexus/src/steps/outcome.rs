@@ -5,40 +5,40 @@ use std::time::Duration;
 
 /// What a step came to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// Things that were seen to hold.
-    pub(super) passed: usize,
+    pub(crate) passed: usize,
     /// Things that were seen not to.
-    pub(super) failed: usize,
+    pub(crate) failed: usize,
     /// Things that could not be looked at here.
-    pub(super) skipped: usize,
+    pub(crate) skipped: usize,
     /// A remark.
-    pub(super) note: String,
+    pub(crate) note: String,
 }
 
 impl Outcome {
     /// One thing that holds.
-    pub(super) fn success(note: impl Into<String>) -> Outcome {
+    pub(crate) fn success(note: impl Into<String>) -> Outcome {
         Outcome { passed: 1, note: note.into(), ..Outcome::default() }
     }
 
     /// One thing that does not.
-    pub(super) fn failure(note: impl Into<String>) -> Outcome {
+    pub(crate) fn failure(note: impl Into<String>) -> Outcome {
         Outcome { failed: 1, note: note.into(), ..Outcome::default() }
     }
 
     /// One thing that cannot be looked at here.
-    pub(super) fn skip(note: impl Into<String>) -> Outcome {
+    pub(crate) fn skip(note: impl Into<String>) -> Outcome {
         Outcome { skipped: 1, note: note.into(), ..Outcome::default() }
     }
 
     /// One thing that holds or does not.
-    pub(super) fn of(holds: bool, note: impl Into<String>) -> Outcome {
+    pub(crate) fn of(holds: bool, note: impl Into<String>) -> Outcome {
         if holds { Outcome::success(note) } else { Outcome::failure(note) }
     }
 
     /// Both.
-    pub(super) fn and(self, other: Outcome) -> Outcome {
+    pub(crate) fn and(self, other: Outcome) -> Outcome {
         let note = [self.note, other.note].into_iter().filter(|note| !note.is_empty());
         Outcome {
             passed: self.passed + other.passed,
@@ -51,17 +51,17 @@ impl Outcome {
 
 /// The sum of all steps.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     passed: usize,
     failed: usize,
     skipped: usize,
     /// One line for each step.
-    pub(super) lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
 }
 
 impl Tally {
     /// Adds a step and returns its line.
-    pub(super) fn add(&mut self, name: &str, outcome: &Outcome, took: Duration) -> String {
+    pub(crate) fn add(&mut self, name: &str, outcome: &Outcome, took: Duration) -> String {
         self.passed += outcome.passed;
         self.failed += outcome.failed;
         self.skipped += outcome.skipped;
@@ -83,12 +83,12 @@ impl Tally {
     }
 
     /// True when something ran and nothing failed.
-    pub(super) fn good(&self) -> bool {
+    pub(crate) fn good(&self) -> bool {
         self.failed == 0 && self.passed > 0
     }
 
     /// The line that CI reads.
-    pub(super) fn last_line(&self) -> String {
+    pub(crate) fn last_line(&self) -> String {
         let skipped = match self.skipped {
             0 => String::new(),
             count => format!(", {count} skipped"),

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 /// Runs `command`; returns whether it succeeded and what it wrote, both streams together.
-pub(super) fn run(command: &mut Command) -> Result<(bool, String)> {
+pub(crate) fn run(command: &mut Command) -> Result<(bool, String)> {
     let name = command.get_program().display().to_string();
     let mut child = command
         .stdin(Stdio::null())

@@ -3,7 +3,7 @@
 use super::outcome::Outcome;
 
 /// The counts in the output of `cargo nextest run` or `cargo test`.
-pub(super) fn of_output(text: &str) -> Outcome {
+pub(crate) fn of_output(text: &str) -> Outcome {
     let mut total = Outcome::default();
     for line in text.lines() {
         let plain = without_colours(line);

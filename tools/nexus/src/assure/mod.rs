@@ -1,0 +1,56 @@
+//! `cargo nexus assure`: what takes longer than `cargo nexus ci` may, and what needs more tools.
+//!
+//! A tool that is missing is a failure here: a run that could not look has assured nothing.
+
+mod broken;
+mod model;
+mod reproducible;
+
+use crate::exit::Exit;
+use crate::steps::{self, Choice, Step, Work};
+use crate::test_os::fresh_nonce;
+use anyhow::Result;
+use clap::Args;
+
+/// Arguments of `cargo nexus assure`.
+#[derive(Args, Debug)]
+pub struct AssureArgs {
+    #[command(flatten)]
+    choice: Choice,
+    /// Where random runs begin; a new one each time when absent.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+}
+
+const fn step(name: &'static str, minutes: u32, about: &'static str, work: Work) -> Step {
+    Step { name, about, always: true, minutes: Some(minutes), needs: &[], work }
+}
+
+/// In the order of what they cost. A random step takes its seed from [`steps::Context`]; one that uses
+/// what not every machine has says so in [`Step::needs`].
+const STEPS: &[Step] = &[
+    step("reproducible", 3, "two clean builds in two places, the same bytes", |_| {
+        reproducible::check()
+    }),
+    step("model", 15, "10^8 random steps of kernel and reference model", |context| {
+        model::check(context.seed)
+    }),
+    step("broken", 20, "every defence left out in turn, each of which is noticed", |_| {
+        broken::check()
+    }),
+];
+
+/// Runs the steps.
+///
+/// # Errors
+/// When there is no such step.
+pub fn run(args: &AssureArgs) -> Result<Exit> {
+    let seed = match args.seed {
+        Some(seed) => seed,
+        None => fresh_nonce()?,
+    };
+    if !args.choice.list {
+        println!("seed {seed}; `--seed {seed}` runs the same again");
+    }
+    steps::run(STEPS, &args.choice, seed)
+}

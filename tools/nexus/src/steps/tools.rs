@@ -1,0 +1,102 @@
+//! Cargo, and what can be added to it.
+
+use crate::paths;
+use anyhow::Result;
+use std::env;
+use std::ffi::OsString;
+use std::process::{Command, Stdio};
+
+/// `cargo` in the tree, for the host.
+pub(crate) fn cargo(arguments: &[&str]) -> Result<Command> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.args(arguments).current_dir(paths::root()?);
+    Ok(command)
+}
+
+/// True when cargo knows the subcommand.
+pub(crate) fn has(subcommand: &str) -> Result<bool> {
+    Ok(works(&mut cargo(&[subcommand, "--version"])?))
+}
+
+fn works(command: &mut Command) -> bool {
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// Something that a machine need not have for `make test`, and a step of `assure` cannot do without.
+#[derive(Debug)]
+pub(crate) struct Tool {
+    pub(super) name: &'static str,
+    /// A command that works when it is there.
+    pub(super) probe: &'static [&'static str],
+    /// A command that installs it.
+    pub(super) install: &'static str,
+}
+
+/// Another compiler, with what sanitizers and coverage of branches need.
+pub(crate) const NIGHTLY: Tool = Tool {
+    name: "a nightly compiler",
+    probe: &["rustup", "run", "nightly", "rustc", "--version"],
+    install: "rustup toolchain install nightly --component rust-src,llvm-tools",
+};
+
+/// The interpreter that knows undefined behaviour.
+pub(crate) const MIRI: Tool = Tool {
+    name: "miri",
+    probe: &["rustup", "run", "nightly", "cargo", "miri", "--version"],
+    install: "rustup toolchain install nightly --component miri,rust-src",
+};
+
+/// Fuzz targets, by libFuzzer.
+pub(crate) const FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    probe: &["cargo", "fuzz", "--version"],
+    install: "cargo install --locked cargo-fuzz@0.13.2",
+};
+
+/// Coverage.
+pub(crate) const LLVM_COV: Tool = Tool {
+    name: "cargo-llvm-cov",
+    probe: &["cargo", "llvm-cov", "--version"],
+    install: "cargo install --locked cargo-llvm-cov@0.9.1",
+};
+
+/// Changes of the code that a test must notice.
+pub(crate) const MUTANTS: Tool = Tool {
+    name: "cargo-mutants",
+    probe: &["cargo", "mutants", "--version"],
+    install: "cargo install --locked cargo-mutants@27.1.0",
+};
+
+/// Each of them.
+pub(crate) const TOOLS: &[Tool] = &[NIGHTLY, MIRI, FUZZ, LLVM_COV, MUTANTS];
+
+impl Tool {
+    /// What to do when it is not there.
+    pub(crate) fn missing(&self) -> Option<String> {
+        let (program, arguments) = self.probe.split_first()?;
+        let mut command = Command::new(program);
+        // Those of the pinned compiler would win over those of the other one.
+        for variable in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN"] {
+            command.env_remove(variable);
+        }
+        let there = works(command.args(arguments));
+        (!there).then(|| format!("{} is missing; `{}` installs it", self.name, self.install))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_missing_tool_says_how_to_get_it() {
+        let there = Tool { name: "true", probe: &["true"], install: "" };
+        assert_eq!(there.missing(), None);
+        let failing = Tool { name: "x", probe: &["false"], install: "get x" };
+        assert_eq!(failing.missing().unwrap(), "x is missing; `get x` installs it");
+        let absent = Tool { name: "x", probe: &["/no/such/program"], install: "get x" };
+        assert!(absent.missing().is_some());
+    }
+}
