@@ -76,7 +76,7 @@ impl Page {
 }
 
 /// A run of user pages, at least one, all in the user half.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PageRange {
     /// First page.
     pub first: Page,

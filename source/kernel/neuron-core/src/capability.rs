@@ -11,7 +11,7 @@ use crate::thread::Thread;
 
 /// What a capability gives access to. The one-use reply capability has no entry here: it lives in
 /// the thread that waits for the answer (see `ipc`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CapabilityKind {
     /// Messages go through it.
     Endpoint(Id<Endpoint>),
@@ -82,7 +82,7 @@ pub struct Held;
 ///
 /// `repr(C)` keeps what a new one has other than zero between the lists: the compiler fills a
 /// longer run of zeros by a call that costs more than making the rest.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 #[repr(C)]
 pub struct Capability {
     /// What it gives access to.

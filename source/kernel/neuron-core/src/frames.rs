@@ -10,7 +10,7 @@ use crate::addr::{Frame, index};
 const ORDERS: u32 = 19;
 
 /// What a frame is used for. Every frame of RAM is exactly one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FrameUse {
     /// Firmware, kernel, or kernel tables.
     Reserved,

@@ -40,7 +40,7 @@ pub struct Tables<'a> {
 }
 
 /// What one hart is doing. There is one of it for each hart; all are behind the kernel's lock.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub struct Hart {
     /// The thread it runs.
     pub current: Option<Id<Thread>>,

@@ -1,5 +1,6 @@
 //! Doubly linked lists through the objects of a pool. Every operation takes constant time.
 
+use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 
 use nexus_abi::Error;
@@ -11,6 +12,12 @@ use crate::pool::{Id, Pool};
 pub struct Links<T> {
     pub(crate) next: Option<Id<T>>,
     pub(crate) prev: Option<Id<T>>,
+}
+
+impl<T> Hash for Links<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.next, self.prev).hash(state);
+    }
 }
 
 impl<T> Links<T> {
@@ -39,6 +46,11 @@ impl<T, Name> Clone for List<T, Name> {
     }
 }
 impl<T, Name> Copy for List<T, Name> {}
+impl<T, Name> Hash for List<T, Name> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.head, self.tail).hash(state);
+    }
+}
 impl<T, Name> core::fmt::Debug for List<T, Name> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{:?}..{:?}", self.head, self.tail)

@@ -15,7 +15,7 @@ pub struct ThroughCap;
 pub struct InSpace;
 
 /// One mapping. Every user leaf belongs to exactly one.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub struct Mapping {
     /// The capability that justifies it.
     pub cap: Id<Capability>,

@@ -7,7 +7,7 @@ use crate::pool::{Id, Weak};
 use crate::thread::{Queue, Thread};
 
 /// Which way the threads in an endpoint's queue wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Waiting {
     /// They have a message to deliver.
     Senders,
@@ -16,7 +16,7 @@ pub enum Waiting {
 }
 
 /// A place where messages pass from callers to receivers.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub struct Endpoint {
     /// Threads that wait, all the same way.
     pub queue: List<Thread, Queue>,
@@ -29,7 +29,7 @@ pub struct Endpoint {
 }
 
 /// A word of event bits.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub struct Notification {
     /// Bits that were signalled and not yet taken.
     pub bits: u64,
@@ -42,7 +42,7 @@ pub struct Notification {
 }
 
 /// Memory: contiguous frames of RAM.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub struct Vmo {
     /// First frame.
     pub base: Frame,

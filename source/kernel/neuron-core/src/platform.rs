@@ -12,6 +12,14 @@ pub trait PhysMem {
     fn read(&self, frame: Frame, index: usize) -> u64;
     /// Stores word `index` (0 to 511) of a frame.
     fn write(&mut self, frame: Frame, index: usize, value: u64);
+    /// The first word of a frame that is not zero, from `index` on, for the checker.
+    #[cfg(feature = "checker")]
+    fn next_word(&self, frame: Frame, index: usize) -> Option<(usize, u64)> {
+        (index..512).find_map(|index| match self.read(frame, index) {
+            0 => None,
+            word => Some((index, word)),
+        })
+    }
     /// Fills a frame with zeros.
     fn zero(&mut self, frame: Frame) {
         for index in 0..512 {

@@ -1,5 +1,6 @@
 //! Pools of kernel objects: fixed arrays, allocated at boot, with constant-time allocation.
 
+use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use core::num::NonZeroUsize;
 
@@ -58,6 +59,11 @@ impl<T> PartialEq for Id<T> {
     }
 }
 impl<T> Eq for Id<T> {}
+impl<T> Hash for Id<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.slot().hash(state);
+    }
+}
 impl<T> core::fmt::Debug for Id<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "#{}", self.slot())
@@ -208,11 +214,16 @@ impl<'a, T> Pool<'a, T> {
     /// True when free and live slots add up, and no live slot is among the free ones.
     #[cfg(feature = "checker")]
     pub(crate) fn is_sound(&self) -> bool {
-        let usable = self.slots.iter().skip(1);
-        let count = usable.len();
-        let live = usable.clone().filter(|slot| slot.value.is_some()).count();
-        let spent = |slot: &&Slot<T>| slot.value.is_none() && slot.generation >= LAST_GENERATION;
-        let mut all = live.wrapping_add(usable.filter(spent).count());
+        let count = self.slots.len().saturating_sub(1);
+        let (mut live, mut spent) = (0usize, 0usize);
+        for slot in self.slots.iter().skip(1) {
+            match slot.value {
+                Some(_) => live = live.wrapping_add(1),
+                None if slot.generation >= LAST_GENERATION => spent = spent.wrapping_add(1),
+                None => {}
+            }
+        }
+        let mut all = live.wrapping_add(spent);
         let mut next = self.free;
         while let Some(slot) = self.slots.get(index(next)).filter(|_| next != 0) {
             if slot.value.is_some() || all >= count {
@@ -255,6 +266,11 @@ impl<T> Clone for Weak<T> {
     }
 }
 impl<T> Copy for Weak<T> {}
+impl<T> Hash for Weak<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.id, self.generation).hash(state);
+    }
+}
 impl<T> core::fmt::Debug for Weak<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{:?}@{}", self.id, self.generation)

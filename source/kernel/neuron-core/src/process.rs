@@ -12,7 +12,7 @@ use crate::pool::{Id, Weak};
 use crate::thread::{Team, Thread};
 
 /// What a process may use of one resource, and what it uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Account {
     /// Charged now.
     pub used: u32,
@@ -62,7 +62,7 @@ pub const HEAVY: u32 = 8;
 pub struct Ending;
 
 /// One process.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub struct Process {
     /// Who it is.
     pub id: Sender,

@@ -11,7 +11,7 @@ use crate::process::Process;
 /// The user registers of a thread: the program counter, then `x1` to `x31`.
 ///
 /// Trap entry stores them and trap exit loads them; `repr(C)` because assembly does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 #[repr(C)]
 pub struct TrapFrame {
     /// `regs[0]` is the program counter, `regs[n]` is `xn`.
@@ -49,7 +49,7 @@ impl TrapFrame {
 }
 
 /// What a thread is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Running on a hart, or in a queue of the scheduler.
     Ready,

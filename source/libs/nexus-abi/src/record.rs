@@ -112,7 +112,7 @@ codes! {
 }
 
 /// Why a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EndReason {
     /// It called `process_exit` with this code.
     Exit(u64),

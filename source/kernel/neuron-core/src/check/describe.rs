@@ -1,9 +1,10 @@
-//! The whole state of the kernel as text, or as a digest of that text.
+//! The whole state of the kernel as text, or as a digest.
 //!
 //! Left out is what no program can see and a refused call may touch: the order of free lists, the
 //! generations of free slots, and the content of memory objects.
 
 use core::fmt::{Debug, Result, Write};
+use core::hash::{Hash, Hasher};
 
 use crate::addr::Frame;
 use crate::kernel::Kernel;
@@ -12,31 +13,111 @@ use crate::pool::{Id, Pool};
 use crate::pte::Pte;
 use crate::thread::Thread;
 
-/// Adds text up to a number (FNV-1a, 64 bits).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A number that stands for a state. Each step of adding to it can be undone, so that two states
+/// that differ in one word never have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(u64);
 
 impl Digest {
-    /// Of no text.
+    /// Of nothing.
     pub const EMPTY: Digest = Digest(0xcbf2_9ce4_8422_2325);
+
+    /// As a plain number.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
 }
 
-impl Write for Digest {
-    fn write_str(&mut self, text: &str) -> Result {
-        for byte in text.bytes() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+impl Hasher for Digest {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            for (to, from) in word.iter_mut().zip(chunk) {
+                *to = *from;
+            }
+            self.write_u64(u64::from_le_bytes(word));
         }
-        Ok(())
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // The multiplier of splitmix64 (public domain): odd, so that this can be undone.
+        let mixed = (self.0 ^ word).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+
+    fn write_u8(&mut self, word: u8) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u16(&mut self, word: u16) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(u64::try_from(word).unwrap_or(u64::MAX));
     }
 }
 
 impl<P: Platform> Kernel<'_, P> {
-    /// A digest of [`Kernel::describe`].
+    /// A digest of all that [`Kernel::describe`] writes. The registers of thread `without` are
+    /// left out.
     #[must_use]
     pub fn digest(&self, without: Option<Id<Thread>>) -> Digest {
         let mut digest = Digest::EMPTY;
-        let _ = self.describe(&mut digest, without);
+        add(&mut digest, &self.caps);
+        add(&mut digest, &self.endpoints);
+        add(&mut digest, &self.notifications);
+        add(&mut digest, &self.vmos);
+        add(&mut digest, &self.mappings);
+        add(&mut digest, &self.processes);
+        for (id, thread) in self.threads.iter() {
+            if without != Some(id) {
+                thread.frame.hash(&mut digest);
+            }
+            let Thread { state, satp, sender, deadline, wheel_slot, priority, .. } = thread;
+            (self.threads.handle(id).0, state, satp, sender).hash(&mut digest);
+            (deadline, wheel_slot, priority, thread.links()).hash(&mut digest);
+        }
+        for (id, process) in self.processes.iter() {
+            (id, process.root).hash(&mut digest);
+            if let Some(root) = process.root {
+                self.digest_table(&mut digest, root, 2);
+            }
+        }
+        (&self.ready.queues, self.ready.mask, self.ready.ending_mask).hash(&mut digest);
+        (&self.hart, self.ending, self.calls, self.init).hash(&mut digest);
+        for (service, lives) in (0u32..).zip(&self.lives).filter(|(_, lives)| **lives != 0) {
+            (service, lives).hash(&mut digest);
+        }
+        let _ = self.each_run_of_frames(|frame, usage, entries| {
+            (frame, usage, entries).hash(&mut digest);
+            Ok(())
+        });
         digest
+    }
+
+    fn digest_table(&self, digest: &mut Digest, table: Frame, level: u32) {
+        let mut next = self.platform.next_word(table, 0);
+        while let Some((index, word)) = next {
+            (level, index, word).hash(digest);
+            match Pte::from_word(word).next_table() {
+                Some(next) if level == 1 || level == 2 && index < 256 => {
+                    self.digest_table(digest, next, level.wrapping_sub(1));
+                }
+                _ if level == 0 => self.platform.read(table.plus(1), index).hash(digest),
+                _ => {}
+            }
+            next = self.platform.next_word(table, index.wrapping_add(1));
+        }
     }
 
     /// Writes everything, one object a line. The registers of thread `without` are left out.
@@ -77,18 +158,17 @@ impl<P: Platform> Kernel<'_, P> {
                 writeln!(out, "lives {service} {lives}")?;
             }
         }
-        self.describe_frames(out)
+        self.each_run_of_frames(|frame, usage, entries| {
+            writeln!(out, "frame {frame:?} {usage:?} {entries:?}")
+        })?;
+        writeln!(out, "free {}", self.frames.free_count())
     }
 
     fn describe_table(&self, out: &mut impl Write, table: Frame, level: u32) -> Result {
-        for index in 0..512usize {
-            let word = self.platform.read(table, index);
-            if word == 0 {
-                continue;
-            }
+        let mut next = self.platform.next_word(table, 0);
+        while let Some((index, word)) = next {
             writeln!(out, "  {level} {index} {word:x}")?;
-            let pte = Pte::from_word(word);
-            match pte.next_table() {
+            match Pte::from_word(word).next_table() {
                 // The kernel half is the kernel's own.
                 Some(next) if level == 1 || level == 2 && index < 256 => {
                     self.describe_table(out, next, level.wrapping_sub(1))?;
@@ -98,23 +178,33 @@ impl<P: Platform> Kernel<'_, P> {
                 }
                 _ => {}
             }
+            next = self.platform.next_word(table, index.wrapping_add(1));
         }
         Ok(())
     }
 
-    /// Runs of frames with one use.
-    fn describe_frames(&self, out: &mut impl Write) -> Result {
+    /// Tells the beginning of each run of frames with one use and as many valid entries.
+    fn each_run_of_frames(
+        &self,
+        mut tell: impl FnMut(Frame, Option<crate::frames::FrameUse>, Option<u16>) -> Result,
+    ) -> Result {
         let (base, count) = self.frames.extent();
         let mut last = None;
         for step in 0..count {
             let frame = base.plus(u64::from(step));
-            let usage = (self.frames.usage(frame), self.frames.entries(frame));
-            if last != Some(usage) {
-                writeln!(out, "frame {frame:?} {usage:?}")?;
+            let (usage, entries) = (self.frames.usage(frame), self.frames.entries(frame));
+            if last != Some((usage, entries)) {
+                tell(frame, usage, entries)?;
             }
-            last = Some(usage);
+            last = Some((usage, entries));
         }
-        writeln!(out, "free {}", self.frames.free_count())
+        Ok(())
+    }
+}
+
+fn add<T: Hash>(digest: &mut Digest, pool: &Pool<'_, T>) {
+    for (id, object) in pool.iter() {
+        (pool.handle(id).0, object).hash(digest);
     }
 }
 

@@ -75,6 +75,10 @@ impl<P: PhysMem> PhysMem for Ledger<'_, P> {
         self.machine.read(frame, index)
     }
 
+    fn next_word(&self, frame: Frame, index: usize) -> Option<(usize, u64)> {
+        self.machine.next_word(frame, index)
+    }
+
     fn write(&mut self, frame: Frame, index: usize, value: u64) {
         let old = self.machine.read(frame, index);
         if old != value {

@@ -48,11 +48,16 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     fn check_kernel_half(&self, root: Frame) -> Result<(), Violation> {
+        let mut found = self.platform.next_word(root, 256);
         for index in 256..512usize {
-            let word = self.platform.read(root, index);
+            let entry = self.platform.kernel_entry(index);
+            let word = found.filter(|(at, _)| *at == index).map_or(0, |(_, word)| word);
+            if word != 0 {
+                found = self.platform.next_word(root, index.wrapping_add(1));
+            }
+            let closed = word & 1 == 0 || word & USER == 0;
             let at = u64::try_from(index).unwrap_or(0);
-            ensure(word == self.platform.kernel_entry(index), Rule::KernelHalf, at)?;
-            ensure(word & 1 == 0 || word & USER == 0, Rule::KernelHalf, at)?;
+            ensure(word == entry && closed, Rule::KernelHalf, at)?;
         }
         Ok(())
     }
@@ -75,29 +80,37 @@ impl<P: Platform> Kernel<'_, P> {
         let entries = if level == 2 { 256 } else { 512 };
         let span = 1u32 << (9 * u32::from(level));
         let mut valid = 0u16;
-        for index in 0..entries {
+        let mut found = self.platform.next_word(table, 0);
+        while let Some((index, word)) = found.filter(|(index, _)| *index < entries) {
             let page = first.wrapping_add(u32::try_from(index).unwrap_or(0).wrapping_mul(span));
-            let word = self.platform.read(table, index);
-            if word == 0 {
-                let reason = if level == 0 { self.platform.read(table.plus(1), index) } else { 0 };
-                ensure(reason == 0, Rule::LeafStale, page)?;
-                continue;
-            }
             valid = valid.wrapping_add(1);
             let pte = Pte::from_word(word);
             if level == 0 {
                 let reason = self.platform.read(table.plus(1), index);
                 self.check_leaf(space, scratch, Page::from_number(page), pte, reason)?;
-                continue;
+            } else {
+                let next = present(pte.next_table().ok_or(()), Rule::TableEntry, page)?;
+                ensure(Pte::table(next) == pte, Rule::TableEntry, page)?;
+                self.check_table(space, scratch, next, level.wrapping_sub(1), page)?;
             }
-            let Some(next) = pte.next_table() else {
-                return ensure(false, Rule::TableEntry, page);
-            };
-            ensure(Pte::table(next) == pte, Rule::TableEntry, page)?;
-            self.check_table(space, scratch, next, level.wrapping_sub(1), page)?;
+            found = self.platform.next_word(table, index.wrapping_add(1));
+        }
+        if level == 0 {
+            self.check_reasons(table, first)?;
         }
         let counted = self.frames.entries(table) == Some(valid);
         ensure(counted && (level == 2 || valid != 0), Rule::TableCount, table.number())
+    }
+
+    /// Only a leaf has a reason.
+    fn check_reasons(&self, table: Frame, first: u32) -> Result<(), Violation> {
+        let mut found = self.platform.next_word(table.plus(1), 0);
+        while let Some((index, _)) = found {
+            let page = first.wrapping_add(u32::try_from(index).unwrap_or(0));
+            ensure(self.platform.read(table, index) != 0, Rule::LeafStale, page)?;
+            found = self.platform.next_word(table.plus(1), index.wrapping_add(1));
+        }
+        Ok(())
     }
 
     fn check_leaf(

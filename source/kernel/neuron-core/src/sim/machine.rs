@@ -62,9 +62,27 @@ impl PhysMem for Machine {
         words.get_or_insert_with(|| Box::new([GARBAGE; 512]))[index] = value;
     }
 
+    fn next_word(&self, frame: Frame, index: usize) -> Option<(usize, u64)> {
+        let Some(words) = self.ram.get(Machine::place(frame)).expect("past RAM") else {
+            return (index < 512).then_some((index, GARBAGE));
+        };
+        // Whole lines first: most of a table is zero.
+        let mut from = index;
+        while from < 512 && from.is_multiple_of(16) {
+            if words[from..from + 16].iter().fold(0, |all, word| all | word) != 0 {
+                break;
+            }
+            from += 16;
+        }
+        let found = from + words[from.min(512)..].iter().position(|word| *word != 0)?;
+        Some((found, words[found]))
+    }
+
     fn zero(&mut self, frame: Frame) {
-        let words = self.ram.get_mut(Machine::place(frame)).expect("past RAM");
-        *words = Some(Box::new([0; 512]));
+        match self.ram.get_mut(Machine::place(frame)).expect("past RAM") {
+            Some(words) => words.fill(0),
+            words => *words = Some(Box::new([0; 512])),
+        }
     }
 }
 
