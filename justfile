@@ -30,6 +30,10 @@ test-broken *names:
 test-systems:
     @{{nexus}} ci --only systems
 
+# libFuzzer on one target (nightly, cargo-fuzz): `just fuzz elf -max_total_time=60`; alone: lists them
+fuzz *args:
+    @{{nexus}} fuzz {{args}}
+
 # Who may touch what, from the built image
 audit *args:
     @{{nexus}} audit {{args}}

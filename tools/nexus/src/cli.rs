@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::{
-    abi_doc, assure, audit, bench, build, check, ci, image, run, setup, symbolize, test_broken,
-    test_os, witness,
+    abi_doc, assure, audit, bench, build, check, ci, fuzz, image, run, setup, symbolize,
+    test_broken, test_os, witness,
 };
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -44,6 +44,8 @@ enum Command {
     TestOs(test_os::TestOsArgs),
     /// Leave out each defence in turn; every run must fail
     TestBroken(test_broken::TestBrokenArgs),
+    /// Look for inputs that break a target of tests/fuzz
+    Fuzz(fuzz::FuzzArgs),
     /// Every check and test, as CI runs them
     Ci(ci::CiArgs),
     /// What takes longer than `ci` may, and needs more tools
@@ -73,6 +75,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::TestOs(args) => test_os::run(&args),
         Command::TestBroken(args) => test_broken::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Assure(args) => assure::run(&args),
         Command::Audit(args) => audit::run(&args),

@@ -12,6 +12,7 @@ pub mod ci;
 pub mod cli;
 pub mod desc;
 pub mod exit;
+pub mod fuzz;
 pub mod image;
 pub mod paths;
 pub mod progress;

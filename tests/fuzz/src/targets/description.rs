@@ -1,0 +1,81 @@
+//! The compiled description, as init and policyd read it.
+
+use nexus_sysdesc::Description;
+
+use crate::system;
+
+// attack 40 Z: a compiled description with two equal names; refused
+// attack 39 Z: a compiled description in which two services need one device; refused
+// attack 31 Z: any bytes as a compiled description; only the one encoding of a valid one is read
+/// What is decoded is valid, has one encoding, and gives every device to one service at most.
+pub fn description(data: &[u8]) {
+    let Ok(description) = Description::decode(data) else { return };
+    assert_eq!(description.validate(), Ok(()));
+    assert_eq!(description.encode().as_deref(), Ok(data), "one encoding");
+    invariants(&description);
+}
+
+/// What must hold in every description that is accepted, from whatever it was made.
+pub(super) fn invariants(description: &Description) {
+    assert!(description.epoch > 0);
+    let mut owned = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
+    for service in &description.services {
+        assert!(!names.contains(&service.name.as_str()), "two services of one name");
+        names.push(&service.name);
+        for need in &service.needs {
+            assert!(!owned.contains(&need.device), "two owners of one device");
+            assert!(usize::from(need.device) < description.devices.len());
+            assert_eq!(need.rights & !7, 0, "only MAP, READ and WRITE");
+            owned.push(need.device);
+        }
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let devices = description.devices.iter().map(|device| device.name.as_str());
+    let rules = description.rules.iter().map(|rule| rule.id.as_str());
+    for name in names.into_iter().chain(devices).chain(rules) {
+        assert!(!name.is_empty() && name.chars().all(plain), "{name:?}");
+    }
+    for device in &description.devices {
+        assert!(device.window_len > 0 && device.window_len.is_multiple_of(4096));
+        assert!(device.base.unwrap_or(0).checked_add(device.window_len).is_some());
+    }
+    for rule in &description.rules {
+        let known = description.services.iter().any(|service| service.id == rule.subject);
+        assert!(known && usize::from(rule.device) < description.devices.len());
+    }
+}
+
+pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
+    let test = system::either(0);
+    let prod = system::either(1);
+    let encoded = |description: &Description| description.encode().expect("a valid description");
+    let small = Description {
+        services: prod.services.iter().take(1).cloned().collect(),
+        devices: Vec::new(),
+        rules: Vec::new(),
+        ..prod.clone()
+    };
+    let small = Description {
+        services: small
+            .services
+            .iter()
+            .map(|one| nexus_sysdesc::Service {
+                needs: Vec::new(),
+                talks_to: Vec::new(),
+                ..one.clone()
+            })
+            .collect(),
+        ..small
+    };
+    let mut trailing = encoded(prod);
+    trailing.push(0);
+    let all = [
+        ("test", encoded(test)),
+        ("prod", encoded(prod)),
+        ("init-alone", encoded(&small)),
+        ("byte-behind", trailing),
+        ("cut", encoded(prod)[..200].to_vec()),
+    ];
+    all.map(|(name, bytes)| (name.to_owned(), bytes)).to_vec()
+}
