@@ -6,6 +6,7 @@ use addr2line::Loader;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use std::io::{self, BufRead};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `cargo nexus symbolize`.
@@ -45,6 +46,9 @@ pub fn run(args: &SymbolizeArgs) -> Result<Exit> {
 /// The names in one ELF file.
 pub struct Symbols {
     loader: Loader,
+    /// Where the instructions are. Functions that the linker dropped have line tables, too: for
+    /// addresses near 0.
+    text: Range<u64>,
 }
 
 impl Symbols {
@@ -54,14 +58,16 @@ impl Symbols {
     /// When there is no such file or it is not ELF.
     pub fn load(elf: &Path) -> Result<Symbols> {
         let loader = Loader::new(elf).map_err(|error| anyhow!("{}: {error}", elf.display()))?;
-        Ok(Symbols { loader })
+        let text = loader.get_section_range(b".text");
+        let text = text.with_context(|| format!("{}: no .text", elf.display()))?;
+        Ok(Symbols { loader, text: text.begin..text.end })
     }
 
     /// `function (file:line)` for the instruction at `address`, with the functions inlined there.
     #[must_use]
     pub fn name(&self, address: u64) -> Option<String> {
-        if address == u64::MAX {
-            return None; // addr2line adds one
+        if !self.text.contains(&address) {
+            return None;
         }
         let mut parts = Vec::new();
         if let Ok(mut frames) = self.loader.find_frames(address) {
@@ -118,8 +124,7 @@ mod tests {
         assert_eq!(symbols.annotate("hello"), "hello");
         assert_eq!(symbols.name(u64::MAX), None);
         assert_eq!(symbols.name(1), None);
-        let text = symbols.loader.get_section_range(b".text").unwrap();
-        let mut addresses = (text.begin..text.end).step_by(64);
+        let mut addresses = symbols.text.clone().step_by(64);
         let here =
             |address| symbols.name(address).is_some_and(|name| name.contains("symbolize.rs"));
         assert!(addresses.any(here));

@@ -3,10 +3,14 @@
 //! A tool that is missing is a failure here: a run that could not look has assured nothing.
 
 mod broken;
+mod coverage;
+mod miri;
 mod model;
+mod mutants;
 mod reproducible;
 
 use crate::exit::Exit;
+use crate::steps::tools::{LLVM_COV, MIRI, MUTANTS, NIGHTLY};
 use crate::steps::{self, Choice, Step, Work};
 use crate::test_os::fresh_nonce;
 use anyhow::Result;
@@ -38,6 +42,22 @@ const STEPS: &[Step] = &[
     step("broken", 20, "every defence left out in turn, each of which is noticed", |_| {
         broken::check()
     }),
+    Step {
+        needs: &[NIGHTLY, LLVM_COV],
+        ..step("coverage", 3, "branches that the tests on the host reach", |_| coverage::check())
+    },
+    Step {
+        needs: &[MIRI],
+        ..step("miri", 15, "kernel logic and libraries have no undefined behaviour", |_| {
+            miri::check()
+        })
+    },
+    Step {
+        needs: &[MUTANTS],
+        ..step("mutants", 60, "changes of the code that decides about authority", |_| {
+            mutants::check()
+        })
+    },
 ];
 
 /// Runs the steps.

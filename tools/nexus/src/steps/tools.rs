@@ -14,6 +14,21 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
+/// `cargo` of the nightly compiler in the tree, for the host.
+pub(crate) fn nightly(arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly", "cargo"]).args(arguments).current_dir(paths::root()?);
+    without_this_compiler(&mut command);
+    Ok(command)
+}
+
+/// Takes away what cargo says to its children of the pinned compiler; it would win over another one.
+fn without_this_compiler(command: &mut Command) {
+    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(variable);
+    }
+}
+
 /// True when cargo knows the subcommand.
 pub(crate) fn has(subcommand: &str) -> Result<bool> {
     Ok(works(&mut cargo(&[subcommand, "--version"])?))
@@ -77,10 +92,7 @@ impl Tool {
     pub(crate) fn missing(&self) -> Option<String> {
         let (program, arguments) = self.probe.split_first()?;
         let mut command = Command::new(program);
-        // Those of the pinned compiler would win over those of the other one.
-        for variable in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN"] {
-            command.env_remove(variable);
-        }
+        without_this_compiler(&mut command);
         let there = works(command.args(arguments));
         (!there).then(|| format!("{} is missing; `{}` installs it", self.name, self.install))
     }
