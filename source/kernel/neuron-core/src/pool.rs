@@ -250,7 +250,10 @@ impl<'a, T> Pool<'a, T> {
     /// Every live object.
     pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
         let slots = self.slots.iter().enumerate();
-        slots.filter_map(|(number, slot)| Some((Id::new(number)?, slot.value.as_ref()?)))
+        // The count ends the search: what lives is mostly in the first slots.
+        let live =
+            slots.filter_map(|(number, slot)| Some((Id::new(number)?, slot.value.as_ref()?)));
+        live.take(index(self.live))
     }
 }
 

@@ -8,3 +8,5 @@ pub mod layout;
 pub mod map;
 pub mod range;
 pub mod tree;
+#[cfg(any(test, feature = "checker"))]
+pub mod watch;

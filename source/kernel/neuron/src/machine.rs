@@ -14,3 +14,9 @@ mod panic;
 mod phys;
 mod start;
 mod trap;
+#[cfg(not(feature = "checker"))]
+#[path = "machine/unwatched.rs"]
+mod watch;
+#[cfg(feature = "checker")]
+#[path = "machine/watched.rs"]
+mod watch;

@@ -16,6 +16,8 @@ pub(super) struct Job<'a> {
     pub(super) manifest: &'a Path,
     /// Names of packages whose binary has the same name.
     pub(super) packages: &'a [String],
+    /// Features of them.
+    pub(super) features: &'a [&'a str],
     /// The defence to leave out.
     pub(super) broken: Option<&'a Defence>,
 }
@@ -36,6 +38,9 @@ pub(super) fn build(toolchain: &Toolchain, job: &Job<'_>) -> Result<PathBuf> {
     }
     for package in job.packages {
         command.args(["--package", package]);
+    }
+    if !job.features.is_empty() {
+        command.args(["--features", &job.features.join(",")]);
     }
     let status = command.status().context("starting cargo")?;
     if !status.success() {

@@ -96,7 +96,7 @@ pub fn system(args: &SystemArgs, broken: Option<&broken::Defence>) -> Result<Bui
 
     let step = Step::start("kernel");
     let left_out = broken.filter(|broken| broken.in_kernel());
-    let kernel_debug = kernel(&toolchain, &directory, left_out)?;
+    let kernel_debug = kernel(&toolchain, &directory, checked.checker, left_out)?;
     step.done();
 
     let step = Step::start("services");
@@ -114,10 +114,13 @@ pub fn system(args: &SystemArgs, broken: Option<&broken::Defence>) -> Result<Bui
 fn kernel(
     toolchain: &Toolchain,
     directory: &Path,
+    checker: bool,
     broken: Option<&broken::Defence>,
 ) -> Result<PathBuf> {
     let manifest = paths::root()?.join("Cargo.toml");
-    let job = cargo::Job { manifest: &manifest, packages: &["neuron".to_owned()], broken };
+    let packages = &["neuron".to_owned()];
+    let features: &[&str] = if checker { &["neuron/checker"] } else { &[] };
+    let job = cargo::Job { manifest: &manifest, packages, features, broken };
     let binaries = cargo::build(toolchain, &job)?;
     place(&binaries.join("neuron"), directory, "neuron", "neuron.elf")?;
     Ok(directory.join("debug/neuron"))
@@ -142,7 +145,7 @@ fn programs(
         packages.sort_unstable();
         packages.dedup();
         let left_out = broken.filter(|_| without);
-        let job = cargo::Job { manifest, packages: &packages, broken: left_out };
+        let job = cargo::Job { manifest, packages: &packages, features: &[], broken: left_out };
         let binaries = cargo::build(toolchain, &job)?;
         for program in members {
             let file = format!("{}.elf", program.name);

@@ -122,6 +122,8 @@ kinds! {
     LeftOut = "left-out",
     /// Proofs where nobody looks at them.
     ProofsInProd = "proofs-in-prod",
+    /// A checker where nobody looks for what it finds.
+    WatchInProd = "watch-in-prod",
     /// Budgets that are more than the machine has.
     Overcommitted = "overcommitted",
 

@@ -47,6 +47,8 @@ pub struct Checked {
     pub directory: PathBuf,
     /// Every program of the image, init included, by service id.
     pub programs: Vec<Program>,
+    /// The kernel checks itself after each call of some services.
+    pub checker: bool,
     qemu_args: Vec<String>,
     memory: u64,
 }
@@ -144,6 +146,7 @@ fn compile_all(system: &model::System, dir: &Path) -> Result<Vec<Checked>> {
                 description,
                 directory: dir.to_path_buf(),
                 programs,
+                checker: !profile.watch.is_empty(),
                 qemu_args: qemu::arguments(system, profile),
                 memory: u64::from(system.board.qemu.memory_mib.value) << 20,
             })

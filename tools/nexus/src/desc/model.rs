@@ -207,6 +207,8 @@ pub(crate) struct ProfileFile {
     pub(crate) kind: At<Profile>,
     pub(crate) without: Vec<At<String>>,
     pub(crate) without_devices: Vec<At<String>>,
+    /// After each of whose calls the kernel checks itself.
+    pub(crate) watch: Vec<At<String>>,
     /// More proofs than those in the services' files, by service.
     pub(crate) must_prove: Vec<(At<String>, Vec<At<String>>)>,
 }
@@ -214,6 +216,10 @@ pub(crate) struct ProfileFile {
 impl ProfileFile {
     pub(crate) fn leaves_out(&self, service: &str) -> bool {
         self.without.iter().any(|name| name.value == service)
+    }
+
+    pub(crate) fn watches(&self, service: &str) -> bool {
+        self.watch.iter().any(|name| name.value == service)
     }
 
     pub(crate) fn leaves_out_device(&self, device: &str) -> bool {

@@ -20,6 +20,11 @@ pub(crate) fn arguments(system: &System, profile: &ProfileFile) -> Vec<String> {
     for device in devices.filter(|device| !profile.leaves_out_device(&device.name)) {
         arguments.extend(plug(device));
     }
+    let watched = system.services.iter().filter(|service| profile.watches(&service.name));
+    let ids: Vec<String> = watched.map(|service| service.id.value.to_string()).collect();
+    if !ids.is_empty() {
+        arguments.extend(["-append".to_owned(), format!("watch={}", ids.join(","))]);
+    }
     arguments
 }
 

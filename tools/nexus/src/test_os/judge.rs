@@ -82,7 +82,10 @@ fn ending(run: &Run) -> (Exit, Vec<String>) {
         },
         Ended::Guest(Some(code::FAILED)) => (Exit::Failed, "tests failed in the guest".to_owned()),
         Ended::Guest(Some(code::INIT_ENDED)) => (Exit::Panic, "init ended".to_owned()),
-        Ended::Guest(Some(code::PANIC)) => (Exit::Panic, "the kernel panicked".to_owned()),
+        Ended::Guest(Some(code::PANIC)) => {
+            let message = run.transcript.panic.as_deref().unwrap_or("nothing said");
+            (Exit::Panic, format!("the kernel panicked: {message}"))
+        }
         Ended::Guest(code) => {
             (Exit::Failed, format!("QEMU ended with {code:?}, and the guest did not ask for that"))
         }
@@ -108,6 +111,9 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
     };
     if transcript.firmware.is_empty() {
         found.push("the firmware did not say which memory it keeps".to_owned());
+    }
+    if transcript.kernel_memory.is_empty() {
+        found.push("the kernel did not say which memory it keeps".to_owned());
     }
     let claims = Claims {
         roots: &transcript.roots,
@@ -187,6 +193,7 @@ mod tests {
         transcript.roots = vec![Root { service: 7, phys: 0x8000_0000 }];
         transcript.verdict = Some((1, 0));
         transcript.firmware = std::iter::once(0..1).collect();
+        transcript.kernel_memory = std::iter::once(1..2).collect();
         let ram = Ram::new(0x8000_0000, vec![0; 4096]);
         let identities = vec![(BASE, vec![VIRTIO_MAGIC, 2, 4])];
         Run {
@@ -263,6 +270,14 @@ mod tests {
     }
 
     #[test]
+    fn test_a_panic_is_told_with_its_message() {
+        let mut run = Run { ended: Ended::Guest(Some(code::PANIC)), ..good() };
+        run.transcript.take("nexus> neuron: panic: checker: LeafStale at 5");
+        run.transcript.take("neuron: panic: and another");
+        assert_verdict(&run, Exit::Panic, "the kernel panicked: checker: LeafStale at 5");
+    }
+
+    #[test]
     fn test_timeout_says_what_is_missing() {
         let mut run = Run { ended: Ended::Deadline, ..good() };
         run.transcript.proofs.clear();
@@ -286,7 +301,10 @@ mod tests {
         assert_verdict(&run, Exit::Differ, "ledger: grant without a decision");
         let mut run = good();
         run.transcript.firmware.clear();
-        assert_verdict(&run, Exit::Differ, "which memory it keeps");
+        assert_verdict(&run, Exit::Differ, "the firmware did not say which memory it keeps");
+        let mut run = good();
+        run.transcript.kernel_memory.clear();
+        assert_verdict(&run, Exit::Differ, "the kernel did not say which memory it keeps");
         let mut run = good();
         run.witness = None;
         assert_verdict(&run, Exit::Differ, "no witness");

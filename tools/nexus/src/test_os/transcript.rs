@@ -34,6 +34,8 @@ pub struct Transcript {
     pub firmware: Vec<Range<u64>>,
     /// Physical memory that the kernel keeps for its tables, as it says at boot.
     pub kernel_memory: Vec<Range<u64>>,
+    /// What the kernel said when it panicked.
+    pub panic: Option<String>,
     /// Lines that a guest must not print: near-records, and records of another run.
     pub wrong: Vec<String>,
     /// What tests in the guest say that they saw instead: for people, and no part of a verdict.
@@ -68,6 +70,10 @@ impl Transcript {
             Line::Text(text) => {
                 self.firmware.extend(firmware_memory(&text));
                 self.kernel_memory.extend(kernel_memory(&text));
+                // Somebody may have left a line unfinished.
+                if let Some((_, message)) = text.split_once("neuron: panic: ") {
+                    self.panic.get_or_insert_with(|| message.to_owned());
+                }
                 if text.starts_with("SELFTEST: ") && text.contains(" FAILED") {
                     self.failures.push(text.clone());
                 }

@@ -52,6 +52,12 @@ impl<'a, P> Ledger<'a, P> {
         self.lost
     }
 
+    /// True when nothing has happened.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.used == 0 && !self.lost
+    }
+
     /// Begins again.
     pub fn clear(&mut self) {
         self.used = 0;

@@ -48,6 +48,15 @@ impl<P: Platform> Kernel<'_, P> {
         self.check_threads()
     }
 
+    /// The service whose trap is being handled; with nobody to run, that of the process which is
+    /// being taken apart.
+    #[must_use]
+    pub fn concerned(&self) -> Option<u32> {
+        let current = self.hart.current.and_then(|id| self.threads.get(id).ok());
+        let process = current.map(|thread| thread.process).or(self.ending.first())?;
+        self.processes.get(process).ok().map(|process| process.id.service_id)
+    }
+
     fn check_pools(&self) -> Result<(), Violation> {
         let all = [
             self.caps.is_sound(),

@@ -1,16 +1,14 @@
 //! What happens between trap entry and trap exit: the kernel logic, then the choice of who runs.
 
+use neuron_core::Run;
 use neuron_core::thread::TrapFrame;
-use neuron_core::{Kernel, Run};
 use nexus_abi::EndReason;
 
 use super::console::say;
 use super::lock::{Guard, Lock};
 use super::paging::enter_space;
-use super::phys::Machine;
+use super::watch::{self, Base, TheKernel};
 use super::{csr, panic};
-
-type TheKernel = Kernel<'static, Machine>;
 
 /// The kernel, once it is built. No trap comes from user mode before.
 static KERNEL: Lock<TheKernel> = Lock::empty();
@@ -46,7 +44,10 @@ pub(super) extern "C" fn signal() -> *mut TrapFrame {
 /// Any other system call.
 pub(super) extern "C" fn syscall() -> *mut TrapFrame {
     let mut kernel = KERNEL.lock();
-    match kernel.syscall() {
+    let turn = watch::before(&mut kernel);
+    let run = kernel.syscall();
+    watch::after(&mut kernel, turn);
+    match run {
         Some(run) => resume(&kernel.platform, run),
         None => leave(kernel),
     }
@@ -56,8 +57,12 @@ pub(super) extern "C" fn syscall() -> *mut TrapFrame {
 #[inline(always)]
 fn fast(path: impl FnOnce(&mut TheKernel) -> Option<Run>) -> *mut TrapFrame {
     let mut kernel = KERNEL.lock();
+    let turn = watch::before(&mut kernel);
     match path(&mut kernel) {
-        Some(run) => resume(&kernel.platform, run),
+        Some(run) => {
+            watch::after(&mut kernel, turn);
+            resume(&kernel.platform, run)
+        }
         None => the_long_way(kernel),
     }
 }
@@ -72,9 +77,9 @@ fn the_long_way(kernel: Guard<'_, TheKernel>) -> *mut TrapFrame {
 
 /// Selects the address space of the thread that runs next, and gives its frame.
 #[inline(always)]
-fn resume(machine: &Machine, run: Run) -> *mut TrapFrame {
+fn resume(base: &Base, run: Run) -> *mut TrapFrame {
     if csr::current_satp() != run.satp {
-        enter_space(run.satp, machine.must_flush());
+        enter_space(run.satp, watch::machine(base).must_flush());
     }
     run.frame
 }
@@ -83,11 +88,13 @@ fn resume(machine: &Machine, run: Run) -> *mut TrapFrame {
 pub(super) extern "C" fn other() -> *mut TrapFrame {
     let cause = csr::scause();
     let mut kernel = KERNEL.lock();
+    let turn = watch::before(&mut kernel);
     if cause == TIMER_INTERRUPT {
         kernel.timer();
     } else {
         kernel.fault(cause, csr::stval());
     }
+    watch::after(&mut kernel, turn);
     leave(kernel)
 }
 
@@ -109,7 +116,10 @@ fn choose(mut kernel: Guard<'_, TheKernel>) -> *mut TrapFrame {
         if let Some(reason) = kernel.init_ended() {
             init_ended(reason);
         }
-        if kernel.schedule() {
+        let turn = watch::before(&mut kernel);
+        let found = kernel.schedule();
+        watch::after(&mut kernel, turn);
+        if found {
             return leave(kernel);
         }
         if csr::timer_pending() {

@@ -5,11 +5,11 @@ use core::fmt;
 use neuron::layout::PAGE;
 use neuron::range::{MAX_RANGES, Range, RangeSet};
 use neuron::tree::Board;
+use neuron_core::PhysMem;
 use neuron_core::addr::Frame;
 use neuron_core::boot::INIT_ID;
 use neuron_core::capability::CapabilityKind;
 use neuron_core::window::{Forbidden, Range as Taken, Window};
-use neuron_core::{Kernel, PhysMem};
 use nexus_abi::{
     Error, FREE_START, Handle, Prot, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
 };
@@ -18,6 +18,7 @@ use nexus_sysdesc::archive::{Archive, ArchiveError};
 use zerocopy::transmute;
 
 use super::phys::Machine;
+use super::watch::{self, TheKernel};
 
 /// What the boot loader and the board give init.
 pub(super) struct Loaded {
@@ -56,8 +57,6 @@ impl fmt::Display for LoadFailure {
 /// Pages of the stack of init. The page below is not mapped.
 const STACK_PAGES: u64 = 16;
 
-type TheKernel = Kernel<'static, Machine>;
-
 /// Names the step in a refusal of the kernel logic.
 trait Step<T> {
     fn step(self, what: &'static str) -> Result<T, LoadFailure>;
@@ -77,7 +76,7 @@ pub(super) fn init(
     windows: &RangeSet,
     objects: u32,
 ) -> Result<(), LoadFailure> {
-    let image = read_archive(&kernel.platform, loaded.archive)?;
+    let image = read_archive(watch::machine(&kernel.platform), loaded.archive)?;
     kernel.create_init(objects).step("making init")?;
     for segment in image.plan.segments() {
         load_segment(kernel, segment, image.program)?;
@@ -124,7 +123,7 @@ fn load_segment(
     let end = data + segment.file_len;
     for (page, start) in (0..).zip((data..end).step_by(PAGE as usize)) {
         let part = Range { start, end: end.min(start + PAGE) };
-        if !kernel.platform.copy(part, first.plus(page)) {
+        if !watch::machine_mut(&mut kernel.platform).copy(part, first.plus(page)) {
             return Err(LoadFailure::Place("the program of init"));
         }
     }

@@ -31,6 +31,8 @@ unsafe fn bytes_at(range: Range) -> &'static [u8] {
 /// RAM that nobody uses yet.
 pub(super) struct FreeRam {
     free: RangeSet,
+    /// What was free at first, and is an array now.
+    kept: RangeSet,
 }
 
 impl FreeRam {
@@ -41,7 +43,7 @@ impl FreeRam {
         for range in taken {
             free.remove(range.pages_outward())?;
         }
-        Ok(FreeRam { free })
+        Ok(FreeRam { free, kept: RangeSet::default() })
     }
 
     /// An array for the life of the system, on pages of its own. `None` when no range has room.
@@ -55,6 +57,7 @@ impl FreeRam {
         let range = self.free.iter().find(|range| range.len() >= len)?;
         let taken = Range { start: range.start, end: range.start + len };
         self.free.remove(taken).ok()?;
+        self.kept.insert(taken).ok()?;
         let first = (taken.start + DIRECT) as *mut T;
         const { assert!(align_of::<T>() <= 4096) };
         for index in 0..count {
@@ -64,6 +67,11 @@ impl FreeRam {
         }
         // SAFETY: (1) and (2) as above; every value is written.
         Some(unsafe { core::slice::from_raw_parts_mut(first, count) })
+    }
+
+    /// Memory of the arrays, which is the kernel's for good.
+    pub(super) fn kept(&self) -> &RangeSet {
+        &self.kept
     }
 
     /// What is left, for the kernel logic to hand out.

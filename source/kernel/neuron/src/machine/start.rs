@@ -12,6 +12,7 @@ use super::console::say;
 use super::load::{self, Loaded};
 use super::paging::KernelHalf;
 use super::phys::{FreeRam, Machine, boot_bytes};
+use super::watch::{Room, TheKernel};
 use super::{csr, trap};
 
 /// Kernel objects: one for every four frames of RAM, in bounds.
@@ -35,7 +36,7 @@ pub(super) extern "C" fn start(hart: u64, tree: u64) -> ! {
         Err(error) => panic!("cannot map the kernel: {error:?}"),
     };
     let ram: u64 = board.ram.iter().map(Range::len).sum();
-    let Some((mut kernel, objects)) = build(half, &board, &[tree, board.initrd]) else {
+    let Some((mut kernel, objects)) = build(half, &board, tree) else {
         panic!("RAM is too small for the tables of the kernel");
     };
     let loaded = Loaded { archive: board.initrd, tree, timebase_hz: board.timebase_hz };
@@ -59,11 +60,8 @@ fn tree_range(start: u64) -> Range {
 
 /// The kernel with all RAM that nothing uses; also how many objects it can have. `None` when RAM
 /// is too small for its tables.
-fn build(
-    half: KernelHalf,
-    board: &Board,
-    loaded: &[Range],
-) -> Option<(Kernel<'static, Machine>, u32)> {
+fn build(half: KernelHalf, board: &Board, tree: Range) -> Option<(TheKernel, u32)> {
+    let loaded = &[tree, board.initrd];
     let first = board.ram.iter().next()?.start;
     let end = board.ram.iter().last()?.end;
     let frames = u32::try_from((end - first) >> 12).ok()?;
@@ -82,8 +80,12 @@ fn build(
         threads: free.array(heavy, || Slot::EMPTY)?,
         frames: free.array(frames, || FrameInfo::RESERVED)?,
     };
+    let room = Room::new(&mut free, first, frames, heavy)?;
+    for range in free.kept().iter() {
+        say!("keeps {:#x} to {:#x}", range.start, range.end);
+    }
     let machine = Machine::new(half, &free, loaded, board.sstc, heavy).ok()?;
-    let mut kernel = Kernel::new(machine, tables, Frame::at(first)?);
+    let mut kernel = Kernel::new(room.over(machine, tree), tables, Frame::at(first)?);
     for range in free.iter() {
         let count = u32::try_from(range.len() >> 12).ok()?;
         kernel.frames_mut().add(Frame::at(range.start)?, count);

@@ -20,11 +20,10 @@
 use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
 
-use neuron_core::Kernel;
 use neuron_core::thread::TrapFrame;
 use nexus_abi::{SYSCALL_CALL, SYSCALL_NULL, SYSCALL_REPLY_RECV, SYSCALL_SIGNAL};
 
-use super::phys::Machine;
+use super::watch::TheKernel;
 use super::{csr, entry, panic};
 
 global_asm!(
@@ -178,7 +177,7 @@ pub(super) fn init() {
 }
 
 /// Runs `kernel` from now on. The rest of the boot stack is given up.
-pub(super) fn run(kernel: Kernel<'static, Machine>) -> ! {
+pub(super) fn run(kernel: TheKernel) -> ! {
     let frame = entry::install(kernel);
     // SAFETY: (1) `install` gives the frame of a live thread, and has selected its address space.
     unsafe { trap_enter(frame) }

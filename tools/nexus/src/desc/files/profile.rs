@@ -13,6 +13,7 @@ use std::rc::Rc;
 const KIND: Key = key("kind", "\"prod\"");
 const WITHOUT: Key = key("without", "[\"selftest-client\"]");
 const WITHOUT_DEVICES: Key = key("without-devices", "[\"empty0\"]");
+const WATCH: Key = key("watch", "[\"hostile-spam\"]");
 const MUST_PROVE: Key = key("must-prove", "{ rngd = [\"mmio-window-mapped\"] }");
 
 /// Reads it.
@@ -29,6 +30,7 @@ pub(crate) fn read_profile(
     let kind = table.choice(KIND, "a kind of profile", &kinds);
     let without = table.words(WITHOUT);
     let without_devices = table.words(WITHOUT_DEVICES);
+    let watch = table.words(WATCH);
     let proofs = table.table(MUST_PROVE, "[must-prove]");
     let must_prove =
         proofs.map(|table| table.lists_by_name("[\"mmio-window-mapped\"]")).unwrap_or_default();
@@ -36,5 +38,5 @@ pub(crate) fn read_profile(
     for proof in must_prove.iter().flat_map(|(_, proofs)| proofs) {
         check_proof(reporter, proof);
     }
-    Some(ProfileFile { name: name?, kind: kind?, without, without_devices, must_prove })
+    Some(ProfileFile { name: name?, kind: kind?, without, without_devices, watch, must_prove })
 }

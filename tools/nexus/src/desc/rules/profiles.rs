@@ -21,6 +21,7 @@ pub(super) fn check(system: &System, reporter: &Reporter) {
         check_calls(system, profile, reporter);
         check_devices(system, profile, reporter);
         check_proofs(system, profile, reporter);
+        check_watch(system, profile, reporter);
         check_memory(system, profile, reporter);
     }
 }
@@ -108,6 +109,24 @@ fn check_proofs(system: &System, profile: &ProfileFile, reporter: &Reporter) {
             let fix = "move this to a profile with `kind = \"test\"`";
             reporter.add(Diagnostic::at(Kind::ProofsInProd, &name.span, message, fix));
         }
+    }
+}
+
+/// Who is watched is there, and no system in use has a checker.
+fn check_watch(system: &System, profile: &ProfileFile, reporter: &Reporter) {
+    for name in &profile.watch {
+        let known = system.service(name).is_some() || system.was_removed(name);
+        let (kind, message, fix) = if profile.kind.value == Profile::Prod {
+            let message = "a prod profile watches nobody: its kernel has no checker".to_owned();
+            let fix = "move this to a profile with `kind = \"test\"`".to_owned();
+            (Kind::WatchInProd, message, fix)
+        } else if !known {
+            let fix = suggest::instead(name, "services", &system.service_names());
+            (Kind::UnknownService, format!("there is no service `{}`", name.value), fix)
+        } else {
+            continue;
+        };
+        reporter.add(Diagnostic::at(kind, &name.span, message, fix));
     }
 }
 
