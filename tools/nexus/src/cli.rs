@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::{
-    abi_doc, assure, audit, bench, build, check, ci, fuzz, image, run, setup, symbolize,
+    abi_doc, assure, attacks, audit, bench, build, check, ci, fuzz, image, run, setup, symbolize,
     test_broken, test_os, witness,
 };
 use anyhow::Result;
@@ -48,6 +48,8 @@ enum Command {
     Fuzz(fuzz::FuzzArgs),
     /// Every check and test, as CI runs them
     Ci(ci::CiArgs),
+    /// The tests of each attack, and what has none
+    Attacks(attacks::AttacksArgs),
     /// What takes longer than `ci` may, and needs more tools
     Assure(assure::AssureArgs),
     /// Say who may touch what, from the built image
@@ -77,6 +79,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::TestBroken(args) => test_broken::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Ci(args) => ci::run(&args),
+        Command::Attacks(args) => attacks::run(&args),
         Command::Assure(args) => assure::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Bench(args) => bench::run(&args),

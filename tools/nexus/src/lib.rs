@@ -3,6 +3,7 @@
 
 pub mod abi_doc;
 pub mod assure;
+pub mod attacks;
 pub mod audit;
 pub mod bench;
 pub mod broken;

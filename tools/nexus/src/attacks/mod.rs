@@ -1,0 +1,68 @@
+//! `cargo nexus attacks`: the catalogue of attacks, with the tests that say which one they are.
+//!
+//! A line comment directly above a test names its number, how it tests, what is tried, what must
+//! happen, and which defences that can be left out (tests/broken.toml) it notices:
+//!
+//! ```text
+//! attack 7 U: mint a window over RAM; refused with `Reserved`; broken: window-over-ram
+//! ```
+//!
+//! tests/attacks.toml lists the numbers. A number without a test is a gap.
+
+mod catalogue;
+mod claim;
+mod fault;
+mod gaps;
+mod modules;
+mod page;
+mod rust;
+mod scan;
+mod show;
+mod test;
+#[cfg(test)]
+mod tests;
+
+pub use catalogue::{Attack, Catalogue, How};
+pub use claim::Claim;
+pub use fault::Fault;
+pub use gaps::{Gap, gaps, not_run};
+pub use page::page;
+pub use scan::{Entry, Scan, scan};
+pub use test::Test;
+
+use crate::exit::Exit;
+use anyhow::Result;
+use clap::Args;
+
+/// Arguments of `cargo nexus attacks`.
+#[derive(Args, Debug)]
+pub struct AttacksArgs {
+    /// Which attacks; all of them when none is given.
+    numbers: Vec<u32>,
+    /// Only what has no test.
+    #[arg(long)]
+    gaps: bool,
+}
+
+/// Lists the tests of each attack with the commands that run them, and what has no test.
+///
+/// # Errors
+/// When the tree cannot be read.
+pub fn run(args: &AttacksArgs) -> Result<Exit> {
+    let catalogue = Catalogue::load()?;
+    let scan = scan(&catalogue)?;
+    if !args.gaps {
+        show::attacks(&catalogue, &scan.entries, &args.numbers);
+    }
+    scan.faults.iter().for_each(|fault| println!("{fault}"));
+    let mut gaps = gaps(&catalogue, &scan.entries);
+    gaps.retain(|gap| args.numbers.is_empty() || args.numbers.contains(&gap.number));
+    gaps.iter().for_each(|gap| println!("{gap}"));
+    println!(
+        "{} tests of attacks, {} gaps, {} faults",
+        scan.entries.len(),
+        gaps.len(),
+        scan.faults.len()
+    );
+    Ok(if gaps.is_empty() && scan.faults.is_empty() { Exit::Pass } else { Exit::Failed })
+}

@@ -1,0 +1,84 @@
+//! What tests an attack, and under which name it runs.
+
+/// Something that runs, and can fail.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Test {
+    /// A test on the host.
+    Host {
+        /// The test binary, as nextest names it.
+        binary: String,
+        /// Modules and function.
+        path: String,
+    },
+    /// A system that `cargo nexus check` must refuse in given words.
+    Refusal(String),
+    /// A proof in QEMU.
+    Proof {
+        /// The service that gives it.
+        service: String,
+        /// Its name.
+        id: String,
+    },
+    /// A system under tests/systems that must end in a given way.
+    System(String),
+    /// A step of `cargo nexus ci`.
+    Step(String),
+    /// A step of `cargo nexus assure`.
+    Assure(String),
+    /// A fuzz target whose corpus is replayed.
+    Fuzz(String),
+}
+
+/// The test that holds every refusal against its fixture.
+const REFUSALS: [&str; 2] =
+    ["nexus::check_fixtures", "each_fixture_is_refused_in_the_expected_words"];
+
+impl Test {
+    /// The name under which a run says that it has passed.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Test::Host { binary, path } => format!("{binary} {path}"),
+            Test::Refusal(_) => REFUSALS.join(" "),
+            Test::Proof { service, id } => format!("proof {service} {id}"),
+            Test::System(name) => format!("system {name}"),
+            Test::Step(name) | Test::Assure(name) => format!("step {name}"),
+            Test::Fuzz(name) => format!("fuzz {name}"),
+        }
+    }
+
+    /// What a person calls it, without what the file says already.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Test::Host { path, .. } => path.clone(),
+            Test::Refusal(name) => format!("refusal {name}"),
+            Test::Proof { id, .. } => format!("proof {id}"),
+            Test::Assure(name) => format!("assure {name}"),
+            other => other.name(),
+        }
+    }
+
+    /// The command that runs it.
+    #[must_use]
+    pub fn command(&self) -> String {
+        match self {
+            Test::Host { binary, path } => {
+                let package = binary.split("::").next().unwrap_or(binary);
+                format!("cargo test -p {package} {path}")
+            }
+            Test::Refusal(_) => format!("cargo test -p nexus {}", REFUSALS[1]),
+            Test::Proof { .. } => "just test-os".to_owned(),
+            Test::System(name) => format!("cargo nexus test-os --system tests/systems/{name}"),
+            Test::Step(name) => format!("cargo nexus ci --only {name}"),
+            Test::Assure(name) => format!("just assure --only {name}"),
+            Test::Fuzz(name) => format!("just fuzz {name}"),
+        }
+    }
+
+    /// True when it belongs to `cargo nexus ci`, and not to longer runs alone.
+    #[must_use]
+    pub fn in_ci(&self) -> bool {
+        !matches!(self, Test::Assure(_))
+    }
+}
