@@ -17,8 +17,8 @@ pub(super) struct Item {
 pub(super) enum What {
     /// A test, with the inline modules that it is in.
     Test(Vec<String>),
-    /// `fuzz_target!`.
-    FuzzTarget,
+    /// Another function.
+    Function(String),
     /// A text: the name of a proof, a step, a hostile program.
     Text(String),
 }
@@ -100,9 +100,6 @@ fn walk(tokens: TokenStream, modules: &[String], source: &mut Source) {
                 source.module(before, inside(modules, name), body);
                 rest = next;
             }
-            (TokenTree::Ident(word), _) if word == "fuzz_target" => {
-                source.items.push(Item { first: line, last: line, what: What::FuzzTarget });
-            }
             (TokenTree::Literal(literal), _) => {
                 let text = text_of(&literal.to_string()).map(What::Text);
                 source.items.extend(text.map(|what| Item { first: line, last: line, what }));
@@ -125,10 +122,12 @@ fn inside(modules: &[String], name: &Ident) -> Vec<String> {
 
 impl Source {
     fn function(&mut self, before: Pending, line: usize, path: Vec<String>) {
-        if before.test {
-            let first = before.first.unwrap_or(line);
-            self.items.push(Item { first, last: line, what: What::Test(path) });
-        }
+        let first = before.first.unwrap_or(line);
+        let what = match before.test {
+            true => What::Test(path),
+            false => What::Function(path.join("::")),
+        };
+        self.items.push(Item { first, last: line, what });
     }
 
     fn module(&mut self, before: Pending, path: Vec<String>, body: &TokenTree) {

@@ -12,7 +12,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where tests are.
-const TOPS: [&str; 6] = ["fuzz", "source", "system", "tests", "tools", "examples"];
+const TOPS: [&str; 5] = ["source", "system", "tests", "tools", "examples"];
+
+/// Where the fuzz targets are, each a function with the name of its target.
+const FUZZ_TARGETS: &str = "tests/fuzz/src/targets/";
 
 /// A line, and the test that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +151,7 @@ impl File<'_> {
     fn comment<'a>(&self, line: &'a str) -> Option<&'a str> {
         let line = line.trim_start();
         match self.is_rust() {
-            true => line.strip_prefix("//").map(|text| text.trim_start_matches(['/', '!'])),
+            true => line.strip_prefix("//").map(|text| text.trim_start_matches('/')),
             false => line.strip_prefix('#'),
         }
     }
@@ -192,9 +195,13 @@ impl File<'_> {
             let path: Vec<&str> = module.path.iter().chain(inner).map(String::as_str).collect();
             return Ok(Ok(Test::Host { binary: module.binary, path: path.join("::") }));
         }
-        if items.iter().any(|item| item.what == What::FuzzTarget && around(&item)) {
-            let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
-            return Ok(Ok(Test::Fuzz(name.into_owned())));
+        let function = items.iter().find_map(|item| match &item.what {
+            What::Function(name) if around(&item) => Some(name),
+            _ => None,
+        });
+        if let Some(name) = function {
+            let target = self.short.starts_with(FUZZ_TARGETS);
+            return Ok(if target { Ok(Test::Fuzz(name.clone())) } else { Err(nothing()) });
         }
         let text = items.iter().find_map(|item| match &item.what {
             What::Text(text) if (number..=number + 1).contains(&item.first) => Some(text),

@@ -43,7 +43,7 @@ impl Test {
             Test::Proof { service, id } => format!("proof {service} {id}"),
             Test::System(name) => format!("system {name}"),
             Test::Step(name) | Test::Assure(name) => format!("step {name}"),
-            Test::Fuzz(name) => format!("fuzz {name}"),
+            Test::Fuzz(name) => format!("nexus-fuzz::replay {name}"),
         }
     }
 
@@ -55,7 +55,8 @@ impl Test {
             Test::Refusal(name) => format!("refusal {name}"),
             Test::Proof { id, .. } => format!("proof {id}"),
             Test::Assure(name) => format!("assure {name}"),
-            other => other.name(),
+            Test::Fuzz(name) => format!("fuzz {name}"),
+            Test::System(_) | Test::Step(_) => self.name(),
         }
     }
 
