@@ -26,5 +26,5 @@ mod view;
 mod world;
 
 pub use machine::{GARBAGE, Machine, RAM_BASE};
-pub use view::{CapView, PageView, ProcessView, View};
+pub use view::{CapView, Doing, PageView, ProcessView, ThreadView, View};
 pub use world::{Child, Config, Status, User, World, run, run_with};

@@ -135,6 +135,20 @@ impl World<'_> {
         User(self.kernel.threads.handle(id))
     }
 
+    /// The slot of a thread.
+    #[must_use]
+    pub fn slot(&self, user: User) -> u16 {
+        u16::try_from(user.0.slot()).unwrap()
+    }
+
+    /// The physical address of the root table of the process in a slot.
+    #[must_use]
+    pub fn root_of(&self, slot: u32) -> Option<u64> {
+        let mut processes = self.kernel.processes.iter();
+        let (_, process) = processes.find(|(id, _)| id.slot() == slot)?;
+        process.root.map(crate::addr::Frame::address)
+    }
+
     /// Pages that are mapped, in all.
     #[must_use]
     pub fn mapped_pages(&self) -> u32 {

@@ -1,14 +1,16 @@
 //! What the kernel has, as plain data: to compare with a model. Page tables are walked bit by bit,
 //! without the kernel's own code for them.
 
-use std::collections::BTreeMap;
+use std::vec::Vec;
 
-use nexus_abi::{KindCode, ProcessState, Rights, Sender};
+use nexus_abi::{Handle, KindCode, ProcessState, Rights, Sender};
 
 use super::world::World;
 use crate::addr::Frame;
-use crate::capability::CapabilityKind;
+use crate::capability::{Capability, CapabilityKind};
+use crate::list::List;
 use crate::platform::PhysMem;
+use crate::thread::{Queue, State, Thread};
 
 /// One capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,27 @@ pub struct ProcessView {
     pub objects: (u32, u32),
 }
 
+/// What a thread is doing; with the slot of what it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    Ready,
+    Sending(u32),
+    Receiving(u32),
+    Awaiting { server: u32, call: u64 },
+    Waiting(u32),
+    Ended,
+}
+
+/// One thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadView {
+    /// Slot of its process.
+    pub process: u32,
+    pub priority: u8,
+    pub doing: Doing,
+    pub deadline: u64,
+}
+
 /// What one page-table leaf says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageView {
@@ -46,15 +69,19 @@ pub struct PageView {
     pub bits: u64,
 }
 
-/// Everything a model tells about.
+/// Everything a model tells about, by slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// By handle.
-    pub caps: BTreeMap<u64, CapView>,
-    /// By slot.
-    pub processes: BTreeMap<u32, ProcessView>,
+    /// With their handles.
+    pub caps: Vec<(u64, CapView)>,
+    pub processes: Vec<(u32, ProcessView)>,
+    pub threads: Vec<(u32, ThreadView)>,
+    /// Threads in the queue of each endpoint that has one.
+    pub queues: Vec<(u32, Vec<u32>)>,
+    /// Bits of each notification.
+    pub bits: Vec<(u32, u64)>,
     /// By slot of the process, and virtual address.
-    pub pages: BTreeMap<(u32, u64), PageView>,
+    pub pages: Vec<((u32, u64), PageView)>,
 }
 
 impl World<'_> {
@@ -62,34 +89,8 @@ impl World<'_> {
     #[must_use]
     pub fn view(&self) -> View {
         let mut view = View::default();
-        for (id, cap) in self.kernel.caps.iter().filter(|(_, cap)| !cap.anchor) {
-            let parent = cap.parent.filter(|id| !self.kernel.caps.get(*id).unwrap().anchor);
-            let mut one = CapView {
-                owner: cap.owner.slot(),
-                kind: cap.kind.code(),
-                object: 0,
-                base: 0,
-                len: 0,
-                rights: cap.rights,
-                parent: parent.map(|id| self.kernel.caps.handle(id).0),
-                sealed: false,
-            };
-            match cap.kind {
-                CapabilityKind::Endpoint(id) => one.object = id.slot(),
-                CapabilityKind::Notification(id) => one.object = id.slot(),
-                CapabilityKind::Process(id) => one.object = id.slot(),
-                CapabilityKind::Thread(id) => one.object = id.slot(),
-                CapabilityKind::Vmo(id) => {
-                    let vmo = self.kernel.vmos.get(id).unwrap();
-                    one.object = id.slot();
-                    (one.base, one.len) = (vmo.base.address(), u64::from(vmo.pages) * 4096);
-                    one.sealed = vmo.sealed;
-                }
-                CapabilityKind::DeviceMmio { base, len } => (one.base, one.len) = (base, len),
-                CapabilityKind::Spawn | CapabilityKind::Console => {}
-            }
-            view.caps.insert(self.kernel.caps.handle(id).0, one);
-        }
+        let caps = self.kernel.caps.iter().filter(|(_, cap)| !cap.anchor);
+        view.caps.extend(caps.map(|(id, cap)| (self.kernel.caps.handle(id).0, self.cap_view(cap))));
         for (id, process) in self.kernel.processes.iter() {
             let one = ProcessView {
                 id: process.id,
@@ -97,21 +98,76 @@ impl World<'_> {
                 frames: (process.frames.used, process.frames.limit),
                 objects: (process.objects.used, process.objects.limit),
             };
-            view.processes.insert(id.slot(), one);
+            view.processes.push((id.slot(), one));
             if let Some(root) = process.root {
-                self.walk(root, 2, 0, &mut |va, page| {
-                    view.pages.insert((id.slot(), va), page);
-                });
+                self.walk(root, 2, 0, &mut |va, page| view.pages.push(((id.slot(), va), page)));
             }
         }
+        for (id, thread) in self.kernel.threads.iter() {
+            let one = ThreadView {
+                process: thread.process.slot(),
+                priority: thread.priority,
+                doing: doing(thread.state),
+                deadline: thread.deadline,
+            };
+            view.threads.push((id.slot(), one));
+        }
+        for (id, endpoint) in self.kernel.endpoints.iter() {
+            let mut queue = Vec::new();
+            let mut next = endpoint.queue.first();
+            while let Some(thread) = next {
+                queue.push(thread.slot());
+                next = List::<Thread, Queue>::next(&self.kernel.threads, thread);
+            }
+            if !queue.is_empty() {
+                view.queues.push((id.slot(), queue));
+            }
+        }
+        let notifications = self.kernel.notifications.iter();
+        view.bits.extend(notifications.map(|(id, one)| (id.slot(), one.bits)));
         view
+    }
+
+    /// A capability, whoever holds it.
+    #[must_use]
+    pub fn cap(&self, handle: Handle) -> Option<CapView> {
+        self.kernel.caps.by_handle(handle).ok().map(|(_, cap)| self.cap_view(cap))
+    }
+
+    fn cap_view(&self, cap: &Capability) -> CapView {
+        let parent = cap.parent.filter(|id| !self.kernel.caps.get(*id).unwrap().anchor);
+        let mut one = CapView {
+            owner: cap.owner.slot(),
+            kind: cap.kind.code(),
+            object: 0,
+            base: 0,
+            len: 0,
+            rights: cap.rights,
+            parent: parent.map(|id| self.kernel.caps.handle(id).0),
+            sealed: false,
+        };
+        match cap.kind {
+            CapabilityKind::Endpoint(id) => one.object = id.slot(),
+            CapabilityKind::Notification(id) => one.object = id.slot(),
+            CapabilityKind::Process(id) => one.object = id.slot(),
+            CapabilityKind::Thread(id) => one.object = id.slot(),
+            CapabilityKind::Vmo(id) => {
+                let vmo = self.kernel.vmos.get(id).unwrap();
+                one.object = id.slot();
+                (one.base, one.len) = (vmo.base.address(), u64::from(vmo.pages) * 4096);
+                one.sealed = vmo.sealed;
+            }
+            CapabilityKind::DeviceMmio { base, len } => (one.base, one.len) = (base, len),
+            CapabilityKind::Spawn | CapabilityKind::Console => {}
+        }
+        one
     }
 
     /// Tells every leaf of the user half, of whatever size.
     fn walk(&self, table: Frame, level: u32, va: u64, tell: &mut impl FnMut(u64, PageView)) {
         let entries = if level == 2 { 256 } else { 512 };
-        for index in 0..entries {
-            let word = self.kernel.platform.read(table, index);
+        let mut next = self.kernel.platform.next_word(table, 0);
+        while let Some((index, word)) = next.filter(|(index, _)| *index < entries) {
             let va = va + ((index as u64) << (12 + 9 * level));
             let to = ((word >> 10) & 0xfff_ffff_ffff) << 12;
             match word & 0xf {
@@ -119,6 +175,18 @@ impl World<'_> {
                 1 if level > 0 => self.walk(Frame::at(to).unwrap(), level - 1, va, tell),
                 _ => tell(va, PageView { to, bits: word & 0x3ff }),
             }
+            next = self.kernel.platform.next_word(table, index + 1);
         }
+    }
+}
+
+fn doing(state: State) -> Doing {
+    match state {
+        State::Ready => Doing::Ready,
+        State::Sending(id) => Doing::Sending(id.slot()),
+        State::Receiving(id) => Doing::Receiving(id.slot()),
+        State::Awaiting { server, call } => Doing::Awaiting { server: server.slot(), call },
+        State::Waiting(id) => Doing::Waiting(id.slot()),
+        State::Ended => Doing::Ended,
     }
 }

@@ -1,9 +1,9 @@
 //! The model of each call: its checks in their order, and what it does. A call that fails does
 //! nothing.
 
-use nexus_abi::{Error, PAGE_SIZE, Rights, USER_END};
+use nexus_abi::{EndReason, Error, Handle, PAGE_SIZE, Rights, USER_END};
 
-use crate::model::{Access, Cap, Cid, INIT, Kind, Mapping, Model, Oid, Pid, Process, What};
+use crate::model::{Access, Cap, Cid, Kind, Mapping, Model, Oid, Pid, Process, What};
 
 /// A handle, as the model sees it: a capability that its user holds, or nothing.
 pub type Named = Option<Cid>;
@@ -21,9 +21,9 @@ const R: u64 = 1;
 const W: u64 = 2;
 const X: u64 = 4;
 
-type Call<T> = Result<T, Error>;
+pub type Call<T> = Result<T, Error>;
 
-fn refuse_if(refused: bool, error: Error) -> Call<()> {
+pub fn refuse_if(refused: bool, error: Error) -> Call<()> {
     if refused { Err(error) } else { Ok(()) }
 }
 
@@ -96,7 +96,7 @@ impl Model {
         };
         refuse_if(!self.has_room(actor, frames, 2), Error::NoMemory)?;
         let what = What::Object(self.new_object(actor, kind));
-        Ok(self.new_cap(Cap { owner: actor, what, rights, parent: None }))
+        Ok(self.new_cap(Cap { owner: actor, what, rights, parent: None, handle: Handle::NONE }))
     }
 
     /// A child of a capability, for `owner`; what is common to all ways of making one.
@@ -108,7 +108,11 @@ impl Model {
         }
         refuse_if(self.depth(parent) + 1 > 64, Error::TooDeep)?;
         refuse_if(!self.has_room(owner, 0, 1), Error::NoMemory)?;
-        Ok(self.new_cap(Cap { owner, what, rights, parent: Some(parent) }))
+        if let Some(left) = self.fails {
+            self.fails = left.checked_sub(1);
+            refuse_if(left == 0, Error::NoMemory)?;
+        }
+        Ok(self.new_cap(Cap { owner, what, rights, parent: Some(parent), handle: Handle::NONE }))
     }
 
     fn fewer(cap: &Cap, rights: u64) -> Call<Rights> {
@@ -159,8 +163,7 @@ impl Model {
 
     /// Copies of these for `taker`, all or none.
     pub fn pass(&mut self, taker: Pid, carried: &[Named]) -> Call<Vec<Cid>> {
-        let before = self.clone();
-        let mut made = Vec::new();
+        let mut made: Vec<Cid> = Vec::new();
         for named in carried {
             let one = self.cap(*named).and_then(|(id, cap)| {
                 refuse_if(!cap.rights.contains(Rights::GRANT), Error::Denied)?;
@@ -169,7 +172,9 @@ impl Model {
             match one {
                 Ok(id) => made.push(id),
                 Err(error) => {
-                    *self = before;
+                    for id in made {
+                        self.caps.remove(&id);
+                    }
                     return Err(error);
                 }
             }
@@ -281,42 +286,64 @@ impl Model {
         &mut self,
         actor: Pid,
         named: Named,
-        service: u64,
-        frames: u32,
-        objects: u32,
-    ) -> Call<(Pid, Cid)> {
+        [service, budget, notification, bits]: [u64; 4],
+    ) -> Call<Cid> {
         let (_, cap) = self.cap(named)?;
         refuse_if(cap.what != What::Spawn, Error::WrongKind)?;
+        let notify = match Handle(notification) {
+            Handle::NONE => None,
+            handle => Some((self.notification(actor, handle, Rights::SEND)?, bits)),
+        };
+        let (frames, objects) = (budget & 0xffff_ffff, budget >> 32);
         refuse_if(!(1..1024).contains(&service) || frames == 0, Error::BadArgument)?;
-        let (frames, objects) = (u64::from(frames), u64::from(objects));
         refuse_if(!self.has_room(actor, frames, objects + 9), Error::NoMemory)?;
         let service = service as u32;
         let life = self.lives.entry(service).or_insert(0);
         *life += 1;
-        let process =
-            Process { service, life: *life, alive: true, frames, objects, parent: Some(actor) };
+        let process = Process {
+            service,
+            life: *life,
+            alive: true,
+            end: None,
+            frames,
+            objects,
+            parent: Some(actor),
+            notify,
+            slot: 0,
+        };
         let process = self.new_process(process);
         let what = What::Object(self.new_object(actor, Kind::Process(process)));
-        let cap = Cap { owner: actor, what, rights: OBJECT, parent: None };
-        Ok((process, self.new_cap(cap)))
+        let (rights, parent, handle) = (OBJECT, None, Handle::NONE);
+        Ok(self.new_cap(Cap { owner: actor, what, rights, parent, handle }))
     }
 
-    /// A thread in the process of this capability, and the capability to it.
-    pub fn thread(&mut self, actor: Pid, named: Named) -> Call<Cid> {
-        let target = self.target(actor, Some(named))?;
+    /// A thread in a process, and the capability to it.
+    pub fn thread(
+        &mut self,
+        (actor, ceiling): (Pid, u8),
+        target: Option<Named>,
+        entry: u64,
+        priority: u64,
+    ) -> Call<Cid> {
+        let target = self.target(actor, target)?;
+        let outside = !(PAGE_SIZE..USER_END).contains(&entry);
+        refuse_if(outside || !entry.is_multiple_of(2), Error::BadAddress)?;
+        refuse_if(priority > u64::from(ceiling), Error::BadArgument)?;
         refuse_if(!self.processes[&target].alive, Error::BadState)?;
+        let team = self.threads.values().filter(|one| one.process == target).count();
         let room = self.has_room(target, 0, if target == actor { 9 } else { 8 });
-        refuse_if(!room || !self.has_room(actor, 0, 1), Error::NoMemory)?;
-        let what = What::Object(self.new_object(target, Kind::Thread));
-        Ok(self.new_cap(Cap { owner: actor, what, rights: OBJECT, parent: None }))
+        refuse_if(team >= 64 || !room || !self.has_room(actor, 0, 1), Error::NoMemory)?;
+        let what = What::Object(self.new_thread(target, priority as u8));
+        let (rights, parent, handle) = (OBJECT, None, Handle::NONE);
+        Ok(self.new_cap(Cap { owner: actor, what, rights, parent, handle }))
     }
 
-    pub fn end(&mut self, actor: Pid, target: Option<Named>) -> Call<Pid> {
+    pub fn end(&mut self, actor: Pid, target: Option<Named>, code: u64) -> Call<()> {
         let target = self.target(actor, target)?;
         refuse_if(!self.processes[&target].alive, Error::BadState)?;
-        assert_ne!(target, INIT);
-        self.end_process(target);
-        Ok(target)
+        let reason = if target == actor { EndReason::Exit(code) } else { EndReason::Killed(code) };
+        self.end_process(target, reason);
+        Ok(())
     }
 }
 

@@ -1,65 +1,70 @@
 //! What the model says there is, in the words of the kernel.
 
-use neuron_core::sim::{CapView, PageView, ProcessView, View};
-use nexus_abi::{KindCode, ProcessState, Sender};
+use neuron_core::sim::{self, CapView, PageView, ProcessView, ThreadView, View};
+use nexus_abi::ProcessState;
 
 use crate::driver::Driver;
-use crate::model::{Access, Kind, What};
+use crate::messages::Doing;
+use crate::model::{Access, Cap, Kind, Model, Pid, What};
 
-impl Driver<'_, '_> {
-    /// What the kernel should have, by the model.
-    fn expected(&self) -> View {
-        let model = &self.model;
-        let mut view = View::default();
-        for (id, cap) in &model.caps {
-            let mut one = CapView {
-                owner: self.slots[&cap.owner],
-                kind: KindCode::Spawn,
-                object: 0,
-                base: 0,
-                len: 0,
-                rights: cap.rights,
-                parent: cap.parent.map(|id| self.handles[&id].0),
-                sealed: false,
-            };
-            match cap.what {
-                What::Spawn => {}
-                What::Console => one.kind = KindCode::Console,
-                What::Window { base, len } => {
-                    (one.kind, one.base, one.len) = (KindCode::DeviceMmio, base, len);
-                }
-                What::Object(object) => {
-                    let (slot, base) = self.objects[&object];
-                    one.object = slot;
-                    one.kind = match model.objects[&object].kind {
-                        Kind::Endpoint => KindCode::Endpoint,
-                        Kind::Notification => KindCode::Notification,
-                        Kind::Process(_) => KindCode::Process,
-                        Kind::Thread => KindCode::Thread,
-                        Kind::Memory { pages, sealed } => {
-                            (one.base, one.len, one.sealed) = (base, pages * 4096, sealed);
-                            KindCode::Vmo
-                        }
-                    };
+impl Model {
+    fn slot(&self, process: Pid) -> u32 {
+        self.processes[&process].slot
+    }
+
+    fn cap_view(&self, cap: &Cap) -> CapView {
+        let mut one = CapView {
+            owner: self.slot(cap.owner),
+            kind: self.kind_code(cap),
+            object: 0,
+            base: 0,
+            len: 0,
+            rights: cap.rights,
+            parent: cap.parent.map(|id| self.caps[&id].handle.0),
+            sealed: false,
+        };
+        match cap.what {
+            What::Spawn | What::Console => {}
+            What::Window { base, len } => (one.base, one.len) = (base, len),
+            What::Object(object) => {
+                let object = &self.objects[&object];
+                one.object = object.slot;
+                if let Kind::Memory { pages, sealed } = object.kind {
+                    (one.base, one.len, one.sealed) = (object.base, pages * 4096, sealed);
                 }
             }
-            view.caps.insert(self.handles[id].0, one);
         }
-        for (id, process) in &model.processes {
-            let used = |used: u64, limit: u64| (used as u32, limit as u32);
-            let state = if process.alive { ProcessState::Live } else { ProcessState::Ended };
-            let one = ProcessView {
-                id: Sender { service_id: process.service, incarnation: process.life },
-                state,
-                frames: used(model.frames_used(*id), process.frames),
-                objects: used(model.objects_used(*id), process.objects),
-            };
-            view.processes.insert(self.slots[id], one);
+        one
+    }
+
+    fn doing(&self, doing: Doing) -> sim::Doing {
+        match doing {
+            Doing::Ready => sim::Doing::Ready,
+            Doing::Sending { endpoint, .. } => sim::Doing::Sending(self.objects[&endpoint].slot),
+            Doing::Receiving(endpoint) => sim::Doing::Receiving(self.objects[&endpoint].slot),
+            Doing::Awaiting { server, call } => {
+                sim::Doing::Awaiting { server: self.slot(server), call }
+            }
+            Doing::Waiting(id) => sim::Doing::Waiting(self.objects[&id].slot),
         }
-        for mapping in &model.mappings {
-            let base = match model.caps[&mapping.cap].what {
+    }
+
+    fn process_view(&self, id: Pid) -> ProcessView {
+        let process = &self.processes[&id];
+        let used = |used: u64, limit: u64| (used as u32, limit as u32);
+        ProcessView {
+            id: process.id(),
+            state: if process.alive { ProcessState::Live } else { ProcessState::Ended },
+            frames: used(self.frames_used(id), process.frames),
+            objects: used(self.objects_used(id), process.objects),
+        }
+    }
+
+    fn add_pages(&self, view: &mut View) {
+        for mapping in &self.mappings {
+            let base = match self.caps[&mapping.cap].what {
                 What::Window { base, .. } => base,
-                What::Object(object) => self.objects[&object].1,
+                What::Object(object) => self.objects[&object].base,
                 other => panic!("{other:?} is mapped"),
             };
             // V, R, U, A and D; W or X.
@@ -70,17 +75,56 @@ impl Driver<'_, '_> {
             };
             for page in 0..mapping.pages {
                 let to = base + (mapping.first + page) * 4096;
-                let at = (self.slots[&mapping.process], mapping.va + page * 4096);
-                view.pages.insert(at, PageView { to, bits });
+                let at = (self.slot(mapping.process), mapping.va + page * 4096);
+                view.pages.push((at, PageView { to, bits }));
             }
         }
-        view
     }
 
-    pub fn compare(&self) {
-        let (expected, found) = (self.expected(), self.world.view());
+    /// What the kernel should have.
+    fn view(&self) -> View {
+        let mut view = View::default();
+        let caps = self.caps.values();
+        view.caps.extend(caps.map(|cap| (cap.handle.0, self.cap_view(cap))));
+        let processes = self.processes.keys();
+        view.processes.extend(processes.map(|id| (self.slot(*id), self.process_view(*id))));
+        view.threads.extend(self.threads.values().map(|thread| {
+            let one = ThreadView {
+                process: self.slot(thread.process),
+                priority: thread.priority,
+                doing: self.doing(thread.doing),
+                deadline: thread.deadline,
+            };
+            (u32::from(thread.slot), one)
+        }));
+        for (id, endpoint) in &self.endpoints {
+            let queue = endpoint.queue.iter().map(|id| u32::from(self.threads[id].slot));
+            if !endpoint.queue.is_empty() {
+                view.queues.push((self.objects[id].slot, queue.collect()));
+            }
+        }
+        let notifications = self.notifications.iter();
+        view.bits.extend(notifications.map(|(id, one)| (self.objects[id].slot, one.bits)));
+        self.add_pages(&mut view);
+        view.caps.sort_unstable_by_key(|(handle, _)| *handle as u32);
+        view.processes.sort_unstable_by_key(|(slot, _)| *slot);
+        view.threads.sort_unstable_by_key(|(slot, _)| *slot);
+        view.queues.sort_unstable();
+        view.bits.sort_unstable();
+        view.pages.sort_unstable_by_key(|(at, _)| *at);
+        view
+    }
+}
+
+impl Driver<'_, '_> {
+    pub fn compare(&mut self) {
+        let (expected, found) = (self.model.view(), self.world.view());
         assert_eq!(expected.processes, found.processes);
         assert_eq!(expected.caps, found.caps);
         assert_eq!(expected.pages, found.pages);
+        assert_eq!(expected.threads, found.threads);
+        assert_eq!(expected.queues, found.queues);
+        assert_eq!(expected.bits, found.bits);
+        assert_eq!(self.model.console, self.world.machine().console);
     }
 }

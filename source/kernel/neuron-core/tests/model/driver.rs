@@ -1,34 +1,34 @@
 //! Runs a program on the kernel and on the model, and compares.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashSet};
 
 use neuron_core::sim::{Status, User, World, fault};
-use nexus_abi::{Error, Handle, KindCode, Message, NO_DEADLINE, Rights, Syscall, Tag};
+use nexus_abi::{EndReason, Error, Handle, KindCode, Rights, Sender, Syscall, Tag, regs};
 
-use crate::calls::{Named, OBJECT, Place};
-use crate::model::{Cap, Cid, INIT, Kind, Model, Oid, Pid, What};
-use crate::program::{self, Call, Pick, Step};
+use crate::entry::Expect;
+use crate::messages::{Arrival, Doing, Got};
+use crate::model::{Cap, Cid, INIT, Kind, Model, Oid, What};
+use crate::pick::{Regs, plain};
+use crate::program::{Call, Step};
 
 pub struct Driver<'w, 'a> {
     pub world: &'w mut World<'a>,
     pub model: Model,
-    /// Names of the model's things in the kernel.
-    pub handles: BTreeMap<Cid, Handle>,
-    pub slots: BTreeMap<Pid, u32>,
-    pub objects: BTreeMap<Oid, (u32, u64)>,
-    users: BTreeMap<Pid, User>,
-    /// Handles that were good once.
+    /// The threads of the model in the kernel.
+    users: BTreeMap<Oid, User>,
+    /// Handles and reply handles that were good once.
     pub dead: Vec<Handle>,
+    pub replies: Vec<Handle>,
+    named: HashSet<Handle>,
 }
 
-type Outcome<T> = Result<T, Error>;
-
 /// How often each call returned what, by the name of the call.
-pub type Tally = BTreeMap<(String, String), u64>;
+pub type Tally = BTreeMap<(&'static str, String), u64>;
 
 std::thread_local! {
     static TALLY: RefCell<Tally> = const { RefCell::new(BTreeMap::new()) };
+    static STEPS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// What was counted so far.
@@ -36,26 +36,36 @@ pub fn tally() -> Tally {
     TALLY.take()
 }
 
-fn count(call: &Call, found: Outcome<()>) {
-    let name = format!("{call:?}").chars().take_while(|c| c.is_alphanumeric()).collect();
-    let result = found.map_or_else(|error| format!("{error:?}"), |()| "Ok".to_owned());
-    TALLY.with_borrow_mut(|tally| *tally.entry((name, result)).or_default() += 1);
+/// Steps of programs so far, without what each begins with.
+pub fn steps() -> u64 {
+    STEPS.get()
 }
 
+fn name(x: &Regs) -> &'static str {
+    let row = nexus_abi::SYSCALLS.iter().find(|row| row.number == x[regs::NUMBER]);
+    row.map_or("unknown", |row| row.name)
+}
+
+fn count(name: &'static str, found: String) {
+    TALLY.with_borrow_mut(|tally| *tally.entry((name, found)).or_default() += 1);
+}
+
+/// In the tally, what a thread found at the end of a wait.
+pub const END_OF_WAIT: &str = "(end of a wait)";
+
+/// True when a program cannot go on.
+type Over = bool;
+
 impl<'w, 'a> Driver<'w, 'a> {
-    /// With init as the kernel starts it.
+    /// With init as the kernel starts it, and two processes that can talk to it and each other.
     pub fn new(world: &'w mut World<'a>) -> Driver<'w, 'a> {
         let view = world.view();
-        let init = view.processes.values().next().unwrap();
-        let mut driver = Driver {
-            model: Model::new(u64::from(init.frames.1), u64::from(init.objects.1)),
-            handles: BTreeMap::new(),
-            slots: BTreeMap::from([(INIT, *view.processes.keys().next().unwrap())]),
-            objects: BTreeMap::new(),
-            users: BTreeMap::from([(INIT, world.init)]),
-            dead: Vec::new(),
-            world,
-        };
+        let (slot, init) = view.processes[0];
+        let mut model = Model::new(u64::from(init.frames.1), u64::from(init.objects.1));
+        model.processes.get_mut(&INIT).unwrap().slot = slot;
+        model.now = world.now();
+        let (&thread, first) = model.threads.iter_mut().next().unwrap();
+        first.slot = world.slot(world.init);
         for (handle, cap) in &view.caps {
             let what = match cap.kind {
                 KindCode::DeviceMmio => What::Window { base: cap.base, len: cap.len },
@@ -63,437 +73,301 @@ impl<'w, 'a> Driver<'w, 'a> {
                 KindCode::Console => What::Console,
                 KindCode::Vmo => {
                     let kind = Kind::Memory { pages: cap.len / 4096, sealed: true };
-                    let object = driver.model.new_object(INIT, kind);
-                    driver.objects.insert(object, (cap.object, cap.base));
+                    let object = model.new_object(INIT, kind);
+                    let place = model.objects.get_mut(&object).unwrap();
+                    (place.slot, place.base) = (cap.object, cap.base);
                     What::Object(object)
                 }
                 other => panic!("init has a {other:?}"),
             };
-            let one = Cap { owner: INIT, what, rights: cap.rights, parent: None };
-            let id = driver.model.new_cap(one);
-            driver.handles.insert(id, Handle(*handle));
+            let handle = Handle(*handle);
+            let id =
+                model.new_cap(Cap { owner: INIT, what, rights: cap.rights, parent: None, handle });
+            model.names.insert(handle, id);
         }
+        let mut driver = Driver {
+            users: BTreeMap::from([(thread, world.init)]),
+            world,
+            model,
+            dead: Vec::new(),
+            replies: Vec::new(),
+            named: HashSet::new(),
+        };
         driver.compare();
-        for step in program::beginning() {
-            let result = driver.call(INIT, &step);
-            assert_eq!(result, Some((Ok(()), Ok(()))), "{step:?}");
-            driver.compare();
-        }
+        driver.begin(thread);
         driver
+    }
+
+    /// What every program begins with: two processes, an endpoint, a notification and memory among
+    /// all, and a window for each, one of which may be passed on.
+    fn begin(&mut self, init: Oid) {
+        let (spawn, root) = (self.world.spawn.0, self.world.roots[0].0);
+        let rights = |rights: Rights| u64::from(rights.bits());
+        let part = rights(Rights::MAP | Rights::READ | Rights::WRITE | crate::calls::OBJECT);
+        let talk = rights(Rights::SEND | Rights::RECV);
+        let endpoint = self.makes(init, Syscall::EndpointCreate, &[]);
+        let notification = self.makes(init, Syscall::NotificationCreate, &[]);
+        let memory = self.makes(init, Syscall::VmoCreate, &[3]);
+        let all = rights(Rights::all().difference(Rights::SEND | Rights::RECV));
+        let thread = |process: u64| [process, 0x10_0000, 0x3000_0000, 5, 31];
+        self.makes(init, Syscall::ThreadCreate, &thread(0));
+        self.makes(init, Syscall::ThreadCreate, &thread(0));
+        for (service, use_it) in [(2, 0x7), (3, 0x87)] {
+            let budget = (70 << 32) | 40;
+            let args = [spawn, service, budget, notification, service];
+            let process = self.makes(init, Syscall::ProcessCreate, &args);
+            self.makes(init, Syscall::ThreadCreate, &thread(process));
+            self.makes(init, Syscall::ThreadCreate, &thread(process));
+            self.makes(init, Syscall::CapInstall, &[process, endpoint, talk]);
+            self.makes(init, Syscall::CapInstall, &[process, notification, talk]);
+            let args = [root, part, service * 0x4000, 0x4000];
+            let window = self.makes(init, Syscall::CapDerive, &args);
+            self.makes(init, Syscall::CapInstall, &[process, window, use_it]);
+            self.makes(init, Syscall::CapInstall, &[process, memory, all]);
+            if service == 2 {
+                self.makes(init, Syscall::CapInstall, &[process, spawn, 0x3c0]);
+            }
+        }
+    }
+
+    fn makes(&mut self, thread: Oid, call: Syscall, args: &[u64]) -> u64 {
+        let over = self.make(thread, &plain(call, args), None);
+        let result = self.world.result(self.users[&thread]);
+        assert!(!over && result.is_ok(), "{call:?} {args:x?}: {result:?}");
+        result.unwrap()
     }
 
     pub fn run(mut self, program: &[Step]) {
         for step in program {
-            self.step(step);
+            STEPS.set(STEPS.get() + 1);
+            if self.step(step) {
+                return;
+            }
         }
     }
 
-    fn step(&mut self, step: &Step) {
-        let actors: Vec<Pid> = self.users.keys().copied().collect();
-        // Init acts often: it has most to lose.
-        let actor = match step.actor % 3 {
-            0 => INIT,
-            _ => actors[usize::from(step.actor) % actors.len()],
-        };
-        self.world.enter(self.users[&actor]);
-        let before = self.world.digest(Some(self.users[&actor]));
-        let model = self.model.clone();
-        fault::fail_at(step.fail.map(u32::from));
-        let result = self.call(actor, &step.call);
-        let struck = step.fail.is_some_and(|n| fault::passed() > u32::from(n));
-        fault::fail_at(None);
-        let Some((expected, found)) = result else { return };
-        count(&step.call, found);
-        if struck && !matches!(step.call, Call::Spawn { .. } | Call::Pass { .. }) {
-            assert_eq!(found, Err(Error::NoMemory), "{step:?}");
-            self.model = model;
-        } else if !struck {
-            assert_eq!(found, expected, "{step:?}");
+    fn step(&mut self, step: &Step) -> Over {
+        let ready: Vec<Oid> = self
+            .model
+            .threads
+            .iter()
+            .filter(|(_, one)| matches!(one.doing, Doing::Ready))
+            .map(|(id, _)| *id)
+            .collect();
+        if let Call::Advance { ticks } = step.call {
+            self.advance(ticks);
+            return false;
         }
-        let whole = !matches!(step.call, Call::Spawn { .. } | Call::Pass { .. });
-        if found.is_err() && whole {
-            let after = self.world.digest(Some(self.users[&actor]));
-            assert_eq!(before, after, "{step:?} failed and changed something");
+        let Some(&thread) = ready.get(usize::from(step.actor) % ready.len().max(1)) else {
+            self.advance(1 << 26);
+            return self.model.threads.values().all(|one| !matches!(one.doing, Doing::Ready));
+        };
+        let actor = self.model.threads[&thread].process;
+        if let Call::Fault = step.call {
+            if actor != INIT {
+                self.fault(thread);
+            }
+            return false;
+        }
+        let x = self.registers(actor, &step.call);
+        if self.ends_init(thread, &x) {
+            return false;
+        }
+        self.make(thread, &x, step.fail.map(u32::from))
+    }
+
+    /// Nothing goes on when init is gone.
+    fn ends_init(&self, thread: Oid, x: &Regs) -> bool {
+        let init = self.model.threads[&thread].process == INIT;
+        match Syscall::decode(x[regs::NUMBER]) {
+            Some(Syscall::ProcessEnd) => init && x[regs::A0] == 0,
+            Some(Syscall::ThreadExit) => {
+                init && self.model.threads.values().filter(|one| one.process == INIT).count() == 1
+            }
+            _ => false,
+        }
+    }
+
+    fn advance(&mut self, ticks: u64) {
+        self.model.advance(ticks);
+        self.world.advance(ticks);
+        self.agree();
+    }
+
+    fn fault(&mut self, thread: Oid) {
+        let user = self.users[&thread];
+        let pc = self.world.frame(user).get(0);
+        let reason = EndReason::Fault { cause: 13, address: 0xbad, pc };
+        self.model.end_process(self.model.threads[&thread].process, reason);
+        self.world.fault(user, 13, 0xbad);
+        self.agree();
+    }
+
+    /// Makes a call in both, and compares what came of it.
+    fn make(&mut self, thread: Oid, x: &Regs, fail: Option<u32>) -> Over {
+        let user = self.users[&thread];
+        let call = Syscall::decode(x[regs::NUMBER]);
+        // Messages allocate nothing but capabilities: the model knows which of them fails.
+        let exact = matches!(call, Some(Syscall::Call | Syscall::Reply | Syscall::ReplyRecv));
+        let before = fail.filter(|_| !exact).map(|_| self.model.clone());
+        self.model.fails = fail.filter(|_| exact);
+        let mut expected = self.model.syscall(thread, x);
+        self.model.fails = None;
+        self.world.enter(user);
+        let digest = (before.is_some() || matches!(expected, Expect::Fails(_)))
+            .then(|| self.world.digest(Some(user)));
+        fault::fail_at(fail);
+        let (status, again) = self.execute(user, x);
+        let struck = fail.is_some_and(|n| fault::passed() > n);
+        fault::fail_at(None);
+        if again && status == Status::Gone {
+            // It ended its own process before it was through.
+            return true;
+        }
+        if let Some(before) = before.filter(|_| struck) {
+            self.model = before;
+            expected = Expect::Fails(Error::NoMemory);
+        }
+        self.compare_result(user, x, status, &expected);
+        if matches!(expected, Expect::Fails(_)) {
+            let after = self.world.digest(Some(user));
+            assert_eq!(digest, Some(after), "{call:?} {x:x?} failed and changed something");
+        }
+        self.agree();
+        false
+    }
+
+    /// Makes the call until it is done. True when that took more than once.
+    fn execute(&mut self, user: User, x: &Regs) -> (Status, bool) {
+        let mut again = false;
+        loop {
+            let status = self.world.raw(user, x[regs::NUMBER], |frame| {
+                frame.regs[1..].copy_from_slice(&x[1..]);
+            });
+            if status != Status::Again {
+                return (status, again);
+            }
+            again = true;
+        }
+    }
+
+    fn compare_result(&mut self, user: User, x: &Regs, status: Status, expected: &Expect) {
+        let found = match status {
+            Status::Done => self.world.result(user).map_err(|error| format!("{error:?}")),
+            _ => Err(format!("{status:?}")),
+        };
+        count(name(x), found.clone().map_or_else(|text| text, |_| "Ok".to_owned()));
+        let at = || format!("call {} {x:x?}", x[regs::NUMBER]);
+        match expected {
+            Expect::Fails(error) => assert_eq!(found, Err(format!("{error:?}")), "{}", at()),
+            Expect::Makes(id) => {
+                let handle = Handle(found.unwrap_or_else(|found| panic!("{found} {}", at())));
+                self.bind(*id, handle);
+            }
+            Expect::Value(value) => assert_eq!(found, Ok(*value), "{}", at()),
+            Expect::Record(value, sender, words) => {
+                assert_eq!(found, Ok(*value), "{}", at());
+                let mut got = self.world.frame(user).words();
+                if x[regs::NUMBER] == Syscall::ProcessStat.number() {
+                    self.compare_root(x[regs::A0], got[6], *sender);
+                    got[6] = 0;
+                }
+                assert_eq!(got, *words, "{}", at());
+                let frame = self.world.frame(user);
+                assert_eq!(Sender::from_word(frame.get(regs::T3)), *sender);
+                assert_eq!(frame.get(regs::T4), 0);
+            }
+            Expect::Arrives => assert_eq!(status, Status::Done, "{}", at()),
+            Expect::Waits => assert_eq!(status, Status::Blocked, "{}", at()),
+            Expect::Ends => assert_eq!(status, Status::Gone, "{}", at()),
+        }
+    }
+
+    /// The root table is told to who may manage the process, and to init of itself.
+    fn compare_root(&self, asked: u64, root: u64, of: Sender) {
+        let process = self.model.processes.values().find(|one| one.id() == of).unwrap();
+        let told = process.alive && (asked != 0 || of.service_id == 1);
+        assert_eq!(root != 0, told);
+        assert!(root == 0 || self.world.root_of(process.slot) == Some(root));
+    }
+
+    /// Lets both take ended processes apart, and compares everything.
+    fn agree(&mut self) {
+        self.world.settle();
+        self.model.settle();
+        for arrival in std::mem::take(&mut self.model.arrivals) {
+            if self.model.threads.contains_key(&arrival.to) {
+                self.compare_arrival(&arrival);
+            }
         }
         self.forget();
         self.compare();
     }
 
-    /// Makes the call in both; the results, if it was made.
-    fn call(&mut self, actor: Pid, call: &Call) -> Option<(Outcome<()>, Outcome<()>)> {
-        let user = self.users[&actor];
-        match call {
-            Call::Endpoint => {
-                let rights = OBJECT | Rights::SEND | Rights::RECV;
-                let expected = self.model.create(actor, Kind::Endpoint, rights);
-                self.makes(user, Syscall::EndpointCreate, &[], expected)
-            }
-            Call::Notification => {
-                let rights = OBJECT | Rights::SEND | Rights::RECV;
-                let expected = self.model.create(actor, Kind::Notification, rights);
-                self.makes(user, Syscall::NotificationCreate, &[], expected)
-            }
-            Call::Memory { pages } => {
-                let kind = Kind::Memory { pages: *pages, sealed: false };
-                let rights = Rights::all().difference(Rights::SEND | Rights::RECV);
-                let expected = self.model.create(actor, kind, rights);
-                self.makes(user, Syscall::VmoCreate, &[*pages], expected)
-            }
-            Call::Derive { cap, rights, offset, len } => {
-                let (handle, named) =
-                    self.pick(actor, *cap, |_, cap| cap.rights.contains(Rights::DERIVE));
-                let window = named
-                    .is_some_and(|id| matches!(self.model.caps[&id].what, What::Window { .. }));
-                // Other kinds have no parts; that is refused often enough.
-                let plain = !window && rights % 4 != 0;
-                let (offset, len) = if plain { (0, 0) } else { (*offset, *len) };
-                let rights = self.rights_near(named, *rights);
-                let expected = self.model.derive(actor, named, rights, offset, len);
-                let args = [handle.0, rights, offset, len];
-                self.makes(user, Syscall::CapDerive, &args, expected)
-            }
-            Call::Install { target, cap, rights } => {
-                let (process, target) = self.pick_target(actor, *target);
-                let (handle, named) =
-                    self.pick(actor, *cap, |_, cap| cap.rights.contains(Rights::GRANT));
-                let rights = self.rights_near(named, *rights);
-                let expected = self.model.install(actor, target, named, rights);
-                self.makes(user, Syscall::CapInstall, &[process.0, handle.0, rights], expected)
-            }
-            Call::Drop { cap } => {
-                let (handle, named) = self.pick(actor, *cap, |_, _| true);
-                if self.ends_init(named) {
-                    return None;
-                }
-                let expected = self.model.drop_named(named);
-                self.does(user, Syscall::CapDrop, &[handle.0], expected)
-            }
-            Call::Revoke { cap } => {
-                let (handle, named) =
-                    self.pick(actor, *cap, |_, cap| cap.rights.contains(Rights::REVOKE));
-                let expected = self.model.revoke_named(named);
-                self.does(user, Syscall::CapRevoke, &[handle.0], expected)
-            }
-            Call::Seal { cap } => {
-                let (handle, named) = self.pick(actor, *cap, is_memory);
-                let expected = self.model.seal(named);
-                self.does(user, Syscall::VmoSeal, &[handle.0], expected)
-            }
-            Call::MapMemory { target, cap, place } => {
-                let (process, target) = self.pick_target(actor, *target);
-                let (handle, named) = self.pick(actor, *cap, is_memory);
-                let expected = self.model.map_memory(actor, target, named, at(place));
-                let [offset, len, va, prot] = *place;
-                let args = [process.0, handle.0, offset, len, va, prot];
-                self.does(user, Syscall::VmoMap, &args, expected)
-            }
-            Call::MapDevice { cap, place } => {
-                let (handle, named) = self.pick(actor, *cap, |_, cap| {
-                    matches!(cap.what, What::Window { .. }) && !cap.rights.contains(Rights::DERIVE)
-                });
-                let expected = self.model.map_device(actor, named, at(place));
-                let [offset, len, va, prot] = *place;
-                let args = [handle.0, offset, len, va, prot];
-                self.does(user, Syscall::MmioMap, &args, expected)
-            }
-            Call::Unmap { va } => {
-                let va = self.mapped_at(actor, *va);
-                let expected = self.model.unmap(actor, va);
-                self.does(user, Syscall::Unmap, &[va], expected)
-            }
-            Call::Protect { va, prot } => {
-                let va = self.mapped_at(actor, *va);
-                let expected = self.model.protect(actor, va, *prot);
-                self.does(user, Syscall::Protect, &[va, *prot], expected)
-            }
-            Call::Spawn { cap, service, frames, objects } => {
-                self.spawn(actor, *cap, *service, *frames, *objects)
-            }
-            Call::End { target } => {
-                let (process, target) = self.pick_target(actor, *target);
-                if self.model.target(actor, target) == Ok(INIT) {
-                    return None;
-                }
-                let expected = self.model.end(actor, target).map(|_| ());
-                let found = self.world.start(user, Syscall::ProcessEnd, &[process.0, 7]);
-                let found = if found == Status::Done { self.world.result(user) } else { Ok(0) };
-                Some((expected, found.map(|_| ())))
-            }
-            Call::Fault => {
-                if actor == INIT {
-                    return None;
-                }
-                self.model.end_process(actor);
-                self.world.fault(user, 13, 0xbad);
-                Some((Ok(()), Ok(())))
-            }
-            Call::Pass { to, caps, answer } => self.pass(actor, *to, caps, *answer),
-        }
-    }
-
-    /// A call that makes a capability.
-    fn makes(
-        &mut self,
-        user: User,
-        call: Syscall,
-        args: &[u64],
-        expected: Outcome<Cid>,
-    ) -> Option<(Outcome<()>, Outcome<()>)> {
-        let found = self.world.call(user, call, args).map(Handle);
-        if let (Ok(id), Ok(handle)) = (expected, found) {
-            self.bind(id, handle);
-        }
-        Some((expected.map(|_| ()), found.map(|_| ())))
-    }
-
-    /// A call that makes none.
-    fn does(
-        &mut self,
-        user: User,
-        call: Syscall,
-        args: &[u64],
-        expected: Outcome<()>,
-    ) -> Option<(Outcome<()>, Outcome<()>)> {
-        let mut status = self.world.start(user, call, args);
-        while status == Status::Again {
-            status = self.world.start(user, call, args);
-        }
-        let found = if status == Status::Done { self.world.result(user) } else { Ok(0) };
-        Some((expected, found.map(|_| ())))
-    }
-
-    /// A process with a thread: two calls.
-    fn spawn(
-        &mut self,
-        actor: Pid,
-        cap: Pick,
-        service: u64,
-        frames: u32,
-        objects: u32,
-    ) -> Option<(Outcome<()>, Outcome<()>)> {
-        let user = self.users[&actor];
-        let (handle, named) = self.pick(actor, cap, |_, cap| cap.what == What::Spawn);
-        let before = (self.model.clone(), self.world.digest(Some(user)));
-        let expected = self.model.spawn(actor, named, service, frames, objects);
-        let budget = (u64::from(objects) << 32) | u64::from(frames);
-        let args = [handle.0, service, budget, 0, 0];
-        let found = self.world.call(user, Syscall::ProcessCreate, &args).map(Handle);
-        let struck = found == Err(Error::NoMemory) && expected.is_ok();
-        if found.is_err() {
-            assert_eq!(before.1, self.world.digest(Some(user)));
-        }
-        if struck {
-            self.model = before.0;
-            return Some((found.map(|_| ()), found.map(|_| ())));
-        }
-        let (Ok((process, id)), Ok(handle)) = (expected, found) else {
-            return Some((expected.map(|_| ()), found.map(|_| ())));
-        };
-        self.bind(id, handle);
-        let slot = self.world.view().caps[&handle.0].object;
-        self.slots.insert(process, slot);
-        self.world.enter(user);
-        let before = (self.model.clone(), self.world.digest(Some(user)));
-        let expected = self.model.thread(actor, Some(id));
-        let found = self.world.thread_by(user, handle, 31);
-        match (expected, found) {
-            (Ok(id), Ok((handle, user))) => {
-                self.bind(id, handle);
-                self.users.insert(process, user);
-            }
-            (_, Err(error)) => {
-                assert_eq!(before.1, self.world.digest(Some(user)));
-                self.model = before.0;
-                if expected.is_ok() {
-                    return Some((Err(error), Err(error)));
-                }
-            }
-            (Err(_), Ok(_)) => {}
-        }
-        Some((expected.map(|_| ()), found.map(|_| ())))
-    }
-
-    /// A message with capabilities from one process to another, and the answer; or an answer with
-    /// capabilities.
-    fn pass(
-        &mut self,
-        actor: Pid,
-        to: u8,
-        caps: &[Pick],
-        answer: bool,
-    ) -> Option<(Outcome<()>, Outcome<()>)> {
-        let (to, send, receive) = self.connection(actor, to)?;
-        let picked: Vec<(Handle, Named)> = caps
-            .iter()
-            .map(|cap| self.pick(actor, *cap, |_, cap| cap.rights.contains(Rights::GRANT)))
-            .collect();
-        let mut message = Message::new(1, &[]);
-        message.tag = Tag::new(1, 8, caps.len() as u8);
-        for (word, (handle, _)) in message.words[8 - caps.len()..].iter_mut().zip(&picked) {
-            *word = handle.0;
-        }
-        let named: Vec<Named> = picked.iter().map(|(_, named)| *named).collect();
-        let before = self.model.clone();
-        let plain = Message::new(0, &[]);
-        let (from_user, to_user) = (self.users[&actor], self.users[&to]);
-        if answer {
-            // The other way round: the receiver of the capabilities asked for them.
-            let (send, receive) = self.connection_between(to, actor)?;
-            assert_eq!(self.world.receive(from_user, receive), Status::Blocked);
-            assert_eq!(self.world.send(to_user, send, &plain, NO_DEADLINE), Status::Blocked);
-            let reply = self.world.received(from_user).unwrap().reply;
-            let expected = self.model.pass(to, &named);
-            self.world.enter(from_user);
-            let digest = self.world.digest(Some(from_user));
-            let reply_with = |world: &mut World<'_>, message: &Message| {
-                world.message(from_user, Syscall::Reply, reply, Handle::NONE, message, 0)
-            };
-            assert_eq!(reply_with(self.world, &message), Status::Done);
-            let found = self.world.result(from_user).map(|_| ());
-            if found.is_err() {
-                assert_eq!(digest, self.world.digest(Some(from_user)));
-                assert_eq!(reply_with(self.world, &plain), Status::Done);
-            }
-            return Some(self.arrived(to_user, before, expected, found));
-        }
-        let deadline = self.world.now() + 1;
-        let none = Handle::NONE;
-        let receive_by = Syscall::ReplyRecv;
-        let status = self.world.message(to_user, receive_by, receive, none, &plain, deadline);
-        assert_eq!(status, Status::Blocked);
-        let expected = self.model.pass(to, &named);
-        self.world.enter(from_user);
-        let digest = self.world.digest(Some(from_user));
-        let status = self.world.send(from_user, send, &message, NO_DEADLINE);
-        if status == Status::Done {
-            let found = self.world.result(from_user).map(|_| ());
-            assert_eq!(digest, self.world.digest(Some(from_user)));
-            self.world.advance(1);
-            assert_eq!(self.world.result(to_user), Err(Error::TimedOut));
-            return Some(self.arrived(to_user, before, expected, found));
-        }
-        let got = self.world.received(to_user).unwrap();
-        assert_eq!(got.sender, self.world.identity(from_user));
-        let outcome = self.arrived(to_user, before, expected, Ok(()));
-        let status = self.world.message(to_user, Syscall::Reply, got.reply, none, &plain, 0);
-        assert_eq!(status, Status::Done);
-        Some(outcome)
-    }
-
-    /// Names what arrived; takes back what the model thinks did, if an allocation failed.
-    fn arrived(
-        &mut self,
-        user: User,
-        before: Model,
-        expected: Outcome<Vec<Cid>>,
-        found: Outcome<()>,
-    ) -> (Outcome<()>, Outcome<()>) {
-        match (&expected, found) {
-            (Ok(made), Ok(())) => {
+    fn compare_arrival(&mut self, arrival: &Arrival) {
+        let user = self.users[&arrival.to];
+        let result = self.world.result(user);
+        count(END_OF_WAIT, result.map_or_else(|error| format!("{error:?}"), |_| "Ok".to_owned()));
+        match &arrival.got {
+            Got::Error(error) => assert_eq!(result, Err(*error), "{arrival:?}"),
+            Got::Bits(bits) => assert_eq!(result, Ok(*bits), "{arrival:?}"),
+            Got::Event(bits) => {
                 let got = self.world.received(user).unwrap();
+                assert_eq!(got.message.tag, Tag(Tag::NOTIFICATION));
+                assert_eq!((got.message.words[0], got.sender), (*bits, Sender::default()));
+                assert_eq!(got.reply, Handle::NONE);
+            }
+            Got::Message { message, made, sender, reply } => {
+                let got = self.world.received(user).unwrap_or_else(|e| panic!("{e:?} {arrival:?}"));
+                assert_eq!((got.message.tag, got.sender), (message.tag, *sender), "{arrival:?}");
+                assert_eq!(got.reply, *reply, "{arrival:?}");
+                let plain = (8 - made.len()).min(message.tag.words() as usize);
+                assert_eq!(got.message.words[..plain], message.words[..plain], "{arrival:?}");
                 let handles: Vec<Handle> = got.message.caps().collect();
                 assert_eq!(handles.len(), made.len());
                 for (id, handle) in made.iter().zip(handles) {
                     self.bind(*id, handle);
                 }
+                if *reply != Handle::NONE {
+                    self.replies.push(*reply);
+                }
             }
-            (Ok(_), Err(Error::NoMemory)) if fault::passed() > 0 => {
-                self.model = before;
-                return (found, found);
+        }
+    }
+
+    /// Learns what the kernel calls a new capability, and where it put what that is to.
+    fn bind(&mut self, id: Cid, handle: Handle) {
+        assert!(self.named.insert(handle), "{handle:?} was used before");
+        let cap = self.model.caps.get_mut(&id).unwrap();
+        cap.handle = handle;
+        self.model.names.insert(handle, id);
+        let What::Object(object) = cap.what else { return };
+        let found = self.world.cap(handle).unwrap();
+        let object = (object, self.model.objects.get_mut(&object).unwrap());
+        (object.1.slot, object.1.base) = (found.object, found.base);
+        match object.1.kind {
+            Kind::Process(process) => {
+                self.model.processes.get_mut(&process).unwrap().slot = found.object;
+            }
+            Kind::Thread if !self.users.contains_key(&object.0) => {
+                let user = self.world.user_of(handle);
+                self.users.insert(object.0, user);
+                self.model.threads.get_mut(&object.0).unwrap().slot = self.world.slot(user);
             }
             _ => {}
-        }
-        (expected.map(|_| ()), found)
-    }
-
-    /// Somebody whom the actor can send to: the other, SEND of the actor, RECV of the other.
-    fn connection(&self, actor: Pid, to: u8) -> Option<(Pid, Handle, Handle)> {
-        let others: Vec<Pid> = self.users.keys().copied().filter(|pid| *pid != actor).collect();
-        let found: Vec<(Pid, Handle, Handle)> = others
-            .into_iter()
-            .filter_map(|other| {
-                let (send, receive) = self.connection_between(actor, other)?;
-                Some((other, send, receive))
-            })
-            .collect();
-        found.get(usize::from(to) % found.len().max(1)).copied()
-    }
-
-    fn connection_between(&self, from: Pid, to: Pid) -> Option<(Handle, Handle)> {
-        let ends = |pid: Pid, right: Rights| {
-            self.model.caps.iter().filter(move |(_, cap)| {
-                cap.owner == pid
-                    && cap.rights.contains(right)
-                    && self.model.kind(cap.what) == Some(Kind::Endpoint)
-            })
-        };
-        ends(from, Rights::SEND).find_map(|(send, one)| {
-            let (receive, _) = ends(to, Rights::RECV).find(|(_, two)| two.what == one.what)?;
-            Some((self.handles[send], self.handles[receive]))
-        })
-    }
-
-    fn bind(&mut self, id: Cid, handle: Handle) {
-        assert!(!self.handles.values().any(|other| *other == handle), "{handle:?} is taken");
-        assert!(!self.dead.contains(&handle), "{handle:?} is used again");
-        self.handles.insert(id, handle);
-        if let What::Object(object) = self.model.caps[&id].what
-            && let Some(cap) = self.world.view().caps.get(&handle.0)
-        {
-            self.objects.entry(object).or_insert((cap.object, cap.base));
         }
     }
 
     /// Lets go of what has ended in the model.
     fn forget(&mut self) {
-        self.world.settle();
-        let gone: Vec<Cid> =
-            self.handles.keys().copied().filter(|id| !self.model.caps.contains_key(id)).collect();
-        for id in gone {
-            self.dead.extend(self.handles.remove(&id));
+        let names = &self.model.names;
+        if self.named.len() > names.len() + self.dead.len() {
+            let dead: HashSet<Handle> = self.dead.iter().copied().collect();
+            let gone = |handle: &&Handle| !names.contains_key(handle) && !dead.contains(handle);
+            let mut gone: Vec<Handle> = self.named.iter().filter(gone).copied().collect();
+            gone.sort_unstable();
+            self.dead.extend(gone);
         }
-        let alive = |pid: &Pid| self.model.processes.get(pid).is_some_and(|one| one.alive);
-        self.users.retain(|pid, _| alive(pid));
-        self.slots.retain(|pid, _| self.model.processes.contains_key(pid));
-        self.objects.retain(|id, _| self.model.objects.contains_key(id));
+        self.users.retain(|id, _| self.model.threads.contains_key(id));
     }
-
-    /// Often, no more than there is.
-    fn rights_near(&self, named: Named, rights: u64) -> u64 {
-        match named {
-            Some(id) if rights & 1 == 1 => u64::from(self.model.caps[&id].rights.bits()) & rights,
-            _ => rights,
-        }
-    }
-
-    /// Where a mapping of the actor begins, if there is one near.
-    fn mapped_at(&self, actor: Pid, va: u64) -> u64 {
-        let own: Vec<u64> = self
-            .model
-            .mappings
-            .iter()
-            .filter(|one| one.process == actor)
-            .map(|one| one.va)
-            .collect();
-        match va >> 12 & 3 {
-            0..3 if !own.is_empty() => own[(va >> 12) as usize % own.len()],
-            _ => va,
-        }
-    }
-
-    /// Dropping this would end init: the last capability to something that init is.
-    fn ends_init(&self, named: Named) -> bool {
-        named.is_some_and(|id| {
-            self.model.kind(self.model.caps[&id].what) == Some(Kind::Process(INIT))
-        })
-    }
-}
-
-fn at(place: &[u64; 4]) -> Place {
-    let [offset, len, va, prot] = *place;
-    Place { offset, len, va, prot }
-}
-
-fn is_memory(model: &Model, cap: &Cap) -> bool {
-    matches!(model.kind(cap.what), Some(Kind::Memory { .. }))
 }

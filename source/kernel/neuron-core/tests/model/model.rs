@@ -1,8 +1,10 @@
 //! The model: what exists, and what follows from it. Everything is looked for anew each time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use nexus_abi::Rights;
+use nexus_abi::{EndReason, Handle, NO_DEADLINE, Rights, Sender};
+
+use crate::messages::{Doing, Endpoint, Notification, Thread};
 
 pub type Cid = usize;
 pub type Oid = usize;
@@ -25,6 +27,8 @@ pub struct Cap {
     pub what: What,
     pub rights: Rights,
     pub parent: Option<Cid>,
+    /// What the kernel calls it; NONE until the driver has seen that.
+    pub handle: Handle,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,9 @@ pub enum Kind {
 pub struct Object {
     pub maker: Pid,
     pub kind: Kind,
+    /// Where the kernel put it, as the driver has seen it.
+    pub slot: u32,
+    pub base: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +76,20 @@ pub struct Process {
     pub service: u32,
     pub life: u32,
     pub alive: bool,
+    pub end: Option<EndReason>,
     pub frames: u64,
     pub objects: u64,
     pub parent: Option<Pid>,
+    /// Signalled with these bits when it has ended.
+    pub notify: Option<(Oid, u64)>,
+    /// Where the kernel put it.
+    pub slot: u32,
+}
+
+impl Process {
+    pub fn id(&self) -> Sender {
+        Sender { service_id: self.service, incarnation: self.life }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -81,22 +99,56 @@ pub struct Model {
     pub processes: BTreeMap<Pid, Process>,
     pub mappings: Vec<Mapping>,
     pub lives: BTreeMap<u32, u32>,
+    pub names: BTreeMap<Handle, Cid>,
+    pub threads: BTreeMap<Oid, Thread>,
+    pub endpoints: BTreeMap<Oid, Endpoint>,
+    pub notifications: BTreeMap<Oid, Notification>,
+    /// What threads got since the driver last looked.
+    pub arrivals: Vec<crate::messages::Arrival>,
+    /// Processes that have ended and are not taken apart yet, in order.
+    ending: VecDeque<Pid>,
+    /// Calls that were received so far.
+    pub calls: u64,
+    pub now: u64,
+    pub console: Vec<u8>,
+    /// Capabilities that can still be made before making one fails, if one will.
+    pub fails: Option<u32>,
     next: usize,
 }
 
 impl Model {
     /// Init alone, with nothing but its thread.
     pub fn new(frames: u64, objects: u64) -> Model {
-        let init = Process { service: 1, life: 1, alive: true, frames, objects, parent: None };
+        let init = Process {
+            service: 1,
+            life: 1,
+            alive: true,
+            end: None,
+            frames,
+            objects,
+            parent: None,
+            notify: None,
+            slot: 0,
+        };
         let mut model = Model {
             caps: BTreeMap::new(),
             objects: BTreeMap::new(),
             processes: BTreeMap::from([(INIT, init)]),
             mappings: Vec::new(),
             lives: BTreeMap::from([(1, 1)]),
+            names: BTreeMap::new(),
+            threads: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            notifications: BTreeMap::new(),
+            arrivals: Vec::new(),
+            ending: VecDeque::new(),
+            calls: 0,
+            now: 0,
+            console: Vec::new(),
+            fails: None,
             next: 1,
         };
-        model.new_object(INIT, Kind::Thread);
+        model.new_thread(INIT, 31);
         model
     }
 
@@ -107,7 +159,24 @@ impl Model {
 
     pub fn new_object(&mut self, maker: Pid, kind: Kind) -> Oid {
         let id = self.number();
-        self.objects.insert(id, Object { maker, kind });
+        self.objects.insert(id, Object { maker, kind, slot: 0, base: 0 });
+        match kind {
+            Kind::Endpoint => {
+                self.endpoints.insert(id, Endpoint::default());
+            }
+            Kind::Notification => {
+                self.notifications.insert(id, Notification::default());
+            }
+            _ => {}
+        }
+        id
+    }
+
+    pub fn new_thread(&mut self, process: Pid, priority: u8) -> Oid {
+        let id = self.new_object(process, Kind::Thread);
+        let thread =
+            Thread { process, priority, doing: Doing::Ready, deadline: NO_DEADLINE, slot: 0 };
+        self.threads.insert(id, thread);
         id
     }
 
@@ -128,6 +197,12 @@ impl Model {
             What::Object(id) => Some(self.objects[&id].kind),
             _ => None,
         }
+    }
+
+    /// The capability that a handle names for a process.
+    pub fn named(&self, process: Pid, handle: Handle) -> Option<Cid> {
+        let id = *self.names.get(&handle)?;
+        (self.caps.get(&id)?.owner == process).then_some(id)
     }
 
     pub fn children(&self, of: Cid) -> Vec<Cid> {
@@ -199,6 +274,7 @@ impl Model {
     /// object along.
     pub fn drop_cap(&mut self, id: Cid) {
         let Some(cap) = self.caps.remove(&id) else { return };
+        self.names.remove(&cap.handle);
         self.mappings.retain(|one| one.cap != id);
         for child in self.caps.values_mut().filter(|child| child.parent == Some(id)) {
             child.parent = cap.parent;
@@ -229,32 +305,68 @@ impl Model {
             .map(|(id, _)| *id)
             .collect();
         for cap in names {
-            self.caps.remove(&cap);
+            let gone = self.caps.remove(&cap);
+            gone.and_then(|cap| self.names.remove(&cap.handle));
             self.mappings.retain(|one| one.cap != cap);
         }
-        if let Kind::Process(process) = object.kind {
-            self.end_process(process);
-            self.processes.remove(&process);
+        match object.kind {
+            Kind::Process(process) => self.end_process(process, EndReason::Killed(0)),
+            Kind::Endpoint => self.end_endpoint(id),
+            Kind::Notification => self.end_notification(id),
+            Kind::Thread => {
+                self.stop_waiting(id);
+                self.threads.remove(&id);
+            }
+            Kind::Memory { .. } => {}
         }
     }
 
-    /// A process goes; its record stays for as long as someone names it.
-    pub fn end_process(&mut self, id: Pid) {
+    /// A process stops; what it has goes when [`Model::settle`] takes it apart.
+    pub fn end_process(&mut self, id: Pid, reason: EndReason) {
         let Some(process) = self.processes.get_mut(&id).filter(|process| process.alive) else {
             return;
         };
         process.alive = false;
-        self.mappings.retain(|one| one.process != id);
-        while let Some((cap, _)) = self.caps.iter().find(|(_, cap)| cap.owner == id) {
-            self.drop_cap(*cap);
+        process.end = Some(reason);
+        let threads: Vec<Oid> =
+            self.threads.iter().filter(|(_, one)| one.process == id).map(|(id, _)| *id).collect();
+        for thread in threads {
+            self.stop_waiting(thread);
+            self.threads.remove(&thread);
         }
-        while let Some((object, _)) = self.objects.iter().find(|(_, object)| object.maker == id) {
-            self.end_object(*object);
+        self.ending.push_back(id);
+    }
+
+    /// Takes processes apart that have ended. The record of one stays for as long as someone
+    /// names it.
+    pub fn settle(&mut self) {
+        while let Some(id) = self.ending.pop_front() {
+            self.mappings.retain(|one| one.process != id);
+            while let Some((cap, _)) = self.caps.iter().find(|(_, cap)| cap.owner == id) {
+                self.drop_cap(*cap);
+            }
+            while let Some((object, _)) = self.objects.iter().find(|(_, one)| one.maker == id) {
+                self.end_object(*object);
+            }
+            self.fail_callers(id);
+            let held = |one: &Pid| self.processes[one].parent == Some(id);
+            if self.ending.iter().any(held) {
+                self.ending.push_back(id);
+                continue;
+            }
+            if let Some((notification, bits)) = self.processes[&id].notify {
+                self.signal_object(notification, bits);
+            }
         }
-        let named = self.objects.values().any(|object| object.kind == Kind::Process(id));
-        if !named {
-            self.processes.remove(&id);
-        }
+        let named: BTreeSet<Pid> = self
+            .objects
+            .values()
+            .filter_map(|object| match object.kind {
+                Kind::Process(id) => Some(id),
+                _ => None,
+            })
+            .collect();
+        self.processes.retain(|id, process| process.alive || named.contains(id));
     }
 }
 

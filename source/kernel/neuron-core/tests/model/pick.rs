@@ -1,46 +1,270 @@
-//! Handles for a call: good ones, and all kinds of others.
+//! From a step of a program to the registers of a call: handles that are good, and all kinds of
+//! others.
 
-use nexus_abi::Handle;
+use nexus_abi::{Handle, NO_DEADLINE, Rights, Syscall, Tag, regs};
 
 use crate::calls::Named;
 use crate::driver::Driver;
-use crate::model::{Cap, Kind, Model, Pid};
-use crate::program::Pick;
+use crate::messages::Doing;
+use crate::model::{Cap, Kind, Model, Pid, What};
+use crate::program::{Call, Letter, Pick, Wait};
+
+/// The registers of a thread.
+pub type Regs = [u64; 32];
+
+/// A call with plain arguments.
+pub fn plain(call: Syscall, args: &[u64]) -> Regs {
+    by_number(call.number(), args)
+}
+
+fn by_number(number: u64, args: &[u64]) -> Regs {
+    // Registers that no call looks at have something in them too.
+    let mut x = [0x1f1f_2e2e_3d3d_4c4c; 32];
+    x[regs::NUMBER] = number;
+    for (n, arg) in args.iter().enumerate() {
+        x[regs::A0 + n] = *arg;
+    }
+    x
+}
+
+fn with(model: &Model, cap: &Cap, kind: Kind, right: Rights) -> bool {
+    model.kind(cap.what) == Some(kind) && cap.rights.contains(right)
+}
+
+fn is_memory(model: &Model, cap: &Cap) -> bool {
+    matches!(model.kind(cap.what), Some(Kind::Memory { .. }))
+}
 
 impl Driver<'_, '_> {
-    pub fn pick_target(&self, actor: Pid, pick: Pick) -> (Handle, Option<Named>) {
-        if matches!(pick, Pick::Nothing) {
-            return (Handle::NONE, None);
+    /// The registers of a call by a thread of `actor`.
+    pub fn registers(&self, actor: Pid, call: &Call) -> Regs {
+        match call {
+            Call::Endpoint => plain(Syscall::EndpointCreate, &[]),
+            Call::Notification => plain(Syscall::NotificationCreate, &[]),
+            Call::Memory { pages } => plain(Syscall::VmoCreate, &[*pages]),
+            Call::Derive { cap, rights, offset, len } => {
+                self.derive(actor, *cap, *rights, *offset, *len)
+            }
+            Call::Install { target, cap, rights } => {
+                let process = self.target(actor, *target);
+                let cap = self.pick(actor, *cap, |_, cap| cap.rights.contains(Rights::GRANT));
+                let rights = self.rights_near(self.model.named(actor, cap), *rights);
+                plain(Syscall::CapInstall, &[process.0, cap.0, rights])
+            }
+            Call::Drop { cap } => plain(Syscall::CapDrop, &[self.any(actor, *cap)]),
+            Call::Revoke { cap } => {
+                let cap = self.pick(actor, *cap, |_, cap| cap.rights.contains(Rights::REVOKE));
+                plain(Syscall::CapRevoke, &[cap.0])
+            }
+            Call::Seal { cap } => plain(Syscall::VmoSeal, &[self.pick(actor, *cap, is_memory).0]),
+            Call::MapMemory { target, cap, place: [offset, len, va, prot] } => {
+                let (process, vmo) =
+                    (self.target(actor, *target), self.pick(actor, *cap, is_memory));
+                plain(Syscall::VmoMap, &[process.0, vmo.0, *offset, *len, *va, *prot])
+            }
+            Call::MapDevice { cap, place: [offset, len, va, prot] } => {
+                let window = self.pick(actor, *cap, |_, cap| {
+                    matches!(cap.what, What::Window { .. }) && !cap.rights.contains(Rights::DERIVE)
+                });
+                plain(Syscall::MmioMap, &[window.0, *offset, *len, *va, *prot])
+            }
+            Call::Unmap { va } => plain(Syscall::Unmap, &[self.mapped_at(actor, *va)]),
+            Call::Protect { va, prot } => {
+                plain(Syscall::Protect, &[self.mapped_at(actor, *va), *prot])
+            }
+            other => self.living(actor, other),
         }
-        let (handle, named) = self
-            .pick(actor, pick, |model, cap| matches!(model.kind(cap.what), Some(Kind::Process(_))));
-        (handle, if handle == Handle::NONE { None } else { Some(named) })
     }
 
-    /// A handle, and what it names for the actor.
-    pub fn pick(
+    fn living(&self, actor: Pid, call: &Call) -> Regs {
+        match call {
+            Call::Spawn { cap, service, frames, objects, notify, bits } => {
+                let spawn = self.pick(actor, *cap, |_, cap| cap.what == What::Spawn);
+                let notify = self.pick(actor, *notify, |model, cap| {
+                    with(model, cap, Kind::Notification, Rights::SEND)
+                });
+                let budget = (u64::from(*objects) << 32) | u64::from(*frames);
+                plain(Syscall::ProcessCreate, &[spawn.0, *service, budget, notify.0, *bits])
+            }
+            Call::End { target } => plain(Syscall::ProcessEnd, &[self.target(actor, *target).0, 7]),
+            Call::Thread { target, entry, priority } => {
+                let process = self.target(actor, *target);
+                plain(Syscall::ThreadCreate, &[process.0, *entry, 0x3000_0000, 5, *priority])
+            }
+            Call::ThreadExit => plain(Syscall::ThreadExit, &[]),
+            Call::Bare { number } => by_number(*number, &[]),
+            Call::Query { cap } => plain(Syscall::CapQuery, &[self.any(actor, *cap)]),
+            Call::Inspect { target, cursor } => {
+                let process = self.target(actor, *target);
+                let whose = self.model.target(actor, self.named_target(actor, process));
+                let cursor = self.any(whose.unwrap_or(actor), *cursor);
+                plain(Syscall::CapInspect, &[process.0, cursor])
+            }
+            Call::Stat { target } => plain(Syscall::ProcessStat, &[self.target(actor, *target).0]),
+            Call::Console { cap, len } => {
+                let console = self.pick(actor, *cap, |_, cap| cap.what == What::Console);
+                let text = u64::from_le_bytes(*b"eight by");
+                plain(Syscall::ConsoleWrite, &[console.0, *len, text, 1, 2, 3])
+            }
+            other => self.passing(actor, other),
+        }
+    }
+
+    fn passing(&self, actor: Pid, call: &Call) -> Regs {
+        let endpoint = |pick: Pick, right: Rights| {
+            self.pick(actor, pick, |model, cap| with(model, cap, Kind::Endpoint, right))
+        };
+        let notification = |pick: Pick, right: Rights| {
+            self.pick(actor, pick, |model, cap| with(model, cap, Kind::Notification, right))
+        };
+        match call {
+            Call::Send { to, letter, wait } => {
+                let to = endpoint(*to, Rights::SEND);
+                self.letter(actor, Syscall::Call, to, Handle::NONE, letter, *wait)
+            }
+            Call::Receive { from, reply, letter, wait } => {
+                let from = endpoint(*from, Rights::RECV);
+                let reply = self.reply(actor, *reply);
+                self.letter(actor, Syscall::ReplyRecv, from, reply, letter, *wait)
+            }
+            Call::Reply { reply, letter } => {
+                let reply = self.reply(actor, *reply);
+                self.letter(actor, Syscall::Reply, reply, Handle(99), letter, Wait::Ever)
+            }
+            Call::DropReply { reply } => plain(Syscall::CapDrop, &[self.reply(actor, *reply).0]),
+            Call::Signal { cap, bits } => {
+                plain(Syscall::Signal, &[notification(*cap, Rights::SEND).0, *bits])
+            }
+            Call::Wait { cap, wait } => {
+                let handle = notification(*cap, Rights::RECV);
+                plain(Syscall::Wait, &[handle.0, self.deadline(*wait)])
+            }
+            Call::Bind { endpoint: to, notification: from } => {
+                let args = [endpoint(*to, Rights::RECV), notification(*from, Rights::RECV)];
+                plain(Syscall::EndpointBind, &args.map(|handle| handle.0))
+            }
+            other => panic!("{other:?} is no call"),
+        }
+    }
+
+    fn derive(&self, actor: Pid, cap: Pick, rights: u64, offset: u64, len: u64) -> Regs {
+        let cap = self.pick(actor, cap, |_, cap| cap.rights.contains(Rights::DERIVE));
+        let named = self.model.named(actor, cap);
+        let window =
+            named.is_some_and(|id| matches!(self.model.caps[&id].what, What::Window { .. }));
+        // Other kinds have no parts; that is refused often enough.
+        let (offset, len) =
+            if !window && !rights.is_multiple_of(4) { (0, 0) } else { (offset, len) };
+        plain(Syscall::CapDerive, &[cap.0, self.rights_near(named, rights), offset, len])
+    }
+
+    fn letter(
         &self,
         actor: Pid,
-        pick: Pick,
-        fits: impl Fn(&Model, &Cap) -> bool,
-    ) -> (Handle, Named) {
-        let all = |test: &dyn Fn(&Cap) -> bool| -> Vec<Handle> {
-            let caps = self.model.caps.iter().filter(|(_, cap)| test(cap));
-            caps.map(|(id, _)| self.handles[id]).collect()
-        };
-        let choose = |from: Vec<Handle>, n: u8| {
-            from.get(usize::from(n) % from.len().max(1)).copied().unwrap_or(Handle(77))
-        };
-        let fitting = all(&|cap| cap.owner == actor && fits(&self.model, cap));
-        let handle = match pick {
-            Pick::Fit(n) if !fitting.is_empty() => choose(fitting, n),
-            Pick::Fit(n) | Pick::Own(n) => choose(all(&|cap| cap.owner == actor), n),
-            Pick::Any(n) => choose(all(&|_| true), n),
-            Pick::Dead(n) => choose(self.dead.clone(), n),
-            Pick::Bent(n, bits) => Handle(choose(all(&|cap| cap.owner == actor), n).0 ^ bits),
-            Pick::Nothing => Handle::NONE,
-        };
-        let named = self.handles.iter().find(|(_, other)| **other == handle).map(|(id, _)| *id);
-        (handle, named.filter(|id| self.model.caps[id].owner == actor))
+        call: Syscall,
+        to: Handle,
+        reply: Handle,
+        letter: &Letter,
+        wait: Wait,
+    ) -> Regs {
+        let caps = letter.caps.len();
+        let words = if caps == 0 { letter.words } else { 8 };
+        let mut x = plain(call, &[to.0, Tag::new(0, words, caps as u8).0 | letter.bits]);
+        for (n, word) in regs::WORDS.into_iter().zip(0u64..) {
+            x[n] = letter.seed.wrapping_mul(word + 3);
+        }
+        for (n, cap) in regs::WORDS[8 - caps..].iter().zip(&letter.caps) {
+            x[*n] = self.pick(actor, *cap, |_, cap| cap.rights.contains(Rights::GRANT)).0;
+        }
+        x[regs::T3] = self.deadline(wait);
+        x[regs::T4] = reply.0;
+        x
     }
+
+    fn deadline(&self, wait: Wait) -> u64 {
+        match wait {
+            Wait::Ever => NO_DEADLINE,
+            Wait::For(ticks) => self.model.now.saturating_add_signed(ticks),
+        }
+    }
+
+    fn any(&self, actor: Pid, pick: Pick) -> u64 {
+        self.pick(actor, pick, |_, _| true).0
+    }
+
+    fn target(&self, actor: Pid, pick: Pick) -> Handle {
+        self.pick(actor, pick, |model, cap| matches!(model.kind(cap.what), Some(Kind::Process(_))))
+    }
+
+    fn named_target(&self, actor: Pid, process: Handle) -> Option<Named> {
+        (process != Handle::NONE).then(|| self.model.named(actor, process))
+    }
+
+    /// A handle for a call of `actor`.
+    fn pick(&self, actor: Pid, pick: Pick, fits: impl Fn(&Model, &Cap) -> bool) -> Handle {
+        let own = |test: &dyn Fn(&Cap) -> bool, n: u8| {
+            let caps = self.model.caps.values().filter(|cap| cap.owner == actor && test(cap));
+            choose(&caps.map(|cap| cap.handle).collect::<Vec<_>>(), n)
+        };
+        let picked = match pick {
+            Pick::Fit(n) => own(&|cap| fits(&self.model, cap), n).or_else(|| own(&|_| true, n)),
+            Pick::Own(n) => own(&|_| true, n),
+            Pick::Any(n) => {
+                let all: Vec<Handle> = self.model.caps.values().map(|cap| cap.handle).collect();
+                choose(&all, n)
+            }
+            Pick::Dead(n) => choose(&self.dead, n),
+            Pick::Bent(n, bits) => own(&|_| true, n).map(|handle| Handle(handle.0 ^ bits)),
+            Pick::Nothing => Some(Handle::NONE),
+        };
+        picked.unwrap_or(Handle(77))
+    }
+
+    /// A reply handle.
+    fn reply(&self, actor: Pid, pick: Pick) -> Handle {
+        let open = |own: bool, n: u8| {
+            let threads = self.model.threads.values().filter_map(|thread| match thread.doing {
+                Doing::Awaiting { server, call } if server == actor || !own => {
+                    Some(Handle::reply(thread.slot, call))
+                }
+                _ => None,
+            });
+            choose(&threads.collect::<Vec<_>>(), n)
+        };
+        let picked = match pick {
+            Pick::Fit(n) | Pick::Own(n) => open(true, n),
+            Pick::Any(n) => open(false, n),
+            Pick::Dead(n) => choose(&self.replies, n),
+            Pick::Bent(n, bits) => open(false, n).map(|handle| Handle(handle.0 ^ bits)),
+            Pick::Nothing => Some(Handle::NONE),
+        };
+        picked.unwrap_or(Handle(Handle::REPLY_BIT | 77))
+    }
+
+    /// Often, no more than there is.
+    fn rights_near(&self, named: Named, rights: u64) -> u64 {
+        match named {
+            Some(id) if rights & 1 == 1 => u64::from(self.model.caps[&id].rights.bits()) & rights,
+            _ => rights,
+        }
+    }
+
+    /// Where a mapping of the actor begins, if there is one near.
+    fn mapped_at(&self, actor: Pid, va: u64) -> u64 {
+        let own: Vec<u64> = self
+            .model
+            .mappings
+            .iter()
+            .filter(|one| one.process == actor)
+            .map(|one| one.va)
+            .collect();
+        match va >> 12 & 3 {
+            0..3 if !own.is_empty() => own[(va >> 12) as usize % own.len()],
+            _ => va,
+        }
+    }
+}
+
+fn choose(from: &[Handle], n: u8) -> Option<Handle> {
+    from.get(usize::from(n) % from.len().max(1)).copied()
 }

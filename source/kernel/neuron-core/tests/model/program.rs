@@ -1,6 +1,4 @@
-//! Random programs.
-
-use proptest::prelude::*;
+//! Random programs: each step is made from one random number.
 
 /// A choice among the handles that there are.
 #[derive(Clone, Copy, Debug)]
@@ -67,20 +65,91 @@ pub enum Call {
         service: u64,
         frames: u32,
         objects: u32,
+        notify: Pick,
+        bits: u64,
     },
     End {
         target: Pick,
     },
     Fault,
-    /// A message to another process, with capabilities; or the answer to one.
-    Pass {
-        to: u8,
-        caps: Vec<Pick>,
-        answer: bool,
+    /// A call without arguments, or with a number that there is not.
+    Bare {
+        number: u64,
+    },
+    Thread {
+        target: Pick,
+        entry: u64,
+        priority: u64,
+    },
+    ThreadExit,
+    Query {
+        cap: Pick,
+    },
+    Inspect {
+        target: Pick,
+        cursor: Pick,
+    },
+    Stat {
+        target: Pick,
+    },
+    Console {
+        cap: Pick,
+        len: u64,
+    },
+    Send {
+        to: Pick,
+        letter: Letter,
+        wait: Wait,
+    },
+    Receive {
+        from: Pick,
+        reply: Pick,
+        letter: Letter,
+        wait: Wait,
+    },
+    Reply {
+        reply: Pick,
+        letter: Letter,
+    },
+    DropReply {
+        reply: Pick,
+    },
+    Signal {
+        cap: Pick,
+        bits: u64,
+    },
+    Wait {
+        cap: Pick,
+        wait: Wait,
+    },
+    Bind {
+        endpoint: Pick,
+        notification: Pick,
+    },
+    /// Time passes.
+    Advance {
+        ticks: u64,
     },
 }
 
-/// One call of one process, at which an allocation may fail.
+/// A message.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Set in the tag besides the counts.
+    pub bits: u64,
+    pub words: u8,
+    pub caps: Vec<Pick>,
+    pub seed: u64,
+}
+
+/// A deadline, in ticks from now; or none.
+#[derive(Clone, Copy, Debug)]
+pub enum Wait {
+    Ever,
+    For(i64),
+}
+
+/// One call of one thread, at which an allocation may fail.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub actor: u8,
@@ -88,153 +157,254 @@ pub struct Step {
     pub fail: Option<u8>,
 }
 
-/// What every program begins with: two processes, an endpoint between them, and a window for each,
-/// one of which it may pass on. Handles are told by their place among init's that can be granted:
-/// three windows, two authorities, the archive; then the processes with their threads.
-pub fn beginning() -> Vec<Call> {
-    let spawn = |service| Call::Spawn { cap: Pick::Fit(0), service, frames: 50, objects: 100 };
-    let install = |target, cap, rights| Call::Install {
-        target: Pick::Fit(target),
-        cap: Pick::Fit(cap),
-        rights,
+/// The step that a number stands for. Plain code and not a strategy of `proptest`, which would take
+/// longer than all the rest; `proptest` makes the numbers, and takes steps away when it shrinks.
+pub fn step(number: u64) -> Step {
+    let mut dice = Dice(number);
+    let fail = dice.one_in(10).then(|| dice.below(6) as u8);
+    let call = match dice.below(20) {
+        0..10 => holding(&mut dice),
+        10..13 => living(&mut dice),
+        _ => passing(&mut dice),
     };
-    let window = |page: u64| Call::Derive {
-        cap: Pick::Fit(0),
-        rights: 0x3c7,
-        offset: page * 4096,
-        len: 4 * 4096,
-    };
-    vec![
-        spawn(2),
-        spawn(3),
-        Call::Endpoint,
-        install(0, 10, 0x30),
-        install(1, 10, 0x30),
-        window(0),
-        install(0, 11, 0x7),
-        window(8),
-        install(1, 12, 0x87),
-        install(0, 3, 0x3c0),
-    ]
+    Step { actor: dice.byte(), call, fail }
 }
 
-fn pick() -> impl Strategy<Value = Pick> {
-    prop_oneof![
-        24 => any::<u8>().prop_map(Pick::Fit),
-        3 => any::<u8>().prop_map(Pick::Own),
-        1 => any::<u8>().prop_map(Pick::Any),
-        1 => any::<u8>().prop_map(Pick::Dead),
-        1 => (any::<u8>(), bend()).prop_map(|(n, bits)| Pick::Bent(n, bits)),
-    ]
-}
+/// Random numbers (splitmix64).
+struct Dice(u64);
 
-fn target() -> impl Strategy<Value = Pick> {
-    prop_oneof![2 => pick(), 1 => Just(Pick::Nothing)]
-}
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
 
-fn bend() -> impl Strategy<Value = u64> {
-    prop_oneof![
-        Just(1),
-        Just(1 << 32),
-        Just(2 << 32),
-        Just(1 << 31),
-        Just(1 << 63),
-        any::<u64>().prop_map(|bits| bits | 1),
-    ]
-}
+    fn below(&mut self, end: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
+    }
 
-/// Bytes: some pages, or what is wrong.
-fn size() -> impl Strategy<Value = u64> {
-    prop_oneof![
-        12 => (0u64..5).prop_map(|pages| pages * 4096),
-        2 => (0u64..20).prop_map(|pages| pages * 4096),
-        1 => prop::sample::select(vec![1, 0x800, 4095, 4097, 1 << 21, (1 << 21) + 4096, 1 << 40]),
-        1 => prop::sample::select(vec![!4095, u64::MAX, 1 << 63]),
-    ]
+    fn byte(&mut self) -> u8 {
+        self.next() as u8
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn of(&mut self, from: &[u64]) -> u64 {
+        from[self.below(from.len() as u64) as usize]
+    }
+
+    fn pick(&mut self) -> Pick {
+        match self.below(30) {
+            0..24 => Pick::Fit(self.byte()),
+            24..27 => Pick::Own(self.byte()),
+            27 => Pick::Any(self.byte()),
+            28 => Pick::Dead(self.byte()),
+            _ => Pick::Bent(self.byte(), self.bend()),
+        }
+    }
+
+    fn bend(&mut self) -> u64 {
+        match self.below(6) {
+            0 => self.next() | 1,
+            _ => self.of(&[1, 1 << 32, 2 << 32, 1 << 31, 1 << 63]),
+        }
+    }
+
+    fn or_nothing(&mut self, one_in: u64) -> Pick {
+        if self.one_in(one_in) { Pick::Nothing } else { self.pick() }
+    }
+
+    fn target(&mut self) -> Pick {
+        self.or_nothing(3)
+    }
+
+    fn reply(&mut self) -> Pick {
+        if self.one_in(5) { self.pick() } else { Pick::Fit(self.byte()) }
+    }
+
+    /// Bytes: some pages, or what is wrong.
+    fn size(&mut self) -> u64 {
+        match self.below(16) {
+            0..12 => self.below(5) * 4096,
+            12 | 13 => self.below(20) * 4096,
+            14 => self.of(&[1, 0x800, 4095, 4097, 1 << 21, (1 << 21) + 4096, 1 << 40]),
+            _ => self.of(&[!4095, u64::MAX, 1 << 63]),
+        }
+    }
+
+    fn address(&mut self) -> u64 {
+        match self.below(16) {
+            0..10 => VA + self.below(10) * 4096,
+            10..13 => VA + 0x20_0000 - 3 * 4096 + self.below(6) * 4096,
+            13 | 14 => VA + 0x4000_0000 - 3 * 4096 + self.below(6) * 4096,
+            _ => self.of(&[
+                0,
+                4096,
+                VA + 8,
+                VA + 4095,
+                1 << 38,
+                (1 << 38) - 4096,
+                (1 << 38) - 8192,
+                1 << 39,
+                1 << 63,
+                !4095,
+                u64::MAX,
+            ]),
+        }
+    }
+
+    fn prot(&mut self) -> u64 {
+        match self.below(11) {
+            0..4 => 1,
+            4..8 => 3,
+            8 | 9 => 5,
+            _ => self.of(&[0, 2, 4, 6, 7, 8, 9, 1 << 8, (1 << 32) | 1, u64::MAX]),
+        }
+    }
+
+    fn rights(&mut self) -> u64 {
+        match self.below(18) {
+            // To use; all of a window; all of memory; all of an endpoint; anything.
+            0..4 => 7,
+            4..8 => 0x3c7,
+            8 | 9 => 0x3cf,
+            10 | 11 => 0x3f0,
+            12 | 13 => 0xf0,
+            14..17 => self.below(1024),
+            _ => self.of(&[1 << 10, 1 << 16, 1 << 63, u64::MAX]),
+        }
+    }
+
+    /// Offset, length, address and protection: mostly what could be mapped.
+    fn place(&mut self) -> [u64; 4] {
+        if self.below(5) < 2 {
+            return [self.size(), self.size(), self.address(), self.prot()];
+        }
+        let (first, pages) = (self.below(2) * 4096, (1 + self.below(3)) * 4096);
+        [first, pages, VA + self.below(24) * 4096, self.of(&[1, 3, 5])]
+    }
+
+    fn letter(&mut self) -> Letter {
+        let bits = match self.below(26) {
+            0..20 => 0,
+            20..25 => self.next() << 32,
+            _ => self.of(&[1 << 7, 1 << 8, 1 << 31, 9, 0x50, u64::MAX]),
+        };
+        let caps = if self.one_in(2) { 0 } else { self.below(5) };
+        Letter {
+            bits,
+            words: self.below(9) as u8,
+            caps: (0..caps).map(|_| self.pick()).collect(),
+            seed: self.next(),
+        }
+    }
+
+    fn wait(&mut self) -> Wait {
+        match self.below(11) {
+            0 | 1 => Wait::Ever,
+            2..8 => Wait::For(self.below(3000) as i64),
+            8 | 9 => Wait::For(self.below(1 << 24) as i64),
+            _ => Wait::For([-1, -1_000_000, i64::MAX][self.below(3) as usize]),
+        }
+    }
 }
 
 const VA: u64 = 0x10_0000_0000;
 
-fn address() -> impl Strategy<Value = u64> {
-    prop_oneof![
-        10 => (0u64..10).prop_map(|page| VA + page * 4096),
-        3 => (0u64..6).prop_map(|page| VA + 0x20_0000 - 3 * 4096 + page * 4096),
-        2 => (0u64..6).prop_map(|page| VA + 0x4000_0000 - 3 * 4096 + page * 4096),
-        1 => prop::sample::select(vec![
-            0, 4096, VA + 8, VA + 4095, 1 << 38, (1 << 38) - 4096, (1 << 38) - 8192, 1 << 39,
-            1 << 63, !4095, u64::MAX,
-        ]),
-    ]
+/// Calls about capabilities and memory.
+fn holding(dice: &mut Dice) -> Call {
+    match dice.below(50) {
+        0 | 1 => Call::Endpoint,
+        2 => Call::Notification,
+        3..6 => {
+            let wrong = dice.one_in(9);
+            let pages =
+                if wrong { dice.of(&[0, 40, 513, 1 << 32, u64::MAX]) } else { 1 + dice.below(5) };
+            Call::Memory { pages }
+        }
+        6..14 => Call::Derive {
+            cap: dice.pick(),
+            rights: dice.rights(),
+            offset: dice.size(),
+            len: dice.size(),
+        },
+        14 | 15 => Call::Drop { cap: dice.pick() },
+        16 => Call::Revoke { cap: dice.pick() },
+        17..25 => Call::Install { target: dice.target(), cap: dice.pick(), rights: dice.rights() },
+        25..33 => Call::MapMemory { target: dice.target(), cap: dice.pick(), place: dice.place() },
+        33..42 => Call::MapDevice { cap: dice.pick(), place: dice.place() },
+        42..45 => Call::Unmap { va: dice.address() },
+        45..49 => Call::Protect { va: dice.address(), prot: dice.prot() },
+        _ => Call::Seal { cap: dice.pick() },
+    }
 }
 
-fn prot() -> impl Strategy<Value = u64> {
-    prop_oneof![
-        4 => Just(1u64),
-        4 => Just(3u64),
-        2 => Just(5u64),
-        1 => prop::sample::select(vec![0u64, 2, 4, 6, 7, 8, 9, 1 << 8, (1 << 32) | 1, u64::MAX]),
-    ]
+/// Calls about processes and threads, and those that only look.
+fn living(dice: &mut Dice) -> Call {
+    match dice.below(24) {
+        0..6 => spawn(dice),
+        6 => Call::End { target: dice.target() },
+        7 => Call::Fault,
+        8..12 => {
+            let entry = match dice.below(7) {
+                0 => dice.of(&[0, 4095, 4096, 0x10_0001, 1 << 38, u64::MAX]),
+                _ => 0x10_0000,
+            };
+            let priority =
+                if dice.one_in(7) { dice.of(&[32, 255, u64::MAX]) } else { dice.below(32) };
+            Call::Thread { target: dice.target(), entry, priority }
+        }
+        12 => Call::ThreadExit,
+        13 => Call::Bare { number: dice.of(&[0, 1, 28, 255, 1 << 32, u64::MAX]) },
+        14..17 => Call::Query { cap: dice.pick() },
+        17..20 => Call::Inspect { target: dice.target(), cursor: dice.or_nothing(4) },
+        20..22 => Call::Stat { target: dice.target() },
+        _ => {
+            let len = if dice.one_in(6) { dice.of(&[33, u64::MAX]) } else { dice.below(33) };
+            Call::Console { cap: dice.pick(), len }
+        }
+    }
 }
 
-fn rights() -> impl Strategy<Value = u64> {
-    prop_oneof![
-        // To use; all of a window; all of memory; all of an endpoint; anything.
-        4 => Just(7u64),
-        4 => Just(0x3c7u64),
-        2 => Just(0x3cfu64),
-        2 => Just(0x3f0u64),
-        2 => Just(0xf0u64),
-        3 => 0u64..1024,
-        1 => prop::sample::select(vec![1u64 << 10, 1 << 16, 1 << 63, u64::MAX]),
-    ]
+fn spawn(dice: &mut Dice) -> Call {
+    let service = if dice.one_in(7) { dice.of(&[0, 1024, 1 << 32]) } else { 2 + dice.below(7) };
+    let mut size = |low: u64, high: u64, small: u64| match dice.below(8) {
+        0 => dice.below(small) as u32,
+        1 => u32::MAX,
+        _ => (low + dice.below(high - low)) as u32,
+    };
+    let (frames, objects) = (size(8, 40, 3), size(20, 70, 12));
+    let (notify, bits) = (if dice.one_in(3) { dice.pick() } else { Pick::Nothing }, dice.below(4));
+    Call::Spawn { cap: dice.pick(), service, frames, objects, notify, bits }
 }
 
-fn place() -> impl Strategy<Value = [u64; 4]> {
-    let good = (0u64..2, 1u64..4, 0u64..24, prop::sample::select(vec![1u64, 3, 5]));
-    prop_oneof![
-        3 => good.prop_map(|(first, pages, page, prot)| {
-            [first * 4096, pages * 4096, VA + page * 4096, prot]
-        }),
-        2 => (size(), size(), address(), prot())
-            .prop_map(|(offset, len, va, prot)| [offset, len, va, prot]),
-    ]
-}
-
-fn call() -> impl Strategy<Value = Call> {
-    prop_oneof![
-        2 => Just(Call::Endpoint),
-        1 => Just(Call::Notification),
-        3 => prop_oneof![8 => 1u64..6, 1 => prop::sample::select(vec![0, 40, 513, 1 << 32, u64::MAX])]
-            .prop_map(|pages| Call::Memory { pages }),
-        8 => (pick(), rights(), size(), size())
-            .prop_map(|(cap, rights, offset, len)| Call::Derive { cap, rights, offset, len }),
-        2 => pick().prop_map(|cap| Call::Drop { cap }),
-        1 => pick().prop_map(|cap| Call::Revoke { cap }),
-        8 => (target(), pick(), rights())
-            .prop_map(|(target, cap, rights)| Call::Install { target, cap, rights }),
-        8 => (target(), pick(), place())
-            .prop_map(|(target, cap, place)| Call::MapMemory { target, cap, place }),
-        9 => (pick(), place()).prop_map(|(cap, place)| Call::MapDevice { cap, place }),
-        3 => address().prop_map(|va| Call::Unmap { va }),
-        4 => (address(), prot()).prop_map(|(va, prot)| Call::Protect { va, prot }),
-        1 => pick().prop_map(|cap| Call::Seal { cap }),
-        4 => (
-            pick(),
-            prop_oneof![6 => 2u64..9, 1 => prop::sample::select(vec![0, 1024, 1 << 32])],
-            prop_oneof![6 => 8u32..60, 1 => 0u32..3, 1 => Just(u32::MAX)],
-            prop_oneof![6 => 20u32..120, 1 => 0u32..12, 1 => Just(u32::MAX)],
-        )
-            .prop_map(|(cap, service, frames, objects)| Call::Spawn {
-                cap, service, frames, objects
-            }),
-        1 => target().prop_map(|target| Call::End { target }),
-        1 => Just(Call::Fault),
-        8 => (any::<u8>(), prop::collection::vec(pick(), 0..5), any::<bool>())
-            .prop_map(|(to, caps, answer)| Call::Pass { to, caps, answer }),
-    ]
-}
-
-pub fn step() -> impl Strategy<Value = Step> {
-    let fail = prop_oneof![9 => Just(None), 1 => (0u8..6).prop_map(Some)];
-    (any::<u8>(), call(), fail).prop_map(|(actor, call, fail)| Step { actor, call, fail })
+/// Calls that pass something, and time.
+fn passing(dice: &mut Dice) -> Call {
+    match dice.below(37) {
+        0..10 => Call::Send { to: dice.pick(), letter: dice.letter(), wait: dice.wait() },
+        10..18 => {
+            let reply = if dice.one_in(4) { Pick::Nothing } else { dice.reply() };
+            Call::Receive { from: dice.pick(), reply, letter: dice.letter(), wait: dice.wait() }
+        }
+        18..24 => Call::Reply { reply: dice.reply(), letter: dice.letter() },
+        24 => Call::DropReply { reply: dice.reply() },
+        25..28 => {
+            let bits = match dice.below(6) {
+                0 => 0,
+                1 => dice.next(),
+                _ => 1 + dice.below(15),
+            };
+            Call::Signal { cap: dice.pick(), bits }
+        }
+        28..31 => Call::Wait { cap: dice.pick(), wait: dice.wait() },
+        31 | 32 => Call::Bind { endpoint: dice.pick(), notification: dice.pick() },
+        _ => {
+            let most = dice.of(&[2000, 2000, 2000, 2000, 1 << 15, 1 << 15, 1 << 25]);
+            Call::Advance { ticks: dice.below(most) }
+        }
+    }
 }

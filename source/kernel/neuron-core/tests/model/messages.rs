@@ -1,0 +1,322 @@
+//! The model of threads: messages, notifications, and waits with their deadlines.
+
+use std::collections::VecDeque;
+
+use nexus_abi::{Error, Handle, NO_DEADLINE, Rights, Sender, Tag};
+
+use crate::calls::{Call, Named, refuse_if};
+use crate::model::{Cid, Kind, Model, Oid, Pid, What};
+
+/// A message as a thread has it in its registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub tag: Tag,
+    pub words: [u64; 8],
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Doing {
+    Ready,
+    Sending { endpoint: Oid, handle: Handle, message: Message },
+    Receiving(Oid),
+    Awaiting { server: Pid, call: u64 },
+    Waiting(Oid),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Thread {
+    pub process: Pid,
+    pub priority: u8,
+    pub doing: Doing,
+    pub deadline: u64,
+    /// Where the kernel put it.
+    pub slot: u16,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Endpoint {
+    pub queue: VecDeque<Oid>,
+    /// Whether those in the queue send.
+    pub sending: bool,
+    pub bound: Option<Oid>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Notification {
+    pub bits: u64,
+    pub waiter: Option<Oid>,
+    pub bound: Option<Oid>,
+}
+
+/// What a thread finds in its registers at the end of a wait.
+#[derive(Clone, Debug)]
+pub enum Got {
+    Error(Error),
+    /// Bits that it waited for.
+    Bits(u64),
+    /// Bits that came instead of a message.
+    Event(u64),
+    Message {
+        message: Message,
+        /// The capabilities that came with it.
+        made: Vec<Cid>,
+        sender: Sender,
+        reply: Handle,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    pub to: Oid,
+    pub got: Got,
+}
+
+impl Model {
+    fn object(&self, process: Pid, handle: Handle, kind: Kind, rights: Rights) -> Call<Oid> {
+        let (_, cap) = self.cap(self.named(process, handle))?;
+        let What::Object(id) = cap.what else { return Err(Error::WrongKind) };
+        refuse_if(self.objects[&id].kind != kind, Error::WrongKind)?;
+        refuse_if(!cap.rights.contains(rights), Error::Denied)?;
+        Ok(id)
+    }
+
+    pub fn notification(&self, process: Pid, handle: Handle, rights: Rights) -> Call<Oid> {
+        self.object(process, handle, Kind::Notification, rights)
+    }
+
+    fn endpoint(&self, process: Pid, handle: Handle, rights: Rights) -> Call<Oid> {
+        self.object(process, handle, Kind::Endpoint, rights)
+    }
+
+    fn wait_in(&mut self, me: Oid, doing: Doing, deadline: u64) {
+        let thread = self.threads.get_mut(&me).unwrap();
+        (thread.doing, thread.deadline) = (doing, deadline);
+    }
+
+    fn wake(&mut self, to: Oid, got: Got) {
+        self.wait_in(to, Doing::Ready, NO_DEADLINE);
+        self.arrivals.push(Arrival { to, got });
+    }
+
+    pub fn send(&mut self, me: Oid, handle: Handle, message: Message, deadline: u64) -> Call<()> {
+        let process = self.threads[&me].process;
+        refuse_if(!message.tag.is_valid(), Error::BadMessage)?;
+        let id = self.endpoint(process, handle, Rights::SEND)?;
+        let endpoint = &self.endpoints[&id];
+        if let Some(server) = endpoint.queue.front().copied().filter(|_| !endpoint.sending) {
+            self.deliver(me, server, message)?;
+            self.endpoints.get_mut(&id).unwrap().queue.pop_front();
+            self.threads.get_mut(&me).unwrap().deadline = deadline;
+        } else {
+            let endpoint = self.endpoints.get_mut(&id).unwrap();
+            endpoint.sending = true;
+            endpoint.queue.push_back(me);
+            self.wait_in(me, Doing::Sending { endpoint: id, handle, message }, deadline);
+        }
+        Ok(())
+    }
+
+    /// A call reaches a server, which can answer it from here on.
+    fn deliver(&mut self, from: Oid, to: Oid, message: Message) -> Call<()> {
+        let made = self.carry(from, to, message)?;
+        self.calls += 1;
+        let (server, call) = (self.threads[&to].process, self.calls);
+        let deadline = self.threads[&from].deadline;
+        self.wait_in(from, Doing::Awaiting { server, call }, deadline);
+        let sender = self.processes[&self.threads[&from].process].id();
+        let reply = Handle::reply(self.threads[&from].slot, call);
+        self.wake(to, Got::Message { message, made, sender, reply });
+        Ok(())
+    }
+
+    /// The capabilities in a message.
+    fn carry(&mut self, from: Oid, to: Oid, message: Message) -> Call<Vec<Cid>> {
+        let (giver, taker) = (self.threads[&from].process, self.threads[&to].process);
+        let first = 8 - message.tag.caps() as usize;
+        let carried: Vec<Named> =
+            message.words[first..].iter().map(|word| self.named(giver, Handle(*word))).collect();
+        self.pass(taker, &carried)
+    }
+
+    /// The thread that waits for this answer.
+    fn caller(&self, server: Pid, reply: Handle) -> Call<Oid> {
+        let waits = |(id, thread): (&Oid, &super::messages::Thread)| match thread.doing {
+            Doing::Awaiting { server: expected, call } => {
+                (expected == server && Handle::reply(thread.slot, call) == reply).then_some(*id)
+            }
+            _ => None,
+        };
+        self.threads.iter().find_map(waits).ok_or(Error::BadHandle)
+    }
+
+    fn answer(&mut self, me: Oid, caller: Oid, message: Message) -> Call<()> {
+        let made = self.carry(me, caller, message)?;
+        let sender = self.processes[&self.threads[&me].process].id();
+        self.wake(caller, Got::Message { message, made, sender, reply: Handle::NONE });
+        Ok(())
+    }
+
+    pub fn reply(&mut self, me: Oid, reply: Handle, message: Message) -> Call<()> {
+        refuse_if(!message.tag.is_valid(), Error::BadMessage)?;
+        let caller = self.caller(self.threads[&me].process, reply)?;
+        self.answer(me, caller, message)
+    }
+
+    pub fn drop_reply(&mut self, process: Pid, reply: Handle) -> Call<()> {
+        let caller = self.caller(process, reply)?;
+        self.wake(caller, Got::Error(Error::PeerGone));
+        Ok(())
+    }
+
+    pub fn receive(
+        &mut self,
+        me: Oid,
+        handle: Handle,
+        reply: Handle,
+        message: Message,
+        deadline: u64,
+    ) -> Call<()> {
+        let process = self.threads[&me].process;
+        refuse_if(reply != Handle::NONE && !message.tag.is_valid(), Error::BadMessage)?;
+        let id = self.endpoint(process, handle, Rights::RECV)?;
+        if reply != Handle::NONE {
+            let caller = self.caller(process, reply)?;
+            self.answer(me, caller, message)?;
+        }
+        if let Some(bound) = self.endpoints[&id].bound
+            && let Some(notification) = self.notifications.get_mut(&bound)
+            && notification.bits != 0
+        {
+            let bits = std::mem::take(&mut notification.bits);
+            self.wake(me, Got::Event(bits));
+            return Ok(());
+        }
+        while self.endpoints[&id].sending
+            && let Some(from) = self.endpoints.get_mut(&id).unwrap().queue.pop_front()
+        {
+            let Doing::Sending { handle, message, .. } = self.threads[&from].doing else {
+                panic!("not a sender");
+            };
+            let sender = self.threads[&from].process;
+            let delivered = match self.endpoint(sender, handle, Rights::SEND) {
+                Ok(_) => self.deliver(from, me, message),
+                Err(_) => Err(Error::BadHandle),
+            };
+            match delivered {
+                Ok(()) => return Ok(()),
+                Err(error) => self.wake(from, Got::Error(error)),
+            }
+        }
+        let endpoint = self.endpoints.get_mut(&id).unwrap();
+        endpoint.sending = false;
+        endpoint.queue.push_back(me);
+        self.wait_in(me, Doing::Receiving(id), deadline);
+        Ok(())
+    }
+
+    pub fn signal(&mut self, process: Pid, handle: Handle, bits: u64) -> Call<()> {
+        let id = self.notification(process, handle, Rights::SEND)?;
+        self.signal_object(id, bits);
+        Ok(())
+    }
+
+    pub fn signal_object(&mut self, id: Oid, bits: u64) {
+        let Some(notification) = self.notifications.get_mut(&id) else { return };
+        notification.bits |= bits;
+        let bits = notification.bits;
+        if bits == 0 {
+            return;
+        }
+        if let Some(waiter) = notification.waiter.take() {
+            notification.bits = 0;
+            self.wake(waiter, Got::Bits(bits));
+        } else if let Some(endpoint) = notification.bound.and_then(|id| self.endpoints.get_mut(&id))
+            && !endpoint.sending
+            && let Some(receiver) = endpoint.queue.pop_front()
+        {
+            self.notifications.get_mut(&id).unwrap().bits = 0;
+            self.wake(receiver, Got::Event(bits));
+        }
+    }
+
+    pub fn wait(&mut self, me: Oid, handle: Handle, deadline: u64) -> Call<()> {
+        let id = self.notification(self.threads[&me].process, handle, Rights::RECV)?;
+        let notification = self.notifications.get_mut(&id).unwrap();
+        let bits = std::mem::take(&mut notification.bits);
+        if bits != 0 {
+            self.wake(me, Got::Bits(bits));
+            return Ok(());
+        }
+        refuse_if(notification.waiter.is_some(), Error::Busy)?;
+        notification.waiter = Some(me);
+        self.wait_in(me, Doing::Waiting(id), deadline);
+        Ok(())
+    }
+
+    pub fn bind(&mut self, process: Pid, endpoint: Handle, notification: Handle) -> Call<()> {
+        let to = self.endpoint(process, endpoint, Rights::RECV)?;
+        let from = self.notification(process, notification, Rights::RECV)?;
+        let ends = self.endpoints[&to].bound.is_some_and(|id| self.notifications.contains_key(&id));
+        let begins =
+            self.notifications[&from].bound.is_some_and(|id| self.endpoints.contains_key(&id));
+        let waits = self.notifications[&from].waiter.is_some();
+        refuse_if(ends || begins || waits, Error::Busy)?;
+        self.endpoints.get_mut(&to).unwrap().bound = Some(from);
+        self.notifications.get_mut(&from).unwrap().bound = Some(to);
+        self.signal_object(from, 0);
+        Ok(())
+    }
+
+    pub fn end_endpoint(&mut self, id: Oid) {
+        let endpoint = self.endpoints.remove(&id).unwrap();
+        for thread in endpoint.queue {
+            self.wake(thread, Got::Error(Error::PeerGone));
+        }
+    }
+
+    pub fn end_notification(&mut self, id: Oid) {
+        let notification = self.notifications.remove(&id).unwrap();
+        if let Some(waiter) = notification.waiter {
+            self.wake(waiter, Got::Error(Error::PeerGone));
+        }
+    }
+
+    /// Calls that an ended process received and did not answer.
+    pub fn fail_callers(&mut self, gone: Pid) {
+        let waits = |thread: &Thread| matches!(thread.doing, Doing::Awaiting { server, .. } if server == gone);
+        let callers: Vec<Oid> =
+            self.threads.iter().filter(|(_, one)| waits(one)).map(|(id, _)| *id).collect();
+        for caller in callers {
+            self.wake(caller, Got::Error(Error::PeerGone));
+        }
+    }
+
+    /// Takes a thread out of the queue that it waits in.
+    pub fn stop_waiting(&mut self, id: Oid) {
+        match self.threads.get(&id).map(|thread| thread.doing) {
+            Some(Doing::Sending { endpoint, .. } | Doing::Receiving(endpoint)) => {
+                let endpoint = self.endpoints.get_mut(&endpoint).unwrap();
+                endpoint.queue.retain(|other| *other != id);
+            }
+            Some(Doing::Waiting(notification)) => {
+                self.notifications.get_mut(&notification).unwrap().waiter = None;
+            }
+            Some(Doing::Ready | Doing::Awaiting { .. }) | None => {}
+        }
+    }
+
+    /// Time passes.
+    pub fn advance(&mut self, ticks: u64) {
+        self.now += ticks;
+        let late: Vec<Oid> = self
+            .threads
+            .iter()
+            .filter(|(_, one)| one.deadline != NO_DEADLINE && one.deadline <= self.now)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in late {
+            self.stop_waiting(id);
+            self.wake(id, Got::Error(Error::TimedOut));
+        }
+    }
+}
