@@ -23,6 +23,11 @@ pub struct Defence {
     pub system: Option<String>,
     /// Tests on the host that must catch it, by a part of their names, instead of a run.
     pub host_test: Option<String>,
+    /// The file under `tests/` that these tests are in. Anywhere in the package when absent.
+    pub test_file: Option<String>,
+    /// Which of the builds side by side this is; each compiles in a place of its own.
+    #[serde(skip)]
+    pub lane: usize,
 }
 
 impl Defence {

@@ -28,7 +28,7 @@ pub(super) struct Job<'a> {
 /// # Errors
 /// With [`Exit::Build`] when it does not compile.
 pub(super) fn build(toolchain: &Toolchain, job: &Job<'_>) -> Result<PathBuf> {
-    let target = if job.broken.is_some() { target_of_broken()? } else { target_dir()? };
+    let target = job.broken.map_or_else(target_dir, target_of_broken)?;
     let target_dir = target_dir_of(&target, job.manifest)?;
     let mut command = toolchain.cargo("build", &rustflags(toolchain, job)?);
     command.arg("--release").arg("--manifest-path").arg(job.manifest);
@@ -60,12 +60,12 @@ pub fn target_dir() -> Result<PathBuf> {
     }
 }
 
-/// Where builds that lack a defence work.
+/// Where builds without `defence` work.
 ///
 /// # Errors
 /// See [`paths::root`].
-pub fn target_of_broken() -> Result<PathBuf> {
-    Ok(target_dir()?.join("broken"))
+pub fn target_of_broken(defence: &Defence) -> Result<PathBuf> {
+    Ok(target_dir()?.join(format!("broken-{}", defence.lane)))
 }
 
 /// Where the workspace of `manifest` is compiled: in `target`, or for another one than that of the

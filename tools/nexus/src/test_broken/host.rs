@@ -4,18 +4,20 @@ use super::Noticed;
 use crate::broken::Defence;
 use crate::build::{self, Defect};
 use crate::exit::Exit;
-use crate::paths;
+use crate::steps::tools::cargo;
 use anyhow::{Context, Result, anyhow};
-use std::env;
-use std::ffi::OsString;
 use std::process::Command;
+
+/// Compiled without what only speed and debuggers need: most of the time goes into compiling.
+const PLAIN: [&str; 4] =
+    ["--config", "profile.dev.package.neuron-core.opt-level=0", "--config", "profile.dev.debug=0"];
 
 /// Runs the tests of the package without `defence` whose names have `filter` in them.
 ///
 /// # Errors
 /// With [`Exit::Build`] when they do not compile.
-pub(super) fn noticed(defence: &Defence, filter: &str) -> Result<Noticed> {
-    let built = tests(defence)?.arg("--no-run").status().context("starting cargo")?;
+pub(super) fn failing(defence: &Defence, filter: &str) -> Result<Noticed> {
+    let built = tests(defence)?.args(["--quiet", "--no-run"]).status().context("starting cargo")?;
     if !built.success() {
         let what = format!("the tests of {} did not compile", defence.package);
         return Err(anyhow!(what).context(Exit::Build));
@@ -25,11 +27,13 @@ pub(super) fn noticed(defence: &Defence, filter: &str) -> Result<Noticed> {
 }
 
 fn tests(defence: &Defence) -> Result<Command> {
-    let target = build::target_of_broken()?;
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
-    command.current_dir(paths::root()?).args(["test", "--lib", "--bins", "--tests"]);
-    command.args(["--package", &defence.package]).arg("--target-dir").arg(&target);
+    let target = build::target_of_broken(defence)?;
+    let mut command = cargo(&["test", "--package", &defence.package])?;
+    match &defence.test_file {
+        Some(file) => command.args(["--test", file]),
+        None => command.args(["--lib", "--bins", "--tests"]),
+    };
+    command.args(PLAIN).arg("--target-dir").arg(&target);
     Defect::new(defence, &target)?.apply(&mut command);
     Ok(command)
 }

@@ -2,28 +2,20 @@
 //! for the reason that tests/broken.toml gives.
 
 mod host;
+mod lanes;
+mod qemu;
 
 use crate::broken::{self, Defence};
-use crate::build;
-use crate::cli::SystemArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::test_os::{Options, Session, Until};
 use anyhow::Result;
 use clap::Args;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 /// How many of them `make test` tries at a time.
 const FEW: usize = 2;
-
-/// How the finding of a missing proof begins.
-const MISSING: &str = "proof missing: ";
-
-/// For a guest that hangs without the defence. An ordinary run takes a few seconds.
-const LIMIT: Duration = Duration::from_secs(40);
 
 /// Arguments of `cargo nexus test-broken`.
 #[derive(Args, Debug)]
@@ -55,7 +47,7 @@ pub fn run(args: &TestBrokenArgs) -> Result<Exit> {
         chosen.iter().for_each(|one| println!("{:24} {}", one.name, one.defence));
         return Ok(Exit::Pass);
     }
-    let (passed, failed) = all_of(&chosen, args.qemu.as_ref())?;
+    let (passed, failed) = lanes::all_of(&chosen, args.qemu.as_ref());
     println!("{passed} passed, {failed} failed");
     Ok(if failed == 0 && passed > 0 { Exit::Pass } else { Exit::Failed })
 }
@@ -65,7 +57,7 @@ pub fn run(args: &TestBrokenArgs) -> Result<Exit> {
 /// # Errors
 /// See [`run`].
 pub fn every() -> Result<(usize, usize)> {
-    all_of(&broken::all()?, None)
+    Ok(lanes::all_of(&broken::all()?, None))
 }
 
 /// Runs `count` of them: others with each commit, the same ones for the same commit. Returns how
@@ -75,7 +67,7 @@ pub fn every() -> Result<(usize, usize)> {
 /// See [`run`].
 pub fn rotating(count: usize) -> Result<(usize, usize, String)> {
     let chosen = turn(broken::all()?, commits()?, count);
-    let (passed, failed) = all_of(&chosen, None)?;
+    let (passed, failed) = lanes::all_of(&chosen, None);
     let names: Vec<&str> = chosen.iter().map(|one| one.name.as_str()).collect();
     Ok((passed, failed, names.join(", ")))
 }
@@ -93,30 +85,6 @@ fn commits() -> Result<usize> {
     let output = git.args(["rev-list", "--count", "HEAD"]).current_dir(paths::root()?).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     Ok(text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0))
-}
-
-fn all_of(chosen: &[Defence], qemu: Option<&PathBuf>) -> Result<(usize, usize)> {
-    let mut failed = 0;
-    for defence in chosen {
-        let noticed = match &defence.host_test {
-            Some(filter) => host::noticed(defence, filter)?,
-            None => in_qemu(defence, qemu)?,
-        };
-        failed += usize::from(!matches!(noticed, Noticed::AsExpected(_)));
-        println!("broken {:24} {noticed}", defence.name);
-    }
-    Ok((chosen.len() - failed, failed))
-}
-
-/// Whether a run of a system without `defence` fails as it must.
-fn in_qemu(defence: &Defence, qemu: Option<&PathBuf>) -> Result<Noticed> {
-    let system = SystemArgs { system: defence.system()?, profile: "test".to_owned() };
-    let built = build::system(&system, Some(defence))?;
-    let options = Options { qemu: qemu.cloned(), until: Until::Verdict, limit: LIMIT, quiet: true };
-    let session = Session::run(&built, &options)?;
-    let transcript = &session.run.transcript;
-    let cut_at = transcript.verdict.is_none().then_some(transcript.failures.as_slice());
-    Ok(noticed(defence, session.judgement.findings, cut_at))
 }
 
 /// What became of a build without a defence.
@@ -142,33 +110,14 @@ impl Display for Noticed {
     }
 }
 
-/// Holds the findings of a run against what must catch it. In a run that broke off before its
-/// verdict every later proof is missing, too: only those count of which the guest itself had said
-/// that they failed (`failures`).
-fn noticed(defence: &Defence, findings: Vec<String>, failures: Option<&[String]>) -> Noticed {
-    let counts = |finding: &&String| match (failures, finding.strip_prefix(MISSING)) {
-        (Some(failures), Some(proof)) => {
-            let words = proof.rsplit(' ').next().unwrap_or(proof).replace('-', " ");
-            failures.iter().any(|said| said.contains(&format!(" {words} FAILED")))
-        }
-        _ => true,
-    };
-    let expected = |finding: &&String| defence.caught_by.iter().any(|by| finding.contains(by));
-    match findings.iter().filter(counts).find(expected).cloned() {
-        Some(finding) => Noticed::AsExpected(finding),
-        None if findings.is_empty() => Noticed::Not,
-        None => Noticed::Otherwise(defence.caught_by.join("` or `"), findings),
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
 
-    fn defence(name: &str) -> Defence {
+    pub(in crate::test_broken) fn defence(name: &str) -> Defence {
         Defence {
             name: name.into(),
             defence: String::new(),
@@ -176,32 +125,9 @@ mod tests {
             caught_by: vec!["proof missing: selftest-client the-two".into()],
             system: None,
             host_test: None,
+            test_file: None,
+            lane: 0,
         }
-    }
-
-    fn seen(findings: &[&str], failures: Option<&[&str]>) -> Noticed {
-        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let failures: Option<Vec<String>> = failures.map(owned);
-        noticed(&defence("x-bit"), owned(findings), failures.as_deref())
-    }
-
-    const ONE: &str = "proof missing: selftest-client the-one";
-    const TWO: &str = "proof missing: selftest-client the-two";
-
-    #[test]
-    fn test_only_the_expected_finding_counts() {
-        assert_eq!(seen(&[TWO], None), Noticed::AsExpected(TWO.into()));
-        assert_eq!(seen(&[ONE, TWO], None), Noticed::AsExpected(TWO.into()));
-        assert!(matches!(seen(&[ONE], None), Noticed::Otherwise(..)));
-        assert_eq!(seen(&[], None), Noticed::Not);
-    }
-
-    #[test]
-    fn test_of_a_run_that_broke_off_only_what_had_failed_counts() {
-        let hung = "the time limit passed";
-        let said = "SELFTEST: the two FAILED: step: Ok(0), expected Err(Denied)";
-        assert_eq!(seen(&[hung, ONE, TWO], Some(&[said])), Noticed::AsExpected(TWO.into()));
-        assert!(matches!(seen(&[hung, ONE, TWO], Some(&[])), Noticed::Otherwise(..)));
     }
 
     #[test]

@@ -1,0 +1,97 @@
+//! Defences whose absence a run in QEMU must notice.
+
+use super::Noticed;
+use crate::broken::Defence;
+use crate::build;
+use crate::cli::SystemArgs;
+use crate::test_os::{Ended, Options, Session, Until};
+use anyhow::Result;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How the finding of a missing proof begins.
+const MISSING: &str = "proof missing: ";
+
+/// For a guest that hangs without the defence. An ordinary run takes a few seconds.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Whether a run of a system without `defence` fails as it must. It ends as soon as the guest says
+/// that the proof fails which stands for the defence.
+///
+/// # Errors
+/// When the system does not build.
+pub(super) fn failing(defence: &Defence, qemu: Option<&PathBuf>) -> Result<Noticed> {
+    let system = SystemArgs { system: defence.system()?, profile: "test".to_owned() };
+    let built = build::system(&system, Some(defence))?;
+    let proof = defence.caught_by.iter().find(|by| by.starts_with(MISSING));
+    let until = proof.map_or(Until::Verdict, |proof| Until::Marker(said_of(proof)));
+    let options = Options { qemu: qemu.cloned(), until, limit: LIMIT, quiet: true };
+    let session = Session::run(&built, &options)?;
+    let transcript = &session.run.transcript;
+    let mut findings = session.judgement.findings;
+    if session.run.ended == Ended::Marker {
+        findings.extend(proof.cloned());
+    }
+    let cut_at = transcript.verdict.is_none().then_some(transcript.failures.as_slice());
+    Ok(noticed(defence, findings, cut_at))
+}
+
+/// How the guest says that a proof failed, which is missing then.
+fn said_of(missing: &str) -> String {
+    let words = missing.rsplit(' ').next().unwrap_or(missing).replace('-', " ");
+    format!("SELFTEST: {words} FAILED")
+}
+
+/// Holds the findings of a run against what must catch it. In a run that broke off before its
+/// verdict every later proof is missing, too: only those count of which the guest itself had said
+/// that they failed (`failures`).
+fn noticed(defence: &Defence, findings: Vec<String>, failures: Option<&[String]>) -> Noticed {
+    let counts = |finding: &&String| match failures {
+        Some(failures) if finding.starts_with(MISSING) => {
+            failures.iter().any(|said| said.starts_with(&said_of(finding)))
+        }
+        _ => true,
+    };
+    let expected = |finding: &&String| defence.caught_by.iter().any(|by| finding.contains(by));
+    match findings.iter().filter(counts).find(expected).cloned() {
+        Some(finding) => Noticed::AsExpected(finding),
+        None if findings.is_empty() => Noticed::Not,
+        None => Noticed::Otherwise(defence.caught_by.join("` or `"), findings),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_broken::tests::defence;
+
+    fn seen(findings: &[&str], failures: Option<&[&str]>) -> Noticed {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let failures: Option<Vec<String>> = failures.map(owned);
+        noticed(&defence("x-bit"), owned(findings), failures.as_deref())
+    }
+
+    const ONE: &str = "proof missing: selftest-client the-one";
+    const TWO: &str = "proof missing: selftest-client the-two";
+
+    #[test]
+    fn test_only_the_expected_finding_counts() {
+        assert_eq!(seen(&[TWO], None), Noticed::AsExpected(TWO.into()));
+        assert_eq!(seen(&[ONE, TWO], None), Noticed::AsExpected(TWO.into()));
+        assert!(matches!(seen(&[ONE], None), Noticed::Otherwise(..)));
+        assert_eq!(seen(&[], None), Noticed::Not);
+    }
+
+    #[test]
+    fn test_of_a_run_that_broke_off_only_what_had_failed_counts() {
+        let hung = "the time limit passed";
+        let said = "SELFTEST: the two FAILED: step: Ok(0), expected Err(Denied)";
+        assert_eq!(seen(&[hung, ONE, TWO], Some(&[said])), Noticed::AsExpected(TWO.into()));
+        assert!(matches!(seen(&[hung, ONE, TWO], Some(&[])), Noticed::Otherwise(..)));
+    }
+
+    #[test]
+    fn test_what_the_guest_says_of_a_proof() {
+        assert_eq!(said_of(TWO), "SELFTEST: the two FAILED");
+    }
+}
