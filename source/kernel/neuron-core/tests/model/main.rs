@@ -139,7 +139,7 @@ fn must_reach(tally: &driver::Tally) {
     for call in ["call", "reply_recv", "wait"] {
         reached(call, "Blocked");
     }
-    for call in ["thread_exit", "process_end", "cap_drop"] {
+    for call in ["thread_exit", "process_end"] {
         reached(call, "Gone");
     }
     for error in ["Ok", "BadHandle", "Denied", "Busy", "NoMemory"] {
