@@ -13,7 +13,10 @@ const READ_WRITE: Prot = Prot::READ.union(Prot::WRITE);
 
 /// Every attack; the service id of the first is [`crate::FIRST_ID`].
 pub(crate) const ALL: &[Attack] = &[
+    // attack 11 Q: jump into a device page; instruction page fault, the process ends
+    // attack 32 Q: a server ends in the middle of a call; the caller gets `PeerGone`; broken: server-death
     enter("exec-device", "jumps into a device page", Page::Window(READ_WRITE)),
+    // attack 10 Q: read a page right after `unmap`; load page fault; broken: unmap-fence
     faulty(
         "load-unmapped",
         "touches a device page that it has just unmapped",
@@ -21,6 +24,7 @@ pub(crate) const ALL: &[Attack] = &[
         UNMAP_AND_LOAD,
         Fault::load(5, place::PAGE),
     ),
+    // attack 21 Q: drop the only capability and read the page; load page fault; broken: drop-keeps-leaf
     faulty(
         "load-dropped",
         "touches a device page whose window it has just dropped",
@@ -28,6 +32,7 @@ pub(crate) const ALL: &[Attack] = &[
         DROP_AND_LOAD,
         Fault::load(6, place::PAGE),
     ),
+    // attack 18 Q: write through a window without that right; store page fault; broken: map-right
     faulty(
         "store-read-only",
         "writes to a page of a window that it may only read",
@@ -35,7 +40,9 @@ pub(crate) const ALL: &[Attack] = &[
         STORE,
         Fault::store(1, place::PAGE),
     ),
+    // attack 13 Q: jump into memory that is writable; instruction page fault
     enter("exec-memory", "jumps into memory that it can write", Page::Memory),
+    // attack 13 Q: write to instructions; store page fault
     at(
         "store-text",
         "writes to its own instructions",
@@ -51,6 +58,7 @@ pub(crate) const ALL: &[Attack] = &[
         Fault::store(1, place::STARTUP),
     ),
     at("load-null", "reads from address zero", 0, LOAD, Fault::load(1, 0)),
+    // attack 5 Q: read kernel text; load page fault
     at(
         "load-kernel",
         "reads kernel text",
@@ -58,6 +66,7 @@ pub(crate) const ALL: &[Attack] = &[
         LOAD,
         Fault::load(1, place::KERNEL_TEXT),
     ),
+    // attack 5 Q: write to kernel memory; store page fault
     at(
         "store-kernel",
         "writes to memory of the kernel",
@@ -65,6 +74,7 @@ pub(crate) const ALL: &[Attack] = &[
         STORE,
         Fault::store(1, place::KERNEL_DATA),
     ),
+    // attack 5 Q: jump to kernel text; instruction page fault
     at(
         "exec-kernel",
         "jumps to kernel text",
@@ -86,9 +96,12 @@ pub(crate) const ALL: &[Attack] = &[
         SEMIHOSTING,
         Fault::breakpoint(3),
     ),
+    // attack 62 Q: make objects until the budget is spent, and end; nobody is harmed, all of it comes back; broken: budget-return
     role("spam", "spends its whole budget, and ends with everything in hand", Role::Spam),
+    // attack 29 Q: answer a call twice, and answer another's call; refused each time; broken: reply-twice, reply-stolen
     role("hold", "answers one call twice, and tells the thief how", Role::Hold),
     role("steal", "answers a call that another service received", Role::Steal),
+    // attack 30 Q: ask init, policyd and logd for what only others may have; denied each time; broken: init-inspect, policyd-inspect
     role("ask", "asks for what only others may have, in the name of init", Role::Ask),
     role("flood", "floods the log", Role::Flood),
     at(
@@ -98,6 +111,7 @@ pub(crate) const ALL: &[Attack] = &[
         STORE,
         Fault::store(1, place::BELOW_STACK),
     ),
+    // attack 5 Q: read where Sv39 has no addresses; load page fault
     at(
         "load-beyond",
         "reads from an address that Sv39 does not have",

@@ -42,75 +42,99 @@ const ALIVE: &[Proof] = &[
         "the window of this service can be mapped, and holds the device that it must",
         window::map,
     ),
+    // attack 1 Q: offsets at and past the end, a page more than there is; refused with `OutOfRange`; broken: window-end
+    // attack 3 Q: an offset and a length whose sum wraps; refused with `OutOfRange`
+    // attack 4 Q: no bytes at all; refused with `OutOfRange`
     proof(
         "mmio-refuse-range",
         "nothing outside the window is mapped: not a page more, not nothing, and no sum that wraps",
         window::range,
     ),
+    // attack 2 Q: offset, length and address off by 1, 8 and 4095 bytes; refused with `Misaligned`
+    // attack 4 Q: a byte more than a page; refused with `Misaligned`, never rounded
     proof("mmio-refuse-alignment", "offset, length and address are whole pages", window::alignment),
+    // attack 12 Q: map the window executable in any combination; refused with `ExecDenied`; broken: device-exec
+    // attack 14 Q: write without read, bits that mean nothing; refused with `InvalidProt`
     proof(
         "mmio-refuse-protection",
         "a device page is never executable, never write-only, never anything unknown",
         window::protection,
     ),
+    // attack 5 Q: page zero, the kernel half, what Sv39 does not have; refused with `BadAddress`; broken: kernel-half, page-zero
+    // attack 6 Q: over code, stack, startup block and a mapping; refused with `Exists`
     proof(
         "mmio-refuse-address",
         "nothing is mapped outside the user half or where something is",
         window::address,
     ),
+    // attack 16 Q: no handle, a slot without generation, the highest ones; refused with `BadHandle`
+    // attack 17 Q: a notification and an endpoint as a window; refused with `WrongKind`
     proof(
         "mmio-refuse-handle",
         "a handle that names nothing, something else, or what is no more maps nothing",
         window::handle,
     ),
+    // attack 26 Q: pass the window on by message, by install, as a part; refused with `Denied`; broken: grant-right, derive-right, init-grant-right
     proof(
         "mmio-refuse-passing-on",
         "an owner passes its window on by no message, no install and no derivation",
         window::passing_on,
     ),
+    // attack 12 Q: make a mapped device page executable by `protect`; refused with `ExecDenied`
     proof(
         "mmio-refuse-reprotect",
         "a mapped device page does not become executable later",
         protect::window,
     ),
+    // attack 24 Q: the window as memory, process, endpoint, place of a stack; refused with `WrongKind`
+    // attack 17 Q: the window in every call that takes another kind; refused with `WrongKind`
     proof(
         "mmio-refuse-other-use",
         "a window is no memory, no process, no endpoint, no authority",
         window::other_use,
     ),
+    // attack 25 Q: ask for the address of the own window; told kind, rights and length, and no address
     proof(
         "mmio-address-hidden",
         "an owner learns what its window is, and not where",
         window::address_hidden,
     ),
+    // attack 13 Q: one page writable here and executable there, in every order; refused; broken: exec-unsealed, seal-writable, writable-count
     proof(
         "memory-write-xor-execute",
         "memory is writable or executable, never both, and what init mapped stays as it is",
         protect::memory,
     ),
+    // attack 62 Q: more memory than the budget has; refused with `NoMemory`; broken: budget
     proof(
         "memory-refusals",
         "memory is made and mapped within its bounds and the rights on it",
         memory::refusals,
     ),
     proof("memory-is-zeroed", "new memory holds nothing of whoever had it before", memory::zeroed),
+    // attack 16 Q: every slot with several generations; none names a capability of another; broken: handle-owner
     proof(
         "handles-cannot-be-guessed",
         "no number names a capability of another process",
         handles::guessed,
     ),
+    // attack 19 Q: 64 capabilities come and go in a slot; no old handle names the next; broken: generation
     proof("handles-go-stale", "a handle never names what comes to its slot later", handles::stale),
+    // attack 18 Q: derive with rights that the parent lacks; refused with `Denied`; broken: rights-grow
     proof("rights-only-shrink", "a child has no right that its parent lacks", handles::shrink),
+    // attack 23 Q: revoke a chain of 63 derivations; all of it is gone
     proof(
         "derivation-is-bounded",
         "a chain of derivations ends after 63 steps, and goes whole with its root",
         handles::depth,
     ),
+    // attack 23 Q: revoke 16 mapped children; all gone, and their cost is back; broken: revoke-nothing
     proof(
         "revoke-ends-everything",
         "revoking ends every child and every mapping made through one, and gives back their cost",
         handles::revoke,
     ),
+    // attack 31 Q: tags with lengths and counts that lie; refused with `BadMessage`, nobody sees them
     proof(
         "calls-malformed",
         "a malformed message is refused before anybody sees it",
@@ -121,52 +145,63 @@ const ALIVE: &[Proof] = &[
         "a wait ends when its time is over, neither before nor much later",
         calls::deadline,
     ),
+    // attack 16 Q: calls that do not exist, handles of nothing, any words; each an error that changes nothing
     proof(
         "calls-wild",
         "no number and no words make a system call do anything but fail",
         calls::wild,
     ),
+    // attack 63 Q: a thread above its maker's priority; refused with `BadArgument`
     proof(
         "threads-refused",
         "no thread runs above its maker's priority, or where no instruction can be",
         calls::threads,
     ),
+    // attack 34 Q: ask for a device that no rule gives; denied for that reason, and recorded; broken: policyd-rule
     proof(
         "mmio-policy-deny",
         "what no rule allows is denied by policyd, for that reason, and recorded",
         policy::deny,
     ),
     proof("policy-allow", "the owner of a device is allowed, by its rule", policy::allow),
+    // attack 34 Q: ask for more rights than the rule has; denied; broken: policyd-rights
     proof(
         "policy-excess-rights",
         "a rule that allows reading does not allow writing",
         policy::excess,
     ),
+    // attack 34 Q: a service and a device that do not exist; denied, and recorded
     proof(
         "policy-unknown",
         "a service or device that does not exist is no way around a rule",
         policy::unknown,
     ),
+    // attack 27 Q: name init and rngd in the message; denied by the kernel's stamp; broken: policyd-asker
+    // attack 30 Q: ask policyd on behalf of others; denied, and recorded under who asked; broken: logd-permission
     proof(
         "identity-forged-payload",
         "a name in a message is no authority; who asked is recorded as who the kernel says",
         authority::payload,
     ),
+    // attack 27 Q: leave the sender's word of init in every register; the receiver sees who sent
     proof(
         "identity-forged-sender",
         "nothing that a sender leaves in its registers becomes its identity",
         authority::sender,
     ),
+    // attack 46 Q: a line that reads like a record of another; kept as a line of its sender; broken: logd-text
     proof(
         "identity-forged-line",
         "a log line stands under its sender, whatever it says",
         authority::line,
     ),
+    // attack 44 Q: more lines than one sender may write; refused and counted, decisions are recorded in time; broken: logd-rate
     proof(
         "log-flood",
         "while one service floods the log, decisions are made and recorded in time",
         flood::flood,
     ),
+    // attack 47 Q: the chain is computed again in another process; the hashes are the same; broken: logd-chain
     proof(
         "ledger-chain",
         "every record is chained to the one before, by hashes computed here",
