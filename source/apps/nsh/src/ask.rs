@@ -180,7 +180,7 @@ pub fn explain(service: u32, device: u16) -> Result<Explanation, Trouble> {
 
 /// Identifiers of all rules.
 fn rules() -> Result<Vec<(u16, String)>, Trouble> {
-    let count = ask::<Policy, _>(ids::POLICYD, &Epoch {})?.rules;
+    let count = ask::<Policy, _>(ids::POLICYD, &Epoch { nonce: 0 })?.rules;
     let count = u16::try_from(count).unwrap_or(u16::MAX).min(1024);
     (1..=count).map(|rule| Ok((rule, rule_text(rule)?))).collect()
 }

@@ -37,16 +37,35 @@ impl<M: Machine> Init<M> {
     /// Gives a service what it needs of one device, if policyd allows it and it is recorded.
     /// Returns the window as the service names it.
     pub fn give(&mut self, service: u32, process: Handle, need: &Need) -> Option<Handle> {
-        let question = self.ask_for(service, need);
-        let outcome = match self.route(&question, process, need.device) {
-            Ok(route) => Grant::new(question, route).run(&mut self.machine),
-            Err(refusal) => self.refuse(&question, refusal),
+        let outcome = match self.begin(service, process, need) {
+            Ok(grant) => grant.run(&mut self.machine),
+            Err(refused) => Outcome::Refused(refused),
         };
+        self.finish(service, need, outcome)
+    }
+
+    /// The grant of a need, not begun; its steps are made over [`Init::machine`], and its outcome
+    /// goes to [`Init::finish`].
+    ///
+    /// # Errors
+    /// A refusal that needs no question, recorded.
+    pub fn begin(&mut self, service: u32, process: Handle, need: &Need) -> Result<Grant, Refused> {
+        let question = self.ask_for(service, need);
+        let route = self.route(&question, process, need.device);
+        match route {
+            Ok(route) => Ok(Grant::new(question, route)),
+            Err(refusal) => Err(self.refuse(&question, refusal)),
+        }
+    }
+
+    /// Keeps how a grant came out. Returns the window as the service names it.
+    pub fn finish(&mut self, service: u32, need: &Need, outcome: Outcome) -> Option<Handle> {
         let (name, device) = (self.registry.name(service), self.registry.device_name(need.device));
         match outcome {
             Outcome::Granted(granted) => {
                 nexus_rt::debug!("{device} goes to {name} by rule {}", granted.rule);
-                self.registry.granted(need.device, question.subject(), need.rights, &granted);
+                let subject = self.registry.subject(service);
+                self.registry.granted(need.device, subject, need.rights, &granted);
                 Some(granted.window)
             }
             Outcome::Refused(refused) => {
@@ -66,9 +85,8 @@ impl<M: Machine> Init<M> {
             let record = self.registry.device(need.device);
             if record.is_some_and(|record| record.state == OwnerState::Unclaimed) {
                 let question = self.ask_for(service, &need);
-                if let Outcome::Refused(refused) = self.refuse(&question, refusal) {
-                    self.registry.refused(need.device, &refused);
-                }
+                let refused = self.refuse(&question, refusal);
+                self.registry.refused(need.device, &refused);
             }
         }
     }
@@ -104,11 +122,11 @@ impl<M: Machine> Init<M> {
     }
 
     /// Records a refusal that did not come to a question.
-    fn refuse(&mut self, question: &Question, refusal: Refusal) -> Outcome {
+    fn refuse(&mut self, question: &Question, refusal: Refusal) -> Refused {
         let entry = refusal_entry(question, NO_RULE, self.registry.description().epoch, refusal);
         // A refusal stands whether or not it is recorded.
         let _ = self.machine.record(&entry);
-        Outcome::Refused(Refused { refusal, ruling: None })
+        Refused { refusal, ruling: None }
     }
 
     /// Lets go of all root windows: nothing more will be given.

@@ -34,7 +34,7 @@ pub trait Machine: World {
 }
 
 /// A root window: what init can hand out, until it has distributed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Root {
     /// Its capability.
     pub handle: Handle,
@@ -43,6 +43,7 @@ pub struct Root {
 }
 
 /// The root task.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Init<M> {
     /// What it knows.
     pub registry: Registry,

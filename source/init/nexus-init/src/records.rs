@@ -11,7 +11,7 @@ use nexus_proto::policy::NO_RULE;
 use crate::board::Range;
 
 /// One service of the description.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServiceRecord {
     /// Service id.
     pub id: u32,
@@ -46,7 +46,7 @@ impl ServiceRecord {
 }
 
 /// One device of the description.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DeviceRecord {
     /// Its window, where the board has it.
     pub window: Option<Range>,

@@ -14,7 +14,7 @@ use crate::records::{DeviceRecord, Held, ServiceRecord};
 use crate::words;
 
 /// All of it.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Registry {
     description: Description,
     /// In the order of the description.
@@ -120,9 +120,13 @@ impl Registry {
         }
     }
 
-    /// A window has not been given.
+    /// A window has not been given. Whoever has it or had it stays on record, with what init keeps.
     pub fn refused(&mut self, device: u16, refused: &Refused) {
         let Some(record) = self.device_mut(device) else { return };
+        let given = matches!(record.state, OwnerState::Held | OwnerState::OwnerEnded);
+        if given && !cfg!(broken = "init-forgets-owner") {
+            return;
+        }
         record.state = match refused.refusal {
             Refusal::PolicyDenied => OwnerState::Denied,
             Refusal::Absent

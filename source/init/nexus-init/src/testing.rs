@@ -69,6 +69,8 @@ pub(crate) struct Fake {
     /// The epoch after the next decision.
     pub(crate) next_epoch: Option<u32>,
     pub(crate) epoch_fails: Option<Error>,
+    /// The answer about the epoch is one to the question with this nonce.
+    pub(crate) epoch_nonce: Option<u64>,
     pub(crate) derive_fails: Option<Error>,
     pub(crate) install_fails: Option<Error>,
     /// Records that logd still takes.
@@ -102,6 +104,7 @@ impl Default for Fake {
             epoch: 1,
             next_epoch: None,
             epoch_fails: None,
+            epoch_nonce: None,
             derive_fails: None,
             install_fails: None,
             records_left: None,
@@ -218,7 +221,7 @@ impl World for Fake {
         }
     }
 
-    fn epoch(&mut self) -> Result<Received, Error> {
+    fn epoch(&mut self, ask: &Epoch) -> Result<Received, Error> {
         self.calls.push("epoch");
         if let Policyd::Fails(error) = self.policyd {
             return Err(error);
@@ -226,8 +229,9 @@ impl World for Fake {
         match self.epoch_fails {
             Some(error) => Err(error),
             None => {
-                let info = EpochInfo { epoch: self.epoch, rules: 6 };
-                Ok(self.received(Epoch {}.answer(Ok(info))))
+                let nonce = self.epoch_nonce.unwrap_or(ask.nonce);
+                let info = EpochInfo { epoch: self.epoch, rules: 6, nonce };
+                Ok(self.received(ask.answer(Ok(info))))
             }
         }
     }

@@ -13,7 +13,7 @@ pub const NO_DEADLINE: u64 = u64::MAX;
 
 /// First word of a message: bits 0-3 words used (0 to 8), bits 4-6 capabilities (0 to 4),
 /// bit 8 set by the kernel on a notification, bits 32-63 the label (an operation, or a status).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[repr(transparent)]
 pub struct Tag(pub u64);
 
@@ -63,7 +63,7 @@ impl Tag {
 }
 
 /// A message as it stands in registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Message {
     /// Label and counts.
     pub tag: Tag,

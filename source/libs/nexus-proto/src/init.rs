@@ -68,7 +68,6 @@ codes! {
 
 codes! {
     /// Why a device was not given to the service that asks for it.
-    #[derive(Hash)]
     pub enum Refusal: u8 {
         /// The board has no such device, or not that many.
         1 Absent,

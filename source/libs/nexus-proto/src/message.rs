@@ -103,7 +103,6 @@ pub enum Malformed {
 
 codes! {
     /// Why a server refused a request.
-    #[derive(Hash)]
     pub enum ServiceError: u32 {
         /// The server knows the operation and does not offer it.
         1 NotSupported,

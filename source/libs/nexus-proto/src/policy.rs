@@ -28,7 +28,6 @@ codes! {
 
 codes! {
     /// Why a decision came out as it did.
-    #[derive(Hash)]
     pub enum Reason: u8 {
         /// A rule allows it.
         1 Allowed,
@@ -128,7 +127,10 @@ payloads! {
     }
 
     /// Asks which rules are in force.
-    pub struct Epoch {}
+    pub struct Epoch {
+        /// A number that comes back in the answer; an asker that acts on it uses it once.
+        pub nonce: u64,
+    }
 
     /// Which rules are in force.
     pub struct EpochInfo {
@@ -136,6 +138,8 @@ payloads! {
         pub epoch: u32,
         /// Number of rules.
         pub rules: u32,
+        /// That of the question.
+        pub nonce: u64,
     }
 }
 

@@ -7,7 +7,7 @@ macro_rules! codes {
     }) => {
         $(#[$meta])*
         #[derive(
-            Clone, Copy, Debug, PartialEq, Eq,
+            Clone, Copy, Debug, PartialEq, Eq, Hash,
             zerocopy::TryFromBytes, zerocopy::IntoBytes, zerocopy::Immutable,
             zerocopy::KnownLayout,
         )]
@@ -57,7 +57,7 @@ macro_rules! payloads {
     })+) => { $(
         $(#[$meta])*
         #[derive(
-            Clone, Copy, Debug, PartialEq, Eq,
+            Clone, Copy, Debug, PartialEq, Eq, Hash,
             zerocopy::TryFromBytes, zerocopy::IntoBytes, zerocopy::Immutable,
             zerocopy::KnownLayout,
         )]

@@ -24,14 +24,18 @@ impl<T: Wire, const N: usize> Wire for [T; N] {
 }
 
 /// A byte that is zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, TryFromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(u8)]
 enum ZeroByte {
     Zero = 0,
 }
 
 /// Explicit padding: `N` bytes that must be zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, TryFromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(transparent)]
 pub struct Zero<const N: usize>([ZeroByte; N]);
 
@@ -54,7 +58,7 @@ impl<const N: usize> Wire for Zero<N> {
 }
 
 /// A short name in UTF-8, up to `N` bytes, the rest zero.
-#[derive(Clone, Copy, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(transparent)]
 pub struct Name<const N: usize>([u8; N]);
 
@@ -103,7 +107,7 @@ impl<const N: usize> core::fmt::Debug for Name<N> {
 
 /// Up to 48 bytes of text, and whether more follows. The bytes are whatever the sender wrote:
 /// whoever shows them escapes control characters.
-#[derive(Clone, Copy, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Text {
     len: u8,
@@ -179,7 +183,17 @@ impl core::fmt::Debug for Text {
 
 /// A service that a message is about: which one, and which life of it.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    TryFromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
 )]
 #[repr(C)]
 pub struct Subject {

@@ -6,7 +6,7 @@ pub const BURST: u32 = 64;
 pub const PER_SECOND: u32 = 32;
 
 /// Holds up to [`BURST`] tokens and gains [`PER_SECOND`] a second. A line costs one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bucket {
     tokens: u32,
     /// Tick up to which tokens have been counted.

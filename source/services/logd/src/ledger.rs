@@ -19,6 +19,7 @@ pub const KEPT_FROM_DENIALS: usize = 256;
 pub struct Full;
 
 /// The ledger. Its space is taken when it is made, and nothing in it is ever removed.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Ledger {
     links: Vec<Link>,
     capacity: usize,

@@ -16,7 +16,7 @@ use crate::time::Moment;
 pub const SHARE: usize = 64;
 
 /// A line as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Line {
     /// Its number, in order of completion among all lines and proofs.
     pub number: u64,
@@ -44,7 +44,7 @@ pub enum Written {
 }
 
 /// Counts for people.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LineStats {
     /// Lines ever taken.
     pub lines: u64,
@@ -54,6 +54,7 @@ pub struct LineStats {
     pub displaced: u64,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Share {
     id: u32,
     incarnation: u32,
@@ -64,6 +65,7 @@ struct Share {
 }
 
 /// All shares.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Lines {
     shares: Vec<Share>,
     unknown: u64,

@@ -14,7 +14,7 @@ pub const CAPACITY: usize = 512;
 pub const PER_SENDER: usize = 256;
 
 /// A proof: who showed what, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Proof {
     /// Its number among all lines and proofs.
     pub number: u64,
@@ -44,6 +44,7 @@ pub enum ProofError {
 }
 
 /// All proofs, in the order in which they came.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Proofs(Vec<Proof>);
 
 impl Default for Proofs {

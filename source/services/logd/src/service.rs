@@ -21,6 +21,7 @@ use crate::time::{Clock, Moment};
 type Answer<T> = Result<<T as Operation>::Reply, ServiceError>;
 
 /// All that logd keeps.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Logd {
     clock: Clock,
     lines: Lines,
@@ -44,6 +45,12 @@ impl Logd {
     /// A log for the services of `description`. `timebase_hz` is ticks a second.
     #[must_use]
     pub fn new(description: &Description, timebase_hz: u64) -> Logd {
+        Logd::with_ledger(description, timebase_hz, Ledger::default())
+    }
+
+    /// The same, with a ledger of another size.
+    #[must_use]
+    pub fn with_ledger(description: &Description, timebase_hz: u64, ledger: Ledger) -> Logd {
         let permissions = description
             .services
             .iter()
@@ -52,7 +59,7 @@ impl Logd {
             clock: Clock::new(timebase_hz),
             lines: Lines::new(description.services.iter().map(|service| service.id), timebase_hz),
             proofs: Proofs::default(),
-            ledger: Ledger::default(),
+            ledger,
             permissions: permissions.collect(),
             is_test: description.profile == Profile::Test,
             next_line: 1,
@@ -125,6 +132,7 @@ impl Logd {
         self.require(sender, Permission::Record)?;
         match self.ledger.append(sender, ask.entry, at) {
             Ok(seq) => Ok(Appended { seq }),
+            Err(Full) if cfg!(broken = "logd-full") => Ok(Appended { seq: u64::MAX }),
             Err(Full) => Err(ServiceError::Full),
         }
     }

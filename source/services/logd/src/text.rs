@@ -5,7 +5,7 @@ pub const LINE_BYTES: usize = 144;
 
 /// A line under way or complete. Only printable ASCII gets in, so that no line can hold another
 /// line, move a cursor or colour a screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Text {
     bytes: [u8; LINE_BYTES],
     len: usize,

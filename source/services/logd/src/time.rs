@@ -3,7 +3,7 @@
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
 /// A point in time, by both clocks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Moment {
     /// Ticks of the `time` CSR.
     pub ticks: u64,
@@ -12,13 +12,13 @@ pub struct Moment {
 }
 
 /// Turns ticks into Unix time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Clock {
     timebase_hz: u64,
     base: Option<Base>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Base {
     tick: u64,
     unix_ns: u64,

@@ -10,7 +10,7 @@ use nexus_proto::policy::{Decide, Reason};
 const RECORDED_INTRUSIONS: u64 = 4;
 
 /// Everything that a decision depends on beside the rules.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct History {
     askers: Vec<Asker>,
     subjects: Vec<Subject>,
@@ -19,7 +19,7 @@ pub(crate) struct History {
 }
 
 /// The last nonce of a distributor.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Asker {
     id: u32,
     incarnation: u32,
@@ -27,7 +27,7 @@ struct Asker {
 }
 
 /// Where a device was when it was first allowed.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Window {
     device: u16,
     base: u64,
@@ -35,7 +35,7 @@ struct Window {
 }
 
 /// A service that asked without the permission to.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Intruder {
     id: u32,
     times: u64,

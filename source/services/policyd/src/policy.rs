@@ -29,7 +29,7 @@ impl Ruling {
 }
 
 /// The rules of the image.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
     description: Description,
 }

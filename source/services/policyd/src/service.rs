@@ -20,7 +20,7 @@ pub trait Recorder {
 }
 
 /// The rules, and what was asked before.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Policyd {
     policy: Policy,
     history: History,
@@ -44,9 +44,11 @@ impl Policyd {
             Request::Decide(ask) => ask.answer(self.decide(sender, ask, recorder)),
             Request::Explain(ask) => ask.answer(self.explain(sender, ask)),
             Request::RuleText(ask) => ask.answer(self.rule_text(sender, ask)),
-            Request::Epoch(ask) => {
-                ask.answer(Ok(EpochInfo { epoch: self.policy.epoch(), rules: self.policy.rules() }))
-            }
+            Request::Epoch(ask) => ask.answer(Ok(EpochInfo {
+                epoch: self.policy.epoch(),
+                rules: self.policy.rules(),
+                nonce: ask.nonce,
+            })),
         }
     }
 

@@ -144,7 +144,10 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
     let mut reads = vec![0, 0];
     let explain = Explain { service: 7, device: 3, rights: 0 };
     let text = RuleText { rule: 1, zero: Zero::ZERO, offset: 2 };
-    reads.extend(frames::write_all(10, &[explain.encode(), text.encode(), Epoch {}.encode()]));
+    reads.extend(frames::write_all(
+        10,
+        &[explain.encode(), text.encode(), Epoch { nonce: 7 }.encode()],
+    ));
     let all = [
         ("good", good),
         ("replayed", replayed),

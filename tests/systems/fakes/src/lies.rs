@@ -2,7 +2,7 @@
 
 use nexus_abi::{Message, Tag};
 use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, NO_RULE, Reason, Verdict};
-use nexus_proto::{Operation, Request as _, Subject, policy};
+use nexus_proto::{Malformed, Operation, Request as _, Subject, policy};
 
 /// The allow that an honest policyd would give under the rules of version `epoch`.
 #[must_use]
@@ -23,12 +23,21 @@ pub const fn deny(asked: Decide) -> Decision {
     }
 }
 
+/// The answer to whatever is no question for a decision: the rules are those of `epoch`.
+fn epoch_of(request: &Result<policy::Request, Malformed>, epoch: u32) -> Message {
+    let nonce = match request {
+        Ok(policy::Request::Epoch(ask)) => ask.nonce,
+        _ => 0,
+    };
+    Epoch { nonce }.answer(Ok(EpochInfo { epoch, rules: 1, nonce }))
+}
+
 /// The answer of a policyd whose decisions are those of `decide`, by rules that never change.
 #[must_use]
 pub fn decided(message: &Message, decide: impl Fn(Decide) -> Decision) -> Message {
     match policy::Request::decode(message) {
         Ok(policy::Request::Decide(asked)) => asked.answer(Ok(decide(asked))),
-        _ => Epoch {}.answer(Ok(EpochInfo { epoch: 1, rules: 1 })),
+        other => epoch_of(&other, 1),
     }
 }
 
@@ -98,7 +107,7 @@ impl Fickle {
                 };
                 asked.answer(Ok(decision))
             }
-            _ => Epoch {}.answer(Ok(EpochInfo { epoch: 2 + self.asked, rules: 1 })),
+            other => epoch_of(&other, 2 + self.asked),
         }
     }
 }
@@ -159,7 +168,7 @@ mod tests {
         let mut epochs = Vec::new();
         for _ in 0..3 {
             let decision = Decide::decode_reply(&fickle.answer(&ASKED.encode())).unwrap();
-            let epoch = Epoch::decode_reply(&fickle.answer(&Epoch {}.encode())).unwrap();
+            let epoch = Epoch::decode_reply(&fickle.answer(&Epoch { nonce: 1 }.encode())).unwrap();
             epochs.push((decision.epoch, epoch.epoch));
         }
         assert!(epochs.iter().all(|(decided, now)| *decided != 1 || *now != 1), "{epochs:?}");

@@ -19,7 +19,7 @@ pub const MAX_NODES: usize = 512;
 pub const MAX_DEPTH: u8 = 16;
 
 /// Physical bytes, not empty, not wrapping.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Range {
     /// First byte.
     pub base: u64,

@@ -11,7 +11,7 @@ use super::find::Slot;
 use super::tree::{Node, Range, Tree};
 
 /// One line of the picture.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Piece {
     /// What it is.
     pub kind: BoardKind,

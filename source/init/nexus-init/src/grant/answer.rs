@@ -49,14 +49,18 @@ pub(super) fn allowed(decision: &Decision, epoch: u32) -> Result<Allowed, Refusa
     Ok(Allowed { rule: decision.rule, epoch: decision.epoch })
 }
 
-/// That policyd still decides by the rules of version `epoch`.
+/// That policyd still decides by the rules of version `epoch`, as an answer to `ask`.
 pub(super) fn same_epoch(
+    ask: &Epoch,
     epoch: u32,
     policyd: Sender,
     answer: Result<Received, Error>,
 ) -> Result<(), Refusal> {
     let received = from_policyd(policyd, answer)?;
     let info = Epoch::decode_reply(&received.message).map_err(|_| Refusal::PolicyGarbled)?;
+    if info.nonce != ask.nonce && !cfg!(broken = "init-epoch-echo") {
+        return Err(Refusal::PolicyGarbled);
+    }
     let same = info.epoch == epoch || cfg!(broken = "init-epoch");
     if same { Ok(()) } else { Err(Refusal::EpochChanged) }
 }

@@ -14,7 +14,7 @@ mod tests;
 
 use nexus_abi::{Error, Handle, Received, Rights};
 use nexus_proto::log::Entry;
-use nexus_proto::policy::Decide;
+use nexus_proto::policy::{Decide, Epoch};
 use nexus_proto::{Subject, Zero};
 
 pub use answer::{Allowed, check};
@@ -32,7 +32,7 @@ pub trait World {
     ///
     /// # Errors
     /// As for `decide`.
-    fn epoch(&mut self) -> Result<Received, Error>;
+    fn epoch(&mut self, ask: &Epoch) -> Result<Received, Error>;
 
     /// Appends to the ledger, and waits for a bounded time. The number of the record; `None` when
     /// there is none.

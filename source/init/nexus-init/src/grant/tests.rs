@@ -203,6 +203,8 @@ fn a_policyd_that_will_not_answer_init_denies() {
     assert_eq!(refused(&mut fake), Refusal::PolicyDenied);
 }
 
+// attack 36 U: the rules change between decision and grant; refused; broken: init-epoch
+// attack 37 U: an old answer about the version of the rules; refused; broken: init-epoch-echo
 #[test]
 fn test_other_epoch_no_grant() {
     let mut other = Fake { epoch: 2, ..Fake::default() };
@@ -213,6 +215,8 @@ fn test_other_epoch_no_grant() {
     assert_eq!(refused(&mut gone), Refusal::PolicyGone, "nobody can say");
     let mut late = Fake { epoch_fails: Some(Error::TimedOut), ..Fake::default() };
     assert_eq!(refused(&mut late), Refusal::PolicyLate);
+    let mut old = Fake { epoch_nonce: Some(0), ..Fake::default() };
+    assert_eq!(refused(&mut old), Refusal::PolicyGarbled, "an answer to another question");
 }
 
 #[test]

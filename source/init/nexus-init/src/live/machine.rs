@@ -102,8 +102,8 @@ impl World for Live {
         self.ask_policyd(&ask.encode())
     }
 
-    fn epoch(&mut self) -> Result<Received, Error> {
-        self.ask_policyd(&Epoch {}.encode())
+    fn epoch(&mut self, ask: &Epoch) -> Result<Received, Error> {
+        self.ask_policyd(&ask.encode())
     }
 
     fn record(&mut self, entry: &Entry) -> Option<u64> {

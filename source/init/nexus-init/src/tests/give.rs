@@ -70,3 +70,18 @@ fn after_distribution_nothing_is_left_to_give() {
     assert_eq!(refusal, Some("out-of-reach"));
     assert_eq!(init.machine.owners(), 1, "what was given stays given");
 }
+
+// attack 39 U: a second service asks for a window that is given; refused, and its owner stays; broken: init-forgets-owner
+#[test]
+fn a_refusal_to_another_leaves_the_owner_on_record() {
+    let mut init = started();
+    init.give(7, RNGD, &need(RNG)).unwrap();
+    let held = init.registry.device(RNG).unwrap().clone();
+    assert_eq!(init.give(8, Handle(80), &need(RNG)), None);
+    assert_eq!(init.registry.device(RNG), Some(&held));
+    end(&mut init, RNGD, EndReason::Exit(0));
+    init.notified(1 << 2);
+    assert_eq!(init.give(8, Handle(80), &need(RNG)), None);
+    let record = init.registry.device(RNG).unwrap();
+    assert_eq!((record.state, record.kept), (OwnerState::OwnerEnded, held.kept));
+}

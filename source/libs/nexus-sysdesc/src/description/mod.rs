@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use service::{Need, Restart, Service};
 
 /// A whole system in one profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Description {
     /// Name of the system.
     pub name: String,

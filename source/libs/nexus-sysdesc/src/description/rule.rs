@@ -6,7 +6,7 @@ use nexus_abi::Rights;
 use serde::{Deserialize, Serialize};
 
 /// Lets one service receive one device. What no rule allows is denied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rule {
     /// Its number in records: its place among the rules, from 1.
     pub number: u16,

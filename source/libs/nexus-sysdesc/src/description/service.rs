@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Permission;
 
 /// One program and what it is given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Service {
     /// Its identity, which the kernel stamps on its messages. Never 0.
     pub id: u32,

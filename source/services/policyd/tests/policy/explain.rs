@@ -32,6 +32,6 @@ fn texts_of_rules_at_their_bounds() {
     for rule in [0, 4, NO_RULE] {
         assert_eq!(text(rule, 0), Err(ServiceError::NotFound));
     }
-    let info = bench.ask(NSH, Epoch {}).unwrap();
-    assert_eq!((info.epoch, info.rules), (5, 3));
+    let info = bench.ask(NSH, Epoch { nonce: 9 }).unwrap();
+    assert_eq!((info.epoch, info.rules, info.nonce), (5, 3, 9));
 }

@@ -1,0 +1,253 @@
+//! What can happen, and in which order: anything, between any two calls that a grant makes.
+
+use nexus_init::grant::{Grant, Outcome};
+use nexus_init::init::Init;
+use nexus_proto::Zero;
+use nexus_proto::init::{Refusal, Request, ServiceState, Try};
+use nexus_proto::policy::Decide;
+use stateright::{Model, Property};
+
+use crate::outside::{Cap, FAILURES, Fate, Outside};
+use crate::properties;
+use crate::system::{INIT, OWNERS, REQUESTS, RIGHTS, SHELL, need, process_of, started};
+
+/// How much may happen.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// Grants that init begins.
+    pub grants: u8,
+    /// Things that go wrong, or change, on the way.
+    pub events: u8,
+    /// Records for which logd has room.
+    pub room: usize,
+}
+
+/// A grant under way.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct UnderWay {
+    /// Its state machine.
+    pub grant: Grant,
+    /// Which of [`REQUESTS`] it is.
+    pub request: usize,
+    /// Calls that it has made.
+    pub calls: u8,
+    /// Every capability to a window before it began.
+    pub before: Vec<Cap>,
+}
+
+/// Everything, at one moment.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct State {
+    /// Init, and through it everything outside.
+    pub init: Init<Outside>,
+    /// What init is doing.
+    pub under_way: Option<UnderWay>,
+    /// How the last grant came out.
+    pub last: Option<Refusal>,
+    /// Ends of services that init has not been told.
+    pub pending: u64,
+    grants: u8,
+    events: u8,
+}
+
+/// What happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Init begins with this request.
+    Begin(usize),
+    /// The grant makes its next call, which goes like this.
+    Step(Fate),
+    /// An owner ends.
+    End(usize),
+    /// Init hears of it.
+    Notify,
+    /// Init gives up an owner that it could not start.
+    Abandon(usize),
+    /// policyd decides by other rules from now on.
+    ChangeRules,
+    /// policyd ends and begins anew.
+    RestartPolicyd,
+    /// logd ends and begins anew.
+    RestartLogd,
+    /// policyd gets the first question of this run once more.
+    AskAgain,
+    /// A service that may not distribute asks policyd.
+    Intrude,
+    /// A service has init ask policyd whether it would be given something.
+    Try,
+    /// Init lets go of its root windows.
+    DropRoots,
+}
+
+const EVENTS: [Action; 9] = [
+    Action::End(0),
+    Action::End(1),
+    Action::ChangeRules,
+    Action::RestartPolicyd,
+    Action::RestartLogd,
+    Action::AskAgain,
+    Action::Intrude,
+    Action::Abandon(0),
+    Action::Try,
+];
+
+impl Model for Bound {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let init = started(self.room);
+        vec![State { init, under_way: None, last: None, pending: 0, grants: 0, events: 0 }]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let more = state.events < self.events;
+        if state.under_way.is_some() {
+            actions.push(Action::Step(Fate::Fine));
+            actions.extend(FAILURES.iter().filter(|_| more).map(|fate| Action::Step(*fate)));
+        } else {
+            if state.grants < self.grants {
+                actions.extend((0..REQUESTS.len()).map(Action::Begin));
+            }
+            actions.extend([Action::Notify, Action::DropRoots]);
+        }
+        actions.extend(EVENTS.iter().filter(|_| more));
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut next = last.clone();
+        next.take(action)?;
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Bound>> {
+        properties::all()
+    }
+}
+
+impl State {
+    /// `None` when it cannot happen now.
+    fn take(&mut self, action: Action) -> Option<()> {
+        match action {
+            Action::Begin(request) => self.begin(request),
+            Action::Step(fate) => self.step(fate)?,
+            Action::Notify => {
+                (self.pending != 0).then_some(())?;
+                self.init.notified(core::mem::take(&mut self.pending));
+            }
+            Action::DropRoots => {
+                (!self.init.roots.is_empty()).then_some(())?;
+                self.init.drop_roots();
+            }
+            event => {
+                self.events += 1;
+                self.happen(event)?;
+            }
+        }
+        Some(())
+    }
+
+    fn happen(&mut self, event: Action) -> Option<()> {
+        let idle = self.under_way.is_none();
+        let outside = &mut self.init.machine;
+        match event {
+            Action::End(owner) => {
+                let (_, process, bit) = OWNERS[owner];
+                (!outside.ended.contains(&process)).then_some(())?;
+                outside.end(process);
+                self.pending |= bit;
+            }
+            Action::Abandon(owner) => {
+                let (service, process, _) = OWNERS[owner];
+                // Init does one thing at a time.
+                (idle && !outside.ended.contains(&process)).then_some(())?;
+                self.init.abandon(service, ServiceState::Failed);
+            }
+            Action::ChangeRules => outside.change_rules(),
+            Action::RestartPolicyd => outside.restart_policyd(),
+            Action::RestartLogd => outside.restart_logd(),
+            Action::AskAgain => {
+                let first = outside.records.first().copied()?;
+                let zero = Zero::ZERO;
+                let (device, rights, nonce) = (first.device, first.rights, first.detail);
+                let (subject, base, len) = (first.subject, first.base, first.len);
+                outside.ask_as(INIT, &Decide { subject, device, rights, zero, base, len, nonce });
+            }
+            Action::Intrude => {
+                let (id, device) = REQUESTS[0];
+                let window = self.init.registry.device(device)?.window?;
+                let ask = Decide {
+                    subject: nexus_proto::Subject { id, incarnation: 1 },
+                    device,
+                    rights: RIGHTS,
+                    zero: Zero::ZERO,
+                    base: window.base,
+                    len: window.len,
+                    nonce: 1,
+                };
+                outside.ask_as(SHELL, &ask);
+            }
+            Action::Try => {
+                idle.then_some(())?;
+                let (service, device) = REQUESTS[0];
+                let before = outside.caps.clone();
+                let ask = Request::Try(Try { service, device, rights: RIGHTS });
+                let _answer = self.init.handle(SHELL, &ask);
+                self.expect_caps(&before, "a question changed who holds what");
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn begin(&mut self, request: usize) {
+        let (service, device) = REQUESTS[request];
+        self.grants += 1;
+        let before = self.init.machine.caps.clone();
+        match self.init.begin(service, process_of(service), &need(device)) {
+            Ok(grant) => {
+                self.under_way = Some(UnderWay { grant, request, calls: 0, before });
+            }
+            Err(refused) => {
+                self.last = Some(refused.refusal);
+                self.finish(request, Outcome::Refused(refused), &before);
+            }
+        }
+    }
+
+    fn step(&mut self, fate: Fate) -> Option<()> {
+        let mut under_way = self.under_way.take()?;
+        self.events += u8::from(fate != Fate::Fine);
+        self.init.machine.fate = fate;
+        under_way.grant.step(&mut self.init.machine);
+        under_way.calls += 1;
+        // The call was not one that can go like that.
+        (self.init.machine.fate == Fate::Fine).then_some(())?;
+        match under_way.grant.outcome() {
+            Some(outcome) => self.finish(under_way.request, outcome, &under_way.before),
+            None => self.under_way = Some(under_way),
+        }
+        Some(())
+    }
+
+    fn finish(&mut self, request: usize, outcome: Outcome, before: &[Cap]) {
+        let (service, device) = REQUESTS[request];
+        self.last = None;
+        if let Outcome::Refused(refused) = outcome {
+            self.last = Some(refused.refusal);
+            let ended = self.init.machine.ended.clone();
+            let live =
+                before.iter().filter(|cap| !cap.holder.is_some_and(|at| ended.contains(&at)));
+            let live: Vec<Cap> = live.cloned().collect();
+            self.expect_caps(&live, "a refusal changed who holds what");
+        }
+        self.init.finish(service, &need(device), outcome);
+    }
+
+    fn expect_caps(&mut self, caps: &[Cap], wrong: &'static str) {
+        let outside = &mut self.init.machine;
+        if outside.caps != caps && outside.wrong.is_none() {
+            outside.wrong = Some(wrong);
+        }
+    }
+}

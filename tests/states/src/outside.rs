@@ -1,0 +1,361 @@
+//! What surrounds the code under test: a small kernel, and calls to the real policyd and logd that
+//! can fail in every way that a call can.
+
+use logd::Logd;
+use logd::ledger::Ledger;
+use nexus_abi::{
+    CapInfo, EndReason, Error, Handle, Message, ProcessInfo, ProcessState, Received, Rights, Sender,
+};
+use nexus_init::board::Range;
+use nexus_init::grant::World;
+use nexus_init::init::Machine;
+use nexus_proto::log::{self, Append, Entry, Event, Outcome};
+use nexus_proto::policy::{self, Decide, Epoch, Verdict};
+use nexus_proto::{Operation, Request};
+use policyd::{Policyd, Recorder};
+
+use crate::system::{INIT, OWNERS, POLICYD, ROOT, description};
+
+/// How the next call goes. One that no call used did not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// As it should.
+    Fine,
+    /// policyd is not reached.
+    PolicyGone,
+    /// policyd decides, and ends before it answers.
+    PolicyLost,
+    /// policyd decides, and its answer comes too late.
+    PolicyLate,
+    /// A bit of the answer is wrong.
+    Garbled,
+    /// The answer is another life's.
+    Stranger,
+    /// The answer is one that policyd gave before, counted from its last.
+    Replayed(u8),
+    /// logd is not reached.
+    LogGone,
+    /// logd records, and its answer is lost.
+    LogLost,
+    /// The kernel refuses.
+    KernelRefuses,
+}
+
+/// Every way but the right one.
+pub const FAILURES: [Fate; 10] = [
+    Fate::PolicyGone,
+    Fate::PolicyLost,
+    Fate::PolicyLate,
+    Fate::Garbled,
+    Fate::Stranger,
+    Fate::Replayed(0),
+    Fate::Replayed(1),
+    Fate::LogGone,
+    Fate::LogLost,
+    Fate::KernelRefuses,
+];
+
+/// A capability to a window.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cap {
+    /// Its handle.
+    pub handle: Handle,
+    /// The process that holds it; `None` for init.
+    pub holder: Option<Handle>,
+    /// Its bytes.
+    pub range: Range,
+    /// policyd's rules when it was made.
+    pub epoch: u32,
+    parent: Option<Handle>,
+}
+
+/// policyd, logd, the kernel's capabilities, and what was seen of them.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Outside {
+    /// How the next call goes.
+    pub fate: Fate,
+    /// Every capability to a window.
+    pub caps: Vec<Cap>,
+    /// Processes that have ended.
+    pub ended: Vec<Handle>,
+    /// policyd's rules.
+    pub epoch: u32,
+    /// Every record that logd has acknowledged, through all its lives.
+    pub records: Vec<Entry>,
+    /// The first thing that was seen and must not be.
+    pub wrong: Option<&'static str>,
+    policyd: Policyd,
+    policyd_id: Sender,
+    logd: Logd,
+    room: usize,
+    answers: Vec<Message>,
+    /// Questions that this life of policyd has allowed.
+    allowed: Vec<u64>,
+    next: u64,
+}
+
+impl Outside {
+    /// With a root window over `root`, and a logd with room for `room` records.
+    #[must_use]
+    pub fn new(root: Range, room: usize) -> Outside {
+        let root = Cap { handle: ROOT, holder: None, range: root, epoch: 0, parent: None };
+        Outside {
+            fate: Fate::Fine,
+            caps: vec![root],
+            ended: Vec::new(),
+            epoch: 1,
+            records: Vec::new(),
+            wrong: None,
+            policyd: Policyd::new(description(1)),
+            policyd_id: POLICYD,
+            logd: new_logd(room),
+            room,
+            answers: Vec::new(),
+            allowed: Vec::new(),
+            next: 100,
+        }
+    }
+
+    /// policyd decides by the rules of the next epoch from now on.
+    pub fn change_rules(&mut self) {
+        self.epoch += 1;
+        self.policyd = Policyd::new(description(self.epoch));
+        self.allowed.clear();
+    }
+
+    /// policyd ends and begins anew.
+    pub fn restart_policyd(&mut self) {
+        self.policyd = Policyd::new(description(self.epoch));
+        self.policyd_id.incarnation += 1;
+        self.allowed.clear();
+    }
+
+    /// logd ends and begins anew, with an empty ledger.
+    pub fn restart_logd(&mut self) {
+        self.logd = new_logd(self.room);
+    }
+
+    /// A process ends: the kernel takes all that it held.
+    pub fn end(&mut self, process: Handle) {
+        self.ended.push(process);
+        self.caps.retain(|cap| cap.holder != Some(process));
+    }
+
+    /// policyd is asked by `asker`, and its answer is looked at and thrown away.
+    pub fn ask_as(&mut self, asker: Sender, ask: &Decide) {
+        let _answer = self.policyd_says(asker, &ask.encode());
+    }
+
+    fn takes(&mut self, fate: Fate) -> bool {
+        let now = self.fate == fate;
+        if now {
+            self.fate = Fate::Fine;
+        }
+        now
+    }
+
+    fn see(&mut self, good: bool, wrong: &'static str) {
+        if !good && self.wrong.is_none() {
+            self.wrong = Some(wrong);
+        }
+    }
+
+    /// The real policyd's answer to a message, and what must be true of it.
+    fn policyd_says(&mut self, asker: Sender, message: &Message) -> Message {
+        let Ok(request) = policy::Request::decode(message) else { return Message::default() };
+        let mut policyd = self.policyd.clone();
+        let answer = policyd.handle(asker, &request, self);
+        self.policyd = policyd;
+        self.answers.push(answer);
+        let policy::Request::Decide(ask) = request else { return answer };
+        let Ok(decision) = Decide::decode_reply(&answer) else { return answer };
+        self.see(asker == INIT, "policyd decides for one that may not distribute");
+        if decision.verdict == Verdict::Allow {
+            let recorded = self.records.iter().any(|entry| is_allow_of(entry, &ask));
+            self.see(recorded, "an allow without a record");
+            self.see(!self.allowed.contains(&ask.nonce), "two allows for one question");
+            self.allowed.push(ask.nonce);
+        }
+        answer
+    }
+
+    /// A call of init to policyd.
+    fn call_policyd(&mut self, message: &Message) -> Result<Received, Error> {
+        if self.takes(Fate::PolicyGone) {
+            return Err(Error::PeerGone);
+        }
+        let received = |message, sender| Ok(Received { message, sender, reply: Handle::NONE });
+        if let Fate::Replayed(back) = self.fate
+            && let Some(old) = self.answers.iter().rev().nth(usize::from(back))
+        {
+            self.fate = Fate::Fine;
+            return received(*old, self.policyd_id);
+        }
+        let mut answer = self.policyd_says(INIT, message);
+        if self.takes(Fate::PolicyLost) {
+            return Err(Error::PeerGone);
+        }
+        if self.takes(Fate::PolicyLate) {
+            return Err(Error::TimedOut);
+        }
+        if self.takes(Fate::Garbled) {
+            answer.words[0] ^= 1;
+        }
+        let stranger = self.takes(Fate::Stranger);
+        let incarnation = self.policyd_id.incarnation + u32::from(stranger);
+        received(answer, Sender { incarnation, ..self.policyd_id })
+    }
+
+    /// A call to the real logd.
+    fn append(&mut self, reporter: Sender, entry: &Entry) -> Option<u64> {
+        if self.takes(Fate::LogGone) {
+            return None;
+        }
+        let op = Append { entry: *entry };
+        let Ok(request) = log::Request::decode(&op.encode()) else { return None };
+        let answer = self.logd.handle(reporter, &request, 0);
+        if self.takes(Fate::LogLost) {
+            return None;
+        }
+        let seq = Append::decode_reply(&answer).ok()?.seq;
+        let kept = self
+            .logd
+            .ledger()
+            .get(seq)
+            .is_some_and(|link| link.entry == *entry && link.stamp.reporter == reporter.into());
+        self.see(kept, "logd acknowledges a record that it has not");
+        self.records.push(*entry);
+        Some(seq)
+    }
+
+    fn cap(&self, handle: Handle) -> Option<&Cap> {
+        self.caps.iter().find(|cap| cap.handle == handle)
+    }
+
+    /// A child of `parent`, if it overlaps no other one: a window has one owner.
+    fn child(
+        &mut self,
+        parent: Handle,
+        holder: Option<Handle>,
+        range: Range,
+    ) -> Result<Handle, Error> {
+        let taken =
+            self.caps.iter().any(|cap| cap.parent == Some(parent) && cap.range.overlaps(range));
+        if taken {
+            return Err(Error::Busy);
+        }
+        self.next += 1;
+        let handle = Handle(self.next);
+        let epoch = self.epoch;
+        self.caps.push(Cap { handle, holder, range, epoch, parent: Some(parent) });
+        Ok(handle)
+    }
+}
+
+fn new_logd(room: usize) -> Logd {
+    Logd::with_ledger(&description(1), 10_000_000, Ledger::with_capacity(room))
+}
+
+/// True for the record of an allow of this question.
+#[must_use]
+pub fn is_allow_of(entry: &Entry, ask: &Decide) -> bool {
+    entry.event == Event::Decision
+        && entry.outcome == Outcome::Allow
+        && (entry.subject, entry.device, entry.rights) == (ask.subject, ask.device, ask.rights)
+        && (entry.base, entry.len, entry.detail) == (ask.base, ask.len, ask.nonce)
+}
+
+/// policyd's way to logd.
+impl Recorder for Outside {
+    fn record(&mut self, entry: &Entry) -> Option<u64> {
+        self.append(self.policyd_id, entry)
+    }
+}
+
+impl World for Outside {
+    fn decide(&mut self, ask: &Decide) -> Result<Received, Error> {
+        self.call_policyd(&ask.encode())
+    }
+
+    fn epoch(&mut self, ask: &Epoch) -> Result<Received, Error> {
+        self.call_policyd(&ask.encode())
+    }
+
+    fn record(&mut self, entry: &Entry) -> Option<u64> {
+        self.append(INIT, entry)
+    }
+
+    fn cap_derive(
+        &mut self,
+        cap: Handle,
+        _: Rights,
+        offset: u64,
+        len: u64,
+    ) -> Result<Handle, Error> {
+        if self.takes(Fate::KernelRefuses) {
+            return Err(Error::NoMemory);
+        }
+        let parent = self.cap(cap).ok_or(Error::BadHandle)?.range;
+        let base = parent.base.checked_add(offset).ok_or(Error::OutOfRange)?;
+        let range = Range::new(base, len).ok_or(Error::OutOfRange)?;
+        if !parent.contains(range) {
+            return Err(Error::OutOfRange);
+        }
+        self.child(cap, None, range)
+    }
+
+    fn cap_install(&mut self, process: Handle, cap: Handle, _: Rights) -> Result<Handle, Error> {
+        if self.takes(Fate::KernelRefuses) {
+            return Err(Error::NoMemory);
+        }
+        if self.ended.contains(&process) {
+            return Err(Error::BadState);
+        }
+        let range = self.cap(cap).ok_or(Error::BadHandle)?.range;
+        self.child(cap, Some(process), range)
+    }
+
+    fn cap_revoke(&mut self, cap: Handle) -> Result<(), Error> {
+        self.cap(cap).ok_or(Error::BadHandle)?;
+        // No window here is handed on twice, so the tree is two deep.
+        self.caps.retain(|child| child.parent != Some(cap));
+        Ok(())
+    }
+
+    fn cap_drop(&mut self, cap: Handle) -> Result<(), Error> {
+        if OWNERS.iter().any(|(_, process, _)| *process == cap) {
+            self.end(cap);
+            return Ok(());
+        }
+        let parent = self.cap(cap).ok_or(Error::BadHandle)?.parent;
+        for child in self.caps.iter_mut().filter(|child| child.parent == Some(cap)) {
+            child.parent = parent;
+        }
+        self.caps.retain(|other| other.handle != cap);
+        Ok(())
+    }
+}
+
+impl Machine for Outside {
+    fn process_stat(&mut self, process: Handle) -> Result<ProcessInfo, Error> {
+        let ended = self.ended.contains(&process);
+        Ok(ProcessInfo {
+            id: Sender::default(),
+            state: if ended { ProcessState::Ended } else { ProcessState::Live },
+            end: ended.then_some(EndReason::Exit(0)),
+            frames: (0, 0),
+            objects: (0, 0),
+            root: 0,
+        })
+    }
+
+    fn cap_inspect(&mut self, _: Handle, _: u64) -> Result<(u64, Option<CapInfo>), Error> {
+        Err(Error::BadHandle)
+    }
+
+    fn ticks(&mut self) -> u64 {
+        0
+    }
+
+    fn say(&mut self, _: &str) {}
+}

@@ -1,0 +1,137 @@
+//! What must hold in every state.
+
+use nexus_abi::Handle;
+use nexus_proto::init::{OwnerState, Refusal};
+use nexus_proto::log::{Entry, Event};
+use stateright::Property;
+
+use crate::model::{Bound, State};
+use crate::outside::{Cap, is_allow_of};
+use crate::system::{REQUESTS, process_of};
+
+/// Most calls that one grant makes, each bounded by its deadline: ask, derive, install, confirm,
+/// record, revoke, drop, record.
+const MOST_CALLS: u8 = 8;
+
+macro_rules! reached {
+    ($refusal:ident) => {
+        Property::sometimes(stringify!($refusal), |_, state: &State| {
+            state.last == Some(Refusal::$refusal)
+        })
+    };
+}
+
+/// All of them, and what must be reached, or they would say nothing.
+#[must_use]
+pub fn all() -> Vec<Property<Bound>> {
+    vec![
+        Property::always("a window has a live allow, and a record after it", |_, state: &State| {
+            state.windows().all(|cap| state.is_justified(cap))
+        }),
+        Property::always("a window has one owner", |_, state: &State| {
+            state.has_one_owner_a_window()
+        }),
+        Property::always("nothing survives an end or a refusal", |_, state: &State| {
+            state.under_way.is_some() || state.nothing_is_left_over()
+        }),
+        Property::always(
+            "every call is answered or fails, and a grant ends",
+            |_, state: &State| {
+                state.under_way.as_ref().is_none_or(|grant| grant.calls < MOST_CALLS)
+            },
+        ),
+        Property::always(
+            "a denial changes nothing but the record; each allow has one",
+            |_, state: &State| state.init.machine.wrong.is_none(),
+        ),
+        Property::sometimes("both devices are given", |_, state: &State| {
+            state.init.registry.held() == 2
+        }),
+        reached!(PolicyDenied),
+        reached!(PolicyGone),
+        reached!(PolicyLate),
+        reached!(PolicyGarbled),
+        reached!(EpochChanged),
+        reached!(KernelRefused),
+        reached!(NotRecorded),
+        reached!(SubjectEnded),
+        reached!(OutOfReach),
+    ]
+}
+
+impl State {
+    /// Windows that processes hold, without that of a grant that has not come out yet.
+    fn windows(&self) -> impl Iterator<Item = &Cap> {
+        let open = self.under_way.as_ref().map(|grant| {
+            let (service, device) = REQUESTS[grant.request];
+            let window = self.init.registry.device(device).and_then(|record| record.window);
+            (Some(process_of(service)), window)
+        });
+        let before = self.under_way.as_ref().map(|grant| &grant.before);
+        self.init.machine.caps.iter().filter(move |cap| {
+            let known = before.is_none_or(|before| before.contains(cap));
+            cap.holder.is_some() && (known || open != Some((cap.holder, Some(cap.range))))
+        })
+    }
+
+    /// The window is one that the registry knows, with a record of its grant after the record of an
+    /// allow for the same question, by the rules that held when it was handed over.
+    fn is_justified(&self, cap: &Cap) -> bool {
+        let records = &self.init.machine.records;
+        let grant = records.iter().rposition(|entry| self.is_grant_of(entry, cap));
+        let Some((grant, before)) = grant.and_then(|at| Some((records.get(at)?, &records[..at])))
+        else {
+            return false;
+        };
+        let asked = nexus_proto::policy::Decide {
+            subject: grant.subject,
+            device: grant.device,
+            rights: grant.rights,
+            zero: nexus_proto::Zero::ZERO,
+            base: grant.base,
+            len: grant.len,
+            nonce: grant.detail,
+        };
+        let allowed = |entry: &Entry| is_allow_of(entry, &asked) && entry.epoch == grant.epoch;
+        self.is_held(cap) && grant.epoch == cap.epoch && before.iter().any(allowed)
+    }
+
+    fn has_one_owner_a_window(&self) -> bool {
+        let caps = &self.init.machine.caps;
+        let held: Vec<&Cap> = caps.iter().filter(|cap| cap.holder.is_some()).collect();
+        held.iter().enumerate().all(|(index, one)| {
+            held.iter().skip(index + 1).all(|other| !one.range.overlaps(other.range))
+        })
+    }
+
+    fn is_grant_of(&self, entry: &Entry, cap: &Cap) -> bool {
+        let known = REQUESTS.iter().any(|(service, _)| *service == entry.subject.id);
+        entry.event == Event::Grant
+            && (entry.base, entry.len) == (cap.range.base, cap.range.len)
+            && known
+            && Some(process_of(entry.subject.id)) == cap.holder
+    }
+
+    fn is_held(&self, cap: &Cap) -> bool {
+        self.init.registry.devices().iter().any(|record| {
+            record.state == OwnerState::Held
+                && record.window == Some(cap.range)
+                && cap.holder == Some(process_of(record.owner.id))
+        })
+    }
+
+    /// What init keeps of windows belongs to devices that are held or were; nobody who has ended
+    /// holds a window.
+    fn nothing_is_left_over(&self) -> bool {
+        let outside = &self.init.machine;
+        let given = |record: &&nexus_init::records::DeviceRecord| {
+            matches!(record.state, OwnerState::Held | OwnerState::OwnerEnded)
+        };
+        let kept: Vec<Handle> =
+            self.init.registry.devices().iter().filter(given).map(|one| one.kept).collect();
+        let own = outside.caps.iter().filter(|cap| cap.holder.is_none() && cap.epoch > 0);
+        let owned = own.map(|cap| cap.handle).all(|handle| kept.contains(&handle));
+        let orphan = |cap: &Cap| cap.holder.is_some_and(|at| outside.ended.contains(&at));
+        owned && !outside.caps.iter().any(orphan)
+    }
+}

@@ -1,0 +1,137 @@
+//! The system that is explored: two owners, two devices, and more asked than is allowed.
+
+use nexus_abi::{Handle, Rights, Sender};
+use nexus_init::board::Range;
+use nexus_init::init::{Init, Root};
+use nexus_init::registry::Registry;
+use nexus_proto::init::ServiceState;
+use nexus_sysdesc::{
+    Danger, Description, Device, Need, Permission, Profile, Restart, Rule, Service,
+};
+
+use crate::outside::Outside;
+
+/// The root task.
+pub const INIT: Sender = Sender { service_id: 1, incarnation: 1 };
+/// policyd in its first life.
+pub const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
+/// A service that may ask init about others, and policyd nothing.
+pub const SHELL: Sender = Sender { service_id: 10, incarnation: 1 };
+/// The root window, as init names it.
+pub const ROOT: Handle = Handle(1);
+const ROOT_BASE: u64 = 0x1000_0000;
+/// The first of two devices of one page each.
+const DEVICES: u64 = ROOT_BASE + 0x1000;
+
+/// MAP, READ and WRITE.
+pub const RIGHTS: u16 = Rights::MAP.union(Rights::READ).union(Rights::WRITE).bits();
+
+/// Who may be given what: service and device. No rule allows the last.
+pub const REQUESTS: [(u32, u16); 4] = [(7, 0), (8, 0), (8, 1), (7, 1)];
+
+/// The owners: service, process, and the bit that the kernel signals when it ends.
+pub const OWNERS: [(u32, Handle, u64); 2] = [(7, Handle(70), 1 << 3), (8, Handle(80), 1 << 4)];
+
+/// The process of an owner.
+///
+/// # Panics
+/// When it is no owner.
+#[must_use]
+pub fn process_of(service: u32) -> Handle {
+    OWNERS.iter().find(|owner| owner.0 == service).expect("an owner").1
+}
+
+/// What is asked for a request.
+#[must_use]
+pub fn need(device: u16) -> Need {
+    Need { device, rights: RIGHTS }
+}
+
+fn device(id: u16) -> Device {
+    Device {
+        id,
+        name: format!("device{id}"),
+        compatible: format!("test,device{id}"),
+        virtio_id: None,
+        instance: 0,
+        base: None,
+        window_len: 0x1000,
+        dma: false,
+        danger: Danger::Low,
+    }
+}
+
+fn service(id: u32, permissions: &[Permission]) -> Service {
+    Service {
+        id,
+        name: format!("service{id}"),
+        priority: 10,
+        frames: 64,
+        objects: 64,
+        stack_pages: 16,
+        needs: Vec::new(),
+        talks_to: Vec::new(),
+        serves: false,
+        restart: Restart::Never,
+        must_prove: Vec::new(),
+        permissions: permissions.to_vec(),
+    }
+}
+
+/// The rules of an epoch. From the second on, service 7 may have nothing any more.
+///
+/// # Panics
+/// Never: the descriptions are valid.
+#[must_use]
+pub fn description(epoch: u32) -> Description {
+    let subjects = REQUESTS.iter().take(3).filter(|(subject, _)| epoch == 1 || *subject != 7);
+    let rules = (1..).zip(subjects).map(|(number, (subject, device))| Rule {
+        number,
+        id: format!("rule{number}"),
+        subject: *subject,
+        device: *device,
+        rights: RIGHTS,
+        allow_dma: false,
+        reason: "a test".into(),
+    });
+    let description = Description {
+        name: "states".into(),
+        profile: Profile::Test,
+        epoch,
+        init: INIT.service_id,
+        devices: vec![device(0), device(1)],
+        services: vec![
+            service(1, &[Permission::Distribute, Permission::Record]),
+            service(2, &[Permission::Record]),
+            service(3, &[]),
+            service(7, &[]),
+            service(8, &[]),
+            service(10, &[Permission::Inspect]),
+        ],
+        rules: rules.collect(),
+    };
+    assert_eq!(description.validate(), Ok(()));
+    description
+}
+
+/// Init with everybody started, before anything is given. logd has room for `room` records.
+///
+/// # Panics
+/// Never: every service and device of the description is there.
+#[must_use]
+pub fn started(room: usize) -> Init<Outside> {
+    let range = Range::new(ROOT_BASE, 0x1_0000).expect("a range");
+    let roots = vec![Root { handle: ROOT, range }];
+    let mut init = Init::new(Registry::new(description(1)), roots, Outside::new(range, room));
+    for (id, process) in [(1, 0), (2, 20), (3, 30), (7, 70), (8, 80), (10, 90)] {
+        let record = init.registry.service_mut(id).expect("a service");
+        record.process = Some(Handle(process));
+        record.incarnation = 1;
+        record.state = ServiceState::Started;
+    }
+    for id in 0..2 {
+        let window = Range::new(DEVICES + 0x1000 * u64::from(id), 0x1000);
+        init.registry.device_mut(id).expect("a device").window = window;
+    }
+    init
+}

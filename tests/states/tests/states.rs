@@ -1,0 +1,56 @@
+//! All states to a bound.
+
+use std::env;
+use std::thread;
+
+use nexus_states::model::Bound;
+use stateright::{Checker, Expectation, Model};
+
+/// Events and states of two grants, as `NEXUS_STATES_EVENTS` asks: 2 when it does not.
+const TWO_GRANTS: [(u8, usize); 2] = [(2, 115_103), (3, 1)];
+
+/// Explores everything within `bound`. Fewer than `least` states mean that something can no longer
+/// happen that could.
+fn explore(bound: Bound, least: usize) {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let checker = bound.checker().threads(threads).spawn_bfs().join();
+    let (states, steps) = (checker.unique_state_count(), checker.state_count());
+    println!("states {states}, steps {steps}, depth {}: {bound:?}", checker.max_depth());
+    for property in bound.properties() {
+        let found = checker.discovery(property.name);
+        if property.expectation == Expectation::Sometimes {
+            assert!(found.is_some(), "never reached: {}", property.name);
+        } else if let Some(path) = found {
+            let wrong = path.last_state().init.machine.wrong;
+            let actions = path.into_actions();
+            panic!("not true: {} ({wrong:?}), after {actions:?}", property.name);
+        }
+    }
+    assert!(checker.is_done());
+    assert!(states >= least, "{states} states, expected at least {least}");
+}
+
+// attack 20 M: a window is taken back while its grant is under way; nothing stays; broken: init-take-back
+// attack 28 M: an answer of another life of policyd; refused
+// attack 29 M: a late, lost, crossed or foreign answer; no grant; broken: init-echo
+// attack 30 M: a service asks policyd, or has init ask; nothing is given; broken: policyd-asker
+// attack 36 M: rules change between decision and grant; refused; broken: init-epoch, init-epoch-echo
+// attack 37 M: an old allow is replayed; refused; broken: init-echo, policyd-nonce
+// attack 38 M: an answer for another question or window; refused; broken: init-echo
+// attack 39 M: a second owner for a window; refused, and the first stays; broken: init-forgets-owner
+// attack 60 M: policyd, logd or an owner never answers; every grant ends within eight calls
+// attack 61 M: the target dies at any point of its grant; no orphan; broken: init-take-back
+#[test]
+fn two_grants_while_anything_happens() {
+    let events = env::var("NEXUS_STATES_EVENTS").ok().and_then(|text| text.parse().ok());
+    let events = events.unwrap_or(2);
+    let known = TWO_GRANTS.iter().find(|known| known.0 == events);
+    let least = known.unwrap_or_else(|| panic!("no count is known for {events} events")).1;
+    explore(Bound { grants: 2, events, room: 64 }, least);
+}
+
+// attack 45 M: logd has no room, or is gone, at any point; no grant; broken: init-record, logd-full
+#[test]
+fn a_ledger_that_fills_up() {
+    explore(Bound { grants: 2, events: 1, room: 4 }, 1);
+}
