@@ -209,14 +209,24 @@ pub(crate) fn need(cap: &Capability, rights: Rights) -> Result<(), Error> {
     if cap.rights.contains(rights) { Ok(()) } else { Err(Error::Denied) }
 }
 
+/// Units of work in one step.
+const STEP: u32 = 256;
+
 /// How much a call may still do before it lets interrupts in.
 #[derive(Debug)]
 pub(crate) struct Work(u32);
 
 impl Work {
     /// Enough to go all the way down the tree, and do something there.
+    #[cfg(not(feature = "testing"))]
     pub(crate) const fn step() -> Work {
-        Work(256)
+        Work(STEP)
+    }
+
+    /// As much as a test says.
+    #[cfg(feature = "testing")]
+    pub(crate) fn step() -> Work {
+        Work(crate::sim::pace::step(STEP))
     }
 
     /// Uses some up; false when there is none left.

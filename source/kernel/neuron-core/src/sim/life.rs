@@ -36,6 +36,12 @@ impl<'a> World<'a> {
         steps
     }
 
+    /// True when processes wait to be taken apart.
+    #[must_use]
+    pub fn is_reaping(&self) -> bool {
+        !self.kernel.ending.is_empty()
+    }
+
     /// One step of taking ended processes apart; false when there is nothing to do.
     pub fn step_reaper(&mut self) -> bool {
         if self.kernel.ending.is_empty() {

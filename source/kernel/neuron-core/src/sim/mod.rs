@@ -21,6 +21,7 @@ mod entry;
 pub mod fault;
 mod life;
 mod machine;
+pub mod pace;
 mod state;
 mod view;
 mod world;

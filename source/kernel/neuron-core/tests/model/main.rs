@@ -11,7 +11,7 @@
 //!
 //! `NEURON_STEPS` says how many steps, `NEURON_SEED` which ones; both are printed. A failure is
 //! shrunk to few steps and printed as Rust; `regressions.txt` keeps its seed, which is tried first
-//! ever after. To give it a name, paste the steps into a test in `fixtures.rs`.
+//! ever after. To give it a name, paste the steps into a test that hands them to `run_program`.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -26,7 +26,6 @@ mod calls;
 mod compare;
 mod driver;
 mod entry;
-mod fixtures;
 mod messages;
 mod model;
 mod pick;

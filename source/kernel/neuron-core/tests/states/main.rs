@@ -1,0 +1,80 @@
+//! Every order in which small programs can get in each other's way, on the real kernel and a
+//! simulated machine: the calls of two or three processes, cut into steps wherever the kernel lets
+//! others in; the end of a process at any moment; deadlines that pass at any moment. `stateright`
+//! goes through all states and counts them.
+//!
+//! `NEURON_STATES=large` cuts long work into the smallest steps, and ends both processes.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod program;
+mod scenarios;
+mod space;
+
+use neuron_core::sim::World;
+use space::{Bound, Cast, Space};
+use stateright::{Checker, Model};
+
+fn explore(name: &str, build: fn(&mut World<'_>) -> Cast) {
+    let large = std::env::var("NEURON_STATES").is_ok_and(|size| size == "large");
+    let bound = if large { Bound { step: 3, kills: 2 } } else { Bound { step: 4, kills: 1 } };
+    let checker = Space { build, bound }.checker().spawn_bfs().join();
+    println!(
+        "{name}: {} states, {} transitions, at most {} steps deep, {bound:?}",
+        checker.unique_state_count(),
+        checker.state_count(),
+        checker.max_depth(),
+    );
+    checker.assert_properties();
+}
+
+// attack 18 M: a window is derived, passed on, mapped and taken back in every order; rights never grow
+// attack 20 M: revoke in steps against map and pass; no leaf is left of what was revoked
+// attack 22 M: B passes its window to C in a message; one of them has it mapped at a time
+// attack 39 M: init gives a window it takes back to C while B holds it; one owner in every state
+// attack 61 M: B or C ends at any moment of the grant; nothing is left, the checker is content
+#[test]
+fn a_window_taken_back_while_it_is_mapped_and_passed_on() {
+    explore("window", scenarios::window);
+}
+
+// attack 29 M: an answer used twice, used by init, used after its call; good once, and only for its server
+// attack 30 M: calls by several in every order; the sender of each is who the kernel says
+// attack 32 M: the server ends at any moment of a call; the caller gets an error
+#[test]
+fn answers_that_are_used_twice_or_stolen() {
+    explore("reply", scenarios::reply);
+}
+
+// attack 19 M: handles of what was dropped and revoked, in slots used again; dead for ever
+// attack 20 M: revoke in steps while another derives and maps below; nothing is left
+#[test]
+fn a_tree_taken_back_while_it_grows() {
+    explore("tree", scenarios::tree);
+}
+
+// attack 13 M: map, protect and seal in every order; no frame is writable here and executable there
+#[test]
+fn memory_sealed_while_it_is_mapped() {
+    explore("seal", scenarios::seal);
+}
+
+// attack 60 M: the server of init and of B receives one call and hangs; every call ends at its deadline
+// attack 63 M: a call waits behind another's at a server that never answers; it ends in every order
+#[test]
+fn a_server_that_never_answers() {
+    explore("held", scenarios::held);
+}
+
+// attack 28 M: B ends in its call and begins a new life; old handles and old answers reach nobody; broken: incarnation
+#[test]
+fn a_process_that_begins_again() {
+    explore("restart", scenarios::restart);
+}

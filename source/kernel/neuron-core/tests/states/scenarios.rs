@@ -1,0 +1,270 @@
+//! The scenarios: small programs that get in each other's way.
+
+use neuron_core::sim::{Child, User, World};
+use nexus_abi::{Error, Handle, Prot, Rights, Sender, Syscall};
+
+use crate::program::Arg::{Number, Var};
+use crate::program::{Actor, Op, VARS, rights};
+use crate::space::Cast;
+
+const PAGE: u64 = 4096;
+const VA: u64 = 0x10_0000_0000;
+const USE: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
+const KEEP: Rights =
+    USE.union(Rights::DERIVE).union(Rights::GRANT).union(Rights::REVOKE).union(Rights::MANAGE);
+const TALK: Rights = Rights::SEND.union(Rights::RECV);
+/// Long enough to be ended by [`crate::space::Action::Tick`] only.
+const SOON: u64 = 1 << 16;
+
+fn read_write() -> u64 {
+    u64::from((Prot::READ | Prot::WRITE).bits())
+}
+
+/// Init and two processes, B and C, with a thread each; an endpoint that both hold (variables 0 and
+/// 1); and a thread of init's that ends processes.
+struct Two {
+    b: Child,
+    c: Child,
+    vars: [u64; VARS],
+    endpoint: Handle,
+    killer: User,
+}
+
+fn two(w: &mut World<'_>) -> Two {
+    let mut child = |service, priority| {
+        let process = w.process_create(service, 16, 20, Handle::NONE, 0).unwrap();
+        let (thread, user) = w.thread_in(process, priority);
+        Child { process, thread, user }
+    };
+    let (b, c) = (child(2, 30), child(3, 29));
+    let init = w.init;
+    // Each thread has its own priority, so that no queue remembers an order that makes no difference.
+    let (_, killer) = w.thread_by(init, Handle::NONE, 28).unwrap();
+    let endpoint = w.endpoint_create(init).unwrap();
+    let mut vars = [0; VARS];
+    vars[0] = w.install(init, b.process, endpoint, TALK).unwrap().0;
+    vars[1] = w.install(init, c.process, endpoint, TALK).unwrap().0;
+    Two { b, c, vars, endpoint, killer }
+}
+
+fn map(window: usize) -> Op {
+    let args = [Var(window), Number(0), Number(PAGE), Number(VA), Number(read_write())];
+    Op::plain(Syscall::MmioMap, &args)
+}
+
+fn any(_: &[Actor]) -> bool {
+    true
+}
+
+/// A window that B holds is mapped, and passed on to C in a message, which maps it; while init takes
+/// it back and gives it to C.
+pub fn window(w: &mut World<'_>) -> Cast {
+    let mut two = two(w);
+    let (init, root) = (w.init, w.roots[0]);
+    let kept = w.derive_part(init, root, KEEP, 0, 2 * PAGE).unwrap();
+    two.vars[2] = w.install(init, two.b.process, kept, USE | Rights::GRANT).unwrap().0;
+    (two.vars[3], two.vars[4]) = (kept.0, two.c.process.0);
+    let init = Actor::new(
+        init,
+        vec![
+            Op::plain(Syscall::CapRevoke, &[Var(3)]),
+            Op::into(Syscall::CapInstall, &[Var(4), Var(3), rights(USE)], 5),
+        ],
+    );
+    let b = Actor::new(
+        two.b.user,
+        vec![
+            map(2),
+            Op::plain(Syscall::Unmap, &[Number(VA)]),
+            Op::Send { to: 0, cap: Some(2), ticks: SOON },
+        ],
+    );
+    let c = Actor::new(
+        two.c.user,
+        vec![Op::Receive { from: 1, reply: 7, cap: Some(6) }, map(6), Op::Reply(7), map(5)],
+    );
+    Cast {
+        actors: vec![init, b, c],
+        vars: two.vars,
+        killer: two.killer,
+        victims: vec![two.b.process, two.c.process],
+        revokes: Some((kept, 0)),
+        judge: any,
+    }
+}
+
+/// B calls twice; C answers, and again with what it has used; init tries to answer in its place, and
+/// takes the right to send away.
+pub fn reply(w: &mut World<'_>) -> Cast {
+    let mut two = two(w);
+    two.vars[2] = two.endpoint.0;
+    let init = Actor::new(w.init, vec![Op::Reply(7), Op::plain(Syscall::CapRevoke, &[Var(2)])]);
+    let send = || Op::Send { to: 0, cap: None, ticks: SOON };
+    let b = Actor::new(two.b.user, vec![send(), send()]);
+    let receive = |reply| Op::Receive { from: 1, reply, cap: None };
+    let c = Actor::new(
+        two.c.user,
+        vec![receive(7), Op::Reply(7), Op::Reply(7), receive(8), Op::Reply(7), Op::Reply(8)],
+    );
+    Cast {
+        actors: vec![init, b, c],
+        vars: two.vars,
+        killer: two.killer,
+        victims: vec![two.b.process, two.c.process],
+        revokes: Some((two.endpoint, 1)),
+        judge: |actors| {
+            let stolen = matches!(actors[0].results.first(), Some(Ok(_)));
+            let done = |n: usize| matches!(actors[2].results.get(n), Some(Ok(_)));
+            // Each answer is good once at most, and each call is answered by its own.
+            let twice = usize::from(done(1)) + usize::from(done(2)) + usize::from(done(4)) > 1;
+            let answered = actors[1].results.iter().filter(|result| result.is_ok()).count();
+            let given = [1, 2, 4, 5].iter().filter(|n| done(**n)).count();
+            !stolen && !twice && answered <= given && are_from_b(&actors[2], &[0, 3])
+        },
+    }
+}
+
+/// What these calls received is from B in its first life, whoever may have called.
+fn are_from_b(server: &Actor, receives: &[usize]) -> bool {
+    let b = Sender { service_id: 2, incarnation: 1 }.to_word();
+    receives.iter().filter_map(|n| server.results.get(*n)).all(|got| got.is_err() || *got == Ok(b))
+}
+
+/// B and init call C, which receives one call and never answers.
+pub fn held(w: &mut World<'_>) -> Cast {
+    let mut two = two(w);
+    two.vars[2] = two.endpoint.0;
+    let send = |to| Op::Send { to, cap: None, ticks: SOON };
+    let init = Actor::new(w.init, vec![send(2), Op::plain(Syscall::ProcessStat, &[Number(0)])]);
+    let b = Actor::new(two.b.user, vec![send(0), send(0)]);
+    let receive = Op::Receive { from: 1, reply: 7, cap: None };
+    let c = Actor::new(two.c.user, vec![receive, Op::plain(Syscall::Yield, &[])]);
+    Cast {
+        actors: vec![init, b, c],
+        vars: two.vars,
+        killer: two.killer,
+        victims: vec![two.b.process, two.c.process],
+        revokes: None,
+        // Nobody answers.
+        judge: |actors| {
+            let answered = |actor: &Actor, n: usize| matches!(actor.results.get(n), Some(Ok(_)));
+            !answered(&actors[0], 0) && !answered(&actors[1], 0) && !answered(&actors[1], 1)
+        },
+    }
+}
+
+/// B ends while C has its call; init makes a B of a new life, which calls too. C answers both.
+pub fn restart(w: &mut World<'_>) -> Cast {
+    let mut two = two(w);
+    (two.vars[2], two.vars[3]) = (two.endpoint.0, w.spawn.0);
+    two.vars[4] = two.b.process.0;
+    let thread = [Var(5), Number(0x10_0000), Number(0x3000_0000), Number(0), Number(27)];
+    let budget = [Var(3), Number(2), Number((20 << 32) | 16), Number(0), Number(0)];
+    let init = Actor::new(
+        w.init,
+        vec![
+            Op::plain(Syscall::ProcessEnd, &[Var(4), Number(0)]),
+            Op::into(Syscall::ProcessCreate, &budget, 5),
+            Op::into(Syscall::CapInstall, &[Var(5), Var(2), rights(TALK)], 6),
+            Op::into(Syscall::ThreadCreate, &thread, 9),
+        ],
+    );
+    let send = |to| Op::Send { to, cap: None, ticks: SOON };
+    let b = Actor::new(two.b.user, vec![send(0)]);
+    let receive = |reply| Op::Receive { from: 1, reply, cap: None };
+    let c = Actor::new(two.c.user, vec![receive(7), receive(8), Op::Reply(7), Op::Reply(8)]);
+    // The new one tries with the handle of the old one first.
+    let new = Actor::later(9, vec![send(0), send(6)]);
+    Cast {
+        actors: vec![init, b, c, new],
+        vars: two.vars,
+        killer: two.killer,
+        victims: vec![two.c.process],
+        revokes: None,
+        judge: |actors| {
+            let lives: Vec<u64> =
+                [0, 1].iter().filter_map(|n| actors[2].results.get(*n)?.ok()).collect();
+            let life = |incarnation| Sender { service_id: 2, incarnation }.to_word();
+            // First the old life, then the new one, and nobody else.
+            let known = lives.iter().all(|who| *who == life(1) || *who == life(2));
+            let old = actors[3].results.first().is_none_or(|result| result.is_err());
+            // The answer to a life that has ended reaches nobody.
+            let both = lives == [life(1), life(2)];
+            let first = actors[2].results.get(2).is_none_or(|result| result.is_err());
+            known && old && (!both || first)
+        },
+    }
+}
+
+/// A tree below init's memory: B derives from its part and maps it, C drops the middle of it, init
+/// takes everything back.
+pub fn tree(w: &mut World<'_>) -> Cast {
+    let mut two = two(w);
+    let init = w.init;
+    let all = Rights::all().difference(TALK);
+    let memory = w.vmo_create(init, 2).unwrap();
+    let middle = w.install(init, two.c.process, memory, all).unwrap();
+    let below = w.install(two.c.user, Handle::NONE, middle, all).unwrap();
+    let give = two.b.process;
+    two.vars[2] = w.install(init, give, memory, all).unwrap().0;
+    (two.vars[3], two.vars[4], two.vars[5]) = (memory.0, middle.0, below.0);
+    let init = Actor::new(init, vec![Op::plain(Syscall::CapRevoke, &[Var(3)])]);
+    let derive = |from, to| {
+        Op::into(Syscall::CapDerive, &[Var(from), rights(all), Number(0), Number(0)], to)
+    };
+    let place = [Number(0), Var(6), Number(0), Number(2 * PAGE), Number(VA), Number(3)];
+    let b = Actor::new(
+        two.b.user,
+        vec![derive(2, 6), Op::plain(Syscall::VmoMap, &place), derive(6, 7), derive(7, 8)],
+    );
+    let c = Actor::new(
+        two.c.user,
+        vec![
+            derive(5, 9),
+            Op::plain(Syscall::CapDrop, &[Var(4)]),
+            Op::plain(Syscall::CapDrop, &[Var(5)]),
+        ],
+    );
+    Cast {
+        actors: vec![init, b, c],
+        vars: two.vars,
+        killer: two.killer,
+        victims: vec![two.b.process, two.c.process],
+        revokes: Some((memory, 0)),
+        judge: any,
+    }
+}
+
+/// B maps memory writable, init seals it, C maps it executable.
+pub fn seal(w: &mut World<'_>) -> Cast {
+    let mut two = two(w);
+    let init = w.init;
+    let all = Rights::all().difference(TALK);
+    let memory = w.vmo_create(init, 1).unwrap();
+    two.vars[2] = w.install(init, two.b.process, memory, all).unwrap().0;
+    two.vars[3] = w.install(init, two.c.process, memory, all).unwrap().0;
+    two.vars[4] = memory.0;
+    let map = |var, prot| {
+        let place = [Number(0), Var(var), Number(0), Number(PAGE), Number(VA), Number(prot)];
+        Op::plain(Syscall::VmoMap, &place)
+    };
+    let protect = |prot| Op::plain(Syscall::Protect, &[Number(VA), Number(prot)]);
+    let init = Actor::new(init, vec![Op::plain(Syscall::VmoSeal, &[Var(4)])]);
+    let b = Actor::new(two.b.user, vec![map(2, 3), protect(1), protect(3), protect(1)]);
+    let c = Actor::new(two.c.user, vec![map(3, 1), protect(5), protect(3)]);
+    Cast {
+        actors: vec![init, b, c],
+        vars: two.vars,
+        killer: two.killer,
+        victims: vec![two.b.process, two.c.process],
+        revokes: None,
+        judge: |actors| {
+            let done = |actor: usize, n: usize| actors[actor].results.get(n) == Some(&Ok(0));
+            // Executable only once it is sealed, and then writable no more.
+            let sealed = done(0, 0);
+            let refused =
+                actors[0].results.first().is_none_or(|result| *result == Err(Error::Busy));
+            sealed || refused && !done(2, 1)
+        },
+    }
+}
