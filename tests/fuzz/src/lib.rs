@@ -11,6 +11,7 @@ pub mod input;
 pub mod mutate;
 pub mod system;
 mod targets;
+pub mod uart;
 
 pub use targets::*;
 

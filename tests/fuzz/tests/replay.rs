@@ -70,7 +70,10 @@ macro_rules! replays {
     };
 }
 
-replays! { archive description elf logd policyd }
+replays! {
+    archive board consoled description device elf init lines logd policy policyd powerd rtcd serial
+    system
+}
 
 #[test]
 fn every_target_is_replayed_and_has_a_program() {

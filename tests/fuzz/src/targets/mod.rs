@@ -1,10 +1,20 @@
 //! The targets, and the table of all of them.
 
 mod archive;
+mod board;
+mod consoled;
 mod description;
+mod device;
 mod elf;
+mod init;
+mod lines;
 mod logd;
+mod policy;
 mod policyd;
+mod powerd;
+mod rtcd;
+mod serial;
+mod system;
 
 use crate::Target;
 
@@ -24,8 +34,18 @@ macro_rules! targets {
 
 targets! {
     archive: 2000;
+    board: 1000;
+    consoled: 500;
     description: 1000;
+    device: 2000;
     elf: 2000;
+    init: 300;
+    lines: 500;
     logd: 500;
+    policy: 1000;
     policyd: 500;
+    powerd: 500;
+    rtcd: 500;
+    serial: 1000;
+    system: 200;
 }

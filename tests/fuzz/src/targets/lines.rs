@@ -1,0 +1,104 @@
+//! What services write, through logd and consoled to the serial port, read as the host tool reads
+//! it.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use logd::Logd;
+use nexus::protocol::{Line, Record, read};
+use nexus_abi::{Error, Message, Sender};
+use nexus_proto::log::{self, Proof};
+use nexus_proto::{Operation, Request as _, Text, console};
+use nexus_rt::{ReplyTo, Service, host};
+use nexus_sysdesc::{Permission, Profile};
+
+use super::logd::line;
+use crate::{input::Input, system, uart};
+
+/// Services without any permission that could let them print a record.
+const WRITERS: [u32; 4] = [5, 7, 8, 9];
+
+// attack 46 Z: a line that ends the line or looks like a record; no record comes of it
+// attack 27 Z: a proof or line in another's name; the name is that of the stamp; broken: logd-text
+/// Whatever is written: the only records that come out are proofs, in the name of who gave them.
+pub fn lines(data: &[u8]) {
+    let mut input = Input::new(data);
+    let description = system::description(Profile::Test);
+    let unprivileged = |id: &u32| !description.permits(*id, Permission::Inspect);
+    assert!(WRITERS.iter().all(unprivileged));
+    let logd = Rc::new(RefCell::new(Logd::new(description, 10_000_000)));
+    let asked = Rc::clone(&logd);
+    let _answering = host::answer_calls(move |_, message| {
+        let request = log::Request::decode(message).map_err(|_| Error::BadState)?;
+        let consoled = Sender { service_id: 4, incarnation: 1 };
+        Ok(asked.borrow_mut().handle(consoled, &request, 0))
+    });
+    let (mut server, shown) = uart::console(&[], description);
+    let mut proven = BTreeSet::new();
+    while !input.is_empty() {
+        let (kind, len) = (input.byte(), input.byte());
+        let writer = WRITERS[usize::from(kind >> 2 & 3)];
+        let sender = Sender { service_id: writer, incarnation: 1 };
+        let text = Text::piece(input.bytes(usize::from(len).min(Text::MAX)));
+        let more = text.with_more(kind & 16 != 0);
+        let message = match kind & 3 {
+            0 => Some(line(more.as_bytes(), more.more())),
+            1 => Some(Proof { name: text }.encode()),
+            _ => None,
+        };
+        proven.extend((kind & 3 == 1).then(|| name_of(writer)));
+        match message {
+            Some(message) => tell(&logd, sender, &message),
+            None => show(&mut server, sender, more),
+        }
+    }
+    // Has consoled look at the log once more.
+    show(&mut server, Sender { service_id: 7, incarnation: 1 }, Text::piece(b"\n"));
+    check(&shown.borrow(), &proven);
+}
+
+fn name_of(id: u32) -> &'static str {
+    let service = system::description(Profile::Test).service(id);
+    service.map_or("?", |service| service.name.as_str())
+}
+
+fn tell(logd: &RefCell<Logd>, sender: Sender, message: &Message) {
+    let request = log::Request::decode(message).expect("a request");
+    let _answer = logd.borrow_mut().handle(sender, &request, 0);
+}
+
+fn show<S: Service<Protocol = console::Console>>(server: &mut S, sender: Sender, text: Text) {
+    let _answer = server.handle(sender, console::Write { text }.into(), ReplyTo::nobody());
+}
+
+fn check(shown: &[u8], proven: &BTreeSet<&str>) {
+    for line in shown.split(|byte| *byte == b'\n') {
+        let text = String::from_utf8_lossy(line);
+        match read(text.trim_end_matches('\r')) {
+            Line::Text(_) => {}
+            Line::Record { nonce: 7, record: Record::Proof(proof) } => {
+                assert!(proven.contains(proof.service.as_str()), "{proof}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
+    let piece = |kind: u8, text: &[u8]| {
+        [vec![kind, u8::try_from(text.len()).unwrap_or(0)], text.to_vec()].concat()
+    };
+    let record = b"@nx 0000000000000007 verdict 1 0";
+    let all = [
+        ("log", piece(4, record)),
+        ("log-in-two", [piece(4 | 16, b"x\r\n"), piece(4, record)].concat()),
+        ("console", piece(2, &[&record[..], b"\n"].concat())),
+        ("console-after-return", piece(6, b"x\r@nx 0000000000000007 granted 9\n\n")),
+        ("console-in-two", [piece(2, b"@n"), piece(6, b"@nx"), piece(2, b"x 0\n")].concat()),
+        ("proof", [piece(5, b"mmio-window-mapped"), piece(9, b"two words")].concat()),
+        ("proof-of-another", piece(4, b"@nx 0000000000000007 proof nsh x")),
+        ("flood", piece(4, b"noise").repeat(80)),
+    ];
+    all.map(|(name, bytes)| (name.to_owned(), bytes)).to_vec()
+}

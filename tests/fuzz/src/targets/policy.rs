@@ -1,0 +1,136 @@
+//! Rules of every shape, and questions about them.
+
+use nexus_abi::{Message, Sender};
+use nexus_proto::log::Entry;
+use nexus_proto::policy::{Decide, Explain, Request, Verdict};
+use nexus_proto::{Operation, Subject, Zero};
+use nexus_sysdesc::{Danger, Description, Device, Permission, Profile, Rule, Service};
+use policyd::{Policyd, Recorder};
+
+use super::policyd::allowed_by_rules;
+use crate::{input::Input, system};
+
+struct Ledger;
+
+impl Recorder for Ledger {
+    fn record(&mut self, _: &Entry) -> Option<u64> {
+        Some(1)
+    }
+}
+
+// attack 34 Z: any rules, any question; what no rule allows word for word is denied; broken: policyd-rule, policyd-rights
+/// A first question is allowed exactly when the rules, read in another way, say so; and what
+/// `explain` says is what would be decided.
+pub fn policy(data: &[u8]) {
+    let mut input = Input::new(data);
+    let description = described(&mut input);
+    if description.validate().is_err() {
+        return;
+    }
+    for nonce in 1..16 {
+        let (subject, device) = (u32::from(input.byte() & 7), u16::from(input.byte() & 7));
+        let (shape, rights) = (input.byte(), u16::from(input.byte()));
+        let ask = Decide {
+            subject: Subject { id: subject, incarnation: u32::from(shape & 3) },
+            device,
+            rights,
+            zero: Zero::ZERO,
+            base: input.double(),
+            len: u64::from(shape >> 2 & 3) << 12 | u64::from(shape >> 7),
+            nonce,
+        };
+        question(&description, &ask);
+        if input.is_empty() {
+            return;
+        }
+    }
+}
+
+fn question(description: &Description, ask: &Decide) {
+    let mut policyd = Policyd::new(description.clone());
+    let decision = Decide::decode_reply(&say(&mut policyd, 1, &(*ask).into()));
+    let decision = decision.expect("init may distribute");
+    let allow = decision.verdict == Verdict::Allow;
+    assert_eq!(allow, allowed_by_rules(description, ask), "{decision:?}");
+    let (service, device, rights) = (ask.subject.id, ask.device, ask.rights);
+    let explain = Explain { service, device, rights };
+    let told = Explain::decode_reply(&say(&mut policyd, 1, &explain.into()));
+    let told = told.expect("init may inspect").verdict == Verdict::Allow;
+    assert!(rights == 0 || told || !allow, "denied by `explain` and allowed in fact");
+}
+
+fn say(policyd: &mut Policyd, id: u32, request: &Request) -> Message {
+    let sender = Sender { service_id: id, incarnation: 1 };
+    policyd.handle(sender, request, &mut Ledger)
+}
+
+/// Up to seven devices, services and rules, not all of which can be.
+fn described(input: &mut Input<'_>) -> Description {
+    let like = &system::either(1).services[0];
+    let counts = [input.byte() & 7, input.byte() & 7, input.byte() & 7];
+    let devices = (0..u16::from(counts[0])).map(|id| device(id, input)).collect();
+    let service = |id: u32| Service {
+        id,
+        name: format!("service{id}"),
+        needs: Vec::new(),
+        talks_to: Vec::new(),
+        permissions: if id == 1 {
+            vec![Permission::Distribute, Permission::Inspect]
+        } else {
+            vec![]
+        },
+        ..like.clone()
+    };
+    let services = (1..=u32::from(counts[1].max(1))).map(service).collect();
+    let rules = (1..=u16::from(counts[2])).map(|number| rule(number, input));
+    let mut rules: Vec<Rule> = rules.collect();
+    rules.sort_by_key(|rule| (rule.subject, rule.device));
+    (1..).zip(&mut rules).for_each(|(number, rule)| rule.number = number);
+    let name = "rules".to_owned();
+    Description { name, profile: Profile::Prod, epoch: 1, init: 1, devices, services, rules }
+}
+
+fn device(id: u16, input: &mut Input<'_>) -> Device {
+    let shape = input.byte();
+    Device {
+        id,
+        name: format!("device{id}"),
+        compatible: format!("fuzz,device{id}"),
+        virtio_id: None,
+        instance: 0,
+        base: (shape & 1 == 1).then(|| u64::from(id) << 16),
+        window_len: u64::from(shape >> 1 & 3) << 12,
+        dma: shape & 8 != 0,
+        danger: Danger::High,
+    }
+}
+
+fn rule(number: u16, input: &mut Input<'_>) -> Rule {
+    let (subject, shape) = (input.byte(), input.byte());
+    Rule {
+        number,
+        id: format!("rule{number}"),
+        subject: u32::from(subject & 7),
+        device: u16::from(subject >> 3 & 7),
+        rights: u16::from(shape & 15),
+        allow_dma: shape & 16 != 0,
+        reason: "a reason".into(),
+    }
+}
+
+pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
+    // Two devices of a page, the second with DMA; services 1 to 3; two rules.
+    let rules = [2, 3, 2, 0b0010, 0b1010, 0b0_0010, 7, 0b0_1011, 7 | 16];
+    let ask = |subject: u8, device: u8, incarnation: u8, rights: u8, base: u64| {
+        [vec![subject, device, incarnation | 4, rights], base.to_le_bytes().to_vec()].concat()
+    };
+    let with = |asks: &[Vec<u8>]| [rules.to_vec(), asks.concat()].concat();
+    let all = [
+        ("allowed", with(&[ask(2, 0, 1, 7, 0x1000), ask(3, 1, 1, 3, 0x2000)])),
+        ("no-rule", with(&[ask(3, 0, 1, 7, 0x1000), ask(7, 7, 1, 7, 0)])),
+        ("more-rights", with(&[ask(2, 0, 1, 15, 0x1000), ask(2, 0, 1, 1, 0x1000)])),
+        ("no-life", with(&[ask(2, 0, 0, 7, 0x1000)])),
+        ("wraps", with(&[ask(2, 0, 1, 7, 0xffff_ffff_ffff_f000)])),
+    ];
+    all.map(|(name, bytes)| (name.to_owned(), bytes)).to_vec()
+}

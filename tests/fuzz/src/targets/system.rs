@@ -1,0 +1,133 @@
+//! The files of a system description, as people write them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nexus::desc;
+use nexus_sysdesc::Description;
+use tempfile::TempDir;
+
+use super::description::invariants;
+use crate::input::Input;
+use crate::system::root;
+
+/// The files that an input may replace, chosen by its first byte. The last is one too many.
+const FILES: [&str; 9] = [
+    "system.toml",
+    "policy.toml",
+    "boards/small.toml",
+    "services/init.toml",
+    "services/rngd.toml",
+    "services/logd.toml",
+    "profiles/test.toml",
+    "profiles/prod.toml",
+    "services/l0gd.toml",
+];
+
+thread_local! {
+    static DIRECTORY: TempDir = copy_of_base();
+}
+
+fn base() -> PathBuf {
+    root().join("tests/fixtures/check/base")
+}
+
+fn copy_of_base() -> TempDir {
+    let to = tempfile::tempdir().expect("a directory");
+    copy(&base(), to.path());
+    to
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a copy");
+        }
+    }
+}
+
+// attack 40 Z: any text as a file of the system, look-alike names among it; refused in words
+// attack 39 Z: a request for a device that another has; refused
+/// What is accepted compiles to valid descriptions without look-alikes; what is not is refused in
+/// words.
+pub fn system(data: &[u8]) {
+    let mut input = Input::new(data);
+    let file = FILES[usize::from(input.byte()) % FILES.len()];
+    DIRECTORY.with(|directory| {
+        let path = directory.path().join(file);
+        fs::write(&path, input.rest()).expect("writing");
+        check(directory.path());
+        match fs::read(base().join(file)) {
+            Ok(text) => fs::write(&path, text).expect("writing"),
+            Err(_) => fs::remove_file(&path).expect("removing"),
+        }
+    });
+}
+
+fn check(dir: &Path) {
+    match desc::check(dir, dir, dir).expect("the tool works") {
+        Ok(profiles) => profiles.iter().for_each(|profile| accepted(&profile.description)),
+        Err(report) => {
+            assert!(!report.diagnostics().is_empty());
+            for diagnostic in report.diagnostics() {
+                let text = diagnostic.render();
+                assert!(text.contains(": error: ") && text.contains("\n  fix: "), "{text}");
+            }
+        }
+    }
+}
+
+fn accepted(description: &Description) {
+    invariants(description);
+    let bytes = description.encode().expect("a valid description");
+    assert_eq!(Description::decode(&bytes).as_ref(), Ok(description));
+    let services: Vec<String> =
+        description.services.iter().map(|service| folded(&service.name)).collect();
+    let devices: Vec<String> =
+        description.devices.iter().map(|device| folded(&device.name)).collect();
+    for names in [services, devices] {
+        for (index, name) in names.iter().enumerate() {
+            assert!(!names[..index].contains(name), "look-alike names: {names:?}");
+        }
+    }
+    for service in &description.services {
+        for need in &service.needs {
+            let rule = description.rule_for(service.id, need.device).expect("a rule for a need");
+            assert_eq!(need.rights & !rule.rights, 0, "more than the rule allows");
+        }
+    }
+}
+
+/// A name as somebody in a hurry reads it.
+fn folded(name: &str) -> String {
+    let plain = name.chars().filter(|c| *c != '-').map(|c| match c {
+        '0' => 'o',
+        '1' | 'i' => 'l',
+        '5' => 's',
+        other => other,
+    });
+    plain.collect()
+}
+
+pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
+    let fixtures = root().join("tests/fixtures/check");
+    let file = |index: u8, path: &str| {
+        let text = fs::read(fixtures.join(path)).expect("a fixture");
+        [vec![index], text].concat()
+    };
+    let name = |path: &str| path.replace(['/', '.'], "-");
+    let mut seeds: Vec<(String, Vec<u8>)> = (0..8)
+        .zip(FILES)
+        .map(|(index, path)| (name(path), file(index, &format!("base/{path}"))))
+        .collect();
+    seeds.push(("look-alike".into(), file(8, "look-alike/services/l0gd.toml")));
+    let second = fs::read_to_string(fixtures.join("base/services/logd.toml")).expect("a fixture");
+    let second = second + "needs = [{ device = \"rng0\", rights = [\"map\", \"read\"] }]\n";
+    seeds.push(("second-owner".into(), [vec![5], second.into_bytes()].concat()));
+    seeds
+}
