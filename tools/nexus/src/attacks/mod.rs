@@ -26,6 +26,7 @@ pub use catalogue::{Attack, Catalogue, How};
 pub use claim::Claim;
 pub use fault::Fault;
 pub use gaps::{Gap, gaps, not_run};
+pub(crate) use modules::package_name;
 pub use page::page;
 pub use scan::{Entry, Scan, scan};
 pub use test::Test;

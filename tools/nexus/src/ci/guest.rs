@@ -74,8 +74,15 @@ fn one_system(directory: &Path, expect: Option<Expect>) -> Result<Outcome> {
     }
     println!("-- {}", directory.display());
     let args = SystemArgs { system: Some(directory.to_path_buf()), profile };
-    let (outcome, _) = boot(&build::system(&args, None)?, &options)?;
-    Ok(outcome.and(assertions(directory, &args.profile)?))
+    let (booted, _) = boot(&build::system(&args, None)?, &options)?;
+    let mut outcome = booted.and(assertions(directory, &args.profile)?);
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    // Its proofs are its own, and no test of the standard system.
+    outcome.ran = match outcome.failed {
+        0 => vec![format!("system {name}")],
+        _ => Vec::new(),
+    };
+    Ok(outcome)
 }
 
 /// What a system asserts of its own image.
@@ -118,10 +125,12 @@ fn boot(built: &Built, options: &Options) -> Result<(Outcome, [String; 2])> {
     let session = Session::run(built, options)?;
     session.report();
     let verdict = usize::from(session.judgement.exit == Exit::Pass);
+    let proofs = session.run.transcript.proofs.iter().map(|proof| format!("proof {proof}"));
     let outcome = Outcome {
         passed: session.judgement.passed + verdict,
         failed: session.judgement.findings.len(),
         note: format!("booted for {:.1} s", session.run.took.as_secs_f64()),
+        ran: proofs.filter(|_| verdict == 1).collect(),
         ..Outcome::default()
     };
     let record = |name| fs::read_to_string(built.directory.join(name));
@@ -133,7 +142,7 @@ pub(super) fn broken() -> Result<Outcome> {
         passed,
         failed,
         note: names,
-        skipped: 0,
+        ..Outcome::default()
     })
 }
 

@@ -2,11 +2,10 @@
 
 use crate::steps::outcome::Outcome;
 use crate::steps::tools::{cargo, has};
-use crate::steps::{capture, counts};
+use crate::steps::{capture, counts, names};
 use crate::toolchain::Toolchain;
 use crate::{desc, paths};
 use anyhow::Result;
-use std::process::Command;
 
 pub(super) fn fmt() -> Result<Outcome> {
     if !has("fmt")? {
@@ -51,35 +50,37 @@ fn lint_for_target<'a>(
 }
 
 pub(super) fn tests() -> Result<Outcome> {
-    let examples = counted(cargo(&["test", "--workspace", "--doc", "--quiet"])?, &[])?;
-    Ok(run_tests(&[])?.and(examples))
+    let tests = run_tests(&[])?;
+    let (good, text) = capture::run(&mut cargo(&["test", "--workspace", "--doc", "--quiet"])?)?;
+    Ok(tests.and(of_counts(good, &text)))
 }
 
 /// Tests whose name has one of `filters`; all when there are none.
 pub(super) fn run_tests(filters: &[&str]) -> Result<Outcome> {
-    let nextest = has("nextest")?;
-    let mut command = match nextest {
-        true => cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])?,
-        false => cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"])?,
-    };
-    if nextest {
-        command.args(["--status-level", "fail", "--final-status-level", "fail"]);
-    }
-    let outcome = counted(command, filters)?;
+    let outcome = if has("nextest")? { nextest(filters)? } else { cargo_test(filters)? };
     Ok(match outcome {
         Outcome { passed: 0, failed: 0, .. } => Outcome::failure("no test ran"),
         outcome => outcome,
     })
 }
 
-fn counted(mut command: Command, filters: &[&str]) -> Result<Outcome> {
+fn nextest(filters: &[&str]) -> Result<Outcome> {
+    let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])?;
+    command.args(["--color", "never", "--status-level", "pass", "--final-status-level", "fail"]);
+    let (good, text) = capture::run_showing(command.args(filters), &|line| !names::is_pass(line))?;
+    Ok(Outcome { ran: names::of_nextest(&text), ..of_counts(good, &text) })
+}
+
+fn cargo_test(filters: &[&str]) -> Result<Outcome> {
+    let binaries = names::binaries()?;
+    let mut command = cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"])?;
     let (good, text) = capture::run(command.args(filters))?;
-    let outcome = counts::of_output(&text);
-    Ok(if good || outcome.failed > 0 {
-        outcome
-    } else {
-        outcome.and(Outcome::failure("see above"))
-    })
+    Ok(Outcome { ran: names::of_cargo_test(&text, &binaries), ..of_counts(good, &text) })
+}
+
+fn of_counts(good: bool, text: &str) -> Outcome {
+    let outcome = counts::of_output(text);
+    if good || outcome.failed > 0 { outcome } else { outcome.and(Outcome::failure("see above")) }
 }
 
 pub(super) fn doc() -> Result<Outcome> {

@@ -1,5 +1,6 @@
 //! `cargo nexus ci`: everything that must hold, in the order of what it costs.
 
+mod attacks;
 mod examples;
 pub(crate) mod guest;
 mod host;
@@ -40,6 +41,9 @@ const STEPS: &[Step] = &[
         guest::systems()
     }),
     step("broken", "a few defences left out, each of which must be noticed", |_| guest::broken()),
+    step("attacks", "every attack has a test, which ran and passed in this run", |context| {
+        attacks::check(context.ran)
+    }),
     Step {
         always: false,
         ..step("reproducible", "two clean builds in two places, the same bytes", |_| {

@@ -2,6 +2,7 @@
 
 pub(crate) mod capture;
 pub(crate) mod counts;
+pub(crate) mod names;
 pub(crate) mod outcome;
 pub(crate) mod tools;
 
@@ -9,6 +10,7 @@ use crate::exit::Exit;
 use anyhow::{Result, bail};
 use clap::Args;
 use outcome::{Outcome, Tally};
+use std::collections::BTreeSet;
 use std::time::Instant;
 use tools::Tool;
 
@@ -40,12 +42,14 @@ pub(crate) struct Step {
 }
 
 /// What a step does.
-pub(crate) type Work = fn(&Context) -> Result<Outcome>;
+pub(crate) type Work = fn(&Context<'_>) -> Result<Outcome>;
 
 /// What a step may want to know.
-pub(crate) struct Context {
+pub(crate) struct Context<'a> {
     /// Where random runs begin.
     pub(crate) seed: u64,
+    /// What the steps before it ran, and passed.
+    pub(crate) ran: &'a BTreeSet<String>,
 }
 
 /// Runs the chosen ones of `steps`, in the order of the list, and says `N passed, N failed` at the
@@ -94,7 +98,7 @@ fn one(step: &Step, seed: u64, tally: &mut Tally) {
     let start = Instant::now();
     let outcome = match missing(step) {
         Some(missing) => Ok(missing),
-        None => (step.work)(&Context { seed }),
+        None => (step.work)(&Context { seed, ran: &tally.ran }),
     };
     let outcome = outcome.unwrap_or_else(|error| Outcome::failure(format!("{error:#}")));
     let line = tally.add(step.name, &outcome, start.elapsed());

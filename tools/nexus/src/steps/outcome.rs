@@ -1,5 +1,6 @@
 //! What a step came to, and the sum of all.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub(crate) struct Outcome {
     pub(crate) skipped: usize,
     /// A remark.
     pub(crate) note: String,
+    /// Tests that ran and passed, by name ([`crate::attacks::Test::name`]).
+    pub(crate) ran: Vec<String>,
 }
 
 impl Outcome {
@@ -45,6 +48,7 @@ impl Outcome {
             failed: self.failed + other.failed,
             skipped: self.skipped + other.skipped,
             note: note.collect::<Vec<_>>().join("; "),
+            ran: [self.ran, other.ran].concat(),
         }
     }
 }
@@ -55,6 +59,8 @@ pub(crate) struct Tally {
     passed: usize,
     failed: usize,
     skipped: usize,
+    /// Everything that ran and passed, steps included.
+    pub(crate) ran: BTreeSet<String>,
     /// One line for each step.
     pub(crate) lines: Vec<String>,
 }
@@ -65,6 +71,10 @@ impl Tally {
         self.passed += outcome.passed;
         self.failed += outcome.failed;
         self.skipped += outcome.skipped;
+        self.ran.extend(outcome.ran.iter().cloned());
+        if outcome.failed == 0 && outcome.passed > 0 {
+            self.ran.insert(format!("step {name}"));
+        }
         let word = match outcome {
             Outcome { failed: 1.., .. } => "FAILED",
             Outcome { passed: 0, .. } => "skipped",
@@ -112,5 +122,16 @@ mod tests {
         assert!(!tally.good());
         assert_eq!(tally.last_line(), "3 passed, 1 failed, 1 skipped");
         assert!(tally.lines[1].contains("FAILED") && tally.lines[1].contains("x; y"));
+    }
+
+    #[test]
+    fn test_what_ran() {
+        let mut tally = Tally::default();
+        let ran = |name: &str| Outcome { ran: vec![name.to_owned()], ..Outcome::success("") };
+        tally.add("a", &ran("one").and(ran("two")), Duration::ZERO);
+        tally.add("b", &Outcome::failure("").and(ran("three")), Duration::ZERO);
+        tally.add("c", &Outcome::skip(""), Duration::ZERO);
+        let names: Vec<&str> = tally.ran.iter().map(String::as_str).collect();
+        assert_eq!(names, ["one", "step a", "three", "two"]);
     }
 }

@@ -28,12 +28,11 @@ pub(super) fn failing(defence: &Defence, qemu: Option<&PathBuf>) -> Result<Notic
     let options = Options { qemu: qemu.cloned(), until, limit: LIMIT, quiet: true };
     let session = Session::run(&built, &options)?;
     let transcript = &session.run.transcript;
-    let mut findings = session.judgement.findings;
-    if session.run.ended == Ended::Marker {
-        findings.extend(proof.cloned());
+    if let (Ended::Marker, Some(proof)) = (session.run.ended, proof) {
+        return Ok(Noticed::AsExpected(proof.clone()));
     }
     let cut_at = transcript.verdict.is_none().then_some(transcript.failures.as_slice());
-    Ok(noticed(defence, findings, cut_at))
+    Ok(noticed(defence, session.judgement.findings, cut_at))
 }
 
 /// How the guest says that a proof failed, which is missing then.

@@ -1,0 +1,25 @@
+//! Every attack has a test, and each of these tests ran and passed in this very run.
+
+use crate::attacks::{Catalogue, gaps, not_run, scan};
+use crate::steps::outcome::Outcome;
+use anyhow::Result;
+use std::collections::BTreeSet;
+
+/// Holds the catalogue against the names in `ran`.
+pub(super) fn check(ran: &BTreeSet<String>) -> Result<Outcome> {
+    let catalogue = Catalogue::load()?;
+    let scan = scan(&catalogue)?;
+    scan.faults.iter().for_each(|fault| println!("{fault}"));
+    let gaps = gaps(&catalogue, &scan.entries);
+    gaps.iter().for_each(|gap| println!("{gap}"));
+    let missing = not_run(&scan.entries, ran);
+    for entry in &missing {
+        println!("{}:{}: did not run and pass: {}", entry.file, entry.line, entry.test.name());
+    }
+    Ok(Outcome {
+        passed: scan.entries.len() - missing.len(),
+        failed: scan.faults.len() + missing.len(),
+        note: format!("{} gaps", gaps.len()),
+        ..Outcome::default()
+    })
+}
