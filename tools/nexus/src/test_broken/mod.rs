@@ -17,6 +17,10 @@ use std::process::Command;
 /// How many of them `make test` tries at a time.
 const FEW: usize = 2;
 
+/// How many findings are shown of a run that failed otherwise: of one that broke off, every later
+/// proof is missing.
+const SHOWN: usize = 3;
+
 /// Arguments of `cargo nexus test-broken`.
 #[derive(Args, Debug)]
 pub struct TestBrokenArgs {
@@ -103,7 +107,8 @@ impl Display for Noticed {
         match self {
             Noticed::AsExpected(finding) => write!(f, "noticed: {finding}"),
             Noticed::Otherwise(expected, findings) => {
-                write!(f, "FAILED, but not by `{expected}`: {}", findings.join("; "))
+                let first: Vec<&str> = findings.iter().take(SHOWN).map(String::as_str).collect();
+                write!(f, "FAILED, but not by `{expected}`: {}", first.join("; "))
             }
             Noticed::Not => write!(f, "NOT NOTICED: the run passed"),
         }
