@@ -8,6 +8,7 @@ mod miri;
 mod model;
 mod mutants;
 mod reproducible;
+mod wild;
 
 use crate::exit::Exit;
 use crate::steps::tools::{LLVM_COV, MIRI, MUTANTS, NIGHTLY};
@@ -38,6 +39,9 @@ const STEPS: &[Step] = &[
     }),
     step("model", 15, "10^8 random steps of kernel and reference model", |context| {
         model::check(context.seed)
+    }),
+    step("wild", 8, "10^6 random calls of hostile processes in QEMU", |context| {
+        wild::check(context.seed)
     }),
     step("broken", 20, "every defence left out in turn, each of which is noticed", |_| {
         broken::check()

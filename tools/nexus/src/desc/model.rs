@@ -209,6 +209,8 @@ pub(crate) struct ProfileFile {
     pub(crate) without_devices: Vec<At<String>>,
     /// After each of whose calls the kernel checks itself.
     pub(crate) watch: Vec<At<String>>,
+    /// After which of those that write no page table: each, or one in so many.
+    pub(crate) watch_every: u32,
     /// More proofs than those in the services' files, by service.
     pub(crate) must_prove: Vec<(At<String>, Vec<At<String>>)>,
 }

@@ -23,7 +23,10 @@ pub(crate) fn arguments(system: &System, profile: &ProfileFile) -> Vec<String> {
     let watched = system.services.iter().filter(|service| profile.watches(&service.name));
     let ids: Vec<String> = watched.map(|service| service.id.value.to_string()).collect();
     if !ids.is_empty() {
-        arguments.extend(["-append".to_owned(), format!("watch={}", ids.join(","))]);
+        arguments.extend([
+            "-append".to_owned(),
+            format!("watch={} every={}", ids.join(","), profile.watch_every),
+        ]);
     }
     arguments
 }

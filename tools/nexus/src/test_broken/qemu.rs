@@ -25,7 +25,7 @@ pub(super) fn failing(defence: &Defence, qemu: Option<&PathBuf>) -> Result<Notic
     let built = build::system(&system, Some(defence))?;
     let proof = defence.caught_by.iter().find(|by| by.starts_with(MISSING));
     let until = proof.map_or(Until::Verdict, |proof| Until::Marker(said_of(proof)));
-    let options = Options { qemu: qemu.cloned(), until, limit: LIMIT, quiet: true };
+    let options = Options { qemu: qemu.cloned(), until, limit: LIMIT, seed: None, quiet: true };
     let session = Session::run(&built, &options)?;
     let transcript = &session.run.transcript;
     if let (Ended::Marker, Some(proof)) = (session.run.ended, proof) {

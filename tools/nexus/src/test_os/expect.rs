@@ -13,6 +13,11 @@
 //! profile = "prod"
 //! reaches = "nexus> "                 # a text on its console
 //! ```
+//!
+//! One that is judged by its proofs alone, and takes random choices from the number of its run:
+//! ```toml
+//! seed = 1                            # unless NEXUS_SEED is another
+//! ```
 
 use super::agree::Expected;
 use super::drive::{Ended, Run};
@@ -31,6 +36,16 @@ pub enum Expect {
     Refusal(Refusal),
     /// At a text on the console.
     Prompt(Prompt),
+    /// With all its proofs.
+    Random(Random),
+}
+
+/// A run that chooses at random.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Random {
+    /// Number of the run, from which everything follows; not 0.
+    pub seed: u64,
 }
 
 /// A run that ends in refusals.

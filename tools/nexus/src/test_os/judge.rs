@@ -49,9 +49,23 @@ pub struct Judgement {
     pub passed: usize,
 }
 
-/// Judges `run`.
+/// Judges `run`: by how it ended, its proofs, and who holds what.
 #[must_use]
 pub fn judge(run: &Run, expectation: &Expectation<'_>) -> Judgement {
+    let Judgement { mut exit, mut findings, passed } = judge_proofs(run, expectation);
+    if matches!(run.ended, Ended::Guest(Some(code::PASSED | code::FAILED))) {
+        let found = compare(run, expectation);
+        if exit == Exit::Pass && !found.is_empty() {
+            exit = Exit::Differ;
+        }
+        findings.extend(found);
+    }
+    Judgement { exit, findings, passed }
+}
+
+/// Judges `run` by how it ended, and its proofs.
+#[must_use]
+pub(super) fn judge_proofs(run: &Run, expectation: &Expectation<'_>) -> Judgement {
     let proofs = proofs::check(expectation.proofs, &run.transcript.proofs);
     let passed = expectation.proofs.len() - proofs.missing.len() - proofs.repeated.len();
     let (mut exit, mut findings) = ending(run);
@@ -65,9 +79,6 @@ pub fn judge(run: &Run, expectation: &Expectation<'_>) -> Judgement {
         worse(Exit::Failed, proofs.findings().collect());
     }
     worse(Exit::Failed, run.transcript.wrong.clone());
-    if matches!(run.ended, Ended::Guest(Some(code::PASSED | code::FAILED))) {
-        worse(Exit::Differ, compare(run, expectation));
-    }
     Judgement { exit, findings, passed }
 }
 

@@ -17,7 +17,7 @@ pub use expect::Expect;
 pub use judge::{Expectation, Judgement, code, judge};
 pub use ledger::{Holding, Replay, replay};
 pub use renamed::renamed;
-pub use session::{Options, Session, fresh_nonce, parse_time};
+pub use session::{Options, Session, fresh_nonce, parse_time, seed_from_environment};
 pub use transcript::{Meaning, Transcript};
 
 use crate::cli::SystemArgs;
@@ -70,6 +70,7 @@ pub fn run(args: &TestOsArgs) -> Result<Exit> {
         qemu: args.qemu.clone(),
         until: args.until.clone(),
         limit: args.timeout,
+        seed: seed_from_environment()?,
         quiet: false,
     };
     let session = Session::run(&built, &options)?;

@@ -3,14 +3,14 @@
 use super::agree::Expected;
 use super::drive::{self, Plan, Run, Until};
 use super::expect::Expect;
-use super::judge::{Expectation, Judgement, judge};
+use super::judge::{Expectation, Judgement, judge, judge_proofs};
 use super::report;
 use crate::build::Built;
 use crate::desc::Checked;
 use crate::protocol::Proof;
 use crate::symbolize::Symbols;
 use crate::{audit, qemu};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::env;
 use std::fs::{self, File};
 use std::io::Read;
@@ -26,12 +26,14 @@ pub struct Options {
     pub until: Until,
     /// Safety net.
     pub limit: Duration,
+    /// Number of the run, in a system that chooses at random.
+    pub seed: Option<u64>,
     /// Keep the console of the guest to ourselves.
     pub quiet: bool,
 }
 
 impl Options {
-    /// To the verdict, within what `RUN_TIMEOUT` says, else 190 seconds.
+    /// To the verdict, within what `RUN_TIMEOUT` says, else 190 seconds; with the seed `NEXUS_SEED`.
     ///
     /// # Errors
     /// When `RUN_TIMEOUT` is not a time.
@@ -41,6 +43,7 @@ impl Options {
             qemu: env::var_os("NEXUS_QEMU").map(PathBuf::from),
             until: Until::Verdict,
             limit: parse_time(&limit)?,
+            seed: seed_from_environment()?,
             quiet: false,
         })
     }
@@ -66,7 +69,11 @@ impl Session {
     /// # Errors
     /// When QEMU cannot be started, or the handshake of the witness breaks.
     pub fn run(built: &Built, options: &Options) -> Result<Session> {
-        let nonce = fresh_nonce()?;
+        let expect = Expect::of_system(&built.checked.directory)?;
+        let nonce = match &expect {
+            Some(Expect::Random(random)) => options.seed.unwrap_or(random.seed),
+            _ => fresh_nonce()?,
+        };
         let initrd = built.directory.join("run.img");
         fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
         let qemu = qemu::find(options.qemu.as_deref())?;
@@ -98,8 +105,9 @@ impl Session {
             virtio_id: &virtio_id,
             name: &|id| service_name(&built.checked, id),
         };
-        let judgement = match Expect::of_system(&built.checked.directory)? {
+        let judgement = match expect {
             Some(Expect::Refusal(expect)) => expect.judge(&run, &audit, expectation.name),
+            Some(Expect::Random(_)) => judge_proofs(&run, &expectation),
             Some(Expect::Prompt(_)) | None => judge(&run, &expectation),
         };
         Ok(Session { run, judgement, windows: audit.len(), required: proofs.len() })
@@ -108,6 +116,18 @@ impl Session {
     /// Prints what the run came to.
     pub fn report(&self) {
         report::print(self);
+    }
+}
+
+/// The seed `NEXUS_SEED`, where there is one.
+///
+/// # Errors
+/// When it is not a number, or 0.
+pub fn seed_from_environment() -> Result<Option<u64>> {
+    let Ok(text) = env::var("NEXUS_SEED") else { return Ok(None) };
+    match text.parse() {
+        Ok(seed @ 1..) => Ok(Some(seed)),
+        _ => bail!("NEXUS_SEED is `{text}`; say a number from 1"),
     }
 }
 

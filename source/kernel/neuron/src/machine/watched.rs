@@ -26,6 +26,8 @@ const EVENTS: u32 = 2048;
 struct Checker {
     watched: Watched,
     scratch: Scratch<'static>,
+    /// Traps since the last look.
+    passed: u32,
 }
 
 /// Taken while the kernel's own lock is held.
@@ -51,7 +53,7 @@ impl Room {
     /// The machine with a ledger, once; `tree` says who is watched.
     pub(super) fn over(self, machine: Machine, tree: Range) -> Base {
         let watched = machine.bytes(tree).map_or(Watched::NOBODY, Watched::of_tree);
-        drop(CHECKER.fill(Checker { watched, scratch: self.scratch }));
+        drop(CHECKER.fill(Checker { watched, scratch: self.scratch, passed: 0 }));
         Ledger::new(machine, self.events)
     }
 }
@@ -91,6 +93,11 @@ pub(super) fn before(kernel: &mut TheKernel) -> Turn {
 pub(super) fn after(kernel: &mut TheKernel, turn: Turn) {
     let Turn(Some((service, number))) = turn else { return };
     let mut checker = CHECKER.lock();
+    checker.passed += 1;
+    if kernel.platform.is_clear() && checker.passed < checker.watched.every {
+        return;
+    }
+    checker.passed = 0;
     hold(kernel.check(&mut checker.scratch), "After", service, number);
     hold(kernel.check_fences(&mut checker.scratch), "After", service, number);
 }

@@ -14,6 +14,7 @@ const KIND: Key = key("kind", "\"prod\"");
 const WITHOUT: Key = key("without", "[\"selftest-client\"]");
 const WITHOUT_DEVICES: Key = key("without-devices", "[\"empty0\"]");
 const WATCH: Key = key("watch", "[\"hostile-spam\"]");
+const WATCH_EVERY: Key = key("watch-every", "16");
 const MUST_PROVE: Key = key("must-prove", "{ rngd = [\"mmio-window-mapped\"] }");
 
 /// Reads it.
@@ -31,6 +32,7 @@ pub(crate) fn read_profile(
     let without = table.words(WITHOUT);
     let without_devices = table.words(WITHOUT_DEVICES);
     let watch = table.words(WATCH);
+    let every = table.number(WATCH_EVERY, 1..=1024u32).map_or(1, |every| every.value);
     let proofs = table.table(MUST_PROVE, "[must-prove]");
     let must_prove =
         proofs.map(|table| table.lists_by_name("[\"mmio-window-mapped\"]")).unwrap_or_default();
@@ -38,5 +40,13 @@ pub(crate) fn read_profile(
     for proof in must_prove.iter().flat_map(|(_, proofs)| proofs) {
         check_proof(reporter, proof);
     }
-    Some(ProfileFile { name: name?, kind: kind?, without, without_devices, watch, must_prove })
+    Some(ProfileFile {
+        name: name?,
+        kind: kind?,
+        without,
+        without_devices,
+        watch,
+        watch_every: every,
+        must_prove,
+    })
 }

@@ -1,0 +1,13 @@
+//! The keeper of the wild processes.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+
+use core::convert::Infallible;
+
+use wild::keeper::{Failed, Keeper};
+
+nexus_rt::entry!(main);
+
+fn main() -> Result<Infallible, Failed> {
+    Keeper::new()?.run()
+}

@@ -1,0 +1,178 @@
+//! Questions to the ordinary services, each with its right answer and the longest that it may take.
+
+use alloc::format;
+use alloc::string::String;
+
+use nexus_proto::device::{Device, Identify};
+use nexus_proto::ids;
+use nexus_proto::init::{Init, Ready, Try};
+use nexus_proto::log::{Log, Stats};
+use nexus_proto::policy::Verdict;
+use nexus_proto::rtc::{Now, Rtc};
+use nexus_rt::{CallError, Client, Deadline, StartError, ns_of_ticks, startup, ticks};
+
+/// "virt" (virtio 1.2, 4.2.2).
+const VIRTIO_MAGIC: u32 = 0x7472_6976;
+/// DeviceID of an entropy device, and of a disk.
+const ENTROPY: u32 = 4;
+const DISK: u32 = 2;
+/// Milliseconds after which a service counts as dead.
+const DEAD_MS: u64 = 1000;
+
+/// Whom the keeper asks.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    own: u32,
+    logd: Client<Log>,
+    init: Client<Init>,
+    rtcd: Client<Rtc>,
+    rngd: Client<Device>,
+    virtioblkd: Client<Device>,
+}
+
+impl Servers {
+    /// From the startup block.
+    pub(crate) fn new() -> Result<Servers, StartError> {
+        let start = startup();
+        Ok(Servers {
+            own: start.block().service_id,
+            logd: start.client(ids::LOGD)?,
+            init: start.client(ids::INIT)?,
+            rtcd: start.client(ids::RTCD)?,
+            rngd: start.client(ids::RNGD)?,
+            virtioblkd: start.client(ids::VIRTIOBLKD)?,
+        })
+    }
+
+    fn identity(&self, owner: Client<Device>, device: u32) -> Result<bool, CallError> {
+        let identity = owner.call(&Identify {}, Deadline::after_ms(DEAD_MS))?;
+        Ok((identity.magic, identity.device_id) == (VIRTIO_MAGIC, device))
+    }
+}
+
+/// A question.
+struct Probe {
+    /// What it is about.
+    name: &'static str,
+    /// Most that the answer may take, in nanoseconds of guest time: instructions.
+    ///
+    /// Services are more important than the wild processes and wait for none of them, so that it
+    /// takes what it takes in a quiet system; the bound is several times that.
+    at_most: u64,
+    /// It is asked once in so many rounds: whoever asks policyd for too much gets no answer.
+    once_in: u64,
+    /// Asks; false when the answer is wrong.
+    ask: fn(&Servers) -> Result<bool, CallError>,
+}
+
+const PROBES: &[Probe] = &[
+    Probe {
+        name: "logd counts",
+        at_most: 20_000,
+        once_in: 1,
+        ask: |to| to.logd.call(&Stats {}, Deadline::after_ms(DEAD_MS)).map(|_| true),
+    },
+    Probe {
+        name: "rtcd tells the time",
+        at_most: 20_000,
+        once_in: 1,
+        ask: |to| Ok(to.rtcd.call(&Now {}, Deadline::after_ms(DEAD_MS))?.unix_ns > 1 << 60),
+    },
+    Probe {
+        name: "rngd knows its device",
+        at_most: 20_000,
+        once_in: 1,
+        ask: |to| to.identity(to.rngd, ENTROPY),
+    },
+    Probe {
+        name: "virtioblkd knows its device",
+        at_most: 20_000,
+        once_in: 1,
+        ask: |to| to.identity(to.virtioblkd, DISK),
+    },
+    Probe {
+        name: "init counts the owners",
+        at_most: 20_000,
+        once_in: 1,
+        ask: |to| {
+            let ready = to.init.call(&Ready {}, Deadline::after_ms(DEAD_MS))?;
+            Ok(ready.owners_ready == ready.owners)
+        },
+    },
+    Probe {
+        name: "policyd denies, recorded",
+        at_most: 100_000,
+        once_in: 20,
+        ask: |to| {
+            let ask = Try { service: to.own, device: 0, rights: 3 };
+            let answer = to.init.call(&ask, Deadline::after_ms(DEAD_MS))?;
+            Ok(answer.verdict == Verdict::Deny && answer.record > 0)
+        },
+    },
+];
+
+/// Most that the keeper may wake up after its time, in nanoseconds. The kernel lets nobody in during
+/// a call, so it waits for one call of a wild process and two looks at everything, of which each
+/// takes about half a million instructions here.
+const WAKES_WITHIN: u64 = 3_000_000;
+
+/// What was seen of the services.
+#[derive(Debug)]
+pub(crate) struct Probes {
+    servers: Servers,
+    /// Rounds so far.
+    pub(crate) rounds: u64,
+    /// The longest that each answer took, in nanoseconds.
+    worst: [u64; PROBES.len()],
+    /// The latest that the keeper woke up, in nanoseconds.
+    late: u64,
+    /// The first thing that was wrong.
+    pub(crate) wrong: Option<String>,
+}
+
+impl Probes {
+    /// Nothing yet.
+    pub(crate) fn new() -> Result<Probes, StartError> {
+        let servers = Servers::new()?;
+        Ok(Probes { servers, rounds: 0, worst: [0; PROBES.len()], late: 0, wrong: None })
+    }
+
+    /// The keeper was woken so many ticks after its time.
+    pub(crate) fn woken(&mut self, late: u64) {
+        let late = ns_of_ticks(late);
+        self.late = self.late.max(late);
+        if late > WAKES_WITHIN {
+            self.wrong.get_or_insert(format!("woken {late} ns late"));
+        }
+    }
+
+    /// Asks everything once.
+    pub(crate) fn round(&mut self) {
+        self.rounds += 1;
+        for (probe, worst) in PROBES.iter().zip(&mut self.worst) {
+            if !self.rounds.is_multiple_of(probe.once_in) {
+                continue;
+            }
+            let begun = ticks();
+            let answer = (probe.ask)(&self.servers);
+            let took = ns_of_ticks(ticks() - begun);
+            *worst = took.max(*worst);
+            let fault = match answer {
+                Ok(true) if took <= probe.at_most => continue,
+                Ok(true) => format!("{}: after {took} of {} ns", probe.name, probe.at_most),
+                Ok(false) => format!("{}: a wrong answer", probe.name),
+                Err(error) => format!("{}: {error:?} after {took} ns", probe.name),
+            };
+            self.wrong.get_or_insert(fault);
+        }
+    }
+
+    /// The longest that each took, for people.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        let answers = PROBES.iter().zip(self.worst);
+        let answers = answers.map(|(probe, worst)| (probe.name, worst, probe.at_most));
+        answers
+            .chain([("the keeper wakes up", self.late, WAKES_WITHIN)])
+            .map(|(name, worst, most)| format!("{name:28} {worst:8} of {most} instructions"))
+    }
+}
