@@ -5,6 +5,7 @@ use crate::paths;
 use addr2line::Loader;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use std::collections::BTreeSet;
 use std::io::{self, BufRead};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,9 @@ pub fn run(args: &SymbolizeArgs) -> Result<Exit> {
     }
     Ok(Exit::Pass)
 }
+
+/// Bytes in the shortest instruction.
+const INSTRUCTION: usize = 2;
 
 /// The names in one ELF file.
 pub struct Symbols {
@@ -85,6 +89,19 @@ impl Symbols {
             parts.push(self.loader.find_symbol(address)?.to_owned());
         }
         Some(parts.join(", in "))
+    }
+
+    /// The source files that instructions come from, inlined ones too.
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        let mut files = BTreeSet::new();
+        for address in self.text.clone().step_by(INSTRUCTION) {
+            let Ok(mut frames) = self.loader.find_frames(address) else { continue };
+            while let Ok(Some(frame)) = frames.next() {
+                files.extend(frame.location.and_then(|location| location.file).map(str::to_owned));
+            }
+        }
+        files.into_iter().collect()
     }
 
     /// `line` with a name at its end when it is a backtrace line, else as it is.

@@ -5,6 +5,7 @@ mod examples;
 pub(crate) mod guest;
 mod host;
 mod licences;
+mod production;
 mod unsafe_code;
 
 use crate::exit::Exit;
@@ -36,6 +37,10 @@ const STEPS: &[Step] = &[
     step("doc", "rustdoc without warnings", |_| host::doc()),
     step("os", "proofs in QEMU: twice, with equal records, and with other names", |_| guest::os()),
     step("audit", "the built image, and what is asserted of it", |_| guest::audit()),
+    // attack 70 H: the checker in the kernel of a prod image; no symbol, source line or text of it
+    step("production", "nothing that is for tests in the kernel of a prod image", |_| {
+        production::check()
+    }),
     step("bench", "instructions for each operation, within their limits", |_| guest::bench()),
     step("systems", "other systems: those that must not come up, and the examples", |_| {
         guest::systems()
