@@ -30,7 +30,6 @@ fn explore(bound: Bound, least: usize) {
     assert!(states >= least, "{states} states, expected at least {least}");
 }
 
-// attack 20 M: a window is taken back while its grant is under way; nothing stays; broken: init-take-back
 // attack 28 M: an answer of another life of policyd; refused
 // attack 29 M: a late, lost, crossed or foreign answer; no grant; broken: init-echo
 // attack 30 M: a service asks policyd, or has init ask; nothing is given; broken: policyd-asker
@@ -38,6 +37,7 @@ fn explore(bound: Bound, least: usize) {
 // attack 37 M: an old allow is replayed; refused; broken: init-echo, policyd-nonce
 // attack 38 M: an answer for another question or window; refused; broken: init-echo
 // attack 39 M: a second owner for a window; refused, and the first stays; broken: init-forgets-owner
+// attack 59 M: an owner ends, at any point; nothing that it had is left for a next life
 // attack 60 M: policyd, logd or an owner never answers; every grant ends within eight calls
 // attack 61 M: the target dies at any point of its grant; no orphan; broken: init-take-back
 #[test]

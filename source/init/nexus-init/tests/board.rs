@@ -132,6 +132,7 @@ fn slots_count_by_address_whatever_the_order_in_the_tree() {
     assert_eq!(base(virtio(0, 4)), Err(Refusal::Absent));
 }
 
+// attack 42 U: another device in the slot; refused
 #[test]
 fn wrong_device_in_the_slot_is_a_refusal() {
     let tree = Tree::parse(VIRT).unwrap();
@@ -149,6 +150,7 @@ fn wrong_device_in_the_slot_is_a_refusal() {
     assert_eq!(at(not_virtio), Err(Refusal::Absent));
 }
 
+// attack 42 F: a slot cannot be read; no guess which device is which
 #[test]
 fn one_unreadable_slot_leaves_all_in_doubt() {
     let tree = Tree::parse(VIRT).unwrap();
@@ -157,6 +159,7 @@ fn one_unreadable_slot_leaves_all_in_doubt() {
     assert_eq!(result, Err(Refusal::ProbeFailed));
 }
 
+// attack 42 U: two devices in one page; nobody gets it
 #[test]
 fn a_page_with_two_devices_goes_to_nobody() {
     let tree = edited(|tree| {
@@ -251,6 +254,7 @@ fn errors_name_the_place() {
     assert_eq!(Tree::parse(&tree.to_dtb()), Err(TreeError::TooLarge));
 }
 
+// attack 42 P: a device tree cut at every length; refused
 #[test]
 fn every_cut_of_a_tree_is_an_error() {
     for len in 0..VIRT.len() {
@@ -262,6 +266,7 @@ fn every_cut_of_a_tree_is_an_error() {
 }
 
 proptest! {
+    // attack 42 P: a damaged device tree; an error and never a panic
     #[test]
     fn damaged_trees_never_panic(damage in prop::collection::vec((0..VIRT.len(), any::<u8>()), 1..12)) {
         let mut bytes = VIRT.to_vec();

@@ -188,6 +188,7 @@ fn empty_segments_do_not_count() {
     assert_eq!(with(wrong), Err(LoadError::FileLongerThanMemory));
 }
 
+// attack 13 U: a segment that is writable and executable; refused
 #[test]
 fn write_exec() {
     for flags in [3, 7, 0x8000_0007] {
@@ -209,6 +210,7 @@ fn misaligned() {
     }
 }
 
+// attack 2 U: a segment one byte longer than a memory object; refused
 #[test]
 fn too_long() {
     let long = |memsz| with(Header { memsz, ..load(RW, 0x20_0000) });
@@ -240,6 +242,7 @@ fn outside_file() {
     assert_eq!(range(u64::MAX, 1), Err(LoadError::OutsideFile));
 }
 
+// attack 5 U: a segment in the kernel half, in page zero or over the end; refused
 #[test]
 fn outside_user() {
     assert!(with(load(R, PAGE_SIZE)).is_ok());
@@ -251,6 +254,7 @@ fn outside_user() {
     assert_eq!(with(load(R, 0xffff_ffff_ffff_f000)), Err(LoadError::OutsideUser));
 }
 
+// attack 6 U: segments that share a page; refused
 #[test]
 fn overlap() {
     let two = |va, memsz| with(Header { filesz: 0, memsz, ..load(R, va) });
@@ -302,6 +306,7 @@ proptest! {
         let _ = Plan::parse(&image);
     }
 
+    // attack 31 P: a damaged image; refused, or loaded inside its bounds and never W and X
     #[test]
     fn mutated_images_never_panic_and_keep_the_promises(
         changes in proptest::collection::vec((0usize..PHOFF + 3 * PHENT, any::<u8>()), 0..6),

@@ -199,6 +199,7 @@ macro_rules! protocols {
         }
 
         proptest! {
+            // attack 31 P: any message to any protocol; refused, or it is the one encoding of what is read
             #[test]
             fn any_message_is_refused_or_comes_back(
                 op in 0u16..16,
@@ -224,6 +225,7 @@ protocols!(
     rtc::Rtc
 );
 
+// attack 31 U: a message of another protocol; refused
 #[test]
 fn other_protocols_labels_are_refused() {
     let message = rtc::Now {}.encode();
@@ -248,6 +250,7 @@ fn allow(asked: Decide) -> Decision {
     Decision { asked, epoch: 1, rule: 0, verdict, reason: Reason::Allowed, record: 1 }
 }
 
+// attack 38 U: an allow for another question; allows nothing
 #[test]
 fn an_allow_is_for_its_question_only() {
     let asked = asked();

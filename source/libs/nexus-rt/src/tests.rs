@@ -76,6 +76,7 @@ fn requests_are_answered_in_order() {
     assert_eq!(delivery.dropped(), []);
 }
 
+// attack 31 U: capabilities where none belong; the message is refused and they are dropped
 #[test]
 fn malformed_messages_are_refused_and_their_capabilities_dropped() {
     let mut with_caps = Message::new(Off::LABEL, &[1, 2, 3, 4, 5, 6, 7, 8]);
@@ -122,6 +123,7 @@ fn an_answer_can_come_later() {
     assert_eq!(delivery.dropped(), []);
 }
 
+// attack 32 U: a server never answers; the call fails
 #[test]
 fn a_reply_thrown_away_fails_the_call() {
     let delivery = deliver([Ok(received(10, reply(1), exit(3).encode()))]);
@@ -130,6 +132,7 @@ fn a_reply_thrown_away_fails_the_call() {
     assert_eq!(delivery.dropped(), [reply(1)]);
 }
 
+// attack 63 U: messages without end; a server still does its own work
 #[test]
 fn messages_without_end_do_not_stop_the_tick() {
     let messages = (1..=3).map(|number| Ok(received(10, reply(number), Off {}.encode())));
@@ -140,6 +143,7 @@ fn messages_without_end_do_not_stop_the_tick() {
     assert_eq!(delivery.sent().len(), 3);
 }
 
+// attack 32 F: the caller ends before its answer; the server goes on
 #[test]
 fn a_caller_that_is_gone_does_not_end_the_server() {
     for error in [Error::PeerGone, Error::BadHandle] {
@@ -199,6 +203,7 @@ fn a_call_has_a_typed_answer() {
     assert_eq!(short.to_service_error(), ServiceError::Unavailable);
 }
 
+// attack 62 U: a server puts capabilities in its answers; they do not fill the caller's table
 #[test]
 fn capabilities_in_an_answer_are_dropped() {
     let delivery = deliver([]);

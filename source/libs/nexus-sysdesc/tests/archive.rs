@@ -86,6 +86,7 @@ fn refuses_a_damaged_entry() {
     assert_eq!(damaged(entry(1) + 56 + 31, b"x"), Err(ArchiveError::BadName { index: 1 }));
 }
 
+// attack 31 U: payloads that overlap or leave the archive; refused
 #[test]
 fn refuses_a_payload_out_of_place() {
     let offset = HEADER + ENTRY + 8;
@@ -160,6 +161,7 @@ proptest! {
         let _ = Archive::parse(&bytes);
     }
 
+    // attack 31 P: a damaged boot archive; refused or read inside its bounds
     #[test]
     fn damaged_archives_never_panic(
         damage in proptest::collection::vec((0usize..4096 * 5, any::<u8>()), 0..8),

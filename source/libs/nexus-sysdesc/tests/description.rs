@@ -118,6 +118,7 @@ const CASES: &[Case] = &[
     (Place::Rule(0), Problem::NoDma, |d| d.rules[0].allow_dma = true),
 ];
 
+// attack 39 U: a description with two owners, equal names or any other damage; refused
 #[test]
 fn refuses_every_damage_by_name_and_place() {
     for (number, (place, problem, damage)) in CASES.iter().enumerate() {
@@ -139,6 +140,7 @@ fn every_problem_has_a_case() {
     }
 }
 
+// attack 31 U: bytes that only decode to a description; refused
 #[test]
 fn refuses_bytes_that_are_not_the_encoding() {
     let refused = |bytes: &[u8]| Description::decode(bytes).expect_err("refused").problem;

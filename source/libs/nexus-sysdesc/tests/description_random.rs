@@ -50,6 +50,7 @@ proptest! {
         let _ = Description::decode(&bytes);
     }
 
+    // attack 31 P: a damaged description; refused, or the one encoding of a valid one
     #[test]
     fn damaged_bytes_never_panic_and_have_one_encoding(
         damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6),

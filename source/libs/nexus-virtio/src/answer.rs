@@ -29,6 +29,7 @@ mod tests {
         assert_eq!(Identify::decode_reply(&message), Ok(IDENTITY));
     }
 
+    // attack 73 F: entropy is read from a device that gives none; not supported, never a constant
     #[test]
     fn pretends_no_input_or_output() {
         let refused = ReplyError::Service(ServiceError::NotSupported);

@@ -163,6 +163,7 @@ mod tests {
         }
     }
 
+    // attack 42 U: no virtio device in the window; refused
     #[test]
     fn refuses_a_wrong_magic() {
         for magic in [0, MAGIC - 1, MAGIC + 1, MAGIC.swap_bytes(), u32::MAX] {
@@ -180,6 +181,7 @@ mod tests {
         }
     }
 
+    // attack 42 U: another device, or none, in the window; refused
     #[test]
     fn refuses_an_empty_slot_and_another_device() {
         assert_eq!(outcome([MAGIC, 2, 0, QEMU], DeviceType::Block), Err(Refused::Empty));

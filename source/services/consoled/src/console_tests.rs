@@ -167,6 +167,7 @@ fn the_newest_reader_has_the_keyboard_and_gives_it_back() {
     assert_eq!(type_in(&mut console, "\r"), line(1, "abc"));
 }
 
+// attack 62 U: more readers than there is room for; refused
 #[test]
 fn readers_are_bounded() {
     let mut console = console();
@@ -198,6 +199,7 @@ fn each_service_has_a_history_of_its_own() {
     assert_eq!(type_in(&mut console, "\x1b[A\r"), line(3, "ledger"));
 }
 
+// attack 62 U: a flood of output; its writer is told that it is too much
 #[test]
 fn a_flood_of_output_is_refused_and_nothing_is_lost_from_what_was_taken() {
     let mut console = console();
@@ -251,6 +253,7 @@ fn the_rest_of_a_long_line_can_be_asked_for() {
     assert_eq!(console.clients().line(OTHER.service_id, 1), None);
 }
 
+// attack 46 U: a prompt with control characters; they lose their power
 #[test]
 fn a_prompt_cannot_carry_terminal_sequences() {
     let mut console = console();
@@ -258,6 +261,7 @@ fn a_prompt_cannot_carry_terminal_sequences() {
     assert_eq!(shown(&mut console), "\r\x1b[K?[2J> ");
 }
 
+// attack 46 U: a line that looks like a record, from who may not write one; marked
 #[test]
 fn only_a_recorder_can_write_a_record() {
     let mut console = console();
@@ -294,6 +298,7 @@ fn any_do() -> impl Strategy<Value = Do> {
 
 proptest! {
     /// Whoever waits is answered once: with a line, a key, a refusal, or by being replaced.
+    // attack 29 U: several readers wait; each is answered once
     #[test]
     fn everybody_who_waits_is_answered_once(steps in proptest::collection::vec(any_do(), 0..120)) {
         let mut console = console();

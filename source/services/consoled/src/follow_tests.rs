@@ -91,12 +91,14 @@ fn says_when_lines_are_gone() {
     assert_eq!(lines, ["nsh: a", "(2 older lines of the log are gone)", "nsh: b"]);
 }
 
+// attack 60 U: logd is gone; the console goes on
 #[test]
 fn a_dead_logd_is_no_line() {
     let mut follower = Follower::new(Client::new(Handle(1)), &description(), 0);
     assert_eq!(follower.next_line(), None);
 }
 
+// attack 60 U: logd answers nonsense; the console goes on
 #[test]
 fn a_logd_that_answers_nonsense_cannot_hold_the_console() {
     // The same line again and again, and text without end.

@@ -110,6 +110,7 @@ mod tests {
     const A: Sender = Sender { service_id: 7, incarnation: 1 };
     const B: Sender = Sender { service_id: 8, incarnation: 1 };
 
+    // attack 46 U: two writers at once; neither ends the other's line
     #[test]
     fn lines_of_two_writers_do_not_mix() {
         let mut writers = Writers::default();
@@ -146,6 +147,7 @@ mod tests {
         assert_eq!(writers.push(Sender { service_id: 99, incarnation: 1 }, b"z"), ["a"]);
     }
 
+    // attack 46 U: control characters in output; shown as question marks
     #[test]
     fn control_characters_and_bad_utf8_lose_their_power() {
         assert_eq!(clean(b"a\x1b[2Jb\tc\r"), "a?[2Jb c");

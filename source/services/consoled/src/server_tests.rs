@@ -78,6 +78,7 @@ fn a_line_of_another_appears_above_and_the_prompt_comes_back_at_the_next_tick() 
     assert_eq!(screen(&server), "\r\x1b[K> he");
 }
 
+// attack 46 U: a record written by a service without the permission; not a record
 #[test]
 fn records_are_believed_only_from_who_may_inspect() {
     let mut server = server();
@@ -86,6 +87,7 @@ fn records_are_believed_only_from_who_may_inspect() {
     assert_eq!(screen(&server), "? @nx 0 verdict 1 0\r\n@nx 0 verdict 1 0\r\n");
 }
 
+// attack 60 F: the terminal takes nothing; nobody is held
 #[test]
 fn a_terminal_that_takes_nothing_makes_writers_busy_and_holds_nobody() {
     let mut server = server();

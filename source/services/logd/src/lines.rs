@@ -210,6 +210,7 @@ mod tests {
         assert_eq!(log.lines.find(u64::MAX), None);
     }
 
+    // attack 44 U: a flood of lines; dropped and counted, and nobody else loses a line; broken: logd-rate
     #[test]
     fn a_flood_costs_only_its_sender() {
         let mut log = Log::new();
@@ -240,6 +241,7 @@ mod tests {
         assert_eq!(log.text(2), b"b1 b2");
     }
 
+    // attack 28 U: a new life of a sender; it does not continue the line of the old one
     #[test]
     fn a_new_life_does_not_end_the_line_of_the_old_one() {
         let mut log = Log::new();
@@ -248,6 +250,7 @@ mod tests {
         assert_eq!(log.text(1), b"fresh");
     }
 
+    // attack 62 U: a line without end; cut at its bound
     #[test]
     fn pieces_without_end_are_bounded() {
         let mut log = Log::new();
@@ -260,6 +263,7 @@ mod tests {
         assert_eq!(line.text.as_bytes().len(), crate::text::LINE_BYTES);
     }
 
+    // attack 44 U: lines of a sender that the description does not have; counted and not kept
     #[test]
     fn unknown_senders_are_counted_only() {
         let mut log = Log::new();

@@ -121,6 +121,7 @@ mod tests {
         assert_eq!(proofs.find(12), None);
     }
 
+    // attack 46 U: a proof whose name ends the line; refused
     #[test]
     fn names_that_could_confuse_a_reader_are_refused() {
         let mut proofs = Proofs::default();
@@ -130,6 +131,7 @@ mod tests {
         assert_eq!(add(&mut proofs, A, &[b'a'; NAME_BYTES]), Ok(true));
     }
 
+    // attack 62 U: proofs without end; one sender has its share
     #[test]
     fn one_sender_cannot_take_all_space() {
         let mut proofs = Proofs::default();

@@ -54,6 +54,7 @@ impl Text {
 mod tests {
     use super::*;
 
+    // attack 46 U: control characters in a line; replaced; broken: logd-text
     #[test]
     fn control_characters_do_not_survive() {
         let mut text = Text::EMPTY;

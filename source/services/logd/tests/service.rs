@@ -157,6 +157,7 @@ fn a_line_in_pieces_comes_back_whole_with_its_sender() {
     assert_eq!(lines[0].0.kind, LineKind::Line);
 }
 
+// attack 46 U: a line that holds another line; it stays one line; broken: logd-text
 #[test]
 fn test_reject_line_injection() {
     let mut log = Log::new();
@@ -168,6 +169,7 @@ fn test_reject_line_injection() {
     assert!(lines[0].1.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
 }
 
+// attack 44 U: a flood of lines; no record and nobody else's line is displaced; broken: logd-rate
 #[test]
 fn test_flood_displaces_no_record_and_nobody_elses_line() {
     let mut log = Log::new();
@@ -190,6 +192,7 @@ fn test_flood_displaces_no_record_and_nobody_elses_line() {
     assert!(lines.iter().any(|line| line.0.kind == LineKind::Proof));
 }
 
+// attack 27 U: a record from who may not record; denied; broken: logd-permission
 #[test]
 fn only_the_permitted_record() {
     let mut log = Log::new();
@@ -201,6 +204,7 @@ fn only_the_permitted_record() {
     assert_eq!(log.ask(NSH, &Stats {}).unwrap().refused, 5);
 }
 
+// attack 27 U: another reporter in the payload; the stamp counts
 #[test]
 fn test_forged_reporter_is_ignored() {
     let mut log = Log::new();
@@ -246,6 +250,7 @@ fn the_ledger_begins_with_this_run_and_replays_at_the_reader() {
     assert_eq!((answer.first_bad, answer.records, answer.head), (0, 101, end.head));
 }
 
+// attack 25 U: who may not inspect reads a record; denied
 #[test]
 fn addresses_are_for_those_who_may_inspect() {
     let mut log = Log::new();
@@ -257,6 +262,7 @@ fn addresses_are_for_those_who_may_inspect() {
     assert_eq!(log.ask(NSH, &ReadHashes { seq: u64::MAX }), Err(ServiceError::NotFound));
 }
 
+// attack 45 F: no room for a record; refused; broken: logd-full
 #[test]
 fn test_full_ledger_refuses() {
     let mut log = Log::new();
@@ -298,6 +304,7 @@ fn text_at_the_bounds_of_a_line() {
 
 proptest! {
     /// Whatever anyone sends: an answer, no panic, and no record without the permission.
+    // attack 31 P: any message to logd; an answer in the form of the protocol
     #[test]
     fn any_message_gets_an_answer(
         label in prop_oneof![any::<u32>(), 0x2_0000u32..0x2_0010],

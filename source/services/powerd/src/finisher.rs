@@ -127,6 +127,7 @@ mod tests {
         }
     }
 
+    // attack 70 U: the exit of the test profile in a production system; refused
     #[test]
     fn an_exit_code_only_in_the_test_profile() {
         assert_eq!(Command::of(&exit(33), true, false), Err(ServiceError::NotSupported));

@@ -131,6 +131,7 @@ mod tests {
         server.handle(sender, Off {}.into(), ReplyTo::nobody()).into_message()
     }
 
+    // attack 27 U: who may not end the machine asks to; denied, no register is touched; broken: powerd-permission
     #[test]
     fn who_has_no_permission_reaches_no_register() {
         let mut server = server(vec![]);

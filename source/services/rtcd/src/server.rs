@@ -145,6 +145,7 @@ mod tests {
         assert!(!server.deadline().has_passed());
     }
 
+    // attack 60 U: logd is gone; rtcd still answers
     #[test]
     fn a_dead_log_does_not_hold_it() {
         let mut server = server(NOON_NS);

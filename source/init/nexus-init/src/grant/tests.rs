@@ -40,6 +40,7 @@ fn the_straight_way() {
     assert_eq!((grant.epoch, grant.detail, grant.outcome), (1, 1, Came::Allow));
 }
 
+// attack 26 U: an owner asks for more rights on its window; it gets MAP, READ and WRITE at most; broken: init-grant-right
 #[test]
 fn only_the_asked_rights_reach_the_owner() {
     let mut fake = Fake::default();
@@ -53,6 +54,7 @@ fn only_the_asked_rights_reach_the_owner() {
     }
 }
 
+// attack 35 F: policyd is dead; no grant
 #[test]
 fn test_policyd_dead_no_grant() {
     for error in [Error::PeerGone, Error::BadHandle, Error::Denied] {
@@ -61,12 +63,14 @@ fn test_policyd_dead_no_grant() {
     }
 }
 
+// attack 35 F: policyd is slow; no grant, at its deadline
 #[test]
 fn test_policyd_slow_no_grant() {
     let mut fake = Fake { policyd: Policyd::Fails(Error::TimedOut), ..Fake::default() };
     assert_eq!(refused(&mut fake), Refusal::PolicyLate);
 }
 
+// attack 35 F: every bit of an answer of policyd wrong, every shorter answer; no grant
 #[test]
 fn test_policyd_garbled_no_grant() {
     let mut good = Fake::default();
@@ -122,6 +126,7 @@ impl WithWords for Message {
     }
 }
 
+// attack 29 U: an answer with another stamp than policyd's; no grant
 #[test]
 fn test_answer_from_somebody_else_is_no_answer() {
     let strangers = [
@@ -135,6 +140,7 @@ fn test_answer_from_somebody_else_is_no_answer() {
     }
 }
 
+// attack 38 P: an allow for another subject, life, device, rights, window or nonce; no grant; broken: init-echo
 #[test]
 fn test_answer_to_another_question_is_no_answer() {
     let changes: [fn(&Decide, &mut Decision); 8] = [
@@ -153,6 +159,7 @@ fn test_answer_to_another_question_is_no_answer() {
     }
 }
 
+// attack 37 U: an old allow in answer to a new question; no grant; broken: init-echo
 #[test]
 fn test_an_old_allow_is_no_answer() {
     let mut fake = Fake::default();
@@ -180,6 +187,7 @@ fn an_allow_must_be_sound() {
     }
 }
 
+// attack 35 U: policyd denies; nothing is given, and the refusal is recorded; broken: init-policy
 #[test]
 fn a_denial_is_recorded_with_its_rule() {
     let deny = |_: &Decide, answer: &mut Decision| {
@@ -219,6 +227,7 @@ fn test_other_epoch_no_grant() {
     assert_eq!(refused(&mut old), Refusal::PolicyGarbled, "an answer to another question");
 }
 
+// attack 45 F: logd is gone after the decision; the window is taken back; broken: init-record, init-take-back
 #[test]
 fn test_logd_down_no_grant() {
     let mut fake = Fake { records_left: Some(1), ..Fake::default() };
@@ -228,6 +237,7 @@ fn test_logd_down_no_grant() {
     assert!(revoked < dropped, "children of a dropped capability would live on");
 }
 
+// attack 33 F: the kernel has no room while a window is handed over; nothing is left of it
 #[test]
 fn test_kernel_refusals() {
     let mut fake = Fake { derive_fails: Some(Error::Busy), ..Fake::default() };
@@ -244,6 +254,7 @@ fn test_kernel_refusals() {
     fake.assert_nothing_left();
 }
 
+// attack 39 U: a second owner for a window; refused, the first keeps it
 #[test]
 fn test_second_owner_is_refused() {
     let mut fake = Fake::default();
@@ -256,6 +267,7 @@ fn test_second_owner_is_refused() {
     assert_eq!(fake.owners(), 1);
 }
 
+// attack 61 F: the target ends before it is given its window; no orphan
 #[test]
 fn test_target_ends_during_its_grant() {
     let mut fake = Fake { live: false, ..Fake::default() };
@@ -272,6 +284,7 @@ const EVENTS: [Happening; 5] = [
 ];
 
 /// Lets any two events happen at any two points of a grant, and looks at every state between.
+// attack 61 F: two things go wrong at any two points of a grant; no orphan, and no window without a record
 #[test]
 fn whatever_happens_whenever() {
     let mut ways = 0;

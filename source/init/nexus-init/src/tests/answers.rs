@@ -13,6 +13,7 @@ use super::*;
 use crate::server::TRIES;
 use crate::testing::Policyd;
 
+// attack 27 U: a report in the name of another, or of an earlier life; not counted
 #[test]
 fn reports_count_from_owners_that_live_and_once() {
     let mut init = distributed();
@@ -46,6 +47,7 @@ fn the_last_owner_sets_the_time() {
     assert_eq!(ask(&mut init, NSH, Ready {}).unwrap().ready_ticks, 777);
 }
 
+// attack 25 U: who may not inspect asks who holds what; denied; broken: init-inspect
 #[test]
 fn only_who_may_inspect_sees_owners_and_capabilities() {
     let mut init = distributed();
@@ -125,6 +127,7 @@ fn the_board_shows_what_is_whose() {
     assert_eq!((shown.base, shown.virtio_id), (0x1000_6000, 4));
 }
 
+// attack 30 U: init is asked on behalf of another; it asks policyd and gives nothing
 #[test]
 fn a_try_asks_policyd_and_gives_nothing() {
     let mut init = distributed();
@@ -143,6 +146,7 @@ fn a_try_asks_policyd_and_gives_nothing() {
     assert_eq!(dead.map(|_| ()), Err(ServiceError::Unavailable));
 }
 
+// attack 62 U: one service asks without end; the records that it can cause are bounded
 #[test]
 fn tries_are_counted() {
     let mut init = distributed();
@@ -151,6 +155,7 @@ fn tries_are_counted() {
     assert_eq!(results.filter(|result| *result == Err(ServiceError::Full)).count(), 9);
 }
 
+// attack 37 U: a question is asked again; it has another nonce
 #[test]
 fn every_question_has_a_new_nonce() {
     let mut init = distributed();
@@ -172,6 +177,7 @@ fn memory_is_inits_own_and_what_it_gave() {
 
 proptest! {
     /// Whatever anyone sends: an answer, no panic, and nothing given.
+    // attack 31 P: any message to init; an answer in the form of the protocol
     #[test]
     fn any_message_gets_an_answer(
         label in prop_oneof![any::<u32>(), 0x3_0000u32..0x3_0010],

@@ -6,6 +6,7 @@ use nexus_proto::log::Event;
 
 use super::*;
 
+// attack 61 U: an owner ends; its window is taken back and that is recorded
 #[test]
 fn an_end_is_recorded_and_all_comes_back() {
     let mut init = distributed();
@@ -37,6 +38,7 @@ fn bits_that_mean_nothing_change_nothing() {
     init.notified(0);
 }
 
+// attack 45 F: an owner ends while logd is gone; people are told
 #[test]
 fn without_logd_people_are_told() {
     let mut init = distributed();

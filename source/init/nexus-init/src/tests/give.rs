@@ -20,6 +20,7 @@ fn a_device_goes_to_its_owner_and_the_ledger_says_so() {
     assert_eq!(init.registry.held(), 1);
 }
 
+// attack 8 U: a service asks for a device of the kernel; refused, and recorded
 #[test]
 fn what_is_not_there_or_out_of_reach_is_refused_unasked_and_recorded() {
     let mut init = started();
@@ -50,6 +51,7 @@ fn a_denial_shows_its_reason() {
     assert_eq!(init.machine.owners(), 0);
 }
 
+// attack 39 U: a device is asked for twice; it is given once
 #[test]
 fn a_device_is_given_once() {
     let mut init = started();
@@ -58,6 +60,7 @@ fn a_device_is_given_once() {
     assert_eq!(init.machine.owners(), 1);
 }
 
+// attack 26 U: a device is asked for after distribution; init has nothing left to give it from; broken: init-keeps-roots
 #[test]
 fn after_distribution_nothing_is_left_to_give() {
     let mut init = distributed();

@@ -79,6 +79,7 @@ fn pieces_are_bounded_and_cover_everything() {
     }
 }
 
+// attack 47 P: a field of a record is changed; the chain shows it; broken: logd-chain
 #[test]
 fn a_changed_field_shows_whichever_it_is() {
     let changes: [fn(&mut Link); 14] = [
@@ -114,6 +115,7 @@ fn a_changed_record_with_a_new_hash_shows_at_the_next() {
     assert_eq!(first_bad(&ledger), 71);
 }
 
+// attack 47 F: the whole chain is made anew; a remembered hash shows it
 #[test]
 fn a_chain_made_anew_shows_against_a_remembered_hash() {
     let mut ledger = filled(100);
@@ -128,6 +130,7 @@ fn a_chain_made_anew_shows_against_a_remembered_hash() {
     assert_eq!(replay(ledger.links().iter(), Some(&known)), Err(100));
 }
 
+// attack 47 P: records are reordered or removed; the chain shows it
 #[test]
 fn reordering_and_removal_show() {
     let mut swapped = filled(100);
@@ -143,6 +146,7 @@ fn reordering_and_removal_show() {
     assert_eq!(first_bad(&doubled), 41);
 }
 
+// attack 47 F: the end of the ledger is cut; a remembered hash shows it
 #[test]
 fn a_cut_end_shows_against_a_checkpoint() {
     let mut ledger = filled(100);
@@ -166,6 +170,7 @@ fn an_older_checkpoint_still_fits_a_longer_ledger() {
     assert_eq!(replay(ledger.links().iter(), Some(&empty)), Ok(checkpoint(&ledger)));
 }
 
+// attack 45 F: the ledger is full; it refuses and loses nothing
 #[test]
 fn a_full_ledger_refuses_and_keeps_what_it_has() {
     let mut ledger = filled(CAPACITY as u64);
@@ -176,6 +181,7 @@ fn a_full_ledger_refuses_and_keeps_what_it_has() {
     assert_eq!(ledger.links().len(), CAPACITY);
 }
 
+// attack 44 U: denials without end; room for grants is kept
 #[test]
 fn denials_cannot_use_up_the_room_of_grants() {
     let mut ledger = Ledger::default();

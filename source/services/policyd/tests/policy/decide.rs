@@ -2,6 +2,7 @@
 
 use super::*;
 
+// attack 38 P: what an allow says; it repeats the question and is recorded first; broken: policyd-record
 #[test]
 fn an_allow_is_bound_to_the_question_and_recorded() {
     let mut bench = Bench::new();
@@ -14,6 +15,7 @@ fn an_allow_is_bound_to_the_question_and_recorded() {
     assert_eq!((entry.rule, entry.epoch, entry.detail), (3, 5, 1));
 }
 
+// attack 38 U: an answer for A is used for B; it allows nothing
 #[test]
 fn test_answer_for_one_question_is_none_for_another() {
     let mut bench = Bench::new();
@@ -32,6 +34,7 @@ fn test_answer_for_one_question_is_none_for_another() {
     }
 }
 
+// attack 34 P: no rules, or none for this question; denied; broken: policyd-rule
 #[test]
 fn test_deny_by_default() {
     let mut bench = Bench::new();
@@ -46,6 +49,7 @@ fn test_deny_by_default() {
     }
 }
 
+// attack 34 P: unknown services and devices; denied and recorded
 #[test]
 fn unknown_services_and_devices_are_denied_and_recorded() {
     let mut bench = Bench::new();
@@ -57,6 +61,7 @@ fn unknown_services_and_devices_are_denied_and_recorded() {
     assert!(bench.ledger.entries.iter().all(|entry| entry.outcome == Outcome::Deny));
 }
 
+// attack 34 P: more rights than the rule allows; denied; broken: policyd-rights
 #[test]
 fn rights_only_within_the_rule() {
     let mut bench = Bench::new();
@@ -109,6 +114,7 @@ fn only_a_window_that_the_device_can_have() {
     assert_eq!(bench.deny(&uart), Reason::WindowMismatch, "not where the board has it");
 }
 
+// attack 39 U: a device in two places, or two in one; denied
 #[test]
 fn one_device_has_one_place_and_a_place_one_device() {
     let mut bench = Bench::new();
@@ -121,6 +127,7 @@ fn one_device_has_one_place_and_a_place_one_device() {
     assert!(bench.decide(&apart).allows(&apart));
 }
 
+// attack 37 U: a question is asked again; denied; broken: policyd-nonce
 #[test]
 fn test_nonce_is_used_once() {
     let mut bench = Bench::new();
@@ -152,6 +159,7 @@ fn nonces_belong_to_a_life_of_the_asker() {
     assert_eq!(bench.deny(&rng(200)), Reason::NonceReused, "the old life is over");
 }
 
+// attack 28 U: a question for a life that is over; denied
 #[test]
 fn a_life_that_is_over_gets_nothing() {
     let mut bench = Bench::new();
@@ -163,6 +171,7 @@ fn a_life_that_is_over_gets_nothing() {
     assert!(bench.decide(&life(4, 4)).allows(&life(4, 4)));
 }
 
+// attack 45 F: the decision cannot be recorded; denied; broken: policyd-unrecorded
 #[test]
 fn test_no_record_no_allow() {
     let mut bench = Bench::new();
@@ -175,6 +184,7 @@ fn test_no_record_no_allow() {
     assert_eq!(bench.deny(&other), Reason::NoRule, "a denial says its own reason");
 }
 
+// attack 30 U: a service asks policyd for itself or another; denied by its stamp, and recorded; broken: policyd-asker
 #[test]
 fn only_the_distributor_may_ask_and_others_are_recorded() {
     let mut bench = Bench::new();

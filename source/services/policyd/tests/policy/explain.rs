@@ -2,6 +2,7 @@
 
 use super::*;
 
+// attack 25 U: who may not inspect asks why; denied; broken: policyd-inspect
 #[test]
 fn explanations_are_for_those_who_may_inspect() {
     let mut bench = Bench::new();

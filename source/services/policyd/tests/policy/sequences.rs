@@ -22,6 +22,7 @@ fn questions() -> impl Strategy<Value = Decide> {
 
 proptest! {
     /// An allow has a rule, a record made before it, a fresh nonce, and a window of its own.
+    // attack 34 P: any sequence of questions; every allow is what a rule says
     #[test]
     fn every_allow_is_justified(asks in prop::collection::vec((questions(), any::<bool>()), 1..80)) {
         let description = description();

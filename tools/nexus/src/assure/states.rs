@@ -1,0 +1,24 @@
+//! Every state, to bounds that take longer than `cargo nexus ci` has.
+
+use crate::steps::outcome::Outcome;
+use crate::steps::tools::cargo;
+use crate::steps::{capture, counts};
+use anyhow::Result;
+
+pub(super) fn check() -> Result<Outcome> {
+    services()
+}
+
+/// Two grants with three things going wrong, over the real init, policyd and logd.
+fn services() -> Result<Outcome> {
+    let mut command = cargo(&["test", "--release", "--package", "nexus-states", "--tests"])?;
+    command.env("NEXUS_STATES_EVENTS", "3").args(["--", "--nocapture"]);
+    let (good, text) = capture::run(&mut command)?;
+    let outcome = counts::of_output(&text);
+    let counted: Vec<&str> = text.lines().filter(|line| line.starts_with("states ")).collect();
+    let note = counted.join("; ");
+    Ok(match good && outcome.passed > 0 && !counted.is_empty() {
+        true => Outcome { note, ..outcome },
+        false => Outcome::failure("see above"),
+    })
+}
