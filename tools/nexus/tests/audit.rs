@@ -26,6 +26,7 @@ fn says_who_may_touch_what() {
     assert_golden("audit.json", &format!("{}\n", audit.to_json().expect("JSON")));
 }
 
+// attack 72 H: an image made twice of the same files; the same bytes
 #[test]
 fn the_same_input_gives_the_same_image() {
     assert_eq!(sha256(&image("test")), sha256(&image("test")));
@@ -42,6 +43,7 @@ fn the_nonce_changes_nothing_that_is_audited() {
     assert_eq!(of_image(&plain).expect("good"), of_image(&numbered).expect("good"));
 }
 
+// attack 70 H: what the production image holds, read out of it; no test device, no proof
 #[test]
 fn prod_carries_no_test_device_and_no_proofs() {
     let audit = of_image(&image("prod")).expect("a good image");

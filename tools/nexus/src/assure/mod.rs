@@ -34,6 +34,7 @@ const fn step(name: &'static str, minutes: u32, about: &'static str, work: Work)
 /// In the order of what they cost. A random step takes its seed from [`steps::Context`]; one that uses
 /// what not every machine has says so in [`Step::needs`].
 const STEPS: &[Step] = &[
+    // attack 72 H: a second clean build in another place; the same bytes
     step("reproducible", 3, "two clean builds in two places, the same bytes", |_| {
         reproducible::check()
     }),

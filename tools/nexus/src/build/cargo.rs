@@ -8,6 +8,15 @@ use crate::{image, paths};
 use anyhow::{Context, Result, anyhow};
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Programs that cargo would call instead of the compiler.
+const WRAPPERS: [&str; 4] = [
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+];
 
 /// One set of packages, built together.
 #[derive(Debug)]
@@ -30,11 +39,30 @@ pub(super) struct Job<'a> {
 pub(super) fn build(toolchain: &Toolchain, job: &Job<'_>) -> Result<PathBuf> {
     let target = job.broken.map_or_else(target_dir, target_of_broken)?;
     let target_dir = target_dir_of(&target, job.manifest)?;
+    let status =
+        command(toolchain, job, &target, &target_dir)?.status().context("starting cargo")?;
+    if !status.success() {
+        return Err(anyhow!("{} did not compile", job.packages.join(", ")).context(Exit::Build));
+    }
+    Ok(target_dir.join(TARGET).join("release"))
+}
+
+/// Only `job.broken` can leave out a defence: flags and wrappers of the environment do not reach the
+/// compiler.
+fn command(
+    toolchain: &Toolchain,
+    job: &Job<'_>,
+    target: &Path,
+    target_dir: &Path,
+) -> Result<Command> {
     let mut command = toolchain.cargo("build", &rustflags(toolchain, job)?);
     command.arg("--release").arg("--manifest-path").arg(job.manifest);
-    command.arg("--target-dir").arg(&target_dir);
+    command.arg("--target-dir").arg(target_dir);
+    for wrapper in WRAPPERS {
+        command.env_remove(wrapper);
+    }
     if let Some(defence) = job.broken {
-        Defect::new(defence, &target)?.apply(&mut command);
+        Defect::new(defence, target)?.apply(&mut command);
     }
     for package in job.packages {
         command.args(["--package", package]);
@@ -42,11 +70,7 @@ pub(super) fn build(toolchain: &Toolchain, job: &Job<'_>) -> Result<PathBuf> {
     if !job.features.is_empty() {
         command.args(["--features", &job.features.join(",")]);
     }
-    let status = command.status().context("starting cargo")?;
-    if !status.success() {
-        return Err(anyhow!("{} did not compile", job.packages.join(", ")).context(Exit::Build));
-    }
-    Ok(target_dir.join(TARGET).join("release"))
+    Ok(command)
 }
 
 /// Cargo's target directory: the one that the environment names, else the one of the tree.
@@ -116,4 +140,48 @@ fn remaps(toolchain: &Toolchain, manifest: &Path) -> Result<Vec<String>> {
         .into_iter()
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broken;
+    use std::ffi::OsStr;
+
+    /// The value of each variable that decides what else the compiler is told.
+    fn told(broken: Option<&Defence>) -> Vec<(String, Option<String>)> {
+        let toolchain = Toolchain::find().unwrap();
+        let manifest = paths::root().unwrap().join("Cargo.toml");
+        let packages = &["neuron".to_owned()];
+        let job = Job { manifest: &manifest, packages, features: &[], broken };
+        let scratch = tempfile::tempdir().unwrap();
+        let command = command(&toolchain, &job, scratch.path(), scratch.path()).unwrap();
+        let decides = |name: &OsStr| {
+            WRAPPERS.iter().any(|one| name == *one) || name == "CARGO_ENCODED_RUSTFLAGS"
+        };
+        let text = |text: &OsStr| text.to_string_lossy().into_owned();
+        let variables = command.get_envs().filter(|(name, _)| decides(name));
+        variables.map(|(name, value)| (text(name), value.map(text))).collect()
+    }
+
+    // attack 70 H: a flag or wrapper in the environment leaves a defence out of an image; neither reaches the compiler
+    #[test]
+    fn test_environment_leaves_no_defence_out() {
+        let told = told(None);
+        assert_eq!(told.len(), WRAPPERS.len() + 1, "each is set or taken away: {told:?}");
+        for (name, value) in told {
+            match value {
+                Some(flags) => assert!(name.ends_with("RUSTFLAGS") && !flags.contains("--cfg")),
+                None => assert!(WRAPPERS.contains(&name.as_str())),
+            }
+        }
+    }
+
+    #[test]
+    fn test_one_build_leaves_out_one_defence() {
+        let defence = broken::find("window-end").unwrap();
+        let told = told(Some(&defence));
+        let wrapper = told.iter().find(|(name, _)| name == "RUSTC_WORKSPACE_WRAPPER").unwrap();
+        assert!(wrapper.1.as_ref().unwrap().ends_with("/window-end"), "{told:?}");
+    }
 }

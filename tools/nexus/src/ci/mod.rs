@@ -26,7 +26,9 @@ const fn step(name: &'static str, about: &'static str, work: Work) -> Step {
 
 const STEPS: &[Step] = &[
     step("fmt", "rustfmt finds nothing to change", |_| host::fmt()),
+    // attack 71 H: unsafe code over its budget anywhere in the tree; the run fails
     step("unsafe", "no unsafe code beyond its budget", |_| unsafe_code::check()),
+    // attack 71 H: a dependency that is not pinned, not licensed or from elsewhere; the run fails
     step("licences", "dependencies are pinned, licensed and from the registry", |_| {
         licences::check()
     }),
@@ -35,7 +37,13 @@ const STEPS: &[Step] = &[
     step("host", "tests on the host", |_| host::tests()),
     step("examples", "the crates of the examples: format, lints, tests", |_| examples::check()),
     step("doc", "rustdoc without warnings", |_| host::doc()),
+    // attack 7 Q: the host walks every page table; no user page is kernel, firmware or table; broken: kernel-write-exec, kernel-text-alias
+    // attack 41 H: the same image with every service renamed; the same verdict
+    // attack 41 Q: hostile processes under other names; the same ends
+    // attack 42 Q: the host reads magic, version and DeviceID at each granted window; another device fails the run
+    // attack 43 H: audit, ledger and the kernel's tables at every boot; a difference fails the run; broken: init-keeps-roots
     step("os", "proofs in QEMU: twice, with equal records, and with other names", |_| guest::os()),
+    // attack 70 H: what is asserted of the production image, read out of it; no test program, only the declared owners
     step("audit", "the built image, and what is asserted of it", |_| guest::audit()),
     // attack 70 H: the checker in the kernel of a prod image; no symbol, source line or text of it
     step("production", "nothing that is for tests in the kernel of a prod image", |_| {

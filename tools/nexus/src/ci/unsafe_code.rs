@@ -87,6 +87,7 @@ fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
 mod tests {
     use super::*;
 
+    // attack 71 H: unsafe code inside a macro, the word in a comment; all code is counted and nothing else
     #[test]
     fn test_only_code_counts() {
         let text = r#"
@@ -102,6 +103,7 @@ mod tests {
         assert!(count("fn f( {").is_err());
     }
 
+    // attack 71 H: one use of unsafe more than the budget, or outside of it; a fault
     #[test]
     fn test_budget() {
         let directories = BTreeMap::from([("source/a".to_owned(), 2)]);

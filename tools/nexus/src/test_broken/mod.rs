@@ -165,6 +165,35 @@ pub(super) mod tests {
         assert_eq!(listed, names_in(&paths::root().unwrap().join("source")));
     }
 
+    // attack 70 H: something else than test-broken sets `cfg(broken)`; no file of the tree does
+    #[test]
+    fn test_only_the_wrapper_leaves_a_defence_out() {
+        let root = paths::root().unwrap();
+        let tops = ["source", "tools", "tests", "examples", "scripts", ".cargo", ".ci"];
+        let mut files: Vec<PathBuf> =
+            tops.iter().flat_map(|top| files_in(&root.join(top))).collect();
+        files.extend(["Cargo.toml", "justfile", "Makefile"].map(|file| root.join(file)));
+        let sets = |text: &str| {
+            let flag = |line: &str| line.contains(concat!("--", "cfg ")) && line.contains("broken");
+            text.lines().any(flag) || text.contains(concat!("rustc", "-cfg"))
+        };
+        let setting = |path: &&PathBuf| sets(&fs::read_to_string(path).unwrap_or_default());
+        let found: Vec<&PathBuf> = files.iter().filter(setting).collect();
+        assert_eq!(found, [&root.join("tools/nexus/src/build/defect.rs")]);
+    }
+
+    fn files_in(directory: &Path) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+        let paths = entries.flatten().map(|entry| entry.path());
+        paths
+            .flat_map(|path| match path.is_dir() {
+                true if path.ends_with("target") => Vec::new(),
+                true => files_in(&path),
+                false => vec![path],
+            })
+            .collect()
+    }
+
     /// The names that the code under `directory` asks for.
     fn names_in(directory: &Path) -> Vec<String> {
         let mut names = BTreeSet::new();

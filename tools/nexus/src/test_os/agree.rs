@@ -189,6 +189,7 @@ mod tests {
         );
     }
 
+    // attack 39 H: the kernel's table has a second holder of a window; found
     #[test]
     fn test_second_owner_in_the_kernel_is_found() {
         let caps = [cap(7, 7), cap(9, 7)];
@@ -206,6 +207,7 @@ mod tests {
         );
     }
 
+    // attack 43 H: init keeps a root window or maps one; found
     #[test]
     fn test_init_keeps_no_root() {
         let root = Cap { base: 0x1000_0000, len: 0x10_0000, ..cap(1, 0x3c7) };

@@ -249,6 +249,7 @@ mod tests {
         assert_eq!(verdict(&good()), (Exit::Pass, vec![]));
     }
 
+    // attack 43 H: the guest ends well without its proofs or its verdict; the run fails
     #[test]
     fn test_exit_code_alone_is_not_enough() {
         let mut run = good();
@@ -302,6 +303,7 @@ mod tests {
         assert_eq!(verdict(&run), (Exit::Pass, vec![]));
     }
 
+    // attack 43 H: a capability less, a decision less, a page that no table has; the run fails
     #[test]
     fn test_differences_fail_the_run() {
         let mut run = good();
@@ -324,6 +326,7 @@ mod tests {
         assert_verdict(&run, Exit::Differ, "page tables: service 7");
     }
 
+    // attack 42 H: another device answers in a granted window; the run fails
     #[test]
     fn test_wrong_device_in_the_window_fails_the_run() {
         let mut run = good();

@@ -156,6 +156,7 @@ mod tests {
         assert_eq!(replay(&entries).holdings, vec![holding(7, 0x1000), holding(8, 0x2000)]);
     }
 
+    // attack 38 H: a grant after a decision for another service, device, life or rights; found
     #[test]
     fn test_grant_needs_its_own_allow() {
         let grant = entry(2, Event::Grant, 7, 0x1000);
@@ -171,6 +172,7 @@ mod tests {
         }
     }
 
+    // attack 37 H: two grants by one decision; found
     #[test]
     fn test_decision_is_used_once() {
         let errors = replay(&[
@@ -183,6 +185,7 @@ mod tests {
         assert_eq!(errors.len(), 1);
     }
 
+    // attack 39 H: the ledger grants one window twice; found
     #[test]
     fn test_second_owner_is_an_error() {
         let errors = replay(&[
@@ -195,6 +198,7 @@ mod tests {
         assert!(errors.len() == 1 && errors[0].contains("second owner"), "{errors:?}");
     }
 
+    // attack 47 H: a ledger with a gap, or none; found
     #[test]
     fn test_gap_and_empty_ledger_are_errors() {
         assert_eq!(replay(&[]).errors.len(), 1);

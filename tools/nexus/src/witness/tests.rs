@@ -117,6 +117,7 @@ fn test_no_roots_is_a_finding() {
     assert_one(&findings(Build::new(), &[], &[]), "no root page table");
 }
 
+// attack 1 H: a device page outside the window, or executable, in a memory image; found
 #[test]
 fn test_device_page_faults_are_found() {
     assert_one(&one(UART, DEVICE_LEAF | 8, &[uart(4, 1)])[..1], "writable and executable");
@@ -140,6 +141,7 @@ fn test_counter_of_mapped_pages_is_compared() {
     assert_one(&one(UART, DEVICE_LEAF, &[uart(4, 2)]), "the tables have 1");
 }
 
+// attack 7 H: a user page that is kernel, firmware or page table, in a memory image; found
 #[test]
 fn test_kernel_memory_and_tables_are_not_user_pages() {
     let last_kernel_page = FORBIDDEN.end - 4096;
@@ -153,6 +155,7 @@ fn test_page_past_the_end_of_ram_is_a_device_page() {
     assert_one(&one(BASE + (4 << 20), DATA_LEAF, &[]), "outside every window");
 }
 
+// attack 13 H: a frame writable here and executable there, in a memory image; found
 #[test]
 fn test_writable_here_and_executable_there() {
     let mut build = Build::new();
@@ -163,6 +166,7 @@ fn test_writable_here_and_executable_there() {
     assert_one(&findings(build, &roots, &[]), "service 4 executes what 5 can write");
 }
 
+// attack 5 H: a kernel half that differs or is open to user mode, in a memory image; found
 #[test]
 fn test_kernel_half_rules() {
     let mut build = Build::new();
@@ -193,6 +197,7 @@ fn test_user_page_in_kernel_half() {
     assert_one(&findings(build, &[Root { service: 4, phys }], &[]), "user page in the kernel half");
 }
 
+// attack 14 H: a leaf writable and not readable, or with reserved bits, in a memory image; found
 #[test]
 fn test_reserved_encodings_are_errors() {
     for (pte, what) in [

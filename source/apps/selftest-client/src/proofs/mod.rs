@@ -158,6 +158,7 @@ const ALIVE: &[Proof] = &[
         calls::threads,
     ),
     // attack 34 Q: ask for a device that no rule gives; denied for that reason, and recorded; broken: policyd-rule
+    // attack 39 Q: ask for a device that has an owner; denied, and the owner stays
     proof(
         "mmio-policy-deny",
         "what no rule allows is denied by policyd, for that reason, and recorded",
