@@ -72,6 +72,7 @@ macro_rules! replays {
 
 replays! {
     archive board consoled description device elf init lines logd policy policyd powerd rtcd serial
+    syscalls
     system
 }
 

@@ -14,6 +14,7 @@ mod policyd;
 mod powerd;
 mod rtcd;
 mod serial;
+mod syscalls;
 mod system;
 
 use crate::Target;
@@ -47,5 +48,6 @@ targets! {
     powerd: 500;
     rtcd: 500;
     serial: 1000;
+    syscalls: 1500;
     system: 200;
 }

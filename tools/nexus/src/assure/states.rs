@@ -6,7 +6,23 @@ use crate::steps::{capture, counts};
 use anyhow::Result;
 
 pub(super) fn check() -> Result<Outcome> {
-    services()
+    Ok(kernel()?.and(services()?))
+}
+
+/// Every order of small programs on the real kernel, cut into the smallest steps.
+fn kernel() -> Result<Outcome> {
+    let mut command = cargo(&["test", "--package", "neuron-core", "--test", "states"])?;
+    command.env("NEURON_STATES", "large").args(["--", "--nocapture"]);
+    let (good, text) = capture::run(&mut command)?;
+    let outcome = counts::of_output(&text);
+    // `NAME: N states, ...`
+    let counted = text.lines().filter(|line| line.contains(" states, "));
+    let found: u64 =
+        counted.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum();
+    Ok(match good && outcome.passed > 0 && found > 0 {
+        true => Outcome { note: format!("{found} states of the kernel"), ..outcome },
+        false => Outcome::failure("see above"),
+    })
 }
 
 /// Two grants with three things going wrong, over the real init, policyd and logd.
