@@ -3,10 +3,11 @@
 use crate::build::target_dir;
 use crate::exit::Exit;
 use crate::paths;
-use anyhow::{Context, Result, bail, ensure};
+use crate::steps::tools::{FUZZ, NIGHTLY, Tool, nightly};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// Arguments of `cargo nexus fuzz`.
 #[derive(Args, Debug)]
@@ -59,8 +60,8 @@ pub fn command(target: &str, libfuzzer: &[String]) -> Result<Command> {
     let work = target_dir()?.join("fuzz");
     let found = work.join("corpus").join(target);
     fs::create_dir_all(&found).with_context(|| found.display().to_string())?;
-    let mut command = nightly(&["cargo", "fuzz", "run", target]);
-    command.current_dir(&root);
+    let mut command = nightly(&["fuzz", "run", target])?;
+    command.env_remove("CARGO_TARGET_DIR");
     command.arg("--fuzz-dir").arg(root.join("tests/fuzz/libfuzzer"));
     command.arg("--target-dir").arg(&work);
     // Nothing that it runs has unsafe code, and without a sanitizer it runs more inputs.
@@ -70,31 +71,10 @@ pub fn command(target: &str, libfuzzer: &[String]) -> Result<Command> {
     Ok(command)
 }
 
-fn nightly(arguments: &[&str]) -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly"]).args(arguments);
-    // Those of the cargo that runs this tool.
-    command.env_remove("RUSTC").env_remove("CARGO").env_remove("CARGO_TARGET_DIR");
-    command
-}
-
 /// Says what to install when something is missing.
-///
-/// # Errors
-/// When something is missing.
-pub fn installed() -> Result<()> {
-    let runs = |arguments: &[&str]| {
-        let mut command = nightly(arguments);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    ensure!(
-        runs(&["rustc", "--version"]),
-        "fuzzing needs a nightly compiler: `rustup toolchain install nightly --profile minimal`"
-    );
-    ensure!(
-        runs(&["cargo", "fuzz", "--version"]),
-        "fuzzing needs cargo-fuzz: `cargo install --locked cargo-fuzz`"
-    );
-    Ok(())
+fn installed() -> Result<()> {
+    match [NIGHTLY, FUZZ].iter().find_map(Tool::missing) {
+        Some(missing) => bail!("{missing}"),
+        None => Ok(()),
+    }
 }

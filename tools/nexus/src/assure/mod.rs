@@ -4,14 +4,16 @@
 
 mod broken;
 mod coverage;
+mod fuzz;
 mod miri;
 mod model;
 mod mutants;
 mod reproducible;
+mod states;
 mod wild;
 
 use crate::exit::Exit;
-use crate::steps::tools::{LLVM_COV, MIRI, MUTANTS, NIGHTLY};
+use crate::steps::tools::{FUZZ, LLVM_COV, MIRI, MUTANTS, NIGHTLY};
 use crate::steps::{self, Choice, Step, Work};
 use crate::test_os::fresh_nonce;
 use anyhow::Result;
@@ -44,6 +46,15 @@ const STEPS: &[Step] = &[
     step("wild", 8, "10^6 random calls of hostile processes in QEMU", |context| {
         wild::check(context.seed)
     }),
+    step("states", 3, "every state of init, policyd and logd, to a larger bound", |_| {
+        states::check()
+    }),
+    Step {
+        needs: &[NIGHTLY, FUZZ],
+        ..step("fuzz", 10, "libFuzzer on each target, a fixed number of inputs", |context| {
+            fuzz::check(context.seed)
+        })
+    },
     step("broken", 20, "every defence left out in turn, each of which is noticed", |_| {
         broken::check()
     }),

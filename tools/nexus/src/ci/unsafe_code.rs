@@ -23,7 +23,7 @@ pub(super) fn check() -> Result<Outcome> {
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let budget: Budget = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for top in ["source", "tools", "examples"] {
+    for top in ["source", "tools", "tests", "examples"] {
         for file in rust_files(&root.join(top))? {
             let text = fs::read_to_string(&file)?;
             let count = count(&text).with_context(|| format!("in {}", file.display()))?;
