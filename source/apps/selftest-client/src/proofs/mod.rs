@@ -158,7 +158,8 @@ const ALIVE: &[Proof] = &[
         calls::threads,
     ),
     // attack 34 Q: ask for a device that no rule gives; denied for that reason, and recorded; broken: policyd-rule
-    // attack 39 Q: ask for a device that has an owner; denied, and the owner stays
+    // attack 8 Q: ask for power, clock, console and every other device; denied, as policy does not name the two
+    // attack 39 Q: ask for devices that have an owner; denied, and the owner stays
     proof(
         "mmio-policy-deny",
         "what no rule allows is denied by policyd, for that reason, and recorded",
@@ -176,6 +177,12 @@ const ALIVE: &[Proof] = &[
         "policy-unknown",
         "a service or device that does not exist is no way around a rule",
         policy::unknown,
+    ),
+    // attack 73 Q: ask the owner of the entropy device for bytes; not supported, and no bytes
+    proof(
+        "entropy-refused",
+        "while nothing is read from the entropy device, its owner gives no bytes at all",
+        policy::entropy,
     ),
     // attack 27 Q: name init and rngd in the message; denied by the kernel's stamp; broken: policyd-asker
     // attack 30 Q: ask policyd on behalf of others; denied, and recorded under who asked; broken: logd-permission

@@ -1,11 +1,12 @@
 //! What policyd says, asked the proper way: init asks, policyd decides, logd records.
 
 use nexus_abi::Rights;
-use nexus_proto::ids;
+use nexus_proto::device::{Device, Read};
 use nexus_proto::init::{Try, TryAnswer};
 use nexus_proto::log::{Event, Outcome};
 use nexus_proto::policy::{NO_RULE, Reason, Verdict};
-use nexus_rt::CallError;
+use nexus_proto::{ServiceError, Zero, ids};
+use nexus_rt::{CallError, Client, startup};
 
 use crate::check::{Check, Failure, same};
 use crate::context::Context;
@@ -51,12 +52,29 @@ fn said(
     same("reporter", &record.stamp.reporter.id, &ids::POLICYD)
 }
 
-/// This service asks for the device of another: no rule names the two, and that is the reason.
+/// This service asks for every device of others: no rule names the two, and that is the reason.
 pub(crate) fn deny(context: &Context) -> Check {
-    let device = context.device_of(ids::RNGD)?.id;
-    let answer = ask(context, context.own_id, device, ALL)?;
-    said(context, (context.own_id, device), &answer, Reason::NoRule, NO_RULE)?;
-    same("owner", &answer.owner.id, &ids::RNGD)
+    let own = context.device_of(context.own_id)?.id;
+    for device in context.description.devices.iter().filter(|device| device.id != own) {
+        let answer = ask(context, context.own_id, device.id, ALL)?;
+        said(context, (context.own_id, device.id), &answer, Reason::NoRule, NO_RULE)?;
+        let owner = context.description.owner(device.id).map_or(0, |(service, _)| service.id);
+        same("owner", &answer.owner.id, &owner)?;
+    }
+    Ok(())
+}
+
+/// The owner of the entropy device, which takes no data out of it yet, says so: it gives no bytes.
+pub(crate) fn entropy(context: &Context) -> Check {
+    let rngd: Client<Device> = startup().client(ids::RNGD)?;
+    for (offset, len) in [(0, 1), (0, 32), (u64::MAX, u32::MAX)] {
+        let answer = context.ask(rngd, &Read { offset, len, zero: Zero::ZERO });
+        match answer {
+            Err(CallError::Service(ServiceError::NotSupported)) => {}
+            other => return Err(Failure::new(format_args!("{other:?}, expected NotSupported"))),
+        }
+    }
+    Ok(())
 }
 
 /// The owner itself is allowed, by its rule.
