@@ -1,5 +1,6 @@
 //! A kernel on a simulated machine, and how it begins.
 
+use std::boxed::Box;
 use std::vec::Vec;
 
 use nexus_abi::Handle;
@@ -7,11 +8,14 @@ use nexus_abi::Handle;
 use super::machine::{Machine, RAM_BASE};
 use crate::addr::Frame;
 use crate::boot::Sizes;
-use crate::capability::CapabilityKind;
+use crate::capability::{Capability, CapabilityKind};
 use crate::check::{Event, FrameMark, Ledger, ProcessSum, Scratch};
 use crate::frames::FrameInfo;
 use crate::kernel::{Kernel, Tables};
+use crate::mapping::Mapping;
+use crate::object::{Endpoint, Notification, Vmo};
 use crate::pool::{Id, Slot};
+use crate::process::Process;
 use crate::thread::{Thread, TrapFrame};
 use crate::window::{Forbidden, Range, Window};
 
@@ -97,37 +101,77 @@ pub fn run<R>(body: impl FnOnce(&mut World<'_>) -> R) -> R {
 
 /// Runs `body` in a world.
 pub fn run_with<R>(config: &Config, body: impl FnOnce(&mut World<'_>) -> R) -> R {
-    fn slots<T>(count: u32) -> Vec<Slot<T>> {
-        (0..count).map(|_| Slot::EMPTY).collect()
+    let mut memory = Memory::new(config);
+    body(&mut World::over(config, &mut memory))
+}
+
+/// What the tables of a kernel, and its checker, stand in.
+struct Memory {
+    caps: Vec<Slot<Capability>>,
+    endpoints: Vec<Slot<Endpoint>>,
+    notifications: Vec<Slot<Notification>>,
+    vmos: Vec<Slot<Vmo>>,
+    mappings: Vec<Slot<Mapping>>,
+    processes: Vec<Slot<Process>>,
+    threads: Vec<Slot<Thread>>,
+    frames: Vec<FrameInfo>,
+    events: Vec<Event>,
+    marks: Vec<FrameMark>,
+    sums: Vec<ProcessSum>,
+}
+
+impl Memory {
+    fn new(config: &Config) -> Memory {
+        fn slots<T>(count: u32) -> Vec<Slot<T>> {
+            (0..count).map(|_| Slot::EMPTY).collect()
+        }
+        let sizes = Sizes { objects: config.objects };
+        let (light, heavy) = (sizes.light(), sizes.heavy());
+        let frames = usize::try_from(config.frames).unwrap();
+        Memory {
+            caps: slots(sizes.caps()),
+            endpoints: slots(light),
+            notifications: slots(light),
+            vmos: slots(light),
+            mappings: slots(light),
+            processes: slots(heavy),
+            threads: slots(heavy),
+            frames: std::vec![FrameInfo::RESERVED; frames],
+            // A page that is mapped, cleared or unmapped makes some events; one entry, no more than
+            // that for each frame.
+            events: std::vec![Event::Zero(Frame::at(0).unwrap()); frames.max(64) * 12],
+            marks: std::vec![FrameMark::default(); frames],
+            sums: std::vec![ProcessSum::default(); usize::try_from(heavy).unwrap()],
+        }
     }
-    let sizes = Sizes { objects: config.objects };
-    let (light, heavy) = (sizes.light(), sizes.heavy());
-    let frames = usize::try_from(config.frames).unwrap();
-    let mut events = std::vec![Event::Zero(Frame::at(0).unwrap()); 1 << 14];
-    let mut marks = std::vec![FrameMark::default(); frames];
-    let mut sums = std::vec![ProcessSum::default(); usize::try_from(heavy).unwrap()];
-    let (mut caps, mut endpoints) = (slots(sizes.caps()), slots(light));
-    let (mut notifications, mut vmos, mut mappings) = (slots(light), slots(light), slots(light));
-    let (mut processes, mut threads) = (slots(heavy), slots(heavy));
-    let mut infos = std::vec![FrameInfo::RESERVED; frames];
-    let tables = Tables {
-        caps: &mut caps,
-        endpoints: &mut endpoints,
-        notifications: &mut notifications,
-        vmos: &mut vmos,
-        mappings: &mut mappings,
-        processes: &mut processes,
-        threads: &mut threads,
-        frames: &mut infos,
-    };
-    let base = Frame::at(RAM_BASE).unwrap();
-    let platform = Ledger::new(Machine::new(config.frames), &mut events);
-    let kernel = Kernel::new(platform, tables, base);
-    let scratch = Scratch::new(base, &mut marks, &mut sums);
-    body(&mut World::boot(config, kernel, scratch))
+}
+
+impl World<'static> {
+    /// A world that several threads can have. Its memory is not given back.
+    #[must_use]
+    pub fn leaked(config: &Config) -> World<'static> {
+        World::over(config, Box::leak(Box::new(Memory::new(config))))
+    }
 }
 
 impl<'a> World<'a> {
+    fn over(config: &Config, memory: &'a mut Memory) -> World<'a> {
+        let base = Frame::at(RAM_BASE).unwrap();
+        let tables = Tables {
+            caps: &mut memory.caps,
+            endpoints: &mut memory.endpoints,
+            notifications: &mut memory.notifications,
+            vmos: &mut memory.vmos,
+            mappings: &mut memory.mappings,
+            processes: &mut memory.processes,
+            threads: &mut memory.threads,
+            frames: &mut memory.frames,
+        };
+        let platform = Ledger::new(Machine::new(config.frames), &mut memory.events);
+        let kernel = Kernel::new(platform, tables, base);
+        World::boot(config, kernel, Scratch::new(base, &mut memory.marks, &mut memory.sums))
+    }
+
     fn boot(
         config: &Config,
         mut kernel: Kernel<'a, Ledger<'a, Machine>>,
