@@ -20,8 +20,8 @@ const RUNS: &[(&str, u64)] = &[
     ("policyd", 100_000),
     ("powerd", 200_000),
     ("rtcd", 200_000),
-    ("serial", 500_000),
-    ("system", 20_000),
+    ("serial", 300_000),
+    ("system", 50_000),
 ];
 /// The same for a target that is not in the list.
 const OTHERS: u64 = 100_000;
