@@ -88,5 +88,5 @@ pub fn run(args: &AssureArgs) -> Result<Exit> {
     if !args.choice.list {
         println!("seed {seed}; `--seed {seed}` runs the same again");
     }
-    steps::run(STEPS, &args.choice, seed)
+    steps::run("assure", STEPS, &args.choice, seed)
 }

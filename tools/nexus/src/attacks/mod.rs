@@ -32,8 +32,11 @@ pub use scan::{Entry, Scan, scan};
 pub use test::Test;
 
 use crate::exit::Exit;
+use crate::paths;
 use anyhow::Result;
 use clap::Args;
+use std::path::PathBuf;
+use std::{env, fs};
 
 /// Arguments of `cargo nexus attacks`.
 #[derive(Args, Debug)]
@@ -45,14 +48,17 @@ pub struct AttacksArgs {
     gaps: bool,
 }
 
-/// Lists the tests of each attack with the commands that run them, and what has no test.
+/// Lists the tests of each attack with the commands that run them, and what has no test. With
+/// `NEXUS_UPDATE=1`, writes docs/security/attacks.md instead.
 ///
 /// # Errors
-/// When the tree cannot be read.
+/// When the tree cannot be read, or the page cannot be written.
 pub fn run(args: &AttacksArgs) -> Result<Exit> {
     let catalogue = Catalogue::load()?;
     let scan = scan(&catalogue)?;
-    if !args.gaps {
+    if env::var_os("NEXUS_UPDATE").is_some() {
+        fs::write(place_of_page()?, page(&catalogue, &scan.entries))?;
+    } else if !args.gaps {
         show::attacks(&catalogue, &scan.entries, &args.numbers);
     }
     scan.faults.iter().for_each(|fault| println!("{fault}"));
@@ -66,4 +72,12 @@ pub fn run(args: &AttacksArgs) -> Result<Exit> {
         scan.faults.len()
     );
     Ok(if gaps.is_empty() && scan.faults.is_empty() { Exit::Pass } else { Exit::Failed })
+}
+
+/// Where [`page`] stands.
+///
+/// # Errors
+/// See [`paths::root`].
+pub fn place_of_page() -> Result<PathBuf> {
+    Ok(paths::root()?.join("docs/security/attacks.md"))
 }

@@ -10,7 +10,7 @@ pub fn page(catalogue: &Catalogue, entries: &[Entry]) -> String {
     let mut page = String::from(
         "# Attacks, and their tests\n\n\
          Made from the lines `attack NUMBER LETTER: …` above the tests and from tests/attacks.toml;\n\
-         `NEXUS_UPDATE=1 cargo test -p nexus page_of_attacks` makes it anew. `cargo nexus attacks\n\
+         `NEXUS_UPDATE=1 cargo nexus attacks` makes it anew. `cargo nexus attacks\n\
          NUMBER` gives file, line and command of each test. `make test` fails when a letter that is\n\
          required has no test, and when a test that stands here did not run and pass.\n\n",
     );

@@ -71,5 +71,5 @@ const STEPS: &[Step] = &[
 /// # Errors
 /// When there is no such step.
 pub fn run(args: &CiArgs) -> Result<Exit> {
-    steps::run(STEPS, &args.choice, 0)
+    steps::run("ci", STEPS, &args.choice, 0)
 }

@@ -2,15 +2,18 @@
 
 pub(crate) mod capture;
 pub(crate) mod counts;
+mod figures;
 pub(crate) mod names;
 pub(crate) mod outcome;
 pub(crate) mod tools;
 
 use crate::exit::Exit;
+use crate::paths;
 use anyhow::{Result, bail};
 use clap::Args;
 use outcome::{Outcome, Tally};
 use std::collections::BTreeSet;
+use std::fs;
 use std::time::Instant;
 use tools::Tool;
 
@@ -26,6 +29,9 @@ pub(crate) struct Choice {
     /// Name the steps and do nothing.
     #[arg(long)]
     pub(crate) list: bool,
+    /// Write what the steps came to into docs/security/assurance.md.
+    #[arg(long)]
+    write: bool,
 }
 
 /// One step.
@@ -53,11 +59,11 @@ pub(crate) struct Context<'a> {
 }
 
 /// Runs the chosen ones of `steps`, in the order of the list, and says `N passed, N failed` at the
-/// end.
+/// end. With `--write`, what they came to goes into the table `name` of docs/security/assurance.md.
 ///
 /// # Errors
-/// When there is no such step.
-pub(crate) fn run(steps: &[Step], choice: &Choice, seed: u64) -> Result<Exit> {
+/// When there is no such step, or the table cannot be written.
+pub(crate) fn run(name: &str, steps: &[Step], choice: &Choice, seed: u64) -> Result<Exit> {
     let chosen = chosen(steps, choice)?;
     if choice.list {
         chosen.iter().for_each(|step| println!("{}", line(step)));
@@ -71,6 +77,11 @@ pub(crate) fn run(steps: &[Step], choice: &Choice, seed: u64) -> Result<Exit> {
     println!("\nin {:.0} s:", start.elapsed().as_secs_f64());
     tally.lines.iter().for_each(|line| println!("  {line}"));
     println!("{}", tally.last_line());
+    if choice.write {
+        let path = paths::root()?.join("docs/security/assurance.md");
+        let page = fs::read_to_string(&path)?;
+        fs::write(&path, figures::updated(&page, name, &tally.rows)?)?;
+    }
     Ok(if tally.good() { Exit::Pass } else { Exit::Failed })
 }
 
@@ -122,7 +133,7 @@ mod tests {
 
     fn choice(only: &[&str], without: &[&str]) -> Choice {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Choice { only: owned(only), without: owned(without), list: false }
+        Choice { only: owned(only), without: owned(without), list: false, write: false }
     }
 
     fn names(only: &[&str], without: &[&str]) -> Vec<&'static str> {
@@ -144,16 +155,20 @@ mod tests {
     #[test]
     fn test_seed_goes_to_the_step() {
         let steps = [step("a", true)];
-        assert_eq!(run(&steps, &choice(&[], &[]), 7).unwrap(), Exit::Pass);
-        assert_eq!(run(&steps, &choice(&[], &[]), 8).unwrap(), Exit::Failed);
-        assert_eq!(run(&steps, &choice(&[], &["a"]), 7).unwrap(), Exit::Failed, "nothing ran");
+        assert_eq!(run("none", &steps, &choice(&[], &[]), 7).unwrap(), Exit::Pass);
+        assert_eq!(run("none", &steps, &choice(&[], &[]), 8).unwrap(), Exit::Failed);
+        assert_eq!(
+            run("none", &steps, &choice(&[], &["a"]), 7).unwrap(),
+            Exit::Failed,
+            "nothing ran"
+        );
     }
 
     #[test]
     fn test_step_whose_tool_is_missing_fails() {
         const NONE: Tool = Tool { name: "x", probe: &["/no/such/program"], install: "make x" };
         let steps = [Step { needs: &[NONE], ..step("a", true) }];
-        assert_eq!(run(&steps, &choice(&[], &[]), 7).unwrap(), Exit::Failed);
+        assert_eq!(run("none", &steps, &choice(&[], &[]), 7).unwrap(), Exit::Failed);
         assert!(missing(&steps[0]).unwrap().note.contains("`make x` installs it"));
     }
 }

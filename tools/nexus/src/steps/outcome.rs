@@ -1,5 +1,6 @@
 //! What a step came to, and the sum of all.
 
+use super::figures::Row;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
@@ -63,6 +64,8 @@ pub(crate) struct Tally {
     pub(crate) ran: BTreeSet<String>,
     /// One line for each step.
     pub(crate) lines: Vec<String>,
+    /// The same, for docs/security/assurance.md.
+    pub(super) rows: Vec<Row>,
 }
 
 impl Tally {
@@ -80,14 +83,15 @@ impl Tally {
             Outcome { passed: 0, .. } => "skipped",
             _ => "ok",
         };
-        let mut line =
-            format!("{name:12} {word:8} {:5.1} s  {} passed", took.as_secs_f64(), outcome.passed);
+        let mut text = format!("{} passed", outcome.passed);
         if outcome.failed > 0 {
-            let _ = write!(line, ", {} failed", outcome.failed);
+            let _ = write!(text, ", {} failed", outcome.failed);
         }
         if !outcome.note.is_empty() {
-            let _ = write!(line, " ({})", outcome.note);
+            let _ = write!(text, " ({})", outcome.note);
         }
+        let line = format!("{name:12} {word:8} {:5.1} s  {text}", took.as_secs_f64());
+        self.rows.push(Row { name: name.to_owned(), text, took });
         self.lines.push(line.clone());
         line
     }
