@@ -42,6 +42,8 @@ const STEPS: &[Step] = &[
     // attack 41 Q: hostile processes under other names; the same ends
     // attack 42 Q: the host reads magic, version and DeviceID at each granted window; another device fails the run
     // attack 43 H: audit, ledger and the kernel's tables at every boot; a difference fails the run; broken: init-keeps-roots
+    // attack 7 Q: the host walks page tables in guest memory; none over kernel memory; broken: kernel-memory-given, kernel-memory-untold
+    // attack 10 Q: the kernel checks itself after each call of hostile programs; every write is fenced; broken: map-fence, drop-keeps-leaf
     step("os", "proofs in QEMU: twice, with equal records, and with other names", |_| guest::os()),
     // attack 70 H: what is asserted of the production image, read out of it; no test program, only the declared owners
     step("audit", "the built image, and what is asserted of it", |_| guest::audit()),

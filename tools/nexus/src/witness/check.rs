@@ -41,6 +41,7 @@ pub fn check(ram: &Ram, claims: &Claims<'_>) -> Vec<String> {
             .collect();
         user_half(ram, space, &windows, claims.forbidden, &tables, &mut say);
         mapped_counts(ram, space, &windows, &mut say);
+        tables_apart(space, claims.forbidden, &mut say);
         kernel_half(space, claims.caps, &mut say);
     }
     same_kernel_half(&spaces, &mut found);
@@ -107,6 +108,16 @@ fn mapped_counts(ram: &Ram, space: &Space, windows: &[&Cap], say: &mut impl FnMu
                 "window {:#x}: the kernel counts {} mapped pages, the tables have {pages}",
                 window.base, window.mapped_pages
             ));
+        }
+    }
+}
+
+/// No table of a process lies where the kernel keeps something else. The kernel half has its tables
+/// in the image.
+fn tables_apart(space: &Space, forbidden: &[Range<u64>], say: &mut impl FnMut(String)) {
+    for table in &space.user_tables {
+        if forbidden.iter().any(|range| range.contains(table)) {
+            say(format!("page table {table:#x} in kernel or firmware memory"));
         }
     }
 }

@@ -90,6 +90,8 @@ pub struct Space {
     pub leaves: Vec<Leaf>,
     /// Physical addresses of the pages that hold the tables, the root first.
     pub tables: Vec<u64>,
+    /// Those of them that are the root, or hold entries of the user half.
+    pub user_tables: Vec<u64>,
     /// What the architecture does not allow.
     pub errors: Vec<String>,
 }
@@ -112,6 +114,9 @@ fn table(ram: &Ram, base: u64, level: u32, va: u64, space: &mut Space) {
         return;
     }
     space.tables.push(base);
+    if canonical(va) >> 63 == 0 {
+        space.user_tables.push(base);
+    }
     let span = 4096u64 << (9 * level);
     for index in 0..ENTRIES {
         let Some(pte) = ram.word(base + index * 8) else { continue };

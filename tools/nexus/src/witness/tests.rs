@@ -117,7 +117,8 @@ fn test_no_roots_is_a_finding() {
     assert_one(&findings(Build::new(), &[], &[]), "no root page table");
 }
 
-// attack 1 H: a device page outside the window, or executable, in a memory image; found
+// attack 12 H: a device page that is executable, writable and executable, or not of a window; found
+// attack 1 H: a device page beside the window; found
 #[test]
 fn test_device_page_faults_are_found() {
     assert_one(&one(UART, DEVICE_LEAF | 8, &[uart(4, 1)])[..1], "writable and executable");
@@ -129,6 +130,7 @@ fn test_device_page_faults_are_found() {
     assert_one(&one(UART, DEVICE_LEAF & !0x80, &[uart(4, 1)]), "A or D clear");
 }
 
+// attack 18 H: a writable page of a window without WRITE; found
 #[test]
 fn test_read_only_window_is_not_writable() {
     let cap = Cap { rights: 3, ..uart(4, 1) };
@@ -141,7 +143,7 @@ fn test_counter_of_mapped_pages_is_compared() {
     assert_one(&one(UART, DEVICE_LEAF, &[uart(4, 2)]), "the tables have 1");
 }
 
-// attack 7 H: a user page that is kernel, firmware or page table, in a memory image; found
+// attack 7 H: a user page over kernel, firmware or a page table; found
 #[test]
 fn test_kernel_memory_and_tables_are_not_user_pages() {
     let last_kernel_page = FORBIDDEN.end - 4096;
@@ -150,12 +152,24 @@ fn test_kernel_memory_and_tables_are_not_user_pages() {
     assert_eq!(one(FORBIDDEN.end, DATA_LEAF, &[]), Vec::<String>::new());
 }
 
+// attack 7 H: a page table of a process in memory that the kernel keeps; found
+#[test]
+fn test_tables_of_a_process_are_not_in_kernel_memory() {
+    let mut build = Build::new();
+    let phys = process(&mut build, 0x8020_0000);
+    build.map(phys, 0x10_0000_0000, UART, DEVICE_LEAF);
+    let keeps = ROOT + 0x2000..ROOT + 0x3000;
+    let roots = [Root { service: 4, phys }];
+    let claims = Claims { roots: &roots, caps: &[uart(4, 1)], forbidden: &[keeps] };
+    assert_one(&check(&build.ram(), &claims), "page table 0x80102000 in kernel");
+}
+
 #[test]
 fn test_page_past_the_end_of_ram_is_a_device_page() {
     assert_one(&one(BASE + (4 << 20), DATA_LEAF, &[]), "outside every window");
 }
 
-// attack 13 H: a frame writable here and executable there, in a memory image; found
+// attack 13 H: a frame writable in one process and executable in another; found
 #[test]
 fn test_writable_here_and_executable_there() {
     let mut build = Build::new();
@@ -180,6 +194,7 @@ fn test_kernel_half_rules() {
     assert!(found[1].contains("kernel half of service 5 differs"));
 }
 
+// attack 13 H: kernel code writable by another address; found
 #[test]
 fn test_kernel_code_is_not_writable_elsewhere() {
     let mut build = Build::new();
@@ -197,7 +212,7 @@ fn test_user_page_in_kernel_half() {
     assert_one(&findings(build, &[Root { service: 4, phys }], &[]), "user page in the kernel half");
 }
 
-// attack 14 H: a leaf writable and not readable, or with reserved bits, in a memory image; found
+// attack 14 H: W without R, reserved bits, a pointer at the last level; found
 #[test]
 fn test_reserved_encodings_are_errors() {
     for (pte, what) in [
@@ -215,6 +230,7 @@ fn test_reserved_encodings_are_errors() {
     }
 }
 
+// attack 24 H: a page table outside RAM; found
 #[test]
 fn test_tables_outside_ram_and_large_pages() {
     let mut build = Build::new();
