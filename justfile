@@ -54,6 +54,10 @@ ci:
 reproducible *args:
     @{{nexus}} build --profile test --check-reproducible {{args}}
 
+# The tests of each attack, and how to run them: `just attacks 7`
+attacks *args:
+    @{{nexus}} attacks {{args}}
+
 # What takes longer than `just ci` may: all defences, long random runs, fuzzing, coverage
 assure *args:
     @{{nexus}} assure {{args}}
