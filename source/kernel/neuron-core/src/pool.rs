@@ -279,3 +279,62 @@ impl<T> core::fmt::Debug for Weak<T> {
         write!(f, "{:?}@{}", self.id, self.generation)
     }
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+mod tests {
+    use super::*;
+
+    // attack 19 U: a slot at its last generation; it is never used again, and no handle names it
+    #[test]
+    fn the_last_generation_of_a_slot_is_its_end() {
+        let mut slots = [Slot::EMPTY; 3];
+        let mut pool: Pool<'_, u8> = Pool::new(&mut slots);
+        let id = pool.alloc(1).unwrap();
+        pool.slots[id.index()].generation = LAST_GENERATION - 1;
+        let handle = pool.handle(id);
+        assert!(pool.by_handle(handle).is_ok());
+        pool.release(id);
+        assert!(pool.by_handle(handle).is_err());
+        assert!(pool.is_sound());
+        // The other slot is all that is left.
+        let other = pool.alloc(2).unwrap();
+        assert_ne!(other, id);
+        assert_eq!(pool.alloc(3), Err(Error::NoMemory));
+    }
+
+    #[test]
+    fn a_slot_is_released_once() {
+        let mut slots = [Slot::EMPTY; 3];
+        let mut pool: Pool<'_, u8> = Pool::new(&mut slots);
+        let id = pool.alloc(1).unwrap();
+        pool.release(id);
+        let generation = pool.generation(id);
+        pool.release(id);
+        assert_eq!((pool.generation(id), pool.live()), (generation, 0));
+        assert!(pool.is_sound());
+        assert!(pool.alloc(1).is_ok() && pool.alloc(2).is_ok());
+        assert!(pool.alloc(3).is_err(), "one slot was free twice");
+    }
+
+    #[test]
+    fn the_checker_sees_a_pool_that_does_not_add_up() {
+        let mut slots = [Slot::EMPTY; 4];
+        let mut pool: Pool<'_, u8> = Pool::new(&mut slots);
+        let id = pool.alloc(1).unwrap();
+        assert!(pool.is_sound());
+        pool.live = 2;
+        assert!(!pool.is_sound());
+        pool.live = 1;
+        pool.free = id.slot();
+        assert!(!pool.is_sound(), "a live slot is free");
+        pool.free = 2;
+        pool.slots[3].next_free = 2;
+        assert!(!pool.is_sound(), "the free slots go in a circle");
+    }
+}

@@ -69,6 +69,7 @@ pub(super) fn check() -> Result<Outcome> {
     let path = paths::root()?.join("target/coverage.json");
     let mut command = nightly(&["llvm-cov", "--branch", "--json", "--summary-only", "--quiet"])?;
     command.arg("--output-path").arg(&path).env("NEURON_STEPS", STEPS);
+    command.env("NEURON_STATES", "small");
     for (package, ..) in PACKAGES {
         command.args(["--package", package]);
     }

@@ -13,6 +13,7 @@
 mod capability;
 #[allow(dead_code, unused_imports, reason = "shared by the modules below")]
 mod common;
+mod edges;
 mod ending;
 mod hostile;
 mod memory;

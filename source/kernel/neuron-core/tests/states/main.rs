@@ -3,7 +3,8 @@
 //! others in; the end of a process at any moment; deadlines that pass at any moment. `stateright`
 //! goes through all states and counts them.
 //!
-//! `NEURON_STATES=large` cuts long work into the smallest steps, and ends both processes.
+//! `NEURON_STATES=large` cuts long work into the smallest steps, and ends both processes; `small`
+//! ends none.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -23,8 +24,12 @@ use space::{Bound, Cast, Space};
 use stateright::{Checker, Model};
 
 fn explore(name: &str, build: fn(&mut World<'_>) -> Cast) {
-    let large = std::env::var("NEURON_STATES").is_ok_and(|size| size == "large");
-    let bound = if large { Bound { step: 3, kills: 2 } } else { Bound { step: 4, kills: 1 } };
+    let size = std::env::var("NEURON_STATES");
+    let bound = match size.as_deref() {
+        Ok("large") => Bound { step: 3, kills: 2 },
+        Ok("small") => Bound { step: 4, kills: 0 },
+        _ => Bound { step: 4, kills: 1 },
+    };
     let checker = Space { build, bound }.checker().spawn_bfs().join();
     println!(
         "{name}: {} states, {} transitions, at most {} steps deep, {bound:?}",
