@@ -220,7 +220,7 @@ impl Work {
     /// Enough to go all the way down the tree, and do something there.
     #[cfg(not(feature = "testing"))]
     pub(crate) const fn step() -> Work {
-        Work(STEP)
+        Work(if cfg!(broken = "long-step") { u32::MAX } else { STEP })
     }
 
     /// As much as a test says.
