@@ -82,6 +82,8 @@ pub struct Outside {
     pub epoch: u32,
     /// Every record that logd has acknowledged, through all its lives.
     pub records: Vec<Entry>,
+    /// Init has asked policyd the same question again: a grant must not wait twice.
+    pub asked_twice: bool,
     /// The first thing that was seen and must not be.
     pub wrong: Option<&'static str>,
     policyd: Policyd,
@@ -89,6 +91,8 @@ pub struct Outside {
     logd: Logd,
     room: usize,
     answers: Vec<Message>,
+    /// The last question of init.
+    asked: u64,
     /// Questions that this life of policyd has allowed.
     allowed: Vec<u64>,
     next: u64,
@@ -105,12 +109,14 @@ impl Outside {
             ended: Vec::new(),
             epoch: 1,
             records: Vec::new(),
+            asked_twice: false,
             wrong: None,
             policyd: Policyd::new(description(1)),
             policyd_id: POLICYD,
             logd: new_logd(room),
             room,
             answers: Vec::new(),
+            asked: 0,
             allowed: Vec::new(),
             next: 100,
         }
@@ -274,6 +280,8 @@ impl Recorder for Outside {
 
 impl World for Outside {
     fn decide(&mut self, ask: &Decide) -> Result<Received, Error> {
+        self.asked_twice |= ask.nonce <= self.asked;
+        self.asked = ask.nonce;
         self.call_policyd(&ask.encode())
     }
 

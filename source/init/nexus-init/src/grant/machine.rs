@@ -165,6 +165,7 @@ impl Grant {
         self.ruling = decision.as_ref().ok().map(|Decision { reason, rule, .. }| (*reason, *rule));
         match decision.and_then(|decision| allowed(&decision, self.route.epoch)) {
             Ok(allowed) => Stage::Derive(allowed),
+            Err(Refusal::PolicyLate) if cfg!(broken = "init-asks-again") => Stage::Ask,
             Err(refusal) => Stage::RecordRefusal(refusal),
         }
     }
