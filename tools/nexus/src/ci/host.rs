@@ -33,19 +33,23 @@ fn clippy_for_target() -> Result<Outcome> {
     let checked = desc::load(None, "test")?;
     let programs = checked.programs.iter().map(|program| program.package.as_str());
     // The kernel by itself, so that no feature that only programs use gets into it.
-    let kernel = lint_for_target(&toolchain, ["neuron"])?;
-    Ok(Outcome::of(kernel, "").and(Outcome::of(lint_for_target(&toolchain, programs)?, "")))
+    let kernel = lint_for_target(&toolchain, ["neuron"], None)?;
+    let with_checker = lint_for_target(&toolchain, ["neuron"], Some("neuron/checker"))?;
+    let programs = lint_for_target(&toolchain, programs, None)?;
+    Ok(Outcome::of(kernel && with_checker, "").and(Outcome::of(programs, "")))
 }
 
 fn lint_for_target<'a>(
     toolchain: &Toolchain,
     packages: impl IntoIterator<Item = &'a str>,
+    feature: Option<&str>,
 ) -> Result<bool> {
     let mut command = toolchain.cargo("clippy", &[]);
     command.current_dir(paths::root()?).arg("--quiet");
     for package in packages {
         command.args(["--package", package]);
     }
+    command.args(feature.iter().flat_map(|feature| ["--features", feature]));
     Ok(capture::run(command.args(["--", "-D", "warnings"]))?.0)
 }
 

@@ -133,7 +133,7 @@ pub struct Violation {
 impl core::fmt::Display for Violation {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let meaning = Rule::ALL.iter().find(|(rule, _)| *rule == self.rule);
-        let meaning = meaning.map_or("", |(_, meaning)| meaning);
+        let meaning = meaning.map_or("", |(_, meaning)| meaning.trim_start());
         write!(f, "{:?} at {}: {}", self.rule, self.at, meaning)
     }
 }
