@@ -114,6 +114,7 @@ const STAGES: &[(&str, Stage)] = &[
     }),
 ];
 
+// attack 62 F: a process ends at every stage of its making and using; frames, objects and slots are as before; broken: end-fence
 #[test]
 fn everything_comes_back_from_every_stage() {
     for (name, stage) in STAGES {

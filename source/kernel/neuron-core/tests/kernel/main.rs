@@ -21,6 +21,7 @@ mod message;
 mod mint;
 mod notification;
 mod process;
+mod pte;
 mod reject_mmio;
 mod reject_mmio_derive;
 mod reply;

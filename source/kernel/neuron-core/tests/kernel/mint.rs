@@ -32,11 +32,13 @@ fn touches(range: Range) {
     assert_eq!(mint(range.end, PAGE), Ok(()));
 }
 
+// attack 7 U: a window that touches RAM at either end, lies in it or around it; `OutOfRange`; broken: window-over-ram
 #[test]
 fn test_reject_mmio_window_over_ram() {
     touches(RAM);
 }
 
+// attack 8 U: a window that touches the interrupt controller or the timer; `OutOfRange`
 #[test]
 fn test_reject_mmio_window_over_kernel_devices() {
     touches(PLIC);

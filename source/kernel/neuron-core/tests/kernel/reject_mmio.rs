@@ -18,6 +18,7 @@ fn maps_whole(w: &mut World<'_>, owner: &Owner) {
     assert_eq!(w.query(owner.user, owner.window).unwrap().mapped_pages, 4);
 }
 
+// attack 1 U: an offset at, past and across the end of the window; `OutOfRange`; broken: window-end
 #[test]
 fn test_reject_mmio_outside_window() {
     with_owner(|w, o| {
@@ -39,6 +40,7 @@ fn test_reject_mmio_outside_window() {
     });
 }
 
+// attack 12 U: an executable device page; `ExecDenied`; broken: device-exec
 #[test]
 fn test_reject_mmio_exec() {
     with_owner(|w, o| {
@@ -142,6 +144,7 @@ fn test_reject_mmio_invalid_prot() {
     });
 }
 
+// attack 2 U: offset, length or address beside a page; `Misaligned`
 #[test]
 fn test_reject_mmio_unaligned() {
     with_owner(|w, o| {
@@ -162,6 +165,7 @@ fn test_reject_mmio_unaligned() {
     });
 }
 
+// attack 4 U: length 0; `OutOfRange`
 #[test]
 fn test_reject_mmio_zero_length() {
     with_owner(|w, o| {
@@ -172,6 +176,7 @@ fn test_reject_mmio_zero_length() {
     });
 }
 
+// attack 3 U: offset and length that wrap; `OutOfRange`
 #[test]
 fn test_reject_mmio_overflow() {
     with_owner(|w, o| {
@@ -203,6 +208,7 @@ fn test_reject_mmio_more_than_one_call_maps() {
     });
 }
 
+// attack 6 U: an address over a mapping; `Exists`
 #[test]
 fn test_reject_mmio_exists() {
     with_owner(|w, o| {
@@ -220,6 +226,7 @@ fn test_reject_mmio_exists() {
     });
 }
 
+// attack 5 U: an address in the kernel half; `BadAddress`; broken: kernel-half
 #[test]
 fn test_reject_mmio_kernel_half() {
     with_owner(|w, o| {
@@ -255,6 +262,7 @@ fn test_reject_mmio_page_zero() {
     });
 }
 
+// attack 9 F: each allocation of a mapping fails in turn; `NoMemory`, all as before; broken: map-rollback
 #[test]
 fn test_reject_mmio_no_memory() {
     with_owner(|w, o| {
@@ -293,6 +301,7 @@ fn test_reject_mmio_no_budget() {
     });
 }
 
+// attack 19 U: the handle of a window that was dropped; `BadHandle`; broken: generation
 #[test]
 fn test_reject_mmio_stale_handle() {
     with_owner(|w, o| {

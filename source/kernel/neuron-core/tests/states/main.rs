@@ -5,6 +5,8 @@
 //!
 //! `NEURON_STATES=large` cuts long work into the smallest steps, and ends both processes; `small`
 //! ends none.
+// Miri looks at single runs; all of these would take it days.
+#![cfg(not(miri))]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
