@@ -20,7 +20,7 @@ use crate::{input::Input, system, uart};
 const WRITERS: [u32; 4] = [5, 7, 8, 9];
 
 // attack 46 Z: a line that ends the line or looks like a record; no record comes of it
-// attack 27 Z: a proof or line in another's name; the name is that of the stamp; broken: logd-text
+// attack 27 Z: a proof or line in another's name; the name is that of the stamp
 /// Whatever is written: the only records that come out are proofs, in the name of who gave them.
 pub fn lines(data: &[u8]) {
     let mut input = Input::new(data);

@@ -21,6 +21,7 @@ const HZ: u64 = 10_000_000;
 // attack 27 Z: anything to logd; every record and line has the sender that the kernel stamped
 // attack 31 Z: wrong counts and fields to logd; refused, and nothing is kept of it
 // attack 44 Z: more lines than their sender may write; dropped and counted, records untouched
+// attack 46 Z: control characters in a line; replaced; broken: logd-text
 // attack 47 Z: whatever is sent; the chain of records holds, and only grows
 /// Whatever is sent: records only from those who may, a chain that holds, counts that add up.
 pub fn logd(data: &[u8]) {
