@@ -67,6 +67,7 @@ fn handles_of_another_process_name_nothing() {
     });
 }
 
+// attack 16 U: guess the handle of what only the kernel holds; refused with `BadHandle`; broken: anchor-handle
 /// The anchors of objects are in the same table as capabilities; no handle reaches one.
 #[test]
 fn anchors_have_no_handle() {
@@ -249,6 +250,7 @@ fn revoke_needs_its_right() {
     });
 }
 
+// attack 23 U: revoke the deepest tree that there can be; bounded steps, and it ends
 #[test]
 fn revoke_of_a_deep_tree_goes_in_steps() {
     run(|w| {
@@ -269,6 +271,7 @@ fn revoke_of_a_deep_tree_goes_in_steps() {
     });
 }
 
+// attack 64 U: revoke a wide tree, in steps; each ends a bounded number of capabilities
 #[test]
 fn revoke_of_a_wide_tree_goes_in_bounded_steps() {
     let objects = if cfg!(miri) { 600 } else { 4096 };
@@ -297,6 +300,7 @@ fn revoke_of_a_wide_tree_goes_in_bounded_steps() {
     });
 }
 
+// attack 20 U: others derive while a revoke goes on; it ends, nothing is left; broken: revoke-outrun
 /// While one is at revoking, an equal that derives as fast as it can does not outrun it.
 #[test]
 fn revoke_ends_although_others_derive() {
@@ -368,6 +372,7 @@ fn drop_of_a_wide_capability_goes_in_steps() {
     });
 }
 
+// attack 21 U: drop a capability with mappings; they are gone, and fenced
 #[test]
 fn drop_unmaps() {
     run(|w| {
@@ -410,6 +415,7 @@ fn last_drop_ends_the_object() {
     });
 }
 
+// attack 25 U: ask for the address of a window without MANAGE; told everything but that
 #[test]
 fn query_tells_addresses_to_a_manager_only() {
     run(|w| {

@@ -86,6 +86,7 @@ fn parts_have_bounds() {
     });
 }
 
+// attack 9 F: a mapping over several tables fails at every allocation; no table stays; broken: map-rollback
 #[test]
 fn map_rolls_back() {
     run(|w| {
@@ -181,6 +182,7 @@ fn executable_when_sealed_only() {
     });
 }
 
+// attack 13 U: one frame through two mappings, in two processes, by map, seal and protect; never both
 /// No way round by another alias: another capability, another process, another address.
 #[test]
 fn aliases_are_never_writable_and_executable() {
@@ -241,6 +243,7 @@ fn writable_mappings_are_counted_through_every_end() {
     });
 }
 
+// attack 12 U: give other protection to what another mapped here; refused with `Denied`; broken: protect-foreign
 /// What another process mapped into one stays as it was made: read-only memory that is shared
 /// (a startup page, the system description) is not writable by asking.
 #[test]

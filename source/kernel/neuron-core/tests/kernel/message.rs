@@ -171,6 +171,7 @@ fn senders_are_served_in_order() {
     });
 }
 
+// attack 27 U: any word left where the receiver finds the sender; it finds who sent; broken: forged-sender
 /// Whatever a sender puts in its registers, the kernel says who it is.
 #[test]
 fn nobody_can_forge_a_sender() {
@@ -197,6 +198,7 @@ fn nobody_can_forge_a_sender() {
     });
 }
 
+// attack 28 U: a service is made again; each life has another incarnation; broken: incarnation
 #[test]
 fn a_new_life_has_a_new_identity() {
     run(|w| {
@@ -376,6 +378,7 @@ fn capabilities_travel_in_answers() {
     });
 }
 
+// attack 33 F: each allocation of a transfer fails in turn; nothing arrives, the sender keeps all; broken: transfer-rollback
 #[test]
 fn transfer_rolls_back_at_every_allocation() {
     both(|w| {
@@ -395,6 +398,7 @@ fn transfer_rolls_back_at_every_allocation() {
     });
 }
 
+// attack 20 U: revoke the right to send while a message waits; it never arrives; broken: queued-right
 #[test]
 fn a_revoked_right_to_send_holds_for_queued_messages() {
     both(|w| {

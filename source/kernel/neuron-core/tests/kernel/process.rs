@@ -27,6 +27,7 @@ fn arguments_of_process_create() {
     });
 }
 
+// attack 62 U: give more budget than there is; refused with `NoMemory`; broken: budget-cut
 #[test]
 fn a_budget_is_cut_from_the_makers() {
     run(|w| {
@@ -56,6 +57,7 @@ fn a_budget_is_cut_from_the_makers() {
     });
 }
 
+// attack 62 F: each allocation of making a process or thread fails in turn; nothing is left of it
 #[test]
 fn making_rolls_back() {
     run(|w| {
@@ -106,6 +108,7 @@ fn a_process_pays_for_what_it_makes() {
     });
 }
 
+// attack 63 U: a thread above its maker's ceiling; refused with `BadArgument`; broken: priority-ceiling
 #[test]
 fn arguments_of_thread_create() {
     run(|w| {
@@ -235,6 +238,7 @@ fn reasons_of_an_end() {
     });
 }
 
+// attack 30 U: end a process, or act on it, without MANAGE; refused with `Denied`; broken: manage-right
 #[test]
 fn ending_needs_manage() {
     run(|w| {

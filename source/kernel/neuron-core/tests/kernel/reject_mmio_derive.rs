@@ -8,6 +8,7 @@ fn args(cap: Handle, rights: Rights, offset: u64, len: u64) -> [u64; 4] {
     [cap.0, u64::from(rights.bits()), offset, len]
 }
 
+// attack 39 U: a second window over the same pages, or some of them; refused with `Busy`; broken: second-owner
 #[test]
 fn test_reject_mmio_second_owner() {
     run(|w| {
@@ -46,6 +47,7 @@ fn test_reject_mmio_second_owner_after_drop_between() {
     });
 }
 
+// attack 18 U: a part that is larger than its window; refused with `OutOfRange`; broken: derive-widens
 #[test]
 fn test_reject_mmio_widening_derive() {
     run(|w| {
@@ -74,6 +76,7 @@ fn test_reject_mmio_widening_derive() {
     });
 }
 
+// attack 18 U: a part with rights that its window lacks; refused with `Denied`
 #[test]
 fn test_reject_mmio_rights_growing_derive() {
     run(|w| {
@@ -117,6 +120,7 @@ fn test_reject_mmio_derive_without_right() {
     });
 }
 
+// attack 39 U: hand on a window that is mapped; refused with `Busy`; broken: derive-mapped
 #[test]
 fn test_reject_mmio_derive_from_mapped() {
     run(|w| {
@@ -132,6 +136,7 @@ fn test_reject_mmio_derive_from_mapped() {
     });
 }
 
+// attack 26 U: an owner installs its window elsewhere; refused with `Denied`
 #[test]
 fn test_reject_mmio_pass_on_by_install() {
     run(|w| {
@@ -148,6 +153,7 @@ fn test_reject_mmio_pass_on_by_install() {
     });
 }
 
+// attack 26 U: an owner sends its window to another; refused with `Denied`
 #[test]
 fn test_reject_mmio_pass_on_by_message() {
     run(|w| {

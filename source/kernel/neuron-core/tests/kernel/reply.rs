@@ -29,6 +29,7 @@ fn is_dead(w: &mut World<'_>, user: User, endpoint: Handle, cap: Handle) {
     w.refuses(user, Error::BadHandle, Syscall::CapDrop, &[cap.0]);
 }
 
+// attack 29 U: answer a call twice; refused with `BadHandle`
 #[test]
 fn a_reply_is_used_once() {
     both(|w| {
@@ -69,6 +70,7 @@ fn any_thread_of_the_server_can_answer() {
     });
 }
 
+// attack 29 U: another process answers; refused with `BadHandle`
 #[test]
 fn a_reply_cannot_be_stolen() {
     both(|w| {
@@ -169,6 +171,7 @@ fn a_reply_to_a_thread_that_ended_is_dead() {
     });
 }
 
+// attack 32 F: the server faults with one call received and one waiting; the first caller gets `PeerGone`
 #[test]
 fn the_end_of_a_server_fails_its_calls() {
     both(|w| {
@@ -189,6 +192,7 @@ fn the_end_of_a_server_fails_its_calls() {
     });
 }
 
+// attack 59 U: a new life uses a reply of the old one; refused with `BadHandle`
 /// A restarted server does not get the authority of its life before.
 #[test]
 fn replies_do_not_outlive_a_restart() {

@@ -149,6 +149,7 @@ fn partners_in_a_call_do_not_starve_their_equals() {
     });
 }
 
+// attack 63 U: hand the hart over for ever; equals have their turn; broken: slice
 /// The hart is handed to a server that computes for ever, while an equal of the server is ready.
 #[test]
 fn handing_over_begins_a_time_slice() {

@@ -26,6 +26,7 @@ fn ends_at(w: &mut World<'_>, user: User, notification: Handle, deadline: u64) {
     assert!(w.is_ready(user));
 }
 
+// attack 60 U: nobody ever answers; every wait ends at its deadline; broken: deadline
 #[test]
 fn a_wait_ends_at_its_deadline() {
     run(|w| {
