@@ -24,8 +24,7 @@ pub(super) fn check(ran: &BTreeSet<String>) -> Result<Outcome> {
     }
     Ok(Outcome {
         passed: scan.entries.len() - missing.len(),
-        failed: scan.faults.len() + missing.len() + usize::from(stale),
-        note: format!("{} gaps", gaps.len()),
+        failed: scan.faults.len() + gaps.len() + missing.len() + usize::from(stale),
         ..Outcome::default()
     })
 }

@@ -80,6 +80,17 @@ impl Qmp {
         Ok(words)
     }
 
+    /// A register of the hart that is stopped, by QEMU's name for it.
+    ///
+    /// # Errors
+    /// See [`Qmp::execute`]; also when there is no such register.
+    pub fn read_register(&mut self, name: &str) -> Result<u64> {
+        let command = json!({ "command-line": "info registers" });
+        let answer = self.execute("human-monitor-command", command)?;
+        register(answer.as_str().unwrap_or_default(), name)
+            .with_context(|| format!("`info registers` shows no {name}"))
+    }
+
     fn line(&mut self) -> Result<Value> {
         let mut line = String::new();
         if self.stream.read_line(&mut line).context("reading from the monitor")? == 0 {
@@ -97,6 +108,13 @@ fn words(text: &str) -> Vec<u32> {
         values.split(' ').filter_map(hex).collect()
     };
     text.lines().flat_map(of_line).collect()
+}
+
+/// The value after `name`, among names and values in hexadecimal.
+fn register(text: &str, name: &str) -> Option<u64> {
+    let mut words = text.split_whitespace();
+    words.find(|word| *word == name)?;
+    u64::from_str_radix(words.next()?, 16).ok()
 }
 
 #[cfg(test)]
@@ -130,6 +148,14 @@ mod tests {
         ]);
         let mut qmp = Qmp::accept(&listener).unwrap();
         assert_eq!(qmp.read_words(0x1000_8000, 2).unwrap(), [0x7472_6976, 2]);
+    }
+
+    #[test]
+    fn test_registers_are_found_by_name() {
+        let text = " mhartid  0000000000000000\r\n mstatus  0000000a000c00a0\r\n x0/zero 0";
+        assert_eq!(register(text, "mstatus"), Some(0xa_000c_00a0));
+        assert_eq!(register(text, "status"), None);
+        assert_eq!(register("mstatus", "mstatus"), None);
     }
 
     #[test]

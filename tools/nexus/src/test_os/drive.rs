@@ -76,6 +76,8 @@ pub struct Witness {
     pub ram: Ram,
     /// Magic, version and DeviceID at each granted virtio window.
     pub identities: Vec<(u64, Vec<u32>)>,
+    /// `mstatus` of the hart, of which `sstatus` is a part.
+    pub status: u64,
 }
 
 /// What to run.
@@ -181,7 +183,8 @@ impl Driver {
         for entry in granted.filter(|entry| (plan.is_virtio)(entry.device)) {
             identities.push((entry.base, qmp.read_words(entry.base, 3)?));
         }
-        Ok(Witness { ram: Ram::read(base, &file)?, identities })
+        let status = qmp.read_register("mstatus")?;
+        Ok(Witness { ram: Ram::read(base, &file)?, identities, status })
     }
 }
 

@@ -24,6 +24,11 @@ pub mod code {
 /// "virt" (virtio 1.2, 4.2.2).
 const VIRTIO_MAGIC: u32 = 0x7472_6976;
 
+/// "Supervisor User Memory access" in `mstatus` (Privileged Architecture 1.12, 3.1.6.3).
+const SUM: u64 = 1 << 18;
+/// "Make eXecutable Readable" in `mstatus` (Privileged Architecture 1.12, 3.1.6.3).
+const MXR: u64 = 1 << 19;
+
 /// What the run is held against.
 pub struct Expectation<'a> {
     /// Every proof that must be there.
@@ -136,7 +141,15 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
     let pages = witness::check(&witness.ram, &claims);
     found.extend(pages.iter().map(|finding| format!("page tables: {finding}")));
     found.extend(identities(&replay.holdings, witness, expectation));
+    found.extend(user_memory(witness.status));
     found
+}
+
+/// The kernel has no business with user memory: it takes arguments in registers only, and what lets
+/// it read user pages is always off.
+fn user_memory(status: u64) -> Option<String> {
+    (status & (SUM | MXR) != 0)
+        .then(|| format!("the kernel can touch user memory: SUM or MXR is set in {status:#x}"))
 }
 
 /// What stands in the registers is what the description says.
@@ -212,7 +225,7 @@ mod tests {
         Run {
             ended: Ended::Guest(Some(code::PASSED)),
             transcript,
-            witness: Some(Witness { ram, identities }),
+            witness: Some(Witness { ram, identities, status: 0xa_0000_00a0 }),
             ready_after: None,
             took: Duration::ZERO,
         }
@@ -334,5 +347,15 @@ mod tests {
         let mut run = good();
         run.witness.as_mut().unwrap().identities[0].1[2] = 2;
         assert_verdict(&run, Exit::Differ, "should be virtio device 4");
+    }
+
+    // attack 15 H: the hart may read user pages from the kernel, or execute-only ones; the run fails; broken: user-memory
+    #[test]
+    fn test_open_user_memory_fails_the_run() {
+        for bit in [SUM, MXR] {
+            let mut run = good();
+            run.witness.as_mut().unwrap().status |= bit;
+            assert_verdict(&run, Exit::Differ, "the kernel can touch user memory");
+        }
     }
 }

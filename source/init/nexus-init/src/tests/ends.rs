@@ -63,3 +63,18 @@ fn what_could_not_be_started_keeps_nothing() {
     let refusal = |device| init.registry.device(device).unwrap().refusal.as_deref();
     assert_eq!((refusal(CLINT), refusal(GONE)), (Some("not-loaded"), Some("not-loaded")));
 }
+
+// attack 61 U: one of two owners ends; the other keeps its window
+#[test]
+fn only_the_windows_of_who_ended_come_back() {
+    let mut init = started();
+    assert_eq!(init.registry.held(), 0);
+    init.give(7, Handle(70), &need(RNG)).unwrap();
+    init.give(8, Handle(80), &need(UART)).unwrap();
+    assert_eq!(init.registry.held(), 2);
+    init.abandon(8, ServiceState::NotLoaded);
+    let held = init.registry.devices().iter().zip(0..);
+    let held = held.filter(|(device, _)| device.state == OwnerState::Held).map(|(_, id)| id);
+    assert!(held.eq([RNG]), "rngd's");
+    assert_eq!(init.registry.held(), 1);
+}

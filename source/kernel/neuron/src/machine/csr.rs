@@ -8,6 +8,9 @@ use riscv::register;
 /// previous privilege, floating point and vector state, SUM and MXR.
 const SSTATUS_CLEAR: usize = 1 << 1 | 1 << 5 | 1 << 8 | 3 << 9 | 3 << 13 | 1 << 18 | 1 << 19;
 
+/// Bits of `sstatus` that are set: none, and SUM where that defence is left out.
+const SSTATUS_SET: usize = if cfg!(broken = "user-memory") { 1 << 18 } else { 0 };
+
 /// `scounteren`: user mode may read `time` and `instret`.
 const USER_COUNTERS: usize = 0b110;
 
@@ -26,9 +29,11 @@ pub(super) fn init() {
     unsafe {
         asm!(
             "csrc sstatus, {clear}",
+            "csrs sstatus, {set}",
             "csrw scounteren, {counters}",
             "csrw sie, {timer}",
             clear = in(reg) SSTATUS_CLEAR,
+            set = in(reg) SSTATUS_SET,
             counters = in(reg) USER_COUNTERS,
             timer = in(reg) 1usize << 5,
             options(nomem, nostack),

@@ -125,6 +125,8 @@ fn one_device_has_one_place_and_a_place_one_device() {
     assert_eq!(bench.deny(&extra), Reason::WindowMismatch, "rngd's pages");
     let apart = Decide { base: 0x1000_7000, nonce: 4, ..extra };
     assert!(bench.decide(&apart).allows(&apart));
+    let moved = Decide { base: 0x1000_8000, nonce: 5, ..extra };
+    assert_eq!(bench.deny(&moved), Reason::WindowMismatch, "the second device stays, too");
 }
 
 // attack 37 U: a question is asked again; denied; broken: policyd-nonce
@@ -171,6 +173,22 @@ fn a_life_that_is_over_gets_nothing() {
     assert!(bench.decide(&life(4, 4)).allows(&life(4, 4)));
 }
 
+// attack 28 U: a question for a life that is over, of the second service that got something; denied
+#[test]
+fn lives_are_remembered_for_each_service() {
+    let mut bench = Bench::new();
+    let consoled = |incarnation, nonce| Decide {
+        subject: Subject { id: 4, incarnation },
+        device: EXTRA,
+        base: 0x1000_7000,
+        ..rng(nonce)
+    };
+    assert!(bench.decide(&rng(1)).allows(&rng(1)));
+    assert!(bench.decide(&consoled(3, 2)).allows(&consoled(3, 2)));
+    assert_eq!(bench.deny(&consoled(2, 3)), Reason::StaleIncarnation);
+    assert!(bench.decide(&rng(4)).allows(&rng(4)), "the other service's life goes on");
+}
+
 // attack 45 F: the decision cannot be recorded; denied; broken: policyd-unrecorded
 #[test]
 fn test_no_record_no_allow() {
@@ -188,10 +206,13 @@ fn test_no_record_no_allow() {
 #[test]
 fn only_the_distributor_may_ask_and_others_are_recorded() {
     let mut bench = Bench::new();
-    for _ in 0..100 {
+    for recorded in [1, 2, 3, 4, 4, 4] {
         assert_eq!(bench.ask(NSH, rng(50)), Err(ServiceError::Denied));
+        assert_eq!(bench.ledger.entries.len(), recorded, "the first ones, and no more");
     }
-    assert_eq!(bench.ledger.entries.len(), 4, "bounded");
+    let stranger = Sender { service_id: GREEDY, incarnation: 1 };
+    assert_eq!(bench.ask(stranger, rng(50)), Err(ServiceError::Denied));
+    assert_eq!(bench.ledger.entries.len(), 5, "each has its own bound");
     let entry = bench.ledger.entries[0];
     assert_eq!(entry.subject, Subject::from(NSH), "who the kernel says, not whom it named");
     assert_eq!(entry.outcome, Outcome::Deny);
