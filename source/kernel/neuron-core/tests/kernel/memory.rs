@@ -303,6 +303,23 @@ fn large_mappings_cross_tables() {
 }
 
 #[test]
+fn a_mapping_may_reach_from_no_table_into_one_that_exists() {
+    run(|w| {
+        let child = w.child(7, 64, 64);
+        let memory = w.vmo_create(child.user, 4).unwrap();
+        let edge = VA + 0x20_0000;
+        for neighbour in [edge + 4 * PAGE, edge - 4 * PAGE] {
+            let before = w.used(child.user);
+            w.vmo_map(child.user, memory, PAGE, neighbour, RW).unwrap();
+            w.vmo_map(child.user, memory, 3 * PAGE, edge - PAGE, RW).unwrap();
+            w.unmap(child.user, edge - PAGE).unwrap();
+            w.unmap(child.user, neighbour).unwrap();
+            assert_eq!(w.used(child.user), before);
+        }
+    });
+}
+
+#[test]
 fn the_boot_archive_is_read_only() {
     run(|w| {
         let args = |prot| [0, w.archive.0, 0, 4 * PAGE, VA, prot];
