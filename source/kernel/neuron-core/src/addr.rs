@@ -114,11 +114,8 @@ pub fn part(offset: u64, len: u64, size: u64) -> Result<(u64, u32), Error> {
         return Err(Error::Misaligned);
     }
     let end = offset.checked_add(len).ok_or(Error::OutOfRange)?;
-    if cfg!(broken = "window-end") {
-        if len == 0 || end > size.wrapping_add(PAGE_SIZE) {
-            return Err(Error::OutOfRange);
-        }
-    } else if len == 0 || end > size || len > MAX_LEN {
+    let size = if cfg!(broken = "window-end") { size.wrapping_add(PAGE_SIZE) } else { size };
+    if len == 0 || end > size || len > MAX_LEN {
         return Err(Error::OutOfRange);
     }
     let pages = u32::try_from(len >> 12).map_err(|_| Error::OutOfRange)?;

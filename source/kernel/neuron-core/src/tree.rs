@@ -176,7 +176,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     fn unmap_through(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
-        if cfg!(broken = "drop-keeps-leaf") && Window::of(self.caps.get(id)?.kind).is_ok() {
+        if cfg!(broken = "drop-keeps-leaf") {
             return Ok(Progress::Done);
         }
         while let Some(mapping) = self.caps.get(id)?.mappings.first() {

@@ -21,6 +21,20 @@ fn boot_refuses_what_is_wrong() {
 }
 
 #[test]
+fn memory_that_the_kernel_fills_for_init() {
+    run(|w| {
+        let (memory, first) = w.kernel.boot_alloc(2).unwrap();
+        assert_eq!(w.cap(memory).unwrap().base, first.address());
+        let map = |w: &mut World<'_>| w.vmo_map(w.init, memory, 2 * PAGE, VA, RX);
+        assert_eq!(map(w), Err(Error::SealState));
+        w.kernel.boot_seal(memory).unwrap();
+        map(w).unwrap();
+        assert_eq!(w.kernel.boot_alloc(0).err(), Some(Error::OutOfRange));
+        w.check();
+    });
+}
+
+#[test]
 fn only_reserved_frames_are_added() {
     run(|w| {
         let before = w.free_frames();
