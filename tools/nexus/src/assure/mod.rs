@@ -40,13 +40,13 @@ const STEPS: &[Step] = &[
     step("reproducible", 3, "two clean builds in two places, the same bytes", |_| {
         reproducible::check()
     }),
-    step("model", 15, "10^8 random steps of kernel and reference model", |context| {
+    step("model", 25, "10^8 random steps of kernel and reference model", |context| {
         model::check(context.seed)
     }),
     step("wild", 8, "10^6 random calls of hostile processes in QEMU", |context| {
         wild::check(context.seed)
     }),
-    step("states", 3, "every state of init, policyd and logd, to a larger bound", |_| {
+    step("states", 5, "every state of init, policyd and logd, to a larger bound", |_| {
         states::check()
     }),
     Step {
@@ -55,7 +55,7 @@ const STEPS: &[Step] = &[
             fuzz::check(context.seed)
         })
     },
-    step("broken", 20, "every defence left out in turn, each of which is noticed", |_| {
+    step("broken", 12, "every defence left out in turn, each of which is noticed", |_| {
         broken::check()
     }),
     Step {
@@ -64,7 +64,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         needs: &[MIRI],
-        ..step("miri", 15, "kernel logic and libraries have no undefined behaviour", |_| {
+        ..step("miri", 60, "kernel logic and libraries have no undefined behaviour", |_| {
             miri::check()
         })
     },

@@ -23,9 +23,9 @@ pub(super) const ROOT: u64 = (1 << 44) - 1;
 /// Sets the registers that never change again.
 pub(super) fn init() {
     // SAFETY: (1) `sstatus`: kernel code uses neither interrupts, user memory, floating point nor
-    // vectors, so that clearing their bits takes nothing from it. (2) `scounteren` changes user
-    // mode only. (3) `sie`: interrupts stay off in the kernel, because SIE is clear; in user mode
-    // the timer leads to the trap vector, which is set.
+    // vectors, so that clearing their bits takes nothing from it, and none is set. (2)
+    // `scounteren` changes user mode only. (3) `sie`: interrupts stay off in the kernel, because
+    // SIE is clear; in user mode the timer leads to the trap vector, which is set.
     unsafe {
         asm!(
             "csrc sstatus, {clear}",
