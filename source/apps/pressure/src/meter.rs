@@ -5,12 +5,11 @@ use alloc::string::String;
 use core::convert::Infallible;
 
 use nexus_abi::{Error, Handle, Message};
-use nexus_proto::Zero;
 use nexus_proto::ids as services;
-use nexus_proto::init::{Init, Mem, MemInfo, Ready, ServiceState, Stat};
+use nexus_proto::init::{Init, Ready, ServiceState};
 use nexus_proto::log::{Log, Stats};
-use nexus_rt::{CallError, Client, Deadline, StartError, ns_of_ticks, startup, sys, ticks};
-use nexus_test::{Host, Waiter};
+use nexus_rt::{Client, Deadline, ns_of_ticks, startup, sys, ticks};
+use nexus_test::{Budgets, Check, Facts, Failed, Host, Waiter, comes_back};
 
 use crate::task::{Ask, TASKS, Task, Work, ids};
 
@@ -20,35 +19,6 @@ const READY_MS: u64 = 60_000;
 const DEAD_MS: u64 = 1_000;
 /// Ticks between two looks: 137 µs, so that they fall everywhere.
 const LOOK: u64 = 1_373;
-
-/// Why it cannot go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failed {
-    /// Something is missing in the startup block.
-    Start(StartError),
-    /// The kernel refused.
-    Kernel(Error),
-    /// A service did not answer.
-    Call(CallError),
-}
-
-impl From<StartError> for Failed {
-    fn from(error: StartError) -> Failed {
-        Failed::Start(error)
-    }
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Failed {
-        Failed::Kernel(error)
-    }
-}
-
-impl From<CallError> for Failed {
-    fn from(error: CallError) -> Failed {
-        Failed::Call(error)
-    }
-}
 
 /// What was measured while a task was done. One nanosecond is one instruction.
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,7 +35,8 @@ struct Measure {
 /// The meter at work.
 #[derive(Debug)]
 pub struct Meter {
-    host: Host,
+    facts: Facts,
+    budgets: Budgets,
     waiter: Waiter,
     endpoint: Handle,
     init: Client<Init>,
@@ -74,7 +45,6 @@ pub struct Meter {
     /// The call that the load waits in, and the hog.
     load: Handle,
     hog: Handle,
-    failed: u32,
 }
 
 impl Meter {
@@ -85,7 +55,8 @@ impl Meter {
     pub fn new() -> Result<Meter, Failed> {
         let start = startup();
         Ok(Meter {
-            host: Host::new()?,
+            facts: Facts::new(Host::new()?),
+            budgets: Budgets::new()?,
             waiter: Waiter::new()?,
             endpoint: start.serve()?,
             init: start.client(services::INIT)?,
@@ -93,7 +64,6 @@ impl Meter {
             slow: start.service(ids::SLOW)?,
             load: Handle::NONE,
             hog: Handle::NONE,
-            failed: 0,
         })
     }
 
@@ -102,38 +72,24 @@ impl Meter {
     /// # Errors
     /// Why the machine goes on.
     pub fn run(mut self) -> Result<Infallible, Failed> {
-        self.host.wait_until_ready(Deadline::after_ms(READY_MS))?;
-        let before = self.mem()?;
+        let host = self.facts.host;
+        host.wait_until_ready(Deadline::after_ms(READY_MS))?;
+        let before = self.budgets.mem()?;
+        let held = self.budgets.held([ids::LOAD])?;
         self.until_they_ask()?;
         for task in TASKS {
             let measure = self.one(task)?;
             let check = judge(task, &measure);
             let Measure { wake, answer, looks, done } = measure;
-            self.host.console.line(&format!(
+            host.console.line(&format!(
                 "pressure: {:24} wakes {wake:6} of {:6}, answers {answer:6} of {:6}, {looks} looks, {done} done",
                 task.name, task.wake, task.answer
             ))?;
-            self.prove(task.name, check)?;
+            self.facts.tell(task.name, &check)?;
         }
-        let after = self.mem()?;
-        self.prove("everything-comes-back", comes_back(&before, &after))?;
-        let passed = u32::try_from(TASKS.len() + 1).unwrap_or(0) - self.failed;
-        Ok(self.host.end(passed, self.failed)?)
-    }
-
-    fn prove(&mut self, name: &str, check: Result<(), String>) -> Result<(), Failed> {
-        let words = name.replace('-', " ");
-        match check {
-            Ok(()) => {
-                self.host.console.line(&format!("SELFTEST: {words} ok"))?;
-                nexus_rt::proof(name)?;
-            }
-            Err(why) => {
-                self.host.console.line(&format!("SELFTEST: {words} FAILED: {why}"))?;
-                self.failed += 1;
-            }
-        }
-        Ok(())
+        let back = comes_back(&before, &self.budgets.mem()?, held);
+        self.facts.tell("everything-comes-back", &back)?;
+        self.facts.end()
     }
 
     /// Waits until load and hog have asked for the first time.
@@ -201,22 +157,17 @@ impl Meter {
 
     /// True when the load has ended and all of it is taken apart.
     fn is_over(&self) -> Result<bool, Failed> {
-        let ask = Stat { service: ids::LOAD, zero: Zero::ZERO };
-        let stat = self.init.call(&ask, Deadline::after_ms(DEAD_MS))?;
+        let stat = self.budgets.stat(ids::LOAD)?;
         if stat.state == ServiceState::Ended {
             // init gives back what is left when it has seen the end.
             self.waiter.pause(1);
         }
         Ok(stat.state == ServiceState::Ended)
     }
-
-    fn mem(&self) -> Result<MemInfo, Failed> {
-        Ok(self.init.call(&Mem {}, Deadline::after_ms(DEAD_MS))?)
-    }
 }
 
 /// Holds what was measured against the bounds of the task.
-fn judge(task: &Task, measure: &Measure) -> Result<(), String> {
+fn judge(task: &Task, measure: &Measure) -> Check {
     for (what, seen, most) in
         [("wakes", measure.wake, task.wake), ("answers", measure.answer, task.answer)]
     {
@@ -229,20 +180,6 @@ fn judge(task: &Task, measure: &Measure) -> Result<(), String> {
     }
     if measure.done < task.at_least {
         return Err(format!("{} done of {}", measure.done, task.at_least));
-    }
-    Ok(())
-}
-
-/// The budget of the load, which has ended, is free again.
-fn comes_back(before: &MemInfo, after: &MemInfo) -> Result<(), String> {
-    let frames = before.frames_given.saturating_sub(after.frames_given);
-    let objects = before.objects_given.saturating_sub(after.objects_given);
-    let free = (
-        after.frames_free.saturating_sub(before.frames_free),
-        after.objects_free.saturating_sub(before.objects_free),
-    );
-    if frames == 0 || objects == 0 || free.0 < frames || free.1 < objects {
-        return Err(format!("{free:?} free again of {frames} frames and {objects} objects"));
     }
     Ok(())
 }

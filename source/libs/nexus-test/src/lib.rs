@@ -7,9 +7,15 @@
 
 extern crate alloc;
 
+mod budgets;
 mod console;
+mod facts;
+mod failed;
 mod host;
 pub mod records;
 
+pub use budgets::{Budgets, comes_back};
 pub use console::Console;
+pub use facts::{Check, Facts};
+pub use failed::Failed;
 pub use host::{Host, Waiter};

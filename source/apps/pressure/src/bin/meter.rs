@@ -4,7 +4,8 @@
 
 use core::convert::Infallible;
 
-use pressure::meter::{Failed, Meter};
+use nexus_test::Failed;
+use pressure::meter::Meter;
 
 nexus_rt::entry!(main);
 

@@ -4,7 +4,8 @@
 
 use core::convert::Infallible;
 
-use wild::keeper::{Failed, Keeper};
+use nexus_test::Failed;
+use wild::keeper::Keeper;
 
 nexus_rt::entry!(main);
 
