@@ -16,6 +16,7 @@ struct Fake {
     incoming: Option<VecDeque<Result<Received, Error>>>,
     sent: Vec<(Handle, Message)>,
     dropped: Vec<Handle>,
+    deadlines: Vec<u64>,
 }
 
 std::thread_local! {
@@ -63,6 +64,12 @@ impl Delivery {
     #[must_use]
     pub fn sent(&self) -> Vec<(Handle, Message)> {
         FAKE.with_borrow(|fake| fake.sent.clone())
+    }
+
+    /// The deadline of every receive.
+    #[must_use]
+    pub fn deadlines(&self) -> Vec<u64> {
+        FAKE.with_borrow(|fake| fake.deadlines.clone())
     }
 
     /// Every capability that was dropped.
@@ -162,9 +169,10 @@ pub(crate) mod calls {
         _: Handle,
         reply: Handle,
         message: &Message,
-        _: u64,
+        deadline: u64,
     ) -> Result<Received, Error> {
         FAKE.with_borrow_mut(|fake| {
+            fake.deadlines.push(deadline);
             let incoming = fake.incoming.as_mut().ok_or(Error::BadSyscall)?;
             let next = incoming.pop_front();
             let arrived = matches!(next, None | Some(Ok(_) | Err(Error::TimedOut)));

@@ -114,9 +114,10 @@ impl Answer {
 pub fn run<S: Service>(endpoint: Handle, service: &mut S) -> Error {
     let mut next = Answer::NOTHING;
     loop {
-        let deadline = service.deadline();
+        let mut deadline = service.deadline();
         if deadline != Deadline::NEVER && deadline.has_passed() {
             service.tick();
+            deadline = service.deadline();
         }
         let sent = next.reply;
         let received = sys::reply_recv(endpoint, sent, &next.message, deadline.ticks());

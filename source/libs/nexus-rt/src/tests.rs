@@ -143,6 +143,15 @@ fn messages_without_end_do_not_stop_the_tick() {
     assert_eq!(delivery.sent().len(), 3);
 }
 
+#[test]
+fn after_a_tick_the_next_time_counts() {
+    let delivery = deliver([]);
+    let mut service = Kept { deadline: Some(Deadline::at(0)), ..Kept::default() };
+    run(ENDPOINT, &mut service);
+    assert_eq!(service.ticks, 1);
+    assert_eq!(delivery.deadlines(), [Deadline::NEVER.ticks()]);
+}
+
 // attack 32 F: the caller ends before its answer; the server goes on
 #[test]
 fn a_caller_that_is_gone_does_not_end_the_server() {
