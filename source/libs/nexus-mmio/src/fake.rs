@@ -86,6 +86,39 @@ impl Drop for Script {
     }
 }
 
+/// A device whose driver dies after so many accesses: later ones do not reach it, and load all ones.
+/// The device stays, for the driver's next life.
+#[derive(Debug)]
+pub struct Mortal<'a, D> {
+    device: &'a mut D,
+    left: usize,
+}
+
+impl<'a, D: Device> Mortal<'a, D> {
+    /// `device`, which `accesses` reach.
+    pub const fn new(device: &'a mut D, accesses: usize) -> Mortal<'a, D> {
+        Mortal { device, left: accesses }
+    }
+
+    /// True when an access came too late.
+    fn is_dead(&mut self) -> bool {
+        let dead = self.left == 0;
+        self.left = self.left.saturating_sub(1);
+        dead
+    }
+}
+
+impl<D: Device> Device for Mortal<'_, D> {
+    fn read(&mut self, offset: usize, width: usize) -> u32 {
+        if self.is_dead() { u32::MAX } else { self.device.read(offset, width) }
+    }
+    fn write(&mut self, offset: usize, width: usize, value: u32) {
+        if !self.is_dead() {
+            self.device.write(offset, width, value);
+        }
+    }
+}
+
 /// A bus of `len` bytes with a simulated device on it, which records every access.
 pub struct FakeBus<D> {
     len: usize,

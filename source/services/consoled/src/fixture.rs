@@ -39,12 +39,18 @@ pub(crate) fn description() -> Description {
     }
 }
 
+/// Looks at the line status for which a byte is on its way.
+const LOOKS: u8 = 3;
+
 /// A UART as far as the driver can tell.
 #[derive(Default)]
 pub(crate) struct UartModel {
     pub(crate) received: VecDeque<u8>,
     pub(crate) broken: bool,
     pub(crate) sent: Vec<u8>,
+    /// Looks at the line status until the last byte has left; a new line setting spoils it before.
+    pub(crate) leaving: u8,
+    pub(crate) spoiled: bool,
     pub(crate) scratch: u8,
     pub(crate) lcr: u8,
     pub(crate) divisor: [u8; 2],
@@ -67,7 +73,9 @@ impl Device for UartModel {
             5 => {
                 let received = if self.received.is_empty() { 0 } else { 0x01 };
                 let broken = if self.broken { 0x08 } else { 0 };
-                received | broken | if stuck { 0 } else { 0x60 }
+                let idle = if self.leaving == 0 { 0x40 } else { 0 };
+                self.leaving = self.leaving.saturating_sub(1);
+                received | broken | if stuck { 0 } else { 0x20 | idle }
             }
             7 => self.absent.unwrap_or(self.scratch),
             _ => 0,
@@ -78,10 +86,16 @@ impl Device for UartModel {
         let value = value as u8;
         match offset {
             0 | 1 if self.lcr & 0x80 != 0 => self.divisor[offset] = value,
-            0 => self.sent.push(value),
+            0 => {
+                self.sent.push(value);
+                self.leaving = LOOKS;
+            }
             1 => self.ier = value,
             2 => self.fcr = value,
-            3 => self.lcr = value,
+            3 => {
+                self.spoiled |= self.leaving > 0;
+                self.lcr = value;
+            }
             7 => self.scratch = value,
             _ => {}
         }

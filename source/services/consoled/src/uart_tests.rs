@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixture::UartModel as Model;
-use nexus_mmio::fake::FakeBus;
+use nexus_mmio::fake::{Device, FakeBus, Mortal};
 
 fn start(model: Model) -> Result<Uart<FakeBus<Model>>, UartError> {
     Uart::start(FakeBus::new(8, model))
@@ -49,6 +49,39 @@ fn transmits_in_order_and_by_fifo() {
     let accesses = uart.bus().accesses().len() - before;
     assert_eq!(model(&uart, |model| model.sent.clone()), text);
     assert_eq!(accesses, 100 + 100usize.div_ceil(FIFO));
+}
+
+/// A life: starts, takes what came, sends a text. Returns its register accesses, and what it took.
+fn live<D: Device>(device: D) -> (usize, Vec<u8>) {
+    let mut taken = Vec::new();
+    let bus = FakeBus::new(8, device);
+    let Ok(mut uart) = Uart::start(bus) else { return (0, taken) };
+    uart.receive(|byte| taken.push(byte));
+    uart.transmit(&mut TEXT.to_vec().into());
+    (uart.bus().accesses().len(), taken)
+}
+
+/// More than two FIFOs of bytes.
+const TEXT: &[u8] = b"more than sixteen bytes go out in pieces";
+
+// attack 57 F: the UART's driver dies at each register access; the next life works, no byte on its way is spoiled; broken: uart-idle
+#[test]
+fn whatever_a_dead_driver_leaves_the_next_one_starts_from() {
+    let device = || Model { received: b"in".to_vec().into(), ier: 0xf, ..Model::default() };
+    let (whole, _) = live(Mortal::new(&mut device(), usize::MAX));
+    assert!(whole > 2 * TEXT.len() / FIFO + TEXT.len());
+    for accesses in 0..=whole {
+        let mut model = device();
+        live(Mortal::new(&mut model, accesses));
+        let (sent, waiting) = (model.sent.len(), Vec::from(model.received.clone()));
+        assert!(TEXT.starts_with(&model.sent), "after {accesses}: {:?}", model.sent);
+        let (_, taken) = live(Mortal::new(&mut model, usize::MAX));
+        assert_eq!(taken, waiting, "after {accesses}");
+        assert_eq!(&model.sent[sent..], TEXT, "after {accesses}");
+        assert_eq!((model.lcr, model.fcr, model.ier), (0x03, 0x01, 0), "after {accesses}");
+        assert_eq!(model.divisor, [2, 0], "after {accesses}");
+        assert!(!model.spoiled, "after {accesses}: a byte on its way was spoiled");
+    }
 }
 
 #[test]

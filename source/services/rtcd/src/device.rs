@@ -87,7 +87,7 @@ impl<B: Bus> Rtc<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nexus_mmio::fake::{Device, FakeBus};
+    use nexus_mmio::fake::{Device, FakeBus, Mortal};
 
     /// 2026-11-22 12:00 UTC, in units of the high half, and so not divisible by them.
     const NOON_NS: u64 = 1_795_348_800 * 1_000_000_000;
@@ -142,6 +142,24 @@ mod tests {
                 let end = rtc.regs.bus().with_device(|clock| clock.now);
                 assert!((boundary - before..=end).contains(&read), "{before} before: {read}");
             }
+        }
+    }
+
+    // attack 57 F: the clock's driver dies at each register access; the next life reads the right time
+    #[test]
+    fn whatever_a_dead_driver_leaves_the_next_one_reads_the_time() {
+        let boundary = (NOON_NS >> 32) << 32;
+        let lives = (0..=8).flat_map(|accesses| [(false, accesses), (true, accesses)]);
+        for (latches, accesses) in lives {
+            let mut clock = Clock { now: boundary - 6, step: 1, latches, latched: 0 };
+            let dying = Rtc::start(FakeBus::new(0x1000, Mortal::new(&mut clock, accesses)));
+            assert_eq!(dying.is_err(), accesses < 4, "{accesses}");
+            // A dead device tells nothing that could be right or wrong.
+            let _ = dying.and_then(|rtc| rtc.read());
+            let before = clock.now;
+            let next = Mortal::new(&mut clock, usize::MAX);
+            let read = Rtc::start(FakeBus::new(0x1000, next)).and_then(|rtc| rtc.read()).unwrap();
+            assert!((before..=clock.now).contains(&read), "latches {latches}, {accesses}: {read}");
         }
     }
 

@@ -83,6 +83,8 @@ pub struct Booted {
     pub init: Init<Live>,
     /// Its endpoint, with the ends of services bound to it.
     pub endpoint: Handle,
+    /// Told when a service has ended, and bound to the endpoint.
+    pub ends: Handle,
     /// The priority that the description gives it.
     pub priority: u8,
 }
@@ -140,7 +142,7 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     tell_refusals(&mut init, block.nonce)?;
     let own = init.registry.description().service(block.service_id);
     let priority = own.map_or(0, |service| service.priority);
-    Ok(Booted { init, endpoint, priority })
+    Ok(Booted { init, endpoint, ends, priority })
 }
 
 fn cap(block: &Startup, role: Role, what: &'static str) -> Result<StartupCap, BootError> {

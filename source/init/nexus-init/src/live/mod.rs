@@ -5,5 +5,6 @@ mod load;
 mod machine;
 mod service;
 
-pub use boot::{BootError, boot};
+pub use boot::{BootError, Booted, boot};
 pub use machine::Live;
+pub use service::Starter;

@@ -14,24 +14,25 @@ use super::machine::{Live, Server};
 use crate::init::{Init, Machine};
 
 /// What all services are started with.
-pub(super) struct Starter<'a> {
+pub struct Starter<'a> {
     /// The programs.
-    pub(super) archive: Archive<'a>,
+    pub archive: Archive<'a>,
     /// The authority to make processes.
-    pub(super) spawn: Handle,
+    pub spawn: Handle,
     /// Told when a service has ended: bit n for place n in the description.
-    pub(super) ends: Handle,
+    pub ends: Handle,
     /// The description, sealed, for whoever wants to read it.
-    pub(super) description: (Handle, u64),
-    /// Ticks in a second, and the number of this run.
-    pub(super) timebase_hz: u64,
-    pub(super) nonce: u64,
+    pub description: (Handle, u64),
+    /// Ticks in a second.
+    pub timebase_hz: u64,
+    /// Number of this run.
+    pub nonce: u64,
 }
 
 impl Starter<'_> {
     /// Starts the service at this place of the description, with everything that it needs, or not
     /// at all.
-    pub(super) fn start(&self, init: &mut Init<Live>, index: usize) {
+    pub fn start(&self, init: &mut Init<Live>, index: usize) {
         let Some(service) = init.registry.description().services.get(index).cloned() else {
             return;
         };

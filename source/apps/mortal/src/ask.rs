@@ -1,0 +1,91 @@
+//! What the init of this system answers beside what every init does.
+
+use nexus_abi::Message;
+
+/// Service id of the keeper.
+pub const KEEPER: u32 = 80;
+/// Exit code of whoever is killed.
+pub const KILLED: u64 = 57;
+
+/// The driver asks how this life of it ends. Answers with [`Fate::words`].
+pub const FATE: u32 = 0x7fff_0001;
+/// The driver asks to be killed, now.
+pub const KILL: u32 = 0x7fff_0002;
+/// The keeper asks for the next life of the driver, with its fate. Answers with an endpoint of it,
+/// as the keeper names it.
+pub const START: u32 = 0x7fff_0003;
+/// The keeper asks to kill the driver, wherever it is.
+pub const END: u32 = 0x7fff_0004;
+
+/// How the driver dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// A register access faults, because the window is no longer mapped.
+    Fault,
+    /// It is killed while it waits for an answer.
+    Killed,
+    /// It ends by itself.
+    Exit,
+}
+
+impl Manner {
+    /// Each.
+    pub const ALL: [Manner; 3] = [Manner::Fault, Manner::Killed, Manner::Exit];
+}
+
+/// Where and how a life ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// At which step, from 1; of those that fault, at which register access. 0 is never.
+    pub step: u64,
+    /// How.
+    pub manner: Manner,
+}
+
+impl Fate {
+    /// It does not.
+    pub const NONE: Fate = Fate { step: 0, manner: Manner::Exit };
+
+    /// As words of a message.
+    #[must_use]
+    pub const fn words(self) -> [u64; 2] {
+        [self.step, self.manner as u64]
+    }
+
+    /// From words of a message.
+    #[must_use]
+    pub fn of(message: &Message) -> Option<Fate> {
+        let [step, manner, ..] = message.words;
+        let manner = Manner::ALL.into_iter().find(|one| *one as u64 == manner)?;
+        Some(Fate { step, manner })
+    }
+}
+
+/// An answer: one word, or that it was refused.
+#[must_use]
+pub fn answer(result: Option<u64>) -> Message {
+    result.map_or_else(|| Message::new(1, &[]), |word| Message::new(0, &[word]))
+}
+
+/// The word of an answer; `None` when it was refused.
+#[must_use]
+pub fn word(answer: &Message) -> Option<u64> {
+    let [word, ..] = answer.words;
+    (answer.tag.label() == 0).then_some(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_read_back() {
+        for manner in Manner::ALL {
+            let fate = Fate { step: 7, manner };
+            assert_eq!(Fate::of(&Message::new(START, &fate.words())), Some(fate));
+        }
+        assert_eq!(Fate::of(&Message::new(START, &[7, 3])), None);
+        assert_eq!(word(&answer(Some(9))), Some(9));
+        assert_eq!(word(&answer(None)), None);
+    }
+}

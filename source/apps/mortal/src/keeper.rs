@@ -1,0 +1,250 @@
+//! The keeper: has the driver start, die and start again, and sees that the system goes on.
+
+use alloc::format;
+use core::convert::Infallible;
+
+use nexus_abi::{Error, Handle, Message};
+use nexus_proto::console::{Console, Write};
+use nexus_proto::init::{EndKind, MemInfo, ServiceStat};
+use nexus_proto::log::{Log, Stats};
+use nexus_proto::policy::{Epoch, Policy};
+use nexus_proto::rtc::{Now, Rtc, Time};
+use nexus_proto::{Text, ids};
+use nexus_rt::{CallError, Client, Deadline, ns_of_ticks, startup, sys};
+use nexus_test::{Budgets, Check, Facts, Failed, Host};
+
+use crate::ask::{self, END, Fate, KILLED, Manner, START};
+
+/// Milliseconds that the owners have to become ready: instructions pass slowly here.
+const READY_MS: u64 = 60_000;
+/// Milliseconds that a service has to answer; a dead one fails at once.
+const ANSWER_MS: u64 = 2_000;
+/// Times that a life is asked for the time.
+const QUESTIONS: usize = 2;
+/// Register accesses of a whole life: four to start, four for the log, four for each question.
+const ACCESSES: u64 = 8 + 4 * QUESTIONS as u64;
+/// Steps of a whole life: its accesses; before the window, with it, with the device, and after the
+/// report; and before and after the log is told, and each question.
+const STEPS: u64 = ACCESSES + 4 + 2 + 2 * QUESTIONS as u64;
+/// Lives that the keeper starts: one for each death, one in which it does not come, for each
+/// manner, and a healthy one after each.
+const LIVES: u64 = 2 * (ACCESSES + 2 * STEPS + 3);
+/// Records of one life: decision, grant, end, and the window that came back.
+const RECORDS: u64 = 4;
+/// Nanoseconds by which two clocks may be apart: what is between two reads of them.
+const APART_NS: u64 = 1_000_000;
+/// A load from a page that is not mapped (RISC-V Privileged 1.12, table 4.2).
+const LOAD_PAGE_FAULT: u64 = 13;
+
+/// What went wrong first, in each respect.
+#[derive(Debug)]
+struct Seen {
+    deaths: Check,
+    next_life: Check,
+    others: Check,
+    comes_back: Check,
+    recorded: Check,
+}
+
+/// The keeper at work.
+#[derive(Debug)]
+pub struct Keeper {
+    facts: Facts,
+    budgets: Budgets,
+    init: Handle,
+    policyd: Client<Policy>,
+    logd: Client<Log>,
+    consoled: Client<Console>,
+    /// The first time that was told.
+    first: Option<Time>,
+    /// How memory was divided after the first death.
+    before: Option<MemInfo>,
+    /// Records before the first life.
+    records: u64,
+    lives: u64,
+    deaths: u64,
+    seen: Seen,
+}
+
+impl Keeper {
+    /// From the startup block.
+    ///
+    /// # Errors
+    /// What is missing in it.
+    pub fn new() -> Result<Keeper, Failed> {
+        let start = startup();
+        Ok(Keeper {
+            facts: Facts::new(Host::new()?),
+            budgets: Budgets::new()?,
+            init: start.service(ids::INIT)?,
+            policyd: start.client(ids::POLICYD)?,
+            logd: start.client(ids::LOGD)?,
+            consoled: start.client(ids::CONSOLED)?,
+            first: None,
+            before: None,
+            records: 0,
+            lives: 0,
+            deaths: 0,
+            seen: Seen {
+                deaths: Ok(()),
+                next_life: Ok(()),
+                others: Ok(()),
+                comes_back: Ok(()),
+                recorded: Ok(()),
+            },
+        })
+    }
+
+    /// Goes through all deaths and ends the machine.
+    ///
+    /// # Errors
+    /// Why the machine goes on.
+    pub fn run(mut self) -> Result<Infallible, Failed> {
+        let host = self.facts.host;
+        host.wait_until_ready(Deadline::after_ms(READY_MS))?;
+        // The life that every boot begins with.
+        self.kill()?;
+        self.records = self.stats()?;
+        for manner in Manner::ALL {
+            let deaths = self.every_step(manner)?;
+            host.console.line(&format!("mortal: {manner:?}: {deaths} deaths"))?;
+            let whole = if manner == Manner::Fault { ACCESSES } else { STEPS };
+            if deaths != whole {
+                let why = format!("{deaths} deaths of {whole} by {manner:?}");
+                first_wrong(&mut self.seen.deaths, Err(why));
+            }
+            self.deaths += deaths;
+        }
+        if self.lives != LIVES {
+            let why = format!("{} lives of {LIVES}", self.lives);
+            first_wrong(&mut self.seen.deaths, Err(why));
+        }
+        let line = format!("mortal: {} deaths in {} lives", self.deaths, self.lives);
+        host.console.line(&line)?;
+        let Keeper { mut facts, seen, .. } = self;
+        facts.tell("driver-dies-at-every-step", &seen.deaths)?;
+        facts.tell("next-life-works", &seen.next_life)?;
+        facts.tell("others-go-on", &seen.others)?;
+        facts.tell("everything-comes-back", &seen.comes_back)?;
+        facts.tell("every-life-recorded", &seen.recorded)?;
+        facts.end()
+    }
+
+    /// Has the driver die in this manner at its first step, its second, and so on, until a life is
+    /// over before its death comes. Returns how often it died.
+    fn every_step(&mut self, manner: Manner) -> Result<u64, Failed> {
+        // More would be another life than the one above.
+        for step in 1..=STEPS + 1 {
+            let died = self.live(Fate { step, manner })?;
+            let healthy = self.live(Fate::NONE)?;
+            if healthy {
+                let why = format!("the life after {manner:?} {step} ended");
+                first_wrong(&mut self.seen.next_life, Err(why));
+            }
+            if !died {
+                return Ok(step - 1);
+            }
+        }
+        Ok(STEPS + 1)
+    }
+
+    /// One life of the driver. True when it died of its fate; else it is killed.
+    fn live(&mut self, fate: Fate) -> Result<bool, Failed> {
+        let driver = self.start(fate)?;
+        let mut died = false;
+        for _ in 0..QUESTIONS {
+            match driver.call(&Now {}, Deadline::after_ms(ANSWER_MS)) {
+                Ok(time) => {
+                    let fits = self.fits(&time);
+                    first_wrong(&mut self.seen.next_life, fits);
+                }
+                // Its endpoint is gone as well, once init has seen the end.
+                Err(CallError::Kernel(Error::PeerGone | Error::BadHandle)) => died = true,
+                Err(error) => {
+                    let why = format!("{fate:?}: its client was told {error:?}");
+                    first_wrong(&mut self.seen.others, Err(why));
+                }
+            }
+        }
+        let ended = if died { self.budgets.ended(ids::RTCD)? } else { self.kill()? };
+        let expected = if died { fate } else { Fate { step: 0, manner: Manner::Killed } };
+        first_wrong(&mut self.seen.deaths, ends_as(expected, &ended));
+        self.lives += 1;
+        self.look_around()?;
+        Ok(died)
+    }
+
+    fn start(&self, fate: Fate) -> Result<Client<Rtc>, Failed> {
+        let message = Message::new(START, &fate.words());
+        let answer = sys::call(self.init, &message, Deadline::after_ms(ANSWER_MS).ticks())?;
+        // Without an endpoint no question is answered, which is noticed.
+        Ok(Client::new(ask::word(&answer.message).map_or(Handle::NONE, Handle)))
+    }
+
+    fn kill(&self) -> Result<ServiceStat, Failed> {
+        sys::call(self.init, &Message::new(END, &[]), Deadline::after_ms(ANSWER_MS).ticks())?;
+        Ok(self.budgets.ended(ids::RTCD)?)
+    }
+
+    /// The device goes on with the machine's own clock, whoever reads it.
+    fn fits(&mut self, time: &Time) -> Check {
+        let first = self.first.get_or_insert(*time);
+        let passed = ns_of_ticks(time.ticks.saturating_sub(first.ticks));
+        let told = time.unix_ns.saturating_sub(first.unix_ns);
+        match told.abs_diff(passed) {
+            0..=APART_NS => Ok(()),
+            apart => Err(format!("the time is {apart} ns off after {passed} ns")),
+        }
+    }
+
+    /// After a death: all is back, it is recorded, and the others answer.
+    fn look_around(&mut self) -> Result<(), Failed> {
+        let mem = self.budgets.mem()?;
+        let before = *self.before.get_or_insert(mem);
+        if mem != before {
+            let why = format!("after {} lives {mem:?}, after the first {before:?}", self.lives);
+            first_wrong(&mut self.seen.comes_back, Err(why));
+        }
+        let records = self.stats()? - self.records;
+        if records != RECORDS * self.lives {
+            let why = format!("{records} records of {} lives", self.lives);
+            first_wrong(&mut self.seen.recorded, Err(why));
+        }
+        let soon = Deadline::after_ms(ANSWER_MS);
+        let policyd = self.policyd.call(&Epoch { nonce: self.lives }, soon).map(drop);
+        let consoled = self.consoled.call(&Write { text: Text::EMPTY }, soon);
+        for (who, answer) in [("policyd", policyd), ("consoled", consoled)] {
+            let answer =
+                answer.map_err(|error| format!("{who} after {} lives: {error:?}", self.lives));
+            first_wrong(&mut self.seen.others, answer);
+        }
+        Ok(())
+    }
+
+    fn stats(&self) -> Result<u64, Failed> {
+        Ok(self.logd.call(&Stats {}, Deadline::after_ms(ANSWER_MS))?.records)
+    }
+}
+
+/// Keeps what is wrong, if it is the first.
+fn first_wrong(kept: &mut Check, check: Check) {
+    if kept.is_ok() {
+        *kept = check;
+    }
+}
+
+/// A life has ended as it had to: a fault, at the very register that it was about to load.
+fn ends_as(fate: Fate, ended: &ServiceStat) -> Check {
+    let fits = match fate.manner {
+        Manner::Killed => (ended.end, ended.code) == (EndKind::Killed, KILLED),
+        Manner::Exit => (ended.end, ended.code) == (EndKind::Exit, KILLED),
+        Manner::Fault => {
+            // Low half, high half, low half, …
+            let register = 4 * (fate.step.wrapping_sub(1) % 2);
+            (ended.end, ended.code) == (EndKind::Fault, LOAD_PAGE_FAULT)
+                && ended.address % nexus_abi::PAGE_SIZE == register
+        }
+    };
+    let ServiceStat { end, code, address, .. } = ended;
+    if fits { Ok(()) } else { Err(format!("{fate:?}: {end:?} {code} at {address:#x}")) }
+}

@@ -1,0 +1,53 @@
+//! What this init is asked.
+
+use mortal::ask::{END, FATE, Fate, KILL, START};
+use nexus_abi::Message;
+use nexus_proto::init::{Init, Request as Ordinary};
+use nexus_proto::{Malformed, Protocol};
+
+/// The protocol of init, and four requests more.
+pub(crate) enum Again {}
+
+impl Protocol for Again {
+    const NUMBER: u16 = Init::NUMBER;
+    const NAME: &'static str = "init that starts again";
+    const OPERATIONS: &'static [(u16, &'static str)] = Init::OPERATIONS;
+    type Request = Request;
+}
+
+/// A request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Request {
+    /// One that every init answers.
+    Ordinary(Ordinary),
+    /// See [`FATE`].
+    Fate,
+    /// See [`KILL`].
+    Kill,
+    /// See [`START`].
+    Start(Fate),
+    /// See [`END`].
+    End,
+}
+
+impl nexus_proto::Request for Request {
+    fn decode(message: &Message) -> Result<Request, Malformed> {
+        match message.tag.label() {
+            FATE => Ok(Request::Fate),
+            KILL => Ok(Request::Kill),
+            START => Ok(Request::Start(Fate::of(message).unwrap_or(Fate::NONE))),
+            END => Ok(Request::End),
+            _ => Ordinary::decode(message).map(Request::Ordinary),
+        }
+    }
+
+    fn encode(&self) -> Message {
+        match self {
+            Request::Ordinary(request) => request.encode(),
+            Request::Fate => Message::new(FATE, &[]),
+            Request::Kill => Message::new(KILL, &[]),
+            Request::Start(fate) => Message::new(START, &fate.words()),
+            Request::End => Message::new(END, &[]),
+        }
+    }
+}
