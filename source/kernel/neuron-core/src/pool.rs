@@ -99,9 +99,11 @@ impl<'a, T> Pool<'a, T> {
         let count = slots.len().min(index(u32::MAX));
         let slots = slots.get_mut(..count).unwrap_or_default();
         let mut free = 0;
-        for (number, slot) in slots.iter_mut().enumerate().skip(1).rev() {
-            *slot = Slot { next_free: free, ..Slot::EMPTY };
-            free = Id::<T>::new(number).map_or(0, Id::slot);
+        for number in (1..slots.len()).rev() {
+            if let Some(slot) = slots.get_mut(number) {
+                *slot = Slot { next_free: free, ..Slot::EMPTY };
+                free = Id::<T>::new(number).map_or(0, Id::slot);
+            }
         }
         Pool { slots, free, live: 0 }
     }

@@ -74,10 +74,10 @@ impl<'a> World<'a> {
             let named = row.map_or(error == Error::BadSyscall, |row| row.errors.contains(&error));
             assert!(named, "{error:?} is not in the table for call {number}");
         }
-        for n in 1..32 {
+        for n in (1..32).filter(|n| before.get(*n) != after.get(*n)) {
             let message = regs::WORDS.contains(&n) || n == regs::T3 || n == regs::T4;
             let may = n == regs::A0 || !failed && (n == regs::A1 || message);
-            assert!(may || before.get(n) == after.get(n), "x{n} changed");
+            assert!(may, "x{n} changed");
         }
     }
 
