@@ -3,8 +3,10 @@
 mod boot;
 mod load;
 mod machine;
+mod serve;
 mod service;
 
 pub use boot::{BootError, Booted, boot};
 pub use machine::Live;
+pub use serve::serve;
 pub use service::Starter;

@@ -8,38 +8,21 @@ mod request;
 
 use nexus_abi::Sender;
 use nexus_init::init::Init;
-use nexus_init::live::{Live, boot};
-use nexus_rt::{Answer, ReplyTo, Service, entry, run, sys, thread};
+use nexus_init::live::{Live, boot, serve};
+use nexus_rt::{Answer, ReplyTo, Service, entry};
 
 use regrant::Regrant;
 use request::{Measured, Request};
 
 nexus_rt::entry!(main);
 
-/// Pages of the stack of the thread that serves.
-const STACK_PAGES: u64 = 16;
-/// Exit code when init can no longer serve.
-const NOT_SERVING: u64 = 20;
-
 fn main() {
     let booted = match boot() {
         Ok(booted) => booted,
         Err(error) => entry::end(error.exit_code()),
     };
-    let endpoint = booted.endpoint;
-    let mut server = Server { init: booted.init, regrant: Regrant::default() };
-    let served = thread::spawn(booted.priority, STACK_PAGES, move || {
-        run(endpoint, &mut server);
-        entry::end(NOT_SERVING);
-    });
-    if served.is_err() {
-        entry::end(NOT_SERVING);
-    }
-    loop {
-        // The last act of this thread; it returns only if the kernel refuses, which it has no
-        // reason to.
-        let _ = sys::thread_exit();
-    }
+    let server = Server { init: booted.init, regrant: Regrant::default() };
+    serve(booted.endpoint, booted.priority, server)
 }
 
 struct Server {

@@ -11,41 +11,26 @@ mod restart;
 use mortal::ask::{KEEPER, answer};
 use nexus_abi::{Message, Sender};
 use nexus_init::init::Init;
-use nexus_init::live::{Live, boot};
+use nexus_init::live::{Live, boot, serve};
 use nexus_proto::ids;
-use nexus_rt::{Answer, ReplyTo, Service, entry, run, sys, thread};
+use nexus_rt::{Answer, ReplyTo, Service, entry};
 
 use request::{Again, Request};
 use restart::{Kept, Restart};
 
 nexus_rt::entry!(main);
 
-/// Pages of the stack of the thread that serves.
-const STACK_PAGES: u64 = 16;
-/// Exit code when init can no longer serve.
-const NOT_SERVING: u64 = 20;
+/// Exit code when this init cannot start the driver again.
+const NOT_AGAIN: u64 = 21;
 
 fn main() {
-    let Ok(kept) = Kept::new() else { entry::end(NOT_SERVING) };
+    let Ok(kept) = Kept::new() else { entry::end(NOT_AGAIN) };
     let booted = match boot() {
         Ok(booted) => booted,
         Err(error) => entry::end(error.exit_code()),
     };
-    let Some(restart) = Restart::new(kept, &booted) else { entry::end(NOT_SERVING) };
-    let endpoint = booted.endpoint;
-    let mut server = Server { init: booted.init, restart };
-    let served = thread::spawn(booted.priority, STACK_PAGES, move || {
-        run(endpoint, &mut server);
-        entry::end(NOT_SERVING);
-    });
-    if served.is_err() {
-        entry::end(NOT_SERVING);
-    }
-    loop {
-        // The last act of this thread; it returns only if the kernel refuses, which it has no
-        // reason to.
-        let _ = sys::thread_exit();
-    }
+    let Some(restart) = Restart::new(kept, &booted) else { entry::end(NOT_AGAIN) };
+    serve(booted.endpoint, booted.priority, Server { init: booted.init, restart })
 }
 
 struct Server {
