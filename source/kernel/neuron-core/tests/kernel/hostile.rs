@@ -69,44 +69,83 @@ fn console_writes_what_it_was_given() {
     });
 }
 
+/// Who makes wild calls, and what they know.
+struct Storm {
+    random: Random,
+    users: Vec<User>,
+    handles: Vec<Handle>,
+}
+
+impl Storm {
+    /// Init makes somebody new, and gives them some of what there is.
+    fn newcomer(&mut self, w: &mut World<'_>) {
+        let service = 2 + self.random.below(9);
+        let Ok(process) = w.process_create(service, 20, 40, Handle::NONE, 0) else { return };
+        let Ok((_, user)) = w.thread_by(w.init, process, 31) else { return };
+        self.users.push(user);
+        self.handles.push(process);
+        for _ in 0..3 {
+            let cap = self.random.pick(&self.handles);
+            if let Some(rights) = w.rights(cap)
+                && let Ok(child) = w.install(w.init, process, cap, rights)
+            {
+                self.handles.push(child);
+            }
+        }
+    }
+
+    /// One call with wild arguments. What it returns may be the name of something.
+    fn call(&mut self, w: &mut World<'_>, user: User, number: u64, label: u32) {
+        let Storm { random, handles, .. } = self;
+        let status = w.raw(user, number, |frame| {
+            for register in 1..32 {
+                let value = random.word(handles);
+                frame.set(register, value);
+            }
+            if random.below(2) == 0 {
+                let (words, caps) = (random.below(9), random.below(5));
+                frame.set(11, Tag::new(label, words as u8, caps as u8).0);
+            }
+            if random.below(2) == 0 {
+                frame.set(28, NO_DEADLINE);
+            }
+        });
+        if status == Status::Done && w.result(user).is_ok() {
+            let frame = w.frame(user);
+            let words = [11, 16, 7, 29].map(|register| Handle(frame.get(register)));
+            self.handles.extend(words);
+        }
+        if self.handles.len() > 200 {
+            self.handles.drain(8..100);
+        }
+    }
+}
+
 /// Processes of all kinds make calls with wild arguments; the checker looks after each.
 fn storm(seed: u64, calls: u32) {
     let config = Config { objects: 300, frames: 200, ..Config::default() };
     run_with(&config, |w| {
-        let mut random = Random(seed | 1);
         w.fast = seed & 1 == 0;
-        let mut users = vec![w.init];
         let mut handles = w.roots.clone();
         handles.extend([w.spawn, w.console, w.archive]);
+        let mut storm = Storm { random: Random(seed | 1), users: vec![w.init], handles };
         for n in 0..calls {
-            let ready: Vec<User> = users.iter().copied().filter(|user| w.is_ready(*user)).collect();
-            if ready.is_empty() || random.below(16) == 0 {
-                let ticks = random.pick(&[1, 1000, 10_000, 200_000, 1 << 22]);
+            let users = storm.users.iter().copied();
+            let ready: Vec<User> = users.filter(|user| w.is_ready(*user)).collect();
+            if ready.is_empty() || storm.random.below(16) == 0 {
+                let ticks = storm.random.pick(&[1, 1000, 10_000, 200_000, 1 << 22]);
                 w.advance(ticks);
                 w.step_reaper();
             }
             if ready.len() < 2 {
-                // Somebody new, made by init's hand.
                 if !w.is_ready(w.init) {
                     break;
                 }
                 w.settle();
-                if let Ok(process) = w.process_create(2 + random.below(9), 20, 40, Handle::NONE, 0)
-                    && let Ok((_, user)) = w.thread_by(w.init, process, 31)
-                {
-                    users.push(user);
-                    handles.push(process);
-                    for _ in 0..3 {
-                        let cap = random.pick(&handles);
-                        if let Some(rights) = w.rights(cap)
-                            && let Ok(child) = w.install(w.init, process, cap, rights)
-                        {
-                            handles.push(child);
-                        }
-                    }
-                }
+                storm.newcomer(w);
                 continue;
             }
+            let random = &mut storm.random;
             let user = random.pick(&ready);
             let row = &SYSCALLS[random.below(SYSCALLS.len() as u64) as usize];
             let ends = [Syscall::ThreadExit.number(), Syscall::ProcessEnd.number()];
@@ -117,28 +156,7 @@ fn storm(seed: u64, calls: u32) {
                 w.fault(user, random.below(16), random.next());
                 continue;
             }
-            let status = w.raw(user, row.number, |frame| {
-                for register in 1..32 {
-                    let value = random.word(&handles);
-                    frame.set(register, value);
-                }
-                if random.below(2) == 0 {
-                    let (label, words, caps) = (n, random.below(9), random.below(5));
-                    frame.set(11, Tag::new(label, words as u8, caps as u8).0);
-                }
-                if random.below(2) == 0 {
-                    frame.set(28, NO_DEADLINE);
-                }
-            });
-            if status == Status::Done && w.result(user).is_ok() {
-                let frame = w.frame(user);
-                handles.extend(
-                    [frame.get(11), frame.get(16), frame.get(7), frame.get(29)].map(Handle),
-                );
-            }
-            if handles.len() > 200 {
-                handles.drain(8..100);
-            }
+            storm.call(w, user, row.number, n);
         }
     });
 }

@@ -47,24 +47,21 @@ impl Model {
             (word != 0).then(|| model.named(actor, Handle(word)))
         };
         let message = Message { tag: Tag(a1), words: regs::WORDS.map(|n| x[n]) };
-        let done = |()| Expect::Value(0);
-        let both = Rights::SEND | Rights::RECV;
+        let (done, arrives) = (|()| Expect::Value(0), |()| Expect::Arrives);
+        let (both, until) = (Rights::SEND | Rights::RECV, x[regs::T3]);
+        let talk = OBJECT | both;
         match call {
             Syscall::Null | Syscall::Yield => Ok(Expect::Value(0)),
-            Syscall::Call => {
-                self.send(me, Handle(a0), message, x[regs::T3]).map(|()| Expect::Arrives)
+            Syscall::Call => self.send(me, Handle(a0), message, until).map(arrives),
+            Syscall::ReplyRecv => {
+                self.receive(me, Handle(a0), Handle(x[regs::T4]), message, until).map(arrives)
             }
-            Syscall::ReplyRecv => self
-                .receive(me, Handle(a0), Handle(x[regs::T4]), message, x[regs::T3])
-                .map(|()| Expect::Arrives),
             Syscall::Reply => self.reply(me, Handle(a0), message).map(done),
             Syscall::Signal => self.signal(actor, Handle(a0), a1).map(done),
-            Syscall::Wait => self.wait(me, Handle(a0), a1).map(|()| Expect::Arrives),
-            Syscall::EndpointCreate => {
-                self.create(actor, Kind::Endpoint, OBJECT | both).map(Expect::Makes)
-            }
+            Syscall::Wait => self.wait(me, Handle(a0), a1).map(arrives),
+            Syscall::EndpointCreate => self.create(actor, Kind::Endpoint, talk).map(Expect::Makes),
             Syscall::NotificationCreate => {
-                self.create(actor, Kind::Notification, OBJECT | both).map(Expect::Makes)
+                self.create(actor, Kind::Notification, talk).map(Expect::Makes)
             }
             Syscall::EndpointBind => self.bind(actor, Handle(a0), Handle(a1)).map(done),
             Syscall::VmoCreate => {
@@ -91,11 +88,7 @@ impl Model {
             }
             Syscall::CapDrop => self.drop_named(named(self, a0)).map(done),
             Syscall::CapRevoke => self.revoke_named(named(self, a0)).map(done),
-            Syscall::CapQuery => {
-                let (id, cap) = self.cap(named(self, a0))?;
-                let record = self.info(id, cap.rights.contains(Rights::MANAGE)).to_record();
-                Ok(Expect::Record(0, Sender::default(), record))
-            }
+            Syscall::CapQuery => self.query(named(self, a0)),
             Syscall::CapInstall => {
                 let (target, cap) = (target(self, a0), named(self, a1));
                 self.install(actor, target, cap, a2).map(Expect::Makes)
@@ -110,15 +103,24 @@ impl Model {
                 let (target, maker) = (target(self, a0), (actor, self.threads[&me].priority));
                 self.thread(maker, target, a1, a4).map(Expect::Makes)
             }
-            Syscall::ThreadExit => {
-                match self.threads.values().filter(|one| one.process == actor).count() {
-                    1 => self.end_process(actor, EndReason::Exit(0)),
-                    _ => self.end_object(me),
-                }
-                Ok(Expect::Ends)
-            }
+            Syscall::ThreadExit => Ok(self.exit_thread(me, actor)),
             Syscall::ConsoleWrite => self.write(actor, a0, a1, [a2, a3, a4, a5]).map(done),
         }
+    }
+
+    fn query(&self, cap: Named) -> Call<Expect> {
+        let (id, cap) = self.cap(cap)?;
+        let record = self.info(id, cap.rights.contains(Rights::MANAGE)).to_record();
+        Ok(Expect::Record(0, Sender::default(), record))
+    }
+
+    /// The last thread ends its process.
+    fn exit_thread(&mut self, me: Oid, actor: usize) -> Expect {
+        match self.threads.values().filter(|one| one.process == actor).count() {
+            1 => self.end_process(actor, EndReason::Exit(0)),
+            _ => self.end_object(me),
+        }
+        Expect::Ends
     }
 
     fn write(&mut self, actor: usize, console: u64, len: u64, words: [u64; 4]) -> Call<()> {

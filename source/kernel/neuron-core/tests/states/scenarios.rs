@@ -47,13 +47,24 @@ fn two(w: &mut World<'_>) -> Two {
     Two { b, c, vars, endpoint, killer }
 }
 
+impl Two {
+    /// These programs of init, B and C: B and C may die at any time, init revokes nothing that anybody
+    /// looks after, and however it goes is right.
+    fn cast(self, actors: [Actor; 3]) -> Cast {
+        Cast {
+            actors: actors.into(),
+            vars: self.vars,
+            killer: self.killer,
+            victims: vec![self.b.process, self.c.process],
+            revokes: None,
+            judge: |_| true,
+        }
+    }
+}
+
 fn map(window: usize) -> Op {
     let args = [Var(window), Number(0), Number(PAGE), Number(VA), Number(read_write())];
     Op::plain(Syscall::MmioMap, &args)
-}
-
-fn any(_: &[Actor]) -> bool {
-    true
 }
 
 /// A window that B holds is mapped, and passed on to C in a message, which maps it; while init takes
@@ -83,14 +94,7 @@ pub fn window(w: &mut World<'_>) -> Cast {
         two.c.user,
         vec![Op::Receive { from: 1, reply: 7, cap: Some(6) }, map(6), Op::Reply(7), map(5)],
     );
-    Cast {
-        actors: vec![init, b, c],
-        vars: two.vars,
-        killer: two.killer,
-        victims: vec![two.b.process, two.c.process],
-        revokes: Some((kept, 0)),
-        judge: any,
-    }
+    Cast { revokes: Some((kept, 0)), ..two.cast([init, b, c]) }
 }
 
 /// B calls twice; C answers, and again with what it has used; init tries to answer in its place, and
@@ -107,10 +111,6 @@ pub fn reply(w: &mut World<'_>) -> Cast {
         vec![receive(7), Op::Reply(7), Op::Reply(7), receive(8), Op::Reply(7), Op::Reply(8)],
     );
     Cast {
-        actors: vec![init, b, c],
-        vars: two.vars,
-        killer: two.killer,
-        victims: vec![two.b.process, two.c.process],
         revokes: Some((two.endpoint, 1)),
         judge: |actors| {
             let stolen = matches!(actors[0].results.first(), Some(Ok(_)));
@@ -121,6 +121,7 @@ pub fn reply(w: &mut World<'_>) -> Cast {
             let given = [1, 2, 4, 5].iter().filter(|n| done(**n)).count();
             !stolen && !twice && answered <= given && are_from_b(&actors[2], &[0, 3])
         },
+        ..two.cast([init, b, c])
     }
 }
 
@@ -140,16 +141,12 @@ pub fn held(w: &mut World<'_>) -> Cast {
     let receive = Op::Receive { from: 1, reply: 7, cap: None };
     let c = Actor::new(two.c.user, vec![receive, Op::plain(Syscall::Yield, &[])]);
     Cast {
-        actors: vec![init, b, c],
-        vars: two.vars,
-        killer: two.killer,
-        victims: vec![two.b.process, two.c.process],
-        revokes: None,
         // Nobody answers.
         judge: |actors| {
             let answered = |actor: &Actor, n: usize| matches!(actor.results.get(n), Some(Ok(_)));
             !answered(&actors[0], 0) && !answered(&actors[1], 0) && !answered(&actors[1], 1)
         },
+        ..two.cast([init, b, c])
     }
 }
 
@@ -225,14 +222,7 @@ pub fn tree(w: &mut World<'_>) -> Cast {
             Op::plain(Syscall::CapDrop, &[Var(5)]),
         ],
     );
-    Cast {
-        actors: vec![init, b, c],
-        vars: two.vars,
-        killer: two.killer,
-        victims: vec![two.b.process, two.c.process],
-        revokes: Some((memory, 0)),
-        judge: any,
-    }
+    Cast { revokes: Some((memory, 0)), ..two.cast([init, b, c]) }
 }
 
 /// B maps memory writable, init seals it, C maps it executable.
@@ -253,11 +243,6 @@ pub fn seal(w: &mut World<'_>) -> Cast {
     let b = Actor::new(two.b.user, vec![map(2, 3), protect(1), protect(3), protect(1)]);
     let c = Actor::new(two.c.user, vec![map(3, 1), protect(5), protect(3)]);
     Cast {
-        actors: vec![init, b, c],
-        vars: two.vars,
-        killer: two.killer,
-        victims: vec![two.b.process, two.c.process],
-        revokes: None,
         judge: |actors| {
             let done = |actor: usize, n: usize| actors[actor].results.get(n) == Some(&Ok(0));
             // Executable only once it is sealed, and then writable no more.
@@ -266,5 +251,6 @@ pub fn seal(w: &mut World<'_>) -> Cast {
                 actors[0].results.first().is_none_or(|result| *result == Err(Error::Busy));
             sealed || refused && !done(2, 1)
         },
+        ..two.cast([init, b, c])
     }
 }
