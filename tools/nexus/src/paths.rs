@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// This program, to start it again. It is found even when cargo has replaced its file since.
@@ -39,4 +40,23 @@ pub fn build() -> Result<PathBuf> {
         Some(dir) => Ok(PathBuf::from(dir)),
         None => Ok(root()?.join("build")),
     }
+}
+
+/// Copies a file, or a directory with all that is in it but what was built there.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    if from.is_file() {
+        fs::create_dir_all(to.parent().context("a file has a directory")?)?;
+        fs::copy(from, to).with_context(|| format!("copying {}", from.display()))?;
+        return Ok(());
+    }
+    for entry in from.read_dir().with_context(|| format!("reading {}", from.display()))? {
+        let name = entry?.file_name();
+        if name != "target" && name != "build" {
+            copy_tree(&from.join(&name), &to.join(&name))?;
+        }
+    }
+    Ok(())
 }

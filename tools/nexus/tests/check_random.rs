@@ -1,6 +1,6 @@
 //! Whatever stands in a file, it is accepted or refused in words; nothing panics.
 
-use nexus::desc;
+use nexus::{desc, paths};
 use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,19 +17,6 @@ const FILES: &[&str] = &[
     "services/rngd.toml",
     "profiles/test.toml",
 ];
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).expect("a copy");
-        }
-    }
-}
 
 /// What can be put into a file: what belongs somewhere, and what belongs nowhere.
 fn insertion() -> impl Strategy<Value = String> {
@@ -53,7 +40,7 @@ proptest! {
         insert in insertion(),
     ) {
         let dir = tempfile::tempdir().expect("a directory");
-        copy(&base(), dir.path());
+        paths::copy_tree(&base(), dir.path()).expect("a copy");
         let path = dir.path().join(file);
         let text: Vec<char> = fs::read_to_string(&path).expect("text").chars().collect();
         let at = at.index(text.len());

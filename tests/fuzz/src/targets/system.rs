@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nexus::desc;
+use nexus::{desc, paths};
 use nexus_sysdesc::Description;
 use tempfile::TempDir;
 
@@ -37,21 +37,8 @@ fn copy_of_base() -> TempDir {
     let memory = Path::new("/dev/shm");
     let to = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     let to = to.expect("a directory");
-    copy(&base(), to.path());
+    paths::copy_tree(&base(), to.path()).expect("a copy");
     to
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).expect("a copy");
-        }
-    }
 }
 
 // attack 40 Z: any text as a file of the system, look-alike names among it; refused in words

@@ -7,7 +7,6 @@ use crate::paths;
 use crate::progress::Step;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 /// What a build reads of the tree.
@@ -41,7 +40,7 @@ pub(super) fn check(args: &SystemArgs, built: &Built) -> Result<Exit> {
     let scratch = tempfile::tempdir().context("making a scratch directory")?;
     let copy = scratch.path().join("a/place/that/is/not/the/first");
     for part in PARTS {
-        copy_tree(&paths::root()?.join(part), &copy.join(part))?;
+        paths::copy_tree(&paths::root()?.join(part), &copy.join(part))?;
     }
     let mut command = Command::new(paths::TOOL);
     command.args(["build", "--profile", &args.profile]);
@@ -52,7 +51,7 @@ pub(super) fn check(args: &SystemArgs, built: &Built) -> Result<Exit> {
             Ok(inside) => copy.join(inside),
             Err(_) => scratch.path().join("system"),
         };
-        copy_tree(&system, &place)?;
+        paths::copy_tree(&system, &place)?;
         command.arg("--system").arg(place);
     }
     let output = scratch.path().join("out");
@@ -74,19 +73,4 @@ pub(super) fn check(args: &SystemArgs, built: &Built) -> Result<Exit> {
         }
     }
     Ok(exit)
-}
-
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    if from.is_file() {
-        fs::create_dir_all(to.parent().context("a file has a directory")?)?;
-        fs::copy(from, to).with_context(|| format!("copying {}", from.display()))?;
-        return Ok(());
-    }
-    for entry in from.read_dir().with_context(|| format!("reading {}", from.display()))? {
-        let name = entry?.file_name();
-        if name != "target" && name != "build" {
-            copy_tree(&from.join(&name), &to.join(&name))?;
-        }
-    }
-    Ok(())
 }
