@@ -13,7 +13,7 @@ mod states;
 mod wild;
 
 use crate::exit::Exit;
-use crate::steps::tools::{FUZZ, LLVM_COV, MIRI, MUTANTS, NIGHTLY};
+use crate::steps::tools::{FUZZ, LLVM_COV, MIRI, MUTANTS, NEXTEST, NIGHTLY};
 use crate::steps::{self, Choice, Step, Work};
 use crate::test_os::fresh_nonce;
 use anyhow::Result;
@@ -63,14 +63,14 @@ const STEPS: &[Step] = &[
         ..step("coverage", 3, "branches that the tests on the host reach", |_| coverage::check())
     },
     Step {
-        needs: &[MIRI],
-        ..step("miri", 60, "kernel logic and libraries have no undefined behaviour", |_| {
+        needs: &[MIRI, NEXTEST],
+        ..step("miri", 20, "kernel logic and libraries have no undefined behaviour", |_| {
             miri::check()
         })
     },
     Step {
-        needs: &[MUTANTS],
-        ..step("mutants", 60, "changes of the code that decides about authority", |_| {
+        needs: &[MUTANTS, NEXTEST],
+        ..step("mutants", 15, "changes of the code that decides about authority", |_| {
             mutants::check()
         })
     },

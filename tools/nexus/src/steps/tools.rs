@@ -84,8 +84,15 @@ pub(crate) const MUTANTS: Tool = Tool {
     install: "cargo install --locked cargo-mutants@27.1.0",
 };
 
+/// Tests by name, in a process each.
+pub(crate) const NEXTEST: Tool = Tool {
+    name: "cargo-nextest",
+    probe: &["cargo", "nextest", "--version"],
+    install: "cargo install --locked cargo-nextest@0.9.143",
+};
+
 /// Each of them.
-pub(crate) const TOOLS: &[Tool] = &[NIGHTLY, MIRI, FUZZ, LLVM_COV, MUTANTS];
+pub(crate) const TOOLS: &[Tool] = &[NIGHTLY, MIRI, FUZZ, LLVM_COV, MUTANTS, NEXTEST];
 
 impl Tool {
     /// What to do when it is not there.
