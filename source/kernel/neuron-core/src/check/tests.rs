@@ -236,6 +236,17 @@ fn leaves() {
     });
     breaks(&[Rule::LeafFrame], |w, s| poke(w, s, s.child, 2, |word| word + (1 << 20)));
     breaks(&[Rule::LeafFrame], |w, s| poke(w, s, s.owner, 1, |word| word + (1 << 10)));
+    // Both pages of the window, moved past its end and before its beginning.
+    breaks(&[Rule::LeafFrame], |w, s| {
+        for page in [0, 1] {
+            poke(w, s, s.owner, page, |word| word + (1 << 10));
+        }
+    });
+    breaks(&[Rule::LeafFrame], |w, s| {
+        for page in [0, 1] {
+            poke(w, s, s.owner, page, |word| word - (1 << 10));
+        }
+    });
     breaks(&[Rule::LeafBits], |w, s| poke(w, s, s.owner, 0, |word| word | 8));
     breaks(&[Rule::LeafStale], |w, s| poke(w, s, s.child, 2, |_| 0));
     // A leaf too many, and one in a place of another mapping.
