@@ -4,6 +4,7 @@
 
 mod broken;
 mod coverage;
+mod deny;
 mod fuzz;
 mod miri;
 mod model;
@@ -13,7 +14,7 @@ mod states;
 mod wild;
 
 use crate::exit::Exit;
-use crate::steps::tools::{FUZZ, LLVM_COV, MIRI, MUTANTS, NEXTEST, NIGHTLY};
+use crate::steps::tools::{DENY, FUZZ, LLVM_COV, MIRI, MUTANTS, NEXTEST, NIGHTLY};
 use crate::steps::{self, Choice, Step, Work};
 use crate::test_os::fresh_nonce;
 use anyhow::Result;
@@ -74,6 +75,7 @@ const STEPS: &[Step] = &[
             mutants::check()
         })
     },
+    Step { needs: &[DENY], ..step("deny", 1, "dependencies, by cargo-deny", |_| deny::check()) },
 ];
 
 /// Runs the steps.

@@ -1,7 +1,6 @@
 //! Dependencies: pinned, from the registry, under a licence that deny.toml allows (attack 71).
 
 use crate::paths;
-use crate::steps::capture;
 use crate::steps::outcome::Outcome;
 use crate::steps::tools::cargo;
 use anyhow::{Context, Result, ensure};
@@ -35,7 +34,7 @@ struct Dependency {
 }
 
 /// deny.toml, as far as this check knows it: a rule that it does not know is an error, so that it and
-/// cargo-deny hold the same.
+/// cargo-deny, which `just assure` runs, hold the same.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rules {
@@ -89,21 +88,7 @@ pub(super) fn check() -> Result<Outcome> {
     }
     wrong.iter().for_each(|fault| println!("{fault}"));
     let packages = metadata.packages.len();
-    let own = Outcome::of(wrong.is_empty(), format!("{packages} packages"));
-    Ok(own.and(cargo_deny()?))
-}
-
-/// The established tool sees more, where there is one that understands this cargo.
-fn cargo_deny() -> Result<Outcome> {
-    let version = cargo(&["deny", "--version"])?.output()?;
-    let text = String::from_utf8_lossy(&version.stdout).into_owned();
-    let minor = text.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
-    if !version.status.success() || minor.is_none_or(|minor| minor < 16) {
-        return Ok(Outcome::skip("no cargo-deny 0.16 or newer"));
-    }
-    let mut command = cargo(&["deny", "check", "bans", "licenses", "sources"])?;
-    let (good, _) = capture::run(&mut command)?;
-    Ok(Outcome::of(good, "cargo-deny"))
+    Ok(Outcome::of(wrong.is_empty(), format!("{packages} packages")))
 }
 
 fn faults(package: &Package, allowed: &[String]) -> Vec<String> {

@@ -91,8 +91,15 @@ pub(crate) const NEXTEST: Tool = Tool {
     install: "cargo install --locked cargo-nextest@0.9.143",
 };
 
+/// What dependencies may be.
+pub(crate) const DENY: Tool = Tool {
+    name: "cargo-deny",
+    probe: &["cargo", "deny", "--version"],
+    install: "cargo install --locked cargo-deny@0.20.2",
+};
+
 /// Each of them.
-pub(crate) const TOOLS: &[Tool] = &[NIGHTLY, MIRI, FUZZ, LLVM_COV, MUTANTS, NEXTEST];
+pub(crate) const TOOLS: &[Tool] = &[NIGHTLY, MIRI, FUZZ, LLVM_COV, MUTANTS, NEXTEST, DENY];
 
 impl Tool {
     /// What to do when it is not there.
