@@ -85,17 +85,24 @@ impl<P: Platform> Kernel<'_, P> {
         tag: Tag,
     ) -> Result<(), Error> {
         let source = self.threads.get(from)?;
-        let (giver, mut words) = (source.process, source.frame.words());
+        let (giver, sent) = (source.process, source.frame.words());
         let taker = self.threads.get(to)?.process;
         let count = usize::try_from(tag.caps()).map_err(|_| Error::BadMessage)?;
         let first = WORDS.saturating_sub(count);
+        let mut words = sent;
         let mut failed = None;
         let mut made = 0usize;
-        for word in words.iter_mut().skip(first) {
-            match self.give(giver, taker, Handle(*word)) {
-                Ok(handle) => *word = handle.0,
-                Err(error) => {
-                    failed = Some(error);
+        for named in sent.into_iter().skip(first) {
+            // What this message makes its sender did not hold when it sent it.
+            let held = !words.iter().skip(first).take(made).any(|word| *word == named);
+            let given = match held || cfg!(broken = "made-is-named") {
+                true => self.give(giver, taker, Handle(named)),
+                false => Err(Error::BadHandle),
+            };
+            match (given, words.get_mut(first.wrapping_add(made))) {
+                (Ok(handle), Some(word)) => *word = handle.0,
+                (given, _) => {
+                    failed = given.err();
                     break;
                 }
             }

@@ -223,8 +223,11 @@ fn done(allowed: Allowed, kept: Handle, window: Handle, record: u64) -> Stage {
     Stage::Done(Outcome::Granted(Granted { kept, window, rule, record }))
 }
 
-/// What an owner gets of what was asked for: it uses its window, and cannot pass it on.
+/// What an owner may get: it uses its window, and cannot pass it on.
+const OWNER: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
+
+/// What an owner gets of what was asked for.
 fn owner_rights(asked: u16) -> Rights {
-    let own = Rights::from_bits_truncate(asked) & (Rights::MAP | Rights::READ | Rights::WRITE);
-    if cfg!(broken = "init-grant-right") { own | Rights::GRANT } else { own }
+    let own = Rights::from_bits_truncate(asked) & OWNER;
+    if cfg!(broken = "init-grant-right") { own.union(Rights::GRANT) } else { own }
 }

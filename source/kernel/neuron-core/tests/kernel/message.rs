@@ -345,6 +345,31 @@ fn one_capability_twice() {
     });
 }
 
+// attack 16 U: a process sends to itself and names what the message is about to make; `BadHandle`; broken: made-is-named
+#[test]
+fn a_message_cannot_name_what_it_makes() {
+    both(|w| {
+        let me = w.child(7, 32, 64);
+        let (_, second) = w.thread_in(me.process, 31);
+        let endpoint = w.endpoint_create(me.user).unwrap();
+        let cap = w.endpoint_create(me.user).unwrap();
+        w.receive(second, endpoint);
+        w.send(me.user, endpoint, &carrying(&[cap]), NO_DEADLINE);
+        let got = w.received(second).unwrap();
+        let made = got.message.caps().next().unwrap();
+        let answer = message(1, 0, 0);
+        let gone = Handle::NONE;
+        w.message(second, Syscall::Reply, got.reply, gone, &answer, NO_DEADLINE);
+        w.cap_drop(second, made).unwrap();
+        // Its slot is the next to be used, for the next generation.
+        let next = Handle(made.0 + (1 << 32));
+        w.receive(second, endpoint);
+        w.refused(me.user, Error::BadHandle, |w| {
+            w.send(me.user, endpoint, &carrying(&[cap, next]), NO_DEADLINE)
+        });
+    });
+}
+
 #[test]
 fn capabilities_travel_in_answers() {
     both(|w| {
