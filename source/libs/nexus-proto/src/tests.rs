@@ -100,6 +100,9 @@ fn sent(message: &Message) -> (Tag, &[u64]) {
     (message.tag, &message.words[..message.tag.words() as usize])
 }
 
+/// Every bit of a payload is tried; under Miri, which looks at what one of them does, a few.
+const STRIDE: usize = if cfg!(miri) { 67 } else { 1 };
+
 /// What holds for one payload: it comes back as it was, other lengths are refused, and no two byte
 /// patterns near it mean the same.
 fn check_payload<T: Payload>(payload: T) {
@@ -112,7 +115,7 @@ fn check_payload<T: Payload>(payload: T) {
         assert_eq!(refused, words != T::WORDS);
     }
     assert_eq!(decode_payload::<T>(&with_counts(&message, T::WORDS, 1)), Err(Malformed::Length));
-    for bit in 0..usize::from(T::WORDS) * 64 {
+    for bit in (0..usize::from(T::WORDS) * 64).step_by(STRIDE) {
         let mut flipped = message;
         flipped.words[bit / 64] ^= 1 << (bit % 64);
         match decode_payload::<T>(&flipped) {
@@ -190,7 +193,7 @@ macro_rules! protocols {
         }
 
         proptest! {
-            #![proptest_config(ProptestConfig::with_cases(24))]
+            #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 24 }))]
             #[test]
             fn every_payload_has_one_encoding(words in proptest::collection::vec(any::<u64>(), 8)) {
                 let mut source = Source { words, next: 0 };
