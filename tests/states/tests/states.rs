@@ -38,7 +38,7 @@ fn explore(bound: Bound, least: usize) {
 // attack 38 M: an answer for another question or window; refused; broken: init-echo
 // attack 39 M: a second owner for a window; refused, and the first stays; broken: init-forgets-owner
 // attack 57 F: an owner is killed at any message of its grant; init, policyd and logd go on
-// attack 59 M: an owner ends, at any point; nothing that it had is left for a next life
+// attack 59 M: an owner ends, at any point; nothing that it had is left for a next life; broken: init-take-back
 // attack 60 M: policyd, logd or an owner never answers; every grant ends within eight calls; broken: init-asks-again
 // attack 61 M: the target dies at any point of its grant; no orphan; broken: init-take-back
 #[test]

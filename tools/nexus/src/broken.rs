@@ -1,10 +1,17 @@
 //! Builds with one defence left out (tests/broken.toml). Each must fail its run.
 
+use crate::attacks::Test;
 use crate::paths;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::fs;
 use std::path::PathBuf;
+
+/// The list, from the root of the tree.
+pub const LIST: &str = "tests/broken.toml";
+
+/// How the finding of a missing proof begins.
+pub const MISSING: &str = "proof missing: ";
 
 /// One defence that can be left out. The code asks `cfg!(broken = "<name>")`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -16,21 +23,35 @@ pub struct Defence {
     pub defence: String,
     /// The package whose code asks: `neuron-core` and `neuron` are the kernel.
     pub package: String,
-    /// What must catch it in a run: a finding with any one of these texts.
-    #[serde(default)]
-    pub caught_by: Vec<String>,
+    /// What must catch it in a run in QEMU: a finding with this text. Absent when no run can show it.
+    pub caught_by: Option<String>,
     /// The system under tests/systems/ that is run. The standard one when absent.
     pub system: Option<String>,
-    /// Tests on the host that must catch it, by a part of their names, instead of a run.
-    pub host_test: Option<String>,
-    /// The file under `tests/` that these tests are in. Anywhere in the package when absent.
-    pub test_file: Option<String>,
     /// Which of the builds side by side this is; each compiles in a place of its own.
     #[serde(skip)]
     pub lane: usize,
 }
 
 impl Defence {
+    /// True when a run without it looks at `test`: any test on the host can be run without it, and in
+    /// QEMU the one system, with what its row says that must be found.
+    #[must_use]
+    pub fn tries(&self, test: &Test) -> bool {
+        match test {
+            Test::Host { .. } | Test::Refusal(_) | Test::Fuzz(_) => true,
+            Test::Proof { service, id } => {
+                self.caught_by == Some(format!("{MISSING}{service} {id}"))
+            }
+            Test::System(name) => self.system.as_ref() == Some(name),
+            Test::Step(name) => {
+                let proof = |by: &String| by.starts_with(MISSING);
+                let found = self.caught_by.as_ref().is_some_and(|by| !proof(by));
+                name == "os" && self.system.is_none() && found
+            }
+            Test::Assure(_) => false,
+        }
+    }
+
     /// True when it is the kernel that is built without it.
     #[must_use]
     pub fn in_kernel(&self) -> bool {
@@ -65,7 +86,7 @@ struct File {
 /// # Errors
 /// When the file cannot be read, or two have one name.
 pub fn all() -> Result<Vec<Defence>> {
-    let path = paths::root()?.join("tests/broken.toml");
+    let path = paths::root()?.join(LIST);
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let file: File = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
     for (index, one) in file.broken.iter().enumerate() {

@@ -2,7 +2,9 @@
 
 use nexus_abi::Rights;
 use nexus_proto::init::{BoardEntry, Init};
-use nexus_proto::log::{Append, Entry, Event, Log, Outcome as Came, ReadEntry, SetClock};
+use nexus_proto::log::{
+    Append, Entry, Event, Log, Outcome as Came, ReadEntry, ReadHashes, ReadStamp, SetClock, Verify,
+};
 use nexus_proto::policy::{Decide, Explain, NO_RULE, Policy, RuleText};
 use nexus_proto::power::{Exit, Off, Power, Reboot};
 use nexus_proto::{Operation, ServiceError, Subject, Zero, ids, init};
@@ -89,6 +91,9 @@ fn ask_logd(score: &mut Score, logd: Client<Log>) {
     score.denied(logd, &Append { entry });
     score.denied(logd, &SetClock { unix_ns: 1, ticks: 1 });
     score.denied(logd, &ReadEntry { seq: 1 });
+    score.denied(logd, &ReadStamp { seq: 1 });
+    score.denied(logd, &ReadHashes { seq: 1 });
+    score.denied(logd, &Verify { from: 0 });
 }
 
 fn ask_init(score: &mut Score, init: Client<Init>) {

@@ -14,9 +14,9 @@ const READ_WRITE: Prot = Prot::READ.union(Prot::WRITE);
 /// Every attack; the service id of the first is [`crate::FIRST_ID`].
 pub(crate) const ALL: &[Attack] = &[
     // attack 11 Q: jump into a device page; instruction page fault, the process ends
-    // attack 32 Q: a server ends in the middle of a call; the caller gets `PeerGone`; broken: server-death
+    // attack 32 Q: a server ends in the middle of a call; the caller gets `PeerGone`
     enter("exec-device", "jumps into a device page", Page::Window(READ_WRITE)),
-    // attack 10 Q: read a page right after `unmap`; load page fault; broken: unmap-fence
+    // attack 10 Q: read a page right after `unmap`; load page fault
     faulty(
         "load-unmapped",
         "touches a device page that it has just unmapped",
@@ -24,7 +24,7 @@ pub(crate) const ALL: &[Attack] = &[
         UNMAP_AND_LOAD,
         Fault::load(5, place::PAGE),
     ),
-    // attack 21 Q: drop the only capability and read the page; load page fault; broken: drop-keeps-leaf
+    // attack 21 Q: drop the only capability and read the page; load page fault
     faulty(
         "load-dropped",
         "touches a device page whose window it has just dropped",
@@ -32,7 +32,7 @@ pub(crate) const ALL: &[Attack] = &[
         DROP_AND_LOAD,
         Fault::load(6, place::PAGE),
     ),
-    // attack 18 Q: write through a window without that right; store page fault; broken: map-right
+    // attack 18 Q: write through a window without that right; store page fault
     faulty(
         "store-read-only",
         "writes to a page of a window that it may only read",
@@ -96,7 +96,7 @@ pub(crate) const ALL: &[Attack] = &[
         SEMIHOSTING,
         Fault::breakpoint(3),
     ),
-    // attack 62 Q: make objects until the budget is spent, and end; nobody is harmed, all of it comes back; broken: budget-return
+    // attack 62 Q: make objects until the budget is spent, and end; nobody is harmed, all of it comes back
     role("spam", "spends its whole budget, and ends with everything in hand", Role::Spam),
     // attack 29 Q: answer a call twice, and answer another's call; refused each time; broken: reply-twice, reply-stolen
     role("hold", "answers one call twice, and tells the thief how", Role::Hold),

@@ -77,6 +77,7 @@ impl Pte {
     pub const fn leaf(frame: Frame, leaf: Leaf) -> Pte {
         let access = match leaf {
             Leaf::Read => READ,
+            Leaf::ReadWrite if cfg!(broken = "leaf-bits") => WRITE,
             Leaf::ReadWrite => READ | WRITE,
             Leaf::ReadExec => READ | EXEC,
         };

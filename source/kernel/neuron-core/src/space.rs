@@ -46,6 +46,11 @@ impl<P: Platform> Kernel<'_, P> {
         Pte::from_word(self.platform.read(table, index))
     }
 
+    #[inline(always)]
+    fn is_taken(&self, table: Frame, page: Page) -> bool {
+        self.entry(table, page.table_index(0)).is_valid() && !cfg!(broken = "over-mapping")
+    }
+
     /// Refuses a range that holds a mapping. Tells the last-level table, if there is one that
     /// holds the whole range.
     #[inline(always)]
@@ -59,9 +64,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let table = self.leaf_table(root, pages.first);
         match table {
-            Some(table) if self.entry(table, pages.first.table_index(0)).is_valid() => {
-                Err(Error::Exists)
-            }
+            Some(table) if self.is_taken(table, pages.first) => Err(Error::Exists),
             _ => Ok(table),
         }
     }
@@ -73,7 +76,7 @@ impl<P: Platform> Kernel<'_, P> {
         while let Some(span) = rest.next() {
             let Some(table) = self.leaf_table(root, span.first) else { continue };
             for page in span.pages() {
-                if self.entry(table, page.table_index(0)).is_valid() {
+                if self.is_taken(table, page) {
                     return Err(Error::Exists);
                 }
             }

@@ -21,11 +21,13 @@ protocol! {
         6 LineText -> Text;
         /// What a ledger record says. Needs the permission to inspect: it holds addresses.
         7 ReadEntry -> Entry;
-        /// When, and by whom, a ledger record was made.
+        /// When, and by whom, a ledger record was made. Needs the permission to inspect.
         8 ReadStamp -> Stamp;
-        /// How a ledger record hangs in the chain.
+        /// How a ledger record hangs in the chain. Needs the permission to inspect: what is hashed can
+        /// be guessed.
         9 ReadHashes -> Hashes;
         /// Computes a piece of the chain anew: at most [`VERIFY_RECORDS`] records a call.
+        /// Needs the permission to inspect.
         10 Verify -> Verification;
         /// Counts.
         11 Stats -> Counts;

@@ -2,13 +2,14 @@
 
 use nexus_abi::Message;
 use nexus_proto::device::{Identity, Request};
-use nexus_proto::{Operation, ServiceError};
+use nexus_proto::{Operation, ServiceError, Text};
 
 /// The answer to a request: identity is told; data is not supported, and nothing pretends it is.
 #[must_use]
 pub fn answer(identity: &Identity, request: &Request) -> Message {
     match request {
         Request::Identify(op) => op.answer(Ok(*identity)),
+        Request::Read(op) if cfg!(broken = "entropy-constant") => op.answer(Ok(Text::piece(&[4]))),
         Request::Read(op) => op.answer(Err(ServiceError::NotSupported)),
         Request::Write(op) => op.answer(Err(ServiceError::NotSupported)),
         Request::Flush(op) => op.answer(Err(ServiceError::NotSupported)),
@@ -19,7 +20,7 @@ pub fn answer(identity: &Identity, request: &Request) -> Message {
 mod tests {
     use super::*;
     use nexus_proto::device::{Flush, Identify, Read, Write};
-    use nexus_proto::{ReplyError, Text, Zero};
+    use nexus_proto::{ReplyError, Zero};
 
     const IDENTITY: Identity = Identity { magic: 1, version: 2, device_id: 3, vendor_id: 4 };
 
@@ -29,7 +30,7 @@ mod tests {
         assert_eq!(Identify::decode_reply(&message), Ok(IDENTITY));
     }
 
-    // attack 73 F: entropy is read from a device that gives none; not supported, never a constant
+    // attack 73 U: entropy is asked for before there is any; not supported, never a constant; broken: entropy-constant
     #[test]
     fn pretends_no_input_or_output() {
         let refused = ReplyError::Service(ServiceError::NotSupported);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use nexus_abi::{Message, Sender};
 use nexus_proto::log::{
     Append, Appended, Counts, Entry, Event, FindLine, Hashes, Level, LineInfo, LineKind, LineText,
-    NO_DEVICE, Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stamp, Stats,
+    NO_DEVICE, Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify,
     Write,
 };
 use nexus_proto::policy::NO_RULE;
@@ -98,9 +98,9 @@ impl Logd {
             Request::FindLine(ask) => ask.answer(self.find_line(ask)),
             Request::LineText(ask) => ask.answer(self.line_text(ask)),
             Request::ReadEntry(ask) => ask.answer(self.read_entry(sender, ask)),
-            Request::ReadStamp(ask) => ask.answer(self.read_stamp(ask)),
-            Request::ReadHashes(ask) => ask.answer(self.read_hashes(ask)),
-            Request::Verify(ask) => ask.answer(Ok(self.ledger.verify(ask.from))),
+            Request::ReadStamp(ask) => ask.answer(self.read_stamp(sender, ask)),
+            Request::ReadHashes(ask) => ask.answer(self.read_hashes(sender, ask)),
+            Request::Verify(ask) => ask.answer(self.verify(sender, ask)),
             Request::Stats(ask) => ask.answer(self.stats(ask)),
         }
     }
@@ -177,16 +177,20 @@ impl Logd {
     }
 
     fn read_entry(&mut self, sender: Sender, ask: &ReadEntry) -> Answer<ReadEntry> {
+        self.link(sender, ask.seq).map(|link| link.entry)
+    }
+
+    fn read_stamp(&mut self, sender: Sender, ask: &ReadStamp) -> Answer<ReadStamp> {
+        self.link(sender, ask.seq).map(|link| link.stamp)
+    }
+
+    fn read_hashes(&mut self, sender: Sender, ask: &ReadHashes) -> Answer<ReadHashes> {
+        self.link(sender, ask.seq).map(|link| Hashes { previous: link.previous, own: link.own })
+    }
+
+    fn verify(&mut self, sender: Sender, ask: &Verify) -> Answer<Verify> {
         self.require(sender, Permission::Inspect)?;
-        self.link(ask.seq).map(|link| link.entry)
-    }
-
-    fn read_stamp(&self, ask: &ReadStamp) -> Result<Stamp, ServiceError> {
-        self.link(ask.seq).map(|link| link.stamp)
-    }
-
-    fn read_hashes(&self, ask: &ReadHashes) -> Result<Hashes, ServiceError> {
-        self.link(ask.seq).map(|link| Hashes { previous: link.previous, own: link.own })
+        Ok(self.ledger.verify(ask.from))
     }
 
     fn stats(&self, _ask: &Stats) -> Answer<Stats> {
@@ -202,7 +206,10 @@ impl Logd {
         })
     }
 
-    fn link(&self, seq: u64) -> Result<&Link, ServiceError> {
+    /// A record, for who may inspect. Its hash is no secret to hide fields behind: most of them can be
+    /// guessed, and tried.
+    fn link(&mut self, sender: Sender, seq: u64) -> Result<&Link, ServiceError> {
+        self.require(sender, Permission::Inspect)?;
         self.ledger.get(seq).ok_or(ServiceError::NotFound)
     }
 

@@ -250,12 +250,15 @@ fn the_ledger_begins_with_this_run_and_replays_at_the_reader() {
     assert_eq!((answer.first_bad, answer.records, answer.head), (0, 101, end.head));
 }
 
-// attack 25 U: who may not inspect reads a record; denied
+// attack 25 U: who may not inspect reads a record, its time, its hash; denied; broken: logd-permission
 #[test]
 fn addresses_are_for_those_who_may_inspect() {
     let mut log = Log::new();
     log.ask(INIT, &grant()).unwrap();
     assert_eq!(log.ask(RNGD, &ReadEntry { seq: 2 }), Err(ServiceError::Denied));
+    assert_eq!(log.ask(RNGD, &ReadStamp { seq: 2 }), Err(ServiceError::Denied));
+    assert_eq!(log.ask(RNGD, &ReadHashes { seq: 2 }), Err(ServiceError::Denied));
+    assert_eq!(log.ask(RNGD, &Verify { from: 0 }), Err(ServiceError::Denied));
     assert_eq!(log.ask(NSH, &ReadEntry { seq: 2 }).unwrap().base, 0x1000_8000);
     assert_eq!(log.ask(NSH, &ReadEntry { seq: 3 }), Err(ServiceError::NotFound));
     assert_eq!(log.ask(NSH, &ReadStamp { seq: 0 }), Err(ServiceError::NotFound));

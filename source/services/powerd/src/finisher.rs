@@ -39,7 +39,9 @@ impl Command {
         match request {
             Request::Off(_) => Ok(Command::Off),
             Request::Reboot(_) => Ok(Command::Reboot),
-            Request::Exit(_) if !test => Err(ServiceError::NotSupported),
+            Request::Exit(_) if !test && !cfg!(broken = "exit-code") => {
+                Err(ServiceError::NotSupported)
+            }
             Request::Exit(exit) => {
                 u8::try_from(exit.code).map(Command::Exit).map_err(|_| ServiceError::OutOfRange)
             }
@@ -127,7 +129,7 @@ mod tests {
         }
     }
 
-    // attack 70 U: the exit of the test profile in a production system; refused
+    // attack 70 U: the exit of the test profile in a production system; refused; broken: exit-code
     #[test]
     fn an_exit_code_only_in_the_test_profile() {
         assert_eq!(Command::of(&exit(33), true, false), Err(ServiceError::NotSupported));

@@ -1,5 +1,7 @@
 //! Ends the machine for those who may ask.
 
+use alloc::vec::Vec;
+
 use nexus_abi::Sender;
 use nexus_mmio::Bus;
 use nexus_proto::power::{Power, Request};
@@ -17,6 +19,8 @@ const GIVE_UP_MS: u64 = 2000;
 pub struct Server<B> {
     finisher: Finisher<B>,
     description: Description,
+    /// Who was refused once. Services are few, because init alone makes them.
+    refused: Vec<u32>,
     /// Who waits for the end, and until when.
     ending: Option<(ReplyTo, Deadline)>,
 }
@@ -25,13 +29,23 @@ impl<B: Bus> Server<B> {
     /// Serves `finisher` to those whom `description` permits it.
     #[must_use]
     pub fn new(finisher: Finisher<B>, description: Description) -> Server<B> {
-        Server { finisher, description, ending: None }
+        Server { finisher, description, refused: Vec::new(), ending: None }
     }
 
     fn command(&self, sender: Sender, request: &Request) -> Result<Command, ServiceError> {
         let may = self.description.permits(sender.service_id, Permission::Power)
             || cfg!(broken = "powerd-permission");
         Command::of(request, may, self.description.profile == Profile::Test)
+    }
+
+    /// Notes that a service is refused; true the first time. Only then it is told: lines about what
+    /// others send without end would cost powerd its share of the log.
+    fn is_first_refusal(&mut self, sender: Sender) -> bool {
+        let first = !self.refused.contains(&sender.service_id);
+        if first {
+            self.refused.push(sender.service_id);
+        }
+        first
     }
 
     fn name(&self, sender: Sender) -> &str {
@@ -46,7 +60,9 @@ impl<B: Bus> Service for Server<B> {
         let command = match self.command(sender, &request) {
             Ok(command) => command,
             Err(error) => {
-                warn!("{} refused to {}: {error:?}", verb(&request), self.name(sender));
+                if self.is_first_refusal(sender) {
+                    warn!("{} refused to {}: {error:?}", verb(&request), self.name(sender));
+                }
                 return reply.message(encode_error(error));
             }
         };
@@ -140,6 +156,15 @@ mod tests {
             assert_eq!(answer, Err(ReplyError::Service(ServiceError::Denied)), "{id}");
         }
         assert_eq!(server.deadline(), Deadline::NEVER);
+    }
+
+    // attack 44 U: refused requests without end; the first of each sender is told
+    #[test]
+    fn refusals_are_told_once_for_each_sender() {
+        let mut server = server(vec![]);
+        let of = |id| Sender { service_id: id, incarnation: 1 };
+        let told = [OTHER, OTHER, INIT, OTHER].map(|id| server.is_first_refusal(of(id)));
+        assert_eq!(told, [true, false, true, false]);
     }
 
     #[test]

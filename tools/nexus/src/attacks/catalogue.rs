@@ -76,6 +76,9 @@ pub struct Attack {
     pub letters: String,
     /// What is left for later, and why.
     pub later: Option<String>,
+    /// Why nothing can be left out to see a test of it fail, where that is so.
+    #[serde(rename = "no-defect")]
+    pub no_defect: Option<String>,
 }
 
 impl Attack {

@@ -6,7 +6,8 @@ use super::fault::Fault;
 use super::modules::Modules;
 use super::rust::{self, Item, What};
 use super::test::Test;
-use crate::{broken, desc, paths};
+use crate::broken::{self, Defence};
+use crate::{desc, paths};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,8 +44,8 @@ pub struct Scan {
 #[derive(Debug)]
 pub(super) struct Known<'a> {
     pub(super) catalogue: &'a Catalogue,
-    /// Names of defences that can be left out.
-    pub(super) broken: Vec<String>,
+    /// Defences that can be left out.
+    pub(super) broken: Vec<Defence>,
     /// Required proofs: service and name.
     pub(super) proofs: Vec<(String, String)>,
 }
@@ -55,7 +56,7 @@ pub(super) struct Known<'a> {
 /// When one cannot be read.
 pub fn scan(catalogue: &Catalogue) -> Result<Scan> {
     let root = paths::root()?;
-    let broken = broken::all()?.into_iter().map(|one| one.name).collect();
+    let broken = broken::all()?;
     let proofs = desc::load(None, "test")?.required_proofs();
     let known = Known { catalogue, broken, proofs };
     let mut modules = Modules::default();
@@ -71,7 +72,20 @@ pub fn scan(catalogue: &Catalogue) -> Result<Scan> {
     let place =
         |entry: &Entry| (entry.claim.number, entry.claim.how, entry.file.clone(), entry.line);
     scan.entries.sort_by_key(place);
+    scan.faults.extend(unnamed(&known.broken, &scan.entries));
     Ok(scan)
+}
+
+/// Defences that no line names.
+pub(super) fn unnamed(broken: &[Defence], entries: &[Entry]) -> Vec<Fault> {
+    let named = |name: &String| entries.iter().any(|entry| entry.claim.broken.contains(name));
+    let fault = |defence: &Defence| Fault {
+        file: broken::LIST.to_owned(),
+        line: 1,
+        what: format!("no test of an attack is said to fail without `{}`", defence.name),
+        fix: format!("write `; broken: {}` at one that does", defence.name),
+    };
+    broken.iter().filter(|defence| !named(&defence.name)).map(fault).collect()
 }
 
 /// Rust and TOML files in `directory`, by name.
@@ -129,12 +143,12 @@ impl File<'_> {
                 fix,
             };
             let claim = claim.map_err(|what| (what, FORM.to_owned()));
-            let claim = claim.and_then(|claim| checked(claim, known));
             let below =
                 lines.iter().zip(1..).skip(index + 1).find(|(line, _)| !self.passes_by(line));
             let below = below.map(|(line, number)| (*line, number));
             let test = self.test(below, items.as_deref().unwrap_or_default(), known, modules)?;
-            match claim.and_then(|claim| test.map(|test| (claim, test))) {
+            let both = claim.and_then(|claim| checked(claim, test?, known));
+            match both {
                 Ok((claim, test)) => scan.entries.push(Entry {
                     claim,
                     file: self.short.to_owned(),
@@ -247,18 +261,23 @@ impl File<'_> {
     }
 }
 
-/// `claim`, when everything that it names is there.
-fn checked(claim: Claim, known: &Known<'_>) -> Result<Claim, (String, String)> {
+/// `claim` and its test, when everything that it names is there, and the test notices what it says.
+fn checked(claim: Claim, test: Test, known: &Known<'_>) -> Result<(Claim, Test), (String, String)> {
     if known.catalogue.find(claim.number).is_none() {
         let last = known.catalogue.attacks.len();
         let what = format!("there is no attack {}", claim.number);
         return Err((what, format!("tests/attacks.toml has 1 to {last}")));
     }
-    match claim.broken.iter().find(|name| !known.broken.contains(name)) {
-        Some(name) => {
+    for name in &claim.broken {
+        let Some(defence) = known.broken.iter().find(|defence| defence.name == *name) else {
             let what = format!("there is no defence `{name}` that can be left out");
-            Err((what, "tests/broken.toml has the names".to_owned()))
+            return Err((what, "tests/broken.toml has the names".to_owned()));
+        };
+        if !defence.tries(&test) {
+            let what = format!("a run without `{name}` does not look at {}", test.label());
+            let fix = "name it at what its row in tests/broken.toml says, or at a test on the host";
+            return Err((what, fix.to_owned()));
         }
-        None => Ok(claim),
     }
+    Ok((claim, test))
 }

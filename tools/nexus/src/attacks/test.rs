@@ -33,17 +33,31 @@ pub enum Test {
 const REFUSALS: [&str; 2] =
     ["nexus::check_fixtures", "each_fixture_is_refused_in_the_expected_words"];
 
+/// The test binary that replays the corpora, a test for each target.
+const REPLAY: &str = "nexus-fuzz::replay";
+
 impl Test {
     /// The name under which a run says that it has passed.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Test::Host { binary, path } => format!("{binary} {path}"),
-            Test::Refusal(_) => REFUSALS.join(" "),
             Test::Proof { service, id } => format!("proof {service} {id}"),
             Test::System(name) => format!("system {name}"),
             Test::Step(name) | Test::Assure(name) => format!("step {name}"),
-            Test::Fuzz(name) => format!("nexus-fuzz::replay {name}"),
+            Test::Host { .. } | Test::Refusal(_) | Test::Fuzz(_) => {
+                self.on_host().map_or_else(String::new, |(binary, path)| format!("{binary} {path}"))
+            }
+        }
+    }
+
+    /// The binary and the path of what runs it on the host: `None` when it does not run there.
+    #[must_use]
+    pub fn on_host(&self) -> Option<(&str, &str)> {
+        match self {
+            Test::Host { binary, path } => Some((binary, path)),
+            Test::Refusal(_) => Some((REFUSALS[0], REFUSALS[1])),
+            Test::Fuzz(name) => Some((REPLAY, name)),
+            Test::Proof { .. } | Test::System(_) | Test::Step(_) | Test::Assure(_) => None,
         }
     }
 

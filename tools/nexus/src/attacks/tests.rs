@@ -3,6 +3,7 @@
 use super::modules::Modules;
 use super::scan::{File, Known};
 use super::*;
+use crate::broken::Defence;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -32,13 +33,29 @@ fn catalogue() -> Catalogue {
     Catalogue::of_text(CATALOGUE).unwrap()
 }
 
+fn defence(name: &str, caught_by: Option<&str>, system: Option<&str>) -> Defence {
+    Defence {
+        name: name.into(),
+        defence: "Something is left out.".into(),
+        package: "pack".into(),
+        caught_by: caught_by.map(str::to_owned),
+        system: system.map(str::to_owned),
+        lane: 0,
+    }
+}
+
 /// A package with one file `src/lib.rs`, or a file somewhere else in the tree, scanned.
 fn scanned(short: &str, text: &str) -> Scan {
     let catalogue = catalogue();
     let proof = |service: &str, id: &str| (service.to_owned(), id.to_owned());
     let known = Known {
         catalogue: &catalogue,
-        broken: vec!["a-fence".into(), "a-check".into()],
+        broken: vec![
+            defence("a-fence", Some("proof missing: prover the-proof"), None),
+            defence("a-check", None, None),
+            defence("a-step", Some("checker: "), None),
+            defence("a-system", Some("init ended"), Some("dead")),
+        ],
         proofs: vec![proof("prover", "the-proof"), proof("prover", "hostile-jump")],
     };
     let root = tempfile::tempdir().unwrap();
@@ -227,15 +244,44 @@ fn entry(number: u32, letter: char, test: Test) -> Entry {
 
 #[test]
 fn test_gaps() {
-    let shown = |entries: &[Entry]| -> Vec<String> {
-        gaps(&catalogue(), entries).iter().map(ToString::to_string).collect()
+    let gaps = |entries: &[Entry]| -> Vec<(u32, Option<char>)> {
+        let gaps = gaps(&catalogue(), entries);
+        gaps.iter().map(|gap| (gap.number, gap.how.map(How::letter))).collect()
     };
-    let all = ["gap: attack 1 U: one", "gap: attack 1 P: one", "gap: attack 2 Q: two"];
-    assert_eq!(shown(&[]), all);
+    let all = [(1, Some('U')), (1, Some('P')), (1, None), (2, Some('Q'))];
+    assert_eq!(gaps(&[]), all);
     let unit = entry(1, 'U', host("t"));
-    assert_eq!(shown(&[unit.clone(), entry(2, 'U', host("t"))]), all[1..]);
-    let rest = [unit, entry(1, 'P', host("t")), entry(2, 'Q', Test::System("s".into()))];
-    assert_eq!(shown(&rest), [""; 0]);
+    assert_eq!(gaps(&[unit.clone(), entry(2, 'U', host("t"))]), all[1..]);
+    let rest = [unit.clone(), entry(1, 'P', host("t")), entry(2, 'Q', Test::System("s".into()))];
+    assert_eq!(gaps(&rest), [(1, None)]);
+    let mut noticing = rest;
+    noticing[1].claim.broken.push("a-fence".into());
+    assert_eq!(gaps(&noticing), []);
+}
+
+#[test]
+fn test_defences_are_named_where_a_run_looks() {
+    const NAMES: [&str; 4] = ["a-fence", "a-check", "a-step", "a-system"];
+    let step = "const A: &[X] = &[\n// LINE\nstep(\"os\")];\n";
+    let proof = "const A: X =\n// LINE\nproof(\n\"the-proof\", 1);\n";
+    let places = [
+        ("src/lib.rs", "// LINE\n#[test]\nfn name() {}\n", NAMES.as_slice()),
+        ("tests/fuzz/src/targets/elf.rs", "// LINE\npub fn elf() {}\n", &NAMES),
+        ("src/lib.rs", proof, &["a-fence"]),
+        ("tools/nexus/src/ci/mod.rs", step, &["a-step"]),
+        ("tools/nexus/src/assure/mod.rs", step, &[]),
+        ("tests/systems/dead/system.toml", "# LINE\nname = \"x\"\n", &["a-system"]),
+        ("tests/systems/slow/system.toml", "# LINE\nname = \"x\"\n", &[]),
+    ];
+    for (file, text, good) in places {
+        for name in NAMES {
+            let line = format!("attack 1 U: a; b; broken: {name}");
+            let scan = scanned(file, &text.replace("LINE", &line));
+            assert_eq!(scan.faults.is_empty(), good.contains(&name), "{file} {name}");
+        }
+    }
+    let none = super::scan::unnamed(&[defence("a-fence", None, None)], &[]);
+    assert!(none[0].to_string().contains("without `a-fence`"), "{none:?}");
 }
 
 #[test]

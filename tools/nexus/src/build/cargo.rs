@@ -136,6 +136,9 @@ fn remaps(toolchain: &Toolchain, manifest: &Path) -> Result<Vec<String>> {
     if !directory.starts_with(paths::root()?) {
         pairs.push((directory, "/system"));
     }
+    if cfg!(broken = "remap-paths") {
+        pairs.clear();
+    }
     Ok(pairs
         .into_iter()
         .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
@@ -175,6 +178,15 @@ mod tests {
                 None => assert!(WRAPPERS.contains(&name.as_str())),
             }
         }
+    }
+
+    // attack 72 H: where the tree is reaches the compiler's output; it is called the same everywhere; broken: remap-paths
+    #[test]
+    fn test_all_trees_are_in_one_place() {
+        let flags: Vec<String> = told(None).into_iter().filter_map(|(_, flags)| flags).collect();
+        let root = paths::root().unwrap();
+        let renamed = format!("--remap-path-prefix={}=/nexus", root.display());
+        assert!(flags.concat().contains(&renamed), "{flags:?}");
     }
 
     #[test]

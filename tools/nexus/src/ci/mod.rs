@@ -43,7 +43,13 @@ const STEPS: &[Step] = &[
     // attack 42 Q: the host reads magic, version and DeviceID at each granted window; another device fails the run
     // attack 43 H: audit, ledger and the kernel's tables at every boot; a difference fails the run; broken: init-keeps-roots
     // attack 7 Q: the host walks page tables in guest memory; none over kernel memory; broken: kernel-memory-given, kernel-memory-untold
-    // attack 10 Q: the kernel checks itself after each call of hostile programs; every write is fenced; broken: map-fence, drop-keeps-leaf
+    // attack 15 Q: the host reads the status of the hart; user pages are closed to the kernel, MXR is 0; broken: user-memory
+    // attack 18 Q: the kernel checks each mapping after each call of hostile programs; none has more than its capability; broken: map-right
+    // attack 21 Q: the kernel checks its lists after each call of hostile programs; no mapping outlives its capability; broken: drop-keeps-leaf
+    // attack 32 Q: the kernel checks threads after each end of a hostile program; none waits for it; broken: server-death
+    // attack 62 Q: the kernel checks accounts after each end of a hostile program; all of it is back; broken: budget-return
+    // attack 13 Q: the kernel counts writable mappings after each call of hostile programs; no count is wrong; broken: writable-count
+    // attack 10 Q: the kernel checks itself after each call of hostile programs; every write is fenced; broken: map-fence, unmap-fence
     step("os", "proofs in QEMU: twice, with equal records, and with other names", |_| guest::os()),
     // attack 70 H: what is asserted of the production image, read out of it; no test program, only the declared owners
     step("audit", "the built image, and what is asserted of it", |_| guest::audit()),

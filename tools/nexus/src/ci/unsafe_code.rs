@@ -47,7 +47,7 @@ fn over(counts: &BTreeMap<String, usize>, budget: &Budget) -> Vec<String> {
     let mut wrong = Vec::new();
     for (place, count) in counts {
         let allowed = budget.directories.get(place).copied().unwrap_or(0);
-        if *count > allowed {
+        if *count > allowed && !cfg!(broken = "unsafe-budget") {
             wrong.push(format!("{place}: {count} uses of unsafe, {allowed} allowed"));
         }
     }
@@ -103,7 +103,7 @@ mod tests {
         assert!(count("fn f( {").is_err());
     }
 
-    // attack 71 H: one use of unsafe more than the budget, or outside of it; a fault
+    // attack 71 H: one use of unsafe more than the budget, or outside of it; a fault; broken: unsafe-budget
     #[test]
     fn test_budget() {
         let directories = BTreeMap::from([("source/a".to_owned(), 2)]);

@@ -1,7 +1,7 @@
 //! Defences whose absence a run in QEMU must notice.
 
 use super::Noticed;
-use crate::broken::Defence;
+use crate::broken::{Defence, MISSING};
 use crate::build;
 use crate::cli::SystemArgs;
 use crate::test_os::{Ended, Options, Session, Until};
@@ -9,30 +9,27 @@ use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the finding of a missing proof begins.
-const MISSING: &str = "proof missing: ";
-
 /// For a guest that hangs without the defence. An ordinary run takes a few seconds.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Whether a run of a system without `defence` fails as it must. It ends as soon as the guest says
-/// that the proof fails which stands for the defence.
+/// Whether a run of a system without `defence` fails with the finding `by`. It ends as soon as the
+/// guest says that the proof fails which stands for the defence.
 ///
 /// # Errors
 /// When the system does not build.
-pub(super) fn failing(defence: &Defence, qemu: Option<&PathBuf>) -> Result<Noticed> {
+pub(super) fn failing(defence: &Defence, by: &str, qemu: Option<&PathBuf>) -> Result<Noticed> {
     let system = SystemArgs { system: defence.system()?, profile: "test".to_owned() };
     let built = build::system(&system, Some(defence))?;
-    let proof = defence.caught_by.iter().find(|by| by.starts_with(MISSING));
-    let until = proof.map_or(Until::Verdict, |proof| Until::Marker(said_of(proof)));
+    let marker = by.starts_with(MISSING).then(|| said_of(by));
+    let until = marker.map_or(Until::Verdict, Until::Marker);
     let options = Options { qemu: qemu.cloned(), until, limit: LIMIT, seed: None, quiet: true };
     let session = Session::run(&built, &options)?;
     let transcript = &session.run.transcript;
-    if let (Ended::Marker, Some(proof)) = (session.run.ended, proof) {
-        return Ok(Noticed::AsExpected(proof.clone()));
+    if session.run.ended == Ended::Marker {
+        return Ok(Noticed::AsExpected(by.to_owned()));
     }
     let cut_at = transcript.verdict.is_none().then_some(transcript.failures.as_slice());
-    Ok(noticed(defence, session.judgement.findings, cut_at))
+    Ok(noticed(by, session.judgement.findings, cut_at))
 }
 
 /// How the guest says that a proof failed, which is missing then.
@@ -44,30 +41,28 @@ fn said_of(missing: &str) -> String {
 /// Holds the findings of a run against what must catch it. In a run that broke off before its
 /// verdict every later proof is missing, too: only those count of which the guest itself had said
 /// that they failed (`failures`).
-fn noticed(defence: &Defence, findings: Vec<String>, failures: Option<&[String]>) -> Noticed {
+fn noticed(by: &str, findings: Vec<String>, failures: Option<&[String]>) -> Noticed {
     let counts = |finding: &&String| match failures {
         Some(failures) if finding.starts_with(MISSING) => {
             failures.iter().any(|said| said.starts_with(&said_of(finding)))
         }
         _ => true,
     };
-    let expected = |finding: &&String| defence.caught_by.iter().any(|by| finding.contains(by));
-    match findings.iter().filter(counts).find(expected).cloned() {
+    match findings.iter().filter(counts).find(|finding| finding.contains(by)).cloned() {
         Some(finding) => Noticed::AsExpected(finding),
         None if findings.is_empty() => Noticed::Not,
-        None => Noticed::Otherwise(defence.caught_by.join("` or `"), findings),
+        None => Noticed::Otherwise(by.to_owned(), findings),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_broken::tests::defence;
 
     fn seen(findings: &[&str], failures: Option<&[&str]>) -> Noticed {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let failures: Option<Vec<String>> = failures.map(owned);
-        noticed(&defence("x-bit"), owned(findings), failures.as_deref())
+        noticed(TWO, owned(findings), failures.as_deref())
     }
 
     const ONE: &str = "proof missing: selftest-client the-one";

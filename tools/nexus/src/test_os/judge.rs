@@ -349,7 +349,7 @@ mod tests {
         assert_verdict(&run, Exit::Differ, "should be virtio device 4");
     }
 
-    // attack 15 H: the hart may read user pages from the kernel, or execute-only ones; the run fails; broken: user-memory
+    // attack 15 H: the hart may read user pages from the kernel, or execute-only ones; the run fails
     #[test]
     fn test_open_user_memory_fails_the_run() {
         for bit in [SUM, MXR] {

@@ -43,14 +43,14 @@ const ALIVE: &[Proof] = &[
         window::map,
     ),
     // attack 1 Q: offsets at and past the end, a page more than there is; refused with `OutOfRange`; broken: window-end
-    // attack 3 Q: an offset and a length whose sum wraps; refused with `OutOfRange`
-    // attack 4 Q: no bytes at all; refused with `OutOfRange`
+    // attack 3 Q: an offset and a length whose sum wraps; refused with `OutOfRange`; broken: wrap
+    // attack 4 Q: no bytes at all; refused with `OutOfRange`; broken: zero-length
     proof(
         "mmio-refuse-range",
         "nothing outside the window is mapped: not a page more, not nothing, and no sum that wraps",
         window::range,
     ),
-    // attack 2 Q: offset, length and address off by 1, 8 and 4095 bytes; refused with `Misaligned`
+    // attack 2 Q: offset, length and address off by 1, 8 and 4095 bytes; refused with `Misaligned`; broken: alignment
     // attack 4 Q: a byte more than a page; refused with `Misaligned`, never rounded
     proof("mmio-refuse-alignment", "offset, length and address are whole pages", window::alignment),
     // attack 12 Q: map the window executable in any combination; refused with `ExecDenied`; broken: device-exec
@@ -61,7 +61,7 @@ const ALIVE: &[Proof] = &[
         window::protection,
     ),
     // attack 5 Q: page zero, the kernel half, what Sv39 does not have; refused with `BadAddress`; broken: kernel-half, page-zero
-    // attack 6 Q: over code, stack, startup block and a mapping; refused with `Exists`
+    // attack 6 Q: over code, stack, startup block and a mapping; refused with `Exists`; broken: over-mapping
     proof(
         "mmio-refuse-address",
         "nothing is mapped outside the user half or where something is",
@@ -86,8 +86,8 @@ const ALIVE: &[Proof] = &[
         "a mapped device page does not become executable later",
         protect::window,
     ),
-    // attack 24 Q: the window as memory, process, endpoint, place of a stack; refused with `WrongKind`
-    // attack 17 Q: the window in every call that takes another kind; refused with `WrongKind`
+    // attack 24 Q: the window as memory, process, endpoint, place of a stack; refused with `WrongKind`; broken: other-kind
+    // attack 17 Q: the window in every call that takes another kind; refused with `WrongKind`; broken: other-kind
     proof(
         "mmio-refuse-other-use",
         "a window is no memory, no process, no endpoint, no authority",
@@ -99,7 +99,7 @@ const ALIVE: &[Proof] = &[
         "an owner learns what its window is, and not where",
         window::address_hidden,
     ),
-    // attack 13 Q: one page writable here and executable there, in every order; refused; broken: exec-unsealed, seal-writable, writable-count
+    // attack 13 Q: one page writable here and executable there, in every order; refused; broken: exec-unsealed, seal-writable
     proof(
         "memory-write-xor-execute",
         "memory is writable or executable, never both, and what init mapped stays as it is",
@@ -111,6 +111,7 @@ const ALIVE: &[Proof] = &[
         "memory is made and mapped within its bounds and the rights on it",
         memory::refusals,
     ),
+    // attack 59 Q: make memory that others had before; it holds nothing of theirs; broken: zero-memory
     proof("memory-is-zeroed", "new memory holds nothing of whoever had it before", memory::zeroed),
     // attack 16 Q: every slot with several generations; none names a capability of another; broken: handle-owner
     proof(
@@ -134,7 +135,7 @@ const ALIVE: &[Proof] = &[
         "revoking ends every child and every mapping made through one, and gives back their cost",
         handles::revoke,
     ),
-    // attack 31 Q: tags with lengths and counts that lie; refused with `BadMessage`, nobody sees them
+    // attack 31 Q: tags with lengths and counts that lie; refused with `BadMessage`, nobody sees them; broken: bad-tag
     proof(
         "calls-malformed",
         "a malformed message is refused before anybody sees it",
@@ -178,7 +179,7 @@ const ALIVE: &[Proof] = &[
         "a service or device that does not exist is no way around a rule",
         policy::unknown,
     ),
-    // attack 73 Q: ask the owner of the entropy device for bytes; not supported, and no bytes
+    // attack 73 Q: ask the owner of the entropy device for bytes; not supported, and no bytes; broken: entropy-constant
     proof(
         "entropy-refused",
         "while nothing is read from the entropy device, its owner gives no bytes at all",

@@ -104,6 +104,7 @@ fn map_rolls_back() {
     });
 }
 
+// attack 10 U: mappings in new tables, and their end; every write is fenced; broken: table-fence, unmap-fence
 #[test]
 fn unmap_takes_whole_mappings_by_their_first_page() {
     run(|w| {
@@ -182,7 +183,7 @@ fn executable_when_sealed_only() {
     });
 }
 
-// attack 13 U: one frame through two mappings, in two processes, by map, seal and protect; never both
+// attack 13 U: one frame through two mappings, in two processes, by map, seal and protect; never both; broken: exec-unsealed, seal-writable, writable-count
 /// No way round by another alias: another capability, another process, another address.
 #[test]
 fn aliases_are_never_writable_and_executable() {
@@ -287,6 +288,7 @@ fn mapping_into_another_needs_manage() {
     });
 }
 
+// attack 7 U: a new page table in a frame that held something else; nothing of that is mapped; broken: zero-table
 #[test]
 fn large_mappings_cross_tables() {
     run(|w| {

@@ -38,7 +38,7 @@ fn test_reject_mmio_window_over_ram() {
     touches(RAM);
 }
 
-// attack 8 U: a window that touches the interrupt controller or the timer; `OutOfRange`
+// attack 8 U: a window that touches the interrupt controller or the timer; `OutOfRange`; broken: window-over-ram
 #[test]
 fn test_reject_mmio_window_over_kernel_devices() {
     touches(PLIC);

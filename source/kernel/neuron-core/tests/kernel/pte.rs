@@ -11,7 +11,7 @@ const EXEC: u64 = 1 << 3;
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    // attack 14 P: every leaf of every frame; R is set, W excludes X, G and the reserved bits are clear
+    // attack 14 P: every leaf of every frame; R is set, W excludes X, G and the reserved bits are clear; broken: leaf-bits
     #[test]
     fn leaves_have_no_other_bits(
         number in 0u64..1 << 44,

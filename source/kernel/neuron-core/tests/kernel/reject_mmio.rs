@@ -56,6 +56,20 @@ fn test_reject_mmio_exec() {
     });
 }
 
+// attack 11 U: a window mapped to read, and to read and write; no leaf of it can be executed; broken: device-exec
+#[test]
+fn test_reject_mmio_execution_of_what_is_mapped() {
+    with_owner(|w, o| {
+        w.mmio_map(o.user, o.window, 0, PAGE, VA, R).unwrap();
+        w.mmio_map(o.user, o.window, PAGE, PAGE, VA + PAGE, RW).unwrap();
+        let view = w.view();
+        let leaf = |va: u64| view.pages.iter().find(|((_, at), _)| *at == va).map(|(_, page)| page);
+        // V, U, A and D; R, W and X are bits 1, 2 and 3.
+        assert_eq!(leaf(VA).unwrap().bits, 0xd1 | 1 << 1);
+        assert_eq!(leaf(VA + PAGE).unwrap().bits, 0xd1 | 1 << 1 | 1 << 2);
+    });
+}
+
 #[test]
 fn test_reject_mmio_no_cap() {
     with_owner(|w, o| {
@@ -99,6 +113,7 @@ fn test_reject_mmio_wrong_kind() {
     });
 }
 
+// attack 18 U: map without one of the rights that it needs; `Denied`; broken: map-right
 #[test]
 fn test_reject_mmio_missing_right() {
     run(|w| {
@@ -144,7 +159,7 @@ fn test_reject_mmio_invalid_prot() {
     });
 }
 
-// attack 2 U: offset, length or address beside a page; `Misaligned`
+// attack 2 U: offset, length or address beside a page; `Misaligned`; broken: alignment
 #[test]
 fn test_reject_mmio_unaligned() {
     with_owner(|w, o| {
@@ -165,7 +180,7 @@ fn test_reject_mmio_unaligned() {
     });
 }
 
-// attack 4 U: length 0; `OutOfRange`
+// attack 4 U: length 0; `OutOfRange`; broken: zero-length
 #[test]
 fn test_reject_mmio_zero_length() {
     with_owner(|w, o| {
@@ -176,7 +191,7 @@ fn test_reject_mmio_zero_length() {
     });
 }
 
-// attack 3 U: offset and length that wrap; `OutOfRange`
+// attack 3 U: offset and length that wrap; `OutOfRange`; broken: wrap
 #[test]
 fn test_reject_mmio_overflow() {
     with_owner(|w, o| {
@@ -208,7 +223,7 @@ fn test_reject_mmio_more_than_one_call_maps() {
     });
 }
 
-// attack 6 U: an address over a mapping; `Exists`
+// attack 6 U: an address over a mapping; `Exists`; broken: over-mapping
 #[test]
 fn test_reject_mmio_exists() {
     with_owner(|w, o| {
@@ -349,6 +364,8 @@ fn test_reject_mmio_reprotect_exec() {
     });
 }
 
+// attack 22 U: pass a window on and map it all the same; `Busy` while the other has it; broken: map-with-child
+// attack 39 U: map a window of which another has a part; `Busy`; broken: map-with-child
 #[test]
 fn test_reject_mmio_live_child() {
     run(|w| {

@@ -171,7 +171,7 @@ fn a_reply_to_a_thread_that_ended_is_dead() {
     });
 }
 
-// attack 32 F: the server faults with one call received and one waiting; the first caller gets `PeerGone`
+// attack 32 F: the server faults with one call received and one waiting; the first caller gets `PeerGone`; broken: server-death
 #[test]
 fn the_end_of_a_server_fails_its_calls() {
     both(|w| {
@@ -192,7 +192,7 @@ fn the_end_of_a_server_fails_its_calls() {
     });
 }
 
-// attack 59 U: a new life uses a reply of the old one; refused with `BadHandle`
+// attack 59 U: a new life uses a reply of the old one; refused with `BadHandle`; broken: server-death
 /// A restarted server does not get the authority of its life before.
 #[test]
 fn replies_do_not_outlive_a_restart() {
