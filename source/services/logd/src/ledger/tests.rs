@@ -79,10 +79,10 @@ fn pieces_are_bounded_and_cover_everything() {
     }
 }
 
-// attack 47 P: a field of a record is changed; the chain shows it; broken: logd-chain
+// attack 47 P: a field of a record is changed; the chain shows it
 #[test]
 fn a_changed_field_shows_whichever_it_is() {
-    let changes: [fn(&mut Link); 14] = [
+    let changes: [fn(&mut Link); 17] = [
         |link| link.entry.event = Event::Revoke,
         |link| link.entry.outcome = Outcome::Deny,
         |link| link.entry.device = 0,
@@ -93,10 +93,13 @@ fn a_changed_field_shows_whichever_it_is() {
         |link| link.entry.base ^= 1 << 63,
         |link| link.entry.len ^= 1,
         |link| link.entry.epoch ^= 1,
+        |link| link.entry.reason ^= 1,
         |link| link.entry.detail ^= 1,
+        |link| link.stamp.seq ^= 1,
         |link| link.stamp.ticks ^= 1,
         |link| link.stamp.unix_ns ^= 1,
         |link| link.stamp.reporter.id ^= 1,
+        |link| link.stamp.reporter.incarnation ^= 1,
     ];
     for change in changes {
         let mut ledger = filled(100);
@@ -106,6 +109,7 @@ fn a_changed_field_shows_whichever_it_is() {
     }
 }
 
+// attack 47 U: a changed record with a hash to match; the next one shows it
 #[test]
 fn a_changed_record_with_a_new_hash_shows_at_the_next() {
     let mut ledger = filled(100);
@@ -115,7 +119,7 @@ fn a_changed_record_with_a_new_hash_shows_at_the_next() {
     assert_eq!(first_bad(&ledger), 71);
 }
 
-// attack 47 F: the whole chain is made anew; a remembered hash shows it
+// attack 47 F: the whole chain is made anew; a remembered hash shows it; broken: logd-chain
 #[test]
 fn a_chain_made_anew_shows_against_a_remembered_hash() {
     let mut ledger = filled(100);
