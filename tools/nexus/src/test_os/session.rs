@@ -98,9 +98,12 @@ impl Session {
         fs::write(built.directory.join("ledger.txt"), run.transcript.ledger_lines())?;
         let proofs = required_proofs(&built.checked);
         let audit = expected_windows(&built.image)?;
+        let services: Vec<u32> =
+            built.checked.description.services.iter().map(|service| service.id).collect();
         let expectation = Expectation {
             proofs: &proofs,
             audit: &audit,
+            services: &services,
             kernel: &built.kernel_ranges()?,
             virtio_id: &virtio_id,
             name: &|id| service_name(&built.checked, id),
