@@ -74,7 +74,7 @@ pub fn judge(run: &Run, expectation: &Expectation<'_>) -> Judgement {
 
 /// Judges `run` by how it ended, and its proofs.
 #[must_use]
-pub(super) fn judge_proofs(run: &Run, expectation: &Expectation<'_>) -> Judgement {
+fn judge_proofs(run: &Run, expectation: &Expectation<'_>) -> Judgement {
     let proofs = proofs::check(expectation.proofs, &run.transcript.proofs);
     let passed = expectation.proofs.len() - proofs.missing.len() - proofs.repeated.len();
     let (mut exit, mut findings) = ending(run);

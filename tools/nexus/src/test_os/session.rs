@@ -3,7 +3,7 @@
 use super::agree::Expected;
 use super::drive::{self, Plan, Run, Until};
 use super::expect::Expect;
-use super::judge::{Expectation, Judgement, judge, judge_proofs};
+use super::judge::{Expectation, Judgement, judge};
 use super::report;
 use crate::build::Built;
 use crate::desc::Checked;
@@ -110,8 +110,7 @@ impl Session {
         };
         let judgement = match expect {
             Some(Expect::Refusal(expect)) => expect.judge(&run, &audit, expectation.name),
-            Some(Expect::Random(_)) => judge_proofs(&run, &expectation),
-            Some(Expect::Prompt(_)) | None => judge(&run, &expectation),
+            Some(Expect::Random(_) | Expect::Prompt(_)) | None => judge(&run, &expectation),
         };
         Ok(Session { run, judgement, windows: audit.len(), required: proofs.len() })
     }
