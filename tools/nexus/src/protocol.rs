@@ -144,6 +144,8 @@ pub struct Cap {
     pub len: u64,
     /// Pages mapped through it.
     pub mapped_pages: u64,
+    /// Which object of its kind, but for windows.
+    pub object: u64,
 }
 
 /// A process and its root page table.
@@ -210,13 +212,14 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
     Some(match (kind, fields) {
         ("proof", [service, id]) => Record::Proof(Proof { service: name(service)?, id: name(id)? }),
         ("ledger", fields) => Record::Ledger(entry(fields)?),
-        ("cap", [service, kind, rights, base, len, mapped]) => Record::Cap(Cap {
+        ("cap", [service, kind, rights, base, len, mapped, object]) => Record::Cap(Cap {
             service: number(service)?,
             kind: number(kind)?,
             rights: u16::try_from(hex(rights)?).ok()?,
             base: hex(base)?,
             len: hex(len)?,
             mapped_pages: number(mapped)?,
+            object: number(object)?,
         }),
         ("root", [service, phys]) => {
             Record::Root(Root { service: number(service)?, phys: hex(phys)? })
@@ -405,7 +408,7 @@ mod tests {
             "0000000000000abc verdict +1 0",
             "0000000000000abc verdict 4294967296 0",
             "0000000000000abc root 7 0x80000000",
-            "0000000000000abc cap 7 5 10000 10008000 1000 1",
+            "0000000000000abc cap 7 5 10000 10008000 1000 1 0",
             "0000000000000abc ledger 3 grant 7 1 3 10008000 1000 7 maybe 4",
             "0000000000000abc refused rngd rng0 denied:",
             "0000000000000abc ledger 3 gift 7 1 3 10008000 1000 7 allow 4",

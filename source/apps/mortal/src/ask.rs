@@ -17,6 +17,11 @@ pub const START: u32 = 0x7fff_0003;
 /// The keeper asks to kill the driver, wherever it is.
 pub const END: u32 = 0x7fff_0004;
 
+/// The keeper has init try to give the window of the driver, which lives, to somebody else, and to
+/// map what it keeps of it. Answers with the place of the first attempt that was not refused as it
+/// must be, from 1, or 0.
+pub const SECOND: u32 = 0x7fff_0005;
+
 /// How the driver dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {

@@ -13,7 +13,7 @@ use nexus_proto::{Text, ids};
 use nexus_rt::{CallError, Client, Deadline, ns_of_ticks, startup, sys};
 use nexus_test::{Budgets, Check, Facts, Failed, Host};
 
-use crate::ask::{self, END, Fate, KILLED, Manner, START};
+use crate::ask::{self, END, Fate, KILLED, Manner, SECOND, START};
 
 /// Milliseconds that the owners have to become ready: instructions pass slowly here.
 const READY_MS: u64 = 60_000;
@@ -121,12 +121,15 @@ impl Keeper {
         }
         let line = format!("mortal: {} deaths in {} lives", self.deaths, self.lives);
         host.console.line(&line)?;
+        let one_owner = self.one_owner()?;
+        host.witness(Deadline::NEVER)?;
         let Keeper { mut facts, seen, .. } = self;
         facts.tell("driver-dies-at-every-step", &seen.deaths)?;
         facts.tell("next-life-works", &seen.next_life)?;
         facts.tell("others-go-on", &seen.others)?;
         facts.tell("everything-comes-back", &seen.comes_back)?;
         facts.tell("every-life-recorded", &seen.recorded)?;
+        facts.tell("one-owner", &one_owner)?;
         facts.end()
     }
 
@@ -179,6 +182,18 @@ impl Keeper {
         let answer = sys::call(self.init, &message, Deadline::after_ms(ANSWER_MS).ticks())?;
         // Without an endpoint no question is answered, which is noticed.
         Ok(Client::new(ask::word(&answer.message).map_or(Handle::NONE, Handle)))
+    }
+
+    /// The driver lives once more, and stays: init cannot give its window to anybody else.
+    fn one_owner(&mut self) -> Result<Check, Failed> {
+        let driver = self.start(Fate::NONE)?;
+        driver.call(&Now {}, Deadline::after_ms(ANSWER_MS))?;
+        let soon = Deadline::after_ms(ANSWER_MS).ticks();
+        let answer = sys::call(self.init, &Message::new(SECOND, &[]), soon)?;
+        Ok(match ask::word(&answer.message) {
+            Some(0) => Ok(()),
+            attempt => Err(format!("attempt {attempt:?} was not refused as it must be")),
+        })
     }
 
     fn kill(&self) -> Result<ServiceStat, Failed> {

@@ -6,6 +6,7 @@ use core::fmt::{self, Debug, Display};
 
 use nexus_abi::Error;
 use nexus_rt::{CallError, StartError};
+use nexus_test::Failed;
 
 /// Nothing, when the fact is there; else what was seen instead.
 pub type Check = Result<(), Failure>;
@@ -48,6 +49,16 @@ impl From<StartError> for Failure {
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Failure {
         Failure(format!("no answer: {error:?}"))
+    }
+}
+
+impl From<Failed> for Failure {
+    fn from(failed: Failed) -> Failure {
+        match failed {
+            Failed::Start(error) => error.into(),
+            Failed::Kernel(error) => error.into(),
+            Failed::Call(error) => error.into(),
+        }
     }
 }
 

@@ -16,7 +16,6 @@ mod kernel;
 mod ledger;
 mod proofs;
 mod verdict;
-mod witness;
 
 pub use check::{Check, Failure};
 pub use context::Context;

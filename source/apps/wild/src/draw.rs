@@ -9,13 +9,16 @@ use crate::random::Random;
 /// First of the pages that it maps and unmaps.
 pub const ARENA: u64 = 0x32_0000_0000;
 /// Pages there.
-const ARENA_PAGES: u64 = 24;
+pub const ARENA_PAGES: u64 = 24;
 /// Where its instructions are, which it did not map itself.
 pub const TEXT: u64 = 0x10_0000;
 /// Longest wait, in ticks (10 MHz: 4 ms). A look at everything takes a part of that.
 const WAIT: u64 = 40_000;
 /// How long it waits for another wild process, in ticks: 40 ms.
 pub const MEETING: u64 = 400_000;
+
+/// What can be derived, passed on, taken back and asked about.
+const KINDS: [Kind; 4] = [Kind::Memory, Kind::Endpoint, Kind::Notification, Kind::Window];
 
 /// Numbers around which something changes.
 const EDGES: [u64; 18] = [
@@ -134,21 +137,19 @@ pub fn arguments(random: &mut Random, hand: &Hand, call: Syscall) -> [u64; 6] {
             [place_of(random, hand, true), mostly(random, prot), 0, 0, 0, 0]
         }
         Syscall::CapDerive => {
-            let kind =
-                random.pick(&[Kind::Memory, Kind::Endpoint, Kind::Notification, Kind::Window]);
+            let kind = random.pick(&KINDS);
             let cap = hand.draw(random, kind).0;
             let rights = rights(random);
             [cap, rights, mostly(random, 0), mostly(random, 0), 0, 0]
         }
         Syscall::CapInstall => {
-            let kind = random.pick(&[Kind::Memory, Kind::Endpoint, Kind::Notification]);
+            let kind = random.pick(&KINDS);
             let cap = hand.draw(random, kind).0;
             [process(random, hand), cap, rights(random), 0, 0, 0]
         }
         Syscall::CapDrop => [spare(random, hand), 0, 0, 0, 0, 0],
         Syscall::CapRevoke | Syscall::CapQuery => {
-            let kind =
-                random.pick(&[Kind::Memory, Kind::Endpoint, Kind::Notification, Kind::Window]);
+            let kind = random.pick(&KINDS);
             [hand.draw(random, kind).0, 0, 0, 0, 0, 0]
         }
         Syscall::ProcessStat | Syscall::CapInspect => {
@@ -199,7 +200,7 @@ pub fn message(random: &mut Random, hand: &Hand) -> Message {
     let mut message = Message { tag, words: [0; 8] };
     let from = 8usize.saturating_sub(usize::try_from(tag.caps()).unwrap_or(8));
     for (index, word_of) in message.words.iter_mut().enumerate() {
-        let kind = random.pick(&[Kind::Memory, Kind::Endpoint, Kind::Notification]);
+        let kind = random.pick(&KINDS);
         *word_of = if index >= from { hand.draw(random, kind).0 } else { word(random) };
     }
     message

@@ -2,6 +2,7 @@
 //! comes of it.
 
 use alloc::format;
+use alloc::vec::Vec;
 use core::convert::Infallible;
 
 use nexus_abi::{Error, Handle, Message};
@@ -35,8 +36,8 @@ pub struct Keeper {
     probes: Probes,
     seed: u64,
     counts: Counts,
-    /// Wild processes that have told everything.
-    ended: u32,
+    /// Wild processes that have told everything, and wait for the answer after which they end.
+    ending: Vec<Handle>,
 }
 
 impl Keeper {
@@ -53,7 +54,7 @@ impl Keeper {
             probes: Probes::new()?,
             seed: start.block().nonce,
             counts: Counts::default(),
-            ended: 0,
+            ending: Vec::new(),
         })
     }
 
@@ -76,6 +77,11 @@ impl Keeper {
         for line in self.probes.lines() {
             host.console.line(&format!("wild: {line}"))?;
         }
+        // While what they did to themselves and each other is still there to be seen.
+        host.witness(Deadline::NEVER)?;
+        for reply in self.ending.drain(..) {
+            sys::reply(reply, &Message::default())?;
+        }
         let ends = self.ends()?;
         let back = comes_back(&before, &self.budgets.mem()?, held);
         self.facts.tell("wild-calls", &self.calls())?;
@@ -85,12 +91,13 @@ impl Keeper {
         self.facts.end()
     }
 
-    /// Serves the wild processes until all have told what they did, and asks the services.
+    /// Serves the wild processes until all have told what they did, and asks the services. Those that
+    /// have told it wait for each other.
     fn keep(&mut self) -> Result<(), Failed> {
         let mut reply = Handle::NONE;
         let mut answer = Message::default();
         let mut round = ticks();
-        while self.ended < COUNT {
+        while self.ending.len() < COUNT as usize {
             if ticks() >= round {
                 self.probes.round();
                 round = ticks() + ticks_of_ns(ROUND_NS);
@@ -102,8 +109,13 @@ impl Keeper {
                         // What it cannot be rid of costs only the keeper.
                         let _ = sys::cap_drop(cap);
                     }
-                    reply = received.reply;
-                    answer = self.answer(received.sender.service_id, say);
+                    if say == Some(Say::End) {
+                        self.ending.push(received.reply);
+                        reply = Handle::NONE;
+                    } else {
+                        reply = received.reply;
+                        answer = self.answer(received.sender.service_id, say);
+                    }
                 }
                 Err(Error::TimedOut) => {
                     self.probes.woken(ticks() - round);
@@ -114,8 +126,6 @@ impl Keeper {
                 Err(error) => return Err(error.into()),
             }
         }
-        // The last one waits for its answer.
-        let _ = sys::reply(reply, &answer);
         Ok(())
     }
 
@@ -129,11 +139,7 @@ impl Keeper {
                 talk::add_rows(&mut self.counts, first, rows);
                 Message::default()
             }
-            Some(Say::End) => {
-                self.ended += 1;
-                Message::default()
-            }
-            None => Message::new(1, &[]),
+            Some(Say::End) | None => Message::new(1, &[]),
         }
     }
 

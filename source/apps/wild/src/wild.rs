@@ -1,15 +1,22 @@
 //! The calls themselves.
 
 use hostile::place;
-use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, Role, SYSCALL_THREAD_EXIT, Syscall};
+use nexus_abi::{
+    Error, Handle, KindCode, Message, PAGE_SIZE, Prot, Role, SYSCALL_THREAD_EXIT, Syscall,
+};
 use nexus_rt::{Memory, StartError, startup, sys, ticks};
 
 use crate::counts::{Counts, UNKNOWN};
-use crate::draw;
+use crate::draw::{self, ARENA, ARENA_PAGES};
 use crate::end::FIRST;
 use crate::hand::{Hand, Kind};
 use crate::kernel::{raw, raw_message, raw_record};
 use crate::random::Random;
+
+/// Before one in so many calls it tries to send its window to another.
+const GIFT: u64 = 128;
+/// Number of `unmap`.
+const UNMAP: u64 = Syscall::Unmap.number();
 
 /// A wild process at work.
 #[derive(Debug)]
@@ -46,6 +53,9 @@ impl Wild {
     /// Makes so many calls.
     pub fn run(&mut self, calls: u64) {
         while self.counts.total() < calls {
+            if self.random.one_in(GIFT) {
+                self.pass_on();
+            }
             let number = draw::number(&mut self.random);
             let owed = self.hand.reply;
             let refusal = self.one(number);
@@ -57,6 +67,23 @@ impl Wild {
                 self.one(Syscall::Reply.number());
             }
         }
+    }
+
+    /// Tries to send its window, if it has one, to another wild process; unmapped, because one that
+    /// is mapped would be refused for that alone.
+    fn pass_on(&mut self) {
+        let window = self.hand.draw(&mut self.random, Kind::Window);
+        if self.hand.kind(window) != Kind::Window {
+            return;
+        }
+        for page in 0..ARENA_PAGES {
+            let (error, _) = raw(UNMAP, [ARENA + page * PAGE_SIZE, 0, 0, 0, 0, 0]);
+            self.counts.note(UNMAP as usize, error == 0);
+        }
+        let peer = self.hand.draw(&mut self.random, Kind::Peer);
+        let (gift, deadline) = (Message::with_cap(0, &[], window), ticks() + draw::MEETING);
+        let error = self.exchange(Syscall::Call, peer, &gift, deadline, Handle::NONE);
+        self.counts.note(Syscall::Call.number() as usize, error == 0);
     }
 
     /// Makes a call and counts it. Returns the refusal.
@@ -128,16 +155,39 @@ impl Wild {
         }
         let owed = if self.random.one_in(2) { self.hand.reply } else { Handle::NONE };
         let reply = if call == Syscall::ReplyRecv { owed } else { Handle::NONE };
-        let (error, received) = raw_message(call.number(), handle, &message, deadline, reply);
+        self.exchange(call, handle, &message, deadline, reply)
+    }
+
+    /// Sends or waits, and keeps what comes.
+    fn exchange(
+        &mut self,
+        call: Syscall,
+        handle: Handle,
+        message: &Message,
+        deadline: u64,
+        reply: Handle,
+    ) -> u64 {
+        let (error, received) = raw_message(call.number(), handle, message, deadline, reply);
         if error == 0 && call != Syscall::Reply {
             for cap in received.message.caps() {
-                self.keep(Kind::Other, cap);
+                self.got(cap);
             }
             if received.reply != Handle::NONE {
                 self.hand.reply = received.reply;
             }
         }
         error
+    }
+
+    /// Takes what a message brought. A window, which nobody may send, it keeps to the end: there the
+    /// host sees who holds one.
+    fn got(&mut self, cap: Handle) {
+        match sys::cap_query(cap) {
+            Ok(info) if info.kind == KindCode::DeviceMmio => {
+                self.hand.begin_with(Kind::Window, cap)
+            }
+            _ => self.keep(Kind::Other, cap),
+        }
     }
 
     /// Remembers a capability, or drops it when it has too many to remember.

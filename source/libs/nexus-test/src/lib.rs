@@ -13,6 +13,7 @@ mod facts;
 mod failed;
 mod host;
 pub mod records;
+mod witness;
 
 pub use budgets::{Budgets, comes_back};
 pub use console::Console;

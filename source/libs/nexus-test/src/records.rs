@@ -54,8 +54,8 @@ const fn decision(outcome: Outcome) -> &'static str {
 #[must_use]
 pub fn capability(service: u32, cap: &CapEntry) -> String {
     format!(
-        "cap {service} {} {:x} {:x} {:x} {}",
-        cap.kind, cap.rights, cap.base, cap.len, cap.mapped_pages
+        "cap {service} {} {:x} {:x} {:x} {} {}",
+        cap.kind, cap.rights, cap.base, cap.len, cap.mapped_pages, cap.object
     )
 }
 
@@ -130,10 +130,10 @@ mod tests {
             children: 0,
             base: 0x1000_8000,
             len: 0x1000,
-            object: 0,
+            object: 4,
             mapped_pages: 1,
         };
-        assert_eq!(capability(7, &cap), "cap 7 5 7 10008000 1000 1");
+        assert_eq!(capability(7, &cap), "cap 7 5 7 10008000 1000 1 4");
         assert_eq!(root(7, 0x80ab_c000), "root 7 80abc000");
     }
 

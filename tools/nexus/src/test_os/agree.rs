@@ -152,6 +152,7 @@ mod tests {
             base: 0x1000_8000,
             len: 0x1000,
             mapped_pages: u64::from(service != INIT),
+            object: 0,
         }
     }
 

@@ -14,7 +14,7 @@
 //! reaches = "nexus> "                 # a text on its console
 //! ```
 //!
-//! One that is judged by its proofs alone, and takes random choices from the number of its run:
+//! One that is judged as the standard one is, and takes random choices from the number of its run:
 //! ```toml
 //! seed = 1                            # unless NEXUS_SEED is another
 //! ```
@@ -36,7 +36,7 @@ pub enum Expect {
     Refusal(Refusal),
     /// At a text on the console.
     Prompt(Prompt),
-    /// With all its proofs.
+    /// With all its proofs, and everything in agreement.
     Random(Random),
 }
 

@@ -35,6 +35,8 @@ pub struct Expectation<'a> {
     pub proofs: &'a [Proof],
     /// Who may touch what, from the image.
     pub audit: &'a [Expected],
+    /// Every service, all of which live when the guest is read.
+    pub services: &'a [u32],
     /// Physical memory of the kernel image.
     pub kernel: &'a [Range<u64>],
     /// The DeviceID of a device number, for virtio devices.
@@ -72,7 +74,7 @@ pub fn judge(run: &Run, expectation: &Expectation<'_>) -> Judgement {
 
 /// Judges `run` by how it ended, and its proofs.
 #[must_use]
-pub(super) fn judge_proofs(run: &Run, expectation: &Expectation<'_>) -> Judgement {
+fn judge_proofs(run: &Run, expectation: &Expectation<'_>) -> Judgement {
     let proofs = proofs::check(expectation.proofs, &run.transcript.proofs);
     let passed = expectation.proofs.len() - proofs.missing.len() - proofs.repeated.len();
     let (mut exit, mut findings) = ending(run);
@@ -134,6 +136,7 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
         found.push("the kernel did not say which memory it keeps".to_owned());
     }
     let claims = Claims {
+        services: expectation.services,
         roots: &transcript.roots,
         caps: &transcript.caps,
         forbidden: &[expectation.kernel, &transcript.firmware, &transcript.kernel_memory].concat(),
@@ -215,6 +218,7 @@ mod tests {
             base: BASE,
             len: 0x1000,
             mapped_pages: 0,
+            object: 0,
         }];
         transcript.roots = vec![Root { service: 7, phys: 0x8000_0000 }];
         transcript.verdict = Some((1, 0));
@@ -244,6 +248,7 @@ mod tests {
             &Expectation {
                 proofs: &[proof()],
                 audit: &audit,
+                services: &[7],
                 kernel: &[],
                 virtio_id: &|device| (device == 3).then_some(4),
                 name: &|id| format!("service{id}"),
@@ -339,6 +344,9 @@ mod tests {
         let mut run = good();
         run.transcript.caps[0].mapped_pages = 1;
         assert_verdict(&run, Exit::Differ, "page tables: service 7");
+        let mut run = good();
+        run.transcript.roots.clear();
+        assert_verdict(&run, Exit::Differ, "page tables: service 7: 0 root page tables");
     }
 
     // attack 42 H: another device answers in a granted window; the run fails

@@ -3,7 +3,7 @@
 use super::agree::Expected;
 use super::drive::{self, Plan, Run, Until};
 use super::expect::Expect;
-use super::judge::{Expectation, Judgement, judge, judge_proofs};
+use super::judge::{Expectation, Judgement, judge};
 use super::report;
 use crate::build::Built;
 use crate::desc::Checked;
@@ -98,17 +98,19 @@ impl Session {
         fs::write(built.directory.join("ledger.txt"), run.transcript.ledger_lines())?;
         let proofs = required_proofs(&built.checked);
         let audit = expected_windows(&built.image)?;
+        let services: Vec<u32> =
+            built.checked.description.services.iter().map(|service| service.id).collect();
         let expectation = Expectation {
             proofs: &proofs,
             audit: &audit,
+            services: &services,
             kernel: &built.kernel_ranges()?,
             virtio_id: &virtio_id,
             name: &|id| service_name(&built.checked, id),
         };
         let judgement = match expect {
             Some(Expect::Refusal(expect)) => expect.judge(&run, &audit, expectation.name),
-            Some(Expect::Random(_)) => judge_proofs(&run, &expectation),
-            Some(Expect::Prompt(_)) | None => judge(&run, &expectation),
+            Some(Expect::Random(_) | Expect::Prompt(_)) | None => judge(&run, &expectation),
         };
         Ok(Session { run, judgement, windows: audit.len(), required: proofs.len() })
     }

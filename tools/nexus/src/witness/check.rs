@@ -8,10 +8,14 @@ use std::ops::Range;
 
 /// `KindCode::DeviceMmio` as a number.
 pub const KIND_DEVICE: u64 = 5;
+/// `KindCode::Vmo` as a number.
+pub(super) const KIND_MEMORY: u64 = 4;
 
 /// What the guest said about itself, and what the host knows about the kernel.
 #[derive(Debug)]
 pub struct Claims<'a> {
+    /// Every service that lives, as the description has it: each has one root of its own.
+    pub services: &'a [u32],
     /// Each process's root page table.
     pub roots: &'a [Root],
     /// Each process's capabilities.
@@ -28,9 +32,7 @@ pub fn check(ram: &Ram, claims: &Claims<'_>) -> Vec<String> {
     let tables: BTreeSet<u64> =
         spaces.iter().flat_map(|(_, space)| space.tables.iter().copied()).collect();
     let mut found = Vec::new();
-    if spaces.is_empty() {
-        found.push("the guest named no root page table".to_owned());
-    }
+    one_root_each(claims, &mut found);
     for (service, space) in &spaces {
         let mut say = |what: String| found.push(format!("service {service}: {what}"));
         space.errors.iter().cloned().for_each(&mut say);
@@ -46,7 +48,29 @@ pub fn check(ram: &Ram, claims: &Claims<'_>) -> Vec<String> {
     }
     same_kernel_half(&spaces, &mut found);
     frames_write_xor_execute(ram, &spaces, &mut found);
+    frames_have_one_user(ram, &spaces, claims.caps, &mut found);
     found
+}
+
+/// Nothing is left out: a process whose root is not named would not be looked at.
+fn one_root_each(claims: &Claims<'_>, found: &mut Vec<String>) {
+    let named = |service: &u32| claims.roots.iter().filter(|root| root.service == *service).count();
+    for service in claims.services {
+        let count = named(service);
+        if count != 1 {
+            found.push(format!("service {service}: {count} root page tables, not one"));
+        }
+    }
+    let mut seen = BTreeMap::new();
+    for root in claims.roots {
+        if !claims.services.contains(&root.service) {
+            found.push(format!("service {}: a root page table of nobody", root.service));
+        }
+        if let Some(other) = seen.insert(root.phys, root.service).filter(|one| *one != root.service)
+        {
+            found.push(format!("service {}: has the root page table of {other}", root.service));
+        }
+    }
 }
 
 fn user_half(
@@ -169,20 +193,59 @@ fn same_kernel_half(spaces: &[(u32, Space)], found: &mut Vec<String>) {
 /// No frame is writable for one process and executable for any.
 fn frames_write_xor_execute(ram: &Ram, spaces: &[(u32, Space)], found: &mut Vec<String>) {
     let mut writable: BTreeMap<u64, u32> = BTreeMap::new();
-    let user = |space: &'_ Space| -> Vec<Leaf> {
-        let in_ram = |leaf: &Leaf| !leaf.kernel_half() && ram.contains(leaf.pa, leaf.len);
-        space.leaves.iter().copied().filter(in_ram).collect()
-    };
     for (service, space) in spaces {
-        writable.extend(user(space).iter().filter(|leaf| leaf.w()).map(|leaf| (leaf.pa, *service)));
+        writable.extend(memory(ram, space).filter(|leaf| leaf.w()).map(|leaf| (leaf.pa, *service)));
     }
     for (service, space) in spaces {
-        for leaf in user(space).iter().filter(|leaf| leaf.x()) {
+        for leaf in memory(ram, space).filter(|leaf| leaf.x()) {
             if let Some(writer) = writable.get(&leaf.pa) {
                 found.push(format!("service {service} executes what {writer} can write: {leaf}"));
             }
         }
     }
+}
+
+/// What one process can write is mapped in no other, but for the memory objects that both hold, and
+/// no more pages than these have.
+fn frames_have_one_user(ram: &Ram, spaces: &[(u32, Space)], caps: &[Cap], found: &mut Vec<String>) {
+    for (writer, space) in spaces {
+        let written: BTreeSet<u64> =
+            memory(ram, space).filter(|leaf| leaf.w()).map(|leaf| leaf.pa).collect();
+        for (other, space) in spaces.iter().filter(|(other, _)| other != writer) {
+            let shared: BTreeMap<u64, &Leaf> = memory(ram, space)
+                .filter(|leaf| written.contains(&leaf.pa))
+                .map(|leaf| (leaf.pa, leaf))
+                .collect();
+            let held = pages_of_both(caps, *writer, *other);
+            if let Some(leaf) = shared.values().next().filter(|_| shared.len() as u64 > held) {
+                found.push(format!(
+                    "service {other} has {} pages that {writer} can write, and both hold objects of \
+                     {held}: {leaf}",
+                    shared.len()
+                ));
+            }
+        }
+    }
+}
+
+/// Pages of the memory objects that two services both have a capability to.
+fn pages_of_both(caps: &[Cap], one: u32, other: u32) -> u64 {
+    let objects = |service: u32| -> BTreeMap<u64, u64> {
+        let memory = caps.iter().filter(|cap| (cap.service, cap.kind) == (service, KIND_MEMORY));
+        memory.map(|cap| (cap.object, cap.len / 4096)).collect()
+    };
+    let others = objects(other);
+    objects(one)
+        .iter()
+        .filter(|(object, _)| others.contains_key(object))
+        .map(|(_, pages)| pages)
+        .sum()
+}
+
+/// What a process has of RAM.
+fn memory<'a>(ram: &'a Ram, space: &'a Space) -> impl Iterator<Item = &'a Leaf> {
+    let leaves = space.leaves.iter();
+    leaves.filter(|leaf| !leaf.kernel_half() && ram.contains(leaf.pa, leaf.len))
 }
 
 fn inside(leaf: &Leaf, window: &Cap) -> bool {

@@ -1,5 +1,6 @@
 //! The walker and its rules on synthetic memory: one page table built by hand, one fault each.
 
+use super::check::KIND_MEMORY;
 use super::*;
 use crate::protocol::{Cap, Root};
 use std::ops::Range;
@@ -73,11 +74,17 @@ fn process(build: &mut Build, frames: u64) -> u64 {
 }
 
 fn uart(service: u32, mapped_pages: u64) -> Cap {
-    Cap { service, kind: KIND_DEVICE, rights: 7, base: UART, len: 0x1000, mapped_pages }
+    Cap { service, kind: KIND_DEVICE, rights: 7, base: UART, len: 0x1000, mapped_pages, object: 0 }
 }
 
 fn findings(build: Build, roots: &[Root], caps: &[Cap]) -> Vec<String> {
-    check(&build.ram(), &Claims { roots, caps, forbidden: std::slice::from_ref(&FORBIDDEN) })
+    let services: Vec<u32> = roots.iter().map(|root| root.service).collect();
+    findings_of(build, &services, roots, caps)
+}
+
+fn findings_of(build: Build, services: &[u32], roots: &[Root], caps: &[Cap]) -> Vec<String> {
+    let forbidden = std::slice::from_ref(&FORBIDDEN);
+    check(&build.ram(), &Claims { services, roots, caps, forbidden })
 }
 
 /// One owner of the UART whose page is mapped with `flags` at `pa`; what is found.
@@ -112,9 +119,22 @@ fn test_leaf_is_read_back() {
     assert_eq!(shown[3], "0xffffffff80200000 -> 0x80000000 (4 KiB r-x-g)");
 }
 
+// attack 43 H: the guest leaves out a process, names one twice, one that is none, or the tables of another for it; found
 #[test]
-fn test_no_roots_is_a_finding() {
-    assert_one(&findings(Build::new(), &[], &[]), "no root page table");
+fn test_every_service_has_one_root_of_its_own() {
+    let with = |services: &[u32], named: &[(u32, usize)]| {
+        let mut build = Build::new();
+        let phys = [process(&mut build, 0x8020_0000), process(&mut build, 0x8021_0000)];
+        let roots: Vec<Root> =
+            named.iter().map(|(service, at)| Root { service: *service, phys: phys[*at] }).collect();
+        findings_of(build, services, &roots, &[])
+    };
+    assert_eq!(with(&[4, 5], &[(4, 0), (5, 1)]), Vec::<String>::new());
+    assert_one(&with(&[4, 5], &[(4, 0)]), "service 5: 0 root page tables");
+    assert_one(&with(&[4], &[(4, 0), (4, 1)]), "service 4: 2 root page tables");
+    assert_one(&with(&[4], &[(4, 0), (5, 1)]), "service 5: a root page table of nobody");
+    assert_one(&with(&[4, 5], &[(4, 0), (5, 0)])[..1], "service 5: has the root page table of 4");
+    assert_one(&with(&[4], &[]), "service 4: 0 root page tables");
 }
 
 // attack 12 H: a device page that is executable, writable and executable, or not of a window; found
@@ -160,7 +180,8 @@ fn test_tables_of_a_process_are_not_in_kernel_memory() {
     build.map(phys, 0x10_0000_0000, UART, DEVICE_LEAF);
     let keeps = ROOT + 0x2000..ROOT + 0x3000;
     let roots = [Root { service: 4, phys }];
-    let claims = Claims { roots: &roots, caps: &[uart(4, 1)], forbidden: &[keeps] };
+    let caps = [uart(4, 1)];
+    let claims = Claims { services: &[4], roots: &roots, caps: &caps, forbidden: &[keeps] };
     assert_one(&check(&build.ram(), &claims), "page table 0x80102000 in kernel");
 }
 
@@ -177,7 +198,43 @@ fn test_writable_here_and_executable_there() {
     let second = process(&mut build, 0x8021_0000);
     build.map(second, 0x4000_0000, 0x8020_0000, DATA_LEAF);
     let roots = [Root { service: 4, phys: first }, Root { service: 5, phys: second }];
-    assert_one(&findings(build, &roots, &[]), "service 4 executes what 5 can write");
+    let found = findings(build, &roots, &[]);
+    assert_one(&found[..1], "service 4 executes what 5 can write");
+    assert_one(&found[1..], "service 4 has 1 pages that 5 can write");
+}
+
+/// Two processes, of which the second has the data page of the first, with `flags`.
+fn shared(flags: u64, caps: &[Cap]) -> Vec<String> {
+    let mut build = Build::new();
+    let first = process(&mut build, 0x8020_0000);
+    let second = process(&mut build, 0x8021_0000);
+    build.map(second, 0x4000_0000, 0x8020_1000, flags);
+    findings(build, &[Root { service: 4, phys: first }, Root { service: 5, phys: second }], caps)
+}
+
+// attack 13 H: a page that a process can write, mapped in another that has nothing in common with it; found
+#[test]
+fn test_writable_frames_of_another_are_found() {
+    const READ_ONLY: u64 = 0x53; // V R U A
+    let memory = |service, object| Cap { kind: KIND_MEMORY, base: 0, object, ..uart(service, 1) };
+    assert_one(&shared(READ_ONLY, &[]), "service 5 has 1 pages that 4 can write");
+    assert_eq!(shared(DATA_LEAF, &[]).len(), 2);
+    assert_one(&shared(READ_ONLY, &[memory(4, 1), memory(5, 2)]), "both hold objects of 0");
+    assert_one(
+        &shared(READ_ONLY, &[Cap { len: 0, ..memory(4, 1) }, memory(5, 1)]),
+        "service 5 has 1",
+    );
+    assert_eq!(shared(DATA_LEAF, &[memory(4, 1), memory(5, 1)]), Vec::<String>::new());
+}
+
+#[test]
+fn test_what_nobody_can_write_may_be_shared() {
+    let mut build = Build::new();
+    let first = process(&mut build, 0x8020_0000);
+    let second = process(&mut build, 0x8021_0000);
+    build.map(second, 0x4000_0000, 0x8020_0000, TEXT_LEAF);
+    let roots = [Root { service: 4, phys: first }, Root { service: 5, phys: second }];
+    assert_eq!(findings(build, &roots, &[]), Vec::<String>::new());
 }
 
 // attack 5 H: a kernel half that differs or is open to user mode, in a memory image; found

@@ -50,6 +50,7 @@ impl Service for Server {
             Request::Kill if driver => answer(Restart::kill(init)),
             Request::Start(fate) if keeper => answer(restart.start(init, fate)),
             Request::End if keeper => answer(Restart::kill(init)),
+            Request::Second if keeper => answer(restart.second_owner(init)),
             _ => answer(None),
         })
     }

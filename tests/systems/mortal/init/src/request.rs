@@ -1,11 +1,11 @@
 //! What this init is asked.
 
-use mortal::ask::{END, FATE, Fate, KILL, START};
+use mortal::ask::{END, FATE, Fate, KILL, SECOND, START};
 use nexus_abi::Message;
 use nexus_proto::init::{Init, Request as Ordinary};
 use nexus_proto::{Malformed, Protocol};
 
-/// The protocol of init, and four requests more.
+/// The protocol of init, and five requests more.
 pub(crate) enum Again {}
 
 impl Protocol for Again {
@@ -28,6 +28,8 @@ pub(crate) enum Request {
     Start(Fate),
     /// See [`END`].
     End,
+    /// See [`SECOND`].
+    Second,
 }
 
 impl nexus_proto::Request for Request {
@@ -37,6 +39,7 @@ impl nexus_proto::Request for Request {
             KILL => Ok(Request::Kill),
             START => Ok(Request::Start(Fate::of(message).unwrap_or(Fate::NONE))),
             END => Ok(Request::End),
+            SECOND => Ok(Request::Second),
             _ => Ordinary::decode(message).map(Request::Ordinary),
         }
     }
@@ -48,6 +51,7 @@ impl nexus_proto::Request for Request {
             Request::Kill => Message::new(KILL, &[]),
             Request::Start(fate) => Message::new(START, &fate.words()),
             Request::End => Message::new(END, &[]),
+            Request::Second => Message::new(SECOND, &[]),
         }
     }
 }

@@ -3,13 +3,16 @@
 use alloc::vec::Vec;
 
 use mortal::ask::{Fate, KEEPER, KILLED};
-use nexus_abi::{Handle, Rights, Role};
+use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, Rights, Role};
 use nexus_init::init::{Init, Root};
 use nexus_init::live::{Booted, Live, Starter};
 use nexus_proto::ids;
 use nexus_proto::init::ServiceState;
 use nexus_rt::{StartError, startup, sys};
 use nexus_sysdesc::archive::Archive;
+
+/// An address at which nothing is mapped.
+const FREE: u64 = 0x30_0000_0000;
 
 /// What the boot lets go of and a start needs: kept from before it.
 pub(crate) struct Kept {
@@ -87,6 +90,28 @@ impl Restart {
         init.roots.clear();
         let keeper = init.registry.service(KEEPER)?.process?;
         sys::cap_install(keeper, endpoint, Rights::SEND).ok().map(|handle| handle.0)
+    }
+
+    /// Tries to make a second owner of the driver's window while it lives: from the root, from what
+    /// init keeps of the window, and as the owner itself. The first attempt, from 1, that was not
+    /// refused as it must be; 0 when all were.
+    pub(crate) fn second_owner(&self, init: &Init<Live>) -> Option<u64> {
+        let (root, kept) = (self.root.handle, init.registry.device(self.device)?.kept);
+        let keeper = init.registry.service(KEEPER)?.process?;
+        let owner = Rights::MAP | Rights::READ | Rights::WRITE;
+        let map = |window| sys::mmio_map(window, 0, PAGE_SIZE, FREE, Prot::READ).map(|_| window);
+        let attempts = [
+            (sys::cap_derive(root, owner, 0, PAGE_SIZE), Error::Busy),
+            (sys::cap_derive(kept, owner, 0, PAGE_SIZE), Error::Busy),
+            (sys::cap_install(keeper, root, owner), Error::Busy),
+            (sys::cap_install(keeper, kept, owner), Error::Busy),
+            // What can be derived from cannot be mapped.
+            (map(root), Error::Denied),
+            (map(kept), Error::Denied),
+        ];
+        let place = attempts.iter().position(|(came, must)| *came != Err(*must));
+        let place = place.map_or(0, |index| index + 1);
+        u64::try_from(place).ok()
     }
 
     /// Kills the driver.
