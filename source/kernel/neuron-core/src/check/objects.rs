@@ -7,7 +7,7 @@ use super::walk;
 use crate::capability::{Capability, CapabilityKind};
 use crate::kernel::Kernel;
 use crate::mapping::Mapping;
-use crate::object::Waiting;
+use crate::object::{Notification, Waiting};
 use crate::platform::Platform;
 use crate::pool::Id;
 use crate::pte::Leaf;
@@ -84,17 +84,13 @@ impl<P: Platform> Kernel<'_, P> {
         ensure(!needed || !cap.children.is_empty(), Rule::ObjectAnchor, at)
     }
 
-    fn check_notification(
-        &self,
-        at: u32,
-        notification: &crate::object::Notification,
-    ) -> Result<(), Violation> {
+    fn check_notification(&self, at: u32, notification: &Notification) -> Result<(), Violation> {
         if notification.bits == 0 {
             return Ok(());
         }
         ensure(notification.waiter.is_none(), Rule::NotificationWaiter, at)?;
-        let bound = notification.bound.and_then(|weak| self.endpoints.upgrade(weak));
-        let receives = bound.and_then(|id| self.endpoints.get(id).ok()).is_some_and(|endpoint| {
+        let bound = notification.bound.and_then(|bound| self.endpoints.get(bound.to).ok());
+        let receives = bound.is_some_and(|endpoint| {
             endpoint.waiting == Waiting::Receivers && !endpoint.queue.is_empty()
         });
         ensure(!receives, Rule::NotificationLost, at)
