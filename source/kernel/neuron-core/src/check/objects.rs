@@ -69,6 +69,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let anchors = self.caps.iter().filter(|(_, cap)| cap.anchor).count();
         ensure(u32::try_from(anchors) == Ok(objects), Rule::CapAnchor, u64::MAX)?;
+        self.check_bindings()?;
         self.check_mappings()
     }
 
@@ -94,6 +95,29 @@ impl<P: Platform> Kernel<'_, P> {
             endpoint.waiting == Waiting::Receivers && !endpoint.queue.is_empty()
         });
         ensure(!receives, Rule::NotificationLost, at)
+    }
+
+    fn check_bindings(&self) -> Result<(), Violation> {
+        for (id, endpoint) in self.endpoints.iter() {
+            let Some(bound) = endpoint.bound else { continue };
+            let back = self.notifications.get(bound.to).ok().and_then(|other| other.bound);
+            let mutual = back.is_some_and(|back| back.to == id);
+            let right = self.may_receive(bound.by, CapabilityKind::Endpoint(id));
+            ensure(mutual && right, Rule::Binding, id.slot())?;
+        }
+        for (id, notification) in self.notifications.iter() {
+            let Some(bound) = notification.bound else { continue };
+            let back = self.endpoints.get(bound.to).ok().and_then(|other| other.bound);
+            let mutual = back.is_some_and(|back| back.to == id);
+            let right = self.may_receive(bound.by, CapabilityKind::Notification(id));
+            ensure(mutual && right, Rule::Binding, id.slot())?;
+        }
+        Ok(())
+    }
+
+    fn may_receive(&self, cap: Id<Capability>, kind: CapabilityKind) -> bool {
+        let right = |cap: &Capability| cap.kind == kind && cap.rights.contains(Rights::RECV);
+        self.caps.get(cap).is_ok_and(right)
     }
 
     fn check_mappings(&self) -> Result<(), Violation> {
