@@ -12,7 +12,8 @@ use crate::capability::CapabilityKind;
 use crate::dispatch::Outcome;
 use crate::fast::copy_words;
 use crate::kernel::{Kernel, Work, need};
-use crate::object::{Endpoint, Notification, Waiting};
+use crate::list::List;
+use crate::object::{Binding, Endpoint, Notification, Waiting};
 use crate::platform::Platform;
 use crate::pool::Id;
 use crate::process::Process;
@@ -230,22 +231,15 @@ impl<P: Platform> Kernel<'_, P> {
     fn receive_now(&mut self, me: Id<Thread>, id: Id<Endpoint>) -> Result<bool, Error> {
         let endpoint = self.endpoints.get(id)?;
         if let Some(bound) = endpoint.bound
-            && self.take_bound(me, bound)?
+            && self.take_bound(me, bound.to)?
         {
             return Ok(true);
         }
         while let Some(from) = self.first_sender(id)? {
             self.endpoints.get_mut(id)?.queue.remove(&mut self.threads, from)?;
-            let frame = &self.threads.get(from)?.frame;
-            let (handle, tag) = (Handle(frame.get(regs::A0)), Tag(frame.get(regs::A1)));
-            // The right to send may have been revoked while the message waited.
-            let process = self.threads.get(from)?.process;
-            let delivered = match self.endpoint(process, handle, Rights::SEND) {
-                Ok(still) if still == id => self.deliver_call(from, me, tag),
-                _ if cfg!(broken = "queued-right") => self.deliver_call(from, me, tag),
-                _ => Err(Error::BadHandle),
-            };
-            match delivered {
+            // It still has the right to send: `end_waits` has woken those that lost it.
+            let tag = Tag(self.threads.get(from)?.frame.get(regs::A1));
+            match self.deliver_call(from, me, tag) {
                 Ok(()) => return Ok(true),
                 Err(error) => self.wake_with(from, error)?,
             }
@@ -263,12 +257,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Takes the bits of a notification that is bound to the endpoint.
-    fn take_bound(
-        &mut self,
-        me: Id<Thread>,
-        bound: crate::pool::Weak<Notification>,
-    ) -> Result<bool, Error> {
-        let Some(id) = self.notifications.upgrade(bound) else { return Ok(false) };
+    fn take_bound(&mut self, me: Id<Thread>, id: Id<Notification>) -> Result<bool, Error> {
         let bits = core::mem::take(&mut self.notifications.get_mut(id)?.bits);
         if bits != 0 {
             deliver_bits(self.threads.get_mut(me)?, bits);
@@ -303,7 +292,7 @@ impl<P: Platform> Kernel<'_, P> {
             return self.wake(waiter);
         }
         match notification.bound {
-            Some(bound) => self.signal_endpoint(id, bound),
+            Some(bound) => self.signal_endpoint(id, bound.to),
             None => Ok(()),
         }
     }
@@ -312,9 +301,8 @@ impl<P: Platform> Kernel<'_, P> {
     fn signal_endpoint(
         &mut self,
         id: Id<Notification>,
-        bound: crate::pool::Weak<Endpoint>,
+        endpoint: Id<Endpoint>,
     ) -> Result<(), Error> {
-        let Some(endpoint) = self.endpoints.upgrade(bound) else { return Ok(()) };
         let endpoint = self.endpoints.get_mut(endpoint)?;
         if endpoint.waiting != Waiting::Receivers {
             return Ok(());
@@ -362,23 +350,20 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn endpoint_bind(
         &mut self,
         process: Id<Process>,
-        endpoint: Handle,
-        notification: Handle,
+        receives: Handle,
+        waits: Handle,
     ) -> Result<(), Error> {
-        let endpoint = self.endpoint(process, endpoint, Rights::RECV)?;
-        let notification = self.notification(process, notification, Rights::RECV)?;
-        let taken = |kernel: &Self| -> Result<bool, Error> {
-            let ends = kernel.endpoints.get(endpoint)?.bound;
-            let begins = kernel.notifications.get(notification)?.bound;
-            Ok(ends.is_some_and(|weak| kernel.notifications.upgrade(weak).is_some())
-                || begins.is_some_and(|weak| kernel.endpoints.upgrade(weak).is_some()))
-        };
-        if taken(self)? || self.notifications.get(notification)?.waiter.is_some() {
+        let endpoint = self.endpoint(process, receives, Rights::RECV)?;
+        let notification = self.notification(process, waits, Rights::RECV)?;
+        let (with_endpoint, _) = self.lookup(process, receives)?;
+        let (with_notification, _) = self.lookup(process, waits)?;
+        let (to, from) =
+            (self.endpoints.get_mut(endpoint)?, self.notifications.get_mut(notification)?);
+        if to.bound.is_some() || from.bound.is_some() || from.waiter.is_some() {
             return Err(Error::Busy);
         }
-        let (to, from) = (self.endpoints.weak(endpoint), self.notifications.weak(notification));
-        self.endpoints.get_mut(endpoint)?.bound = Some(from);
-        self.notifications.get_mut(notification)?.bound = Some(to);
+        to.bound = Some(Binding { to: notification, by: with_endpoint });
+        from.bound = Some(Binding { to: endpoint, by: with_notification });
         // Bits that were there before go to whoever receives already.
         self.signal_object(notification, 0)
     }
@@ -387,12 +372,8 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn endpoint_create(&mut self, owner: Id<Process>) -> Result<Handle, Error> {
         let rights = Rights::SEND | Rights::RECV | OBJECT_RIGHTS;
         let cap = self.new_object(owner, rights, |kernel, anchor| {
-            let endpoint = Endpoint {
-                queue: crate::list::List::EMPTY,
-                waiting: Waiting::Receivers,
-                bound: None,
-                anchor,
-            };
+            let endpoint =
+                Endpoint { queue: List::EMPTY, waiting: Waiting::Receivers, bound: None, anchor };
             Ok(CapabilityKind::Endpoint(kernel.endpoints.alloc(endpoint)?))
         })?;
         Ok(self.caps.handle(cap))

@@ -36,6 +36,7 @@ pub mod platform;
 pub mod pool;
 pub mod process;
 pub mod pte;
+mod release;
 mod sched;
 #[cfg(feature = "testing")]
 pub mod sim;

@@ -3,7 +3,7 @@
 use crate::addr::Frame;
 use crate::capability::Capability;
 use crate::list::List;
-use crate::pool::{Id, Weak};
+use crate::pool::Id;
 use crate::thread::{Queue, Thread};
 
 /// Which way the threads in an endpoint's queue wait.
@@ -15,6 +15,23 @@ pub enum Waiting {
     Receivers,
 }
 
+/// What an endpoint or a notification is bound to. It lasts as long as both capabilities with which
+/// it was made, and these as long as their objects: so neither side can outlive the other.
+#[derive(Debug, Hash)]
+pub struct Binding<T> {
+    /// The other side.
+    pub to: Id<T>,
+    /// The capability to this side that the binding was made with.
+    pub by: Id<Capability>,
+}
+
+impl<T> Clone for Binding<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Binding<T> {}
+
 /// A place where messages pass from callers to receivers.
 #[derive(Debug, Hash)]
 pub struct Endpoint {
@@ -23,7 +40,7 @@ pub struct Endpoint {
     /// Which way; meaningless while the queue is empty.
     pub waiting: Waiting,
     /// A notification that is delivered to whoever receives here.
-    pub bound: Option<Weak<Notification>>,
+    pub bound: Option<Binding<Notification>>,
     /// Root of its capabilities.
     pub anchor: Id<Capability>,
 }
@@ -36,7 +53,7 @@ pub struct Notification {
     /// The thread that waits for bits, at most one.
     pub waiter: Option<Id<Thread>>,
     /// The endpoint whose receiver takes the bits.
-    pub bound: Option<Weak<Endpoint>>,
+    pub bound: Option<Binding<Endpoint>>,
     /// Root of its capabilities.
     pub anchor: Id<Capability>,
 }

@@ -70,6 +70,14 @@ pub enum State {
     Ended,
 }
 
+impl State {
+    /// True while it waits by the right of the capability that its first argument names. A call
+    /// that was received is beyond that: the answer comes by the right of the reply.
+    pub(crate) fn rests_on_capability(self) -> bool {
+        matches!(self, State::Sending(_) | State::Receiving(_) | State::Waiting(_))
+    }
+}
+
 /// List of the threads in a scheduler queue or an endpoint queue; never both.
 #[derive(Debug)]
 pub struct Queue;

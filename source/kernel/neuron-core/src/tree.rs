@@ -132,8 +132,9 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(())
     }
 
-    /// Takes a capability away: its mappings end, its children move up, and if it was the last
-    /// one to an object, the object ends.
+    /// Takes a capability away: its mappings end, its children move up, who waits with it goes on
+    /// with an error, what it bound is free, and if it was the last one to an object, the object
+    /// ends.
     pub(crate) fn drop_cap(
         &mut self,
         id: Id<Capability>,
@@ -157,11 +158,8 @@ impl<P: Platform> Kernel<'_, P> {
             Some(parent) => self.last_of(parent)?,
             None => None,
         };
-        if let Some(kind) = last_of
-            && self.release_waiters(kind, work)? == Progress::More
-        {
-            return Ok(Progress::More);
-        }
+        self.end_waits(id, last_of.is_some(), work)?;
+        self.end_binding(id)?;
         let owner = self.caps.get(id)?.owner;
         self.processes.get_mut(owner)?.held.remove(&mut self.caps, id)?;
         if let Some(parent) = parent {
@@ -195,24 +193,6 @@ impl<P: Platform> Kernel<'_, P> {
         Ok((parent.anchor && ends && parent.child_count == 1).then_some(parent.kind))
     }
 
-    /// Lets the threads go that wait in an object that is about to end.
-    fn release_waiters(
-        &mut self,
-        kind: CapabilityKind,
-        work: &mut Work,
-    ) -> Result<Progress, Error> {
-        if let CapabilityKind::Endpoint(endpoint) = kind {
-            while let Some(thread) = self.endpoints.get(endpoint)?.queue.first() {
-                if !work.spend(1) {
-                    return Ok(Progress::More);
-                }
-                self.stop_waiting(thread)?;
-                self.wake_with(thread, Error::PeerGone)?;
-            }
-        }
-        Ok(Progress::Done)
-    }
-
     /// Ends an object that no capability names, with its anchor.
     fn end_object(&mut self, anchor: Id<Capability>, kind: CapabilityKind) -> Result<(), Error> {
         let owner = self.caps.get(anchor)?.owner;
@@ -222,10 +202,6 @@ impl<P: Platform> Kernel<'_, P> {
                 self.endpoints.release(id);
             }
             CapabilityKind::Notification(id) => {
-                if let Some(waiter) = self.notifications.get(id)?.waiter {
-                    self.stop_waiting(waiter)?;
-                    self.wake_with(waiter, Error::PeerGone)?;
-                }
                 self.notifications.release(id);
             }
             CapabilityKind::Vmo(id) => {

@@ -115,6 +115,7 @@ syscalls! {
     plain 8 NotificationCreate SYSCALL_NOTIFICATION_CREATE fn notification_create() -> Handle,
         [NoMemory];
     /// Delivers a notification (RECV) to whoever receives on an endpoint (RECV). At most one each.
+    /// Lasts until one of the two capabilities named here is dropped or revoked.
     plain 9 EndpointBind SYSCALL_ENDPOINT_BIND
         fn endpoint_bind(endpoint: Handle, notification: Handle) -> (),
         [BadHandle, WrongKind, Denied, Busy];
@@ -150,11 +151,14 @@ syscalls! {
     plain 16 CapDerive SYSCALL_CAP_DERIVE
         fn cap_derive(cap: Handle, rights: Rights, offset: u64, len: u64) -> Handle,
         [BadHandle, Denied, Misaligned, OutOfRange, Busy, TooDeep, NoMemory];
-    /// Gives up a capability. Its mappings end; its children move up to its parent. The last
-    /// capability to an object ends the object. Dropping a reply fails the call it answers.
+    /// Gives up a capability. Its mappings end; its children move up to its parent. Calls of the
+    /// same process that wait by it fail with BadHandle, and what was bound by it is free. The
+    /// last capability to an object ends the object: those that wait get PeerGone. Dropping a
+    /// reply fails the call it answers.
     plain 17 CapDrop SYSCALL_CAP_DROP fn cap_drop(cap: Handle) -> (), [BadHandle];
-    /// Ends every capability derived from this one (REVOKE), in every process, and every mapping
-    /// made through them, before it returns.
+    /// Ends every capability derived from this one (REVOKE), in every process, as dropping them
+    /// would: with every mapping, wait and binding that they were used for, before it returns.
+    /// A call that was received already goes on.
     plain 18 CapRevoke SYSCALL_CAP_REVOKE fn cap_revoke(cap: Handle) -> (), [BadHandle, Denied];
     /// Tells what a capability of the caller is. Base and object need MANAGE.
     record 19 CapQuery SYSCALL_CAP_QUERY fn cap_query(cap: Handle) -> CapInfo, [BadHandle];

@@ -7,7 +7,7 @@ use super::walk;
 use crate::capability::{Capability, CapabilityKind};
 use crate::kernel::Kernel;
 use crate::mapping::Mapping;
-use crate::object::Waiting;
+use crate::object::{Notification, Waiting};
 use crate::platform::Platform;
 use crate::pool::Id;
 use crate::pte::Leaf;
@@ -69,6 +69,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let anchors = self.caps.iter().filter(|(_, cap)| cap.anchor).count();
         ensure(u32::try_from(anchors) == Ok(objects), Rule::CapAnchor, u64::MAX)?;
+        self.check_bindings()?;
         self.check_mappings()
     }
 
@@ -84,20 +85,39 @@ impl<P: Platform> Kernel<'_, P> {
         ensure(!needed || !cap.children.is_empty(), Rule::ObjectAnchor, at)
     }
 
-    fn check_notification(
-        &self,
-        at: u32,
-        notification: &crate::object::Notification,
-    ) -> Result<(), Violation> {
+    fn check_notification(&self, at: u32, notification: &Notification) -> Result<(), Violation> {
         if notification.bits == 0 {
             return Ok(());
         }
         ensure(notification.waiter.is_none(), Rule::NotificationWaiter, at)?;
-        let bound = notification.bound.and_then(|weak| self.endpoints.upgrade(weak));
-        let receives = bound.and_then(|id| self.endpoints.get(id).ok()).is_some_and(|endpoint| {
+        let bound = notification.bound.and_then(|bound| self.endpoints.get(bound.to).ok());
+        let receives = bound.is_some_and(|endpoint| {
             endpoint.waiting == Waiting::Receivers && !endpoint.queue.is_empty()
         });
         ensure(!receives, Rule::NotificationLost, at)
+    }
+
+    fn check_bindings(&self) -> Result<(), Violation> {
+        for (id, endpoint) in self.endpoints.iter() {
+            let Some(bound) = endpoint.bound else { continue };
+            let back = self.notifications.get(bound.to).ok().and_then(|other| other.bound);
+            let mutual = back.is_some_and(|back| back.to == id);
+            let right = self.may_receive(bound.by, CapabilityKind::Endpoint(id));
+            ensure(mutual && right, Rule::Binding, id.slot())?;
+        }
+        for (id, notification) in self.notifications.iter() {
+            let Some(bound) = notification.bound else { continue };
+            let back = self.endpoints.get(bound.to).ok().and_then(|other| other.bound);
+            let mutual = back.is_some_and(|back| back.to == id);
+            let right = self.may_receive(bound.by, CapabilityKind::Notification(id));
+            ensure(mutual && right, Rule::Binding, id.slot())?;
+        }
+        Ok(())
+    }
+
+    fn may_receive(&self, cap: Id<Capability>, kind: CapabilityKind) -> bool {
+        let right = |cap: &Capability| cap.kind == kind && cap.rights.contains(Rights::RECV);
+        self.caps.get(cap).is_ok_and(right)
     }
 
     fn check_mappings(&self) -> Result<(), Violation> {

@@ -60,6 +60,12 @@ rules! {
     /// Bits of a bound notification are delivered when someone receives (slot).
     NotificationLost,
 
+    /// A thread that waits holds the capability that it named, with the right to do so (thread).
+    WaitRight,
+    /// The two sides of a binding name each other, and both capabilities it was made with live and
+    /// have RECV (slot).
+    Binding,
+
     /// A mapping belongs to a live capability and a live process (mapping).
     MappingAlive,
     /// A mapping has no access that its capability lacks (mapping).

@@ -9,7 +9,7 @@
 
 use std::vec::Vec;
 
-use nexus_abi::{Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights, Syscall};
+use nexus_abi::{Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights, Syscall, regs};
 
 use super::{Rule, Violation};
 use crate::addr::{Frame, Page};
@@ -206,6 +206,46 @@ fn objects() {
         };
         w.kernel.endpoints.get_mut(id).unwrap().waiting = Waiting::Senders;
     });
+}
+
+#[test]
+fn waits_and_bindings() {
+    breaks(&[Rule::WaitRight], |w, s| {
+        let other = s.endpoint;
+        w.frame(s.waiter).set(regs::A0, other.0);
+    });
+    breaks(&[Rule::WaitRight], |w, s| {
+        w.receive(s.child.user, s.endpoint);
+        let id = s.cap(w, s.endpoint);
+        w.kernel.caps.get_mut(id).unwrap().rights.remove(Rights::RECV);
+    });
+    for side in 0..2 {
+        breaks(&[Rule::Binding], |w, s| {
+            let made = [bound(w, s), s.endpoint][side];
+            let id = s.cap(w, made);
+            w.kernel.caps.get_mut(id).unwrap().rights.remove(Rights::RECV);
+        });
+        breaks(&[Rule::Binding], |w, s| {
+            let made = [bound(w, s), s.endpoint][side];
+            let id = s.cap(w, made);
+            match w.kernel.caps.get(id).unwrap().kind {
+                CapabilityKind::Endpoint(id) => {
+                    w.kernel.endpoints.get_mut(id).unwrap().bound = None;
+                }
+                CapabilityKind::Notification(id) => {
+                    w.kernel.notifications.get_mut(id).unwrap().bound = None;
+                }
+                _ => panic!(),
+            }
+        });
+    }
+}
+
+/// Binds a new notification to the endpoint of a scene.
+fn bound(w: &mut World<'_>, s: &Scene) -> Handle {
+    let notification = w.notification_create(s.child.user).unwrap();
+    w.endpoint_bind(s.child.user, s.endpoint, notification).unwrap();
+    notification
 }
 
 fn vmo<'w>(w: &'w mut World<'_>, s: &Scene) -> &'w mut crate::object::Vmo {

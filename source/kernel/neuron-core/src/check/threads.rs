@@ -3,6 +3,7 @@
 use super::rule::{Rule, Violation, ensure, present};
 use super::walk;
 use crate::addr::index;
+use crate::capability::CapabilityKind;
 use crate::kernel::Kernel;
 use crate::list::List;
 use crate::platform::Platform;
@@ -10,7 +11,7 @@ use crate::pool::Id;
 use crate::sched::bit;
 use crate::thread::{State, Thread};
 use crate::wheel::place;
-use nexus_abi::{NO_DEADLINE, ProcessState};
+use nexus_abi::{Handle, NO_DEADLINE, ProcessState, Rights, regs};
 
 impl<P: Platform> Kernel<'_, P> {
     pub(super) fn check_threads(&self) -> Result<(), Violation> {
@@ -79,6 +80,7 @@ impl<P: Platform> Kernel<'_, P> {
         ensure(same && root == Some(thread.satp), Rule::ThreadIdentity, at)?;
         let armed = thread.deadline != NO_DEADLINE;
         ensure(!armed || self.hart.programmed <= thread.deadline, Rule::ThreadDeadline, at)?;
+        self.check_right(id, thread)?;
         match thread.state {
             State::Ready | State::Ended => ensure(!armed, Rule::ThreadDeadline, at),
             State::Sending(endpoint) | State::Receiving(endpoint) => {
@@ -94,6 +96,18 @@ impl<P: Platform> Kernel<'_, P> {
                 ensure(alive && call <= self.calls, Rule::ThreadState, at)
             }
         }
+    }
+
+    fn check_right(&self, id: Id<Thread>, thread: &Thread) -> Result<(), Violation> {
+        let (kind, rights) = match thread.state {
+            State::Sending(id) => (CapabilityKind::Endpoint(id), Rights::SEND),
+            State::Receiving(id) => (CapabilityKind::Endpoint(id), Rights::RECV),
+            State::Waiting(id) => (CapabilityKind::Notification(id), Rights::RECV),
+            State::Ready | State::Awaiting { .. } | State::Ended => return Ok(()),
+        };
+        let named = self.lookup(thread.process, Handle(thread.frame.get(regs::A0)));
+        let right = named.is_ok_and(|(_, cap)| cap.kind == kind && cap.rights.contains(rights));
+        ensure(right, Rule::WaitRight, id.slot())
     }
 
     /// Whether the right thread runs. Apart, because a test may choose who runs.

@@ -80,6 +80,8 @@ pub struct View {
     pub queues: Vec<(u32, Vec<u32>)>,
     /// Bits of each notification.
     pub bits: Vec<(u32, u64)>,
+    /// Each endpoint that something is bound to, with the notification.
+    pub bound: Vec<(u32, u32)>,
     /// By slot of the process, and virtual address.
     pub pages: Vec<((u32, u64), PageView)>,
 }
@@ -122,6 +124,7 @@ impl World<'_> {
             if !queue.is_empty() {
                 view.queues.push((id.slot(), queue));
             }
+            view.bound.extend(endpoint.bound.map(|bound| (id.slot(), bound.to.slot())));
         }
         let notifications = self.kernel.notifications.iter();
         view.bits.extend(notifications.map(|(id, one)| (id.slot(), one.bits)));

@@ -168,24 +168,35 @@ fn ending_goes_on_where_it_stopped() {
     });
 }
 
-// attack 32 U: an endpoint ends with many that wait, in the smallest steps; each gets `PeerGone`
+// attack 32 U: the maker of what many wait at ends, in the smallest steps; each gets `PeerGone`
 #[test]
 fn all_that_wait_are_let_go_however_long_it_takes() {
     in_small_steps(|w| {
-        let child = w.child(2, 32, 100);
-        let endpoint = w.endpoint_create(w.init).unwrap();
-        let given = w.install(w.init, child.process, endpoint, Rights::SEND).unwrap();
-        let mut callers = vec![child.user];
-        callers.extend((0..7).map(|_| w.thread_in(child.process, 31).1));
-        for caller in &callers {
-            let status = w.send(*caller, given, &Message::new(1, &[]), NO_DEADLINE);
+        let (maker, child) = (w.child(2, 32, 100), w.child(3, 32, 100));
+        let to = w.install(w.init, maker.process, child.process, Rights::MANAGE).unwrap();
+        let mut given = |call, rights| {
+            let made = Handle(w.call(maker.user, call, &[]).unwrap());
+            w.install(maker.user, to, made, rights).unwrap()
+        };
+        let send = given(Syscall::EndpointCreate, Rights::SEND);
+        let receive = given(Syscall::EndpointCreate, Rights::RECV);
+        let notification = given(Syscall::NotificationCreate, Rights::RECV);
+        let mut users = vec![child.user];
+        users.extend((0..7).map(|_| w.thread_in(child.process, 31).1));
+        let deadline = w.now() + 1_000_000;
+        for (n, user) in users.iter().enumerate() {
+            let status = match n {
+                0 => w.start(*user, Syscall::Wait, &[notification.0, deadline]),
+                1..4 => w.send(*user, send, &Message::new(1, &[]), deadline),
+                _ => w.receive(*user, receive),
+            };
             assert_eq!(status, Status::Blocked);
         }
-        w.revoke(w.init, endpoint).unwrap();
-        assert_eq!(w.start(w.init, Syscall::CapDrop, &[endpoint.0]), Status::Again);
-        w.cap_drop(w.init, endpoint).unwrap();
-        for caller in callers {
-            assert_eq!(w.result(caller), Err(Error::PeerGone));
+        w.process_end(w.init, maker.process, 0).unwrap();
+        assert!(w.settle() > 4);
+        w.advance(2_000_000);
+        for user in users {
+            assert_eq!(w.result(user), Err(Error::PeerGone));
         }
     });
 }

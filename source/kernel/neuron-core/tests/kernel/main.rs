@@ -27,3 +27,4 @@ mod reject_mmio_derive;
 mod reply;
 mod sched;
 mod time;
+mod withdrawn;

@@ -159,22 +159,6 @@ fn one_binding_at_most() {
 }
 
 #[test]
-fn the_end_of_a_notification_releases_its_waiter() {
-    run(|w| {
-        let child = w.child(7, 16, 64);
-        let n = w.notification_create(w.init).unwrap();
-        let theirs = w.install(w.init, child.process, n, Rights::RECV).unwrap();
-        let deadline = w.now() + 100_000;
-        w.start(child.user, Syscall::Wait, &[theirs.0, deadline]);
-        w.revoke(w.init, n).unwrap();
-        w.cap_drop(w.init, n).unwrap();
-        assert_eq!(w.result(child.user), Err(Error::PeerGone));
-        w.advance(200_000);
-        assert_eq!(w.result(child.user), Err(Error::PeerGone));
-    });
-}
-
-#[test]
 fn supervisors_learn_of_an_end_through_a_bound_notification() {
     run(|w| {
         let n = w.notification_create(w.init).unwrap();

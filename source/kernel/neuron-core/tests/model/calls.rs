@@ -292,7 +292,7 @@ impl Model {
         refuse_if(cap.what != What::Spawn, Error::WrongKind)?;
         let notify = match Handle(notification) {
             Handle::NONE => None,
-            handle => Some((self.notification(actor, handle, Rights::SEND)?, bits)),
+            handle => Some((self.notification(actor, handle, Rights::SEND)?.0, bits)),
         };
         let (frames, objects) = (budget & 0xffff_ffff, budget >> 32);
         refuse_if(!(1..1024).contains(&service) || frames == 0, Error::BadArgument)?;

@@ -41,11 +41,15 @@ impl Model {
         match doing {
             Doing::Ready => sim::Doing::Ready,
             Doing::Sending { endpoint, .. } => sim::Doing::Sending(self.objects[&endpoint].slot),
-            Doing::Receiving(endpoint) => sim::Doing::Receiving(self.objects[&endpoint].slot),
+            Doing::Receiving { endpoint, .. } => {
+                sim::Doing::Receiving(self.objects[&endpoint].slot)
+            }
             Doing::Awaiting { server, call } => {
                 sim::Doing::Awaiting { server: self.slot(server), call }
             }
-            Doing::Waiting(id) => sim::Doing::Waiting(self.objects[&id].slot),
+            Doing::Waiting { notification, .. } => {
+                sim::Doing::Waiting(self.objects[&notification].slot)
+            }
         }
     }
 
@@ -105,12 +109,16 @@ impl Model {
         }
         let notifications = self.notifications.iter();
         view.bits.extend(notifications.map(|(id, one)| (self.objects[id].slot, one.bits)));
+        let slot = |id| self.objects[&id].slot;
+        let bindings = self.bindings.iter();
+        view.bound.extend(bindings.map(|one| (slot(one.endpoint), slot(one.notification))));
         self.add_pages(&mut view);
         view.caps.sort_unstable_by_key(|(handle, _)| *handle as u32);
         view.processes.sort_unstable_by_key(|(slot, _)| *slot);
         view.threads.sort_unstable_by_key(|(slot, _)| *slot);
         view.queues.sort_unstable();
         view.bits.sort_unstable();
+        view.bound.sort_unstable();
         view.pages.sort_unstable_by_key(|(at, _)| *at);
         view
     }
@@ -125,6 +133,7 @@ impl Driver<'_, '_> {
         assert_eq!(expected.threads, found.threads);
         assert_eq!(expected.queues, found.queues);
         assert_eq!(expected.bits, found.bits);
+        assert_eq!(expected.bound, found.bound);
         assert_eq!(self.model.console, self.world.machine().console);
     }
 }

@@ -53,6 +53,9 @@ fn count(name: &'static str, found: String) {
 /// In the tally, what a thread found at the end of a wait.
 pub const END_OF_WAIT: &str = "(end of a wait)";
 
+/// In the tally, calls whose wait or binding ended with a capability.
+pub const WITHDRAWN: &str = "(right withdrawn)";
+
 /// True when a program cannot go on.
 type Over = bool;
 
@@ -295,6 +298,9 @@ impl<'w, 'a> Driver<'w, 'a> {
     fn agree(&mut self) {
         self.world.settle();
         self.model.settle();
+        for call in std::mem::take(&mut self.model.withdrawn) {
+            count(WITHDRAWN, call.to_owned());
+        }
         for arrival in std::mem::take(&mut self.model.arrivals) {
             if self.model.threads.contains_key(&arrival.to) {
                 self.compare_arrival(&arrival);

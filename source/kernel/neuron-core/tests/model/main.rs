@@ -56,6 +56,7 @@ fn number(name: &str, default: u64) -> u64 {
 // attack 17 P: a capability of another kind in each call; `WrongKind`
 // attack 18 P: calls without the right, rights that grow, parts that are larger; `Denied`, `OutOfRange`
 // attack 19 P: handles that were good once, in slots used again; `BadHandle`
+// attack 20 P: capabilities dropped and revoked while threads wait by them and bindings rest on them; `BadHandle`, and free as the model says
 // attack 22 P: capabilities passed by message and by install; the giver keeps its own, the taker gets a child
 // attack 23 P: revoke of random trees; everything below is gone
 // attack 26 P: windows with and without GRANT passed on; only with it, and as a child
@@ -143,6 +144,9 @@ fn must_reach(tally: &driver::Tally) {
     }
     for error in ["Ok", "BadHandle", "Denied", "Busy", "NoMemory"] {
         reached(driver::END_OF_WAIT, error);
+    }
+    for call in ["call", "reply_recv", "wait", "endpoint_bind"] {
+        reached(driver::WITHDRAWN, call);
     }
     reached("unknown", "BadSyscall");
 }

@@ -17,10 +17,22 @@ pub struct Message {
 #[derive(Clone, Copy, Debug)]
 pub enum Doing {
     Ready,
-    Sending { endpoint: Oid, handle: Handle, message: Message },
-    Receiving(Oid),
+    Sending { endpoint: Oid, by: Cid, message: Message },
+    Receiving { endpoint: Oid, by: Cid },
     Awaiting { server: Pid, call: u64 },
-    Waiting(Oid),
+    Waiting { notification: Oid, by: Cid },
+}
+
+impl Doing {
+    /// The call that waits by a capability, and that capability; a call that was received does not.
+    fn rests_on(self) -> Option<(&'static str, Cid)> {
+        match self {
+            Doing::Sending { by, .. } => Some(("call", by)),
+            Doing::Receiving { by, .. } => Some(("reply_recv", by)),
+            Doing::Waiting { by, .. } => Some(("wait", by)),
+            Doing::Ready | Doing::Awaiting { .. } => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,14 +50,21 @@ pub struct Endpoint {
     pub queue: VecDeque<Oid>,
     /// Whether those in the queue send.
     pub sending: bool,
-    pub bound: Option<Oid>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct Notification {
     pub bits: u64,
     pub waiter: Option<Oid>,
-    pub bound: Option<Oid>,
+}
+
+/// A notification whose bits come to whoever receives at an endpoint, and the capabilities by which
+/// that was arranged.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    pub endpoint: Oid,
+    pub notification: Oid,
+    pub by: [Cid; 2],
 }
 
 /// What a thread finds in its registers at the end of a wait.
@@ -72,19 +91,19 @@ pub struct Arrival {
 }
 
 impl Model {
-    fn object(&self, process: Pid, handle: Handle, kind: Kind, rights: Rights) -> Call<Oid> {
-        let (_, cap) = self.cap(self.named(process, handle))?;
+    fn object(&self, process: Pid, handle: Handle, kind: Kind, rights: Rights) -> Call<(Oid, Cid)> {
+        let (by, cap) = self.cap(self.named(process, handle))?;
         let What::Object(id) = cap.what else { return Err(Error::WrongKind) };
         refuse_if(self.objects[&id].kind != kind, Error::WrongKind)?;
         refuse_if(!cap.rights.contains(rights), Error::Denied)?;
-        Ok(id)
+        Ok((id, by))
     }
 
-    pub fn notification(&self, process: Pid, handle: Handle, rights: Rights) -> Call<Oid> {
+    pub fn notification(&self, process: Pid, handle: Handle, rights: Rights) -> Call<(Oid, Cid)> {
         self.object(process, handle, Kind::Notification, rights)
     }
 
-    fn endpoint(&self, process: Pid, handle: Handle, rights: Rights) -> Call<Oid> {
+    fn endpoint(&self, process: Pid, handle: Handle, rights: Rights) -> Call<(Oid, Cid)> {
         self.object(process, handle, Kind::Endpoint, rights)
     }
 
@@ -101,7 +120,7 @@ impl Model {
     pub fn send(&mut self, me: Oid, handle: Handle, message: Message, deadline: u64) -> Call<()> {
         let process = self.threads[&me].process;
         refuse_if(!message.tag.is_valid(), Error::BadMessage)?;
-        let id = self.endpoint(process, handle, Rights::SEND)?;
+        let (id, by) = self.endpoint(process, handle, Rights::SEND)?;
         let endpoint = &self.endpoints[&id];
         if let Some(server) = endpoint.queue.front().copied().filter(|_| !endpoint.sending) {
             self.deliver(me, server, message)?;
@@ -111,7 +130,7 @@ impl Model {
             let endpoint = self.endpoints.get_mut(&id).unwrap();
             endpoint.sending = true;
             endpoint.queue.push_back(me);
-            self.wait_in(me, Doing::Sending { endpoint: id, handle, message }, deadline);
+            self.wait_in(me, Doing::Sending { endpoint: id, by, message }, deadline);
         }
         Ok(())
     }
@@ -178,13 +197,13 @@ impl Model {
     ) -> Call<()> {
         let process = self.threads[&me].process;
         refuse_if(reply != Handle::NONE && !message.tag.is_valid(), Error::BadMessage)?;
-        let id = self.endpoint(process, handle, Rights::RECV)?;
+        let (id, by) = self.endpoint(process, handle, Rights::RECV)?;
         if reply != Handle::NONE {
             let caller = self.caller(process, reply)?;
             self.answer(me, caller, message)?;
         }
-        if let Some(bound) = self.endpoints[&id].bound
-            && let Some(notification) = self.notifications.get_mut(&bound)
+        if let Some(bound) = self.bindings.iter().find(|one| one.endpoint == id)
+            && let Some(notification) = self.notifications.get_mut(&bound.notification)
             && notification.bits != 0
         {
             let bits = std::mem::take(&mut notification.bits);
@@ -194,15 +213,10 @@ impl Model {
         while self.endpoints[&id].sending
             && let Some(from) = self.endpoints.get_mut(&id).unwrap().queue.pop_front()
         {
-            let Doing::Sending { handle, message, .. } = self.threads[&from].doing else {
+            let Doing::Sending { message, .. } = self.threads[&from].doing else {
                 panic!("not a sender");
             };
-            let sender = self.threads[&from].process;
-            let delivered = match self.endpoint(sender, handle, Rights::SEND) {
-                Ok(_) => self.deliver(from, me, message),
-                Err(_) => Err(Error::BadHandle),
-            };
-            match delivered {
+            match self.deliver(from, me, message) {
                 Ok(()) => return Ok(()),
                 Err(error) => self.wake(from, Got::Error(error)),
             }
@@ -210,12 +224,12 @@ impl Model {
         let endpoint = self.endpoints.get_mut(&id).unwrap();
         endpoint.sending = false;
         endpoint.queue.push_back(me);
-        self.wait_in(me, Doing::Receiving(id), deadline);
+        self.wait_in(me, Doing::Receiving { endpoint: id, by }, deadline);
         Ok(())
     }
 
     pub fn signal(&mut self, process: Pid, handle: Handle, bits: u64) -> Call<()> {
-        let id = self.notification(process, handle, Rights::SEND)?;
+        let (id, _) = self.notification(process, handle, Rights::SEND)?;
         self.signal_object(id, bits);
         Ok(())
     }
@@ -230,7 +244,8 @@ impl Model {
         if let Some(waiter) = notification.waiter.take() {
             notification.bits = 0;
             self.wake(waiter, Got::Bits(bits));
-        } else if let Some(endpoint) = notification.bound.and_then(|id| self.endpoints.get_mut(&id))
+        } else if let Some(bound) = self.bindings.iter().find(|one| one.notification == id)
+            && let Some(endpoint) = self.endpoints.get_mut(&bound.endpoint)
             && !endpoint.sending
             && let Some(receiver) = endpoint.queue.pop_front()
         {
@@ -240,7 +255,7 @@ impl Model {
     }
 
     pub fn wait(&mut self, me: Oid, handle: Handle, deadline: u64) -> Call<()> {
-        let id = self.notification(self.threads[&me].process, handle, Rights::RECV)?;
+        let (id, by) = self.notification(self.threads[&me].process, handle, Rights::RECV)?;
         let notification = self.notifications.get_mut(&id).unwrap();
         let bits = std::mem::take(&mut notification.bits);
         if bits != 0 {
@@ -249,22 +264,45 @@ impl Model {
         }
         refuse_if(notification.waiter.is_some(), Error::Busy)?;
         notification.waiter = Some(me);
-        self.wait_in(me, Doing::Waiting(id), deadline);
+        self.wait_in(me, Doing::Waiting { notification: id, by }, deadline);
         Ok(())
     }
 
     pub fn bind(&mut self, process: Pid, endpoint: Handle, notification: Handle) -> Call<()> {
-        let to = self.endpoint(process, endpoint, Rights::RECV)?;
-        let from = self.notification(process, notification, Rights::RECV)?;
-        let ends = self.endpoints[&to].bound.is_some_and(|id| self.notifications.contains_key(&id));
-        let begins =
-            self.notifications[&from].bound.is_some_and(|id| self.endpoints.contains_key(&id));
-        let waits = self.notifications[&from].waiter.is_some();
-        refuse_if(ends || begins || waits, Error::Busy)?;
-        self.endpoints.get_mut(&to).unwrap().bound = Some(from);
-        self.notifications.get_mut(&from).unwrap().bound = Some(to);
+        let (to, to_by) = self.endpoint(process, endpoint, Rights::RECV)?;
+        let (from, from_by) = self.notification(process, notification, Rights::RECV)?;
+        let bound = self.bindings.iter().any(|one| one.endpoint == to || one.notification == from);
+        refuse_if(bound || self.notifications[&from].waiter.is_some(), Error::Busy)?;
+        self.bindings.push(Binding { endpoint: to, notification: from, by: [to_by, from_by] });
         self.signal_object(from, 0);
         Ok(())
+    }
+
+    /// A capability is gone: so is the right of those that wait by it, and what it bound. Those at
+    /// an object that ends have been told so.
+    pub fn withdraw(&mut self, gone: Cid) {
+        let all = self.bindings.len();
+        self.bindings.retain(|one| !one.by.contains(&gone));
+        self.withdrawn.extend((self.bindings.len()..all).map(|_| "endpoint_bind"));
+        let waits = self.threads.iter().filter_map(|(id, one)| Some((*id, one.doing.rests_on()?)));
+        let losers: Vec<_> = waits.filter(|(_, (_, by))| *by == gone).collect();
+        for (thread, (call, _)) in losers {
+            self.withdrawn.push(call);
+            self.stop_waiting(thread);
+            self.wake(thread, Got::Error(Error::BadHandle));
+        }
+    }
+
+    /// Whether a wait or a binding rests on a capability, or on one that was derived from it.
+    pub fn is_in_use(&self, handle: Handle) -> bool {
+        let waits = self.threads.values().filter_map(|one| one.doing.rests_on());
+        let bound = self.bindings.iter().flat_map(|one| one.by);
+        waits.map(|(_, by)| by).chain(bound).any(|by| self.descends(by, handle))
+    }
+
+    fn descends(&self, from: Cid, top: Handle) -> bool {
+        let cap = self.caps[&from];
+        cap.handle == top || cap.parent.is_some_and(|parent| self.descends(parent, top))
     }
 
     pub fn end_endpoint(&mut self, id: Oid) {
@@ -294,11 +332,11 @@ impl Model {
     /// Takes a thread out of the queue that it waits in.
     pub fn stop_waiting(&mut self, id: Oid) {
         match self.threads.get(&id).map(|thread| thread.doing) {
-            Some(Doing::Sending { endpoint, .. } | Doing::Receiving(endpoint)) => {
+            Some(Doing::Sending { endpoint, .. } | Doing::Receiving { endpoint, .. }) => {
                 let endpoint = self.endpoints.get_mut(&endpoint).unwrap();
                 endpoint.queue.retain(|other| *other != id);
             }
-            Some(Doing::Waiting(notification)) => {
+            Some(Doing::Waiting { notification, .. }) => {
                 self.notifications.get_mut(&notification).unwrap().waiter = None;
             }
             Some(Doing::Ready | Doing::Awaiting { .. }) | None => {}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use nexus_abi::{EndReason, Handle, NO_DEADLINE, Rights, Sender};
 
-use crate::messages::{Doing, Endpoint, Notification, Thread};
+use crate::messages::{Binding, Doing, Endpoint, Notification, Thread};
 
 pub type Cid = usize;
 pub type Oid = usize;
@@ -103,8 +103,11 @@ pub struct Model {
     pub threads: BTreeMap<Oid, Thread>,
     pub endpoints: BTreeMap<Oid, Endpoint>,
     pub notifications: BTreeMap<Oid, Notification>,
+    pub bindings: Vec<Binding>,
     /// What threads got since the driver last looked.
     pub arrivals: Vec<crate::messages::Arrival>,
+    /// Calls whose effect ended with a capability since the driver last looked.
+    pub withdrawn: Vec<&'static str>,
     /// Processes that have ended and are not taken apart yet, in order.
     ending: VecDeque<Pid>,
     /// Calls that were received so far.
@@ -140,7 +143,9 @@ impl Model {
             threads: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             notifications: BTreeMap::new(),
+            bindings: Vec::new(),
             arrivals: Vec::new(),
+            withdrawn: Vec::new(),
             ending: VecDeque::new(),
             calls: 0,
             now: 0,
@@ -271,7 +276,7 @@ impl Model {
     }
 
     /// A capability goes: its mappings end, its children move up, and the last one takes its
-    /// object along.
+    /// object along. What rested on it ends.
     pub fn drop_cap(&mut self, id: Cid) {
         let Some(cap) = self.caps.remove(&id) else { return };
         self.names.remove(&cap.handle);
@@ -285,6 +290,7 @@ impl Model {
         {
             self.end_object(object);
         }
+        self.withdraw(id);
     }
 
     /// All that was derived from a capability goes.
@@ -309,6 +315,7 @@ impl Model {
             gone.and_then(|cap| self.names.remove(&cap.handle));
             self.mappings.retain(|one| one.cap != cap);
         }
+        self.bindings.retain(|one| one.endpoint != id && one.notification != id);
         match object.kind {
             Kind::Process(process) => self.end_process(process, EndReason::Killed(0)),
             Kind::Endpoint => self.end_endpoint(id),

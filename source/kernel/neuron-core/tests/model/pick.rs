@@ -35,6 +35,11 @@ fn is_memory(model: &Model, cap: &Cap) -> bool {
     matches!(model.kind(cap.what), Some(Kind::Memory { .. }))
 }
 
+/// For one choice in four only what somebody waits by, or has bound something by.
+fn disturbs(model: &Model, cap: &Cap, pick: Pick) -> bool {
+    !matches!(pick, Pick::Fit(n) if n.is_multiple_of(4)) || model.is_in_use(cap.handle)
+}
+
 impl Driver<'_, '_> {
     /// The registers of a call by a thread of `actor`.
     pub fn registers(&self, actor: Pid, call: &Call) -> Regs {
@@ -51,9 +56,14 @@ impl Driver<'_, '_> {
                 let rights = self.rights_near(self.model.named(actor, cap), *rights);
                 plain(Syscall::CapInstall, &[process.0, cap.0, rights])
             }
-            Call::Drop { cap } => plain(Syscall::CapDrop, &[self.any(actor, *cap)]),
+            Call::Drop { cap } => {
+                let cap = self.pick(actor, *cap, |model, one| disturbs(model, one, *cap));
+                plain(Syscall::CapDrop, &[cap.0])
+            }
             Call::Revoke { cap } => {
-                let cap = self.pick(actor, *cap, |_, cap| cap.rights.contains(Rights::REVOKE));
+                let cap = self.pick(actor, *cap, |model, one| {
+                    one.rights.contains(Rights::REVOKE) && disturbs(model, one, *cap)
+                });
                 plain(Syscall::CapRevoke, &[cap.0])
             }
             Call::Seal { cap } => plain(Syscall::VmoSeal, &[self.pick(actor, *cap, is_memory).0]),
