@@ -80,7 +80,7 @@ fn a_server_that_never_answers() {
     explore("held", scenarios::held);
 }
 
-// attack 28 M: B ends in its call and begins a new life; old handles and old answers reach nobody; broken: incarnation
+// attack 28 M: B ends in its call and begins a new life; old handles and old answers reach nobody
 #[test]
 fn a_process_that_begins_again() {
     explore("restart", scenarios::restart);
