@@ -1,5 +1,6 @@
 //! Which thread runs: fixed priorities, round robin among equals. Taking ended processes apart is
-//! scheduled too, as if it were a thread.
+//! scheduled too, as if it were a thread, at the highest of their priorities. Among equals it goes
+//! first, when the time slice of who runs is over: how long it takes is bounded by their budgets.
 
 use nexus_abi::{Error, NO_DEADLINE, regs};
 
@@ -24,12 +25,14 @@ pub struct ReadyQueues {
     pub(crate) mask: u32,
     /// One bit for each priority at which processes wait to be taken apart.
     pub(crate) ending_mask: u32,
+    /// How many do, for each priority.
+    pub(crate) ending: [u32; 32],
 }
 
 impl ReadyQueues {
     /// Nothing is ready.
     pub const EMPTY: ReadyQueues =
-        ReadyQueues { queues: [List::EMPTY; 32], mask: 0, ending_mask: 0 };
+        ReadyQueues { queues: [List::EMPTY; 32], mask: 0, ending_mask: 0, ending: [0; 32] };
 
     /// True when nothing ready has a priority above this one.
     #[inline(always)]
@@ -46,7 +49,17 @@ impl ReadyQueues {
     }
 
     fn has_equal(&self, priority: u8) -> bool {
-        self.mask.wrapping_shr(u32::from(priority)) & 1 != 0
+        (self.mask | self.ending_mask).wrapping_shr(u32::from(priority)) & 1 != 0
+    }
+
+    /// Counts one more process, or one less (-1), that waits to be taken apart at a priority.
+    pub(crate) fn count_ending(&mut self, priority: u8, by: i32) {
+        let Some(count) = self.ending.get_mut(index(u32::from(priority))) else { return };
+        *count = count.wrapping_add_signed(by);
+        match *count {
+            0 => self.ending_mask &= !bit(priority),
+            _ => self.ending_mask |= bit(priority),
+        }
     }
 }
 
@@ -60,6 +73,13 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn make_ready(&mut self, id: Id<Thread>) -> Result<(), Error> {
         let priority = self.threads.get(id)?.priority;
         self.enqueue(id, priority, false)?;
+        self.share(priority)
+    }
+
+    /// Something of this priority is ready: the current thread, if it is an equal, has no more
+    /// than a time slice.
+    #[inline]
+    pub(crate) fn share(&mut self, priority: u8) -> Result<(), Error> {
         if let Some(current) = self.hart.current
             && self.threads.get(current)?.priority == priority
         {
@@ -172,7 +192,7 @@ impl<P: Platform> Kernel<'_, P> {
         while self.hart.current.is_none() {
             let ready = self.ready.mask | self.ready.ending_mask;
             let Some(highest) = ready.checked_ilog2() else { return false };
-            if 1u32.wrapping_shl(highest) & self.ready.mask == 0 {
+            if 1u32.wrapping_shl(highest) & self.ready.ending_mask != 0 {
                 self.reap();
                 if self.platform.interrupt_pending() {
                     return false;
