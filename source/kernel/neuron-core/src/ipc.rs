@@ -43,9 +43,11 @@ impl<P: Platform> Kernel<'_, P> {
             _ => {
                 endpoint.waiting = Waiting::Senders;
                 endpoint.queue.push_back(&mut self.threads, me)?;
-                self.threads.get_mut(me)?.state = State::Sending(id);
+                let thread = self.threads.get_mut(me)?;
+                thread.state = State::Sending(id);
+                let priority = thread.priority;
                 self.arm(me, deadline)?;
-                self.hart.current = None;
+                self.leave(priority);
             }
         }
         Ok(Outcome::Applied)
@@ -216,11 +218,13 @@ impl<P: Platform> Kernel<'_, P> {
         let endpoint = self.endpoints.get_mut(id)?;
         endpoint.waiting = Waiting::Receivers;
         endpoint.queue.push_back(&mut self.threads, me)?;
-        self.threads.get_mut(me)?.state = State::Receiving(id);
+        let thread = self.threads.get_mut(me)?;
+        thread.state = State::Receiving(id);
+        let priority = thread.priority;
         self.arm(me, deadline)?;
         match caller {
             Some(caller) => self.hand_over(caller)?,
-            None => self.hart.current = None,
+            None => self.leave(priority),
         }
         Ok(Outcome::Applied)
     }
@@ -352,9 +356,11 @@ impl<P: Platform> Kernel<'_, P> {
             return Err(Error::Busy);
         }
         notification.waiter = Some(me);
-        self.threads.get_mut(me)?.state = State::Waiting(id);
+        let thread = self.threads.get_mut(me)?;
+        thread.state = State::Waiting(id);
+        let priority = thread.priority;
         self.arm(me, deadline)?;
-        self.hart.current = None;
+        self.leave(priority);
         Ok(Outcome::Applied)
     }
 

@@ -83,7 +83,7 @@ impl<P: Platform> Kernel<'_, P> {
         if let Some(current) = self.hart.current
             && self.threads.get(current)?.priority == priority
         {
-            self.start_slice();
+            self.start_slice(priority);
         }
         Ok(())
     }
@@ -109,7 +109,7 @@ impl<P: Platform> Kernel<'_, P> {
         self.hart.current = Some(id);
         let priority = self.threads.get(id)?.priority;
         if self.ready.has_equal(priority) {
-            self.start_slice();
+            self.start_slice(priority);
         }
         Ok(!self.ready.none_above(priority))
     }
@@ -155,7 +155,7 @@ impl<P: Platform> Kernel<'_, P> {
         if self.ready.none_above(priority) {
             self.hart.current = Some(to);
             if self.ready.has_equal(priority) && !cfg!(broken = "slice") {
-                self.start_slice();
+                self.start_slice(priority);
             }
             return Ok(());
         }
@@ -178,12 +178,29 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn rotate(&mut self) -> Result<(), Error> {
         let Some(current) = self.hart.current else { return Ok(()) };
         let priority = self.threads.get(current)?.priority;
+        self.end_slice(priority);
         if !self.ready.has_equal(priority) {
-            self.hart.slice_end = NO_DEADLINE;
             return Ok(());
         }
         self.hart.current = None;
         self.enqueue(current, priority, false)
+    }
+
+    /// The current thread, of this priority, begins to wait and hands the hart to nobody.
+    #[inline(always)]
+    pub(crate) fn leave(&mut self, priority: u8) {
+        self.hart.current = None;
+        self.end_slice(priority);
+    }
+
+    /// Ends the time slice of a thread that gives the hart up: with the rest of it to each of its
+    /// equals, it would have nearly all the time. The slice of less important threads goes on:
+    /// what interrupts them does not lengthen it.
+    #[inline(always)]
+    fn end_slice(&mut self, priority: u8) {
+        if priority <= self.hart.slice_priority && !cfg!(broken = "slice-rest") {
+            self.hart.slice_end = NO_DEADLINE;
+        }
     }
 
     /// Finds something to run when nothing does. False when there is nothing, or when an interrupt
@@ -204,19 +221,21 @@ impl<P: Platform> Kernel<'_, P> {
             if queue.is_empty() {
                 self.ready.mask &= !1u32.wrapping_shl(highest);
             } else {
-                self.start_slice();
+                self.start_slice(u8::try_from(highest).unwrap_or(0));
             }
             self.hart.current = next;
         }
         true
     }
 
-    /// Begins a time slice, if none runs.
-    fn start_slice(&mut self) {
+    /// Begins a time slice for threads of this priority. One that runs goes on for them too.
+    fn start_slice(&mut self, priority: u8) {
         if self.hart.slice_end == NO_DEADLINE {
             self.hart.slice_end = self.platform.now().saturating_add(SLICE);
+            self.hart.slice_priority = priority;
             self.program(self.hart.slice_end);
         }
+        self.hart.slice_priority = self.hart.slice_priority.min(priority);
     }
 
     /// Makes sure that the timer fires at `tick` or before.
@@ -270,7 +289,8 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn stop_waiting(&mut self, id: Id<Thread>) -> Result<(), Error> {
         match self.threads.get(id)?.state {
             State::Ready if self.hart.current == Some(id) => {
-                self.hart.current = None;
+                let priority = self.threads.get(id)?.priority;
+                self.leave(priority);
                 Ok(())
             }
             State::Ready => self.unready(id),

@@ -198,6 +198,86 @@ fn answering_begins_a_time_slice() {
     });
 }
 
+/// How a thread leaves the hart that it had for nearly a time slice: it is back soon.
+type Leave = fn(&mut World<'_>, User, Handle, u64);
+
+const LEAVES: &[(&str, Leave)] = &[
+    ("yield", |w, me, _, _| {
+        w.start(me, Syscall::Yield, &[]);
+    }),
+    ("wait", |w, me, _, soon| {
+        let n = w.notification_create(me).unwrap();
+        w.start(me, Syscall::Wait, &[n.0, soon]);
+    }),
+    ("receive", |w, me, endpoint, soon| {
+        w.message(me, Syscall::ReplyRecv, endpoint, Handle::NONE, &Message::default(), soon);
+    }),
+    ("call", |w, me, endpoint, soon| {
+        w.send(me, endpoint, &Message::new(1, &[]), soon);
+    }),
+    ("exit", |w, me, _, _| {
+        w.thread_by(me, Handle::NONE, 10).unwrap();
+        w.start(me, Syscall::ThreadExit, &[]);
+    }),
+];
+
+// attack 63 U: compute to the end of each time slice and leave the hart then; equals get whole slices all the same; broken: slice-rest
+#[test]
+fn the_rest_of_a_time_slice_is_given_to_nobody() {
+    for (name, leave) in LEAVES {
+        both(|w| {
+            let [greedy, equal] = [7, 8].map(|id| watched(w, id, 10).0.user);
+            let endpoint = w.endpoint_create(greedy).unwrap();
+            park(w, w.init);
+            w.checking = false;
+            let (mut turn, mut ticks) = (0, [0; 2]);
+            for _ in 0..2000 {
+                let current = next(w).unwrap();
+                let theirs = current == equal;
+                ticks[usize::from(theirs)] += 1000;
+                turn = if theirs { 0 } else { turn + 1000 };
+                w.advance(1000);
+                if turn > SLICE - 3000 {
+                    turn = 0;
+                    let soon = w.now() + 500;
+                    leave(w, current, endpoint, soon);
+                    w.advance(500);
+                }
+            }
+            assert!(ticks[1] > ticks[0] / 2, "{name}: {ticks:?}");
+        });
+    }
+}
+
+/// Who wakes something more important just before the end of its time slice does not begin another
+/// when that waits again.
+#[test]
+fn waking_something_does_not_lengthen_a_time_slice() {
+    both(|w| {
+        let n = w.notification_create(w.init).unwrap();
+        let [greedy, equal] = [7, 8].map(|id| watched(w, id, 10).0);
+        let theirs = w.install(w.init, greedy.process, n, Rights::SEND).unwrap();
+        let equal = equal.user;
+        w.start(w.init, Syscall::Wait, &[n.0, NO_DEADLINE]);
+        let (mut turn, mut ticks) = (0, [0; 2]);
+        for _ in 0..2000 {
+            let current = next(w).unwrap();
+            if current == w.init {
+                w.start(w.init, Syscall::Wait, &[n.0, NO_DEADLINE]);
+                continue;
+            }
+            ticks[usize::from(current == equal)] += 1000;
+            turn = if current == equal { 0 } else { turn + 1000 };
+            w.advance(1000);
+            if turn > SLICE - 3000 {
+                turn = 0;
+                w.start(current, Syscall::Signal, &[theirs.0, 1]);
+            }
+        }
+        assert!(ticks[1] > ticks[0] / 2, "{ticks:?}");
+    });
+}
+
 #[test]
 fn a_server_of_less_importance_waits_its_turn() {
     both(|w| {
