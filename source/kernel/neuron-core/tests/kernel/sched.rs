@@ -332,6 +332,42 @@ fn called(w: &mut World<'_>, server: Child, client: Child) {
     w.send(client.user, call, &Message::new(1, &[]), NO_DEADLINE);
 }
 
+// attack 64 U: send many messages that fail when they are received; a receive deals with a few at a time, and its answer goes once
+#[test]
+fn messages_that_fail_are_sent_back_a_few_at_a_time() {
+    both(|w| {
+        let server = w.child(7, 16, 64);
+        let client = w.child(8, 64, 500);
+        let endpoint = w.endpoint_create(w.init).unwrap();
+        let serve = w.install(w.init, server.process, endpoint, Rights::RECV).unwrap();
+        let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
+        w.receive(server.user, serve);
+        w.send(client.user, call, &Message::new(1, &[]), NO_DEADLINE);
+        let reply = w.received(server.user).unwrap().reply;
+        let bad = Message::with_cap(1, &[], Handle(77));
+        let senders = [(); 40].map(|()| w.thread_in(client.process, 31).1);
+        for user in senders {
+            w.send(user, call, &bad, NO_DEADLINE);
+        }
+        let back = |w: &mut World<'_>| senders.iter().filter(|user| w.is_ready(**user)).count();
+        let answer = Message::new(5, &[]);
+        let status = w.message(server.user, Syscall::ReplyRecv, serve, reply, &answer, NO_DEADLINE);
+        assert_eq!(status, Status::Again);
+        assert_eq!(w.received(client.user).unwrap().message.tag.label(), 5);
+        // The client is told by nobody else, and calls again.
+        w.send(client.user, call, &Message::new(2, &[]), NO_DEADLINE);
+        let mut last = back(w);
+        assert!((1..=10).contains(&last), "{last}");
+        while w.raw(server.user, Syscall::ReplyRecv.number(), |_| ()) == Status::Again {
+            let now = back(w);
+            assert!((1..=10).contains(&(now - last)), "{last} to {now}");
+            last = now;
+        }
+        assert_eq!(back(w), senders.len());
+        assert_eq!(w.received(server.user).unwrap().message.tag.label(), 2);
+    });
+}
+
 #[test]
 fn taking_an_application_apart_is_below_services() {
     run(|w| {
