@@ -137,13 +137,14 @@ impl Capability {
     #[must_use]
     pub fn info(&self, manage: bool, vmo_bytes: u64) -> CapInfo {
         let (base, len) = match self.kind {
-            CapabilityKind::DeviceMmio { base, len } => (base, len),
+            CapabilityKind::DeviceMmio { base, len } if manage => (base, len),
+            CapabilityKind::DeviceMmio { .. } => (0, 0),
             _ => (0, vmo_bytes),
         };
         CapInfo {
             kind: self.kind.code(),
             rights: self.rights,
-            base: if manage { base } else { 0 },
+            base,
             len,
             object: if manage { self.kind.object() } else { 0 },
             mapped_pages: u64::from(self.mapped_pages),

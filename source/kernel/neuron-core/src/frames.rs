@@ -1,6 +1,8 @@
 //! Physical frames: a buddy allocator over one table entry per frame of RAM.
 //!
-//! Allocation and release take time in the logarithm of the size of RAM, whatever is in use.
+//! A free block is found in time in the logarithm of the size of RAM, whatever is in use. Allocation
+//! and release mark each frame, so that they take time in the size of the block; a call takes at most
+//! 512 frames.
 
 use nexus_abi::Error;
 

@@ -19,6 +19,21 @@ use crate::pool::Id;
 use crate::process::Process;
 use crate::thread::{State, Thread};
 
+/// What was there for a receive.
+#[derive(PartialEq, Eq)]
+enum Found {
+    /// A message; the receiver has it.
+    Message,
+    /// Nothing.
+    Nothing,
+    /// So many messages that failed that others must have their turn first.
+    Failures,
+}
+
+/// What a message that fails takes out of a step of work, with up to three capabilities made and
+/// dropped again.
+const FAILURE: u32 = 32;
+
 impl<P: Platform> Kernel<'_, P> {
     /// `call`: the current thread `me` sends and waits for the answer.
     #[inline(never)]
@@ -44,9 +59,11 @@ impl<P: Platform> Kernel<'_, P> {
             _ => {
                 endpoint.waiting = Waiting::Senders;
                 endpoint.queue.push_back(&mut self.threads, me)?;
-                self.threads.get_mut(me)?.state = State::Sending(id);
+                let thread = self.threads.get_mut(me)?;
+                thread.state = State::Sending(id);
+                let priority = thread.priority;
                 self.arm(me, deadline)?;
-                self.hart.current = None;
+                self.leave(priority);
             }
         }
         Ok(Outcome::Applied)
@@ -206,45 +223,60 @@ impl<P: Platform> Kernel<'_, P> {
             self.answer(me, waits, tag)?;
             caller = Some(waits);
         }
-        if self.receive_now(me, id)? {
+        let found = self.receive_now(me, id)?;
+        if found != Found::Nothing {
             if let Some(caller) = caller {
                 self.make_ready(caller)?;
             }
+            let outcome = match found {
+                Found::Failures => {
+                    // The answer went; the next time there is none.
+                    self.threads.get_mut(me)?.frame.set(regs::T4, Handle::NONE.0);
+                    Outcome::Again
+                }
+                _ => Outcome::Applied,
+            };
             // Callers that were sent back with an error are ready too.
             self.preempt()?;
-            return Ok(Outcome::Applied);
+            return Ok(outcome);
         }
         let endpoint = self.endpoints.get_mut(id)?;
         endpoint.waiting = Waiting::Receivers;
         endpoint.queue.push_back(&mut self.threads, me)?;
-        self.threads.get_mut(me)?.state = State::Receiving(id);
+        let thread = self.threads.get_mut(me)?;
+        thread.state = State::Receiving(id);
+        let priority = thread.priority;
         self.arm(me, deadline)?;
         match caller {
             Some(caller) => self.hand_over(caller)?,
-            None => self.hart.current = None,
+            None => self.leave(priority),
         }
         Ok(Outcome::Applied)
     }
 
     /// Takes what already waits at an endpoint, if anything does.
     #[inline(always)]
-    fn receive_now(&mut self, me: Id<Thread>, id: Id<Endpoint>) -> Result<bool, Error> {
+    fn receive_now(&mut self, me: Id<Thread>, id: Id<Endpoint>) -> Result<Found, Error> {
         let endpoint = self.endpoints.get(id)?;
         if let Some(bound) = endpoint.bound
             && self.take_bound(me, bound.to)?
         {
-            return Ok(true);
+            return Ok(Found::Message);
         }
+        let mut work = Work::step();
         while let Some(from) = self.first_sender(id)? {
             self.endpoints.get_mut(id)?.queue.remove(&mut self.threads, from)?;
             // It still has the right to send: `end_waits` has woken those that lost it.
             let tag = Tag(self.threads.get(from)?.frame.get(regs::A1));
             match self.deliver_call(from, me, tag) {
-                Ok(()) => return Ok(true),
+                Ok(()) => return Ok(Found::Message),
                 Err(error) => self.wake_with(from, error)?,
             }
+            if !work.spend(FAILURE) {
+                return Ok(Found::Failures);
+            }
         }
-        Ok(false)
+        Ok(Found::Nothing)
     }
 
     #[inline(always)]
@@ -340,9 +372,11 @@ impl<P: Platform> Kernel<'_, P> {
             return Err(Error::Busy);
         }
         notification.waiter = Some(me);
-        self.threads.get_mut(me)?.state = State::Waiting(id);
+        let thread = self.threads.get_mut(me)?;
+        thread.state = State::Waiting(id);
+        let priority = thread.priority;
         self.arm(me, deadline)?;
-        self.hart.current = None;
+        self.leave(priority);
         Ok(Outcome::Applied)
     }
 

@@ -46,6 +46,8 @@ pub struct Hart {
     pub current: Option<Id<Thread>>,
     /// When that thread lets others of its priority run; [`NO_DEADLINE`] when there are none.
     pub slice_end: u64,
+    /// The lowest priority of those that the time slice is for.
+    pub slice_priority: u8,
     /// The tick its timer is set to.
     pub programmed: u64,
 }
@@ -88,7 +90,12 @@ impl<'a, P: Platform> Kernel<'a, P> {
             processes: Pool::new(tables.processes),
             threads: Pool::new(tables.threads),
             frames: Frames::new(first_frame, tables.frames),
-            hart: Hart { current: None, slice_end: NO_DEADLINE, programmed: NO_DEADLINE },
+            hart: Hart {
+                current: None,
+                slice_end: NO_DEADLINE,
+                slice_priority: 0,
+                programmed: NO_DEADLINE,
+            },
             ready: ReadyQueues::EMPTY,
             wheel: Wheel::new(now),
             ending: List::EMPTY,

@@ -12,14 +12,14 @@ use crate::object::Notification;
 use crate::platform::{Asid, Platform};
 use crate::pool::{Id, Weak};
 use crate::process::{HEAVY, Process};
-use crate::sched::{PRIORITIES, bit};
+use crate::sched::PRIORITIES;
 use crate::thread::{State, Team, Thread};
 
 /// Most threads of one process: bounds the time that ending it takes at once.
 pub const MAX_THREADS: u32 = 64;
 
-/// Processes are taken apart at this priority: above applications, below services.
-const REAP_PRIORITY: u8 = 15;
+/// Processes are taken apart at this priority at least: above applications, below services.
+pub(crate) const REAP_PRIORITY: u8 = 15;
 
 impl<P: Platform> Kernel<'_, P> {
     /// Makes an object: its anchor, its first capability, and last the object itself by `make`.
@@ -206,7 +206,11 @@ impl<P: Platform> Kernel<'_, P> {
         let kind = CapabilityKind::Thread(thread);
         self.caps.get_mut(anchor)?.kind = kind;
         self.caps.get_mut(cap)?.kind = kind;
-        self.processes.get_mut(target)?.threads.push_back(&mut self.threads, thread)?;
+        let process = self.processes.get_mut(target)?;
+        process.threads.push_back(&mut self.threads, thread)?;
+        if !cfg!(broken = "reap-priority") {
+            process.reap_priority = process.reap_priority.max(priority);
+        }
         Ok((thread, cap))
     }
 
@@ -251,6 +255,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         process.state = ProcessState::Ending;
         process.end = Some(reason);
+        let priority = process.reap_priority;
         let mut next = process.threads.first();
         while let Some(thread) = next {
             self.stop_waiting(thread)?;
@@ -259,23 +264,29 @@ impl<P: Platform> Kernel<'_, P> {
             next = List::<Thread, Team>::next(&self.threads, thread);
         }
         self.ending.push_back(&mut self.processes, id)?;
-        self.ready.ending_mask = bit(REAP_PRIORITY);
+        self.ready.count_ending(priority, 1);
+        self.share(priority)?;
         self.preempt()
     }
 
-    /// Takes ending processes apart, one step.
+    /// Takes ending processes apart, one step. They take turns whatever their priorities, because
+    /// one may wait for another, which its budget was cut for.
     pub(crate) fn reap(&mut self) {
-        if let Some(id) = self.ending.pop_front(&mut self.processes)
-            && self.take_apart(id, &mut Work::step()) == Ok(Progress::More)
-        {
+        let Some(id) = self.ending.pop_front(&mut self.processes) else { return };
+        let priority = self.processes.get(id).map_or(REAP_PRIORITY, |one| one.reap_priority);
+        if self.take_apart(id, &mut Work::step()) == Ok(Progress::More) {
             let _ = self.ending.push_back(&mut self.processes, id);
-        }
-        if self.ending.is_empty() {
-            self.ready.ending_mask = 0;
+        } else {
+            self.ready.count_ending(priority, -1);
         }
     }
 
+    /// First of all those that wait for its answers hear that none will come: its threads receive
+    /// nothing any more, so that there will be no others.
     fn take_apart(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress, Error> {
+        if !cfg!(broken = "server-death") && self.fail_callers(id, work)? == Progress::More {
+            return Ok(Progress::More);
+        }
         while let Some(mapping) = self.processes.get(id)?.mappings.first() {
             if !work.spend(self.mapping_cost(mapping)) {
                 return Ok(Progress::More);
@@ -291,9 +302,6 @@ impl<P: Platform> Kernel<'_, P> {
             if self.end_anchor(anchor, work)? == Progress::More || !work.spend(1) {
                 return Ok(Progress::More);
             }
-        }
-        if !cfg!(broken = "server-death") && self.fail_callers(id, work)? == Progress::More {
-            return Ok(Progress::More);
         }
         if self.processes.get(id)?.child_processes != 0 {
             return Ok(Progress::More);

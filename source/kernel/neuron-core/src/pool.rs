@@ -11,6 +11,12 @@ use crate::addr::index;
 /// Last generation of a slot; a slot that reaches it is never used again.
 const LAST_GENERATION: u32 = (1 << 31) - 1;
 
+/// Generations of a slot before it goes behind the other free ones. Until then it is used again
+/// first, so that what lives is mostly in the first slots. Who makes and drops something for ever
+/// uses all free slots up equally: the first is gone after 2^31 times their number, which takes
+/// longer than a machine runs, and not after 2^31.
+const TURN: u32 = 1 << 20;
+
 /// Names a live object of one pool, from inside the kernel.
 pub struct Id<T> {
     /// Slot number. Slot 0 of a pool is never used, so that `Option<Id>` is one word.
@@ -90,6 +96,8 @@ pub struct Pool<'a, T> {
     slots: &'a mut [Slot<T>],
     /// Number of the first free slot; 0 for none.
     free: u32,
+    /// Number of the last free slot, if there is one.
+    last: u32,
     live: u32,
 }
 
@@ -105,7 +113,8 @@ impl<'a, T> Pool<'a, T> {
                 free = Id::<T>::new(number).map_or(0, Id::slot);
             }
         }
-        Pool { slots, free, live: 0 }
+        let last = u32::try_from(slots.len().saturating_sub(1)).unwrap_or(0);
+        Pool { slots, free, last, live: 0 }
     }
 
     /// Puts a value in a free slot.
@@ -137,11 +146,30 @@ impl<'a, T> Pool<'a, T> {
         if !cfg!(broken = "generation") {
             slot.generation = slot.generation.wrapping_add(1);
         }
-        if slot.generation < LAST_GENERATION {
-            slot.next_free = self.free;
-            self.free = id.slot();
-        }
         self.live = self.live.wrapping_sub(1);
+        if slot.generation >= LAST_GENERATION {
+            return;
+        }
+        let ends_turn = slot.generation.is_multiple_of(TURN);
+        if self.free == 0 {
+            self.last = id.slot();
+        } else if ends_turn {
+            return self.append(id);
+        }
+        slot.next_free = self.free;
+        self.free = id.slot();
+    }
+
+    /// Puts a slot behind the free ones.
+    #[cold]
+    fn append(&mut self, id: Id<T>) {
+        if let Some(slot) = self.slots.get_mut(id.index()) {
+            slot.next_free = 0;
+        }
+        if let Some(last) = self.slots.get_mut(index(self.last)) {
+            last.next_free = id.slot();
+        }
+        self.last = id.slot();
     }
 
     /// The object.
@@ -226,15 +254,16 @@ impl<'a, T> Pool<'a, T> {
             }
         }
         let mut all = live.wrapping_add(spent);
-        let mut next = self.free;
+        let (mut next, mut last) = (self.free, None);
         while let Some(slot) = self.slots.get(index(next)).filter(|_| next != 0) {
             if slot.value.is_some() || all >= count {
                 return false;
             }
             all = all.wrapping_add(1);
-            next = slot.next_free;
+            (last, next) = (Some(next), slot.next_free);
         }
-        u32::try_from(live) == Ok(self.live) && all == count
+        let ends = last.is_none_or(|last| last == self.last);
+        u32::try_from(live) == Ok(self.live) && all == count && ends
     }
 
     /// Slots in the pool: one more than the last slot number.
@@ -310,6 +339,37 @@ mod tests {
         assert_eq!(pool.alloc(3), Err(Error::NoMemory));
     }
 
+    // attack 19 U: take and release a slot for ever; it goes behind the others long before its end, so that all last equally long
+    #[test]
+    fn slots_are_used_up_in_turns() {
+        let mut slots = [Slot::EMPTY; 4];
+        let mut pool: Pool<'_, u8> = Pool::new(&mut slots);
+        let mut turns = [0; 9];
+        for turn in &mut turns {
+            let id = pool.alloc(1).unwrap();
+            // Nearly to the end of its turn.
+            pool.slots[id.index()].generation |= TURN - 1;
+            pool.release(id);
+            assert!(pool.is_sound());
+            *turn = id.slot();
+        }
+        assert_eq!(turns, [1, 2, 3, 1, 2, 3, 1, 2, 3]);
+        // Until then it is used again at once.
+        let id = pool.alloc(1).unwrap();
+        pool.release(id);
+        assert_eq!(pool.alloc(1), Ok(id));
+        // The last free one goes behind nothing.
+        let others = [pool.alloc(2).unwrap(), pool.alloc(3).unwrap()];
+        pool.slots[id.index()].generation |= TURN - 1;
+        pool.release(id);
+        for other in others {
+            pool.release(other);
+        }
+        assert!(pool.is_sound());
+        assert_eq!([(); 3].map(|()| pool.alloc(1).unwrap()), [others[1], others[0], id]);
+        assert_eq!(pool.alloc(1), Err(Error::NoMemory));
+    }
+
     #[test]
     fn a_slot_is_released_once() {
         let mut slots = [Slot::EMPTY; 3];
@@ -337,6 +397,8 @@ mod tests {
         pool.free = id.slot();
         assert!(!pool.is_sound(), "a live slot is free");
         pool.free = 2;
+        pool.last = 2;
+        assert!(!pool.is_sound(), "the last free slot is another");
         pool.slots[3].next_free = 2;
         assert!(!pool.is_sound(), "the free slots go in a circle");
     }

@@ -4,6 +4,7 @@ use nexus_abi::{EndReason, Error, ProcessState, Sender};
 
 use crate::addr::Frame;
 use crate::capability::{Capability, Held};
+use crate::lifecycle::REAP_PRIORITY;
 use crate::list::{Links, List, linked};
 use crate::mapping::{InSpace, Mapping};
 use crate::object::Notification;
@@ -94,6 +95,9 @@ pub struct Process {
     pub notify: Option<(Weak<Notification>, u64)>,
     /// Root of its capabilities; `None` for init, and once nobody holds one.
     pub anchor: Option<Id<Capability>>,
+    /// It is taken apart at this priority: no thread of it ever had a higher one, so that no
+    /// client of it has.
+    pub reap_priority: u8,
     /// Thread slots below this hold no call to it, once it is ending.
     pub swept: u32,
     ending: Links<Process>,
@@ -127,6 +131,7 @@ impl Process {
             threads: List::EMPTY,
             notify: None,
             anchor: None,
+            reap_priority: REAP_PRIORITY,
             swept: 1,
             ending: Links::NONE,
         }

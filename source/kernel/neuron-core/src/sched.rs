@@ -1,5 +1,6 @@
 //! Which thread runs: fixed priorities, round robin among equals. Taking ended processes apart is
-//! scheduled too, as if it were a thread.
+//! scheduled too, as if it were a thread, at the highest of their priorities. Among equals it goes
+//! first, when the time slice of who runs is over: how long it takes is bounded by their budgets.
 
 use nexus_abi::{Error, NO_DEADLINE, regs};
 
@@ -24,12 +25,14 @@ pub struct ReadyQueues {
     pub(crate) mask: u32,
     /// One bit for each priority at which processes wait to be taken apart.
     pub(crate) ending_mask: u32,
+    /// How many do, for each priority.
+    pub(crate) ending: [u32; 32],
 }
 
 impl ReadyQueues {
     /// Nothing is ready.
     pub const EMPTY: ReadyQueues =
-        ReadyQueues { queues: [List::EMPTY; 32], mask: 0, ending_mask: 0 };
+        ReadyQueues { queues: [List::EMPTY; 32], mask: 0, ending_mask: 0, ending: [0; 32] };
 
     /// True when nothing ready has a priority above this one.
     #[inline(always)]
@@ -46,7 +49,17 @@ impl ReadyQueues {
     }
 
     fn has_equal(&self, priority: u8) -> bool {
-        self.mask.wrapping_shr(u32::from(priority)) & 1 != 0
+        (self.mask | self.ending_mask).wrapping_shr(u32::from(priority)) & 1 != 0
+    }
+
+    /// Counts one more process, or one less (-1), that waits to be taken apart at a priority.
+    pub(crate) fn count_ending(&mut self, priority: u8, by: i32) {
+        let Some(count) = self.ending.get_mut(index(u32::from(priority))) else { return };
+        *count = count.wrapping_add_signed(by);
+        match *count {
+            0 => self.ending_mask &= !bit(priority),
+            _ => self.ending_mask |= bit(priority),
+        }
     }
 }
 
@@ -60,10 +73,17 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn make_ready(&mut self, id: Id<Thread>) -> Result<(), Error> {
         let priority = self.threads.get(id)?.priority;
         self.enqueue(id, priority, false)?;
+        self.share(priority)
+    }
+
+    /// Something of this priority is ready: the current thread, if it is an equal, has no more
+    /// than a time slice.
+    #[inline]
+    pub(crate) fn share(&mut self, priority: u8) -> Result<(), Error> {
         if let Some(current) = self.hart.current
             && self.threads.get(current)?.priority == priority
         {
-            self.start_slice();
+            self.start_slice(priority);
         }
         Ok(())
     }
@@ -89,7 +109,7 @@ impl<P: Platform> Kernel<'_, P> {
         self.hart.current = Some(id);
         let priority = self.threads.get(id)?.priority;
         if self.ready.has_equal(priority) {
-            self.start_slice();
+            self.start_slice(priority);
         }
         Ok(!self.ready.none_above(priority))
     }
@@ -135,7 +155,7 @@ impl<P: Platform> Kernel<'_, P> {
         if self.ready.none_above(priority) {
             self.hart.current = Some(to);
             if self.ready.has_equal(priority) && !cfg!(broken = "slice") {
-                self.start_slice();
+                self.start_slice(priority);
             }
             return Ok(());
         }
@@ -158,12 +178,29 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn rotate(&mut self) -> Result<(), Error> {
         let Some(current) = self.hart.current else { return Ok(()) };
         let priority = self.threads.get(current)?.priority;
+        self.end_slice(priority);
         if !self.ready.has_equal(priority) {
-            self.hart.slice_end = NO_DEADLINE;
             return Ok(());
         }
         self.hart.current = None;
         self.enqueue(current, priority, false)
+    }
+
+    /// The current thread, of this priority, begins to wait and hands the hart to nobody.
+    #[inline(always)]
+    pub(crate) fn leave(&mut self, priority: u8) {
+        self.hart.current = None;
+        self.end_slice(priority);
+    }
+
+    /// Ends the time slice of a thread that gives the hart up: with the rest of it to each of its
+    /// equals, it would have nearly all the time. The slice of less important threads goes on:
+    /// what interrupts them does not lengthen it.
+    #[inline(always)]
+    fn end_slice(&mut self, priority: u8) {
+        if priority <= self.hart.slice_priority && !cfg!(broken = "slice-rest") {
+            self.hart.slice_end = NO_DEADLINE;
+        }
     }
 
     /// Finds something to run when nothing does. False when there is nothing, or when an interrupt
@@ -172,7 +209,7 @@ impl<P: Platform> Kernel<'_, P> {
         while self.hart.current.is_none() {
             let ready = self.ready.mask | self.ready.ending_mask;
             let Some(highest) = ready.checked_ilog2() else { return false };
-            if 1u32.wrapping_shl(highest) & self.ready.mask == 0 {
+            if 1u32.wrapping_shl(highest) & self.ready.ending_mask != 0 {
                 self.reap();
                 if self.platform.interrupt_pending() {
                     return false;
@@ -184,19 +221,21 @@ impl<P: Platform> Kernel<'_, P> {
             if queue.is_empty() {
                 self.ready.mask &= !1u32.wrapping_shl(highest);
             } else {
-                self.start_slice();
+                self.start_slice(u8::try_from(highest).unwrap_or(0));
             }
             self.hart.current = next;
         }
         true
     }
 
-    /// Begins a time slice, if none runs.
-    fn start_slice(&mut self) {
+    /// Begins a time slice for threads of this priority. One that runs goes on for them too.
+    fn start_slice(&mut self, priority: u8) {
         if self.hart.slice_end == NO_DEADLINE {
             self.hart.slice_end = self.platform.now().saturating_add(SLICE);
+            self.hart.slice_priority = priority;
             self.program(self.hart.slice_end);
         }
+        self.hart.slice_priority = self.hart.slice_priority.min(priority);
     }
 
     /// Makes sure that the timer fires at `tick` or before.
@@ -250,7 +289,8 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn stop_waiting(&mut self, id: Id<Thread>) -> Result<(), Error> {
         match self.threads.get(id)?.state {
             State::Ready if self.hart.current == Some(id) => {
-                self.hart.current = None;
+                let priority = self.threads.get(id)?.priority;
+                self.leave(priority);
                 Ok(())
             }
             State::Ready => self.unready(id),

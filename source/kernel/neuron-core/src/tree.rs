@@ -168,7 +168,7 @@ impl<P: Platform> Kernel<'_, P> {
         self.caps.release(id);
         self.refund_objects(owner, 1);
         if let (Some(parent), Some(kind)) = (parent, last_of) {
-            self.end_object(parent, kind)?;
+            self.end_object(parent, kind, work)?;
         }
         Ok(Progress::Done)
     }
@@ -193,8 +193,14 @@ impl<P: Platform> Kernel<'_, P> {
         Ok((parent.anchor && ends && parent.child_count == 1).then_some(parent.kind))
     }
 
-    /// Ends an object that no capability names, with its anchor.
-    fn end_object(&mut self, anchor: Id<Capability>, kind: CapabilityKind) -> Result<(), Error> {
+    /// Ends an object that no capability names, with its anchor. This is one piece of work: what is
+    /// large uses up what is left of the step.
+    fn end_object(
+        &mut self,
+        anchor: Id<Capability>,
+        kind: CapabilityKind,
+        work: &mut Work,
+    ) -> Result<(), Error> {
         let owner = self.caps.get(anchor)?.owner;
         let mut cost = 1;
         match kind {
@@ -206,6 +212,8 @@ impl<P: Platform> Kernel<'_, P> {
             }
             CapabilityKind::Vmo(id) => {
                 let &Vmo { base, pages, .. } = self.vmos.get(id)?;
+                // As much as ending a mapping of it.
+                work.spend(pages.wrapping_shr(2));
                 self.vmos.release(id);
                 self.frames.release(base, pages);
                 self.refund_frames(owner, pages);
@@ -277,7 +285,7 @@ impl<P: Platform> Kernel<'_, P> {
             return Ok(Progress::More);
         }
         if self.caps.get(anchor).is_ok() {
-            self.end_object(anchor, kind)?;
+            self.end_object(anchor, kind, work)?;
         }
         Ok(Progress::Done)
     }

@@ -56,7 +56,7 @@ pub struct CapInfo {
     pub rights: Rights,
     /// First physical address of a window, for a holder with MANAGE only; else 0.
     pub base: u64,
-    /// Bytes of the window or memory object.
+    /// Bytes of a memory object; of a window, for a holder with MANAGE only; else 0.
     pub len: u64,
     /// A number that is equal for capabilities to the same object of the same kind, for a holder
     /// with MANAGE only; else 0.

@@ -160,7 +160,7 @@ syscalls! {
     /// would: with every mapping, wait and binding that they were used for, before it returns.
     /// A call that was received already goes on.
     plain 18 CapRevoke SYSCALL_CAP_REVOKE fn cap_revoke(cap: Handle) -> (), [BadHandle, Denied];
-    /// Tells what a capability of the caller is. Base and object need MANAGE.
+    /// Tells what a capability of the caller is. Base, object, and length of a window need MANAGE.
     record 19 CapQuery SYSCALL_CAP_QUERY fn cap_query(cap: Handle) -> CapInfo, [BadHandle];
     /// Makes a child of a capability (GRANT) in another process (MANAGE), with some of its
     /// rights, and returns its handle there. The child costs that process's budget.
@@ -181,8 +181,8 @@ syscalls! {
     record 23 ProcessStat SYSCALL_PROCESS_STAT fn process_stat(process: Handle) -> ProcessInfo,
         [BadHandle, WrongKind, Denied];
     /// Tells the next capability of a process (MANAGE; NONE is the caller) after `cursor` (0 to
-    /// begin), and its cursor, 0 when there is none. Of the caller's own, base and object need
-    /// MANAGE on each.
+    /// begin), and its cursor, 0 when there is none. Of the caller's own, base, object,
+    /// and length of a window need MANAGE on each.
     record 24 CapInspect SYSCALL_CAP_INSPECT
         fn cap_inspect(process: Handle, cursor: u64) -> (u64, Option<CapInfo>),
         [BadHandle, WrongKind, Denied];

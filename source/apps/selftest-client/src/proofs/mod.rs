@@ -93,7 +93,7 @@ const ALIVE: &[Proof] = &[
         "a window is no memory, no process, no endpoint, no authority",
         window::other_use,
     ),
-    // attack 25 Q: ask for the address of the own window; told kind, rights and length, and no address
+    // attack 25 Q: ask for the address of the own window; told kind and rights, and neither address nor length
     proof(
         "mmio-address-hidden",
         "an owner learns what its window is, and not where",

@@ -220,14 +220,16 @@ pub(crate) fn other_use(context: &Context) -> Check {
     })
 }
 
-/// The owner learns what its window is, and not where.
+/// The owner learns what its window is, and not where; its length it has from its startup block.
 pub(crate) fn address_hidden(context: &Context) -> Check {
     let CapInfo { kind, rights, base, len, object, children, .. } =
         sys::cap_query(context.window())?;
     same("kind", &kind, &KindCode::DeviceMmio)?;
     same("rights", &rights, &(Rights::MAP | Rights::READ | Rights::WRITE))?;
-    same("length", &len, &context.device_of(context.own_id)?.window_len)?;
-    ensure!(base == 0 && object == 0, "the kernel tells address {base:#x}, object {object}");
+    let told = [base, len, object];
+    ensure!(told == [0; 3], "the kernel tells address, length and object {told:#x?}");
     same("address in the startup block", &context.window.base, &0)?;
+    let wanted = context.device_of(context.own_id)?.window_len;
+    same("length in the startup block", &context.window.len, &wanted)?;
     same("children", &children, &0)
 }

@@ -422,6 +422,7 @@ fn threads() {
     });
     breaks(&[Rule::ReadyMask], |w, _| w.kernel.ready.mask ^= 1 << 4);
     breaks(&[Rule::ReadyMask], |w, _| w.kernel.ready.ending_mask = 1);
+    breaks(&[Rule::ReadyMask], |w, _| w.kernel.ready.ending[20] = 1);
     breaks(&[Rule::Current], |w, _| w.kernel.hart.slice_end = NO_DEADLINE);
     breaks(&[Rule::ListMember], |w, _| w.kernel.hart.current = None);
 }

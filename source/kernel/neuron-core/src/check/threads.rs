@@ -5,7 +5,6 @@ use super::walk;
 use crate::addr::index;
 use crate::capability::CapabilityKind;
 use crate::kernel::Kernel;
-use crate::list::List;
 use crate::platform::Platform;
 use crate::pool::Id;
 use crate::sched::bit;
@@ -38,11 +37,24 @@ impl<P: Platform> Kernel<'_, P> {
         let running = u32::from(self.hart.current.is_some());
         let all = u32::try_from(ready) == Ok(queued.wrapping_add(running));
         ensure(all, Rule::ListMember, queued)?;
-        ensure(
-            (self.ready.ending_mask != 0) != self.ending.is_empty(),
-            Rule::ReadyMask,
-            self.ready.ending_mask,
-        )
+        self.check_ending()
+    }
+
+    /// Processes that wait to be taken apart are counted at their priorities.
+    fn check_ending(&self) -> Result<(), Violation> {
+        let mut found = [0u32; 32];
+        walk(&self.ending, &self.processes, |_, process| {
+            if let Some(count) = found.get_mut(index(u32::from(process.reap_priority))) {
+                *count = count.wrapping_add(1);
+            }
+            Ok(())
+        })?;
+        for (priority, (count, found)) in (0u8..).zip(self.ready.ending.iter().zip(found)) {
+            let marked = self.ready.ending_mask & bit(priority) != 0;
+            let right = *count == found && marked == (found != 0);
+            ensure(right, Rule::ReadyMask, priority)?;
+        }
+        Ok(())
     }
 
     fn check_waiting(&self) -> Result<(), Violation> {
@@ -119,10 +131,10 @@ impl<P: Platform> Kernel<'_, P> {
         let at = current.slot();
         let thread = present(self.threads.get(current), Rule::Current, at)?;
         ensure(thread.state == State::Ready, Rule::Current, at)?;
-        let rivals = self.ready.mask.wrapping_shr(u32::from(thread.priority));
+        let rivals = self.ready.mask | self.ready.ending_mask;
+        let rivals = rivals.wrapping_shr(u32::from(thread.priority));
         ensure(rivals <= 1, Rule::Current, at)?;
-        let equal = self.ready.queues.get(index(u32::from(thread.priority)));
-        let alone = equal.is_none_or(List::is_empty);
+        let alone = rivals == 0;
         let sliced =
             self.hart.slice_end != NO_DEADLINE && self.hart.programmed <= self.hart.slice_end;
         ensure(alone || sliced, Rule::Current, at)

@@ -277,6 +277,30 @@ fn taking_apart_goes_in_bounded_steps() {
     });
 }
 
+// attack 64 U: a process ends that made much memory; each step of taking it apart gives back a bounded number of frames
+#[test]
+fn memory_comes_back_in_bounded_steps() {
+    let objects = if cfg!(miri) { 8 } else { 64 };
+    let config = Config { frames: objects * 512 + 600, ..Config::default() };
+    run_with(&config, |w| {
+        let child = w.child(7, objects as u64 * 512 + 8, 400);
+        w.checking = false;
+        for _ in 0..objects {
+            w.vmo_create(child.user, 512).unwrap();
+        }
+        w.checking = true;
+        w.process_end(w.init, child.process, 0).unwrap();
+        let mut last = w.free_frames();
+        w.settle_with(|w| {
+            let now = w.free_frames();
+            // 1,024, and what the last one was over; and at the end the frames of its page tables.
+            assert!(now - last <= 3 * 512 + 8, "{last} to {now}");
+            last = now;
+        });
+        assert!(last > 512 * objects);
+    });
+}
+
 #[test]
 fn when_init_ends_the_system_is_over() {
     run(|w| {

@@ -198,6 +198,86 @@ fn answering_begins_a_time_slice() {
     });
 }
 
+/// How a thread leaves the hart that it had for nearly a time slice: it is back soon.
+type Leave = fn(&mut World<'_>, User, Handle, u64);
+
+const LEAVES: &[(&str, Leave)] = &[
+    ("yield", |w, me, _, _| {
+        w.start(me, Syscall::Yield, &[]);
+    }),
+    ("wait", |w, me, _, soon| {
+        let n = w.notification_create(me).unwrap();
+        w.start(me, Syscall::Wait, &[n.0, soon]);
+    }),
+    ("receive", |w, me, endpoint, soon| {
+        w.message(me, Syscall::ReplyRecv, endpoint, Handle::NONE, &Message::default(), soon);
+    }),
+    ("call", |w, me, endpoint, soon| {
+        w.send(me, endpoint, &Message::new(1, &[]), soon);
+    }),
+    ("exit", |w, me, _, _| {
+        w.thread_by(me, Handle::NONE, 10).unwrap();
+        w.start(me, Syscall::ThreadExit, &[]);
+    }),
+];
+
+// attack 63 U: compute to the end of each time slice and leave the hart then; equals get whole slices all the same; broken: slice-rest
+#[test]
+fn the_rest_of_a_time_slice_is_given_to_nobody() {
+    for (name, leave) in LEAVES {
+        both(|w| {
+            let [greedy, equal] = [7, 8].map(|id| watched(w, id, 10).0.user);
+            let endpoint = w.endpoint_create(greedy).unwrap();
+            park(w, w.init);
+            w.checking = false;
+            let (mut turn, mut ticks) = (0, [0; 2]);
+            for _ in 0..2000 {
+                let current = next(w).unwrap();
+                let theirs = current == equal;
+                ticks[usize::from(theirs)] += 1000;
+                turn = if theirs { 0 } else { turn + 1000 };
+                w.advance(1000);
+                if turn > SLICE - 3000 {
+                    turn = 0;
+                    let soon = w.now() + 500;
+                    leave(w, current, endpoint, soon);
+                    w.advance(500);
+                }
+            }
+            assert!(ticks[1] > ticks[0] / 2, "{name}: {ticks:?}");
+        });
+    }
+}
+
+/// Who wakes something more important just before the end of its time slice does not begin another
+/// when that waits again.
+#[test]
+fn waking_something_does_not_lengthen_a_time_slice() {
+    both(|w| {
+        let n = w.notification_create(w.init).unwrap();
+        let [greedy, equal] = [7, 8].map(|id| watched(w, id, 10).0);
+        let theirs = w.install(w.init, greedy.process, n, Rights::SEND).unwrap();
+        let equal = equal.user;
+        w.start(w.init, Syscall::Wait, &[n.0, NO_DEADLINE]);
+        let (mut turn, mut ticks) = (0, [0; 2]);
+        for _ in 0..2000 {
+            let current = next(w).unwrap();
+            if current == w.init {
+                w.start(w.init, Syscall::Wait, &[n.0, NO_DEADLINE]);
+                continue;
+            }
+            ticks[usize::from(current == equal)] += 1000;
+            turn = if current == equal { 0 } else { turn + 1000 };
+            w.advance(1000);
+            if turn > SLICE - 3000 {
+                turn = 0;
+                w.start(current, Syscall::Signal, &[theirs.0, 1]);
+            }
+        }
+        assert!(ticks[1] > ticks[0] / 2, "{ticks:?}");
+    });
+}
+
 #[test]
 fn a_server_of_less_importance_waits_its_turn() {
     both(|w| {
@@ -235,23 +315,157 @@ fn callers_sent_back_run_at_once() {
     });
 }
 
+/// A process that init looks after by a notification (bit 0), with one thread.
+fn watched(w: &mut World<'_>, id: u64, priority: u64) -> (Child, Handle) {
+    let told = w.notification_create(w.init).unwrap();
+    let process = w.process_create(id, 8, 128, told, 1).unwrap();
+    let (thread, user) = w.thread_in(process, priority);
+    (Child { process, thread, user }, told)
+}
+
+/// An endpoint of init's that `server` serves, and on which `client` has called it for ever.
+fn called(w: &mut World<'_>, server: Child, client: Child) {
+    let endpoint = w.endpoint_create(w.init).unwrap();
+    let serve = w.install(w.init, server.process, endpoint, Rights::RECV).unwrap();
+    let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
+    w.receive(server.user, serve);
+    w.send(client.user, call, &Message::new(1, &[]), NO_DEADLINE);
+}
+
+// attack 64 U: send many messages that fail when they are received; a receive deals with a few at a time, and its answer goes once
 #[test]
-fn taking_apart_is_below_services_and_above_applications() {
+fn messages_that_fail_are_sent_back_a_few_at_a_time() {
+    both(|w| {
+        let server = w.child(7, 16, 64);
+        let client = w.child(8, 64, 500);
+        let endpoint = w.endpoint_create(w.init).unwrap();
+        let serve = w.install(w.init, server.process, endpoint, Rights::RECV).unwrap();
+        let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
+        w.receive(server.user, serve);
+        w.send(client.user, call, &Message::new(1, &[]), NO_DEADLINE);
+        let reply = w.received(server.user).unwrap().reply;
+        let bad = Message::with_cap(1, &[], Handle(77));
+        let senders = [(); 40].map(|()| w.thread_in(client.process, 31).1);
+        for user in senders {
+            w.send(user, call, &bad, NO_DEADLINE);
+        }
+        let back = |w: &mut World<'_>| senders.iter().filter(|user| w.is_ready(**user)).count();
+        let answer = Message::new(5, &[]);
+        let status = w.message(server.user, Syscall::ReplyRecv, serve, reply, &answer, NO_DEADLINE);
+        assert_eq!(status, Status::Again);
+        assert_eq!(w.received(client.user).unwrap().message.tag.label(), 5);
+        // The client is told by nobody else, and calls again.
+        w.send(client.user, call, &Message::new(2, &[]), NO_DEADLINE);
+        let mut last = back(w);
+        assert!((1..=10).contains(&last), "{last}");
+        while w.raw(server.user, Syscall::ReplyRecv.number(), |_| ()) == Status::Again {
+            let now = back(w);
+            assert!((1..=10).contains(&(now - last)), "{last} to {now}");
+            last = now;
+        }
+        assert_eq!(back(w), senders.len());
+        assert_eq!(w.received(server.user).unwrap().message.tag.label(), 2);
+    });
+}
+
+#[test]
+fn taking_an_application_apart_is_below_services() {
     run(|w| {
-        let doomed = w.child(9, 8, 64);
+        let (doomed, told) = watched(w, 9, 10);
         let process = w.process_create(7, 8, 256, Handle::NONE, 0).unwrap();
         let (_, service) = w.thread_in(process, 16);
         let (_, application) = w.thread_in(process, 14);
         w.process_end(w.init, doomed.process, 0).unwrap();
-        park(w, w.init);
+        w.start(w.init, Syscall::Wait, &[told.0, NO_DEADLINE]);
         assert_eq!(next(w), Some(service));
-        assert_eq!(w.free_frames(), w.free_frames());
-        let live = w.live()[5];
         park(w, service);
+        assert_eq!(next(w), Some(w.init));
+        park(w, w.init);
         assert_eq!(next(w), Some(application));
-        // The slot of the process stays for as long as init names it; its root is gone.
-        assert_eq!(w.live()[5], live);
-        assert_eq!(w.live()[6], 3);
+    });
+}
+
+// attack 63 U: a server ends with a call received while something less important computes for ever; caller and supervisor are told first; broken: reap-priority
+/// A call never waits for a thread that a third one keeps from running: not for a dead one either.
+#[test]
+fn the_end_of_a_server_is_not_kept_back_by_what_is_less_important() {
+    both(|w| {
+        let (server, told) = watched(w, 9, 24);
+        let (client, _) = watched(w, 7, 20);
+        let (driver, _) = watched(w, 8, 16);
+        called(w, server, client);
+        w.start(w.init, Syscall::Wait, &[told.0, NO_DEADLINE]);
+        w.schedule();
+        w.fault(server.user, 13, 0xdead);
+        assert_eq!(next(w), Some(w.init));
+        assert_eq!(w.result(w.init), Ok(1));
+        park(w, w.init);
+        assert_eq!(next(w), Some(client.user));
+        assert_eq!(w.result(client.user), Err(Error::PeerGone));
+        park(w, client.user);
+        assert_eq!(next(w), Some(driver.user));
+    });
+}
+
+/// The priority is that of the most important thread that there ever was.
+#[test]
+fn a_thread_that_has_ended_counts_for_the_end_of_its_process() {
+    both(|w| {
+        let (server, _) = watched(w, 9, 24);
+        let (client, _) = watched(w, 7, 20);
+        let (driver, _) = watched(w, 8, 16);
+        called(w, server, client);
+        w.thread_in(server.process, 3);
+        w.start(server.user, Syscall::ThreadExit, &[]);
+        w.process_end(w.init, server.process, 0).unwrap();
+        park(w, w.init);
+        assert_eq!(next(w), Some(client.user));
+        park(w, client.user);
+        assert_eq!(next(w), Some(driver.user));
+    });
+}
+
+/// Who ended it goes on for a time slice at most, also when nobody else of its priority is ready.
+#[test]
+fn taking_apart_has_its_turn_among_equals() {
+    both(|w| {
+        let (server, _) = watched(w, 9, 24);
+        let (client, _) = watched(w, 7, 24);
+        let (killer, _) = watched(w, 8, 24);
+        called(w, server, client);
+        let theirs = w.install(w.init, killer.process, server.process, Rights::MANAGE).unwrap();
+        // The server has its message, and waits for something else.
+        park(w, server.user);
+        park(w, w.init);
+        assert_eq!(next(w), Some(killer.user));
+        w.process_end(killer.user, theirs, 0).unwrap();
+        assert_eq!(next(w), Some(killer.user));
+        spin(w, SLICE);
+        assert_eq!(w.result(client.user), Err(Error::PeerGone));
+        assert!(w.is_ready(killer.user) && !w.is_reaping());
+    });
+}
+
+/// A process whose child is at a lower priority does not wait for that child's turn.
+#[test]
+fn what_is_taken_apart_together_goes_at_the_highest_of_the_priorities() {
+    run(|w| {
+        let (parent, told) = watched(w, 9, 24);
+        let spawn = w.install(w.init, parent.process, w.spawn, Rights::empty()).unwrap();
+        let args = [spawn.0, 40, (16 << 32) | 3, 0, 0];
+        let child = Handle(w.call(parent.user, Syscall::ProcessCreate, &args).unwrap());
+        w.thread_by(parent.user, child, 2).unwrap();
+        w.process_end(parent.user, child, 0).unwrap();
+        let (driver, _) = watched(w, 8, 16);
+        let (doomed, _) = watched(w, 10, 2);
+        w.fault(parent.user, 13, 0);
+        w.process_end(w.init, doomed.process, 0).unwrap();
+        w.start(w.init, Syscall::Wait, &[told.0, NO_DEADLINE]);
+        assert_eq!(next(w), Some(w.init));
+        park(w, w.init);
+        assert_eq!(next(w), Some(driver.user));
+        park(w, driver.user);
+        assert!(!w.schedule() && !w.is_reaping());
     });
 }
 

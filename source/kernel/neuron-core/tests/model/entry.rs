@@ -157,9 +157,8 @@ impl Model {
             children: self.children(id).len() as u64,
         };
         match cap.what {
-            What::Window { base, len } => {
-                (info.base, info.len) = (if manage { base } else { 0 }, len);
-            }
+            What::Window { base, len } if manage => (info.base, info.len) = (base, len),
+            What::Window { .. } => {}
             What::Object(object) => {
                 let object = &self.objects[&object];
                 info.object = if manage { u64::from(object.slot) } else { 0 };

@@ -348,6 +348,7 @@ impl Model {
     /// names it.
     pub fn settle(&mut self) {
         while let Some(id) = self.ending.pop_front() {
+            self.fail_callers(id);
             self.mappings.retain(|one| one.process != id);
             while let Some((cap, _)) = self.caps.iter().find(|(_, cap)| cap.owner == id) {
                 self.drop_cap(*cap);
@@ -355,7 +356,6 @@ impl Model {
             while let Some((object, _)) = self.objects.iter().find(|(_, one)| one.maker == id) {
                 self.end_object(*object);
             }
-            self.fail_callers(id);
             let held = |one: &Pid| self.processes[one].parent == Some(id);
             if self.ending.iter().any(held) {
                 self.ending.push_back(id);
