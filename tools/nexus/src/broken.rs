@@ -13,7 +13,7 @@ pub const LIST: &str = "tests/broken.toml";
 /// How the finding of a missing proof begins.
 pub const MISSING: &str = "proof missing: ";
 
-/// One defence that can be left out. The code asks `cfg!(broken = "<name>")`.
+/// One defence that can be left out. The code asks `cfg!(broken = …)`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Defence {

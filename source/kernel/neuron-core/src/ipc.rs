@@ -266,7 +266,7 @@ impl<P: Platform> Kernel<'_, P> {
         let mut work = Work::step();
         while let Some(from) = self.first_sender(id)? {
             self.endpoints.get_mut(id)?.queue.remove(&mut self.threads, from)?;
-            // It still has the right to send: `end_waits` has woken those that lost it.
+            // It still has the right to send: `end_uses` has woken those that lost it.
             let tag = Tag(self.threads.get(from)?.frame.get(regs::A1));
             match self.deliver_call(from, me, tag) {
                 Ok(()) => return Ok(Found::Message),

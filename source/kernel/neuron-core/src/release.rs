@@ -15,31 +15,60 @@ use crate::pool::Id;
 use crate::thread::{Team, Thread};
 
 impl<P: Platform> Kernel<'_, P> {
-    /// Ends the waits of the threads that named this capability when they began to send, to
-    /// receive or to wait; `last` when its object goes with it. The first argument of a thread
-    /// stays in its registers for as long as it waits, and no two capabilities ever share a handle.
-    ///
-    /// A process has at most [`crate::lifecycle::MAX_THREADS`] threads: this does not stop half-way,
-    /// but what it does counts.
-    pub(crate) fn end_waits(
+    /// Ends what rests on this capability; `last` when its object goes with it.
+    #[inline]
+    pub(crate) fn end_uses(
         &mut self,
         cap: Id<Capability>,
         last: bool,
         work: &mut Work,
     ) -> Result<(), Error> {
-        let &Capability { kind, owner, .. } = self.caps.get(cap)?;
-        let Some(anchor) = self.anchor_of_waits(kind)? else { return Ok(()) };
-        // Of a process that has ended no thread waits.
-        if self.processes.get(owner)?.state != ProcessState::Live {
-            return Ok(());
+        let (waits, anchor, bound) = match self.caps.get(cap)?.kind {
+            CapabilityKind::Endpoint(id) => {
+                let one = self.endpoints.get(id)?;
+                let bound = one.bound.filter(|bound| bound.by == cap);
+                (!one.queue.is_empty(), one.anchor, bound.map(|bound| (id, bound.to)))
+            }
+            CapabilityKind::Notification(id) => {
+                let one = self.notifications.get(id)?;
+                let bound = one.bound.filter(|bound| bound.by == cap);
+                (one.waiter.is_some(), one.anchor, bound.map(|bound| (bound.to, id)))
+            }
+            _ => return Ok(()),
+        };
+        if waits {
+            // When the object ends, its anchor is being revoked.
+            let ends = last || self.caps.get(anchor)?.revoking;
+            self.end_waits(cap, ends, work)?;
         }
-        let ends = last || self.caps.get(anchor)?.revoking;
-        if !ends && cfg!(broken = "revoke-keeps-waiters") {
+        if let Some((endpoint, notification)) = bound
+            && !cfg!(broken = "revoke-keeps-binding")
+        {
+            // Bits that nobody has taken stay.
+            self.endpoints.get_mut(endpoint)?.bound = None;
+            self.notifications.get_mut(notification)?.bound = None;
+        }
+        Ok(())
+    }
+
+    /// Ends the waits of the threads that named this capability when they began to send, to
+    /// receive or to wait: with `PeerGone` when the object `ends`. The first argument of a thread
+    /// stays in its registers for as long as it waits, and no two capabilities ever share a handle.
+    ///
+    /// A process has at most [`crate::lifecycle::MAX_THREADS`] threads: this does not stop half-way,
+    /// but what it does counts.
+    #[inline(never)]
+    fn end_waits(&mut self, cap: Id<Capability>, ends: bool, work: &mut Work) -> Result<(), Error> {
+        let owner = self.caps.get(cap)?.owner;
+        let process = self.processes.get(owner)?;
+        // Of a process that has ended no thread waits.
+        let left_out = !ends && cfg!(broken = "revoke-keeps-waiters");
+        if process.state != ProcessState::Live || left_out {
             return Ok(());
         }
         let error = if ends { Error::PeerGone } else { Error::BadHandle };
         let handle = self.caps.handle(cap).0;
-        let mut next = self.processes.get(owner)?.threads.first();
+        let mut next = process.threads.first();
         while let Some(id) = next {
             // All of them, even when this was the last of the step.
             let _ = work.spend(1);
@@ -49,37 +78,6 @@ impl<P: Platform> Kernel<'_, P> {
                 self.wake_with(id, error)?;
             }
             next = List::<Thread, Team>::next(&self.threads, id);
-        }
-        Ok(())
-    }
-
-    /// The anchor of an object that threads wait at. It is being revoked when the object ends.
-    fn anchor_of_waits(&self, kind: CapabilityKind) -> Result<Option<Id<Capability>>, Error> {
-        Ok(match kind {
-            CapabilityKind::Endpoint(id) => Some(self.endpoints.get(id)?.anchor),
-            CapabilityKind::Notification(id) => Some(self.notifications.get(id)?.anchor),
-            _ => None,
-        })
-    }
-
-    /// Ends the binding that was made with this capability. Bits that nobody has taken stay.
-    pub(crate) fn end_binding(&mut self, cap: Id<Capability>) -> Result<(), Error> {
-        let ends = match self.caps.get(cap)?.kind {
-            CapabilityKind::Endpoint(id) => {
-                let made = self.endpoints.get(id)?.bound.filter(|bound| bound.by == cap);
-                made.map(|bound| (id, bound.to))
-            }
-            CapabilityKind::Notification(id) => {
-                let made = self.notifications.get(id)?.bound.filter(|bound| bound.by == cap);
-                made.map(|bound| (bound.to, id))
-            }
-            _ => None,
-        };
-        if let Some((endpoint, notification)) = ends
-            && !cfg!(broken = "revoke-keeps-binding")
-        {
-            self.endpoints.get_mut(endpoint)?.bound = None;
-            self.notifications.get_mut(notification)?.bound = None;
         }
         Ok(())
     }

@@ -158,8 +158,7 @@ impl<P: Platform> Kernel<'_, P> {
             Some(parent) => self.last_of(parent)?,
             None => None,
         };
-        self.end_waits(id, last_of.is_some(), work)?;
-        self.end_binding(id)?;
+        self.end_uses(id, last_of.is_some(), work)?;
         let owner = self.caps.get(id)?.owner;
         self.processes.get_mut(owner)?.held.remove(&mut self.caps, id)?;
         if let Some(parent) = parent {

@@ -85,7 +85,7 @@ fn fault(short: &str, text: &str) -> Fault {
     scan.faults.into_iter().next().unwrap()
 }
 
-const GOOD: &str = "attack 1 U: a try; an end; broken: a-fence, a-check";
+const GOOD: &str = "attack 1 U: a try; an end";
 
 fn host(path: &str) -> Test {
     Test::Host { binary: "pack".into(), path: path.into() }
@@ -93,7 +93,9 @@ fn host(path: &str) -> Test {
 
 #[test]
 fn test_line_above_a_test() {
-    let text = format!("mod a {{\n    // {GOOD}\n    #[test]\n    fn name() {{}}\n}}\n");
+    let text = format!(
+        "mod a {{\n    // {GOOD}; broken: a-fence, a-check\n    #[test]\n    fn name() {{}}\n}}\n"
+    );
     let entry = one("src/lib.rs", &text);
     assert_eq!((entry.line, entry.test), (2, host("a::name")));
     assert_eq!((entry.claim.number, entry.claim.how), (1, How::Unit));
@@ -248,15 +250,17 @@ fn test_gaps() {
         let gaps = gaps(&catalogue(), entries);
         gaps.iter().map(|gap| (gap.number, gap.how.map(How::letter))).collect()
     };
-    let all = [(1, Some('U')), (1, Some('P')), (1, None), (2, Some('Q'))];
+    let all = [(1, Some('U')), (1, Some('P')), (1, None), (2, Some('Q')), (2, None)];
     assert_eq!(gaps(&[]), all);
     let unit = entry(1, 'U', host("t"));
     assert_eq!(gaps(&[unit.clone(), entry(2, 'U', host("t"))]), all[1..]);
     let rest = [unit.clone(), entry(1, 'P', host("t")), entry(2, 'Q', Test::System("s".into()))];
-    assert_eq!(gaps(&rest), [(1, None)]);
+    assert_eq!(gaps(&rest), [(1, None), (2, None)]);
     let mut noticing = rest;
     noticing[1].claim.broken.push("a-fence".into());
-    assert_eq!(gaps(&noticing), []);
+    assert_eq!(gaps(&noticing), [(2, None)]);
+    let reason = CATALOGUE.replace("later = \"H, some day\"", "no-defect = \"a reason\"");
+    assert_eq!(super::gaps(&Catalogue::of_text(&reason).unwrap(), &noticing), []);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Sets `cfg(broken = "<name>")` for the crates of a workspace and for no others. A wrapper around
+/// Sets `cfg(broken = …)` for the crates of a workspace and for no others. A wrapper around
 /// the compiler does it and not `RUSTFLAGS`, so that what they depend on is compiled once for all
 /// defences: cargo keeps what another wrapper made apart.
 #[derive(Debug)]
