@@ -56,7 +56,7 @@ const STEPS: &[Step] = &[
             fuzz::check(context.seed)
         })
     },
-    step("broken", 12, "every defence left out in turn, each of which is noticed", |_| {
+    step("broken", 20, "every defence left out in turn, each of which is noticed", |_| {
         broken::check()
     }),
     Step {

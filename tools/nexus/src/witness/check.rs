@@ -20,7 +20,7 @@ pub struct Claims<'a> {
     pub roots: &'a [Root],
     /// Each process's capabilities.
     pub caps: &'a [Cap],
-    /// Physical ranges that user mode must never reach: firmware and kernel image.
+    /// Physical ranges that user mode must never reach: firmware, and what the kernel keeps.
     pub forbidden: &'a [Range<u64>],
 }
 

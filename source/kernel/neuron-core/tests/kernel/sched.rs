@@ -250,9 +250,16 @@ fn the_rest_of_a_time_slice_is_given_to_nobody() {
 }
 
 /// Who wakes something more important just before the end of its time slice does not begin another
-/// when that waits again.
+/// when that waits again, at once or after the end of that slice.
+// attack 63 U: wake something more important at the end of each time slice; equals have their turn; broken: slice-rest
 #[test]
 fn waking_something_does_not_lengthen_a_time_slice() {
+    for ticks in [0, 5000] {
+        wake_something_that_runs_for(ticks);
+    }
+}
+
+fn wake_something_that_runs_for(long: u64) {
     both(|w| {
         let n = w.notification_create(w.init).unwrap();
         let [greedy, equal] = [7, 8].map(|id| watched(w, id, 10).0);
@@ -263,6 +270,7 @@ fn waking_something_does_not_lengthen_a_time_slice() {
         for _ in 0..2000 {
             let current = next(w).unwrap();
             if current == w.init {
+                w.advance(long);
                 w.start(w.init, Syscall::Wait, &[n.0, NO_DEADLINE]);
                 continue;
             }
