@@ -286,11 +286,10 @@ impl<P: Platform> Kernel<'_, P> {
     fn slice_is_over(&mut self, now: u64) {
         let current = self.hart.current.and_then(|id| self.threads.get(id).ok());
         let interrupts = current.is_some_and(|one| one.priority > self.hart.slice_priority);
-        if interrupts && !cfg!(broken = "slice-rest") {
-            self.hart.slice_end = now.saturating_add(MOMENT);
-            return;
-        }
-        self.hart.slice_end = NO_DEADLINE;
+        self.hart.slice_end = match interrupts && !cfg!(broken = "slice-rest") {
+            true => now.saturating_add(MOMENT),
+            false => NO_DEADLINE,
+        };
         let _ = self.rotate();
     }
 

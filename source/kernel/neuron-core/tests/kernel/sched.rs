@@ -286,6 +286,33 @@ fn wake_something_that_runs_for(long: u64) {
     });
 }
 
+/// Equals that interrupt the time slice of something less important take turns, too.
+#[test]
+fn equals_take_turns_inside_the_slice_of_others() {
+    both(|w| {
+        for id in [7, 8] {
+            watched(w, id, 10);
+        }
+        let important = [9, 10].map(|id| watched(w, id, 20).0.user);
+        for user in important {
+            let n = w.notification_create(user).unwrap();
+            let soon = w.now() + 2000;
+            w.start(user, Syscall::Wait, &[n.0, soon]);
+        }
+        park(w, w.init);
+        w.schedule();
+        let mut ticks = [0; 2];
+        for _ in 0..1000 {
+            w.advance(1000);
+            let current = next(w).unwrap();
+            if let Some(index) = important.iter().position(|one| *one == current) {
+                ticks[index] += 1000;
+            }
+        }
+        assert!(ticks[0].min(ticks[1]) > 400_000, "{ticks:?}");
+    });
+}
+
 #[test]
 fn a_server_of_less_importance_waits_its_turn() {
     both(|w| {
