@@ -151,21 +151,19 @@ impl<'a, T> Pool<'a, T> {
             return;
         }
         let ends_turn = slot.generation.is_multiple_of(TURN);
+        slot.next_free = self.free;
         if self.free == 0 {
             self.last = id.slot();
         } else if ends_turn {
+            slot.next_free = 0;
             return self.append(id);
         }
-        slot.next_free = self.free;
         self.free = id.slot();
     }
 
     /// Puts a slot behind the free ones.
     #[cold]
     fn append(&mut self, id: Id<T>) {
-        if let Some(slot) = self.slots.get_mut(id.index()) {
-            slot.next_free = 0;
-        }
         if let Some(last) = self.slots.get_mut(index(self.last)) {
             last.next_free = id.slot();
         }
@@ -396,6 +394,8 @@ mod tests {
         pool.live = 1;
         pool.free = id.slot();
         assert!(!pool.is_sound(), "a live slot is free");
+        pool.free = 0;
+        assert!(!pool.is_sound(), "a free slot is lost");
         pool.free = 2;
         pool.last = 2;
         assert!(!pool.is_sound(), "the last free slot is another");

@@ -62,8 +62,7 @@ impl<P: Platform> Kernel<'_, P> {
         let owner = self.caps.get(cap)?.owner;
         let process = self.processes.get(owner)?;
         // Of a process that has ended no thread waits.
-        let left_out = !ends && cfg!(broken = "revoke-keeps-waiters");
-        if process.state != ProcessState::Live || left_out {
+        if process.state != ProcessState::Live || !ends && cfg!(broken = "revoke-keeps-waiters") {
             return Ok(());
         }
         let error = if ends { Error::PeerGone } else { Error::BadHandle };

@@ -331,6 +331,27 @@ fn a_server_of_less_importance_waits_its_turn() {
     });
 }
 
+#[test]
+fn a_caller_of_less_importance_goes_on_in_its_turn() {
+    both(|w| {
+        let p = crate::message::pair(w);
+        let (_, calling) = w.thread_in(p.client.process, 5);
+        park(w, p.client.user);
+        w.receive(p.server.user, p.serve);
+        w.send(calling, p.call, &Message::new(1, &[]), NO_DEADLINE);
+        let reply = w.received(p.server.user).unwrap().reply;
+        let (_, middle) = w.thread_in(p.client.process, 8);
+        park(w, w.init);
+        let answer = Message::new(2, &[]);
+        w.message(p.server.user, Syscall::ReplyRecv, p.serve, reply, &answer, NO_DEADLINE);
+        // The answer is there, but what is more important runs first.
+        assert_eq!(next(w), Some(middle));
+        assert_eq!(w.state(calling), Some(State::Ready));
+        park(w, middle);
+        assert_eq!(next(w), Some(calling));
+    });
+}
+
 /// A receive that only sends callers back with their errors lets the more important of them run.
 #[test]
 fn callers_sent_back_run_at_once() {
