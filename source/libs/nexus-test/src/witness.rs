@@ -1,7 +1,7 @@
-//! What the host compares: ledger, capabilities and page-table roots of everybody, while all of
-//! them are alive, and then the memory of the guest itself.
+//! What the host compares: ledger, capabilities and page-table roots of everybody who lives, and then
+//! the memory of the guest itself.
 
-use nexus_proto::init::{Caps, Init, Services, Stat};
+use nexus_proto::init::{Caps, Init, ServiceState, Services, Stat};
 use nexus_proto::log::{Log, ReadEntry, ReadStamp, Stats};
 use nexus_proto::{Operation, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, startup};
@@ -42,8 +42,12 @@ impl Host {
         Ok(())
     }
 
-    /// Capabilities, and the root page table.
+    /// Capabilities, and the root page table; who has ended has none.
     fn show_service(&self, init: Client<Init>, service: u32) -> Result<(), CallError> {
+        let stat = ask(init, &Stat { service, zero: Zero::ZERO })?;
+        if stat.state == ServiceState::Ended {
+            return Ok(());
+        }
         let mut cursor = 0;
         loop {
             let cap = ask(init, &Caps { service, zero: Zero::ZERO, cursor })?;
@@ -53,7 +57,6 @@ impl Host {
                 break;
             }
         }
-        let stat = ask(init, &Stat { service, zero: Zero::ZERO })?;
         self.record(&records::root(service, stat.root))
     }
 }

@@ -1,6 +1,6 @@
 //! Audit, ledger and witness must say the same.
 
-use super::ledger::Holding;
+use super::ledger::{Holding, Replay};
 use crate::protocol::Cap;
 use crate::witness::KIND_DEVICE;
 use std::collections::BTreeSet;
@@ -29,20 +29,21 @@ const DERIVE: u16 = 1 << 6;
 #[must_use]
 pub fn differences(
     audit: &[Expected],
-    ledger: &[Holding],
+    ledger: &Replay,
     caps: &[Cap],
     name: &dyn Fn(u32) -> String,
 ) -> Vec<String> {
     let mut found = Vec::new();
     audit_and_ledger(audit, ledger, name, &mut found);
-    ledger_and_witness(audit, ledger, caps, name, &mut found);
+    ledger_and_witness(audit, &ledger.holdings, caps, name, &mut found);
     init_keeps_parents_only(ledger, caps, &mut found);
     found
 }
 
+/// Each window of the audit is with its owner, or has come back from one that has ended.
 fn audit_and_ledger(
     audit: &[Expected],
-    ledger: &[Holding],
+    ledger: &Replay,
     name: &dyn Fn(u32) -> String,
     found: &mut Vec<String>,
 ) {
@@ -51,7 +52,9 @@ fn audit_and_ledger(
             == (held.service, held.device, held.len, held.rights)
     };
     for expected in audit {
-        if !ledger.iter().any(|held| same(expected, held)) {
+        let returned = ledger.ended.contains_key(&expected.service)
+            && ledger.returned.iter().any(|held| same(expected, held));
+        if !returned && !ledger.holdings.iter().any(|held| same(expected, held)) {
             found.push(format!(
                 "{} -> {} (len {:#x}, rights {:#x}): in the audit, missing in the ledger",
                 name(expected.service),
@@ -61,7 +64,7 @@ fn audit_and_ledger(
             ));
         }
     }
-    for held in ledger {
+    for held in &ledger.holdings {
         if !audit.iter().any(|expected| same(expected, held)) {
             found.push(format!("{}: in the ledger, missing in the audit", show(held, audit, name)));
         }
@@ -104,10 +107,12 @@ fn ledger_and_witness(
     }
 }
 
-/// What stays with init: the unmapped parent of each granted window, and nothing wider.
-fn init_keeps_parents_only(ledger: &[Holding], caps: &[Cap], found: &mut Vec<String>) {
+/// What stays with init: the unmapped parent of each window that it granted, and nothing wider. What
+/// came back from an owner that has ended is with nobody else.
+fn init_keeps_parents_only(ledger: &Replay, caps: &[Cap], found: &mut Vec<String>) {
     for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service == INIT) {
-        let granted = ledger.iter().any(|held| (held.base, held.len) == (cap.base, cap.len));
+        let mut granted = ledger.holdings.iter().chain(&ledger.returned);
+        let granted = granted.any(|held| (held.base, held.len) == (cap.base, cap.len));
         if !granted || cap.mapped_pages != 0 || cap.rights & DERIVE == 0 {
             found.push(format!(
                 "init still holds window {:#x} (len {:#x}, rights {:#x}, {} pages mapped), which is \
@@ -140,8 +145,12 @@ mod tests {
         vec![Expected { service: 7, device: 3, device_name: "rng0".into(), len: 0x1000, rights: 7 }]
     }
 
-    fn ledger() -> Vec<Holding> {
-        vec![Holding { service: 7, device: 3, base: 0x1000_8000, len: 0x1000, rights: 7 }]
+    fn holding() -> Holding {
+        Holding { service: 7, device: 3, base: 0x1000_8000, len: 0x1000, rights: 7 }
+    }
+
+    fn ledger() -> Replay {
+        Replay { holdings: vec![holding()], ..Replay::default() }
     }
 
     fn cap(service: u32, rights: u16) -> Cap {
@@ -156,7 +165,7 @@ mod tests {
         }
     }
 
-    fn check(audit: &[Expected], ledger: &[Holding], caps: &[Cap]) -> Vec<String> {
+    fn check(audit: &[Expected], ledger: &Replay, caps: &[Cap]) -> Vec<String> {
         differences(audit, ledger, caps, &|id| format!("service{id}"))
     }
 
@@ -185,9 +194,18 @@ mod tests {
             ],
         );
         assert_found(
-            &check(&audit(), &[], &[cap(7, 7)]),
+            &check(&audit(), &Replay::default(), &[cap(7, 7)]),
             &["service7 -> rng0", "in the kernel's table, missing in the ledger"],
         );
+    }
+
+    #[test]
+    fn test_windows_come_back_from_the_dead_only() {
+        let mut ledger = Replay { returned: [holding()].into(), ..Replay::default() };
+        assert_found(&check(&audit(), &ledger, &[cap(1, 0x3c7)]), &["missing in the ledger"]);
+        ledger.ended.insert(7, 1);
+        assert_found(&check(&audit(), &ledger, &[cap(1, 0x3c7)]), &[]);
+        assert_found(&check(&audit(), &ledger, &[cap(7, 7)]), &["missing in the ledger"]);
     }
 
     // attack 39 H: the kernel's table has a second holder of a window; found

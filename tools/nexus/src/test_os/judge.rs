@@ -121,7 +121,7 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
         replay.errors.iter().map(|error| format!("ledger: {error}")).collect();
     found.extend(agree::differences(
         expectation.audit,
-        &replay.holdings,
+        &replay,
         &transcript.caps,
         expectation.name,
     ));
@@ -135,8 +135,10 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
     if transcript.kernel_memory.is_empty() {
         found.push("the kernel did not say which memory it keeps".to_owned());
     }
+    let mut services = expectation.services.to_vec();
+    services.retain(|service| !replay.ended.contains_key(service));
     let claims = Claims {
-        services: expectation.services,
+        services: &services,
         roots: &transcript.roots,
         caps: &transcript.caps,
         forbidden: &[expectation.kernel, &transcript.firmware, &transcript.kernel_memory].concat(),

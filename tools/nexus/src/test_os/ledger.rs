@@ -1,7 +1,7 @@
 //! Replays the ledger: which windows must be granted now, if it tells the truth.
 
 use crate::protocol::{Decision, Entry, Event};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One window in the hands of one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +35,10 @@ impl Holding {
 pub struct Replay {
     /// The windows that are granted and not ended.
     pub holdings: Vec<Holding>,
+    /// The windows that were taken back.
+    pub returned: BTreeSet<Holding>,
+    /// Services that have ended, and their lives.
+    pub ended: BTreeMap<u32, u32>,
     /// What a true ledger cannot contain.
     pub errors: Vec<String>,
 }
@@ -54,7 +58,7 @@ pub fn replay(entries: &[Entry]) -> Replay {
     }
     let mut holdings: Vec<Holding> = state.live.iter().map(|live| live.holding).collect();
     holdings.sort_unstable();
-    Replay { holdings, errors: state.errors }
+    Replay { holdings, returned: state.returned, ended: state.ended, errors: state.errors }
 }
 
 #[derive(Clone, Copy)]
@@ -68,15 +72,23 @@ struct State {
     /// Decisions to allow that no grant has used yet.
     allowed: BTreeSet<(Holding, u32)>,
     live: Vec<Live>,
+    returned: BTreeSet<Holding>,
+    ended: BTreeMap<u32, u32>,
     errors: Vec<String>,
 }
 
 impl State {
     fn apply(&mut self, entry: &Entry) {
         let holding = Holding::of(entry);
+        if self.ended.get(&entry.subject).is_some_and(|life| *life < entry.incarnation) {
+            self.ended.remove(&entry.subject);
+        }
         match entry.event {
             // What an ended service held comes back by a revoke of its own.
-            Event::Boot | Event::Exit | Event::Drop => {}
+            Event::Boot | Event::Drop => {}
+            Event::Exit => {
+                self.ended.insert(entry.subject, entry.incarnation);
+            }
             Event::Decision if entry.decision == Decision::Allow => {
                 self.allowed.insert((holding, entry.incarnation));
             }
@@ -84,11 +96,14 @@ impl State {
                 self.allowed.remove(&(holding, entry.incarnation));
             }
             Event::Grant => self.grant(entry, holding),
-            Event::Revoke => self.live.retain(|live| {
-                let held = live.holding;
-                (held.service, held.device, live.incarnation)
-                    != (entry.subject, entry.device, entry.incarnation)
-            }),
+            Event::Revoke => {
+                let revoked = self.live.extract_if(.., |live| {
+                    let held = live.holding;
+                    (held.service, held.device, live.incarnation)
+                        == (entry.subject, entry.device, entry.incarnation)
+                });
+                self.returned.extend(revoked.map(|live| live.holding));
+            }
         }
     }
 
@@ -137,7 +152,8 @@ mod tests {
             entry(2, Event::Decision, 7, 0x1000),
             entry(3, Event::Grant, 7, 0x1000),
         ]);
-        assert_eq!(replay, Replay { holdings: vec![holding(7, 0x1000)], errors: vec![] });
+        let expected = Replay { holdings: vec![holding(7, 0x1000)], ..Replay::default() };
+        assert_eq!(replay, expected);
     }
 
     #[test]
@@ -151,7 +167,14 @@ mod tests {
             entry(6, Event::Drop, 8, 0x2000),
             entry(7, Event::Revoke, 7, 0x1000),
         ];
-        assert_eq!(replay(&entries).holdings, vec![holding(8, 0x2000)]);
+        let all = replay(&entries);
+        assert_eq!(all.holdings, vec![holding(8, 0x2000)]);
+        assert!(all.returned.iter().eq([&holding(7, 0x1000)]));
+        assert!(all.ended.iter().eq([(&7, &1)]));
+        // It lives again.
+        entries.push(Entry { incarnation: 2, ..entry(8, Event::Decision, 7, 0x1000) });
+        assert!(replay(&entries).ended.is_empty());
+        entries.pop();
         entries[6].incarnation = 2;
         assert_eq!(replay(&entries).holdings, vec![holding(7, 0x1000), holding(8, 0x2000)]);
     }
