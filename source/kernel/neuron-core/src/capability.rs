@@ -133,12 +133,12 @@ impl Capability {
         }
     }
 
-    /// What the interface tells about it; `manage` shows where it is.
+    /// What the interface tells about it; `manage` shows where it is. `vmo_bytes` is the size of a memory
+    /// object, and 0 for anything else.
     #[must_use]
     pub fn info(&self, manage: bool, vmo_bytes: u64) -> CapInfo {
         let (base, len) = match self.kind {
             CapabilityKind::DeviceMmio { base, len } if manage => (base, len),
-            CapabilityKind::DeviceMmio { .. } => (0, 0),
             _ => (0, vmo_bytes),
         };
         CapInfo {

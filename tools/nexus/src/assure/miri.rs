@@ -22,7 +22,8 @@ const PACKAGES: &[&str] = &[
 const SMALL: &str = "not test(/rights_only_shrink|an_order_of_ends|is_paid_for_until|of_a_wide_|\
     handing_on_does_not|stale_handles_never|although_others_derive|everything_comes_back_from|\
     taking_apart_goes_in_bounded|large_mappings_cross|sizes_have_bounds|process_are_limited|\
-    interrupts_come_between|random_deadlines|finds_hidden_bytes|\
+    interrupts_come_between|random_deadlines|partners_in_a_call|inside_the_slice|\
+    the_rest_of_a_time_slice|lengthen_a_time_slice|messages_that_fail_are|finds_hidden_bytes|\
     refuses_a_damaged_entry/)";
 
 /// Random inputs for each property.
