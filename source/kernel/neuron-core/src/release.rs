@@ -62,7 +62,10 @@ impl<P: Platform> Kernel<'_, P> {
         let owner = self.caps.get(cap)?.owner;
         let process = self.processes.get(owner)?;
         // Of a process that has ended no thread waits.
-        if process.state != ProcessState::Live || !ends && cfg!(broken = "revoke-keeps-waiters") {
+        if process.state != ProcessState::Live {
+            return Ok(());
+        }
+        if cfg!(broken = "revoke-keeps-waiters") {
             return Ok(());
         }
         let error = if ends { Error::PeerGone } else { Error::BadHandle };
