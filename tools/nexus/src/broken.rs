@@ -13,6 +13,9 @@ pub const LIST: &str = "tests/broken.toml";
 /// How the finding of a missing proof begins.
 pub const MISSING: &str = "proof missing: ";
 
+/// How a finding of the checker in the kernel begins.
+pub const CHECKER: &str = "checker: ";
+
 /// One defence that can be left out. The code asks `cfg!(broken = …)`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]

@@ -57,3 +57,15 @@ fn standalone_stands_alone() {
     assert_eq!(names(description.devices.iter().map(|device| &device.name)), ["uart0", "power0"]);
     assert!(!prod.qemu_args().contains(&String::from("-device")));
 }
+
+#[test]
+fn what_is_not_watched_differs_in_the_boot_arguments_alone() {
+    let mut standard = profiles("system");
+    let test = standard.pop().expect("a profile");
+    assert_eq!(test.profile, "test");
+    let watched = test.qemu_args();
+    let [board @ .., append, watch] = watched.as_slice() else { panic!("no arguments") };
+    assert!(test.checker() && append == "-append" && watch.starts_with("watch="), "{watch}");
+    let unwatched = test.unwatched();
+    assert_eq!(unwatched.qemu_args(), board);
+}

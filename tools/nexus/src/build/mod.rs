@@ -71,6 +71,12 @@ impl Built {
         image
     }
 
+    /// The same with a kernel that is not told to check itself.
+    #[must_use]
+    pub fn unwatched(self) -> Built {
+        Built { checked: self.checked.unwatched(), ..self }
+    }
+
     /// Physical ranges that the kernel image takes.
     ///
     /// # Errors
@@ -96,7 +102,7 @@ pub fn system(args: &SystemArgs, broken: Option<&broken::Defence>) -> Result<Bui
 
     let step = Step::start("kernel");
     let left_out = broken.filter(|broken| broken.in_kernel());
-    let kernel_debug = kernel(&toolchain, &directory, checked.checker, left_out)?;
+    let kernel_debug = kernel(&toolchain, &directory, checked.checker(), left_out)?;
     step.done();
 
     let step = Step::start("services");

@@ -47,17 +47,31 @@ pub struct Checked {
     pub directory: PathBuf,
     /// Every program of the image, init included, by service id.
     pub programs: Vec<Program>,
-    /// The kernel checks itself after each call of some services.
-    pub checker: bool,
-    qemu_args: Vec<String>,
+    board_args: Vec<String>,
+    watch: Option<String>,
     memory: u64,
 }
 
 impl Checked {
-    /// Arguments for QEMU that make the board. Kernel, image and serial port are not among them.
+    /// Arguments for QEMU that make the board, and those for the kernel. Kernel, image and serial port
+    /// are not among them.
     #[must_use]
     pub fn qemu_args(&self) -> Vec<String> {
-        self.qemu_args.clone()
+        let append = |watch: &String| ["-append".to_owned(), watch.clone()];
+        let kernel = self.watch.iter().flat_map(append);
+        self.board_args.iter().cloned().chain(kernel).collect()
+    }
+
+    /// The kernel is built to check itself after the calls of some services.
+    #[must_use]
+    pub fn checker(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    /// The same with a kernel that is not told to check itself.
+    #[must_use]
+    pub fn unwatched(self) -> Checked {
+        Checked { watch: None, ..self }
     }
 
     /// First address and bytes of RAM.
@@ -146,8 +160,8 @@ fn compile_all(system: &model::System, dir: &Path) -> Result<Vec<Checked>> {
                 description,
                 directory: dir.to_path_buf(),
                 programs,
-                checker: !profile.watch.is_empty(),
-                qemu_args: qemu::arguments(system, profile),
+                board_args: qemu::arguments(system, profile),
+                watch: qemu::watch(system, profile),
                 memory: u64::from(system.board.qemu.memory_mib.value) << 20,
             })
         })

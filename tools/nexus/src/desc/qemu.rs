@@ -1,4 +1,4 @@
-//! The arguments that make QEMU the board of a system.
+//! The arguments that make QEMU the board of a system, and those of its kernel.
 
 use super::model::{Device, ProfileFile, System};
 
@@ -20,15 +20,14 @@ pub(crate) fn arguments(system: &System, profile: &ProfileFile) -> Vec<String> {
     for device in devices.filter(|device| !profile.leaves_out_device(&device.name)) {
         arguments.extend(plug(device));
     }
+    arguments
+}
+
+/// After whose calls the kernel checks itself, as it is told in its boot arguments.
+pub(crate) fn watch(system: &System, profile: &ProfileFile) -> Option<String> {
     let watched = system.services.iter().filter(|service| profile.watches(&service.name));
     let ids: Vec<String> = watched.map(|service| service.id.value.to_string()).collect();
-    if !ids.is_empty() {
-        arguments.extend([
-            "-append".to_owned(),
-            format!("watch={} every={}", ids.join(","), profile.watch_every),
-        ]);
-    }
-    arguments
+    (!ids.is_empty()).then(|| format!("watch={} every={}", ids.join(","), profile.watch_every))
 }
 
 /// The backend of a device, and the device at its slot; nothing for what the machine has anyway.
