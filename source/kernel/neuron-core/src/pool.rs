@@ -239,6 +239,14 @@ impl<'a, T> Pool<'a, T> {
             .then_some(weak.id)
     }
 
+    /// What the next objects will be called, as long as none is released.
+    #[cfg(feature = "testing")]
+    pub(crate) fn next_handles(&self) -> impl Iterator<Item = Handle> {
+        let free = |number: u32| Id::new(index(number));
+        let next = move |id: &Id<T>| free(self.slots.get(id.index())?.next_free);
+        core::iter::successors(free(self.free), next).map(|id| self.handle(id))
+    }
+
     /// True when free and live slots add up, and no live slot is among the free ones.
     #[cfg(feature = "checker")]
     pub(crate) fn is_sound(&self) -> bool {

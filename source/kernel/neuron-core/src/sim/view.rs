@@ -137,6 +137,11 @@ impl World<'_> {
         self.kernel.caps.by_handle(handle).ok().map(|(_, cap)| self.cap_view(cap))
     }
 
+    /// What the next capabilities will be called, as long as none is dropped.
+    pub fn next_caps(&self) -> impl Iterator<Item = Handle> {
+        self.kernel.caps.next_handles()
+    }
+
     fn cap_view(&self, cap: &Capability) -> CapView {
         let parent = cap.parent.filter(|id| !self.kernel.caps.get(*id).unwrap().anchor);
         let mut one = CapView {

@@ -371,6 +371,25 @@ fn a_message_cannot_name_what_it_makes() {
 }
 
 #[test]
+fn a_message_that_waited_names_what_its_sender_holds_when_it_arrives() {
+    both(|w| {
+        let me = w.child(7, 32, 64);
+        let [(_, caller), (_, sender)] = [31, 31].map(|priority| w.thread_in(me.process, priority));
+        let endpoint = w.endpoint_create(me.user).unwrap();
+        let cap = w.endpoint_create(me.user).unwrap();
+        w.send(caller, endpoint, &message(1, 0, 0), NO_DEADLINE);
+        w.receive(me.user, endpoint);
+        let reply = w.received(me.user).unwrap().reply;
+        let next = w.next_caps().next().unwrap();
+        w.send(sender, endpoint, &carrying(&[next]), NO_DEADLINE);
+        let answer = carrying(&[cap]);
+        w.message(me.user, Syscall::ReplyRecv, endpoint, reply, &answer, NO_DEADLINE);
+        assert_eq!(w.received(caller).unwrap().message.caps().next(), Some(next));
+        assert_eq!(w.received(me.user).unwrap().message.caps().count(), 1);
+    });
+}
+
+#[test]
 fn capabilities_travel_in_answers() {
     both(|w| {
         let p = pair(w);

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 
 use neuron_core::sim::{Status, User, World, fault};
-use nexus_abi::{EndReason, Error, Handle, KindCode, Rights, Sender, Syscall, Tag, regs};
+use nexus_abi::{EndReason, Error, Handle, KindCode, MAX_CAPS, Rights, Sender, Syscall, Tag, regs};
 
 use crate::entry::Expect;
 use crate::messages::{Arrival, Doing, Got};
@@ -214,6 +214,7 @@ impl<'w, 'a> Driver<'w, 'a> {
         let exact = matches!(call, Some(Syscall::Call | Syscall::Reply | Syscall::ReplyRecv));
         let before = fail.filter(|_| !exact).map(|_| self.model.clone());
         self.model.fails = fail.filter(|_| exact);
+        self.model.next_caps = self.world.next_caps().take(MAX_CAPS as usize).collect();
         let mut expected = self.model.syscall(thread, x);
         self.model.fails = None;
         self.world.enter(user);

@@ -170,6 +170,10 @@ impl Model {
 
     fn answer(&mut self, me: Oid, caller: Oid, message: Message) -> Call<()> {
         let made = self.carry(me, caller, message)?;
+        for (id, handle) in made.iter().zip(self.next_caps.clone()) {
+            self.caps.get_mut(id).unwrap().handle = handle;
+            self.names.insert(handle, *id);
+        }
         let sender = self.processes[&self.threads[&me].process].id();
         self.wake(caller, Got::Message { message, made, sender, reply: Handle::NONE });
         Ok(())

@@ -116,6 +116,9 @@ pub struct Model {
     pub console: Vec<u8>,
     /// Capabilities that can still be made before making one fails, if one will.
     pub fails: Option<u32>,
+    /// What the kernel will call the next capabilities: a message that has waited is looked up when it
+    /// is received, and can name what the answer in the same call has just made.
+    pub next_caps: Vec<Handle>,
     next: usize,
 }
 
@@ -148,6 +151,7 @@ impl Model {
             withdrawn: Vec::new(),
             ending: VecDeque::new(),
             calls: 0,
+            next_caps: Vec::new(),
             now: 0,
             console: Vec::new(),
             fails: None,
