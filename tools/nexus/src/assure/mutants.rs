@@ -6,7 +6,7 @@
 use crate::paths;
 use crate::steps::capture;
 use crate::steps::outcome::Outcome;
-use crate::steps::tools::cargo;
+use crate::steps::tools::installed;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::fs;
@@ -63,7 +63,7 @@ pub(super) fn check() -> Result<Outcome> {
 /// of its own.
 fn command(out: &Path) -> Result<Command> {
     let cores = thread::available_parallelism().context("counting the cores")?;
-    let mut command = cargo(&["mutants", "--no-shuffle", "--colors", "never", "--cargo-arg"])?;
+    let mut command = installed(&["mutants", "--no-shuffle", "--colors", "never", "--cargo-arg"])?;
     command.arg("--config=profile.dev.package.neuron-core.opt-level=0");
     command.args(["--jobs", &cores.to_string(), "--output"]).arg(out);
     command.env("CARGO_PROFILE_DEV_DEBUG", "0").env_remove("CARGO_TARGET_DIR");

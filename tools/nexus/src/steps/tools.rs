@@ -4,6 +4,7 @@ use crate::paths;
 use anyhow::Result;
 use std::env;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// `cargo` in the tree, for the host.
@@ -14,12 +15,31 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
+/// `cargo` in the tree, with a subcommand that [`Tool::install`] puts there.
+pub(crate) fn installed(arguments: &[&str]) -> Result<Command> {
+    let mut command = cargo(arguments)?;
+    installed_first(&mut command);
+    Ok(command)
+}
+
 /// `cargo` of the nightly compiler in the tree, for the host.
 pub(crate) fn nightly(arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new("rustup");
     command.args(["run", "nightly", "cargo"]).args(arguments).current_dir(paths::root()?);
     without_this_compiler(&mut command);
+    installed_first(&mut command);
     Ok(command)
+}
+
+/// What `cargo install` puts on a machine comes before other programs of the same name.
+fn installed_first(command: &mut Command) {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let path = env::var_os("PATH").unwrap_or_default();
+    let all = home.into_iter().map(|home| home.join("bin")).chain(env::split_paths(&path));
+    if let Ok(path) = env::join_paths(all) {
+        command.env("PATH", path);
+    }
 }
 
 /// Takes away what cargo says to its children of the pinned compiler; it would win over another one.
@@ -43,9 +63,9 @@ fn works(command: &mut Command) -> bool {
 #[derive(Debug)]
 pub(crate) struct Tool {
     pub(super) name: &'static str,
-    /// A command that works when it is there.
+    /// A command that works when it is there, and tells its version.
     pub(super) probe: &'static [&'static str],
-    /// A command that installs it.
+    /// A command that installs it, in the version that is said after an `@`.
     pub(super) install: &'static str,
 }
 
@@ -102,13 +122,25 @@ pub(crate) const DENY: Tool = Tool {
 pub(crate) const TOOLS: &[Tool] = &[NIGHTLY, MIRI, FUZZ, LLVM_COV, MUTANTS, NEXTEST, DENY];
 
 impl Tool {
-    /// What to do when it is not there.
+    /// What to do when it is not there, or in another version.
     pub(crate) fn missing(&self) -> Option<String> {
         let (program, arguments) = self.probe.split_first()?;
         let mut command = Command::new(program);
         without_this_compiler(&mut command);
-        let there = works(command.args(arguments));
-        (!there).then(|| format!("{} is missing; `{}` installs it", self.name, self.install))
+        installed_first(&mut command);
+        let probed = command.args(arguments).stdin(Stdio::null()).output().ok();
+        let lacks = match probed.filter(|output| output.status.success()) {
+            None => "missing".to_owned(),
+            Some(output) => {
+                let (_, version) = self.install.split_once('@')?;
+                let text = String::from_utf8_lossy(&output.stdout);
+                if text.split_whitespace().any(|word| word == version) {
+                    return None;
+                }
+                format!("not of version {version}, but `{}`", text.trim())
+            }
+        };
+        Some(format!("{} is {lacks}; `{}` installs it", self.name, self.install))
     }
 }
 
@@ -122,6 +154,11 @@ mod tests {
         assert_eq!(there.missing(), None);
         let failing = Tool { name: "x", probe: &["false"], install: "get x" };
         assert_eq!(failing.missing().unwrap(), "x is missing; `get x` installs it");
+        let other = Tool { name: "x", probe: &["echo", "x 0.2.1"], install: "get x@0.2" };
+        let said = "x is not of version 0.2, but `x 0.2.1`; `get x@0.2` installs it";
+        assert_eq!(other.missing().unwrap(), said);
+        let right = Tool { name: "x", probe: &["echo", "x 0.2"], install: "get x@0.2" };
+        assert_eq!(right.missing(), None);
         let absent = Tool { name: "x", probe: &["/no/such/program"], install: "get x" };
         assert!(absent.missing().is_some());
     }
