@@ -17,36 +17,17 @@
 #[cfg(feature = "testing")]
 extern crate std;
 
-pub mod addr;
-pub mod boot;
-pub mod capability;
+mod call;
 #[cfg(feature = "checker")]
 pub mod check;
-mod dispatch;
-mod fast;
-pub mod frames;
-mod ipc;
 pub mod kernel;
-mod lifecycle;
-pub mod list;
-pub mod mapping;
-mod memory;
 pub mod object;
 pub mod platform;
-pub mod pool;
-pub mod process;
-pub mod pte;
-mod release;
-mod sched;
 #[cfg(feature = "testing")]
 pub mod sim;
-mod space;
-pub mod thread;
-mod tree;
-mod wheel;
-pub mod window;
+pub mod store;
 
-pub use fast::Run;
+pub use call::fast::Run;
 pub use kernel::{Kernel, Tables};
-pub use lifecycle::MAX_THREADS;
+pub use object::process::MAX_THREADS;
 pub use platform::{PhysMem, Platform};

@@ -1,6 +1,6 @@
 //! What the kernel logic needs of the machine.
 
-use crate::addr::{Frame, Page};
+use crate::store::addr::{Frame, Page};
 
 /// Access to physical memory, one aligned 64-bit word at a time.
 ///

@@ -4,9 +4,9 @@ use super::rule::{Rule, Violation, ensure};
 use super::scratch::Scratch;
 use super::walk;
 use crate::kernel::Kernel;
+use crate::object::process::HEAVY;
+use crate::object::thread::State;
 use crate::platform::Platform;
-use crate::process::HEAVY;
-use crate::thread::State;
 use nexus_abi::ProcessState;
 
 impl<P: Platform> Kernel<'_, P> {

@@ -6,12 +6,12 @@
 use core::fmt::{Debug, Result, Write};
 use core::hash::{Hash, Hasher};
 
-use crate::addr::Frame;
 use crate::kernel::Kernel;
+use crate::object::thread::Thread;
 use crate::platform::Platform;
-use crate::pool::{Id, Pool};
-use crate::pte::Pte;
-use crate::thread::Thread;
+use crate::store::addr::Frame;
+use crate::store::pool::{Id, Pool};
+use crate::store::pte::Pte;
 
 /// A number that stands for a state. Each step of adding to it can be undone, so that two states
 /// that differ in one word never have the same.
@@ -186,7 +186,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// Tells the beginning of each run of frames with one use and as many valid entries.
     fn each_run_of_frames(
         &self,
-        mut tell: impl FnMut(Frame, Option<crate::frames::FrameUse>, Option<u16>) -> Result,
+        mut tell: impl FnMut(Frame, Option<crate::store::frames::FrameUse>, Option<u16>) -> Result,
     ) -> Result {
         let (base, count) = self.frames.extent();
         let mut last = None;

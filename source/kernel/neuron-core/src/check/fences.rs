@@ -7,9 +7,9 @@
 use super::ledger::{Event, Ledger};
 use super::rule::{Rule, Violation, ensure};
 use super::scratch::{Role, Scratch};
-use crate::addr::{Frame, index};
 use crate::kernel::Kernel;
 use crate::platform::{Asid, Platform};
+use crate::store::addr::{Frame, index};
 
 impl<P: Platform> Kernel<'_, Ledger<'_, P>> {
     /// Looks at the order of writes and fences since the last time, and begins again. To be called

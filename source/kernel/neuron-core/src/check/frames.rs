@@ -2,9 +2,9 @@
 
 use super::rule::{Rule, Violation, ensure};
 use super::scratch::{Role, Scratch};
-use crate::frames::FrameUse;
 use crate::kernel::Kernel;
 use crate::platform::Platform;
+use crate::store::frames::FrameUse;
 
 impl<P: Platform> Kernel<'_, P> {
     /// To be called when everything that uses frames has been marked.

@@ -1,8 +1,8 @@
 //! The fence ledger: a [`Platform`] that remembers which page-table words were written and what
 //! was fenced, in order, until [`Kernel::check_fences`](crate::Kernel::check_fences) looks.
 
-use crate::addr::{Frame, Page};
 use crate::platform::{Asid, PhysMem, Platform};
+use crate::store::addr::{Frame, Page};
 
 /// One thing that happened to page tables or the TLB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

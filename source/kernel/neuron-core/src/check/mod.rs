@@ -28,9 +28,9 @@ pub use rule::{Rule, Violation};
 pub use scratch::{FrameMark, ProcessSum, Scratch};
 
 use crate::kernel::Kernel;
-use crate::list::{Linked, List};
 use crate::platform::Platform;
-use crate::pool::{Id, Pool};
+use crate::store::list::{Linked, List};
+use crate::store::pool::{Id, Pool};
 use rule::ensure;
 
 impl<P: Platform> Kernel<'_, P> {

@@ -4,14 +4,14 @@
 use super::rule::{Rule, Violation, ensure, present};
 use super::scratch::{Role, Scratch};
 use super::walk;
-use crate::capability::{Capability, CapabilityKind};
 use crate::kernel::Kernel;
-use crate::mapping::Mapping;
-use crate::object::{Notification, Waiting};
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::endpoint::{Notification, Waiting};
+use crate::object::mapping::Mapping;
+use crate::object::thread::State;
 use crate::platform::Platform;
-use crate::pool::Id;
-use crate::pte::Leaf;
-use crate::thread::State;
+use crate::store::pool::Id;
+use crate::store::pte::Leaf;
 use nexus_abi::{ProcessState, Rights};
 
 impl<P: Platform> Kernel<'_, P> {

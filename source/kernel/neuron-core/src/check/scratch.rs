@@ -1,7 +1,7 @@
 //! Room that the checker works in; its owner keeps it between checks.
 
-use crate::addr::{Frame, Page, index};
 use crate::platform::Asid;
+use crate::store::addr::{Frame, Page, index};
 
 /// What the walk found a frame to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

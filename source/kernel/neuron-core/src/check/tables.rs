@@ -3,15 +3,15 @@
 use super::rule::{Rule, Violation, ensure, present};
 use super::scratch::{Role, Scratch};
 use super::walk;
-use crate::addr::{Frame, Page};
-use crate::capability::CapabilityKind;
 use crate::kernel::Kernel;
-use crate::mapping::Mapping;
+use crate::object::capability::CapabilityKind;
+use crate::object::mapping::Mapping;
+use crate::object::process::Process;
+use crate::object::window::Window;
 use crate::platform::{Asid, Platform};
-use crate::pool::Id;
-use crate::process::Process;
-use crate::pte::{Leaf, Pte};
-use crate::window::Window;
+use crate::store::addr::{Frame, Page};
+use crate::store::pool::Id;
+use crate::store::pte::{Leaf, Pte};
 
 /// Set in an entry that user mode may use.
 const USER: u64 = 1 << 4;

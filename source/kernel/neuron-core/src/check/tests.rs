@@ -12,18 +12,18 @@ use std::vec::Vec;
 use nexus_abi::{Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights, Syscall, regs};
 
 use super::{Rule, Violation};
-use crate::addr::{Frame, Page};
-use crate::capability::{Capability, CapabilityKind};
-use crate::frames::FrameUse;
-use crate::list::List;
-use crate::mapping::Mapping;
-use crate::object::Waiting;
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::endpoint::Waiting;
+use crate::object::mapping::Mapping;
+use crate::object::process::Process;
+use crate::object::thread::State;
 use crate::platform::{PhysMem, Platform};
-use crate::pool::Id;
-use crate::process::Process;
-use crate::pte::{Leaf, Pte};
 use crate::sim::{Child, User, World, run};
-use crate::thread::State;
+use crate::store::addr::{Frame, Page};
+use crate::store::frames::FrameUse;
+use crate::store::list::List;
+use crate::store::pool::Id;
+use crate::store::pte::{Leaf, Pte};
 
 const VA: u64 = 0x10_0000_0000;
 
@@ -248,7 +248,7 @@ fn bound(w: &mut World<'_>, s: &Scene) -> Handle {
     notification
 }
 
-fn vmo<'w>(w: &'w mut World<'_>, s: &Scene) -> &'w mut crate::object::Vmo {
+fn vmo<'w>(w: &'w mut World<'_>, s: &Scene) -> &'w mut crate::object::endpoint::Vmo {
     let CapabilityKind::Vmo(id) = w.kernel.caps.get(s.cap(w, s.memory)).unwrap().kind else {
         panic!()
     };
@@ -349,7 +349,8 @@ fn write_and_execute() {
         w.vmo_map_into(s.child.user, Handle::NONE, s.memory, 0, PAGE_SIZE, VA + 0x8000, Prot::READ)
             .unwrap();
         let id = w.kernel.caps.get(s.cap(w, s.memory)).unwrap().mappings.first().unwrap();
-        let second = List::<Mapping, crate::mapping::ThroughCap>::next(&w.kernel.mappings, id);
+        let second =
+            List::<Mapping, crate::object::mapping::ThroughCap>::next(&w.kernel.mappings, id);
         let second = second.unwrap();
         w.kernel.mappings.get_mut(second).unwrap().leaf = Leaf::ReadExec;
         poke(w, s, s.child, 8, |word| word | 8);

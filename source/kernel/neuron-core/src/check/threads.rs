@@ -2,14 +2,14 @@
 
 use super::rule::{Rule, Violation, ensure, present};
 use super::walk;
-use crate::addr::index;
-use crate::capability::CapabilityKind;
 use crate::kernel::Kernel;
+use crate::kernel::sched::bit;
+use crate::kernel::wheel::place;
+use crate::object::capability::CapabilityKind;
+use crate::object::thread::{State, Thread};
 use crate::platform::Platform;
-use crate::pool::Id;
-use crate::sched::bit;
-use crate::thread::{State, Thread};
-use crate::wheel::place;
+use crate::store::addr::index;
+use crate::store::pool::Id;
 use nexus_abi::{Handle, NO_DEADLINE, ProcessState, Rights, regs};
 
 impl<P: Platform> Kernel<'_, P> {

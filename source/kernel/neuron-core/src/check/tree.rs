@@ -3,13 +3,13 @@
 use super::rule::{Rule, Violation, ensure, present};
 use super::scratch::Scratch;
 use super::walk;
-use crate::addr::Frame;
-use crate::capability::{Capability, CapabilityKind, MAX_DEPTH, Siblings};
 use crate::kernel::Kernel;
-use crate::list::List;
+use crate::object::capability::{Capability, CapabilityKind, MAX_DEPTH, Siblings};
+use crate::object::window::Window;
 use crate::platform::Platform;
-use crate::pool::Id;
-use crate::window::Window;
+use crate::store::addr::Frame;
+use crate::store::list::List;
+use crate::store::pool::Id;
 use nexus_abi::{PAGE_SIZE, Rights};
 
 impl<P: Platform> Kernel<'_, P> {

@@ -9,7 +9,7 @@ use nexus_abi::{
 };
 
 use super::world::{Status, User, World};
-use crate::thread::{State, TrapFrame};
+use crate::object::thread::{State, TrapFrame};
 
 impl<'a> World<'a> {
     /// Makes `user` the thread that runs, whatever the scheduler thinks.

@@ -3,8 +3,8 @@
 use std::boxed::Box;
 use std::vec::Vec;
 
-use crate::addr::{Frame, Page};
 use crate::platform::{Asid, PhysMem, Platform};
+use crate::store::addr::{Frame, Page};
 
 /// What RAM holds before anything is written: a frame that is used without being cleared shows.
 pub const GARBAGE: u64 = 0xa5a5_a5a5_a5a5_a5a5;

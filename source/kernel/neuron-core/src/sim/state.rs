@@ -6,11 +6,11 @@ use std::vec::Vec;
 use nexus_abi::{Handle, Rights, Sender};
 
 use super::world::{User, World};
-use crate::capability::CapabilityKind;
+use crate::object::capability::CapabilityKind;
+use crate::object::process::Process;
+use crate::object::thread::State;
 use crate::platform::PhysMem;
-use crate::pool::Id;
-use crate::process::Process;
-use crate::thread::State;
+use crate::store::pool::Id;
 
 impl World<'_> {
     /// The whole state as text, but for the registers of one thread; nothing under Miri, which looks
@@ -150,7 +150,7 @@ impl World<'_> {
     pub fn root_of(&self, slot: u32) -> Option<u64> {
         let mut processes = self.kernel.processes.iter();
         let (_, process) = processes.find(|(id, _)| id.slot() == slot)?;
-        process.root.map(crate::addr::Frame::address)
+        process.root.map(crate::store::addr::Frame::address)
     }
 
     /// Pages that are mapped, in all.
@@ -186,7 +186,7 @@ impl World<'_> {
         }
     }
 
-    fn frames_of(&self, vmo: Handle) -> (crate::addr::Frame, u32) {
+    fn frames_of(&self, vmo: Handle) -> (crate::store::addr::Frame, u32) {
         let (_, cap) = self.kernel.caps.by_handle(vmo).unwrap();
         let CapabilityKind::Vmo(id) = cap.kind else { panic!("not memory") };
         let vmo = self.kernel.vmos.get(id).unwrap();

@@ -6,11 +6,11 @@ use std::vec::Vec;
 use nexus_abi::{Handle, KindCode, ProcessState, Rights, Sender};
 
 use super::world::World;
-use crate::addr::Frame;
-use crate::capability::{Capability, CapabilityKind};
-use crate::list::List;
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::thread::{Queue, State, Thread};
 use crate::platform::PhysMem;
-use crate::thread::{Queue, State, Thread};
+use crate::store::addr::Frame;
+use crate::store::list::List;
 
 /// One capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,18 +6,18 @@ use std::vec::Vec;
 use nexus_abi::Handle;
 
 use super::machine::{Machine, RAM_BASE};
-use crate::addr::Frame;
-use crate::boot::Sizes;
-use crate::capability::{Capability, CapabilityKind};
 use crate::check::{Event, FrameMark, Ledger, ProcessSum, Scratch};
-use crate::frames::FrameInfo;
+use crate::kernel::boot::Sizes;
 use crate::kernel::{Kernel, Tables};
-use crate::mapping::Mapping;
-use crate::object::{Endpoint, Notification, Vmo};
-use crate::pool::{Id, Slot};
-use crate::process::Process;
-use crate::thread::{Thread, TrapFrame};
-use crate::window::{Forbidden, Range, Window};
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::endpoint::{Endpoint, Notification, Vmo};
+use crate::object::mapping::Mapping;
+use crate::object::process::Process;
+use crate::object::thread::{Thread, TrapFrame};
+use crate::object::window::{Forbidden, Range, Window};
+use crate::store::addr::Frame;
+use crate::store::frames::FrameInfo;
+use crate::store::pool::{Id, Slot};
 
 /// What machine and tables to have.
 #[derive(Clone, Debug)]

@@ -1,10 +1,10 @@
 //! What programs seldom come to: the last of something, the wrong place at boot, long work in the
 //! smallest steps.
 
-use neuron_core::addr::Frame;
-use neuron_core::capability::CapabilityKind;
+use neuron_core::object::capability::CapabilityKind;
+use neuron_core::object::thread::TrapFrame;
 use neuron_core::sim::{RAM_BASE, pace};
-use neuron_core::thread::TrapFrame;
+use neuron_core::store::addr::Frame;
 
 use crate::common::*;
 
@@ -59,7 +59,7 @@ fn frames_have_whole_addresses_below_the_end() {
 fn the_largest_block_is_not_merged() {
     let count = 1 << 19;
     let base = Frame::at(0).unwrap();
-    use neuron_core::frames::{FrameInfo, FrameUse, Frames};
+    use neuron_core::store::frames::{FrameInfo, FrameUse, Frames};
 
     let mut table = vec![FrameInfo::RESERVED; 1 << 19];
     let mut frames = Frames::new(base, &mut table);

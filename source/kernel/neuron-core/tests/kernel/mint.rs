@@ -1,7 +1,7 @@
 //! Minting windows at boot: nothing but whole pages outside RAM and the kernel's own devices.
 
 use crate::common::*;
-use neuron_core::window::{Forbidden, Range, Window};
+use neuron_core::object::window::{Forbidden, Range, Window};
 
 const RAM: Range = Range { base: 0x8000_0000, end: 0x8800_0000 };
 const PLIC: Range = Range { base: 0x0c00_0000, end: 0x0c60_0000 };

@@ -221,7 +221,7 @@ fn reasons_of_an_end() {
                     EndReason::Exit(0)
                 }
             };
-            assert_eq!(w.state(user), Some(neuron_core::thread::State::Ended));
+            assert_eq!(w.state(user), Some(neuron_core::object::thread::State::Ended));
             let info = w.stat(w.init, process).unwrap();
             assert_eq!((info.state, info.end), (ProcessState::Ending, Some(reason)));
             w.refuses(w.init, Error::BadState, Syscall::ProcessEnd, &[process.0, 1]);

@@ -1,7 +1,7 @@
 //! The encoder of page-table entries, over all leaves and any frame.
 
-use neuron_core::addr::Frame;
-use neuron_core::pte::{Leaf, Pte};
+use neuron_core::store::addr::Frame;
+use neuron_core::store::pte::{Leaf, Pte};
 use proptest::prelude::*;
 
 const READ: u64 = 1 << 1;

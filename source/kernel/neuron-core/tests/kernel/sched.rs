@@ -2,7 +2,7 @@
 
 use crate::common::*;
 use crate::message::both;
-use neuron_core::thread::State;
+use neuron_core::object::thread::State;
 
 /// Ticks of a time slice.
 const SLICE: u64 = 100_000;

@@ -2,8 +2,8 @@
 
 use crate::common::*;
 use crate::message::{Pair, both, pair};
+use neuron_core::object::thread::State;
 use neuron_core::sim::pace;
-use neuron_core::thread::State;
 
 fn plain() -> Message {
     Message::new(1, &[7, 8, 9])

@@ -1,7 +1,7 @@
 //! What the threads of a scenario do, one call after the other.
 
+use neuron_core::object::thread::State;
 use neuron_core::sim::{Status, User, World};
-use neuron_core::thread::State;
 use nexus_abi::{Error, Handle, Message, Rights, Syscall, Tag};
 
 /// A place that a handle is kept in, for all threads of a scenario: a thief may use it too.

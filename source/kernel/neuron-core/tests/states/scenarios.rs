@@ -13,7 +13,7 @@ const USE: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
 const KEEP: Rights =
     USE.union(Rights::DERIVE).union(Rights::GRANT).union(Rights::REVOKE).union(Rights::MANAGE);
 const TALK: Rights = Rights::SEND.union(Rights::RECV);
-/// Long enough to be ended by [`crate::space::Action::Tick`] only.
+/// Long enough to be ended by [`crate::kernel::space::Action::Tick`] only.
 const SOON: u64 = 1 << 16;
 
 fn read_write() -> u64 {

@@ -7,8 +7,8 @@ use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use neuron_core::check::Digest;
+use neuron_core::object::thread::State as Doing;
 use neuron_core::sim::{Config, User, World, pace, run_with};
-use neuron_core::thread::State as Doing;
 use nexus_abi::{Handle, NO_DEADLINE, Syscall};
 use stateright::{Model, Property};
 

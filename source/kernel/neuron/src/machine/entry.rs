@@ -1,7 +1,7 @@
 //! What happens between trap entry and trap exit: the kernel logic, then the choice of who runs.
 
 use neuron_core::Run;
-use neuron_core::thread::TrapFrame;
+use neuron_core::object::thread::TrapFrame;
 use nexus_abi::EndReason;
 
 use super::console::say;

@@ -6,10 +6,10 @@ use neuron::layout::PAGE;
 use neuron::range::{MAX_RANGES, Range, RangeSet};
 use neuron::tree::Board;
 use neuron_core::PhysMem;
-use neuron_core::addr::Frame;
-use neuron_core::boot::INIT_ID;
-use neuron_core::capability::CapabilityKind;
-use neuron_core::window::{Forbidden, Range as Taken, Window};
+use neuron_core::kernel::boot::INIT_ID;
+use neuron_core::object::capability::CapabilityKind;
+use neuron_core::object::window::{Forbidden, Range as Taken, Window};
+use neuron_core::store::addr::Frame;
 use nexus_abi::{
     Error, FREE_START, Handle, Prot, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
 };

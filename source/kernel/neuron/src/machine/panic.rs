@@ -5,7 +5,7 @@
 use core::arch::asm;
 use core::panic::PanicInfo;
 
-use neuron_core::thread::TrapFrame;
+use neuron_core::object::thread::TrapFrame;
 
 use super::boot::Part;
 use super::console::say;

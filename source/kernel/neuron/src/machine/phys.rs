@@ -2,8 +2,8 @@
 
 use neuron::layout::{DIRECT, PAGE};
 use neuron::range::{Full, Range, RangeSet};
-use neuron_core::addr::{Frame, Page};
 use neuron_core::platform::Asid;
+use neuron_core::store::addr::{Frame, Page};
 use neuron_core::{PhysMem, Platform};
 
 use super::console::Console;

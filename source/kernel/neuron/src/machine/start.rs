@@ -2,10 +2,10 @@
 
 use neuron::range::Range;
 use neuron::tree::{Board, TreeError};
-use neuron_core::addr::Frame;
-use neuron_core::boot::Sizes;
-use neuron_core::frames::FrameInfo;
-use neuron_core::pool::Slot;
+use neuron_core::kernel::boot::Sizes;
+use neuron_core::store::addr::Frame;
+use neuron_core::store::frames::FrameInfo;
+use neuron_core::store::pool::Slot;
 use neuron_core::{Kernel, Tables};
 
 use super::console::say;

@@ -20,7 +20,7 @@
 use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
 
-use neuron_core::thread::TrapFrame;
+use neuron_core::object::thread::TrapFrame;
 use nexus_abi::{SYSCALL_CALL, SYSCALL_NULL, SYSCALL_REPLY_RECV, SYSCALL_SIGNAL};
 
 use super::watch::TheKernel;

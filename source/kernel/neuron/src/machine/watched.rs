@@ -6,8 +6,8 @@
 use neuron::range::Range;
 use neuron::watch::Watched;
 use neuron_core::Kernel;
-use neuron_core::addr::Frame;
 use neuron_core::check::{Event, FrameMark, Ledger, ProcessSum, Scratch, Violation};
+use neuron_core::store::addr::Frame;
 use nexus_abi::regs;
 
 use super::lock::Lock;

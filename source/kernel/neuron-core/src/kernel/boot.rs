@@ -5,14 +5,14 @@
 
 use nexus_abi::{Error, Handle, Rights};
 
-use crate::addr::Frame;
-use crate::capability::{Capability, CapabilityKind};
-use crate::ipc::OBJECT_RIGHTS;
 use crate::kernel::Kernel;
+use crate::object::capability::OBJECT_RIGHTS;
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::process::Process;
+use crate::object::window::Window;
 use crate::platform::Platform;
-use crate::pool::Id;
-use crate::process::Process;
-use crate::window::Window;
+use crate::store::addr::Frame;
+use crate::store::pool::Id;
 
 /// How many entries the tables need, for a system of `objects` kernel objects: no budget can be
 /// exceeded by exhausting one kind. The first entry of a table is not used.

@@ -8,16 +8,16 @@
 
 use nexus_abi::{Error, Handle, Rights, Tag, WORDS, regs};
 
-use crate::capability::CapabilityKind;
-use crate::dispatch::Outcome;
-use crate::fast::copy_words;
+use crate::call::Outcome;
+use crate::call::fast::copy_words;
 use crate::kernel::{Kernel, Work, need};
-use crate::list::List;
-use crate::object::{Binding, Endpoint, Notification, Waiting};
+use crate::object::capability::{CapabilityKind, OBJECT_RIGHTS};
+use crate::object::endpoint::{Binding, Endpoint, Notification, Waiting};
+use crate::object::process::Process;
+use crate::object::thread::{State, Thread};
 use crate::platform::Platform;
-use crate::pool::Id;
-use crate::process::Process;
-use crate::thread::{State, Thread};
+use crate::store::list::List;
+use crate::store::pool::Id;
 
 /// What was there for a receive.
 #[derive(PartialEq, Eq)]
@@ -423,10 +423,6 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(self.caps.handle(cap))
     }
 }
-
-/// Rights on an object for its maker, besides those of its kind.
-pub(crate) const OBJECT_RIGHTS: Rights =
-    Rights::DERIVE.union(Rights::GRANT).union(Rights::REVOKE).union(Rights::MANAGE);
 
 /// Who a message is from. Nothing that the caller can write is part of it.
 #[inline(always)]

@@ -6,14 +6,14 @@
 
 use nexus_abi::{EndReason, Error, Rights};
 
-use crate::capability::{Capability, CapabilityKind, MAX_DEPTH};
 use crate::kernel::{Kernel, Progress, Work};
-use crate::object::Vmo;
+use crate::object::capability::{Capability, CapabilityKind, MAX_DEPTH};
+use crate::object::endpoint::Vmo;
+use crate::object::process::{HEAVY, Process};
+use crate::object::thread::Thread;
+use crate::object::window::Window;
 use crate::platform::Platform;
-use crate::pool::Id;
-use crate::process::{HEAVY, Process};
-use crate::thread::Thread;
-use crate::window::Window;
+use crate::store::pool::Id;
 
 impl<P: Platform> Kernel<'_, P> {
     /// Makes the anchor of a new object, owned and paid (1) by `owner`.
@@ -93,7 +93,9 @@ impl<P: Platform> Kernel<'_, P> {
             if sibling.overlaps(window) && !cfg!(broken = "second-owner") {
                 return Err(Error::Busy);
             }
-            next = crate::list::List::<_, crate::capability::Siblings>::next(&self.caps, id);
+            next = crate::store::list::List::<_, crate::object::capability::Siblings>::next(
+                &self.caps, id,
+            );
         }
         Ok(())
     }

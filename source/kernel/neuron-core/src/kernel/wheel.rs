@@ -2,10 +2,10 @@
 
 use nexus_abi::{Error, NO_DEADLINE};
 
-use crate::addr::index;
-use crate::list::List;
-use crate::pool::{Id, Pool};
-use crate::thread::{Thread, Timed};
+use crate::object::thread::{Thread, Timed};
+use crate::store::addr::index;
+use crate::store::list::List;
+use crate::store::pool::{Id, Pool};
 
 /// A slot spans 2^13 ticks: 0.8 ms at 10 MHz. A turn of the wheel is 0.2 s; later deadlines stay
 /// in their slot for further turns.

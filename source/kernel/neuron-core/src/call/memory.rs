@@ -2,17 +2,17 @@
 
 use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, Rights};
 
-use crate::addr::{Frame, PageRange, part};
-use crate::capability::{Capability, CapabilityKind};
-use crate::frames::FrameUse;
 use crate::kernel::{Kernel, need};
-use crate::mapping::Mapping;
-use crate::object::Vmo;
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::endpoint::Vmo;
+use crate::object::mapping::Mapping;
+use crate::object::process::Process;
+use crate::object::window::Window;
 use crate::platform::Platform;
-use crate::pool::Id;
-use crate::process::Process;
-use crate::pte::{DevicePerm, Leaf};
-use crate::window::Window;
+use crate::store::addr::{Frame, PageRange, part};
+use crate::store::frames::FrameUse;
+use crate::store::pool::Id;
+use crate::store::pte::{DevicePerm, Leaf};
 
 /// What to map, after all checks of the capability.
 struct Request {

@@ -1,24 +1,32 @@
-//! The state of the kernel, and the small helpers that every part of it uses.
+//! The state of the kernel and what works on all of it: the derivation tree, address spaces, the
+//! scheduler, deadlines, and how it all begins.
+
+pub mod boot;
+mod release;
+pub(crate) mod sched;
+mod space;
+mod tree;
+pub(crate) mod wheel;
 
 use nexus_abi::{EndReason, Error, Handle, NO_DEADLINE, ProcessState, Rights};
 
-use crate::capability::{Capability, CapabilityKind};
-use crate::frames::{FrameInfo, Frames};
-use crate::list::List;
-use crate::mapping::Mapping;
-use crate::object::{Endpoint, Notification, Vmo};
+use crate::kernel::sched::ReadyQueues;
+use crate::kernel::wheel::Wheel;
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::endpoint::{Endpoint, Notification, Vmo};
+use crate::object::mapping::Mapping;
+use crate::object::process::{Ending, Process};
+use crate::object::thread::{Thread, TrapFrame};
 use crate::platform::Platform;
-use crate::pool::{Id, Pool, Slot};
-use crate::process::{Ending, Process};
-use crate::sched::ReadyQueues;
-use crate::thread::{Thread, TrapFrame};
-use crate::wheel::Wheel;
+use crate::store::frames::{FrameInfo, Frames};
+use crate::store::list::List;
+use crate::store::pool::{Id, Pool, Slot};
 
 /// Service ids are from 1 to 1023.
 pub const MAX_SERVICE_ID: u32 = 1023;
 
 /// The memory that the kernel's tables live in. Their sizes are the limits of the system; see
-/// [`crate::boot`] for how they relate.
+/// [`crate::kernel::boot`] for how they relate.
 #[derive(Debug)]
 pub struct Tables<'a> {
     /// Capabilities and anchors.
@@ -78,7 +86,11 @@ pub struct Kernel<'a, P> {
 
 impl<'a, P: Platform> Kernel<'a, P> {
     /// A kernel with nothing in it, over these tables and frames.
-    pub fn new(platform: P, tables: Tables<'a>, first_frame: crate::addr::Frame) -> Kernel<'a, P> {
+    pub fn new(
+        platform: P,
+        tables: Tables<'a>,
+        first_frame: crate::store::addr::Frame,
+    ) -> Kernel<'a, P> {
         let now = platform.now();
         Kernel {
             platform,

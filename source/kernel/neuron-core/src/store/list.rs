@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 
 use nexus_abi::Error;
 
-use crate::pool::{Id, Pool};
+use crate::store::pool::{Id, Pool};
 
 /// The two links that an object gives to one list.
 #[derive(Debug)]
@@ -146,13 +146,13 @@ impl<T: Linked<Name>, Name> List<T, Name> {
 /// Implements [`Linked`] for a field of type [`Links`].
 macro_rules! linked {
     ($Type:ty, $Name:ty, $field:ident) => {
-        impl $crate::list::Linked<$Name> for $Type {
+        impl $crate::store::list::Linked<$Name> for $Type {
             #[inline(always)]
-            fn links(&self) -> &$crate::list::Links<Self> {
+            fn links(&self) -> &$crate::store::list::Links<Self> {
                 &self.$field
             }
             #[inline(always)]
-            fn links_mut(&mut self) -> &mut $crate::list::Links<Self> {
+            fn links_mut(&mut self) -> &mut $crate::store::list::Links<Self> {
                 &mut self.$field
             }
         }

@@ -2,8 +2,8 @@
 
 use nexus_abi::{Error, PAGE_SIZE};
 
-use crate::addr::{Frame, PHYS_END, part};
-use crate::capability::CapabilityKind;
+use crate::object::capability::CapabilityKind;
+use crate::store::addr::{Frame, PHYS_END, part};
 
 /// A range of physical addresses, whole pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

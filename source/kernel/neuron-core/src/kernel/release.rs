@@ -7,12 +7,12 @@
 
 use nexus_abi::{Error, ProcessState, regs};
 
-use crate::capability::{Capability, CapabilityKind};
 use crate::kernel::{Kernel, Work};
-use crate::list::List;
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::thread::{Team, Thread};
 use crate::platform::Platform;
-use crate::pool::Id;
-use crate::thread::{Team, Thread};
+use crate::store::list::List;
+use crate::store::pool::Id;
 
 impl<P: Platform> Kernel<'_, P> {
     /// Ends what rests on this capability; `last` when its object goes with it.
@@ -55,7 +55,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// receive or to wait: with `PeerGone` when the object `ends`. The first argument of a thread
     /// stays in its registers for as long as it waits, and no two capabilities ever share a handle.
     ///
-    /// A process has at most [`crate::lifecycle::MAX_THREADS`] threads: this does not stop half-way,
+    /// A process has at most [`crate::object::process::MAX_THREADS`] threads: this does not stop half-way,
     /// but what it does counts.
     #[inline(never)]
     fn end_waits(&mut self, cap: Id<Capability>, ends: bool, work: &mut Work) -> Result<(), Error> {

@@ -4,12 +4,12 @@
 
 use nexus_abi::{Error, NO_DEADLINE, regs};
 
-use crate::addr::index;
 use crate::kernel::{Hart, Kernel};
-use crate::list::List;
+use crate::object::thread::{Queue, State, Thread};
 use crate::platform::Platform;
-use crate::pool::Id;
-use crate::thread::{Queue, State, Thread};
+use crate::store::addr::index;
+use crate::store::list::List;
+use crate::store::pool::Id;
 
 /// Priorities are 0 to 31.
 pub const PRIORITIES: u8 = 32;

@@ -2,24 +2,18 @@
 
 use nexus_abi::{EndReason, Error, Handle, ProcessInfo, ProcessState, Rights, Sender, regs};
 
-use crate::addr::PageRange;
-use crate::capability::{Capability, CapabilityKind};
-use crate::dispatch::Outcome;
-use crate::ipc::OBJECT_RIGHTS;
+use crate::call::Outcome;
+use crate::kernel::sched::PRIORITIES;
 use crate::kernel::{Kernel, MAX_SERVICE_ID, Progress, Work};
-use crate::list::List;
-use crate::object::Notification;
+use crate::object::capability::OBJECT_RIGHTS;
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::endpoint::Notification;
+use crate::object::process::{HEAVY, MAX_THREADS, Process, REAP_PRIORITY};
+use crate::object::thread::{State, Team, Thread};
 use crate::platform::{Asid, Platform};
-use crate::pool::{Id, Weak};
-use crate::process::{HEAVY, Process};
-use crate::sched::PRIORITIES;
-use crate::thread::{State, Team, Thread};
-
-/// Most threads of one process: bounds the time that ending it takes at once.
-pub const MAX_THREADS: u32 = 64;
-
-/// Processes are taken apart at this priority at least: above applications, below services.
-pub(crate) const REAP_PRIORITY: u8 = 15;
+use crate::store::addr::PageRange;
+use crate::store::list::List;
+use crate::store::pool::{Id, Weak};
 
 impl<P: Platform> Kernel<'_, P> {
     /// Makes an object: its anchor, its first capability, and last the object itself by `make`.
@@ -106,7 +100,8 @@ impl<P: Platform> Kernel<'_, P> {
         objects: u32,
         parent: Option<Id<Process>>,
     ) -> Result<Id<Process>, Error> {
-        let life = self.lives.get_mut(crate::addr::index(service_id)).ok_or(Error::BadArgument)?;
+        let life =
+            self.lives.get_mut(crate::store::addr::index(service_id)).ok_or(Error::BadArgument)?;
         let incarnation = life.checked_add(1).ok_or(Error::BadArgument)?;
         let root = self.new_root()?;
         let id = Sender { service_id, incarnation };
@@ -122,7 +117,7 @@ impl<P: Platform> Kernel<'_, P> {
                 return Err(error);
             }
         };
-        if let Some(life) = self.lives.get_mut(crate::addr::index(service_id))
+        if let Some(life) = self.lives.get_mut(crate::store::addr::index(service_id))
             && !cfg!(broken = "incarnation")
         {
             *life = incarnation;
@@ -433,7 +428,7 @@ impl<P: Platform> Kernel<'_, P> {
             Handle::NONE => self.processes.get(target)?.held.first(),
             last => {
                 let (last, _) = self.lookup(target, last)?;
-                List::<Capability, crate::capability::Held>::next(&self.caps, last)
+                List::<Capability, crate::object::capability::Held>::next(&self.caps, last)
             }
         };
         let Some(id) = next else { return Ok(None) };

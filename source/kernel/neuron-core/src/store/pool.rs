@@ -6,7 +6,7 @@ use core::num::NonZeroUsize;
 
 use nexus_abi::{Error, Handle};
 
-use crate::addr::index;
+use crate::store::addr::index;
 
 /// Last generation of a slot; a slot that reaches it is never used again.
 const LAST_GENERATION: u32 = (1 << 31) - 1;

@@ -11,14 +11,14 @@
 
 use nexus_abi::{Handle, NO_DEADLINE, Rights, Tag, regs};
 
-use crate::capability::CapabilityKind;
-use crate::ipc::sender_of;
+use crate::call::message::sender_of;
 use crate::kernel::Kernel;
-use crate::list::List;
-use crate::object::{Endpoint, Waiting};
+use crate::object::capability::CapabilityKind;
+use crate::object::endpoint::{Endpoint, Waiting};
+use crate::object::thread::{State, Thread, TrapFrame};
 use crate::platform::Platform;
-use crate::pool::Id;
-use crate::thread::{State, Thread, TrapFrame};
+use crate::store::list::List;
+use crate::store::pool::Id;
 
 /// A thread to run, for trap exit.
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 
 use nexus_abi::Error;
 
-use crate::addr::{Frame, index};
+use crate::store::addr::{Frame, index};
 
 /// Largest block is 2^18 frames (1 GiB).
 const ORDERS: u32 = 19;

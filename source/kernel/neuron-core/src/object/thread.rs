@@ -2,11 +2,11 @@
 
 use nexus_abi::{Handle, NO_DEADLINE, Sender, regs};
 
-use crate::capability::Capability;
-use crate::list::{Links, linked};
-use crate::object::{Endpoint, Notification};
-use crate::pool::Id;
-use crate::process::Process;
+use crate::object::capability::Capability;
+use crate::object::endpoint::{Endpoint, Notification};
+use crate::object::process::Process;
+use crate::store::list::{Links, linked};
+use crate::store::pool::Id;
 
 /// The user registers of a thread: the program counter, then `x1` to `x31`.
 ///

@@ -1,10 +1,10 @@
 //! Endpoints, notifications and memory objects.
 
-use crate::addr::Frame;
-use crate::capability::Capability;
-use crate::list::List;
-use crate::pool::Id;
-use crate::thread::{Queue, Thread};
+use crate::object::capability::Capability;
+use crate::object::thread::{Queue, Thread};
+use crate::store::addr::Frame;
+use crate::store::list::List;
+use crate::store::pool::Id;
 
 /// Which way the threads in an endpoint's queue wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,15 +2,14 @@
 
 use nexus_abi::{EndReason, Error, ProcessState, Sender};
 
-use crate::addr::Frame;
-use crate::capability::{Capability, Held};
-use crate::lifecycle::REAP_PRIORITY;
-use crate::list::{Links, List, linked};
-use crate::mapping::{InSpace, Mapping};
-use crate::object::Notification;
+use crate::object::capability::{Capability, Held};
+use crate::object::endpoint::Notification;
+use crate::object::mapping::{InSpace, Mapping};
+use crate::object::thread::{Team, Thread};
 use crate::platform::Asid;
-use crate::pool::{Id, Weak};
-use crate::thread::{Team, Thread};
+use crate::store::addr::Frame;
+use crate::store::list::{Links, List, linked};
+use crate::store::pool::{Id, Weak};
 
 /// What a process may use of one resource, and what it uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,3 +136,9 @@ impl Process {
         }
     }
 }
+
+/// Processes are taken apart at this priority at least: above applications, below services.
+pub(crate) const REAP_PRIORITY: u8 = 15;
+
+/// Most threads of one process: bounds the time that ending it takes at once.
+pub const MAX_THREADS: u32 = 64;

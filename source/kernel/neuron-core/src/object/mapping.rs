@@ -1,11 +1,11 @@
 //! The record of one mapping: why a run of page-table leaves exists.
 
-use crate::addr::PageRange;
-use crate::capability::Capability;
-use crate::list::{Links, linked};
-use crate::pool::Id;
-use crate::process::Process;
-use crate::pte::Leaf;
+use crate::object::capability::Capability;
+use crate::object::process::Process;
+use crate::store::addr::PageRange;
+use crate::store::list::{Links, linked};
+use crate::store::pool::Id;
+use crate::store::pte::Leaf;
 
 /// List of the mappings made through one capability.
 #[derive(Debug)]

@@ -2,12 +2,12 @@
 
 use nexus_abi::{CapInfo, KindCode, Rights};
 
-use crate::list::{Links, List, linked};
-use crate::mapping::{Mapping, ThroughCap};
-use crate::object::{Endpoint, Notification, Vmo};
-use crate::pool::Id;
-use crate::process::Process;
-use crate::thread::Thread;
+use crate::object::endpoint::{Endpoint, Notification, Vmo};
+use crate::object::mapping::{Mapping, ThroughCap};
+use crate::object::process::Process;
+use crate::object::thread::Thread;
+use crate::store::list::{Links, List, linked};
+use crate::store::pool::Id;
 
 /// What a capability gives access to. The one-use reply capability has no entry here: it lives in
 /// the thread that waits for the answer (see `ipc`).
@@ -20,7 +20,7 @@ pub enum CapabilityKind {
     /// Memory.
     Vmo(Id<Vmo>),
     /// The registers of one device: whole pages, disjoint from RAM and from what the kernel owns.
-    /// Made by [`crate::window::Window`] only.
+    /// Made by [`crate::object::window::Window`] only.
     DeviceMmio {
         /// First physical address.
         base: u64,
@@ -152,3 +152,7 @@ impl Capability {
         }
     }
 }
+
+/// Rights on an object for its maker, besides those of its kind.
+pub(crate) const OBJECT_RIGHTS: Rights =
+    Rights::DERIVE.union(Rights::GRANT).union(Rights::REVOKE).union(Rights::MANAGE);

@@ -5,7 +5,7 @@
 
 use nexus_abi::Prot;
 
-use crate::addr::Frame;
+use crate::store::addr::Frame;
 
 const VALID: u64 = 1 << 0;
 const READ: u64 = 1 << 1;

@@ -5,16 +5,16 @@
 
 use nexus_abi::{Error, Handle, Rights, Sender, Syscall, regs};
 
-use crate::addr::index;
-use crate::capability::{Capability, CapabilityKind};
-use crate::fast::Run;
+use crate::call::fast::Run;
+use crate::call::memory::bytes;
 use crate::kernel::{Kernel, Progress, Work, need};
-use crate::memory::bytes;
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::process::Process;
+use crate::object::thread::Thread;
+use crate::object::window::Window;
 use crate::platform::Platform;
-use crate::pool::Id;
-use crate::process::Process;
-use crate::thread::Thread;
-use crate::window::Window;
+use crate::store::addr::index;
+use crate::store::pool::Id;
 
 /// What came of a call.
 #[derive(Debug)]

@@ -7,14 +7,14 @@
 
 use nexus_abi::Error;
 
-use crate::addr::{Frame, Page, PageRange};
-use crate::frames::FrameUse;
 use crate::kernel::Kernel;
-use crate::mapping::Mapping;
+use crate::object::mapping::Mapping;
+use crate::object::process::Process;
 use crate::platform::{Asid, Platform};
-use crate::pool::Id;
-use crate::process::Process;
-use crate::pte::{Leaf, Pte};
+use crate::store::addr::{Frame, Page, PageRange};
+use crate::store::frames::FrameUse;
+use crate::store::pool::Id;
+use crate::store::pte::{Leaf, Pte};
 
 /// Up to this many pages are fenced one by one; more fence the whole space.
 const FENCE_EACH: u32 = 8;

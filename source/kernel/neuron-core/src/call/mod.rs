@@ -1,0 +1,10 @@
+//! What can be called: the system calls, from registers to results. Each checks its arguments here,
+//! and has [`crate::kernel`] do the work.
+
+mod dispatch;
+pub(crate) mod fast;
+pub(crate) mod life;
+pub(crate) mod memory;
+pub(crate) mod message;
+
+pub(crate) use dispatch::Outcome;

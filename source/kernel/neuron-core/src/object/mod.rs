@@ -1,0 +1,9 @@
+//! What there is: capabilities and the things that they name. State, and how it is read; what
+//! changes it stands in [`crate::kernel`] and in the calls.
+
+pub mod capability;
+pub mod endpoint;
+pub mod mapping;
+pub mod process;
+pub mod thread;
+pub mod window;
