@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nexus::{desc, paths};
+use nexus::{desc, paths, visible};
 use nexus_sysdesc::Description;
 use tempfile::TempDir;
 
@@ -42,6 +42,7 @@ fn copy_of_base() -> TempDir {
 }
 
 // attack 40 Z: any text as a file of the system, look-alike names among it; refused in words
+// attack 82 Z: any text as a file of the system; what is accepted and what is said is visible
 // attack 39 Z: a request for a device that another has; refused
 /// What is accepted compiles to valid descriptions without look-alikes; what is not is refused in
 /// words.
@@ -50,8 +51,11 @@ pub fn system(data: &[u8]) {
     let file = FILES[usize::from(input.byte()) % FILES.len()];
     DIRECTORY.with(|directory| {
         let path = directory.path().join(file);
-        fs::write(&path, input.rest()).expect("writing");
-        check(directory.path());
+        let bytes = input.rest();
+        fs::write(&path, bytes).expect("writing");
+        let accepted = check(directory.path());
+        let text = String::from_utf8_lossy(bytes);
+        assert!(!accepted || visible::hidden(&text).count() == 0, "accepted: {text:?}");
         match fs::read(base().join(file)) {
             Ok(text) => fs::write(&path, text).expect("writing"),
             Err(_) => fs::remove_file(&path).expect("removing"),
@@ -59,15 +63,21 @@ pub fn system(data: &[u8]) {
     });
 }
 
-fn check(dir: &Path) {
+/// True when the system is accepted.
+fn check(dir: &Path) -> bool {
     match desc::check(dir, dir, dir).expect("the tool works") {
-        Ok(profiles) => profiles.iter().for_each(|profile| accepted(&profile.description)),
+        Ok(profiles) => {
+            profiles.iter().for_each(|profile| accepted(&profile.description));
+            true
+        }
         Err(report) => {
             assert!(!report.diagnostics().is_empty());
             for diagnostic in report.diagnostics() {
                 let text = diagnostic.render();
                 assert!(text.contains(": error: ") && text.contains("\n  fix: "), "{text}");
+                assert_eq!(visible::hidden(&text).count(), 0, "{text:?}");
             }
+            false
         }
     }
 }

@@ -112,12 +112,15 @@ impl Catalogue {
     /// What `text` says.
     ///
     /// # Errors
-    /// When numbers do not count from 1, a letter is unknown or there twice, or an attack has
+    /// When numbers do not ascend from 1, a letter is unknown or there twice, or an attack has
     /// neither letters nor a reason.
     pub fn of_text(text: &str) -> Result<Catalogue> {
         let catalogue: Catalogue = toml::from_str(text)?;
-        for (attack, number) in catalogue.attacks.iter().zip(1..) {
-            ensure!(attack.number == number, "{} stands where {number} should", attack.number);
+        let mut last = 0;
+        for attack in &catalogue.attacks {
+            let number = attack.number;
+            ensure!(number > last, "attack {number} stands after {last}");
+            last = number;
             let known: BTreeSet<How> = attack.required().collect();
             let all = known.len() == attack.letters.chars().count();
             ensure!(all, "attack {number}: a letter of `{}` is unknown or twice", attack.letters);

@@ -112,7 +112,7 @@ impl<'a> Compiler<'a> {
         match &service.budget {
             Some(budget) => (budget.frames, budget.objects),
             None => {
-                let memory = self.system.board.qemu.memory_mib.value;
+                let memory = self.system.memory_mib();
                 let frames = memory.saturating_mul(FRAMES_PER_MIB).min(bounds::MAX_FRAMES);
                 (frames, bounds::MAX_OBJECTS)
             }

@@ -2,7 +2,9 @@
 
 use super::kind::Kind;
 use super::source::Span;
+use crate::visible;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// Where a refusal points.
 #[derive(Clone, Debug)]
@@ -68,6 +70,14 @@ impl Diagnostic {
         self
     }
 
+    /// True when it is about a text with characters in it that nobody sees: told already.
+    pub(crate) fn is_hidden(&self) -> bool {
+        let Place::Span(span) = &self.place else { return false };
+        let within =
+            |hidden: &Range<usize>| hidden.start < span.bytes.end && span.bytes.start < hidden.end;
+        span.source.hidden.iter().any(within)
+    }
+
     /// File, line and column, for sorting.
     pub(crate) fn sort_key(&self) -> (String, usize, Kind) {
         match &self.place {
@@ -76,9 +86,14 @@ impl Diagnostic {
         }
     }
 
-    /// `file:line:column: error: …`, the line it is about, other places, and the fix.
+    /// `file:line:column: error: …`, the line it is about, other places, and the fix; of characters
+    /// that nobody sees, the number.
     #[must_use]
     pub fn render(&self) -> String {
+        visible::shown(&self.plain()).into_owned()
+    }
+
+    fn plain(&self) -> String {
         let mut text = String::new();
         match &self.place {
             Place::Span(span) => {
@@ -109,10 +124,12 @@ fn excerpt(span: &Span) -> String {
     let (number, column) = span.source.position(span.bytes.start);
     let line = span.source.line(number);
     let meant = span.source.text.get(span.bytes.clone()).unwrap_or_default();
-    let width = meant.lines().next().unwrap_or_default().chars().count().max(1);
+    let meant = meant.lines().next().unwrap_or_default();
+    let width = visible::shown(meant).chars().count().max(1);
     let margin = number.to_string();
     let gap = " ".repeat(margin.len());
-    let indent: String =
-        line.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let before: String = line.chars().take(column - 1).collect();
+    let blank = |c: char| if c == '\t' { '\t' } else { ' ' };
+    let indent: String = visible::shown(&before).chars().map(blank).collect();
     format!("  {margin} | {line}\n  {gap} | {indent}{}\n", "^".repeat(width))
 }

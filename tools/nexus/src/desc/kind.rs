@@ -29,6 +29,10 @@ macro_rules! kinds {
 kinds! {
     /// A file that must be there is not, or cannot be read.
     MissingFile = "missing-file",
+    /// What stands in a file's place is none, leads nowhere, or has no end.
+    NotAFile = "not-a-file",
+    /// Characters that a reader does not see: controls, direction overrides, separators, fillers.
+    HiddenCharacter = "hidden-character",
     /// A file is not TOML.
     Syntax = "syntax",
     /// A key that no such file has.

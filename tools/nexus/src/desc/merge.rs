@@ -12,20 +12,26 @@ use super::model::{Allow, Permit, Policy, ProfileFile, Service, System};
 use super::report::Reporter;
 use super::source::{At, Span};
 use super::suggest;
+use super::unread::Unread;
 
-/// One system from its layers, base first; `None` after an error was reported.
+/// One system from its layers, base first; `None` when there is no layer.
 pub(crate) fn merge(reporter: &Reporter, layers: Vec<Layer>) -> Option<System> {
-    let board = read_named_board(reporter, &layers)?;
+    let mut unread = Unread::default();
+    for layer in &layers {
+        unread.add(layer.unread.clone());
+    }
+    let board = read_named_board(reporter, &layers, &mut unread);
     let top = layers.last()?;
     let name = top.system.name.clone();
     let shown = reporter.paths.show(&top.dir.join("policy.toml"));
-    let mut parts = Parts { policy: Policy { shown, ..Policy::empty() }, ..Parts::default() };
+    let policy = Policy { shown, ..Policy::empty() };
+    let mut parts = Parts { policy, base: unread.base, ..Parts::default() };
     for layer in layers {
         parts.remove(reporter, &layer);
         parts.add(layer);
     }
-    let Parts { services, removed, policy, profiles } = parts;
-    Some(System { name, board, services, removed, policy, profiles })
+    let Parts { services, removed, policy, profiles, .. } = parts;
+    Some(System { name, board, services, removed, policy, profiles, unread })
 }
 
 #[derive(Default)]
@@ -34,6 +40,8 @@ struct Parts {
     removed: Vec<At<String>>,
     policy: Policy,
     profiles: Vec<ProfileFile>,
+    /// Something below could not be read.
+    base: bool,
 }
 
 impl Parts {
@@ -43,7 +51,7 @@ impl Parts {
             let before = self.services.len();
             let names: Vec<String> = self.services.iter().map(|s| s.name.value.clone()).collect();
             self.services.retain(|service| service.name.value != name.value);
-            if self.services.len() == before {
+            if self.services.len() == before && !self.base {
                 refuse_removal(reporter, name, "service", &names);
             } else {
                 self.removed.push(name.clone());
@@ -54,7 +62,7 @@ impl Parts {
             if ids.contains(&id.value) {
                 self.policy.allows.retain(|line| line.id.value != id.value);
                 self.policy.permits.retain(|line| line.id.value != id.value);
-            } else {
+            } else if !self.base {
                 refuse_removal(reporter, id, "policy line", &ids);
             }
         }

@@ -20,7 +20,9 @@ mod report;
 mod rules;
 pub(crate) mod source;
 pub(crate) mod suggest;
+mod syntax;
 pub(crate) mod table;
+mod unread;
 mod values;
 
 use anyhow::{Result, anyhow, bail};
@@ -139,10 +141,9 @@ pub fn check(
 
 fn read(reporter: &Reporter, dir: &Path, standard: &Path) -> Result<model::System, Report> {
     let layers = layers::read_layers(reporter, dir, standard);
-    reporter.stop_if_refused()?;
     let system = merge::merge(reporter, layers).ok_or_else(|| reporter.report())?;
+    rules::check(&system, reporter);
     reporter.stop_if_refused()?;
-    rules::check(&system, reporter)?;
     Ok(system)
 }
 
@@ -162,7 +163,7 @@ fn compile_all(system: &model::System, dir: &Path) -> Result<Vec<Checked>> {
                 programs,
                 board_args: qemu::arguments(system, profile),
                 watch: qemu::watch(system, profile),
-                memory: u64::from(system.board.qemu.memory_mib.value) << 20,
+                memory: u64::from(system.memory_mib()) << 20,
             })
         })
         .collect()

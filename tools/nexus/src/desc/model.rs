@@ -1,6 +1,7 @@
 //! What the files say, before it is checked: each value with its place.
 
 use super::source::{At, Span};
+use super::unread::Unread;
 use nexus_abi::Rights;
 use nexus_sysdesc::{Danger, Permission, Profile, Restart};
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ pub(crate) struct System {
     pub(crate) policy: Policy,
     /// Those of the base first.
     pub(crate) profiles: Vec<ProfileFile>,
+    /// What is not known of all this.
+    pub(crate) unread: Unread,
 }
 
 impl System {
@@ -30,15 +33,21 @@ impl System {
         names
     }
 
+    /// Mebibytes of memory.
+    pub(crate) fn memory_mib(&self) -> u32 {
+        self.board.qemu.as_ref().map_or(0, |qemu| qemu.memory_mib.value)
+    }
+
     pub(crate) fn was_removed(&self, name: &str) -> bool {
         self.removed.iter().any(|removed| removed.value == name)
     }
 }
 
 /// A board file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Board {
-    pub(crate) qemu: Machine,
+    /// Absent after a mistake.
+    pub(crate) qemu: Option<Machine>,
     /// In the order of the file.
     pub(crate) devices: Vec<Device>,
 }
@@ -125,8 +134,10 @@ pub(crate) enum DmaMark {
 pub(crate) struct Service {
     /// Of the file; its place is the first byte.
     pub(crate) name: At<String>,
+    /// 0 after a mistake.
     pub(crate) id: At<u32>,
-    pub(crate) binary: Binary,
+    /// Absent after a mistake.
+    pub(crate) binary: Option<Binary>,
     /// True for init.
     pub(crate) by_kernel: bool,
     pub(crate) priority: At<u8>,

@@ -2,9 +2,9 @@
 
 use super::diagnostic::Diagnostic;
 use super::kind::Kind;
-use super::model::Service;
+use super::model::{Binary, Service};
 use super::report::Reporter;
-use std::fs;
+use crate::files::{self, Unread};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
@@ -29,12 +29,14 @@ enum Missing {
     Package,
     /// The package has other binaries.
     Binary(String),
+    /// Its `Cargo.toml` cannot be read: why.
+    Manifest(String),
 }
 
 /// Reports a program that is not there.
 pub(crate) fn check(service: &Service, reporter: &Reporter) {
-    let Err(missing) = find(service) else { return };
-    let binary = &service.binary;
+    let Some(binary) = &service.binary else { return };
+    let Err(missing) = find(binary) else { return };
     let (message, fix) = match missing {
         Missing::Package => (
             format!("there is no crate at `{}`", binary.path.value),
@@ -52,18 +54,23 @@ pub(crate) fn check(service: &Service, reporter: &Reporter) {
                 binary.bin
             ),
         ),
+        Missing::Manifest(why) => (
+            format!("the Cargo.toml at `{}` cannot be used: {why}", binary.path.value),
+            "correct it, or write the path of another crate".to_owned(),
+        ),
     };
     reporter.add(Diagnostic::at(Kind::MissingBinary, &binary.path.span, message, fix));
 }
 
 /// The program of a service that has passed [`check`].
 pub(crate) fn of_service(service: &Service) -> Option<Program> {
-    let (manifest, package) = find(service).ok()?;
+    let binary = service.binary.as_ref()?;
+    let (manifest, package) = find(binary).ok()?;
     Some(Program {
         id: service.id.value,
         name: service.name.value.clone(),
         package,
-        bin: service.binary.bin.clone(),
+        bin: binary.bin.clone(),
         manifest,
     })
 }
@@ -76,14 +83,18 @@ fn shown_dir(reporter: &Reporter, dir: &Path) -> String {
 }
 
 /// The manifest to build from, and the package name.
-fn find(service: &Service) -> Result<(PathBuf, String), Missing> {
-    let binary = &service.binary;
+fn find(binary: &Binary) -> Result<(PathBuf, String), Missing> {
     let dir = binary.relative_to.join(&binary.path.value);
     let dir = dir.canonicalize().map_err(|_| Missing::Package)?;
     let manifest = dir.join("Cargo.toml");
-    let text = fs::read_to_string(&manifest).map_err(|_| Missing::Package)?;
-    let table = DeTable::parse(&text).map_err(|_| Missing::Package)?.into_inner();
-    let package = package_name(&table).ok_or(Missing::Package)?;
+    let text = files::text(&manifest).map_err(|why| match why {
+        Unread::Missing => Missing::Package,
+        why => Missing::Manifest(why.to_string()),
+    })?;
+    let table = DeTable::parse(&text);
+    let table = table.map_err(|why| Missing::Manifest(why.message().to_owned()))?.into_inner();
+    let package = package_name(&table)
+        .ok_or_else(|| Missing::Manifest("it has no `name` under [package]".to_owned()))?;
     if has_binary(&dir, &table, &package, &binary.bin) {
         Ok((workspace_of(&dir).unwrap_or(manifest), package))
     } else {
@@ -96,7 +107,7 @@ fn find(service: &Service) -> Result<(PathBuf, String), Missing> {
 fn workspace_of(dir: &Path) -> Option<PathBuf> {
     let mut manifests = dir.ancestors().map(|dir| dir.join("Cargo.toml"));
     manifests.find(|manifest| {
-        let text = fs::read_to_string(manifest).unwrap_or_default();
+        let text = files::text(manifest).unwrap_or_default();
         DeTable::parse(&text).is_ok_and(|table| value_in(table.get_ref(), "workspace").is_some())
     })
 }

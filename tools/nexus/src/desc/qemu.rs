@@ -8,7 +8,7 @@ pub(crate) const RAM_BASE: u64 = 0x8000_0000;
 /// Machine, processor, memory, and each device in its slot. Kernel, image and serial port are
 /// for whoever starts it.
 pub(crate) fn arguments(system: &System, profile: &ProfileFile) -> Vec<String> {
-    let machine = &system.board.qemu;
+    let Some(machine) = &system.board.qemu else { return Vec::new() };
     let mut arguments = Vec::new();
     let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
     option("-machine", machine.machine.clone());

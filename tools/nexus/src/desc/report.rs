@@ -26,6 +26,12 @@ impl Reporter {
         self.found.borrow_mut().push(diagnostic);
     }
 
+    /// How many refusals there are so far.
+    #[must_use]
+    pub(crate) fn count(&self) -> usize {
+        self.found.borrow().len()
+    }
+
     /// Goes on only while nothing has been refused.
     ///
     /// # Errors
@@ -38,6 +44,7 @@ impl Reporter {
     #[must_use]
     pub(crate) fn report(&self) -> Report {
         let mut found = self.found.borrow().clone();
+        found.retain(|one| one.kind == Kind::HiddenCharacter || !one.is_hidden());
         found.sort_by_key(Diagnostic::sort_key);
         Report { found }
     }

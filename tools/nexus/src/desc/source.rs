@@ -1,5 +1,7 @@
 //! The files of a system, and places in them.
 
+use super::syntax::{self, Mended, Mistake};
+use crate::{files, visible};
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -11,9 +13,45 @@ pub struct Source {
     pub shown: String,
     /// What it holds.
     pub text: String,
+    /// Bytes of it that nobody sees, line by line.
+    pub(crate) hidden: Vec<Range<usize>>,
+    /// The same without what is no TOML in it, and what that is.
+    pub(crate) mended: Mended,
 }
 
 impl Source {
+    /// A file with this text.
+    #[must_use]
+    pub(crate) fn new(shown: String, text: String) -> Source {
+        let mut hidden: Vec<Range<usize>> = Vec::new();
+        let mut plain = text.clone().into_bytes();
+        let hides = |_: &(usize, char)| !cfg!(broken = "hidden-character");
+        for (at, c) in visible::hidden(&text).filter(hides) {
+            let bytes = at..at + c.len_utf8();
+            if let Some(part) = plain.get_mut(bytes.clone()) {
+                part.fill(b' ');
+            }
+            hidden.push(bytes);
+        }
+        // Spaces for whole characters leave UTF-8.
+        let mut mended = syntax::mend(&String::from_utf8(plain).unwrap_or_default());
+        let mut source = Source { shown, text, hidden, mended: Mended::default() };
+        mended.mistakes.retain(|mistake| !source.hides(mistake));
+        source.mended = mended;
+        source
+    }
+
+    /// True when not all of it is what it should be.
+    pub(crate) fn has_mistakes(&self) -> bool {
+        !self.hidden.is_empty() || !self.mended.mistakes.is_empty()
+    }
+
+    /// True for a mistake on a line that is not what it looks like.
+    fn hides(&self, mistake: &Mistake) -> bool {
+        let line = |at: usize| self.position(at).0;
+        self.hidden.iter().any(|bytes| line(bytes.start) == line(mistake.bytes.start))
+    }
+
     /// Line and column, each from 1, of the byte at `offset`. Columns count characters.
     #[must_use]
     pub fn position(&self, offset: usize) -> (usize, usize) {
@@ -102,10 +140,9 @@ impl Paths {
     /// Reads a file.
     ///
     /// # Errors
-    /// When it cannot be read as text.
-    pub(crate) fn read(&self, path: &Path) -> std::io::Result<Rc<Source>> {
-        let text = std::fs::read_to_string(path)?;
-        Ok(Rc::new(Source { shown: self.show(path), text }))
+    /// When it is no file, or no text.
+    pub(crate) fn read(&self, path: &Path) -> Result<Rc<Source>, files::Unread> {
+        Ok(Rc::new(Source::new(self.show(path), files::text(path)?)))
     }
 }
 

@@ -20,27 +20,17 @@ pub(crate) const fn key(name: &'static str, example: &'static str) -> Key {
     Key { name, example }
 }
 
-/// A TOML file after its syntax has been found good.
+/// A TOML file without what is no TOML in it.
 pub(crate) struct Parsed<'i> {
     table: DeTable<'i>,
     source: &'i Rc<Source>,
 }
 
 impl<'i> Parsed<'i> {
-    /// The file's tables; `None` after an error was reported.
-    pub(crate) fn new(source: &'i Rc<Source>, reporter: &Reporter) -> Option<Parsed<'i>> {
-        let (table, errors) = DeTable::parse_recoverable(&source.text);
-        if errors.is_empty() {
-            return Some(Parsed { table: table.into_inner(), source });
-        }
-        // A mistake leads to others after it: only the first in the text is worth reading.
-        let first = errors.iter().min_by_key(|error| error.span().map(|span| span.start))?;
-        let bytes = first.span().unwrap_or_default();
-        let span = Span { source: Rc::clone(source), bytes };
-        let message = format!("this is not TOML: {}", first.message());
-        let fix = "write `key = value`, `[table]` or `[[list]]`, with text in quotes";
-        reporter.add(Diagnostic::at(Kind::Syntax, &span, message, fix));
-        None
+    /// What can be read of a file's tables. What is no TOML was reported when it was opened.
+    pub(crate) fn new(source: &'i Rc<Source>) -> Parsed<'i> {
+        let (table, _) = DeTable::parse_recoverable(&source.mended.text);
+        Parsed { table: table.into_inner(), source }
     }
 
     /// The outermost table. `what` is what such a file is called.
@@ -168,6 +158,9 @@ impl<'a> Table<'a> {
             self.refuse(Kind::UnknownKey, &span, message, fix);
             self.missing.retain(|missing| Some(missing.name) != known);
         }
+        // What stands in a line that is no TOML is not missing.
+        let lost = &self.span.source.mended.lost;
+        self.missing.retain(|missing| !lost.contains(missing.name));
         for missing in &self.missing {
             let message = format!("the key `{}` is missing in {}", missing.name, self.what);
             let fix = format!("add `{} = {}`", missing.name, missing.example);

@@ -68,7 +68,7 @@ impl Assertions {
 }
 
 fn read_all(reporter: &Reporter, source: &Rc<Source>) -> Vec<Assertion> {
-    let Some(parsed) = Parsed::new(source, reporter) else { return Vec::new() };
+    let parsed = Parsed::new(source);
     let mut table = parsed.root("an assertion file", reporter);
     let all = table.tables(ASSERT, "[[assert]]").into_iter().filter_map(read_one).collect();
     table.finish();

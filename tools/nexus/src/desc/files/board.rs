@@ -36,25 +36,34 @@ const MAX_SLOT: u8 = 7;
 pub(crate) struct BoardFile {
     /// Absent where the devices are more of those of the board below.
     pub(crate) qemu: Option<Machine>,
+    /// There is a `[qemu]`, or should be.
+    pub(crate) has_qemu: bool,
     pub(crate) devices: Vec<Device>,
+    /// Names of devices that could not be read whole.
+    pub(crate) unread: Vec<String>,
+    /// There may be more devices, of which not even the name could be read.
+    pub(crate) more: bool,
 }
 
 /// Reads it. Above another file of its name, it may leave out `[qemu]`; `above` says whether it is.
-pub(crate) fn read_board(
-    reporter: &Reporter,
-    source: &Rc<Source>,
-    above: bool,
-) -> Option<BoardFile> {
-    let parsed = Parsed::new(source, reporter)?;
+pub(crate) fn read_board(reporter: &Reporter, source: &Rc<Source>, above: bool) -> BoardFile {
+    let parsed = Parsed::new(source);
     let mut table = parsed.root("a board file", reporter);
     if !above {
         table.must_have(QEMU);
     }
     let asked = table.has(QEMU);
     let qemu = table.table(QEMU, "[qemu]").and_then(read_machine);
-    let devices = table.tables(DEVICE, "[[device]]").into_iter().filter_map(read_device).collect();
+    let (mut devices, mut unread, mut more) = (Vec::new(), Vec::new(), source.has_mistakes());
+    for device in table.tables(DEVICE, "[[device]]") {
+        match read_device(device) {
+            (_, Some(device)) => devices.push(device),
+            (Some(name), None) => unread.push(name),
+            (None, None) => more = true,
+        }
+    }
     table.finish();
-    (qemu.is_some() || !asked).then_some(BoardFile { qemu, devices })
+    BoardFile { qemu, has_qemu: asked || !above, devices, unread, more }
 }
 
 fn read_machine(mut table: Table<'_>) -> Option<Machine> {
@@ -93,7 +102,8 @@ fn read_memory(table: &mut Table<'_>) -> Option<At<u32>> {
     None
 }
 
-fn read_device(mut table: Table<'_>) -> Option<Device> {
+/// Its name, and the whole device, as far as they can be read.
+fn read_device(mut table: Table<'_>) -> (Option<String>, Option<Device>) {
     let span = table.span.clone();
     for needed in [NAME, COMPATIBLE, DANGER] {
         table.must_have(needed);
@@ -114,20 +124,25 @@ fn read_device(mut table: Table<'_>) -> Option<Device> {
     let qemu = table.string(QEMU_DEVICE);
     let backend = table.strings(BACKEND);
     table.finish();
-    Some(Device {
-        span,
-        name: name?,
-        compatible: compatible?,
-        virtio_id,
-        instance,
-        base,
-        window,
-        dma,
-        danger: danger?,
-        slot,
-        qemu,
-        backend,
-    })
+    let called = name.as_ref().map(|name| name.value.clone());
+    let device = (|| {
+        let (name, compatible, danger) = (name?, compatible?, danger?);
+        Some(Device {
+            span,
+            name,
+            compatible,
+            virtio_id,
+            instance,
+            base,
+            window,
+            dma,
+            danger,
+            slot,
+            qemu,
+            backend,
+        })
+    })();
+    (called, device)
 }
 
 /// Reports a number of bytes that is not whole pages; true when it is.

@@ -3,7 +3,7 @@
 use super::rights::read_rights;
 use crate::desc::model::{Allow, Permit};
 use crate::desc::report::Reporter;
-use crate::desc::source::Source;
+use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
 use nexus_sysdesc::{Permission, bounds};
 use std::rc::Rc;
@@ -25,27 +25,38 @@ pub(crate) struct PolicyFile {
     pub(crate) epoch: Option<u32>,
     pub(crate) allows: Vec<Allow>,
     pub(crate) permits: Vec<Permit>,
+    /// What lines that could not be read whole may give.
+    pub(crate) unread: Vec<(Option<String>, Option<String>)>,
 }
 
 /// Reads it. A system that extends another one may leave out the epoch.
-pub(crate) fn read_policy(
-    reporter: &Reporter,
-    source: &Rc<Source>,
-    extends: bool,
-) -> Option<PolicyFile> {
-    let parsed = Parsed::new(source, reporter)?;
+pub(crate) fn read_policy(reporter: &Reporter, source: &Rc<Source>, extends: bool) -> PolicyFile {
+    let parsed = Parsed::new(source);
     let mut table = parsed.root("policy.toml", reporter);
     if !extends {
         table.must_have(EPOCH);
     }
     let epoch = table.number(EPOCH, 1..=u32::MAX).map(|epoch| epoch.value);
-    let allows = table.tables(ALLOW, "[[allow]]").into_iter().filter_map(read_allow).collect();
-    let permits = table.tables(PERMIT, "[[permit]]").into_iter().filter_map(read_permit).collect();
+    let mut unread = Vec::new();
+    if source.has_mistakes() {
+        unread.push((None, None));
+    }
+    let allows = table.tables(ALLOW, "[[allow]]").into_iter();
+    let allows = allows.filter_map(|line| read_allow(line, &mut unread)).collect();
+    let permits = table.tables(PERMIT, "[[permit]]").into_iter();
+    let permits = permits.filter_map(|line| read_permit(line, &mut unread)).collect();
     table.finish();
-    Some(PolicyFile { epoch, allows, permits })
+    PolicyFile { epoch, allows, permits, unread }
 }
 
-fn read_allow(mut table: Table<'_>) -> Option<Allow> {
+fn value<T: Clone>(read: Option<&At<T>>) -> Option<T> {
+    read.map(|read| read.value.clone())
+}
+
+fn read_allow(
+    mut table: Table<'_>,
+    unread: &mut Vec<(Option<String>, Option<String>)>,
+) -> Option<Allow> {
     for needed in [ID, SUBJECT, DEVICE, REASON] {
         table.must_have(needed);
     }
@@ -57,18 +68,30 @@ fn read_allow(mut table: Table<'_>) -> Option<Allow> {
     let dma = table.choice(DMA, "what a line can say about DMA", &[("unconfined", ())]);
     let reason = table.text(REASON, bounds::MAX_REASON);
     table.finish();
-    Some(Allow {
-        span,
-        id: id?,
-        subject: subject?,
-        device: device?,
-        rights: rights?,
-        dma: dma.map(|dma| dma.span),
-        reason: reason?.value,
-    })
+    let given = (value(subject.as_ref()), value(device.as_ref()));
+    let dma = dma.map(|dma| dma.span);
+    let line = (|| {
+        let reason = reason?.value;
+        Some(Allow {
+            span,
+            id: id?,
+            subject: subject?,
+            device: device?,
+            rights: rights?,
+            dma,
+            reason,
+        })
+    })();
+    if line.is_none() {
+        unread.push(given);
+    }
+    line
 }
 
-fn read_permit(mut table: Table<'_>) -> Option<Permit> {
+fn read_permit(
+    mut table: Table<'_>,
+    unread: &mut Vec<(Option<String>, Option<String>)>,
+) -> Option<Permit> {
     for needed in [ID, SUBJECT, PERMISSION, REASON] {
         table.must_have(needed);
     }
@@ -77,7 +100,16 @@ fn read_permit(mut table: Table<'_>) -> Option<Permit> {
     let id = table.name(ID);
     let subject = table.string(SUBJECT);
     let permission = table.choice(PERMISSION, "a permission", &permissions);
-    table.text(REASON, bounds::MAX_REASON);
+    let reason = table.text(REASON, bounds::MAX_REASON);
     table.finish();
-    Some(Permit { span, id: id?, subject: subject?, permission: permission? })
+    let what = permission.as_ref().map(|permission| permission.name().to_owned());
+    let given = (value(subject.as_ref()), what);
+    let line = (|| {
+        reason?;
+        Some(Permit { span, id: id?, subject: subject?, permission: permission? })
+    })();
+    if line.is_none() {
+        unread.push(given);
+    }
+    line
 }

@@ -4,7 +4,7 @@ use super::name_of_file;
 use super::service::check_proof;
 use crate::desc::model::ProfileFile;
 use crate::desc::report::Reporter;
-use crate::desc::source::Source;
+use crate::desc::source::{At, Source, Span};
 use crate::desc::table::{Key, Parsed, key};
 use nexus_sysdesc::Profile;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(crate) fn read_profile(
     path: &Path,
 ) -> Option<ProfileFile> {
     let name = name_of_file(reporter, source, path);
-    let parsed = Parsed::new(source, reporter)?;
+    let parsed = Parsed::new(source);
     let mut table = parsed.root("a profile", reporter);
     table.must_have(KIND);
     let kinds = [Profile::Prod, Profile::Test].map(|kind| (kind.name(), kind));
@@ -42,7 +42,8 @@ pub(crate) fn read_profile(
     }
     Some(ProfileFile {
         name: name?,
-        kind: kind?,
+        // A kind that could not be read refuses nothing more.
+        kind: kind.unwrap_or(At { value: Profile::Test, span: Span::start_of(source) }),
         without,
         without_devices,
         watch,

@@ -29,7 +29,11 @@ pub(super) fn read_rights(table: &mut Table<'_>) -> Option<At<Rights>> {
         let fix = "write `rights = [\"map\", \"read\"]`, or with \"write\" as well";
         table.refuse(Kind::WindowRights, &table.span, message, fix);
     }
+    let before = table.reporter.count();
     let words = table.choices(RIGHTS, "a right", NAMES);
+    if table.reporter.count() > before {
+        return None;
+    }
     let first = words.first()?.span.clone();
     let end = words.last().map_or(first.bytes.end, |last| last.span.bytes.end);
     let rights = words.iter().fold(Rights::empty(), |all, word| all | word.value);

@@ -8,6 +8,7 @@ use crate::desc::model::{Binary, Budget, Need, Service};
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
+use crate::desc::unread::Unread;
 use nexus_sysdesc::{Permission, Restart, bounds};
 use std::path::Path;
 use std::rc::Rc;
@@ -39,12 +40,21 @@ pub(crate) fn read_service(
     source: &Rc<Source>,
     path: &Path,
     dir: &Path,
+    unread: &mut Unread,
 ) -> Option<Service> {
+    let before = reporter.count();
     let name = name_of_file(reporter, source, path);
-    let parsed = Parsed::new(source, reporter)?;
+    let parsed = Parsed::new(source);
     let mut table = parsed.root("a service file", reporter);
     let service = read_keys(&mut table, name, dir, reporter);
     table.finish();
+    match &service {
+        None => unread.base = true,
+        Some(service) if source.has_mistakes() || reporter.count() > before => {
+            unread.services.insert(service.name.value.clone());
+        }
+        Some(_) => {}
+    }
     service
 }
 
@@ -76,12 +86,13 @@ fn read_keys(
     let asks = table.choices(ASKS, "a permission", &permissions);
     let must_prove = table.words(MUST_PROVE);
     let must_prove = must_prove.into_iter().filter(|proof| check_proof(reporter, proof));
+    let here = table.span.clone();
     Some(Service {
         name: name?,
-        id: id?,
-        binary: binary?,
+        id: id.unwrap_or_else(|| At { value: 0, span: here.clone() }),
+        binary,
         by_kernel: by_kernel.is_some(),
-        priority: priority?,
+        priority: priority.unwrap_or(At { value: 0, span: here }),
         budget,
         stack_pages: stack_pages.map_or(DEFAULT_STACK, |pages| pages.value),
         needs,

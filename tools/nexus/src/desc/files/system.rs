@@ -1,7 +1,7 @@
 //! `system.toml`: what a system is called, and what it begins with.
 
 use crate::desc::report::Reporter;
-use crate::desc::source::{At, Source};
+use crate::desc::source::{At, Source, Span};
 use crate::desc::table::{Key, Parsed, key};
 use std::rc::Rc;
 
@@ -20,15 +20,33 @@ pub(crate) struct SystemFile {
     pub(crate) extends: Option<At<String>>,
     pub(crate) remove_services: Vec<At<String>>,
     pub(crate) remove_policy: Vec<At<String>>,
+    /// Something of it could not be read.
+    pub(crate) unread: bool,
+}
+
+impl SystemFile {
+    /// What stands for a file that is not there. `source` is where it is missed.
+    pub(crate) fn missing(source: &Rc<Source>) -> SystemFile {
+        SystemFile {
+            name: At { value: String::new(), span: Span::start_of(source) },
+            board: None,
+            extends: None,
+            remove_services: Vec::new(),
+            remove_policy: Vec::new(),
+            unread: true,
+        }
+    }
 }
 
 /// Reads it.
-pub(crate) fn read_system(reporter: &Reporter, source: &Rc<Source>) -> Option<SystemFile> {
-    let parsed = Parsed::new(source, reporter)?;
+pub(crate) fn read_system(reporter: &Reporter, source: &Rc<Source>) -> SystemFile {
+    let parsed = Parsed::new(source);
     let mut table = parsed.root("system.toml", reporter);
     table.must_have(NAME);
     let name = table.name(NAME);
     let extends = table.string(EXTENDS);
+    // What it extends may be what could not be read.
+    let unread = source.has_mistakes() || table.has(EXTENDS) && extends.is_none();
     if extends.is_none() {
         table.must_have(BOARD);
     }
@@ -40,5 +58,7 @@ pub(crate) fn read_system(reporter: &Reporter, source: &Rc<Source>) -> Option<Sy
         remove.finish();
     }
     table.finish();
-    Some(SystemFile { name: name?, board, extends, remove_services, remove_policy })
+    let nameless = || At { value: String::new(), span: Span::start_of(source) };
+    let name = name.unwrap_or_else(nameless);
+    SystemFile { name, board, extends, remove_services, remove_policy, unread }
 }

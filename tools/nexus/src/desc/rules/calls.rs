@@ -23,14 +23,14 @@ fn check_call(system: &System, client: &Service, callee: &At<String>, reporter: 
             let message = format!("{from} calls {to}, which this system removes");
             let fix = format!("remove {from} as well, or replace services/{from}.toml");
             reporter.add(Diagnostic::at(Kind::RemovedService, &callee.span, message, fix));
-        } else {
+        } else if !system.may_have_service(callee) {
             let message = format!("there is no service `{to}`");
             let fix = suggest::instead(callee, "services", &system.service_names());
             reporter.add(Diagnostic::at(Kind::UnknownService, &callee.span, message, fix));
         }
         return;
     };
-    if !server.serves {
+    if !server.serves && system.is_whole(to) {
         let message = format!("{from} calls {to}, which has no endpoint");
         let fix = format!("write `serves = true` in services/{to}.toml, or remove the call");
         reporter.add(
@@ -38,7 +38,8 @@ fn check_call(system: &System, client: &Service, callee: &At<String>, reporter: 
                 .see(&server.name.span, format!("here is {to}")),
         );
     }
-    if server.priority.value < client.priority.value {
+    let whole = system.is_whole(from) && system.is_whole(to);
+    if server.priority.value < client.priority.value && whole {
         let message = format!(
             "{from} (priority {}) waits for {to} (priority {}), which it could keep from running",
             client.priority.value, server.priority.value

@@ -16,6 +16,10 @@ pub(super) fn check(system: &System, reporter: &Reporter) {
     check_look_alikes(&devices, look_alike::devices, reporter);
     let services: Vec<&At<String>> = system.services.iter().map(|one| &one.name).collect();
     check_look_alikes(&services, look_alike::services, reporter);
+    let lines: Vec<&At<String>> = system.policy.lines().map(|(id, ..)| id).collect();
+    check_look_alikes(&lines, look_alike::devices, reporter);
+    let profiles: Vec<&At<String>> = system.profiles.iter().map(|one| &one.name).collect();
+    check_look_alikes(&profiles, look_alike::devices, reporter);
 }
 
 fn check_counts(system: &System, reporter: &Reporter) {
@@ -32,7 +36,7 @@ fn check_counts(system: &System, reporter: &Reporter) {
 }
 
 fn check_ids(system: &System, reporter: &Reporter) {
-    for (index, service) in system.services.iter().enumerate() {
+    for (index, service) in system.services.iter().enumerate().filter(|(_, one)| one.id.value > 0) {
         let mut before = system.services.iter().take(index);
         let Some(first) = before.find(|other| other.id.value == service.id.value) else { continue };
         let message = format!("id {} is taken by {}", service.id.value, first.name.value);

@@ -38,7 +38,8 @@ fn check_repeated(system: &System, index: usize, line: &Permit, reporter: &Repor
 fn check_use(system: &System, line: &Permit, reporter: &Reporter) {
     let Some(service) = system.service(&line.subject) else { return };
     let permission = line.permission.value;
-    if service.asks.iter().all(|asked| asked.value != permission) {
+    let asks = service.asks.iter().any(|asked| asked.value == permission);
+    if !asks && system.is_whole(&line.subject) {
         let subject = &line.subject.value;
         let message = format!(
             "`{}` permits what {subject} does not ask for: {}",
@@ -61,7 +62,7 @@ fn check_asked(system: &System, reporter: &Reporter) {
                 system.policy.permits.iter().any(|line| {
                     line.subject.value == *subject && line.permission.value == asked.value
                 });
-            if permitted {
+            if permitted || system.may_allow(subject, asked.name()) {
                 continue;
             }
             let name = asked.name();
@@ -97,7 +98,9 @@ fn check_distributor(system: &System, reporter: &Reporter) {
         reporter.add(Diagnostic::at(Kind::Distributor, &line.span, message, fix.clone()));
     }
     let asks = init.asks.iter().any(|asked| asked.value == Permission::Distribute);
-    if !asks && lines().all(|line| line.subject.value != init.name.value) {
+    let name = &init.name.value;
+    let known = system.is_whole(name) && !system.may_allow(name, Permission::Distribute.name());
+    if !asks && known && lines().all(|line| line.subject.value != *name) {
         let message =
             format!("{} may not distribute: nobody would receive a device", init.name.value);
         let fix = format!(

@@ -1,11 +1,14 @@
 //! Devices: what is requested is allowed, and what is allowed is requested.
 
+use crate::desc::classes::{self, Dma};
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
 use crate::desc::model::{Allow, Need, Service, System, rights_text, rights_toml};
 use crate::desc::report::Reporter;
 use crate::desc::source::At;
 use crate::desc::suggest;
+use nexus_abi::Rights;
+use nexus_sysdesc::bounds::WINDOW_RIGHTS;
 
 pub(super) fn check(system: &System, reporter: &Reporter) {
     check_ids(system, reporter);
@@ -42,6 +45,9 @@ fn check_names(system: &System, line: &Allow, reporter: &Reporter) -> bool {
     if system.board.device(&line.device).is_some() {
         return known;
     }
+    if system.may_have_device(&line.device) {
+        return false;
+    }
     let message = format!("the board has no device `{}`", line.device.value);
     let fix = suggest::instead(&line.device, "devices", &system.board.device_names());
     reporter.add(Diagnostic::at(Kind::UnknownDevice, &line.device.span, message, fix));
@@ -64,7 +70,7 @@ pub(super) fn check_subject(
         let fix = format!("add \"{}\" to `policy` under [remove] as well", id.value);
         let diagnostic = Diagnostic::at(Kind::RemovedService, &removed.span, message, fix);
         reporter.add(diagnostic.see(&id.span, "the line that speaks of it"));
-    } else {
+    } else if !system.may_have_service(subject) {
         let message = format!("there is no service `{}`", subject.value);
         let fix = suggest::instead(subject, "services", &system.service_names());
         reporter.add(Diagnostic::at(Kind::UnknownService, &subject.span, message, fix));
@@ -94,6 +100,11 @@ fn check_use(system: &System, line: &Allow, reporter: &Reporter) {
     let need =
         service.and_then(|service| service.needs.iter().find(|need| need.device.value == *device));
     let Some(need) = need else {
+        let knows = |need: &Need| system.board.device(&need.device).is_some();
+        let all_known = service.is_some_and(|service| service.needs.iter().all(knows));
+        if !system.is_whole(subject) || !all_known {
+            return;
+        }
         let message =
             format!("`{}` allows what {subject} does not ask for: {device}", line.id.value);
         let fix = format!(
@@ -106,7 +117,7 @@ fn check_use(system: &System, line: &Allow, reporter: &Reporter) {
         return;
     };
     let more = line.rights.difference(need.rights.value);
-    if !more.is_empty() {
+    if !more.is_empty() && system.is_whole(subject) && is_window(need) {
         let message = format!(
             "`{}` allows {}, which {subject} does not ask for",
             line.id.value,
@@ -122,6 +133,13 @@ fn check_use(system: &System, line: &Allow, reporter: &Reporter) {
 
 fn check_dma(system: &System, line: &Allow, reporter: &Reporter) {
     let Some(device) = system.board.device(&line.device) else { return };
+    // A device that says of itself what is not so is refused elsewhere.
+    match classes::dma_of(device) {
+        Dma::Always if !device.has_dma() => return,
+        Dma::Unknown if device.dma.is_none() => return,
+        Dma::Never if device.has_dma() => return,
+        _ => {}
+    }
     let name = &device.name.value;
     match (&line.dma, &device.dma) {
         (None, Some(mark)) if device.has_dma() => {
@@ -157,6 +175,11 @@ fn check_allowed(system: &System, service: &Service, need: &Need, reporter: &Rep
         .iter()
         .find(|line| line.subject.value == *subject && line.device.value == *device);
     let Some(line) = line else {
+        let mut lines = system.policy.allows.iter().filter(|line| line.subject.value == *subject);
+        let misnamed = lines.any(|line| system.board.device(&line.device).is_none());
+        if misnamed || system.may_allow(subject, device) {
+            return;
+        }
         let message = format!("{subject} asks for {device}, and no line of the policy allows it");
         let fix = format!(
             "if it may have it, add to {}, and say why:\n{}",
@@ -167,7 +190,7 @@ fn check_allowed(system: &System, service: &Service, need: &Need, reporter: &Rep
         return;
     };
     let more = need.rights.difference(line.rights.value);
-    if !more.is_empty() {
+    if !more.is_empty() && is_window(need) {
         let message = format!(
             "{subject} asks for {} on {device}, which `{}` does not allow",
             rights_text(more),
@@ -179,6 +202,12 @@ fn check_allowed(system: &System, service: &Service, need: &Need, reporter: &Rep
                 .see(&line.rights.span, "what it allows"),
         );
     }
+}
+
+/// True when the rights are those of a window; others are refused elsewhere.
+fn is_window(need: &Need) -> bool {
+    let rights = need.rights.value;
+    WINDOW_RIGHTS.contains(rights) && rights.contains(Rights::MAP | Rights::READ)
 }
 
 /// The line that would allow `need`.

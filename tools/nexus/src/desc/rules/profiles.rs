@@ -11,7 +11,7 @@ use nexus_sysdesc::Profile;
 const FRAMES_PER_MIB: u64 = 256;
 
 pub(super) fn check(system: &System, reporter: &Reporter) {
-    if system.profiles.is_empty() {
+    if system.profiles.is_empty() && !system.unread.base {
         let message = "the system has no profile";
         let fix = "create profiles/prod.toml with `kind = \"prod\"`";
         reporter.add(Diagnostic::at(Kind::MissingFile, &system.name.span, message, fix));
@@ -34,7 +34,7 @@ fn check_names(system: &System, profile: &ProfileFile, reporter: &Reporter) {
                 let fix = "remove it from `without`";
                 reporter.add(Diagnostic::at(Kind::LeftOut, &name.span, message, fix));
             }
-            None if !system.was_removed(name) => {
+            None if !system.was_removed(name) && !system.may_have_service(name) => {
                 let message = format!("there is no service `{}`", name.value);
                 let fix = suggest::instead(name, "services", &system.service_names());
                 reporter.add(Diagnostic::at(Kind::UnknownService, &name.span, message, fix));
@@ -43,7 +43,7 @@ fn check_names(system: &System, profile: &ProfileFile, reporter: &Reporter) {
         }
     }
     for name in &profile.without_devices {
-        if system.board.device(name).is_none() {
+        if system.board.device(name).is_none() && !system.may_have_device(name) {
             let message = format!("the board has no device `{}`", name.value);
             let fix = suggest::instead(name, "devices", &system.board.device_names());
             reporter.add(Diagnostic::at(Kind::UnknownDevice, &name.span, message, fix));
@@ -95,7 +95,7 @@ fn check_devices(system: &System, profile: &ProfileFile, reporter: &Reporter) {
 
 fn check_proofs(system: &System, profile: &ProfileFile, reporter: &Reporter) {
     for (name, _) in &profile.must_prove {
-        if system.service(name).is_none() {
+        if system.service(name).is_none() && !system.may_have_service(name) {
             let message = format!("there is no service `{}`", name.value);
             let fix = suggest::instead(name, "services", &system.service_names());
             reporter.add(Diagnostic::at(Kind::UnknownService, &name.span, message, fix));
@@ -120,7 +120,7 @@ fn check_watch(system: &System, profile: &ProfileFile, reporter: &Reporter) {
             let message = "a prod profile watches nobody: its kernel has no checker".to_owned();
             let fix = "move this to a profile with `kind = \"test\"`".to_owned();
             (Kind::WatchInProd, message, fix)
-        } else if !known {
+        } else if !known && !system.may_have_service(name) {
             let fix = suggest::instead(name, "services", &system.service_names());
             (Kind::UnknownService, format!("there is no service `{}`", name.value), fix)
         } else {
@@ -135,7 +135,7 @@ fn check_memory(system: &System, profile: &ProfileFile, reporter: &Reporter) {
     let staying = system.services.iter().filter(|service| !profile.leaves_out(&service.name));
     let budgets = staying.filter_map(|service| service.budget.as_ref());
     let frames: u64 = budgets.map(|budget| u64::from(budget.frames)).sum();
-    let memory = &system.board.qemu.memory_mib;
+    let Some(memory) = system.board.qemu.as_ref().map(|qemu| &qemu.memory_mib) else { return };
     let most = u64::from(memory.value) * FRAMES_PER_MIB / 4 * 3;
     if frames > most {
         let message = format!(

@@ -25,6 +25,9 @@ pub(super) fn check(system: &System, reporter: &Reporter) {
 fn check_init(system: &System, reporter: &Reporter) {
     let mut started = system.services.iter().filter(|service| service.by_kernel);
     let Some(init) = started.next() else {
+        if system.unread.base || !system.unread.services.is_empty() {
+            return;
+        }
         let message = "no service is started by the kernel";
         let fix = "write `started-by = \"kernel\"` in the file of init, instead of its budget";
         reporter.add(Diagnostic::at(Kind::OneInit, &system.name.span, message, fix));
@@ -62,7 +65,7 @@ fn check_handles(service: &Service, reporter: &Reporter) {
 
 fn check_need(system: &System, service: &Service, index: usize, need: &Need, reporter: &Reporter) {
     let device = &need.device;
-    if system.board.device(device).is_none() {
+    if system.board.device(device).is_none() && !system.may_have_device(device) {
         let message = format!("the board has no device `{}`", device.value);
         let fix = suggest::instead(device, "devices", &system.board.device_names());
         reporter.add(Diagnostic::at(Kind::UnknownDevice, &device.span, message, fix));
