@@ -25,6 +25,8 @@ pub(crate) enum Outcome {
     Applied,
     /// Its thread makes the call again, after interrupts were taken.
     Again,
+    /// A call in steps has come to its end.
+    Ended,
 }
 
 /// Bytes of an `ecall`.
@@ -36,6 +38,10 @@ fn apply(thread: &mut Thread, result: Result<Outcome, Error>) {
     match result {
         Ok(Outcome::Value(value)) => thread.answer(0, value),
         Ok(Outcome::Applied) => {}
+        Ok(Outcome::Ended) => {
+            thread.unfinished = Handle::NONE;
+            thread.answer(0, 0);
+        }
         Ok(Outcome::Again) => {
             let pc = thread.frame.get(0).wrapping_sub(ECALL);
             thread.frame.set(0, pc);
@@ -80,8 +86,8 @@ impl<P: Platform> Kernel<'_, P> {
             Syscall::Wait => return self.wait(me, Handle(a0), a1),
             Syscall::ThreadExit => return self.thread_exit(me),
             Syscall::ProcessEnd => return self.process_end(process, Handle(a0), a1),
-            Syscall::CapDrop => return self.cap_drop(process, Handle(a0)),
-            Syscall::CapRevoke => return self.cap_revoke(process, Handle(a0)),
+            Syscall::CapDrop => return self.cap_drop(me, process, Handle(a0)),
+            Syscall::CapRevoke => return self.cap_revoke(me, process, Handle(a0)),
             Syscall::CapQuery => return self.cap_query(me, process, Handle(a0)),
             Syscall::CapInspect => return self.inspect(me, process, Handle(a0), a1),
             Syscall::ProcessStat => {
@@ -164,35 +170,80 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `cap_drop`.
-    fn cap_drop(&mut self, caller: Id<Process>, handle: Handle) -> Result<Outcome, Error> {
+    fn cap_drop(
+        &mut self,
+        me: Id<Thread>,
+        caller: Id<Process>,
+        handle: Handle,
+    ) -> Result<Outcome, Error> {
         if handle.is_reply() {
             self.drop_reply(caller, handle)?;
             self.preempt()?;
             return Ok(Outcome::Value(0));
         }
-        let (id, _) = self.lookup(caller, handle)?;
-        self.in_steps(|kernel, work| kernel.drop_cap(id, work))
+        let id = match self.lookup(caller, handle) {
+            Ok((id, _)) => id,
+            Err(error) => match self.unfinished(me, handle, error)? {
+                Some(id) => id,
+                None => return Ok(Outcome::Ended),
+            },
+        };
+        self.in_steps(me, handle, |kernel, work| kernel.drop_cap(id, work))
     }
 
     /// `cap_revoke`.
-    fn cap_revoke(&mut self, caller: Id<Process>, handle: Handle) -> Result<Outcome, Error> {
-        let (id, cap) = self.lookup(caller, handle)?;
-        need(cap, Rights::REVOKE)?;
+    fn cap_revoke(
+        &mut self,
+        me: Id<Thread>,
+        caller: Id<Process>,
+        handle: Handle,
+    ) -> Result<Outcome, Error> {
+        let id = match self.lookup(caller, handle) {
+            Ok((id, cap)) => {
+                need(cap, Rights::REVOKE)?;
+                id
+            }
+            Err(error) => match self.unfinished(me, handle, error)? {
+                Some(id) => id,
+                None => return Ok(Outcome::Ended),
+            },
+        };
         if cfg!(broken = "revoke-nothing") {
             return Ok(Outcome::Value(0));
         }
-        self.in_steps(|kernel, work| kernel.revoke(id, work))
+        self.in_steps(me, handle, |kernel, work| kernel.revoke(id, work))
     }
 
-    /// Runs one step of long work, and lets what it woke run.
+    /// The capability of a call that this thread has begun, when nobody can name it any more: it
+    /// may be a zombie, or gone (`None`), which is what the call was to bring about. A handle of
+    /// any other call is bad.
+    #[cold]
+    fn unfinished(
+        &self,
+        me: Id<Thread>,
+        handle: Handle,
+        error: Error,
+    ) -> Result<Option<Id<Capability>>, Error> {
+        if self.threads.get(me)?.unfinished != handle || handle == Handle::NONE {
+            return Err(error);
+        }
+        Ok(self.caps.by_handle(handle).ok().map(|(id, _)| id))
+    }
+
+    /// Runs one step of long work on the capability of a handle, and lets what it woke run.
     fn in_steps(
         &mut self,
+        me: Id<Thread>,
+        handle: Handle,
         step: impl FnOnce(&mut Self, &mut Work) -> Result<Progress, Error>,
     ) -> Result<Outcome, Error> {
         let progress = step(self, &mut Work::step())?;
+        if progress == Progress::More {
+            self.threads.get_mut(me)?.unfinished = handle;
+        }
         self.preempt()?;
         Ok(match progress {
-            Progress::Done => Outcome::Value(0),
+            Progress::Done => Outcome::Ended,
             Progress::More => Outcome::Again,
         })
     }

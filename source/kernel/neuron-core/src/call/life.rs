@@ -6,7 +6,7 @@ use crate::call::Outcome;
 use crate::kernel::sched::PRIORITIES;
 use crate::kernel::{Kernel, MAX_SERVICE_ID, Progress, Work};
 use crate::object::capability::OBJECT_RIGHTS;
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::endpoint::Notification;
 use crate::object::process::{HEAVY, MAX_THREADS, Process, REAP_PRIORITY};
 use crate::object::thread::{State, Team, Thread};
@@ -293,8 +293,12 @@ impl<P: Platform> Kernel<'_, P> {
                 return Ok(Progress::More);
             }
         }
-        while let Some(anchor) = self.processes.get(id)?.owned.first() {
-            if self.end_anchor(anchor, work)? == Progress::More || !work.spend(1) {
+        while let Some(owned) = self.processes.get(id)?.owned.first() {
+            let progress = match self.caps.get(owned)?.state {
+                CapState::Anchor => self.end_anchor(owned, work)?,
+                CapState::Zombie | CapState::Held => self.drop_cap(owned, work)?,
+            };
+            if progress == Progress::More || !work.spend(1) {
                 return Ok(Progress::More);
             }
         }

@@ -225,17 +225,18 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let found = self.receive_now(me, id)?;
         if found != Found::Nothing {
-            if let Some(caller) = caller {
-                self.make_ready(caller)?;
-            }
-            let outcome = match found {
-                Found::Failures => {
-                    // The answer went; the next time there is none.
-                    self.threads.get_mut(me)?.frame.set(regs::T4, Handle::NONE.0);
-                    Outcome::Again
+            let outcome = match (found, caller) {
+                (Found::Failures, None) => Outcome::Again,
+                (Found::Failures, Some(_)) => {
+                    // The answer went: nothing that comes later may make an error of this call.
+                    deliver_bits(self.threads.get_mut(me)?, 0);
+                    Outcome::Applied
                 }
                 _ => Outcome::Applied,
             };
+            if let Some(caller) = caller {
+                self.make_ready(caller)?;
+            }
             // Callers that were sent back with an error are ready too.
             self.preempt()?;
             return Ok(outcome);

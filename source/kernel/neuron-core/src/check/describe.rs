@@ -85,6 +85,7 @@ impl<P: Platform> Kernel<'_, P> {
             }
             let Thread { state, satp, sender, deadline, wheel_slot, priority, .. } = thread;
             (self.threads.handle(id).0, state, satp, sender).hash(&mut digest);
+            thread.unfinished.hash(&mut digest);
             (deadline, wheel_slot, priority, thread.links()).hash(&mut digest);
         }
         for (id, process) in self.processes.iter() {
@@ -139,6 +140,7 @@ impl<P: Platform> Kernel<'_, P> {
             let Thread { state, satp, sender, deadline, wheel_slot, priority, .. } = thread;
             writeln!(out, "thread {handle:x} {state:?} {satp:x} {sender:x} {priority}")?;
             writeln!(out, "  {deadline:x} {wheel_slot:x} {:?}", thread.links())?;
+            writeln!(out, "  unfinished {:x}", thread.unfinished.0)?;
         }
         for (id, process) in self.processes.iter() {
             if let Some(root) = process.root {

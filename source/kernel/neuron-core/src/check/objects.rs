@@ -5,7 +5,7 @@ use super::rule::{Rule, Violation, ensure, present};
 use super::scratch::{Role, Scratch};
 use super::walk;
 use crate::kernel::Kernel;
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::endpoint::{Notification, Waiting};
 use crate::object::mapping::Mapping;
 use crate::object::thread::State;
@@ -67,7 +67,7 @@ impl<P: Platform> Kernel<'_, P> {
                 }
             }
         }
-        let anchors = self.caps.iter().filter(|(_, cap)| cap.anchor).count();
+        let anchors = self.caps.iter().filter(|(_, cap)| cap.state == CapState::Anchor).count();
         ensure(u32::try_from(anchors) == Ok(objects), Rule::CapAnchor, u64::MAX)?;
         self.check_bindings()?;
         self.check_mappings()
@@ -81,7 +81,7 @@ impl<P: Platform> Kernel<'_, P> {
     ) -> Result<(), Violation> {
         let at = anchor.slot();
         let cap = present(self.caps.get(anchor), Rule::ObjectAnchor, at)?;
-        ensure(cap.anchor && cap.kind == kind, Rule::ObjectAnchor, at)?;
+        ensure(cap.state == CapState::Anchor && cap.kind == kind, Rule::ObjectAnchor, at)?;
         ensure(!needed || !cap.children.is_empty(), Rule::ObjectAnchor, at)
     }
 
@@ -157,7 +157,8 @@ impl<P: Platform> Kernel<'_, P> {
             Leaf::ReadWrite => needed |= Rights::WRITE,
             Leaf::ReadExec => needed |= Rights::EXEC,
         }
-        ensure(cap.rights.contains(needed), Rule::MappingRights, at)?;
+        let zombie = cap.state == CapState::Zombie;
+        ensure(zombie || cap.rights.contains(needed), Rule::MappingRights, at)?;
         match cap.kind {
             CapabilityKind::Vmo(vmo) => {
                 let vmo = present(self.vmos.get(vmo), Rule::MappingAlive, at)?;

@@ -37,6 +37,8 @@ rules! {
     CapKind,
     /// Children and mapped pages are as many as counted (capability).
     CapCount,
+    /// A capability that is being dropped has no rights (capability).
+    CapZombie,
     /// Only windows and authorities have no parent (capability).
     CapRoot,
     /// A window is whole pages outside RAM, and never executable (capability).

@@ -4,7 +4,7 @@ use super::rule::{Rule, Violation, ensure, present};
 use super::scratch::Scratch;
 use super::walk;
 use crate::kernel::Kernel;
-use crate::object::capability::{Capability, CapabilityKind, MAX_DEPTH, Siblings};
+use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH, Siblings};
 use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::addr::Frame;
@@ -33,10 +33,18 @@ impl<P: Platform> Kernel<'_, P> {
         let mut count = 0u32;
         for (process, record) in self.processes.iter() {
             let held = walk(&record.held, &self.caps, |id, cap| {
-                ensure(cap.owner == process && !cap.anchor, Rule::CapOwner, id.slot())
+                ensure(
+                    cap.owner == process && cap.state == CapState::Held,
+                    Rule::CapOwner,
+                    id.slot(),
+                )
             })?;
             let owned = walk(&record.owned, &self.caps, |id, cap| {
-                ensure(cap.owner == process && cap.anchor, Rule::CapOwner, id.slot())
+                ensure(
+                    cap.owner == process && cap.state != CapState::Held,
+                    Rule::CapOwner,
+                    id.slot(),
+                )
             })?;
             count = count.wrapping_add(held).wrapping_add(owned);
         }
@@ -62,7 +70,10 @@ impl<P: Platform> Kernel<'_, P> {
             ensure(record.cap == id, Rule::MappingAlive, mapping.slot())
         })?;
         ensure(pages == cap.mapped_pages, Rule::CapCount, at)?;
-        if cap.anchor {
+        if cap.state == CapState::Zombie {
+            ensure(cap.rights.is_empty(), Rule::CapZombie, at)?;
+        }
+        if cap.state == CapState::Anchor {
             let plain = cap.parent.is_none() && cap.rights.is_empty();
             return ensure(plain && pages == 0, Rule::CapAnchor, at);
         }
@@ -91,7 +102,15 @@ impl<P: Platform> Kernel<'_, P> {
             steps += 1;
         }
         ensure(steps <= MAX_DEPTH, Rule::CapParent, at)?;
-        ensure(from.anchor || from.rights.contains(cap.rights), Rule::CapRights, at)?;
+        // The rights of a zombie are gone; those below it are held to the next one above.
+        let mut giver = Some(from);
+        while let Some(zombie) = giver.filter(|giver| giver.state == CapState::Zombie) {
+            giver = zombie.parent.and_then(|above| self.caps.get(above).ok());
+        }
+        let fewer = giver.is_none_or(|giver| {
+            giver.state == CapState::Anchor || giver.rights.contains(cap.rights)
+        });
+        ensure(fewer, Rule::CapRights, at)?;
         let same = match (from.kind, cap.kind) {
             (
                 CapabilityKind::DeviceMmio { base, len },
@@ -124,9 +143,9 @@ impl<P: Platform> Kernel<'_, P> {
         ensure(!cap.rights.contains(Rights::EXEC), Rule::WindowRange, at)?;
         if cap.mapped_pages != 0 {
             let used = cap.rights.contains(Rights::MAP | Rights::READ)
-                && !cap.rights.contains(Rights::DERIVE)
-                && cap.children.is_empty();
-            ensure(used, Rule::WindowUse, at)?;
+                && !cap.rights.contains(Rights::DERIVE);
+            ensure(used || cap.state == CapState::Zombie, Rule::WindowUse, at)?;
+            ensure(cap.children.is_empty(), Rule::WindowUse, at)?;
         }
         let mut next = List::<Capability, Siblings>::next(&self.caps, id);
         while let Some(sibling) = next.filter(|_| cap.parent.is_some()) {
@@ -142,8 +161,13 @@ impl<P: Platform> Kernel<'_, P> {
         cap: &Capability,
         other: Id<Capability>,
     ) -> Result<(), Violation> {
-        let there = self.caps.get(other).map(|other| other.kind);
-        match (Window::of(cap.kind), there.and_then(Window::of)) {
+        let there = self.caps.get(other);
+        // The children of a zombie move up beside it.
+        if cap.state == CapState::Zombie || there.is_ok_and(|other| other.state == CapState::Zombie)
+        {
+            return Ok(());
+        }
+        match (Window::of(cap.kind), there.and_then(|other| Window::of(other.kind))) {
             (Ok(one), Ok(two)) => ensure(!one.overlaps(two), Rule::WindowOverlap, id.slot()),
             _ => Ok(()),
         }

@@ -12,7 +12,7 @@ use nexus_abi::{EndReason, Error, Handle, NO_DEADLINE, ProcessState, Rights};
 
 use crate::kernel::sched::ReadyQueues;
 use crate::kernel::wheel::Wheel;
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
 use crate::object::mapping::Mapping;
 use crate::object::process::{Ending, Process};
@@ -146,7 +146,7 @@ impl<'a, P: Platform> Kernel<'a, P> {
         if cap.owner != process && !cfg!(broken = "handle-owner") {
             return Err(Error::BadHandle);
         }
-        if cap.anchor && !cfg!(broken = "anchor-handle") {
+        if cap.state != CapState::Held && !cfg!(broken = "anchor-handle") {
             return Err(Error::BadHandle);
         }
         Ok((id, cap))

@@ -2,12 +2,13 @@
 //!
 //! Every capability hangs below the one it was derived from; the first capability to an object
 //! hangs below the object's anchor. Long work goes in steps: a call that is not done is made
-//! again by the thread that made it, with interrupts taken in between, and finds less to do.
+//! again by the thread that made it, with interrupts taken in between, and finds less to do. What
+//! holds between two steps is RFC-0001, section 8: above all, nobody can use what is being dropped.
 
 use nexus_abi::{EndReason, Error, Rights};
 
 use crate::kernel::{Kernel, Progress, Work};
-use crate::object::capability::{Capability, CapabilityKind, MAX_DEPTH};
+use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH};
 use crate::object::endpoint::Vmo;
 use crate::object::process::{HEAVY, Process};
 use crate::object::thread::Thread;
@@ -24,7 +25,7 @@ impl<P: Platform> Kernel<'_, P> {
     ) -> Result<Id<Capability>, Error> {
         self.charge_objects(owner, 1)?;
         let mut cap = Capability::new(kind, Rights::empty(), owner);
-        cap.anchor = true;
+        cap.state = CapState::Anchor;
         match self.caps.alloc(cap) {
             Ok(id) => {
                 self.processes.get_mut(owner)?.owned.push_back(&mut self.caps, id)?;
@@ -136,33 +137,38 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Takes a capability away: its mappings end, its children move up, who waits with it goes on
     /// with an error, what it bound is free, and if it was the last one to an object, the object
-    /// ends.
+    /// ends. One that is being revoked first loses its children, whoever began that.
     pub(crate) fn drop_cap(
         &mut self,
         id: Id<Capability>,
         work: &mut Work,
     ) -> Result<Progress, Error> {
-        if self.unmap_through(id, work)? == Progress::More {
+        if self.caps.get(id)?.revoking && self.revoke(id, work)? == Progress::More {
+            self.bury(id, work)?;
             return Ok(Progress::More);
         }
-        let parent = self.caps.get(id)?.parent;
-        while let Some(child) = self.caps.get(id)?.children.first() {
-            if !work.spend(1) {
-                return Ok(Progress::More);
-            }
-            self.unlink_child(id, child)?;
-            self.caps.get_mut(child)?.parent = parent;
-            if let Some(parent) = parent {
-                self.link_child(parent, child)?;
-            }
+        self.take_away(id, work)
+    }
+
+    /// As [`Kernel::drop_cap`], for one of which nothing is being revoked.
+    fn take_away(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
+        if self.unmap_through(id, work)? == Progress::More
+            || self.move_children_up(id, work)? == Progress::More
+        {
+            self.bury(id, work)?;
+            return Ok(Progress::More);
         }
+        let &Capability { parent, owner, state, .. } = self.caps.get(id)?;
         let last_of = match parent {
             Some(parent) => self.last_of(parent)?,
             None => None,
         };
-        self.end_uses(id, last_of.is_some(), work)?;
-        let owner = self.caps.get(id)?.owner;
-        self.processes.get_mut(owner)?.held.remove(&mut self.caps, id)?;
+        if state == CapState::Held {
+            self.end_uses(id, last_of.is_some(), work)?;
+        }
+        let holder = self.processes.get_mut(owner)?;
+        let list = if state == CapState::Held { &mut holder.held } else { &mut holder.owned };
+        list.remove(&mut self.caps, id)?;
         if let Some(parent) = parent {
             self.unlink_child(parent, id)?;
         }
@@ -170,6 +176,48 @@ impl<P: Platform> Kernel<'_, P> {
         self.refund_objects(owner, 1);
         if let (Some(parent), Some(kind)) = (parent, last_of) {
             self.end_object(parent, kind, work)?;
+        }
+        Ok(Progress::Done)
+    }
+
+    /// Makes a zombie of a capability whose drop needs further steps, if it is none yet: from here
+    /// on nobody can use it, so that nothing is added to what is left to do.
+    fn bury(&mut self, id: Id<Capability>, work: &mut Work) -> Result<(), Error> {
+        if self.caps.get(id)?.state != CapState::Held {
+            return Ok(());
+        }
+        self.end_uses(id, false, work)?;
+        let cap = self.caps.get_mut(id)?;
+        (cap.state, cap.rights) = (CapState::Zombie, Rights::empty());
+        let owner = self.processes.get_mut(cap.owner)?;
+        owner.held.remove(&mut self.caps, id)?;
+        owner.owned.push_back(&mut self.caps, id)
+    }
+
+    /// Moves the children of a capability to the nearest one above it that stays: not to a zombie,
+    /// whose drop would not end while others move theirs there.
+    fn move_children_up(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
+        if self.caps.get(id)?.children.is_empty() {
+            return Ok(Progress::Done);
+        }
+        let mut heir = self.caps.get(id)?.parent;
+        while let Some(above) = heir {
+            let above = self.caps.get(above)?;
+            // What hangs below one that is being revoked ends with the rest.
+            if above.state != CapState::Zombie || above.revoking {
+                break;
+            }
+            heir = above.parent;
+        }
+        while let Some(child) = self.caps.get(id)?.children.first() {
+            if !work.spend(1) {
+                return Ok(Progress::More);
+            }
+            self.unlink_child(id, child)?;
+            self.caps.get_mut(child)?.parent = heir;
+            if let Some(heir) = heir {
+                self.link_child(heir, child)?;
+            }
         }
         Ok(Progress::Done)
     }
@@ -191,7 +239,8 @@ impl<P: Platform> Kernel<'_, P> {
     fn last_of(&self, parent: Id<Capability>) -> Result<Option<CapabilityKind>, Error> {
         let parent = self.caps.get(parent)?;
         let ends = !matches!(parent.kind, CapabilityKind::Thread(_));
-        Ok((parent.anchor && ends && parent.child_count == 1).then_some(parent.kind))
+        let last = parent.state == CapState::Anchor && parent.child_count == 1;
+        Ok((last && ends).then_some(parent.kind))
     }
 
     /// Ends an object that no capability names, with its anchor. This is one piece of work: what is
@@ -264,7 +313,8 @@ impl<P: Platform> Kernel<'_, P> {
                 self.caps.get_mut(top)?.revoking = false;
                 return Ok(Progress::Done);
             } else {
-                if self.drop_cap(at, work)? == Progress::More {
+                // Nothing hangs below it any more, whoever was at revoking it.
+                if self.take_away(at, work)? == Progress::More {
                     return Ok(Progress::More);
                 }
                 at = parent.unwrap_or(top);

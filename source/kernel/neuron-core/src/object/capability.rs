@@ -71,10 +71,23 @@ impl CapabilityKind {
 /// Most steps from a root of the tree to a capability: bounds the way down in a revoke.
 pub const MAX_DEPTH: u32 = 64;
 
+/// What a capability is to the tables and the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CapState {
+    /// Its owner holds it, by a handle.
+    Held,
+    /// It is being dropped, in steps: no handle names it and it has no rights. It keeps its place
+    /// in the tree until nothing is mapped through it and nothing hangs below it.
+    Zombie,
+    /// The root of the tree of one object, which no handle reaches. The object lives as long as
+    /// its anchor has children.
+    Anchor,
+}
+
 /// List of the children of a capability.
 #[derive(Debug)]
 pub struct Siblings;
-/// List of the capabilities of a process (`held`), or of its anchors (`owned`).
+/// List of the capabilities of a process (`held`), or of its anchors and zombies (`owned`).
 #[derive(Debug)]
 pub struct Held;
 
@@ -97,9 +110,8 @@ pub struct Capability {
     pub mappings: List<Mapping, ThroughCap>,
     /// What its holder may do.
     pub rights: Rights,
-    /// True for an anchor: the root of the tree of one object, which no handle reaches. The
-    /// object lives as long as its anchor has children.
-    pub anchor: bool,
+    /// Whether a handle names it.
+    pub state: CapState,
     /// True while what was derived from it is being ended, step by step.
     pub revoking: bool,
     /// How many children.
@@ -121,7 +133,7 @@ impl Capability {
             kind,
             rights,
             owner,
-            anchor: false,
+            state: CapState::Held,
             revoking: false,
             parent: None,
             children: List::EMPTY,

@@ -110,6 +110,8 @@ pub struct Thread {
     pub priority: u8,
     /// Root of its capabilities.
     pub anchor: Id<Capability>,
+    /// The capability of a call in steps that it has begun and not ended; else `NONE`.
+    pub unfinished: Handle,
     queue: Links<Thread>,
     timed: Links<Thread>,
     team: Links<Thread>,
@@ -138,6 +140,7 @@ impl Thread {
             process,
             priority,
             anchor,
+            unfinished: Handle::NONE,
             queue: Links::NONE,
             timed: Links::NONE,
             team: Links::NONE,

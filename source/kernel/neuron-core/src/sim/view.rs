@@ -6,7 +6,7 @@ use std::vec::Vec;
 use nexus_abi::{Handle, KindCode, ProcessState, Rights, Sender};
 
 use super::world::World;
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::thread::{Queue, State, Thread};
 use crate::platform::PhysMem;
 use crate::store::addr::Frame;
@@ -91,7 +91,7 @@ impl World<'_> {
     #[must_use]
     pub fn view(&self) -> View {
         let mut view = View::default();
-        let caps = self.kernel.caps.iter().filter(|(_, cap)| !cap.anchor);
+        let caps = self.kernel.caps.iter().filter(|(_, cap)| cap.state == CapState::Held);
         view.caps.extend(caps.map(|(id, cap)| (self.kernel.caps.handle(id).0, self.cap_view(cap))));
         for (id, process) in self.kernel.processes.iter() {
             let one = ProcessView {
@@ -143,7 +143,8 @@ impl World<'_> {
     }
 
     fn cap_view(&self, cap: &Capability) -> CapView {
-        let parent = cap.parent.filter(|id| !self.kernel.caps.get(*id).unwrap().anchor);
+        let parent =
+            cap.parent.filter(|id| self.kernel.caps.get(*id).unwrap().state == CapState::Held);
         let mut one = CapView {
             owner: cap.owner.slot(),
             kind: cap.kind.code(),

@@ -105,6 +105,15 @@ const STAGES: &[(&str, Stage)] = &[
         w.install(w.init, c.process, c.process, Rights::MANAGE).unwrap();
         w.install(w.init, c.process, c.thread, Rights::MANAGE).unwrap();
     }),
+    ("half through a drop", |w, c| {
+        let endpoint = w.endpoint_create(c.user).unwrap();
+        w.checking = false;
+        for _ in 0..270 {
+            w.derive(c.user, endpoint, KEEP.difference(USE)).unwrap();
+        }
+        w.checking = true;
+        assert_eq!(w.start(c.user, Syscall::CapDrop, &[endpoint.0]), Status::Again);
+    }),
     ("half through a revoke", |w, c| {
         let endpoint = w.endpoint_create(c.user).unwrap();
         w.checking = false;

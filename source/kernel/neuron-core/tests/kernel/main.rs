@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod between;
 mod capability;
 #[allow(dead_code, unused_imports, reason = "shared by the modules below")]
 mod common;

@@ -67,6 +67,12 @@ fn a_tree_taken_back_while_it_grows() {
     explore("tree", scenarios::tree);
 }
 
+// Derive from what is half dropped, and revoke above it, between any two steps; one owner, and the drop succeeds
+#[test]
+fn a_window_used_while_it_is_half_dropped() {
+    explore("halves", scenarios::halves);
+}
+
 // attack 13 M: map, protect and seal in every order; no frame is writable here and executable there
 #[test]
 fn memory_sealed_while_it_is_mapped() {

@@ -193,6 +193,47 @@ pub fn restart(w: &mut World<'_>) -> Cast {
     }
 }
 
+/// Init drops a window with more children than a step moves, one of which B has mapped. Between the
+/// steps another thread of init's derives from it again for C, and takes back what is above it.
+pub fn halves(w: &mut World<'_>) -> Cast {
+    let mut two = two(w);
+    let (init, root) = (w.init, w.roots[0]);
+    let above = w.derive_part(init, root, KEEP, 0, 8 * PAGE).unwrap();
+    let middle = w.derive_part(init, above, KEEP, 0, 8 * PAGE).unwrap();
+    for page in 0..7 {
+        let low = w.derive_part(init, middle, USE | Rights::GRANT, page * PAGE, PAGE).unwrap();
+        if page == 0 {
+            two.vars[2] = w.install(init, two.b.process, low, USE).unwrap().0;
+        }
+    }
+    (two.vars[3], two.vars[4], two.vars[5]) = (middle.0, above.0, two.c.process.0);
+    let (_, rival) = w.thread_by(init, Handle::NONE, 27).unwrap();
+    let drops = Actor::new(init, vec![Op::plain(Syscall::CapDrop, &[Var(3)])]);
+    let rival = Actor::new(
+        rival,
+        vec![
+            Op::into(Syscall::CapDerive, &[Var(3), rights(KEEP), Number(0), Number(PAGE)], 6),
+            Op::into(Syscall::CapInstall, &[Var(5), Var(6), rights(USE)], 7),
+            Op::plain(Syscall::CapRevoke, &[Var(4)]),
+        ],
+    );
+    let (b, c) = (Actor::new(two.b.user, vec![map(2)]), Actor::new(two.c.user, vec![map(7)]));
+    Cast {
+        actors: vec![drops, rival, b, c],
+        vars: two.vars,
+        killer: two.killer,
+        victims: vec![two.b.process, two.c.process],
+        revokes: None,
+        judge: |actors| {
+            // One that has begun to be dropped has no new child; nor has one whose page is taken.
+            let derived = actors[1].results.first().is_some_and(Result::is_ok);
+            let revoked = actors[1].results.get(2) == Some(&Ok(0));
+            let dropped = actors[0].results.first().is_none_or(Result::is_ok);
+            !derived && (dropped || revoked)
+        },
+    }
+}
+
 /// A tree below init's memory: B derives from its part and maps it, C drops the middle of it, init
 /// takes everything back.
 pub fn tree(w: &mut World<'_>) -> Cast {
