@@ -139,7 +139,10 @@ fn dispatch<S: Service>(service: &mut S, received: Received) -> Answer {
     let Received { message, sender, reply } = received;
     if message.tag.is_notification() {
         let [bits, ..] = message.words;
-        service.notified(bits);
+        // The kernel has only sent back messages that failed.
+        if bits != 0 {
+            service.notified(bits);
+        }
         return Answer::NOTHING;
     }
     match <S::Protocol as Protocol>::Request::decode(&message) {

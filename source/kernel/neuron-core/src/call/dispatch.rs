@@ -25,8 +25,6 @@ pub(crate) enum Outcome {
     Applied,
     /// Its thread makes the call again, after interrupts were taken.
     Again,
-    /// A call in steps has come to its end.
-    Ended,
 }
 
 /// Bytes of an `ecall`.
@@ -38,10 +36,6 @@ fn apply(thread: &mut Thread, result: Result<Outcome, Error>) {
     match result {
         Ok(Outcome::Value(value)) => thread.answer(0, value),
         Ok(Outcome::Applied) => {}
-        Ok(Outcome::Ended) => {
-            thread.unfinished = Handle::NONE;
-            thread.answer(0, 0);
-        }
         Ok(Outcome::Again) => {
             let pc = thread.frame.get(0).wrapping_sub(ECALL);
             thread.frame.set(0, pc);
@@ -185,7 +179,7 @@ impl<P: Platform> Kernel<'_, P> {
             Ok((id, _)) => id,
             Err(error) => match self.unfinished(me, handle, error)? {
                 Some(id) => id,
-                None => return Ok(Outcome::Ended),
+                None => return Ok(Outcome::Value(0)),
             },
         };
         self.in_steps(me, handle, |kernel, work| kernel.drop_cap(id, work))
@@ -201,11 +195,12 @@ impl<P: Platform> Kernel<'_, P> {
         let id = match self.lookup(caller, handle) {
             Ok((id, cap)) => {
                 need(cap, Rights::REVOKE)?;
+                self.threads.get_mut(me)?.unfinished = Handle::NONE;
                 id
             }
             Err(error) => match self.unfinished(me, handle, error)? {
                 Some(id) => id,
-                None => return Ok(Outcome::Ended),
+                None => return Ok(Outcome::Value(0)),
             },
         };
         if cfg!(broken = "revoke-nothing") {
@@ -219,14 +214,16 @@ impl<P: Platform> Kernel<'_, P> {
     /// any other call is bad.
     #[cold]
     fn unfinished(
-        &self,
+        &mut self,
         me: Id<Thread>,
         handle: Handle,
         error: Error,
     ) -> Result<Option<Id<Capability>>, Error> {
-        if self.threads.get(me)?.unfinished != handle || handle == Handle::NONE {
+        let thread = self.threads.get_mut(me)?;
+        if thread.unfinished != handle || handle == Handle::NONE {
             return Err(error);
         }
+        thread.unfinished = Handle::NONE;
         Ok(self.caps.by_handle(handle).ok().map(|(id, _)| id))
     }
 
@@ -243,7 +240,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         self.preempt()?;
         Ok(match progress {
-            Progress::Done => Outcome::Ended,
+            Progress::Done => Outcome::Value(0),
             Progress::More => Outcome::Again,
         })
     }

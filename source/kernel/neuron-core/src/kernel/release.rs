@@ -16,7 +16,7 @@ use crate::store::pool::Id;
 
 impl<P: Platform> Kernel<'_, P> {
     /// Ends what rests on this capability; `last` when its object goes with it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end_uses(
         &mut self,
         cap: Id<Capability>,

@@ -126,6 +126,7 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(())
     }
 
+    #[inline(always)]
     fn unlink_child(&mut self, parent: Id<Capability>, child: Id<Capability>) -> Result<(), Error> {
         let mut list = self.caps.get(parent)?.children;
         list.remove(&mut self.caps, child)?;
@@ -143,22 +144,13 @@ impl<P: Platform> Kernel<'_, P> {
         id: Id<Capability>,
         work: &mut Work,
     ) -> Result<Progress, Error> {
-        if self.caps.get(id)?.revoking && self.revoke(id, work)? == Progress::More {
-            self.bury(id, work)?;
-            return Ok(Progress::More);
-        }
-        self.take_away(id, work)
-    }
-
-    /// As [`Kernel::drop_cap`], for one of which nothing is being revoked.
-    fn take_away(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
-        if self.unmap_through(id, work)? == Progress::More
-            || self.move_children_up(id, work)? == Progress::More
+        let &Capability { parent, owner, state, mappings, children, .. } = self.caps.get(id)?;
+        if !mappings.is_empty() && self.unmap_through(id, work)? == Progress::More
+            || !children.is_empty() && self.leave_children(id, work)? == Progress::More
         {
             self.bury(id, work)?;
             return Ok(Progress::More);
         }
-        let &Capability { parent, owner, state, .. } = self.caps.get(id)?;
         let last_of = match parent {
             Some(parent) => self.last_of(parent)?,
             None => None,
@@ -182,6 +174,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Makes a zombie of a capability whose drop needs further steps, if it is none yet: from here
     /// on nobody can use it, so that nothing is added to what is left to do.
+    #[cold]
     fn bury(&mut self, id: Id<Capability>, work: &mut Work) -> Result<(), Error> {
         if self.caps.get(id)?.state != CapState::Held {
             return Ok(());
@@ -194,13 +187,16 @@ impl<P: Platform> Kernel<'_, P> {
         owner.owned.push_back(&mut self.caps, id)
     }
 
-    /// Moves the children of a capability to the nearest one above it that stays: not to a zombie,
-    /// whose drop would not end while others move theirs there.
-    fn move_children_up(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
-        if self.caps.get(id)?.children.is_empty() {
-            return Ok(Progress::Done);
+    /// What was derived from a capability ends, if that is being revoked; else it moves to the
+    /// nearest capability above that stays: not to a zombie, whose drop would not end while others
+    /// move theirs there.
+    #[inline(never)]
+    fn leave_children(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
+        let cap = self.caps.get(id)?;
+        if cap.revoking {
+            return self.revoke(id, work);
         }
-        let mut heir = self.caps.get(id)?.parent;
+        let mut heir = cap.parent;
         while let Some(above) = heir {
             let above = self.caps.get(above)?;
             // What hangs below one that is being revoked ends with the rest.
@@ -222,6 +218,7 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(Progress::Done)
     }
 
+    #[inline(always)]
     fn unmap_through(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
         if cfg!(broken = "drop-keeps-leaf") {
             return Ok(Progress::Done);
@@ -313,8 +310,7 @@ impl<P: Platform> Kernel<'_, P> {
                 self.caps.get_mut(top)?.revoking = false;
                 return Ok(Progress::Done);
             } else {
-                // Nothing hangs below it any more, whoever was at revoking it.
-                if self.take_away(at, work)? == Progress::More {
+                if self.drop_cap(at, work)? == Progress::More {
                     return Ok(Progress::More);
                 }
                 at = parent.unwrap_or(top);
