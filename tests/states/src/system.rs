@@ -106,7 +106,7 @@ pub fn description(epoch: u32) -> Description {
             service(3, &[]),
             service(7, &[]),
             service(8, &[]),
-            service(10, &[Permission::Inspect]),
+            service(10, &[Permission::View, Permission::Log, Permission::Ask]),
         ],
         rules: rules.collect(),
     };

@@ -1,13 +1,15 @@
 //! Asks, without any permission, for what only others may have.
 
 use nexus_abi::Rights;
+use nexus_proto::console::{Console, Prompt, ReadKey, ReadLine, Write};
 use nexus_proto::init::{BoardEntry, Init};
 use nexus_proto::log::{
-    Append, Entry, Event, Log, Outcome as Came, ReadEntry, ReadHashes, ReadStamp, SetClock, Verify,
+    Append, Entry, Event, FindLine, Log, Outcome as Came, ReadEntry, ReadHashes, ReadStamp,
+    SetClock, Verify,
 };
 use nexus_proto::policy::{Decide, Explain, NO_RULE, Policy, RuleText};
 use nexus_proto::power::{Exit, Off, Power, Reboot};
-use nexus_proto::{Operation, ServiceError, Subject, Zero, ids, init};
+use nexus_proto::{Operation, ServiceError, Subject, Text, Zero, ids, init};
 use nexus_rt::{CallError, Client, Deadline, StartError, startup};
 
 use crate::talk::Outcome;
@@ -55,6 +57,7 @@ fn ask_all(score: &mut Score) -> Result<(), StartError> {
     ask_logd(score, start.client(ids::LOGD)?);
     ask_init(score, start.client(ids::INIT)?);
     ask_powerd(score, start.client(ids::POWERD)?);
+    ask_consoled(score, start.client(ids::CONSOLED)?, start.block().nonce);
     Ok(())
 }
 
@@ -94,11 +97,15 @@ fn ask_logd(score: &mut Score, logd: Client<Log>) {
     score.denied(logd, &ReadStamp { seq: 1 });
     score.denied(logd, &ReadHashes { seq: 1 });
     score.denied(logd, &Verify { from: 0 });
+    // init has written lines before; of them and of all others' there are none for this process.
+    let line = logd.call(&FindLine { line: 0 }, Deadline::after_ms(ANSWER_MS));
+    score.take(matches!(line, Err(CallError::Service(ServiceError::NotFound))));
 }
 
 fn ask_init(score: &mut Score, init: Client<Init>) {
     score.denied(init, &init::Owners { cursor: 0 });
     score.denied(init, &init::Caps { service: ids::RNGD, zero: Zero::ZERO, cursor: 0 });
+    score.denied(init, &init::Try { service: ids::RNGD, device: 0, rights: 0 });
     score.take(init_hides_roots(init));
     score.take(init_hides_addresses(init));
 }
@@ -124,4 +131,27 @@ fn ask_powerd(score: &mut Score, powerd: Client<Power>) {
     score.denied(powerd, &Exit { code: 33, zero: Zero::ZERO });
     score.denied(powerd, &Off {});
     score.denied(powerd, &Reboot {});
+}
+
+/// Begins a record of this run, a test and a kernel line in every way that consoled offers, and
+/// reads what is typed. The host counts each record that it sees as one that must not be there.
+fn ask_consoled(score: &mut Score, consoled: Client<Console>, nonce: u64) {
+    let mut record = *b"@nx 0000000000000000 verdict 0 1\n";
+    for (place, digit) in record.iter_mut().skip(4).zip((0..16u32).rev()) {
+        let value = (nonce >> (4 * digit) & 0xf) as u8;
+        *place = if value < 10 { b'0' + value } else { b'a' + value - 10 };
+    }
+    let lines: [&[u8]; 5] =
+        [&record, b"SELFTEST: forged FAILED\n", b"neuron: panic: forged\n", b"@n", &record[2..32]];
+    let deadline = || Deadline::after_ms(ANSWER_MS);
+    for text in lines {
+        let taken = consoled.call(&Write { text: Text::piece(text) }, deadline());
+        score.take(taken.is_ok());
+    }
+    let prompt = consoled.call(&Prompt { text: Text::piece(&record[..32]) }, deadline());
+    score.take(prompt.is_ok());
+    score.denied(consoled, &ReadLine { deadline: 0 });
+    score.denied(consoled, &ReadKey { deadline: 0 });
+    let end = consoled.call(&Write { text: Text::piece(b"\r\n") }, deadline());
+    score.take(end.is_ok());
 }

@@ -51,7 +51,8 @@ impl<M: Machine> Init<M> {
     }
 
     fn owner_info(&self, sender: Sender, ask: &Owners) -> Answer<Owners> {
-        self.require_inspect(sender)?;
+        self.require(sender, Permission::View)?;
+        let addresses = self.may(sender, Permission::Log);
         let devices = &self.registry.description().devices;
         let index = u16::try_from(ask.cursor).map_err(|_| ServiceError::NotFound)?;
         let device = devices.get(usize::from(index)).ok_or(ServiceError::NotFound)?;
@@ -61,7 +62,7 @@ impl<M: Machine> Init<M> {
             device: index,
             rights: record.rights,
             owner: record.owner,
-            base: record.window.map_or(0, |window| window.base),
+            base: record.window.filter(|_| addresses).map_or(0, |window| window.base),
             len: record.window.map_or(0, |window| window.len),
             rule: record.rule,
             state: record.state,
@@ -72,7 +73,8 @@ impl<M: Machine> Init<M> {
     }
 
     fn cap_entry(&mut self, sender: Sender, ask: &Caps) -> Answer<Caps> {
-        self.require_inspect(sender)?;
+        self.require(sender, Permission::View)?;
+        let addresses = self.may(sender, Permission::Log);
         let process = self.process(ask.service)?;
         let (cursor, cap) = self.inspect(process, ask.cursor)?;
         let cap = cap.ok_or(ServiceError::NotFound)?;
@@ -82,7 +84,7 @@ impl<M: Machine> Init<M> {
             kind: u16::try_from(cap.kind.code()).unwrap_or(0),
             rights: cap.rights.bits(),
             children: u32::try_from(cap.children).unwrap_or(u32::MAX),
-            base: cap.base,
+            base: if addresses { cap.base } else { 0 },
             len: cap.len,
             object: cap.object,
             mapped_pages: cap.mapped_pages,
@@ -99,7 +101,8 @@ impl<M: Machine> Init<M> {
     }
 
     fn stat(&mut self, sender: Sender, ask: &Stat) -> Answer<Stat> {
-        let inspect = self.require_inspect(sender).is_ok();
+        let (addresses, reports) =
+            (self.may(sender, Permission::Log), self.may(sender, Permission::Report));
         let process = self.process(ask.service)?;
         let info = self.machine.process_stat(process).map_err(|_| ServiceError::Unavailable)?;
         let state = self.registry.service(ask.service).map(|record| record.state);
@@ -114,9 +117,9 @@ impl<M: Machine> Init<M> {
             end,
             zero: Zero::ZERO,
             code,
-            address,
-            pc,
-            root: if inspect { info.root } else { 0 },
+            address: if addresses { address } else { 0 },
+            pc: if addresses { pc } else { 0 },
+            root: if reports { info.root } else { 0 },
         })
     }
 
@@ -147,7 +150,7 @@ impl<M: Machine> Init<M> {
 
     /// Asks policyd the same way as for a grant, and gives nothing.
     fn try_grant(&mut self, sender: Sender, ask: &Try) -> Answer<Try> {
-        self.require_inspect(sender)?;
+        self.require(sender, Permission::Ask)?;
         self.count_try(sender.service_id)?;
         let question = self.question(ask);
         let decide = question.to_decide();
@@ -201,7 +204,7 @@ impl<M: Machine> Init<M> {
         let index = usize::try_from(ask.cursor).map_err(|_| ServiceError::NotFound)?;
         let piece = self.board.get(index).ok_or(ServiceError::NotFound)?;
         let next = u32::try_from(next(ask.cursor, self.board.len())).unwrap_or(0);
-        Ok(piece.entry(next, self.require_inspect(sender).is_ok()))
+        Ok(piece.entry(next, self.may(sender, Permission::Log)))
     }
 
     fn report(&mut self, sender: Sender, ask: &Report) -> Result<(), ServiceError> {
@@ -227,9 +230,13 @@ impl<M: Machine> Init<M> {
         record.process.ok_or(ServiceError::BadState)
     }
 
-    fn require_inspect(&self, sender: Sender) -> Result<(), ServiceError> {
-        let may = self.registry.description().permits(sender.service_id, Permission::Inspect);
-        if may || cfg!(broken = "init-inspect") { Ok(()) } else { Err(ServiceError::Denied) }
+    fn require(&self, sender: Sender, permission: Permission) -> Result<(), ServiceError> {
+        if self.may(sender, permission) { Ok(()) } else { Err(ServiceError::Denied) }
+    }
+
+    fn may(&self, sender: Sender, permission: Permission) -> bool {
+        self.registry.description().permits(sender.service_id, permission)
+            || cfg!(broken = "init-inspect")
     }
 }
 

@@ -58,7 +58,11 @@ fn need(device: u16) -> Need {
     Need { device, rights: (Rights::MAP | Rights::READ | Rights::WRITE).bits() }
 }
 
-fn description() -> Description {
+/// What the shell may ask in most tests here.
+const SHELL: [Permission; 4] =
+    [Permission::View, Permission::Log, Permission::Ask, Permission::Report];
+
+fn description(shell: &[Permission]) -> Description {
     let description = Description {
         name: "test".into(),
         profile: Profile::Test,
@@ -75,7 +79,7 @@ fn description() -> Description {
             service(2, "policyd", &[], &[Permission::Record]),
             service(7, "rngd", &[RNG], &[]),
             service(8, "greedy", &[UART, CLINT, GONE], &[]),
-            service(10, "nsh", &[], &[Permission::Inspect]),
+            service(10, "nsh", &[], shell),
         ],
         rules: vec![],
     };
@@ -85,8 +89,13 @@ fn description() -> Description {
 
 /// Init with everybody started, before anything is given.
 fn started() -> Init<Fake> {
+    started_with(&SHELL)
+}
+
+/// The same, with a shell that has these permissions.
+fn started_with(shell: &[Permission]) -> Init<Fake> {
     let root = Root { handle: ROOT, range: Range::new(ROOT_BASE, ROOT_LEN).unwrap() };
-    let mut init = Init::new(Registry::new(description()), vec![root], Fake::default());
+    let mut init = Init::new(Registry::new(description(shell)), vec![root], Fake::default());
     for (id, process) in [(1, 0), (2, 20), (7, RNGD.0), (8, 80), (10, 90)] {
         let record = init.registry.service_mut(id).unwrap();
         record.process = Some(Handle(process));
@@ -104,7 +113,11 @@ fn started() -> Init<Fake> {
 
 /// The same, with rng0 at rngd.
 fn distributed() -> Init<Fake> {
-    let mut init = started();
+    distributed_with(&SHELL)
+}
+
+fn distributed_with(shell: &[Permission]) -> Init<Fake> {
+    let mut init = started_with(shell);
     assert!(init.give(7, RNGD, &need(RNG)).is_some());
     init.drop_roots();
     init

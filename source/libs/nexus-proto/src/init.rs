@@ -11,15 +11,17 @@ protocol! {
     pub Init = 3 "init" {
         /// The services, in order of id.
         1 Services -> ServiceInfo;
-        /// The devices of the description and who holds them. Needs the permission to inspect.
+        /// The devices of the description and who holds them. Needs the permission to view.
+        /// Addresses, here and below, are 0 for a sender that may not read the log.
         2 Owners -> OwnerInfo;
-        /// The capabilities of a service, as the kernel tells. Needs the permission to inspect.
+        /// The capabilities of a service, as the kernel tells. Needs the permission to view.
         3 Caps -> CapEntry;
         /// How a service stands, as the kernel tells.
         4 Stat -> ServiceStat;
         /// Memory and kernel objects, as the kernel tells.
         5 Mem -> MemInfo;
         /// Asks policyd, the proper way, whether a service would be given a device. Gives nothing.
+        /// Needs the permission to ask.
         6 Try -> TryAnswer;
         /// How far distribution is.
         7 Ready -> Readiness;
@@ -265,12 +267,11 @@ payloads! {
         pub zero: Zero<6>,
         /// Exit, killed: the code. Fault: `scause`.
         pub code: u64,
-        /// Fault: the address or instruction concerned.
+        /// Fault: the address or instruction concerned; 0 for a sender that may not read the log.
         pub address: u64,
-        /// Fault: where it was.
+        /// Fault: where it was; likewise.
         pub pc: u64,
-        /// Physical address of its root page table; 0 for a sender without the permission to
-        /// inspect.
+        /// Physical address of its root page table; 0 for a sender that may not report.
         pub root: u64,
     }
 
@@ -359,7 +360,7 @@ payloads! {
         pub kind: BoardKind,
         /// Depth in the tree, from 0.
         pub depth: u8,
-        /// First physical address; 0 for a sender without the permission to inspect.
+        /// First physical address.
         pub base: u64,
         /// Bytes.
         pub len: u64,

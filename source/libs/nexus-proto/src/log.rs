@@ -15,19 +15,21 @@ protocol! {
         3 Proof -> ();
         /// Tells the wall clock. Needs the permission to set it.
         4 SetClock -> ();
-        /// The first line or proof at or after a number.
+        /// The first line or proof at or after a number: of any sender for one that may read the log,
+        /// else of its own.
         5 FindLine -> LineInfo;
-        /// Text of a line, from an offset.
+        /// Text of such a line, from an offset.
         6 LineText -> Text;
-        /// What a ledger record says. Needs the permission to inspect: it holds addresses.
+        /// What a ledger record says. Needs the permission to view; addresses are 0 for a sender that
+        /// may not read the log.
         7 ReadEntry -> Entry;
-        /// When, and by whom, a ledger record was made. Needs the permission to inspect.
+        /// When, and by whom, a ledger record was made. Needs the permission to view.
         8 ReadStamp -> Stamp;
-        /// How a ledger record hangs in the chain. Needs the permission to inspect: what is hashed can
-        /// be guessed.
+        /// How a ledger record hangs in the chain. Needs the permission to read the log: the addresses
+        /// that are hashed can be guessed.
         9 ReadHashes -> Hashes;
         /// Computes a piece of the chain anew: at most [`VERIFY_RECORDS`] records a call.
-        /// Needs the permission to inspect.
+        /// Needs the permission to view.
         10 Verify -> Verification;
         /// Counts.
         11 Stats -> Counts;

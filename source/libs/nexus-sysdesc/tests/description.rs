@@ -105,6 +105,10 @@ const CASES: &[Case] = &[
         d.services[3].must_prove = (0..257).map(|n| format!("p{n:03}")).collect();
     }),
     (Place::Service(3), Problem::ProofsInProd, |d| d.profile = Profile::Prod),
+    (Place::Service(0), Problem::ReportInProd, |d| {
+        d.profile = Profile::Prod;
+        d.services[0].permissions = vec![Permission::Report];
+    }),
     (Place::Rule(1), Problem::BadId, |d| d.rules[1].number = 3),
     (Place::Rule(0), Problem::BadId, |d| d.rules[0].number = 0),
     (Place::Rule(1), Problem::NotSorted, |d| d.rules[1] = rule(2, 5, 0)),

@@ -2,12 +2,16 @@
 
 use alloc::format;
 
-use nexus_proto::console::{Console as Protocol, LineEvent, LineEventKind, ReadLine, Write};
+use nexus_proto::console::{
+    Console as Protocol, LineEvent, LineEventKind, Prompt, ReadLine, Write,
+};
 use nexus_proto::{ServiceError, Text};
 use nexus_rt::{CallError, Client, Deadline, sys};
 
 /// Milliseconds that consoled has to take a piece of a line.
 const WRITE_MS: u64 = 10_000;
+/// Stands before what the host types.
+const PROMPT: &[u8] = b"host> ";
 
 /// The console, as a test program writes to it.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +56,8 @@ impl Console {
     /// # Errors
     /// Nobody typed it in time: `TimedOut` of consoled.
     pub fn wait_for(&self, expected: &str, deadline: Deadline) -> Result<(), CallError> {
+        let text = Text::piece(PROMPT);
+        self.consoled.call(&Prompt { text }, Deadline::after_ms(WRITE_MS))?;
         let ask = ReadLine { deadline: deadline.ticks() };
         loop {
             let event: LineEvent = self.consoled.call(&ask, Deadline::NEVER)?;

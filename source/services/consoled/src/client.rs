@@ -3,8 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::guard::clean;
 use crate::history::History;
-use crate::output::clean;
 
 #[derive(Debug, Default)]
 struct Client {

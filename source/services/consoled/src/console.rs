@@ -1,7 +1,6 @@
 //! The console: lines of many writers above, the line being edited below.
 
 use alloc::collections::VecDeque;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -10,19 +9,17 @@ use nexus_proto::console::LineEventKind;
 
 use crate::client::Clients;
 use crate::editor::{Editor, Outcome};
+use crate::guard::{self, Line};
 use crate::key::KeyParser;
 use crate::output::{Output, Writers};
 use crate::render::ERASE;
 
 /// Most bytes typed ahead of a reader; more are dropped.
 pub const MAX_TYPED_AHEAD: usize = 1024;
-/// Most readers at a time. The newest has the keyboard; the others get it back in turn.
+/// Most readers at a time.
 pub const MAX_READERS: usize = 4;
 /// Free output space that a writer must find, for the largest piece of output of one message.
 const WRITE_ROOM: usize = 2048;
-
-/// What a record of a test run begins with.
-const RECORD: &str = "@nx";
 
 /// The request cannot be taken now; holds whoever asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +38,27 @@ pub struct Answer<T> {
     pub cursor: usize,
 }
 
+/// Who asks for input. A test program that reports to the host comes before people; of equals, the
+/// one that asked first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// May ask: a shell.
+    Person,
+    /// May report.
+    Host,
+}
+
+/// What the row of the cursor shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Row {
+    /// Nothing.
+    Clean,
+    /// The line being edited.
+    Edited,
+    /// A part of it: there was no room for the rest.
+    Stale,
+}
+
 /// Somebody who waits for input until a tick.
 #[derive(Debug)]
 struct Wait<T> {
@@ -51,6 +69,7 @@ struct Wait<T> {
 #[derive(Debug)]
 struct Reader<T> {
     sender: Sender,
+    rank: Rank,
     editor: Editor,
     /// `None` after Tab: the line stays until its reader comes back for it.
     waiting: Option<Wait<T>>,
@@ -59,17 +78,16 @@ struct Reader<T> {
 /// All state of the console but the device.
 #[derive(Debug)]
 pub struct Console<T> {
-    /// Who reads lines. The last one has the keyboard.
+    /// Who reads lines, by rank. The last one has the keyboard.
     readers: Vec<Reader<T>>,
     /// Who waits for a single byte.
-    key_reader: Option<(Sender, Wait<T>)>,
+    key_reader: Option<(Sender, Rank, Wait<T>)>,
     clients: Clients,
     writers: Writers,
     input: VecDeque<u8>,
     keys: KeyParser,
     output: Output,
-    /// The row of the cursor shows the line being edited.
-    shown: bool,
+    row: Row,
 }
 
 impl<T> Default for Console<T> {
@@ -82,7 +100,7 @@ impl<T> Default for Console<T> {
             input: VecDeque::new(),
             keys: KeyParser::default(),
             output: Output::default(),
-            shown: false,
+            row: Row::Clean,
         }
     }
 }
@@ -100,49 +118,51 @@ impl<T> Console<T> {
         self.output.room() >= WRITE_ROOM
     }
 
-    /// Takes what `sender` wrote; whole lines go out. A line that would look like a record of a
-    /// test run is marked as none, unless its writer is one that `records`.
+    /// Takes what `sender` wrote; whole lines go out. `reports`: it may begin records.
     ///
     /// # Errors
     /// [`Busy`] when too much output waits; nothing was taken.
-    pub fn write(&mut self, sender: Sender, bytes: &[u8], records: bool) -> Result<(), Busy<()>> {
+    pub fn write(&mut self, sender: Sender, bytes: &[u8], reports: bool) -> Result<(), Busy<()>> {
         if !self.has_room() {
             return Err(Busy(()));
         }
-        for line in self.writers.push(sender, bytes) {
-            if line.starts_with(RECORD) && !records {
-                self.print(&format!("? {line}"));
-            } else {
-                self.print(&line);
-            }
+        for line in self.writers.push(sender, reports, bytes) {
+            self.print(&line);
         }
         Ok(())
     }
 
     /// Shows a whole line above the one being edited.
-    pub fn print(&mut self, line: &str) {
+    pub fn print(&mut self, line: &Line) {
         self.hide();
-        self.output.push(line.as_bytes());
-        self.output.push(b"\r\n");
+        let line = [line.as_str().as_bytes(), b"\r\n"].concat();
+        // What does not fit is counted; a line is there whole or not at all.
+        let _ = self.output.push(&line);
     }
 
     /// Draws the line being edited again after lines were printed. Call it when no more are
     /// expected at once.
     pub fn settle(&mut self) {
-        if self.shown || !self.line_is_read() {
+        if self.row == Row::Edited || !self.line_is_read() {
             return;
         }
         let Some(reader) = self.readers.last() else { return };
         let mut out = Vec::new();
         reader.editor.draw(&mut out);
-        self.output.push(&out);
-        self.shown = true;
+        self.row = if self.output.push(&out) { Row::Edited } else { Row::Stale };
+    }
+
+    /// Shows a change of the line being edited, where it is shown whole: a change alone would stand at
+    /// the beginning of a row.
+    fn show(&mut self, change: &[u8]) {
+        if self.row == Row::Edited && !self.output.push(change) {
+            self.row = Row::Stale;
+        }
     }
 
     fn hide(&mut self) {
-        if self.shown {
-            self.output.push(ERASE);
-            self.shown = false;
+        if self.row != Row::Clean && self.output.push(ERASE) {
+            self.row = Row::Clean;
         }
     }
 }
@@ -165,13 +185,15 @@ impl<T> Console<T> {
     }
 
     /// `sender` waits for a line until the tick `deadline`; it goes on with the one that it got on
-    /// Tab. Returns whoever waited for the same service before, who has to be let go.
+    /// Tab. It has the keyboard when nobody of its rank or a higher one has. Returns whoever waited
+    /// for the same service before, who has to be let go.
     ///
     /// # Errors
     /// [`Busy`] when too many others read.
     pub fn read_line(
         &mut self,
         sender: Sender,
+        rank: Rank,
         deadline: u64,
         to: T,
     ) -> Result<Option<T>, Busy<T>> {
@@ -182,21 +204,21 @@ impl<T> Console<T> {
         if index.is_none() && self.readers.len() == MAX_READERS {
             return Err(Busy(to));
         }
-        if index.is_none_or(|index| index + 1 != self.readers.len()) {
-            self.hide();
-        }
-        let begin = || Reader { sender, editor: Editor::default(), waiting: None };
+        let begin = || Reader { sender, rank, editor: Editor::default(), waiting: None };
         let mut reader = index.map_or_else(begin, |index| self.readers.remove(index));
-        if reader.sender != sender {
-            self.hide();
-            reader.sender = sender;
-            reader.editor = Editor::default();
+        let below = || self.readers.iter().take_while(|other| other.rank < rank).count();
+        let place = index.unwrap_or_else(below);
+        let another = index.is_none() || reader.sender != sender;
+        if another {
+            reader = Reader { waiting: reader.waiting, ..begin() };
         }
-        if reader.editor.set_prompt(self.clients.prompt(sender.service_id)) {
+        let prompt = guard::prompt(self.clients.prompt(sender.service_id), rank == Rank::Host);
+        let changed = reader.editor.set_prompt(&prompt) || another;
+        if changed && place == self.readers.len() {
             self.hide();
         }
         let replaced = reader.waiting.replace(Wait { to, deadline });
-        self.readers.push(reader);
+        self.readers.insert(place, reader);
         self.settle();
         Ok(replaced.map(|wait| wait.to))
     }
@@ -206,13 +228,19 @@ impl<T> Console<T> {
     ///
     /// # Errors
     /// [`Busy`] when another service waits for one.
-    pub fn read_key(&mut self, sender: Sender, deadline: u64, to: T) -> Result<Option<T>, Busy<T>> {
+    pub fn read_key(
+        &mut self,
+        sender: Sender,
+        rank: Rank,
+        deadline: u64,
+        to: T,
+    ) -> Result<Option<T>, Busy<T>> {
         let other = |reader: &Sender| reader.service_id != sender.service_id;
-        if self.key_reader.as_ref().is_some_and(|(reader, _)| other(reader)) {
+        if self.key_reader.as_ref().is_some_and(|(reader, ..)| other(reader)) {
             return Err(Busy(to));
         }
-        let replaced = self.key_reader.replace((sender, Wait { to, deadline }));
-        Ok(replaced.map(|(_, wait)| wait.to))
+        let replaced = self.key_reader.replace((sender, rank, Wait { to, deadline }));
+        Ok(replaced.map(|(.., wait)| wait.to))
     }
 
     /// Puts text into the line that `sender` got on Tab, as if typed; nothing when it reads none.
@@ -222,9 +250,7 @@ impl<T> Console<T> {
         };
         let mut out = Vec::new();
         reader.editor.insert(text, &mut out);
-        if self.shown {
-            self.output.push(&out);
-        }
+        self.show(&out);
     }
 
     /// Takes a byte from the wire.
@@ -236,9 +262,12 @@ impl<T> Console<T> {
 
     /// Whoever waits for a byte, and the byte.
     pub fn next_key(&mut self) -> Option<(T, u8)> {
-        self.key_reader.as_ref()?;
+        let (_, rank, _) = self.key_reader.as_ref()?;
+        if self.readers.iter().any(|reader| reader.rank > *rank) {
+            return None;
+        }
         let byte = self.input.pop_front()?;
-        self.key_reader.take().map(|(_, wait)| (wait.to, byte))
+        self.key_reader.take().map(|(.., wait)| (wait.to, byte))
     }
 
     /// Works through the input until a reader has to be answered, or none is left.
@@ -251,7 +280,7 @@ impl<T> Console<T> {
             let history = self.clients.history(reader.sender.service_id);
             let mut out = Vec::new();
             let outcome = reader.editor.apply(key, history, &mut out);
-            self.output.push(&out);
+            self.show(&out);
             let event = match outcome {
                 Outcome::Editing => continue,
                 Outcome::Line => LineEventKind::Entered,
@@ -274,7 +303,7 @@ impl<T> Console<T> {
 
     /// Whoever waited for a byte until a tick that has passed at `now`.
     pub fn next_late_key(&mut self, now: u64) -> Option<T> {
-        self.key_reader.take_if(|(_, wait)| wait.deadline <= now).map(|(_, wait)| wait.to)
+        self.key_reader.take_if(|(.., wait)| wait.deadline <= now).map(|(.., wait)| wait.to)
     }
 
     fn answer(&mut self, index: usize, event: LineEventKind) -> Option<Answer<T>> {
@@ -289,7 +318,7 @@ impl<T> Console<T> {
         }
         if !matches!(event, LineEventKind::Tab | LineEventKind::TimedOut) {
             self.readers.remove(index);
-            self.shown = false;
+            self.row = Row::Clean;
         }
         Some(Answer { to, event, text, cursor })
     }

@@ -4,6 +4,11 @@ use proptest::prelude::*;
 
 const SHELL: Sender = Sender { service_id: 10, incarnation: 1 };
 const OTHER: Sender = Sender { service_id: 7, incarnation: 1 };
+const TESTS: Sender = Sender { service_id: 3, incarnation: 1 };
+
+fn rank(sender: Sender) -> Rank {
+    if sender.service_id == TESTS.service_id { Rank::Host } else { Rank::Person }
+}
 
 fn console() -> Console<u32> {
     Console::default()
@@ -21,7 +26,7 @@ fn read(
     to: u32,
 ) -> Result<Option<u32>, Busy<u32>> {
     console.clients().set_prompt(sender.service_id, prompt.as_bytes());
-    console.read_line(sender, NO_DEADLINE, to)
+    console.read_line(sender, rank(sender), NO_DEADLINE, to)
 }
 
 fn shown(console: &mut Console<u32>) -> String {
@@ -53,7 +58,7 @@ fn what_is_typed_ahead_waits_for_the_reader() {
     assert_eq!(console.next_line(), None);
     read(&mut console, SHELL, "> ", 2).unwrap();
     assert_eq!(console.next_line(), line(2, "two"));
-    console.read_key(SHELL, NO_DEADLINE, 3).unwrap();
+    console.read_key(SHELL, Rank::Person, NO_DEADLINE, 3).unwrap();
     assert_eq!(console.next_key(), Some((3, b't')));
 }
 
@@ -62,7 +67,7 @@ fn typing_ahead_is_bounded() {
     let mut console = console();
     (0..=MAX_TYPED_AHEAD).for_each(|_| console.type_byte(b'x'));
     let taken = core::iter::from_fn(|| {
-        console.read_key(SHELL, NO_DEADLINE, 1).unwrap();
+        console.read_key(SHELL, Rank::Person, NO_DEADLINE, 1).unwrap();
         console.next_key()
     })
     .count();
@@ -90,7 +95,7 @@ fn a_key_brings_the_line_back_before_it_is_changed() {
     let mut console = console();
     read(&mut console, SHELL, "> ", 1).unwrap();
     type_in(&mut console, "he");
-    console.print("note");
+    console.print(&Line::new(b"note", false));
     shown(&mut console);
     type_in(&mut console, "y");
     assert_eq!(shown(&mut console), "\r\x1b[K> hey");
@@ -154,17 +159,40 @@ fn another_life_of_the_service_starts_with_an_empty_line() {
     assert_eq!(type_in(&mut console, "c\r"), line(2, "c"));
 }
 
+// attack 78 U: another service reads the line, asked later; whoever asked first keeps the keyboard
 #[test]
-fn the_newest_reader_has_the_keyboard_and_gives_it_back() {
+fn the_first_reader_keeps_the_keyboard_until_its_line_ends() {
     let mut console = console();
     read(&mut console, SHELL, "> ", 1).unwrap();
     type_in(&mut console, "ab");
-    read(&mut console, OTHER, "sure? ", 2).unwrap();
-    assert_eq!(type_in(&mut console, "yes\r"), line(2, "yes"));
     shown(&mut console);
+    read(&mut console, OTHER, "sure? ", 2).unwrap();
+    read(&mut console, OTHER, "sure? ", 3).unwrap();
+    assert_eq!(shown(&mut console), "", "the line being edited stays");
+    assert_eq!(type_in(&mut console, "c\r"), line(1, "abc"));
+    read(&mut console, SHELL, "> ", 4).unwrap();
+    assert_eq!(type_in(&mut console, "yes\r"), line(3, "yes"), "in turn");
+    assert_eq!(type_in(&mut console, "d\r"), line(4, "d"));
+}
+
+// attack 78 U: a shell takes what the host types to its tests, by line or by key; it waits its turn
+#[test]
+fn the_host_is_read_by_its_tests_and_the_shell_gets_the_keyboard_back() {
+    let mut console = console();
+    read(&mut console, SHELL, "> ", 1).unwrap();
+    type_in(&mut console, "ab");
+    read(&mut console, TESTS, "host> ", 2).unwrap();
+    console.read_key(OTHER, Rank::Person, NO_DEADLINE, 3).unwrap();
+    read(&mut console, SHELL, "> ", 4).unwrap();
+    "done\r".bytes().for_each(|byte| console.type_byte(byte));
+    assert_eq!(console.next_key(), None);
+    assert_eq!(console.next_line(), line(2, "done"));
+    shown(&mut console);
+    console.type_byte(b'q');
+    assert_eq!(console.next_key(), Some((3, b'q')));
     assert_eq!(type_in(&mut console, "c"), None);
     assert_eq!(shown(&mut console), "\r\x1b[K> abc".replace('c', "") + "c");
-    assert_eq!(type_in(&mut console, "\r"), line(1, "abc"));
+    assert_eq!(type_in(&mut console, "\r"), line(4, "abc"));
 }
 
 // attack 62 U: more readers than there is room for; refused
@@ -216,13 +244,13 @@ fn a_flood_of_output_is_refused_and_nothing_is_lost_from_what_was_taken() {
 #[test]
 fn a_deadline_ends_the_wait_and_keeps_the_line() {
     let mut console = console();
-    console.read_line(SHELL, 100, 1).unwrap();
+    console.read_line(SHELL, Rank::Person, 100, 1).unwrap();
     type_in(&mut console, "he");
     assert_eq!(console.next_late_line(99), None);
     let late = console.next_late_line(100).unwrap();
     assert_eq!((late.to, late.event, late.text.as_str()), (1, LineEventKind::TimedOut, "he"));
     assert_eq!(console.next_late_line(100), None);
-    console.read_line(SHELL, NO_DEADLINE, 2).unwrap();
+    console.read_line(SHELL, Rank::Person, NO_DEADLINE, 2).unwrap();
     assert_eq!(type_in(&mut console, "y\r"), line(2, "hey"));
 }
 
@@ -230,13 +258,13 @@ fn a_deadline_ends_the_wait_and_keeps_the_line() {
 fn a_key_reader_gets_bytes_before_anybody_edits_them() {
     let mut console = console();
     read(&mut console, OTHER, "> ", 1).unwrap();
-    console.read_key(SHELL, 100, 2).unwrap();
-    assert_eq!(console.read_key(OTHER, 100, 3), Err(Busy(3)));
+    console.read_key(SHELL, Rank::Person, 100, 2).unwrap();
+    assert_eq!(console.read_key(OTHER, Rank::Person, 100, 3), Err(Busy(3)));
     assert_eq!(console.next_key(), None);
     console.type_byte(0x03);
     assert_eq!(console.next_key(), Some((2, 0x03)));
-    console.read_key(SHELL, 100, 4).unwrap();
-    assert_eq!(console.read_key(SHELL, 200, 5), Ok(Some(4)));
+    console.read_key(SHELL, Rank::Person, 100, 4).unwrap();
+    assert_eq!(console.read_key(SHELL, Rank::Person, 200, 5), Ok(Some(4)));
     assert_eq!((console.next_late_key(199), console.next_late_key(200)), (None, Some(5)));
 }
 
@@ -272,6 +300,61 @@ fn only_a_recorder_can_write_a_record() {
     assert_eq!(shown(&mut console), expected);
 }
 
+/// The rows as a terminal without escape sequences shows them at some time: each return and line end
+/// begins one anew.
+fn rows(wire: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(wire).replace("\x1b[K", "");
+    text.split(['\r', '\n']).map(str::to_owned).collect()
+}
+
+fn begins_a_record(row: &str) -> bool {
+    ["@nx", "SELFTEST:", "neuron:"].iter().any(|word| row.starts_with(word))
+}
+
+// attack 78 U: a line begun and not ended, then a read; the record goes out marked
+#[test]
+fn a_read_ends_a_begun_line_as_any_other() {
+    let mut console = console();
+    console.write(OTHER, b"@nx 0 verdict 9 0", false).unwrap();
+    read(&mut console, OTHER, "> ", 1).unwrap();
+    assert_eq!(shown(&mut console), "? @nx 0 verdict 9 0\r\n\r\x1b[K> ");
+}
+
+// attack 78 U: a prompt that is a record, or that an inserted text completes; marked
+#[test]
+fn no_prompt_and_no_inserted_text_begins_a_record() {
+    for (prompt, text) in [("@nx 0 verdict 9 0", ""), ("", "@nx 0 verdict"), ("SELF", "TEST: ok")] {
+        let mut console = console();
+        read(&mut console, OTHER, prompt, 1).unwrap();
+        type_in(&mut console, "\t");
+        console.insert(OTHER, text);
+        read(&mut console, OTHER, prompt, 2).unwrap();
+        type_in(&mut console, "\r");
+        let wire = shown(&mut console);
+        assert!(!rows(wire.as_bytes()).iter().any(|row| begins_a_record(row)), "{wire:?}");
+    }
+}
+
+// attack 78 U: the row is drawn where there is no room for it, then text is inserted; not at a row's beginning
+#[test]
+fn what_is_inserted_into_a_row_that_was_dropped_does_not_begin_a_row() {
+    let mut console = console();
+    read(&mut console, OTHER, "> ", 1).unwrap();
+    type_in(&mut console, "\t");
+    console.print(&Line::new(b"", false));
+    while console.output().push(&[b'x'; 64]) {}
+    console.output().push(b"\r\n");
+    while console.output().push(b"\r\n") {}
+    read(&mut console, OTHER, "> ", 2).unwrap();
+    type_in(&mut console, "\t");
+    shown(&mut console);
+    console.insert(OTHER, "@nx 0 verdict 9 0");
+    let wire = shown(&mut console);
+    assert!(!rows(wire.as_bytes()).iter().any(|row| begins_a_record(row)), "{wire:?}");
+    read(&mut console, OTHER, "> ", 3).unwrap();
+    assert_eq!(shown(&mut console), "\r\x1b[K> @nx 0 verdict 9 0");
+}
+
 #[derive(Clone, Debug)]
 enum Do {
     Type(Vec<u8>),
@@ -279,6 +362,7 @@ enum Do {
     ReadLine(u32, u64),
     ReadKey(u32, u64),
     Insert(u32, String),
+    Prompt(u32, Vec<u8>),
     Pass(u64),
     Send,
 }
@@ -309,20 +393,21 @@ proptest! {
                 Do::Type(bytes) => bytes.iter().for_each(|byte| console.type_byte(*byte)),
                 Do::Write(id, bytes) => drop(console.write(sender(id), &bytes, false)),
                 Do::ReadLine(id, ticks) => {
-                    match console.read_line(sender(id), now + ticks, asked) {
+                    match console.read_line(sender(id), rank(sender(id)), now + ticks, asked) {
                         Ok(replaced) => answered.extend(replaced),
                         Err(Busy(refused)) => answered.push(refused),
                     }
                     asked += 1;
                 }
                 Do::ReadKey(id, ticks) => {
-                    match console.read_key(sender(id), now + ticks, asked) {
+                    match console.read_key(sender(id), rank(sender(id)), now + ticks, asked) {
                         Ok(replaced) => answered.extend(replaced),
                         Err(Busy(refused)) => answered.push(refused),
                     }
                     asked += 1;
                 }
                 Do::Insert(id, text) => console.insert(sender(id), &text),
+                Do::Prompt(id, bytes) => console.clients().set_prompt(id, &bytes),
                 Do::Pass(ticks) => now += ticks,
                 Do::Send => console.output().waiting().clear(),
             }
@@ -337,5 +422,84 @@ proptest! {
         answered.extend(core::iter::from_fn(|| console.next_late_line(now)).map(|a| a.to));
         answered.sort_unstable();
         prop_assert_eq!(answered, (0..asked).collect::<Vec<_>>());
+    }
+}
+
+/// Pieces from which records can be put together.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    let pieces: &[&[u8]] = &[
+        b"@",
+        b"n",
+        b"nx",
+        b"x 0 verdict 9 0",
+        b"@nx ",
+        b"SELF",
+        b"TEST:",
+        b"SELFTEST: ok",
+        b"neu",
+        b"ron:",
+        b"neuron: panic: x",
+        b"\n",
+        b"\r",
+        b"\t",
+        b"\x1b[K",
+        b"\x1b[D",
+        b"\x08",
+        b"\x7f",
+        b"> ",
+    ];
+    let several = proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..4);
+    prop_oneof![8 => several.prop_map(|some| some.concat()), 1 => Just(vec![b'x'; 255])]
+}
+
+fn any_forgery() -> impl Strategy<Value = Do> {
+    let id = || prop_oneof![Just(7u32), Just(8), Just(10)];
+    prop_oneof![
+        2 => piece().prop_map(Do::Type),
+        4 => (id(), piece()).prop_map(|(id, bytes)| Do::Write(id, bytes)),
+        3 => (id(), 0..50u64).prop_map(|(id, ticks)| Do::ReadLine(id, ticks)),
+        2 => (id(), piece()).prop_map(|(id, bytes)| Do::Prompt(id, bytes)),
+        2 => (id(), piece()).prop_map(|(id, bytes)| {
+            Do::Insert(id, String::from_utf8_lossy(&bytes).into_owned())
+        }),
+        1 => (0..30u64).prop_map(Do::Pass),
+    ]
+}
+
+proptest! {
+    // attack 78 U: services that may not report write, prompt, insert and read in any order, into a wire that is full at any time; no row begins a record, a test or a kernel line
+    #[test]
+    fn no_row_begins_a_record(
+        steps in proptest::collection::vec((any_forgery(), 0..8u8), 0..60),
+    ) {
+        let (mut console, mut now, mut wire) = (console(), 0, Vec::new());
+        for (step, full) in steps {
+            // The wire is full up to a few bytes now and then, and empty later.
+            let filled = console.output().waiting().len();
+            if full == 0 {
+                while console.output().room() > 40 && console.output().push(b"y") {}
+            }
+            let filler = console.output().waiting().len() - filled;
+            let sender = |id| Sender { service_id: id, incarnation: 1 };
+            match step {
+                Do::Type(bytes) => bytes.iter().for_each(|byte| console.type_byte(*byte)),
+                Do::Write(id, bytes) => drop(console.write(sender(id), &bytes, false)),
+                Do::ReadLine(id, ticks) => {
+                    let _ = console.read_line(sender(id), Rank::Person, now + ticks, 0);
+                }
+                Do::Insert(id, text) => console.insert(sender(id), &text),
+                Do::Prompt(id, bytes) => console.clients().set_prompt(id, &bytes),
+                Do::Pass(ticks) => now += ticks,
+                Do::ReadKey(..) | Do::Send => {}
+            }
+            while console.next_line().is_some() {}
+            while console.next_late_line(now).is_some() {}
+            console.settle();
+            let sent: Vec<u8> = console.output().waiting().drain(..).collect();
+            wire.extend(&sent[..filled]);
+            wire.extend(&sent[filled + filler..]);
+        }
+        let forged = rows(&wire).into_iter().find(|row| begins_a_record(row));
+        prop_assert_eq!(forged, None);
     }
 }

@@ -22,18 +22,19 @@ fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
     }
 }
 
-/// init (1), rngd (7), nsh (10, may inspect).
+/// init (1), rngd (7), nsh (10, the shell), tests (11, which report).
 pub(crate) fn description() -> Description {
     Description {
         name: "test".into(),
-        profile: Profile::Prod,
+        profile: Profile::Test,
         epoch: 1,
         init: 1,
         devices: Vec::new(),
         services: vec![
             service(1, "init", &[]),
             service(7, "rngd", &[]),
-            service(10, "nsh", &[Permission::Inspect]),
+            service(10, "nsh", &[Permission::View, Permission::Log, Permission::Ask]),
+            service(11, "tests", &[Permission::Report]),
         ],
         rules: Vec::new(),
     }

@@ -8,7 +8,7 @@ use nexus_proto::log::{FindLine, Level, LineInfo, LineKind, LineText, Log};
 use nexus_rt::{CallError, Client, Deadline};
 use nexus_sysdesc::{Description, Profile};
 
-use crate::output::clean;
+use crate::guard::{Line, clean};
 
 /// Milliseconds that logd has to answer.
 const ANSWER_MS: u64 = 50;
@@ -43,7 +43,7 @@ impl Follower {
     }
 
     /// The next line that is to be shown; `None` when there is none now.
-    pub fn next_line(&mut self) -> Option<String> {
+    pub fn next_line(&mut self) -> Option<Line> {
         loop {
             let info = self.ask(&FindLine { line: self.next }).ok()?;
             if info.line < self.next {
@@ -52,7 +52,8 @@ impl Follower {
             let lost = info.line - self.next.max(1);
             if self.next > 0 && lost > 0 && self.all {
                 self.next = info.line;
-                return Some(format!("({lost} older lines of the log are gone)"));
+                let gone = format!("({lost} older lines of the log are gone)");
+                return Some(Line::new(gone.as_bytes(), false));
             }
             self.next = info.line + 1;
             if self.all || (info.kind == LineKind::Line && info.level >= Level::Warn) {
@@ -82,15 +83,17 @@ impl Follower {
         clean(&bytes)
     }
 
-    fn format(&self, info: &LineInfo, text: &str) -> String {
+    /// A proof is a record, in the words of this service; a line is its writer's.
+    fn format(&self, info: &LineInfo, text: &str) -> Line {
         let name = self.name(info.sender.id);
         let cut = if info.cut { "…" } else { "" };
-        match (info.kind, info.level) {
+        let line = match (info.kind, info.level) {
             (LineKind::Proof, _) => format!("@nx {:016x} proof {name} {text}", self.nonce),
             (LineKind::Line, Level::Warn) => format!("{name}: warning: {text}{cut}"),
             (LineKind::Line, Level::Error) => format!("{name}: error: {text}{cut}"),
             (LineKind::Line, _) => format!("{name}: {text}{cut}"),
-        }
+        };
+        Line::new(line.as_bytes(), info.kind == LineKind::Proof)
     }
 
     fn name(&self, id: u32) -> String {

@@ -45,7 +45,8 @@ fn followed(profile: Profile, lines: &'static [Kept]) -> Vec<String> {
     let _answering = logd(lines);
     let description = Description { profile, ..description() };
     let mut follower = Follower::new(Client::new(Handle(1)), &description, 0xab);
-    core::iter::from_fn(|| follower.next_line()).collect()
+    let lines = core::iter::from_fn(|| follower.next_line());
+    lines.map(|line| line.as_str().to_owned()).collect()
 }
 
 const LINES: &[Kept] = &[
@@ -91,6 +92,17 @@ fn says_when_lines_are_gone() {
     assert_eq!(lines, ["nsh: a", "(2 older lines of the log are gone)", "nsh: b"]);
 }
 
+// attack 78 U: a service whose name begins a kernel line writes to the log; marked
+#[test]
+fn a_service_named_as_the_kernel_does_not_speak_for_it() {
+    let _answering = logd(&[Kept(1, 10, Level::Info, LineKind::Line, "panic: nothing")]);
+    let mut description = Description { profile: Profile::Test, ..description() };
+    description.services[2].name = "neuron".into();
+    let mut follower = Follower::new(Client::new(Handle(1)), &description, 0);
+    let line = follower.next_line().unwrap();
+    assert_eq!(line.as_str(), "? neuron: panic: nothing");
+}
+
 // attack 60 U: logd is gone; the console goes on
 #[test]
 fn a_dead_logd_is_no_line() {
@@ -111,6 +123,7 @@ fn a_logd_that_answers_nonsense_cannot_hold_the_console() {
     });
     let description = Description { profile: Profile::Test, ..description() };
     let mut follower = Follower::new(Client::new(Handle(1)), &description, 0);
-    assert_eq!(follower.next_line().as_deref(), Some("nsh: xxxxxxxxxxxxxxxx"));
+    let line = follower.next_line().unwrap();
+    assert_eq!(line.as_str(), "nsh: xxxxxxxxxxxxxxxx");
     assert_eq!(follower.next_line(), None);
 }

@@ -10,6 +10,7 @@ pub mod editor;
 #[cfg(test)]
 mod fixture;
 pub mod follow;
+pub mod guard;
 pub mod history;
 pub mod key;
 pub mod output;

@@ -1,10 +1,11 @@
 //! What waits to go out, bounded, and the lines that writers have begun.
 
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use nexus_abi::Sender;
+
+use crate::guard::Line;
 
 /// Most bytes that wait for the wire.
 pub const MAX_WAITING: usize = 16 * 1024;
@@ -21,13 +22,15 @@ pub struct Output {
 }
 
 impl Output {
-    /// Appends bytes, all or none.
-    pub fn push(&mut self, bytes: &[u8]) {
-        if bytes.len() > self.room() {
-            self.dropped = self.dropped.saturating_add(1);
-        } else {
+    /// Appends bytes, all or none. False when they were dropped.
+    pub fn push(&mut self, bytes: &[u8]) -> bool {
+        let fits = bytes.len() <= self.room();
+        if fits {
             self.waiting.extend(bytes);
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
         }
+        fits
     }
 
     /// Bytes that still fit.
@@ -48,64 +51,72 @@ impl Output {
     }
 }
 
+/// A line begun, by whom, and whether that service may report.
+#[derive(Debug)]
+struct Begun {
+    writer: Sender,
+    reports: bool,
+    text: Vec<u8>,
+}
+
+impl Begun {
+    /// Ends the line, and begins another one.
+    fn end(&mut self) -> Line {
+        Line::new(&core::mem::take(&mut self.text), self.reports)
+    }
+}
+
 /// Lines begun and not yet ended, by writer.
 #[derive(Debug, Default)]
 pub struct Writers {
-    begun: Vec<(Sender, Vec<u8>)>,
+    begun: Vec<Begun>,
 }
 
 impl Writers {
-    /// Adds what `sender` wrote and returns the lines that are now complete.
-    pub fn push(&mut self, sender: Sender, bytes: &[u8]) -> Vec<String> {
+    /// Adds what `sender` wrote and returns the lines that are now complete. `reports`: it may begin
+    /// records.
+    pub fn push(&mut self, sender: Sender, reports: bool, bytes: &[u8]) -> Vec<Line> {
         let mut lines = Vec::new();
-        let mut line = self.take(sender);
+        let text = self.take(sender).map_or_else(Vec::new, |begun| begun.text);
+        let mut line = Begun { writer: sender, reports, text };
         for byte in bytes {
             if *byte == b'\n' {
-                lines.push(clean(&core::mem::take(&mut line)));
+                lines.push(line.end());
                 continue;
             }
-            if line.len() == MAX_LINE {
-                lines.push(clean(&core::mem::take(&mut line)));
+            if line.text.len() == MAX_LINE {
+                lines.push(line.end());
             }
-            line.push(*byte);
+            line.text.push(*byte);
         }
-        if !line.is_empty() {
+        if !line.text.is_empty() {
             if self.begun.len() == MAX_WRITERS {
-                let (_, oldest) = self.begun.remove(0);
-                lines.push(clean(&oldest));
+                lines.push(self.begun.remove(0).end());
             }
-            self.begun.push((sender, line));
+            self.begun.push(line);
         }
         lines
     }
 
     /// Ends the line that `sender` has begun, if any.
-    pub fn end(&mut self, sender: Sender) -> Option<String> {
-        let line = self.take(sender);
-        (!line.is_empty()).then(|| clean(&line))
+    pub fn end(&mut self, sender: Sender) -> Option<Line> {
+        self.take(sender).map(|mut begun| begun.end())
     }
 
-    fn take(&mut self, sender: Sender) -> Vec<u8> {
-        let index = self.begun.iter().position(|(writer, _)| *writer == sender);
-        index.map_or_else(Vec::new, |index| self.begun.remove(index).1)
+    fn take(&mut self, sender: Sender) -> Option<Begun> {
+        let index = self.begun.iter().position(|begun| begun.writer == sender)?;
+        Some(self.begun.remove(index))
     }
-}
-
-/// A line fit for a terminal: no control characters, so that no writer can move the cursor,
-/// change the terminal or fake a line of another.
-pub(crate) fn clean(bytes: &[u8]) -> String {
-    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    let visible = |c: char| match c {
-        '\t' => ' ',
-        c if c.is_control() => '?',
-        c => c,
-    };
-    String::from_utf8_lossy(bytes).chars().map(visible).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn push(writers: &mut Writers, sender: Sender, bytes: &[u8]) -> Vec<String> {
+        let lines = writers.push(sender, false, bytes);
+        lines.iter().map(|line| line.as_str().to_owned()).collect()
+    }
 
     const A: Sender = Sender { service_id: 7, incarnation: 1 };
     const B: Sender = Sender { service_id: 8, incarnation: 1 };
@@ -114,27 +125,27 @@ mod tests {
     #[test]
     fn lines_of_two_writers_do_not_mix() {
         let mut writers = Writers::default();
-        assert!(writers.push(A, b"first ").is_empty());
-        assert_eq!(writers.push(B, b"second\nthi"), ["second"]);
-        assert_eq!(writers.push(A, b"half\n"), ["first half"]);
-        assert_eq!(writers.push(B, b"rd\n\n"), ["third", ""]);
+        assert!(push(&mut writers, A, b"first ").is_empty());
+        assert_eq!(push(&mut writers, B, b"second\nthi"), ["second"]);
+        assert_eq!(push(&mut writers, A, b"half\n"), ["first half"]);
+        assert_eq!(push(&mut writers, B, b"rd\n\n"), ["third", ""]);
     }
 
     #[test]
     fn another_life_of_a_service_is_another_writer() {
         let mut writers = Writers::default();
-        writers.push(A, b"old");
+        push(&mut writers, A, b"old");
         let again = Sender { incarnation: 2, ..A };
-        assert_eq!(writers.push(again, b"new\n"), ["new"]);
-        assert_eq!(writers.end(A).as_deref(), Some("old"));
+        assert_eq!(push(&mut writers, again, b"new\n"), ["new"]);
+        assert_eq!(writers.end(A).unwrap().as_str(), "old");
         assert_eq!(writers.end(A), None);
     }
 
     #[test]
     fn a_line_is_broken_at_its_bound() {
         let mut writers = Writers::default();
-        assert!(writers.push(A, &[b'x'; MAX_LINE]).is_empty());
-        assert_eq!(writers.push(A, b"y\n"), ["x".repeat(MAX_LINE), "y".into()]);
+        assert!(push(&mut writers, A, &[b'x'; MAX_LINE]).is_empty());
+        assert_eq!(push(&mut writers, A, b"y\n"), ["x".repeat(MAX_LINE), "y".into()]);
     }
 
     #[test]
@@ -142,26 +153,30 @@ mod tests {
         let mut writers = Writers::default();
         for id in 0..MAX_WRITERS {
             let sender = Sender { service_id: u32::try_from(id).unwrap(), incarnation: 1 };
-            assert!(writers.push(sender, &[b'a' + u8::try_from(id).unwrap()]).is_empty());
+            assert!(push(&mut writers, sender, &[b'a' + u8::try_from(id).unwrap()]).is_empty());
         }
-        assert_eq!(writers.push(Sender { service_id: 99, incarnation: 1 }, b"z"), ["a"]);
+        assert_eq!(push(&mut writers, Sender { service_id: 99, incarnation: 1 }, b"z"), ["a"]);
     }
 
-    // attack 46 U: control characters in output; shown as question marks
+    // attack 78 U: a begun record is pushed out by a line of a service that may report; still marked
     #[test]
-    fn control_characters_and_bad_utf8_lose_their_power() {
-        assert_eq!(clean(b"a\x1b[2Jb\tc\r"), "a?[2Jb c");
-        assert_eq!(clean(b"a\rb"), "a?b");
-        assert_eq!(clean(b"\xff\xc2\x9b"), "\u{fffd}?");
+    fn a_line_is_its_writers_whoever_pushes_it_out() {
+        let mut writers = Writers::default();
+        let sender = |id| Sender { service_id: id, incarnation: 1 };
+        for id in 0..16 {
+            push(&mut writers, sender(id), b"@nx 0 verdict 9 0");
+        }
+        let lines = writers.push(sender(99), true, b"z");
+        assert_eq!(lines.first().map(Line::as_str), Some("? @nx 0 verdict 9 0"));
     }
 
     #[test]
     fn output_is_bounded_and_counts_what_it_drops() {
         let mut out = Output::default();
-        out.push(&[b'x'; MAX_WAITING - 1]);
-        out.push(b"yz");
+        assert!(out.push(&[b'x'; MAX_WAITING - 1]));
+        assert!(!out.push(b"yz"));
         assert_eq!((out.room(), out.dropped()), (1, 1));
-        out.push(b"y");
+        assert!(out.push(b"y"));
         assert_eq!((out.room(), out.dropped(), out.waiting().len()), (0, 1, MAX_WAITING));
     }
 }

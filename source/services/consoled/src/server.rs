@@ -11,7 +11,7 @@ use nexus_proto::{Operation, ServiceError, Text, Zero, encode_error};
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, ticks, ticks_of_ns};
 use nexus_sysdesc::{Description, Permission};
 
-use crate::console::{self, Busy, Console};
+use crate::console::{self, Busy, Console, Rank};
 use crate::follow::Follower;
 use crate::uart::{Stall, Uart};
 
@@ -58,13 +58,20 @@ impl<B: Bus> Server<B> {
     fn write(&mut self, sender: Sender, text: &Text) -> Result<(), ServiceError> {
         // What happened before comes before: a verdict stands below the proofs.
         self.follow();
-        let records = self.description.permits(sender.service_id, Permission::Inspect);
-        let taken = self.console.write(sender, text.as_bytes(), records);
+        let reports = self.rank(sender) == Some(Rank::Host);
+        let taken = self.console.write(sender, text.as_bytes(), reports);
         self.send();
         taken.map_err(|Busy(())| {
             let gone = self.stall.is_longer_than(ticks_of_ns(STALL_NS), ticks());
             if gone { ServiceError::DeviceFailed } else { ServiceError::Busy }
         })
+    }
+
+    /// How `sender` may read; `None` when it may not.
+    fn rank(&self, sender: Sender) -> Option<Rank> {
+        let may = |permission| self.description.permits(sender.service_id, permission);
+        let ranks = [(Permission::Report, Rank::Host), (Permission::Ask, Rank::Person)];
+        ranks.into_iter().find(|(permission, _)| may(*permission)).map(|(_, rank)| rank)
     }
 
     fn set_prompt(&mut self, sender: Sender, text: &Text) -> Result<(), ServiceError> {
@@ -158,11 +165,13 @@ impl<B: Bus> Service for Server<B> {
                 reply.answer(&op, Ok(()))
             }
             Request::ReadLine(ReadLine { deadline }) => {
-                let taken = self.console.read_line(sender, deadline, reply);
+                let Some(rank) = self.rank(sender) else { return denied(reply) };
+                let taken = self.console.read_line(sender, rank, deadline, reply);
                 self.wait(taken)
             }
             Request::ReadKey(ReadKey { deadline }) => {
-                let taken = self.console.read_key(sender, deadline, reply);
+                let Some(rank) = self.rank(sender) else { return denied(reply) };
+                let taken = self.console.read_key(sender, rank, deadline, reply);
                 self.wait(taken)
             }
         }
@@ -182,6 +191,10 @@ impl<B: Bus> Service for Server<B> {
         self.send();
         self.schedule();
     }
+}
+
+fn denied(reply: ReplyTo) -> Answer {
+    reply.message(encode_error(ServiceError::Denied))
 }
 
 fn send_line(answer: console::Answer<ReplyTo>) {

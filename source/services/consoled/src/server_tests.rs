@@ -8,6 +8,7 @@ use nexus_rt::Client;
 use crate::fixture::{UartModel, description};
 
 const SHELL: Sender = Sender { service_id: 10, incarnation: 1 };
+const TESTS: Sender = Sender { service_id: 11, incarnation: 1 };
 const RNGD: Sender = Sender { service_id: 7, incarnation: 1 };
 
 type Fake = Server<FakeBus<UartModel>>;
@@ -80,11 +81,26 @@ fn a_line_of_another_appears_above_and_the_prompt_comes_back_at_the_next_tick() 
 
 // attack 46 U: a record written by a service without the permission; not a record
 #[test]
-fn records_are_believed_only_from_who_may_inspect() {
+fn records_are_believed_only_from_who_may_report() {
     let mut server = server();
     write(&mut server, RNGD, "@nx 0 verdict 1 0\n").unwrap();
-    write(&mut server, SHELL, "@nx 0 verdict 1 0\n").unwrap();
+    write(&mut server, TESTS, "@nx 0 verdict 1 0\n").unwrap();
     assert_eq!(screen(&server), "? @nx 0 verdict 1 0\r\n@nx 0 verdict 1 0\r\n");
+}
+
+// attack 78 U: a service without the permission reads what is typed, by line or by key; denied
+#[test]
+fn only_who_may_ask_or_report_reads_what_is_typed() {
+    let mut server = server();
+    let denied = Err(ReplyError::Service(ServiceError::Denied));
+    assert_eq!(ask(&mut server, RNGD, ReadLine { deadline: NO_DEADLINE }), denied);
+    let key = ask(&mut server, RNGD, ReadKey { deadline: NO_DEADLINE });
+    assert_eq!(key, Err(ReplyError::Service(ServiceError::Denied)));
+    let _later = ask(&mut server, SHELL, ReadLine { deadline: NO_DEADLINE });
+    let _later = ask(&mut server, TESTS, ReadLine { deadline: NO_DEADLINE });
+    type_in(&mut server, "done\r");
+    assert_eq!(server.console.clients().line(TESTS.service_id, 0), Some(&b"done"[..]));
+    assert_eq!(server.console.clients().line(SHELL.service_id, 0), Some(&b""[..]));
 }
 
 // attack 60 F: the terminal takes nothing; nobody is held

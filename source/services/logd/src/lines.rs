@@ -101,12 +101,13 @@ impl Lines {
         if share.keep(line) { Written::Line } else { Written::Dropped }
     }
 
-    /// The first line with this number or a higher one.
+    /// The first line with this number or a higher one, of any sender or of one.
     #[must_use]
-    pub fn find(&self, number: u64) -> Option<&Line> {
+    pub fn find(&self, number: u64, of: Option<u32>) -> Option<&Line> {
         let first = |share: &'_ Share| share.lines.partition_point(|line| line.number < number);
         self.shares
             .iter()
+            .filter(|share| of.is_none_or(|id| share.id == id))
             .filter_map(|share| share.lines.get(first(share)))
             .min_by_key(|line| line.number)
     }
@@ -190,7 +191,7 @@ mod tests {
         }
 
         fn text(&self, number: u64) -> &[u8] {
-            self.lines.find(number).unwrap().text.as_bytes()
+            self.lines.find(number, None).unwrap().text.as_bytes()
         }
     }
 
@@ -202,12 +203,12 @@ mod tests {
         log.say(A, b"three", 3);
         let mut number = 0;
         let mut seen = Vec::new();
-        while let Some(line) = log.lines.find(number) {
+        while let Some(line) = log.lines.find(number, None) {
             number = line.number + 1;
             seen.push((line.sender.service_id, line.text.as_bytes().to_vec()));
         }
         assert_eq!(seen, [(7, b"one".to_vec()), (8, b"two".to_vec()), (7, b"three".to_vec())]);
-        assert_eq!(log.lines.find(u64::MAX), None);
+        assert_eq!(log.lines.find(u64::MAX, None), None);
     }
 
     // attack 44 U: a flood of lines; dropped and counted, and nobody else loses a line; broken: logd-rate
@@ -222,7 +223,11 @@ mod tests {
             now += HZ / 32;
             log.say(A, b"slow noise", now);
         }
-        assert_eq!(log.lines.find(0).map(|line| line.sender), Some(B), "B's line is still there");
+        assert_eq!(
+            log.lines.find(0, None).map(|line| line.sender),
+            Some(B),
+            "B's line is still there"
+        );
         let a = log.lines.stats_of(7).unwrap();
         assert_eq!((a.lines, a.dropped), (10_064, 99_936));
         assert_eq!(a.displaced, a.lines - SHARE as u64);
@@ -258,7 +263,7 @@ mod tests {
             assert_eq!(log.piece(A, &[b'x'; 48], true, 0), Written::Staged);
         }
         log.say(A, b"", 0);
-        let line = log.lines.find(1).unwrap();
+        let line = log.lines.find(1, None).unwrap();
         assert!(line.text.is_cut());
         assert_eq!(line.text.as_bytes().len(), crate::text::LINE_BYTES);
     }
@@ -270,6 +275,6 @@ mod tests {
         let stranger = Sender { service_id: 99, incarnation: 1 };
         assert_eq!(log.say(stranger, b"hello", 0), Written::UnknownSender);
         assert_eq!(log.lines.stats(), LineStats { lines: 0, dropped: 1, displaced: 0 });
-        assert_eq!(log.lines.find(0), None);
+        assert_eq!(log.lines.find(0, None), None);
     }
 }

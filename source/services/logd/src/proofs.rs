@@ -81,10 +81,11 @@ impl Proofs {
         Ok(true)
     }
 
-    /// The first proof with this number or a higher one.
+    /// The first proof with this number or a higher one, of any sender or of one.
     #[must_use]
-    pub fn find(&self, number: u64) -> Option<&Proof> {
-        self.0.get(self.0.partition_point(|proof| proof.number < number))
+    pub fn find(&self, number: u64, of: Option<u32>) -> Option<&Proof> {
+        let mut later = self.0.iter().skip(self.0.partition_point(|proof| proof.number < number));
+        later.find(|proof| of.is_none_or(|id| proof.sender.service_id == id))
     }
 
     /// How many there are.
@@ -116,9 +117,9 @@ mod tests {
         assert_eq!(add(&mut proofs, A, b"mmio-window-mapped"), Ok(false));
         assert_eq!(add(&mut proofs, A, b"second"), Ok(true));
         assert_eq!(proofs.count(), 2);
-        assert_eq!(proofs.find(0).unwrap().name(), b"mmio-window-mapped");
-        assert_eq!(proofs.find(11).unwrap().name(), b"second");
-        assert_eq!(proofs.find(12), None);
+        assert_eq!(proofs.find(0, None).unwrap().name(), b"mmio-window-mapped");
+        assert_eq!(proofs.find(11, None).unwrap().name(), b"second");
+        assert_eq!(proofs.find(12, None), None);
     }
 
     // attack 46 U: a proof whose name ends the line; refused

@@ -95,8 +95,8 @@ impl Logd {
             Request::Append(ask) => ask.answer(self.append(sender, ask, at)),
             Request::Proof(ask) => ask.answer(self.proof(sender, ask, at)),
             Request::SetClock(ask) => ask.answer(self.set_clock(sender, ask)),
-            Request::FindLine(ask) => ask.answer(self.find_line(ask)),
-            Request::LineText(ask) => ask.answer(self.line_text(ask)),
+            Request::FindLine(ask) => ask.answer(self.find_line(sender, ask)),
+            Request::LineText(ask) => ask.answer(self.line_text(sender, ask)),
             Request::ReadEntry(ask) => ask.answer(self.read_entry(sender, ask)),
             Request::ReadStamp(ask) => ask.answer(self.read_stamp(sender, ask)),
             Request::ReadHashes(ask) => ask.answer(self.read_hashes(sender, ask)),
@@ -164,20 +164,22 @@ impl Logd {
         Ok(())
     }
 
-    fn find_line(&self, ask: &FindLine) -> Answer<FindLine> {
-        let kept = self.find(ask.line).ok_or(ServiceError::NotFound)?;
+    fn find_line(&self, sender: Sender, ask: &FindLine) -> Answer<FindLine> {
+        let kept = self.find(sender, ask.line).ok_or(ServiceError::NotFound)?;
         Ok(kept.info())
     }
 
-    fn line_text(&self, ask: &LineText) -> Answer<LineText> {
-        let kept = self.find(ask.line).filter(|kept| kept.number() == ask.line);
+    fn line_text(&self, sender: Sender, ask: &LineText) -> Answer<LineText> {
+        let kept = self.find(sender, ask.line).filter(|kept| kept.number() == ask.line);
         let kept = kept.ok_or(ServiceError::NotFound)?;
         let offset = usize::try_from(ask.offset).map_err(|_| ServiceError::OutOfRange)?;
         kept.text().get(offset..).map(Text::piece).ok_or(ServiceError::OutOfRange)
     }
 
     fn read_entry(&mut self, sender: Sender, ask: &ReadEntry) -> Answer<ReadEntry> {
-        self.link(sender, ask.seq).map(|link| link.entry)
+        let addresses = self.may(sender, Permission::Log);
+        let entry = self.link(sender, ask.seq)?.entry;
+        Ok(if addresses { entry } else { without_addresses(entry) })
     }
 
     fn read_stamp(&mut self, sender: Sender, ask: &ReadStamp) -> Answer<ReadStamp> {
@@ -185,11 +187,12 @@ impl Logd {
     }
 
     fn read_hashes(&mut self, sender: Sender, ask: &ReadHashes) -> Answer<ReadHashes> {
+        self.require(sender, Permission::Log)?;
         self.link(sender, ask.seq).map(|link| Hashes { previous: link.previous, own: link.own })
     }
 
     fn verify(&mut self, sender: Sender, ask: &Verify) -> Answer<Verify> {
-        self.require(sender, Permission::Inspect)?;
+        self.require(sender, Permission::View)?;
         Ok(self.ledger.verify(ask.from))
     }
 
@@ -206,27 +209,39 @@ impl Logd {
         })
     }
 
-    /// A record, for who may inspect. Its hash is no secret to hide fields behind: most of them can be
+    /// A record, for who may view. Its hash is no secret to hide addresses behind: they can be
     /// guessed, and tried.
     fn link(&mut self, sender: Sender, seq: u64) -> Result<&Link, ServiceError> {
-        self.require(sender, Permission::Inspect)?;
+        self.require(sender, Permission::View)?;
         self.ledger.get(seq).ok_or(ServiceError::NotFound)
     }
 
-    fn find(&self, number: u64) -> Option<Kept<'_>> {
-        let line = self.lines.find(number).map(Kept::Line);
-        let proof = self.proofs.find(number).map(Kept::Proof);
+    /// The first line or proof at or after a number that `sender` may read.
+    fn find(&self, sender: Sender, number: u64) -> Option<Kept<'_>> {
+        let of = (!self.may(sender, Permission::Log)).then_some(sender.service_id);
+        let line = self.lines.find(number, of).map(Kept::Line);
+        let proof = self.proofs.find(number, of).map(Kept::Proof);
         line.into_iter().chain(proof).min_by_key(Kept::number)
     }
 
     fn require(&mut self, sender: Sender, permission: Permission) -> Result<(), ServiceError> {
-        let may = self.permissions.contains(&(sender.service_id, permission));
-        if may || cfg!(broken = "logd-permission") {
+        if self.may(sender, permission) {
             return Ok(());
         }
         self.refused();
         Err(ServiceError::Denied)
     }
+
+    fn may(&self, sender: Sender, permission: Permission) -> bool {
+        self.permissions.contains(&(sender.service_id, permission))
+            || cfg!(broken = "logd-permission")
+    }
+}
+
+/// The same record for who may not see addresses.
+fn without_addresses(entry: Entry) -> Entry {
+    let len = if entry.event == Event::Exit { 0 } else { entry.len };
+    Entry { base: 0, len, ..entry }
 }
 
 impl Kept<'_> {

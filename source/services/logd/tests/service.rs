@@ -22,6 +22,8 @@ const INIT: Sender = Sender { service_id: 1, incarnation: 1 };
 const LOGD: Sender = Sender { service_id: 3, incarnation: 1 };
 const RTCD: Sender = Sender { service_id: 5, incarnation: 1 };
 const NSH: Sender = Sender { service_id: 10, incarnation: 1 };
+const VIEWER: Sender = Sender { service_id: 12, incarnation: 1 };
+const READER: Sender = Sender { service_id: 13, incarnation: 1 };
 const RNGD: Sender = Sender { service_id: 7, incarnation: 4 };
 
 fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
@@ -53,7 +55,9 @@ fn description() -> Description {
             service(3, "logd", &[]),
             service(5, "rtcd", &[Permission::Clock]),
             service(7, "rngd", &[]),
-            service(10, "nsh", &[Permission::Inspect]),
+            service(10, "nsh", &[Permission::View, Permission::Log]),
+            service(12, "viewer", &[Permission::View]),
+            service(13, "reader", &[Permission::Log]),
         ],
         rules: vec![],
     }
@@ -250,9 +254,9 @@ fn the_ledger_begins_with_this_run_and_replays_at_the_reader() {
     assert_eq!((answer.first_bad, answer.records, answer.head), (0, 101, end.head));
 }
 
-// attack 25 U: who may not inspect reads a record, its time, its hash; denied; broken: logd-permission
+// attack 25 U: who may not view reads a record, its time, its hash; denied; broken: logd-permission
 #[test]
-fn addresses_are_for_those_who_may_inspect() {
+fn records_are_for_those_who_may_view() {
     let mut log = Log::new();
     log.ask(INIT, &grant()).unwrap();
     assert_eq!(log.ask(RNGD, &ReadEntry { seq: 2 }), Err(ServiceError::Denied));
@@ -263,6 +267,45 @@ fn addresses_are_for_those_who_may_inspect() {
     assert_eq!(log.ask(NSH, &ReadEntry { seq: 3 }), Err(ServiceError::NotFound));
     assert_eq!(log.ask(NSH, &ReadStamp { seq: 0 }), Err(ServiceError::NotFound));
     assert_eq!(log.ask(NSH, &ReadHashes { seq: u64::MAX }), Err(ServiceError::NotFound));
+}
+
+// attack 25 U: who may view reads where a window lies or a service faulted; only with the log; broken: logd-permission
+#[test]
+fn addresses_are_for_those_who_may_read_the_log() {
+    let mut log = Log::new();
+    let mut exit = grant();
+    (exit.entry.event, exit.entry.outcome) = (Event::Exit, Outcome::None);
+    (exit.entry.base, exit.entry.len) = (0x1_2345, 0x10);
+    log.ask(INIT, &grant()).unwrap();
+    log.ask(INIT, &exit).unwrap();
+    let seen = log.ask(VIEWER, &ReadEntry { seq: 2 }).unwrap();
+    assert_eq!(seen, Entry { base: 0, ..grant().entry });
+    let seen = log.ask(VIEWER, &ReadEntry { seq: 3 }).unwrap();
+    assert_eq!(seen, Entry { base: 0, len: 0, ..exit.entry });
+    assert_eq!(log.ask(VIEWER, &ReadHashes { seq: 2 }), Err(ServiceError::Denied), "guessable");
+    assert!(log.ask(VIEWER, &ReadStamp { seq: 2 }).is_ok());
+    assert!(log.ask(VIEWER, &Verify { from: 0 }).is_ok());
+    assert_eq!(log.ask(READER, &ReadEntry { seq: 2 }), Err(ServiceError::Denied));
+}
+
+// attack 25 U: the lines of another are read without the permission; they are not there; broken: logd-permission
+#[test]
+fn lines_of_others_are_for_those_who_may_read_the_log() {
+    let mut log = Log::new();
+    log.say(RNGD, b"secret").unwrap();
+    log.ask(RNGD, &Proof { name: Text::piece(b"window-mapped") }).unwrap();
+    log.say(VIEWER, b"own").unwrap();
+    let mut text = |sender, line| {
+        let ask = LineText { line, offset: 0, zero: Zero::ZERO };
+        log.ask(sender, &ask).map(|text| text.as_bytes().to_vec())
+    };
+    assert_eq!(text(VIEWER, 1), Err(ServiceError::NotFound));
+    assert_eq!(text(VIEWER, 2), Err(ServiceError::NotFound));
+    assert_eq!(text(VIEWER, 3), Ok(b"own".to_vec()));
+    assert_eq!(text(READER, 1), Ok(b"secret".to_vec()));
+    assert_eq!(log.ask(VIEWER, &FindLine { line: 0 }).unwrap().line, 3);
+    assert_eq!(log.ask(RNGD, &FindLine { line: 2 }).unwrap().kind, LineKind::Proof);
+    assert_eq!(log.ask(RTCD, &FindLine { line: 0 }), Err(ServiceError::NotFound));
 }
 
 // attack 45 F: no room for a record; refused; broken: logd-full

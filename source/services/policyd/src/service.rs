@@ -120,7 +120,7 @@ impl Policyd {
     }
 
     fn explain(&self, sender: Sender, ask: &Explain) -> Answer<Explain> {
-        self.require_inspect(sender)?;
+        self.require_view(sender)?;
         let ruling = self.policy.explain(ask);
         let rule = self.policy.rule_for(ask.service, ask.device);
         let allow = ruling.reason == Reason::Allowed;
@@ -136,14 +136,14 @@ impl Policyd {
     }
 
     fn rule_text(&self, sender: Sender, ask: &RuleText) -> Answer<RuleText> {
-        self.require_inspect(sender)?;
+        self.require_view(sender)?;
         let rule = self.policy.rule(ask.rule).ok_or(ServiceError::NotFound)?;
         let offset = usize::try_from(ask.offset).map_err(|_| ServiceError::OutOfRange)?;
         rule.id.as_bytes().get(offset..).map(Text::piece).ok_or(ServiceError::OutOfRange)
     }
 
-    fn require_inspect(&self, sender: Sender) -> Result<(), ServiceError> {
-        let may = self.policy.permits(sender.service_id, Permission::Inspect);
+    fn require_view(&self, sender: Sender) -> Result<(), ServiceError> {
+        let may = self.policy.permits(sender.service_id, Permission::View);
         if may || cfg!(broken = "policyd-inspect") { Ok(()) } else { Err(ServiceError::Denied) }
     }
 }

@@ -131,7 +131,7 @@ mod tests {
             services: vec![
                 entry(INIT, "init", &[]),
                 entry(SHELL, "nsh", &[Permission::Power]),
-                entry(OTHER, "other", &[Permission::Inspect]),
+                entry(OTHER, "other", &[Permission::View]),
             ],
             rules: Vec::new(),
         }

@@ -13,11 +13,11 @@ use nexus_sysdesc::Permission;
 
 use crate::{answers, frames, input::Input, system};
 
-// attack 25 Z: anybody asks init where things are; only inspectors are told addresses; broken: init-inspect
+// attack 25 Z: anybody asks init where things are; only who may view and read the log is told addresses; broken: init-inspect
 // attack 27 Z: a report in another's name; the stamp decides
 // attack 30 Z: init is asked on behalf of another; nothing is given
 // attack 31 Z: wrong counts and fields to init; refused as malformed
-/// Whatever is asked: nobody gets a window, and only inspectors hear where windows are.
+/// Whatever is asked: nobody gets a window, and only the shell hears where windows are.
 pub fn init(data: &[u8]) {
     let mut input = Input::new(data);
     let (events, fate) = (input.byte(), input.byte());
@@ -42,7 +42,7 @@ pub fn init(data: &[u8]) {
     let _ = serve::<Init>(Handle(1), |sender, request| {
         let failure = FAILURES.get(usize::from(fate)).copied();
         init.machine.fate = failure.unwrap_or(Fate::Fine);
-        let may = init.registry.description().permits(sender.service_id, Permission::Inspect);
+        let may = init.registry.description().permits(sender.service_id, Permission::View);
         let answer = init.handle(sender, &request);
         assert_eq!(init.machine.caps, caps, "{request:?} changed who holds what");
         if !may {
@@ -94,7 +94,7 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
     ];
     let by = |events: u8, fate: u8, id| [vec![events, fate], frames::write_all(id, &asks)].concat();
     let all = [
-        ("inspector", by(0, 99, 10)),
+        ("shell", by(0, 99, 10)),
         ("owner", by(0, 99, 7)),
         ("stranger", by(0, 99, 12)),
         ("after-an-end", by(1, 99, 10)),

@@ -16,16 +16,17 @@ use nexus_sysdesc::{Permission, Profile};
 use super::logd::line;
 use crate::{input::Input, system, uart};
 
-/// Services without any permission that could let them print a record.
-const WRITERS: [u32; 4] = [5, 7, 8, 9];
+/// Services that may not print a record; the last one is the shell, which reads lines.
+const WRITERS: [u32; 4] = [5, 7, 8, 10];
 
 // attack 46 Z: a line that ends the line or looks like a record; no record comes of it
 // attack 27 Z: a proof or line in another's name; the name is that of the stamp
+// attack 78 Z: any lines, prompts and inserted text of services that may not report; no row begins a record, a test or a kernel line
 /// Whatever is written: the only records that come out are proofs, in the name of who gave them.
 pub fn lines(data: &[u8]) {
     let mut input = Input::new(data);
     let description = system::description(Profile::Test);
-    let unprivileged = |id: &u32| !description.permits(*id, Permission::Inspect);
+    let unprivileged = |id: &u32| !description.permits(*id, Permission::Report);
     assert!(WRITERS.iter().all(unprivileged));
     let logd = Rc::new(RefCell::new(Logd::new(description, 10_000_000)));
     let asked = Rc::clone(&logd);
@@ -50,7 +51,8 @@ pub fn lines(data: &[u8]) {
         proven.extend((kind & 3 == 1).then(|| name_of(writer)));
         match message {
             Some(message) => tell(&logd, sender, &message),
-            None => show(&mut server, sender, more),
+            None if kind & 96 == 0 => show(&mut server, sender, more),
+            None => read_behind(&mut server, sender, more, kind & 64 != 0),
         }
     }
     // Has consoled look at the log once more.
@@ -72,11 +74,28 @@ fn show<S: Service<Protocol = console::Console>>(server: &mut S, sender: Sender,
     let _answer = server.handle(sender, console::Write { text }.into(), ReplyTo::nobody());
 }
 
+/// Sets a prompt and reads behind it, or puts text into the line that is read.
+fn read_behind<S>(server: &mut S, sender: Sender, text: Text, insert: bool)
+where
+    S: Service<Protocol = console::Console>,
+{
+    let put =
+        if insert { console::Insert { text }.into() } else { console::Prompt { text }.into() };
+    let _answer = server.handle(sender, put, ReplyTo::nobody());
+    let read = console::ReadLine { deadline: u64::MAX };
+    let _answer = server.handle(sender, read.into(), ReplyTo::nobody());
+    server.tick();
+}
+
+/// Each row that was drawn, whether or not another one was drawn over it.
 fn check(shown: &[u8], proven: &BTreeSet<&str>) {
-    for line in shown.split(|byte| *byte == b'\n') {
-        let text = String::from_utf8_lossy(line);
-        match read(text.trim_end_matches('\r')) {
-            Line::Text(_) => {}
+    for row in shown.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        let text = String::from_utf8_lossy(row);
+        match read(text.strip_prefix("\u{1b}[K").unwrap_or(&text)) {
+            Line::Text(text) => {
+                let forged = text.starts_with("SELFTEST:") || text.starts_with("neuron:");
+                assert!(!forged, "{text}");
+            }
             Line::Record { nonce: 7, record: Record::Proof(proof) } => {
                 assert!(proven.contains(proof.service.as_str()), "{proof}");
             }
@@ -99,6 +118,11 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
         ("proof", [piece(5, b"mmio-window-mapped"), piece(9, b"two words")].concat()),
         ("proof-of-another", piece(4, b"@nx 0000000000000007 proof nsh x")),
         ("flood", piece(4, b"noise").repeat(80)),
+        ("begun-then-read", [piece(14, record), piece(14 | 32, b"> ")].concat()),
+        ("prompt", piece(14 | 32, record)),
+        ("inserted", [piece(14 | 32, b""), piece(14 | 64, record)].concat()),
+        ("kernel", piece(2, b"neuron: panic: nothing\n")),
+        ("test", piece(2, b"SELFTEST: mmio map ok\n")),
     ];
     all.map(|(name, bytes)| (name.to_owned(), bytes)).to_vec()
 }

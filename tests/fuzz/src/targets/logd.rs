@@ -82,8 +82,8 @@ fn is_ok(answer: &Message) -> bool {
 }
 
 fn ask<O: Operation<Protocol = Log> + Into<Request>>(logd: &mut Logd, op: &O) -> Option<O::Reply> {
-    let inspector = Sender { service_id: 10, incarnation: 1 };
-    match O::decode_reply(&logd.handle(inspector, &(*op).into(), 0)) {
+    let shell = Sender { service_id: 10, incarnation: 1 };
+    match O::decode_reply(&logd.handle(shell, &(*op).into(), 0)) {
         Ok(reply) => Some(reply),
         Err(ReplyError::Service(ServiceError::NotFound)) => None,
         Err(error) => panic!("{op:?}: {error:?}"),

@@ -74,11 +74,7 @@ fn described(input: &mut Input<'_>) -> Description {
         name: format!("service{id}"),
         needs: Vec::new(),
         talks_to: Vec::new(),
-        permissions: if id == 1 {
-            vec![Permission::Distribute, Permission::Inspect]
-        } else {
-            vec![]
-        },
+        permissions: if id == 1 { vec![Permission::Distribute, Permission::View] } else { vec![] },
         ..like.clone()
     };
     let services = (1..=u32::from(counts[1].max(1))).map(service).collect();

@@ -128,6 +128,8 @@ kinds! {
     ProofsInProd = "proofs-in-prod",
     /// A checker where nobody looks for what it finds.
     WatchInProd = "watch-in-prod",
+    /// A service that prints records for a host, where there is none.
+    ReportInProd = "report-in-prod",
     /// Budgets that are more than the machine has.
     Overcommitted = "overcommitted",
 

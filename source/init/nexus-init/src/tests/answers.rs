@@ -47,9 +47,9 @@ fn the_last_owner_sets_the_time() {
     assert_eq!(ask(&mut init, NSH, Ready {}).unwrap().ready_ticks, 777);
 }
 
-// attack 25 U: who may not inspect asks who holds what; denied; broken: init-inspect
+// attack 25 U: who may not ask asks who holds what; denied; broken: init-inspect
 #[test]
-fn only_who_may_inspect_sees_owners_and_capabilities() {
+fn without_permissions_nobody_sees_owners_and_capabilities() {
     let mut init = distributed();
     let caps = |cursor| Caps { service: 7, zero: Zero::ZERO, cursor };
     let question = Try { service: 10, device: RNG, rights: 7 };
@@ -75,6 +75,42 @@ fn only_who_may_inspect_sees_owners_and_capabilities() {
     assert_eq!((owner.state, owner.dma, owner.next), (OwnerState::Held, true, 2));
     let stat = ask(&mut init, NSH, Stat { service: 7, zero: Zero::ZERO }).unwrap();
     assert_eq!(stat.root, 0x8020_0000);
+}
+
+// attack 25 U: each permission alone asks for everything; it is told what that permission gives, and no address without `log`; broken: init-inspect
+#[test]
+fn each_permission_gives_its_own_answers_and_no_others() {
+    for permission in Permission::ALL {
+        let may = |other| permission == other;
+        let mut init = distributed_with(&[permission]);
+        let fault = EndReason::Fault { cause: 13, address: 0x10, pc: 0x1_0000 };
+        end(&mut init, Handle(80), fault);
+
+        let owner = ask(&mut init, NSH, Owners { cursor: u64::from(RNG) });
+        assert_eq!(owner.is_ok(), may(Permission::View), "{permission:?}");
+        assert_eq!(owner.map_or(0, |owner| owner.base), 0, "{permission:?}");
+        let caps = Caps { service: 7, zero: Zero::ZERO, cursor: 0 };
+        let cap = ask(&mut init, NSH, caps);
+        assert_eq!(cap.is_ok(), may(Permission::View), "{permission:?}");
+        assert_eq!(cap.map_or(0, |cap| cap.base), 0, "{permission:?}");
+        let tried = ask(&mut init, NSH, Try { service: 10, device: RNG, rights: 7 });
+        assert_eq!(tried.is_ok(), may(Permission::Ask), "{permission:?}");
+
+        let ended = ask(&mut init, NSH, Stat { service: 8, zero: Zero::ZERO }).unwrap();
+        let told = if may(Permission::Log) { (0x10, 0x1_0000) } else { (0, 0) };
+        assert_eq!((ended.address, ended.pc), told, "{permission:?}");
+        let live = ask(&mut init, NSH, Stat { service: 7, zero: Zero::ZERO }).unwrap();
+        let root = if may(Permission::Report) { 0x8020_0000 } else { 0 };
+        assert_eq!(live.root, root, "{permission:?}");
+        let place = init.board.iter().position(|piece| piece.device == RNG).unwrap();
+        let board = ask(&mut init, NSH, Board { cursor: place as u64 }).unwrap();
+        assert_eq!(board.base != 0, may(Permission::Log), "{permission:?}");
+    }
+    let mut both = distributed_with(&[Permission::View, Permission::Log]);
+    let owner = ask(&mut both, NSH, Owners { cursor: u64::from(RNG) }).unwrap();
+    assert_eq!(owner.base, 0x1000_6000);
+    let caps = Caps { service: 7, zero: Zero::ZERO, cursor: 0 };
+    assert_ne!(ask(&mut both, NSH, caps).unwrap().base, 0);
 }
 
 #[test]

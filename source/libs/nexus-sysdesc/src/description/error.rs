@@ -88,6 +88,8 @@ problems! {
     NoDma = "allows DMA for a device that has none",
     /// A production image carries proofs.
     ProofsInProd = "has proofs in the prod profile",
+    /// A production image has a service that prints records for a host.
+    ReportInProd = "may report to the host in the prod profile",
 }
 
 impl fmt::Display for DescError {

@@ -39,8 +39,14 @@ pub enum Permission {
     Distribute,
     /// Append to the ledger.
     Record,
-    /// Ask who holds what, and why.
-    Inspect,
+    /// Ask who holds what and why, and read the ledger; without addresses.
+    View,
+    /// Read the log lines of others, and the addresses that stand in them.
+    Log,
+    /// Read the line that a person types, and have init ask policyd.
+    Ask,
+    /// Print records for the host, and read page-table roots. Test profile only.
+    Report,
     /// Set the wall clock of the log.
     Clock,
     /// End or restart the machine.
@@ -49,10 +55,13 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission, in order.
-    pub const ALL: [Permission; 5] = [
+    pub const ALL: [Permission; 8] = [
         Permission::Distribute,
         Permission::Record,
-        Permission::Inspect,
+        Permission::View,
+        Permission::Log,
+        Permission::Ask,
+        Permission::Report,
         Permission::Clock,
         Permission::Power,
     ];
@@ -63,7 +72,10 @@ impl Permission {
         match self {
             Permission::Distribute => "distribute",
             Permission::Record => "record",
-            Permission::Inspect => "inspect",
+            Permission::View => "view",
+            Permission::Log => "log",
+            Permission::Ask => "ask",
+            Permission::Report => "report",
             Permission::Clock => "clock",
             Permission::Power => "power",
         }

@@ -5,7 +5,9 @@ use super::bounds::{
     MAX_REASON, MAX_RULES, MAX_SERVICES, MAX_STACK_PAGES, MAX_WINDOW, PAGE, is_name, is_proof,
     is_text, is_window_rights,
 };
-use super::{Danger, DescError, Description, Device, Place, Problem, Profile, Rule, Service};
+use super::{
+    Danger, DescError, Description, Device, Permission, Place, Problem, Profile, Rule, Service,
+};
 
 /// `Err(problem)` unless `holds`.
 fn require(holds: bool, problem: Problem) -> Result<(), Problem> {
@@ -71,6 +73,8 @@ impl Description {
         self.check_needs(before, service)?;
         self.check_calls(service)?;
         require(ascending(&service.permissions), Problem::NotSorted)?;
+        let reports = service.permissions.contains(&Permission::Report);
+        require(!reports || self.profile == Profile::Test, Problem::ReportInProd)?;
         self.check_proofs(service)
     }
 

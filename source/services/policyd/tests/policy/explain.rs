@@ -2,9 +2,9 @@
 
 use super::*;
 
-// attack 25 U: who may not inspect asks why; denied; broken: policyd-inspect
+// attack 25 U: who may not view asks why; denied; broken: policyd-inspect
 #[test]
-fn explanations_are_for_those_who_may_inspect() {
+fn explanations_are_for_those_who_may_view() {
     let mut bench = Bench::new();
     let explain = |service, device, rights| Explain { service, device, rights };
     assert_eq!(bench.ask(INIT, explain(RNGD, RNG, 0)), Err(ServiceError::Denied));

@@ -80,7 +80,7 @@ fn description() -> Description {
             service(4, "consoled", &[UART], &[]),
             service(RNGD, "rngd", &[RNG], &[]),
             service(GREEDY, "greedy", &[EXTRA], &[]),
-            service(10, "nsh", &[], &[Permission::Inspect]),
+            service(10, "nsh", &[], &[Permission::View]),
         ],
         rules: vec![
             rule(1, "allow-consoled-uart0", 4, UART, MAP | READ, false),

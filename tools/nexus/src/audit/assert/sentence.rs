@@ -14,7 +14,7 @@
 //!           reaches DEVICE        owns it, or calls, by way of others too, who does
 //!           owns more than N devices
 //!           calls NAME            may call that service
-//!           may PERMISSION        distribute, record, inspect, clock, power
+//!           may PERMISSION        distribute, record, view, log, ask, report, clock, power
 //!           has more than N frames
 //!           is trusted with all memory
 //! DEVICE    NAME, a device, a dma device, a low device, a medium device, a high device
@@ -226,7 +226,7 @@ impl<'a> Words<'a> {
         let word = self.name("a permission")?;
         let found = Permission::ALL.into_iter().find(|permission| permission.name() == word);
         found.map(Act::May).ok_or_else(|| {
-            let fix = "choose from distribute, record, inspect, clock and power";
+            let fix = "choose from distribute, record, view, log, ask, report, clock and power";
             refused(format!("`{word}` is not a permission"), fix)
         })
     }

@@ -16,7 +16,7 @@ const SUBJECT: Key = key("subject", "\"rngd\"");
 const DEVICE: Key = key("device", "\"rng0\"");
 const DMA: Key = key("dma", "\"unconfined\"");
 const REASON: Key = key("reason", "\"rngd is the driver of the entropy device\"");
-const PERMISSION: Key = key("permission", "\"inspect\"");
+const PERMISSION: Key = key("permission", "\"view\"");
 
 /// What one `policy.toml` says.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ const DEVICE: Key = key("device", "\"rng0\"");
 const TALKS_TO: Key = key("talks-to", "[\"logd\"]");
 const SERVES: Key = key("serves", "true");
 const RESTART: Key = key("restart", "\"never\"");
-const ASKS: Key = key("asks", "[\"inspect\"]");
+const ASKS: Key = key("asks", "[\"view\"]");
 const MUST_PROVE: Key = key("must-prove", "[\"mmio-window-mapped\"]");
 
 /// Pages of the first stack, where the file does not say.

@@ -5,7 +5,7 @@ use crate::desc::kind::Kind;
 use crate::desc::model::{ProfileFile, System};
 use crate::desc::report::Reporter;
 use crate::desc::suggest;
-use nexus_sysdesc::Profile;
+use nexus_sysdesc::{Permission, Profile};
 
 /// Frames of 4 KiB in a mebibyte.
 const FRAMES_PER_MIB: u64 = 256;
@@ -22,6 +22,7 @@ pub(super) fn check(system: &System, reporter: &Reporter) {
         check_devices(system, profile, reporter);
         check_proofs(system, profile, reporter);
         check_watch(system, profile, reporter);
+        check_reports(system, profile, reporter);
         check_memory(system, profile, reporter);
     }
 }
@@ -127,6 +128,28 @@ fn check_watch(system: &System, profile: &ProfileFile, reporter: &Reporter) {
             continue;
         };
         reporter.add(Diagnostic::at(kind, &name.span, message, fix));
+    }
+}
+
+/// Nobody in a system for use prints what a host would take for a record.
+fn check_reports(system: &System, profile: &ProfileFile, reporter: &Reporter) {
+    if profile.kind.value != Profile::Prod {
+        return;
+    }
+    let staying = system.services.iter().filter(|service| !profile.leaves_out(&service.name));
+    for service in staying {
+        let Some(asked) = service.asks.iter().find(|asked| asked.value == Permission::Report)
+        else {
+            continue;
+        };
+        let message = format!(
+            "{} may report to the host, and profile {} is for use",
+            service.name.value, profile.name.value
+        );
+        let fix =
+            format!("leave out {} in profiles/{}.toml", service.name.value, profile.name.value);
+        let diagnostic = Diagnostic::at(Kind::ReportInProd, &asked.span, message, fix);
+        reporter.add(diagnostic.see(&profile.kind.span, "the profile"));
     }
 }
 
