@@ -56,6 +56,13 @@ impl Range {
     }
 }
 
+impl From<nexus_devicetree::Range> for Range {
+    /// The last address of all is no part of any range.
+    fn from(range: nexus_devicetree::Range) -> Range {
+        Range { start: range.base, end: range.base.saturating_add(range.len) }
+    }
+}
+
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}..{:#x}", self.start, self.end)
@@ -133,10 +140,50 @@ impl RangeSet {
         Ok(())
     }
 
+    /// Adds `range`. When there is no room, what lies up to the next range is added as well.
+    pub fn cover(&mut self, range: Range) {
+        if self.insert(range).is_ok() {
+            return;
+        }
+        let gap = |item: &Range| item.start.max(range.start) - item.end.min(range.end);
+        if let Some(next) = self.iter().min_by_key(gap) {
+            let (start, end) = (range.start.min(next.start), range.end.max(next.end));
+            // It grows a range that is there, and needs no other.
+            let _ = self.insert(Range { start, end });
+        }
+    }
+
+    /// Takes `range` out. When there is no room, the smaller of the two sides that remain goes too.
+    pub fn cut(&mut self, mut range: Range) {
+        if self.remove(range).is_ok() {
+            return;
+        }
+        if let Some(item) = self.iter().find(|item| item.contains(range)) {
+            match range.start - item.start < item.end - range.end {
+                true => range.start = item.start,
+                false => range.end = item.end,
+            }
+            // It ends at an end of a range, and leaves none more.
+            let _ = self.remove(range);
+        }
+    }
+
+    /// True when some address of `range` is in it.
+    #[must_use]
+    pub fn touches(&self, range: Range) -> bool {
+        self.iter().any(|item| item.start < range.end && range.start < item.end)
+    }
+
     /// True when one of its ranges has all of `range`.
     #[must_use]
     pub fn contains(&self, range: Range) -> bool {
         self.iter().any(|item| item.contains(range))
+    }
+
+    /// Bytes in it.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.iter().map(Range::len).sum()
     }
 
     fn append(&mut self, range: Range) -> Result<(), Full> {
@@ -210,6 +257,27 @@ mod tests {
         assert_eq!(full.insert(range(100_000, 100_001)), Err(Full));
         assert_eq!(full.remove(range(2, 3)), Err(Full));
         assert_eq!(list(&full), before);
+    }
+
+    #[test]
+    fn without_room_more_is_covered_and_more_is_cut() {
+        let mut full = RangeSet::default();
+        for number in 0..MAX_RANGES as u64 {
+            full.insert(range(number * 100, number * 100 + 50)).unwrap();
+        }
+        let mut covered = full.clone();
+        covered.cover(range(260, 270));
+        assert!(covered.contains(range(200, 270)) && !covered.touches(range(270, 300)));
+        covered.cover(range(100_000, 100_001));
+        assert!(covered.contains(range(6300, 100_001)) && covered.iter().count() == MAX_RANGES);
+        let mut cut = full.clone();
+        cut.cut(range(210, 220));
+        assert!(!cut.touches(range(200, 220)) && cut.contains(range(220, 250)), "the left side goes");
+        cut.cut(range(330, 340));
+        assert!(!cut.touches(range(330, 350)) && cut.contains(range(300, 330)), "the right side");
+        let before = list(&cut);
+        cut.cut(range(250, 300));
+        assert_eq!(list(&cut), before, "nothing is there");
     }
 
     #[test]
