@@ -140,17 +140,28 @@ impl RangeSet {
         Ok(())
     }
 
-    /// Adds `range`. When there is no room, what lies up to the next range is added as well.
+    /// Adds `range`. When there is no room, the smallest gap of all is added as well.
     pub fn cover(&mut self, range: Range) {
+        let gap = |one: Range, other: Range| {
+            one.start.max(other.start).saturating_sub(one.end.min(other.end))
+        };
+        let hull = |one: Range, other: Range| Range {
+            start: one.start.min(other.start),
+            end: one.end.max(other.end),
+        };
+        let pairs = self.iter().zip(self.iter().skip(1));
+        let pair = pairs.min_by_key(|(one, next)| gap(*one, *next));
+        let near = self.iter().min_by_key(|item| gap(*item, range));
         if self.insert(range).is_ok() {
             return;
         }
-        let gap = |item: &Range| item.start.max(range.start) - item.end.min(range.end);
-        if let Some(next) = self.iter().min_by_key(gap) {
-            let (start, end) = (range.start.min(next.start), range.end.max(next.end));
-            // It grows a range that is there, and needs no other.
-            let _ = self.insert(Range { start, end });
-        }
+        // Whichever is joined grows a range that is there, and needs no other.
+        let (Some((one, next)), Some(near)) = (pair, near) else { return };
+        let _ = if gap(one, next) < gap(near, range) {
+            self.insert(hull(one, next)).and_then(|()| self.insert(range))
+        } else {
+            self.insert(hull(near, range))
+        };
     }
 
     /// Takes `range` out. When there is no room, the smaller of the two sides that remain goes too.
@@ -158,7 +169,8 @@ impl RangeSet {
         if self.remove(range).is_ok() {
             return;
         }
-        if let Some(item) = self.iter().find(|item| item.contains(range)) {
+        let split = self.iter().find(|item| item.contains(range));
+        if let Some(item) = split {
             match range.start - item.start < item.end - range.end {
                 true => range.start = item.start,
                 false => range.end = item.end,
@@ -269,10 +281,17 @@ mod tests {
         covered.cover(range(260, 270));
         assert!(covered.contains(range(200, 270)) && !covered.touches(range(270, 300)));
         covered.cover(range(100_000, 100_001));
-        assert!(covered.contains(range(6300, 100_001)) && covered.iter().count() == MAX_RANGES);
+        assert!(covered.contains(range(200, 350)), "the smallest gap is closed");
+        assert!(
+            covered.contains(range(100_000, 100_001)) && !covered.touches(range(7000, 100_000))
+        );
+        assert_eq!(covered.iter().count(), MAX_RANGES);
         let mut cut = full.clone();
         cut.cut(range(210, 220));
-        assert!(!cut.touches(range(200, 220)) && cut.contains(range(220, 250)), "the left side goes");
+        assert!(
+            !cut.touches(range(200, 220)) && cut.contains(range(220, 250)),
+            "the left side goes"
+        );
         cut.cut(range(330, 340));
         assert!(!cut.touches(range(330, 350)) && cut.contains(range(300, 330)), "the right side");
         let before = list(&cut);

@@ -1,213 +1,276 @@
-//! What the kernel takes from the device tree: memory, its own devices, the timer, the initrd.
+//! What the kernel takes from the device tree: memory, its own devices, the timer, the initrd, and the
+//! [root windows](Board::windows).
 //!
 //! It knows the classes of devices that are the kernel's on every RISC-V machine (interrupt
-//! controllers, timers, IOMMUs) and no other device. All else on the board is one of the
-//! [root windows](Board::windows), of which the kernel knows the addresses and nothing more.
+//! controllers, timers, IOMMUs) and no other device: of all else it takes the addresses and nothing
+//! more. A node in doubt is told, and what it covers is in no window; the machine goes on.
 
 use core::fmt;
 
-use dtoolkit::fdt::{Fdt, FdtNode};
-use dtoolkit::standard::{NodeStandard, Status};
-use dtoolkit::{Node, Property, ToCellInt};
+use dtoolkit::fdt::FdtNode;
+use dtoolkit::standard::Reg;
+use dtoolkit::{Node as _, Property, ToCellInt};
+use nexus_devicetree::{Node, Reach, Tree};
 
-use crate::layout::PHYS_END;
-use crate::range::{Full, Range, RangeSet};
+use crate::layout::{DIRECT_END, PHYS_END};
+use crate::range::{Range, RangeSet};
 
-/// Deepest nesting of nodes that is followed.
-const MAX_DEPTH: u32 = 16;
-
-/// Timers and IOMMUs, which are the kernel's. Interrupt controllers are told by their property.
-const KERNEL_DEVICES: [&str; 6] = [
+/// Interrupt controllers, timers and IOMMUs, which are the kernel's. Interrupt controllers are told
+/// by their property as well.
+const KERNEL_DEVICES: [&str; 10] = [
+    "riscv,plic0",
+    "sifive,plic-1.0.0",
     "riscv,clint0",
     "sifive,clint0",
+    "thead,c900-clint",
     "riscv,aclint-mtimer",
     "riscv,aclint-mswi",
     "riscv,aclint-sswi",
     "riscv,iommu",
+    "riscv,pci-iommu",
 ];
 
+/// What the extension `sstc` is called, in either property.
+const SSTC: &[u8] = b"sstc";
+
 /// Why a device tree cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TreeError {
-    /// Not a flattened device tree, or damaged.
-    Damaged,
+    /// It cannot be read.
+    Tree(nexus_devicetree::TreeError),
     /// A node or property that must be there is not, or cannot be read.
     Missing(&'static str),
-    /// Nodes are nested too deeply.
-    TooDeep,
-    /// More separate address ranges than there is room for.
-    TooMany,
 }
 
 impl fmt::Display for TreeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TreeError::Damaged => f.write_str("the device tree is damaged"),
+            TreeError::Tree(error) => error.fmt(f),
             TreeError::Missing(what) => write!(f, "the device tree has no usable {what}"),
-            TreeError::TooDeep => f.write_str("the device tree is nested too deeply"),
-            TreeError::TooMany => f.write_str("the device tree has too many address ranges"),
         }
     }
 }
 
-impl From<Full> for TreeError {
-    fn from(_: Full) -> TreeError {
-        TreeError::TooMany
+impl From<nexus_devicetree::TreeError> for TreeError {
+    fn from(error: nexus_devicetree::TreeError) -> TreeError {
+        TreeError::Tree(error)
     }
 }
 
-/// What the kernel needs to know of the board.
-#[derive(Clone, Debug)]
+/// What is told of a node that is not used.
+pub type Tell<'a> = &'a mut dyn FnMut(fmt::Arguments<'_>);
+
+/// What the kernel needs to know of the board. All ranges are whole pages, but for the initrd.
+#[derive(Clone, Debug, Default)]
 pub struct Board {
-    /// All of RAM, whole pages.
+    /// The banks of RAM that are in use.
+    pub banks: RangeSet,
+    /// RAM that can be handed out: the banks, without what is reserved.
     pub ram: RangeSet,
-    /// Memory of the firmware, and what else the tree reserves, whole pages.
-    pub reserved: RangeSet,
-    /// Registers of the kernel's own devices, whole pages.
-    pub devices: RangeSet,
-    /// The boot archive, which the boot loader put in RAM.
+    /// What no window may touch: RAM in use or not, what is reserved, the kernel's own devices.
+    pub kept: RangeSet,
+    /// What user space may be given: the registers of nodes that are on and whose registers are
+    /// known, apart from what is kept and from those of all other nodes.
+    pub windows: RangeSet,
+    /// The boot archive, which the boot loader put in memory.
     pub initrd: Range,
     /// Ticks of the `time` CSR in a second.
     pub timebase_hz: u64,
-    /// The hart has `stimecmp`.
+    /// The hart has `stimecmp`, as its node says.
     pub sstc: bool,
 }
 
 impl Board {
-    /// Reads a flattened device tree.
+    /// Reads a flattened device tree, on the hart with this number.
     ///
     /// # Errors
     /// See [`TreeError`].
-    pub fn read(data: &[u8]) -> Result<Board, TreeError> {
-        let tree = Fdt::new(data).map_err(|_| TreeError::Damaged)?;
-        let mut board = Board {
-            ram: RangeSet::default(),
-            reserved: RangeSet::default(),
-            devices: RangeSet::default(),
-            initrd: initrd(tree)?,
-            timebase_hz: timebase(tree)?,
-            sstc: has_sstc(tree)?,
+    pub fn read(data: &[u8], hart: u64, tell: Tell<'_>) -> Result<Board, TreeError> {
+        let tree = Tree::parse(data)?;
+        let root = tree.fdt();
+        let cpus = root.find_node("/cpus").ok_or(TreeError::Missing("cpus node"))?;
+        let cpu = cpus.children().find(|cpu| is_cpu(cpu, hart));
+        let board = Board {
+            initrd: initrd(root.find_node("/chosen"))?,
+            timebase_hz: timebase(&cpus, cpu.as_ref())?,
+            sstc: has_sstc(cpu.as_ref(), hart, tell),
+            ..Board::default()
         };
-        board.read_memory(tree)?;
-        board.read_devices(tree.root(), &Bus::Root, 0)?;
-        if board.ram.is_empty() {
+        let mut reader = Reader { board, off: RangeSet::default(), shut: RangeSet::default() };
+        reader.read_memory(tree, tell)?;
+        reader.read_windows(tree, tell)?;
+        Ok(reader.board)
+    }
+}
+
+/// A board that is being read.
+struct Reader {
+    board: Board,
+    /// Memory that is not in use.
+    off: RangeSet,
+    /// What is covered by nodes that are off, or in doubt.
+    shut: RangeSet,
+}
+
+impl Reader {
+    /// Everything that no window may touch.
+    fn read_memory(&mut self, tree: Tree<'_>, tell: Tell<'_>) -> Result<(), TreeError> {
+        let mut reserved = RangeSet::default();
+        tree.reservations().for_each(|range| reserved.cover(Range::from(range).pages_outward()));
+        let mut readable = true;
+        tree.walk(&mut |node| match Kind::of(node) {
+            Kind::Reserved => readable &= reserve(node, &mut reserved),
+            Kind::Memory => self.bank(node, tell),
+            Kind::KernelDevice | Kind::Other => {}
+        })?;
+        if !readable {
+            return Err(TreeError::Missing("reg of what it reserves"));
+        }
+        reserved.iter().for_each(|range| self.board.kept.cover(range));
+        self.board.ram = self.board.banks.clone();
+        for taken in self.off.iter().chain(reserved.iter()) {
+            self.board.ram.cut(taken);
+        }
+        if self.board.ram.is_empty() {
             return Err(TreeError::Missing("memory node"));
         }
-        Ok(board)
-    }
-
-    /// What user space may be given: all physical addresses, without RAM, firmware memory and
-    /// the kernel's devices.
-    ///
-    /// # Errors
-    /// [`TreeError::TooMany`].
-    pub fn windows(&self) -> Result<RangeSet, TreeError> {
-        let mut windows = RangeSet::default();
-        windows.insert(Range { start: 0, end: PHYS_END })?;
-        for taken in self.ram.iter().chain(self.reserved.iter()).chain(self.devices.iter()) {
-            windows.remove(taken)?;
-        }
-        Ok(windows)
-    }
-
-    fn read_memory(&mut self, tree: Fdt<'_>) -> Result<(), TreeError> {
-        for node in tree.root().children() {
-            let device_type = node.property("device_type");
-            if device_type.is_some_and(|kind| kind.value() == b"memory\0") {
-                for range in regs(&node, "memory reg")? {
-                    self.ram.insert(range?.pages_outward())?;
-                }
-            }
-        }
-        for memory in tree.reserved_memory().into_iter().flatten() {
-            for range in regs(&memory, "reserved-memory reg")? {
-                self.reserved.insert(range?.pages_outward())?;
-            }
-        }
-        for entry in tree.memory_reservations() {
-            let range = Range::from_len(entry.address(), entry.size());
-            self.reserved.insert(range.ok_or(TreeError::Damaged)?.pages_outward())?;
+        if !self.board.kept.contains(self.board.initrd) {
+            return Err(TreeError::Missing("memory where its initrd is"));
         }
         Ok(())
     }
 
-    fn read_devices(
-        &mut self,
-        node: FdtNode<'_>,
-        bus: &Bus<'_>,
-        depth: u32,
-    ) -> Result<(), TreeError> {
-        if depth > MAX_DEPTH {
-            return Err(TreeError::TooDeep);
+    /// A bank of memory, which is used when it is on, all of it known, and not too high.
+    fn bank(&mut self, node: &Node<'_, '_>, tell: Tell<'_>) {
+        let (mut pages, mut inside) = (RangeSet::default(), RangeSet::default());
+        let reach = node.registers(&mut |range| {
+            pages.cover(Range::from(range).pages_outward());
+            inside.cover(Range::from(range).pages_inward());
+        });
+        pages.iter().for_each(|range| self.board.kept.cover(range));
+        let usable = node.on() && node.depth() == 1 && reach == Reach::Whole;
+        if !usable {
+            tell(format_args!("{node}: memory that is not used: {}", doubt(node, reach)));
+            pages.iter().for_each(|range| self.off.cover(range));
+            return;
         }
-        for child in node.children() {
-            if is_kernel_device(&child) {
-                for range in regs(&child, "reg of a kernel device")? {
-                    if let Some(range) = bus.to_physical(range?)? {
-                        self.devices.insert(range.pages_outward())?;
-                    }
+        for range in inside.iter() {
+            let low = Range { end: range.end.min(DIRECT_END), ..range };
+            if low != range {
+                tell(format_args!("{node}: memory from {DIRECT_END:#x} is not used: too high"));
+            }
+            if self.board.banks.insert(low).is_err() {
+                tell(format_args!("{node}: memory at {range} is not used: too many pieces"));
+            }
+        }
+    }
+
+    /// What nodes name and the kernel does not keep.
+    fn read_windows(&mut self, tree: Tree<'_>, tell: Tell<'_>) -> Result<(), TreeError> {
+        tree.walk(&mut |node| match Kind::of(node) {
+            Kind::KernelDevice => {
+                let (pages, reach) = pages_of(node);
+                pages.iter().for_each(|range| self.board.kept.cover(range));
+                if is_doubtful(reach) {
+                    tell(format_args!("{node}: of the kernel, {}", doubt(node, reach)));
                 }
             }
-            self.read_devices(child, &Bus::Below { node: child, parent: bus }, depth + 1)?;
-        }
+            Kind::Reserved | Kind::Memory | Kind::Other => {}
+        })?;
+        tree.walk(&mut |node| match Kind::of(node) {
+            Kind::Other => self.device(node, tell),
+            Kind::KernelDevice | Kind::Reserved | Kind::Memory => {}
+        })?;
+        let Board { windows, kept, .. } = &mut self.board;
+        kept.iter().chain(self.shut.iter()).for_each(|taken| windows.cut(taken));
         Ok(())
     }
-}
 
-/// The way from a bus to the physical address space.
-enum Bus<'a> {
-    Root,
-    Below { node: FdtNode<'a>, parent: &'a Bus<'a> },
-}
-
-impl Bus<'_> {
-    /// The physical range of `range` on this bus; `None` when the bus has no way there.
-    fn to_physical(&self, range: Range) -> Result<Option<Range>, TreeError> {
-        let Bus::Below { node, parent } = self else { return Ok(Some(range)) };
-        let Some(ranges) = node.ranges().map_err(|_| TreeError::Missing("ranges of a bus"))? else {
-            return Ok(None);
-        };
-        let mut identity = true;
-        for entry in ranges {
-            identity = false;
-            let (Ok(child), Ok(up), Ok(len)) = (
-                entry.child_bus_address::<u64>(),
-                entry.parent_bus_address::<u64>(),
-                entry.length(),
-            ) else {
-                continue;
-            };
-            let whole = Range::from_len(child, len).ok_or(TreeError::Missing("ranges of a bus"))?;
-            if whole.contains(range) {
-                let start = up.checked_add(range.start - child);
-                let moved = start.and_then(|start| Range::from_len(start, range.len()));
-                return parent.to_physical(moved.ok_or(TreeError::Missing("ranges of a bus"))?);
+    /// A node that may have a window.
+    fn device(&mut self, node: &Node<'_, '_>, tell: Tell<'_>) {
+        let (pages, reach) = pages_of(node);
+        let kept = pages.iter().any(|range| self.board.kept.touches(range));
+        if node.on() && reach == Reach::Whole && !kept {
+            for range in pages.iter() {
+                let reachable = range.end <= PHYS_END;
+                if !reachable || self.board.windows.insert(range).is_err() {
+                    tell(format_args!("{node}: not usable: {range} is out of reach"));
+                }
             }
+            return;
         }
-        if identity { parent.to_physical(range) } else { Ok(None) }
+        pages.iter().for_each(|range| self.shut.cover(range));
+        if kept {
+            tell(format_args!("{node}: not usable: it overlaps what the kernel keeps"));
+        } else if is_doubtful(reach) {
+            tell(format_args!("{node}: not usable: {}", doubt(node, reach)));
+        }
     }
 }
 
-fn is_kernel_device(node: &FdtNode<'_>) -> bool {
-    node.property("interrupt-controller").is_some()
-        || KERNEL_DEVICES.iter().any(|class| node.is_compatible(class))
+/// What a node is to the kernel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Memory,
+    Reserved,
+    KernelDevice,
+    Other,
 }
 
-/// The ranges in `reg` of a node; none when it has no `reg`.
-fn regs<'a>(
-    node: &FdtNode<'a>,
-    what: &'static str,
-) -> Result<impl Iterator<Item = Result<Range, TreeError>> + 'a, TreeError> {
-    let regs = node.reg().map_err(|_| TreeError::Missing(what))?;
-    Ok(regs.into_iter().flatten().map(move |reg| {
-        let (address, size) = (reg.address::<u64>(), reg.size::<u64>());
-        let range = address.ok().zip(size.ok()).and_then(|(at, len)| Range::from_len(at, len));
-        range.ok_or(TreeError::Missing(what))
-    }))
+impl Kind {
+    fn of(node: &Node<'_, '_>) -> Kind {
+        if node.is_in("reserved-memory") {
+            Kind::Reserved
+        } else if node.is_memory() {
+            Kind::Memory
+        } else if node.fdt().property("interrupt-controller").is_some()
+            || KERNEL_DEVICES.iter().any(|class| node.is(class))
+        {
+            Kind::KernelDevice
+        } else {
+            Kind::Other
+        }
+    }
 }
 
-fn initrd(tree: Fdt<'_>) -> Result<Range, TreeError> {
-    let chosen = tree.find_node("/chosen").ok_or(TreeError::Missing("chosen node"))?;
+/// The pages of its registers, and how much of them that is.
+fn pages_of(node: &Node<'_, '_>) -> (RangeSet, Reach) {
+    let mut pages = RangeSet::default();
+    let reach = node.registers(&mut |range| pages.cover(Range::from(range).pages_outward()));
+    (pages, reach)
+}
+
+fn is_doubtful(reach: Reach) -> bool {
+    matches!(reach, Reach::Partly | Reach::Malformed)
+}
+
+/// Why a node is not used.
+fn doubt(node: &Node<'_, '_>, reach: Reach) -> &'static str {
+    match reach {
+        Reach::Malformed => "its reg, or a ranges above it, is malformed",
+        Reach::Partly => "the buses above it reach it in part, or in pieces",
+        Reach::Nowhere => "it says no place that can be reached",
+        Reach::Whole if !node.on() => "its status",
+        Reach::Whole => "it is not a child of the root",
+    }
+}
+
+/// Adds the pages of a reservation, whatever its status says: its addresses are physical. False when
+/// they cannot be read, so that nobody knows what is reserved.
+fn reserve(node: &Node<'_, '_>, reserved: &mut RangeSet) -> bool {
+    let Ok(regs) = node.fdt().reg() else { return false };
+    let mut cover = |reg: Reg<'_>| {
+        let (Ok(base), Ok(len)) = (reg.address::<u64>(), reg.size::<u64>()) else { return false };
+        let range = nexus_devicetree::Range::up_to_the_end(base, len);
+        range.into_iter().for_each(|range| reserved.cover(Range::from(range).pages_outward()));
+        true
+    };
+    // Each, not only up to the first that cannot be read.
+    regs.into_iter().flatten().map(&mut cover).filter(|readable| !readable).count() == 0
+}
+
+fn initrd(chosen: Option<FdtNode<'_>>) -> Result<Range, TreeError> {
+    let chosen = chosen.ok_or(TreeError::Missing("chosen node"))?;
     let range = Range {
         start: integer(&chosen, "linux,initrd-start")?,
         end: integer(&chosen, "linux,initrd-end")?,
@@ -215,27 +278,41 @@ fn initrd(tree: Fdt<'_>) -> Result<Range, TreeError> {
     if range.is_empty() { Err(TreeError::Missing("initrd in chosen")) } else { Ok(range) }
 }
 
-fn timebase(tree: Fdt<'_>) -> Result<u64, TreeError> {
-    let cpus = tree.find_node("/cpus").ok_or(TreeError::Missing("cpus node"))?;
-    match integer(&cpus, "timebase-frequency")? {
-        0 => Err(TreeError::Missing("timebase-frequency")),
+/// True for the node of this hart.
+fn is_cpu(node: &FdtNode<'_>, hart: u64) -> bool {
+    let named = node.name_without_address() == "cpu";
+    let cpu = node.property("device_type").map_or(named, |kind| kind.value() == b"cpu\0");
+    cpu && integer(node, "reg") == Ok(hart)
+}
+
+/// Of all harts together, or of the one that asks.
+fn timebase(cpus: &FdtNode<'_>, cpu: Option<&FdtNode<'_>>) -> Result<u64, TreeError> {
+    const NAME: &str = "timebase-frequency";
+    let own = |_| cpu.map_or(Err(TreeError::Missing(NAME)), |cpu| integer(cpu, NAME));
+    match integer(cpus, NAME).or_else(own)? {
+        0 => Err(TreeError::Missing(NAME)),
         hz => Ok(hz),
     }
 }
 
-/// True when every hart that is in use has Sstc.
-fn has_sstc(tree: Fdt<'_>) -> Result<bool, TreeError> {
-    let cpus = tree.cpus().map_err(|_| TreeError::Missing("cpus node"))?;
-    let mut found = false;
-    for cpu in cpus.cpus().filter(|cpu| matches!(cpu.status(), Ok(Status::Okay))) {
-        let isa = cpu.property("riscv,isa").ok_or(TreeError::Missing("riscv,isa"))?;
-        let isa: &str = isa.value_as().map_err(|_| TreeError::Missing("riscv,isa"))?;
-        if !isa.split('_').any(|extension| extension == "sstc") {
-            return Ok(false);
-        }
-        found = true;
+/// True when the node of the hart says that it has Sstc: in `riscv,isa-extensions`, or else in
+/// `riscv,isa`. A hart of which the tree says nothing usable has what every hart has.
+fn has_sstc(cpu: Option<&FdtNode<'_>>, hart: u64, tell: Tell<'_>) -> bool {
+    let Some(cpu) = cpu.filter(|cpu| nexus_devicetree::is_on(cpu)) else {
+        tell(format_args!("hart {hart}: no node that is on; no extensions are used"));
+        return false;
+    };
+    let has = |name: &str, separator: u8| {
+        cpu.property(name).map(|list| {
+            let list = list.value().strip_suffix(b"\0").unwrap_or_default();
+            list.split(|byte| *byte == separator).any(|one| one == SSTC)
+        })
+    };
+    let extensions = has("riscv,isa-extensions", 0).or_else(|| has("riscv,isa", b'_'));
+    if extensions.is_none() {
+        tell(format_args!("hart {hart}: its node names no extensions; none is used"));
     }
-    if found { Ok(true) } else { Err(TreeError::Missing("cpu node")) }
+    extensions.unwrap_or(false)
 }
 
 /// A property of one or two cells.

@@ -13,7 +13,7 @@ mod range;
 #[cfg(test)]
 mod tests;
 
-pub use node::{Node, Reach};
+pub use node::{Node, Reach, is_on};
 pub use range::{PAGE, Range};
 
 use core::fmt;

@@ -107,22 +107,14 @@ impl<'w, 'f> Node<'w, 'f> {
         self.ranges(&mut |range| bus.up(range, &mut pieces, each))
     }
 
-    /// The same without any bus: `reg` as it stands.
-    pub fn literal(&self, each: &mut dyn FnMut(Range)) -> Reach {
-        self.ranges(&mut |range| {
-            each(range);
-            Reach::Whole
-        })
-    }
-
     fn ranges(&self, each: &mut dyn FnMut(Range) -> Reach) -> Reach {
         let Ok(regs) = self.fdt.reg() else { return Reach::Malformed };
         let of = |reg: Reg<'_>| {
             let (Ok(base), Ok(len)) = (reg.address::<u64>(), reg.size::<u64>()) else {
                 return Some(Reach::Malformed);
             };
-            let reach = each(Range::up_to_the_end(base, len)?);
-            Some(if Range::new(base, len).is_some() { reach } else { Reach::Malformed })
+            let reach = Range::up_to_the_end(base, len).map(&mut *each);
+            if len > 0 && Range::new(base, len).is_none() { Some(Reach::Malformed) } else { reach }
         };
         let all = regs.into_iter().flatten().filter_map(of);
         all.reduce(Reach::and).unwrap_or(Reach::Nowhere)
@@ -181,8 +173,9 @@ impl<'w, 'f> Node<'w, 'f> {
     }
 }
 
-/// Absent, `ok` and `okay` are on.
-fn is_on(node: &FdtNode<'_>) -> bool {
+/// True when the node itself has no `status`, or `ok` or `okay`.
+#[must_use]
+pub fn is_on(node: &FdtNode<'_>) -> bool {
     node.property("status").is_none_or(|status| matches!(status.value(), b"ok\0" | b"okay\0"))
 }
 

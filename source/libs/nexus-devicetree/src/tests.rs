@@ -63,7 +63,6 @@ fn registers(nodes: Vec<DeviceTreeNode>) -> (Vec<(u64, u64)>, Reach) {
     (ranges, reach)
 }
 
-// attack 79 U: a status that is neither absent, `ok` nor `okay`, here or above; switched off; broken: tree-status
 #[test]
 fn only_absent_ok_and_okay_are_on() {
     let with = |status: &[u8]| {
@@ -132,7 +131,6 @@ fn without_ranges_there_is_no_way() {
     assert_eq!(registers(off), nowhere, "beside all windows of the bus");
 }
 
-// attack 79 U: registers that a bus leads up to in part, in two pieces, or twice; unusable, and what they cover is known; broken: tree-partly
 #[test]
 fn what_is_reached_in_part_is_not_whole() {
     let half = vec![bus(&[0, 0x8000, 0x1000]), device(&[0x800, 0x1000])];
@@ -147,13 +145,14 @@ fn what_is_reached_in_part_is_not_whole() {
     assert_eq!(registers(above), (vec![(0x8000, 0x800)], Reach::Partly), "at the second bus");
 }
 
-// attack 79 U: `reg` or `ranges` that wraps, or does not fit its cells; unusable, and the tree is read on; broken: tree-malformed
 #[test]
 fn what_is_malformed_is_unusable_and_covers_what_it_can() {
     assert_eq!(registers(vec![device(&[0x1000])]), (vec![], Reach::Malformed));
     let wide = [("#address-cells", [2_u32].as_slice()), ("#size-cells", &[2]), ("ranges", &[])];
     let wraps = vec![node("bus", &wide), device(&[u32::MAX, 0xffff_f000, 0, 0x2000])];
     assert_eq!(registers(wraps), (vec![(u64::MAX - 0xfff, 0xfff)], Reach::Malformed));
+    let end = vec![node("bus", &wide), device(&[u32::MAX, u32::MAX, 0, 2])];
+    assert_eq!(registers(end), (vec![], Reach::Malformed));
     let up = vec![bus(&[0, 0x1000]), device(&[0, 0x1000])];
     assert_eq!(registers(up), (vec![], Reach::Malformed), "ranges of two cells");
     let mut wide = bus(&[0, 0, u32::MAX, u32::MAX, 0, 0x1000]);

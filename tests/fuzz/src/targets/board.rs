@@ -1,7 +1,7 @@
 //! The device tree, as the kernel and as init read it.
 
-use neuron::layout::PHYS_END;
-use neuron::range::Range as KernelRange;
+use neuron::layout::{DIRECT_END, PHYS_END};
+use neuron::range::{Range as KernelRange, RangeSet};
 use neuron::tree::Board;
 use nexus_abi::Error;
 use nexus_init::board::{Finder, Identity, PAGE, Probe, Range, Tree, view};
@@ -23,26 +23,42 @@ impl Probe for Slots {
 // attack 7 Z: a tree whose devices lie in RAM; the kernel makes no window of them
 /// Windows are whole pages that nobody shares, and none of them is memory.
 pub fn board(data: &[u8]) {
-    if let Ok(board) = Board::read(data)
-        && let Ok(windows) = board.windows()
-    {
-        kernel(&board, &windows.iter().collect::<Vec<_>>());
+    let mut told = 0;
+    if let Ok(board) = Board::read(data, 0, &mut |_| told += 1) {
+        kernel(&board, &named(data));
     }
     if let Ok(tree) = Tree::parse(data) {
         init(&tree);
     }
 }
 
-fn kernel(board: &Board, windows: &[KernelRange]) {
-    let apart = |one: &KernelRange, other: KernelRange| {
-        one.end <= other.start || other.end <= one.start || other.is_empty()
+/// The pages that nodes name which are on.
+fn named(data: &[u8]) -> RangeSet {
+    let mut named = RangeSet::default();
+    let tree = nexus_devicetree::Tree::parse(data).expect("the kernel has read it");
+    let visit = &mut |node: &nexus_devicetree::Node<'_, '_>| {
+        if node.on() {
+            node.registers(&mut |range| named.cover(KernelRange::from(range).pages_outward()));
+        }
     };
-    for window in windows {
-        assert!(window.start < window.end && window.end <= PHYS_END);
-        assert!(window.start.is_multiple_of(PAGE) && window.end.is_multiple_of(PAGE));
-        let taken = board.ram.iter().chain(board.reserved.iter()).chain(board.devices.iter());
-        taken.for_each(|other| assert!(apart(window, other), "{window:x?} {other:x?}"));
+    tree.walk(visit).expect("the kernel has read it");
+    named
+}
+
+fn kernel(board: &Board, named: &RangeSet) {
+    let whole = |range: &KernelRange| {
+        range.start < range.end && (range.start | range.end).is_multiple_of(PAGE)
+    };
+    for window in board.windows.iter() {
+        assert!(whole(&window) && window.end <= PHYS_END);
+        assert!(named.contains(window), "no node names {window}");
+        assert!(!board.kept.touches(window), "{window} is kept");
     }
+    for ram in board.ram.iter() {
+        assert!(whole(&ram) && ram.end <= DIRECT_END);
+        assert!(board.banks.contains(ram) && board.kept.contains(ram), "{ram} is no bank");
+    }
+    assert!(board.kept.contains(board.initrd));
 }
 
 fn init(tree: &Tree) {

@@ -1,27 +1,35 @@
 //! From the firmware's jump to Rust in the high half.
 //!
 //! OpenSBI enters `_start` in S-mode with translation off: `a0` = hart, `a1` = physical address of
-//! the device tree. The boot page table maps the gigabyte that holds the start of RAM three times:
-//! where it is (for the instruction after `satp` is written), in the direct map, and as the kernel
-//! image. The final map (`map`) has neither the first nor anything writable and executable.
+//! the device tree. The boot page table maps the gigabyte that holds the kernel where it is (for the
+//! instruction after `satp` is written) and as the kernel image, and in the direct map all that the
+//! final one can have: the device tree may be anywhere. The final map (`map`) has RAM there and
+//! nothing else, no gigabyte where it is, and nothing writable and executable.
 
 use core::arch::global_asm;
 
-use neuron::layout::{DIRECT, IMAGE, PAGE};
+use neuron::layout::{DIRECT, DIRECT_END, IMAGE, PAGE};
 use neuron::range::Range;
 
 /// The physical memory that the boot page table reaches, through the direct map.
-pub(super) const REACH: Range = Range { start: 0x8000_0000, end: 0xc000_0000 };
+pub(super) const REACH: Range = Range { start: 0, end: DIRECT_END };
 
-const GIGABYTE: u64 = (REACH.start >> 12) << 10;
+/// Gigabytes in the direct map.
+const GIGABYTES: u64 = DIRECT_END >> 30;
+
+/// The page-table entry of the gigabyte that the kernel is loaded in.
+const GIGABYTE: u64 = (0x8000_0000 >> 12) << 10;
+
+/// Says on the firmware's console that this hart is not one that the kernel can run on.
+const REFUSAL: &str = "neuron: this hart cannot run the kernel, which needs rv64imac and Sv39\r\n";
 
 global_asm!(
     ".section .text.boot, \"ax\"",
     ".global _start",
     "_start:",
-    // Interrupts off; a trap before the vector is set ends in the halt loop.
+    // Interrupts off. Until the vector is set, a trap means that the hart lacks something.
     "csrw   sie, zero",
-    "lla    t0, halt_forever",
+    "lla    t0, cannot_run",
     "csrw   stvec, t0",
     "lla    t0, __bss_start",
     "lla    t1, __bss_end",
@@ -39,6 +47,8 @@ global_asm!(
     "sfence.vma",
     "csrw   satp, t0",
     "sfence.vma",
+    "csrr   t1, satp",
+    "bne    t0, t1, cannot_run",
     // To the address that the image is linked at.
     "li     t1, {image}",
     "lla    t0, 3f",
@@ -50,6 +60,39 @@ global_asm!(
     "lla    sp, __stack_top",
     "li     s0, 0",
     "call   {start}",
+    //
+    // Translation is off, or where it is has not changed. By the firmware's debug console, or
+    // its older one byte by byte; then the firmware ends the machine.
+    ".balign 4",
+    "cannot_run:",
+    "lla    t0, halt_forever",
+    "csrw   stvec, t0",
+    "lla    s1, refusal",
+    "li     a7, 0x10",
+    "li     a6, 3",
+    "li     a0, 0x4442434e",
+    "ecall",
+    "beqz   a1, 1f",
+    "li     a7, 0x4442434e",
+    "li     a6, 0",
+    "li     a0, {refusal_len}",
+    "mv     a1, s1",
+    "li     a2, 0",
+    "ecall",
+    "j      2f",
+    "1:",
+    "lbu    a0, 0(s1)",
+    "beqz   a0, 2f",
+    "li     a7, 1",
+    "ecall",
+    "addi   s1, s1, 1",
+    "j      1b",
+    "2:",
+    "li     a7, 0x53525354",
+    "li     a6, 0",
+    "li     a0, 0",
+    "li     a1, 1",
+    "ecall",
     ".balign 4",
     ".global halt_forever",
     "halt_forever:",
@@ -61,18 +104,32 @@ global_asm!(
     "boot_table:",
     ".zero  8 * 2",
     ".dword {gigabyte} | 0xcf",
-    ".zero  8 * (258 - 3)",
-    ".dword {gigabyte} | 0xc7",
-    ".zero  8 * (510 - 259)",
+    ".zero  8 * (256 - 3)",
+    ".set   number, 0",
+    ".rept  {gigabytes}",
+    ".dword (number << 28) | 0xc7",
+    ".set   number, number + 1",
+    ".endr",
+    ".zero  8 * (510 - 256 - {gigabytes})",
     ".dword {gigabyte} | 0xcf",
     ".zero  8",
     start = sym super::start::start,
     image = const IMAGE,
     gigabyte = const GIGABYTE,
+    gigabytes = const GIGABYTES,
+    refusal_len = const REFUSAL.len(),
 );
 
-const _: () = assert!((DIRECT >> 30) & 511 == 256 && REACH.start >> 30 == 2);
-const _: () = assert!(((IMAGE + REACH.start) >> 30) & 511 == 510);
+/// With the zero that ends it.
+#[unsafe(export_name = "refusal")]
+static REFUSAL_BYTES: [u8; REFUSAL.len() + 1] = {
+    let mut bytes = [0; REFUSAL.len() + 1];
+    bytes.split_at_mut(REFUSAL.len()).0.copy_from_slice(REFUSAL.as_bytes());
+    bytes
+};
+
+const _: () = assert!((DIRECT >> 30) & 511 == 256 && GIGABYTES < 510 - 256);
+const _: () = assert!(((IMAGE + 0x8000_0000) >> 30) & 511 == 510);
 
 unsafe extern "C" {
     static __image_start: u8;

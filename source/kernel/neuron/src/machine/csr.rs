@@ -4,15 +4,13 @@ use core::arch::asm;
 
 use riscv::register;
 
-/// Bits of `sstatus` that must be clear whenever user mode runs: interrupt enable of the kernel,
-/// previous privilege, floating point and vector state, SUM and MXR.
-const SSTATUS_CLEAR: usize = 1 << 1 | 1 << 5 | 1 << 8 | 3 << 9 | 3 << 13 | 1 << 18 | 1 << 19;
+/// All of `sstatus` whenever user mode runs: 64-bit user mode, and else nothing. Clear are, among
+/// others, the interrupt enable of the kernel, big-endian user mode, the previous privilege, floating
+/// point and vector state, SUM and MXR.
+const SSTATUS: u64 = if cfg!(broken = "user-memory") { 2 << 32 | 1 << 18 } else { 2 << 32 };
 
-/// Bits of `sstatus` that are set: none, and SUM where that defence is left out.
-const SSTATUS_SET: usize = if cfg!(broken = "user-memory") { 1 << 18 } else { 0 };
-
-/// `scounteren`: user mode may read `time` and `instret`.
-const USER_COUNTERS: usize = 0b110;
+/// `scounteren`: user mode may read `time`, and in a kernel for the benchmark `instret`.
+const USER_COUNTERS: u64 = if cfg!(feature = "instret") { 0b110 } else { 0b010 };
 
 /// Sv39 in the mode field of `satp`.
 const SV39: u64 = 8 << 60;
@@ -20,25 +18,59 @@ const SV39: u64 = 8 << 60;
 /// The root table's page number in `satp`.
 pub(super) const ROOT: u64 = (1 << 44) - 1;
 
-/// Sets the registers that never change again.
+/// Sets the registers that never change again: none is left as firmware or reset had it.
 pub(super) fn init() {
+    // What extensions give user mode, all of it closed: cache operations, pointer masks, shadow
+    // stacks (`senvcfg`); the memory of guests (`hstatus`: HU, SPV); state that is not saved when
+    // threads change (`sstateen0` to `3`).
+    write_if_there::<0x10a>(0);
+    write_if_there::<0x600>(0);
+    write_if_there::<0x10c>(0);
+    write_if_there::<0x10d>(0);
+    write_if_there::<0x10e>(0);
+    write_if_there::<0x10f>(0);
     // SAFETY: (1) `sstatus`: kernel code uses neither interrupts, user memory, floating point nor
-    // vectors, so that clearing their bits takes nothing from it, and none is set. (2)
-    // `scounteren` changes user mode only. (3) `sie`: interrupts stay off in the kernel, because
-    // SIE is clear; in user mode the timer leads to the trap vector, which is set.
+    // vectors, so that clearing their bits takes nothing from it. (2) `scounteren` changes user
+    // mode only. (3) `sie`: interrupts stay off in the kernel, because SIE is clear; in user mode
+    // the timer leads to the trap vector, which is set.
     unsafe {
         asm!(
-            "csrc sstatus, {clear}",
-            "csrs sstatus, {set}",
+            "csrw sstatus, {status}",
             "csrw scounteren, {counters}",
             "csrw sie, {timer}",
-            clear = in(reg) SSTATUS_CLEAR,
-            set = in(reg) SSTATUS_SET,
+            status = in(reg) SSTATUS,
             counters = in(reg) USER_COUNTERS,
             timer = in(reg) 1usize << 5,
             options(nomem, nostack),
         );
     }
+}
+
+/// Writes a register that a hart need not have; false when it has none. Before [`init`] is over: the
+/// trap that says so leaves its marks in `sstatus`.
+fn write_if_there<const REGISTER: u16>(value: u64) -> bool {
+    let there: u64;
+    // SAFETY: (1) the registers are those of `init` and `stimecmp`, of which none has a meaning for
+    // the kernel before it is over. (2) For one that is not there the trap vector is the next
+    // instruction but one, and what it was again after that. Interrupts are off.
+    unsafe {
+        asm!(
+            "lla   {old}, 1f",
+            "csrrw {old}, stvec, {old}",
+            "li    {there}, 0",
+            "csrw  {register}, {value}",
+            "li    {there}, 1",
+            ".balign 4",
+            "1:",
+            "csrw  stvec, {old}",
+            old = out(reg) _,
+            there = out(reg) there,
+            value = in(reg) value,
+            register = const REGISTER,
+            options(nomem, nostack),
+        );
+    }
+    there == 1
 }
 
 /// Ticks since the machine started.
@@ -66,6 +98,11 @@ pub(super) fn timer_pending() -> bool {
 /// Sleeps until an interrupt is pending.
 pub(super) fn wait_for_interrupt() {
     riscv::asm::wfi();
+}
+
+/// True when the hart really has `stimecmp`. No timer interrupt is pending then. Before [`init`].
+pub(super) fn has_stimecmp() -> bool {
+    write_if_there::<0x14d>(u64::MAX)
 }
 
 /// Asks for a timer interrupt at `tick`, on a hart with Sstc.

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use neuron::layout::PAGE;
-use neuron::range::{MAX_RANGES, Range, RangeSet};
+use neuron::range::{MAX_RANGES, Range};
 use neuron::tree::Board;
 use neuron_core::PhysMem;
 use neuron_core::kernel::boot::INIT_ID;
@@ -22,9 +22,9 @@ use super::watch::{self, TheKernel};
 
 /// What the boot loader and the board give init.
 pub(super) struct Loaded {
-    /// The boot archive in RAM.
+    /// The boot archive: a copy, in RAM that can be handed out.
     pub(super) archive: Range,
-    /// The device tree in RAM.
+    /// The device tree, likewise.
     pub(super) tree: Range,
     /// Ticks of the `time` CSR in a second.
     pub(super) timebase_hz: u64,
@@ -33,7 +33,7 @@ pub(super) struct Loaded {
 /// Why init cannot be loaded.
 #[derive(Debug)]
 pub(super) enum LoadFailure {
-    /// What the boot loader left is not whole in RAM, or does not begin on a page.
+    /// A part of it is not whole in RAM.
     Place(&'static str),
     /// The boot archive is damaged.
     Archive(ArchiveError),
@@ -73,7 +73,6 @@ pub(super) fn init(
     kernel: &mut TheKernel,
     loaded: &Loaded,
     board: &Board,
-    windows: &RangeSet,
     objects: u32,
 ) -> Result<(), LoadFailure> {
     let image = read_archive(watch::machine(&kernel.platform), loaded.archive)?;
@@ -88,7 +87,7 @@ pub(super) fn init(
 
     let mut block = Startup::new(INIT_ID, 1, loaded.timebase_hz, image.nonce);
     block.free_va = FREE_START;
-    give_windows(kernel, &mut block, board, windows)?;
+    give_windows(kernel, &mut block, board)?;
     give_rest(kernel, &mut block, loaded)?;
     write_startup(kernel, block)?;
     kernel.start_init(image.plan.entry, STACK_TOP, STARTUP_VA).step("starting init")
@@ -138,14 +137,12 @@ fn give_windows(
     kernel: &mut TheKernel,
     block: &mut Startup,
     board: &Board,
-    windows: &RangeSet,
 ) -> Result<(), LoadFailure> {
-    let mut taken = [Taken { base: 0, end: 0 }; 3 * MAX_RANGES];
-    let ranges = board.ram.iter().chain(board.reserved.iter()).chain(board.devices.iter());
-    for (to, range) in taken.iter_mut().zip(ranges) {
+    let mut taken = [Taken { base: 0, end: 0 }; MAX_RANGES];
+    for (to, range) in taken.iter_mut().zip(board.kept.iter()) {
         *to = Taken { base: range.start, end: range.end };
     }
-    for range in windows.iter() {
+    for range in board.windows.iter() {
         let (base, len) = (range.start, range.len());
         let window = Window::new(base, len, Forbidden(&taken)).step("root window")?;
         let handle = kernel.boot_window(window).step("root window")?;

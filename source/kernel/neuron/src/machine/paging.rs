@@ -1,103 +1,32 @@
 //! The kernel's page tables in memory: builds the final map and switches to it.
 
-use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, Ordering};
-
-use neuron::layout::{DIRECT, DIRECT_END, IMAGE, PAGE};
+use neuron::layout::{DIRECT, IMAGE, PAGE};
 use neuron::map::{Access, Builder, MapError, Table};
-use neuron::range::{Full, Range, RangeSet};
-use neuron::tree::Board;
+use neuron::range::{Range, RangeSet};
 
 use super::boot::Part;
 use super::csr;
-
-/// Tables for the kernel half: the root, two for the image, and, for each range of RAM, two at
-/// each end and one for each gigabyte between.
-const TABLES: usize = 32;
-
-struct Pool {
-    tables: UnsafeCell<[Table; TABLES]>,
-    taken: AtomicBool,
-}
-
-// SAFETY: (1) `taken` lets exactly one caller of `take` have the tables.
-unsafe impl Sync for Pool {}
-
-static POOL: Pool =
-    Pool { tables: UnsafeCell::new([Table::EMPTY; TABLES]), taken: AtomicBool::new(false) };
-
-impl Pool {
-    #[allow(clippy::mut_from_ref, reason = "lends the tables once")]
-    fn take(&'static self) -> Option<&'static mut [Table; TABLES]> {
-        if self.taken.swap(true, Ordering::AcqRel) {
-            return None;
-        }
-        // SAFETY: (1) this line is reached once, so that the reference is the only one.
-        Some(unsafe { &mut *self.tables.get() })
-    }
-}
-
-/// Why there is no final map.
-#[derive(Debug)]
-pub(super) enum PagingError {
-    /// The kernel half is built already.
-    Twice,
-    /// RAM is in too many pieces.
-    TooMany,
-    /// A page twice, or an odd boundary.
-    BadRange,
-    /// The tables do not hold it.
-    NoTable,
-    /// The kernel image is not in RAM that is free for it.
-    ImageNotInRam,
-    /// RAM beyond what the direct map can hold.
-    RamTooHigh,
-}
-
-impl From<Full> for PagingError {
-    fn from(_: Full) -> PagingError {
-        PagingError::TooMany
-    }
-}
-
-impl From<MapError> for PagingError {
-    fn from(error: MapError) -> PagingError {
-        match error {
-            MapError::BadRange => PagingError::BadRange,
-            MapError::NoTable => PagingError::NoTable,
-        }
-    }
-}
+use super::phys::FreeRam;
 
 /// The finished kernel half.
 pub(super) struct KernelHalf {
     root: &'static Table,
     /// Selects the kernel half alone, as address space 0.
     pub(super) satp: u64,
-    /// RAM in the direct map.
-    pub(super) direct: RangeSet,
 }
 
 impl KernelHalf {
-    /// Builds the final map and selects it. The boot map, and with it the identity map, is gone.
-    pub(super) fn activate(board: &Board) -> Result<KernelHalf, PagingError> {
-        let mut direct = board.ram.clone();
-        for taken in board.reserved.iter() {
-            direct.remove(taken)?;
-        }
-        if !direct.contains(Part::Image.phys()) {
-            return Err(PagingError::ImageNotInRam);
-        }
-        if direct.iter().any(|range| range.end > DIRECT_END) {
-            return Err(PagingError::RamTooHigh);
-        }
+    /// Builds the final map, with `ram` in the direct map, and selects it. The boot map, and with it
+    /// the identity map, is gone.
+    pub(super) fn activate(ram: &RangeSet, free: &mut FreeRam) -> Result<KernelHalf, MapError> {
+        let mut direct = ram.clone();
         if !cfg!(broken = "kernel-text-alias") {
-            direct.remove(Part::Text.phys())?;
+            direct.cut(Part::Image.phys());
         }
-        direct.remove(Part::Rodata.phys())?;
-
-        let tables = POOL.take().ok_or(PagingError::Twice)?;
-        let base = tables.as_ptr().addr() as u64 - IMAGE;
+        // The root, three for the image, and for each range of RAM two at each end.
+        let count = 4 + 4 * u32::try_from(direct.iter().count()).unwrap_or(0);
+        let tables = free.array(count, || Table::EMPTY).ok_or(MapError::NoTable)?;
+        let base = tables.as_ptr().addr() as u64 - DIRECT;
         let mut builder = Builder::new(tables, base)?;
         for range in direct.iter() {
             builder.map(range.start + DIRECT, range.start, range.len(), Access::ReadWrite)?;
@@ -113,10 +42,10 @@ impl KernelHalf {
             builder.map(start, start - IMAGE, end - start, access)?;
         }
         let satp = csr::satp(base / PAGE, 0);
-        let half = KernelHalf { root: builder.finish(), satp, direct };
+        let half = KernelHalf { root: builder.finish(), satp };
         // SAFETY: (1) the new map has the kernel image with the access that each part needs, the
-        // stack, and the direct map. (2) Nothing else is in use: the device tree and the boot
-        // archive are read through the direct map.
+        // stack, and all free RAM in the direct map, where the tables are. (2) Nothing else is in
+        // use: what the boot loader left has been copied to RAM.
         unsafe { csr::set_satp(satp) };
         csr::fence_all();
         Ok(half)

@@ -10,13 +10,13 @@ use super::console::Console;
 use super::paging::{KernelHalf, enter_space};
 use super::{boot, csr};
 
-/// Bytes of RAM while the boot map is in use; `None` when it does not reach them.
+/// Bytes of memory while the boot map is in use; `None` when it does not reach them.
 pub(super) fn boot_bytes(range: Range) -> Option<&'static [u8]> {
     if !boot::REACH.contains(range) {
         return None;
     }
     // SAFETY: (1) the boot map has all of REACH in the direct map. (2) The caller reads what the
-    // boot loader put there; nothing has written to RAM outside the kernel image yet.
+    // boot loader put there, and `FreeRam` gives none of it out while it does.
     Some(unsafe { bytes_at(range) })
 }
 
@@ -36,14 +36,35 @@ pub(super) struct FreeRam {
 }
 
 impl FreeRam {
-    /// RAM in the direct map, without the kernel image and without what the boot loader put there.
-    pub(super) fn new(half: &KernelHalf, taken: &[Range]) -> Result<FreeRam, Full> {
-        let mut free = half.direct.clone();
-        free.remove(boot::Part::Image.phys())?;
-        for range in taken {
-            free.remove(range.pages_outward())?;
+    /// All of `ram` but the kernel image, and, in RAM, copies of what the boot loader left: that may
+    /// lie in memory that is reserved, or not to be used. `None` when there is no room for them.
+    pub(super) fn new<const N: usize>(
+        ram: &RangeSet,
+        left: [Range; N],
+    ) -> Option<(FreeRam, [Range; N])> {
+        let mut all = ram.clone();
+        all.cut(boot::Part::Image.phys());
+        let mut free = FreeRam { free: all.clone(), kept: RangeSet::default() };
+        left.iter().for_each(|range| free.free.cut(range.pages_outward()));
+        let mut copies = [Range::default(); N];
+        for (copy, range) in copies.iter_mut().zip(left) {
+            *copy = free.copy(range)?;
         }
-        Ok(FreeRam { free, kept: RangeSet::default() })
+        // The originals are RAM like any other now, where they are RAM.
+        free.free = all;
+        copies.iter().for_each(|copy| free.free.cut(copy.pages_outward()));
+        Some((free, copies))
+    }
+
+    /// The same bytes in RAM, from the start of a page, with zeros up to the end of the last.
+    fn copy(&mut self, range: Range) -> Option<Range> {
+        let from = boot_bytes(range)?;
+        let len = u32::try_from(range.len().checked_next_multiple_of(PAGE)?).ok()?;
+        let has_room = |free: &Range| free.len() >= u64::from(len);
+        let end = self.free.iter().filter(has_room).last()?.end;
+        let (to, taken) = self.take(Range { start: end - u64::from(len), end }, || 0_u8);
+        to.split_at_mut_checked(from.len())?.0.copy_from_slice(from);
+        Range::from_len(taken.start, range.len())
     }
 
     /// An array for the life of the system, on pages of its own. `None` when no range has room.
@@ -52,21 +73,28 @@ impl FreeRam {
         count: u32,
         empty: impl Fn() -> T,
     ) -> Option<&'static mut [T]> {
-        let count = count as usize;
-        let len = (size_of::<T>().checked_mul(count)? as u64).checked_next_multiple_of(PAGE)?;
+        let len =
+            (size_of::<T>().checked_mul(count as usize)? as u64).checked_next_multiple_of(PAGE)?;
         let range = self.free.iter().find(|range| range.len() >= len)?;
-        let taken = Range { start: range.start, end: range.start + len };
-        self.free.remove(taken).ok()?;
-        self.kept.insert(taken).ok()?;
-        let first = (taken.start + DIRECT) as *mut T;
-        const { assert!(align_of::<T>() <= 4096) };
+        let (array, taken) = self.take(Range { end: range.start + len, ..range }, empty);
+        self.kept.cover(taken);
+        array.get_mut(..count as usize)
+    }
+
+    /// Fills free pages with as many values as there is room for.
+    fn take<T>(&mut self, pages: Range, empty: impl Fn() -> T) -> (&'static mut [T], Range) {
+        assert!(self.free.contains(pages), "memory is taken that is not free");
+        self.free.cut(pages);
+        let count = pages.len() as usize / size_of::<T>();
+        let first = (pages.start + DIRECT) as *mut T;
+        const { assert!(align_of::<T>() <= 4096 && size_of::<T>() > 0) };
         for index in 0..count {
-            // SAFETY: (1) `taken` was free RAM and is free no more, so that nothing else refers
-            // to it. (2) It is in the direct map, page aligned, and has room for `count` values.
+            // SAFETY: (1) `pages` were free RAM and are free no more, so that nothing else refers
+            // to them. (2) They are in the direct map, and have room for `count` values.
             unsafe { first.wrapping_add(index).write(empty()) };
         }
         // SAFETY: (1) and (2) as above; every value is written.
-        Some(unsafe { core::slice::from_raw_parts_mut(first, count) })
+        (unsafe { core::slice::from_raw_parts_mut(first, count) }, pages)
     }
 
     /// Memory of the arrays, which is the kernel's for good.
@@ -76,9 +104,9 @@ impl FreeRam {
 
     /// Has a page of the arrays handed out as well: a defect to be noticed. In test builds it is one
     /// that is seldom written, so that the system goes on.
-    pub(super) fn give_page(&mut self) -> Result<(), Full> {
-        let end = self.kept.iter().next().unwrap_or_default().end;
-        self.free.insert(Range { start: end.saturating_sub(PAGE), end })
+    pub(super) fn give_page(&mut self) {
+        let end = self.kept.iter().last().unwrap_or_default().end;
+        self.free.cover(Range { start: end.saturating_sub(PAGE), end });
     }
 
     /// What is left, for the kernel logic to hand out.
@@ -100,21 +128,17 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Over the kernel half, with the RAM that is free now and what the boot loader loaded, for
-    /// address spaces numbered from 1 to `spaces`.
+    /// Over the kernel half, with the RAM that is free now and copies of what the boot loader left,
+    /// for address spaces numbered from 1 to `spaces`.
     pub(super) fn new(
         half: KernelHalf,
         free: &FreeRam,
-        loaded: &[Range],
+        copies: &[Range],
         sstc: bool,
         spaces: u32,
     ) -> Result<Machine, Full> {
         let mut memory = free.free.clone();
-        for range in loaded {
-            if half.direct.contains(range.pages_outward()) {
-                memory.insert(range.pages_outward())?;
-            }
-        }
+        copies.iter().try_for_each(|copy| memory.insert(copy.pages_outward()))?;
         let largest = memory.iter().max_by_key(|range| range.len()).unwrap_or_default();
         let enough = 1u32 << csr::asid_bits() > spaces;
         let asid_mask = if enough { u16::MAX } else { 0 };
@@ -133,11 +157,11 @@ impl Machine {
     }
 
     /// Copies a range of memory, at most a page, to the start of `frame`. False, and nothing done,
-    /// when one of them is not memory, or the range has a byte of the frame.
+    /// when the range is not memory, or has a byte of the frame.
     pub(super) fn copy(&mut self, from: Range, frame: Frame) -> bool {
         let to = Range { start: frame.address(), end: frame.address() + PAGE };
         let apart = from.end <= to.start || to.end <= from.start;
-        let Some(first) = self.at(frame) else { return false };
+        let first = self.at(frame, 0);
         if !self.memory.contains(from) || !apart || from.len() > PAGE {
             return false;
         }
@@ -154,43 +178,38 @@ impl Machine {
         self.asid_mask == 0
     }
 
-    /// The address of `frame` in the direct map, if it is memory.
+    /// The address of word `index` of `frame` in the direct map. A panic when that is no memory that
+    /// the kernel logic hands out: it has gone wrong, and what it goes by is not so.
     #[inline(always)]
-    fn at(&self, frame: Frame) -> Option<*mut u64> {
+    fn at(&self, frame: Frame, index: usize) -> *mut u64 {
         let start = frame.address();
         let page = Range { start, end: start + PAGE };
-        (self.largest.contains(page) || self.memory.contains(page))
-            .then_some((start + DIRECT) as *mut u64)
+        let known = self.largest.contains(page) || self.memory.contains(page);
+        assert!(known && index < 512, "word {index} at {start:#x} is no memory of the kernel's");
+        ((start + DIRECT) as *mut u64).wrapping_add(index)
     }
 }
 
 impl PhysMem for Machine {
     #[inline(always)]
     fn read(&self, frame: Frame, index: usize) -> u64 {
-        match self.at(frame) {
-            // SAFETY: (1) `at` gives a page of the direct map that no Rust reference covers.
-            // (2) The index is in the page. (3) Volatile, because hardware reads page tables.
-            Some(first) if index < 512 => unsafe { first.wrapping_add(index).read_volatile() },
-            _ => 0,
-        }
+        let word = self.at(frame, index);
+        // SAFETY: (1) `at` gives a word of the direct map that no Rust reference covers. (2) Volatile,
+        // because hardware reads page tables.
+        unsafe { word.read_volatile() }
     }
 
     #[inline(always)]
     fn write(&mut self, frame: Frame, index: usize, value: u64) {
-        match self.at(frame) {
-            // SAFETY: (1) to (3) as in `read`; the page is mapped writable.
-            Some(first) if index < 512 => unsafe {
-                first.wrapping_add(index).write_volatile(value);
-            },
-            _ => {}
-        }
+        let word = self.at(frame, index);
+        // SAFETY: (1) and (2) as in `read`; the page is mapped writable.
+        unsafe { word.write_volatile(value) };
     }
 
     fn zero(&mut self, frame: Frame) {
-        if let Some(first) = self.at(frame) {
-            // SAFETY: (1) as in `read`. (2) The page has 512 words.
-            unsafe { first.write_bytes(0, 512) };
-        }
+        let first = self.at(frame, 0);
+        // SAFETY: (1) as in `read`. (2) The page has 512 words.
+        unsafe { first.write_bytes(0, 512) };
     }
 }
 

@@ -1,7 +1,7 @@
 //! Boot: from the device tree to the first instruction of init.
 
 use neuron::range::Range;
-use neuron::tree::{Board, TreeError};
+use neuron::tree::Board;
 use neuron_core::kernel::boot::Sizes;
 use neuron_core::store::addr::Frame;
 use neuron_core::store::frames::FrameInfo;
@@ -18,34 +18,58 @@ use super::{csr, trap};
 /// Kernel objects: one for every four frames of RAM, in bounds.
 const OBJECTS: core::ops::RangeInclusive<u32> = 1024..=32768;
 
+/// Most lines that are said of nodes that are not used.
+const MAX_TOLD: u32 = 32;
+
 /// Called by the boot assembly, once, on the stack of the hart.
 pub(super) extern "C" fn start(hart: u64, tree: u64) -> ! {
     trap::init();
+    let has_stimecmp = csr::has_stimecmp();
     csr::init();
     let tree = tree_range(tree);
-    let board = match boot_bytes(tree).ok_or(TreeError::Damaged).and_then(Board::read) {
-        Ok(board) => board,
-        Err(error) => panic!("cannot boot: {error}"),
+    let mut board = read_board(hart, tree);
+    board.sstc &= has_stimecmp;
+    let left = [board.initrd, tree];
+    let Some((mut free, [archive, tree])) = FreeRam::new(&board.ram, left) else {
+        panic!("RAM is too small for what the boot loader left");
     };
-    let windows = match board.windows() {
-        Ok(windows) => windows,
-        Err(error) => panic!("cannot boot: {error}"),
-    };
-    let half = match KernelHalf::activate(&board) {
+    let half = match KernelHalf::activate(&board.ram, &mut free) {
         Ok(half) => half,
         Err(error) => panic!("cannot map the kernel: {error:?}"),
     };
-    let ram: u64 = board.ram.iter().map(Range::len).sum();
-    let Some((mut kernel, objects)) = build(half, &board, tree) else {
+    let loaded = Loaded { archive, tree, timebase_hz: board.timebase_hz };
+    let Some((mut kernel, objects)) = build(half, &board, free, &loaded) else {
         panic!("RAM is too small for the tables of the kernel");
     };
-    let loaded = Loaded { archive: board.initrd, tree, timebase_hz: board.timebase_hz };
-    if let Err(error) = load::init(&mut kernel, &loaded, &board, &windows, objects) {
+    if let Err(error) = load::init(&mut kernel, &loaded, &board, objects) {
         panic!("cannot load init: {error}");
     }
+    let ram = board.banks.len() >> 20;
     let timer = if board.sstc { "stimecmp" } else { "firmware" };
-    say!("hart {hart}, {} MiB of RAM, {objects} objects, timer: {timer}", ram >> 20);
+    say!("hart {hart}, {ram} MiB of RAM, {objects} objects, timer: {timer}");
     trap::run(kernel)
+}
+
+/// Reads the device tree, and says what of it is not used.
+fn read_board(hart: u64, tree: Range) -> Board {
+    let mut told = 0;
+    let mut tell = |line: core::fmt::Arguments<'_>| {
+        if told < MAX_TOLD {
+            say!("{line}");
+        }
+        told += 1;
+    };
+    let Some(bytes) = boot_bytes(tree) else {
+        panic!("cannot boot: the device tree is out of reach, at {tree}");
+    };
+    let board = match Board::read(bytes, hart, &mut tell) {
+        Ok(board) => board,
+        Err(error) => panic!("cannot boot: {error}"),
+    };
+    if let more @ 1.. = told.saturating_sub(MAX_TOLD) {
+        say!("{more} more nodes are not used");
+    }
+    board
 }
 
 /// Where the device tree is: its header begins with a magic number and its length.
@@ -60,15 +84,19 @@ fn tree_range(start: u64) -> Range {
 
 /// The kernel with all RAM that nothing uses; also how many objects it can have. `None` when RAM
 /// is too small for its tables.
-fn build(half: KernelHalf, board: &Board, tree: Range) -> Option<(TheKernel, u32)> {
-    let loaded = &[tree, board.initrd];
-    let first = board.ram.iter().next()?.start;
-    let end = board.ram.iter().last()?.end;
+fn build(
+    half: KernelHalf,
+    board: &Board,
+    mut free: FreeRam,
+    loaded: &Loaded,
+) -> Option<(TheKernel, u32)> {
+    let copies = &[loaded.archive, loaded.tree];
+    let first = board.banks.iter().next()?.start;
+    let end = board.banks.iter().last()?.end;
     let frames = u32::try_from((end - first) >> 12).ok()?;
     let objects = (frames / 4).clamp(*OBJECTS.start(), *OBJECTS.end());
     let sizes = Sizes { objects };
 
-    let mut free = FreeRam::new(&half, loaded).ok()?;
     let (light, heavy) = (sizes.light(), sizes.heavy());
     let tables = Tables {
         caps: free.array(sizes.caps(), || Slot::EMPTY)?,
@@ -85,10 +113,10 @@ fn build(half: KernelHalf, board: &Board, tree: Range) -> Option<(TheKernel, u32
         say!("keeps {:#x} to {:#x}", range.start, range.end);
     }
     if cfg!(broken = "kernel-memory-given") {
-        free.give_page().ok()?;
+        free.give_page();
     }
-    let machine = Machine::new(half, &free, loaded, board.sstc, heavy).ok()?;
-    let mut kernel = Kernel::new(room.over(machine, tree), tables, Frame::at(first)?);
+    let machine = Machine::new(half, &free, copies, board.sstc, heavy).ok()?;
+    let mut kernel = Kernel::new(room.over(machine, loaded.tree), tables, Frame::at(first)?);
     for range in free.iter() {
         let count = u32::try_from(range.len() >> 12).ok()?;
         kernel.frames_mut().add(Frame::at(range.start)?, count);
