@@ -4,7 +4,7 @@
 help:
 	@echo "make run    sets up, builds, boots Nexus to its prompt"
 	@echo "make test   sets up, builds, runs every check and test"
-	@echo "make setup  installs what is missing, nothing else"
+	@echo "make setup  installs what is missing, nothing else; NEXUS_SETUP=no only looks"
 
 setup:
 	@scripts/setup.sh

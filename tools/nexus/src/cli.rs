@@ -28,6 +28,21 @@ pub struct SystemArgs {
     pub profile: String,
 }
 
+impl SystemArgs {
+    /// The same as it would be typed, with a space before it; nothing for the standard system in `prod`.
+    #[must_use]
+    pub fn as_arguments(&self) -> String {
+        let mut text = String::new();
+        if let Some(system) = &self.system {
+            text += &format!(" --system {}", system.display());
+        }
+        if self.profile != "prod" {
+            text += &format!(" --profile {}", self.profile);
+        }
+        text
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Install or verify what a build and a run need

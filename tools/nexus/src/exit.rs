@@ -21,6 +21,8 @@ pub enum Exit {
     Differ = 5,
     /// The build failed.
     Build = 6,
+    /// Nothing was decided: the run was ended at a text, or nobody read what was printed.
+    NoVerdict = 7,
 }
 
 impl From<Exit> for ExitCode {
@@ -40,6 +42,7 @@ impl fmt::Display for Exit {
             Exit::Panic => "guest panic",
             Exit::Differ => "audit, ledger and witness differ",
             Exit::Build => "build failed",
+            Exit::NoVerdict => "no verdict",
         })
     }
 }

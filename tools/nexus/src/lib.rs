@@ -1,6 +1,9 @@
 //! The host side of Nexus: description, image, build, runs and their verdict.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+pub mod output;
+
 pub mod abi_doc;
 pub mod assure;
 pub mod attacks;

@@ -2,15 +2,16 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
-use nexus::cli::Cli;
-use std::process::ExitCode;
+use nexus::cli::{Cli, dispatch};
+use nexus::{exit, output, visible};
 
-fn main() -> ExitCode {
-    match nexus::cli::dispatch(Cli::parse()) {
+fn main() -> std::process::ExitCode {
+    output::until_unread(|| match dispatch(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("nexus: {error:#}");
-            nexus::exit::of_error(&error).into()
+            let text = format!("nexus: {error:#}");
+            output::error(format_args!("{}\n", visible::shown(&text)));
+            exit::of_error(&error).into()
         }
-    }
+    })
 }

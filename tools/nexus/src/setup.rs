@@ -11,17 +11,23 @@ use clap::Args;
 
 /// Arguments of `cargo nexus setup`.
 #[derive(Args, Debug)]
-pub struct SetupArgs {}
+pub struct SetupArgs {
+    /// Look for what `just assure` needs besides, too.
+    #[arg(long)]
+    assure: bool,
+}
 
 /// Finds compiler and emulator, and names them.
 ///
 /// # Errors
 /// Says what is missing and how to get it.
-pub fn run(_args: &SetupArgs) -> Result<Exit> {
+pub fn run(args: &SetupArgs) -> Result<Exit> {
     eprintln!("nexus: compiler {}", Toolchain::find()?.describe());
     eprintln!("nexus: emulator {}", qemu::find(None)?.display());
-    for missing in TOOLS.iter().filter_map(Tool::missing) {
-        eprintln!("nexus: for `just assure`: {missing}");
+    if args.assure {
+        for missing in TOOLS.iter().filter_map(Tool::missing) {
+            eprintln!("nexus: for `just assure`: {missing}");
+        }
     }
     Ok(Exit::Pass)
 }

@@ -33,7 +33,7 @@ pub use test::Test;
 
 use crate::exit::Exit;
 use crate::paths;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use std::path::PathBuf;
 use std::{env, fs};
@@ -55,6 +55,7 @@ pub struct AttacksArgs {
 /// When the tree cannot be read, or the page cannot be written.
 pub fn run(args: &AttacksArgs) -> Result<Exit> {
     let catalogue = Catalogue::load()?;
+    known(&catalogue, &args.numbers)?;
     let scan = scan(&catalogue)?;
     if env::var_os("NEXUS_UPDATE").is_some() {
         fs::write(place_of_page()?, page(&catalogue, &scan.entries))?;
@@ -65,13 +66,28 @@ pub fn run(args: &AttacksArgs) -> Result<Exit> {
     let mut gaps = gaps(&catalogue, &scan.entries);
     gaps.retain(|gap| args.numbers.is_empty() || args.numbers.contains(&gap.number));
     gaps.iter().for_each(|gap| println!("{gap}"));
+    let asked = |number: u32| args.numbers.is_empty() || args.numbers.contains(&number);
     println!(
-        "{} tests of attacks, {} gaps, {} faults",
-        scan.entries.len(),
+        "{} tests of {}, {} gaps, {} faults",
+        scan.entries.iter().filter(|entry| asked(entry.claim.number)).count(),
+        if args.numbers.is_empty() { "attacks" } else { "these attacks" },
         gaps.len(),
         scan.faults.len()
     );
     Ok(if gaps.is_empty() && scan.faults.is_empty() { Exit::Pass } else { Exit::Failed })
+}
+
+/// Refuses a number that no attack has.
+fn known(catalogue: &Catalogue, numbers: &[u32]) -> Result<()> {
+    let last = catalogue.attacks.last().map_or(0, |attack| attack.number);
+    for number in numbers {
+        ensure!(
+            catalogue.find(*number).is_some(),
+            "there is no attack {number}: tests/attacks.toml has {} of them, up to {last}",
+            catalogue.attacks.len()
+        );
+    }
+    Ok(())
 }
 
 /// Where [`page`] stands.

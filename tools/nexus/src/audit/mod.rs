@@ -11,10 +11,10 @@ mod trust;
 
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
+use crate::files::{self, Unread};
 use crate::{desc, paths};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use std::fs;
 use std::path::PathBuf;
 
 pub use assert::{Assertions, Outcome};
@@ -51,9 +51,15 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
         Some(path) => path.clone(),
         None => built_image(&args.system)?,
     };
-    let image = fs::read(&path).with_context(|| {
-        format!("there is no image at {}; `cargo nexus build` makes one", path.display())
-    })?;
+    let image = match (files::bytes(&path), &args.image) {
+        (Ok(image), _) => image,
+        (Err(Unread::Missing), None) => bail!(
+            "{} is not built yet; `cargo nexus build{}` builds it",
+            path.display(),
+            args.system.as_arguments()
+        ),
+        (Err(why), _) => bail!("no image at {}: {why}", path.display()),
+    };
     let audit = of_image(&image).with_context(|| format!("refusing {}", path.display()))?;
     if args.json {
         println!("{}", audit.to_json()?);

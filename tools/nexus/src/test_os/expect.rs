@@ -20,12 +20,12 @@
 //! ```
 
 use super::agree::Expected;
-use super::drive::{Ended, Run};
+use super::drive::{Ended, Run, Until};
 use super::judge::Judgement;
 use crate::exit::Exit;
+use crate::files;
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use std::fs;
 use std::path::Path;
 
 /// How a run must end.
@@ -77,11 +77,34 @@ impl Expect {
     /// When the file is malformed.
     pub fn of_system(directory: &Path) -> Result<Option<Expect>> {
         let path = directory.join("expect.toml");
-        if !path.is_file() {
+        if !files::is_there(&path) {
             return Ok(None);
         }
-        let text = fs::read_to_string(&path)?;
+        let text = files::text(&path).with_context(|| format!("{}", path.display()))?;
         toml::from_str(&text).map(Some).with_context(|| format!("in {}", path.display()))
+    }
+}
+
+impl Prompt {
+    /// Judges a run that must get to its prompt. One that was ended at another text has no verdict.
+    #[must_use]
+    pub fn judge(&self, run: &Run, until: &Until) -> Judgement {
+        let mut findings = run.transcript.wrong.clone();
+        let reached = *until == Until::Marker(self.reaches.clone());
+        let exit = match run.ended {
+            _ if !findings.is_empty() => Exit::Failed,
+            Ended::Marker if reached => Exit::Pass,
+            Ended::Marker => Exit::NoVerdict,
+            Ended::Deadline => {
+                findings.push(format!("the time limit passed before `{}`", self.reaches));
+                Exit::Timeout
+            }
+            Ended::Guest(code) => {
+                findings.push(format!("ended with {code:?} before `{}`", self.reaches));
+                Exit::Failed
+            }
+        };
+        Judgement { exit, findings, passed: 0 }
     }
 }
 
@@ -158,6 +181,20 @@ mod tests {
             rights: 7,
         }];
         expect.judge(run, &audit, &|_| "rngd".into())
+    }
+
+    #[test]
+    fn test_a_prompt_is_reached_or_not() {
+        let prompt: Prompt = toml::from_str("profile = \"prod\"\nreaches = \"> \"").unwrap();
+        let at = |text: &str| Until::Marker(text.to_owned());
+        let judged = |ended, until: &Until| prompt.judge(&Run { ended, ..run("") }, until).exit;
+        assert_eq!(judged(Ended::Marker, &at("> ")), Exit::Pass);
+        assert_eq!(judged(Ended::Marker, &at("other")), Exit::NoVerdict);
+        assert_eq!(judged(Ended::Deadline, &at("> ")), Exit::Timeout);
+        assert_eq!(judged(Ended::Guest(Some(33)), &Until::Verdict), Exit::Failed);
+        let mut wrong = Run { ended: Ended::Marker, ..run("") };
+        wrong.transcript.wrong.push("not a record".into());
+        assert_eq!(prompt.judge(&wrong, &at("> ")).exit, Exit::Failed);
     }
 
     #[test]

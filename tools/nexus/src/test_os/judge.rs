@@ -79,7 +79,7 @@ fn judge_proofs(run: &Run, expectation: &Expectation<'_>) -> Judgement {
     let passed = expectation.proofs.len() - proofs.missing.len() - proofs.repeated.len();
     let (mut exit, mut findings) = ending(run);
     let mut worse = |kind: Exit, found: Vec<String>| {
-        if exit == Exit::Pass && !found.is_empty() {
+        if matches!(exit, Exit::Pass | Exit::NoVerdict) && !found.is_empty() {
             exit = kind;
         }
         findings.extend(found);
@@ -94,7 +94,7 @@ fn judge_proofs(run: &Run, expectation: &Expectation<'_>) -> Judgement {
 /// What the way in which the run ended says.
 fn ending(run: &Run) -> (Exit, Vec<String>) {
     let (exit, finding) = match run.ended {
-        Ended::Marker => return (Exit::Pass, Vec::new()),
+        Ended::Marker => return (Exit::NoVerdict, Vec::new()),
         Ended::Deadline => (Exit::Timeout, "the time limit passed".to_owned()),
         Ended::Guest(Some(code::PASSED)) => match run.transcript.verdict {
             Some((_, 0)) => return (Exit::Pass, Vec::new()),
@@ -322,7 +322,9 @@ mod tests {
     fn test_marker_gives_no_verdict() {
         let mut run = Run { ended: Ended::Marker, ..good() };
         run.transcript.proofs.clear();
-        assert_eq!(verdict(&run), (Exit::Pass, vec![]));
+        assert_eq!(verdict(&run), (Exit::NoVerdict, vec![]));
+        run.transcript.wrong.push("not a record: @nx".into());
+        assert_verdict(&run, Exit::Failed, "not a record");
     }
 
     // attack 43 H: a capability less, a decision less, a page that no table has; the run fails

@@ -13,14 +13,21 @@ pub(super) fn print(session: &Session) {
         for finding in &judgement.findings {
             println!("test-os: {finding}");
         }
+        if !run.transcript.warnings.is_empty() {
+            println!("test-os: warnings on the console:");
+            run.transcript.warnings.iter().for_each(|line| println!("    {line}"));
+        }
         if !run.transcript.last_lines.is_empty() {
             println!("test-os: the last lines on the console:");
             run.transcript.last_lines.iter().for_each(|line| println!("    {line}"));
         }
     }
     match (judgement.exit, run.ended) {
-        (Exit::Pass, Ended::Marker) => {
+        (Exit::NoVerdict, _) => {
             println!("test-os: stopped at the marker after {seconds:.1} s; there is no verdict");
+        }
+        (Exit::Pass, Ended::Marker) => {
+            println!("test-os: PASS, the prompt was reached; {seconds:.1} s");
         }
         (Exit::Pass, _) if run.transcript.verdict.is_none() => println!(
             "test-os: PASS, all {windows} windows were refused, as they must be; {seconds:.1} s"

@@ -71,7 +71,7 @@ impl Session {
     pub fn run(built: &Built, options: &Options) -> Result<Session> {
         let expect = Expect::of_system(&built.checked.directory)?;
         let nonce = match &expect {
-            Some(Expect::Random(random)) => options.seed.unwrap_or(random.seed),
+            Some(Expect::Random(random)) => said_seed(random.seed, options),
             _ => fresh_nonce()?,
         };
         let initrd = built.directory.join("run.img");
@@ -110,7 +110,8 @@ impl Session {
         };
         let judgement = match expect {
             Some(Expect::Refusal(expect)) => expect.judge(&run, &audit, expectation.name),
-            Some(Expect::Random(_) | Expect::Prompt(_)) | None => judge(&run, &expectation),
+            Some(Expect::Prompt(prompt)) => prompt.judge(&run, &options.until),
+            Some(Expect::Random(_)) | None => judge(&run, &expectation),
         };
         Ok(Session { run, judgement, windows: audit.len(), required: proofs.len() })
     }
@@ -119,6 +120,19 @@ impl Session {
     pub fn report(&self) {
         report::print(self);
     }
+}
+
+/// The seed of a run, which is said: it is the same each time unless somebody chooses another.
+fn said_seed(fixed: u64, options: &Options) -> u64 {
+    let seed = options.seed.unwrap_or(fixed);
+    let whose = match options.seed {
+        Some(_) => "chosen for this run",
+        None => "fixed in expect.toml; NEXUS_SEED chooses another",
+    };
+    if !options.quiet {
+        println!("test-os: seed {seed}, {whose}");
+    }
+    seed
 }
 
 /// The seed `NEXUS_SEED`, where there is one.

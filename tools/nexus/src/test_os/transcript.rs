@@ -40,6 +40,8 @@ pub struct Transcript {
     pub wrong: Vec<String>,
     /// What tests in the guest say that they saw instead: for people, and no part of a verdict.
     pub failures: Vec<String>,
+    /// Warnings and errors of services, the first of them: init says there what it could not start.
+    pub warnings: Vec<String>,
     /// The last lines for people.
     pub last_lines: VecDeque<String>,
 }
@@ -55,6 +57,12 @@ pub enum Meaning {
     WitnessReady,
     /// The guest has said its verdict.
     Verdict,
+}
+
+/// `SERVICE: warning: TEXT`, as consoled shows lines of the log.
+fn is_warning(line: &str) -> bool {
+    let said = line.split_once(": ").map_or("", |(_, said)| said);
+    said.starts_with("warning: ") || said.starts_with("error: ")
 }
 
 impl Transcript {
@@ -76,6 +84,9 @@ impl Transcript {
                 }
                 if text.starts_with("SELFTEST: ") && text.contains(" FAILED") {
                     self.failures.push(text.clone());
+                }
+                if self.warnings.len() < KEPT_LINES && is_warning(&text) {
+                    self.warnings.push(text.clone());
                 }
                 if self.last_lines.len() == KEPT_LINES {
                     self.last_lines.pop_front();

@@ -1,0 +1,64 @@
+//! What the tool prints. Whoever reads may stop before the end: `cargo nexus attacks | head`.
+//!
+//! The macros stand for those of the standard library, which panic then. Standard output that nobody
+//! reads ends the command quietly, with its guests and scratch files put away ([`until_unread`]); what
+//! cannot be written to standard error is left out.
+
+use crate::exit::Exit;
+use std::fmt::Arguments;
+use std::io::{self, ErrorKind, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+use std::thread;
+
+macro_rules! print {
+    ($($text:tt)*) => { $crate::output::out(format_args!($($text)*)) };
+}
+macro_rules! println {
+    () => { $crate::output::out(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::output::out(format_args!("{}\n", format_args!($($text)*))) };
+}
+macro_rules! eprint {
+    ($($text:tt)*) => { $crate::output::error(format_args!($($text)*)) };
+}
+macro_rules! eprintln {
+    ($($text:tt)*) => { $crate::output::error(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+/// Why a command was unwound: nobody reads what it prints.
+struct Unread;
+
+/// Writes to standard output.
+///
+/// # Panics
+/// When nobody reads it, on the main thread, quietly; when it cannot be written for another reason.
+pub fn out(text: Arguments<'_>) {
+    if cfg!(test) {
+        std::print!("{text}");
+        return;
+    }
+    match io::stdout().lock().write_fmt(text) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            // Other threads go on until the main one prints.
+            if thread::current().name() == Some("main") {
+                panic::resume_unwind(Box::new(Unread));
+            }
+        }
+        Err(error) => panic!("standard output cannot be written: {error}"),
+    }
+}
+
+/// Writes to standard error, if that is possible.
+pub fn error(text: Arguments<'_>) {
+    let _ = io::stderr().lock().write_fmt(text);
+}
+
+/// Runs a command to its end, or until nobody reads what it prints.
+pub fn until_unread(command: impl FnOnce() -> ExitCode) -> ExitCode {
+    match panic::catch_unwind(AssertUnwindSafe(command)) {
+        Ok(code) => code,
+        Err(why) if why.is::<Unread>() => Exit::NoVerdict.into(),
+        Err(why) => panic::resume_unwind(why),
+    }
+}
