@@ -42,8 +42,12 @@ audit *args:
 bench *args:
     @{{nexus}} bench {{args}}
 
+# The description of a system, refused with file, line and fix
+check *args:
+    @{{nexus}} check {{args}}
+
 # Without running anything: format, lints, description, unsafe code, licences
-check:
+quick:
     @{{nexus}} ci --only fmt,clippy,check,unsafe,licences
 
 # Everything that CI runs

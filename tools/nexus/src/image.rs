@@ -89,8 +89,8 @@ pub fn hex(bytes: &[u8]) -> String {
 
 fn read_program(checked: &Checked, program: &Program, path: &Path) -> Result<Vec<u8>> {
     let name = &program.name;
-    let elf =
-        files::bytes(path).with_context(|| format!("{name} is not built: {}", path.display()))?;
+    let elf = files::bytes(path)
+        .with_context(|| format!("{name} is not built: reading {}", path.display()))?;
     let plan = Plan::parse(&elf)
         .map_err(|why| anyhow::anyhow!("{} cannot be loaded: {why:?}", path.display()))?;
     let service = checked.description.service(program.id).context("a program without service")?;

@@ -22,8 +22,21 @@ fn assert_golden(name: &str, text: &str) {
 #[test]
 fn says_who_may_touch_what() {
     let audit = of_image(&image("test")).expect("a good image");
-    assert_golden("audit.txt", &audit.to_text());
+    assert_golden("audit.txt", &audit.to_text(132));
     assert_golden("audit.json", &format!("{}\n", audit.to_json().expect("JSON")));
+}
+
+#[test]
+fn tables_fit_terminals_of_40_to_200_columns() {
+    let audit = of_image(&image("test")).expect("a good image");
+    let words = |text: &str| -> usize { text.chars().filter(|c| !c.is_whitespace()).count() };
+    for width in 40..=200 {
+        let text = audit.to_text(width);
+        let widest = text.lines().map(|line| line.chars().count()).max().expect("lines");
+        assert!(widest <= width, "{widest} of {width} columns\n{text}");
+        assert!(words(&text) >= words(&audit.to_text(200)), "something is lost at {width}\n{text}");
+    }
+    assert_eq!(audit.to_text(0), audit.to_text(40));
 }
 
 // attack 72 H: an image made twice of the same files; the same bytes

@@ -91,8 +91,7 @@ impl Work {
 pub const LONG: u64 = 300_000;
 
 /// Most that the meter wakes up late: the kernel lets interrupts in after each step of a long call
-/// (`Work::step` of neuron-core: 256 units, of which one is an object or four pages), so that a step
-/// and the way to the meter is what it waits for.
+/// (`Work::step` of neuron-core), so that a step and the way to the meter is what it waits for.
 const STEP: u64 = 100_000;
 /// The same for who makes the largest memory object: clearing its 512 frames is one step, the longest
 /// that there is, at fewer than three instructions for each of their words.

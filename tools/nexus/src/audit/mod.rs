@@ -64,7 +64,7 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
     if args.json {
         println!("{}", audit.to_json()?);
     } else {
-        print!("{}", audit.to_text());
+        print!("{}", audit.to_text(columns()));
     }
     let mut exit = Exit::Pass;
     for file in &assertions {
@@ -75,6 +75,14 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
         }
     }
     Ok(exit)
+}
+
+/// Columns of the terminal: what `COLUMNS` says, or the terminal itself.
+fn columns() -> usize {
+    let said = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let asked = || rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let found = said.or_else(|| asked().map(|size| usize::from(size.ws_col)));
+    found.filter(|columns| *columns > 0).unwrap_or(text::USUAL)
 }
 
 /// Where `cargo nexus build` puts the image of a system.
