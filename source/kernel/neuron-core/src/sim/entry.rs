@@ -39,7 +39,9 @@ impl<'a> World<'a> {
                 Some(Syscall::Signal) => self.kernel.fast_signal().is_some(),
                 _ => false,
             };
-        if !done {
+        if done {
+            self.short += 1;
+        } else {
             self.kernel.syscall();
         }
         self.entries += 1;

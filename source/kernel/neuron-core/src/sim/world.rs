@@ -89,6 +89,8 @@ pub struct World<'a> {
     pub fast: bool,
     /// Entries into the kernel so far.
     pub entries: u64,
+    /// How many of them a short way has made.
+    pub short: u64,
     pub(super) forced: bool,
     /// Entries were made that the checker did not see.
     unseen: bool,
@@ -204,6 +206,7 @@ impl<'a> World<'a> {
             checking: true,
             fast: false,
             entries: 0,
+            short: 0,
             forced: false,
             unseen: true,
         };

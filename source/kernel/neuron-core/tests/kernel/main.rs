@@ -16,6 +16,7 @@ mod capability;
 mod common;
 mod edges;
 mod ending;
+mod fast;
 mod hostile;
 mod memory;
 mod message;
