@@ -1,21 +1,22 @@
 //! The common case of `call`, `reply_recv` and `signal`: a short way through the same rules.
 //!
 //! A client calls an endpoint where one server waits; the server answers and waits again. Nobody
-//! carries a capability, has a deadline, or is less important than something that could run. Then
-//! the message goes from one register frame to the other, and the hart with it. These functions
-//! check everything before they change anything, and do nothing when the case is another one:
-//! [`Kernel::syscall`] then makes the call by the long way, which also finds the error, if any.
+//! carries a capability, or is less important than something that could run, and who has a deadline
+//! has an alarm that rings before it. Then the message goes from one register frame to the other,
+//! and the hart with it. These functions check everything before they change anything, and do
+//! nothing when the case is another one: [`Kernel::syscall`] then makes the call by the long way,
+//! which also finds the error, if any.
 //!
 //! They are written without calls to other functions, so that the compiler saves no registers,
 //! and every object is looked up once.
 
 use nexus_abi::{Handle, NO_DEADLINE, Rights, Tag, regs};
 
-use crate::call::message::sender_of;
+use crate::call::message::{reply_handle, sender_of};
 use crate::kernel::Kernel;
 use crate::object::capability::CapabilityKind;
 use crate::object::endpoint::{Endpoint, Waiting};
-use crate::object::thread::{State, Thread, TrapFrame};
+use crate::object::thread::{Rest, State, Thread, TrapFrame};
 use crate::platform::Platform;
 use crate::store::list::List;
 use crate::store::pool::Id;
@@ -51,25 +52,28 @@ impl<P: Platform> Kernel<'_, P> {
         let me = self.hart.current?;
         let thread = self.threads.get(me).ok()?;
         let tag = plain_tag(&thread.frame)?;
+        if !rings_by_deadline(thread) {
+            return None;
+        }
         let id = self.fast_endpoint(thread, Rights::SEND)?;
         let endpoint = self.endpoints.get_mut(id).ok()?;
         if endpoint.waiting != Waiting::Receivers {
             return None;
         }
         let to = endpoint.queue.sole()?;
-        let slot = u16::try_from(me.slot()).ok()?;
         let (caller, server) = self.threads.pair_mut(me, to).ok()?;
-        if server.deadline != NO_DEADLINE || !self.ready.yields_to(server.priority, &self.hart) {
+        if !self.ready.yields_to(server.priority, &self.hart) {
             return None;
         }
         endpoint.queue = List::EMPTY;
         let call = self.calls.wrapping_add(1) & Handle::CALL_MASK;
         self.calls = call;
         caller.state = State::Awaiting { server: server.process, call };
-        server.state = State::Ready;
+        (caller.deadline, caller.turn) = (caller.frame.get(regs::T3), self.hart.turn);
+        (server.state, server.deadline) = (State::Running, NO_DEADLINE);
         copy_words(&caller.frame, &mut server.frame, tag);
         server.answer(0, tag.0);
-        server.answer_from(sender_of(caller), Handle::reply(slot, call));
+        server.answer_from(sender_of(caller), reply_handle(me, call));
         self.hart.current = Some(to);
         Some(Run::of(server))
     }
@@ -81,26 +85,31 @@ impl<P: Platform> Kernel<'_, P> {
         let me = self.hart.current?;
         let thread = self.threads.get(me).ok()?;
         let tag = plain_tag(&thread.frame)?;
+        if !rings_by_deadline(thread) {
+            return None;
+        }
         let reply = Handle(thread.frame.get(regs::T4));
         let id = self.fast_endpoint(thread, Rights::RECV)?;
         let endpoint = self.endpoints.get_mut(id).ok()?;
-        if !endpoint.queue.is_empty() || endpoint.bound.is_some() || !reply.is_reply() {
+        if !endpoint.queue.is_empty() || !reply.is_reply() {
+            return None;
+        }
+        if let Some(bound) = endpoint.bound
+            && self.notifications.get(bound.to).ok()?.bits != 0
+        {
             return None;
         }
         let to = Id::from_slot(reply.reply_slot()).ok()?;
         let (server, caller) = self.threads.pair_mut(me, to).ok()?;
         let State::Awaiting { server: expected, call } = caller.state else { return None };
         let mine = expected == server.process && call == reply.reply_call();
-        if !mine
-            || caller.deadline != NO_DEADLINE
-            || !self.ready.yields_to(caller.priority, &self.hart)
-        {
+        if !mine || !self.ready.goes_on(caller, server.priority, &self.hart) {
             return None;
         }
         endpoint.waiting = Waiting::Receivers;
         endpoint.queue = List::of(me);
-        server.state = State::Receiving(id);
-        caller.state = State::Ready;
+        (server.state, server.deadline) = (State::Receiving(id), server.frame.get(regs::T3));
+        (caller.state, caller.deadline) = (State::Running, NO_DEADLINE);
         copy_words(&server.frame, &mut caller.frame, tag);
         caller.answer(0, tag.0);
         caller.answer_from(server.sender, Handle::NONE);
@@ -118,22 +127,27 @@ impl<P: Platform> Kernel<'_, P> {
         let CapabilityKind::Notification(id) = kind else { return None };
         let notification = self.notifications.get_mut(id).ok()?;
         let to = notification.waiter?;
-        let bits = notification.bits | thread.frame.get(regs::A1);
+        // Where a thread waits there are none yet.
+        let bits = thread.frame.get(regs::A1);
         let (thread, waiter) = self.threads.pair_mut(me, to).ok()?;
         let first = waiter.priority > thread.priority && self.ready.none_above(waiter.priority);
-        if bits == 0 || waiter.deadline != NO_DEADLINE || !first {
+        if bits == 0 || !first {
             return None;
         }
         let priority = thread.priority;
+        thread.turn = self.hart.turn;
+        if thread.turn != 0 {
+            thread.rest = Rest::Until(self.hart.slice_end);
+            self.hart.end_turn();
+        }
         thread.answer(0, 0);
         notification.waiter = None;
-        notification.bits = 0;
-        waiter.state = State::Ready;
+        (waiter.state, waiter.deadline) = (State::Running, NO_DEADLINE);
         waiter.answer(0, bits);
         let run = Run::of(waiter);
-        self.hart.current = Some(to);
         // The current thread and its queue exist, so that this cannot fail.
         self.enqueue(me, priority, true).ok()?;
+        self.hart.current = Some(to);
         Some(run)
     }
 
@@ -159,13 +173,19 @@ impl<P: Platform> Kernel<'_, P> {
     }
 }
 
-/// The tag of a message that is valid and carries no capability, if it has no deadline either.
+/// The tag of a message that is valid and carries no capability.
 #[inline(always)]
 fn plain_tag(frame: &TrapFrame) -> Option<Tag> {
     let tag = Tag(frame.get(regs::A1));
     // The low half has the number of words and nothing else.
-    let plain = tag.0 & LOW_HALF <= WORDS && frame.get(regs::T3) == NO_DEADLINE;
-    plain.then_some(tag)
+    (tag.0 & LOW_HALF <= WORDS).then_some(tag)
+}
+
+/// True when the alarm of a thread rings by the deadline that it asks for; no alarm is needed for
+/// [`NO_DEADLINE`].
+#[inline(always)]
+fn rings_by_deadline(thread: &Thread) -> bool {
+    thread.alarm <= thread.frame.get(regs::T3)
 }
 
 const LOW_HALF: u64 = 0xffff_ffff;

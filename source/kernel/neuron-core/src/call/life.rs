@@ -1,6 +1,8 @@
 //! The life of processes and threads: making them, ending them, and taking them apart.
 
-use nexus_abi::{EndReason, Error, Handle, ProcessInfo, ProcessState, Rights, Sender, regs};
+use nexus_abi::{
+    EndReason, Error, Handle, NO_DEADLINE, ProcessInfo, ProcessState, Rights, Sender, regs,
+};
 
 use crate::call::Outcome;
 use crate::kernel::sched::PRIORITIES;
@@ -254,8 +256,9 @@ impl<P: Platform> Kernel<'_, P> {
         let mut next = process.threads.first();
         while let Some(thread) = next {
             self.stop_waiting(thread)?;
-            self.wheel.remove(&mut self.threads, thread)?;
-            self.threads.get_mut(thread)?.state = State::Ended;
+            self.alarms.drop(&mut self.threads, thread)?;
+            let one = self.threads.get_mut(thread)?;
+            (one.state, one.deadline) = (State::Ended, NO_DEADLINE);
             next = List::<Thread, Team>::next(&self.threads, thread);
         }
         self.ending.push_back(&mut self.processes, id)?;

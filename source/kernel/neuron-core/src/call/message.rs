@@ -52,18 +52,17 @@ impl<P: Platform> Kernel<'_, P> {
                 self.deliver_call(me, server, tag)?;
                 let endpoint = self.endpoints.get_mut(id)?;
                 endpoint.queue.remove(&mut self.threads, server)?;
-                self.wheel.remove(&mut self.threads, server)?;
                 self.arm(me, deadline)?;
-                self.hand_over(server)?;
+                self.threads.get_mut(me)?.turn = self.hart.turn;
+                self.hand_over(server, true)?;
             }
             _ => {
                 endpoint.waiting = Waiting::Senders;
                 endpoint.queue.push_back(&mut self.threads, me)?;
                 let thread = self.threads.get_mut(me)?;
                 thread.state = State::Sending(id);
-                let priority = thread.priority;
                 self.arm(me, deadline)?;
-                self.leave(priority);
+                self.leave();
             }
         }
         Ok(Outcome::Applied)
@@ -77,8 +76,7 @@ impl<P: Platform> Kernel<'_, P> {
         self.calls = call;
         let (caller, server) = self.threads.pair_mut(from, to)?;
         caller.state = State::Awaiting { server: server.process, call };
-        let slot = u16::try_from(from.slot()).map_err(|_| Error::NoMemory)?;
-        server.answer_from(sender_of(caller), Handle::reply(slot, call));
+        server.answer_from(sender_of(caller), reply_handle(from, call));
         Ok(())
     }
 
@@ -181,7 +179,7 @@ impl<P: Platform> Kernel<'_, P> {
         self.transfer(me, caller, tag)?;
         let (server, thread) = self.threads.pair_mut(me, caller)?;
         thread.answer_from(server.sender, Handle::NONE);
-        self.wheel.remove(&mut self.threads, caller)
+        Ok(())
     }
 
     /// `reply`: answers a call and goes on.
@@ -249,8 +247,12 @@ impl<P: Platform> Kernel<'_, P> {
         let priority = thread.priority;
         self.arm(me, deadline)?;
         match caller {
-            Some(caller) => self.hand_over(caller)?,
-            None => self.leave(priority),
+            Some(caller) => {
+                let thread = self.threads.get(caller)?;
+                let along = self.hart.is_turn_of(thread, priority);
+                self.hand_over(caller, along)?;
+            }
+            None => self.leave(),
         }
         Ok(Outcome::Applied)
     }
@@ -320,7 +322,6 @@ impl<P: Platform> Kernel<'_, P> {
         }
         if let Some(waiter) = notification.waiter.take() {
             let bits = core::mem::take(&mut notification.bits);
-            self.wheel.remove(&mut self.threads, waiter)?;
             self.threads.get_mut(waiter)?.answer(0, bits);
             return self.wake(waiter);
         }
@@ -342,7 +343,6 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let Some(receiver) = endpoint.queue.pop_front(&mut self.threads) else { return Ok(()) };
         let bits = core::mem::take(&mut self.notifications.get_mut(id)?.bits);
-        self.wheel.remove(&mut self.threads, receiver)?;
         deliver_bits(self.threads.get_mut(receiver)?, bits);
         self.wake(receiver)
     }
@@ -375,9 +375,8 @@ impl<P: Platform> Kernel<'_, P> {
         notification.waiter = Some(me);
         let thread = self.threads.get_mut(me)?;
         thread.state = State::Waiting(id);
-        let priority = thread.priority;
         self.arm(me, deadline)?;
-        self.leave(priority);
+        self.leave();
         Ok(Outcome::Applied)
     }
 
@@ -423,6 +422,12 @@ impl<P: Platform> Kernel<'_, P> {
         })?;
         Ok(self.caps.handle(cap))
     }
+}
+
+/// The handle of the answer to a call: there are no more threads than its slot can name.
+#[inline(always)]
+pub(crate) fn reply_handle(caller: Id<Thread>, call: u64) -> Handle {
+    Handle::reply(u16::try_from(caller.slot() & u32::from(u16::MAX)).unwrap_or(0), call)
 }
 
 /// Who a message is from. Nothing that the caller can write is part of it.

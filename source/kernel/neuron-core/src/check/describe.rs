@@ -68,8 +68,9 @@ impl Hasher for Digest {
 }
 
 impl<P: Platform> Kernel<'_, P> {
-    /// A digest of all that [`Kernel::describe`] writes. The registers of thread `without` are
-    /// left out.
+    /// A digest of all that [`Kernel::describe`] writes, but for the clock: alarms that were left
+    /// set, and turns, make no difference to what a program can do. The registers of thread
+    /// `without` are left out.
     #[must_use]
     pub fn digest(&self, without: Option<Id<Thread>>) -> Digest {
         let mut digest = Digest::EMPTY;
@@ -83,10 +84,10 @@ impl<P: Platform> Kernel<'_, P> {
             if without != Some(id) {
                 thread.frame.hash(&mut digest);
             }
-            let Thread { state, satp, sender, deadline, wheel_slot, priority, .. } = thread;
+            let Thread { state, satp, sender, deadline, priority, .. } = thread;
             (self.threads.handle(id).0, state, satp, sender).hash(&mut digest);
             thread.unfinished.hash(&mut digest);
-            (deadline, wheel_slot, priority, thread.links()).hash(&mut digest);
+            (deadline, priority, thread.links()).hash(&mut digest);
         }
         for (id, process) in self.processes.iter() {
             (id, process.root).hash(&mut digest);
@@ -95,7 +96,7 @@ impl<P: Platform> Kernel<'_, P> {
             }
         }
         (&self.ready.queues, self.ready.mask, self.ready.ending_mask).hash(&mut digest);
-        (&self.hart, self.ending, self.calls, self.init).hash(&mut digest);
+        (self.hart.current, self.ending, self.calls, self.init).hash(&mut digest);
         for (service, lives) in (0u32..).zip(&self.lives).filter(|(_, lives)| **lives != 0) {
             (service, lives).hash(&mut digest);
         }
@@ -137,9 +138,9 @@ impl<P: Platform> Kernel<'_, P> {
                 writeln!(out, "registers {id:?} {:x?}", thread.frame.regs)?;
             }
             let handle = self.threads.handle(id).0;
-            let Thread { state, satp, sender, deadline, wheel_slot, priority, .. } = thread;
+            let Thread { state, satp, sender, deadline, alarm, priority, .. } = thread;
             writeln!(out, "thread {handle:x} {state:?} {satp:x} {sender:x} {priority}")?;
-            writeln!(out, "  {deadline:x} {wheel_slot:x} {:?}", thread.links())?;
+            writeln!(out, "  {deadline:x} {alarm:x} {:?}", thread.links())?;
             writeln!(out, "  unfinished {:x}", thread.unfinished.0)?;
         }
         for (id, process) in self.processes.iter() {

@@ -114,7 +114,7 @@ rules! {
     ThreadState,
     /// Identity and address space of a thread are those of its process (thread).
     ThreadIdentity,
-    /// A deadline is in its slot of the wheel, and the timer is set for it (thread).
+    /// A deadline has an alarm by then, in its place, and the timer is set for it (thread).
     ThreadDeadline,
     /// The scheduler's masks tell which queues hold something (priority).
     ReadyMask,

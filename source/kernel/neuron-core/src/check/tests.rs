@@ -414,18 +414,23 @@ fn threads() {
     });
     breaks(&[Rule::ThreadDeadline], |w, s| {
         let id = thread(w, s.waiter);
-        w.kernel.threads.get_mut(id).unwrap().wheel_slot += 1;
+        w.kernel.threads.get_mut(id).unwrap().alarm_place += 1;
     });
     breaks(&[Rule::ThreadDeadline], |w, _| w.kernel.hart.programmed = NO_DEADLINE);
     breaks(&[Rule::ThreadDeadline], |w, s| {
         let id = thread(w, s.waiter);
-        w.kernel.threads.get_mut(id).unwrap().deadline = NO_DEADLINE;
+        w.kernel.threads.get_mut(id).unwrap().deadline = 1;
     });
     breaks(&[Rule::ReadyMask], |w, _| w.kernel.ready.mask ^= 1 << 4);
     breaks(&[Rule::ReadyMask], |w, _| w.kernel.ready.ending_mask = 1);
     breaks(&[Rule::ReadyMask], |w, _| w.kernel.ready.ending[20] = 1);
     breaks(&[Rule::Current], |w, _| w.kernel.hart.slice_end = NO_DEADLINE);
-    breaks(&[Rule::ListMember], |w, _| w.kernel.hart.current = None);
+    breaks(&[Rule::Current], |w, _| w.kernel.hart.turn = 0);
+    breaks(&[Rule::ThreadState], |w, _| w.kernel.hart.current = None);
+    breaks(&[Rule::ListMember], |w, _| {
+        let current = w.kernel.hart.current.unwrap();
+        w.kernel.threads.get_mut(current).unwrap().state = State::Ready;
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::rule::{Rule, Violation, ensure, present};
 use super::walk;
 use crate::kernel::Kernel;
 use crate::kernel::sched::bit;
-use crate::kernel::wheel::place;
+use crate::kernel::alarm::above;
 use crate::object::capability::CapabilityKind;
 use crate::object::thread::{State, Thread};
 use crate::platform::Platform;
@@ -16,7 +16,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub(super) fn check_threads(&self) -> Result<(), Violation> {
         self.check_ready()?;
         self.check_waiting()?;
-        self.check_wheel()?;
+        self.check_alarms()?;
         for (id, thread) in self.threads.iter() {
             self.check_thread(id, thread)?;
         }
@@ -28,15 +28,13 @@ impl<P: Platform> Kernel<'_, P> {
         for (priority, queue) in (0u8..).zip(&self.ready.queues) {
             queued = queued.wrapping_add(walk(queue, &self.threads, |id, thread| {
                 let right = thread.state == State::Ready && thread.priority == priority;
-                ensure(right && self.hart.current != Some(id), Rule::ThreadState, id.slot())
+                ensure(right, Rule::ThreadState, id.slot())
             })?);
             let marked = self.ready.mask & bit(priority) != 0;
             ensure(marked != queue.is_empty(), Rule::ReadyMask, priority)?;
         }
         let ready = self.threads.iter().filter(|(_, thread)| thread.state == State::Ready).count();
-        let running = u32::from(self.hart.current.is_some());
-        let all = u32::try_from(ready) == Ok(queued.wrapping_add(running));
-        ensure(all, Rule::ListMember, queued)?;
+        ensure(u32::try_from(ready) == Ok(queued), Rule::ListMember, queued)?;
         self.check_ending()
     }
 
@@ -69,19 +67,19 @@ impl<P: Platform> Kernel<'_, P> {
         ensure(u32::try_from(waiting) == Ok(queued), Rule::ListMember, queued)
     }
 
-    fn check_wheel(&self) -> Result<(), Violation> {
-        let mut timed = 0u32;
-        for (number, slot) in (0u64..).zip(&self.wheel.slots) {
-            timed = timed.wrapping_add(walk(slot, &self.threads, |id, thread| {
-                let there = thread.deadline != NO_DEADLINE && thread.wheel_slot & 255 == number;
-                ensure(there, Rule::ThreadDeadline, id.slot())
-            })?);
-            let (_, word, mark) = place(number);
-            let marked = self.wheel.used.get(word).is_some_and(|used| used & mark != 0);
-            ensure(marked != slot.is_empty(), Rule::ThreadDeadline, number)?;
+    /// Each alarm is where its thread says, not before the one above it, and the timer is set.
+    fn check_alarms(&self) -> Result<(), Violation> {
+        let alarms = self.alarms.set();
+        for (place, alarm) in alarms.iter().enumerate() {
+            let id = present(alarm.thread.ok_or(()), Rule::ThreadDeadline, alarm.at)?;
+            let thread = present(self.threads.get(id), Rule::ThreadDeadline, id.slot())?;
+            let there = thread.alarm == alarm.at && thread.alarm_place == place;
+            let upper = above(place).and_then(|above| alarms.get(above));
+            let order = upper.map_or(self.hart.programmed, |upper| upper.at) <= alarm.at;
+            ensure(there && order, Rule::ThreadDeadline, id.slot())?;
         }
-        let armed = self.threads.iter().filter(|(_, thread)| thread.deadline != NO_DEADLINE);
-        ensure(u32::try_from(armed.count()) == Ok(timed), Rule::ListMember, timed)
+        let set = self.threads.iter().filter(|(_, thread)| thread.alarm != NO_DEADLINE).count();
+        ensure(set == alarms.len(), Rule::ThreadDeadline, NO_DEADLINE)
     }
 
     fn check_thread(&self, id: Id<Thread>, thread: &Thread) -> Result<(), Violation> {
@@ -91,9 +89,13 @@ impl<P: Platform> Kernel<'_, P> {
         let root = process.root.map(|root| self.platform.satp(root, process.asid));
         ensure(same && root == Some(thread.satp), Rule::ThreadIdentity, at)?;
         let armed = thread.deadline != NO_DEADLINE;
-        ensure(!armed || self.hart.programmed <= thread.deadline, Rule::ThreadDeadline, at)?;
+        ensure(thread.alarm <= thread.deadline, Rule::ThreadDeadline, at)?;
         self.check_right(id, thread)?;
         match thread.state {
+            State::Running => {
+                ensure(self.hart.current == Some(id), Rule::ThreadState, at)?;
+                ensure(!armed, Rule::ThreadDeadline, at)
+            }
             State::Ready | State::Ended => ensure(!armed, Rule::ThreadDeadline, at),
             State::Sending(endpoint) | State::Receiving(endpoint) => {
                 present(self.endpoints.get(endpoint), Rule::ThreadState, at).map(|_| ())
@@ -115,7 +117,7 @@ impl<P: Platform> Kernel<'_, P> {
             State::Sending(id) => (CapabilityKind::Endpoint(id), Rights::SEND),
             State::Receiving(id) => (CapabilityKind::Endpoint(id), Rights::RECV),
             State::Waiting(id) => (CapabilityKind::Notification(id), Rights::RECV),
-            State::Ready | State::Awaiting { .. } | State::Ended => return Ok(()),
+            State::Running | State::Ready | State::Awaiting { .. } | State::Ended => return Ok(()),
         };
         let named = self.lookup(thread.process, Handle(thread.frame.get(regs::A0)));
         let right = named.is_ok_and(|(_, cap)| cap.kind == kind && cap.rights.contains(rights));
@@ -130,13 +132,13 @@ impl<P: Platform> Kernel<'_, P> {
         let Some(current) = self.hart.current else { return Ok(()) };
         let at = current.slot();
         let thread = present(self.threads.get(current), Rule::Current, at)?;
-        ensure(thread.state == State::Ready, Rule::Current, at)?;
+        ensure(thread.state == State::Running, Rule::Current, at)?;
         let rivals = self.ready.mask | self.ready.ending_mask;
         let rivals = rivals.wrapping_shr(u32::from(thread.priority));
         ensure(rivals <= 1, Rule::Current, at)?;
         let alone = rivals == 0;
-        let sliced =
-            self.hart.slice_end != NO_DEADLINE && self.hart.programmed <= self.hart.slice_end;
-        ensure(alone || sliced, Rule::Current, at)
+        let clock = self.hart.slice_end != NO_DEADLINE;
+        let set = clock == (self.hart.turn != 0) && self.hart.programmed <= self.hart.slice_end;
+        ensure(set && (alone || clock), Rule::Current, at)
     }
 }

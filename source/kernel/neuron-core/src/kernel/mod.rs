@@ -1,17 +1,17 @@
 //! The state of the kernel and what works on all of it: the derivation tree, address spaces, the
 //! scheduler, deadlines, and how it all begins.
 
+pub mod alarm;
 pub mod boot;
 mod release;
 pub(crate) mod sched;
 mod space;
 mod tree;
-pub(crate) mod wheel;
 
 use nexus_abi::{EndReason, Error, Handle, NO_DEADLINE, ProcessState, Rights};
 
+use crate::kernel::alarm::{Alarm, Alarms};
 use crate::kernel::sched::ReadyQueues;
-use crate::kernel::wheel::Wheel;
 use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
 use crate::object::mapping::Mapping;
@@ -24,6 +24,9 @@ use crate::store::pool::{Id, Pool, Slot};
 
 /// Service ids are from 1 to 1023.
 pub const MAX_SERVICE_ID: u32 = 1023;
+
+/// Slots that a reply handle can name.
+const MAX_THREAD_SLOTS: usize = 1 << 16;
 
 /// The memory that the kernel's tables live in. Their sizes are the limits of the system; see
 /// [`crate::kernel::boot`] for how they relate.
@@ -41,21 +44,23 @@ pub struct Tables<'a> {
     pub mappings: &'a mut [Slot<Mapping>],
     /// Processes; at most 65,535, for the numbers of address spaces.
     pub processes: &'a mut [Slot<Process>],
-    /// Threads; at most 65,536, for reply handles.
+    /// Threads; no more than 65,536 are used, for reply handles.
     pub threads: &'a mut [Slot<Thread>],
+    /// Deadlines: as many as threads.
+    pub alarms: &'a mut [Alarm],
     /// One entry for each frame of RAM.
     pub frames: &'a mut [FrameInfo],
 }
 
 /// What one hart is doing. There is one of it for each hart; all are behind the kernel's lock.
-#[derive(Debug, Hash)]
+#[derive(Debug)]
 pub struct Hart {
     /// The thread it runs.
     pub current: Option<Id<Thread>>,
-    /// When that thread lets others of its priority run; [`NO_DEADLINE`] when there are none.
+    /// When its turn is over, and others of its priority run; [`NO_DEADLINE`] when there are none.
     pub slice_end: u64,
-    /// The lowest priority of those that the time slice is for.
-    pub slice_priority: u8,
+    /// Number of the turn, while there is such an end; 0 else.
+    pub turn: u64,
     /// The tick its timer is set to.
     pub programmed: u64,
 }
@@ -75,10 +80,12 @@ pub struct Kernel<'a, P> {
     pub(crate) frames: Frames<'a>,
     pub(crate) hart: Hart,
     pub(crate) ready: ReadyQueues,
-    pub(crate) wheel: Wheel,
+    pub(crate) alarms: Alarms<'a>,
     pub(crate) ending: List<Process, Ending>,
     /// Number of the last call.
     pub(crate) calls: u64,
+    /// Number of the last turn.
+    pub(crate) turns: u64,
     /// Lives of each service so far.
     pub(crate) lives: [u32; 1024],
     pub(crate) init: Option<Id<Process>>,
@@ -91,7 +98,8 @@ impl<'a, P: Platform> Kernel<'a, P> {
         tables: Tables<'a>,
         first_frame: crate::store::addr::Frame,
     ) -> Kernel<'a, P> {
-        let now = platform.now();
+        let count = tables.threads.len().min(MAX_THREAD_SLOTS);
+        let (threads, _) = tables.threads.split_at_mut(count);
         Kernel {
             platform,
             caps: Pool::new(tables.caps),
@@ -100,18 +108,19 @@ impl<'a, P: Platform> Kernel<'a, P> {
             vmos: Pool::new(tables.vmos),
             mappings: Pool::new(tables.mappings),
             processes: Pool::new(tables.processes),
-            threads: Pool::new(tables.threads),
+            threads: Pool::new(threads),
             frames: Frames::new(first_frame, tables.frames),
             hart: Hart {
                 current: None,
                 slice_end: NO_DEADLINE,
-                slice_priority: 0,
+                turn: 0,
                 programmed: NO_DEADLINE,
             },
             ready: ReadyQueues::EMPTY,
-            wheel: Wheel::new(now),
+            alarms: Alarms::new(tables.alarms),
             ending: List::EMPTY,
             calls: 0,
+            turns: 0,
             lives: [0; 1024],
             init: None,
         }

@@ -1,11 +1,17 @@
 //! Which thread runs: fixed priorities, round robin among equals. Taking ended processes apart is
 //! scheduled too, as if it were a thread, at the highest of their priorities. Among equals it goes
 //! first, when the time slice of who runs is over: how long it takes is bounded by their budgets.
+//!
+//! Among equals a thread has a turn of one time slice. What it calls or wakes, and the answers, are
+//! part of its turn: the clock runs on. When an interrupt lets something more important run, the
+//! clock stops, and it goes on later with the ticks that are left. When it begins to wait, yields, or
+//! has used its ticks up, it comes after its equals, with a new turn: an answer that finds its turn
+//! over does not put it before them.
 
 use nexus_abi::{Error, NO_DEADLINE, regs};
 
-use crate::kernel::{Hart, Kernel};
-use crate::object::thread::{Queue, State, Thread};
+use crate::kernel::{Hart, Kernel, Work};
+use crate::object::thread::{Queue, Rest, State, Thread};
 use crate::platform::Platform;
 use crate::store::addr::index;
 use crate::store::list::List;
@@ -17,8 +23,8 @@ pub const PRIORITIES: u8 = 32;
 /// Ticks that a thread runs before others of its priority do: 10 ms at 10 MHz.
 pub const SLICE: u64 = 100_000;
 
-/// Ticks that a thread has whose time slice ended while something more important ran: 0.1 ms.
-const MOMENT: u64 = SLICE / 100;
+/// What an alarm that rings takes out of a step of work: some moves in the heap.
+const RING: u32 = 8;
 
 /// The threads that could run.
 #[derive(Debug)]
@@ -48,7 +54,15 @@ impl ReadyQueues {
     #[inline(always)]
     pub(crate) fn yields_to(&self, priority: u8, hart: &Hart) -> bool {
         let from = (self.mask | self.ending_mask).wrapping_shr(u32::from(priority));
-        from == 0 || from == 1 && hart.slice_end != NO_DEADLINE
+        from <= u32::from(hart.turn != 0)
+    }
+
+    /// True when a caller can go on at once with its answer, which comes from this priority: as
+    /// [`ReadyQueues::yields_to`], and with equals ready it is still the turn that it called in.
+    #[inline(always)]
+    pub(crate) fn goes_on(&self, caller: &Thread, server: u8, hart: &Hart) -> bool {
+        let from = (self.mask | self.ending_mask).wrapping_shr(u32::from(caller.priority));
+        from == 0 || from == 1 && hart.turn != 0 && hart.is_turn_of(caller, server)
     }
 
     fn has_equal(&self, priority: u8) -> bool {
@@ -66,15 +80,32 @@ impl ReadyQueues {
     }
 }
 
+impl Hart {
+    /// The turn is over, or interrupted.
+    #[inline(always)]
+    pub(crate) fn end_turn(&mut self) {
+        (self.turn, self.slice_end) = (0, NO_DEADLINE);
+    }
+
+    /// True when the turn goes on with the answer from this priority to a caller. Between equals
+    /// it always does.
+    #[inline(always)]
+    pub(crate) fn is_turn_of(&self, caller: &Thread, server: u8) -> bool {
+        caller.turn == self.turn || caller.priority == server
+    }
+}
+
 /// The bit of a priority.
 pub(crate) fn bit(priority: u8) -> u32 {
     1u32.wrapping_shl(u32::from(priority))
 }
 
 impl<P: Platform> Kernel<'_, P> {
-    /// Puts a thread that waits for nothing any more among those that could run.
+    /// Puts a thread that waits for nothing any more among those that could run, after its equals.
     pub(crate) fn make_ready(&mut self, id: Id<Thread>) -> Result<(), Error> {
-        let priority = self.threads.get(id)?.priority;
+        let thread = self.threads.get_mut(id)?;
+        (thread.deadline, thread.turn) = (NO_DEADLINE, 0);
+        let priority = thread.priority;
         self.enqueue(id, priority, false)?;
         self.share(priority)
     }
@@ -86,14 +117,13 @@ impl<P: Platform> Kernel<'_, P> {
         if let Some(current) = self.hart.current
             && self.threads.get(current)?.priority == priority
         {
-            self.start_slice(priority);
+            self.start_turn(0, SLICE);
         }
         Ok(())
     }
 
     /// Ends a thread's wait with an error, and lets it run.
     pub(crate) fn wake_with(&mut self, id: Id<Thread>, error: Error) -> Result<(), Error> {
-        self.wheel.remove(&mut self.threads, id)?;
         self.threads.get_mut(id)?.frame.set(regs::A0, error.code());
         self.make_ready(id)
     }
@@ -105,15 +135,14 @@ impl<P: Platform> Kernel<'_, P> {
             return Ok(false);
         }
         self.unready(id)?;
-        if let Some(current) = self.hart.current.take() {
-            let priority = self.threads.get(current)?.priority;
-            self.enqueue(current, priority, true)?;
+        self.set_aside(Rest::Until(self.hart.slice_end))?;
+        self.run(id)?;
+        // When its turn was over, a new one begins.
+        if self.hart.current.is_none() {
+            self.unready(id)?;
+            self.run(id)?;
         }
-        self.hart.current = Some(id);
         let priority = self.threads.get(id)?.priority;
-        if self.ready.has_equal(priority) {
-            self.start_slice(priority);
-        }
         Ok(!self.ready.none_above(priority))
     }
 
@@ -149,31 +178,49 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Runs `to` at once in place of the current thread, which has begun to wait, unless something
-    /// of higher priority is ready.
+    /// of higher priority is ready. It goes on in the same turn; where that is not its turn
+    /// (`along`), it comes after its equals.
     #[inline(always)]
-    pub(crate) fn hand_over(&mut self, to: Id<Thread>) -> Result<(), Error> {
+    pub(crate) fn hand_over(&mut self, to: Id<Thread>, along: bool) -> Result<(), Error> {
         let thread = self.threads.get_mut(to)?;
-        thread.state = State::Ready;
         let priority = thread.priority;
-        if self.ready.none_above(priority) {
-            self.hart.current = Some(to);
-            if self.ready.has_equal(priority) && !cfg!(broken = "slice") {
-                self.start_slice(priority);
-            }
-            return Ok(());
+        if !along && self.ready.has_equal(priority) && !cfg!(broken = "slice-rest") {
+            self.leave();
+            return self.make_ready(to);
         }
-        self.hart.current = None;
-        self.enqueue(to, priority, true)
+        (thread.state, thread.deadline) = (State::Running, NO_DEADLINE);
+        self.hart.current = Some(to);
+        if !self.ready.none_above(priority) {
+            return self.set_aside(Rest::Until(self.hart.slice_end));
+        }
+        if self.ready.has_equal(priority) && !cfg!(broken = "slice") {
+            self.start_turn(0, SLICE);
+        }
+        Ok(())
     }
 
-    /// Lets something of higher priority than the current thread run, if it is ready.
+    /// Lets something of higher priority run that the current thread has woken, if it is ready.
     pub(crate) fn preempt(&mut self) -> Result<(), Error> {
+        self.preempt_with(Rest::Until(self.hart.slice_end))
+    }
+
+    fn preempt_with(&mut self, rest: Rest) -> Result<(), Error> {
         let Some(current) = self.hart.current else { return Ok(()) };
         let priority = self.threads.get(current)?.priority;
         if self.ready.none_above(priority) {
             return Ok(());
         }
-        self.hart.current = None;
+        self.set_aside(rest)
+    }
+
+    /// Puts the current thread before its equals, to go on with the rest of its turn.
+    #[inline(never)]
+    pub(crate) fn set_aside(&mut self, rest: Rest) -> Result<(), Error> {
+        let Some(current) = self.hart.current.take() else { return Ok(()) };
+        let thread = self.threads.get_mut(current)?;
+        (thread.turn, thread.rest) = (self.hart.turn, rest);
+        let priority = thread.priority;
+        self.hart.end_turn();
         self.enqueue(current, priority, true)
     }
 
@@ -181,29 +228,20 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn rotate(&mut self) -> Result<(), Error> {
         let Some(current) = self.hart.current else { return Ok(()) };
         let priority = self.threads.get(current)?.priority;
-        self.end_slice(priority);
+        self.hart.end_turn();
         if !self.ready.has_equal(priority) {
             return Ok(());
         }
         self.hart.current = None;
-        self.enqueue(current, priority, false)
+        self.make_ready(current)
     }
 
-    /// The current thread, of this priority, begins to wait and hands the hart to nobody.
+    /// The current thread begins to wait and hands the hart to nobody: its turn is over. With the
+    /// rest of it to each of its equals, it would have nearly all the time.
     #[inline(always)]
-    pub(crate) fn leave(&mut self, priority: u8) {
+    pub(crate) fn leave(&mut self) {
         self.hart.current = None;
-        self.end_slice(priority);
-    }
-
-    /// Ends the time slice of a thread that gives the hart up: with the rest of it to each of its
-    /// equals, it would have nearly all the time. The slice of less important threads goes on:
-    /// what interrupts them does not lengthen it.
-    #[inline(always)]
-    fn end_slice(&mut self, priority: u8) {
-        if priority <= self.hart.slice_priority && !cfg!(broken = "slice-rest") {
-            self.hart.slice_end = NO_DEADLINE;
-        }
+        self.hart.end_turn();
     }
 
     /// Finds something to run when nothing does. False when there is nothing, or when an interrupt
@@ -220,25 +258,51 @@ impl<P: Platform> Kernel<'_, P> {
                 continue;
             }
             let Some(queue) = self.ready.queues.get_mut(index(highest)) else { return false };
-            let next = queue.pop_front(&mut self.threads);
+            let Some(next) = queue.pop_front(&mut self.threads) else { return false };
             if queue.is_empty() {
                 self.ready.mask &= !1u32.wrapping_shl(highest);
-            } else {
-                self.start_slice(u8::try_from(highest).unwrap_or(0));
             }
-            self.hart.current = next;
+            // A thread in a queue exists.
+            let _ = self.run(next);
         }
         true
     }
 
-    /// Begins a time slice for threads of this priority. One that runs goes on for them too.
-    fn start_slice(&mut self, priority: u8) {
-        if self.hart.slice_end == NO_DEADLINE {
-            self.hart.slice_end = self.platform.now().saturating_add(SLICE);
-            self.hart.slice_priority = priority;
-            self.program(self.hart.slice_end);
+    /// Runs a thread that is in no queue, in the turn that it was interrupted in or in a new one; not
+    /// yet when its turn is over, and it has equals.
+    fn run(&mut self, id: Id<Thread>) -> Result<(), Error> {
+        let now = self.platform.now();
+        let thread = self.threads.get_mut(id)?;
+        let (turn, priority) = (thread.turn, thread.priority);
+        let ticks = match thread.rest {
+            _ if turn == 0 => SLICE,
+            Rest::Left(ticks) => ticks,
+            Rest::Until(end) => end.saturating_sub(now),
+        };
+        let equals = self.ready.has_equal(priority);
+        if ticks == 0 && equals {
+            return self.make_ready(id);
         }
-        self.hart.slice_priority = self.hart.slice_priority.min(priority);
+        thread.state = State::Running;
+        self.hart.current = Some(id);
+        if equals || turn != 0 {
+            self.start_turn(turn, ticks);
+        }
+        Ok(())
+    }
+
+    /// Starts the clock of a turn, a new one for number 0, unless it runs.
+    fn start_turn(&mut self, number: u64, ticks: u64) {
+        if self.hart.turn != 0 {
+            return;
+        }
+        self.hart.turn = number;
+        if number == 0 {
+            self.turns = self.turns.wrapping_add(1);
+            self.hart.turn = self.turns;
+        }
+        self.hart.slice_end = self.platform.now().saturating_add(ticks);
+        self.program(self.hart.slice_end);
     }
 
     /// Makes sure that the timer fires at `tick` or before.
@@ -251,61 +315,62 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Gives a thread that begins to wait its deadline.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn arm(&mut self, id: Id<Thread>, deadline: u64) -> Result<(), Error> {
-        if deadline == NO_DEADLINE || cfg!(broken = "deadline") {
+        if cfg!(broken = "deadline") {
             return Ok(());
         }
-        self.wheel.insert(&mut self.threads, id, deadline)?;
-        self.program(deadline);
+        let thread = self.threads.get_mut(id)?;
+        thread.deadline = deadline;
+        if deadline < thread.alarm {
+            self.alarms.advance(&mut self.threads, id, deadline)?;
+            self.program(deadline);
+        }
         Ok(())
     }
 
-    /// The timer interrupt: ends the waits whose deadline has passed, and the time slice.
+    /// The timer interrupt: one step of ringing the alarms whose time has come, and the end of a
+    /// time slice. With alarms left, the next interrupt comes at once.
     pub fn timer(&mut self) {
         let now = self.platform.now();
-        self.hart.programmed = NO_DEADLINE;
-        while let Some(id) = self.wheel.expire(&mut self.threads, now) {
-            // An error here would mean a thread in the wheel that does not exist.
-            let _ = self.time_out(id);
+        let mut work = Work::step();
+        while let Some((at, id)) = self.alarms.first()
+            && at <= now
+            && work.spend(RING)
+        {
+            // An error here would mean an alarm of a thread that does not exist.
+            let _ = self.ring(id, now);
         }
         if self.hart.slice_end <= now {
-            self.slice_is_over(now);
+            let _ = self.rotate();
         }
-        let _ = self.preempt();
-        let next = self.wheel.next_event(&self.threads, now).min(self.hart.slice_end);
-        if self.hart.programmed > next {
-            self.hart.programmed = next;
-        }
+        let left = self.hart.slice_end.saturating_sub(now);
+        let _ = self.preempt_with(Rest::Left(left));
+        let alarm = self.alarms.first().map_or(NO_DEADLINE, |(at, _)| at);
+        self.hart.programmed = alarm.min(self.hart.slice_end);
         self.platform.set_timer(self.hart.programmed);
     }
 
-    /// Lets the equals of the current thread run. When that is more important than those that the
-    /// slice is for, it has interrupted one of them: whoever goes on after it has a moment, and no
-    /// slice of its own.
-    fn slice_is_over(&mut self, now: u64) {
-        let current = self.hart.current.and_then(|id| self.threads.get(id).ok());
-        let interrupts = current.is_some_and(|one| one.priority > self.hart.slice_priority);
-        self.hart.slice_end = match interrupts && !cfg!(broken = "slice-rest") {
-            true => now.saturating_add(MOMENT),
-            false => NO_DEADLINE,
-        };
-        let _ = self.rotate();
-    }
-
-    fn time_out(&mut self, id: Id<Thread>) -> Result<(), Error> {
+    /// The first alarm rings, which is that of this thread.
+    fn ring(&mut self, id: Id<Thread>, now: u64) -> Result<(), Error> {
+        let deadline = self.threads.get(id)?.deadline;
+        if deadline > now && deadline != NO_DEADLINE {
+            return self.alarms.postpone(&mut self.threads, id, deadline);
+        }
+        self.alarms.drop(&mut self.threads, id)?;
+        if deadline == NO_DEADLINE {
+            return Ok(());
+        }
         self.stop_waiting(id)?;
-        self.threads.get_mut(id)?.frame.set(regs::A0, Error::TimedOut.code());
-        self.make_ready(id)
+        self.wake_with(id, Error::TimedOut)
     }
 
     /// Takes a thread out of whatever it waits in, a scheduler queue included. Its deadline is
     /// cleared by the caller.
     pub(crate) fn stop_waiting(&mut self, id: Id<Thread>) -> Result<(), Error> {
         match self.threads.get(id)?.state {
-            State::Ready if self.hart.current == Some(id) => {
-                let priority = self.threads.get(id)?.priority;
-                self.leave(priority);
+            State::Running => {
+                self.leave();
                 Ok(())
             }
             State::Ready => self.unready(id),

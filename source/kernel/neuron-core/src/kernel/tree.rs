@@ -285,7 +285,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     fn end_thread(&mut self, id: Id<Thread>) -> Result<(), Error> {
         self.stop_waiting(id)?;
-        self.wheel.remove(&mut self.threads, id)?;
+        self.alarms.drop(&mut self.threads, id)?;
         let process = self.threads.get(id)?.process;
         self.processes.get_mut(process)?.threads.remove(&mut self.threads, id)?;
         self.threads.release(id);

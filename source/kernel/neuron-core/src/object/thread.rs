@@ -6,7 +6,7 @@ use crate::object::capability::Capability;
 use crate::object::endpoint::{Endpoint, Notification};
 use crate::object::process::Process;
 use crate::store::list::{Links, linked};
-use crate::store::pool::Id;
+use crate::store::pool::{Id, Slot};
 
 /// The user registers of a thread: the program counter, then `x1` to `x31`.
 ///
@@ -51,7 +51,9 @@ impl TrapFrame {
 /// What a thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Running on a hart, or in a queue of the scheduler.
+    /// On a hart.
+    Running,
+    /// In a queue of the scheduler.
     Ready,
     /// In the queue of an endpoint, with a message to deliver.
     Sending(Id<Endpoint>),
@@ -71,6 +73,11 @@ pub enum State {
 }
 
 impl State {
+    /// True when it waits for nothing.
+    pub fn can_run(self) -> bool {
+        matches!(self, State::Running | State::Ready)
+    }
+
     /// True while it waits by the right of the capability that its first argument names. A call
     /// that was received is beyond that: the answer comes by the right of the reply.
     pub(crate) fn rests_on_capability(self) -> bool {
@@ -78,12 +85,18 @@ impl State {
     }
 }
 
+/// What a thread that something more important runs before has of its turn.
+#[derive(Clone, Copy, Debug)]
+pub enum Rest {
+    /// So many ticks: an interrupt stopped the clock.
+    Left(u64),
+    /// Until this tick: the thread itself has woken what runs now, and the clock does not stop.
+    Until(u64),
+}
+
 /// List of the threads in a scheduler queue or an endpoint queue; never both.
 #[derive(Debug)]
 pub struct Queue;
-/// List of the threads whose deadline is in one slot of the timer wheel.
-#[derive(Debug)]
-pub struct Timed;
 /// List of the threads of one process.
 #[derive(Debug)]
 pub struct Team;
@@ -100,10 +113,16 @@ pub struct Thread {
     pub satp: u64,
     /// Its identity, as one register word.
     pub sender: u64,
-    /// When its wait ends at the latest; [`NO_DEADLINE`] when it has no entry in the timer wheel.
+    /// When its wait ends at the latest; [`NO_DEADLINE`] when it waits for ever, or not at all.
     pub deadline: u64,
-    /// The slot of the timer wheel that holds its deadline.
-    pub wheel_slot: u64,
+    /// When its alarm rings, at its deadline or before; [`NO_DEADLINE`] when none is set.
+    pub alarm: u64,
+    /// Where its alarm is in the heap.
+    pub alarm_place: usize,
+    /// Number of the turn in which it called, or was interrupted; 0 when it has none to go on with.
+    pub turn: u64,
+    /// What it has of that turn when it goes on.
+    pub rest: Rest,
     /// Its process.
     pub process: Id<Process>,
     /// 0 to 31, 31 first.
@@ -113,12 +132,16 @@ pub struct Thread {
     /// The capability of a call in steps that it has begun and not ended; else `NONE`.
     pub unfinished: Handle,
     queue: Links<Thread>,
-    timed: Links<Thread>,
     team: Links<Thread>,
+    room: [u64; ROOM],
 }
 
+/// Words that make a slot of the pool 512 bytes: its place is the number shifted, which every short
+/// way looks up more than once.
+const ROOM: usize = 12;
+const _: () = assert!(size_of::<Slot<Thread>>() == 512, "the room of a thread does not fit");
+
 linked!(Thread, Queue, queue);
-linked!(Thread, Timed, timed);
 linked!(Thread, Team, team);
 
 impl Thread {
@@ -136,21 +159,24 @@ impl Thread {
             satp,
             sender: id.to_word(),
             deadline: NO_DEADLINE,
-            wheel_slot: 0,
+            alarm: NO_DEADLINE,
+            alarm_place: 0,
+            turn: 0,
+            rest: Rest::Left(0),
             process,
             priority,
             anchor,
             unfinished: Handle::NONE,
             queue: Links::NONE,
-            timed: Links::NONE,
             team: Links::NONE,
+            room: [0; ROOM],
         }
     }
 
     /// Its links in every list, for the checker.
     #[cfg(feature = "checker")]
-    pub(crate) fn links(&self) -> [&Links<Thread>; 3] {
-        [&self.queue, &self.timed, &self.team]
+    pub(crate) fn links(&self) -> [&Links<Thread>; 2] {
+        [&self.queue, &self.team]
     }
 
     /// The single-word answer of a call: `a0` is the error code, `a1` the value.

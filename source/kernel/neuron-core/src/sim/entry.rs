@@ -18,7 +18,7 @@ impl<'a> World<'a> {
     /// When it is not ready.
     pub fn enter(&mut self, user: User) {
         let id = self.id(user).expect("the thread is gone");
-        assert_eq!(self.state(user), Some(State::Ready), "the thread is not ready");
+        assert!(self.is_ready(user), "the thread is not ready");
         self.forced |= self.kernel.force_current(id).unwrap();
     }
 
@@ -58,9 +58,9 @@ impl<'a> World<'a> {
             None => Status::Gone,
             Some(thread) => match thread.state {
                 State::Ended => Status::Gone,
-                State::Ready if thread.frame.get(0) == pc => Status::Again,
-                State::Ready => Status::Done,
-                _ => Status::Blocked,
+                state if !state.can_run() => Status::Blocked,
+                _ if thread.frame.get(0) == pc => Status::Again,
+                _ => Status::Done,
             },
         }
     }

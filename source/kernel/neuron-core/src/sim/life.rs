@@ -61,11 +61,11 @@ impl<'a> World<'a> {
         self.check();
     }
 
-    /// Time passes; the timer interrupt comes when it is due.
+    /// Time passes; the timer interrupt comes when it is due, and again while it is.
     pub fn advance(&mut self, ticks: u64) {
         let machine = self.machine();
         machine.now = machine.now.saturating_add(ticks);
-        if machine.now >= machine.timer {
+        while self.machine().now >= self.machine().timer {
             self.kernel.timer();
             self.entries += 1;
             self.check();

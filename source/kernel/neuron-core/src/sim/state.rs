@@ -47,7 +47,7 @@ impl World<'_> {
     /// True when a thread could make a call.
     #[must_use]
     pub fn is_ready(&self, user: User) -> bool {
-        self.state(user) == Some(State::Ready)
+        self.state(user).is_some_and(State::can_run)
     }
 
     /// Identity of the process of a thread.

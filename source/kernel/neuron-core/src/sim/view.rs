@@ -191,7 +191,7 @@ impl World<'_> {
 
 fn doing(state: State) -> Doing {
     match state {
-        State::Ready => Doing::Ready,
+        State::Running | State::Ready => Doing::Ready,
         State::Sending(id) => Doing::Sending(id.slot()),
         State::Receiving(id) => Doing::Receiving(id.slot()),
         State::Awaiting { server, call } => Doing::Awaiting { server: server.slot(), call },

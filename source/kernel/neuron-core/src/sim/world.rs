@@ -7,6 +7,7 @@ use nexus_abi::Handle;
 
 use super::machine::{Machine, RAM_BASE};
 use crate::check::{Event, FrameMark, Ledger, ProcessSum, Scratch};
+use crate::kernel::alarm::Alarm;
 use crate::kernel::boot::Sizes;
 use crate::kernel::{Kernel, Tables};
 use crate::object::capability::{Capability, CapabilityKind};
@@ -116,6 +117,7 @@ struct Memory {
     mappings: Vec<Slot<Mapping>>,
     processes: Vec<Slot<Process>>,
     threads: Vec<Slot<Thread>>,
+    alarms: Vec<Alarm>,
     frames: Vec<FrameInfo>,
     events: Vec<Event>,
     marks: Vec<FrameMark>,
@@ -138,6 +140,7 @@ impl Memory {
             mappings: slots(light),
             processes: slots(heavy),
             threads: slots(heavy),
+            alarms: std::vec![Alarm::EMPTY; usize::try_from(heavy).unwrap()],
             frames: std::vec![FrameInfo::RESERVED; frames],
             // A page that is mapped, cleared or unmapped makes some events; one entry, no more than
             // that for each frame.
@@ -167,6 +170,7 @@ impl<'a> World<'a> {
             mappings: &mut memory.mappings,
             processes: &mut memory.processes,
             threads: &mut memory.threads,
+            alarms: &mut memory.alarms,
             frames: &mut memory.frames,
         };
         let platform = Ledger::new(Machine::new(config.frames), &mut memory.events);

@@ -29,4 +29,5 @@ mod reject_mmio_derive;
 mod reply;
 mod sched;
 mod time;
+mod turns;
 mod withdrawn;

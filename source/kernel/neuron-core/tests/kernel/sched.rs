@@ -173,15 +173,24 @@ fn handing_over_begins_a_time_slice() {
     });
 }
 
-/// An answer that is handed over begins a time slice as well.
+/// An answer that is handed over begins a time slice as well, where the caller had none to go on
+/// with; when its turn is over, an equal is next.
 #[test]
 fn answering_begins_a_time_slice() {
+    answered(|calling, equal| [calling, equal], 0);
+    answered(|calling, equal| [equal, calling], 1);
+}
+
+/// Something calls at priority 10, while an equal is ready (1) or is not yet (0), and is answered by
+/// init after some time slices. `order` says who runs then.
+fn answered(order: fn(User, User) -> [User; 2], equals: usize) {
     both(|w| {
         let (client, other) = (w.child(7, 8, 64), w.child(8, 8, 64));
         let endpoint = w.endpoint_create(w.init).unwrap();
         let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
         let (_, calling) = w.thread_in(client.process, 10);
-        let (_, equal) = w.thread_in(other.process, 10);
+        let make = |w: &mut World<'_>| w.thread_in(other.process, 10).1;
+        let early: Vec<User> = (0..equals).map(|_| make(w)).collect();
         for user in [client.user, other.user] {
             park(w, user);
         }
@@ -189,12 +198,14 @@ fn answering_begins_a_time_slice() {
         w.send(calling, call, &Message::new(1, &[]), NO_DEADLINE);
         w.schedule();
         w.advance(3 * SLICE);
+        let equal = early.first().copied().unwrap_or_else(|| make(w));
         let reply = w.received(w.init).unwrap().reply;
         let answer = Message::new(2, &[]);
         w.message(w.init, Syscall::ReplyRecv, endpoint, reply, &answer, NO_DEADLINE);
-        assert_eq!(next(w), Some(calling));
-        w.advance(2 * SLICE);
-        assert_eq!(next(w), Some(equal));
+        for user in order(calling, equal) {
+            assert_eq!(next(w), Some(user));
+            w.advance(2 * SLICE);
+        }
     });
 }
 

@@ -2,6 +2,7 @@
 
 use neuron::range::Range;
 use neuron::tree::Board;
+use neuron_core::kernel::alarm::Alarm;
 use neuron_core::kernel::boot::Sizes;
 use neuron_core::store::addr::Frame;
 use neuron_core::store::frames::FrameInfo;
@@ -106,6 +107,7 @@ fn build(
         mappings: free.array(light, || Slot::EMPTY)?,
         processes: free.array(heavy, || Slot::EMPTY)?,
         threads: free.array(heavy, || Slot::EMPTY)?,
+        alarms: free.array(heavy, || Alarm::EMPTY)?,
         frames: free.array(frames, || FrameInfo::RESERVED)?,
     };
     let room = Room::new(&mut free, first, frames, heavy)?;
