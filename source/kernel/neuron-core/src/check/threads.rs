@@ -3,8 +3,8 @@
 use super::rule::{Rule, Violation, ensure, present};
 use super::walk;
 use crate::kernel::Kernel;
-use crate::kernel::sched::bit;
 use crate::kernel::alarm::above;
+use crate::kernel::sched::bit;
 use crate::object::capability::CapabilityKind;
 use crate::object::thread::{State, Thread};
 use crate::platform::Platform;

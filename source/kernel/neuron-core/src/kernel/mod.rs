@@ -110,12 +110,7 @@ impl<'a, P: Platform> Kernel<'a, P> {
             processes: Pool::new(tables.processes),
             threads: Pool::new(threads),
             frames: Frames::new(first_frame, tables.frames),
-            hart: Hart {
-                current: None,
-                slice_end: NO_DEADLINE,
-                turn: 0,
-                programmed: NO_DEADLINE,
-            },
+            hart: Hart { current: None, slice_end: NO_DEADLINE, turn: 0, programmed: NO_DEADLINE },
             ready: ReadyQueues::EMPTY,
             alarms: Alarms::new(tables.alarms),
             ending: List::EMPTY,

@@ -87,7 +87,7 @@ fn refuses_but(w: &mut World<'_>, ready: &Ready, bad: Handle, error: Error) {
     assert_eq!(w.short, short + 1, "no short way for {:?} with a good handle", ready.kind);
 }
 
-// attack 77 U: call, answer and signal by the handle of another process, with a partner ready; `BadHandle`
+/// Call, answer and signal by the handle of another process, with a partner ready; `BadHandle`.
 // attack 38 U: the same on the short way, where the look-up is another
 #[test]
 fn the_short_way_takes_no_handle_of_another() {
@@ -101,7 +101,7 @@ fn the_short_way_takes_no_handle_of_another() {
     }
 }
 
-// attack 77 U: the same by a handle whose slot holds a good capability of the same process by now; `BadHandle`
+/// The same by a handle whose slot holds a good capability of the same process by now; `BadHandle`.
 #[test]
 fn the_short_way_takes_no_stale_handle() {
     for kind in Kind::ALL {
@@ -119,7 +119,7 @@ fn the_short_way_takes_no_stale_handle() {
     }
 }
 
-// attack 77 U: the same by a capability without the right; `Denied`
+/// The same by a capability without the right; `Denied`.
 #[test]
 fn the_short_way_needs_the_right() {
     for kind in Kind::ALL {
@@ -132,7 +132,7 @@ fn the_short_way_needs_the_right() {
     }
 }
 
-// attack 77 U: the same by a capability of another kind; `WrongKind`
+/// The same by a capability of another kind; `WrongKind`.
 #[test]
 fn the_short_way_needs_the_kind() {
     for kind in Kind::ALL {
@@ -145,7 +145,7 @@ fn the_short_way_needs_the_kind() {
     }
 }
 
-// attack 77 U: an answer by another process, to another call, or twice, while the caller waits; `BadHandle`
+/// An answer by another process, to another call, or twice, while the caller waits; `BadHandle`.
 #[test]
 fn the_short_way_answers_only_the_call_that_was_received() {
     run(|w| {
@@ -154,7 +154,14 @@ fn the_short_way_answers_only_the_call_that_was_received() {
         let thief = w.child(9, 16, 64);
         let theirs = w.install(w.init, thief.process, ready.top, Rights::RECV).unwrap();
         let steal = |w: &mut World<'_>, reply| {
-            w.message(thief.user, Syscall::ReplyRecv, theirs, reply, &Message::default(), NO_DEADLINE)
+            w.message(
+                thief.user,
+                Syscall::ReplyRecv,
+                theirs,
+                reply,
+                &Message::default(),
+                NO_DEADLINE,
+            )
         };
         let stolen = ready.reply;
         w.refused(thief.user, Error::BadHandle, |w| steal(w, stolen));

@@ -180,6 +180,53 @@ fn a_receive_times_out() {
     });
 }
 
+/// So many threads wait with deadlines at one tick, or close together: each ends at its own time, in steps of bounded length, whatever number there is.
+#[test]
+fn many_deadlines_end_in_bounded_steps() {
+    for (count, each) in [(1000, 0), (1000, 3), (4000, 0), (4000, 1)] {
+        let objects = count * 12 + 4000;
+        let config = Config { objects, frames: 2048, ..Config::default() };
+        run_with(&config, |w| {
+            w.checking = false;
+            let mut waiting = waiting(w, count, each);
+            while !waiting.is_empty() {
+                let due = w.machine().timer.max(w.now());
+                w.machine().now = due;
+                w.kernel.timer();
+                let before = waiting.len();
+                waiting.retain(|(user, deadline)| {
+                    let ended = w.is_ready(*user);
+                    assert!(!ended || *deadline <= due, "{deadline} at {due}");
+                    !ended
+                });
+                assert!((1..=32).contains(&(before - waiting.len())), "{before} of {count}");
+                // When no interrupt is to follow at once, none is late.
+                let late = waiting.iter().any(|(_, deadline)| *deadline <= due);
+                assert_eq!(late, w.machine().timer <= due);
+            }
+            w.check();
+        });
+    }
+}
+
+/// Threads of as many processes as are needed, which wait: the first to the tick 100,000 from now,
+/// each other for `each` ticks more.
+fn waiting(w: &mut World<'_>, count: u32, each: u64) -> Vec<(User, u64)> {
+    let begin = w.now() + 100_000;
+    let mut users = Vec::new();
+    while users.len() < count as usize {
+        let process = w.process_create(7, 8, 700, Handle::NONE, 0).unwrap();
+        for _ in 0..63.min(count as usize - users.len()) {
+            let (_, user) = w.thread_in(process, 10);
+            let n = w.notification_create(user).unwrap();
+            let deadline = begin + each * users.len() as u64;
+            wait(w, user, n, deadline);
+            users.push((user, deadline));
+        }
+    }
+    users
+}
+
 /// Random deadlines, random passing of time: each wait ends at the first interrupt at or after
 /// its deadline, and the timer is always set early enough.
 #[test]

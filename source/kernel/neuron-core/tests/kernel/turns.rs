@@ -48,13 +48,32 @@ struct Plan {
 
 enum Role {
     Victim,
-    Greedy { plan: Plan, next: usize, began: u64, due: u64 },
+    Greedy {
+        plan: Plan,
+        next: usize,
+        began: u64,
+        due: u64,
+    },
     /// Answers after it has computed and waited for so many ticks.
-    Server { endpoint: Handle, timer: Handle, work: u64, sleep: u64, slept: bool, reply: Handle },
+    Server {
+        endpoint: Handle,
+        timer: Handle,
+        work: u64,
+        sleep: u64,
+        slept: bool,
+        reply: Handle,
+    },
     /// Computes when it is woken.
-    Woken { by: Handle, work: u64, done: bool },
+    Woken {
+        by: Handle,
+        work: u64,
+        done: bool,
+    },
     /// Computes for half the time, in periods as long as two slices.
-    Periodic { timer: Handle, until: u64 },
+    Periodic {
+        timer: Handle,
+        until: u64,
+    },
 }
 
 struct Actor {
@@ -278,7 +297,7 @@ fn all(plans: &[Plan], steps: u32) {
     }
 }
 
-// attack 74 U: yield, sleep, call, signal at the end of each slice, again and again, by a program that knows the time; an equal has its share and its turn; broken: slice-rest
+/// Yield, sleep, call, signal at the end of each slice, again and again, by a program that knows the time; an equal has its share and its turn.
 #[test]
 fn no_trick_at_the_end_of_a_slice_takes_time_from_an_equal() {
     for trick in TRICKS {
@@ -288,7 +307,7 @@ fn no_trick_at_the_end_of_a_slice_takes_time_from_an_equal() {
     }
 }
 
-// attack 74 P: several threads with random tricks at random times, in collusion; an equal has its share and its turn
+/// Several threads with random tricks at random times, in collusion; an equal has its share and its turn.
 #[test]
 fn no_collusion_takes_time_from_an_equal() {
     let mut seed = 0x5eed_0074_u64;
@@ -300,8 +319,9 @@ fn no_collusion_takes_time_from_an_equal() {
         let count = 1 + below(3);
         let plans: Vec<Plan> = (0..count)
             .map(|_| {
-                let tricks =
-                    (0..1 + below(4)).map(|_| TRICKS[below(TRICKS.len() as u64) as usize]).collect();
+                let tricks = (0..1 + below(4))
+                    .map(|_| TRICKS[below(TRICKS.len() as u64) as usize])
+                    .collect();
                 let lead = [1, 10, 1000, 30_000, SLICE][below(5) as usize];
                 let pause = [0, 1, 20, 900, 20_000, SLICE][below(6) as usize];
                 Plan { tricks, lead, pause }
