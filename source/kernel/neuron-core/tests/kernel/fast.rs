@@ -88,7 +88,7 @@ fn refuses_but(w: &mut World<'_>, ready: &Ready, bad: Handle, error: Error) {
 }
 
 /// Call, answer and signal by the handle of another process, with a partner ready; `BadHandle`.
-// attack 38 U: the same on the short way, where the look-up is another
+// attack 38 U: call, answer and signal by the handle of another process on the short way, with a partner ready; `BadHandle`
 #[test]
 fn the_short_way_takes_no_handle_of_another() {
     for kind in Kind::ALL {
