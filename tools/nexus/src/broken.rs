@@ -1,11 +1,18 @@
-//! Builds with one defence left out (tests/broken.toml). Each must fail its run.
+//! Defences that can be left out of a copy of the tree (tests/broken.toml).
+
+mod copy;
+mod edit;
+
+pub use copy::{Copy, Without};
+pub use edit::Edit;
 
 use crate::attacks::Test;
 use crate::paths;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The list, from the root of the tree.
 pub const LIST: &str = "tests/broken.toml";
@@ -16,7 +23,7 @@ pub const MISSING: &str = "proof missing: ";
 /// How a finding of the checker in the kernel begins.
 pub const CHECKER: &str = "checker: ";
 
-/// One defence that can be left out. The code asks `cfg!(broken = …)`.
+/// One defence, and what is written in its place. The sources have it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Defence {
@@ -24,15 +31,13 @@ pub struct Defence {
     pub name: String,
     /// What it is that is left out, in a sentence.
     pub defence: String,
-    /// The package whose code asks: `neuron-core` and `neuron` are the kernel.
-    pub package: String,
     /// What must catch it in a run in QEMU: a finding with this text. Absent when no run can show it.
     pub caught_by: Option<String>,
     /// The system under tests/systems/ that is run. The standard one when absent.
     pub system: Option<String>,
-    /// Which of the builds side by side this is; each compiles in a place of its own.
-    #[serde(skip)]
-    pub lane: usize,
+    /// What is left out where; one after the other.
+    #[serde(rename = "edit")]
+    pub edits: Vec<Edit>,
 }
 
 impl Defence {
@@ -55,26 +60,36 @@ impl Defence {
         }
     }
 
-    /// True when it is the kernel that is built without it.
+    /// The directory of the system that is run, in the tree at `root`.
     #[must_use]
-    pub fn in_kernel(&self) -> bool {
-        matches!(self.package.as_str(), "neuron" | "neuron-core")
+    pub fn system(&self, root: &Path) -> PathBuf {
+        match &self.system {
+            Some(name) => root.join("tests/systems").join(name),
+            None => root.join("system"),
+        }
     }
 
-    /// True when the program of `package` is built without it. A library is in every program.
-    #[must_use]
-    pub fn affects(&self, package: &str) -> bool {
-        self.package == package
-            || self.package.starts_with("nexus-") && self.package != "nexus-init"
-    }
-
-    /// The directory of the system that is run, when not the standard one.
+    /// The files of the tree at `root` that are other without it, from the root, and what is in them
+    /// then.
     ///
     /// # Errors
-    /// See [`paths::root`].
-    pub fn system(&self) -> Result<Option<PathBuf>> {
-        let directory = |name| Ok(paths::root()?.join("tests/systems").join(name));
-        self.system.as_ref().map(directory).transpose()
+    /// Says which text is not there exactly once, and where.
+    pub fn edited(&self, root: &Path) -> Result<BTreeMap<String, String>> {
+        let mut files: BTreeMap<String, String> = BTreeMap::new();
+        for edit in &self.edits {
+            let before = files.remove(&edit.file).map_or_else(|| edit.read(root), Ok);
+            let after = before.and_then(|before| edit.apply(&before));
+            files.insert(edit.file.clone(), after.with_context(|| self.place())?);
+        }
+        if files.is_empty() {
+            bail!("{}: no [[broken.edit]]: nothing would be left out", self.place());
+        }
+        Ok(files)
+    }
+
+    /// Where its row is.
+    fn place(&self) -> String {
+        format!("{LIST}: `{}`", self.name)
     }
 }
 
@@ -98,6 +113,24 @@ pub fn all() -> Result<Vec<Defence>> {
         }
     }
     Ok(file.broken)
+}
+
+/// What is wrong with the rows, without building any: a text that is not there exactly once, a system
+/// that is not there.
+///
+/// # Errors
+/// When the list cannot be read.
+pub fn faults() -> Result<Vec<String>> {
+    let root = paths::root()?;
+    let mut faults = Vec::new();
+    for one in all()? {
+        faults.extend(one.edited(&root).err().map(|error| format!("{error:#}")));
+        let system = one.system(&root);
+        if !system.is_dir() {
+            faults.push(format!("{}: there is no {}", one.place(), system.display()));
+        }
+    }
+    Ok(faults)
 }
 
 /// The defence called `name`.

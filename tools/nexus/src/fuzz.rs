@@ -1,6 +1,6 @@
 //! `cargo nexus fuzz`: libFuzzer on one target of tests/fuzz.
 
-use crate::build::target_dir;
+use crate::build::Place;
 use crate::exit::Exit;
 use crate::paths;
 use crate::steps::tools::{FUZZ, NIGHTLY, Tool, nightly};
@@ -57,7 +57,7 @@ pub fn command(target: &str, libfuzzer: &[String]) -> Result<Command> {
     }
     installed()?;
     let root = paths::root()?;
-    let work = target_dir()?.join("fuzz");
+    let work = Place::tree()?.target.join("fuzz");
     let found = work.join("corpus").join(target);
     fs::create_dir_all(&found).with_context(|| found.display().to_string())?;
     let mut command = nightly(&["fuzz", "run", target])?;

@@ -26,7 +26,7 @@ pub struct RunArgs {
 /// When the system cannot be built or QEMU cannot be started.
 pub fn run(args: &RunArgs) -> Result<Exit> {
     let qemu = qemu::find(args.qemu.as_deref())?;
-    let built = build::system(&args.system, None)?;
+    let built = build::system(&args.system)?;
     let initrd = built.directory.join("run.img");
     fs::write(&initrd, built.image_for(fresh_nonce()?)).context("writing the image of this run")?;
     let mut command = qemu::command(&qemu, &built.checked.qemu_args(), &built.kernel, &initrd);

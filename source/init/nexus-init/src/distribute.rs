@@ -132,9 +132,6 @@ impl<M: Machine> Init<M> {
     /// Lets go of all root windows: nothing more will be given.
     pub fn drop_roots(&mut self) {
         self.registry.distributed = true;
-        if cfg!(broken = "init-keeps-roots") {
-            return;
-        }
         for Root { handle, range } in core::mem::take(&mut self.roots) {
             self.drop_authority(handle, KindCode::DeviceMmio, Some(range));
         }

@@ -124,7 +124,7 @@ impl Registry {
     pub fn refused(&mut self, device: u16, refused: &Refused) {
         let Some(record) = self.device_mut(device) else { return };
         let given = matches!(record.state, OwnerState::Held | OwnerState::OwnerEnded);
-        if given && !cfg!(broken = "init-forgets-owner") {
+        if given {
             return;
         }
         record.state = match refused.refusal {

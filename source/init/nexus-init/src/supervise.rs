@@ -58,9 +58,6 @@ impl<M: Machine> Init<M> {
             let _ = self.machine.cap_revoke(held.endpoint);
             let _ = self.machine.cap_drop(held.endpoint);
         }
-        if cfg!(broken = "init-keeps-memory") {
-            return;
-        }
         for vmo in &held.memory {
             // Nothing to do when it fails: then it is gone already.
             let _ = self.machine.cap_drop(*vmo);

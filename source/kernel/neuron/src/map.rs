@@ -32,7 +32,6 @@ impl Access {
         VALID
             | 0b1110_0000
             | match self {
-                Access::ReadExec if cfg!(broken = "kernel-write-exec") => 0b1110,
                 Access::Read => 0b0010,
                 Access::ReadWrite => 0b0110,
                 Access::ReadExec => 0b1010,

@@ -2,14 +2,13 @@
 
 use nexus_abi::Message;
 use nexus_proto::device::{Identity, Request};
-use nexus_proto::{Operation, ServiceError, Text};
+use nexus_proto::{Operation, ServiceError};
 
 /// The answer to a request: identity is told; data is not supported, and nothing pretends it is.
 #[must_use]
 pub fn answer(identity: &Identity, request: &Request) -> Message {
     match request {
         Request::Identify(op) => op.answer(Ok(*identity)),
-        Request::Read(op) if cfg!(broken = "entropy-constant") => op.answer(Ok(Text::piece(&[4]))),
         Request::Read(op) => op.answer(Err(ServiceError::NotSupported)),
         Request::Write(op) => op.answer(Err(ServiceError::NotSupported)),
         Request::Flush(op) => op.answer(Err(ServiceError::NotSupported)),
@@ -20,7 +19,7 @@ pub fn answer(identity: &Identity, request: &Request) -> Message {
 mod tests {
     use super::*;
     use nexus_proto::device::{Flush, Identify, Read, Write};
-    use nexus_proto::{ReplyError, Zero};
+    use nexus_proto::{ReplyError, Text, Zero};
 
     const IDENTITY: Identity = Identity { magic: 1, version: 2, device_id: 3, vendor_id: 4 };
 

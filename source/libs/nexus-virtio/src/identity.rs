@@ -122,7 +122,7 @@ pub fn identify<B: Bus>(
     };
     let device_id = match regs.read(DEVICE_ID) {
         0 => return Err(Refused::Empty),
-        id if id == expected.id() || cfg!(broken = "device-id") => id,
+        id if id == expected.id() => id,
         found => return Err(Refused::WrongDevice { found, expected }),
     };
     Ok(Identity { magic, version, device_id, vendor_id: regs.read(VENDOR_ID) })

@@ -97,9 +97,7 @@ impl<B: Bus> Uart<B> {
             }
         }
         let idle = |_: &usize| regs.read(LSR) & LSR_IDLE != 0;
-        if !cfg!(broken = "uart-idle") {
-            (0..IDLE_POLLS).find(idle);
-        }
+        (0..IDLE_POLLS).find(idle);
         regs.write(LCR, LCR_8N1);
         regs.write(IER, 0);
         regs.write(LCR, LCR_DIVISOR | LCR_8N1);

@@ -142,7 +142,7 @@ impl Share {
     }
 
     fn keep(&mut self, line: Line) -> bool {
-        if !self.bucket.take(line.at.ticks) && !cfg!(broken = "logd-rate") {
+        if !self.bucket.take(line.at.ticks) {
             self.stats.dropped += 1;
             return false;
         }

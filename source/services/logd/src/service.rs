@@ -132,7 +132,6 @@ impl Logd {
         self.require(sender, Permission::Record)?;
         match self.ledger.append(sender, ask.entry, at) {
             Ok(seq) => Ok(Appended { seq }),
-            Err(Full) if cfg!(broken = "logd-full") => Ok(Appended { seq: u64::MAX }),
             Err(Full) => Err(ServiceError::Full),
         }
     }
@@ -234,7 +233,6 @@ impl Logd {
 
     fn may(&self, sender: Sender, permission: Permission) -> bool {
         self.permissions.contains(&(sender.service_id, permission))
-            || cfg!(broken = "logd-permission")
     }
 }
 

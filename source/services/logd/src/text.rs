@@ -25,7 +25,7 @@ impl Text {
     /// Appends `bytes`, with `?` for everything that is not printable ASCII.
     pub fn push(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            let harmless = matches!(byte, b' '..=b'~') || cfg!(broken = "logd-text");
+            let harmless = matches!(byte, b' '..=b'~');
             let clean = if harmless { *byte } else { b'?' };
             match self.bytes.get_mut(self.len) {
                 Some(slot) => {

@@ -94,12 +94,10 @@ impl Policy {
             return Ruling::denied(Reason::UnknownDevice);
         };
         let Some(rule) = self.rule_for(service, device) else {
-            let allow = cfg!(broken = "policyd-rule");
-            return Ruling::denied(if allow { Reason::Allowed } else { Reason::NoRule });
+            return Ruling::denied(Reason::NoRule);
         };
         let within = is_window_rights(rights)
-            && Rights::from_bits(rights).is_some_and(|rights| rule.rights().contains(rights))
-            || cfg!(broken = "policyd-rights");
+            && Rights::from_bits(rights).is_some_and(|rights| rule.rights().contains(rights));
         Ruling { reason: Reason::Allowed, rule: rule.number }
             .unless(!within, Reason::RightsExceedRule)
             .unless(dma && !rule.allow_dma, Reason::DmaNotAllowed)

@@ -63,7 +63,7 @@ impl Policyd {
         recorder: &mut impl Recorder,
     ) -> Answer<Decide> {
         let may = self.policy.permits(asker.service_id, Permission::Distribute);
-        if !may && !cfg!(broken = "policyd-asker") {
+        if !may {
             if self.history.intruded(asker.service_id) {
                 let intruder = Decide { subject: asker.into(), ..*ask };
                 recorder.record(&self.entry(&intruder, Ruling::denied(Reason::NoRule)));
@@ -71,12 +71,8 @@ impl Policyd {
             return Err(ServiceError::Denied);
         }
         let ruling = self.rule_on(asker, ask);
-        let record = match cfg!(broken = "policyd-record") {
-            false => recorder.record(&self.entry(ask, ruling)).unwrap_or(0),
-            true => 1,
-        };
-        let unrecorded = record == 0 && !cfg!(broken = "policyd-unrecorded");
-        let ruling = ruling.unless(unrecorded, Reason::NotRecorded);
+        let record = recorder.record(&self.entry(ask, ruling)).unwrap_or(0);
+        let ruling = ruling.unless(record == 0, Reason::NotRecorded);
         let allow = ruling.reason == Reason::Allowed;
         if allow {
             self.history.allowed(ask);
@@ -92,7 +88,7 @@ impl Policyd {
     }
 
     fn rule_on(&mut self, asker: Sender, ask: &Decide) -> Ruling {
-        if !self.history.take_nonce(asker, ask.nonce) && !cfg!(broken = "policyd-nonce") {
+        if !self.history.take_nonce(asker, ask.nonce) {
             return Ruling::denied(Reason::NonceReused);
         }
         let ruling = self.policy.rule_on(ask);
@@ -144,6 +140,6 @@ impl Policyd {
 
     fn require_view(&self, sender: Sender) -> Result<(), ServiceError> {
         let may = self.policy.permits(sender.service_id, Permission::View);
-        if may || cfg!(broken = "policyd-inspect") { Ok(()) } else { Err(ServiceError::Denied) }
+        if may { Ok(()) } else { Err(ServiceError::Denied) }
     }
 }

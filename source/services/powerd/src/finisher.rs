@@ -39,9 +39,7 @@ impl Command {
         match request {
             Request::Off(_) => Ok(Command::Off),
             Request::Reboot(_) => Ok(Command::Reboot),
-            Request::Exit(_) if !test && !cfg!(broken = "exit-code") => {
-                Err(ServiceError::NotSupported)
-            }
+            Request::Exit(_) if !test => Err(ServiceError::NotSupported),
             Request::Exit(exit) => {
                 u8::try_from(exit.code).map(Command::Exit).map_err(|_| ServiceError::OutOfRange)
             }

@@ -13,7 +13,7 @@ const RUNS: u64 = 10;
 
 pub(super) fn check(seed: u64) -> Result<Outcome> {
     let system = Some(paths::root()?.join("tests/systems/wild"));
-    let built = build::system(&SystemArgs { system, profile: "test".to_owned() }, None)?;
+    let built = build::system(&SystemArgs { system, profile: "test".to_owned() })?;
     let mut total = Outcome::default();
     for run in 0..RUNS {
         let seed = seed.wrapping_add(run).max(1);

@@ -37,10 +37,9 @@ fn defence(name: &str, caught_by: Option<&str>, system: Option<&str>) -> Defence
     Defence {
         name: name.into(),
         defence: "Something is left out.".into(),
-        package: "pack".into(),
         caught_by: caught_by.map(str::to_owned),
         system: system.map(str::to_owned),
-        lane: 0,
+        edits: Vec::new(),
     }
 }
 

@@ -68,8 +68,7 @@ pub fn run(args: &BenchArgs) -> Result<Exit> {
 /// The benchmark system, under an instruction counter.
 fn instructions(args: &BenchArgs) -> Result<Vec<Bench>> {
     let system = paths::root()?.join("tests/systems/bench");
-    let built =
-        build::system(&SystemArgs { system: Some(system), profile: "test".to_owned() }, None)?;
+    let built = build::system(&SystemArgs { system: Some(system), profile: "test".to_owned() })?;
     let run = boot(&built, args, &["-icount", "shift=0"], Until::Verdict)?;
     match run.ended {
         Ended::Guest(Some(code::PASSED)) if run.transcript.wrong.is_empty() => {}
@@ -83,7 +82,7 @@ fn instructions(args: &BenchArgs) -> Result<Vec<Bench>> {
 
 /// Wall time from the start of QEMU to all owners ready, in microseconds.
 fn start(args: &BenchArgs) -> Result<Bench> {
-    let built = build::system(&SystemArgs { system: None, profile: "prod".to_owned() }, None)?;
+    let built = build::system(&SystemArgs { system: None, profile: "prod".to_owned() })?;
     let mut times = Vec::new();
     for _ in 0..STARTS {
         let run = boot(&built, args, &[], Until::Marker(READY.to_owned()))?;

@@ -1,19 +1,18 @@
 //! `cargo nexus build`: kernel, services, image.
 
 mod cargo;
-mod defect;
 mod elf;
+mod place;
 mod reproducible;
 
-pub use cargo::{target_dir, target_dir_of, target_of_broken};
-pub use defect::Defect;
+pub use place::Place;
 
 use crate::cli::SystemArgs;
 use crate::desc::{self, Checked, Program};
 use crate::exit::Exit;
+use crate::image;
 use crate::progress::Step;
 use crate::toolchain::Toolchain;
-use crate::{broken, image, paths};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::collections::BTreeMap;
@@ -26,9 +25,6 @@ use std::path::{Path, PathBuf};
 pub struct BuildArgs {
     #[command(flatten)]
     system: SystemArgs,
-    /// Leave out one defence (tests/broken.toml).
-    #[arg(long, value_name = "NAME")]
-    broken: Option<String>,
     /// Build a second time from a copy in another place, and compare.
     #[arg(long)]
     check_reproducible: bool,
@@ -39,8 +35,7 @@ pub struct BuildArgs {
 /// # Errors
 /// When the description is wrong or something does not compile.
 pub fn run(args: &BuildArgs) -> Result<Exit> {
-    let broken = args.broken.as_deref().map(broken::find).transpose()?;
-    let built = system(&args.system, broken.as_ref())?;
+    let built = system(&args.system)?;
     println!("kernel {}", image::sha256(&fs::read(&built.kernel)?));
     println!("image  {}", image::sha256(&built.image));
     println!("in     {}", built.directory.display());
@@ -71,6 +66,16 @@ impl Built {
         image
     }
 
+    /// The same, all files moved to the directory `to`.
+    ///
+    /// # Errors
+    /// When they cannot be moved there.
+    pub fn moved_to(self, to: &Path) -> Result<Built> {
+        fs::rename(&self.directory, to).with_context(|| format!("moving to {}", to.display()))?;
+        let (kernel, kernel_debug) = (to.join("neuron.elf"), to.join("debug/neuron"));
+        Ok(Built { directory: to.to_path_buf(), kernel, kernel_debug, ..self })
+    }
+
     /// The same with a kernel that is not told to check itself.
     #[must_use]
     pub fn unwatched(self) -> Built {
@@ -86,28 +91,33 @@ impl Built {
     }
 }
 
-/// Builds a system, with `broken` left out.
+/// Builds a system of the tree.
+///
+/// # Errors
+/// See [`system_in`].
+pub fn system(args: &SystemArgs) -> Result<Built> {
+    system_in(&Place::tree()?, args)
+}
+
+/// Builds a system in `place`.
 ///
 /// # Errors
 /// With [`Exit::Build`] when something does not compile; else what the description lacks.
-pub fn system(args: &SystemArgs, broken: Option<&broken::Defence>) -> Result<Built> {
-    let checked = desc::load(args.system.as_deref(), &args.profile)?;
+pub fn system_in(place: &Place, args: &SystemArgs) -> Result<Built> {
+    let standard = place.standard_system();
+    let system = args.system.as_deref().unwrap_or(&standard);
+    let checked = desc::load_in(system, &standard, &args.profile)?;
     let toolchain = Toolchain::find()?;
-    let mut name = format!("{}-{}", checked.description.name, args.profile);
-    if let Some(broken) = broken {
-        name = format!("{name}-broken-{}", broken.name);
-    }
-    let directory = paths::build()?.join(name);
+    let name = format!("{}-{}", checked.description.name, args.profile);
+    let directory = place.build.join(name);
     fs::create_dir_all(directory.join("debug"))?;
 
     let step = Step::start("kernel");
-    let left_out = broken.filter(|broken| broken.in_kernel());
-    let kernel_debug = kernel(&toolchain, &directory, checked.checker(), left_out)?;
+    let kernel_debug = kernel(&toolchain, place, &directory, checked.checker())?;
     step.done();
 
     let step = Step::start("services");
-    let left_out = broken.filter(|broken| !broken.in_kernel());
-    let programs = programs(&toolchain, &directory, &checked.programs, left_out)?;
+    let programs = programs(&toolchain, place, &directory, &checked.programs)?;
     step.done();
 
     let elf_of = |program: &Program| programs.get(&program.id).cloned().unwrap_or_default();
@@ -119,43 +129,40 @@ pub fn system(args: &SystemArgs, broken: Option<&broken::Defence>) -> Result<Bui
 
 fn kernel(
     toolchain: &Toolchain,
+    place: &Place,
     directory: &Path,
     checker: bool,
-    broken: Option<&broken::Defence>,
 ) -> Result<PathBuf> {
-    let manifest = paths::root()?.join("Cargo.toml");
+    let manifest = place.root.join("Cargo.toml");
     let packages = &["neuron".to_owned()];
     let features: &[&str] = if checker { &["neuron/checker"] } else { &[] };
-    let job = cargo::Job { manifest: &manifest, packages, features, broken };
+    let job = cargo::Job { manifest: &manifest, packages, features, place };
     let binaries = cargo::build(toolchain, &job)?;
-    place(&binaries.join("neuron"), directory, "neuron", "neuron.elf")?;
+    put(&binaries.join("neuron"), directory, "neuron", "neuron.elf")?;
     Ok(directory.join("debug/neuron"))
 }
 
 /// Builds every program, those of one manifest together; returns the stripped file of each id.
-/// Only the package that holds a broken defence is built without it.
 fn programs(
     toolchain: &Toolchain,
+    place: &Place,
     directory: &Path,
     programs: &[Program],
-    broken: Option<&broken::Defence>,
 ) -> Result<BTreeMap<u32, PathBuf>> {
-    let mut jobs: BTreeMap<(&Path, bool), Vec<&Program>> = BTreeMap::new();
+    let mut jobs: BTreeMap<&Path, Vec<&Program>> = BTreeMap::new();
     for program in programs {
-        let without = broken.is_some_and(|broken| broken.affects(&program.package));
-        jobs.entry((&program.manifest, without)).or_default().push(program);
+        jobs.entry(&program.manifest).or_default().push(program);
     }
     let mut files = BTreeMap::new();
-    for ((manifest, without), members) in jobs {
+    for (manifest, members) in jobs {
         let mut packages: Vec<String> = members.iter().map(|one| one.package.clone()).collect();
         packages.sort_unstable();
         packages.dedup();
-        let left_out = broken.filter(|_| without);
-        let job = cargo::Job { manifest, packages: &packages, features: &[], broken: left_out };
+        let job = cargo::Job { manifest, packages: &packages, features: &[], place };
         let binaries = cargo::build(toolchain, &job)?;
         for program in members {
             let file = format!("{}.elf", program.name);
-            place(&binaries.join(&program.bin), directory, &program.name, &file)?;
+            put(&binaries.join(&program.bin), directory, &program.name, &file)?;
             files.insert(program.id, directory.join(file));
         }
     }
@@ -163,7 +170,7 @@ fn programs(
 }
 
 /// Copies a binary to `debug/<name>` and its loadable part to `file`.
-fn place(binary: &Path, directory: &Path, name: &str, file: &str) -> Result<()> {
+fn put(binary: &Path, directory: &Path, name: &str, file: &str) -> Result<()> {
     let elf = fs::read(binary).with_context(|| format!("reading {}", binary.display()))?;
     fs::write(directory.join("debug").join(name), &elf)?;
     let stripped = elf::strip(&elf).with_context(|| format!("stripping {}", binary.display()))?;

@@ -1,8 +1,9 @@
 //! The crates of the examples: workspaces of their own, held to what the tree is held to.
 
+use crate::build::Place;
+use crate::paths;
 use crate::steps::outcome::Outcome;
 use crate::steps::{capture, counts, tools};
-use crate::{build, paths};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,7 +12,7 @@ use std::process::Command;
 pub(super) fn check() -> Result<Outcome> {
     let mut total = Outcome::default();
     for manifest in manifests()? {
-        let target = build::target_dir_of(&build::target_dir()?, &manifest)?;
+        let target = Place::tree()?.target_of(&manifest);
         let cargo = |subcommand: &str| -> Result<Command> {
             let mut command = tools::cargo(&[subcommand])?;
             command.arg("--manifest-path").arg(&manifest);

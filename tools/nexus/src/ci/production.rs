@@ -33,7 +33,7 @@ pub(super) fn check() -> Result<Outcome> {
 }
 
 fn built(profile: &str) -> Result<Built> {
-    build::system(&SystemArgs { system: None, profile: profile.to_owned() }, None)
+    build::system(&SystemArgs { system: None, profile: profile.to_owned() })
 }
 
 /// Which of the parts a kernel has.

@@ -99,7 +99,16 @@ impl Checked {
 /// # Errors
 /// Everything that is wrong with it, as text.
 pub fn load(system: Option<&Path>, profile: &str) -> Result<Checked> {
-    let mut all = load_all(system)?;
+    let standard = paths::standard_system()?;
+    load_in(system.unwrap_or(&standard), &standard, profile)
+}
+
+/// As [`load`], the system in `dir`; `standard` is what `extends = "standard"` means.
+///
+/// # Errors
+/// See [`load`].
+pub fn load_in(dir: &Path, standard: &Path, profile: &str) -> Result<Checked> {
+    let mut all = all_in(dir, standard)?;
     let names: Vec<String> = all.iter().map(|checked| checked.profile.clone()).collect();
     let Some(index) = names.iter().position(|name| name == profile) else {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -117,8 +126,12 @@ pub fn load(system: Option<&Path>, profile: &str) -> Result<Checked> {
 /// Everything that is wrong with it, as text.
 pub fn load_all(system: Option<&Path>) -> Result<Vec<Checked>> {
     let standard = paths::standard_system()?;
+    all_in(system.unwrap_or(&standard), &standard)
+}
+
+fn all_in(dir: &Path, standard: &Path) -> Result<Vec<Checked>> {
     let here = std::env::current_dir()?;
-    let checked = check(system.unwrap_or(&standard), &standard, &here);
+    let checked = check(dir, standard, &here);
     checked?.map_err(|report| anyhow!("the system is refused\n\n{report}"))
 }
 

@@ -25,8 +25,7 @@ impl Source {
     pub(crate) fn new(shown: String, text: String) -> Source {
         let mut hidden: Vec<Range<usize>> = Vec::new();
         let mut plain = text.clone().into_bytes();
-        let hides = |_: &(usize, char)| !cfg!(broken = "hidden-character");
-        for (at, c) in visible::hidden(&text).filter(hides) {
+        for (at, c) in visible::hidden(&text) {
             let bytes = at..at + c.len_utf8();
             if let Some(part) = plain.get_mut(bytes.clone()) {
                 part.fill(b' ');

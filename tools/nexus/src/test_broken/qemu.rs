@@ -1,37 +1,58 @@
 //! Defences whose absence a run in QEMU must notice.
 
 use super::Noticed;
-use crate::broken::{CHECKER, Defence, MISSING};
-use crate::build;
-use crate::cli::SystemArgs;
+use crate::broken::{CHECKER, Defence, MISSING, Without};
+use crate::build::Built;
 use crate::test_os::{Ended, Options, Session, Until};
 use anyhow::Result;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// For a guest that hangs without the defence. An ordinary run takes a few seconds.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Whether a run of a system without `defence` fails with the finding `by`. It ends as soon as the
-/// guest says that the proof fails which stands for the defence. The checker in the kernel is on only
-/// when it is what must notice: else it could be the first to, and end the run.
+/// A system without a defence, and the finding with which its run must fail.
+pub(super) struct Image {
+    built: Built,
+    by: String,
+}
+
+/// Builds the system that is run without `defence`, and moves it to `kept`. The checker in the
+/// kernel is on only when it is what must notice: else it could be the first to, and end the run.
 ///
 /// # Errors
 /// When the system does not build.
-pub(super) fn failing(defence: &Defence, by: &str, qemu: Option<&PathBuf>) -> Result<Noticed> {
-    let system = SystemArgs { system: defence.system()?, profile: "test".to_owned() };
-    let built = build::system(&system, Some(defence))?;
+pub(super) fn build(
+    without: &Without<'_>,
+    defence: &Defence,
+    by: &str,
+    kept: &Path,
+) -> Result<Image> {
+    let system = defence.system(&without.place().root);
+    let built = without.system(system, "test")?.moved_to(&kept.join("image"))?;
     let built = if by.starts_with(CHECKER) { built } else { built.unwatched() };
-    let marker = by.starts_with(MISSING).then(|| said_of(by));
-    let until = marker.map_or(Until::Verdict, Until::Marker);
-    let options = Options { qemu: qemu.cloned(), until, limit: LIMIT, seed: None, quiet: true };
-    let session = Session::run(&built, &options)?;
-    let transcript = &session.run.transcript;
-    if session.run.ended == Ended::Marker {
-        return Ok(Noticed::AsExpected(by.to_owned()));
+    Ok(Image { built, by: by.to_owned() })
+}
+
+impl Image {
+    /// Whether a run fails as it must. It ends as soon as the guest says that the proof fails which
+    /// stands for the defence.
+    ///
+    /// # Errors
+    /// When QEMU cannot be started.
+    pub(super) fn run(&self, qemu: Option<&PathBuf>) -> Result<Noticed> {
+        let by = &self.by;
+        let marker = by.starts_with(MISSING).then(|| said_of(by));
+        let until = marker.map_or(Until::Verdict, Until::Marker);
+        let options = Options { qemu: qemu.cloned(), until, limit: LIMIT, seed: None, quiet: true };
+        let session = Session::run(&self.built, &options)?;
+        let transcript = &session.run.transcript;
+        if session.run.ended == Ended::Marker {
+            return Ok(Noticed::AsExpected(by.clone()));
+        }
+        let cut_at = transcript.verdict.is_none().then_some(transcript.failures.as_slice());
+        Ok(noticed(by, session.judgement.findings, cut_at))
     }
-    let cut_at = transcript.verdict.is_none().then_some(transcript.failures.as_slice());
-    Ok(noticed(by, session.judgement.findings, cut_at))
 }
 
 /// How the guest says that a proof failed, which is missing then.

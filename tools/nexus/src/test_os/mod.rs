@@ -20,10 +20,12 @@ pub use renamed::renamed;
 pub use session::{Options, Session, fresh_nonce, parse_time, seed_from_environment};
 pub use transcript::{Meaning, Transcript};
 
+use crate::broken::{self, Copy, Defence};
+use crate::build::{self, Built};
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
-use crate::{broken, build};
-use anyhow::Result;
+use crate::paths;
+use anyhow::{Context, Result};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,11 +62,14 @@ pub struct TestOsArgs {
 /// # Errors
 /// When the system cannot be built or QEMU cannot be started.
 pub fn run(args: &TestOsArgs) -> Result<Exit> {
-    let broken = args.broken.as_deref().map(broken::find).transpose()?;
-    let usual = broken.as_ref().map(broken::Defence::system).transpose()?.flatten();
-    let system =
-        SystemArgs { system: args.system.clone().or(usual), profile: args.profile.clone() };
-    let built = build::system(&system, broken.as_ref())?;
+    let mut copy = args.broken.as_ref().map(|_| Copy::open()).transpose()?;
+    let built = match (&args.broken, &mut copy) {
+        (Some(name), Some(copy)) => without(&broken::find(name)?, copy, args)?,
+        _ => {
+            let (system, profile) = (args.system.clone(), args.profile.clone());
+            build::system(&SystemArgs { system, profile })?
+        }
+    };
     let built = if args.renamed { renamed(built)? } else { built };
     let options = Options {
         qemu: args.qemu.clone(),
@@ -76,6 +81,27 @@ pub fn run(args: &TestOsArgs) -> Result<Exit> {
     let session = Session::run(&built, &options)?;
     session.report();
     Ok(session.judgement.exit)
+}
+
+/// The system of the copy without `defence`; the copy has it again afterwards.
+fn without(defence: &Defence, copy: &mut Copy, args: &TestOsArgs) -> Result<Built> {
+    let root = copy.place.root.clone();
+    let system = match &args.system {
+        None => defence.system(&root),
+        Some(system) => {
+            let tree = paths::root()?;
+            let inside = system.canonicalize()?;
+            let inside = inside.strip_prefix(&tree).with_context(|| {
+                format!(
+                    "{}: a defence can be left out of systems in {}",
+                    system.display(),
+                    tree.display()
+                )
+            })?;
+            root.join(inside)
+        }
+    };
+    copy.without(defence)?.system(system, &args.profile)
 }
 
 #[cfg(test)]

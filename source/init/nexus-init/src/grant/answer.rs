@@ -30,7 +30,7 @@ pub fn check(
         ReplyError::Service(ServiceError::Denied) => Refusal::PolicyDenied,
         ReplyError::Service(_) | ReplyError::Malformed(_) => Refusal::PolicyGarbled,
     })?;
-    let echoed = decision.asked == *ask || cfg!(broken = "init-echo");
+    let echoed = decision.asked == *ask;
     let sound = decision.verdict == Verdict::Deny || decision.allows(&decision.asked);
     if echoed && sound { Ok(decision) } else { Err(Refusal::PolicyGarbled) }
 }
@@ -40,10 +40,10 @@ pub fn check(
 /// # Errors
 /// As for [`check`], and `PolicyDenied`, `EpochChanged`.
 pub(super) fn allowed(decision: &Decision, epoch: u32) -> Result<Allowed, Refusal> {
-    if decision.verdict != Verdict::Allow && !cfg!(broken = "init-policy") {
+    if decision.verdict != Verdict::Allow {
         return Err(Refusal::PolicyDenied);
     }
-    if decision.epoch != epoch && !cfg!(broken = "init-epoch") {
+    if decision.epoch != epoch {
         return Err(Refusal::EpochChanged);
     }
     Ok(Allowed { rule: decision.rule, epoch: decision.epoch })
@@ -58,11 +58,10 @@ pub(super) fn same_epoch(
 ) -> Result<(), Refusal> {
     let received = from_policyd(policyd, answer)?;
     let info = Epoch::decode_reply(&received.message).map_err(|_| Refusal::PolicyGarbled)?;
-    if info.nonce != ask.nonce && !cfg!(broken = "init-epoch-echo") {
+    if info.nonce != ask.nonce {
         return Err(Refusal::PolicyGarbled);
     }
-    let same = info.epoch == epoch || cfg!(broken = "init-epoch");
-    if same { Ok(()) } else { Err(Refusal::EpochChanged) }
+    if info.epoch == epoch { Ok(()) } else { Err(Refusal::EpochChanged) }
 }
 
 fn from_policyd(policyd: Sender, answer: Result<Received, Error>) -> Result<Received, Refusal> {

@@ -131,16 +131,13 @@ impl Grant {
                 let entry = grant_entry(&self.question, allowed.rule, allowed.epoch);
                 match world.record(&entry) {
                     Some(record) => done(allowed, kept, window, record),
-                    None if cfg!(broken = "init-record") => done(allowed, kept, window, 0),
                     None => Stage::TakeBack(kept, Refusal::NotRecorded),
                 }
             }
             // Before letting go: the children of a capability that is dropped live on.
             Stage::TakeBack(kept, refusal) => {
-                if !cfg!(broken = "init-take-back") {
-                    // It fails only when `kept` is gone, and all derived from it with it.
-                    let _ = world.cap_revoke(kept);
-                }
+                // It fails only when `kept` is gone, and all derived from it with it.
+                let _ = world.cap_revoke(kept);
                 Stage::LetGo(kept, refusal)
             }
             Stage::LetGo(kept, refusal) => {
@@ -165,7 +162,6 @@ impl Grant {
         self.ruling = decision.as_ref().ok().map(|Decision { reason, rule, .. }| (*reason, *rule));
         match decision.and_then(|decision| allowed(&decision, self.route.epoch)) {
             Ok(allowed) => Stage::Derive(allowed),
-            Err(Refusal::PolicyLate) if cfg!(broken = "init-asks-again") => Stage::Ask,
             Err(refusal) => Stage::RecordRefusal(refusal),
         }
     }
@@ -228,6 +224,5 @@ const OWNER: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
 
 /// What an owner gets of what was asked for.
 fn owner_rights(asked: u16) -> Rights {
-    let own = Rights::from_bits_truncate(asked) & OWNER;
-    if cfg!(broken = "init-grant-right") { own.union(Rights::GRANT) } else { own }
+    Rights::from_bits_truncate(asked) & OWNER
 }

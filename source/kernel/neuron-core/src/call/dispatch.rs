@@ -133,9 +133,7 @@ impl<P: Platform> Kernel<'_, P> {
         [rights, offset, len]: [u64; 3],
     ) -> Result<Handle, Error> {
         let (id, cap) = self.lookup(caller, handle)?;
-        if !cfg!(broken = "derive-right") {
-            need(cap, Rights::DERIVE)?;
-        }
+        need(cap, Rights::DERIVE)?;
         let rights = fewer(cap, rights)?;
         let kind = match Window::of(cap.kind) {
             Ok(window) => window.narrow(offset, len)?.kind(),
@@ -203,9 +201,6 @@ impl<P: Platform> Kernel<'_, P> {
                 None => return Ok(Outcome::Value(0)),
             },
         };
-        if cfg!(broken = "revoke-nothing") {
-            return Ok(Outcome::Value(0));
-        }
         self.in_steps(me, handle, |kernel, work| kernel.revoke(id, work))
     }
 
@@ -307,7 +302,7 @@ impl<P: Platform> Kernel<'_, P> {
         words: [u64; 4],
     ) -> Result<(), Error> {
         let (_, cap) = self.lookup(caller, handle)?;
-        if cap.kind != CapabilityKind::Console && !cfg!(broken = "other-kind") {
+        if cap.kind != CapabilityKind::Console {
             return Err(Error::WrongKind);
         }
         let len = usize::try_from(len).map_err(|_| Error::OutOfRange)?;
@@ -323,9 +318,6 @@ impl<P: Platform> Kernel<'_, P> {
 /// The rights asked for, if the capability has them all.
 fn fewer(cap: &Capability, rights: u64) -> Result<Rights, Error> {
     let rights = u16::try_from(rights).ok().and_then(Rights::from_bits).ok_or(Error::Denied)?;
-    if cfg!(broken = "rights-grow") {
-        return Ok(rights);
-    }
     need(cap, rights)?;
     Ok(rights)
 }

@@ -76,7 +76,7 @@ impl<P: Platform> Kernel<'_, P> {
         let total = cost.checked_add(1).ok_or(Error::NoMemory)?;
         let account = self.processes.get(caller)?;
         let covered = account.frames.has(frames) && account.objects.has(total);
-        if !covered && !cfg!(broken = "budget-cut") {
+        if !covered {
             return Err(Error::NoMemory);
         }
         let cap = self.new_object(caller, OBJECT_RIGHTS, |kernel, anchor| {
@@ -119,9 +119,7 @@ impl<P: Platform> Kernel<'_, P> {
                 return Err(error);
             }
         };
-        if let Some(life) = self.lives.get_mut(crate::store::addr::index(service_id))
-            && !cfg!(broken = "incarnation")
-        {
+        if let Some(life) = self.lives.get_mut(crate::store::addr::index(service_id)) {
             *life = incarnation;
         }
         let made = self.processes.get_mut(process)?;
@@ -144,7 +142,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let priority = u8::try_from(priority)
             .ok()
-            .filter(|priority| *priority <= ceiling || cfg!(broken = "priority-ceiling"))
+            .filter(|priority| *priority <= ceiling)
             .filter(|priority| *priority < PRIORITIES)
             .ok_or(Error::BadArgument)?;
         self.check_live(target)?;
@@ -205,9 +203,7 @@ impl<P: Platform> Kernel<'_, P> {
         self.caps.get_mut(cap)?.kind = kind;
         let process = self.processes.get_mut(target)?;
         process.threads.push_back(&mut self.threads, thread)?;
-        if !cfg!(broken = "reap-priority") {
-            process.reap_priority = process.reap_priority.max(priority);
-        }
+        process.reap_priority = process.reap_priority.max(priority);
         Ok((thread, cap))
     }
 
@@ -282,7 +278,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// First of all those that wait for its answers hear that none will come: its threads receive
     /// nothing any more, so that there will be no others.
     fn take_apart(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress, Error> {
-        if !cfg!(broken = "server-death") && self.fail_callers(id, work)? == Progress::More {
+        if self.fail_callers(id, work)? == Progress::More {
             return Ok(Progress::More);
         }
         while let Some(mapping) = self.processes.get(id)?.mappings.first() {
@@ -345,15 +341,11 @@ impl<P: Platform> Kernel<'_, P> {
             self.platform.retire_root(root);
             self.frames.release(root, 1);
         }
-        if !cfg!(broken = "end-fence") {
-            self.platform.fence_space(asid);
-        }
+        self.platform.fence_space(asid);
         if let Some(parent) = parent {
             let giver = self.processes.get_mut(parent)?;
-            if !cfg!(broken = "budget-return") {
-                giver.frames.refund(frames);
-                giver.objects.refund(objects);
-            }
+            giver.frames.refund(frames);
+            giver.objects.refund(objects);
             giver.child_processes = giver.child_processes.wrapping_sub(1);
         }
         self.tell_end(notify)?;

@@ -43,7 +43,7 @@ impl<P: Platform> Kernel<'_, P> {
         let pages = PageRange::new(va, count)?;
         let root = self.processes.get(caller)?.root.ok_or(Error::BadState)?;
         let table = self.check_vacant(root, pages)?;
-        if has_child && !cfg!(broken = "map-with-child") {
+        if has_child {
             return Err(Error::Busy);
         }
         let request = Request { cap, base, pages, leaf: perm.into() };
@@ -118,9 +118,7 @@ impl<P: Platform> Kernel<'_, P> {
             }
             _ => self.write_leaves(root, id, pages, base, leaf)?,
         }
-        if !cfg!(broken = "map-fence") {
-            self.fence(asid, pages);
-        }
+        self.fence(asid, pages);
         Ok(())
     }
 
@@ -174,7 +172,7 @@ impl<P: Platform> Kernel<'_, P> {
         let &Mapping { cap, pages, leaf: old, .. } = self.mappings.get(id)?;
         let capability = self.caps.get(cap)?;
         // A mapping that another process made stays as it was made.
-        if capability.owner != caller && !cfg!(broken = "protect-foreign") {
+        if capability.owner != caller {
             return Err(Error::Denied);
         }
         let leaf = match capability.kind {
@@ -182,10 +180,8 @@ impl<P: Platform> Kernel<'_, P> {
                 memory_rights(capability.rights, prot)?;
                 let leaf = memory_leaf(prot)?;
                 check_seal(self.vmos.get(vmo)?, leaf)?;
-                if !cfg!(broken = "protect-count") {
-                    self.count_writable(vmo, old, -1)?;
-                    self.count_writable(vmo, leaf, 1)?;
-                }
+                self.count_writable(vmo, old, -1)?;
+                self.count_writable(vmo, leaf, 1)?;
                 leaf
             }
             _ => {
@@ -201,7 +197,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     fn count_writable(&mut self, vmo: Id<Vmo>, leaf: Leaf, by: i32) -> Result<(), Error> {
-        if leaf == Leaf::ReadWrite && !cfg!(broken = "writable-count") {
+        if leaf == Leaf::ReadWrite {
             let vmo = self.vmos.get_mut(vmo)?;
             vmo.writable = vmo.writable.wrapping_add_signed(by);
         }
@@ -217,9 +213,7 @@ impl<P: Platform> Kernel<'_, P> {
         self.processes.get_mut(caller)?.frames.charge(count)?;
         let made = self.frames.alloc(count, FrameUse::Memory).and_then(|base| {
             for step in 0..count {
-                if !cfg!(broken = "zero-memory") {
-                    self.platform.zero(base.plus(u64::from(step)));
-                }
+                self.platform.zero(base.plus(u64::from(step)));
             }
             self.vmo_over(caller, base, count).inspect_err(|_| self.frames.release(base, count))
         });
@@ -252,7 +246,7 @@ impl<P: Platform> Kernel<'_, P> {
         let CapabilityKind::Vmo(id) = capability.kind else { return Err(Error::WrongKind) };
         need(capability, Rights::MANAGE)?;
         let vmo = self.vmos.get_mut(id)?;
-        if vmo.writable != 0 && !cfg!(broken = "seal-writable") {
+        if vmo.writable != 0 {
             return Err(Error::Busy);
         }
         vmo.sealed = true;
@@ -273,9 +267,6 @@ fn device_rights(rights: Rights, prot: u64) -> Result<(), Error> {
     if prot & u64::from(Prot::WRITE.bits()) != 0 {
         needed |= Rights::WRITE;
     }
-    if cfg!(broken = "map-right") {
-        return Ok(());
-    }
     if rights.contains(needed) && !rights.contains(Rights::DERIVE) {
         Ok(())
     } else {
@@ -284,13 +275,12 @@ fn device_rights(rights: Rights, prot: u64) -> Result<(), Error> {
 }
 
 fn device_perm(prot: u64) -> Result<DevicePerm, Error> {
-    if prot & u64::from(Prot::EXEC.bits()) != 0 && !cfg!(broken = "device-exec") {
+    if prot & u64::from(Prot::EXEC.bits()) != 0 {
         return Err(Error::ExecDenied);
     }
     match parse_prot(prot)? {
         Leaf::Read => Ok(DevicePerm::Read),
         Leaf::ReadWrite => Ok(DevicePerm::ReadWrite),
-        Leaf::ReadExec if cfg!(broken = "device-exec") => Ok(DevicePerm::Read),
         Leaf::ReadExec => Err(Error::ExecDenied),
     }
 }
@@ -323,5 +313,5 @@ fn check_seal(vmo: &Vmo, leaf: Leaf) -> Result<(), Error> {
         Leaf::ReadWrite => !vmo.sealed,
         Leaf::ReadExec => vmo.sealed,
     };
-    if fits || cfg!(broken = "exec-unsealed") { Ok(()) } else { Err(Error::SealState) }
+    if fits { Ok(()) } else { Err(Error::SealState) }
 }

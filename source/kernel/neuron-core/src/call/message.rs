@@ -42,7 +42,7 @@ impl<P: Platform> Kernel<'_, P> {
         let tag = Tag(thread.frame.get(regs::A1));
         let (handle, deadline) = (Handle(thread.frame.get(regs::A0)), thread.frame.get(regs::T3));
         let process = thread.process;
-        if !tag.is_valid() && !cfg!(broken = "bad-tag") {
+        if !tag.is_valid() {
             return Err(Error::BadMessage);
         }
         let id = self.endpoint(process, handle, Rights::SEND)?;
@@ -111,7 +111,7 @@ impl<P: Platform> Kernel<'_, P> {
         for named in sent.into_iter().skip(first) {
             // What this message makes its sender did not hold when it sent it.
             let held = !words.iter().skip(first).take(made).any(|word| *word == named);
-            let given = match held || cfg!(broken = "made-is-named") {
+            let given = match held {
                 true => self.give(giver, taker, Handle(named)),
                 false => Err(Error::BadHandle),
             };
@@ -125,7 +125,6 @@ impl<P: Platform> Kernel<'_, P> {
             made = made.wrapping_add(1);
         }
         if let Some(error) = failed {
-            let made = if cfg!(broken = "transfer-rollback") { 0 } else { made };
             for word in words.iter().skip(first).take(made) {
                 let (cap, _) = self.lookup(taker, Handle(*word))?;
                 // A capability made just now has no mapping and no child: one step drops it.
@@ -148,9 +147,7 @@ impl<P: Platform> Kernel<'_, P> {
     ) -> Result<Handle, Error> {
         let (cap, capability) = self.lookup(giver, handle)?;
         let (kind, rights) = (capability.kind, capability.rights);
-        if !cfg!(broken = "grant-right") {
-            need(capability, Rights::GRANT)?;
-        }
+        need(capability, Rights::GRANT)?;
         let child = self.add_child(cap, taker, kind, rights)?;
         Ok(self.caps.handle(child))
     }
@@ -165,9 +162,7 @@ impl<P: Platform> Kernel<'_, P> {
         let State::Awaiting { server: expected, call } = self.threads.get(id)?.state else {
             return Err(Error::BadHandle);
         };
-        let stolen = expected != server && !cfg!(broken = "reply-stolen");
-        let other = call != reply.reply_call() && !cfg!(broken = "reply-twice");
-        if stolen || other {
+        if expected != server || call != reply.reply_call() {
             return Err(Error::BadHandle);
         }
         Ok(id)
@@ -433,7 +428,7 @@ pub(crate) fn reply_handle(caller: Id<Thread>, call: u64) -> Handle {
 /// Who a message is from. Nothing that the caller can write is part of it.
 #[inline(always)]
 pub(crate) fn sender_of(caller: &Thread) -> u64 {
-    if cfg!(broken = "forged-sender") { caller.frame.get(regs::T4) } else { caller.sender }
+    caller.sender
 }
 
 /// Delivers notification bits as a message from the kernel.

@@ -41,9 +41,7 @@ impl<P: Platform> Kernel<'_, P> {
             let ends = last || self.caps.get(anchor)?.revoking;
             self.end_waits(cap, ends, work)?;
         }
-        if let Some((endpoint, notification)) = bound
-            && !cfg!(broken = "revoke-keeps-binding")
-        {
+        if let Some((endpoint, notification)) = bound {
             // Bits that nobody has taken stay.
             self.endpoints.get_mut(endpoint)?.bound = None;
             self.notifications.get_mut(notification)?.bound = None;
@@ -63,9 +61,6 @@ impl<P: Platform> Kernel<'_, P> {
         let process = self.processes.get(owner)?;
         // Of a process that has ended no thread waits.
         if process.state != ProcessState::Live {
-            return Ok(());
-        }
-        if cfg!(broken = "revoke-keeps-waiters") {
             return Ok(());
         }
         let error = if ends { Error::PeerGone } else { Error::BadHandle };

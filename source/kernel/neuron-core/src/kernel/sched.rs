@@ -184,7 +184,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn hand_over(&mut self, to: Id<Thread>, along: bool) -> Result<(), Error> {
         let thread = self.threads.get_mut(to)?;
         let priority = thread.priority;
-        if !along && self.ready.has_equal(priority) && !cfg!(broken = "slice-rest") {
+        if !along && self.ready.has_equal(priority) {
             self.leave();
             return self.make_ready(to);
         }
@@ -193,7 +193,7 @@ impl<P: Platform> Kernel<'_, P> {
         if !self.ready.none_above(priority) {
             return self.set_aside(Rest::Until(self.hart.slice_end));
         }
-        if self.ready.has_equal(priority) && !cfg!(broken = "slice") {
+        if self.ready.has_equal(priority) {
             self.start_turn(0, SLICE);
         }
         Ok(())
@@ -241,9 +241,7 @@ impl<P: Platform> Kernel<'_, P> {
     #[inline(always)]
     pub(crate) fn leave(&mut self) {
         self.hart.current = None;
-        if !cfg!(broken = "slice-rest") {
-            self.hart.end_turn();
-        }
+        self.hart.end_turn();
     }
 
     /// Finds something to run when nothing does. False when there is nothing, or when an interrupt
@@ -278,7 +276,6 @@ impl<P: Platform> Kernel<'_, P> {
         let (turn, priority) = (thread.turn, thread.priority);
         let ticks = match thread.rest {
             _ if turn == 0 => SLICE,
-            Rest::Until(_) if cfg!(broken = "slice-rest") => SLICE,
             Rest::Left(ticks) => ticks,
             Rest::Until(end) => end.saturating_sub(now),
         };
@@ -320,9 +317,6 @@ impl<P: Platform> Kernel<'_, P> {
     /// Gives a thread that begins to wait its deadline.
     #[inline]
     pub(crate) fn arm(&mut self, id: Id<Thread>, deadline: u64) -> Result<(), Error> {
-        if cfg!(broken = "deadline") {
-            return Ok(());
-        }
         let thread = self.threads.get_mut(id)?;
         thread.deadline = deadline;
         if deadline < thread.alarm {

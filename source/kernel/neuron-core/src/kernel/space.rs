@@ -48,7 +48,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     #[inline(always)]
     fn is_taken(&self, table: Frame, page: Page) -> bool {
-        self.entry(table, page.table_index(0)).is_valid() && !cfg!(broken = "over-mapping")
+        self.entry(table, page.table_index(0)).is_valid()
     }
 
     /// Refuses a range that holds a mapping. Tells the last-level table, if there is one that
@@ -97,9 +97,7 @@ impl<P: Platform> Kernel<'_, P> {
         let mut rest = Spans::of(pages);
         while let Some(span) = rest.next() {
             if let Err(error) = self.make_table(process, root, span.first) {
-                if !cfg!(broken = "map-rollback") {
-                    self.free_empty_tables(process, root, pages)?;
-                }
+                self.free_empty_tables(process, root, pages)?;
                 return Err(error);
             }
         }
@@ -133,17 +131,13 @@ impl<P: Platform> Kernel<'_, P> {
             }
         };
         for step in 0..frames {
-            if !cfg!(broken = "zero-table") {
-                self.platform.zero(table.plus(u64::from(step)));
-            }
+            self.platform.zero(table.plus(u64::from(step)));
         }
         self.platform.write(parent, index, Pte::table(table).word());
         self.frames.count_entries(parent, 1);
-        if !cfg!(broken = "table-fence") {
-            // The fence of a page orders its leaf only, not the tables above it.
-            let asid = self.processes.get(process)?.asid;
-            self.platform.fence_space(asid);
-        }
+        // The fence of a page orders its leaf only, not the tables above it.
+        let asid = self.processes.get(process)?.asid;
+        self.platform.fence_space(asid);
         Ok(table)
     }
 
@@ -295,9 +289,6 @@ impl<P: Platform> Kernel<'_, P> {
     /// Orders the writes to the entries of a range before user mode runs.
     #[inline(always)]
     pub(crate) fn fence(&mut self, asid: Asid, pages: PageRange) {
-        if cfg!(broken = "unmap-fence") {
-            return;
-        }
         match pages.count {
             1 => self.platform.fence_page(asid, pages.first),
             2..=FENCE_EACH => {

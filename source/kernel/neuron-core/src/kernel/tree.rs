@@ -85,13 +85,13 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// A window that is mapped has no children, and no two children overlap.
     fn check_exclusive(&self, parent: &Capability, window: Window) -> Result<(), Error> {
-        if parent.mapped_pages != 0 && !cfg!(broken = "derive-mapped") {
+        if parent.mapped_pages != 0 {
             return Err(Error::Busy);
         }
         let mut next = parent.children.first();
         while let Some(id) = next {
             let sibling = Window::of(self.caps.get(id)?.kind)?;
-            if sibling.overlaps(window) && !cfg!(broken = "second-owner") {
+            if sibling.overlaps(window) {
                 return Err(Error::Busy);
             }
             next = crate::store::list::List::<_, crate::object::capability::Siblings>::next(
@@ -108,7 +108,7 @@ impl<P: Platform> Kernel<'_, P> {
         let mut next = Some(parent);
         while let Some(id) = next {
             let cap = self.caps.get(id)?;
-            if cap.revoking && !cfg!(broken = "revoke-outrun") {
+            if cap.revoking {
                 return Err(Error::Busy);
             }
             depth = depth.wrapping_add(1);
@@ -220,9 +220,6 @@ impl<P: Platform> Kernel<'_, P> {
 
     #[inline(always)]
     fn unmap_through(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
-        if cfg!(broken = "drop-keeps-leaf") {
-            return Ok(Progress::Done);
-        }
         while let Some(mapping) = self.caps.get(id)?.mappings.first() {
             if !work.spend(self.mapping_cost(mapping)) {
                 return Ok(Progress::More);

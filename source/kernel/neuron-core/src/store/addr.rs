@@ -95,8 +95,7 @@ impl PageRange {
             .checked_mul(PAGE_SIZE)
             .and_then(|len| va.checked_add(len))
             .ok_or(Error::BadAddress)?;
-        let outside = last > USER_END && !cfg!(broken = "kernel-half");
-        if va < USER_START && !cfg!(broken = "page-zero") || outside {
+        if va < USER_START || last > USER_END {
             return Err(Error::BadAddress);
         }
         let first = u32::try_from(va >> 12).map_err(|_| Error::BadAddress)?;
@@ -110,15 +109,11 @@ impl PageRange {
 /// `Misaligned` before `OutOfRange`: zero length, wrap, past the end, or over the bound of a call.
 #[inline]
 pub fn part(offset: u64, len: u64, size: u64) -> Result<(u64, u32), Error> {
-    if (offset | len) & (PAGE_SIZE.wrapping_sub(1)) != 0 && !cfg!(broken = "alignment") {
+    if (offset | len) & (PAGE_SIZE.wrapping_sub(1)) != 0 {
         return Err(Error::Misaligned);
     }
-    let end = match cfg!(broken = "wrap") {
-        true => offset.wrapping_add(len),
-        false => offset.checked_add(len).ok_or(Error::OutOfRange)?,
-    };
-    let size = if cfg!(broken = "window-end") { size.wrapping_add(PAGE_SIZE) } else { size };
-    if len == 0 && !cfg!(broken = "zero-length") || end > size || len > MAX_LEN {
+    let end = offset.checked_add(len).ok_or(Error::OutOfRange)?;
+    if len == 0 || end > size || len > MAX_LEN {
         return Err(Error::OutOfRange);
     }
     let pages = u32::try_from(len >> 12).map_err(|_| Error::OutOfRange)?;

@@ -143,9 +143,7 @@ impl<'a, T> Pool<'a, T> {
             return;
         }
         slot.value = None;
-        if !cfg!(broken = "generation") {
-            slot.generation = slot.generation.wrapping_add(1);
-        }
+        slot.generation = slot.generation.wrapping_add(1);
         self.live = self.live.wrapping_sub(1);
         if slot.generation >= LAST_GENERATION {
             return;

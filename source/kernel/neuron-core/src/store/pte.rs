@@ -38,7 +38,6 @@ pub enum DevicePerm {
 impl From<DevicePerm> for Leaf {
     fn from(perm: DevicePerm) -> Leaf {
         match perm {
-            DevicePerm::Read if cfg!(broken = "device-exec") => Leaf::ReadExec,
             DevicePerm::Read => Leaf::Read,
             DevicePerm::ReadWrite => Leaf::ReadWrite,
         }
@@ -77,7 +76,6 @@ impl Pte {
     pub const fn leaf(frame: Frame, leaf: Leaf) -> Pte {
         let access = match leaf {
             Leaf::Read => READ,
-            Leaf::ReadWrite if cfg!(broken = "leaf-bits") => WRITE,
             Leaf::ReadWrite => READ | WRITE,
             Leaf::ReadExec => READ | EXEC,
         };

@@ -7,7 +7,7 @@ use riscv::register;
 /// All of `sstatus` whenever user mode runs: 64-bit user mode, and else nothing. Clear are, among
 /// others, the interrupt enable of the kernel, big-endian user mode, the previous privilege, floating
 /// point and vector state, SUM and MXR.
-const SSTATUS: u64 = if cfg!(broken = "user-memory") { 2 << 32 | 1 << 18 } else { 2 << 32 };
+const SSTATUS: u64 = 2 << 32;
 
 /// `scounteren`: user mode may read `time`, and in a kernel for the benchmark `instret`.
 const USER_COUNTERS: u64 = if cfg!(feature = "instret") { 0b110 } else { 0b010 };

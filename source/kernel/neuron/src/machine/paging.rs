@@ -20,9 +20,7 @@ impl KernelHalf {
     /// the identity map, is gone.
     pub(super) fn activate(ram: &RangeSet, free: &mut FreeRam) -> Result<KernelHalf, MapError> {
         let mut direct = ram.clone();
-        if !cfg!(broken = "kernel-text-alias") {
-            direct.cut(Part::Image.phys());
-        }
+        direct.cut(Part::Image.phys());
         // The root, three for the image, and for each range of RAM two at each end.
         let count = 4 + 4 * u32::try_from(direct.iter().count()).unwrap_or(0);
         let tables = free.array(count, || Table::EMPTY).ok_or(MapError::NoTable)?;

@@ -102,13 +102,6 @@ impl FreeRam {
         &self.kept
     }
 
-    /// Has a page of the arrays handed out as well: a defect to be noticed. In test builds it is one
-    /// that is seldom written, so that the system goes on.
-    pub(super) fn give_page(&mut self) {
-        let end = self.kept.iter().last().unwrap_or_default().end;
-        self.free.cover(Range { start: end.saturating_sub(PAGE), end });
-    }
-
     /// What is left, for the kernel logic to hand out.
     pub(super) fn iter(&self) -> impl Iterator<Item = Range> + '_ {
         self.free.iter()

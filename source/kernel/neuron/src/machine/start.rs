@@ -111,11 +111,8 @@ fn build(
         frames: free.array(frames, || FrameInfo::RESERVED)?,
     };
     let room = Room::new(&mut free, first, frames, heavy)?;
-    for range in free.kept().iter().filter(|_| !cfg!(broken = "kernel-memory-untold")) {
+    for range in free.kept().iter() {
         say!("keeps {:#x} to {:#x}", range.start, range.end);
-    }
-    if cfg!(broken = "kernel-memory-given") {
-        free.give_page();
     }
     let machine = Machine::new(half, &free, copies, board.sstc, heavy).ok()?;
     let mut kernel = Kernel::new(room.over(machine, loaded.tree), tables, Frame::at(first)?);

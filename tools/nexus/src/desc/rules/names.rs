@@ -66,8 +66,7 @@ fn check_look_alikes(
 ) {
     for (index, name) in names.iter().enumerate() {
         let mut before = names.iter().take(index).filter(|other| other.value != name.value);
-        let alike = |other: &&&At<String>| alike(other, name) && !cfg!(broken = "look-alike");
-        if let Some(other) = before.find(alike) {
+        if let Some(other) = before.find(|other| alike(other, name)) {
             let message = format!("`{}` can be mistaken for `{}`", name.value, other.value);
             let fix = "give one of them a name that differs in more than a look-alike letter, a \
                        separator, a number or a final d";
