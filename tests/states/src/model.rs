@@ -170,14 +170,17 @@ impl State {
                 let first = outside.records.first().copied()?;
                 let zero = Zero::ZERO;
                 let (device, rights, nonce) = (first.device, first.rights, first.detail);
-                let (subject, base, len) = (first.subject, first.base, first.len);
-                outside.ask_as(INIT, &Decide { subject, device, rights, zero, base, len, nonce });
+                let (subject, asker, base, len) =
+                    (first.subject, first.asker, first.base, first.len);
+                let ask = Decide { subject, asker, device, rights, zero, base, len, nonce };
+                outside.ask_as(INIT, &ask);
             }
             Action::Intrude => {
                 let (id, device) = REQUESTS[0];
                 let window = self.init.registry.device(device)?.window?;
                 let ask = Decide {
                     subject: nexus_proto::Subject { id, incarnation: 1 },
+                    asker: INIT.into(),
                     device,
                     rights: RIGHTS,
                     zero: Zero::ZERO,

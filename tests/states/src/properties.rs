@@ -10,6 +10,7 @@
 //! | a window has one owner | the kernel's `second-owner`; the small kernel here refuses as the real one does |
 
 use nexus_abi::Handle;
+use nexus_init::init::SECOND_QUESTIONS;
 use nexus_proto::init::{OwnerState, Refusal};
 use nexus_proto::log::{Entry, Event};
 use stateright::Property;
@@ -19,8 +20,8 @@ use crate::outside::{Cap, is_allow_of};
 use crate::system::{REQUESTS, process_of};
 
 /// Most calls that one grant makes, each bounded by its deadline: ask, derive, install, confirm,
-/// record, revoke, drop, record.
-const MOST_CALLS: u8 = 8;
+/// record, revoke, drop, record; then a pause, and the same for a second question.
+const MOST_CALLS: u8 = 17;
 
 macro_rules! reached {
     ($refusal:ident) => {
@@ -56,6 +57,9 @@ pub fn all() -> Vec<Property<Bound>> {
         ),
         Property::sometimes("both devices are given", |_, state: &State| {
             state.init.registry.held() == 2
+        }),
+        Property::sometimes("a device is given at the second question", |_, state: &State| {
+            state.init.second_questions == SECOND_QUESTIONS - 1 && state.init.registry.held() > 0
         }),
         reached!(PolicyDenied),
         reached!(PolicyGone),
@@ -95,6 +99,7 @@ impl State {
         };
         let asked = nexus_proto::policy::Decide {
             subject: grant.subject,
+            asker: grant.asker,
             device: grant.device,
             rights: grant.rights,
             zero: nexus_proto::Zero::ZERO,

@@ -7,7 +7,7 @@ use nexus_states::model::Bound;
 use stateright::{Checker, Expectation, Model};
 
 /// Events and states of two grants, as `NEXUS_STATES_EVENTS` asks: 2 when it does not.
-const TWO_GRANTS: [(u8, usize); 2] = [(2, 115_133), (3, 1_485_160)];
+const TWO_GRANTS: [(u8, usize); 2] = [(2, 144_320), (3, 1_485_160)];
 
 /// Explores everything within `bound`. Fewer than `least` states mean that something can no longer
 /// happen that could.
@@ -18,9 +18,11 @@ fn explore(bound: Bound, least: usize) {
     println!("states {states}, steps {steps}, depth {}: {bound:?}", checker.max_depth());
     for property in bound.properties() {
         let found = checker.discovery(property.name);
-        if property.expectation == Expectation::Sometimes {
+        // One late answer is no refusal: it takes two.
+        let reachable = property.name != "PolicyLate" || bound.events > 1;
+        if property.expectation == Expectation::Sometimes && reachable {
             assert!(found.is_some(), "never reached: {}", property.name);
-        } else if let Some(path) = found {
+        } else if let Some(path) = found.filter(|_| property.expectation == Expectation::Always) {
             let wrong = path.last_state().init.machine.wrong;
             let actions = path.into_actions();
             panic!("not true: {} ({wrong:?}), after {actions:?}", property.name);
@@ -39,7 +41,8 @@ fn explore(bound: Bound, least: usize) {
 // attack 39 M: a second owner for a window; refused, and the first stays; broken: init-forgets-owner
 // attack 57 F: an owner is killed at any message of its grant; init, policyd and logd go on
 // attack 59 M: an owner ends, at any point; nothing that it had is left for a next life; broken: init-take-back
-// attack 60 M: policyd, logd or an owner never answers; every grant ends within eight calls; broken: init-asks-again
+// attack 60 M: policyd, logd or an owner never answers; every grant ends within seventeen calls; broken: init-asks-again
+// attack 83 M: policyd or logd is late at any call, or twice; one late answer costs no device, a second question is the last; broken: init-second-question, init-third-question
 // attack 61 M: the target dies at any point of its grant; no orphan; broken: init-take-back
 #[test]
 fn two_grants_while_anything_happens() {
@@ -53,5 +56,5 @@ fn two_grants_while_anything_happens() {
 // attack 45 M: logd has no room, or is gone, at any point; no grant; broken: init-record, logd-full
 #[test]
 fn a_ledger_that_fills_up() {
-    explore(Bound { grants: 2, events: 1, room: 4 }, 5_706);
+    explore(Bound { grants: 2, events: 1, room: 4 }, 6_228);
 }

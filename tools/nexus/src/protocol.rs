@@ -19,6 +19,8 @@ pub enum Record {
     Proof(Proof),
     /// One line of the security ledger.
     Ledger(Entry),
+    /// How long the ledger is, and the hash of its last record.
+    Head(Head),
     /// One capability, as the kernel's table has it.
     Cap(Cap),
     /// A process and its root page table.
@@ -80,6 +82,8 @@ pub enum Event {
     Revoke,
     /// init let go of an authority.
     Drop,
+    /// The wall clock of the log was set.
+    Clock,
 }
 
 /// What was decided, in a ledger entry.
@@ -127,6 +131,31 @@ pub struct Entry {
     pub decision: Decision,
     /// Number of the rule, 65535 for none.
     pub rule: u16,
+    /// Who recorded it: service id, and which life of it.
+    pub reporter: (u32, u32),
+    /// On whose behalf it was asked; service id 0 for nobody.
+    pub asker: (u32, u32),
+    /// Version of the rules; 0 when they were not asked.
+    pub epoch: u32,
+    /// Why, in a code of the event.
+    pub reason: u32,
+    /// More about it, by event: nonce of the run or of the question, exit code, time.
+    pub detail: u64,
+    /// When, in ticks.
+    pub ticks: u64,
+    /// The same in nanoseconds since 1970; 0 when that was not known.
+    pub unix_ns: u64,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+/// The head of the ledger at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// How many records there were.
+    pub records: u64,
+    /// Hash of the last one.
+    pub hash: [u8; 32],
 }
 
 /// A capability in the kernel's table.
@@ -212,6 +241,9 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
     Some(match (kind, fields) {
         ("proof", [service, id]) => Record::Proof(Proof { service: name(service)?, id: name(id)? }),
         ("ledger", fields) => Record::Ledger(entry(fields)?),
+        ("head", [records, head]) => {
+            Record::Head(Head { records: number(records)?, hash: hash(head)? })
+        }
         ("cap", [service, kind, rights, base, len, mapped, object]) => Record::Cap(Cap {
             service: number(service)?,
             kind: number(kind)?,
@@ -246,11 +278,22 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
 }
 
 fn entry(fields: &[&str]) -> Option<Entry> {
-    let [seq, event, subject, incarnation, device, base, len, rights, decision, rule] = fields
-    else {
+    let (what, who) = fields.split_at_checked(10)?;
+    let [seq, event, subject, incarnation, device, base, len, rights, decision, rule] = what else {
+        return None;
+    };
+    let [by, by_life, asker, asker_life, epoch, reason, detail, ticks, unix_ns, own] = who else {
         return None;
     };
     Some(Entry {
+        reporter: (number(by)?, number(by_life)?),
+        asker: (number(asker)?, number(asker_life)?),
+        epoch: number(epoch)?,
+        reason: number(reason)?,
+        detail: hex(detail)?,
+        ticks: hex(ticks)?,
+        unix_ns: hex(unix_ns)?,
+        hash: hash(own)?,
         seq: number(seq)?,
         event: event_named(event)?,
         subject: number(subject)?,
@@ -278,6 +321,7 @@ fn event_named(name: &str) -> Option<Event> {
         "exit" => Event::Exit,
         "revoke" => Event::Revoke,
         "drop" => Event::Drop,
+        "clock" => Event::Clock,
         _ => return None,
     })
 }
@@ -301,6 +345,19 @@ fn hex(text: &str) -> Option<u64> {
     if digits { u64::from_str_radix(text, 16).ok() } else { None }
 }
 
+/// 64 hexadecimal digits.
+fn hash(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    if pairs.len() != bytes.len() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        *byte = u8::try_from(hex(std::str::from_utf8(pair).ok()?)?).ok()?;
+    }
+    Some(bytes)
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -311,10 +368,12 @@ impl fmt::Display for Event {
             Event::Exit => "exit",
             Event::Revoke => "revoke",
             Event::Drop => "drop",
+            Event::Clock => "clock",
         })
     }
 }
 
+/// Without what differs from run to run: times, nonces, and so the hash.
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decision = match self.decision {
@@ -324,7 +383,7 @@ impl fmt::Display for Entry {
         };
         write!(
             f,
-            "{} {} {} {} {} {:x} {:x} {:x} {decision} {}",
+            "{} {} {} {} {} {:x} {:x} {:x} {decision} {} {} {} {} {} {} {}",
             self.seq,
             self.event,
             self.subject,
@@ -333,7 +392,13 @@ impl fmt::Display for Entry {
             self.base,
             self.len,
             self.rights,
-            self.rule
+            self.rule,
+            self.reporter.0,
+            self.reporter.1,
+            self.asker.0,
+            self.asker.1,
+            self.epoch,
+            self.reason
         )
     }
 }
@@ -378,11 +443,19 @@ mod tests {
 
     #[test]
     fn test_ledger_line_is_printed_as_it_was_read() {
-        let text = "3 grant 7 1 3 10008000 1000 7 allow 4";
-        match record_of(&format!("@nx 0000000000000abc ledger {text}")) {
-            Some(Record::Ledger(entry)) => assert_eq!(entry.to_string(), text),
+        let text = "3 grant 7 1 3 10008000 1000 7 allow 4 1 1 10 2 5 0";
+        let rest = format!("9 1f 2a {}", "0f".repeat(32));
+        match record_of(&format!("@nx 0000000000000abc ledger {text} {rest}")) {
+            Some(Record::Ledger(entry)) => {
+                assert_eq!(entry.to_string(), text);
+                assert_eq!((entry.reporter, entry.asker), ((1, 1), (10, 2)));
+                assert_eq!((entry.detail, entry.ticks, entry.unix_ns), (9, 0x1f, 0x2a));
+                assert_eq!(entry.hash, [0x0f; 32]);
+            }
             other => panic!("{other:?}"),
         }
+        let head = format!("@nx 0000000000000abc head 7 {}", "a0".repeat(32));
+        assert_eq!(record_of(&head), Some(Record::Head(Head { records: 7, hash: [0xa0; 32] })));
     }
 
     #[test]
@@ -413,6 +486,8 @@ mod tests {
             "0000000000000abc refused rngd rng0 denied:",
             "0000000000000abc ledger 3 gift 7 1 3 10008000 1000 7 allow 4",
             "0000000000000abc unknown 1",
+            "0000000000000abc head 7 a0",
+            "0000000000000abc ledger 3 grant 7 1 3 10008000 1000 7 allow 4",
         ] {
             let line = format!("@nx {rest}");
             assert_eq!(read(&line), Line::Malformed(line.clone()), "{line}");

@@ -36,12 +36,13 @@ pub(crate) fn grant(init: Handle) -> Result<([Samples; 2], Handle), Error> {
 /// Appends a record to the ledger, and waits for its number.
 pub(crate) fn record(logd: Handle, subject: Subject) -> Result<Samples, Error> {
     let entry = Entry {
-        event: Event::Refusal,
+        event: Event::Decision,
         outcome: Outcome::Deny,
         device: NO_DEVICE,
         rights: Rights::empty().bits(),
         rule: NO_RULE,
         subject,
+        asker: Subject::default(),
         base: 0,
         len: 0,
         epoch: 0,

@@ -6,7 +6,7 @@ use core::convert::Infallible;
 
 use nexus_abi::{Error, Handle};
 use nexus_proto::{Subject, ids};
-use nexus_rt::{CallError, Deadline, StartError, startup, sys};
+use nexus_rt::{CallError, StartError, startup, sys};
 use nexus_test::{Host, records};
 
 use crate::population::Population;
@@ -15,8 +15,6 @@ use crate::{calls, grants, objects};
 
 /// Service id of the partner.
 const PARTNER: u32 = 13;
-/// Milliseconds that the owners have to become ready: instructions pass slowly here.
-const READY_MS: u64 = 60_000;
 /// Objects that live beside those that are measured.
 const LEVELS: [u64; 3] = [10, 100, 1000];
 
@@ -54,7 +52,7 @@ fn at<T>(what: &'static str, result: Result<T, Error>) -> Result<T, Failed> {
 /// Why the machine goes on.
 pub fn run() -> Result<Infallible, Failed> {
     let host = Host::new()?;
-    host.wait_until_ready(Deadline::after_ms(READY_MS))?;
+    host.wait_until_ready()?;
     let mut suite = Suite::new(host)?;
     let (passed, failed) = match suite.run() {
         Ok(()) => (suite.measured, 0),

@@ -14,8 +14,8 @@ use nexus_rt::{CallError, Client, Deadline, StartError, startup};
 
 use crate::talk::Outcome;
 
-/// Milliseconds that a server has.
-const ANSWER_MS: u64 = 1000;
+/// Milliseconds that a server has: a safety net.
+const ANSWER_MS: u64 = 20_000;
 
 /// A service that may do what this one may not, to put in payloads.
 const PRETENDED: Subject = Subject { id: ids::INIT, incarnation: 1 };
@@ -65,6 +65,7 @@ fn ask_policyd(score: &mut Score, policyd: Client<Policy>) {
     let rights = (Rights::MAP | Rights::READ | Rights::WRITE).bits();
     let decide = Decide {
         subject: PRETENDED,
+        asker: Subject::default(),
         device: 0,
         rights,
         zero: Zero::ZERO,
@@ -85,6 +86,7 @@ fn ask_logd(score: &mut Score, logd: Client<Log>) {
         rights: 0,
         rule: NO_RULE,
         subject: PRETENDED,
+        asker: Subject::default(),
         base: 0,
         len: 0,
         epoch: 1,

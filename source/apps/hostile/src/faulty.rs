@@ -8,8 +8,11 @@ use crate::code::Instruction;
 use crate::place;
 use crate::talk::Outcome;
 
-/// Milliseconds that the instructions have to end the process.
-const PATIENCE_MS: u64 = 2000;
+/// Times that the attack is let run before it counts as survived: not time, of which it may have had
+/// none.
+const CHANCES: u32 = 200;
+/// Milliseconds each time.
+const CHANCE_MS: u64 = 10;
 /// Priority of the thread that runs them: it runs while the first thread waits.
 const PRIORITY: u64 = 1;
 /// Where the words for the instructions are in their page.
@@ -30,13 +33,23 @@ pub fn run(attack: &Faulty) -> Outcome {
         Ok(never)
     });
     match begun {
-        // Nobody signals it: the wait ends with the process, or too late.
-        Ok(never) => match sys::wait(never, Deadline::after_ms(PATIENCE_MS).ticks()) {
-            Err(Error::TimedOut) => Outcome::Survived,
-            other => Outcome::NotBegun { step: 4, error: other.map_or_else(Error::code, |_| 0) },
-        },
+        Ok(never) => survive(never),
         Err(error) => Outcome::not_begun(3, error),
     }
+}
+
+/// Lets the attack run. Nobody signals `never`: the waits end with the process, or too late.
+fn survive(never: Handle) -> Outcome {
+    for _ in 0..CHANCES {
+        match sys::wait(never, Deadline::after_ms(CHANCE_MS).ticks()) {
+            Err(Error::TimedOut) => {}
+            other => {
+                let error = other.map_or_else(Error::code, |_| 0);
+                return Outcome::NotBegun { step: 4, error };
+            }
+        }
+    }
+    Outcome::Survived
 }
 
 fn map_page(attack: &Faulty, window: Handle) -> Result<(), Error> {

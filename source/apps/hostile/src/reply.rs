@@ -7,7 +7,7 @@ use crate::attack::{Attack, Role};
 use crate::talk::{GO, Outcome};
 
 /// Milliseconds that the thief has.
-const THIEF_MS: u64 = 1000;
+const THIEF_MS: u64 = 20_000;
 
 /// A call that was held and answered.
 #[derive(Clone, Copy, Debug, Default)]

@@ -15,8 +15,6 @@ use nexus_test::{Budgets, Check, Facts, Failed, Host};
 
 use crate::ask::{self, END, Fate, KILLED, Manner, SECOND, START};
 
-/// Milliseconds that the owners have to become ready: instructions pass slowly here.
-const READY_MS: u64 = 60_000;
 /// Milliseconds that a service has to answer; a dead one fails at once.
 const ANSWER_MS: u64 = 2_000;
 /// Times that a life is asked for the time.
@@ -101,7 +99,7 @@ impl Keeper {
     /// Why the machine goes on.
     pub fn run(mut self) -> Result<Infallible, Failed> {
         let host = self.facts.host;
-        host.wait_until_ready(Deadline::after_ms(READY_MS))?;
+        host.wait_until_ready()?;
         // The life that every boot begins with.
         self.kill()?;
         self.records = self.stats()?;

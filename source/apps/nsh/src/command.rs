@@ -61,7 +61,9 @@ specs! {
          derive, grant, revoke and manage together.";
     "ledger" [HowMany] "ledger [N|all]", "the security record, and whether its chain holds",
         "Every decision, grant, refusal and end, in order. Each record holds the hash of the one \
-         before; all of them are computed anew here.";
+         before; all of them are computed anew here. The head below is the hash of the last: init \
+         tells one on the console when the machine starts, and whoever keeps one knows later that \
+         nothing before it was written anew.";
     "why" [Service, Device] "why SERVICE DEVICE", "allowed or denied, and by which rule",
         "Asks policyd. Nothing is decided, and nothing is recorded.";
     "try" [Service, Device] "try SERVICE DEVICE", "ask for a grant the proper way, on the record",

@@ -13,8 +13,6 @@ use nexus_test::{Budgets, Check, Facts, Failed, Host, Waiter, comes_back};
 
 use crate::task::{Ask, TASKS, Task, Work, ids};
 
-/// Milliseconds that the owners have to become ready: instructions pass slowly here.
-const READY_MS: u64 = 60_000;
 /// Milliseconds after which a service counts as dead.
 const DEAD_MS: u64 = 1_000;
 /// Ticks between two looks: 137 µs, so that they fall everywhere.
@@ -73,7 +71,7 @@ impl Meter {
     /// Why the machine goes on.
     pub fn run(mut self) -> Result<Infallible, Failed> {
         let host = self.facts.host;
-        host.wait_until_ready(Deadline::after_ms(READY_MS))?;
+        host.wait_until_ready()?;
         let before = self.budgets.mem()?;
         let held = self.budgets.held([ids::LOAD])?;
         self.until_they_ask()?;

@@ -7,12 +7,9 @@ use nexus_proto::policy::Policy;
 use nexus_proto::{Operation, ids};
 use nexus_rt::{CallError, Client, Deadline, StartError, startup, sys};
 use nexus_sysdesc::{Description, Device, Service};
-use nexus_test::{Host, Waiter};
+use nexus_test::{Host, SAFETY_MS, Waiter};
 
 use crate::check::Failure;
-
-/// Milliseconds that a service has to answer.
-const ANSWER_MS: u64 = 2000;
 
 /// The other services, the description of the system, and this process itself.
 #[derive(Debug)]
@@ -66,7 +63,7 @@ impl Context {
         server: Client<O::Protocol>,
         request: &O,
     ) -> Result<O::Reply, CallError> {
-        server.call(request, Deadline::after_ms(ANSWER_MS))
+        server.call(request, Deadline::after_ms(SAFETY_MS))
     }
 
     /// What this process uses, as the kernel tells.

@@ -87,6 +87,7 @@ mod tests {
                 rights: 7,
                 rule: 1,
                 subject,
+                asker: Subject::default(),
                 base: 0x1000,
                 len: 0x1000,
                 epoch: 1,

@@ -9,8 +9,6 @@ use crate::check::{Check, Failure};
 use crate::context::Context;
 use crate::proofs;
 
-/// Milliseconds that the owners have to become ready.
-const READY_MS: u64 = 20_000;
 /// Milliseconds that the host has to read the guest's memory.
 const HOST_MS: u64 = 60_000;
 
@@ -27,7 +25,7 @@ struct Score {
 /// The machine could not be ended.
 pub fn run(context: &Context) -> Result<Infallible, Failure> {
     let mut score = Score::default();
-    let ready = context.host.wait_until_ready(Deadline::after_ms(READY_MS));
+    let ready = context.host.wait_until_ready();
     score.step(context, "ready", "all owners are ready", ready.map_err(Failure::from));
     for proof in proofs::with_everybody_alive() {
         score.prove(context, proof.id, proof.fact, (proof.check)(context));

@@ -14,7 +14,7 @@ use wild::wild::Wild;
 nexus_rt::entry!(main);
 
 /// Milliseconds that init has to take a report.
-const REPORT_MS: u64 = 2000;
+const REPORT_MS: u64 = 20_000;
 
 fn main() -> Result<(), StartError> {
     let start = startup();

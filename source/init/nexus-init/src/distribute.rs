@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 
 use nexus_abi::{Handle, KindCode, Rights};
-use nexus_proto::ids;
 use nexus_proto::init::{OwnerState, Refusal};
 use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome as Came};
 use nexus_proto::policy::NO_RULE;
+use nexus_proto::{Subject, ids};
 use nexus_sysdesc::Need;
 
 use crate::board::{Finder, Probe, Range, Tree, view};
@@ -51,7 +51,9 @@ impl<M: Machine> Init<M> {
     /// A refusal that needs no question, recorded.
     pub fn begin(&mut self, service: u32, process: Handle, need: &Need) -> Result<Grant, Refused> {
         let question = self.ask_for(service, need);
+        let again = (self.second_questions > 0).then(|| self.nonces.take());
         let route = self.route(&question, process, need.device);
+        let route = route.map(|route| Route { again, ..route });
         match route {
             Ok(route) => Ok(Grant::new(question, route)),
             Err(refusal) => Err(self.refuse(&question, refusal)),
@@ -64,6 +66,10 @@ impl<M: Machine> Init<M> {
         match outcome {
             Outcome::Granted(granted) => {
                 nexus_rt::debug!("{device} goes to {name} by rule {}", granted.rule);
+                if granted.second {
+                    nexus_rt::warn!("{device} went to {name} at the second question");
+                    self.second_questions = self.second_questions.saturating_sub(1);
+                }
                 let subject = self.registry.subject(service);
                 self.registry.granted(need.device, subject, need.rights, &granted);
                 Some(granted.window)
@@ -71,6 +77,10 @@ impl<M: Machine> Init<M> {
             Outcome::Refused(refused) => {
                 let why = words::sentence(&refused);
                 nexus_rt::warn!("{device} does not go to {name}: {why}");
+                if refused.was_late() {
+                    // It was late twice: nobody waits for it any more.
+                    self.second_questions = 0;
+                }
                 self.registry.refused(need.device, &refused);
                 None
             }
@@ -94,6 +104,7 @@ impl<M: Machine> Init<M> {
     fn ask_for(&mut self, service: u32, need: &Need) -> Question {
         let window = self.registry.device(need.device).and_then(|device| device.window);
         Question {
+            asker: self.registry.subject(self.registry.description().init),
             service,
             incarnation: self.registry.subject(service).incarnation,
             device: need.device,
@@ -118,6 +129,7 @@ impl<M: Machine> Init<M> {
             process,
             policyd: self.registry.sender(ids::POLICYD),
             epoch: self.registry.description().epoch,
+            again: None,
         })
     }
 
@@ -132,6 +144,7 @@ impl<M: Machine> Init<M> {
     /// Lets go of all root windows: nothing more will be given.
     pub fn drop_roots(&mut self) {
         self.registry.distributed = true;
+        self.second_questions = 0;
         for Root { handle, range } in core::mem::take(&mut self.roots) {
             self.drop_authority(handle, KindCode::DeviceMmio, Some(range));
         }
@@ -151,6 +164,7 @@ impl<M: Machine> Init<M> {
             rights: Rights::empty().bits(),
             rule: NO_RULE,
             subject: self.registry.subject(init),
+            asker: Subject::default(),
             base: range.map_or(0, |range| range.base),
             len: range.map_or(0, |range| range.len),
             epoch: 0,

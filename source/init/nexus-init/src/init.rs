@@ -42,6 +42,10 @@ pub struct Root {
     pub range: Range,
 }
 
+/// Devices that may be given at a second question in one boot: each costs a pause. One that is late
+/// again is the last.
+pub const SECOND_QUESTIONS: u8 = 4;
+
 /// The root task.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Init<M> {
@@ -53,6 +57,8 @@ pub struct Init<M> {
     pub roots: Vec<Root>,
     /// The outside.
     pub machine: M,
+    /// Devices that may still be given at a second question, because policyd or logd was late.
+    pub second_questions: u8,
     pub(crate) nonces: Nonces,
     pub(crate) tries: Vec<(u32, u32)>,
 }
@@ -65,6 +71,7 @@ impl<M: Machine> Init<M> {
             board: Vec::new(),
             roots,
             machine,
+            second_questions: SECOND_QUESTIONS,
             nonces: Nonces::default(),
             tries: Vec::new(),
         }

@@ -224,6 +224,7 @@ impl Registry {
             rights: record.rights,
             rule: record.rule,
             subject: record.owner,
+            asker: Subject::default(),
             base: window.base,
             len: window.len,
             epoch: self.description.epoch,

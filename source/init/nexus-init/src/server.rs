@@ -152,7 +152,7 @@ impl<M: Machine> Init<M> {
     fn try_grant(&mut self, sender: Sender, ask: &Try) -> Answer<Try> {
         self.require(sender, Permission::Ask)?;
         self.count_try(sender.service_id)?;
-        let question = self.question(ask);
+        let question = self.question(sender, ask);
         let decide = question.to_decide();
         let policyd = self.registry.sender(ids::POLICYD);
         let answer = self.machine.decide(&decide);
@@ -171,12 +171,13 @@ impl<M: Machine> Init<M> {
 
     /// The question that a grant of this would ask. A device that is not there is asked for where
     /// the description has it.
-    fn question(&mut self, ask: &Try) -> Question {
+    fn question(&mut self, sender: Sender, ask: &Try) -> Question {
         let described = self.registry.description().device(ask.device);
         let window = self.registry.device(ask.device).and_then(|device| device.window);
         let base = described.and_then(|device| device.base).unwrap_or(0);
         let len = described.map_or(0, |device| device.window_len);
         Question {
+            asker: sender.into(),
             service: ask.service,
             incarnation: self.registry.subject(ask.service).incarnation,
             device: ask.device,

@@ -22,6 +22,7 @@ pub(crate) const ROOT_LEN: u64 = 0x1_0000;
 /// What is asked for.
 pub(crate) fn question(nonce: u64) -> Question {
     Question {
+        asker: Subject { id: 1, incarnation: 1 },
         service: 7,
         incarnation: 1,
         device: 3,
@@ -34,7 +35,8 @@ pub(crate) fn question(nonce: u64) -> Question {
 
 /// Where it comes from and goes.
 pub(crate) fn route() -> Route {
-    Route { root: ROOT, root_base: ROOT_BASE, process: RNGD, policyd: POLICYD, epoch: 1 }
+    let (root, root_base, again) = (ROOT, ROOT_BASE, None);
+    Route { root, root_base, process: RNGD, policyd: POLICYD, epoch: 1, again }
 }
 
 /// How policyd behaves.
@@ -77,6 +79,8 @@ pub(crate) struct Fake {
     pub(crate) records_left: Option<usize>,
     /// The target has not ended.
     pub(crate) live: bool,
+    /// What goes wrong is over after the next pause.
+    pub(crate) recovers: bool,
     pub(crate) ledger: Vec<Entry>,
     pub(crate) calls: Vec<&'static str>,
     /// How processes have ended.
@@ -109,6 +113,7 @@ impl Default for Fake {
             install_fails: None,
             records_left: None,
             live: true,
+            recovers: false,
             ledger: Vec::new(),
             calls: Vec::new(),
             ends: Vec::new(),
@@ -192,6 +197,7 @@ impl World for Fake {
                 rights: 0,
                 rule: 3,
                 subject: Subject { id: 7, incarnation: 1 },
+                asker: ask.asker,
                 base: 0,
                 len: 0,
                 epoch: self.epoch,
@@ -239,6 +245,14 @@ impl World for Fake {
     fn record(&mut self, entry: &Entry) -> Option<u64> {
         self.calls.push("record");
         self.append(*entry)
+    }
+
+    fn wait_out(&mut self) {
+        self.calls.push("wait");
+        if core::mem::take(&mut self.recovers) {
+            self.policyd = Policyd::Allows;
+            (self.epoch_fails, self.records_left) = (None, None);
+        }
     }
 
     fn cap_derive(

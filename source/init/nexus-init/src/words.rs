@@ -41,6 +41,7 @@ pub fn exit_entry(subject: Subject, end: EndReason) -> Entry {
         rights: 0,
         rule: NO_RULE,
         subject,
+        asker: Subject::default(),
         base: pc,
         len: address,
         epoch: 0,

@@ -8,12 +8,13 @@ protocol! {
         /// Adds a piece of a line. Pieces of one sender are joined until one has no more after it.
         1 Write -> ();
         /// Adds a record to the ledger: one message, so that it is there whole or not at all.
-        /// Needs the permission to record.
+        /// Needs the permission to record; who may record which event is one table of logd.
         2 Append -> Appended;
         /// Records that the sender has shown something that the run must show. Test profile only,
         /// else `NotSupported`.
         3 Proof -> ();
-        /// Tells the wall clock. Needs the permission to set it.
+        /// Tells the wall clock. Needs the permission to set it. A change leaves a record; after the
+        /// first one, `OutOfRange` when it is far from that.
         4 SetClock -> ();
         /// The first line or proof at or after a number: of any sender for one that may read the log,
         /// else of its own.
@@ -33,6 +34,9 @@ protocol! {
         10 Verify -> Verification;
         /// Counts.
         11 Stats -> Counts;
+        /// How long the ledger is, and the hash of its last record, to be kept elsewhere. Needs the
+        /// permission to view, to record or to report.
+        12 Head -> HeadInfo;
     }
 }
 
@@ -68,6 +72,8 @@ codes! {
         6 Exit,
         /// The distributor has let go of the authority it no longer needs.
         7 Drop,
+        /// The wall clock of the log has been set.
+        8 Clock,
     }
 }
 
@@ -118,6 +124,9 @@ payloads! {
         pub rule: u16,
         /// The service that it is about.
         pub subject: Subject,
+        /// Who asked, where something was asked for; else nobody, id 0. Decision, grant, refusal: the
+        /// distributor, or the service that has it `Try`. Clock: who set it.
+        pub asker: Subject,
         /// First physical address of the window; for an exit, where the service was.
         pub base: u64,
         /// Bytes of the window; for an exit, the address concerned.
@@ -128,7 +137,9 @@ payloads! {
         /// [`crate::policy::Reason`]. Refusal: a [`crate::init::Refusal`]. Exit: a
         /// [`crate::init::EndKind`].
         pub reason: u32,
-        /// Decision, grant, refusal: the nonce of the question. Exit: its code or cause.
+        /// Boot: the number of the run. Decision, grant, refusal: the nonce of the question. Exit: its
+        /// code or cause. Drop: the kind of the capability. Clock: the time that it was set to; what
+        /// it said before is in the [`Stamp`].
         pub detail: u64,
     }
 
@@ -250,6 +261,17 @@ payloads! {
         /// Where the next piece begins; 0 when this was the last.
         pub next: u64,
         /// Hash of the last record.
+        pub head: [u8; 32],
+    }
+
+    /// Asks for the head of the chain.
+    pub struct Head {}
+
+    /// The head of the chain.
+    pub struct HeadInfo {
+        /// Records in the ledger.
+        pub records: u64,
+        /// Hash of the last one; zero when there is none.
         pub head: [u8; 32],
     }
 

@@ -57,6 +57,8 @@ payloads! {
     pub struct Decide {
         /// Who would hold the window.
         pub subject: Subject,
+        /// On whose behalf it is asked: the distributor itself, or who has it ask.
+        pub asker: Subject,
         /// Number of the device in the description.
         pub device: u16,
         /// Rights asked for ([`nexus_abi::Rights`] bits).

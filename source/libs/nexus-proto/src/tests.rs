@@ -239,6 +239,7 @@ fn other_protocols_labels_are_refused() {
 fn asked() -> Decide {
     Decide {
         subject: Subject { id: 7, incarnation: 1 },
+        asker: Subject::default(),
         device: 3,
         rights: 7,
         zero: Zero::ZERO,
@@ -261,6 +262,7 @@ fn an_allow_is_for_its_question_only() {
     let others = [
         Decide { subject: Subject { id: 8, incarnation: 1 }, ..asked },
         Decide { subject: Subject { id: 7, incarnation: 2 }, ..asked },
+        Decide { asker: Subject { id: 10, incarnation: 1 }, ..asked },
         Decide { device: 4, ..asked },
         Decide { rights: 3, ..asked },
         Decide { base: 0x1000_7000, ..asked },
@@ -308,4 +310,50 @@ fn text_goes_in_pieces() {
         let joined: Vec<u8> = pieces.iter().flat_map(|text| text.as_bytes().to_vec()).collect();
         assert_eq!(joined, bytes);
     }
+}
+
+/// The message with byte `at` of its payload set to `value`.
+fn with_byte(message: &Message, at: usize, value: u8) -> Message {
+    let mut words = message.words;
+    let shift = 8 * (at % 8);
+    words[at / 8] = words[at / 8] & !(0xff << shift) | u64::from(value) << shift;
+    Message { tag: message.tag, words }
+}
+
+// attack 31 U: bytes hidden behind the end of a text, and a length beyond it; refused; broken: text-hidden
+#[test]
+fn a_text_has_no_bytes_behind_its_end() {
+    // A text is its length, whether more follows, padding, and 48 bytes.
+    for len in 0..=Text::MAX {
+        let message = encode_payload(0, &Text::piece(&[b'x'; Text::MAX][..len]));
+        for at in 8 + len..8 + Text::MAX {
+            let hidden = with_byte(&message, at, b'y');
+            assert_eq!(decode_payload::<Text>(&hidden), Err(Malformed::Value), "{len} {at}");
+        }
+        let inside = with_byte(&message, 8 + len.saturating_sub(1), b'y');
+        assert_eq!(decode_payload::<Text>(&inside).is_ok(), len > 0);
+    }
+    let whole = encode_payload(0, &Text::piece(&[b'x'; Text::MAX]));
+    for len in Text::MAX + 1..=usize::from(u8::MAX) {
+        let longer = with_byte(&whole, 0, u8::try_from(len).unwrap());
+        assert_eq!(decode_payload::<Text>(&longer), Err(Malformed::Value), "{len}");
+    }
+}
+
+// attack 31 U: bytes hidden behind the end of a name, or that are no text; refused; broken: name-hidden
+#[test]
+fn a_name_has_no_bytes_behind_its_end() {
+    use crate::init::ServiceInfo;
+    let mut source = Source { words: std::vec![7], next: 0 };
+    let info = ServiceInfo { name: Name::new("rngd"), ..ServiceInfo::draw(&mut source) };
+    let message = encode_payload(0, &info);
+    // The name is the last field.
+    let start = size_of::<ServiceInfo>() - 32;
+    assert_eq!(decode_payload::<ServiceInfo>(&message), Ok(info));
+    for at in start + 5..start + 32 {
+        let hidden = with_byte(&message, at, b'y');
+        assert_eq!(decode_payload::<ServiceInfo>(&hidden), Err(Malformed::Value), "{at}");
+    }
+    let no_text = with_byte(&message, start, 0xff);
+    assert_eq!(decode_payload::<ServiceInfo>(&no_text), Err(Malformed::Value));
 }

@@ -15,7 +15,7 @@ use crate::{CallError, Client, Deadline, startup, sys};
 /// Milliseconds that a line may take.
 const LINE_MS: u64 = 50;
 /// Milliseconds that a proof may take.
-const PROOF_MS: u64 = 2000;
+const PROOF_MS: u64 = 20_000;
 
 static LOGD: AtomicU64 = AtomicU64::new(0);
 static CONSOLE: AtomicU64 = AtomicU64::new(0);

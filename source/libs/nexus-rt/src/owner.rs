@@ -9,7 +9,7 @@ use nexus_proto::{Zero, ids};
 use crate::{Deadline, StartError, map_window_part, startup};
 
 /// Milliseconds that init has to take a report.
-const REPORT_MS: u64 = 2000;
+const REPORT_MS: u64 = 20_000;
 /// What a test run must see from an owner.
 const PROOF: &str = "mmio-window-mapped";
 

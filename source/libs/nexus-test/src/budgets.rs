@@ -6,11 +6,11 @@ use nexus_proto::init::{Init, Mem, MemInfo, ServiceStat, ServiceState, Stat};
 use nexus_proto::{Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, StartError, startup};
 
-use crate::{Check, Failed, Waiter};
+use crate::{Check, Failed, SAFETY_MS, Waiter};
 
-/// Milliseconds that init has to answer, and to see that a process has ended: instructions pass
-/// slowly where they are counted.
-const INIT_MS: u64 = 10_000;
+/// Looks, a millisecond apart, until init has seen that a process has ended: not time, of which it may
+/// have had none.
+const LOOKS: u32 = 10_000;
 
 /// Asks init how services stand.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ impl Budgets {
     /// # Errors
     /// init did not answer in time.
     pub fn stat(&self, service: u32) -> Result<ServiceStat, CallError> {
-        self.init.call(&Stat { service, zero: Zero::ZERO }, Deadline::after_ms(INIT_MS))
+        self.init.call(&Stat { service, zero: Zero::ZERO }, Deadline::after_ms(SAFETY_MS))
     }
 
     /// How memory and kernel objects are divided.
@@ -41,7 +41,7 @@ impl Budgets {
     /// # Errors
     /// init did not answer in time.
     pub fn mem(&self) -> Result<MemInfo, CallError> {
-        self.init.call(&Mem {}, Deadline::after_ms(INIT_MS))
+        self.init.call(&Mem {}, Deadline::after_ms(SAFETY_MS))
     }
 
     /// Waits until a service has ended, not without end, and tells how it stands then.
@@ -49,15 +49,15 @@ impl Budgets {
     /// # Errors
     /// init did not answer in time.
     pub fn ended(&self, service: u32) -> Result<ServiceStat, CallError> {
-        let deadline = Deadline::after_ms(INIT_MS);
-        loop {
+        for _ in 0..LOOKS {
             let stat = self.stat(service)?;
-            if stat.state == ServiceState::Ended || deadline.has_passed() {
+            if stat.state == ServiceState::Ended {
                 return Ok(stat);
             }
             // It has threads left, maybe, that are less important.
             self.waiter.pause(1);
         }
+        self.stat(service)
     }
 
     /// Frames and objects that were cut off for these services.

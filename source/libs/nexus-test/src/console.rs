@@ -8,8 +8,8 @@ use nexus_proto::console::{
 use nexus_proto::{ServiceError, Text};
 use nexus_rt::{CallError, Client, Deadline, sys};
 
-/// Milliseconds that consoled has to take a piece of a line.
-const WRITE_MS: u64 = 10_000;
+use crate::SAFETY_MS;
+
 /// Stands before what the host types.
 const PROMPT: &[u8] = b"host> ";
 
@@ -32,7 +32,7 @@ impl Console {
     /// consoled did not take it in time.
     pub fn line(&self, line: &str) -> Result<(), CallError> {
         let line = format!("{line}\n");
-        let deadline = Deadline::after_ms(WRITE_MS);
+        let deadline = Deadline::after_ms(SAFETY_MS);
         for text in Text::pieces(line.as_bytes()) {
             self.piece(text, deadline)?;
         }
@@ -57,7 +57,7 @@ impl Console {
     /// Nobody typed it in time: `TimedOut` of consoled.
     pub fn wait_for(&self, expected: &str, deadline: Deadline) -> Result<(), CallError> {
         let text = Text::piece(PROMPT);
-        self.consoled.call(&Prompt { text }, Deadline::after_ms(WRITE_MS))?;
+        self.consoled.call(&Prompt { text }, Deadline::after_ms(SAFETY_MS))?;
         let ask = ReadLine { deadline: deadline.ticks() };
         loop {
             let event: LineEvent = self.consoled.call(&ask, Deadline::NEVER)?;

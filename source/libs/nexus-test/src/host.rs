@@ -17,10 +17,14 @@ const PASSED: u16 = 33;
 const FAILED: u16 = 35;
 /// Milliseconds for the last line to leave the serial port.
 const LAST_LINE_MS: u64 = 50;
-/// Milliseconds that a service has to answer.
-const ANSWER_MS: u64 = 2000;
+/// Milliseconds after which a service counts as silent: a safety net for runs that hang, long enough for
+/// a host that lets the guest stand still for seconds, and no part of what a proof says. Who has ended
+/// is told at once.
+pub const SAFETY_MS: u64 = 20_000;
 /// Milliseconds between two looks at how far the owners are.
 const LOOK_MS: u64 = 5;
+/// Looks until they are: not time, of which they may have had none.
+const LOOKS: u32 = 4000;
 
 /// Lets others run for a while.
 #[derive(Clone, Copy, Debug)]
@@ -84,31 +88,30 @@ impl Host {
     /// host how many owners are ready.
     ///
     /// # Errors
-    /// `TimedOut` when they are not by `deadline`.
-    pub fn wait_until_ready(&self, deadline: Deadline) -> Result<(), CallError> {
+    /// `TimedOut` when they are not after many looks.
+    pub fn wait_until_ready(&self) -> Result<(), CallError> {
         let report = Report { state: ReportState::Ready, zero: Zero::ZERO, detail: 0 };
-        self.init.call(&report, Deadline::after_ms(ANSWER_MS))?;
-        loop {
-            let ready = self.init.call(&Ready {}, Deadline::after_ms(ANSWER_MS))?;
+        self.init.call(&report, Deadline::after_ms(SAFETY_MS))?;
+        for _ in 0..LOOKS {
+            let ready = self.init.call(&Ready {}, Deadline::after_ms(SAFETY_MS))?;
             if everybody(&ready) {
                 return self.record(&records::ready(ready.owners));
             }
-            if deadline.has_passed() {
-                return Err(CallError::Service(ServiceError::TimedOut));
-            }
             self.waiter.pause(LOOK_MS);
         }
+        Err(CallError::Service(ServiceError::TimedOut))
     }
 
-    /// Tells how the tests came out, and ends the machine.
+    /// Tells the head of the ledger once more, how the tests came out, and ends the machine.
     ///
     /// # Errors
     /// Why the machine goes on.
     pub fn end(&self, passed: u32, failed: u32) -> Result<Infallible, CallError> {
+        self.show_rest_of_ledger()?;
         self.record(&records::verdict(passed, failed))?;
         self.waiter.pause(LAST_LINE_MS);
         let code = if failed == 0 { PASSED } else { FAILED };
-        self.powerd.call(&Exit { code, zero: Zero::ZERO }, Deadline::after_ms(ANSWER_MS))?;
+        self.powerd.call(&Exit { code, zero: Zero::ZERO }, Deadline::after_ms(SAFETY_MS))?;
         Err(CallError::Service(ServiceError::BadState))
     }
 }

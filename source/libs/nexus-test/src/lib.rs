@@ -19,4 +19,4 @@ pub use budgets::{Budgets, comes_back};
 pub use console::Console;
 pub use facts::{Check, Facts};
 pub use failed::Failed;
-pub use host::{Host, Waiter};
+pub use host::{Host, SAFETY_MS, Waiter};

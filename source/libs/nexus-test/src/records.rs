@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use nexus_proto::init::CapEntry;
-use nexus_proto::log::{Entry, Event, Outcome, Stamp};
+use nexus_proto::log::{Entry, Event, HeadInfo, Outcome, Stamp};
 
 /// The record `what` of the run `nonce`.
 #[must_use]
@@ -12,10 +12,12 @@ pub fn line(nonce: u64, what: &str) -> String {
     format!("@nx {nonce:016x} {what}")
 }
 
-/// A record of the ledger.
+/// A record of the ledger: all that its hash is made from, and its hash.
 #[must_use]
-pub fn ledger(stamp: &Stamp, entry: &Entry) -> String {
-    format!(
+pub fn ledger(stamp: &Stamp, entry: &Entry, own: &[u8; 32]) -> String {
+    let Entry { asker, epoch, reason, detail, .. } = entry;
+    let Stamp { ticks, unix_ns, reporter, .. } = stamp;
+    let before = format!(
         "ledger {} {} {} {} {} {:x} {:x} {:x} {} {}",
         stamp.seq,
         event(entry.event),
@@ -27,7 +29,25 @@ pub fn ledger(stamp: &Stamp, entry: &Entry) -> String {
         entry.rights,
         decision(entry.outcome),
         entry.rule,
+    );
+    format!(
+        "{before} {} {} {} {} {epoch} {reason} {detail:x} {ticks:x} {unix_ns:x} {}",
+        reporter.id,
+        reporter.incarnation,
+        asker.id,
+        asker.incarnation,
+        hex(own)
     )
+}
+
+/// How long the ledger is, and the hash of its last record.
+#[must_use]
+pub fn head(head: &HeadInfo) -> String {
+    format!("head {} {}", head.records, hex(&head.head))
+}
+
+fn hex(hash: &[u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 const fn event(event: Event) -> &'static str {
@@ -39,6 +59,7 @@ const fn event(event: Event) -> &'static str {
         Event::Revoke => "revoke",
         Event::Exit => "exit",
         Event::Drop => "drop",
+        Event::Clock => "clock",
     }
 }
 
@@ -112,13 +133,40 @@ mod tests {
             rights: 7,
             rule: 4,
             subject,
+            asker: Subject { id: 1, incarnation: 2 },
             base: 0x1000_8000,
             len: 0x1000,
             epoch: 1,
             reason: 0,
             detail: 9,
         };
-        assert_eq!(ledger(&stamp, &entry), "ledger 3 grant 7 1 3 10008000 1000 7 allow 4");
+        let line = ledger(&stamp, &entry, &[0xab; 32]);
+        let expected = "ledger 3 grant 7 1 3 10008000 1000 7 allow 4 1 1 1 2 1 0 9 5 0 ";
+        assert_eq!(line, format!("{expected}{}", "ab".repeat(32)));
+    }
+
+    #[test]
+    fn the_longest_record_of_the_ledger_is_one_line() {
+        let subject = Subject { id: u32::MAX, incarnation: 1 };
+        let stamp = Stamp { seq: 1024, ticks: 1 << 44, unix_ns: u64::MAX, reporter: subject };
+        let entry = Entry {
+            event: Event::Decision,
+            outcome: Outcome::Allow,
+            device: u16::MAX,
+            rights: u16::MAX,
+            rule: u16::MAX,
+            subject,
+            asker: subject,
+            base: u64::MAX,
+            len: 1 << 32,
+            epoch: 1,
+            reason: 18,
+            detail: u64::MAX,
+        };
+        assert!(
+            line(0, &ledger(&stamp, &entry, &[0; 32])).len() <= 256,
+            "consoled breaks longer ones"
+        );
     }
 
     #[test]

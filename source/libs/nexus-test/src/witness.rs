@@ -1,15 +1,17 @@
 //! What the host compares: ledger, capabilities and page-table roots of everybody who lives, and then
 //! the memory of the guest itself.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use nexus_proto::init::{Caps, Init, ServiceState, Services, Stat};
-use nexus_proto::log::{Log, ReadEntry, ReadStamp, Stats};
+use nexus_proto::log::{Head, Log, ReadEntry, ReadHashes, ReadStamp};
 use nexus_proto::{Operation, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, startup};
 
-use crate::{Failed, Host, records};
+use crate::{Failed, Host, SAFETY_MS, records};
 
-/// Milliseconds that a service has to answer.
-const ANSWER_MS: u64 = 2000;
+/// Records of the ledger that the host has been shown.
+static SHOWN: AtomicU64 = AtomicU64::new(0);
 
 impl Host {
     /// Shows everything, and waits until the host has read the memory, until `deadline` at most.
@@ -34,12 +36,29 @@ impl Host {
         Ok(self.console.wait_for(records::WITNESS_DONE, deadline)?)
     }
 
+    /// Shows what has come to the ledger since it was shown last, and then its head.
     fn show_ledger(&self, logd: Client<Log>) -> Result<(), CallError> {
-        for seq in 1..=ask(logd, &Stats {})?.records {
+        let head = ask(logd, &Head {})?;
+        for seq in SHOWN.load(Ordering::Relaxed) + 1..=head.records {
             let stamp = ask(logd, &ReadStamp { seq })?;
-            self.record(&records::ledger(&stamp, &ask(logd, &ReadEntry { seq })?))?;
+            let entry = ask(logd, &ReadEntry { seq })?;
+            let own = ask(logd, &ReadHashes { seq })?.own;
+            self.record(&records::ledger(&stamp, &entry, &own))?;
         }
-        Ok(())
+        SHOWN.store(head.records, Ordering::Relaxed);
+        self.record(&records::head(&head))
+    }
+
+    /// The same once more, where it was shown.
+    ///
+    /// # Errors
+    /// logd or consoled does not answer.
+    pub(crate) fn show_rest_of_ledger(&self) -> Result<(), CallError> {
+        if SHOWN.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        let logd = startup().client(ids::LOGD);
+        logd.map_or(Ok(()), |logd| self.show_ledger(logd))
     }
 
     /// Capabilities, and the root page table; who has ended has none.
@@ -62,5 +81,5 @@ impl Host {
 }
 
 fn ask<O: Operation>(server: Client<O::Protocol>, request: &O) -> Result<O::Reply, CallError> {
-    server.call(request, Deadline::after_ms(ANSWER_MS))
+    server.call(request, Deadline::after_ms(SAFETY_MS))
 }

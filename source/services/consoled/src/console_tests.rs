@@ -159,7 +159,7 @@ fn another_life_of_the_service_starts_with_an_empty_line() {
     assert_eq!(type_in(&mut console, "c\r"), line(2, "c"));
 }
 
-// attack 78 U: another service reads the line, asked later; whoever asked first keeps the keyboard
+// attack 78 U: another service reads the line, asked later; whoever asked first keeps the keyboard; broken: console-rank
 #[test]
 fn the_first_reader_keeps_the_keyboard_until_its_line_ends() {
     let mut console = console();
@@ -175,7 +175,7 @@ fn the_first_reader_keeps_the_keyboard_until_its_line_ends() {
     assert_eq!(type_in(&mut console, "d\r"), line(4, "d"));
 }
 
-// attack 78 U: a shell takes what the host types to its tests, by line or by key; it waits its turn
+// attack 78 U: a shell takes what the host types to its tests, by line or by key; it waits its turn; broken: console-rank
 #[test]
 fn the_host_is_read_by_its_tests_and_the_shell_gets_the_keyboard_back() {
     let mut console = console();
@@ -289,7 +289,7 @@ fn a_prompt_cannot_carry_terminal_sequences() {
     assert_eq!(shown(&mut console), "\r\x1b[K?[2J> ");
 }
 
-// attack 46 U: a line that looks like a record, from who may not write one; marked
+// attack 46 U: a line that looks like a record, from who may not write one; marked; broken: console-record
 #[test]
 fn only_a_recorder_can_write_a_record() {
     let mut console = console();
@@ -311,7 +311,7 @@ fn begins_a_record(row: &str) -> bool {
     ["@nx", "SELFTEST:", "neuron:"].iter().any(|word| row.starts_with(word))
 }
 
-// attack 78 U: a line begun and not ended, then a read; the record goes out marked
+// attack 78 U: a line begun and not ended, then a read; the record goes out marked; broken: console-record
 #[test]
 fn a_read_ends_a_begun_line_as_any_other() {
     let mut console = console();
@@ -320,7 +320,7 @@ fn a_read_ends_a_begun_line_as_any_other() {
     assert_eq!(shown(&mut console), "? @nx 0 verdict 9 0\r\n\r\x1b[K> ");
 }
 
-// attack 78 U: a prompt that is a record, or that an inserted text completes; marked
+// attack 78 U: a prompt that is a record, or that an inserted text completes; marked; broken: console-prompt
 #[test]
 fn no_prompt_and_no_inserted_text_begins_a_record() {
     for (prompt, text) in [("@nx 0 verdict 9 0", ""), ("", "@nx 0 verdict"), ("SELF", "TEST: ok")] {
@@ -335,7 +335,7 @@ fn no_prompt_and_no_inserted_text_begins_a_record() {
     }
 }
 
-// attack 78 U: the row is drawn where there is no room for it, then text is inserted; not at a row's beginning
+// attack 78 U: the row is drawn where there is no room for it, then text is inserted; not at a row's beginning; broken: console-row
 #[test]
 fn what_is_inserted_into_a_row_that_was_dropped_does_not_begin_a_row() {
     let mut console = console();
@@ -467,7 +467,7 @@ fn any_forgery() -> impl Strategy<Value = Do> {
 }
 
 proptest! {
-    // attack 78 U: services that may not report write, prompt, insert and read in any order, into a wire that is full at any time; no row begins a record, a test or a kernel line
+    // attack 78 U: services that may not report write, prompt, insert and read in any order, into a wire that is full at any time; no row begins a record, a test or a kernel line; broken: console-record, console-prompt, console-row
     #[test]
     fn no_row_begins_a_record(
         steps in proptest::collection::vec((any_forgery(), 0..8u8), 0..60),

@@ -55,9 +55,12 @@ impl Follower {
                 let gone = format!("({lost} older lines of the log are gone)");
                 return Some(Line::new(gone.as_bytes(), false));
             }
+            let wanted = self.all || (info.kind == LineKind::Line && info.level >= Level::Warn);
+            // What cannot be read whole now is read again at the next look.
+            let line = if wanted { Some(self.format(&info, &self.text(&info)?)) } else { None };
             self.next = info.line + 1;
-            if self.all || (info.kind == LineKind::Line && info.level >= Level::Warn) {
-                return Some(self.format(&info, &self.text(&info)));
+            if line.is_some() {
+                return line;
             }
         }
     }
@@ -69,18 +72,23 @@ impl Follower {
         self.logd.call(ask, Deadline::after_ms(ANSWER_MS))
     }
 
-    fn text(&self, info: &LineInfo) -> String {
+    fn text(&self, info: &LineInfo) -> Option<String> {
         let mut bytes = Vec::new();
         for _ in 0..MAX_PIECES {
             let offset = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             let ask = LineText { line: info.line, offset, zero: nexus_proto::Zero::ZERO };
-            let Ok(text) = self.ask(&ask) else { break };
+            let text = match self.ask(&ask) {
+                Ok(text) => text,
+                // It has made room for a newer line meanwhile.
+                Err(CallError::Service(_)) => break,
+                Err(_) => return None,
+            };
             bytes.extend_from_slice(text.as_bytes());
             if !text.more() {
                 break;
             }
         }
-        clean(&bytes)
+        Some(clean(&bytes))
     }
 
     /// A proof is a record, in the words of this service; a line is its writer's.

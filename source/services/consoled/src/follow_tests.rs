@@ -127,3 +127,20 @@ fn a_logd_that_answers_nonsense_cannot_hold_the_console() {
     assert_eq!(line.as_str(), "nsh: xxxxxxxxxxxxxxxx");
     assert_eq!(follower.next_line(), None);
 }
+
+// attack 60 U: logd does not answer in the middle of a line; the line is shown whole at the next look
+#[test]
+fn a_line_is_shown_whole_or_later() {
+    use std::cell::Cell;
+    use std::rc::Rc;
+    let late = Rc::new(Cell::new(true));
+    let asked = Rc::clone(&late);
+    let _answering = answer_calls(move |_, message| match Request::decode(message).unwrap() {
+        Request::LineText(_) if asked.replace(false) => Err(nexus_abi::Error::TimedOut),
+        _ => Ok(answer(LINES, message)),
+    });
+    let description = Description { profile: Profile::Test, ..description() };
+    let mut follower = Follower::new(Client::new(Handle(1)), &description, 0);
+    assert_eq!(follower.next_line(), None);
+    assert_eq!(follower.next_line().unwrap().as_str(), "nsh: mmio window mapped ok");
+}

@@ -2,7 +2,7 @@ use super::*;
 
 const BEGINNINGS: [&str; 3] = ["@nx 0 verdict 9 0", "SELFTEST: mmio map ok", "neuron: panic: x"];
 
-// attack 78 U: a line that begins a record, a test or a kernel line; marked
+// attack 78 U: a line that begins a record, a test or a kernel line; marked; broken: console-record
 #[test]
 fn only_reporters_begin_records_and_nobody_a_kernel_line() {
     for text in BEGINNINGS {
@@ -27,7 +27,7 @@ fn nothing_hides_before_a_beginning() {
     assert_eq!(Line::new(b"a\x08\x08@nx\r", false).as_str(), "a??@nx");
 }
 
-// attack 78 U: a prompt that begins a record, or that what is typed behind it completes; marked
+// attack 78 U: a prompt that begins a record, or that what is typed behind it completes; marked; broken: console-prompt
 #[test]
 fn no_prompt_and_no_piece_of_one_begins_a_record() {
     for text in BEGINNINGS {

@@ -79,7 +79,7 @@ fn a_line_of_another_appears_above_and_the_prompt_comes_back_at_the_next_tick() 
     assert_eq!(screen(&server), "\r\x1b[K> he");
 }
 
-// attack 46 U: a record written by a service without the permission; not a record
+// attack 46 U: a record written by a service without the permission; not a record; broken: console-record
 #[test]
 fn records_are_believed_only_from_who_may_report() {
     let mut server = server();
@@ -88,7 +88,7 @@ fn records_are_believed_only_from_who_may_report() {
     assert_eq!(screen(&server), "? @nx 0 verdict 1 0\r\n@nx 0 verdict 1 0\r\n");
 }
 
-// attack 78 U: a service without the permission reads what is typed, by line or by key; denied
+// attack 78 U: a service without the permission reads what is typed, by line or by key; denied; broken: console-read
 #[test]
 fn only_who_may_ask_or_report_reads_what_is_typed() {
     let mut server = server();

@@ -8,6 +8,9 @@
 //!   that asking for what is forbidden cannot use up the space in which grants are recorded.
 //! - Each record holds the hash of the record before it. Whoever remembers one hash can tell
 //!   whether anything up to it was changed, reordered or cut.
+//! - Who may record which event is one table: what the one did, no other can claim.
+//! - The wall clock can be set once; later it can be set right, within minutes, and each change is
+//!   a record.
 //!
 //! Senders are who the kernel says. Nothing in a message is identity.
 #![cfg_attr(not(test), no_std)]
@@ -23,5 +26,6 @@ pub mod proofs;
 mod service;
 pub mod text;
 pub mod time;
+mod writer;
 
 pub use service::Logd;

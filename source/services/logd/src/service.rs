@@ -4,25 +4,28 @@ use alloc::vec::Vec;
 
 use nexus_abi::{Message, Sender};
 use nexus_proto::log::{
-    Append, Appended, Counts, Entry, Event, FindLine, Hashes, Level, LineInfo, LineKind, LineText,
-    NO_DEVICE, Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify,
-    Write,
+    Append, Appended, Counts, Entry, Event, FindLine, Hashes, Head, HeadInfo, Level, LineInfo,
+    LineKind, LineText, NO_DEVICE, Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request,
+    SetClock, Stats, Verify, Write,
 };
 use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Operation, ServiceError, Text, Zero};
+use nexus_proto::{Operation, ServiceError, Subject, Text, Zero};
 use nexus_sysdesc::{Description, Permission, Profile};
 
 use crate::chain::Link;
 use crate::ledger::{Full, Ledger};
 use crate::lines::{Line, Lines, Written};
 use crate::proofs::{self, ProofError, Proofs};
-use crate::time::{Clock, Moment};
+use crate::time::{Change, Clock, Moment};
+use crate::writer::{Writer, is_sound};
 
 type Answer<T> = Result<<T as Operation>::Reply, ServiceError>;
 
 /// All that logd keeps.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Logd {
+    /// Who logd is.
+    own: Sender,
     clock: Clock,
     lines: Lines,
     proofs: Proofs,
@@ -56,6 +59,7 @@ impl Logd {
             .iter()
             .flat_map(|service| service.permissions.iter().map(|right| (service.id, *right)));
         Logd {
+            own: Sender::default(),
             clock: Clock::new(timebase_hz),
             lines: Lines::new(description.services.iter().map(|service| service.id), timebase_hz),
             proofs: Proofs::default(),
@@ -70,19 +74,8 @@ impl Logd {
     /// Begins the ledger: `own` is who logd is, `nonce` the number of this run, so that no ledger
     /// of another run can stand for this one.
     pub fn begin(&mut self, own: Sender, nonce: u64, ticks: u64) {
-        let entry = Entry {
-            event: Event::Boot,
-            outcome: Outcome::None,
-            device: NO_DEVICE,
-            rights: 0,
-            rule: NO_RULE,
-            subject: own.into(),
-            base: 0,
-            len: 0,
-            epoch: 0,
-            reason: 0,
-            detail: nonce,
-        };
+        self.own = own;
+        let entry = Entry { detail: nonce, ..own_entry(Event::Boot, own.into()) };
         // An empty ledger has room.
         let _first = self.ledger.append(own, entry, self.clock.at(ticks));
     }
@@ -94,7 +87,7 @@ impl Logd {
             Request::Write(ask) => ask.answer(self.write(sender, ask, at)),
             Request::Append(ask) => ask.answer(self.append(sender, ask, at)),
             Request::Proof(ask) => ask.answer(self.proof(sender, ask, at)),
-            Request::SetClock(ask) => ask.answer(self.set_clock(sender, ask)),
+            Request::SetClock(ask) => ask.answer(self.set_clock(sender, ask, at)),
             Request::FindLine(ask) => ask.answer(self.find_line(sender, ask)),
             Request::LineText(ask) => ask.answer(self.line_text(sender, ask)),
             Request::ReadEntry(ask) => ask.answer(self.read_entry(sender, ask)),
@@ -102,6 +95,7 @@ impl Logd {
             Request::ReadHashes(ask) => ask.answer(self.read_hashes(sender, ask)),
             Request::Verify(ask) => ask.answer(self.verify(sender, ask)),
             Request::Stats(ask) => ask.answer(self.stats(ask)),
+            Request::Head(ask) => ask.answer(self.head(sender, ask)),
         }
     }
 
@@ -130,6 +124,16 @@ impl Logd {
 
     fn append(&mut self, sender: Sender, ask: &Append, at: Moment) -> Answer<Append> {
         self.require(sender, Permission::Record)?;
+        let distributes = self.may(sender, Permission::Distribute);
+        let writer = if distributes { Writer::Init } else { Writer::Policyd };
+        if Writer::of(ask.entry.event) != writer {
+            self.refused();
+            return Err(ServiceError::Denied);
+        }
+        if !is_sound(&ask.entry) {
+            self.refused();
+            return Err(ServiceError::Malformed);
+        }
         match self.ledger.append(sender, ask.entry, at) {
             Ok(seq) => Ok(Appended { seq }),
             Err(Full) => Err(ServiceError::Full),
@@ -157,10 +161,32 @@ impl Logd {
         }
     }
 
-    fn set_clock(&mut self, sender: Sender, ask: &SetClock) -> Answer<SetClock> {
+    /// A change is recorded before it counts, by the clock as it was.
+    fn set_clock(&mut self, sender: Sender, ask: &SetClock, at: Moment) -> Answer<SetClock> {
         self.require(sender, Permission::Clock)?;
+        match self.clock.change(ask.ticks, ask.unix_ns) {
+            Change::None => return Ok(()),
+            Change::TooFar => {
+                self.refused();
+                return Err(ServiceError::OutOfRange);
+            }
+            Change::TooOften => return Err(ServiceError::Full),
+            Change::Set => {}
+        }
+        let asker = sender.into();
+        let entry = Entry { asker, detail: ask.unix_ns, ..own_entry(Event::Clock, asker) };
+        self.ledger.append(self.own, entry, at).map_err(|Full| ServiceError::Full)?;
         self.clock.set(ask.ticks, ask.unix_ns);
         Ok(())
+    }
+
+    fn head(&mut self, sender: Sender, _ask: &Head) -> Answer<Head> {
+        let may = [Permission::View, Permission::Record, Permission::Report];
+        if !may.into_iter().any(|permission| self.may(sender, permission)) {
+            self.refused();
+            return Err(ServiceError::Denied);
+        }
+        Ok(HeadInfo { records: self.ledger.records(), head: self.ledger.head() })
     }
 
     fn find_line(&self, sender: Sender, ask: &FindLine) -> Answer<FindLine> {
@@ -233,6 +259,24 @@ impl Logd {
 
     fn may(&self, sender: Sender, permission: Permission) -> bool {
         self.permissions.contains(&(sender.service_id, permission))
+    }
+}
+
+/// A record of logd itself.
+fn own_entry(event: Event, subject: Subject) -> Entry {
+    Entry {
+        event,
+        outcome: Outcome::None,
+        device: NO_DEVICE,
+        rights: 0,
+        rule: NO_RULE,
+        subject,
+        asker: Subject::default(),
+        base: 0,
+        len: 0,
+        epoch: 0,
+        reason: 0,
+        detail: 0,
     }
 }
 

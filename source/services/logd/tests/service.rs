@@ -6,8 +6,8 @@ use logd::chain::{Link, replay};
 use logd::ledger::CAPACITY;
 use nexus_abi::{Message, Sender, Tag};
 use nexus_proto::log::{
-    Append, Appended, Entry, Event, FindLine, Level, LineInfo, LineKind, LineText, Outcome, Proof,
-    ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
+    Append, Appended, Entry, Event, FindLine, Head, Level, LineInfo, LineKind, LineText, NO_DEVICE,
+    Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
 };
 use nexus_proto::{
     Operation, ReplyError, Request as _, ServiceError, Subject, Text, Zero, encode_error,
@@ -19,6 +19,7 @@ const HZ: u64 = 10_000_000;
 const NONCE: u64 = 0x1234_5678_9abc_def0;
 
 const INIT: Sender = Sender { service_id: 1, incarnation: 1 };
+const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
 const LOGD: Sender = Sender { service_id: 3, incarnation: 1 };
 const RTCD: Sender = Sender { service_id: 5, incarnation: 1 };
 const NSH: Sender = Sender { service_id: 10, incarnation: 1 };
@@ -51,7 +52,8 @@ fn description() -> Description {
         init: 1,
         devices: vec![],
         services: vec![
-            service(1, "init", &[Permission::Record]),
+            service(1, "init", &[Permission::Distribute, Permission::Record]),
+            service(2, "policyd", &[Permission::Record]),
             service(3, "logd", &[]),
             service(5, "rtcd", &[Permission::Clock]),
             service(7, "rngd", &[]),
@@ -139,6 +141,7 @@ fn grant() -> Append {
         rights: 7,
         rule: 4,
         subject: Subject { id: 7, incarnation: 4 },
+        asker: Subject::default(),
         base: 0x1000_8000,
         len: 0x1000,
         epoch: 1,
@@ -208,6 +211,63 @@ fn only_the_permitted_record() {
     assert_eq!(log.ask(NSH, &Stats {}).unwrap().refused, 5);
 }
 
+// attack 84 U: a record of an event by who may record others; refused, each event from each sender; broken: logd-writer
+#[test]
+fn each_event_has_one_writer() {
+    let mut log = Log::new();
+    for event in Event::ALL {
+        let mut written = Vec::new();
+        for sender in [INIT, POLICYD, LOGD, RNGD, NSH, RTCD] {
+            for outcome in Outcome::ALL {
+                let entry = Entry { event: *event, outcome: *outcome, ..grant().entry };
+                match log.ask(sender, &Append { entry }) {
+                    Ok(_) => written.push((sender.service_id, *outcome)),
+                    Err(ServiceError::Denied) => {}
+                    Err(error) => assert_eq!(
+                        (error, sender),
+                        (
+                            ServiceError::Malformed,
+                            match event {
+                                Event::Decision => POLICYD,
+                                _ => INIT,
+                            }
+                        )
+                    ),
+                }
+            }
+        }
+        let expected: &[(u32, Outcome)] = match event {
+            // logd writes these itself, and takes them from nobody.
+            Event::Boot | Event::Clock => &[],
+            Event::Decision => &[(2, Outcome::Deny), (2, Outcome::Allow)],
+            Event::Grant => &[(1, Outcome::Allow)],
+            Event::Refusal => &[(1, Outcome::Deny)],
+            Event::Revoke | Event::Exit | Event::Drop => &[(1, Outcome::None)],
+        };
+        assert_eq!(written, expected, "{event:?}");
+    }
+}
+
+// attack 84 U: the head of the chain, after each record; it is that of the last one, and for those only who keep it
+#[test]
+fn the_head_is_told_to_who_keeps_it() {
+    let mut log = Log::new();
+    log.ask(INIT, &grant()).unwrap();
+    for sender in [INIT, POLICYD, NSH, VIEWER] {
+        let head = log.ask(sender, &Head {}).unwrap();
+        assert_eq!((head.records, head.head), (2, log.link(2).own));
+    }
+    for sender in [RNGD, RTCD, READER] {
+        assert_eq!(
+            log.ask(sender, &Head {}),
+            Err(ServiceError::Denied),
+            "hashes can be guessed at"
+        );
+    }
+    log.ask(INIT, &grant()).unwrap();
+    assert_eq!(log.ask(NSH, &Head {}).unwrap().head, log.link(3).own);
+}
+
 // attack 27 U: another reporter in the payload; the stamp counts
 #[test]
 fn test_forged_reporter_is_ignored() {
@@ -225,14 +285,61 @@ fn only_the_permitted_set_the_clock() {
     let mut log = Log::new();
     let set = SetClock { unix_ns: 1_700_000_000_000_000_000, ticks: 100 };
     assert_eq!(log.ask(NSH, &set), Err(ServiceError::Denied));
+    assert_eq!(log.ask(INIT, &set), Err(ServiceError::Denied));
     log.ask(INIT, &grant()).unwrap();
     assert_eq!(log.link(2).stamp.unix_ns, 0, "not known yet");
     log.ask(RTCD, &set).unwrap();
     log.now = 100 + HZ;
     log.ask(INIT, &grant()).unwrap();
-    assert_eq!(log.link(3).stamp.unix_ns, 1_700_000_001_000_000_000);
+    assert_eq!(log.link(4).stamp.unix_ns, 1_700_000_001_000_000_000);
     log.say(RNGD, b"x").unwrap();
     assert_eq!(log.lines()[0].0.unix_ns, 1_700_000_001_000_000_000);
+}
+
+// attack 84 U: the clock is set anew, far away, back and forth; each change is a record, what goes too far is none and changes nothing; broken: logd-clock, logd-clock-record
+#[test]
+fn setting_the_clock_leaves_a_record_and_is_bounded() {
+    const NOON: u64 = 1_700_000_000_000_000_000;
+    const MINUTE: u64 = 60_000_000_000;
+    let mut log = Log::new();
+    let set = |log: &mut Log, unix_ns| log.ask(RTCD, &SetClock { unix_ns, ticks: 100 });
+    assert_eq!(set(&mut log, NOON), Ok(()));
+    let link = log.link(2);
+    assert_eq!(link.stamp.reporter, LOGD.into());
+    let expected = Entry {
+        event: Event::Clock,
+        outcome: Outcome::None,
+        device: NO_DEVICE,
+        subject: RTCD.into(),
+        asker: RTCD.into(),
+        detail: NOON,
+        ..log.link(1).entry
+    };
+    assert_eq!(link.entry, expected);
+    assert_eq!(link.stamp.unix_ns, 0, "by the clock as it was");
+
+    assert_eq!(set(&mut log, NOON + 500_000_000), Ok(()), "no change, and no record");
+    assert_eq!(log.ask(NSH, &Stats {}).unwrap().records, 2);
+    assert_eq!(set(&mut log, NOON + 4 * MINUTE), Ok(()));
+    assert_eq!((log.link(3).stamp.unix_ns, log.link(3).entry.detail), (NOON, NOON + 4 * MINUTE));
+    assert_eq!(set(&mut log, NOON + 6 * MINUTE), Err(ServiceError::OutOfRange));
+    assert_eq!(set(&mut log, 0), Err(ServiceError::OutOfRange));
+    let counts = log.ask(NSH, &Stats {}).unwrap();
+    assert_eq!((counts.records, counts.refused), (3, 2));
+    let refused = (0..100).filter(|n| set(&mut log, NOON + n % 2 * 4 * MINUTE).is_err()).count();
+    assert!(refused > 40);
+    assert!(log.ask(NSH, &Stats {}).unwrap().records <= 18, "room for grants is left");
+}
+
+// attack 84 U: the ledger is full when the clock is set; it stays as it was; broken: logd-clock-record
+#[test]
+fn without_a_record_the_clock_is_not_set() {
+    let mut log = Log::new();
+    while log.ask(INIT, &grant()).is_ok() {}
+    let set = SetClock { unix_ns: 1_700_000_000_000_000_000, ticks: 100 };
+    assert_eq!(log.ask(RTCD, &set), Err(ServiceError::Full));
+    log.say(RNGD, b"x").unwrap();
+    assert_eq!(log.lines()[0].0.unix_ns, 0);
 }
 
 #[test]
@@ -269,7 +376,7 @@ fn records_are_for_those_who_may_view() {
     assert_eq!(log.ask(NSH, &ReadHashes { seq: u64::MAX }), Err(ServiceError::NotFound));
 }
 
-// attack 25 U: who may view reads where a window lies or a service faulted; only with the log; broken: logd-permission
+// attack 25 U: who may view reads where a window lies or a service faulted; only with the log; broken: logd-permission, logd-addresses
 #[test]
 fn addresses_are_for_those_who_may_read_the_log() {
     let mut log = Log::new();
@@ -288,7 +395,7 @@ fn addresses_are_for_those_who_may_read_the_log() {
     assert_eq!(log.ask(READER, &ReadEntry { seq: 2 }), Err(ServiceError::Denied));
 }
 
-// attack 25 U: the lines of another are read without the permission; they are not there; broken: logd-permission
+// attack 25 U: the lines of another are read without the permission; they are not there; broken: logd-permission, logd-lines
 #[test]
 fn lines_of_others_are_for_those_who_may_read_the_log() {
     let mut log = Log::new();

@@ -65,7 +65,9 @@ impl Policyd {
         let may = self.policy.permits(asker.service_id, Permission::Distribute);
         if !may {
             if self.history.intruded(asker.service_id) {
-                let intruder = Decide { subject: asker.into(), ..*ask };
+                // What it says about others is worth nothing.
+                let own = asker.into();
+                let intruder = Decide { subject: own, asker: own, ..*ask };
                 recorder.record(&self.entry(&intruder, Ruling::denied(Reason::NoRule)));
             }
             return Err(ServiceError::Denied);
@@ -107,6 +109,7 @@ impl Policyd {
             rights: ask.rights,
             rule: ruling.rule,
             subject: ask.subject,
+            asker: ask.asker,
             base: ask.base,
             len: ask.len,
             epoch: self.policy.epoch(),

@@ -21,7 +21,7 @@ const WRITERS: [u32; 4] = [5, 7, 8, 10];
 
 // attack 46 Z: a line that ends the line or looks like a record; no record comes of it
 // attack 27 Z: a proof or line in another's name; the name is that of the stamp
-// attack 78 Z: any lines, prompts and inserted text of services that may not report; no row begins a record, a test or a kernel line
+// attack 78 Z: any lines, prompts and inserted text of services that may not report; no row begins a record, a test or a kernel line; broken: console-record, console-prompt
 /// Whatever is written: the only records that come out are proofs, in the name of who gave them.
 pub fn lines(data: &[u8]) {
     let mut input = Input::new(data);

@@ -18,10 +18,14 @@ use crate::{answers, frames, input::Input, system};
 /// Ticks a second.
 const HZ: u64 = 10_000_000;
 
+/// logd itself.
+const OWN: Sender = Sender { service_id: 3, incarnation: 1 };
+
 // attack 27 Z: anything to logd; every record and line has the sender that the kernel stamped
 // attack 31 Z: wrong counts and fields to logd; refused, and nothing is kept of it
 // attack 44 Z: more lines than their sender may write; dropped and counted, records untouched
 // attack 46 Z: control characters in a line; replaced; broken: logd-text
+// attack 84 Z: records of any event from anybody; each from its one writer; broken: logd-writer
 // attack 47 Z: whatever is sent; the chain of records holds, and only grows
 /// Whatever is sent: records only from those who may, a chain that holds, counts that add up.
 pub fn logd(data: &[u8]) {
@@ -29,7 +33,7 @@ pub fn logd(data: &[u8]) {
     let description = system::either(input.byte());
     let step = u64::from(input.byte()) << 12;
     let mut logd = Logd::new(description, HZ);
-    logd.begin(Sender { service_id: 3, incarnation: 1 }, 7, 0);
+    logd.begin(OWN, 7, 0);
     let (mut ticks, mut dropped, mut head) = (0u64, 0, logd.ledger().head());
     let mut reporters: BTreeMap<u64, Sender> = BTreeMap::new();
     let frames = frames::read(Log::NUMBER, input);
@@ -41,11 +45,19 @@ pub fn logd(data: &[u8]) {
         let appended = matches!(request, Request::Append(_)) && is_ok(&answer);
         if appended {
             assert!(description.permits(sender.service_id, Permission::Record), "{sender:?}");
+            let Request::Append(Append { entry }) = request else { unreachable!() };
+            let writer = if entry.event == Event::Decision { 2 } else { 1 };
+            assert_eq!(sender.service_id, writer, "{entry:?}");
             reporters.insert(records + 1, sender);
             let previous = logd.ledger().get(records + 1).expect("the new record").previous;
             assert_eq!(previous, head, "the new record hangs on the last one");
         }
-        assert_eq!(logd.ledger().records(), records + u64::from(appended), "{request:?}");
+        let set = matches!(request, Request::SetClock(_)) && is_ok(&answer);
+        let new = logd.ledger().records() - records;
+        assert!(new == u64::from(appended) || (set && new == 1), "{request:?}");
+        if set && new == 1 {
+            reporters.insert(records + 1, OWN);
+        }
         head = logd.ledger().head();
         if matches!(request, Request::Write(_)) && !is_ok(&answer) {
             dropped += 1;
@@ -103,6 +115,7 @@ pub(super) fn entry(event: Event, outcome: Outcome) -> Entry {
         rights: 0,
         rule: NO_RULE,
         subject: Subject { id: 7, incarnation: 1 },
+        asker: Subject::default(),
         base: 0,
         len: 0,
         epoch: 1,
@@ -147,6 +160,7 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
     };
     let all = [
         ("records", with([0, 1], 1, &records)),
+        ("records-of-policyd", with([0, 1], 2, &records)),
         ("records-of-a-stranger", with([0, 1], 7, &records)),
         ("lines", with([0, 1], 7, &lines)),
         ("lines-in-prod", with([1, 1], 5, &lines)),

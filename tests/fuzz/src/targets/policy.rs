@@ -32,6 +32,7 @@ pub fn policy(data: &[u8]) {
         let (shape, rights) = (input.byte(), u16::from(input.byte()));
         let ask = Decide {
             subject: Subject { id: subject, incarnation: u32::from(shape & 3) },
+            asker: Subject::default(),
             device,
             rights,
             zero: Zero::ZERO,

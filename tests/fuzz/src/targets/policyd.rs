@@ -114,6 +114,7 @@ pub(super) fn question(subject: u32, device: u16, rights: u16, nonce: u64) -> De
     let described = system::either(0).device(device);
     Decide {
         subject: Subject { id: subject, incarnation: 1 },
+        asker: Subject::default(),
         device,
         rights,
         zero: Zero::ZERO,

@@ -1,8 +1,8 @@
-//! policyd and logd as they must not be (profile test, tests/systems).
+//! policyd and logd as they must not be (tests/systems).
 //!
 //! Each program here takes the place of one of the two in a small system of its own. Whatever it
 //! does, init must grant nothing, refuse every device with a reason, and end (`expect.toml` of
-//! each system).
+//! each system). One is late once and no more: with it the system must come up.
 #![cfg_attr(target_os = "none", no_std)]
 #![forbid(unsafe_code)]
 

@@ -49,15 +49,15 @@ pub fn garbage(asked: &Decide, nth: usize) -> Message {
     match nth % 8 {
         0 => message = Message::default(),
         1 => message.tag = Tag::new(0, 6, 0),
-        2 => message.tag = Tag::new(0, 8, 0),
-        3 => message.tag = Tag::new(1 << 31, 7, 0),
+        2 => message.tag = Tag::new(0, 7, 0),
+        3 => message.tag = Tag::new(1 << 31, 8, 0),
         4 => message.words = [u64::MAX; 8],
         5 => message.words = [0; 8],
         6 => message.words.rotate_right(1),
         // An allow, but the padding says more.
         _ => {
-            let [_, second, ..] = &mut message.words;
-            *second |= 1 << 63;
+            let [_, _, third, ..] = &mut message.words;
+            *third |= 1 << 63;
         }
     }
     message
@@ -68,7 +68,7 @@ pub fn garbage(asked: &Decide, nth: usize) -> Message {
 pub fn other(asked: &Decide, nth: usize) -> Decision {
     let mut decision = allow(*asked, 1);
     let told = &mut decision.asked;
-    match nth % 11 {
+    match nth % 12 {
         0 => told.subject = Subject { id: asked.subject.id + 1, ..asked.subject },
         1 => told.subject.incarnation += 1,
         2 => told.device += 1,
@@ -79,6 +79,7 @@ pub fn other(asked: &Decide, nth: usize) -> Decision {
         7 => decision.reason = Reason::NoRule,
         8 => decision.rule = NO_RULE,
         9 => decision.record = 0,
+        10 => told.asker.id += 1,
         _ => decision.epoch = 0,
     }
     decision
@@ -123,6 +124,7 @@ mod tests {
     const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
     const ASKED: Decide = Decide {
         subject: Subject { id: 7, incarnation: 1 },
+        asker: Subject { id: 1, incarnation: 1 },
         device: 3,
         rights: 7,
         zero: Zero::ZERO,
@@ -156,7 +158,7 @@ mod tests {
 
     #[test]
     fn no_answer_to_another_question_is_believed() {
-        for nth in 0..11 {
+        for nth in 0..12 {
             let message = ASKED.answer(Ok(other(&ASKED, nth)));
             assert_eq!(believed(message), Err(Refusal::PolicyGarbled), "{nth}");
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long one answer may take. A safety net: QEMU answers in milliseconds.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A connection to a running QEMU.
 #[derive(Debug)]

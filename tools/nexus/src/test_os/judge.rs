@@ -1,6 +1,7 @@
 //! The verdict on a run: exit code AND complete proofs AND audit = ledger = witness.
 
 use super::agree::{self, Expected};
+use super::chain;
 use super::drive::{Ended, Run, Witness};
 use super::ledger::{self, Holding};
 use super::proofs;
@@ -119,6 +120,8 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
     let replay = ledger::replay(&transcript.ledger);
     let mut found: Vec<String> =
         replay.errors.iter().map(|error| format!("ledger: {error}")).collect();
+    let chain = chain::check(&transcript.ledger, &transcript.heads, transcript.nonce());
+    found.extend(chain.iter().map(|error| format!("ledger: {error}")));
     found.extend(agree::differences(
         expectation.audit,
         &replay,
@@ -182,7 +185,7 @@ fn identities(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Cap, Decision, Entry, Event, Root};
+    use crate::protocol::{Cap, Entry, Event, Root};
     use crate::test_os::transcript::Transcript;
     use crate::witness::{KIND_DEVICE, Ram};
     use std::time::Duration;
@@ -194,25 +197,17 @@ mod tests {
     }
 
     fn entry(seq: u64, event: Event) -> Entry {
-        Entry {
-            seq,
-            event,
-            subject: 7,
-            incarnation: 1,
-            device: 3,
-            base: BASE,
-            len: 0x1000,
-            rights: 7,
-            decision: Decision::Allow,
-            rule: 1,
-        }
+        Entry { base: BASE, detail: 1, ..chain::tests::blank(seq, event) }
     }
 
     /// A root page table at the start of RAM that maps nothing, so no window is mapped.
     fn good() -> Run {
         let mut transcript = Transcript::new(1);
         transcript.proofs = vec![proof()];
-        transcript.ledger = vec![entry(1, Event::Decision), entry(2, Event::Grant)];
+        let events = [Event::Boot, Event::Decision, Event::Grant];
+        transcript.ledger = (1..).zip(events).map(|(seq, event)| entry(seq, event)).collect();
+        chain::tests::chain(&mut transcript.ledger);
+        transcript.heads = chain::tests::heads(&transcript.ledger);
         transcript.caps = vec![Cap {
             service: 7,
             kind: KIND_DEVICE,
@@ -334,8 +329,14 @@ mod tests {
         run.transcript.caps.clear();
         assert_verdict(&run, Exit::Differ, "missing in the kernel's table");
         let mut run = good();
-        run.transcript.ledger.remove(0);
+        run.transcript.ledger.remove(1);
         assert_verdict(&run, Exit::Differ, "ledger: grant without a decision");
+        let mut run = good();
+        run.transcript.ledger[1].ticks += 1;
+        assert_verdict(&run, Exit::Differ, "ledger: record 2 does not have the hash");
+        let mut run = good();
+        run.transcript.heads.clear();
+        assert_verdict(&run, Exit::Differ, "ledger: 0 heads");
         let mut run = good();
         run.transcript.firmware.clear();
         assert_verdict(&run, Exit::Differ, "the firmware did not say which memory it keeps");

@@ -3,6 +3,9 @@
 use crate::protocol::{Decision, Entry, Event};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The service that distributes, and asks on its own behalf.
+const INIT: u32 = 1;
+
 /// One window in the hands of one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Holding {
@@ -65,6 +68,8 @@ pub fn replay(entries: &[Entry]) -> Replay {
 struct Live {
     holding: Holding,
     incarnation: u32,
+    /// Of the question that it answers.
+    nonce: u64,
 }
 
 #[derive(Default)]
@@ -85,15 +90,19 @@ impl State {
         }
         match entry.event {
             // What an ended service held comes back by a revoke of its own.
-            Event::Boot | Event::Drop => {}
+            Event::Boot | Event::Drop | Event::Clock => {}
             Event::Exit => {
                 self.ended.insert(entry.subject, entry.incarnation);
             }
-            Event::Decision if entry.decision == Decision::Allow => {
+            // What init asks for another is a question, and no window follows from it.
+            Event::Decision if entry.decision == Decision::Allow && entry.asker.0 == INIT => {
                 self.allowed.insert((holding, entry.incarnation));
             }
+            Event::Decision if entry.asker.0 != INIT => {}
             Event::Decision | Event::Refusal => {
                 self.allowed.remove(&(holding, entry.incarnation));
+                // A grant whose record was acknowledged too late was taken back, and refused.
+                self.live.retain(|live| (live.holding, live.nonce) != (holding, entry.detail));
             }
             Event::Grant => self.grant(entry, holding),
             Event::Revoke => {
@@ -118,27 +127,19 @@ impl State {
                 self.errors.push(format!("second owner (service {}): {entry}", other.service));
             }
         }
-        self.live.push(Live { holding, incarnation: entry.incarnation });
+        let Entry { incarnation, detail: nonce, .. } = *entry;
+        self.live.push(Live { holding, incarnation, nonce });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_os::chain::tests::blank;
 
     fn entry(seq: u64, event: Event, subject: u32, base: u64) -> Entry {
-        Entry {
-            seq,
-            event,
-            subject,
-            incarnation: 1,
-            device: u16::try_from(base >> 12 & 0xff).unwrap(),
-            base,
-            len: 0x1000,
-            rights: 7,
-            decision: Decision::Allow,
-            rule: 1,
-        }
+        let device = u16::try_from(base >> 12 & 0xff).unwrap();
+        Entry { subject, device, base, ..blank(seq, event) }
     }
 
     fn holding(service: u32, base: u64) -> Holding {
@@ -193,6 +194,30 @@ mod tests {
             let errors = replay(&[decision, grant.clone()]).errors;
             assert!(errors.len() == 1 && errors[0].contains("without a decision"), "{errors:?}");
         }
+    }
+
+    // attack 84 H: a grant after an allow that init asked for on behalf of a shell; found
+    #[test]
+    fn test_an_allow_for_another_asker_gives_nothing() {
+        let tried = Entry { asker: (10, 1), ..entry(1, Event::Decision, 7, 0x1000) };
+        let errors = replay(&[tried, entry(2, Event::Grant, 7, 0x1000)]).errors;
+        assert!(errors.len() == 1 && errors[0].contains("without a decision"), "{errors:?}");
+    }
+
+    #[test]
+    fn test_a_grant_that_was_recorded_too_late_is_taken_back() {
+        let at = |seq, event, detail| Entry { detail, ..entry(seq, event, 7, 0x1000) };
+        let mut entries = vec![
+            at(1, Event::Decision, 1),
+            at(2, Event::Grant, 1),
+            at(3, Event::Refusal, 1),
+            at(4, Event::Decision, 2),
+            at(5, Event::Grant, 2),
+        ];
+        let all = replay(&entries);
+        assert_eq!((all.holdings, all.errors), (vec![holding(7, 0x1000)], vec![]));
+        entries[2].detail = 9;
+        assert_eq!(replay(&entries).errors.len(), 1, "the refusal of another question");
     }
 
     // attack 37 H: two grants by one decision; found

@@ -1,6 +1,6 @@
 //! What a run said, sorted.
 
-use crate::protocol::{Bench, Cap, Entry, Line, Proof, Record, Refused, Root, read};
+use crate::protocol::{Bench, Cap, Entry, Head, Line, Proof, Record, Refused, Root, read};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -15,6 +15,8 @@ pub struct Transcript {
     pub proofs: Vec<Proof>,
     /// Ledger entries, in order.
     pub ledger: Vec<Entry>,
+    /// Heads of the ledger, in order.
+    pub heads: Vec<Head>,
     /// Capabilities.
     pub caps: Vec<Cap>,
     /// Root page tables.
@@ -72,6 +74,12 @@ impl Transcript {
         Transcript { nonce, ..Transcript::default() }
     }
 
+    /// Number of the run.
+    #[must_use]
+    pub fn nonce(&self) -> u64 {
+        self.nonce
+    }
+
     /// Takes one line.
     pub fn take(&mut self, line: &str) -> Meaning {
         match read(line) {
@@ -113,6 +121,7 @@ impl Transcript {
         match record {
             Record::Proof(proof) => self.proofs.push(proof),
             Record::Ledger(entry) => self.ledger.push(entry),
+            Record::Head(head) => self.heads.push(head),
             Record::Cap(cap) => self.caps.push(cap),
             Record::Root(root) => self.roots.push(root),
             Record::Bench(bench) => self.bench.push(bench),

@@ -13,6 +13,7 @@ use zerocopy::IntoBytes;
 use super::address;
 use super::caps::kind;
 use super::services::end;
+use crate::date::Date;
 use crate::names::Names;
 use crate::table::{Table, left, right, wrap};
 use crate::units::{count, rights, seconds, size};
@@ -112,7 +113,7 @@ pub fn ledger<'a>(
     let mut table = Table::new(&[
         right("SEQ"),
         right("SECOND"),
-        left("BY"),
+        left("ASKED BY"),
         left("WHAT"),
         left("SERVICE"),
         left("DEVICE"),
@@ -123,7 +124,7 @@ pub fn ledger<'a>(
         table.row([
             stamp.seq.to_string(),
             seconds(ns_of_ticks(stamp.ticks)),
-            names.service(stamp.reporter.id),
+            asker(entry, names),
             what(entry).to_string(),
             names.service(entry.subject.id),
             names.device(entry.device),
@@ -144,9 +145,10 @@ pub fn ledger<'a>(
 fn verdict(chain: &Chain) -> String {
     match chain {
         Chain::Whole(at) => {
-            let head: String = at.head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let head: String = at.head.iter().map(|byte| format!("{byte:02x}")).collect();
             let records = count(at.records, "record");
-            wrap("", &format!("Chain whole: {records} computed anew, each fits. Head {head}."))
+            wrap("", &format!("Chain whole: {records} computed anew, each fits. Its head:"))
+                + &format!("{head}\n")
         }
         Chain::Broken(seq) => {
             wrap("", &format!("CHAIN BROKEN at record {seq}: it was changed, moved or taken out."))
@@ -155,6 +157,14 @@ fn verdict(chain: &Chain) -> String {
             "",
             "CHAIN REPLACED: it fits in itself, but is not the ledger that this shell saw before.",
         ),
+    }
+}
+
+/// Who asked, where something was asked for.
+fn asker(entry: &Entry, names: &Names) -> String {
+    match entry.asker.id {
+        0 => "-".to_string(),
+        id => names.service(id),
     }
 }
 
@@ -168,6 +178,7 @@ fn what(entry: &Entry) -> &'static str {
         (Event::Revoke, _) => "revoked",
         (Event::Exit, _) => "ended",
         (Event::Drop, _) => "let go",
+        (Event::Clock, _) => "clock set",
     }
 }
 
@@ -188,6 +199,7 @@ fn reason(entry: &Entry, names: &Names) -> String {
             end(kind, entry.detail, entry.len, entry.base)
         }
         Event::Drop => authority(entry),
+        Event::Clock => Date::of(entry.detail).to_string(),
     }
 }
 

@@ -18,6 +18,10 @@ fn entry(event: Event, outcome: Outcome, id: u32, device: u16) -> Entry {
         rights: 7,
         rule: if outcome == Outcome::Allow { device + 1 } else { NO_RULE },
         subject: subject(id),
+        asker: match event {
+            Event::Decision | Event::Grant | Event::Refusal => subject(1),
+            _ => Subject::default(),
+        },
         base: if grant { 0x1000_0000 } else { 0 },
         len: if grant { 4096 } else { 0 },
         epoch: 1,
@@ -50,7 +54,7 @@ fn sample() -> Vec<LedgerRecord> {
         (3, boot),
         (2, entry(Event::Decision, Outcome::Allow, 4, 0)),
         (1, entry(Event::Grant, Outcome::Allow, 4, 0)),
-        (2, entry(Event::Decision, Outcome::Deny, 8, 4)),
+        (2, Entry { asker: subject(10), ..entry(Event::Decision, Outcome::Deny, 8, 4) }),
         (1, refusal),
         (1, exit),
         (1, Entry { detail: 8, ..entry(Event::Drop, Outcome::None, 1, NO_DEVICE) }),
@@ -77,19 +81,19 @@ fn records_in_a_table_and_the_chain_below() {
     assert_eq!(
         table,
         "\
-SEQ  SECOND  BY       WHAT     SERVICE     DEVICE  WHY
-  1   0.100  logd     begins   logd        -       run 0000000000000001
-  2   0.200  policyd  allowed  consoled    uart0   allow-consoled-uart0
-  3   0.300  init     granted  consoled    uart0   map read write
-  4   0.400  policyd  denied   virtioblkd  blk0    no-rule
-  5   0.500  init     refused  virtioblkd  blk0    policy-denied
-  6   0.600  init     ended    netstackd   -       exit 1
-  7   0.700  init     let go   init        -       spawn
-  8   0.800  init     let go   init        -       window 0x00101000, 4 KiB"
+SEQ  SECOND  ASKED BY  WHAT     SERVICE     DEVICE  WHY
+  1   0.100  -         begins   logd        -       run 0000000000000001
+  2   0.200  init      allowed  consoled    uart0   allow-consoled-uart0
+  3   0.300  init      granted  consoled    uart0   map read write
+  4   0.400  nsh       denied   virtioblkd  blk0    no-rule
+  5   0.500  init      refused  virtioblkd  blk0    policy-denied
+  6   0.600  -         ended    netstackd   -       exit 1
+  7   0.700  -         let go   init        -       spawn
+  8   0.800  -         let go   init        -       window 0x00101000, 4 KiB"
     );
     assert!(below.starts_with(
         "Seconds count from Sun 22 Nov 2026 17:32:10 UTC.\n\
-         Chain whole: 8 records computed anew, each fits. Head "
+         Chain whole: 8 records computed anew, each fits. Its head:\n"
     ));
     assert!(text.lines().all(|line| width(line) <= COLUMNS));
 }

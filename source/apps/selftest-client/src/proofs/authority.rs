@@ -7,6 +7,7 @@ use nexus_proto::log::{
 use nexus_proto::policy::{Decide, NO_RULE};
 use nexus_proto::{Operation, ServiceError, Subject, Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline};
+use nexus_test::SAFETY_MS;
 
 use crate::check::{Check, Failure, ensure, same};
 use crate::context::Context;
@@ -28,6 +29,7 @@ fn decide(context: &Context, subject: Subject) -> Result<Decide, Failure> {
     let device = context.device_of(ids::RNGD)?;
     Ok(Decide {
         subject,
+        asker: Subject::default(),
         device: device.id,
         rights: (Rights::MAP | Rights::READ | Rights::WRITE).bits(),
         zero: Zero::ZERO,
@@ -50,6 +52,7 @@ pub(crate) fn payload(context: &Context) -> Check {
         rights: 0,
         rule: NO_RULE,
         subject: Subject { id: context.own_id, incarnation: 1 },
+        asker: Subject::default(),
         base: 0,
         len: 0,
         epoch: context.description.epoch,
@@ -76,8 +79,8 @@ pub(crate) fn sender(context: &Context) -> Check {
     // A receiver finds the sender where the deadline of a call stands, and its reply handle where
     // that of an answer does.
     for (deadline, reply) in [
-        (Deadline::after_ms(1000).ticks(), Handle(init.to_word())),
-        (Deadline::after_ms(1000).ticks(), Handle::reply(0, 1)),
+        (Deadline::after_ms(SAFETY_MS).ticks(), Handle(init.to_word())),
+        (Deadline::after_ms(SAFETY_MS).ticks(), Handle::reply(0, 1)),
         (init.to_word() | (1 << 62), Handle(u64::MAX)),
     ] {
         let endpoint = context.policyd.endpoint();

@@ -1,7 +1,8 @@
 //! Calls that make no sense, and calls that nobody answers.
 
 use nexus_abi::{Error, Handle, Message, NO_DEADLINE, SYSCALL_CALL, SYSCALLS, Tag, USER_END};
-use nexus_rt::{Deadline, ns_of_ticks, sys, ticks};
+use nexus_rt::{Deadline, sys, ticks};
+use nexus_test::SAFETY_MS;
 
 use super::window::unchanged;
 use crate::check::{Check, ensure, refused, same};
@@ -11,7 +12,7 @@ use crate::kernel::{raw, raw_message};
 /// Messages that the kernel refuses before anybody sees them.
 pub(crate) fn malformed(context: &Context) -> Check {
     let logd = context.logd.endpoint();
-    let soon = Deadline::after_ms(1000).ticks();
+    let soon = Deadline::after_ms(SAFETY_MS).ticks();
     unchanged(context, || {
         for tag in [9, 15, 0x50, 0x70, 0x80, 0x100, 0x200, 1 << 31, u64::MAX] {
             let message = Message { tag: Tag(tag), words: [0; 8] };
@@ -42,15 +43,14 @@ pub(crate) fn threads(context: &Context) -> Check {
     })
 }
 
-/// A wait ends when its time is over: not before, and not much later.
+/// A wait ends when its time is over, and not before. How much later is measured where instructions
+/// are the time, in tests/systems/pressure: here the host may let the guest stand still.
 pub(crate) fn deadline(_: &Context) -> Check {
     const WAIT_MS: u64 = 20;
-    const LATE_MS: u64 = 2000;
     let nobody = sys::endpoint_create()?;
     let never = sys::notification_create()?;
     let message = Message::default();
     for what in ["call", "receive", "wait"] {
-        let begun = ticks();
         let end = Deadline::after_ms(WAIT_MS).ticks();
         let ended = match what {
             "call" => sys::call(nobody, &message, end).map(|_| ()),
@@ -58,10 +58,7 @@ pub(crate) fn deadline(_: &Context) -> Check {
             _ => sys::wait(never, end).map(|_| ()),
         };
         refused(what, ended, Error::TimedOut)?;
-        let now = ticks();
-        ensure!(now >= end, "{what} ended before its time");
-        let took = ns_of_ticks(now - begun) / 1_000_000;
-        ensure!(took < LATE_MS, "{what} took {took} ms instead of {WAIT_MS}");
+        ensure!(ticks() >= end, "{what} ended before its time");
     }
     refused("a time that is over", sys::wait(never, 0), Error::TimedOut)?;
     sys::signal(never, 5)?;

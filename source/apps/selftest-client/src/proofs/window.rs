@@ -4,6 +4,7 @@ use nexus_abi::{
     CapInfo, Error, Handle, KindCode, Message, PAGE_SIZE, Prot, Rights, SYSCALL_MMIO_MAP, USER_END,
 };
 use nexus_rt::{Deadline, peek, startup, sys};
+use nexus_test::SAFETY_MS;
 
 use crate::check::{Check, ensure, refused, same};
 use crate::context::Context;
@@ -177,7 +178,7 @@ pub(crate) fn passing_on(context: &Context) -> Check {
     let window = context.window();
     unchanged(context, || {
         let gift = Message::with_cap(0, &[], window);
-        let sent = sys::call(context.logd.endpoint(), &gift, Deadline::after_ms(1000).ticks());
+        let sent = sys::call(context.logd.endpoint(), &gift, Deadline::after_ms(SAFETY_MS).ticks());
         refused("by message", sent, Error::Denied)?;
         for rights in [Rights::MAP, Rights::MAP | Rights::READ, Rights::all(), Rights::empty()] {
             let installed = sys::cap_install(Handle::NONE, window, rights);

@@ -31,6 +31,8 @@ pub struct Route {
     pub policyd: Sender,
     /// Version of the rules that init was started with.
     pub epoch: u32,
+    /// Nonce of a second question, while one may be asked.
+    pub again: Option<u64>,
 }
 
 /// A window that is given, and recorded.
@@ -44,6 +46,8 @@ pub struct Granted {
     pub rule: u16,
     /// Number of the record.
     pub record: u64,
+    /// It was given at the second question.
+    pub second: bool,
 }
 
 /// A window that is not given.
@@ -53,6 +57,20 @@ pub struct Refused {
     pub refusal: Refusal,
     /// What policyd said, if it said something about this question.
     pub ruling: Option<(Reason, u16)>,
+}
+
+impl Refused {
+    /// True when it says no more than that policyd or logd did not answer in time.
+    #[must_use]
+    pub fn was_late(&self) -> bool {
+        match self.refusal {
+            Refusal::PolicyLate | Refusal::NotRecorded => true,
+            Refusal::PolicyDenied => {
+                self.ruling.is_some_and(|(reason, _)| reason == Reason::NotRecorded)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// How a grant came out.
@@ -75,6 +93,7 @@ enum Stage {
     TakeBack(Handle, Refusal),
     LetGo(Handle, Refusal),
     RecordRefusal(Refusal),
+    WaitOut(u64),
     Done(Outcome),
 }
 
@@ -84,6 +103,8 @@ pub struct Grant {
     question: Question,
     route: Route,
     ruling: Option<(Reason, u16)>,
+    /// This is the second question.
+    second: bool,
     stage: Stage,
 }
 
@@ -91,7 +112,7 @@ impl Grant {
     /// A grant that has not begun.
     #[must_use]
     pub fn new(question: Question, route: Route) -> Grant {
-        Grant { question, route, ruling: None, stage: Stage::Ask }
+        Grant { question, route, ruling: None, second: false, stage: Stage::Ask }
     }
 
     /// Makes all steps.
@@ -130,7 +151,7 @@ impl Grant {
             Stage::Record(allowed, kept, window) => {
                 let entry = grant_entry(&self.question, allowed.rule, allowed.epoch);
                 match world.record(&entry) {
-                    Some(record) => done(allowed, kept, window, record),
+                    Some(record) => self.done(allowed, kept, window, record),
                     None => Stage::TakeBack(kept, Refusal::NotRecorded),
                 }
             }
@@ -150,10 +171,30 @@ impl Grant {
                 let entry = refusal_entry(&self.question, rule, self.route.epoch, refusal);
                 // A refusal stands whether or not it is recorded.
                 let _ = world.record(&entry);
-                Stage::Done(Outcome::Refused(Refused { refusal, ruling: self.ruling }))
+                self.refused(Refused { refusal, ruling: self.ruling })
+            }
+            Stage::WaitOut(nonce) => {
+                world.wait_out();
+                self.question.nonce = nonce;
+                self.second = true;
+                Stage::Ask
             }
             Stage::Done(outcome) => Stage::Done(outcome),
         };
+    }
+
+    /// The end of this question, or of the first of two.
+    fn refused(&mut self, refused: Refused) -> Stage {
+        match self.route.again.take_if(|_| refused.was_late()) {
+            Some(nonce) => Stage::WaitOut(nonce),
+            None => Stage::Done(Outcome::Refused(refused)),
+        }
+    }
+
+    fn done(&self, allowed: Allowed, kept: Handle, window: Handle, record: u64) -> Stage {
+        let Allowed { rule, .. } = allowed;
+        let second = self.second;
+        Stage::Done(Outcome::Granted(Granted { kept, window, rule, record, second }))
     }
 
     fn ask(&mut self, world: &mut impl World) -> Stage {
@@ -206,17 +247,13 @@ fn grant_entry(question: &Question, rule: u16, epoch: u32) -> Entry {
         rights: question.rights,
         rule,
         subject: question.subject(),
+        asker: question.asker,
         base: question.base,
         len: question.len,
         epoch,
         reason: 0,
         detail: question.nonce,
     }
-}
-
-fn done(allowed: Allowed, kept: Handle, window: Handle, record: u64) -> Stage {
-    let Allowed { rule, .. } = allowed;
-    Stage::Done(Outcome::Granted(Granted { kept, window, rule, record }))
 }
 
 /// What an owner may get: it uses its window, and cannot pass it on.

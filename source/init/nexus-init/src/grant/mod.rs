@@ -2,7 +2,9 @@
 //!
 //! The order is the contract's: policyd decides and records; the window is derived and put into
 //! the table of its owner; the outcome is recorded; only then may the owner run. Any failure on
-//! the way, and any doubt, takes back what was done and ends in a refusal.
+//! the way, and any doubt, takes back what was done and ends in a refusal. One that says no more than
+//! that policyd or logd was late is followed by a second question, once, while the system boots: it
+//! is a whole grant anew, under a nonce of its own.
 //!
 //! Each step makes one call to the outside ([`World`]) and nothing else, so that a model checker
 //! can let anything happen between two steps: a death, another epoch, a lost answer.
@@ -37,6 +39,9 @@ pub trait World {
     /// Appends to the ledger, and waits for a bounded time. The number of the record; `None` when
     /// there is none.
     fn record(&mut self, entry: &Entry) -> Option<u64>;
+
+    /// Waits until policyd and logd may be asked again, for a bounded time, after one was late.
+    fn wait_out(&mut self);
 
     /// As the system call of that name.
     ///
@@ -77,6 +82,8 @@ pub trait World {
 /// Who would be given what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Question {
+    /// On whose behalf it is asked: init itself, or who has it `try`.
+    pub asker: Subject,
     /// Service id.
     pub service: u32,
     /// Which life of it.
@@ -99,6 +106,7 @@ impl Question {
     pub fn to_decide(self) -> Decide {
         Decide {
             subject: self.subject(),
+            asker: self.asker,
             device: self.device,
             rights: self.rights,
             zero: Zero::ZERO,

@@ -227,6 +227,89 @@ fn test_other_epoch_no_grant() {
     assert_eq!(refused(&mut old), Refusal::PolicyGarbled, "an answer to another question");
 }
 
+/// Nonce of the second question.
+const AGAIN: u64 = 9;
+
+fn twice() -> Route {
+    Route { again: Some(AGAIN), ..route() }
+}
+
+// attack 83 F: policyd or logd is late once, at any point of a grant; the device is given at the second question; broken: init-second-question
+#[test]
+fn a_late_answer_costs_no_device() {
+    let late = |change: fn(&mut Fake)| {
+        let mut fake = Fake { recovers: true, ..Fake::default() };
+        change(&mut fake);
+        fake
+    };
+    let stalls: [fn(&mut Fake); 4] = [
+        |fake| fake.policyd = Policyd::Fails(Error::TimedOut),
+        |fake| fake.epoch_fails = Some(Error::TimedOut),
+        |fake| fake.records_left = Some(0),
+        |fake| fake.records_left = Some(1),
+    ];
+    for stall in stalls {
+        let mut fake = late(stall);
+        let outcome = Grant::new(question(1), twice()).run(&mut fake);
+        let Outcome::Granted(granted) = outcome else { panic!("{outcome:?}") };
+        assert!(granted.second);
+        assert_eq!(
+            (fake.owners(), fake.calls.iter().filter(|call| **call == "wait").count()),
+            (1, 1)
+        );
+        let grants = fake.ledger.iter().filter(|entry| entry.event == Event::Grant);
+        assert!(grants.map(|entry| entry.detail).eq([AGAIN]), "by the second question only");
+    }
+}
+
+// attack 83 F: policyd and logd are late again and again; the second question is the last, and nothing is given
+#[test]
+fn nobody_is_asked_a_third_time() {
+    let changes: [fn(&mut Fake); 4] = [
+        |fake| fake.policyd = Policyd::Fails(Error::TimedOut),
+        |fake| fake.epoch_fails = Some(Error::TimedOut),
+        |fake| fake.records_left = Some(0),
+        |fake| {
+            fake.policyd = with(|_, answer| {
+                (answer.verdict, answer.reason) = (Verdict::Deny, Reason::NotRecorded);
+            })
+        },
+    ];
+    for change in changes {
+        let mut fake = Fake::default();
+        change(&mut fake);
+        let outcome = Grant::new(question(1), twice()).run(&mut fake);
+        let Outcome::Refused(refused) = outcome else { panic!("{outcome:?}") };
+        assert!(refused.was_late(), "{refused:?}");
+        fake.assert_nothing_left();
+        assert_eq!(fake.calls.iter().filter(|call| **call == "decide").count(), 2);
+    }
+}
+
+// attack 83 F: a refusal for any other reason than a late answer; it is final
+#[test]
+fn only_who_was_late_is_asked_again() {
+    let changes: [fn(&mut Fake); 6] = [
+        |fake| fake.policyd = Policyd::Fails(Error::PeerGone),
+        |fake| fake.policyd = Policyd::Says(Message::default()),
+        |fake| {
+            fake.policyd = with(|_, answer| {
+                (answer.verdict, answer.reason) = (Verdict::Deny, Reason::NoRule);
+            })
+        },
+        |fake| fake.next_epoch = Some(2),
+        |fake| fake.derive_fails = Some(Error::Busy),
+        |fake| fake.live = false,
+    ];
+    for change in changes {
+        let mut fake = Fake { recovers: true, ..Fake::default() };
+        change(&mut fake);
+        let outcome = Grant::new(question(1), twice()).run(&mut fake);
+        assert!(matches!(outcome, Outcome::Refused(refused) if !refused.was_late()), "{outcome:?}");
+        assert!(!fake.calls.contains(&"wait"), "{:?}", fake.calls);
+    }
+}
+
 // attack 45 F: logd is gone after the decision; the window is taken back; broken: init-record, init-take-back
 #[test]
 fn test_logd_down_no_grant() {
@@ -291,19 +374,21 @@ fn whatever_happens_whenever() {
     for one in EVENTS {
         for other in EVENTS {
             for (at, later) in (0..9).flat_map(|at| (at..9).map(move |later| (at, later))) {
-                run_with(&[(at, one), (later, other)]);
-                ways += 1;
+                for route in [route(), twice()] {
+                    run_with(route, &[(at, one), (later, other)]);
+                    ways += 1;
+                }
             }
         }
     }
-    assert_eq!(ways, 25 * 45);
+    assert_eq!(ways, 2 * 25 * 45);
 }
 
 type Happening = fn(&mut Fake);
 
-fn run_with(events: &[(usize, Happening)]) {
+fn run_with(route: Route, events: &[(usize, Happening)]) {
     let mut fake = Fake::default();
-    let mut grant = Grant::new(question(1), route());
+    let mut grant = Grant::new(question(1), route);
     for step in 0..20 {
         for (_, event) in events.iter().filter(|(at, _)| *at == step) {
             event(&mut fake);

@@ -8,9 +8,10 @@ use core::fmt;
 use nexus_abi::{Error, Handle, KindCode, PAGE_SIZE, Role, Startup, StartupCap};
 use nexus_proto::ids;
 use nexus_proto::init::{OwnerState, ServiceState};
+use nexus_proto::log::HeadInfo;
 use nexus_rt::{Memory, StartError, startup, sys};
 use nexus_sysdesc::archive::{Archive, ArchiveError};
-use nexus_sysdesc::{DescError, Description};
+use nexus_sysdesc::{DescError, Description, Profile};
 
 use super::machine::{Live, say};
 use super::service::Starter;
@@ -139,6 +140,7 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     let (description, _) = starter.description;
     drop(archive);
     let_go(&mut init, block, description);
+    tell_head(&mut init, block.nonce);
     tell_refusals(&mut init, block.nonce)?;
     let own = init.registry.description().service(block.service_id);
     let priority = own.map_or(0, |service| service.priority);
@@ -208,6 +210,19 @@ fn let_go(init: &mut Init<Live>, block: &Startup, description: Handle) {
     }
     // Those who have it keep it.
     let _ = sys::cap_drop(description);
+}
+
+/// Tells on the kernel's console how the ledger stands now that everything is given out: what was
+/// recorded up to here cannot be written anew without another head.
+fn tell_head(init: &mut Init<Live>, nonce: u64) {
+    let Some(HeadInfo { records, head }) = init.machine.head() else {
+        return init.machine.say("init: logd does not tell the head of the ledger");
+    };
+    let hash: String = head.iter().map(|byte| format!("{byte:02x}")).collect();
+    init.machine.say(&format!("init: ledger of {records} records, head {hash}"));
+    if init.registry.description().profile == Profile::Test {
+        init.machine.say(&format!("@nx {nonce:016x} head {records} {hash}"));
+    }
 }
 
 /// Tells on the kernel's console what was refused, when there is nobody else to tell it.

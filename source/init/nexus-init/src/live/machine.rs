@@ -2,7 +2,7 @@
 
 use nexus_abi::{CapInfo, Error, Handle, Message, ProcessInfo, ProcessState, Received, Rights};
 use nexus_proto::Operation;
-use nexus_proto::log::{Append, Entry};
+use nexus_proto::log::{Append, Entry, Head, HeadInfo};
 use nexus_proto::policy::{Decide, Epoch};
 use nexus_rt::{Deadline, peek, sys, ticks};
 
@@ -13,8 +13,9 @@ use crate::init::{Machine, Root};
 /// Milliseconds that policyd has for an answer. It waits for logd in between.
 const POLICY_MS: u64 = 2000;
 /// Milliseconds for which a server that was late is not asked again, so that a silent one costs
-/// one wait and not one for each device. Meanwhile nothing is allowed, or recorded.
-const LATE_MS: u64 = 10_000;
+/// one wait and not one for each device. Meanwhile nothing is allowed, or recorded. A stall of the
+/// whole machine is over by then, as a rule: it is what a second question waits for.
+const LATE_MS: u64 = 3000;
 /// Milliseconds that logd has for a record.
 const RECORD_MS: u64 = 1000;
 
@@ -92,6 +93,13 @@ impl Live {
         nexus_rt::log::to_logd(server.endpoint);
     }
 
+    /// How long the ledger is, and the hash of its last record. `None` when logd does not tell.
+    pub fn head(&mut self) -> Option<HeadInfo> {
+        let ask = Head {};
+        let answer = self.logd.as_mut()?.ask(&ask.encode(), RECORD_MS).ok()?;
+        Head::decode_reply(&answer.message).ok()
+    }
+
     fn ask_policyd(&mut self, message: &Message) -> Result<Received, Error> {
         self.policyd.as_mut().ok_or(Error::PeerGone)?.ask(message, POLICY_MS)
     }
@@ -110,6 +118,23 @@ impl World for Live {
         let append = Append { entry: *entry };
         let answer = self.logd.as_mut()?.ask(&append.encode(), RECORD_MS).ok()?;
         Append::decode_reply(&answer.message).ok().map(|appended| appended.seq)
+    }
+
+    /// Who has ended will not answer, however long one waits. policyd waits for logd less long than
+    /// init does: who is late for it alone gets a pause, too.
+    fn wait_out(&mut self) {
+        let peers = || self.policyd.iter().chain(&self.logd);
+        if peers().any(|peer| peer.check_alive().is_err()) {
+            return;
+        }
+        let late = peers().map(|peer| peer.late_until).filter(|until| !until.has_passed());
+        let until = late.max().unwrap_or_else(|| Deadline::after_ms(LATE_MS));
+        // Nobody signals it, so that it ends by its deadline; where there is none to be had, it ends
+        // at once, and the second question is refused like the first.
+        if let Ok(never) = sys::notification_create() {
+            let _ = sys::wait(never, until.ticks());
+            let _ = sys::cap_drop(never);
+        }
     }
 
     fn cap_derive(

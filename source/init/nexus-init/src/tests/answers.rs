@@ -231,3 +231,14 @@ proptest! {
         prop_assert_eq!(init.registry.held(), 1);
     }
 }
+
+// attack 84 U: a shell has init ask for another; policyd is told that the shell asks, and of a grant that init does; broken: init-asker
+#[test]
+fn policyd_is_told_on_whose_behalf_init_asks() {
+    let mut init = distributed();
+    ask(&mut init, NSH, Try { service: 7, device: UART, rights: 7 }).unwrap();
+    let askers: Vec<Subject> = init.machine.ledger.iter().map(|entry| entry.asker).collect();
+    let own = Subject { id: 1, incarnation: 1 };
+    assert_eq!(askers.first_chunk(), Some(&[own, own]), "decision and grant of rng0");
+    assert_eq!(askers.last(), Some(&NSH.into()));
+}

@@ -1,11 +1,12 @@
 //! What is given, and what is not.
 
-use nexus_abi::{Handle, KindCode};
+use nexus_abi::{Error, Handle, KindCode};
 use nexus_proto::init::{OwnerState, Refusal};
 use nexus_proto::log::Event;
 use nexus_proto::policy::{Reason, Verdict};
 
 use super::*;
+use crate::init::SECOND_QUESTIONS;
 use crate::testing::Policyd;
 
 #[test]
@@ -87,4 +88,28 @@ fn a_refusal_to_another_leaves_the_owner_on_record() {
     assert_eq!(init.give(8, Handle(80), &need(RNG)), None);
     let record = init.registry.device(RNG).unwrap();
     assert_eq!((record.state, record.kept), (OwnerState::OwnerEnded, held.kept));
+}
+
+// attack 83 F: policyd is late for one device of a boot, then for every one; the first is given, and the others cost one pause; broken: init-second-question
+#[test]
+fn a_boot_waits_for_who_comes_back_and_once_for_who_does_not() {
+    let mut init = started();
+    init.machine.policyd = Policyd::Fails(Error::TimedOut);
+    init.machine.recovers = true;
+    assert!(init.give(7, RNGD, &need(RNG)).is_some(), "one stall costs no device");
+    assert_eq!(init.second_questions, SECOND_QUESTIONS - 1);
+
+    init.machine.policyd = Policyd::Fails(Error::TimedOut);
+    for _ in 0..2 {
+        assert!(init.give(8, Handle(80), &need(UART)).is_none());
+    }
+    assert_eq!(init.second_questions, 0);
+    let pauses = init.machine.calls.iter().filter(|call| **call == "wait").count();
+    assert_eq!(pauses, 2);
+}
+
+#[test]
+fn nobody_waits_once_everything_is_given_out() {
+    let init = distributed();
+    assert_eq!(init.second_questions, 0);
 }

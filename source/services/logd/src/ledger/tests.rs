@@ -16,6 +16,7 @@ fn entry(event: Event, outcome: Outcome, detail: u64) -> Entry {
         rights: 0,
         rule: 1,
         subject: Subject { id: 7, incarnation: 1 },
+        asker: Subject::default(),
         base: 0x1000_8000,
         len: 0x1000,
         epoch: 1,
@@ -208,4 +209,18 @@ fn numbers_at_their_bounds() {
     assert_eq!(ledger.get(3).unwrap().stamp.seq, 3);
     assert_eq!(ledger.get(4), None);
     assert_eq!(ledger.get(u64::MAX), None);
+}
+
+// attack 47 U: a record whose number is not its place, hashed as it stands; found; broken: logd-seq
+#[test]
+fn a_number_that_is_not_its_place_shows() {
+    let mut ledger = filled(5);
+    let mut previous = ledger.links[2].previous;
+    for link in &mut ledger.links[2..] {
+        let stamp = Stamp { seq: link.stamp.seq + 1, ..link.stamp };
+        *link = Link::new(previous, stamp, link.entry);
+        previous = link.own;
+    }
+    assert_eq!(ledger.verify(0).first_bad, 3);
+    assert_eq!(replay(ledger.links.iter(), None), Err(3));
 }

@@ -23,6 +23,7 @@ fn test_answer_for_one_question_is_none_for_another() {
     let others = [
         Decide { subject: Subject { id: GREEDY, incarnation: 1 }, ..rng(1) },
         Decide { subject: Subject { id: RNGD, incarnation: 2 }, ..rng(1) },
+        Decide { asker: NSH.into(), ..rng(1) },
         Decide { device: EXTRA, ..rng(1) },
         Decide { rights: MAP | READ, ..rng(1) },
         Decide { base: 0x1000_7000, ..rng(1) },
@@ -217,4 +218,17 @@ fn only_the_distributor_may_ask_and_others_are_recorded() {
     assert_eq!(entry.subject, Subject::from(NSH), "who the kernel says, not whom it named");
     assert_eq!(entry.outcome, Outcome::Deny);
     assert!(bench.decide(&rng(1)).allows(&rng(1)), "its nonces are not the distributor's");
+}
+
+// attack 84 U: init asks on behalf of a shell; the record says who asked, and about whom; broken: policyd-who-asked
+#[test]
+fn the_record_says_who_asked() {
+    let mut bench = Bench::new();
+    let tried = Decide { asker: NSH.into(), ..rng(1) };
+    assert_eq!(bench.decide(&tried).asked, tried);
+    let stranger = Sender { service_id: GREEDY, incarnation: 1 };
+    assert_eq!(bench.ask(stranger, rng(50)), Err(ServiceError::Denied));
+    let asked: Vec<_> =
+        bench.ledger.entries.iter().map(|entry| (entry.subject, entry.asker)).collect();
+    assert_eq!(asked, [(rng(1).subject, NSH.into()), (stranger.into(), stranger.into())]);
 }

@@ -151,6 +151,7 @@ impl Bench {
 fn rng(nonce: u64) -> Decide {
     Decide {
         subject: Subject { id: RNGD, incarnation: 1 },
+        asker: INIT.into(),
         device: RNG,
         rights: MAP | READ | WRITE,
         zero: Zero::ZERO,

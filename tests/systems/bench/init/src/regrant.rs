@@ -41,6 +41,7 @@ impl Regrant {
         let description = init.registry.description();
         let need = description.service(sender.service_id)?.need(device)?;
         let question = Question {
+            asker: init.registry.subject(description.init),
             service: sender.service_id,
             incarnation: sender.incarnation,
             device,
@@ -56,6 +57,7 @@ impl Regrant {
             process: init.registry.service(sender.service_id)?.process?,
             policyd: init.registry.sender(ids::POLICYD),
             epoch: description.epoch,
+            again: None,
         };
         self.given += 1;
         let start = instructions();

@@ -1,0 +1,41 @@
+//! Who may record what.
+
+use nexus_proto::log::{Entry, Event, Outcome};
+
+/// Who records an event, and nobody else does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// logd itself.
+    Logd,
+    /// policyd: who may record, and distributes nothing.
+    Policyd,
+    /// init: who may record and distributes.
+    Init,
+}
+
+impl Writer {
+    /// Who records this event.
+    #[must_use]
+    pub(crate) const fn of(event: Event) -> Writer {
+        match event {
+            Event::Boot | Event::Clock => Writer::Logd,
+            Event::Decision => Writer::Policyd,
+            Event::Grant | Event::Refusal | Event::Revoke | Event::Exit | Event::Drop => {
+                Writer::Init
+            }
+        }
+    }
+}
+
+/// True when the outcome is one that the event can have.
+#[must_use]
+pub(crate) fn is_sound(entry: &Entry) -> bool {
+    match entry.event {
+        Event::Decision => entry.outcome != Outcome::None,
+        Event::Grant => entry.outcome == Outcome::Allow,
+        Event::Refusal => entry.outcome == Outcome::Deny,
+        Event::Boot | Event::Clock | Event::Revoke | Event::Exit | Event::Drop => {
+            entry.outcome == Outcome::None
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The chain of the ledger, computed anew from what the guest showed: by the words of
+//! `nexus_proto::log`, and with none of the guest's code.
+
+use crate::protocol::{Decision, Entry, Event, Head};
+use sha2::{Digest, Sha256};
+
+/// Services that record, and what.
+const INIT: u32 = 1;
+const POLICYD: u32 = 2;
+const LOGD: u32 = 3;
+
+/// What is wrong with the ledger of the run `nonce`, as sentences. `heads` are those that the guest
+/// has told at different times: none of them may lie beside the chain.
+#[must_use]
+pub(super) fn check(entries: &[Entry], heads: &[Head], nonce: u64) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut previous = [0; 32];
+    for entry in entries {
+        let own = hash(&previous, entry);
+        if own != entry.hash {
+            found.push(format!("record {} does not have the hash of what it says", entry.seq));
+        }
+        if entry.reporter.0 != writer(entry.event) {
+            found.push(format!("record by service {}, who may not: {entry}", entry.reporter.0));
+        }
+        // One finding a record: what follows hangs on what was shown.
+        previous = entry.hash;
+    }
+    match entries.first() {
+        Some(first) if first.event == Event::Boot && first.detail == nonce => {}
+        _ => found.push("it does not begin with this run".to_owned()),
+    }
+    found.extend(heads.iter().filter_map(|head| beside(entries, head)));
+    if heads.len() < 2 {
+        found.push(format!("{} heads, not one after distribution and one at the end", heads.len()));
+    }
+    let last = heads.last().map_or(0, |head| head.records);
+    if last != entries.len() as u64 {
+        found.push(format!("the last head is that of {last} records, of {}", entries.len()));
+    }
+    found
+}
+
+/// Who records an event.
+fn writer(event: Event) -> u32 {
+    match event {
+        Event::Boot | Event::Clock => LOGD,
+        Event::Decision => POLICYD,
+        Event::Grant | Event::Refusal | Event::Exit | Event::Revoke | Event::Drop => INIT,
+    }
+}
+
+fn beside(entries: &[Entry], head: &Head) -> Option<String> {
+    let last = usize::try_from(head.records).ok()?.checked_sub(1);
+    let at = last.and_then(|last| entries.get(last));
+    let same = at.is_some_and(|entry| entry.hash == head.hash);
+    (!same).then(|| format!("written anew: not what it was at record {}", head.records))
+}
+
+/// SHA-256 over the hash before, the stamp and the entry, little-endian, as they travel.
+fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
+    let decision = match entry.decision {
+        Decision::None => 1,
+        Decision::Deny => 2,
+        Decision::Allow => 3,
+    };
+    let mut bytes = previous.to_vec();
+    let mut double = |value: u64| bytes.extend(value.to_le_bytes());
+    let pair = |(low, high): (u32, u32)| u64::from(low) | u64::from(high) << 32;
+    double(entry.seq);
+    double(entry.ticks);
+    double(entry.unix_ns);
+    double(pair(entry.reporter));
+    double(
+        code(entry.event)
+            | decision << 8
+            | u64::from(entry.device) << 16
+            | u64::from(entry.rights) << 32
+            | u64::from(entry.rule) << 48,
+    );
+    double(pair((entry.subject, entry.incarnation)));
+    double(pair(entry.asker));
+    double(entry.base);
+    double(entry.len);
+    double(pair((entry.epoch, entry.reason)));
+    double(entry.detail);
+    Sha256::digest(&bytes).into()
+}
+
+fn code(event: Event) -> u64 {
+    match event {
+        Event::Boot => 1,
+        Event::Decision => 2,
+        Event::Grant => 3,
+        Event::Refusal => 4,
+        Event::Revoke => 5,
+        Event::Exit => 6,
+        Event::Drop => 7,
+        Event::Clock => 8,
+    }
+}
+
+#[cfg(test)]
+#[path = "chain_tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,168 @@
+use super::*;
+
+/// A record that nothing is said of: by who records such an event, not chained.
+pub(crate) fn blank(seq: u64, event: Event) -> Entry {
+    Entry {
+        seq,
+        event,
+        subject: 7,
+        incarnation: 1,
+        device: 3,
+        base: 0x1000,
+        len: 0x1000,
+        rights: 7,
+        decision: Decision::Allow,
+        rule: 1,
+        reporter: (writer(event), 1),
+        asker: (INIT, 1),
+        epoch: 1,
+        reason: 0,
+        detail: 5,
+        ticks: seq * 10,
+        unix_ns: 0,
+        hash: [0; 32],
+    }
+}
+
+/// Gives each record its hash.
+pub(crate) fn chain(entries: &mut [Entry]) {
+    let mut previous = [0; 32];
+    for entry in entries {
+        entry.hash = hash(&previous, entry);
+        previous = entry.hash;
+    }
+}
+
+/// The heads that a good run tells of these records.
+pub(crate) fn heads(entries: &[Entry]) -> Vec<Head> {
+    let at = |entry: &Entry| Head { records: entry.seq, hash: entry.hash };
+    [entries.first(), entries.last()].into_iter().flatten().map(at).collect()
+}
+
+fn good() -> Vec<Entry> {
+    let events = [Event::Boot, Event::Decision, Event::Grant, Event::Clock, Event::Exit];
+    let mut entries: Vec<Entry> = (1..).zip(events).map(|(seq, event)| blank(seq, event)).collect();
+    chain(&mut entries);
+    entries
+}
+
+#[track_caller]
+fn assert_found(entries: &[Entry], heads: &[Head], expected: &str) {
+    let found = check(entries, heads, 5);
+    assert!(found.iter().any(|found| found.contains(expected)), "{found:?} / {expected}");
+}
+
+/// The formula is that of the guest, compared where both can be had: the first record of a ledger,
+/// worked out by hand.
+#[test]
+fn test_the_hash_is_over_the_bytes_as_they_travel() {
+    use nexus_proto::{Subject, encode_payload, log};
+    let entry = good().remove(2);
+    let stamp = log::Stamp {
+        seq: 3,
+        ticks: 30,
+        unix_ns: 0,
+        reporter: Subject { id: INIT, incarnation: 1 },
+    };
+    let travels = log::Entry {
+        event: log::Event::Grant,
+        outcome: log::Outcome::Allow,
+        device: 3,
+        rights: 7,
+        rule: 1,
+        subject: Subject { id: 7, incarnation: 1 },
+        asker: Subject { id: INIT, incarnation: 1 },
+        base: 0x1000,
+        len: 0x1000,
+        epoch: 1,
+        reason: 0,
+        detail: 5,
+    };
+    let mut bytes = vec![9; 32];
+    for message in [encode_payload(0, &stamp), encode_payload(0, &travels)] {
+        let words = usize::try_from(message.tag.words()).unwrap();
+        bytes.extend(message.words[..words].iter().flat_map(|word| word.to_le_bytes()));
+    }
+    let expected: [u8; 32] = Sha256::digest(bytes).into();
+    assert_eq!(hash(&[9; 32], &entry), expected);
+}
+
+#[test]
+fn test_a_good_chain_has_nothing() {
+    let entries = good();
+    assert_eq!(check(&entries, &heads(&entries), 5), Vec::<String>::new());
+}
+
+// attack 47 H: any field of a record is changed; its hash does not fit; broken: host-chain
+#[test]
+fn test_every_field_is_hashed() {
+    let changes: [fn(&mut Entry); 17] = [
+        |entry| entry.seq += 1,
+        |entry| entry.event = Event::Revoke,
+        |entry| entry.subject += 1,
+        |entry| entry.incarnation += 1,
+        |entry| entry.device += 1,
+        |entry| entry.base += 1,
+        |entry| entry.len += 1,
+        |entry| entry.rights += 1,
+        |entry| entry.decision = Decision::Deny,
+        |entry| entry.rule += 1,
+        |entry| entry.reporter.1 += 1,
+        |entry| entry.asker.0 += 1,
+        |entry| entry.epoch += 1,
+        |entry| entry.reason += 1,
+        |entry| entry.detail += 1,
+        |entry| entry.ticks += 1,
+        |entry| entry.unix_ns += 1,
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut entries = good();
+        let heads = heads(&entries);
+        change(&mut entries[2]);
+        let found = check(&entries, &heads, 5);
+        assert!(found.iter().any(|found| found.contains("does not have the hash")), "{number}");
+    }
+}
+
+// attack 84 H: the ledger is written anew with hashes that fit, before the end or after the last head; found; broken: host-heads
+#[test]
+fn test_a_history_written_anew_shows_in_the_heads() {
+    let mut entries = good();
+    let mut told = heads(&entries);
+    told.insert(1, Head { records: 3, hash: entries[2].hash });
+    entries[1].decision = Decision::Deny;
+    chain(&mut entries);
+    assert_found(&entries, &told, "written anew: not what it was at record 3");
+    told = heads(&entries);
+    assert_eq!(check(&entries, &told, 5), Vec::<String>::new(), "it fits in itself");
+
+    let entries = good();
+    assert_found(&entries[..4], &heads(&entries), "written anew: not what it was at record 5");
+    assert_found(&entries, &heads(&entries[..4]), "the last head is that of 4 records, of 5");
+    assert_found(&entries, &heads(&entries)[..1], "1 heads");
+    assert_found(&entries, &[Head { records: 0, hash: [0; 32] }], "not what it was at record 0");
+}
+
+// attack 84 H: a record of an event by who may not record it; found; broken: host-writer
+#[test]
+fn test_each_event_has_one_writer() {
+    for at in 0..5 {
+        for id in [INIT, POLICYD, LOGD, 7] {
+            let mut entries = good();
+            let right = entries[at].reporter.0;
+            entries[at].reporter.0 = id;
+            chain(&mut entries);
+            let found = check(&entries, &heads(&entries), 5);
+            assert_eq!(found.is_empty(), id == right, "{at} {id}: {found:?}");
+        }
+    }
+}
+
+// attack 47 H: a ledger that begins with another run, or with another record; found
+#[test]
+fn test_it_begins_with_this_run() {
+    let entries = good();
+    let found = check(&entries, &heads(&entries), 6);
+    assert_eq!(found, ["it does not begin with this run"]);
+    assert_found(&[], &[], "it does not begin with this run");
+}
