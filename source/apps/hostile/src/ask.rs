@@ -7,7 +7,7 @@ use nexus_proto::log::{
     Append, Entry, Event, FindLine, Log, Outcome as Came, ReadEntry, ReadHashes, ReadStamp,
     SetClock, Verify,
 };
-use nexus_proto::policy::{Decide, Explain, NO_RULE, Policy, RuleText};
+use nexus_proto::policy::{Decide, Explain, NO_RULE, Policy, RuleReason, RuleText};
 use nexus_proto::power::{Exit, Off, Power, Reboot};
 use nexus_proto::{Operation, ServiceError, Subject, Text, Zero, ids, init};
 use nexus_rt::{CallError, Client, Deadline, StartError, startup};
@@ -76,6 +76,7 @@ fn ask_policyd(score: &mut Score, policyd: Client<Policy>) {
     score.denied(policyd, &decide);
     score.denied(policyd, &Explain { service: ids::RNGD, device: 0, rights: 0 });
     score.denied(policyd, &RuleText { rule: 1, zero: Zero::ZERO, offset: 0 });
+    score.denied(policyd, &RuleReason { rule: 1, zero: Zero::ZERO, offset: 0 });
 }
 
 fn ask_logd(score: &mut Score, logd: Client<Log>) {

@@ -10,7 +10,7 @@ use nexus_proto::init::{
     ServiceInfo, ServiceStat, Services, Stat, Try, TryAnswer,
 };
 use nexus_proto::log::{FindLine, LineInfo, LineText, Log, ReadEntry, ReadHashes, ReadStamp};
-use nexus_proto::policy::{Epoch, Explain, Explanation, Policy, RuleText};
+use nexus_proto::policy::{Epoch, Explain, Explanation, Policy, RuleReason, RuleText};
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
 use nexus_proto::{Operation, Protocol, ServiceError, Zero, ids};
@@ -187,6 +187,11 @@ fn rules() -> Result<Vec<(u16, String)>, Trouble> {
 
 fn rule_text(rule: u16) -> Result<String, Trouble> {
     text(|offset| ask::<Policy, _>(ids::POLICYD, &RuleText { rule, zero: Zero::ZERO, offset }))
+}
+
+/// Why a rule was made.
+pub fn reason(rule: u16) -> Result<String, Trouble> {
+    text(|offset| ask::<Policy, _>(ids::POLICYD, &RuleReason { rule, zero: Zero::ZERO, offset }))
 }
 
 /// Reads a text piece by piece.

@@ -212,16 +212,24 @@ fn how_many(spec: &Spec, word: Option<&&str>) -> Result<usize, String> {
     match word {
         None => Ok(SHOWN),
         Some(&"all") => Ok(usize::MAX),
-        Some(word) => word
-            .parse()
-            .map_err(|_| format!("{}: `{word}` is no number; usage: {}", spec.name, spec.usage)),
+        Some(word) if is_number(word) => match word.parse() {
+            Ok(0) => Err(format!("{}: 0 shows nothing; say a number from 1, or `all`", spec.name)),
+            Ok(number) => Ok(number),
+            // More than there can be.
+            Err(_) => Ok(usize::MAX),
+        },
+        Some(word) => Err(format!("{}: `{word}` is no number; usage: {}", spec.name, spec.usage)),
     }
+}
+
+fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn log_part(spec: &Spec, words: &[&str], names: &Names) -> Result<LogPart, String> {
     let mut part = LogPart { follow: false, service: None, count: SHOWN };
     for word in words {
-        let is_count = *word == "all" || word.bytes().all(|byte| byte.is_ascii_digit());
+        let is_count = *word == "all" || is_number(word);
         match *word {
             "-f" => part.follow = true,
             _ if is_count => part.count = how_many(spec, Some(word))?,

@@ -10,6 +10,8 @@ use nexus_proto::console::{
 use nexus_proto::{ServiceError, Text, Zero};
 use nexus_rt::{CallError, Client, Deadline, sys};
 
+use crate::table;
+
 /// Milliseconds that consoled has to take a piece of text.
 const WRITE_MS: u64 = 2000;
 /// Milliseconds to wait before a piece is offered again that consoled had no room for.
@@ -82,6 +84,7 @@ impl Screen {
     /// consoled is gone, or somebody else has the keyboard.
     pub fn read(&self) -> Result<Typed, CallError> {
         let event = self.console.call(&ReadLine { deadline: NO_DEADLINE }, Deadline::NEVER)?;
+        table::set_columns(event.columns.into());
         let text = self.text(&event)?;
         Ok(match event.kind {
             LineEventKind::Entered => Typed::Line(text),

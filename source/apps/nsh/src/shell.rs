@@ -130,7 +130,10 @@ impl Shell {
                 let answer = ask::explain(service, device)?;
                 let owners = ask::owners().unwrap_or_default();
                 let owner = owners.iter().find(|owner| owner.device == device);
-                show::why(&Why { service, device, answer: &answer, owner }, names)
+                // None where there is no rule.
+                let reason = ask::reason(answer.rule).ok();
+                let reason = reason.as_deref();
+                show::why(&Why { service, device, answer: &answer, reason, owner }, names)
             }
             Command::Try(service, device) => {
                 let answer = ask::try_grant(service, device, WINDOW.bits())?;

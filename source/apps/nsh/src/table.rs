@@ -2,9 +2,26 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
+use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::Ordering::Relaxed;
+
+/// Columns of the terminal, as far as it says.
+static COLUMNS: AtomicUsize = AtomicUsize::new(80);
+/// Columns that tables and texts are made for.
+const RANGE: RangeInclusive<usize> = 40..=200;
 
 /// Columns of the terminal.
-pub const COLUMNS: usize = 80;
+#[must_use]
+pub fn columns() -> usize {
+    COLUMNS.load(Relaxed)
+}
+
+/// What is shown from now on is made for a terminal of so many columns, within 40 to 200.
+pub fn set_columns(columns: usize) {
+    COLUMNS.store(columns.clamp(*RANGE.start(), *RANGE.end()), Relaxed);
+}
+
 const GAP: usize = 2;
 /// Narrowest that a column is made.
 const NARROWEST: usize = 6;
@@ -47,10 +64,15 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The table as lines, none wider than the terminal; cells that are too wide end in `…`.
+    /// The table as lines, none wider than the terminal: cells that are a little too wide end in `…`;
+    /// where that would take half of a cell, each row is a block of lines.
     #[must_use]
     pub fn render(&self) -> String {
-        let widths = self.widths();
+        self.fit(columns())
+    }
+
+    fn fit(&self, columns: usize) -> String {
+        let Some(widths) = self.widths(columns) else { return self.blocks(columns) };
         let headings: Vec<String> = self.columns.iter().map(|c| c.heading.to_string()).collect();
         let mut text = String::new();
         for row in core::iter::once(&headings).chain(&self.rows) {
@@ -64,20 +86,39 @@ impl Table {
         text
     }
 
-    fn widths(&self) -> Vec<usize> {
+    /// Columns for each column; `None` when not even half of what is in one fits.
+    fn widths(&self, columns: usize) -> Option<Vec<usize>> {
         let widest = |index: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(index));
             cells.map(|cell| width(cell)).max().unwrap_or(0)
         };
-        let columns = self.columns.iter().enumerate();
-        let mut widths: Vec<usize> =
-            columns.map(|(index, c)| widest(index).max(width(c.heading))).collect();
-        let gaps = GAP * widths.len().saturating_sub(1);
-        while widths.iter().sum::<usize>() + gaps > COLUMNS {
-            let Some(widest) = widths.iter_mut().max().filter(|w| **w > NARROWEST) else { break };
+        let wanted = self.columns.iter().enumerate();
+        let wanted: Vec<usize> =
+            wanted.map(|(index, c)| widest(index).max(width(c.heading))).collect();
+        let gaps = GAP * wanted.len().saturating_sub(1);
+        let mut widths = wanted.clone();
+        while widths.iter().sum::<usize>() + gaps > columns {
+            let widest = widths.iter_mut().max().filter(|w| **w > NARROWEST)?;
             *widest -= 1;
         }
-        widths
+        widths.iter().zip(&wanted).all(|(is, wanted)| is * 2 >= *wanted).then_some(widths)
+    }
+
+    /// Each row as a line for each of its cells, behind its heading.
+    fn blocks(&self, columns: usize) -> String {
+        let widest = self.columns.iter().map(|c| width(c.heading)).max().unwrap_or(0);
+        let mut text = String::new();
+        for row in &self.rows {
+            for (index, (cell, column)) in row.iter().zip(&self.columns).enumerate() {
+                let mut lead = String::from(if index == 0 { "" } else { "  " });
+                lead.push_str(column.heading);
+                lead.push_str(&" ".repeat(widest + GAP + 2 - width(&lead)));
+                if !cell.is_empty() {
+                    text.push_str(&wrap_to(columns, &lead, cell));
+                }
+            }
+        }
+        text
     }
 }
 
@@ -116,7 +157,7 @@ fn pad(line: &mut String, cell: &str, to: usize, right: bool) {
 #[must_use]
 pub fn grid(words: &[&str]) -> String {
     let widest = words.iter().map(|word| width(word)).max().unwrap_or(0) + GAP;
-    let across = (COLUMNS / widest.max(1)).max(1);
+    let across = (columns() / widest.max(1)).max(1);
     let down = words.len().div_ceil(across).max(1);
     let mut text = String::new();
     for row in 0..down {
@@ -135,8 +176,12 @@ pub fn grid(words: &[&str]) -> String {
 /// many spaces.
 #[must_use]
 pub fn wrap(first: &str, text: &str) -> String {
+    wrap_to(columns(), first, text)
+}
+
+fn wrap_to(columns: usize, first: &str, text: &str) -> String {
     let indent = width(first);
-    let room = COLUMNS.saturating_sub(indent).max(1);
+    let room = columns.saturating_sub(indent).max(1);
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
@@ -177,8 +222,29 @@ mod tests {
         let mut table = Table::new(&[left("A"), left("B")]);
         table.row(["x".repeat(100), "short".into()]);
         let text = table.render();
-        assert!(text.lines().all(|line| width(line) <= COLUMNS), "{text}");
+        assert!(text.lines().all(|line| width(line) <= columns()), "{text}");
         assert!(text.contains("…  short"), "{text}");
+    }
+
+    #[test]
+    fn a_table_fits_every_terminal_and_loses_nothing_on_a_narrow_one() {
+        let mut table =
+            Table::new(&[left("DEVICE"), left("OWNER"), right("SIZE"), left("BY RULE")]);
+        table.row([
+            "net0".into(),
+            "netstackd".into(),
+            "4 KiB".into(),
+            "allow-netstackd-net0".into(),
+        ]);
+        table.row(["flash0".into(), "".into(), "32 MiB".into(), "x".repeat(60)]);
+        for terminal in RANGE {
+            let text = table.fit(terminal);
+            assert!(text.lines().all(|line| width(line) <= terminal), "{terminal}\n{text}");
+            assert!(text.contains("allow-netstackd-net0"), "{terminal}\n{text}");
+        }
+        assert!(
+            table.fit(40).starts_with("DEVICE     net0\n  OWNER    netstackd\n  SIZE     4 KiB\n")
+        );
     }
 
     #[test]
@@ -201,7 +267,7 @@ mod tests {
     #[test]
     fn wraps_with_a_hanging_indent() {
         let text = wrap("  why  ", &"word ".repeat(30));
-        assert!(text.lines().all(|line| width(line) <= COLUMNS));
+        assert!(text.lines().all(|line| width(line) <= columns()));
         assert!(text.lines().skip(1).all(|line| line.starts_with("       word")), "{text}");
         assert_eq!(wrap("a ", "b"), "a b\n");
         assert_eq!(wrap("", &"x".repeat(81)), format!("{}\nx\n", "x".repeat(80)));

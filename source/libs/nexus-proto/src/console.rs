@@ -62,8 +62,10 @@ payloads! {
     pub struct LineEvent {
         /// What happened.
         pub kind: LineEventKind,
+        /// Columns of the terminal, as far as it says: 20 to 255.
+        pub columns: u8,
         /// Padding.
-        pub zero: Zero<3>,
+        pub zero: Zero<2>,
         /// Bytes in the line.
         pub len: u16,
         /// Bytes before the cursor.

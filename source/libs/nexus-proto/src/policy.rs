@@ -13,6 +13,8 @@ protocol! {
         3 RuleText -> Text;
         /// Version and size of the rules.
         4 Epoch -> EpochInfo;
+        /// Why a rule was made, as written in the policy.
+        5 RuleReason -> Text;
     }
 }
 
@@ -120,6 +122,16 @@ payloads! {
 
     /// Asks for a piece of a rule's identifier.
     pub struct RuleText {
+        /// Number of the rule.
+        pub rule: u16,
+        /// Padding.
+        pub zero: Zero<2>,
+        /// First byte wanted.
+        pub offset: u32,
+    }
+
+    /// Asks for a piece of a rule's reason.
+    pub struct RuleReason {
         /// Number of the rule.
         pub rule: u16,
         /// Padding.

@@ -10,14 +10,16 @@ use nexus_proto::console::LineEventKind;
 use crate::client::Clients;
 use crate::editor::{Editor, Outcome};
 use crate::guard::{self, Line};
-use crate::key::KeyParser;
+use crate::key::{Key, KeyParser};
 use crate::output::{Output, Writers};
-use crate::render::ERASE;
+use crate::render::{ASK_WIDTH, ERASE, USUAL};
 
 /// Most bytes typed ahead of a reader; more are dropped.
 pub const MAX_TYPED_AHEAD: usize = 1024;
 /// Most readers at a time.
 pub const MAX_READERS: usize = 4;
+/// Stands where typed bytes were dropped. No byte of UTF-8, and so none that is typed.
+const LOST: u8 = 0xff;
 /// Free output space that a writer must find, for the largest piece of output of one message.
 const WRITE_ROOM: usize = 2048;
 
@@ -36,6 +38,8 @@ pub struct Answer<T> {
     pub text: String,
     /// Byte index of the cursor.
     pub cursor: usize,
+    /// Columns of the terminal.
+    pub columns: u8,
 }
 
 /// Who asks for input. A test program that reports to the host comes before people; of equals, the
@@ -71,6 +75,8 @@ struct Reader<T> {
     sender: Sender,
     rank: Rank,
     editor: Editor,
+    /// The terminal is to be asked for its width when the line is drawn first.
+    asks: bool,
     /// `None` after Tab: the line stays until its reader comes back for it.
     waiting: Option<Wait<T>>,
 }
@@ -87,6 +93,8 @@ pub struct Console<T> {
     input: VecDeque<u8>,
     keys: KeyParser,
     output: Output,
+    /// Columns of the terminal.
+    columns: u8,
     row: Row,
 }
 
@@ -100,6 +108,7 @@ impl<T> Default for Console<T> {
             input: VecDeque::new(),
             keys: KeyParser::default(),
             output: Output::default(),
+            columns: USUAL,
             row: Row::Clean,
         }
     }
@@ -146,9 +155,13 @@ impl<T> Console<T> {
         if self.row == Row::Edited || !self.line_is_read() {
             return;
         }
-        let Some(reader) = self.readers.last() else { return };
+        let Some(reader) = self.readers.last_mut() else { return };
         let mut out = Vec::new();
         reader.editor.draw(&mut out);
+        // A program at the other end has no use for the question.
+        if core::mem::take(&mut reader.asks) && reader.rank == Rank::Person {
+            out.extend_from_slice(ASK_WIDTH);
+        }
         self.row = if self.output.push(&out) { Row::Edited } else { Row::Stale };
     }
 
@@ -204,7 +217,9 @@ impl<T> Console<T> {
         if index.is_none() && self.readers.len() == MAX_READERS {
             return Err(Busy(to));
         }
-        let begin = || Reader { sender, rank, editor: Editor::default(), waiting: None };
+        let columns = self.columns;
+        let begin =
+            || Reader { sender, rank, editor: Editor::new(columns), asks: true, waiting: None };
         let mut reader = index.map_or_else(begin, |index| self.readers.remove(index));
         let below = || self.readers.iter().take_while(|other| other.rank < rank).count();
         let place = index.unwrap_or_else(below);
@@ -253,10 +268,22 @@ impl<T> Console<T> {
         self.show(&out);
     }
 
-    /// Takes a byte from the wire.
+    /// Takes a byte from the wire. Where there is no room for it stands [`LOST`]: the line that it was a
+    /// part of must not be run without it.
     pub fn type_byte(&mut self, byte: u8) {
         if self.input.len() < MAX_TYPED_AHEAD {
-            self.input.push_back(byte);
+            self.input.extend(Some(byte).filter(|byte| *byte != LOST));
+        } else if self.input.back() != Some(&LOST) {
+            self.input.push_back(LOST);
+        }
+    }
+
+    fn next_byte(&mut self) -> Option<u8> {
+        loop {
+            let byte = self.input.pop_front()?;
+            if byte != LOST {
+                return Some(byte);
+            }
         }
     }
 
@@ -266,7 +293,7 @@ impl<T> Console<T> {
         if self.readers.iter().any(|reader| reader.rank > *rank) {
             return None;
         }
-        let byte = self.input.pop_front()?;
+        let byte = self.next_byte()?;
         self.key_reader.take().map(|(.., wait)| (wait.to, byte))
     }
 
@@ -274,7 +301,14 @@ impl<T> Console<T> {
     pub fn next_line(&mut self) -> Option<Answer<T>> {
         while self.line_is_read() {
             let byte = self.input.pop_front()?;
+            if byte == LOST {
+                self.lose();
+                continue;
+            }
             let Some(key) = self.keys.push(byte) else { continue };
+            if let Key::Columns(columns) = key {
+                self.columns = columns;
+            }
             self.settle();
             let reader = self.readers.last_mut()?;
             let history = self.clients.history(reader.sender.service_id);
@@ -292,6 +326,16 @@ impl<T> Console<T> {
             return self.answer(index, event);
         }
         None
+    }
+
+    /// A part of what was typed is not here.
+    fn lose(&mut self) {
+        self.keys = KeyParser::default();
+        let mut out = Vec::new();
+        if let Some(reader) = self.readers.last_mut() {
+            reader.editor.lose(&mut out);
+        }
+        self.show(&out);
     }
 
     /// A reader of lines whose deadline has passed at the tick `now`; its line stays.
@@ -320,7 +364,7 @@ impl<T> Console<T> {
             self.readers.remove(index);
             self.row = Row::Clean;
         }
-        Some(Answer { to, event, text, cursor })
+        Some(Answer { to, event, text, cursor, columns: self.columns })
     }
 }
 

@@ -31,11 +31,42 @@ fn read(
 
 fn shown(console: &mut Console<u32>) -> String {
     let bytes: Vec<u8> = console.output().waiting().drain(..).collect();
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8(bytes).unwrap().replace(ASK, "")
+}
+
+/// What asks the terminal for its width; looked for by one test alone.
+const ASK: &str = "\x1b7\x1b[999C\x1b[6n\x1b8";
+
+#[test]
+fn a_terminal_is_asked_for_its_width_at_each_prompt_of_a_person() {
+    let mut console = console();
+    let asked = |console: &mut Console<u32>| {
+        let bytes: Vec<u8> = console.output().waiting().drain(..).collect();
+        String::from_utf8(bytes).unwrap().matches(ASK).count()
+    };
+    read(&mut console, TESTS, "host> ", 1).unwrap();
+    assert_eq!(asked(&mut console), 0, "a host is no terminal");
+    assert_eq!(type_in(&mut console, "x\r").unwrap().columns, 80);
+    read(&mut console, SHELL, "> ", 2).unwrap();
+    assert_eq!(asked(&mut console), 1);
+    assert_eq!(
+        type_in(&mut console, "\x1b[24;40Rab\r"),
+        Some(Answer { columns: 40, ..line(2, "ab").unwrap() })
+    );
+    read(&mut console, SHELL, "> ", 3).unwrap();
+    assert_eq!(asked(&mut console), 1);
+    // Shift-F3 is no width; nor does a row hold more than a byte can say.
+    assert_eq!(type_in(&mut console, "\x1b[1;2R\x1b[24;999R\r").unwrap().columns, 255);
 }
 
 fn line(to: u32, text: &str) -> Option<Answer<u32>> {
-    Some(Answer { to, event: LineEventKind::Entered, text: text.into(), cursor: text.len() })
+    Some(Answer {
+        to,
+        event: LineEventKind::Entered,
+        text: text.into(),
+        cursor: text.len(),
+        columns: 80,
+    })
 }
 
 #[test]
@@ -75,6 +106,26 @@ fn typing_ahead_is_bounded() {
 }
 
 #[test]
+fn a_line_of_which_typed_bytes_were_dropped_is_not_run() {
+    let mut console = console();
+    (0..MAX_TYPED_AHEAD - 3).for_each(|_| console.type_byte(b'\t'));
+    "poweroff, not now\r".bytes().for_each(|byte| console.type_byte(byte));
+    let mut answers = Vec::new();
+    for to in 0.. {
+        read(&mut console, SHELL, "> ", to).unwrap();
+        let Some(answer) = console.next_line() else { break };
+        answers.push(answer.event);
+    }
+    assert_eq!(answers.len(), MAX_TYPED_AHEAD - 3);
+    shown(&mut console);
+    // What comes next belongs to the damaged line, up to its end.
+    assert_eq!(type_in(&mut console, "now\r"), None);
+    let said = shown(&mut console);
+    assert!(said.contains('\x07') && said.contains("(not run: "), "{said:?}");
+    assert_eq!(type_in(&mut console, "ps\r").unwrap().text, "ps");
+}
+
+#[test]
 fn lines_of_others_go_above_the_line_being_edited() {
     let mut console = console();
     read(&mut console, SHELL, "> ", 1).unwrap();
@@ -108,7 +159,13 @@ fn tab_keeps_the_line_for_the_next_read() {
     let tab = type_in(&mut console, "he\tx");
     assert_eq!(
         tab,
-        Some(Answer { to: 1, event: LineEventKind::Tab, text: "he".into(), cursor: 2 })
+        Some(Answer {
+            to: 1,
+            event: LineEventKind::Tab,
+            text: "he".into(),
+            cursor: 2,
+            columns: 80
+        })
     );
     shown(&mut console);
     console.insert(SHELL, "lp ");

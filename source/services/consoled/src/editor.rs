@@ -12,6 +12,9 @@ pub const MAX_LINE: usize = 192;
 
 const BELL: u8 = 0x07;
 
+/// What is said of a line that is longer, or of which a part was lost on the way.
+const TOO_LONG: &[u8] = b"(not run: a part of the line is missing, 192 bytes fit)\r\n";
+
 /// What a key led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -27,9 +30,11 @@ pub enum Outcome {
     EndOfInput,
 }
 
-/// Prompt, text, cursor, and where the history stands. Begins empty.
-#[derive(Debug, Default)]
+/// Prompt, text, cursor, and where the history stands.
+#[derive(Debug)]
 pub struct Editor {
+    /// Columns of the terminal.
+    columns: u8,
     prompt: String,
     text: String,
     /// Byte index into `text`, always between two characters.
@@ -38,9 +43,33 @@ pub struct Editor {
     back: usize,
     /// The line being typed, kept while the history is shown.
     draft: String,
+    /// Something that was typed is not in the text.
+    incomplete: bool,
 }
 
 impl Editor {
+    /// An empty line on a row of so many columns.
+    #[must_use]
+    pub fn new(columns: u8) -> Editor {
+        Editor {
+            columns,
+            prompt: String::new(),
+            text: String::new(),
+            cursor: 0,
+            back: 0,
+            draft: String::new(),
+            incomplete: false,
+        }
+    }
+
+    /// The row has another width: draws the line anew where it has.
+    pub fn set_columns(&mut self, columns: u8, out: &mut Vec<u8>) {
+        if self.columns != columns {
+            self.columns = columns;
+            self.draw(out);
+        }
+    }
+
     /// The text so far.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -64,15 +93,25 @@ impl Editor {
 
     /// Draws the line on its row.
     pub fn draw(&self, out: &mut Vec<u8>) {
-        render::draw(out, &self.prompt, &self.text, self.cursor);
+        render::draw(out, self.columns, &self.prompt, &self.text, self.cursor);
     }
 
-    /// Puts text before the cursor as if typed, control characters left out; what does not fit
-    /// is cut off.
+    /// Puts text before the cursor as if typed, control characters left out: all of it, or nothing
+    /// when it does not fit.
     pub fn insert(&mut self, text: &str, out: &mut Vec<u8>) {
+        if self.text.len() + text.len() > MAX_LINE {
+            out.push(BELL);
+            return;
+        }
         for c in text.chars().filter(|c| !c.is_control()) {
             self.put(c, out);
         }
+    }
+
+    /// Something that was typed is lost: the line is not what a person meant, and is refused.
+    pub fn lose(&mut self, out: &mut Vec<u8>) {
+        self.incomplete = true;
+        out.push(BELL);
     }
 
     /// Applies a key and appends to `out` what the terminal must show for it.
@@ -96,10 +135,12 @@ impl Editor {
                 out.extend_from_slice(b"\x1b[H\x1b[2J");
                 self.draw(out);
             }
+            Key::Columns(columns) => self.set_columns(columns, out),
             Key::Tab => return Outcome::Tab,
             Key::EndOfInput if !self.text.is_empty() => {
                 self.delete(self.cursor, self.right(), out);
             }
+            Key::Enter if self.incomplete => self.refuse(out),
             Key::Enter => return end(Outcome::Line, b"\r\n", out),
             Key::Interrupt => return end(Outcome::Interrupt, b"^C\r\n", out),
             Key::EndOfInput => return end(Outcome::EndOfInput, b"\r\n", out),
@@ -109,23 +150,34 @@ impl Editor {
 
     fn put(&mut self, c: char, out: &mut Vec<u8>) {
         if self.text.len() + c.len_utf8() > MAX_LINE {
-            out.push(BELL);
+            self.lose(out);
             return;
         }
         let at_end = self.cursor == self.text.len();
         self.text.insert(self.cursor, c);
         self.cursor += c.len_utf8();
-        if at_end && render::fits(&self.prompt, &self.text) {
+        if at_end && render::fits(self.columns, &self.prompt, &self.text) {
             out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         } else {
             self.draw(out);
         }
     }
 
+    /// A line of which a part is missing is thrown away, and the next one begins.
+    fn refuse(&mut self, out: &mut Vec<u8>) {
+        out.push(BELL);
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(TOO_LONG);
+        let prompt = core::mem::take(&mut self.prompt);
+        *self = Editor { prompt, ..Editor::new(self.columns) };
+        self.draw(out);
+    }
+
     fn backspace(&mut self, out: &mut Vec<u8>) {
         let from = self.left();
         let simple = self.cursor == self.text.len()
-            && render::fits(&self.prompt, &self.text)
+            && !self.incomplete
+            && render::fits(self.columns, &self.prompt, &self.text)
             && self.text[from..].bytes().all(|byte| byte.is_ascii());
         if simple && from < self.cursor {
             self.text.truncate(from);
@@ -142,6 +194,8 @@ impl Editor {
             return;
         }
         self.text.replace_range(from..to, "");
+        // Whoever shortens a line has heard the bell, and sees what is left.
+        self.incomplete = false;
         self.cursor = from;
         self.draw(out);
     }
@@ -179,6 +233,7 @@ impl Editor {
 
     fn replace(&mut self, text: String, out: &mut Vec<u8>) {
         self.text = text;
+        self.incomplete = false;
         self.cursor = self.text.len();
         self.draw(out);
     }

@@ -8,7 +8,7 @@ fn typed(bytes: &[u8]) -> (Editor, Vec<Outcome>, Vec<u8>) {
     history.add("first");
     history.add("second");
     let (mut parser, mut out, mut outcomes) = (KeyParser::default(), Vec::new(), Vec::new());
-    let mut editor = Editor::default();
+    let mut editor = Editor::new(render::USUAL);
     editor.set_prompt("> ");
     for byte in bytes {
         if let Some(key) = parser.push(*byte) {
@@ -105,6 +105,41 @@ fn a_full_line_rings_the_bell() {
 }
 
 #[test]
+fn a_line_that_is_too_long_is_refused_and_not_cut() {
+    let long = [vec![b'x'; MAX_LINE + 1], b"\r".to_vec()].concat();
+    let (editor, outcomes, out) = typed(&long);
+    assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Editing), "{outcomes:?}");
+    assert_eq!(editor.text(), "");
+    let said = String::from_utf8(out).unwrap();
+    assert!(said.contains("\x07\r\n(not run: ") && said.ends_with("\r\x1b[K> "), "{said}");
+    assert!(TOO_LONG.windows(3).any(|part| part == MAX_LINE.to_string().as_bytes()));
+    // The next line is one of its own, and what fits is run.
+    let (editor, outcomes, _) = typed(&[long.as_slice(), b"ps\r"].concat());
+    assert_eq!((editor.text(), outcomes.last()), ("ps", Some(&Outcome::Line)));
+    let (editor, outcomes, _) = typed(&[vec![b'x'; MAX_LINE], b"\r".to_vec()].concat());
+    assert_eq!((editor.text().len(), outcomes.last()), (MAX_LINE, Some(&Outcome::Line)));
+}
+
+#[test]
+fn who_shortens_a_line_that_was_too_long_may_run_it() {
+    let long = [vec![b'x'; MAX_LINE + 9], b"\x7f\r".to_vec()].concat();
+    let (editor, outcomes, _) = typed(&long);
+    assert_eq!((editor.text().len(), outcomes.last()), (MAX_LINE - 1, Some(&Outcome::Line)));
+    let (editor, outcomes, _) = typed(&[vec![b'x'; MAX_LINE + 9], b"\x1b[A\r".to_vec()].concat());
+    assert_eq!((editor.text(), outcomes.last()), ("second", Some(&Outcome::Line)));
+}
+
+#[test]
+fn completion_fits_whole_or_not_at_all() {
+    let (mut editor, ..) = typed(&[b'x'; MAX_LINE - 3]);
+    let mut out = Vec::new();
+    editor.insert("word", &mut out);
+    assert_eq!((editor.text().len(), out.as_slice()), (MAX_LINE - 3, [BELL].as_slice()));
+    editor.insert("abc", &mut out);
+    assert_eq!(editor.text().len(), MAX_LINE);
+}
+
+#[test]
 fn completion_text_cannot_smuggle_control_characters() {
     let (mut editor, ..) = typed(b"he");
     editor.insert("lp\x1b[2J\r\n ", &mut Vec::new());
@@ -173,7 +208,7 @@ proptest! {
         ], 0..60)
     ) {
         let (editor, _, out) = typed(&keys.concat());
-        prop_assume!(render::fits("> ", editor.text()));
+        prop_assume!(render::fits(render::USUAL, "> ", editor.text()));
         let mut row = Row::default();
         row.show("> ");
         row.show(core::str::from_utf8(&out).unwrap());

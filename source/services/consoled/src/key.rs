@@ -2,9 +2,13 @@
 //!
 //! Whatever arrives, the parser neither fails nor grows: bytes that form no key are dropped.
 
+use crate::render::NARROWEST;
+
 /// What a person did on the keyboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
+    /// The terminal says how many columns it has.
+    Columns(u8),
     /// A printable character.
     Char(char),
     /// End of line.
@@ -222,6 +226,7 @@ fn csi_key([number, modifier]: [u8; 2], last: u8) -> Option<Key> {
     match (last, number, modifier) {
         (b'C', _, 3 | 5) => Some(Key::WordRight),
         (b'D', _, 3 | 5) => Some(Key::WordLeft),
+        (b'R', _, columns @ NARROWEST..) => Some(Key::Columns(columns)),
         (b'~', 1 | 7, _) => Some(Key::Home),
         (b'~', 3, _) => Some(Key::Delete),
         (b'~', 4 | 8, _) => Some(Key::End),

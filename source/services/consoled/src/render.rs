@@ -4,9 +4,15 @@ use alloc::format;
 use alloc::vec::Vec;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Columns of the terminal that the line may use. The last one stays free: a character there
-/// would make some terminals wrap.
-pub const COLUMNS: usize = 80;
+/// Columns of a terminal that does not say how many it has. The last one stays free: a character
+/// there would make some terminals wrap.
+pub const USUAL: u8 = 80;
+/// Fewest columns that are believed: F3 with Shift looks like a report of two.
+pub const NARROWEST: u8 = 20;
+
+/// Asks the terminal for its width: it remembers the cursor, goes as far right as it can, reports where
+/// that is, and comes back.
+pub const ASK_WIDTH: &[u8] = b"\x1b7\x1b[999C\x1b[6n\x1b8";
 
 /// Back to the first column, and clear to the end of the row.
 pub const ERASE: &[u8] = b"\r\x1b[K";
@@ -17,16 +23,16 @@ pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// True when `prompt` and `text` fit on the row whole.
+/// True when `prompt` and `text` fit whole on a row of so many columns.
 #[must_use]
-pub fn fits(prompt: &str, text: &str) -> bool {
-    width(prompt) + width(text) < COLUMNS
+pub fn fits(columns: u8, prompt: &str, text: &str) -> bool {
+    width(prompt) + width(text) < columns.into()
 }
 
 /// Draws prompt and text anew and puts the cursor before byte `cursor` of the text. A line that
 /// is too long shows the part before the cursor.
-pub fn draw(out: &mut Vec<u8>, prompt: &str, text: &str, cursor: usize) {
-    let room = (COLUMNS - 1).saturating_sub(width(prompt));
+pub fn draw(out: &mut Vec<u8>, columns: u8, prompt: &str, text: &str, cursor: usize) {
+    let room = usize::from(columns).saturating_sub(1 + width(prompt));
     let (before, after) = text.split_at_checked(cursor).unwrap_or((text, ""));
     let before = tail(before, room);
     let after = head(after, room - width(before).min(room));
@@ -70,7 +76,7 @@ mod tests {
 
     fn drawn(prompt: &str, text: &str, cursor: usize) -> String {
         let mut out = Vec::new();
-        draw(&mut out, prompt, text, cursor);
+        draw(&mut out, USUAL, prompt, text, cursor);
         String::from_utf8(out).unwrap()
     }
 
@@ -97,7 +103,7 @@ mod tests {
 
     #[test]
     fn fits_up_to_the_last_but_one_column() {
-        assert!(fits("> ", &"x".repeat(77)));
-        assert!(!fits("> ", &"x".repeat(78)));
+        assert!(fits(USUAL, "> ", &"x".repeat(77)));
+        assert!(!fits(USUAL, "> ", &"x".repeat(78)));
     }
 }

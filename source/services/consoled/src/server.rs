@@ -201,6 +201,7 @@ fn send_line(answer: console::Answer<ReplyTo>) {
     let number = |bytes: usize| u16::try_from(bytes).unwrap_or(u16::MAX);
     let event = LineEvent {
         kind: answer.event,
+        columns: answer.columns,
         zero: Zero::ZERO,
         len: number(answer.text.len()),
         cursor: number(answer.cursor),

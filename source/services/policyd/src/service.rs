@@ -3,10 +3,10 @@
 use nexus_abi::{Message, Sender};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{
-    Decide, Decision, EpochInfo, Explain, Explanation, NO_RULE, Reason, Request, RuleText, Verdict,
+    Decide, Decision, EpochInfo, Explain, Explanation, NO_RULE, Reason, Request, Verdict,
 };
 use nexus_proto::{Operation, ServiceError, Text, Zero};
-use nexus_sysdesc::{Description, Permission};
+use nexus_sysdesc::{Description, Permission, Rule};
 
 use crate::history::History;
 use crate::policy::{Policy, Ruling};
@@ -43,7 +43,14 @@ impl Policyd {
         match request {
             Request::Decide(ask) => ask.answer(self.decide(sender, ask, recorder)),
             Request::Explain(ask) => ask.answer(self.explain(sender, ask)),
-            Request::RuleText(ask) => ask.answer(self.rule_text(sender, ask)),
+            Request::RuleText(ask) => {
+                ask.answer(self.rule_text(sender, ask.rule, ask.offset, |rule| rule.id.as_str()))
+            }
+            Request::RuleReason(ask) => {
+                ask.answer(
+                    self.rule_text(sender, ask.rule, ask.offset, |rule| rule.reason.as_str()),
+                )
+            }
             Request::Epoch(ask) => ask.answer(Ok(EpochInfo {
                 epoch: self.policy.epoch(),
                 rules: self.policy.rules(),
@@ -134,11 +141,18 @@ impl Policyd {
         })
     }
 
-    fn rule_text(&self, sender: Sender, ask: &RuleText) -> Answer<RuleText> {
+    /// A text of a rule from an offset.
+    fn rule_text(
+        &self,
+        sender: Sender,
+        rule: u16,
+        offset: u32,
+        text: impl Fn(&Rule) -> &str,
+    ) -> Result<Text, ServiceError> {
         self.require_view(sender)?;
-        let rule = self.policy.rule(ask.rule).ok_or(ServiceError::NotFound)?;
-        let offset = usize::try_from(ask.offset).map_err(|_| ServiceError::OutOfRange)?;
-        rule.id.as_bytes().get(offset..).map(Text::piece).ok_or(ServiceError::OutOfRange)
+        let rule = self.policy.rule(rule).ok_or(ServiceError::NotFound)?;
+        let offset = usize::try_from(offset).map_err(|_| ServiceError::OutOfRange)?;
+        text(rule).as_bytes().get(offset..).map(Text::piece).ok_or(ServiceError::OutOfRange)
     }
 
     fn require_view(&self, sender: Sender) -> Result<(), ServiceError> {

@@ -57,7 +57,7 @@ pub fn welcome(version: &str, ready: Option<&Readiness>) -> String {
 mod tests {
     use super::*;
     use crate::command::spec;
-    use crate::table::{COLUMNS, width};
+    use crate::table::{columns, width};
     use nexus_proto::Zero;
 
     fn ready(owners_ready: u32) -> Readiness {
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn lists_every_command_within_the_terminal() {
         let text = help();
-        assert!(text.lines().all(|line| width(line) <= COLUMNS && !line.contains('…')), "{text}");
+        assert!(text.lines().all(|line| width(line) <= columns() && !line.contains('…')), "{text}");
         for spec in SPECS {
             assert!(text.contains(&format!("\n{}", spec.usage)), "{}", spec.usage);
         }
@@ -87,7 +87,7 @@ mod tests {
         let text = help_one(spec("ps").unwrap());
         assert_eq!(text, "usage: ps\n  the services: state, memory, and how they ended\n");
         for spec in SPECS {
-            assert!(help_one(spec).lines().all(|line| width(line) <= COLUMNS), "{}", spec.name);
+            assert!(help_one(spec).lines().all(|line| width(line) <= columns()), "{}", spec.name);
         }
     }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixture::names;
-use crate::table::{COLUMNS, width};
+use crate::table::{columns, width};
 use nexus_proto::Subject;
 use nexus_proto::log::NO_DEVICE;
 use nexus_proto::policy::NO_RULE;
@@ -95,7 +95,7 @@ SEQ  SECOND  ASKED BY  WHAT     SERVICE     DEVICE  WHY
         "Seconds count from Sun 22 Nov 2026 17:32:10 UTC.\n\
          Chain whole: 8 records computed anew, each fits. Its head:\n"
     ));
-    assert!(text.lines().all(|line| width(line) <= COLUMNS));
+    assert!(text.lines().all(|line| width(line) <= columns()));
 }
 
 #[test]

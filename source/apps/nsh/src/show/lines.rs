@@ -49,7 +49,7 @@ pub fn no_lines(service: Option<u32>, names: &Names) -> String {
 mod tests {
     use super::*;
     use crate::fixture::names;
-    use crate::table::{COLUMNS, width};
+    use crate::table::{columns, width};
     use nexus_proto::{Subject, Zero};
 
     fn line(level: Level, kind: LineKind, text: &str) -> String {
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_long_line_is_wrapped_and_a_wild_one_tamed() {
         let text = line(Level::Warn, LineKind::Line, &"many words ".repeat(20));
-        assert!(text.lines().all(|line| width(line) <= COLUMNS), "{text}");
+        assert!(text.lines().all(|line| width(line) <= columns()), "{text}");
         assert!(line(Level::Info, LineKind::Line, "a\x1b[2J\nb").contains("a?[2J?b"));
     }
 

@@ -20,6 +20,8 @@ pub struct Why<'a> {
     pub device: u16,
     /// policyd's answer.
     pub answer: &'a Explanation,
+    /// Why the rule was made, in the words of the policy.
+    pub reason: Option<&'a str>,
     /// How the device stands, where that is known.
     pub owner: Option<&'a OwnerInfo>,
 }
@@ -27,13 +29,14 @@ pub struct Why<'a> {
 /// Allowed or denied, by which rule, and what would have to change.
 #[must_use]
 pub fn why(why: &Why<'_>, names: &Names) -> String {
-    let Why { service, device, answer, owner } = *why;
+    let Why { service, device, answer, reason, owner } = *why;
     let (who, what) = (names.service(service), names.device(device));
     let rule = rule(answer.rule, answer.epoch, names);
     let mut text;
     if answer.verdict == Verdict::Allow {
         text = format!("allowed: {who} may hold {what}\n");
         text += &wrap("  by rule    ", &rule);
+        text += &reason.map(|reason| wrap("  reason     ", reason)).unwrap_or_default();
         text += &wrap("  rights     ", &rights(answer.rights));
         if answer.dma {
             let trust = format!("{what} does DMA: {who} is trusted with all memory");
@@ -122,7 +125,8 @@ mod tests {
     fn denied_says_what_would_have_to_change() {
         let answer = explanation(Verdict::Deny, Reason::NoRule, NO_RULE);
         let owner = owner(4, 8, OwnerState::Held);
-        let asked = Why { service: 7, device: 4, answer: &answer, owner: Some(&owner) };
+        let asked =
+            Why { service: 7, device: 4, answer: &answer, reason: None, owner: Some(&owner) };
         assert_eq!(
             why(&asked, &names()),
             "\
@@ -139,12 +143,14 @@ denied: rngd may not hold blk0
     fn allowed_says_by_what_and_at_which_price() {
         let answer = explanation(Verdict::Allow, Reason::Allowed, 4);
         let owner = owner(3, 7, OwnerState::OwnerEnded);
-        let asked = Why { service: 7, device: 3, answer: &answer, owner: Some(&owner) };
+        let reason = Some("rngd is the driver of rng0");
+        let asked = Why { service: 7, device: 3, answer: &answer, reason, owner: Some(&owner) };
         assert_eq!(
             why(&asked, &names()),
             "\
 allowed: rngd may hold rng0
   by rule    allow-rngd-rng0 (policy epoch 1)
+  reason     rngd is the driver of rng0
   rights     map read write
   trust      rng0 does DMA: rngd is trusted with all memory
   now        rng0 is with nobody: rngd ended
@@ -155,7 +161,7 @@ allowed: rngd may hold rng0
     #[test]
     fn unknown_ones_are_denied_too() {
         let answer = explanation(Verdict::Deny, Reason::UnknownService, NO_RULE);
-        let asked = Why { service: 42, device: 99, answer: &answer, owner: None };
+        let asked = Why { service: 42, device: 99, answer: &answer, reason: None, owner: None };
         let text = why(&asked, &names());
         assert!(text.starts_with("denied: service 42 may not hold device 99\n"), "{text}");
         assert!(!text.contains("now"), "{text}");

@@ -114,7 +114,7 @@ pub fn mem(info: &MemInfo) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{COLUMNS, width};
+    use crate::table::{columns, width};
     use nexus_proto::{Name, Subject, Zero};
 
     fn service(
@@ -165,7 +165,7 @@ ID  NAME        LIFE  PRIO   MEMORY     OF  OBJECTS  STATE
     #[test]
     fn the_longest_end_fits() {
         let list = [service(11, "selftest-client", ServiceState::Ended, EndKind::Fault, 12)];
-        assert!(ps(&list).lines().all(|line| width(line) <= COLUMNS), "{}", ps(&list));
+        assert!(ps(&list).lines().all(|line| width(line) <= columns()), "{}", ps(&list));
     }
 
     #[test]

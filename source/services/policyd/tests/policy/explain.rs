@@ -33,6 +33,13 @@ fn texts_of_rules_at_their_bounds() {
     for rule in [0, 4, NO_RULE] {
         assert_eq!(text(rule, 0), Err(ServiceError::NotFound));
     }
+    let mut why = |rule, offset| bench.ask(NSH, RuleReason { rule, zero: Zero::ZERO, offset });
+    let reason = why(3, 0).unwrap();
+    let len = u32::try_from(reason.as_bytes().len()).unwrap();
+    assert!(len > 0 && !reason.more());
+    assert_eq!(why(3, len).unwrap().as_bytes(), b"");
+    assert_eq!(why(3, len + 1), Err(ServiceError::OutOfRange));
+    assert_eq!(why(4, 0), Err(ServiceError::NotFound));
     let info = bench.ask(NSH, Epoch { nonce: 9 }).unwrap();
     assert_eq!((info.epoch, info.rules, info.nonce), (5, 3, 9));
 }
