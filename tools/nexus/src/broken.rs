@@ -23,6 +23,20 @@ pub const MISSING: &str = "proof missing: ";
 /// How a finding of the checker in the kernel begins.
 pub const CHECKER: &str = "checker: ";
 
+/// The finding of a run in which init ended.
+pub const ENDED: &str = "init ended";
+
+/// What notices in QEMU that a defence is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A proof that the guest gives.
+    Proof,
+    /// The host, which compares audit, ledger, page tables and how the run ended.
+    Judge,
+    /// The checker in the kernel, a system that does not come up, or nothing: tests on the host.
+    Other,
+}
+
 /// One defence, and what is written in its place. The sources have it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +71,18 @@ impl Defence {
                 name == "os" && self.system.is_none() && found
             }
             Test::Assure(_) => false,
+        }
+    }
+
+    /// What notices in QEMU that it is missing.
+    #[must_use]
+    pub fn noticed_by(&self) -> By {
+        match &self.caught_by {
+            Some(by) if by.starts_with(MISSING) => By::Proof,
+            Some(by) if by.starts_with(CHECKER) || by == ENDED => By::Other,
+            // The host compares only in systems that come up.
+            Some(_) if self.system.is_none() => By::Judge,
+            _ => By::Other,
         }
     }
 

@@ -13,9 +13,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
-/// How many defences are left out in a run of everything.
-const BROKEN_AT_A_TIME: usize = 2;
-
 /// This tool, as a person would call it.
 fn nexus(arguments: &[&str]) -> Result<Outcome> {
     let (good, _) = capture::run(Command::new(paths::TOOL).args(arguments))?;
@@ -146,7 +143,7 @@ fn boot(built: &Built, options: &Options) -> Result<(Outcome, [String; 2])> {
 }
 
 pub(super) fn broken() -> Result<Outcome> {
-    test_broken::rotating(BROKEN_AT_A_TIME).map(|(passed, failed, names)| Outcome {
+    test_broken::rotating().map(|(passed, failed, names)| Outcome {
         passed,
         failed,
         note: names,

@@ -7,7 +7,7 @@ mod qemu;
 mod rows;
 
 use crate::attacks::{self, Catalogue, Test};
-use crate::broken::{self, Defence};
+use crate::broken::{self, By, Defence};
 use crate::exit::Exit;
 use crate::paths;
 use anyhow::Result;
@@ -16,9 +16,6 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::process::Command;
-
-/// How many of them `make test` tries at a time.
-const FEW: usize = 2;
 
 /// How many findings are shown of a run that failed otherwise: of one that broke off, every later
 /// proof is missing.
@@ -46,7 +43,7 @@ pub struct TestBrokenArgs {
 /// When one does not build.
 pub fn run(args: &TestBrokenArgs) -> Result<Exit> {
     let chosen = match args.names.as_slice() {
-        [] if args.few => turn(broken::all()?, commits()?, FEW),
+        [] if args.few => pick(&broken::all()?, commits()?),
         [] => broken::all()?,
         names => names.iter().map(|name| broken::find(name)).collect::<Result<_>>()?,
     };
@@ -70,13 +67,13 @@ pub fn every() -> Result<(usize, usize)> {
     rows::all_of(&with_tests(broken::all()?)?, None)
 }
 
-/// Runs `count` of them: others with each commit, the same ones for the same commit. Returns how
+/// Runs a few of them: others with each commit, the same ones for the same commit. Returns how
 /// many were noticed, how many not, and their names.
 ///
 /// # Errors
 /// See [`run`].
-pub fn rotating(count: usize) -> Result<(usize, usize, String)> {
-    let chosen = turn(broken::all()?, commits()?, count);
+pub fn rotating() -> Result<(usize, usize, String)> {
+    let chosen = pick(&broken::all()?, commits()?);
     let names: Vec<&str> = chosen.iter().map(|one| one.name.as_str()).collect();
     let names = names.join(", ");
     let (passed, failed) = rows::all_of(&with_tests(chosen)?, None)?;
@@ -101,11 +98,14 @@ fn with_tests(defences: Vec<Defence>) -> Result<Vec<Tried>> {
     Ok(defences.into_iter().map(tried).collect())
 }
 
-/// The `count` of turn `turn`, which follow on those of the turn before it.
-fn turn(all: Vec<Defence>, turn: usize, count: usize) -> Vec<Defence> {
-    let first = turn.wrapping_mul(count) % all.len().max(1);
-    let count = count.min(all.len());
-    all.into_iter().cycle().skip(first).take(count).collect()
+/// Those of turn `turn`: one that a proof notices, one that the judge notices, and one of the rest,
+/// whatever the number is.
+fn pick(all: &[Defence], turn: usize) -> Vec<Defence> {
+    let of = |by: By| {
+        let those: Vec<&Defence> = all.iter().filter(|one| one.noticed_by() == by).collect();
+        those.get(turn % those.len().max(1)).map(|one| (*one).clone())
+    };
+    [By::Proof, By::Judge, By::Other].into_iter().filter_map(of).collect()
 }
 
 /// Commits up to now; 0 outside a repository.
@@ -157,17 +157,32 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn test_every_defence_has_its_turn() {
-        let names: Vec<String> = (0..5).map(|n| n.to_string()).collect();
-        let all = || names.iter().map(|name| defence(name)).collect::<Vec<_>>();
-        let mut seen = Vec::new();
-        for commit in 7..12 {
-            let few = turn(all(), commit, FEW);
-            assert_eq!(few.len(), FEW);
-            seen.extend(few.into_iter().map(|one| one.name));
+    fn test_each_pick_has_one_for_a_proof_and_one_for_the_judge() {
+        let all = broken::all().unwrap();
+        let mut seen = BTreeSet::new();
+        for turn in 0..all.len() {
+            let picked = pick(&all, turn);
+            let by: Vec<By> = picked.iter().map(Defence::noticed_by).collect();
+            assert_eq!(by, [By::Proof, By::Judge, By::Other], "turn {turn}");
+            seen.extend(picked.into_iter().map(|one| one.name));
         }
-        assert!(names.iter().all(|name| seen.contains(name)), "{seen:?}");
-        assert!(turn(Vec::new(), 3, FEW).is_empty());
+        assert_eq!(seen.len(), all.len(), "every defence has its turn");
+        assert!(pick(&[], 3).is_empty());
+    }
+
+    #[test]
+    fn test_what_notices_it() {
+        let by = |text: &str| Defence { caught_by: Some(text.into()), ..defence("one") };
+        assert_eq!(by("proof missing: a b").noticed_by(), By::Proof);
+        for text in ["page tables: x", "ledger: x", "exit code 33 with the verdict None"] {
+            assert_eq!(by(text).noticed_by(), By::Judge);
+            let elsewhere = Defence { system: Some("wild".into()), ..by(text) };
+            assert_eq!(elsewhere.noticed_by(), By::Other);
+        }
+        for text in ["checker: ListMember", "init ended"] {
+            assert_eq!(by(text).noticed_by(), By::Other);
+        }
+        assert_eq!(defence("one").noticed_by(), By::Other);
     }
 
     #[test]
