@@ -1,6 +1,7 @@
 //! Where things are.
 
 use anyhow::{Context, Result};
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,33 @@ pub fn build() -> Result<PathBuf> {
         Some(dir) => Ok(PathBuf::from(dir)),
         None => Ok(root()?.join("build")),
     }
+}
+
+/// The files below `root`, from there, without what git keeps, what is in `without`, and what cargo
+/// has built.
+///
+/// # Errors
+/// When an entry cannot be read.
+pub fn files(root: &Path, without: &[&Path]) -> Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    let mut directories = vec![root.to_path_buf()];
+    while let Some(directory) = directories.pop() {
+        let Ok(entries) = directory.read_dir() else { continue };
+        for entry in entries {
+            let entry = entry?;
+            let path = entry.path();
+            let named = |name: &str| entry.file_name() == name;
+            if named(".git") || named("target") || without.contains(&path.as_path()) {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                directories.push(path);
+            } else {
+                found.insert(path.strip_prefix(root)?.to_path_buf());
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Copies a file, or a directory with all that is in it but what was built there.

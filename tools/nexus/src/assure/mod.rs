@@ -8,17 +8,19 @@ mod deny;
 mod fuzz;
 mod miri;
 mod model;
-mod mutants;
+pub(crate) mod mutants;
 mod reproducible;
 mod states;
 mod wild;
 
 use crate::exit::Exit;
+use crate::steps::results::Results;
 use crate::steps::tools::{DENY, FUZZ, LLVM_COV, MIRI, MUTANTS, NEXTEST, NIGHTLY};
 use crate::steps::{self, Choice, Step, Work};
 use crate::test_os::fresh_nonce;
 use anyhow::Result;
 use clap::Args;
+use std::time::Duration;
 
 /// Arguments of `cargo nexus assure`.
 #[derive(Args, Debug)]
@@ -28,10 +30,14 @@ pub struct AssureArgs {
     /// Where random runs begin; a new one each time when absent.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Go on with the last run: what it came to counts, when it was of this very tree.
+    #[arg(long)]
+    resume: bool,
 }
 
-const fn step(name: &'static str, minutes: u32, about: &'static str, work: Work) -> Step {
-    Step { name, about, always: true, minutes: Some(minutes), needs: &[], work }
+const fn step(name: &'static str, minutes: u64, about: &'static str, work: Work) -> Step {
+    let share = Some(Duration::from_secs(60 * minutes));
+    Step { name, about, always: true, share, parts: 1, needs: &[], work }
 }
 
 /// In the order of what they cost. A random step takes its seed from [`steps::Context`]; one that uses
@@ -71,8 +77,10 @@ const STEPS: &[Step] = &[
     },
     Step {
         needs: &[MUTANTS, NEXTEST],
-        ..step("mutants", 15, "changes of the code that decides about authority", |_| {
-            mutants::check()
+        parts: mutants::PARTS,
+        ..step("mutants", 900, "changes of the code that decides or judges", |context| {
+            let [part, _] = context.part;
+            mutants::check(part)
         })
     },
     Step { needs: &[DENY], ..step("deny", 1, "dependencies, by cargo-deny", |_| deny::check()) },
@@ -83,12 +91,13 @@ const STEPS: &[Step] = &[
 /// # Errors
 /// When there is no such step.
 pub fn run(args: &AssureArgs) -> Result<Exit> {
-    let seed = match args.seed {
+    let results = Results::open("assure", args.resume)?;
+    let seed = match args.seed.or_else(|| results.seed()) {
         Some(seed) => seed,
         None => fresh_nonce()?,
     };
     if !args.choice.list {
         println!("seed {seed}; `--seed {seed}` runs the same again");
     }
-    steps::run("assure", STEPS, &args.choice, seed)
+    steps::run("assure", STEPS, &args.choice, seed, Some(&results))
 }

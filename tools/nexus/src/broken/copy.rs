@@ -7,9 +7,9 @@ use crate::cli::SystemArgs;
 use crate::paths;
 use crate::steps::tools;
 use anyhow::{Context, Result};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// The copy, and the right to change it: one process at a time has it.
@@ -50,8 +50,8 @@ impl Copy {
             target: directory.join("target"),
             lenient: true,
         };
-        let here = files(&tree.root, &[&tree.target, &tree.build])?;
-        let there = files(&place.root, &[])?;
+        let here = paths::files(&tree.root, &[&tree.target, &tree.build])?;
+        let there = paths::files(&place.root, &[])?;
         for file in there.difference(&here) {
             fs::remove_file(place.root.join(file))?;
         }
@@ -126,30 +126,6 @@ impl Drop for Without<'_> {
             let _ = fs::write(path, text);
         }
     }
-}
-
-/// The files below `root`, from there, without what git keeps, what is in `without`, and what cargo
-/// has built.
-fn files(root: &Path, without: &[&Path]) -> Result<BTreeSet<PathBuf>> {
-    let mut found = BTreeSet::new();
-    let mut directories = vec![root.to_path_buf()];
-    while let Some(directory) = directories.pop() {
-        let Ok(entries) = directory.read_dir() else { continue };
-        for entry in entries {
-            let entry = entry?;
-            let path = entry.path();
-            let named = |name: &str| entry.file_name() == name;
-            if named(".git") || named("target") || without.contains(&path.as_path()) {
-                continue;
-            }
-            if entry.file_type()?.is_dir() {
-                directories.push(path);
-            } else {
-                found.insert(path.strip_prefix(root)?.to_path_buf());
-            }
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

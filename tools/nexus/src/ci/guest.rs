@@ -1,6 +1,7 @@
 //! Steps about the system: its description, its image, its runs.
 
 use super::host::run_tests;
+use crate::assure::mutants;
 use crate::build::{self, Built};
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
@@ -149,6 +150,10 @@ pub(super) fn broken() -> Result<Outcome> {
         note: names,
         ..Outcome::default()
     })
+}
+
+pub(super) fn mutants() -> Result<Outcome> {
+    mutants::rotating(test_broken::commits()?)
 }
 
 pub(super) fn mmio() -> Result<Outcome> {

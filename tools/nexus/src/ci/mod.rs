@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::steps::{self, Choice, Step, Work};
 use anyhow::Result;
 use clap::Args;
+use std::time::Duration;
 
 /// Arguments of `cargo nexus ci`.
 #[derive(Args, Debug)]
@@ -20,25 +21,30 @@ pub struct CiArgs {
     choice: Choice,
 }
 
-const fn step(name: &'static str, about: &'static str, work: Work) -> Step {
-    Step { name, about, always: true, minutes: None, needs: &[], work }
+/// Seconds are the share of the step in the 15 minutes that all may take on two idle cores.
+const fn step(name: &'static str, seconds: u64, about: &'static str, work: Work) -> Step {
+    let share = Some(Duration::from_secs(seconds));
+    Step { name, about, always: true, share, parts: 1, needs: &[], work }
 }
 
 const STEPS: &[Step] = &[
-    step("fmt", "rustfmt finds nothing to change", |_| host::fmt()),
+    step("fmt", 5, "rustfmt finds nothing to change", |_| host::fmt()),
     // attack 71 H: unsafe code over its budget anywhere in the tree; the run fails
-    step("unsafe", "no unsafe code beyond its budget", |_| unsafe_code::check()),
+    step("unsafe", 5, "no unsafe code beyond its budget", |_| unsafe_code::check()),
     // attack 71 H: a dependency that is not pinned, not licensed or from elsewhere; the run fails
-    step("licences", "dependencies are pinned, licensed and from the registry", |_| {
+    step("licences", 5, "dependencies are pinned, licensed and from the registry", |_| {
         licences::check()
     }),
-    step("check", "the description holds, and each row of tests/broken.toml fits the code", |_| {
-        guest::check()
-    }),
-    step("clippy", "lints, for the host and for the target", |_| host::clippy()),
-    step("host", "tests on the host", |_| host::tests()),
-    step("examples", "the crates of the examples: format, lints, tests", |_| examples::check()),
-    step("doc", "rustdoc without warnings", |_| host::doc()),
+    step(
+        "check",
+        5,
+        "the description holds, and each row of tests/broken.toml fits the code",
+        |_| guest::check(),
+    ),
+    step("clippy", 90, "lints, for the host and for the target", |_| host::clippy()),
+    step("host", 240, "tests on the host", |_| host::tests()),
+    step("examples", 40, "the crates of the examples: format, lints, tests", |_| examples::check()),
+    step("doc", 40, "rustdoc without warnings", |_| host::doc()),
     // attack 7 Q: the host walks every page table; no user page is kernel, firmware or table; broken: kernel-write-exec, kernel-text-alias
     // attack 41 H: the same image with every service renamed; the same verdict
     // attack 41 Q: hostile processes under other names; the same ends
@@ -52,28 +58,38 @@ const STEPS: &[Step] = &[
     // attack 62 Q: the kernel checks accounts after each end of a hostile program; all of it is back; broken: budget-return
     // attack 13 Q: the kernel counts writable mappings after each call of hostile programs; no count is wrong; broken: writable-count
     // attack 10 Q: the kernel checks itself after each call of hostile programs; every write is fenced; broken: map-fence, unmap-fence
-    step("os", "proofs in QEMU: twice, with equal records, and with other names", |_| guest::os()),
+    step("os", 80, "proofs in QEMU: twice, with equal records, and with other names", |_| {
+        guest::os()
+    }),
     // attack 70 H: what is asserted of the production image, read out of it; no test program, only the declared owners
-    step("audit", "the built image, and what is asserted of it", |_| guest::audit()),
+    step("audit", 15, "the built image, and what is asserted of it", |_| guest::audit()),
     // attack 70 H: the checker in the kernel of a prod image; no symbol, source line or text of it
-    step("production", "nothing that is for tests in the kernel of a prod image", |_| {
+    step("production", 10, "nothing that is for tests in the kernel of a prod image", |_| {
         production::check()
     }),
-    step("bench", "instructions for each operation, within their limits", |_| guest::bench()),
-    step("systems", "other systems: those that must not come up, and the examples", |_| {
+    step("bench", 15, "instructions for each operation, within their limits", |_| guest::bench()),
+    step("systems", 140, "other systems: those that must not come up, and the examples", |_| {
         guest::systems()
     }),
-    step("broken", "a few defences left out, each of which must be noticed", |_| guest::broken()),
-    step("attacks", "every attack has a test, which ran and passed in this run", |context| {
+    step("broken", 120, "a few defences left out, each of which must be noticed", |_| {
+        guest::broken()
+    }),
+    step("mutants", 45, "a few changes of the code, each of which a test must notice", |_| {
+        guest::mutants()
+    }),
+    step("attacks", 10, "every attack has a test, which ran and passed in this run", |context| {
         attacks::check(context.ran)
     }),
     Step {
         always: false,
-        ..step("reproducible", "two clean builds in two places, the same bytes", |_| {
+        ..step("reproducible", 180, "two clean builds in two places, the same bytes", |_| {
             guest::reproducible_prod()
         })
     },
-    Step { always: false, ..step("mmio", "the device part of `host` and `os`", |_| guest::mmio()) },
+    Step {
+        always: false,
+        ..step("mmio", 60, "the device part of `host` and `os`", |_| guest::mmio())
+    },
 ];
 
 /// Runs the steps.
@@ -81,5 +97,18 @@ const STEPS: &[Step] = &[
 /// # Errors
 /// When there is no such step.
 pub fn run(args: &CiArgs) -> Result<Exit> {
-    steps::run("ci", STEPS, &args.choice, 0)
+    steps::run("ci", STEPS, &args.choice, 0, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_shares_are_within_fifteen_minutes() {
+        let shares = STEPS.iter().filter(|step| step.always).filter_map(|step| step.share);
+        let all: Duration = shares.sum();
+        assert!(all <= Duration::from_secs(15 * 60), "{all:?}");
+        assert!(STEPS.iter().all(|step| step.share.is_some()));
+    }
 }

@@ -1,12 +1,14 @@
 //! What a step came to, and the sum of all.
 
 use super::figures::Row;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
 /// What a step came to.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Outcome {
     /// Things that were seen to hold.
     pub(crate) passed: usize,
@@ -60,6 +62,9 @@ pub(crate) struct Tally {
     passed: usize,
     failed: usize,
     skipped: usize,
+    /// What all took, and may take on two idle cores.
+    pub(super) took: Duration,
+    pub(super) share: Duration,
     /// Everything that ran and passed, steps included.
     pub(crate) ran: BTreeSet<String>,
     /// One line for each step.
@@ -70,7 +75,15 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Adds a step and returns its line.
-    pub(crate) fn add(&mut self, name: &str, outcome: &Outcome, took: Duration) -> String {
+    pub(crate) fn add(
+        &mut self,
+        (name, share): (&str, Option<Duration>),
+        outcome: &Outcome,
+        took: Duration,
+    ) -> String {
+        self.took += took;
+        self.share += share.unwrap_or_default();
+
         self.passed += outcome.passed;
         self.failed += outcome.failed;
         self.skipped += outcome.skipped;
@@ -90,7 +103,8 @@ impl Tally {
         if !outcome.note.is_empty() {
             let _ = write!(text, " ({})", outcome.note);
         }
-        let line = format!("{name:12} {word:8} {:5.1} s  {text}", took.as_secs_f64());
+        let of = share.map_or_else(String::new, |share| format!(" of {:4}", share.as_secs()));
+        let line = format!("{name:12} {word:8} {:5.1}{of} s  {text}", took.as_secs_f64());
         self.rows.push(Row { name: name.to_owned(), text, took });
         self.lines.push(line.clone());
         line
@@ -119,22 +133,26 @@ mod tests {
     fn test_sum() {
         let mut tally = Tally::default();
         assert!(!tally.good(), "nothing ran");
-        tally.add("a", &Outcome { passed: 3, ..Outcome::default() }, Duration::ZERO);
+        tally.add(("a", None), &Outcome { passed: 3, ..Outcome::default() }, Duration::ZERO);
         assert!(tally.good());
         assert_eq!(tally.last_line(), "3 passed, 0 failed");
-        tally.add("b", &Outcome::failure("x").and(Outcome::skip("y")), Duration::ZERO);
+        tally.add(("b", None), &Outcome::failure("x").and(Outcome::skip("y")), Duration::ZERO);
         assert!(!tally.good());
         assert_eq!(tally.last_line(), "3 passed, 1 failed, 1 skipped");
         assert!(tally.lines[1].contains("FAILED") && tally.lines[1].contains("x; y"));
+        let slow = Duration::from_secs(70);
+        tally.add(("c", Some(Duration::from_secs(60))), &Outcome::success(""), slow);
+        assert!(tally.lines[2].contains("ok") && tally.lines[2].contains("70.0 of   60 s"));
+        assert_eq!((tally.took, tally.share), (slow, Duration::from_secs(60)));
     }
 
     #[test]
     fn test_what_ran() {
         let mut tally = Tally::default();
         let ran = |name: &str| Outcome { ran: vec![name.to_owned()], ..Outcome::success("") };
-        tally.add("a", &ran("one").and(ran("two")), Duration::ZERO);
-        tally.add("b", &Outcome::failure("").and(ran("three")), Duration::ZERO);
-        tally.add("c", &Outcome::skip(""), Duration::ZERO);
+        tally.add(("a", None), &ran("one").and(ran("two")), Duration::ZERO);
+        tally.add(("b", None), &Outcome::failure("").and(ran("three")), Duration::ZERO);
+        tally.add(("c", None), &Outcome::skip(""), Duration::ZERO);
         let names: Vec<&str> = tally.ran.iter().map(String::as_str).collect();
         assert_eq!(names, ["one", "step a", "three", "two"]);
     }

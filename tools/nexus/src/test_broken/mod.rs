@@ -109,7 +109,7 @@ fn pick(all: &[Defence], turn: usize) -> Vec<Defence> {
 }
 
 /// Commits up to now; 0 outside a repository.
-fn commits() -> Result<usize> {
+pub(crate) fn commits() -> Result<usize> {
     let mut git = Command::new("git");
     let output = git.args(["rev-list", "--count", "HEAD"]).current_dir(paths::root()?).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
