@@ -113,7 +113,7 @@ fn chosen<'a>(steps: &'a [Step], choice: &Choice) -> Result<Vec<&'a Step>> {
 
 fn line(step: &Step) -> String {
     let share = step.share.map(|share| match share.as_secs() {
-        share @ 0..60 => format!("{share} s: "),
+        share @ 0..180 => format!("{share} s: "),
         share => format!("{} min: ", share / 60),
     });
     format!("{:12} {}{}", step.name, share.unwrap_or_default(), step.about)
@@ -131,6 +131,11 @@ fn total(tally: &Tally) -> String {
 fn one(step: &Step, seed: u64, results: Option<&Results>, tally: &mut Tally) -> Result<()> {
     println!("\n== {}", line(step));
     let (mut sum, mut took) = (Outcome::default(), Duration::ZERO);
+    // A step that could not look has no result to keep.
+    if let Some(missing) = missing(step) {
+        println!("== {}", tally.add((step.name, step.share), &missing, took));
+        return Ok(());
+    }
     for part in 1..=step.parts {
         let part = [part, step.parts];
         let kept = results.and_then(|results| results.find(step.name, part, seed));
@@ -160,11 +165,8 @@ fn one(step: &Step, seed: u64, results: Option<&Results>, tally: &mut Tally) -> 
 
 fn work(step: &Step, context: &Context<'_>) -> (Outcome, Duration) {
     let start = Instant::now();
-    let outcome = match missing(step) {
-        Some(missing) => Ok(missing),
-        None => (step.work)(context),
-    };
-    let outcome = outcome.unwrap_or_else(|error| Outcome::failure(format!("{error:#}")));
+    let outcome =
+        (step.work)(context).unwrap_or_else(|error| Outcome::failure(format!("{error:#}")));
     (outcome, start.elapsed())
 }
 
