@@ -1,6 +1,7 @@
 //! Messages and signals between two processes.
 
 use nexus_abi::{Error, Handle, Message, NO_DEADLINE, Tag, WORDS};
+use nexus_rt::Deadline;
 
 use crate::count::{between, call, instret, null, signal};
 use crate::partner::{ARM, DROP, ECHO, TAKE, WOKEN};
@@ -24,6 +25,21 @@ pub(crate) fn echo(partner: Handle, words: u8) -> Result<Samples, Error> {
     Samples::take(|| {
         let start = instret();
         let answer = call(partner, &message, NO_DEADLINE);
+        let end = instret();
+        message = answer?.message;
+        Ok(between(start, end))
+    })
+}
+
+/// The same by a deadline, a second away as those of services are. When it is read from the clock
+/// is not measured, because each program does that in its own way.
+#[inline(never)]
+pub(crate) fn echo_by(partner: Handle, words: u8) -> Result<Samples, Error> {
+    let mut message = Message { tag: Tag::new(ECHO, words, 0), words: [0; WORDS] };
+    Samples::take(|| {
+        let deadline = Deadline::after_ms(1000).ticks();
+        let start = instret();
+        let answer = call(partner, &message, deadline);
         let end = instret();
         message = answer?.message;
         Ok(between(start, end))

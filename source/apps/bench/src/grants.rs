@@ -33,8 +33,8 @@ pub(crate) fn grant(init: Handle) -> Result<([Samples; 2], Handle), Error> {
     Ok((samples, Handle(window)))
 }
 
-/// Appends a record to the ledger, and waits for its number.
-pub(crate) fn record(logd: Handle, subject: Subject) -> Result<Samples, Error> {
+/// A record to append.
+pub(crate) fn refusal(subject: Subject) -> Append {
     let entry = Entry {
         event: Event::Decision,
         outcome: Outcome::Deny,
@@ -49,7 +49,12 @@ pub(crate) fn record(logd: Handle, subject: Subject) -> Result<Samples, Error> {
         reason: 0,
         detail: 0,
     };
-    let append = Append { entry };
+    Append { entry }
+}
+
+/// Appends a record to the ledger, and waits for its number.
+pub(crate) fn record(logd: Handle, subject: Subject) -> Result<Samples, Error> {
+    let append = refusal(subject);
     Samples::take(|| {
         let start = instret();
         let answer = call(logd, &append.encode(), NO_DEADLINE);

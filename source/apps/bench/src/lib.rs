@@ -17,6 +17,7 @@ mod objects;
 pub mod partner;
 mod population;
 mod samples;
+mod services;
 mod suite;
 
 pub use samples::{COUNT, Samples};

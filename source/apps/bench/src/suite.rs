@@ -11,7 +11,7 @@ use nexus_test::{Host, records};
 
 use crate::population::Population;
 use crate::samples::{COUNT, Samples};
-use crate::{calls, grants, objects};
+use crate::{calls, grants, objects, services};
 
 /// Service id of the partner.
 const PARTNER: u32 = 13;
@@ -100,6 +100,10 @@ impl Suite {
         self.level(1, "")?;
         let record = at("audit_record", grants::record(self.logd, self.own))?;
         self.tell("audit_record", "", &record)?;
+        let asked = services::ask_init(self.init)?;
+        self.tell("exchange_nsh_init", "", &asked)?;
+        let recorded = services::record(self.logd, self.own)?;
+        self.tell("exchange_policyd_logd", "", &recorded)?;
         for count in LEVELS {
             self.level(count, &format!("_at_{count}"))?;
         }
@@ -115,6 +119,14 @@ impl Suite {
             [(0, "ipc_call_reply_0w"), (4, "ipc_call_reply_4w"), (8, "ipc_call_reply_8w")]
         {
             let echo = at(name, calls::echo(self.partner, words))?;
+            self.tell(name, suffix, &echo)?;
+        }
+        for (words, name) in [
+            (0, "ipc_call_reply_0w_deadline"),
+            (4, "ipc_call_reply_4w_deadline"),
+            (8, "ipc_call_reply_8w_deadline"),
+        ] {
+            let echo = at(name, calls::echo_by(self.partner, words))?;
             self.tell(name, suffix, &echo)?;
         }
         let gift = at("ipc_call_reply_cap", calls::gift(self.partner, self.notification))?;

@@ -22,12 +22,19 @@ const fn ours(name: &'static str, about: &'static str) -> Goal {
     Goal { name, about, sel4: None, at_most: None }
 }
 
+const fn bounded(name: &'static str, about: &'static str, at_most: u64) -> Goal {
+    Goal { name, about, sel4: None, at_most: Some(at_most) }
+}
+
 /// Every operation of the table, in its order.
 pub(super) const GOALS: &[Goal] = &[
     goal("null_syscall", "null system call", 126, 110),
     goal("ipc_call_reply_0w", "call and reply, no words", 548, 500),
     goal("ipc_call_reply_4w", "call and reply, 4 words", 612, 520),
     goal("ipc_call_reply_8w", "call and reply, 8 words", 1872, 540),
+    bounded("ipc_call_reply_0w_deadline", "the same by a deadline, none", 500),
+    bounded("ipc_call_reply_4w_deadline", "the same by a deadline, 4", 520),
+    bounded("ipc_call_reply_8w_deadline", "the same by a deadline, 8", 540),
     goal("ipc_call_reply_cap", "call and reply with a capability", 1602, 1200),
     goal("notify_wake", "signal to waiter running", 608, 500),
     goal("mmio_map", "map a device page", 734, 600),
@@ -37,6 +44,8 @@ pub(super) const GOALS: &[Goal] = &[
     ours("grant", "policy decision to installed"),
     ours("revoke_unmapped", "revoke to unmapped"),
     ours("audit_record", "one ledger record"),
+    ours("exchange_nsh_init", "nsh asks init, whole"),
+    ours("exchange_policyd_logd", "policyd records with logd, whole"),
 ];
 
 /// The goal for a record: also for one at a number of live objects (`mmio_map_at_100`).

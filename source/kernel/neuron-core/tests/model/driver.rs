@@ -56,6 +56,9 @@ pub const END_OF_WAIT: &str = "(end of a wait)";
 /// In the tally, calls whose wait or binding ended with a capability.
 pub const WITHDRAWN: &str = "(right withdrawn)";
 
+/// In the tally, what alone was wrong with handles where a partner was ready.
+pub const PARTNER: &str = "(with a partner)";
+
 /// True when a program cannot go on.
 type Over = bool;
 
@@ -217,6 +220,7 @@ impl<'w, 'a> Driver<'w, 'a> {
         self.model.next_caps = self.world.next_caps().take(MAX_CAPS as usize).collect();
         let mut expected = self.model.syscall(thread, x);
         self.model.fails = None;
+        self.count_wrong(thread, x);
         self.world.enter(user);
         let digest = (before.is_some() || matches!(expected, Expect::Fails(_)))
             .then(|| self.world.digest(Some(user)));
@@ -239,6 +243,27 @@ impl<'w, 'a> Driver<'w, 'a> {
         }
         self.agree();
         false
+    }
+
+    /// Counts what is wrong with a handle of which all else would do for a short way.
+    fn count_wrong(&self, thread: Oid, x: &Regs) {
+        let right = match Syscall::decode(x[regs::NUMBER]) {
+            Some(Syscall::Call | Syscall::Signal) => Rights::SEND,
+            Some(Syscall::ReplyRecv) => Rights::RECV,
+            _ => return,
+        };
+        let (actor, handle) = (self.model.threads[&thread].process, Handle(x[regs::A0]));
+        let in_slot = self.model.caps.values().find(|cap| cap.handle.slot() == handle.slot());
+        let Some(cap) = in_slot.filter(|cap| self.model.has_partner(cap)) else { return };
+        let wrong = [
+            ("stale", cap.handle != handle),
+            ("of another", cap.owner != actor),
+            ("too weak", !cap.rights.contains(right)),
+        ];
+        let mut wrong = wrong.iter().filter(|(_, wrong)| *wrong);
+        if let (Some((what, _)), None) = (wrong.next(), wrong.next()) {
+            count(PARTNER, (*what).to_owned());
+        }
     }
 
     /// Makes the call until it is done. True when that took more than once.

@@ -145,6 +145,9 @@ fn must_reach(tally: &driver::Tally) {
     for error in ["Ok", "BadHandle", "Denied", "Busy", "NoMemory"] {
         reached(driver::END_OF_WAIT, error);
     }
+    for wrong in ["stale", "of another", "too weak"] {
+        reached(driver::PARTNER, wrong);
+    }
     for call in ["call", "reply_recv", "wait", "endpoint_bind"] {
         reached(driver::WITHDRAWN, call);
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use nexus_abi::{Error, Handle, NO_DEADLINE, Rights, Sender, Tag};
 
 use crate::calls::{Call, Named, refuse_if};
-use crate::model::{Cid, Kind, Model, Oid, Pid, What};
+use crate::model::{Cap, Cid, Kind, Model, Oid, Pid, What};
 
 /// A message as a thread has it in its registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,6 +295,18 @@ impl Model {
             self.stop_waiting(thread);
             self.wake(thread, Got::Error(Error::BadHandle));
         }
+    }
+
+    /// Whether a message could go by a capability at once: somebody waits for it, or could be
+    /// answered; or a thread waits for bits.
+    pub fn has_partner(&self, cap: &Cap) -> bool {
+        let What::Object(id) = cap.what else { return false };
+        if let Some(endpoint) = self.endpoints.get(&id) {
+            let answered = |one: &Thread| matches!(one.doing, Doing::Awaiting { .. });
+            let receives = !endpoint.sending && !endpoint.queue.is_empty();
+            return receives || endpoint.queue.is_empty() && self.threads.values().any(answered);
+        }
+        self.notifications.get(&id).is_some_and(|one| one.waiter.is_some())
     }
 
     /// Whether a wait or a binding rests on a capability, or on one that was derived from it.

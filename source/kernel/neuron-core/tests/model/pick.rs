@@ -1,6 +1,8 @@
 //! From a step of a program to the registers of a call: handles that are good, and all kinds of
 //! others.
 
+use std::collections::HashSet;
+
 use nexus_abi::{Handle, NO_DEADLINE, Rights, Syscall, Tag, regs};
 
 use crate::calls::Named;
@@ -218,16 +220,37 @@ impl Driver<'_, '_> {
         };
         let picked = match pick {
             Pick::Fit(n) => own(&|cap| fits(&self.model, cap), n).or_else(|| own(&|_| true, n)),
+            Pick::Own(n) if n.is_multiple_of(2) => {
+                let weak = |cap: &Cap| !fits(&self.model, cap) && self.model.has_partner(cap);
+                own(&weak, n / 2).or_else(|| own(&|_| true, n))
+            }
             Pick::Own(n) => own(&|_| true, n),
             Pick::Any(n) => {
-                let all: Vec<Handle> = self.model.caps.values().map(|cap| cap.handle).collect();
-                choose(&all, n)
+                let others = |ready: bool| -> Vec<Handle> {
+                    let caps = self.model.caps.values().filter(|cap| cap.owner != actor);
+                    let caps = caps.filter(|cap| !ready || self.model.has_partner(cap));
+                    caps.map(|cap| cap.handle).collect()
+                };
+                prefer(n, others)
             }
-            Pick::Dead(n) => choose(&self.dead, n),
+            Pick::Dead(n) => {
+                let dead = |ready: bool| -> Vec<Handle> {
+                    let slots = self.slots_with_partner(actor, ready);
+                    let dead = self.dead.iter();
+                    dead.filter(|one| !ready || slots.contains(&one.slot())).copied().collect()
+                };
+                prefer(n, dead)
+            }
             Pick::Bent(n, bits) => own(&|_| true, n).map(|handle| Handle(handle.0 ^ bits)),
             Pick::Nothing => Some(Handle::NONE),
         };
         picked.unwrap_or(Handle(77))
+    }
+
+    /// The slots of capabilities of `actor` by which a short way could go through.
+    fn slots_with_partner(&self, actor: Pid, wanted: bool) -> HashSet<u32> {
+        let caps = self.model.caps.values().filter(|cap| wanted && cap.owner == actor);
+        caps.filter(|cap| self.model.has_partner(cap)).map(|cap| cap.handle.slot()).collect()
     }
 
     /// A reply handle.
@@ -273,6 +296,13 @@ impl Driver<'_, '_> {
             _ => va,
         }
     }
+}
+
+/// Of two choices one where a partner is ready, if there is any: there a short way of the kernel would
+/// go through, but for what is wrong with the handle.
+fn prefer(n: u8, from: impl Fn(bool) -> Vec<Handle>) -> Option<Handle> {
+    let ready = if n.is_multiple_of(2) { choose(&from(true), n / 2) } else { None };
+    ready.or_else(|| choose(&from(false), n))
 }
 
 fn choose(from: &[Handle], n: u8) -> Option<Handle> {

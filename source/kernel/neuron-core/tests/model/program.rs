@@ -207,6 +207,17 @@ impl Dice {
         }
     }
 
+    /// For a message or a signal: more often a handle that is wrong.
+    fn guess(&mut self) -> Pick {
+        match self.below(30) {
+            0..21 => Pick::Fit(self.byte()),
+            21..23 => Pick::Own(self.byte()),
+            23..25 => Pick::Any(self.byte()),
+            25..28 => Pick::Dead(self.byte()),
+            _ => Pick::Bent(self.byte(), self.bend()),
+        }
+    }
+
     fn bend(&mut self) -> u64 {
         match self.below(6) {
             0 => self.next() | 1,
@@ -294,7 +305,7 @@ impl Dice {
             20..25 => self.next() << 32,
             _ => self.of(&[1 << 7, 1 << 8, 1 << 31, 9, 0x50, u64::MAX]),
         };
-        let caps = if self.one_in(2) { 0 } else { self.below(5) };
+        let caps = if self.one_in(3) { self.below(5) } else { 0 };
         Letter {
             bits,
             words: self.below(9) as u8,
@@ -385,10 +396,10 @@ fn spawn(dice: &mut Dice) -> Call {
 /// Calls that pass something, and time.
 fn passing(dice: &mut Dice) -> Call {
     match dice.below(37) {
-        0..10 => Call::Send { to: dice.pick(), letter: dice.letter(), wait: dice.wait() },
+        0..10 => Call::Send { to: dice.guess(), letter: dice.letter(), wait: dice.wait() },
         10..18 => {
             let reply = if dice.one_in(4) { Pick::Nothing } else { dice.reply() };
-            Call::Receive { from: dice.pick(), reply, letter: dice.letter(), wait: dice.wait() }
+            Call::Receive { from: dice.guess(), reply, letter: dice.letter(), wait: dice.wait() }
         }
         18..24 => Call::Reply { reply: dice.reply(), letter: dice.letter() },
         24 => Call::DropReply { reply: dice.reply() },
@@ -398,7 +409,7 @@ fn passing(dice: &mut Dice) -> Call {
                 1 => dice.next(),
                 _ => 1 + dice.below(15),
             };
-            Call::Signal { cap: dice.pick(), bits }
+            Call::Signal { cap: dice.guess(), bits }
         }
         28..31 => Call::Wait { cap: dice.pick(), wait: dice.wait() },
         31 | 32 => Call::Bind { endpoint: dice.pick(), notification: dice.pick() },
