@@ -78,6 +78,39 @@ pub const fn copy(rd: u32, rs: u32) -> Instruction {
     (rs << 15) | (rd << 7) | 0x13
 }
 
+/// `addi rd, rs, value`; `value` is from -2048 to 2047.
+#[must_use]
+pub const fn add_immediate(rd: u32, rs: u32, value: i32) -> Instruction {
+    (value.cast_unsigned() << 20) | (rs << 15) | (rd << 7) | 0x13
+}
+
+/// `auipc rd, pages`.
+#[must_use]
+pub const fn add_pages(rd: u32, pages: u32) -> Instruction {
+    (pages << 12) | (rd << 7) | 0x17
+}
+
+/// `bne a, b, offset`; `offset` is from -4096 to 4094 bytes, and even.
+#[must_use]
+pub const fn branch_unless_equal(a: u32, b: u32, offset: i32) -> Instruction {
+    let offset = offset.cast_unsigned();
+    let high = ((offset >> 12) & 1) << 31 | ((offset >> 5) & 0x3f) << 25;
+    let low = ((offset >> 1) & 0xf) << 8 | ((offset >> 11) & 1) << 7;
+    high | (b << 20) | (a << 15) | (1 << 12) | low | 0x63
+}
+
+/// `lr.d rd, (base)`.
+#[must_use]
+pub const fn load_reserved(rd: u32, base: u32) -> Instruction {
+    (2 << 27) | (base << 15) | (3 << 12) | (rd << 7) | 0x2f
+}
+
+/// `sc.d rd, rs, (base)`.
+#[must_use]
+pub const fn store_conditional(rd: u32, rs: u32, base: u32) -> Instruction {
+    (3 << 27) | (rs << 20) | (base << 15) | (3 << 12) | (rd << 7) | 0x2f
+}
+
 /// `jr rs`.
 #[must_use]
 pub const fn jump(rs: u32) -> Instruction {
@@ -110,6 +143,12 @@ mod tests {
         assert_eq!(store_word(T0, S1), 0x0054_a023, "sw t0, 0(s1)");
         assert_eq!(load_immediate(A7, 26), 0x01a0_0893, "li a7, 26");
         assert_eq!(copy(A0, S1), 0x0004_8513, "mv a0, s1");
+        assert_eq!(add_immediate(T0, A0, -1), 0xfff5_0293, "addi t0, a0, -1");
+        assert_eq!(add_pages(A0, 1), 0x0000_1517, "auipc a0, 1");
+        assert_eq!(branch_unless_equal(S1, A0, 8), 0x00a4_9463, "bne s1, a0, .+8");
+        assert_eq!(branch_unless_equal(A0, ZERO, -4), 0xfe05_1ee3, "bne a0, zero, .-4");
+        assert_eq!(load_reserved(T0, A0), 0x1005_32af, "lr.d t0, (a0)");
+        assert_eq!(store_conditional(S1, T0, A0), 0x1855_34af, "sc.d s1, t0, (a0)");
         assert_eq!(jump(S1), 0x0004_8067, "jr s1");
         assert_eq!(read_csr(T0, csr::SSTATUS), 0x1000_22f3, "csrr t0, sstatus");
         assert_eq!(write_csr(csr::SATP, ZERO), 0x1800_1073, "csrw satp, zero");

@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 
 use nexus_abi::{
-    CapInfo, Error, Handle, KindCode, Message, PAGE_SIZE, Prot, Rights, SYSCALL_CAP_DERIVE,
+    CapInfo, Error, Handle, KindCode, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights,
+    SYSCALL_CAP_DERIVE,
 };
-use nexus_rt::{Deadline, startup, sys};
+use nexus_rt::{Deadline, startup, sys, thread};
 
 use super::window::FREE;
 use crate::check::{Check, ensure, refused, same};
@@ -15,6 +16,8 @@ use crate::kernel::raw;
 /// Slots and generations that are tried: more than there are capabilities in the system.
 const SLOTS: u32 = 4096;
 const GENERATIONS: u32 = 6;
+/// Generations of each slot by which calls are made.
+const CALLED: u32 = 2;
 
 /// Derivations below the first capability to an object, at most.
 const DEPTH: usize = 63;
@@ -29,7 +32,12 @@ pub(crate) fn guessed(context: &Context) -> Check {
     for slot in 0..SLOTS {
         for generation in 1..=GENERATIONS {
             let handle = Handle::new(slot, generation);
-            let Ok(CapInfo { kind, rights, .. }) = sys::cap_query(handle) else { continue };
+            let Ok(CapInfo { kind, rights, .. }) = sys::cap_query(handle) else {
+                if generation <= CALLED {
+                    called(handle)?;
+                }
+                continue;
+            };
             found += 1;
             let own = matches!(kind, KindCode::Vmo | KindCode::Notification | KindCode::Thread);
             ensure!(own || given(handle), "a guess names a {kind:?} with {rights:?}");
@@ -41,8 +49,43 @@ pub(crate) fn guessed(context: &Context) -> Check {
     Ok(())
 }
 
+/// Neither does a call or a signal by the number, which look it up in their own way. Whoever serves an
+/// endpoint would answer at once.
+fn called(guess: Handle) -> Check {
+    let message = Message::default();
+    refused("call by a guess", sys::call(guess, &message, NO_DEADLINE), Error::BadHandle)?;
+    refused("signal by a guess", sys::signal(guess, 1), Error::BadHandle)
+}
+
+/// Calls go by the present handle alone, while a server waits for one.
+fn stale_while_served(context: &Context) -> Check {
+    let endpoint = sys::endpoint_create()?;
+    let priority = context.own_service()?.priority;
+    // It waits for ever.
+    thread::spawn(priority, 1, move || {
+        let (mut reply, mut message) = (Handle::NONE, Message::default());
+        while let Ok(got) = sys::reply_recv(endpoint, reply, &message, NO_DEADLINE) {
+            (reply, message) = (got.reply, got.message);
+        }
+    })?;
+    let call = |handle| sys::call(handle, &Message::new(7, &[]), NO_DEADLINE);
+    let old = sys::cap_derive(endpoint, Rights::SEND, 0, 0)?;
+    same("answer", &call(old)?.message.tag.label(), &7)?;
+    sys::cap_drop(old)?;
+    let present = sys::cap_derive(endpoint, Rights::SEND, 0, 0)?;
+    same("slot", &present.slot(), &old.slot())?;
+    refused("call by an old handle", call(old), Error::BadHandle)?;
+    let weak = sys::cap_derive(endpoint, Rights::RECV, 0, 0)?;
+    refused("call without the right", call(weak), Error::Denied)?;
+    same("answer", &call(present)?.message.tag.label(), &7)?;
+    sys::cap_drop(present)?;
+    sys::cap_drop(weak)?;
+    Ok(())
+}
+
 /// A handle never names what comes to its slot later.
-pub(crate) fn stale(_: &Context) -> Check {
+pub(crate) fn stale(context: &Context) -> Check {
+    stale_while_served(context)?;
     let mut old = Vec::new();
     for _ in 0..64 {
         let handle = sys::notification_create()?;

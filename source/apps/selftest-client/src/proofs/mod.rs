@@ -10,6 +10,7 @@ mod memory;
 mod page;
 mod policy;
 mod protect;
+mod switch;
 mod window;
 
 use alloc::string::String;
@@ -113,6 +114,7 @@ const ALIVE: &[Proof] = &[
     ),
     // attack 59 Q: make memory that others had before; it holds nothing of theirs; broken: zero-memory
     proof("memory-is-zeroed", "new memory holds nothing of whoever had it before", memory::zeroed),
+    // attack 77 Q: call and signal by every number; `BadHandle`, while all servers wait; broken: fast-owner
     // attack 16 Q: every slot with several generations; none names a capability of another; broken: handle-owner
     proof(
         "handles-cannot-be-guessed",
@@ -120,7 +122,14 @@ const ALIVE: &[Proof] = &[
         handles::guessed,
     ),
     // attack 19 Q: 64 capabilities come and go in a slot; no old handle names the next; broken: generation
+    // attack 77 Q: call by a stale handle and by one without the right while the server waits; `BadHandle`, `Denied`; broken: fast-generation, fast-right
     proof("handles-go-stale", "a handle never names what comes to its slot later", handles::stale),
+    // attack 81 Q: two threads with numbers of their own in all registers, and a reservation; nothing is left over at a switch; broken: switch-registers, switch-reservation
+    proof(
+        "switch-keeps-registers",
+        "each of the 31 registers is the thread's own, and no reservation outlives a switch",
+        switch::registers,
+    ),
     // attack 18 Q: derive with rights that the parent lacks; refused with `Denied`; broken: rights-grow
     proof("rights-only-shrink", "a child has no right that its parent lacks", handles::shrink),
     // attack 23 Q: revoke a chain of 63 derivations; all of it is gone

@@ -349,3 +349,22 @@ fn an_order_of_ends_does_not_matter() {
         });
     }
 }
+
+// attack 19 U: drop the notification that an end is told to, and make another in its slot; the other is told nothing; broken: weak-generation
+#[test]
+fn an_end_is_told_to_the_notification_that_was_named_and_no_other() {
+    run(|w| {
+        let told = w.notification_create(w.init).unwrap();
+        let process = w.process_create(7, 8, 64, told, 1).unwrap();
+        w.thread_in(process, 9);
+        w.cap_drop(w.init, told).unwrap();
+        let other = w.notification_create(w.init).unwrap();
+        assert_eq!(other.slot(), told.slot());
+        w.process_end(w.init, process, 0).unwrap();
+        w.settle();
+        // It would say so at once if it had been told.
+        w.start(w.init, Syscall::Wait, &[other.0, 0]);
+        w.advance(0);
+        assert_eq!(w.result(w.init), Err(Error::TimedOut));
+    });
+}

@@ -87,7 +87,7 @@ fn refuses_but(w: &mut World<'_>, ready: &Ready, bad: Handle, error: Error) {
     assert_eq!(w.short, short + 1, "no short way for {:?} with a good handle", ready.kind);
 }
 
-/// Call, answer and signal by the handle of another process, with a partner ready; `BadHandle`.
+// attack 77 U: call, answer and signal by the handle of another process, with a partner ready; `BadHandle`; broken: fast-owner
 // attack 38 U: call, answer and signal by the handle of another process on the short way, with a partner ready; `BadHandle`
 #[test]
 fn the_short_way_takes_no_handle_of_another() {
@@ -101,7 +101,7 @@ fn the_short_way_takes_no_handle_of_another() {
     }
 }
 
-/// The same by a handle whose slot holds a good capability of the same process by now; `BadHandle`.
+// attack 77 U: the same by a handle whose slot holds a good capability of the same process by now; `BadHandle`; broken: fast-generation
 #[test]
 fn the_short_way_takes_no_stale_handle() {
     for kind in Kind::ALL {
@@ -119,7 +119,7 @@ fn the_short_way_takes_no_stale_handle() {
     }
 }
 
-/// The same by a capability without the right; `Denied`.
+// attack 77 U: the same by a capability without the right; `Denied`; broken: fast-right
 #[test]
 fn the_short_way_needs_the_right() {
     for kind in Kind::ALL {
@@ -132,7 +132,7 @@ fn the_short_way_needs_the_right() {
     }
 }
 
-/// The same by a capability of another kind; `WrongKind`.
+// attack 77 U: the same by a capability of another kind; `WrongKind`
 #[test]
 fn the_short_way_needs_the_kind() {
     for kind in Kind::ALL {
@@ -145,7 +145,7 @@ fn the_short_way_needs_the_kind() {
     }
 }
 
-/// An answer by another process, to another call, or twice, while the caller waits; `BadHandle`.
+// attack 77 U: an answer by another process, to another call, or twice, while the caller waits; `BadHandle`
 #[test]
 fn the_short_way_answers_only_the_call_that_was_received() {
     run(|w| {

@@ -180,6 +180,7 @@ fn a_receive_times_out() {
     });
 }
 
+// attack 64 U: thousands of deadlines pass at one tick; an interrupt ends 32 of them; broken: alarm-steps
 /// So many threads wait with deadlines at one tick, or close together: each ends at its own time, in steps of bounded length, whatever number there is.
 #[test]
 fn many_deadlines_end_in_bounded_steps() {

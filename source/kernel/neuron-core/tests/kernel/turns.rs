@@ -297,7 +297,7 @@ fn all(plans: &[Plan], steps: u32) {
     }
 }
 
-/// Yield, sleep, call, signal at the end of each slice, again and again, by a program that knows the time; an equal has its share and its turn.
+// attack 74 U: yield, sleep, call, signal at the end of each slice, again and again, by a program that knows the time; an equal has its share and its turn; broken: slice-rest, slice-answer, slice-interrupt
 #[test]
 fn no_trick_at_the_end_of_a_slice_takes_time_from_an_equal() {
     for trick in TRICKS {
@@ -307,7 +307,7 @@ fn no_trick_at_the_end_of_a_slice_takes_time_from_an_equal() {
     }
 }
 
-/// Several threads with random tricks at random times, in collusion; an equal has its share and its turn.
+// attack 74 P: several threads with random tricks at random times, in collusion; an equal has its share and its turn
 #[test]
 fn no_collusion_takes_time_from_an_equal() {
     let mut seed = 0x5eed_0074_u64;

@@ -64,6 +64,7 @@ fn number(name: &str, default: u64) -> u64 {
 // attack 33 P: receivers without room for what comes; the sender keeps all, nothing stays
 // attack 38 P: any handle of one process used by another; `BadHandle`
 // attack 62 P: budgets run out in every call; `NoMemory`, and all comes back with the process
+// attack 77 P: messages and signals by handles that are stale, of others or too weak, mostly where a partner is ready; as the model says
 #[test]
 fn random_programs_do_as_the_model_says() {
     let steps = number("NEURON_STEPS", if cfg!(miri) { 120 } else { 1_000_000 });
