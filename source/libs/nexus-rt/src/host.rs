@@ -198,10 +198,13 @@ pub(crate) mod calls {
     /// Keeps the handle.
     ///
     /// # Errors
-    /// `BadSyscall` when there is no delivery.
+    /// `BadHandle` for a reply that was used; `BadSyscall` when there is no delivery.
     pub fn cap_drop(cap: Handle) -> Result<(), Error> {
         FAKE.with_borrow_mut(|fake| {
             fake.incoming.as_ref().ok_or(Error::BadSyscall)?;
+            if fake.sent.iter().any(|(reply, _)| *reply == cap) {
+                return Err(Error::BadHandle);
+            }
             fake.dropped.push(cap);
             Ok(())
         })

@@ -71,9 +71,11 @@ impl ReplyTo {
     /// Answers now, outside the server loop.
     ///
     /// # Errors
-    /// The caller is gone, or has stopped waiting.
+    /// The caller is gone, or has stopped waiting; or it has no room for the capabilities in the
+    /// message, and its call fails with `PeerGone`.
     pub fn send(self, message: &Message) -> Result<(), Error> {
-        sys::reply(self.take(), message)
+        let reply = self.take();
+        sys::reply(reply, message).inspect_err(|_| drop(ReplyTo(reply)))
     }
 
     #[inline]
@@ -127,8 +129,12 @@ pub fn run<S: Service>(endpoint: Handle, service: &mut S) -> Error {
                 service.tick();
                 Answer::NOTHING
             }
-            // The caller is gone, and only its answer is lost.
-            Err(_) if sent != Handle::NONE => Answer::NOTHING,
+            // The answer did not get through: its caller is gone, or has no room for what it
+            // carries. The call fails now, and not at its deadline.
+            Err(_) if sent != Handle::NONE => {
+                drop(ReplyTo(sent));
+                Answer::NOTHING
+            }
             Err(error) => return error,
         };
     }

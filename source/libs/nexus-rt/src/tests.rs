@@ -155,7 +155,7 @@ fn after_a_tick_the_next_time_counts() {
 // attack 32 F: the caller ends before its answer; the server goes on
 #[test]
 fn a_caller_that_is_gone_does_not_end_the_server() {
-    for error in [Error::PeerGone, Error::BadHandle] {
+    for error in [Error::PeerGone, Error::BadHandle, Error::NoMemory] {
         let delivery = deliver([
             Ok(received(10, reply(1), Off {}.encode())),
             Err(error),
@@ -163,6 +163,8 @@ fn a_caller_that_is_gone_does_not_end_the_server() {
         ]);
         run(ENDPOINT, &mut Kept::default());
         assert_eq!(delivery.sent().iter().map(|(to, _)| *to).collect::<Vec<_>>(), [reply(2)]);
+        // The call fails now, if its caller still waits.
+        assert_eq!(delivery.dropped(), [reply(1)]);
     }
 }
 

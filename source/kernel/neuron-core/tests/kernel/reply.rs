@@ -29,6 +29,35 @@ fn is_dead(w: &mut World<'_>, user: User, endpoint: Handle, cap: Handle) {
     w.refuses(user, Error::BadHandle, Syscall::CapDrop, &[cap.0]);
 }
 
+// attack 33 U: an answer carries a capability to a client without room; the server is told, answers otherwise or drops the reply
+#[test]
+fn an_answer_without_room_fails_the_call() {
+    both(|w| {
+        for drops in [true, false] {
+            let (p, cap) = called(w, NO_DEADLINE);
+            let (server, client) = (p.server.user, p.client.user);
+            let given = w.endpoint_create(server).unwrap();
+            let (_, objects) = w.used(client);
+            w.limit(client, None, Some(objects));
+            let full = Message::with_cap(2, &[], given);
+            for call in [Syscall::Reply, Syscall::ReplyRecv] {
+                w.refused(server, Error::NoMemory, |w| match call {
+                    Syscall::Reply => w.message(server, call, cap, Handle::NONE, &full, 0),
+                    _ => w.message(server, call, p.serve, cap, &full, NO_DEADLINE),
+                });
+            }
+            assert!(!w.is_ready(client));
+            if drops {
+                w.cap_drop(server, cap).unwrap();
+                assert_eq!(w.result(client), Err(Error::PeerGone));
+            } else {
+                assert_eq!(reply(w, server, cap), Status::Done);
+                assert_eq!(w.received(client).unwrap().message.tag.label(), 2);
+            }
+        }
+    });
+}
+
 // attack 29 U: answer a call twice; refused with `BadHandle`
 #[test]
 fn a_reply_is_used_once() {
