@@ -17,6 +17,8 @@ use crate::context::Context;
 const T1: u32 = 6;
 const T2: u32 = 7;
 
+/// Where their instructions are; their data is in the next page. Both stay mapped.
+const CODE: u64 = FREE + (1 << 24);
 /// Times that each thread sets all registers, yields, and looks at them; and that it does so without
 /// yielding, for some time slices.
 const YIELDS: u64 = 500;
@@ -33,7 +35,7 @@ pub(crate) fn registers(context: &Context) -> Check {
     let told = sys::notification_create()?;
     let mut text = Vec::new();
     let entries = [1, 2].map(|number| {
-        let entry = FREE + 4 * text.len() as u64;
+        let entry = CODE + 4 * text.len() as u64;
         Program { text: &mut text, number }.write();
         entry
     });
@@ -43,7 +45,7 @@ pub(crate) fn registers(context: &Context) -> Check {
     }
     let code = code.into_vmo();
     sys::vmo_seal(code)?;
-    sys::vmo_map(Handle::NONE, code, 0, PAGE_SIZE, FREE, Prot::READ | Prot::EXEC)?;
+    sys::vmo_map(Handle::NONE, code, 0, PAGE_SIZE, CODE, Prot::READ | Prot::EXEC)?;
     let mut data = Memory::new(1)?;
     let words = [told.0, YIELDS, TURNS, 0];
     let words = words.iter().chain(&words).flat_map(|word| word.to_le_bytes());
@@ -52,7 +54,7 @@ pub(crate) fn registers(context: &Context) -> Check {
     }
     let data = data.into_vmo();
     let write = Prot::READ | Prot::WRITE;
-    sys::vmo_map(Handle::NONE, data, 0, PAGE_SIZE, FREE + PAGE_SIZE, write)?;
+    sys::vmo_map(Handle::NONE, data, 0, PAGE_SIZE, CODE + PAGE_SIZE, write)?;
     let priority = u64::from(context.own_service()?.priority);
     for entry in entries {
         sys::thread_create(Handle::NONE, entry, 0, 0, priority)?;
@@ -66,7 +68,6 @@ pub(crate) fn registers(context: &Context) -> Check {
             "a register changed, or a reservation outlived a switch: {bits:#x}"
         );
     }
-    // Both threads have made their last call but one; what they run from stays.
     Ok(())
 }
 
