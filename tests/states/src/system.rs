@@ -55,6 +55,7 @@ fn device(id: u16) -> Device {
         virtio_id: None,
         instance: 0,
         base: None,
+        says: None,
         window_len: 0x1000,
         dma: false,
         danger: Danger::Low,

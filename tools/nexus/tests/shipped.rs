@@ -65,7 +65,12 @@ fn what_is_not_watched_differs_in_the_boot_arguments_alone() {
     assert_eq!(test.profile, "test");
     let watched = test.qemu_args();
     let [board @ .., append, watch] = watched.as_slice() else { panic!("no arguments") };
-    assert!(test.checker() && append == "-append" && watch.starts_with("watch="), "{watch}");
+    assert!(
+        test.kernel_features() == ["neuron/checker"]
+            && append == "-append"
+            && watch.starts_with("watch="),
+        "{watch}"
+    );
     let unwatched = test.unwatched();
     assert_eq!(unwatched.qemu_args(), board);
 }

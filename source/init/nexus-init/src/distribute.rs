@@ -9,7 +9,7 @@ use nexus_proto::policy::NO_RULE;
 use nexus_proto::{Subject, ids};
 use nexus_sysdesc::Need;
 
-use crate::board::{Finder, Probe, Range, Tree, view};
+use crate::board::{Finder, Node, Probe, Range, Tree, view};
 use crate::grant::{Grant, Outcome, Question, Refused, Route, refusal_entry};
 use crate::init::{Init, Machine, Root};
 use crate::words;
@@ -17,8 +17,8 @@ use crate::words;
 impl<M: Machine + Probe> Init<M> {
     /// Looks for every device of the description, whether or not anybody asks for it.
     pub fn locate(&mut self, tree: &Tree) {
-        let mut finder = Finder::new(tree);
         let devices = self.registry.description().devices.clone();
+        let mut finder = Finder::new(tree, &devices);
         let mut places = Vec::with_capacity(devices.len());
         for device in &devices {
             let found = finder.find(device, &mut self.machine);
@@ -28,6 +28,9 @@ impl<M: Machine + Probe> Init<M> {
                 record.missing = found.err();
             }
         }
+        let name = |node: usize| tree.nodes().get(node).map_or("", Node::name).into();
+        let unnamed = finder.unnamed(&mut self.machine).into_iter();
+        self.unnamed = unnamed.map(|(node, range)| (name(node), range)).collect();
         let roots: Vec<Range> = self.roots.iter().map(|root| root.range).collect();
         self.board = view(tree, finder.slots(), &places, &roots);
     }
@@ -139,6 +142,25 @@ impl<M: Machine> Init<M> {
         // A refusal stands whether or not it is recorded.
         let _ = self.machine.record(&entry);
         Refused { refusal, ruling: None }
+    }
+
+    /// Records that nobody gets the devices that the description does not mean.
+    pub fn refuse_unnamed(&mut self) {
+        for (node, range) in self.unnamed.clone() {
+            let why = Refusal::Ambiguous.text();
+            nexus_rt::warn!("{node} goes to nobody: {why}");
+            let question = Question {
+                service: self.registry.description().init,
+                incarnation: self.registry.subject(self.registry.description().init).incarnation,
+                device: NO_DEVICE,
+                rights: Rights::empty().bits(),
+                base: range.map_or(0, |range| range.base),
+                len: range.map_or(0, |range| range.len),
+                nonce: 0,
+                asker: self.registry.subject(self.registry.description().init),
+            };
+            let _ = self.refuse(&question, Refusal::Ambiguous);
+        }
     }
 
     /// Lets go of all root windows: nothing more will be given.

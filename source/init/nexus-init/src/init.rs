@@ -1,5 +1,6 @@
 //! Init's state, and what it needs from outside.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use nexus_abi::{CapInfo, Error, Handle, ProcessInfo};
@@ -53,6 +54,8 @@ pub struct Init<M> {
     pub registry: Registry,
     /// The board as it is shown.
     pub board: Vec<Piece>,
+    /// Devices that nobody gets, because the description means none of them: node and registers.
+    pub unnamed: Vec<(String, Option<Range>)>,
     /// What it can hand out.
     pub roots: Vec<Root>,
     /// The outside.
@@ -69,6 +72,7 @@ impl<M: Machine> Init<M> {
         Init {
             registry,
             board: Vec::new(),
+            unnamed: Vec::new(),
             roots,
             machine,
             second_questions: SECOND_QUESTIONS,

@@ -137,6 +137,7 @@ impl Registry {
             | Refusal::WrongDevice
             | Refusal::WrongPlace
             | Refusal::ProbeFailed
+            | Refusal::Ambiguous
             | Refusal::OutOfReach => OwnerState::NotFound,
             _ => OwnerState::NotGranted,
         };

@@ -30,6 +30,7 @@ fn device(id: u16, name: &str, compatible: &str, virtio_id: Option<u32>) -> Devi
         virtio_id,
         instance: 0,
         base: None,
+        says: None,
         window_len: if id == CLINT { 0x1_0000 } else { 0x1000 },
         dma: virtio_id.is_some(),
         danger: if virtio_id.is_some() { Danger::High } else { Danger::Low },

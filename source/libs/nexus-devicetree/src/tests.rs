@@ -63,6 +63,7 @@ fn registers(nodes: Vec<DeviceTreeNode>) -> (Vec<(u64, u64)>, Reach) {
     (ranges, reach)
 }
 
+// attack 79 U: a status that is neither absent, `ok` nor `okay`, here or above; switched off; broken: tree-status
 #[test]
 fn only_absent_ok_and_okay_are_on() {
     let with = |status: &[u8]| {
@@ -131,6 +132,7 @@ fn without_ranges_there_is_no_way() {
     assert_eq!(registers(off), nowhere, "beside all windows of the bus");
 }
 
+// attack 79 U: registers that a bus leads up to in part, in two pieces, or twice; unusable, and what they cover is known; broken: tree-partly
 #[test]
 fn what_is_reached_in_part_is_not_whole() {
     let half = vec![bus(&[0, 0x8000, 0x1000]), device(&[0x800, 0x1000])];
@@ -145,6 +147,7 @@ fn what_is_reached_in_part_is_not_whole() {
     assert_eq!(registers(above), (vec![(0x8000, 0x800)], Reach::Partly), "at the second bus");
 }
 
+// attack 79 U: `reg` or `ranges` that wraps, or does not fit its cells; unusable, and the tree is read on; broken: tree-malformed
 #[test]
 fn what_is_malformed_is_unusable_and_covers_what_it_can() {
     assert_eq!(registers(vec![device(&[0x1000])]), (vec![], Reach::Malformed));

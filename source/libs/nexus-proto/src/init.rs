@@ -107,6 +107,8 @@ codes! {
         17 SubjectEnded,
         /// The service could not be loaded.
         18 NotLoaded,
+        /// The board has another number of these than the description, or two that look alike.
+        19 Ambiguous,
     }
 }
 

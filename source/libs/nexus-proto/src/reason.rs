@@ -81,6 +81,7 @@ impl Refusal {
             Refusal::NotRecorded => "not-recorded",
             Refusal::SubjectEnded => "subject-ended",
             Refusal::NotLoaded => "not-loaded",
+            Refusal::Ambiguous => "ambiguous",
         }
     }
 
@@ -106,6 +107,7 @@ impl Refusal {
             Refusal::NotRecorded => "the grant could not be recorded, and was taken back",
             Refusal::SubjectEnded => "the service had ended",
             Refusal::NotLoaded => "the service could not be loaded",
+            Refusal::Ambiguous => "the board has more or fewer of these than the description names",
         }
     }
 }

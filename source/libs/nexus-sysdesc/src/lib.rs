@@ -24,5 +24,5 @@ mod description;
 #[cfg(feature = "alloc")]
 pub use description::{
     Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Place, Problem, Profile,
-    Restart, Rule, Service, bounds,
+    Restart, Rule, Says, Service, bounds,
 };

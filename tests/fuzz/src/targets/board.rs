@@ -15,11 +15,12 @@ struct Slots;
 impl Probe for Slots {
     fn identify(&mut self, window: Range) -> Result<Identity, Error> {
         let device_id = u32::try_from(window.base / PAGE % 8).unwrap_or(0);
-        Ok(Identity { magic: 0x7472_6976, version: 2, device_id })
+        Ok(Identity { magic: 0x7472_6976, version: 2, device_id, config: [0; 8] })
     }
 }
 
 // attack 42 Z: a malformed device tree; refused, or read without a window over RAM or a shared page
+// attack 79 Z: a tree in which anything is odd; no window over what is kept, or beside what nodes name
 // attack 7 Z: a tree whose devices lie in RAM; the kernel makes no window of them
 /// Windows are whole pages that nobody shares, and none of them is memory.
 pub fn board(data: &[u8]) {
@@ -62,9 +63,10 @@ fn kernel(board: &Board, named: &RangeSet) {
 }
 
 fn init(tree: &Tree) {
-    let mut finder = Finder::new(tree);
+    let devices = &description(Profile::Test).devices;
+    let mut finder = Finder::new(tree, devices);
     let mut places = Vec::new();
-    for device in &description(Profile::Test).devices {
+    for device in devices {
         let found = finder.find(device, &mut Slots);
         places.push(found.ok().map(|found| found.node));
         let Ok(found) = found else { continue };

@@ -94,6 +94,7 @@ fn device(id: u16, input: &mut Input<'_>) -> Device {
         name: format!("device{id}"),
         compatible: format!("fuzz,device{id}"),
         virtio_id: None,
+        says: None,
         instance: 0,
         base: (shape & 1 == 1).then(|| u64::from(id) << 16),
         window_len: u64::from(shape >> 1 & 3) << 12,

@@ -113,7 +113,7 @@ pub fn system_in(place: &Place, args: &SystemArgs) -> Result<Built> {
     fs::create_dir_all(directory.join("debug"))?;
 
     let step = Step::start("kernel");
-    let kernel_debug = kernel(&toolchain, place, &directory, checked.checker())?;
+    let kernel_debug = kernel(&toolchain, place, &directory, &checked.kernel_features())?;
     step.done();
 
     let step = Step::start("services");
@@ -131,11 +131,10 @@ fn kernel(
     toolchain: &Toolchain,
     place: &Place,
     directory: &Path,
-    checker: bool,
+    features: &[&str],
 ) -> Result<PathBuf> {
     let manifest = place.root.join("Cargo.toml");
     let packages = &["neuron".to_owned()];
-    let features: &[&str] = if checker { &["neuron/checker"] } else { &[] };
     let job = cargo::Job { manifest: &manifest, packages, features, place };
     let binaries = cargo::build(toolchain, &job)?;
     put(&binaries.join("neuron"), directory, "neuron", "neuron.elf")?;

@@ -69,6 +69,7 @@ impl<'a> Compiler<'a> {
                     virtio_id: device.virtio_id.as_ref().map(|id| id.value),
                     instance: device.instance(),
                     base: device.base.as_ref().map(|base| base.value),
+                    says: device.says.as_ref().map(|says| says.value),
                     window_len: device.window(),
                     dma: device.has_dma(),
                     danger: device.danger.value,

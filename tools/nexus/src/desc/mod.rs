@@ -51,6 +51,7 @@ pub struct Checked {
     pub programs: Vec<Program>,
     board_args: Vec<String>,
     watch: Option<String>,
+    count: bool,
     memory: u64,
 }
 
@@ -64,10 +65,12 @@ impl Checked {
         self.board_args.iter().cloned().chain(kernel).collect()
     }
 
-    /// The kernel is built to check itself after the calls of some services.
+    /// What the kernel is built with: the checker, where it checks itself after the calls of some
+    /// services, and `instret`, where programs may count instructions.
     #[must_use]
-    pub fn checker(&self) -> bool {
-        self.watch.is_some()
+    pub fn kernel_features(&self) -> Vec<&'static str> {
+        let features = [("neuron/checker", self.watch.is_some()), ("neuron/instret", self.count)];
+        features.into_iter().filter(|(_, has)| *has).map(|(feature, _)| feature).collect()
     }
 
     /// The same with a kernel that is not told to check itself.
@@ -176,6 +179,7 @@ fn compile_all(system: &model::System, dir: &Path) -> Result<Vec<Checked>> {
                 programs,
                 board_args: qemu::arguments(system, profile),
                 watch: qemu::watch(system, profile),
+                count: profile.count.is_some(),
                 memory: u64::from(system.memory_mib()) << 20,
             })
         })

@@ -3,7 +3,7 @@
 use super::source::{At, Span};
 use super::unread::Unread;
 use nexus_abi::Rights;
-use nexus_sysdesc::{Danger, Permission, Profile, Restart};
+use nexus_sysdesc::{Danger, Permission, Profile, Restart, Says};
 use std::path::PathBuf;
 
 /// A whole system, all its layers merged.
@@ -82,6 +82,7 @@ pub(crate) struct Device {
     pub(crate) virtio_id: Option<At<u32>>,
     pub(crate) instance: Option<At<u8>>,
     pub(crate) base: Option<At<u64>>,
+    pub(crate) says: Option<At<Says>>,
     pub(crate) window: Option<At<u64>>,
     pub(crate) dma: Option<At<DmaMark>>,
     pub(crate) danger: At<Danger>,
@@ -222,6 +223,8 @@ pub(crate) struct ProfileFile {
     pub(crate) watch: Vec<At<String>>,
     /// After which of those that write no page table: each, or one in so many.
     pub(crate) watch_every: u32,
+    /// Where it says that programs may count instructions.
+    pub(crate) count: Option<Span>,
     /// More proofs than those in the services' files, by service.
     pub(crate) must_prove: Vec<(At<String>, Vec<At<String>>)>,
 }

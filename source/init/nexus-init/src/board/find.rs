@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use nexus_abi::Error;
 use nexus_proto::init::Refusal;
-use nexus_sysdesc::Device;
+use nexus_sysdesc::{Device, Says};
 
 use super::tree::{Node, PAGE, Range, Tree};
+use nexus_devicetree::Reach;
 
 /// What a virtio slot is called in the tree.
 pub const VIRTIO_COMPATIBLE: &str = "virtio,mmio";
@@ -26,6 +27,8 @@ pub struct Identity {
     pub version: u32,
     /// DeviceID; 0 when the slot is empty.
     pub device_id: u32,
+    /// First bytes of its configuration.
+    pub config: [u8; 8],
 }
 
 /// Reads the identity of a slot, and lets go of it again before it returns.
@@ -49,8 +52,9 @@ pub struct Found {
 /// Finds devices. Slots are probed once, when the first virtio device is asked for. A device that
 /// is not what the description says is a [`Refusal`]; a guess is never made.
 pub struct Finder<'a> {
-    /// Nodes with registers and their places in the tree, by address.
+    /// Nodes that have or should have registers and their places in the tree, by address.
     nodes: Vec<(usize, &'a Node)>,
+    devices: &'a [Device],
     slots: Option<Result<Vec<Slot>, Refusal>>,
 }
 
@@ -63,25 +67,31 @@ pub struct Slot {
     pub identity: Identity,
 }
 
+/// A device of a class: its place in [`Tree::nodes`], and what its slot says.
+type Member = (usize, Option<Identity>);
+/// All of them, in order of address.
+type Class = Vec<Member>;
+
 impl<'a> Finder<'a> {
-    /// Finds devices in this tree.
+    /// Finds devices in this tree, of which the description has these.
     #[must_use]
-    pub fn new(tree: &'a Tree) -> Finder<'a> {
+    pub fn new(tree: &'a Tree, devices: &'a [Device]) -> Finder<'a> {
         let all = tree.nodes().iter().enumerate();
-        let mut nodes: Vec<_> = all.filter(|(_, node)| !node.ranges.is_empty()).collect();
+        let mut nodes: Vec<_> = all.filter(|(_, node)| node.reach != Reach::Nowhere).collect();
         nodes.sort_by_key(|(_, node)| node.ranges.first().copied());
-        Finder { nodes, slots: None }
+        Finder { nodes, devices, slots: None }
     }
 
-    /// The device that `wanted` means.
+    /// The device that `wanted` means, which is one of those of the description.
     ///
     /// # Errors
     /// Why there is none.
     pub fn find(&mut self, wanted: &Device, probe: &mut impl Probe) -> Result<Found, Refusal> {
-        let node = match wanted.virtio_id {
-            Some(id) => self.nth_slot(id, wanted.instance, probe)?,
-            None => self.nth_compatible(&wanted.compatible, wanted.instance)?,
-        };
+        let class = self.class(wanted, probe)?;
+        let (node, identity) = self.choose(wanted, &class)?;
+        if identity.is_some_and(|identity| identity.version != VIRTIO_VERSION) {
+            return Err(Refusal::WrongDevice);
+        }
         let window = self.window_of(node, wanted.base)?;
         if window.len != wanted.window_len {
             return Err(Refusal::WrongSize);
@@ -92,41 +102,101 @@ impl<'a> Finder<'a> {
         Ok(Found { window, node })
     }
 
+    /// Devices of the board that are of a class of the description, and that none of it means: their
+    /// places in [`Tree::nodes`], and their registers as far as they are known.
+    pub fn unnamed(&mut self, probe: &mut impl Probe) -> Vec<(usize, Option<Range>)> {
+        let mut unnamed = Vec::new();
+        let devices = self.devices;
+        for (index, device) in devices.iter().enumerate() {
+            let first = devices.iter().position(|one| one.same_class(device)) == Some(index);
+            let class = self.class(device, probe).unwrap_or_default();
+            if !first || is_no_device(device) {
+                continue;
+            }
+            let members = devices.iter().filter(|one| one.same_class(device));
+            let named: Vec<usize> =
+                members.filter_map(|one| Some(self.choose(one, &class).ok()?.0)).collect();
+            let others = class.iter().filter(|(node, _)| !named.contains(node));
+            unnamed.extend(others.map(|(node, _)| (*node, self.first_range(*node))));
+        }
+        unnamed
+    }
+
     /// The virtio slots, once they have been read.
     #[must_use]
     pub fn slots(&self) -> &[Slot] {
         self.slots.as_ref().and_then(|slots| slots.as_deref().ok()).unwrap_or_default()
     }
 
-    fn nth_compatible(&self, compatible: &str, instance: u8) -> Result<usize, Refusal> {
-        let mut all = self.nodes.iter().filter(|(_, node)| node.is(compatible));
-        all.nth(usize::from(instance)).map(|(index, _)| *index).ok_or(Refusal::Absent)
+    /// Every device of the class of `wanted` that is switched on.
+    fn class(&mut self, wanted: &Device, probe: &mut impl Probe) -> Result<Class, Refusal> {
+        if let Some(id) = wanted.virtio_id {
+            let slots = self.probed(probe)?;
+            let same = slots.iter().filter(|slot| slot.identity.device_id == id);
+            return Ok(same.map(|slot| (slot.node, Some(slot.identity))).collect());
+        }
+        let same = self.nodes.iter().filter(|(_, node)| node.is(&wanted.compatible));
+        let class: Class =
+            same.clone().filter(|(_, node)| node.enabled).map(|(node, _)| (*node, None)).collect();
+        match class.is_empty() && same.count() > 0 {
+            true => Err(Refusal::Disabled),
+            false => Ok(class),
+        }
     }
 
-    fn nth_slot(
-        &mut self,
-        id: u32,
-        instance: u8,
-        probe: &mut impl Probe,
-    ) -> Result<usize, Refusal> {
+    /// True for a device at the described place, when one is described, that says what is described.
+    fn is_meant(&self, wanted: &Device, (node, identity): &Member) -> bool {
+        let at = |base: u64| self.ranges_of(*node).iter().any(|range| range.base == base);
+        let says = |says: Says| identity.is_some_and(|identity| says.is_in(identity.config));
+        wanted.base.is_none_or(at) && wanted.says.is_none_or(says)
+    }
+
+    /// Which of the devices of a class is `wanted`: the one at its base, or that says what is
+    /// described, if there is just one; or else, of those that nothing tells, the one in its place by address, when the description has as many of them as the
+    /// board. With more or fewer, nobody can say which is which, and the first is no better than
+    /// another.
+    fn choose(&self, wanted: &Device, class: &Class) -> Result<Member, Refusal> {
+        if class.is_empty() {
+            return Err(Refusal::Absent);
+        }
+        let is_told = |one: &Device| one.base.is_some() || one.says.is_some();
+        if is_told(wanted) {
+            let mut meant = class.iter().filter(|member| self.is_meant(wanted, member));
+            return match (meant.next(), meant.next()) {
+                (None, _) if wanted.base.is_some() => Err(Refusal::WrongPlace),
+                (None, _) => Err(Refusal::WrongDevice),
+                (Some(one), None) => Ok(*one),
+                (Some(_), Some(_)) => Err(Refusal::Ambiguous),
+            };
+        }
+        let members = || self.devices.iter().filter(|one| one.same_class(wanted));
+        let taken =
+            |member: &Member| members().any(|one| is_told(one) && self.is_meant(one, member));
+        let rest: Class = class.iter().filter(|member| !taken(member)).copied().collect();
+        let unfixed = || members().filter(|one| !is_told(one));
+        let place = unfixed().filter(|one| one.instance < wanted.instance).count();
+        if rest.is_empty() {
+            return Err(Refusal::Absent);
+        }
+        if rest.len() != unfixed().count() && !is_no_device(wanted) {
+            return Err(Refusal::Ambiguous);
+        }
+        rest.get(place).copied().ok_or(Refusal::Absent)
+    }
+
+    fn probed(&mut self, probe: &mut impl Probe) -> Result<&[Slot], Refusal> {
         if self.slots.is_none() {
             self.slots = Some(self.probe_slots(probe));
         }
-        let slots = match &self.slots {
-            Some(Ok(slots)) => slots,
-            Some(Err(why)) => return Err(*why),
-            None => return Err(Refusal::Absent),
-        };
-        let mut all = slots.iter().filter(|slot| slot.identity.device_id == id);
-        let slot = all.nth(usize::from(instance)).ok_or(Refusal::Absent)?;
-        if slot.identity.version != VIRTIO_VERSION {
-            return Err(Refusal::WrongDevice);
+        match &self.slots {
+            Some(Ok(slots)) => Ok(slots),
+            Some(Err(why)) => Err(*why),
+            None => Err(Refusal::Absent),
         }
-        Ok(slot.node)
     }
 
-    /// Every slot in use, empty ones too, in order of address. One that cannot be read leaves the
-    /// order in doubt, and so all of them.
+    /// Every slot in use, empty ones too, in order of address. One that cannot be read leaves in
+    /// doubt how many devices of a class there are, and so all of them.
     fn probe_slots(&self, probe: &mut impl Probe) -> Result<Vec<Slot>, Refusal> {
         let mut slots = Vec::new();
         let in_use = |node: &Node| node.is(VIRTIO_COMPATIBLE) && node.enabled;
@@ -140,11 +210,24 @@ impl<'a> Finder<'a> {
         Ok(slots)
     }
 
+    fn ranges_of(&self, index: usize) -> &'a [Range] {
+        let node = self.nodes.iter().find(|(at, _)| *at == index);
+        node.map_or(&[], |(_, node)| &node.ranges)
+    }
+
+    /// The first of its ranges, for people: in pages when it lies in whole ones.
+    fn first_range(&self, index: usize) -> Option<Range> {
+        self.ranges_of(index).first().and_then(|range| range.pages())
+    }
+
     /// The pages of a device, if they are its own alone. Of several ranges, `base` says which.
     fn window_of(&self, index: usize, base: Option<u64>) -> Result<Range, Refusal> {
         let node = self.nodes.iter().find(|(at, _)| *at == index).ok_or(Refusal::Absent)?.1;
         if !node.enabled {
             return Err(Refusal::Disabled);
+        }
+        if node.reach != Reach::Whole {
+            return Err(Refusal::NotOneRange);
         }
         let range = one_range(&node.ranges, base)?;
         if !range.base.is_multiple_of(PAGE) {
@@ -157,6 +240,11 @@ impl<'a> Finder<'a> {
         }
         Ok(window)
     }
+}
+
+/// DeviceID 0 is no device: an empty slot is as good as another.
+fn is_no_device(wanted: &Device) -> bool {
+    wanted.virtio_id == Some(0)
 }
 
 /// The only range, or the one that begins at `base`.

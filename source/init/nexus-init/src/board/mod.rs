@@ -5,5 +5,6 @@ mod tree;
 mod view;
 
 pub use find::{Finder, Found, Identity, Probe, Slot, VIRTIO_COMPATIBLE};
-pub use tree::{MAX_DEPTH, MAX_NODES, Node, PAGE, Range, Tree, TreeError};
+pub use nexus_devicetree::Reach;
+pub use tree::{MAX_NODES, Node, PAGE, Range, Tree, TreeError};
 pub use view::{Piece, view};

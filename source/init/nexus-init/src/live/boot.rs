@@ -137,6 +137,7 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
         // Whoever has ended meanwhile is not waited for.
         init.notified(sys::wait(ends, 0).unwrap_or(0));
     }
+    init.refuse_unnamed();
     let (description, _) = starter.description;
     drop(archive);
     let_go(&mut init, block, description);

@@ -19,8 +19,9 @@ const LATE_MS: u64 = 3000;
 /// Milliseconds that logd has for a record.
 const RECORD_MS: u64 = 1000;
 
-/// First registers of a virtio slot (virtio 1.2, 4.2.2): MagicValue, Version, DeviceID.
-const IDENTITY: [usize; 3] = [0x000, 0x004, 0x008];
+/// Registers of a virtio slot (virtio 1.2, 4.2.2): MagicValue, Version, DeviceID, and the beginning of
+/// its configuration.
+const IDENTITY: [usize; 5] = [0x000, 0x004, 0x008, 0x100, 0x104];
 
 /// A server that init calls: its endpoint, and its process.
 #[derive(Clone, Copy, Debug)]
@@ -197,8 +198,9 @@ impl Probe for Live {
         let slot = sys::cap_derive(root.handle, Rights::MAP | Rights::READ, offset, window.len)?;
         let identity = peek(slot, IDENTITY);
         sys::cap_drop(slot)?;
-        let [magic, version, device_id] = identity?;
-        Ok(Identity { magic, version, device_id })
+        let [magic, version, device_id, low, high] = identity?;
+        let config = (u64::from(high) << 32 | u64::from(low)).to_le_bytes();
+        Ok(Identity { magic, version, device_id, config })
     }
 }
 

@@ -60,6 +60,6 @@ impl Probe for Fake {
     /// An entropy device in the seventh slot, nothing in the others.
     fn identify(&mut self, window: Range) -> Result<Identity, Error> {
         let device_id = if window.base == 0x1000_6000 { 4 } else { 0 };
-        Ok(Identity { magic: 0x7472_6976, version: 2, device_id })
+        Ok(Identity { magic: 0x7472_6976, version: 2, device_id, config: [0; 8] })
     }
 }

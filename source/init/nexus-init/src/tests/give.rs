@@ -2,7 +2,7 @@
 
 use nexus_abi::{Error, Handle, KindCode};
 use nexus_proto::init::{OwnerState, Refusal};
-use nexus_proto::log::Event;
+use nexus_proto::log::{Event, NO_DEVICE};
 use nexus_proto::policy::{Reason, Verdict};
 
 use super::*;
@@ -112,4 +112,18 @@ fn a_boot_waits_for_who_comes_back_and_once_for_who_does_not() {
 fn nobody_waits_once_everything_is_given_out() {
     let init = distributed();
     assert_eq!(init.second_questions, 0);
+}
+
+// attack 80 U: more devices of a kind than are described; each that nobody gets is on record; broken: unnamed-untold
+#[test]
+fn devices_that_nobody_gets_are_on_record() {
+    let mut init = started();
+    init.unnamed = vec![("one".into(), Range::new(0x1000_1000, 0x1000)), ("two".into(), None)];
+    init.refuse_unnamed();
+    let records = init.machine.ledger.iter().map(|entry| (entry.event, entry.device, entry.base));
+    let refused = (Event::Refusal, NO_DEVICE);
+    let expected = [(refused.0, refused.1, 0x1000_1000), (refused.0, refused.1, 0)];
+    assert_eq!(records.collect::<Vec<_>>(), expected);
+    let ambiguous = u32::from(Refusal::Ambiguous.code());
+    assert!(init.machine.ledger.iter().all(|entry| entry.reason == ambiguous));
 }

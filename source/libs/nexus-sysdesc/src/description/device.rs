@@ -20,6 +20,8 @@ pub struct Device {
     /// Physical address of its registers, where the board fixes it. A device of this class that
     /// is found elsewhere is refused.
     pub base: Option<u64>,
+    /// What it must say of itself, where that is described.
+    pub says: Option<Says>,
     /// Bytes of its window: whole pages.
     pub window_len: u64,
     /// True when it can reach memory by itself: page tables do not confine its driver.
@@ -33,6 +35,35 @@ impl Device {
     #[must_use]
     pub fn same_class(&self, other: &Device) -> bool {
         self.compatible == other.compatible && self.virtio_id == other.virtio_id
+    }
+}
+
+/// What a virtio device says of itself. That is no proof of who it is: it chooses among devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Says {
+    /// A network device: its address.
+    Mac([u8; 6]),
+    /// A disk: its bytes, a multiple of 512.
+    Capacity(u64),
+}
+
+impl Says {
+    /// The DeviceID of devices that say such a thing (virtio 1.2, section 5).
+    #[must_use]
+    pub const fn virtio_id(self) -> u32 {
+        match self {
+            Says::Mac(_) => 1,
+            Says::Capacity(_) => 2,
+        }
+    }
+
+    /// True when a configuration that begins with these bytes says this.
+    #[must_use]
+    pub fn is_in(self, config: [u8; 8]) -> bool {
+        match self {
+            Says::Mac(mac) => config.starts_with(&mac),
+            Says::Capacity(bytes) => u64::from_le_bytes(config).checked_mul(512) == Some(bytes),
+        }
     }
 }
 

@@ -68,6 +68,8 @@ problems! {
     BadWindow = "has a window that is not whole pages",
     /// Instances of a class do not count from 0.
     BadInstance = "has an instance number with a gap before it",
+    /// A device says what its class does not say, or what another of its class says.
+    BadSays = "says of itself what its class does not say, or what another says",
     /// A device with DMA is not in the highest danger class.
     BadDanger = "has DMA and is not in the highest danger class",
     /// A priority, budget or stack is out of range.

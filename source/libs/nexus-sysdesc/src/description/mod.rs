@@ -18,7 +18,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use codec::MAX_LEN;
-pub use device::{Danger, Device};
+pub use device::{Danger, Device, Says};
 pub use error::{DescError, Place, Problem};
 pub use rule::{Permission, Rule};
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,8 @@ use super::bounds::{
     is_text, is_window_rights,
 };
 use super::{
-    Danger, DescError, Description, Device, Permission, Place, Problem, Profile, Rule, Service,
+    Danger, DescError, Description, Device, Permission, Place, Problem, Profile, Rule, Says,
+    Service,
 };
 
 /// `Err(problem)` unless `holds`.
@@ -54,7 +55,11 @@ impl Description {
         require(before.iter().all(|other| other.name != device.name), Problem::NameTaken)?;
         require(is_text(&device.compatible, MAX_COMPATIBLE), Problem::BadText)?;
         check_window(device)?;
+        let says_so = device.says.map(Says::virtio_id);
+        require(says_so.is_none() || says_so == device.virtio_id, Problem::BadSays)?;
         for other in before {
+            let alike = other.same_class(device) && other.says == device.says;
+            require(!alike || device.says.is_none(), Problem::BadSays)?;
             let same = other.same_class(device) && other.instance == device.instance;
             require(!same && !fixed_overlap(other, device), Problem::WindowTaken)?;
         }

@@ -14,6 +14,7 @@ pub(crate) fn device(id: u16, name: &str) -> Device {
         virtio_id: None,
         instance: 0,
         base: None,
+        says: None,
         window_len: 4096,
         dma: false,
         danger: Danger::Low,

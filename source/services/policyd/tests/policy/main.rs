@@ -34,6 +34,7 @@ fn device(id: u16, name: &str, base: Option<u64>, dma: bool) -> Device {
         name: name.into(),
         compatible: name.into(),
         virtio_id: None,
+        says: None,
         instance: 0,
         base,
         window_len: 4096,

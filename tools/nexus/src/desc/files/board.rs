@@ -5,7 +5,7 @@ use crate::desc::model::{Device, DmaMark, Machine};
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
-use nexus_sysdesc::{Danger, bounds};
+use nexus_sysdesc::{Danger, Says, bounds};
 use std::rc::Rc;
 
 const QEMU: Key = key("qemu", "{ machine = \"virt\" }");
@@ -21,6 +21,8 @@ const COMPATIBLE: Key = key("compatible", "\"ns16550a\"");
 const VIRTIO_ID: Key = key("virtio-id", "4");
 const INSTANCE: Key = key("instance", "0");
 const BASE: Key = key("base", "0x1000_0000");
+const MAC: Key = key("mac", "\"52:54:00:12:34:56\"");
+const CAPACITY: Key = key("capacity", "16777216");
 const WINDOW: Key = key("window", "0x1000");
 const DMA: Key = key("dma", "\"unconfined\"");
 const DANGER: Key = key("danger", "\"low\"");
@@ -116,6 +118,7 @@ fn read_device(mut table: Table<'_>) -> (Option<String>, Option<Device>) {
     let instance = table.number(INSTANCE, 0..=u8::MAX);
     let base = table.number(BASE, 0..=u64::MAX);
     let base = base.filter(|base| whole_pages(&table, BASE, base));
+    let says = read_says(&mut table);
     let window = table.number(WINDOW, bounds::PAGE..=bounds::MAX_WINDOW);
     let window = window.filter(|window| whole_pages(&table, WINDOW, window));
     let dma = table.choice(DMA, "what a device can say about DMA", &marks);
@@ -134,6 +137,7 @@ fn read_device(mut table: Table<'_>) -> (Option<String>, Option<Device>) {
             virtio_id,
             instance,
             base,
+            says,
             window,
             dma,
             danger,
@@ -143,6 +147,33 @@ fn read_device(mut table: Table<'_>) -> (Option<String>, Option<Device>) {
         })
     })();
     (called, device)
+}
+
+/// What tells the device from others of its class.
+fn read_says(table: &mut Table<'_>) -> Option<At<Says>> {
+    let mac = table.string(MAC);
+    let capacity = table.number(CAPACITY, 512..=u64::MAX);
+    if let Some(text) = mac {
+        let bytes: Option<Vec<u8>> = text.value.split(':').map(hex_byte).collect();
+        if let Some(Ok(mac)) = bytes.map(<[u8; 6]>::try_from) {
+            return Some(At { value: Says::Mac(mac), span: text.span });
+        }
+        let message = format!("`{}` is no address of a network device", text.value);
+        let fix = "write six bytes, as `mac = \"52:54:00:12:34:56\"`";
+        table.refuse(Kind::OutOfRange, &text.span, message, fix);
+    }
+    let capacity = capacity?;
+    if !capacity.is_multiple_of(512) {
+        let message = format!("{} bytes are not whole sectors of 512", capacity.value);
+        let fix = "write the bytes of the disk, as `blockdev --getsize64` counts them";
+        table.refuse(Kind::OutOfRange, &capacity.span, message, fix);
+        return None;
+    }
+    Some(At { value: Says::Capacity(capacity.value), span: capacity.span })
+}
+
+fn hex_byte(text: &str) -> Option<u8> {
+    (text.len() == 2).then(|| u8::from_str_radix(text, 16).ok())?
 }
 
 /// Reports a number of bytes that is not whole pages; true when it is.

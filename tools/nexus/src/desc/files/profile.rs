@@ -15,6 +15,7 @@ const WITHOUT: Key = key("without", "[\"selftest-client\"]");
 const WITHOUT_DEVICES: Key = key("without-devices", "[\"empty0\"]");
 const WATCH: Key = key("watch", "[\"hostile-spam\"]");
 const WATCH_EVERY: Key = key("watch-every", "16");
+const COUNT: Key = key("count", "\"instret\"");
 const MUST_PROVE: Key = key("must-prove", "{ rngd = [\"mmio-window-mapped\"] }");
 
 /// Reads it.
@@ -33,6 +34,7 @@ pub(crate) fn read_profile(
     let without_devices = table.words(WITHOUT_DEVICES);
     let watch = table.words(WATCH);
     let every = table.number(WATCH_EVERY, 1..=1024u32).map_or(1, |every| every.value);
+    let count = table.choice(COUNT, "something that programs may count", &[("instret", ())]);
     let proofs = table.table(MUST_PROVE, "[must-prove]");
     let must_prove =
         proofs.map(|table| table.lists_by_name("[\"mmio-window-mapped\"]")).unwrap_or_default();
@@ -48,6 +50,7 @@ pub(crate) fn read_profile(
         without_devices,
         watch,
         watch_every: every,
+        count: count.map(|count| count.span),
         must_prove,
     })
 }

@@ -6,10 +6,12 @@ use crate::desc::kind::Kind;
 use crate::desc::model::{Board, Device};
 use crate::desc::report::Reporter;
 use crate::desc::source::Span;
+use nexus_sysdesc::Says;
 
 pub(super) fn check(board: &Board, reporter: &Reporter) {
     for (index, device) in board.devices.iter().enumerate() {
         check_class(device, reporter);
+        check_says(device, reporter);
         check_plug(device, reporter);
         check_end(device, reporter);
         for other in board.devices.iter().take(index) {
@@ -45,6 +47,22 @@ fn check_class(device: &Device, reporter: &Reporter) {
         }
         _ => {}
     }
+}
+
+/// Only a network device has an address, and only a disk a size.
+fn check_says(device: &Device, reporter: &Reporter) {
+    let Some(says) = &device.says else { return };
+    let id = device.virtio_id.as_ref().map(|id| id.value);
+    if id == Some(says.virtio_id()) {
+        return;
+    }
+    let (key, what) = match says.value {
+        Says::Mac(_) => ("mac", "a network device, with `virtio-id = 1`"),
+        Says::Capacity(_) => ("capacity", "a disk, with `virtio-id = 2`"),
+    };
+    let message = format!("`{key}` is a key of {what}, which {} is not", device.name.value);
+    let fix = format!("remove `{key}`");
+    reporter.add(Diagnostic::at(Kind::UnknownKey, &says.span, message, fix));
 }
 
 /// QEMU is told which device to plug in, and where.
@@ -106,6 +124,17 @@ fn check_pair(other: &Device, device: &Device, reporter: &Reporter) {
     {
         let message = format!("the windows of {two} and {one} overlap");
         let fix = format!("correct `base` or `window`; {one} takes {}", range_text(other));
+        reporter.add(
+            Diagnostic::at(Kind::OverlappingWindows, &b.span, message, fix)
+                .see(&a.span, format!("here is {one}")),
+        );
+    }
+    if let (Some(a), Some(b)) = (&other.says, &device.says)
+        && device.same_class(other)
+        && a.value == b.value
+    {
+        let message = format!("nothing tells {two} from {one}: both say the same of themselves");
+        let fix = "write what each of them says";
         reporter.add(
             Diagnostic::at(Kind::OverlappingWindows, &b.span, message, fix)
                 .see(&a.span, format!("here is {one}")),

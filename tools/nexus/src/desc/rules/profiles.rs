@@ -113,8 +113,13 @@ fn check_proofs(system: &System, profile: &ProfileFile, reporter: &Reporter) {
     }
 }
 
-/// Who is watched is there, and no system in use has a checker.
+/// Who is watched is there, and no system in use has a checker or counts instructions.
 fn check_watch(system: &System, profile: &ProfileFile, reporter: &Reporter) {
+    if let Some(span) = profile.count.as_ref().filter(|_| profile.kind.value == Profile::Prod) {
+        let message = "a prod profile counts nothing: its kernel keeps `instret` closed";
+        let fix = "move this to a profile with `kind = \"test\"`";
+        reporter.add(Diagnostic::at(Kind::WatchInProd, span, message, fix));
+    }
     for name in &profile.watch {
         let known = system.service(name).is_some() || system.was_removed(name);
         let (kind, message, fix) = if profile.kind.value == Profile::Prod {
