@@ -6,6 +6,7 @@ mod broken;
 mod coverage;
 mod deny;
 mod fuzz;
+mod machines;
 mod miri;
 mod model;
 pub(crate) mod mutants;
@@ -53,6 +54,14 @@ const STEPS: &[Step] = &[
     step("wild", 8, "10^6 random calls of hostile processes in QEMU", |context| {
         wild::check(context.seed)
     }),
+    // attack 79 Q: trees edited in every way, on many machines; the prompt, and no device in doubt with an owner
+    // attack 80 Q: a second disk, network device or serial port; nobody gets either, and the prompt comes
+    step(
+        "machines",
+        12,
+        "the system in use on many machines; NEXUS_QEMU10 names a second QEMU",
+        |_| machines::check(),
+    ),
     step("states", 5, "every state of init, policyd and logd, to a larger bound", |_| {
         states::check()
     }),
