@@ -96,7 +96,7 @@ impl Board {
             sstc: has_sstc(cpu.as_ref(), hart, tell),
             ..Board::default()
         };
-        let mut reader = Reader { board, off: RangeSet::default(), shut: RangeSet::default() };
+        let mut reader = Reader { board, ..Reader::default() };
         reader.read_memory(tree, tell)?;
         reader.read_windows(tree, tell)?;
         Ok(reader.board)
@@ -104,8 +104,11 @@ impl Board {
 }
 
 /// A board that is being read.
+#[derive(Default)]
 struct Reader {
     board: Board,
+    /// Memory, in use or not.
+    memory: RangeSet,
     /// Memory that is not in use.
     off: RangeSet,
     /// What is covered by nodes that are off, or in doubt.
@@ -127,15 +130,13 @@ impl Reader {
             return Err(TreeError::Missing("reg of what it reserves"));
         }
         reserved.iter().for_each(|range| self.board.kept.cover(range));
+        self.memory = self.board.kept.clone();
         self.board.ram = self.board.banks.clone();
         for taken in self.off.iter().chain(reserved.iter()) {
             self.board.ram.cut(taken);
         }
         if self.board.ram.is_empty() {
             return Err(TreeError::Missing("memory node"));
-        }
-        if !self.board.kept.contains(self.board.initrd) {
-            return Err(TreeError::Missing("memory where its initrd is"));
         }
         Ok(())
     }
@@ -171,6 +172,7 @@ impl Reader {
             Kind::KernelDevice => {
                 let (pages, reach) = pages_of(node);
                 pages.iter().for_each(|range| self.board.kept.cover(range));
+                pages.iter().for_each(|range| self.shut.cover(range));
                 if is_doubtful(reach) {
                     tell(format_args!("{node}: of the kernel, {}", doubt(node, reach)));
                 }
@@ -181,7 +183,13 @@ impl Reader {
             Kind::Other => self.device(node, tell),
             Kind::KernelDevice | Kind::Reserved | Kind::Memory => {}
         })?;
-        let Board { windows, kept, .. } = &mut self.board;
+        let Board { windows, kept, initrd, .. } = &mut self.board;
+        // A boot loader may have taken its memory out of the banks; it is not read from a device.
+        let device = self.shut.touches(*initrd) || windows.touches(*initrd);
+        if !self.memory.contains(*initrd) && device {
+            return Err(TreeError::Missing("memory where its initrd is"));
+        }
+        kept.cover(initrd.pages_outward());
         kept.iter().chain(self.shut.iter()).for_each(|taken| windows.cut(taken));
         Ok(())
     }

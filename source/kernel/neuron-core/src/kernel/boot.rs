@@ -1,7 +1,7 @@
 //! The first process.
 //!
 //! Everything that exists is init's at the start: all free frames, all kernel objects, every
-//! physical range that is neither RAM nor the kernel's, and the two authorities.
+//! physical range of devices that is not the kernel's, and the two authorities.
 
 use nexus_abi::{Error, Handle, Rights};
 

@@ -166,6 +166,7 @@ fn an_empty_initrd_and_one_that_is_no_memory_are_refused() {
     assert_eq!(device.unwrap_err(), TreeError::Missing("memory where its initrd is"));
 }
 
+// attack 79 U: reserved memory, by both ways and with any status, the boot archive in it too; it is never handed out; broken: tree-reserved
 #[test]
 fn what_is_reserved_is_no_ram_and_in_no_window() {
     for status in [None, Some("okay"), Some("disabled"), Some("fail"), Some("nonsense")] {
@@ -202,6 +203,20 @@ fn a_reservation_that_wraps_reaches_to_the_end_and_one_that_cannot_be_read_ends_
     assert_eq!(list(&dynamic.unwrap().ram), [(0x8000_0000, 0x8800_0000)], "names no place");
 }
 
+#[test]
+fn an_initrd_beside_the_banks_is_read_and_in_no_window() {
+    let board = changed(|tree| set(at(tree, MEMORY), "reg", [0_u32, 0x8000_0000, 0, 0x100_0000]));
+    let board = board.unwrap();
+    assert!(!board.ram.touches(board.initrd) && board.kept.contains(board.initrd));
+    let across = changed(|tree| set(at(tree, MEMORY), "reg", [0_u32, 0x8000_0000, 0, 0x428_0000]));
+    assert!(!across.unwrap().ram.touches(Range { start: 0x8428_0000, end: 0x8430_0000 }));
+    let half = changed(|tree| {
+        set(at(tree, MEMORY), "reg", [0_u32, 0x8000_0000, 0, 0x428_0000]);
+        at(tree, "/soc").add_child(device("spy@842ff000", "a,b", &[0, 0x842f_f000, 0, 0x1000]));
+    });
+    assert_eq!(half.unwrap_err(), TreeError::Missing("memory where its initrd is"));
+}
+
 /// A second bank, with one property more.
 fn bank(tree: &mut DeviceTree, reg: &[u32], name: &str, value: impl ToPropertyValue) {
     let mut bank = device("memory@90000000", "a,bank", reg);
@@ -210,6 +225,7 @@ fn bank(tree: &mut DeviceTree, reg: &[u32], name: &str, value: impl ToPropertyVa
     tree.root.add_child(bank);
 }
 
+// attack 79 U: a bank that is off, in doubt, or too high; it is not used, and in no window; broken: tree-bank-status
 #[test]
 fn a_bank_in_doubt_is_not_used_and_in_no_window() {
     const REG: [u32; 4] = [0, 0x9000_0000, 0, 0x10_0000];
@@ -275,6 +291,7 @@ fn memory_below_a_bus_is_not_used_and_in_no_window() {
     assert!(line.ends_with("it is not a child of the root"), "{line}");
 }
 
+// attack 79 U: a device whose node is off, in doubt, or in part out of reach; in no window, nor is what it covers; broken: tree-doubt-in-window
 #[test]
 fn a_device_in_doubt_is_in_no_window() {
     let off = changed(|tree| set(at(tree, SERIAL), "status", "reserved")).unwrap();
@@ -310,6 +327,7 @@ fn a_device_of_the_kernel_that_is_off_or_in_doubt_is_kept_all_the_same() {
     }
 }
 
+// attack 79 U: a device of the kernel's smaller than a page, and another in the same page; the page is the kernel's; broken: kernel-device-page
 #[test]
 fn the_whole_page_of_a_small_kernel_device_is_kept() {
     let (board, line) = one_line(|tree| {
