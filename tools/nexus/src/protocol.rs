@@ -57,6 +57,8 @@ pub struct Proof {
     pub service: String,
     /// Name of the proof.
     pub id: String,
+    /// How many checks it rests on, or must rest on.
+    pub checks: u32,
 }
 
 impl fmt::Display for Proof {
@@ -239,7 +241,9 @@ fn parse(rest: &str) -> Option<(u64, Record)> {
 
 fn record(kind: &str, fields: &[&str]) -> Option<Record> {
     Some(match (kind, fields) {
-        ("proof", [service, id]) => Record::Proof(Proof { service: name(service)?, id: name(id)? }),
+        ("proof", [service, id, checks]) => {
+            Record::Proof(Proof { service: name(service)?, id: name(id)?, checks: number(checks)? })
+        }
         ("ledger", fields) => Record::Ledger(entry(fields)?),
         ("head", [records, head]) => {
             Record::Head(Head { records: number(records)?, hash: hash(head)? })
@@ -416,9 +420,12 @@ mod tests {
 
     #[test]
     fn test_every_kind_of_record_is_read() {
-        let proof = Proof { service: "rngd".into(), id: "mmio-map".into() };
+        let proof = Proof { service: "rngd".into(), id: "mmio-map".into(), checks: 4 };
         let nonce = "@nx 0000000000000abc";
-        assert_eq!(record_of(&format!("{nonce} proof rngd mmio-map")), Some(Record::Proof(proof)));
+        assert_eq!(
+            record_of(&format!("{nonce} proof rngd mmio-map 4")),
+            Some(Record::Proof(proof))
+        );
         assert_eq!(record_of(&format!("{nonce} witness-ready")), Some(Record::WitnessReady));
         assert_eq!(
             record_of(&format!("{nonce} verdict 12 0")),
@@ -475,8 +482,10 @@ mod tests {
             "0000000000000abc witness-ready ",
             "0000000000000abc  witness-ready",
             "0000000000000abc proof rngd",
+            "0000000000000abc proof rngd mmio-map",
             "0000000000000abc proof rngd mmio map",
-            "0000000000000abc proof Rngd mmio-map",
+            "0000000000000abc proof rngd mmio-map -1",
+            "0000000000000abc proof Rngd mmio-map 4",
             "0000000000000abc verdict 1",
             "0000000000000abc verdict +1 0",
             "0000000000000abc verdict 4294967296 0",

@@ -6,8 +6,16 @@ use nexus_rt::sys;
 use crate::place;
 use crate::talk::Outcome;
 
-/// What the process ends with when every limit held.
-pub const SPENT: u64 = 0x51;
+/// What the process ends with when every limit held, in the lowest byte; above it, how many objects
+/// were made of the first kind.
+const SPENT: u64 = 0x51;
+
+/// How many objects the process made before that was refused, from what it ended with; `None` when
+/// some limit did not hold.
+#[must_use]
+pub fn objects_made(code: u64) -> Option<u64> {
+    (code & 0xff == SPENT).then_some(code >> 8)
+}
 
 /// More objects than any budget of such a process.
 const MOST: usize = 1024;
@@ -45,13 +53,13 @@ impl Made {
     }
 }
 
-/// Spends everything and ends the process with [`SPENT`]. Returns when a limit did not hold.
+/// Spends everything and ends the process ([`objects_made`]). Returns when a limit did not hold.
 #[must_use]
 pub fn run() -> Outcome {
     match spend() {
-        Ok(()) => {
+        Ok(first) => {
             // Refused only when the process has ended already.
-            let _ = sys::process_end(Handle::NONE, SPENT);
+            let _ = sys::process_end(Handle::NONE, SPENT | (first as u64) << 8);
             Outcome::Survived
         }
         Err((step, error)) => Outcome::NotBegun { step, error: error.map_or(0, Error::code) },
@@ -65,7 +73,8 @@ fn at(step: u64) -> impl Fn(Error) -> Wrong {
     move |error| (step, Some(error))
 }
 
-fn spend() -> Result<(), Wrong> {
+/// Returns how many objects of the first kind there could be.
+fn spend() -> Result<usize, Wrong> {
     let mut made = Made { handles: [Handle::NONE; MOST], count: 0 };
     let first = made.until_refused(sys::notification_create).map_err(at(1))?;
     made.drop_to(0).map_err(at(2))?;
@@ -78,7 +87,8 @@ fn spend() -> Result<(), Wrong> {
     let vmos = made.until_refused(|| sys::vmo_create(1)).map_err(at(6))?;
     made.drop_to(first / 2 + vmos / 2).map_err(at(7))?;
     spend_mappings(&made, first / 2).map_err(at(8))?;
-    spend_threads().map_err(at(9))
+    spend_threads().map_err(at(9))?;
+    Ok(first)
 }
 
 /// Maps one memory object again and again, a page table for each, until that is refused.

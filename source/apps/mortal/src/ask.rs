@@ -18,9 +18,11 @@ pub const START: u32 = 0x7fff_0003;
 pub const END: u32 = 0x7fff_0004;
 
 /// The keeper has init try to give the window of the driver, which lives, to somebody else, and to
-/// map what it keeps of it. Answers with the place of the first attempt that was not refused as it
-/// must be, from 1, or 0.
+/// map what it keeps of it. Answers with a bit, from the lowest, for each of [`ATTEMPTS`] that was
+/// refused as it must be.
 pub const SECOND: u32 = 0x7fff_0005;
+/// In how many ways that is tried.
+pub const ATTEMPTS: usize = 6;
 
 /// How the driver dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

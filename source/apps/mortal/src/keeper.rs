@@ -1,6 +1,7 @@
 //! The keeper: has the driver start, die and start again, and sees that the system goes on.
 
 use alloc::format;
+use alloc::string::String;
 use core::convert::Infallible;
 
 use nexus_abi::{Error, Handle, Message};
@@ -13,7 +14,7 @@ use nexus_proto::{Text, ids};
 use nexus_rt::{CallError, Client, Deadline, ns_of_ticks, startup, sys};
 use nexus_test::{Budgets, Check, Facts, Failed, Host};
 
-use crate::ask::{self, END, Fate, KILLED, Manner, SECOND, START};
+use crate::ask::{self, ATTEMPTS, END, Fate, KILLED, Manner, SECOND, START};
 
 /// Milliseconds that a service has to answer; a dead one fails at once.
 const ANSWER_MS: u64 = 2_000;
@@ -34,7 +35,7 @@ const APART_NS: u64 = 1_000_000;
 /// A load from a page that is not mapped (RISC-V Privileged 1.12, table 4.2).
 const LOAD_PAGE_FAULT: u64 = 13;
 
-/// What went wrong first, in each respect.
+/// How much was checked, or what went wrong first, in each respect.
 #[derive(Debug)]
 struct Seen {
     deaths: Check,
@@ -84,11 +85,11 @@ impl Keeper {
             lives: 0,
             deaths: 0,
             seen: Seen {
-                deaths: Ok(()),
-                next_life: Ok(()),
-                others: Ok(()),
-                comes_back: Ok(()),
-                recorded: Ok(()),
+                deaths: Ok(0),
+                next_life: Ok(0),
+                others: Ok(0),
+                comes_back: Ok(0),
+                recorded: Ok(0),
             },
         })
     }
@@ -107,16 +108,12 @@ impl Keeper {
             let deaths = self.every_step(manner)?;
             host.console.line(&format!("mortal: {manner:?}: {deaths} deaths"))?;
             let whole = if manner == Manner::Fault { ACCESSES } else { STEPS };
-            if deaths != whole {
-                let why = format!("{deaths} deaths of {whole} by {manner:?}");
-                first_wrong(&mut self.seen.deaths, Err(why));
-            }
+            let why = || format!("{deaths} deaths of {whole} by {manner:?}");
+            note(&mut self.seen.deaths, holds(deaths == whole, why));
             self.deaths += deaths;
         }
-        if self.lives != LIVES {
-            let why = format!("{} lives of {LIVES}", self.lives);
-            first_wrong(&mut self.seen.deaths, Err(why));
-        }
+        let why = || format!("{} lives of {LIVES}", self.lives);
+        note(&mut self.seen.deaths, holds(self.lives == LIVES, why));
         let line = format!("mortal: {} deaths in {} lives", self.deaths, self.lives);
         host.console.line(&line)?;
         let one_owner = self.one_owner()?;
@@ -138,10 +135,8 @@ impl Keeper {
         for step in 1..=STEPS + 1 {
             let died = self.live(Fate { step, manner })?;
             let healthy = self.live(Fate::NONE)?;
-            if healthy {
-                let why = format!("the life after {manner:?} {step} ended");
-                first_wrong(&mut self.seen.next_life, Err(why));
-            }
+            let why = || format!("the life after {manner:?} {step} ended");
+            note(&mut self.seen.next_life, holds(!healthy, why));
             if !died {
                 return Ok(step - 1);
             }
@@ -157,19 +152,19 @@ impl Keeper {
             match driver.call(&Now {}, Deadline::after_ms(ANSWER_MS)) {
                 Ok(time) => {
                     let fits = self.fits(&time);
-                    first_wrong(&mut self.seen.next_life, fits);
+                    note(&mut self.seen.next_life, fits);
                 }
                 // Its endpoint is gone as well, once init has seen the end.
                 Err(CallError::Kernel(Error::PeerGone | Error::BadHandle)) => died = true,
                 Err(error) => {
                     let why = format!("{fate:?}: its client was told {error:?}");
-                    first_wrong(&mut self.seen.others, Err(why));
+                    note(&mut self.seen.others, Err(why));
                 }
             }
         }
         let ended = if died { self.budgets.ended(ids::RTCD)? } else { self.kill()? };
         let expected = if died { fate } else { Fate { step: 0, manner: Manner::Killed } };
-        first_wrong(&mut self.seen.deaths, ends_as(expected, &ended));
+        note(&mut self.seen.deaths, ends_as(expected, &ended));
         self.lives += 1;
         self.look_around()?;
         Ok(died)
@@ -189,8 +184,10 @@ impl Keeper {
         let soon = Deadline::after_ms(ANSWER_MS).ticks();
         let answer = sys::call(self.init, &Message::new(SECOND, &[]), soon)?;
         Ok(match ask::word(&answer.message) {
-            Some(0) => Ok(()),
-            attempt => Err(format!("attempt {attempt:?} was not refused as it must be")),
+            Some(refused) if refused == (1 << ATTEMPTS) - 1 => Ok(refused.count_ones()),
+            refused => {
+                Err(format!("of {ATTEMPTS} attempts were refused {refused:#x?}, a bit each"))
+            }
         })
     }
 
@@ -205,7 +202,7 @@ impl Keeper {
         let passed = ns_of_ticks(time.ticks.saturating_sub(first.ticks));
         let told = time.unix_ns.saturating_sub(first.unix_ns);
         match told.abs_diff(passed) {
-            0..=APART_NS => Ok(()),
+            0..=APART_NS => Ok(1),
             apart => Err(format!("the time is {apart} ns off after {passed} ns")),
         }
     }
@@ -214,22 +211,18 @@ impl Keeper {
     fn look_around(&mut self) -> Result<(), Failed> {
         let mem = self.budgets.mem()?;
         let before = *self.before.get_or_insert(mem);
-        if mem != before {
-            let why = format!("after {} lives {mem:?}, after the first {before:?}", self.lives);
-            first_wrong(&mut self.seen.comes_back, Err(why));
-        }
+        let why = || format!("after {} lives {mem:?}, after the first {before:?}", self.lives);
+        note(&mut self.seen.comes_back, holds(mem == before, why));
         let records = self.stats()? - self.records;
-        if records != RECORDS * self.lives {
-            let why = format!("{records} records of {} lives", self.lives);
-            first_wrong(&mut self.seen.recorded, Err(why));
-        }
+        let why = || format!("{records} records of {} lives", self.lives);
+        note(&mut self.seen.recorded, holds(records == RECORDS * self.lives, why));
         let soon = Deadline::after_ms(ANSWER_MS);
         let policyd = self.policyd.call(&Epoch { nonce: self.lives }, soon).map(drop);
         let consoled = self.consoled.call(&Write { text: Text::EMPTY }, soon);
         for (who, answer) in [("policyd", policyd), ("consoled", consoled)] {
-            let answer =
-                answer.map_err(|error| format!("{who} after {} lives: {error:?}", self.lives));
-            first_wrong(&mut self.seen.others, answer);
+            let answer = answer.map(|()| 1);
+            let why = |error| format!("{who} after {} lives: {error:?}", self.lives);
+            note(&mut self.seen.others, answer.map_err(why));
         }
         Ok(())
     }
@@ -239,11 +232,16 @@ impl Keeper {
     }
 }
 
-/// Keeps what is wrong, if it is the first.
-fn first_wrong(kept: &mut Check, check: Check) {
-    if kept.is_ok() {
-        *kept = check;
+/// Counts a check that came out as it must, and keeps what is wrong, if it is the first.
+fn note(kept: &mut Check, check: Check) {
+    if let Ok(checks) = kept {
+        *kept = check.map(|more| *checks + more);
     }
+}
+
+/// One check: `fact`, or why it does not hold.
+fn holds(fact: bool, why: impl FnOnce() -> String) -> Check {
+    if fact { Ok(1) } else { Err(why()) }
 }
 
 /// A life has ended as it had to: a fault, at the very register that it was about to load.
@@ -259,5 +257,5 @@ fn ends_as(fate: Fate, ended: &ServiceStat) -> Check {
         }
     };
     let ServiceStat { end, code, address, .. } = ended;
-    if fits { Ok(()) } else { Err(format!("{fate:?}: {end:?} {code} at {address:#x}")) }
+    holds(fits, || format!("{fate:?}: {end:?} {code} at {address:#x}"))
 }

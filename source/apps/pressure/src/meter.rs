@@ -183,7 +183,7 @@ fn judge(task: &Task, measure: &Measure) -> Check {
     if measure.done < task.at_least {
         return Err(format!("{} done of {}", measure.done, task.at_least));
     }
-    Ok(())
+    Ok(u32::try_from(measure.looks).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -194,7 +194,7 @@ mod tests {
     fn a_task_is_held_to_each_of_its_bounds() {
         let task = &TASKS[3];
         let good = Measure { wake: task.wake, answer: task.answer, looks: 1, done: task.at_least };
-        assert_eq!(judge(task, &good), Ok(()));
+        assert_eq!(judge(task, &good), Ok(1));
         for bad in [
             Measure { wake: task.wake + 1, ..good },
             Measure { answer: task.answer + 1, ..good },

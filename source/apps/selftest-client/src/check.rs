@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt::{self, Debug, Display};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use nexus_abi::Error;
 use nexus_rt::{CallError, StartError};
@@ -62,20 +63,47 @@ impl From<Failed> for Failure {
     }
 }
 
-/// Ends the proof when a condition does not hold.
+/// Checks that came out as they must since the last [`take_count`]: what a proof rests on. Every
+/// [`refused`], [`same`] and [`ensure`] counts here, and nothing else.
+static DONE: AtomicU32 = AtomicU32::new(0);
+
+/// Counts so many checks, which came out as they must.
+pub(crate) fn passed(checks: u64) {
+    DONE.fetch_add(u32::try_from(checks).unwrap_or(u32::MAX), Ordering::Relaxed);
+}
+
+/// How many were counted since the last time, which begins a new count.
+pub(crate) fn take_count() -> u32 {
+    DONE.swap(0, Ordering::Relaxed)
+}
+
+/// One check: ends the proof when a condition does not hold.
 macro_rules! ensure {
+    ($condition:expr, $($arg:tt)+) => {
+        $crate::check::in_time!($condition, $($arg)+);
+        $crate::check::passed(1);
+    };
+}
+pub(crate) use ensure;
+
+/// Ends the proof when something takes too long. Not a check: how often it is asked depends on how
+/// long it takes.
+macro_rules! in_time {
     ($condition:expr, $($arg:tt)+) => {
         if !$condition {
             return Err($crate::check::Failure::new(format_args!($($arg)+)));
         }
     };
 }
-pub(crate) use ensure;
+pub(crate) use in_time;
 
 /// That `seen` is exactly this error.
 pub(crate) fn refused<T: Debug>(what: &str, seen: Result<T, Error>, expected: Error) -> Check {
     match seen {
-        Err(error) if error == expected => Ok(()),
+        Err(error) if error == expected => {
+            passed(1);
+            Ok(())
+        }
         other => Err(Failure(format!("{what}: {other:?}, expected {expected:?}"))),
     }
 }
@@ -83,6 +111,7 @@ pub(crate) fn refused<T: Debug>(what: &str, seen: Result<T, Error>, expected: Er
 /// That `seen` is `expected`.
 pub(crate) fn same<T: Debug + PartialEq>(what: &str, seen: &T, expected: &T) -> Check {
     if seen == expected {
+        passed(1);
         Ok(())
     } else {
         Err(Failure(format!("{what}: {seen:?}, expected {expected:?}")))
@@ -92,6 +121,26 @@ pub(crate) fn same<T: Debug + PartialEq>(what: &str, seen: &T, expected: &T) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn ensured(fact: bool) -> Check {
+        in_time!(true, "never");
+        ensure!(fact, "it is not so");
+        Ok(())
+    }
+
+    // One test, because the count is one of the process.
+    #[test]
+    fn what_is_as_it_must_be_is_counted_and_nothing_else() {
+        take_count();
+        assert!(refused("map", Err::<u64, _>(Error::Denied), Error::Denied).is_ok());
+        assert!(same("bits", &5, &5).is_ok());
+        assert!(ensured(true).is_ok());
+        assert!(ensured(false).is_err());
+        assert!(same("bits", &5, &6).is_err());
+        assert!(refused("map", Ok(1), Error::Denied).is_err());
+        passed(7);
+        assert_eq!((take_count(), take_count()), (10, 0));
+    }
 
     #[test]
     fn a_refusal_is_the_exact_error_and_no_other() {

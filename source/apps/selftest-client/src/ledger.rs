@@ -6,7 +6,7 @@ use nexus_proto::log::{Entry, Hashes, ReadEntry, ReadHashes, ReadStamp, Stamp, S
 use sha2::{Digest, Sha256};
 use zerocopy::IntoBytes;
 
-use crate::check::{Check, Failure, ensure};
+use crate::check::{Check, Failure, ensure, same};
 use crate::context::Context;
 
 /// One record.
@@ -40,6 +40,7 @@ pub(crate) fn read_all(context: &Context) -> Result<Vec<Record>, Failure> {
 /// That each record is chained to the one before, by hashes computed here.
 pub(crate) fn verify(records: &[Record]) -> Check {
     let mut previous = [0; 32];
+    let mut verified = 0;
     for (seq, record) in (1u64..).zip(records) {
         let Record { stamp, entry, hashes } = record;
         let own: [u8; 32] = Sha256::new()
@@ -52,8 +53,9 @@ pub(crate) fn verify(records: &[Record]) -> Check {
         ensure!(hashes.previous == previous, "record {seq} is chained to another one");
         ensure!(hashes.own == own, "record {seq} does not have its own hash");
         previous = own;
+        verified += 1;
     }
-    Ok(())
+    same("records verified", &verified, &records.len())
 }
 
 /// That logd finds its own chain whole.

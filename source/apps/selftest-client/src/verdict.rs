@@ -5,9 +5,9 @@ use core::convert::Infallible;
 
 use nexus_rt::Deadline;
 
-use crate::check::{Check, Failure};
+use crate::check::{Check, Failure, take_count};
 use crate::context::Context;
-use crate::proofs;
+use crate::proofs::{self, hostile_proof};
 
 /// Milliseconds that the host has to read the guest's memory.
 const HOST_MS: u64 = 60_000;
@@ -28,13 +28,14 @@ pub fn run(context: &Context) -> Result<Infallible, Failure> {
     let ready = context.host.wait_until_ready();
     score.step(context, "ready", "all owners are ready", ready.map_err(Failure::from));
     for proof in proofs::with_everybody_alive() {
-        score.prove(context, proof.id, proof.fact, (proof.check)(context));
+        score.prove(context, proof.id, proof.fact, proof.check);
     }
-    for (name, fact, check) in proofs::hostile(context) {
-        score.prove(context, &name, &fact, check);
+    for (id, attack) in proofs::hostile() {
+        let check = |context: &_| proofs::attack(context, id, attack);
+        score.prove(context, &hostile_proof(attack), &proofs::fact(attack), check);
     }
     for proof in proofs::last() {
-        score.prove(context, proof.id, proof.fact, (proof.check)(context));
+        score.prove(context, proof.id, proof.fact, proof.check);
     }
     let shown = context.host.witness(Deadline::after_ms(HOST_MS)).map_err(Failure::from);
     score.step(context, "witness", "the host reads the memory of the guest", shown);
@@ -42,9 +43,17 @@ pub fn run(context: &Context) -> Result<Infallible, Failure> {
 }
 
 impl Score {
-    /// Counts a proof, and records it when its fact is there.
-    fn prove(&mut self, context: &Context, id: &str, fact: &str, check: Check) {
-        let check = check.and_then(|()| Ok(nexus_rt::proof(id)?));
+    /// Tries a proof, counts it, and records it when its fact is there, with the number of checks
+    /// that it took.
+    fn prove(
+        &mut self,
+        context: &Context,
+        id: &str,
+        fact: &str,
+        check: impl FnOnce(&Context) -> Check,
+    ) {
+        take_count();
+        let check = check(context).and_then(|()| Ok(nexus_rt::proof(id, take_count())?));
         if self.step(context, id, fact, check) {
             self.passed += 1;
         }

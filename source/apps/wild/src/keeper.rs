@@ -148,7 +148,7 @@ impl Keeper {
             return Err(format!("{total} calls of {expected}"));
         }
         match self.counts.gaps().first() {
-            None => Ok(()),
+            None => Ok(u32::try_from(total).unwrap_or(u32::MAX)),
             Some(gap) => Err(gap.clone()),
         }
     }
@@ -160,18 +160,20 @@ impl Keeper {
             None if self.probes.rounds < ROUNDS => {
                 Err(format!("{} rounds of {ROUNDS}", self.probes.rounds))
             }
-            None => Ok(()),
+            None => Ok(self.probes.answers),
         }
     }
 
     /// Each has ended in its own way.
     fn ends(&self) -> Result<Check, Failed> {
+        let mut checks = 0;
         for place in 0..COUNT {
             let stat = self.budgets.ended(FIRST + place)?;
             if !end::fits(place, stat.end, stat.code) {
                 return Ok(Err(format!("wild process {place}: {:?} {}", stat.end, stat.code)));
             }
+            checks += 1;
         }
-        Ok(Ok(()))
+        Ok(Ok(checks))
     }
 }

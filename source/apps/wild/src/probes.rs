@@ -122,6 +122,8 @@ pub(crate) struct Probes {
     servers: Servers,
     /// Rounds so far.
     pub(crate) rounds: u64,
+    /// Right answers, in time.
+    pub(crate) answers: u32,
     /// The longest that each answer took, in nanoseconds.
     worst: [u64; PROBES.len()],
     /// The latest that the keeper woke up, in nanoseconds.
@@ -134,7 +136,14 @@ impl Probes {
     /// Nothing yet.
     pub(crate) fn new() -> Result<Probes, StartError> {
         let servers = Servers::new()?;
-        Ok(Probes { servers, rounds: 0, worst: [0; PROBES.len()], late: 0, wrong: None })
+        Ok(Probes {
+            servers,
+            rounds: 0,
+            answers: 0,
+            worst: [0; PROBES.len()],
+            late: 0,
+            wrong: None,
+        })
     }
 
     /// The keeper was woken so many ticks after its time.
@@ -158,7 +167,10 @@ impl Probes {
             let took = ns_of_ticks(ticks() - begun);
             *worst = took.max(*worst);
             let fault = match answer {
-                Ok(true) if took <= probe.at_most => continue,
+                Ok(true) if took <= probe.at_most => {
+                    self.answers += 1;
+                    continue;
+                }
                 Ok(true) => format!("{}: after {took} of {} ns", probe.name, probe.at_most),
                 Ok(false) => format!("{}: a wrong answer", probe.name),
                 Err(error) => format!("{}: {error:?} after {took} ns", probe.name),

@@ -94,7 +94,7 @@ codes! {
     pub enum LineKind: u8 {
         /// Text for people.
         1 Line,
-        /// Name of a proof.
+        /// Name of a proof, and how many checks it rests on.
         2 Proof,
     }
 }
@@ -157,6 +157,10 @@ payloads! {
 
     /// Records a proof.
     pub struct Proof {
+        /// How many checks it rests on, all of which came out as they must. Never 0.
+        pub checks: u32,
+        /// Padding.
+        pub zero: Zero<4>,
         /// Its name, in one piece.
         pub name: Text,
     }

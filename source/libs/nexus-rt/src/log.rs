@@ -139,15 +139,15 @@ impl core::fmt::Write for ConsoleLine {
     }
 }
 
-/// Records that this process has shown something that the run must show. `name` has at most 48
-/// bytes; a longer one is cut.
+/// Records that this process has shown something that the run must show, by so many checks. `name`
+/// has at most 48 bytes; a longer one is cut.
 ///
 /// # Errors
-/// logd did not take it.
-pub fn proof(name: &str) -> Result<(), CallError> {
+/// logd did not take it: it takes no proof without a check.
+pub fn proof(name: &str, checks: u32) -> Result<(), CallError> {
     let logd = logd().ok_or(CallError::Kernel(nexus_abi::Error::BadHandle))?;
     let name = Text::piece(name.as_bytes()).with_more(false);
-    logd.call(&Proof { name }, Deadline::after_ms(PROOF_MS))
+    logd.call(&Proof { checks, zero: Zero::ZERO, name }, Deadline::after_ms(PROOF_MS))
 }
 
 /// Logs a line: `log!(Level::Info, "{} pages", n)`.
@@ -209,7 +209,7 @@ mod tests {
     fn lines() {
         crate::info!("nobody takes it");
         assert_eq!(dropped(), 1);
-        assert!(proof("p").is_err());
+        assert!(proof("p", 1).is_err());
 
         to_logd(Handle(7));
         let taken = Rc::new(RefCell::new(Vec::new()));
@@ -218,7 +218,7 @@ mod tests {
             assert_eq!(endpoint, Handle(7));
             let request = Request::decode(message).unwrap();
             log.borrow_mut().push(request);
-            Ok(Proof { name: Text::EMPTY }.answer(Ok(())))
+            Ok(Proof { checks: 1, zero: Zero::ZERO, name: Text::EMPTY }.answer(Ok(())))
         });
         crate::info!("short {}", 1);
         let long = "0123456789".repeat(10);
@@ -233,8 +233,10 @@ mod tests {
         ];
         let taken_pieces = pieces(&taken.take());
         assert_eq!(taken_pieces, expected.map(|(text, more)| (text.into(), more)));
-        proof("name").unwrap();
-        assert_eq!(taken.take(), [Request::Proof(Proof { name: Text::piece(b"name") })]);
+        proof("name", 3).unwrap();
+        let name = Text::piece(b"name");
+        let expected = Request::Proof(Proof { checks: 3, zero: Zero::ZERO, name });
+        assert_eq!(taken.take(), [expected]);
         drop(answering);
         assert_eq!(dropped(), 1);
 
@@ -246,6 +248,6 @@ mod tests {
         });
         crate::debug!("{long}");
         assert_eq!((taken.take().len(), dropped()), (1, 2));
-        assert_eq!(proof("name"), Err(CallError::Service(ServiceError::Full)));
+        assert_eq!(proof("name", 1), Err(CallError::Service(ServiceError::Full)));
     }
 }

@@ -12,6 +12,8 @@ use crate::{Deadline, StartError, map_window_part, startup};
 const REPORT_MS: u64 = 20_000;
 /// What a test run must see from an owner.
 const PROOF: &str = "mmio-window-mapped";
+/// What it rests on: the window was mapped, and the device in it is the one that it must be.
+const CHECKS: u32 = 2;
 
 /// Maps the one device window of this process.
 ///
@@ -44,7 +46,7 @@ fn or_report(window: Result<Window, StartError>) -> Result<Window, StartError> {
 pub fn ready(seen: u64) {
     crate::info!("mmio window mapped ok");
     // Only a test run keeps it, and only a test run misses it.
-    let _ = crate::proof(PROOF);
+    let _ = crate::proof(PROOF, CHECKS);
     report(ReportState::Ready, seen);
 }
 

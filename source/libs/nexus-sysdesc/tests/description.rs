@@ -6,8 +6,13 @@ use std::collections::HashSet;
 
 use common::{MAP_READ_WRITE, device, rule, service, system};
 use nexus_sysdesc::{
-    Danger, DescError, Description, MAX_LEN, Need, Permission, Place, Problem, Profile, bounds,
+    Danger, DescError, Description, MAX_LEN, Need, Permission, Place, Problem, Profile, Proof,
+    bounds,
 };
+
+fn proof(name: &str) -> Proof {
+    Proof { name: name.into(), checks: 1 }
+}
 
 #[test]
 fn survives_a_round_trip() {
@@ -97,12 +102,16 @@ const CASES: &[Case] = &[
     (Place::Service(0), Problem::NotSorted, |d| {
         d.services[0].permissions = vec![Permission::Power, Permission::Distribute];
     }),
-    (Place::Service(3), Problem::BadName, |d| d.services[3].must_prove = vec!["a b".into()]),
+    (Place::Service(3), Problem::BadName, |d| d.services[3].must_prove = vec![proof("a b")]),
     (Place::Service(3), Problem::NotSorted, |d| {
-        d.services[3].must_prove = vec!["b".into(), "a".into()];
+        d.services[3].must_prove = vec![proof("b"), proof("a")];
     }),
+    (Place::Service(3), Problem::NotSorted, |d| {
+        d.services[3].must_prove = vec![proof("a"), Proof { checks: 2, ..proof("a") }];
+    }),
+    (Place::Service(3), Problem::NoChecks, |d| d.services[3].must_prove[0].checks = 0),
     (Place::Service(3), Problem::TooMany, |d| {
-        d.services[3].must_prove = (0..257).map(|n| format!("p{n:03}")).collect();
+        d.services[3].must_prove = (0..257).map(|n| proof(&format!("p{n:03}"))).collect();
     }),
     (Place::Service(3), Problem::ProofsInProd, |d| d.profile = Profile::Prod),
     (Place::Service(0), Problem::ReportInProd, |d| {

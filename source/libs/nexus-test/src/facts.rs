@@ -6,8 +6,8 @@ use core::convert::Infallible;
 
 use crate::{Failed, Host};
 
-/// What is wrong with a fact, or nothing.
-pub type Check = Result<(), String>;
+/// How many checks a fact rests on, or what is wrong with it.
+pub type Check = Result<u32, String>;
 
 /// The facts of a run, as they are told to the host.
 #[derive(Debug)]
@@ -25,16 +25,22 @@ impl Facts {
         Facts { host, passed: 0, failed: 0 }
     }
 
-    /// Proves the fact `name`, if nothing is wrong with it, and says how it stands.
+    /// Proves the fact `name`, if something was checked and nothing is wrong, and says how it stands.
     ///
     /// # Errors
     /// The host cannot be told.
     pub fn tell(&mut self, name: &str, check: &Check) -> Result<(), Failed> {
         let words = name.replace('-', " ");
         match check {
-            Ok(()) => {
+            Ok(0) => {
+                self.host
+                    .console
+                    .line(&format!("SELFTEST: {words} FAILED: nothing was checked"))?;
+                self.failed += 1;
+            }
+            Ok(checks) => {
                 self.host.console.line(&format!("SELFTEST: {words} ok"))?;
-                nexus_rt::proof(name)?;
+                nexus_rt::proof(name, *checks)?;
                 self.passed += 1;
             }
             Err(why) => {

@@ -51,7 +51,7 @@ fn followed(profile: Profile, lines: &'static [Kept]) -> Vec<String> {
 
 const LINES: &[Kept] = &[
     Kept(1, 10, Level::Info, LineKind::Line, "mmio window mapped ok"),
-    Kept(2, 10, Level::Info, LineKind::Proof, "mmio-window-mapped"),
+    Kept(2, 10, Level::Info, LineKind::Proof, "mmio-window-mapped 2"),
     Kept(
         3,
         99,
@@ -68,7 +68,7 @@ fn the_test_profile_shows_all_with_the_number_of_the_run() {
         followed(Profile::Test, LINES),
         [
             "nsh: mmio window mapped ok",
-            "@nx 00000000000000ab proof nsh mmio-window-mapped",
+            "@nx 00000000000000ab proof nsh mmio-window-mapped 2",
             "service 99: error: device refused: legacy virtio (version 1), expected 2; more",
             "nsh: warning: odd?[2J?@nx forged",
         ]

@@ -1,6 +1,7 @@
 //! Proofs: that a service did what its description says it must prove. Kept in reserved space.
 
 use alloc::vec::Vec;
+use core::fmt::{self, Write};
 
 use nexus_abi::Sender;
 
@@ -8,6 +9,8 @@ use crate::time::Moment;
 
 /// Longest name of a proof in bytes.
 pub const NAME_BYTES: usize = 48;
+/// Longest text of a proof: its name, a space, and a number of 32 bits.
+const TEXT_BYTES: usize = NAME_BYTES + 1 + 10;
 /// Proofs kept in all.
 pub const CAPACITY: usize = 512;
 /// Proofs kept for one sender.
@@ -22,15 +25,37 @@ pub struct Proof {
     pub at: Moment,
     /// Who, as the kernel stamped it.
     pub sender: Sender,
-    name: [u8; NAME_BYTES],
+    text: [u8; TEXT_BYTES],
+    name_len: usize,
     len: usize,
 }
 
 impl Proof {
     /// The name: lower-case letters, digits and `-`.
+    fn name(&self) -> &[u8] {
+        self.text.get(..self.name_len).unwrap_or_default()
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if let Some(to) = self.text.get_mut(self.len) {
+                *to = *byte;
+                self.len += 1;
+            }
+        }
+    }
+
+    /// The name, a space, and how many checks the proof rests on.
     #[must_use]
-    pub fn name(&self) -> &[u8] {
-        self.name.get(..self.len).unwrap_or_default()
+    pub fn text(&self) -> &[u8] {
+        self.text.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Write for Proof {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text.as_bytes());
+        Ok(())
     }
 }
 
@@ -39,6 +64,8 @@ impl Proof {
 pub enum ProofError {
     /// The name is empty, too long, or holds another character.
     BadName,
+    /// It rests on no check.
+    NoChecks,
     /// The sender has used up its share, or all space is used.
     Full,
 }
@@ -62,14 +89,22 @@ impl Proofs {
         &mut self,
         sender: Sender,
         name: &[u8],
+        checks: u32,
         number: u64,
         at: Moment,
     ) -> Result<bool, ProofError> {
-        if name.is_empty() || !name.iter().all(|byte| is_name_byte(*byte)) {
+        let plain = name.iter().all(|byte| is_name_byte(*byte));
+        if !plain || !(1..=NAME_BYTES).contains(&name.len()) {
             return Err(ProofError::BadName);
         }
-        let mut proof = Proof { number, at, sender, name: [0; NAME_BYTES], len: name.len() };
-        proof.name.get_mut(..name.len()).ok_or(ProofError::BadName)?.copy_from_slice(name);
+        if checks == 0 {
+            return Err(ProofError::NoChecks);
+        }
+        let mut proof =
+            Proof { number, at, sender, text: [0; TEXT_BYTES], name_len: name.len(), len: 0 };
+        proof.push(name);
+        // There is room for any number.
+        let _ = write!(proof, " {checks}");
         if self.0.iter().any(|kept| kept.sender == sender && kept.name() == name) {
             return Ok(false);
         }
@@ -107,7 +142,7 @@ mod tests {
 
     fn add(proofs: &mut Proofs, sender: Sender, name: &[u8]) -> Result<bool, ProofError> {
         let number = proofs.count() + 10;
-        proofs.add(sender, name, number, Moment::default())
+        proofs.add(sender, name, 1, number, Moment::default())
     }
 
     #[test]
@@ -117,8 +152,8 @@ mod tests {
         assert_eq!(add(&mut proofs, A, b"mmio-window-mapped"), Ok(false));
         assert_eq!(add(&mut proofs, A, b"second"), Ok(true));
         assert_eq!(proofs.count(), 2);
-        assert_eq!(proofs.find(0, None).unwrap().name(), b"mmio-window-mapped");
-        assert_eq!(proofs.find(11, None).unwrap().name(), b"second");
+        assert_eq!(proofs.find(0, None).unwrap().text(), b"mmio-window-mapped 1");
+        assert_eq!(proofs.find(11, None).unwrap().text(), b"second 1");
         assert_eq!(proofs.find(12, None), None);
     }
 
@@ -130,6 +165,16 @@ mod tests {
             assert_eq!(add(&mut proofs, A, bad), Err(ProofError::BadName));
         }
         assert_eq!(add(&mut proofs, A, &[b'a'; NAME_BYTES]), Ok(true));
+    }
+
+    #[test]
+    fn a_proof_says_how_many_checks_it_rests_on() {
+        let mut proofs = Proofs::default();
+        let mut with = |name: &[u8], checks| proofs.add(A, name, checks, 1, Moment::default());
+        assert_eq!(with(b"empty", 0), Err(ProofError::NoChecks));
+        assert_eq!(with(&[b'a'; NAME_BYTES], u32::MAX), Ok(true));
+        let longest = format!("{} {}", "a".repeat(NAME_BYTES), u32::MAX);
+        assert_eq!(proofs.find(0, None).unwrap().text(), longest.as_bytes());
     }
 
     // attack 62 U: proofs without end; one sender has its share

@@ -148,12 +148,12 @@ impl Logd {
             self.refused();
             return Err(ServiceError::Malformed);
         }
-        match self.proofs.add(sender, ask.name.as_bytes(), self.next_line, at) {
+        match self.proofs.add(sender, ask.name.as_bytes(), ask.checks, self.next_line, at) {
             Ok(new) => {
                 self.next_line += u64::from(new);
                 Ok(())
             }
-            Err(ProofError::BadName) => {
+            Err(ProofError::BadName | ProofError::NoChecks) => {
                 self.refused();
                 Err(ServiceError::Malformed)
             }
@@ -297,7 +297,7 @@ impl Kept<'_> {
     fn text(&self) -> &[u8] {
         match self {
             Kept::Line(line) => line.text.as_bytes(),
-            Kept::Proof(proof) => proof.name(),
+            Kept::Proof(proof) => proof.text(),
         }
     }
 

@@ -44,6 +44,10 @@ fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
     }
 }
 
+fn proof(name: &[u8]) -> Proof {
+    Proof { checks: 1, zero: Zero::ZERO, name: Text::piece(name) }
+}
+
 fn description() -> Description {
     Description {
         name: "test".into(),
@@ -182,7 +186,7 @@ fn test_flood_displaces_no_record_and_nobody_elses_line() {
     let mut log = Log::new();
     let before = log.ask(INIT, &grant()).unwrap();
     log.say(RNGD, b"the line that matters").unwrap();
-    log.ask(RNGD, &Proof { name: Text::piece(b"window-mapped") }).unwrap();
+    log.ask(RNGD, &proof(b"window-mapped")).unwrap();
     let mut refused = 0;
     for _ in 0..50_000 {
         log.now += 10;
@@ -400,7 +404,7 @@ fn addresses_are_for_those_who_may_read_the_log() {
 fn lines_of_others_are_for_those_who_may_read_the_log() {
     let mut log = Log::new();
     log.say(RNGD, b"secret").unwrap();
-    log.ask(RNGD, &Proof { name: Text::piece(b"window-mapped") }).unwrap();
+    log.ask(RNGD, &proof(b"window-mapped")).unwrap();
     log.say(VIEWER, b"own").unwrap();
     let mut text = |sender, line| {
         let ask = LineText { line, offset: 0, zero: Zero::ZERO };
@@ -430,15 +434,17 @@ fn test_full_ledger_refuses() {
 #[test]
 fn proofs_are_kept_once_and_only_well_formed() {
     let mut log = Log::new();
-    let proof = |name: &[u8]| Proof { name: Text::piece(name) };
     log.ask(RNGD, &proof(b"window-mapped")).unwrap();
     log.ask(RNGD, &proof(b"window-mapped")).unwrap();
     log.say(RNGD, b"after").unwrap();
     assert_eq!(log.ask(RNGD, &proof(b"a b")), Err(ServiceError::Malformed));
+    let nothing = Proof { checks: 0, ..proof(b"nothing") };
+    assert_eq!(log.ask(RNGD, &nothing), Err(ServiceError::Malformed), "no check");
     assert_eq!(log.ask(RNGD, &proof(&[b'a'; 49])), Err(ServiceError::Malformed), "two pieces");
     let lines = log.lines();
     assert_eq!(lines.len(), 2);
     assert_eq!((lines[0].0.kind, lines[0].0.line), (LineKind::Proof, 1));
+    assert_eq!(lines[0].1, "window-mapped 1");
     assert_eq!((lines[1].0.kind, lines[1].0.line), (LineKind::Line, 2));
 }
 
@@ -480,7 +486,6 @@ proptest! {
 fn a_system_for_use_keeps_no_proofs() {
     let prod = Description { profile: Profile::Prod, ..description() };
     let mut log = Log { logd: Logd::new(&prod, HZ), now: 100 };
-    let proof = Proof { name: Text::piece(b"window-mapped") };
-    assert_eq!(log.ask(RNGD, &proof), Err(ServiceError::NotSupported));
+    assert_eq!(log.ask(RNGD, &proof(b"window-mapped")), Err(ServiceError::NotSupported));
     assert!(log.lines().is_empty());
 }

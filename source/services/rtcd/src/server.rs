@@ -49,7 +49,7 @@ impl<B: Bus> Server<B> {
             Ok(()) => {
                 self.told = true;
                 // Only a test run keeps it, and only a test run misses it.
-                let _ = nexus_rt::proof(PROOF);
+                let _ = nexus_rt::proof(PROOF, 1);
             }
             Err(error) => warn!("the log did not take the time: {error:?}"),
         }

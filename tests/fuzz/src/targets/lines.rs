@@ -9,7 +9,7 @@ use logd::Logd;
 use nexus::protocol::{Line, Record, read};
 use nexus_abi::{Error, Message, Sender};
 use nexus_proto::log::{self, Proof};
-use nexus_proto::{Operation, Request as _, Text, console};
+use nexus_proto::{Operation, Request as _, Text, Zero, console};
 use nexus_rt::{ReplyTo, Service, host};
 use nexus_sysdesc::{Permission, Profile};
 
@@ -45,7 +45,7 @@ pub fn lines(data: &[u8]) {
         let more = text.with_more(kind & 16 != 0);
         let message = match kind & 3 {
             0 => Some(line(more.as_bytes(), more.more())),
-            1 => Some(Proof { name: text }.encode()),
+            1 => Some(Proof { checks: 1, zero: Zero::ZERO, name: text }.encode()),
             _ => None,
         };
         proven.extend((kind & 3 == 1).then(|| name_of(writer)));

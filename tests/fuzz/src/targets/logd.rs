@@ -130,7 +130,7 @@ pub(super) fn line(text: &[u8], more: bool) -> Message {
 }
 
 fn proof(name: &[u8]) -> Message {
-    Proof { name: Text::piece(name) }.encode()
+    Proof { checks: 1, zero: Zero::ZERO, name: Text::piece(name) }.encode()
 }
 
 pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {

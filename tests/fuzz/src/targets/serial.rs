@@ -24,7 +24,7 @@ pub fn serial(data: &[u8]) {
 }
 
 pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
-    let good = "@nx 0123456789abcdef proof selftest-client mmio-window-mapped\n\
+    let good = "@nx 0123456789abcdef proof selftest-client mmio-window-mapped 2\n\
                 @nx 0123456789abcdef ready 6\n\
                 @nx 0123456789abcdef ledger 3 decision 7 1 3 10008000 1000 7 allow 4\n\
                 @nx 0123456789abcdef cap 7 6 7 10008000 1000 1\n\

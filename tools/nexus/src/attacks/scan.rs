@@ -252,7 +252,8 @@ impl File<'_> {
         };
         let system = directory("tests/systems/").map(Test::System);
         let found = system.or_else(|| directory("tests/fixtures/check/").map(Test::Refusal));
-        let text = line.trim().trim_end_matches(',').trim_matches('"');
+        let word = line.split('=').next().unwrap_or_default();
+        let text = word.trim().trim_end_matches(',').trim_matches('"');
         match found {
             Some(test) => Some(Ok(test)),
             None if self.short.starts_with("system/services/") => Some(self.of_text(text, known)),

@@ -143,6 +143,8 @@ fn test_toml() {
     );
     let text = format!("must-prove = [\n    # {GOOD}\n    \"the-proof\",\n]\n");
     assert!(matches!(one("system/services/a.toml", &text).test, Test::Proof { .. }));
+    let text = format!("[must-prove]\n# {GOOD}\nthe-proof = 12\n");
+    assert!(matches!(one("system/services/a.toml", &text).test, Test::Proof { .. }));
     assert!(fault("tests/other.toml", &text).what.contains("nothing below it that runs"));
 }
 

@@ -93,7 +93,7 @@ fn audit_service(
         permissions: service.permissions.iter().map(|permission| permission.name()).collect(),
         owns: held.iter().map(|device| device.name.clone()).collect(),
         danger: held.iter().map(|device| device.danger).max().map_or("none", Danger::name),
-        must_prove: service.must_prove.clone(),
+        must_prove: service.must_prove.iter().map(|proof| proof.name.clone()).collect(),
         program: audit_program(&entry)?,
     })
 }

@@ -2,6 +2,7 @@
 
 use super::diagnostic::Diagnostic;
 use super::kind::Kind;
+use super::model::MustProve;
 use super::source::{At, Span};
 use super::table::{Key, Table};
 use toml::de::DeValue;
@@ -28,6 +29,27 @@ impl Table<'_> {
         let words = self.strings(key);
         self.refuse_repetition(key.name, &words);
         words
+    }
+
+    /// Proofs: a list of names, each of which rests on a check, or a table of names with the number
+    /// of checks; empty when it is absent.
+    pub(crate) fn proofs(&mut self, key: Key) -> Vec<MustProve> {
+        let Some((span, value)) = self.entry(key) else { return Vec::new() };
+        let DeValue::Table(entries) = value else {
+            let names = self.strings_of(key.name, key.example, &span, value);
+            self.refuse_repetition(key.name, &names);
+            return names.into_iter().map(|name| MustProve { name, checks: 1 }).collect();
+        };
+        let mut proofs = Vec::new();
+        for (name, value) in entries {
+            let name = At { value: name.get_ref().to_string(), span: self.span_of(name.span()) };
+            let span = self.span_of(value.span());
+            if let Some(checks) = self.number_of((&name, "2"), &span, value.get_ref(), 1..=u32::MAX)
+            {
+                proofs.push(MustProve { name, checks });
+            }
+        }
+        proofs
     }
 
     /// True when there is a list and nothing is in it.

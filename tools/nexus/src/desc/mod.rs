@@ -91,7 +91,7 @@ impl Checked {
         let services = self.description.services.iter();
         services
             .flat_map(|service| {
-                service.must_prove.iter().map(|proof| (service.name.clone(), proof.clone()))
+                service.must_prove.iter().map(|proof| (service.name.clone(), proof.name.clone()))
             })
             .collect()
     }

@@ -150,7 +150,14 @@ pub(crate) struct Service {
     pub(crate) serves: bool,
     pub(crate) restart: Restart,
     pub(crate) asks: Vec<At<Permission>>,
-    pub(crate) must_prove: Vec<At<String>>,
+    pub(crate) must_prove: Vec<MustProve>,
+}
+
+/// A proof, and how many checks it rests on at least.
+#[derive(Clone, Debug)]
+pub(crate) struct MustProve {
+    pub(crate) name: At<String>,
+    pub(crate) checks: u32,
 }
 
 /// Which program a service is.

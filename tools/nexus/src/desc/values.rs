@@ -56,19 +56,31 @@ impl Table<'_> {
         range: RangeInclusive<T>,
     ) -> Option<At<T>> {
         let (span, value) = self.entry(key)?;
+        let number = self.number_of((key.name, key.example), &span, value, range);
+        number.map(|value| At { value, span })
+    }
+
+    /// `value`, which stands at `span` under `name`, when it is a number within `range`.
+    pub(super) fn number_of<T: Copy + TryFrom<u64> + Into<u64>>(
+        &self,
+        (name, example): (&str, &str),
+        span: &Span,
+        value: &DeValue<'_>,
+        range: RangeInclusive<T>,
+    ) -> Option<T> {
+        let (low, high): (u64, u64) = ((*range.start()).into(), (*range.end()).into());
         let DeValue::Integer(digits) = value else {
-            self.wrong_type(key, &span, "a whole number", value);
+            self.wrong_type_of(name, example, span, "a whole number", value);
             return None;
         };
-        let (low, high): (u64, u64) = ((*range.start()).into(), (*range.end()).into());
         let number = u64::from_str_radix(digits.as_str(), digits.radix()).ok();
         let number = number.filter(|number| (low..=high).contains(number));
         if let Some(value) = number.and_then(|number| T::try_from(number).ok()) {
-            return Some(At { value, span });
+            return Some(value);
         }
-        let message = format!("{digits} is out of range for `{}`", key.name);
+        let message = format!("{digits} is out of range for `{name}`");
         let fix = format!("write a number from {low} to {high}");
-        self.refuse(Kind::OutOfRange, &span, message, fix);
+        self.refuse(Kind::OutOfRange, span, message, fix);
         None
     }
 

@@ -1,4 +1,4 @@
-//! The complete set of required proofs, each exactly once.
+//! The complete set of required proofs, each exactly once, and each by enough checks.
 
 use crate::protocol::Proof;
 use std::collections::BTreeMap;
@@ -10,6 +10,8 @@ pub(super) struct ProofCheck {
     pub(super) missing: Vec<Proof>,
     /// Given more than once.
     pub(super) repeated: Vec<Proof>,
+    /// Given, by fewer checks than it must rest on; and how many these are.
+    pub(super) thin: Vec<(Proof, u32)>,
     /// Given by a service that does not have to prove it, or by nobody's demand.
     pub(super) undeclared: Vec<Proof>,
 }
@@ -19,29 +21,45 @@ impl ProofCheck {
     pub(super) fn findings(&self) -> impl Iterator<Item = String> + '_ {
         let missing = self.missing.iter().map(|proof| format!("proof missing: {proof}"));
         let repeated = self.repeated.iter().map(|proof| format!("proof given twice: {proof}"));
+        let thin = self.thin.iter().map(|(proof, needed)| {
+            format!("proof by {} of {needed} checks: {proof}", proof.checks)
+        });
         let undeclared =
             self.undeclared.iter().map(|proof| format!("proof that nothing requires: {proof}"));
-        missing.chain(repeated).chain(undeclared)
+        missing.chain(repeated).chain(thin).chain(undeclared)
+    }
+
+    /// How many of the `required` proofs were given as they must be.
+    pub(super) fn passed(&self, required: &[Proof]) -> usize {
+        required.len() - self.missing.len() - self.repeated.len() - self.thin.len()
     }
 }
 
-/// Compares what was given with what is required. Both the service and the name count.
+/// Compares what was given with what is required. Both the service and the name count, and a proof
+/// by no check is none, whatever is required.
 #[must_use]
 pub(super) fn check(required: &[Proof], given: &[Proof]) -> ProofCheck {
-    let mut counts: BTreeMap<&Proof, usize> = BTreeMap::new();
+    let mut by_name: BTreeMap<(&str, &str), Vec<&Proof>> = BTreeMap::new();
     for proof in given {
-        *counts.entry(proof).or_default() += 1;
+        by_name.entry(key(proof)).or_default().push(proof);
     }
     let mut result = ProofCheck::default();
     for proof in required {
-        match counts.remove(proof) {
+        match by_name.remove(&key(proof)).as_deref() {
             None => result.missing.push(proof.clone()),
-            Some(1) => {}
+            Some([one]) if one.checks < proof.checks.max(1) => {
+                result.thin.push(((*one).clone(), proof.checks.max(1)));
+            }
+            Some([_]) => {}
             Some(_) => result.repeated.push(proof.clone()),
         }
     }
-    result.undeclared = counts.into_keys().cloned().collect();
+    result.undeclared = by_name.into_values().flatten().cloned().collect();
     result
+}
+
+fn key(proof: &Proof) -> (&str, &str) {
+    (&proof.service, &proof.id)
 }
 
 #[cfg(test)]
@@ -49,7 +67,7 @@ mod tests {
     use super::*;
 
     fn proof(service: &str, id: &str) -> Proof {
-        Proof { service: service.into(), id: id.into() }
+        Proof { service: service.into(), id: id.into(), checks: 4 }
     }
 
     #[test]
@@ -57,7 +75,9 @@ mod tests {
         let required = [proof("a", "one"), proof("b", "two")];
         let given = [proof("b", "two"), proof("a", "one")];
         assert_eq!(check(&required, &given), ProofCheck::default());
+        assert_eq!(check(&required, &given).passed(&required), 2);
         assert_eq!(check(&required, &given[..1]).missing, required[..1]);
+        assert_eq!(check(&required, &given[..1]).passed(&required), 1);
     }
 
     #[test]
@@ -72,7 +92,29 @@ mod tests {
     #[test]
     fn test_twice_is_wrong() {
         let one = proof("a", "one");
-        let result = check(std::slice::from_ref(&one), &[one.clone(), one.clone()]);
-        assert_eq!(result.repeated, vec![one]);
+        let required = std::slice::from_ref(&one);
+        // With another number of checks it is the same proof.
+        for second in [one.clone(), Proof { checks: 9, ..one.clone() }] {
+            let result = check(required, &[one.clone(), second]);
+            assert_eq!(result.repeated, vec![one.clone()]);
+            assert_eq!(result.passed(required), 0);
+            assert!(result.findings().eq(["proof given twice: a one"]));
+        }
+    }
+
+    // attack 43 H: the tests in the guest run no check, or fewer than they have; the proof does not count
+    #[test]
+    fn test_a_proof_rests_on_as_many_checks_as_it_must() {
+        let with = |checks| Proof { checks, ..proof("a", "one") };
+        let found = |needed, given| check(&[with(needed)], &[with(given)]);
+        for (needed, given, at_least) in [(4, 3, 4), (4, 0, 4), (1, 0, 1), (0, 0, 1)] {
+            let result = found(needed, given);
+            let expected = format!("proof by {given} of {at_least} checks: a one");
+            assert!(result.findings().eq([expected]), "{result:?}");
+            assert_eq!(result.passed(&[with(needed)]), 0);
+        }
+        for (needed, given) in [(4, 4), (4, 5), (0, 1)] {
+            assert_eq!(found(needed, given), ProofCheck::default());
+        }
     }
 }

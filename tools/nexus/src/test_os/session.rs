@@ -171,8 +171,15 @@ pub fn fresh_nonce() -> Result<u64> {
 }
 
 fn required_proofs(checked: &Checked) -> Vec<Proof> {
-    let pairs = checked.required_proofs();
-    pairs.into_iter().map(|(service, id)| Proof { service, id }).collect()
+    let services = checked.description.services.iter();
+    let proofs = services.flat_map(|service| {
+        service.must_prove.iter().map(|proof| Proof {
+            service: service.name.clone(),
+            id: proof.name.clone(),
+            checks: proof.checks,
+        })
+    });
+    proofs.collect()
 }
 
 fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {

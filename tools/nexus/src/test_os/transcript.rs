@@ -142,7 +142,7 @@ impl Transcript {
     pub fn proof_lines(&self) -> String {
         let mut proofs: Vec<&Proof> = self.proofs.iter().collect();
         proofs.sort();
-        proofs.iter().map(|proof| format!("{proof}\n")).collect()
+        proofs.iter().map(|proof| format!("{proof} {}\n", proof.checks)).collect()
     }
 
     /// The ledger without nonce and times: equal for two runs of one system.
@@ -180,11 +180,11 @@ mod tests {
         let mut transcript = Transcript::new(0x5);
         let nonce = "@nx 0000000000000005";
         assert_eq!(transcript.take("hello"), Meaning::Text);
-        assert_eq!(transcript.take(&format!("{nonce} proof rngd b")), Meaning::Record);
-        assert_eq!(transcript.take(&format!("{nonce} proof rngd a")), Meaning::Record);
+        assert_eq!(transcript.take(&format!("{nonce} proof rngd b 2")), Meaning::Record);
+        assert_eq!(transcript.take(&format!("{nonce} proof rngd a 1")), Meaning::Record);
         assert_eq!(transcript.take(&format!("{nonce} witness-ready")), Meaning::WitnessReady);
         assert_eq!(transcript.take(&format!("{nonce} verdict 2 0")), Meaning::Verdict);
-        assert_eq!(transcript.proof_lines(), "rngd a\nrngd b\n");
+        assert_eq!(transcript.proof_lines(), "rngd a 1\nrngd b 2\n");
         assert_eq!(transcript.verdict, Some((2, 0)));
         assert_eq!(transcript.wrong, Vec::<String>::new());
     }
@@ -192,10 +192,10 @@ mod tests {
     #[test]
     fn test_other_runs_and_near_records_are_wrong() {
         let mut transcript = Transcript::new(0x5);
-        transcript.take("@nx 0000000000000006 proof rngd a");
+        transcript.take("@nx 0000000000000006 proof rngd a 1");
         transcript.take("@nx 0000000000000005 proof rngd");
         transcript.take("@nx 0000000000000005 verdict 1 0");
-        transcript.take("@nx 0000000000000005 proof rngd late");
+        transcript.take("@nx 0000000000000005 proof rngd late 1");
         assert_eq!(transcript.wrong.len(), 3, "{:?}", transcript.wrong);
     }
 

@@ -9,7 +9,7 @@ use nexus_proto::{Operation, ServiceError, Subject, Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline};
 use nexus_test::SAFETY_MS;
 
-use crate::check::{Check, Failure, ensure, same};
+use crate::check::{Check, Failure, ensure, passed, same};
 use crate::context::Context;
 use crate::kernel::raw_message;
 use crate::ledger;
@@ -19,7 +19,10 @@ const PRETENDED: Subject = Subject { id: ids::INIT, incarnation: 1 };
 
 fn denied<O: Operation>(context: &Context, server: Client<O::Protocol>, ask: &O) -> Check {
     match context.ask(server, ask) {
-        Err(CallError::Service(ServiceError::Denied)) => Ok(()),
+        Err(CallError::Service(ServiceError::Denied)) => {
+            passed(1);
+            Ok(())
+        }
         other => Err(Failure::new(format_args!("{}: {other:?}, expected Denied", O::NAME))),
     }
 }

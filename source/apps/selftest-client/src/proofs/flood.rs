@@ -12,7 +12,7 @@ use nexus_proto::init::Try;
 use nexus_proto::log::Stats;
 use nexus_rt::{Deadline, startup, sys, thread};
 
-use crate::check::{Check, Failure, ensure, same};
+use crate::check::{Check, Failure, ensure, in_time, same};
 use crate::context::Context;
 use crate::ledger;
 
@@ -50,7 +50,7 @@ pub(crate) fn flood(context: &Context) -> Check {
     result.enough.store(1, Ordering::Relaxed);
     let limit = Deadline::after_ms(FLOOD_MS);
     while result.over.load(Ordering::Acquire) == 0 {
-        ensure!(!limit.has_passed(), "the flood does not end");
+        in_time!(!limit.has_passed(), "the flood does not end");
         context.waiter.pause(2);
     }
     let taken = result.taken.load(Ordering::Relaxed);

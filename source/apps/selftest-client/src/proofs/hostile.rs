@@ -13,7 +13,7 @@ use nexus_proto::log::Event;
 use nexus_rt::{Deadline, startup, sys};
 use nexus_test::SAFETY_MS;
 
-use crate::check::{Check, Failure, ensure, refused, same};
+use crate::check::{Check, Failure, ensure, passed, refused, same};
 use crate::context::Context;
 use crate::ledger;
 
@@ -35,17 +35,12 @@ pub(super) fn names() -> impl Iterator<Item = String> {
 
 /// Attacks that have a proof of their own, with the id of their service. The thief acts when the
 /// holder does, and the flooder has its proof among those with everybody alive.
-pub(super) fn proved() -> impl Iterator<Item = (u32, &'static Attack)> {
+pub(crate) fn proved() -> impl Iterator<Item = (u32, &'static Attack)> {
     Attack::services().filter(|(_, attack)| !matches!(attack.role, Role::Steal | Role::Flood))
 }
 
-/// Lets each begin when its turn comes, and checks what comes of it.
-pub(super) fn each(context: &Context) -> impl Iterator<Item = (String, String, Check)> + '_ {
-    proved().map(|(id, attack)| (name(attack), fact(attack), check(context, id, attack)))
-}
-
 /// What the proof about an attack says.
-pub(super) fn fact(attack: &Attack) -> String {
+pub(crate) fn fact(attack: &Attack) -> String {
     let outcome = match attack.role {
         Role::Faulty(faulty) => {
             return format!("{}: ended by {}", attack.deed, cause::name(faulty.end.cause));
@@ -57,7 +52,8 @@ pub(super) fn fact(attack: &Attack) -> String {
     format!("{}: {outcome}", attack.deed)
 }
 
-fn check(context: &Context, id: u32, attack: &Attack) -> Check {
+/// Lets the attack begin, and checks what comes of it.
+pub(crate) fn check(context: &Context, id: u32, attack: &Attack) -> Check {
     let endpoint = startup().service(id)?;
     match &attack.role {
         Role::Faulty(faulty) => faults(context, id, endpoint, faulty),
@@ -81,7 +77,7 @@ fn outcome(answer: &Received) -> Result<Outcome, Failure> {
 /// It ends during the call, which fails; init is told the exact fault.
 fn faults(context: &Context, id: u32, endpoint: Handle, faulty: &Faulty) -> Check {
     match go(endpoint) {
-        Err(Error::PeerGone) => {}
+        Err(Error::PeerGone) => passed(1),
         Err(error) => return Err(error.into()),
         Ok(answer) => return Err(Failure::new(format_args!("{:?}", outcome(&answer)?))),
     }
@@ -116,7 +112,11 @@ fn spends(context: &Context, id: u32, endpoint: Handle) -> Check {
         return Err(Failure::new(format_args!("{:?}", outcome(&answer)?)));
     }
     let ServiceStat { end, code, .. } = ended(context, id)?;
-    same("end", &(end, code), &(EndKind::Exit, spam::SPENT))?;
+    same("end", &end, &EndKind::Exit)?;
+    // What its budget had left; an object and the way to it cost more than one.
+    let (made, room) = (spam::objects_made(code), stat.objects_limit.saturating_sub(stat.objects));
+    let spent = made.is_some_and(|made| (u64::from(room) / 4..=room.into()).contains(&made));
+    ensure!(spent, "it made {made:?} objects of {room}, and ended with {code:#x}");
     let after = context.ask(context.init, &Mem {})?;
     comes_back(&before, &after, &stat)
 }
@@ -139,7 +139,10 @@ fn holds(id: u32, endpoint: Handle) -> Check {
     let answer = go(endpoint)?;
     same("who answers", &answer.sender.service_id, &id)?;
     match outcome(&answer)? {
-        Outcome::Done([tries, refused]) => same("tries to steal", &refused, &tries)?,
+        Outcome::Done([tries, refused]) => {
+            same("tries to steal", &refused, &tries)?;
+            passed(tries);
+        }
         other => return Err(Failure::new(format_args!("{other:?}"))),
     }
     let report = Message::new(GO + 1, &[]);
@@ -151,6 +154,7 @@ fn holds(id: u32, endpoint: Handle) -> Check {
 fn asks(endpoint: Handle) -> Check {
     match outcome(&go(endpoint)?)? {
         Outcome::Done([asked, refused]) if asked > 0 && asked < 64 => {
+            passed(asked);
             same("questions refused, a bit each", &refused, &((1 << asked) - 1))
         }
         other => Err(Failure::new(format_args!("{other:?}"))),
@@ -161,9 +165,9 @@ fn asks(endpoint: Handle) -> Check {
 pub(super) fn recorded(context: &Context) -> Check {
     let records = ledger::read_all(context)?;
     for (id, attack) in proved() {
-        let expected = match attack.role {
-            Role::Faulty(faulty) => (EndKind::Fault, faulty.end.cause),
-            Role::Spam => (EndKind::Exit, spam::SPENT),
+        let (kind, fits): (_, &dyn Fn(u64) -> bool) = match &attack.role {
+            Role::Faulty(faulty) => (EndKind::Fault, &|code| code == faulty.end.cause),
+            Role::Spam => (EndKind::Exit, &|code| spam::objects_made(code).is_some()),
             _ => continue,
         };
         let exits = |record: &&ledger::Record| {
@@ -171,9 +175,8 @@ pub(super) fn recorded(context: &Context) -> Check {
         };
         let mut exits = records.iter().filter(exits);
         let entry = exits.next().map(|record| record.entry);
-        let seen = entry.map(|entry| (entry.reason, entry.detail));
-        let expected = Some((u32::from(expected.0.code()), expected.1));
-        same(attack.name, &seen, &expected)?;
+        let seen = entry.map(|entry| (entry.reason, fits(entry.detail)));
+        same(attack.name, &seen, &Some((u32::from(kind.code()), true)))?;
         ensure!(exits.next().is_none(), "{} ended twice", attack.name);
         refused(attack.name, go(startup().service(id)?), Error::BadHandle)?;
     }

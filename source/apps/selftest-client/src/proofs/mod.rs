@@ -21,6 +21,7 @@ use crate::context::Context;
 use crate::ledger;
 
 pub use hostile::name as hostile_proof;
+pub(crate) use hostile::{check as attack, fact, proved as hostile};
 
 /// One fact.
 #[derive(Clone, Copy, Debug)]
@@ -241,12 +242,6 @@ pub(crate) fn with_everybody_alive() -> &'static [Proof] {
     ALIVE
 }
 
-/// One for each hostile process, which is told to begin when its turn comes: name, fact, and
-/// what came of it.
-pub(crate) fn hostile(context: &Context) -> impl Iterator<Item = (String, String, Check)> + '_ {
-    hostile::each(context)
-}
-
 /// Those after everything else.
 pub(crate) fn last() -> &'static [Proof] {
     LAST
@@ -266,6 +261,7 @@ fn chain(context: &Context) -> Check {
     let records = ledger::read_all(context)?;
     ledger::verify(&records)?;
     ledger::verified_by_logd(context)?;
+    same("records read", &(records.len() as u64), &ledger::count(context)?)?;
     let first = records.first().map(|record| record.entry.event);
     same("first record", &first, &Some(nexus_proto::log::Event::Boot))
 }
@@ -279,9 +275,9 @@ mod tests {
         let path =
             concat!(env!("CARGO_MANIFEST_DIR"), "/../../../system/services/selftest-client.toml");
         let text = std::fs::read_to_string(path).unwrap();
-        let (_, list) = text.split_once("must-prove = [").expect("a list of proofs");
-        let (list, _) = list.split_once(']').expect("its end");
-        let asked: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+        let (_, table) = text.split_once("[must-prove]\n").expect("a table of proofs");
+        let rows = table.lines().map(|line| line.split_once(" = ").expect("a number of checks"));
+        let asked: Vec<&str> = rows.map(|(name, _)| name).collect();
         assert_eq!(asked, all());
     }
 

@@ -8,7 +8,7 @@ use nexus_proto::policy::{NO_RULE, Reason, Verdict};
 use nexus_proto::{ServiceError, Zero, ids};
 use nexus_rt::{CallError, Client, startup};
 
-use crate::check::{Check, Failure, same};
+use crate::check::{Check, Failure, passed, same};
 use crate::context::Context;
 use crate::ledger;
 
@@ -55,13 +55,15 @@ fn said(
 /// This service asks for every device of others: no rule names the two, and that is the reason.
 pub(crate) fn deny(context: &Context) -> Check {
     let own = context.device_of(context.own_id)?.id;
+    let mut asked = 1;
     for device in context.description.devices.iter().filter(|device| device.id != own) {
         let answer = ask(context, context.own_id, device.id, ALL)?;
         said(context, (context.own_id, device.id), &answer, Reason::NoRule, NO_RULE)?;
         let owner = context.description.owner(device.id).map_or(0, |(service, _)| service.id);
         same("owner", &answer.owner.id, &owner)?;
+        asked += 1;
     }
-    Ok(())
+    same("devices, with the own one", &asked, &context.description.devices.len())
 }
 
 /// The owner of the entropy device, which takes no data out of it yet, says so: it gives no bytes.
@@ -70,7 +72,7 @@ pub(crate) fn entropy(context: &Context) -> Check {
     for (offset, len) in [(0, 1), (0, 32), (u64::MAX, u32::MAX)] {
         let answer = context.ask(rngd, &Read { offset, len, zero: Zero::ZERO });
         match answer {
-            Err(CallError::Service(ServiceError::NotSupported)) => {}
+            Err(CallError::Service(ServiceError::NotSupported)) => passed(1),
             other => return Err(Failure::new(format_args!("{other:?}, expected NotSupported"))),
         }
     }

@@ -88,6 +88,8 @@ problems! {
     SecondOwner = "needs a device that another service needs",
     /// A rule speaks of DMA for a device that has none.
     NoDma = "allows DMA for a device that has none",
+    /// A proof may rest on no check.
+    NoChecks = "has a proof that may rest on no check",
     /// A production image carries proofs.
     ProofsInProd = "has proofs in the prod profile",
     /// A production image has a service that prints records for a host.

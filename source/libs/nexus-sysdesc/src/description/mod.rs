@@ -22,7 +22,7 @@ pub use device::{Danger, Device, Says};
 pub use error::{DescError, Place, Problem};
 pub use rule::{Permission, Rule};
 use serde::{Deserialize, Serialize};
-pub use service::{Need, Restart, Service};
+pub use service::{Need, Proof, Restart, Service};
 
 /// A whole system in one profile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -32,9 +32,18 @@ pub struct Service {
     /// What happens when it ends.
     pub restart: Restart,
     /// Proofs that a test run must see from it, ascending. Empty in `prod`.
-    pub must_prove: Vec<String>,
+    pub must_prove: Vec<Proof>,
     /// What it may ask of other services beyond what everyone may, ascending.
     pub permissions: Vec<Permission>,
+}
+
+/// What a test run must see from a service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Proof {
+    /// Its name.
+    pub name: String,
+    /// How many checks it rests on at least. Never 0.
+    pub checks: u32,
 }
 
 /// A request for a device.

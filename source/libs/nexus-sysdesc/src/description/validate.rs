@@ -109,8 +109,10 @@ impl Description {
 
     fn check_proofs(&self, service: &Service) -> Result<(), Problem> {
         require(service.must_prove.len() <= MAX_PROOFS, Problem::TooMany)?;
-        require(ascending(&service.must_prove), Problem::NotSorted)?;
-        require(service.must_prove.iter().all(|proof| is_proof(proof)), Problem::BadName)?;
+        let sorted = service.must_prove.is_sorted_by(|one, next| one.name < next.name);
+        require(sorted, Problem::NotSorted)?;
+        require(service.must_prove.iter().all(|proof| is_proof(&proof.name)), Problem::BadName)?;
+        require(service.must_prove.iter().all(|proof| proof.checks > 0), Problem::NoChecks)?;
         let none = service.must_prove.is_empty();
         require(none || self.profile == Profile::Test, Problem::ProofsInProd)
     }

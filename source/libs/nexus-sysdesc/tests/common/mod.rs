@@ -1,7 +1,7 @@
 //! A small valid system to start from.
 
 use nexus_sysdesc::{
-    Danger, Description, Device, Need, Permission, Profile, Restart, Rule, Service,
+    Danger, Description, Device, Need, Permission, Profile, Proof, Restart, Rule, Service,
 };
 
 pub(crate) const MAP_READ_WRITE: u16 = 0b111;
@@ -68,7 +68,7 @@ pub(crate) fn system() -> Description {
             Service {
                 needs: need(1),
                 talks_to: vec![3],
-                must_prove: vec!["mmio-window-mapped".into()],
+                must_prove: vec![Proof { name: "mmio-window-mapped".into(), checks: 2 }],
                 ..service(7, "rngd")
             },
         ],

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use mortal::ask::{Fate, KEEPER, KILLED};
+use mortal::ask::{ATTEMPTS, Fate, KEEPER, KILLED};
 use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, Rights, Role};
 use nexus_init::init::{Init, Root};
 use nexus_init::live::{Booted, Live, Starter};
@@ -93,14 +93,14 @@ impl Restart {
     }
 
     /// Tries to make a second owner of the driver's window while it lives: from the root, from what
-    /// init keeps of the window, and as the owner itself. The first attempt, from 1, that was not
-    /// refused as it must be; 0 when all were.
+    /// init keeps of the window, and as the owner itself. A bit for each attempt that was refused
+    /// as it must be.
     pub(crate) fn second_owner(&self, init: &Init<Live>) -> Option<u64> {
         let (root, kept) = (self.root.handle, init.registry.device(self.device)?.kept);
         let keeper = init.registry.service(KEEPER)?.process?;
         let owner = Rights::MAP | Rights::READ | Rights::WRITE;
         let map = |window| sys::mmio_map(window, 0, PAGE_SIZE, FREE, Prot::READ).map(|_| window);
-        let attempts = [
+        let attempts: [_; ATTEMPTS] = [
             (sys::cap_derive(root, owner, 0, PAGE_SIZE), Error::Busy),
             (sys::cap_derive(kept, owner, 0, PAGE_SIZE), Error::Busy),
             (sys::cap_install(keeper, root, owner), Error::Busy),
@@ -109,9 +109,8 @@ impl Restart {
             (map(root), Error::Denied),
             (map(kept), Error::Denied),
         ];
-        let place = attempts.iter().position(|(came, must)| *came != Err(*must));
-        let place = place.map_or(0, |index| index + 1);
-        u64::try_from(place).ok()
+        let refused = attempts.iter().map(|(came, must)| u64::from(*came == Err(*must)));
+        Some(refused.rev().fold(0, |bits, bit| bits << 1 | bit))
     }
 
     /// Kills the driver.

@@ -84,8 +84,8 @@ fn read_keys(
     let serves = table.boolean(SERVES).is_some_and(|serves| serves.value);
     let restart = table.choice(RESTART, "a way to restart", &[("never", Restart::Never)]);
     let asks = table.choices(ASKS, "a permission", &permissions);
-    let must_prove = table.words(MUST_PROVE);
-    let must_prove = must_prove.into_iter().filter(|proof| check_proof(reporter, proof));
+    let must_prove = table.proofs(MUST_PROVE).into_iter();
+    let must_prove = must_prove.filter(|proof| check_proof(reporter, &proof.name));
     let here = table.span.clone();
     Some(Service {
         name: name?,
