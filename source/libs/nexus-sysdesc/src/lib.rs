@@ -24,5 +24,5 @@ mod description;
 #[cfg(feature = "alloc")]
 pub use description::{
     Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Place, Problem, Profile,
-    Restart, Rule, Says, Service, bounds,
+    Proof, Restart, Rule, Says, Service, bounds,
 };

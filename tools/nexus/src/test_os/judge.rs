@@ -354,6 +354,23 @@ mod tests {
         assert_verdict(&run, Exit::Differ, "page tables: service 7: 0 root page tables");
     }
 
+    // attack 42 H: another magic, version or device in a granted window, or none read there; the run fails; broken: judge-identity
+    #[test]
+    fn test_every_word_of_the_identity_counts() {
+        for (index, word) in [(0, VIRTIO_MAGIC + 1), (1, 1), (2, 2), (2, 0)] {
+            let mut run = good();
+            run.witness.as_mut().unwrap().identities[0].1[index] = word;
+            assert_verdict(&run, Exit::Differ, "should be virtio device 4");
+        }
+        for identities in
+            [vec![], vec![(BASE + 0x1000, vec![VIRTIO_MAGIC, 2, 4])], vec![(BASE, vec![])]]
+        {
+            let mut run = good();
+            run.witness.as_mut().unwrap().identities = identities;
+            assert_verdict(&run, Exit::Differ, "should be virtio device 4");
+        }
+    }
+
     // attack 42 H: another device answers in a granted window; the run fails
     #[test]
     fn test_wrong_device_in_the_window_fails_the_run() {

@@ -9,6 +9,8 @@ mod ledger;
 mod proofs;
 mod renamed;
 mod report;
+#[cfg(test)]
+mod rules_tests;
 mod session;
 mod transcript;
 

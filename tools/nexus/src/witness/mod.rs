@@ -3,6 +3,8 @@
 //! During `test-os` the same check runs on its own; this command repeats it on the files of a run.
 
 mod check;
+#[cfg(test)]
+mod encoding_tests;
 mod ram;
 mod sv39;
 #[cfg(test)]

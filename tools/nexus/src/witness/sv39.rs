@@ -129,10 +129,12 @@ fn table(ram: &Ram, base: u64, level: u32, va: u64, space: &mut Space) {
 fn entry(ram: &Ram, pte: u64, level: u32, va: u64, space: &mut Space) {
     let pa = (pte & !RESERVED) >> 10 << 12;
     let len = 4096u64 << (9 * level);
-    if pte & RESERVED != 0 || (pte & W != 0 && pte & R == 0) {
+    let leaf = pte & (R | W | X) != 0;
+    let of_a_leaf = !leaf && pte & (U | A | D) != 0;
+    if pte & RESERVED != 0 || of_a_leaf || (pte & W != 0 && pte & R == 0) {
         space.errors.push(format!("entry {pte:#x} for {va:#x} has a reserved encoding"));
     }
-    if pte & (R | W | X) != 0 {
+    if leaf {
         if !pa.is_multiple_of(len) {
             space.errors.push(format!("large page {va:#x} -> {pa:#x} is not aligned"));
         }

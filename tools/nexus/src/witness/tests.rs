@@ -6,7 +6,7 @@ use crate::protocol::{Cap, Root};
 use std::ops::Range;
 
 const BASE: u64 = 0x8000_0000;
-const ROOT: u64 = 0x8010_0000;
+pub(super) const ROOT: u64 = 0x8010_0000;
 const UART: u64 = 0x1000_0000;
 const DEVICE_LEAF: u64 = 0xd7; // V R W U A D
 const TEXT_LEAF: u64 = 0x5b; // V R X U A
@@ -15,17 +15,17 @@ const KERNEL_TEXT: u64 = 0x6b; // V R X G A
 const FORBIDDEN: Range<u64> = BASE..0x8008_0000;
 
 /// 4 MiB of RAM in which page tables are built from page 0x100 on.
-struct Build {
+pub(super) struct Build {
     bytes: Vec<u8>,
     next: u64,
 }
 
 impl Build {
-    fn new() -> Build {
+    pub(super) fn new() -> Build {
         Build { bytes: vec![0; 4 << 20], next: ROOT }
     }
 
-    fn page(&mut self) -> u64 {
+    pub(super) fn page(&mut self) -> u64 {
         self.next += 4096;
         self.next - 4096
     }
@@ -39,11 +39,11 @@ impl Build {
         u64::from_le_bytes(self.slot(table, index).try_into().unwrap())
     }
 
-    fn set(&mut self, table: u64, index: u64, pte: u64) {
+    pub(super) fn set(&mut self, table: u64, index: u64, pte: u64) {
         self.slot(table, index).copy_from_slice(&pte.to_le_bytes());
     }
 
-    fn below(&mut self, table: u64, index: u64) -> u64 {
+    pub(super) fn below(&mut self, table: u64, index: u64) -> u64 {
         let pte = self.get(table, index);
         if pte != 0 {
             return pte >> 10 << 12;
@@ -59,7 +59,7 @@ impl Build {
         self.set(last, va >> 12 & 511, pa >> 12 << 10 | flags);
     }
 
-    fn ram(self) -> Ram {
+    pub(super) fn ram(self) -> Ram {
         Ram::new(BASE, self.bytes)
     }
 }
