@@ -91,11 +91,9 @@ impl Work {
 pub const LONG: u64 = 300_000;
 
 /// Most that the meter wakes up late: the kernel lets interrupts in after each step of a long call
-/// (`Work::step` of neuron-core), so that a step and the way to the meter is what it waits for.
+/// (RFC-0001, S6), clearing memory among them, so that a step and the way to the meter is what it
+/// waits for.
 const STEP: u64 = 100_000;
-/// The same for who makes the largest memory object: clearing its 512 frames is one step, the longest
-/// that there is, at fewer than three instructions for each of their words.
-const CLEAR: u64 = 750_000;
 /// Most that a service takes which nobody holds: it is more important than the load.
 const ANSWER: u64 = 20_000;
 
@@ -109,7 +107,7 @@ pub const TASKS: &[Task] = &[
     task("latency-objects", Work::Objects, 5_000),
     task("latency-deep-revoke", Work::DeepRevoke, 24 * 60),
     task("latency-wide-revoke", Work::WideRevoke, 3_000),
-    Task { wake: CLEAR, ..task("latency-mapped-revoke", Work::MappedRevoke, 4_000) },
+    task("latency-mapped-revoke", Work::MappedRevoke, 4_000),
     task("latency-log-flood", Work::LogFlood, 4_000),
     Task { ask: Ask::Init, ..task("latency-message-flood", Work::MessageFlood, 2_000) },
     task("latency-hung-receiver", Work::Hung, 20),

@@ -50,7 +50,7 @@ errors! {
     10 Exists;
     /// The object is in use in a way that excludes this call: a live child, mapping, or sibling.
     11 Busy;
-    /// The budget of the process is spent, or no contiguous memory of that size is free.
+    /// The budget of the process is spent.
     12 NoMemory;
     /// The deadline passed first.
     13 TimedOut;

@@ -187,7 +187,8 @@ pub fn call(endpoint: Handle, message: &Message, deadline: u64) -> Result<Receiv
     Ok(answer)
 }
 
-/// Answers a call, if `reply` is not [`Handle::NONE`], and waits for the next message.
+/// Answers a call, if `reply` is not [`Handle::NONE`], and waits for the next message. When it has
+/// answered, and many messages that came then failed, it returns a notification without bits.
 ///
 /// # Errors
 /// See [`SYSCALLS`].

@@ -119,7 +119,7 @@ syscalls! {
     plain 9 EndpointBind SYSCALL_ENDPOINT_BIND
         fn endpoint_bind(endpoint: Handle, notification: Handle) -> (),
         [BadHandle, WrongKind, Denied, Busy];
-    /// Makes a memory object of zeroed, physically contiguous pages (1 to 512), with all its
+    /// Makes a memory object of zeroed pages (1 to 512), with all its
     /// rights.
     plain 10 VmoCreate SYSCALL_VMO_CREATE fn vmo_create(pages: u64) -> Handle,
         [OutOfRange, NoMemory];

@@ -67,7 +67,7 @@ impl Drop for Vmo {
 }
 
 impl Memory {
-    /// New zeroed memory of 1 to 512 pages, physically contiguous.
+    /// New zeroed memory of 1 to 512 pages.
     ///
     /// # Errors
     /// `OutOfRange`, `NoMemory`.

@@ -98,7 +98,7 @@ impl<P: Platform> Kernel<'_, P> {
                 self.endpoint_bind(process, Handle(a0), Handle(a1))?;
                 0
             }
-            Syscall::VmoCreate => self.vmo_create(process, a0)?.0,
+            Syscall::VmoCreate => return self.vmo_create(me, a0),
             Syscall::VmoSeal => {
                 self.vmo_seal(process, Handle(a0))?;
                 0

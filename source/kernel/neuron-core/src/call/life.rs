@@ -115,7 +115,7 @@ impl<P: Platform> Kernel<'_, P> {
         let (process, asid) = match made {
             Ok(made) => made,
             Err(error) => {
-                self.frames.release(root, 1);
+                self.frames.release(root);
                 return Err(error);
             }
         };
@@ -281,11 +281,9 @@ impl<P: Platform> Kernel<'_, P> {
         if self.fail_callers(id, work)? == Progress::More {
             return Ok(Progress::More);
         }
-        while let Some(mapping) = self.processes.get(id)?.mappings.first() {
-            if !work.spend(self.mapping_cost(mapping)) {
-                return Ok(Progress::More);
-            }
-            self.end_mapping(mapping)?;
+        let first = |kernel: &Self| Ok(kernel.processes.get(id)?.mappings.first());
+        if self.end_mappings(work, first)? == Progress::More {
+            return Ok(Progress::More);
         }
         while let Some(cap) = self.processes.get(id)?.held.first() {
             if self.drop_cap(cap, work)? == Progress::More || !work.spend(1) {
@@ -295,7 +293,7 @@ impl<P: Platform> Kernel<'_, P> {
         while let Some(owned) = self.processes.get(id)?.owned.first() {
             let progress = match self.caps.get(owned)?.state {
                 CapState::Anchor => self.end_anchor(owned, work)?,
-                CapState::Zombie | CapState::Held => self.drop_cap(owned, work)?,
+                CapState::New | CapState::Zombie | CapState::Held => self.drop_cap(owned, work)?,
             };
             if progress == Progress::More || !work.spend(1) {
                 return Ok(Progress::More);
@@ -339,7 +337,7 @@ impl<P: Platform> Kernel<'_, P> {
         process.frames.refund(1);
         if let Some(root) = root {
             self.platform.retire_root(root);
-            self.frames.release(root, 1);
+            self.frames.release(root);
         }
         self.platform.fence_space(asid);
         if let Some(parent) = parent {

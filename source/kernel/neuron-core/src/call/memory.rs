@@ -2,22 +2,30 @@
 
 use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, Rights};
 
-use crate::kernel::{Kernel, need};
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::call::Outcome;
+use crate::kernel::{Kernel, Progress, Work, cost, need};
+use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::endpoint::Vmo;
-use crate::object::mapping::Mapping;
+use crate::object::mapping::{Backing, Mapping};
 use crate::object::process::Process;
+use crate::object::thread::Thread;
 use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::addr::{Frame, PageRange, part};
-use crate::store::frames::FrameUse;
+use crate::store::frames::Pages;
 use crate::store::pool::Id;
 use crate::store::pte::{DevicePerm, Leaf};
+
+/// Rights of the maker of a memory object.
+const MEMORY: Rights = Rights::all().difference(Rights::SEND.union(Rights::RECV));
+
+/// A memory object, and the capability that is its maker's.
+type Memory = (Id<Capability>, Id<Vmo>);
 
 /// What to map, after all checks of the capability.
 struct Request {
     cap: Id<Capability>,
-    base: Frame,
+    backing: Backing,
     pages: PageRange,
     leaf: Leaf,
 }
@@ -46,7 +54,7 @@ impl<P: Platform> Kernel<'_, P> {
         if has_child {
             return Err(Error::Busy);
         }
-        let request = Request { cap, base, pages, leaf: perm.into() };
+        let request = Request { cap, backing: Backing::Device(base), pages, leaf: perm.into() };
         self.add_mapping(caller, root, table, request)?;
         Ok(va)
     }
@@ -71,11 +79,12 @@ impl<P: Platform> Kernel<'_, P> {
             return Err(Error::Misaligned);
         }
         let (first, count) = part(offset, len, bytes(object))?;
-        let base = object.base.plus(first);
+        let first = u32::try_from(first).map_err(|_| Error::OutOfRange)?;
+        let backing = Backing::Memory(object.pages, first);
         let pages = PageRange::new(va, count)?;
         let root = self.processes.get(target)?.root.ok_or(Error::BadState)?;
         let table = self.check_vacant(root, pages)?;
-        self.add_mapping(target, root, table, Request { cap, base, pages, leaf })?;
+        self.add_mapping(target, root, table, Request { cap, backing, pages, leaf })?;
         self.count_writable(id, leaf, 1)?;
         Ok(va)
     }
@@ -90,7 +99,7 @@ impl<P: Platform> Kernel<'_, P> {
         table: Option<Frame>,
         request: Request,
     ) -> Result<(), Error> {
-        let Request { cap, base, pages, leaf } = request;
+        let Request { cap, backing, pages, leaf } = request;
         self.charge_objects(process, 1)?;
         let id = match self.mappings.alloc(Mapping::new(cap, process, pages, leaf)) {
             Ok(id) => id,
@@ -114,61 +123,80 @@ impl<P: Platform> Kernel<'_, P> {
         capability.mapped_pages = capability.mapped_pages.wrapping_add(pages.count);
         match table {
             Some(table) if pages.count == 1 => {
-                self.write_leaf(table, id, pages.first, base, leaf);
+                let frame = self.frame_of(backing, 0).ok_or(Error::BadAddress)?;
+                self.write_leaf(table, id, pages.first, frame, leaf);
             }
-            _ => self.write_leaves(root, id, pages, base, leaf)?,
+            _ => self.write_leaves(root, id, pages, backing, leaf)?,
         }
         self.fence(asid, pages);
         Ok(())
     }
 
-    /// Takes a mapping away: leaves, records and charge.
-    pub(crate) fn end_mapping(&mut self, id: Id<Mapping>) -> Result<(), Error> {
+    /// Takes a mapping away: leaves, records and charge. `table` is the last-level table of its
+    /// first page, where it is known. Tells how many pages that was.
+    pub(crate) fn end_mapping(
+        &mut self,
+        id: Id<Mapping>,
+        table: Option<Frame>,
+    ) -> Result<u32, Error> {
         let &Mapping { cap, process, pages, leaf, .. } = self.mappings.get(id)?;
         let owner = self.processes.get_mut(process)?;
         let (root, asid) = (owner.root, owner.asid);
         owner.objects.refund(1);
         owner.mappings.remove(&mut self.mappings, id)?;
         if let Some(root) = root {
-            self.clear_leaves(process, root, asid, pages)?;
+            self.clear_leaves(process, root, asid, pages, table)?;
         }
         let capability = self.caps.get_mut(cap)?;
         capability.mappings.remove(&mut self.mappings, id)?;
         capability.mapped_pages = capability.mapped_pages.wrapping_sub(pages.count);
         let kind = capability.kind;
         self.mappings.release(id);
-        match kind {
-            CapabilityKind::Vmo(vmo) => self.count_writable(vmo, leaf, -1),
-            _ => Ok(()),
+        if let CapabilityKind::Vmo(vmo) = kind {
+            self.count_writable(vmo, leaf, -1)?;
         }
+        Ok(pages.count)
     }
 
-    /// What ending a mapping takes out of a step of work.
-    pub(crate) fn mapping_cost(&self, id: Id<Mapping>) -> u32 {
-        self.mappings.get(id).map_or(1, |mapping| mapping.pages.count.wrapping_shr(2).max(1))
+    /// Ends mappings of a list for as long as there is work left.
+    #[inline(always)]
+    pub(crate) fn end_mappings(
+        &mut self,
+        work: &mut Work,
+        first: impl Fn(&Self) -> Result<Option<Id<Mapping>>, Error>,
+    ) -> Result<Progress, Error> {
+        while let Some(mapping) = first(self)? {
+            if work.is_spent() {
+                return Ok(Progress::More);
+            }
+            let pages = self.end_mapping(mapping, None)?;
+            work.spend(cost::unmap(pages));
+        }
+        Ok(Progress::Done)
     }
 
-    /// The mapping of `caller` that begins at `va`.
-    fn mapping_from(&self, caller: Id<Process>, va: u64) -> Result<Id<Mapping>, Error> {
+    /// The mapping of `caller` that begins at `va`, and the last-level table there.
+    fn mapping_from(&self, caller: Id<Process>, va: u64) -> Result<(Id<Mapping>, Frame), Error> {
         if va & PAGE_SIZE.wrapping_sub(1) != 0 {
             return Err(Error::Misaligned);
         }
         let first = PageRange::new(va, 1)?.first;
         let root = self.processes.get(caller)?.root.ok_or(Error::BadState)?;
-        let id = self.mapping_at(root, first).ok_or(Error::BadAddress)?;
-        if self.mappings.get(id)?.pages.first == first { Ok(id) } else { Err(Error::BadAddress) }
+        let found = self.mapping_at(root, first).ok_or(Error::BadAddress)?;
+        let begins = self.mappings.get(found.0)?.pages.first == first;
+        if begins { Ok(found) } else { Err(Error::BadAddress) }
     }
 
     /// `unmap`.
     #[inline(always)]
     pub(crate) fn unmap(&mut self, caller: Id<Process>, va: u64) -> Result<(), Error> {
-        let id = self.mapping_from(caller, va)?;
-        self.end_mapping(id)
+        let (id, table) = self.mapping_from(caller, va)?;
+        self.end_mapping(id, Some(table)).map(|_| ())
     }
 
     /// `protect`: the rules of `mmio_map` and `vmo_map` again, for a mapping that exists.
     pub(crate) fn protect(&mut self, caller: Id<Process>, va: u64, prot: u64) -> Result<(), Error> {
-        let id = self.mapping_from(caller, va)?;
+        let (id, _) = self.mapping_from(caller, va)?;
         let &Mapping { cap, pages, leaf: old, .. } = self.mappings.get(id)?;
         let capability = self.caps.get(cap)?;
         // A mapping that another process made stays as it was made.
@@ -204,40 +232,89 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(())
     }
 
-    /// `vmo_create`.
-    pub(crate) fn vmo_create(&mut self, caller: Id<Process>, pages: u64) -> Result<Handle, Error> {
+    /// `vmo_create`: everything is taken and charged in the first step, so that no later one can
+    /// fail; then the pages are cleared.
+    pub(crate) fn vmo_create(&mut self, me: Id<Thread>, pages: u64) -> Result<Outcome, Error> {
+        let work = &mut Work::step();
+        let (cap, vmo) = match self.half_made(me, pages)? {
+            Some(begun) => begun,
+            None => self.take_memory(self.threads.get(me)?.process, pages, work)?,
+        };
+        let handle = self.caps.handle(cap);
+        let new = self.caps.get(cap)?.state == CapState::New;
+        match self.clear_memory(vmo, work)? {
+            Progress::Done if new => self.hand_out(cap, MEMORY)?,
+            Progress::Done => {}
+            Progress::More => {
+                if !new {
+                    self.withhold(cap)?;
+                }
+                self.threads.get_mut(me)?.unfinished = handle;
+                return Ok(Outcome::Again);
+            }
+        }
+        Ok(Outcome::Value(handle.0))
+    }
+
+    /// What a call of this thread for so many pages has begun to make.
+    fn half_made(&mut self, me: Id<Thread>, pages: u64) -> Result<Option<Memory>, Error> {
+        let thread = self.threads.get_mut(me)?;
+        if thread.unfinished == Handle::NONE {
+            return Ok(None);
+        }
+        let handle = core::mem::take(&mut thread.unfinished);
+        Ok(self.caps.by_handle(handle).ok().and_then(|(id, cap)| match cap.kind {
+            CapabilityKind::Vmo(vmo) if cap.state == CapState::New => {
+                let count = self.vmos.get(vmo).map_or(0, |vmo| vmo.pages.count());
+                (u64::from(count) == pages).then_some((id, vmo))
+            }
+            _ => None,
+        }))
+    }
+
+    /// A memory object of `owner` that is not cleared.
+    pub(crate) fn take_memory(
+        &mut self,
+        owner: Id<Process>,
+        pages: u64,
+        work: &mut Work,
+    ) -> Result<Memory, Error> {
         let count = u32::try_from(pages).map_err(|_| Error::OutOfRange)?;
         if count == 0 || pages > MAX_PAGES_PER_CALL {
             return Err(Error::OutOfRange);
         }
-        self.processes.get_mut(caller)?.frames.charge(count)?;
-        let made = self.frames.alloc(count, FrameUse::Memory).and_then(|base| {
-            for step in 0..count {
-                self.platform.zero(base.plus(u64::from(step)));
-            }
-            self.vmo_over(caller, base, count).inspect_err(|_| self.frames.release(base, count))
+        self.processes.get_mut(owner)?.frames.charge(count)?;
+        work.spend(count / cost::FRAMES);
+        let made = self.frames.alloc_pages(count).and_then(|mut pages| {
+            let made = self.vmo_over(owner, pages);
+            made.inspect_err(|_| while self.frames.release_last(&mut pages) {})
         });
-        if made.is_err() {
-            self.refund_frames(caller, count);
+        made.inspect_err(|_| self.refund_frames(owner, count))
+    }
+
+    /// Clears what is not cleared of a memory object.
+    pub(crate) fn clear_memory(&mut self, id: Id<Vmo>, work: &mut Work) -> Result<Progress, Error> {
+        let vmo = self.vmos.get_mut(id)?;
+        while let Some(frame) = self.frames.page(vmo.pages, vmo.cleared) {
+            if !work.spend(cost::CLEAR) {
+                return Ok(Progress::More);
+            }
+            self.platform.zero(frame);
+            vmo.cleared = vmo.cleared.wrapping_add(1);
         }
-        made.map(|cap| self.caps.handle(cap))
+        Ok(Progress::Done)
     }
 
     /// A memory object over frames that are charged to `owner`, and its first capability.
-    pub(crate) fn vmo_over(
-        &mut self,
-        owner: Id<Process>,
-        base: Frame,
-        pages: u32,
-    ) -> Result<Id<Capability>, Error> {
-        self.new_object(
-            owner,
-            Rights::all().difference(Rights::SEND.union(Rights::RECV)),
-            |kernel, anchor| {
-                let vmo = Vmo { base, pages, writable: 0, sealed: false, anchor };
-                Ok(CapabilityKind::Vmo(kernel.vmos.alloc(vmo)?))
-            },
-        )
+    pub(crate) fn vmo_over(&mut self, owner: Id<Process>, pages: Pages) -> Result<Memory, Error> {
+        let cap = self.new_object(owner, MEMORY, |kernel, anchor| {
+            let vmo = Vmo { pages, cleared: 0, writable: 0, sealed: false, anchor };
+            Ok(CapabilityKind::Vmo(kernel.vmos.alloc(vmo)?))
+        })?;
+        match self.caps.get(cap)?.kind {
+            CapabilityKind::Vmo(vmo) => Ok((cap, vmo)),
+            _ => Err(Error::WrongKind),
+        }
     }
 
     /// `vmo_seal`.
@@ -257,7 +334,7 @@ impl<P: Platform> Kernel<'_, P> {
 
 /// Bytes of a memory object.
 pub(crate) fn bytes(vmo: &Vmo) -> u64 {
-    u64::from(vmo.pages).wrapping_mul(PAGE_SIZE)
+    u64::from(vmo.pages.count()).wrapping_mul(PAGE_SIZE)
 }
 
 /// Rights that mapping a window needs: MAP and READ, WRITE for a writable mapping. A window that

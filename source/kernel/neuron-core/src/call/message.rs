@@ -10,7 +10,7 @@ use nexus_abi::{Error, Handle, Rights, Tag, WORDS, regs};
 
 use crate::call::Outcome;
 use crate::call::fast::copy_words;
-use crate::kernel::{Kernel, Work, need};
+use crate::kernel::{Kernel, Work, cost, need};
 use crate::object::capability::{CapabilityKind, OBJECT_RIGHTS};
 use crate::object::endpoint::{Binding, Endpoint, Notification, Waiting};
 use crate::object::process::Process;
@@ -29,10 +29,6 @@ enum Found {
     /// So many messages that failed that others must have their turn first.
     Failures,
 }
-
-/// What a message that fails takes out of a step of work, with up to three capabilities made and
-/// dropped again.
-const FAILURE: u32 = 32;
 
 impl<P: Platform> Kernel<'_, P> {
     /// `call`: the current thread `me` sends and waits for the answer.
@@ -270,7 +266,7 @@ impl<P: Platform> Kernel<'_, P> {
                 Ok(()) => return Ok(Found::Message),
                 Err(error) => self.wake_with(from, error)?,
             }
-            if !work.spend(FAILURE) {
+            if !work.spend(cost::FAILURE) {
                 return Ok(Found::Failures);
             }
         }

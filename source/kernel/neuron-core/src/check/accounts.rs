@@ -73,7 +73,7 @@ impl<P: Platform> Kernel<'_, P> {
         for (_, vmo) in self.vmos.iter() {
             let owner = self.caps.get(vmo.anchor).map(|anchor| anchor.owner);
             if let Some(sum) = owner.ok().and_then(|owner| scratch.sum(owner.slot())) {
-                sum.frames = sum.frames.wrapping_add(u64::from(vmo.pages));
+                sum.frames = sum.frames.wrapping_add(u64::from(vmo.pages.count()));
             }
         }
     }

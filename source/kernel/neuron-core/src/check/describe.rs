@@ -115,7 +115,7 @@ impl<P: Platform> Kernel<'_, P> {
                 Some(next) if level == 1 || level == 2 && index < 256 => {
                     self.digest_table(digest, next, level.wrapping_sub(1));
                 }
-                _ if level == 0 => self.platform.read(table.plus(1), index).hash(digest),
+                _ if level == 0 => self.reason(table, index).hash(digest),
                 _ => {}
             }
             next = self.platform.next_word(table, index.wrapping_add(1));
@@ -177,13 +177,18 @@ impl<P: Platform> Kernel<'_, P> {
                     self.describe_table(out, next, level.wrapping_sub(1))?;
                 }
                 _ if level == 0 => {
-                    writeln!(out, "    {:x}", self.platform.read(table.plus(1), index))?;
+                    writeln!(out, "    {:x}", self.reason(table, index))?;
                 }
                 _ => {}
             }
             next = self.platform.next_word(table, index.wrapping_add(1));
         }
         Ok(())
+    }
+
+    /// What the record of a last-level table says about an entry.
+    fn reason(&self, table: Frame, index: usize) -> u64 {
+        self.frames.record(table).map_or(0, |record| self.platform.read(record, index))
     }
 
     /// Tells the beginning of each run of frames with one use and as many valid entries.

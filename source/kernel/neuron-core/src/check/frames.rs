@@ -10,17 +10,13 @@ impl<P: Platform> Kernel<'_, P> {
     /// To be called when everything that uses frames has been marked.
     pub(super) fn check_frames(&self, scratch: &mut Scratch<'_>) -> Result<(), Violation> {
         let mut free = 0u32;
-        self.frames.each_free_block(|first, count, sound| {
-            ensure(sound, Rule::FrameFree, first.number())?;
-            for step in 0..count {
-                let frame = first.plus(u64::from(step));
-                let mark = scratch.mark(frame).filter(|mark| mark.role == Role::Unseen);
-                let Some(mark) = mark else {
-                    return ensure(false, Rule::FrameFree, frame.number());
-                };
-                mark.role = Role::Free;
-            }
-            free = free.wrapping_add(count);
+        self.frames.each_free(|frame| {
+            let mark = scratch.mark(frame).filter(|mark| mark.role == Role::Unseen);
+            let Some(mark) = mark else {
+                return ensure(false, Rule::FrameFree, frame.number());
+            };
+            mark.role = Role::Free;
+            free = free.wrapping_add(1);
             Ok(())
         })?;
         ensure(free == self.frames.free_count(), Rule::FrameCount, free)?;

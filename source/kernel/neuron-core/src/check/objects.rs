@@ -41,13 +41,15 @@ impl<P: Platform> Kernel<'_, P> {
         for (id, vmo) in self.vmos.iter() {
             self.check_anchor(vmo.anchor, CapabilityKind::Vmo(id), true)?;
             objects = objects.wrapping_add(1);
-            for step in 0..vmo.pages {
-                let frame = vmo.base.plus(u64::from(step));
+            for page in 0..vmo.pages.count() {
+                let frame =
+                    present(self.frames.page(vmo.pages, page).ok_or(()), Rule::FrameUse, page)?;
                 let mark = scratch.mark(frame).filter(|mark| mark.role == Role::Unseen);
                 let Some(mark) = mark else {
                     return ensure(false, Rule::FrameUse, frame.number());
                 };
                 mark.role = Role::Memory;
+                (mark.vmo, mark.page) = (id.slot(), page);
             }
         }
         for (id, thread) in self.threads.iter() {

@@ -37,8 +37,10 @@ rules! {
     CapKind,
     /// Children and mapped pages are as many as counted (capability).
     CapCount,
-    /// A capability that is being dropped has no rights (capability).
-    CapZombie,
+    /// A capability that is being made or dropped has no rights (capability).
+    CapWithheld,
+    /// Memory that anybody holds is cleared (slot).
+    VmoCleared,
     /// Only windows and authorities have no parent (capability).
     CapRoot,
     /// A window is whole pages outside RAM, and never executable (capability).
@@ -94,7 +96,7 @@ rules! {
 
     /// A frame has one use, and it is the one recorded (frame).
     FrameUse,
-    /// The free lists hold the free frames, in aligned blocks, each once (frame).
+    /// The free list holds the free frames, each once (frame).
     FrameFree,
     /// Free frames are as many as counted (frames).
     FrameCount,

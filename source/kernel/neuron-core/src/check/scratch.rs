@@ -9,7 +9,7 @@ pub(super) enum Role {
     /// Nothing yet.
     #[default]
     Unseen,
-    /// Part of a free block.
+    /// Free.
     Free,
     /// A page table of `level` (2 is the root) whose first entry maps `page`.
     Table { asid: Asid, level: u8, page: u32 },
@@ -25,6 +25,9 @@ pub struct FrameMark {
     pub(super) role: Role,
     /// Its role at the last check.
     pub(super) before: Role,
+    /// Of memory: the slot of its object, and which page of it.
+    pub(super) vmo: u32,
+    pub(super) page: u32,
     pub(super) writable: bool,
     pub(super) executable: bool,
 }

@@ -22,8 +22,8 @@ struct Space {
     asid: Asid,
     /// Leaves found.
     leaves: u64,
-    /// The leaf before: its mapping, page and frame.
-    last: Option<(Id<Mapping>, Page, Frame)>,
+    /// The leaf before: its mapping, page, and place in its object.
+    last: Option<(Id<Mapping>, Page, u64)>,
 }
 
 impl<P: Platform> Kernel<'_, P> {
@@ -74,7 +74,8 @@ impl<P: Platform> Kernel<'_, P> {
         take(scratch, table, Role::Table { asid: space.asid, level, page: first })?;
         charge(scratch, space.process);
         if level == 0 {
-            take(scratch, table.plus(1), Role::Record)?;
+            let record = present(self.frames.record(table).ok_or(()), Rule::FrameUse, first)?;
+            take(scratch, record, Role::Record)?;
             charge(scratch, space.process);
         }
         let entries = if level == 2 { 256 } else { 512 };
@@ -86,7 +87,8 @@ impl<P: Platform> Kernel<'_, P> {
             valid = valid.wrapping_add(1);
             let pte = Pte::from_word(word);
             if level == 0 {
-                let reason = self.platform.read(table.plus(1), index);
+                let record = present(self.frames.record(table).ok_or(()), Rule::FrameUse, page)?;
+                let reason = self.platform.read(record, index);
                 self.check_leaf(space, scratch, Page::from_number(page), pte, reason)?;
             } else {
                 let next = present(pte.next_table().ok_or(()), Rule::TableEntry, page)?;
@@ -104,11 +106,12 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Only a leaf has a reason.
     fn check_reasons(&self, table: Frame, first: u32) -> Result<(), Violation> {
-        let mut found = self.platform.next_word(table.plus(1), 0);
+        let record = present(self.frames.record(table).ok_or(()), Rule::FrameUse, first)?;
+        let mut found = self.platform.next_word(record, 0);
         while let Some((index, _)) = found {
             let page = first.wrapping_add(u32::try_from(index).unwrap_or(0));
             ensure(self.platform.read(table, index) != 0, Rule::LeafStale, page)?;
-            found = self.platform.next_word(table.plus(1), index.wrapping_add(1));
+            found = self.platform.next_word(record, index.wrapping_add(1));
         }
         Ok(())
     }
@@ -133,16 +136,17 @@ impl<P: Platform> Kernel<'_, P> {
         let exact = Pte::leaf(frame, leaf) == pte && leaf == mapping.leaf;
         ensure(exact, Rule::LeafBits, at)?;
         ensure(pte.word() & 0xffc0_0000_0000_0320 == 0, Rule::LeafBits, at)?;
+        space.leaves = space.leaves.wrapping_add(1);
+        let place = self.check_target(scratch, mapping, frame, leaf, at)?;
         if step != 0 {
-            let before = (id, Page::from_number(at.wrapping_sub(1)), back(frame));
+            let before = (id, Page::from_number(at.wrapping_sub(1)), place.wrapping_sub(1));
             ensure(space.last == Some(before), Rule::LeafFrame, at)?;
         }
-        space.last = Some((id, page, frame));
-        space.leaves = space.leaves.wrapping_add(1);
-        self.check_target(scratch, mapping, frame, leaf, at)
+        space.last = Some((id, page, place));
+        Ok(())
     }
 
-    /// The frame of a leaf lies in the object of its mapping.
+    /// The frame of a leaf lies in the object of its mapping; tells which page it is.
     fn check_target(
         &self,
         scratch: &mut Scratch<'_>,
@@ -150,24 +154,23 @@ impl<P: Platform> Kernel<'_, P> {
         frame: Frame,
         leaf: Leaf,
         at: u32,
-    ) -> Result<(), Violation> {
+    ) -> Result<u64, Violation> {
         let kind = present(self.caps.get(mapping.cap), Rule::MappingAlive, at)?.kind;
         if let CapabilityKind::Vmo(vmo) = kind {
-            let vmo = present(self.vmos.get(vmo), Rule::MappingAlive, at)?;
-            let step = frame.number().wrapping_sub(vmo.base.number());
-            ensure(step < u64::from(vmo.pages), Rule::LeafFrame, at)?;
-            let Some(mark) = scratch.mark(frame).filter(|mark| mark.role == Role::Memory) else {
-                return ensure(false, Rule::FrameUse, frame.number());
-            };
+            let mark = scratch.mark(frame).filter(|mark| mark.role == Role::Memory);
+            let mark = present(mark.ok_or(()), Rule::LeafFrame, at)?;
+            ensure(mark.vmo == vmo.slot(), Rule::LeafFrame, at)?;
             mark.writable |= leaf == Leaf::ReadWrite;
             mark.executable |= leaf == Leaf::ReadExec;
-            return ensure(!(mark.writable && mark.executable), Rule::FrameWx, frame.number());
+            ensure(!(mark.writable && mark.executable), Rule::FrameWx, frame.number())?;
+            return Ok(u64::from(mark.page));
         }
         let window = present(Window::of(kind), Rule::MappingAlive, at)?;
         let page = Window::page(frame);
         ensure(window.contains(page), Rule::LeafFrame, at)?;
         ensure(leaf != Leaf::ReadExec, Rule::LeafBits, at)?;
-        ensure(!scratch.is_ram(frame), Rule::WindowRange, at)
+        ensure(!scratch.is_ram(frame), Rule::WindowRange, at)?;
+        Ok(frame.number())
     }
 }
 
@@ -182,9 +185,4 @@ fn charge(scratch: &mut Scratch<'_>, process: Id<Process>) {
     if let Some(sum) = scratch.sum(process.slot()) {
         sum.frames = sum.frames.wrapping_add(1);
     }
-}
-
-/// The frame before.
-fn back(frame: Frame) -> Frame {
-    frame.plus(u64::MAX)
 }

@@ -189,7 +189,13 @@ fn objects() {
     });
     breaks(&[Rule::VmoWritable], |w, s| vmo(w, s).writable = 0);
     breaks(&[Rule::VmoSeal], |w, s| vmo(w, s).sealed = true);
-    breaks(&[Rule::FrameUse], |w, s| vmo(w, s).pages = 5);
+    breaks(&[Rule::FrameUse, Rule::AccountFrames], |w, s| {
+        // The frames of another.
+        let own = vmo(w, s).pages;
+        let other = w.kernel.vmos.iter().map(|(_, vmo)| vmo.pages).find(|pages| *pages != own);
+        vmo(w, s).pages = other.unwrap();
+    });
+    breaks(&[Rule::VmoCleared], |w, s| vmo(w, s).cleared = 0);
     breaks(&[Rule::NotificationWaiter], |w, s| {
         let CapabilityKind::Notification(id) =
             w.kernel.caps.get(s.cap(w, s.notification)).unwrap().kind
@@ -294,16 +300,19 @@ fn leaves() {
     breaks(&[Rule::LeafReason], |w, s| {
         let [.., table] = s.tables(w, s.child);
         let reason = u64::from(s.mapping(w, s.window).slot());
-        w.kernel.platform.machine.write(table.plus(1), 1, reason);
+        let record = w.kernel.frames.record(table).unwrap();
+        w.kernel.platform.machine.write(record, 1, reason);
     });
     breaks(&[Rule::LeafStale], |w, s| {
         let [.., table] = s.tables(w, s.child);
-        w.kernel.platform.machine.write(table.plus(1), 100, 1);
+        let record = w.kernel.frames.record(table).unwrap();
+        w.kernel.platform.machine.write(record, 100, 1);
     });
     breaks(&[Rule::LeafCount], |w, s| {
         let [.., table] = s.tables(w, s.child);
         w.kernel.platform.machine.write(table, 2, 0);
-        w.kernel.platform.machine.write(table.plus(1), 2, 0);
+        let record = w.kernel.frames.record(table).unwrap();
+        w.kernel.platform.machine.write(record, 2, 0);
         w.kernel.frames.count_entries(table, -1);
     });
 }
@@ -362,12 +371,12 @@ fn write_and_execute() {
 fn frames() {
     breaks(&[Rule::FrameUse, Rule::FrameFree], |w, _| {
         // Taken, and nobody has it.
-        w.kernel.frames.alloc(1, FrameUse::Memory).unwrap();
+        w.kernel.frames.alloc(FrameUse::Memory).unwrap();
     });
     breaks(&[Rule::FrameFree, Rule::FrameUse], |w, s| {
         // Given back, and still in use.
-        let base = vmo(w, s).base;
-        w.kernel.frames.release(base, 1);
+        let frame = w.frames_of(s.memory)[0];
+        w.kernel.frames.release(frame);
     });
 }
 

@@ -70,8 +70,12 @@ impl<P: Platform> Kernel<'_, P> {
             ensure(record.cap == id, Rule::MappingAlive, mapping.slot())
         })?;
         ensure(pages == cap.mapped_pages, Rule::CapCount, at)?;
-        if cap.state == CapState::Zombie {
-            ensure(cap.rights.is_empty(), Rule::CapZombie, at)?;
+        if matches!(cap.state, CapState::Zombie | CapState::New) {
+            ensure(cap.rights.is_empty(), Rule::CapWithheld, at)?;
+        }
+        if let (CapState::Held, CapabilityKind::Vmo(vmo)) = (cap.state, cap.kind) {
+            let cleared = self.vmos.get(vmo).is_ok_and(|vmo| vmo.cleared >= vmo.pages.count());
+            ensure(cleared, Rule::VmoCleared, at)?;
         }
         if cap.state == CapState::Anchor {
             let plain = cap.parent.is_none() && cap.rights.is_empty();

@@ -5,7 +5,7 @@
 
 use nexus_abi::{Error, Handle, Rights};
 
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Progress, Work};
 use crate::object::capability::OBJECT_RIGHTS;
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::process::Process;
@@ -100,31 +100,38 @@ impl<P: Platform> Kernel<'_, P> {
     /// `OutOfRange` when a frame is not reserved RAM.
     pub fn boot_memory(&mut self, base: Frame, pages: u32) -> Result<Handle, Error> {
         let init = self.init.ok_or(Error::BadState)?;
-        if !self.frames.claim_reserved(base, pages) {
-            return Err(Error::OutOfRange);
-        }
+        let frames = self.frames.claim_reserved(base, pages).ok_or(Error::OutOfRange)?;
         let process = self.processes.get_mut(init)?;
         process.frames.limit = process.frames.limit.saturating_add(pages);
         process.frames.charge(pages)?;
-        let cap = self.vmo_over(init, base, pages)?;
+        let (cap, vmo) = self.vmo_over(init, frames)?;
         self.caps.get_mut(cap)?.rights = BOOT_MEMORY;
-        if let CapabilityKind::Vmo(vmo) = self.caps.get(cap)?.kind {
-            self.vmos.get_mut(vmo)?.sealed = true;
-        }
+        let vmo = self.vmos.get_mut(vmo)?;
+        (vmo.sealed, vmo.cleared) = (true, pages);
         Ok(self.caps.handle(cap))
     }
 
-    /// Gives init new memory of its own, and tells its first frame, so that the kernel can fill
-    /// it while it loads init.
+    /// Gives init new memory of its own.
     ///
     /// # Errors
     /// As `vmo_create`.
-    pub fn boot_alloc(&mut self, pages: u64) -> Result<(Handle, Frame), Error> {
+    pub fn boot_alloc(&mut self, pages: u64) -> Result<Handle, Error> {
         let init = self.init.ok_or(Error::BadState)?;
-        let handle = self.vmo_create(init, pages)?;
-        let (_, cap) = self.lookup(init, handle)?;
+        let (cap, vmo) = self.take_memory(init, pages, &mut Work::step())?;
+        while self.clear_memory(vmo, &mut Work::step())? == Progress::More {}
+        Ok(self.caps.handle(cap))
+    }
+
+    /// The frame of page `page` of init's memory, so that the kernel can fill it while it loads
+    /// init.
+    ///
+    /// # Errors
+    /// `BadHandle` or `WrongKind`; `OutOfRange` past its end.
+    pub fn boot_frame(&self, memory: Handle, page: u32) -> Result<Frame, Error> {
+        let init = self.init.ok_or(Error::BadState)?;
+        let (_, cap) = self.lookup(init, memory)?;
         let CapabilityKind::Vmo(vmo) = cap.kind else { return Err(Error::WrongKind) };
-        Ok((handle, self.vmos.get(vmo)?.base))
+        self.frames.page(self.vmos.get(vmo)?.pages, page).ok_or(Error::OutOfRange)
     }
 
     /// Makes memory of init's fit to be executed.
@@ -160,7 +167,7 @@ impl<P: Platform> Kernel<'_, P> {
         let thread = self.start_thread(init, init, [entry, stack, arg], INIT_PRIORITY)?;
         // Nobody needs to name init's first thread.
         let (cap, _) = self.lookup(init, thread)?;
-        let _ = self.drop_cap(cap, &mut crate::kernel::Work::step())?;
+        let _ = self.drop_cap(cap, &mut Work::step())?;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Address spaces: the page tables of the user half.
 //!
-//! A last-level table is a pair of frames: the table, and beside it one word for each entry that
+//! A last-level table has two frames: the table, and its record with one word for each entry that
 //! names the mapping the entry belongs to. So a leaf and its reason are found in the same walk,
 //! in constant time, however many mappings there are. Tables are charged to the process and
 //! freed when their last entry goes.
@@ -8,7 +8,7 @@
 use nexus_abi::Error;
 
 use crate::kernel::Kernel;
-use crate::object::mapping::Mapping;
+use crate::object::mapping::{Backing, Mapping};
 use crate::object::process::Process;
 use crate::platform::{Asid, Platform};
 use crate::store::addr::{Frame, Page, PageRange};
@@ -17,7 +17,7 @@ use crate::store::pool::Id;
 use crate::store::pte::{Leaf, Pte};
 
 /// Up to this many pages are fenced one by one; more fence the whole space.
-const FENCE_EACH: u32 = 8;
+pub(crate) const FENCE_EACH: u32 = 8;
 
 /// Frames of a last-level table with its record.
 const PAIR: u32 = 2;
@@ -25,7 +25,7 @@ const PAIR: u32 = 2;
 impl<P: Platform> Kernel<'_, P> {
     /// A root table with the kernel half filled in, charged to nobody yet.
     pub(crate) fn new_root(&mut self) -> Result<Frame, Error> {
-        let root = self.frames.alloc(1, FrameUse::Table)?;
+        let root = self.frames.alloc(FrameUse::Table)?;
         self.platform.zero(root);
         for index in 256..512 {
             let entry = self.platform.kernel_entry(index);
@@ -123,21 +123,31 @@ impl<P: Platform> Kernel<'_, P> {
         frames: u32,
     ) -> Result<Frame, Error> {
         self.processes.get_mut(process)?.frames.charge(frames)?;
-        let table = match self.frames.alloc(frames, FrameUse::Table) {
+        let table = match self.table_frames(frames) {
             Ok(table) => table,
             Err(error) => {
                 self.refund_frames(process, frames);
                 return Err(error);
             }
         };
-        for step in 0..frames {
-            self.platform.zero(table.plus(u64::from(step)));
-        }
         self.platform.write(parent, index, Pte::table(table).word());
         self.frames.count_entries(parent, 1);
         // The fence of a page orders its leaf only, not the tables above it.
         let asid = self.processes.get(process)?.asid;
         self.platform.fence_space(asid);
+        Ok(table)
+    }
+
+    /// A cleared table, with its record if it has two frames.
+    fn table_frames(&mut self, frames: u32) -> Result<Frame, Error> {
+        let table = self.frames.alloc(FrameUse::Table)?;
+        if frames == PAIR {
+            let record = self.frames.alloc(FrameUse::Table);
+            let record = record.inspect_err(|_| self.frames.release(table))?;
+            self.frames.set_record(table, record);
+            self.platform.zero(record);
+        }
+        self.platform.zero(table);
         Ok(table)
     }
 
@@ -177,7 +187,12 @@ impl<P: Platform> Kernel<'_, P> {
     ) {
         self.platform.write(parent, index, Pte::INVALID.word());
         self.frames.count_entries(parent, -1);
-        self.frames.release(table, frames);
+        if frames == PAIR
+            && let Some(record) = self.frames.record(table)
+        {
+            self.frames.release(record);
+        }
+        self.frames.release(table);
         self.refund_frames(process, frames);
     }
 
@@ -188,19 +203,28 @@ impl<P: Platform> Kernel<'_, P> {
         root: Frame,
         mapping: Id<Mapping>,
         pages: PageRange,
-        base: Frame,
+        backing: Backing,
         leaf: Leaf,
     ) -> Result<(), Error> {
-        let mut frame = base;
+        let mut steps = 0..pages.count;
         let mut rest = Spans::of(pages);
         while let Some(span) = rest.next() {
             let table = self.leaf_table(root, span.first).ok_or(Error::BadAddress)?;
-            for page in span.pages() {
+            for (page, step) in span.pages().zip(&mut steps) {
+                let frame = self.frame_of(backing, step).ok_or(Error::BadAddress)?;
                 self.write_leaf(table, mapping, page, frame, leaf);
-                frame = frame.plus(1);
             }
         }
         Ok(())
+    }
+
+    /// The frame for page `step` of a mapping.
+    #[inline(always)]
+    pub(crate) fn frame_of(&self, backing: Backing, step: u32) -> Option<Frame> {
+        match backing {
+            Backing::Device(first) => Some(first.plus(u64::from(step))),
+            Backing::Memory(pages, first) => self.frames.page(pages, first.wrapping_add(step)),
+        }
     }
 
     /// Writes one leaf in a last-level table, and the mapping that it belongs to.
@@ -214,9 +238,9 @@ impl<P: Platform> Kernel<'_, P> {
         leaf: Leaf,
     ) {
         let index = page.table_index(0);
+        let Some((_, record)) = self.frames.enter(table, 1) else { return };
         self.platform.write(table, index, Pte::leaf(frame, leaf).word());
-        self.platform.write(table.plus(1), index, u64::from(mapping.slot()));
-        self.frames.count_entries(table, 1);
+        self.platform.write(record, index, u64::from(mapping.slot()));
     }
 
     /// Gives the leaves of a mapping another protection.
@@ -241,7 +265,8 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(())
     }
 
-    /// Clears the leaves of a mapping, and frees tables that hold none any more.
+    /// Clears the leaves of a mapping, and frees tables that hold none any more. `table` is the
+    /// last-level table of the first page, where it is known.
     #[inline(always)]
     pub(crate) fn clear_leaves(
         &mut self,
@@ -249,17 +274,19 @@ impl<P: Platform> Kernel<'_, P> {
         root: Frame,
         asid: Asid,
         pages: PageRange,
+        table: Option<Frame>,
     ) -> Result<(), Error> {
         let emptied = if pages.count == 1 {
-            let table = self.leaf_table(root, pages.first);
+            let table = table.or_else(|| self.leaf_table(root, pages.first));
             table.is_some_and(|table| self.clear_leaf(table, pages.first))
         } else {
             self.clear_all(root, pages)
         };
-        self.fence(asid, pages);
         if emptied {
-            self.free_empty_tables(process, root, pages)?;
+            // Its fence is for the leaves, too.
+            return self.free_empty_tables(process, root, pages);
         }
+        self.fence(asid, pages);
         Ok(())
     }
 
@@ -281,9 +308,10 @@ impl<P: Platform> Kernel<'_, P> {
     #[inline(always)]
     fn clear_leaf(&mut self, table: Frame, page: Page) -> bool {
         let index = page.table_index(0);
+        let Some((left, record)) = self.frames.enter(table, -1) else { return false };
         self.platform.write(table, index, Pte::INVALID.word());
-        self.platform.write(table.plus(1), index, 0);
-        self.frames.count_entries(table, -1) == 0
+        self.platform.write(record, index, 0);
+        left == 0
     }
 
     /// Orders the writes to the entries of a range before user mode runs.
@@ -300,11 +328,12 @@ impl<P: Platform> Kernel<'_, P> {
         }
     }
 
-    /// The mapping that `page` belongs to.
-    pub(crate) fn mapping_at(&self, root: Frame, page: Page) -> Option<Id<Mapping>> {
+    /// The mapping that `page` belongs to, and its last-level table.
+    #[inline(always)]
+    pub(crate) fn mapping_at(&self, root: Frame, page: Page) -> Option<(Id<Mapping>, Frame)> {
         let table = self.leaf_table(root, page)?;
-        let reason = self.platform.read(table.plus(1), page.table_index(0));
-        Id::from_slot(reason).ok()
+        let reason = self.platform.read(self.frames.record(table)?, page.table_index(0));
+        Some((Id::from_slot(reason).ok()?, table))
     }
 }
 

@@ -7,7 +7,7 @@
 
 use nexus_abi::{EndReason, Error, Rights};
 
-use crate::kernel::{Kernel, Progress, Work};
+use crate::kernel::{Kernel, Progress, Work, cost};
 use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH};
 use crate::object::endpoint::Vmo;
 use crate::object::process::{HEAVY, Process};
@@ -148,13 +148,17 @@ impl<P: Platform> Kernel<'_, P> {
         if !mappings.is_empty() && self.unmap_through(id, work)? == Progress::More
             || !children.is_empty() && self.leave_children(id, work)? == Progress::More
         {
-            self.bury(id, work)?;
-            return Ok(Progress::More);
+            return self.bury(id, work);
         }
         let last_of = match parent {
             Some(parent) => self.last_of(parent)?,
             None => None,
         };
+        if let Some(CapabilityKind::Vmo(vmo)) = last_of
+            && self.give_back(vmo, work)? == Progress::More
+        {
+            return self.bury(id, work);
+        }
         if state == CapState::Held {
             self.end_uses(id, last_of.is_some(), work)?;
         }
@@ -167,7 +171,7 @@ impl<P: Platform> Kernel<'_, P> {
         self.caps.release(id);
         self.refund_objects(owner, 1);
         if let (Some(parent), Some(kind)) = (parent, last_of) {
-            self.end_object(parent, kind, work)?;
+            self.end_object(parent, kind)?;
         }
         Ok(Progress::Done)
     }
@@ -175,16 +179,33 @@ impl<P: Platform> Kernel<'_, P> {
     /// Makes a zombie of a capability whose drop needs further steps, if it is none yet: from here
     /// on nobody can use it, so that nothing is added to what is left to do.
     #[cold]
-    fn bury(&mut self, id: Id<Capability>, work: &mut Work) -> Result<(), Error> {
-        if self.caps.get(id)?.state != CapState::Held {
-            return Ok(());
+    fn bury(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
+        if self.caps.get(id)?.state == CapState::Held {
+            self.end_uses(id, false, work)?;
+            self.withhold(id)?;
         }
-        self.end_uses(id, false, work)?;
+        self.caps.get_mut(id)?.state = CapState::Zombie;
+        Ok(Progress::More)
+    }
+
+    /// Takes a capability out of its owner's hands: no handle names it, and it has no rights.
+    #[cold]
+    pub(crate) fn withhold(&mut self, id: Id<Capability>) -> Result<(), Error> {
         let cap = self.caps.get_mut(id)?;
-        (cap.state, cap.rights) = (CapState::Zombie, Rights::empty());
+        (cap.state, cap.rights) = (CapState::New, Rights::empty());
         let owner = self.processes.get_mut(cap.owner)?;
         owner.held.remove(&mut self.caps, id)?;
         owner.owned.push_back(&mut self.caps, id)
+    }
+
+    /// Puts one that was withheld in its owner's hands, with these rights.
+    #[cold]
+    pub(crate) fn hand_out(&mut self, id: Id<Capability>, rights: Rights) -> Result<(), Error> {
+        let cap = self.caps.get_mut(id)?;
+        (cap.state, cap.rights) = (CapState::Held, rights);
+        let owner = self.processes.get_mut(cap.owner)?;
+        owner.owned.remove(&mut self.caps, id)?;
+        owner.held.push_back(&mut self.caps, id)
     }
 
     /// What was derived from a capability ends, if that is being revoked; else it moves to the
@@ -220,13 +241,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     #[inline(always)]
     fn unmap_through(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
-        while let Some(mapping) = self.caps.get(id)?.mappings.first() {
-            if !work.spend(self.mapping_cost(mapping)) {
-                return Ok(Progress::More);
-            }
-            self.end_mapping(mapping)?;
-        }
-        Ok(Progress::Done)
+        self.end_mappings(work, |kernel| Ok(kernel.caps.get(id)?.mappings.first()))
     }
 
     /// The object whose only capability is the one child of this anchor.
@@ -237,14 +252,27 @@ impl<P: Platform> Kernel<'_, P> {
         Ok((last && ends).then_some(parent.kind))
     }
 
-    /// Ends an object that no capability names, with its anchor. This is one piece of work: what is
-    /// large uses up what is left of the step.
-    fn end_object(
-        &mut self,
-        anchor: Id<Capability>,
-        kind: CapabilityKind,
-        work: &mut Work,
-    ) -> Result<(), Error> {
+    /// Gives the frames of a memory object back, which only one capability names, without mappings.
+    #[inline(never)]
+    fn give_back(&mut self, id: Id<Vmo>, work: &mut Work) -> Result<Progress, Error> {
+        let vmo = self.vmos.get_mut(id)?;
+        let owner = self.caps.get(vmo.anchor)?.owner;
+        let account = &mut self.processes.get_mut(owner)?.frames;
+        while vmo.pages.count() != 0 {
+            if !work.spend(1) {
+                return Ok(Progress::More);
+            }
+            for _ in 0..cost::FRAMES {
+                if self.frames.release_last(&mut vmo.pages) {
+                    account.refund(1);
+                }
+            }
+        }
+        Ok(Progress::Done)
+    }
+
+    /// Ends an object that no capability names, with its anchor.
+    fn end_object(&mut self, anchor: Id<Capability>, kind: CapabilityKind) -> Result<(), Error> {
         let owner = self.caps.get(anchor)?.owner;
         let mut cost = 1;
         match kind {
@@ -255,12 +283,7 @@ impl<P: Platform> Kernel<'_, P> {
                 self.notifications.release(id);
             }
             CapabilityKind::Vmo(id) => {
-                let &Vmo { base, pages, .. } = self.vmos.get(id)?;
-                // As much as ending a mapping of it.
-                work.spend(pages.wrapping_shr(2));
                 self.vmos.release(id);
-                self.frames.release(base, pages);
-                self.refund_frames(owner, pages);
             }
             CapabilityKind::Process(id) => {
                 self.end_process(id, EndReason::Killed(0))?;
@@ -329,7 +352,7 @@ impl<P: Platform> Kernel<'_, P> {
             return Ok(Progress::More);
         }
         if self.caps.get(anchor).is_ok() {
-            self.end_object(anchor, kind, work)?;
+            self.end_object(anchor, kind)?;
         }
         Ok(Progress::Done)
     }

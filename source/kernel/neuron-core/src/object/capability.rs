@@ -76,6 +76,8 @@ pub const MAX_DEPTH: u32 = 64;
 pub enum CapState {
     /// Its owner holds it, by a handle.
     Held,
+    /// What it is to is being made, in steps: no handle names it yet, and it has no rights.
+    New,
     /// It is being dropped, in steps: no handle names it and it has no rights. It keeps its place
     /// in the tree until nothing is mapped through it and nothing hangs below it.
     Zombie,
@@ -87,7 +89,7 @@ pub enum CapState {
 /// List of the children of a capability.
 #[derive(Debug)]
 pub struct Siblings;
-/// List of the capabilities of a process (`held`), or of its anchors and zombies (`owned`).
+/// List of the capabilities of a process (`held`), or of the others that it pays (`owned`).
 #[derive(Debug)]
 pub struct Held;
 

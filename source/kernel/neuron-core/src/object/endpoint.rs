@@ -2,7 +2,7 @@
 
 use crate::object::capability::Capability;
 use crate::object::thread::{Queue, Thread};
-use crate::store::addr::Frame;
+use crate::store::frames::Pages;
 use crate::store::list::List;
 use crate::store::pool::Id;
 
@@ -58,13 +58,13 @@ pub struct Notification {
     pub anchor: Id<Capability>,
 }
 
-/// Memory: contiguous frames of RAM.
+/// Memory: frames of RAM, from wherever they were free.
 #[derive(Debug, Hash)]
 pub struct Vmo {
-    /// First frame.
-    pub base: Frame,
-    /// How many.
-    pub pages: u32,
+    /// The frames.
+    pub pages: Pages,
+    /// How many of them are cleared; all, once it is held by anybody.
+    pub cleared: u32,
     /// Writable mappings that exist now.
     pub writable: u32,
     /// True once it can never be written again, and so may be executed.

@@ -2,7 +2,8 @@
 
 use crate::object::capability::Capability;
 use crate::object::process::Process;
-use crate::store::addr::PageRange;
+use crate::store::addr::{Frame, PageRange};
+use crate::store::frames::Pages;
 use crate::store::list::{Links, linked};
 use crate::store::pool::Id;
 use crate::store::pte::Leaf;
@@ -13,6 +14,15 @@ pub struct ThroughCap;
 /// List of the mappings in one address space.
 #[derive(Debug)]
 pub struct InSpace;
+
+/// The frames behind a mapping.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Backing {
+    /// Of a device, from this one on.
+    Device(Frame),
+    /// Of a memory object, from this page of it on.
+    Memory(Pages, u32),
+}
 
 /// One mapping. Every user leaf belongs to exactly one.
 #[derive(Debug, Hash)]

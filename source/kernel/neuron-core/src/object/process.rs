@@ -84,7 +84,7 @@ pub struct Process {
     pub asid: Asid,
     /// Capabilities it holds.
     pub held: List<Capability, Held>,
-    /// Anchors of the objects it made, and capabilities of its own that are being dropped.
+    /// Anchors of the objects it made, and capabilities of its own that are being made or dropped.
     pub owned: List<Capability, Held>,
     /// Mappings in its address space.
     pub mappings: List<Mapping, InSpace>,

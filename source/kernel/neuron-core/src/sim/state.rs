@@ -10,6 +10,7 @@ use crate::object::capability::CapabilityKind;
 use crate::object::process::Process;
 use crate::object::thread::State;
 use crate::platform::PhysMem;
+use crate::store::addr::Frame;
 use crate::store::pool::Id;
 
 impl World<'_> {
@@ -165,9 +166,8 @@ impl World<'_> {
     /// When it is no such thing.
     #[must_use]
     pub fn memory_of(&self, vmo: Handle) -> Vec<u64> {
-        let (base, pages) = self.frames_of(vmo);
-        let frames = (0..pages).map(|page| base.plus(u64::from(page)));
-        frames
+        self.frames_of(vmo)
+            .into_iter()
             .flat_map(|frame| (0..512).map(move |index| (frame, index)))
             .map(|(frame, index)| self.kernel.platform.read(frame, index))
             .collect()
@@ -178,18 +178,23 @@ impl World<'_> {
     /// # Panics
     /// When it is no such thing.
     pub fn fill(&mut self, vmo: Handle, value: u64) {
-        let (base, pages) = self.frames_of(vmo);
-        for page in 0..pages {
+        for frame in self.frames_of(vmo) {
             for index in 0..512 {
-                self.kernel.platform.machine.write(base.plus(u64::from(page)), index, value);
+                self.kernel.platform.machine.write(frame, index, value);
             }
         }
     }
 
-    fn frames_of(&self, vmo: Handle) -> (crate::store::addr::Frame, u32) {
+    /// The frames of a memory object, whoever holds this capability to it.
+    ///
+    /// # Panics
+    /// When it is no such thing.
+    #[must_use]
+    pub fn frames_of(&self, vmo: Handle) -> Vec<Frame> {
         let (_, cap) = self.kernel.caps.by_handle(vmo).unwrap();
         let CapabilityKind::Vmo(id) = cap.kind else { panic!("not memory") };
         let vmo = self.kernel.vmos.get(id).unwrap();
-        (vmo.base, vmo.pages)
+        let pages = vmo.pages;
+        (0..pages.count()).map(|page| self.kernel.frames.page(pages, page).unwrap()).collect()
     }
 }

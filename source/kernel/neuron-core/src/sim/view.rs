@@ -163,7 +163,9 @@ impl World<'_> {
             CapabilityKind::Vmo(id) => {
                 let vmo = self.kernel.vmos.get(id).unwrap();
                 one.object = id.slot();
-                (one.base, one.len) = (vmo.base.address(), u64::from(vmo.pages) * 4096);
+                let first = self.kernel.frames.page(vmo.pages, 0);
+                one.base = first.map_or(0, Frame::address);
+                one.len = u64::from(vmo.pages.count()) * 4096;
                 one.sealed = vmo.sealed;
             }
             CapabilityKind::DeviceMmio { base, len } => (one.base, one.len) = (base, len),

@@ -31,6 +31,13 @@ pub struct Config {
     pub windows: Vec<(u64, u64)>,
 }
 
+/// Most fences of one entry into the kernel.
+pub const MAX_FENCES: u32 = 72;
+/// Most page-table leaves that one entry writes or clears.
+pub const MAX_LEAVES: u32 = 1536;
+/// Most frames that one entry clears.
+pub const MAX_CLEARED: u32 = 40;
+
 /// Frames of RAM that are not given out: kernel, and the boot archive in the last four of them.
 pub const RESERVED: u32 = 16;
 
@@ -88,6 +95,8 @@ pub struct World<'a> {
     pub checking: bool,
     /// Whether the short ways of `call` and `reply_recv` are tried first, as the kernel does.
     pub fast: bool,
+    /// Most fences, leaves and cleared frames of one entry so far.
+    pub most: [u32; 3],
     /// Entries into the kernel so far.
     pub entries: u64,
     /// How many of them a short way has made.
@@ -209,6 +218,7 @@ impl<'a> World<'a> {
             archive,
             checking: true,
             fast: false,
+            most: [0; 3],
             entries: 0,
             short: 0,
             forced: false,
@@ -238,6 +248,7 @@ impl<'a> World<'a> {
     /// # Panics
     /// When it finds a broken rule.
     pub fn check(&mut self) {
+        self.measure();
         // Miri, which looks for something else, takes a second for each look.
         if !self.checking || cfg!(miri) {
             self.kernel.platform.clear();
@@ -256,6 +267,28 @@ impl<'a> World<'a> {
         if let Err(violation) = found.and(current) {
             let whole = std::env::var_os("NEURON_DESCRIBE").map(|_| self.describe(None));
             panic!("{violation}\n{}", whole.unwrap_or_default());
+        }
+    }
+
+    /// Looks at what the entry before did to page tables and memory: it has bounds (RFC-0001, S6).
+    ///
+    /// # Panics
+    /// When one is passed.
+    fn measure(&mut self) {
+        let (mut fences, mut leaves, mut cleared) = (0u32, 0u32, 0u32);
+        for event in self.kernel.platform.events() {
+            match event {
+                Event::FencePage(..) | Event::FenceSpace(_) => fences += 1,
+                Event::Write { .. } => leaves += 1,
+                Event::Zero(_) => cleared += 1,
+            }
+        }
+        // A leaf and its record are two words.
+        let done = [fences, leaves / 2, cleared];
+        let most = [MAX_FENCES, MAX_LEAVES, MAX_CLEARED];
+        for (done, (most, all)) in done.into_iter().zip(most.into_iter().zip(&mut self.most)) {
+            assert!(done <= most, "an entry did {done:?} of at most {most:?}");
+            *all = done.max(*all);
         }
     }
 

@@ -1,15 +1,16 @@
-//! Physical frames: a buddy allocator over one table entry per frame of RAM.
+//! Physical frames: one table entry for each frame of RAM, and a list of the free ones.
 //!
-//! A free block is found in time in the logarithm of the size of RAM, whatever is in use. Allocation
-//! and release mark each frame, so that they take time in the size of the block; a call takes at most
-//! 512 frames.
+//! Whatever needs frames takes single ones, and any free frame is as good as any other: what others
+//! have taken, and where, makes no difference to anybody (RFC-0001, B2). Taking one and giving it
+//! back takes constant time.
+//!
+//! The frames of a memory object are a binary tree through their table entries: page n is node
+//! n + 1, and the bits of that number below its highest say left or right. So a page is found in
+//! logarithmic time, and an object of any size costs no frame besides its pages.
 
 use nexus_abi::Error;
 
 use crate::store::addr::{Frame, index};
-
-/// Largest block is 2^18 frames (1 GiB).
-const ORDERS: u32 = 19;
 
 /// What a frame is used for. Every frame of RAM is exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,22 +25,49 @@ pub enum FrameUse {
     Memory,
 }
 
+/// No frame: more than RAM has.
+const NONE: u32 = u32::MAX;
+
 /// The table entry of one frame.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameInfo {
     usage: FrameUse,
-    /// Set on the first frame of a free block: the block has 2^order frames.
-    order: Option<u8>,
-    /// For a page table: its valid entries.
+    /// Of a page table: its valid entries.
     live: u16,
-    next: Option<u32>,
-    prev: Option<u32>,
+    /// Of a free frame, the next free one; of a last-level table, its record; of memory, the node
+    /// below on the left.
+    left: u32,
+    /// Of memory, the node below on the right.
+    right: u32,
 }
 
 impl FrameInfo {
     /// A frame that is not to be given out.
-    pub const RESERVED: FrameInfo =
-        FrameInfo { usage: FrameUse::Reserved, order: None, live: 0, next: None, prev: None };
+    pub const RESERVED: FrameInfo = FrameInfo::new(FrameUse::Reserved);
+
+    const fn new(usage: FrameUse) -> FrameInfo {
+        FrameInfo { usage, live: 0, left: NONE, right: NONE }
+    }
+}
+
+/// The frames of a memory object, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pages {
+    /// That of page 0; any frame while there is none.
+    first: Frame,
+    count: u32,
+}
+
+impl Pages {
+    /// No page yet.
+    const EMPTY: Pages = Pages { first: Frame::from_number(0), count: 0 };
+
+    /// How many.
+    #[inline(always)]
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.count
+    }
 }
 
 /// The frames of RAM.
@@ -47,7 +75,8 @@ impl FrameInfo {
 pub struct Frames<'a> {
     base: Frame,
     table: &'a mut [FrameInfo],
-    free: [Option<u32>; 19],
+    /// The first free frame.
+    free: u32,
     free_count: u32,
 }
 
@@ -55,7 +84,7 @@ impl<'a> Frames<'a> {
     /// All frames from `base`, one for each entry, reserved until [`Frames::add`] gives some out.
     pub fn new(base: Frame, table: &'a mut [FrameInfo]) -> Frames<'a> {
         table.fill(FrameInfo::RESERVED);
-        Frames { base, table, free: [None; 19], free_count: 0 }
+        Frames { base, table, free: NONE, free_count: 0 }
     }
 
     /// Free frames.
@@ -76,65 +105,117 @@ impl<'a> Frames<'a> {
         self.table.get(index(self.number(frame)?)).map(|info| info.usage)
     }
 
-    /// Makes reserved frames free. Frames outside RAM, or not reserved, are left alone.
+    /// Makes reserved frames free, the lowest to be taken first. Frames outside RAM, or not
+    /// reserved, are left alone.
     pub fn add(&mut self, first: Frame, count: u32) {
-        let mut start = first;
-        for step in 0..count {
+        for step in (0..count).rev() {
             let frame = first.plus(u64::from(step));
-            if self.usage(frame) != Some(FrameUse::Reserved) {
-                self.release(start, pages_between(start, frame));
-                start = frame.plus(1);
+            if self.usage(frame) == Some(FrameUse::Reserved) {
+                self.release(frame);
             }
         }
-        self.release(start, pages_between(start, first.plus(u64::from(count))));
     }
 
-    /// Turns reserved frames into memory of an object. False, and nothing done, if one is not
+    /// Turns reserved frames into memory of an object. `None`, and nothing done, if one is not
     /// reserved RAM.
-    pub fn claim_reserved(&mut self, first: Frame, count: u32) -> bool {
+    pub fn claim_reserved(&mut self, first: Frame, count: u32) -> Option<Pages> {
         let frames = || (0..count).map(|step| first.plus(u64::from(step)));
         if !frames().all(|frame| self.usage(frame) == Some(FrameUse::Reserved)) {
-            return false;
+            return None;
         }
-        frames().for_each(|frame| self.set_usage(frame, FrameUse::Memory));
-        true
+        let mut pages = Pages::EMPTY;
+        for frame in frames() {
+            *self.info_mut(frame)? = FrameInfo::new(FrameUse::Memory);
+            self.append(&mut pages, frame);
+        }
+        Some(pages)
     }
 
-    /// Takes `count` contiguous frames.
+    /// Takes a frame.
     ///
     /// # Errors
-    /// `NoMemory` when no free block is large enough.
-    pub fn alloc(&mut self, count: u32, usage: FrameUse) -> Result<Frame, Error> {
+    /// `NoMemory` when none is free.
+    pub fn alloc(&mut self, usage: FrameUse) -> Result<Frame, Error> {
         #[cfg(feature = "testing")]
         if crate::sim::fault::hit() {
             return Err(Error::NoMemory);
         }
-        let order = count.checked_next_power_of_two().ok_or(Error::NoMemory)?.trailing_zeros();
-        let (found, first) = (order..ORDERS)
-            .find_map(|order| Some((order, (*self.free.get(index(order))?)?)))
-            .ok_or(Error::NoMemory)?;
-        self.unlink(first, found);
-        let whole = block(found);
-        self.free_count = self.free_count.wrapping_sub(whole);
-        let frame = self.frame(first);
-        for step in 0..count {
-            self.set_usage(frame.plus(u64::from(step)), usage);
-        }
-        self.release(frame.plus(u64::from(count)), whole.wrapping_sub(count));
-        Ok(frame)
+        let number = self.free;
+        let info = self.table.get_mut(index(number)).ok_or(Error::NoMemory)?;
+        self.free = info.left;
+        *info = FrameInfo::new(usage);
+        self.free_count = self.free_count.wrapping_sub(1);
+        Ok(self.frame(number))
     }
 
-    /// Gives `count` frames back.
-    pub fn release(&mut self, first: Frame, count: u32) {
-        let Some(mut number) = self.number(first) else { return };
-        let end = number.wrapping_add(count);
-        while number < end {
-            // The largest aligned block that starts here and ends in the range.
-            let fit = end.wrapping_sub(number).ilog2();
-            let order = number.trailing_zeros().min(fit).min(ORDERS.wrapping_sub(1));
-            self.release_block(number, order);
-            number = number.wrapping_add(block(order));
+    /// Gives a frame back.
+    pub fn release(&mut self, frame: Frame) {
+        let next = self.free;
+        let Some(number) = self.number(frame) else { return };
+        let Some(info) = self.table.get_mut(index(number)) else { return };
+        if info.usage == FrameUse::Free {
+            return;
         }
+        *info = FrameInfo { left: next, ..FrameInfo::new(FrameUse::Free) };
+        self.free = number;
+        self.free_count = self.free_count.wrapping_add(1);
+    }
+
+    /// Takes the frames of an object of `count` pages.
+    ///
+    /// # Errors
+    /// `NoMemory` when fewer are free, and none is taken.
+    pub fn alloc_pages(&mut self, count: u32) -> Result<Pages, Error> {
+        let mut pages = Pages::EMPTY;
+        for _ in 0..count {
+            match self.alloc(FrameUse::Memory) {
+                Ok(frame) => self.append(&mut pages, frame),
+                Err(error) => {
+                    while self.release_last(&mut pages) {}
+                    return Err(error);
+                }
+            }
+        }
+        Ok(pages)
+    }
+
+    /// Gives the last page of an object back; false when there is none.
+    pub fn release_last(&mut self, pages: &mut Pages) -> bool {
+        let Some(last) = pages.count.checked_sub(1) else { return false };
+        if let Some(frame) = self.page(*pages, last) {
+            self.release(frame);
+        }
+        pages.count = last;
+        true
+    }
+
+    /// The frame of page `n` of an object; `None` past its end.
+    #[must_use]
+    pub fn page(&self, pages: Pages, n: u32) -> Option<Frame> {
+        if n >= pages.count {
+            return None;
+        }
+        let node = n.wrapping_add(1);
+        let mut number = self.number(pages.first)?;
+        for level in (0..node.ilog2()).rev() {
+            let info = self.table.get(index(number))?;
+            let right = node.wrapping_shr(level) & 1 != 0;
+            number = if right { info.right } else { info.left };
+        }
+        Some(self.frame(number))
+    }
+
+    /// Puts a frame at the end of an object.
+    fn append(&mut self, pages: &mut Pages, frame: Frame) {
+        let node = pages.count.wrapping_add(1);
+        let above = self.page(*pages, (node >> 1).wrapping_sub(1));
+        let number = self.number(frame).unwrap_or(NONE);
+        match above.and_then(|above| self.info_mut(above)) {
+            Some(above) if node & 1 != 0 => above.right = number,
+            Some(above) => above.left = number,
+            None => pages.first = frame,
+        }
+        pages.count = node;
     }
 
     /// Adds `by` to the valid entries of a page table, and returns the sum.
@@ -144,110 +225,64 @@ impl<'a> Frames<'a> {
         info.live
     }
 
+    /// Makes a frame the record of a last-level table.
+    pub(crate) fn set_record(&mut self, table: Frame, record: Frame) {
+        let number = self.number(record).unwrap_or(NONE);
+        if let Some(info) = self.info_mut(table) {
+            info.left = number;
+        }
+    }
+
+    /// The record of a last-level table.
+    #[inline(always)]
+    pub(crate) fn record(&self, table: Frame) -> Option<Frame> {
+        let info = self.table.get(index(self.number(table)?))?;
+        Some(self.frame(info.left))
+    }
+
+    /// Adds `by` to the valid entries of a last-level table; tells the sum, and its record.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, table: Frame, by: i16) -> Option<(u16, Frame)> {
+        let base = self.base;
+        let info = self.info_mut(table)?;
+        info.live = info.live.wrapping_add_signed(by);
+        Some((info.live, base.plus(u64::from(info.left))))
+    }
+
     /// Valid entries counted for a page table.
     #[cfg(feature = "checker")]
     pub(crate) fn entries(&self, frame: Frame) -> Option<u16> {
         self.table.get(index(self.number(frame)?)).map(|info| info.live)
     }
 
-    /// Tells every free block, its frames, and whether its links and place are as they should be.
+    /// Tells every free frame.
     #[cfg(feature = "checker")]
-    pub(crate) fn each_free_block<E>(
+    pub(crate) fn each_free<E>(
         &self,
-        mut tell: impl FnMut(Frame, u32, bool) -> Result<(), E>,
+        mut tell: impl FnMut(Frame) -> Result<(), E>,
     ) -> Result<(), E> {
-        for (order, head) in (0u32..).zip(self.free) {
-            let (mut next, mut last) = (head, None);
-            while let Some(number) = next {
-                let info = self.table.get(index(number));
-                let linked = info.is_some_and(|info| {
-                    info.prev == last && info.order.map(u32::from) == Some(order)
-                });
-                let sound = linked && number.trailing_zeros() >= order;
-                tell(self.frame(number), block(order), sound)?;
-                (last, next) = (next, info.and_then(|info| info.next));
-            }
+        let mut next = self.free;
+        while let Some(info) = self.table.get(index(next)) {
+            tell(self.frame(next))?;
+            next = info.left;
         }
         Ok(())
     }
 
-    fn release_block(&mut self, number: u32, order: u32) {
-        for step in 0..block(order) {
-            self.set_usage(self.frame(number.wrapping_add(step)), FrameUse::Free);
-        }
-        self.free_count = self.free_count.wrapping_add(block(order));
-        let (mut number, mut order) = (number, order);
-        while order < ORDERS.wrapping_sub(1) {
-            let buddy = number ^ block(order);
-            let free = self.table.get(index(buddy)).and_then(|info| info.order);
-            if free.map(u32::from) != Some(order) {
-                break;
-            }
-            self.unlink(buddy, order);
-            number = number.min(buddy);
-            order = order.wrapping_add(1);
-        }
-        self.link(number, order);
-    }
-
-    fn link(&mut self, number: u32, order: u32) {
-        let Some(head) = self.free.get_mut(index(order)) else { return };
-        let next = head.replace(number);
-        if let Some(info) = self.table.get_mut(index(number)) {
-            info.order = u8::try_from(order).ok();
-            info.next = next;
-            info.prev = None;
-        }
-        if let Some(info) = next.and_then(|next| self.table.get_mut(index(next))) {
-            info.prev = Some(number);
-        }
-    }
-
-    fn unlink(&mut self, number: u32, order: u32) {
-        let Some(info) = self.table.get_mut(index(number)) else { return };
-        info.order = None;
-        let (next, prev) = (info.next.take(), info.prev.take());
-        match prev.and_then(|prev| self.table.get_mut(index(prev))) {
-            Some(info) => info.next = next,
-            None => {
-                if let Some(head) = self.free.get_mut(index(order)) {
-                    *head = next;
-                }
-            }
-        }
-        if let Some(info) = next.and_then(|next| self.table.get_mut(index(next))) {
-            info.prev = prev;
-        }
-    }
-
-    fn set_usage(&mut self, frame: Frame, usage: FrameUse) {
-        if let Some(info) = self.info_mut(frame) {
-            info.usage = usage;
-            info.live = 0;
-        }
-    }
-
+    #[inline(always)]
     fn info_mut(&mut self, frame: Frame) -> Option<&mut FrameInfo> {
         let number = self.number(frame)?;
         self.table.get_mut(index(number))
     }
 
+    #[inline(always)]
     fn number(&self, frame: Frame) -> Option<u32> {
         let number = frame.number().checked_sub(self.base.number())?;
         u32::try_from(number).ok().filter(|number| index(*number) < self.table.len())
     }
 
+    #[inline(always)]
     fn frame(&self, number: u32) -> Frame {
         self.base.plus(u64::from(number))
     }
-}
-
-/// Frames from one to the other; zero when there are none.
-fn pages_between(first: Frame, end: Frame) -> u32 {
-    u32::try_from(end.number().saturating_sub(first.number())).unwrap_or(0)
-}
-
-/// Frames in a block of this order.
-const fn block(order: u32) -> u32 {
-    1u32.wrapping_shl(order)
 }

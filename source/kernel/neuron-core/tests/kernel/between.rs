@@ -50,7 +50,7 @@ fn windows(w: &mut World<'_>, count: u64) -> Windows {
     Windows { above, middle, low }
 }
 
-// Any call on a capability that is half dropped, by another thread; `BadHandle`, and nothing changes
+// attack 76 U: any call on a capability that is half dropped, by another thread; `BadHandle`, and nothing changes; broken: half-dropped
 /// S1: from the first step on, what is dropped can be used by nobody.
 #[test]
 fn what_is_half_dropped_names_nothing() {
@@ -92,7 +92,7 @@ fn what_is_half_dropped_names_nothing() {
     });
 }
 
-// Derive again from a window that is being dropped; refused, one owner
+// attack 76 U: derive again from a window that is being dropped; refused, one owner
 #[test]
 fn a_window_being_dropped_has_one_owner() {
     with_steps(2, |w| {
@@ -110,7 +110,7 @@ fn a_window_being_dropped_has_one_owner() {
     });
 }
 
-// A call waits by a capability whose drop goes in steps; it ends with the first
+// attack 76 U: a call waits by a capability whose drop goes in steps; it ends with the first
 #[test]
 fn a_wait_ends_with_the_first_step_of_a_drop() {
     with_steps(2, |w| {
@@ -130,7 +130,7 @@ fn a_wait_ends_with_the_first_step_of_a_drop() {
     });
 }
 
-// Map again whatever a step has unmapped, while it is revoked; the revoke ends
+// attack 76 U: map again whatever a step has unmapped, while it is revoked; the revoke ends; broken: half-dropped
 /// S2: nobody keeps a call in steps from its end.
 #[test]
 fn mappings_do_not_outrun_a_revoke() {
@@ -163,7 +163,7 @@ fn mappings_do_not_outrun_a_revoke() {
     });
 }
 
-// Move children up into a capability that is half dropped, for ever; the drop ends
+// attack 76 U: move children up into a capability that is half dropped, for ever; the drop ends; broken: zombie-heir
 #[test]
 fn children_that_move_up_do_not_outrun_a_drop() {
     with_steps(4, |w| {
@@ -196,7 +196,7 @@ const OTHERS: &[(&str, Syscall, usize)] = &[
     ("the one below is revoked", Syscall::CapRevoke, 2),
 ];
 
-// A drop or a revoke beside another, above, below or at the same place, cut at every step; both succeed, nothing below a revoke is left
+// attack 76 P: a drop or a revoke beside another, above, below or at the same place, cut at every step; both succeed, nothing below a revoke is left; broken: finished-by-another, drop-forgets-revoke
 /// S3: a call that something else has brought to its end succeeds.
 #[test]
 fn a_call_that_another_finishes_succeeds() {
@@ -262,7 +262,7 @@ fn ended(second: &(&str, Syscall, usize), met: Option<(bool, Result<u64, Error>)
     done && (*at == 0 && *call == Syscall::CapRevoke || *at == 1 && *call == Syscall::CapDrop)
 }
 
-// Two threads drop one capability; one does it, the other is told that it is gone
+// attack 76 U: two threads drop one capability; one does it, the other is told that it is gone
 #[test]
 fn of_two_drops_one_succeeds() {
     with_steps(2, |w| {
@@ -277,7 +277,7 @@ fn of_two_drops_one_succeeds() {
     });
 }
 
-// A process ends half through a drop or a revoke; what it began is brought to its end
+// attack 76 U: a process ends half through a drop or a revoke; what it began is brought to its end
 #[test]
 fn what_a_process_began_is_finished_after_its_end() {
     for call in [Syscall::CapDrop, Syscall::CapRevoke] {
@@ -300,7 +300,7 @@ fn what_a_process_began_is_finished_after_its_end() {
     }
 }
 
-// The right to receive goes while messages that fail are sent back; no error comes after the answer went
+// attack 76 U: the right to receive goes while messages that fail are sent back; no error comes after the answer went; broken: error-after-answer
 /// S4: an error means that nothing of the call was done.
 #[test]
 fn no_error_comes_after_an_answer() {

@@ -23,8 +23,11 @@ fn boot_refuses_what_is_wrong() {
 #[test]
 fn memory_that_the_kernel_fills_for_init() {
     run(|w| {
-        let (memory, first) = w.kernel.boot_alloc(2).unwrap();
-        assert_eq!(w.cap(memory).unwrap().base, first.address());
+        let memory = w.kernel.boot_alloc(2).unwrap();
+        let frames = [0, 1].map(|page| w.kernel.boot_frame(memory, page).unwrap());
+        assert_eq!(w.frames_of(memory), frames);
+        assert_eq!(w.kernel.boot_frame(memory, 2), Err(Error::OutOfRange));
+        assert_eq!(w.kernel.boot_frame(w.spawn, 0), Err(Error::WrongKind));
         let map = |w: &mut World<'_>| w.vmo_map(w.init, memory, 2 * PAGE, VA, RX);
         assert_eq!(map(w), Err(Error::SealState));
         w.kernel.boot_seal(memory).unwrap();
@@ -51,26 +54,6 @@ fn frames_have_whole_addresses_below_the_end() {
     assert_eq!(Frame::at(PAGE + 1), None);
     assert_eq!(Frame::at(1 << 56), None);
     assert!(Frame::at((1 << 56) - PAGE).is_some());
-}
-
-// Half a million frames are too many for Miri.
-#[cfg(not(miri))]
-#[test]
-fn the_largest_block_is_not_merged() {
-    let count = 1 << 19;
-    let base = Frame::at(0).unwrap();
-    use neuron_core::store::frames::{FrameInfo, FrameUse, Frames};
-
-    let mut table = vec![FrameInfo::RESERVED; 1 << 19];
-    let mut frames = Frames::new(base, &mut table);
-    frames.add(base, count);
-    assert_eq!(frames.free_count(), count);
-    // Two blocks of 2^18 frames: more than that in one piece there is not.
-    assert_eq!(frames.alloc((1 << 18) + 1, FrameUse::Memory), Err(Error::NoMemory));
-    let first = frames.alloc(1 << 18, FrameUse::Memory).unwrap();
-    let second = frames.alloc(1 << 18, FrameUse::Memory).unwrap();
-    assert_ne!(first, second);
-    assert_eq!(frames.free_count(), 0);
 }
 
 #[test]

@@ -11,6 +11,8 @@
 )]
 
 mod between;
+mod bounds;
+mod budget;
 mod capability;
 #[allow(dead_code, unused_imports, reason = "shared by the modules below")]
 mod common;

@@ -41,8 +41,8 @@ fn create_rolls_back() {
     run(|w| {
         let child = w.child(7, 64, 64);
         let create = |w: &mut World<'_>| w.vmo_create(child.user, 3).map(|handle| handle.0);
-        // Frames, anchor, capability, object.
-        assert_eq!(fails_at_every_allocation(w, child.user, create), 4);
+        // Three frames, anchor, capability, object.
+        assert_eq!(fails_at_every_allocation(w, child.user, create), 6);
         let (frames, objects) = w.used(child.user);
         for (frames, objects) in [(frames + 2, objects + 2), (frames + 3, objects + 1)] {
             w.limit(child.user, Some(frames), Some(objects));

@@ -281,9 +281,9 @@ fn test_reject_mmio_page_zero() {
 #[test]
 fn test_reject_mmio_no_memory() {
     with_owner(|w, o| {
-        // Page tables and records: root, middle and last level; then every allocation there is.
+        // The mapping, a middle table, a last-level table and its record.
         let map = |w: &mut World<'_>| w.mmio_map(o.user, o.window, 0, 2 * PAGE, VA, RW);
-        assert_eq!(fails_at_every_allocation(w, o.user, map), 3);
+        assert_eq!(fails_at_every_allocation(w, o.user, map), 4);
         w.unmap(o.user, VA).unwrap();
         // Over the edge between two last-level tables, and between two middle tables.
         for edge in [0x20_0000, 0x4000_0000] {

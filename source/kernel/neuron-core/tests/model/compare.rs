@@ -26,11 +26,12 @@ impl Model {
         match cap.what {
             What::Spawn | What::Console => {}
             What::Window { base, len } => (one.base, one.len) = (base, len),
-            What::Object(object) => {
-                let object = &self.objects[&object];
+            What::Object(id) => {
+                let object = &self.objects[&id];
                 one.object = object.slot;
                 if let Kind::Memory { pages, sealed } = object.kind {
-                    (one.base, one.len, one.sealed) = (object.base, pages * 4096, sealed);
+                    let first = self.frames[&id].first().copied().unwrap_or(0);
+                    (one.base, one.len, one.sealed) = (first, pages * 4096, sealed);
                 }
             }
         }
@@ -66,9 +67,10 @@ impl Model {
 
     fn add_pages(&self, view: &mut View) {
         for mapping in &self.mappings {
-            let base = match self.caps[&mapping.cap].what {
-                What::Window { base, .. } => base,
-                What::Object(object) => self.objects[&object].base,
+            let what = self.caps[&mapping.cap].what;
+            let place = |page: u64| match what {
+                What::Window { base, .. } => base + page * 4096,
+                What::Object(object) => self.frames[&object][page as usize],
                 other => panic!("{other:?} is mapped"),
             };
             // V, R, U, A and D; W or X.
@@ -78,7 +80,7 @@ impl Model {
                 Access::Exec => 0xdb,
             };
             for page in 0..mapping.pages {
-                let to = base + (mapping.first + page) * 4096;
+                let to = place(mapping.first + page);
                 let at = (self.slot(mapping.process), mapping.va + page * 4096);
                 view.pages.push((at, PageView { to, bits }));
             }

@@ -59,6 +59,11 @@ pub const WITHDRAWN: &str = "(right withdrawn)";
 /// In the tally, what alone was wrong with handles where a partner was ready.
 pub const PARTNER: &str = "(with a partner)";
 
+/// Where the pages of a memory object are.
+fn frames_of(world: &World<'_>, memory: Handle) -> Vec<u64> {
+    world.frames_of(memory).into_iter().map(|frame| frame.address()).collect()
+}
+
 /// True when a program cannot go on.
 type Over = bool;
 
@@ -80,8 +85,8 @@ impl<'w, 'a> Driver<'w, 'a> {
                 KindCode::Vmo => {
                     let kind = Kind::Memory { pages: cap.len / 4096, sealed: true };
                     let object = model.new_object(INIT, kind);
-                    let place = model.objects.get_mut(&object).unwrap();
-                    (place.slot, place.base) = (cap.object, cap.base);
+                    model.objects.get_mut(&object).unwrap().slot = cap.object;
+                    model.frames.insert(object, frames_of(world, Handle(*handle)));
                     What::Object(object)
                 }
                 other => panic!("init has a {other:?}"),
@@ -376,8 +381,11 @@ impl<'w, 'a> Driver<'w, 'a> {
         let What::Object(object) = cap.what else { return };
         let found = self.world.cap(handle).unwrap();
         let object = (object, self.model.objects.get_mut(&object).unwrap());
-        (object.1.slot, object.1.base) = (found.object, found.base);
+        object.1.slot = found.object;
         match object.1.kind {
+            Kind::Memory { .. } => {
+                self.model.frames.insert(object.0, frames_of(self.world, handle));
+            }
             Kind::Process(process) => {
                 self.model.processes.get_mut(&process).unwrap().slot = found.object;
             }

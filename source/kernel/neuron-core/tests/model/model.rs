@@ -50,7 +50,6 @@ pub struct Object {
     pub kind: Kind,
     /// Where the kernel put it, as the driver has seen it.
     pub slot: u32,
-    pub base: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +95,8 @@ impl Process {
 pub struct Model {
     pub caps: BTreeMap<Cid, Cap>,
     pub objects: BTreeMap<Oid, Object>,
+    /// Where the pages of each memory object are, as the driver has seen it.
+    pub frames: BTreeMap<Oid, Vec<u64>>,
     pub processes: BTreeMap<Pid, Process>,
     pub mappings: Vec<Mapping>,
     pub lives: BTreeMap<u32, u32>,
@@ -139,6 +140,7 @@ impl Model {
         let mut model = Model {
             caps: BTreeMap::new(),
             objects: BTreeMap::new(),
+            frames: BTreeMap::new(),
             processes: BTreeMap::from([(INIT, init)]),
             mappings: Vec::new(),
             lives: BTreeMap::from([(1, 1)]),
@@ -168,7 +170,7 @@ impl Model {
 
     pub fn new_object(&mut self, maker: Pid, kind: Kind) -> Oid {
         let id = self.number();
-        self.objects.insert(id, Object { maker, kind, slot: 0, base: 0 });
+        self.objects.insert(id, Object { maker, kind, slot: 0 });
         match kind {
             Kind::Endpoint => {
                 self.endpoints.insert(id, Endpoint::default());

@@ -67,7 +67,7 @@ fn a_tree_taken_back_while_it_grows() {
     explore("tree", scenarios::tree);
 }
 
-// Derive from what is half dropped, and revoke above it, between any two steps; one owner, and the drop succeeds
+// attack 76 M: derive from what is half dropped, and revoke above it, between any two steps; one owner, and the drop succeeds
 #[test]
 fn a_window_used_while_it_is_half_dropped() {
     explore("halves", scenarios::halves);

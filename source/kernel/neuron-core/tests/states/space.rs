@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use neuron_core::check::Digest;
 use neuron_core::object::thread::State as Doing;
 use neuron_core::sim::{Config, User, World, pace, run_with};
-use nexus_abi::{Handle, NO_DEADLINE, Syscall};
+use nexus_abi::{Handle, KindCode, NO_DEADLINE, Syscall};
 use stateright::{Model, Property};
 
 use crate::program::{Actor, VARS};
@@ -175,8 +175,15 @@ impl Scene {
             && self.cast.actors[0].results.get(nth) == Some(&Ok(0))
         {
             let below = view.caps.iter().any(|(_, cap)| cap.parent == Some(top.0));
-            let window = world.cap(top).unwrap();
-            let inside = |to: u64| to >= window.base && to < window.base + window.len;
+            let what = world.cap(top).unwrap();
+            let memory: Vec<u64> = match what.kind {
+                KindCode::Vmo => world.frames_of(top).iter().map(|one| one.address()).collect(),
+                _ => Vec::new(),
+            };
+            let inside = |to: u64| match what.kind {
+                KindCode::Vmo => memory.contains(&to),
+                _ => to >= what.base && to < what.base + what.len,
+            };
             let mapped = view.pages.iter().any(|(_, page)| inside(page.to));
             if below || mapped {
                 broken |= Rule::Revoked as u8;

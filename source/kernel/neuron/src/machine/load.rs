@@ -81,7 +81,7 @@ pub(super) fn init(
         load_segment(kernel, segment, image.program)?;
     }
     let len = STACK_PAGES * PAGE;
-    let (stack, _) = kernel.boot_alloc(STACK_PAGES).step("stack of init")?;
+    let stack = kernel.boot_alloc(STACK_PAGES).step("stack of init")?;
     let read_write = Prot::READ.union(Prot::WRITE);
     kernel.boot_map(stack, len, STACK_TOP - len, read_write).step("stack of init")?;
 
@@ -117,12 +117,13 @@ fn load_segment(
     program: Range,
 ) -> Result<(), LoadFailure> {
     let pages = segment.pages();
-    let (vmo, first) = kernel.boot_alloc(pages).step("memory of init")?;
+    let vmo = kernel.boot_alloc(pages).step("memory of init")?;
     let data = program.start + segment.file_offset;
     let end = data + segment.file_len;
     for (page, start) in (0..).zip((data..end).step_by(PAGE as usize)) {
         let part = Range { start, end: end.min(start + PAGE) };
-        if !watch::machine_mut(&mut kernel.platform).copy(part, first.plus(page)) {
+        let frame = kernel.boot_frame(vmo, page).step("memory of init")?;
+        if !watch::machine_mut(&mut kernel.platform).copy(part, frame) {
             return Err(LoadFailure::Place("the program of init"));
         }
     }
@@ -182,7 +183,8 @@ fn push(block: &mut Startup, role: Role, handle: Handle, range: Range) -> Result
 }
 
 fn write_startup(kernel: &mut TheKernel, block: Startup) -> Result<(), LoadFailure> {
-    let (vmo, frame) = kernel.boot_alloc(1).step("startup block")?;
+    let vmo = kernel.boot_alloc(1).step("startup block")?;
+    let frame = kernel.boot_frame(vmo, 0).step("startup block")?;
     let words: [u64; 512] = transmute!(block);
     for (index, word) in words.into_iter().enumerate() {
         kernel.platform.write(frame, index, word);

@@ -1,0 +1,110 @@
+//! What one entry into the kernel does at most (RFC-0001, S6). The world looks at every entry of every
+//! test; here are those that do as much as there is to do.
+
+use crate::common::*;
+
+fn large(body: impl FnOnce(&mut World<'_>)) {
+    let config = Config { objects: 4096, frames: 16 + 4096, ..Config::default() };
+    run_with(&config, |w| {
+        w.checking = false;
+        w.most = [0; 3];
+        body(w);
+        w.checking = true;
+        w.check();
+    });
+}
+
+/// A process with as many mappings of `pages` pages as it can have, up to `count`.
+fn mapped(w: &mut World<'_>, pages: u64, count: u64) -> Child {
+    let child = w.child(7, 1800, 1800);
+    let memory = w.vmo_create(child.user, pages).unwrap();
+    for n in 0..count {
+        // Each in a table of its own, so that the table goes, too.
+        let va = VA + n * 512 * PAGE;
+        w.vmo_map(child.user, memory, pages * PAGE, va, R).unwrap();
+    }
+    child
+}
+
+// attack 64 U: take apart what is mapped in pieces of any size; each entry fences, clears and writes a bounded number; broken: uncounted-fences
+#[test]
+fn what_is_taken_apart_at_once_is_bounded() {
+    for (pages, count) in [(1, 400), (2, 400), (7, 400), (8, 400), (9, 400), (63, 200), (512, 60)] {
+        large(|w| {
+            let child = mapped(w, pages, count);
+            w.most = [0; 3];
+            w.process_end(w.init, child.process, 1).unwrap();
+            let steps = w.settle();
+            let [fences, leaves, _] = w.most;
+            println!(
+                "{count} mappings of {pages} pages: {steps} steps, at most {fences} fences and {leaves} leaves"
+            );
+            // Enough at once, too, for it to come to its end.
+            assert!(leaves >= 40 && steps < 80, "{steps}");
+        });
+    }
+}
+
+// attack 64 U: the largest object and mapping that there can be; cleared in steps, each of a bounded number of frames; broken: uncounted-clearing
+#[test]
+fn the_largest_object_is_cleared_in_steps() {
+    large(|w| {
+        let free = w.free_frames();
+        let (handle, mut steps) = (w.init, 0);
+        while w.start(handle, Syscall::VmoCreate, &[MAX_PAGES_PER_CALL]) == Status::Again {
+            steps += 1;
+        }
+        let memory = Handle(w.result(w.init).unwrap());
+        let [_, _, cleared] = w.most;
+        assert!(steps >= 12 && (16..=40).contains(&cleared), "{steps} {cleared}");
+        assert!(w.memory_of(memory).iter().all(|word| *word == 0));
+        w.vmo_map(w.init, memory, MAX_PAGES_PER_CALL * PAGE, VA + PAGE, RW).unwrap();
+        w.protect(w.init, VA + PAGE, R).unwrap();
+        w.unmap(w.init, VA + PAGE).unwrap();
+        w.cap_drop(w.init, memory).unwrap();
+        assert_eq!(w.free_frames(), free);
+    });
+}
+
+// attack 76 U: other calls, and the end of the process, while an object is being made in steps; nothing of it can be named, and all comes back
+/// S1, for what is being made.
+#[test]
+fn what_is_half_made_names_nothing() {
+    run(|w| {
+        let child = w.child(7, 600, 64);
+        let (_, second) = w.thread_in(child.process, 31);
+        let before = w.live();
+        assert_eq!(w.start(child.user, Syscall::VmoCreate, &[500]), Status::Again);
+        // It is paid for, and nobody can see it.
+        assert_eq!(w.used(child.user).0, 501);
+        assert_eq!(w.live()[3], before[3] + 1);
+        for slot in 0..w.live()[0] + 8 {
+            for generation in 1..4 {
+                let handle = Handle::new(slot, generation);
+                let found = w.query(second, handle);
+                assert!(found.is_err() || found.unwrap().kind != nexus_abi::KindCode::Vmo);
+            }
+        }
+        assert_eq!(w.vmo_create(second, 500), Err(Error::NoMemory));
+        w.vmo_create(second, 4).unwrap();
+        // Another call of the same thread begins anew.
+        let memory = w.vmo_create(child.user, 500);
+        assert_eq!(w.query(second, memory.unwrap()).unwrap().len, 500 * PAGE);
+        assert_eq!(w.start(w.init, Syscall::VmoCreate, &[400]), Status::Again);
+        w.process_end(w.init, child.process, 1).unwrap();
+        w.settle();
+        w.vmo_create(w.init, 400).unwrap();
+    });
+}
+
+#[test]
+fn a_process_may_end_while_it_makes_something() {
+    run(|w| {
+        let free = w.free_frames();
+        let child = w.child(7, 600, 64);
+        assert_eq!(w.start(child.user, Syscall::VmoCreate, &[500]), Status::Again);
+        w.process_end(w.init, child.process, 1).unwrap();
+        w.settle();
+        assert_eq!(w.free_frames(), free);
+    });
+}
