@@ -115,11 +115,11 @@ impl Run {
         loop {
             match guest.next(deadline)? {
                 Event::Line(line) => self.owners.as_mut().unwrap_or(&mut self.lines).push(line),
-                Event::Part(part) if part == PROMPT && self.owners.is_none() => {
+                Event::Part(part) if part.contains(PROMPT) && self.owners.is_none() => {
                     self.owners = Some(Vec::new());
                     guest.send("owners\n")?;
                 }
-                Event::Part(part) if part == PROMPT && !done => {
+                Event::Part(part) if part.contains(PROMPT) && !done => {
                     done = self.owners.iter().flatten().any(|line| line.starts_with("DEVICE"));
                     if done {
                         return Ok(());
