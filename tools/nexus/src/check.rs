@@ -23,7 +23,8 @@ pub fn run(args: &CheckArgs) -> Result<Exit> {
     let standard = paths::standard_system()?;
     let here = std::env::current_dir()?;
     let dir = args.system.as_deref().unwrap_or(&standard);
-    match desc::check(dir, &standard, &here)? {
+    let tests = paths::tests_beside(&standard);
+    match desc::check_with_tests(dir, &standard, Some(&tests), &here)? {
         Ok(profiles) => {
             profiles.iter().for_each(summary);
             Ok(Exit::Pass)

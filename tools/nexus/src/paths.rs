@@ -32,6 +32,12 @@ pub fn standard_system() -> Result<PathBuf> {
     Ok(root()?.join("system"))
 }
 
+/// The system of tests, which is laid over the others, in the tree that has this standard system.
+#[must_use]
+pub fn tests_beside(standard: &Path) -> PathBuf {
+    standard.with_file_name("tests").join("overlay")
+}
+
 /// Where built systems go: `NEXUS_BUILD_DIR`, else `build/` in the tree.
 ///
 /// # Errors

@@ -9,14 +9,21 @@ fn tree() -> PathBuf {
     path.canonicalize().expect("the tree")
 }
 
+/// The small system is not judged.
+fn load_small(system: &Path) -> Vec<Checked> {
+    let checked = desc::check(system, &tree().join("system"), system).expect("the tool works");
+    checked.unwrap_or_else(|report| panic!("{report}"))
+}
+
 fn load(system: &Path) -> Vec<Checked> {
-    let standard = tree().join("system");
-    let checked = desc::check(system, &standard, system).expect("the tool works");
+    let (standard, tests) = (tree().join("system"), tree().join("tests/overlay"));
+    let checked = desc::check_with_tests(system, &standard, Some(&tests), system);
+    let checked = checked.expect("the tool works");
     checked.unwrap_or_else(|report| panic!("{report}"))
 }
 
 fn profile(name: &str) -> Checked {
-    let all = load(&tree().join("tests/fixtures/extends"));
+    let all = load_small(&tree().join("tests/fixtures/extends"));
     all.into_iter().find(|checked| checked.profile == name).expect("the profile")
 }
 

@@ -74,7 +74,7 @@ fn ask_policyd(score: &mut Score, policyd: Client<Policy>) {
         nonce: u64::MAX,
     };
     score.denied(policyd, &decide);
-    score.denied(policyd, &Explain { service: ids::RNGD, device: 0, rights: 0 });
+    score.denied(policyd, &Explain { service: ids::CONSOLED, device: 0, rights: 0 });
     score.denied(policyd, &RuleText { rule: 1, zero: Zero::ZERO, offset: 0 });
     score.denied(policyd, &RuleReason { rule: 1, zero: Zero::ZERO, offset: 0 });
 }
@@ -107,15 +107,15 @@ fn ask_logd(score: &mut Score, logd: Client<Log>) {
 
 fn ask_init(score: &mut Score, init: Client<Init>) {
     score.denied(init, &init::Owners { cursor: 0 });
-    score.denied(init, &init::Caps { service: ids::RNGD, zero: Zero::ZERO, cursor: 0 });
-    score.denied(init, &init::Try { service: ids::RNGD, device: 0, rights: 0 });
+    score.denied(init, &init::Caps { service: ids::CONSOLED, zero: Zero::ZERO, cursor: 0 });
+    score.denied(init, &init::Try { service: ids::CONSOLED, device: 0, rights: 0 });
     score.take(init_hides_roots(init));
     score.take(init_hides_addresses(init));
 }
 
 /// How a service stands is told without the address of its page table.
 fn init_hides_roots(init: Client<Init>) -> bool {
-    let ask = init::Stat { service: ids::RNGD, zero: Zero::ZERO };
+    let ask = init::Stat { service: ids::CONSOLED, zero: Zero::ZERO };
     init.call(&ask, Deadline::after_ms(ANSWER_MS)).is_ok_and(|stat| stat.root == 0)
 }
 

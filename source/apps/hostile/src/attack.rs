@@ -6,10 +6,14 @@ use crate::code::Instruction;
 use crate::fault::Fault;
 use crate::table;
 
-/// Service id of the first attack; the others follow in the order of the table.
-pub const FIRST_ID: u32 = 32;
+/// Service id of the first attack of the tests (tests/overlay); the others follow in the order of the
+/// table.
+pub const FIRST_ID: u32 = 901;
 
-/// One attack. Its service is called `hostile-<name>`.
+/// Service id of the first attack with a window of its own (tests/systems/windows).
+pub const FIRST_WITH_WINDOW: u32 = 100;
+
+/// One attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attack {
     /// Its name.
@@ -64,19 +68,16 @@ pub enum Page {
 }
 
 impl Attack {
-    /// Every attack; the service id of the first is [`FIRST_ID`].
-    pub const ALL: &'static [Attack] = table::ALL;
-
     /// The attack that the service with this id carries out.
     #[must_use]
     pub fn of_service(id: u32) -> Option<&'static Attack> {
-        let index = usize::try_from(id.checked_sub(FIRST_ID)?).ok()?;
-        Attack::ALL.get(index)
+        Attack::services().find_map(|(one, attack)| (one == id).then_some(attack))
     }
 
-    /// Every attack with the id of its service.
+    /// Every attack with the id of its service. Those with a window of their own come first.
     pub fn services() -> impl Iterator<Item = (u32, &'static Attack)> {
-        (FIRST_ID..).zip(Attack::ALL)
+        let with_window = (FIRST_WITH_WINDOW..).zip(table::WITH_WINDOW);
+        with_window.chain((FIRST_ID..).zip(table::ALL))
     }
 
     /// True when the process holds a device window.

@@ -1,4 +1,5 @@
-//! Programs that do what no program may (test profile only).
+//! Programs that do what no program may: in the tests that are laid over a system, and those with a
+//! window of their own in tests/systems/windows.
 //!
 //! One binary, many services: which attack a process carries out follows from its service id
 //! ([`Attack::of_service`]). It waits until the tests in the guest tell it to begin, so that all
@@ -23,5 +24,5 @@ pub mod spam;
 mod table;
 pub mod talk;
 
-pub use attack::{Attack, FIRST_ID, Faulty, Page, Role};
+pub use attack::{Attack, FIRST_ID, FIRST_WITH_WINDOW, Faulty, Page, Role};
 pub use fault::Fault;

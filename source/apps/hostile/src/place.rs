@@ -13,7 +13,7 @@ pub const PAGE: u64 = 0x31_0000_0000;
 /// The startup block, read-only.
 pub const STARTUP: u64 = nexus_abi::STARTUP_VA;
 
-/// The last words of the page below the stack, which has 16 pages (system/services/hostile-*.toml).
+/// The last words of the page below the stack, which has 16 pages (tests/overlay/services/hostile-*.toml).
 pub const BELOW_STACK: u64 = nexus_abi::STACK_TOP - 16 * nexus_abi::PAGE_SIZE - 8;
 
 /// Past the user half, and no address of Sv39 at all.

@@ -11,10 +11,9 @@ use crate::snippet::{DROP_AND_LOAD, JUMP, LEAVE, LOAD, SEMIHOSTING, STORE, UNMAP
 
 const READ_WRITE: Prot = Prot::READ.union(Prot::WRITE);
 
-/// Every attack; the service id of the first is [`crate::FIRST_ID`].
-pub(crate) const ALL: &[Attack] = &[
+/// Attacks with a window of their own; the service id of the first is [`crate::FIRST_WITH_WINDOW`].
+pub(crate) const WITH_WINDOW: &[Attack] = &[
     // attack 11 Q: jump into a device page; instruction page fault, the process ends
-    // attack 32 Q: a server ends in the middle of a call; the caller gets `PeerGone`
     enter("exec-device", "jumps into a device page", Page::Window(READ_WRITE)),
     // attack 10 Q: read a page right after `unmap`; load page fault
     faulty(
@@ -40,7 +39,12 @@ pub(crate) const ALL: &[Attack] = &[
         STORE,
         Fault::store(1, place::PAGE),
     ),
+];
+
+/// The others; the service id of the first is [`crate::FIRST_ID`].
+pub(crate) const ALL: &[Attack] = &[
     // attack 13 Q: jump into memory that is writable; instruction page fault
+    // attack 32 Q: a server ends in the middle of a call; the caller gets `PeerGone`
     enter("exec-memory", "jumps into memory that it can write", Page::Memory),
     // attack 13 Q: write to instructions; store page fault
     at(
@@ -170,7 +174,7 @@ mod tests {
     use crate::fault::cause;
 
     fn faulty_ones() -> impl Iterator<Item = (&'static str, Faulty)> {
-        Attack::ALL.iter().filter_map(|attack| match attack.role {
+        Attack::services().filter_map(|(_, attack)| match attack.role {
             Role::Faulty(faulty) => Some((attack.name, faulty)),
             _ => None,
         })
@@ -201,16 +205,21 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        for (index, attack) in Attack::ALL.iter().enumerate() {
-            assert!(Attack::ALL[..index].iter().all(|other| other.name != attack.name));
+        for (id, attack) in Attack::services() {
+            assert_eq!(Attack::services().filter(|(_, one)| one.name == attack.name).count(), 1);
+            assert_eq!(Attack::of_service(id), Some(attack));
         }
     }
 
     #[test]
     fn every_attack_has_its_service_file() {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../system/services");
+        let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests");
+        let directory = format!("{tests}/overlay/services");
         for (id, attack) in Attack::services() {
-            let path = format!("{directory}/hostile-{}.toml", attack.name);
+            let path = match attack.has_window() {
+                true => format!("{tests}/systems/windows/services/{}.toml", attack.name),
+                false => format!("{directory}/hostile-{}.toml", attack.name),
+            };
             let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("no {path}"));
             assert!(text.lines().any(|line| line == format!("id = {id}")), "{path}");
             assert_eq!(text.contains("needs ="), attack.has_window(), "{path}");
@@ -219,6 +228,6 @@ mod tests {
         let hostile = files.filter(|file| {
             file.as_ref().unwrap().file_name().to_string_lossy().starts_with("hostile-")
         });
-        assert_eq!(hostile.count(), Attack::ALL.len());
+        assert_eq!(hostile.count(), ALL.len());
     }
 }

@@ -73,7 +73,8 @@ impl Shell {
         let mut ready = None;
         for _ in 0..READY_MS / LOOK_MS {
             ready = ask::ready().ok();
-            let wait = ready.is_some_and(|ready| ready.owners_ready < ready.owners);
+            let wait =
+                ready.is_some_and(|ready| ready.owners_ready + ready.owners_lost < ready.owners);
             if !wait {
                 break;
             }

@@ -77,6 +77,21 @@ impl Context {
         service.ok_or_else(|| Failure::new("this service is not in the description"))
     }
 
+    /// True when the system has this service.
+    pub(crate) fn has(&self, id: u32) -> bool {
+        self.description.service(id).is_some()
+    }
+
+    /// A service that owns a device, and is not this one; with the device.
+    pub(crate) fn other_owner(&self) -> Result<(&Service, &Device), Failure> {
+        let others = self.description.services.iter().filter(|service| service.id != self.own_id);
+        let mut owners = others.filter_map(|service| {
+            let need = service.needs.first()?;
+            Some((service, self.description.device(need.device)?))
+        });
+        owners.next().ok_or_else(|| Failure::new("no other service owns a device"))
+    }
+
     /// The device that service `id` owns.
     pub(crate) fn device_of(&self, id: u32) -> Result<&Device, Failure> {
         let need = self.description.service(id).and_then(|service| service.needs.first());

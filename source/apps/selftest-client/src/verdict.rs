@@ -27,10 +27,10 @@ pub fn run(context: &Context) -> Result<Infallible, Failure> {
     let mut score = Score::default();
     let ready = context.host.wait_until_ready();
     score.step(context, "ready", "all owners are ready", ready.map_err(Failure::from));
-    for proof in proofs::with_everybody_alive() {
+    for proof in proofs::with_everybody_alive(context) {
         score.prove(context, proof.id, proof.fact, proof.check);
     }
-    for (id, attack) in proofs::hostile() {
+    for (id, attack) in proofs::hostile(context) {
         let check = |context: &_| proofs::attack(context, id, attack);
         score.prove(context, &hostile_proof(attack), &proofs::fact(attack), check);
     }

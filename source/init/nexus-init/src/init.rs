@@ -58,6 +58,8 @@ pub struct Init<M> {
     pub unnamed: Vec<(String, Option<Range>)>,
     /// What it can hand out.
     pub roots: Vec<Root>,
+    /// Number of the run, where a host reads records of a system in use.
+    pub read_as: Option<u64>,
     /// The outside.
     pub machine: M,
     /// Devices that may still be given at a second question, because policyd or logd was late.
@@ -74,6 +76,7 @@ impl<M: Machine> Init<M> {
             board: Vec::new(),
             unnamed: Vec::new(),
             roots,
+            read_as: None,
             machine,
             second_questions: SECOND_QUESTIONS,
             nonces: Nonces::default(),

@@ -173,6 +173,15 @@ impl Registry {
         true
     }
 
+    /// No report of an owner in this state is to come any more.
+    fn is_lost(&self, state: ServiceState) -> bool {
+        match state {
+            ServiceState::Started | ServiceState::Ready => false,
+            ServiceState::Waiting => self.distributed,
+            ServiceState::Failed | ServiceState::Ended | ServiceState::NotLoaded => true,
+        }
+    }
+
     /// How far distribution is.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
@@ -180,10 +189,14 @@ impl Registry {
         let ready = owners.clone().filter(|service| {
             self.service(service.id).is_some_and(|record| record.state == ServiceState::Ready)
         });
+        let lost = owners.clone().filter(|service| {
+            self.service(service.id).is_some_and(|record| self.is_lost(record.state))
+        });
         let started = self.services.iter().filter(|service| service.incarnation != 0);
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Readiness {
             owners_ready: number(ready.count()),
+            owners_lost: number(lost.count()),
             owners: number(owners.count()),
             services_started: number(started.count()),
             services: number(self.services.len()),
@@ -191,6 +204,7 @@ impl Registry {
             distributed: self.distributed,
             zero: Zero::ZERO,
             ready_ticks: self.ready_ticks,
+            zero_end: Zero::ZERO,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What init answers.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use nexus_abi::{CapInfo, Handle, Message, Sender};
@@ -222,6 +223,9 @@ impl<M: Machine> Init<M> {
         let ready = self.registry.readiness();
         if ready.owners_ready == ready.owners {
             nexus_rt::info!("all {} owners ready", ready.owners);
+            if let Some(nonce) = self.read_as {
+                self.machine.say(&format!("@nx {nonce:016x} ready {}", ready.owners));
+            }
         }
         Ok(())
     }

@@ -344,6 +344,10 @@ payloads! {
         pub zero: Zero<3>,
         /// Tick at which the last owner was ready; 0 before.
         pub ready_ticks: u64,
+        /// Owners that will not report any more: ended, not started, or without their device.
+        pub owners_lost: u32,
+        /// Padding.
+        pub zero_end: Zero<4>,
     }
 
     /// Asks for a piece of the board.

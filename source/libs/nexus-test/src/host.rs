@@ -88,7 +88,8 @@ impl Host {
     /// host how many owners are ready.
     ///
     /// # Errors
-    /// `TimedOut` when they are not after many looks.
+    /// `BadState` as soon as one is not to come any more; `TimedOut` when they are not ready after many
+    /// looks.
     pub fn wait_until_ready(&self) -> Result<(), CallError> {
         let report = Report { state: ReportState::Ready, zero: Zero::ZERO, detail: 0 };
         self.init.call(&report, Deadline::after_ms(SAFETY_MS))?;
@@ -96,6 +97,9 @@ impl Host {
             let ready = self.init.call(&Ready {}, Deadline::after_ms(SAFETY_MS))?;
             if everybody(&ready) {
                 return self.record(&records::ready(ready.owners));
+            }
+            if somebody_is_lost(&ready) {
+                return Err(CallError::Service(ServiceError::BadState));
             }
             self.waiter.pause(LOOK_MS);
         }
@@ -114,6 +118,11 @@ impl Host {
         self.powerd.call(&Exit { code, zero: Zero::ZERO }, Deadline::after_ms(SAFETY_MS))?;
         Err(CallError::Service(ServiceError::BadState))
     }
+}
+
+/// An owner has ended, cannot work or is not started, or another service is not.
+const fn somebody_is_lost(ready: &Readiness) -> bool {
+    ready.owners_lost > 0 || (ready.distributed && ready.services_started < ready.services)
 }
 
 const fn everybody(ready: &Readiness) -> bool {

@@ -57,7 +57,10 @@ pub(super) struct Known<'a> {
 pub fn scan(catalogue: &Catalogue) -> Result<Scan> {
     let root = paths::root()?;
     let broken = broken::all()?;
-    let proofs = desc::load(None, "test")?.required_proofs();
+    let mut proofs = desc::load(None, "test")?.required_proofs();
+    // The same tests, with more to try.
+    let windows = root.join("tests/systems/windows");
+    proofs.extend(desc::load(Some(&windows), "test")?.required_proofs());
     let known = Known { catalogue, broken, proofs };
     let mut modules = Modules::default();
     let mut scan = Scan::default();
@@ -240,7 +243,11 @@ impl File<'_> {
         };
         found.map(test).ok_or_else(|| {
             let what = format!("no service must prove `{text}`");
-            (what, "name the proof under `must-prove` in system/services".to_owned())
+            (
+                what,
+                "name the proof under `must-prove` in system/services or tests/overlay/services"
+                    .to_owned(),
+            )
         })
     }
 
@@ -256,7 +263,12 @@ impl File<'_> {
         let text = word.trim().trim_end_matches(',').trim_matches('"');
         match found {
             Some(test) => Some(Ok(test)),
-            None if self.short.starts_with("system/services/") => Some(self.of_text(text, known)),
+            None if ["system/services/", "tests/overlay/services/"]
+                .iter()
+                .any(|top| self.short.starts_with(top)) =>
+            {
+                Some(self.of_text(text, known))
+            }
             None => None,
         }
     }

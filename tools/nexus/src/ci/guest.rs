@@ -7,7 +7,7 @@ use crate::cli::SystemArgs;
 use crate::exit::Exit;
 use crate::steps::capture;
 use crate::steps::outcome::Outcome;
-use crate::test_os::{Expect, Options, Session, Until, renamed};
+use crate::test_os::{Expect, Options, Session, Until, profile_of, renamed, shipped_beside};
 use crate::{broken, paths, test_broken};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -61,9 +61,13 @@ pub(super) fn systems() -> Result<Outcome> {
     let mut total = Outcome::default();
     for parent in ["tests/systems", "examples"] {
         for directory in directories(&paths::root()?.join(parent))? {
-            let expect = Expect::of_system(&directory)?;
-            if expect.is_some() || parent == "examples" {
-                let outcome = one_system(&directory, expect)?;
+            let args = SystemArgs {
+                profile: profile_of(Some(&directory))?,
+                system: Some(directory.clone()),
+            };
+            // The benchmark has a step of its own.
+            if !directory.ends_with("tests/systems/bench") {
+                let outcome = one_system(&directory, &args)?;
                 total = total.and(Outcome { note: String::new(), ..outcome });
             }
         }
@@ -71,23 +75,25 @@ pub(super) fn systems() -> Result<Outcome> {
     Ok(total)
 }
 
-fn one_system(directory: &Path, expect: Option<Expect>) -> Result<Outcome> {
+fn one_system(directory: &Path, args: &SystemArgs) -> Result<Outcome> {
     let mut options = Options::from_environment()?;
-    let mut profile = "test".to_owned();
-    if let Some(Expect::Prompt(prompt)) = expect {
+    if let Some(Expect::Prompt(prompt)) = Expect::of_system(directory)? {
         options.until = Until::Marker(prompt.reaches);
-        profile = prompt.profile;
     }
     println!("-- {}", directory.display());
-    let args = SystemArgs { system: Some(directory.to_path_buf()), profile };
-    let (booted, _) = boot(&build::system(&args)?, &options)?;
+    let built = build::system(args)?;
+    let ships = shipped_beside(&built, args)?;
+    let judged = built.checked.judged;
+    let (booted, _) = boot(&built, ships.as_ref(), &options)?;
     let mut outcome = booted.and(assertions(directory, &args.profile)?);
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
-    // Its proofs are its own, and no test of the standard system.
-    outcome.ran = match outcome.failed {
-        0 => vec![format!("system {name}")],
-        _ => Vec::new(),
-    };
+    // Proofs of its own are no test of the standard system.
+    if outcome.failed > 0 || !judged {
+        outcome.ran.clear();
+    }
+    if outcome.failed == 0 {
+        outcome.ran.push(format!("system {name}"));
+    }
     Ok(outcome)
 }
 
@@ -113,22 +119,26 @@ fn directories(parent: &Path) -> Result<Vec<PathBuf>> {
 
 pub(super) fn os() -> Result<Outcome> {
     let built = profile("test")?;
+    let ships = profile("prod")?;
     let options = Options::from_environment()?;
-    let (first, records) = boot(&built, &options)?;
+    let (first, records) = boot(&built, Some(&ships), &options)?;
     if first.failed > 0 {
         return Ok(first);
     }
     let quiet = Options { quiet: true, ..options };
-    let (second, again) = boot(&built, &quiet)?;
+    let (second, again) = boot(&built, None, &quiet)?;
     let same = Outcome::of(records == again, "two boots, equal records");
-    let (third, _) = boot(&renamed(built)?, &quiet)?;
+    let (third, _) = boot(&renamed(built)?, None, &quiet)?;
     let others = Outcome::of(third.failed == 0, "and one with every service renamed");
     Ok(first.and(Outcome::of(second.failed == 0, second.note)).and(same).and(others))
 }
 
-/// Boots once; returns the outcome and the records of proofs and ledger.
-fn boot(built: &Built, options: &Options) -> Result<(Outcome, [String; 2])> {
-    let session = Session::run(built, options)?;
+/// Boots once, and what ships beside it; returns the outcome and the records of proofs and ledger.
+fn boot(built: &Built, ships: Option<&Built>, options: &Options) -> Result<(Outcome, [String; 2])> {
+    let mut session = Session::run(built, options)?;
+    if let Some(ships) = ships {
+        session.hold_against(&built.image, ships, options)?;
+    }
     session.report();
     let verdict = usize::from(session.judgement.exit == Exit::Pass);
     let proofs = session.run.transcript.proofs.iter().map(|proof| format!("proof {proof}"));
@@ -158,6 +168,6 @@ pub(super) fn mutants() -> Result<Outcome> {
 
 pub(super) fn mmio() -> Result<Outcome> {
     let host = run_tests(&["mmio"])?;
-    let (guest, _) = boot(&profile("test")?, &Options::from_environment()?)?;
+    let (guest, _) = boot(&profile("test")?, None, &Options::from_environment()?)?;
     Ok(host.and(guest))
 }

@@ -133,6 +133,15 @@ kinds! {
     /// Budgets that are more than the machine has.
     Overcommitted = "overcommitted",
 
+    /// A name or an id that is for the tests alone.
+    Reserved = "reserved",
+    /// A system that lacks what the tests need that are laid over it.
+    CannotBeJudged = "cannot-be-judged",
+    /// More virtio devices than the bus has slots.
+    NoSlotLeft = "no-slot-left",
+    /// A virtio device whose registers are those of the legacy layout.
+    LegacyVirtio = "legacy-virtio",
+
     /// An assertion that is not one.
     BadSentence = "bad-sentence",
 }

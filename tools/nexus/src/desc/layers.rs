@@ -68,7 +68,8 @@ fn base_of(
     Some(base)
 }
 
-fn read_layer(reporter: &Reporter, dir: &Path) -> Layer {
+/// Reads one directory.
+pub(crate) fn read_layer(reporter: &Reporter, dir: &Path) -> Layer {
     let fix =
         "create it with `name = \"…\"` and `extends = \"standard\"`, or give another --system";
     let path = dir.join("system.toml");

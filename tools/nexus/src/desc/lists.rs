@@ -7,7 +7,7 @@ use super::source::{At, Span};
 use super::table::{Key, Table};
 use toml::de::DeValue;
 
-impl Table<'_> {
+impl<'a> Table<'a> {
     /// A list of certain words, without repetition; empty when it is absent.
     pub(crate) fn choices<T: Copy>(
         &mut self,
@@ -63,6 +63,22 @@ impl Table<'_> {
             Some((span, value)) => self.strings_of(key.name, key.example, &span, value),
             None => Vec::new(),
         }
+    }
+
+    /// The tables of a table whose keys are names.
+    pub(crate) fn tables_by_name(self, what: &'static str) -> Vec<(At<String>, Table<'a>)> {
+        let mut tables = Vec::new();
+        for (name, value) in self.entries {
+            let name = At { value: name.get_ref().to_string(), span: self.span_of(name.span()) };
+            let span = self.span_of(value.span());
+            match value.get_ref() {
+                DeValue::Table(entries) => {
+                    tables.push((name, Table::new(self.reporter, what, span, entries)));
+                }
+                other => self.wrong_type_of(&name, "{}", &span, "a table", other),
+            }
+        }
+        tables
     }
 
     /// The lists of a table whose keys are names, each without repetition.

@@ -22,6 +22,7 @@ pub(crate) mod source;
 pub(crate) mod suggest;
 mod syntax;
 pub(crate) mod table;
+mod tests_layer;
 mod unread;
 mod values;
 
@@ -34,6 +35,7 @@ pub use report::Report;
 pub(crate) use report::Reporter;
 pub use source::{Source, Span};
 use std::path::{Path, PathBuf};
+pub use tests_layer::reserved;
 
 use crate::paths;
 use source::Paths;
@@ -49,6 +51,8 @@ pub struct Checked {
     pub directory: PathBuf,
     /// Every program of the image, init included, by service id.
     pub programs: Vec<Program>,
+    /// The tests are laid over it.
+    pub judged: bool,
     board_args: Vec<String>,
     watch: Option<String>,
     count: bool,
@@ -134,36 +138,78 @@ pub fn load_all(system: Option<&Path>) -> Result<Vec<Checked>> {
 
 fn all_in(dir: &Path, standard: &Path) -> Result<Vec<Checked>> {
     let here = std::env::current_dir()?;
-    let checked = check(dir, standard, &here);
+    let tests = paths::tests_beside(standard);
+    let checked = check_with_tests(dir, standard, Some(&tests), &here);
     checked?.map_err(|report| anyhow!("the system is refused\n\n{report}"))
 }
 
-/// Reads and checks the system in `dir`, and compiles every profile. `standard` is what
-/// `extends = "standard"` means; paths are shown relative to `shown_from`.
+/// As [`check_with_tests`], without tests.
 ///
 /// # Errors
-/// Outside, what went wrong with the tool; inside, why the system is refused.
+/// As there.
 pub fn check(
     dir: &Path,
     standard: &Path,
     shown_from: &Path,
 ) -> Result<Result<Vec<Checked>, Report>> {
+    check_with_tests(dir, standard, None, shown_from)
+}
+
+/// Reads and checks the system in `dir`, and compiles every profile. `standard` is what
+/// `extends = "standard"` means, `tests` the system of tests that is laid over the others; paths are
+/// shown relative to `shown_from`.
+///
+/// # Errors
+/// Outside, what went wrong with the tool; inside, why the system is refused.
+pub fn check_with_tests(
+    dir: &Path,
+    standard: &Path,
+    tests: Option<&Path>,
+    shown_from: &Path,
+) -> Result<Result<Vec<Checked>, Report>> {
     let reporter = Reporter::new(Paths::relative_to(shown_from));
-    match read(&reporter, dir, standard) {
-        Ok(system) => compile_all(&system, dir).map(Ok),
-        Err(report) => Ok(Err(report)),
+    let (own, judged) = match read(&reporter, dir, standard, tests) {
+        Ok(systems) => systems,
+        Err(report) => return Ok(Err(report)),
+    };
+    let mut all = compile_all(&own, dir, false)?;
+    for system in &judged {
+        all.extend(compile_all(system, dir, true)?);
     }
+    Ok(Ok(all))
 }
 
-fn read(reporter: &Reporter, dir: &Path, standard: &Path) -> Result<model::System, Report> {
+/// The system as it is, and what is judged of it.
+type Systems = (model::System, Vec<model::System>);
+
+fn read(
+    reporter: &Reporter,
+    dir: &Path,
+    standard: &Path,
+    tests: Option<&Path>,
+) -> Result<Systems, Report> {
     let layers = layers::read_layers(reporter, dir, standard);
-    let system = merge::merge(reporter, layers).ok_or_else(|| reporter.report())?;
-    rules::check(&system, reporter);
+    let mut own = merge::merge(reporter, layers).ok_or_else(|| reporter.report())?;
+    let tests = tests.map(|dir| tests_layer::read_tests(reporter, dir));
+    let judged = tests.as_ref().map(|tests| tests.judged(&own)).unwrap_or_default();
+    if tests.is_some() {
+        own.profiles.retain(|profile| !tests_layer::is_laid_over(profile));
+    }
+    tests_layer::check_own(&own, reporter);
+    rules::check(&own, reporter);
+    // The same mistake looks otherwise beside the tests.
+    reporter.only_new_places();
+    if let (Some(tests), false) = (&tests, judged.is_empty()) {
+        tests.check(reporter);
+        if tests.check_over(&own, reporter) {
+            judged.iter().for_each(|system| rules::check(system, reporter));
+        }
+    }
     reporter.stop_if_refused()?;
-    Ok(system)
+    Ok((own, judged))
 }
 
-fn compile_all(system: &model::System, dir: &Path) -> Result<Vec<Checked>> {
+fn compile_all(system: &model::System, dir: &Path, judged: bool) -> Result<Vec<Checked>> {
     let profiles = system.profiles.iter();
     profiles
         .map(|profile| {
@@ -177,6 +223,7 @@ fn compile_all(system: &model::System, dir: &Path) -> Result<Vec<Checked>> {
                 description,
                 directory: dir.to_path_buf(),
                 programs,
+                judged,
                 board_args: qemu::arguments(system, profile),
                 watch: qemu::watch(system, profile),
                 count: profile.count.is_some(),

@@ -7,7 +7,7 @@ use nexus_sysdesc::{Danger, Permission, Profile, Restart, Says};
 use std::path::PathBuf;
 
 /// A whole system, all its layers merged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct System {
     pub(crate) name: At<String>,
     pub(crate) board: Board,
@@ -44,7 +44,7 @@ impl System {
 }
 
 /// A board file.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Board {
     /// Absent after a mistake.
     pub(crate) qemu: Option<Machine>,
@@ -63,7 +63,7 @@ impl Board {
 }
 
 /// How QEMU is started.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Machine {
     pub(crate) machine: String,
     pub(crate) cpu: String,
@@ -74,7 +74,7 @@ pub(crate) struct Machine {
 }
 
 /// A device of a board.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Device {
     pub(crate) span: Span,
     pub(crate) name: At<String>,
@@ -131,7 +131,7 @@ pub(crate) enum DmaMark {
 }
 
 /// A service file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Service {
     /// Of the file; its place is the first byte.
     pub(crate) name: At<String>,
@@ -151,6 +151,16 @@ pub(crate) struct Service {
     pub(crate) restart: Restart,
     pub(crate) asks: Vec<At<Permission>>,
     pub(crate) must_prove: Vec<MustProve>,
+    /// What it has beside that in a system that has certain other services.
+    pub(crate) beside: Vec<Beside>,
+}
+
+/// What a service of the system of tests has where there is another one.
+#[derive(Clone, Debug)]
+pub(crate) struct Beside {
+    pub(crate) service: At<String>,
+    pub(crate) talks_to: Vec<At<String>>,
+    pub(crate) must_prove: Vec<MustProve>,
 }
 
 /// A proof, and how many checks it rests on at least.
@@ -161,7 +171,7 @@ pub(crate) struct MustProve {
 }
 
 /// Which program a service is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Binary {
     /// The crate's directory, as the file says it.
     pub(crate) path: At<String>,
@@ -172,7 +182,7 @@ pub(crate) struct Binary {
 }
 
 /// What a service may use up.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Budget {
     pub(crate) span: Span,
     pub(crate) frames: u32,
@@ -180,7 +190,7 @@ pub(crate) struct Budget {
 }
 
 /// A request for a device.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Need {
     pub(crate) span: Span,
     pub(crate) device: At<String>,
@@ -188,7 +198,7 @@ pub(crate) struct Need {
 }
 
 /// The policy files of all layers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) epoch: u32,
     /// The file that the top layer's lines are in, for advice.
@@ -198,7 +208,7 @@ pub(crate) struct Policy {
 }
 
 /// Lets a service receive a device.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Allow {
     pub(crate) span: Span,
     pub(crate) id: At<String>,
@@ -210,7 +220,7 @@ pub(crate) struct Allow {
 }
 
 /// Lets a service ask others for something.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Permit {
     pub(crate) span: Span,
     pub(crate) id: At<String>,
@@ -219,11 +229,13 @@ pub(crate) struct Permit {
 }
 
 /// A profile file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ProfileFile {
     /// Of the file; its place is the first byte.
     pub(crate) name: At<String>,
     pub(crate) kind: At<Profile>,
+    /// What tests it: its own services, and not the system of tests.
+    pub(crate) own_tests: bool,
     pub(crate) without: Vec<At<String>>,
     pub(crate) without_devices: Vec<At<String>>,
     /// After each of whose calls the kernel checks itself.

@@ -3,7 +3,7 @@
 use super::diagnostic::Diagnostic;
 use super::kind::Kind;
 use super::source::Paths;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 /// Collects refusals while a system is read and checked.
@@ -12,18 +12,33 @@ pub(crate) struct Reporter {
     /// How files are read and shown.
     pub(crate) paths: Paths,
     found: RefCell<Vec<Diagnostic>>,
+    /// How many of them were there before the same was looked at again.
+    told: Cell<usize>,
 }
 
 impl Reporter {
     /// A reporter that has found nothing yet.
     #[must_use]
     pub(crate) fn new(paths: Paths) -> Reporter {
-        Reporter { paths, found: RefCell::default() }
+        Reporter { paths, found: RefCell::default(), told: Cell::new(0) }
     }
 
-    /// Adds a refusal.
+    /// Adds a refusal, once: a system is looked at in each of its profiles.
     pub(crate) fn add(&self, diagnostic: Diagnostic) {
-        self.found.borrow_mut().push(diagnostic);
+        let mut found = self.found.borrow_mut();
+        let same = |(index, other): (usize, &Diagnostic)| {
+            other.sort_key() == diagnostic.sort_key()
+                && (other.message == diagnostic.message || index < self.told.get())
+        };
+        if !found.iter().enumerate().any(same) {
+            found.push(diagnostic);
+        }
+    }
+
+    /// From here on, nothing more is said of places of which the same kind has been said already:
+    /// what is looked at is the same system with something beside it.
+    pub(crate) fn only_new_places(&self) {
+        self.told.set(self.count());
     }
 
     /// How many refusals there are so far.

@@ -54,7 +54,7 @@ pub(crate) struct Table<'a> {
 type Entry<'a> = (Span, &'a DeValue<'a>);
 
 impl<'a> Table<'a> {
-    fn new(
+    pub(super) fn new(
         reporter: &'a Reporter,
         what: &'static str,
         span: Span,

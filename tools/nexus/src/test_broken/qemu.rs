@@ -3,7 +3,7 @@
 use super::Noticed;
 use crate::broken::{CHECKER, Defence, MISSING, Without};
 use crate::build::Built;
-use crate::test_os::{Ended, Options, Session, Until};
+use crate::test_os::{Ended, Options, Session, Until, profile_of};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,7 +30,8 @@ pub(super) fn build(
     kept: &Path,
 ) -> Result<Image> {
     let system = defence.system(&without.place().root);
-    let built = without.system(system, "test")?.moved_to(&kept.join("image"))?;
+    let profile = profile_of(Some(&system))?;
+    let built = without.system(system, &profile)?.moved_to(&kept.join("image"))?;
     let built = if by.starts_with(CHECKER) { built } else { built.unwatched() };
     Ok(Image { built, by: by.to_owned() })
 }

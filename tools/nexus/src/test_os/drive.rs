@@ -20,6 +20,8 @@ pub enum Until {
     Verdict,
     /// At the first console line that contains this text.
     Marker(String),
+    /// When all owners are ready.
+    Ready,
     /// Not before the time limit.
     Timeout,
 }
@@ -167,6 +169,9 @@ impl Driver {
                 Meaning::Record | Meaning::Verdict => {
                     if self.transcript.ready.is_some() && self.ready_after.is_none() {
                         self.ready_after = Some(self.start.elapsed());
+                    }
+                    if plan.until == Until::Ready && self.transcript.ready.is_some() {
+                        return Ok(Ended::Marker);
                     }
                 }
             }

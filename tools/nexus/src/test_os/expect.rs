@@ -71,6 +71,16 @@ pub struct Prompt {
 }
 
 impl Expect {
+    /// The profile that the run is of.
+    #[must_use]
+    pub fn profile_of_run(&self) -> &str {
+        match self {
+            Expect::Refusal(_) => "prod",
+            Expect::Prompt(prompt) => &prompt.profile,
+            Expect::Random(_) => "test",
+        }
+    }
+
     /// What `expect.toml` in `directory` says; `None` when there is no such file.
     ///
     /// # Errors

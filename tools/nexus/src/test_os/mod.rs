@@ -6,6 +6,7 @@ mod drive;
 mod expect;
 mod judge;
 mod ledger;
+mod production;
 mod proofs;
 mod renamed;
 mod report;
@@ -19,6 +20,7 @@ pub use drive::{Ended, Plan, Run, Until, Witness, run as drive};
 pub use expect::Expect;
 pub use judge::{Expectation, Judgement, code, judge};
 pub use ledger::{Holding, Replay, replay};
+pub use production::Shipped;
 pub use renamed::renamed;
 pub use session::{Options, Session, fresh_nonce, parse_time, seed_from_environment};
 pub use transcript::{Meaning, Transcript};
@@ -30,8 +32,11 @@ use crate::exit::Exit;
 use crate::paths;
 use anyhow::{Context, Result};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// The profile that ships.
+const PRODUCTION: &str = "prod";
 
 /// Arguments of `cargo nexus test-os`.
 #[derive(Args, Debug)]
@@ -39,9 +44,9 @@ pub struct TestOsArgs {
     /// Directory of the system. The standard one when absent.
     #[arg(long, value_name = "DIR")]
     system: Option<PathBuf>,
-    /// Profile of the system.
-    #[arg(long, value_name = "NAME", default_value = "test")]
-    profile: String,
+    /// Profile of the system: `test`, unless its `expect.toml` names another.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// Leave out one defence (tests/broken.toml): the run must then fail.
     #[arg(long, value_name = "NAME")]
     broken: Option<String>,
@@ -65,14 +70,21 @@ pub struct TestOsArgs {
 /// # Errors
 /// When the system cannot be built or QEMU cannot be started.
 pub fn run(args: &TestOsArgs) -> Result<Exit> {
+    let profile = match &args.profile {
+        Some(profile) => profile.clone(),
+        None => profile_of(args.system.as_deref())?,
+    };
     let mut copy = args.broken.as_ref().map(|_| Copy::open()).transpose()?;
-    let built = match (&args.broken, &mut copy) {
-        (Some(name), Some(copy)) => without(&broken::find(name)?, copy, args)?,
+    let (built, ships) = match (&args.broken, &mut copy) {
+        (Some(name), Some(copy)) => (without(&broken::find(name)?, copy, args)?, None),
         _ => {
-            let (system, profile) = (args.system.clone(), args.profile.clone());
-            build::system(&SystemArgs { system, profile })?
+            let system = SystemArgs { system: args.system.clone(), profile };
+            let built = build::system(&system)?;
+            let ships = shipped_beside(&built, &system)?;
+            (built, ships)
         }
     };
+    let judged = built.image.clone();
     let built = if args.renamed { renamed(built)? } else { built };
     let options = Options {
         qemu: args.qemu.clone(),
@@ -81,7 +93,10 @@ pub fn run(args: &TestOsArgs) -> Result<Exit> {
         seed: seed_from_environment()?,
         quiet: false,
     };
-    let session = Session::run(&built, &options)?;
+    let mut session = Session::run(&built, &options)?;
+    if let (Some(ships), true) = (ships, options.until == Until::Verdict) {
+        session.hold_against(&judged, &ships, &options)?;
+    }
     session.report();
     Ok(session.judgement.exit)
 }
@@ -104,7 +119,32 @@ fn without(defence: &Defence, copy: &mut Copy, args: &TestOsArgs) -> Result<Buil
             root.join(inside)
         }
     };
-    copy.without(defence)?.system(system, &args.profile)
+    let profile = match &args.profile {
+        Some(profile) => profile.clone(),
+        None => profile_of(Some(&system))?,
+    };
+    copy.without(defence)?.system(system, &profile)
+}
+
+/// The profile that a system is judged in.
+///
+/// # Errors
+/// When its `expect.toml` is malformed.
+pub fn profile_of(system: Option<&Path>) -> Result<String> {
+    let expect = system.map(Expect::of_system).transpose()?.flatten();
+    Ok(expect.as_ref().map_or("test", Expect::profile_of_run).to_owned())
+}
+
+/// The production image of the system of which `built` is judged, where tests are laid over it.
+///
+/// # Errors
+/// When it does not build.
+pub fn shipped_beside(built: &Built, judged: &SystemArgs) -> Result<Option<Built>> {
+    if !built.checked.judged {
+        return Ok(None);
+    }
+    let ships = SystemArgs { profile: PRODUCTION.to_owned(), ..judged.clone() };
+    build::system(&ships).map(Some)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 
 /// Prints what the run came to.
 pub(super) fn print(session: &Session) {
-    let Session { run, judgement, windows, required } = session;
+    let Session { run, judgement, windows, required, shipped } = session;
     let seconds = run.took.as_secs_f64();
     println!();
     if !judgement.findings.is_empty() {
@@ -21,6 +21,13 @@ pub(super) fn print(session: &Session) {
             println!("test-os: the last lines on the console:");
             run.transcript.last_lines.iter().for_each(|line| println!("    {line}"));
         }
+    }
+    if let Some(shipped) = shipped.as_ref().filter(|shipped| shipped.findings.is_empty()) {
+        println!(
+            "test-os: what ships is the same less the tests, and its {} owners are ready after {:.1} s",
+            shipped.owners,
+            shipped.took.as_secs_f64()
+        );
     }
     match (judgement.exit, run.ended) {
         (Exit::NoVerdict, _) => {

@@ -4,9 +4,11 @@ use super::agree::Expected;
 use super::drive::{self, Plan, Run, Until};
 use super::expect::Expect;
 use super::judge::{Expectation, Judgement, judge};
+use super::production::{self, Shipped};
 use super::report;
 use crate::build::Built;
 use crate::desc::Checked;
+use crate::exit::Exit;
 use crate::protocol::Proof;
 use crate::symbolize::Symbols;
 use crate::{audit, qemu};
@@ -60,6 +62,8 @@ pub struct Session {
     pub windows: usize,
     /// How many proofs are required.
     pub required: usize,
+    /// What came of the image that ships, where one was held against this.
+    pub shipped: Option<Shipped>,
 }
 
 impl Session {
@@ -113,7 +117,24 @@ impl Session {
             Some(Expect::Prompt(prompt)) => prompt.judge(&run, &options.until),
             Some(Expect::Random(_)) | None => judge(&run, &expectation),
         };
-        Ok(Session { run, judgement, windows: audit.len(), required: proofs.len() })
+        Ok(Session { run, judgement, windows: audit.len(), required: proofs.len(), shipped: None })
+    }
+
+    /// Holds the image that was judged against the one that ships, and boots the latter; what is wrong
+    /// with it is part of the verdict.
+    ///
+    /// # Errors
+    /// When an image cannot be read, or QEMU cannot be started.
+    pub fn hold_against(&mut self, judged: &[u8], ships: &Built, options: &Options) -> Result<()> {
+        let shipped = production::check(judged, ships, options)?;
+        for (exit, finding) in &shipped.findings {
+            if self.judgement.exit == Exit::Pass {
+                self.judgement.exit = *exit;
+            }
+            self.judgement.findings.push(finding.clone());
+        }
+        self.shipped = Some(shipped);
+        Ok(())
     }
 
     /// Prints what the run came to.

@@ -70,6 +70,8 @@ mod tests {
             distributed: true,
             zero: Zero::ZERO,
             ready_ticks: 2_145_000,
+            owners_lost: 0,
+            zero_end: Zero::ZERO,
         }
     }
 

@@ -27,9 +27,9 @@ fn denied<O: Operation>(context: &Context, server: Client<O::Protocol>, ask: &O)
     }
 }
 
-/// A question to policyd about `subject`, for the device of rngd.
+/// A question to policyd about `subject`, for a device that another service owns.
 fn decide(context: &Context, subject: Subject) -> Result<Decide, Failure> {
-    let device = context.device_of(ids::RNGD)?;
+    let (_, device) = context.other_owner()?;
     Ok(Decide {
         subject,
         asker: Subject::default(),
@@ -47,7 +47,8 @@ fn decide(context: &Context, subject: Subject) -> Result<Decide, Failure> {
 pub(crate) fn payload(context: &Context) -> Check {
     let before = ledger::count(context)?;
     denied(context, context.policyd, &decide(context, PRETENDED)?)?;
-    denied(context, context.policyd, &decide(context, Subject { id: ids::RNGD, incarnation: 1 })?)?;
+    let owner = Subject { id: context.other_owner()?.0.id, incarnation: 1 };
+    denied(context, context.policyd, &decide(context, owner)?)?;
     let entry = Entry {
         event: Event::Grant,
         outcome: Outcome::Allow,

@@ -7,7 +7,6 @@ use hostile::flood::LINES;
 use hostile::talk::{GO, Outcome};
 use hostile::{Attack, Role};
 use nexus_abi::{Message, Rights};
-use nexus_proto::ids;
 use nexus_proto::init::Try;
 use nexus_proto::log::Stats;
 use nexus_rt::{Deadline, startup, sys, thread};
@@ -92,7 +91,7 @@ fn handled(context: &Context) -> core::result::Result<u64, Failure> {
 
 /// One decision, in time and recorded. Returns the number of its record.
 fn decide(context: &Context, before: u64) -> core::result::Result<u64, Failure> {
-    let device = context.device_of(ids::RNGD)?.id;
+    let device = context.other_owner()?.1.id;
     let rights = (Rights::MAP | Rights::READ).bits();
     let begun = handled(context)?;
     let answer = context.ask(context.init, &Try { service: context.own_id, device, rights })?;

@@ -39,6 +39,11 @@ pub(crate) fn proved() -> impl Iterator<Item = (u32, &'static Attack)> {
     Attack::services().filter(|(_, attack)| !matches!(attack.role, Role::Steal | Role::Flood))
 }
 
+/// Those that the system has.
+pub(super) fn there(context: &Context) -> impl Iterator<Item = (u32, &'static Attack)> + '_ {
+    proved().filter(|(id, _)| context.has(*id))
+}
+
 /// What the proof about an attack says.
 pub(crate) fn fact(attack: &Attack) -> String {
     let outcome = match attack.role {
@@ -164,7 +169,7 @@ fn asks(endpoint: Handle) -> Check {
 /// Every end is in the ledger, as init saw it; and who has ended does not answer.
 pub(super) fn recorded(context: &Context) -> Check {
     let records = ledger::read_all(context)?;
-    for (id, attack) in proved() {
+    for (id, attack) in there(context) {
         let (kind, fits): (_, &dyn Fn(u64) -> bool) = match &attack.role {
             Role::Faulty(faulty) => (EndKind::Fault, &|code| code == faulty.end.cause),
             Role::Spam => (EndKind::Exit, &|code| spam::objects_made(code).is_some()),

@@ -3,6 +3,8 @@
 use alloc::format;
 use alloc::string::String;
 
+use ::hostile::Attack;
+
 use super::{ALIVE, LAST, Proof, hostile};
 
 const HEAD: &str = "\
@@ -11,16 +13,16 @@ const HEAD: &str = "\
 Made from the tables of `source/apps/selftest-client` and `source/apps/hostile`: after a change,
 `NEXUS_UPDATE=1 cargo nextest run -p selftest-client` writes it anew.
 
-`selftest-client` is an ordinary service of the test profile. It owns the window of an empty virtio
-slot, and tries everything through the real system calls and the real services. Each proof
+`selftest-client` is an ordinary service of the tests that are laid over a system
+([docs/system.md](../system.md#tests)). It owns the window of an empty virtio slot, and tries everything through the real system calls and the real services. Each proof
 establishes its fact, or fails and says what was seen instead; the markers on the console follow
-its name (`mmio-map`: `SELFTEST: mmio map ok`).
+its name (`mmio-map`: `SELFTEST: mmio map ok`). `entropy-refused` is proved where there is an `rngd`.
 
-The hostile processes are services of the test profile, too, one for each attack. They wait until
-the host has read the guest's memory, so that audit, ledger and witness are compared while all of
-them hold their windows. Then each does its worst when its turn comes; `selftest-client` sees by the
-kernel's report to init that it ended by exactly the fault, at exactly the address and instruction,
-that its row says, and that the call to it failed with `PeerGone`.
+The hostile processes are services of the tests, too, one for each attack. Each does its worst when
+its turn comes; `selftest-client` sees by the kernel's report to init that it ended by exactly the
+fault, at exactly the address and instruction, that its row says, and that the call to it failed with
+`PeerGone`. Those with a window of their own are in `tests/systems/windows`, because the tests take
+one slot of a board and no more.
 ";
 
 fn page() -> String {
@@ -34,7 +36,13 @@ fn page() -> String {
     let row = |proof: &Proof| (String::from(proof.id), String::from(proof.fact));
     section("With everybody alive", &mut ALIVE.iter().map(row));
     let attack = |(_, attack)| (hostile::name(attack), hostile::fact(attack));
-    section("Hostile processes", &mut hostile::proved().map(attack));
+    let with_window = |(_, attack): &(u32, &Attack)| attack.has_window();
+    section(
+        "Hostile processes with a window",
+        &mut hostile::proved().filter(with_window).map(attack),
+    );
+    let others = |one: &(u32, &Attack)| !with_window(one);
+    section("Other hostile processes", &mut hostile::proved().filter(others).map(attack));
     section("After all that", &mut LAST.iter().map(row));
     page
 }

@@ -81,19 +81,24 @@ pub(crate) fn entropy(context: &Context) -> Check {
 
 /// The owner itself is allowed, by its rule.
 pub(crate) fn allow(context: &Context) -> Check {
-    let device = context.device_of(ids::RNGD)?.id;
-    let rule = context.description.rule_for(ids::RNGD, device);
-    let rule = rule.ok_or_else(|| Failure::new("no rule for rngd"))?.number;
-    let answer = ask(context, ids::RNGD, device, ALL)?;
-    said(context, (ids::RNGD, device), &answer, Reason::Allowed, rule)?;
-    same("owner", &answer.owner.id, &ids::RNGD)
+    let (owner, device) = context.other_owner()?;
+    let rule = context.description.rule_for(owner.id, device.id);
+    let rule = rule.ok_or_else(|| Failure::new("no rule for an owner"))?;
+    let answer = ask(context, owner.id, device.id, rule.rights())?;
+    said(context, (owner.id, device.id), &answer, Reason::Allowed, rule.number)?;
+    same("owner", &answer.owner.id, &owner.id)
 }
 
-/// A rule that allows reading does not allow writing.
+/// A rule that allows reading does not allow writing; where every rule allows both, none allows more.
 pub(crate) fn excess(context: &Context) -> Check {
-    let reader = context.description.rules.iter().find(|rule| !rule.rights().contains(ALL));
-    let rule = reader.ok_or_else(|| Failure::new("no rule allows less than everything"))?;
-    let answer = ask(context, rule.subject, rule.device, ALL)?;
+    let rules = &context.description.rules;
+    let reader = rules.iter().find(|rule| !rule.rights().contains(ALL));
+    let (rule, beyond) = match (reader, rules.first()) {
+        (Some(reader), _) => (reader, ALL),
+        (None, Some(first)) => (first, ALL | Rights::DERIVE),
+        (None, None) => return Err(Failure::new("there is no rule")),
+    };
+    let answer = ask(context, rule.subject, rule.device, beyond)?;
     let asked = (rule.subject, rule.device);
     said(context, asked, &answer, Reason::RightsExceedRule, rule.number)?;
     let answer = ask(context, rule.subject, rule.device, rule.rights())?;
@@ -102,7 +107,7 @@ pub(crate) fn excess(context: &Context) -> Check {
 
 /// A service or device that does not exist is no way around a rule.
 pub(crate) fn unknown(context: &Context) -> Check {
-    let device = context.device_of(ids::RNGD)?.id;
+    let device = context.other_owner()?.1.id;
     let answer = ask(context, NO_SERVICE, device, ALL)?;
     said(context, (NO_SERVICE, device), &answer, Reason::UnknownService, NO_RULE)?;
     let answer = ask(context, context.own_id, NO_DEVICE, ALL)?;

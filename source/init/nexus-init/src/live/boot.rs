@@ -10,7 +10,7 @@ use nexus_proto::ids;
 use nexus_proto::init::{OwnerState, ServiceState};
 use nexus_proto::log::HeadInfo;
 use nexus_rt::{Memory, StartError, startup, sys};
-use nexus_sysdesc::archive::{Archive, ArchiveError};
+use nexus_sysdesc::archive::{Archive, ArchiveError, HOST_READS};
 use nexus_sysdesc::{DescError, Description, Profile};
 
 use super::machine::{Live, say};
@@ -139,6 +139,9 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     }
     init.refuse_unnamed();
     let (description, _) = starter.description;
+    // In a test system the tests tell what the host reads.
+    let in_use = init.registry.description().profile == Profile::Prod;
+    init.read_as = Some(block.nonce).filter(|nonce| in_use && nonce & HOST_READS != 0);
     drop(archive);
     let_go(&mut init, block, description);
     tell_head(&mut init, block.nonce);

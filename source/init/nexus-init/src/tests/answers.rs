@@ -45,6 +45,41 @@ fn the_last_owner_sets_the_time() {
     assert_eq!(ask(&mut init, NSH, Ready {}).unwrap().ready_ticks, 0);
     ask(&mut init, Sender { service_id: 8, incarnation: 1 }, ready).unwrap();
     assert_eq!(ask(&mut init, NSH, Ready {}).unwrap().ready_ticks, 777);
+    assert!(init.machine.said.is_empty(), "nobody reads records of this run");
+}
+
+#[test]
+fn a_host_that_reads_a_system_in_use_is_told_once_all_owners_are_ready() {
+    let mut init = started();
+    init.read_as = Some(0xab);
+    init.give(7, RNGD, &need(RNG)).unwrap();
+    init.give(8, Handle(80), &need(UART)).unwrap();
+    let ready = Report { state: ReportState::Ready, zero: Zero::ZERO, detail: 0 };
+    ask(&mut init, RNGD_ID, ready).unwrap();
+    assert!(init.machine.said.is_empty());
+    ask(&mut init, Sender { service_id: 8, incarnation: 1 }, ready).unwrap();
+    assert_eq!(init.machine.said, ["@nx 00000000000000ab ready 2"]);
+}
+
+#[test]
+fn who_waits_for_owners_learns_at_once_that_one_will_not_come() {
+    let lost = |init: &mut Init<_>| ask(init, NSH, Ready {}).unwrap().owners_lost;
+    let mut init = distributed();
+    assert_eq!(lost(&mut init), 0);
+    end(&mut init, RNGD, EndReason::Exit(3));
+    init.notified(1 << 2);
+    assert_eq!(lost(&mut init), 1, "ended");
+
+    let mut init = distributed();
+    let wrong = Report { state: ReportState::WrongDevice, zero: Zero::ZERO, detail: 4 };
+    ask(&mut init, RNGD_ID, wrong).unwrap();
+    assert_eq!(lost(&mut init), 1, "cannot work");
+
+    let mut init = started();
+    init.abandon(8, ServiceState::Waiting);
+    assert_eq!(lost(&mut init), 0, "it may still be started");
+    init.drop_roots();
+    assert_eq!(lost(&mut init), 1, "nothing more is given");
 }
 
 // attack 25 U: who may not ask asks who holds what; denied; broken: init-inspect

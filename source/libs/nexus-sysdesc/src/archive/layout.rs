@@ -21,6 +21,9 @@ pub const NAME_LEN: usize = 32;
 /// Where [`Header::nonce`] stands. A harness writes it in place; the image's hash takes it as 0.
 pub const NONCE_OFFSET: usize = 16;
 
+/// Set in the nonce of a run of which a host reads records, also where the system is one in use.
+pub const HOST_READS: u64 = 1 << 63;
+
 /// The first bytes of an archive.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]

@@ -16,7 +16,7 @@ pub use error::ArchiveError;
 #[cfg(feature = "hash")]
 pub use hash::{Digest, image_hash};
 pub use layout::{
-    Header, Kind, MAGIC, MAX_ENTRIES, NAME_LEN, NONCE_OFFSET, PAGE, RawEntry, VERSION,
+    HOST_READS, Header, Kind, MAGIC, MAX_ENTRIES, NAME_LEN, NONCE_OFFSET, PAGE, RawEntry, VERSION,
 };
 pub use reader::{Archive, Entry};
 #[cfg(all(feature = "alloc", feature = "hash"))]

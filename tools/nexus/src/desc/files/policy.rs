@@ -19,7 +19,7 @@ const REASON: Key = key("reason", "\"rngd is the driver of the entropy device\""
 const PERMISSION: Key = key("permission", "\"view\"");
 
 /// What one `policy.toml` says.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PolicyFile {
     /// Absent where a base's epoch stays.
     pub(crate) epoch: Option<u32>,

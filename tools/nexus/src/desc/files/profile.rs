@@ -11,6 +11,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 const KIND: Key = key("kind", "\"prod\"");
+const TESTS: Key = key("tests", "\"own\"");
 const WITHOUT: Key = key("without", "[\"selftest-client\"]");
 const WITHOUT_DEVICES: Key = key("without-devices", "[\"empty0\"]");
 const WATCH: Key = key("watch", "[\"hostile-spam\"]");
@@ -30,6 +31,7 @@ pub(crate) fn read_profile(
     table.must_have(KIND);
     let kinds = [Profile::Prod, Profile::Test].map(|kind| (kind.name(), kind));
     let kind = table.choice(KIND, "a kind of profile", &kinds);
+    let tests = table.choice(TESTS, "what tests a system", &[("own", ())]);
     let without = table.words(WITHOUT);
     let without_devices = table.words(WITHOUT_DEVICES);
     let watch = table.words(WATCH);
@@ -46,6 +48,7 @@ pub(crate) fn read_profile(
         name: name?,
         // A kind that could not be read refuses nothing more.
         kind: kind.unwrap_or(At { value: Profile::Test, span: Span::start_of(source) }),
+        own_tests: tests.is_some(),
         without,
         without_devices,
         watch,

@@ -4,7 +4,7 @@ use super::name_of_file;
 use super::rights::read_rights;
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
-use crate::desc::model::{Binary, Budget, Need, Service};
+use crate::desc::model::{Beside, Binary, Budget, Need, Service};
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
@@ -29,6 +29,7 @@ const TALKS_TO: Key = key("talks-to", "[\"logd\"]");
 const SERVES: Key = key("serves", "true");
 const RESTART: Key = key("restart", "\"never\"");
 const ASKS: Key = key("asks", "[\"view\"]");
+const WHERE: Key = key("where", "{ rngd = { talks-to = [\"rngd\"] } }");
 const MUST_PROVE: Key = key("must-prove", "[\"mmio-window-mapped\"]");
 
 /// Pages of the first stack, where the file does not say.
@@ -87,6 +88,7 @@ fn read_keys(
     let must_prove = table.proofs(MUST_PROVE).into_iter();
     let must_prove = must_prove.filter(|proof| check_proof(reporter, &proof.name));
     let here = table.span.clone();
+    let beside = table.table(WHERE, "[where]").map(|table| read_where(table, reporter));
     Some(Service {
         name: name?,
         id: id.unwrap_or_else(|| At { value: 0, span: here.clone() }),
@@ -101,6 +103,7 @@ fn read_keys(
         restart: restart.map_or(Restart::Never, |restart| restart.value),
         asks,
         must_prove: must_prove.collect(),
+        beside: beside.unwrap_or_default(),
     })
 }
 
@@ -121,6 +124,18 @@ fn read_budget(mut table: Table<'_>) -> Option<Budget> {
     let objects = table.number(OBJECTS, 1..=bounds::MAX_OBJECTS);
     table.finish();
     Some(Budget { span, frames: frames?.value, objects: objects?.value })
+}
+
+/// What counts only in a system that has the service that each table is called by.
+fn read_where(table: Table<'_>, reporter: &Reporter) -> Vec<Beside> {
+    let read = |(service, mut table): (At<String>, Table<'_>)| {
+        let talks_to = table.words(TALKS_TO);
+        let must_prove = table.proofs(MUST_PROVE).into_iter();
+        table.finish();
+        let must_prove = must_prove.filter(|proof| check_proof(reporter, &proof.name));
+        Beside { service, talks_to, must_prove: must_prove.collect() }
+    };
+    table.tables_by_name("a table in [where]").into_iter().map(read).collect()
 }
 
 fn read_need(mut table: Table<'_>) -> Option<Need> {

@@ -3,22 +3,81 @@
 use crate::desc::classes;
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
-use crate::desc::model::{Board, Device};
+use crate::desc::model::{Board, Device, ProfileFile, System};
 use crate::desc::report::Reporter;
 use crate::desc::source::Span;
+use crate::desc::tests_layer::reserved;
 use nexus_sysdesc::Says;
 
-pub(super) fn check(board: &Board, reporter: &Reporter) {
-    for (index, device) in board.devices.iter().enumerate() {
+/// Slots of the virtio bus of QEMU's `virt` machine.
+const SLOTS: usize = 8;
+
+/// What QEMU needs to be told for registers of virtio 1.0 and newer.
+const MODERN: [&str; 2] = ["virtio-mmio.force-legacy=off", "virtio-mmio.force-legacy=false"];
+
+pub(super) fn check(system: &System, reporter: &Reporter) {
+    for device in &system.board.devices {
         check_class(device, reporter);
         check_says(device, reporter);
         check_plug(device, reporter);
         check_end(device, reporter);
-        for other in board.devices.iter().take(index) {
+    }
+    for profile in &system.profiles {
+        check_built(system, profile, reporter);
+    }
+}
+
+/// The devices that a profile has, together.
+fn check_built(system: &System, profile: &ProfileFile, reporter: &Reporter) {
+    let devices = system.board.devices.iter();
+    let built: Vec<&Device> =
+        devices.filter(|device| !profile.leaves_out_device(&device.name)).collect();
+    for (index, device) in built.iter().enumerate() {
+        for other in built.iter().take(index) {
             check_pair(other, device, reporter);
         }
-        check_instance(board, device, reporter);
+        check_instance(&built, device, profile, reporter);
     }
+    check_slots(&built, profile, reporter);
+    check_layout(&system.board, &built, reporter);
+}
+
+/// Every virtio device has a slot, and so has every empty one that is named.
+fn check_slots(built: &[&Device], profile: &ProfileFile, reporter: &Reporter) {
+    let virtio: Vec<&&Device> = built.iter().filter(|one| classes::is_virtio(one)).collect();
+    let Some(last) = virtio.get(SLOTS) else { return };
+    let message = format!(
+        "in profile {} the virtio bus has {SLOTS} slots, and {} devices and empty slots are to be on \
+         it; {} is one too many",
+        profile.name.value,
+        virtio.len(),
+        last.name.value
+    );
+    let names: Vec<&str> = virtio.iter().map(|one| one.name.value.as_str()).collect();
+    let fix = format!(
+        "leave out one of {}: remove it, or name it under `without-devices` in profiles/{}.toml",
+        names.join(", "),
+        profile.name.value
+    );
+    let place = virtio.iter().rev().find(|one| !reserved::is_name(&one.name)).unwrap_or(last);
+    reporter.add(Diagnostic::at(Kind::NoSlotLeft, &place.name.span, message, fix));
+}
+
+/// The registers of the virtio devices are those of the layout that drivers speak.
+fn check_layout(board: &Board, built: &[&Device], reporter: &Reporter) {
+    let Some(device) = built.iter().find(|one| classes::is_virtio(one)) else { return };
+    let Some(qemu) = &board.qemu else { return };
+    if qemu.options.iter().any(|option| MODERN.contains(&option.as_str())) {
+        return;
+    }
+    let (who, span) = match reserved::is_name(&device.name) {
+        true => ("the slot of the tests", &qemu.memory_mib.span),
+        false => (device.name.as_str(), &device.compatible.span),
+    };
+    let message =
+        format!("QEMU would give {who} the registers of the legacy layout, which no driver speaks");
+    let fix = format!("add \"-global\", \"{}\" to `options` under [qemu]", MODERN[0]);
+    reporter.add(Diagnostic::at(Kind::LegacyVirtio, span, message, fix));
 }
 
 /// The device can be found at all, and is not the kernel's.
@@ -158,16 +217,17 @@ fn range_text(device: &Device) -> String {
 }
 
 /// Instances of a class count from 0, in order of address.
-fn check_instance(board: &Board, device: &Device, reporter: &Reporter) {
+fn check_instance(built: &[&Device], device: &Device, profile: &ProfileFile, reporter: &Reporter) {
     let Some(instance) = &device.instance else { return };
-    let peers = || board.devices.iter().filter(|other| other.same_class(device));
+    let peers = || built.iter().filter(|other| other.same_class(device));
     let before = instance.checked_sub(1);
     if before.is_some_and(|before| !peers().any(|other| other.instance() == before)) {
         let message = format!(
-            "{} is instance {} of {}, and there is no instance {}",
+            "{} is instance {} of {}, and profile {} has no instance {}",
             device.name.value,
             instance.value,
             device.class(),
+            profile.name.value,
             instance.value - 1
         );
         let fix = "number the devices of a class from 0, in order of address";

@@ -18,7 +18,7 @@ use super::report::Reporter;
 /// a file, has refused already.
 pub(crate) fn check(system: &System, reporter: &Reporter) {
     names::check(system, reporter);
-    board::check(&system.board, reporter);
+    board::check(system, reporter);
     dma::check(&system.board, reporter);
     services::check(system, reporter);
     calls::check(system, reporter);

@@ -1,0 +1,204 @@
+//! The system of tests: a directory like that of any system, which is laid over the one that is
+//! judged. What is judged is what ships, and the tests beside it.
+//!
+//! Ids and names of a reserved range tell the two apart ([`reserved`]): no system may use them, and
+//! the tests use no others. So the audit of what is judged, less these rows, is that of what ships.
+
+use super::diagnostic::Diagnostic;
+use super::files::{open, read_board};
+use super::kind::Kind;
+use super::layers::{Layer, read_layer};
+use super::model::{Beside, Device, ProfileFile, Service, System};
+use super::report::Reporter;
+use super::source::At;
+use nexus_sysdesc::Profile;
+use std::path::Path;
+
+/// What is for the tests alone.
+pub mod reserved {
+    use std::ops::RangeInclusive;
+
+    /// Ids of services.
+    pub const IDS: RangeInclusive<u32> = 900..=999;
+
+    /// Beginnings of the names of services and devices, and of the ids of policy lines.
+    pub const NAMES: [&str; 2] = ["selftest", "hostile-"];
+
+    /// True for a name of the tests.
+    #[must_use]
+    pub fn is_name(name: &str) -> bool {
+        NAMES.iter().any(|start| name.starts_with(start))
+    }
+}
+
+/// The system of tests, read.
+#[derive(Debug)]
+pub(crate) struct Tests {
+    layer: Layer,
+    devices: Vec<Device>,
+}
+
+/// Reads it.
+pub(crate) fn read_tests(reporter: &Reporter, dir: &Path) -> Tests {
+    let layer = read_layer(reporter, dir);
+    let name = layer.system.board.as_ref().map_or("tests", |board| board.value.as_str());
+    let path = dir.join("boards").join(format!("{name}.toml"));
+    let source = open(reporter, &path, "what the tests need of a board", "create it");
+    let devices = source.map(|source| read_board(reporter, &source, true).devices);
+    Tests { layer, devices: devices.unwrap_or_default() }
+}
+
+impl Tests {
+    /// What is judged of `own`: each of its profiles of kind `test` that does not bring its own
+    /// tests, with the tests; where there is none of that name, the profile of the tests.
+    pub(crate) fn judged(&self, own: &System) -> Vec<System> {
+        let taken = |name: &str| own.profiles.iter().any(|profile| profile.name.value == name);
+        let added = self.layer.profiles.iter().filter(|profile| !taken(&profile.name));
+        let own_ones = own.profiles.iter().filter(|profile| is_laid_over(profile));
+        let own_ones = own_ones.map(|profile| self.added_to(profile));
+        own_ones.chain(added.cloned()).map(|profile| self.over(own, profile)).collect()
+    }
+
+    /// `profile` with what the tests add to it.
+    fn added_to(&self, profile: &ProfileFile) -> ProfileFile {
+        let mut both = profile.clone();
+        for tests in &self.layer.profiles {
+            both.watch.extend(tests.watch.iter().cloned());
+            both.must_prove.extend(tests.must_prove.iter().cloned());
+        }
+        both
+    }
+
+    /// `own` in `profile`, with the tests.
+    fn over(&self, own: &System, profile: ProfileFile) -> System {
+        let mut both = own.clone();
+        both.services
+            .extend(self.layer.services.iter().map(|service| beside(service, own, &profile)));
+        for device in &self.devices {
+            let placed = placed(device, &both, &profile);
+            both.board.devices.push(placed);
+        }
+        if let Some(policy) = &self.layer.policy {
+            both.policy.allows.extend(policy.allows.iter().cloned());
+            both.policy.permits.extend(policy.permits.iter().cloned());
+        }
+        both.profiles = vec![profile];
+        both
+    }
+
+    /// Reports what the tests need, and `own` does not have; true when it has everything.
+    pub(crate) fn check_over(&self, own: &System, reporter: &Reporter) -> bool {
+        let calls = self.layer.services.iter().flat_map(|service| &service.talks_to);
+        let mut missing: Vec<&str> = calls.map(|callee| callee.value.as_str()).collect();
+        missing.retain(|name| {
+            let there = own.service(name).is_some() || own.may_have_service(name);
+            !there && !reserved::is_name(name)
+        });
+        missing.sort_unstable();
+        missing.dedup();
+        if missing.is_empty() {
+            return true;
+        }
+        let message = format!(
+            "the tests cannot be laid over this system: they need {}, and it has no such service",
+            missing.join(", ")
+        );
+        let fix = "add it; or bring tests of its own, in profiles/test.toml:\n\
+                   kind = \"test\"\n\
+                   tests = \"own\"";
+        reporter.add(Diagnostic::at(Kind::CannotBeJudged, &own.name.span, message, fix));
+        false
+    }
+
+    /// Reports what is not of the tests' own range, and removals: nothing of a system is changed.
+    pub(crate) fn check(&self, reporter: &Reporter) {
+        let names = self.layer.services.iter().map(|one| &one.name);
+        let names = names.chain(self.devices.iter().map(|one| &one.name));
+        let lines = self.layer.policy.iter().flat_map(|policy| {
+            let allows = policy.allows.iter().map(|line| &line.id);
+            allows.chain(policy.permits.iter().map(|line| &line.id))
+        });
+        let wrong = names.chain(lines).filter(|name| !reserved::is_name(name));
+        for name in wrong {
+            let message = format!("`{}` could be a name of the system that is judged", name.value);
+            let fix = format!("let it begin with {}", reserved::NAMES.join(" or "));
+            reporter.add(Diagnostic::at(Kind::Reserved, &name.span, message, fix));
+        }
+        for id in self.layer.services.iter().map(|one| &one.id) {
+            if !reserved::IDS.contains(&id.value) {
+                let message = format!("id {} could be one of the system that is judged", id.value);
+                let fix = format!("take one from {}", ids_text());
+                reporter.add(Diagnostic::at(Kind::Reserved, &id.span, message, fix));
+            }
+        }
+        let system = &self.layer.system;
+        for removed in system.remove_services.iter().chain(&system.remove_policy) {
+            let message = "the tests take nothing away from the system that is judged";
+            let fix = "remove [remove]";
+            reporter.add(Diagnostic::at(Kind::Reserved, &removed.span, message, fix));
+        }
+        if let Some(second) = self.devices.get(1) {
+            let message = "the tests take one slot of a board, and no more";
+            let fix = "remove this [[device]]";
+            reporter.add(Diagnostic::at(Kind::Reserved, &second.name.span, message, fix));
+        }
+    }
+}
+
+/// The tests are laid over this profile.
+pub(crate) fn is_laid_over(profile: &ProfileFile) -> bool {
+    profile.kind.value == Profile::Test && !profile.own_tests
+}
+
+/// Reports names, ids and keys in a system that are for the tests alone.
+pub(crate) fn check_own(own: &System, reporter: &Reporter) {
+    let services = own.services.iter().map(|one| &one.name);
+    let devices = own.board.devices.iter().map(|one| &one.name);
+    let lines = own.policy.lines().map(|(id, ..)| id);
+    for name in services.chain(devices).chain(lines) {
+        if reserved::is_name(name) {
+            let message =
+                format!("`{}` is a name of the tests that are laid over a system", name.value);
+            let fix =
+                format!("take a name that does not begin with {}", reserved::NAMES.join(" or "));
+            reporter.add(Diagnostic::at(Kind::Reserved, &name.span, message, fix));
+        }
+    }
+    for service in &own.services {
+        if reserved::IDS.contains(&service.id.value) {
+            let message =
+                format!("id {} is one of the tests that are laid over a system", service.id.value);
+            let fix = format!("take one outside {}", ids_text());
+            reporter.add(Diagnostic::at(Kind::Reserved, &service.id.span, message, fix));
+        }
+        if let Some(Beside { service: other, .. }) = service.beside.first() {
+            let message = "`where` is for the tests that are laid over a system";
+            let fix = "write its `talks-to` and `must-prove` without [where]";
+            reporter.add(Diagnostic::at(Kind::Reserved, &other.span, message, fix));
+        }
+    }
+}
+
+fn ids_text() -> String {
+    format!("{} to {}", reserved::IDS.start(), reserved::IDS.end())
+}
+
+/// A service of the tests, with what it has beside the services of `own` in `profile`.
+fn beside(service: &Service, own: &System, profile: &ProfileFile) -> Service {
+    let mut service = service.clone();
+    for Beside { service: other, talks_to, must_prove } in std::mem::take(&mut service.beside) {
+        if own.service(&other).is_some() && !profile.leaves_out(&other) {
+            service.talks_to.extend(talks_to);
+            service.must_prove.extend(must_prove);
+        }
+    }
+    service
+}
+
+/// A device of the tests, the last of its class.
+fn placed(device: &Device, system: &System, profile: &ProfileFile) -> Device {
+    let devices = system.board.devices.iter().filter(|one| !profile.leaves_out_device(&one.name));
+    let before = devices.filter(|one| one.same_class(device)).count();
+    let instance = At { value: u8::try_from(before).unwrap_or(u8::MAX), span: device.span.clone() };
+    Device { instance: Some(instance), ..device.clone() }
+}

@@ -1,0 +1,136 @@
+//! What ships, beside what is judged: the same but for the tests, and it comes up.
+
+use super::drive::{self, Ended, Plan, Until};
+use super::session::{Options, fresh_nonce};
+use crate::audit::{self, Audit};
+use crate::build::Built;
+use crate::desc::reserved;
+use crate::exit::Exit;
+use crate::qemu;
+use crate::symbolize::Symbols;
+use anyhow::{Context, Result};
+use nexus_sysdesc::archive::HOST_READS;
+use serde_json::Value;
+use std::fs;
+use std::time::Duration;
+
+/// What came of the production image.
+#[derive(Debug)]
+pub struct Shipped {
+    /// What was found wrong, as sentences, each with the exit code that it alone would give.
+    pub findings: Vec<(Exit, String)>,
+    /// Owners that must be ready.
+    pub owners: usize,
+    /// From the start of QEMU to all of them ready, or to the end.
+    pub took: Duration,
+}
+
+/// Holds the image that is judged against the one that ships, and boots the latter.
+///
+/// # Errors
+/// When an image cannot be read, or QEMU cannot be started.
+pub(super) fn check(judged: &[u8], ships: &Built, options: &Options) -> Result<Shipped> {
+    let production = audit::of_image(&ships.image)?;
+    let differences = differences(&less_tests(audit::of_image(judged)?), &production);
+    let mut findings: Vec<(Exit, String)> =
+        differences.into_iter().map(|one| (Exit::Differ, one)).collect();
+    let services = ships.checked.description.services.iter();
+    let owners = services.filter(|service| !service.needs.is_empty()).count();
+    let (took, wrong) = boot(ships, owners, options)?;
+    findings.extend(wrong);
+    Ok(Shipped { findings, owners, took })
+}
+
+/// Boots the image that ships until all its owners are ready.
+fn boot(
+    ships: &Built,
+    owners: usize,
+    options: &Options,
+) -> Result<(Duration, Option<(Exit, String)>)> {
+    let nonce = fresh_nonce()? | HOST_READS;
+    let initrd = ships.directory.join("run.img");
+    fs::write(&initrd, ships.image_for(nonce)).context("writing the image of this run")?;
+    let qemu = qemu::find(options.qemu.as_deref())?;
+    let symbols = Symbols::load(&ships.kernel_debug)?;
+    let run = drive::run(Plan {
+        command: qemu::command(&qemu, &ships.checked.qemu_args(), &ships.kernel, &initrd),
+        nonce,
+        ram: ships.checked.ram(),
+        until: Until::Ready,
+        limit: options.limit,
+        symbols: Some(&symbols),
+        is_virtio: &|_| false,
+        show: &mut |_| {},
+    })?;
+    let wrong = match (run.ended, run.transcript.ready, run.transcript.wrong.first()) {
+        (_, _, Some(wrong)) => Some((Exit::Failed, wrong.clone())),
+        (Ended::Marker, Some(ready), _) if usize::try_from(ready) == Ok(owners) => None,
+        (Ended::Deadline, ..) => {
+            Some((Exit::Timeout, "its owners are not ready at the time limit".to_owned()))
+        }
+        (ended, ready, _) => {
+            let panic = run.transcript.panic.as_deref().unwrap_or("no panic");
+            let what = format!("ended with {ended:?}, {ready:?} of {owners} owners ready, {panic}");
+            Some((if run.transcript.panic.is_some() { Exit::Panic } else { Exit::Failed }, what))
+        }
+    };
+    let last =
+        run.transcript.last_lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n    ");
+    let told =
+        |(exit, what)| (exit, format!("the production image: {what}; it said last:\n    {last}"));
+    Ok((run.took, wrong.map(told)))
+}
+
+/// The audit without what is for the tests alone.
+fn less_tests(mut audit: Audit) -> Audit {
+    audit.services.retain(|one| !reserved::IDS.contains(&one.id) || !reserved::is_name(&one.name));
+    audit.devices.retain(|one| !reserved::is_name(&one.name));
+    audit.windows.retain(|one| !reserved::is_name(&one.service_name));
+    audit.refused.retain(|one| !reserved::is_name(&one.service));
+    audit.trusted.retain(|one| !reserved::is_name(&one.service));
+    audit
+}
+
+/// Where two audits differ, as sentences; empty when they say the same. What depends on the profile
+/// alone is passed over: its name, the proofs, and the image as a whole.
+fn differences(judged: &Audit, ships: &Audit) -> Vec<String> {
+    let comparable = |audit: &Audit| {
+        let mut audit = audit.clone();
+        audit.profile.clear();
+        audit.image_sha256.clear();
+        audit.image_bytes = 0;
+        audit.services.iter_mut().for_each(|service| service.must_prove.clear());
+        serde_json::to_value(audit).unwrap_or_default()
+    };
+    let mut found = Vec::new();
+    compare("", &comparable(judged), &comparable(ships), &mut found);
+    found
+}
+
+fn compare(place: &str, judged: &Value, ships: &Value, found: &mut Vec<String>) {
+    match (judged, ships) {
+        (Value::Object(one), Value::Object(two)) => {
+            let keys = one.keys().chain(two.keys().filter(|key| !one.contains_key(*key)));
+            for key in keys {
+                let place = format!("{place}.{key}");
+                compare(&place, &judged[key.as_str()], &ships[key.as_str()], found);
+            }
+        }
+        (Value::Array(one), Value::Array(two)) => {
+            for index in 0..one.len().max(two.len()) {
+                let item = |list: &[Value]| list.get(index).cloned().unwrap_or_default();
+                let (one, two) = (item(one), item(two));
+                compare(&format!("{place}[{}]", name_of(&one, index)), &one, &two, found);
+            }
+        }
+        _ if judged == ships => {}
+        _ => found
+            .push(format!("audit{place} is {judged} in what is judged, and {ships} in what ships")),
+    }
+}
+
+/// What people call an item.
+fn name_of(item: &Value, index: usize) -> String {
+    let keys = ["name", "device_name", "service"].map(|key| item.get(key).and_then(Value::as_str));
+    keys.into_iter().flatten().next().map_or_else(|| index.to_string(), ToOwned::to_owned)
+}
