@@ -59,7 +59,7 @@ fn devices_are_added_to_a_board() {
 }
 
 #[test]
-fn a_profile_is_replaced() {
+fn a_profile_is_added_to_that_of_its_name() {
     let test = profile("test");
     assert_eq!(devices(&test.description), ["uart0", "rtc0"]);
     let proofs = [("timed".to_owned(), "date".to_owned()), ("timed".to_owned(), "time".to_owned())];

@@ -20,7 +20,7 @@ fn main() -> Result<(), StartError> {
         .and_then(|mut bank| bank.identify(window_len))
         .map_err(|why| owner::wrong_device(&why, 0))?;
     info!("{flash}");
-    // Only a test run keeps it, and only a test run misses it.
+    // Only a test run keeps it, and only a test run misses it; `must-prove` in the service file names it.
     let _ = proof("flash-identified");
     owner::ready(0);
     let identity = server::identity(&flash);

@@ -7,7 +7,7 @@ use nexus_rt::{StartError, owner, serve, startup};
 use crate::{DeviceType, Refused, answer, identify};
 
 /// Takes the window of this process, checks that `expected` is in it, tells how that went, and
-/// answers for the device until the process ends.
+/// answers for the device until the process ends. A test run sees the proof `mmio-window-mapped`.
 ///
 /// # Errors
 /// Why it cannot, or can no longer, do so.
@@ -18,6 +18,8 @@ pub fn run(expected: DeviceType) -> Result<(), StartError> {
         .map_err(Refused::TooSmall)
         .and_then(|regs| identify(&regs, expected))
         .map_err(|refused| owner::wrong_device(&refused, refused.device_id().into()))?;
+    // Only a test run keeps it, and only a test run misses it.
+    let _ = nexus_rt::proof("mmio-window-mapped", 2);
     owner::ready(identity.device_id.into());
     let end = serve::<Device>(endpoint, |_, request| answer(&identity, &request));
     Err(StartError::Kernel(end))

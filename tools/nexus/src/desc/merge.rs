@@ -1,7 +1,7 @@
 //! From layers to one system.
 //!
-//! A service file or a profile replaces the one of the same name in the base, whole. Policy lines
-//! are added, and so are the devices of a board file without `[qemu]`. `[remove]` takes away
+//! A service file replaces the one of the same name in the base, whole. A profile is added to the one
+//! of its name, policy lines are added, and so are the devices of a board file without `[qemu]`. `[remove]` takes away
 //! services and policy lines of the base, and nothing is left over silently: what still speaks of
 //! a removed service is refused.
 
@@ -75,8 +75,10 @@ impl Parts {
             self.services.push(service);
         }
         for profile in layer.profiles {
-            self.profiles.retain(|other| other.name.value != profile.name.value);
-            self.profiles.push(profile);
+            match self.profiles.iter_mut().find(|other| other.name.value == profile.name.value) {
+                Some(below) => below.add(profile),
+                None => self.profiles.push(profile),
+            }
         }
         if let Some(policy) = layer.policy {
             self.policy.epoch = policy.epoch.unwrap_or(self.policy.epoch);

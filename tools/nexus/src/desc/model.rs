@@ -249,6 +249,17 @@ pub(crate) struct ProfileFile {
 }
 
 impl ProfileFile {
+    /// Adds what a file of the same name above this one says.
+    pub(crate) fn add(&mut self, above: ProfileFile) {
+        self.kind = above.kind;
+        self.own_tests |= above.own_tests;
+        self.without.extend(above.without);
+        self.without_devices.extend(above.without_devices);
+        self.watch.extend(above.watch);
+        self.watch_every = self.watch_every.max(above.watch_every);
+        self.must_prove.extend(above.must_prove);
+    }
+
     pub(crate) fn leaves_out(&self, service: &str) -> bool {
         self.without.iter().any(|name| name.value == service)
     }

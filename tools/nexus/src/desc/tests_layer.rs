@@ -63,8 +63,8 @@ impl Tests {
     fn added_to(&self, profile: &ProfileFile) -> ProfileFile {
         let mut both = profile.clone();
         for tests in &self.layer.profiles {
-            both.watch.extend(tests.watch.iter().cloned());
-            both.must_prove.extend(tests.must_prove.iter().cloned());
+            let name = both.name.clone();
+            both.add(ProfileFile { name, kind: both.kind.clone(), ..tests.clone() });
         }
         both
     }
