@@ -21,7 +21,7 @@ fn main() -> Result<(), StartError> {
         .map_err(|why| owner::wrong_device(&why, 0))?;
     info!("{flash}");
     // Only a test run keeps it, and only a test run misses it; `must-prove` in the service file names it.
-    let _ = proof("flash-identified");
+    let _ = proof("flash-identified", 1);
     owner::ready(0);
     let identity = server::identity(&flash);
     let end = serve::<Device>(endpoint, |_, request| server::answer(&identity, &request));
