@@ -40,7 +40,7 @@ pub(crate) fn proved() -> impl Iterator<Item = (u32, &'static Attack)> {
 }
 
 /// Those that the system has.
-pub(super) fn there(context: &Context) -> impl Iterator<Item = (u32, &'static Attack)> + '_ {
+pub(crate) fn there(context: &Context) -> impl Iterator<Item = (u32, &'static Attack)> + '_ {
     proved().filter(|(id, _)| context.has(*id))
 }
 
