@@ -136,7 +136,7 @@ pub struct Entry {
     /// Who recorded it: service id, and which life of it.
     pub reporter: (u32, u32),
     /// On whose behalf it was asked; service id 0 for nobody.
-    pub asker: (u32, u32),
+    pub asker: u32,
     /// Version of the rules; 0 when they were not asked.
     pub epoch: u32,
     /// Why, in a code of the event.
@@ -286,12 +286,12 @@ fn entry(fields: &[&str]) -> Option<Entry> {
     let [seq, event, subject, incarnation, device, base, len, rights, decision, rule] = what else {
         return None;
     };
-    let [by, by_life, asker, asker_life, epoch, reason, detail, ticks, unix_ns, own] = who else {
+    let [by, by_life, asker, epoch, reason, detail, ticks, unix_ns, own] = who else {
         return None;
     };
     Some(Entry {
         reporter: (number(by)?, number(by_life)?),
-        asker: (number(asker)?, number(asker_life)?),
+        asker: number(asker)?,
         epoch: number(epoch)?,
         reason: number(reason)?,
         detail: hex(detail)?,
@@ -387,7 +387,7 @@ impl fmt::Display for Entry {
         };
         write!(
             f,
-            "{} {} {} {} {} {:x} {:x} {:x} {decision} {} {} {} {} {} {} {}",
+            "{} {} {} {} {} {:x} {:x} {:x} {decision} {} {} {} {} {} {}",
             self.seq,
             self.event,
             self.subject,
@@ -399,8 +399,7 @@ impl fmt::Display for Entry {
             self.rule,
             self.reporter.0,
             self.reporter.1,
-            self.asker.0,
-            self.asker.1,
+            self.asker,
             self.epoch,
             self.reason
         )
@@ -450,12 +449,12 @@ mod tests {
 
     #[test]
     fn test_ledger_line_is_printed_as_it_was_read() {
-        let text = "3 grant 7 1 3 10008000 1000 7 allow 4 1 1 10 2 5 0";
+        let text = "3 grant 7 1 3 10008000 1000 7 allow 4 1 1 10 5 0";
         let rest = format!("9 1f 2a {}", "0f".repeat(32));
         match record_of(&format!("@nx 0000000000000abc ledger {text} {rest}")) {
             Some(Record::Ledger(entry)) => {
                 assert_eq!(entry.to_string(), text);
-                assert_eq!((entry.reporter, entry.asker), ((1, 1), (10, 2)));
+                assert_eq!((entry.reporter, entry.asker), ((1, 1), 10));
                 assert_eq!((entry.detail, entry.ticks, entry.unix_ns), (9, 0x1f, 0x2a));
                 assert_eq!(entry.hash, [0x0f; 32]);
             }

@@ -3,7 +3,7 @@
 use nexus_abi::{Error, Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights};
 use nexus_proto::log::{Append, Entry, Event, NO_DEVICE, Outcome};
 use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Operation, Subject};
+use nexus_proto::{Asker, Operation, Subject};
 
 use crate::count::{between, call, instret};
 use crate::measure::{GIVE, TAKE_BACK, words};
@@ -42,7 +42,7 @@ pub(crate) fn refusal(subject: Subject) -> Append {
         rights: Rights::empty().bits(),
         rule: NO_RULE,
         subject,
-        asker: Subject::default(),
+        asker: Asker::default(),
         base: 0,
         len: 0,
         epoch: 0,

@@ -9,7 +9,7 @@ use nexus_proto::log::{
 };
 use nexus_proto::policy::{Decide, Explain, NO_RULE, Policy, RuleReason, RuleText};
 use nexus_proto::power::{Exit, Off, Power, Reboot};
-use nexus_proto::{Operation, ServiceError, Subject, Text, Zero, ids, init};
+use nexus_proto::{Asker, Operation, ServiceError, Subject, Text, Zero, ids, init};
 use nexus_rt::{CallError, Client, Deadline, StartError, startup};
 
 use crate::talk::Outcome;
@@ -65,7 +65,7 @@ fn ask_policyd(score: &mut Score, policyd: Client<Policy>) {
     let rights = (Rights::MAP | Rights::READ | Rights::WRITE).bits();
     let decide = Decide {
         subject: PRETENDED,
-        asker: Subject::default(),
+        asker: Asker::default(),
         device: 0,
         rights,
         zero: Zero::ZERO,
@@ -87,7 +87,7 @@ fn ask_logd(score: &mut Score, logd: Client<Log>) {
         rights: 0,
         rule: NO_RULE,
         subject: PRETENDED,
-        asker: Subject::default(),
+        asker: Asker::default(),
         base: 0,
         len: 0,
         epoch: 1,

@@ -46,7 +46,7 @@ pub(crate) fn verify(records: &[Record]) -> Check {
         let own: [u8; 32] = Sha256::new()
             .chain_update(previous)
             .chain_update(stamp.as_bytes())
-            .chain_update(entry.as_bytes())
+            .chain_update(entry.hashed())
             .finalize()
             .into();
         ensure!(stamp.seq == seq, "record {} stands where {seq} must", stamp.seq);
@@ -74,8 +74,8 @@ pub(crate) fn verified_by_logd(context: &Context) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nexus_proto::Subject;
     use nexus_proto::log::{Event, Outcome};
+    use nexus_proto::{Asker, Subject};
 
     fn chain(count: u64) -> Vec<Record> {
         let mut previous = [0; 32];
@@ -89,7 +89,7 @@ mod tests {
                 rights: 7,
                 rule: 1,
                 subject,
-                asker: Subject::default(),
+                asker: Asker::default(),
                 base: 0x1000,
                 len: 0x1000,
                 epoch: 1,
@@ -99,7 +99,7 @@ mod tests {
             let own = Sha256::new()
                 .chain_update(previous)
                 .chain_update(stamp.as_bytes())
-                .chain_update(entry.as_bytes())
+                .chain_update(entry.hashed())
                 .finalize()
                 .into();
             let hashes = Hashes { previous, own };

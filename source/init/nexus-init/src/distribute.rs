@@ -6,7 +6,7 @@ use nexus_abi::{Handle, KindCode, Rights};
 use nexus_proto::init::{OwnerState, Refusal};
 use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome as Came};
 use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Subject, ids};
+use nexus_proto::{Asker, ids};
 use nexus_sysdesc::Need;
 
 use crate::board::{Finder, Node, Probe, Range, Tree, view};
@@ -107,7 +107,7 @@ impl<M: Machine> Init<M> {
     fn ask_for(&mut self, service: u32, need: &Need) -> Question {
         let window = self.registry.device(need.device).and_then(|device| device.window);
         Question {
-            asker: self.registry.subject(self.registry.description().init),
+            asker: Asker::new(self.registry.description().init),
             service,
             incarnation: self.registry.subject(service).incarnation,
             device: need.device,
@@ -157,7 +157,7 @@ impl<M: Machine> Init<M> {
                 base: range.map_or(0, |range| range.base),
                 len: range.map_or(0, |range| range.len),
                 nonce: 0,
-                asker: self.registry.subject(self.registry.description().init),
+                asker: Asker::new(self.registry.description().init),
             };
             let _ = self.refuse(&question, Refusal::Ambiguous);
         }
@@ -186,7 +186,7 @@ impl<M: Machine> Init<M> {
             rights: Rights::empty().bits(),
             rule: NO_RULE,
             subject: self.registry.subject(init),
-            asker: Subject::default(),
+            asker: Asker::default(),
             base: range.map_or(0, |range| range.base),
             len: range.map_or(0, |range| range.len),
             epoch: 0,

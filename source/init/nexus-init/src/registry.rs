@@ -6,7 +6,7 @@ use nexus_abi::{EndReason, Sender};
 use nexus_proto::init::{OwnerState, Readiness, Refusal, ReportState, ServiceState};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Subject, Zero};
+use nexus_proto::{Asker, Subject, Zero};
 use nexus_sysdesc::Description;
 
 use crate::grant::{Granted, Refused};
@@ -239,7 +239,7 @@ impl Registry {
             rights: record.rights,
             rule: record.rule,
             subject: record.owner,
-            asker: Subject::default(),
+            asker: Asker::default(),
             base: window.base,
             len: window.len,
             epoch: self.description.epoch,

@@ -5,7 +5,7 @@ mod machine;
 use nexus_abi::{EndReason, Error, Handle, Message, Received, Rights, Sender};
 use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome};
 use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, Reason, Verdict};
-use nexus_proto::{Operation, Subject};
+use nexus_proto::{Asker, Operation, Subject};
 
 use crate::grant::{Question, Route, World};
 
@@ -22,7 +22,7 @@ pub(crate) const ROOT_LEN: u64 = 0x1_0000;
 /// What is asked for.
 pub(crate) fn question(nonce: u64) -> Question {
     Question {
-        asker: Subject { id: 1, incarnation: 1 },
+        asker: Asker::new(1),
         service: 7,
         incarnation: 1,
         device: 3,

@@ -3,10 +3,10 @@
 use alloc::string::String;
 
 use nexus_abi::EndReason;
-use nexus_proto::Subject;
 use nexus_proto::init::{EndKind, Refusal};
 use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome};
 use nexus_proto::policy::NO_RULE;
+use nexus_proto::{Asker, Subject};
 
 use crate::grant::Refused;
 
@@ -41,7 +41,7 @@ pub fn exit_entry(subject: Subject, end: EndReason) -> Entry {
         rights: 0,
         rule: NO_RULE,
         subject,
-        asker: Subject::default(),
+        asker: Asker::default(),
         base: pc,
         len: address,
         epoch: 0,

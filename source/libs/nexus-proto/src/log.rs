@@ -1,6 +1,8 @@
 //! `log`: ordinary lines, proofs, and the security ledger. Served by logd, which calls nobody.
 
-use crate::{Subject, Text, Zero};
+use zerocopy::IntoBytes;
+
+use crate::{Asker, Subject, Text, Zero};
 
 protocol! {
     /// Marker of the protocol.
@@ -124,9 +126,6 @@ payloads! {
         pub rule: u16,
         /// The service that it is about.
         pub subject: Subject,
-        /// Who asked, where something was asked for; else nobody, id 0. Decision, grant, refusal: the
-        /// distributor, or the service that has it `Try`. Clock: who set it.
-        pub asker: Subject,
         /// First physical address of the window; for an exit, where the service was.
         pub base: u64,
         /// Bytes of the window; for an exit, the address concerned.
@@ -141,6 +140,9 @@ payloads! {
         /// code or cause. Drop: the kind of the capability. Clock: the time that it was set to; what
         /// it said before is in the [`Stamp`].
         pub detail: u64,
+        /// Who asked, where something was asked for; else nobody, id 0. Decision, grant, refusal: the
+        /// distributor, or the service that has it `Try`. Clock: who set it.
+        pub asker: Asker,
     }
 
     /// Adds a record to the ledger.
@@ -246,7 +248,7 @@ payloads! {
     pub struct Hashes {
         /// That of the record before; zero for the first.
         pub previous: [u8; 32],
-        /// Its own: SHA-256 over `previous`, the [`Stamp`] and the [`Entry`], as they travel.
+        /// Its own: SHA-256 over `previous`, the [`Stamp`] as it travels, and [`Entry::hashed`].
         pub own: [u8; 32],
     }
 
@@ -306,3 +308,12 @@ pub const VERIFY_RECORDS: u64 = 64;
 
 /// Stands for "no device" in a device number.
 pub const NO_DEVICE: u16 = u16::MAX;
+
+impl Entry {
+    /// What is hashed of it: all of it as it travels, but for the padding at its end. With the hash
+    /// before and the stamp it is 116 bytes, which with what SHA-256 adds are two blocks.
+    #[must_use]
+    pub fn hashed(&self) -> &[u8] {
+        self.as_bytes().split_last_chunk::<4>().map_or(&[], |(hashed, _)| hashed)
+    }
+}

@@ -1,6 +1,6 @@
 //! `policy`: who may hold which device. Served by policyd.
 
-use crate::{Subject, Text, Zero};
+use crate::{Asker, Subject, Text, Zero};
 
 protocol! {
     /// Marker of the protocol.
@@ -60,7 +60,7 @@ payloads! {
         /// Who would hold the window.
         pub subject: Subject,
         /// On whose behalf it is asked: the distributor itself, or who has it ask.
-        pub asker: Subject,
+        pub asker: Asker,
         /// Number of the device in the description.
         pub device: u16,
         /// Rights asked for ([`nexus_abi::Rights`] bits).

@@ -85,6 +85,12 @@ impl Draw for Subject {
     }
 }
 
+impl Draw for Asker {
+    fn draw(source: &mut Source) -> Asker {
+        Asker::new(u32::draw(source))
+    }
+}
+
 /// A protocol, for the tests below.
 pub(crate) trait Checked: Protocol {
     fn check_operations(source: &mut Source);
@@ -239,7 +245,7 @@ fn other_protocols_labels_are_refused() {
 fn asked() -> Decide {
     Decide {
         subject: Subject { id: 7, incarnation: 1 },
-        asker: Subject::default(),
+        asker: Asker::new(1),
         device: 3,
         rights: 7,
         zero: Zero::ZERO,
@@ -262,7 +268,7 @@ fn an_allow_is_for_its_question_only() {
     let others = [
         Decide { subject: Subject { id: 8, incarnation: 1 }, ..asked },
         Decide { subject: Subject { id: 7, incarnation: 2 }, ..asked },
-        Decide { asker: Subject { id: 10, incarnation: 1 }, ..asked },
+        Decide { asker: Asker::new(10), ..asked },
         Decide { device: 4, ..asked },
         Decide { rights: 3, ..asked },
         Decide { base: 0x1000_7000, ..asked },

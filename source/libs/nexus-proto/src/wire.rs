@@ -15,7 +15,7 @@ macro_rules! plain {
         fn is_canonical(&self) -> bool { true }
     })+ };
 }
-plain!((), bool, u8, u16, u32, u64, Subject);
+plain!((), bool, u8, u16, u32, u64, Subject, Asker);
 
 impl<T: Wire, const N: usize> Wire for [T; N] {
     fn is_canonical(&self) -> bool {
@@ -206,5 +206,40 @@ pub struct Subject {
 impl From<Sender> for Subject {
     fn from(sender: Sender) -> Subject {
         Subject { id: sender.service_id, incarnation: sender.incarnation }
+    }
+}
+
+/// On whose behalf something is asked for. Which life of it does not matter.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    TryFromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+#[repr(C)]
+pub struct Asker {
+    /// Service id; 0 for nobody.
+    pub id: u32,
+    zero: Zero<4>,
+}
+
+impl Asker {
+    /// This service.
+    #[must_use]
+    pub const fn new(id: u32) -> Asker {
+        Asker { id, zero: Zero::ZERO }
+    }
+}
+
+impl From<Sender> for Asker {
+    fn from(sender: Sender) -> Asker {
+        Asker::new(sender.service_id)
     }
 }

@@ -31,11 +31,10 @@ pub fn ledger(stamp: &Stamp, entry: &Entry, own: &[u8; 32]) -> String {
         entry.rule,
     );
     format!(
-        "{before} {} {} {} {} {epoch} {reason} {detail:x} {ticks:x} {unix_ns:x} {}",
+        "{before} {} {} {} {epoch} {reason} {detail:x} {ticks:x} {unix_ns:x} {}",
         reporter.id,
         reporter.incarnation,
         asker.id,
-        asker.incarnation,
         hex(own)
     )
 }
@@ -114,7 +113,7 @@ pub fn verdict(passed: u32, failed: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nexus_proto::Subject;
+    use nexus_proto::{Asker, Subject};
 
     #[test]
     fn a_line_carries_the_number_of_the_run() {
@@ -133,7 +132,7 @@ mod tests {
             rights: 7,
             rule: 4,
             subject,
-            asker: Subject { id: 1, incarnation: 2 },
+            asker: Asker::new(1),
             base: 0x1000_8000,
             len: 0x1000,
             epoch: 1,
@@ -141,7 +140,7 @@ mod tests {
             detail: 9,
         };
         let line = ledger(&stamp, &entry, &[0xab; 32]);
-        let expected = "ledger 3 grant 7 1 3 10008000 1000 7 allow 4 1 1 1 2 1 0 9 5 0 ";
+        let expected = "ledger 3 grant 7 1 3 10008000 1000 7 allow 4 1 1 1 1 0 9 5 0 ";
         assert_eq!(line, format!("{expected}{}", "ab".repeat(32)));
     }
 
@@ -156,7 +155,7 @@ mod tests {
             rights: u16::MAX,
             rule: u16::MAX,
             subject,
-            asker: subject,
+            asker: Asker::new(u32::MAX),
             base: u64::MAX,
             len: 1 << 32,
             epoch: 1,

@@ -39,11 +39,11 @@ impl Link {
     }
 }
 
-/// The hash of a record: SHA-256 over the hash before it, its stamp and its entry, as they travel.
+/// The hash of a record: SHA-256 over the hash before it, its stamp and its entry, without padding.
 #[must_use]
 pub fn hash(previous: &Hash, stamp: &Stamp, entry: &Entry) -> Hash {
     let hasher = Sha256::new().chain_update(previous);
-    hasher.chain_update(stamp.as_bytes()).chain_update(entry.as_bytes()).finalize().into()
+    hasher.chain_update(stamp.as_bytes()).chain_update(entry.hashed()).finalize().into()
 }
 
 /// What somebody remembers of a ledger: how long it was, and its last hash then.

@@ -9,7 +9,7 @@ use nexus_proto::log::{
     SetClock, Stats, Verify, Write,
 };
 use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Operation, ServiceError, Subject, Text, Zero};
+use nexus_proto::{Asker, Operation, ServiceError, Subject, Text, Zero};
 use nexus_sysdesc::{Description, Permission, Profile};
 
 use crate::chain::Link;
@@ -173,8 +173,8 @@ impl Logd {
             Change::TooOften => return Err(ServiceError::Full),
             Change::Set => {}
         }
-        let asker = sender.into();
-        let entry = Entry { asker, detail: ask.unix_ns, ..own_entry(Event::Clock, asker) };
+        let (asker, own) = (sender.into(), own_entry(Event::Clock, sender.into()));
+        let entry = Entry { asker, detail: ask.unix_ns, ..own };
         self.ledger.append(self.own, entry, at).map_err(|Full| ServiceError::Full)?;
         self.clock.set(ask.ticks, ask.unix_ns);
         Ok(())
@@ -271,7 +271,7 @@ fn own_entry(event: Event, subject: Subject) -> Entry {
         rights: 0,
         rule: NO_RULE,
         subject,
-        asker: Subject::default(),
+        asker: Asker::default(),
         base: 0,
         len: 0,
         epoch: 0,

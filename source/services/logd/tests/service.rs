@@ -10,7 +10,7 @@ use nexus_proto::log::{
     Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
 };
 use nexus_proto::{
-    Operation, ReplyError, Request as _, ServiceError, Subject, Text, Zero, encode_error,
+    Asker, Operation, ReplyError, Request as _, ServiceError, Subject, Text, Zero, encode_error,
 };
 use nexus_sysdesc::{Description, Permission, Profile, Restart, Service};
 use proptest::prelude::*;
@@ -145,7 +145,7 @@ fn grant() -> Append {
         rights: 7,
         rule: 4,
         subject: Subject { id: 7, incarnation: 4 },
-        asker: Subject::default(),
+        asker: Asker::default(),
         base: 0x1000_8000,
         len: 0x1000,
         epoch: 1,

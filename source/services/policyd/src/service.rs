@@ -73,8 +73,7 @@ impl Policyd {
         if !may {
             if self.history.intruded(asker.service_id) {
                 // What it says about others is worth nothing.
-                let own = asker.into();
-                let intruder = Decide { subject: own, asker: own, ..*ask };
+                let intruder = Decide { subject: asker.into(), asker: asker.into(), ..*ask };
                 recorder.record(&self.entry(&intruder, Ruling::denied(Reason::NoRule)));
             }
             return Err(ServiceError::Denied);

@@ -9,7 +9,7 @@ use nexus_proto::log::{
     ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
 };
 use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Operation, Protocol, ReplyError, ServiceError, Subject, Text, Zero};
+use nexus_proto::{Asker, Operation, Protocol, ReplyError, ServiceError, Subject, Text, Zero};
 use nexus_rt::{host, serve};
 use nexus_sysdesc::Permission;
 
@@ -115,7 +115,7 @@ pub(super) fn entry(event: Event, outcome: Outcome) -> Entry {
         rights: 0,
         rule: NO_RULE,
         subject: Subject { id: 7, incarnation: 1 },
-        asker: Subject::default(),
+        asker: Asker::default(),
         base: 0,
         len: 0,
         epoch: 1,

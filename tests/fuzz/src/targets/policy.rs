@@ -3,7 +3,7 @@
 use nexus_abi::{Message, Sender};
 use nexus_proto::log::Entry;
 use nexus_proto::policy::{Decide, Explain, Request, Verdict};
-use nexus_proto::{Operation, Subject, Zero};
+use nexus_proto::{Asker, Operation, Subject, Zero};
 use nexus_sysdesc::{Danger, Description, Device, Permission, Profile, Rule, Service};
 use policyd::{Policyd, Recorder};
 
@@ -32,7 +32,7 @@ pub fn policy(data: &[u8]) {
         let (shape, rights) = (input.byte(), u16::from(input.byte()));
         let ask = Decide {
             subject: Subject { id: subject, incarnation: u32::from(shape & 3) },
-            asker: Subject::default(),
+            asker: Asker::default(),
             device,
             rights,
             zero: Zero::ZERO,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use nexus_abi::{Handle, Sender};
 use nexus_proto::log::{Entry, Outcome};
 use nexus_proto::policy::{Decide, Decision, Epoch, Explain, Policy, Request, RuleText, Verdict};
-use nexus_proto::{Operation, Protocol, Subject, Zero};
+use nexus_proto::{Asker, Operation, Protocol, Subject, Zero};
 use nexus_rt::{host, serve};
 use nexus_sysdesc::{Description, Permission};
 use policyd::{Policyd, Recorder};
@@ -114,7 +114,7 @@ pub(super) fn question(subject: u32, device: u16, rights: u16, nonce: u64) -> De
     let described = system::either(0).device(device);
     Decide {
         subject: Subject { id: subject, incarnation: 1 },
-        asker: Subject::default(),
+        asker: Asker::default(),
         device,
         rights,
         zero: Zero::ZERO,

@@ -118,13 +118,13 @@ mod tests {
     use super::*;
     use nexus_abi::{Handle, Received, Sender};
     use nexus_init::grant::check;
-    use nexus_proto::Zero;
     use nexus_proto::init::Refusal;
+    use nexus_proto::{Asker, Zero};
 
     const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
     const ASKED: Decide = Decide {
         subject: Subject { id: 7, incarnation: 1 },
-        asker: Subject { id: 1, incarnation: 1 },
+        asker: Asker::new(1),
         device: 3,
         rights: 7,
         zero: Zero::ZERO,

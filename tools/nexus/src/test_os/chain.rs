@@ -57,7 +57,8 @@ fn beside(entries: &[Entry], head: &Head) -> Option<String> {
     (!same).then(|| format!("written anew: not what it was at record {}", head.records))
 }
 
-/// SHA-256 over the hash before, the stamp and the entry, little-endian, as they travel.
+/// SHA-256 over the hash before, the stamp and the entry, little-endian, as they travel but for the
+/// padding at the end of the entry.
 fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
     let decision = match entry.decision {
         Decision::None => 1,
@@ -79,11 +80,11 @@ fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
             | u64::from(entry.rule) << 48,
     );
     double(pair((entry.subject, entry.incarnation)));
-    double(pair(entry.asker));
     double(entry.base);
     double(entry.len);
     double(pair((entry.epoch, entry.reason)));
     double(entry.detail);
+    bytes.extend(entry.asker.to_le_bytes());
     Sha256::digest(&bytes).into()
 }
 

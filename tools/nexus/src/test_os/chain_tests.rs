@@ -14,7 +14,7 @@ pub(crate) fn blank(seq: u64, event: Event) -> Entry {
         decision: Decision::Allow,
         rule: 1,
         reporter: (writer(event), 1),
-        asker: (INIT, 1),
+        asker: INIT,
         epoch: 1,
         reason: 0,
         detail: 5,
@@ -56,7 +56,7 @@ fn assert_found(entries: &[Entry], heads: &[Head], expected: &str) {
 /// worked out by hand.
 #[test]
 fn test_the_hash_is_over_the_bytes_as_they_travel() {
-    use nexus_proto::{Subject, encode_payload, log};
+    use nexus_proto::{Asker, Subject, encode_payload, log};
     let entry = good().remove(2);
     let stamp = log::Stamp {
         seq: 3,
@@ -71,7 +71,7 @@ fn test_the_hash_is_over_the_bytes_as_they_travel() {
         rights: 7,
         rule: 1,
         subject: Subject { id: 7, incarnation: 1 },
-        asker: Subject { id: INIT, incarnation: 1 },
+        asker: Asker::new(INIT),
         base: 0x1000,
         len: 0x1000,
         epoch: 1,
@@ -83,6 +83,7 @@ fn test_the_hash_is_over_the_bytes_as_they_travel() {
         let words = usize::try_from(message.tag.words()).unwrap();
         bytes.extend(message.words[..words].iter().flat_map(|word| word.to_le_bytes()));
     }
+    bytes.truncate(bytes.len() - 4);
     let expected: [u8; 32] = Sha256::digest(bytes).into();
     assert_eq!(hash(&[9; 32], &entry), expected);
 }
@@ -108,7 +109,7 @@ fn test_every_field_is_hashed() {
         |entry| entry.decision = Decision::Deny,
         |entry| entry.rule += 1,
         |entry| entry.reporter.1 += 1,
-        |entry| entry.asker.0 += 1,
+        |entry| entry.asker += 1,
         |entry| entry.epoch += 1,
         |entry| entry.reason += 1,
         |entry| entry.detail += 1,

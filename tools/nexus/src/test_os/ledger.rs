@@ -95,10 +95,10 @@ impl State {
                 self.ended.insert(entry.subject, entry.incarnation);
             }
             // What init asks for another is a question, and no window follows from it.
-            Event::Decision if entry.decision == Decision::Allow && entry.asker.0 == INIT => {
+            Event::Decision if entry.decision == Decision::Allow && entry.asker == INIT => {
                 self.allowed.insert((holding, entry.incarnation));
             }
-            Event::Decision if entry.asker.0 != INIT => {}
+            Event::Decision if entry.asker != INIT => {}
             Event::Decision | Event::Refusal => {
                 self.allowed.remove(&(holding, entry.incarnation));
                 // A grant whose record was acknowledged too late was taken back, and refused.
@@ -199,7 +199,7 @@ mod tests {
     // attack 84 H: a grant after an allow that init asked for on behalf of a shell; found
     #[test]
     fn test_an_allow_for_another_asker_gives_nothing() {
-        let tried = Entry { asker: (10, 1), ..entry(1, Event::Decision, 7, 0x1000) };
+        let tried = Entry { asker: 10, ..entry(1, Event::Decision, 7, 0x1000) };
         let errors = replay(&[tried, entry(2, Event::Grant, 7, 0x1000)]).errors;
         assert!(errors.len() == 1 && errors[0].contains("without a decision"), "{errors:?}");
     }

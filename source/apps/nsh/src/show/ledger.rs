@@ -73,7 +73,7 @@ impl Verifier {
         let seq = records + 1;
         let hasher = Sha256::new().chain_update(head);
         let hasher = hasher.chain_update(record.stamp.as_bytes());
-        let own: [u8; 32] = hasher.chain_update(record.entry.as_bytes()).finalize().into();
+        let own: [u8; 32] = hasher.chain_update(record.entry.hashed()).finalize().into();
         let fits = record.stamp.seq == seq && record.hashes.previous == head;
         if self.broken.is_none() && (!fits || record.hashes.own != own) {
             self.broken = Some(seq);

@@ -1,9 +1,9 @@
 use super::*;
 use crate::fixture::names;
 use crate::table::{columns, width};
-use nexus_proto::Subject;
 use nexus_proto::log::NO_DEVICE;
 use nexus_proto::policy::NO_RULE;
+use nexus_proto::{Asker, Subject};
 
 fn subject(id: u32) -> Subject {
     Subject { id, incarnation: 1 }
@@ -19,8 +19,8 @@ fn entry(event: Event, outcome: Outcome, id: u32, device: u16) -> Entry {
         rule: if outcome == Outcome::Allow { device + 1 } else { NO_RULE },
         subject: subject(id),
         asker: match event {
-            Event::Decision | Event::Grant | Event::Refusal => subject(1),
-            _ => Subject::default(),
+            Event::Decision | Event::Grant | Event::Refusal => Asker::new(1),
+            _ => Asker::default(),
         },
         base: if grant { 0x1000_0000 } else { 0 },
         len: if grant { 4096 } else { 0 },
@@ -54,7 +54,7 @@ fn sample() -> Vec<LedgerRecord> {
         (3, boot),
         (2, entry(Event::Decision, Outcome::Allow, 4, 0)),
         (1, entry(Event::Grant, Outcome::Allow, 4, 0)),
-        (2, Entry { asker: subject(10), ..entry(Event::Decision, Outcome::Deny, 8, 4) }),
+        (2, Entry { asker: Asker::new(10), ..entry(Event::Decision, Outcome::Deny, 8, 4) }),
         (1, refusal),
         (1, exit),
         (1, Entry { detail: 8, ..entry(Event::Drop, Outcome::None, 1, NO_DEVICE) }),

@@ -5,7 +5,7 @@ use nexus_proto::log::{
     Append, Entry, Event, FindLine, Level, LineText, Outcome, SetClock, Stats, Write,
 };
 use nexus_proto::policy::{Decide, NO_RULE};
-use nexus_proto::{Operation, ServiceError, Subject, Text, Zero, ids};
+use nexus_proto::{Asker, Operation, ServiceError, Subject, Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline};
 use nexus_test::SAFETY_MS;
 
@@ -32,7 +32,7 @@ fn decide(context: &Context, subject: Subject) -> Result<Decide, Failure> {
     let (_, device) = context.other_owner()?;
     Ok(Decide {
         subject,
-        asker: Subject::default(),
+        asker: Asker::default(),
         device: device.id,
         rights: (Rights::MAP | Rights::READ | Rights::WRITE).bits(),
         zero: Zero::ZERO,
@@ -56,7 +56,7 @@ pub(crate) fn payload(context: &Context) -> Check {
         rights: 0,
         rule: NO_RULE,
         subject: Subject { id: context.own_id, incarnation: 1 },
-        asker: Subject::default(),
+        asker: Asker::default(),
         base: 0,
         len: 0,
         epoch: context.description.epoch,

@@ -17,7 +17,7 @@ mod tests;
 use nexus_abi::{Error, Handle, Received, Rights};
 use nexus_proto::log::Entry;
 use nexus_proto::policy::{Decide, Epoch};
-use nexus_proto::{Subject, Zero};
+use nexus_proto::{Asker, Subject, Zero};
 
 pub use answer::{Allowed, check};
 pub use machine::{Grant, Granted, Outcome, Refused, Route, refusal_entry};
@@ -83,7 +83,7 @@ pub trait World {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Question {
     /// On whose behalf it is asked: init itself, or who has it `try`.
-    pub asker: Subject,
+    pub asker: Asker,
     /// Service id.
     pub service: u32,
     /// Which life of it.

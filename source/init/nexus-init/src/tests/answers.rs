@@ -6,7 +6,7 @@ use nexus_proto::init::{
 };
 use nexus_proto::log::{Event, NO_DEVICE};
 use nexus_proto::policy::Verdict;
-use nexus_proto::{Subject, Zero};
+use nexus_proto::{Asker, Subject, Zero};
 use proptest::prelude::*;
 
 use super::*;
@@ -272,8 +272,8 @@ proptest! {
 fn policyd_is_told_on_whose_behalf_init_asks() {
     let mut init = distributed();
     ask(&mut init, NSH, Try { service: 7, device: UART, rights: 7 }).unwrap();
-    let askers: Vec<Subject> = init.machine.ledger.iter().map(|entry| entry.asker).collect();
-    let own = Subject { id: 1, incarnation: 1 };
+    let askers: Vec<Asker> = init.machine.ledger.iter().map(|entry| entry.asker).collect();
+    let own = Asker::new(1);
     assert_eq!(askers.first_chunk(), Some(&[own, own]), "decision and grant of rng0");
     assert_eq!(askers.last(), Some(&NSH.into()));
 }

@@ -1,7 +1,7 @@
 //! What is done to a ledger, and what shows it.
 
-use nexus_proto::Subject;
 use nexus_proto::log::NO_DEVICE;
+use nexus_proto::{Asker, Subject};
 
 use super::*;
 use crate::chain::{Checkpoint, replay};
@@ -16,7 +16,7 @@ fn entry(event: Event, outcome: Outcome, detail: u64) -> Entry {
         rights: 0,
         rule: 1,
         subject: Subject { id: 7, incarnation: 1 },
-        asker: Subject::default(),
+        asker: Asker::default(),
         base: 0x1000_8000,
         len: 0x1000,
         epoch: 1,

@@ -11,7 +11,7 @@ use nexus_proto::policy::{
     Decide, Decision, Epoch, Explain, Explanation, NO_RULE, Reason, Request, RuleReason, RuleText,
     Verdict,
 };
-use nexus_proto::{Operation, ReplyError, ServiceError, Subject, Zero};
+use nexus_proto::{Asker, Operation, ReplyError, ServiceError, Subject, Zero};
 use nexus_sysdesc::{
     Danger, Description, Device, Need, Permission, Profile, Restart, Rule, Service,
 };

@@ -11,7 +11,7 @@ fn questions() -> impl Strategy<Value = Decide> {
     (0u32..12, 0u32..3, 0u16..4, rights, base, prop_oneof![Just(4096u64), any::<u64>()], 0u64..40)
         .prop_map(|(id, incarnation, device, rights, base, len, nonce)| Decide {
             subject: Subject { id, incarnation },
-            asker: Subject::default(),
+            asker: Asker::default(),
             device,
             rights,
             zero: Zero::ZERO,

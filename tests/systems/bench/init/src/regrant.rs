@@ -5,7 +5,7 @@ use nexus_abi::{Handle, Sender};
 use nexus_init::grant::{Grant, Outcome, Question, Route, World as _};
 use nexus_init::init::Init;
 use nexus_init::live::Live;
-use nexus_proto::ids;
+use nexus_proto::{Asker, ids};
 
 /// The first nonce: above all that init has used to boot.
 const FIRST_NONCE: u64 = 1 << 32;
@@ -41,7 +41,7 @@ impl Regrant {
         let description = init.registry.description();
         let need = description.service(sender.service_id)?.need(device)?;
         let question = Question {
-            asker: init.registry.subject(description.init),
+            asker: Asker::new(description.init),
             service: sender.service_id,
             incarnation: sender.incarnation,
             device,
