@@ -48,8 +48,7 @@ fn test_a_later_denial_ends_an_allow() {
         }
     }
     // What init asks for another does not take back what it was allowed itself.
-    let asked =
-        Entry { decision: Decision::Deny, asker: (10, 1), ..at(2, Event::Decision, 3, BASE) };
+    let asked = Entry { decision: Decision::Deny, asker: 10, ..at(2, Event::Decision, 3, BASE) };
     assert_errors(&[decision, asked, grant], &[]);
 }
 
