@@ -184,7 +184,7 @@ fn qemu_is_told_everything_about_the_board() {
     let arguments = checked("test").qemu_args().join(" ");
     assert_eq!(
         arguments,
-        "-machine virt -cpu rv64 -m 32M -smp 1 \
+        "-machine virt -cpu rv64 -m 32M -smp 1 -global virtio-mmio.force-legacy=off \
          -netdev user,id=link -device virtio-net-device,netdev=link,bus=virtio-mmio-bus.1 \
          -blockdev driver=null-co,node-name=disk \
          -device virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0"
