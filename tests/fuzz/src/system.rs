@@ -1,4 +1,4 @@
-//! The standard system, as the services under test know it.
+//! The standard system, as the services under test know it: with the tests laid over it, and without.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -25,8 +25,9 @@ pub fn root() -> &'static Path {
 pub fn description(profile: Profile) -> &'static Description {
     static ALL: OnceLock<Vec<Description>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
-        let system = root().join("system");
-        let checked = desc::check(&system, &system, &system).expect("the tool works");
+        let (system, tests) = (root().join("system"), root().join("tests/overlay"));
+        let checked = desc::check_with_tests(&system, &system, Some(&tests), &system);
+        let checked = checked.expect("the tool works");
         let checked = checked.unwrap_or_else(|report| panic!("{report}"));
         checked.into_iter().map(|checked| checked.description).collect()
     });

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 
 use common::{MAP_READ_WRITE, device, rule, service, system};
 use nexus_sysdesc::{
-    Danger, DescError, Description, MAX_LEN, Need, Permission, Place, Problem, Profile, Proof,
-    bounds,
+    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Place, Problem, Profile,
+    Proof, Says, bounds,
 };
 
 fn proof(name: &str) -> Proof {
@@ -71,6 +71,14 @@ const CASES: &[Case] = &[
     (Place::Device(1), Problem::WindowTaken, |d| {
         d.devices[0].window_len = 8192;
         d.devices[1].base = Some(0x10_2000);
+    }),
+    (Place::Device(1), Problem::BadSays, |d| d.devices[1].says = Some(Says::Mac([2; 6]))),
+    (Place::Device(0), Problem::BadSays, |d| d.devices[0].says = Some(Says::Capacity(512))),
+    (Place::Device(2), Problem::BadSays, |d| {
+        let mut net = Device { virtio_id: Some(1), ..d.devices[1].clone() };
+        net.says = Some(Says::Mac([2; 6]));
+        d.devices[1] = net.clone();
+        d.devices.push(Device { id: 2, name: "net1".into(), instance: 1, ..net });
     }),
     (Place::Device(1), Problem::BadInstance, |d| d.devices[1].instance = 1),
     (Place::Device(1), Problem::BadDanger, |d| d.devices[1].danger = Danger::Medium),
