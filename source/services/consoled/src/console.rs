@@ -268,7 +268,7 @@ impl<T> Console<T> {
         self.show(&out);
     }
 
-    /// Takes a byte from the wire. Where there is no room for it stands [`LOST`]: the line that it was a
+    /// Takes a byte from the wire. Where there is no room for it stands `LOST`: the line that it was a
     /// part of must not be run without it.
     pub fn type_byte(&mut self, byte: u8) {
         if self.input.len() < MAX_TYPED_AHEAD {

@@ -4,7 +4,7 @@ use super::model::{Audit, rights_names};
 use std::fmt::Write as _;
 
 impl Audit {
-    /// Tables in lines of at most `width` columns, from [`NARROWEST`]: devices, rules, services, trusted
+    /// Tables in lines of at most `width` columns, from `NARROWEST`: devices, rules, services, trusted
     /// set.
     #[must_use]
     pub fn to_text(&self, width: usize) -> String {

@@ -108,7 +108,7 @@ impl Without<'_> {
     /// `cargo` in the copy, for the host.
     ///
     /// # Errors
-    /// See [`tools::cargo`].
+    /// See `tools::cargo`.
     pub fn cargo(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = tools::cargo(arguments)?;
         command.current_dir(&self.copy.place.root).arg("--target-dir").arg(&self.copy.place.target);
