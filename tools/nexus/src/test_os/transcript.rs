@@ -15,6 +15,8 @@ pub struct Transcript {
     pub proofs: Vec<Proof>,
     /// Ledger entries, in order.
     pub ledger: Vec<Entry>,
+    /// How many of them were there when the guest asked to be read, once it has.
+    read_after: Option<usize>,
     /// Heads of the ledger, in order.
     pub heads: Vec<Head>,
     /// Capabilities.
@@ -114,6 +116,12 @@ impl Transcript {
         }
     }
 
+    /// What the ledger said when the guest was read: who ended later lived then.
+    pub fn ledger_when_read(&self) -> &[Entry] {
+        let count = self.read_after.unwrap_or(self.ledger.len());
+        self.ledger.get(..count).unwrap_or_default()
+    }
+
     fn record(&mut self, record: Record) -> Meaning {
         if self.verdict.is_some() {
             self.wrong.push(format!("record after the verdict: {record:?}"));
@@ -128,7 +136,10 @@ impl Transcript {
             Record::Refused(refused) => self.refused.push(refused),
             Record::Granted { devices } => self.granted = Some(devices),
             Record::Ready { owners } => self.ready = Some(owners),
-            Record::WitnessReady => return Meaning::WitnessReady,
+            Record::WitnessReady => {
+                self.read_after = Some(self.ledger.len());
+                return Meaning::WitnessReady;
+            }
             Record::Verdict { passed, failed } => {
                 self.verdict = Some((passed, failed));
                 return Meaning::Verdict;
@@ -174,6 +185,8 @@ fn kernel_memory(line: &str) -> Option<Range<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Event;
+    use crate::test_os::chain::tests::blank;
 
     #[test]
     fn test_lines_are_sorted() {
@@ -187,6 +200,16 @@ mod tests {
         assert_eq!(transcript.proof_lines(), "rngd a 1\nrngd b 2\n");
         assert_eq!(transcript.verdict, Some((2, 0)));
         assert_eq!(transcript.wrong, Vec::<String>::new());
+    }
+
+    #[test]
+    fn test_who_ended_after_the_guest_was_read_lived_then() {
+        let mut transcript = Transcript::new(0x5);
+        transcript.ledger = vec![blank(1, Event::Boot)];
+        assert_eq!(transcript.ledger_when_read().len(), 1);
+        transcript.take("@nx 0000000000000005 witness-ready");
+        transcript.ledger.push(blank(2, Event::Exit));
+        assert_eq!(transcript.ledger_when_read().len(), 1);
     }
 
     #[test]
