@@ -5,38 +5,39 @@ use core::fmt;
 use nexus_mmio::{Bus, Registers, TooSmall};
 use nexus_proto::device::Identity;
 
-use crate::regs::{DEVICE_ID, LEGACY, LEN, MAGIC, MAGIC_VALUE, MODERN, VENDOR_ID, VERSION};
+use crate::regs::{DEVICE_ID, LEGACY, MAGIC, MAGIC_VALUE, MODERN, VENDOR_ID, VERSION};
 
-/// The devices that have an owner (virtio 1.2, 5).
+/// What a device is (virtio 1.2, 5): a DeviceID, and a name for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceType {
-    /// Network card.
-    Network,
-    /// Block device.
-    Block,
-    /// Source of entropy.
-    Entropy,
+pub struct DeviceType {
+    id: u32,
+    name: &'static str,
 }
 
 impl DeviceType {
+    /// Network card.
+    pub const NETWORK: DeviceType = DeviceType::new(1, "network card");
+    /// Block device.
+    pub const BLOCK: DeviceType = DeviceType::new(2, "block device");
+    /// Source of entropy.
+    pub const ENTROPY: DeviceType = DeviceType::new(4, "entropy source");
+
+    /// Another one. `id` is its DeviceID, and not 0, which stands for an empty slot.
+    #[must_use]
+    pub const fn new(id: u32, name: &'static str) -> DeviceType {
+        DeviceType { id, name }
+    }
+
     /// Its DeviceID.
     #[must_use]
     pub const fn id(self) -> u32 {
-        match self {
-            DeviceType::Network => 1,
-            DeviceType::Block => 2,
-            DeviceType::Entropy => 4,
-        }
+        self.id
     }
 
-    /// Its name, for people.
+    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            DeviceType::Network => "network card",
-            DeviceType::Block => "block device",
-            DeviceType::Entropy => "entropy source",
-        }
+        self.name
     }
 }
 
@@ -103,12 +104,13 @@ impl fmt::Display for Refused {
 }
 
 /// Reads the identity registers and compares them with `expected`. Only reads, and stops at the
-/// first register that is not as it must be.
+/// first register that is not as it must be. `BYTES` is the length of the driver's block of registers:
+/// [`LEN`](crate::regs::LEN), and as much of the configuration space as it uses.
 ///
 /// # Errors
 /// What is there instead.
-pub fn identify<B: Bus>(
-    regs: &Registers<B, LEN>,
+pub fn identify<B: Bus, const BYTES: usize>(
+    regs: &Registers<B, BYTES>,
     expected: DeviceType,
 ) -> Result<Identity, Refused> {
     let magic = regs.read(MAGIC_VALUE);
@@ -131,6 +133,7 @@ pub fn identify<B: Bus>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::regs::LEN;
     use nexus_mmio::fake::{Access, Closures, FakeBus};
 
     const QEMU: u32 = 0x554d_4551;
@@ -155,7 +158,7 @@ mod tests {
 
     #[test]
     fn accepts_each_device_for_what_it_is() {
-        for kind in [DeviceType::Network, DeviceType::Block, DeviceType::Entropy] {
+        for kind in [DeviceType::NETWORK, DeviceType::BLOCK, DeviceType::ENTROPY] {
             let identity = outcome([MAGIC, 2, kind.id(), QEMU], kind);
             let device_id = kind.id();
             let expected = Identity { magic: MAGIC, version: 2, device_id, vendor_id: QEMU };
@@ -168,25 +171,25 @@ mod tests {
     fn refuses_a_wrong_magic() {
         for magic in [0, MAGIC - 1, MAGIC + 1, MAGIC.swap_bytes(), u32::MAX] {
             let expected = Err(Refused::NotVirtio { magic });
-            assert_eq!(outcome([magic, 2, 4, QEMU], DeviceType::Entropy), expected);
+            assert_eq!(outcome([magic, 2, 4, QEMU], DeviceType::ENTROPY), expected);
         }
     }
 
     #[test]
     fn refuses_legacy_and_unknown_versions() {
-        assert_eq!(outcome([MAGIC, 1, 4, QEMU], DeviceType::Entropy), Err(Refused::Legacy));
+        assert_eq!(outcome([MAGIC, 1, 4, QEMU], DeviceType::ENTROPY), Err(Refused::Legacy));
         for version in [0, 3, u32::MAX] {
             let expected = Err(Refused::UnknownVersion { version });
-            assert_eq!(outcome([MAGIC, version, 4, QEMU], DeviceType::Entropy), expected);
+            assert_eq!(outcome([MAGIC, version, 4, QEMU], DeviceType::ENTROPY), expected);
         }
     }
 
     // attack 42 U: another device, or none, in the window; refused; broken: device-id
     #[test]
     fn refuses_an_empty_slot_and_another_device() {
-        assert_eq!(outcome([MAGIC, 2, 0, QEMU], DeviceType::Block), Err(Refused::Empty));
+        assert_eq!(outcome([MAGIC, 2, 0, QEMU], DeviceType::BLOCK), Err(Refused::Empty));
         for found in [1, 3, 4, u32::MAX] {
-            let expected = DeviceType::Block;
+            let expected = DeviceType::BLOCK;
             let refused = Err(Refused::WrongDevice { found, expected });
             assert_eq!(outcome([MAGIC, 2, found, QEMU], expected), refused);
         }
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn reads_no_further_than_the_first_mismatch() {
         let regs = fake([0, 2, 4, QEMU]);
-        assert!(identify(&regs, DeviceType::Entropy).is_err());
+        assert!(identify(&regs, DeviceType::ENTROPY).is_err());
         let loads = [Access::Read { offset: 0, width: 4, value: 0 }];
         assert_eq!(regs.bus().accesses(), loads);
     }

@@ -4,6 +4,7 @@ use nexus_mmio::Registers;
 use nexus_proto::device::Device;
 use nexus_rt::{StartError, owner, serve, startup};
 
+use crate::regs::LEN;
 use crate::{DeviceType, Refused, answer, identify};
 
 /// Takes the window of this process, checks that `expected` is in it, tells how that went, and
@@ -14,7 +15,7 @@ use crate::{DeviceType, Refused, answer, identify};
 pub fn run(expected: DeviceType) -> Result<(), StartError> {
     let endpoint = startup().serve()?;
     let window = owner::window()?;
-    let identity = Registers::new(window)
+    let identity = Registers::<_, LEN>::new(window)
         .map_err(Refused::TooSmall)
         .and_then(|regs| identify(&regs, expected))
         .map_err(|refused| owner::wrong_device(&refused, refused.device_id().into()))?;

@@ -9,5 +9,5 @@ use nexus_virtio::DeviceType;
 nexus_rt::entry!(main);
 
 fn main() -> Result<(), StartError> {
-    nexus_virtio::owner::run(DeviceType::Entropy)
+    nexus_virtio::owner::run(DeviceType::ENTROPY)
 }

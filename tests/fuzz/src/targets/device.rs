@@ -6,11 +6,12 @@ use nexus_mmio::fake::{Closures, FakeBus};
 use nexus_proto::device::{Device, Flush, Identify, Read, Request, Write};
 use nexus_proto::{Operation, Protocol, Text, Zero};
 use nexus_rt::{host, serve};
+use nexus_virtio::regs::LEN;
 use nexus_virtio::{DeviceType, answer, identify};
 
 use crate::{answers, frames, input::Input};
 
-const KINDS: [DeviceType; 3] = [DeviceType::Network, DeviceType::Block, DeviceType::Entropy];
+const KINDS: [DeviceType; 3] = [DeviceType::NETWORK, DeviceType::BLOCK, DeviceType::ENTROPY];
 /// "virt", and the layout of virtio 1.
 const MAGIC: u32 = 0x7472_6976;
 const VERSION: u32 = 2;
@@ -25,7 +26,7 @@ pub fn device(data: &[u8]) {
     let read = move |offset: usize, _: usize| registers[offset / 4];
     let write = |_: usize, _: usize, _: u32| panic!("identification stores nothing");
     let bus = FakeBus::new(0x1000, Closures(read, write));
-    let regs = Registers::new(bus).expect("a window of a page");
+    let regs = Registers::<_, LEN>::new(bus).expect("a window of a page");
     let good = registers[..3] == [MAGIC, VERSION, expected.id()];
     let Ok(identity) = identify(&regs, expected) else { return assert!(!good) };
     assert!(good, "{identity:?}");
