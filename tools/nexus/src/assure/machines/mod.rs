@@ -49,7 +49,7 @@ pub(super) fn check() -> Result<Outcome> {
             total = total.and(judge(&built, row, &old)?);
         }
         total = total.and(match &new {
-            Some(_) if row.only_old => Outcome::default(),
+            _ if row.only_old => Outcome::default(),
             Some(new) => judge(&built, row, new)?,
             None => Outcome { skipped: 1, ..Outcome::default() },
         });
@@ -88,6 +88,8 @@ struct Run {
     lines: Vec<String>,
     /// What `owners` prints; `None` when there was no prompt.
     owners: Option<Vec<String>>,
+    /// The time was over before anything was decided.
+    late: bool,
 }
 
 impl Run {
@@ -126,7 +128,11 @@ impl Run {
                     }
                 }
                 Event::Part(_) => {}
-                Event::End(_) | Event::Deadline => return Ok(()),
+                Event::End(_) => return Ok(()),
+                Event::Deadline => {
+                    self.late = true;
+                    return Ok(());
+                }
             }
         }
     }
@@ -142,6 +148,7 @@ impl Run {
             return Some(format!("nothing says `{missing}`"));
         }
         match (&self.owners, prompt) {
+            _ if self.late => Some(format!("undecided after {LIMIT:?}")),
             (None, false) => None,
             (Some(_), false) => Some("it boots".to_owned()),
             (None, true) => Some("there is no prompt".to_owned()),
