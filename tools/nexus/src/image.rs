@@ -3,11 +3,12 @@
 //! The compiled description and every program, in order of service id. Nothing else is in it, so
 //! that the same programs and the same description give the same bytes.
 
+use crate::build::{Origin, Place, Sources};
 use crate::cli::SystemArgs;
-use crate::desc::{self, Checked, Program};
+use crate::desc::{Checked, Program};
 use crate::exit::Exit;
-use crate::{files, paths};
-use anyhow::{Context, Result, ensure};
+use crate::files;
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use nexus_loader::Plan;
 use nexus_sysdesc::Service;
@@ -34,18 +35,31 @@ pub struct ImageArgs {
 /// # Errors
 /// When the description is wrong, or a program is missing or does not fit its service.
 pub fn run(args: &ImageArgs) -> Result<Exit> {
-    let checked = desc::load(args.system.system.as_deref(), &args.system.profile)?;
-    let built = format!("{}-{}", checked.description.name, args.system.profile);
-    let programs = match &args.programs {
-        Some(programs) => programs.clone(),
-        None => paths::build()?.join(built),
+    let place = Place::tree()?;
+    let checked = place.load(&args.system)?;
+    let built = place.folder(&checked)?;
+    let programs = args.programs.as_ref().unwrap_or(&built);
+    let sources = match &args.programs {
+        None => Some(compiled(&built, &checked, &args.system)?),
+        Some(_) => None,
     };
     let elf_of = |program: &Program| programs.join(format!("{}.elf", program.name));
     let image = build(&checked, &elf_of)?;
     let out = args.out.clone().unwrap_or_else(|| programs.join("boot.img"));
-    fs::write(&out, &image).with_context(|| format!("writing {}", out.display()))?;
+    match (sources, &args.out) {
+        (Some(sources), None) => Origin::keep(&checked, sources, &image, &built)?,
+        _ => fs::write(&out, &image).with_context(|| format!("writing {}", out.display()))?,
+    }
     println!("{}  {}", sha256(&image), out.display());
     Ok(Exit::Pass)
+}
+
+/// What the programs of the last build were compiled from, when that is as it was.
+fn compiled(built: &Path, checked: &Checked, args: &SystemArgs) -> Result<Sources> {
+    Origin::programs(built, checked).map_err(|why| {
+        let (built, args) = (built.display(), args.as_arguments());
+        anyhow!("what is built in {built} {why:#}; `cargo nexus build{args}` builds it anew")
+    })
 }
 
 /// The boot archive of a system, with nonce 0.
@@ -91,8 +105,8 @@ fn read_program(checked: &Checked, program: &Program, path: &Path) -> Result<Vec
     let name = &program.name;
     let elf = files::bytes(path)
         .with_context(|| format!("{name} is not built: reading {}", path.display()))?;
-    let plan = Plan::parse(&elf)
-        .map_err(|why| anyhow::anyhow!("{} cannot be loaded: {why:?}", path.display()))?;
+    let plan =
+        Plan::parse(&elf).map_err(|why| anyhow!("{} cannot be loaded: {why:?}", path.display()))?;
     let service = checked.description.service(program.id).context("a program without service")?;
     if service.id != checked.description.init {
         check_budget(service, &plan)?;

@@ -1,7 +1,8 @@
 //! `cargo nexus symbolize`: names for the addresses of a kernel backtrace.
 
+use crate::build::Place;
+use crate::cli::SystemArgs;
 use crate::exit::Exit;
-use crate::paths;
 use addr2line::Loader;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
@@ -28,7 +29,7 @@ pub struct SymbolizeArgs {
 pub fn run(args: &SymbolizeArgs) -> Result<Exit> {
     let elf = match &args.elf {
         Some(elf) => elf.clone(),
-        None => paths::build()?.join("nexus-prod/debug/neuron"),
+        None => of_the_last_build()?,
     };
     let symbols = Symbols::load(&elf)?;
     for address in &args.addresses {
@@ -42,6 +43,13 @@ pub fn run(args: &SymbolizeArgs) -> Result<Exit> {
         }
     }
     Ok(Exit::Pass)
+}
+
+/// The kernel of the standard system in `prod`.
+fn of_the_last_build() -> Result<PathBuf> {
+    let place = Place::tree()?;
+    let checked = place.load(&SystemArgs { system: None, profile: "prod".to_owned() })?;
+    Ok(place.folder(&checked)?.join("debug/neuron"))
 }
 
 /// Bytes in the shortest instruction.

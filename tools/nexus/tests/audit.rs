@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{checked, elf, fixtures, image};
+use common::{build_programs, checked, elf, fixtures, image};
 use nexus::audit::{Assertions, of_image};
 use nexus::desc::Program;
 use nexus::image::{build, set_nonce, sha256};
@@ -164,9 +164,7 @@ fn an_image_needs_every_program_within_its_budget() {
     let error = build(&checked, &elf_of).expect_err("no programs");
     assert!(format!("{error:#}").starts_with("init is not built: reading "), "{error:#}");
 
-    for program in &checked.programs {
-        fs::write(dir.path().join(&program.name), elf(program.id)).expect("writing");
-    }
+    build_programs(&checked, dir.path(), "");
     build(&checked, &elf_of).expect("an image");
     for service in checked.description.services.iter_mut().filter(|one| one.name == "logd") {
         service.frames = 26;

@@ -9,11 +9,11 @@ mod read;
 mod text;
 mod trust;
 
+use crate::build::{self, Place};
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
-use crate::files::{self, Unread};
-use crate::{desc, paths};
-use anyhow::{Context, Result, bail};
+use crate::files;
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -29,7 +29,7 @@ pub use read::of_image;
 pub struct AuditArgs {
     #[command(flatten)]
     system: SystemArgs,
-    /// The image to read; the one that `build` wrote when absent.
+    /// The image to read; the one that `build` wrote when absent. With `--system`, it must be of that.
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     /// Print JSON (schema `nexus-audit/1`).
@@ -47,19 +47,7 @@ pub struct AuditArgs {
 pub fn run(args: &AuditArgs) -> Result<Exit> {
     let assertions: Vec<Assertions> =
         args.assert.iter().map(|file| Assertions::read(file)).collect::<Result<_>>()?;
-    let path = match &args.image {
-        Some(path) => path.clone(),
-        None => built_image(&args.system)?,
-    };
-    let image = match (files::bytes(&path), &args.image) {
-        (Ok(image), _) => image,
-        (Err(Unread::Missing), None) => bail!(
-            "{} is not built yet; `cargo nexus build{}` builds it",
-            path.display(),
-            args.system.as_arguments()
-        ),
-        (Err(why), _) => bail!("no image at {}: {why}", path.display()),
-    };
+    let (path, image) = image_of(args)?;
     let audit = of_image(&image).with_context(|| format!("refusing {}", path.display()))?;
     if args.json {
         println!("{}", audit.to_json()?);
@@ -85,9 +73,16 @@ fn columns() -> usize {
     found.filter(|columns| *columns > 0).unwrap_or(text::USUAL)
 }
 
-/// Where `cargo nexus build` puts the image of a system.
-fn built_image(system: &SystemArgs) -> Result<PathBuf> {
-    let checked = desc::load(system.system.as_deref(), &system.profile)?;
-    let name = format!("{}-{}", checked.description.name, system.profile);
-    Ok(paths::build()?.join(name).join("boot.img"))
+/// The image that is meant, and where it is: the one that `build` wrote, while it is of the system; or
+/// any, which must be of the system only where one is named.
+fn image_of(args: &AuditArgs) -> Result<(PathBuf, Vec<u8>)> {
+    let place = Place::tree()?;
+    let Some(path) = &args.image else { return build::image(&place, &args.system) };
+    let image = files::bytes(path);
+    let image = image.map_err(|why| anyhow!("no image at {}: {why}", path.display()))?;
+    if args.system.system.is_some() {
+        let checked = place.load(&args.system)?;
+        build::is_of(&image, &checked).map_err(|why| anyhow!("{} {why:#}", path.display()))?;
+    }
+    Ok((path.clone(), image))
 }

@@ -2,15 +2,19 @@
 
 mod cargo;
 mod elf;
+mod origin;
 mod place;
 mod reproducible;
+mod sources;
 
+pub use origin::{Origin, image, is_of};
 pub use place::Place;
+pub use sources::Sources;
 
 use crate::cli::SystemArgs;
-use crate::desc::{self, Checked, Program};
+use crate::desc::{Checked, Program};
 use crate::exit::Exit;
-use crate::image;
+use crate::image as boot_image;
 use crate::progress::Step;
 use crate::toolchain::Toolchain;
 use anyhow::{Context, Result};
@@ -36,8 +40,8 @@ pub struct BuildArgs {
 /// When the description is wrong or something does not compile.
 pub fn run(args: &BuildArgs) -> Result<Exit> {
     let built = system(&args.system)?;
-    println!("kernel {}", image::sha256(&fs::read(&built.kernel)?));
-    println!("image  {}", image::sha256(&built.image));
+    println!("kernel {}", boot_image::sha256(&fs::read(&built.kernel)?));
+    println!("image  {}", boot_image::sha256(&built.image));
     println!("in     {}", built.directory.display());
     if args.check_reproducible { reproducible::check(&args.system, &built) } else { Ok(Exit::Pass) }
 }
@@ -62,7 +66,7 @@ impl Built {
     #[must_use]
     pub fn image_for(&self, nonce: u64) -> Vec<u8> {
         let mut image = self.image.clone();
-        image::set_nonce(&mut image, nonce);
+        boot_image::set_nonce(&mut image, nonce);
         image
     }
 
@@ -104,74 +108,77 @@ pub fn system(args: &SystemArgs) -> Result<Built> {
 /// # Errors
 /// With [`Exit::Build`] when something does not compile; else what the description lacks.
 pub fn system_in(place: &Place, args: &SystemArgs) -> Result<Built> {
-    let standard = place.standard_system();
-    let system = args.system.as_deref().unwrap_or(&standard);
-    let checked = desc::load_in(system, &standard, &args.profile)?;
+    let checked = place.load(args)?;
     let toolchain = Toolchain::find()?;
-    let name = format!("{}-{}", checked.description.name, args.profile);
-    let directory = place.build.join(name);
+    let directory = place.folder(&checked)?;
     fs::create_dir_all(directory.join("debug"))?;
+    let mut compiler =
+        Compiler { toolchain, place, directory: &directory, sources: Sources::new() };
 
     let step = Step::start("kernel");
-    let kernel_debug = kernel(&toolchain, place, &directory, &checked.kernel_features())?;
+    let kernel_debug = compiler.kernel(&checked.kernel_features())?;
     step.done();
 
     let step = Step::start("services");
-    let programs = programs(&toolchain, place, &directory, &checked.programs)?;
+    let programs = compiler.programs(&checked.programs)?;
     step.done();
 
     let elf_of = |program: &Program| programs.get(&program.id).cloned().unwrap_or_default();
-    let image = image::build(&checked, &elf_of)?;
-    fs::write(directory.join("boot.img"), &image)?;
+    let image = boot_image::build(&checked, &elf_of)?;
+    Origin::keep(&checked, compiler.sources, &image, &directory)?;
     let kernel = directory.join("neuron.elf");
     Ok(Built { checked, directory, kernel, kernel_debug, image })
 }
 
-fn kernel(
-    toolchain: &Toolchain,
-    place: &Place,
-    directory: &Path,
-    features: &[&str],
-) -> Result<PathBuf> {
-    let manifest = place.root.join("Cargo.toml");
-    let packages = &["neuron".to_owned()];
-    let job = cargo::Job { manifest: &manifest, packages, features, place };
-    let binaries = cargo::build(toolchain, &job)?;
-    put(&binaries.join("neuron"), directory, "neuron", "neuron.elf")?;
-    Ok(directory.join("debug/neuron"))
+/// What compiles a system into a directory.
+struct Compiler<'a> {
+    toolchain: Toolchain,
+    place: &'a Place,
+    directory: &'a Path,
+    /// What it has compiled so far.
+    sources: Sources,
 }
 
-/// Builds every program, those of one manifest together; returns the stripped file of each id.
-fn programs(
-    toolchain: &Toolchain,
-    place: &Place,
-    directory: &Path,
-    programs: &[Program],
-) -> Result<BTreeMap<u32, PathBuf>> {
-    let mut jobs: BTreeMap<&Path, Vec<&Program>> = BTreeMap::new();
-    for program in programs {
-        jobs.entry(&program.manifest).or_default().push(program);
+impl Compiler<'_> {
+    fn kernel(&mut self, features: &[&str]) -> Result<PathBuf> {
+        let manifest = self.place.root.join("Cargo.toml");
+        let packages = &["neuron".to_owned()];
+        let job = cargo::Job { manifest: &manifest, packages, features, place: self.place };
+        let binaries = cargo::build(&self.toolchain, &job)?;
+        self.put(&binaries.join("neuron"), &manifest, "neuron", "neuron.elf")?;
+        Ok(self.directory.join("debug/neuron"))
     }
-    let mut files = BTreeMap::new();
-    for (manifest, members) in jobs {
-        let mut packages: Vec<String> = members.iter().map(|one| one.package.clone()).collect();
-        packages.sort_unstable();
-        packages.dedup();
-        let job = cargo::Job { manifest, packages: &packages, features: &[], place };
-        let binaries = cargo::build(toolchain, &job)?;
-        for program in members {
-            let file = format!("{}.elf", program.name);
-            put(&binaries.join(&program.bin), directory, &program.name, &file)?;
-            files.insert(program.id, directory.join(file));
+
+    /// Builds every program, those of one manifest together; returns the stripped file of each id.
+    fn programs(&mut self, programs: &[Program]) -> Result<BTreeMap<u32, PathBuf>> {
+        let mut jobs: BTreeMap<&Path, Vec<&Program>> = BTreeMap::new();
+        for program in programs {
+            jobs.entry(&program.manifest).or_default().push(program);
         }
+        let mut files = BTreeMap::new();
+        for (manifest, members) in jobs {
+            let mut packages: Vec<String> = members.iter().map(|one| one.package.clone()).collect();
+            packages.sort_unstable();
+            packages.dedup();
+            let job =
+                cargo::Job { manifest, packages: &packages, features: &[], place: self.place };
+            let binaries = cargo::build(&self.toolchain, &job)?;
+            for program in members {
+                let file = format!("{}.elf", program.name);
+                self.put(&binaries.join(&program.bin), manifest, &program.name, &file)?;
+                files.insert(program.id, self.directory.join(file));
+            }
+        }
+        Ok(files)
     }
-    Ok(files)
-}
 
-/// Copies a binary to `debug/<name>` and its loadable part to `file`.
-fn put(binary: &Path, directory: &Path, name: &str, file: &str) -> Result<()> {
-    let elf = fs::read(binary).with_context(|| format!("reading {}", binary.display()))?;
-    fs::write(directory.join("debug").join(name), &elf)?;
-    let stripped = elf::strip(&elf).with_context(|| format!("stripping {}", binary.display()))?;
-    fs::write(directory.join(file), stripped).context("writing the stripped file")
+    /// Copies a binary to `debug/<name>` and its loadable part to `file`.
+    fn put(&mut self, binary: &Path, manifest: &Path, name: &str, file: &str) -> Result<()> {
+        let elf = fs::read(binary).with_context(|| format!("reading {}", binary.display()))?;
+        fs::write(self.directory.join("debug").join(name), &elf)?;
+        let stripped = elf::strip(&elf);
+        let stripped = stripped.with_context(|| format!("stripping {}", binary.display()))?;
+        fs::write(self.directory.join(file), stripped).context("writing the stripped file")?;
+        sources::add(&mut self.sources, binary, manifest)
+    }
 }

@@ -1,7 +1,9 @@
 //! Where a system is built: the tree of its sources, and where cargo and the image go.
 
+use crate::cli::SystemArgs;
+use crate::desc::{self, Checked};
 use crate::{image, paths};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,35 @@ impl Place {
         self.root.join("system")
     }
 
+    /// The system that is meant, read and checked.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub fn load(&self, args: &SystemArgs) -> Result<Checked> {
+        let standard = self.standard_system();
+        let system = args.system.as_deref().unwrap_or(&standard);
+        desc::load_in(system, &standard, &args.profile)
+    }
+
+    /// Where a system is built: called by its name and profile, and by a number made from the place
+    /// of the system, because two systems can have one name.
+    ///
+    /// # Errors
+    /// When the system is not there any more.
+    pub fn folder(&self, checked: &Checked) -> Result<PathBuf> {
+        self.folder_of(&checked.directory, &checked.description.name, &checked.profile)
+    }
+
+    /// The same for the system in `directory`.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn folder_of(&self, directory: &Path, name: &str, profile: &str) -> Result<PathBuf> {
+        let directory =
+            directory.canonicalize().with_context(|| directory.display().to_string())?;
+        Ok(self.build.join(format!("{name}-{profile}-{}", number_of(&directory, 8))))
+    }
+
     /// Where the workspace of `manifest` is compiled: in the target directory, or for another one
     /// than that of the tree in a directory of its own there. Cargo tells a package of one workspace
     /// from one of another by the path inside the workspace alone, and would take one copy of a
@@ -45,8 +76,13 @@ impl Place {
         if manifest == self.root.join("Cargo.toml") {
             return self.target.clone();
         }
-        let mut name = image::sha256(manifest.as_os_str().as_encoded_bytes());
-        name.truncate(16);
-        self.target.join("workspaces").join(name)
+        self.target.join("workspaces").join(number_of(manifest, 16))
     }
+}
+
+/// A number of `digits` hexadecimal digits that is made from a path.
+fn number_of(path: &Path, digits: usize) -> String {
+    let mut number = image::sha256(path.as_os_str().as_encoded_bytes());
+    number.truncate(digits);
+    number
 }

@@ -1,6 +1,6 @@
 //! Builds again from a copy of the tree in another place: the same bytes must come out.
 
-use super::Built;
+use super::{Built, Place};
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
 use crate::paths;
@@ -42,28 +42,32 @@ pub(super) fn check(args: &SystemArgs, built: &Built) -> Result<Exit> {
     for part in PARTS {
         paths::copy_tree(&paths::root()?.join(part), &copy.join(part))?;
     }
+    let output = scratch.path().join("out");
+    let target = scratch.path().join("target");
+    let second = Place { root: copy.clone(), build: output.clone(), target, lenient: false };
+    let mut system_there = second.standard_system();
     let mut command = Command::new(paths::TOOL);
     command.args(["build", "--profile", &args.profile]);
     if let Some(system) = &args.system {
         let system = system.canonicalize()?;
         // Where it was in the tree, its crates still find the tree.
-        let place = match system.strip_prefix(paths::root()?) {
+        system_there = match system.strip_prefix(paths::root()?) {
             Ok(inside) => copy.join(inside),
             Err(_) => scratch.path().join("system"),
         };
-        paths::copy_tree(&system, &place)?;
-        command.arg("--system").arg(place);
+        paths::copy_tree(&system, &system_there)?;
+        command.arg("--system").arg(&system_there);
     }
-    let output = scratch.path().join("out");
     let status = command
         .current_dir(&copy)
         .env(paths::ROOT_VARIABLE, &copy)
         .env("NEXUS_BUILD_DIR", &output)
-        .env("CARGO_TARGET_DIR", scratch.path().join("target"))
+        .env("CARGO_TARGET_DIR", &second.target)
         .status()?;
     ensure!(status.success(), "the second build failed");
     step.done();
-    let second = output.join(built.directory.file_name().context("a build has a name")?);
+    let name = &built.checked.description.name;
+    let second = second.folder_of(&system_there, name, &args.profile)?;
     let mut exit = Exit::Pass;
     for file in ["neuron.elf", "boot.img"] {
         let same = fs::read(built.directory.join(file))? == fs::read(second.join(file))?;

@@ -22,11 +22,17 @@ pub(crate) fn checked(profile: &str) -> Checked {
 pub(crate) fn image(profile: &str) -> Vec<u8> {
     let dir = tempfile::tempdir().expect("a directory");
     let checked = checked(profile);
-    for program in &checked.programs {
-        fs::write(dir.path().join(&program.name), elf(program.id)).expect("writing");
-    }
+    build_programs(&checked, dir.path(), "");
     let elf_of = |program: &Program| dir.path().join(&program.name);
     image::build(&checked, &elf_of).expect("an image")
+}
+
+/// Writes a tiny program for each service into `directory`, called by its name and `ending`.
+pub(crate) fn build_programs(checked: &Checked, directory: &Path, ending: &str) {
+    for program in &checked.programs {
+        let file = directory.join(format!("{}{ending}", program.name));
+        fs::write(file, elf(program.id)).expect("writing");
+    }
 }
 
 /// A static RISC-V executable with a page of text that holds `mark`, and two pages of data.
