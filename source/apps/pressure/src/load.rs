@@ -39,6 +39,7 @@ pub fn perform(work: Work) -> Result<u64, Error> {
         Work::MessageFlood => message_flood(),
         Work::Hung => hung(),
         Work::Inversion => hold_slow(),
+        Work::Heap => heap(),
         Work::End => many(sys::notification_create()?),
     }
 }
@@ -176,4 +177,28 @@ fn hold_slow() -> Result<u64, Error> {
         sys::call(slow, &Message::new(0, &[LONG]), NO_DEADLINE)?;
     }
     Ok(50)
+}
+
+/// Makes objects until there are none, and then fills the heap: it takes the frames that are left.
+fn heap() -> Result<u64, Error> {
+    /// Pages of a block, with what the heap keeps beside it.
+    const BLOCK: u64 = 16;
+    let stat = sys::process_stat(Handle::NONE)?;
+    let mut made = Vec::with_capacity(stat.objects.1 as usize);
+    let mut blocks: Vec<Vec<u8>> = Vec::with_capacity(stat.frames.1 as usize);
+    let first = sys::notification_create()?;
+    made.push(first);
+    while let Ok(handle) = sys::cap_derive(first, rights(), 0, 0) {
+        made.push(handle);
+    }
+    while blocks.len() < blocks.capacity() {
+        let mut block = Vec::new();
+        if block.try_reserve_exact((BLOCK * PAGE_SIZE - 64) as usize).is_err() {
+            break;
+        }
+        blocks.push(block);
+    }
+    let none_left = sys::notification_create() == Err(Error::NoMemory);
+    made.into_iter().rev().try_for_each(sys::cap_drop)?;
+    if none_left { Ok(blocks.len() as u64 * BLOCK) } else { Err(Error::BadState) }
 }

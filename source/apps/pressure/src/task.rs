@@ -36,7 +36,7 @@ pub struct Task {
     pub wake: u64,
     /// Most that the answer may take, in instructions.
     pub answer: u64,
-    /// What the load must tell of it at least: objects made, lines, calls.
+    /// What the load must tell of it at least: objects made, lines, calls, pages.
     pub at_least: u64,
 }
 
@@ -61,13 +61,15 @@ pub enum Work {
     Hung,
     /// Holds the slow server, while another process keeps the processor busy.
     Inversion,
+    /// Fills its heap when no object is left to be made.
+    Heap,
     /// Ends with thousands of objects in hand.
     End,
 }
 
 impl Work {
     /// Every one, by its number in a message.
-    pub const ALL: [Work; 10] = [
+    pub const ALL: [Work; 11] = [
         Work::Nothing,
         Work::Objects,
         Work::DeepRevoke,
@@ -77,6 +79,7 @@ impl Work {
         Work::MessageFlood,
         Work::Hung,
         Work::Inversion,
+        Work::Heap,
         Work::End,
     ];
 
@@ -119,6 +122,7 @@ pub const TASKS: &[Task] = &[
         answer: LONG + ANSWER,
         ..task("latency-inversion", Work::Inversion, 50)
     },
+    task("heap-without-objects", Work::Heap, 3_500),
     task("latency-end", Work::End, 3_000),
 ];
 

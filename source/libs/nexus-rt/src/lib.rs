@@ -27,6 +27,8 @@ pub mod host;
 
 mod client;
 pub mod entry;
+#[cfg(any(target_os = "none", test))]
+mod growth;
 #[cfg(target_os = "none")]
 mod heap;
 pub mod log;

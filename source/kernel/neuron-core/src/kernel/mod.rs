@@ -248,7 +248,7 @@ pub(crate) mod cost {
     /// Clearing a frame.
     pub(crate) const CLEAR: u32 = 8;
     /// Frames taken or given back for one unit.
-    pub(crate) const FRAMES: u32 = 4;
+    pub(crate) const FRAMES: u32 = 2;
     /// A message that fails, with up to three capabilities made and dropped again.
     pub(crate) const FAILURE: u32 = 32;
 
