@@ -6,6 +6,7 @@ use nexus_abi::{
 
 use crate::call::Outcome;
 use crate::kernel::sched::PRIORITIES;
+use crate::kernel::space::Paging;
 use crate::kernel::{Kernel, MAX_SERVICE_ID, Progress, Work};
 use crate::object::capability::OBJECT_RIGHTS;
 use crate::object::capability::{CapState, Capability, CapabilityKind};
@@ -13,7 +14,7 @@ use crate::object::endpoint::Notification;
 use crate::object::process::{HEAVY, MAX_THREADS, Process, REAP_PRIORITY};
 use crate::object::thread::{State, Team, Thread};
 use crate::platform::{Asid, Platform};
-use crate::store::addr::PageRange;
+use crate::store::addr::{PageRange, index};
 use crate::store::list::List;
 use crate::store::pool::{Id, Weak};
 
@@ -102,29 +103,21 @@ impl<P: Platform> Kernel<'_, P> {
         objects: u32,
         parent: Option<Id<Process>>,
     ) -> Result<Id<Process>, Error> {
-        let life =
-            self.lives.get_mut(crate::store::addr::index(service_id)).ok_or(Error::BadArgument)?;
+        let life = self.lives.get_mut(index(service_id)).ok_or(Error::BadArgument)?;
         let incarnation = life.checked_add(1).ok_or(Error::BadArgument)?;
-        let root = self.new_root()?;
         let id = Sender { service_id, incarnation };
-        let process = Process::new(id, frames, objects, root, Asid(0), parent);
-        let made = self
-            .processes
-            .alloc(process)
-            .and_then(|id| Ok((id, Asid(u16::try_from(id.slot()).map_err(|_| Error::NoMemory)?))));
-        let (process, asid) = match made {
-            Ok(made) => made,
+        let process = self.processes.alloc(Process::new(id, frames, objects, parent))?;
+        let made = self.processes.get_mut(process)?;
+        let paging = Paging::new(&mut self.frames, &mut self.platform);
+        let asid = u16::try_from(process.slot()).map_err(|_| Error::NoMemory);
+        match asid.and_then(|asid| paging.new_space(&mut made.frames, Asid(asid))) {
+            Ok(space) => made.space = Some(space),
             Err(error) => {
-                self.frames.release(root);
+                self.processes.release(process);
                 return Err(error);
             }
-        };
-        if let Some(life) = self.lives.get_mut(crate::store::addr::index(service_id)) {
-            *life = incarnation;
         }
-        let made = self.processes.get_mut(process)?;
-        made.asid = asid;
-        made.frames.charge(1)?;
+        *life = incarnation;
         Ok(process)
     }
 
@@ -183,8 +176,8 @@ impl<P: Platform> Kernel<'_, P> {
         priority: u8,
     ) -> Result<(Id<Thread>, Id<Capability>), Error> {
         let process = self.processes.get(target)?;
-        let (id, root) = (process.id, process.root.ok_or(Error::BadState)?);
-        let satp = self.platform.satp(root, process.asid);
+        let (id, space) = (process.id, process.space()?);
+        let satp = self.platform.satp(space.root, space.asid);
         let unknown = CapabilityKind::Spawn;
         let anchor = self.new_anchor(target, unknown)?;
         let made = self.add_child(anchor, holder, unknown, OBJECT_RIGHTS).and_then(|cap| {
@@ -281,7 +274,7 @@ impl<P: Platform> Kernel<'_, P> {
         if self.fail_callers(id, work)? == Progress::More {
             return Ok(Progress::More);
         }
-        let first = |kernel: &Self| Ok(kernel.processes.get(id)?.mappings.first());
+        let first = |kernel: &Self| Ok(kernel.processes.get(id)?.first_mapping());
         if self.end_mappings(work, first)? == Progress::More {
             return Ok(Progress::More);
         }
@@ -330,16 +323,13 @@ impl<P: Platform> Kernel<'_, P> {
     /// Gives back what is left of a process once it holds nothing, and tells its supervisor.
     fn finish(&mut self, id: Id<Process>) -> Result<(), Error> {
         let process = self.processes.get_mut(id)?;
-        let (asid, root, parent) = (process.asid, process.root.take(), process.parent);
+        let (parent, notify) = (process.parent, process.notify.take());
         let (frames, objects) = (process.frames.limit, process.objects.limit);
-        let notify = process.notify.take();
         process.state = ProcessState::Ended;
-        process.frames.refund(1);
-        if let Some(root) = root {
-            self.platform.retire_root(root);
-            self.frames.release(root);
+        if let Some(space) = process.space.take() {
+            let paging = Paging::new(&mut self.frames, &mut self.platform);
+            paging.end_space(&mut process.frames, &space);
         }
-        self.platform.fence_space(asid);
         if let Some(parent) = parent {
             let giver = self.processes.get_mut(parent)?;
             giver.frames.refund(frames);
@@ -399,8 +389,10 @@ impl<P: Platform> Kernel<'_, P> {
         let target = self.target(caller, handle)?;
         let process = self.processes.get(target)?;
         // Nobody has a capability to init, which may see everything else of itself.
-        let root = match process.root {
-            Some(root) if handle != Handle::NONE || self.init == Some(target) => root.address(),
+        let root = match &process.space {
+            Some(space) if handle != Handle::NONE || self.init == Some(target) => {
+                space.root.address()
+            }
             _ => 0,
         };
         Ok(ProcessInfo {

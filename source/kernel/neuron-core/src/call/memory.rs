@@ -3,6 +3,7 @@
 use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, Rights};
 
 use crate::call::Outcome;
+use crate::kernel::space::Paging;
 use crate::kernel::{Kernel, Progress, Work, cost, need};
 use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::endpoint::Vmo;
@@ -49,13 +50,12 @@ impl<P: Platform> Kernel<'_, P> {
         let (base, count) = window.frames(offset, len)?;
         let has_child = !capability.children.is_empty();
         let pages = PageRange::new(va, count)?;
-        let root = self.processes.get(caller)?.root.ok_or(Error::BadState)?;
-        let table = self.check_vacant(root, pages)?;
+        let table = self.processes.get(caller)?.space()?.check_vacant(&self.platform, pages)?;
         if has_child {
             return Err(Error::Busy);
         }
         let request = Request { cap, backing: Backing::Device(base), pages, leaf: perm.into() };
-        self.add_mapping(caller, root, table, request)?;
+        self.add_mapping(caller, table, request)?;
         Ok(va)
     }
 
@@ -82,9 +82,8 @@ impl<P: Platform> Kernel<'_, P> {
         let first = u32::try_from(first).map_err(|_| Error::OutOfRange)?;
         let backing = Backing::Memory(object.pages, first);
         let pages = PageRange::new(va, count)?;
-        let root = self.processes.get(target)?.root.ok_or(Error::BadState)?;
-        let table = self.check_vacant(root, pages)?;
-        self.add_mapping(target, root, table, Request { cap, backing, pages, leaf })?;
+        let table = self.processes.get(target)?.space()?.check_vacant(&self.platform, pages)?;
+        self.add_mapping(target, table, Request { cap, backing, pages, leaf })?;
         self.count_writable(id, leaf, 1)?;
         Ok(va)
     }
@@ -95,41 +94,30 @@ impl<P: Platform> Kernel<'_, P> {
     fn add_mapping(
         &mut self,
         process: Id<Process>,
-        root: Frame,
         table: Option<Frame>,
         request: Request,
     ) -> Result<(), Error> {
         let Request { cap, backing, pages, leaf } = request;
-        self.charge_objects(process, 1)?;
-        let id = match self.mappings.alloc(Mapping::new(cap, process, pages, leaf)) {
-            Ok(id) => id,
-            Err(error) => {
-                self.refund_objects(process, 1);
-                return Err(error);
-            }
-        };
-        if table.is_none()
-            && let Err(error) = self.make_tables(process, root, pages)
-        {
-            self.mappings.release(id);
-            self.refund_objects(process, 1);
-            return Err(error);
-        }
         let owner = self.processes.get_mut(process)?;
-        owner.mappings.push_back(&mut self.mappings, id)?;
-        let asid = owner.asid;
+        let space = owner.space.as_mut().ok_or(Error::BadState)?;
+        owner.objects.charge(1)?;
+        let id = self.mappings.alloc(Mapping::new(cap, process, pages, leaf));
+        let id = id.inspect_err(|_| owner.objects.refund(1))?;
+        if table.is_none() {
+            let paging = Paging::new(&mut self.frames, &mut self.platform);
+            let made = paging.make_tables(space, &mut owner.frames, pages);
+            if made.is_err() {
+                self.mappings.release(id);
+                owner.objects.refund(1);
+                return made;
+            }
+        }
+        space.mappings.push_back(&mut self.mappings, id)?;
         let capability = self.caps.get_mut(cap)?;
         capability.mappings.push_back(&mut self.mappings, id)?;
         capability.mapped_pages = capability.mapped_pages.wrapping_add(pages.count);
-        match table {
-            Some(table) if pages.count == 1 => {
-                let frame = self.frame_of(backing, 0).ok_or(Error::BadAddress)?;
-                self.write_leaf(table, id, pages.first, frame, leaf);
-            }
-            _ => self.write_leaves(root, id, pages, backing, leaf)?,
-        }
-        self.fence(asid, pages);
-        Ok(())
+        let paging = Paging::new(&mut self.frames, &mut self.platform);
+        paging.write_leaves(space, table, id, pages, backing, leaf)
     }
 
     /// Takes a mapping away: leaves, records and charge. `table` is the last-level table of its
@@ -140,21 +128,19 @@ impl<P: Platform> Kernel<'_, P> {
         table: Option<Frame>,
     ) -> Result<u32, Error> {
         let &Mapping { cap, process, pages, leaf, .. } = self.mappings.get(id)?;
-        let owner = self.processes.get_mut(process)?;
-        let (root, asid) = (owner.root, owner.asid);
-        owner.objects.refund(1);
-        owner.mappings.remove(&mut self.mappings, id)?;
-        if let Some(root) = root {
-            self.clear_leaves(process, root, asid, pages, table)?;
-        }
         let capability = self.caps.get_mut(cap)?;
         capability.mappings.remove(&mut self.mappings, id)?;
         capability.mapped_pages = capability.mapped_pages.wrapping_sub(pages.count);
-        let kind = capability.kind;
-        self.mappings.release(id);
-        if let CapabilityKind::Vmo(vmo) = kind {
+        if let CapabilityKind::Vmo(vmo) = capability.kind {
             self.count_writable(vmo, leaf, -1)?;
         }
+        let owner = self.processes.get_mut(process)?;
+        owner.objects.refund(1);
+        let space = owner.space.as_mut().ok_or(Error::BadState)?;
+        space.mappings.remove(&mut self.mappings, id)?;
+        self.mappings.release(id);
+        let paging = Paging::new(&mut self.frames, &mut self.platform);
+        paging.clear_leaves(space, &mut owner.frames, pages, table);
         Ok(pages.count)
     }
 
@@ -181,8 +167,9 @@ impl<P: Platform> Kernel<'_, P> {
             return Err(Error::Misaligned);
         }
         let first = PageRange::new(va, 1)?.first;
-        let root = self.processes.get(caller)?.root.ok_or(Error::BadState)?;
-        let found = self.mapping_at(root, first).ok_or(Error::BadAddress)?;
+        let space = self.processes.get(caller)?.space()?;
+        let found =
+            space.mapping_at(&self.platform, &self.frames, first).ok_or(Error::BadAddress)?;
         let begins = self.mappings.get(found.0)?.pages.first == first;
         if begins { Ok(found) } else { Err(Error::BadAddress) }
     }
@@ -217,9 +204,9 @@ impl<P: Platform> Kernel<'_, P> {
                 device_perm(prot)?.into()
             }
         };
-        let process = self.processes.get(caller)?;
-        let (root, asid) = (process.root.ok_or(Error::BadState)?, process.asid);
-        self.rewrite_leaves(root, asid, pages, leaf)?;
+        let space = self.processes.get(caller)?.space()?;
+        let paging = Paging::new(&mut self.frames, &mut self.platform);
+        paging.rewrite_leaves(space, pages, leaf)?;
         self.mappings.get_mut(id)?.leaf = leaf;
         Ok(())
     }

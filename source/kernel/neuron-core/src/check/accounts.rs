@@ -26,7 +26,10 @@ impl<P: Platform> Kernel<'_, P> {
                 ensure(agrees, Rule::ProcessState, thread.slot())
             })?;
             threads = threads.wrapping_add(team);
-            let mapped = walk(&process.mappings, &self.mappings, |_, _| Ok(()))?;
+            let mapped = match &process.space {
+                Some(space) => walk(&space.mappings, &self.mappings, |_, _| Ok(()))?,
+                None => 0,
+            };
             // The anchor of a thread is among the capabilities.
             let more = u64::from(team) * u64::from(HEAVY - 1) + u64::from(mapped);
             let objects = sum.objects.wrapping_add(more);
@@ -39,12 +42,11 @@ impl<P: Platform> Kernel<'_, P> {
             ending = ending.wrapping_add(u32::from(process.state == ProcessState::Ending));
             let empty = process.held.is_empty()
                 && process.owned.is_empty()
-                && process.mappings.is_empty()
-                && process.root.is_none()
+                && process.space.is_none()
                 && team == 0;
             let state = match process.state {
-                ProcessState::Live => process.root.is_some() && process.end.is_none(),
-                ProcessState::Ending => process.root.is_some() && process.end.is_some(),
+                ProcessState::Live => process.space.is_some() && process.end.is_none(),
+                ProcessState::Ending => process.space.is_some() && process.end.is_some(),
                 ProcessState::Ended => empty && process.end.is_some(),
             };
             ensure(state, Rule::ProcessState, at)?;

@@ -90,9 +90,9 @@ impl<P: Platform> Kernel<'_, P> {
             (deadline, priority, thread.links()).hash(&mut digest);
         }
         for (id, process) in self.processes.iter() {
-            (id, process.root).hash(&mut digest);
-            if let Some(root) = process.root {
-                self.digest_table(&mut digest, root, 2);
+            id.hash(&mut digest);
+            if let Some(space) = &process.space {
+                self.digest_table(&mut digest, space.root, 2);
             }
         }
         (&self.ready.queues, self.ready.mask, self.ready.ending_mask).hash(&mut digest);
@@ -144,9 +144,9 @@ impl<P: Platform> Kernel<'_, P> {
             writeln!(out, "  unfinished {:x}", thread.unfinished.0)?;
         }
         for (id, process) in self.processes.iter() {
-            if let Some(root) = process.root {
-                writeln!(out, "space {id:?} root {root:?}")?;
-                self.describe_table(out, root, 2)?;
+            if let Some(space) = &process.space {
+                writeln!(out, "space {id:?} root {:?}", space.root)?;
+                self.describe_table(out, space.root, 2)?;
             }
         }
         for (priority, queue) in (0u32..).zip(&self.ready.queues) {

@@ -133,7 +133,8 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let mut listed = 0u32;
         for (process, record) in self.processes.iter() {
-            let count = walk(&record.mappings, &self.mappings, |id, mapping| {
+            let Some(space) = &record.space else { continue };
+            let count = walk(&space.mappings, &self.mappings, |id, mapping| {
                 ensure(mapping.process == process, Rule::MappingAlive, id.slot())
             })?;
             listed = listed.wrapping_add(count);
@@ -152,7 +153,7 @@ impl<P: Platform> Kernel<'_, P> {
         let at = id.slot();
         let cap = present(self.caps.get(mapping.cap), Rule::MappingAlive, at)?;
         let process = present(self.processes.get(mapping.process), Rule::MappingAlive, at)?;
-        ensure(process.root.is_some() && mapping.pages.count != 0, Rule::MappingAlive, at)?;
+        ensure(process.space.is_some() && mapping.pages.count != 0, Rule::MappingAlive, at)?;
         let mut needed = Rights::MAP | Rights::READ;
         match mapping.leaf {
             Leaf::Read => {}

@@ -105,6 +105,8 @@ rules! {
     AccountObjects,
     /// Frames charged to a process are those that it has (process).
     AccountFrames,
+    /// An address space counts the frames of its page tables (process).
+    AccountTables,
     /// No more is charged than the limit (process).
     AccountLimit,
     /// A process counts the processes whose budget it gave (process).

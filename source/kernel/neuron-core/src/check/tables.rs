@@ -17,9 +17,11 @@ use crate::store::pte::{Leaf, Pte};
 const USER: u64 = 1 << 4;
 
 /// The walk of one address space.
-struct Space {
+struct Walk {
     process: Id<Process>,
     asid: Asid,
+    /// Frames of tables found.
+    tables: u32,
     /// Leaves found.
     leaves: u64,
     /// The leaf before: its mapping, page, and place in its object.
@@ -30,19 +32,17 @@ impl<P: Platform> Kernel<'_, P> {
     pub(super) fn check_spaces(&self, scratch: &mut Scratch<'_>) -> Result<(), Violation> {
         for (process, record) in self.processes.iter() {
             let at = u64::from(process.slot());
-            let Some(root) = record.root else {
-                ensure(record.mappings.is_empty(), Rule::LeafCount, at)?;
-                continue;
-            };
-            let mut space = Space { process, asid: record.asid, leaves: 0, last: None };
-            self.check_kernel_half(root)?;
-            self.check_table(&mut space, scratch, root, 2, 0)?;
+            let Some(space) = &record.space else { continue };
+            let mut found = Walk { process, asid: space.asid, tables: 0, leaves: 0, last: None };
+            self.check_kernel_half(space.root)?;
+            self.check_table(&mut found, scratch, space.root, 2, 0)?;
+            ensure(found.tables == space.tables, Rule::AccountTables, at)?;
             let mut pages = 0u64;
-            walk(&record.mappings, &self.mappings, |_, mapping| {
+            walk(&space.mappings, &self.mappings, |_, mapping| {
                 pages = pages.wrapping_add(u64::from(mapping.pages.count));
                 Ok(())
             })?;
-            ensure(pages == space.leaves, Rule::LeafCount, at)?;
+            ensure(pages == found.leaves, Rule::LeafCount, at)?;
         }
         Ok(())
     }
@@ -65,37 +65,37 @@ impl<P: Platform> Kernel<'_, P> {
     /// Marks a table frame, and looks at the entries of its user half.
     fn check_table(
         &self,
-        space: &mut Space,
+        found: &mut Walk,
         scratch: &mut Scratch<'_>,
         table: Frame,
         level: u8,
         first: u32,
     ) -> Result<(), Violation> {
-        take(scratch, table, Role::Table { asid: space.asid, level, page: first })?;
-        charge(scratch, space.process);
+        take(scratch, table, Role::Table { asid: found.asid, level, page: first })?;
+        charge(scratch, found);
         if level == 0 {
             let record = present(self.frames.record(table).ok_or(()), Rule::FrameUse, first)?;
             take(scratch, record, Role::Record)?;
-            charge(scratch, space.process);
+            charge(scratch, found);
         }
         let entries = if level == 2 { 256 } else { 512 };
         let span = 1u32 << (9 * u32::from(level));
         let mut valid = 0u16;
-        let mut found = self.platform.next_word(table, 0);
-        while let Some((index, word)) = found.filter(|(index, _)| *index < entries) {
+        let mut words = self.platform.next_word(table, 0);
+        while let Some((index, word)) = words.filter(|(index, _)| *index < entries) {
             let page = first.wrapping_add(u32::try_from(index).unwrap_or(0).wrapping_mul(span));
             valid = valid.wrapping_add(1);
             let pte = Pte::from_word(word);
             if level == 0 {
                 let record = present(self.frames.record(table).ok_or(()), Rule::FrameUse, page)?;
                 let reason = self.platform.read(record, index);
-                self.check_leaf(space, scratch, Page::from_number(page), pte, reason)?;
+                self.check_leaf(found, scratch, Page::from_number(page), pte, reason)?;
             } else {
                 let next = present(pte.next_table().ok_or(()), Rule::TableEntry, page)?;
                 ensure(Pte::table(next) == pte, Rule::TableEntry, page)?;
-                self.check_table(space, scratch, next, level.wrapping_sub(1), page)?;
+                self.check_table(found, scratch, next, level.wrapping_sub(1), page)?;
             }
-            found = self.platform.next_word(table, index.wrapping_add(1));
+            words = self.platform.next_word(table, index.wrapping_add(1));
         }
         if level == 0 {
             self.check_reasons(table, first)?;
@@ -118,7 +118,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     fn check_leaf(
         &self,
-        space: &mut Space,
+        found: &mut Walk,
         scratch: &mut Scratch<'_>,
         page: Page,
         pte: Pte,
@@ -128,7 +128,7 @@ impl<P: Platform> Kernel<'_, P> {
         let id: Id<Mapping> = present(Id::from_slot(reason), Rule::LeafReason, at)?;
         let mapping = present(self.mappings.get(id), Rule::LeafReason, at)?;
         let step = page.number().wrapping_sub(mapping.pages.first.number());
-        let inside = step < mapping.pages.count && mapping.process == space.process;
+        let inside = step < mapping.pages.count && mapping.process == found.process;
         ensure(inside, Rule::LeafReason, at)?;
         let Some((frame, leaf)) = pte.as_leaf() else {
             return ensure(false, Rule::LeafBits, at);
@@ -136,13 +136,13 @@ impl<P: Platform> Kernel<'_, P> {
         let exact = Pte::leaf(frame, leaf) == pte && leaf == mapping.leaf;
         ensure(exact, Rule::LeafBits, at)?;
         ensure(pte.word() & 0xffc0_0000_0000_0320 == 0, Rule::LeafBits, at)?;
-        space.leaves = space.leaves.wrapping_add(1);
+        found.leaves = found.leaves.wrapping_add(1);
         let place = self.check_target(scratch, mapping, frame, leaf, at)?;
         if step != 0 {
             let before = (id, Page::from_number(at.wrapping_sub(1)), place.wrapping_sub(1));
-            ensure(space.last == Some(before), Rule::LeafFrame, at)?;
+            ensure(found.last == Some(before), Rule::LeafFrame, at)?;
         }
-        space.last = Some((id, page, place));
+        found.last = Some((id, page, place));
         Ok(())
     }
 
@@ -181,8 +181,9 @@ fn take(scratch: &mut Scratch<'_>, frame: Frame, role: Role) -> Result<(), Viola
     Ok(())
 }
 
-fn charge(scratch: &mut Scratch<'_>, process: Id<Process>) {
-    if let Some(sum) = scratch.sum(process.slot()) {
+fn charge(scratch: &mut Scratch<'_>, found: &mut Walk) {
+    found.tables = found.tables.wrapping_add(1);
+    if let Some(sum) = scratch.sum(found.process.slot()) {
         sum.frames = sum.frames.wrapping_add(1);
     }
 }

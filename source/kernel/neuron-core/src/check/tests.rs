@@ -79,7 +79,7 @@ impl Scene {
 
     /// Root, middle and last-level table of a process, for [`VA`].
     fn tables(&self, w: &World<'_>, child: Child) -> [Frame; 3] {
-        let root = w.kernel.processes.get(self.process(w, child)).unwrap().root.unwrap();
+        let root = w.kernel.processes.get(self.process(w, child)).unwrap().space().unwrap().root;
         let next = |table: Frame, index| {
             Pte::from_word(w.kernel.platform.read(table, index)).next_table().unwrap()
         };
@@ -389,6 +389,9 @@ fn accounts() {
     breaks(&[Rule::AccountObjects], |w, s| process(w, s, |p| p.objects.used += 1));
     breaks(&[Rule::AccountObjects], |w, s| process(w, s, |p| p.objects.used -= 1));
     breaks(&[Rule::AccountFrames], |w, s| process(w, s, |p| p.frames.used -= 1));
+    breaks(&[Rule::AccountTables], |w, s| {
+        process(w, s, |p| p.space.as_mut().unwrap().tables += 1);
+    });
     breaks(&[Rule::AccountFrames, Rule::AccountLimit], |w, s| {
         process(w, s, |p| p.frames.limit = 2)
     });
@@ -460,8 +463,8 @@ fn fences() {
     });
     // The fence of another page, of another space, or from before does not count.
     breaks(&[Rule::FenceMissing], |w, s| {
-        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().asid;
-        let other = w.kernel.processes.get(s.process(w, s.owner)).unwrap().asid;
+        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().space().unwrap().asid;
+        let other = w.kernel.processes.get(s.process(w, s.owner)).unwrap().space().unwrap().asid;
         let [.., table] = s.tables(w, s.child);
         let page = u32::try_from(VA >> 12).unwrap();
         w.kernel.platform.fence_space(asid);
@@ -474,7 +477,7 @@ fn fences() {
     });
     // That of a page does not reach the table above.
     breaks(&[Rule::FenceMissing], |w, s| {
-        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().asid;
+        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().space().unwrap().asid;
         let [_, middle, _] = s.tables(w, s.child);
         let word = w.kernel.platform.read(middle, 0);
         w.kernel.platform.write(middle, 0, 0);
@@ -485,7 +488,7 @@ fn fences() {
         }
     });
     breaks(&[Rule::FenceLost], |w, s| {
-        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().asid;
+        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().space().unwrap().asid;
         for _ in 0..1 << 15 {
             w.kernel.platform.fence_space(asid);
         }
@@ -493,7 +496,7 @@ fn fences() {
     run(|w| {
         // What is fenced after the last write is in order.
         let s = scene(w);
-        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().asid;
+        let asid = w.kernel.processes.get(s.process(w, s.child)).unwrap().space().unwrap().asid;
         let [.., table] = s.tables(w, s.child);
         let word = w.kernel.platform.read(table, 1);
         w.kernel.platform.write(table, 1, 0);

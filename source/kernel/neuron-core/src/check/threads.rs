@@ -86,8 +86,8 @@ impl<P: Platform> Kernel<'_, P> {
         let at = id.slot();
         let process = present(self.processes.get(thread.process), Rule::ThreadIdentity, at)?;
         let same = thread.sender == process.id.to_word();
-        let root = process.root.map(|root| self.platform.satp(root, process.asid));
-        ensure(same && root == Some(thread.satp), Rule::ThreadIdentity, at)?;
+        let satp = process.space.as_ref().map(|one| self.platform.satp(one.root, one.asid));
+        ensure(same && satp == Some(thread.satp), Rule::ThreadIdentity, at)?;
         let armed = thread.deadline != NO_DEADLINE;
         ensure(thread.alarm <= thread.deadline, Rule::ThreadDeadline, at)?;
         self.check_right(id, thread)?;

@@ -5,7 +5,7 @@ pub mod alarm;
 pub mod boot;
 mod release;
 pub(crate) mod sched;
-mod space;
+pub(crate) mod space;
 mod tree;
 
 use nexus_abi::{EndReason, Error, Handle, NO_DEADLINE, ProcessState, Rights};

@@ -5,5 +5,6 @@ pub mod capability;
 pub mod endpoint;
 pub mod mapping;
 pub mod process;
+pub mod space;
 pub mod thread;
 pub mod window;

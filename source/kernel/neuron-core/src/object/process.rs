@@ -4,12 +4,11 @@ use nexus_abi::{EndReason, Error, ProcessState, Sender};
 
 use crate::object::capability::{Capability, Held};
 use crate::object::endpoint::Notification;
-use crate::object::mapping::{InSpace, Mapping};
+use crate::object::mapping::Mapping;
+use crate::object::space::Space;
 use crate::object::thread::{Team, Thread};
-use crate::platform::Asid;
-use crate::store::addr::Frame;
 use crate::store::list::{Links, List, linked};
-use crate::store::pool::{Id, Weak};
+use crate::store::pool::{Id, Slot, Weak};
 
 /// What a process may use of one resource, and what it uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,16 +77,12 @@ pub struct Process {
     pub parent: Option<Id<Process>>,
     /// Processes whose budget was cut from this one's and has not come back.
     pub child_processes: u32,
-    /// Root page table; `None` once it is gone.
-    pub root: Option<Frame>,
-    /// Its address space in the TLB.
-    pub asid: Asid,
+    /// Its address space; `None` once it is gone.
+    pub space: Option<Space>,
     /// Capabilities it holds.
     pub held: List<Capability, Held>,
     /// Anchors of the objects it made, and capabilities of its own that are being made or dropped.
     pub owned: List<Capability, Held>,
-    /// Mappings in its address space.
-    pub mappings: List<Mapping, InSpace>,
     /// Its threads.
     pub threads: List<Thread, Team>,
     /// Signalled with these bits when it has ended.
@@ -100,18 +95,21 @@ pub struct Process {
     /// Thread slots below this hold no call to it, once it is ending.
     pub swept: u32,
     ending: Links<Process>,
+    room: [u64; ROOM],
 }
+
+/// Words that make a slot of the pool 256 bytes, as those of a thread.
+const ROOM: usize = 4;
+const _: () = assert!(size_of::<Slot<Process>>() == 256, "the room of a process does not fit");
 
 linked!(Process, Ending, ending);
 
 impl Process {
-    /// A live process in no list yet.
+    /// A live process in no list yet, without an address space.
     pub(crate) fn new(
         id: Sender,
         frames: u32,
         objects: u32,
-        root: Frame,
-        asid: Asid,
         parent: Option<Id<Process>>,
     ) -> Process {
         Process {
@@ -122,18 +120,31 @@ impl Process {
             objects: Account::new(objects),
             parent,
             child_processes: 0,
-            root: Some(root),
-            asid,
+            space: None,
             held: List::EMPTY,
             owned: List::EMPTY,
-            mappings: List::EMPTY,
             threads: List::EMPTY,
             notify: None,
             anchor: None,
             reap_priority: REAP_PRIORITY,
             swept: 1,
             ending: Links::NONE,
+            room: [0; ROOM],
         }
+    }
+
+    /// Its address space.
+    ///
+    /// # Errors
+    /// `BadState` once it is gone.
+    #[inline(always)]
+    pub(crate) fn space(&self) -> Result<&Space, Error> {
+        self.space.as_ref().ok_or(Error::BadState)
+    }
+
+    /// The first of the mappings in its address space.
+    pub(crate) fn first_mapping(&self) -> Option<Id<Mapping>> {
+        self.space.as_ref()?.mappings.first()
     }
 }
 

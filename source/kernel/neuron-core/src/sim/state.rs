@@ -151,7 +151,7 @@ impl World<'_> {
     pub fn root_of(&self, slot: u32) -> Option<u64> {
         let mut processes = self.kernel.processes.iter();
         let (_, process) = processes.find(|(id, _)| id.slot() == slot)?;
-        process.root.map(crate::store::addr::Frame::address)
+        process.space.as_ref().map(|space| space.root.address())
     }
 
     /// Pages that are mapped, in all.

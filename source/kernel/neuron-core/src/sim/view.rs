@@ -101,8 +101,10 @@ impl World<'_> {
                 objects: (process.objects.used, process.objects.limit),
             };
             view.processes.push((id.slot(), one));
-            if let Some(root) = process.root {
-                self.walk(root, 2, 0, &mut |va, page| view.pages.push(((id.slot(), va), page)));
+            if let Some(space) = &process.space {
+                self.walk(space.root, 2, 0, &mut |va, page| {
+                    view.pages.push(((id.slot(), va), page))
+                });
             }
         }
         for (id, thread) in self.kernel.threads.iter() {

@@ -101,6 +101,24 @@ impl PageRange {
         let first = u32::try_from(va >> 12).map_err(|_| Error::BadAddress)?;
         Ok(PageRange { first: Page(first), count })
     }
+
+    /// Its pages.
+    #[inline(always)]
+    pub(crate) fn iter(self) -> impl Iterator<Item = Page> {
+        (0..self.count).map(move |step| self.first.plus(step))
+    }
+
+    /// Its parts that lie in one last-level page table each.
+    #[inline(always)]
+    pub(crate) fn by_table(mut self) -> impl Iterator<Item = PageRange> {
+        core::iter::from_fn(move || {
+            let in_table = 512u32.wrapping_sub(self.first.number() & 511);
+            let part = PageRange { count: self.count.min(in_table), ..self };
+            self.first = self.first.plus(part.count);
+            self.count = self.count.wrapping_sub(part.count);
+            (part.count != 0).then_some(part)
+        })
+    }
 }
 
 /// Pages in `offset..offset + len` of an object of `size` bytes: `(first page, pages)`.
