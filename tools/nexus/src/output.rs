@@ -15,7 +15,6 @@ macro_rules! print {
     ($($text:tt)*) => { $crate::output::out(format_args!($($text)*)) };
 }
 macro_rules! println {
-    () => { $crate::output::out(format_args!("\n")) };
     ($($text:tt)*) => { $crate::output::out(format_args!("{}\n", format_args!($($text)*))) };
 }
 macro_rules! eprint {

@@ -1,6 +1,8 @@
 //! The systems that come with the tree beside the standard one are what they say they are.
 
 use nexus::desc::{self, Checked};
+use nexus::image;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -14,6 +16,21 @@ fn profiles(system: &str) -> Vec<Checked> {
     let checked =
         desc::check_with_tests(&root.join(system), &root.join("system"), Some(&tests), &root);
     checked.expect("the tool works").unwrap_or_else(|report| panic!("{report}"))
+}
+
+/// The epoch of the standard system's policy, and what its lines came to when it was raised to that.
+const POLICY: (u32, &str) = (2, "f5289ab4aa850ccfe8168642690290038c6ae88498e3c42e03518457b0584d0e");
+
+#[test]
+fn the_epoch_is_raised_with_the_lines_of_the_policy() {
+    let text = fs::read_to_string(root().join("system/policy.toml")).expect("a policy");
+    let (_, after) = text.split_once("\nepoch = ").expect("an epoch");
+    let (epoch, lines) = after.split_once('\n').expect("lines");
+    let now = (epoch.parse().expect("a number"), &*image::sha256(lines.as_bytes()));
+    assert_eq!(
+        now, POLICY,
+        "raise `epoch` in system/policy.toml and in the examples; then say it here"
+    );
 }
 
 fn names<'a>(all: impl IntoIterator<Item = &'a String>) -> Vec<&'a str> {

@@ -1,13 +1,13 @@
 //! Device windows of this process.
 #![allow(unsafe_code, reason = "makes a bus of a window that it has just mapped")]
 
-use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, StartupCap};
+use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, Rights, StartupCap};
 use nexus_mmio::{Bus, Window};
 
 use crate::{sys, va};
 
-/// Maps a device window of the startup block, whole, readable and writable, until the process
-/// ends.
+/// Maps a device window of the startup block, whole, until the process ends: readable, and writable
+/// where the process may write it. A store to a window that it may only read is a fault.
 ///
 /// # Errors
 /// As `mmio_map`: a window of more than 2 MiB is mapped by [`map_window_part`] only.
@@ -16,15 +16,17 @@ pub fn map_window(window: &StartupCap) -> Result<Window, Error> {
 }
 
 /// Maps `len` bytes of a device window of the startup block from `offset`, both whole pages, at
-/// most 2 MiB, readable and writable, until the process ends.
+/// most 2 MiB, as [`map_window`] does.
 ///
 /// # Errors
 /// As `mmio_map`.
 pub fn map_window_part(window: &StartupCap, offset: u64, len: u64) -> Result<Window, Error> {
     let bytes = usize::try_from(len).map_err(|_| Error::OutOfRange)?;
+    let handle = Handle(window.handle);
+    let writable = sys::cap_query(handle)?.rights.contains(Rights::WRITE);
+    let prot = if writable { Prot::READ | Prot::WRITE } else { Prot::READ };
     let va = va::take(len)?;
-    let prot = Prot::READ | Prot::WRITE;
-    match sys::mmio_map(Handle(window.handle), offset, len, va, prot) {
+    match sys::mmio_map(handle, offset, len, va, prot) {
         // SAFETY: (1) the kernel has mapped `len` bytes of device registers at `mapped`, and this
         // range is never given back. (2) A mapping begins at a page. (3) No reference is ever made
         // to addresses of `va`.

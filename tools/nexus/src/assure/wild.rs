@@ -19,7 +19,7 @@ pub(super) fn check(seed: u64) -> Result<Outcome> {
         let seed = seed.wrapping_add(run).max(1);
         let options = Options { seed: Some(seed), quiet: true, ..Options::from_environment()? };
         let session = Session::run(&built, &options)?;
-        session.report();
+        session.report()?;
         total = total.and(Outcome::of(session.judgement.exit == Exit::Pass, ""));
     }
     Ok(Outcome { note: format!("{RUNS} runs, seeds from {seed}"), ..total })

@@ -139,7 +139,7 @@ fn boot(built: &Built, ships: Option<&Built>, options: &Options) -> Result<(Outc
     if let Some(ships) = ships {
         session.hold_against(&built.image, ships, options)?;
     }
-    session.report();
+    session.report()?;
     let verdict = usize::from(session.judgement.exit == Exit::Pass);
     let proofs = session.run.transcript.proofs.iter().map(|proof| format!("proof {proof}"));
     let outcome = Outcome {

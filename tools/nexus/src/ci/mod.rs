@@ -1,6 +1,7 @@
 //! `cargo nexus ci`: everything that must hold, in the order of what it costs.
 
 mod attacks;
+mod docs;
 mod examples;
 pub(crate) mod guest;
 mod host;
@@ -68,6 +69,9 @@ const STEPS: &[Step] = &[
     step("bench", 15, "instructions for each operation, within their limits", |_| guest::bench()),
     step("systems", 140, "other systems: those that must not come up, and the examples", |_| {
         guest::systems()
+    }),
+    step("docs", 20, "documents show what commands print, and name what is there", |_| {
+        docs::check()
     }),
     step("broken", 120, "a few defences left out, each of which must be noticed", |_| {
         guest::broken()

@@ -22,7 +22,7 @@ pub use judge::{Expectation, Judgement, code, judge};
 pub use ledger::{Holding, Replay, replay};
 pub use production::Shipped;
 pub use renamed::renamed;
-pub use session::{Options, Session, fresh_nonce, parse_time, seed_from_environment};
+pub use session::{Options, Session, TRANSCRIPT, fresh_nonce, parse_time, seed_from_environment};
 pub use transcript::{Meaning, Transcript};
 
 use crate::broken::{self, Copy, Defence};
@@ -97,7 +97,7 @@ pub fn run(args: &TestOsArgs) -> Result<Exit> {
     if let (Some(ships), true) = (ships, options.until == Until::Verdict) {
         session.hold_against(&judged, &ships, &options)?;
     }
-    session.report();
+    session.report()?;
     Ok(session.judgement.exit)
 }
 

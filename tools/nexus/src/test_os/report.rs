@@ -4,51 +4,50 @@ use super::drive::Ended;
 use super::session::Session;
 use crate::exit::Exit;
 
-/// Prints what the run came to.
-pub(super) fn print(session: &Session) {
-    let Session { run, judgement, windows, required, shipped } = session;
+/// What the run came to, in lines.
+pub(super) fn lines(session: &Session) -> Vec<String> {
+    let Session { run, judgement, windows, required, shipped, .. } = session;
     let seconds = run.took.as_secs_f64();
-    println!();
+    let mut lines = vec![String::new()];
     if !judgement.findings.is_empty() {
-        for finding in &judgement.findings {
-            println!("test-os: {finding}");
-        }
-        if !run.transcript.warnings.is_empty() {
-            println!("test-os: warnings on the console:");
-            run.transcript.warnings.iter().for_each(|line| println!("    {line}"));
-        }
-        if !run.transcript.last_lines.is_empty() {
-            println!("test-os: the last lines on the console:");
-            run.transcript.last_lines.iter().for_each(|line| println!("    {line}"));
-        }
+        lines.extend(judgement.findings.iter().map(|finding| format!("test-os: {finding}")));
+        let transcript = &run.transcript;
+        lines.extend(indented("warnings", transcript.warnings.iter()));
+        lines.extend(indented("the last lines", transcript.last_lines.iter()));
     }
     if let Some(shipped) = shipped.as_ref().filter(|shipped| shipped.findings.is_empty()) {
-        println!(
+        lines.push(format!(
             "test-os: what ships is the same less the tests, and its {} owners are ready after {:.1} s",
             shipped.owners,
             shipped.took.as_secs_f64()
-        );
+        ));
     }
-    match (judgement.exit, run.ended) {
+    lines.push(match (judgement.exit, run.ended) {
         (Exit::NoVerdict, _) => {
-            println!("test-os: stopped at the marker after {seconds:.1} s; there is no verdict");
+            format!("test-os: stopped at the marker after {seconds:.1} s; there is no verdict")
         }
         (Exit::Pass, Ended::Marker) => {
-            println!("test-os: PASS, the prompt was reached; {seconds:.1} s");
+            format!("test-os: PASS, the prompt was reached; {seconds:.1} s")
         }
-        (Exit::Pass, _) if run.transcript.verdict.is_none() => println!(
+        (Exit::Pass, _) if run.transcript.verdict.is_none() => format!(
             "test-os: PASS, all {windows} windows were refused, as they must be; {seconds:.1} s"
         ),
         (Exit::Pass, _) if run.witness.is_none() => {
-            println!("test-os: PASS, {required} of {required} proofs; {seconds:.1} s");
+            format!("test-os: PASS, {required} of {required} proofs; {seconds:.1} s")
         }
-        (Exit::Pass, _) => println!(
+        (Exit::Pass, _) => format!(
             "test-os: PASS, {required} of {required} proofs; audit, ledger and witness agree on \
              {windows} windows; {seconds:.1} s"
         ),
-        (exit, _) => println!(
+        (exit, _) => format!(
             "test-os: FAIL ({exit}), {} of {required} proofs; {seconds:.1} s",
             judgement.passed
         ),
-    }
+    });
+    lines
+}
+
+fn indented<'a>(what: &str, said: impl ExactSizeIterator<Item = &'a String>) -> Vec<String> {
+    let title = (said.len() > 0).then(|| format!("test-os: {what} on the console:"));
+    title.into_iter().chain(said.map(|line| format!("    {line}"))).collect()
 }

@@ -64,7 +64,14 @@ pub struct Session {
     pub required: usize,
     /// What came of the image that ships, where one was held against this.
     pub shipped: Option<Shipped>,
+    /// The lines that the guest printed.
+    console: Vec<String>,
+    /// Where the lines of the run go.
+    transcript: PathBuf,
 }
+
+/// The file beside an image with what a run of it printed: the guest, and its judge.
+pub const TRANSCRIPT: &str = "console.txt";
 
 impl Session {
     /// Starts `built`, follows it to its end and judges it. Proof records and ledger are left in
@@ -84,6 +91,7 @@ impl Session {
         let command = qemu::command(&qemu, &built.checked.qemu_args(), &built.kernel, &initrd);
         let symbols = Symbols::load(&built.kernel_debug)?;
         let virtio_id = |device| virtio_id(&built.checked, device);
+        let mut console = Vec::new();
         let run = drive::run(Plan {
             command,
             nonce,
@@ -93,6 +101,7 @@ impl Session {
             symbols: Some(&symbols),
             is_virtio: &|device| virtio_id(device).is_some(),
             show: &mut |line| {
+                console.push(line.to_owned());
                 if !options.quiet {
                     println!("{line}");
                 }
@@ -117,15 +126,26 @@ impl Session {
             Some(Expect::Prompt(prompt)) => prompt.judge(&run, &options.until),
             Some(Expect::Random(_)) | None => judge(&run, &expectation),
         };
-        Ok(Session { run, judgement, windows: audit.len(), required: proofs.len(), shipped: None })
+        Ok(Session {
+            run,
+            judgement,
+            windows: audit.len(),
+            required: proofs.len(),
+            shipped: None,
+            console,
+            transcript: built.directory.join(TRANSCRIPT),
+        })
     }
 
     /// Holds the image that was judged against the one that ships, and boots the latter; what is wrong
-    /// with it is part of the verdict.
+    /// with it is part of the verdict. After a run that has failed nothing is left to find out.
     ///
     /// # Errors
     /// When an image cannot be read, or QEMU cannot be started.
     pub fn hold_against(&mut self, judged: &[u8], ships: &Built, options: &Options) -> Result<()> {
+        if self.judgement.exit != Exit::Pass {
+            return Ok(());
+        }
         let shipped = production::check(judged, ships, options)?;
         for (exit, finding) in &shipped.findings {
             if self.judgement.exit == Exit::Pass {
@@ -137,9 +157,15 @@ impl Session {
         Ok(())
     }
 
-    /// Prints what the run came to.
-    pub fn report(&self) {
-        report::print(self);
+    /// Prints what the run came to, and leaves that and the console in [`TRANSCRIPT`] beside the image.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn report(&self) -> Result<()> {
+        let report = report::lines(self);
+        report.iter().for_each(|line| println!("{line}"));
+        let all = [self.console.as_slice(), report.as_slice()].concat();
+        fs::write(&self.transcript, all.join("\n") + "\n").context("writing what the run printed")
     }
 }
 
