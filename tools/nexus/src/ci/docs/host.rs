@@ -103,7 +103,8 @@ impl Host<'_> {
 fn judged(typed: &str) -> Result<Option<String>> {
     let about = typed.split_once(COPY).filter(|_| typed.contains("nexus test-os"));
     let Some((_, name)) = about else { return Ok(None) };
-    let path = paths::build()?.join(format!("{name}-test")).join(TRANSCRIPT);
+    let example = paths::root()?.join("examples").join(name);
+    let path = Place::tree()?.folder_of(&example, name, "test")?.join(TRANSCRIPT);
     if !path.is_file() {
         return Ok(None);
     }
