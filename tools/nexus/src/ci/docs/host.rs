@@ -98,13 +98,13 @@ impl Host<'_> {
     }
 }
 
-/// What `test-os` printed when the example was judged last; `None` for other commands, and when it never
+/// What `test-os` printed when the system was judged last; `None` for other commands, and when it never
 /// was.
 fn judged(typed: &str) -> Result<Option<String>> {
-    let about = typed.split_once(COPY).filter(|_| typed.contains("nexus test-os"));
-    let Some((_, name)) = about else { return Ok(None) };
-    let example = paths::root()?.join("examples").join(name);
-    let path = Place::tree()?.folder_of(&example, name, "test")?.join(TRANSCRIPT);
+    let Some((_, system)) = typed.split_once("nexus test-os --system ") else { return Ok(None) };
+    let system = paths::root()?.join(system.replace(COPY, "examples/"));
+    let name = system.file_name().unwrap_or_default().to_string_lossy();
+    let path = Place::tree()?.folder_of(&system, &name, "test")?.join(TRANSCRIPT);
     if !path.is_file() {
         return Ok(None);
     }
