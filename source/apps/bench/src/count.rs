@@ -2,13 +2,11 @@
 
 #[cfg(target_os = "none")]
 pub(crate) use nexus_abi::{
-    call, cap_derive, cap_drop, instret, mmio_map, null, reply, reply_recv, signal, unmap, wait,
+    call, cap_derive, cap_drop, instret, null, reply, reply_recv, signal, wait,
 };
 
 #[cfg(not(target_os = "none"))]
-pub(crate) use nexus_rt::sys::{
-    call, cap_derive, cap_drop, mmio_map, reply, reply_recv, signal, unmap, wait,
-};
+pub(crate) use nexus_rt::sys::{call, cap_derive, cap_drop, reply, reply_recv, signal, wait};
 
 /// Nothing is counted on a host.
 #[cfg(not(target_os = "none"))]

@@ -4,6 +4,7 @@ use nexus_abi::{Error, Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights};
 use nexus_proto::log::{Append, Entry, Event, NO_DEVICE, Outcome};
 use nexus_proto::policy::NO_RULE;
 use nexus_proto::{Asker, Operation, Subject};
+use nexus_test::bare;
 
 use crate::count::{between, call, instret};
 use crate::measure::{GIVE, TAKE_BACK, words};
@@ -21,10 +22,10 @@ pub(crate) fn grant(init: Handle) -> Result<([Samples; 2], Handle), Error> {
     let samples = Samples::take_two(|| {
         let [given, window] = ask(GIVE)?;
         let prot = Prot::READ | Prot::WRITE;
-        nexus_rt::sys::mmio_map(Handle(window), 0, PAGE_SIZE, PAGE, prot)?;
+        bare::mmio_map(Handle(window), 0, PAGE_SIZE, PAGE, prot)?;
         let [taken, _] = ask(TAKE_BACK)?;
         // It is gone: nothing is mapped there any more.
-        match nexus_rt::sys::unmap(PAGE) {
+        match bare::unmap(PAGE) {
             Err(Error::BadAddress) => Ok([given, taken]),
             _ => Err(Error::BadState),
         }

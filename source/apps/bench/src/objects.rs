@@ -2,7 +2,9 @@
 
 use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, Rights};
 
-use crate::count::{between, cap_derive, cap_drop, instret, mmio_map, unmap};
+use nexus_test::bare::{mmio_map, unmap};
+
+use crate::count::{between, cap_derive, cap_drop, instret};
 use crate::samples::Samples;
 
 /// The page that is mapped and unmapped. Its page table is there, because other pages of it are

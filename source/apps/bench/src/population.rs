@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, Rights};
 use nexus_rt::sys;
+use nexus_test::bare;
 
 use crate::objects::{NEIGHBOURS, WINDOW_PAGES};
 
@@ -32,12 +33,12 @@ impl Population {
         }
         while self.mapped < count {
             let va = NEIGHBOURS + self.mapped * PAGE_SIZE;
-            sys::vmo_map(Handle::NONE, self.memory, 0, PAGE_SIZE, va, Prot::READ)?;
+            bare::vmo_map(self.memory, 0, PAGE_SIZE, va, Prot::READ)?;
             self.mapped += 1;
         }
         while self.window_mapped < count {
             let va = WINDOW_PAGES + self.window_mapped * PAGE_SIZE;
-            sys::mmio_map(window, 0, PAGE_SIZE, va, Prot::READ)?;
+            bare::mmio_map(window, 0, PAGE_SIZE, va, Prot::READ)?;
             self.window_mapped += 1;
         }
         Ok(())

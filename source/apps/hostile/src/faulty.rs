@@ -1,7 +1,9 @@
 //! Runs hostile instructions: as data in sealed memory, with a thread of its own.
+#![allow(unsafe_code, reason = "starts a thread that runs hostile instructions")]
 
 use nexus_abi::{Error, Handle, PAGE_SIZE, Prot};
 use nexus_rt::{Deadline, Memory, startup, sys};
+use nexus_test::bare;
 
 use crate::attack::{Faulty, Page};
 use crate::code::Instruction;
@@ -29,7 +31,8 @@ pub fn run(attack: &Faulty) -> Outcome {
         return Outcome::not_begun(2, error);
     }
     let begun = sys::notification_create().and_then(|never| {
-        sys::thread_create(Handle::NONE, attack.entry, 0, place::WORDS, PRIORITY)?;
+        // SAFETY: this process has nothing that they could break: it is here to end by them.
+        unsafe { sys::thread_create(Handle::NONE, attack.entry, 0, place::WORDS, PRIORITY)? };
         Ok(never)
     });
     match begun {
@@ -59,12 +62,12 @@ fn map_page(attack: &Faulty, window: Handle) -> Result<(), Error> {
             if prot == Prot::READ {
                 cannot_write(window)?;
             }
-            sys::mmio_map(window, 0, PAGE_SIZE, place::PAGE, prot)?;
+            bare::mmio_map(window, 0, PAGE_SIZE, place::PAGE, prot)?;
         }
         Page::Memory => {
             let memory = filled(attack.code, [0; 2])?;
             let prot = Prot::READ | Prot::WRITE;
-            sys::vmo_map(Handle::NONE, memory, 0, PAGE_SIZE, place::PAGE, prot)?;
+            bare::vmo_map(memory, 0, PAGE_SIZE, place::PAGE, prot)?;
         }
     }
     Ok(())
@@ -72,7 +75,7 @@ fn map_page(attack: &Faulty, window: Handle) -> Result<(), Error> {
 
 /// A window without WRITE is not mapped writable.
 fn cannot_write(window: Handle) -> Result<(), Error> {
-    match sys::mmio_map(window, 0, PAGE_SIZE, place::PAGE, Prot::READ | Prot::WRITE) {
+    match bare::mmio_map(window, 0, PAGE_SIZE, place::PAGE, Prot::READ | Prot::WRITE) {
         Err(Error::Denied) => Ok(()),
         Err(error) => Err(error),
         Ok(_) => Err(Error::Exists),
@@ -83,7 +86,7 @@ fn map_code(attack: &Faulty, window: Handle) -> Result<(), Error> {
     let code = filled(attack.code, [attack.target, window.0])?;
     sys::vmo_seal(code)?;
     let prot = Prot::READ | Prot::EXEC;
-    sys::vmo_map(Handle::NONE, code, 0, PAGE_SIZE, place::CODE, prot)?;
+    bare::vmo_map(code, 0, PAGE_SIZE, place::CODE, prot)?;
     Ok(())
 }
 

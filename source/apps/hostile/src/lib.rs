@@ -6,10 +6,10 @@
 //! of them are alive when the host reads the page tables. Most end by a fault, and the kernel must
 //! tell exactly which one ([`Fault`]); the others answer with what they saw.
 //!
-//! There is no unsafe code here: hostile instructions are data ([`code`]), written to memory that
-//! is then sealed, mapped executable and started as a thread, all by ordinary system calls.
+//! Hostile instructions are data ([`code`]), written to memory that is then sealed, mapped executable
+//! and started as a thread, all by ordinary system calls.
 #![cfg_attr(target_os = "none", no_std)]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod ask;
 mod attack;

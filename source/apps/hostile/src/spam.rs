@@ -1,7 +1,9 @@
 //! Makes objects until the budget is spent, and ends with all of them in hand.
+#![allow(unsafe_code, reason = "starts threads that find no instructions")]
 
 use nexus_abi::{Error, Handle, PAGE_SIZE, Prot};
 use nexus_rt::sys;
+use nexus_test::bare;
 
 use crate::place;
 use crate::talk::Outcome;
@@ -98,7 +100,7 @@ fn spend_mappings(made: &Made, vmo: usize) -> Result<(), Error> {
     let vmo = *made.handles.get(vmo).ok_or(Error::OutOfRange)?;
     for n in 0u64.. {
         let va = place::PAGE + n * STRIDE;
-        match sys::vmo_map(Handle::NONE, vmo, 0, PAGE_SIZE, va, Prot::READ) {
+        match bare::vmo_map(vmo, 0, PAGE_SIZE, va, Prot::READ) {
             Ok(_) => {}
             Err(Error::NoMemory) => break,
             Err(error) => return Err(error),
@@ -110,7 +112,8 @@ fn spend_mappings(made: &Made, vmo: usize) -> Result<(), Error> {
 /// Starts threads, which never get to run, until that is refused.
 fn spend_threads() -> Result<(), Error> {
     loop {
-        match sys::thread_create(Handle::NONE, place::CODE, 0, 0, 0) {
+        // SAFETY: nothing is mapped there, and the process ends before they get to run.
+        match unsafe { sys::thread_create(Handle::NONE, place::CODE, 0, 0, 0) } {
             Ok(_) => {}
             Err(Error::NoMemory) => return Ok(()),
             Err(error) => return Err(error),

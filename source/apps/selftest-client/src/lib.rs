@@ -6,13 +6,12 @@
 //! roots for the host, which reads the guest's memory meanwhile; then the hostile processes, one
 //! by one; then the verdict, and the end of the machine.
 #![cfg_attr(target_os = "none", no_std)]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 extern crate alloc;
 
 mod check;
 mod context;
-mod kernel;
 mod ledger;
 mod proofs;
 mod verdict;

@@ -4,6 +4,7 @@ use hostile::fault::cause;
 use nexus_abi::{Error, Handle, PAGE_SIZE, STACK_TOP};
 use nexus_proto::init::EndKind;
 use nexus_rt::sys;
+use nexus_test::bare;
 
 use crate::draw::TEXT;
 
@@ -24,8 +25,8 @@ pub fn end(place: u32) -> Result<(), Error> {
     match place {
         0 => sys::process_end(Handle::NONE, CODE),
         1 => sys::thread_exit(),
-        2 => sys::unmap(TEXT),
-        _ => sys::unmap(STACK_TOP - STACK_PAGES * PAGE_SIZE),
+        2 => bare::unmap(TEXT),
+        _ => bare::unmap(STACK_TOP - STACK_PAGES * PAGE_SIZE),
     }
 }
 

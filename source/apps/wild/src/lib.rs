@@ -5,7 +5,7 @@
 //! calls. The [`keeper`] asks the services all the while and holds them to their deadlines; at the
 //! end it counts what was called, with which result, and sees that everything comes back.
 #![cfg_attr(target_os = "none", no_std)]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 extern crate alloc;
 
@@ -14,7 +14,6 @@ pub mod draw;
 pub mod end;
 pub mod hand;
 pub mod keeper;
-mod kernel;
 mod probes;
 pub mod random;
 pub mod talk;

@@ -1,16 +1,17 @@
 //! The calls themselves.
+#![allow(unsafe_code, reason = "starts threads that end at once")]
 
 use hostile::place;
 use nexus_abi::{
     Error, Handle, KindCode, Message, PAGE_SIZE, Prot, Role, SYSCALL_THREAD_EXIT, Syscall,
 };
 use nexus_rt::{Memory, StartError, startup, sys, ticks};
+use nexus_test::bare::{self, raw, raw_message, raw_record};
 
 use crate::counts::{Counts, UNKNOWN};
 use crate::draw::{self, ARENA, ARENA_PAGES};
 use crate::end::FIRST;
 use crate::hand::{Hand, Kind};
-use crate::kernel::{raw, raw_message, raw_record};
 use crate::random::Random;
 
 /// Before one in so many calls it tries to send its window to another.
@@ -113,7 +114,10 @@ impl Wild {
 
     fn plain(&mut self, call: Syscall) -> u64 {
         let args = draw::arguments(&mut self.random, &self.hand, call);
-        let (error, value) = raw(call.number(), args);
+        let (error, value) = match call {
+            Syscall::ThreadCreate => thread(args),
+            call => raw(call.number(), args),
+        };
         if error == 0 {
             let made = match call {
                 Syscall::EndpointCreate => Some(Kind::Endpoint),
@@ -199,6 +203,16 @@ impl Wild {
     }
 }
 
+/// `thread_create`, as [`raw`] gives it.
+fn thread([process, entry, stack, arg, priority, _]: [u64; 6]) -> (u64, u64) {
+    let process = Handle(process);
+    // SAFETY: `draw` has it begin at the instructions of `map_exit` or where the kernel refuses.
+    match unsafe { sys::thread_create(process, entry, stack, arg, priority) } {
+        Ok(thread) => (0, thread.0),
+        Err(error) => (error.code(), 0),
+    }
+}
+
 /// Maps the instructions with which a thread ends.
 fn map_exit() -> Result<(), Error> {
     use hostile::code::{ECALL, load_immediate, register::A7};
@@ -210,6 +224,6 @@ fn map_exit() -> Result<(), Error> {
     }
     let vmo = memory.into_vmo();
     sys::vmo_seal(vmo)?;
-    sys::vmo_map(Handle::NONE, vmo, 0, PAGE_SIZE, place::CODE, Prot::READ | Prot::EXEC)?;
+    bare::vmo_map(vmo, 0, PAGE_SIZE, place::CODE, Prot::READ | Prot::EXEC)?;
     Ok(())
 }

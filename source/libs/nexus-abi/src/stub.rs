@@ -2,6 +2,11 @@
 //!
 //! The kernel preserves every register but `a0`, `a1` and, for messages and records, the message
 //! registers, so that the stubs declare no other clobber.
+//!
+//! Calls that change the address space of a process, or begin a thread in it, are unsafe. Of the
+//! others the worst for the memory of the caller is that it loses some: `cap_drop` and `cap_revoke`
+//! end the mappings that were made through a capability. Whoever uses such memory after that ends by a
+//! page fault, as nothing is ever mapped where a value may still be.
 
 use core::arch::asm;
 
@@ -80,15 +85,19 @@ fn check(code: u64) -> Result<(), Error> {
 
 /// Any call with plain arguments and one result: `(error code, result)`. Public so that a test
 /// can make calls that the typed stubs cannot express.
+///
+/// # Safety
+/// No mapping of this process that holds a value of Rust ends or changes, none begins where such a
+/// mapping may be made or must not be (below a stack), and a thread that begins finds instructions
+/// that may run there, and a stack of its own.
 #[inline(always)]
 #[must_use]
-pub fn raw(number: u64, args: [u64; 6]) -> (u64, u64) {
+pub unsafe fn raw(number: u64, args: [u64; 6]) -> (u64, u64) {
     let [a0, a1, a2, a3, a4, a5] = args;
     let (error, value);
     // SAFETY: (1) `ecall` passes control to the kernel, which preserves every register that is
-    // not declared as an output. (2) The kernel writes no memory of this process that safe code
-    // owns: it only adds or removes mappings of handles that the caller holds, at addresses that
-    // hold none (add) or that the caller maps and unmaps through its own memory manager.
+    // not declared as an output. (2) The kernel writes no memory of this process; what it does to
+    // mappings and threads is the caller's to answer for.
     unsafe {
         asm!("ecall", inlateout("a0") a0 => error, inlateout("a1") a1 => value,
              in("a2") a2, in("a3") a3, in("a4") a4, in("a5") a5, in("a7") number);
@@ -97,9 +106,12 @@ pub fn raw(number: u64, args: [u64; 6]) -> (u64, u64) {
 }
 
 /// Any call with plain arguments and a record result.
+///
+/// # Safety
+/// As [`raw`].
 #[inline(always)]
 #[must_use]
-pub fn raw_record(number: u64, a0: u64, a1: u64) -> (u64, u64, Sender, Record) {
+pub unsafe fn raw_record(number: u64, a0: u64, a1: u64) -> (u64, u64, Sender, Record) {
     let (error, value, sender);
     let mut words = [0u64; 8];
     let [w0, w1, w2, w3, w4, w5, w6, w7] = &mut words;
@@ -114,9 +126,12 @@ pub fn raw_record(number: u64, a0: u64, a1: u64) -> (u64, u64, Sender, Record) {
 }
 
 /// Any call with a message: `(error code, message, sender, reply)`.
+///
+/// # Safety
+/// As [`raw`].
 #[inline(always)]
 #[must_use]
-pub fn raw_message(
+pub unsafe fn raw_message(
     number: u64,
     handle: Handle,
     message: &Message,
@@ -149,12 +164,25 @@ fn pad(args: &[u64]) -> [u64; 6] {
 
 /// Expands one row of the table to its stub. Rows with messages are written out below.
 macro_rules! stub {
+    (memory $(#[doc = $doc:literal])+ $CONST:ident $name:ident ($($arg:ident: $ty:ty),*) -> $ret:ty) => {
+        $(#[doc = $doc])+
+        ///
+        /// # Safety
+        /// As [`raw`].
+        #[inline(always)]
+        pub unsafe fn $name($($arg: $ty),*) -> Result<$ret, Error> {
+            // SAFETY: what `raw` asks for is asked for here.
+            let (error, value) = unsafe { raw($CONST, pad(&[$($arg.to_word()),*])) };
+            check(error)?;
+            Ok(<$ret as FromWord>::from_word(value))
+        }
+    };
     (plain $(#[doc = $doc:literal])+ $CONST:ident $name:ident ($($arg:ident: $ty:ty),*) -> $ret:ty) => {
         $(#[doc = $doc])+
         #[inline(always)]
         pub fn $name($($arg: $ty),*) -> Result<$ret, Error> {
-            let all = pad(&[$($arg.to_word()),*]);
-            let (error, value) = raw($CONST, all);
+            // SAFETY: such a call makes no mapping and no thread, and ends mappings at worst.
+            let (error, value) = unsafe { raw($CONST, pad(&[$($arg.to_word()),*])) };
             check(error)?;
             Ok(<$ret as FromWord>::from_word(value))
         }
@@ -166,7 +194,9 @@ macro_rules! stub {
             #[allow(unused_mut, unused_assignments, reason = "one or two arguments")]
             let mut second = 0;
             $(second = $second;)?
-            let (error, value, sender, record) = raw_record($CONST, $first.to_word(), second);
+            let first = $first.to_word();
+            // SAFETY: such a call changes nothing.
+            let (error, value, sender, record) = unsafe { raw_record($CONST, first, second) };
             check(error)?;
             <$ret as FromRecord>::from_record(value, sender, &record).ok_or(Error::BadSyscall)
         }
@@ -182,7 +212,9 @@ expand_stubs!();
 /// See [`SYSCALLS`]; `TimedOut` once `deadline` (ticks of the `time` CSR) has passed.
 #[inline(always)]
 pub fn call(endpoint: Handle, message: &Message, deadline: u64) -> Result<Received, Error> {
-    let (error, answer) = raw_message(SYSCALL_CALL, endpoint, message, deadline, Handle::NONE);
+    let none = Handle::NONE;
+    // SAFETY: a message changes no mapping and begins no thread.
+    let (error, answer) = unsafe { raw_message(SYSCALL_CALL, endpoint, message, deadline, none) };
     check(error)?;
     Ok(answer)
 }
@@ -199,7 +231,9 @@ pub fn reply_recv(
     message: &Message,
     deadline: u64,
 ) -> Result<Received, Error> {
-    let (error, received) = raw_message(SYSCALL_REPLY_RECV, endpoint, message, deadline, reply);
+    // SAFETY: as in `call`.
+    let (error, received) =
+        unsafe { raw_message(SYSCALL_REPLY_RECV, endpoint, message, deadline, reply) };
     check(error)?;
     Ok(received)
 }
@@ -210,7 +244,8 @@ pub fn reply_recv(
 /// See [`SYSCALLS`].
 #[inline(always)]
 pub fn reply(reply: Handle, message: &Message) -> Result<(), Error> {
-    let (error, _) = raw_message(SYSCALL_REPLY, reply, message, 0, Handle::NONE);
+    // SAFETY: as in `call`.
+    let (error, _) = unsafe { raw_message(SYSCALL_REPLY, reply, message, 0, Handle::NONE) };
     check(error)
 }
 

@@ -130,21 +130,21 @@ syscalls! {
     /// Maps part of a memory object (MAP and the rights of `prot`) into a process (MANAGE; NONE
     /// is the caller). Writable and executable exclude each other for the whole object: EXEC
     /// needs a sealed object, WRITE one that is not.
-    plain 12 VmoMap SYSCALL_VMO_MAP
+    memory 12 VmoMap SYSCALL_VMO_MAP
         fn vmo_map(process: Handle, vmo: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64,
         [BadHandle, WrongKind, Denied, BadState, InvalidProt, SealState, Misaligned, OutOfRange,
          BadAddress, Exists, NoMemory];
     /// Maps part of a device window (MAP, READ, and WRITE if asked) into the caller, never
     /// executable, and returns the address (RFC-0002).
-    plain 13 MmioMap SYSCALL_MMIO_MAP
+    memory 13 MmioMap SYSCALL_MMIO_MAP
         fn mmio_map(window: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64,
         [BadHandle, WrongKind, Denied, ExecDenied, InvalidProt, Misaligned, OutOfRange, BadAddress,
          Exists, Busy, NoMemory];
     /// Ends the mapping of the caller that begins at `va`, whole.
-    plain 14 Unmap SYSCALL_UNMAP fn unmap(va: u64) -> (), [Misaligned, BadAddress];
+    memory 14 Unmap SYSCALL_UNMAP fn unmap(va: u64) -> (), [Misaligned, BadAddress];
     /// Changes the protection of the mapping of the caller that begins at `va`, under the same
     /// rules as making it.
-    plain 15 Protect SYSCALL_PROTECT fn protect(va: u64, prot: Prot) -> (),
+    memory 15 Protect SYSCALL_PROTECT fn protect(va: u64, prot: Prot) -> (),
         [Misaligned, BadAddress, Denied, ExecDenied, InvalidProt, SealState];
     /// Makes a child of a capability (DERIVE) with some of its rights. For a window, `offset` and
     /// `len` select a part that no live sibling overlaps; for any other kind both are 0.
@@ -188,7 +188,7 @@ syscalls! {
         [BadHandle, WrongKind, Denied];
     /// Starts a thread in a process (MANAGE; NONE is the caller) at `entry`, with `stack` in `sp`
     /// and `arg` in `a0`. Priority is 0 to 31, at most the caller's own.
-    plain 25 ThreadCreate SYSCALL_THREAD_CREATE
+    memory 25 ThreadCreate SYSCALL_THREAD_CREATE
         fn thread_create(process: Handle, entry: u64, stack: u64, arg: u64, priority: u64) -> Handle,
         [BadHandle, WrongKind, Denied, BadAddress, BadArgument, BadState, NoMemory];
     /// Ends the calling thread. The last thread ends its process, with exit code 0.

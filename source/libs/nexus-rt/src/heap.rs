@@ -75,8 +75,10 @@ impl Pages {
             let pages = (goal - self.mapped).min(MAX_PAGES_PER_CALL);
             let vmo = sys::vmo_create(pages)?;
             let (len, prot) = (pages * PAGE_SIZE, Prot::READ | Prot::WRITE);
-            if let Err(error) = sys::vmo_map(Handle::NONE, vmo, 0, len, self.end(), prot) {
-                // Nothing to do when it fails: it was made three lines above.
+            // SAFETY: only the heap maps from `START` on.
+            let mapped = unsafe { sys::vmo_map(Handle::NONE, vmo, 0, len, self.end(), prot) };
+            if let Err(error) = mapped {
+                // Nothing to do when it fails: it was made above.
                 let _ = sys::cap_drop(vmo);
                 return Err(error);
             }

@@ -92,6 +92,7 @@ pub fn received(service_id: u32, reply: Handle, message: Message) -> Received {
 }
 
 /// The calls. Those that a test cannot stand in for fail with `BadSyscall`.
+#[allow(unsafe_code, reason = "declares what is unsafe on the target")]
 pub(crate) mod calls {
     use std::sync::OnceLock;
     use std::time::Instant;
@@ -100,50 +101,67 @@ pub(crate) mod calls {
 
     use super::FAKE;
 
-    /// Rows of `nexus_abi::SYSCALLS` that have a plain stub; a test compares the two.
     macro_rules! refused {
-        ($(fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty;)+) => {
-            $(
-                #[doc = concat!("See `nexus_abi::", stringify!($name), "`.")]
-                ///
-                /// # Errors
-                /// Always `BadSyscall` on a host.
-                pub fn $name($(_: $ty),*) -> Result<$ret, Error> {
-                    Err(Error::BadSyscall)
-                }
-            )+
+        ([$($pub:tt)+] $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty) => {
+            #[doc = concat!("See `nexus_abi::", stringify!($name), "`.")]
+            ///
+            /// # Errors
+            /// Always `BadSyscall` on a host.
+            ///
+            /// # Safety
+            /// None is needed on a host.
+            $($pub)+ fn $name($(_: $ty),*) -> Result<$ret, Error> {
+                Err(Error::BadSyscall)
+            }
+        };
+    }
+
+    /// Rows of `nexus_abi::SYSCALLS` that have a plain stub; a test compares the two.
+    macro_rules! plain {
+        (
+            safe { $(fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty;)+ }
+            unsafe { $(fn $name2:ident($($arg2:ident: $ty2:ty),*) -> $ret2:ty;)+ }
+        ) => {
+            $(refused!([pub] $name($($arg: $ty),*) -> $ret);)+
+            $(refused!([pub unsafe] $name2($($arg2: $ty2),*) -> $ret2);)+
             #[cfg(test)]
-            pub(crate) const REFUSED: &[(&str, &[(&str, &str)], &str)] = &[
+            pub(crate) const PLAIN: &[(&str, &[(&str, &str)], &str)] = &[
                 $((stringify!($name), &[$((stringify!($arg), stringify!($ty))),*],
                    stringify!($ret)),)+
+                $((stringify!($name2), &[$((stringify!($arg2), stringify!($ty2))),*],
+                   stringify!($ret2)),)+
             ];
         };
     }
 
-    refused! {
-        fn yield_now() -> ();
-        fn signal(notification: Handle, bits: u64) -> ();
-        fn wait(notification: Handle, deadline: u64) -> u64;
-        fn endpoint_create() -> Handle;
-        fn notification_create() -> Handle;
-        fn endpoint_bind(endpoint: Handle, notification: Handle) -> ();
-        fn vmo_create(pages: u64) -> Handle;
-        fn vmo_seal(vmo: Handle) -> ();
-        fn vmo_map(process: Handle, vmo: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64;
-        fn mmio_map(window: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64;
-        fn unmap(va: u64) -> ();
-        fn protect(va: u64, prot: Prot) -> ();
-        fn cap_derive(cap: Handle, rights: Rights, offset: u64, len: u64) -> Handle;
-        fn cap_revoke(cap: Handle) -> ();
-        fn cap_query(cap: Handle) -> CapInfo;
-        fn cap_install(process: Handle, cap: Handle, rights: Rights) -> Handle;
-        fn process_create(spawn: Handle, service_id: u64, budget: u64, notification: Handle, bits: u64) -> Handle;
-        fn process_end(process: Handle, code: u64) -> ();
-        fn process_stat(process: Handle) -> ProcessInfo;
-        fn cap_inspect(process: Handle, cursor: u64) -> (u64, Option<CapInfo>);
-        fn thread_create(process: Handle, entry: u64, stack: u64, arg: u64, priority: u64) -> Handle;
-        fn thread_exit() -> ();
-        fn console_write(console: Handle, len: u64, w0: u64, w1: u64, w2: u64, w3: u64) -> ();
+    plain! {
+        safe {
+            fn yield_now() -> ();
+            fn signal(notification: Handle, bits: u64) -> ();
+            fn wait(notification: Handle, deadline: u64) -> u64;
+            fn endpoint_create() -> Handle;
+            fn notification_create() -> Handle;
+            fn endpoint_bind(endpoint: Handle, notification: Handle) -> ();
+            fn vmo_create(pages: u64) -> Handle;
+            fn vmo_seal(vmo: Handle) -> ();
+            fn cap_derive(cap: Handle, rights: Rights, offset: u64, len: u64) -> Handle;
+            fn cap_revoke(cap: Handle) -> ();
+            fn cap_query(cap: Handle) -> CapInfo;
+            fn cap_install(process: Handle, cap: Handle, rights: Rights) -> Handle;
+            fn process_create(spawn: Handle, service_id: u64, budget: u64, notification: Handle, bits: u64) -> Handle;
+            fn process_end(process: Handle, code: u64) -> ();
+            fn process_stat(process: Handle) -> ProcessInfo;
+            fn cap_inspect(process: Handle, cursor: u64) -> (u64, Option<CapInfo>);
+            fn thread_exit() -> ();
+            fn console_write(console: Handle, len: u64, w0: u64, w1: u64, w2: u64, w3: u64) -> ();
+        }
+        unsafe {
+            fn vmo_map(process: Handle, vmo: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64;
+            fn mmio_map(window: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64;
+            fn unmap(va: u64) -> ();
+            fn protect(va: u64, prot: Prot) -> ();
+            fn thread_create(process: Handle, entry: u64, stack: u64, arg: u64, priority: u64) -> Handle;
+        }
     }
 
     /// Hands the message to the test's answerer.
@@ -228,8 +246,11 @@ mod tests {
         // Not wrapped: `null` has no use for a service. The others are written out.
         let others = ["null", "call", "reply_recv", "reply", "cap_drop"];
         let table = nexus_abi::SYSCALLS.iter().filter(|row| !others.contains(&row.name));
-        let table: Vec<_> = table.map(|row| (row.name, row.args, row.result)).collect();
-        assert_eq!(table, calls::REFUSED);
+        let mut table: Vec<_> = table.map(|row| (row.name, row.args, row.result)).collect();
+        let mut here = calls::PLAIN.to_vec();
+        table.sort_unstable();
+        here.sort_unstable();
+        assert_eq!(table, here);
     }
 
     #[test]

@@ -25,6 +25,7 @@ extern crate alloc;
 #[cfg(not(target_os = "none"))]
 pub mod host;
 
+pub mod child;
 mod client;
 pub mod entry;
 #[cfg(any(target_os = "none", test))]
@@ -55,4 +56,5 @@ pub use nexus_proto as proto;
 pub use server::{Answer, ReplyTo, Service, run, serve};
 pub use startup::{Start, StartError, startup};
 pub use time::{Deadline, ns_of_ticks, ticks, ticks_of_ns, uptime_ns};
+pub use va::{BARE, IMAGE};
 pub use window::{map_window, map_window_part, peek};

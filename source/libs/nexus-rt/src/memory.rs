@@ -26,7 +26,8 @@ impl Mapping {
         while mapping.mapped < len {
             let at = mapping.mapped;
             let piece = MAX_LEN.min(len - at);
-            sys::vmo_map(Handle::NONE, vmo, at, piece, mapping.va + at, prot)?;
+            // SAFETY: the range was taken above, for this.
+            unsafe { sys::vmo_map(Handle::NONE, vmo, at, piece, mapping.va + at, prot)? };
             mapping.mapped += piece;
         }
         Ok(mapping)
@@ -40,8 +41,10 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         let pieces = (self.va..self.va + self.mapped).step_by(MAX_LEN as usize);
+        // SAFETY: whoever has a slice of it borrows its owner.
+        let ended = pieces.map(|va| unsafe { sys::unmap(va) });
         // A range in which a mapping did not end must not be used again.
-        if pieces.map(sys::unmap).filter(Result::is_err).count() == 0 {
+        if ended.filter(Result::is_err).count() == 0 {
             va::give_back(self.va, self.len);
         }
     }

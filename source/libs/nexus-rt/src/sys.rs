@@ -1,4 +1,6 @@
-//! System calls: the stubs of `nexus-abi` on the target. On a host target calls have the same
+//! System calls: the stubs of `nexus-abi` on the target, unsafe where they could change this
+//! process's own memory or begin a thread: [`crate::Memory`], [`crate::map_window`],
+//! [`crate::thread`] and [`crate::child`] are the safe ways. On a host target calls have the same
 //! signatures and fail with `BadSyscall`, but for messages, which a test may answer
 //! ([`crate::host`]).
 

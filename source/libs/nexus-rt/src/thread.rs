@@ -24,13 +24,10 @@ pub fn spawn(
     let top = stack.bytes().as_ptr_range().end.expose_provenance() as u64;
     let argument = Box::into_raw(Box::new(Box::new(run) as Run));
     let entry: extern "C" fn(usize) -> ! = begin;
-    let started = sys::thread_create(
-        Handle::NONE,
-        entry as usize as u64,
-        top,
-        argument.expose_provenance() as u64,
-        u64::from(priority),
-    );
+    let (entry, argument_word) = (entry as usize as u64, argument.expose_provenance() as u64);
+    // SAFETY: (1) `begin` is made to be begun so. (2) The stack is its own, and is forgotten below.
+    let started =
+        unsafe { sys::thread_create(Handle::NONE, entry, top, argument_word, u64::from(priority)) };
     match started {
         Ok(_) => core::mem::forget(stack),
         // SAFETY: (1) the pointer came from `Box::into_raw` above. (2) No thread has it, since

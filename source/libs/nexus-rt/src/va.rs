@@ -1,11 +1,19 @@
 //! Which virtual addresses are free for mappings: a stack of ranges with a gap page between them.
 
+use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use nexus_abi::{Error, PAGE_SIZE, USER_END};
+use nexus_abi::{Error, PAGE_SIZE};
 
 /// First address handed out.
 pub(crate) const FIRST: u64 = 0x10_0000_0000;
+/// First address that is not.
+const END: u64 = 0x30_0000_0000;
+
+/// First address of a program (`link.ld`): nothing is below.
+pub const IMAGE: u64 = 0x10_0000;
+/// Where nothing of Rust ever is: for programs that map by themselves, as tests do.
+pub const BARE: Range<u64> = END..nexus_abi::USER_END;
 
 static NEXT: AtomicU64 = AtomicU64::new(FIRST);
 
@@ -20,12 +28,12 @@ fn taken(len: u64) -> Option<u64> {
 /// `OutOfRange` when the address space is used up.
 pub(crate) fn take(len: u64) -> Result<u64, Error> {
     let taken = taken(len).ok_or(Error::OutOfRange)?;
-    let next = |next: u64| next.checked_add(taken).filter(|end| *end <= USER_END);
+    let next = |next: u64| next.checked_add(taken).filter(|end| *end <= END);
     NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).map_err(|_| Error::OutOfRange)
 }
 
 /// Gives a range back. It is used again only when it is the last one taken: mappings that come and
-/// go do so in that order, and 192 GiB last long for others.
+/// go do so in that order, and 128 GiB last long for others.
 pub(crate) fn give_back(va: u64, len: u64) {
     let Some(end) = taken(len).and_then(|taken| va.checked_add(taken)) else { return };
     // Failure means that a later range is still taken.
@@ -47,6 +55,6 @@ mod tests {
         give_back(second, PAGE_SIZE + 1);
         assert_eq!(take(PAGE_SIZE).unwrap(), second);
         assert_eq!(take(u64::MAX), Err(Error::OutOfRange));
-        assert_eq!(take(USER_END), Err(Error::OutOfRange));
+        assert_eq!(take(END - FIRST), Err(Error::OutOfRange));
     }
 }

@@ -26,7 +26,8 @@ pub fn map_window_part(window: &StartupCap, offset: u64, len: u64) -> Result<Win
     let writable = sys::cap_query(handle)?.rights.contains(Rights::WRITE);
     let prot = if writable { Prot::READ | Prot::WRITE } else { Prot::READ };
     let va = va::take(len)?;
-    match sys::mmio_map(handle, offset, len, va, prot) {
+    // SAFETY: the range was taken above, for this.
+    match unsafe { sys::mmio_map(handle, offset, len, va, prot) } {
         // SAFETY: (1) the kernel has mapped `len` bytes of device registers at `mapped`, and this
         // range is never given back. (2) A mapping begins at a page. (3) No reference is ever made
         // to addresses of `va`.
@@ -46,7 +47,8 @@ pub fn map_window_part(window: &StartupCap, offset: u64, len: u64) -> Result<Win
 /// As `mmio_map` and `unmap`.
 pub fn peek<const N: usize>(window: Handle, offsets: [usize; N]) -> Result<[u32; N], Error> {
     let va = va::take(PAGE_SIZE)?;
-    if let Err(error) = sys::mmio_map(window, 0, PAGE_SIZE, va, Prot::READ) {
+    // SAFETY: the range was taken above, for this.
+    if let Err(error) = unsafe { sys::mmio_map(window, 0, PAGE_SIZE, va, Prot::READ) } {
         va::give_back(va, PAGE_SIZE);
         return Err(error);
     }
@@ -55,7 +57,8 @@ pub fn peek<const N: usize>(window: Handle, offsets: [usize; N]) -> Result<[u32;
     // made to addresses of `va`.
     let registers = unsafe { Window::from_mapping(va as usize, PAGE_SIZE as usize) };
     let values = offsets.map(|offset| registers.read32(offset));
-    sys::unmap(va)?;
+    // SAFETY: it was mapped above, and nobody has it any more.
+    unsafe { sys::unmap(va)? };
     va::give_back(va, PAGE_SIZE);
     Ok(values)
 }

@@ -3,10 +3,11 @@
 //! [`Host`] is how they talk to the host that runs them: records, one a line, that begin with
 //! `@nx` and the number of the run (docs/testing/index.md); and at last the exit code.
 #![cfg_attr(target_os = "none", no_std)]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 extern crate alloc;
 
+pub mod bare;
 mod budgets;
 mod console;
 mod facts;

@@ -7,11 +7,10 @@ use nexus_proto::log::{
 use nexus_proto::policy::{Decide, NO_RULE};
 use nexus_proto::{Asker, Operation, ServiceError, Subject, Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline};
-use nexus_test::SAFETY_MS;
+use nexus_test::{SAFETY_MS, bare};
 
 use crate::check::{Check, Failure, ensure, passed, same};
 use crate::context::Context;
-use crate::kernel::raw_message;
 use crate::ledger;
 
 /// A service that may do what this one may not.
@@ -88,7 +87,7 @@ pub(crate) fn sender(context: &Context) -> Check {
         (init.to_word() | (1 << 62), Handle(u64::MAX)),
     ] {
         let endpoint = context.policyd.endpoint();
-        let (code, answer) = raw_message(SYSCALL_CALL, endpoint, &ask, deadline, reply);
+        let (code, answer) = bare::raw_message(SYSCALL_CALL, endpoint, &ask, deadline, reply);
         same("error", &code, &0)?;
         same("who answers", &answer.sender.service_id, &ids::POLICYD)?;
         let refusal = Decide::decode_reply(&answer.message).err();

@@ -1,13 +1,13 @@
 //! Calls that make no sense, and calls that nobody answers.
+#![allow(unsafe_code, reason = "starts threads that the kernel must refuse")]
 
 use nexus_abi::{Error, Handle, Message, NO_DEADLINE, SYSCALL_CALL, SYSCALLS, Tag, USER_END};
 use nexus_rt::{Deadline, sys, ticks};
-use nexus_test::SAFETY_MS;
+use nexus_test::{SAFETY_MS, bare};
 
 use super::window::unchanged;
 use crate::check::{Check, ensure, refused, same};
 use crate::context::Context;
-use crate::kernel::{raw, raw_message};
 
 /// Messages that the kernel refuses before anybody sees them.
 pub(crate) fn malformed(context: &Context) -> Check {
@@ -32,7 +32,9 @@ pub(crate) fn malformed(context: &Context) -> Check {
 pub(crate) fn threads(context: &Context) -> Check {
     let priority = u64::from(context.own_service()?.priority);
     unchanged(context, || {
-        let create = |entry, priority| sys::thread_create(Handle::NONE, entry, 0, 0, priority);
+        // SAFETY: each is refused; none has a stack on which it could do anything.
+        let create =
+            |entry, priority| unsafe { sys::thread_create(Handle::NONE, entry, 0, 0, priority) };
         for above in [priority + 1, 31, 32, u64::MAX] {
             refused("a priority", create(0x10_0000, above), Error::BadArgument)?;
         }
@@ -94,22 +96,28 @@ pub(crate) fn wild(context: &Context) -> Check {
     unchanged(context, || {
         let first = SYSCALLS.len() as u64;
         for number in (first..first + 64).chain([1 << 31, 1 << 32, 1 << 63, u64::MAX]) {
-            let (code, _) = raw(number, WORDS_HEAD);
+            let (code, _) = bare::raw(number, WORDS_HEAD);
             same("a number", &Error::from_code(code), &Some(Error::BadSyscall))?;
-            let (code, _) = raw_message(number, Handle::NONE, &Message::default(), 0, Handle::NONE);
+            let (code, _) =
+                bare::raw_message(number, Handle::NONE, &Message::default(), 0, Handle::NONE);
             same("a number", &Error::from_code(code), &Some(Error::BadSyscall))?;
         }
         for call in SYSCALLS.iter().filter(|call| WITH_HANDLE.contains(&call.name)) {
             for n in 0..64 {
-                let (code, _) = raw(call.number, words(n));
+                let (code, _) = bare::raw(call.number, words(n));
                 ensure!(Error::from_code(code).is_some(), "{} took {:x?}", call.name, words(n));
             }
         }
         for n in 0..64 {
             let [endpoint, tag, deadline, reply, ..] = words(n);
             let message = Message { tag: Tag(tag), words: [u64::MAX; 8] };
-            let (code, _) =
-                raw_message(SYSCALL_CALL, Handle(endpoint), &message, deadline, Handle(reply));
+            let (code, _) = bare::raw_message(
+                SYSCALL_CALL,
+                Handle(endpoint),
+                &message,
+                deadline,
+                Handle(reply),
+            );
             ensure!(Error::from_code(code).is_some(), "call took {:x?}", words(n));
         }
         Ok(())

@@ -7,11 +7,11 @@ use nexus_abi::{
     SYSCALL_CAP_DERIVE,
 };
 use nexus_rt::{Deadline, startup, sys, thread};
+use nexus_test::bare;
 
 use super::window::FREE;
 use crate::check::{Check, ensure, passed, refused, same};
 use crate::context::Context;
-use crate::kernel::raw;
 
 /// Slots and generations that are tried: more than there are capabilities in the system.
 const SLOTS: u32 = 4096;
@@ -114,7 +114,7 @@ pub(crate) fn shrink(_: &Context) -> Check {
         let derived = sys::cap_derive(child, Rights::SEND | more, 0, 0);
         refused("a right more", derived, Error::Denied)?;
     }
-    let (code, _) = raw(SYSCALL_CAP_DERIVE, [child.0, u64::MAX, 0, 0, 0, 0]);
+    let (code, _) = bare::raw(SYSCALL_CAP_DERIVE, [child.0, u64::MAX, 0, 0, 0, 0]);
     same("all bits as rights", &Error::from_code(code), &Some(Error::Denied))?;
     let part = sys::cap_derive(child, Rights::SEND, 0, PAGE_SIZE);
     refused("a part of an endpoint", part, Error::OutOfRange)?;
@@ -161,13 +161,13 @@ pub(crate) fn revoke(context: &Context) -> Check {
     for n in 0..16 {
         let child = sys::cap_derive(vmo, Rights::MAP | Rights::READ, 0, 0)?;
         let va = FREE + n * PAGE_SIZE;
-        sys::vmo_map(Handle::NONE, child, 0, PAGE_SIZE, va, Prot::READ)?;
+        bare::vmo_map(child, 0, PAGE_SIZE, va, Prot::READ)?;
         children.push((child, va));
     }
     sys::cap_revoke(vmo)?;
     for (child, va) in children {
         refused("capability", sys::cap_query(child), Error::BadHandle)?;
-        refused("mapping", sys::unmap(va), Error::BadAddress)?;
+        refused("mapping", bare::unmap(va), Error::BadAddress)?;
     }
     same("children", &sys::cap_query(vmo)?.children, &0)?;
     sys::cap_drop(vmo)?;

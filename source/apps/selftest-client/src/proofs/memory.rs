@@ -2,6 +2,7 @@
 
 use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, Rights, USER_END};
 use nexus_rt::{Memory, sys};
+use nexus_test::bare;
 
 use super::window::{FREE, unchanged};
 use crate::check::{Check, ensure, refused, same};
@@ -27,7 +28,7 @@ pub(crate) fn refusals(context: &Context) -> Check {
 }
 
 fn mapping(vmo: Handle) -> Check {
-    let map = |offset, len, va| sys::vmo_map(Handle::NONE, vmo, offset, len, va, Prot::READ);
+    let map = |offset, len, va| bare::vmo_map(vmo, offset, len, va, Prot::READ);
     refused("past the end", map(2 * PAGE_SIZE, PAGE_SIZE, FREE), Error::OutOfRange)?;
     refused("more than there is", map(PAGE_SIZE, 2 * PAGE_SIZE, FREE), Error::OutOfRange)?;
     refused("nothing", map(0, 0, FREE), Error::OutOfRange)?;
@@ -56,13 +57,13 @@ pub(crate) fn zeroed(_: &Context) -> Check {
 /// A child with fewer rights gives no more than they say.
 fn rights(vmo: Handle) -> Check {
     let child = sys::cap_derive(vmo, Rights::MAP | Rights::READ, 0, 0)?;
-    let map = |prot| sys::vmo_map(Handle::NONE, child, 0, PAGE_SIZE, FREE, prot);
+    let map = |prot| bare::vmo_map(child, 0, PAGE_SIZE, FREE, prot);
     refused("write by a reader", map(Prot::READ | Prot::WRITE), Error::Denied)?;
     refused("execute by a reader", map(Prot::READ | Prot::EXEC), Error::Denied)?;
     refused("seal by a reader", sys::vmo_seal(child), Error::Denied)?;
     same("address", &map(Prot::READ)?, &FREE)?;
-    let more = sys::protect(FREE, Prot::READ | Prot::WRITE);
+    let more = bare::protect(FREE, Prot::READ | Prot::WRITE);
     refused("write by a reader, later", more, Error::Denied)?;
     sys::cap_drop(child)?;
-    refused("once dropped", sys::unmap(FREE), Error::BadAddress)
+    refused("once dropped", bare::unmap(FREE), Error::BadAddress)
 }

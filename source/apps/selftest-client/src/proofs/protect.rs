@@ -3,18 +3,18 @@
 use hostile::place::STARTUP;
 use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, SYSCALL_PROTECT};
 use nexus_rt::sys;
+use nexus_test::bare;
 
 use super::window::{FREE, unchanged};
 use crate::check::{Check, refused};
 use crate::context::Context;
-use crate::kernel::raw;
 
 const READ_WRITE: Prot = Prot::READ.union(Prot::WRITE);
 const READ_EXEC: Prot = Prot::READ.union(Prot::EXEC);
 
 /// `protect` with any word.
 fn protect_raw(va: u64, prot: u64) -> Result<(), Error> {
-    match raw(SYSCALL_PROTECT, [va, prot, 0, 0, 0, 0]) {
+    match bare::raw(SYSCALL_PROTECT, [va, prot, 0, 0, 0, 0]) {
         (0, _) => Ok(()),
         (code, _) => Err(Error::from_code(code).unwrap_or(Error::BadSyscall)),
     }
@@ -22,7 +22,7 @@ fn protect_raw(va: u64, prot: u64) -> Result<(), Error> {
 
 /// A mapped device page never becomes executable.
 pub(crate) fn window(context: &Context) -> Check {
-    sys::mmio_map(context.window(), 0, PAGE_SIZE, FREE, READ_WRITE)?;
+    bare::mmio_map(context.window(), 0, PAGE_SIZE, FREE, READ_WRITE)?;
     let checked = unchanged(context, || {
         for (what, va, prot, error) in [
             ("execute", FREE, 0b100, Error::ExecDenied),
@@ -40,11 +40,11 @@ pub(crate) fn window(context: &Context) -> Check {
         }
         Ok(())
     });
-    sys::protect(FREE, Prot::READ)?;
-    sys::protect(FREE, READ_WRITE)?;
-    sys::unmap(FREE)?;
-    refused("once unmapped", sys::protect(FREE, Prot::READ), Error::BadAddress)?;
-    refused("unmap again", sys::unmap(FREE), Error::BadAddress)?;
+    bare::protect(FREE, Prot::READ)?;
+    bare::protect(FREE, READ_WRITE)?;
+    bare::unmap(FREE)?;
+    refused("once unmapped", bare::protect(FREE, Prot::READ), Error::BadAddress)?;
+    refused("unmap again", bare::unmap(FREE), Error::BadAddress)?;
     checked
 }
 
@@ -54,16 +54,16 @@ pub(crate) fn memory(_: &Context) -> Check {
     let checked = one_or_the_other(vmo);
     // Ends its mappings, too.
     sys::cap_drop(vmo)?;
-    refused("once dropped", sys::unmap(FREE), Error::BadAddress)?;
+    refused("once dropped", bare::unmap(FREE), Error::BadAddress)?;
     checked?;
     for (what, va) in [("own instructions", 0x10_0000), ("startup block", STARTUP)] {
-        refused(what, sys::protect(va, READ_WRITE), Error::Denied)?;
+        refused(what, bare::protect(va, READ_WRITE), Error::Denied)?;
     }
     Ok(())
 }
 
 fn one_or_the_other(vmo: Handle) -> Check {
-    let map = |va, prot| sys::vmo_map(Handle::NONE, vmo, 0, PAGE_SIZE, va, prot);
+    let map = |va, prot| bare::vmo_map(vmo, 0, PAGE_SIZE, va, prot);
     let other = FREE + PAGE_SIZE;
     refused("execute before it is sealed", map(FREE, READ_EXEC), Error::SealState)?;
     refused("everything at once", map(FREE, Prot::all()), Error::InvalidProt)?;
@@ -71,12 +71,12 @@ fn one_or_the_other(vmo: Handle) -> Check {
     refused("execute only", map(FREE, Prot::EXEC), Error::InvalidProt)?;
     map(FREE, READ_WRITE)?;
     refused("seal while it is writable", sys::vmo_seal(vmo), Error::Busy)?;
-    refused("execute what is writable", sys::protect(FREE, READ_EXEC), Error::SealState)?;
+    refused("execute what is writable", bare::protect(FREE, READ_EXEC), Error::SealState)?;
     refused("execute it elsewhere", map(other, READ_EXEC), Error::SealState)?;
-    sys::unmap(FREE)?;
+    bare::unmap(FREE)?;
     sys::vmo_seal(vmo)?;
     refused("write once it is sealed", map(FREE, READ_WRITE), Error::SealState)?;
     map(FREE, READ_EXEC)?;
-    refused("write what is executable", sys::protect(FREE, READ_WRITE), Error::SealState)?;
+    refused("write what is executable", bare::protect(FREE, READ_WRITE), Error::SealState)?;
     refused("write it elsewhere", map(other, READ_WRITE), Error::SealState)
 }

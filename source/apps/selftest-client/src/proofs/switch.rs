@@ -1,4 +1,5 @@
 //! What a thread finds in its registers after others ran.
+#![allow(unsafe_code, reason = "starts threads that run instructions of its own")]
 
 use alloc::vec::Vec;
 
@@ -9,6 +10,7 @@ use hostile::code::{
 };
 use nexus_abi::{Handle, PAGE_SIZE, Prot, SYSCALL_SIGNAL, SYSCALL_THREAD_EXIT, SYSCALL_YIELD};
 use nexus_rt::{Deadline, Memory, sys};
+use nexus_test::bare;
 
 use super::window::FREE;
 use crate::check::{Check, ensure};
@@ -45,7 +47,7 @@ pub(crate) fn registers(context: &Context) -> Check {
     }
     let code = code.into_vmo();
     sys::vmo_seal(code)?;
-    sys::vmo_map(Handle::NONE, code, 0, PAGE_SIZE, CODE, Prot::READ | Prot::EXEC)?;
+    bare::vmo_map(code, 0, PAGE_SIZE, CODE, Prot::READ | Prot::EXEC)?;
     let mut data = Memory::new(1)?;
     let words = [told.0, YIELDS, TURNS, 0];
     let words = words.iter().chain(&words).flat_map(|word| word.to_le_bytes());
@@ -54,10 +56,11 @@ pub(crate) fn registers(context: &Context) -> Check {
     }
     let data = data.into_vmo();
     let write = Prot::READ | Prot::WRITE;
-    sys::vmo_map(Handle::NONE, data, 0, PAGE_SIZE, CODE + PAGE_SIZE, write)?;
+    bare::vmo_map(data, 0, PAGE_SIZE, CODE + PAGE_SIZE, write)?;
     let priority = u64::from(context.own_service()?.priority);
     for entry in entries {
-        sys::thread_create(Handle::NONE, entry, 0, 0, priority)?;
+        // SAFETY: the instructions store in the page behind them only, and use no stack.
+        unsafe { sys::thread_create(Handle::NONE, entry, 0, 0, priority)? };
     }
     let limit = Deadline::after_ms(LIMIT_MS).ticks();
     let mut bits = 0;

@@ -3,12 +3,11 @@
 use nexus_abi::{
     CapInfo, Error, Handle, KindCode, Message, PAGE_SIZE, Prot, Rights, SYSCALL_MMIO_MAP, USER_END,
 };
-use nexus_rt::{Deadline, peek, startup, sys};
-use nexus_test::SAFETY_MS;
+use nexus_rt::{Deadline, child, peek, startup, sys};
+use nexus_test::{SAFETY_MS, bare};
 
 use crate::check::{Check, ensure, refused, same};
 use crate::context::Context;
-use crate::kernel::raw;
 
 /// An address at which nothing is mapped.
 pub(crate) const FREE: u64 = 0x30_0000_0000;
@@ -33,7 +32,7 @@ const GOOD: Ask = Ask { offset: 0, len: PAGE_SIZE, va: FREE, prot: READ_WRITE };
 /// `mmio_map` with any words.
 fn map_raw(window: Handle, ask: Ask) -> Result<u64, Error> {
     let Ask { offset, len, va, prot } = ask;
-    match raw(SYSCALL_MMIO_MAP, [window.0, offset, len, va, prot, 0]) {
+    match bare::raw(SYSCALL_MMIO_MAP, [window.0, offset, len, va, prot, 0]) {
         (0, mapped) => Ok(mapped),
         (code, _) => Err(Error::from_code(code).unwrap_or(Error::BadSyscall)),
     }
@@ -63,7 +62,7 @@ pub(crate) fn map(context: &Context) -> Check {
     same("identity registers", &seen, &EMPTY_SLOT)?;
     same("address", &map_raw(context.window(), GOOD)?, &FREE)?;
     same("pages mapped", &sys::cap_query(context.window())?.mapped_pages, &1)?;
-    sys::unmap(FREE)?;
+    bare::unmap(FREE)?;
     same("pages mapped", &sys::cap_query(context.window())?.mapped_pages, &0)
 }
 
@@ -145,7 +144,7 @@ pub(crate) fn address(context: &Context) -> Check {
     )?;
     map_raw(context.window(), GOOD)?;
     let again = map_raw(context.window(), GOOD);
-    sys::unmap(FREE)?;
+    bare::unmap(FREE)?;
     refused("where the window is mapped", again, Error::Exists)
 }
 
@@ -197,9 +196,9 @@ pub(crate) fn other_use(context: &Context) -> Check {
     let empty = Message::default();
     let prot = Prot::READ | Prot::WRITE;
     unchanged(context, || {
-        let memory = sys::vmo_map(Handle::NONE, window, 0, PAGE_SIZE, FREE, prot);
+        let memory = bare::vmo_map(window, 0, PAGE_SIZE, FREE, prot);
         refused("as memory", memory, Error::WrongKind)?;
-        let into = sys::vmo_map(window, window, 0, PAGE_SIZE, FREE, prot);
+        let into = child::map(window, window, 0, PAGE_SIZE, FREE, prot);
         refused("as a process to map into", into, Error::WrongKind)?;
         refused("seal", sys::vmo_seal(window), Error::WrongKind)?;
         refused("signal", sys::signal(window, 1), Error::WrongKind)?;
@@ -214,7 +213,7 @@ pub(crate) fn other_use(context: &Context) -> Check {
         refused("end a process", sys::process_end(window, 0), Error::WrongKind)?;
         refused("process state", sys::process_stat(window), Error::WrongKind)?;
         refused("process capabilities", sys::cap_inspect(window, 0), Error::WrongKind)?;
-        let thread = sys::thread_create(window, 0x10_0000, 0, 0, 0);
+        let thread = child::start(window, 0x10_0000, 0, 0, 0);
         refused("as a process to run in", thread, Error::WrongKind)?;
         let written = sys::console_write(window, 1, 0, 0, 0, 0);
         refused("as the console", written, Error::WrongKind)

@@ -5,7 +5,7 @@ use core::fmt;
 
 use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, Rights, STACK_TOP, STARTUP_VA, Startup};
 use nexus_loader::{LoadError, Perm, Plan, Segment};
-use nexus_rt::{Memory, sys};
+use nexus_rt::{Memory, child, sys};
 use zerocopy::IntoBytes;
 
 /// Why a program could not be loaded.
@@ -66,7 +66,7 @@ impl Loaded {
         // From here on the object lives by `held`, or ends.
         sys::cap_drop(vmo)?;
         self.memory.push(held?);
-        sys::vmo_map(process, held?, 0, len, va, prot).map(|_| ())
+        child::map(process, held?, 0, len, va, prot).map(|_| ())
     }
 }
 

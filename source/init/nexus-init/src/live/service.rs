@@ -5,7 +5,7 @@ use alloc::format;
 use nexus_abi::{FREE_START, Handle, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap};
 use nexus_proto::ids;
 use nexus_proto::init::{Refusal, ServiceState};
-use nexus_rt::sys;
+use nexus_rt::{child, sys};
 use nexus_sysdesc::Service;
 use nexus_sysdesc::archive::Archive;
 
@@ -131,8 +131,8 @@ impl Starter<'_> {
         service: &Service,
         loaded: Loaded,
     ) -> Result<(), Failed> {
-        let priority = u64::from(service.priority);
-        let thread = sys::thread_create(process, loaded.entry, STACK_TOP, STARTUP_VA, priority)?;
+        let (entry, priority) = (loaded.entry, service.priority);
+        let thread = child::start(process, entry, STACK_TOP, STARTUP_VA, priority)?;
         // Its process is what counts.
         sys::cap_drop(thread)?;
         if let Some(record) = init.registry.service_mut(service.id) {

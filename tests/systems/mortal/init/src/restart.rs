@@ -3,16 +3,13 @@
 use alloc::vec::Vec;
 
 use mortal::ask::{ATTEMPTS, Fate, KEEPER, KILLED};
-use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, Rights, Role};
+use nexus_abi::{Error, Handle, PAGE_SIZE, Rights, Role};
 use nexus_init::init::{Init, Root};
 use nexus_init::live::{Booted, Live, Starter};
 use nexus_proto::ids;
 use nexus_proto::init::ServiceState;
-use nexus_rt::{StartError, startup, sys};
+use nexus_rt::{StartError, peek, startup, sys};
 use nexus_sysdesc::archive::Archive;
-
-/// An address at which nothing is mapped.
-const FREE: u64 = 0x30_0000_0000;
 
 /// What the boot lets go of and a start needs: kept from before it.
 pub(crate) struct Kept {
@@ -99,7 +96,7 @@ impl Restart {
         let (root, kept) = (self.root.handle, init.registry.device(self.device)?.kept);
         let keeper = init.registry.service(KEEPER)?.process?;
         let owner = Rights::MAP | Rights::READ | Rights::WRITE;
-        let map = |window| sys::mmio_map(window, 0, PAGE_SIZE, FREE, Prot::READ).map(|_| window);
+        let map = |window| peek(window, [0]).map(|_| window);
         let attempts: [_; ATTEMPTS] = [
             (sys::cap_derive(root, owner, 0, PAGE_SIZE), Error::Busy),
             (sys::cap_derive(kept, owner, 0, PAGE_SIZE), Error::Busy),
