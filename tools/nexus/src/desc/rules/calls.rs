@@ -44,7 +44,10 @@ fn check_call(system: &System, client: &Service, callee: &At<String>, reporter: 
             "{from} (priority {}) waits for {to} (priority {}), which it could keep from running",
             client.priority.value, server.priority.value
         );
-        let fix = format!("give {to} a priority of at least {}", client.priority.value);
+        let fix = format!(
+            "give {from} a priority of at most {}, or {to} one of at least {}",
+            server.priority.value, client.priority.value
+        );
         reporter.add(
             Diagnostic::at(Kind::PriorityInversion, &callee.span, message, fix)
                 .see(&server.priority.span, format!("the priority of {to}")),
