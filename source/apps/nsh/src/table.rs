@@ -113,8 +113,11 @@ impl Table {
                 let mut lead = String::from(if index == 0 { "" } else { "  " });
                 lead.push_str(column.heading);
                 lead.push_str(&" ".repeat(widest + GAP + 2 - width(&lead)));
+                // A branch of a tree stands where it branches off.
+                let word = cell.trim_start();
+                lead.push_str(&" ".repeat(width(cell) - width(word)));
                 if !cell.is_empty() {
-                    text.push_str(&wrap_to(columns, &lead, cell));
+                    text.push_str(&wrap_to(columns, &lead, word));
                 }
             }
         }
@@ -245,6 +248,16 @@ mod tests {
         assert!(
             table.fit(40).starts_with("DEVICE     net0\n  OWNER    netstackd\n  SIZE     4 KiB\n")
         );
+    }
+
+    #[test]
+    fn a_tree_keeps_its_branches_on_a_narrow_terminal() {
+        let mut table = Table::new(&[left("BOARD"), left("DEVICE")]);
+        table.row(["└─ soc".into(), "".into()]);
+        table.row(["   ├─ serial@10000000".into(), "x".repeat(60)]);
+        let text = table.fit(40);
+        assert!(text.starts_with("BOARD     └─ soc\nBOARD        ├─ serial@10000000\n"), "{text}");
+        assert!(text.lines().all(|line| width(line) <= 40), "{text}");
     }
 
     #[test]

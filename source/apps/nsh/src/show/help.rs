@@ -17,8 +17,8 @@ pub fn help() -> String {
     for spec in SPECS {
         table.row([spec.usage.to_string(), spec.summary.to_string()]);
     }
-    table.render()
-        + "\nTab completes. `help COMMAND` tells more. Arrow keys recall what was typed.\n"
+    let keys = "Tab completes. `help COMMAND` tells more. Arrow keys recall what was typed.";
+    table.render() + "\n" + &wrap("", keys)
 }
 
 /// One command.
@@ -46,11 +46,11 @@ pub fn welcome(version: &str, ready: Option<&Readiness>) -> String {
             ready.owners_ready, ready.owners
         ),
     };
-    format!(
-        "\nNexus {version}: a small capability system, each device with exactly one owner.\n\
-         {state}\n\
-         `help` lists the commands, Tab completes, `poweroff` leaves.\n\n"
-    )
+    let what =
+        format!("Nexus {version}: a small capability system, each device with exactly one owner.");
+    let keys = "`help` lists the commands, Tab completes, `poweroff` leaves.";
+    let lines = [what.as_str(), &state, keys].map(|line| wrap("", line));
+    format!("\n{}\n", lines.concat())
 }
 
 #[cfg(test)]

@@ -133,11 +133,11 @@ pub fn ledger<'a>(
     }
     let mut text = table.render() + "\n";
     if let Some(since) = since {
-        text += &format!("Seconds count from {since}.\n");
+        text += &wrap("", &format!("Seconds count from {since}."));
     }
     if skipped > 0 {
         let before = count(skipped, "record");
-        text += &format!("{before} before these: `ledger all` shows them.\n");
+        text += &wrap("", &format!("{before} before these: `ledger all` shows them."));
     }
     text + &verdict(&all.chain())
 }
@@ -199,7 +199,8 @@ fn reason(entry: &Entry, names: &Names) -> String {
             end(kind, entry.detail, entry.len, entry.base)
         }
         Event::Drop => authority(entry),
-        Event::Clock => Date::of(entry.detail).to_string(),
+        // With the zone it would be wider than 80 columns have room for; the line below the table has it.
+        Event::Clock => Date::of(entry.detail).to_string().replace(" UTC", ""),
     }
 }
 

@@ -81,16 +81,18 @@ pub fn tried(tried: &Tried<'_>, names: &Names) -> String {
         seq => format!("ledger record {seq}"),
     };
     if answer.verdict == Verdict::Deny || answer.reason != Reason::Allowed {
-        let mut text = format!("refused: policyd does not let {who} hold {what} ({record})\n");
+        let refused = format!("refused: policyd does not let {who} hold {what} ({record})");
+        let mut text = wrap("", &refused);
         text += &wrap("  by rule    ", &rule(answer.rule, answer.epoch, names));
         return text + &wrap("  because    ", answer.reason.text());
     }
     let held = answer.owner.id != 0;
-    let mut text = if held && answer.owner.id != service {
-        format!("refused: policyd would let {who} hold {what}, but it has an owner ({record})\n")
+    let outcome = if held && answer.owner.id != service {
+        format!("refused: policyd would let {who} hold {what}, but it has an owner ({record})")
     } else {
-        format!("allowed: policyd lets {who} hold {what} ({record})\n")
+        format!("allowed: policyd lets {who} hold {what} ({record})")
     };
+    let mut text = wrap("", &outcome);
     text += &wrap("  by rule    ", &rule(answer.rule, answer.epoch, names));
     let now = match (held, answer.owner.id == service) {
         (true, true) => format!("{who} holds it already; nothing more was given"),
