@@ -7,6 +7,8 @@ mod expect;
 mod judge;
 mod ledger;
 mod production;
+#[cfg(test)]
+mod production_tests;
 mod proofs;
 mod renamed;
 mod report;

@@ -1,6 +1,6 @@
 //! What ships, beside what is judged: the same but for the tests, and it comes up.
 
-use super::drive::{self, Ended, Plan, Until};
+use super::drive::{self, Ended, Plan, Run, Until};
 use super::session::{Options, fresh_nonce};
 use crate::audit::{self, Audit};
 use crate::build::Built;
@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::qemu;
 use crate::symbolize::Symbols;
 use anyhow::{Context, Result};
+use nexus_sysdesc::Profile;
 use nexus_sysdesc::archive::HOST_READS;
 use serde_json::Value;
 use std::fs;
@@ -30,29 +31,24 @@ pub struct Shipped {
 /// # Errors
 /// When an image cannot be read, or QEMU cannot be started.
 pub(super) fn check(judged: &[u8], ships: &Built, options: &Options) -> Result<Shipped> {
-    let production = audit::of_image(&ships.image)?;
-    let differences = differences(&less_tests(audit::of_image(judged)?), &production);
+    let differences = hold(audit::of_image(judged)?, audit::of_image(&ships.image)?)?;
     let mut findings: Vec<(Exit, String)> =
         differences.into_iter().map(|one| (Exit::Differ, one)).collect();
     let services = ships.checked.description.services.iter();
     let owners = services.filter(|service| !service.needs.is_empty()).count();
-    let (took, wrong) = boot(ships, owners, options)?;
-    findings.extend(wrong);
-    Ok(Shipped { findings, owners, took })
+    let run = boot(ships, options)?;
+    findings.extend(verdict(&run, owners));
+    Ok(Shipped { findings, owners, took: run.took })
 }
 
 /// Boots the image that ships until all its owners are ready.
-fn boot(
-    ships: &Built,
-    owners: usize,
-    options: &Options,
-) -> Result<(Duration, Option<(Exit, String)>)> {
+fn boot(ships: &Built, options: &Options) -> Result<Run> {
     let nonce = fresh_nonce()? | HOST_READS;
     let initrd = ships.directory.join("run.img");
     fs::write(&initrd, ships.image_for(nonce)).context("writing the image of this run")?;
     let qemu = qemu::find(options.qemu.as_deref())?;
     let symbols = Symbols::load(&ships.kernel_debug)?;
-    let run = drive::run(Plan {
+    drive::run(Plan {
         command: qemu::command(&qemu, &ships.checked.qemu_args(), &ships.kernel, &initrd),
         nonce,
         ram: ships.checked.ram(),
@@ -61,24 +57,44 @@ fn boot(
         symbols: Some(&symbols),
         is_virtio: &|_| false,
         show: &mut |_| {},
-    })?;
-    let wrong = match (run.ended, run.transcript.ready, run.transcript.wrong.first()) {
-        (_, _, Some(wrong)) => Some((Exit::Failed, wrong.clone())),
-        (Ended::Marker, Some(ready), _) if usize::try_from(ready) == Ok(owners) => None,
-        (Ended::Deadline, ..) => {
-            Some((Exit::Timeout, "its owners are not ready at the time limit".to_owned()))
+    })
+}
+
+/// What is wrong with a run of the image that ships: it must come to the record that all its `owners`
+/// are ready, without a wrong line before.
+pub(super) fn verdict(run: &Run, owners: usize) -> Option<(Exit, String)> {
+    let Run { ended, transcript, .. } = run;
+    let panicked = transcript.panic.is_some();
+    let (exit, what) = match (ended, transcript.ready, transcript.wrong.first()) {
+        (_, _, Some(wrong)) => (Exit::Failed, wrong.clone()),
+        (Ended::Marker, Some(ready), None) if usize::try_from(ready) == Ok(owners) && !panicked => {
+            return None;
         }
-        (ended, ready, _) => {
-            let panic = run.transcript.panic.as_deref().unwrap_or("no panic");
+        (Ended::Deadline, ..) => {
+            (Exit::Timeout, "its owners are not ready at the time limit".to_owned())
+        }
+        (ended, ready, None) => {
+            let panic = transcript.panic.as_deref().unwrap_or("no panic");
             let what = format!("ended with {ended:?}, {ready:?} of {owners} owners ready, {panic}");
-            Some((if run.transcript.panic.is_some() { Exit::Panic } else { Exit::Failed }, what))
+            (if panicked { Exit::Panic } else { Exit::Failed }, what)
         }
     };
-    let last =
-        run.transcript.last_lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n    ");
-    let told =
-        |(exit, what)| (exit, format!("the production image: {what}; it said last:\n    {last}"));
-    Ok((run.took, wrong.map(told)))
+    let last: Vec<&str> = transcript.last_lines.iter().map(String::as_str).collect();
+    let last = last.join("\n    ");
+    Some((exit, format!("the production image: {what}; it said last:\n    {last}")))
+}
+
+/// Where the audit of what is judged, less the tests, differs from that of what ships.
+///
+/// # Errors
+/// When an audit cannot be compared.
+pub(super) fn hold(judged: Audit, ships: Audit) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    if ships.profile != Profile::Prod.name() {
+        found.push(format!("what ships is of a profile of kind {}", ships.profile));
+    }
+    compare("", &comparable(less_tests(judged))?, &comparable(ships)?, &mut found);
+    Ok(found)
 }
 
 /// The audit without what is for the tests alone.
@@ -91,20 +107,13 @@ fn less_tests(mut audit: Audit) -> Audit {
     audit
 }
 
-/// Where two audits differ, as sentences; empty when they say the same. What depends on the profile
-/// alone is passed over: its name, the proofs, and the image as a whole.
-fn differences(judged: &Audit, ships: &Audit) -> Vec<String> {
-    let comparable = |audit: &Audit| {
-        let mut audit = audit.clone();
-        audit.profile.clear();
-        audit.image_sha256.clear();
-        audit.image_bytes = 0;
-        audit.services.iter_mut().for_each(|service| service.must_prove.clear());
-        serde_json::to_value(audit).unwrap_or_default()
-    };
-    let mut found = Vec::new();
-    compare("", &comparable(judged), &comparable(ships), &mut found);
-    found
+/// An audit without what depends on the profile alone: its name, the proofs, and the image as a whole.
+fn comparable(mut audit: Audit) -> Result<Value> {
+    audit.profile.clear();
+    audit.image_sha256.clear();
+    audit.image_bytes = 0;
+    audit.services.iter_mut().for_each(|service| service.must_prove.clear());
+    Ok(serde_json::to_value(audit)?)
 }
 
 fn compare(place: &str, judged: &Value, ships: &Value, found: &mut Vec<String>) {

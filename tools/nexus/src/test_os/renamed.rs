@@ -29,5 +29,19 @@ pub fn renamed(mut built: Built) -> Result<Built> {
 
 /// A name that says nothing, and sorts otherwise than the ids do.
 fn other_name(id: u32) -> String {
-    format!("x{:03}", 999 - id)
+    format!("x{:010}", u32::MAX - id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nexus_sysdesc::bounds;
+
+    #[test]
+    fn test_every_id_has_a_name_of_its_own_that_sorts_otherwise() {
+        let ids = [0, 1, 2, 998, 999, 1000, 1001, 1 << 31, u32::MAX - 1, u32::MAX];
+        let names = ids.map(other_name);
+        assert!(names.iter().all(|name| bounds::is_name(name)));
+        assert!(names.is_sorted_by(|one, next| one > next), "{names:?}");
+    }
 }
