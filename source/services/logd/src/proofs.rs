@@ -26,16 +26,10 @@ pub struct Proof {
     /// Who, as the kernel stamped it.
     pub sender: Sender,
     text: [u8; TEXT_BYTES],
-    name_len: usize,
     len: usize,
 }
 
 impl Proof {
-    /// The name: lower-case letters, digits and `-`.
-    fn name(&self) -> &[u8] {
-        self.text.get(..self.name_len).unwrap_or_default()
-    }
-
     fn push(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if let Some(to) = self.text.get_mut(self.len) {
@@ -81,7 +75,7 @@ impl Default for Proofs {
 }
 
 impl Proofs {
-    /// Keeps a proof under `number`. False when it was there already, and so is not kept twice.
+    /// Keeps a proof under `number`. One that is given twice is kept twice: the host refuses it.
     ///
     /// # Errors
     /// See [`ProofError`].
@@ -92,7 +86,7 @@ impl Proofs {
         checks: u32,
         number: u64,
         at: Moment,
-    ) -> Result<bool, ProofError> {
+    ) -> Result<(), ProofError> {
         let plain = name.iter().all(|byte| is_name_byte(*byte));
         if !plain || !(1..=NAME_BYTES).contains(&name.len()) {
             return Err(ProofError::BadName);
@@ -100,20 +94,16 @@ impl Proofs {
         if checks == 0 {
             return Err(ProofError::NoChecks);
         }
-        let mut proof =
-            Proof { number, at, sender, text: [0; TEXT_BYTES], name_len: name.len(), len: 0 };
+        let mut proof = Proof { number, at, sender, text: [0; TEXT_BYTES], len: 0 };
         proof.push(name);
         // There is room for any number.
         let _ = write!(proof, " {checks}");
-        if self.0.iter().any(|kept| kept.sender == sender && kept.name() == name) {
-            return Ok(false);
-        }
         let own = self.0.iter().filter(|kept| kept.sender.service_id == sender.service_id).count();
         if own >= PER_SENDER || self.0.len() >= CAPACITY {
             return Err(ProofError::Full);
         }
         self.0.push(proof);
-        Ok(true)
+        Ok(())
     }
 
     /// The first proof with this number or a higher one, of any sender or of one.
@@ -140,21 +130,22 @@ mod tests {
 
     const A: Sender = Sender { service_id: 7, incarnation: 1 };
 
-    fn add(proofs: &mut Proofs, sender: Sender, name: &[u8]) -> Result<bool, ProofError> {
+    fn add(proofs: &mut Proofs, sender: Sender, name: &[u8]) -> Result<(), ProofError> {
         let number = proofs.count() + 10;
         proofs.add(sender, name, 1, number, Moment::default())
     }
 
     #[test]
-    fn kept_once_and_in_order() {
+    fn each_is_kept_in_order_and_a_repetition_too() {
         let mut proofs = Proofs::default();
-        assert_eq!(add(&mut proofs, A, b"mmio-window-mapped"), Ok(true));
-        assert_eq!(add(&mut proofs, A, b"mmio-window-mapped"), Ok(false));
-        assert_eq!(add(&mut proofs, A, b"second"), Ok(true));
-        assert_eq!(proofs.count(), 2);
+        for name in [&b"mmio-window-mapped"[..], b"mmio-window-mapped", b"second"] {
+            assert_eq!(add(&mut proofs, A, name), Ok(()));
+        }
+        assert_eq!(proofs.count(), 3);
         assert_eq!(proofs.find(0, None).unwrap().text(), b"mmio-window-mapped 1");
-        assert_eq!(proofs.find(11, None).unwrap().text(), b"second 1");
-        assert_eq!(proofs.find(12, None), None);
+        assert_eq!(proofs.find(11, None).unwrap().text(), b"mmio-window-mapped 1");
+        assert_eq!(proofs.find(12, None).unwrap().text(), b"second 1");
+        assert_eq!(proofs.find(13, None), None);
     }
 
     // attack 46 U: a proof whose name ends the line; refused
@@ -164,7 +155,7 @@ mod tests {
         for bad in [&b""[..], b"two words", b"a\nb", b"UPPER", &[b'a'; NAME_BYTES + 1]] {
             assert_eq!(add(&mut proofs, A, bad), Err(ProofError::BadName));
         }
-        assert_eq!(add(&mut proofs, A, &[b'a'; NAME_BYTES]), Ok(true));
+        assert_eq!(add(&mut proofs, A, &[b'a'; NAME_BYTES]), Ok(()));
     }
 
     #[test]
@@ -172,7 +163,7 @@ mod tests {
         let mut proofs = Proofs::default();
         let mut with = |name: &[u8], checks| proofs.add(A, name, checks, 1, Moment::default());
         assert_eq!(with(b"empty", 0), Err(ProofError::NoChecks));
-        assert_eq!(with(&[b'a'; NAME_BYTES], u32::MAX), Ok(true));
+        assert_eq!(with(&[b'a'; NAME_BYTES], u32::MAX), Ok(()));
         let longest = format!("{} {}", "a".repeat(NAME_BYTES), u32::MAX);
         assert_eq!(proofs.find(0, None).unwrap().text(), longest.as_bytes());
     }
@@ -183,10 +174,10 @@ mod tests {
         let mut proofs = Proofs::default();
         let name = |i: usize| format!("p{i}").into_bytes();
         for i in 0..PER_SENDER {
-            assert_eq!(add(&mut proofs, A, &name(i)), Ok(true));
+            assert_eq!(add(&mut proofs, A, &name(i)), Ok(()));
         }
         assert_eq!(add(&mut proofs, A, &name(PER_SENDER)), Err(ProofError::Full));
-        assert_eq!(add(&mut proofs, A, &name(0)), Ok(false), "a repetition is still no error");
-        assert_eq!(add(&mut proofs, Sender { service_id: 8, incarnation: 1 }, b"mine"), Ok(true));
+        assert_eq!(add(&mut proofs, A, &name(0)), Err(ProofError::Full), "a repetition, too");
+        assert_eq!(add(&mut proofs, Sender { service_id: 8, incarnation: 1 }, b"mine"), Ok(()));
     }
 }

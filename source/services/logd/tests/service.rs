@@ -432,7 +432,7 @@ fn test_full_ledger_refuses() {
 }
 
 #[test]
-fn proofs_are_kept_once_and_only_well_formed() {
+fn proofs_are_kept_as_often_as_they_are_given_and_only_well_formed() {
     let mut log = Log::new();
     log.ask(RNGD, &proof(b"window-mapped")).unwrap();
     log.ask(RNGD, &proof(b"window-mapped")).unwrap();
@@ -442,10 +442,12 @@ fn proofs_are_kept_once_and_only_well_formed() {
     assert_eq!(log.ask(RNGD, &nothing), Err(ServiceError::Malformed), "no check");
     assert_eq!(log.ask(RNGD, &proof(&[b'a'; 49])), Err(ServiceError::Malformed), "two pieces");
     let lines = log.lines();
-    assert_eq!(lines.len(), 2);
-    assert_eq!((lines[0].0.kind, lines[0].0.line), (LineKind::Proof, 1));
-    assert_eq!(lines[0].1, "window-mapped 1");
-    assert_eq!((lines[1].0.kind, lines[1].0.line), (LineKind::Line, 2));
+    assert_eq!(lines.len(), 3);
+    for (index, line) in [(0, 1), (1, 2)] {
+        assert_eq!((lines[index].0.kind, lines[index].0.line), (LineKind::Proof, line));
+        assert_eq!(lines[index].1, "window-mapped 1");
+    }
+    assert_eq!((lines[2].0.kind, lines[2].0.line), (LineKind::Line, 3));
 }
 
 #[test]
