@@ -1,10 +1,12 @@
 //! `cargo nexus check`: the description, checked.
 
-use crate::desc::{self, Checked};
+use crate::build::{Origin, Place};
+use crate::desc::{self, Checked, Diagnostic, Program};
 use crate::exit::Exit;
-use crate::paths;
+use crate::{image, paths};
 use anyhow::Result;
 use clap::Args;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Arguments of `cargo nexus check`.
@@ -26,6 +28,11 @@ pub fn run(args: &CheckArgs) -> Result<Exit> {
     let tests = paths::tests_beside(&standard);
     match desc::check_with_tests(dir, &standard, Some(&tests), &here)? {
         Ok(profiles) => {
+            let refusals = built(&profiles)?;
+            refusals.iter().for_each(|refusal| eprintln!("{refusal}"));
+            if !refusals.is_empty() {
+                return Ok(Exit::Failed);
+            }
             profiles.iter().for_each(summary);
             Ok(Exit::Pass)
         }
@@ -34,6 +41,21 @@ pub fn run(args: &CheckArgs) -> Result<Exit> {
             Ok(Exit::Failed)
         }
     }
+}
+
+/// What is wrong with programs that are built already, of sources as they are now.
+fn built(profiles: &[Checked]) -> Result<BTreeSet<String>> {
+    let place = Place::tree()?;
+    let mut refusals = BTreeSet::new();
+    for checked in profiles {
+        let folder = place.folder(checked)?;
+        if Origin::programs(&folder, checked).is_ok() {
+            let elf_of = |program: &Program| folder.join(format!("{}.elf", program.name));
+            let found = image::budget_refusals(checked, &elf_of);
+            refusals.extend(found.iter().map(Diagnostic::render));
+        }
+    }
+    Ok(refusals)
 }
 
 fn summary(checked: &Checked) {

@@ -5,13 +5,12 @@
 
 use crate::build::{Origin, Place, Sources};
 use crate::cli::SystemArgs;
-use crate::desc::{Checked, Program};
+use crate::desc::{Checked, Diagnostic, Program, budget};
 use crate::exit::Exit;
 use crate::files;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use nexus_loader::Plan;
-use nexus_sysdesc::Service;
 use nexus_sysdesc::archive::{ArchiveWriter, Kind, NONCE_OFFSET};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -107,27 +106,25 @@ fn read_program(checked: &Checked, program: &Program, path: &Path) -> Result<Vec
         .with_context(|| format!("{name} is not built: reading {}", path.display()))?;
     let plan =
         Plan::parse(&elf).map_err(|why| anyhow!("{} cannot be loaded: {why:?}", path.display()))?;
-    let service = checked.description.service(program.id).context("a program without service")?;
-    if service.id != checked.description.init {
-        check_budget(service, &plan)?;
+    match budget_refusal(checked, program, &plan) {
+        Some(refusal) => bail!("the system is refused\n\n{}", refusal.render()),
+        None => Ok(elf),
     }
-    Ok(elf)
 }
 
-/// Frames that a process takes besides its image and stack: startup block and page tables.
-const OVERHEAD: u64 = 8;
+/// Why a program that is built cannot start with the budget of its service.
+fn budget_refusal(checked: &Checked, program: &Program, plan: &Plan) -> Option<Diagnostic> {
+    let service = checked.description.service(program.id)?;
+    let image = plan.segments().map(|segment| segment.pages()).sum();
+    let place = program.budget.as_ref()?;
+    budget::refusal(&service.name, place, service.frames, service.stack_pages, Some(image))
+}
 
-/// The program, its stack and what the kernel needs for them fit the budget.
-fn check_budget(service: &Service, plan: &Plan) -> Result<()> {
-    let image: u64 = plan.segments().map(|segment| segment.pages()).sum();
-    let least = image + u64::from(service.stack_pages) + OVERHEAD;
-    ensure!(
-        least <= u64::from(service.frames),
-        "{name} needs at least {least} frames to start (image {image}, stack {stack}, \
-         {OVERHEAD} more), and has a budget of {frames}: raise `frames` in services/{name}.toml",
-        name = service.name,
-        stack = service.stack_pages,
-        frames = service.frames,
-    );
-    Ok(())
+/// The same of all programs that are built.
+pub fn budget_refusals(checked: &Checked, elf_of: &dyn Fn(&Program) -> PathBuf) -> Vec<Diagnostic> {
+    let refusal = |program: &Program| {
+        let elf = files::bytes(&elf_of(program)).ok()?;
+        budget_refusal(checked, program, &Plan::parse(&elf).ok()?)
+    };
+    checked.programs.iter().filter_map(refusal).collect()
 }

@@ -172,8 +172,12 @@ fn an_image_needs_every_program_within_its_budget() {
     let error = build(&checked, &elf_of).expect_err("a small budget");
     assert_eq!(
         format!("{error:#}"),
-        "logd needs at least 27 frames to start (image 3, stack 16, 8 more), and has a budget of \
-         26: raise `frames` in services/logd.toml"
+        "the system is refused\n\n\
+         services/logd.toml:4:10: error: logd needs at least 27 frames to start (image 3, stack 16, 8 \
+         more), and has a budget of 26\n  \
+         4 | budget = { frames = 64, objects = 32 }\n    \
+         |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  \
+         fix: write `frames = 27` or more, or less than `stack-pages = 16`\n"
     );
 }
 

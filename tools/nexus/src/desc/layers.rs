@@ -12,7 +12,7 @@ use super::unread::Unread;
 use crate::files;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// One directory, read.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ pub(crate) fn read_layer(reporter: &Reporter, dir: &Path) -> Layer {
     let system = match open(reporter, &path, "the file that makes a system", fix) {
         Some(source) => read_system(reporter, &source),
         None => {
-            SystemFile::missing(&Rc::new(Source::new(reporter.paths.show(&path), String::new())))
+            SystemFile::missing(&Arc::new(Source::new(reporter.paths.show(&path), String::new())))
         }
     };
     let extends = system.unread || system.extends.is_some();
@@ -118,7 +118,7 @@ fn read_all<T>(
     reporter: &Reporter,
     dir: &Path,
     unread: &mut Unread,
-    read: impl Fn(&Rc<Source>, &Path, &mut Unread) -> Option<T>,
+    read: impl Fn(&Arc<Source>, &Path, &mut Unread) -> Option<T>,
 ) -> Vec<T> {
     let mut all = Vec::new();
     for path in files_in(reporter, dir, unread) {

@@ -5,6 +5,7 @@
 //! and compiled (`compile`). Whatever is wrong ends up in one [`Report`], which says where and
 //! what to do.
 
+pub(crate) mod budget;
 mod classes;
 mod compile;
 mod diagnostic;

@@ -4,12 +4,13 @@ use super::diagnostic::Diagnostic;
 use super::kind::Kind;
 use super::model::{Binary, Service};
 use super::report::Reporter;
+use super::source::Span;
 use crate::files::{self, Unread};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// A program of the image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Program {
     /// Service id.
     pub id: u32,
@@ -21,6 +22,8 @@ pub struct Program {
     pub bin: String,
     /// The `Cargo.toml` that it is built from: of its workspace, or of the package alone.
     pub manifest: PathBuf,
+    /// Where its service's budget stands; init has none.
+    pub budget: Option<Span>,
 }
 
 /// Why a program cannot be found.
@@ -72,6 +75,7 @@ pub(crate) fn of_service(service: &Service) -> Option<Program> {
         package,
         bin: binary.bin.clone(),
         manifest,
+        budget: service.budget.as_ref().map(|budget| budget.span.clone()),
     })
 }
 

@@ -4,7 +4,7 @@ use super::syntax::{self, Mended, Mistake};
 use crate::{files, visible};
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// One file that has been read.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Source {
 #[derive(Clone, Debug)]
 pub struct Span {
     /// The file.
-    pub source: Rc<Source>,
+    pub source: Arc<Source>,
     /// Its bytes.
     pub bytes: Range<usize>,
 }
@@ -80,8 +80,8 @@ pub struct Span {
 impl Span {
     /// The first byte of a file: a place for what is about the whole file.
     #[must_use]
-    pub fn start_of(source: &Rc<Source>) -> Span {
-        Span { source: Rc::clone(source), bytes: 0..0 }
+    pub fn start_of(source: &Arc<Source>) -> Span {
+        Span { source: Arc::clone(source), bytes: 0..0 }
     }
 
     /// `file:line:column`.
@@ -140,8 +140,8 @@ impl Paths {
     ///
     /// # Errors
     /// When it is no file, or no text.
-    pub(crate) fn read(&self, path: &Path) -> Result<Rc<Source>, files::Unread> {
-        Ok(Rc::new(Source::new(self.show(path), files::text(path)?)))
+    pub(crate) fn read(&self, path: &Path) -> Result<Arc<Source>, files::Unread> {
+        Ok(Arc::new(Source::new(self.show(path), files::text(path)?)))
     }
 }
 

@@ -6,7 +6,7 @@ use super::report::Reporter;
 use super::source::{Source, Span};
 use super::suggest;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 /// A key and a value that it could have, for advice.
@@ -23,12 +23,12 @@ pub(crate) const fn key(name: &'static str, example: &'static str) -> Key {
 /// A TOML file without what is no TOML in it.
 pub(crate) struct Parsed<'i> {
     table: DeTable<'i>,
-    source: &'i Rc<Source>,
+    source: &'i Arc<Source>,
 }
 
 impl<'i> Parsed<'i> {
     /// What can be read of a file's tables. What is no TOML was reported when it was opened.
-    pub(crate) fn new(source: &'i Rc<Source>) -> Parsed<'i> {
+    pub(crate) fn new(source: &'i Arc<Source>) -> Parsed<'i> {
         let (table, _) = DeTable::parse_recoverable(&source.mended.text);
         Parsed { table: table.into_inner(), source }
     }
@@ -69,7 +69,7 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn span_of(&self, bytes: Range<usize>) -> Span {
-        Span { source: Rc::clone(&self.span.source), bytes }
+        Span { source: Arc::clone(&self.span.source), bytes }
     }
 
     pub(super) fn entry(&mut self, key: Key) -> Option<Entry<'a>> {

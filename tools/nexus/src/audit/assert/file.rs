@@ -10,7 +10,7 @@ use crate::desc::{Kind, Report, Reporter};
 use anyhow::{Result, anyhow};
 use nexus_sysdesc::{Profile, bounds};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 const ASSERT: Key = key("assert", "[]");
 const ID: Key = key("id", "\"one-owner-each\"");
@@ -67,7 +67,7 @@ impl Assertions {
     }
 }
 
-fn read_all(reporter: &Reporter, source: &Rc<Source>) -> Vec<Assertion> {
+fn read_all(reporter: &Reporter, source: &Arc<Source>) -> Vec<Assertion> {
     let parsed = Parsed::new(source);
     let mut table = parsed.root("an assertion file", reporter);
     let all = table.tables(ASSERT, "[[assert]]").into_iter().filter_map(read_one).collect();

@@ -6,7 +6,7 @@ use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
 use nexus_sysdesc::{Danger, Says, bounds};
-use std::rc::Rc;
+use std::sync::Arc;
 
 const QEMU: Key = key("qemu", "{ machine = \"virt\" }");
 const MACHINE: Key = key("machine", "\"virt\"");
@@ -48,7 +48,7 @@ pub(crate) struct BoardFile {
 }
 
 /// Reads it. Above another file of its name, it may leave out `[qemu]`; `above` says whether it is.
-pub(crate) fn read_board(reporter: &Reporter, source: &Rc<Source>, above: bool) -> BoardFile {
+pub(crate) fn read_board(reporter: &Reporter, source: &Arc<Source>, above: bool) -> BoardFile {
     let parsed = Parsed::new(source);
     let mut table = parsed.root("a board file", reporter);
     if !above {

@@ -15,7 +15,7 @@ use super::values::check_name;
 use crate::files::Unread;
 use std::ops::Range;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 pub(crate) use board::read_board;
 pub(crate) use policy::{PolicyFile, read_policy};
@@ -24,7 +24,7 @@ pub(crate) use service::read_service;
 pub(crate) use system::{SystemFile, read_system};
 
 /// The text of a file that must be there. `what` says what it is and `fix` what to do without it.
-pub(crate) fn open(reporter: &Reporter, path: &Path, what: &str, fix: &str) -> Option<Rc<Source>> {
+pub(crate) fn open(reporter: &Reporter, path: &Path, what: &str, fix: &str) -> Option<Arc<Source>> {
     match reporter.paths.read(path) {
         Ok(source) => {
             report_hidden(reporter, &source);
@@ -62,7 +62,7 @@ pub(crate) fn report_unread(
 }
 
 /// Reports each line with characters that a reader does not see.
-fn report_hidden(reporter: &Reporter, source: &Rc<Source>) {
+fn report_hidden(reporter: &Reporter, source: &Arc<Source>) {
     let mut last = 0;
     for bytes in &source.hidden {
         let (line, _) = source.position(bytes.start);
@@ -80,14 +80,14 @@ fn report_hidden(reporter: &Reporter, source: &Rc<Source>) {
         let message = format!("a reader does not see what stands here: {}", names.join(" "));
         let fix = "remove it: a file of a system holds visible characters, spaces and tabs, in \
                    comments as well";
-        let span = Span { source: Rc::clone(source), bytes: bytes.clone() };
+        let span = Span { source: Arc::clone(source), bytes: bytes.clone() };
         reporter.add(Diagnostic::at(Kind::HiddenCharacter, &span, message, fix));
     }
 }
 
-fn report_mistakes(reporter: &Reporter, source: &Rc<Source>) {
+fn report_mistakes(reporter: &Reporter, source: &Arc<Source>) {
     for mistake in &source.mended.mistakes {
-        let span = Span { source: Rc::clone(source), bytes: mistake.bytes.clone() };
+        let span = Span { source: Arc::clone(source), bytes: mistake.bytes.clone() };
         let diagnostic = Diagnostic::at(Kind::Syntax, &span, &mistake.message, &mistake.fix);
         reporter.add(diagnostic);
     }
@@ -97,7 +97,7 @@ fn report_mistakes(reporter: &Reporter, source: &Rc<Source>) {
 const MOST_NAMES: usize = 8;
 
 /// The name that a file's name gives; `None` after an error was reported.
-fn name_of_file(reporter: &Reporter, source: &Rc<Source>, path: &Path) -> Option<At<String>> {
+fn name_of_file(reporter: &Reporter, source: &Arc<Source>, path: &Path) -> Option<At<String>> {
     let span = Span::start_of(source);
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned())?;
     check_name(reporter, &span, &name).then_some(At { value: name, span })

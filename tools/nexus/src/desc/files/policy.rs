@@ -6,7 +6,7 @@ use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
 use nexus_sysdesc::{Permission, bounds};
-use std::rc::Rc;
+use std::sync::Arc;
 
 const EPOCH: Key = key("epoch", "1");
 const ALLOW: Key = key("allow", "[]");
@@ -30,7 +30,7 @@ pub(crate) struct PolicyFile {
 }
 
 /// Reads it. A system that extends another one may leave out the epoch.
-pub(crate) fn read_policy(reporter: &Reporter, source: &Rc<Source>, extends: bool) -> PolicyFile {
+pub(crate) fn read_policy(reporter: &Reporter, source: &Arc<Source>, extends: bool) -> PolicyFile {
     let parsed = Parsed::new(source);
     let mut table = parsed.root("policy.toml", reporter);
     if !extends {

@@ -8,7 +8,7 @@ use crate::desc::source::{At, Source, Span};
 use crate::desc::table::{Key, Parsed, key};
 use nexus_sysdesc::Profile;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 const KIND: Key = key("kind", "\"prod\"");
 const TESTS: Key = key("tests", "\"own\"");
@@ -22,7 +22,7 @@ const MUST_PROVE: Key = key("must-prove", "{ rngd = [\"mmio-window-mapped\"] }")
 /// Reads it.
 pub(crate) fn read_profile(
     reporter: &Reporter,
-    source: &Rc<Source>,
+    source: &Arc<Source>,
     path: &Path,
 ) -> Option<ProfileFile> {
     let name = name_of_file(reporter, source, path);

@@ -11,7 +11,7 @@ use crate::desc::table::{Key, Parsed, Table, key};
 use crate::desc::unread::Unread;
 use nexus_sysdesc::{Permission, Restart, bounds};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 const ID: Key = key("id", "12");
 const BINARY: Key = key("binary", "{ path = \"../source/services/rngd\" }");
@@ -38,7 +38,7 @@ const DEFAULT_STACK: u32 = 16;
 /// Reads it. Paths in it are relative to `dir`, the system's directory.
 pub(crate) fn read_service(
     reporter: &Reporter,
-    source: &Rc<Source>,
+    source: &Arc<Source>,
     path: &Path,
     dir: &Path,
     unread: &mut Unread,

@@ -3,7 +3,7 @@
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source, Span};
 use crate::desc::table::{Key, Parsed, key};
-use std::rc::Rc;
+use std::sync::Arc;
 
 const NAME: Key = key("name", "\"my-system\"");
 const BOARD: Key = key("board", "\"qemu-virt\"");
@@ -26,7 +26,7 @@ pub(crate) struct SystemFile {
 
 impl SystemFile {
     /// What stands for a file that is not there. `source` is where it is missed.
-    pub(crate) fn missing(source: &Rc<Source>) -> SystemFile {
+    pub(crate) fn missing(source: &Arc<Source>) -> SystemFile {
         SystemFile {
             name: At { value: String::new(), span: Span::start_of(source) },
             board: None,
@@ -39,7 +39,7 @@ impl SystemFile {
 }
 
 /// Reads it.
-pub(crate) fn read_system(reporter: &Reporter, source: &Rc<Source>) -> SystemFile {
+pub(crate) fn read_system(reporter: &Reporter, source: &Arc<Source>) -> SystemFile {
     let parsed = Parsed::new(source);
     let mut table = parsed.root("system.toml", reporter);
     table.must_have(NAME);

@@ -21,7 +21,12 @@ fn check_call(system: &System, client: &Service, callee: &At<String>, reporter: 
     let Some(server) = system.service(callee) else {
         if system.was_removed(callee) {
             let message = format!("{from} calls {to}, which this system removes");
-            let fix = format!("remove {from} as well, or replace services/{from}.toml");
+            let fix = match client.by_kernel {
+                true => {
+                    format!("keep {to}, or replace services/{from}.toml by one without the call")
+                }
+                false => format!("remove {from} as well, or replace services/{from}.toml"),
+            };
             reporter.add(Diagnostic::at(Kind::RemovedService, &callee.span, message, fix));
         } else if !system.may_have_service(callee) {
             let message = format!("there is no service `{to}`");

@@ -2,8 +2,9 @@
 
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
-use crate::desc::model::{ProfileFile, System};
+use crate::desc::model::{ProfileFile, Service, System};
 use crate::desc::report::Reporter;
+use crate::desc::source::{At, Span};
 use crate::desc::suggest;
 use nexus_sysdesc::{Permission, Profile};
 
@@ -55,43 +56,64 @@ fn check_names(system: &System, profile: &ProfileFile, reporter: &Reporter) {
 /// Nobody who stays calls somebody who is left out.
 fn check_calls(system: &System, profile: &ProfileFile, reporter: &Reporter) {
     for left_out in &profile.without {
-        let mut staying =
-            system.services.iter().filter(|service| !profile.leaves_out(&service.name));
-        let caller = staying.find_map(|service| {
+        let users = users(system, profile, |service| {
             let call = service.talks_to.iter().find(|callee| callee.value == left_out.value)?;
-            Some((service, call))
+            Some(&call.span)
         });
-        if let Some((service, call)) = caller {
-            let message = format!(
-                "profile {} leaves out {}, and {} calls it",
-                profile.name.value, left_out.value, service.name.value
-            );
-            let fix = format!("leave out {} as well, or neither", service.name.value);
-            let diagnostic = Diagnostic::at(Kind::LeftOut, &left_out.span, message, fix);
-            reporter.add(diagnostic.see(&call.span, "the call"));
-        }
+        report_users(profile, left_out, &users, ["calls", "call"], reporter);
     }
 }
 
 /// Nobody who stays needs a device that is left out.
 fn check_devices(system: &System, profile: &ProfileFile, reporter: &Reporter) {
     for left_out in &profile.without_devices {
-        let mut staying =
-            system.services.iter().filter(|service| !profile.leaves_out(&service.name));
-        let owner = staying.find_map(|service| {
+        let users = users(system, profile, |service| {
             let need = service.needs.iter().find(|need| need.device.value == left_out.value)?;
-            Some((service, need))
+            Some(&need.span)
         });
-        if let Some((service, need)) = owner {
-            let message = format!(
-                "profile {} leaves out {}, and {} needs it",
-                profile.name.value, left_out.value, service.name.value
-            );
-            let fix = format!("leave out {} as well, or neither", service.name.value);
-            let diagnostic = Diagnostic::at(Kind::LeftOut, &left_out.span, message, fix);
-            reporter.add(diagnostic.see(&need.span, "the need"));
-        }
+        report_users(profile, left_out, &users, ["needs", "need"], reporter);
     }
+}
+
+/// The services that stay and use something, and where they say so.
+fn users<'a>(
+    system: &'a System,
+    profile: &ProfileFile,
+    used: impl Fn(&'a Service) -> Option<&'a Span>,
+) -> Vec<(&'a Service, &'a Span)> {
+    let staying = system.services.iter().filter(|service| !profile.leaves_out(&service.name));
+    staying.filter_map(|service| Some((service, used(service)?))).collect()
+}
+
+/// Reports that something is left out that `users` need; `verb` says what they do, of one and of more.
+/// No system can do without init.
+fn report_users(
+    profile: &ProfileFile,
+    left_out: &At<String>,
+    users: &[(&Service, &Span)],
+    verb: [&str; 2],
+    reporter: &Reporter,
+) {
+    let (profile, what) = (&profile.name.value, &left_out.value);
+    let names: Vec<&str> = users.iter().map(|(service, _)| service.name.value.as_str()).collect();
+    let (names, verb) = match names.as_slice() {
+        [] => return,
+        [one] => ((*one).to_owned(), verb[0]),
+        [most @ .., last] => (format!("{} and {last}", most.join(", ")), verb[1]),
+    };
+    let message = format!("profile {profile} leaves out {what}, and {names} {verb} it");
+    let init = users.iter().find(|(service, _)| service.by_kernel);
+    let fix = match init {
+        Some((init, _)) => {
+            format!("keep {what}: no system can do without {}", init.name.value)
+        }
+        None => format!("leave out {names} as well, or keep {what}"),
+    };
+    let mut diagnostic = Diagnostic::at(Kind::LeftOut, &left_out.span, message, fix);
+    for (service, span) in users {
+        diagnostic = diagnostic.see(span, format!("here {} does", service.name.value));
+    }
+    reporter.add(diagnostic);
 }
 
 fn check_proofs(system: &System, profile: &ProfileFile, reporter: &Reporter) {

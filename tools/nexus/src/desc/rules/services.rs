@@ -1,12 +1,14 @@
 //! Services: each has a program, and each device has one owner.
 
+use crate::desc::budget;
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
-use crate::desc::model::{Need, Service, System, rights_text};
+use crate::desc::model::{Budget, Need, Service, System, rights_text};
 use crate::desc::programs;
 use crate::desc::report::Reporter;
 use crate::desc::suggest;
 use nexus_abi::Rights;
+use nexus_proto::ids;
 use nexus_sysdesc::bounds::{MAX_HANDLES, WINDOW_RIGHTS};
 
 pub(super) fn check(system: &System, reporter: &Reporter) {
@@ -14,11 +16,22 @@ pub(super) fn check(system: &System, reporter: &Reporter) {
     for service in &system.services {
         programs::check(service, reporter);
         check_handles(service, reporter);
+        check_budget(system, service, reporter);
         for (index, need) in service.needs.iter().enumerate() {
             check_need(system, service, index, need, reporter);
         }
     }
     check_owners(system, reporter);
+}
+
+/// Whatever its program is, a service can start.
+fn check_budget(system: &System, service: &Service, reporter: &Reporter) {
+    let Some(Budget { span, frames, .. }) = &service.budget else { return };
+    let name = &service.name.value;
+    let refusal = budget::refusal(name, span, *frames, service.stack_pages, None);
+    if let Some(refusal) = refusal.filter(|_| system.is_whole(name)) {
+        reporter.add(refusal);
+    }
 }
 
 /// The kernel starts one service, which asks for nothing that it has already.
@@ -39,6 +52,16 @@ fn check_init(system: &System, reporter: &Reporter) {
         let fix = "remove `started-by` from one of them: init starts all others";
         let diagnostic = Diagnostic::at(Kind::OneInit, &other.name.span, message, fix);
         reporter.add(diagnostic.see(&init.name.span, "the other one"));
+    }
+    if init.id.value != ids::INIT && system.is_whole(&init.name) {
+        let message = format!(
+            "{} has id {}, and all others look for init under id {}",
+            init.name.value,
+            init.id.value,
+            ids::INIT
+        );
+        let fix = format!("write `id = {}`", ids::INIT);
+        reporter.add(Diagnostic::at(Kind::OneInit, &init.id.span, message, fix));
     }
     if let Some(budget) = &init.budget {
         let message = format!("{} has what the machine has, not a budget", init.name.value);
