@@ -105,6 +105,8 @@ fn judged() -> Audit {
     audit
 }
 
+type Change = fn(&mut Audit);
+
 fn found(judged: Audit) -> Vec<String> {
     hold(judged, ships()).unwrap()
 }
@@ -118,7 +120,7 @@ fn test_what_is_judged_less_the_tests_is_what_ships() {
 // attack 70 H: what is judged differs from what ships in one thing; the run fails; broken: judge-production-audit
 #[test]
 fn test_every_difference_between_what_is_judged_and_what_ships_is_found() {
-    let changes: &[(&str, fn(&mut Audit))] = &[
+    let changes: &[(&str, Change)] = &[
         ("audit.system is", |audit| audit.system += "x"),
         ("audit.epoch is", |audit| audit.epoch += 1),
         ("audit.devices[rng0].id is", |audit| audit.devices[0].id += 1),
@@ -163,7 +165,7 @@ fn test_every_difference_between_what_is_judged_and_what_ships_is_found() {
 // attack 70 H: a row of the production image is missing in what is judged, or there is one more; the run fails
 #[test]
 fn test_every_row_of_what_ships_is_judged() {
-    let without: &[fn(&mut Audit)] = &[
+    let without: &[Change] = &[
         |audit| drop(audit.devices.remove(0)),
         |audit| drop(audit.services.remove(0)),
         |audit| drop(audit.windows.remove(0)),
