@@ -105,7 +105,7 @@ fn page() -> String {
         "# Refusals\n\n\
          Every way in which `cargo nexus check` refuses a system, or `audit --assert` a file of\n\
          assertions, with an example each. Made from the fixtures under `tests/fixtures/check`;\n\
-         `NEXUS_UPDATE=1 cargo nextest run -p nexus` makes it anew.\n",
+         `NEXUS_UPDATE=1 cargo test -p nexus` makes it anew.\n",
     );
     for kind in Kind::ALL {
         let dir = fixtures().join(kind.name());

@@ -18,7 +18,7 @@ pub(super) fn attacks(catalogue: &Catalogue, entries: &[Entry], numbers: &[u32])
             println!("    {}:{}", entry.file, entry.line);
             println!("    {}", entry.test.command());
             if !claim.broken.is_empty() {
-                println!("    just test-broken {}", claim.broken.join(" "));
+                println!("    cargo nexus test-broken {}", claim.broken.join(" "));
             }
         }
     }

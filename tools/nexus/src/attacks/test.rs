@@ -83,11 +83,11 @@ impl Test {
                 format!("cargo test -p {package} {path}")
             }
             Test::Refusal(_) => format!("cargo test -p nexus {}", REFUSALS[1]),
-            Test::Proof { .. } => "just test-os".to_owned(),
+            Test::Proof { .. } => "cargo nexus test-os".to_owned(),
             Test::System(name) => format!("cargo nexus test-os --system tests/systems/{name}"),
             Test::Step(name) => format!("cargo nexus ci --only {name}"),
-            Test::Assure(name) => format!("just assure --only {name}"),
-            Test::Fuzz(name) => format!("just fuzz {name}"),
+            Test::Assure(name) => format!("cargo nexus assure --only {name}"),
+            Test::Fuzz(name) => format!("cargo nexus fuzz {name}"),
         }
     }
 

@@ -11,7 +11,7 @@ const HEAD: &str = "\
 # Proofs in QEMU
 
 Made from the tables of `source/apps/selftest-client` and `source/apps/hostile`: after a change,
-`NEXUS_UPDATE=1 cargo nextest run -p selftest-client` writes it anew.
+`NEXUS_UPDATE=1 cargo test -p selftest-client` writes it anew.
 
 `selftest-client` is an ordinary service of the tests that are laid over a system
 ([docs/system.md](../system.md#tests)). It owns the window of an empty virtio slot, and tries everything through the real system calls and the real services. Each proof
