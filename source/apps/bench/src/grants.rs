@@ -1,9 +1,8 @@
 //! The way of a grant, and records.
 
-use nexus_abi::{Error, Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights};
-use nexus_proto::log::{Append, Entry, Event, NO_DEVICE, Outcome};
-use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Asker, Operation, Subject};
+use nexus_abi::{Error, Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot};
+use nexus_proto::log::{Append, Entry, Event, Outcome};
+use nexus_proto::{Operation, Subject};
 use nexus_test::bare;
 
 use crate::count::{between, call, instret};
@@ -36,21 +35,7 @@ pub(crate) fn grant(init: Handle) -> Result<([Samples; 2], Handle), Error> {
 
 /// A record to append.
 pub(crate) fn refusal(subject: Subject) -> Append {
-    let entry = Entry {
-        event: Event::Decision,
-        outcome: Outcome::Deny,
-        device: NO_DEVICE,
-        rights: Rights::empty().bits(),
-        rule: NO_RULE,
-        subject,
-        asker: Asker::default(),
-        base: 0,
-        len: 0,
-        epoch: 0,
-        reason: 0,
-        detail: 0,
-    };
-    Append { entry }
+    Append { entry: Entry::about(Event::Decision, Outcome::Deny, subject) }
 }
 
 /// Appends a record to the ledger, and waits for its number.

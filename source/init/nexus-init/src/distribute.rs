@@ -179,20 +179,9 @@ impl<M: Machine> Init<M> {
         }
         self.registry.dropped += 1;
         let init = self.registry.description().init;
-        let entry = Entry {
-            event: Event::Drop,
-            outcome: Came::None,
-            device: NO_DEVICE,
-            rights: Rights::empty().bits(),
-            rule: NO_RULE,
-            subject: self.registry.subject(init),
-            asker: Asker::default(),
-            base: range.map_or(0, |range| range.base),
-            len: range.map_or(0, |range| range.len),
-            epoch: 0,
-            reason: 0,
-            detail: kind.code(),
-        };
+        let (base, len) = range.map_or((0, 0), |range| (range.base, range.len));
+        let about = Entry::about(Event::Drop, Came::None, self.registry.subject(init));
+        let entry = Entry { base, len, detail: kind.code(), ..about };
         // It is gone whether or not it is recorded.
         let _ = self.machine.record(&entry);
     }

@@ -7,7 +7,7 @@ mod give;
 use nexus_abi::{EndReason, Handle, Message, Rights, Sender};
 use nexus_proto::init::{Request, ServiceState};
 use nexus_proto::{Operation, ReplyError, Request as _, ServiceError};
-use nexus_sysdesc::{Danger, Description, Device, Need, Permission, Profile, Restart, Service};
+use nexus_sysdesc::{Danger, Description, Device, Need, Permission, Profile, Service, testing};
 
 use crate::board::{Range, Tree};
 use crate::init::{Init, Root};
@@ -39,20 +39,8 @@ fn device(id: u16, name: &str, compatible: &str, virtio_id: Option<u32>) -> Devi
 
 fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Service {
     let need = |device: &u16| need(*device);
-    Service {
-        id,
-        name: name.into(),
-        priority: 10,
-        frames: 64,
-        objects: 64,
-        stack_pages: 16,
-        needs: needs.iter().map(need).collect(),
-        talks_to: vec![],
-        serves: true,
-        restart: Restart::Never,
-        must_prove: vec![],
-        permissions: permissions.to_vec(),
-    }
+    let needs = needs.iter().map(need).collect();
+    Service { needs, ..testing::service(id, name, permissions) }
 }
 
 fn need(device: u16) -> Need {

@@ -3,10 +3,9 @@
 use alloc::string::String;
 
 use nexus_abi::EndReason;
+use nexus_proto::Subject;
 use nexus_proto::init::{EndKind, Refusal};
-use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome};
-use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Asker, Subject};
+use nexus_proto::log::{Entry, Event, Outcome};
 
 use crate::grant::Refused;
 
@@ -34,20 +33,8 @@ pub fn sentence(refused: &Refused) -> &'static str {
 #[must_use]
 pub fn exit_entry(subject: Subject, end: EndReason) -> Entry {
     let (kind, detail, address, pc) = end_parts(end);
-    Entry {
-        event: Event::Exit,
-        outcome: Outcome::None,
-        device: NO_DEVICE,
-        rights: 0,
-        rule: NO_RULE,
-        subject,
-        asker: Asker::default(),
-        base: pc,
-        len: address,
-        epoch: 0,
-        reason: u32::from(kind.code()),
-        detail,
-    }
+    let (base, len, reason) = (pc, address, u32::from(kind.code()));
+    Entry { base, len, reason, detail, ..Entry::about(Event::Exit, Outcome::None, subject) }
 }
 
 /// Kind, code or cause, address and program counter of an end.

@@ -310,6 +310,25 @@ pub const VERIFY_RECORDS: u64 = 64;
 pub const NO_DEVICE: u16 = u16::MAX;
 
 impl Entry {
+    /// A record that says nothing else: of no device, by no rule, for nobody.
+    #[must_use]
+    pub fn about(event: Event, outcome: Outcome, subject: Subject) -> Entry {
+        Entry {
+            event,
+            outcome,
+            device: NO_DEVICE,
+            rights: 0,
+            rule: crate::policy::NO_RULE,
+            subject,
+            asker: Asker::default(),
+            base: 0,
+            len: 0,
+            epoch: 0,
+            reason: 0,
+            detail: 0,
+        }
+    }
+
     /// What is hashed of it: all of it as it travels, but for the padding at its end. With the hash
     /// before and the stamp it is 116 bytes, which with what SHA-256 adds are two blocks.
     #[must_use]

@@ -79,18 +79,6 @@ impl Draw for Text {
     }
 }
 
-impl Draw for Subject {
-    fn draw(source: &mut Source) -> Subject {
-        Subject { id: u32::draw(source), incarnation: u32::draw(source) }
-    }
-}
-
-impl Draw for Asker {
-    fn draw(source: &mut Source) -> Asker {
-        Asker::new(u32::draw(source))
-    }
-}
-
 /// A protocol, for the tests below.
 pub(crate) trait Checked: Protocol {
     fn check_operations(source: &mut Source);

@@ -15,7 +15,7 @@ macro_rules! plain {
         fn is_canonical(&self) -> bool { true }
     })+ };
 }
-plain!((), bool, u8, u16, u32, u64, Subject, Asker);
+plain!((), bool, u8, u16, u32, u64);
 
 impl<T: Wire, const N: usize> Wire for [T; N] {
     fn is_canonical(&self) -> bool {
@@ -181,53 +181,30 @@ impl core::fmt::Debug for Text {
     }
 }
 
-/// A service that a message is about: which one, and which life of it.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    TryFromBytes,
-    IntoBytes,
-    Immutable,
-    KnownLayout,
-)]
-#[repr(C)]
-pub struct Subject {
-    /// Service id.
-    pub id: u32,
-    /// Incarnation, from 1; 0 where none is known.
-    pub incarnation: u32,
+payloads! {
+    /// A service that a message is about: which one, and which life of it.
+    #[derive(Default)]
+    pub struct Subject {
+        /// Service id.
+        pub id: u32,
+        /// Incarnation, from 1; 0 where none is known.
+        pub incarnation: u32,
+    }
+
+    /// On whose behalf something is asked for. Which life of it does not matter.
+    #[derive(Default)]
+    pub struct Asker {
+        /// Service id; 0 for nobody.
+        pub id: u32,
+        /// Padding.
+        pub zero: Zero<4>,
+    }
 }
 
 impl From<Sender> for Subject {
     fn from(sender: Sender) -> Subject {
         Subject { id: sender.service_id, incarnation: sender.incarnation }
     }
-}
-
-/// On whose behalf something is asked for. Which life of it does not matter.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    TryFromBytes,
-    IntoBytes,
-    Immutable,
-    KnownLayout,
-)]
-#[repr(C)]
-pub struct Asker {
-    /// Service id; 0 for nobody.
-    pub id: u32,
-    zero: Zero<4>,
 }
 
 impl Asker {

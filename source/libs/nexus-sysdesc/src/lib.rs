@@ -20,6 +20,8 @@ extern crate alloc;
 pub mod archive;
 #[cfg(feature = "alloc")]
 mod description;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[cfg(feature = "alloc")]
 pub use description::{

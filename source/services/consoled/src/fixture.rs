@@ -3,24 +3,8 @@
 use std::collections::VecDeque;
 
 use nexus_mmio::fake::Device;
-use nexus_sysdesc::{Description, Permission, Profile, Restart, Service};
-
-fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
-    Service {
-        id,
-        name: name.into(),
-        priority: 8,
-        frames: 1,
-        objects: 1,
-        stack_pages: 1,
-        needs: Vec::new(),
-        talks_to: Vec::new(),
-        serves: false,
-        restart: Restart::Never,
-        must_prove: Vec::new(),
-        permissions: permissions.to_vec(),
-    }
-}
+use nexus_sysdesc::testing::service;
+use nexus_sysdesc::{Description, Permission, Profile};
 
 /// init (1), rngd (7), nsh (10, the shell), tests (11, which report).
 pub(crate) fn description() -> Description {

@@ -5,11 +5,10 @@ use alloc::vec::Vec;
 use nexus_abi::{Message, Sender};
 use nexus_proto::log::{
     Append, Appended, Counts, Entry, Event, FindLine, Hashes, Head, HeadInfo, Level, LineInfo,
-    LineKind, LineText, NO_DEVICE, Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request,
-    SetClock, Stats, Verify, Write,
+    LineKind, LineText, Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats,
+    Verify, Write,
 };
-use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Asker, Operation, ServiceError, Subject, Text, Zero};
+use nexus_proto::{Operation, ServiceError, Text, Zero};
 use nexus_sysdesc::{Description, Permission, Profile};
 
 use crate::chain::Link;
@@ -75,7 +74,7 @@ impl Logd {
     /// of another run can stand for this one.
     pub fn begin(&mut self, own: Sender, nonce: u64, ticks: u64) {
         self.own = own;
-        let entry = Entry { detail: nonce, ..own_entry(Event::Boot, own.into()) };
+        let entry = Entry { detail: nonce, ..Entry::about(Event::Boot, Outcome::None, own.into()) };
         // An empty ledger has room.
         let _first = self.ledger.append(own, entry, self.clock.at(ticks));
     }
@@ -173,7 +172,8 @@ impl Logd {
             Change::TooOften => return Err(ServiceError::Full),
             Change::Set => {}
         }
-        let (asker, own) = (sender.into(), own_entry(Event::Clock, sender.into()));
+        let (asker, own) =
+            (sender.into(), Entry::about(Event::Clock, Outcome::None, sender.into()));
         let entry = Entry { asker, detail: ask.unix_ns, ..own };
         self.ledger.append(self.own, entry, at).map_err(|Full| ServiceError::Full)?;
         self.clock.set(ask.ticks, ask.unix_ns);
@@ -259,24 +259,6 @@ impl Logd {
 
     fn may(&self, sender: Sender, permission: Permission) -> bool {
         self.permissions.contains(&(sender.service_id, permission))
-    }
-}
-
-/// A record of logd itself.
-fn own_entry(event: Event, subject: Subject) -> Entry {
-    Entry {
-        event,
-        outcome: Outcome::None,
-        device: NO_DEVICE,
-        rights: 0,
-        rule: NO_RULE,
-        subject,
-        asker: Asker::default(),
-        base: 0,
-        len: 0,
-        epoch: 0,
-        reason: 0,
-        detail: 0,
     }
 }
 

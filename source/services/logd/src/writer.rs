@@ -1,5 +1,6 @@
 //! Who may record what.
 
+use nexus_abi::Rights;
 use nexus_proto::log::{Entry, Event, Outcome};
 
 /// Who records an event, and nobody else does.
@@ -27,15 +28,16 @@ impl Writer {
     }
 }
 
-/// True when the outcome is one that the event can have.
+/// True when the outcome is one that the event can have, and every right one that there is.
 #[must_use]
 pub(crate) fn is_sound(entry: &Entry) -> bool {
-    match entry.event {
+    let outcome_fits = match entry.event {
         Event::Decision => entry.outcome != Outcome::None,
         Event::Grant => entry.outcome == Outcome::Allow,
         Event::Refusal => entry.outcome == Outcome::Deny,
         Event::Boot | Event::Clock | Event::Revoke | Event::Exit | Event::Drop => {
             entry.outcome == Outcome::None
         }
-    }
+    };
+    outcome_fits && Rights::from_bits(entry.rights).is_some()
 }

@@ -4,7 +4,7 @@
 use logd::Logd;
 use logd::chain::{Link, replay};
 use logd::ledger::CAPACITY;
-use nexus_abi::{Message, Sender, Tag};
+use nexus_abi::{Message, Rights, Sender, Tag};
 use nexus_proto::log::{
     Append, Appended, Entry, Event, FindLine, Head, Level, LineInfo, LineKind, LineText, NO_DEVICE,
     Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
@@ -12,7 +12,8 @@ use nexus_proto::log::{
 use nexus_proto::{
     Asker, Operation, ReplyError, Request as _, ServiceError, Subject, Text, Zero, encode_error,
 };
-use nexus_sysdesc::{Description, Permission, Profile, Restart, Service};
+use nexus_sysdesc::testing::service;
+use nexus_sysdesc::{Description, Permission, Profile};
 use proptest::prelude::*;
 
 const HZ: u64 = 10_000_000;
@@ -26,23 +27,6 @@ const NSH: Sender = Sender { service_id: 10, incarnation: 1 };
 const VIEWER: Sender = Sender { service_id: 12, incarnation: 1 };
 const READER: Sender = Sender { service_id: 13, incarnation: 1 };
 const RNGD: Sender = Sender { service_id: 7, incarnation: 4 };
-
-fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
-    Service {
-        id,
-        name: name.into(),
-        priority: 10,
-        frames: 64,
-        objects: 64,
-        stack_pages: 16,
-        needs: vec![],
-        talks_to: vec![],
-        serves: true,
-        restart: Restart::Never,
-        must_prove: vec![],
-        permissions: permissions.to_vec(),
-    }
-}
 
 fn proof(name: &[u8]) -> Proof {
     Proof { checks: 1, zero: Zero::ZERO, name: Text::piece(name) }
@@ -213,6 +197,20 @@ fn only_the_permitted_record() {
     assert_eq!(log.ask(NSH, &Stats {}).unwrap().records, 1);
     assert_eq!(log.ask(INIT, &grant()), Ok(Appended { seq: 2 }));
     assert_eq!(log.ask(NSH, &Stats {}).unwrap().refused, 5);
+}
+
+// attack 84 U: a record with rights that there are not; refused; broken: logd-rights
+#[test]
+fn a_record_has_no_rights_that_there_are_not() {
+    let mut log = Log::new();
+    for bit in 0..16 {
+        let entry = Entry { rights: 1 << bit, ..grant().entry };
+        let known = Rights::from_bits(1 << bit).is_some();
+        let answer = log.ask(INIT, &Append { entry });
+        assert_eq!(answer.is_ok(), known, "{bit}: {answer:?}");
+        assert!(known || answer == Err(ServiceError::Malformed));
+    }
+    assert!(Rights::from_bits(1 << 15).is_none(), "there is a bit without a meaning");
 }
 
 // attack 84 U: a record of an event by who may record others; refused, each event from each sender; broken: logd-writer

@@ -1,6 +1,6 @@
 //! What policyd answers.
 
-use nexus_abi::{Message, Sender};
+use nexus_abi::{Message, Rights, Sender};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{
     Decide, Decision, EpochInfo, Explain, Explanation, NO_RULE, Reason, Request, Verdict,
@@ -112,7 +112,8 @@ impl Policyd {
             event: Event::Decision,
             outcome: if allow { Outcome::Allow } else { Outcome::Deny },
             device: ask.device,
-            rights: ask.rights,
+            // Bits that are no right are in no record.
+            rights: Rights::from_bits_truncate(ask.rights).bits(),
             rule: ruling.rule,
             subject: ask.subject,
             asker: ask.asker,

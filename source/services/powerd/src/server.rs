@@ -97,28 +97,11 @@ mod tests {
     use nexus_mmio::fake::{Access, FakeBus, Script};
     use nexus_proto::power::Off;
     use nexus_proto::{Operation, ReplyError};
-    use nexus_sysdesc::{Restart, Service as Entry};
+    use nexus_sysdesc::testing::service;
 
     const INIT: u32 = 1;
     const SHELL: u32 = 10;
     const OTHER: u32 = 11;
-
-    fn entry(id: u32, name: &str, permissions: &[Permission]) -> Entry {
-        Entry {
-            id,
-            name: name.into(),
-            priority: 8,
-            frames: 1,
-            objects: 1,
-            stack_pages: 1,
-            needs: Vec::new(),
-            talks_to: Vec::new(),
-            serves: false,
-            restart: Restart::Never,
-            must_prove: Vec::new(),
-            permissions: permissions.to_vec(),
-        }
-    }
 
     fn description() -> Description {
         Description {
@@ -128,9 +111,9 @@ mod tests {
             init: INIT,
             devices: Vec::new(),
             services: vec![
-                entry(INIT, "init", &[]),
-                entry(SHELL, "nsh", &[Permission::Power]),
-                entry(OTHER, "other", &[Permission::View]),
+                service(INIT, "init", &[]),
+                service(SHELL, "nsh", &[Permission::Power]),
+                service(OTHER, "other", &[Permission::View]),
             ],
             rules: Vec::new(),
         }

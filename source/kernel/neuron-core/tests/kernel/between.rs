@@ -4,6 +4,7 @@
 
 use crate::common::*;
 use crate::message::both;
+use crate::sched::called;
 use neuron_core::sim::pace;
 
 /// Runs `body` with steps of this many units of work.
@@ -307,11 +308,7 @@ fn no_error_comes_after_an_answer() {
     both(|w| {
         let server = w.child(7, 16, 64);
         let client = w.child(8, 64, 500);
-        let endpoint = w.endpoint_create(w.init).unwrap();
-        let serve = w.install(w.init, server.process, endpoint, Rights::RECV).unwrap();
-        let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
-        w.receive(server.user, serve);
-        w.send(client.user, call, &Message::new(1, &[]), NO_DEADLINE);
+        let [serve, call] = called(w, server, client);
         let reply = w.received(server.user).unwrap().reply;
         let bad = Message::with_cap(1, &[], Handle(77));
         for _ in 0..20 {

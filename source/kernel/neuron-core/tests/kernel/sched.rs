@@ -392,13 +392,15 @@ fn watched(w: &mut World<'_>, id: u64, priority: u64) -> (Child, Handle) {
     (Child { process, thread, user }, told)
 }
 
-/// An endpoint of init's that `server` serves, and on which `client` has called it for ever.
-fn called(w: &mut World<'_>, server: Child, client: Child) {
+/// An endpoint of init's that `server` serves, and on which `client` has called it for ever: how each
+/// names it.
+pub(crate) fn called(w: &mut World<'_>, server: Child, client: Child) -> [Handle; 2] {
     let endpoint = w.endpoint_create(w.init).unwrap();
     let serve = w.install(w.init, server.process, endpoint, Rights::RECV).unwrap();
     let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
     w.receive(server.user, serve);
     w.send(client.user, call, &Message::new(1, &[]), NO_DEADLINE);
+    [serve, call]
 }
 
 // attack 64 U: send many messages that fail when they are received; a receive deals with a few at a time, and its answer goes once
@@ -407,11 +409,7 @@ fn messages_that_fail_are_sent_back_a_few_at_a_time() {
     both(|w| {
         let server = w.child(7, 16, 64);
         let client = w.child(8, 64, 500);
-        let endpoint = w.endpoint_create(w.init).unwrap();
-        let serve = w.install(w.init, server.process, endpoint, Rights::RECV).unwrap();
-        let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
-        w.receive(server.user, serve);
-        w.send(client.user, call, &Message::new(1, &[]), NO_DEADLINE);
+        let [serve, call] = called(w, server, client);
         let reply = w.received(server.user).unwrap().reply;
         let bad = Message::with_cap(1, &[], Handle(77));
         let senders = [(); 40].map(|()| w.thread_in(client.process, 31).1);

@@ -220,6 +220,18 @@ fn only_the_distributor_may_ask_and_others_are_recorded() {
     assert!(bench.decide(&rng(1)).allows(&rng(1)), "its nonces are not the distributor's");
 }
 
+// attack 84 U: a question with rights that there are not; denied, and the record has none of them; broken: policyd-odd-rights
+#[test]
+fn a_question_for_rights_that_there_are_not_is_on_record_without_them() {
+    let mut bench = Bench::new();
+    let odd = 1 << 15;
+    let asked = Decide { rights: rng(1).rights | odd, ..rng(1) };
+    assert_eq!(bench.deny(&asked), Reason::RightsExceedRule);
+    assert_eq!(bench.ask(NSH, Decide { rights: odd, ..rng(2) }), Err(ServiceError::Denied));
+    let rights: Vec<_> = bench.ledger.entries.iter().map(|entry| entry.rights).collect();
+    assert_eq!(rights, [rng(1).rights, 0]);
+}
+
 // attack 84 U: init asks on behalf of a shell; the record says who asked, and about whom; broken: policyd-who-asked
 #[test]
 fn the_record_says_who_asked() {

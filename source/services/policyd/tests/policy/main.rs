@@ -13,7 +13,7 @@ use nexus_proto::policy::{
 };
 use nexus_proto::{Asker, Operation, ReplyError, ServiceError, Subject, Zero};
 use nexus_sysdesc::{
-    Danger, Description, Device, Need, Permission, Profile, Restart, Rule, Service,
+    Danger, Description, Device, Need, Permission, Profile, Rule, Service, testing,
 };
 use policyd::{Policyd, Recorder};
 
@@ -45,20 +45,8 @@ fn device(id: u16, name: &str, base: Option<u64>, dma: bool) -> Device {
 
 fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Service {
     let need = |device: &u16| Need { device: *device, rights: MAP | READ | WRITE };
-    Service {
-        id,
-        name: name.into(),
-        priority: 10,
-        frames: 64,
-        objects: 64,
-        stack_pages: 16,
-        needs: needs.iter().map(need).collect(),
-        talks_to: vec![],
-        serves: true,
-        restart: Restart::Never,
-        must_prove: vec![],
-        permissions: permissions.to_vec(),
-    }
+    let needs = needs.iter().map(need).collect();
+    Service { needs, ..testing::service(id, name, permissions) }
 }
 
 fn rule(number: u16, id: &str, subject: u32, device: u16, rights: u16, allow_dma: bool) -> Rule {
