@@ -37,6 +37,13 @@ fn a_block_needs_a_bus_as_long() {
 }
 
 #[test]
+fn a_bus_without_bytes_is_empty_and_too_small() {
+    assert!(memory(0).is_empty() && !memory(1).is_empty());
+    let error = Registers::<_, 16>::new(memory(0)).map(|_| ()).unwrap_err();
+    assert_eq!(std::format!("{error}"), "window of 0 bytes, registers take 16");
+}
+
+#[test]
 fn registers_have_their_width_and_place() {
     let mut regs = Registers::<_, 16>::new(memory(16)).unwrap();
     regs.bus().with_device(|memory| memory.0[..4].copy_from_slice(&[1, 2, 3, 4]));

@@ -111,3 +111,34 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    extern crate std;
+    use std::collections::BTreeSet;
+
+    /// Each has words of its own, and there are some.
+    fn differ<T>(all: &[T], words: impl Fn(&T) -> &'static str) {
+        let different: BTreeSet<_> = all.iter().map(&words).collect();
+        assert_eq!(different.len(), all.len());
+        assert!(different.iter().all(|text| text.trim() == *text && text.len() > 4));
+    }
+
+    #[test]
+    fn each_reason_has_words_of_its_own() {
+        differ(Reason::ALL, |reason| reason.word());
+        differ(Reason::ALL, |reason| reason.text());
+        differ(Reason::ALL, |reason| reason.remedy());
+        differ(Refusal::ALL, |refusal| refusal.word());
+        differ(Refusal::ALL, |refusal| refusal.text());
+    }
+
+    #[test]
+    fn a_word_is_one_word() {
+        let words = Reason::ALL.iter().map(|one| one.word());
+        for word in words.chain(Refusal::ALL.iter().map(|one| one.word())) {
+            assert!(word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{word}");
+        }
+    }
+}

@@ -220,3 +220,18 @@ impl From<Sender> for Asker {
         Asker::new(sender.service_id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // attack 31 U: bytes hidden behind a name in an array; seen wherever it stands
+    #[test]
+    fn an_array_is_canonical_when_each_part_is() {
+        let good = Name::<4>::new("ab");
+        let bad = Name::<4>::try_read_from_bytes(b"a\0b\0").unwrap();
+        assert!(good.is_canonical() && !bad.is_canonical());
+        assert!([good, good].is_canonical());
+        assert!(![good, bad].is_canonical() && ![bad, good].is_canonical());
+    }
+}

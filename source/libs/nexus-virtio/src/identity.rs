@@ -208,4 +208,13 @@ mod tests {
         let text = alloc::format!("{}", Refused::Legacy);
         assert!(text.contains("force-legacy=off"), "{text}");
     }
+
+    #[test]
+    fn another_device_is_told_with_both_names() {
+        let refused = Refused::WrongDevice { found: 16, expected: DeviceType::ENTROPY };
+        assert_eq!(refused.device_id(), 16);
+        let text = alloc::format!("{refused}");
+        assert_eq!(text, "DeviceID 16, expected 4 (entropy source)");
+        assert_eq!(Refused::Empty.device_id(), 0);
+    }
 }

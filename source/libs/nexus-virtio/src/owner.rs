@@ -25,3 +25,13 @@ pub fn run(expected: DeviceType) -> Result<(), StartError> {
     let end = serve::<Device>(endpoint, |_, request| answer(&identity, &request));
     Err(StartError::Kernel(end))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_that_was_given_nothing_ends() {
+        assert_eq!(run(DeviceType::ENTROPY), Err(StartError::NothingToServe));
+    }
+}
