@@ -49,7 +49,9 @@ impl Host<'_> {
             typed.replace(COPY, about)
         );
         let mut command = Command::new("sh");
-        command.args(["-c", &script]).current_dir(self.root).env_remove("NEXUS_UPDATE");
+        command.args(["-c", &script]).current_dir(self.root);
+        // What is shown is as wide as where nobody says how wide.
+        command.env_remove("NEXUS_UPDATE").env_remove("COLUMNS");
         if let Some((_, crate_dir)) =
             typed.split_once(COPY).filter(|_| typed.starts_with("cargo test"))
         {
