@@ -48,7 +48,7 @@ check *args:
 
 # Without running anything: format, lints, description, unsafe code, licences
 quick:
-    @{{nexus}} ci --only fmt,clippy,check,unsafe,licences
+    @{{nexus}} ci --only fmt,clippy,check,unsafe,size,licences
 
 # Everything that CI runs
 ci:

@@ -5,6 +5,7 @@ mod docs;
 mod examples;
 pub(crate) mod guest;
 mod host;
+mod kernel_size;
 mod licences;
 mod production;
 mod unsafe_code;
@@ -32,6 +33,7 @@ const STEPS: &[Step] = &[
     step("fmt", 5, "rustfmt finds nothing to change", |_| host::fmt()),
     // attack 71 H: unsafe code over its budget anywhere in the tree; the run fails
     step("unsafe", 5, "no unsafe code beyond its budget", |_| unsafe_code::check()),
+    step("size", 1, "the kernel within its budget of code lines", |_| kernel_size::check()),
     // attack 71 H: a dependency that is not pinned, not licensed or from elsewhere; the run fails
     step("licences", 5, "dependencies are pinned, licensed and from the registry", |_| {
         licences::check()

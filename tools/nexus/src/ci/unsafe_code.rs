@@ -69,7 +69,7 @@ fn count_in(tokens: TokenStream) -> usize {
     tokens.into_iter().map(one).sum()
 }
 
-fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn rust_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let Ok(entries) = directory.read_dir() else { return Ok(files) };
     for entry in entries {
