@@ -27,6 +27,9 @@ pub mod platform;
 pub mod sim;
 pub mod store;
 
+/// What a call comes to: the error goes to the program that made it.
+pub type Result<T = (), E = nexus_abi::Error> = core::result::Result<T, E>;
+
 pub use call::fast::Run;
 pub use kernel::{Kernel, Tables};
 pub use object::process::MAX_THREADS;

@@ -5,6 +5,7 @@
 
 use nexus_abi::{Error, Handle, Rights, Sender, Syscall, regs};
 
+use crate::Result;
 use crate::call::fast::Run;
 use crate::call::memory::bytes;
 use crate::kernel::{Kernel, Progress, Work, need};
@@ -32,7 +33,7 @@ const ECALL: u64 = 4;
 
 /// Writes what came of a call to the registers of its thread.
 #[inline(always)]
-fn apply(thread: &mut Thread, result: Result<Outcome, Error>) {
+fn apply(thread: &mut Thread, result: Result<Outcome>) {
     match result {
         Ok(Outcome::Value(value)) => thread.answer(0, value),
         Ok(Outcome::Applied) => {}
@@ -65,17 +66,14 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     #[inline(always)]
-    fn other_call(&mut self, me: Id<Thread>, call: Syscall) -> Result<Outcome, Error> {
+    fn other_call(&mut self, me: Id<Thread>, call: Syscall) -> Result<Outcome> {
         let thread = self.threads.get(me)?;
         let process = thread.process;
         let [a0, a1, a2, a3, a4, a5] =
             [0u32, 1, 2, 3, 4, 5].map(|n| thread.frame.get(index(n).wrapping_add(regs::A0)));
         let value = match call {
             Syscall::Null | Syscall::Call | Syscall::ReplyRecv => 0,
-            Syscall::Yield => {
-                self.rotate()?;
-                0
-            }
+            Syscall::Yield => self.rotate().map(|()| 0)?,
             Syscall::Reply => return self.reply(me),
             Syscall::Wait => return self.wait(me, Handle(a0), a1),
             Syscall::ThreadExit => return self.thread_exit(me),
@@ -88,38 +86,24 @@ impl<P: Platform> Kernel<'_, P> {
                 let info = self.process_stat(process, Handle(a0))?;
                 return self.record(me, 0, info.id, &info.to_record());
             }
-            Syscall::Signal => {
-                self.signal(process, Handle(a0), a1)?;
-                0
-            }
+            Syscall::Signal => self.signal(process, Handle(a0), a1).map(|()| 0)?,
             Syscall::EndpointCreate => self.endpoint_create(process)?.0,
             Syscall::NotificationCreate => self.notification_create(process)?.0,
             Syscall::EndpointBind => {
-                self.endpoint_bind(process, Handle(a0), Handle(a1))?;
-                0
+                self.endpoint_bind(process, Handle(a0), Handle(a1)).map(|()| 0)?
             }
             Syscall::VmoCreate => return self.vmo_create(me, a0),
-            Syscall::VmoSeal => {
-                self.vmo_seal(process, Handle(a0))?;
-                0
-            }
+            Syscall::VmoSeal => self.vmo_seal(process, Handle(a0)).map(|()| 0)?,
             Syscall::VmoMap => self.vmo_map(process, Handle(a0), Handle(a1), [a2, a3, a4, a5])?,
             Syscall::MmioMap => self.mmio_map(process, Handle(a0), [a1, a2, a3, a4])?,
-            Syscall::Unmap => {
-                self.unmap(process, a0)?;
-                0
-            }
-            Syscall::Protect => {
-                self.protect(process, a0, a1)?;
-                0
-            }
+            Syscall::Unmap => self.unmap(process, a0).map(|()| 0)?,
+            Syscall::Protect => self.protect(process, a0, a1).map(|()| 0)?,
             Syscall::CapDerive => self.cap_derive(process, Handle(a0), [a1, a2, a3])?.0,
             Syscall::CapInstall => self.cap_install(process, Handle(a0), Handle(a1), a2)?.0,
             Syscall::ProcessCreate => self.process_create(process, [a0, a1, a2, a3, a4])?.0,
             Syscall::ThreadCreate => self.thread_create(me, [a0, a1, a2, a3, a4])?.0,
             Syscall::ConsoleWrite => {
-                self.console_write(process, Handle(a0), a1, [a2, a3, a4, a5])?;
-                0
+                self.console_write(process, Handle(a0), a1, [a2, a3, a4, a5]).map(|()| 0)?
             }
         };
         Ok(Outcome::Value(value))
@@ -131,7 +115,7 @@ impl<P: Platform> Kernel<'_, P> {
         caller: Id<Process>,
         handle: Handle,
         [rights, offset, len]: [u64; 3],
-    ) -> Result<Handle, Error> {
+    ) -> Result<Handle> {
         let (id, cap) = self.lookup(caller, handle)?;
         need(cap, Rights::DERIVE)?;
         let rights = fewer(cap, rights)?;
@@ -151,7 +135,7 @@ impl<P: Platform> Kernel<'_, P> {
         process: Handle,
         handle: Handle,
         rights: u64,
-    ) -> Result<Handle, Error> {
+    ) -> Result<Handle> {
         let target = self.target(caller, process)?;
         let (id, cap) = self.lookup(caller, handle)?;
         need(cap, Rights::GRANT)?;
@@ -162,12 +146,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `cap_drop`.
-    fn cap_drop(
-        &mut self,
-        me: Id<Thread>,
-        caller: Id<Process>,
-        handle: Handle,
-    ) -> Result<Outcome, Error> {
+    fn cap_drop(&mut self, me: Id<Thread>, caller: Id<Process>, handle: Handle) -> Result<Outcome> {
         if handle.is_reply() {
             self.drop_reply(caller, handle)?;
             self.preempt()?;
@@ -189,7 +168,7 @@ impl<P: Platform> Kernel<'_, P> {
         me: Id<Thread>,
         caller: Id<Process>,
         handle: Handle,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome> {
         let id = match self.lookup(caller, handle) {
             Ok((id, cap)) => {
                 need(cap, Rights::REVOKE)?;
@@ -213,7 +192,7 @@ impl<P: Platform> Kernel<'_, P> {
         me: Id<Thread>,
         handle: Handle,
         error: Error,
-    ) -> Result<Option<Id<Capability>>, Error> {
+    ) -> Result<Option<Id<Capability>>> {
         let thread = self.threads.get_mut(me)?;
         if thread.unfinished != handle || handle == Handle::NONE {
             return Err(error);
@@ -227,8 +206,8 @@ impl<P: Platform> Kernel<'_, P> {
         &mut self,
         me: Id<Thread>,
         handle: Handle,
-        step: impl FnOnce(&mut Self, &mut Work) -> Result<Progress, Error>,
-    ) -> Result<Outcome, Error> {
+        step: impl FnOnce(&mut Self, &mut Work) -> Result<Progress>,
+    ) -> Result<Outcome> {
         let progress = step(self, &mut Work::step())?;
         if progress == Progress::More {
             self.threads.get_mut(me)?.unfinished = handle;
@@ -246,7 +225,7 @@ impl<P: Platform> Kernel<'_, P> {
         me: Id<Thread>,
         caller: Id<Process>,
         handle: Handle,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome> {
         let (_, cap) = self.lookup(caller, handle)?;
         let manage = cap.rights.contains(Rights::MANAGE);
         let record = cap.info(manage, self.vmo_bytes(cap)).to_record();
@@ -260,7 +239,7 @@ impl<P: Platform> Kernel<'_, P> {
         caller: Id<Process>,
         process: Handle,
         cursor: u64,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome> {
         let (value, record) = match self.cap_inspect(caller, process, cursor)? {
             Some((handle, cap)) => {
                 let manage = process != Handle::NONE || cap.rights.contains(Rights::MANAGE);
@@ -278,7 +257,7 @@ impl<P: Platform> Kernel<'_, P> {
         value: u64,
         id: Sender,
         words: &[u64; 8],
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome> {
         let thread = self.threads.get_mut(me)?;
         thread.answer(0, value);
         thread.answer_from(id.to_word(), Handle::NONE);
@@ -300,7 +279,7 @@ impl<P: Platform> Kernel<'_, P> {
         handle: Handle,
         len: u64,
         words: [u64; 4],
-    ) -> Result<(), Error> {
+    ) -> Result {
         let (_, cap) = self.lookup(caller, handle)?;
         if cap.kind != CapabilityKind::Console {
             return Err(Error::WrongKind);
@@ -316,7 +295,7 @@ impl<P: Platform> Kernel<'_, P> {
 }
 
 /// The rights asked for, if the capability has them all.
-fn fewer(cap: &Capability, rights: u64) -> Result<Rights, Error> {
+fn fewer(cap: &Capability, rights: u64) -> Result<Rights> {
     let rights = u16::try_from(rights).ok().and_then(Rights::from_bits).ok_or(Error::Denied)?;
     need(cap, rights)?;
     Ok(rights)

@@ -4,34 +4,36 @@ use nexus_abi::{
     EndReason, Error, Handle, NO_DEADLINE, ProcessInfo, ProcessState, Rights, Sender, regs,
 };
 
+use crate::Result;
 use crate::call::Outcome;
 use crate::kernel::sched::PRIORITIES;
 use crate::kernel::space::Paging;
 use crate::kernel::{Kernel, MAX_SERVICE_ID, Progress, Work};
-use crate::object::capability::OBJECT_RIGHTS;
-use crate::object::capability::{CapState, Capability, CapabilityKind};
-use crate::object::endpoint::Notification;
+use crate::object::capability::{CapState, Capability, CapabilityKind, OBJECT_RIGHTS};
 use crate::object::process::{HEAVY, MAX_THREADS, Process, REAP_PRIORITY};
 use crate::object::thread::{State, Team, Thread};
 use crate::platform::{Asid, Platform};
 use crate::store::addr::{PageRange, index};
 use crate::store::list::List;
-use crate::store::pool::{Id, Weak};
+use crate::store::pool::Id;
 
 impl<P: Platform> Kernel<'_, P> {
-    /// Makes an object: its anchor, its first capability, and last the object itself by `make`.
-    /// Nothing is left of it on an error.
+    /// Makes an object of `owner`: its anchor, its first capability, which `holder` gets, and last
+    /// the object itself by `make`. Nothing is left of it on an error.
     pub(crate) fn new_object(
         &mut self,
         owner: Id<Process>,
+        holder: Id<Process>,
         rights: Rights,
-        make: impl FnOnce(&mut Self, Id<Capability>) -> Result<CapabilityKind, Error>,
-    ) -> Result<Id<Capability>, Error> {
+        make: impl FnOnce(&mut Self, Id<Capability>) -> Result<CapabilityKind>,
+    ) -> Result<Id<Capability>> {
         // Anchor and capability are told what they name once it exists.
         let unknown = CapabilityKind::Spawn;
-        let anchor = self.new_anchor(owner, unknown)?;
+        let mut anchor = Capability::new(unknown, Rights::empty(), owner);
+        anchor.state = CapState::Anchor;
+        let anchor = self.insert(owner, anchor)?;
         let made = self
-            .add_child(anchor, owner, unknown, rights)
+            .add_child(anchor, holder, unknown, rights)
             .and_then(|cap| Ok((cap, make(self, anchor)?)));
         match made {
             Ok((cap, kind)) => {
@@ -51,7 +53,7 @@ impl<P: Platform> Kernel<'_, P> {
         &mut self,
         caller: Id<Process>,
         [spawn, service_id, budget, notification, bits]: [u64; 5],
-    ) -> Result<Handle, Error> {
+    ) -> Result<Handle> {
         let (_, cap) = self.lookup(caller, Handle(spawn))?;
         if cap.kind != CapabilityKind::Spawn {
             return Err(Error::WrongKind);
@@ -60,7 +62,7 @@ impl<P: Platform> Kernel<'_, P> {
             Handle::NONE => None,
             handle => {
                 let id = self.notification(caller, handle, Rights::SEND)?;
-                Some((self.notifications.weak(id), bits))
+                Some((self.notifications.handle(id), bits))
             }
         };
         let id = u32::try_from(service_id)
@@ -80,7 +82,7 @@ impl<P: Platform> Kernel<'_, P> {
         if !covered {
             return Err(Error::NoMemory);
         }
-        let cap = self.new_object(caller, OBJECT_RIGHTS, |kernel, anchor| {
+        let cap = self.new_object(caller, caller, OBJECT_RIGHTS, |kernel, anchor| {
             let process = kernel.new_process(id, frames, objects, Some(caller))?;
             let made = kernel.processes.get_mut(process)?;
             made.anchor = Some(anchor);
@@ -102,7 +104,7 @@ impl<P: Platform> Kernel<'_, P> {
         frames: u32,
         objects: u32,
         parent: Option<Id<Process>>,
-    ) -> Result<Id<Process>, Error> {
+    ) -> Result<Id<Process>> {
         let life = self.lives.get_mut(index(service_id)).ok_or(Error::BadArgument)?;
         let incarnation = life.checked_add(1).ok_or(Error::BadArgument)?;
         let id = Sender { service_id, incarnation };
@@ -126,7 +128,7 @@ impl<P: Platform> Kernel<'_, P> {
         &mut self,
         me: Id<Thread>,
         [process, entry, stack, arg, priority]: [u64; 5],
-    ) -> Result<Handle, Error> {
+    ) -> Result<Handle> {
         let thread = self.threads.get(me)?;
         let (caller, ceiling) = (thread.process, thread.priority);
         let target = self.target(caller, Handle(process))?;
@@ -149,15 +151,21 @@ impl<P: Platform> Kernel<'_, P> {
         target: Id<Process>,
         [entry, stack, arg]: [u64; 3],
         priority: u8,
-    ) -> Result<Handle, Error> {
-        if self.count_threads(target)? >= MAX_THREADS {
+    ) -> Result<Handle> {
+        if self.count_threads(target)? >= index(MAX_THREADS) {
             return Err(Error::NoMemory);
         }
         // The anchor pays the last 1 of the cost.
         let cost = HEAVY.saturating_sub(1);
-        self.charge_objects(target, cost)?;
-        let made = self.new_thread(holder, target, priority);
-        let (thread, cap) = made.inspect_err(|_| self.refund_objects(target, cost))?;
+        self.processes.get_mut(target)?.objects.charge(cost)?;
+        let made = self.new_object(target, holder, OBJECT_RIGHTS, |kernel, anchor| {
+            let thread = kernel.new_thread(target, anchor, priority)?;
+            Ok(CapabilityKind::Thread(thread))
+        });
+        let cap = made.inspect_err(|_| self.refund_objects(target, cost))?;
+        let CapabilityKind::Thread(thread) = self.caps.get(cap)?.kind else {
+            return Err(Error::WrongKind);
+        };
         let frame = &mut self.threads.get_mut(thread)?.frame;
         frame.set(0, entry);
         frame.set(2, stack);
@@ -167,51 +175,28 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(self.caps.handle(cap))
     }
 
-    /// The parts of a thread: anchor, capability, and last the thread. Nothing is left of them on
-    /// an error.
     fn new_thread(
         &mut self,
-        holder: Id<Process>,
         target: Id<Process>,
+        anchor: Id<Capability>,
         priority: u8,
-    ) -> Result<(Id<Thread>, Id<Capability>), Error> {
-        let process = self.processes.get(target)?;
-        let (id, space) = (process.id, process.space()?);
-        let satp = self.platform.satp(space.root, space.asid);
-        let unknown = CapabilityKind::Spawn;
-        let anchor = self.new_anchor(target, unknown)?;
-        let made = self.add_child(anchor, holder, unknown, OBJECT_RIGHTS).and_then(|cap| {
-            let thread = Thread::new(target, anchor, priority, satp, id);
-            Ok((self.threads.alloc(thread)?, cap))
-        });
-        let (thread, cap) = match made {
-            Ok(made) => made,
-            Err(error) => {
-                let _ = self.end_anchor(anchor, &mut Work::step())?;
-                return Err(error);
-            }
-        };
-        let kind = CapabilityKind::Thread(thread);
-        self.caps.get_mut(anchor)?.kind = kind;
-        self.caps.get_mut(cap)?.kind = kind;
+    ) -> Result<Id<Thread>> {
         let process = self.processes.get_mut(target)?;
+        let space = process.space()?;
+        let satp = self.platform.satp(space.root, space.asid);
+        let thread = Thread::new(target, anchor, priority, satp, process.id);
+        let thread = self.threads.alloc(thread)?;
         process.threads.push_back(&mut self.threads, thread)?;
         process.reap_priority = process.reap_priority.max(priority);
-        Ok((thread, cap))
+        Ok(thread)
     }
 
-    fn count_threads(&self, process: Id<Process>) -> Result<u32, Error> {
-        let mut count = 0u32;
-        let mut next = self.processes.get(process)?.threads.first();
-        while let Some(id) = next {
-            count = count.wrapping_add(1);
-            next = List::<Thread, Team>::next(&self.threads, id);
-        }
-        Ok(count)
+    fn count_threads(&self, process: Id<Process>) -> Result<usize> {
+        Ok(self.processes.get(process)?.threads.iter(&self.threads).count())
     }
 
     /// `thread_exit`.
-    pub(crate) fn thread_exit(&mut self, me: Id<Thread>) -> Result<Outcome, Error> {
+    pub(crate) fn thread_exit(&mut self, me: Id<Thread>) -> Result<Outcome> {
         let thread = self.threads.get(me)?;
         let (process, anchor) = (thread.process, thread.anchor);
         if self.count_threads(process)? == 1 {
@@ -234,7 +219,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Stops a process for good. What it held comes back step by step, in [`Kernel::reap`].
-    pub(crate) fn end_process(&mut self, id: Id<Process>, reason: EndReason) -> Result<(), Error> {
+    pub(crate) fn end_process(&mut self, id: Id<Process>, reason: EndReason) -> Result {
         let process = self.processes.get_mut(id)?;
         if process.state != ProcessState::Live {
             return Ok(());
@@ -270,7 +255,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// First of all those that wait for its answers hear that none will come: its threads receive
     /// nothing any more, so that there will be no others.
-    fn take_apart(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress, Error> {
+    fn take_apart(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress> {
         if self.fail_callers(id, work)? == Progress::More {
             return Ok(Progress::More);
         }
@@ -300,7 +285,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Fails the calls that the process received and did not answer.
-    fn fail_callers(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress, Error> {
+    fn fail_callers(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress> {
         loop {
             let swept = self.processes.get(id)?.swept;
             if swept >= self.threads.capacity() {
@@ -321,7 +306,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Gives back what is left of a process once it holds nothing, and tells its supervisor.
-    fn finish(&mut self, id: Id<Process>) -> Result<(), Error> {
+    fn finish(&mut self, id: Id<Process>) -> Result {
         let process = self.processes.get_mut(id)?;
         let (parent, notify) = (process.parent, process.notify.take());
         let (frames, objects) = (process.frames.limit, process.objects.limit);
@@ -336,20 +321,16 @@ impl<P: Platform> Kernel<'_, P> {
             giver.objects.refund(objects);
             giver.child_processes = giver.child_processes.wrapping_sub(1);
         }
-        self.tell_end(notify)?;
+        if let Some((handle, bits)) = notify
+            && let Ok((notification, _)) = self.notifications.by_handle(handle)
+        {
+            self.signal_object(notification, bits)?;
+        }
         self.release_process(id)
     }
 
-    fn tell_end(&mut self, notify: Option<(Weak<Notification>, u64)>) -> Result<(), Error> {
-        let Some((weak, bits)) = notify else { return Ok(()) };
-        match self.notifications.upgrade(weak) {
-            Some(notification) => self.signal_object(notification, bits),
-            None => Ok(()),
-        }
-    }
-
     /// Frees the slot of a process that has ended and that no capability names. Init's stays.
-    pub(crate) fn release_process(&mut self, id: Id<Process>) -> Result<(), Error> {
+    pub(crate) fn release_process(&mut self, id: Id<Process>) -> Result {
         let process = self.processes.get(id)?;
         let parent = process.parent;
         if process.state == ProcessState::Ended && process.anchor.is_none() && self.init != Some(id)
@@ -369,23 +350,17 @@ impl<P: Platform> Kernel<'_, P> {
         caller: Id<Process>,
         handle: Handle,
         code: u64,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Outcome> {
         let target = self.target(caller, handle)?;
         self.check_live(target)?;
         let own = target == caller;
-        self.end_process(
-            target,
-            if own { EndReason::Exit(code) } else { EndReason::Killed(code) },
-        )?;
+        let reason = if own { EndReason::Exit(code) } else { EndReason::Killed(code) };
+        self.end_process(target, reason)?;
         Ok(if own { Outcome::Applied } else { Outcome::Value(0) })
     }
 
     /// `process_stat`.
-    pub(crate) fn process_stat(
-        &self,
-        caller: Id<Process>,
-        handle: Handle,
-    ) -> Result<ProcessInfo, Error> {
+    pub(crate) fn process_stat(&self, caller: Id<Process>, handle: Handle) -> Result<ProcessInfo> {
         let target = self.target(caller, handle)?;
         let process = self.processes.get(target)?;
         // Nobody has a capability to init, which may see everything else of itself.
@@ -411,7 +386,7 @@ impl<P: Platform> Kernel<'_, P> {
         caller: Id<Process>,
         handle: Handle,
         cursor: u64,
-    ) -> Result<Option<(Handle, &Capability)>, Error> {
+    ) -> Result<Option<(Handle, &Capability)>> {
         let target = self.target(caller, handle)?;
         let next = match Handle(cursor) {
             Handle::NONE => self.processes.get(target)?.held.first(),

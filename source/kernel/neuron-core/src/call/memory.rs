@@ -2,6 +2,7 @@
 
 use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, Rights};
 
+use crate::Result;
 use crate::call::Outcome;
 use crate::kernel::space::Paging;
 use crate::kernel::{Kernel, Progress, Work, cost, need};
@@ -23,14 +24,6 @@ const MEMORY: Rights = Rights::all().difference(Rights::SEND.union(Rights::RECV)
 /// A memory object, and the capability that is its maker's.
 type Memory = (Id<Capability>, Id<Vmo>);
 
-/// What to map, after all checks of the capability.
-struct Request {
-    cap: Id<Capability>,
-    backing: Backing,
-    pages: PageRange,
-    leaf: Leaf,
-}
-
 impl<P: Platform> Kernel<'_, P> {
     /// `mmio_map`: the checks of RFC-0002, in their order; a refused call changes nothing.
     #[inline(always)]
@@ -39,7 +32,7 @@ impl<P: Platform> Kernel<'_, P> {
         caller: Id<Process>,
         handle: Handle,
         [offset, len, va, prot]: [u64; 4],
-    ) -> Result<u64, Error> {
+    ) -> Result<u64> {
         let (cap, capability) = self.lookup(caller, handle)?;
         let window = Window::of(capability.kind)?;
         device_rights(capability.rights, prot)?;
@@ -54,8 +47,8 @@ impl<P: Platform> Kernel<'_, P> {
         if has_child {
             return Err(Error::Busy);
         }
-        let request = Request { cap, backing: Backing::Device(base), pages, leaf: perm.into() };
-        self.add_mapping(caller, table, request)?;
+        let mapping = Mapping::new(cap, caller, pages, perm.into());
+        self.add_mapping(table, mapping, Backing::Device(base))?;
         Ok(va)
     }
 
@@ -66,13 +59,13 @@ impl<P: Platform> Kernel<'_, P> {
         process: Handle,
         vmo: Handle,
         [offset, len, va, prot]: [u64; 4],
-    ) -> Result<u64, Error> {
+    ) -> Result<u64> {
         let target = self.target(caller, process)?;
         let (cap, capability) = self.lookup(caller, vmo)?;
         let CapabilityKind::Vmo(id) = capability.kind else { return Err(Error::WrongKind) };
         memory_rights(capability.rights, prot)?;
         self.check_live(target)?;
-        let leaf = memory_leaf(prot)?;
+        let leaf = parse_prot(prot)?;
         let object = self.vmos.get(id)?;
         check_seal(object, leaf)?;
         if va & PAGE_SIZE.wrapping_sub(1) != 0 {
@@ -83,7 +76,7 @@ impl<P: Platform> Kernel<'_, P> {
         let backing = Backing::Memory(object.pages, first);
         let pages = PageRange::new(va, count)?;
         let table = self.processes.get(target)?.space()?.check_vacant(&self.platform, pages)?;
-        self.add_mapping(target, table, Request { cap, backing, pages, leaf })?;
+        self.add_mapping(table, Mapping::new(cap, target, pages, leaf), backing)?;
         self.count_writable(id, leaf, 1)?;
         Ok(va)
     }
@@ -91,18 +84,12 @@ impl<P: Platform> Kernel<'_, P> {
     /// Records a mapping and writes its leaves; nothing is left of it on an error. `table` is the
     /// last-level table, if one that exists holds all the pages.
     #[inline(always)]
-    fn add_mapping(
-        &mut self,
-        process: Id<Process>,
-        table: Option<Frame>,
-        request: Request,
-    ) -> Result<(), Error> {
-        let Request { cap, backing, pages, leaf } = request;
+    fn add_mapping(&mut self, table: Option<Frame>, mapping: Mapping, backing: Backing) -> Result {
+        let Mapping { cap, process, pages, leaf, .. } = mapping;
         let owner = self.processes.get_mut(process)?;
         let space = owner.space.as_mut().ok_or(Error::BadState)?;
         owner.objects.charge(1)?;
-        let id = self.mappings.alloc(Mapping::new(cap, process, pages, leaf));
-        let id = id.inspect_err(|_| owner.objects.refund(1))?;
+        let id = self.mappings.alloc(mapping).inspect_err(|_| owner.objects.refund(1))?;
         if table.is_none() {
             let paging = Paging::new(&mut self.frames, &mut self.platform);
             let made = paging.make_tables(space, &mut owner.frames, pages);
@@ -122,11 +109,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Takes a mapping away: leaves, records and charge. `table` is the last-level table of its
     /// first page, where it is known. Tells how many pages that was.
-    pub(crate) fn end_mapping(
-        &mut self,
-        id: Id<Mapping>,
-        table: Option<Frame>,
-    ) -> Result<u32, Error> {
+    pub(crate) fn end_mapping(&mut self, id: Id<Mapping>, table: Option<Frame>) -> Result<u32> {
         let &Mapping { cap, process, pages, leaf, .. } = self.mappings.get(id)?;
         let capability = self.caps.get_mut(cap)?;
         capability.mappings.remove(&mut self.mappings, id)?;
@@ -149,8 +132,8 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn end_mappings(
         &mut self,
         work: &mut Work,
-        first: impl Fn(&Self) -> Result<Option<Id<Mapping>>, Error>,
-    ) -> Result<Progress, Error> {
+        first: impl Fn(&Self) -> Result<Option<Id<Mapping>>>,
+    ) -> Result<Progress> {
         while let Some(mapping) = first(self)? {
             if work.is_spent() {
                 return Ok(Progress::More);
@@ -162,7 +145,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// The mapping of `caller` that begins at `va`, and the last-level table there.
-    fn mapping_from(&self, caller: Id<Process>, va: u64) -> Result<(Id<Mapping>, Frame), Error> {
+    fn mapping_from(&self, caller: Id<Process>, va: u64) -> Result<(Id<Mapping>, Frame)> {
         if va & PAGE_SIZE.wrapping_sub(1) != 0 {
             return Err(Error::Misaligned);
         }
@@ -176,13 +159,13 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// `unmap`.
     #[inline(always)]
-    pub(crate) fn unmap(&mut self, caller: Id<Process>, va: u64) -> Result<(), Error> {
+    pub(crate) fn unmap(&mut self, caller: Id<Process>, va: u64) -> Result {
         let (id, table) = self.mapping_from(caller, va)?;
         self.end_mapping(id, Some(table)).map(|_| ())
     }
 
     /// `protect`: the rules of `mmio_map` and `vmo_map` again, for a mapping that exists.
-    pub(crate) fn protect(&mut self, caller: Id<Process>, va: u64, prot: u64) -> Result<(), Error> {
+    pub(crate) fn protect(&mut self, caller: Id<Process>, va: u64, prot: u64) -> Result {
         let (id, _) = self.mapping_from(caller, va)?;
         let &Mapping { cap, pages, leaf: old, .. } = self.mappings.get(id)?;
         let capability = self.caps.get(cap)?;
@@ -193,7 +176,7 @@ impl<P: Platform> Kernel<'_, P> {
         let leaf = match capability.kind {
             CapabilityKind::Vmo(vmo) => {
                 memory_rights(capability.rights, prot)?;
-                let leaf = memory_leaf(prot)?;
+                let leaf = parse_prot(prot)?;
                 check_seal(self.vmos.get(vmo)?, leaf)?;
                 self.count_writable(vmo, old, -1)?;
                 self.count_writable(vmo, leaf, 1)?;
@@ -211,7 +194,7 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(())
     }
 
-    fn count_writable(&mut self, vmo: Id<Vmo>, leaf: Leaf, by: i32) -> Result<(), Error> {
+    fn count_writable(&mut self, vmo: Id<Vmo>, leaf: Leaf, by: i32) -> Result {
         if leaf == Leaf::ReadWrite {
             let vmo = self.vmos.get_mut(vmo)?;
             vmo.writable = vmo.writable.wrapping_add_signed(by);
@@ -221,7 +204,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// `vmo_create`: everything is taken and charged in the first step, so that no later one can
     /// fail; then the pages are cleared.
-    pub(crate) fn vmo_create(&mut self, me: Id<Thread>, pages: u64) -> Result<Outcome, Error> {
+    pub(crate) fn vmo_create(&mut self, me: Id<Thread>, pages: u64) -> Result<Outcome> {
         let work = &mut Work::step();
         let (cap, vmo) = match self.half_made(me, pages)? {
             Some(begun) => begun,
@@ -244,7 +227,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// What a call of this thread for so many pages has begun to make.
-    fn half_made(&mut self, me: Id<Thread>, pages: u64) -> Result<Option<Memory>, Error> {
+    fn half_made(&mut self, me: Id<Thread>, pages: u64) -> Result<Option<Memory>> {
         let thread = self.threads.get_mut(me)?;
         if thread.unfinished == Handle::NONE {
             return Ok(None);
@@ -265,7 +248,7 @@ impl<P: Platform> Kernel<'_, P> {
         owner: Id<Process>,
         pages: u64,
         work: &mut Work,
-    ) -> Result<Memory, Error> {
+    ) -> Result<Memory> {
         let count = u32::try_from(pages).map_err(|_| Error::OutOfRange)?;
         if count == 0 || pages > MAX_PAGES_PER_CALL {
             return Err(Error::OutOfRange);
@@ -276,11 +259,14 @@ impl<P: Platform> Kernel<'_, P> {
             let made = self.vmo_over(owner, pages);
             made.inspect_err(|_| while self.frames.release_last(&mut pages) {})
         });
-        made.inspect_err(|_| self.refund_frames(owner, count))
+        if made.is_err() {
+            self.processes.get_mut(owner)?.frames.refund(count);
+        }
+        made
     }
 
     /// Clears what is not cleared of a memory object.
-    pub(crate) fn clear_memory(&mut self, id: Id<Vmo>, work: &mut Work) -> Result<Progress, Error> {
+    pub(crate) fn clear_memory(&mut self, id: Id<Vmo>, work: &mut Work) -> Result<Progress> {
         let vmo = self.vmos.get_mut(id)?;
         while let Some(frame) = self.frames.page(vmo.pages, vmo.cleared) {
             if !work.spend(cost::CLEAR) {
@@ -293,8 +279,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// A memory object over frames that are charged to `owner`, and its first capability.
-    pub(crate) fn vmo_over(&mut self, owner: Id<Process>, pages: Pages) -> Result<Memory, Error> {
-        let cap = self.new_object(owner, MEMORY, |kernel, anchor| {
+    pub(crate) fn vmo_over(&mut self, owner: Id<Process>, pages: Pages) -> Result<Memory> {
+        let cap = self.new_object(owner, owner, MEMORY, |kernel, anchor| {
             let vmo = Vmo { pages, cleared: 0, writable: 0, sealed: false, anchor };
             Ok(CapabilityKind::Vmo(kernel.vmos.alloc(vmo)?))
         })?;
@@ -305,7 +291,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `vmo_seal`.
-    pub(crate) fn vmo_seal(&mut self, caller: Id<Process>, handle: Handle) -> Result<(), Error> {
+    pub(crate) fn vmo_seal(&mut self, caller: Id<Process>, handle: Handle) -> Result {
         let (_, capability) = self.lookup(caller, handle)?;
         let CapabilityKind::Vmo(id) = capability.kind else { return Err(Error::WrongKind) };
         need(capability, Rights::MANAGE)?;
@@ -324,13 +310,10 @@ pub(crate) fn bytes(vmo: &Vmo) -> u64 {
     u64::from(vmo.pages.count()).wrapping_mul(PAGE_SIZE)
 }
 
-/// Rights that mapping a window needs: MAP and READ, WRITE for a writable mapping. A window that
-/// can be derived from is for handing out, not for use, so DERIVE excludes MAP (RFC-0002).
-fn device_rights(rights: Rights, prot: u64) -> Result<(), Error> {
-    let mut needed = Rights::MAP | Rights::READ;
-    if prot & u64::from(Prot::WRITE.bits()) != 0 {
-        needed |= Rights::WRITE;
-    }
+/// A window has no EXEC. One that can be derived from is for handing out, not for use, so DERIVE
+/// excludes MAP (RFC-0002).
+fn device_rights(rights: Rights, prot: u64) -> Result {
+    let needed = rights_for(prot).difference(Rights::EXEC);
     if rights.contains(needed) && !rights.contains(Rights::DERIVE) {
         Ok(())
     } else {
@@ -338,7 +321,7 @@ fn device_rights(rights: Rights, prot: u64) -> Result<(), Error> {
     }
 }
 
-fn device_perm(prot: u64) -> Result<DevicePerm, Error> {
+fn device_perm(prot: u64) -> Result<DevicePerm> {
     if prot & u64::from(Prot::EXEC.bits()) != 0 {
         return Err(Error::ExecDenied);
     }
@@ -349,8 +332,12 @@ fn device_perm(prot: u64) -> Result<DevicePerm, Error> {
     }
 }
 
-/// Rights that mapping memory needs: MAP and READ, and WRITE or EXEC as asked for.
-fn memory_rights(rights: Rights, prot: u64) -> Result<(), Error> {
+fn memory_rights(rights: Rights, prot: u64) -> Result {
+    if rights.contains(rights_for(prot)) { Ok(()) } else { Err(Error::Denied) }
+}
+
+/// Rights for a mapping: MAP and READ, and WRITE or EXEC as asked for.
+fn rights_for(prot: u64) -> Rights {
     let mut needed = Rights::MAP | Rights::READ;
     if prot & u64::from(Prot::WRITE.bits()) != 0 {
         needed |= Rights::WRITE;
@@ -358,20 +345,16 @@ fn memory_rights(rights: Rights, prot: u64) -> Result<(), Error> {
     if prot & u64::from(Prot::EXEC.bits()) != 0 {
         needed |= Rights::EXEC;
     }
-    if rights.contains(needed) { Ok(()) } else { Err(Error::Denied) }
+    needed
 }
 
-fn memory_leaf(prot: u64) -> Result<Leaf, Error> {
-    parse_prot(prot)
-}
-
-fn parse_prot(prot: u64) -> Result<Leaf, Error> {
+fn parse_prot(prot: u64) -> Result<Leaf> {
     let bits = u8::try_from(prot).map_err(|_| Error::InvalidProt)?;
     Prot::from_bits(bits).and_then(Leaf::from_prot).ok_or(Error::InvalidProt)
 }
 
 /// Memory is never writable and executable, in one mapping or in two.
-fn check_seal(vmo: &Vmo, leaf: Leaf) -> Result<(), Error> {
+fn check_seal(vmo: &Vmo, leaf: Leaf) -> Result {
     let fits = match leaf {
         Leaf::Read => true,
         Leaf::ReadWrite => !vmo.sealed,

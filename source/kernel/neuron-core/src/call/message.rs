@@ -396,7 +396,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// `endpoint_create`.
     pub(crate) fn endpoint_create(&mut self, owner: Id<Process>) -> Result<Handle, Error> {
         let rights = Rights::SEND | Rights::RECV | OBJECT_RIGHTS;
-        let cap = self.new_object(owner, rights, |kernel, anchor| {
+        let cap = self.new_object(owner, owner, rights, |kernel, anchor| {
             let endpoint =
                 Endpoint { queue: List::EMPTY, waiting: Waiting::Receivers, bound: None, anchor };
             Ok(CapabilityKind::Endpoint(kernel.endpoints.alloc(endpoint)?))
@@ -407,7 +407,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// `notification_create`.
     pub(crate) fn notification_create(&mut self, owner: Id<Process>) -> Result<Handle, Error> {
         let rights = Rights::SEND | Rights::RECV | OBJECT_RIGHTS;
-        let cap = self.new_object(owner, rights, |kernel, anchor| {
+        let cap = self.new_object(owner, owner, rights, |kernel, anchor| {
             let notification = Notification { bits: 0, waiter: None, bound: None, anchor };
             Ok(CapabilityKind::Notification(kernel.notifications.alloc(notification)?))
         })?;

@@ -8,6 +8,7 @@
 
 use nexus_abi::{Error, NO_DEADLINE};
 
+use crate::Result;
 use crate::object::thread::Thread;
 use crate::store::pool::{Id, Pool};
 
@@ -54,7 +55,7 @@ impl<'a> Alarms<'a> {
         threads: &mut Pool<'_, Thread>,
         id: Id<Thread>,
         at: u64,
-    ) -> Result<(), Error> {
+    ) -> Result {
         let thread = threads.get(id)?;
         let place = match thread.alarm {
             NO_DEADLINE if self.count < self.places.len() => self.count,
@@ -71,17 +72,13 @@ impl<'a> Alarms<'a> {
         threads: &mut Pool<'_, Thread>,
         id: Id<Thread>,
         at: u64,
-    ) -> Result<(), Error> {
+    ) -> Result {
         let place = threads.get(id)?.alarm_place;
         self.sink(threads, place, Alarm { at, thread: Some(id) })
     }
 
     /// Drops the alarm of a thread, if it has one.
-    pub(crate) fn drop(
-        &mut self,
-        threads: &mut Pool<'_, Thread>,
-        id: Id<Thread>,
-    ) -> Result<(), Error> {
+    pub(crate) fn drop(&mut self, threads: &mut Pool<'_, Thread>, id: Id<Thread>) -> Result {
         let thread = threads.get_mut(id)?;
         if thread.alarm == NO_DEADLINE {
             return Ok(());
@@ -100,12 +97,7 @@ impl<'a> Alarms<'a> {
     }
 
     /// Puts an alarm at this place, or nearer to the start.
-    fn rise(
-        &mut self,
-        threads: &mut Pool<'_, Thread>,
-        mut place: usize,
-        alarm: Alarm,
-    ) -> Result<(), Error> {
+    fn rise(&mut self, threads: &mut Pool<'_, Thread>, mut place: usize, alarm: Alarm) -> Result {
         while let Some(above) = above(place)
             && let Some(other) = self.places.get(above).copied()
             && other.at > alarm.at
@@ -117,12 +109,7 @@ impl<'a> Alarms<'a> {
     }
 
     /// Puts an alarm at this place, or farther from the start.
-    fn sink(
-        &mut self,
-        threads: &mut Pool<'_, Thread>,
-        mut place: usize,
-        alarm: Alarm,
-    ) -> Result<(), Error> {
+    fn sink(&mut self, threads: &mut Pool<'_, Thread>, mut place: usize, alarm: Alarm) -> Result {
         loop {
             let left = place.wrapping_mul(2).wrapping_add(1);
             let pair = self.set().get(left..).unwrap_or_default().iter().take(2).copied();
@@ -135,12 +122,7 @@ impl<'a> Alarms<'a> {
         }
     }
 
-    fn put(
-        &mut self,
-        threads: &mut Pool<'_, Thread>,
-        place: usize,
-        alarm: Alarm,
-    ) -> Result<(), Error> {
+    fn put(&mut self, threads: &mut Pool<'_, Thread>, place: usize, alarm: Alarm) -> Result {
         *self.places.get_mut(place).ok_or(Error::BadState)? = alarm;
         let thread = threads.get_mut(alarm.thread.ok_or(Error::BadState)?)?;
         (thread.alarm, thread.alarm_place) = (alarm.at, place);

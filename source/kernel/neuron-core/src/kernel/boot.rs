@@ -5,9 +5,9 @@
 
 use nexus_abi::{Error, Handle, Rights};
 
+use crate::Result;
 use crate::kernel::{Kernel, Progress, Work};
-use crate::object::capability::OBJECT_RIGHTS;
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::capability::{Capability, CapabilityKind, OBJECT_RIGHTS};
 use crate::object::process::Process;
 use crate::object::window::Window;
 use crate::platform::Platform;
@@ -23,13 +23,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Entries for capabilities.
-    #[must_use]
-    pub const fn caps(self) -> u32 {
-        self.objects.saturating_add(1)
-    }
-
-    /// Entries for each of endpoints, notifications, memory objects and mappings.
+    /// Entries for each of capabilities, endpoints, notifications, memory objects and mappings.
     #[must_use]
     pub const fn light(self) -> u32 {
         self.objects.saturating_add(1)
@@ -60,7 +54,7 @@ impl<P: Platform> Kernel<'_, P> {
     ///
     /// # Errors
     /// `NoMemory` when the tables are too small; `BadState` when init exists.
-    pub fn create_init(&mut self, objects: u32) -> Result<Id<Process>, Error> {
+    pub fn create_init(&mut self, objects: u32) -> Result<Id<Process>> {
         if self.init.is_some() {
             return Err(Error::BadState);
         }
@@ -74,9 +68,9 @@ impl<P: Platform> Kernel<'_, P> {
     ///
     /// # Errors
     /// `NoMemory`.
-    pub fn boot_window(&mut self, window: Window) -> Result<Handle, Error> {
+    pub fn boot_window(&mut self, window: Window) -> Result<Handle> {
         let init = self.init.ok_or(Error::BadState)?;
-        let cap = self.insert_root(init, window.kind(), ROOT_WINDOW)?;
+        let cap = self.insert(init, Capability::new(window.kind(), ROOT_WINDOW, init))?;
         Ok(self.caps.handle(cap))
     }
 
@@ -84,12 +78,12 @@ impl<P: Platform> Kernel<'_, P> {
     ///
     /// # Errors
     /// `WrongKind` when `kind` is neither.
-    pub fn boot_authority(&mut self, kind: CapabilityKind) -> Result<Handle, Error> {
+    pub fn boot_authority(&mut self, kind: CapabilityKind) -> Result<Handle> {
         let init = self.init.ok_or(Error::BadState)?;
         if !matches!(kind, CapabilityKind::Spawn | CapabilityKind::Console) {
             return Err(Error::WrongKind);
         }
-        let cap = self.insert_root(init, kind, OBJECT_RIGHTS)?;
+        let cap = self.insert(init, Capability::new(kind, OBJECT_RIGHTS, init))?;
         Ok(self.caps.handle(cap))
     }
 
@@ -98,7 +92,7 @@ impl<P: Platform> Kernel<'_, P> {
     ///
     /// # Errors
     /// `OutOfRange` when a frame is not reserved RAM.
-    pub fn boot_memory(&mut self, base: Frame, pages: u32) -> Result<Handle, Error> {
+    pub fn boot_memory(&mut self, base: Frame, pages: u32) -> Result<Handle> {
         let init = self.init.ok_or(Error::BadState)?;
         let frames = self.frames.claim_reserved(base, pages).ok_or(Error::OutOfRange)?;
         let process = self.processes.get_mut(init)?;
@@ -115,7 +109,7 @@ impl<P: Platform> Kernel<'_, P> {
     ///
     /// # Errors
     /// As `vmo_create`.
-    pub fn boot_alloc(&mut self, pages: u64) -> Result<Handle, Error> {
+    pub fn boot_alloc(&mut self, pages: u64) -> Result<Handle> {
         let init = self.init.ok_or(Error::BadState)?;
         let (cap, vmo) = self.take_memory(init, pages, &mut Work::step())?;
         while self.clear_memory(vmo, &mut Work::step())? == Progress::More {}
@@ -127,7 +121,7 @@ impl<P: Platform> Kernel<'_, P> {
     ///
     /// # Errors
     /// `BadHandle` or `WrongKind`; `OutOfRange` past its end.
-    pub fn boot_frame(&self, memory: Handle, page: u32) -> Result<Frame, Error> {
+    pub fn boot_frame(&self, memory: Handle, page: u32) -> Result<Frame> {
         let init = self.init.ok_or(Error::BadState)?;
         let (_, cap) = self.lookup(init, memory)?;
         let CapabilityKind::Vmo(vmo) = cap.kind else { return Err(Error::WrongKind) };
@@ -138,7 +132,7 @@ impl<P: Platform> Kernel<'_, P> {
     ///
     /// # Errors
     /// As `vmo_seal`.
-    pub fn boot_seal(&mut self, vmo: Handle) -> Result<(), Error> {
+    pub fn boot_seal(&mut self, vmo: Handle) -> Result {
         let init = self.init.ok_or(Error::BadState)?;
         self.vmo_seal(init, vmo)
     }
@@ -153,7 +147,7 @@ impl<P: Platform> Kernel<'_, P> {
         len: u64,
         va: u64,
         prot: nexus_abi::Prot,
-    ) -> Result<u64, Error> {
+    ) -> Result<u64> {
         let init = self.init.ok_or(Error::BadState)?;
         self.vmo_map(init, Handle::NONE, vmo, [0, len, va, u64::from(prot.bits())])
     }
@@ -162,21 +156,12 @@ impl<P: Platform> Kernel<'_, P> {
     ///
     /// # Errors
     /// As `thread_create`.
-    pub fn start_init(&mut self, entry: u64, stack: u64, arg: u64) -> Result<(), Error> {
+    pub fn start_init(&mut self, entry: u64, stack: u64, arg: u64) -> Result {
         let init = self.init.ok_or(Error::BadState)?;
         let thread = self.start_thread(init, init, [entry, stack, arg], INIT_PRIORITY)?;
         // Nobody needs to name init's first thread.
         let (cap, _) = self.lookup(init, thread)?;
         let _ = self.drop_cap(cap, &mut Work::step())?;
         Ok(())
-    }
-
-    /// A capability of init's, for tests and for the loader.
-    ///
-    /// # Errors
-    /// `BadHandle`.
-    pub fn init_capability(&self, handle: Handle) -> Result<&Capability, Error> {
-        let init = self.init.ok_or(Error::BadState)?;
-        Ok(self.lookup(init, handle)?.1)
     }
 }

@@ -10,6 +10,7 @@ mod tree;
 
 use nexus_abi::{EndReason, Error, Handle, NO_DEADLINE, ProcessState, Rights};
 
+use crate::Result;
 use crate::kernel::alarm::{Alarm, Alarms};
 use crate::kernel::sched::ReadyQueues;
 use crate::object::capability::{CapState, Capability, CapabilityKind};
@@ -149,7 +150,7 @@ impl<'a, P: Platform> Kernel<'a, P> {
         &self,
         process: Id<Process>,
         handle: Handle,
-    ) -> Result<(Id<Capability>, &Capability), Error> {
+    ) -> Result<(Id<Capability>, &Capability)> {
         let (id, cap) = self.caps.by_handle(handle)?;
         if cap.owner != process {
             return Err(Error::BadHandle);
@@ -167,7 +168,7 @@ impl<'a, P: Platform> Kernel<'a, P> {
         process: Id<Process>,
         handle: Handle,
         rights: Rights,
-    ) -> Result<Id<Endpoint>, Error> {
+    ) -> Result<Id<Endpoint>> {
         let (_, cap) = self.lookup(process, handle)?;
         let CapabilityKind::Endpoint(endpoint) = cap.kind else { return Err(Error::WrongKind) };
         need(cap, rights)?;
@@ -180,7 +181,7 @@ impl<'a, P: Platform> Kernel<'a, P> {
         process: Id<Process>,
         handle: Handle,
         rights: Rights,
-    ) -> Result<Id<Notification>, Error> {
+    ) -> Result<Id<Notification>> {
         let (_, cap) = self.lookup(process, handle)?;
         let CapabilityKind::Notification(id) = cap.kind else { return Err(Error::WrongKind) };
         need(cap, rights)?;
@@ -188,7 +189,7 @@ impl<'a, P: Platform> Kernel<'a, P> {
     }
 
     /// The process that a handle names (MANAGE), or the caller for NONE.
-    pub(crate) fn target(&self, caller: Id<Process>, handle: Handle) -> Result<Id<Process>, Error> {
+    pub(crate) fn target(&self, caller: Id<Process>, handle: Handle) -> Result<Id<Process>> {
         if handle == Handle::NONE {
             return Ok(caller);
         }
@@ -199,17 +200,9 @@ impl<'a, P: Platform> Kernel<'a, P> {
     }
 
     /// Refuses a process that has ended.
-    pub(crate) fn check_live(&self, id: Id<Process>) -> Result<(), Error> {
-        match self.processes.get(id)?.state {
-            ProcessState::Live => Ok(()),
-            ProcessState::Ending | ProcessState::Ended => Err(Error::BadState),
-        }
-    }
-
-    /// Charges kernel objects to a process.
-    #[inline]
-    pub(crate) fn charge_objects(&mut self, process: Id<Process>, count: u32) -> Result<(), Error> {
-        self.processes.get_mut(process)?.objects.charge(count)
+    pub(crate) fn check_live(&self, id: Id<Process>) -> Result {
+        let live = self.processes.get(id)?.state == ProcessState::Live;
+        if live { Ok(()) } else { Err(Error::BadState) }
     }
 
     /// Gives kernel objects back.
@@ -219,18 +212,11 @@ impl<'a, P: Platform> Kernel<'a, P> {
             process.objects.refund(count);
         }
     }
-
-    /// Gives frames back to a budget.
-    pub(crate) fn refund_frames(&mut self, process: Id<Process>, count: u32) {
-        if let Ok(process) = self.processes.get_mut(process) {
-            process.frames.refund(count);
-        }
-    }
 }
 
 /// Finds the rights in a capability, or refuses.
 #[inline(always)]
-pub(crate) fn need(cap: &Capability, rights: Rights) -> Result<(), Error> {
+pub(crate) fn need(cap: &Capability, rights: Rights) -> Result {
     if cap.rights.contains(rights) { Ok(()) } else { Err(Error::Denied) }
 }
 

@@ -7,6 +7,7 @@
 
 use nexus_abi::{Error, ProcessState, regs};
 
+use crate::Result;
 use crate::kernel::{Kernel, Work};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::thread::{Team, Thread};
@@ -17,12 +18,7 @@ use crate::store::pool::Id;
 impl<P: Platform> Kernel<'_, P> {
     /// Ends what rests on this capability; `last` when its object goes with it.
     #[inline(always)]
-    pub(crate) fn end_uses(
-        &mut self,
-        cap: Id<Capability>,
-        last: bool,
-        work: &mut Work,
-    ) -> Result<(), Error> {
+    pub(crate) fn end_uses(&mut self, cap: Id<Capability>, last: bool, work: &mut Work) -> Result {
         let (waits, anchor, bound) = match self.caps.get(cap)?.kind {
             CapabilityKind::Endpoint(id) => {
                 let one = self.endpoints.get(id)?;
@@ -56,7 +52,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// A process has at most [`crate::object::process::MAX_THREADS`] threads: this does not stop half-way,
     /// but what it does counts.
     #[inline(never)]
-    fn end_waits(&mut self, cap: Id<Capability>, ends: bool, work: &mut Work) -> Result<(), Error> {
+    fn end_waits(&mut self, cap: Id<Capability>, ends: bool, work: &mut Work) -> Result {
         let owner = self.caps.get(cap)?.owner;
         let process = self.processes.get(owner)?;
         // Of a process that has ended no thread waits.

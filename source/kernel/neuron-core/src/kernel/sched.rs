@@ -10,6 +10,7 @@
 
 use nexus_abi::{Error, NO_DEADLINE, regs};
 
+use crate::Result;
 use crate::kernel::{Hart, Kernel, Work};
 use crate::object::thread::{Queue, Rest, State, Thread};
 use crate::platform::Platform;
@@ -102,7 +103,7 @@ pub(crate) fn bit(priority: u8) -> u32 {
 
 impl<P: Platform> Kernel<'_, P> {
     /// Puts a thread that waits for nothing any more among those that could run, after its equals.
-    pub(crate) fn make_ready(&mut self, id: Id<Thread>) -> Result<(), Error> {
+    pub(crate) fn make_ready(&mut self, id: Id<Thread>) -> Result {
         let thread = self.threads.get_mut(id)?;
         (thread.deadline, thread.turn) = (NO_DEADLINE, 0);
         let priority = thread.priority;
@@ -113,7 +114,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// Something of this priority is ready: the current thread, if it is an equal, has no more
     /// than a time slice.
     #[inline]
-    pub(crate) fn share(&mut self, priority: u8) -> Result<(), Error> {
+    pub(crate) fn share(&mut self, priority: u8) -> Result {
         if let Some(current) = self.hart.current
             && self.threads.get(current)?.priority == priority
         {
@@ -123,35 +124,12 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Ends a thread's wait with an error, and lets it run.
-    pub(crate) fn wake_with(&mut self, id: Id<Thread>, error: Error) -> Result<(), Error> {
+    pub(crate) fn wake_with(&mut self, id: Id<Thread>, error: Error) -> Result {
         self.threads.get_mut(id)?.frame.set(regs::A0, error.code());
         self.make_ready(id)
     }
 
-    /// Lets a ready thread run whatever the priorities; true when that is against them.
-    #[cfg(feature = "testing")]
-    pub(crate) fn force_current(&mut self, id: Id<Thread>) -> Result<bool, Error> {
-        if self.hart.current == Some(id) {
-            return Ok(false);
-        }
-        self.unready(id)?;
-        self.set_aside(Rest::Until(self.hart.slice_end))?;
-        self.run(id)?;
-        // When its turn was over, a new one begins.
-        if self.hart.current.is_none() {
-            self.unready(id)?;
-            self.run(id)?;
-        }
-        let priority = self.threads.get(id)?.priority;
-        Ok(!self.ready.none_above(priority))
-    }
-
-    pub(crate) fn enqueue(
-        &mut self,
-        id: Id<Thread>,
-        priority: u8,
-        front: bool,
-    ) -> Result<(), Error> {
+    pub(crate) fn enqueue(&mut self, id: Id<Thread>, priority: u8, front: bool) -> Result {
         self.threads.get_mut(id)?.state = State::Ready;
         let queue =
             self.ready.queues.get_mut(index(u32::from(priority))).ok_or(Error::BadArgument)?;
@@ -165,7 +143,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Takes a ready thread out of its queue.
-    pub(crate) fn unready(&mut self, id: Id<Thread>) -> Result<(), Error> {
+    pub(crate) fn unready(&mut self, id: Id<Thread>) -> Result {
         let priority = self.threads.get(id)?.priority;
         let Some(queue) = self.ready.queues.get_mut(index(u32::from(priority))) else {
             return Ok(());
@@ -181,7 +159,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// of higher priority is ready. It goes on in the same turn; where that is not its turn
     /// (`along`), it comes after its equals.
     #[inline(always)]
-    pub(crate) fn hand_over(&mut self, to: Id<Thread>, along: bool) -> Result<(), Error> {
+    pub(crate) fn hand_over(&mut self, to: Id<Thread>, along: bool) -> Result {
         let thread = self.threads.get_mut(to)?;
         let priority = thread.priority;
         if !along && self.ready.has_equal(priority) {
@@ -200,11 +178,11 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Lets something of higher priority run that the current thread has woken, if it is ready.
-    pub(crate) fn preempt(&mut self) -> Result<(), Error> {
+    pub(crate) fn preempt(&mut self) -> Result {
         self.preempt_with(Rest::Until(self.hart.slice_end))
     }
 
-    fn preempt_with(&mut self, rest: Rest) -> Result<(), Error> {
+    fn preempt_with(&mut self, rest: Rest) -> Result {
         let Some(current) = self.hart.current else { return Ok(()) };
         let priority = self.threads.get(current)?.priority;
         if self.ready.none_above(priority) {
@@ -215,7 +193,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Puts the current thread before its equals, to go on with the rest of its turn.
     #[inline(never)]
-    pub(crate) fn set_aside(&mut self, rest: Rest) -> Result<(), Error> {
+    pub(crate) fn set_aside(&mut self, rest: Rest) -> Result {
         let Some(current) = self.hart.current.take() else { return Ok(()) };
         let thread = self.threads.get_mut(current)?;
         (thread.turn, thread.rest) = (self.hart.turn, rest);
@@ -225,7 +203,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Lets others of the current thread's priority run first.
-    pub(crate) fn rotate(&mut self) -> Result<(), Error> {
+    pub(crate) fn rotate(&mut self) -> Result {
         let Some(current) = self.hart.current else { return Ok(()) };
         let priority = self.threads.get(current)?.priority;
         self.hart.end_turn();
@@ -270,7 +248,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Runs a thread that is in no queue, in the turn that it was interrupted in or in a new one; not
     /// yet when its turn is over, and it has equals.
-    fn run(&mut self, id: Id<Thread>) -> Result<(), Error> {
+    pub(crate) fn run(&mut self, id: Id<Thread>) -> Result {
         let now = self.platform.now();
         let thread = self.threads.get_mut(id)?;
         let (turn, priority) = (thread.turn, thread.priority);
@@ -316,7 +294,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Gives a thread that begins to wait its deadline.
     #[inline]
-    pub(crate) fn arm(&mut self, id: Id<Thread>, deadline: u64) -> Result<(), Error> {
+    pub(crate) fn arm(&mut self, id: Id<Thread>, deadline: u64) -> Result {
         let thread = self.threads.get_mut(id)?;
         thread.deadline = deadline;
         if deadline < thread.alarm {
@@ -349,7 +327,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// The first alarm rings, which is that of this thread.
-    fn ring(&mut self, id: Id<Thread>, now: u64) -> Result<(), Error> {
+    fn ring(&mut self, id: Id<Thread>, now: u64) -> Result {
         let deadline = self.threads.get(id)?.deadline;
         if deadline > now && deadline != NO_DEADLINE {
             return self.alarms.postpone(&mut self.threads, id, deadline);
@@ -364,7 +342,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Takes a thread out of whatever it waits in, a scheduler queue included. Its deadline is
     /// cleared by the caller.
-    pub(crate) fn stop_waiting(&mut self, id: Id<Thread>) -> Result<(), Error> {
+    pub(crate) fn stop_waiting(&mut self, id: Id<Thread>) -> Result {
         match self.threads.get(id)?.state {
             State::Running => {
                 self.leave();

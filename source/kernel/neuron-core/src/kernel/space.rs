@@ -7,6 +7,7 @@
 
 use nexus_abi::Error;
 
+use crate::Result;
 use crate::object::mapping::{Backing, Mapping};
 use crate::object::process::Account;
 use crate::object::space::Space;
@@ -50,7 +51,7 @@ impl Space {
         &self,
         platform: &P,
         pages: PageRange,
-    ) -> Result<Option<Frame>, Error> {
+    ) -> Result<Option<Frame>> {
         if pages.count != 1 {
             return self.check_all_vacant(platform, pages);
         }
@@ -66,7 +67,7 @@ impl Space {
         &self,
         platform: &P,
         pages: PageRange,
-    ) -> Result<Option<Frame>, Error> {
+    ) -> Result<Option<Frame>> {
         let mut whole = None;
         for part in pages.by_table() {
             let Some(table) = self.leaf_table(platform, part.first) else { continue };
@@ -107,7 +108,7 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
     }
 
     /// An empty address space, paid by `payer`.
-    pub(crate) fn new_space(mut self, payer: &mut Account, asid: Asid) -> Result<Space, Error> {
+    pub(crate) fn new_space(mut self, payer: &mut Account, asid: Asid) -> Result<Space> {
         payer.charge(1)?;
         let root = self.table_frames(1).inspect_err(|_| payer.refund(1))?;
         for index in 256..512 {
@@ -133,7 +134,7 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
         space: &mut Space,
         payer: &mut Account,
         pages: PageRange,
-    ) -> Result<(), Error> {
+    ) -> Result {
         for part in pages.by_table() {
             let made = self.make_table(space, payer, part.first);
             if made.is_err() {
@@ -144,12 +145,7 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
         Ok(())
     }
 
-    fn make_table(
-        &mut self,
-        space: &mut Space,
-        payer: &mut Account,
-        page: Page,
-    ) -> Result<(), Error> {
+    fn make_table(&mut self, space: &mut Space, payer: &mut Account, page: Page) -> Result {
         let middle = match below(self.platform, space.root, page, 2) {
             Some(middle) => middle,
             None => self.add_table(space, payer, space.root, page, 2)?,
@@ -168,7 +164,7 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
         above: Frame,
         page: Page,
         level: u32,
-    ) -> Result<Frame, Error> {
+    ) -> Result<Frame> {
         let frames = frames_below(level);
         payer.charge(frames)?;
         let table = self.table_frames(frames).inspect_err(|_| payer.refund(frames))?;
@@ -181,7 +177,7 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
     }
 
     /// A cleared table, with its record if it has two frames.
-    fn table_frames(&mut self, frames: u32) -> Result<Frame, Error> {
+    fn table_frames(&mut self, frames: u32) -> Result<Frame> {
         let table = self.frames.alloc(FrameUse::Table)?;
         if frames == PAIR {
             let record = self.frames.alloc(FrameUse::Table);
@@ -243,7 +239,7 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
         pages: PageRange,
         backing: Backing,
         leaf: Leaf,
-    ) -> Result<(), Error> {
+    ) -> Result {
         let Some(table) = table.filter(|_| pages.count == 1) else {
             return self.write_all(space, id, pages, backing, leaf);
         };
@@ -260,7 +256,7 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
         pages: PageRange,
         backing: Backing,
         leaf: Leaf,
-    ) -> Result<(), Error> {
+    ) -> Result {
         let mut steps = 0..pages.count;
         for part in pages.by_table() {
             let table = space.leaf_table(self.platform, part.first).ok_or(Error::BadAddress)?;
@@ -290,7 +286,7 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
         page: Page,
         frame: Option<Frame>,
         leaf: Leaf,
-    ) -> Result<(), Error> {
+    ) -> Result {
         let index = page.table_index(0);
         let frame = frame.ok_or(Error::BadAddress)?;
         let (_, record) = self.frames.enter(table, 1).ok_or(Error::BadAddress)?;
@@ -300,12 +296,7 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
     }
 
     /// Gives the leaves of a mapping another protection.
-    pub(crate) fn rewrite_leaves(
-        mut self,
-        space: &Space,
-        pages: PageRange,
-        leaf: Leaf,
-    ) -> Result<(), Error> {
+    pub(crate) fn rewrite_leaves(mut self, space: &Space, pages: PageRange, leaf: Leaf) -> Result {
         for part in pages.by_table() {
             let table = space.leaf_table(self.platform, part.first).ok_or(Error::BadAddress)?;
             for page in part.iter() {

@@ -7,6 +7,7 @@
 
 use nexus_abi::{EndReason, Error, Rights};
 
+use crate::Result;
 use crate::kernel::{Kernel, Progress, Work, cost};
 use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH};
 use crate::object::endpoint::Vmo;
@@ -17,49 +18,15 @@ use crate::platform::Platform;
 use crate::store::pool::Id;
 
 impl<P: Platform> Kernel<'_, P> {
-    /// Makes the anchor of a new object, owned and paid (1) by `owner`.
-    pub(crate) fn new_anchor(
-        &mut self,
-        owner: Id<Process>,
-        kind: CapabilityKind,
-    ) -> Result<Id<Capability>, Error> {
-        self.charge_objects(owner, 1)?;
-        let mut cap = Capability::new(kind, Rights::empty(), owner);
-        cap.state = CapState::Anchor;
-        match self.caps.alloc(cap) {
-            Ok(id) => {
-                self.processes.get_mut(owner)?.owned.push_back(&mut self.caps, id)?;
-                Ok(id)
-            }
-            Err(error) => {
-                self.refund_objects(owner, 1);
-                Err(error)
-            }
-        }
-    }
-
-    /// Puts a capability that has no parent in the table of `owner`, who pays 1.
-    pub(crate) fn insert_root(
-        &mut self,
-        owner: Id<Process>,
-        kind: CapabilityKind,
-        rights: Rights,
-    ) -> Result<Id<Capability>, Error> {
-        self.insert(owner, Capability::new(kind, rights, owner))
-    }
-
-    fn insert(&mut self, owner: Id<Process>, cap: Capability) -> Result<Id<Capability>, Error> {
-        self.charge_objects(owner, 1)?;
-        match self.caps.alloc(cap) {
-            Ok(id) => {
-                self.processes.get_mut(owner)?.held.push_back(&mut self.caps, id)?;
-                Ok(id)
-            }
-            Err(error) => {
-                self.refund_objects(owner, 1);
-                Err(error)
-            }
-        }
+    /// Puts a capability in the lists of `owner`, who pays 1.
+    pub(crate) fn insert(&mut self, owner: Id<Process>, cap: Capability) -> Result<Id<Capability>> {
+        let held = cap.state == CapState::Held;
+        let owner = self.processes.get_mut(owner)?;
+        owner.objects.charge(1)?;
+        let id = self.caps.alloc(cap).inspect_err(|_| owner.objects.refund(1))?;
+        let list = if held { &mut owner.held } else { &mut owner.owned };
+        list.push_back(&mut self.caps, id)?;
+        Ok(id)
     }
 
     /// Makes a child of `parent` in the table of `owner`, who pays 1. Rights and kind have been
@@ -70,7 +37,7 @@ impl<P: Platform> Kernel<'_, P> {
         owner: Id<Process>,
         kind: CapabilityKind,
         rights: Rights,
-    ) -> Result<Id<Capability>, Error> {
+    ) -> Result<Id<Capability>> {
         let from = self.caps.get(parent)?;
         if let Ok(window) = Window::of(kind) {
             self.check_exclusive(from, window)?;
@@ -84,26 +51,22 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// A window that is mapped has no children, and no two children overlap.
-    fn check_exclusive(&self, parent: &Capability, window: Window) -> Result<(), Error> {
+    fn check_exclusive(&self, parent: &Capability, window: Window) -> Result {
         if parent.mapped_pages != 0 {
             return Err(Error::Busy);
         }
-        let mut next = parent.children.first();
-        while let Some(id) = next {
+        for id in parent.children.iter(&self.caps) {
             let sibling = Window::of(self.caps.get(id)?.kind)?;
             if sibling.overlaps(window) {
                 return Err(Error::Busy);
             }
-            next = crate::store::list::List::<_, crate::object::capability::Siblings>::next(
-                &self.caps, id,
-            );
         }
         Ok(())
     }
 
     /// Nothing is derived below a capability that is being revoked, so that revoking ends; and
     /// nothing more than [`MAX_DEPTH`] steps down.
-    fn check_lineage(&self, parent: Id<Capability>) -> Result<(), Error> {
+    fn check_lineage(&self, parent: Id<Capability>) -> Result {
         let mut depth = 0u32;
         let mut next = Some(parent);
         while let Some(id) = next {
@@ -117,7 +80,7 @@ impl<P: Platform> Kernel<'_, P> {
         if depth > MAX_DEPTH { Err(Error::TooDeep) } else { Ok(()) }
     }
 
-    fn link_child(&mut self, parent: Id<Capability>, child: Id<Capability>) -> Result<(), Error> {
+    fn link_child(&mut self, parent: Id<Capability>, child: Id<Capability>) -> Result {
         let mut list = self.caps.get(parent)?.children;
         list.push_back(&mut self.caps, child)?;
         let from = self.caps.get_mut(parent)?;
@@ -127,7 +90,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     #[inline(always)]
-    fn unlink_child(&mut self, parent: Id<Capability>, child: Id<Capability>) -> Result<(), Error> {
+    fn unlink_child(&mut self, parent: Id<Capability>, child: Id<Capability>) -> Result {
         let mut list = self.caps.get(parent)?.children;
         list.remove(&mut self.caps, child)?;
         let from = self.caps.get_mut(parent)?;
@@ -139,11 +102,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// Takes a capability away: its mappings end, its children move up, who waits with it goes on
     /// with an error, what it bound is free, and if it was the last one to an object, the object
     /// ends. One that is being revoked first loses its children, whoever began that.
-    pub(crate) fn drop_cap(
-        &mut self,
-        id: Id<Capability>,
-        work: &mut Work,
-    ) -> Result<Progress, Error> {
+    pub(crate) fn drop_cap(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress> {
         let &Capability { parent, owner, state, mappings, children, .. } = self.caps.get(id)?;
         if !mappings.is_empty() && self.unmap_through(id, work)? == Progress::More
             || !children.is_empty() && self.leave_children(id, work)? == Progress::More
@@ -179,7 +138,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// Makes a zombie of a capability whose drop needs further steps, if it is none yet: from here
     /// on nobody can use it, so that nothing is added to what is left to do.
     #[cold]
-    fn bury(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
+    fn bury(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress> {
         if self.caps.get(id)?.state == CapState::Held {
             self.end_uses(id, false, work)?;
             self.withhold(id)?;
@@ -190,7 +149,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Takes a capability out of its owner's hands: no handle names it, and it has no rights.
     #[cold]
-    pub(crate) fn withhold(&mut self, id: Id<Capability>) -> Result<(), Error> {
+    pub(crate) fn withhold(&mut self, id: Id<Capability>) -> Result {
         let cap = self.caps.get_mut(id)?;
         (cap.state, cap.rights) = (CapState::New, Rights::empty());
         let owner = self.processes.get_mut(cap.owner)?;
@@ -200,7 +159,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Puts one that was withheld in its owner's hands, with these rights.
     #[cold]
-    pub(crate) fn hand_out(&mut self, id: Id<Capability>, rights: Rights) -> Result<(), Error> {
+    pub(crate) fn hand_out(&mut self, id: Id<Capability>, rights: Rights) -> Result {
         let cap = self.caps.get_mut(id)?;
         (cap.state, cap.rights) = (CapState::Held, rights);
         let owner = self.processes.get_mut(cap.owner)?;
@@ -212,7 +171,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// nearest capability above that stays: not to a zombie, whose drop would not end while others
     /// move theirs there.
     #[inline(never)]
-    fn leave_children(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
+    fn leave_children(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress> {
         let cap = self.caps.get(id)?;
         if cap.revoking {
             return self.revoke(id, work);
@@ -240,12 +199,12 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     #[inline(always)]
-    fn unmap_through(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress, Error> {
+    fn unmap_through(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress> {
         self.end_mappings(work, |kernel| Ok(kernel.caps.get(id)?.mappings.first()))
     }
 
     /// The object whose only capability is the one child of this anchor.
-    fn last_of(&self, parent: Id<Capability>) -> Result<Option<CapabilityKind>, Error> {
+    fn last_of(&self, parent: Id<Capability>) -> Result<Option<CapabilityKind>> {
         let parent = self.caps.get(parent)?;
         let ends = !matches!(parent.kind, CapabilityKind::Thread(_));
         let last = parent.state == CapState::Anchor && parent.child_count == 1;
@@ -254,7 +213,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Gives the frames of a memory object back, which only one capability names, without mappings.
     #[inline(never)]
-    fn give_back(&mut self, id: Id<Vmo>, work: &mut Work) -> Result<Progress, Error> {
+    fn give_back(&mut self, id: Id<Vmo>, work: &mut Work) -> Result<Progress> {
         let vmo = self.vmos.get_mut(id)?;
         let owner = self.caps.get(vmo.anchor)?.owner;
         let account = &mut self.processes.get_mut(owner)?.frames;
@@ -272,7 +231,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Ends an object that no capability names, with its anchor.
-    fn end_object(&mut self, anchor: Id<Capability>, kind: CapabilityKind) -> Result<(), Error> {
+    fn end_object(&mut self, anchor: Id<Capability>, kind: CapabilityKind) -> Result {
         let owner = self.caps.get(anchor)?.owner;
         let mut cost = 1;
         match kind {
@@ -303,7 +262,7 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(())
     }
 
-    fn end_thread(&mut self, id: Id<Thread>) -> Result<(), Error> {
+    fn end_thread(&mut self, id: Id<Thread>) -> Result {
         self.stop_waiting(id)?;
         self.alarms.drop(&mut self.threads, id)?;
         let process = self.threads.get(id)?.process;
@@ -313,11 +272,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Ends everything derived from a capability or an anchor.
-    pub(crate) fn revoke(
-        &mut self,
-        top: Id<Capability>,
-        work: &mut Work,
-    ) -> Result<Progress, Error> {
+    pub(crate) fn revoke(&mut self, top: Id<Capability>, work: &mut Work) -> Result<Progress> {
         self.caps.get_mut(top)?.revoking = true;
         let mut at = top;
         loop {
@@ -346,7 +301,7 @@ impl<P: Platform> Kernel<'_, P> {
         &mut self,
         anchor: Id<Capability>,
         work: &mut Work,
-    ) -> Result<Progress, Error> {
+    ) -> Result<Progress> {
         let kind = self.caps.get(anchor)?.kind;
         if self.revoke(anchor, work)? == Progress::More {
             return Ok(Progress::More);

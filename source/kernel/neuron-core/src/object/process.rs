@@ -1,14 +1,14 @@
 //! Processes: an address space, capabilities, a budget and an identity.
 
-use nexus_abi::{EndReason, Error, ProcessState, Sender};
+use nexus_abi::{EndReason, Error, Handle, ProcessState, Sender};
 
+use crate::Result;
 use crate::object::capability::{Capability, Held};
-use crate::object::endpoint::Notification;
 use crate::object::mapping::Mapping;
 use crate::object::space::Space;
 use crate::object::thread::{Team, Thread};
 use crate::store::list::{Links, List, linked};
-use crate::store::pool::{Id, Slot, Weak};
+use crate::store::pool::{Id, Slot};
 
 /// What a process may use of one resource, and what it uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +38,7 @@ impl Account {
     /// # Errors
     /// `NoMemory` when less is left, and nothing is charged.
     #[inline]
-    pub fn charge(&mut self, count: u32) -> Result<(), Error> {
+    pub fn charge(&mut self, count: u32) -> Result {
         if !self.has(count) {
             return Err(Error::NoMemory);
         }
@@ -85,8 +85,9 @@ pub struct Process {
     pub owned: List<Capability, Held>,
     /// Its threads.
     pub threads: List<Thread, Team>,
-    /// Signalled with these bits when it has ended.
-    pub notify: Option<(Weak<Notification>, u64)>,
+    /// The notification that is signalled with these bits when it has ended, by its handle in the
+    /// table of notifications: it may be gone by then.
+    pub notify: Option<(Handle, u64)>,
     /// Root of its capabilities; `None` for init, and once nobody holds one.
     pub anchor: Option<Id<Capability>>,
     /// It is taken apart at this priority: no thread of it ever had a higher one, so that no
@@ -138,7 +139,7 @@ impl Process {
     /// # Errors
     /// `BadState` once it is gone.
     #[inline(always)]
-    pub(crate) fn space(&self) -> Result<&Space, Error> {
+    pub(crate) fn space(&self) -> Result<&Space> {
         self.space.as_ref().ok_or(Error::BadState)
     }
 

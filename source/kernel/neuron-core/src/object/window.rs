@@ -2,6 +2,7 @@
 
 use nexus_abi::{Error, PAGE_SIZE};
 
+use crate::Result;
 use crate::object::capability::CapabilityKind;
 use crate::store::addr::{Frame, PHYS_END, part};
 
@@ -37,7 +38,7 @@ impl Window {
     /// # Errors
     /// `Misaligned` for a part of a page; `OutOfRange` for zero length, a range that wraps or
     /// passes 2^56, or one that touches RAM or a device of the kernel's.
-    pub fn new(base: u64, len: u64, forbidden: Forbidden<'_>) -> Result<Window, Error> {
+    pub fn new(base: u64, len: u64, forbidden: Forbidden<'_>) -> Result<Window> {
         if (base | len) & PAGE_SIZE.wrapping_sub(1) != 0 {
             return Err(Error::Misaligned);
         }
@@ -54,7 +55,7 @@ impl Window {
 
     /// The window of a capability, if it is one.
     #[inline]
-    pub(crate) fn of(kind: CapabilityKind) -> Result<Window, Error> {
+    pub(crate) fn of(kind: CapabilityKind) -> Result<Window> {
         match kind {
             CapabilityKind::DeviceMmio { base, len } => Ok(Window { base, len }),
             _ => Err(Error::WrongKind),
@@ -65,7 +66,7 @@ impl Window {
     ///
     /// # Errors
     /// `Misaligned` before `OutOfRange`, as for [`Window::new`], or past the end of this window.
-    pub(crate) fn narrow(self, offset: u64, len: u64) -> Result<Window, Error> {
+    pub(crate) fn narrow(self, offset: u64, len: u64) -> Result<Window> {
         if (offset | len) & PAGE_SIZE.wrapping_sub(1) != 0 {
             return Err(Error::Misaligned);
         }
@@ -97,7 +98,7 @@ impl Window {
 
     /// First frame and pages of `offset..offset + len`, for one call to map.
     #[inline]
-    pub(crate) fn frames(self, offset: u64, len: u64) -> Result<(Frame, u32), Error> {
+    pub(crate) fn frames(self, offset: u64, len: u64) -> Result<(Frame, u32)> {
         let (first, pages) = part(offset, len, self.len)?;
         let base = Frame::at(self.base).ok_or(Error::OutOfRange)?;
         Ok((base.plus(first), pages))

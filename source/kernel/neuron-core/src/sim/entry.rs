@@ -9,7 +9,29 @@ use nexus_abi::{
 };
 
 use super::world::{Status, User, World};
-use crate::object::thread::{State, TrapFrame};
+use crate::kernel::Kernel;
+use crate::object::thread::{Rest, State, Thread, TrapFrame};
+use crate::platform::Platform;
+use crate::store::pool::Id;
+
+impl<P: Platform> Kernel<'_, P> {
+    /// Lets a ready thread run whatever the priorities; true when that is against them.
+    fn force_current(&mut self, id: Id<Thread>) -> Result<bool, Error> {
+        if self.hart.current == Some(id) {
+            return Ok(false);
+        }
+        self.unready(id)?;
+        self.set_aside(Rest::Until(self.hart.slice_end))?;
+        self.run(id)?;
+        // When its turn was over, a new one begins.
+        if self.hart.current.is_none() {
+            self.unready(id)?;
+            self.run(id)?;
+        }
+        let priority = self.threads.get(id)?.priority;
+        Ok(!self.ready.none_above(priority))
+    }
+}
 
 impl<'a> World<'a> {
     /// Makes `user` the thread that runs, whatever the scheduler thinks.

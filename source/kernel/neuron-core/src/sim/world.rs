@@ -142,7 +142,7 @@ impl Memory {
         let (light, heavy) = (sizes.light(), sizes.heavy());
         let frames = usize::try_from(config.frames).unwrap();
         Memory {
-            caps: slots(sizes.caps()),
+            caps: slots(sizes.light()),
             endpoints: slots(light),
             notifications: slots(light),
             vmos: slots(light),

@@ -2,6 +2,8 @@
 
 use nexus_abi::{Error, PAGE_SIZE, USER_END, USER_START};
 
+use crate::Result;
+
 /// A physical page number: address / 4096. Below 2^44 (Sv39 physical addresses have 56 bits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Frame(u64);
@@ -90,7 +92,7 @@ impl PageRange {
     /// # Errors
     /// `BadAddress` when a page is outside the user half.
     #[inline]
-    pub fn new(va: u64, count: u32) -> Result<PageRange, Error> {
+    pub fn new(va: u64, count: u32) -> Result<PageRange> {
         let last = u64::from(count)
             .checked_mul(PAGE_SIZE)
             .and_then(|len| va.checked_add(len))
@@ -126,7 +128,7 @@ impl PageRange {
 /// # Errors
 /// `Misaligned` before `OutOfRange`: zero length, wrap, past the end, or over the bound of a call.
 #[inline]
-pub fn part(offset: u64, len: u64, size: u64) -> Result<(u64, u32), Error> {
+pub fn part(offset: u64, len: u64, size: u64) -> Result<(u64, u32)> {
     if (offset | len) & (PAGE_SIZE.wrapping_sub(1)) != 0 {
         return Err(Error::Misaligned);
     }

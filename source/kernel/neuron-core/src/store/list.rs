@@ -3,8 +3,7 @@
 use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 
-use nexus_abi::Error;
-
+use crate::Result;
 use crate::store::pool::{Id, Pool};
 
 /// The two links that an object gives to one list.
@@ -91,6 +90,12 @@ impl<T: Linked<Name>, Name> List<T, Name> {
         self.head.is_none()
     }
 
+    /// Its elements, as long as it does not change.
+    #[inline(always)]
+    pub(crate) fn iter(&self, pool: &Pool<'_, T>) -> impl Iterator<Item = Id<T>> {
+        core::iter::successors(self.head, |id| Self::next(pool, *id))
+    }
+
     /// The element after `id`.
     pub fn next(pool: &Pool<'_, T>, id: Id<T>) -> Option<Id<T>> {
         pool.get(id).ok().and_then(|object| object.links().next)
@@ -98,7 +103,7 @@ impl<T: Linked<Name>, Name> List<T, Name> {
 
     /// Adds `id`, which is in no list of this name, at the end.
     #[inline(always)]
-    pub fn push_back(&mut self, pool: &mut Pool<'_, T>, id: Id<T>) -> Result<(), Error> {
+    pub fn push_back(&mut self, pool: &mut Pool<'_, T>, id: Id<T>) -> Result {
         *pool.get_mut(id)?.links_mut() = Links { next: None, prev: self.tail };
         match self.tail {
             Some(tail) => pool.get_mut(tail)?.links_mut().next = Some(id),
@@ -109,7 +114,7 @@ impl<T: Linked<Name>, Name> List<T, Name> {
     }
 
     /// Adds `id`, which is in no list of this name, at the front.
-    pub fn push_front(&mut self, pool: &mut Pool<'_, T>, id: Id<T>) -> Result<(), Error> {
+    pub fn push_front(&mut self, pool: &mut Pool<'_, T>, id: Id<T>) -> Result {
         *pool.get_mut(id)?.links_mut() = Links { next: self.head, prev: None };
         match self.head {
             Some(head) => pool.get_mut(head)?.links_mut().prev = Some(id),
@@ -121,7 +126,7 @@ impl<T: Linked<Name>, Name> List<T, Name> {
 
     /// Takes `id`, which is in this list, out of it.
     #[inline(always)]
-    pub fn remove(&mut self, pool: &mut Pool<'_, T>, id: Id<T>) -> Result<(), Error> {
+    pub fn remove(&mut self, pool: &mut Pool<'_, T>, id: Id<T>) -> Result {
         let Links { next, prev } = core::mem::replace(pool.get_mut(id)?.links_mut(), Links::NONE);
         match prev {
             Some(prev) => pool.get_mut(prev)?.links_mut().next = next,

@@ -6,6 +6,7 @@ use core::num::NonZeroUsize;
 
 use nexus_abi::{Error, Handle};
 
+use crate::Result;
 use crate::store::addr::index;
 
 /// Last generation of a slot; a slot that reaches it is never used again.
@@ -35,7 +36,7 @@ impl<T> Id<T> {
 
     /// The id of a slot whose number came from outside; what it names is checked on access.
     #[inline(always)]
-    pub(crate) fn from_slot(slot: u64) -> Result<Id<T>, Error> {
+    pub(crate) fn from_slot(slot: u64) -> Result<Id<T>> {
         usize::try_from(slot).ok().and_then(Id::new).ok_or(Error::BadHandle)
     }
 
@@ -122,7 +123,7 @@ impl<'a, T> Pool<'a, T> {
     /// # Errors
     /// `NoMemory` when all are taken.
     #[inline(always)]
-    pub fn alloc(&mut self, value: T) -> Result<Id<T>, Error> {
+    pub fn alloc(&mut self, value: T) -> Result<Id<T>> {
         #[cfg(feature = "testing")]
         if crate::sim::fault::hit() {
             return Err(Error::NoMemory);
@@ -135,7 +136,7 @@ impl<'a, T> Pool<'a, T> {
         Ok(id)
     }
 
-    /// Empties a slot. Handles and weak references to it are stale from here on.
+    /// Empties a slot. Handles to it are stale from here on.
     #[inline(always)]
     pub fn release(&mut self, id: Id<T>) {
         let Some(slot) = self.slots.get_mut(id.index()) else { return };
@@ -173,7 +174,7 @@ impl<'a, T> Pool<'a, T> {
     /// # Errors
     /// `BadHandle` when there is none.
     #[inline(always)]
-    pub fn get(&self, id: Id<T>) -> Result<&T, Error> {
+    pub fn get(&self, id: Id<T>) -> Result<&T> {
         self.slots.get(id.index()).and_then(|slot| slot.value.as_ref()).ok_or(Error::BadHandle)
     }
 
@@ -182,13 +183,13 @@ impl<'a, T> Pool<'a, T> {
     /// # Errors
     /// `BadHandle` when there is none.
     #[inline(always)]
-    pub fn get_mut(&mut self, id: Id<T>) -> Result<&mut T, Error> {
+    pub fn get_mut(&mut self, id: Id<T>) -> Result<&mut T> {
         self.slots.get_mut(id.index()).and_then(|slot| slot.value.as_mut()).ok_or(Error::BadHandle)
     }
 
     /// Two different objects, to copy between them.
     #[inline(always)]
-    pub fn pair_mut(&mut self, a: Id<T>, b: Id<T>) -> Result<(&mut T, &mut T), Error> {
+    pub fn pair_mut(&mut self, a: Id<T>, b: Id<T>) -> Result<(&mut T, &mut T)> {
         let indices = [a.index(), b.index()];
         let [a, b] = self.slots.get_disjoint_mut(indices).map_err(|_| Error::BadHandle)?;
         match (a.value.as_mut(), b.value.as_mut()) {
@@ -199,7 +200,7 @@ impl<'a, T> Pool<'a, T> {
 
     /// The object that a handle names, if its generation is still the slot's.
     #[inline(always)]
-    pub fn by_handle(&self, handle: Handle) -> Result<(Id<T>, &T), Error> {
+    pub fn by_handle(&self, handle: Handle) -> Result<(Id<T>, &T)> {
         let slot = self.slots.get(index(handle.slot())).ok_or(Error::BadHandle)?;
         let value = slot.value.as_ref().ok_or(Error::BadHandle)?;
         if u64::from(slot.generation) != handle.generation() {
@@ -224,17 +225,6 @@ impl<'a, T> Pool<'a, T> {
     /// The handle of a live object.
     pub fn handle(&self, id: Id<T>) -> Handle {
         Handle::new(id.slot(), self.generation(id))
-    }
-
-    /// A reference that does not keep the object alive.
-    pub(crate) fn weak(&self, id: Id<T>) -> Weak<T> {
-        Weak { id, generation: self.generation(id) }
-    }
-
-    /// The object of a weak reference, while it lives.
-    pub(crate) fn upgrade(&self, weak: Weak<T>) -> Option<Id<T>> {
-        (self.generation(weak.id) == weak.generation && self.get(weak.id).is_ok())
-            .then_some(weak.id)
     }
 
     /// What the next objects will be called, as long as none is released.
@@ -289,29 +279,6 @@ impl<'a, T> Pool<'a, T> {
         let live =
             slots.filter_map(|(number, slot)| Some((Id::new(number)?, slot.value.as_ref()?)));
         live.take(index(self.live))
-    }
-}
-
-/// Names an object only as long as it lives.
-pub struct Weak<T> {
-    id: Id<T>,
-    generation: u32,
-}
-
-impl<T> Clone for Weak<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T> Copy for Weak<T> {}
-impl<T> Hash for Weak<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.id, self.generation).hash(state);
-    }
-}
-impl<T> core::fmt::Debug for Weak<T> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{:?}@{}", self.id, self.generation)
     }
 }
 

@@ -100,7 +100,7 @@ fn build(
 
     let (light, heavy) = (sizes.light(), sizes.heavy());
     let tables = Tables {
-        caps: free.array(sizes.caps(), || Slot::EMPTY)?,
+        caps: free.array(light, || Slot::EMPTY)?,
         endpoints: free.array(light, || Slot::EMPTY)?,
         notifications: free.array(light, || Slot::EMPTY)?,
         vmos: free.array(light, || Slot::EMPTY)?,
