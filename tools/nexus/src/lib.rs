@@ -14,6 +14,7 @@ pub mod build;
 pub mod check;
 pub mod ci;
 pub mod cli;
+pub mod columns;
 pub mod desc;
 pub mod exit;
 pub mod files;

@@ -4,6 +4,7 @@
 //! reads ends the command quietly, with its guests and scratch files put away ([`until_unread`]); what
 //! cannot be written to standard error is left out.
 
+use crate::columns;
 use crate::exit::Exit;
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
@@ -17,6 +18,10 @@ macro_rules! print {
 macro_rules! println {
     ($($text:tt)*) => { $crate::output::out(format_args!("{}\n", format_args!($($text)*))) };
 }
+/// As it is, however wide: for programs, and what a guest prints.
+macro_rules! println_raw {
+    ($($text:tt)*) => { $crate::output::raw(format_args!("{}\n", format_args!($($text)*))) };
+}
 macro_rules! eprint {
     ($($text:tt)*) => { $crate::output::error(format_args!($($text)*)) };
 }
@@ -27,11 +32,22 @@ macro_rules! eprintln {
 /// Why a command was unwound: nobody reads what it prints.
 struct Unread;
 
+/// Writes to standard output, in the columns of the terminal.
+///
+/// # Panics
+/// See [`raw`].
+pub fn out(text: Arguments<'_>) {
+    match columns::of(io::stdout()) {
+        Some(width) => raw(format_args!("{}", columns::fold(&text.to_string(), width))),
+        None => raw(text),
+    }
+}
+
 /// Writes to standard output.
 ///
 /// # Panics
 /// When nobody reads it, on the main thread, quietly; when it cannot be written for another reason.
-pub fn out(text: Arguments<'_>) {
+pub fn raw(text: Arguments<'_>) {
     if cfg!(test) {
         std::print!("{text}");
         return;
@@ -48,8 +64,13 @@ pub fn out(text: Arguments<'_>) {
     }
 }
 
-/// Writes to standard error, if that is possible.
+/// Writes to standard error in the columns of the terminal, if that is possible.
 pub fn error(text: Arguments<'_>) {
+    if let Some(width) = columns::of(io::stderr()) {
+        let text = columns::fold(&text.to_string(), width);
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+        return;
+    }
     let _ = io::stderr().lock().write_fmt(text);
 }
 

@@ -11,10 +11,12 @@ mod trust;
 
 use crate::build::{self, Place};
 use crate::cli::SystemArgs;
+use crate::columns;
 use crate::exit::Exit;
 use crate::files;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use std::io::stdout;
 use std::path::PathBuf;
 
 pub use assert::{Assertions, Outcome};
@@ -50,9 +52,9 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
     let (path, image) = image_of(args)?;
     let audit = of_image(&image).with_context(|| format!("refusing {}", path.display()))?;
     if args.json {
-        println!("{}", audit.to_json()?);
+        println_raw!("{}", audit.to_json()?);
     } else {
-        print!("{}", audit.to_text(columns()));
+        print!("{}", audit.to_text(columns::of(stdout()).unwrap_or(columns::USUAL)));
     }
     let mut exit = Exit::Pass;
     for file in &assertions {
@@ -63,14 +65,6 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
         }
     }
     Ok(exit)
-}
-
-/// Columns of the terminal: what `COLUMNS` says, or the terminal itself.
-fn columns() -> usize {
-    let said = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    let asked = || rustix::termios::tcgetwinsize(std::io::stdout()).ok();
-    let found = said.or_else(|| asked().map(|size| usize::from(size.ws_col)));
-    found.filter(|columns| *columns > 0).unwrap_or(text::USUAL)
 }
 
 /// The image that is meant, and where it is: the one that `build` wrote, while it is of the system; or

@@ -1,6 +1,7 @@
 //! An audit for people.
 
 use super::model::{Audit, rights_names};
+use crate::columns::{NARROWEST, broken, row, section};
 use std::fmt::Write as _;
 
 impl Audit {
@@ -96,110 +97,6 @@ impl Audit {
     }
 }
 
-fn row(cells: &[&str]) -> Vec<String> {
-    cells.iter().map(|cell| (*cell).to_owned()).collect()
-}
-
 fn or_dash(text: String) -> String {
     if text.is_empty() { String::from("-") } else { text }
-}
-
-/// Columns of a line where nothing is known of the terminal.
-pub(super) const USUAL: usize = 132;
-/// Fewest columns that a table is made for.
-const NARROWEST: usize = 40;
-/// Columns between two others, and before the first.
-const GAP: usize = 2;
-
-/// A title and an aligned table under it. The last cell of a row goes on in lines of its own; where the
-/// other columns leave no room for a word of it, each row is a block of lines instead.
-fn section(text: &mut String, line: usize, title: &str, rows: &[Vec<String>]) {
-    text.push('\n');
-    lines(text, "", title, line);
-    let columns = rows.iter().map(Vec::len).max().unwrap_or_default().max(1);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..columns - 1).map(width).collect();
-    let indent = GAP + widths.iter().map(|width| width + GAP).sum::<usize>();
-    let room = line.saturating_sub(indent);
-    let words = rows.iter().filter_map(|row| row.get(columns - 1)).flat_map(|last| last.split(' '));
-    if words.map(|word| word.chars().count()).max().is_some_and(|widest| widest > room) {
-        return blocks(text, line, rows);
-    }
-    for row in rows {
-        let Some((last, cells)) = row.split_last() else { continue };
-        let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}  "));
-        lines(text, &format!("  {}", cells.collect::<String>()), last, room);
-    }
-}
-
-/// Each row as a line for each of its cells, behind its heading.
-fn blocks(text: &mut String, line: usize, rows: &[Vec<String>]) {
-    let Some((headings, rows)) = rows.split_first() else { return };
-    let width = headings.iter().map(|heading| heading.chars().count()).max().unwrap_or_default();
-    for row in rows {
-        for (number, (heading, cell)) in headings.iter().zip(row).enumerate() {
-            let lead = if number == 0 { "  " } else { "    " };
-            let lead = format!("{lead}{heading:width$}  ");
-            lines(text, &lead, cell, line.saturating_sub(lead.chars().count()));
-        }
-    }
-}
-
-/// A cell behind `lead`, in lines of at most `room` columns each.
-fn lines(text: &mut String, lead: &str, cell: &str, room: usize) {
-    let indent = " ".repeat(lead.chars().count());
-    for (number, part) in broken(cell, room).iter().enumerate() {
-        let lead = if number == 0 { lead } else { &indent };
-        let _ = writeln!(text, "{}", format!("{lead}{part}").trim_end());
-    }
-}
-
-/// A cell in lines of at most `width`, broken between words, and within one that is wider.
-fn broken(cell: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in cell.split(' ').flat_map(|word| parts(word, width)) {
-        let Some(line) = lines.last_mut() else { continue };
-        if line.is_empty() {
-            line.push_str(&word);
-        } else if line.chars().count() + 1 + word.chars().count() <= width {
-            line.push(' ');
-            line.push_str(&word);
-        } else {
-            lines.push(word);
-        }
-    }
-    lines
-}
-
-fn parts(word: &str, width: usize) -> Vec<String> {
-    let chars: Vec<char> = word.chars().collect();
-    let parts = chars.chunks(width.max(1)).map(|part| part.iter().collect());
-    if word.is_empty() { vec![String::new()] } else { parts.collect() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn breaks_a_long_cell_between_words() {
-        assert_eq!(broken("a, b, c", 5), ["a, b,", "c"]);
-        assert_eq!(broken("", 5), [""]);
-        assert_eq!(broken("longer-than x", 6), ["longer", "-than", "x"]);
-    }
-
-    #[test]
-    fn aligns_columns_and_continues_the_last_one() {
-        let names = vec!["name"; 40].join(", ");
-        let mut text = String::new();
-        section(&mut text, USUAL, "Title", &[row(&["ID", "CALLS"]), row(&["12", &names])]);
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[..3], ["", "Title", "  ID  CALLS"]);
-        assert!(lines[3].starts_with("  12  name, "));
-        assert!(lines[4].starts_with("      name, "));
-        assert!(lines.iter().all(|line| line.len() <= USUAL), "{text}");
-    }
 }

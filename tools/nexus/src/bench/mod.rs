@@ -9,6 +9,7 @@ mod table;
 
 use crate::build::{self, Built};
 use crate::cli::SystemArgs;
+use crate::columns;
 use crate::exit::Exit;
 use crate::protocol::Bench;
 use crate::test_os::{Ended, Plan, Run, Until, code, drive, fresh_nonce};
@@ -16,6 +17,7 @@ use crate::{paths, qemu};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::fs;
+use std::io::stdout;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -52,9 +54,9 @@ pub fn run(args: &BenchArgs) -> Result<Exit> {
         figures.push(start(args)?);
     }
     if args.json {
-        figures.iter().for_each(|figure| println!("{}", table::json(figure)));
+        figures.iter().for_each(|figure| println_raw!("{}", table::json(figure)));
     } else {
-        print!("{}", table::text(&figures));
+        print!("{}", table::text(&figures, columns::of(stdout())));
     }
     let over: Vec<&str> = table::over(&figures);
     let missing: Vec<&str> = table::missing(&figures);

@@ -1,6 +1,7 @@
 //! Figures as text and as JSON.
 
 use super::peers::{GOALS, goal_of};
+use crate::columns;
 use crate::protocol::Bench;
 use serde_json::json;
 use std::fmt::Write;
@@ -25,24 +26,33 @@ pub(super) fn json(figure: &Bench) -> String {
 /// Live objects at which each operation is measured again.
 const CROWDS: [&str; 3] = ["10", "100", "1000"];
 
-/// All figures as a table: a row for each operation, with the growth beside it.
-pub(super) fn text(figures: &[Bench]) -> String {
+/// All figures as a table: a row for each operation, with the growth beside it; in `width` columns,
+/// where that is known.
+pub(super) fn text(figures: &[Bench], width: Option<usize>) -> String {
     let median = |name: &str| figures.iter().find(|figure| figure.name == name);
     let mut text = String::from(
         "Instructions, user stub included; also with 10, 100 and 1,000 live objects; seL4 beside \
          them.\n\n",
     );
-    row(&mut text, "operation", ["ours", "10", "100", "1000", "at most", "seL4", "equal"]);
+    let mut rows = vec![HEADINGS.map(str::to_owned)];
     for goal in GOALS {
         let Some(figure) = median(goal.name) else { continue };
         let crowd = CROWDS.map(|count| {
             let figure = median(&format!("{}_at_{count}", goal.name));
             number(figure.map(|figure| figure.median))
         });
-        let [ten, hundred, thousand] = crowd.each_ref().map(String::as_str);
+        let [ten, hundred, thousand] = crowd;
         let (ours, equal) = (figure.median.to_string(), equal(figure));
         let (most, sel4) = (number(goal.at_most), number(goal.sel4));
-        row(&mut text, goal.about, [&ours, ten, hundred, thousand, &most, &sel4, &equal]);
+        let about = goal.about.to_owned();
+        rows.push([about, ours, ten, hundred, thousand, most, sel4, equal]);
+    }
+    match width {
+        Some(width) if width < WIDTH => {
+            let rows: Vec<Vec<String>> = rows.iter().map(|row| row.to_vec()).collect();
+            columns::section(&mut text, width, "", &rows);
+        }
+        _ => rows.iter().for_each(|cells| line(&mut text, cells)),
     }
     if let Some(start) = median(START) {
         let _ = writeln!(
@@ -56,8 +66,14 @@ pub(super) fn text(figures: &[Bench]) -> String {
     text
 }
 
-fn row(text: &mut String, name: &str, columns: [&str; 7]) {
-    let [ours, ten, hundred, thousand, most, sel4, equal] = columns;
+/// What stands over the columns.
+const HEADINGS: [&str; 8] = ["operation", "ours", "10", "100", "1000", "at most", "seL4", "equal"];
+
+/// Columns of a [`line`].
+const WIDTH: usize = 94;
+
+fn line(text: &mut String, cells: &[String; 8]) {
+    let [name, ours, ten, hundred, thousand, most, sel4, equal] = cells;
     let _ = writeln!(
         text,
         "{name:34} {ours:>7} {ten:>7} {hundred:>7} {thousand:>7}  {most:>7} {sel4:>7}  {equal:>7}"
@@ -119,8 +135,18 @@ mod tests {
     #[test]
     fn test_table_shows_growth_and_peers() {
         let at_100 = figure("ipc_call_reply_8w_at_100", 531);
-        let text = text(&[figure("ipc_call_reply_8w", 530), at_100, figure(START, 400_000)]);
+        let text = text(&[figure("ipc_call_reply_8w", 530), at_100, figure(START, 400_000)], None);
         assert!(text.contains("530       -     531       -      540    1872    64/64"), "{text}");
         assert!(text.contains("400 ms"));
+    }
+
+    #[test]
+    fn test_table_fits_terminals_of_40_to_200_columns() {
+        let figures: Vec<Bench> = GOALS.iter().map(|goal| figure(goal.name, 123_456)).collect();
+        for width in 40..=200 {
+            let text = columns::fold(&text(&figures, Some(width)), width);
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
+        }
+        assert!(text(&figures, None).lines().skip(2).all(|line| line.chars().count() <= WIDTH));
     }
 }

@@ -103,7 +103,7 @@ impl Session {
             show: &mut |line| {
                 console.push(line.to_owned());
                 if !options.quiet {
-                    println!("{line}");
+                    println_raw!("{line}");
                 }
             },
         })?;

@@ -1,0 +1,265 @@
+//! The records that the guest prints on the serial line in the test profile.
+//!
+//! A record is one line that begins with `@nx `; everything else on the line is for people. Fields
+//! are separated by single spaces. Nothing is guessed: a line that begins like a record and is not
+//! one is an error. The grammar is in docs/testing/index.md.
+
+mod read;
+
+pub use read::read;
+use std::fmt;
+
+/// What every record line begins with.
+pub const PREFIX: &str = "@nx ";
+
+/// What the host sends when it has read guest memory.
+pub const WITNESS_DONE: &str = "witness-done\n";
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A service has shown something; the name is the one that the kernel stamped on its message.
+    Proof(Proof),
+    /// One line of the security ledger.
+    Ledger(Entry),
+    /// How long the ledger is, and the hash of its last record.
+    Head(Head),
+    /// One capability, as the kernel's table has it.
+    Cap(Cap),
+    /// A process and its root page table.
+    Root(Root),
+    /// The guest waits until the host has read its memory.
+    WitnessReady,
+    /// All `owners` owner services hold their windows.
+    Ready {
+        /// How many.
+        owners: u32,
+    },
+    /// init did not grant a device, in a system that cannot reach its prompt.
+    Refused(Refused),
+    /// How many devices init granted in such a system.
+    Granted {
+        /// How many.
+        devices: u32,
+    },
+    /// A measurement.
+    Bench(Bench),
+    /// The guest's own opinion, just before it ends the machine.
+    Verdict {
+        /// Tests passed.
+        passed: u32,
+        /// Tests failed.
+        failed: u32,
+    },
+}
+
+/// A proof and who gave it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Proof {
+    /// Name of the service.
+    pub service: String,
+    /// Name of the proof.
+    pub id: String,
+    /// How many checks it rests on, or must rest on.
+    pub checks: u32,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.service, self.id)
+    }
+}
+
+/// What happened, in a ledger entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The system started; the first entry.
+    Boot,
+    /// policyd decided.
+    Decision,
+    /// init put a window into a service's table.
+    Grant,
+    /// init did not grant.
+    Refusal,
+    /// A service ended.
+    Exit,
+    /// A window came back: its owner ended, or the grant was taken back.
+    Revoke,
+    /// init let go of an authority.
+    Drop,
+    /// The wall clock of the log was set.
+    Clock,
+}
+
+/// What was decided, in a ledger entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The event is not about a decision.
+    None,
+    /// Refused.
+    Deny,
+    /// Allowed.
+    Allow,
+}
+
+/// A device that was not granted, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refused {
+    /// Name of the service.
+    pub service: String,
+    /// Name of the device.
+    pub device: String,
+    /// A word of `nexus_proto::init::Refusal`, or `denied:` and the policy's reason.
+    pub reason: String,
+}
+
+/// A ledger entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Position in the ledger, from 1.
+    pub seq: u64,
+    /// What happened.
+    pub event: Event,
+    /// Service id of the subject.
+    pub subject: u32,
+    /// Which life of it.
+    pub incarnation: u32,
+    /// Number of the device in the description.
+    pub device: u16,
+    /// First physical address of the window.
+    pub base: u64,
+    /// Bytes of the window.
+    pub len: u64,
+    /// Rights (nexus-abi bits).
+    pub rights: u16,
+    /// What was decided.
+    pub decision: Decision,
+    /// Number of the rule, 65535 for none.
+    pub rule: u16,
+    /// Who recorded it: service id, and which life of it.
+    pub reporter: (u32, u32),
+    /// On whose behalf it was asked; service id 0 for nobody.
+    pub asker: u32,
+    /// Version of the rules; 0 when they were not asked.
+    pub epoch: u32,
+    /// Why, in a code of the event.
+    pub reason: u32,
+    /// More about it, by event: nonce of the run or of the question, exit code, time.
+    pub detail: u64,
+    /// When, in ticks.
+    pub ticks: u64,
+    /// The same in nanoseconds since 1970; 0 when that was not known.
+    pub unix_ns: u64,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+/// The head of the ledger at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// How many records there were.
+    pub records: u64,
+    /// Hash of the last one.
+    pub hash: [u8; 32],
+}
+
+/// A capability in the kernel's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cap {
+    /// Who holds it.
+    pub service: u32,
+    /// Its kind (`KindCode`).
+    pub kind: u64,
+    /// Its rights.
+    pub rights: u16,
+    /// First physical address, for a window.
+    pub base: u64,
+    /// Bytes.
+    pub len: u64,
+    /// Pages mapped through it.
+    pub mapped_pages: u64,
+    /// Which object of its kind, but for windows.
+    pub object: u64,
+}
+
+/// A process and its root page table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// Service id.
+    pub service: u32,
+    /// Physical address of the root page table.
+    pub phys: u64,
+}
+
+/// A measurement in instructions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bench {
+    /// Which operation.
+    pub name: String,
+    /// Median of the samples.
+    pub median: u64,
+    /// How many samples.
+    pub samples: u64,
+    /// How many of them equal the median.
+    pub equal: u64,
+}
+
+/// A line of the serial output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// For people.
+    Text(String),
+    /// A record of the run with this nonce.
+    Record {
+        /// Number of the run.
+        nonce: u64,
+        /// The record.
+        record: Record,
+    },
+    /// It begins like a record and is not one.
+    Malformed(String),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Event::Boot => "boot",
+            Event::Decision => "decision",
+            Event::Grant => "grant",
+            Event::Refusal => "refusal",
+            Event::Exit => "exit",
+            Event::Revoke => "revoke",
+            Event::Drop => "drop",
+            Event::Clock => "clock",
+        })
+    }
+}
+
+/// Without what differs from run to run: times, nonces, and so the hash.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decision = match self.decision {
+            Decision::None => "none",
+            Decision::Deny => "deny",
+            Decision::Allow => "allow",
+        };
+        write!(
+            f,
+            "{} {} {} {} {} {:x} {:x} {:x} {decision} {} {} {} {} {} {}",
+            self.seq,
+            self.event,
+            self.subject,
+            self.incarnation,
+            self.device,
+            self.base,
+            self.len,
+            self.rights,
+            self.rule,
+            self.reporter.0,
+            self.reporter.1,
+            self.asker,
+            self.epoch,
+            self.reason
+        )
+    }
+}
