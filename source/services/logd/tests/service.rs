@@ -378,7 +378,7 @@ fn records_are_for_those_who_may_view() {
     assert_eq!(log.ask(NSH, &ReadHashes { seq: u64::MAX }), Err(ServiceError::NotFound));
 }
 
-// attack 25 U: who may view reads where a window lies or a service faulted; only with the log; broken: logd-permission, logd-addresses
+// attack 25 U: who may view reads where a window lies or a service faulted; only with the log; broken: logd-permission, logd-addresses, logd-hashes
 #[test]
 fn addresses_are_for_those_who_may_read_the_log() {
     let mut log = Log::new();

@@ -211,7 +211,7 @@ fn a_policyd_that_will_not_answer_init_denies() {
     assert_eq!(refused(&mut fake), Refusal::PolicyDenied);
 }
 
-// attack 36 U: the rules change between decision and grant; refused; broken: init-epoch
+// attack 36 U: the rules change between decision and grant; refused; broken: init-epoch, init-epoch-decided, init-epoch-later
 // attack 37 U: an old answer about the version of the rules; refused; broken: init-epoch-echo
 #[test]
 fn test_other_epoch_no_grant() {
