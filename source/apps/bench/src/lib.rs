@@ -18,6 +18,7 @@ pub mod partner;
 mod population;
 mod samples;
 mod services;
+pub mod sleeper;
 mod suite;
 
 pub use samples::{COUNT, Samples};

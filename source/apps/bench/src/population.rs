@@ -2,27 +2,30 @@
 
 use alloc::vec::Vec;
 
-use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, Rights};
+use nexus_abi::{Error, Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights};
 use nexus_rt::sys;
 use nexus_test::bare;
 
 use crate::objects::{NEIGHBOURS, WINDOW_PAGES};
+use crate::sleeper;
 
 /// So many of each: notifications, children of the capability that is derived from, mappings of
-/// memory beside the page that is mapped, and mappings of the same window.
+/// memory beside the page that is mapped, mappings of the same window, and deadlines of threads of
+/// other processes.
 #[derive(Debug)]
 pub(crate) struct Population {
     memory: Handle,
     made: Vec<Handle>,
+    sleepers: Vec<Handle>,
     mapped: u64,
     window_mapped: u64,
 }
 
 impl Population {
-    /// Nobody.
-    pub(crate) fn new() -> Result<Population, Error> {
+    /// Nobody; the sleepers are there to wait.
+    pub(crate) fn new(sleepers: Vec<Handle>) -> Result<Population, Error> {
         let memory = sys::vmo_create(1)?;
-        Ok(Population { memory, made: Vec::new(), mapped: 0, window_mapped: 0 })
+        Ok(Population { memory, made: Vec::new(), sleepers, mapped: 0, window_mapped: 0 })
     }
 
     /// Makes more, until there are `count` of each.
@@ -40,6 +43,15 @@ impl Population {
             let va = WINDOW_PAGES + self.window_mapped * PAGE_SIZE;
             bare::mmio_map(window, 0, PAGE_SIZE, va, Prot::READ)?;
             self.window_mapped += 1;
+        }
+        let mut left = count;
+        for sleeper in &self.sleepers {
+            let here = left.min(sleeper::MOST);
+            sys::call(*sleeper, &Message::new(0, &[here]), NO_DEADLINE)?;
+            left -= here;
+        }
+        if left != 0 {
+            return Err(Error::BadState);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use core::convert::Infallible;
+use core::ops::RangeInclusive;
 
 use nexus_abi::{Error, Handle};
 use nexus_proto::{Subject, ids};
@@ -15,6 +16,10 @@ use crate::{calls, grants, objects, services};
 
 /// Service id of the partner.
 const PARTNER: u32 = 13;
+/// Service ids of those whose threads wait by deadlines.
+const SLEEPERS: RangeInclusive<u32> = 20..=35;
+/// Priority of this process, in its description.
+const PRIORITY: u8 = 8;
 /// Objects that live beside those that are measured.
 const LEVELS: [u64; 3] = [10, 100, 1000];
 
@@ -83,6 +88,7 @@ impl Suite {
     fn new(host: Host) -> Result<Suite, Failed> {
         let start = startup();
         let block = start.block();
+        let sleepers: Result<_, _> = SLEEPERS.map(|id| start.service(id)).collect();
         Ok(Suite {
             host,
             partner: start.service(PARTNER)?,
@@ -91,7 +97,7 @@ impl Suite {
             own: Subject { id: block.service_id, incarnation: block.incarnation },
             window: Handle(start.window()?.handle),
             notification: at("notification", sys::notification_create())?,
-            population: at("population", Population::new())?,
+            population: at("population", Population::new(sleepers?))?,
             measured: 0,
         })
     }
@@ -133,6 +139,10 @@ impl Suite {
         self.tell("ipc_call_reply_cap", suffix, &gift)?;
         let wake = at("notify_wake", calls::wake(self.partner, self.notification))?;
         self.tell("notify_wake", suffix, &wake)?;
+        let bound = at("notify_wake_bound", calls::wake_bound(self.partner))?;
+        self.tell("notify_wake_bound", suffix, &bound)?;
+        let next = at("ipc_reply_next", calls::next(self.partner, PRIORITY))?;
+        self.tell("ipc_reply_next", suffix, &next)?;
         let [map, unmap] = at("mmio_map", objects::map(self.window))?;
         self.tell("mmio_map", suffix, &map)?;
         self.tell("mmio_unmap", suffix, &unmap)?;

@@ -30,7 +30,7 @@ pub mod store;
 /// What a call comes to: the error goes to the program that made it.
 pub type Result<T = (), E = nexus_abi::Error> = core::result::Result<T, E>;
 
-pub use call::fast::Run;
+pub use call::fast::{Run, Way};
 pub use kernel::{Kernel, Tables};
 pub use object::process::MAX_THREADS;
 pub use platform::{PhysMem, Platform};

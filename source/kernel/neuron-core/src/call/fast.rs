@@ -8,12 +8,13 @@
 //! which also finds the error, if any.
 //!
 //! They are written without calls to other functions, so that the compiler saves no registers,
-//! and every object is looked up once.
+//! and every object is looked up once. When another caller waits for the server, or a notification
+//! is bound to where a server waits, a second function goes on ([`Way::On`]), which is longer.
 
 use nexus_abi::{Handle, NO_DEADLINE, Rights, Tag, regs};
 
-use crate::call::message::{reply_handle, sender_of};
-use crate::kernel::Kernel;
+use crate::call::message::{deliver_bits, reply_handle, sender_of};
+use crate::kernel::{Hart, Kernel};
 use crate::object::capability::CapabilityKind;
 use crate::object::endpoint::{Endpoint, Waiting};
 use crate::object::thread::{Rest, State, Thread, TrapFrame};
@@ -37,6 +38,15 @@ impl Run {
     }
 }
 
+/// How a call goes on for which there is a short way.
+#[derive(Debug)]
+pub enum Way<T> {
+    /// It is done.
+    Done(Run),
+    /// By a second function, which needs registers of its own.
+    On(T),
+}
+
 impl<P: Platform> Kernel<'_, P> {
     /// `null`.
     #[inline(always)]
@@ -57,10 +67,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let id = self.fast_endpoint(thread, Rights::SEND)?;
         let endpoint = self.endpoints.get_mut(id).ok()?;
-        if endpoint.waiting != Waiting::Receivers {
-            return None;
-        }
-        let to = endpoint.queue.sole()?;
+        let to = endpoint.sole_receiver()?;
         let (caller, server) = self.threads.pair_mut(me, to).ok()?;
         if !self.ready.yields_to(server.priority, &self.hart) {
             return None;
@@ -78,10 +85,10 @@ impl<P: Platform> Kernel<'_, P> {
         Some(Run::of(server))
     }
 
-    /// `reply_recv` with an answer, when no other call waits. `None` when that is not all there
-    /// is to it.
+    /// `reply_recv` with an answer. When another call waits, [`Kernel::fast_next`] goes on. `None`
+    /// when that is not all there is to it.
     #[inline(always)]
-    pub fn fast_reply_recv(&mut self) -> Option<Run> {
+    pub fn fast_reply_recv(&mut self) -> Option<Way<(Id<Thread>, Id<Thread>)>> {
         let me = self.hart.current?;
         let thread = self.threads.get(me).ok()?;
         let tag = plain_tag(&thread.frame)?;
@@ -91,7 +98,7 @@ impl<P: Platform> Kernel<'_, P> {
         let reply = Handle(thread.frame.get(regs::T4));
         let id = self.fast_endpoint(thread, Rights::RECV)?;
         let endpoint = self.endpoints.get_mut(id).ok()?;
-        if !endpoint.queue.is_empty() || !reply.is_reply() {
+        if !reply.is_reply() {
             return None;
         }
         if let Some(bound) = endpoint.bound
@@ -103,7 +110,13 @@ impl<P: Platform> Kernel<'_, P> {
         let (server, caller) = self.threads.pair_mut(me, to).ok()?;
         let State::Awaiting { server: expected, call } = caller.state else { return None };
         let mine = expected == server.process && call == reply.reply_call();
-        if !mine || !self.ready.goes_on(caller, server.priority, &self.hart) {
+        if !mine {
+            return None;
+        }
+        if let Some(from) = endpoint.queue.first() {
+            return Some(Way::On((to, from)));
+        }
+        if !self.ready.goes_on(caller, server.priority, &self.hart) {
             return None;
         }
         endpoint.waiting = Waiting::Receivers;
@@ -114,38 +127,77 @@ impl<P: Platform> Kernel<'_, P> {
         caller.answer(0, tag.0);
         caller.answer_from(server.sender, Handle::NONE);
         self.hart.current = Some(to);
-        Some(Run::of(caller))
+        Some(Way::Done(Run::of(caller)))
     }
 
-    /// `signal`, when a thread waits that is more important than the current one. `None` when
-    /// that is not all there is to it.
+    /// The rest of `reply_recv` when a call waits: the answer goes to the thread `to`, and the
+    /// current one takes the call of `from`, the first in the queue.
+    pub fn fast_next(&mut self, (to, from): (Id<Thread>, Id<Thread>)) -> Option<Run> {
+        let me = self.hart.current?;
+        let sender = self.threads.get(from).ok()?;
+        let State::Sending(id) = sender.state else { return None };
+        let next = plain_tag(&sender.frame)?;
+        let (server, caller) = self.threads.pair_mut(me, to).ok()?;
+        if caller.priority > server.priority {
+            return None;
+        }
+        let tag = Tag(server.frame.get(regs::A1));
+        copy_words(&server.frame, &mut caller.frame, tag);
+        caller.answer(0, tag.0);
+        caller.answer_from(server.sender, Handle::NONE);
+        self.endpoints.get_mut(id).ok()?.queue.remove(&mut self.threads, from).ok()?;
+        self.deliver_call(from, me, next).ok()?;
+        self.make_ready(to).ok()?;
+        Some(Run::of(self.threads.get_mut(me).ok()?))
+    }
+
+    /// `signal`, when a thread waits that is more important than the current one. Where the
+    /// notification is bound, [`Kernel::fast_bound`] goes on. `None` when that is not all there is
+    /// to it.
     #[inline(always)]
-    pub fn fast_signal(&mut self) -> Option<Run> {
+    pub fn fast_signal(&mut self) -> Option<Way<Id<Endpoint>>> {
         let me = self.hart.current?;
         let thread = self.threads.get(me).ok()?;
         let kind = self.fast_kind(thread, Rights::SEND)?;
         let CapabilityKind::Notification(id) = kind else { return None };
         let notification = self.notifications.get_mut(id).ok()?;
-        let to = notification.waiter?;
+        let Some(to) = notification.waiter else {
+            return Some(Way::On(notification.bound?.to));
+        };
         // Where a thread waits there are none yet.
         let bits = thread.frame.get(regs::A1);
         let (thread, waiter) = self.threads.pair_mut(me, to).ok()?;
-        let first = waiter.priority > thread.priority && self.ready.none_above(waiter.priority);
+        let priority = thread.priority;
+        let first = waiter.priority > priority && self.ready.none_above(waiter.priority);
         if bits == 0 || !first {
             return None;
         }
-        let priority = thread.priority;
-        thread.turn = self.hart.turn;
-        if thread.turn != 0 {
-            thread.rest = Rest::Until(self.hart.slice_end);
-            self.hart.end_turn();
-        }
-        thread.answer(0, 0);
         notification.waiter = None;
-        (waiter.state, waiter.deadline) = (State::Running, NO_DEADLINE);
         waiter.answer(0, bits);
-        let run = Run::of(waiter);
+        let run = wake(&mut self.hart, thread, waiter);
         // The current thread and its queue exist, so that this cannot fail.
+        self.enqueue(me, priority, true).ok()?;
+        self.hart.current = Some(to);
+        Some(Way::Done(run))
+    }
+
+    /// The rest of `signal` when the notification is bound to this endpoint: a server that is more
+    /// important than the current thread takes the bits.
+    pub fn fast_bound(&mut self, endpoint: Id<Endpoint>) -> Option<Run> {
+        let me = self.hart.current?;
+        let endpoint = self.endpoints.get_mut(endpoint).ok()?;
+        let to = endpoint.sole_receiver()?;
+        let (thread, server) = self.threads.pair_mut(me, to).ok()?;
+        // Where a server receives there are none yet.
+        let bits = thread.frame.get(regs::A1);
+        let priority = thread.priority;
+        let first = server.priority > priority && self.ready.none_above(server.priority);
+        if bits == 0 || !first {
+            return None;
+        }
+        endpoint.queue = List::EMPTY;
+        deliver_bits(server, bits);
+        let run = wake(&mut self.hart, thread, server);
         self.enqueue(me, priority, true).ok()?;
         self.hart.current = Some(to);
         Some(run)
@@ -171,6 +223,19 @@ impl<P: Platform> Kernel<'_, P> {
             && cap.rights.contains(rights);
         held.then_some(cap.kind)
     }
+}
+
+/// Ends the wait of `waiter`, which runs in place of the current thread.
+#[inline(always)]
+fn wake(hart: &mut Hart, current: &mut Thread, waiter: &mut Thread) -> Run {
+    current.turn = hart.turn;
+    if current.turn != 0 {
+        current.rest = Rest::Until(hart.slice_end);
+        hart.end_turn();
+    }
+    current.answer(0, 0);
+    (waiter.state, waiter.deadline) = (State::Running, NO_DEADLINE);
+    Run::of(waiter)
 }
 
 /// The tag of a message that is valid and carries no capability.

@@ -66,7 +66,12 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Gives the message of `from` to `to`, who can answer it from here on.
     #[inline(always)]
-    fn deliver_call(&mut self, from: Id<Thread>, to: Id<Thread>, tag: Tag) -> Result<(), Error> {
+    pub(crate) fn deliver_call(
+        &mut self,
+        from: Id<Thread>,
+        to: Id<Thread>,
+        tag: Tag,
+    ) -> Result<(), Error> {
         self.transfer(from, to, tag)?;
         let call = self.calls.wrapping_add(1) & Handle::CALL_MASK;
         self.calls = call;
@@ -428,7 +433,8 @@ pub(crate) fn sender_of(caller: &Thread) -> u64 {
 }
 
 /// Delivers notification bits as a message from the kernel.
-fn deliver_bits(thread: &mut Thread, bits: u64) {
+#[inline(always)]
+pub(crate) fn deliver_bits(thread: &mut Thread, bits: u64) {
     thread.answer(0, Tag::NOTIFICATION);
     let [first, ..] = regs::WORDS;
     thread.frame.set(first, bits);

@@ -45,6 +45,14 @@ pub struct Endpoint {
     pub anchor: Id<Capability>,
 }
 
+impl Endpoint {
+    /// The thread that waits for a message, if it is the only one in the queue.
+    #[inline(always)]
+    pub(crate) fn sole_receiver(&self) -> Option<Id<Thread>> {
+        if self.waiting == Waiting::Receivers { self.queue.sole() } else { None }
+    }
+}
+
 /// A word of event bits.
 #[derive(Debug, Hash)]
 pub struct Notification {

@@ -9,6 +9,7 @@ use nexus_abi::{
 };
 
 use super::world::{Status, User, World};
+use crate::call::fast::{Run, Way};
 use crate::kernel::Kernel;
 use crate::object::thread::{Rest, State, Thread, TrapFrame};
 use crate::platform::Platform;
@@ -53,15 +54,7 @@ impl<'a> World<'a> {
         frame.set(regs::NUMBER, number);
         let before = frame.clone();
         frame.set(0, before.get(0).wrapping_add(4));
-        let done = fast
-            && match Syscall::decode(number) {
-                Some(Syscall::Null) => self.kernel.fast_null().is_some(),
-                Some(Syscall::Call) => self.kernel.fast_call().is_some(),
-                Some(Syscall::ReplyRecv) => self.kernel.fast_reply_recv().is_some(),
-                Some(Syscall::Signal) => self.kernel.fast_signal().is_some(),
-                _ => false,
-            };
-        if done {
+        if fast && self.fast_way(number).is_some() {
             self.short += 1;
         } else {
             self.kernel.syscall();
@@ -73,6 +66,24 @@ impl<'a> World<'a> {
             self.check_registers(user, &before);
         }
         status
+    }
+
+    /// The short way of a call, as far as it goes.
+    fn fast_way(&mut self, number: u64) -> Option<Run> {
+        let kernel = &mut self.kernel;
+        match Syscall::decode(number)? {
+            Syscall::Null => kernel.fast_null(),
+            Syscall::Call => kernel.fast_call(),
+            Syscall::ReplyRecv => match kernel.fast_reply_recv()? {
+                Way::Done(run) => Some(run),
+                Way::On(rest) => kernel.fast_next(rest),
+            },
+            Syscall::Signal => match kernel.fast_signal()? {
+                Way::Done(run) => Some(run),
+                Way::On(rest) => kernel.fast_bound(rest),
+            },
+            _ => None,
+        }
     }
 
     fn status(&self, user: User, pc: u64) -> Status {

@@ -5,60 +5,85 @@
 use crate::common::*;
 
 /// A call of `actor` for which a partner is ready, and the handle that is good for it.
-struct Ready {
-    actor: Child,
-    good: Handle,
+pub struct Ready {
+    pub actor: Child,
+    pub good: Handle,
     /// Init's own capability to the same object, with everything.
-    top: Handle,
-    kind: Kind,
+    pub top: Handle,
+    pub kind: Kind,
     /// What a `reply_recv` answers.
-    reply: Handle,
+    pub reply: Handle,
+    /// Who is called, answered or woken.
+    pub partner: User,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
     Call,
     ReplyRecv,
+    /// `reply_recv` while one more caller waits.
+    Next,
     Signal,
+    /// `signal` to what is bound to an endpoint where a server waits.
+    Bound,
 }
 
 impl Kind {
-    const ALL: [Kind; 3] = [Kind::Call, Kind::ReplyRecv, Kind::Signal];
+    pub const ALL: [Kind; 5] = [Kind::Call, Kind::ReplyRecv, Kind::Next, Kind::Signal, Kind::Bound];
+
+    fn receives(self) -> bool {
+        matches!(self, Kind::ReplyRecv | Kind::Next)
+    }
+
+    fn signals(self) -> bool {
+        matches!(self, Kind::Signal | Kind::Bound)
+    }
 
     fn right(self) -> Rights {
-        if matches!(self, Kind::ReplyRecv) { Rights::RECV } else { Rights::SEND }
+        if self.receives() { Rights::RECV } else { Rights::SEND }
     }
 
     /// The right that this call does not need.
     fn other(self) -> Rights {
-        if matches!(self, Kind::ReplyRecv) { Rights::SEND } else { Rights::RECV }
+        if self.receives() { Rights::SEND } else { Rights::RECV }
     }
 
     fn create(self, w: &mut World<'_>, user: User) -> Handle {
-        match self {
-            Kind::Signal => w.notification_create(user).unwrap(),
-            Kind::Call | Kind::ReplyRecv => w.endpoint_create(user).unwrap(),
+        match self.signals() {
+            true => w.notification_create(user).unwrap(),
+            false => w.endpoint_create(user).unwrap(),
         }
     }
 }
 
-fn ready(w: &mut World<'_>, kind: Kind) -> Ready {
+pub fn ready(w: &mut World<'_>, kind: Kind) -> Ready {
     let (actor, partner) = (w.child(7, 16, 64), w.child(8, 16, 64));
     let top = kind.create(w, w.init);
     let good = w.install(w.init, actor.process, top, kind.right() | Rights::DERIVE).unwrap();
     let theirs = w.install(w.init, partner.process, top, kind.other()).unwrap();
-    let mut ready = Ready { actor, good, top, kind, reply: Handle::NONE };
+    let partner_user = partner.user;
+    let mut ready = Ready { actor, good, top, kind, reply: Handle::NONE, partner: partner_user };
     match kind {
         Kind::Call => {
             assert_eq!(w.receive(partner.user, theirs), Status::Blocked);
         }
-        Kind::ReplyRecv => {
+        Kind::ReplyRecv | Kind::Next => {
             w.receive(actor.user, good);
             w.send(partner.user, theirs, &Message::new(1, &[]), NO_DEADLINE);
             ready.reply = w.received(actor.user).unwrap().reply;
+            if kind == Kind::Next {
+                let (_, next) = w.thread_in(partner.process, 31);
+                w.send(next, theirs, &Message::new(4, &[5]), NO_DEADLINE);
+            }
         }
-        Kind::Signal => {
-            w.start(partner.user, Syscall::Wait, &[theirs.0, NO_DEADLINE]);
+        Kind::Signal | Kind::Bound => {
+            if kind == Kind::Signal {
+                w.start(partner.user, Syscall::Wait, &[theirs.0, NO_DEADLINE]);
+            } else {
+                let endpoint = w.endpoint_create(partner.user).unwrap();
+                w.endpoint_bind(partner.user, endpoint, theirs).unwrap();
+                w.receive(partner.user, endpoint);
+            }
             // Only who is less important signals the short way.
             ready.actor.user = w.thread_in(actor.process, 9).1;
         }
@@ -69,12 +94,23 @@ fn ready(w: &mut World<'_>, kind: Kind) -> Ready {
 }
 
 fn attempt(w: &mut World<'_>, ready: &Ready, handle: Handle) -> Status {
-    let (user, message) = (ready.actor.user, Message::new(2, &[3]));
+    attempt_with(w, ready, handle, &Message::new(2, &[3]), NO_DEADLINE)
+}
+
+/// The call of `ready`, with this message where it has one.
+pub fn attempt_with(
+    w: &mut World<'_>,
+    ready: &Ready,
+    handle: Handle,
+    message: &Message,
+    deadline: u64,
+) -> Status {
+    let user = ready.actor.user;
     match ready.kind {
-        Kind::Call => w.send(user, handle, &message, NO_DEADLINE),
-        Kind::Signal => w.start(user, Syscall::Signal, &[handle.0, 1]),
-        Kind::ReplyRecv => {
-            w.message(user, Syscall::ReplyRecv, handle, ready.reply, &message, NO_DEADLINE)
+        Kind::Call => w.send(user, handle, message, deadline),
+        Kind::Signal | Kind::Bound => w.start(user, Syscall::Signal, &[handle.0, 1]),
+        Kind::ReplyRecv | Kind::Next => {
+            w.message(user, Syscall::ReplyRecv, handle, ready.reply, message, deadline)
         }
     }
 }
@@ -138,39 +174,58 @@ fn the_short_way_needs_the_kind() {
     for kind in Kind::ALL {
         run(|w| {
             let ready = ready(w, kind);
-            let other = if matches!(kind, Kind::Signal) { Kind::Call } else { Kind::Signal };
+            let other = if kind.signals() { Kind::Call } else { Kind::Signal };
             let wrong = other.create(w, ready.actor.user);
             refuses_but(w, &ready, wrong, Error::WrongKind);
         });
     }
 }
 
-// attack 77 U: an answer by another process, to another call, or twice, while the caller waits; `BadHandle`
+// attack 77 U: an answer by another process while the caller waits; `BadHandle`; broken: fast-reply
+#[test]
+fn the_short_way_takes_no_answer_of_another() {
+    for kind in [Kind::ReplyRecv, Kind::Next] {
+        run(|w| {
+            let ready = ready(w, kind);
+            // Another server, which holds the same right.
+            let thief = w.child(9, 16, 64);
+            let theirs = w.install(w.init, thief.process, ready.top, Rights::RECV).unwrap();
+            let stolen = Ready { actor: thief, ..ready };
+            w.refused(thief.user, Error::BadHandle, |w| attempt(w, &stolen, theirs));
+            goes_through(w, &ready);
+        });
+    }
+}
+
+// attack 77 U: an answer to another call of the same caller; `BadHandle`; broken: fast-reply
 #[test]
 fn the_short_way_answers_only_the_call_that_was_received() {
-    run(|w| {
-        let ready = ready(w, Kind::ReplyRecv);
-        // Another server, which holds the same right and has a call of its own to answer.
-        let thief = w.child(9, 16, 64);
-        let theirs = w.install(w.init, thief.process, ready.top, Rights::RECV).unwrap();
-        let steal = |w: &mut World<'_>, reply| {
-            w.message(
-                thief.user,
-                Syscall::ReplyRecv,
-                theirs,
-                reply,
-                &Message::default(),
-                NO_DEADLINE,
-            )
-        };
-        let stolen = ready.reply;
-        w.refused(thief.user, Error::BadHandle, |w| steal(w, stolen));
-        for bent in [1 << 16, 1 << 62] {
-            let bad = Ready { reply: Handle(ready.reply.0 ^ bent), ..ready };
-            w.refused(bad.actor.user, Error::BadHandle, |w| attempt(w, &bad, bad.good));
-        }
-        let short = w.short;
-        assert_eq!(attempt(w, &ready, ready.good), Status::Blocked);
-        assert_eq!(w.short, short + 1);
-    });
+    for kind in [Kind::ReplyRecv, Kind::Next] {
+        run(|w| bent(w, kind, &[1 << 16, 1 << 62]));
+    }
+}
+
+// attack 77 U: an answer by what is no handle of an answer; `BadHandle`; broken: fast-reply
+#[test]
+fn the_short_way_answers_by_handles_of_answers_only() {
+    for kind in [Kind::ReplyRecv, Kind::Next] {
+        run(|w| bent(w, kind, &[1 << 63]));
+    }
+}
+
+/// Answers by handles that differ from the good one in one bit are refused.
+fn bent(w: &mut World<'_>, kind: Kind, bits: &[u64]) {
+    let ready = ready(w, kind);
+    for bit in bits {
+        let bad = Ready { reply: Handle(ready.reply.0 ^ bit), ..ready };
+        w.refused(bad.actor.user, Error::BadHandle, |w| attempt(w, &bad, bad.good));
+    }
+    goes_through(w, &ready);
+}
+
+fn goes_through(w: &mut World<'_>, ready: &Ready) {
+    let short = w.short;
+    let status = if ready.kind == Kind::Next { Status::Done } else { Status::Blocked };
+    assert_eq!(attempt(w, ready, ready.good), status);
+    assert_eq!(w.short, short + 1);
 }

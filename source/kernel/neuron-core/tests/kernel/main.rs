@@ -30,6 +30,7 @@ mod reject_mmio;
 mod reject_mmio_derive;
 mod reply;
 mod sched;
+mod short;
 mod time;
 mod turns;
 mod withdrawn;

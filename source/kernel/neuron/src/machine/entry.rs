@@ -1,7 +1,7 @@
 //! What happens between trap entry and trap exit: the kernel logic, then the choice of who runs.
 
-use neuron_core::Run;
 use neuron_core::object::thread::TrapFrame;
+use neuron_core::{Run, Way};
 use nexus_abi::EndReason;
 
 use super::console::say;
@@ -33,12 +33,12 @@ pub(super) extern "C" fn call() -> *mut TrapFrame {
 
 /// `reply_recv`.
 pub(super) extern "C" fn reply_recv() -> *mut TrapFrame {
-    fast(TheKernel::fast_reply_recv)
+    fast_on(TheKernel::fast_reply_recv, TheKernel::fast_next)
 }
 
 /// `signal`.
 pub(super) extern "C" fn signal() -> *mut TrapFrame {
-    fast(TheKernel::fast_signal)
+    fast_on(TheKernel::fast_signal, TheKernel::fast_bound)
 }
 
 /// Any other system call.
@@ -56,9 +56,36 @@ pub(super) extern "C" fn syscall() -> *mut TrapFrame {
 /// A system call by its fast path, if that applies.
 #[inline(always)]
 fn fast(path: impl FnOnce(&mut TheKernel) -> Option<Run>) -> *mut TrapFrame {
+    fast_on(|kernel| path(kernel).map(Way::Done), |_, ()| None)
+}
+
+/// The same for a fast path that is in two parts.
+#[inline(always)]
+fn fast_on<T>(
+    path: impl FnOnce(&mut TheKernel) -> Option<Way<T>>,
+    on: impl FnOnce(&mut TheKernel, T) -> Option<Run>,
+) -> *mut TrapFrame {
     let mut kernel = KERNEL.lock();
     let turn = watch::before(&mut kernel);
     match path(&mut kernel) {
+        Some(Way::Done(run)) => {
+            watch::after(&mut kernel, turn);
+            resume(&kernel.platform, run)
+        }
+        Some(Way::On(rest)) => second(kernel, rest, on),
+        None => the_long_way(kernel),
+    }
+}
+
+/// The second part of a fast path. Only what calls no other function saves no registers.
+#[inline(never)]
+fn second<T>(
+    mut kernel: Guard<'_, TheKernel>,
+    rest: T,
+    on: impl FnOnce(&mut TheKernel, T) -> Option<Run>,
+) -> *mut TrapFrame {
+    let turn = watch::before(&mut kernel);
+    match on(&mut kernel, rest) {
         Some(run) => {
             watch::after(&mut kernel, turn);
             resume(&kernel.platform, run)
