@@ -66,6 +66,35 @@ fn the_largest_object_is_cleared_in_steps() {
     });
 }
 
+/// What one entry does, in the units that calls in steps are cut by: a step has 256 (RFC-0001, S6).
+fn units(w: &mut World<'_>, call: Syscall, args: &[u64]) -> u32 {
+    let entries = w.entries;
+    w.most = [0; 3];
+    assert_eq!(w.start(w.init, call, args), Status::Done);
+    assert_eq!((w.result(w.init).is_ok(), w.entries), (true, entries + 1));
+    let [fences, leaves, cleared] = w.most;
+    println!("{call:?}: {fences} fences, {leaves} leaves, {cleared} cleared");
+    fences * 4 + leaves.div_ceil(4) + cleared * 8
+}
+
+// attack 64 U: the largest mapping that there can be is made, protected and unmapped, in two new tables; each is one entry, and no more than a step of a call that goes in steps
+#[test]
+fn the_largest_mapping_is_no_more_than_a_step() {
+    large(|w| {
+        let memory = w.vmo_create(w.init, MAX_PAGES_PER_CALL).unwrap();
+        // Half of it in each of two tables that are under different tables; none is there.
+        let va = VA - 256 * PAGE;
+        let (len, write, read) = (MAX_PAGES_PER_CALL * PAGE, RW.bits().into(), R.bits().into());
+        let map = units(w, Syscall::VmoMap, &[0, memory.0, 0, len, va, write]);
+        let protect = units(w, Syscall::Protect, &[va, read]);
+        let unmap = units(w, Syscall::Unmap, &[va]);
+        // A leaf and its record are two words, of which a protection changes one.
+        for (units, least) in [(map, 128), (protect, 64), (unmap, 128)] {
+            assert!((least..=256).contains(&units), "{units}");
+        }
+    });
+}
+
 // attack 76 U: other calls, and the end of the process, while an object is being made in steps; nothing of it can be named, and all comes back
 /// S1, for what is being made.
 #[test]
