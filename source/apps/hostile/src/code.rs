@@ -29,6 +29,10 @@ pub mod csr {
     pub const SSTATUS: u32 = 0x100;
     /// The timer of supervisor mode.
     pub const STIMECMP: u32 = 0x14d;
+    /// Cycles so far.
+    pub const CYCLE: u32 = 0xc00;
+    /// Instructions so far.
+    pub const INSTRET: u32 = 0xc02;
 }
 
 /// `ecall`.
@@ -152,5 +156,6 @@ mod tests {
         assert_eq!(jump(S1), 0x0004_8067, "jr s1");
         assert_eq!(read_csr(T0, csr::SSTATUS), 0x1000_22f3, "csrr t0, sstatus");
         assert_eq!(write_csr(csr::SATP, ZERO), 0x1800_1073, "csrw satp, zero");
+        assert_eq!(read_csr(T0, csr::INSTRET), 0xc020_22f3, "rdinstret t0");
     }
 }
