@@ -124,8 +124,9 @@ pub(crate) const ALL: &[Attack] = &[
         LOAD,
         Fault::load(1, place::BEYOND),
     ),
-    // attack 5 Q: registers that could open something to user mode: counters; illegal instruction; broken: counter-instret, counter-cycle
+    // attack 5 Q: count instructions; illegal instruction; broken: counter-instret
     illegal("count-instructions", "counts instructions", &alone(read_csr(T0, csr::INSTRET))),
+    // attack 5 Q: count cycles; illegal instruction; broken: counter-cycle
     illegal("count-cycles", "counts cycles", &alone(read_csr(T0, csr::CYCLE))),
 ];
 
