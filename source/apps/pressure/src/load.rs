@@ -10,7 +10,7 @@ use nexus_rt::{CallError, Deadline, startup, sys, ticks};
 use nexus_test::bare;
 
 use crate::slow;
-use crate::task::{LONG, Work, ids};
+use crate::task::{CALL, LONG, SHARED, Work, ids};
 
 /// Where pages are mapped.
 const PLACE: u64 = 0x32_0000_0000;
@@ -41,6 +41,8 @@ pub fn perform(work: Work) -> Result<u64, Error> {
         Work::Hung => hung(),
         Work::Inversion => hold_slow(),
         Work::Heap => heap(),
+        Work::Fragments => fragments(),
+        Work::Share => Ok(share()),
         Work::End => many(sys::notification_create()?),
     }
 }
@@ -48,6 +50,57 @@ pub fn perform(work: Work) -> Result<u64, Error> {
 /// Keeps the processor busy.
 pub fn hog() {
     slow::spend(HOG);
+}
+
+/// Calls the slow server again and again until `end`, in ticks: each turn ends while something more
+/// important runs.
+///
+/// # Errors
+/// What the kernel refused.
+pub fn rival(end: u64) -> Result<(), Error> {
+    let slow = startup().service(ids::SLOW).map_err(|_| Error::BadHandle)?;
+    while ticks() < end {
+        sys::call(slow, &Message::new(0, &[CALL]), NO_DEADLINE)?;
+    }
+    Ok(())
+}
+
+/// The time that this process has, in thousandths: what passes between two looks at the clock, when
+/// it is so little that nobody else ran.
+fn share() -> u64 {
+    /// Ticks: 5,000 instructions.
+    const GAP: u64 = 50;
+    let begin = ticks();
+    let (mut last, mut own) = (begin, 0);
+    while last < begin + SHARED {
+        slow::spend(300);
+        let now = ticks();
+        own += Some(now - last).filter(|gap| *gap < GAP).unwrap_or(0);
+        last = now;
+    }
+    own * 1_000 / SHARED
+}
+
+/// Takes the frames of its budget in large objects, with a small one after each; then gives the
+/// large ones back, and takes the frames again in larger ones than any run of free frames.
+fn fragments() -> Result<u64, Error> {
+    let frames = || sys::process_stat(Handle::NONE).map(|stat| stat.frames);
+    let (_, limit) = frames()?;
+    let mut pins = Vec::with_capacity(limit as usize / PAGES as usize + 1);
+    let mut large = Vec::with_capacity(pins.capacity());
+    while let Ok(handle) = sys::vmo_create(PAGES - 1) {
+        large.push(handle);
+        pins.push(sys::vmo_create(1)?);
+    }
+    let count = large.len();
+    large.drain(..).try_for_each(sys::cap_drop)?;
+    let (used, _) = frames()?;
+    let room = u64::from(limit - used) / PAGES;
+    for _ in 0..room {
+        large.push(sys::vmo_create(PAGES)?);
+    }
+    large.drain(..).chain(pins).try_for_each(sys::cap_drop)?;
+    if count < 2 { Err(Error::NoMemory) } else { Ok(room * PAGES) }
 }
 
 /// Makes objects until that is refused for want of memory, and drops them; so with each kind.

@@ -11,7 +11,7 @@ use nexus_proto::log::{Log, Stats};
 use nexus_rt::{Client, Deadline, ns_of_ticks, startup, sys, ticks};
 use nexus_test::{Budgets, Check, Facts, Failed, Host, Waiter, comes_back};
 
-use crate::task::{Ask, TASKS, Task, Work, ids};
+use crate::task::{Ask, SHARED, TASKS, Task, Work, ids};
 
 /// Milliseconds after which a service counts as dead.
 const DEAD_MS: u64 = 1_000;
@@ -40,9 +40,10 @@ pub struct Meter {
     init: Client<Init>,
     logd: Client<Log>,
     slow: Handle,
-    /// The call that the load waits in, and the hog.
+    /// The call that the load waits in, the hog, and the rival.
     load: Handle,
     hog: Handle,
+    rival: Handle,
 }
 
 impl Meter {
@@ -62,6 +63,7 @@ impl Meter {
             slow: start.service(ids::SLOW)?,
             load: Handle::NONE,
             hog: Handle::NONE,
+            rival: Handle::NONE,
         })
     }
 
@@ -94,9 +96,9 @@ impl Meter {
         self.facts.end()
     }
 
-    /// Waits until load and hog have asked for the first time.
+    /// Waits until load, hog and rival have asked for the first time.
     fn until_they_ask(&mut self) -> Result<(), Failed> {
-        while self.load == Handle::NONE || self.hog == Handle::NONE {
+        while [self.load, self.hog, self.rival].contains(&Handle::NONE) {
             self.receive(Deadline::NEVER.ticks())?;
         }
         Ok(())
@@ -112,6 +114,10 @@ impl Meter {
                 self.hog = received.reply;
                 return Ok(None);
             }
+            ids::RIVAL => {
+                self.rival = received.reply;
+                return Ok(None);
+            }
             _ => return Ok(None),
         }
         Ok(Some([error, count]))
@@ -121,8 +127,13 @@ impl Meter {
     fn one(&mut self, task: &Task) -> Result<Measure, Failed> {
         let mut measure = Measure::default();
         sys::reply(self.load, &Message::new(0, &[task.work.number()]))?;
-        if task.work == Work::Inversion {
-            sys::reply(self.hog, &Message::default())?;
+        match task.work {
+            Work::Inversion => sys::reply(self.hog, &Message::default())?,
+            // Its last call is over before the load has counted.
+            Work::Share => {
+                sys::reply(self.rival, &Message::new(0, &[ticks() + SHARED - SHARED / 100]))?
+            }
+            _ => {}
         }
         loop {
             let due = ticks() + LOOK;

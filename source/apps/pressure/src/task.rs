@@ -10,6 +10,8 @@ pub mod ids {
     pub const HOG: u32 = 72;
     /// A server whose requests take long.
     pub const SLOW: u32 = 73;
+    /// An equal of the load's that wants more than its share of the time.
+    pub const RIVAL: u32 = 74;
 }
 
 /// Whom the meter asks while a task is done.
@@ -63,13 +65,17 @@ pub enum Work {
     Inversion,
     /// Fills its heap when no object is left to be made.
     Heap,
+    /// Leaves memory in pieces, and makes large objects of it.
+    Fragments,
+    /// Counts its time, beside an equal that calls the slow server all the while.
+    Share,
     /// Ends with thousands of objects in hand.
     End,
 }
 
 impl Work {
     /// Every one, by its number in a message.
-    pub const ALL: [Work; 11] = [
+    pub const ALL: [Work; 13] = [
         Work::Nothing,
         Work::Objects,
         Work::DeepRevoke,
@@ -80,6 +86,8 @@ impl Work {
         Work::Hung,
         Work::Inversion,
         Work::Heap,
+        Work::Fragments,
+        Work::Share,
         Work::End,
     ];
 
@@ -93,10 +101,16 @@ impl Work {
 /// Instructions that the slow server spends on a request of the load.
 pub const LONG: u64 = 300_000;
 
+/// Instructions that the slow server spends on a request of the rival: a turn of its ends in one.
+pub const CALL: u64 = 200_000;
+
+/// Ticks for which load and rival share the hart: 200 ms, twenty turns.
+pub const SHARED: u64 = 2_000_000;
+
 /// Most that the meter wakes up late: the kernel lets interrupts in after each step of a long call
 /// (RFC-0001, S6), clearing memory among them, so that a step and the way to the meter is what it
-/// waits for.
-const STEP: u64 = 100_000;
+/// waits for. The longest is a mapping of 512 pages, 93,000.
+const STEP: u64 = 110_000;
 /// Most that a service takes which nobody holds: it is more important than the load.
 const ANSWER: u64 = 20_000;
 
@@ -122,6 +136,10 @@ pub const TASKS: &[Task] = &[
         answer: LONG + ANSWER,
         ..task("latency-inversion", Work::Inversion, 50)
     },
+    task("fragments-deny-nothing", Work::Fragments, 19_000),
+    // In thousandths of the time: a half, less what the meter takes of it.
+    Task { wake: LONG + STEP, answer: LONG + ANSWER, ..task("share-of-equals", Work::Share, 400) },
+    // What the heap has taken it keeps.
     task("heap-without-objects", Work::Heap, 3_500),
     task("latency-end", Work::End, 3_000),
 ];

@@ -1,4 +1,4 @@
-//! The load, or the hog: asks the meter what to do, does it, and tells how much that was.
+//! The load, the hog, or the rival: asks the meter what to do, does it, and tells how much that was.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
@@ -12,16 +12,23 @@ nexus_rt::entry!(main);
 fn main() -> Result<(), StartError> {
     let start = startup();
     let meter = start.service(ids::METER)?;
-    let hog = start.block().service_id == ids::HOG;
+    let id = start.block().service_id;
     let mut told = Message::default();
     loop {
         let answer = sys::call(meter, &told, NO_DEADLINE)?;
-        if hog {
-            load::hog();
-            continue;
+        let [word, ..] = answer.message.words;
+        match id {
+            ids::HOG => {
+                load::hog();
+                continue;
+            }
+            ids::RIVAL => {
+                load::rival(word)?;
+                continue;
+            }
+            _ => {}
         }
-        let [number, ..] = answer.message.words;
-        let work = Work::ALL.into_iter().find(|work| work.number() == number);
+        let work = Work::ALL.into_iter().find(|work| work.number() == word);
         let done = work.map_or(Err(Error::BadArgument), load::perform);
         if work == Some(Work::End) {
             return Ok(());
