@@ -234,7 +234,7 @@ fn the_first_reader_keeps_the_keyboard_until_its_line_ends() {
     assert_eq!(type_in(&mut console, "d\r"), line(4, "d"));
 }
 
-// attack 78 U: a shell takes what the host types to its tests, by line or by key; it waits its turn; broken: console-rank, console-key-rank
+// attack 78 U: a shell takes what the host types to its tests, by line or by key; it waits its turn; broken: console-key-rank
 #[test]
 fn the_host_is_read_by_its_tests_and_the_shell_gets_the_keyboard_back() {
     let mut console = console();

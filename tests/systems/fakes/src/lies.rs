@@ -4,6 +4,9 @@ use nexus_abi::{Message, Tag};
 use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, NO_RULE, Reason, Verdict};
 use nexus_proto::{Malformed, Operation, Request as _, Subject, policy};
 
+/// The version of the rules that the systems with a fake policyd have: system/policy.toml's.
+pub const EPOCH: u32 = 2;
+
 /// The allow that an honest policyd would give under the rules of version `epoch`.
 #[must_use]
 pub const fn allow(asked: Decide, epoch: u32) -> Decision {
@@ -15,7 +18,7 @@ pub const fn allow(asked: Decide, epoch: u32) -> Decision {
 pub const fn deny(asked: Decide) -> Decision {
     Decision {
         asked,
-        epoch: 1,
+        epoch: EPOCH,
         rule: NO_RULE,
         verdict: Verdict::Deny,
         reason: Reason::NoRule,
@@ -37,14 +40,14 @@ fn epoch_of(request: &Result<policy::Request, Malformed>, epoch: u32) -> Message
 pub fn decided(message: &Message, decide: impl Fn(Decide) -> Decision) -> Message {
     match policy::Request::decode(message) {
         Ok(policy::Request::Decide(asked)) => asked.answer(Ok(decide(asked))),
-        other => epoch_of(&other, 1),
+        other => epoch_of(&other, EPOCH),
     }
 }
 
 /// What is no message of the protocol at all.
 #[must_use]
 pub fn garbage(asked: &Decide, nth: usize) -> Message {
-    let honest = asked.answer(Ok(allow(*asked, 1)));
+    let honest = asked.answer(Ok(allow(*asked, EPOCH)));
     let mut message = honest;
     match nth % 8 {
         0 => message = Message::default(),
@@ -66,7 +69,7 @@ pub fn garbage(asked: &Decide, nth: usize) -> Message {
 /// An allow of something else than what was asked, or one that contradicts itself.
 #[must_use]
 pub fn other(asked: &Decide, nth: usize) -> Decision {
-    let mut decision = allow(*asked, 1);
+    let mut decision = allow(*asked, EPOCH);
     let told = &mut decision.asked;
     match nth % 12 {
         0 => told.subject = Subject { id: asked.subject.id + 1, ..asked.subject },
@@ -102,13 +105,13 @@ impl Fickle {
                 let nth = self.asked;
                 self.asked += 1;
                 let decision = match nth % 3 {
-                    0 => *self.first.get_or_insert(allow(asked, 2)),
-                    1 => allow(asked, 1 + nth),
-                    _ => allow(asked, 1),
+                    0 => *self.first.get_or_insert(allow(asked, EPOCH + 1)),
+                    1 => allow(asked, EPOCH + nth),
+                    _ => allow(asked, EPOCH),
                 };
                 asked.answer(Ok(decision))
             }
-            other => epoch_of(&other, 2 + self.asked),
+            other => epoch_of(&other, EPOCH + 1 + self.asked),
         }
     }
 }
@@ -139,8 +142,14 @@ mod tests {
     }
 
     #[test]
+    fn the_rules_are_those_of_the_standard_system() {
+        let policy = include_str!("../../../../system/policy.toml");
+        assert!(policy.lines().any(|line| line == format!("epoch = {EPOCH}")));
+    }
+
+    #[test]
     fn an_honest_allow_would_be_believed() {
-        assert!(believed(ASKED.answer(Ok(allow(ASKED, 1)))).is_ok());
+        assert!(believed(ASKED.answer(Ok(allow(ASKED, EPOCH)))).is_ok());
     }
 
     #[test]
@@ -173,6 +182,9 @@ mod tests {
             let epoch = Epoch::decode_reply(&fickle.answer(&Epoch { nonce: 1 }.encode())).unwrap();
             epochs.push((decision.epoch, epoch.epoch));
         }
-        assert!(epochs.iter().all(|(decided, now)| *decided != 1 || *now != 1), "{epochs:?}");
+        assert!(
+            epochs.iter().all(|(decided, now)| *decided != EPOCH || *now != EPOCH),
+            "{epochs:?}"
+        );
     }
 }

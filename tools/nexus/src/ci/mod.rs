@@ -53,7 +53,7 @@ const STEPS: &[Step] = &[
     // attack 41 Q: hostile processes under other names; the same ends
     // attack 42 Q: the host reads magic, version and DeviceID at each granted window; another device fails the run
     // attack 43 H: audit, ledger and the kernel's tables at every boot; a difference fails the run; broken: init-keeps-roots, tests-run-nothing
-    // attack 7 Q: the host walks page tables in guest memory; none over kernel memory; broken: kernel-memory-given, kernel-memory-untold
+    // attack 7 Q: the host walks page tables in guest memory; none over kernel memory; broken: kernel-memory-given, kernel-memory-untold, memory-not-had
     // attack 15 Q: the host reads the status of the hart; user pages are closed to the kernel, MXR is 0; broken: user-memory
     // attack 32 Q: the kernel checks threads after each end of a hostile program; none waits for it; broken: server-death
     // attack 62 Q: the kernel checks accounts after each end of a hostile program; all of it is back; broken: budget-return

@@ -129,7 +129,7 @@ const ALIVE: &[Proof] = &[
     // attack 19 Q: 64 capabilities come and go in a slot; no old handle names the next; broken: generation
     // attack 77 Q: call by a stale handle and by one without the right while the server waits; `BadHandle`, `Denied`; broken: fast-generation, fast-right
     proof("handles-go-stale", "a handle never names what comes to its slot later", handles::stale),
-    // attack 81 Q: two threads with numbers of their own in all registers, and a reservation; nothing is left over at a switch; broken: switch-registers, switch-reservation
+    // attack 81 Q: two threads with numbers of their own in all registers, and a reservation; nothing is left over at a switch; broken: switch-registers
     proof(
         "switch-keeps-registers",
         "each of the 31 registers is the thread's own, and no reservation outlives a switch",

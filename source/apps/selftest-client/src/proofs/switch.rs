@@ -108,8 +108,13 @@ impl Program<'_> {
 
     /// The address of this thread's data from `offset` on.
     fn address(&mut self, to: u32, offset: u32) {
+        self.address_of(self.number, to, offset);
+    }
+
+    /// The address of the data of thread `number` from `offset` on.
+    fn address_of(&mut self, number: u32, to: u32, offset: u32) {
         let here = i32::try_from(4 * self.text.len()).unwrap_or(0);
-        let data = i32::try_from(u64::from(self.number - 1) * BLOCK).unwrap_or(0);
+        let data = i32::try_from(u64::from(number - 1) * BLOCK).unwrap_or(0);
         let offset = i32::try_from(offset).unwrap_or(0);
         self.text.extend([add_pages(to, 1), add_immediate(to, to, data + offset - here)]);
     }
@@ -125,9 +130,9 @@ impl Program<'_> {
         self.text.push(0);
     }
 
-    /// Reserves, lets the other run, and must not be able to store.
+    /// Reserves, lets the other reserve the same word, and must not be able to store.
     fn reservation(&mut self, fails: &mut Vec<(usize, u32, u32)>) {
-        self.address(T0, 24);
+        self.address_of(1, T0, 24);
         self.text.push(load_reserved(T1, T0));
         self.call(SYSCALL_YIELD);
         self.text.extend([store_conditional(T2, T1, T0), load_immediate(T1, 1)]);

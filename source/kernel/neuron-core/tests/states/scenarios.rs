@@ -227,9 +227,11 @@ pub fn halves(w: &mut World<'_>) -> Cast {
         judge: |actors| {
             // One that has begun to be dropped has no new child; nor has one whose page is taken.
             let derived = actors[1].results.first().is_some_and(Result::is_ok);
-            let revoked = actors[1].results.get(2) == Some(&Ok(0));
+            // What a revoke that is not done yet has taken already cannot be dropped any more.
+            let revokes = matches!(actors[1].results.get(2..), None | Some([] | [Ok(0)]));
+            let begun = actors[1].results.len() >= 2;
             let dropped = actors[0].results.first().is_none_or(Result::is_ok);
-            !derived && (dropped || revoked)
+            !derived && revokes && (dropped || begun)
         },
     }
 }
