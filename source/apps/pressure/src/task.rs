@@ -110,7 +110,7 @@ pub const SHARED: u64 = 2_000_000;
 /// Most that the meter wakes up late: the kernel lets interrupts in after each step of a long call
 /// (RFC-0001, S6), clearing memory among them, so that a step and the way to the meter is what it
 /// waits for. The longest is a mapping of 512 pages, 93,000.
-const STEP: u64 = 110_000;
+const STEP: u64 = 100_000;
 /// Most that a service takes which nobody holds: it is more important than the load.
 const ANSWER: u64 = 20_000;
 

@@ -230,8 +230,11 @@ pub fn halves(w: &mut World<'_>) -> Cast {
             // What a revoke that is not done yet has taken already cannot be dropped any more.
             let revokes = matches!(actors[1].results.get(2..), None | Some([] | [Ok(0)]));
             let begun = actors[1].results.len() >= 2;
-            let dropped = actors[0].results.first().is_none_or(Result::is_ok);
-            !derived && revokes && (dropped || begun)
+            let dropped = match actors[0].results.first() {
+                None | Some(Ok(_)) => true,
+                Some(Err(error)) => begun && *error == Error::BadHandle,
+            };
+            !derived && revokes && dropped
         },
     }
 }
