@@ -20,5 +20,3 @@ pub const VIRTIOBLKD: u32 = 8;
 pub const NETSTACKD: u32 = 9;
 /// The shell.
 pub const NSH: u32 = 10;
-/// The tests in the guest.
-pub const SELFTEST: u32 = 11;
