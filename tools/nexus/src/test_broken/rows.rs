@@ -4,7 +4,7 @@
 use super::{Noticed, Tried, host, qemu};
 use crate::attacks::Test;
 use crate::broken::{Copy, Defence};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,6 +86,10 @@ fn builds(
     tests: &[Test],
     kept: &Path,
 ) -> Result<Vec<Result<Try>>> {
+    // What a run that was killed has left there.
+    if kept.exists() {
+        fs::remove_dir_all(kept).with_context(|| format!("clearing {}", kept.display()))?;
+    }
     fs::create_dir_all(kept)?;
     let without = copy.without(defence)?;
     let mut tries = Vec::new();
@@ -164,7 +168,11 @@ mod tests {
         let file = "source/a.rs".to_owned();
         let one = Defence { edits: vec![Edit { file, text, replacement }], ..defence("one") };
         let test = Test::Host { binary: "small".into(), path: "is_one".into() };
-        let row = Built::of(&mut copy, &one, &[test]).run(None);
+        let left = copy.kept.join("one/of-a-run-that-was-killed");
+        fs::create_dir_all(&left).unwrap();
+        let built = Built::of(&mut copy, &one, &[test]);
+        assert!(!left.exists(), "it stands in the way of what is built now");
+        let row = built.run(None);
         assert_eq!(fs::read_to_string(copy.place.root.join("source/a.rs")).unwrap(), CODE);
         assert!(!copy.kept.join("one").exists());
         row
