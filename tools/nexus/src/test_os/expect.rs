@@ -124,6 +124,9 @@ impl Refusal {
     pub fn judge(&self, run: &Run, audit: &[Expected], name: &dyn Fn(u32) -> String) -> Judgement {
         let transcript = &run.transcript;
         let mut findings = transcript.wrong.clone();
+        if let Some(owners) = transcript.ready {
+            findings.push(format!("came up: {owners} owners are ready"));
+        }
         if run.ended != Ended::Guest(Some(self.exit)) {
             findings.push(format!("ended with {:?}, not with exit code {}", run.ended, self.exit));
         }
@@ -219,6 +222,11 @@ mod tests {
         let mut granted = run("policy-down");
         granted.transcript.granted = Some(1);
         assert_eq!(verdict(&granted).exit, Exit::Failed);
+        let mut came_up = Run { ended: Ended::Marker, ..run("policy-down") };
+        came_up.transcript.ready = Some(6);
+        let judgement = verdict(&came_up);
+        assert_eq!(judgement.exit, Exit::Failed);
+        assert_eq!(judgement.findings[0], "came up: 6 owners are ready");
         let mut missing = run("policy-down");
         missing.transcript.refused.clear();
         assert_eq!(verdict(&missing).exit, Exit::Failed);

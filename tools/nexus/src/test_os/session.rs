@@ -13,6 +13,7 @@ use crate::protocol::Proof;
 use crate::symbolize::Symbols;
 use crate::{audit, qemu};
 use anyhow::{Context, Result, bail};
+use nexus_sysdesc::archive::HOST_READS;
 use std::env;
 use std::fs::{self, File};
 use std::io::Read;
@@ -83,7 +84,13 @@ impl Session {
         let expect = Expect::of_system(&built.checked.directory)?;
         let nonce = match &expect {
             Some(Expect::Random(random)) => said_seed(random.seed, options),
+            // It tells at once that it has come up.
+            Some(Expect::Refusal(_)) => fresh_nonce()? | HOST_READS,
             _ => fresh_nonce()?,
+        };
+        let until = match (&expect, &options.until) {
+            (Some(Expect::Refusal(_)), Until::Verdict) => Until::Ready,
+            (_, until) => until.clone(),
         };
         let initrd = built.directory.join("run.img");
         fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
@@ -96,7 +103,7 @@ impl Session {
             command,
             nonce,
             ram: built.checked.ram(),
-            until: options.until.clone(),
+            until,
             limit: options.limit,
             symbols: Some(&symbols),
             is_virtio: &|device| virtio_id(device).is_some(),
