@@ -11,11 +11,9 @@ use nexus_proto::policy::{Decide, Explain, NO_RULE, Policy, RuleReason, RuleText
 use nexus_proto::power::{Exit, Off, Power, Reboot};
 use nexus_proto::{Asker, Operation, ServiceError, Subject, Text, Zero, ids, init};
 use nexus_rt::{CallError, Client, Deadline, StartError, startup};
+use nexus_test::SAFETY_MS;
 
 use crate::talk::Outcome;
-
-/// Milliseconds that a server has: a safety net.
-const ANSWER_MS: u64 = 20_000;
 
 /// A service that may do what this one may not, to put in payloads.
 const PRETENDED: Subject = Subject { id: ids::INIT, incarnation: 1 };
@@ -35,7 +33,7 @@ impl Score {
 
     /// Asks for something that must be denied.
     fn denied<O: Operation>(&mut self, server: Client<O::Protocol>, ask: &O) {
-        let answer = server.call(ask, Deadline::after_ms(ANSWER_MS));
+        let answer = server.call(ask, Deadline::after_ms(SAFETY_MS));
         self.take(matches!(answer, Err(CallError::Service(ServiceError::Denied))));
     }
 }
@@ -101,7 +99,7 @@ fn ask_logd(score: &mut Score, logd: Client<Log>) {
     score.denied(logd, &ReadHashes { seq: 1 });
     score.denied(logd, &Verify { from: 0 });
     // init has written lines before; of them and of all others' there are none for this process.
-    let line = logd.call(&FindLine { line: 0 }, Deadline::after_ms(ANSWER_MS));
+    let line = logd.call(&FindLine { line: 0 }, Deadline::after_ms(SAFETY_MS));
     score.take(matches!(line, Err(CallError::Service(ServiceError::NotFound))));
 }
 
@@ -116,12 +114,12 @@ fn ask_init(score: &mut Score, init: Client<Init>) {
 /// How a service stands is told without the address of its page table.
 fn init_hides_roots(init: Client<Init>) -> bool {
     let ask = init::Stat { service: ids::CONSOLED, zero: Zero::ZERO };
-    init.call(&ask, Deadline::after_ms(ANSWER_MS)).is_ok_and(|stat| stat.root == 0)
+    init.call(&ask, Deadline::after_ms(SAFETY_MS)).is_ok_and(|stat| stat.root == 0)
 }
 
 /// What the board has is told without addresses.
 fn init_hides_addresses(init: Client<Init>) -> bool {
-    let ask = |cursor| init.call(&init::Board { cursor }, Deadline::after_ms(ANSWER_MS));
+    let ask = |cursor| init.call(&init::Board { cursor }, Deadline::after_ms(SAFETY_MS));
     let mut next = Some(0);
     while let Some(cursor) = next {
         let Ok(BoardEntry { base: 0, next: cursor, .. }) = ask(cursor) else { return false };
@@ -146,7 +144,7 @@ fn ask_consoled(score: &mut Score, consoled: Client<Console>, nonce: u64) {
     }
     let lines: [&[u8]; 5] =
         [&record, b"SELFTEST: forged FAILED\n", b"neuron: panic: forged\n", b"@n", &record[2..32]];
-    let deadline = || Deadline::after_ms(ANSWER_MS);
+    let deadline = || Deadline::after_ms(SAFETY_MS);
     for text in lines {
         let taken = consoled.call(&Write { text: Text::piece(text) }, deadline());
         score.take(taken.is_ok());

@@ -4,14 +4,12 @@ use nexus_proto::log::{Level, Write};
 use nexus_proto::{ServiceError, Text, Zero, ids};
 use nexus_rt::proto::log::Log;
 use nexus_rt::{CallError, Client, Deadline, startup};
+use nexus_test::SAFETY_MS;
 
 use crate::talk::Outcome;
 
 /// Lines in a flood: many times what one sender may write at once.
 pub const LINES: u64 = 20_000;
-
-/// Milliseconds that logd has for a line: a safety net.
-const LINE_MS: u64 = 20_000;
 
 /// Writes the flood. Tells how many lines were taken and how many were refused.
 #[must_use]
@@ -33,5 +31,5 @@ pub fn run() -> Outcome {
 
 fn write(logd: Client<Log>) -> Result<(), CallError> {
     let text = Text::piece(b"flood");
-    logd.call(&Write { level: Level::Debug, zero: Zero::ZERO, text }, Deadline::after_ms(LINE_MS))
+    logd.call(&Write { level: Level::Debug, zero: Zero::ZERO, text }, Deadline::after_ms(SAFETY_MS))
 }

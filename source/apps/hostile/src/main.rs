@@ -9,11 +9,9 @@ use nexus_abi::{Error, Handle, Message, NO_DEADLINE, Received};
 use nexus_proto::init::{Init, Report, ReportState};
 use nexus_proto::{Zero, ids};
 use nexus_rt::{Deadline, StartError, startup, sys};
+use nexus_test::SAFETY_MS;
 
 nexus_rt::entry!(main);
-
-/// Milliseconds that init has to take a report.
-const REPORT_MS: u64 = 20_000;
 
 fn main() -> Result<(), StartError> {
     let start = startup();
@@ -65,7 +63,7 @@ fn perform(attack: &Attack, endpoint: Handle, received: &Received) -> Outcome {
 /// Tells init that this owner of a window is there. It maps the window when the attack begins.
 fn report(init: nexus_rt::Client<Init>) {
     let report = Report { state: ReportState::Ready, zero: Zero::ZERO, detail: 0 };
-    if let Err(error) = init.call(&report, Deadline::after_ms(REPORT_MS)) {
+    if let Err(error) = init.call(&report, Deadline::after_ms(SAFETY_MS)) {
         nexus_rt::warn!("init did not take the report: {error:?}");
     }
 }

@@ -2,12 +2,10 @@
 
 use nexus_abi::{Error, Handle, Message, Received};
 use nexus_rt::{Deadline, StartError, startup, sys};
+use nexus_test::SAFETY_MS;
 
 use crate::attack::{Attack, Role};
 use crate::talk::{GO, Outcome};
-
-/// Milliseconds that the thief has.
-const THIEF_MS: u64 = 20_000;
 
 /// A call that was held and answered.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,7 +49,7 @@ fn thief() -> Result<Handle, StartError> {
 
 fn ask_thief(thief: Handle, reply: Handle) -> Outcome {
     let ask = Message::new(GO, &[reply.0]);
-    match sys::call(thief, &ask, Deadline::after_ms(THIEF_MS).ticks()) {
+    match sys::call(thief, &ask, Deadline::after_ms(SAFETY_MS).ticks()) {
         Ok(answer) => Outcome::from_message(&answer.message)
             .unwrap_or(Outcome::NotBegun { step: 2, error: 0 }),
         Err(error) => Outcome::not_begun(2, error),

@@ -20,7 +20,7 @@ const LAST_LINE_MS: u64 = 50;
 /// Milliseconds after which a service counts as silent: a safety net for runs that hang, long enough for
 /// a host that lets the guest stand still for seconds, and no part of what a proof says. Who has ended
 /// is told at once.
-pub const SAFETY_MS: u64 = 20_000;
+pub const SAFETY_MS: u64 = 60_000;
 /// Milliseconds between two looks at how far the owners are.
 const LOOK_MS: u64 = 5;
 /// Looks until they are: not time, of which they may have had none.
