@@ -6,7 +6,7 @@ use nexus_init::init::{Init, Root};
 use nexus_init::registry::Registry;
 use nexus_proto::init::ServiceState;
 use nexus_sysdesc::{
-    Danger, Description, Device, Need, Permission, Profile, Restart, Rule, Service,
+    Danger, Description, Device, Need, Permission, Profile, Rule, Service, testing,
 };
 
 use crate::outside::Outside;
@@ -63,20 +63,7 @@ fn device(id: u16) -> Device {
 }
 
 fn service(id: u32, permissions: &[Permission]) -> Service {
-    Service {
-        id,
-        name: format!("service{id}"),
-        priority: 10,
-        frames: 64,
-        objects: 64,
-        stack_pages: 16,
-        needs: Vec::new(),
-        talks_to: Vec::new(),
-        serves: false,
-        restart: Restart::Never,
-        must_prove: Vec::new(),
-        permissions: permissions.to_vec(),
-    }
+    testing::service(id, &format!("service{id}"), permissions)
 }
 
 /// The rules of an epoch. From the second on, service 7 may have nothing any more.
