@@ -10,11 +10,14 @@ use nexus_proto::init::{
     ServiceInfo, ServiceStat, Services, Stat, Try, TryAnswer,
 };
 use nexus_proto::log::{FindLine, LineInfo, LineText, Log, ReadEntry, ReadHashes, ReadStamp};
-use nexus_proto::policy::{Epoch, Explain, Explanation, Policy, RuleReason, RuleText};
+use nexus_proto::policy::{
+    Epoch, Explain, ExplainPermit, Explanation, PermitLine, Policy, RuleReason, RuleText,
+};
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
 use nexus_proto::{Operation, Protocol, ServiceError, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, startup};
+use nexus_sysdesc::Permission;
 
 use crate::names::Names;
 use crate::show::{LedgerRecord, LogLine};
@@ -178,6 +181,12 @@ pub fn explain(service: u32, device: u16) -> Result<Explanation, Trouble> {
     ask::<Policy, _>(ids::POLICYD, &Explain { service, device, rights: 0 })
 }
 
+/// The line of the policy that lets a service have a permission.
+pub fn permit(service: u32, permission: Permission) -> Result<PermitLine, Trouble> {
+    let permission = permission.code();
+    ask::<Policy, _>(ids::POLICYD, &ExplainPermit { service, permission, zero: Zero::ZERO })
+}
+
 /// Identifiers of all rules.
 fn rules() -> Result<Vec<(u16, String)>, Trouble> {
     let count = ask::<Policy, _>(ids::POLICYD, &Epoch { nonce: 0 })?.rules;
@@ -185,11 +194,12 @@ fn rules() -> Result<Vec<(u16, String)>, Trouble> {
     (1..=count).map(|rule| Ok((rule, rule_text(rule)?))).collect()
 }
 
-fn rule_text(rule: u16) -> Result<String, Trouble> {
+/// The identifier of a line of the policy.
+pub fn rule_text(rule: u16) -> Result<String, Trouble> {
     text(|offset| ask::<Policy, _>(ids::POLICYD, &RuleText { rule, zero: Zero::ZERO, offset }))
 }
 
-/// Why a rule was made.
+/// Why a line of the policy was written.
 pub fn reason(rule: u16) -> Result<String, Trouble> {
     text(|offset| ask::<Policy, _>(ids::POLICYD, &RuleReason { rule, zero: Zero::ZERO, offset }))
 }

@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use nexus_sysdesc::Permission;
+
 use crate::names::Names;
 use crate::suggest::suggest;
 
@@ -17,6 +19,8 @@ pub enum Arg {
     Service,
     /// Name of a device.
     Device,
+    /// Name of a device, or of a permission.
+    DeviceOrPermission,
     /// Name of a command, or nothing.
     Command,
     /// A number, `all`, or nothing.
@@ -64,8 +68,10 @@ specs! {
          before; all of them are computed anew here. The head below is the hash of the last: init \
          tells one on the console when the machine starts, and whoever keeps one knows later that \
          nothing before it was written anew.";
-    "why" [Service, Device] "why SERVICE DEVICE", "allowed or denied, and by which rule",
-        "Asks policyd. Nothing is decided, and nothing is recorded.";
+    "why" [Service, DeviceOrPermission] "why SERVICE DEVICE|PERMISSION",
+        "allowed or denied, and by which rule",
+        "Asks policyd. Nothing is decided, and nothing is recorded. The permissions are those of the \
+         policy; of a name that both have, the device is meant.";
     "try" [Service, Device] "try SERVICE DEVICE", "ask for a grant the proper way, on the record",
         "init asks policyd, which records its decision. Nothing is given, even if it is allowed.";
     "ps" [] "ps", "the services: state, memory, and how they ended", "";
@@ -113,6 +119,8 @@ pub enum Command {
     Ledger(usize),
     /// What policy says about a service and a device.
     Why(u32, u16),
+    /// What policy says about a service and a permission.
+    Permit(u32, Permission),
     /// What happens if one asks.
     Try(u32, u16),
     /// Services.
@@ -172,7 +180,10 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("ledger", args) => Command::Ledger(how_many(spec, args.first())?),
         ("why", args) => {
             let service = service(spec, args.first(), names)?;
-            Command::Why(service, device(spec, args.get(1), names)?)
+            match permission(args.get(1), names) {
+                Some(permission) => Command::Permit(service, permission),
+                None => Command::Why(service, device(spec, args.get(1), names)?),
+            }
         }
         ("try", args) => {
             let service = service(spec, args.first(), names)?;
@@ -204,8 +215,25 @@ fn service(spec: &Spec, word: Option<&&str>, names: &Names) -> Result<u32, Strin
 }
 
 fn device(spec: &Spec, word: Option<&&str>, names: &Names) -> Result<u16, String> {
-    let word = word.ok_or_else(|| missing(spec, "device", names.device_names()))?;
-    names.find_device(word).ok_or_else(|| unknown("device", word, names.device_names()))
+    let permissions = spec.args.contains(&Arg::DeviceOrPermission);
+    let what = if permissions { "device or permission" } else { "device" };
+    let known = || {
+        let permissions = permission_names().filter(|_| permissions);
+        names.device_names().chain(permissions)
+    };
+    let word = word.ok_or_else(|| missing(spec, what, known()))?;
+    names.find_device(word).ok_or_else(|| unknown(what, word, known()))
+}
+
+/// The permission that somebody typed, unless a device has that name.
+fn permission(word: Option<&&str>, names: &Names) -> Option<Permission> {
+    let word = word.filter(|word| names.find_device(word).is_none())?;
+    Permission::ALL.into_iter().find(|permission| permission.name() == *word)
+}
+
+/// Names of the permissions.
+pub(crate) fn permission_names<'a>() -> impl Iterator<Item = &'a str> {
+    Permission::ALL.into_iter().map(|permission| -> &'a str { permission.name() })
 }
 
 fn how_many(spec: &Spec, word: Option<&&str>) -> Result<usize, String> {

@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::command::{Arg, SPECS, spec};
+use crate::command::{Arg, SPECS, permission_names, spec};
 use crate::names::Names;
 
 /// What Tab leads to.
@@ -48,6 +48,10 @@ fn known(words: &[&str], names: &Names) -> Vec<String> {
         None => Vec::new(),
         Some(Arg::Service) => services().collect(),
         Some(Arg::Device) => names.device_names().map(ToString::to_string).collect(),
+        Some(Arg::DeviceOrPermission) => {
+            let permissions = permission_names();
+            names.device_names().chain(permissions).map(ToString::to_string).collect()
+        }
         Some(Arg::Command) => commands().collect(),
         Some(Arg::HowMany) => ["all".to_string()].into(),
         Some(Arg::LogPart) => services().chain(["-f".to_string(), "all".to_string()]).collect(),
@@ -101,7 +105,9 @@ mod tests {
         assert_eq!(tab("why r"), (String::new(), "rngd rtcd".into()));
         assert_eq!(inserted("why n"), "");
         assert_eq!(inserted("why net"), "stackd ");
-        assert_eq!(tab("why rngd r"), (String::new(), "rng0 rtc0".into()));
+        assert_eq!(tab("try rngd r"), (String::new(), "rng0 rtc0".into()));
+        assert_eq!(tab("why rngd r"), (String::new(), "record report rng0 rtc0".into()));
+        assert_eq!(inserted("why nsh v"), "iew ");
         assert_eq!(inserted("help le"), "dger ");
         assert_eq!(inserted("log -"), "f ");
         assert_eq!(inserted("log -f rn"), "gd ");

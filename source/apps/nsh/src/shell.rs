@@ -15,7 +15,7 @@ use crate::complete::complete;
 use crate::date::Date;
 use crate::names::Names;
 use crate::screen::{Screen, Typed};
-use crate::show::{self, Chain, Checkpoint, LogLine, Tried, Verifier, Why};
+use crate::show::{self, Chain, Checkpoint, LogLine, May, Tried, Verifier, Why};
 use crate::table::{grid, wrap};
 use crate::units::duration;
 
@@ -135,6 +135,13 @@ impl Shell {
                 let reason = ask::reason(answer.rule).ok();
                 let reason = reason.as_deref();
                 show::why(&Why { service, device, answer: &answer, reason, owner }, names)
+            }
+            Command::Permit(service, permission) => {
+                let answer = ask::permit(service, permission)?;
+                // None where nothing permits it.
+                let line = ask::rule_text(answer.line).ok();
+                let line = line.zip(ask::reason(answer.line).ok());
+                show::permit(&May { service, permission, epoch: answer.epoch, line }, names)
             }
             Command::Try(service, device) => {
                 let answer = ask::try_grant(service, device, WINDOW.bits())?;

@@ -66,7 +66,7 @@ mod tests {
             serves: true,
             restart: Restart::Never,
             must_prove: Vec::new(),
-            permissions: Vec::new(),
+            permits: Vec::new(),
         }
     }
 

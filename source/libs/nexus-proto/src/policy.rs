@@ -9,12 +9,14 @@ protocol! {
         1 Decide -> Decision;
         /// What would be decided for a service and a device, and by which rule. Decides nothing.
         2 Explain -> Explanation;
-        /// Identifier of a rule, as written in the policy.
+        /// Identifier of a line, as written in the policy.
         3 RuleText -> Text;
         /// Version and size of the rules.
         4 Epoch -> EpochInfo;
-        /// Why a rule was made, as written in the policy.
+        /// Why a line was written, in the words of the policy.
         5 RuleReason -> Text;
+        /// Which line of the policy lets a service have a permission.
+        6 ExplainPermit -> PermitLine;
     }
 }
 
@@ -120,9 +122,29 @@ payloads! {
         pub zero: Zero<5>,
     }
 
-    /// Asks for a piece of a rule's identifier.
+    /// Asks about a permission.
+    pub struct ExplainPermit {
+        /// Service id.
+        pub service: u32,
+        /// Number of the permission in the description.
+        pub permission: u8,
+        /// Padding.
+        pub zero: Zero<3>,
+    }
+
+    /// What lets a service have a permission.
+    pub struct PermitLine {
+        /// Version of the rules.
+        pub epoch: u32,
+        /// Number of the line, among those of [`RuleText`]; [`NO_RULE`] when none permits it.
+        pub line: u16,
+        /// Padding.
+        pub zero: Zero<2>,
+    }
+
+    /// Asks for a piece of the identifier of a line: of a rule, or of a permit.
     pub struct RuleText {
-        /// Number of the rule.
+        /// Number of the line: that of the rule, or of [`PermitLine`].
         pub rule: u16,
         /// Padding.
         pub zero: Zero<2>,
@@ -130,9 +152,9 @@ payloads! {
         pub offset: u32,
     }
 
-    /// Asks for a piece of a rule's reason.
+    /// Asks for a piece of the reason of a line.
     pub struct RuleReason {
-        /// Number of the rule.
+        /// Number of the line, as in [`RuleText`].
         pub rule: u16,
         /// Padding.
         pub zero: Zero<2>,

@@ -25,6 +25,6 @@ pub mod testing;
 
 #[cfg(feature = "alloc")]
 pub use description::{
-    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Place, Problem, Profile,
-    Proof, Restart, Rule, Says, Service, bounds,
+    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
+    Profile, Proof, Restart, Rule, Says, Service, bounds,
 };

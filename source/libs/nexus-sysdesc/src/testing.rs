@@ -1,12 +1,18 @@
 //! Descriptions for the host tests of services.
 
+use alloc::format;
 use alloc::vec::Vec;
 
-use crate::{Permission, Restart, Service};
+use crate::{Permission, Permit, Restart, Service};
 
 /// A service that serves, needs nothing and calls nobody.
 #[must_use]
 pub fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
+    let permit = |permission: &Permission| Permit {
+        permission: *permission,
+        id: format!("permit-{id}-{}", permission.name()),
+        reason: "a test".into(),
+    };
     Service {
         id,
         name: name.into(),
@@ -19,6 +25,6 @@ pub fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
         serves: true,
         restart: Restart::Never,
         must_prove: Vec::new(),
-        permissions: permissions.to_vec(),
+        permits: permissions.iter().map(permit).collect(),
     }
 }

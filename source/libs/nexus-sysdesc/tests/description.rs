@@ -4,10 +4,10 @@ mod common;
 
 use std::collections::HashSet;
 
-use common::{MAP_READ_WRITE, device, rule, service, system};
+use common::{MAP_READ_WRITE, device, permit, rule, service, system};
 use nexus_sysdesc::{
-    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Place, Problem, Profile,
-    Proof, Says, bounds,
+    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
+    Profile, Proof, Says, bounds,
 };
 
 fn proof(name: &str) -> Proof {
@@ -42,6 +42,33 @@ fn finds_things() {
     assert!(!system.permits(2, Permission::Distribute));
     assert!(system.may_call(7, 3));
     assert!(!system.may_call(3, 7));
+}
+
+#[test]
+fn every_line_of_the_policy_has_a_number() {
+    let mut system = system();
+    system.services[2].permits = vec![permit(5, Permission::Record), permit(5, Permission::Clock)];
+    assert_eq!(system.validate(), Ok(()));
+    assert_eq!(system.line(2), Some(("rule-2", "it is the driver of this device")));
+    for (subject, permission, number) in
+        [(1, Permission::Distribute, 3), (5, Permission::Record, 4), (5, Permission::Clock, 5)]
+    {
+        assert_eq!(system.line_of(subject, permission), Some(number));
+        let line = permit(subject, permission);
+        assert_eq!(system.line(number), Some((line.id.as_str(), line.reason.as_str())));
+    }
+    assert_eq!((system.line(0), system.line(6)), (None, None));
+    assert_eq!(system.line_of(1, Permission::Clock), None, "absence is deny");
+    assert_eq!(system.line_of(2, Permission::Clock), None, "there is no service 2");
+}
+
+#[test]
+fn permissions_have_numbers_of_their_own() {
+    for permission in Permission::ALL {
+        assert_eq!(Permission::from_code(permission.code()), Some(permission));
+    }
+    assert_eq!(Permission::from_code(8), None);
+    assert_eq!(Permission::from_code(u8::MAX), None);
 }
 
 /// A damage to the small system, and the refusal it must lead to.
@@ -108,7 +135,24 @@ const CASES: &[Case] = &[
     (Place::Service(2), Problem::NotServed, |d| d.services[2].talks_to = vec![1]),
     (Place::Service(1), Problem::NotServed, |d| d.services[1].talks_to = vec![3]),
     (Place::Service(0), Problem::NotSorted, |d| {
-        d.services[0].permissions = vec![Permission::Power, Permission::Distribute];
+        d.services[0].permits =
+            vec![permit(1, Permission::Power), permit(1, Permission::Distribute)];
+    }),
+    (Place::Service(0), Problem::NotSorted, |d| {
+        let again = Permit { id: "again".into(), ..d.services[0].permits[0].clone() };
+        d.services[0].permits.push(again);
+    }),
+    (Place::Service(0), Problem::BadName, |d| d.services[0].permits[0].id = "Permit".into()),
+    (Place::Service(0), Problem::BadText, |d| d.services[0].permits[0].reason = String::new()),
+    (Place::Service(0), Problem::BadText, |d| d.services[0].permits[0].reason = "x".repeat(401)),
+    (Place::Service(0), Problem::NameTaken, |d| d.services[0].permits[0].id = "rule-2".into()),
+    (Place::Service(2), Problem::NameTaken, |d| {
+        d.services[2].permits = d.services[0].permits.clone();
+    }),
+    (Place::Service(2), Problem::NameTaken, |d| {
+        let id = || String::from("twice");
+        let one = Permit { id: id(), ..permit(5, Permission::Record) };
+        d.services[2].permits = vec![one, Permit { id: id(), ..permit(5, Permission::View) }];
     }),
     (Place::Service(3), Problem::BadName, |d| d.services[3].must_prove = vec![proof("a b")]),
     (Place::Service(3), Problem::NotSorted, |d| {
@@ -124,7 +168,7 @@ const CASES: &[Case] = &[
     (Place::Service(3), Problem::ProofsInProd, |d| d.profile = Profile::Prod),
     (Place::Service(0), Problem::ReportInProd, |d| {
         d.profile = Profile::Prod;
-        d.services[0].permissions = vec![Permission::Report];
+        d.services[0].permits = vec![permit(1, Permission::Report)];
     }),
     (Place::Rule(1), Problem::BadId, |d| d.rules[1].number = 3),
     (Place::Rule(0), Problem::BadId, |d| d.rules[0].number = 0),

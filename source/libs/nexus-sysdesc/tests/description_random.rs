@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{device, rule, service, system};
+use common::{device, permit, rule, service, system};
 use nexus_sysdesc::{Description, Need, Permission, Profile, Service};
 use proptest::prelude::*;
 
@@ -20,7 +20,8 @@ fn any_valid() -> impl Strategy<Value = Description> {
                 id += gap;
                 let mut next = Service { serves, priority, frames, ..service(id, "x") };
                 next.name = format!("service-{id}");
-                next.permissions = Permission::ALL[..permissions].to_vec();
+                next.permits =
+                    Permission::ALL[..permissions].iter().map(|one| permit(id, *one)).collect();
                 next.talks_to = services.iter().filter(|s| s.serves).map(|s| s.id).collect();
                 if owns {
                     let number = u16::try_from(devices.len()).expect("few devices");

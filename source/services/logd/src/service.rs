@@ -53,10 +53,9 @@ impl Logd {
     /// The same, with a ledger of another size.
     #[must_use]
     pub fn with_ledger(description: &Description, timebase_hz: u64, ledger: Ledger) -> Logd {
-        let permissions = description
-            .services
-            .iter()
-            .flat_map(|service| service.permissions.iter().map(|right| (service.id, *right)));
+        let permissions = description.services.iter().flat_map(|service| {
+            service.permits.iter().map(|permit| (service.id, permit.permission))
+        });
         Logd {
             own: Sender::default(),
             clock: Clock::new(timebase_hz),

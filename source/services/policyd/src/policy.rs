@@ -53,10 +53,22 @@ impl Policy {
         u32::try_from(self.description.rules.len()).unwrap_or(u32::MAX)
     }
 
-    /// The rule with this number.
+    /// Identifier and reason of the line with this number.
     #[must_use]
-    pub fn rule(&self, number: u16) -> Option<&Rule> {
-        self.description.rule(number)
+    pub fn line(&self, number: u16) -> Option<(&str, &str)> {
+        self.description.line(number)
+    }
+
+    /// The number of the line that lets the service have the permission.
+    #[must_use]
+    pub fn line_of(&self, service: u32, permission: Permission) -> Option<u16> {
+        self.description.line_of(service, permission)
+    }
+
+    /// True when there is such a service.
+    #[must_use]
+    pub fn has_service(&self, service: u32) -> bool {
+        self.description.service(service).is_some()
     }
 
     /// The rule about a service and a device.

@@ -3,10 +3,11 @@
 use nexus_abi::{Message, Rights, Sender};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{
-    Decide, Decision, EpochInfo, Explain, Explanation, NO_RULE, Reason, Request, Verdict,
+    Decide, Decision, EpochInfo, Explain, ExplainPermit, Explanation, NO_RULE, PermitLine, Reason,
+    Request, Verdict,
 };
 use nexus_proto::{Operation, ServiceError, Text, Zero};
-use nexus_sysdesc::{Description, Permission, Rule};
+use nexus_sysdesc::{Description, Permission};
 
 use crate::history::History;
 use crate::policy::{Policy, Ruling};
@@ -43,13 +44,12 @@ impl Policyd {
         match request {
             Request::Decide(ask) => ask.answer(self.decide(sender, ask, recorder)),
             Request::Explain(ask) => ask.answer(self.explain(sender, ask)),
+            Request::ExplainPermit(ask) => ask.answer(self.explain_permit(sender, ask)),
             Request::RuleText(ask) => {
-                ask.answer(self.rule_text(sender, ask.rule, ask.offset, |rule| rule.id.as_str()))
+                ask.answer(self.line_text(sender, ask.rule, ask.offset, |(id, _)| id))
             }
             Request::RuleReason(ask) => {
-                ask.answer(
-                    self.rule_text(sender, ask.rule, ask.offset, |rule| rule.reason.as_str()),
-                )
+                ask.answer(self.line_text(sender, ask.rule, ask.offset, |(_, reason)| reason))
             }
             Request::Epoch(ask) => ask.answer(Ok(EpochInfo {
                 epoch: self.policy.epoch(),
@@ -141,18 +141,28 @@ impl Policyd {
         })
     }
 
-    /// A text of a rule from an offset.
-    fn rule_text(
+    fn explain_permit(&self, sender: Sender, ask: &ExplainPermit) -> Answer<ExplainPermit> {
+        self.require_view(sender)?;
+        let permission = Permission::from_code(ask.permission).ok_or(ServiceError::OutOfRange)?;
+        if !self.policy.has_service(ask.service) {
+            return Err(ServiceError::NoSuchService);
+        }
+        let line = self.policy.line_of(ask.service, permission).unwrap_or(NO_RULE);
+        Ok(PermitLine { epoch: self.policy.epoch(), line, zero: Zero::ZERO })
+    }
+
+    /// A text of a line of the policy from an offset.
+    fn line_text(
         &self,
         sender: Sender,
-        rule: u16,
+        line: u16,
         offset: u32,
-        text: impl Fn(&Rule) -> &str,
+        text: impl for<'a> Fn((&'a str, &'a str)) -> &'a str,
     ) -> Result<Text, ServiceError> {
         self.require_view(sender)?;
-        let rule = self.policy.rule(rule).ok_or(ServiceError::NotFound)?;
+        let line = self.policy.line(line).ok_or(ServiceError::NotFound)?;
         let offset = usize::try_from(offset).map_err(|_| ServiceError::OutOfRange)?;
-        text(rule).as_bytes().get(offset..).map(Text::piece).ok_or(ServiceError::OutOfRange)
+        text(line).as_bytes().get(offset..).map(Text::piece).ok_or(ServiceError::OutOfRange)
     }
 
     fn require_view(&self, sender: Sender) -> Result<(), ServiceError> {

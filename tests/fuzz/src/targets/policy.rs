@@ -4,7 +4,7 @@ use nexus_abi::{Message, Sender};
 use nexus_proto::log::Entry;
 use nexus_proto::policy::{Decide, Explain, Request, Verdict};
 use nexus_proto::{Asker, Operation, Subject, Zero};
-use nexus_sysdesc::{Danger, Description, Device, Permission, Profile, Rule, Service};
+use nexus_sysdesc::{Danger, Description, Device, Permission, Permit, Profile, Rule, Service};
 use policyd::{Policyd, Recorder};
 
 use super::policyd::allowed_by_rules;
@@ -75,7 +75,11 @@ fn described(input: &mut Input<'_>) -> Description {
         name: format!("service{id}"),
         needs: Vec::new(),
         talks_to: Vec::new(),
-        permissions: if id == 1 { vec![Permission::Distribute, Permission::View] } else { vec![] },
+        permits: if id == 1 {
+            vec![permit(Permission::Distribute), permit(Permission::View)]
+        } else {
+            vec![]
+        },
         ..like.clone()
     };
     let services = (1..=u32::from(counts[1].max(1))).map(service).collect();
@@ -85,6 +89,10 @@ fn described(input: &mut Input<'_>) -> Description {
     (1..).zip(&mut rules).for_each(|(number, rule)| rule.number = number);
     let name = "rules".to_owned();
     Description { name, profile: Profile::Prod, epoch: 1, init: 1, devices, services, rules }
+}
+
+fn permit(permission: Permission) -> Permit {
+    Permit { permission, id: format!("permit-{}", permission.name()), reason: "a reason".into() }
 }
 
 fn device(id: u16, input: &mut Input<'_>) -> Device {

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use nexus_abi::{Handle, Sender};
 use nexus_proto::log::{Entry, Outcome};
-use nexus_proto::policy::{Decide, Decision, Epoch, Explain, Policy, Request, RuleText, Verdict};
+use nexus_proto::policy::{
+    Decide, Decision, Epoch, Explain, ExplainPermit, Policy, Request, RuleText, Verdict,
+};
 use nexus_proto::{Asker, Operation, Protocol, Subject, Zero};
 use nexus_rt::{host, serve};
 use nexus_sysdesc::{Description, Permission};
@@ -145,9 +147,10 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
     let mut reads = vec![0, 0];
     let explain = Explain { service: 7, device: 3, rights: 0 };
     let text = RuleText { rule: 1, zero: Zero::ZERO, offset: 2 };
+    let permit = ExplainPermit { service: 10, permission: 2, zero: Zero::ZERO };
     reads.extend(frames::write_all(
         10,
-        &[explain.encode(), text.encode(), Epoch { nonce: 7 }.encode()],
+        &[explain.encode(), text.encode(), Epoch { nonce: 7 }.encode(), permit.encode()],
     ));
     let all = [
         ("good", good),

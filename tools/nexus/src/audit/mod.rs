@@ -21,8 +21,8 @@ use std::path::PathBuf;
 
 pub use assert::{Assertions, Outcome};
 pub use model::{
-    Audit, AuditDevice, AuditProgram, AuditRefusal, AuditSegment, AuditService, AuditWindow,
-    SCHEMA, Trusted,
+    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditSegment, AuditService,
+    AuditWindow, SCHEMA, Trusted,
 };
 pub use read::of_image;
 

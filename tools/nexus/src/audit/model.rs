@@ -79,6 +79,8 @@ pub struct AuditService {
     pub calls: Vec<String>,
     /// What it may ask beyond what everyone may.
     pub permissions: Vec<&'static str>,
+    /// The policy line behind each of them.
+    pub permits: Vec<AuditPermit>,
     /// Names of the devices that it will hold.
     pub owns: Vec<String>,
     /// The highest danger class of what it will hold; `none` without a device.
@@ -138,6 +140,17 @@ pub struct AuditWindow {
     /// Danger class of the device.
     pub danger: &'static str,
     /// The policy line that allows it.
+    pub rule: String,
+    /// Why, in the words of that line.
+    pub reason: String,
+}
+
+/// A policy line that lets a service have a permission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditPermit {
+    /// The permission.
+    pub permission: &'static str,
+    /// The name of the line.
     pub rule: String,
     /// Why, in the words of that line.
     pub reason: String,

@@ -1,14 +1,15 @@
 //! From an image to an audit.
 
 use super::model::{
-    Audit, AuditDevice, AuditProgram, AuditRefusal, AuditSegment, AuditService, AuditWindow, SCHEMA,
+    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditSegment, AuditService,
+    AuditWindow, SCHEMA,
 };
 use super::trust;
 use crate::image::hex;
 use anyhow::{Context, Result, anyhow, ensure};
 use nexus_loader::{Perm, Plan};
 use nexus_sysdesc::archive::{Archive, Entry, Kind, image_hash};
-use nexus_sysdesc::{Danger, Description, Device, Need, Rule, Service};
+use nexus_sysdesc::{Danger, Description, Device, Need, Permit, Rule, Service};
 
 /// Reads the audit out of an image.
 ///
@@ -90,12 +91,21 @@ fn audit_service(
         serves: service.serves,
         restart: service.restart.name(),
         calls: callees.map(|callee| callee.name.clone()).collect(),
-        permissions: service.permissions.iter().map(|permission| permission.name()).collect(),
+        permissions: service.permits.iter().map(|permit| permit.permission.name()).collect(),
+        permits: service.permits.iter().map(audit_permit).collect(),
         owns: held.iter().map(|device| device.name.clone()).collect(),
         danger: held.iter().map(|device| device.danger).max().map_or("none", Danger::name),
         must_prove: service.must_prove.iter().map(|proof| proof.name.clone()).collect(),
         program: audit_program(&entry)?,
     })
+}
+
+fn audit_permit(permit: &Permit) -> AuditPermit {
+    AuditPermit {
+        permission: permit.permission.name(),
+        rule: permit.id.clone(),
+        reason: permit.reason.clone(),
+    }
 }
 
 fn audit_program(entry: &Entry<'_>) -> Result<AuditProgram> {

@@ -28,6 +28,15 @@ impl Audit {
             section(&mut text, width, "Asked for, and will be denied", &self.refused_rows());
         }
         section(&mut text, width, "Who may call whom, and ask for what", &self.service_rows());
+        let permits = self.permit_rows();
+        if permits.len() > 1 {
+            section(
+                &mut text,
+                width,
+                "Why they may ask for it, in the words of the policy",
+                &permits,
+            );
+        }
         section(&mut text, width, "Who must be trusted, and with what", &self.trusted_rows());
         text
     }
@@ -59,6 +68,14 @@ impl Audit {
         let mut rows = vec![row(&["RULE", "REASON"])];
         for window in &self.windows {
             rows.push(row(&[&window.rule, &window.reason]));
+        }
+        rows
+    }
+
+    fn permit_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&["RULE", "REASON"])];
+        for permit in self.services.iter().flat_map(|service| &service.permits) {
+            rows.push(row(&[&permit.rule, &permit.reason]));
         }
         rows
     }

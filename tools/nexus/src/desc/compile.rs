@@ -2,7 +2,7 @@
 
 use super::model::{Allow, Device, ProfileFile, Service, System};
 use anyhow::{Context, Result};
-use nexus_sysdesc::{self as sysdesc, Description, Permission, Profile, Proof, Rule, bounds};
+use nexus_sysdesc::{self as sysdesc, Description, Profile, Proof, Rule, bounds};
 use std::collections::BTreeMap;
 
 /// Frames of 4 KiB in a mebibyte.
@@ -105,7 +105,7 @@ impl<'a> Compiler<'a> {
             serves: service.serves,
             restart: service.restart,
             must_prove: self.must_prove(service),
-            permissions: self.permissions(service),
+            permits: self.permits(service),
         })
     }
 
@@ -140,12 +140,17 @@ impl<'a> Compiler<'a> {
     }
 
     /// What the policy permits, not what the service asks.
-    fn permissions(&self, service: &Service) -> Vec<Permission> {
+    fn permits(&self, service: &Service) -> Vec<sysdesc::Permit> {
         let lines = self.system.policy.permits.iter();
         let lines = lines.filter(|line| line.subject.value == service.name.value);
-        let mut permissions: Vec<Permission> = lines.map(|line| line.permission.value).collect();
-        permissions.sort();
-        permissions
+        let permits = lines.map(|line| sysdesc::Permit {
+            permission: line.permission.value,
+            id: line.id.value.clone(),
+            reason: line.reason.clone(),
+        });
+        let mut permits: Vec<sysdesc::Permit> = permits.collect();
+        permits.sort_by_key(|permit| permit.permission);
+        permits
     }
 
     /// The lines about services and devices of this profile, numbered.

@@ -226,6 +226,7 @@ pub(crate) struct Permit {
     pub(crate) id: At<String>,
     pub(crate) subject: At<String>,
     pub(crate) permission: At<Permission>,
+    pub(crate) reason: String,
 }
 
 /// A profile file.

@@ -5,8 +5,8 @@ use super::drive::{Ended, Run};
 use super::production::{hold, verdict};
 use super::transcript::Transcript;
 use crate::audit::{
-    Audit, AuditDevice, AuditProgram, AuditRefusal, AuditSegment, AuditService, AuditWindow,
-    SCHEMA, Trusted,
+    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditSegment, AuditService,
+    AuditWindow, SCHEMA, Trusted,
 };
 use crate::exit::Exit;
 use std::time::Duration;
@@ -23,6 +23,11 @@ fn service(id: u32, name: &str) -> AuditService {
         restart: "never",
         calls: vec!["init".into()],
         permissions: vec!["view"],
+        permits: vec![AuditPermit {
+            permission: "view",
+            rule: "permit-rngd-view".into(),
+            reason: "a test".into(),
+        }],
         owns: vec!["rng0".into()],
         danger: "high",
         must_prove: Vec::new(),
@@ -140,6 +145,15 @@ fn test_every_difference_between_what_is_judged_and_what_ships_is_found() {
         ("audit.services[rngd].restart is", |audit| audit.services[0].restart = "always"),
         ("audit.services[rngd].calls[0] is", |audit| audit.services[0].calls.clear()),
         ("audit.services[rngd].permissions[1]", |audit| audit.services[0].permissions.push("ask")),
+        ("audit.services[rngd].permits[0].permission is", |audit| {
+            audit.services[0].permits[0].permission = "log";
+        }),
+        ("audit.services[rngd].permits[0].rule is", |audit| {
+            audit.services[0].permits[0].rule.clear();
+        }),
+        ("audit.services[rngd].permits[0].reason is", |audit| {
+            audit.services[0].permits[0].reason.clear();
+        }),
         ("audit.services[rngd].owns[0] is", |audit| audit.services[0].owns.clear()),
         ("audit.services[rngd].danger is", |audit| audit.services[0].danger = "low"),
         ("program.sha256 is", |audit| audit.services[0].program.sha256 = "33".into()),

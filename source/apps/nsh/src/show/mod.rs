@@ -18,7 +18,7 @@ pub use help::{help, help_one, welcome};
 pub use ledger::{Chain, Checkpoint, LedgerRecord, Verifier, ledger};
 pub use lines::{LogLine, log_line, no_lines};
 pub use owners::owners;
-pub use policy::{Tried, Why, tried, why};
+pub use policy::{May, Tried, Why, permit, tried, why};
 pub use services::{end, mem, ps};
 
 /// A physical address.

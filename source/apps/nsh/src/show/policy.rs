@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 
 use nexus_proto::init::{OwnerInfo, OwnerState, TryAnswer};
 use nexus_proto::policy::{Explanation, NO_RULE, Reason, Verdict};
+use nexus_sysdesc::Permission;
 
 use super::owners::holder;
 use crate::names::Names;
@@ -34,7 +35,7 @@ pub fn why(why: &Why<'_>, names: &Names) -> String {
     let rule = rule(answer.rule, answer.epoch, names);
     let mut text;
     if answer.verdict == Verdict::Allow {
-        text = format!("allowed: {who} may hold {what}\n");
+        text = wrap("", &format!("allowed: {who} may hold {what}"));
         text += &wrap("  by rule    ", &rule);
         text += &reason.map(|reason| wrap("  reason     ", reason)).unwrap_or_default();
         text += &wrap("  rights     ", &rights(answer.rights));
@@ -43,7 +44,7 @@ pub fn why(why: &Why<'_>, names: &Names) -> String {
             text += &wrap("  trust      ", &trust);
         }
     } else {
-        text = format!("denied: {who} may not hold {what}\n");
+        text = wrap("", &format!("denied: {who} may not hold {what}"));
         text += &wrap("  by rule    ", &rule);
         text += &wrap("  because    ", answer.reason.text());
         text += &wrap("  to change  ", answer.reason.remedy());
@@ -58,6 +59,38 @@ pub fn why(why: &Why<'_>, names: &Names) -> String {
             text + &wrap("  now        ", &now)
         }
     }
+}
+
+/// What `why` said of a permission.
+#[derive(Clone, Debug)]
+pub struct May {
+    /// Service id.
+    pub service: u32,
+    /// What it may ask for, or may not.
+    pub permission: Permission,
+    /// Version of the rules.
+    pub epoch: u32,
+    /// Identifier and reason of the line that permits it.
+    pub line: Option<(String, String)>,
+}
+
+/// Permitted or not, by which line, and what would have to change.
+#[must_use]
+pub fn permit(may: &May, names: &Names) -> String {
+    let (who, what, epoch) = (names.service(may.service), may.permission.name(), may.epoch);
+    let Some((id, reason)) = &may.line else {
+        let change = format!(
+            "`asks = [\"{what}\"]` in the file of the service, a reviewed line in policy.toml, and a \
+             new image"
+        );
+        return wrap("", &format!("denied: {who} may not ask for `{what}`"))
+            + &wrap("  by rule    ", &rule(NO_RULE, epoch, names))
+            + &wrap("  because    ", "no line permits it to this service")
+            + &wrap("  to change  ", &change);
+    };
+    wrap("", &format!("allowed: {who} may ask for `{what}`"))
+        + &wrap("  by rule    ", &format!("{id} (policy epoch {epoch})"))
+        + &wrap("  reason     ", reason)
 }
 
 /// What `try` was about and what was answered.
@@ -167,6 +200,31 @@ allowed: rngd may hold rng0
         let text = why(&asked, &names());
         assert!(text.starts_with("denied: service 42 may not hold device 99\n"), "{text}");
         assert!(!text.contains("now"), "{text}");
+    }
+
+    #[test]
+    fn a_permission_has_its_line_or_the_way_to_one() {
+        let line = Some(("permit-nsh-view".into(), "the person may see who holds what".into()));
+        let asked = May { service: 10, permission: Permission::View, epoch: 2, line };
+        assert_eq!(
+            permit(&asked, &names()),
+            "\
+allowed: nsh may ask for `view`
+  by rule    permit-nsh-view (policy epoch 2)
+  reason     the person may see who holds what
+"
+        );
+        let asked = May { service: 7, permission: Permission::Power, epoch: 2, line: None };
+        assert_eq!(
+            permit(&asked, &names()),
+            "\
+denied: rngd may not ask for `power`
+  by rule    none: what no rule allows is denied (policy epoch 2)
+  because    no line permits it to this service
+  to change  `asks = [\"power\"]` in the file of the service, a reviewed line in
+             policy.toml, and a new image
+"
+        );
     }
 
     fn answer(verdict: Verdict, reason: Reason, rule: u16, owner: u32) -> TryAnswer {

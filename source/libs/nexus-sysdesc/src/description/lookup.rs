@@ -1,6 +1,6 @@
 //! Finding things in a valid description.
 
-use super::{Description, Device, Need, Permission, Rule, Service};
+use super::{Description, Device, Need, Permission, Permit, Rule, Service};
 
 impl Description {
     /// The service with this id.
@@ -43,6 +43,28 @@ impl Description {
         self.rules.get(usize::from(number).checked_sub(1)?)
     }
 
+    /// Identifier and reason of the policy line with this number: the rules, from 1, and after them
+    /// the permits, service by service.
+    #[must_use]
+    pub fn line(&self, number: u16) -> Option<(&str, &str)> {
+        let index = usize::from(number).checked_sub(1)?;
+        let rules = self.rules.iter().map(|rule| (rule.id.as_str(), rule.reason.as_str()));
+        let permits = self.services.iter().flat_map(|service| &service.permits);
+        let permits = permits.map(|permit| (permit.id.as_str(), permit.reason.as_str()));
+        rules.chain(permits).nth(index)
+    }
+
+    /// The number of the policy line that lets `subject` have `permission`; absence is deny.
+    #[must_use]
+    pub fn line_of(&self, subject: u32, permission: Permission) -> Option<u16> {
+        let permits = self.services.iter().flat_map(|service| {
+            service.permits.iter().map(move |permit| (service.id, permit.permission))
+        });
+        let before = permits.take_while(|one| *one != (subject, permission)).count();
+        let number = self.rules.len().checked_add(before)?.checked_add(1)?;
+        self.permits(subject, permission).then(|| u16::try_from(number).ok())?
+    }
+
     /// The service that asks for `device`, and what it asks for.
     #[must_use]
     pub fn owner(&self, device: u16) -> Option<(&Service, &Need)> {
@@ -69,9 +91,15 @@ impl Service {
         self.needs.iter().find(|need| need.device == device)
     }
 
+    /// What lets it have `permission`.
+    #[must_use]
+    pub fn permit(&self, permission: Permission) -> Option<&Permit> {
+        self.permits.iter().find(|permit| permit.permission == permission)
+    }
+
     /// True when it has `permission`.
     #[must_use]
     pub fn has(&self, permission: Permission) -> bool {
-        self.permissions.contains(&permission)
+        self.permit(permission).is_some()
     }
 }

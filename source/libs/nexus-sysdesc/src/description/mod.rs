@@ -2,7 +2,7 @@
 //! what they may ask of each other.
 //!
 //! The host tool makes it from the files under `system/`; init and policyd act on it. Requests
-//! ([`Need`]) and permissions ([`Rule`], [`Permission`]) stand apart: init asks for what a service
+//! ([`Need`]) and permissions ([`Rule`], [`Permit`]) stand apart: init asks for what a service
 //! needs, and policyd answers from the rules alone.
 
 pub mod bounds;
@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 pub use codec::MAX_LEN;
 pub use device::{Danger, Device, Says};
 pub use error::{DescError, Place, Problem};
-pub use rule::{Permission, Rule};
+pub use rule::{Permission, Permit, Rule};
 use serde::{Deserialize, Serialize};
 pub use service::{Need, Proof, Restart, Service};
 

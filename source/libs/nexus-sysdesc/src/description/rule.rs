@@ -32,6 +32,17 @@ impl Rule {
     }
 }
 
+/// Lets one service ask others for more than everyone may.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Permit {
+    /// What it may ask for.
+    pub permission: Permission,
+    /// Its name in `policy.toml`.
+    pub id: String,
+    /// Why it is permitted, in the words of `policy.toml`.
+    pub reason: String,
+}
+
 /// What a service may ask of other services beyond what everyone may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Permission {
@@ -65,6 +76,18 @@ impl Permission {
         Permission::Clock,
         Permission::Power,
     ];
+
+    /// Its number in messages: its place in [`Permission::ALL`], from 0.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        (0..).zip(Permission::ALL).find(|(_, one)| *one == self).map_or(u8::MAX, |(code, _)| code)
+    }
+
+    /// The one with this number; `None` when there is none.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Permission> {
+        Permission::ALL.get(usize::from(code)).copied()
+    }
 
     /// Its name in files.
     #[must_use]

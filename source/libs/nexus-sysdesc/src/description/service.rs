@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use nexus_abi::Rights;
 use serde::{Deserialize, Serialize};
 
-use super::Permission;
+use super::Permit;
 
 /// One program and what it is given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,8 +33,8 @@ pub struct Service {
     pub restart: Restart,
     /// Proofs that a test run must see from it, ascending. Empty in `prod`.
     pub must_prove: Vec<Proof>,
-    /// What it may ask of other services beyond what everyone may, ascending.
-    pub permissions: Vec<Permission>,
+    /// What it may ask of other services beyond what everyone may, by ascending permission.
+    pub permits: Vec<Permit>,
 }
 
 /// What a test run must see from a service.

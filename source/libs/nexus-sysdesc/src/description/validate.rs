@@ -77,9 +77,7 @@ impl Description {
         check_budget(service)?;
         self.check_needs(before, service)?;
         self.check_calls(service)?;
-        require(ascending(&service.permissions), Problem::NotSorted)?;
-        let reports = service.permissions.contains(&Permission::Report);
-        require(!reports || self.profile == Profile::Test, Problem::ReportInProd)?;
+        self.check_permits(before, service)?;
         self.check_proofs(service)
     }
 
@@ -103,6 +101,22 @@ impl Description {
             let server = self.services.iter().find(|other| other.id == *id);
             let server = server.ok_or(Problem::UnknownService)?;
             require(server.serves && server.id != service.id, Problem::NotServed)?;
+        }
+        Ok(())
+    }
+
+    fn check_permits(&self, before: &[Service], service: &Service) -> Result<(), Problem> {
+        let sorted = service.permits.is_sorted_by(|one, next| one.permission < next.permission);
+        require(sorted, Problem::NotSorted)?;
+        let reports = service.has(Permission::Report);
+        require(!reports || self.profile == Profile::Test, Problem::ReportInProd)?;
+        let earlier = || before.iter().flat_map(|other| &other.permits).chain(&service.permits);
+        for permit in &service.permits {
+            require(is_name(&permit.id), Problem::BadName)?;
+            let same = earlier().filter(|other| other.id == permit.id).count();
+            let is_rule = self.rules.iter().any(|rule| rule.id == permit.id);
+            require(same == 1 && !is_rule, Problem::NameTaken)?;
+            require(is_text(&permit.reason, MAX_REASON), Problem::BadText)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A small valid system to start from.
 
 use nexus_sysdesc::{
-    Danger, Description, Device, Need, Permission, Profile, Proof, Restart, Rule, Service,
+    Danger, Description, Device, Need, Permission, Permit, Profile, Proof, Restart, Rule, Service,
 };
 
 pub(crate) const MAP_READ_WRITE: u16 = 0b111;
@@ -34,7 +34,7 @@ pub(crate) fn service(id: u32, name: &str) -> Service {
         serves: false,
         restart: Restart::Never,
         must_prove: vec![],
-        permissions: vec![],
+        permits: vec![],
     }
 }
 
@@ -50,6 +50,11 @@ pub(crate) fn rule(number: u16, subject: u32, device: u16) -> Rule {
     }
 }
 
+pub(crate) fn permit(service: u32, permission: Permission) -> Permit {
+    let id = format!("permit-{service}-{}", permission.name());
+    Permit { permission, id, reason: format!("{} is its work", permission.name()) }
+}
+
 /// init and logd, a clock and an entropy device, each with its owner.
 pub(crate) fn system() -> Description {
     let clock = Device { base: Some(0x10_1000), ..device(0, "rtc0") };
@@ -62,7 +67,7 @@ pub(crate) fn system() -> Description {
         init: 1,
         devices: vec![clock, entropy],
         services: vec![
-            Service { permissions: vec![Permission::Distribute], ..service(1, "init") },
+            Service { permits: vec![permit(1, Permission::Distribute)], ..service(1, "init") },
             Service { serves: true, ..service(3, "logd") },
             Service { needs: need(0), talks_to: vec![3], ..service(5, "rtcd") },
             Service {

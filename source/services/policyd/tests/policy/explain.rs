@@ -23,6 +23,23 @@ fn explanations_are_for_those_who_may_view() {
     assert!(bench.ledger.entries.is_empty(), "an explanation decides nothing");
 }
 
+// attack 25 U: who may not view asks who may what; denied; broken: policyd-inspect
+#[test]
+fn permits_are_told_to_those_who_may_view() {
+    let mut bench = Bench::new();
+    let about = |service, permission: u8| ExplainPermit { service, permission, zero: Zero::ZERO };
+    assert_eq!(bench.ask(INIT, about(10, 2)), Err(ServiceError::Denied));
+    let mut ask = |service, permission| bench.ask(NSH, about(service, permission));
+    let view = Permission::View.code();
+    let line = |answer: Result<PermitLine, ServiceError>| answer.map(|one| (one.epoch, one.line));
+    assert_eq!(line(ask(10, view)), Ok((5, 6)));
+    assert_eq!(line(ask(1, view)), Ok((5, NO_RULE)));
+    assert_eq!(line(ask(1, Permission::Record.code())), Ok((5, 5)));
+    assert_eq!(line(ask(99, view)), Err(ServiceError::NoSuchService));
+    assert_eq!(line(ask(10, 8)), Err(ServiceError::OutOfRange));
+    assert!(bench.ledger.entries.is_empty(), "an explanation decides nothing");
+}
+
 #[test]
 fn texts_of_rules_at_their_bounds() {
     let mut bench = Bench::new();
@@ -30,7 +47,8 @@ fn texts_of_rules_at_their_bounds() {
     assert_eq!(text(3, 0).unwrap().as_bytes(), b"allow-rngd-rng0");
     assert_eq!(text(3, 15).unwrap().as_bytes(), b"");
     assert_eq!(text(3, 16), Err(ServiceError::OutOfRange));
-    for rule in [0, 4, NO_RULE] {
+    assert_eq!(text(4, 0).unwrap().as_bytes(), b"permit-1-distribute");
+    for rule in [0, 7, NO_RULE] {
         assert_eq!(text(rule, 0), Err(ServiceError::NotFound));
     }
     let mut why = |rule, offset| bench.ask(NSH, RuleReason { rule, zero: Zero::ZERO, offset });
@@ -39,7 +57,8 @@ fn texts_of_rules_at_their_bounds() {
     assert!(len > 0 && !reason.more());
     assert_eq!(why(3, len).unwrap().as_bytes(), b"");
     assert_eq!(why(3, len + 1), Err(ServiceError::OutOfRange));
-    assert_eq!(why(4, 0), Err(ServiceError::NotFound));
+    assert_eq!(why(6, 0).unwrap().as_bytes(), b"a test");
+    assert_eq!(why(7, 0), Err(ServiceError::NotFound));
     let info = bench.ask(NSH, Epoch { nonce: 9 }).unwrap();
     assert_eq!((info.epoch, info.rules, info.nonce), (5, 3, 9));
 }

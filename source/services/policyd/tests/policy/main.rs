@@ -8,8 +8,8 @@ mod sequences;
 use nexus_abi::{Message, Rights, Sender};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{
-    Decide, Decision, Epoch, Explain, Explanation, NO_RULE, Reason, Request, RuleReason, RuleText,
-    Verdict,
+    Decide, Decision, Epoch, Explain, ExplainPermit, Explanation, NO_RULE, PermitLine, Reason,
+    Request, RuleReason, RuleText, Verdict,
 };
 use nexus_proto::{Asker, Operation, ReplyError, ServiceError, Subject, Zero};
 use nexus_sysdesc::{

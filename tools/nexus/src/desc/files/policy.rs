@@ -105,8 +105,8 @@ fn read_permit(
     let what = permission.as_ref().map(|permission| permission.name().to_owned());
     let given = (value(subject.as_ref()), what);
     let line = (|| {
-        reason?;
-        Some(Permit { span, id: id?, subject: subject?, permission: permission? })
+        let reason = reason?.value;
+        Some(Permit { span, id: id?, subject: subject?, permission: permission?, reason })
     })();
     if line.is_none() {
         unread.push(given);
