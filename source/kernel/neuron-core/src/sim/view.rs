@@ -27,6 +27,8 @@ pub struct CapView {
     /// Handle of what it was derived from; `None` for the first one to an object.
     pub parent: Option<u64>,
     pub sealed: bool,
+    /// Whether its holder has it, or a call in steps is making it or taking it away.
+    pub state: CapState,
 }
 
 /// One process.
@@ -72,8 +74,10 @@ pub struct PageView {
 /// Everything a model tells about, by slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// With their handles.
+    /// With their handles, those included that a call in steps makes or takes away.
     pub caps: Vec<(u64, CapView)>,
+    /// Kind and slot of each object that is being ended.
+    pub ending: Vec<(KindCode, u32)>,
     pub processes: Vec<(u32, ProcessView)>,
     pub threads: Vec<(u32, ThreadView)>,
     /// Threads in the queue of each endpoint that has one.
@@ -91,8 +95,15 @@ impl World<'_> {
     #[must_use]
     pub fn view(&self) -> View {
         let mut view = View::default();
-        let caps = self.kernel.caps.iter().filter(|(_, cap)| cap.state == CapState::Held);
-        view.caps.extend(caps.map(|(id, cap)| (self.kernel.caps.handle(id).0, self.cap_view(cap))));
+        for (id, cap) in self.kernel.caps.iter() {
+            match cap.state {
+                CapState::Anchor if cap.revoking => {
+                    view.ending.push((cap.kind.code(), self.cap_view(cap).object));
+                }
+                CapState::Anchor => {}
+                _ => view.caps.push((self.kernel.caps.handle(id).0, self.cap_view(cap))),
+            }
+        }
         for (id, process) in self.kernel.processes.iter() {
             let one = ProcessView {
                 id: process.id,
@@ -146,7 +157,7 @@ impl World<'_> {
 
     fn cap_view(&self, cap: &Capability) -> CapView {
         let parent =
-            cap.parent.filter(|id| self.kernel.caps.get(*id).unwrap().state == CapState::Held);
+            cap.parent.filter(|id| self.kernel.caps.get(*id).unwrap().state != CapState::Anchor);
         let mut one = CapView {
             owner: cap.owner.slot(),
             kind: cap.kind.code(),
@@ -156,6 +167,7 @@ impl World<'_> {
             rights: cap.rights,
             parent: parent.map(|id| self.kernel.caps.handle(id).0),
             sealed: false,
+            state: cap.state,
         };
         match cap.kind {
             CapabilityKind::Endpoint(id) => one.object = id.slot(),

@@ -1,7 +1,7 @@
 //! The model of each call: its checks in their order, and what it does. A call that fails does
 //! nothing.
 
-use nexus_abi::{EndReason, Error, Handle, PAGE_SIZE, Rights, USER_END};
+use nexus_abi::{EndReason, Error, Handle, PAGE_SIZE, ProcessState, Rights, USER_END};
 
 use crate::model::{Access, Cap, Cid, Kind, Mapping, Model, Oid, Pid, Process, What};
 
@@ -96,15 +96,26 @@ impl Model {
         };
         refuse_if(!self.has_room(actor, frames, 2), Error::NoMemory)?;
         let what = What::Object(self.new_object(actor, kind));
-        Ok(self.new_cap(Cap { owner: actor, what, rights, parent: None, handle: Handle::NONE }))
+        Ok(self.new_cap(Cap::new(actor, what, rights, None)))
     }
 
     /// A child of a capability, for `owner`; what is common to all ways of making one.
     fn add_child(&mut self, parent: Cid, owner: Pid, what: What, rights: Rights) -> Call<Cid> {
         if let What::Window { base, len } = what {
             let overlaps = |other: &Cap| matches!(other.what, What::Window { base: b, len: l } if b < base + len && base < b + l);
-            let sibling = self.children(parent).iter().any(|id| overlaps(&self.caps[id]));
-            refuse_if(sibling || self.mapped_through(parent) != 0, Error::Busy)?;
+            let siblings = self.children(parent);
+            let mut siblings = siblings.iter().filter(|id| overlaps(&self.caps[id]));
+            if let Some(sibling) = siblings.next() {
+                if !self.caps[sibling].is_held() && siblings.next().is_none() {
+                    self.between.push("derived beside what is being dropped");
+                }
+                return Err(Error::Busy);
+            }
+            refuse_if(self.mapped_through(parent) != 0, Error::Busy)?;
+        }
+        if self.is_revoked(parent) {
+            self.between.push("derived below what is being revoked");
+            return Err(Error::Busy);
         }
         refuse_if(self.depth(parent) + 1 > 64, Error::TooDeep)?;
         refuse_if(!self.has_room(owner, 0, 1), Error::NoMemory)?;
@@ -112,7 +123,15 @@ impl Model {
             self.fails = left.checked_sub(1);
             refuse_if(left == 0, Error::NoMemory)?;
         }
-        Ok(self.new_cap(Cap { owner, what, rights, parent: Some(parent), handle: Handle::NONE }))
+        Ok(self.new_cap(Cap::new(owner, what, rights, Some(parent))))
+    }
+
+    /// Whether it goes when what is being revoked has gone.
+    fn is_revoked(&self, id: Cid) -> bool {
+        let cap = &self.caps[&id];
+        self.ends(cap.what)
+            || cap.revoking
+            || cap.parent.is_some_and(|parent| self.is_revoked(parent))
     }
 
     fn fewer(cap: &Cap, rights: u64) -> Call<Rights> {
@@ -157,7 +176,7 @@ impl Model {
         let (id, cap) = self.cap(named)?;
         refuse_if(!cap.rights.contains(Rights::GRANT), Error::Denied)?;
         let rights = Model::fewer(&cap, rights)?;
-        refuse_if(!self.processes[&target].alive, Error::BadState)?;
+        refuse_if(!self.processes[&target].is_alive(), Error::BadState)?;
         self.add_child(id, target, cap.what, rights)
     }
 
@@ -182,16 +201,21 @@ impl Model {
         Ok(made)
     }
 
-    pub fn drop_named(&mut self, named: Named) -> Call<()> {
-        let (id, _) = self.cap(named)?;
-        self.drop_cap(id);
+    pub fn drop_named(&mut self, me: Oid, named: Named) -> Call<()> {
+        if let Some(id) = self.goes_on(me, named)? {
+            self.drop_cap(id);
+        }
         Ok(())
     }
 
-    pub fn revoke_named(&mut self, named: Named) -> Call<()> {
-        let (id, cap) = self.cap(named)?;
-        refuse_if(!cap.rights.contains(Rights::REVOKE), Error::Denied)?;
-        self.revoke(id);
+    pub fn revoke_named(&mut self, me: Oid, named: Named) -> Call<()> {
+        if let Some(id) = self.goes_on(me, named)? {
+            if self.threads[&me].begun.is_none() {
+                let may = self.caps[&id].rights.contains(Rights::REVOKE);
+                refuse_if(!may, Error::Denied)?;
+            }
+            self.revoke(id);
+        }
         Ok(())
     }
 
@@ -217,7 +241,7 @@ impl Model {
         let mut needed = rights_for(place.prot);
         needed.set(Rights::EXEC, place.prot & X != 0);
         refuse_if(!cap.rights.contains(needed), Error::Denied)?;
-        refuse_if(!self.processes[&process].alive, Error::BadState)?;
+        refuse_if(!self.processes[&process].is_alive(), Error::BadState)?;
         let access = access(place.prot)?;
         refuse_if(!fits(sealed, access), Error::SealState)?;
         refuse_if(unaligned(place.va), Error::Misaligned)?;
@@ -303,7 +327,7 @@ impl Model {
         let process = Process {
             service,
             life: *life,
-            alive: true,
+            state: ProcessState::Live,
             end: None,
             frames,
             objects,
@@ -313,8 +337,7 @@ impl Model {
         };
         let process = self.new_process(process);
         let what = What::Object(self.new_object(actor, Kind::Process(process)));
-        let (rights, parent, handle) = (OBJECT, None, Handle::NONE);
-        Ok(self.new_cap(Cap { owner: actor, what, rights, parent, handle }))
+        Ok(self.new_cap(Cap::new(actor, what, OBJECT, None)))
     }
 
     /// A thread in a process, and the capability to it.
@@ -329,18 +352,17 @@ impl Model {
         let outside = !(PAGE_SIZE..USER_END).contains(&entry);
         refuse_if(outside || !entry.is_multiple_of(2), Error::BadAddress)?;
         refuse_if(priority > u64::from(ceiling), Error::BadArgument)?;
-        refuse_if(!self.processes[&target].alive, Error::BadState)?;
+        refuse_if(!self.processes[&target].is_alive(), Error::BadState)?;
         let team = self.threads.values().filter(|one| one.process == target).count();
         let room = self.has_room(target, 0, if target == actor { 9 } else { 8 });
         refuse_if(team >= 64 || !room || !self.has_room(actor, 0, 1), Error::NoMemory)?;
         let what = What::Object(self.new_thread(target, priority as u8));
-        let (rights, parent, handle) = (OBJECT, None, Handle::NONE);
-        Ok(self.new_cap(Cap { owner: actor, what, rights, parent, handle }))
+        Ok(self.new_cap(Cap::new(actor, what, OBJECT, None)))
     }
 
     pub fn end(&mut self, actor: Pid, target: Option<Named>, code: u64) -> Call<()> {
         let target = self.target(actor, target)?;
-        refuse_if(!self.processes[&target].alive, Error::BadState)?;
+        refuse_if(!self.processes[&target].is_alive(), Error::BadState)?;
         let reason = if target == actor { EndReason::Exit(code) } else { EndReason::Killed(code) };
         self.end_process(target, reason);
         Ok(())

@@ -3,14 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 
-use neuron_core::sim::{Status, User, World, fault};
+use neuron_core::sim::{Status, User, View, World, fault, pace};
 use nexus_abi::{EndReason, Error, Handle, KindCode, MAX_CAPS, Rights, Sender, Syscall, Tag, regs};
 
 use crate::entry::Expect;
 use crate::messages::{Arrival, Doing, Got};
 use crate::model::{Cap, Cid, INIT, Kind, Model, Oid, What};
 use crate::pick::{Regs, plain};
-use crate::program::{Call, Step};
+use crate::program::{self, Call, Meanwhile, Step};
+use crate::steps::{Begun, Seen};
 
 pub struct Driver<'w, 'a> {
     pub world: &'w mut World<'a>,
@@ -21,6 +22,10 @@ pub struct Driver<'w, 'a> {
     pub dead: Vec<Handle>,
     pub replies: Vec<Handle>,
     named: HashSet<Handle>,
+    /// Units of work in a step; `None` as in the kernel.
+    pace: Option<u32>,
+    /// The calls that go on, with how many steps were made of each.
+    begun: BTreeMap<Oid, (Regs, u32)>,
 }
 
 /// How often each call returned what, by the name of the call.
@@ -53,6 +58,12 @@ fn count(name: &'static str, found: String) {
 /// In the tally, what a thread found at the end of a wait.
 pub const END_OF_WAIT: &str = "(end of a wait)";
 
+/// In the tally, what was left of a call after a step that was not its last.
+pub const CUT: &str = "(cut)";
+
+/// In the tally, what else was found between two steps of a call.
+pub const BETWEEN: &str = "(between steps)";
+
 /// In the tally, calls whose wait or binding ended with a capability.
 pub const WITHDRAWN: &str = "(right withdrawn)";
 
@@ -64,8 +75,8 @@ fn frames_of(world: &World<'_>, memory: Handle) -> Vec<u64> {
     world.frames_of(memory).into_iter().map(|frame| frame.address()).collect()
 }
 
-/// True when a program cannot go on.
-type Over = bool;
+/// Steps that no call in steps takes.
+const ENDLESS: u32 = 10_000;
 
 impl<'w, 'a> Driver<'w, 'a> {
     /// With init as the kernel starts it, and two processes that can talk to it and each other.
@@ -92,8 +103,7 @@ impl<'w, 'a> Driver<'w, 'a> {
                 other => panic!("init has a {other:?}"),
             };
             let handle = Handle(*handle);
-            let id =
-                model.new_cap(Cap { owner: INIT, what, rights: cap.rights, parent: None, handle });
+            let id = model.new_cap(Cap { handle, ..Cap::new(INIT, what, cap.rights, None) });
             model.names.insert(handle, id);
         }
         let mut driver = Driver {
@@ -103,14 +113,16 @@ impl<'w, 'a> Driver<'w, 'a> {
             dead: Vec::new(),
             replies: Vec::new(),
             named: HashSet::new(),
+            pace: None,
+            begun: BTreeMap::new(),
         };
-        driver.compare();
+        driver.compare(view);
         driver.begin(thread);
         driver
     }
 
     /// What every program begins with: two processes, an endpoint, a notification and memory among
-    /// all, and a window for each, one of which may be passed on.
+    /// all, and a window for each from one above, one of which may be passed on.
     fn begin(&mut self, init: Oid) {
         let (spawn, root) = (self.world.spawn.0, self.world.roots[0].0);
         let rights = |rights: Rights| u64::from(rights.bits());
@@ -123,6 +135,7 @@ impl<'w, 'a> Driver<'w, 'a> {
         let thread = |process: u64| [process, 0x10_0000, 0x3000_0000, 5, 31];
         self.makes(init, Syscall::ThreadCreate, &thread(0));
         self.makes(init, Syscall::ThreadCreate, &thread(0));
+        let above = self.makes(init, Syscall::CapDerive, &[root, part, 0x8000, 0x8000]);
         for (service, use_it) in [(2, 0x7), (3, 0x87)] {
             let budget = (70 << 32) | 40;
             let args = [spawn, service, budget, notification, service];
@@ -131,7 +144,7 @@ impl<'w, 'a> Driver<'w, 'a> {
             self.makes(init, Syscall::ThreadCreate, &thread(process));
             self.makes(init, Syscall::CapInstall, &[process, endpoint, talk]);
             self.makes(init, Syscall::CapInstall, &[process, notification, talk]);
-            let args = [root, part, service * 0x4000, 0x4000];
+            let args = [above, part, (service - 2) * 0x4000, 0x4000];
             let window = self.makes(init, Syscall::CapDerive, &args);
             self.makes(init, Syscall::CapInstall, &[process, window, use_it]);
             self.makes(init, Syscall::CapInstall, &[process, memory, all]);
@@ -142,22 +155,52 @@ impl<'w, 'a> Driver<'w, 'a> {
     }
 
     fn makes(&mut self, thread: Oid, call: Syscall, args: &[u64]) -> u64 {
-        let over = self.make(thread, &plain(call, args), None);
+        self.make(thread, &plain(call, args), None);
         let result = self.world.result(self.users[&thread]);
-        assert!(!over && result.is_ok(), "{call:?} {args:x?}: {result:?}");
+        assert!(result.is_ok(), "{call:?} {args:x?}: {result:?}");
         result.unwrap()
     }
 
-    pub fn run(mut self, program: &[Step]) {
+    /// Runs a program, with steps of so many units of work; then what it has begun, to its end.
+    pub fn run(mut self, program: &[Step], pace: Option<u32>) {
+        self.pace = pace;
         for step in program {
             STEPS.set(STEPS.get() + 1);
-            if self.step(step) {
-                return;
-            }
+            self.step(step);
         }
+        let mut steps = 0;
+        while self.go_on(0) {
+            steps += 1;
+            assert!(steps < ENDLESS, "something does not end");
+        }
+        let halves = self.model.caps.values().filter(|cap| !cap.is_held()).count();
+        assert_eq!(halves, 0, "a capability is half dropped, and nobody goes on with it");
     }
 
-    fn step(&mut self, step: &Step) -> Over {
+    /// One step of something that goes in steps: a call, or taking processes apart. False when there
+    /// is nothing.
+    fn go_on(&mut self, which: u8) -> bool {
+        let reaping = usize::from(!self.model.ending.is_empty());
+        let all = reaping + self.begun.len();
+        if all == 0 {
+            return false;
+        }
+        let which = usize::from(which) % all;
+        if which < reaping {
+            self.reap();
+            return true;
+        }
+        let (&thread, &(x, _)) = self.begun.iter().nth(which - reaping).unwrap();
+        self.make(thread, &x, None);
+        true
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step.meanwhile {
+            Meanwhile::GoOn(which) if self.go_on(which) => return,
+            Meanwhile::Meddle(number) if !self.begun.is_empty() => return self.meddle(number),
+            _ => {}
+        }
         let ready: Vec<Oid> = self
             .model
             .threads
@@ -167,24 +210,42 @@ impl<'w, 'a> Driver<'w, 'a> {
             .collect();
         if let Call::Advance { ticks } = step.call {
             self.advance(ticks);
-            return false;
+            return;
         }
         let Some(&thread) = ready.get(usize::from(step.actor) % ready.len().max(1)) else {
             self.advance(1 << 26);
-            return self.model.threads.values().all(|one| !matches!(one.doing, Doing::Ready));
+            return;
         };
         let actor = self.model.threads[&thread].process;
         if let Call::Fault = step.call {
             if actor != INIT {
                 self.fault(thread);
             }
-            return false;
+            return;
         }
-        let x = self.registers(actor, &step.call);
+        let begun = self.begun.get(&thread).map(|(x, _)| *x);
+        let x = begun.unwrap_or_else(|| self.registers(actor, &step.call));
         if self.ends_init(thread, &x) {
-            return false;
+            return;
         }
-        self.make(thread, &x, step.fail.map(u32::from))
+        self.make(thread, &x, step.fail.filter(|_| begun.is_none()).map(u32::from));
+    }
+
+    /// A thread of a process that is in a call in steps makes another call about the same.
+    fn meddle(&mut self, number: u64) {
+        let threads = &self.model.threads;
+        let mut inside: Vec<_> = self.begun.keys().map(|id| threads[id].process).collect();
+        inside.dedup();
+        let process = inside[number as usize % inside.len()];
+        let others = threads.iter().filter(|(id, one)| {
+            let free = matches!(one.doing, Doing::Ready) && !self.begun.contains_key(id);
+            free && one.process == process
+        });
+        let others: Vec<Oid> = others.map(|(id, _)| *id).collect();
+        if let Some(thread) = others.first() {
+            let x = self.registers(process, &program::meddle(number));
+            self.make(*thread, &x, None);
+        }
     }
 
     /// Nothing goes on when init is gone.
@@ -202,7 +263,7 @@ impl<'w, 'a> Driver<'w, 'a> {
     fn advance(&mut self, ticks: u64) {
         self.model.advance(ticks);
         self.world.advance(ticks);
-        self.agree();
+        self.agree(self.world.view());
     }
 
     fn fault(&mut self, thread: Oid) {
@@ -211,43 +272,117 @@ impl<'w, 'a> Driver<'w, 'a> {
         let reason = EndReason::Fault { cause: 13, address: 0xbad, pc };
         self.model.end_process(self.model.threads[&thread].process, reason);
         self.world.fault(user, 13, 0xbad);
-        self.agree();
+        self.agree(self.world.view());
     }
 
-    /// Makes a call in both, and compares what came of it.
-    fn make(&mut self, thread: Oid, x: &Regs, fail: Option<u32>) -> Over {
+    /// One step of taking processes apart, in both.
+    fn reap(&mut self) {
+        self.set_step(self.model.least_step_apart());
+        assert!(self.world.step_reaper());
+        let view = self.world.view();
+        let left = self.model.reap(&Seen(&view));
+        if left != "nothing" {
+            count(CUT, format!("taking apart: {left}"));
+        }
+        self.agree(view);
+    }
+
+    fn set_step(&self, least: u32) {
+        pace::set_step(self.pace.map(|pace| pace.max(least)));
+    }
+
+    /// Makes a call in both, or one step of it, and compares what came of it.
+    fn make(&mut self, thread: Oid, x: &Regs, fail: Option<u32>) {
         let user = self.users[&thread];
         let call = Syscall::decode(x[regs::NUMBER]);
         // Messages allocate nothing but capabilities: the model knows which of them fails.
         let exact = matches!(call, Some(Syscall::Call | Syscall::Reply | Syscall::ReplyRecv));
-        let before = fail.filter(|_| !exact).map(|_| self.model.clone());
         self.model.fails = fail.filter(|_| exact);
         self.model.next_caps = self.world.next_caps().take(MAX_CAPS as usize).collect();
+        let in_steps = self.model.may_be_cut(thread, x);
+        let may_fail = fail.is_some() && !exact;
+        let before = (in_steps || may_fail).then(|| self.model.clone());
         let mut expected = self.model.syscall(thread, x);
-        self.model.fails = None;
         self.count_wrong(thread, x);
         self.world.enter(user);
-        let digest = (before.is_some() || matches!(expected, Expect::Fails(_)))
+        let digest = (may_fail || matches!(expected, Expect::Fails(_)))
             .then(|| self.world.digest(Some(user)));
+        let least = before.as_ref().filter(|_| in_steps).map(|one| one.least_step(thread, x));
+        self.set_step(least.unwrap_or(1));
         fault::fail_at(fail);
-        let (status, again) = self.execute(user, x);
-        let struck = fail.is_some_and(|n| fault::passed() > n);
+        let status = self.world.raw(user, x[regs::NUMBER], |frame| {
+            frame.regs[1..].copy_from_slice(&x[1..]);
+        });
+        let struck = may_fail && fail.is_some_and(|n| fault::passed() > n);
         fault::fail_at(None);
-        if again && status == Status::Gone {
-            // It ended its own process before it was through.
-            return true;
+        let view = self.world.view();
+        match before {
+            Some(before) if struck => {
+                self.model = before;
+                expected = Expect::Fails(Error::NoMemory);
+            }
+            Some(before) if in_steps && Self::is_cut(call, status) => {
+                assert!(!matches!(expected, Expect::Fails(_)), "{call:?} {x:x?} must fail");
+                self.model = before;
+                return self.cut(thread, x, status, view);
+            }
+            Some(before) if in_steps && self.is_answer_alone(user, call, status) => {
+                self.model = before;
+                self.model.answer_alone(thread, x, &Seen(&view));
+                count(CUT, format!("{}: after the answer", name(x)));
+                expected = Expect::Arrives;
+            }
+            _ => {}
         }
-        if let Some(before) = before.filter(|_| struck) {
-            self.model = before;
-            expected = Expect::Fails(Error::NoMemory);
-        }
+        self.model.fails = None;
+        self.begun.remove(&thread);
         self.compare_result(user, x, status, &expected);
+        if expected.is(Error::BadHandle) && self.model.names_zombie(x) {
+            count(BETWEEN, "named what is being dropped".to_owned());
+        }
         if matches!(expected, Expect::Fails(_)) {
             let after = self.world.digest(Some(user));
             assert_eq!(digest, Some(after), "{call:?} {x:x?} failed and changed something");
         }
-        self.agree();
-        false
+        self.agree(view);
+    }
+
+    /// A step of a call did not bring it to its end: the model does as much of it.
+    fn cut(&mut self, thread: Oid, x: &Regs, status: Status, view: View) {
+        let left = self.model.cut(thread, x, &Seen(&view));
+        self.model.fails = None;
+        count(CUT, format!("{}: {left}", name(x)));
+        let steps = self.begun.remove(&thread).map_or(1, |(_, steps)| steps + 1);
+        let Some(one) = self.model.threads.get(&thread) else {
+            assert_eq!(status, Status::Gone, "{x:x?}");
+            return self.agree(view);
+        };
+        assert_eq!(status, Status::Again, "{x:x?}");
+        assert!(steps < ENDLESS, "{x:x?} does not end");
+        self.begun.insert(thread, (*x, steps));
+        if let Some(Begun::Create(id)) = one.begun {
+            self.place(id, self.model.caps[&id].handle);
+        }
+        self.agree(view);
+    }
+
+    /// Whether a call goes on. When a capability that it took away was the last to its own process,
+    /// taking that apart goes on in its place.
+    fn is_cut(call: Option<Syscall>, status: Status) -> bool {
+        match status {
+            Status::Again => true,
+            Status::Gone => matches!(call, Some(Syscall::CapDrop | Syscall::CapRevoke)),
+            _ => false,
+        }
+    }
+
+    /// Whether the answer of a `reply_recv` went, and the call went no further (S4).
+    fn is_answer_alone(&mut self, user: User, call: Option<Syscall>, status: Status) -> bool {
+        call == Some(Syscall::ReplyRecv)
+            && status == Status::Done
+            && self.world.received(user).is_ok_and(|got| {
+                got.message.tag == Tag(Tag::NOTIFICATION) && got.message.words[0] == 0
+            })
     }
 
     /// Counts what is wrong with a handle of which all else would do for a short way.
@@ -258,7 +393,8 @@ impl<'w, 'a> Driver<'w, 'a> {
             _ => return,
         };
         let (actor, handle) = (self.model.threads[&thread].process, Handle(x[regs::A0]));
-        let in_slot = self.model.caps.values().find(|cap| cap.handle.slot() == handle.slot());
+        let mut held = self.model.caps.values().filter(|cap| cap.is_held());
+        let in_slot = held.find(|cap| cap.handle.slot() == handle.slot());
         let Some(cap) = in_slot.filter(|cap| self.model.has_partner(cap)) else { return };
         let wrong = [
             ("stale", cap.handle != handle),
@@ -268,20 +404,6 @@ impl<'w, 'a> Driver<'w, 'a> {
         let mut wrong = wrong.iter().filter(|(_, wrong)| *wrong);
         if let (Some((what, _)), None) = (wrong.next(), wrong.next()) {
             count(PARTNER, (*what).to_owned());
-        }
-    }
-
-    /// Makes the call until it is done. True when that took more than once.
-    fn execute(&mut self, user: User, x: &Regs) -> (Status, bool) {
-        let mut again = false;
-        loop {
-            let status = self.world.raw(user, x[regs::NUMBER], |frame| {
-                frame.regs[1..].copy_from_slice(&x[1..]);
-            });
-            if status != Status::Again {
-                return (status, again);
-            }
-            again = true;
         }
     }
 
@@ -296,6 +418,8 @@ impl<'w, 'a> Driver<'w, 'a> {
             Expect::Fails(error) => assert_eq!(found, Err(format!("{error:?}")), "{}", at()),
             Expect::Makes(id) => {
                 let handle = Handle(found.unwrap_or_else(|found| panic!("{found} {}", at())));
+                let told = self.model.caps[id].handle;
+                assert!(told == Handle::NONE || told == handle, "{}", at());
                 self.bind(*id, handle);
             }
             Expect::Value(value) => assert_eq!(found, Ok(*value), "{}", at()),
@@ -320,17 +444,20 @@ impl<'w, 'a> Driver<'w, 'a> {
     /// The root table is told to who may manage the process, and to init of itself.
     fn compare_root(&self, asked: u64, root: u64, of: Sender) {
         let process = self.model.processes.values().find(|one| one.id() == of).unwrap();
-        let told = process.alive && (asked != 0 || of.service_id == 1);
+        let told = process.is_there() && (asked != 0 || of.service_id == 1);
         assert_eq!(root != 0, told);
         assert!(root == 0 || self.world.root_of(process.slot) == Some(root));
     }
 
-    /// Lets both take ended processes apart, and compares everything.
-    fn agree(&mut self) {
-        self.world.settle();
-        self.model.settle();
+    /// Compares everything.
+    fn agree(&mut self, view: View) {
+        self.model.forget();
+        self.begun.retain(|thread, _| self.model.threads.contains_key(thread));
         for call in std::mem::take(&mut self.model.withdrawn) {
             count(WITHDRAWN, call.to_owned());
+        }
+        for found in std::mem::take(&mut self.model.between) {
+            count(BETWEEN, found.to_owned());
         }
         for arrival in std::mem::take(&mut self.model.arrivals) {
             if self.model.threads.contains_key(&arrival.to) {
@@ -338,7 +465,7 @@ impl<'w, 'a> Driver<'w, 'a> {
             }
         }
         self.forget();
-        self.compare();
+        self.compare(view);
     }
 
     fn compare_arrival(&mut self, arrival: &Arrival) {
@@ -375,9 +502,14 @@ impl<'w, 'a> Driver<'w, 'a> {
     /// Learns what the kernel calls a new capability, and where it put what that is to.
     fn bind(&mut self, id: Cid, handle: Handle) {
         assert!(self.named.insert(handle), "{handle:?} was used before");
+        self.model.names.insert(handle, id);
+        self.place(id, handle);
+    }
+
+    /// As [`Driver::bind`], of a capability that nobody can name.
+    fn place(&mut self, id: Cid, handle: Handle) {
         let cap = self.model.caps.get_mut(&id).unwrap();
         cap.handle = handle;
-        self.model.names.insert(handle, id);
         let What::Object(object) = cap.what else { return };
         let found = self.world.cap(handle).unwrap();
         let object = (object, self.model.objects.get_mut(&object).unwrap());
@@ -389,10 +521,11 @@ impl<'w, 'a> Driver<'w, 'a> {
             Kind::Process(process) => {
                 self.model.processes.get_mut(&process).unwrap().slot = found.object;
             }
-            Kind::Thread if !self.users.contains_key(&object.0) => {
+            Kind::Thread => {
+                let Some(thread) = self.model.threads.get_mut(&object.0) else { return };
                 let user = self.world.user_of(handle);
+                thread.slot = self.world.slot(user);
                 self.users.insert(object.0, user);
-                self.model.threads.get_mut(&object.0).unwrap().slot = self.world.slot(user);
             }
             _ => {}
         }

@@ -1,8 +1,7 @@
 //! The model of a system call: from the registers of a thread to what it must find in them.
 
 use nexus_abi::{
-    CapInfo, EndReason, Error, Handle, KindCode, ProcessInfo, ProcessState, Rights, Sender,
-    Syscall, Tag, regs,
+    CapInfo, EndReason, Error, Handle, KindCode, ProcessInfo, Rights, Sender, Syscall, Tag, regs,
 };
 
 use crate::calls::{Call, Named, OBJECT, Place};
@@ -24,6 +23,12 @@ pub enum Expect {
     Ends,
 }
 
+impl Expect {
+    pub fn is(&self, wanted: Error) -> bool {
+        matches!(self, Expect::Fails(error) if *error == wanted)
+    }
+}
+
 impl Model {
     /// Thread `me` makes the call that is in its registers.
     pub fn syscall(&mut self, me: Oid, x: &[u64; 32]) -> Expect {
@@ -31,6 +36,9 @@ impl Model {
             Some(call) => self.by_number(me, call, x),
             None => Err(Error::BadSyscall),
         };
+        if let Some(thread) = self.threads.get_mut(&me) {
+            thread.begun = None;
+        }
         match (done, self.threads.get(&me)) {
             (_, None) => Expect::Ends,
             (Err(error), _) => Expect::Fails(error),
@@ -64,10 +72,7 @@ impl Model {
                 self.create(actor, Kind::Notification, talk).map(Expect::Makes)
             }
             Syscall::EndpointBind => self.bind(actor, Handle(a0), Handle(a1)).map(done),
-            Syscall::VmoCreate => {
-                let kind = Kind::Memory { pages: a0, sealed: false };
-                self.create(actor, kind, Rights::all().difference(both)).map(Expect::Makes)
-            }
+            Syscall::VmoCreate => self.make_memory(me, a0).map(Expect::Makes),
             Syscall::VmoSeal => self.seal(named(self, a0)).map(done),
             Syscall::VmoMap => {
                 let place = Place { offset: a2, len: a3, va: a4, prot: a5 };
@@ -86,8 +91,8 @@ impl Model {
             Syscall::CapDrop if Handle(a0).is_reply() => {
                 self.drop_reply(actor, Handle(a0)).map(done)
             }
-            Syscall::CapDrop => self.drop_named(named(self, a0)).map(done),
-            Syscall::CapRevoke => self.revoke_named(named(self, a0)).map(done),
+            Syscall::CapDrop => self.drop_named(me, named(self, a0)).map(done),
+            Syscall::CapRevoke => self.revoke_named(me, named(self, a0)).map(done),
             Syscall::CapQuery => self.query(named(self, a0)),
             Syscall::CapInstall => {
                 let (target, cap) = (target(self, a0), named(self, a1));
@@ -177,7 +182,7 @@ impl Model {
             0 => 0,
             _ => self.cap(self.named(target, Handle(cursor)))?.0 + 1,
         };
-        let next = self.caps.range(after..).find(|(_, cap)| cap.owner == target);
+        let next = self.caps.range(after..).find(|(_, cap)| cap.owner == target && cap.is_held());
         Ok(match next {
             Some((id, cap)) => {
                 let manage = process.is_some() || cap.rights.contains(Rights::MANAGE);
@@ -194,7 +199,7 @@ impl Model {
         let used = |used: u64, limit: u64| (used as u32, limit as u32);
         let info = ProcessInfo {
             id: process.id(),
-            state: if process.alive { ProcessState::Live } else { ProcessState::Ended },
+            state: process.state,
             end: process.end,
             frames: used(self.frames_used(target), process.frames),
             objects: used(self.objects_used(target), process.objects),

@@ -4,10 +4,12 @@
 //! messages, capabilities, budgets, threads, queues and page tables must agree, a call that failed
 //! must have left the whole state as it was, and the checker looks at the kernel.
 //!
-//! Every system call is in it, as registers ([`entry`]); besides, faults and the timer. Not the
-//! model's are: which thread runs next, because here the driver chooses the thread that acts (the
-//! scheduler has tests of its own in `tests/kernel/sched.rs`); and what happens between the steps of
-//! a long call, because here each call runs to its end (`tests/states` cuts it).
+//! Every system call is in it, as registers ([`entry`]); besides, faults and the timer. A call that
+//! goes in steps, and taking a process apart, is one step here for each of its own: between them
+//! others make calls, end, and run out of time, and all is compared as after any call ([`steps`]). The
+//! length of a step is the kernel's in one program of four, and as short as may be in the others. Not
+//! the model's is which thread runs next, because here the driver chooses the thread that acts (the
+//! scheduler has tests of its own in `tests/kernel/sched.rs`).
 //!
 //! `NEURON_STEPS` says how many steps, `NEURON_SEED` which ones; both are printed. A failure is
 //! shrunk to few steps and printed as Rust; `regressions.txt` keeps its seed, which is tried first
@@ -30,11 +32,15 @@ mod messages;
 mod model;
 mod pick;
 mod program;
+mod steps;
 
-use neuron_core::sim::{Config, run_with};
+use neuron_core::sim::{Config, pace, run_with};
 use nexus_abi::{Error, Syscall};
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngAlgorithm, RngSeed, TestRunner};
+
+/// Units of work in a step: as in the kernel, and as few as may be, so that calls are cut everywhere.
+const PACES: &[Option<u32>] = &[None, Some(1), Some(2), Some(5)];
 
 /// Steps in one program.
 const LENGTH: usize = 120;
@@ -64,6 +70,7 @@ fn number(name: &str, default: u64) -> u64 {
 // attack 33 P: receivers without room for what comes; the sender keeps all, nothing stays
 // attack 38 P: any handle of one process used by another; `BadHandle`
 // attack 62 P: budgets run out in every call; `NoMemory`, and all comes back with the process
+// attack 76 P: calls in steps cut at every step, with others about the same capabilities between; as RFC-0001, S1 to S5
 // attack 77 P: messages and signals by handles that are stale, of others or too weak, mostly where a partner is ready; as the model says
 #[test]
 fn random_programs_do_as_the_model_says() {
@@ -84,9 +91,10 @@ fn random_programs_do_as_the_model_says() {
         ..ProptestConfig::default()
     };
     let step = any::<u64>().prop_map(program::step);
-    let programs = (any::<bool>(), prop::collection::vec(step, 1..LENGTH));
-    let result = TestRunner::new(config).run(&programs, |(fast, program)| {
-        run_program(fast, &program);
+    let pace = prop::sample::select(PACES);
+    let programs = (any::<bool>(), prop::collection::vec(step, 1..LENGTH), pace);
+    let result = TestRunner::new(config).run(&programs, |(fast, program, pace)| {
+        run_program(fast, &program, pace);
         Ok(())
     });
     if let Err(error) = result {
@@ -104,14 +112,44 @@ fn random_programs_do_as_the_model_says() {
 
 /// Runs one program on a small machine, where things run out soon. There is more RAM than budget for
 /// it, so that no block is missing where the budget has frames.
-fn run_program(fast: bool, program: &[program::Step]) {
+fn run_program(fast: bool, program: &[program::Step], pace: Option<u32>) {
+    pace::set_step(None);
     let machine = Config { objects: 240, frames: 320, ..Config::default() };
     run_with(&machine, |world| {
         world.fast = fast;
         world.limit(world.init, Some(160), None);
-        driver::Driver::new(world).run(program);
+        driver::Driver::new(world).run(program, pace);
     });
 }
+
+/// What is left of the calls that go in steps (RFC-0001, section 8), wherever they can be cut.
+const CUT: &[&str] = &[
+    "cap_drop: mappings",
+    "cap_drop: children",
+    "cap_drop: pages to give back",
+    "cap_revoke: children",
+    "cap_revoke: nothing",
+    "thread_exit: capabilities",
+    "vmo_create: pages to clear",
+    "reply_recv: messages",
+    "reply_recv: after the answer",
+    "taking apart: callers",
+    "taking apart: mappings",
+    "taking apart: capabilities",
+    "taking apart: objects",
+    "taking apart: processes",
+];
+
+/// What others find there (S1 to S3).
+const BETWEEN: &[&str] = &[
+    "named what is being dropped",
+    "derived beside what is being dropped",
+    "derived below what is being revoked",
+    "moved up past what is being dropped",
+    "dropped while it is revoked",
+    "brought to its end by another",
+    "the process of a caller ended",
+];
 
 /// Programs that reach nothing would agree with any model: each call must have come to each of its
 /// ends. A chain of 64 derivations is left to a test of its own.
@@ -153,4 +191,10 @@ fn must_reach(tally: &driver::Tally) {
         reached(driver::WITHDRAWN, call);
     }
     reached("unknown", "BadSyscall");
+    for left in CUT {
+        reached(driver::CUT, left);
+    }
+    for found in BETWEEN {
+        reached(driver::BETWEEN, found);
+    }
 }

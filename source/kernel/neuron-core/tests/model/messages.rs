@@ -6,6 +6,7 @@ use nexus_abi::{Error, Handle, NO_DEADLINE, Rights, Sender, Tag};
 
 use crate::calls::{Call, Named, refuse_if};
 use crate::model::{Cap, Cid, Kind, Model, Oid, Pid, What};
+use crate::steps::Begun;
 
 /// A message as a thread has it in its registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct Thread {
     pub deadline: u64,
     /// Where the kernel put it.
     pub slot: u16,
+    /// The call that it is in, between two steps of it.
+    pub begun: Option<Begun>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -103,7 +106,7 @@ impl Model {
         self.object(process, handle, Kind::Notification, rights)
     }
 
-    fn endpoint(&self, process: Pid, handle: Handle, rights: Rights) -> Call<(Oid, Cid)> {
+    pub fn endpoint(&self, process: Pid, handle: Handle, rights: Rights) -> Call<(Oid, Cid)> {
         self.object(process, handle, Kind::Endpoint, rights)
     }
 
@@ -112,7 +115,7 @@ impl Model {
         (thread.doing, thread.deadline) = (doing, deadline);
     }
 
-    fn wake(&mut self, to: Oid, got: Got) {
+    pub fn wake(&mut self, to: Oid, got: Got) {
         self.wait_in(to, Doing::Ready, NO_DEADLINE);
         self.arrivals.push(Arrival { to, got });
     }
@@ -136,7 +139,7 @@ impl Model {
     }
 
     /// A call reaches a server, which can answer it from here on.
-    fn deliver(&mut self, from: Oid, to: Oid, message: Message) -> Call<()> {
+    pub fn deliver(&mut self, from: Oid, to: Oid, message: Message) -> Call<()> {
         let made = self.carry(from, to, message)?;
         self.calls += 1;
         let (server, call) = (self.threads[&to].process, self.calls);
@@ -158,7 +161,7 @@ impl Model {
     }
 
     /// The thread that waits for this answer.
-    fn caller(&self, server: Pid, reply: Handle) -> Call<Oid> {
+    pub fn caller(&self, server: Pid, reply: Handle) -> Call<Oid> {
         let waits = |(id, thread): (&Oid, &super::messages::Thread)| match thread.doing {
             Doing::Awaiting { server: expected, call } => {
                 (expected == server && Handle::reply(thread.slot, call) == reply).then_some(*id)
@@ -168,7 +171,7 @@ impl Model {
         self.threads.iter().find_map(waits).ok_or(Error::BadHandle)
     }
 
-    fn answer(&mut self, me: Oid, caller: Oid, message: Message) -> Call<()> {
+    pub fn answer(&mut self, me: Oid, caller: Oid, message: Message) -> Call<()> {
         let made = self.carry(me, caller, message)?;
         for (id, handle) in made.iter().zip(self.next_caps.clone()) {
             self.caps.get_mut(id).unwrap().handle = handle;
@@ -282,18 +285,19 @@ impl Model {
         Ok(())
     }
 
-    /// A capability is gone: so is the right of those that wait by it, and what it bound. Those at
-    /// an object that ends have been told so.
-    pub fn withdraw(&mut self, gone: Cid) {
+    /// A capability is gone: so is the right of those that wait by it, and what it bound; when its
+    /// object ends, they are told so.
+    pub fn withdraw(&mut self, gone: Cid, ends: bool) {
         let all = self.bindings.len();
         self.bindings.retain(|one| !one.by.contains(&gone));
         self.withdrawn.extend((self.bindings.len()..all).map(|_| "endpoint_bind"));
         let waits = self.threads.iter().filter_map(|(id, one)| Some((*id, one.doing.rests_on()?)));
         let losers: Vec<_> = waits.filter(|(_, (_, by))| *by == gone).collect();
+        let error = if ends { Error::PeerGone } else { Error::BadHandle };
         for (thread, (call, _)) in losers {
             self.withdrawn.push(call);
             self.stop_waiting(thread);
-            self.wake(thread, Got::Error(Error::BadHandle));
+            self.wake(thread, Got::Error(error));
         }
     }
 
@@ -307,6 +311,12 @@ impl Model {
             return receives || endpoint.queue.is_empty() && self.threads.values().any(answered);
         }
         self.notifications.get(&id).is_some_and(|one| one.waiter.is_some())
+    }
+
+    /// Whether messages wait at the endpoint that a capability is to.
+    pub fn is_sent_to(&self, cap: &Cap) -> bool {
+        let What::Object(id) = cap.what else { return false };
+        self.endpoints.get(&id).is_some_and(|one| one.sending && !one.queue.is_empty())
     }
 
     /// Whether a wait or a binding rests on a capability, or on one that was derived from it.
@@ -335,14 +345,11 @@ impl Model {
         }
     }
 
-    /// Calls that an ended process received and did not answer.
-    pub fn fail_callers(&mut self, gone: Pid) {
-        let waits = |thread: &Thread| matches!(thread.doing, Doing::Awaiting { server, .. } if server == gone);
-        let callers: Vec<Oid> =
-            self.threads.iter().filter(|(_, one)| waits(one)).map(|(id, _)| *id).collect();
-        for caller in callers {
-            self.wake(caller, Got::Error(Error::PeerGone));
-        }
+    /// The threads that wait for answers of a process, with where the kernel put them.
+    pub fn callers(&self, of: Pid) -> Vec<(Oid, u32)> {
+        let waits = |thread: &Thread| matches!(thread.doing, Doing::Awaiting { server, .. } if server == of);
+        let callers = self.threads.iter().filter(|(_, one)| waits(one));
+        callers.map(|(id, one)| (*id, u32::from(one.slot))).collect()
     }
 
     /// Takes a thread out of the queue that it waits in.

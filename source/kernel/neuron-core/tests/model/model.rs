@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use nexus_abi::{EndReason, Handle, NO_DEADLINE, Rights, Sender};
+use neuron_core::object::capability::CapState;
+use nexus_abi::{EndReason, Handle, NO_DEADLINE, ProcessState, Rights, Sender};
 
 use crate::messages::{Binding, Doing, Endpoint, Notification, Thread};
 
@@ -29,6 +30,21 @@ pub struct Cap {
     pub parent: Option<Cid>,
     /// What the kernel calls it; NONE until the driver has seen that.
     pub handle: Handle,
+    /// Held; or a call in steps is making it, or taking it away.
+    pub state: CapState,
+    /// What was derived from it is being taken away.
+    pub revoking: bool,
+}
+
+impl Cap {
+    pub fn new(owner: Pid, what: What, rights: Rights, parent: Option<Cid>) -> Cap {
+        let (handle, state) = (Handle::NONE, CapState::Held);
+        Cap { owner, what, rights, parent, handle, state, revoking: false }
+    }
+
+    pub fn is_held(&self) -> bool {
+        self.state == CapState::Held
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +66,8 @@ pub struct Object {
     pub kind: Kind,
     /// Where the kernel put it, as the driver has seen it.
     pub slot: u32,
+    /// All capabilities to it are being taken away, and then it.
+    pub ending: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +92,7 @@ pub struct Mapping {
 pub struct Process {
     pub service: u32,
     pub life: u32,
-    pub alive: bool,
+    pub state: ProcessState,
     pub end: Option<EndReason>,
     pub frames: u64,
     pub objects: u64,
@@ -88,6 +106,15 @@ pub struct Process {
 impl Process {
     pub fn id(&self) -> Sender {
         Sender { service_id: self.service, incarnation: self.life }
+    }
+
+    pub fn is_alive(&self) -> bool {
+        self.state == ProcessState::Live
+    }
+
+    /// Whether it is not taken apart yet.
+    pub fn is_there(&self) -> bool {
+        self.state != ProcessState::Ended
     }
 }
 
@@ -109,8 +136,10 @@ pub struct Model {
     pub arrivals: Vec<crate::messages::Arrival>,
     /// Calls whose effect ended with a capability since the driver last looked.
     pub withdrawn: Vec<&'static str>,
+    /// What was found between the steps of a call since the driver last looked.
+    pub between: Vec<&'static str>,
     /// Processes that have ended and are not taken apart yet, in order.
-    ending: VecDeque<Pid>,
+    pub ending: VecDeque<Pid>,
     /// Calls that were received so far.
     pub calls: u64,
     pub now: u64,
@@ -129,7 +158,7 @@ impl Model {
         let init = Process {
             service: 1,
             life: 1,
-            alive: true,
+            state: ProcessState::Live,
             end: None,
             frames,
             objects,
@@ -151,6 +180,7 @@ impl Model {
             bindings: Vec::new(),
             arrivals: Vec::new(),
             withdrawn: Vec::new(),
+            between: Vec::new(),
             ending: VecDeque::new(),
             calls: 0,
             next_caps: Vec::new(),
@@ -163,14 +193,14 @@ impl Model {
         model
     }
 
-    fn number(&mut self) -> usize {
+    pub fn number(&mut self) -> usize {
         self.next += 1;
         self.next
     }
 
     pub fn new_object(&mut self, maker: Pid, kind: Kind) -> Oid {
         let id = self.number();
-        self.objects.insert(id, Object { maker, kind, slot: 0 });
+        self.objects.insert(id, Object { maker, kind, slot: 0, ending: false });
         match kind {
             Kind::Endpoint => {
                 self.endpoints.insert(id, Endpoint::default());
@@ -185,8 +215,8 @@ impl Model {
 
     pub fn new_thread(&mut self, process: Pid, priority: u8) -> Oid {
         let id = self.new_object(process, Kind::Thread);
-        let thread =
-            Thread { process, priority, doing: Doing::Ready, deadline: NO_DEADLINE, slot: 0 };
+        let (doing, deadline) = (Doing::Ready, NO_DEADLINE);
+        let thread = Thread { process, priority, doing, deadline, slot: 0, begun: None };
         self.threads.insert(id, thread);
         id
     }
@@ -254,7 +284,7 @@ impl Model {
         let made: u64 = made.map(|object| if object.kind == Kind::Thread { 8 } else { 1 }).sum();
         let mapped = self.mappings.iter().filter(|one| one.process == process).count();
         let given = self.processes.values().filter(|one| one.parent == Some(process));
-        let given: u64 = given.map(|one| 7 + if one.alive { one.objects } else { 0 }).sum();
+        let given: u64 = given.map(|one| 7 + if one.is_there() { one.objects } else { 0 }).sum();
         caps as u64 + made + mapped as u64 + given
     }
 
@@ -270,9 +300,10 @@ impl Model {
                 _ => 0,
             })
             .sum();
-        let given = self.processes.values().filter(|one| one.parent == Some(process) && one.alive);
+        let given =
+            self.processes.values().filter(|one| one.parent == Some(process) && one.is_there());
         let given: u64 = given.map(|one| one.frames).sum();
-        u64::from(self.processes[&process].alive) + tables(&pages) + memory + given
+        u64::from(self.processes[&process].is_there()) + tables(&pages) + memory + given
     }
 
     pub fn has_room(&self, process: Pid, frames: u64, objects: u64) -> bool {
@@ -281,22 +312,47 @@ impl Model {
             && self.objects_used(process) + objects <= limit.objects
     }
 
-    /// A capability goes: its mappings end, its children move up, and the last one takes its
-    /// object along. What rested on it ends.
-    pub fn drop_cap(&mut self, id: Cid) {
-        let Some(cap) = self.caps.remove(&id) else { return };
-        self.names.remove(&cap.handle);
-        self.mappings.retain(|one| one.cap != id);
-        for child in self.caps.values_mut().filter(|child| child.parent == Some(id)) {
-            child.parent = cap.parent;
+    /// Where the children of a capability go when it is dropped.
+    pub fn heir(&mut self, of: Cid) -> Option<Cid> {
+        let mut heir = self.caps[&of].parent;
+        while let Some(id) = heir
+            && self.caps[&id].state == CapState::Zombie
+            && !self.caps[&id].revoking
+        {
+            self.between.push("moved up past what is being dropped");
+            heir = self.caps[&id].parent;
         }
+        heir
+    }
+
+    /// A capability goes: its mappings end, its children move up, or go when it is being revoked, and
+    /// the last one takes its object along. What rested on it ends.
+    pub fn drop_cap(&mut self, id: Cid) {
+        let Some(cap) = self.caps.get(&id).copied() else { return };
+        if cap.revoking {
+            self.between.push("dropped while it is revoked");
+            self.revoke(id);
+        }
+        self.mappings.retain(|one| one.cap != id);
+        let children = self.children(id);
+        let heir = if children.is_empty() { None } else { self.heir(id) };
+        for child in children {
+            self.caps.get_mut(&child).unwrap().parent = heir;
+        }
+        self.caps.remove(&id);
+        self.names.remove(&cap.handle);
         if let What::Object(object) = cap.what
             && self.objects.get(&object).is_some_and(|object| object.kind != Kind::Thread)
             && !self.caps.values().any(|other| other.what == cap.what)
         {
             self.end_object(object);
         }
-        self.withdraw(id);
+        self.withdraw(id, self.ends(cap.what));
+    }
+
+    /// Whether it is an object that is being ended.
+    pub fn ends(&self, what: What) -> bool {
+        matches!(what, What::Object(id) if self.objects.get(&id).is_some_and(|one| one.ending))
     }
 
     /// All that was derived from a capability goes.
@@ -305,6 +361,7 @@ impl Model {
             self.revoke(child);
             self.drop_cap(child);
         }
+        self.caps.get_mut(&id).unwrap().revoking = false;
     }
 
     /// An object goes, with all capabilities to it.
@@ -334,43 +391,26 @@ impl Model {
         }
     }
 
-    /// A process stops; what it has goes when [`Model::settle`] takes it apart.
+    /// A process stops; what it has goes when it is taken apart.
     pub fn end_process(&mut self, id: Pid, reason: EndReason) {
-        let Some(process) = self.processes.get_mut(&id).filter(|process| process.alive) else {
+        let Some(process) = self.processes.get_mut(&id).filter(|process| process.is_alive()) else {
             return;
         };
-        process.alive = false;
+        process.state = ProcessState::Ending;
         process.end = Some(reason);
         let threads: Vec<Oid> =
             self.threads.iter().filter(|(_, one)| one.process == id).map(|(id, _)| *id).collect();
         for thread in threads {
             self.stop_waiting(thread);
-            self.threads.remove(&thread);
+            if self.threads.remove(&thread).is_some_and(|thread| thread.begun.is_some()) {
+                self.between.push("the process of a caller ended");
+            }
         }
         self.ending.push_back(id);
     }
 
-    /// Takes processes apart that have ended. The record of one stays for as long as someone
-    /// names it.
-    pub fn settle(&mut self) {
-        while let Some(id) = self.ending.pop_front() {
-            self.fail_callers(id);
-            self.mappings.retain(|one| one.process != id);
-            while let Some((cap, _)) = self.caps.iter().find(|(_, cap)| cap.owner == id) {
-                self.drop_cap(*cap);
-            }
-            while let Some((object, _)) = self.objects.iter().find(|(_, one)| one.maker == id) {
-                self.end_object(*object);
-            }
-            let held = |one: &Pid| self.processes[one].parent == Some(id);
-            if self.ending.iter().any(held) {
-                self.ending.push_back(id);
-                continue;
-            }
-            if let Some((notification, bits)) = self.processes[&id].notify {
-                self.signal_object(notification, bits);
-            }
-        }
+    /// The record of a process that has ended stays for as long as someone names it.
+    pub fn forget(&mut self) {
         let named: BTreeSet<Pid> = self
             .objects
             .values()
@@ -379,7 +419,7 @@ impl Model {
                 _ => None,
             })
             .collect();
-        self.processes.retain(|id, process| process.alive || named.contains(id));
+        self.processes.retain(|id, process| process.is_there() || named.contains(id));
     }
 }
 

@@ -3,13 +3,14 @@
 
 use std::collections::HashSet;
 
+use neuron_core::object::capability::CapState;
 use nexus_abi::{Handle, NO_DEADLINE, Rights, Syscall, Tag, regs};
 
 use crate::calls::Named;
 use crate::driver::Driver;
 use crate::messages::Doing;
 use crate::model::{Cap, Kind, Model, Pid, What};
-use crate::program::{Call, Letter, Pick, Wait};
+use crate::program::{Call, Letter, NEAR, Pick, Wait};
 
 /// The registers of a thread.
 pub type Regs = [u64; 32];
@@ -37,9 +38,26 @@ fn is_memory(model: &Model, cap: &Cap) -> bool {
     matches!(model.kind(cap.what), Some(Kind::Memory { .. }))
 }
 
-/// For one choice in four only what somebody waits by, or has bound something by.
+/// For one choice in four only what has been derived from, or was derived: trees get wide and deep.
+fn grows(model: &Model, cap: &Cap, pick: Pick) -> bool {
+    !matches!(pick, Pick::Fit(n) if n % 4 == 0) || cap.parent.is_some() || has_part(model, cap)
+}
+
+/// Whether something hangs below a capability, or is mapped through it.
+fn has_part(model: &Model, cap: &Cap) -> bool {
+    model.names.get(&cap.handle).is_some_and(|id| {
+        model.caps.values().any(|cap| cap.parent == Some(*id)) || model.mapped_through(*id) != 0
+    })
+}
+
+/// For one choice in four only what somebody waits by, or has bound something by; for two only what
+/// something hangs below, or is mapped through.
 fn disturbs(model: &Model, cap: &Cap, pick: Pick) -> bool {
-    !matches!(pick, Pick::Fit(n) if n.is_multiple_of(4)) || model.is_in_use(cap.handle)
+    match pick {
+        Pick::Fit(n) if n % 4 == 0 => model.is_in_use(cap.handle),
+        Pick::Fit(n) if n % 4 < 3 => has_part(model, cap),
+        _ => true,
+    }
 }
 
 impl Driver<'_, '_> {
@@ -54,7 +72,9 @@ impl Driver<'_, '_> {
             }
             Call::Install { target, cap, rights } => {
                 let process = self.target(actor, *target);
-                let cap = self.pick(actor, *cap, |_, cap| cap.rights.contains(Rights::GRANT));
+                let cap = self.pick(actor, *cap, |model, one| {
+                    one.rights.contains(Rights::GRANT) && grows(model, one, *cap)
+                });
                 let rights = self.rights_near(self.model.named(actor, cap), *rights);
                 plain(Syscall::CapInstall, &[process.0, cap.0, rights])
             }
@@ -93,7 +113,8 @@ impl Driver<'_, '_> {
             Call::Spawn { cap, service, frames, objects, notify, bits } => {
                 let spawn = self.pick(actor, *cap, |_, cap| cap.what == What::Spawn);
                 let notify = self.pick(actor, *notify, |model, cap| {
-                    with(model, cap, Kind::Notification, Rights::SEND)
+                    let may = cap.rights.contains(Rights::SEND);
+                    with(model, cap, Kind::Notification, Rights::empty()) && may == (*bits != 3)
                 });
                 let budget = (u64::from(*objects) << 32) | u64::from(*frames);
                 plain(Syscall::ProcessCreate, &[spawn.0, *service, budget, notify.0, *bits])
@@ -132,10 +153,17 @@ impl Driver<'_, '_> {
         match call {
             Call::Send { to, letter, wait } => {
                 let to = endpoint(*to, Rights::SEND);
-                self.letter(actor, Syscall::Call, to, Handle::NONE, letter, *wait)
+                let mut x = self.letter(actor, Syscall::Call, to, Handle::NONE, letter, *wait);
+                if !letter.caps.is_empty() && letter.seed.is_multiple_of(3) {
+                    x[regs::WORDS[7]] = Handle::NONE.0;
+                }
+                x
             }
             Call::Receive { from, reply, letter, wait } => {
-                let from = endpoint(*from, Rights::RECV);
+                let from = self.pick(actor, *from, |model, cap| {
+                    let fits = with(model, cap, Kind::Endpoint, Rights::RECV);
+                    fits && (!matches!(from, Pick::Fit(n) if n % 2 == 0) || model.is_sent_to(cap))
+                });
                 let reply = self.reply(actor, *reply);
                 self.letter(actor, Syscall::ReplyRecv, from, reply, letter, *wait)
             }
@@ -160,7 +188,9 @@ impl Driver<'_, '_> {
     }
 
     fn derive(&self, actor: Pid, cap: Pick, rights: u64, offset: u64, len: u64) -> Regs {
-        let cap = self.pick(actor, cap, |_, cap| cap.rights.contains(Rights::DERIVE));
+        let cap = self.pick(actor, cap, |model, one| {
+            one.rights.contains(Rights::DERIVE) && grows(model, one, cap)
+        });
         let named = self.model.named(actor, cap);
         let window =
             named.is_some_and(|id| matches!(self.model.caps[&id].what, What::Window { .. }));
@@ -215,10 +245,24 @@ impl Driver<'_, '_> {
     /// A handle for a call of `actor`.
     fn pick(&self, actor: Pid, pick: Pick, fits: impl Fn(&Model, &Cap) -> bool) -> Handle {
         let own = |test: &dyn Fn(&Cap) -> bool, n: u8| {
-            let caps = self.model.caps.values().filter(|cap| cap.owner == actor && test(cap));
+            let caps = self.model.caps.values().filter(|cap| cap.is_held());
+            let caps = caps.filter(|cap| cap.owner == actor && test(cap));
             choose(&caps.map(|cap| cap.handle).collect::<Vec<_>>(), n)
         };
+        let (threads, zombie) = (&self.model.threads, CapState::Zombie);
+        let begun = threads.values().any(|one| one.begun.is_some());
         let picked = match pick {
+            Pick::Fit(n) if begun && n & NEAR != 0 => {
+                let near = |cap: &Cap| self.model.is_near_a_step(cap, n % 2 == 0);
+                own(&|cap| near(cap) && fits(&self.model, cap), n)
+                    .or_else(|| own(&near, n))
+                    .or_else(|| own(&|_| true, n))
+            }
+            Pick::Dead(n) if begun && n & NEAR != 0 => {
+                let caps = self.model.caps.values().filter(|cap| cap.state == zombie);
+                let caps = caps.filter(|cap| cap.owner == actor).map(|cap| cap.handle);
+                choose(&caps.collect::<Vec<_>>(), n)
+            }
             Pick::Fit(n) => own(&|cap| fits(&self.model, cap), n).or_else(|| own(&|_| true, n)),
             Pick::Own(n) if n.is_multiple_of(2) => {
                 let weak = |cap: &Cap| !fits(&self.model, cap) && self.model.has_partner(cap);
@@ -227,7 +271,8 @@ impl Driver<'_, '_> {
             Pick::Own(n) => own(&|_| true, n),
             Pick::Any(n) => {
                 let others = |ready: bool| -> Vec<Handle> {
-                    let caps = self.model.caps.values().filter(|cap| cap.owner != actor);
+                    let caps = self.model.caps.values().filter(|cap| cap.is_held());
+                    let caps = caps.filter(|cap| cap.owner != actor);
                     let caps = caps.filter(|cap| !ready || self.model.has_partner(cap));
                     caps.map(|cap| cap.handle).collect()
                 };

@@ -17,6 +17,9 @@ pub enum Pick {
     Nothing,
 }
 
+/// A bit of the number in a [`Pick`]: rather what a call in steps is about, if there is one.
+pub const NEAR: u8 = 16;
+
 #[derive(Clone, Debug)]
 pub enum Call {
     Endpoint,
@@ -149,12 +152,42 @@ pub enum Wait {
     For(i64),
 }
 
-/// One call of one thread, at which an allocation may fail.
+/// One call of one thread, at which an allocation may fail; or one step of something that has begun.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub actor: u8,
     pub call: Call,
     pub fail: Option<u8>,
+    /// What happens while something is half done.
+    pub meanwhile: Meanwhile,
+}
+
+/// What happens in place of the call of a step, if something that goes in steps has begun.
+#[derive(Clone, Copy, Debug)]
+pub enum Meanwhile {
+    /// One of those things goes on.
+    GoOn(u8),
+    /// A call about one of them.
+    Meddle(u64),
+    /// The call of the step.
+    Nothing,
+}
+
+/// A call about what another call is half through, made from a number.
+pub fn meddle(number: u64) -> Call {
+    let mut dice = Dice(number);
+    let near = Pick::Fit(dice.byte() | NEAR);
+    match dice.below(9) {
+        0 | 8 => {
+            let (offset, len) = (dice.below(16) * 4096, (1 + dice.below(4)) * 4096);
+            Call::Derive { cap: near, rights: dice.rights() | 1, offset, len }
+        }
+        1 => Call::Install { target: dice.target(), cap: near, rights: dice.rights() },
+        2 => Call::Query { cap: Pick::Dead(dice.byte() | NEAR) },
+        3 => Call::MapMemory { target: dice.target(), cap: near, place: dice.place() },
+        4 => Call::Revoke { cap: near },
+        _ => Call::Drop { cap: near },
+    }
 }
 
 /// The step that a number stands for. Plain code and not a strategy of `proptest`, which would take
@@ -167,7 +200,13 @@ pub fn step(number: u64) -> Step {
         10..13 => living(&mut dice),
         _ => passing(&mut dice),
     };
-    Step { actor: dice.byte(), call, fail }
+    let actor = dice.byte();
+    let meanwhile = match dice.below(8) {
+        0..4 => Meanwhile::GoOn(dice.byte()),
+        4..6 => Meanwhile::Meddle(dice.next()),
+        _ => Meanwhile::Nothing,
+    };
+    Step { actor, call, fail, meanwhile }
 }
 
 /// Random numbers (splitmix64).
@@ -347,7 +386,9 @@ fn holding(dice: &mut Dice) -> Call {
         16 => Call::Revoke { cap: dice.pick() },
         17..25 => Call::Install { target: dice.target(), cap: dice.pick(), rights: dice.rights() },
         25..33 => Call::MapMemory { target: dice.target(), cap: dice.pick(), place: dice.place() },
-        33..42 => Call::MapDevice { cap: dice.pick(), place: dice.place() },
+        33..40 => Call::MapDevice { cap: dice.pick(), place: dice.place() },
+        40 => Call::Drop { cap: dice.pick() },
+        41 => Call::Revoke { cap: dice.pick() },
         42..45 => Call::Unmap { va: dice.address() },
         45..49 => Call::Protect { va: dice.address(), prot: dice.prot() },
         _ => Call::Seal { cap: dice.pick() },
