@@ -39,7 +39,8 @@ fn devices(description: &Description) -> Vec<&str> {
 fn services_are_added_replaced_and_removed() {
     let description = profile("prod").description;
     assert_eq!(description.name, "extended");
-    assert_eq!(services(&description), [(1, "init"), (2, "logd"), (9, "timed"), (14, "consoled")]);
+    let expected = [(1, "init"), (2, "policyd"), (3, "logd"), (9, "timed"), (14, "consoled")];
+    assert_eq!(services(&description), expected);
     let consoled = description.service(14).expect("consoled");
     assert!(consoled.talks_to.is_empty() && !consoled.serves, "the base's file is replaced whole");
 }

@@ -1,5 +1,11 @@
 //! Service ids that a protocol is found under in the startup block.
 
+/// Whom init asks before it gives anything out, each by the name that it usually has: it finds them by
+/// their ids.
+pub const AUTHORITIES: [(&str, u32); 2] = [("policyd", POLICYD), ("logd", LOGD)];
+/// The others that tests in the guest look for.
+pub const OF_TESTS: [(&str, u32); 2] = [("consoled", CONSOLED), ("powerd", POWERD)];
+
 /// The root task.
 pub const INIT: u32 = 1;
 /// Decides who may hold which device.

@@ -99,6 +99,8 @@ kinds! {
     OneInit = "one-init",
     /// Something that init cannot ask for.
     InitAsks = "init-asks",
+    /// A service that others look for under an id that it has not, or that is not there at all.
+    FixedId = "fixed-id",
 
     /// A call to a service that has no endpoint.
     NotServing = "not-serving",
@@ -143,6 +145,15 @@ kinds! {
     NoSlotLeft = "no-slot-left",
     /// A virtio device whose registers are those of the legacy layout.
     LegacyVirtio = "legacy-virtio",
+
+    /// A word that is no option of QEMU, or one that stands elsewhere already.
+    QemuOption = "qemu-option",
+    /// A name that QEMU takes once, or not in that form.
+    QemuName = "qemu-name",
+    /// Something that a device of QEMU needs, and that is not there, or another's.
+    QemuBackend = "qemu-backend",
+    /// A device that QEMU does not have, or that is another than the board says.
+    WrongModel = "wrong-model",
 
     /// An assertion that is not one.
     BadSentence = "bad-sentence",

@@ -65,12 +65,12 @@ impl Board {
 /// How QEMU is started.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
-    pub(crate) machine: String,
+    pub(crate) machine: At<String>,
     pub(crate) cpu: String,
     /// Mebibytes of memory, and where that is said.
     pub(crate) memory_mib: At<u32>,
     pub(crate) harts: u8,
-    pub(crate) options: Vec<String>,
+    pub(crate) options: Vec<At<String>>,
 }
 
 /// A device of a board.

@@ -11,6 +11,7 @@ use super::layers::{Layer, read_layer};
 use super::model::{Beside, Device, ProfileFile, Service, System};
 use super::report::Reporter;
 use super::source::At;
+use nexus_proto::ids;
 use nexus_sysdesc::Profile;
 use std::path::Path;
 
@@ -97,7 +98,7 @@ impl Tests {
         missing.sort_unstable();
         missing.dedup();
         if missing.is_empty() {
-            return true;
+            return has_their_ids(own, reporter);
         }
         let message = format!(
             "the tests cannot be laid over this system: they need {}, and it has no such service",
@@ -143,6 +144,25 @@ impl Tests {
             reporter.add(Diagnostic::at(Kind::Reserved, &second.name.span, message, fix));
         }
     }
+}
+
+/// Reports services that the tests ask, and would look for under other ids.
+fn has_their_ids(own: &System, reporter: &Reporter) -> bool {
+    let mut all = true;
+    for (name, id) in ids::OF_TESTS {
+        let Some(service) = own.service(name).filter(|one| one.id.value != id) else { continue };
+        if !own.is_whole(name) {
+            continue;
+        }
+        let message = format!(
+            "{name} has id {}, and the tests that are laid over the system look for it under id {id}",
+            service.id.value
+        );
+        let fix = format!("write `id = {id}`");
+        reporter.add(Diagnostic::at(Kind::FixedId, &service.id.span, message, fix));
+        all = false;
+    }
+    all
 }
 
 /// The tests are laid over this profile.

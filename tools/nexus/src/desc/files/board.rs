@@ -76,15 +76,9 @@ fn read_machine(mut table: Table<'_>) -> Option<Machine> {
     let cpu = table.string(CPU);
     let memory_mib = read_memory(&mut table);
     let harts = table.number(HARTS, 1..=64u8).map_or(1, |harts| harts.value);
-    let options = table.strings(OPTIONS).into_iter().map(|option| option.value).collect();
+    let options = table.strings(OPTIONS);
     table.finish();
-    Some(Machine {
-        machine: machine?.value,
-        cpu: cpu?.value,
-        memory_mib: memory_mib?,
-        harts,
-        options,
-    })
+    Some(Machine { machine: machine?, cpu: cpu?.value, memory_mib: memory_mib?, harts, options })
 }
 
 /// Memory as QEMU writes it: a number of mebibytes with `M`, or of gibibytes with `G`.

@@ -67,7 +67,7 @@ fn check_slots(built: &[&Device], profile: &ProfileFile, reporter: &Reporter) {
 fn check_layout(board: &Board, built: &[&Device], reporter: &Reporter) {
     let Some(device) = built.iter().find(|one| classes::is_virtio(one)) else { return };
     let Some(qemu) = &board.qemu else { return };
-    if qemu.options.iter().any(|option| MODERN.contains(&option.as_str())) {
+    if qemu.options.iter().any(|option| MODERN.contains(&option.value.as_str())) {
         return;
     }
     let (who, span) = match reserved::is_name(&device.name) {

@@ -8,6 +8,7 @@ mod names;
 mod permits;
 mod policy;
 mod profiles;
+mod qemu;
 mod services;
 
 use super::model::System;
@@ -20,6 +21,7 @@ pub(crate) fn check(system: &System, reporter: &Reporter) {
     names::check(system, reporter);
     board::check(system, reporter);
     dma::check(&system.board, reporter);
+    qemu::check(system, reporter);
     services::check(system, reporter);
     calls::check(system, reporter);
     policy::check(system, reporter);

@@ -6,6 +6,7 @@ use crate::desc::model::{ProfileFile, Service, System};
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Span};
 use crate::desc::suggest;
+use nexus_proto::ids;
 use nexus_sysdesc::{Permission, Profile};
 
 /// Frames of 4 KiB in a mebibyte.
@@ -31,7 +32,7 @@ pub(super) fn check(system: &System, reporter: &Reporter) {
 fn check_names(system: &System, profile: &ProfileFile, reporter: &Reporter) {
     for name in &profile.without {
         match system.service(name) {
-            Some(service) if service.by_kernel => {
+            Some(service) if is_needed(system, profile, service) => {
                 let message = format!("no system can do without {}", name.value);
                 let fix = "remove it from `without`";
                 reporter.add(Diagnostic::at(Kind::LeftOut, &name.span, message, fix));
@@ -51,6 +52,16 @@ fn check_names(system: &System, profile: &ProfileFile, reporter: &Reporter) {
             reporter.add(Diagnostic::at(Kind::UnknownDevice, &name.span, message, fix));
         }
     }
+}
+
+/// No system can do without init, who decides, and who records. Of one that somebody calls who stays, it
+/// is said where calls are looked at.
+fn is_needed(system: &System, profile: &ProfileFile, service: &Service) -> bool {
+    let calls =
+        |other: &Service| other.talks_to.iter().any(|callee| callee.value == service.name.value);
+    let mut others = system.services.iter().filter(|other| !profile.leaves_out(&other.name));
+    let authority = ids::AUTHORITIES.iter().any(|(_, id)| *id == service.id.value);
+    service.by_kernel || authority && !others.any(calls)
 }
 
 /// Nobody who stays calls somebody who is left out.

@@ -13,6 +13,7 @@ use nexus_sysdesc::bounds::{MAX_HANDLES, WINDOW_RIGHTS};
 
 pub(super) fn check(system: &System, reporter: &Reporter) {
     check_init(system, reporter);
+    check_authorities(system, reporter);
     for service in &system.services {
         programs::check(service, reporter);
         check_handles(service, reporter);
@@ -71,6 +72,46 @@ fn check_init(system: &System, reporter: &Reporter) {
         let message = format!("{} gives devices out, and holds none itself", init.name.value);
         let fix = format!("let another service own {}", need.device.value);
         reporter.add(Diagnostic::at(Kind::InitAsks, &need.span, message, fix));
+    }
+}
+
+/// Somebody calls it; that it is not there is said where it is called.
+fn is_called(system: &System, name: &str) -> bool {
+    system.services.iter().any(|one| one.talks_to.iter().any(|callee| callee.value == name))
+}
+
+/// Init finds who decides and who records by their ids, and asks both.
+fn check_authorities(system: &System, reporter: &Reporter) {
+    if system.unread.base || !system.unread.services.is_empty() {
+        return;
+    }
+    for (name, id) in ids::AUTHORITIES {
+        let here = system.services.iter().find(|service| service.id.value == id);
+        let named = system.service(name);
+        match (here, named) {
+            (Some(service), _) if service.serves => {}
+            (Some(service), _) => {
+                let who = &service.name.value;
+                let message = format!("init asks {who}, which has id {id} and no endpoint");
+                let fix = format!("write `serves = true` in services/{who}.toml");
+                reporter.add(Diagnostic::at(Kind::FixedId, &service.id.span, message, fix));
+            }
+            (None, Some(named)) => {
+                let message = format!(
+                    "{name} has id {}, and all others look for it under id {id}",
+                    named.id.value
+                );
+                let fix = format!("write `id = {id}`");
+                reporter.add(Diagnostic::at(Kind::FixedId, &named.id.span, message, fix));
+            }
+            (None, None) if !is_called(system, name) => {
+                let message =
+                    format!("no service has id {id}: without {name} no device is given to anybody");
+                let fix = format!("add services/{name}.toml, with `id = {id}` and `serves = true`");
+                reporter.add(Diagnostic::at(Kind::FixedId, &system.name.span, message, fix));
+            }
+            (None, None) => {}
+        }
     }
 }
 

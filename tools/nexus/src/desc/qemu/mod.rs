@@ -1,5 +1,7 @@
 //! The arguments that make QEMU the board of a system, and those of its kernel.
 
+pub(crate) mod words;
+
 use super::model::{Device, ProfileFile, System};
 
 /// First address of RAM on QEMU's `virt` machine.
@@ -11,11 +13,11 @@ pub(crate) fn arguments(system: &System, profile: &ProfileFile) -> Vec<String> {
     let Some(machine) = &system.board.qemu else { return Vec::new() };
     let mut arguments = Vec::new();
     let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
-    option("-machine", machine.machine.clone());
+    option("-machine", machine.machine.value.clone());
     option("-cpu", machine.cpu.clone());
     option("-m", format!("{}M", machine.memory_mib.value));
     option("-smp", machine.harts.to_string());
-    arguments.extend(machine.options.iter().cloned());
+    arguments.extend(machine.options.iter().map(|option| option.value.clone()));
     let devices = system.board.devices.iter();
     for device in devices.filter(|device| !profile.leaves_out_device(&device.name)) {
         arguments.extend(plug(device));
