@@ -17,5 +17,8 @@ pub const IMAGE: u64 = 0xffff_ffff_0000_0000;
 /// First physical address that the direct map cannot hold: it ends where the image begins.
 pub const DIRECT_END: u64 = IMAGE - DIRECT;
 
+/// Most banks of RAM, which lie apart: a frame is looked for in one after the other.
+pub const MAX_BANKS: usize = 8;
+
 /// First physical address past what a page-table entry can name.
 pub const PHYS_END: u64 = 1 << 56;

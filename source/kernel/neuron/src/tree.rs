@@ -12,7 +12,7 @@ use dtoolkit::standard::Reg;
 use dtoolkit::{Node as _, Property, ToCellInt};
 use nexus_devicetree::{Node, Reach, Tree};
 
-use crate::layout::{DIRECT_END, PHYS_END};
+use crate::layout::{DIRECT_END, MAX_BANKS, PHYS_END};
 use crate::range::{Range, RangeSet};
 
 /// Interrupt controllers, timers and IOMMUs, which are the kernel's. Interrupt controllers are told
@@ -160,8 +160,11 @@ impl Reader {
             if low != range {
                 tell(format_args!("{node}: memory from {DIRECT_END:#x} is not used: too high"));
             }
-            if self.board.banks.insert(low).is_err() {
-                tell(format_args!("{node}: memory at {range} is not used: too many pieces"));
+            let mut banks = self.board.banks.clone();
+            if banks.insert(low).is_ok() && banks.iter().count() <= MAX_BANKS {
+                self.board.banks = banks;
+            } else {
+                tell(format_args!("{node}: memory at {range} is not used: too many banks"));
             }
         }
     }

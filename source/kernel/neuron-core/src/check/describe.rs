@@ -196,10 +196,9 @@ impl<P: Platform> Kernel<'_, P> {
         &self,
         mut tell: impl FnMut(Frame, Option<crate::store::frames::FrameUse>, Option<u16>) -> Result,
     ) -> Result {
-        let (base, count) = self.frames.extent();
         let mut last = None;
-        for step in 0..count {
-            let frame = base.plus(u64::from(step));
+        let banks = self.frames.banks();
+        for frame in banks.flat_map(|(first, count)| (0..count).map(move |step| first.plus(step))) {
             let (usage, entries) = (self.frames.usage(frame), self.frames.entries(frame));
             if last != Some((usage, entries)) {
                 tell(frame, usage, entries)?;

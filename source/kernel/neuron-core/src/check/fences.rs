@@ -51,13 +51,15 @@ fn check_events(events: &[Event], scratch: &mut Scratch<'_>) -> Result<(), Viola
 
 /// A table that is one no more has left its space with a fence.
 fn check_gone(scratch: &mut Scratch<'_>) -> Result<(), Violation> {
-    let Scratch { frames, processes, .. } = scratch;
-    for (number, mark) in (0u64..).zip(frames.iter()) {
-        if let Role::Table { asid, .. } = mark.before
-            && mark.role != mark.before
-        {
-            let fenced = processes.get(index(slot(asid))).is_some_and(|sum| sum.fenced);
-            ensure(fenced, Rule::FenceLate, number)?;
+    let Scratch { frames, processes } = scratch;
+    for (first, marks) in frames.iter() {
+        for (step, mark) in (0..).zip(marks) {
+            if let Role::Table { asid, .. } = mark.before
+                && mark.role != mark.before
+            {
+                let fenced = processes.get(index(slot(asid))).is_some_and(|sum| sum.fenced);
+                ensure(fenced, Rule::FenceLate, first.plus(step).number())?;
+            }
         }
     }
     Ok(())

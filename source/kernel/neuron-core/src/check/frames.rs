@@ -4,6 +4,7 @@ use super::rule::{Rule, Violation, ensure};
 use super::scratch::{Role, Scratch};
 use crate::kernel::Kernel;
 use crate::platform::Platform;
+use crate::store::addr::Frame;
 use crate::store::frames::FrameUse;
 
 impl<P: Platform> Kernel<'_, P> {
@@ -20,21 +21,23 @@ impl<P: Platform> Kernel<'_, P> {
             Ok(())
         })?;
         ensure(free == self.frames.free_count(), Rule::FrameCount, free)?;
-        let (base, count) = self.frames.extent();
-        for step in 0..count {
-            let frame = base.plus(u64::from(step));
-            let role = scratch.mark(frame).map(|mark| mark.role);
-            let right = match self.frames.usage(frame) {
-                Some(FrameUse::Reserved) => role == Some(Role::Unseen),
-                Some(FrameUse::Free) => role == Some(Role::Free),
-                Some(FrameUse::Table) => {
-                    matches!(role, Some(Role::Table { .. } | Role::Record))
-                }
-                Some(FrameUse::Memory) => role == Some(Role::Memory),
-                None => false,
-            };
-            ensure(right, Rule::FrameUse, frame.number())?;
+        for (first, count) in self.frames.banks() {
+            (0..count).try_for_each(|step| self.check_use(first.plus(step), scratch))?;
         }
         Ok(())
+    }
+
+    fn check_use(&self, frame: Frame, scratch: &mut Scratch<'_>) -> Result<(), Violation> {
+        let role = scratch.mark(frame).map(|mark| mark.role);
+        let right = match self.frames.usage(frame) {
+            Some(FrameUse::Reserved) => role == Some(Role::Unseen),
+            Some(FrameUse::Free) => role == Some(Role::Free),
+            Some(FrameUse::Table) => {
+                matches!(role, Some(Role::Table { .. } | Role::Record))
+            }
+            Some(FrameUse::Memory) => role == Some(Role::Memory),
+            None => false,
+        };
+        ensure(right, Rule::FrameUse, frame.number())
     }
 }

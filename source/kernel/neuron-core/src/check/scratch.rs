@@ -2,6 +2,7 @@
 
 use crate::platform::Asid;
 use crate::store::addr::{Frame, Page, index};
+use crate::store::banks::Banks;
 
 /// What the walk found a frame to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,39 +46,31 @@ pub struct ProcessSum {
 /// Room for the checker.
 #[derive(Debug)]
 pub struct Scratch<'a> {
-    base: Frame,
-    pub(super) frames: &'a mut [FrameMark],
+    pub(super) frames: Banks<'a, FrameMark>,
     pub(super) processes: &'a mut [ProcessSum],
 }
 
 impl<'a> Scratch<'a> {
-    /// One mark for each frame of RAM, from `base`; one sum for each slot of the process table.
-    pub fn new(
-        base: Frame,
-        frames: &'a mut [FrameMark],
-        processes: &'a mut [ProcessSum],
-    ) -> Scratch<'a> {
-        Scratch { base, frames, processes }
+    /// One mark for each frame of RAM; one sum for each slot of the process table.
+    pub fn new(frames: Banks<'a, FrameMark>, processes: &'a mut [ProcessSum]) -> Scratch<'a> {
+        Scratch { frames, processes }
     }
 
     pub(super) fn begin(&mut self) {
-        for mark in self.frames.iter_mut() {
-            *mark = FrameMark { before: mark.role, ..FrameMark::default() };
+        for marks in self.frames.iter_mut() {
+            for mark in marks {
+                *mark = FrameMark { before: mark.role, ..FrameMark::default() };
+            }
         }
         self.processes.fill(ProcessSum::default());
     }
 
     pub(super) fn mark(&mut self, frame: Frame) -> Option<&mut FrameMark> {
-        let number = frame.number().checked_sub(self.base.number())?;
-        self.frames.get_mut(usize::try_from(number).ok()?)
+        self.frames.get_mut(frame)
     }
 
     pub(super) fn sum(&mut self, process: u32) -> Option<&mut ProcessSum> {
         self.processes.get_mut(index(process))
-    }
-
-    pub(super) fn is_ram(&mut self, frame: Frame) -> bool {
-        self.mark(frame).is_some()
     }
 }
 

@@ -169,7 +169,7 @@ impl<P: Platform> Kernel<'_, P> {
         let page = Window::page(frame);
         ensure(window.contains(page), Rule::LeafFrame, at)?;
         ensure(leaf != Leaf::ReadExec, Rule::LeafBits, at)?;
-        ensure(!scratch.is_ram(frame), Rule::WindowRange, at)?;
+        ensure(scratch.mark(frame).is_none(), Rule::WindowRange, at)?;
         Ok(frame.number())
     }
 }

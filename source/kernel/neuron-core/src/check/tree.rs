@@ -18,7 +18,7 @@ impl<P: Platform> Kernel<'_, P> {
         let mut children = 0u32;
         let mut derived = 0u32;
         for (id, cap) in self.caps.iter() {
-            self.check_cap(id, cap, scratch)?;
+            self.check_cap(id, cap)?;
             children = children.wrapping_add(cap.child_count);
             derived = derived.wrapping_add(u32::from(cap.parent.is_some()));
             if let Some(sum) = scratch.sum(cap.owner.slot()) {
@@ -51,12 +51,7 @@ impl<P: Platform> Kernel<'_, P> {
         ensure(count == self.caps.live(), Rule::ListMember, self.caps.live().abs_diff(count))
     }
 
-    fn check_cap(
-        &self,
-        id: Id<Capability>,
-        cap: &Capability,
-        scratch: &mut Scratch<'_>,
-    ) -> Result<(), Violation> {
+    fn check_cap(&self, id: Id<Capability>, cap: &Capability) -> Result<(), Violation> {
         let at = id.slot();
         let mut count = 0;
         walk(&cap.children, &self.caps, |child, record| {
@@ -86,7 +81,7 @@ impl<P: Platform> Kernel<'_, P> {
             None => ensure(has_no_object(cap.kind), Rule::CapRoot, at)?,
         }
         match Window::of(cap.kind) {
-            Ok(_) => self.check_window(id, cap, scratch),
+            Ok(_) => self.check_window(id, cap),
             Err(_) => Ok(()),
         }
     }
@@ -125,12 +120,7 @@ impl<P: Platform> Kernel<'_, P> {
         ensure(same, Rule::CapKind, at)
     }
 
-    fn check_window(
-        &self,
-        id: Id<Capability>,
-        cap: &Capability,
-        scratch: &mut Scratch<'_>,
-    ) -> Result<(), Violation> {
+    fn check_window(&self, id: Id<Capability>, cap: &Capability) -> Result<(), Violation> {
         let at = id.slot();
         let CapabilityKind::DeviceMmio { base, len } = cap.kind else { return Ok(()) };
         let whole = (base | len) & PAGE_SIZE.wrapping_sub(1) == 0 && len != 0;
@@ -139,11 +129,9 @@ impl<P: Platform> Kernel<'_, P> {
         let (Some(first), Some(last)) = (Frame::at(base), last) else {
             return ensure(false, Rule::WindowRange, at);
         };
-        let (ram, count) = self.frames.extent();
-        let ram_end = ram.plus(u64::from(count));
-        let outside = last < ram || first >= ram_end;
-        let edges = !scratch.is_ram(first) && !scratch.is_ram(last);
-        ensure(whole && outside && edges, Rule::WindowRange, at)?;
+        let mut banks = self.frames.banks();
+        let inside = banks.any(|(bank, count)| bank <= last && first < bank.plus(count));
+        ensure(whole && !inside, Rule::WindowRange, at)?;
         ensure(!cap.rights.contains(Rights::EXEC), Rule::WindowRange, at)?;
         if cap.mapped_pages != 0 {
             let used = cap.rights.contains(Rights::MAP | Rights::READ)

@@ -19,6 +19,7 @@ use crate::object::mapping::Mapping;
 use crate::object::process::{Ending, Process};
 use crate::object::thread::{Thread, TrapFrame};
 use crate::platform::Platform;
+use crate::store::banks::Banks;
 use crate::store::frames::{FrameInfo, Frames};
 use crate::store::list::List;
 use crate::store::pool::{Id, Pool, Slot};
@@ -50,7 +51,7 @@ pub struct Tables<'a> {
     /// Deadlines: as many as threads.
     pub alarms: &'a mut [Alarm],
     /// One entry for each frame of RAM.
-    pub frames: &'a mut [FrameInfo],
+    pub frames: Banks<'a, FrameInfo>,
 }
 
 /// What one hart is doing. There is one of it for each hart; all are behind the kernel's lock.
@@ -98,11 +99,7 @@ pub struct Kernel<'a, P> {
 
 impl<'a, P: Platform> Kernel<'a, P> {
     /// A kernel with nothing in it, over these tables and frames.
-    pub fn new(
-        platform: P,
-        tables: Tables<'a>,
-        first_frame: crate::store::addr::Frame,
-    ) -> Kernel<'a, P> {
+    pub fn new(platform: P, tables: Tables<'a>) -> Kernel<'a, P> {
         let count = tables.threads.len().min(MAX_THREAD_SLOTS);
         let (threads, _) = tables.threads.split_at_mut(count);
         Kernel {
@@ -114,7 +111,7 @@ impl<'a, P: Platform> Kernel<'a, P> {
             mappings: Pool::new(tables.mappings),
             processes: Pool::new(tables.processes),
             threads: Pool::new(threads),
-            frames: Frames::new(first_frame, tables.frames),
+            frames: Frames::new(tables.frames),
             hart: Hart { current: None, slice_end: NO_DEADLINE, turn: 0, programmed: NO_DEADLINE },
             ready: ReadyQueues::EMPTY,
             alarms: Alarms::new(tables.alarms),

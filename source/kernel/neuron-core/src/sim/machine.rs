@@ -12,10 +12,15 @@ pub const GARBAGE: u64 = 0xa5a5_a5a5_a5a5_a5a5;
 /// First address of RAM.
 pub const RAM_BASE: u64 = 0x8000_0000;
 
+/// First address of the second bank, a terabyte further.
+pub const FAR_BASE: u64 = RAM_BASE + (1 << 40);
+
 /// A machine with one hart.
 #[derive(Debug)]
 pub struct Machine {
     ram: Vec<Option<Box<[u64; 512]>>>,
+    /// How many of its frames, the last ones, are in the second bank.
+    far: u32,
     /// The `time` CSR.
     pub now: u64,
     /// The tick of the next timer interrupt.
@@ -31,11 +36,12 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine with this many frames of RAM.
+    /// A machine with this many frames of RAM, and so many of them in the second bank.
     #[must_use]
-    pub fn new(frames: u32) -> Machine {
+    pub fn new(frames: u32, far: u32) -> Machine {
         Machine {
             ram: (0..frames).map(|_| None).collect(),
+            far,
             now: 1_000_000,
             timer: u64::MAX,
             pending: false,
@@ -45,25 +51,30 @@ impl Machine {
         }
     }
 
-    fn place(frame: Frame) -> usize {
-        let number = frame.address().checked_sub(RAM_BASE).expect("below RAM") >> 12;
-        usize::try_from(number).expect("64-bit host")
+    fn place(&self, frame: Frame) -> usize {
+        let near = self.ram.len() - usize::try_from(self.far).expect("64-bit host");
+        let place = |base: u64| usize::try_from(frame.address().checked_sub(base)? >> 12).ok();
+        match place(FAR_BASE) {
+            Some(place) => near + place,
+            None => place(RAM_BASE).filter(|place| *place < near).expect("no RAM"),
+        }
     }
 }
 
 impl PhysMem for Machine {
     fn read(&self, frame: Frame, index: usize) -> u64 {
-        let words = self.ram.get(Machine::place(frame)).expect("past RAM");
+        let words = self.ram.get(self.place(frame)).expect("past RAM");
         words.as_ref().map_or(GARBAGE, |words| words[index])
     }
 
     fn write(&mut self, frame: Frame, index: usize, value: u64) {
-        let words = self.ram.get_mut(Machine::place(frame)).expect("past RAM");
+        let place = self.place(frame);
+        let words = self.ram.get_mut(place).expect("past RAM");
         words.get_or_insert_with(|| Box::new([GARBAGE; 512]))[index] = value;
     }
 
     fn next_word(&self, frame: Frame, index: usize) -> Option<(usize, u64)> {
-        let Some(words) = self.ram.get(Machine::place(frame)).expect("past RAM") else {
+        let Some(words) = self.ram.get(self.place(frame)).expect("past RAM") else {
             return (index < 512).then_some((index, GARBAGE));
         };
         // Whole lines first: most of a table is zero.
@@ -79,7 +90,8 @@ impl PhysMem for Machine {
     }
 
     fn zero(&mut self, frame: Frame) {
-        match self.ram.get_mut(Machine::place(frame)).expect("past RAM") {
+        let place = self.place(frame);
+        match self.ram.get_mut(place).expect("past RAM") {
             Some(words) => words.fill(0),
             words => *words = Some(Box::new([0; 512])),
         }

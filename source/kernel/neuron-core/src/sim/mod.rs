@@ -26,6 +26,6 @@ mod state;
 mod view;
 mod world;
 
-pub use machine::{GARBAGE, Machine, RAM_BASE};
+pub use machine::{FAR_BASE, GARBAGE, Machine, RAM_BASE};
 pub use view::{CapView, Doing, PageView, ProcessView, ThreadView, View};
 pub use world::{Child, Config, Status, User, World, run, run_with};

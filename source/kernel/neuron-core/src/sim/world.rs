@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use nexus_abi::Handle;
 
-use super::machine::{Machine, RAM_BASE};
+use super::machine::{FAR_BASE, Machine, RAM_BASE};
 use crate::check::{Event, FrameMark, Ledger, ProcessSum, Scratch};
 use crate::kernel::alarm::Alarm;
 use crate::kernel::boot::Sizes;
@@ -17,6 +17,7 @@ use crate::object::process::Process;
 use crate::object::thread::{Thread, TrapFrame};
 use crate::object::window::{Forbidden, Range, Window};
 use crate::store::addr::Frame;
+use crate::store::banks::Banks;
 use crate::store::frames::FrameInfo;
 use crate::store::pool::{Id, Slot};
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub objects: u32,
     /// Frames of RAM, of which the first 16 are reserved.
     pub frames: u32,
+    /// How many of them, the last ones, are in a second bank.
+    pub far: u32,
     /// Root windows: base and length.
     pub windows: Vec<(u64, u64)>,
 }
@@ -46,6 +49,7 @@ impl Default for Config {
         Config {
             objects: if cfg!(miri) { 640 } else { 1024 },
             frames: if cfg!(miri) { 400 } else { 1536 },
+            far: 0,
             windows: std::vec![
                 (0x1000_0000, 0x1_0000),
                 (0x10_1000, 0x1000),
@@ -53,6 +57,24 @@ impl Default for Config {
             ],
         }
     }
+}
+
+impl Config {
+    /// Frames in the first bank.
+    fn near(&self) -> u32 {
+        self.frames - self.far
+    }
+}
+
+/// A table with an entry for each frame, of which the first `near` are in the first bank.
+fn banks<T>(near: u32, entries: &mut [T]) -> Banks<'_, T> {
+    let (near, far) = entries.split_at_mut(usize::try_from(near).unwrap());
+    let mut banks = Banks::default();
+    for (base, entries) in [(RAM_BASE, near), (FAR_BASE, far)] {
+        let added = banks.add(Frame::at(base).unwrap(), entries);
+        assert!(added.is_some() || base == FAR_BASE);
+    }
+    banks
 }
 
 /// One thread of a user program.
@@ -170,7 +192,7 @@ impl World<'static> {
 
 impl<'a> World<'a> {
     fn over(config: &Config, memory: &'a mut Memory) -> World<'a> {
-        let base = Frame::at(RAM_BASE).unwrap();
+        let near = config.near();
         let tables = Tables {
             caps: &mut memory.caps,
             endpoints: &mut memory.endpoints,
@@ -180,11 +202,12 @@ impl<'a> World<'a> {
             processes: &mut memory.processes,
             threads: &mut memory.threads,
             alarms: &mut memory.alarms,
-            frames: &mut memory.frames,
+            frames: banks(near, &mut memory.frames),
         };
-        let platform = Ledger::new(Machine::new(config.frames), &mut memory.events);
-        let kernel = Kernel::new(platform, tables, base);
-        World::boot(config, kernel, Scratch::new(base, &mut memory.marks, &mut memory.sums))
+        let platform = Ledger::new(Machine::new(config.frames, config.far), &mut memory.events);
+        let kernel = Kernel::new(platform, tables);
+        let scratch = Scratch::new(banks(near, &mut memory.marks), &mut memory.sums);
+        World::boot(config, kernel, scratch)
     }
 
     fn boot(
@@ -193,7 +216,8 @@ impl<'a> World<'a> {
         scratch: Scratch<'a>,
     ) -> World<'a> {
         let at = |number: u32| Frame::at(RAM_BASE + u64::from(number) * 4096).unwrap();
-        kernel.frames_mut().add(at(RESERVED), config.frames - RESERVED);
+        kernel.frames_mut().add(at(RESERVED), config.near() - RESERVED);
+        kernel.frames_mut().add(Frame::at(FAR_BASE).unwrap(), config.far);
         kernel.create_init(config.objects).unwrap();
         let forbidden = World::forbidden(config);
         let roots = config.windows.iter().map(|&(base, len)| {
@@ -232,7 +256,8 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn forbidden(config: &Config) -> Vec<Range> {
         std::vec![
-            Range { base: RAM_BASE, end: RAM_BASE + u64::from(config.frames) * 4096 },
+            Range { base: RAM_BASE, end: RAM_BASE + u64::from(config.near()) * 4096 },
+            Range { base: FAR_BASE, end: FAR_BASE + u64::from(config.far) * 4096 },
             Range { base: 0x0c00_0000, end: 0x0c60_0000 },
             Range { base: 0x0200_0000, end: 0x0201_0000 },
         ]

@@ -10,7 +10,8 @@
 
 use nexus_abi::Error;
 
-use crate::store::addr::{Frame, index};
+use crate::store::addr::Frame;
+use crate::store::banks::Banks;
 
 /// What a frame is used for. Every frame of RAM is exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +26,7 @@ pub enum FrameUse {
     Memory,
 }
 
-/// No frame: more than RAM has.
+/// The number of no frame of RAM ([`Banks::add`]).
 const NONE: u32 = u32::MAX;
 
 /// The table entry of one frame.
@@ -34,10 +35,10 @@ pub struct FrameInfo {
     usage: FrameUse,
     /// Of a page table: its valid entries.
     live: u16,
-    /// Of a free frame, the next free one; of a last-level table, its record; of memory, the node
-    /// below on the left.
+    /// The number of a frame: of a free one, the next free one; of a last-level table, its record;
+    /// of memory, the node below on the left.
     left: u32,
-    /// Of memory, the node below on the right.
+    /// Of memory, the number of the node below on the right.
     right: u32,
 }
 
@@ -73,18 +74,17 @@ impl Pages {
 /// The frames of RAM.
 #[derive(Debug)]
 pub struct Frames<'a> {
-    base: Frame,
-    table: &'a mut [FrameInfo],
-    /// The first free frame.
+    table: Banks<'a, FrameInfo>,
+    /// The number of the first free frame.
     free: u32,
     free_count: u32,
 }
 
 impl<'a> Frames<'a> {
-    /// All frames from `base`, one for each entry, reserved until [`Frames::add`] gives some out.
-    pub fn new(base: Frame, table: &'a mut [FrameInfo]) -> Frames<'a> {
-        table.fill(FrameInfo::RESERVED);
-        Frames { base, table, free: NONE, free_count: 0 }
+    /// The frames of these banks, each reserved until [`Frames::add`] gives it out.
+    pub fn new(mut table: Banks<'a, FrameInfo>) -> Frames<'a> {
+        table.iter_mut().for_each(|infos| infos.fill(FrameInfo::RESERVED));
+        Frames { table, free: NONE, free_count: 0 }
     }
 
     /// Free frames.
@@ -93,16 +93,16 @@ impl<'a> Frames<'a> {
         self.free_count
     }
 
-    /// First frame of RAM, and how many there are.
-    #[must_use]
-    pub fn extent(&self) -> (Frame, u32) {
-        (self.base, u32::try_from(self.table.len()).unwrap_or(u32::MAX))
+    /// The first frame of each bank, and how many it has.
+    #[cfg(feature = "checker")]
+    pub(crate) fn banks(&self) -> impl Iterator<Item = (Frame, u64)> {
+        self.table.iter().map(|(first, infos)| (first, u64::try_from(infos.len()).unwrap_or(0)))
     }
 
     /// What a frame is used for; `None` outside RAM.
     #[must_use]
     pub fn usage(&self, frame: Frame) -> Option<FrameUse> {
-        self.table.get(index(self.number(frame)?)).map(|info| info.usage)
+        self.table.get(frame).map(|info| info.usage)
     }
 
     /// Makes reserved frames free, the lowest to be taken first. Frames outside RAM, or not
@@ -125,7 +125,7 @@ impl<'a> Frames<'a> {
         }
         let mut pages = Pages::EMPTY;
         for frame in frames() {
-            *self.info_mut(frame)? = FrameInfo::new(FrameUse::Memory);
+            *self.table.get_mut(frame)? = FrameInfo::new(FrameUse::Memory);
             self.append(&mut pages, frame);
         }
         Some(pages)
@@ -140,24 +140,22 @@ impl<'a> Frames<'a> {
         if crate::sim::fault::hit() {
             return Err(Error::NoMemory);
         }
-        let number = self.free;
-        let info = self.table.get_mut(index(number)).ok_or(Error::NoMemory)?;
+        let frame = numbered(self.free);
+        let info = self.table.get_mut(frame).ok_or(Error::NoMemory)?;
         self.free = info.left;
         *info = FrameInfo::new(usage);
         self.free_count = self.free_count.wrapping_sub(1);
-        Ok(self.frame(number))
+        Ok(frame)
     }
 
     /// Gives a frame back.
     pub fn release(&mut self, frame: Frame) {
-        let next = self.free;
-        let Some(number) = self.number(frame) else { return };
-        let Some(info) = self.table.get_mut(index(number)) else { return };
+        let Some(info) = self.table.get_mut(frame) else { return };
         if info.usage == FrameUse::Free {
             return;
         }
-        *info = FrameInfo { left: next, ..FrameInfo::new(FrameUse::Free) };
-        self.free = number;
+        *info = FrameInfo { left: self.free, ..FrameInfo::new(FrameUse::Free) };
+        self.free = number(frame);
         self.free_count = self.free_count.wrapping_add(1);
     }
 
@@ -196,23 +194,22 @@ impl<'a> Frames<'a> {
             return None;
         }
         let node = n.wrapping_add(1);
-        let mut number = self.number(pages.first)?;
+        let mut frame = pages.first;
         for level in (0..node.ilog2()).rev() {
-            let info = self.table.get(index(number))?;
+            let info = self.table.get(frame)?;
             let right = node.wrapping_shr(level) & 1 != 0;
-            number = if right { info.right } else { info.left };
+            frame = numbered(if right { info.right } else { info.left });
         }
-        Some(self.frame(number))
+        Some(frame)
     }
 
     /// Puts a frame at the end of an object.
     fn append(&mut self, pages: &mut Pages, frame: Frame) {
         let node = pages.count.wrapping_add(1);
         let above = self.page(*pages, (node >> 1).wrapping_sub(1));
-        let number = self.number(frame).unwrap_or(NONE);
-        match above.and_then(|above| self.info_mut(above)) {
-            Some(above) if node & 1 != 0 => above.right = number,
-            Some(above) => above.left = number,
+        match above.and_then(|above| self.table.get_mut(above)) {
+            Some(above) if node & 1 != 0 => above.right = number(frame),
+            Some(above) => above.left = number(frame),
             None => pages.first = frame,
         }
         pages.count = node;
@@ -220,39 +217,36 @@ impl<'a> Frames<'a> {
 
     /// Adds `by` to the valid entries of a page table, and returns the sum.
     pub(crate) fn count_entries(&mut self, table: Frame, by: i16) -> u16 {
-        let Some(info) = self.info_mut(table) else { return 0 };
+        let Some(info) = self.table.get_mut(table) else { return 0 };
         info.live = info.live.wrapping_add_signed(by);
         info.live
     }
 
     /// Makes a frame the record of a last-level table.
     pub(crate) fn set_record(&mut self, table: Frame, record: Frame) {
-        let number = self.number(record).unwrap_or(NONE);
-        if let Some(info) = self.info_mut(table) {
-            info.left = number;
+        if let Some(info) = self.table.get_mut(table) {
+            info.left = number(record);
         }
     }
 
     /// The record of a last-level table.
     #[inline(always)]
     pub(crate) fn record(&self, table: Frame) -> Option<Frame> {
-        let info = self.table.get(index(self.number(table)?))?;
-        Some(self.frame(info.left))
+        Some(numbered(self.table.get(table)?.left))
     }
 
     /// Adds `by` to the valid entries of a last-level table; tells the sum, and its record.
     #[inline(always)]
     pub(crate) fn enter(&mut self, table: Frame, by: i16) -> Option<(u16, Frame)> {
-        let base = self.base;
-        let info = self.info_mut(table)?;
+        let info = self.table.get_mut(table)?;
         info.live = info.live.wrapping_add_signed(by);
-        Some((info.live, base.plus(u64::from(info.left))))
+        Some((info.live, numbered(info.left)))
     }
 
     /// Valid entries counted for a page table.
     #[cfg(feature = "checker")]
     pub(crate) fn entries(&self, frame: Frame) -> Option<u16> {
-        self.table.get(index(self.number(frame)?)).map(|info| info.live)
+        self.table.get(frame).map(|info| info.live)
     }
 
     /// Tells every free frame.
@@ -261,28 +255,23 @@ impl<'a> Frames<'a> {
         &self,
         mut tell: impl FnMut(Frame) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut next = self.free;
-        while let Some(info) = self.table.get(index(next)) {
-            tell(self.frame(next))?;
-            next = info.left;
+        let mut next = numbered(self.free);
+        while let Some(info) = self.table.get(next) {
+            tell(next)?;
+            next = numbered(info.left);
         }
         Ok(())
     }
+}
 
-    #[inline(always)]
-    fn info_mut(&mut self, frame: Frame) -> Option<&mut FrameInfo> {
-        let number = self.number(frame)?;
-        self.table.get_mut(index(number))
-    }
+/// The number that an entry has for a frame.
+#[inline(always)]
+fn number(frame: Frame) -> u32 {
+    u32::try_from(frame.number()).unwrap_or(NONE)
+}
 
-    #[inline(always)]
-    fn number(&self, frame: Frame) -> Option<u32> {
-        let number = frame.number().checked_sub(self.base.number())?;
-        u32::try_from(number).ok().filter(|number| index(*number) < self.table.len())
-    }
-
-    #[inline(always)]
-    fn frame(&self, number: u32) -> Frame {
-        self.base.plus(u64::from(number))
-    }
+/// The frame with a number that an entry has.
+#[inline(always)]
+fn numbered(number: u32) -> Frame {
+    Frame::from_number(u64::from(number))
 }

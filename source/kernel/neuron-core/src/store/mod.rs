@@ -2,6 +2,7 @@
 //! tables. Nothing in this room knows what is kept.
 
 pub mod addr;
+pub mod banks;
 pub mod frames;
 pub mod list;
 pub mod pool;

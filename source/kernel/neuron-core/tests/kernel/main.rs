@@ -10,6 +10,7 @@
     reason = "tests"
 )]
 
+mod banks;
 mod between;
 mod bounds;
 mod budget;

@@ -4,6 +4,7 @@ use neuron::layout::{DIRECT, PAGE};
 use neuron::range::{Full, Range, RangeSet};
 use neuron_core::platform::Asid;
 use neuron_core::store::addr::{Frame, Page};
+use neuron_core::store::banks::Banks;
 use neuron_core::{PhysMem, Platform};
 
 use super::console::Console;
@@ -79,6 +80,20 @@ impl FreeRam {
         let (array, taken) = self.take(Range { end: range.start + len, ..range }, empty);
         self.kept.cover(taken);
         array.get_mut(..count as usize)
+    }
+
+    /// An entry for each frame of each bank, likewise.
+    pub(super) fn frames<T>(
+        &mut self,
+        banks: &RangeSet,
+        empty: impl Fn() -> T,
+    ) -> Option<Banks<'static, T>> {
+        let mut table = Banks::default();
+        for bank in banks.iter() {
+            let entries = self.array(u32::try_from(bank.len() / PAGE).ok()?, &empty)?;
+            table.add(Frame::at(bank.start)?, entries)?;
+        }
+        Some(table)
     }
 
     /// Fills free pages with as many values as there is room for.

@@ -19,6 +19,8 @@ use super::{csr, trap};
 /// Kernel objects: one for every four frames of RAM, in bounds.
 const OBJECTS: core::ops::RangeInclusive<u32> = 1024..=32768;
 
+const _: () = assert!(neuron::layout::MAX_BANKS == neuron_core::store::banks::MAX_BANKS);
+
 /// Most lines that are said of nodes that are not used.
 const MAX_TOLD: u32 = 32;
 
@@ -92,9 +94,7 @@ fn build(
     loaded: &Loaded,
 ) -> Option<(TheKernel, u32)> {
     let copies = &[loaded.archive, loaded.tree];
-    let first = board.banks.iter().next()?.start;
-    let end = board.banks.iter().last()?.end;
-    let frames = u32::try_from((end - first) >> 12).ok()?;
+    let frames = u32::try_from(board.banks.len() >> 12).ok()?;
     let objects = (frames / 4).clamp(*OBJECTS.start(), *OBJECTS.end());
     let sizes = Sizes { objects };
 
@@ -108,14 +108,14 @@ fn build(
         processes: free.array(heavy, || Slot::EMPTY)?,
         threads: free.array(heavy, || Slot::EMPTY)?,
         alarms: free.array(heavy, || Alarm::EMPTY)?,
-        frames: free.array(frames, || FrameInfo::RESERVED)?,
+        frames: free.frames(&board.banks, || FrameInfo::RESERVED)?,
     };
-    let room = Room::new(&mut free, first, frames, heavy)?;
+    let room = Room::new(&mut free, &board.banks, heavy)?;
     for range in free.kept().iter() {
         say!("keeps {:#x} to {:#x}", range.start, range.end);
     }
     let machine = Machine::new(half, &free, copies, board.sstc, heavy).ok()?;
-    let mut kernel = Kernel::new(room.over(machine, loaded.tree), tables, Frame::at(first)?);
+    let mut kernel = Kernel::new(room.over(machine, loaded.tree), tables);
     for range in free.iter() {
         let count = u32::try_from(range.len() >> 12).ok()?;
         kernel.frames_mut().add(Frame::at(range.start)?, count);

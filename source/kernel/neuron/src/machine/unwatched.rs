@@ -1,6 +1,6 @@
 //! The kernel as it is: nobody is watched.
 
-use neuron::range::Range;
+use neuron::range::{Range, RangeSet};
 use neuron_core::Kernel;
 
 use super::phys::{FreeRam, Machine};
@@ -18,7 +18,7 @@ pub(super) struct Room;
 
 impl Room {
     /// Nothing is set aside.
-    pub(super) fn new(_: &mut FreeRam, _: u64, _: u32, _: u32) -> Option<Room> {
+    pub(super) fn new(_: &mut FreeRam, _: &RangeSet, _: u32) -> Option<Room> {
         Some(Room)
     }
 

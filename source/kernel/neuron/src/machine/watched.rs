@@ -3,7 +3,7 @@
 //!
 //! Which processes these are, the boot arguments say; it gives them nothing.
 
-use neuron::range::Range;
+use neuron::range::{Range, RangeSet};
 use neuron::watch::Watched;
 use neuron_core::Kernel;
 use neuron_core::check::{Event, FrameMark, Ledger, ProcessSum, Scratch, Violation};
@@ -40,14 +40,13 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// For so many frames of RAM from `first`, and slots for processes. `None` when there is no
-    /// room.
-    pub(super) fn new(free: &mut FreeRam, first: u64, frames: u32, processes: u32) -> Option<Room> {
-        let first = Frame::at(first)?;
-        let marks = free.array(frames, FrameMark::default)?;
+    /// For the frames of these banks, and slots for processes. `None` when there is no room.
+    pub(super) fn new(free: &mut FreeRam, banks: &RangeSet, processes: u32) -> Option<Room> {
+        let first = Frame::at(banks.iter().next()?.start)?;
+        let marks = free.frames(banks, FrameMark::default)?;
         let sums = free.array(processes, ProcessSum::default)?;
         let events = free.array(EVENTS, || Event::Zero(first))?;
-        Some(Room { scratch: Scratch::new(first, marks, sums), events })
+        Some(Room { scratch: Scratch::new(marks, sums), events })
     }
 
     /// The machine with a ledger, once; `tree` says who is watched.

@@ -249,6 +249,25 @@ fn a_bank_in_doubt_is_not_used_and_in_no_window() {
 }
 
 #[test]
+fn banks_may_lie_far_apart_and_be_few() {
+    let far = [0x3e, 0, 0, 0x400_0000];
+    let (board, lines) = told(|tree| bank(tree, &far, "status", "okay"));
+    let board = board.unwrap();
+    assert_eq!(list(&board.banks), [(0x8000_0000, 0x8800_0000), (0x3e_0000_0000, 0x3e_0400_0000)]);
+    assert_eq!(lines, [""; 0]);
+    let (board, lines) = told(|tree| {
+        let reg: Vec<u32> = (1..9).flat_map(|number| [number, 0, 0, 0x1000]).collect();
+        bank(tree, &reg, "status", "okay");
+    });
+    let board = board.unwrap();
+    assert_eq!(board.banks.iter().count(), MAX_BANKS);
+    let one = "/memory@90000000: memory at 0x800000000..0x800001000 is not used: too many banks";
+    assert_eq!(lines, [one]);
+    let unused = Range { start: 0x8_0000_0000, end: 0x8_0000_1000 };
+    assert!(board.kept.contains(unused) && !board.ram.touches(unused));
+}
+
+#[test]
 fn a_bank_that_is_off_takes_its_part_of_one_that_is_on() {
     let half = [0, 0x8400_0000, 0, 0x400_0000];
     let (board, _) = one_line(|tree| bank(tree, &half, "status", "disabled"));

@@ -250,7 +250,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         memory: "8G",
         ..edited(
-            "banks-far-apart",
+            "banks-apart",
             &[Cells(
                 MEMORY,
                 "reg",
@@ -259,6 +259,63 @@ pub(super) const ROWS: &[Row] = &[
             boots(&["256 MiB of RAM"]),
         )
     },
+    // As far as the kernel reaches: a table of all frames between would need more than there is.
+    Row {
+        machine: ",memory-backend=ram",
+        memory: "248G",
+        more: &["-object", "memory-backend-ram,id=ram,size=248G,reserve=off"],
+        ..edited(
+            "banks-far-apart",
+            &[Cells(MEMORY, "reg", &[0, 0x8000_0000, 0, 0x400_0000, 0x3e, 0, 0, 0x400_0000])],
+            boots(&["128 MiB of RAM"]),
+        )
+    },
+    edited(
+        "banks-too-many",
+        &[Cells(
+            MEMORY,
+            "reg",
+            &[
+                0,
+                0x8000_0000,
+                0,
+                0x400_0000,
+                0,
+                0x8410_0000,
+                0,
+                0x10_0000, //
+                0,
+                0x8430_0000,
+                0,
+                0x10_0000,
+                0,
+                0x8450_0000,
+                0,
+                0x10_0000, //
+                0,
+                0x8470_0000,
+                0,
+                0x10_0000,
+                0,
+                0x8490_0000,
+                0,
+                0x10_0000, //
+                0,
+                0x84b0_0000,
+                0,
+                0x10_0000,
+                0,
+                0x84d0_0000,
+                0,
+                0x10_0000, //
+                0,
+                0x84f0_0000,
+                0,
+                0x10_0000,
+            ],
+        )],
+        boots(&["71 MiB of RAM", "is not used: too many banks"]),
+    ),
     edited("bank-odd", &[Cells(MEMORY, "reg", &[0, 0x8000_0000, 0, 0x7ff_fe01])], ALL),
     edited(
         "bank-off",
