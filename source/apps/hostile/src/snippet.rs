@@ -1,7 +1,8 @@
 //! The instructions of the attacks. They get a pointer to two words in `a0`: the target, and the
-//! handle of the window ([`crate::place::WORDS`]). Those that survive end their thread.
+//! handle of the window ([`crate::place::WORDS`]). Those that survive end their process themselves:
+//! its end is no fault then, however long they took.
 
-use nexus_abi::{SYSCALL_CAP_DROP, SYSCALL_THREAD_EXIT, SYSCALL_UNMAP};
+use nexus_abi::{SYSCALL_CAP_DROP, SYSCALL_PROCESS_END, SYSCALL_UNMAP};
 
 use crate::code::register::{A0, A1, A7, S1, S2, T0, ZERO};
 use crate::code::{
@@ -9,8 +10,11 @@ use crate::code::{
     load_immediate, load_word, store_word,
 };
 
+/// Names the caller itself to a call about a process.
+const ITSELF: Instruction = load_immediate(A0, 0);
+
 /// Instructions that do nothing and leave.
-pub(crate) const LEAVE: &[Instruction] = &[number(SYSCALL_THREAD_EXIT), ECALL];
+pub(crate) const LEAVE: &[Instruction] = &[ITSELF, number(SYSCALL_PROCESS_END), ECALL];
 
 /// Sets the number of a system call.
 pub(crate) const fn number(call: u64) -> Instruction {
@@ -21,15 +25,15 @@ pub(crate) const fn number(call: u64) -> Instruction {
 
 /// Loads from the target.
 pub(crate) const LOAD: &[Instruction] =
-    &[load_double(S1, A0, 0), load_word(T0, S1), number(SYSCALL_THREAD_EXIT), ECALL];
+    &[load_double(S1, A0, 0), load_word(T0, S1), ITSELF, number(SYSCALL_PROCESS_END), ECALL];
 
 /// Stores to the target.
 pub(crate) const STORE: &[Instruction] =
-    &[load_double(S1, A0, 0), store_word(ZERO, S1), number(SYSCALL_THREAD_EXIT), ECALL];
+    &[load_double(S1, A0, 0), store_word(ZERO, S1), ITSELF, number(SYSCALL_PROCESS_END), ECALL];
 
 /// Jumps to the target.
 pub(crate) const JUMP: &[Instruction] =
-    &[load_double(S1, A0, 0), jump(S1), number(SYSCALL_THREAD_EXIT), ECALL];
+    &[load_double(S1, A0, 0), jump(S1), ITSELF, number(SYSCALL_PROCESS_END), ECALL];
 
 /// Touches the target, unmaps it, and touches it again.
 pub(crate) const UNMAP_AND_LOAD: &[Instruction] = &[
@@ -39,7 +43,8 @@ pub(crate) const UNMAP_AND_LOAD: &[Instruction] = &[
     number(SYSCALL_UNMAP),
     ECALL,
     load_word(T0, S1),
-    number(SYSCALL_THREAD_EXIT),
+    ITSELF,
+    number(SYSCALL_PROCESS_END),
     ECALL,
 ];
 
@@ -52,7 +57,8 @@ pub(crate) const DROP_AND_LOAD: &[Instruction] = &[
     number(SYSCALL_CAP_DROP),
     ECALL,
     load_word(T0, S1),
-    number(SYSCALL_THREAD_EXIT),
+    ITSELF,
+    number(SYSCALL_PROCESS_END),
     ECALL,
 ];
 
@@ -63,11 +69,12 @@ pub(crate) const SEMIHOSTING: &[Instruction] = &[
     SEMIHOSTING_BEFORE,
     EBREAK,
     SEMIHOSTING_AFTER,
-    number(SYSCALL_THREAD_EXIT),
+    ITSELF,
+    number(SYSCALL_PROCESS_END),
     ECALL,
 ];
 
 /// One instruction, and out.
-pub(crate) const fn alone(word: Instruction) -> [Instruction; 3] {
-    [word, number(SYSCALL_THREAD_EXIT), ECALL]
+pub(crate) const fn alone(word: Instruction) -> [Instruction; 4] {
+    [word, ITSELF, number(SYSCALL_PROCESS_END), ECALL]
 }
