@@ -62,6 +62,11 @@ fn what_is_printed_fits_terminals_of_40_to_200_columns() {
         vec!["ci", "--list"],
         vec!["assure", "--list"],
         vec!["fuzz"],
+        vec!["--help"],
+        vec!["help", "test-os"],
+        vec!["bench", "--help"],
+        vec!["chekc"],
+        vec!["check", "--sytem", "x"],
     ] {
         let whole = printed(&arguments, 1_000);
         assert_eq!(printed(&arguments, 40), fold(&whole, 40), "{arguments:?}");

@@ -58,9 +58,10 @@ impl Screen {
         let _ = sys::wait(self.never, Deadline::after_ms(ms).ticks());
     }
 
-    /// Shows text. When the terminal takes no more for a long time, the rest is lost.
+    /// Shows text, no line of it wider than the terminal. When the terminal takes no more for a long
+    /// time, the rest is lost.
     pub fn print(&self, text: &str) {
-        for piece in Text::pieces(text.as_bytes()) {
+        for piece in Text::pieces(table::fold(text).as_bytes()) {
             if !self.print_piece(piece) {
                 return;
             }

@@ -16,7 +16,7 @@ use crate::date::Date;
 use crate::names::Names;
 use crate::screen::{Screen, Typed};
 use crate::show::{self, Chain, Checkpoint, LogLine, May, Tried, Verifier, Why};
-use crate::table::{grid, wrap};
+use crate::table::grid;
 use crate::units::duration;
 
 /// What stands before the line.
@@ -98,7 +98,7 @@ impl Shell {
         let command = match parse(line, &self.names) {
             Ok(None) => return,
             Ok(Some(command)) => command,
-            Err(text) => return self.screen.print(&paragraphs(&text)),
+            Err(text) => return self.screen.print(&format!("{text}\n")),
         };
         let shown = match command {
             Command::Log(part) => self.log(part),
@@ -107,7 +107,7 @@ impl Shell {
             command => self.answer(&command).map(|text| self.screen.print(&text)),
         };
         if let Err(trouble) = shown {
-            self.screen.print(&paragraphs(&trouble.text(&self.names)));
+            self.screen.print(&format!("{}\n", trouble.text(&self.names)));
         }
     }
 
@@ -224,9 +224,4 @@ impl Shell {
         self.screen.print(text);
         how()
     }
-}
-
-/// Lines of text, each broken where the terminal ends.
-fn paragraphs(text: &str) -> String {
-    text.lines().map(|line| wrap("", line)).collect()
 }

@@ -182,6 +182,26 @@ pub fn wrap(first: &str, text: &str) -> String {
     wrap_to(columns(), first, text)
 }
 
+/// `text` with each line that is wider than the terminal broken at spaces; what is broken off stands
+/// as deep as its line.
+#[must_use]
+pub fn fold(text: &str) -> String {
+    fold_to(columns(), text)
+}
+
+fn fold_to(columns: usize, text: &str) -> String {
+    let fold_line = |whole: &str| {
+        let line = whole.trim_end_matches('\n');
+        if width(line) <= columns {
+            return whole.to_string();
+        }
+        let words = line.trim_start_matches(' ');
+        let indent = (line.len() - words.len()).min(columns / 2);
+        wrap_to(columns, &" ".repeat(indent), words)
+    };
+    text.split_inclusive('\n').map(fold_line).collect()
+}
+
 fn wrap_to(columns: usize, first: &str, text: &str) -> String {
     let indent = width(first);
     let room = columns.saturating_sub(indent).max(1);
@@ -275,6 +295,22 @@ mod tests {
         assert_eq!(text.lines().count(), 4);
         assert!(text.starts_with("word-number-0   word-number-4"), "{text}");
         assert_eq!(grid(&["a", "b"]), "a  b\n");
+    }
+
+    #[test]
+    fn what_is_shown_is_folded_to_every_terminal_and_loses_nothing() {
+        let text = "short\n\n    usage: why SERVICE DEVICE [RIGHTS] and more than any terminal of forty columns has room for\n";
+        let words = |text: &str| text.split_whitespace().map(str::to_string).collect::<Vec<_>>();
+        for terminal in RANGE {
+            let folded = fold_to(terminal, text);
+            assert!(folded.lines().all(|line| width(line) <= terminal), "{terminal}\n{folded}");
+            assert!(folded.starts_with("short\n\n    usage:"), "{folded}");
+            assert!(folded.lines().skip(2).all(|line| line.starts_with("    ")), "{folded}");
+            assert_eq!(words(&folded), words(text));
+            assert_eq!(fold_to(terminal, &folded), folded);
+        }
+        assert_eq!(fold_to(200, text), text);
+        assert_eq!(fold_to(40, "no end of line"), "no end of line");
     }
 
     #[test]
