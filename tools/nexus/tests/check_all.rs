@@ -87,6 +87,71 @@ fn a_system_file_with_mistakes_hides_no_other_file() {
     );
 }
 
+/// Names that nobody takes for each other.
+fn names(count: usize) -> impl Iterator<Item = String> {
+    let letters = || "bfgkpsxz".chars();
+    let pairs =
+        letters().flat_map(move |one| letters().map(move |two| format!("{one}{two}-filler")));
+    pairs.take(count)
+}
+
+/// Adds so many services, each with 256 proofs, whose names are 12 KiB, and with `more` in its file.
+fn fill(dir: &Path, services: usize, more: &str) {
+    let proof = |number| format!("\"{}-{number:03}\"", "p".repeat(44));
+    let proofs: Vec<String> = (0..256).map(proof).collect();
+    let proofs = proofs.join(", ");
+    for (number, name) in names(services).enumerate() {
+        let text = format!(
+            "id = {}\nbinary = {{ path = \"crate\", bin = \"program\" }}\npriority = 16\n\
+             budget = {{ frames = 64, objects = 32 }}\nmust-prove = [{proofs}]\n{more}",
+            100 + number
+        );
+        fs::write(dir.join(format!("services/{name}.toml")), text).expect("writing");
+    }
+}
+
+#[test]
+fn a_run_of_a_profile_that_is_not_there_is_refused() {
+    let dir = copy();
+    fs::write(dir.path().join("expect.toml"), "seed = 1\n").expect("writing");
+    assert_eq!(refusals(dir.path()), Vec::<String>::new());
+    fs::remove_file(dir.path().join("profiles/test.toml")).expect("removing");
+    assert_eq!(refusals(dir.path()), ["expect.toml:1 unknown-profile"]);
+    // A profile that cannot be read is there.
+    fs::create_dir(dir.path().join("profiles/test.toml")).expect("a directory");
+    assert_eq!(refusals(dir.path()), ["profiles/test.toml not-a-file"]);
+    let broken = "exit = 101\nrefused = []\nsed = 1\n";
+    fs::write(dir.path().join("expect.toml"), broken).expect("writing");
+    fs::remove_dir(dir.path().join("profiles/test.toml")).expect("removing");
+    assert_eq!(refusals(dir.path()), ["expect.toml:1 missing-key", "expect.toml:3 unknown-key"]);
+    let late = desc::Expect::of_system(dir.path()).expect_err("refused").to_string();
+    assert!(late.contains("expect.toml:3:1: error: `sed` is not a key"), "{late}");
+    assert!(late.contains("\n  fix: remove it; the keys of"), "{late}");
+}
+
+#[test]
+fn a_description_that_no_image_can_hold_is_refused_at_its_largest_part() {
+    let dir = copy();
+    let at = dir.path();
+    replace(at, "boards/small.toml", "memory = \"16M\"", "memory = \"64M\"");
+    fill(at, 20, "");
+    assert_eq!(refusals(at), Vec::<String>::new());
+    fill(at, 21, "");
+    assert_eq!(refusals(at), ["services/gp-filler.toml:1 too-many"]);
+    // Reasons of 16 KiB are more than the proofs of any service.
+    fill(at, 40, "asks = [\"view\"]\n");
+    let mut policy = fs::read_to_string(at.join("policy.toml")).expect("the policy");
+    for name in names(40) {
+        policy += &format!(
+            "\n[[permit]]\nid = \"{name}-view\"\nsubject = \"{name}\"\n\
+             permission = \"view\"\nreason = \"{}\"\n",
+            "r".repeat(400)
+        );
+    }
+    fs::write(at.join("policy.toml"), policy).expect("writing");
+    assert_eq!(refusals(at), ["policy.toml:3 too-many"]);
+}
+
 /// Every character of Unicode that shows nothing, by hand: the ranges of Cc, Cf, Zl, Zp, and others.
 fn invisible() -> impl Iterator<Item = char> {
     let ranges = [

@@ -2,8 +2,7 @@
 
 use super::model::{Allow, Device, ProfileFile, Service, System};
 use anyhow::{Context, Result};
-use nexus_sysdesc::{self as sysdesc, Description, Profile, Proof, Rule, bounds};
-use std::collections::BTreeMap;
+use nexus_sysdesc::{self as sysdesc, Description, Proof, Rule, bounds};
 
 /// Frames of 4 KiB in a mebibyte.
 const FRAMES_PER_MIB: u32 = 256;
@@ -121,21 +120,8 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Those of the service's file and of the profile; of a proof in both, the larger number counts.
     fn must_prove(&self, service: &Service) -> Vec<Proof> {
-        if self.profile.kind.value == Profile::Prod {
-            return Vec::new();
-        }
-        let more = self.profile.must_prove.iter();
-        let more = more.filter(|(name, _)| name.value == service.name.value);
-        let more = more.flat_map(|(_, proofs)| proofs).map(|name| (name, 1));
-        let own = service.must_prove.iter().map(|proof| (&proof.name, proof.checks));
-        let mut proofs: BTreeMap<&str, u32> = BTreeMap::new();
-        for (name, checks) in own.chain(more) {
-            let most = proofs.entry(&name.value).or_default();
-            *most = checks.max(*most);
-        }
-        let proofs = proofs.into_iter();
+        let proofs = service.proofs_in(self.profile).into_iter();
         proofs.map(|(name, checks)| Proof { name: name.to_owned(), checks }).collect()
     }
 

@@ -89,6 +89,8 @@ kinds! {
     UnknownDevice = "unknown-device",
     /// A service that the system does not have.
     UnknownService = "unknown-service",
+    /// A run of a profile that the system does not have.
+    UnknownProfile = "unknown-profile",
     /// A program that is not there.
     MissingBinary = "missing-binary",
     /// Two services that ask for one device.

@@ -9,16 +9,19 @@ pub(crate) mod budget;
 mod classes;
 mod compile;
 mod diagnostic;
+mod expect;
 pub(crate) mod files;
 mod kind;
 mod layers;
 mod lists;
+mod manifest;
 mod merge;
 mod model;
 mod programs;
 mod qemu;
 mod report;
 mod rules;
+mod size;
 pub(crate) mod source;
 pub(crate) mod suggest;
 mod syntax;
@@ -26,9 +29,11 @@ pub(crate) mod table;
 mod tests_layer;
 mod unread;
 mod values;
+mod workspace;
 
 use anyhow::{Result, anyhow, bail};
 pub use diagnostic::{Diagnostic, Place};
+pub use expect::{Expect, Prompt, Random, Refusal};
 pub use kind::Kind;
 use nexus_sysdesc::Description;
 pub use programs::Program;
@@ -173,11 +178,11 @@ pub fn check_with_tests(
         Ok(systems) => systems,
         Err(report) => return Ok(Err(report)),
     };
-    let mut all = compile_all(&own, dir, false)?;
+    let mut all = compile_all(&own, dir, false, &reporter)?;
     for system in &judged {
-        all.extend(compile_all(system, dir, true)?);
+        all.extend(compile_all(system, dir, true, &reporter)?);
     }
-    Ok(Ok(all))
+    Ok(reporter.stop_if_refused().map(|()| all))
 }
 
 /// The system as it is, and what is judged of it.
@@ -196,6 +201,14 @@ fn read(
     if tests.is_some() {
         own.profiles.retain(|profile| !tests_layer::is_laid_over(profile));
     }
+    if let Some(expect) = expect::read(reporter, dir) {
+        let all = own.profiles.iter().chain(judged.iter().flat_map(|system| &system.profiles));
+        let names: Vec<&str> = all.map(|profile| profile.name.as_str()).collect();
+        // What could not be read is unread by its name alone: a service's, or a profile's.
+        if own.is_whole(expect.profile_of_run()) {
+            expect::check_profile(&expect, &names, reporter);
+        }
+    }
     tests_layer::check_own(&own, reporter);
     rules::check(&own, reporter);
     // The same mistake looks otherwise beside the tests.
@@ -210,11 +223,17 @@ fn read(
     Ok((own, judged))
 }
 
-fn compile_all(system: &model::System, dir: &Path, judged: bool) -> Result<Vec<Checked>> {
+fn compile_all(
+    system: &model::System,
+    dir: &Path,
+    judged: bool,
+    reporter: &Reporter,
+) -> Result<Vec<Checked>> {
     let profiles = system.profiles.iter();
     profiles
         .map(|profile| {
             let description = compile::compile(system, profile)?;
+            size::check(system, profile, &description, reporter);
             let services = description.services.iter();
             let programs = services
                 .filter_map(|service| programs::of_service(system.service(&service.name)?))

@@ -4,6 +4,7 @@ use super::source::{At, Span};
 use super::unread::Unread;
 use nexus_abi::Rights;
 use nexus_sysdesc::{Danger, Permission, Profile, Restart, Says};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A whole system, all its layers merged.
@@ -153,6 +154,25 @@ pub(crate) struct Service {
     pub(crate) must_prove: Vec<MustProve>,
     /// What it has beside that in a system that has certain other services.
     pub(crate) beside: Vec<Beside>,
+}
+
+impl Service {
+    /// The proofs that its file and `profile` want of it, and the checks that each rests on; of a
+    /// proof in both, the larger number counts.
+    pub(crate) fn proofs_in<'a>(&'a self, profile: &'a ProfileFile) -> BTreeMap<&'a str, u32> {
+        let mut proofs = BTreeMap::new();
+        if profile.kind.value == Profile::Prod {
+            return proofs;
+        }
+        let more = profile.must_prove.iter().filter(|(name, _)| name.value == self.name.value);
+        let more = more.flat_map(|(_, proofs)| proofs).map(|name| (name, 1));
+        let own = self.must_prove.iter().map(|proof| (&proof.name, proof.checks));
+        for (name, checks) in own.chain(more) {
+            let most = proofs.entry(name.as_str()).or_default();
+            *most = checks.max(*most);
+        }
+        proofs
+    }
 }
 
 /// What a service of the system of tests has where there is another one.

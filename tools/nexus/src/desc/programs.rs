@@ -2,12 +2,14 @@
 
 use super::diagnostic::Diagnostic;
 use super::kind::Kind;
+use super::manifest::{self, NoBinary};
 use super::model::{Binary, Service};
 use super::report::Reporter;
 use super::source::Span;
+use super::workspace;
 use crate::files::{self, Unread};
 use std::path::{Path, PathBuf};
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 /// A program of the image.
 #[derive(Clone, Debug)]
@@ -32,6 +34,10 @@ enum Missing {
     Package,
     /// The package has other binaries.
     Binary(String),
+    /// The package has it, and not this file of its.
+    Source(String, String),
+    /// The package is no member of the workspace that it lies in, whose `Cargo.toml` this is.
+    Member(String, PathBuf),
     /// Its `Cargo.toml` cannot be read: why.
     Manifest(String),
 }
@@ -56,6 +62,14 @@ pub(crate) fn check(service: &Service, reporter: &Reporter) {
                  `bin`",
                 binary.bin
             ),
+        ),
+        Missing::Source(package, file) => (
+            format!("the crate `{package}` has no file `{file}` for its binary `{}`", binary.bin),
+            "create it, or correct [[bin]] in its Cargo.toml".to_owned(),
+        ),
+        Missing::Member(package, root) => (
+            format!("the crate `{package}` is no member of the workspace that it lies in"),
+            format!("add it to `members` in {}", reporter.paths.show(&root)),
         ),
         Missing::Manifest(why) => (
             format!("the Cargo.toml at `{}` cannot be used: {why}", binary.path.value),
@@ -97,60 +111,15 @@ fn find(binary: &Binary) -> Result<(PathBuf, String), Missing> {
     })?;
     let table = DeTable::parse(&text);
     let table = table.map_err(|why| Missing::Manifest(why.message().to_owned()))?.into_inner();
-    let package = package_name(&table)
+    let package = manifest::package_name(&table)
         .ok_or_else(|| Missing::Manifest("it has no `name` under [package]".to_owned()))?;
-    if has_binary(&dir, &table, &package, &binary.bin) {
-        Ok((workspace_of(&dir).unwrap_or(manifest), package))
-    } else {
-        Err(Missing::Binary(package))
+    match manifest::find_binary(&dir, &table, &package, &binary.bin) {
+        Ok(()) => {}
+        Err(NoBinary::Unknown) => return Err(Missing::Binary(package)),
+        Err(NoBinary::NoFile(file)) => return Err(Missing::Source(package, file)),
     }
-}
-
-/// The `Cargo.toml` of the workspace that a package in `dir` is part of: the first above it, or its
-/// own, that is one.
-fn workspace_of(dir: &Path) -> Option<PathBuf> {
-    let mut manifests = dir.ancestors().map(|dir| dir.join("Cargo.toml"));
-    manifests.find(|manifest| {
-        let text = files::text(manifest).unwrap_or_default();
-        DeTable::parse(&text).is_ok_and(|table| value_in(table.get_ref(), "workspace").is_some())
-    })
-}
-
-fn package_name(manifest: &DeTable<'_>) -> Option<String> {
-    string_in(table_in(manifest, "package")?, "name")
-}
-
-/// A binary that is declared, or that cargo finds by itself.
-fn has_binary(dir: &Path, manifest: &DeTable<'_>, package: &str, bin: &str) -> bool {
-    let source = dir.join("src");
-    declares_binary(manifest, bin)
-        || (bin == package && source.join("main.rs").is_file())
-        || source.join("bin").join(format!("{bin}.rs")).is_file()
-        || source.join("bin").join(bin).join("main.rs").is_file()
-}
-
-fn declares_binary(manifest: &DeTable<'_>, bin: &str) -> bool {
-    let Some(DeValue::Array(binaries)) = value_in(manifest, "bin") else { return false };
-    binaries.iter().any(|entry| match entry.get_ref() {
-        DeValue::Table(entry) => string_in(entry, "name").is_some_and(|name| name == bin),
-        _ => false,
-    })
-}
-
-fn value_in<'a>(table: &'a DeTable<'a>, key: &str) -> Option<&'a DeValue<'a>> {
-    table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value.get_ref())
-}
-
-fn table_in<'a>(table: &'a DeTable<'a>, key: &str) -> Option<&'a DeTable<'a>> {
-    match value_in(table, key) {
-        Some(DeValue::Table(inner)) => Some(inner),
-        _ => None,
-    }
-}
-
-fn string_in(table: &DeTable<'_>, key: &str) -> Option<String> {
-    match value_in(table, key) {
-        Some(DeValue::String(text)) => Some(text.to_string()),
-        _ => None,
+    match workspace::of_crate(&dir, &table) {
+        Ok(root) => Ok((root, package)),
+        Err(root) => Err(Missing::Member(package, root)),
     }
 }

@@ -1,99 +1,10 @@
-//! Systems that are not tested by proofs: `expect.toml` in their directory says how a run ends.
-//!
-//! One that must *not* come up, because policyd or logd is not what it should be:
-//! ```toml
-//! exit = 101                          # QEMU's exit code
-//! granted = 0                         # devices granted
-//! refused = ["policy-gone"]           # the reasons that may stand in a refusal
-//! ```
-//! Every window that the audit of the image names must have been refused exactly once.
-//!
-//! One that has no tests in it, and must come up:
-//! ```toml
-//! profile = "prod"
-//! reaches = "nexus> "                 # a text on its console
-//! ```
-//!
-//! One that is judged as the standard one is, and takes random choices from the number of its run:
-//! ```toml
-//! seed = 1                            # unless NEXUS_SEED is another
-//! ```
+//! Judges the runs of systems whose `expect.toml` says how they end ([`crate::desc::Expect`]).
 
 use super::agree::Expected;
 use super::drive::{Ended, Run, Until};
 use super::judge::Judgement;
+use crate::desc::{Prompt, Refusal};
 use crate::exit::Exit;
-use crate::files;
-use anyhow::{Context, Result};
-use serde::Deserialize;
-use std::path::Path;
-
-/// How a run must end.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(untagged)]
-pub enum Expect {
-    /// In refusals.
-    Refusal(Refusal),
-    /// At a text on the console.
-    Prompt(Prompt),
-    /// With all its proofs, and everything in agreement.
-    Random(Random),
-}
-
-/// A run that chooses at random.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub struct Random {
-    /// Number of the run, from which everything follows; not 0.
-    pub seed: u64,
-}
-
-/// A run that ends in refusals.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub struct Refusal {
-    /// QEMU's exit code.
-    exit: i32,
-    /// Devices granted.
-    granted: u32,
-    /// Reasons that may stand in a refusal.
-    refused: Vec<String>,
-}
-
-/// A run that is good when it gets that far.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-pub struct Prompt {
-    /// Which profile to run.
-    pub profile: String,
-    /// A text on the console.
-    pub reaches: String,
-}
-
-impl Expect {
-    /// The profile that the run is of.
-    #[must_use]
-    pub fn profile_of_run(&self) -> &str {
-        match self {
-            Expect::Refusal(_) => "prod",
-            Expect::Prompt(prompt) => &prompt.profile,
-            Expect::Random(_) => "test",
-        }
-    }
-
-    /// What `expect.toml` in `directory` says; `None` when there is no such file.
-    ///
-    /// # Errors
-    /// When the file is malformed.
-    pub fn of_system(directory: &Path) -> Result<Option<Expect>> {
-        let path = directory.join("expect.toml");
-        if !files::is_there(&path) {
-            return Ok(None);
-        }
-        let text = files::text(&path).with_context(|| format!("{}", path.display()))?;
-        toml::from_str(&text).map(Some).with_context(|| format!("in {}", path.display()))
-    }
-}
 
 impl Prompt {
     /// Judges a run that must get to its prompt. One that was ended at another text has no verdict.
@@ -184,8 +95,7 @@ mod tests {
     }
 
     fn verdict(run: &Run) -> Judgement {
-        let expect: Refusal =
-            toml::from_str("exit = 101\ngranted = 0\nrefused = [\"policy-down\"]").unwrap();
+        let expect = Refusal { exit: 101, granted: 0, refused: vec!["policy-down".into()] };
         let audit = [Expected {
             service: 7,
             device: 3,
@@ -198,7 +108,7 @@ mod tests {
 
     #[test]
     fn test_a_prompt_is_reached_or_not() {
-        let prompt: Prompt = toml::from_str("profile = \"prod\"\nreaches = \"> \"").unwrap();
+        let prompt = Prompt { profile: "prod".into(), reaches: "> ".into() };
         let at = |text: &str| Until::Marker(text.to_owned());
         let judged = |ended, until: &Until| prompt.judge(&Run { ended, ..run("") }, until).exit;
         assert_eq!(judged(Ended::Marker, &at("> ")), Exit::Pass);

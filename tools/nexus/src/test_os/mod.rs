@@ -19,7 +19,6 @@ mod transcript;
 
 pub use agree::{Expected, differences};
 pub use drive::{Ended, Plan, Run, Until, Witness, run as drive};
-pub use expect::Expect;
 pub use judge::{Expectation, Judgement, code, judge};
 pub use ledger::{Holding, Replay, replay};
 pub use production::Shipped;
@@ -30,6 +29,7 @@ pub use transcript::{Meaning, Transcript};
 use crate::broken::{self, Copy, Defence};
 use crate::build::{self, Built};
 use crate::cli::SystemArgs;
+use crate::desc::Expect;
 use crate::exit::Exit;
 use crate::paths;
 use anyhow::{Context, Result};

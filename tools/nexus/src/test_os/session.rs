@@ -2,12 +2,11 @@
 
 use super::agree::Expected;
 use super::drive::{self, Plan, Run, Until};
-use super::expect::Expect;
 use super::judge::{Expectation, Judgement, judge};
 use super::production::{self, Shipped};
 use super::report;
 use crate::build::Built;
-use crate::desc::Checked;
+use crate::desc::{Checked, Expect};
 use crate::exit::Exit;
 use crate::protocol::Proof;
 use crate::symbolize::Symbols;

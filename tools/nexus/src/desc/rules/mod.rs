@@ -8,6 +8,7 @@ mod names;
 mod permits;
 mod policy;
 mod profiles;
+mod proofs;
 mod qemu;
 mod services;
 

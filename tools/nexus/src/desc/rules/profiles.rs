@@ -1,5 +1,6 @@
 //! Profiles: what is left is a whole system.
 
+use super::proofs;
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
 use crate::desc::model::{ProfileFile, Service, System};
@@ -22,7 +23,7 @@ pub(super) fn check(system: &System, reporter: &Reporter) {
         check_names(system, profile, reporter);
         check_calls(system, profile, reporter);
         check_devices(system, profile, reporter);
-        check_proofs(system, profile, reporter);
+        proofs::check(system, profile, reporter);
         check_watch(system, profile, reporter);
         check_reports(system, profile, reporter);
         check_memory(system, profile, reporter);
@@ -125,25 +126,6 @@ fn report_users(
         diagnostic = diagnostic.see(span, format!("here {} does", service.name.value));
     }
     reporter.add(diagnostic);
-}
-
-fn check_proofs(system: &System, profile: &ProfileFile, reporter: &Reporter) {
-    for (name, _) in &profile.must_prove {
-        if system.service(name).is_none() && !system.may_have_service(name) {
-            let message = format!("there is no service `{}`", name.value);
-            let fix = suggest::instead(name, "services", &system.service_names());
-            reporter.add(Diagnostic::at(Kind::UnknownService, &name.span, message, fix));
-        } else if profile.leaves_out(name) {
-            let message = format!("{} must prove something, and is left out", name.value);
-            let fix = "remove it here, or from `without`";
-            reporter.add(Diagnostic::at(Kind::LeftOut, &name.span, message, fix));
-        }
-        if profile.kind.value == Profile::Prod {
-            let message = "a prod profile proves nothing: its services carry no proofs";
-            let fix = "move this to a profile with `kind = \"test\"`";
-            reporter.add(Diagnostic::at(Kind::ProofsInProd, &name.span, message, fix));
-        }
-    }
 }
 
 /// Who is watched is there, and no system in use has a checker or counts instructions.

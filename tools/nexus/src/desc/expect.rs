@@ -1,0 +1,168 @@
+//! Systems that are not tested by proofs: `expect.toml` in their directory says how a run ends.
+//!
+//! One that must *not* come up, because policyd or logd is not what it should be:
+//! ```toml
+//! exit = 101                          # QEMU's exit code
+//! granted = 0                         # devices granted
+//! refused = ["policy-gone"]           # the reasons that may stand in a refusal
+//! ```
+//! Every window that the audit of the image names must have been refused exactly once.
+//!
+//! One that has no tests in it, and must come up:
+//! ```toml
+//! profile = "prod"
+//! reaches = "nexus> "                 # a text on its console
+//! ```
+//!
+//! One that is judged as the standard one is, and takes random choices from the number of its run:
+//! ```toml
+//! seed = 1                            # unless NEXUS_SEED is another
+//! ```
+
+use super::diagnostic::Diagnostic;
+use super::files::open;
+use super::kind::Kind;
+use super::report::Reporter;
+use super::source::{At, Paths, Span};
+use super::suggest;
+use super::table::{Key, Parsed, Table, key};
+use crate::files;
+use anyhow::{Result, anyhow};
+use nexus_sysdesc::bounds::MAX_DEVICES;
+use std::env;
+use std::path::Path;
+
+const EXIT: Key = key("exit", "101");
+const GRANTED: Key = key("granted", "0");
+const REFUSED: Key = key("refused", "[\"policy-gone\"]");
+const PROFILE: Key = key("profile", "\"prod\"");
+const REACHES: Key = key("reaches", "\"nexus> \"");
+const SEED: Key = key("seed", "1");
+
+/// How a run must end.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// In refusals.
+    Refusal(Refusal),
+    /// At a text on the console.
+    Prompt(Prompt),
+    /// With all its proofs, and everything in agreement.
+    Random(Random),
+}
+
+/// A run that chooses at random.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Random {
+    /// Number of the run, from which everything follows; not 0.
+    pub seed: u64,
+}
+
+/// A run that ends in refusals.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// QEMU's exit code.
+    pub exit: i32,
+    /// Devices granted.
+    pub granted: u32,
+    /// Reasons that may stand in a refusal.
+    pub refused: Vec<String>,
+}
+
+/// A run that is good when it gets that far.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// Which profile to run.
+    pub profile: String,
+    /// A text on the console.
+    pub reaches: String,
+}
+
+impl Expect {
+    /// The profile that the run is of.
+    #[must_use]
+    pub fn profile_of_run(&self) -> &str {
+        match self {
+            Expect::Refusal(_) => "prod",
+            Expect::Prompt(prompt) => &prompt.profile,
+            Expect::Random(_) => "test",
+        }
+    }
+
+    /// What `expect.toml` in `directory` says; `None` when there is no such file.
+    ///
+    /// # Errors
+    /// What is wrong with the file, and where.
+    pub fn of_system(directory: &Path) -> Result<Option<Expect>> {
+        let reporter = Reporter::new(Paths::relative_to(&env::current_dir()?));
+        let expect = read(&reporter, directory);
+        let refused = |report| anyhow!("the system is refused\n\n{report}");
+        reporter.stop_if_refused().map_err(refused)?;
+        Ok(expect.map(|expect| expect.value))
+    }
+}
+
+/// Reads the file of the system in `dir`, if it has one. Its place is where its profile is said.
+pub(super) fn read(reporter: &Reporter, dir: &Path) -> Option<At<Expect>> {
+    let path = dir.join("expect.toml");
+    if !files::is_there(&path) {
+        return None;
+    }
+    let source = open(reporter, &path, "how a run ends", "remove it")?;
+    if source.has_mistakes() {
+        // Which keys it should have is not known.
+        return None;
+    }
+    let parsed = Parsed::new(&source);
+    let keys = parsed.root("", reporter);
+    if keys.has(SEED) {
+        read_random(parsed.root("an expect.toml with `seed`", reporter))
+    } else if keys.has(PROFILE) || keys.has(REACHES) {
+        read_prompt(parsed.root("an expect.toml with `profile` or `reaches`", reporter))
+    } else {
+        read_refusal(parsed.root("an expect.toml without `seed` and `reaches`", reporter))
+    }
+}
+
+fn read_random(mut table: Table<'_>) -> Option<At<Expect>> {
+    let seed = table.number(SEED, 1..=u64::MAX);
+    table.finish();
+    seed.map(|At { value: seed, span }| At { value: Expect::Random(Random { seed }), span })
+}
+
+fn read_prompt(mut table: Table<'_>) -> Option<At<Expect>> {
+    table.must_have(PROFILE);
+    table.must_have(REACHES);
+    let (profile, reaches) = (table.string(PROFILE), table.string(REACHES));
+    table.finish();
+    let At { value: profile, span } = profile?;
+    Some(At { value: Expect::Prompt(Prompt { profile, reaches: reaches?.value }), span })
+}
+
+fn read_refusal(mut table: Table<'_>) -> Option<At<Expect>> {
+    for needed in [EXIT, GRANTED, REFUSED] {
+        table.must_have(needed);
+    }
+    let span = Span::start_of(&table.span.source);
+    let exit = table.number(EXIT, 0..=u8::MAX);
+    let granted = table.number(GRANTED, 0..=u8::try_from(MAX_DEVICES).unwrap_or(u8::MAX));
+    let refused = table.words(REFUSED).into_iter().map(|reason| reason.value).collect();
+    table.finish();
+    let (exit, granted) = (exit?.value.into(), granted?.value.into());
+    Some(At { value: Expect::Refusal(Refusal { exit, granted, refused }), span })
+}
+
+/// Reports a run of a profile that is not among `profiles`.
+pub(super) fn check_profile(expect: &At<Expect>, profiles: &[&str], reporter: &Reporter) {
+    let wanted = expect.profile_of_run();
+    if profiles.contains(&wanted) {
+        return;
+    }
+    let message = format!("the system is run in profile `{wanted}`, which it does not have");
+    let fix = match &expect.value {
+        Expect::Prompt(_) => suggest::instead(wanted, "profiles", profiles),
+        Expect::Refusal(_) | Expect::Random(_) => {
+            format!("create profiles/{wanted}.toml with `kind = \"{wanted}\"`")
+        }
+    };
+    reporter.add(Diagnostic::at(Kind::UnknownProfile, &expect.span, message, fix));
+}
