@@ -14,7 +14,7 @@ use crate::object::thread::Thread;
 use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::addr::{Frame, PageRange, part};
-use crate::store::frames::Pages;
+use crate::store::frames::{Frames, Pages};
 use crate::store::pool::Id;
 use crate::store::pte::{DevicePerm, Leaf};
 
@@ -255,10 +255,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         self.processes.get_mut(owner)?.frames.charge(count)?;
         work.spend(count / cost::FRAMES);
-        let made = self.frames.alloc_pages(count).and_then(|mut pages| {
-            let made = self.vmo_over(owner, pages);
-            made.inspect_err(|_| while self.frames.release_last(&mut pages) {})
-        });
+        let made = self.vmo_over(owner, |frames| frames.alloc_pages(count));
         if made.is_err() {
             self.processes.get_mut(owner)?.frames.refund(count);
         }
@@ -278,11 +275,25 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(Progress::Done)
     }
 
-    /// A memory object over frames that are charged to `owner`, and its first capability.
-    pub(crate) fn vmo_over(&mut self, owner: Id<Process>, pages: Pages) -> Result<Memory> {
+    /// A memory object over frames that are charged to `owner`, and its first capability. Its frames
+    /// are taken last, so that none are given back on an error.
+    pub(crate) fn vmo_over(
+        &mut self,
+        owner: Id<Process>,
+        take: impl FnOnce(&mut Frames<'_>) -> Result<Pages>,
+    ) -> Result<Memory> {
         let cap = self.new_object(owner, owner, MEMORY, |kernel, anchor| {
+            let pages = Pages::EMPTY;
             let vmo = Vmo { pages, cleared: 0, writable: 0, sealed: false, anchor };
-            Ok(CapabilityKind::Vmo(kernel.vmos.alloc(vmo)?))
+            let vmo = kernel.vmos.alloc(vmo)?;
+            match take(&mut kernel.frames) {
+                Ok(pages) => kernel.vmos.get_mut(vmo)?.pages = pages,
+                Err(error) => {
+                    kernel.vmos.release(vmo);
+                    return Err(error);
+                }
+            }
+            Ok(CapabilityKind::Vmo(vmo))
         })?;
         match self.caps.get(cap)?.kind {
             CapabilityKind::Vmo(vmo) => Ok((cap, vmo)),

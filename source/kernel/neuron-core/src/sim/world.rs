@@ -6,6 +6,7 @@ use std::vec::Vec;
 use nexus_abi::Handle;
 
 use super::machine::{FAR_BASE, Machine, RAM_BASE};
+use super::pace;
 use crate::check::{Event, FrameMark, Ledger, ProcessSum, Scratch};
 use crate::kernel::alarm::Alarm;
 use crate::kernel::boot::Sizes;
@@ -40,6 +41,8 @@ pub const MAX_FENCES: u32 = 72;
 pub const MAX_LEAVES: u32 = 1536;
 /// Most frames that one entry clears.
 pub const MAX_CLEARED: u32 = 40;
+/// Most frames that one entry takes or gives back.
+pub const MAX_FRAMES: u32 = 520;
 
 /// Frames of RAM that are not given out: kernel, and the boot archive in the last four of them.
 pub const RESERVED: u32 = 16;
@@ -117,8 +120,8 @@ pub struct World<'a> {
     pub checking: bool,
     /// Whether the short ways of `call` and `reply_recv` are tried first, as the kernel does.
     pub fast: bool,
-    /// Most fences, leaves and cleared frames of one entry so far.
-    pub most: [u32; 3],
+    /// Most fences, leaves, and frames cleared, and taken or given back, of one entry so far.
+    pub most: [u32; 4],
     /// Entries into the kernel so far.
     pub entries: u64,
     /// How many of them a short way has made.
@@ -242,12 +245,14 @@ impl<'a> World<'a> {
             archive,
             checking: true,
             fast: false,
-            most: [0; 3],
+            most: [0; 4],
             entries: 0,
             short: 0,
             forced: false,
             unseen: true,
         };
+        // What booting took is no entry's.
+        pace::frames();
         world.check();
         world
     }
@@ -309,8 +314,8 @@ impl<'a> World<'a> {
             }
         }
         // A leaf and its record are two words.
-        let done = [fences, leaves / 2, cleared];
-        let most = [MAX_FENCES, MAX_LEAVES, MAX_CLEARED];
+        let done = [fences, leaves / 2, cleared, pace::frames()];
+        let most = [MAX_FENCES, MAX_LEAVES, MAX_CLEARED, MAX_FRAMES];
         for (done, (most, all)) in done.into_iter().zip(most.into_iter().zip(&mut self.most)) {
             assert!(done <= most, "an entry did {done:?} of at most {most:?}");
             *all = done.max(*all);

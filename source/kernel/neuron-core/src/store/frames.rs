@@ -61,7 +61,7 @@ pub struct Pages {
 
 impl Pages {
     /// No page yet.
-    const EMPTY: Pages = Pages { first: Frame::from_number(0), count: 0 };
+    pub(crate) const EMPTY: Pages = Pages { first: Frame::from_number(0), count: 0 };
 
     /// How many.
     #[inline(always)]
@@ -140,12 +140,20 @@ impl<'a> Frames<'a> {
         if crate::sim::fault::hit() {
             return Err(Error::NoMemory);
         }
+        self.take(usage).ok_or(Error::NoMemory)
+    }
+
+    /// Takes the first free frame; `None` when there is none.
+    #[inline(always)]
+    fn take(&mut self, usage: FrameUse) -> Option<Frame> {
+        #[cfg(feature = "testing")]
+        crate::sim::pace::count_frame();
         let frame = numbered(self.free);
-        let info = self.table.get_mut(frame).ok_or(Error::NoMemory)?;
+        let info = self.table.get_mut(frame)?;
         self.free = info.left;
         *info = FrameInfo::new(usage);
         self.free_count = self.free_count.wrapping_sub(1);
-        Ok(frame)
+        Some(frame)
     }
 
     /// Gives a frame back.
@@ -154,6 +162,8 @@ impl<'a> Frames<'a> {
         if info.usage == FrameUse::Free {
             return;
         }
+        #[cfg(feature = "testing")]
+        crate::sim::pace::count_frame();
         *info = FrameInfo { left: self.free, ..FrameInfo::new(FrameUse::Free) };
         self.free = number(frame);
         self.free_count = self.free_count.wrapping_add(1);
@@ -164,15 +174,17 @@ impl<'a> Frames<'a> {
     /// # Errors
     /// `NoMemory` when fewer are free, and none is taken.
     pub fn alloc_pages(&mut self, count: u32) -> Result<Pages, Error> {
+        #[cfg(feature = "testing")]
+        if (0..count).any(|_| crate::sim::fault::hit()) {
+            return Err(Error::NoMemory);
+        }
+        if self.free_count < count {
+            return Err(Error::NoMemory);
+        }
         let mut pages = Pages::EMPTY;
         for _ in 0..count {
-            match self.alloc(FrameUse::Memory) {
-                Ok(frame) => self.append(&mut pages, frame),
-                Err(error) => {
-                    while self.release_last(&mut pages) {}
-                    return Err(error);
-                }
-            }
+            let frame = self.take(FrameUse::Memory).ok_or(Error::NoMemory)?;
+            self.append(&mut pages, frame);
         }
         Ok(pages)
     }

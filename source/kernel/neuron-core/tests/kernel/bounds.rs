@@ -7,7 +7,7 @@ fn large(body: impl FnOnce(&mut World<'_>)) {
     let config = Config { objects: 4096, frames: 16 + 4096, ..Config::default() };
     run_with(&config, |w| {
         w.checking = false;
-        w.most = [0; 3];
+        w.most = [0; 4];
         body(w);
         w.checking = true;
         w.check();
@@ -32,10 +32,10 @@ fn what_is_taken_apart_at_once_is_bounded() {
     for (pages, count) in [(1, 400), (2, 400), (7, 400), (8, 400), (9, 400), (63, 200), (512, 60)] {
         large(|w| {
             let child = mapped(w, pages, count);
-            w.most = [0; 3];
+            w.most = [0; 4];
             w.process_end(w.init, child.process, 1).unwrap();
             let steps = w.settle();
-            let [fences, leaves, _] = w.most;
+            let [fences, leaves, ..] = w.most;
             println!(
                 "{count} mappings of {pages} pages: {steps} steps, at most {fences} fences and {leaves} leaves"
             );
@@ -55,8 +55,9 @@ fn the_largest_object_is_cleared_in_steps() {
             steps += 1;
         }
         let memory = Handle(w.result(w.init).unwrap());
-        let [_, _, cleared] = w.most;
+        let [_, _, cleared, taken] = w.most;
         assert!(steps >= 12 && (16..=40).contains(&cleared), "{steps} {cleared}");
+        assert_eq!(u64::from(taken), MAX_PAGES_PER_CALL);
         assert!(w.memory_of(memory).iter().all(|word| *word == 0));
         w.vmo_map(w.init, memory, MAX_PAGES_PER_CALL * PAGE, VA + PAGE, RW).unwrap();
         w.protect(w.init, VA + PAGE, R).unwrap();
@@ -66,13 +67,51 @@ fn the_largest_object_is_cleared_in_steps() {
     });
 }
 
+// attack 64 U: ask for the largest object with all frames that it takes and no kernel objects, or without a slot or a frame; refused, and no frame was touched; broken: memory-first
+#[test]
+fn a_refused_object_touches_no_frame() {
+    large(|w| {
+        let child = w.child(7, 600, 64);
+        let before = w.used(child.user);
+        w.most = [0; 4];
+        for left in 0..2 {
+            w.limit(child.user, None, Some(before.1 + left));
+            w.refuses(child.user, Error::NoMemory, Syscall::VmoCreate, &[MAX_PAGES_PER_CALL]);
+        }
+        w.limit(child.user, None, Some(before.1 + 2));
+        // Anchor, capability, object, first and last frame.
+        for n in [0, 1, 2, 3, 514] {
+            fault::fail_at(Some(n));
+            w.refuses(child.user, Error::NoMemory, Syscall::VmoCreate, &[MAX_PAGES_PER_CALL]);
+        }
+        fault::fail_at(None);
+        assert_eq!((w.most[3], w.used(child.user)), (0, before));
+        w.vmo_create(child.user, MAX_PAGES_PER_CALL).unwrap();
+    });
+}
+
+/// However many frames are asked for, all of them are taken or none.
+#[test]
+fn frames_are_taken_all_or_none() {
+    run(|w| {
+        let frames = w.kernel.frames_mut();
+        let free = frames.free_count();
+        assert_eq!(frames.alloc_pages(free + 1), Err(Error::NoMemory));
+        assert_eq!(frames.free_count(), free);
+        let mut pages = frames.alloc_pages(free).unwrap();
+        assert_eq!((pages.count(), frames.free_count()), (free, 0));
+        while frames.release_last(&mut pages) {}
+        assert_eq!(frames.free_count(), free);
+    });
+}
+
 /// What one entry does, in the units that calls in steps are cut by: a step has 256 (RFC-0001, S6).
 fn units(w: &mut World<'_>, call: Syscall, args: &[u64]) -> u32 {
     let entries = w.entries;
-    w.most = [0; 3];
+    w.most = [0; 4];
     assert_eq!(w.start(w.init, call, args), Status::Done);
     assert_eq!((w.result(w.init).is_ok(), w.entries), (true, entries + 1));
-    let [fences, leaves, cleared] = w.most;
+    let [fences, leaves, cleared, _] = w.most;
     println!("{call:?}: {fences} fences, {leaves} leaves, {cleared} cleared");
     fences * 4 + leaves.div_ceil(4) + cleared * 8
 }

@@ -302,8 +302,8 @@ fn memory_comes_back_in_bounded_steps() {
         let mut last = w.free_frames();
         w.settle_with(|w| {
             let now = w.free_frames();
-            // 1,024, and what the last one was over; and at the end the frames of its page tables.
-            assert!(now - last <= 3 * 512 + 8, "{last} to {now}");
+            // Two for each unit of a step; and at the end the frames of its page tables.
+            assert!(now - last <= 2 * 256 + 8, "{last} to {now}");
             last = now;
         });
         assert!(last > 512 * objects);
