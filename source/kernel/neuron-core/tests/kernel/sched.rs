@@ -149,7 +149,7 @@ fn partners_in_a_call_do_not_starve_their_equals() {
     });
 }
 
-// attack 63 U: hand the hart over for ever; equals have their turn; broken: slice
+// attack 63 U: hand the hart over for ever; equals have their turn; broken: slice, fast-call-priority
 /// The hart is handed to a server that computes for ever, while an equal of the server is ready.
 #[test]
 fn handing_over_begins_a_time_slice() {
@@ -173,6 +173,7 @@ fn handing_over_begins_a_time_slice() {
     });
 }
 
+// attack 63 U: compute for ever after an answer, with an equal that was there before or came since; it has its turn; broken: fast-answer-priority
 /// An answer that is handed over begins a time slice as well, where the caller had none to go on
 /// with; when its turn is over, an equal is next.
 #[test]
@@ -326,6 +327,7 @@ fn equals_take_turns_inside_the_slice_of_others() {
     });
 }
 
+// attack 63 U: call a server of less importance, with something between the two ready; that runs before the server; broken: fast-call-priority
 #[test]
 fn a_server_of_less_importance_waits_its_turn() {
     both(|w| {
@@ -344,6 +346,7 @@ fn a_server_of_less_importance_waits_its_turn() {
     });
 }
 
+// attack 63 U: answer a caller of less importance, with something between the two ready; that runs before the caller; broken: fast-answer-priority
 #[test]
 fn a_caller_of_less_importance_goes_on_in_its_turn() {
     both(|w| {

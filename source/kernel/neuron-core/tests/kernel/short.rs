@@ -95,6 +95,7 @@ fn answer(
     w.message(server, Syscall::ReplyRecv, endpoint, reply, &Message::new(2, &[3]), deadline)
 }
 
+// attack 77 U: answer one caller while another waits; the server has its call, and it is not forgotten; broken: fast-queue
 /// The server answers the first caller and has the call of the second, in one entry.
 #[test]
 fn the_next_caller_is_taken_by_the_short_way() {
@@ -186,6 +187,7 @@ fn the_short_way_loses_no_other_server() {
     }
 }
 
+// attack 77 U: answer a caller while another server waits; nothing is taken from that server, and it waits on; broken: fast-next, fast-queue
 /// A server that answers joins another that waits.
 #[test]
 fn two_servers_wait_in_one_queue() {
