@@ -79,6 +79,12 @@ fn memory_sealed_while_it_is_mapped() {
     explore("seal", scenarios::seal);
 }
 
+// attack 77 M: calls by a foreign, a stale and a too weak handle in every order, beside good ones; none reaches the server that waits; broken: fast-owner, fast-generation, fast-right
+#[test]
+fn handles_that_are_not_good_beside_a_server_that_waits() {
+    explore("stale", scenarios::stale);
+}
+
 // attack 60 M: the server of init and of B receives one call and hangs; every call ends at its deadline
 // attack 63 M: a call waits behind another's at a server that never answers; it ends in every order
 #[test]

@@ -99,7 +99,7 @@ impl Actor {
                 if let Some(cap) = cap {
                     message = Message::with_cap(1, &[7], Handle(vars[*cap]));
                 }
-                let deadline = world.now() + ticks;
+                let deadline = world.now().saturating_add(*ticks);
                 world.send(user, Handle(vars[*to]), &message, deadline)
             }
             Op::Receive { from, .. } => world.receive(user, Handle(vars[*from])),

@@ -15,6 +15,8 @@ const KEEP: Rights =
 const TALK: Rights = Rights::SEND.union(Rights::RECV);
 /// Long enough to be ended by [`crate::kernel::space::Action::Tick`] only.
 const SOON: u64 = 1 << 16;
+/// A call without a deadline.
+const NEVER: u64 = u64::MAX;
 
 fn read_write() -> u64 {
     u64::from((Prot::READ | Prot::WRITE).bits())
@@ -129,6 +131,41 @@ pub fn reply(w: &mut World<'_>) -> Cast {
 fn are_from_b(server: &Actor, receives: &[usize]) -> bool {
     let b = Sender { service_id: 2, incarnation: 1 }.to_word();
     receives.iter().filter_map(|n| server.results.get(*n)).all(|got| got.is_err() || *got == Ok(b))
+}
+
+/// While B waits for calls, init calls by C's handle, and C by one without the right, and by one that
+/// it has dropped, whose slot has a good one by then. One good call of each arrives.
+pub fn stale(w: &mut World<'_>) -> Cast {
+    let mut two = two(w);
+    let mut give = |rights| w.install(w.init, two.c.process, two.endpoint, rights).unwrap().0;
+    (two.vars[2], two.vars[5]) = (give(Rights::RECV), give(Rights::SEND | Rights::DERIVE));
+    two.vars[3] = two.endpoint.0;
+    let send = |to| Op::Send { to, cap: None, ticks: NEVER };
+    let init = Actor::new(w.init, vec![send(1), send(3)]);
+    let c = Actor::new(
+        two.c.user,
+        vec![
+            send(2),
+            Op::plain(Syscall::CapDrop, &[Var(1)]),
+            Op::into(Syscall::CapDerive, &[Var(5), rights(Rights::SEND), Number(0), Number(0)], 4),
+            send(1),
+            send(4),
+        ],
+    );
+    let receive = |reply| Op::Receive { from: 0, reply, cap: None };
+    let b = Actor::new(two.b.user, vec![receive(7), receive(8), Op::Reply(7), Op::Reply(8)]);
+    Cast {
+        // Without a server the good calls wait for one.
+        victims: Vec::new(),
+        judge: |actors| {
+            let fails = |actor: usize, n: usize, error: Error| {
+                actors[actor].results.get(n).is_none_or(|result| *result == Err(error))
+            };
+            let bad = fails(0, 0, Error::BadHandle) && fails(2, 3, Error::BadHandle);
+            bad && fails(2, 0, Error::Denied)
+        },
+        ..two.cast([init, b, c])
+    }
 }
 
 /// B and init call C, which receives one call and never answers.

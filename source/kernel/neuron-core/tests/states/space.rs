@@ -223,6 +223,7 @@ impl Space {
         let state = run_with(&config, |world| {
             let cast = (self.build)(world);
             world.checking = false;
+            world.fast = true;
             let mut scene =
                 Scene { cast, killed: Vec::new(), dead: BTreeSet::new(), revived: false };
             let clean = catch_unwind(AssertUnwindSafe(|| {
