@@ -107,6 +107,10 @@ const CASES: &[Case] = &[
         d.devices[1] = net.clone();
         d.devices.push(Device { id: 2, name: "net1".into(), instance: 1, ..net });
     }),
+    (Place::Device(1), Problem::EmptySlotInProd, |d| {
+        d.profile = Profile::Prod;
+        d.devices[1].virtio_id = Some(0);
+    }),
     (Place::Device(1), Problem::BadInstance, |d| d.devices[1].instance = 1),
     (Place::Device(1), Problem::BadDanger, |d| d.devices[1].danger = Danger::Medium),
     (Place::Service(2), Problem::BadId, |d| d.services.swap(1, 2)),
@@ -184,6 +188,7 @@ const CASES: &[Case] = &[
 ];
 
 // attack 39 U: a description with two owners, equal names or any other damage; refused
+// attack 80 U: an empty slot in a description for use; refused; broken: empty-slot-in-prod
 #[test]
 fn refuses_every_damage_by_name_and_place() {
     for (number, (place, problem, damage)) in CASES.iter().enumerate() {

@@ -134,6 +134,8 @@ kinds! {
     WatchInProd = "watch-in-prod",
     /// A service that prints records for a host, where there is none.
     ReportInProd = "report-in-prod",
+    /// A slot with nothing in it, which no service in use could do anything with.
+    EmptySlotInProd = "empty-slot-in-prod",
     /// A budget that does not hold the program, its stack, and what the kernel needs for them.
     BudgetTooSmall = "budget-too-small",
     /// Budgets that are more than the machine has.

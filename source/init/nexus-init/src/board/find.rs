@@ -242,7 +242,8 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// DeviceID 0 is no device: an empty slot is as good as another.
+/// DeviceID 0 is no device. Only a description of tests names empty slots (sysdesc refuses any other), and
+/// there one is as good as another.
 fn is_no_device(wanted: &Device) -> bool {
     wanted.virtio_id == Some(0)
 }

@@ -92,6 +92,8 @@ problems! {
     NoChecks = "has a proof that may rest on no check",
     /// A production image carries proofs.
     ProofsInProd = "has proofs in the prod profile",
+    /// A production image names a slot with nothing in it.
+    EmptySlotInProd = "is an empty slot in the prod profile",
     /// A production image has a service that prints records for a host.
     ReportInProd = "may report to the host in the prod profile",
 }

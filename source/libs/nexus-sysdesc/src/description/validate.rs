@@ -55,6 +55,8 @@ impl Description {
         require(before.iter().all(|other| other.name != device.name), Problem::NameTaken)?;
         require(is_text(&device.compatible, MAX_COMPATIBLE), Problem::BadText)?;
         check_window(device)?;
+        let empty = device.virtio_id == Some(0);
+        require(!empty || self.profile == Profile::Test, Problem::EmptySlotInProd)?;
         let says_so = device.says.map(Says::virtio_id);
         require(says_so.is_none() || says_so == device.virtio_id, Problem::BadSays)?;
         for other in before {

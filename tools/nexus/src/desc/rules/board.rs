@@ -7,7 +7,7 @@ use crate::desc::model::{Board, Device, ProfileFile, System};
 use crate::desc::report::Reporter;
 use crate::desc::source::Span;
 use crate::desc::tests_layer::reserved;
-use nexus_sysdesc::Says;
+use nexus_sysdesc::{Profile, Says};
 
 /// Slots of the virtio bus of QEMU's `virt` machine.
 const SLOTS: usize = 8;
@@ -38,8 +38,29 @@ fn check_built(system: &System, profile: &ProfileFile, reporter: &Reporter) {
         }
         check_instance(&built, device, profile, reporter);
     }
+    check_empty(&built, profile, reporter);
     check_slots(&built, profile, reporter);
     check_layout(&system.board, &built, reporter);
+}
+
+/// DeviceID 0 is no device: only tests hold the registers of an empty slot.
+fn check_empty(built: &[&Device], profile: &ProfileFile, reporter: &Reporter) {
+    if profile.kind.value != Profile::Prod {
+        return;
+    }
+    for device in built {
+        let id = device.virtio_id.as_ref().filter(|id| id.value == classes::EMPTY_SLOT);
+        let Some(id) = id else { continue };
+        let (name, profile_name) = (&device.name.value, &profile.name.value);
+        let message =
+            format!("{name} is an empty slot, no device, and profile {profile_name} is for use");
+        let fix = format!(
+            "name {name} under `without-devices` in profiles/{profile_name}.toml, or write the \
+             DeviceID of the device that is meant"
+        );
+        let diagnostic = Diagnostic::at(Kind::EmptySlotInProd, &id.span, message, fix);
+        reporter.add(diagnostic.see(&profile.kind.span, "the profile"));
+    }
 }
 
 /// Every virtio device has a slot, and so has every empty one that is named.
@@ -95,8 +116,7 @@ fn check_class(device: &Device, reporter: &Reporter) {
         (None, true) => {
             let message =
                 format!("the key `virtio-id` is missing: {name} is found by its DeviceID");
-            let fix = "add it: 1 for a network device, 2 for a disk, 4 for entropy, 0 for an \
-                       empty slot";
+            let fix = "add it: 1 for a network device, 2 for a disk, 4 for entropy";
             reporter.add(Diagnostic::at(Kind::MissingKey, &device.span, message, fix));
         }
         (Some(id), false) => {
