@@ -108,6 +108,7 @@ fn boot(built: &Built, args: &BenchArgs, extra: &[&str], until: Until) -> Result
     command.args(extra);
     drive(Plan {
         command,
+        opens: false,
         nonce,
         ram: built.checked.ram(),
         until,

@@ -36,7 +36,18 @@ impl Guest {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(mut command: Command) -> Result<Guest> {
+    pub fn start(command: Command) -> Result<Guest> {
+        Guest::start_and(command, || {})
+    }
+
+    /// The same; `at_end` runs when nothing can come from the guest any more.
+    ///
+    /// # Errors
+    /// See [`Guest::start`].
+    pub fn start_and(
+        mut command: Command,
+        at_end: impl FnOnce() + Send + 'static,
+    ) -> Result<Guest> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -45,7 +56,10 @@ impl Guest {
         let serial = child.stdin.take().context("QEMU has no input")?;
         let output = child.stdout.take().context("QEMU has no output")?;
         let (sender, lines) = channel();
-        thread::spawn(move || split(output, &sender));
+        thread::spawn(move || {
+            split(output, &sender);
+            at_end();
+        });
         Ok(Guest { child, serial, lines })
     }
 

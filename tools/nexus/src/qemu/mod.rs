@@ -1,9 +1,11 @@
 //! QEMU: how it is found, started, watched and asked.
 
+mod gdb;
 mod guest;
 mod qmp;
 mod version;
 
+pub use gdb::Gdb;
 pub use guest::{Event, Guest};
 pub use qmp::Qmp;
 pub use version::find;
@@ -30,4 +32,10 @@ pub fn attach(command: &mut Command, qmp: &Path) {
     command.args(["-chardev", "stdio,id=serial,signal=off,mux=off", "-serial", "chardev:serial"]);
     let socket = format!("socket,id=qmp,path={}", qmp.display());
     command.args(["-chardev", &socket, "-mon", "chardev=qmp,mode=control"]);
+}
+
+/// Has the machine wait for a debugger on a socket that already listens at `gdb`.
+pub fn debug(command: &mut Command, gdb: &Path) {
+    let socket = format!("socket,id=gdb,path={}", gdb.display());
+    command.args(["-chardev", &socket, "-gdb", "chardev:gdb", "-S"]);
 }

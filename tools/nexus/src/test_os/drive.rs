@@ -1,13 +1,15 @@
 //! Runs a guest to its end: streams its console, collects its records, reads its memory.
 
+use super::registers;
 use super::transcript::{Meaning, Transcript};
 use crate::protocol::Event::Grant;
 use crate::protocol::WITNESS_DONE;
-use crate::qemu::{self, Event, Guest, Qmp};
+use crate::qemu::{self, Event, Gdb, Guest, Qmp};
 use crate::symbolize::Symbols;
 use crate::witness::Ram;
 use anyhow::{Context, Result};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::process::Command;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -80,12 +82,16 @@ pub struct Witness {
     pub identities: Vec<(u64, Vec<u32>)>,
     /// `mstatus` of the hart, of which `sstatus` is a part.
     pub status: u64,
+    /// Registers that were opened before the kernel's first instruction; none where none was.
+    pub opened: Vec<(&'static str, u64)>,
 }
 
 /// What to run.
 pub struct Plan<'a> {
     /// QEMU with all its arguments but serial port and monitor.
     pub command: Command,
+    /// Open the registers that firmware could have left open, and read them in the end.
+    pub opens: bool,
     /// Number of this run.
     pub nonce: u64,
     /// First address and bytes of RAM.
@@ -113,8 +119,13 @@ pub fn run(mut plan: Plan<'_>) -> Result<Run> {
     qemu::attach(&mut plan.command, &socket);
     let start = Instant::now();
     let command = std::mem::replace(&mut plan.command, Command::new("true"));
+    let (guest, gdb) = match plan.opens {
+        true => start_opened(command, scratch.path().join("gdb"))?,
+        false => (Guest::start(command)?, None),
+    };
     let mut driver = Driver {
-        guest: Guest::start(command)?,
+        guest,
+        gdb,
         transcript: Transcript::new(plan.nonce),
         witness: None,
         ready_after: None,
@@ -132,8 +143,19 @@ pub fn run(mut plan: Plan<'_>) -> Result<Run> {
     })
 }
 
+/// Starts `command` with the registers opened. When QEMU ends before it has connected, the end
+/// connects: nobody waits for what can no longer come.
+fn start_opened(mut command: Command, socket: PathBuf) -> Result<(Guest, Option<Gdb>)> {
+    let listener = UnixListener::bind(&socket).context("listening for the debugger")?;
+    qemu::debug(&mut command, &socket);
+    let guest = Guest::start_and(command, move || drop(UnixStream::connect(socket)))?;
+    let gdb = registers::open(&listener)?;
+    Ok((guest, Some(gdb)))
+}
+
 struct Driver {
     guest: Guest,
+    gdb: Option<Gdb>,
     transcript: Transcript,
     witness: Option<Witness>,
     ready_after: Option<Duration>,
@@ -178,7 +200,8 @@ impl Driver {
         }
     }
 
-    fn read_memory(&self, plan: &Plan<'_>) -> Result<Witness> {
+    fn read_memory(&mut self, plan: &Plan<'_>) -> Result<Witness> {
+        let opened = self.gdb.as_mut().map(registers::read).transpose()?.unwrap_or_default();
         let mut qmp = Qmp::accept(&self.monitor)?;
         let file = self.scratch.path().join("ram");
         let (base, len) = plan.ram;
@@ -189,7 +212,7 @@ impl Driver {
             identities.push((entry.base, qmp.read_words(entry.base, 3)?));
         }
         let status = qmp.read_register("mstatus")?;
-        Ok(Witness { ram: Ram::read(base, &file)?, identities, status })
+        Ok(Witness { ram: Ram::read(base, &file)?, identities, status, opened })
     }
 }
 
@@ -203,6 +226,7 @@ mod tests {
         let mut shown = Vec::new();
         let plan = Plan {
             command,
+            opens: false,
             nonce: 7,
             ram: (0, 0),
             until,
@@ -241,6 +265,14 @@ mod tests {
     fn test_deadline_is_a_safety_net() {
         let (run, _) = shell("exec sleep 1000", Until::Timeout, Duration::from_millis(1));
         assert_eq!(run.ended, Ended::Deadline);
+    }
+
+    #[test]
+    fn test_a_guest_that_ends_before_its_debugger_connects() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "exit 1", "guest"]);
+        assert!(start_opened(command, dir.path().join("gdb")).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::chain;
 use super::drive::{Ended, Run, Witness};
 use super::ledger::{self, Holding};
 use super::proofs;
+use super::registers;
 use crate::exit::Exit;
 use crate::protocol::Proof;
 use crate::witness::{self, Claims};
@@ -151,6 +152,7 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
     found.extend(pages.iter().map(|finding| format!("page tables: {finding}")));
     found.extend(identities(&replay.holdings, witness, expectation));
     found.extend(user_memory(witness.status));
+    found.extend(registers::left_open(&witness.opened));
     found
 }
 
@@ -224,10 +226,11 @@ mod tests {
         transcript.kernel_memory = std::iter::once(1..2).collect();
         let ram = Ram::new(0x8000_0000, vec![0; 4096]);
         let identities = vec![(BASE, vec![VIRTIO_MAGIC, 2, 4])];
+        let opened = registers::CLOSED.to_vec();
         Run {
             ended: Ended::Guest(Some(code::PASSED)),
             transcript,
-            witness: Some(Witness { ram, identities, status: 0xa_0000_00a0 }),
+            witness: Some(Witness { ram, identities, status: 0xa_0000_00a0, opened }),
             ready_after: None,
             took: Duration::ZERO,
         }
@@ -378,6 +381,16 @@ mod tests {
         let mut run = good();
         run.witness.as_mut().unwrap().identities[0].1[2] = 2;
         assert_verdict(&run, Exit::Differ, "should be virtio device 4");
+    }
+
+    // attack 85 H: a register that gives user mode something is as firmware left it; the run fails
+    #[test]
+    fn test_every_open_register_fails_the_run() {
+        for (index, (name, _)) in registers::CLOSED.into_iter().enumerate() {
+            let mut run = good();
+            run.witness.as_mut().unwrap().opened[index].1 |= 1;
+            assert_verdict(&run, Exit::Differ, &format!("{name} is as firmware left it"));
+        }
     }
 
     // attack 15 H: the hart may read user pages from the kernel, or execute-only ones; the run fails

@@ -10,6 +10,7 @@ mod production;
 #[cfg(test)]
 mod production_tests;
 mod proofs;
+mod registers;
 mod renamed;
 mod report;
 #[cfg(test)]

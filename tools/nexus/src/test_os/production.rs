@@ -50,6 +50,7 @@ fn boot(ships: &Built, options: &Options) -> Result<Run> {
     let symbols = Symbols::load(&ships.kernel_debug)?;
     drive::run(Plan {
         command: qemu::command(&qemu, &ships.checked.qemu_args(), &ships.kernel, &initrd),
+        opens: false,
         nonce,
         ram: ships.checked.ram(),
         until: Until::Ready,

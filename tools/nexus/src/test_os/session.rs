@@ -100,6 +100,8 @@ impl Session {
         let mut console = Vec::new();
         let run = drive::run(Plan {
             command,
+            // Where QEMU counts instructions as time, 7.2 does not go on after a debugger's stop.
+            opens: built.checked.judged,
             nonce,
             ram: built.checked.ram(),
             until,
