@@ -66,50 +66,66 @@ pub fn garbage(asked: &Decide, nth: usize) -> Message {
     message
 }
 
-/// An allow of something else than what was asked, or one that contradicts itself.
-#[must_use]
-pub fn other(asked: &Decide, nth: usize) -> Decision {
-    let mut decision = allow(*asked, EPOCH);
-    let told = &mut decision.asked;
-    match nth % 12 {
-        0 => told.subject = Subject { id: asked.subject.id + 1, ..asked.subject },
-        1 => told.subject.incarnation += 1,
-        2 => told.device += 1,
-        3 => told.base += 0x1000,
-        4 => told.len += 0x1000,
-        5 => told.rights ^= 0x80,
-        6 => told.nonce += 1,
-        7 => decision.reason = Reason::NoRule,
-        8 => decision.rule = NO_RULE,
-        9 => decision.record = 0,
-        10 => told.asker.id += 1,
-        _ => decision.epoch = 0,
-    }
-    decision
-}
-
-/// Allows every question, under rules that change all the time; and again what it allowed before.
+/// Allows every question, and answers another one, or contradicts itself.
 #[derive(Debug, Default)]
-pub struct Fickle {
-    asked: u32,
+pub struct Other {
+    asked: usize,
     first: Option<Decision>,
 }
 
+impl Other {
+    /// How many lies it has, one for each question.
+    pub const LIES: usize = 13;
+
+    /// The answer to a message.
+    pub fn answer(&mut self, message: &Message) -> Message {
+        match policy::Request::decode(message) {
+            Ok(policy::Request::Decide(asked)) => asked.answer(Ok(self.decide(&asked))),
+            other => epoch_of(&other, EPOCH),
+        }
+    }
+
+    fn decide(&mut self, asked: &Decide) -> Decision {
+        let honest = allow(*asked, EPOCH);
+        let first = *self.first.get_or_insert(honest);
+        let nth = self.asked;
+        self.asked += 1;
+        let mut decision = honest;
+        let told = &mut decision.asked;
+        match nth % Other::LIES {
+            0 => told.subject = Subject { id: asked.subject.id + 1, ..asked.subject },
+            1 => told.subject.incarnation += 1,
+            2 => told.device += 1,
+            3 => told.nonce += 1,
+            4 => decision = first,
+            5 => told.base += 0x1000,
+            6 => told.len += 0x1000,
+            7 => told.rights ^= 0x80,
+            8 => told.asker.id += 1,
+            9 => decision.reason = Reason::NoRule,
+            10 => decision.rule = NO_RULE,
+            11 => decision.record = 0,
+            _ => decision.epoch = 0,
+        }
+        decision
+    }
+}
+
+/// Allows every question, under rules that change all the time.
+#[derive(Debug, Default)]
+pub struct Fickle {
+    asked: u32,
+}
+
 impl Fickle {
-    /// The answer to a message: every third question gets the first answer again, every third one
-    /// under other rules than init has, and every third is allowed, with rules that have changed
-    /// when init asks again.
+    /// The answer to a message: every other question is allowed under other rules than init has, and
+    /// the rest with rules that have changed when init asks again.
     pub fn answer(&mut self, message: &Message) -> Message {
         match policy::Request::decode(message) {
             Ok(policy::Request::Decide(asked)) => {
-                let nth = self.asked;
                 self.asked += 1;
-                let decision = match nth % 3 {
-                    0 => *self.first.get_or_insert(allow(asked, EPOCH + 1)),
-                    1 => allow(asked, EPOCH + nth),
-                    _ => allow(asked, EPOCH),
-                };
-                asked.answer(Ok(decision))
+                let epoch = if self.asked % 2 == 1 { EPOCH + self.asked } else { EPOCH };
+                asked.answer(Ok(allow(asked, epoch)))
             }
             other => epoch_of(&other, EPOCH + 1 + self.asked),
         }
@@ -167,9 +183,16 @@ mod tests {
 
     #[test]
     fn no_answer_to_another_question_is_believed() {
-        for nth in 0..12 {
-            let message = ASKED.answer(Ok(other(&ASKED, nth)));
-            assert_eq!(believed(message), Err(Refusal::PolicyGarbled), "{nth}");
+        let mut other = Other::default();
+        for nth in 0..Other::LIES {
+            let asked = Decide { nonce: 9 + nth as u64, ..ASKED };
+            let received = Received {
+                message: other.answer(&asked.encode()),
+                sender: POLICYD,
+                reply: Handle::NONE,
+            };
+            let believed = check(&asked, POLICYD, Ok(received));
+            assert_eq!(believed, Err(Refusal::PolicyGarbled), "{nth}");
         }
     }
 

@@ -2,16 +2,13 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
-use fakes::lies::{decided, other};
+use fakes::lies::Other;
 use nexus_rt::{StartError, startup};
 
 nexus_rt::entry!(main);
 
 fn main() -> Result<(), StartError> {
-    let mut nth = 0;
-    let end = fakes::answer_each(startup().serve()?, |received| {
-        nth += 1;
-        decided(&received.message, |asked| other(&asked, nth))
-    });
+    let mut other = Other::default();
+    let end = fakes::answer_each(startup().serve()?, |received| other.answer(&received.message));
     Err(end.into())
 }
