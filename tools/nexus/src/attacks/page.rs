@@ -18,13 +18,14 @@ pub fn page(catalogue: &Catalogue, entries: &[Entry]) -> String {
         let count = entries.iter().filter(|entry| entry.claim.how == how).count();
         let _ = writeln!(page, "- **{letter}** {meaning}: {count}");
     }
-    let mut group = "";
-    for attack in &catalogue.attacks {
-        if attack.group != group {
-            group = &attack.group;
-            let _ = writeln!(page, "\n## {group}");
+    for (nth, first) in catalogue.attacks.iter().enumerate() {
+        let of_group = |attack: &&Attack| attack.group == first.group;
+        if catalogue.attacks.iter().take(nth).any(|earlier| of_group(&earlier)) {
+            continue;
         }
-        section(&mut page, attack, entries);
+        let _ = writeln!(page, "\n## {}", first.group);
+        let attacks = catalogue.attacks.iter().filter(of_group);
+        attacks.for_each(|attack| section(&mut page, attack, entries));
     }
     page
 }

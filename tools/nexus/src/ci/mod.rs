@@ -55,7 +55,7 @@ const STEPS: &[Step] = &[
     // attack 43 H: audit, ledger and the kernel's tables at every boot; a difference fails the run; broken: init-keeps-roots, tests-run-nothing
     // attack 7 Q: the host walks page tables in guest memory; none over kernel memory; broken: kernel-memory-given, kernel-memory-untold, memory-not-had
     // attack 15 Q: the host reads the status of the hart; user pages are closed to the kernel, MXR is 0; broken: user-memory
-    // attack 85 Q: all that firmware can leave open is, before the kernel's first instruction; the host reads it closed; broken: environment-as-left, guest-memory
+    // attack 94 Q: all that firmware can leave open is, before the kernel's first instruction; the host reads it closed; broken: environment-as-left, guest-memory
     // attack 32 Q: the kernel checks threads after each end of a hostile program; none waits for it; broken: server-death
     // attack 62 Q: the kernel checks accounts after each end of a hostile program; all of it is back; broken: budget-return
     // attack 13 Q: the kernel counts writable mappings after each call of hostile programs; no count is wrong; broken: writable-count
