@@ -28,20 +28,20 @@ struct Group {
 /// The random programs are not among the tests of the kernel: what only they notice has no test that
 /// says what it is about.
 const GROUPS: &[Group] = &[
-    Group { name: "services", packages: &["policyd", "logd", "nexus-init"], tests: &[], parts: 4 },
+    Group { name: "services", packages: &["policyd", "logd", "nexus-init"], tests: &[], parts: 2 },
     Group {
         name: "libraries",
         packages: &["nexus-loader", "nexus-sysdesc", "nexus-proto", "nexus-mmio", "nexus-virtio"],
         tests: &[],
-        parts: 4,
+        parts: 2,
     },
     Group {
         name: "kernel",
         packages: &["neuron-core"],
         tests: &["--lib", "--test", "kernel", "-E", QUICK],
-        parts: 8,
+        parts: 4,
     },
-    Group { name: "tool", packages: &["nexus"], tests: &["--lib", "-E", JUDGES], parts: 8 },
+    Group { name: "tool", packages: &["nexus"], tests: &["--lib", "-E", JUDGES], parts: 4 },
 ];
 
 /// The tests of the kernel but for three that take longer than all others together.
