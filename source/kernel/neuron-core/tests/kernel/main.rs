@@ -15,7 +15,6 @@ mod between;
 mod bounds;
 mod budget;
 mod capability;
-#[allow(dead_code, unused_imports, reason = "shared by the modules below")]
 mod common;
 mod edges;
 mod ending;
