@@ -40,8 +40,13 @@ pub(super) fn read(gdb: &mut Gdb) -> Result<Vec<(&'static str, u64)>> {
     values
 }
 
-/// What is not as the kernel must make it.
+/// What is not as the kernel must make it, of registers that were opened. None may be missing.
 pub(super) fn left_open(registers: &[(&'static str, u64)]) -> impl Iterator<Item = String> {
-    let wrong = registers.iter().filter(|register| !CLOSED.contains(register));
-    wrong.map(|(name, value)| format!("{name} is as firmware left it, or open: {value:#x}"))
+    CLOSED.iter().filter_map(|(name, closed)| {
+        match registers.iter().find(|(register, _)| register == name) {
+            None => Some(format!("{name} was not opened and read")),
+            Some((_, value)) if value == closed => None,
+            Some((_, value)) => Some(format!("{name} is as firmware left it, or open: {value:#x}")),
+        }
+    })
 }

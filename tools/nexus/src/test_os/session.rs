@@ -128,6 +128,7 @@ impl Session {
             kernel: &built.kernel_ranges()?,
             virtio_id: &virtio_id,
             name: &|id| service_name(&built.checked, id),
+            opens: built.checked.judged,
         };
         let judgement = match expect {
             Some(Expect::Refusal(expect)) => expect.judge(&run, &audit, expectation.name),
