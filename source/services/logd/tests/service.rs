@@ -191,12 +191,14 @@ fn test_flood_displaces_no_record_and_nobody_elses_line() {
 #[test]
 fn only_the_permitted_record() {
     let mut log = Log::new();
+    let decision = Append { entry: Entry { event: Event::Decision, ..grant().entry } };
     for sender in [RNGD, NSH, RTCD, LOGD, Sender { service_id: 99, incarnation: 1 }] {
         assert_eq!(log.ask(sender, &grant()), Err(ServiceError::Denied));
+        assert_eq!(log.ask(sender, &decision), Err(ServiceError::Denied), "{sender:?}");
     }
     assert_eq!(log.ask(NSH, &Stats {}).unwrap().records, 1);
     assert_eq!(log.ask(INIT, &grant()), Ok(Appended { seq: 2 }));
-    assert_eq!(log.ask(NSH, &Stats {}).unwrap().refused, 5);
+    assert_eq!(log.ask(NSH, &Stats {}).unwrap().refused, 10);
 }
 
 // attack 84 U: a record with rights that there are not; refused; broken: logd-rights
