@@ -41,17 +41,15 @@ struct Result {
 pub(crate) fn flood(context: &Context) -> Check {
     let result = Arc::new(Result::default());
     begin(context, Arc::clone(&result))?;
-    let mut before = ledger::count(context)?;
-    for _ in 0..DECISIONS {
-        context.waiter.pause(2);
-        before = decide(context, before)?;
-    }
+    let decided = decisions(context);
+    // Also when one failed: the proofs that follow have nothing to do with the flood.
     result.enough.store(1, Ordering::Relaxed);
     let limit = Deadline::after_ms(FLOOD_MS);
     while result.over.load(Ordering::Acquire) == 0 {
         in_time!(!limit.has_passed(), "the flood does not end");
         context.waiter.pause(2);
     }
+    decided?;
     let taken = result.taken.load(Ordering::Relaxed);
     let refused = result.refused.load(Ordering::Relaxed);
     let lines = LINES * result.floods.load(Ordering::Relaxed);
@@ -80,6 +78,16 @@ fn begin(context: &Context, result: Arc<Result>) -> Check {
         }
         result.over.store(1, Ordering::Release);
     })?;
+    Ok(())
+}
+
+/// Decisions during the flood, one after the other.
+fn decisions(context: &Context) -> Check {
+    let mut before = ledger::count(context)?;
+    for _ in 0..DECISIONS {
+        context.waiter.pause(2);
+        before = decide(context, before)?;
+    }
     Ok(())
 }
 
