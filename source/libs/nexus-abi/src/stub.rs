@@ -191,10 +191,7 @@ macro_rules! stub {
         $(#[doc = $doc])+
         #[inline(always)]
         pub fn $name($first: $ty $(, $second: $ty2)?) -> Result<$ret, Error> {
-            #[allow(unused_mut, unused_assignments, reason = "one or two arguments")]
-            let mut second = 0;
-            $(second = $second;)?
-            let first = $first.to_word();
+            let [first, second, ..] = pad(&[$first.to_word() $(, $second.to_word())?]);
             // SAFETY: such a call changes nothing.
             let (error, value, sender, record) = unsafe { raw_record($CONST, first, second) };
             check(error)?;
