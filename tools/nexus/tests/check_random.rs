@@ -59,3 +59,10 @@ proptest! {
         }
     }
 }
+
+/// `.cargo/config.toml` says where: a run that fails fails again.
+#[test]
+fn random_tests_begin_where_the_tree_says() {
+    let seed = std::env::var("PROPTEST_RNG_SEED").expect("a seed for every test");
+    assert!(seed.parse::<u64>().is_ok(), "{seed}");
+}

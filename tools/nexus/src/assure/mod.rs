@@ -10,6 +10,7 @@ mod machines;
 mod miri;
 mod model;
 pub(crate) mod mutants;
+mod properties;
 mod reproducible;
 mod states;
 mod wild;
@@ -51,6 +52,12 @@ const STEPS: &[Step] = &[
     step("model", 25, "10^8 random steps of kernel and reference model", |context| {
         model::check(context.seed)
     }),
+    Step {
+        needs: &[NEXTEST],
+        ..step("properties", 5, "tests on the host, with new and more random inputs", |context| {
+            properties::check(context.seed)
+        })
+    },
     step("wild", 8, "10^6 random calls of hostile processes in QEMU", |context| {
         wild::check(context.seed)
     }),
