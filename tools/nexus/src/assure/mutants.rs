@@ -19,6 +19,8 @@ use std::thread;
 struct Group {
     name: &'static str,
     packages: &'static [&'static str],
+    /// What is built for each change; all when there are none.
+    targets: &'static [&'static str],
     /// For nextest.
     tests: &'static [&'static str],
     /// In how many parts of at most an hour.
@@ -28,20 +30,34 @@ struct Group {
 /// The random programs are not among the tests of the kernel: what only they notice has no test that
 /// says what it is about.
 const GROUPS: &[Group] = &[
-    Group { name: "services", packages: &["policyd", "logd", "nexus-init"], tests: &[], parts: 2 },
+    Group {
+        name: "services",
+        packages: &["policyd", "logd", "nexus-init"],
+        targets: &[],
+        tests: &[],
+        parts: 2,
+    },
     Group {
         name: "libraries",
         packages: &["nexus-loader", "nexus-sysdesc", "nexus-proto", "nexus-mmio", "nexus-virtio"],
+        targets: &[],
         tests: &[],
         parts: 2,
     },
     Group {
         name: "kernel",
         packages: &["neuron-core"],
-        tests: &["--lib", "--test", "kernel", "-E", QUICK],
+        targets: &["--lib", "--test=kernel"],
+        tests: &["-E", QUICK],
         parts: 4,
     },
-    Group { name: "tool", packages: &["nexus"], tests: &["--lib", "-E", JUDGES], parts: 4 },
+    Group {
+        name: "tool",
+        packages: &["nexus"],
+        targets: &["--lib"],
+        tests: &["-E", JUDGES],
+        parts: 4,
+    },
 ];
 
 /// The tests of the kernel but for three that take longer than all others together.
@@ -104,6 +120,9 @@ pub(super) fn check(part: u32) -> Result<Outcome> {
     fs::create_dir_all(&out)?;
     let cores = thread::available_parallelism().context("counting the cores")?;
     let mut command = command(&out, group.packages)?;
+    group.targets.iter().for_each(|target| {
+        command.args(["--cargo-arg", target]);
+    });
     command.args(["--test-tool", "nextest", "--jobs", &cores.to_string()]);
     command.arg("--shard").arg(format!("{own}/{}", group.parts));
     command.env_remove("CARGO_TARGET_DIR").arg("--").args(group.tests);
