@@ -30,8 +30,7 @@ fn mapped(w: &mut World<'_>, pages: u64, count: u64, apart: u64) -> Child {
 fn what_is_taken_apart_at_once_is_bounded() {
     let sizes = [(1, 400), (2, 400), (7, 400), (8, 400), (9, 400), (63, 200), (512, 60)];
     // Each in a table of its own, so that the table goes, too; or side by side, with their own fences.
-    for (apart, (pages, count)) in
-        sizes.into_iter().flat_map(|size| [(512, size), (size.0, size)])
+    for (apart, (pages, count)) in sizes.into_iter().flat_map(|size| [(512, size), (size.0, size)])
     {
         large(|w| {
             let child = mapped(w, pages, count, apart);

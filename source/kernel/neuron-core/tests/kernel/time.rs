@@ -84,8 +84,9 @@ fn the_timer_is_programmed_for_every_deadline() {
 #[test]
 fn an_end_moves_no_deadline_of_others() {
     // Heaps as they stand, in which the last one has to rise or to sink; and one set up backwards.
-    let heaps = [[1, 10, 2, 11, 12, 3, 4], [1, 2, 10, 3, 4, 11, 12], [7, 6, 5, 4, 3, 2, 1]];
-    for (heap, gone) in heaps.iter().flat_map(|heap| (0..heap.len()).map(move |n| (heap, n))) {
+    for (heap, gone) in
+        [([1, 10, 2, 11, 12, 3, 4], 3), ([1, 2, 10, 3, 4, 11, 12], 1), ([7, 6, 5, 4, 3, 2, 1], 0)]
+    {
         run(|w| {
             let start = w.now();
             let mut waiting: Vec<(Child, u64)> = Vec::new();
