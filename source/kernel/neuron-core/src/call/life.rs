@@ -6,7 +6,6 @@ use nexus_abi::{
 
 use crate::Result;
 use crate::call::Outcome;
-use crate::kernel::sched::PRIORITIES;
 use crate::kernel::space::Paging;
 use crate::kernel::{Kernel, MAX_SERVICE_ID, Progress, Work};
 use crate::object::capability::{CapState, Capability, CapabilityKind, OBJECT_RIGHTS};
@@ -138,7 +137,6 @@ impl<P: Platform> Kernel<'_, P> {
         let priority = u8::try_from(priority)
             .ok()
             .filter(|priority| *priority <= ceiling)
-            .filter(|priority| *priority < PRIORITIES)
             .ok_or(Error::BadArgument)?;
         self.check_live(target)?;
         self.start_thread(caller, target, [entry, stack, arg], priority)

@@ -7,21 +7,22 @@
     reason = "tests"
 )]
 
+use core::hash::Hash;
 use std::vec::Vec;
 
 use nexus_abi::{Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights, Syscall, regs};
 
-use super::{Rule, Violation};
+use super::{Digest, Rule, Violation};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::Waiting;
 use crate::object::mapping::Mapping;
 use crate::object::process::Process;
-use crate::object::thread::State;
+use crate::object::thread::{Queue, State, Thread};
 use crate::platform::{PhysMem, Platform};
 use crate::sim::{Child, User, World, run};
 use crate::store::addr::{Frame, Page};
 use crate::store::frames::FrameUse;
-use crate::store::list::List;
+use crate::store::list::{Links, List};
 use crate::store::pool::Id;
 use crate::store::pte::{Leaf, Pte};
 
@@ -538,4 +539,20 @@ fn digests() {
         w.settle();
         changed(w);
     });
+}
+
+fn digest(part: impl Hash) -> Digest {
+    let mut digest = Digest::EMPTY;
+    part.hash(&mut digest);
+    digest
+}
+
+/// Two states are told apart in which another object is named, or something else is in a list.
+#[test]
+fn what_is_named_and_in_lists_changes_the_digest() {
+    let [one, two] = [1, 2].map(|slot| Id::<Thread>::from_slot(slot).unwrap());
+    let list = List::<Thread, Queue>::of;
+    assert_ne!(digest(one), digest(two));
+    assert_ne!(digest(list(one)), digest(list(two)));
+    assert_ne!(digest(Links { next: Some(one), prev: None }), digest(Links::<Thread>::NONE));
 }

@@ -32,7 +32,7 @@ pub(crate) struct Alarms<'a> {
 }
 
 impl<'a> Alarms<'a> {
-    /// None, and room for as many as there are places.
+    /// None, and room for as many as there are places: one for each thread.
     pub(crate) fn new(places: &'a mut [Alarm]) -> Alarms<'a> {
         Alarms { places, count: 0 }
     }
@@ -58,12 +58,12 @@ impl<'a> Alarms<'a> {
     ) -> Result {
         let thread = threads.get(id)?;
         let place = match thread.alarm {
-            NO_DEADLINE if self.count < self.places.len() => self.count,
-            NO_DEADLINE => return Err(Error::NoMemory),
+            NO_DEADLINE => self.count,
             _ => thread.alarm_place,
         };
+        self.rise(threads, place, Alarm { at, thread: Some(id) })?;
         self.count = self.count.max(place.wrapping_add(1));
-        self.rise(threads, place, Alarm { at, thread: Some(id) })
+        Ok(())
     }
 
     /// Moves the alarm of a thread to a later tick.

@@ -238,8 +238,7 @@ pub(crate) mod cost {
     /// Ending a mapping of so many pages.
     pub(crate) const fn unmap(pages: u32) -> u32 {
         match pages {
-            1 => FENCE.wrapping_add(1),
-            2..=super::space::FENCE_EACH => pages.wrapping_mul(FENCE.wrapping_add(1)),
+            0..=super::space::FENCE_EACH => pages.wrapping_mul(FENCE.wrapping_add(1)),
             _ => FENCE.wrapping_add(pages.div_ceil(LEAVES)),
         }
     }

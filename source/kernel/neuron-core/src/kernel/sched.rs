@@ -18,16 +18,14 @@ use crate::store::addr::index;
 use crate::store::list::List;
 use crate::store::pool::Id;
 
-/// Priorities are 0 to 31.
-pub const PRIORITIES: u8 = 32;
-
 /// Ticks that a thread runs before others of its priority do: 10 ms at 10 MHz.
 pub const SLICE: u64 = 100_000;
 
 /// What an alarm that rings takes out of a step of work: some moves in the heap.
 const RING: u32 = 8;
 
-/// The threads that could run.
+/// The threads that could run. Priorities are 0 to 31: init's is the highest, and no thread is above
+/// its maker.
 #[derive(Debug)]
 pub struct ReadyQueues {
     pub(crate) queues: [List<Thread, Queue>; 32],

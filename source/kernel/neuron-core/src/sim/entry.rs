@@ -54,12 +54,11 @@ impl<'a> World<'a> {
         frame.set(regs::NUMBER, number);
         let before = frame.clone();
         frame.set(0, before.get(0).wrapping_add(4));
-        if fast && self.fast_way(number).is_some() {
-            self.short += 1;
-        } else {
-            self.kernel.syscall();
-        }
+        let short = if fast { self.fast_way(number) } else { None };
+        self.short += u64::from(short.is_some());
+        let run = short.or_else(|| self.kernel.syscall());
         self.entries += 1;
+        self.check_run(run);
         self.check();
         let status = self.status(user, before.get(0));
         if status == Status::Done {
@@ -84,6 +83,13 @@ impl<'a> World<'a> {
             },
             _ => None,
         }
+    }
+
+    /// What an entry says goes on is the thread that runs.
+    fn check_run(&mut self, run: Option<Run>) {
+        let Some(Run { frame, satp }) = run else { return };
+        let (current, space) = self.kernel.current().expect("no thread runs");
+        assert_eq!((frame, satp), (&raw mut *current, space));
     }
 
     fn status(&self, user: User, pc: u64) -> Status {

@@ -304,6 +304,9 @@ mod tests {
         pool.release(id);
         assert!(pool.by_handle(handle).is_err());
         assert!(pool.is_sound());
+        // A handle has 31 bits for it: the next would make the handle of an answer.
+        assert!(!Handle::new(1, LAST_GENERATION).is_reply());
+        assert!(Handle::new(1, LAST_GENERATION + 1).is_reply());
         // The other slot is all that is left.
         let other = pool.alloc(2).unwrap();
         assert_ne!(other, id);

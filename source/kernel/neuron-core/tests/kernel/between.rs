@@ -263,6 +263,22 @@ fn ended(second: &(&str, Syscall, usize), met: Option<(bool, Result<u64, Error>)
     done && (*at == 0 && *call == Syscall::CapRevoke || *at == 1 && *call == Syscall::CapDrop)
 }
 
+/// What a call has begun to make is told from what a call has begun to take away.
+#[test]
+fn what_is_half_taken_away_is_not_handed_out_again() {
+    for call in [Syscall::CapRevoke, Syscall::CapDrop] {
+        with_steps(2, |w| {
+            let memory = w.vmo_create(w.init, 1).unwrap();
+            for _ in 0..8 {
+                w.derive(w.init, memory, Rights::READ).unwrap();
+            }
+            assert_eq!(w.start(w.init, call, &[memory.0]), Status::Again);
+            let other = w.vmo_create(w.init, 1).unwrap();
+            assert!(other != memory && w.holds(w.init, other), "{call:?}");
+        });
+    }
+}
+
 // attack 76 U: two threads drop one capability; one does it, the other is told that it is gone
 #[test]
 fn of_two_drops_one_succeeds() {

@@ -14,13 +14,12 @@ fn large(body: impl FnOnce(&mut World<'_>)) {
     });
 }
 
-/// A process with as many mappings of `pages` pages as it can have, up to `count`.
-fn mapped(w: &mut World<'_>, pages: u64, count: u64) -> Child {
+/// A process with `count` mappings of `pages` pages, each so many pages `apart`.
+fn mapped(w: &mut World<'_>, pages: u64, count: u64, apart: u64) -> Child {
     let child = w.child(7, 1800, 1800);
     let memory = w.vmo_create(child.user, pages).unwrap();
     for n in 0..count {
-        // Each in a table of its own, so that the table goes, too.
-        let va = VA + n * 512 * PAGE;
+        let va = VA + n * apart * PAGE;
         w.vmo_map(child.user, memory, pages * PAGE, va, R).unwrap();
     }
     child
@@ -29,9 +28,12 @@ fn mapped(w: &mut World<'_>, pages: u64, count: u64) -> Child {
 // attack 64 U: take apart what is mapped in pieces of any size; each entry fences, clears and writes a bounded number; broken: uncounted-fences
 #[test]
 fn what_is_taken_apart_at_once_is_bounded() {
-    for (pages, count) in [(1, 400), (2, 400), (7, 400), (8, 400), (9, 400), (63, 200), (512, 60)] {
+    let sizes = [(1, 400), (2, 400), (7, 400), (8, 400), (9, 400), (63, 200), (512, 60)];
+    // Each in a table of its own, so that the table goes, too; or side by side, with their own fences.
+    for (apart, (pages, count)) in sizes.into_iter().flat_map(|size| [(512, size), (size.0, size)])
+    {
         large(|w| {
-            let child = mapped(w, pages, count);
+            let child = mapped(w, pages, count, apart);
             w.most = [0; 4];
             w.process_end(w.init, child.process, 1).unwrap();
             let steps = w.settle();
@@ -87,6 +89,20 @@ fn a_refused_object_touches_no_frame() {
         fault::fail_at(None);
         assert_eq!((w.most[3], w.used(child.user)), (0, before));
         w.vmo_create(child.user, MAX_PAGES_PER_CALL).unwrap();
+    });
+}
+
+/// To take frames counts in the step in which they are cleared.
+#[test]
+fn the_more_is_taken_the_less_is_cleared_in_a_step() {
+    large(|w| {
+        for (pages, cleared, status) in
+            [(MAX_PAGES_PER_CALL, 0, Status::Again), (28, 28, Status::Done)]
+        {
+            w.most = [0; 4];
+            assert_eq!(w.start(w.init, Syscall::VmoCreate, &[pages]), status);
+            assert_eq!(w.most[2], cleared);
+        }
     });
 }
 

@@ -4,7 +4,7 @@
 use neuron_core::object::capability::CapabilityKind;
 use neuron_core::object::thread::TrapFrame;
 use neuron_core::sim::{RAM_BASE, pace};
-use neuron_core::store::addr::Frame;
+use neuron_core::store::addr::{Frame, PageRange};
 
 use crate::common::*;
 
@@ -54,6 +54,13 @@ fn frames_have_whole_addresses_below_the_end() {
     assert_eq!(Frame::at(PAGE + 1), None);
     assert_eq!(Frame::at(1 << 56), None);
     assert!(Frame::at((1 << 56) - PAGE).is_some());
+}
+
+#[test]
+fn a_page_has_the_address_that_it_was_named_by() {
+    for va in [PAGE, VA, USER_END - PAGE] {
+        assert_eq!(PageRange::new(va, 1).unwrap().first.address(), va);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::common::*;
 use crate::message::pair;
+use neuron_core::sim::pace;
 use nexus_abi::EndReason;
 
 /// All that can be counted, once nothing is being taken apart.
@@ -283,6 +284,46 @@ fn taking_apart_goes_in_bounded_steps() {
             last = now;
         });
         assert!(steps >= 10, "{steps}");
+    });
+}
+
+/// Objects that others hold end many in a step.
+#[test]
+fn objects_end_as_many_at_once_as_a_step_allows() {
+    run(|w| {
+        let (maker, other) = (w.child(7, 16, 300), w.child(8, 16, 300));
+        let to = w.install(w.init, maker.process, other.process, Rights::MANAGE).unwrap();
+        w.checking = false;
+        for _ in 0..100 {
+            let endpoint = w.endpoint_create(maker.user).unwrap();
+            w.install(maker.user, to, endpoint, Rights::SEND).unwrap();
+        }
+        w.checking = true;
+        w.process_end(w.init, maker.process, 0).unwrap();
+        let steps = w.settle();
+        assert!(steps <= 6, "{steps}");
+    });
+}
+
+/// Each counts as a unit, also one that nobody names.
+#[test]
+fn threads_end_a_few_at_a_time_in_small_steps() {
+    run(|w| {
+        let child = w.child(7, 16, 600);
+        w.cap_drop(w.init, child.thread).unwrap();
+        for _ in 0..40 {
+            let (thread, _) = w.thread_in(child.process, 3);
+            w.cap_drop(w.init, thread).unwrap();
+        }
+        w.process_end(w.init, child.process, 0).unwrap();
+        pace::set_step(Some(4));
+        let mut last = w.live()[6];
+        w.settle_with(|w| {
+            let now = w.live()[6];
+            assert!(last - now <= 5, "{last} to {now}");
+            last = now;
+        });
+        pace::set_step(None);
     });
 }
 

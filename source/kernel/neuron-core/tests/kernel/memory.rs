@@ -72,7 +72,9 @@ fn parts_have_bounds() {
         ] {
             w.refuses(child.user, Error::OutOfRange, map, &args(offset, len, VA));
         }
-        for (offset, len, va) in [(1, PAGE, VA), (0, 1, VA), (0, PAGE + 8, VA), (0, PAGE, VA + 4)] {
+        for (offset, len, va) in
+            [(1, PAGE, VA), (0, 1, VA), (0, PAGE + 8, VA), (8, PAGE + 8, VA), (0, PAGE, VA + 4)]
+        {
             w.refuses(child.user, Error::Misaligned, map, &args(offset, len, va));
         }
         for va in [0, USER_END, USER_END - PAGE, 1 << 63, top] {

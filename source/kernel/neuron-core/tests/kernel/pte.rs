@@ -34,4 +34,10 @@ proptest! {
         let known = matches!(bits, 0x13 | 0x17 | 0x1b);
         prop_assert_eq!(Pte::from_word(word).as_leaf().is_some(), known);
     }
+
+    #[test]
+    fn what_is_valid_without_access_leads_to_a_table(word in any::<u64>()) {
+        let table = (word & 0xf == 1).then(|| Frame::at((word >> 10) << 20 >> 8).unwrap());
+        prop_assert_eq!(Pte::from_word(word).next_table(), table);
+    }
 }

@@ -168,6 +168,7 @@ fn test_reject_mmio_unaligned() {
                 (part, PAGE, VA),
                 (0, part, VA),
                 (0, PAGE + part, VA),
+                (part, PAGE + part, VA),
                 (0, PAGE, VA + part),
                 (0, PAGE, part),
                 (u64::MAX, u64::MAX, u64::MAX),

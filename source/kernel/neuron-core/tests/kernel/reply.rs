@@ -75,6 +75,22 @@ fn a_reply_is_used_once() {
     });
 }
 
+/// Not for a later call of the same client to the same server either, however many were between.
+#[test]
+fn a_reply_fits_one_call() {
+    both(|w| {
+        let (p, cap) = called(w, NO_DEADLINE);
+        let mut next = cap;
+        for _ in 0..4 {
+            assert_eq!(reply(w, p.server.user, next), Status::Done);
+            w.receive(p.server.user, p.serve);
+            w.send(p.client.user, p.call, &plain(1), NO_DEADLINE);
+            next = w.received(p.server.user).unwrap().reply;
+            is_dead(w, p.server.user, p.serve, cap);
+        }
+    });
+}
+
 #[test]
 fn a_reply_is_used_once_by_reply_recv() {
     both(|w| {

@@ -540,6 +540,58 @@ fn what_is_taken_apart_together_goes_at_the_highest_of_the_priorities() {
     });
 }
 
+/// A thread that is ready at this priority, and a process that is to be taken apart at the same.
+fn crowd(w: &mut World<'_>, priority: u64) -> User {
+    let [(ready, _), (doomed, _)] = [10, 11].map(|id| watched(w, id, priority));
+    w.process_end(w.init, doomed.process, 0).unwrap();
+    ready.user
+}
+
+#[test]
+fn a_yield_lets_a_thread_and_the_taking_apart_run() {
+    run(|w| {
+        let equal = crowd(w, 31);
+        w.start(w.init, Syscall::Yield, &[]);
+        assert_eq!((next(w), w.is_reaping()), (Some(equal), false));
+    });
+}
+
+/// With both ready above a server, they run first; beside it, it has a time slice.
+#[test]
+fn a_server_waits_for_a_thread_and_the_taking_apart() {
+    for (crowded, first) in [(24, false), (20, true)] {
+        both(|w| {
+            let (server, _) = watched(w, 7, 20);
+            let endpoint = w.endpoint_create(w.init).unwrap();
+            let serve = w.install(w.init, server.process, endpoint, Rights::RECV).unwrap();
+            w.receive(server.user, serve);
+            assert_eq!(next(w), Some(w.init));
+            let other = crowd(w, crowded);
+            w.send(w.init, endpoint, &Message::new(1, &[]), NO_DEADLINE);
+            assert_eq!(next(w), Some(if first { server.user } else { other }));
+        });
+    }
+}
+
+/// So has a caller that is answered beside them.
+#[test]
+fn a_caller_has_a_time_slice_beside_a_thread_and_the_taking_apart() {
+    both(|w| {
+        let (client, _) = watched(w, 7, 20);
+        let endpoint = w.endpoint_create(w.init).unwrap();
+        let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
+        w.receive(w.init, endpoint);
+        assert_eq!(next(w), Some(client.user));
+        w.send(client.user, call, &Message::new(1, &[]), NO_DEADLINE);
+        let reply = w.received(w.init).unwrap().reply;
+        crowd(w, 20);
+        let answer = Message::new(2, &[]);
+        w.message(w.init, Syscall::ReplyRecv, endpoint, reply, &answer, NO_DEADLINE);
+        let end = w.now() + SLICE;
+        assert_eq!((next(w), w.machine().timer), (Some(client.user), end));
+    });
+}
+
 #[test]
 fn interrupts_come_between_the_steps_of_taking_apart() {
     run(|w| {

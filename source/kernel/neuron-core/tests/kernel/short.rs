@@ -120,6 +120,14 @@ fn the_next_caller_is_taken_by_the_short_way() {
     });
 }
 
+#[test]
+fn a_call_of_nothing_goes_the_short_way() {
+    run(|w| {
+        w.fast = true;
+        assert_eq!(short(w, |w| assert_eq!(w.call(w.init, Syscall::Null, &[]), Ok(0))), 1);
+    });
+}
+
 /// Bits arrive as a message of nobody, and the server runs at once.
 #[test]
 fn a_bound_signal_goes_the_short_way() {

@@ -80,6 +80,34 @@ fn the_timer_is_programmed_for_every_deadline() {
     });
 }
 
+/// Nobody's deadline is forgotten or late when another thread ends, whichever alarm takes its place.
+#[test]
+fn an_end_moves_no_deadline_of_others() {
+    // Heaps as they stand, in which the last one has to rise or to sink; and one set up backwards.
+    for (heap, gone) in
+        [([1, 10, 2, 11, 12, 3, 4], 3), ([1, 2, 10, 3, 4, 11, 12], 1), ([7, 6, 5, 4, 3, 2, 1], 0)]
+    {
+        run(|w| {
+            let start = w.now();
+            let mut waiting: Vec<(Child, u64)> = Vec::new();
+            for ahead in heap {
+                let child = w.child(7, 16, 64);
+                let n = w.notification_create(child.user).unwrap();
+                wait(w, child.user, n, start + 1000 * ahead);
+                waiting.push((child, 1000 * ahead));
+            }
+            let (ended, _) = waiting.remove(gone);
+            w.process_end(w.init, ended.process, 0).unwrap();
+            for tick in (1000..=12_000).step_by(1000) {
+                w.advance(1000);
+                for (child, ahead) in &waiting {
+                    assert_eq!(w.is_ready(child.user), *ahead <= tick, "{heap:?} {ahead}");
+                }
+            }
+        });
+    }
+}
+
 #[test]
 fn far_deadlines_do_not_end_early() {
     run(|w| {
