@@ -61,16 +61,18 @@ pub(super) fn tests() -> Result<Outcome> {
 
 /// Tests whose name has one of `filters`; all when there are none.
 pub(super) fn run_tests(filters: &[&str]) -> Result<Outcome> {
-    let outcome = if has("nextest")? { nextest(filters)? } else { cargo_test(filters)? };
+    let outcome = if has("nextest")? { nextest(filters, &[])? } else { cargo_test(filters)? };
     Ok(match outcome {
         Outcome { passed: 0, failed: 0, .. } => Outcome::failure("no test ran"),
         outcome => outcome,
     })
 }
 
-fn nextest(filters: &[&str]) -> Result<Outcome> {
+/// By nextest, which fails when no test ran.
+pub(crate) fn nextest(filters: &[&str], environment: &[(&str, &str)]) -> Result<Outcome> {
     let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])?;
     command.args(["--color", "never", "--status-level", "pass", "--final-status-level", "fail"]);
+    command.envs(environment.iter().copied());
     let (good, text) = capture::run_showing(command.args(filters), &|line| !names::is_pass(line))?;
     Ok(Outcome { ran: names::of_nextest(&text), ..of_counts(good, &text) })
 }

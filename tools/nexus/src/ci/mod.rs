@@ -4,7 +4,7 @@ mod attacks;
 mod docs;
 mod examples;
 pub(crate) mod guest;
-mod host;
+pub(crate) mod host;
 mod kernel_size;
 mod licences;
 mod production;

@@ -26,6 +26,12 @@ fn next(w: &mut World<'_>) -> Option<User> {
     w.schedule().then(|| w.current().unwrap())
 }
 
+/// An endpoint of init's, and how a process names it.
+fn endpoint_for(w: &mut World<'_>, child: Child, rights: Rights) -> [Handle; 2] {
+    let endpoint = w.endpoint_create(w.init).unwrap();
+    [endpoint, w.install(w.init, child.process, endpoint, rights).unwrap()]
+}
+
 /// The current thread computes for this many ticks.
 fn spin(w: &mut World<'_>, ticks: u64) {
     let end = w.now() + ticks;
@@ -155,8 +161,7 @@ fn partners_in_a_call_do_not_starve_their_equals() {
 fn handing_over_begins_a_time_slice() {
     both(|w| {
         let (server, other) = (w.child(7, 8, 64), w.child(8, 8, 64));
-        let endpoint = w.endpoint_create(w.init).unwrap();
-        let serve = w.install(w.init, server.process, endpoint, Rights::RECV).unwrap();
+        let [endpoint, serve] = endpoint_for(w, server, Rights::RECV);
         let (_, serving) = w.thread_in(server.process, 10);
         let (_, equal) = w.thread_in(other.process, 10);
         for user in [server.user, other.user] {
@@ -187,8 +192,7 @@ fn answering_begins_a_time_slice() {
 fn answered(order: fn(User, User) -> [User; 2], equals: usize) {
     both(|w| {
         let (client, other) = (w.child(7, 8, 64), w.child(8, 8, 64));
-        let endpoint = w.endpoint_create(w.init).unwrap();
-        let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
+        let [endpoint, call] = endpoint_for(w, client, Rights::SEND);
         let (_, calling) = w.thread_in(client.process, 10);
         let make = |w: &mut World<'_>| w.thread_in(other.process, 10).1;
         let early: Vec<User> = (0..equals).map(|_| make(w)).collect();
@@ -398,8 +402,7 @@ fn watched(w: &mut World<'_>, id: u64, priority: u64) -> (Child, Handle) {
 /// An endpoint of init's that `server` serves, and on which `client` has called it for ever: how each
 /// names it.
 pub(crate) fn called(w: &mut World<'_>, server: Child, client: Child) -> [Handle; 2] {
-    let endpoint = w.endpoint_create(w.init).unwrap();
-    let serve = w.install(w.init, server.process, endpoint, Rights::RECV).unwrap();
+    let [endpoint, serve] = endpoint_for(w, server, Rights::RECV);
     let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
     w.receive(server.user, serve);
     w.send(client.user, call, &Message::new(1, &[]), NO_DEADLINE);
@@ -562,8 +565,7 @@ fn a_server_waits_for_a_thread_and_the_taking_apart() {
     for (crowded, first) in [(24, false), (20, true)] {
         both(|w| {
             let (server, _) = watched(w, 7, 20);
-            let endpoint = w.endpoint_create(w.init).unwrap();
-            let serve = w.install(w.init, server.process, endpoint, Rights::RECV).unwrap();
+            let [endpoint, serve] = endpoint_for(w, server, Rights::RECV);
             w.receive(server.user, serve);
             assert_eq!(next(w), Some(w.init));
             let other = crowd(w, crowded);
@@ -578,8 +580,7 @@ fn a_server_waits_for_a_thread_and_the_taking_apart() {
 fn a_caller_has_a_time_slice_beside_a_thread_and_the_taking_apart() {
     both(|w| {
         let (client, _) = watched(w, 7, 20);
-        let endpoint = w.endpoint_create(w.init).unwrap();
-        let call = w.install(w.init, client.process, endpoint, Rights::SEND).unwrap();
+        let [endpoint, call] = endpoint_for(w, client, Rights::SEND);
         w.receive(w.init, endpoint);
         assert_eq!(next(w), Some(client.user));
         w.send(client.user, call, &Message::new(1, &[]), NO_DEADLINE);
