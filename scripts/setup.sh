@@ -15,6 +15,9 @@ say() { echo "setup: $*" >&2; }
 oldest_rust=95
 target=riscv64imac-unknown-none-elf
 qemu=${NEXUS_QEMU:-qemu-system-riscv64}
+# Where QEMU is unpacked when its packages do not go with those that are installed; the host tool
+# (tools/nexus/src/qemu/version.rs) looks there after the path.
+beside=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nexus/qemu
 
 # A cargo that is new enough: rustup's, which takes the version from rust-toolchain.toml, or any.
 new_enough() {
@@ -45,7 +48,10 @@ can_build() {
     esac
 }
 has_qemu() {
-    version=$("$qemu" --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p')
+    is_new_qemu "$qemu" || { [ -z "${NEXUS_QEMU:-}" ] && is_new_qemu "$beside/qemu-system-riscv64"; }
+}
+is_new_qemu() {
+    version=$("$1" --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p')
     [ -n "$version" ] || return 1
     # shellcheck disable=SC2086 # two numbers on purpose
     set -- $version
@@ -150,19 +156,67 @@ say "fetching the lists of packages"
 $as_root DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 ||
     say "they cannot be fetched; going on with the lists that are here"
 
-packages=""
-has_qemu || packages="$packages $(qemu_package)"
-has_cc || packages="$packages gcc libc6-dev"
-if ! can_build; then
-    rust=$(rust_packages) || no_rust
-    packages="$packages $rust"
-fi
+# The packages to install, each with a space before it.
+wanted() {
+    has_qemu || printf ' %s' "$(qemu_package)"
+    has_cc || printf ' gcc libc6-dev'
+    if ! can_build; then printf ' %s' "$(rust_packages)"; fi
+}
+# Says whether all is there now, and ends.
+finish() {
+    lacks=$(missing)
+    if [ -n "$lacks" ]; then
+        say "still missing after that: $lacks"
+        say "  rustup (https://rustup.rs) brings Rust; NEXUS_QEMU names a QEMU that is elsewhere"
+        exit 1
+    fi
+    say "done: all that is needed is here"
+    exit 0
+}
 
-# What apt would do, without doing it: it says no to its own question.
-# shellcheck disable=SC2086 # a list of words on purpose
-plan=$($as_root LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get install --assume-no \
-    --no-install-recommends --no-remove $packages 2>&1) || true
-removed=$(echo "$plan" | sed -n '/^The following packages will be REMOVED:/,/^[^ ]/s/^  //p' | tr '\n' ' ')
+can_build || rust_packages >/dev/null || no_rust
+
+# What apt would do with $packages, without doing it: it says no to its own question.
+look_ahead() {
+    # shellcheck disable=SC2086 # a list of words on purpose
+    plan=$($as_root LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get install --assume-no \
+        --no-install-recommends --no-remove $packages 2>&1) || true
+    removed=$(echo "$plan" | sed -n '/^The following packages will be REMOVED:/,/^[^ ]/s/^  //p' | tr '\n' ' ')
+}
+
+# QEMU and the libraries that are missing for it, unpacked and not installed. What is there stays as it is.
+unpack_qemu() {
+    debs=$(mktemp -d) && mkdir "$debs/partial" || return 1
+    rm -rf "$beside.new" && mkdir -p "$beside.new" || return 1
+    $as_root DEBIAN_FRONTEND=noninteractive apt-get install --download-only -y -qq \
+        --no-install-recommends -o APT::Sandbox::User=root -o "Dir::Cache::archives=$debs" "$(qemu_package)" >&2 || return 1
+    for deb in "$debs"/*.deb; do dpkg-deb -x "$deb" "$beside.new" || return 1; done
+    $as_root rm -rf "$debs"
+    libraries=$(find "$beside.new" -name '*.so*' | sed "s|^$beside.new/|\$here/|; s|/[^/]*\$||" | sort -u | paste -sd:)
+    cat >"$beside.new/qemu-system-riscv64" <<END
+#!/bin/sh
+# QEMU as \`make setup\` of Nexus unpacked it, with its own libraries and firmware.
+here=\${0%/*}
+export LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+exec "\$here/usr/bin/qemu-system-riscv64" -L "\$here/usr/share/qemu" "\$@"
+END
+    chmod 755 "$beside.new/qemu-system-riscv64"
+    rm -rf "$beside" && mv "$beside.new" "$beside"
+}
+
+packages=$(wanted)
+look_ahead
+if [ -n "$removed" ] && [ -z "${NEXUS_QEMU:-}" ] && ! has_qemu; then
+    packages=" $(qemu_package)"
+    look_ahead
+    if [ -n "$removed" ]; then
+        say "installing$packages would remove ${removed% }: it is unpacked into $beside instead"
+        unpack_qemu || say "that did not work"
+    fi
+    packages=$(wanted)
+    [ -n "$packages" ] || finish
+    look_ahead
+fi
 if [ -n "$removed" ]; then
     say "installing$packages would remove ${removed% }: not done"
     say "  rustup takes the place of Debian's Rust (https://rustup.rs); NEXUS_QEMU names another QEMU"
@@ -186,10 +240,4 @@ if ! $as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install
     exit 1
 fi
 
-lacks=$(missing)
-if [ -n "$lacks" ]; then
-    say "still missing after that: $lacks"
-    say "  rustup (https://rustup.rs) brings Rust; NEXUS_QEMU names a QEMU that is elsewhere"
-    exit 1
-fi
-say "done: all that is needed is here"
+finish

@@ -7,8 +7,10 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// What the script uses of any machine.
-const COMMON: &[&str] =
-    &["sh", "cut", "sed", "tr", "grep", "dirname", "env", "cat", "mkdir", "chmod"];
+const COMMON: &[&str] = &[
+    "sh", "cut", "sed", "tr", "grep", "dirname", "env", "cat", "mkdir", "chmod", "mktemp", "find",
+    "sort", "paste", "rm", "mv",
+];
 
 struct Machine {
     dir: TempDir,
@@ -86,6 +88,7 @@ impl Machine {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/setup.sh");
         let mut command = Command::new("/bin/sh");
         command.arg(script).env_clear().env("PATH", self.at("bin"));
+        command.env("HOME", self.dir.path());
         command.env("NEXUS_SETUP_ROOT", self.dir.path()).envs(variables.iter().copied());
         let Output { status, stdout, stderr } = command.output().expect("sh");
         assert!(stdout.is_empty());
@@ -179,6 +182,7 @@ fn an_old_emulator_is_none() {
 #[test]
 fn no_package_is_removed() {
     let machine = Machine::debian();
+    machine.bring("qemu");
     let plan = PLAN.replace(
         "The following NEW",
         "The following packages will be REMOVED:\n  cargo libstd-rust-dev\n  rustc\nThe following NEW",
@@ -189,6 +193,66 @@ fn no_package_is_removed() {
     assert!(said.contains("would remove cargo libstd-rust-dev rustc: not done"), "{said}");
     assert!(said.contains("rustup"), "{said}");
     assert!(!machine.calls().contains(" -y "), "{}", machine.calls());
+}
+
+/// An apt with a QEMU that does not go with what is installed; it can be fetched all the same, as one
+/// package with a program that says `version`.
+fn conflicting_qemu(version: &str) -> Machine {
+    let machine = Machine::debian();
+    ["cc", "rust"].iter().for_each(|what| machine.bring(what));
+    let root = machine.dir.path().display();
+    let removed = "The following packages will be REMOVED:\n  qemu-utils\nThe following NEW";
+    fs::write(machine.at("plan"), PLAN.replace("The following NEW", removed)).expect("writing");
+    machine.program(
+        "apt-get",
+        &format!(
+            "echo \"apt-get $*\" >> {root}/calls\n\
+             case \"$*\" in\n\
+             *--assume-no*) cat {root}/plan; exit 1 ;;\n\
+             *--download-only*) archives=${{*#*archives=}}; : > ${{archives%% *}}/qemu.deb ;;\n\
+             esac"
+        ),
+    );
+    machine.program(
+        "dpkg-deb",
+        &format!(
+            "mkdir -p $3/usr/bin $3/usr/lib/x; : > $3/usr/lib/x/libnew.so.1\n\
+             printf '#!/bin/sh\\necho \"$@\" > {root}/ran\\necho $LD_LIBRARY_PATH >> {root}/ran\\n\
+             echo \"QEMU emulator version {version} (x)\"\\n' > $3/usr/bin/qemu-system-riscv64\n\
+             chmod 755 $3/usr/bin/qemu-system-riscv64"
+        ),
+    );
+    machine
+}
+
+#[test]
+fn qemu_is_unpacked_beside_packages_that_it_does_not_go_with() {
+    let machine = conflicting_qemu("7.2.22");
+    let (code, said) = machine.setup(&[]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("qemu-system-misc would remove qemu-utils: it is unpacked"), "{said}");
+    let calls = machine.calls();
+    for install in calls.lines().filter(|call| call.contains(" -y ")) {
+        assert!(install.contains("--download-only"), "{calls}");
+    }
+    assert_eq!(machine.setup(&[]), (0, String::new()), "the second time nothing is missing");
+    let ran = fs::read_to_string(machine.at("ran")).expect("it was started");
+    let beside = machine.at(".cache/nexus/qemu");
+    let (data, libraries) = (beside.join("usr/share/qemu"), beside.join("usr/lib/x"));
+    assert_eq!(ran, format!("-L {} --version\n{}\n", data.display(), libraries.display()));
+}
+
+#[test]
+fn a_qemu_that_cannot_be_unpacked_or_is_too_old_is_said() {
+    let machine = conflicting_qemu("5.2.0");
+    let (code, said) = machine.setup(&[]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("would remove qemu-utils: not done"), "{said}");
+    let machine = conflicting_qemu("7.2.22");
+    machine.program("dpkg-deb", "exit 1");
+    let (code, said) = machine.setup(&[]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("that did not work") && said.contains("NEXUS_QEMU names"), "{said}");
 }
 
 #[test]

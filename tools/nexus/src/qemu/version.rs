@@ -9,15 +9,35 @@ use std::process::Command;
 const OLDEST: (u32, u32) = (7, 2);
 const NAME: &str = "qemu-system-riscv64";
 
-/// The QEMU to use: `explicit`, else `NEXUS_QEMU`, else the one on the path.
+/// The QEMU to use: `explicit`, else `NEXUS_QEMU`, else the one on the path, else the one that
+/// scripts/setup.sh unpacked because its packages do not go with those that are installed.
 ///
 /// # Errors
 /// Says how to get one when it is missing or older than 7.2.
 pub fn find(explicit: Option<&Path>) -> Result<PathBuf> {
-    let qemu = explicit
+    if let Some(named) = explicit
         .map(Path::to_path_buf)
         .or_else(|| env::var_os("NEXUS_QEMU").map(PathBuf::from))
-        .unwrap_or_else(|| PathBuf::from(NAME));
+    {
+        return usable(named);
+    }
+    let found = usable(PathBuf::from(NAME));
+    if found.is_err()
+        && let Some(beside) = unpacked().filter(|beside| beside.is_file())
+    {
+        return usable(beside);
+    }
+    found
+}
+
+/// Where scripts/setup.sh unpacks a QEMU.
+fn unpacked() -> Option<PathBuf> {
+    let cache = env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?;
+    Some(cache.join("nexus/qemu").join(NAME))
+}
+
+fn usable(qemu: PathBuf) -> Result<PathBuf> {
     let shown = qemu.display();
     let Ok(output) = Command::new(&qemu).arg("--version").output() else {
         bail!("{shown} cannot be started; run `make setup` or `apt-get install qemu-system-misc`");
