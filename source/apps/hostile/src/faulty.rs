@@ -39,7 +39,7 @@ pub fn run(attack: &Faulty) -> Outcome {
 /// Lets the attack run: nobody signals `never`, and the wait ends with the process. How long that takes
 /// depends on the host, so that no number of milliseconds would tell an attack that survived.
 fn wait_for_the_end(never: Handle) -> Outcome {
-    let error = sys::wait(never, NO_DEADLINE).map_or_else(Error::code, |_| 0);
+    let error = sys::wait(never, NO_DEADLINE, Handle::NONE).map_or_else(Error::code, |_| 0);
     Outcome::NotBegun { step: 4, error }
 }
 

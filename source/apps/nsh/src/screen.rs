@@ -55,7 +55,7 @@ impl Screen {
     /// Lets time pass.
     pub fn pause(&self, ms: u64) {
         // Nothing but the deadline ends it.
-        let _ = sys::wait(self.never, Deadline::after_ms(ms).ticks());
+        let _ = sys::wait(self.never, Deadline::after_ms(ms).ticks(), Handle::NONE);
     }
 
     /// Shows text, no line of it wider than the terminal. When the terminal takes no more for a long

@@ -67,4 +67,6 @@ errors! {
     18 BadArgument;
     /// The derivation would be deeper than 64 steps.
     19 TooDeep;
+    /// The register is not one that the holder of the window may write.
+    20 RegisterDenied;
 }

@@ -24,7 +24,9 @@ pub use layout::{
     FREE_START, MAX_PAGES_PER_CALL, PAGE_SIZE, STACK_TOP, STARTUP_VA, USER_END, USER_START,
 };
 pub use message::{MAX_CAPS, Message, NO_DEADLINE, Received, Sender, Tag, WORDS};
-pub use record::{CapInfo, EndReason, KindCode, ProcessInfo, ProcessState, Record};
+pub use record::{
+    CapInfo, EndReason, IrqInfo, KindCode, LineState, ProcessInfo, ProcessState, Record,
+};
 pub use rights::{Prot, Rights};
 pub use startup::{Role, STARTUP_MAGIC, Startup, StartupCap};
 #[cfg(target_arch = "riscv64")]

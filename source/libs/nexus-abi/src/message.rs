@@ -20,6 +20,9 @@ pub struct Tag(pub u64);
 impl Tag {
     /// Bits that a sender may set.
     pub const SENDER_BITS: u64 = 0xffff_ffff_0000_007f;
+    /// Set by the caller of `reply_recv`: the line whose handle is in `t5` is acknowledged before the
+    /// answer goes (RFC-0003 I6). The kernel takes it away.
+    pub const ACK: u64 = 1 << 7;
     /// Set by the kernel: word 0 holds notification bits, and there is no reply.
     pub const NOTIFICATION: u64 = 1 << 8;
 

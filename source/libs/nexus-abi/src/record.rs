@@ -44,6 +44,8 @@ codes! {
         8 Spawn,
         /// The authority to write to the kernel's console.
         9 Console,
+        /// Interrupt lines.
+        10 Irq,
     }
 }
 
@@ -192,5 +194,53 @@ impl ProcessInfo {
             objects: pair(objects),
             root,
         })
+    }
+}
+
+codes! {
+    /// Where an interrupt line is between two interrupts.
+    LineState {
+        /// Nobody receives it, and it is disabled.
+        1 Free,
+        /// Its next interrupt is delivered.
+        2 Armed,
+        /// It was delivered and not acknowledged: nothing more comes.
+        3 Delivered,
+        /// It was acknowledged before its interval was over: the next comes after that.
+        4 Held,
+    }
+}
+
+/// What `irq_stat` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IrqInfo {
+    /// Number of the line at its controller.
+    pub line: u64,
+    /// Where it is.
+    pub state: LineState,
+    /// Least ticks between two interrupts, as the capability says; 0 for no such bound.
+    pub interval: u64,
+    /// Interrupts delivered since the machine started.
+    pub delivered: u64,
+    /// Acknowledgements that were held back because they came before the interval was over.
+    pub held_back: u64,
+    /// Tick of the last one delivered; 0 before the first.
+    pub last: u64,
+}
+
+impl IrqInfo {
+    /// As message words.
+    #[must_use]
+    pub fn to_record(&self) -> Record {
+        let IrqInfo { line, state, interval, delivered, held_back, last } = *self;
+        [line, state.code(), interval, delivered, held_back, last, 0, 0]
+    }
+
+    /// Back from message words; `None` when they are not a line's record.
+    #[must_use]
+    pub fn from_record(record: &Record) -> Option<IrqInfo> {
+        let [line, state, interval, delivered, held_back, last, ..] = *record;
+        let state = LineState::from_code(state)?;
+        Some(IrqInfo { line, state, interval, delivered, held_back, last })
     }
 }

@@ -32,6 +32,11 @@ pub enum Role {
     /// Init only: memory with the device tree, read-only. `base` is the offset of its first byte
     /// in the memory object, `len` is its bytes.
     DeviceTree,
+    /// The interrupt line of a device window. `index` is the number of the device.
+    Line,
+    /// Init only: every interrupt line that is not the kernel's. `base` is the number of the first,
+    /// `len` how many.
+    Lines,
 }
 
 impl Role {
@@ -48,6 +53,8 @@ impl Role {
             Role::Console => 7,
             Role::BootArchive => 8,
             Role::DeviceTree => 9,
+            Role::Line => 10,
+            Role::Lines => 11,
         }
     }
 }

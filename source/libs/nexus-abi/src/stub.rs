@@ -72,6 +72,11 @@ impl FromRecord for ProcessInfo {
         ProcessInfo::from_record(sender, record)
     }
 }
+impl FromRecord for IrqInfo {
+    fn from_record(_: u64, _: Sender, record: &Record) -> Option<IrqInfo> {
+        IrqInfo::from_record(record)
+    }
+}
 impl FromRecord for (u64, Option<CapInfo>) {
     fn from_record(value: u64, _: Sender, record: &Record) -> Option<Self> {
         Some((value, CapInfo::from_record(record)))
@@ -148,6 +153,35 @@ pub unsafe fn raw_message(
              inlateout("a6") *w4, inlateout("t0") *w5, inlateout("t1") *w6, inlateout("t2") *w7,
              inlateout("t3") deadline => sender, inlateout("t4") reply.0 => reply_out,
              in("a7") number);
+    }
+    let message = Message { tag: Tag(tag), words };
+    (error, Received { message, sender: Sender::from_word(sender), reply: Handle(reply_out) })
+}
+
+/// `reply_recv` with a line to acknowledge: as [`raw_message`].
+///
+/// # Safety
+/// As [`raw`].
+#[inline(always)]
+#[must_use]
+pub unsafe fn raw_reply_recv_ack(
+    handle: Handle,
+    message: &Message,
+    deadline: u64,
+    reply: Handle,
+    irq: Handle,
+) -> (u64, Received) {
+    let (error, tag, sender, reply_out);
+    let mut words = message.words;
+    let [w0, w1, w2, w3, w4, w5, w6, w7] = &mut words;
+    // SAFETY: as in `raw`; the message registers, t3 and t4 are declared as outputs.
+    unsafe {
+        asm!("ecall", inlateout("a0") handle.0 => error,
+             inlateout("a1") message.tag.0 | Tag::ACK => tag,
+             inlateout("a2") *w0, inlateout("a3") *w1, inlateout("a4") *w2, inlateout("a5") *w3,
+             inlateout("a6") *w4, inlateout("t0") *w5, inlateout("t1") *w6, inlateout("t2") *w7,
+             inlateout("t3") deadline => sender, inlateout("t4") reply.0 => reply_out,
+             in("t5") irq.0, in("a7") SYSCALL_REPLY_RECV);
     }
     let message = Message { tag: Tag(tag), words };
     (error, Received { message, sender: Sender::from_word(sender), reply: Handle(reply_out) })
@@ -231,6 +265,24 @@ pub fn reply_recv(
     // SAFETY: as in `call`.
     let (error, received) =
         unsafe { raw_message(SYSCALL_REPLY_RECV, endpoint, message, deadline, reply) };
+    check(error)?;
+    Ok(received)
+}
+
+/// As [`reply_recv`], and acknowledges a line (RECV) before the answer goes, if it was delivered.
+///
+/// # Errors
+/// See [`SYSCALLS`].
+#[inline(always)]
+pub fn reply_recv_ack(
+    endpoint: Handle,
+    reply: Handle,
+    message: &Message,
+    deadline: u64,
+    irq: Handle,
+) -> Result<Received, Error> {
+    // SAFETY: as in `call`.
+    let (error, received) = unsafe { raw_reply_recv_ack(endpoint, message, deadline, reply, irq) };
     check(error)?;
     Ok(received)
 }

@@ -21,6 +21,8 @@ pub mod regs {
     pub const T3: usize = 28;
     /// Reply handle in and out: `t4`.
     pub const T4: usize = 29;
+    /// Handle of the line to acknowledge, in, where the tag says so: `t5`.
+    pub const T5: usize = 30;
 }
 
 /// One row of the table, for the reference page.
@@ -97,6 +99,7 @@ syscalls! {
         [BadMessage, BadHandle, WrongKind, Denied, Busy, TooDeep, NoMemory, TimedOut, PeerGone];
     /// Answers a call, if `reply` is not NONE, then waits for the next message on the endpoint
     /// (RECV) or for a notification bound to it. Bad arguments are found before the answer goes.
+    /// A tag with ACK acknowledges the line (RECV) whose handle is in `t5`, as `wait` does.
     message 3 ReplyRecv SYSCALL_REPLY_RECV
         fn reply_recv(endpoint: Handle, reply: Handle, message: &Message, deadline: u64) -> Received,
         [BadMessage, BadHandle, WrongKind, Denied, Busy, TooDeep, NoMemory, TimedOut, PeerGone];
@@ -106,8 +109,9 @@ syscalls! {
     /// Sets bits in a notification (SEND) and wakes its waiter.
     plain 5 Signal SYSCALL_SIGNAL fn signal(notification: Handle, bits: u64) -> (),
         [BadHandle, WrongKind, Denied];
-    /// Waits until a notification (RECV) has bits set; returns and clears them.
-    plain 6 Wait SYSCALL_WAIT fn wait(notification: Handle, deadline: u64) -> u64,
+    /// Waits until a notification (RECV) has bits set; returns and clears them. `irq`, if it is not
+    /// NONE, is a line (RECV) that is acknowledged on the way, without a value, if it was delivered.
+    plain 6 Wait SYSCALL_WAIT fn wait(notification: Handle, deadline: u64, irq: Handle) -> u64,
         [BadHandle, WrongKind, Denied, Busy, TimedOut, PeerGone];
     /// Makes an endpoint with all its rights.
     plain 7 EndpointCreate SYSCALL_ENDPOINT_CREATE fn endpoint_create() -> Handle, [NoMemory];
@@ -147,7 +151,8 @@ syscalls! {
     memory 15 Protect SYSCALL_PROTECT fn protect(va: u64, prot: Prot) -> (),
         [Misaligned, BadAddress, Denied, ExecDenied, InvalidProt, SealState];
     /// Makes a child of a capability (DERIVE) with some of its rights. For a window, `offset` and
-    /// `len` select a part that no live sibling overlaps; for any other kind both are 0.
+    /// `len` select a part that no live sibling overlaps, for interrupt lines the same in lines; for
+    /// any other kind both are 0. What `cap_limit` set is kept.
     plain 16 CapDerive SYSCALL_CAP_DERIVE
         fn cap_derive(cap: Handle, rights: Rights, offset: u64, len: u64) -> Handle,
         [BadHandle, Denied, Misaligned, OutOfRange, Busy, TooDeep, NoMemory];
@@ -197,6 +202,26 @@ syscalls! {
     plain 27 ConsoleWrite SYSCALL_CONSOLE_WRITE
         fn console_write(console: Handle, len: u64, w0: u64, w1: u64, w2: u64, w3: u64) -> (),
         [BadHandle, WrongKind, OutOfRange];
+    /// Delivers a line (RECV, one line, without DERIVE) as `bits` of a notification (SEND) of the
+    /// caller, and enables it; it is the only thing that does. `window` (WRITE) and `offset` name the
+    /// register that `irq_ack` writes, or are NONE and 0. Lasts until one of the capabilities named
+    /// here is dropped or revoked (RFC-0003).
+    plain 28 IrqBind SYSCALL_IRQ_BIND
+        fn irq_bind(irq: Handle, notification: Handle, bits: u64, window: Handle, offset: u64) -> (),
+        [BadHandle, WrongKind, Denied, BadArgument, Misaligned, OutOfRange, RegisterDenied, Busy, NoMemory];
+    /// Acknowledges a line (RECV) that was delivered: writes `value` to the register that was named
+    /// at `irq_bind`, unless it is all ones, and lets the next interrupt come, at once or when
+    /// the interval of the line is over.
+    plain 29 IrqAck SYSCALL_IRQ_ACK fn irq_ack(irq: Handle, value: u64) -> (),
+        [BadHandle, WrongKind, Denied, BadArgument, BadState];
+    /// Tells how a line (MANAGE; one line) stands and what it has delivered.
+    record 30 IrqStat SYSCALL_IRQ_STAT fn irq_stat(irq: Handle) -> IrqInfo,
+        [BadHandle, WrongKind, Denied, OutOfRange];
+    /// Limits what can be done by a capability (MANAGE) and by all that is derived from it later. For
+    /// interrupt lines `limit` is the least ticks between two interrupts, at most 2^32 - 1. Refused with
+    /// OutOfRange where it would take an earlier limit back, and with Busy while it has children or is used.
+    plain 31 CapLimit SYSCALL_CAP_LIMIT fn cap_limit(cap: Handle, limit: u64) -> (),
+        [BadHandle, WrongKind, Denied, OutOfRange, Busy];
 }
 
 #[cfg(target_arch = "riscv64")]

@@ -1,6 +1,8 @@
 //! Records of the kernel, read back.
 
-use nexus_abi::{CapInfo, EndReason, KindCode, ProcessInfo, ProcessState, Rights, Sender};
+use nexus_abi::{
+    CapInfo, EndReason, IrqInfo, KindCode, LineState, ProcessInfo, ProcessState, Rights, Sender,
+};
 
 const CAP: CapInfo = CapInfo {
     kind: KindCode::DeviceMmio,
@@ -25,7 +27,7 @@ fn a_capability_with_unknown_bits_is_none() {
         assert_eq!(read.is_some(), known, "right bit {bit}");
         assert!(read.is_none_or(|cap| cap.rights != CAP.rights), "right bit {bit}");
     }
-    for kind in [0, 10, 1 << 8, u64::MAX] {
+    for kind in [0, 11, 1 << 8, u64::MAX] {
         let mut unknown = record;
         unknown[0] = kind;
         assert_eq!(CapInfo::from_record(&unknown), None, "kind {kind}");
@@ -51,5 +53,24 @@ fn a_process_comes_back_as_it_was_and_unknown_states_are_none() {
             unknown[0] = state;
             assert_eq!(ProcessInfo::from_record(id, &unknown), None, "{state:#x}");
         }
+    }
+}
+
+#[test]
+fn a_line_comes_back_as_it_was_and_an_unknown_state_is_none() {
+    let info = IrqInfo {
+        line: 10,
+        state: LineState::Held,
+        interval: 100,
+        delivered: 7,
+        held_back: 2,
+        last: 12_345,
+    };
+    let record = info.to_record();
+    assert_eq!(IrqInfo::from_record(&record), Some(info));
+    for state in [0, 5, u64::MAX] {
+        let mut unknown = record;
+        unknown[1] = state;
+        assert_eq!(IrqInfo::from_record(&unknown), None, "{state}");
     }
 }

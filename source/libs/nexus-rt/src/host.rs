@@ -17,6 +17,7 @@ struct Fake {
     sent: Vec<(Handle, Message)>,
     dropped: Vec<Handle>,
     deadlines: Vec<u64>,
+    acknowledged: Vec<Handle>,
 }
 
 std::thread_local! {
@@ -72,6 +73,12 @@ impl Delivery {
         FAKE.with_borrow(|fake| fake.deadlines.clone())
     }
 
+    /// The line that each receive acknowledged, where it did.
+    #[must_use]
+    pub fn acknowledged(&self) -> Vec<Handle> {
+        FAKE.with_borrow(|fake| fake.acknowledged.clone())
+    }
+
     /// Every capability that was dropped.
     #[must_use]
     pub fn dropped(&self) -> Vec<Handle> {
@@ -97,7 +104,9 @@ pub(crate) mod calls {
     use std::sync::OnceLock;
     use std::time::Instant;
 
-    use nexus_abi::{CapInfo, Error, Handle, Message, ProcessInfo, Prot, Received, Rights, Sender};
+    use nexus_abi::{
+        CapInfo, Error, Handle, IrqInfo, Message, ProcessInfo, Prot, Received, Rights, Sender,
+    };
 
     use super::FAKE;
 
@@ -138,7 +147,7 @@ pub(crate) mod calls {
         safe {
             fn yield_now() -> ();
             fn signal(notification: Handle, bits: u64) -> ();
-            fn wait(notification: Handle, deadline: u64) -> u64;
+            fn wait(notification: Handle, deadline: u64, irq: Handle) -> u64;
             fn endpoint_create() -> Handle;
             fn notification_create() -> Handle;
             fn endpoint_bind(endpoint: Handle, notification: Handle) -> ();
@@ -154,6 +163,10 @@ pub(crate) mod calls {
             fn cap_inspect(process: Handle, cursor: u64) -> (u64, Option<CapInfo>);
             fn thread_exit() -> ();
             fn console_write(console: Handle, len: u64, w0: u64, w1: u64, w2: u64, w3: u64) -> ();
+            fn irq_bind(irq: Handle, notification: Handle, bits: u64, window: Handle, offset: u64) -> ();
+            fn irq_ack(irq: Handle, value: u64) -> ();
+            fn irq_stat(irq: Handle) -> IrqInfo;
+            fn cap_limit(cap: Handle, limit: u64) -> ();
         }
         unsafe {
             fn vmo_map(process: Handle, vmo: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64;
@@ -199,6 +212,21 @@ pub(crate) mod calls {
             }
             next.unwrap_or(Err(Error::PeerGone))
         })
+    }
+
+    /// As [`reply_recv`]; keeps the line.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn reply_recv_ack(
+        endpoint: Handle,
+        reply: Handle,
+        message: &Message,
+        deadline: u64,
+        irq: Handle,
+    ) -> Result<Received, Error> {
+        FAKE.with_borrow_mut(|fake| fake.acknowledged.push(irq));
+        reply_recv(endpoint, reply, message, deadline)
     }
 
     /// Keeps the answer.

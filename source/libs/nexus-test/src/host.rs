@@ -45,7 +45,7 @@ impl Waiter {
     /// For some milliseconds.
     pub fn pause(&self, ms: u64) {
         // It ends by its deadline, and by nothing else.
-        let _ = sys::wait(self.never, Deadline::after_ms(ms).ticks());
+        let _ = sys::wait(self.never, Deadline::after_ms(ms).ticks(), Handle::NONE);
     }
 }
 

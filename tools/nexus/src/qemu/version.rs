@@ -15,9 +15,8 @@ const NAME: &str = "qemu-system-riscv64";
 /// # Errors
 /// Says how to get one when it is missing or older than 7.2.
 pub fn find(explicit: Option<&Path>) -> Result<PathBuf> {
-    if let Some(named) = explicit
-        .map(Path::to_path_buf)
-        .or_else(|| env::var_os("NEXUS_QEMU").map(PathBuf::from))
+    if let Some(named) =
+        explicit.map(Path::to_path_buf).or_else(|| env::var_os("NEXUS_QEMU").map(PathBuf::from))
     {
         return usable(named);
     }

@@ -57,14 +57,14 @@ pub(crate) fn deadline(_: &Context) -> Check {
         let ended = match what {
             "call" => sys::call(nobody, &message, end).map(|_| ()),
             "receive" => sys::reply_recv(nobody, Handle::NONE, &message, end).map(|_| ()),
-            _ => sys::wait(never, end).map(|_| ()),
+            _ => sys::wait(never, end, Handle::NONE).map(|_| ()),
         };
         refused(what, ended, Error::TimedOut)?;
         ensure!(ticks() >= end, "{what} ended before its time");
     }
-    refused("a time that is over", sys::wait(never, 0), Error::TimedOut)?;
+    refused("a time that is over", sys::wait(never, 0, Handle::NONE), Error::TimedOut)?;
     sys::signal(never, 5)?;
-    same("bits", &sys::wait(never, NO_DEADLINE)?, &5)?;
+    same("bits", &sys::wait(never, NO_DEADLINE, Handle::NONE)?, &5)?;
     sys::cap_drop(never)?;
     sys::cap_drop(nobody)?;
     Ok(())

@@ -101,7 +101,7 @@ pub(crate) fn stale(context: &Context) -> Check {
         refused("drop by an old handle", sys::cap_drop(*handle), Error::BadHandle)?;
     }
     let soon = Deadline::after_ms(1).ticks();
-    refused("bits", sys::wait(live, soon), Error::TimedOut)?;
+    refused("bits", sys::wait(live, soon, Handle::NONE), Error::TimedOut)?;
     sys::cap_drop(live)?;
     Ok(())
 }

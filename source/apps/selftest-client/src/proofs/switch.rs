@@ -65,7 +65,7 @@ pub(crate) fn registers(context: &Context) -> Check {
     let limit = Deadline::after_ms(LIMIT_MS).ticks();
     let mut bits = 0;
     while bits != GOOD {
-        bits |= sys::wait(told, limit)?;
+        bits |= sys::wait(told, limit, Handle::NONE)?;
         ensure!(
             bits & !GOOD == 0,
             "a register changed, or a reservation outlived a switch: {bits:#x}"

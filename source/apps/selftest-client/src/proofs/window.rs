@@ -202,7 +202,7 @@ pub(crate) fn other_use(context: &Context) -> Check {
         refused("as a process to map into", into, Error::WrongKind)?;
         refused("seal", sys::vmo_seal(window), Error::WrongKind)?;
         refused("signal", sys::signal(window, 1), Error::WrongKind)?;
-        refused("wait", sys::wait(window, soon), Error::WrongKind)?;
+        refused("wait", sys::wait(window, soon, Handle::NONE), Error::WrongKind)?;
         refused("call", sys::call(window, &empty, soon), Error::WrongKind)?;
         let received = sys::reply_recv(window, Handle::NONE, &empty, soon);
         refused("receive", received, Error::WrongKind)?;

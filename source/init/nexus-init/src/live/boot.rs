@@ -135,7 +135,7 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     for index in start_order(init.registry.description()) {
         starter.start(&mut init, index);
         // Whoever has ended meanwhile is not waited for.
-        init.notified(sys::wait(ends, 0).unwrap_or(0));
+        init.notified(sys::wait(ends, 0, Handle::NONE).unwrap_or(0));
     }
     init.refuse_unnamed();
     let (description, _) = starter.description;

@@ -133,7 +133,7 @@ impl World for Live {
         // Nobody signals it, so that it ends by its deadline; where there is none to be had, it ends
         // at once, and the second question is refused like the first.
         if let Ok(never) = sys::notification_create() {
-            let _ = sys::wait(never, until.ticks());
+            let _ = sys::wait(never, until.ticks(), Handle::NONE);
             let _ = sys::cap_drop(never);
         }
     }

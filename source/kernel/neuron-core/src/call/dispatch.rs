@@ -102,6 +102,9 @@ impl<P: Platform> Kernel<'_, P> {
             Syscall::CapInstall => self.cap_install(process, Handle(a0), Handle(a1), a2)?.0,
             Syscall::ProcessCreate => self.process_create(process, [a0, a1, a2, a3, a4])?.0,
             Syscall::ThreadCreate => self.thread_create(me, [a0, a1, a2, a3, a4])?.0,
+            Syscall::IrqBind | Syscall::IrqAck | Syscall::IrqStat | Syscall::CapLimit => {
+                return Err(Error::BadSyscall);
+            }
             Syscall::ConsoleWrite => {
                 self.console_write(process, Handle(a0), a1, [a2, a3, a4, a5]).map(|()| 0)?
             }

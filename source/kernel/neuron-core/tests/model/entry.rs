@@ -104,6 +104,9 @@ impl Model {
             Syscall::ProcessEnd => self.end(actor, target(self, a0), a1).map(done),
             Syscall::ProcessStat => self.stat(actor, target(self, a0)),
             Syscall::CapInspect => self.inspect(actor, target(self, a0), a1),
+            Syscall::IrqBind | Syscall::IrqAck | Syscall::IrqStat | Syscall::CapLimit => {
+                Err(Error::BadSyscall)
+            }
             Syscall::ThreadCreate => {
                 let (target, maker) = (target(self, a0), (actor, self.threads[&me].priority));
                 self.thread(maker, target, a1, a4).map(Expect::Makes)
