@@ -99,7 +99,7 @@ fn woken(partner: Handle, notification: Handle, arm: u32) -> Result<Samples, Err
 pub(crate) fn next(partner: Handle, priority: u8) -> Result<Samples, Error> {
     let turn = sys::notification_create()?;
     thread::spawn(priority, 1, move || {
-        while wait(turn, NO_DEADLINE) == Ok(1) {
+        while wait(turn, NO_DEADLINE, Handle::NONE) == Ok(1) {
             let _ = call(partner, &Message::new(ECHO, &[]), NO_DEADLINE);
         }
     })?;

@@ -72,7 +72,7 @@ pub fn serve(endpoint: Handle) -> Result<(), Error> {
 #[inline(never)]
 fn armed(taken: Handle, answer: Handle) -> Result<u64, Error> {
     reply(answer, &Message::default())?;
-    let bits = wait(taken, NO_DEADLINE);
+    let bits = wait(taken, NO_DEADLINE, Handle::NONE);
     let woken = instret();
     bits.map(|_| woken)
 }
@@ -92,7 +92,7 @@ fn bound(endpoint: Handle, answer: Handle) -> Result<u64, Error> {
 fn late(endpoint: Handle, answer: Handle) -> Result<(Handle, u64), Error> {
     reply(answer, &Message::default())?;
     let never = sys::notification_create()?;
-    let waited = wait(never, Deadline::after_ms(LATE_MS).ticks());
+    let waited = wait(never, Deadline::after_ms(LATE_MS).ticks(), Handle::NONE);
     cap_drop(never)?;
     let first = reply_recv(endpoint, Handle::NONE, &Message::default(), NO_DEADLINE)?;
     let start = instret();
