@@ -82,6 +82,7 @@ pub(super) fn kind(code: u16) -> String {
         Some(KindCode::Thread) => "thread",
         Some(KindCode::Spawn) => "spawn",
         Some(KindCode::Console) => "console",
+        Some(KindCode::Irq) => "line",
         None => return format!("kind {code}"),
     };
     name.to_string()

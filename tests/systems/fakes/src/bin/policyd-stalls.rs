@@ -47,7 +47,7 @@ impl Service for Server {
 /// Nobody signals it: the wait ends by its deadline.
 fn stall() {
     if let Ok(never) = sys::notification_create() {
-        let _ = sys::wait(never, Deadline::after_ms(STALL_MS).ticks());
+        let _ = sys::wait(never, Deadline::after_ms(STALL_MS).ticks(), Handle::NONE);
     }
 }
 
