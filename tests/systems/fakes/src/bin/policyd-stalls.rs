@@ -2,7 +2,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
-use nexus_abi::{Role, Sender};
+use nexus_abi::{Handle, Role, Sender};
 use nexus_proto::ids;
 use nexus_proto::log::{Append, Entry, Log};
 use nexus_proto::policy::{Policy, Request};
