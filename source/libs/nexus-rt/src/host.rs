@@ -73,7 +73,7 @@ impl Delivery {
         FAKE.with_borrow(|fake| fake.deadlines.clone())
     }
 
-    /// The line that each receive acknowledged, where it did.
+    /// The line that each receive acknowledged; NONE where it acknowledged none.
     #[must_use]
     pub fn acknowledged(&self) -> Vec<Handle> {
         FAKE.with_borrow(|fake| fake.acknowledged.clone())
@@ -204,6 +204,7 @@ pub(crate) mod calls {
     ) -> Result<Received, Error> {
         FAKE.with_borrow_mut(|fake| {
             fake.deadlines.push(deadline);
+            fake.acknowledged.push(Handle::NONE);
             let incoming = fake.incoming.as_mut().ok_or(Error::BadSyscall)?;
             let next = incoming.pop_front();
             let arrived = matches!(next, None | Some(Ok(_) | Err(Error::TimedOut)));
@@ -225,8 +226,12 @@ pub(crate) mod calls {
         deadline: u64,
         irq: Handle,
     ) -> Result<Received, Error> {
-        FAKE.with_borrow_mut(|fake| fake.acknowledged.push(irq));
-        reply_recv(endpoint, reply, message, deadline)
+        let received = reply_recv(endpoint, reply, message, deadline);
+        FAKE.with_borrow_mut(|fake| {
+            fake.acknowledged.pop();
+            fake.acknowledged.push(irq);
+        });
+        received
     }
 
     /// Keeps the answer.

@@ -32,6 +32,7 @@ pub mod entry;
 mod growth;
 #[cfg(target_os = "none")]
 mod heap;
+mod line;
 pub mod log;
 mod memory;
 pub mod owner;
@@ -48,12 +49,13 @@ mod va;
 mod window;
 
 pub use client::{CallError, Client};
+pub use line::Line;
 pub use log::proof;
 pub use memory::{Memory, ReadOnlyMemory};
 pub use nexus_abi as abi;
 pub use nexus_mmio as mmio;
 pub use nexus_proto as proto;
-pub use server::{Answer, ReplyTo, Service, run, serve};
+pub use server::{Answer, ReplyTo, Service, drive, run, serve};
 pub use startup::{Start, StartError, startup};
 pub use time::{Deadline, ns_of_ticks, ticks, ticks_of_ns, uptime_ns};
 pub use va::{BARE, IMAGE};

@@ -2,11 +2,12 @@
 
 use core::fmt::Display;
 
+use nexus_abi::Handle;
 use nexus_mmio::Window;
 use nexus_proto::init::{Init, Report, ReportState};
 use nexus_proto::{Zero, ids};
 
-use crate::{Deadline, StartError, map_window_part, startup};
+use crate::{Deadline, Line, StartError, map_window_part, startup};
 
 /// Milliseconds that init has to take a report.
 const REPORT_MS: u64 = 20_000;
@@ -27,6 +28,15 @@ pub fn window() -> Result<Window, StartError> {
 pub fn window_part(offset: u64, len: u64) -> Result<Window, StartError> {
     let part = startup().window().and_then(|window| Ok(map_window_part(window, offset, len)?));
     or_report(part)
+}
+
+/// Has the interrupt line of this driver, if it was given one, delivered at `endpoint`, for
+/// [`crate::drive`]. `None` when there is none, and when it cannot be bound, which is logged: then the
+/// driver looks at its device from time to time.
+#[must_use]
+pub fn line(endpoint: Handle) -> Option<Line> {
+    let bound = Line::bind(startup().line()?, endpoint);
+    bound.inspect_err(|error| crate::error!("no interrupts: {error:?}")).ok()
 }
 
 fn or_report(window: Result<Window, StartError>) -> Result<Window, StartError> {

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use nexus_abi::{Error, Handle, Message, Received, Sender};
 use nexus_proto::{Operation, Protocol, Request, ServiceError, encode_error};
 
-use crate::{Deadline, sys};
+use crate::{Deadline, Line, sys};
 
 /// A server of one protocol.
 pub trait Service {
@@ -31,6 +31,17 @@ pub trait Service {
 
     /// A notification bound to the endpoint has these bits set.
     fn notified(&mut self, _bits: u64) {}
+
+    /// The line of [`drive`] was delivered: look at the device until it has nothing more to say, or as
+    /// far as there is room for it. The device may have nothing to say at all. The line is acknowledged,
+    /// without a value, on the way into a later wait ([`Service::listens`]).
+    fn interrupt(&mut self) {}
+
+    /// Whether the line may be delivered again; asked before each wait after it was. False holds it
+    /// back, and the device with it, until there is room for what it has to say.
+    fn listens(&self) -> bool {
+        true
+    }
 
     /// A message of `sender` could not be decoded, and is being refused.
     fn refused(&mut self, _sender: Sender) {}
@@ -114,6 +125,12 @@ impl Answer {
 /// Serves `endpoint` until that fails, and returns why: the endpoint is gone, or is not one that
 /// this process may receive from.
 pub fn run<S: Service>(endpoint: Handle, service: &mut S) -> Error {
+    drive(endpoint, None, service)
+}
+
+/// Serves `endpoint` as [`run`] does, and the interrupts of `line`, which is bound to it: requests,
+/// interrupts and deadlines in one place, each when it comes.
+pub fn drive<S: Service>(endpoint: Handle, mut line: Option<Line>, service: &mut S) -> Error {
     let mut next = Answer::NOTHING;
     loop {
         let mut deadline = service.deadline();
@@ -122,9 +139,9 @@ pub fn run<S: Service>(endpoint: Handle, service: &mut S) -> Error {
             deadline = service.deadline();
         }
         let sent = next.reply;
-        let received = sys::reply_recv(endpoint, sent, &next.message, deadline.ticks());
+        let received = receive(endpoint, &next, deadline, line.as_mut(), service);
         next = match received {
-            Ok(received) => dispatch(service, received),
+            Ok(received) => dispatch(service, line.as_mut(), received),
             Err(Error::TimedOut) => {
                 service.tick();
                 Answer::NOTHING
@@ -140,15 +157,34 @@ pub fn run<S: Service>(endpoint: Handle, service: &mut S) -> Error {
     }
 }
 
+/// Answers, acknowledges the line if it was delivered and may come again, and waits.
 #[inline]
-fn dispatch<S: Service>(service: &mut S, received: Received) -> Answer {
+fn receive<S: Service>(
+    endpoint: Handle,
+    next: &Answer,
+    deadline: Deadline,
+    line: Option<&mut Line>,
+    service: &S,
+) -> Result<Received, Error> {
+    let Answer { reply, message } = next;
+    let due = line.filter(|line| line.due() != Handle::NONE && service.listens());
+    let Some(line) = due else {
+        return sys::reply_recv(endpoint, *reply, message, deadline.ticks());
+    };
+    let received = sys::reply_recv_ack(endpoint, *reply, message, deadline.ticks(), line.due());
+    // A call that is refused has acknowledged nothing; its line is due the next time too.
+    if matches!(received, Ok(_) | Err(Error::TimedOut)) {
+        line.acknowledged();
+    }
+    received
+}
+
+#[inline]
+fn dispatch<S: Service>(service: &mut S, line: Option<&mut Line>, received: Received) -> Answer {
     let Received { message, sender, reply } = received;
     if message.tag.is_notification() {
         let [bits, ..] = message.words;
-        // The kernel has only sent back messages that failed.
-        if bits != 0 {
-            service.notified(bits);
-        }
+        notified(service, line, bits);
         return Answer::NOTHING;
     }
     match <S::Protocol as Protocol>::Request::decode(&message) {
@@ -158,6 +194,24 @@ fn dispatch<S: Service>(service: &mut S, received: Received) -> Answer {
             service.refused(sender);
             ReplyTo(reply).message(encode_error(ServiceError::Malformed))
         }
+    }
+}
+
+/// Bits of a notification; none when the kernel has only sent back messages that failed.
+#[inline]
+fn notified<S: Service>(service: &mut S, line: Option<&mut Line>, bits: u64) {
+    let (rest, interrupt) = match line {
+        Some(line) => {
+            let rest = line.take(bits);
+            (rest, rest != bits)
+        }
+        None => (bits, false),
+    };
+    if interrupt {
+        service.interrupt();
+    }
+    if rest != 0 {
+        service.notified(rest);
     }
 }
 

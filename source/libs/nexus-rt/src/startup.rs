@@ -107,6 +107,12 @@ impl Start {
         Ok(crate::map_window(self.window()?)?)
     }
 
+    /// The interrupt line of the one device of a driver, if it was given one.
+    #[must_use]
+    pub fn line(self) -> Option<&'static StartupCap> {
+        self.first(Role::Line)
+    }
+
     /// Maps memory with this role: `Description`, `BootArchive` or `DeviceTree`.
     ///
     /// # Errors

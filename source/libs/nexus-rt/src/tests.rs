@@ -1,12 +1,15 @@
 //! The server loop, the client and the log against a test that stands in for the kernel.
 
-use nexus_abi::{Error, Handle, Message, Role, Sender, Startup, StartupCap, Tag};
+use nexus_abi::{Error, Handle, Message, Received, Role, Sender, Startup, StartupCap, Tag};
 use nexus_proto::power::{Exit, Off, Power, Reboot, Request};
 use nexus_proto::rtc::{Now, Rtc, Time};
 use nexus_proto::{Operation, ServiceError, Zero, encode_error};
 
 use crate::host::{answer_calls, deliver, received};
-use crate::{Answer, CallError, Client, Deadline, ReplyTo, Service, StartError, run, serve};
+use crate::line::INTERRUPT;
+use crate::{
+    Answer, CallError, Client, Deadline, Line, ReplyTo, Service, StartError, drive, run, serve,
+};
 
 const ENDPOINT: Handle = Handle(3);
 
@@ -26,6 +29,9 @@ struct Kept {
     bits: Vec<u64>,
     refused: Vec<Sender>,
     deadline: Option<Deadline>,
+    interrupts: u32,
+    /// Waits that are let pass before the line may come again.
+    deaf: core::cell::Cell<u32>,
 }
 
 impl Service for Kept {
@@ -61,6 +67,16 @@ impl Service for Kept {
 
     fn refused(&mut self, sender: Sender) {
         self.refused.push(sender);
+    }
+
+    fn interrupt(&mut self) {
+        self.interrupts += 1;
+    }
+
+    fn listens(&self) -> bool {
+        let left = self.deaf.get();
+        self.deaf.set(left.saturating_sub(1));
+        left == 0
     }
 }
 
@@ -105,6 +121,60 @@ fn notifications_are_not_answered() {
     run(ENDPOINT, &mut service);
     assert_eq!(service.bits, [0b101]);
     assert_eq!(delivery.sent(), []);
+}
+
+fn bits(bits: u64) -> Result<Received, Error> {
+    let mut message = Message::new(0, &[bits]);
+    message.tag.0 |= Tag::NOTIFICATION;
+    Ok(received(0, Handle::NONE, message))
+}
+
+const IRQ: Handle = Handle(21);
+
+#[test]
+fn an_interrupt_is_served_and_acknowledged_at_the_next_wait_and_at_no_other() {
+    let request = || Ok(received(10, reply(1), Off {}.encode()));
+    let delivery = deliver([request(), bits(INTERRUPT), request(), bits(INTERRUPT | 4)]);
+    let mut service = Kept::default();
+    drive(ENDPOINT, Some(Line::for_test(IRQ)), &mut service);
+    assert_eq!((service.interrupts, service.bits), (2, vec![4]));
+    assert_eq!(delivery.acknowledged(), [Handle::NONE, Handle::NONE, IRQ, Handle::NONE, IRQ]);
+}
+
+#[test]
+fn a_line_is_held_back_until_its_driver_has_room() {
+    let delivery = deliver([bits(INTERRUPT), bits(1), bits(2)]);
+    let mut service = Kept { deaf: 2.into(), ..Kept::default() };
+    drive(ENDPOINT, Some(Line::for_test(IRQ)), &mut service);
+    assert_eq!(service.interrupts, 1);
+    assert_eq!(delivery.acknowledged(), [Handle::NONE, Handle::NONE, Handle::NONE, IRQ]);
+}
+
+#[test]
+fn a_wait_that_is_refused_has_acknowledged_nothing() {
+    let request = Ok(received(10, reply(1), Off {}.encode()));
+    // The caller is gone when its answer would be sent; the line goes with that answer.
+    let delivery = deliver([request, bits(INTERRUPT), Err(Error::TimedOut), bits(0)]);
+    drive(ENDPOINT, Some(Line::for_test(IRQ)), &mut Kept::default());
+    assert_eq!(
+        delivery.acknowledged(),
+        [Handle::NONE, Handle::NONE, IRQ, Handle::NONE, Handle::NONE]
+    );
+    let request = || Ok(received(10, reply(1), Off {}.encode()));
+    let waiting = [bits(INTERRUPT), request(), Err(Error::BadHandle), bits(0)];
+    let delivery = deliver(waiting);
+    let mut service = Kept { deaf: 1.into(), ..Kept::default() };
+    drive(ENDPOINT, Some(Line::for_test(IRQ)), &mut service);
+    assert_eq!(delivery.acknowledged(), [Handle::NONE, Handle::NONE, IRQ, IRQ, Handle::NONE]);
+}
+
+#[test]
+fn without_a_line_its_bit_is_one_of_the_servers() {
+    let delivery = deliver([bits(INTERRUPT)]);
+    let mut service = Kept::default();
+    run(ENDPOINT, &mut service);
+    assert_eq!((service.interrupts, service.bits), (0, vec![INTERRUPT]));
+    assert_eq!(delivery.acknowledged(), [Handle::NONE, Handle::NONE]);
 }
 
 #[test]
