@@ -273,7 +273,20 @@ impl<T> Console<T> {
     pub fn type_byte(&mut self, byte: u8) {
         if self.input.len() < MAX_TYPED_AHEAD {
             self.input.extend(Some(byte).filter(|byte| *byte != LOST));
-        } else if self.input.back() != Some(&LOST) {
+        } else {
+            self.lose_bytes();
+        }
+    }
+
+    /// Bytes that can be typed before some are dropped.
+    #[must_use]
+    pub fn typing_room(&self) -> usize {
+        MAX_TYPED_AHEAD.saturating_sub(self.input.len())
+    }
+
+    /// Bytes were lost on the wire before the next one.
+    pub fn lose_bytes(&mut self) {
+        if self.input.back() != Some(&LOST) {
             self.input.push_back(LOST);
         }
     }

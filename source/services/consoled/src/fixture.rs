@@ -32,6 +32,8 @@ const LOOKS: u8 = 3;
 pub(crate) struct UartModel {
     pub(crate) received: VecDeque<u8>,
     pub(crate) broken: bool,
+    /// Bytes were lost before the next look at the line status.
+    pub(crate) overrun: bool,
     pub(crate) sent: Vec<u8>,
     /// Looks at the line status until the last byte has left; a new line setting spoils it before.
     pub(crate) leaving: u8,
@@ -60,7 +62,8 @@ impl Device for UartModel {
                 let broken = if self.broken { 0x08 } else { 0 };
                 let idle = if self.leaving == 0 { 0x40 } else { 0 };
                 self.leaving = self.leaving.saturating_sub(1);
-                received | broken | if stuck { 0 } else { 0x20 | idle }
+                let overrun = if core::mem::take(&mut self.overrun) { 0x02 } else { 0 };
+                received | overrun | broken | if stuck { 0 } else { 0x20 | idle }
             }
             7 => self.absent.unwrap_or(self.scratch),
             _ => 0,

@@ -7,7 +7,7 @@ use consoled::server::Server;
 use consoled::uart::Uart;
 use nexus_abi::Role;
 use nexus_proto::ids;
-use nexus_rt::{StartError, owner, run, startup};
+use nexus_rt::{StartError, drive, owner, startup};
 use nexus_sysdesc::Description;
 
 nexus_rt::entry!(main);
@@ -24,6 +24,8 @@ fn main() -> Result<(), StartError> {
     // Only a test run keeps it, and only a test run misses it.
     let _ = nexus_rt::proof("mmio-window-mapped", 2);
     owner::ready(0);
-    let mut server = Server::new(uart, follower, description);
-    Err(StartError::Kernel(run(start.serve()?, &mut server)))
+    let endpoint = start.serve()?;
+    let line = owner::line(endpoint);
+    let mut server = Server::new(uart, line.is_some(), follower, description);
+    Err(StartError::Kernel(drive(endpoint, line, &mut server)))
 }

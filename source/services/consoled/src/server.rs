@@ -13,14 +13,16 @@ use nexus_sysdesc::{Description, Permission};
 
 use crate::console::{self, Busy, Console, Rank};
 use crate::follow::Follower;
-use crate::uart::{Stall, Uart};
+use crate::uart::{RECEIVE_BURST, Stall, Uart};
 
 /// Milliseconds between looks at the UART while output waits for it.
 const SENDING_MS: u64 = 1;
-/// The same while somebody waits for input: less than a person notices.
+/// The same while somebody waits for input that does not interrupt: less than a person notices.
 const READING_MS: u64 = 4;
 /// The same while nobody does.
 const IDLE_MS: u64 = 20;
+/// Bursts of input taken in one go, with what they complete.
+const BURSTS: usize = 16;
 /// Milliseconds between looks at the log.
 const FOLLOW_MS: u64 = 20;
 /// Most lines of the log shown in one go.
@@ -36,15 +38,26 @@ pub struct Server<B> {
     stall: Stall,
     follower: Follower,
     description: Description,
+    /// Input interrupts.
+    interrupts: bool,
     next: Deadline,
     next_follow: Deadline,
 }
 
 impl<B: Bus> Server<B> {
-    /// Serves a console on `uart`.
+    /// Serves a console on `uart`, whose input interrupts, or is looked for from time to time.
     #[must_use]
-    pub fn new(uart: Uart<B>, follower: Follower, description: Description) -> Server<B> {
+    pub fn new(
+        mut uart: Uart<B>,
+        interrupts: bool,
+        follower: Follower,
+        description: Description,
+    ) -> Server<B> {
+        if interrupts {
+            uart.listen();
+        }
         Server {
+            interrupts,
             console: Console::default(),
             uart,
             stall: Stall::default(),
@@ -108,21 +121,52 @@ impl<B: Bus> Server<B> {
         self.stall.note(ready, ticks());
     }
 
-    /// Takes input, and answers whoever waited for it, or has waited for long enough.
+    /// Takes input as far as there is room for it, and answers whoever waited for it, or has waited for
+    /// long enough.
     fn receive(&mut self) {
-        let Server { uart, console, .. } = self;
-        uart.receive(|byte| console.type_byte(byte));
-        while let Some((to, byte)) = console.next_key() {
+        for _ in 0..BURSTS {
+            let taken = self.take_input();
+            self.answer_readers();
+            if !taken {
+                break;
+            }
+        }
+        self.answer_late_readers();
+    }
+
+    /// Takes a burst of input; false when that was all there is, or there is room for. What the console
+    /// has no room for stays at the device, which holds back whoever types.
+    fn take_input(&mut self) -> bool {
+        for _ in 0..RECEIVE_BURST {
+            if self.console.typing_room() == 0 {
+                return false;
+            }
+            let Some(received) = self.uart.receive() else { return false };
+            if received.overrun {
+                self.console.lose_bytes();
+            }
+            if let Some(byte) = received.byte {
+                self.console.type_byte(byte);
+            }
+        }
+        true
+    }
+
+    fn answer_readers(&mut self) {
+        while let Some((to, byte)) = self.console.next_key() {
             send_key(to, Ok(Key { byte, zero: Zero::ZERO }));
         }
-        while let Some(answer) = console.next_line() {
+        while let Some(answer) = self.console.next_line() {
             send_line(answer);
         }
+    }
+
+    fn answer_late_readers(&mut self) {
         let now = ticks();
-        while let Some(to) = console.next_late_key(now) {
+        while let Some(to) = self.console.next_late_key(now) {
             send_key(to, Err(ServiceError::TimedOut));
         }
-        while let Some(answer) = console.next_late_line(now) {
+        while let Some(answer) = self.console.next_late_line(now) {
             send_line(answer);
         }
     }
@@ -130,7 +174,7 @@ impl<B: Bus> Server<B> {
     fn schedule(&mut self) {
         let ms = if !self.console.output().waiting().is_empty() {
             SENDING_MS
-        } else if self.console.is_read() {
+        } else if self.console.is_read() && !self.interrupts {
             READING_MS
         } else {
             IDLE_MS
@@ -175,6 +219,17 @@ impl<B: Bus> Service for Server<B> {
                 self.wait(taken)
             }
         }
+    }
+
+    fn interrupt(&mut self) {
+        self.receive();
+        self.console.settle();
+        self.send();
+        self.schedule();
+    }
+
+    fn listens(&self) -> bool {
+        self.console.typing_room() > 0
     }
 
     fn deadline(&self) -> Deadline {

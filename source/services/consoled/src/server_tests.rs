@@ -14,9 +14,14 @@ const RNGD: Sender = Sender { service_id: 7, incarnation: 1 };
 type Fake = Server<FakeBus<UartModel>>;
 
 fn server() -> Fake {
+    server_that(false)
+}
+
+/// One whose input interrupts, or is looked for.
+fn server_that(interrupts: bool) -> Fake {
     let uart = Uart::start(FakeBus::new(0x1000, UartModel::default())).unwrap();
     let follower = Follower::new(Client::new(Handle(1)), &description(), 0);
-    Server::new(uart, follower, description())
+    Server::new(uart, interrupts, follower, description())
 }
 
 fn ask<O: Operation>(server: &mut Fake, sender: Sender, op: O) -> Result<O::Reply, ReplyError>
@@ -131,4 +136,49 @@ fn looks_more_often_when_somebody_waits() {
     let idle = server.deadline();
     let _later = ask(&mut server, SHELL, ReadLine { deadline: NO_DEADLINE });
     assert!(server.deadline() < idle);
+}
+
+#[test]
+fn input_that_interrupts_is_not_looked_for() {
+    let mut server = server_that(true);
+    assert_eq!(server.uart.bus().with_device(|uart| uart.ier), 1);
+    server.tick();
+    let idle = server.deadline();
+    let _later = ask(&mut server, SHELL, ReadLine { deadline: NO_DEADLINE });
+    assert!(server.deadline() >= idle);
+    server.uart.bus().with_device(|uart| uart.received.extend(*b"ls\r"));
+    server.interrupt();
+    assert_eq!(server.console.clients().line(SHELL.service_id, 0), Some(&b"ls"[..]));
+}
+
+#[test]
+fn what_is_pasted_waits_at_the_device_until_there_is_room() {
+    let mut server = server_that(true);
+    let line = "0123456789abcde\r";
+    let paste = line.repeat(200);
+    server.uart.bus().with_device(|uart| uart.received.extend(paste.bytes()));
+    server.interrupt();
+    assert!(!server.listens(), "nobody reads, and the console is full");
+    let left = |server: &Fake| server.uart.bus().with_device(|uart| uart.received.len());
+    assert_eq!(left(&server), paste.len() - console::MAX_TYPED_AHEAD);
+    for count in 1..=200 {
+        assert!(!server.console.is_read());
+        let _now = ask(&mut server, SHELL, ReadLine { deadline: NO_DEADLINE });
+        let typed = server.console.clients().line(SHELL.service_id, 0);
+        assert_eq!(typed, Some(&line.as_bytes()[..15]), "line {count}");
+    }
+    assert!(server.listens() && left(&server) == 0);
+}
+
+#[test]
+fn a_line_of_which_the_device_lost_bytes_is_not_run() {
+    let mut server = server_that(true);
+    let _later = ask(&mut server, SHELL, ReadLine { deadline: NO_DEADLINE });
+    server.uart.bus().with_device(|uart| {
+        uart.received.extend(*b"rm\r");
+        uart.overrun = true;
+    });
+    server.interrupt();
+    assert_eq!(server.console.clients().line(SHELL.service_id, 0), Some(&b""[..]));
+    assert!(screen(&server).contains("a part of the line is missing"));
 }

@@ -1,4 +1,5 @@
-//! The ns16550a (National Semiconductor PC16550D data sheet), polled.
+//! The ns16550a (National Semiconductor PC16550D data sheet): input by interrupt or by looks, output by
+//! looks.
 
 use alloc::collections::VecDeque;
 
@@ -30,10 +31,14 @@ const SCR: Reg<u8, ReadWrite, 7> = Reg::NEW;
 /// Both FIFOs work: what a 16550A says and its predecessors do not.
 const IIR_FIFOS: u8 = 0b1100_0000;
 const FCR_ENABLE: u8 = 1 << 0;
+/// Interrupts for received bytes: from one on, until none is left.
+const IER_RECEIVED: u8 = 1 << 0;
 const LCR_8N1: u8 = 0b011;
 const LCR_DIVISOR: u8 = 1 << 7;
 const MCR_DTR_RTS: u8 = 0b11;
 const LSR_RECEIVED: u8 = 1 << 0;
+/// A byte came when there was no room in the FIFO, and is lost.
+const LSR_OVERRUN: u8 = 1 << 1;
 /// Parity error, framing error, break: the byte is none.
 const LSR_BROKEN: u8 = 0b1_1100;
 /// The transmit FIFO is empty.
@@ -50,7 +55,7 @@ const READY_POLLS: usize = 64;
 /// The same, for whoever wrote before to have finished.
 const IDLE_POLLS: usize = 20_000;
 /// Bytes received in one go, so that a flood cannot hold the service.
-const RECEIVE_BURST: usize = 64;
+pub const RECEIVE_BURST: usize = 64;
 
 /// Why there is no UART.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +81,21 @@ impl core::fmt::Display for UartError {
     }
 }
 
+/// What was taken from the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The byte; `None` for one that came broken.
+    pub byte: Option<u8>,
+    /// Others came before it, and are lost.
+    pub overrun: bool,
+}
+
 /// The device.
 #[derive(Debug)]
 pub struct Uart<B> {
     regs: Registers<B, 8>,
+    /// A look at the line status told of lost bytes; each such look is told once.
+    overrun: bool,
 }
 
 impl<B: Bus> Uart<B> {
@@ -110,7 +126,7 @@ impl<B: Bus> Uart<B> {
         if iir & IIR_FIFOS != IIR_FIFOS {
             return Err(UartError::NoFifo { iir });
         }
-        Ok(Uart { regs })
+        Ok(Uart { regs, overrun: false })
     }
 
     /// What the registers are on, for a test to look at.
@@ -119,25 +135,33 @@ impl<B: Bus> Uart<B> {
         self.regs.bus()
     }
 
-    /// Hands each byte received to `take`, up to a bound; bytes that came broken are left out.
-    pub fn receive(&mut self, mut take: impl FnMut(u8)) {
-        for _ in 0..RECEIVE_BURST {
-            let status = self.regs.read(LSR);
-            if status & LSR_RECEIVED == 0 {
-                return;
-            }
-            let byte = self.regs.read(RBR);
-            if status & LSR_BROKEN == 0 {
-                take(byte);
-            }
+    /// Has received bytes interrupt from now on.
+    pub fn listen(&mut self) {
+        self.regs.write(IER, IER_RECEIVED);
+    }
+
+    /// Takes the next byte from the device.
+    pub fn receive(&mut self) -> Option<Received> {
+        let status = self.status();
+        if status & LSR_RECEIVED == 0 {
+            return None;
         }
+        let byte = Some(self.regs.read(RBR)).filter(|_| status & LSR_BROKEN == 0);
+        Some(Received { byte, overrun: core::mem::take(&mut self.overrun) })
+    }
+
+    /// The line status. The device tells of lost bytes once, to whoever looks first.
+    fn status(&mut self) -> u8 {
+        let status = self.regs.read(LSR);
+        self.overrun |= status & LSR_OVERRUN != 0;
+        status
     }
 
     /// Takes bytes from `waiting` for as long as the transmitter is ready; false when it stopped
     /// being so. Never waits for it.
     pub fn transmit(&mut self, waiting: &mut VecDeque<u8>) -> bool {
         while !waiting.is_empty() {
-            let ready = |_: usize| self.regs.read(LSR) & LSR_THR_EMPTY != 0;
+            let ready = |_: usize| self.status() & LSR_THR_EMPTY != 0;
             if !(0..READY_POLLS).any(ready) {
                 return false;
             }
