@@ -3,7 +3,7 @@
 use alloc::format;
 
 use nexus_proto::console::{
-    Console as Protocol, LineEvent, LineEventKind, Prompt, ReadLine, Write,
+    Console as Protocol, LineEvent, LineEventKind, Prompt, ReadKey, ReadLine, Write,
 };
 use nexus_proto::{ServiceError, Text};
 use nexus_rt::{CallError, Client, Deadline, sys};
@@ -49,6 +49,15 @@ impl Console {
                 other => return other,
             }
         }
+    }
+
+    /// The next byte that is typed.
+    ///
+    /// # Errors
+    /// Nobody typed one in time: `TimedOut` of consoled.
+    pub fn key(&self, deadline: Deadline) -> Result<u8, CallError> {
+        let ask = ReadKey { deadline: deadline.ticks() };
+        self.consoled.call(&ask, Deadline::NEVER).map(|key| key.byte)
     }
 
     /// Waits until `expected` is typed as a line, until `deadline` at most.

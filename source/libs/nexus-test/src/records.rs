@@ -97,6 +97,19 @@ pub const WITNESS_READY: &str = "witness-ready";
 /// What the host types when it has.
 pub const WITNESS_DONE: &str = "witness-done";
 
+/// The guest waits for so many bytes to be typed.
+#[must_use]
+pub fn paste(bytes: u32) -> String {
+    format!("paste {bytes}")
+}
+
+/// Byte number `at` of what the host types then.
+#[must_use]
+pub fn pasted(at: u32) -> u8 {
+    // What is left of a division by 94 fits a byte.
+    b'!'.wrapping_add(u8::try_from((at * 31 + at / 97) % 94).unwrap_or_default())
+}
+
 /// A measurement: its name, the median in instructions, how many samples there were, and how many
 /// of them equal the median.
 #[must_use]

@@ -88,6 +88,8 @@ pub struct Console<T> {
     readers: Vec<Reader<T>>,
     /// Who waits for a single byte.
     key_reader: Option<(Sender, Rank, Wait<T>)>,
+    /// Who has the keyboard also between two bytes that it waits for.
+    holder: Option<u32>,
     clients: Clients,
     writers: Writers,
     input: VecDeque<u8>,
@@ -103,6 +105,7 @@ impl<T> Default for Console<T> {
         Console {
             readers: Vec::new(),
             key_reader: None,
+            holder: None,
             clients: Clients::default(),
             writers: Writers::default(),
             input: VecDeque::new(),
@@ -194,7 +197,7 @@ impl<T> Console<T> {
     }
 
     fn line_is_read(&self) -> bool {
-        self.readers.last().is_some_and(|reader| reader.waiting.is_some())
+        self.holder.is_none() && self.readers.last().is_some_and(|one| one.waiting.is_some())
     }
 
     /// `sender` waits for a line until the tick `deadline`; it goes on with the one that it got on
@@ -213,6 +216,7 @@ impl<T> Console<T> {
         if let Some(line) = self.writers.end(sender) {
             self.print(&line);
         }
+        self.holder.take_if(|holder| *holder == sender.service_id);
         let index = self.readers.iter().position(|r| r.sender.service_id == sender.service_id);
         if index.is_none() && self.readers.len() == MAX_READERS {
             return Err(Busy(to));
@@ -238,7 +242,8 @@ impl<T> Console<T> {
         Ok(replaced.map(|wait| wait.to))
     }
 
-    /// `sender` waits for one byte until the tick `deadline`. Returns whoever waited for the same
+    /// `sender` waits for one byte until the tick `deadline`. A test program has the keyboard from then
+    /// on until it reads a line: what is typed between two bytes is for nobody else. Returns whoever waited for the same
     /// service before, who has to be let go.
     ///
     /// # Errors
@@ -253,6 +258,9 @@ impl<T> Console<T> {
         let other = |reader: &Sender| reader.service_id != sender.service_id;
         if self.key_reader.as_ref().is_some_and(|(reader, ..)| other(reader)) {
             return Err(Busy(to));
+        }
+        if rank == Rank::Host {
+            self.holder = Some(sender.service_id);
         }
         let replaced = self.key_reader.replace((sender, rank, Wait { to, deadline }));
         Ok(replaced.map(|(.., wait)| wait.to))

@@ -339,3 +339,19 @@ fn the_rest_of_a_long_line_can_be_asked_for() {
     assert_eq!(console.clients().line(SHELL.service_id, 102), None);
     assert_eq!(console.clients().line(OTHER.service_id, 1), None);
 }
+
+#[test]
+fn what_is_typed_between_two_bytes_for_a_test_program_is_for_nobody_else() {
+    let mut console = console();
+    read(&mut console, SHELL, "> ", 1).unwrap();
+    console.read_key(TESTS, Rank::Host, NO_DEADLINE, 2).unwrap();
+    assert_eq!(type_in(&mut console, "ab\r"), None);
+    assert_eq!(console.next_key(), Some((2, b'a')));
+    assert_eq!(console.next_line(), None);
+    console.read_key(TESTS, Rank::Host, NO_DEADLINE, 3).unwrap();
+    assert_eq!(console.next_key(), Some((3, b'b')));
+    // It reads lines again; then whoever is left does.
+    read(&mut console, TESTS, "host> ", 4).unwrap();
+    assert_eq!(console.next_line(), line(4, ""));
+    assert_eq!(type_in(&mut console, "ls\r"), line(1, "ls"));
+}

@@ -15,6 +15,17 @@ pub const PREFIX: &str = "@nx ";
 /// What the host sends when it has read guest memory.
 pub const WITNESS_DONE: &str = "witness-done\n";
 
+/// Most bytes that are typed at once: what a pipe holds.
+const MAX_PASTE: u32 = 1 << 16;
+
+/// What the host types when the guest waits for so many bytes: printable characters, in an order in
+/// which one that is lost, doubled or moved shows.
+#[must_use]
+pub fn paste(bytes: u32) -> String {
+    let byte = |at: u32| b'!' + u8::try_from((at * 31 + at / 97) % 94).unwrap_or_default();
+    (0..bytes.min(MAX_PASTE)).map(|at| char::from(byte(at))).collect()
+}
+
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -30,6 +41,11 @@ pub enum Record {
     Root(Root),
     /// The guest waits until the host has read its memory.
     WitnessReady,
+    /// The guest waits for so many bytes to be typed.
+    Paste {
+        /// How many.
+        bytes: u32,
+    },
     /// All `owners` owner services hold their windows.
     Ready {
         /// How many.

@@ -46,6 +46,7 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
             Record::Root(Root { service: number(service)?, phys: hex(phys)? })
         }
         ("witness-ready", []) => Record::WitnessReady,
+        ("paste", [bytes]) => Record::Paste { bytes: number(bytes)? },
         ("ready", [owners]) => Record::Ready { owners: number(owners)? },
         ("refused", [service, device, reason]) => Record::Refused(Refused {
             service: name(service)?,

@@ -3,7 +3,7 @@
 use super::registers;
 use super::transcript::{Meaning, Transcript};
 use crate::protocol::Event::Grant;
-use crate::protocol::WITNESS_DONE;
+use crate::protocol::{WITNESS_DONE, paste};
 use crate::qemu::{self, Event, Gdb, Guest, Qmp};
 use crate::symbolize::Symbols;
 use crate::witness::Ram;
@@ -188,6 +188,7 @@ impl Driver {
                     self.witness = Some(witness);
                     self.guest.send(WITNESS_DONE)?;
                 }
+                Meaning::Paste(bytes) => self.guest.send(&paste(bytes))?,
                 Meaning::Record | Meaning::Verdict => {
                     if self.transcript.ready.is_some() && self.ready_after.is_none() {
                         self.ready_after = Some(self.start.elapsed());
@@ -259,6 +260,14 @@ mod tests {
         let (run, shown) = shell(script, until, LONG);
         assert_eq!(run.ended, Ended::Marker);
         assert_eq!(shown.len(), 2);
+    }
+
+    #[test]
+    fn test_what_the_guest_waits_for_is_typed() {
+        let script = "echo @nx 0000000000000007 paste 4; head -c 4; echo";
+        let (run, shown) = shell(script, Until::Verdict, LONG);
+        assert_eq!(run.ended, Ended::Guest(Some(0)));
+        assert_eq!(shown, ["!@_~"]);
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub enum Meaning {
     Record,
     /// The guest waits for its memory to be read.
     WitnessReady,
+    /// The guest waits for so many bytes to be typed.
+    Paste(u32),
     /// The guest has said its verdict.
     Verdict,
 }
@@ -140,6 +142,7 @@ impl Transcript {
                 self.read_after = Some(self.ledger.len());
                 return Meaning::WitnessReady;
             }
+            Record::Paste { bytes } => return Meaning::Paste(bytes),
             Record::Verdict { passed, failed } => {
                 self.verdict = Some((passed, failed));
                 return Meaning::Verdict;

@@ -5,6 +5,7 @@ mod calls;
 mod flood;
 mod handles;
 mod hostile;
+mod input;
 mod memory;
 #[cfg(test)]
 mod page;
@@ -224,6 +225,11 @@ const ALIVE: &[Proof] = &[
         "log-flood",
         "while one service floods the log, decisions are made and recorded in time",
         flood::flood,
+    ),
+    proof(
+        "console-paste",
+        "of 20,000 bytes that are typed at once, each arrives, once and in its place",
+        input::paste,
     ),
     // attack 47 Q: the chain is computed again in another process; the hashes are the same; broken: logd-chain
     proof(
