@@ -31,7 +31,8 @@ pub(crate) struct Choice {
     /// Name the steps and do nothing.
     #[arg(long)]
     pub(crate) list: bool,
-    /// Write what the steps came to into docs/security/assurance.md.
+    /// Write what the steps came to into docs/security/assurance.md, and publish results that
+    /// `--resume` can go on from, where there are such.
     #[arg(long)]
     write: bool,
 }
@@ -93,6 +94,7 @@ pub(crate) fn run(
         let path = paths::root()?.join("docs/security/assurance.md");
         let page = fs::read_to_string(&path)?;
         fs::write(&path, figures::updated(&page, name, &tally.rows)?)?;
+        results.map_or(Ok(()), Results::publish)?;
     }
     Ok(if tally.good() { Exit::Pass } else { Exit::Failed })
 }

@@ -1,5 +1,6 @@
 //! What steps came to, kept for `--resume`: one file for each part of a step, with the hash of the
-//! tree that it was of.
+//! tree that it was of. `--write` publishes them in the tree itself, which carries them to another
+//! machine, and shows to whoever reads it what was looked at.
 
 use super::outcome::Outcome;
 use crate::build::Place;
@@ -13,11 +14,15 @@ use std::time::Duration;
 
 /// The page that results are written into; it is no part of what they are of.
 const PAGE: &str = "docs/security/assurance.md";
+/// Where they are published, in a folder for each list of steps; no part of it either.
+const PUBLISHED: &str = "docs/security/results";
 
 /// The results of one list of steps.
 #[derive(Debug)]
 pub(crate) struct Results {
     directory: PathBuf,
+    /// Where they are published.
+    published: PathBuf,
     /// The tree that they are of.
     tree: String,
     /// Those of an earlier run count.
@@ -43,28 +48,47 @@ impl Results {
     /// When the tree cannot be read.
     pub(crate) fn open(name: &str, resume: bool) -> Result<Results> {
         let place = Place::tree()?;
-        let tree = hash(&place.root, &[&place.target, &place.build])?;
-        Ok(Results { directory: place.target.join("results").join(name), tree, resume })
+        let published = place.root.join(PUBLISHED);
+        let tree = hash(&place.root, &[&place.target, &place.build, &published])?;
+        let directory = place.target.join("results").join(name);
+        Ok(Results { directory, published: published.join(name), tree, resume })
     }
 
     /// The seed of an earlier run that can go on.
     pub(crate) fn seed(&self) -> Option<u64> {
-        let entries = self.directory.read_dir().ok().filter(|_| self.resume)?;
-        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        paths.sort();
-        paths.iter().find_map(|path| Some(self.read(path)?.seed))
+        let all = [&self.directory, &self.published].into_iter().flat_map(|place| files(place));
+        all.filter(|_| self.resume).find_map(|path| Some(self.read(&path)?.seed))
     }
 
     /// What this part came to before, with this seed and of this tree; also that it failed.
     pub(crate) fn find(&self, step: &str, [part, parts]: [u32; 2], seed: u64) -> Option<Kept> {
-        let path = self.path(step, part, parts);
-        self.read(&path).filter(|kept| self.resume && kept.seed == seed)
+        let name = name(step, part, parts);
+        let all = [&self.directory, &self.published].map(|place| self.read(&place.join(&name)));
+        all.into_iter().flatten().find(|kept| self.resume && kept.seed == seed)
+    }
+
+    /// Publishes those of this tree, in place of all that were published.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub(crate) fn publish(&self) -> Result<()> {
+        fs::create_dir_all(&self.published)?;
+        for old in files(&self.published).iter().filter(|path| self.read(path).is_none()) {
+            fs::remove_file(old)?;
+        }
+        for path in files(&self.directory).iter().filter(|path| self.read(path).is_some()) {
+            let name = path.file_name().context("a file has a name")?;
+            fs::copy(path, self.published.join(name))?;
+        }
+        Ok(())
     }
 
     /// Forgets what this part came to before.
     pub(crate) fn forget(&self, step: &str, [part, parts]: [u32; 2]) {
         // What is not there is forgotten.
-        let _ = fs::remove_file(self.path(step, part, parts));
+        let name = name(step, part, parts);
+        let _ = fs::remove_file(self.directory.join(&name));
+        let _ = fs::remove_file(self.published.join(&name));
     }
 
     /// Keeps what this part came to.
@@ -80,7 +104,7 @@ impl Results {
     ) -> Result<Kept> {
         let kept = Kept { tree: self.tree.clone(), seed, took, outcome };
         fs::create_dir_all(&self.directory)?;
-        let path = self.path(step, part, parts);
+        let path = self.directory.join(name(step, part, parts));
         // In one step, so that a run that is cut short leaves all of it or nothing.
         let whole = path.with_extension("new");
         fs::write(&whole, serde_json::to_vec_pretty(&kept)?)?;
@@ -93,10 +117,18 @@ impl Results {
         let kept: Kept = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         (kept.tree == self.tree).then_some(kept)
     }
+}
 
-    fn path(&self, step: &str, part: u32, parts: u32) -> PathBuf {
-        self.directory.join(format!("{step}-{part}-of-{parts}.json"))
-    }
+fn name(step: &str, part: u32, parts: u32) -> String {
+    format!("{step}-{part}-of-{parts}.json")
+}
+
+/// The files of a folder, by name; none when it is not there.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = directory.read_dir().into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.sort();
+    files
 }
 
 /// SHA-256 of the names and bytes of all files below `root`.
@@ -121,7 +153,28 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::steps) fn results(directory: &Path, tree: &str, resume: bool) -> Results {
-        Results { directory: directory.to_path_buf(), tree: tree.to_owned(), resume }
+        let published = directory.join("published");
+        Results { directory: directory.to_path_buf(), published, tree: tree.to_owned(), resume }
+    }
+
+    #[test]
+    fn test_what_is_published_counts_where_nothing_else_is_left() {
+        let scratch = tempfile::tempdir().unwrap();
+        let run = results(scratch.path(), "one", true);
+        let came_to = || (Outcome::success("x"), Duration::from_secs(9));
+        let kept = run.keep("a", [1, 1], 7, came_to()).unwrap();
+        run.publish().unwrap();
+        fs::remove_file(scratch.path().join("a-1-of-1.json")).unwrap();
+        assert_eq!((run.seed(), run.find("a", [1, 1], 7)), (Some(7), Some(kept)));
+        let anew = results(scratch.path(), "one", false);
+        assert_eq!((anew.seed(), anew.find("a", [1, 1], 7)), (None, None), "not asked for");
+
+        let other = results(scratch.path(), "two", true);
+        assert_eq!((other.seed(), other.find("a", [1, 1], 7)), (None, None), "of another tree");
+        other.keep("b", [1, 1], 8, came_to()).unwrap();
+        other.publish().unwrap();
+        assert_eq!(run.find("a", [1, 1], 7), None, "published are those of one tree");
+        assert_eq!(files(&other.published).len(), 1);
     }
 
     #[test]
