@@ -81,6 +81,13 @@ impl Lines {
         self.first < end(other) && other.first < end(self)
     }
 
+    /// True when these are some of `all`, with no shorter interval.
+    #[cfg(feature = "checker")]
+    pub(crate) fn is_part_of(self, all: Lines) -> bool {
+        let end = |lines: Lines| lines.first.saturating_add(lines.count);
+        all.first <= self.first && end(self) <= end(all) && all.interval <= self.interval
+    }
+
     /// Number of the first line, and how many they are.
     #[must_use]
     pub fn range(self) -> (u64, u64) {
@@ -181,5 +188,13 @@ impl Rings for Line {
 
     fn set_alarm(&mut self, at: u64, place: usize) {
         (self.alarm, self.alarm_place) = (at, place);
+    }
+}
+
+/// Of what a program can do with it: the times and counts of what was are left out.
+#[cfg(feature = "checker")]
+impl core::hash::Hash for Line {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        (self.receiver, &self.signalling, &self.received).hash(state);
     }
 }
