@@ -54,6 +54,18 @@ pub trait Platform: PhysMem {
     fn satp(&self, root: Frame, asid: Asid) -> u64;
     /// Entry `index` (256 to 511) of every root table: the kernel half.
     fn kernel_entry(&self, index: usize) -> u64;
+    /// Takes the interrupt that the controller puts first, and gives the number of its line, or 0 for
+    /// none. The line delivers no other until [`Platform::rearm`].
+    fn claim(&mut self) -> u32;
+    /// Lets a line that was claimed, and is open, deliver its next interrupt.
+    fn rearm(&mut self, line: u32);
+    /// Enables a line.
+    fn open(&mut self, line: u32);
+    /// Disables a line; before that, one that was claimed is made ready for its next interrupt.
+    fn close(&mut self, line: u32, claimed: bool);
+    /// True when a line is enabled, for the checker.
+    #[cfg(feature = "checker")]
+    fn is_open(&self, line: u32) -> bool;
     /// Writes to the kernel's console.
     fn console_write(&mut self, bytes: &[u8]);
 }

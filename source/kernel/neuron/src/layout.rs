@@ -2,7 +2,7 @@
 //!
 //! | virtual | what |
 //! |---|---|
-//! | `0xffffffc0_00000000 + p` | RAM at physical `p`, RW-NX, without the kernel image and without what is reserved |
+//! | `0xffffffc0_00000000 + p` | RAM at physical `p`, RW-NX, without the kernel image and without what is reserved; likewise the pages of the interrupt controller that the kernel uses |
 //! | `0xffffffff_00000000 + p` | the kernel image at physical `p`: text R-X, rodata R, data RW-NX, guard pages unmapped |
 
 /// Bytes in a page.

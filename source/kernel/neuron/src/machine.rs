@@ -12,6 +12,7 @@ mod lock;
 mod paging;
 mod panic;
 mod phys;
+mod plic;
 mod start;
 mod trap;
 #[cfg(not(feature = "checker"))]

@@ -13,7 +13,11 @@ use dtoolkit::{Node as _, Property, ToCellInt};
 use nexus_devicetree::{Node, Reach, Tree};
 
 use crate::layout::{DIRECT_END, MAX_BANKS, PHYS_END};
+use crate::plic::Controller;
 use crate::range::{Range, RangeSet};
+
+/// The interrupt controller that the kernel can use.
+const PLIC: [&str; 2] = ["riscv,plic0", "sifive,plic-1.0.0"];
 
 /// Interrupt controllers, timers and IOMMUs, which are the kernel's. Interrupt controllers are told
 /// by their property as well.
@@ -78,6 +82,8 @@ pub struct Board {
     pub timebase_hz: u64,
     /// The hart has `stimecmp`, as its node says.
     pub sstc: bool,
+    /// The interrupt controller, when there is one, and one only, and nothing about it is in doubt.
+    pub plic: Option<Controller>,
 }
 
 impl Board {
@@ -99,6 +105,7 @@ impl Board {
         let mut reader = Reader { board, ..Reader::default() };
         reader.read_memory(tree, tell)?;
         reader.read_windows(tree, tell)?;
+        reader.read_plic(tree, cpu.as_ref(), tell)?;
         Ok(reader.board)
     }
 }
@@ -194,6 +201,30 @@ impl Reader {
         }
         kept.cover(initrd.pages_outward());
         kept.iter().chain(self.shut.iter()).for_each(|taken| windows.cut(taken));
+        Ok(())
+    }
+
+    /// The interrupt controller. Without one the machine boots, and has no interrupt lines.
+    fn read_plic(
+        &mut self,
+        tree: Tree<'_>,
+        cpu: Option<&FdtNode<'_>>,
+        tell: Tell<'_>,
+    ) -> Result<(), TreeError> {
+        let mut count = 0;
+        tree.walk(&mut |node| {
+            if PLIC.iter().any(|class| node.is(class)) {
+                count += 1;
+                self.board.plic = cpu.and_then(|cpu| Controller::of(node, cpu, &self.memory));
+                if self.board.plic.is_none() {
+                    tell(format_args!("{node}: no interrupt lines: it is off, or in doubt"));
+                }
+            }
+        })?;
+        if count > 1 {
+            tell(format_args!("no interrupt lines: {count} controllers"));
+            self.board.plic = None;
+        }
         Ok(())
     }
 
@@ -327,7 +358,7 @@ fn has_sstc(cpu: Option<&FdtNode<'_>>, hart: u64, tell: Tell<'_>) -> bool {
 }
 
 /// A property of one or two cells.
-fn integer(node: &FdtNode<'_>, name: &'static str) -> Result<u64, TreeError> {
+pub(crate) fn integer(node: &FdtNode<'_>, name: &'static str) -> Result<u64, TreeError> {
     let property = node.property(name).ok_or(TreeError::Missing(name))?;
     let cells = property.value_as::<dtoolkit::Cells<'_>>().map_err(|_| TreeError::Missing(name))?;
     if cells.as_ref().is_empty() {

@@ -75,7 +75,7 @@ impl<P: Platform> Kernel<'_, P> {
             Syscall::Null | Syscall::Call | Syscall::ReplyRecv => 0,
             Syscall::Yield => self.rotate().map(|()| 0)?,
             Syscall::Reply => return self.reply(me),
-            Syscall::Wait => return self.wait(me, Handle(a0), a1),
+            Syscall::Wait => return self.wait(me, Handle(a0), a1, Handle(a2)),
             Syscall::ThreadExit => return self.thread_exit(me),
             Syscall::ProcessEnd => return self.process_end(process, Handle(a0), a1),
             Syscall::CapDrop => return self.cap_drop(me, process, Handle(a0)),
@@ -102,9 +102,13 @@ impl<P: Platform> Kernel<'_, P> {
             Syscall::CapInstall => self.cap_install(process, Handle(a0), Handle(a1), a2)?.0,
             Syscall::ProcessCreate => self.process_create(process, [a0, a1, a2, a3, a4])?.0,
             Syscall::ThreadCreate => self.thread_create(me, [a0, a1, a2, a3, a4])?.0,
-            Syscall::IrqBind | Syscall::IrqAck | Syscall::IrqStat | Syscall::CapLimit => {
-                return Err(Error::BadSyscall);
+            Syscall::IrqBind => self.irq_bind(process, [a0, a1, a2, a3, a4]).map(|()| 0)?,
+            Syscall::IrqAck => self.irq_ack(process, Handle(a0), a1).map(|()| 0)?,
+            Syscall::IrqStat => {
+                let info = self.irq_stat(process, Handle(a0))?;
+                return self.record(me, 0, Sender::default(), &info.to_record());
             }
+            Syscall::CapLimit => self.cap_limit(process, Handle(a0), a1).map(|()| 0)?,
             Syscall::ConsoleWrite => {
                 self.console_write(process, Handle(a0), a1, [a2, a3, a4, a5]).map(|()| 0)?
             }
@@ -122,10 +126,13 @@ impl<P: Platform> Kernel<'_, P> {
         let (id, cap) = self.lookup(caller, handle)?;
         need(cap, Rights::DERIVE)?;
         let rights = fewer(cap, rights)?;
-        let kind = match Window::of(cap.kind) {
-            Ok(window) => window.narrow(offset, len)?.kind(),
-            Err(_) if offset == 0 && len == 0 => cap.kind,
-            Err(_) => return Err(Error::OutOfRange),
+        let kind = match cap.kind {
+            CapabilityKind::Irq(lines) => CapabilityKind::Irq(lines.narrow(offset, len)?),
+            kind => match Window::of(kind) {
+                Ok(window) => window.narrow(offset, len)?.kind(),
+                Err(_) if offset == 0 && len == 0 => kind,
+                Err(_) => return Err(Error::OutOfRange),
+            },
         };
         let child = self.add_child(id, caller, kind, rights)?;
         Ok(self.caps.handle(child))

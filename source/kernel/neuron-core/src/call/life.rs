@@ -251,10 +251,12 @@ impl<P: Platform> Kernel<'_, P> {
         }
     }
 
-    /// First of all those that wait for its answers hear that none will come: its threads receive
-    /// nothing any more, so that there will be no others.
+    /// First of all its interrupt lines are disabled. Then those that wait for its answers hear that
+    /// none will come: its threads receive nothing any more, so that there will be no others.
     fn take_apart(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress> {
-        if self.fail_callers(id, work)? == Progress::More {
+        if self.end_lines_of(id, work)? == Progress::More
+            || self.fail_callers(id, work)? == Progress::More
+        {
             return Ok(Progress::More);
         }
         let first = |kernel: &Self| Ok(kernel.processes.get(id)?.first_mapping());

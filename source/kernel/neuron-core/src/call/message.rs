@@ -206,21 +206,32 @@ impl<P: Platform> Kernel<'_, P> {
         let thread = self.threads.get(me)?;
         let (handle, tag) = (Handle(thread.frame.get(regs::A0)), Tag(thread.frame.get(regs::A1)));
         let (deadline, reply) = (thread.frame.get(regs::T3), Handle(thread.frame.get(regs::T4)));
-        let process = thread.process;
+        let (process, irq) = (thread.process, Handle(thread.frame.get(regs::T5)));
+        let (acknowledges, tag) = (tag.0 & Tag::ACK != 0, Tag(tag.0 & !Tag::ACK));
         if reply != Handle::NONE && !tag.is_valid() {
             return Err(Error::BadMessage);
         }
         let id = self.endpoint(process, handle, Rights::RECV)?;
         let mut caller = None;
         if reply != Handle::NONE {
-            let waits = self.caller_of(process, reply)?;
-            self.answer(me, waits, tag)?;
-            caller = Some(waits);
+            caller = Some(self.caller_of(process, reply)?);
+        }
+        let line = if acknowledges { self.to_acknowledge(process, irq)? } else { None };
+        // This may be refused; nobody runs with the answer before the line is acknowledged.
+        if let Some(caller) = caller {
+            self.answer(me, caller, tag)?;
+        }
+        if let Some((line, interval)) = line {
+            self.acknowledge(line, interval)?;
         }
         let found = self.receive_now(me, id)?;
         if found != Found::Nothing {
             let outcome = match (found, caller) {
-                (Found::Failures, None) => Outcome::Again,
+                (Found::Failures, None) => {
+                    // The call that is made again acknowledges nothing more.
+                    self.threads.get_mut(me)?.frame.set(regs::A1, tag.0);
+                    Outcome::Again
+                }
                 (Found::Failures, Some(_)) => {
                     // The answer went: nothing that comes later may make an error of this call.
                     deliver_bits(self.threads.get_mut(me)?, 0);
@@ -308,65 +319,72 @@ impl<P: Platform> Kernel<'_, P> {
         self.signal_object(id, bits)
     }
 
-    /// Sets bits of a notification.
+    /// Sets bits of a notification. Whoever takes them runs at once, if it is more important than the
+    /// current thread.
     #[inline(always)]
     pub(crate) fn signal_object(&mut self, id: Id<Notification>, bits: u64) -> Result<(), Error> {
+        if self.set_bits(id, bits)? { self.preempt() } else { Ok(()) }
+    }
+
+    /// Sets bits of a notification; true when a thread has taken them, which is ready then.
+    #[inline(always)]
+    pub(crate) fn set_bits(&mut self, id: Id<Notification>, bits: u64) -> Result<bool, Error> {
         let notification = self.notifications.get_mut(id)?;
         notification.bits |= bits;
         if notification.bits == 0 {
-            return Ok(());
+            return Ok(false);
         }
         if let Some(waiter) = notification.waiter.take() {
             let bits = core::mem::take(&mut notification.bits);
             self.threads.get_mut(waiter)?.answer(0, bits);
-            return self.wake(waiter);
+            self.make_ready(waiter)?;
+            return Ok(true);
         }
         match notification.bound {
-            Some(bound) => self.signal_endpoint(id, bound.to),
-            None => Ok(()),
+            Some(bound) => self.give_bits(id, bound.to),
+            None => Ok(false),
         }
     }
 
-    /// Delivers the bits of a bound notification to a thread that receives on the endpoint.
-    fn signal_endpoint(
-        &mut self,
-        id: Id<Notification>,
-        endpoint: Id<Endpoint>,
-    ) -> Result<(), Error> {
+    /// Delivers the bits of a bound notification to a thread that receives on the endpoint, if one
+    /// does, which is ready then.
+    fn give_bits(&mut self, id: Id<Notification>, endpoint: Id<Endpoint>) -> Result<bool, Error> {
         let endpoint = self.endpoints.get_mut(endpoint)?;
         if endpoint.waiting != Waiting::Receivers {
-            return Ok(());
+            return Ok(false);
         }
-        let Some(receiver) = endpoint.queue.pop_front(&mut self.threads) else { return Ok(()) };
+        let Some(receiver) = endpoint.queue.pop_front(&mut self.threads) else { return Ok(false) };
         let bits = core::mem::take(&mut self.notifications.get_mut(id)?.bits);
         deliver_bits(self.threads.get_mut(receiver)?, bits);
-        self.wake(receiver)
+        self.make_ready(receiver)?;
+        Ok(true)
     }
 
-    /// Lets a thread run that has what it waited for: at once, if it is more important than the
-    /// current one.
-    #[inline(always)]
-    fn wake(&mut self, id: Id<Thread>) -> Result<(), Error> {
-        self.make_ready(id)?;
-        self.preempt()
-    }
-
-    /// `wait`: takes the bits of a notification, or waits for some.
+    /// `wait`: acknowledges a line, if one is named, and takes the bits of a notification, or waits
+    /// for some.
     pub(crate) fn wait(
         &mut self,
         me: Id<Thread>,
         handle: Handle,
         deadline: u64,
+        irq: Handle,
     ) -> Result<Outcome, Error> {
         let process = self.threads.get(me)?.process;
         let id = self.notification(process, handle, Rights::RECV)?;
+        let line = match irq {
+            Handle::NONE => None,
+            irq => self.to_acknowledge(process, irq)?,
+        };
+        if self.notifications.get(id)?.waiter.is_some() {
+            return Err(Error::Busy);
+        }
+        if let Some((line, interval)) = line {
+            self.acknowledge(line, interval)?;
+        }
         let notification = self.notifications.get_mut(id)?;
         let bits = core::mem::take(&mut notification.bits);
         if bits != 0 {
             return Ok(Outcome::Value(bits));
-        }
-        if notification.waiter.is_some() {
-            return Err(Error::Busy);
         }
         notification.waiter = Some(me);
         let thread = self.threads.get_mut(me)?;
@@ -413,7 +431,8 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn notification_create(&mut self, owner: Id<Process>) -> Result<Handle, Error> {
         let rights = Rights::SEND | Rights::RECV | OBJECT_RIGHTS;
         let cap = self.new_object(owner, owner, rights, |kernel, anchor| {
-            let notification = Notification { bits: 0, waiter: None, bound: None, anchor };
+            let notification =
+                Notification { bits: 0, waiter: None, bound: None, lines: List::EMPTY, anchor };
             Ok(CapabilityKind::Notification(kernel.notifications.alloc(notification)?))
         })?;
         Ok(self.caps.handle(cap))

@@ -4,6 +4,7 @@
 mod dispatch;
 pub(crate) mod fast;
 pub(crate) mod life;
+mod line;
 pub(crate) mod memory;
 pub(crate) mod message;
 

@@ -80,6 +80,7 @@ impl<P: Platform> Kernel<'_, P> {
         add(&mut digest, &self.vmos);
         add(&mut digest, &self.mappings);
         add(&mut digest, &self.processes);
+        add(&mut digest, &self.lines);
         for (id, thread) in self.threads.iter() {
             if without != Some(id) {
                 thread.frame.hash(&mut digest);
@@ -133,6 +134,7 @@ impl<P: Platform> Kernel<'_, P> {
         objects(out, "memory", &self.vmos)?;
         objects(out, "mapping", &self.mappings)?;
         objects(out, "process", &self.processes)?;
+        objects(out, "line", &self.lines)?;
         for (id, thread) in self.threads.iter() {
             if without != Some(id) {
                 writeln!(out, "registers {id:?} {:x?}", thread.frame.regs)?;

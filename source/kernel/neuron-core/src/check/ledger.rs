@@ -138,6 +138,26 @@ impl<P: Platform> Platform for Ledger<'_, P> {
         self.machine.kernel_entry(index)
     }
 
+    fn claim(&mut self) -> u32 {
+        self.machine.claim()
+    }
+
+    fn rearm(&mut self, line: u32) {
+        self.machine.rearm(line);
+    }
+
+    fn open(&mut self, line: u32) {
+        self.machine.open(line);
+    }
+
+    fn close(&mut self, line: u32, claimed: bool) {
+        self.machine.close(line, claimed);
+    }
+
+    fn is_open(&self, line: u32) -> bool {
+        self.machine.is_open(line)
+    }
+
     fn console_write(&mut self, bytes: &[u8]) {
         self.machine.console_write(bytes);
     }

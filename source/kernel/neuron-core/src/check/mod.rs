@@ -12,6 +12,7 @@ mod describe;
 mod fences;
 mod frames;
 mod ledger;
+mod lines;
 mod objects;
 mod rule;
 mod scratch;
@@ -46,6 +47,7 @@ impl<P: Platform> Kernel<'_, P> {
         self.check_spaces(scratch)?;
         self.check_frames(scratch)?;
         self.check_accounts(scratch)?;
+        self.check_lines()?;
         self.check_threads()
     }
 
@@ -67,6 +69,7 @@ impl<P: Platform> Kernel<'_, P> {
             self.mappings.is_sound(),
             self.processes.is_sound(),
             self.threads.is_sound(),
+            self.lines.is_sound(),
         ];
         for (at, sound) in (0u32..).zip(all) {
             ensure(sound, Rule::PoolFreeList, at)?;

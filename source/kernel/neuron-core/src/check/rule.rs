@@ -33,7 +33,8 @@ rules! {
     CapParent,
     /// A child has no right that its parent lacks (capability).
     CapRights,
-    /// A child names the object of its parent, or a part of its window (capability).
+    /// A child names the object of its parent, a part of its window, or some of its lines, no faster
+    /// (capability).
     CapKind,
     /// Children and mapped pages are as many as counted (capability).
     CapCount,
@@ -41,12 +42,12 @@ rules! {
     CapWithheld,
     /// Memory that anybody holds is cleared (slot).
     VmoCleared,
-    /// Only windows and authorities have no parent (capability).
+    /// Only windows, lines and authorities have no parent (capability).
     CapRoot,
     /// A window is whole pages outside RAM, and never executable (capability).
     WindowRange,
-    /// No two siblings, and no two windows without a parent, overlap (capability).
-    WindowOverlap,
+    /// No two siblings, and no two windows or lines without a parent, overlap (capability).
+    CapOverlap,
     /// A window is mapped only through a capability with MAP and READ, without DERIVE, that has
     /// no child; and only by its holder (capability or mapping).
     WindowUse,
@@ -69,6 +70,14 @@ rules! {
     /// The two sides of a binding name each other, and both capabilities it was made with live and
     /// have RECV (slot).
     Binding,
+
+    /// A line is bound by a live capability to it, with RECV, without DERIVE and children, and one to
+    /// its notification with SEND, of one process that has not ended; lists and bits agree (line).
+    LineReceiver,
+    /// A line is enabled at the controller while it is bound, and at no other time (line).
+    LineOpen,
+    /// A line has an alarm while it is held, in its place, and the timer is set for it (line).
+    LineAlarm,
 
     /// A mapping belongs to a live capability and a live process (mapping).
     MappingAlive,

@@ -163,7 +163,7 @@ fn windows() {
         let (root, _) = w.kernel.caps.by_handle(w.roots[1]).unwrap();
         w.kernel.caps.get_mut(root).unwrap().rights |= Rights::EXEC;
     });
-    breaks(&[Rule::WindowOverlap], |w, _| {
+    breaks(&[Rule::CapOverlap], |w, _| {
         let (root, _) = w.kernel.caps.by_handle(w.roots[1]).unwrap();
         window(w, root, 0x1000_0000, PAGE_SIZE);
     });

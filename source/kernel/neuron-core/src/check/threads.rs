@@ -71,7 +71,7 @@ impl<P: Platform> Kernel<'_, P> {
     fn check_alarms(&self) -> Result<(), Violation> {
         let alarms = self.alarms.set();
         for (place, alarm) in alarms.iter().enumerate() {
-            let id = present(alarm.thread.ok_or(()), Rule::ThreadDeadline, alarm.at)?;
+            let id = present(alarm.of.ok_or(()), Rule::ThreadDeadline, alarm.at)?;
             let thread = present(self.threads.get(id), Rule::ThreadDeadline, id.slot())?;
             let there = thread.alarm == alarm.at && thread.alarm_place == place;
             let upper = above(place).and_then(|above| alarms.get(above));

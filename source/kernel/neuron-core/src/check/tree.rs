@@ -26,7 +26,7 @@ impl<P: Platform> Kernel<'_, P> {
             }
         }
         ensure(children == derived, Rule::CapCount, u64::MAX)?;
-        self.check_root_windows()
+        self.check_roots()
     }
 
     fn check_holders(&self) -> Result<(), Violation> {
@@ -80,10 +80,18 @@ impl<P: Platform> Kernel<'_, P> {
             Some(parent) => self.check_derived(id, cap, parent)?,
             None => ensure(has_no_object(cap.kind), Rule::CapRoot, at)?,
         }
-        match Window::of(cap.kind) {
-            Ok(_) => self.check_window(id, cap),
-            Err(_) => Ok(()),
+        if Window::of(cap.kind).is_ok() {
+            self.check_window(id, cap)?;
         }
+        if !cap.kind.has_parts() {
+            return Ok(());
+        }
+        let mut next = List::<Capability, Siblings>::next(&self.caps, id);
+        while let Some(sibling) = next.filter(|_| cap.parent.is_some()) {
+            self.check_disjoint(id, cap, sibling)?;
+            next = List::<Capability, Siblings>::next(&self.caps, sibling);
+        }
+        Ok(())
     }
 
     fn check_derived(
@@ -115,6 +123,7 @@ impl<P: Platform> Kernel<'_, P> {
                 CapabilityKind::DeviceMmio { base, len },
                 CapabilityKind::DeviceMmio { base: part, len: part_len },
             ) => part >= base && part.saturating_add(part_len) <= base.saturating_add(len),
+            (CapabilityKind::Irq(all), CapabilityKind::Irq(part)) => part.is_part_of(all),
             (from, own) => from == own,
         };
         ensure(same, Rule::CapKind, at)
@@ -139,11 +148,6 @@ impl<P: Platform> Kernel<'_, P> {
             ensure(used || cap.state == CapState::Zombie, Rule::WindowUse, at)?;
             ensure(cap.children.is_empty(), Rule::WindowUse, at)?;
         }
-        let mut next = List::<Capability, Siblings>::next(&self.caps, id);
-        while let Some(sibling) = next.filter(|_| cap.parent.is_some()) {
-            self.check_disjoint(id, cap, sibling)?;
-            next = List::<Capability, Siblings>::next(&self.caps, sibling);
-        }
         Ok(())
     }
 
@@ -153,24 +157,17 @@ impl<P: Platform> Kernel<'_, P> {
         cap: &Capability,
         other: Id<Capability>,
     ) -> Result<(), Violation> {
-        let there = self.caps.get(other);
+        let Ok(there) = self.caps.get(other) else { return Ok(()) };
         // The children of a zombie move up beside it.
-        if cap.state == CapState::Zombie || there.is_ok_and(|other| other.state == CapState::Zombie)
-        {
+        if cap.state == CapState::Zombie || there.state == CapState::Zombie {
             return Ok(());
         }
-        match (Window::of(cap.kind), there.and_then(|other| Window::of(other.kind))) {
-            (Ok(one), Ok(two)) => ensure(!one.overlaps(two), Rule::WindowOverlap, id.slot()),
-            _ => Ok(()),
-        }
+        ensure(!cap.kind.overlaps(there.kind), Rule::CapOverlap, id.slot())
     }
 
-    fn check_root_windows(&self) -> Result<(), Violation> {
-        let roots = || {
-            self.caps.iter().filter(|(_, cap)| {
-                cap.parent.is_none() && matches!(cap.kind, CapabilityKind::DeviceMmio { .. })
-            })
-        };
+    fn check_roots(&self) -> Result<(), Violation> {
+        let roots =
+            || self.caps.iter().filter(|(_, cap)| cap.parent.is_none() && cap.kind.has_parts());
         for (id, cap) in roots() {
             for (other, _) in roots().filter(|(other, _)| other.slot() > id.slot()) {
                 self.check_disjoint(id, cap, other)?;
@@ -183,7 +180,10 @@ impl<P: Platform> Kernel<'_, P> {
 /// True for kinds without an object, whose first capability has no anchor above it.
 fn has_no_object(kind: CapabilityKind) -> bool {
     match kind {
-        CapabilityKind::DeviceMmio { .. } | CapabilityKind::Spawn | CapabilityKind::Console => true,
+        CapabilityKind::DeviceMmio { .. }
+        | CapabilityKind::Irq(_)
+        | CapabilityKind::Spawn
+        | CapabilityKind::Console => true,
         CapabilityKind::Endpoint(_)
         | CapabilityKind::Notification(_)
         | CapabilityKind::Vmo(_)

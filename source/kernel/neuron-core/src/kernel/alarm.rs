@@ -1,4 +1,5 @@
-//! Deadlines: a heap of alarms, the earliest first.
+//! Deadlines: a heap of alarms, the earliest first, for threads; and one for interrupt lines that are
+//! held back.
 //!
 //! A thread has one alarm at most, and leaves it set when its wait ends before its deadline: the
 //! next wait most often has a later deadline, and takes the alarm along as it is. So a call with a
@@ -9,123 +10,125 @@
 use nexus_abi::{Error, NO_DEADLINE};
 
 use crate::Result;
-use crate::object::thread::Thread;
 use crate::store::pool::{Id, Pool};
 
-/// One place of the heap.
-#[derive(Clone, Copy, Debug)]
-pub struct Alarm {
-    pub(crate) at: u64,
-    pub(crate) thread: Option<Id<Thread>>,
+/// What has one alarm at most.
+pub trait Rings {
+    /// When it rings, [`NO_DEADLINE`] when none is set, and its place in the heap.
+    fn alarm(&self) -> (u64, usize);
+    /// Notes both.
+    fn set_alarm(&mut self, at: u64, place: usize);
 }
 
-impl Alarm {
+/// One place of the heap.
+#[derive(Debug)]
+pub struct Alarm<T> {
+    pub(crate) at: u64,
+    pub(crate) of: Option<Id<T>>,
+}
+
+impl<T> Clone for Alarm<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Alarm<T> {}
+
+impl<T> Alarm<T> {
     /// A place that holds nothing.
-    pub const EMPTY: Alarm = Alarm { at: NO_DEADLINE, thread: None };
+    pub const EMPTY: Alarm<T> = Alarm { at: NO_DEADLINE, of: None };
 }
 
 /// The alarms that are set: no place is earlier than the one half as far from the start.
 #[derive(Debug)]
-pub(crate) struct Alarms<'a> {
-    places: &'a mut [Alarm],
+pub(crate) struct Alarms<'a, T> {
+    places: &'a mut [Alarm<T>],
     count: usize,
 }
 
-impl<'a> Alarms<'a> {
-    /// None, and room for as many as there are places: one for each thread.
-    pub(crate) fn new(places: &'a mut [Alarm]) -> Alarms<'a> {
+impl<'a, T: Rings> Alarms<'a, T> {
+    /// None, and room for as many as there are places: one for each object.
+    pub(crate) fn new(places: &'a mut [Alarm<T>]) -> Alarms<'a, T> {
         Alarms { places, count: 0 }
     }
 
     /// Those that are set.
-    pub(crate) fn set(&self) -> &[Alarm] {
+    pub(crate) fn set(&self) -> &[Alarm<T>] {
         self.places.get(..self.count).unwrap_or_default()
     }
 
     /// When the earliest rings, and for whom.
     #[inline]
-    pub(crate) fn first(&self) -> Option<(u64, Id<Thread>)> {
+    pub(crate) fn first(&self) -> Option<(u64, Id<T>)> {
         let first = self.set().first()?;
-        Some((first.at, first.thread?))
+        Some((first.at, first.of?))
     }
 
-    /// Sets the alarm of a thread that has none, or a later one.
-    pub(crate) fn advance(
-        &mut self,
-        threads: &mut Pool<'_, Thread>,
-        id: Id<Thread>,
-        at: u64,
-    ) -> Result {
-        let thread = threads.get(id)?;
-        let place = match thread.alarm {
-            NO_DEADLINE => self.count,
-            _ => thread.alarm_place,
+    /// Sets the alarm of one that has none, or a later one.
+    pub(crate) fn advance(&mut self, all: &mut Pool<'_, T>, id: Id<T>, at: u64) -> Result {
+        let place = match all.get(id)?.alarm() {
+            (NO_DEADLINE, _) => self.count,
+            (_, place) => place,
         };
-        self.rise(threads, place, Alarm { at, thread: Some(id) })?;
+        self.rise(all, place, Alarm { at, of: Some(id) })?;
         self.count = self.count.max(place.wrapping_add(1));
         Ok(())
     }
 
-    /// Moves the alarm of a thread to a later tick.
-    pub(crate) fn postpone(
-        &mut self,
-        threads: &mut Pool<'_, Thread>,
-        id: Id<Thread>,
-        at: u64,
-    ) -> Result {
-        let place = threads.get(id)?.alarm_place;
-        self.sink(threads, place, Alarm { at, thread: Some(id) })
+    /// Moves the alarm of one to a later tick.
+    pub(crate) fn postpone(&mut self, all: &mut Pool<'_, T>, id: Id<T>, at: u64) -> Result {
+        let (_, place) = all.get(id)?.alarm();
+        self.sink(all, place, Alarm { at, of: Some(id) })
     }
 
-    /// Drops the alarm of a thread, if it has one.
-    pub(crate) fn drop(&mut self, threads: &mut Pool<'_, Thread>, id: Id<Thread>) -> Result {
-        let thread = threads.get_mut(id)?;
-        if thread.alarm == NO_DEADLINE {
+    /// Drops the alarm of one, if it has one.
+    pub(crate) fn drop(&mut self, all: &mut Pool<'_, T>, id: Id<T>) -> Result {
+        let one = all.get_mut(id)?;
+        let (at, place) = one.alarm();
+        if at == NO_DEADLINE {
             return Ok(());
         }
-        thread.alarm = NO_DEADLINE;
-        let place = thread.alarm_place;
+        one.set_alarm(NO_DEADLINE, place);
         let Some(last) = self.set().last().copied() else { return Err(Error::BadState) };
         self.count = self.count.wrapping_sub(1);
         if place == self.count {
             return Ok(());
         }
         match above(place).and_then(|above| self.places.get(above)) {
-            Some(above) if above.at > last.at => self.rise(threads, place, last),
-            _ => self.sink(threads, place, last),
+            Some(above) if above.at > last.at => self.rise(all, place, last),
+            _ => self.sink(all, place, last),
         }
     }
 
     /// Puts an alarm at this place, or nearer to the start.
-    fn rise(&mut self, threads: &mut Pool<'_, Thread>, mut place: usize, alarm: Alarm) -> Result {
+    fn rise(&mut self, all: &mut Pool<'_, T>, mut place: usize, alarm: Alarm<T>) -> Result {
         while let Some(above) = above(place)
             && let Some(other) = self.places.get(above).copied()
             && other.at > alarm.at
         {
-            self.put(threads, place, other)?;
+            self.put(all, place, other)?;
             place = above;
         }
-        self.put(threads, place, alarm)
+        self.put(all, place, alarm)
     }
 
     /// Puts an alarm at this place, or farther from the start.
-    fn sink(&mut self, threads: &mut Pool<'_, Thread>, mut place: usize, alarm: Alarm) -> Result {
+    fn sink(&mut self, all: &mut Pool<'_, T>, mut place: usize, alarm: Alarm<T>) -> Result {
         loop {
             let left = place.wrapping_mul(2).wrapping_add(1);
             let pair = self.set().get(left..).unwrap_or_default().iter().take(2).copied();
             let earlier = (left..).zip(pair).min_by_key(|(_, other)| other.at);
             let Some((below, other)) = earlier.filter(|(_, other)| other.at < alarm.at) else {
-                return self.put(threads, place, alarm);
+                return self.put(all, place, alarm);
             };
-            self.put(threads, place, other)?;
+            self.put(all, place, other)?;
             place = below;
         }
     }
 
-    fn put(&mut self, threads: &mut Pool<'_, Thread>, place: usize, alarm: Alarm) -> Result {
+    fn put(&mut self, all: &mut Pool<'_, T>, place: usize, alarm: Alarm<T>) -> Result {
         *self.places.get_mut(place).ok_or(Error::BadState)? = alarm;
-        let thread = threads.get_mut(alarm.thread.ok_or(Error::BadState)?)?;
-        (thread.alarm, thread.alarm_place) = (alarm.at, place);
+        all.get_mut(alarm.of.ok_or(Error::BadState)?)?.set_alarm(alarm.at, place);
         Ok(())
     }
 }

@@ -1,13 +1,14 @@
 //! The first process.
 //!
 //! Everything that exists is init's at the start: all free frames, all kernel objects, every
-//! physical range of devices that is not the kernel's, and the two authorities.
+//! physical range of devices and every interrupt line that is not the kernel's, and the two authorities.
 
 use nexus_abi::{Error, Handle, Rights};
 
 use crate::Result;
 use crate::kernel::{Kernel, Progress, Work};
 use crate::object::capability::{Capability, CapabilityKind, OBJECT_RIGHTS};
+use crate::object::line::{Line, Lines};
 use crate::object::process::Process;
 use crate::object::window::Window;
 use crate::platform::Platform;
@@ -71,6 +72,22 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn boot_window(&mut self, window: Window) -> Result<Handle> {
         let init = self.init.ok_or(Error::BadState)?;
         let cap = self.insert(init, Capability::new(window.kind(), ROOT_WINDOW, init))?;
+        Ok(self.caps.handle(cap))
+    }
+
+    /// Makes interrupt lines 1 to `count`, and gives them to init.
+    ///
+    /// # Errors
+    /// `NoMemory` when the table of lines is too small; `OutOfRange` for none.
+    pub fn boot_lines(&mut self, count: u32) -> Result<Handle> {
+        let init = self.init.ok_or(Error::BadState)?;
+        let lines = CapabilityKind::Irq(Lines::all(count)?);
+        // The slots of a new pool come in order: the slot of a line is its number.
+        for _ in 0..count {
+            self.lines.alloc(Line::FREE)?;
+        }
+        let rights = OBJECT_RIGHTS | Rights::RECV;
+        let cap = self.insert(init, Capability::new(lines, rights, init))?;
         Ok(self.caps.handle(cap))
     }
 

@@ -3,6 +3,7 @@
 
 pub mod alarm;
 pub mod boot;
+pub mod lines;
 mod release;
 pub(crate) mod sched;
 pub(crate) mod space;
@@ -12,9 +13,11 @@ use nexus_abi::{EndReason, Error, Handle, NO_DEADLINE, ProcessState, Rights};
 
 use crate::Result;
 use crate::kernel::alarm::{Alarm, Alarms};
+use crate::kernel::lines::Strays;
 use crate::kernel::sched::ReadyQueues;
 use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
+use crate::object::line::Line;
 use crate::object::mapping::Mapping;
 use crate::object::process::{Ending, Process};
 use crate::object::thread::{Thread, TrapFrame};
@@ -49,7 +52,11 @@ pub struct Tables<'a> {
     /// Threads; no more than 65,536 are used, for reply handles.
     pub threads: &'a mut [Slot<Thread>],
     /// Deadlines: as many as threads.
-    pub alarms: &'a mut [Alarm],
+    pub alarms: &'a mut [Alarm<Thread>],
+    /// Interrupt lines: one more than the number of the last, which is at most 1,023.
+    pub lines: &'a mut [Slot<Line>],
+    /// Alarms of lines that are held back: as many as lines.
+    pub held: &'a mut [Alarm<Line>],
     /// One entry for each frame of RAM.
     pub frames: Banks<'a, FrameInfo>,
 }
@@ -89,7 +96,10 @@ pub struct Kernel<'a, P> {
     /// Number of the last turn.
     pub(crate) turns: u64,
     pub(crate) init: Option<Id<Process>>,
-    pub(crate) alarms: Alarms<'a>,
+    pub(crate) alarms: Alarms<'a, Thread>,
+    pub(crate) lines: Pool<'a, Line>,
+    pub(crate) held: Alarms<'a, Line>,
+    pub(crate) strays: Strays,
     pub(crate) ready: ReadyQueues,
     /// The machine.
     pub platform: P,
@@ -115,6 +125,9 @@ impl<'a, P: Platform> Kernel<'a, P> {
             hart: Hart { current: None, slice_end: NO_DEADLINE, turn: 0, programmed: NO_DEADLINE },
             ready: ReadyQueues::EMPTY,
             alarms: Alarms::new(tables.alarms),
+            lines: Pool::new(tables.lines),
+            held: Alarms::new(tables.held),
+            strays: Strays::default(),
             ending: List::EMPTY,
             calls: 0,
             turns: 0,
@@ -234,6 +247,9 @@ pub(crate) mod cost {
     pub(crate) const FRAMES: u32 = 2;
     /// A message that fails, with up to three capabilities made and dropped again.
     pub(crate) const FAILURE: u32 = 32;
+
+    /// Ending the binding of an interrupt line: registers of its controller are written.
+    pub(crate) const LINE: u32 = 2;
 
     /// Ending a mapping of so many pages.
     pub(crate) const fn unmap(pages: u32) -> u32 {

@@ -1,5 +1,5 @@
-//! What rests on a capability to an endpoint or a notification, and ends with it: waits and
-//! bindings.
+//! What rests on a capability to an endpoint, a notification or an interrupt line, and ends with it:
+//! waits and bindings.
 //!
 //! A right is looked at when a thread begins to wait, and when a binding is made; nothing looks
 //! again when a message or a bit arrives. So whoever takes the capability away ends what was begun
@@ -8,7 +8,7 @@
 use nexus_abi::{Error, ProcessState, regs};
 
 use crate::Result;
-use crate::kernel::{Kernel, Work};
+use crate::kernel::{Kernel, Work, cost};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::thread::{Team, Thread};
 use crate::platform::Platform;
@@ -19,16 +19,25 @@ impl<P: Platform> Kernel<'_, P> {
     /// Ends what rests on this capability; `last` when its object goes with it.
     #[inline(always)]
     pub(crate) fn end_uses(&mut self, cap: Id<Capability>, last: bool, work: &mut Work) -> Result {
-        let (waits, anchor, bound) = match self.caps.get(cap)?.kind {
+        let kind = self.caps.get(cap)?.kind;
+        let (waits, anchor, bound) = match kind {
             CapabilityKind::Endpoint(id) => {
                 let one = self.endpoints.get(id)?;
                 let bound = one.bound.filter(|bound| bound.by == cap);
                 (!one.queue.is_empty(), one.anchor, bound.map(|bound| (id, bound.to)))
             }
             CapabilityKind::Notification(id) => {
+                if !self.notifications.get(id)?.lines.is_empty() {
+                    self.end_lines_with(cap, id, work)?;
+                }
                 let one = self.notifications.get(id)?;
                 let bound = one.bound.filter(|bound| bound.by == cap);
                 (one.waiter.is_some(), one.anchor, bound.map(|bound| (bound.to, id)))
+            }
+            CapabilityKind::Irq(_) => {
+                let Some(line) = self.line_of(cap, kind) else { return Ok(()) };
+                let _ = work.spend(cost::LINE);
+                return self.end_line(line);
             }
             _ => return Ok(()),
         };

@@ -180,7 +180,7 @@ impl<P: Platform> Kernel<'_, P> {
         self.preempt_with(Rest::Until(self.hart.slice_end))
     }
 
-    fn preempt_with(&mut self, rest: Rest) -> Result {
+    pub(crate) fn preempt_with(&mut self, rest: Rest) -> Result {
         let Some(current) = self.hart.current else { return Ok(()) };
         let priority = self.threads.get(current)?.priority;
         if self.ready.none_above(priority) {
@@ -307,24 +307,36 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn timer(&mut self) {
         let now = self.platform.now();
         let mut work = Work::step();
-        while let Some((at, id)) = self.alarms.first()
-            && at <= now
-            && work.spend(RING)
-        {
-            // An error here would mean an alarm of a thread that does not exist.
-            let _ = self.ring(id, now);
+        while self.next_alarm() <= now && work.spend(RING) {
+            // An error here would mean an alarm of something that does not exist.
+            let _ = self.ring_next(now);
         }
         if self.hart.slice_end <= now {
             let _ = self.rotate();
         }
         let left = self.hart.slice_end.saturating_sub(now);
         let _ = self.preempt_with(Rest::Left(left));
-        let alarm = self.alarms.first().map_or(NO_DEADLINE, |(at, _)| at);
-        self.hart.programmed = alarm.min(self.hart.slice_end);
+        self.hart.programmed = self.next_alarm().min(self.hart.slice_end);
         self.platform.set_timer(self.hart.programmed);
     }
 
-    /// The first alarm rings, which is that of this thread.
+    /// When the earliest alarm rings.
+    fn next_alarm(&self) -> u64 {
+        let thread = self.alarms.first().map_or(NO_DEADLINE, |(at, _)| at);
+        self.held.first().map_or(thread, |(at, _)| at.min(thread))
+    }
+
+    /// The earliest alarm rings, of a thread or of a line.
+    fn ring_next(&mut self, now: u64) -> Result {
+        match (self.alarms.first(), self.held.first()) {
+            (Some((at, _)), Some((earlier, line))) if earlier < at => self.ring_line(line),
+            (Some((_, thread)), _) => self.ring(thread, now),
+            (None, Some((_, line))) => self.ring_line(line),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// The first alarm of a thread rings, which is this one.
     fn ring(&mut self, id: Id<Thread>, now: u64) -> Result {
         let deadline = self.threads.get(id)?.deadline;
         if deadline > now && deadline != NO_DEADLINE {

@@ -13,7 +13,6 @@ use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH}
 use crate::object::endpoint::Vmo;
 use crate::object::process::{HEAVY, Process};
 use crate::object::thread::Thread;
-use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::pool::Id;
 
@@ -30,7 +29,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Makes a child of `parent` in the table of `owner`, who pays 1. Rights and kind have been
-    /// checked by the caller, but for the rules between windows.
+    /// checked by the caller, but for the rules between windows, and
+    /// between lines.
     pub(crate) fn add_child(
         &mut self,
         parent: Id<Capability>,
@@ -38,9 +38,8 @@ impl<P: Platform> Kernel<'_, P> {
         kind: CapabilityKind,
         rights: Rights,
     ) -> Result<Id<Capability>> {
-        let from = self.caps.get(parent)?;
-        if let Ok(window) = Window::of(kind) {
-            self.check_exclusive(from, window)?;
+        if kind.has_parts() {
+            self.check_exclusive(parent, kind)?;
         }
         self.check_lineage(parent)?;
         let mut cap = Capability::new(kind, rights, owner);
@@ -50,14 +49,14 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(id)
     }
 
-    /// A window that is mapped has no children, and no two children overlap.
-    fn check_exclusive(&self, parent: &Capability, window: Window) -> Result {
-        if parent.mapped_pages != 0 {
+    /// A window that is mapped, and a line that is bound, has no children, and no two children overlap.
+    fn check_exclusive(&self, parent: Id<Capability>, kind: CapabilityKind) -> Result {
+        let from = self.caps.get(parent)?;
+        if from.mapped_pages != 0 || self.line_of(parent, from.kind).is_some() {
             return Err(Error::Busy);
         }
-        for id in parent.children.iter(&self.caps) {
-            let sibling = Window::of(self.caps.get(id)?.kind)?;
-            if sibling.overlaps(window) {
+        for id in from.children.iter(&self.caps) {
+            if self.caps.get(id)?.kind.overlaps(kind) {
                 return Err(Error::Busy);
             }
         }
@@ -253,8 +252,10 @@ impl<P: Platform> Kernel<'_, P> {
                 cost = HEAVY;
                 self.end_thread(id)?;
             }
-            CapabilityKind::DeviceMmio { .. } | CapabilityKind::Spawn | CapabilityKind::Console => {
-            }
+            CapabilityKind::DeviceMmio { .. }
+            | CapabilityKind::Irq(_)
+            | CapabilityKind::Spawn
+            | CapabilityKind::Console => {}
         }
         self.processes.get_mut(owner)?.owned.remove(&mut self.caps, anchor)?;
         self.caps.release(anchor);

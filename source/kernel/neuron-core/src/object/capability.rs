@@ -3,9 +3,11 @@
 use nexus_abi::{CapInfo, KindCode, Rights};
 
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
+use crate::object::line::Lines;
 use crate::object::mapping::{Mapping, ThroughCap};
 use crate::object::process::Process;
 use crate::object::thread::Thread;
+use crate::object::window::Window;
 use crate::store::list::{Links, List, linked};
 use crate::store::pool::Id;
 
@@ -27,6 +29,8 @@ pub enum CapabilityKind {
         /// Bytes.
         len: u64,
     },
+    /// Interrupt lines.
+    Irq(Lines),
     /// A process.
     Process(Id<Process>),
     /// A thread.
@@ -46,6 +50,7 @@ impl CapabilityKind {
             CapabilityKind::Notification(_) => KindCode::Notification,
             CapabilityKind::Vmo(_) => KindCode::Vmo,
             CapabilityKind::DeviceMmio { .. } => KindCode::DeviceMmio,
+            CapabilityKind::Irq(_) => KindCode::Irq,
             CapabilityKind::Process(_) => KindCode::Process,
             CapabilityKind::Thread(_) => KindCode::Thread,
             CapabilityKind::Spawn => KindCode::Spawn,
@@ -60,11 +65,28 @@ impl CapabilityKind {
             CapabilityKind::Vmo(id) => id.slot(),
             CapabilityKind::Process(id) => id.slot(),
             CapabilityKind::Thread(id) => id.slot(),
-            CapabilityKind::DeviceMmio { .. } | CapabilityKind::Spawn | CapabilityKind::Console => {
-                0
-            }
+            CapabilityKind::DeviceMmio { .. }
+            | CapabilityKind::Irq(_)
+            | CapabilityKind::Spawn
+            | CapabilityKind::Console => 0,
         };
         u64::from(slot)
+    }
+
+    /// True for what is given out in parts, each of which has one owner.
+    pub(crate) fn has_parts(self) -> bool {
+        matches!(self, CapabilityKind::DeviceMmio { .. } | CapabilityKind::Irq(_))
+    }
+
+    /// True when the two share a page of a window, or a line.
+    pub(crate) fn overlaps(self, other: CapabilityKind) -> bool {
+        match (self, other) {
+            (CapabilityKind::Irq(one), CapabilityKind::Irq(two)) => one.overlaps(two),
+            _ => match (Window::of(self), Window::of(other)) {
+                (Ok(one), Ok(two)) => one.overlaps(two),
+                _ => false,
+            },
+        }
     }
 }
 
@@ -153,6 +175,7 @@ impl Capability {
     pub fn info(&self, manage: bool, vmo_bytes: u64) -> CapInfo {
         let (base, len) = match self.kind {
             CapabilityKind::DeviceMmio { base, len } if manage => (base, len),
+            CapabilityKind::Irq(lines) if manage => lines.range(),
             _ => (0, vmo_bytes),
         };
         CapInfo {

@@ -1,6 +1,7 @@
 //! Endpoints, notifications and memory objects.
 
 use crate::object::capability::Capability;
+use crate::object::line::{Line, Signalling};
 use crate::object::thread::{Queue, Thread};
 use crate::store::frames::Pages;
 use crate::store::list::List;
@@ -62,6 +63,8 @@ pub struct Notification {
     pub waiter: Option<Id<Thread>>,
     /// The endpoint whose receiver takes the bits.
     pub bound: Option<Binding<Endpoint>>,
+    /// The interrupt lines that signal it.
+    pub lines: List<Line, Signalling>,
     /// Root of its capabilities.
     pub anchor: Id<Capability>,
 }

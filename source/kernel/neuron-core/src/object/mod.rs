@@ -3,6 +3,7 @@
 
 pub mod capability;
 pub mod endpoint;
+pub mod line;
 pub mod mapping;
 pub mod process;
 pub mod space;

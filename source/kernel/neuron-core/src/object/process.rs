@@ -4,6 +4,7 @@ use nexus_abi::{EndReason, Error, Handle, ProcessState, Sender};
 
 use crate::Result;
 use crate::object::capability::{Capability, Held};
+use crate::object::line::{Line, Received};
 use crate::object::mapping::Mapping;
 use crate::object::space::Space;
 use crate::object::thread::{Team, Thread};
@@ -83,6 +84,8 @@ pub struct Process {
     pub held: List<Capability, Held>,
     /// Anchors of the objects it made, and capabilities of its own that are being made or dropped.
     pub owned: List<Capability, Held>,
+    /// The interrupt lines that it has bound.
+    pub lines: List<Line, Received>,
     /// Its threads.
     pub threads: List<Thread, Team>,
     /// The notification that is signalled with these bits when it has ended, by its handle in the
@@ -100,7 +103,7 @@ pub struct Process {
 }
 
 /// Words that make a slot of the pool 256 bytes, as those of a thread.
-const ROOM: usize = 4;
+const ROOM: usize = 2;
 const _: () = assert!(size_of::<Slot<Process>>() == 256, "the room of a process does not fit");
 
 linked!(Process, Ending, ending);
@@ -124,6 +127,7 @@ impl Process {
             space: None,
             held: List::EMPTY,
             owned: List::EMPTY,
+            lines: List::EMPTY,
             threads: List::EMPTY,
             notify: None,
             anchor: None,

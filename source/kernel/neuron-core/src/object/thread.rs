@@ -2,6 +2,7 @@
 
 use nexus_abi::{Handle, NO_DEADLINE, Sender, regs};
 
+use crate::kernel::alarm::Rings;
 use crate::object::capability::Capability;
 use crate::object::endpoint::{Endpoint, Notification};
 use crate::object::process::Process;
@@ -143,6 +144,18 @@ const _: () = assert!(size_of::<Slot<Thread>>() == 512, "the room of a thread do
 
 linked!(Thread, Queue, queue);
 linked!(Thread, Team, team);
+
+impl Rings for Thread {
+    #[inline(always)]
+    fn alarm(&self) -> (u64, usize) {
+        (self.alarm, self.alarm_place)
+    }
+
+    #[inline(always)]
+    fn set_alarm(&mut self, at: u64, place: usize) {
+        (self.alarm, self.alarm_place) = (at, place);
+    }
+}
 
 impl Thread {
     /// A thread that has not run, in no list yet.

@@ -1,6 +1,8 @@
 //! The system calls with plain arguments, by name.
 
-use nexus_abi::{CapInfo, Error, Handle, ProcessInfo, Prot, Rights, Sender, Syscall, regs};
+use nexus_abi::{
+    CapInfo, Error, Handle, IrqInfo, ProcessInfo, Prot, Rights, Sender, Syscall, regs,
+};
 
 use super::world::{User, World};
 
@@ -140,6 +142,32 @@ impl World<'_> {
         let frame = self.frame(user);
         let id = Sender::from_word(frame.get(regs::T3));
         Ok(ProcessInfo::from_record(id, &frame.words()).expect("no process record"))
+    }
+
+    /// Without a register.
+    pub fn irq_bind(
+        &mut self,
+        user: User,
+        irq: Handle,
+        notification: Handle,
+        bits: u64,
+    ) -> Result<(), Error> {
+        let args = [irq.0, notification.0, bits, Handle::NONE.0, 0];
+        self.call(user, Syscall::IrqBind, &args).map(|_| ())
+    }
+
+    /// Without a value.
+    pub fn irq_ack(&mut self, user: User, irq: Handle) -> Result<(), Error> {
+        self.call(user, Syscall::IrqAck, &[irq.0, u64::MAX]).map(|_| ())
+    }
+
+    pub fn irq_stat(&mut self, user: User, irq: Handle) -> Result<IrqInfo, Error> {
+        self.call(user, Syscall::IrqStat, &[irq.0])?;
+        Ok(IrqInfo::from_record(&self.frame(user).words()).expect("no record of a line"))
+    }
+
+    pub fn cap_limit(&mut self, user: User, cap: Handle, limit: u64) -> Result<(), Error> {
+        self.call(user, Syscall::CapLimit, &[cap.0, limit]).map(|_| ())
     }
 
     pub fn process_end(&mut self, user: User, process: Handle, code: u64) -> Result<(), Error> {

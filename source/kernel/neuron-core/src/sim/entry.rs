@@ -140,11 +140,11 @@ impl<'a> World<'a> {
         panic!("{call:?} {args:x?} does not end");
     }
 
-    /// Makes a call with plain arguments, once.
+    /// Makes a call with plain arguments, once. Those that are not given are 0.
     pub fn start(&mut self, user: User, call: Syscall, args: &[u64]) -> Status {
         self.raw(user, call.number(), |frame| {
-            for (n, arg) in args.iter().enumerate() {
-                frame.set(regs::A0 + n, *arg);
+            for n in 0..6 {
+                frame.set(regs::A0 + n, args.get(n).copied().unwrap_or(0));
             }
         })
     }

@@ -72,6 +72,32 @@ impl<'a> World<'a> {
         }
     }
 
+    /// The device of a line raises or lowers its level. What follows comes with the next interrupt.
+    pub fn set_level(&mut self, line: u32, level: bool) {
+        self.machine().plic.set_level(line, level);
+    }
+
+    /// An external interrupt, whether or not the controller has something to claim.
+    pub fn external(&mut self) {
+        self.kernel.external();
+        self.entries += 1;
+        self.check();
+    }
+
+    /// External interrupts, for as long as one waits.
+    ///
+    /// # Panics
+    /// When that does not end.
+    pub fn interrupts(&mut self) {
+        for _ in 0..10_000 {
+            if !self.machine().plic.waits() {
+                return;
+            }
+            self.external();
+        }
+        panic!("interrupts do not end");
+    }
+
     /// The tick that is now.
     pub fn now(&mut self) -> u64 {
         self.machine().now

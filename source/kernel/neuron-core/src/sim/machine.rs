@@ -1,8 +1,9 @@
-//! The simulated machine: RAM, a clock, a timer, and a console.
+//! The simulated machine: RAM, a clock, a timer, an interrupt controller, and a console.
 
 use std::boxed::Box;
 use std::vec::Vec;
 
+use super::plic::Plic;
 use crate::platform::{Asid, PhysMem, Platform};
 use crate::store::addr::{Frame, Page};
 
@@ -27,6 +28,8 @@ pub struct Machine {
     pub timer: u64,
     /// True when an interrupt waits to be taken.
     pub pending: bool,
+    /// The interrupt controller.
+    pub plic: Plic,
     /// What was written to the console.
     pub console: Vec<u8>,
     /// How often instruction memory was fenced.
@@ -36,15 +39,17 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine with this many frames of RAM, and so many of them in the second bank.
+    /// A machine with this many frames of RAM, so many of them in the second bank, and this many
+    /// interrupt lines.
     #[must_use]
-    pub fn new(frames: u32, far: u32) -> Machine {
+    pub fn new(frames: u32, far: u32, lines: u32) -> Machine {
         Machine {
             ram: (0..frames).map(|_| None).collect(),
             far,
             now: 1_000_000,
             timer: u64::MAX,
             pending: false,
+            plic: Plic::new(lines),
             console: Vec::new(),
             code_fences: 0,
             retired: Vec::new(),
@@ -108,7 +113,7 @@ impl Platform for Machine {
     }
 
     fn interrupt_pending(&self) -> bool {
-        self.pending
+        self.pending || self.plic.waits()
     }
 
     fn fence_page(&mut self, _: Asid, _: Page) {}
@@ -134,6 +139,29 @@ impl Platform for Machine {
             257 => (0xc_0000 << 10) | 0xe7,
             _ => 0,
         }
+    }
+
+    fn claim(&mut self) -> u32 {
+        self.plic.claim()
+    }
+
+    fn rearm(&mut self, line: u32) {
+        self.plic.complete(line);
+    }
+
+    fn open(&mut self, line: u32) {
+        self.plic.enable(line, true);
+    }
+
+    fn close(&mut self, line: u32, claimed: bool) {
+        if claimed {
+            self.plic.complete(line);
+        }
+        self.plic.enable(line, false);
+    }
+
+    fn is_open(&self, line: u32) -> bool {
+        self.plic.source(line).open
     }
 
     fn console_write(&mut self, bytes: &[u8]) {

@@ -22,10 +22,12 @@ pub mod fault;
 mod life;
 mod machine;
 pub mod pace;
+mod plic;
 mod state;
 mod view;
 mod world;
 
 pub use machine::{FAR_BASE, GARBAGE, Machine, RAM_BASE};
-pub use view::{CapView, Doing, PageView, ProcessView, ThreadView, View};
+pub use plic::{Plic, Source};
+pub use view::{CapView, Doing, LineView, PageView, ProcessView, ThreadView, View};
 pub use world::{Child, Config, Status, User, World, run, run_with};

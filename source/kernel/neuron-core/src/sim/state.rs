@@ -154,6 +154,12 @@ impl World<'_> {
         process.space.as_ref().map(|space| space.root.address())
     }
 
+    /// Claims that delivered nothing: of lines that nobody receives, and others.
+    #[must_use]
+    pub fn strays(&self) -> (u64, u64) {
+        (self.kernel.strays.unbound, self.kernel.strays.unknown)
+    }
+
     /// Pages that are mapped, in all.
     #[must_use]
     pub fn mapped_pages(&self) -> u32 {

@@ -3,10 +3,11 @@
 
 use std::vec::Vec;
 
-use nexus_abi::{Handle, KindCode, ProcessState, Rights, Sender};
+use nexus_abi::{Handle, KindCode, LineState, ProcessState, Rights, Sender};
 
 use super::world::World;
 use crate::object::capability::{CapState, Capability, CapabilityKind};
+use crate::object::line::Line;
 use crate::object::thread::{Queue, State, Thread};
 use crate::platform::PhysMem;
 use crate::store::addr::Frame;
@@ -20,9 +21,11 @@ pub struct CapView {
     pub kind: KindCode,
     /// Slot of its object; 0 for a kind without.
     pub object: u32,
-    /// Physical address and bytes of a window or memory object; else 0.
+    /// Physical address and bytes of a window or memory object, first and number of lines; else 0.
     pub base: u64,
     pub len: u64,
+    /// Least ticks between two interrupts of a line.
+    pub interval: u64,
     pub rights: Rights,
     /// Handle of what it was derived from; `None` for the first one to an object.
     pub parent: Option<u64>,
@@ -62,6 +65,20 @@ pub struct ThreadView {
     pub deadline: u64,
 }
 
+/// One interrupt line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineView {
+    pub state: LineState,
+    /// Slot of the notification that it signals, and the bits; else 0.
+    pub notification: u32,
+    pub bits: u64,
+    pub delivered: u64,
+    pub held_back: u64,
+    pub last: u64,
+    /// When it is armed again, while it is held; else all ones.
+    pub alarm: u64,
+}
+
 /// What one page-table leaf says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageView {
@@ -86,6 +103,8 @@ pub struct View {
     pub bits: Vec<(u32, u64)>,
     /// Each endpoint that something is bound to, with the notification.
     pub bound: Vec<(u32, u32)>,
+    /// By number.
+    pub lines: Vec<(u32, LineView)>,
     /// By slot of the process, and virtual address.
     pub pages: Vec<((u32, u64), PageView)>,
 }
@@ -141,6 +160,7 @@ impl World<'_> {
         }
         let notifications = self.kernel.notifications.iter();
         view.bits.extend(notifications.map(|(id, one)| (id.slot(), one.bits)));
+        view.lines.extend(self.kernel.lines.iter().map(|(id, line)| (id.slot(), line_view(line))));
         view
     }
 
@@ -164,6 +184,7 @@ impl World<'_> {
             object: 0,
             base: 0,
             len: 0,
+            interval: 0,
             rights: cap.rights,
             parent: parent.map(|id| self.kernel.caps.handle(id).0),
             sealed: false,
@@ -183,6 +204,10 @@ impl World<'_> {
                 one.sealed = vmo.sealed;
             }
             CapabilityKind::DeviceMmio { base, len } => (one.base, one.len) = (base, len),
+            CapabilityKind::Irq(lines) => {
+                (one.base, one.len) = lines.range();
+                one.interval = lines.interval();
+            }
             CapabilityKind::Spawn | CapabilityKind::Console => {}
         }
         one
@@ -202,6 +227,18 @@ impl World<'_> {
             }
             next = self.kernel.platform.next_word(table, index + 1);
         }
+    }
+}
+
+fn line_view(line: &Line) -> LineView {
+    LineView {
+        state: line.state(),
+        notification: line.receiver.map_or(0, |receiver| receiver.notification.slot()),
+        bits: line.receiver.map_or(0, |receiver| receiver.bits),
+        delivered: line.delivered,
+        held_back: line.held_back,
+        last: line.last,
+        alarm: line.alarm,
     }
 }
 

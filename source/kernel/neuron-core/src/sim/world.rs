@@ -13,6 +13,7 @@ use crate::kernel::boot::Sizes;
 use crate::kernel::{Kernel, Tables};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
+use crate::object::line::Line;
 use crate::object::mapping::Mapping;
 use crate::object::process::Process;
 use crate::object::thread::{Thread, TrapFrame};
@@ -31,6 +32,8 @@ pub struct Config {
     pub frames: u32,
     /// How many of them, the last ones, are in a second bank.
     pub far: u32,
+    /// Interrupt lines, from 1.
+    pub lines: u32,
     /// Root windows: base and length.
     pub windows: Vec<(u64, u64)>,
 }
@@ -53,6 +56,7 @@ impl Default for Config {
             objects: if cfg!(miri) { 640 } else { 1024 },
             frames: if cfg!(miri) { 400 } else { 1536 },
             far: 0,
+            lines: 8,
             windows: std::vec![
                 (0x1000_0000, 0x1_0000),
                 (0x10_1000, 0x1000),
@@ -116,6 +120,8 @@ pub struct World<'a> {
     pub console: Handle,
     /// Init's capability to the boot archive: four sealed pages.
     pub archive: Handle,
+    /// Init's capability to all interrupt lines; NONE when there are none.
+    pub lines: Handle,
     /// Whether the checker looks after each entry into the kernel.
     pub checking: bool,
     /// Whether the short ways of `call` and `reply_recv` are tried first, as the kernel does.
@@ -151,7 +157,9 @@ struct Memory {
     mappings: Vec<Slot<Mapping>>,
     processes: Vec<Slot<Process>>,
     threads: Vec<Slot<Thread>>,
-    alarms: Vec<Alarm>,
+    alarms: Vec<Alarm<Thread>>,
+    lines: Vec<Slot<Line>>,
+    held: Vec<Alarm<Line>>,
     frames: Vec<FrameInfo>,
     events: Vec<Event>,
     marks: Vec<FrameMark>,
@@ -175,6 +183,8 @@ impl Memory {
             processes: slots(heavy),
             threads: slots(heavy),
             alarms: std::vec![Alarm::EMPTY; usize::try_from(heavy).unwrap()],
+            lines: slots(config.lines + 1),
+            held: std::vec![Alarm::EMPTY; usize::try_from(config.lines).unwrap()],
             frames: std::vec![FrameInfo::RESERVED; frames],
             // A page that is mapped, cleared or unmapped makes some events; one entry, no more than
             // that for each frame.
@@ -205,9 +215,12 @@ impl<'a> World<'a> {
             processes: &mut memory.processes,
             threads: &mut memory.threads,
             alarms: &mut memory.alarms,
+            lines: &mut memory.lines,
+            held: &mut memory.held,
             frames: banks(near, &mut memory.frames),
         };
-        let platform = Ledger::new(Machine::new(config.frames, config.far), &mut memory.events);
+        let machine = Machine::new(config.frames, config.far, config.lines);
+        let platform = Ledger::new(machine, &mut memory.events);
         let kernel = Kernel::new(platform, tables);
         let scratch = Scratch::new(banks(near, &mut memory.marks), &mut memory.sums);
         World::boot(config, kernel, scratch)
@@ -231,6 +244,10 @@ impl<'a> World<'a> {
         let spawn = kernel.boot_authority(CapabilityKind::Spawn).unwrap();
         let console = kernel.boot_authority(CapabilityKind::Console).unwrap();
         let archive = kernel.boot_memory(at(RESERVED - 4), 4).unwrap();
+        let lines = match config.lines {
+            0 => Handle::NONE,
+            count => kernel.boot_lines(count).unwrap(),
+        };
         kernel.start_init(0x10_0000, 0x3000_0000, 0x3001_0000).unwrap();
         assert!(kernel.schedule());
         let init = kernel.hart.current.unwrap();
@@ -243,6 +260,7 @@ impl<'a> World<'a> {
             spawn,
             console,
             archive,
+            lines,
             checking: true,
             fast: false,
             most: [0; 4],

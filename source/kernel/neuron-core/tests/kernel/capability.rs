@@ -91,9 +91,9 @@ fn anchors_have_no_handle() {
             }
         }
         let _ = memory;
-        // Init: three windows, two authorities, the archive, a process and its thread. The child:
-        // its memory.
-        assert_eq!(reached, 9);
+        // Init: three windows, the lines, two authorities, the archive, a process and its thread. The
+        // child: its memory.
+        assert_eq!(reached, 10);
     });
 }
 

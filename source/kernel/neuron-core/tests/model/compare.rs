@@ -18,6 +18,7 @@ impl Model {
             object: 0,
             base: 0,
             len: 0,
+            interval: 0,
             rights: cap.rights,
             parent: cap.parent.map(|id| self.caps[&id].handle.0),
             sealed: false,

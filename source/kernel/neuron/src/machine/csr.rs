@@ -95,6 +95,18 @@ pub(super) fn timer_pending() -> bool {
     register::sip::read().stimer()
 }
 
+/// True when an external interrupt waits to be taken, and is enabled.
+#[inline(always)]
+pub(super) fn external_pending() -> bool {
+    register::sip::read().sext() && register::sie::read().sext()
+}
+
+/// Lets external interrupts come. They stay off in the kernel, as all do.
+pub(super) fn enable_external() {
+    // SAFETY: (1) as in `init`: in user mode an external interrupt leads to the trap vector.
+    unsafe { register::sie::set_sext() };
+}
+
 /// Sleeps until an interrupt is pending.
 pub(super) fn wait_for_interrupt() {
     riscv::asm::wfi();

@@ -14,6 +14,7 @@ use super::{csr, panic};
 static KERNEL: Lock<TheKernel> = Lock::empty();
 
 const TIMER_INTERRUPT: u64 = 1 << 63 | 5;
+const EXTERNAL_INTERRUPT: u64 = 1 << 63 | 9;
 
 /// Makes `kernel` the one that traps use, and gives the frame of the first thread to run.
 pub(super) fn install(kernel: TheKernel) -> *mut TrapFrame {
@@ -116,10 +117,10 @@ pub(super) extern "C" fn other() -> *mut TrapFrame {
     let cause = csr::scause();
     let mut kernel = KERNEL.lock();
     let turn = watch::before(&mut kernel);
-    if cause == TIMER_INTERRUPT {
-        kernel.timer();
-    } else {
-        kernel.fault(cause, csr::stval());
+    match cause {
+        TIMER_INTERRUPT => kernel.timer(),
+        EXTERNAL_INTERRUPT => kernel.external(),
+        _ => kernel.fault(cause, csr::stval()),
     }
     watch::after(&mut kernel, turn);
     leave(kernel)
@@ -151,6 +152,8 @@ fn choose(mut kernel: Guard<'_, TheKernel>) -> *mut TrapFrame {
         }
         if csr::timer_pending() {
             kernel.timer();
+        } else if csr::external_pending() {
+            kernel.external();
         } else {
             drop(kernel);
             csr::wait_for_interrupt();

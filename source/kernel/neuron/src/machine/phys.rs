@@ -2,6 +2,7 @@
 
 use neuron::layout::{DIRECT, PAGE};
 use neuron::range::{Full, Range, RangeSet};
+use neuron::tree::Board;
 use neuron_core::platform::Asid;
 use neuron_core::store::addr::{Frame, Page};
 use neuron_core::store::banks::Banks;
@@ -9,6 +10,7 @@ use neuron_core::{PhysMem, Platform};
 
 use super::console::Console;
 use super::paging::{KernelHalf, enter_space};
+use super::plic::Plic;
 use super::{boot, csr};
 
 /// Bytes of memory while the boot map is in use; `None` when it does not reach them.
@@ -131,18 +133,19 @@ pub(super) struct Machine {
     /// The largest range of `memory`.
     largest: Range,
     sstc: bool,
+    plic: Option<Plic>,
     /// All ones, or 0 when the hart has too few address space numbers: then all have number 0.
     asid_mask: u16,
 }
 
 impl Machine {
     /// Over the kernel half, with the RAM that is free now and copies of what the boot loader left,
-    /// for address spaces numbered from 1 to `spaces`.
+    /// for address spaces numbered from 1 to `spaces`. Takes the interrupt controller over.
     pub(super) fn new(
         half: KernelHalf,
         free: &FreeRam,
         copies: &[Range],
-        sstc: bool,
+        board: &Board,
         spaces: u32,
     ) -> Result<Machine, Full> {
         let mut memory = free.free.clone();
@@ -150,7 +153,8 @@ impl Machine {
         let largest = memory.iter().max_by_key(|range| range.len()).unwrap_or_default();
         let enough = 1u32 << csr::asid_bits() > spaces;
         let asid_mask = if enough { u16::MAX } else { 0 };
-        Ok(Machine { half, memory, largest, sstc, asid_mask })
+        let (sstc, plic) = (board.sstc, board.plic.map(Plic::take));
+        Ok(Machine { half, memory, largest, sstc, plic, asid_mask })
     }
 
     /// The bytes of a range of memory, as long as nothing is written.
@@ -238,7 +242,7 @@ impl Platform for Machine {
 
     #[inline(always)]
     fn interrupt_pending(&self) -> bool {
-        csr::timer_pending()
+        csr::timer_pending() || csr::external_pending()
     }
 
     #[inline(always)]
@@ -267,6 +271,27 @@ impl Platform for Machine {
 
     fn kernel_entry(&self, index: usize) -> u64 {
         self.half.entry(index)
+    }
+
+    fn claim(&mut self) -> u32 {
+        self.plic.as_mut().map_or(0, Plic::claim)
+    }
+
+    fn rearm(&mut self, line: u32) {
+        self.plic.iter_mut().for_each(|plic| plic.complete(line));
+    }
+
+    fn open(&mut self, line: u32) {
+        self.plic.iter_mut().for_each(|plic| plic.open(line));
+    }
+
+    fn close(&mut self, line: u32, claimed: bool) {
+        self.plic.iter_mut().for_each(|plic| plic.close(line, claimed));
+    }
+
+    #[cfg(feature = "checker")]
+    fn is_open(&self, line: u32) -> bool {
+        self.plic.as_ref().is_some_and(|plic| plic.is_open(line))
     }
 
     fn console_write(&mut self, bytes: &[u8]) {

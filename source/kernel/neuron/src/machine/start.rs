@@ -1,5 +1,6 @@
 //! Boot: from the device tree to the first instruction of init.
 
+use neuron::plic::Controller;
 use neuron::range::Range;
 use neuron::tree::Board;
 use neuron_core::kernel::alarm::Alarm;
@@ -36,7 +37,8 @@ pub(super) extern "C" fn start(hart: u64, tree: u64) -> ! {
     let Some((mut free, [archive, tree])) = FreeRam::new(&board.ram, left) else {
         panic!("RAM is too small for what the boot loader left");
     };
-    let half = match KernelHalf::activate(&board.ram, &mut free) {
+    let devices = board.plic.iter().flat_map(Controller::pages);
+    let half = match KernelHalf::activate(&board.ram, devices, &mut free) {
         Ok(half) => half,
         Err(error) => panic!("cannot map the kernel: {error:?}"),
     };
@@ -99,6 +101,7 @@ fn build(
     let sizes = Sizes { objects };
 
     let (light, heavy) = (sizes.light(), sizes.heavy());
+    let lines = board.plic.map_or(0, |plic| plic.lines);
     let tables = Tables {
         caps: free.array(light, || Slot::EMPTY)?,
         endpoints: free.array(light, || Slot::EMPTY)?,
@@ -108,13 +111,15 @@ fn build(
         processes: free.array(heavy, || Slot::EMPTY)?,
         threads: free.array(heavy, || Slot::EMPTY)?,
         alarms: free.array(heavy, || Alarm::EMPTY)?,
+        lines: free.array(lines + 1, || Slot::EMPTY)?,
+        held: free.array(lines + 1, || Alarm::EMPTY)?,
         frames: free.frames(&board.banks, || FrameInfo::RESERVED)?,
     };
     let room = Room::new(&mut free, &board.banks, heavy)?;
     for range in free.kept().iter() {
         say!("keeps {:#x} to {:#x}", range.start, range.end);
     }
-    let machine = Machine::new(half, &free, copies, board.sstc, heavy).ok()?;
+    let machine = Machine::new(half, &free, copies, board, heavy).ok()?;
     let mut kernel = Kernel::new(room.over(machine, loaded.tree), tables);
     for range in free.iter() {
         let count = u32::try_from(range.len() >> 12).ok()?;

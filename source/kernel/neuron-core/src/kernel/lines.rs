@@ -1,0 +1,155 @@
+//! Interrupt lines: delivery, acknowledgement, and the end of a binding (RFC-0003).
+//!
+//! A line is enabled at the controller from the call that binds it to the end of the binding, and
+//! at no other time. From its delivery to its acknowledgement it is claimed there, so that it
+//! delivers nothing more: there is no other mask.
+
+use nexus_abi::NO_DEADLINE;
+
+use crate::Result;
+use crate::kernel::{Kernel, Progress, Work, cost};
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::endpoint::Notification;
+use crate::object::line::{Line, Lines, Phase, Signalling};
+use crate::object::process::Process;
+use crate::object::thread::Rest;
+use crate::platform::Platform;
+use crate::store::list::List;
+use crate::store::pool::Id;
+
+/// Most lines that signal one notification: bounds the time that ending a capability to it takes at
+/// once.
+pub(crate) const MAX_SIGNALLING: usize = 64;
+
+/// Claims that delivered nothing, since the machine started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strays {
+    /// Of a line that nobody receives, which was closed.
+    pub unbound: u64,
+    /// Of no line that there is, or of one that was claimed already.
+    pub unknown: u64,
+}
+
+impl<P: Platform> Kernel<'_, P> {
+    /// An external interrupt: one line is claimed and delivered. With more that wait, the next
+    /// interrupt comes at once.
+    pub fn external(&mut self) {
+        let number = self.platform.claim();
+        let now = self.platform.now();
+        // An error here would mean a line that signals a notification that does not exist.
+        let _ = self.deliver(number, now);
+        let left = self.hart.slice_end.saturating_sub(now);
+        let _ = self.preempt_with(Rest::Left(left));
+    }
+
+    fn deliver(&mut self, number: u32, now: u64) -> Result {
+        let line = Id::from_slot(u64::from(number)).and_then(|id| self.lines.get_mut(id));
+        let Ok(line) = line else {
+            self.strays.unknown = self.strays.unknown.wrapping_add(1);
+            return Ok(());
+        };
+        match &mut line.receiver {
+            Some(receiver) if receiver.phase == Phase::Armed => {
+                receiver.phase = Phase::Delivered;
+                let (notification, bits) = (receiver.notification, receiver.bits);
+                line.delivered = line.delivered.wrapping_add(1);
+                line.last = now;
+                self.set_bits(notification, bits).map(|_| ())
+            }
+            Some(_) => {
+                self.strays.unknown = self.strays.unknown.wrapping_add(1);
+                Ok(())
+            }
+            None => {
+                self.strays.unbound = self.strays.unbound.wrapping_add(1);
+                self.platform.close(number, true);
+                Ok(())
+            }
+        }
+    }
+
+    /// The line that was bound by this capability, if one was.
+    pub(crate) fn line_of(&self, by: Id<Capability>, kind: CapabilityKind) -> Option<Id<Line>> {
+        let id = Lines::of(kind).and_then(Lines::sole).ok()?;
+        let receiver = self.lines.get(id).ok()?.receiver?;
+        (receiver.by == by).then_some(id)
+    }
+
+    /// Lets the next interrupt of a line come that was delivered, at once or when `interval` ticks
+    /// have passed since it was.
+    pub(crate) fn acknowledge(&mut self, id: Id<Line>, interval: u64) -> Result {
+        let now = self.platform.now();
+        let line = self.lines.get_mut(id)?;
+        let due = line.last.saturating_add(interval).min(NO_DEADLINE.wrapping_sub(1));
+        if due <= now {
+            return self.arm_line(id);
+        }
+        if let Some(receiver) = &mut line.receiver {
+            receiver.phase = Phase::Held;
+        }
+        line.held_back = line.held_back.wrapping_add(1);
+        self.held.advance(&mut self.lines, id, due)?;
+        self.program(due);
+        Ok(())
+    }
+
+    /// The next interrupt of a line that is claimed can come.
+    fn arm_line(&mut self, id: Id<Line>) -> Result {
+        if let Some(receiver) = &mut self.lines.get_mut(id)?.receiver {
+            receiver.phase = Phase::Armed;
+        }
+        self.platform.rearm(id.slot());
+        Ok(())
+    }
+
+    /// The interval of a line is over that was held back.
+    pub(crate) fn ring_line(&mut self, id: Id<Line>) -> Result {
+        self.held.drop(&mut self.lines, id)?;
+        self.arm_line(id)
+    }
+
+    /// Ends the binding of a line: it is free, and disabled.
+    pub(crate) fn end_line(&mut self, id: Id<Line>) -> Result {
+        let Some(receiver) = self.lines.get_mut(id)?.receiver.take() else { return Ok(()) };
+        self.held.drop(&mut self.lines, id)?;
+        self.platform.close(id.slot(), receiver.phase != Phase::Armed);
+        let owner = self.caps.get(receiver.by)?.owner;
+        self.processes.get_mut(owner)?.lines.remove(&mut self.lines, id)?;
+        self.notifications.get_mut(receiver.notification)?.lines.remove(&mut self.lines, id)
+    }
+
+    /// Ends the bindings of lines that were made with this capability to a notification. They are no
+    /// more than [`MAX_SIGNALLING`]: this does not stop half-way, but what it does counts.
+    #[inline(never)]
+    pub(crate) fn end_lines_with(
+        &mut self,
+        with: Id<Capability>,
+        notification: Id<Notification>,
+        work: &mut Work,
+    ) -> Result {
+        let mut next = self.notifications.get(notification)?.lines.first();
+        while let Some(id) = next {
+            let _ = work.spend(cost::LINE);
+            next = List::<Line, Signalling>::next(&self.lines, id);
+            if self.lines.get(id)?.receiver.is_some_and(|receiver| receiver.with == with) {
+                self.end_line(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the bindings of all lines of a process.
+    pub(crate) fn end_lines_of(
+        &mut self,
+        process: Id<Process>,
+        work: &mut Work,
+    ) -> Result<Progress> {
+        while let Some(id) = self.processes.get(process)?.lines.first() {
+            if !work.spend(cost::LINE) {
+                return Ok(Progress::More);
+            }
+            self.end_line(id)?;
+        }
+        Ok(Progress::Done)
+    }
+}

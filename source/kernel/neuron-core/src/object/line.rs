@@ -1,0 +1,200 @@
+//! Interrupt lines: which of them a capability names, and where each is between two interrupts.
+
+use nexus_abi::{Error, LineState, NO_DEADLINE};
+
+use crate::Result;
+use crate::kernel::alarm::Rings;
+use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::endpoint::Notification;
+use crate::store::list::{Links, linked};
+use crate::store::pool::Id;
+
+/// Lines that follow each other, at least one, and the least ticks between two interrupts of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lines {
+    first: u32,
+    count: u32,
+    interval: u32,
+}
+
+impl Lines {
+    /// Lines 1 to `count`, without an interval.
+    ///
+    /// # Errors
+    /// `OutOfRange` for none.
+    pub(crate) fn all(count: u32) -> Result<Lines> {
+        if count == 0 { Err(Error::OutOfRange) } else { Ok(Lines { first: 1, count, interval: 0 }) }
+    }
+
+    /// The lines of a capability.
+    ///
+    /// # Errors
+    /// `WrongKind` when it is to something else.
+    pub(crate) fn of(kind: CapabilityKind) -> Result<Lines> {
+        match kind {
+            CapabilityKind::Irq(lines) => Ok(lines),
+            _ => Err(Error::WrongKind),
+        }
+    }
+
+    /// `len` of these lines, from number `offset` of them, with the same interval.
+    ///
+    /// # Errors
+    /// `OutOfRange` for none, or past the last.
+    pub(crate) fn narrow(self, offset: u64, len: u64) -> Result<Lines> {
+        let (offset, count) = (u32::try_from(offset), u32::try_from(len));
+        let (Ok(offset), Ok(count)) = (offset, count) else { return Err(Error::OutOfRange) };
+        let end = offset.checked_add(count).ok_or(Error::OutOfRange)?;
+        if count == 0 || end > self.count {
+            return Err(Error::OutOfRange);
+        }
+        let first = self.first.checked_add(offset).ok_or(Error::OutOfRange)?;
+        Ok(Lines { first, count, ..self })
+    }
+
+    /// The same lines with a longer interval, in ticks.
+    ///
+    /// # Errors
+    /// `OutOfRange` for a shorter one, or above 2^32 - 1.
+    pub(crate) fn slower(self, interval: u64) -> Result<Lines> {
+        let interval = u32::try_from(interval).map_err(|_| Error::OutOfRange)?;
+        if interval < self.interval {
+            return Err(Error::OutOfRange);
+        }
+        Ok(Lines { interval, ..self })
+    }
+
+    /// The line, when it is one.
+    ///
+    /// # Errors
+    /// `OutOfRange` when there are more.
+    pub(crate) fn sole(self) -> Result<Id<Line>> {
+        if self.count != 1 {
+            return Err(Error::OutOfRange);
+        }
+        Id::from_slot(u64::from(self.first))
+    }
+
+    /// True when the two share a line.
+    pub(crate) fn overlaps(self, other: Lines) -> bool {
+        let end = |lines: Lines| lines.first.saturating_add(lines.count);
+        self.first < end(other) && other.first < end(self)
+    }
+
+    /// True when these are some of `all`, with no shorter interval.
+    #[cfg(feature = "checker")]
+    pub(crate) fn is_part_of(self, all: Lines) -> bool {
+        let end = |lines: Lines| lines.first.saturating_add(lines.count);
+        all.first <= self.first && end(self) <= end(all) && all.interval <= self.interval
+    }
+
+    /// Number of the first line, and how many they are.
+    #[must_use]
+    pub fn range(self) -> (u64, u64) {
+        (u64::from(self.first), u64::from(self.count))
+    }
+
+    /// Least ticks from one interrupt of a line to the next; 0 for no such bound.
+    #[must_use]
+    pub fn interval(self) -> u64 {
+        u64::from(self.interval)
+    }
+}
+
+/// Where a line that is bound is between two interrupts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Its next interrupt is delivered.
+    Armed,
+    /// It was delivered, and not acknowledged: it is claimed at the controller.
+    Delivered,
+    /// It was acknowledged before its interval was over, and is claimed until its alarm rings.
+    Held,
+}
+
+/// Who receives a line. It lasts as long as both capabilities with which it was made.
+#[derive(Clone, Copy, Debug, Hash)]
+pub struct Receiver {
+    /// The capability to the line.
+    pub by: Id<Capability>,
+    /// The notification that is signalled.
+    pub notification: Id<Notification>,
+    /// The capability to the notification.
+    pub with: Id<Capability>,
+    /// The bits that are signalled, not 0.
+    pub bits: u64,
+    /// Where the line is.
+    pub phase: Phase,
+}
+
+/// List of the lines that signal a notification.
+#[derive(Debug)]
+pub struct Signalling;
+/// List of the lines that a process has bound.
+#[derive(Debug)]
+pub struct Received;
+
+/// One line. Its slot is its number at the controller.
+#[derive(Debug)]
+pub struct Line {
+    /// Who receives it; `None` while it is free, and disabled at the controller.
+    pub receiver: Option<Receiver>,
+    /// Interrupts delivered since the machine started.
+    pub delivered: u64,
+    /// Acknowledgements that came before the interval was over.
+    pub held_back: u64,
+    /// Tick of the last interrupt delivered; 0 before the first.
+    pub last: u64,
+    /// Tick of its alarm, while it is held; else [`NO_DEADLINE`].
+    pub alarm: u64,
+    /// Where its alarm is in the heap.
+    pub alarm_place: usize,
+    signalling: Links<Line>,
+    received: Links<Line>,
+}
+
+linked!(Line, Signalling, signalling);
+linked!(Line, Received, received);
+
+impl Line {
+    /// A line that nobody receives.
+    pub const FREE: Line = Line {
+        receiver: None,
+        delivered: 0,
+        held_back: 0,
+        last: 0,
+        alarm: NO_DEADLINE,
+        alarm_place: 0,
+        signalling: Links::NONE,
+        received: Links::NONE,
+    };
+
+    /// Where it is, as the interface names it.
+    #[must_use]
+    pub fn state(&self) -> LineState {
+        match self.receiver.map(|receiver| receiver.phase) {
+            None => LineState::Free,
+            Some(Phase::Armed) => LineState::Armed,
+            Some(Phase::Delivered) => LineState::Delivered,
+            Some(Phase::Held) => LineState::Held,
+        }
+    }
+}
+
+impl Rings for Line {
+    fn alarm(&self) -> (u64, usize) {
+        (self.alarm, self.alarm_place)
+    }
+
+    fn set_alarm(&mut self, at: u64, place: usize) {
+        (self.alarm, self.alarm_place) = (at, place);
+    }
+}
+
+/// Of what a program can do with it: the times and counts of what was are left out.
+#[cfg(feature = "checker")]
+impl core::hash::Hash for Line {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        (self.receiver, &self.signalling, &self.received).hash(state);
+    }
+}
