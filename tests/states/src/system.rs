@@ -44,7 +44,7 @@ pub fn process_of(service: u32) -> Handle {
 /// What is asked for a request.
 #[must_use]
 pub fn need(device: u16) -> Need {
-    Need { device, rights: RIGHTS }
+    Need { device, rights: RIGHTS, irq: false, registers: None }
 }
 
 fn device(id: u16) -> Device {
@@ -57,6 +57,7 @@ fn device(id: u16) -> Device {
         base: None,
         says: None,
         window_len: 0x1000,
+        irq: false,
         dma: false,
         danger: Danger::Low,
     }
@@ -79,6 +80,9 @@ pub fn description(epoch: u32) -> Description {
         subject: *subject,
         device: *device,
         rights: RIGHTS,
+        irq: false,
+        registers: None,
+        interval: 0,
         allow_dma: false,
         reason: "a test".into(),
     });

@@ -32,6 +32,7 @@ fn device(id: u16, name: &str, compatible: &str, virtio_id: Option<u32>) -> Devi
         base: None,
         says: None,
         window_len: if id == CLINT { 0x1_0000 } else { 0x1000 },
+        irq: false,
         dma: virtio_id.is_some(),
         danger: if virtio_id.is_some() { Danger::High } else { Danger::Low },
     }
@@ -44,7 +45,8 @@ fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Se
 }
 
 fn need(device: u16) -> Need {
-    Need { device, rights: (Rights::MAP | Rights::READ | Rights::WRITE).bits() }
+    let rights = Rights::MAP | Rights::READ | Rights::WRITE;
+    Need { device, rights: rights.bits(), irq: false, registers: None }
 }
 
 /// What the shell may ask in most tests here.

@@ -4,10 +4,10 @@ mod common;
 
 use std::collections::HashSet;
 
-use common::{MAP_READ_WRITE, device, permit, rule, service, system};
+use common::{device, permit, rule, service, system};
 use nexus_sysdesc::{
-    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
-    Profile, Proof, Says, bounds,
+    Danger, DescError, Description, Device, MAX_LEN, Permission, Permit, Place, Problem, Profile,
+    Proof, Says, bounds,
 };
 
 fn proof(name: &str) -> Proof {
@@ -132,7 +132,7 @@ const CASES: &[Case] = &[
         d.services[2].needs.push(need);
     }),
     (Place::Service(2), Problem::TooMany, |d| {
-        d.services[2].needs = vec![Need { device: 0, rights: MAP_READ_WRITE }; 121];
+        d.services[2].needs = vec![d.services[2].needs[0]; 121];
     }),
     (Place::Service(2), Problem::NotSorted, |d| d.services[2].talks_to = vec![3, 3]),
     (Place::Service(2), Problem::UnknownService, |d| d.services[2].talks_to = vec![4]),

@@ -38,19 +38,36 @@ fn device(id: u16, name: &str, base: Option<u64>, dma: bool) -> Device {
         instance: 0,
         base,
         window_len: 4096,
+        irq: false,
         dma,
         danger: if dma { Danger::High } else { Danger::Low },
     }
 }
 
 fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Service {
-    let need = |device: &u16| Need { device: *device, rights: MAP | READ | WRITE };
+    let need = |device: &u16| Need {
+        device: *device,
+        rights: MAP | READ | WRITE,
+        irq: false,
+        registers: None,
+    };
     let needs = needs.iter().map(need).collect();
     Service { needs, ..testing::service(id, name, permissions) }
 }
 
 fn rule(number: u16, id: &str, subject: u32, device: u16, rights: u16, allow_dma: bool) -> Rule {
-    Rule { number, id: id.into(), subject, device, rights, allow_dma, reason: "a test".into() }
+    Rule {
+        number,
+        id: id.into(),
+        subject,
+        device,
+        rights,
+        irq: false,
+        registers: None,
+        interval: 0,
+        allow_dma,
+        reason: "a test".into(),
+    }
 }
 
 /// `greedy` asks for a device in its service file, and no rule allows it.
