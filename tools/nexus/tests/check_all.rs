@@ -53,7 +53,7 @@ fn mistakes_of_every_stage_are_told_together() {
     let found = refusals(at);
     let expected = [
         "boards/small.toml:11 unknown-word",
-        "boards/small.toml:18 danger-too-low",
+        "boards/small.toml:19 danger-too-low",
         "policy.toml:1 out-of-range",
         "policy.toml:2 unknown-key",
         "policy.toml:22 unknown-word",
