@@ -3,15 +3,16 @@
 
 mod decide;
 mod explain;
+mod lines;
 mod sequences;
 
 use nexus_abi::{Message, Rights, Sender};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{
-    Decide, Decision, Epoch, Explain, ExplainPermit, Explanation, NO_RULE, PermitLine, Reason,
-    Request, RuleReason, RuleText, Verdict,
+    Decide, Decision, Epoch, Explain, ExplainPermit, Explanation, NO_LINE, NO_RULE, PermitLine,
+    Reason, Request, RuleReason, RuleText, Verdict,
 };
-use nexus_proto::{Asker, Operation, ReplyError, ServiceError, Subject, Zero};
+use nexus_proto::{Asker, Operation, Registers, ReplyError, ServiceError, Subject, Zero};
 use nexus_sysdesc::{
     Danger, Description, Device, Need, Permission, Profile, Rule, Service, testing,
 };
@@ -161,9 +162,11 @@ fn rng(nonce: u64) -> Decide {
         asker: INIT.into(),
         device: RNG,
         rights: MAP | READ | WRITE,
-        zero: Zero::ZERO,
         base: 0x1000_6000,
-        len: 4096,
         nonce,
+        pages: 1,
+        line: NO_LINE,
+        registers: Registers::UNMASKED,
+        zero: Zero::ZERO,
     }
 }
