@@ -74,7 +74,8 @@ fn process(build: &mut Build, frames: u64) -> u64 {
 }
 
 fn uart(service: u32, mapped_pages: u64) -> Cap {
-    Cap { service, kind: KIND_DEVICE, rights: 7, base: UART, len: 0x1000, mapped_pages, object: 0 }
+    let (kind, rights, base, len) = (KIND_DEVICE, 7, UART, 0x1000);
+    Cap { service, kind, rights, base, len, mapped_pages, object: 0, registers: None }
 }
 
 fn findings(build: Build, roots: &[Root], caps: &[Cap]) -> Vec<String> {
