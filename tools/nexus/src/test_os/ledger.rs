@@ -240,6 +240,42 @@ mod tests {
         assert_eq!(replay(&entries).errors.len(), 1, "the refusal of another question");
     }
 
+    // attack 35 H: an allow whose answer came too late is refused, by who knows no interval; no grant rests on it; broken: judge-line-owner
+    #[test]
+    fn test_a_refusal_takes_back_an_allow_with_an_interval() {
+        let of = |entry| Entry { line: 8, ..entry };
+        let decision = Entry { interval: 50, ..of(entry(1, Event::Decision, 7, 0x1000)) };
+        let refusal = of(entry(2, Event::Refusal, 7, 0x1000));
+        let grant = Entry { interval: 50, ..of(entry(3, Event::Grant, 7, 0x1000)) };
+        let errors = replay(&[decision, refusal.clone(), grant.clone()]).errors;
+        assert!(errors.len() == 1 && errors[0].contains("without a decision"), "{errors:?}");
+        let decision = Entry { interval: 50, ..of(entry(1, Event::Decision, 7, 0x1000)) };
+        let all = replay(&[decision, Entry { seq: 2, ..grant }, Entry { seq: 3, ..refusal }]);
+        assert_eq!((all.holdings, all.errors), (vec![], vec![]));
+    }
+
+    // attack 39 H: the ledger grants one interrupt line twice; found; broken: judge-line-owner
+    #[test]
+    fn test_a_line_has_one_owner() {
+        let of = |seq, event, subject, line| Entry {
+            line,
+            ..entry(seq, event, subject, u64::from(subject) << 12)
+        };
+        let both = |one, other| {
+            replay(&[
+                of(1, Event::Decision, 7, one),
+                of(2, Event::Grant, 7, one),
+                of(3, Event::Decision, 8, other),
+                of(4, Event::Grant, 8, other),
+            ])
+            .errors
+        };
+        assert_eq!(both(8, 9), Vec::<String>::new());
+        assert_eq!(both(0, 0), Vec::<String>::new());
+        let errors = both(8, 8);
+        assert!(errors.len() == 1 && errors[0].contains("second owner of a line"), "{errors:?}");
+    }
+
     // attack 37 H: two grants by one decision; found
     #[test]
     fn test_decision_is_used_once() {

@@ -191,6 +191,15 @@ fn test_audit_and_ledger_agree_in_everything() {
     }
 }
 
+// attack 43 H: a line that the ledger grants is in no table of the kernel; found; broken: judge-lines
+#[test]
+fn test_lines_are_compared_with_the_windows() {
+    let ledger = Replay { holdings: vec![holding()], ..Replay::default() };
+    let name = |id| format!("service{id}");
+    let found = differences(&[expected()], &ledger, &[cap(7, OWNER)], &name);
+    assert_eq!(found, ["service7 -> line 8: in the ledger, missing in the kernel's table"]);
+}
+
 #[test]
 fn test_what_came_back_is_what_was_expected() {
     let mut ledger = Replay { returned: [holding()].into(), ..Replay::default() };
