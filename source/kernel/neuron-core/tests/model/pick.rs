@@ -108,7 +108,9 @@ impl Driver<'_, '_> {
                 plain(Syscall::CapLimit, &[window.0, *limit])
             }
             Call::WriteRegister { cap, offset, value } => {
-                let window = self.pick(actor, *cap, |_, one| one.mask.is_some());
+                let window = self.pick(actor, *cap, |_, one| {
+                    one.mask.is_some() && !one.rights.contains(Rights::DERIVE)
+                });
                 plain(Syscall::MmioWrite, &[window.0, *offset, *value])
             }
             Call::Unmap { va } => plain(Syscall::Unmap, &[self.mapped_at(actor, *va)]),

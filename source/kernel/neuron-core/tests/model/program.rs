@@ -327,9 +327,10 @@ impl Dice {
 
     fn rights(&mut self) -> u64 {
         match self.below(18) {
-            // To use; all of a window; all of memory; all of an endpoint; anything.
+            // To use; all of a window; that but DERIVE; all of memory; all of an endpoint; anything.
             0..4 => 7,
-            4..8 => 0x3c7,
+            4..7 => 0x3c7,
+            7 => 0x387,
             8 | 9 => 0x3cf,
             10 | 11 => 0x3f0,
             12 | 13 => 0xf0,
@@ -394,6 +395,9 @@ impl Dice {
 
 const VA: u64 = 0x10_0000_0000;
 
+/// The first number that is no call.
+const UNKNOWN: u64 = nexus_abi::SYSCALLS.len() as u64;
+
 /// Calls about capabilities and memory.
 fn holding(dice: &mut Dice) -> Call {
     match dice.below(60) {
@@ -445,7 +449,7 @@ fn living(dice: &mut Dice) -> Call {
             Call::Thread { target: dice.target(), entry, priority }
         }
         12 => Call::ThreadExit,
-        13 => Call::Bare { number: dice.of(&[0, 1, 28, 255, 1 << 32, u64::MAX]) },
+        13 => Call::Bare { number: dice.of(&[0, 1, UNKNOWN, 255, 1 << 32, u64::MAX]) },
         14..17 => Call::Query { cap: dice.pick() },
         17..20 => Call::Inspect { target: dice.target(), cursor: dice.or_nothing(4) },
         20..22 => Call::Stat { target: dice.target() },
