@@ -45,6 +45,7 @@ impl Machine for Fake {
             object: 0,
             mapped_pages: 1,
             children: 0,
+            registers: None,
         };
         Ok((next, Some(info)))
     }
