@@ -8,6 +8,7 @@ use nexus::audit::{Assertions, of_image};
 use nexus::desc::Program;
 use nexus::image::{build, set_nonce, sha256};
 use nexus_sysdesc::archive::{Archive, ArchiveWriter, Kind};
+use nexus_sysdesc::{Description, Rule};
 use std::fs;
 
 fn assert_golden(name: &str, text: &str) {
@@ -117,9 +118,17 @@ fn refuses_a_damaged_image() {
 
 /// An image of the small system whose programs `change` has changed: kind, id, name and file.
 fn image_with(change: impl Fn(&mut Vec<(Kind, u32, String, Vec<u8>)>)) -> Vec<u8> {
+    image_of(&checked("prod").description, change)
+}
+
+/// An image of `description`, with the programs of the small system as `change` leaves them.
+fn image_of(
+    description: &Description,
+    change: impl Fn(&mut Vec<(Kind, u32, String, Vec<u8>)>),
+) -> Vec<u8> {
     let checked = checked("prod");
-    let init = checked.description.init;
-    let description = checked.description.encode().expect("valid");
+    let init = description.init;
+    let description = description.encode().expect("valid");
     let programs = checked.programs.iter().map(|program| {
         let kind = if program.id == init { Kind::Init } else { Kind::Service };
         (kind, program.id, program.name.clone(), elf(program.id))
@@ -154,6 +163,42 @@ fn refuses_programs_that_do_not_belong() {
     assert_eq!(refusal(&usurped), disagree);
     let writable_text = image_with(|programs| programs[2].3[64 + 4] = 7);
     assert_eq!(refusal(&writable_text), "the program `logd` cannot be loaded: WriteExec");
+}
+
+/// What becomes of the request for a device when the rule about it is changed: the refusal, if any.
+fn refused(device: &str, change: impl Fn(&mut Rule)) -> Option<&'static str> {
+    let mut description = checked("prod").description;
+    let id = description.device_named(device).expect("a device").id;
+    let rule = description.rules.iter_mut().find(|rule| rule.device == id);
+    change(rule.expect("a rule"));
+    let audit = of_image(&image_of(&description, |_| {})).expect("a good image");
+    let why = audit.refused.iter().find(|one| one.device == device).map(|one| one.why);
+    assert_eq!(why.is_none(), audit.windows.iter().any(|one| one.device_name == device));
+    let receives = audit.services.iter().any(|one| one.receives.iter().any(|name| name == device));
+    assert_eq!(receives, why.is_none() && device == "uart0");
+    why
+}
+
+#[test]
+fn says_what_will_be_denied() {
+    assert_eq!(refused("uart0", |_| {}), None);
+    assert_eq!(refused("uart0", |rule| rule.rights = 3), Some("more rights than the rule allows"));
+    assert_eq!(
+        refused("uart0", |rule| (rule.irq, rule.interval) = (false, 0)),
+        Some("the rule does not allow the interrupt line")
+    );
+    let registers = Some("more registers than the rule allows");
+    assert_eq!(refused("uart0", |rule| rule.registers = Some(u64::MAX)), registers);
+    // Asked for: 0x50 and 0x64.
+    let bits = |offsets: &[u32]| Some(offsets.iter().map(|offset| 1 << (offset / 4)).sum());
+    assert_eq!(refused("blk0", |rule| rule.registers = bits(&[0x50])), registers);
+    assert_eq!(refused("blk0", |rule| rule.registers = bits(&[0x50, 0x60])), registers);
+    assert_eq!(refused("blk0", |rule| rule.registers = bits(&[0x50, 0x60, 0x64])), None);
+    assert_eq!(refused("blk0", |rule| rule.registers = None), None);
+    assert_eq!(
+        refused("blk0", |rule| rule.allow_dma = false),
+        Some("the rule does not accept DMA")
+    );
 }
 
 #[test]

@@ -52,8 +52,8 @@ fn mistakes_of_every_stage_are_told_together() {
     replace(at, "profiles/test.toml", "kind = \"test\"", "kind = test");
     let found = refusals(at);
     let expected = [
-        "boards/small.toml:11 unknown-word",
-        "boards/small.toml:18 danger-too-low",
+        "boards/small.toml:12 unknown-word",
+        "boards/small.toml:19 danger-too-low",
         "policy.toml:1 out-of-range",
         "policy.toml:2 unknown-key",
         "policy.toml:22 unknown-word",

@@ -3,6 +3,7 @@
 mod answers;
 mod ends;
 mod give;
+mod lines;
 
 use nexus_abi::{EndReason, Handle, Message, Rights, Sender};
 use nexus_proto::init::{Request, ServiceState};
@@ -32,6 +33,7 @@ fn device(id: u16, name: &str, compatible: &str, virtio_id: Option<u32>) -> Devi
         base: None,
         says: None,
         window_len: if id == CLINT { 0x1_0000 } else { 0x1000 },
+        irq: false,
         dma: virtio_id.is_some(),
         danger: if virtio_id.is_some() { Danger::High } else { Danger::Low },
     }
@@ -44,7 +46,8 @@ fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Se
 }
 
 fn need(device: u16) -> Need {
-    Need { device, rights: (Rights::MAP | Rights::READ | Rights::WRITE).bits() }
+    let rights = Rights::MAP | Rights::READ | Rights::WRITE;
+    Need { device, rights: rights.bits(), irq: false, registers: None }
 }
 
 /// What the shell may ask in most tests here.
@@ -83,8 +86,12 @@ fn started() -> Init<Fake> {
 
 /// The same, with a shell that has these permissions.
 fn started_with(shell: &[Permission]) -> Init<Fake> {
+    started_as(description(shell))
+}
+
+fn started_as(description: Description) -> Init<Fake> {
     let root = Root { handle: ROOT, range: Range::new(ROOT_BASE, ROOT_LEN).unwrap() };
-    let mut init = Init::new(Registry::new(description(shell)), vec![root], Fake::default());
+    let mut init = Init::new(Registry::new(description), vec![root], Fake::default());
     for (id, process) in [(1, 0), (2, 20), (7, RNGD.0), (8, 80), (10, 90)] {
         let record = init.registry.service_mut(id).unwrap();
         record.process = Some(Handle(process));

@@ -37,6 +37,7 @@ fn plain(compatible: &str) -> Device {
         base: None,
         says: None,
         window_len: 4096,
+        irq: false,
         dma: false,
         danger: Danger::Low,
     }

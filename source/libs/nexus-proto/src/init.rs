@@ -4,7 +4,7 @@
 //! 0 when there is none; an empty list answers `NotFound`.
 
 use crate::policy::{Reason, Verdict};
-use crate::{Name, Subject, Zero};
+use crate::{Name, Registers, Subject, Zero};
 
 protocol! {
     /// Marker of the protocol.
@@ -29,6 +29,8 @@ protocol! {
         8 Board -> BoardEntry;
         /// An owner tells how it stands.
         9 Report -> ();
+        /// The interrupt lines that are given, as the kernel tells. Needs the permission to view.
+        10 Irqs -> IrqEntry;
     }
 }
 
@@ -109,6 +111,10 @@ codes! {
         18 NotLoaded,
         /// The board has another number of these than the description, or two that look alike.
         19 Ambiguous,
+        /// The device tree names no one interrupt line for it at the controller.
+        20 NoLine,
+        /// Another device that is switched on has the same line.
+        21 LineShared,
     }
 }
 
@@ -205,8 +211,13 @@ payloads! {
         pub state: OwnerState,
         /// Its owner is trusted with all memory, because the device can reach it.
         pub dma: bool,
+        /// Number of the interrupt line that its owner has; [`crate::policy::NO_LINE`] when it has
+        /// none.
+        pub line: u16,
+        /// Registers that its owner can write.
+        pub registers: Registers,
         /// Padding.
-        pub zero: Zero<4>,
+        pub zero: Zero<1>,
         /// Name of the device.
         pub name: Name<16>,
     }
@@ -231,9 +242,9 @@ payloads! {
         pub rights: u16,
         /// Live children.
         pub children: u32,
-        /// First physical address of a window.
+        /// First physical address of a window; number of the first of interrupt lines.
         pub base: u64,
-        /// Bytes of a window or memory object.
+        /// Bytes of a window or memory object; how many interrupt lines.
         pub len: u64,
         /// Equal for capabilities to the same object of the same kind.
         pub object: u64,
@@ -386,5 +397,35 @@ payloads! {
         pub zero: Zero<7>,
         /// What it saw: of a virtio device its DeviceID, else 0.
         pub detail: u64,
+    }
+
+    /// Asks for an interrupt line that is given.
+    pub struct Irqs {
+        /// Cursor.
+        pub cursor: u64,
+    }
+
+    /// An interrupt line that is given. Counts are since the machine started.
+    pub struct IrqEntry {
+        /// Cursor of the next.
+        pub next: u32,
+        /// Number of its device.
+        pub device: u16,
+        /// Its number at the controller.
+        pub line: u16,
+        /// Who holds it.
+        pub owner: Subject,
+        /// Interrupts delivered.
+        pub delivered: u64,
+        /// Acknowledgements that were held back, because they came before the interval was over.
+        pub held_back: u64,
+        /// Tick of the last one delivered; 0 before the first.
+        pub last: u64,
+        /// Least ticks between two interrupts; 0 for no such bound.
+        pub interval: u64,
+        /// [`nexus_abi::LineState`] as a number.
+        pub state: u8,
+        /// Padding.
+        pub zero: Zero<7>,
     }
 }

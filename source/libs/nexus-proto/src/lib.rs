@@ -32,4 +32,4 @@ pub use message::{
     Malformed, Operation, Payload, Protocol, ReplyError, Request, ServiceError, decode_payload,
     encode_error, encode_payload,
 };
-pub use wire::{Asker, Name, Subject, Text, Wire, Zero};
+pub use wire::{Asker, Name, Registers, Subject, Text, Wire, Zero};

@@ -2,7 +2,7 @@
 
 use zerocopy::IntoBytes;
 
-use crate::{Asker, Subject, Text, Zero};
+use crate::{Asker, Registers, Subject, Text, Zero};
 
 protocol! {
     /// Marker of the protocol.
@@ -128,21 +128,29 @@ payloads! {
         pub subject: Subject,
         /// First physical address of the window; for an exit, where the service was.
         pub base: u64,
-        /// Bytes of the window; for an exit, the address concerned.
+        /// Bytes of the window; for an exit, the address concerned; for a drop of interrupt lines, how
+        /// many.
         pub len: u64,
         /// Version of the rules; 0 when they were not asked.
         pub epoch: u32,
-        /// Why: a code whose meaning depends on the event. Decision: a
-        /// [`crate::policy::Reason`]. Refusal: a [`crate::init::Refusal`]. Exit: a
-        /// [`crate::init::EndKind`].
-        pub reason: u32,
+        /// Who asked, where something was asked for; else nobody, id 0. Decision, grant, refusal: the
+        /// distributor, or the service that has it `Try`. Clock: who set it.
+        pub asker: Asker,
         /// Boot: the number of the run. Decision, grant, refusal: the nonce of the question. Exit: its
         /// code or cause. Drop: the kind of the capability. Clock: the time that it was set to; what
         /// it said before is in the [`Stamp`].
         pub detail: u64,
-        /// Who asked, where something was asked for; else nobody, id 0. Decision, grant, refusal: the
-        /// distributor, or the service that has it `Try`. Clock: who set it.
-        pub asker: Asker,
+        /// Why: a code whose meaning depends on the event. Decision: a
+        /// [`crate::policy::Reason`]. Refusal: a [`crate::init::Refusal`]. Exit: a
+        /// [`crate::init::EndKind`].
+        pub reason: u8,
+        /// Registers concerned, of a window that is written one register at a time.
+        pub registers: Registers,
+        /// Number of the interrupt line concerned, for a drop of lines the first;
+        /// [`crate::policy::NO_LINE`] when it is about none.
+        pub line: u16,
+        /// Least microseconds between two interrupts of the line; 0 for no such bound.
+        pub interval: u32,
     }
 
     /// Adds a record to the ledger.
@@ -326,13 +334,21 @@ impl Entry {
             epoch: 0,
             reason: 0,
             detail: 0,
+            registers: Registers::UNMASKED,
+            line: crate::policy::NO_LINE,
+            interval: 0,
         }
     }
 
-    /// What is hashed of it: all of it as it travels, but for the padding at its end. With the hash
-    /// before and the stamp it is 116 bytes, which with what SHA-256 adds are two blocks.
+    /// What is hashed of it: all of it as it travels, but for the 15 bytes of registers, line and
+    /// interval at its end where all of them are zero. Without them it is 113 bytes with the hash
+    /// before and the stamp, which with what SHA-256 adds are two blocks and not three.
     #[must_use]
     pub fn hashed(&self) -> &[u8] {
-        self.as_bytes().split_last_chunk::<4>().map_or(&[], |(hashed, _)| hashed)
+        let whole = self.as_bytes();
+        match whole.split_last_chunk::<15>() {
+            Some((hashed, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])) => hashed,
+            _ => whole,
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! `policy`: who may hold which device. Served by policyd.
 
-use crate::{Asker, Subject, Text, Zero};
+use nexus_abi::PAGE_SIZE;
+
+use crate::{Asker, Registers, Subject, Text, Zero};
 
 protocol! {
     /// Marker of the protocol.
     pub Policy = 1 "policy" {
-        /// May `subject` be given this window? Asked by the distributor only.
+        /// May `subject` be given this window, and this line? Asked by the distributor only.
         1 Decide -> Decision;
         /// What would be decided for a service and a device, and by which rule. Decides nothing.
         2 Explain -> Explanation;
@@ -53,6 +55,12 @@ codes! {
         9 NonceReused,
         /// The decision could not be recorded, and so is no.
         10 NotRecorded,
+        /// A rule names them, but not all the registers asked for, or none one at a time.
+        11 RegistersDenied,
+        /// A rule names them, and does not allow the interrupt line.
+        12 LineDenied,
+        /// The line was allowed for another device, or this device with another line.
+        13 LineMismatch,
     }
 }
 
@@ -67,14 +75,18 @@ payloads! {
         pub device: u16,
         /// Rights asked for ([`nexus_abi::Rights`] bits).
         pub rights: u16,
-        /// Padding.
-        pub zero: Zero<4>,
         /// First physical address of the window.
         pub base: u64,
-        /// Its bytes.
-        pub len: u64,
         /// A number that the asker uses once.
         pub nonce: u64,
+        /// Pages of the window.
+        pub pages: u32,
+        /// Number of the interrupt line that is asked for; [`NO_LINE`] when none is.
+        pub line: u16,
+        /// The registers that are asked for to be written.
+        pub registers: Registers,
+        /// Padding.
+        pub zero: Zero<1>,
     }
 
     /// A decision about exactly one [`Decide`].
@@ -91,7 +103,10 @@ payloads! {
         pub reason: Reason,
         /// Sequence number of the ledger record of this decision; 0 when it is not recorded,
         /// which only a denial can be.
-        pub record: u64,
+        pub record: u32,
+        /// Least microseconds between two interrupts of the line that is allowed; 0 for no such
+        /// bound, or when none is.
+        pub interval: u32,
     }
 
     /// Asks what would be decided.
@@ -118,8 +133,14 @@ payloads! {
         pub reason: Reason,
         /// The rule allows DMA.
         pub dma: bool,
+        /// The rule allows the interrupt line.
+        pub irq: bool,
+        /// Least microseconds between two interrupts, as the rule says.
+        pub interval: u32,
+        /// The registers that the rule allows to be written.
+        pub registers: Registers,
         /// Padding.
-        pub zero: Zero<5>,
+        pub zero: Zero<7>,
     }
 
     /// Asks about a permission.
@@ -182,9 +203,20 @@ payloads! {
 /// Stands for "no rule" in a rule number.
 pub const NO_RULE: u16 = u16::MAX;
 
+/// Stands for "no interrupt line" in the number of a line.
+pub const NO_LINE: u16 = 0;
+
+impl Decide {
+    /// Bytes of the window.
+    #[must_use]
+    pub fn window_len(&self) -> u64 {
+        u64::from(self.pages) * PAGE_SIZE
+    }
+}
+
 impl Decision {
     /// True when this is an allow, and an answer to `asked`: same subject, incarnation, device,
-    /// window, rights and nonce. An answer that is not must be treated as a denial.
+    /// window, rights, registers, line and nonce. An answer that is not must be treated as a denial.
     #[must_use]
     pub fn allows(&self, asked: &Decide) -> bool {
         self.verdict == Verdict::Allow
@@ -192,6 +224,7 @@ impl Decision {
             && self.rule != NO_RULE
             && self.epoch != 0
             && self.record != 0
+            && (self.interval == 0 || asked.line != NO_LINE)
             && self.asked == *asked
     }
 }

@@ -18,6 +18,9 @@ impl Reason {
             Reason::StaleIncarnation => "stale-incarnation",
             Reason::NonceReused => "nonce-reused",
             Reason::NotRecorded => "not-recorded",
+            Reason::RegistersDenied => "registers-denied",
+            Reason::LineDenied => "line-denied",
+            Reason::LineMismatch => "line-mismatch",
         }
     }
 
@@ -35,6 +38,9 @@ impl Reason {
             Reason::StaleIncarnation => "this life of the service is over, or was never begun",
             Reason::NonceReused => "the question was asked before, and its answer is used up",
             Reason::NotRecorded => "the decision could not be recorded",
+            Reason::RegistersDenied => "the rule does not allow all the registers asked for",
+            Reason::LineDenied => "the rule does not allow the interrupt line",
+            Reason::LineMismatch => "the interrupt line is another device's, or was another",
         }
     }
 
@@ -54,6 +60,9 @@ impl Reason {
             Reason::StaleIncarnation => "a request for the service that runs now",
             Reason::NonceReused => "a new question with a new nonce",
             Reason::NotRecorded => "logd answering, with room in its ledger",
+            Reason::RegistersDenied => "fewer registers in the request, or more in the rule",
+            Reason::LineDenied => "no line in the request, or `irq` in the rule",
+            Reason::LineMismatch => "a request for the line of that device and no other",
         }
     }
 }
@@ -82,6 +91,8 @@ impl Refusal {
             Refusal::SubjectEnded => "subject-ended",
             Refusal::NotLoaded => "not-loaded",
             Refusal::Ambiguous => "ambiguous",
+            Refusal::NoLine => "no-line",
+            Refusal::LineShared => "line-shared",
         }
     }
 
@@ -108,6 +119,8 @@ impl Refusal {
             Refusal::SubjectEnded => "the service had ended",
             Refusal::NotLoaded => "the service could not be loaded",
             Refusal::Ambiguous => "the board has more or fewer of these than the description names",
+            Refusal::NoLine => "the device tree gives it no single interrupt line",
+            Refusal::LineShared => "another device has the same interrupt line",
         }
     }
 }

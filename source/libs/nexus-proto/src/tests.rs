@@ -9,7 +9,8 @@ use nexus_abi::{Message, Tag, WORDS};
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::{Decide, Decision, NO_RULE, Reason, Verdict};
+use crate::log::{Entry, Event, Outcome};
+use crate::policy::{Decide, Decision, NO_LINE, NO_RULE, Reason, Verdict};
 
 /// Where values are drawn from: the same words give the same values.
 pub(crate) struct Source {
@@ -68,6 +69,18 @@ impl<const N: usize> Draw for Name<N> {
         let len = source.word() as usize % (N + 2);
         let name: String = (0..len).map(|_| source.choose(&['a', '0', '-', 'é', '€'])).collect();
         Name::new(&name)
+    }
+}
+
+impl Draw for Asker {
+    fn draw(source: &mut Source) -> Asker {
+        Asker::new(u32::draw(source))
+    }
+}
+
+impl Draw for Registers {
+    fn draw(source: &mut Source) -> Registers {
+        Registers::new(bool::draw(source).then(|| u64::draw(source)))
     }
 }
 
@@ -236,16 +249,18 @@ fn asked() -> Decide {
         asker: Asker::new(1),
         device: 3,
         rights: 7,
-        zero: Zero::ZERO,
         base: 0x1000_8000,
-        len: 0x1000,
         nonce: 42,
+        pages: 1,
+        line: 8,
+        registers: Registers::new(Some(0x11)),
+        zero: Zero::ZERO,
     }
 }
 
 fn allow(asked: Decide) -> Decision {
-    let verdict = Verdict::Allow;
-    Decision { asked, epoch: 1, rule: 0, verdict, reason: Reason::Allowed, record: 1 }
+    let (verdict, reason) = (Verdict::Allow, Reason::Allowed);
+    Decision { asked, epoch: 1, rule: 0, verdict, reason, record: 1, interval: 50 }
 }
 
 // attack 38 U: an allow for another question; allows nothing
@@ -260,7 +275,11 @@ fn an_allow_is_for_its_question_only() {
         Decide { device: 4, ..asked },
         Decide { rights: 3, ..asked },
         Decide { base: 0x1000_7000, ..asked },
-        Decide { len: 0x2000, ..asked },
+        Decide { pages: 2, ..asked },
+        Decide { line: 9, ..asked },
+        Decide { line: NO_LINE, ..asked },
+        Decide { registers: Registers::new(Some(0x13)), ..asked },
+        Decide { registers: Registers::UNMASKED, ..asked },
         Decide { nonce: 43, ..asked },
     ];
     for other in others {
@@ -279,6 +298,9 @@ fn a_decision_that_contradicts_itself_allows_nothing() {
         Decision { epoch: 0, ..good },
         Decision { record: 0, ..good },
     ];
+    let lineless = Decide { line: NO_LINE, ..asked };
+    assert!(!allow(lineless).allows(&lineless), "an interval of no line");
+    assert!(Decision { interval: 0, ..allow(lineless) }.allows(&lineless));
     for decision in bad {
         assert!(!decision.allows(&asked));
     }
@@ -350,4 +372,59 @@ fn a_name_has_no_bytes_behind_its_end() {
     }
     let no_text = with_byte(&message, start, 0xff);
     assert_eq!(decode_payload::<ServiceInfo>(&no_text), Err(Malformed::Value));
+}
+
+// attack 31 U: bytes behind the word that there is no mask; refused; broken: registers-hidden
+#[test]
+fn where_there_is_no_mask_its_bytes_are_zero() {
+    let asked = Decide { registers: Registers::UNMASKED, ..asked() };
+    let message = encode_payload(0, &asked);
+    assert_eq!(decode_payload::<Decide>(&message), Ok(asked));
+    // The mask is the eight bytes before the last one, behind whether there is one.
+    for at in 39..47 {
+        let hidden = with_byte(&message, at, 1);
+        assert_eq!(decode_payload::<Decide>(&hidden), Err(Malformed::Value), "{at}");
+    }
+    let empty = Decide { registers: Registers::new(Some(0)), ..asked };
+    assert_eq!(decode_payload(&with_byte(&message, 38, 1)), Ok(empty), "a mask of no register");
+    assert_eq!(decode_payload::<Decide>(&with_byte(&message, 38, 2)), Err(Malformed::Value));
+}
+
+#[test]
+fn registers_are_within_what_has_them_all() {
+    let [none, some, more, all] = [Some(0), Some(1), Some(5), None].map(Registers::new);
+    let order = [none, some, more, all];
+    for (place, one) in order.iter().enumerate() {
+        for (other_place, other) in order.iter().enumerate() {
+            assert_eq!(one.is_within(*other), place <= other_place, "{one} in {other}");
+        }
+    }
+    let everything = Registers::new(Some(u64::MAX));
+    assert!(!all.is_within(everything), "written one at a time is less than mapped");
+    assert_eq!(std::format!("{all} {none} {more}"), "- 0 5");
+}
+
+/// What is hashed of a record, and all of it.
+fn hashed(entry: &Entry) -> (usize, usize) {
+    let message = encode_payload(0, entry);
+    assert_eq!(decode_payload(&message), Ok(*entry));
+    (entry.hashed().len(), size_of::<Entry>())
+}
+
+// attack 47 U: a record is changed in what it says of registers, line or interval; that is hashed; broken: registers-unhashed
+#[test]
+fn what_a_record_says_of_registers_and_lines_is_hashed() {
+    let plain = Entry::about(Event::Grant, Outcome::Allow, Subject::default());
+    assert_eq!(hashed(&plain), (49, 64));
+    let others = [
+        Entry { registers: Registers::new(Some(0)), ..plain },
+        Entry { registers: Registers::new(Some(1 << 63)), ..plain },
+        Entry { line: 1, ..plain },
+        Entry { interval: 1, ..plain },
+        Entry { interval: 1 << 31, ..plain },
+    ];
+    for other in others {
+        assert_eq!(hashed(&other), (64, 64), "{other:?}");
+    }
+    assert_eq!(hashed(&Entry { reason: u8::MAX, ..plain }), (49, 64));
 }

@@ -191,13 +191,107 @@ payloads! {
         pub incarnation: u32,
     }
 
-    /// On whose behalf something is asked for. Which life of it does not matter.
-    #[derive(Default)]
-    pub struct Asker {
-        /// Service id; 0 for nobody.
-        pub id: u32,
-        /// Padding.
-        pub zero: Zero<4>,
+}
+
+/// On whose behalf something is asked for. Which life of it does not matter.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    TryFromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+#[repr(transparent)]
+pub struct Asker {
+    /// Service id; 0 for nobody.
+    pub id: u32,
+}
+
+impl Wire for Asker {
+    #[inline]
+    fn is_canonical(&self) -> bool {
+        true
+    }
+}
+
+/// Which registers of a window can be written, one at a time: a mask whose bit n is the 32-bit
+/// register at 4n, or none at all, so that the whole window is mapped writable. Nine bytes that
+/// begin anywhere: whether there is a mask, and the mask, little-endian.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    TryFromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+#[repr(C)]
+pub struct Registers {
+    masked: bool,
+    mask: [u8; 8],
+}
+
+impl Registers {
+    /// No mask.
+    pub const UNMASKED: Registers = Registers::new(None);
+
+    /// With this mask, or with none.
+    #[must_use]
+    pub const fn new(mask: Option<u64>) -> Registers {
+        match mask {
+            None => Registers { masked: false, mask: [0; 8] },
+            Some(mask) => Registers { masked: true, mask: mask.to_le_bytes() },
+        }
+    }
+
+    /// The mask, where there is one.
+    #[must_use]
+    pub const fn mask(self) -> Option<u64> {
+        if self.masked { Some(u64::from_le_bytes(self.mask)) } else { None }
+    }
+
+    /// True when nothing can be written by `self` that cannot be written by `other`.
+    #[must_use]
+    pub fn is_within(self, other: Registers) -> bool {
+        match (self.mask(), other.mask()) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(own), Some(other)) => own & !other == 0,
+        }
+    }
+}
+
+impl Wire for Registers {
+    /// Where there is no mask its bytes are zero.
+    fn is_canonical(&self) -> bool {
+        self.masked || self.mask == [0; 8]
+    }
+}
+
+impl From<Option<u64>> for Registers {
+    fn from(mask: Option<u64>) -> Registers {
+        Registers::new(mask)
+    }
+}
+
+impl core::fmt::Display for Registers {
+    /// The mask in hexadecimal, or `-`.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.mask() {
+            None => f.pad("-"),
+            Some(mask) => write!(f, "{mask:x}"),
+        }
     }
 }
 
@@ -211,7 +305,7 @@ impl Asker {
     /// This service.
     #[must_use]
     pub const fn new(id: u32) -> Asker {
-        Asker { id, zero: Zero::ZERO }
+        Asker { id }
     }
 }
 

@@ -26,5 +26,5 @@ pub mod testing;
 #[cfg(feature = "alloc")]
 pub use description::{
     Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
-    Profile, Proof, Restart, Rule, Says, Service, bounds,
+    Profile, Proof, Restart, Rule, Says, Service, bounds, registers,
 };

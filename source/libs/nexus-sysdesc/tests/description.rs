@@ -4,10 +4,10 @@ mod common;
 
 use std::collections::HashSet;
 
-use common::{MAP_READ_WRITE, device, permit, rule, service, system};
+use common::{device, permit, rule, service, system};
 use nexus_sysdesc::{
-    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
-    Profile, Proof, Says, bounds,
+    Danger, DescError, Description, Device, MAX_LEN, Permission, Permit, Place, Problem, Profile,
+    Proof, Says, bounds,
 };
 
 fn proof(name: &str) -> Proof {
@@ -126,13 +126,18 @@ const CASES: &[Case] = &[
     (Place::Service(2), Problem::BadRights, |d| d.services[2].needs[0].rights = 0b1111),
     (Place::Service(2), Problem::BadRights, |d| d.services[2].needs[0].rights = 0b110),
     (Place::Service(2), Problem::BadRights, |d| d.services[2].needs[0].rights = 1 << 15),
+    (Place::Service(2), Problem::BadRegisters, |d| d.services[2].needs[0].registers = Some(0)),
+    (Place::Service(2), Problem::BadRegisters, |d| {
+        (d.services[2].needs[0].rights, d.services[2].needs[0].registers) = (0b011, Some(1));
+    }),
+    (Place::Service(2), Problem::NoLine, |d| d.services[2].needs[0].irq = true),
     (Place::Service(3), Problem::SecondOwner, |d| d.services[3].needs[0].device = 0),
     (Place::Service(2), Problem::NotSorted, |d| {
         let need = d.services[2].needs[0];
         d.services[2].needs.push(need);
     }),
     (Place::Service(2), Problem::TooMany, |d| {
-        d.services[2].needs = vec![Need { device: 0, rights: MAP_READ_WRITE }; 121];
+        d.services[2].needs = vec![d.services[2].needs[0]; 121];
     }),
     (Place::Service(2), Problem::NotSorted, |d| d.services[2].talks_to = vec![3, 3]),
     (Place::Service(2), Problem::UnknownService, |d| d.services[2].talks_to = vec![4]),
@@ -182,6 +187,17 @@ const CASES: &[Case] = &[
     (Place::Rule(1), Problem::BadText, |d| d.rules[1].reason = String::new()),
     (Place::Rule(1), Problem::BadText, |d| d.rules[1].reason = "\u{1b}[2J".into()),
     (Place::Rule(1), Problem::BadRights, |d| d.rules[1].rights = 0),
+    (Place::Rule(1), Problem::BadRegisters, |d| d.rules[1].registers = Some(0)),
+    (Place::Rule(1), Problem::BadRegisters, |d| {
+        (d.rules[1].rights, d.rules[1].registers) = (0b011, Some(1 << 63));
+    }),
+    (Place::Rule(1), Problem::BadInterval, |d| {
+        (d.devices[1].irq, d.rules[1].irq, d.rules[1].interval) = (true, true, 1_000_001);
+    }),
+    (Place::Rule(1), Problem::BadInterval, |d| {
+        (d.devices[1].irq, d.rules[1].interval) = (true, 1);
+    }),
+    (Place::Rule(1), Problem::NoLine, |d| d.rules[1].irq = true),
     (Place::Rule(1), Problem::UnknownService, |d| d.rules[1].subject = 8),
     (Place::Rule(1), Problem::UnknownDevice, |d| d.rules[1].device = 2),
     (Place::Rule(0), Problem::NoDma, |d| d.rules[0].allow_dma = true),

@@ -2,6 +2,7 @@
 
 use nexus_abi::Rights;
 use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::policy::NO_LINE;
 
 /// Who records an event, and nobody else does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,8 @@ impl Writer {
     }
 }
 
-/// True when the outcome is one that the event can have, and every right one that there is.
+/// True when the outcome is one that the event can have, every right one that there is, and an interval
+/// that of a line.
 #[must_use]
 pub(crate) fn is_sound(entry: &Entry) -> bool {
     let outcome_fits = match entry.event {
@@ -39,5 +41,7 @@ pub(crate) fn is_sound(entry: &Entry) -> bool {
             entry.outcome == Outcome::None
         }
     };
-    outcome_fits && Rights::from_bits(entry.rights).is_some()
+    outcome_fits
+        && Rights::from_bits(entry.rights).is_some()
+        && (entry.interval == 0 || entry.line != NO_LINE)
 }

@@ -10,7 +10,8 @@ use nexus_proto::log::{
     Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
 };
 use nexus_proto::{
-    Asker, Operation, ReplyError, Request as _, ServiceError, Subject, Text, Zero, encode_error,
+    Asker, Operation, Registers, ReplyError, Request as _, ServiceError, Subject, Text, Zero,
+    encode_error,
 };
 use nexus_sysdesc::testing::service;
 use nexus_sysdesc::{Description, Permission, Profile};
@@ -135,6 +136,9 @@ fn grant() -> Append {
         epoch: 1,
         reason: 0,
         detail: 99,
+        registers: Registers::new(Some(5)),
+        line: 8,
+        interval: 100,
     };
     Append { entry }
 }
@@ -213,6 +217,17 @@ fn a_record_has_no_rights_that_there_are_not() {
         assert!(known || answer == Err(ServiceError::Malformed));
     }
     assert!(Rights::from_bits(1 << 15).is_none(), "there is a bit without a meaning");
+}
+
+// attack 84 U: a record with an interval of no interrupt line; refused; broken: logd-interval
+#[test]
+fn an_interval_is_of_a_line() {
+    let mut log = Log::new();
+    let told = |line, interval| Append { entry: Entry { line, interval, ..grant().entry } };
+    for (line, interval) in [(0, 0), (8, 0), (8, u32::MAX)] {
+        assert!(log.ask(INIT, &told(line, interval)).is_ok());
+    }
+    assert_eq!(log.ask(INIT, &told(0, 1)), Err(ServiceError::Malformed));
 }
 
 // attack 84 U: a record of an event by who may record others; refused, each event from each sender; broken: logd-writer

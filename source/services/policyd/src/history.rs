@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use nexus_abi::Sender;
 use nexus_proto::Subject;
-use nexus_proto::policy::{Decide, Reason};
+use nexus_proto::policy::{Decide, NO_LINE, Reason};
 
 /// Unpermitted questions of one service that are recorded in the ledger. Later ones are counted.
 const RECORDED_INTRUSIONS: u64 = 4;
@@ -14,7 +14,7 @@ const RECORDED_INTRUSIONS: u64 = 4;
 pub(crate) struct History {
     askers: Vec<Asker>,
     subjects: Vec<Subject>,
-    windows: Vec<Window>,
+    places: Vec<Place>,
     intruders: Vec<Intruder>,
 }
 
@@ -26,12 +26,13 @@ struct Asker {
     nonce: u64,
 }
 
-/// Where a device was when it was first allowed.
+/// Where a device was when it was first allowed, and its line when that first was.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Window {
+struct Place {
     device: u16,
     base: u64,
     len: u64,
+    line: u16,
 }
 
 /// A service that asked without the permission to.
@@ -66,8 +67,11 @@ impl History {
         if incarnation == 0 || self.subjects.iter().any(later) {
             return Some(Reason::StaleIncarnation);
         }
-        let moved = self.windows.iter().any(|known| known.conflicts(ask));
-        moved.then_some(Reason::WindowMismatch)
+        if self.places.iter().any(|known| known.conflicts(ask)) {
+            return Some(Reason::WindowMismatch);
+        }
+        let crossed = self.places.iter().any(|known| known.crosses(ask));
+        crossed.then_some(Reason::LineMismatch)
     }
 
     /// Remembers an allow.
@@ -76,8 +80,11 @@ impl History {
             Some(known) => known.incarnation = known.incarnation.max(ask.subject.incarnation),
             None => self.subjects.push(ask.subject),
         }
-        if !self.windows.iter().any(|known| known.device == ask.device) {
-            self.windows.push(Window { device: ask.device, base: ask.base, len: ask.len });
+        let Decide { device, base, line, .. } = *ask;
+        match self.places.iter_mut().find(|known| known.device == device) {
+            Some(known) if known.line == NO_LINE => known.line = line,
+            Some(_) => {}
+            None => self.places.push(Place { device, base, len: ask.window_len(), line }),
         }
     }
 
@@ -95,13 +102,20 @@ impl History {
     }
 }
 
-impl Window {
+impl Place {
     /// True when `ask` puts this device elsewhere, or another device on its pages. Both ranges
     /// have been checked not to wrap.
     fn conflicts(&self, ask: &Decide) -> bool {
-        let same = self.base == ask.base && self.len == ask.len;
+        let len = ask.window_len();
+        let same = self.base == ask.base && self.len == len;
         let apart = self.base.saturating_add(self.len) <= ask.base
-            || ask.base.saturating_add(ask.len) <= self.base;
+            || ask.base.saturating_add(len) <= self.base;
         if self.device == ask.device { !same } else { !apart }
+    }
+
+    /// True when `ask` gives this device another line, or its line to another device.
+    fn crosses(&self, ask: &Decide) -> bool {
+        let lined = self.line != NO_LINE && ask.line != NO_LINE;
+        lined && (self.device == ask.device) != (self.line == ask.line)
     }
 }

@@ -1,7 +1,8 @@
 //! The rules, applied. Nothing here remembers anything.
 
 use nexus_abi::{PAGE_SIZE, Rights};
-use nexus_proto::policy::{Decide, Explain, NO_RULE, Reason};
+use nexus_proto::Registers;
+use nexus_proto::policy::{Decide, Explain, NO_LINE, NO_RULE, Reason};
 use nexus_sysdesc::bounds::is_window_rights;
 use nexus_sysdesc::{Description, Permission, Rule};
 
@@ -87,10 +88,25 @@ impl Policy {
     #[must_use]
     pub fn rule_on(&self, ask: &Decide) -> Ruling {
         let ruling = self.rule_on_rights(ask.subject.id, ask.device, ask.rights);
-        ruling.unless(!self.is_window(ask), Reason::WindowMismatch)
+        let rule = self.rule_for(ask.subject.id, ask.device);
+        let written = rule.is_some_and(|rule| ask.registers.is_within(registers(rule)));
+        let lined = ask.line == NO_LINE || rule.is_some_and(|rule| rule.irq);
+        ruling
+            .unless(!written, Reason::RegistersDenied)
+            .unless(!lined, Reason::LineDenied)
+            .unless(!self.is_window(ask), Reason::WindowMismatch)
     }
 
-    /// What the rules would say. No rights stand for those of the rule.
+    /// Least microseconds between two interrupts of the line that `ask` is about, where it is
+    /// allowed; 0 for no such bound, or when it is about none.
+    #[must_use]
+    pub fn interval(&self, ask: &Decide) -> u32 {
+        let rule = self.rule_for(ask.subject.id, ask.device);
+        rule.filter(|_| ask.line != NO_LINE).map_or(0, |rule| rule.interval)
+    }
+
+    /// What the rules would say of rights on the window, with the registers and the line of the
+    /// rule. No rights stand for those of the rule.
     #[must_use]
     pub fn explain(&self, ask: &Explain) -> Ruling {
         let all = self.rule_for(ask.service, ask.device).map_or(ask.rights, |rule| rule.rights);
@@ -119,10 +135,16 @@ impl Policy {
     /// the board puts it.
     fn is_window(&self, ask: &Decide) -> bool {
         self.description.device(ask.device).is_some_and(|device| {
-            ask.len == device.window_len
+            ask.window_len() == device.window_len
                 && ask.base.is_multiple_of(PAGE_SIZE)
-                && ask.base.checked_add(ask.len).is_some()
+                && ask.base.checked_add(ask.window_len()).is_some()
                 && device.base.is_none_or(|base| base == ask.base)
         })
     }
+}
+
+/// The registers that a rule allows to be written.
+#[must_use]
+pub(crate) fn registers(rule: &Rule) -> Registers {
+    rule.registers.into()
 }

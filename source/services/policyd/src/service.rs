@@ -6,11 +6,11 @@ use nexus_proto::policy::{
     Decide, Decision, EpochInfo, Explain, ExplainPermit, Explanation, NO_RULE, PermitLine, Reason,
     Request, Verdict,
 };
-use nexus_proto::{Operation, ServiceError, Text, Zero};
+use nexus_proto::{Operation, Registers, ServiceError, Text, Zero};
 use nexus_sysdesc::{Description, Permission};
 
 use crate::history::History;
-use crate::policy::{Policy, Ruling};
+use crate::policy::{Policy, Ruling, registers};
 
 type Answer<T> = Result<<T as Operation>::Reply, ServiceError>;
 
@@ -79,7 +79,8 @@ impl Policyd {
             return Err(ServiceError::Denied);
         }
         let ruling = self.rule_on(asker, ask);
-        let record = recorder.record(&self.entry(ask, ruling)).unwrap_or(0);
+        let record = recorder.record(&self.entry(ask, ruling));
+        let record = record.and_then(|seq| u32::try_from(seq).ok()).unwrap_or(0);
         let ruling = ruling.unless(record == 0, Reason::NotRecorded);
         let allow = ruling.reason == Reason::Allowed;
         if allow {
@@ -92,6 +93,7 @@ impl Policyd {
             verdict: if allow { Verdict::Allow } else { Verdict::Deny },
             reason: ruling.reason,
             record,
+            interval: if allow { self.policy.interval(ask) } else { 0 },
         })
     }
 
@@ -118,10 +120,13 @@ impl Policyd {
             subject: ask.subject,
             asker: ask.asker,
             base: ask.base,
-            len: ask.len,
+            len: ask.window_len(),
             epoch: self.policy.epoch(),
-            reason: u32::from(ruling.reason.code()),
+            reason: ruling.reason.code(),
             detail: ask.nonce,
+            registers: ask.registers,
+            line: ask.line,
+            interval: if allow { self.policy.interval(ask) } else { 0 },
         }
     }
 
@@ -137,6 +142,9 @@ impl Policyd {
             verdict: if allow { Verdict::Allow } else { Verdict::Deny },
             reason: ruling.reason,
             dma: rule.is_some_and(|rule| rule.allow_dma),
+            irq: rule.is_some_and(|rule| rule.irq),
+            interval: rule.map_or(0, |rule| rule.interval),
+            registers: rule.map_or(Registers::UNMASKED, registers),
             zero: Zero::ZERO,
         })
     }

@@ -106,6 +106,7 @@ fn device(id: u16, input: &mut Input<'_>) -> Device {
         instance: 0,
         base: (shape & 1 == 1).then(|| u64::from(id) << 16),
         window_len: u64::from(shape >> 1 & 3) << 12,
+        irq: false,
         dma: shape & 8 != 0,
         danger: Danger::High,
     }
@@ -119,6 +120,9 @@ fn rule(number: u16, input: &mut Input<'_>) -> Rule {
         subject: u32::from(subject & 7),
         device: u16::from(subject >> 3 & 7),
         rights: u16::from(shape & 15),
+        irq: false,
+        registers: None,
+        interval: 0,
         allow_dma: shape & 16 != 0,
         reason: "a reason".into(),
     }

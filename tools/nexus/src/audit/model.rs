@@ -1,6 +1,7 @@
 //! What an audit says. The JSON form is stable: a change of meaning changes [`SCHEMA`].
 
 use nexus_abi::Rights;
+use nexus_sysdesc::registers;
 use serde::{Serialize, Serializer};
 
 /// Name and version of the JSON form. Fields may be added without a new version.
@@ -48,6 +49,8 @@ pub struct AuditDevice {
     pub base: Option<u64>,
     /// Bytes of its window.
     pub len: u64,
+    /// True when it has an interrupt line.
+    pub irq: bool,
     /// True when it reaches all memory.
     pub dma: bool,
     /// `low`, `medium` or `high`.
@@ -83,6 +86,8 @@ pub struct AuditService {
     pub permits: Vec<AuditPermit>,
     /// Names of the devices that it will hold.
     pub owns: Vec<String>,
+    /// Names of those whose interrupts it will receive.
+    pub receives: Vec<String>,
     /// The highest danger class of what it will hold; `none` without a device.
     pub danger: &'static str,
     /// What a test run must see from it.
@@ -135,6 +140,14 @@ pub struct AuditWindow {
     /// Rights (nexus-abi bits); their names in JSON.
     #[serde(serialize_with = "rights_by_name")]
     pub rights: u16,
+    /// The registers that can be written, one at a time: bit n is the 32-bit register at 4n. Offsets
+    /// in JSON; null where the window is mapped with these rights.
+    #[serde(serialize_with = "registers_by_offset")]
+    pub registers: Option<u64>,
+    /// True when the owner receives the interrupts of the device.
+    pub irq: bool,
+    /// Microseconds between two interrupts, at least; 0 where there is no such bound.
+    pub interval: u32,
     /// True when the owner is thereby trusted with all memory.
     pub dma: bool,
     /// Danger class of the device.
@@ -206,4 +219,13 @@ pub(super) fn rights_names(rights: u16) -> Vec<String> {
 
 fn rights_by_name<S: Serializer>(rights: &u16, serializer: S) -> Result<S::Ok, S::Error> {
     rights_names(*rights).serialize(serializer)
+}
+
+/// `[0, 16]`, or null.
+fn registers_by_offset<S: Serializer>(
+    mask: &Option<u64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let offsets: Option<Vec<u8>> = mask.map(|mask| registers::offsets(mask).collect());
+    offsets.serialize(serializer)
 }

@@ -76,10 +76,11 @@ fn audit_service(
 ) -> Result<AuditService> {
     let entry = program(archive, service.id)
         .with_context(|| format!("`{}` has no program in the image", service.name))?;
-    let held: Vec<&Device> = requests(description)
+    let granted: Vec<Request<'_>> = requests(description)
         .filter(|request| request.service.id == service.id && request.denial().is_none())
-        .map(|request| request.device)
         .collect();
+    let held: Vec<&Device> = granted.iter().map(|request| request.device).collect();
+    let lines = granted.iter().filter(|request| request.need.irq);
     let callees = service.talks_to.iter().filter_map(|id| description.service(*id));
     Ok(AuditService {
         id: service.id,
@@ -94,6 +95,7 @@ fn audit_service(
         permissions: service.permits.iter().map(|permit| permit.permission.name()).collect(),
         permits: service.permits.iter().map(audit_permit).collect(),
         owns: held.iter().map(|device| device.name.clone()).collect(),
+        receives: lines.map(|request| request.device.name.clone()).collect(),
         danger: held.iter().map(|device| device.danger).max().map_or("none", Danger::name),
         must_prove: service.must_prove.iter().map(|proof| proof.name.clone()).collect(),
         program: audit_program(&entry)?,
@@ -139,6 +141,7 @@ fn audit_device(description: &Description, device: &Device) -> AuditDevice {
         instance: device.instance,
         base: device.base,
         len: device.window_len,
+        irq: device.irq,
         dma: device.dma,
         danger: device.danger.name(),
         owners: owners.collect(),
@@ -168,10 +171,19 @@ impl Request<'_> {
             Some("more rights than the rule allows")
         } else if self.device.dma && !rule.allow_dma {
             Some("the rule does not accept DMA")
+        } else if !is_within(self.need.registers, rule.registers) {
+            Some("more registers than the rule allows")
+        } else if self.need.irq && !rule.irq {
+            Some("the rule does not allow the interrupt line")
         } else {
             None
         }
     }
+}
+
+/// True when nothing can be written by mask `one` that cannot be by `other`. `None` is no limit.
+fn is_within(one: Option<u64>, other: Option<u64>) -> bool {
+    other.is_none_or(|other| one.is_some_and(|one| one & !other == 0))
 }
 
 /// Every request, by service, then device.
@@ -201,6 +213,9 @@ fn window(request: &Request<'_>) -> Option<AuditWindow> {
         base: device.base,
         len: device.window_len,
         rights: need.rights,
+        registers: need.registers,
+        irq: need.irq,
+        interval: if need.irq { rule.interval } else { 0 },
         dma: device.dma,
         danger: device.danger.name(),
         rule: rule.id.clone(),

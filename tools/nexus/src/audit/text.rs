@@ -1,12 +1,14 @@
 //! An audit for people.
 
-use super::model::{Audit, rights_names};
+use super::model::{Audit, AuditWindow, rights_names};
 use crate::columns::{NARROWEST, broken, row, section};
+use nexus_abi::Rights;
+use nexus_sysdesc::registers;
 use std::fmt::Write as _;
 
 impl Audit {
-    /// Tables in lines of at most `width` columns, from `NARROWEST`: devices, rules, services, trusted
-    /// set.
+    /// Tables in lines of at most `width` columns, from `NARROWEST`: devices, lines, rules, services,
+    /// trusted set.
     #[must_use]
     pub fn to_text(&self, width: usize) -> String {
         let width = width.max(NARROWEST);
@@ -16,6 +18,8 @@ impl Audit {
             let _ = writeln!(text, "{part}");
         }
         section(&mut text, width, "Who holds which device", &self.device_rows());
+        let title = "Who receives interrupts of which device, and what can be written to it";
+        section(&mut text, width, title, &self.line_rows());
         if !self.windows.is_empty() {
             section(
                 &mut text,
@@ -59,6 +63,25 @@ impl Audit {
                 String::from(if device.dma { "all memory" } else { "none" }),
                 device.danger.to_owned(),
                 or_dash(rule.unwrap_or_default()),
+            ]);
+        }
+        rows
+    }
+
+    fn line_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&["DEVICE", "LINE", "RECEIVED BY", "AT MOST EVERY", "WRITES"])];
+        for device in &self.devices {
+            let window = self.windows.iter().find(|window| window.device == device.id);
+            let line = window.filter(|window| window.irq);
+            let receiver = line.map(|window| window.service_name.clone());
+            let interval = line.filter(|window| window.interval > 0);
+            let interval = interval.map(|window| format!("{} us", window.interval));
+            rows.push(vec![
+                device.name.clone(),
+                String::from(if device.irq { "yes" } else { "no" }),
+                or_dash(receiver.unwrap_or_default()),
+                or_dash(interval.unwrap_or_default()),
+                window.map_or_else(|| String::from("-"), AuditWindow::writes),
             ]);
         }
         rows
@@ -111,6 +134,19 @@ impl Audit {
             rows.push(row(&[&trusted.service, &trusted.with.join("; ")]));
         }
         rows
+    }
+}
+
+impl AuditWindow {
+    /// What can be written: offsets of registers, everything or nothing.
+    fn writes(&self) -> String {
+        let writable = Rights::from_bits_retain(self.rights).contains(Rights::WRITE);
+        let offsets = |mask| registers::offsets(mask).map(|offset| format!("{offset:#04x}"));
+        match self.registers {
+            _ if !writable => String::from("nothing"),
+            None => String::from("all of it"),
+            Some(mask) => offsets(mask).collect::<Vec<String>>().join(", "),
+        }
     }
 }
 

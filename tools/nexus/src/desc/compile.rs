@@ -71,6 +71,7 @@ impl<'a> Compiler<'a> {
                     base: device.base.as_ref().map(|base| base.value),
                     says: device.says.as_ref().map(|says| says.value),
                     window_len: device.window(),
+                    irq: device.irq,
                     dma: device.has_dma(),
                     danger: device.danger.value,
                 })
@@ -83,7 +84,12 @@ impl<'a> Compiler<'a> {
         let mut needs = Vec::new();
         for need in &service.needs {
             let device = self.device_id(&need.device).with_context(unknown)?;
-            needs.push(sysdesc::Need { device, rights: need.rights.bits() });
+            needs.push(sysdesc::Need {
+                device,
+                rights: need.rights.bits(),
+                irq: need.irq.is_some(),
+                registers: need.registers.as_ref().map(|registers| registers.value),
+            });
         }
         needs.sort_by_key(|need| need.device);
         let mut talks_to = Vec::new();
@@ -157,6 +163,9 @@ impl<'a> Compiler<'a> {
             subject: self.service_id(&line.subject)?,
             device: self.device_id(&line.device)?,
             rights: line.rights.bits(),
+            irq: line.irq.is_some(),
+            registers: line.registers.as_ref().map(|registers| registers.value),
+            interval: line.interval.as_ref().map_or(0, |interval| interval.value),
             allow_dma: line.dma.is_some(),
             reason: line.reason.clone(),
         })

@@ -97,6 +97,8 @@ kinds! {
     TwoOwners = "two-owners",
     /// Rights that no window can have, or that nobody can use.
     WindowRights = "window-rights",
+    /// An interrupt of a device that has none, or a time between interrupts that are not allowed.
+    NoLine = "no-line",
     /// Not exactly one service that the kernel starts.
     OneInit = "one-init",
     /// Something that init cannot ask for.

@@ -5,6 +5,7 @@ use super::kind::Kind;
 use super::model::MustProve;
 use super::source::{At, Span};
 use super::table::{Key, Table};
+use std::ops::RangeInclusive;
 use toml::de::DeValue;
 
 impl<'a> Table<'a> {
@@ -50,6 +51,26 @@ impl<'a> Table<'a> {
             }
         }
         proofs
+    }
+
+    /// A list of numbers within `range`, and where it stands; `None` when it is absent, or none.
+    pub(crate) fn numbers<T: Copy + TryFrom<u64> + Into<u64>>(
+        &mut self,
+        key: Key,
+        range: RangeInclusive<T>,
+    ) -> Option<(Span, Vec<At<T>>)> {
+        let (span, value) = self.entry(key)?;
+        let DeValue::Array(items) = value else {
+            self.wrong_type(key, &span, "a list of numbers", value);
+            return None;
+        };
+        let numbers = items.iter().filter_map(|item| {
+            let span = self.span_of(item.span());
+            let name = (key.name, key.example);
+            let value = self.number_of(name, &span, item.get_ref(), range.clone())?;
+            Some(At { value, span })
+        });
+        Some((span.clone(), numbers.collect()))
     }
 
     /// True when there is a list and nothing is in it.

@@ -3,7 +3,7 @@
 use super::source::{At, Span};
 use super::unread::Unread;
 use nexus_abi::Rights;
-use nexus_sysdesc::{Danger, Permission, Profile, Restart, Says};
+use nexus_sysdesc::{Danger, Permission, Profile, Restart, Says, bounds, registers};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -85,6 +85,8 @@ pub(crate) struct Device {
     pub(crate) base: Option<At<u64>>,
     pub(crate) says: Option<At<Says>>,
     pub(crate) window: Option<At<u64>>,
+    /// It has an interrupt line.
+    pub(crate) irq: bool,
     pub(crate) dma: Option<At<DmaMark>>,
     pub(crate) danger: At<Danger>,
     pub(crate) slot: Option<At<u8>>,
@@ -215,6 +217,19 @@ pub(crate) struct Need {
     pub(crate) span: Span,
     pub(crate) device: At<String>,
     pub(crate) rights: At<Rights>,
+    /// Where it asks for the interrupt line.
+    pub(crate) irq: Option<Span>,
+    /// The registers that it asks to write; with WRITE and without a mask, the whole window.
+    pub(crate) registers: Option<At<u64>>,
+}
+
+impl Need {
+    /// True when the rights, and the registers that go with them, are those of a window.
+    pub(crate) fn has_window_rights(&self) -> bool {
+        let (rights, registers) = (self.rights.value, self.registers.as_ref());
+        let mask = registers.map(|registers| registers.value);
+        bounds::is_window_rights(rights.bits()) && bounds::is_mask_for(rights, mask)
+    }
 }
 
 /// The policy files of all layers.
@@ -235,6 +250,12 @@ pub(crate) struct Allow {
     pub(crate) subject: At<String>,
     pub(crate) device: At<String>,
     pub(crate) rights: At<Rights>,
+    /// Where it allows the interrupt line.
+    pub(crate) irq: Option<Span>,
+    /// The registers that may be written, as in [`Need::registers`].
+    pub(crate) registers: Option<At<u64>>,
+    /// Microseconds between two interrupts, at least.
+    pub(crate) interval: Option<At<u32>>,
     pub(crate) dma: Option<Span>,
     pub(crate) reason: String,
 }
@@ -305,4 +326,11 @@ pub(crate) fn rights_toml(rights: Rights) -> String {
     let names: Vec<String> =
         rights.iter_names().map(|(name, _)| format!("\"{}\"", name.to_lowercase())).collect();
     format!("[{}]", names.join(", "))
+}
+
+/// `[0x00, 0x10]`.
+pub(crate) fn registers_toml(mask: u64) -> String {
+    let offsets: Vec<String> =
+        registers::offsets(mask).map(|offset| format!("{offset:#04x}")).collect();
+    format!("[{}]", offsets.join(", "))
 }

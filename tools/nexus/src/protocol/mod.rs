@@ -148,6 +148,12 @@ pub struct Entry {
     pub len: u64,
     /// Rights (nexus-abi bits).
     pub rights: u16,
+    /// The registers that can be written, where the window has a mask: bit n is the one at 4n.
+    pub registers: Option<u64>,
+    /// Number of the interrupt line, 0 for none.
+    pub line: u16,
+    /// Microseconds between two interrupts, at least; 0 for no such bound.
+    pub interval: u32,
     /// What was decided.
     pub decision: Decision,
     /// Number of the rule, 65535 for none.
@@ -159,7 +165,7 @@ pub struct Entry {
     /// Version of the rules; 0 when they were not asked.
     pub epoch: u32,
     /// Why, in a code of the event.
-    pub reason: u32,
+    pub reason: u8,
     /// More about it, by event: nonce of the run or of the question, exit code, time.
     pub detail: u64,
     /// When, in ticks.
@@ -188,14 +194,16 @@ pub struct Cap {
     pub kind: u64,
     /// Its rights.
     pub rights: u16,
-    /// First physical address, for a window.
+    /// First physical address of a window; number of the first of interrupt lines.
     pub base: u64,
-    /// Bytes.
+    /// Bytes; how many interrupt lines.
     pub len: u64,
     /// Pages mapped through it.
     pub mapped_pages: u64,
     /// Which object of its kind, but for windows.
     pub object: u64,
+    /// The registers that can be written, for a window with a mask: bit n is the one at 4n.
+    pub registers: Option<u64>,
 }
 
 /// A process and its root page table.
@@ -261,7 +269,7 @@ impl fmt::Display for Entry {
         };
         write!(
             f,
-            "{} {} {} {} {} {:x} {:x} {:x} {decision} {} {} {} {} {} {}",
+            "{} {} {} {} {} {:x} {:x} {:x} {} {} {} {decision} {} {} {} {} {} {}",
             self.seq,
             self.event,
             self.subject,
@@ -270,6 +278,9 @@ impl fmt::Display for Entry {
             self.base,
             self.len,
             self.rights,
+            self.registers.map_or_else(|| "-".to_owned(), |mask| format!("{mask:x}")),
+            self.line,
+            self.interval,
             self.rule,
             self.reporter.0,
             self.reporter.1,

@@ -33,15 +33,18 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
         ("head", [records, head]) => {
             Record::Head(Head { records: number(records)?, hash: hash(head)? })
         }
-        ("cap", [service, kind, rights, base, len, mapped, object]) => Record::Cap(Cap {
-            service: number(service)?,
-            kind: number(kind)?,
-            rights: u16::try_from(hex(rights)?).ok()?,
-            base: hex(base)?,
-            len: hex(len)?,
-            mapped_pages: number(mapped)?,
-            object: number(object)?,
-        }),
+        ("cap", [service, kind, rights, base, len, mapped, object, registers]) => {
+            Record::Cap(Cap {
+                service: number(service)?,
+                kind: number(kind)?,
+                rights: u16::try_from(hex(rights)?).ok()?,
+                base: hex(base)?,
+                len: hex(len)?,
+                mapped_pages: number(mapped)?,
+                object: number(object)?,
+                registers: mask(registers)?,
+            })
+        }
         ("root", [service, phys]) => {
             Record::Root(Root { service: number(service)?, phys: hex(phys)? })
         }
@@ -68,10 +71,9 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
 }
 
 fn entry(fields: &[&str]) -> Option<Entry> {
-    let (what, who) = fields.split_at_checked(10)?;
-    let [seq, event, subject, incarnation, device, base, len, rights, decision, rule] = what else {
-        return None;
-    };
+    let (about, rest) = fields.split_at_checked(8)?;
+    let [seq, event, subject, incarnation, device, base, len, rights] = about else { return None };
+    let [registers, line, interval, decision, rule, who @ ..] = rest else { return None };
     let [by, by_life, asker, epoch, reason, detail, ticks, unix_ns, own] = who else {
         return None;
     };
@@ -92,6 +94,9 @@ fn entry(fields: &[&str]) -> Option<Entry> {
         base: hex(base)?,
         len: hex(len)?,
         rights: u16::try_from(hex(rights)?).ok()?,
+        registers: mask(registers)?,
+        line: number(line)?,
+        interval: number(interval)?,
         decision: match *decision {
             "none" => Decision::None,
             "deny" => Decision::Deny,
@@ -133,6 +138,11 @@ fn hex(text: &str) -> Option<u64> {
     let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     let digits = !text.is_empty() && text.bytes().all(digit);
     if digits { u64::from_str_radix(text, 16).ok() } else { None }
+}
+
+/// `-` for no mask, or a mask in hexadecimal.
+fn mask(text: &str) -> Option<Option<u64>> {
+    if text == "-" { Some(None) } else { hex(text).map(Some) }
 }
 
 /// 64 hexadecimal digits.
@@ -178,6 +188,22 @@ mod tests {
         );
         assert_eq!(record_of(&format!("{nonce} ready 6")), Some(Record::Ready { owners: 6 }));
         assert_eq!(record_of(&format!("{nonce} granted 0")), Some(Record::Granted { devices: 0 }));
+        let cap = Cap {
+            service: 6,
+            kind: 5,
+            rights: 7,
+            base: 0x10_0000,
+            len: 0x1000,
+            mapped_pages: 1,
+            object: 0,
+            registers: None,
+        };
+        for (text, registers) in [("-", None), ("0", Some(0)), ("1", Some(1))] {
+            assert_eq!(
+                record_of(&format!("{nonce} cap 6 5 7 100000 1000 1 0 {text}")),
+                Some(Record::Cap(Cap { registers, ..cap.clone() }))
+            );
+        }
         let refused = Refused {
             service: "rngd".into(),
             device: "rng0".into(),
@@ -191,12 +217,13 @@ mod tests {
 
     #[test]
     fn test_ledger_line_is_printed_as_it_was_read() {
-        let text = "3 grant 7 1 3 10008000 1000 7 allow 4 1 1 10 5 0";
+        let text = "3 grant 7 1 3 10008000 1000 7 8001 11 50 allow 4 1 1 10 5 0";
         let rest = format!("9 1f 2a {}", "0f".repeat(32));
         match record_of(&format!("@nx 0000000000000abc ledger {text} {rest}")) {
             Some(Record::Ledger(entry)) => {
                 assert_eq!(entry.to_string(), text);
                 assert_eq!((entry.reporter, entry.asker), ((1, 1), 10));
+                assert_eq!((entry.registers, entry.line, entry.interval), (Some(0x8001), 11, 50));
                 assert_eq!((entry.detail, entry.ticks, entry.unix_ns), (9, 0x1f, 0x2a));
                 assert_eq!(entry.hash, [0x0f; 32]);
             }
@@ -231,9 +258,17 @@ mod tests {
             "0000000000000abc verdict +1 0",
             "0000000000000abc verdict 4294967296 0",
             "0000000000000abc root 7 0x80000000",
-            "0000000000000abc cap 7 5 10000 10008000 1000 1 0",
+            "0000000000000abc cap 7 5 10000 10008000 1000 1 0 -",
+            "0000000000000abc cap 7 5 7 10008000 1000 1 0",
+            "0000000000000abc cap 7 5 7 10008000 1000 1 0 --",
+            "0000000000000abc cap 7 5 7 10008000 1000 1 0 0x1",
             "0000000000000abc ledger 3 grant 7 1 3 10008000 1000 7 maybe 4",
             "0000000000000abc refused rngd rng0 denied:",
+            &format!(
+                "0000000000000abc ledger 3 grant 7 1 3 10008000 1000 7 - -1 0 allow 4 1 1 10 5 0 9 1f \
+                 2a {}",
+                "0f".repeat(32)
+            ),
             "0000000000000abc ledger 3 gift 7 1 3 10008000 1000 7 allow 4",
             "0000000000000abc unknown 1",
             "0000000000000abc head 7 a0",

@@ -1,6 +1,7 @@
 //! Audit, ledger and witness must say the same.
 
 use super::ledger::{Holding, Replay};
+use super::lines;
 use crate::protocol::Cap;
 use crate::witness::KIND_DEVICE;
 use std::collections::BTreeSet;
@@ -18,10 +19,26 @@ pub struct Expected {
     pub len: u64,
     /// Rights (nexus-abi bits).
     pub rights: u16,
+    /// The registers that can be written, where the window has a mask: bit n is the one at 4n.
+    pub registers: Option<u64>,
+    /// True when it receives the interrupts of the device.
+    pub irq: bool,
+    /// Microseconds between two interrupts, at least; 0 for no such bound.
+    pub interval: u32,
+}
+
+impl Expected {
+    /// True when the ledger says the same; which line it is, the image does not know.
+    fn is(&self, held: &Holding) -> bool {
+        let window = (self.service, self.device, self.len, self.rights, self.registers);
+        let line = (self.irq, self.interval);
+        window == (held.service, held.device, held.len, held.rights, held.registers)
+            && line == (held.line != 0, held.interval)
+    }
 }
 
 /// The service that distributes: it keeps the parent of every window that it handed out.
-const INIT: u32 = 1;
+pub(super) const INIT: u32 = 1;
 /// Rights of which a parent kept by init may have no use itself: it is never mapped.
 const DERIVE: u16 = 1 << 6;
 
@@ -37,6 +54,7 @@ pub fn differences(
     audit_and_ledger(audit, ledger, name, &mut found);
     ledger_and_witness(audit, &ledger.holdings, caps, name, &mut found);
     init_keeps_parents_only(ledger, caps, &mut found);
+    lines::differences(ledger, caps, name, &mut found);
     found
 }
 
@@ -47,31 +65,30 @@ fn audit_and_ledger(
     name: &dyn Fn(u32) -> String,
     found: &mut Vec<String>,
 ) {
-    let same = |expected: &Expected, held: &Holding| {
-        (expected.service, expected.device, expected.len, expected.rights)
-            == (held.service, held.device, held.len, held.rights)
-    };
     for expected in audit {
         let returned = ledger.ended.contains_key(&expected.service)
-            && ledger.returned.iter().any(|held| same(expected, held));
-        if !returned && !ledger.holdings.iter().any(|held| same(expected, held)) {
+            && ledger.returned.iter().any(|held| expected.is(held));
+        if !returned && !ledger.holdings.iter().any(|held| expected.is(held)) {
             found.push(format!(
-                "{} -> {} (len {:#x}, rights {:#x}): in the audit, missing in the ledger",
+                "{} -> {} (len {:#x}, rights {:#x}, registers {}, {}): in the audit, missing in the \
+                 ledger",
                 name(expected.service),
                 expected.device_name,
                 expected.len,
-                expected.rights
+                expected.rights,
+                mask_text(expected.registers),
+                line_text(if expected.irq { "a line" } else { "no line" }, expected.interval)
             ));
         }
     }
     for held in &ledger.holdings {
-        if !audit.iter().any(|expected| same(expected, held)) {
+        if !audit.iter().any(|expected| expected.is(held)) {
             found.push(format!("{}: in the ledger, missing in the audit", show(held, audit, name)));
         }
     }
 }
 
-type Place = (u32, u64, u64, u16);
+type Place = (u32, u64, u64, u16, Option<u64>);
 
 fn ledger_and_witness(
     audit: &[Expected],
@@ -82,7 +99,7 @@ fn ledger_and_witness(
 ) {
     let mut witnessed: BTreeSet<Place> = BTreeSet::new();
     for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service != INIT) {
-        if !witnessed.insert((cap.service, cap.base, cap.len, cap.rights)) {
+        if !witnessed.insert((cap.service, cap.base, cap.len, cap.rights, cap.registers)) {
             found.push(format!(
                 "{}: holds window {:#x} twice in the kernel's table",
                 name(cap.service),
@@ -91,18 +108,19 @@ fn ledger_and_witness(
         }
     }
     for held in ledger {
-        if !witnessed.remove(&(held.service, held.base, held.len, held.rights)) {
+        if !witnessed.remove(&(held.service, held.base, held.len, held.rights, held.registers)) {
             found.push(format!(
                 "{}: in the ledger, missing in the kernel's table",
                 show(held, audit, name)
             ));
         }
     }
-    for (service, base, len, rights) in witnessed {
+    for (service, base, len, rights, registers) in witnessed {
         found.push(format!(
-            "{} -> window {base:#x} (len {len:#x}, rights {rights:#x}): in the kernel's table, \
-             missing in the ledger",
-            name(service)
+            "{} -> window {base:#x} (len {len:#x}, rights {rights:#x}, registers {}): in the kernel's \
+             table, missing in the ledger",
+            name(service),
+            mask_text(registers)
         ));
     }
 }
@@ -129,12 +147,22 @@ fn show(held: &Holding, audit: &[Expected], name: &dyn Fn(u32) -> String) -> Str
         .find(|expected| expected.device == held.device)
         .map_or_else(|| format!("device {}", held.device), |found| found.device_name.clone());
     format!(
-        "{} -> {device} at {:#x} (len {:#x}, rights {:#x})",
+        "{} -> {device} at {:#x} (len {:#x}, rights {:#x}, registers {}, {})",
         name(held.service),
         held.base,
         held.len,
-        held.rights
+        held.rights,
+        mask_text(held.registers),
+        line_text(&format!("line {}", held.line), held.interval)
     )
+}
+
+fn mask_text(registers: Option<u64>) -> String {
+    registers.map_or_else(|| "all".to_owned(), |mask| format!("{mask:#x}"))
+}
+
+fn line_text(line: &str, interval: u32) -> String {
+    if interval == 0 { line.to_owned() } else { format!("{line} every {interval} us at most") }
 }
 
 #[cfg(test)]
@@ -142,11 +170,29 @@ mod tests {
     use super::*;
 
     fn audit() -> Vec<Expected> {
-        vec![Expected { service: 7, device: 3, device_name: "rng0".into(), len: 0x1000, rights: 7 }]
+        vec![Expected {
+            service: 7,
+            device: 3,
+            device_name: "rng0".into(),
+            len: 0x1000,
+            rights: 7,
+            registers: None,
+            irq: false,
+            interval: 0,
+        }]
     }
 
     fn holding() -> Holding {
-        Holding { service: 7, device: 3, base: 0x1000_8000, len: 0x1000, rights: 7 }
+        Holding {
+            service: 7,
+            device: 3,
+            base: 0x1000_8000,
+            len: 0x1000,
+            rights: 7,
+            registers: None,
+            line: 0,
+            interval: 0,
+        }
     }
 
     fn ledger() -> Replay {
@@ -162,6 +208,7 @@ mod tests {
             len: 0x1000,
             mapped_pages: u64::from(service != INIT),
             object: 0,
+            registers: None,
         }
     }
 
@@ -190,7 +237,8 @@ mod tests {
         assert_found(
             &check(&audit(), &ledger(), &[]),
             &[
-                "rng0 at 0x10008000 (len 0x1000, rights 0x7): in the ledger, missing in the kernel's",
+                "rng0 at 0x10008000 (len 0x1000, rights 0x7, registers all, line 0): in the ledger, \
+                 missing in the kernel's",
             ],
         );
         assert_found(

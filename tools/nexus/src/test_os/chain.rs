@@ -57,8 +57,8 @@ fn beside(entries: &[Entry], head: &Head) -> Option<String> {
     (!same).then(|| format!("written anew: not what it was at record {}", head.records))
 }
 
-/// SHA-256 over the hash before, the stamp and the entry, little-endian, as they travel but for the
-/// padding at the end of the entry.
+/// SHA-256 over the hash before, the stamp and the entry, little-endian, as they travel; the registers,
+/// line and interval at the end of the entry only where there are any.
 fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
     let decision = match entry.decision {
         Decision::None => 1,
@@ -82,9 +82,16 @@ fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
     double(pair((entry.subject, entry.incarnation)));
     double(entry.base);
     double(entry.len);
-    double(pair((entry.epoch, entry.reason)));
+    double(pair((entry.epoch, entry.asker)));
     double(entry.detail);
-    bytes.extend(entry.asker.to_le_bytes());
+    bytes.push(entry.reason);
+    // Left out where there is none of all that.
+    if (entry.registers, entry.line, entry.interval) != (None, 0, 0) {
+        bytes.push(u8::from(entry.registers.is_some()));
+        bytes.extend(entry.registers.unwrap_or(0).to_le_bytes());
+        bytes.extend(entry.line.to_le_bytes());
+        bytes.extend(entry.interval.to_le_bytes());
+    }
     Sha256::digest(&bytes).into()
 }
 

@@ -11,6 +11,9 @@ pub(crate) fn blank(seq: u64, event: Event) -> Entry {
         base: 0x1000,
         len: 0x1000,
         rights: 7,
+        registers: None,
+        line: 0,
+        interval: 0,
         decision: Decision::Allow,
         rule: 1,
         reporter: (writer(event), 1),
@@ -52,40 +55,47 @@ fn assert_found(entries: &[Entry], heads: &[Head], expected: &str) {
     assert!(found.iter().any(|found| found.contains(expected)), "{found:?} / {expected}");
 }
 
-/// The formula is that of the guest, compared where both can be had: the first record of a ledger,
-/// worked out by hand.
+/// The formula is that of the guest, compared where both can be had: the hash before, a stamp and an
+/// entry, as they travel.
 #[test]
 fn test_the_hash_is_over_the_bytes_as_they_travel() {
-    use nexus_proto::{Asker, Subject, encode_payload, log};
-    let entry = good().remove(2);
+    use nexus_proto::{Asker, Registers, Subject, encode_payload, log};
     let stamp = log::Stamp {
         seq: 3,
         ticks: 30,
         unix_ns: 0,
         reporter: Subject { id: INIT, incarnation: 1 },
     };
-    let travels = log::Entry {
-        event: log::Event::Grant,
-        outcome: log::Outcome::Allow,
-        device: 3,
-        rights: 7,
-        rule: 1,
-        subject: Subject { id: 7, incarnation: 1 },
-        asker: Asker::new(INIT),
-        base: 0x1000,
-        len: 0x1000,
-        epoch: 1,
-        reason: 0,
-        detail: 5,
-    };
-    let mut bytes = vec![9; 32];
-    for message in [encode_payload(0, &stamp), encode_payload(0, &travels)] {
-        let words = usize::try_from(message.tag.words()).unwrap();
-        bytes.extend(message.words[..words].iter().flat_map(|word| word.to_le_bytes()));
+    for (registers, line, interval) in
+        [(None, 0, 0), (Some(0), 0, 0), (Some(1 << 63), 10, 50), (None, 10, 0)]
+    {
+        let entry = Entry { registers, line, interval, ..good().remove(2) };
+        let travels = log::Entry {
+            device: 3,
+            rights: 7,
+            rule: 1,
+            asker: Asker::new(INIT),
+            base: 0x1000,
+            len: 0x1000,
+            epoch: 1,
+            detail: 5,
+            registers: Registers::new(registers),
+            line,
+            interval,
+            ..log::Entry::about(
+                log::Event::Grant,
+                log::Outcome::Allow,
+                Subject { id: 7, incarnation: 1 },
+            )
+        };
+        let stamp = encode_payload(0, &stamp);
+        let words = usize::try_from(stamp.tag.words()).unwrap();
+        let stamp = stamp.words[..words].iter().flat_map(|word| word.to_le_bytes());
+        let bytes: Vec<u8> =
+            [9; 32].into_iter().chain(stamp).chain(travels.hashed().iter().copied()).collect();
+        let expected: [u8; 32] = Sha256::digest(bytes).into();
+        assert_eq!(hash(&[9; 32], &entry), expected, "{registers:?} {line} {interval}");
     }
-    bytes.truncate(bytes.len() - 4);
-    let expected: [u8; 32] = Sha256::digest(bytes).into();
-    assert_eq!(hash(&[9; 32], &entry), expected);
 }
 
 #[test]
@@ -97,7 +107,7 @@ fn test_a_good_chain_has_nothing() {
 // attack 47 H: any field of a record is changed; its hash does not fit; broken: host-chain
 #[test]
 fn test_every_field_is_hashed() {
-    let changes: [fn(&mut Entry); 17] = [
+    let changes: [fn(&mut Entry); 21] = [
         |entry| entry.seq += 1,
         |entry| entry.event = Event::Revoke,
         |entry| entry.subject += 1,
@@ -106,6 +116,10 @@ fn test_every_field_is_hashed() {
         |entry| entry.base += 1,
         |entry| entry.len += 1,
         |entry| entry.rights += 1,
+        |entry| entry.registers = Some(0),
+        |entry| entry.registers = Some(1 << 63),
+        |entry| entry.line += 1,
+        |entry| entry.interval += 1,
         |entry| entry.decision = Decision::Deny,
         |entry| entry.rule += 1,
         |entry| entry.reporter.1 += 1,

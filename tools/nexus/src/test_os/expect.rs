@@ -102,6 +102,9 @@ mod tests {
             device_name: "rng0".into(),
             len: 0x1000,
             rights: 7,
+            registers: None,
+            irq: false,
+            interval: 0,
         }];
         expect.judge(run, &audit, &|_| "rngd".into())
     }

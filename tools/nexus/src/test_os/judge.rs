@@ -223,6 +223,7 @@ mod tests {
             len: 0x1000,
             mapped_pages: 0,
             object: 0,
+            registers: None,
         }];
         transcript.roots = vec![Root { service: 7, phys: 0x8000_0000 }];
         transcript.verdict = Some((1, 0));
@@ -247,6 +248,9 @@ mod tests {
             device_name: "rng0".into(),
             len: 0x1000,
             rights: 7,
+            registers: None,
+            irq: false,
+            interval: 0,
         }];
         let judgement = judge(
             run,

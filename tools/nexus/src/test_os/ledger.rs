@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The service that distributes, and asks on its own behalf.
 const INIT: u32 = 1;
 
-/// One window in the hands of one service.
+/// One window in the hands of one service, with the interrupt line of its device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Holding {
     /// Service id.
@@ -19,6 +19,12 @@ pub struct Holding {
     pub len: u64,
     /// Rights (nexus-abi bits).
     pub rights: u16,
+    /// The registers that can be written, where the window has a mask: bit n is the one at 4n.
+    pub registers: Option<u64>,
+    /// Number of the interrupt line, 0 for none.
+    pub line: u16,
+    /// Microseconds between two interrupts, at least; 0 for no such bound.
+    pub interval: u32,
 }
 
 impl Holding {
@@ -29,7 +35,15 @@ impl Holding {
             base: entry.base,
             len: entry.len,
             rights: entry.rights,
+            registers: entry.registers,
+            line: entry.line,
+            interval: entry.interval,
         }
+    }
+
+    /// What was asked for: the interval is policy's answer, and in no refusal.
+    const fn asked(self) -> Holding {
+        Holding { interval: 0, ..self }
     }
 }
 
@@ -100,9 +114,11 @@ impl State {
             }
             Event::Decision if entry.asker != INIT => {}
             Event::Decision | Event::Refusal => {
-                self.allowed.remove(&(holding, entry.incarnation));
+                let (asked, life) = (holding.asked(), entry.incarnation);
+                self.allowed.retain(|(other, of)| (other.asked(), *of) != (asked, life));
                 // A grant whose record was acknowledged too late was taken back, and refused.
-                self.live.retain(|live| (live.holding, live.nonce) != (holding, entry.detail));
+                self.live
+                    .retain(|live| (live.holding.asked(), live.nonce) != (asked, entry.detail));
             }
             Event::Grant => self.grant(entry, holding),
             Event::Revoke => {
@@ -125,6 +141,10 @@ impl State {
             let apart = other.base >= end || holding.base >= other.base.saturating_add(other.len);
             if !apart || other.device == holding.device {
                 self.errors.push(format!("second owner (service {}): {entry}", other.service));
+            }
+            if other.line == holding.line && other.line != 0 {
+                let owner = other.service;
+                self.errors.push(format!("second owner of a line (service {owner}): {entry}"));
             }
         }
         let Entry { incarnation, detail: nonce, .. } = *entry;
@@ -218,6 +238,42 @@ mod tests {
         assert_eq!((all.holdings, all.errors), (vec![holding(7, 0x1000)], vec![]));
         entries[2].detail = 9;
         assert_eq!(replay(&entries).errors.len(), 1, "the refusal of another question");
+    }
+
+    // attack 35 H: an allow whose answer came too late is refused, by who knows no interval; no grant rests on it; broken: judge-line-owner
+    #[test]
+    fn test_a_refusal_takes_back_an_allow_with_an_interval() {
+        let of = |entry| Entry { line: 8, ..entry };
+        let decision = Entry { interval: 50, ..of(entry(1, Event::Decision, 7, 0x1000)) };
+        let refusal = of(entry(2, Event::Refusal, 7, 0x1000));
+        let grant = Entry { interval: 50, ..of(entry(3, Event::Grant, 7, 0x1000)) };
+        let errors = replay(&[decision, refusal.clone(), grant.clone()]).errors;
+        assert!(errors.len() == 1 && errors[0].contains("without a decision"), "{errors:?}");
+        let decision = Entry { interval: 50, ..of(entry(1, Event::Decision, 7, 0x1000)) };
+        let all = replay(&[decision, Entry { seq: 2, ..grant }, Entry { seq: 3, ..refusal }]);
+        assert_eq!((all.holdings, all.errors), (vec![], vec![]));
+    }
+
+    // attack 39 H: the ledger grants one interrupt line twice; found; broken: judge-line-owner
+    #[test]
+    fn test_a_line_has_one_owner() {
+        let of = |seq, event, subject, line| Entry {
+            line,
+            ..entry(seq, event, subject, u64::from(subject) << 12)
+        };
+        let both = |one, other| {
+            replay(&[
+                of(1, Event::Decision, 7, one),
+                of(2, Event::Grant, 7, one),
+                of(3, Event::Decision, 8, other),
+                of(4, Event::Grant, 8, other),
+            ])
+            .errors
+        };
+        assert_eq!(both(8, 9), Vec::<String>::new());
+        assert_eq!(both(0, 0), Vec::<String>::new());
+        let errors = both(8, 8);
+        assert!(errors.len() == 1 && errors[0].contains("second owner of a line"), "{errors:?}");
     }
 
     // attack 37 H: two grants by one decision; found

@@ -6,6 +6,7 @@ mod drive;
 mod expect;
 mod judge;
 mod ledger;
+mod lines;
 mod production;
 #[cfg(test)]
 mod production_tests;

@@ -89,6 +89,9 @@ fn test_a_grant_is_of_what_was_decided() {
         Entry { base: BASE + 0x1000, ..grant.clone() },
         Entry { len: 0x2000, ..grant.clone() },
         Entry { rights: 15, ..grant.clone() },
+        Entry { registers: Some(1), ..grant.clone() },
+        Entry { line: 8, ..grant.clone() },
+        Entry { interval: 50, ..grant.clone() },
     ] {
         assert_errors(&[decision.clone(), other], &["without a decision"]);
     }
@@ -122,24 +125,50 @@ fn test_only_a_later_life_lives_again() {
 }
 
 fn expected() -> Expected {
-    Expected { service: 7, device: 3, device_name: "rng0".into(), len: 0x1000, rights: OWNER }
+    Expected {
+        service: 7,
+        device: 3,
+        device_name: "rng0".into(),
+        len: 0x1000,
+        rights: OWNER,
+        registers: Some(1),
+        irq: true,
+        interval: 50,
+    }
 }
 
 fn holding() -> Holding {
-    Holding { service: 7, device: 3, base: BASE, len: 0x1000, rights: OWNER }
+    Holding {
+        service: 7,
+        device: 3,
+        base: BASE,
+        len: 0x1000,
+        rights: OWNER,
+        registers: Some(1),
+        line: 8,
+        interval: 50,
+    }
 }
 
 fn cap(service: u32, rights: u16) -> Cap {
     let mapped_pages = u64::from(service != INIT);
     let (kind, base, len) = (KIND_DEVICE, BASE, 0x1000);
-    Cap { service, kind, rights, base, len, mapped_pages, object: 0 }
+    Cap { service, kind, rights, base, len, mapped_pages, object: 0, registers: Some(1) }
+}
+
+/// The line of the owner, as the kernel's table has it.
+fn line() -> Cap {
+    let (kind, rights, base, len) = (10, 1 << 5, 8, 1);
+    Cap { kind, rights, base, len, mapped_pages: 0, registers: None, ..cap(7, OWNER) }
 }
 
 fn found(audit: &[Expected], ledger: &Replay, caps: &[Cap]) -> Vec<String> {
-    differences(audit, ledger, caps, &|id| format!("service{id}"))
+    let lines = ledger.holdings.iter().map(|_| line());
+    let caps: Vec<Cap> = caps.iter().cloned().chain(lines).collect();
+    differences(audit, ledger, &caps, &|id| format!("service{id}"))
 }
 
-// attack 43 H: audit and ledger differ in service, device, length or rights; found; broken: judge-agreement
+// attack 43 H: audit and ledger differ in service, device, length, rights, registers, line or interval; found; broken: judge-agreement, judge-registers, judge-line-asked
 #[test]
 fn test_audit_and_ledger_agree_in_everything() {
     let ledger = Replay { holdings: vec![holding()], ..Replay::default() };
@@ -150,6 +179,10 @@ fn test_audit_and_ledger_agree_in_everything() {
         Expected { service: 8, ..expected() },
         Expected { device: 4, ..expected() },
         Expected { len: 0x2000, ..expected() },
+        Expected { registers: None, ..expected() },
+        Expected { registers: Some(3), ..expected() },
+        Expected { irq: false, ..expected() },
+        Expected { interval: 0, ..expected() },
     ] {
         let found = found(&[other], &ledger, &[cap(7, OWNER)]);
         assert_eq!(found.len(), 2, "{found:#?}");
@@ -158,19 +191,33 @@ fn test_audit_and_ledger_agree_in_everything() {
     }
 }
 
+// attack 43 H: a line that the ledger grants is in no table of the kernel; found; broken: judge-lines
+#[test]
+fn test_lines_are_compared_with_the_windows() {
+    let ledger = Replay { holdings: vec![holding()], ..Replay::default() };
+    let name = |id| format!("service{id}");
+    let found = differences(&[expected()], &ledger, &[cap(7, OWNER)], &name);
+    assert_eq!(found, ["service7 -> line 8: in the ledger, missing in the kernel's table"]);
+}
+
 #[test]
 fn test_what_came_back_is_what_was_expected() {
     let mut ledger = Replay { returned: [holding()].into(), ..Replay::default() };
     ledger.ended.insert(7, 1);
     assert_eq!(found(&[expected()], &ledger, &[]), Vec::<String>::new());
-    for other in [Holding { rights: 3, ..holding() }, Holding { len: 0x2000, ..holding() }] {
+    for other in [
+        Holding { rights: 3, ..holding() },
+        Holding { len: 0x2000, ..holding() },
+        Holding { registers: None, ..holding() },
+        Holding { line: 0, interval: 0, ..holding() },
+    ] {
         let ledger =
             Replay { returned: [other].into(), ended: ledger.ended.clone(), ..Replay::default() };
         assert_eq!(found(&[expected()], &ledger, &[]).len(), 1);
     }
 }
 
-// attack 43 H: ledger and kernel differ in service, address, length or rights; found
+// attack 43 H: ledger and kernel differ in service, address, length, rights or registers; found
 #[test]
 fn test_ledger_and_kernel_agree_in_everything() {
     let ledger = Replay { holdings: vec![holding()], ..Replay::default() };
@@ -179,6 +226,8 @@ fn test_ledger_and_kernel_agree_in_everything() {
         cap(8, OWNER),
         Cap { base: BASE + 0x1000, ..cap(7, OWNER) },
         Cap { len: 0x2000, ..cap(7, OWNER) },
+        Cap { registers: None, ..cap(7, OWNER) },
+        Cap { registers: Some(3), ..cap(7, OWNER) },
     ] {
         let found = found(&[expected()], &ledger, &[other]);
         assert_eq!(found.len(), 2, "{found:#?}");

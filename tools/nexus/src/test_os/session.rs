@@ -247,6 +247,9 @@ fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {
             device_name: window.device_name,
             len: window.len,
             rights: window.rights,
+            registers: window.registers,
+            irq: window.irq,
+            interval: window.interval,
         })
         .collect())
 }

@@ -1,5 +1,6 @@
 //! What must hold in every address space after boot, whatever the kernel's own opinion is.
 
+use super::kernel;
 use super::ram::Ram;
 use super::sv39::{Leaf, Space, walk};
 use crate::protocol::{Cap, Root};
@@ -44,9 +45,9 @@ pub fn check(ram: &Ram, claims: &Claims<'_>) -> Vec<String> {
         user_half(ram, space, &windows, claims.forbidden, &tables, &mut say);
         mapped_counts(ram, space, &windows, &mut say);
         tables_apart(space, claims.forbidden, &mut say);
-        kernel_half(space, claims.caps, &mut say);
+        kernel::check(space, claims.caps, &mut say);
     }
-    same_kernel_half(&spaces, &mut found);
+    kernel::same(&spaces, &mut found);
     frames_write_xor_execute(ram, &spaces, &mut found);
     frames_have_one_user(ram, &spaces, claims.caps, &mut found);
     found
@@ -114,6 +115,9 @@ fn device_leaf(leaf: &Leaf, windows: &[&Cap], say: &mut impl FnMut(String)) {
         Some(window) if leaf.w() && window.rights & 4 == 0 => {
             say(format!("writable page of a read-only window: {leaf}"));
         }
+        Some(window) if leaf.w() && window.registers.is_some() => {
+            say(format!("writable page of a window with a mask: {leaf}"));
+        }
         Some(_) => {}
     }
 }
@@ -142,50 +146,6 @@ fn tables_apart(space: &Space, forbidden: &[Range<u64>], say: &mut impl FnMut(St
     for table in &space.user_tables {
         if forbidden.iter().any(|range| range.contains(table)) {
             say(format!("page table {table:#x} in kernel or firmware memory"));
-        }
-    }
-}
-
-fn kernel_half(space: &Space, caps: &[Cap], say: &mut impl FnMut(String)) {
-    let windows: Vec<&Cap> = caps.iter().filter(|cap| cap.kind == KIND_DEVICE).collect();
-    let writable = |leaf: &&Leaf| leaf.kernel_half() && leaf.w() && !leaf.x();
-    let writable: Vec<&Leaf> = space.leaves.iter().filter(writable).collect();
-    for leaf in space.leaves.iter().filter(|leaf| leaf.kernel_half()) {
-        if leaf.u() {
-            say(format!("user page in the kernel half: {leaf}"));
-        }
-        if leaf.w() && leaf.x() {
-            say(format!("writable and executable in the kernel half: {leaf}"));
-        }
-        let code = leaf.pa..leaf.pa.saturating_add(leaf.len);
-        if let Some(alias) = writable.iter().find(|other| leaf.x() && overlaps(other, &code)) {
-            say(format!("kernel code {leaf} is writable elsewhere: {alias}"));
-        }
-        let touches = |cap: &&&Cap| overlaps(leaf, &(cap.base..cap.base.saturating_add(cap.len)));
-        if let Some(window) = windows.iter().find(touches) {
-            say(format!("the kernel maps window {:#x} of a service: {leaf}", window.base));
-        }
-    }
-}
-
-fn same_kernel_half(spaces: &[(u32, Space)], found: &mut Vec<String>) {
-    let half = |space: &Space| -> Vec<Leaf> {
-        space.leaves.iter().copied().filter(Leaf::kernel_half).collect()
-    };
-    let Some((first, space)) = spaces.first() else { return };
-    let expected = half(space);
-    for (service, space) in spaces {
-        let here = half(space);
-        let only_in = |some: &[Leaf], others: &[Leaf]| {
-            some.iter().find(|leaf| !others.contains(leaf)).map(Leaf::to_string)
-        };
-        if here != expected {
-            found.push(format!(
-                "kernel half of service {service} differs from that of {first}: only here {}, only \
-                 there {}",
-                only_in(&here, &expected).unwrap_or_default(),
-                only_in(&expected, &here).unwrap_or_default(),
-            ));
         }
     }
 }
@@ -253,6 +213,6 @@ fn inside(leaf: &Leaf, window: &Cap) -> bool {
     leaf.pa >= window.base && leaf.pa.saturating_add(leaf.len) <= end
 }
 
-fn overlaps(leaf: &Leaf, range: &Range<u64>) -> bool {
+pub(super) fn overlaps(leaf: &Leaf, range: &Range<u64>) -> bool {
     leaf.pa < range.end && range.start < leaf.pa.saturating_add(leaf.len)
 }

@@ -5,6 +5,7 @@
 mod check;
 #[cfg(test)]
 mod encoding_tests;
+mod kernel;
 mod ram;
 mod sv39;
 #[cfg(test)]

@@ -74,7 +74,8 @@ fn process(build: &mut Build, frames: u64) -> u64 {
 }
 
 fn uart(service: u32, mapped_pages: u64) -> Cap {
-    Cap { service, kind: KIND_DEVICE, rights: 7, base: UART, len: 0x1000, mapped_pages, object: 0 }
+    let (kind, rights, base, len) = (KIND_DEVICE, 7, UART, 0x1000);
+    Cap { service, kind, rights, base, len, mapped_pages, object: 0, registers: None }
 }
 
 fn findings(build: Build, roots: &[Root], caps: &[Cap]) -> Vec<String> {
@@ -155,6 +156,50 @@ fn test_device_page_faults_are_found() {
 fn test_read_only_window_is_not_writable() {
     let cap = Cap { rights: 3, ..uart(4, 1) };
     assert_one(&one(UART, DEVICE_LEAF, &[cap]), "read-only window");
+}
+
+// attack 18 H: a writable page of a window whose registers are written one at a time; found; broken: witness-mask
+#[test]
+fn test_a_window_with_a_mask_is_not_writable() {
+    const READ_ONLY: u64 = 0x53; // V R U A
+    for registers in [Some(0), Some(1), Some(u64::MAX)] {
+        let cap = Cap { registers, ..uart(4, 1) };
+        assert_one(&one(UART, DEVICE_LEAF, std::slice::from_ref(&cap)), "window with a mask");
+        assert_eq!(one(UART, READ_ONLY, &[cap]), Vec::<String>::new());
+    }
+}
+
+/// A process with one more page in the kernel half.
+fn with_kernel_page(va: u64, pa: u64, flags: u64, cap: &Cap) -> Vec<String> {
+    let mut build = Build::new();
+    let phys = process(&mut build, 0x8020_0000);
+    build.map(phys, va, pa, flags);
+    findings(build, &[Root { service: 4, phys }], std::slice::from_ref(cap))
+}
+
+// attack 5 H: the kernel maps a device that has no window with a mask, or lets it be executed; found; broken: witness-mask
+#[test]
+fn test_the_kernel_maps_devices_with_a_mask_alone() {
+    const FIRST: u64 = 0xffff_ffff_c000_1000;
+    const LAST: u64 = 0xffff_ffff_c01f_f000;
+    let masked = Cap { registers: Some(1), ..uart(4, 0) };
+    for va in [FIRST, LAST] {
+        assert_eq!(with_kernel_page(va, UART, 0xe7, &masked), Vec::<String>::new());
+    }
+    let none = "no window with a mask begins at";
+    assert_one(&with_kernel_page(FIRST, UART, 0xe7, &uart(4, 0)), none);
+    assert_one(&with_kernel_page(FIRST, UART + 0x1000, 0xe7, &masked), none);
+    let longer = Cap { len: 0x2000, ..masked.clone() };
+    assert_one(&with_kernel_page(FIRST, UART + 0x1000, 0xe7, &longer), none);
+    assert_one(&with_kernel_page(FIRST, UART, 0xe3, &masked), "not a page of data");
+    assert_one(&with_kernel_page(FIRST, UART, 0xc7, &masked), "not a page of data");
+    assert_one(&with_kernel_page(FIRST, UART, 0xf7, &masked), "user page in the kernel half");
+    assert!(
+        with_kernel_page(FIRST, UART, 0xef, &masked).iter().any(|found| found.contains("exec"))
+    );
+    for va in [0xffff_ffff_bfff_f000, LAST + 0x1000] {
+        assert_one(&with_kernel_page(va, UART, 0xe7, &masked), "the kernel maps window");
+    }
 }
 
 #[test]

@@ -100,20 +100,15 @@ impl<P: Platform> Kernel<'_, P> {
         })
     }
 
-    /// `cap_limit`.
-    pub(crate) fn cap_limit(&mut self, caller: Id<Process>, handle: Handle, limit: u64) -> Result {
-        let (id, cap) = self.lookup(caller, handle)?;
-        let kind = match cap.kind {
-            CapabilityKind::Irq(lines) => {
-                need(cap, Rights::MANAGE)?;
-                CapabilityKind::Irq(lines.slower(limit)?)
-            }
-            _ => return Err(Error::WrongKind),
-        };
+    /// `cap_limit` of lines.
+    pub(crate) fn limit_lines(&mut self, id: Id<Capability>, lines: Lines, limit: u64) -> Result {
+        let cap = self.caps.get(id)?;
+        need(cap, Rights::MANAGE)?;
+        let slower = lines.slower(limit)?;
         if !cap.children.is_empty() || self.line_of(id, cap.kind).is_some() {
             return Err(Error::Busy);
         }
-        self.caps.get_mut(id)?.kind = kind;
+        self.caps.get_mut(id)?.kind = CapabilityKind::Irq(slower);
         Ok(())
     }
 }

@@ -7,5 +7,6 @@ pub(crate) mod life;
 mod line;
 pub(crate) mod memory;
 pub(crate) mod message;
+mod register;
 
 pub(crate) use dispatch::Outcome;

@@ -13,6 +13,7 @@ use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH}
 use crate::object::endpoint::Vmo;
 use crate::object::process::{HEAVY, Process};
 use crate::object::thread::Thread;
+use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::pool::Id;
 
@@ -29,8 +30,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Makes a child of `parent` in the table of `owner`, who pays 1. Rights and kind have been
-    /// checked by the caller, but for the rules between windows, and
-    /// between lines.
+    /// checked by the caller, but for the rules between windows, and between lines.
     pub(crate) fn add_child(
         &mut self,
         parent: Id<Capability>,
@@ -44,7 +44,16 @@ impl<P: Platform> Kernel<'_, P> {
         self.check_lineage(parent)?;
         let mut cap = Capability::new(kind, rights, owner);
         cap.parent = Some(parent);
-        let id = self.insert(owner, cap)?;
+        let mut registers = None;
+        if let Ok(window) = Window::of(kind) {
+            registers = self.inherit(parent, window)?;
+            registers.inspect(|registers| cap.set_registers(*registers));
+        }
+        let id = self.insert(owner, cap);
+        if id.is_err() {
+            self.let_go(registers);
+        }
+        let id = id?;
         self.link_child(parent, id)?;
         Ok(id)
     }
@@ -102,7 +111,9 @@ impl<P: Platform> Kernel<'_, P> {
     /// with an error, what it bound is free, and if it was the last one to an object, the object
     /// ends. One that is being revoked first loses its children, whoever began that.
     pub(crate) fn drop_cap(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress> {
-        let &Capability { parent, owner, state, mappings, children, .. } = self.caps.get(id)?;
+        let cap = self.caps.get(id)?;
+        let (registers, &Capability { parent, owner, state, mappings, children, .. }) =
+            (cap.registers(), cap);
         if !mappings.is_empty() && self.unmap_through(id, work)? == Progress::More
             || !children.is_empty() && self.leave_children(id, work)? == Progress::More
         {
@@ -127,6 +138,9 @@ impl<P: Platform> Kernel<'_, P> {
             self.unlink_child(parent, id)?;
         }
         self.caps.release(id);
+        if self.let_go(registers) {
+            let _ = work.spend(cost::FENCE);
+        }
         self.refund_objects(owner, 1);
         if let (Some(parent), Some(kind)) = (parent, last_of) {
             self.end_object(parent, kind)?;

@@ -6,6 +6,7 @@ pub mod endpoint;
 pub mod line;
 pub mod mapping;
 pub mod process;
+pub mod register;
 pub mod space;
 pub mod thread;
 pub mod window;

@@ -101,6 +101,20 @@ impl World<'_> {
         self.call(user, Syscall::CapDerive, &args).map(Handle)
     }
 
+    pub fn cap_limit(&mut self, user: User, cap: Handle, limit: u64) -> Result<(), Error> {
+        self.call(user, Syscall::CapLimit, &[cap.0, limit]).map(|_| ())
+    }
+
+    pub fn mmio_write(
+        &mut self,
+        user: User,
+        window: Handle,
+        offset: u64,
+        value: u64,
+    ) -> Result<(), Error> {
+        self.call(user, Syscall::MmioWrite, &[window.0, offset, value]).map(|_| ())
+    }
+
     pub fn cap_drop(&mut self, user: User, cap: Handle) -> Result<(), Error> {
         self.call(user, Syscall::CapDrop, &[cap.0]).map(|_| ())
     }
@@ -164,10 +178,6 @@ impl World<'_> {
     pub fn irq_stat(&mut self, user: User, irq: Handle) -> Result<IrqInfo, Error> {
         self.call(user, Syscall::IrqStat, &[irq.0])?;
         Ok(IrqInfo::from_record(&self.frame(user).words()).expect("no record of a line"))
-    }
-
-    pub fn cap_limit(&mut self, user: User, cap: Handle, limit: u64) -> Result<(), Error> {
-        self.call(user, Syscall::CapLimit, &[cap.0, limit]).map(|_| ())
     }
 
     pub fn process_end(&mut self, user: User, process: Handle, code: u64) -> Result<(), Error> {

@@ -34,6 +34,8 @@ pub const MAX_STACK_PAGES: u32 = 256;
 pub const PAGE: u64 = nexus_abi::PAGE_SIZE;
 /// Most bytes of a window.
 pub const MAX_WINDOW: u64 = 1 << 30;
+/// Most microseconds between two deliveries of an interrupt line: a second.
+pub const MAX_INTERVAL: u32 = 1_000_000;
 /// What an owner can hold of its window.
 pub const WINDOW_RIGHTS: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
 
@@ -63,6 +65,13 @@ pub fn is_window_rights(rights: u16) -> bool {
     let least = Rights::MAP.union(Rights::READ);
     Rights::from_bits(rights)
         .is_some_and(|rights| rights.contains(least) && WINDOW_RIGHTS.contains(rights))
+}
+
+/// True for a mask that goes with these rights: with a mask, WRITE is for its registers alone, so one
+/// that names a register needs WRITE, and one that names none excludes it.
+#[must_use]
+pub fn is_mask_for(rights: Rights, registers: Option<u64>) -> bool {
+    registers.is_none_or(|mask| rights.contains(Rights::WRITE) == (mask != 0))
 }
 
 fn is_word(text: &str, max: usize) -> bool {

@@ -24,6 +24,8 @@ pub struct Device {
     pub says: Option<Says>,
     /// Bytes of its window: whole pages.
     pub window_len: u64,
+    /// True when it has an interrupt line.
+    pub irq: bool,
     /// True when it can reach memory by itself: page tables do not confine its driver.
     pub dma: bool,
     /// What harm its owner can do with it.

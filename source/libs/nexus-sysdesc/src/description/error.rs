@@ -76,6 +76,12 @@ problems! {
     BadBudget = "has a priority, budget or stack out of range",
     /// Rights are not MAP and READ, with or without WRITE.
     BadRights = "has rights that no window can have",
+    /// A mask of registers with WRITE that names none, or without WRITE that names some.
+    BadRegisters = "has a mask of registers that does not go with its rights",
+    /// It is about an interrupt line, and the device has none.
+    NoLine = "is about an interrupt line of a device that has none",
+    /// An interval that is too long, or of a line that is not given.
+    BadInterval = "has an interval that is too long, or of no line",
     /// It names a device that does not exist.
     UnknownDevice = "names a device that does not exist",
     /// It names a service that does not exist.

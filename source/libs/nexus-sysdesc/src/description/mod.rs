@@ -10,6 +10,7 @@ mod codec;
 mod device;
 mod error;
 mod lookup;
+pub mod registers;
 mod rule;
 mod service;
 mod validate;

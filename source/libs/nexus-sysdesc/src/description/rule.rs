@@ -18,6 +18,12 @@ pub struct Rule {
     pub device: u16,
     /// The most [`Rights`] bits that may be given; within MAP, READ and WRITE.
     pub rights: u16,
+    /// True when the device's interrupt line may be given.
+    pub irq: bool,
+    /// The registers that may be written, as in [`crate::Need::registers`].
+    pub registers: Option<u64>,
+    /// The shortest time between two deliveries of the line in microseconds; 0 is none.
+    pub interval: u32,
     /// True when the rule accepts that the device reaches all memory.
     pub allow_dma: bool,
     /// Why it is allowed, in the words of `policy.toml`.

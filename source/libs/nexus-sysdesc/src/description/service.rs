@@ -53,6 +53,11 @@ pub struct Need {
     pub device: u16,
     /// [`Rights`] bits; within MAP, READ and WRITE.
     pub rights: u16,
+    /// True when it asks for the device's interrupt line.
+    pub irq: bool,
+    /// The registers that it asks to write: bit n is the 32-bit register at 4n. `None`: with WRITE
+    /// the whole window is mapped writable.
+    pub registers: Option<u64>,
 }
 
 impl Need {

@@ -1,9 +1,9 @@
 //! Everything that must hold in a description before anyone acts on it.
 
 use super::bounds::{
-    MAX_COMPATIBLE, MAX_DEVICES, MAX_FRAMES, MAX_HANDLES, MAX_OBJECTS, MAX_PRIORITY, MAX_PROOFS,
-    MAX_REASON, MAX_RULES, MAX_SERVICES, MAX_STACK_PAGES, MAX_WINDOW, PAGE, is_name, is_proof,
-    is_text, is_window_rights,
+    MAX_COMPATIBLE, MAX_DEVICES, MAX_FRAMES, MAX_HANDLES, MAX_INTERVAL, MAX_OBJECTS, MAX_PRIORITY,
+    MAX_PROOFS, MAX_REASON, MAX_RULES, MAX_SERVICES, MAX_STACK_PAGES, MAX_WINDOW, PAGE,
+    is_mask_for, is_name, is_proof, is_text, is_window_rights,
 };
 use super::{
     Danger, DescError, Description, Device, Permission, Place, Problem, Profile, Rule, Says,
@@ -89,8 +89,10 @@ impl Description {
         let sorted = service.needs.is_sorted_by(|one, next| one.device < next.device);
         require(sorted, Problem::NotSorted)?;
         for need in &service.needs {
-            require(self.device(need.device).is_some(), Problem::UnknownDevice)?;
+            let device = self.device(need.device).ok_or(Problem::UnknownDevice)?;
             require(is_window_rights(need.rights), Problem::BadRights)?;
+            require(is_mask_for(need.rights(), need.registers), Problem::BadRegisters)?;
+            require(device.irq || !need.irq, Problem::NoLine)?;
             let taken = before.iter().any(|other| other.need(need.device).is_some());
             require(!taken, Problem::SecondOwner)?;
         }
@@ -143,8 +145,12 @@ impl Description {
         require(before.iter().all(|other| other.id != rule.id), Problem::NameTaken)?;
         require(is_text(&rule.reason, MAX_REASON), Problem::BadText)?;
         require(is_window_rights(rule.rights), Problem::BadRights)?;
+        require(is_mask_for(rule.rights(), rule.registers), Problem::BadRegisters)?;
+        require(rule.interval <= MAX_INTERVAL, Problem::BadInterval)?;
+        require(rule.irq || rule.interval == 0, Problem::BadInterval)?;
         require(self.service(rule.subject).is_some(), Problem::UnknownService)?;
         let device = self.device(rule.device).ok_or(Problem::UnknownDevice)?;
+        require(device.irq || !rule.irq, Problem::NoLine)?;
         require(device.dma || !rule.allow_dma, Problem::NoDma)
     }
 }

@@ -16,6 +16,7 @@ pub(crate) fn device(id: u16, name: &str) -> Device {
         base: None,
         says: None,
         window_len: 4096,
+        irq: false,
         dma: false,
         danger: Danger::Low,
     }
@@ -45,6 +46,9 @@ pub(crate) fn rule(number: u16, subject: u32, device: u16) -> Rule {
         subject,
         device,
         rights: MAP_READ_WRITE,
+        irq: false,
+        registers: None,
+        interval: 0,
         allow_dma: false,
         reason: "it is the driver of this device".into(),
     }
@@ -59,7 +63,7 @@ pub(crate) fn permit(service: u32, permission: Permission) -> Permit {
 pub(crate) fn system() -> Description {
     let clock = Device { base: Some(0x10_1000), ..device(0, "rtc0") };
     let entropy = Device { dma: true, danger: Danger::High, ..device(1, "rng0") };
-    let need = |device| vec![Need { device, rights: MAP_READ_WRITE }];
+    let need = |device| vec![Need { device, rights: MAP_READ_WRITE, irq: false, registers: None }];
     Description {
         name: "small".into(),
         profile: Profile::Test,

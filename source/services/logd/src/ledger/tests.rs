@@ -1,7 +1,6 @@
 //! What is done to a ledger, and what shows it.
 
-use nexus_proto::log::NO_DEVICE;
-use nexus_proto::{Asker, Subject};
+use nexus_proto::{Registers, Subject};
 
 use super::*;
 use crate::chain::{Checkpoint, replay};
@@ -10,18 +9,12 @@ const INIT: Sender = Sender { service_id: 1, incarnation: 1 };
 
 fn entry(event: Event, outcome: Outcome, detail: u64) -> Entry {
     Entry {
-        event,
-        outcome,
-        device: NO_DEVICE,
-        rights: 0,
         rule: 1,
-        subject: Subject { id: 7, incarnation: 1 },
-        asker: Asker::default(),
         base: 0x1000_8000,
         len: 0x1000,
         epoch: 1,
-        reason: 0,
         detail,
+        ..Entry::about(event, outcome, Subject { id: 7, incarnation: 1 })
     }
 }
 
@@ -83,7 +76,7 @@ fn pieces_are_bounded_and_cover_everything() {
 // attack 47 P: a field of a record is changed; the chain shows it
 #[test]
 fn a_changed_field_shows_whichever_it_is() {
-    let changes: [fn(&mut Link); 17] = [
+    let changes: [fn(&mut Link); 21] = [
         |link| link.entry.event = Event::Revoke,
         |link| link.entry.outcome = Outcome::Deny,
         |link| link.entry.device = 0,
@@ -95,7 +88,11 @@ fn a_changed_field_shows_whichever_it_is() {
         |link| link.entry.len ^= 1,
         |link| link.entry.epoch ^= 1,
         |link| link.entry.reason ^= 1,
+        |link| link.entry.asker.id ^= 1,
         |link| link.entry.detail ^= 1,
+        |link| link.entry.registers = Registers::new(Some(0)),
+        |link| link.entry.line ^= 1,
+        |link| link.entry.interval ^= 1,
         |link| link.stamp.seq ^= 1,
         |link| link.stamp.ticks ^= 1,
         |link| link.stamp.unix_ns ^= 1,

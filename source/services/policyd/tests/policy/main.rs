@@ -3,15 +3,16 @@
 
 mod decide;
 mod explain;
+mod lines;
 mod sequences;
 
 use nexus_abi::{Message, Rights, Sender};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{
-    Decide, Decision, Epoch, Explain, ExplainPermit, Explanation, NO_RULE, PermitLine, Reason,
-    Request, RuleReason, RuleText, Verdict,
+    Decide, Decision, Epoch, Explain, ExplainPermit, Explanation, NO_LINE, NO_RULE, PermitLine,
+    Reason, Request, RuleReason, RuleText, Verdict,
 };
-use nexus_proto::{Asker, Operation, ReplyError, ServiceError, Subject, Zero};
+use nexus_proto::{Asker, Operation, Registers, ReplyError, ServiceError, Subject, Zero};
 use nexus_sysdesc::{
     Danger, Description, Device, Need, Permission, Profile, Rule, Service, testing,
 };
@@ -38,19 +39,36 @@ fn device(id: u16, name: &str, base: Option<u64>, dma: bool) -> Device {
         instance: 0,
         base,
         window_len: 4096,
+        irq: false,
         dma,
         danger: if dma { Danger::High } else { Danger::Low },
     }
 }
 
 fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Service {
-    let need = |device: &u16| Need { device: *device, rights: MAP | READ | WRITE };
+    let need = |device: &u16| Need {
+        device: *device,
+        rights: MAP | READ | WRITE,
+        irq: false,
+        registers: None,
+    };
     let needs = needs.iter().map(need).collect();
     Service { needs, ..testing::service(id, name, permissions) }
 }
 
 fn rule(number: u16, id: &str, subject: u32, device: u16, rights: u16, allow_dma: bool) -> Rule {
-    Rule { number, id: id.into(), subject, device, rights, allow_dma, reason: "a test".into() }
+    Rule {
+        number,
+        id: id.into(),
+        subject,
+        device,
+        rights,
+        irq: false,
+        registers: None,
+        interval: 0,
+        allow_dma,
+        reason: "a test".into(),
+    }
 }
 
 /// `greedy` asks for a device in its service file, and no rule allows it.
@@ -144,9 +162,11 @@ fn rng(nonce: u64) -> Decide {
         asker: INIT.into(),
         device: RNG,
         rights: MAP | READ | WRITE,
-        zero: Zero::ZERO,
         base: 0x1000_6000,
-        len: 4096,
         nonce,
+        pages: 1,
+        line: NO_LINE,
+        registers: Registers::UNMASKED,
+        zero: Zero::ZERO,
     }
 }

@@ -113,9 +113,10 @@ fn unknown_names(sentence: &Sentence, audit: &Audit) -> Vec<String> {
 
 fn unknown_in(act: &Act, audit: &Audit) -> Option<String> {
     match act {
-        Act::Own(Devices::Named(device)) | Act::Reach(Devices::Named(device)) => {
-            unknown_device(device, audit)
-        }
+        Act::Own(devices) | Act::Reach(devices) | Act::Receive(devices) => match devices {
+            Devices::Named(device) => unknown_device(device, audit),
+            Devices::Any | Devices::Dma | Devices::Danger(_) => None,
+        },
         Act::Call(service) => unknown_service(service, audit),
         _ => None,
     }
@@ -197,6 +198,10 @@ fn does(audit: &Audit, service: &AuditService, act: &Act) -> Option<String> {
         Act::OwnMoreThan(most) => {
             let many = service.owns.len() > *most;
             many.then(|| format!("{name} owns {}: {}", service.owns.len(), service.owns.join(", ")))
+        }
+        Act::Receive(devices) => {
+            let device = service.receives.iter().find(|device| is_among(audit, device, devices))?;
+            Some(format!("{name} receives interrupts of {device}"))
         }
         Act::Call(callee) => {
             service.calls.contains(callee).then(|| format!("{name} calls {callee}"))

@@ -13,6 +13,7 @@
 //! ACT       owns DEVICE           holds its window
 //!           reaches DEVICE        owns it, or calls, by way of others too, who does
 //!           owns more than N devices
+//!           receives interrupts of DEVICE
 //!           calls NAME            may call that service
 //!           may PERMISSION        distribute, record, view, log, ask, report, clock, power
 //!           has more than N frames
@@ -52,6 +53,7 @@ pub(crate) enum Act {
     Own(Devices),
     Reach(Devices),
     OwnMoreThan(usize),
+    Receive(Devices),
     Call(String),
     May(Permission),
     HaveFramesOver(u64),
@@ -96,8 +98,8 @@ struct Words<'a> {
 const STARTS: &str = "begin with `each device`, `each request`, `device NAME`, `there is no \
                       service`, `only NAME`, `no service`, or the name of a service";
 const ACTS: &str = "say what it does: `owns DEVICE`, `reaches DEVICE`, `owns more than N devices`, \
-                    `calls NAME`, `may PERMISSION`, `has more than N frames`, or `is trusted with \
-                    all memory`";
+                    `receives interrupts of DEVICE`, `calls NAME`, `may PERMISSION`, `has more than \
+                    N frames`, or `is trusted with all memory`";
 const DEVICES: &str =
     "name a device, or write `a device`, `a dma device`, or `a low|medium|high device`";
 
@@ -202,6 +204,10 @@ impl<'a> Words<'a> {
             }
             Some("owns" | "own") => Ok(Act::Own(self.devices()?)),
             Some("reaches" | "reach") => Ok(Act::Reach(self.devices()?)),
+            Some("receives" | "receive") => {
+                self.expect("interrupts of")?;
+                Ok(Act::Receive(self.devices()?))
+            }
             Some("calls" | "call") => Ok(Act::Call(self.name("the name of a service")?)),
             Some("may") => self.permission(),
             Some("has" | "have") => {

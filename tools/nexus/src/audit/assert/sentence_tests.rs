@@ -38,6 +38,17 @@ fn reads_every_form() {
         ("nsh does not call init", Sentence::DoesNot("nsh".into(), Act::Call("init".into()))),
         ("no service owns more than 1 devices", Sentence::Nobody(Act::OwnMoreThan(1))),
         ("no service has more than 1_024 frames", Sentence::Nobody(Act::HaveFramesOver(1024))),
+        (
+            "only a receives interrupts of uart0",
+            Sentence::Only(names(&["a"]), Act::Receive(named("uart0"))),
+        ),
+        (
+            "no service receives interrupts of a device",
+            Sentence::Nobody(Act::Receive(Devices::Any)),
+        ),
+        ("nsh does not receive interrupts of uart0", {
+            Sentence::DoesNot("nsh".into(), Act::Receive(named("uart0")))
+        }),
         ("only a may power", Sentence::Only(names(&["a"]), Act::May(Permission::Power))),
         (
             "only a is trusted with all memory",
@@ -70,6 +81,8 @@ fn says_what_is_wrong() {
         ("no service owns a dma thing", "`device` should follow `dma`"),
         ("no service owns more than one devices", "`one` is not a number"),
         ("nsh does not may fly", "`fly` is not a permission"),
+        ("no service receives uart0", "`interrupts of` should follow `receives`"),
+        ("no service receives interrupts of", "a device should follow `of`"),
         ("no service owns blk0 today", "`today` follows a whole sentence"),
     ];
     for (text, message) in messages {

@@ -1,5 +1,6 @@
 //! `boards/NAME.toml`: how QEMU is started, and which devices there are.
 
+use super::lines::read_irq;
 use crate::desc::kind::Kind;
 use crate::desc::model::{Device, DmaMark, Machine};
 use crate::desc::report::Reporter;
@@ -115,6 +116,7 @@ fn read_device(mut table: Table<'_>) -> (Option<String>, Option<Device>) {
     let says = read_says(&mut table);
     let window = table.number(WINDOW, bounds::PAGE..=bounds::MAX_WINDOW);
     let window = window.filter(|window| whole_pages(&table, WINDOW, window));
+    let irq = read_irq(&mut table).is_some();
     let dma = table.choice(DMA, "what a device can say about DMA", &marks);
     let danger = table.choice(DANGER, "a danger class", &dangers);
     let slot = table.number(SLOT, 0..=MAX_SLOT);
@@ -133,6 +135,7 @@ fn read_device(mut table: Table<'_>) -> (Option<String>, Option<Device>) {
             base,
             says,
             window,
+            irq,
             dma,
             danger,
             slot,

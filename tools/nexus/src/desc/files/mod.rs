@@ -1,6 +1,7 @@
 //! One reader for each sort of file. What cannot be read is reported, and left out.
 
 mod board;
+mod lines;
 mod policy;
 mod profile;
 mod rights;

@@ -1,5 +1,6 @@
 //! `policy.toml`: what is allowed.
 
+use super::lines::{read_interval, read_irq, read_registers};
 use super::rights::read_rights;
 use crate::desc::model::{Allow, Permit};
 use crate::desc::report::Reporter;
@@ -64,7 +65,12 @@ fn read_allow(
     let id = table.name(ID);
     let subject = table.string(SUBJECT);
     let device = table.string(DEVICE);
+    let before = table.reporter.count();
     let rights = read_rights(&mut table);
+    let irq = read_irq(&mut table);
+    let registers = read_registers(&mut table);
+    let interval = read_interval(&mut table);
+    let whole = table.reporter.count() == before;
     let dma = table.choice(DMA, "what a line can say about DMA", &[("unconfined", ())]);
     let reason = table.text(REASON, bounds::MAX_REASON);
     table.finish();
@@ -77,7 +83,10 @@ fn read_allow(
             id: id?,
             subject: subject?,
             device: device?,
-            rights: rights?,
+            rights: rights.filter(|_| whole)?,
+            irq,
+            registers,
+            interval,
             dma,
             reason,
         })

@@ -1,5 +1,6 @@
 //! `services/NAME.toml`: what a service is, and what it asks for.
 
+use super::lines::{read_irq, read_registers};
 use super::name_of_file;
 use super::rights::read_rights;
 use crate::desc::diagnostic::Diagnostic;
@@ -142,9 +143,13 @@ fn read_need(mut table: Table<'_>) -> Option<Need> {
     table.must_have(DEVICE);
     let span = table.span.clone();
     let device = table.string(DEVICE);
+    let before = table.reporter.count();
     let rights = read_rights(&mut table);
+    let irq = read_irq(&mut table);
+    let registers = read_registers(&mut table);
+    let whole = table.reporter.count() == before;
     table.finish();
-    Some(Need { span, device: device?, rights: rights? })
+    Some(Need { span, device: device?, rights: rights.filter(|_| whole)?, irq, registers })
 }
 
 /// Reports a malformed name of a proof; true when it is well formed.

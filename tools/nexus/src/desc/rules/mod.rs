@@ -3,6 +3,7 @@
 mod board;
 mod calls;
 mod dma;
+mod lines;
 mod look_alike;
 mod names;
 mod permits;

@@ -1,14 +1,13 @@
 //! Devices: what is requested is allowed, and what is allowed is requested.
 
+use super::lines;
 use crate::desc::classes::{self, Dma};
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
-use crate::desc::model::{Allow, Need, Service, System, rights_text, rights_toml};
+use crate::desc::model::{Allow, Need, Service, System, registers_toml, rights_text, rights_toml};
 use crate::desc::report::Reporter;
 use crate::desc::source::At;
 use crate::desc::suggest;
-use nexus_abi::Rights;
-use nexus_sysdesc::bounds::WINDOW_RIGHTS;
 
 pub(super) fn check(system: &System, reporter: &Reporter) {
     check_ids(system, reporter);
@@ -109,15 +108,16 @@ fn check_use(system: &System, line: &Allow, reporter: &Reporter) {
             format!("`{}` allows what {subject} does not ask for: {device}", line.id.value);
         let fix = format!(
             "remove the line, or ask in services/{subject}.toml:\n\
-             needs = [{{ device = \"{device}\", rights = {} }}]",
-            rights_toml(line.rights.value)
+             needs = [{{ device = \"{device}\", rights = {}{} }}]",
+            rights_toml(line.rights.value),
+            more_toml(", ", line.irq.is_some(), line.registers.as_ref())
         );
         let span = &line.id.span;
         reporter.add(Diagnostic::at(Kind::NothingRequests, span, message, fix));
         return;
     };
     let more = line.rights.difference(need.rights.value);
-    if !more.is_empty() && system.is_whole(subject) && is_window(need) {
+    if !more.is_empty() && system.is_whole(subject) && need.has_window_rights() {
         let message = format!(
             "`{}` allows {}, which {subject} does not ask for",
             line.id.value,
@@ -190,7 +190,7 @@ fn check_allowed(system: &System, service: &Service, need: &Need, reporter: &Rep
         return;
     };
     let more = need.rights.difference(line.rights.value);
-    if !more.is_empty() && is_window(need) {
+    if !more.is_empty() && need.has_window_rights() {
         let message = format!(
             "{subject} asks for {} on {device}, which `{}` does not allow",
             rights_text(more),
@@ -202,12 +202,7 @@ fn check_allowed(system: &System, service: &Service, need: &Need, reporter: &Rep
                 .see(&line.rights.span, "what it allows"),
         );
     }
-}
-
-/// True when the rights are those of a window; others are refused elsewhere.
-fn is_window(need: &Need) -> bool {
-    let rights = need.rights.value;
-    WINDOW_RIGHTS.contains(rights) && rights.contains(Rights::MAP | Rights::READ)
+    lines::check_pair(system, need, line, reporter);
 }
 
 /// The line that would allow `need`.
@@ -220,9 +215,18 @@ fn new_line(system: &System, subject: &str, need: &Need) -> String {
          id = \"allow-{subject}-{device}\"\n\
          subject = \"{subject}\"\n\
          device = \"{device}\"\n\
-         rights = {}\n\
+         rights = {}{}\n\
          {mark}\
          reason = \"…\"",
-        rights_toml(need.rights.value)
+        rights_toml(need.rights.value),
+        more_toml("\n", need.irq.is_some(), need.registers.as_ref())
     )
+}
+
+/// The keys `irq` and `registers`, as far as they are there, each after `between`.
+fn more_toml(between: &str, irq: bool, registers: Option<&At<u64>>) -> String {
+    let irq = irq.then(|| format!("{between}irq = true"));
+    let registers = registers.map(|registers| registers_toml(registers.value));
+    let registers = registers.map(|list| format!("{between}registers = {list}"));
+    irq.into_iter().chain(registers).collect()
 }

@@ -1,5 +1,6 @@
 //! Services: each has a program, and each device has one owner.
 
+use super::lines;
 use crate::desc::budget;
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
@@ -142,6 +143,7 @@ fn check_need(system: &System, service: &Service, index: usize, need: &Need, rep
         reporter.add(diagnostic.see(&first.device.span, "the first time"));
     }
     check_rights(need, reporter);
+    lines::check_need(system, &service.name, need, reporter);
 }
 
 /// MAP and READ, with or without WRITE, and nothing else.
@@ -154,10 +156,29 @@ fn check_rights(need: &Need, reporter: &Reporter) {
     } else if !missing.is_empty() {
         format!("without {} nobody can use a window", rights_text(missing))
     } else {
-        return;
+        return check_mask(need, reporter);
     };
     let fix = "write `rights = [\"map\", \"read\"]`, or with \"write\" as well";
     reporter.add(Diagnostic::at(Kind::WindowRights, &need.rights.span, message, fix));
+}
+
+/// With `registers`, WRITE is for those alone: some of them need it, and none exclude it.
+fn check_mask(need: &Need, reporter: &Reporter) {
+    let Some(registers) = &need.registers else { return };
+    let (span, message, fix) = match (need.rights.contains(Rights::WRITE), registers.value) {
+        (true, 0) => (
+            &need.rights.span,
+            "the right to write, and no register that could be written",
+            "remove \"write\" from `rights`, or name the registers",
+        ),
+        (false, 1..) => (
+            &registers.span,
+            "registers to write, without the right to",
+            "add \"write\" to `rights`, or write `registers = []`",
+        ),
+        (true, 1..) | (false, 0) => return,
+    };
+    reporter.add(Diagnostic::at(Kind::WindowRights, span, message.to_owned(), fix));
 }
 
 /// No device is asked for twice.
@@ -171,9 +192,13 @@ fn check_owners(system: &System, reporter: &Reporter) {
             one.device.value == need.device.value && other.name.value != service.name.value
         });
         let Some((owner, first)) = other else { continue };
+        let both_lines = need.irq.is_some() && first.irq.is_some();
         let message = format!(
-            "{} would have two owners: {} asks for it, and so does {}",
-            need.device.value, service.name.value, owner.name.value
+            "{}{} would have two owners: {} asks for it, and so does {}",
+            need.device.value,
+            if both_lines { " with its interrupt line" } else { "" },
+            service.name.value,
+            owner.name.value
         );
         let fix = format!(
             "leave it to one of them, and let the other one call it: `talks-to = [\"{}\"]`",
