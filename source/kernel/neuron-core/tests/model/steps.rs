@@ -209,9 +209,15 @@ impl Model {
     /// `reply_recv` has answered, and does not go on (S4).
     pub fn answer_alone(&mut self, me: Oid, x: &Regs, seen: &Seen<'_>) {
         let process = self.threads[&me].process;
-        let message = Message { tag: Tag(x[regs::A1]), words: regs::WORDS.map(|n| x[n]) };
+        let tag = Tag(x[regs::A1] & !Tag::ACK);
+        let message = Message { tag, words: regs::WORDS.map(|n| x[n]) };
+        let mut line = None;
+        if x[regs::A1] & Tag::ACK != 0 {
+            line = self.to_acknowledge(self.named(process, Handle(x[regs::T5]))).unwrap();
+        }
         let caller = self.caller(process, Handle(x[regs::T4])).unwrap();
         self.answer(me, caller, message).unwrap();
+        self.acknowledge(line);
         self.send_back(me, x, seen);
         self.wake(me, Got::Event(0));
     }
@@ -296,6 +302,10 @@ impl Model {
     /// One step of taking apart the process whose turn it is. Tells what of it is left.
     pub fn reap(&mut self, seen: &Seen<'_>) -> &'static str {
         let id = self.ending.pop_front().unwrap();
+        if self.end_lines_of(id, seen) {
+            self.ending.push_back(id);
+            return "lines";
+        }
         if self.fail_callers(id, seen) {
             self.ending.push_back(id);
             return "callers";
