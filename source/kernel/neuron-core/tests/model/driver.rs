@@ -134,7 +134,8 @@ impl<'w, 'a> Driver<'w, 'a> {
     }
 
     /// What every program begins with: two processes, an endpoint, a notification and memory among
-    /// all, and a window for each from one above, one of which may be passed on.
+    /// all, a line for each that is bound, and a window for each from one above, one of which may be
+    /// passed on.
     fn begin(&mut self, init: Oid) {
         let (spawn, root) = (self.world.spawn.0, self.world.roots[0].0);
         let rights = |rights: Rights| u64::from(rights.bits());
@@ -164,11 +165,27 @@ impl<'w, 'a> Driver<'w, 'a> {
             let args = [self.world.lines.0, keep, service - 2, 1];
             let line = self.makes(init, Syscall::CapDerive, &args);
             let receive = rights(Rights::RECV | Rights::MANAGE | Rights::GRANT);
-            self.makes(init, Syscall::CapInstall, &[process, line, receive]);
+            self.makes(init, Syscall::CapLimit, &[line, 2000]);
+            // Two more, which can be received or managed, and not bound.
+            let args = [self.world.lines.0, keep, 2 * service, 2];
+            let two = self.makes(init, Syscall::CapDerive, &args);
+            let weak = [Rights::RECV, Rights::MANAGE][service as usize % 2];
+            self.makes(init, Syscall::CapInstall, &[process, two, rights(weak)]);
+            let line = self.makes(init, Syscall::CapInstall, &[process, line, receive]);
+            self.begin_line(line);
             if service == 2 {
                 self.makes(init, Syscall::CapInstall, &[process, spawn, 0x3c0]);
             }
         }
+    }
+
+    /// The process that was made last binds its line.
+    fn begin_line(&mut self, line: u64) {
+        let process = *self.model.processes.keys().last().unwrap();
+        let mut threads = self.model.threads.iter();
+        let (&thread, _) = threads.find(|(_, one)| one.process == process).unwrap();
+        let event = self.makes(thread, Syscall::NotificationCreate, &[]);
+        self.makes(thread, Syscall::IrqBind, &[line, event, 1 << 5, 0, 0]);
     }
 
     fn makes(&mut self, thread: Oid, call: Syscall, args: &[u64]) -> u64 {
@@ -392,7 +409,13 @@ impl<'w, 'a> Driver<'w, 'a> {
         };
         assert_eq!(status, Status::Again, "{x:x?}");
         assert!(steps < ENDLESS, "{x:x?} does not end");
-        self.begun.insert(thread, (*x, steps));
+        let mut x = *x;
+        if x[regs::NUMBER] == Syscall::ReplyRecv.number() {
+            // It acknowledges once.
+            x[regs::A1] &= !Tag::ACK;
+            assert_eq!(self.world.frame(self.users[&thread]).get(regs::A1), x[regs::A1]);
+        }
+        self.begun.insert(thread, (x, steps));
         if let Some(Begun::Create(id)) = one.begun {
             self.place(id, self.model.caps[&id].handle);
         }

@@ -465,20 +465,20 @@ fn spawn(dice: &mut Dice) -> Call {
 
 /// Calls about interrupt lines, and interrupts.
 fn line(dice: &mut Dice) -> Call {
-    match dice.below(12) {
-        0..3 => {
+    match dice.below(15) {
+        0 | 1 => {
             let mut odd = |wrong: u64| if dice.one_in(12) { wrong } else { 0 };
             let (window, offset) = (odd(5), odd(8));
             let bits = if dice.one_in(12) { 0 } else { 1 << dice.below(6) };
             let (irq, notification) = (dice.pick(), dice.pick());
             Call::IrqBind { irq, notification, bits, window, offset }
         }
-        3 | 4 => {
+        2..6 => {
             let value = if dice.one_in(8) { dice.next() } else { u64::MAX };
             Call::IrqAck { irq: dice.pick(), value }
         }
-        5 => Call::IrqStat { irq: dice.pick() },
-        6 => {
+        6 => Call::IrqStat { irq: dice.pick() },
+        7 => {
             let limit = match dice.below(8) {
                 0 => dice.of(&[1 << 32, u64::MAX, u64::from(u32::MAX)]),
                 _ => dice.below(3000),
@@ -491,8 +491,8 @@ fn line(dice: &mut Dice) -> Call {
 
 /// Calls that pass something, and time.
 fn passing(dice: &mut Dice) -> Call {
-    match dice.below(45) {
-        37..45 => line(dice),
+    match dice.below(48) {
+        37..48 => line(dice),
         0..10 => Call::Send { to: dice.guess(), letter: dice.letter(), wait: dice.wait() },
         10..18 => {
             let reply = if dice.one_in(4) { Pick::Nothing } else { dice.reply() };
