@@ -137,7 +137,6 @@ const CUT: &[&str] = &[
     "vmo_create: pages to clear",
     "reply_recv: messages",
     "reply_recv: after the answer",
-    "taking apart: lines",
     "taking apart: callers",
     "taking apart: mappings",
     "taking apart: capabilities",
