@@ -131,7 +131,7 @@ fn a_process_that_ends_loses_its_lines_before_anything_else() {
                 } else {
                     w.process_end(w.init, d.child.process, 1).unwrap();
                 }
-                pace::set_step(Some(1));
+                pace::set_step(Some(3));
                 let mut first = true;
                 w.settle_with(|w| {
                     assert!(!source(w, 3).open, "in the first step");
@@ -192,8 +192,8 @@ fn many_lines_end_in_steps() {
 fn a_stale_handle_of_a_line_reaches_no_other() {
     run(|w| {
         let d = bound(w, 7, 3);
-        w.cap_drop(d.user, d.line).unwrap();
         let kept = w.derive_part(w.init, w.lines, KEEP_LINE, 4, 1).unwrap();
+        w.cap_drop(d.user, d.line).unwrap();
         let line = w.install(w.init, d.child.process, kept, Rights::RECV).unwrap();
         assert_eq!(line.slot(), d.line.slot());
         w.irq_bind(d.user, line, d.event, 1).unwrap();

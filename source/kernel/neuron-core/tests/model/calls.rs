@@ -54,6 +54,17 @@ fn part(offset: u64, len: u64, size: u64, most: u64) -> Call<(u64, u64)> {
     Ok((offset / PAGE_SIZE, len / PAGE_SIZE))
 }
 
+/// Whether two windows share a page, or two capabilities to lines a line.
+fn overlap(one: What, other: What) -> bool {
+    let place = |what| match what {
+        What::Window { base, len } => (0, base, len),
+        What::Lines { first, count, .. } => (1, first, count),
+        _ => (2, 0, 0),
+    };
+    let ((kind, start, len), (other_kind, other_start, other_len)) = (place(one), place(other));
+    kind == other_kind && start < other_start + other_len && other_start < start + len
+}
+
 fn user_range(va: u64, pages: u64) -> Call<()> {
     let end = u128::from(va) + u128::from(pages) * u128::from(PAGE_SIZE);
     refuse_if(va < PAGE_SIZE || end > u128::from(USER_END), Error::BadAddress)
@@ -101,8 +112,8 @@ impl Model {
 
     /// A child of a capability, for `owner`; what is common to all ways of making one.
     fn add_child(&mut self, parent: Cid, owner: Pid, what: What, rights: Rights) -> Call<Cid> {
-        if let What::Window { base, len } = what {
-            let overlaps = |other: &Cap| matches!(other.what, What::Window { base: b, len: l } if b < base + len && base < b + l);
+        if let What::Window { .. } | What::Lines { .. } = what {
+            let overlaps = |other: &Cap| overlap(what, other.what);
             let siblings = self.children(parent);
             let mut siblings = siblings.iter().filter(|id| overlaps(&self.caps[id]));
             if let Some(sibling) = siblings.next() {
@@ -111,7 +122,8 @@ impl Model {
                 }
                 return Err(Error::Busy);
             }
-            refuse_if(self.mapped_through(parent) != 0, Error::Busy)?;
+            let used = self.mapped_through(parent) != 0 || self.receives_by(parent);
+            refuse_if(used, Error::Busy)?;
         }
         if self.is_revoked(parent) {
             self.between.push("derived below what is being revoked");
@@ -148,6 +160,9 @@ impl Model {
 
     pub fn limit(&mut self, named: Named, limit: u64) -> Call<()> {
         let (id, cap) = self.cap(named)?;
+        if matches!(cap.what, What::Lines { .. }) {
+            return self.limit_lines(named, limit);
+        }
         refuse_if(!matches!(cap.what, What::Window { .. }), Error::WrongKind)?;
         refuse_if(!cap.rights.contains(Rights::MANAGE), Error::Denied)?;
         let had = cap.mask.unwrap_or(u64::MAX);
@@ -203,6 +218,11 @@ impl Model {
             What::Window { base, len: size } => {
                 part(offset, len, size, u64::MAX)?;
                 What::Window { base: base + offset, len }
+            }
+            What::Lines { first, count, interval } => {
+                let end = u128::from(offset) + u128::from(len);
+                refuse_if(len == 0 || end > u128::from(count), Error::OutOfRange)?;
+                What::Lines { first: first + offset, count: len, interval }
             }
             what => {
                 refuse_if(offset != 0 || len != 0, Error::OutOfRange)?;

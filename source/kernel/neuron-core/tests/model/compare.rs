@@ -1,8 +1,11 @@
 //! What the model says there is, in the words of the kernel.
 
-use neuron_core::sim::{self, CapView, PageView, ProcessView, ThreadView, View};
+use neuron_core::sim::{self, CapView, LineView, PageView, ProcessView, ThreadView, View};
+
+use nexus_abi::NO_DEADLINE;
 
 use crate::driver::Driver;
+use crate::lines::Line;
 use crate::messages::Doing;
 use crate::model::{Access, Cap, Kind, Model, Pid, What};
 
@@ -28,6 +31,9 @@ impl Model {
         match cap.what {
             What::Spawn | What::Console => {}
             What::Window { base, len } => (one.base, one.len) = (base, len),
+            What::Lines { first, count, interval } => {
+                (one.base, one.len, one.interval) = (first, count, interval);
+            }
             What::Object(id) => {
                 let object = &self.objects[&id];
                 one.object = object.slot;
@@ -38,6 +44,18 @@ impl Model {
             }
         }
         one
+    }
+
+    fn line_view(&self, line: &Line) -> LineView {
+        LineView {
+            state: line.state(),
+            notification: line.receiver.map_or(0, |one| self.objects[&one.notification].slot),
+            bits: line.receiver.map_or(0, |one| one.bits),
+            delivered: line.delivered,
+            held_back: line.held_back,
+            last: line.last,
+            alarm: line.receiver.map_or(NO_DEADLINE, |one| one.due),
+        }
     }
 
     fn doing(&self, doing: Doing) -> sim::Doing {
@@ -117,6 +135,7 @@ impl Model {
         let bindings = self.bindings.iter();
         view.bound.extend(bindings.map(|one| (slot(one.endpoint), slot(one.notification))));
         self.add_pages(&mut view);
+        view.lines.extend(self.lines.iter().map(|(at, line)| (*at as u32, self.line_view(line))));
         view.caps.sort_unstable_by_key(|(handle, _)| *handle as u32);
         view.processes.sort_unstable_by_key(|(slot, _)| *slot);
         view.threads.sort_unstable_by_key(|(slot, _)| *slot);
@@ -140,6 +159,7 @@ impl Driver<'_, '_> {
         assert_eq!(expected.queues, found.queues);
         assert_eq!(expected.bits, found.bits);
         assert_eq!(expected.bound, found.bound);
+        assert_eq!(expected.lines, found.lines);
         assert_eq!(self.model.console, self.world.machine().console);
         assert_eq!(self.model.stores, self.world.machine().stores);
     }

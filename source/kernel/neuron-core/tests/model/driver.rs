@@ -7,6 +7,7 @@ use neuron_core::sim::{Status, User, View, World, fault, pace};
 use nexus_abi::{EndReason, Error, Handle, KindCode, MAX_CAPS, Rights, Sender, Syscall, Tag, regs};
 
 use crate::entry::Expect;
+use crate::lines::Line;
 use crate::messages::{Arrival, Doing, Got};
 use crate::model::{Cap, Cid, INIT, Kind, Model, Oid, What};
 use crate::pick::{Regs, plain};
@@ -70,6 +71,12 @@ pub const BETWEEN: &str = "(between steps)";
 /// In the tally, calls whose wait or binding ended with a capability.
 pub const WITHDRAWN: &str = "(right withdrawn)";
 
+/// In the tally, where lines are.
+pub const LINE: &str = "(lines)";
+
+/// In the tally, calls on whose way a line was acknowledged.
+pub const ACKNOWLEDGED: &str = "(acknowledged)";
+
 /// In the tally, what alone was wrong with handles where a partner was ready.
 pub const PARTNER: &str = "(with a partner)";
 
@@ -94,6 +101,11 @@ impl<'w, 'a> Driver<'w, 'a> {
         for (handle, cap) in &view.caps {
             let what = match cap.kind {
                 KindCode::DeviceMmio => What::Window { base: cap.base, len: cap.len },
+                KindCode::Irq => {
+                    let (first, count, interval) = (cap.base, cap.len, cap.interval);
+                    model.lines.extend((first..first + count).map(|at| (at, Line::default())));
+                    What::Lines { first, count, interval }
+                }
                 KindCode::Spawn => What::Spawn,
                 KindCode::Console => What::Console,
                 KindCode::Vmo => {
@@ -125,7 +137,8 @@ impl<'w, 'a> Driver<'w, 'a> {
     }
 
     /// What every program begins with: two processes, an endpoint, a notification and memory among
-    /// all, and a window for each from one above, and one with a mask; those of one may be passed on.
+    /// all, a line for each that is bound, and a window for each from one above, and one with a mask;
+    /// those of one may be passed on.
     fn begin(&mut self, init: Oid) {
         let (spawn, root) = (self.world.spawn.0, self.world.roots[0].0);
         let rights = |rights: Rights| u64::from(rights.bits());
@@ -155,10 +168,31 @@ impl<'w, 'a> Driver<'w, 'a> {
             self.makes(init, Syscall::CapLimit, &[masked, 15]);
             self.makes(init, Syscall::CapInstall, &[process, masked, use_it]);
             self.makes(init, Syscall::CapInstall, &[process, memory, all]);
+            let keep = rights(Rights::RECV | crate::calls::OBJECT);
+            let args = [self.world.lines.0, keep, service - 2, 1];
+            let line = self.makes(init, Syscall::CapDerive, &args);
+            let receive = rights(Rights::RECV | Rights::MANAGE | Rights::GRANT);
+            self.makes(init, Syscall::CapLimit, &[line, 2000]);
+            // Two more, which can be received or managed, and not bound.
+            let args = [self.world.lines.0, keep, 2 * service, 2];
+            let two = self.makes(init, Syscall::CapDerive, &args);
+            let weak = [Rights::RECV, Rights::MANAGE][service as usize % 2];
+            self.makes(init, Syscall::CapInstall, &[process, two, rights(weak)]);
+            let line = self.makes(init, Syscall::CapInstall, &[process, line, receive]);
+            self.begin_line(line);
             if service == 2 {
                 self.makes(init, Syscall::CapInstall, &[process, spawn, 0x3c0]);
             }
         }
+    }
+
+    /// The process that was made last binds its line.
+    fn begin_line(&mut self, line: u64) {
+        let process = *self.model.processes.keys().last().unwrap();
+        let mut threads = self.model.threads.iter();
+        let (&thread, _) = threads.find(|(_, one)| one.process == process).unwrap();
+        let event = self.makes(thread, Syscall::NotificationCreate, &[]);
+        self.makes(thread, Syscall::IrqBind, &[line, event, 1 << 5, 0, 0]);
     }
 
     fn makes(&mut self, thread: Oid, call: Syscall, args: &[u64]) -> u64 {
@@ -215,9 +249,10 @@ impl<'w, 'a> Driver<'w, 'a> {
             .filter(|(_, one)| matches!(one.doing, Doing::Ready))
             .map(|(id, _)| *id)
             .collect();
-        if let Call::Advance { ticks } = step.call {
-            self.advance(ticks);
-            return;
+        match step.call {
+            Call::Advance { ticks } => return self.advance(ticks),
+            Call::Level { line, level } => return self.set_level(line, level),
+            _ => {}
         }
         let Some(&thread) = ready.get(usize::from(step.actor) % ready.len().max(1)) else {
             self.advance(1 << 26);
@@ -273,6 +308,15 @@ impl<'w, 'a> Driver<'w, 'a> {
         self.agree(self.world.view());
     }
 
+    fn set_level(&mut self, line: u64, level: bool) {
+        self.model.set_level(line, level);
+        self.world.set_level(line as u32, level);
+        self.world.interrupts();
+        let states = self.model.lines.values().map(|line| format!("{:?}", line.state()));
+        states.for_each(|state| count(LINE, state));
+        self.agree(self.world.view());
+    }
+
     fn fault(&mut self, thread: Oid) {
         let user = self.users[&thread];
         let pc = self.world.frame(user).get(0);
@@ -309,7 +353,13 @@ impl<'w, 'a> Driver<'w, 'a> {
         let in_steps = self.model.may_be_cut(thread, x);
         let may_fail = fail.is_some() && !exact;
         let before = (in_steps || may_fail).then(|| self.model.clone());
+        let delivered = self.model.delivered();
         let mut expected = self.model.syscall(thread, x);
+        if self.model.delivered() < delivered
+            && matches!(call, Some(Syscall::Wait | Syscall::ReplyRecv))
+        {
+            count(ACKNOWLEDGED, name(x).to_owned());
+        }
         self.count_wrong(thread, x);
         self.world.enter(user);
         let digest = (may_fail || matches!(expected, Expect::Fails(_)))
@@ -366,7 +416,13 @@ impl<'w, 'a> Driver<'w, 'a> {
         };
         assert_eq!(status, Status::Again, "{x:x?}");
         assert!(steps < ENDLESS, "{x:x?} does not end");
-        self.begun.insert(thread, (*x, steps));
+        let mut x = *x;
+        if x[regs::NUMBER] == Syscall::ReplyRecv.number() {
+            // It acknowledges once.
+            x[regs::A1] &= !Tag::ACK;
+            assert_eq!(self.world.frame(self.users[&thread]).get(regs::A1), x[regs::A1]);
+        }
+        self.begun.insert(thread, (x, steps));
         if let Some(Begun::Create(id)) = one.begun {
             self.place(id, self.model.caps[&id].handle);
         }

@@ -62,11 +62,12 @@ impl Model {
             Syscall::Null | Syscall::Yield => Ok(Expect::Value(0)),
             Syscall::Call => self.send(me, Handle(a0), message, until).map(arrives),
             Syscall::ReplyRecv => {
+                let until = (until, x[regs::T5]);
                 self.receive(me, Handle(a0), Handle(x[regs::T4]), message, until).map(arrives)
             }
             Syscall::Reply => self.reply(me, Handle(a0), message).map(done),
             Syscall::Signal => self.signal(actor, Handle(a0), a1).map(done),
-            Syscall::Wait => self.wait(me, Handle(a0), a1).map(arrives),
+            Syscall::Wait => self.wait(me, Handle(a0), a1, a2).map(arrives),
             Syscall::EndpointCreate => self.create(actor, Kind::Endpoint, talk).map(Expect::Makes),
             Syscall::NotificationCreate => {
                 self.create(actor, Kind::Notification, talk).map(Expect::Makes)
@@ -104,7 +105,12 @@ impl Model {
             Syscall::ProcessEnd => self.end(actor, target(self, a0), a1).map(done),
             Syscall::ProcessStat => self.stat(actor, target(self, a0)),
             Syscall::CapInspect => self.inspect(actor, target(self, a0), a1),
-            Syscall::IrqBind | Syscall::IrqAck | Syscall::IrqStat => Err(Error::BadSyscall),
+            Syscall::IrqBind => self.irq_bind(actor, named(self, a0), [a1, a2, a3, a4]).map(done),
+            Syscall::IrqAck => self.irq_ack(named(self, a0), a1).map(done),
+            Syscall::IrqStat => {
+                let record = self.irq_stat(named(self, a0))?.to_record();
+                Ok(Expect::Record(0, Sender::default(), record))
+            }
             Syscall::CapLimit => self.limit(named(self, a0), a1).map(done),
             Syscall::MmioWrite => self.write_register(named(self, a0), a1, a2).map(done),
             Syscall::ThreadCreate => {
@@ -145,6 +151,7 @@ impl Model {
             (What::Spawn, _) => KindCode::Spawn,
             (What::Console, _) => KindCode::Console,
             (What::Window { .. }, _) => KindCode::DeviceMmio,
+            (What::Lines { .. }, _) => KindCode::Irq,
             (_, Some(Kind::Endpoint)) => KindCode::Endpoint,
             (_, Some(Kind::Notification)) => KindCode::Notification,
             (_, Some(Kind::Process(_))) => KindCode::Process,
@@ -167,7 +174,8 @@ impl Model {
         };
         match cap.what {
             What::Window { base, len } if manage => (info.base, info.len) = (base, len),
-            What::Window { .. } => {}
+            What::Lines { first, count, .. } if manage => (info.base, info.len) = (first, count),
+            What::Window { .. } | What::Lines { .. } => {}
             What::Object(object) => {
                 let object = &self.objects[&object];
                 info.object = if manage { u64::from(object.slot) } else { 0 };

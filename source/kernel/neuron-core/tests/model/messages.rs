@@ -199,16 +199,26 @@ impl Model {
         me: Oid,
         handle: Handle,
         reply: Handle,
-        message: Message,
-        deadline: u64,
+        mut message: Message,
+        (deadline, irq): (u64, u64),
     ) -> Call<()> {
         let process = self.threads[&me].process;
+        let acknowledges = message.tag.0 & Tag::ACK != 0;
+        message.tag.0 &= !Tag::ACK;
         refuse_if(reply != Handle::NONE && !message.tag.is_valid(), Error::BadMessage)?;
         let (id, by) = self.endpoint(process, handle, Rights::RECV)?;
+        let mut caller = None;
         if reply != Handle::NONE {
-            let caller = self.caller(process, reply)?;
+            caller = Some(self.caller(process, reply)?);
+        }
+        let mut line = None;
+        if acknowledges {
+            line = self.to_acknowledge(self.named(process, Handle(irq)))?;
+        }
+        if let Some(caller) = caller {
             self.answer(me, caller, message)?;
         }
+        self.acknowledge(line);
         if let Some(bound) = self.bindings.iter().find(|one| one.endpoint == id)
             && let Some(notification) = self.notifications.get_mut(&bound.notification)
             && notification.bits != 0
@@ -261,15 +271,21 @@ impl Model {
         }
     }
 
-    pub fn wait(&mut self, me: Oid, handle: Handle, deadline: u64) -> Call<()> {
-        let (id, by) = self.notification(self.threads[&me].process, handle, Rights::RECV)?;
+    pub fn wait(&mut self, me: Oid, handle: Handle, deadline: u64, irq: u64) -> Call<()> {
+        let process = self.threads[&me].process;
+        let (id, by) = self.notification(process, handle, Rights::RECV)?;
+        let mut line = None;
+        if irq != 0 {
+            line = self.to_acknowledge(self.named(process, Handle(irq)))?;
+        }
+        refuse_if(self.notifications[&id].waiter.is_some(), Error::Busy)?;
+        self.acknowledge(line);
         let notification = self.notifications.get_mut(&id).unwrap();
         let bits = std::mem::take(&mut notification.bits);
         if bits != 0 {
             self.wake(me, Got::Bits(bits));
             return Ok(());
         }
-        refuse_if(notification.waiter.is_some(), Error::Busy)?;
         notification.waiter = Some(me);
         self.wait_in(me, Doing::Waiting { notification: id, by }, deadline);
         Ok(())
@@ -291,6 +307,8 @@ impl Model {
         let all = self.bindings.len();
         self.bindings.retain(|one| !one.by.contains(&gone));
         self.withdrawn.extend((self.bindings.len()..all).map(|_| "endpoint_bind"));
+        let lines = self.end_lines(|one| one.by == gone || one.with == gone);
+        self.withdrawn.extend((0..lines).map(|_| "irq_bind"));
         let waits = self.threads.iter().filter_map(|(id, one)| Some((*id, one.doing.rests_on()?)));
         let losers: Vec<_> = waits.filter(|(_, (_, by))| *by == gone).collect();
         let error = if ends { Error::PeerGone } else { Error::BadHandle };
@@ -323,6 +341,8 @@ impl Model {
     pub fn is_in_use(&self, handle: Handle) -> bool {
         let waits = self.threads.values().filter_map(|one| one.doing.rests_on());
         let bound = self.bindings.iter().flat_map(|one| one.by);
+        let lines = self.lines.values().filter_map(|one| one.receiver);
+        let bound = bound.chain(lines.flat_map(|one| [one.by, one.with]));
         waits.map(|(_, by)| by).chain(bound).any(|by| self.descends(by, handle))
     }
 
@@ -369,6 +389,7 @@ impl Model {
     /// Time passes.
     pub fn advance(&mut self, ticks: u64) {
         self.now += ticks;
+        self.let_lines_go();
         let late: Vec<Oid> = self
             .threads
             .iter()

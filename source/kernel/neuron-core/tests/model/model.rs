@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use neuron_core::object::capability::CapState;
 use nexus_abi::{EndReason, Handle, NO_DEADLINE, ProcessState, Rights, Sender};
 
+use crate::lines::Line;
 use crate::messages::{Binding, Doing, Endpoint, Notification, Thread};
 
 pub type Cid = usize;
@@ -18,6 +19,7 @@ pub const INIT: Pid = 0;
 pub enum What {
     Object(Oid),
     Window { base: u64, len: u64 },
+    Lines { first: u64, count: u64, interval: u64 },
     Spawn,
     Console,
 }
@@ -134,6 +136,8 @@ pub struct Model {
     pub endpoints: BTreeMap<Oid, Endpoint>,
     pub notifications: BTreeMap<Oid, Notification>,
     pub bindings: Vec<Binding>,
+    /// Interrupt lines, by number.
+    pub lines: BTreeMap<u64, Line>,
     /// What threads got since the driver last looked.
     pub arrivals: Vec<crate::messages::Arrival>,
     /// Calls whose effect ended with a capability since the driver last looked.
@@ -182,6 +186,7 @@ impl Model {
             endpoints: BTreeMap::new(),
             notifications: BTreeMap::new(),
             bindings: Vec::new(),
+            lines: BTreeMap::new(),
             arrivals: Vec::new(),
             withdrawn: Vec::new(),
             between: Vec::new(),
@@ -389,6 +394,7 @@ impl Model {
             self.mappings.retain(|one| one.cap != cap);
         }
         self.bindings.retain(|one| one.endpoint != id && one.notification != id);
+        self.end_lines(|one| one.notification == id);
         match object.kind {
             Kind::Process(process) => self.end_process(process, EndReason::Killed(0)),
             Kind::Endpoint => self.end_endpoint(id),

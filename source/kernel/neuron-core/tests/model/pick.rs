@@ -38,6 +38,10 @@ fn is_memory(model: &Model, cap: &Cap) -> bool {
     matches!(model.kind(cap.what), Some(Kind::Memory { .. }))
 }
 
+fn is_lines(cap: &Cap) -> bool {
+    matches!(cap.what, What::Lines { .. })
+}
+
 /// For one choice in four only what has been derived from, or was derived: trees get wide and deep.
 fn grows(model: &Model, cap: &Cap, pick: Pick) -> bool {
     !matches!(pick, Pick::Fit(n) if n % 4 == 0) || cap.parent.is_some() || has_part(model, cap)
@@ -100,12 +104,12 @@ impl Driver<'_, '_> {
                 });
                 plain(Syscall::MmioMap, &[window.0, *offset, *len, *va, *prot])
             }
-            Call::Limit { cap, limit } => {
+            Call::Mask { cap, mask } => {
                 let window = self.pick(actor, *cap, |model, one| {
                     let (manage, free) = (Rights::MANAGE, !has_part(model, one));
                     matches!(one.what, What::Window { .. }) && one.rights.contains(manage) && free
                 });
-                plain(Syscall::CapLimit, &[window.0, *limit])
+                plain(Syscall::CapLimit, &[window.0, *mask])
             }
             Call::WriteRegister { cap, offset, value } => {
                 let window = self.pick(actor, *cap, |_, one| {
@@ -172,13 +176,18 @@ impl Driver<'_, '_> {
                 }
                 x
             }
-            Call::Receive { from, reply, letter, wait } => {
+            Call::Receive { from, reply, letter, wait, irq } => {
                 let from = self.pick(actor, *from, |model, cap| {
                     let fits = with(model, cap, Kind::Endpoint, Rights::RECV);
                     fits && (!matches!(from, Pick::Fit(n) if n % 2 == 0) || model.is_sent_to(cap))
                 });
                 let reply = self.reply(actor, *reply);
-                self.letter(actor, Syscall::ReplyRecv, from, reply, letter, *wait)
+                let mut x = self.letter(actor, Syscall::ReplyRecv, from, reply, letter, *wait);
+                if !matches!(irq, Pick::Nothing) {
+                    x[regs::A1] |= Tag::ACK;
+                }
+                x[regs::T5] = self.line(actor, *irq).0;
+                x
             }
             Call::Reply { reply, letter } => {
                 let reply = self.reply(actor, *reply);
@@ -188,15 +197,54 @@ impl Driver<'_, '_> {
             Call::Signal { cap, bits } => {
                 plain(Syscall::Signal, &[notification(*cap, Rights::SEND).0, *bits])
             }
-            Call::Wait { cap, wait } => {
-                let handle = notification(*cap, Rights::RECV);
-                plain(Syscall::Wait, &[handle.0, self.deadline(*wait)])
+            Call::Wait { cap, wait, irq } => {
+                let (handle, line) = (notification(*cap, Rights::RECV), self.line(actor, *irq));
+                plain(Syscall::Wait, &[handle.0, self.deadline(*wait), line.0])
             }
             Call::Bind { endpoint: to, notification: from } => {
                 let args = [endpoint(*to, Rights::RECV), notification(*from, Rights::RECV)];
                 plain(Syscall::EndpointBind, &args.map(|handle| handle.0))
             }
+            other => self.lines(actor, other),
+        }
+    }
+
+    fn lines(&self, actor: Pid, call: &Call) -> Regs {
+        match call {
+            Call::IrqBind { irq, notification, bits, window, offset } => {
+                let line = self.pick(actor, *irq, |_, cap| {
+                    let receives = cap.rights.contains(Rights::RECV);
+                    is_lines(cap) && receives && !cap.rights.contains(Rights::DERIVE)
+                });
+                let event = self.pick(actor, *notification, |model, cap| {
+                    with(model, cap, Kind::Notification, Rights::SEND)
+                });
+                plain(Syscall::IrqBind, &[line.0, event.0, *bits, *window, *offset])
+            }
+            Call::IrqAck { irq, value } => {
+                plain(Syscall::IrqAck, &[self.line(actor, *irq).0, *value])
+            }
+            Call::IrqStat { irq } => {
+                let line = self.pick(actor, *irq, |_, cap| is_lines(cap));
+                plain(Syscall::IrqStat, &[line.0])
+            }
+            Call::Limit { cap, limit } => {
+                let line = self.pick(actor, *cap, |_, cap| is_lines(cap));
+                plain(Syscall::CapLimit, &[line.0, *limit])
+            }
             other => panic!("{other:?} is no call"),
+        }
+    }
+
+    /// A line to acknowledge; for three choices in four one that was delivered, if there is any.
+    fn line(&self, actor: Pid, pick: Pick) -> Handle {
+        let delivered = |cap: &Cap| {
+            let id = self.model.names.get(&cap.handle).copied();
+            matches!(self.model.to_acknowledge(id), Ok(Some(_)))
+        };
+        match pick {
+            Pick::Fit(n) if n % 4 != 0 => self.pick(actor, pick, |_, cap| delivered(cap)),
+            _ => self.pick(actor, pick, |_, cap| is_lines(cap)),
         }
     }
 
@@ -205,11 +253,13 @@ impl Driver<'_, '_> {
             one.rights.contains(Rights::DERIVE) && grows(model, one, cap)
         });
         let named = self.model.named(actor, cap);
-        let window =
-            named.is_some_and(|id| matches!(self.model.caps[&id].what, What::Window { .. }));
+        let what = named.map(|id| self.model.caps[&id].what);
+        let window = matches!(what, Some(What::Window { .. } | What::Lines { .. }));
         // Other kinds have no parts; that is refused often enough.
         let (offset, len) =
             if !window && !rights.is_multiple_of(4) { (0, 0) } else { (offset, len) };
+        let lines = matches!(what, Some(What::Lines { .. })) && len != 0;
+        let (offset, len) = if lines { (offset >> 12, len.div_ceil(4096)) } else { (offset, len) };
         plain(Syscall::CapDerive, &[cap.0, self.rights_near(named, rights), offset, len])
     }
 

@@ -63,9 +63,9 @@ pub enum Call {
     Seal {
         cap: Pick,
     },
-    Limit {
+    Mask {
         cap: Pick,
-        limit: u64,
+        mask: u64,
     },
     WriteRegister {
         cap: Pick,
@@ -118,6 +118,7 @@ pub enum Call {
         reply: Pick,
         letter: Letter,
         wait: Wait,
+        irq: Pick,
     },
     Reply {
         reply: Pick,
@@ -133,10 +134,34 @@ pub enum Call {
     Wait {
         cap: Pick,
         wait: Wait,
+        irq: Pick,
     },
     Bind {
         endpoint: Pick,
         notification: Pick,
+    },
+    IrqBind {
+        irq: Pick,
+        notification: Pick,
+        bits: u64,
+        window: u64,
+        offset: u64,
+    },
+    IrqAck {
+        irq: Pick,
+        value: u64,
+    },
+    IrqStat {
+        irq: Pick,
+    },
+    Limit {
+        cap: Pick,
+        limit: u64,
+    },
+    /// A device raises or lowers its level.
+    Level {
+        line: u64,
+        level: bool,
     },
     /// Time passes.
     Advance {
@@ -279,6 +304,10 @@ impl Dice {
 
     fn target(&mut self) -> Pick {
         self.or_nothing(3)
+    }
+
+    fn line(&mut self) -> Pick {
+        self.or_nothing(2)
     }
 
     fn reply(&mut self) -> Pick {
@@ -425,7 +454,7 @@ fn holding(dice: &mut Dice) -> Call {
         42..45 => Call::Unmap { va: dice.address() },
         45..49 => Call::Protect { va: dice.address(), prot: dice.prot() },
         49 => Call::Seal { cap: dice.pick() },
-        50..54 => Call::Limit { cap: dice.pick(), limit: dice.mask() },
+        50..54 => Call::Mask { cap: dice.pick(), mask: dice.mask() },
         _ => {
             let (offset, value) = dice.register();
             Call::WriteRegister { cap: dice.pick(), offset, value }
@@ -472,13 +501,41 @@ fn spawn(dice: &mut Dice) -> Call {
     Call::Spawn { cap: dice.pick(), service, frames, objects, notify, bits }
 }
 
+/// Calls about interrupt lines, and interrupts.
+fn line(dice: &mut Dice) -> Call {
+    match dice.below(15) {
+        0 | 1 => {
+            let mut odd = |wrong: u64| if dice.one_in(12) { wrong } else { 0 };
+            let (window, offset) = (odd(5), odd(8));
+            let bits = if dice.one_in(12) { 0 } else { 1 << dice.below(6) };
+            let (irq, notification) = (dice.pick(), dice.pick());
+            Call::IrqBind { irq, notification, bits, window, offset }
+        }
+        2..6 => {
+            let value = if dice.one_in(8) { dice.next() } else { u64::MAX };
+            Call::IrqAck { irq: dice.pick(), value }
+        }
+        6 => Call::IrqStat { irq: dice.pick() },
+        7 => {
+            let limit = match dice.below(8) {
+                0 => dice.of(&[1 << 32, u64::MAX, u64::from(u32::MAX)]),
+                _ => dice.below(3000),
+            };
+            Call::Limit { cap: dice.pick(), limit }
+        }
+        _ => Call::Level { line: 1 + dice.below(3), level: !dice.one_in(3) },
+    }
+}
+
 /// Calls that pass something, and time.
 fn passing(dice: &mut Dice) -> Call {
-    match dice.below(37) {
+    match dice.below(48) {
+        37..48 => line(dice),
         0..10 => Call::Send { to: dice.guess(), letter: dice.letter(), wait: dice.wait() },
         10..18 => {
             let reply = if dice.one_in(4) { Pick::Nothing } else { dice.reply() };
-            Call::Receive { from: dice.guess(), reply, letter: dice.letter(), wait: dice.wait() }
+            let (from, irq) = (dice.guess(), dice.line());
+            Call::Receive { from, reply, letter: dice.letter(), wait: dice.wait(), irq }
         }
         18..24 => Call::Reply { reply: dice.reply(), letter: dice.letter() },
         24 => Call::DropReply { reply: dice.reply() },
@@ -490,7 +547,7 @@ fn passing(dice: &mut Dice) -> Call {
             };
             Call::Signal { cap: dice.guess(), bits }
         }
-        28..31 => Call::Wait { cap: dice.pick(), wait: dice.wait() },
+        28..31 => Call::Wait { cap: dice.pick(), wait: dice.wait(), irq: dice.line() },
         31 | 32 => Call::Bind { endpoint: dice.pick(), notification: dice.pick() },
         _ => {
             let most = dice.of(&[2000, 2000, 2000, 2000, 1 << 15, 1 << 15, 1 << 25]);

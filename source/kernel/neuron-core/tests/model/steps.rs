@@ -139,6 +139,8 @@ impl Model {
                 "capabilities"
             }
             Begun::Receive => {
+                let line = self.line_of(me, x);
+                self.acknowledge(line);
                 self.send_back(me, x, seen);
                 "messages"
             }
@@ -206,12 +208,24 @@ impl Model {
         assert!(failed != 0, "no message was sent back");
     }
 
+    /// The line that a `reply_recv` acknowledges, which has looked at it.
+    fn line_of(&self, me: Oid, x: &Regs) -> Option<(u64, u64)> {
+        let named = self.named(self.threads[&me].process, Handle(x[regs::T5]));
+        match x[regs::A1] & Tag::ACK {
+            0 => None,
+            _ => self.to_acknowledge(named).unwrap(),
+        }
+    }
+
     /// `reply_recv` has answered, and does not go on (S4).
     pub fn answer_alone(&mut self, me: Oid, x: &Regs, seen: &Seen<'_>) {
         let process = self.threads[&me].process;
-        let message = Message { tag: Tag(x[regs::A1]), words: regs::WORDS.map(|n| x[n]) };
+        let tag = Tag(x[regs::A1] & !Tag::ACK);
+        let message = Message { tag, words: regs::WORDS.map(|n| x[n]) };
+        let line = self.line_of(me, x);
         let caller = self.caller(process, Handle(x[regs::T4])).unwrap();
         self.answer(me, caller, message).unwrap();
+        self.acknowledge(line);
         self.send_back(me, x, seen);
         self.wake(me, Got::Event(0));
     }
@@ -296,6 +310,10 @@ impl Model {
     /// One step of taking apart the process whose turn it is. Tells what of it is left.
     pub fn reap(&mut self, seen: &Seen<'_>) -> &'static str {
         let id = self.ending.pop_front().unwrap();
+        if self.end_lines_of(id, seen) {
+            self.ending.push_back(id);
+            return "lines";
+        }
         if self.fail_callers(id, seen) {
             self.ending.push_back(id);
             return "callers";
@@ -303,8 +321,10 @@ impl Model {
         let slot = self.processes[&id].slot;
         self.mappings.retain(|one| one.process != id || seen.is_mapped(slot, one.va));
         let held = self.caps.iter().filter(|(_, cap)| cap.owner == id);
-        let held: Vec<Cid> = held.flat_map(|(id, _)| self.gone_with(*id)).collect();
-        self.take_gone(&held, seen);
+        let held: Vec<Vec<Cid>> = held.map(|(id, _)| self.gone_with(*id)).collect();
+        // In the order in which it got them: so end the processes that it alone could name.
+        held.iter().for_each(|one| self.take_gone(one, seen));
+        let held = held.concat();
         let made = self.end_made(id, seen);
         self.take(&made, seen);
         self.take(&held, seen);
