@@ -114,6 +114,9 @@ fn device_leaf(leaf: &Leaf, windows: &[&Cap], say: &mut impl FnMut(String)) {
         Some(window) if leaf.w() && window.rights & 4 == 0 => {
             say(format!("writable page of a read-only window: {leaf}"));
         }
+        Some(window) if leaf.w() && window.object != 0 => {
+            say(format!("writable page of a window with a mask: {leaf}"));
+        }
         Some(_) => {}
     }
 }
@@ -162,10 +165,37 @@ fn kernel_half(space: &Space, caps: &[Cap], say: &mut impl FnMut(String)) {
             say(format!("kernel code {leaf} is writable elsewhere: {alias}"));
         }
         let touches = |cap: &&&Cap| overlaps(leaf, &(cap.base..cap.base.saturating_add(cap.len)));
-        if let Some(window) = windows.iter().find(touches) {
+        if DEVICES.contains(&leaf.va) {
+            device_page(leaf, &windows, say);
+        } else if let Some(window) = windows.iter().find(touches) {
             say(format!("the kernel maps window {:#x} of a service: {leaf}", window.base));
         }
     }
+    for window in windows.iter().filter(|window| window.object != 0) {
+        if !space.leaves.iter().any(|leaf| is_place_of(leaf, window)) {
+            say(format!("the kernel does not map window {:#x}, which has a mask", window.base));
+        }
+    }
+}
+
+/// Where the kernel half has the pages through which it writes registers of masked windows.
+const DEVICES: Range<u64> = 0xffff_ffff_c000_0000..0xffff_ffff_c020_0000;
+
+/// Each is the first page of a window with a mask, in the place that the kernel names, for the kernel to
+/// read and write.
+fn device_page(leaf: &Leaf, windows: &[&Cap], say: &mut impl FnMut(String)) {
+    if !windows.iter().any(|window| is_place_of(leaf, window)) {
+        say(format!("the kernel maps a device page of no window with a mask: {leaf}"));
+    }
+    let right = leaf.r() && leaf.w() && !leaf.x() && leaf.g() && leaf.ready();
+    if !right || leaf.len != 4096 {
+        say(format!("a device page of the kernel's is not 4 KiB to read and write: {leaf}"));
+    }
+}
+
+fn is_place_of(leaf: &Leaf, window: &Cap) -> bool {
+    let place = DEVICES.start.saturating_add(window.object.saturating_mul(4096));
+    window.object != 0 && (leaf.va, leaf.pa) == (place, window.base)
 }
 
 fn same_kernel_half(spaces: &[(u32, Space)], found: &mut Vec<String>) {

@@ -251,6 +251,46 @@ fn test_kernel_half_rules() {
     assert!(found[1].contains("kernel half of service 5 differs"));
 }
 
+/// Place 3 of the device pages in the kernel half.
+const PLACE: u64 = 0xffff_ffff_c000_3000;
+const KERNEL_DATA: u64 = 0xe7; // V R W G A D
+
+/// What is found of an owner of the UART with a mask in place 3, when the kernel half has `pa` at `va`,
+/// and the owner, if it has any, a page with these flags.
+fn masked(va: u64, pa: u64, flags: u64, own: Option<u64>) -> Vec<String> {
+    let mut build = Build::new();
+    let phys = process(&mut build, 0x8020_0000);
+    build.map(phys, va, pa, flags);
+    if let Some(flags) = own {
+        build.map(phys, 0x10_0000_0000, UART, flags);
+    }
+    let cap = Cap { object: 3, ..uart(4, own.iter().count() as u64) };
+    findings(build, &[Root { service: 4, phys }], &[cap])
+}
+
+// attack 97 H: a device page in the kernel half that no mask is for, open, executable or read-only, or none for a mask; a writable mapping beside it; found; broken: witness-device-page
+#[test]
+fn test_device_pages_of_the_kernel_are_those_of_masks() {
+    assert_eq!(masked(PLACE, UART, KERNEL_DATA, Some(0xd3)), Vec::<String>::new());
+    assert_one(&masked(PLACE, UART, KERNEL_DATA, Some(DEVICE_LEAF)), "a window with a mask");
+    assert_one(&masked(PLACE, UART, KERNEL_DATA | 1 << 4, None), "user page in the kernel half");
+    for flags in [KERNEL_DATA & !4, KERNEL_DATA & !0x20, KERNEL_DATA & !0x80] {
+        assert_one(&masked(PLACE, UART, flags, None), "is not 4 KiB to read and write");
+    }
+    let found = masked(PLACE, UART, KERNEL_DATA | 8, None);
+    assert!(found.iter().any(|one| one.contains("is not 4 KiB to read and write")), "{found:#?}");
+    // In another place, or of another page.
+    for (va, pa) in [(PLACE + 4096, UART), (PLACE - 4096, UART), (PLACE, UART + 4096)] {
+        let found = masked(va, pa, KERNEL_DATA, None);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert!(found[0].contains("of no window with a mask"), "{found:#?}");
+        assert!(found[1].contains("does not map window 0x10000000"), "{found:#?}");
+    }
+    // Elsewhere in the kernel half it is the window of a service still.
+    let found = masked(0xffff_ffff_c020_3000, UART, KERNEL_DATA, None);
+    assert!(found[0].contains("the kernel maps window"), "{found:#?}");
+}
+
 // attack 13 H: kernel code writable by another address; found
 #[test]
 fn test_kernel_code_is_not_writable_elsewhere() {
