@@ -9,6 +9,9 @@ use crate::input::Input;
 /// Events of one input.
 const EVENTS: usize = 96;
 
+/// Calls that there are.
+const CALLS: u64 = nexus_abi::SYSCALLS.len() as u64;
+
 /// From here on, the second byte is a call with a number of any size, a fault, or time.
 const WILD: u8 = 0xf0;
 const FAULT: u8 = 0xf1;
@@ -52,6 +55,7 @@ struct Machine<'w, 'a> {
 }
 
 // attack 3 Z: offsets, lengths and addresses of any size in any call; nothing wraps, the checker is content
+// attack 97 Z: masks and registers of any size, in any order with all else; the checker is content
 // attack 12 Z: any protection in any call; no device page is executable
 // attack 19 Z: handles that were good once, changed, or another's; each does nothing
 // attack 31 Z: tags that lie about words and capabilities; refused, or copied once
@@ -91,12 +95,16 @@ impl<'w, 'a> Machine<'w, 'a> {
             let keep = Rights::all().difference(Rights::SEND | Rights::RECV | Rights::EXEC);
             let kept = world.derive_part(init, world.roots[0], keep, page * 4096, 0x4000);
             let kept = kept.expect("a window");
+            let masked = world.derive_part(init, world.roots[0], keep, (8 + page) * 4096, 4096);
+            let masked = masked.expect("a window");
+            world.cap_limit(init, masked, 0b1011).expect("a mask");
             let mut give = |cap, rights| {
                 world.install(init, child.process, cap, rights).expect("a capability")
             };
             let talk = Rights::SEND | Rights::RECV | Rights::GRANT;
             let used = Rights::MAP | Rights::READ | Rights::WRITE | Rights::GRANT;
             let all = Rights::all().difference(Rights::SEND | Rights::RECV);
+            handles.extend([masked, give(masked, used)]);
             handles.extend([give(endpoint, talk), give(notification, talk)]);
             handles.extend([give(kept, used), give(memory, all), child.process, kept]);
         }
@@ -117,7 +125,7 @@ impl<'w, 'a> Machine<'w, 'a> {
         if what == FAULT && user != self.world.init {
             return self.world.fault(user, 13, 0xbad);
         }
-        let number = if what >= WILD { input.double() } else { u64::from(what % 30) };
+        let number = if what >= WILD { input.double() } else { u64::from(what) % CALLS };
         let call = Syscall::decode(number);
         let message = matches!(call, Some(Syscall::Call | Syscall::ReplyRecv | Syscall::Reply));
         let args: [u64; 6] = std::array::from_fn(|_| self.word(input));
@@ -191,8 +199,8 @@ fn number(number: u64) -> u8 {
 }
 
 pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
-    // Handles from the last one back: kept, process, memory, window, notification, endpoint of C;
-    // then the same of B.
+    // Handles from the last one back: kept, process, memory, window, notification, endpoint, window
+    // with a mask of C, and what it is below; then the same of B.
     let (rw, page, va) = (number(3), number(4096), number(0x10_0000_0000));
     let map = event(4, Syscall::MmioMap, &[3, number(0), page, va, rw]);
     let unmap = event(4, Syscall::Unmap, &[va]);
@@ -200,9 +208,12 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
     let memory = event(4, Syscall::VmoMap, &[number(0), 2, number(0), page, va, rw]);
     let receive =
         event(4, Syscall::ReplyRecv, &[5, number(0), 0, 0, 0, 0, number(u64::MAX), number(0)]);
-    let call = event(2, Syscall::Call, &[11, number(0), 0, 0, 0, 0, number(u64::MAX), 0]);
+    let call = event(2, Syscall::Call, &[13, number(0), 0, 0, 0, 0, number(u64::MAX), 0]);
     let reply = event(4, Syscall::Reply, &[0, number(0)]);
     let end = event(0, Syscall::ProcessEnd, &[2, number(7)]);
+    let limit = event(0, Syscall::CapLimit, &[7, number(3)]);
+    let write = event(4, Syscall::MmioWrite, &[6, number(0), number(5)]);
+    let take = event(0, Syscall::CapRevoke, &[7]);
     let one = |events: &[&Vec<u8>]| {
         let mut bytes = vec![0];
         events.iter().for_each(|event| bytes.extend(*event));
@@ -214,6 +225,7 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
         ("memory", one(&[&memory, &unmap])),
         ("call", one(&[&receive, &call, &reply, &reply])),
         ("server-ends", one(&[&receive, &call, &end])),
+        ("registers", one(&[&write, &take, &limit, &write])),
         ("fault", one(&[&map, &vec![4, FAULT]])),
     ];
     all.map(|(name, bytes)| (name.to_owned(), bytes)).to_vec()

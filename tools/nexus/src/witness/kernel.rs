@@ -33,16 +33,28 @@ pub(super) fn check(space: &Space, caps: &[Cap], say: &mut impl FnMut(String)) {
             say(format!("the kernel maps window {:#x} of a service: {leaf}", window.base));
         }
     }
+    for window in windows.iter().filter(|window| window.registers.is_some()) {
+        if !space.leaves.iter().any(|leaf| is_place_of(leaf, window)) {
+            say(format!("the kernel does not map window {:#x}, which has a mask", window.base));
+        }
+    }
 }
 
-/// A page through which the kernel writes registers: data, and the first page of a window with a mask.
+/// A page through which the kernel writes registers: data, and the first page of a window with a mask, in
+/// the place that the kernel names.
 fn device_page(leaf: &Leaf, windows: &[&Cap], say: &mut impl FnMut(String)) {
-    if leaf.len != 4096 || !leaf.w() || leaf.x() || !leaf.g() || !leaf.ready() {
-        say(format!("not a page of data in the kernel half: {leaf}"));
+    if !windows.iter().any(|window| is_place_of(leaf, window)) {
+        say(format!("the kernel maps a device page of no window with a mask: {leaf}"));
     }
-    if !windows.iter().any(|window| window.registers.is_some() && window.base == leaf.pa) {
-        say(format!("the kernel maps a device page that no window with a mask begins at: {leaf}"));
+    let right = leaf.r() && leaf.w() && !leaf.x() && leaf.g() && leaf.ready();
+    if !right || leaf.len != 4096 {
+        say(format!("a device page of the kernel's is not 4 KiB to read and write: {leaf}"));
     }
+}
+
+fn is_place_of(leaf: &Leaf, window: &Cap) -> bool {
+    let place = DEVICES.start.saturating_add(window.object.saturating_mul(4096));
+    window.registers.is_some() && (leaf.va, leaf.pa) == (place, window.base)
 }
 
 /// The upper half is the same in every address space.

@@ -1,4 +1,4 @@
-//! The common case of `call`, `reply_recv` and `signal`: a short way through the same rules.
+//! The common case of `call`, `reply_recv`, `signal` and `mmio_write`: a short way through the same rules.
 //!
 //! A client calls an endpoint where one server waits; the server answers and waits again. Nobody
 //! carries a capability, or is less important than something that could run, and who has a deadline
@@ -17,6 +17,7 @@ use crate::call::message::{deliver_bits, reply_handle, sender_of};
 use crate::kernel::{Hart, Kernel};
 use crate::object::capability::CapabilityKind;
 use crate::object::endpoint::{Endpoint, Waiting};
+use crate::object::register::Register;
 use crate::object::thread::{Rest, State, Thread, TrapFrame};
 use crate::platform::Platform;
 use crate::store::list::List;
@@ -52,6 +53,22 @@ impl<P: Platform> Kernel<'_, P> {
     #[inline(always)]
     pub fn fast_null(&mut self) -> Option<Run> {
         let thread = self.threads.get_mut(self.hart.current?).ok()?;
+        thread.answer(0, 0);
+        Some(Run::of(thread))
+    }
+
+    /// `mmio_write`. `None` when it is refused.
+    #[inline(always)]
+    pub fn fast_mmio_write(&mut self) -> Option<Run> {
+        let thread = self.threads.get_mut(self.hart.current?).ok()?;
+        let [handle, offset, value] =
+            [0, 1, 2].map(|n: usize| thread.frame.get(n.wrapping_add(regs::A0)));
+        let (cap, generation) = self.caps.at(Handle(handle))?;
+        if generation != Handle(handle).generation() || cap.owner != thread.process {
+            return None;
+        }
+        let (register, value) = Register::of(cap, &self.registers, offset, value).ok()?;
+        self.platform.write_device(register.page.slot(), register.offset, value);
         thread.answer(0, 0);
         Some(Run::of(thread))
     }

@@ -38,7 +38,7 @@ pub struct Register {
 }
 
 impl Register {
-    /// The register at a byte offset of a window, and what to write: the checks of RFC-0002, section 4,
+    /// The register at a byte offset of a window, and what to write: the checks of RFC-0002, section 8,
     /// from the second one on.
     ///
     /// # Errors

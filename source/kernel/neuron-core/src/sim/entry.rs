@@ -81,6 +81,7 @@ impl<'a> World<'a> {
                 Way::Done(run) => Some(run),
                 Way::On(rest) => kernel.fast_bound(rest),
             },
+            Syscall::MmioWrite => kernel.fast_mmio_write(),
             _ => None,
         }
     }

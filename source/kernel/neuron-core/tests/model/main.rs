@@ -76,6 +76,7 @@ fn number(name: &str, default: u64) -> u64 {
 // attack 62 P: budgets run out in every call; `NoMemory`, and all comes back with the process
 // attack 76 P: calls in steps cut at every step, with others about the same capabilities between; as RFC-0001, S1 to S5
 // attack 77 P: messages and signals by handles that are stale, of others or too weak, mostly where a partner is ready; as the model says
+// attack 97 P: masks set, narrowed and inherited in every way, registers written through them; the model and the stores agree
 #[test]
 fn random_programs_do_as_the_model_says() {
     let steps = number("NEURON_STEPS", if cfg!(miri) { 120 } else { 1_000_000 });

@@ -99,6 +99,42 @@ pub fn window(w: &mut World<'_>) -> Cast {
     Cast { revokes: Some((kept, 0)), ..two.cast([init, b, c]) }
 }
 
+/// A window with a mask that B holds: B writes a register and one that the mask leaves out, maps it
+/// writable, and passes it on to C, which tries the same; while init takes it back, and gives it to C
+/// with fewer registers.
+pub fn registers(w: &mut World<'_>) -> Cast {
+    let mut two = two(w);
+    let (init, root) = (w.init, w.roots[0]);
+    let kept = w.derive_part(init, root, KEEP, 0, 2 * PAGE).unwrap();
+    w.cap_limit(init, kept, 0b11).unwrap();
+    two.vars[2] = w.install(init, two.b.process, kept, USE | Rights::GRANT).unwrap().0;
+    (two.vars[3], two.vars[4]) = (kept.0, two.c.process.0);
+    let write = |window, register: u64| {
+        Op::plain(Syscall::MmioWrite, &[Var(window), Number(4 * register), Number(register)])
+    };
+    let init = Actor::new(
+        init,
+        vec![
+            Op::plain(Syscall::CapRevoke, &[Var(3)]),
+            Op::plain(Syscall::CapLimit, &[Var(3), Number(0b01)]),
+            Op::into(Syscall::CapInstall, &[Var(4), Var(3), rights(USE)], 5),
+        ],
+    );
+    let send = Op::Send { to: 0, cap: Some(2), ticks: SOON };
+    let b = Actor::new(two.b.user, vec![write(2, 1), write(2, 2), map(2), send, write(2, 1)]);
+    let receive = Op::Receive { from: 1, reply: 7, cap: Some(6) };
+    let c = Actor::new(two.c.user, vec![receive, write(6, 1), map(6), write(5, 1), write(5, 0)]);
+    Cast {
+        revokes: Some((kept, 0)),
+        judge: |actors| {
+            let done = |actor: usize, n: usize| matches!(actors[actor].results.get(n), Some(Ok(_)));
+            // No register that the mask left out, no writable mapping; with fewer registers, fewer.
+            ![(1, 1), (1, 2), (2, 2), (2, 3)].into_iter().any(|(actor, n)| done(actor, n))
+        },
+        ..two.cast([init, b, c])
+    }
+}
+
 /// B calls twice; C answers, and again with what it has used; init tries to answer in its place, and
 /// takes the right to send away.
 pub fn reply(w: &mut World<'_>) -> Cast {

@@ -42,6 +42,11 @@ pub(super) extern "C" fn signal() -> *mut TrapFrame {
     fast_on(TheKernel::fast_signal, TheKernel::fast_bound)
 }
 
+/// `mmio_write`.
+pub(super) extern "C" fn mmio_write() -> *mut TrapFrame {
+    fast(TheKernel::fast_mmio_write)
+}
+
 /// Any other system call.
 pub(super) extern "C" fn syscall() -> *mut TrapFrame {
     let mut kernel = KERNEL.lock();

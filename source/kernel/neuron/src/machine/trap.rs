@@ -21,7 +21,9 @@ use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
 
 use neuron_core::object::thread::TrapFrame;
-use nexus_abi::{SYSCALL_CALL, SYSCALL_NULL, SYSCALL_REPLY_RECV, SYSCALL_SIGNAL};
+use nexus_abi::{
+    SYSCALL_CALL, SYSCALL_MMIO_WRITE, SYSCALL_NULL, SYSCALL_REPLY_RECV, SYSCALL_SIGNAL,
+};
 
 use super::watch::TheKernel;
 use super::{csr, entry, panic};
@@ -63,6 +65,8 @@ global_asm!(
     "beq    a7, t2, 6f",
     "li     t2, {signal_number}",
     "beq    a7, t2, 7f",
+    "li     t2, {mmio_write_number}",
+    "beq    a7, t2, 8f",
     "jal    {syscall}",
     //
     "trap_exit:",
@@ -104,6 +108,9 @@ global_asm!(
     "7:",
     "jal    {signal}",
     "j      trap_exit",
+    "8:",
+    "jal    {mmio_write}",
+    "j      trap_exit",
     //
     // Anything but a system call: a fault, an interrupt, or a mistake of the kernel itself.
     "1:",
@@ -124,10 +131,12 @@ global_asm!(
     call_number = const SYSCALL_CALL,
     reply_recv_number = const SYSCALL_REPLY_RECV,
     signal_number = const SYSCALL_SIGNAL,
+    mmio_write_number = const SYSCALL_MMIO_WRITE,
     null = sym entry::null,
     call = sym entry::call,
     reply_recv = sym entry::reply_recv,
     signal = sym entry::signal,
+    mmio_write = sym entry::mmio_write,
     syscall = sym entry::syscall,
     other = sym entry::other,
     kernel = sym kernel_trap,
