@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use nexus_abi::KindCode;
 use nexus_proto::init::{
-    Board, BoardEntry, CapEntry, Caps, Init, Mem, MemInfo, OwnerInfo, Owners, Readiness, Ready,
-    ServiceInfo, ServiceStat, Services, Stat, Try, TryAnswer,
+    Board, BoardEntry, CapEntry, Caps, Init, IrqEntry, Irqs, Mem, MemInfo, OwnerInfo, Owners,
+    Readiness, Ready, ServiceInfo, ServiceStat, Services, Stat, Try, TryAnswer,
 };
 use nexus_proto::log::{FindLine, LineInfo, LineText, Log, ReadEntry, ReadHashes, ReadStamp};
 use nexus_proto::policy::{
@@ -127,6 +127,11 @@ pub fn services() -> Result<Vec<ServiceInfo>, Trouble> {
 /// The devices and their owners.
 pub fn owners() -> Result<Vec<OwnerInfo>, Trouble> {
     list(ids::INIT, |cursor| Owners { cursor }, |item| item.next.into())
+}
+
+/// The interrupt lines that are given.
+pub fn irqs() -> Result<Vec<IrqEntry>, Trouble> {
+    list(ids::INIT, |cursor| Irqs { cursor }, |item| item.next.into())
 }
 
 /// The board.

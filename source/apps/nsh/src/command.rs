@@ -60,6 +60,9 @@ specs! {
     "owners" [] "owners", "which service holds which device, by which rule",
         "A device has one owner. Who holds one that does DMA is trusted with all memory: page \
          tables do not stop the device.";
+    "irqs" [] "irqs", "the interrupt lines: owners, and what came",
+        "A line has one owner, that of its device. Held back is an acknowledgement that came before \
+         the interval of the rule was over: the next interrupt waits for the rest of it.";
     "caps" [Service] "caps SERVICE", "what a service holds, as the kernel tells it",
         "`send` is an endpoint that it may call, `recv` the one that it serves; `own` stands for \
          derive, grant, revoke and manage together.";
@@ -96,6 +99,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("lsdev", "devices"),
     ("lspci", "devices"),
     ("top", "ps"),
+    ("interrupts", "irqs"),
     ("free", "mem"),
     ("dmesg", "log"),
     ("journalctl", "log"),
@@ -113,6 +117,8 @@ pub enum Command {
     Devices,
     /// Who holds what.
     Owners,
+    /// Interrupt lines.
+    Irqs,
     /// Capabilities of a service.
     Caps(u32),
     /// So many records.
@@ -176,6 +182,7 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         }
         ("devices", _) => Command::Devices,
         ("owners", _) => Command::Owners,
+        ("irqs", _) => Command::Irqs,
         ("caps", args) => Command::Caps(service(spec, args.first(), names)?),
         ("ledger", args) => Command::Ledger(how_many(spec, args.first())?),
         ("why", args) => {

@@ -1,7 +1,8 @@
 //! A small system for tests.
 
 use nexus_proto::init::{OwnerInfo, OwnerState};
-use nexus_proto::{Name, Subject, Zero};
+use nexus_proto::policy::NO_LINE;
+use nexus_proto::{Name, Registers, Subject, Zero};
 
 use crate::names::Names;
 
@@ -44,6 +45,8 @@ pub(crate) fn owner(device: u16, service: u32, state: OwnerState) -> OwnerInfo {
         rule: device + 1,
         state,
         dma: device >= 3,
+        line: NO_LINE,
+        registers: Registers::UNMASKED,
         zero: Zero::ZERO,
         name: Name::new(&names().device(device)),
     }

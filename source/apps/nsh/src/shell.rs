@@ -121,6 +121,7 @@ impl Shell {
                 show::devices(&ask::board()?, &ask::owners().unwrap_or_default(), names)
             }
             Command::Owners => show::owners(&ask::owners()?, names),
+            Command::Irqs => show::irqs(&ask::irqs()?, names),
             Command::Caps(service) => {
                 let servers = ask::servers(&ask::services()?);
                 let owners = ask::owners().unwrap_or_default();

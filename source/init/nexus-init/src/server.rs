@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use nexus_abi::{CapInfo, Handle, Message, Sender};
+use nexus_abi::{CapInfo, Handle, KindCode, Message, Sender};
 use nexus_proto::init::{
     Board, BoardEntry, CapEntry, Caps, EndKind, IrqEntry, Irqs, MemInfo, OwnerInfo, OwnerState,
     Owners, Report, ReportState, Request, ServiceInfo, ServiceStat, ServiceState, Services, Stat,
@@ -116,10 +116,13 @@ impl<M: Machine> Init<M> {
             kind: u16::try_from(cap.kind.code()).unwrap_or(0),
             rights: cap.rights.bits(),
             children: u32::try_from(cap.children).unwrap_or(u32::MAX),
-            base: if addresses { cap.base } else { 0 },
+            // The number of a line is no address.
+            base: if addresses || cap.kind == KindCode::Irq { cap.base } else { 0 },
             len: cap.len,
             object: cap.object,
             mapped_pages: cap.mapped_pages,
+            registers: cap.registers.into(),
+            zero: Zero::ZERO,
         })
     }
 

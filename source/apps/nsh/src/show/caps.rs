@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use nexus_abi::KindCode;
 use nexus_proto::init::{CapEntry, OwnerInfo};
 
-use super::address;
+use super::{address, registers};
 use crate::names::Names;
 use crate::table::{Table, left};
 use crate::units::{count, rights, size};
@@ -48,7 +48,7 @@ pub fn caps(
 fn is_alike(one: &CapEntry, other: &CapEntry) -> bool {
     let told_apart = match KindCode::from_code(one.kind.into()) {
         Some(KindCode::Endpoint) => one.object != other.object,
-        Some(KindCode::DeviceMmio) => one.base != other.base,
+        Some(KindCode::DeviceMmio | KindCode::Irq) => one.base != other.base,
         _ => false,
     };
     one.kind == other.kind && one.rights == other.rights && !told_apart
@@ -99,6 +99,7 @@ fn what(
         Some(KindCode::Endpoint) => endpoint(service, cap, servers, names),
         Some(KindCode::Vmo) => mapped(size(cap.len), cap.mapped_pages),
         Some(KindCode::DeviceMmio) => window(cap, owners),
+        Some(KindCode::Irq) => line(cap, owners),
         Some(KindCode::Spawn) => "makes processes and gives them identities".to_string(),
         Some(KindCode::Console) => "writes to the kernel's console".to_string(),
         _ => String::new(),
@@ -118,10 +119,24 @@ fn window(cap: &CapEntry, owners: &[OwnerInfo]) -> String {
     let device = owners.iter().find(inside).map_or("", |owner| owner.name.as_str());
     let place = format!("{device} {}, {}", address(cap.base), size(cap.len));
     let place = place.trim_start();
-    match cap.children {
+    let text = match cap.children {
         0 => mapped(place.to_string(), cap.mapped_pages),
         _ => format!("{place}, given on"),
+    };
+    match cap.registers.mask() {
+        None => text,
+        Some(mask) => format!("{text}, writes {}", registers(mask)),
     }
+}
+
+fn line(cap: &CapEntry, owners: &[OwnerInfo]) -> String {
+    if cap.len != 1 {
+        return format!("{} from {}", count(cap.len, "line"), cap.base);
+    }
+    let owner = owners.iter().find(|owner| u64::from(owner.line) == cap.base);
+    let device = owner.map_or("", |owner| owner.name.as_str());
+    let given = if cap.children > 0 { ", given on" } else { "" };
+    format!("{device} line {}{given}", cap.base).trim_start().to_string()
 }
 
 fn mapped(what: String, pages: u64) -> String {
@@ -137,6 +152,7 @@ mod tests {
     use crate::fixture::{names, owner};
     use nexus_abi::Rights;
     use nexus_proto::init::OwnerState;
+    use nexus_proto::{Registers, Zero};
 
     fn cap(kind: KindCode, rights: Rights, object: u64) -> CapEntry {
         CapEntry {
@@ -148,6 +164,8 @@ mod tests {
             len: 0,
             object,
             mapped_pages: 0,
+            registers: Registers::UNMASKED,
+            zero: Zero::ZERO,
         }
     }
 
@@ -195,6 +213,35 @@ process   manage              2 of them
 kind 77   none
 "
         );
+    }
+
+    #[test]
+    fn lines_and_masks() {
+        let window = Rights::MAP | Rights::READ | Rights::WRITE;
+        let masked = CapEntry {
+            base: 0x1000_3000,
+            len: 4096,
+            mapped_pages: 1,
+            registers: Registers::new(Some(1 << 20 | 1 << 25)),
+            ..cap(KindCode::DeviceMmio, window, 0)
+        };
+        let line = |base, len| CapEntry { base, len, ..cap(KindCode::Irq, Rights::RECV, 0) };
+        let kept = CapEntry { children: 1, ..line(3, 1) };
+        let list = [masked, line(3, 1), line(4, 1), line(1, 95), kept];
+        let owners = [OwnerInfo { line: 3, ..owner(3, 7, OwnerState::Held) }];
+        let text = caps(7, &list[..4], &[], &owners, &names());
+        let (_, rows) = text.split_once("WHAT IT IS\n").unwrap();
+        assert_eq!(
+            rows,
+            "\
+window  map read write  rng0 0x10003000, 4 KiB, 1 page mapped, writes 0x50 0x64
+line    recv            rng0 line 3
+line    recv            line 4
+line    recv            95 lines from 1
+"
+        );
+        let text = caps(1, &list[4..], &[], &owners, &names());
+        assert!(text.ends_with("line  recv    rng0 line 3, given on\n"), "{text}");
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
+use nexus_abi::Rights;
 use nexus_proto::init::{EndKind, Refusal};
 use nexus_proto::log::{Entry, Event, Hashes, Outcome, Stamp};
-use nexus_proto::policy::Reason;
+use nexus_proto::policy::{NO_LINE, Reason};
 use nexus_rt::ns_of_ticks;
 use sha2::{Digest, Sha256};
 use zerocopy::IntoBytes;
@@ -183,19 +185,17 @@ fn what(entry: &Entry) -> &'static str {
 }
 
 fn reason(entry: &Entry, names: &Names) -> String {
-    let code = u8::try_from(entry.reason).ok();
+    let code = entry.reason;
     match entry.event {
         Event::Boot => format!("run {:016x}", entry.detail),
         Event::Decision if entry.outcome == Outcome::Allow => names.rule(entry.rule),
-        Event::Decision => code
-            .and_then(Reason::from_code)
+        Event::Decision => Reason::from_code(code)
             .map_or_else(|| "?".to_string(), |reason| reason.word().to_string()),
-        Event::Refusal => code
-            .and_then(Refusal::from_code)
+        Event::Refusal => Refusal::from_code(code)
             .map_or_else(|| "?".to_string(), |refusal| refusal.word().to_string()),
-        Event::Grant | Event::Revoke => rights(entry.rights),
+        Event::Grant | Event::Revoke => given(entry),
         Event::Exit => {
-            let kind = code.and_then(EndKind::from_code).unwrap_or(EndKind::None);
+            let kind = EndKind::from_code(code).unwrap_or(EndKind::None);
             end(kind, entry.detail, entry.len, entry.base)
         }
         Event::Drop => authority(entry),
@@ -204,11 +204,23 @@ fn reason(entry: &Entry, names: &Names) -> String {
     }
 }
 
+/// The rights on a window, with the registers that are written where those are counted, and the
+/// interrupt line with it.
+fn given(entry: &Entry) -> String {
+    let mask = entry.registers.mask();
+    let write = mask.map_or(0, |_| Rights::WRITE.bits());
+    let registers = mask.map(|mask| count(mask.count_ones().into(), "register"));
+    let line = (entry.line != NO_LINE).then(|| format!("line {}", entry.line));
+    let parts = [Some(rights(entry.rights & !write)), registers, line];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 /// What init has let go of: `detail` is the kind of the capability.
 fn authority(entry: &Entry) -> String {
     let kind = kind(u16::try_from(entry.detail).unwrap_or(0));
     match entry.len {
         0 => kind,
+        len if entry.line != NO_LINE => format!("{} from {}", count(len, "line"), entry.line),
         len => format!("{} {}, {}", kind, address(entry.base), size(len)),
     }
 }

@@ -3,7 +3,7 @@ use crate::fixture::names;
 use crate::table::{columns, width};
 use nexus_proto::log::NO_DEVICE;
 use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Asker, Subject};
+use nexus_proto::{Asker, Registers, Subject};
 
 fn subject(id: u32) -> Subject {
     Subject { id, incarnation: 1 }
@@ -27,6 +27,9 @@ fn entry(event: Event, outcome: Outcome, id: u32, device: u16) -> Entry {
         epoch: 1,
         reason: 2,
         detail: 1,
+        registers: Registers::UNMASKED,
+        line: NO_LINE,
+        interval: 0,
     }
 }
 
@@ -134,4 +137,19 @@ fn a_cut_or_another_ledger_is_seen_by_who_remembers() {
     let other = chain(&[(3, entry(Event::Boot, Outcome::None, 3, NO_DEVICE))]);
     assert_eq!(verify(&other, Some(&before)), Chain::Replaced);
     assert_eq!(verify(&[], None), Chain::Whole(Checkpoint { records: 0, head: [0; 32] }));
+}
+
+#[test]
+fn a_grant_says_registers_and_line() {
+    let grant = entry(Event::Grant, Outcome::Allow, 7, 3);
+    let masked = Entry { registers: Registers::new(Some(0x11)), line: 3, interval: 100, ..grant };
+    let lined = Entry { event: Event::Revoke, line: 10, ..grant };
+    let drop = entry(Event::Drop, Outcome::None, 1, NO_DEVICE);
+    let lines = Entry { detail: 10, len: 95, line: 1, ..drop };
+    let records = chain(&[(1, masked), (1, lined), (1, lines)]);
+    let text = ledger(records.iter(), &verifier(&records, None), None, &names());
+    assert!(text.contains("granted  rngd     rng0    map read, 2 registers, line 3\n"), "{text}");
+    assert!(text.contains("revoked  rngd     rng0    map read write, line 10\n"), "{text}");
+    assert!(text.contains("let go   init     -       95 lines from 1\n"), "{text}");
+    assert!(text.lines().all(|line| width(line) <= columns()), "{text}");
 }

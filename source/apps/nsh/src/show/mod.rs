@@ -3,6 +3,7 @@
 mod caps;
 mod devices;
 mod help;
+mod irqs;
 mod ledger;
 mod lines;
 mod owners;
@@ -11,10 +12,14 @@ mod services;
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
+
+use nexus_sysdesc::registers::offsets;
 
 pub use caps::caps;
 pub use devices::devices;
 pub use help::{help, help_one, welcome};
+pub use irqs::irqs;
 pub use ledger::{Chain, Checkpoint, LedgerRecord, Verifier, ledger};
 pub use lines::{LogLine, log_line, no_lines};
 pub use owners::owners;
@@ -24,6 +29,12 @@ pub use services::{end, mem, ps};
 /// A physical address.
 fn address(base: u64) -> String {
     format!("{base:#010x}")
+}
+
+/// The registers of a mask, by their offsets: `0x50 0x64`.
+fn registers(mask: u64) -> String {
+    let words: Vec<String> = offsets(mask).map(|offset| format!("{offset:#04x}")).collect();
+    if words.is_empty() { "none".into() } else { words.join(" ") }
 }
 
 /// Words as a sentence has them: `a`, `a and b`, `a, b and c`.

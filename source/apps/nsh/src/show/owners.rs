@@ -5,13 +5,15 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use nexus_proto::init::{OwnerInfo, OwnerState};
+use nexus_proto::policy::NO_LINE;
 
-use super::{address, and};
+use super::{address, and, registers};
 use crate::names::Names;
 use crate::table::{Table, left, right, wrap};
 use crate::units::{rights, size};
 
-/// The devices, their windows and owners, and who is trusted with all memory.
+/// The devices, their windows and owners, the lines and registers that those have, and who is trusted
+/// with all memory.
 #[must_use]
 pub fn owners(list: &[OwnerInfo], names: &Names) -> String {
     let mut table = Table::new(&[
@@ -33,7 +35,23 @@ pub fn owners(list: &[OwnerInfo], names: &Names) -> String {
             if held { names.rule(owner.rule) } else { String::new() },
         ]);
     }
-    table.render() + &trust(list, names)
+    table.render() + &limits(list) + &trust(list, names)
+}
+
+/// The devices whose owner has an interrupt line, or writes single registers; nothing without any.
+fn limits(list: &[OwnerInfo]) -> String {
+    let mut table = Table::new(&[left("DEVICE"), right("LINE"), left("REGISTERS WRITTEN")]);
+    let held = list.iter().filter(|owner| owner.state == OwnerState::Held);
+    let mut any = false;
+    for owner in held.filter(|one| one.line != NO_LINE || one.registers.mask().is_some()) {
+        any = true;
+        table.row([
+            owner.name.as_str().to_string(),
+            if owner.line == NO_LINE { "-".to_string() } else { owner.line.to_string() },
+            owner.registers.mask().map_or_else(|| "all, mapped".to_string(), registers),
+        ]);
+    }
+    if any { "\n".to_string() + &table.render() } else { String::new() }
 }
 
 /// Who holds it, or why nobody does.
@@ -68,6 +86,7 @@ fn trust(list: &[OwnerInfo], names: &Names) -> String {
 mod tests {
     use super::*;
     use crate::fixture::{names, owner};
+    use nexus_proto::Registers;
 
     #[test]
     fn who_holds_what() {
@@ -88,6 +107,32 @@ net0    nobody: denied  0x10005000  4 KiB
 
 rngd and virtioblkd each hold a device that does DMA, which page tables do not
 stop: trusted with all memory.
+"
+        );
+    }
+
+    #[test]
+    fn lines_and_registers_where_there_are_any() {
+        let mask = Registers::new(Some(1 << 20 | 1 << 25));
+        let list = [
+            OwnerInfo { line: 10, ..owner(0, 4, OwnerState::Held) },
+            owner(1, 5, OwnerState::Held),
+            OwnerInfo { registers: Registers::new(Some(0)), ..owner(2, 6, OwnerState::Held) },
+            OwnerInfo { line: 3, registers: mask, ..owner(3, 7, OwnerState::Held) },
+            OwnerInfo { line: 4, registers: mask, ..owner(4, 8, OwnerState::OwnerEnded) },
+        ];
+        let text = owners(&list, &names());
+        let (_, text) = text.split_once("\n\n").unwrap();
+        assert_eq!(
+            text,
+            "\
+DEVICE  LINE  REGISTERS WRITTEN
+uart0     10  all, mapped
+power0     -  none
+rng0       3  0x50 0x64
+
+rngd holds a device that does DMA, which page tables do not stop: trusted with
+all memory.
 "
         );
     }

@@ -8,6 +8,7 @@ use nexus_proto::policy::{Explanation, NO_RULE, Reason, Verdict};
 use nexus_sysdesc::Permission;
 
 use super::owners::holder;
+use super::registers;
 use crate::names::Names;
 use crate::table::wrap;
 use crate::units::rights;
@@ -39,6 +40,12 @@ pub fn why(why: &Why<'_>, names: &Names) -> String {
         text += &wrap("  by rule    ", &rule);
         text += &reason.map(|reason| wrap("  reason     ", reason)).unwrap_or_default();
         text += &wrap("  rights     ", &rights(answer.rights));
+        if let Some(mask) = answer.registers.mask() {
+            text += &wrap("  registers  ", &registers(mask));
+        }
+        if answer.irq {
+            text += &wrap("  line       ", &line(answer.interval));
+        }
         if answer.dma {
             let trust = format!("{what} does DMA: {who} is trusted with all memory");
             text += &wrap("  trust      ", &trust);
@@ -137,6 +144,14 @@ pub fn tried(tried: &Tried<'_>, names: &Names) -> String {
     text + &wrap("  now        ", &now)
 }
 
+/// An interrupt line that a rule allows. `interval` is in microseconds.
+fn line(interval: u32) -> String {
+    match interval {
+        0 => "its interrupts, as they come".to_string(),
+        interval => format!("its interrupts, one in {interval} us at most"),
+    }
+}
+
 fn rule(number: u16, epoch: u32, names: &Names) -> String {
     match number {
         NO_RULE => format!("none: what no rule allows is denied (policy epoch {epoch})"),
@@ -148,12 +163,24 @@ fn rule(number: u16, epoch: u32, names: &Names) -> String {
 mod tests {
     use super::*;
     use crate::fixture::{names, owner};
-    use nexus_proto::{Subject, Zero};
+    use nexus_proto::{Registers, Subject, Zero};
 
     fn explanation(verdict: Verdict, reason: Reason, rule: u16) -> Explanation {
         let rights = if verdict == Verdict::Allow { 7 } else { 0 };
         let dma = verdict == Verdict::Allow;
-        Explanation { epoch: 1, rule, rights, verdict, reason, dma, zero: Zero::ZERO }
+        let (irq, interval, registers) = (false, 0, Registers::UNMASKED);
+        Explanation {
+            epoch: 1,
+            rule,
+            rights,
+            verdict,
+            reason,
+            dma,
+            irq,
+            interval,
+            registers,
+            zero: Zero::ZERO,
+        }
     }
 
     #[test]
@@ -191,6 +218,27 @@ allowed: rngd may hold rng0
   now        rng0 is with nobody: rngd ended
 "
         );
+    }
+
+    #[test]
+    fn allowed_says_which_registers_and_the_line() {
+        let plain = explanation(Verdict::Allow, Reason::Allowed, 4);
+        let registers = Registers::new(Some(1 << 20 | 1 << 25));
+        let answer = Explanation { irq: true, interval: 100, registers, ..plain };
+        let asked = Why { service: 7, device: 3, answer: &answer, reason: None, owner: None };
+        let text = why(&asked, &names());
+        assert!(
+            text.contains(
+                "  rights     map read write
+  registers  0x50 0x64
+  line       its interrupts, one in 100 us at most
+"
+            ),
+            "{text}"
+        );
+        let free = Explanation { interval: 0, ..answer };
+        let text = why(&Why { answer: &free, ..asked }, &names());
+        assert!(text.contains("  line       its interrupts, as they come\n"), "{text}");
     }
 
     #[test]
