@@ -4,12 +4,13 @@ use nexus_init::grant::{Grant, Outcome};
 use nexus_init::init::Init;
 use nexus_proto::Zero;
 use nexus_proto::init::{Refusal, Request, ServiceState, Try};
+use nexus_proto::log::Entry;
 use nexus_proto::policy::Decide;
 use stateright::{Model, Property};
 
 use crate::outside::{Cap, FAILURES, Fate, Outside};
 use crate::properties;
-use crate::system::{INIT, OWNERS, REQUESTS, RIGHTS, SHELL, need, process_of, started};
+use crate::system::{INIT, LINE, OWNERS, REQUESTS, RIGHTS, SHELL, need, process_of, started};
 
 /// How much may happen.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +32,7 @@ pub struct UnderWay {
     pub request: usize,
     /// Calls that it has made.
     pub calls: u8,
-    /// Every capability to a window before it began.
+    /// Every capability to a window or to lines before it began.
     pub before: Vec<Cap>,
 }
 
@@ -75,7 +76,7 @@ pub enum Action {
     Intrude,
     /// A service has init ask policyd whether it would be given something.
     Try,
-    /// Init lets go of its root windows.
+    /// Init lets go of its root windows, and of all lines.
     DropRoots,
 }
 
@@ -125,6 +126,23 @@ impl Model for Bound {
     }
 }
 
+/// The question that a record is about. A window here is one page.
+#[must_use]
+pub fn question_of(entry: &Entry) -> Decide {
+    Decide {
+        subject: entry.subject,
+        asker: entry.asker,
+        device: entry.device,
+        rights: entry.rights,
+        base: entry.base,
+        nonce: entry.detail,
+        pages: 1,
+        line: entry.line,
+        registers: entry.registers,
+        zero: Zero::ZERO,
+    }
+}
+
 impl State {
     /// `None` when it cannot happen now.
     fn take(&mut self, action: Action) -> Option<()> {
@@ -168,12 +186,7 @@ impl State {
             Action::RestartLogd => outside.restart_logd(),
             Action::AskAgain => {
                 let first = outside.records.first().copied()?;
-                let zero = Zero::ZERO;
-                let (device, rights, nonce) = (first.device, first.rights, first.detail);
-                let (subject, asker, base, len) =
-                    (first.subject, first.asker, first.base, first.len);
-                let ask = Decide { subject, asker, device, rights, zero, base, len, nonce };
-                outside.ask_as(INIT, &ask);
+                outside.ask_as(INIT, &question_of(&first));
             }
             Action::Intrude => {
                 let (id, device) = REQUESTS[0];
@@ -183,10 +196,12 @@ impl State {
                     asker: INIT.into(),
                     device,
                     rights: RIGHTS,
-                    zero: Zero::ZERO,
                     base: window.base,
-                    len: window.len,
                     nonce: 1,
+                    pages: 1,
+                    line: LINE,
+                    registers: need(device).registers.into(),
+                    zero: Zero::ZERO,
                 };
                 outside.ask_as(SHELL, &ask);
             }

@@ -4,7 +4,8 @@
 use logd::Logd;
 use logd::ledger::Ledger;
 use nexus_abi::{
-    CapInfo, EndReason, Error, Handle, Message, ProcessInfo, ProcessState, Received, Rights, Sender,
+    CapInfo, EndReason, Error, Handle, IrqInfo, Message, ProcessInfo, ProcessState, Received,
+    Rights, Sender,
 };
 use nexus_init::board::Range;
 use nexus_init::grant::World;
@@ -14,7 +15,7 @@ use nexus_proto::policy::{self, Decide, Epoch, Verdict};
 use nexus_proto::{Operation, Request};
 use policyd::{Policyd, Recorder};
 
-use crate::system::{INIT, OWNERS, POLICYD, ROOT, description};
+use crate::system::{INIT, LINE_RANGE, LINES, OWNERS, POLICYD, ROOT, description};
 
 /// How the next call goes. One that no call used did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,15 +56,19 @@ pub const FAILURES: [Fate; 10] = [
     Fate::KernelRefuses,
 ];
 
-/// A capability to a window.
+/// A capability to a window, or to interrupt lines.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cap {
+    /// To interrupt lines.
+    pub is_line: bool,
     /// Its handle.
     pub handle: Handle,
     /// The process that holds it; `None` for init.
     pub holder: Option<Handle>,
-    /// Its bytes.
+    /// Its bytes, or the numbers of its lines.
     pub range: Range,
+    /// What `cap_limit` has set.
+    pub limit: Option<u64>,
     /// policyd's rules when it was made.
     pub epoch: u32,
     parent: Option<Handle>,
@@ -74,7 +79,7 @@ pub struct Cap {
 pub struct Outside {
     /// How the next call goes.
     pub fate: Fate,
-    /// Every capability to a window.
+    /// Every capability to a window or to lines.
     pub caps: Vec<Cap>,
     /// Processes that have ended.
     pub ended: Vec<Handle>,
@@ -102,10 +107,21 @@ impl Outside {
     /// With a root window over `root`, and a logd with room for `room` records.
     #[must_use]
     pub fn new(root: Range, room: usize) -> Outside {
-        let root = Cap { handle: ROOT, holder: None, range: root, epoch: 0, parent: None };
+        let root = Cap {
+            is_line: false,
+            handle: ROOT,
+            holder: None,
+            range: root,
+            limit: None,
+            epoch: 0,
+            parent: None,
+        };
+        let (base, len) = LINE_RANGE;
+        let lines =
+            Cap { is_line: true, handle: LINES, range: Range { base, len }, ..root.clone() };
         Outside {
             fate: Fate::Fine,
-            caps: vec![root],
+            caps: vec![root, lines],
             ended: Vec::new(),
             epoch: 1,
             records: Vec::new(),
@@ -238,7 +254,7 @@ impl Outside {
         self.caps.iter().find(|cap| cap.handle == handle)
     }
 
-    /// A child of `parent`, if it overlaps no other one: a window has one owner.
+    /// A child of `parent`, if it overlaps no other one: a window has one owner, and a line.
     fn child(
         &mut self,
         parent: Handle,
@@ -253,7 +269,9 @@ impl Outside {
         self.next += 1;
         let handle = Handle(self.next);
         let epoch = self.epoch;
-        self.caps.push(Cap { handle, holder, range, epoch, parent: Some(parent) });
+        let above = self.cap(parent).ok_or(Error::BadHandle)?.clone();
+        let parent = Some(parent);
+        self.caps.push(Cap { handle, holder, range, epoch, parent, ..above });
         Ok(handle)
     }
 }
@@ -268,7 +286,8 @@ pub fn is_allow_of(entry: &Entry, ask: &Decide) -> bool {
     entry.event == Event::Decision
         && entry.outcome == Outcome::Allow
         && (entry.subject, entry.device, entry.rights) == (ask.subject, ask.device, ask.rights)
-        && (entry.base, entry.len, entry.detail) == (ask.base, ask.len, ask.nonce)
+        && (entry.base, entry.len, entry.detail) == (ask.base, ask.window_len(), ask.nonce)
+        && (entry.registers, entry.line) == (ask.registers, ask.line)
 }
 
 /// policyd's way to logd.
@@ -314,6 +333,19 @@ impl World for Outside {
         self.child(cap, None, range)
     }
 
+    /// Refused while it has children, as the kernel does.
+    fn cap_limit(&mut self, cap: Handle, limit: u64) -> Result<(), Error> {
+        if self.takes(Fate::KernelRefuses) {
+            return Err(Error::NoMemory);
+        }
+        if self.caps.iter().any(|child| child.parent == Some(cap)) {
+            return Err(Error::Busy);
+        }
+        let known = self.caps.iter_mut().find(|known| known.handle == cap);
+        known.ok_or(Error::BadHandle)?.limit = Some(limit);
+        Ok(())
+    }
+
     fn cap_install(&mut self, process: Handle, cap: Handle, _: Rights) -> Result<Handle, Error> {
         if self.takes(Fate::KernelRefuses) {
             return Err(Error::NoMemory);
@@ -327,7 +359,7 @@ impl World for Outside {
 
     fn cap_revoke(&mut self, cap: Handle) -> Result<(), Error> {
         self.cap(cap).ok_or(Error::BadHandle)?;
-        // No window here is handed on twice, so the tree is two deep.
+        // Nothing here is handed on twice, so the tree is two deep.
         self.caps.retain(|child| child.parent != Some(cap));
         Ok(())
     }
@@ -360,6 +392,10 @@ impl Machine for Outside {
     }
 
     fn cap_inspect(&mut self, _: Handle, _: u64) -> Result<(u64, Option<CapInfo>), Error> {
+        Err(Error::BadHandle)
+    }
+
+    fn irq_stat(&mut self, _: Handle) -> Result<IrqInfo, Error> {
         Err(Error::BadHandle)
     }
 

@@ -1,8 +1,9 @@
-//! The system that is explored: two owners, two devices, and more asked than is allowed.
+//! The system that is explored: two owners, two devices, of which the first has an interrupt line and
+//! a mask of registers, and more asked than is allowed.
 
 use nexus_abi::{Handle, Rights, Sender};
-use nexus_init::board::Range;
-use nexus_init::init::{Init, Root};
+use nexus_init::board::{Line, Range};
+use nexus_init::init::{Init, Lines, Root};
 use nexus_init::registry::Registry;
 use nexus_proto::init::ServiceState;
 use nexus_sysdesc::{
@@ -26,6 +27,20 @@ const DEVICES: u64 = ROOT_BASE + 0x1000;
 /// MAP, READ and WRITE.
 pub const RIGHTS: u16 = Rights::MAP.union(Rights::READ).union(Rights::WRITE).bits();
 
+/// The capability to all interrupt lines, as init names it.
+pub const LINES: Handle = Handle(2);
+/// Numbers of the first of them, and how many.
+pub const LINE_RANGE: (u64, u64) = (1, 8);
+/// The line of the first device.
+pub const LINE: u16 = 5;
+/// The registers of the first device that are written, one at a time.
+pub const REGISTERS: u64 = 1 << 20 | 1 << 25;
+/// Least microseconds between two interrupts of that line, by the rules.
+pub const INTERVAL: u32 = 100;
+/// The same in ticks.
+pub const TICKS: u64 = 1000;
+const TIMEBASE_HZ: u64 = 10_000_000;
+
 /// Who may be given what: service and device. No rule allows the last.
 pub const REQUESTS: [(u32, u16); 4] = [(7, 0), (8, 0), (8, 1), (7, 1)];
 
@@ -44,7 +59,8 @@ pub fn process_of(service: u32) -> Handle {
 /// What is asked for a request.
 #[must_use]
 pub fn need(device: u16) -> Need {
-    Need { device, rights: RIGHTS, irq: false, registers: None }
+    let lined = device == 0;
+    Need { device, rights: RIGHTS, irq: lined, registers: lined.then_some(REGISTERS) }
 }
 
 fn device(id: u16) -> Device {
@@ -57,7 +73,7 @@ fn device(id: u16) -> Device {
         base: None,
         says: None,
         window_len: 0x1000,
-        irq: false,
+        irq: id == 0,
         dma: false,
         danger: Danger::Low,
     }
@@ -80,9 +96,9 @@ pub fn description(epoch: u32) -> Description {
         subject: *subject,
         device: *device,
         rights: RIGHTS,
-        irq: false,
-        registers: None,
-        interval: 0,
+        irq: need(*device).irq,
+        registers: need(*device).registers,
+        interval: if need(*device).irq { INTERVAL } else { 0 },
         allow_dma: false,
         reason: "a test".into(),
     });
@@ -96,7 +112,7 @@ pub fn description(epoch: u32) -> Description {
             service(1, &[Permission::Distribute, Permission::Record]),
             service(2, &[Permission::Record]),
             service(3, &[]),
-            service(7, &[]),
+            Service { needs: vec![need(0)], ..service(7, &[]) },
             service(8, &[]),
             service(10, &[Permission::View, Permission::Log, Permission::Ask]),
         ],
@@ -125,5 +141,8 @@ pub fn started(room: usize) -> Init<Outside> {
         let window = Range::new(DEVICES + 0x1000 * u64::from(id), 0x1000);
         init.registry.device_mut(id).expect("a device").window = window;
     }
+    init.registry.device_mut(0).expect("a device").line = Line::Own(LINE);
+    let (first, count) = LINE_RANGE;
+    init.lines = Some(Lines { handle: LINES, first, count, timebase_hz: TIMEBASE_HZ });
     init
 }

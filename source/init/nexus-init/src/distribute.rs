@@ -5,13 +5,13 @@ use alloc::vec::Vec;
 use nexus_abi::{Handle, KindCode, Rights};
 use nexus_proto::init::{OwnerState, Refusal};
 use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome as Came};
-use nexus_proto::policy::NO_RULE;
+use nexus_proto::policy::{NO_LINE, NO_RULE};
 use nexus_proto::{Asker, ids};
 use nexus_sysdesc::Need;
 
-use crate::board::{Finder, Node, Probe, Range, Tree, view};
-use crate::grant::{Grant, Outcome, Question, Refused, Route, refusal_entry};
-use crate::init::{Init, Machine, Root};
+use crate::board::{Finder, Line, Node, Probe, Range, Tree, view};
+use crate::grant::{Grant, Granted, LineRoute, Outcome, Question, Refused, Route, refusal_entry};
+use crate::init::{Init, Lines, Machine, Root};
 use crate::words;
 
 impl<M: Machine + Probe> Init<M> {
@@ -25,6 +25,7 @@ impl<M: Machine + Probe> Init<M> {
             places.push(found.ok().map(|found| found.node));
             if let Some(record) = self.registry.device_mut(device.id) {
                 record.window = found.ok().map(|found| found.window);
+                record.line = found.map_or(Line::None, |found| found.line);
                 record.missing = found.err();
             }
         }
@@ -38,8 +39,8 @@ impl<M: Machine + Probe> Init<M> {
 
 impl<M: Machine> Init<M> {
     /// Gives a service what it needs of one device, if policyd allows it and it is recorded.
-    /// Returns the window as the service names it.
-    pub fn give(&mut self, service: u32, process: Handle, need: &Need) -> Option<Handle> {
+    /// Returns the window and the line as the service names them.
+    pub fn give(&mut self, service: u32, process: Handle, need: &Need) -> Option<Granted> {
         let outcome = match self.begin(service, process, need) {
             Ok(grant) => grant.run(&mut self.machine),
             Err(refused) => Outcome::Refused(refused),
@@ -55,7 +56,7 @@ impl<M: Machine> Init<M> {
     pub fn begin(&mut self, service: u32, process: Handle, need: &Need) -> Result<Grant, Refused> {
         let question = self.ask_for(service, need);
         let again = (self.second_questions > 0).then(|| self.nonces.take());
-        let route = self.route(&question, process, need.device);
+        let route = self.route(&question, process, need);
         let route = route.map(|route| Route { again, ..route });
         match route {
             Ok(route) => Ok(Grant::new(question, route)),
@@ -63,8 +64,8 @@ impl<M: Machine> Init<M> {
         }
     }
 
-    /// Keeps how a grant came out. Returns the window as the service names it.
-    pub fn finish(&mut self, service: u32, need: &Need, outcome: Outcome) -> Option<Handle> {
+    /// Keeps how a grant came out. Returns what was given.
+    pub fn finish(&mut self, service: u32, need: &Need, outcome: Outcome) -> Option<Granted> {
         let (name, device) = (self.registry.name(service), self.registry.device_name(need.device));
         match outcome {
             Outcome::Granted(granted) => {
@@ -74,8 +75,8 @@ impl<M: Machine> Init<M> {
                     self.second_questions = self.second_questions.saturating_sub(1);
                 }
                 let subject = self.registry.subject(service);
-                self.registry.granted(need.device, subject, need.rights, &granted);
-                Some(granted.window)
+                self.registry.granted(need, subject, &granted);
+                Some(granted)
             }
             Outcome::Refused(refused) => {
                 let why = words::sentence(&refused);
@@ -105,7 +106,9 @@ impl<M: Machine> Init<M> {
     }
 
     fn ask_for(&mut self, service: u32, need: &Need) -> Question {
-        let window = self.registry.device(need.device).and_then(|device| device.window);
+        let record = self.registry.device(need.device);
+        let window = record.and_then(|device| device.window);
+        let line = record.filter(|_| need.irq).map_or(Line::None, |device| device.line);
         Question {
             asker: Asker::new(self.registry.description().init),
             service,
@@ -114,14 +117,20 @@ impl<M: Machine> Init<M> {
             rights: need.rights,
             base: window.map_or(0, |window| window.base),
             len: window.map_or(0, |window| window.len),
+            registers: need.registers,
+            line: line.number(),
             nonce: self.nonces.take(),
         }
     }
 
-    fn route(&self, question: &Question, process: Handle, device: u16) -> Result<Route, Refusal> {
-        let record = self.registry.device(device).ok_or(Refusal::Absent)?;
+    fn route(&self, question: &Question, process: Handle, need: &Need) -> Result<Route, Refusal> {
+        let record = self.registry.device(need.device).ok_or(Refusal::Absent)?;
         if let Some(refusal) = record.missing {
             return Err(refusal);
+        }
+        if need.irq {
+            let line = u64::from(record.line.own()?);
+            self.lines.filter(|lines| lines.have(line)).ok_or(Refusal::OutOfReach)?;
         }
         let window = Range::new(question.base, question.len).ok_or(Refusal::Absent)?;
         let mut roots = self.roots.iter();
@@ -129,11 +138,26 @@ impl<M: Machine> Init<M> {
         Ok(Route {
             root: root.handle,
             root_base: root.range.base,
+            line: self.line_route(question),
             process,
             policyd: self.registry.sender(ids::POLICYD),
             epoch: self.registry.description().epoch,
             again: None,
         })
+    }
+
+    /// Where lines come from, and how often this one may interrupt.
+    fn line_route(&self, question: &Question) -> Option<LineRoute> {
+        let description = self.registry.description();
+        let rule = description.rule_for(question.service, question.device);
+        let interval = rule.map_or(0, |rule| rule.interval);
+        let route = |lines: Lines| LineRoute {
+            root: lines.handle,
+            first: lines.first,
+            interval,
+            ticks: lines.ticks(interval),
+        };
+        self.lines.map(route)
     }
 
     /// Records a refusal that did not come to a question.
@@ -156,6 +180,8 @@ impl<M: Machine> Init<M> {
                 rights: Rights::empty().bits(),
                 base: range.map_or(0, |range| range.base),
                 len: range.map_or(0, |range| range.len),
+                registers: None,
+                line: NO_LINE,
                 nonce: 0,
                 asker: Asker::new(self.registry.description().init),
             };
@@ -163,26 +189,36 @@ impl<M: Machine> Init<M> {
         }
     }
 
-    /// Lets go of all root windows: nothing more will be given.
+    /// Lets go of all root windows, and of all interrupt lines: nothing more will be given.
     pub fn drop_roots(&mut self) {
         self.registry.distributed = true;
         self.second_questions = 0;
-        for Root { handle, range } in core::mem::take(&mut self.roots) {
-            self.drop_authority(handle, KindCode::DeviceMmio, Some(range));
+        for Root { handle, range: Range { base, len } } in core::mem::take(&mut self.roots) {
+            let entry = Entry { base, len, ..self.drop_entry(KindCode::DeviceMmio) };
+            self.drop_recorded(handle, &entry);
+        }
+        if let Some(lines) = self.lines.take() {
+            let line = u16::try_from(lines.first).unwrap_or(u16::MAX);
+            let entry = Entry { line, len: lines.count, ..self.drop_entry(KindCode::Irq) };
+            self.drop_recorded(lines.handle, &entry);
         }
     }
 
     /// Lets go of an authority, and records that.
-    pub fn drop_authority(&mut self, handle: Handle, kind: KindCode, range: Option<Range>) {
-        if self.machine.cap_drop(handle).is_err() {
-            return;
+    pub fn drop_authority(&mut self, handle: Handle, kind: KindCode) {
+        self.drop_recorded(handle, &self.drop_entry(kind));
+    }
+
+    fn drop_entry(&self, kind: KindCode) -> Entry {
+        let init = self.registry.subject(self.registry.description().init);
+        Entry { detail: kind.code(), ..Entry::about(Event::Drop, Came::None, init) }
+    }
+
+    fn drop_recorded(&mut self, handle: Handle, entry: &Entry) {
+        if self.machine.cap_drop(handle).is_ok() {
+            self.registry.dropped += 1;
+            // It is gone whether or not it is recorded.
+            let _ = self.machine.record(entry);
         }
-        self.registry.dropped += 1;
-        let init = self.registry.description().init;
-        let (base, len) = range.map_or((0, 0), |range| (range.base, range.len));
-        let about = Entry::about(Event::Drop, Came::None, self.registry.subject(init));
-        let entry = Entry { base, len, detail: kind.code(), ..about };
-        // It is gone whether or not it is recorded.
-        let _ = self.machine.record(&entry);
     }
 }

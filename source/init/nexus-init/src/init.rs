@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use nexus_abi::{CapInfo, Error, Handle, ProcessInfo};
+use nexus_abi::{CapInfo, Error, Handle, IrqInfo, ProcessInfo};
 
 use crate::board::{Piece, Range};
 use crate::grant::{Nonces, World};
@@ -27,6 +27,12 @@ pub trait Machine: World {
         cursor: u64,
     ) -> Result<(u64, Option<CapInfo>), Error>;
 
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn irq_stat(&mut self, irq: Handle) -> Result<IrqInfo, Error>;
+
     /// Ticks of the `time` CSR.
     fn ticks(&mut self) -> u64;
 
@@ -41,6 +47,35 @@ pub struct Root {
     pub handle: Handle,
     /// Its bytes.
     pub range: Range,
+}
+
+/// The interrupt lines that init can hand out, until it has distributed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lines {
+    /// The capability to all of them.
+    pub handle: Handle,
+    /// Number of the first.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+    /// Ticks of the `time` CSR in a second.
+    pub timebase_hz: u64,
+}
+
+impl Lines {
+    /// True when this line is one of them.
+    #[must_use]
+    pub fn have(&self, line: u64) -> bool {
+        line.checked_sub(self.first).is_some_and(|offset| offset < self.count)
+    }
+
+    /// As many ticks as this many microseconds are, or the next more. More than a capability can be
+    /// limited to when they cannot be counted.
+    #[must_use]
+    pub fn ticks(&self, microseconds: u32) -> u64 {
+        let ticks = u128::from(microseconds) * u128::from(self.timebase_hz);
+        u64::try_from(ticks.div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    }
 }
 
 /// Devices that may be given at a second question in one boot: each costs a pause. One that is late
@@ -58,6 +93,8 @@ pub struct Init<M> {
     pub unnamed: Vec<(String, Option<Range>)>,
     /// What it can hand out.
     pub roots: Vec<Root>,
+    /// The interrupt lines that it can hand out; `None` on a board without them.
+    pub lines: Option<Lines>,
     /// Number of the run, where a host reads records of a system in use.
     pub read_as: Option<u64>,
     /// The outside.
@@ -76,6 +113,7 @@ impl<M: Machine> Init<M> {
             board: Vec::new(),
             unnamed: Vec::new(),
             roots,
+            lines: None,
             read_as: None,
             machine,
             second_questions: SECOND_QUESTIONS,

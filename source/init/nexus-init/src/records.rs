@@ -8,7 +8,7 @@ use nexus_proto::Subject;
 use nexus_proto::init::{OwnerState, Refusal, ServiceState};
 use nexus_proto::policy::NO_RULE;
 
-use crate::board::Range;
+use crate::board::{Line, Range};
 
 /// One service of the description.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +50,8 @@ impl ServiceRecord {
 pub struct DeviceRecord {
     /// Its window, where the board has it.
     pub window: Option<Range>,
+    /// Its interrupt line, as the tree says.
+    pub line: Line,
     /// Why it has none, once it has been looked for.
     pub missing: Option<Refusal>,
     /// How it stands.
@@ -60,6 +62,10 @@ pub struct DeviceRecord {
     pub kept: Handle,
     /// Rights of its owner.
     pub rights: u16,
+    /// Registers that its owner can write, one at a time.
+    pub registers: Option<u64>,
+    /// The interrupt line that its owner has, and what init keeps of it.
+    pub given_line: Option<(u16, Handle)>,
     /// The rule concerned; [`NO_RULE`] when there is none.
     pub rule: u16,
     /// Why it is not given, in the word of the reason.
@@ -70,11 +76,14 @@ impl DeviceRecord {
     /// A device that was not looked for, and that nobody has.
     pub const NEW: DeviceRecord = DeviceRecord {
         window: None,
+        line: Line::None,
         missing: None,
         state: OwnerState::Unclaimed,
         owner: Subject { id: 0, incarnation: 0 },
         kept: Handle::NONE,
         rights: 0,
+        registers: None,
+        given_line: None,
         rule: NO_RULE,
         refusal: None,
     };
@@ -89,4 +98,6 @@ pub struct Held {
     pub endpoint: Handle,
     /// Its devices, and what init keeps of their windows.
     pub windows: Vec<(u16, Handle)>,
+    /// What init keeps of their interrupt lines.
+    pub lines: Vec<Handle>,
 }

@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 use nexus_abi::{EndReason, Sender};
 use nexus_proto::init::{OwnerState, Readiness, Refusal, ReportState, ServiceState};
 use nexus_proto::log::{Entry, Event, Outcome};
-use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Asker, Subject, Zero};
-use nexus_sysdesc::Description;
+use nexus_proto::policy::{NO_LINE, NO_RULE};
+use nexus_proto::{Subject, Zero};
+use nexus_sysdesc::{Description, Need};
 
+use crate::board::Line;
 use crate::grant::{Granted, Refused};
 use crate::records::{DeviceRecord, Held, ServiceRecord};
 use crate::words;
@@ -108,13 +109,18 @@ impl Registry {
         self.description.device(id).map_or("?", |device| device.name.as_str())
     }
 
-    /// A window has been given.
-    pub fn granted(&mut self, device: u16, owner: Subject, rights: u16, granted: &Granted) {
-        if let Some(record) = self.device_mut(device) {
+    /// A window has been given, as it was asked for.
+    pub fn granted(&mut self, need: &Need, owner: Subject, granted: &Granted) {
+        if let Some(record) = self.device_mut(need.device) {
             record.state = OwnerState::Held;
             record.owner = owner;
-            record.kept = granted.kept;
-            record.rights = rights;
+            record.kept = granted.window.kept;
+            record.rights = need.rights;
+            record.registers = need.registers;
+            record.given_line = match (record.line, granted.line) {
+                (Line::Own(number), Some(line)) => Some((number, line.kept)),
+                _ => None,
+            };
             record.rule = granted.rule;
             record.refusal = None;
         }
@@ -138,6 +144,8 @@ impl Registry {
             | Refusal::WrongPlace
             | Refusal::ProbeFailed
             | Refusal::Ambiguous
+            | Refusal::NoLine
+            | Refusal::LineShared
             | Refusal::OutOfReach => OwnerState::NotFound,
             _ => OwnerState::NotGranted,
         };
@@ -222,6 +230,7 @@ impl Registry {
             if record.state == OwnerState::Held && record.owner == subject {
                 record.state = OwnerState::OwnerEnded;
                 held.windows.push((device, record.kept));
+                held.lines.extend(record.given_line.map(|(_, kept)| kept));
             }
         }
         held
@@ -233,18 +242,15 @@ impl Registry {
         let record = self.device(device)?;
         let window = record.window?;
         Some(Entry {
-            event: Event::Revoke,
-            outcome: Outcome::None,
             device,
             rights: record.rights,
             rule: record.rule,
-            subject: record.owner,
-            asker: Asker::default(),
             base: window.base,
             len: window.len,
             epoch: self.description.epoch,
-            reason: 0,
-            detail: 0,
+            registers: record.registers.into(),
+            line: record.given_line.map_or(NO_LINE, |(line, _)| line),
+            ..Entry::about(Event::Revoke, Outcome::None, record.owner)
         })
     }
 }

@@ -3,11 +3,13 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use nexus_abi::{CapInfo, Handle, Message, Sender};
+use nexus_abi::{CapInfo, Handle, KindCode, Message, Sender};
 use nexus_proto::init::{
-    Board, BoardEntry, CapEntry, Caps, EndKind, MemInfo, OwnerInfo, OwnerState, Owners, Report,
-    ReportState, Request, ServiceInfo, ServiceStat, ServiceState, Services, Stat, Try, TryAnswer,
+    Board, BoardEntry, CapEntry, Caps, EndKind, IrqEntry, Irqs, MemInfo, OwnerInfo, OwnerState,
+    Owners, Report, ReportState, Request, ServiceInfo, ServiceStat, ServiceState, Services, Stat,
+    Try, TryAnswer,
 };
+use nexus_proto::policy::NO_LINE;
 use nexus_proto::{Name, Operation, ServiceError, Subject, Zero, ids};
 use nexus_sysdesc::Permission;
 
@@ -33,6 +35,7 @@ impl<M: Machine> Init<M> {
             Request::Ready(ask) => ask.answer(Ok(self.registry.readiness())),
             Request::Board(ask) => ask.answer(self.board_entry(sender, ask)),
             Request::Report(ask) => ask.answer(self.report(sender, ask)),
+            Request::Irqs(ask) => ask.answer(self.irq_entry(sender, ask)),
         }
     }
 
@@ -68,8 +71,36 @@ impl<M: Machine> Init<M> {
             rule: record.rule,
             state: record.state,
             dma: device.dma,
+            line: record.given_line.map_or(NO_LINE, |(line, _)| line),
+            registers: record.registers.into(),
             zero: Zero::ZERO,
             name: Name::new(&device.name),
+        })
+    }
+
+    /// The first given line of a device at or after the cursor, as the kernel tells by what init keeps
+    /// of it.
+    fn irq_entry(&mut self, sender: Sender, ask: &Irqs) -> Answer<Irqs> {
+        self.require(sender, Permission::View)?;
+        let cursor = u16::try_from(ask.cursor).map_err(|_| ServiceError::NotFound)?;
+        let devices = (0..).zip(self.registry.devices());
+        let mut given = devices
+            .filter(|(device, record)| *device >= cursor && record.state == OwnerState::Held)
+            .filter_map(|(device, record)| Some((device, record.owner, record.given_line?)));
+        let (device, owner, (line, kept)) = given.next().ok_or(ServiceError::NotFound)?;
+        let next = given.next().map_or(0, |(device, ..)| u32::from(device));
+        let info = self.machine.irq_stat(kept).map_err(|_| ServiceError::Unavailable)?;
+        Ok(IrqEntry {
+            next,
+            device,
+            line,
+            owner,
+            delivered: info.delivered,
+            held_back: info.held_back,
+            last: info.last,
+            interval: info.interval,
+            state: u8::try_from(info.state.code()).unwrap_or(0),
+            zero: Zero::ZERO,
         })
     }
 
@@ -85,10 +116,13 @@ impl<M: Machine> Init<M> {
             kind: u16::try_from(cap.kind.code()).unwrap_or(0),
             rights: cap.rights.bits(),
             children: u32::try_from(cap.children).unwrap_or(u32::MAX),
-            base: if addresses { cap.base } else { 0 },
+            // The number of a line is no address.
+            base: if addresses || cap.kind == KindCode::Irq { cap.base } else { 0 },
             len: cap.len,
             object: cap.object,
             mapped_pages: cap.mapped_pages,
+            registers: cap.registers.into(),
+            zero: Zero::ZERO,
         })
     }
 
@@ -166,15 +200,20 @@ impl<M: Machine> Init<M> {
             verdict: decision.verdict,
             reason: decision.reason,
             owner: held.map_or(Subject::default(), |device| device.owner),
-            record: decision.record,
+            record: u64::from(decision.record),
         })
     }
 
-    /// The question that a grant of this would ask. A device that is not there is asked for where
-    /// the description has it.
+    /// The question that a grant of this would ask, with the registers and the line that the service
+    /// needs. A device that is not there is asked for where the description has it.
     fn question(&mut self, sender: Sender, ask: &Try) -> Question {
-        let described = self.registry.description().device(ask.device);
-        let window = self.registry.device(ask.device).and_then(|device| device.window);
+        let description = self.registry.description();
+        let described = description.device(ask.device);
+        let service = description.service(ask.service);
+        let need = service.and_then(|one| one.needs.iter().find(|need| need.device == ask.device));
+        let record = self.registry.device(ask.device);
+        let window = record.and_then(|device| device.window);
+        let line = record.filter(|_| need.is_some_and(|need| need.irq));
         let base = described.and_then(|device| device.base).unwrap_or(0);
         let len = described.map_or(0, |device| device.window_len);
         Question {
@@ -185,6 +224,8 @@ impl<M: Machine> Init<M> {
             rights: ask.rights,
             base: window.map_or(base, |window| window.base),
             len: window.map_or(len, |window| window.len),
+            registers: need.and_then(|need| need.registers),
+            line: line.map_or(NO_LINE, |device| device.line.number()),
             nonce: self.nonces.take(),
         }
     }

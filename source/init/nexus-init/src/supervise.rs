@@ -49,8 +49,10 @@ impl<M: Machine> Init<M> {
     }
 
     fn take_back(&mut self, held: &Held) {
-        for (_, kept) in &held.windows {
-            // The kernel has taken the window back already; this makes sure before it is recorded.
+        // Lines before windows, as the kernel does it.
+        let windows = held.windows.iter().map(|(_, kept)| kept);
+        for kept in held.lines.iter().chain(windows) {
+            // The kernel has taken it back already; this makes sure before it is recorded.
             let _ = self.machine.cap_revoke(*kept);
         }
         if held.endpoint != Handle::NONE {

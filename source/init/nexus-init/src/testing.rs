@@ -2,12 +2,12 @@
 
 mod machine;
 
-use nexus_abi::{EndReason, Error, Handle, Message, Received, Rights, Sender};
-use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome};
-use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, Reason, Verdict};
+use nexus_abi::{EndReason, Error, Handle, KindCode, Message, Received, Rights, Sender};
+use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, NO_LINE, Reason, Verdict};
 use nexus_proto::{Asker, Operation, Subject};
 
-use crate::grant::{Question, Route, World};
+use crate::grant::{LineRoute, Question, Route, World};
 
 /// policyd, as the kernel stamps it.
 pub(crate) const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
@@ -19,6 +19,15 @@ pub(crate) const ROOT: Handle = Handle(1);
 pub(crate) const ROOT_BASE: u64 = 0x1000_0000;
 pub(crate) const ROOT_LEN: u64 = 0x1_0000;
 
+/// Every interrupt line that init can hand out.
+pub(crate) const LINES: Handle = Handle(2);
+/// How many; they begin with 1.
+pub(crate) const LINE_COUNT: u64 = 95;
+/// Ticks of least distance that the rules give a line.
+pub(crate) const TICKS: u64 = 1_000;
+/// The same in microseconds.
+pub(crate) const INTERVAL: u32 = 100;
+
 /// What is asked for.
 pub(crate) fn question(nonce: u64) -> Question {
     Question {
@@ -29,14 +38,23 @@ pub(crate) fn question(nonce: u64) -> Question {
         rights: (Rights::MAP | Rights::READ | Rights::WRITE).bits(),
         base: 0x1000_6000,
         len: 0x1000,
+        registers: None,
+        line: NO_LINE,
         nonce,
     }
+}
+
+/// The same with two registers and the line.
+pub(crate) fn masked(nonce: u64) -> Question {
+    Question { registers: Some(1 << 20 | 1 << 25), line: 7, ..question(nonce) }
 }
 
 /// Where it comes from and goes.
 pub(crate) fn route() -> Route {
     let (root, root_base, again) = (ROOT, ROOT_BASE, None);
-    Route { root, root_base, process: RNGD, policyd: POLICYD, epoch: 1, again }
+    let line = LineRoute { root: LINES, first: 1, interval: INTERVAL, ticks: TICKS };
+    let (policyd, line) = (POLICYD, Some(line));
+    Route { root, root_base, line, process: RNGD, policyd, epoch: 1, again }
 }
 
 /// How policyd behaves.
@@ -51,14 +69,19 @@ pub(crate) enum Policyd {
     Fails(Error),
 }
 
-/// One capability to a window.
+/// One capability to a window, or to interrupt lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Cap {
     /// The process that holds it; `None` for init.
     pub(crate) holder: Option<Handle>,
+    pub(crate) kind: KindCode,
     pub(crate) rights: Rights,
+    /// First byte, or number of the first line.
     pub(crate) base: u64,
+    /// Bytes, or lines.
     pub(crate) len: u64,
+    /// What `cap_limit` has set.
+    pub(crate) limit: Option<u64>,
     parent: Option<Handle>,
     handle: Handle,
 }
@@ -75,6 +98,9 @@ pub(crate) struct Fake {
     pub(crate) epoch_nonce: Option<u64>,
     pub(crate) derive_fails: Option<Error>,
     pub(crate) install_fails: Option<Error>,
+    pub(crate) limit_fails: Option<Error>,
+    /// Only of lines.
+    pub(crate) line_fails: Option<Error>,
     /// Records that logd still takes.
     pub(crate) records_left: Option<usize>,
     /// The target has not ended.
@@ -96,12 +122,17 @@ impl Default for Fake {
     fn default() -> Fake {
         let root = Cap {
             holder: None,
+            kind: KindCode::DeviceMmio,
             rights: Rights::all().difference(Rights::EXEC),
             base: ROOT_BASE,
             len: ROOT_LEN,
+            limit: None,
             parent: None,
             handle: ROOT,
         };
+        let irq = Rights::RECV | Rights::DERIVE | Rights::GRANT | Rights::REVOKE | Rights::MANAGE;
+        let (kind, rights, base, len) = (KindCode::Irq, irq, 1, LINE_COUNT);
+        let lines = Cap { kind, rights, base, len, handle: LINES, ..root.clone() };
         Fake {
             policyd: Policyd::Allows,
             answers_as: POLICYD,
@@ -111,6 +142,8 @@ impl Default for Fake {
             epoch_nonce: None,
             derive_fails: None,
             install_fails: None,
+            limit_fails: None,
+            line_fails: None,
             records_left: None,
             live: true,
             recovers: false,
@@ -120,7 +153,7 @@ impl Default for Fake {
             said: Vec::new(),
             dropped: Vec::new(),
             revoked: Vec::new(),
-            caps: vec![root],
+            caps: vec![root, lines],
             next: 100,
         }
     }
@@ -133,7 +166,14 @@ impl Fake {
 
     /// How many capabilities to a window processes hold.
     pub(crate) fn owners(&self) -> usize {
-        self.caps.iter().filter(|cap| cap.holder.is_some()).count()
+        let held = self.caps.iter().filter(|cap| cap.holder.is_some());
+        held.filter(|cap| cap.kind == KindCode::DeviceMmio).count()
+    }
+
+    /// How many interrupt lines processes hold.
+    pub(crate) fn line_owners(&self) -> usize {
+        let held = self.caps.iter().filter(|cap| cap.holder.is_some());
+        held.filter(|cap| cap.kind == KindCode::Irq).count()
     }
 
     /// The kernel takes back all that the target held.
@@ -143,7 +183,7 @@ impl Fake {
     }
 
     pub(crate) fn assert_nothing_left(&self) {
-        assert_eq!(self.caps.len(), 1, "only the root: {:?}", self.caps);
+        assert_eq!(self.caps.len(), 2, "only the roots: {:?}", self.caps);
     }
 
     fn received(&self, message: Message) -> Received {
@@ -179,10 +219,19 @@ impl Fake {
         if !siblings.all(apart) {
             return Err(Error::Busy);
         }
+        let above = self.cap(parent).ok_or(Error::BadHandle)?.clone();
+        if let Some(error) = self.line_fails.filter(|_| above.kind == KindCode::Irq) {
+            return Err(error);
+        }
         self.next += 1;
         let handle = Handle(self.next);
-        self.caps.push(Cap { holder, rights, base, len, parent: Some(parent), handle });
+        let parent = Some(parent);
+        self.caps.push(Cap { holder, rights, base, len, parent, handle, ..above });
         Ok(handle)
+    }
+
+    fn has_children(&self, cap: Handle) -> bool {
+        self.caps.iter().any(|child| child.parent == Some(cap))
     }
 }
 
@@ -191,18 +240,13 @@ impl World for Fake {
         self.calls.push("decide");
         let record = match self.policyd {
             Policyd::Allows | Policyd::Edited(_) => self.append(Entry {
-                event: Event::Decision,
-                outcome: Outcome::Allow,
-                device: NO_DEVICE,
-                rights: 0,
                 rule: 3,
-                subject: Subject { id: 7, incarnation: 1 },
                 asker: ask.asker,
-                base: 0,
-                len: 0,
                 epoch: self.epoch,
-                reason: 0,
                 detail: ask.nonce,
+                registers: ask.registers,
+                line: ask.line,
+                ..Entry::about(Event::Decision, Outcome::Allow, Subject { id: 7, incarnation: 1 })
             }),
             _ => None,
         };
@@ -213,7 +257,8 @@ impl World for Fake {
             rule: 3,
             verdict: if recorded { Verdict::Allow } else { Verdict::Deny },
             reason: if recorded { Reason::Allowed } else { Reason::NotRecorded },
-            record: record.unwrap_or(0),
+            record: u32::try_from(record.unwrap_or(0)).unwrap(),
+            interval: if recorded && ask.line != NO_LINE { INTERVAL } else { 0 },
         };
         self.epoch = self.next_epoch.unwrap_or(self.epoch);
         match &self.policyd {
@@ -275,6 +320,24 @@ impl World for Fake {
         }
         let base = parent.base + offset;
         self.child(cap, None, rights, (base, len))
+    }
+
+    /// Refused while it has children, as the kernel does.
+    fn cap_limit(&mut self, cap: Handle, limit: u64) -> Result<(), Error> {
+        self.calls.push("limit");
+        if let Some(error) = self.limit_fails {
+            return Err(error);
+        }
+        if self.has_children(cap) {
+            return Err(Error::Busy);
+        }
+        let known = self.caps.iter_mut().find(|known| known.handle == cap);
+        let known = known.ok_or(Error::BadHandle)?;
+        if !known.rights.contains(Rights::MANAGE) {
+            return Err(Error::Denied);
+        }
+        known.limit = Some(limit);
+        Ok(())
     }
 
     fn cap_install(

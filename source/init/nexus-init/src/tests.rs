@@ -3,6 +3,7 @@
 mod answers;
 mod ends;
 mod give;
+mod lines;
 
 use nexus_abi::{EndReason, Handle, Message, Rights, Sender};
 use nexus_proto::init::{Request, ServiceState};
@@ -85,8 +86,12 @@ fn started() -> Init<Fake> {
 
 /// The same, with a shell that has these permissions.
 fn started_with(shell: &[Permission]) -> Init<Fake> {
+    started_as(description(shell))
+}
+
+fn started_as(description: Description) -> Init<Fake> {
     let root = Root { handle: ROOT, range: Range::new(ROOT_BASE, ROOT_LEN).unwrap() };
-    let mut init = Init::new(Registry::new(description(shell)), vec![root], Fake::default());
+    let mut init = Init::new(Registry::new(description), vec![root], Fake::default());
     for (id, process) in [(1, 0), (2, 20), (7, RNGD.0), (8, 80), (10, 90)] {
         let record = init.registry.service_mut(id).unwrap();
         record.process = Some(Handle(process));

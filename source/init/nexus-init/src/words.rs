@@ -33,7 +33,7 @@ pub fn sentence(refused: &Refused) -> &'static str {
 #[must_use]
 pub fn exit_entry(subject: Subject, end: EndReason) -> Entry {
     let (kind, detail, address, pc) = end_parts(end);
-    let (base, len, reason) = (pc, address, u32::from(kind.code()));
+    let (base, len, reason) = (pc, address, kind.code());
     Entry { base, len, reason, detail, ..Entry::about(Event::Exit, Outcome::None, subject) }
 }
 

@@ -46,6 +46,18 @@ pub trait Platform: PhysMem {
     /// Orders earlier page-table writes before all later accesses through this space, on every
     /// hart.
     fn fence_space(&mut self, asid: Asid);
+    /// Entry `index` (1 to 511) of the table of device pages in the kernel half, which is the same in
+    /// every address space.
+    fn set_device(&mut self, index: u32, entry: u64);
+    /// What such an entry is, for the checker.
+    #[cfg(feature = "checker")]
+    fn device_entry(&self, index: u32) -> u64;
+    /// Orders earlier writes to these entries before all later accesses, through every space, on every
+    /// hart.
+    fn fence_kernel(&mut self);
+    /// Stores 32 bits at `offset` (a multiple of 4, below 4096) of the page of entry `index`, which
+    /// maps one.
+    fn write_device(&mut self, index: u32, offset: u64, value: u32);
     /// Orders earlier writes to memory before its execution as code, on every hart.
     fn fence_code(&mut self);
     /// Makes sure that no hart has this root table selected: it is about to be freed.

@@ -86,6 +86,24 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// Has the last-level table at physical address `table`, which is kept elsewhere, map the 2 MiB from
+    /// `virt` on.
+    ///
+    /// # Errors
+    /// See [`MapError`].
+    pub fn link(&mut self, virt: u64, table: u64) -> Result<(), MapError> {
+        if !virt.is_multiple_of(page_size(1)) || !table.is_multiple_of(PAGE) {
+            return Err(MapError::BadRange);
+        }
+        let middle = self.child(0, index(virt, 2))?;
+        let entry = &mut self.tables[middle].0[index(virt, 1)];
+        if *entry != 0 {
+            return Err(MapError::BadRange);
+        }
+        *entry = (table >> 12 << 10) | VALID;
+        Ok(())
+    }
+
     /// The finished root table.
     #[must_use]
     pub fn finish(self) -> &'a Table {
@@ -199,6 +217,22 @@ mod tests {
         assert_eq!(result, Ok(()));
         assert_eq!(walk(&tables, 0xffff_ffc0_ffff_f008).map(|found| found.0), None);
         assert_eq!(walk(&tables, 0xffff_ffc0_dfff_f008).unwrap().0, 0xdfff_f008);
+    }
+
+    #[test]
+    fn a_table_that_is_kept_elsewhere_maps_what_it_has() {
+        let (virt, other) = (0xffff_ffff_c000_0000, BASE + 3 * PAGE);
+        let mut tables = vec![Table::EMPTY; 4];
+        let mut builder = Builder::new(&mut tables[..2], BASE).unwrap();
+        assert_eq!(builder.link(virt + PAGE, other), Err(MapError::BadRange));
+        assert_eq!(builder.link(virt, other + 8), Err(MapError::BadRange));
+        assert_eq!(builder.link(virt, other), Ok(()));
+        assert_eq!(builder.link(virt, other), Err(MapError::BadRange));
+        assert_eq!(builder.link(virt - (1 << 30), other), Err(MapError::NoTable));
+        let entry = (0x1000_8000 >> 12 << 10) | Access::ReadWrite.bits();
+        tables[3].0[5] = entry;
+        assert_eq!(walk(&tables, virt + 5 * PAGE + 8), Some((0x1000_8008, entry)));
+        assert_eq!(walk(&tables, virt), None);
     }
 
     #[test]

@@ -61,42 +61,50 @@ pub struct CapInfo {
     /// Bytes of a memory object; of a window, for a holder with MANAGE only; else 0.
     pub len: u64,
     /// A number that is equal for capabilities to the same object of the same kind, for a holder
-    /// with MANAGE only; else 0.
+    /// with MANAGE only; else 0. Of a window with a mask, where the kernel has its first page.
     pub object: u64,
     /// Pages that are mapped through this capability.
     pub mapped_pages: u64,
     /// Live children derived from it.
     pub children: u64,
+    /// Mask of the registers that `mmio_write` may write through a window that `cap_limit` gave one:
+    /// bit n is the 32-bit register at byte offset 4n.
+    pub registers: Option<u64>,
 }
+
+/// In the word of the kind: the last word is a mask.
+const MASKED: u64 = 1 << 8;
 
 impl CapInfo {
     /// As message words.
     #[must_use]
     pub fn to_record(&self) -> Record {
+        let masked = if self.registers.is_some() { MASKED } else { 0 };
         [
-            self.kind.code(),
+            self.kind.code() | masked,
             u64::from(self.rights.bits()),
             self.base,
             self.len,
             self.object,
             self.mapped_pages,
             self.children,
-            0,
+            self.registers.unwrap_or(0),
         ]
     }
 
     /// Back from message words; `None` when they are not a capability record.
     #[must_use]
     pub fn from_record(record: &Record) -> Option<CapInfo> {
-        let [kind, rights, base, len, object, mapped_pages, children, _] = *record;
+        let [kind, rights, base, len, object, mapped_pages, children, mask] = *record;
         Some(CapInfo {
-            kind: KindCode::from_code(kind)?,
+            kind: KindCode::from_code(kind & !MASKED)?,
             rights: Rights::from_bits(u16::try_from(rights).ok()?)?,
             base,
             len,
             object,
             mapped_pages,
             children,
+            registers: (kind & MASKED != 0).then_some(mask),
         })
     }
 }

@@ -152,7 +152,8 @@ syscalls! {
         [Misaligned, BadAddress, Denied, ExecDenied, InvalidProt, SealState];
     /// Makes a child of a capability (DERIVE) with some of its rights. For a window, `offset` and
     /// `len` select a part that no live sibling overlaps, for interrupt lines the same in lines; for
-    /// any other kind both are 0. What `cap_limit` set is kept.
+    /// any other kind both are 0. What `cap_limit` set is kept; a part of a window that begins at another
+    /// page than the window has none of its registers.
     plain 16 CapDerive SYSCALL_CAP_DERIVE
         fn cap_derive(cap: Handle, rights: Rights, offset: u64, len: u64) -> Handle,
         [BadHandle, Denied, Misaligned, OutOfRange, Busy, TooDeep, NoMemory];
@@ -165,7 +166,8 @@ syscalls! {
     /// would: with every mapping, wait and binding that they were used for, before it returns.
     /// A call that was received already goes on.
     plain 18 CapRevoke SYSCALL_CAP_REVOKE fn cap_revoke(cap: Handle) -> (), [BadHandle, Denied];
-    /// Tells what a capability of the caller is. Base, object, and length of a window need MANAGE.
+    /// Tells what a capability of the caller is. Base, object, and length of a window need MANAGE; the
+    /// mask of a window does not.
     record 19 CapQuery SYSCALL_CAP_QUERY fn cap_query(cap: Handle) -> CapInfo, [BadHandle];
     /// Makes a child of a capability (GRANT) in another process (MANAGE), with some of its
     /// rights, and returns its handle there. The child costs that process's budget.
@@ -218,10 +220,17 @@ syscalls! {
     record 30 IrqStat SYSCALL_IRQ_STAT fn irq_stat(irq: Handle) -> IrqInfo,
         [BadHandle, WrongKind, Denied, OutOfRange];
     /// Limits what can be done by a capability (MANAGE) and by all that is derived from it later. For
-    /// interrupt lines `limit` is the least ticks between two interrupts, at most 2^32 - 1. Refused with
-    /// OutOfRange where it would take an earlier limit back, and with Busy while it has children or is used.
+    /// interrupt lines `limit` is the least ticks between two interrupts, at most 2^32 - 1. For a window
+    /// it is a mask of registers: bit n for the 32-bit register at byte offset 4n; then it is written by
+    /// `mmio_write` only, and not mapped writable. Refused with OutOfRange where it would take an earlier
+    /// limit back, and with Busy while it has children or is used.
     plain 31 CapLimit SYSCALL_CAP_LIMIT fn cap_limit(cap: Handle, limit: u64) -> (),
-        [BadHandle, WrongKind, Denied, OutOfRange, Busy];
+        [BadHandle, WrongKind, Denied, OutOfRange, Busy, NoMemory];
+    /// Writes 32 bits to the register at a byte offset (below 256) of a window (WRITE, without DERIVE)
+    /// that `cap_limit` gave a mask, if the mask has it (RFC-0002).
+    plain 32 MmioWrite SYSCALL_MMIO_WRITE
+        fn mmio_write(window: Handle, offset: u64, value: u64) -> (),
+        [BadHandle, WrongKind, Denied, Misaligned, OutOfRange, BadArgument, RegisterDenied, Busy];
 }
 
 #[cfg(target_arch = "riscv64")]

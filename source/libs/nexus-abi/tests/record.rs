@@ -12,6 +12,7 @@ const CAP: CapInfo = CapInfo {
     object: 3,
     mapped_pages: 1,
     children: 2,
+    registers: None,
 };
 
 // attack 31 U: bits that are no rights, or a kind that is none, in a record of a capability; refused; broken: record-rights
@@ -27,10 +28,18 @@ fn a_capability_with_unknown_bits_is_none() {
         assert_eq!(read.is_some(), known, "right bit {bit}");
         assert!(read.is_none_or(|cap| cap.rights != CAP.rights), "right bit {bit}");
     }
-    for kind in [0, 11, 1 << 8, u64::MAX] {
+    for kind in [0, 11, 1 << 8, 1 << 9 | 5, u64::MAX] {
         let mut unknown = record;
         unknown[0] = kind;
         assert_eq!(CapInfo::from_record(&unknown), None, "kind {kind}");
+    }
+}
+
+#[test]
+fn an_empty_mask_is_not_no_mask() {
+    for registers in [None, Some(0), Some(1), Some(u64::MAX)] {
+        let info = CapInfo { registers, ..CAP };
+        assert_eq!(CapInfo::from_record(&info.to_record()), Some(info));
     }
 }
 

@@ -8,11 +8,13 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+mod interrupts;
 mod node;
 mod range;
 #[cfg(test)]
 mod tests;
 
+pub use interrupts::{Controller, Specifier};
 pub use node::{Node, Reach, is_on};
 pub use range::{PAGE, Range};
 

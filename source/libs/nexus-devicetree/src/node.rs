@@ -66,6 +66,11 @@ impl<'w, 'f> Node<'w, 'f> {
         self.fdt
     }
 
+    /// The node above it.
+    pub(crate) fn parent(&self) -> Option<&'w Node<'w, 'f>> {
+        self.parent
+    }
+
     /// How deep it is, from 0 for the root.
     #[must_use]
     pub fn depth(&self) -> u8 {

@@ -250,6 +250,10 @@ payloads! {
         pub object: u64,
         /// Pages mapped through it.
         pub mapped_pages: u64,
+        /// Registers that can be written through a window, one at a time.
+        pub registers: Registers,
+        /// Padding.
+        pub zero: Zero<7>,
     }
 
     /// Asks how a service stands.

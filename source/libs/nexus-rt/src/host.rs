@@ -167,6 +167,7 @@ pub(crate) mod calls {
             fn irq_ack(irq: Handle, value: u64) -> ();
             fn irq_stat(irq: Handle) -> IrqInfo;
             fn cap_limit(cap: Handle, limit: u64) -> ();
+            fn mmio_write(window: Handle, offset: u64, value: u64) -> ();
         }
         unsafe {
             fn vmo_map(process: Handle, vmo: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64;

@@ -15,10 +15,10 @@ pub fn line(nonce: u64, what: &str) -> String {
 /// A record of the ledger: all that its hash is made from, and its hash.
 #[must_use]
 pub fn ledger(stamp: &Stamp, entry: &Entry, own: &[u8; 32]) -> String {
-    let Entry { asker, epoch, reason, detail, .. } = entry;
+    let Entry { asker, epoch, reason, detail, registers, line, interval, .. } = entry;
     let Stamp { ticks, unix_ns, reporter, .. } = stamp;
     let before = format!(
-        "ledger {} {} {} {} {} {:x} {:x} {:x} {} {}",
+        "ledger {} {} {} {} {} {:x} {:x} {:x} {registers} {line} {interval} {} {}",
         stamp.seq,
         event(entry.event),
         entry.subject.id,
@@ -74,8 +74,8 @@ const fn decision(outcome: Outcome) -> &'static str {
 #[must_use]
 pub fn capability(service: u32, cap: &CapEntry) -> String {
     format!(
-        "cap {service} {} {:x} {:x} {:x} {} {}",
-        cap.kind, cap.rights, cap.base, cap.len, cap.mapped_pages, cap.object
+        "cap {service} {} {:x} {:x} {:x} {} {} {}",
+        cap.kind, cap.rights, cap.base, cap.len, cap.mapped_pages, cap.object, cap.registers
     )
 }
 
@@ -113,7 +113,7 @@ pub fn verdict(passed: u32, failed: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nexus_proto::{Asker, Subject};
+    use nexus_proto::{Asker, Registers, Subject, Zero};
 
     #[test]
     fn a_line_carries_the_number_of_the_run() {
@@ -138,9 +138,17 @@ mod tests {
             epoch: 1,
             reason: 0,
             detail: 9,
+            registers: Registers::UNMASKED,
+            line: 0,
+            interval: 0,
         };
         let line = ledger(&stamp, &entry, &[0xab; 32]);
-        let expected = "ledger 3 grant 7 1 3 10008000 1000 7 allow 4 1 1 1 1 0 9 5 0 ";
+        let expected = "ledger 3 grant 7 1 3 10008000 1000 7 - 0 0 allow 4 1 1 1 1 0 9 5 0 ";
+        assert_eq!(line, format!("{expected}{}", "ab".repeat(32)));
+        let entry =
+            Entry { registers: Registers::new(Some(0x8001)), line: 11, interval: 50, ..entry };
+        let line = ledger(&stamp, &entry, &[0xab; 32]);
+        let expected = "ledger 3 grant 7 1 3 10008000 1000 7 8001 11 50 allow 4 1 1 1 1 0 9 5 0 ";
         assert_eq!(line, format!("{expected}{}", "ab".repeat(32)));
     }
 
@@ -161,9 +169,12 @@ mod tests {
             epoch: 1,
             reason: 18,
             detail: u64::MAX,
+            registers: Registers::new(Some(u64::MAX)),
+            line: 1023,
+            interval: 1_000_000,
         };
         assert!(
-            line(0, &ledger(&stamp, &entry, &[0; 32])).len() <= 256,
+            line(0, &ledger(&stamp, &entry, &[0; 32])).len() <= 320,
             "consoled breaks longer ones"
         );
     }
@@ -179,8 +190,12 @@ mod tests {
             len: 0x1000,
             object: 4,
             mapped_pages: 1,
+            registers: Registers::UNMASKED,
+            zero: Zero::ZERO,
         };
-        assert_eq!(capability(7, &cap), "cap 7 5 7 10008000 1000 1 4");
+        assert_eq!(capability(7, &cap), "cap 7 5 7 10008000 1000 1 4 -");
+        let masked = CapEntry { registers: Registers::new(Some(0)), ..cap };
+        assert_eq!(capability(7, &masked), "cap 7 5 7 10008000 1000 1 4 0");
         assert_eq!(root(7, 0x80ab_c000), "root 7 80abc000");
     }
 

@@ -10,7 +10,7 @@ use crate::guard::Line;
 /// Most bytes that wait for the wire.
 pub const MAX_WAITING: usize = 16 * 1024;
 /// Longest line of a writer, in bytes; a longer one is broken.
-pub const MAX_LINE: usize = 256;
+pub const MAX_LINE: usize = 320;
 /// Most writers with a line begun; the one that began first is shown as it stands.
 pub const MAX_WRITERS: usize = 16;
 

@@ -6,6 +6,7 @@ use nexus_abi::Error;
 use nexus_proto::init::Refusal;
 use nexus_sysdesc::{Device, Says};
 
+use super::lines::Line;
 use super::tree::{Node, PAGE, Range, Tree};
 use nexus_devicetree::Reach;
 
@@ -47,6 +48,8 @@ pub struct Found {
     pub window: Range,
     /// Its place in [`Tree::nodes`].
     pub node: usize,
+    /// Its interrupt line.
+    pub line: Line,
 }
 
 /// Finds devices. Slots are probed once, when the first virtio device is asked for. A device that
@@ -99,7 +102,7 @@ impl<'a> Finder<'a> {
         if wanted.base.is_some_and(|base| base != window.base) {
             return Err(Refusal::WrongPlace);
         }
-        Ok(Found { window, node })
+        Ok(Found { window, node, line: self.line_of(node) })
     }
 
     /// Devices of the board that are of a class of the description, and that none of it means: their
@@ -213,6 +216,11 @@ impl<'a> Finder<'a> {
     fn ranges_of(&self, index: usize) -> &'a [Range] {
         let node = self.nodes.iter().find(|(at, _)| *at == index);
         node.map_or(&[], |(_, node)| &node.ranges)
+    }
+
+    fn line_of(&self, index: usize) -> Line {
+        let node = self.nodes.iter().find(|(at, _)| *at == index);
+        node.map_or(Line::None, |(_, node)| node.line)
     }
 
     /// The first of its ranges, for people: in pages when it lies in whole ones.

@@ -8,6 +8,8 @@ use dtoolkit::Property as _;
 use nexus_devicetree::Reach;
 pub use nexus_devicetree::{PAGE, Range};
 
+use super::lines::{Line, lines};
+
 /// Most nodes in a tree. A tree with more is refused: of nodes that are not looked at, nobody knows
 /// what they share with others. 512 harts are 2,100 nodes.
 pub const MAX_NODES: usize = 4096;
@@ -29,6 +31,8 @@ pub struct Node {
     pub enabled: bool,
     /// True for memory.
     pub memory: bool,
+    /// Its interrupt line.
+    pub line: Line,
 }
 
 impl Node {
@@ -44,7 +48,7 @@ impl Node {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
-    fn of(node: &nexus_devicetree::Node<'_, '_>) -> Node {
+    fn of(node: &nexus_devicetree::Node<'_, '_>, line: Line) -> Node {
         let mut ranges = Vec::new();
         let reach = node.registers(&mut |range| ranges.push(range));
         let compatible = node.fdt().compatible().into_iter().flatten();
@@ -57,6 +61,7 @@ impl Node {
             reach,
             enabled: node.on(),
             memory: kind.is_some_and(|kind| kind.value() == b"memory\0"),
+            line,
         }
     }
 }
@@ -103,11 +108,11 @@ impl Tree {
     pub fn parse(bytes: &[u8]) -> Result<Tree, TreeError> {
         let tree = nexus_devicetree::Tree::parse(bytes)?;
         let (mut nodes, mut count) = (Vec::new(), 0);
+        let mut lines = lines(tree, MAX_NODES)?.into_iter();
         tree.walk(&mut |node| {
             count += 1;
-            if count <= MAX_NODES {
-                nodes.push(Node::of(node));
-            }
+            // As many as there are lines.
+            nodes.extend(lines.next().map(|line| Node::of(node, line)));
         })?;
         if count > MAX_NODES { Err(TreeError::TooLarge(count)) } else { Ok(Tree { nodes }) }
     }

@@ -12,6 +12,8 @@ pub struct Allowed {
     pub rule: u16,
     /// Version of the rules that it was decided by.
     pub epoch: u32,
+    /// Least microseconds between two interrupts of the line; 0 for no such bound.
+    pub interval: u32,
 }
 
 /// An answer of policyd that is an answer to `ask`: an allow or a denial. `policyd` is who must
@@ -35,18 +37,21 @@ pub fn check(
     if echoed && sound { Ok(decision) } else { Err(Refusal::PolicyGarbled) }
 }
 
-/// The same, for an allow under the rules of version `epoch`.
+/// The same, for an allow under the rules of version `epoch`, which give the line this `interval`.
 ///
 /// # Errors
 /// As for [`check`], and `PolicyDenied`, `EpochChanged`.
-pub(super) fn allowed(decision: &Decision, epoch: u32) -> Result<Allowed, Refusal> {
+pub(super) fn allowed(decision: &Decision, epoch: u32, interval: u32) -> Result<Allowed, Refusal> {
     if decision.verdict != Verdict::Allow {
         return Err(Refusal::PolicyDenied);
     }
     if decision.epoch != epoch {
         return Err(Refusal::EpochChanged);
     }
-    Ok(Allowed { rule: decision.rule, epoch: decision.epoch })
+    if decision.interval != interval {
+        return Err(Refusal::PolicyGarbled);
+    }
+    Ok(Allowed { rule: decision.rule, epoch: decision.epoch, interval })
 }
 
 /// That policyd still decides by the rules of version `epoch`, as an answer to `ask`.

@@ -1,22 +1,12 @@
 //! The steps of a grant.
 
-use nexus_abi::{Error, Handle, Rights, Sender};
+use nexus_abi::{Handle, Sender};
 use nexus_proto::init::Refusal;
-use nexus_proto::log::{Entry, Event, Outcome as Came};
-use nexus_proto::policy::{Decision, Epoch, NO_RULE, Reason};
+use nexus_proto::policy::{Decision, Epoch, NO_LINE, NO_RULE, Reason};
 
 use super::answer::{Allowed, allowed, check, same_epoch};
+use super::entry::{grant_entry, refusal_entry};
 use super::{Question, World};
-
-/// Rights of the capability that init keeps of a window it has given: to hand it on and to take it
-/// back, never to map it.
-const KEPT: Rights = Rights::MAP
-    .union(Rights::READ)
-    .union(Rights::WRITE)
-    .union(Rights::DERIVE)
-    .union(Rights::GRANT)
-    .union(Rights::REVOKE)
-    .union(Rights::MANAGE);
 
 /// Where a window comes from, and where it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +15,8 @@ pub struct Route {
     pub root: Handle,
     /// First byte of that.
     pub root_base: u64,
+    /// Where its interrupt line comes from, if init can hand out any.
+    pub line: Option<LineRoute>,
     /// The process of its owner.
     pub process: Handle,
     /// Who policyd is, as the kernel stamps it.
@@ -35,13 +27,36 @@ pub struct Route {
     pub again: Option<u64>,
 }
 
-/// A window that is given, and recorded.
+/// Where an interrupt line comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Granted {
+pub struct LineRoute {
+    /// The capability to all lines that init can hand out.
+    pub root: Handle,
+    /// Number of the first of them.
+    pub first: u64,
+    /// Least microseconds between two interrupts, by the rules that init was started with; 0 for no
+    /// such bound.
+    pub interval: u32,
+    /// The same in ticks.
+    pub ticks: u64,
+}
+
+/// A window or a line that is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Given {
     /// What init keeps of it.
     pub kept: Handle,
     /// What its owner has, as the owner names it.
-    pub window: Handle,
+    pub held: Handle,
+}
+
+/// A window that is given with its line, and recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Granted {
+    /// The window.
+    pub window: Given,
+    /// The line, where one was asked for.
+    pub line: Option<Given>,
     /// The rule that allowed it.
     pub rule: u16,
     /// Number of the record.
@@ -82,16 +97,51 @@ pub enum Outcome {
     Refused(Refused),
 }
 
+/// What init has derived for a grant that comes to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Kept {
+    window: Handle,
+    line: Option<Handle>,
+}
+
+impl Kept {
+    pub(super) fn window(window: Handle) -> Kept {
+        Kept { window, line: None }
+    }
+
+    pub(super) fn both(window: Handle, line: Handle) -> Kept {
+        Kept { window, line: Some(line) }
+    }
+
+    fn of(window: Given, line: Option<Given>) -> Kept {
+        Kept { window: window.kept, line: line.map(|line| line.kept) }
+    }
+
+    /// What was derived last.
+    pub(super) fn last(self) -> Handle {
+        self.line.unwrap_or(self.window)
+    }
+
+    /// What was derived before.
+    pub(super) fn before_last(self) -> Option<Kept> {
+        self.line.map(|_| Kept::window(self.window))
+    }
+}
+
 /// What the next step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Stage {
+pub(super) enum Stage {
     Ask,
     Derive(Allowed),
+    Limit(Allowed, Handle, u64),
     Install(Allowed, Handle),
-    Confirm(Allowed, Handle, Handle),
-    Record(Allowed, Handle, Handle),
-    TakeBack(Handle, Refusal),
-    LetGo(Handle, Refusal),
+    DeriveLine(Allowed, Given, LineRoute),
+    LimitLine(Allowed, Given, Handle, u64),
+    InstallLine(Allowed, Given, Handle),
+    Confirm(Allowed, Given, Option<Given>),
+    Record(Allowed, Given, Option<Given>),
+    TakeBack(Kept, Refusal),
+    LetGo(Kept, Refusal),
     RecordRefusal(Refusal),
     WaitOut(u64),
     Done(Outcome),
@@ -100,8 +150,8 @@ enum Stage {
 /// One grant under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Grant {
-    question: Question,
-    route: Route,
+    pub(super) question: Question,
+    pub(super) route: Route,
     ruling: Option<(Reason, u16)>,
     /// This is the second question.
     second: bool,
@@ -139,33 +189,21 @@ impl Grant {
         self.stage = match self.stage {
             Stage::Ask => self.ask(world),
             Stage::Derive(allowed) => self.derive(world, allowed),
+            Stage::Limit(allowed, kept, mask) => Grant::limit(world, allowed, kept, mask),
             Stage::Install(allowed, kept) => self.install(world, allowed, kept),
-            Stage::Confirm(allowed, kept, window) => {
-                let ask = Epoch { nonce: self.question.nonce };
-                let answer = world.epoch(&ask);
-                match same_epoch(&ask, allowed.epoch, self.route.policyd, answer) {
-                    Ok(()) => Stage::Record(allowed, kept, window),
-                    Err(refusal) => Stage::TakeBack(kept, refusal),
-                }
+            Stage::DeriveLine(allowed, window, line) => {
+                self.derive_line(world, allowed, window, line)
             }
-            Stage::Record(allowed, kept, window) => {
-                let entry = grant_entry(&self.question, allowed.rule, allowed.epoch);
-                match world.record(&entry) {
-                    Some(record) => self.done(allowed, kept, window, record),
-                    None => Stage::TakeBack(kept, Refusal::NotRecorded),
-                }
+            Stage::LimitLine(allowed, window, kept, ticks) => {
+                Grant::limit_line(world, allowed, window, kept, ticks)
             }
-            // Before letting go: the children of a capability that is dropped live on.
-            Stage::TakeBack(kept, refusal) => {
-                // It fails only when `kept` is gone, and all derived from it with it.
-                let _ = world.cap_revoke(kept);
-                Stage::LetGo(kept, refusal)
+            Stage::InstallLine(allowed, window, kept) => {
+                self.install_line(world, allowed, window, kept)
             }
-            Stage::LetGo(kept, refusal) => {
-                // As above.
-                let _ = world.cap_drop(kept);
-                Stage::RecordRefusal(refusal)
-            }
+            Stage::Confirm(allowed, window, line) => self.confirm(world, allowed, window, line),
+            Stage::Record(allowed, window, line) => self.record(world, allowed, window, line),
+            Stage::TakeBack(kept, refusal) => Grant::take_back(world, kept, refusal),
+            Stage::LetGo(kept, refusal) => Grant::let_go(world, kept, refusal),
             Stage::RecordRefusal(refusal) => {
                 let (_, rule) = self.ruling.unwrap_or((Reason::NoRule, NO_RULE));
                 let entry = refusal_entry(&self.question, rule, self.route.epoch, refusal);
@@ -191,75 +229,48 @@ impl Grant {
         }
     }
 
-    fn done(&self, allowed: Allowed, kept: Handle, window: Handle, record: u64) -> Stage {
-        let Allowed { rule, .. } = allowed;
-        let second = self.second;
-        Stage::Done(Outcome::Granted(Granted { kept, window, rule, record, second }))
+    fn confirm(
+        &self,
+        world: &mut impl World,
+        allowed: Allowed,
+        window: Given,
+        line: Option<Given>,
+    ) -> Stage {
+        let ask = Epoch { nonce: self.question.nonce };
+        let answer = world.epoch(&ask);
+        match same_epoch(&ask, allowed.epoch, self.route.policyd, answer) {
+            Ok(()) => Stage::Record(allowed, window, line),
+            Err(refusal) => Stage::TakeBack(Kept::of(window, line), refusal),
+        }
+    }
+
+    fn record(
+        &self,
+        world: &mut impl World,
+        allowed: Allowed,
+        window: Given,
+        line: Option<Given>,
+    ) -> Stage {
+        let Some(record) = world.record(&grant_entry(&self.question, &allowed)) else {
+            return Stage::TakeBack(Kept::of(window, line), Refusal::NotRecorded);
+        };
+        let (rule, second) = (allowed.rule, self.second);
+        Stage::Done(Outcome::Granted(Granted { window, line, rule, record, second }))
     }
 
     fn ask(&mut self, world: &mut impl World) -> Stage {
         let ask = self.question.to_decide();
         let decision = check(&ask, self.route.policyd, world.decide(&ask));
         self.ruling = decision.as_ref().ok().map(|Decision { reason, rule, .. }| (*reason, *rule));
-        match decision.and_then(|decision| allowed(&decision, self.route.epoch)) {
+        match decision.and_then(|decision| self.allowed(&decision)) {
             Ok(allowed) => Stage::Derive(allowed),
             Err(refusal) => Stage::RecordRefusal(refusal),
         }
     }
 
-    fn derive(&self, world: &mut impl World, allowed: Allowed) -> Stage {
-        let Some(offset) = self.question.base.checked_sub(self.route.root_base) else {
-            return Stage::RecordRefusal(Refusal::OutOfReach);
-        };
-        match world.cap_derive(self.route.root, KEPT, offset, self.question.len) {
-            Ok(kept) => Stage::Install(allowed, kept),
-            Err(Error::OutOfRange) => Stage::RecordRefusal(Refusal::OutOfReach),
-            Err(_) => Stage::RecordRefusal(Refusal::KernelRefused),
-        }
+    fn allowed(&self, decision: &Decision) -> Result<Allowed, Refusal> {
+        let line = self.route.line.filter(|_| self.question.line != NO_LINE);
+        let interval = line.map_or(0, |line| line.interval);
+        allowed(decision, self.route.epoch, interval)
     }
-
-    fn install(&self, world: &mut impl World, allowed: Allowed, kept: Handle) -> Stage {
-        let rights = owner_rights(self.question.rights);
-        match world.cap_install(self.route.process, kept, rights) {
-            Ok(window) => Stage::Confirm(allowed, kept, window),
-            Err(Error::BadState | Error::BadHandle) => Stage::TakeBack(kept, Refusal::SubjectEnded),
-            Err(_) => Stage::TakeBack(kept, Refusal::KernelRefused),
-        }
-    }
-}
-
-/// The ledger record of a refusal.
-#[must_use]
-pub fn refusal_entry(question: &Question, rule: u16, epoch: u32, refusal: Refusal) -> Entry {
-    Entry {
-        event: Event::Refusal,
-        outcome: Came::Deny,
-        reason: u32::from(refusal.code()),
-        ..grant_entry(question, rule, epoch)
-    }
-}
-
-fn grant_entry(question: &Question, rule: u16, epoch: u32) -> Entry {
-    Entry {
-        event: Event::Grant,
-        outcome: Came::Allow,
-        device: question.device,
-        rights: question.rights,
-        rule,
-        subject: question.subject(),
-        asker: question.asker,
-        base: question.base,
-        len: question.len,
-        epoch,
-        reason: 0,
-        detail: question.nonce,
-    }
-}
-
-/// What an owner may get: it uses its window, and cannot pass it on.
-const OWNER: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
-
-/// What an owner gets of what was asked for.
-fn owner_rights(asked: u16) -> Rights {
-    Rights::from_bits_truncate(asked) & OWNER
 }

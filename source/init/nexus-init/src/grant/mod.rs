@@ -1,8 +1,9 @@
 //! One grant, from the question to the record: a state machine.
 //!
-//! The order is the contract's: policyd decides and records; the window is derived and put into
-//! the table of its owner; the outcome is recorded; only then may the owner run. Any failure on
-//! the way, and any doubt, takes back what was done and ends in a refusal. One that says no more than
+//! The order is the contract's: policyd decides and records; the window is derived, limited to the
+//! registers that are allowed, and put into the table of its owner, and so is the interrupt line, if
+//! there is one; the outcome is recorded; only then may the owner run. Any failure on the way, and any
+//! doubt, takes back what was done and ends in a refusal. One that says no more than
 //! that policyd or logd was late is followed by a second question, once, while the system boots: it
 //! is a whole grant anew, under a nonce of its own.
 //!
@@ -10,17 +11,20 @@
 //! can let anything happen between two steps: a death, another epoch, a lost answer.
 
 mod answer;
+mod entry;
 mod machine;
+mod steps;
 #[cfg(test)]
 mod tests;
 
-use nexus_abi::{Error, Handle, Received, Rights};
+use nexus_abi::{Error, Handle, PAGE_SIZE, Received, Rights};
 use nexus_proto::log::Entry;
 use nexus_proto::policy::{Decide, Epoch};
 use nexus_proto::{Asker, Subject, Zero};
 
 pub use answer::{Allowed, check};
-pub use machine::{Grant, Granted, Outcome, Refused, Route, refusal_entry};
+pub use entry::refusal_entry;
+pub use machine::{Given, Grant, Granted, LineRoute, Outcome, Refused, Route};
 
 /// What a grant needs from outside.
 pub trait World {
@@ -54,6 +58,12 @@ pub trait World {
         offset: u64,
         len: u64,
     ) -> Result<Handle, Error>;
+
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn cap_limit(&mut self, cap: Handle, limit: u64) -> Result<(), Error>;
 
     /// As the system call of that name.
     ///
@@ -94,8 +104,13 @@ pub struct Question {
     pub rights: u16,
     /// First physical address of the window.
     pub base: u64,
-    /// Its bytes.
+    /// Its bytes: whole pages.
     pub len: u64,
+    /// The registers of it that are to be written, one at a time: bit n is the 32-bit register at 4n.
+    /// `None` for a window that is mapped writable.
+    pub registers: Option<u64>,
+    /// Number of the interrupt line; [`NO_LINE`](nexus_proto::policy::NO_LINE) for the window alone.
+    pub line: u16,
     /// A number that is used once.
     pub nonce: u64,
 }
@@ -109,10 +124,13 @@ impl Question {
             asker: self.asker,
             device: self.device,
             rights: self.rights,
-            zero: Zero::ZERO,
             base: self.base,
-            len: self.len,
             nonce: self.nonce,
+            // No device has a window of more pages than can be said.
+            pages: u32::try_from(self.len / PAGE_SIZE).unwrap_or(u32::MAX),
+            line: self.line,
+            registers: self.registers.into(),
+            zero: Zero::ZERO,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Everything that can go wrong with a grant, at every point of it.
 
+mod lines;
+
 use nexus_abi::{Error, Message, Rights, Sender};
 use nexus_proto::init::Refusal;
 use nexus_proto::log::{Event, Outcome as Came};
@@ -7,10 +9,14 @@ use nexus_proto::policy::{Decide, Decision, NO_RULE, Reason, Verdict};
 use nexus_proto::{Operation, ServiceError, encode_error};
 
 use super::*;
-use crate::testing::{Fake, POLICYD, Policyd, RNGD, question, route};
+use crate::testing::{Fake, POLICYD, Policyd, RNGD, masked, question, route};
 
 fn refused(fake: &mut Fake) -> Refusal {
-    let outcome = Grant::new(question(1), route()).run(fake);
+    refused_of(question(1), fake)
+}
+
+fn refused_of(question: Question, fake: &mut Fake) -> Refusal {
+    let outcome = Grant::new(question, route()).run(fake);
     let Outcome::Refused(Refused { refusal, .. }) = outcome else { panic!("{outcome:?}") };
     fake.assert_nothing_left();
     assert!(!fake.ledger.iter().any(|entry| entry.event == Event::Grant), "no grant in the ledger");
@@ -27,7 +33,7 @@ fn the_straight_way() {
     let mut fake = Fake::default();
     let outcome = Grant::new(question(1), route()).run(&mut fake);
     let Outcome::Granted(granted) = outcome else { panic!("{outcome:?}") };
-    let window = fake.cap(granted.window).unwrap();
+    let window = fake.cap(granted.window.held).unwrap();
     assert_eq!(window.holder, Some(RNGD));
     assert_eq!(window.rights, Rights::MAP | Rights::READ | Rights::WRITE);
     assert_eq!((window.base, window.len), (0x1000_6000, 0x1000));
@@ -48,9 +54,9 @@ fn only_the_asked_rights_reach_the_owner() {
     for (rights, expected) in [(read, read), (Rights::all(), read | Rights::WRITE)] {
         let ask = Question { rights: rights.bits(), ..question(1) };
         let Outcome::Granted(granted) = Grant::new(ask, route()).run(&mut fake) else { panic!() };
-        assert_eq!(fake.cap(granted.window).unwrap().rights, expected);
-        fake.cap_revoke(granted.kept).unwrap();
-        fake.cap_drop(granted.kept).unwrap();
+        assert_eq!(fake.cap(granted.window.held).unwrap().rights, expected);
+        fake.cap_revoke(granted.window.kept).unwrap();
+        fake.cap_drop(granted.window.kept).unwrap();
     }
 }
 
@@ -73,8 +79,14 @@ fn test_policyd_slow_no_grant() {
 // attack 35 F: every bit of an answer of policyd wrong, every shorter answer; no grant
 #[test]
 fn test_policyd_garbled_no_grant() {
+    for question in [question(1), masked(1)] {
+        no_garbled_answer_gives(question);
+    }
+}
+
+fn no_garbled_answer_gives(question: Question) {
     let mut good = Fake::default();
-    let answer = good.decide(&question(1).to_decide()).unwrap().message;
+    let answer = good.decide(&question.to_decide()).unwrap().message;
     let mut garbled = vec![
         Message::default(),
         Message::new(0, &[1]),
@@ -95,7 +107,7 @@ fn test_policyd_garbled_no_grant() {
     }
     for message in garbled {
         let mut fake = Fake { policyd: Policyd::Says(message), ..Fake::default() };
-        let refusal = refused_unless_harmless(&mut fake, &answer, &message);
+        let refusal = refused_unless_harmless(question, &mut fake, &answer, &message);
         assert!(
             matches!(refusal, None | Some(Refusal::PolicyGarbled | Refusal::EpochChanged)),
             "{message:?}: {refusal:?}"
@@ -104,7 +116,12 @@ fn test_policyd_garbled_no_grant() {
 }
 
 /// Two fields of an answer bind nobody: which rule it was, and which record.
-fn refused_unless_harmless(fake: &mut Fake, good: &Message, message: &Message) -> Option<Refusal> {
+fn refused_unless_harmless(
+    question: Question,
+    fake: &mut Fake,
+    good: &Message,
+    message: &Message,
+) -> Option<Refusal> {
     if let Ok(decision) = Decide::decode_reply(message) {
         let original = Decide::decode_reply(good).unwrap();
         let same = Decision { rule: original.rule, record: original.record, ..decision };
@@ -112,7 +129,7 @@ fn refused_unless_harmless(fake: &mut Fake, good: &Message, message: &Message) -
             return None;
         }
     }
-    Some(refused(fake))
+    Some(refused_of(question, fake))
 }
 
 trait WithWords {
@@ -149,7 +166,7 @@ fn test_answer_to_another_question_is_no_answer() {
         |_, answer| answer.asked.device += 1,
         |_, answer| answer.asked.rights ^= Rights::WRITE.bits(),
         |_, answer| answer.asked.base += 0x1000,
-        |_, answer| answer.asked.len += 0x1000,
+        |_, answer| answer.asked.pages += 1,
         |_, answer| answer.asked.nonce -= 1,
         |_, answer| answer.asked.nonce += 1,
     ];
@@ -200,7 +217,7 @@ fn a_denial_is_recorded_with_its_rule() {
     assert_eq!(outcome, Outcome::Refused(Refused { refusal: Refusal::PolicyDenied, ruling }));
     let refusal = fake.ledger.last().unwrap();
     assert_eq!((refusal.event, refusal.outcome), (Event::Refusal, Came::Deny));
-    assert_eq!((refusal.rule, refusal.reason), (3, u32::from(Refusal::PolicyDenied.code())));
+    assert_eq!((refusal.rule, refusal.reason), (3, Refusal::PolicyDenied.code()));
     fake.assert_nothing_left();
 }
 
@@ -346,7 +363,7 @@ fn test_second_owner_is_refused() {
     let refused =
         matches!(outcome, Outcome::Refused(Refused { refusal: Refusal::KernelRefused, .. }));
     assert!(refused, "{outcome:?}");
-    assert!(fake.cap(first.window).is_some(), "the first one keeps it");
+    assert!(fake.cap(first.window.held).is_some(), "the first one keeps it");
     assert_eq!(fake.owners(), 1);
 }
 
@@ -373,23 +390,25 @@ fn whatever_happens_whenever() {
     let mut ways = 0;
     for one in EVENTS {
         for other in EVENTS {
-            for (at, later) in (0..9).flat_map(|at| (at..9).map(move |later| (at, later))) {
+            for (at, later) in (0..13).flat_map(|at| (at..13).map(move |later| (at, later))) {
                 for route in [route(), twice()] {
-                    run_with(route, &[(at, one), (later, other)]);
-                    ways += 1;
+                    for question in [question(1), masked(1)] {
+                        run_with(question, route, &[(at, one), (later, other)]);
+                        ways += 1;
+                    }
                 }
             }
         }
     }
-    assert_eq!(ways, 2 * 25 * 45);
+    assert_eq!(ways, 4 * 25 * 91);
 }
 
 type Happening = fn(&mut Fake);
 
-fn run_with(route: Route, events: &[(usize, Happening)]) {
+fn run_with(question: Question, route: Route, events: &[(usize, Happening)]) {
     let mut fake = Fake::default();
-    let mut grant = Grant::new(question(1), route);
-    for step in 0..20 {
+    let mut grant = Grant::new(question, route);
+    for step in 0..30 {
         for (_, event) in events.iter().filter(|(at, _)| *at == step) {
             event(&mut fake);
         }
@@ -398,16 +417,18 @@ fn run_with(route: Route, events: &[(usize, Happening)]) {
             grant.step(&mut fake);
             assert!(fake.calls.len() - before <= 1, "one call a step");
         }
-        assert!(fake.owners() <= 1);
+        assert!(fake.owners() <= 1 && fake.line_owners() <= fake.owners());
     }
     match grant.outcome().unwrap() {
         Outcome::Granted(granted) => {
             let record = usize::try_from(granted.record).unwrap();
             assert_eq!(fake.ledger[record - 1].event, Event::Grant);
-            assert!(fake.cap(granted.kept).is_some(), "init can take it back");
-            assert_eq!(fake.cap(granted.window).is_some(), fake.live, "never an orphan");
-            fake.cap_revoke(granted.kept).unwrap();
+            assert!(fake.cap(granted.window.kept).is_some(), "init can take it back");
+            assert_eq!(fake.cap(granted.window.held).is_some(), fake.live, "never an orphan");
+            fake.cap_revoke(granted.window.kept).unwrap();
             assert_eq!(fake.owners(), 0);
+            let line = granted.line.inspect(|line| fake.cap_revoke(line.kept).unwrap());
+            assert_eq!((line.is_some(), fake.line_owners()), (question.line != 0, 0));
         }
         Outcome::Refused(_) => {
             fake.assert_nothing_left();

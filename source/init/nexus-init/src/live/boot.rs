@@ -16,7 +16,7 @@ use nexus_sysdesc::{DescError, Description, Profile};
 use super::machine::{Live, say};
 use super::service::Starter;
 use crate::board::{Range, Tree, TreeError};
-use crate::init::{Init, Machine, Root};
+use crate::init::{Init, Lines, Machine, Root};
 use crate::order::start_order;
 use crate::registry::Registry;
 
@@ -123,6 +123,7 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     become_service(&mut registry, block);
 
     let mut init = Init::new(registry, roots.clone(), Live::new(console, &roots));
+    init.lines = lines(block);
     init.locate(&board);
     let starter = Starter {
         archive: parsed,
@@ -161,6 +162,16 @@ fn roots(block: &Startup) -> Vec<Root> {
         Some(Root { handle: Handle(cap.handle), range })
     };
     block.with_role(Role::RootWindow).filter_map(root).collect()
+}
+
+fn lines(block: &Startup) -> Option<Lines> {
+    let cap = block.with_role(Role::Lines).next()?;
+    Some(Lines {
+        handle: Handle(cap.handle),
+        first: cap.base,
+        count: cap.len,
+        timebase_hz: block.timebase_hz,
+    })
 }
 
 /// One endpoint for each service that serves, all before the first one starts. Returns init's.
@@ -209,7 +220,7 @@ fn let_go(init: &mut Init<Live>, block: &Startup, description: Handle) {
         (Role::DeviceTree, KindCode::Vmo),
     ] {
         for cap in block.with_role(role) {
-            init.drop_authority(Handle(cap.handle), kind, None);
+            init.drop_authority(Handle(cap.handle), kind);
         }
     }
     // Those who have it keep it.

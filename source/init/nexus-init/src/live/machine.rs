@@ -1,6 +1,8 @@
 //! The outside, as it is.
 
-use nexus_abi::{CapInfo, Error, Handle, Message, ProcessInfo, ProcessState, Received, Rights};
+use nexus_abi::{
+    CapInfo, Error, Handle, IrqInfo, Message, ProcessInfo, ProcessState, Received, Rights,
+};
 use nexus_proto::Operation;
 use nexus_proto::log::{Append, Entry, Head, HeadInfo};
 use nexus_proto::policy::{Decide, Epoch};
@@ -148,6 +150,10 @@ impl World for Live {
         sys::cap_derive(cap, rights, offset, len)
     }
 
+    fn cap_limit(&mut self, cap: Handle, limit: u64) -> Result<(), Error> {
+        sys::cap_limit(cap, limit)
+    }
+
     fn cap_install(
         &mut self,
         process: Handle,
@@ -177,6 +183,10 @@ impl Machine for Live {
         cursor: u64,
     ) -> Result<(u64, Option<CapInfo>), Error> {
         sys::cap_inspect(process, cursor)
+    }
+
+    fn irq_stat(&mut self, irq: Handle) -> Result<IrqInfo, Error> {
+        sys::irq_stat(irq)
     }
 
     fn ticks(&mut self) -> u64 {

@@ -65,10 +65,14 @@ impl Starter<'_> {
         let mut block = self.block(init, service);
         self.give_endpoints(init, process, service, &mut block)?;
         for need in &service.needs {
-            let window = init.give(service.id, process, need).ok_or(Failed::NoDevice)?;
+            let granted = init.give(service.id, process, need).ok_or(Failed::NoDevice)?;
             let range = init.registry.device(need.device).and_then(|device| device.window);
             let len = range.map(|range| range.len);
-            push(&mut block, Role::Window, u32::from(need.device), window, len)?;
+            let device = u32::from(need.device);
+            push(&mut block, Role::Window, device, granted.window.held, len)?;
+            if let Some(line) = granted.line {
+                push(&mut block, Role::Line, device, line.held, None)?;
+            }
         }
         tell(process, &mut loaded, &block)?;
         self.run(init, process, service, loaded)

@@ -1,6 +1,8 @@
 //! What the small kernel tells.
 
-use nexus_abi::{CapInfo, Error, Handle, KindCode, ProcessInfo, ProcessState, Rights};
+use nexus_abi::{
+    CapInfo, Error, Handle, IrqInfo, KindCode, LineState, ProcessInfo, ProcessState, Rights,
+};
 
 use super::Fake;
 use crate::board::{Identity, Probe, Range};
@@ -43,8 +45,19 @@ impl Machine for Fake {
             object: 0,
             mapped_pages: 1,
             children: 0,
+            registers: None,
         };
         Ok((next, Some(info)))
+    }
+
+    fn irq_stat(&mut self, irq: Handle) -> Result<IrqInfo, Error> {
+        let cap = self.cap(irq).ok_or(Error::BadHandle)?;
+        if !cap.rights.contains(Rights::MANAGE) {
+            return Err(Error::Denied);
+        }
+        let (line, interval) = (cap.base, cap.limit.unwrap_or(0));
+        let state = LineState::Armed;
+        Ok(IrqInfo { line, state, interval, delivered: 5, held_back: 2, last: 99 })
     }
 
     fn ticks(&mut self) -> u64 {

@@ -16,7 +16,7 @@ fn an_end_is_recorded_and_all_comes_back() {
     init.notified(1 << 2);
     let [.., exit, revoke] = init.machine.ledger.as_slice() else { panic!("two records") };
     assert_eq!((exit.event, exit.subject), (Event::Exit, RNGD_ID.into()));
-    assert_eq!((exit.reason, exit.detail), (u32::from(EndKind::Fault.code()), 12));
+    assert_eq!((exit.reason, exit.detail), (EndKind::Fault.code(), 12));
     assert_eq!((exit.len, exit.base), (0x1000, 0x10_0042));
     assert_eq!((revoke.event, revoke.device, revoke.subject), (Event::Revoke, RNG, RNGD_ID.into()));
     assert_eq!(init.registry.device(RNG).unwrap().state, OwnerState::OwnerEnded);

@@ -13,7 +13,7 @@ use crate::testing::Policyd;
 fn a_device_goes_to_its_owner_and_the_ledger_says_so() {
     let mut init = started();
     let window = init.give(7, RNGD, &need(RNG)).unwrap();
-    assert_eq!(init.machine.cap(window).unwrap().base, 0x1000_6000, "by its DeviceID");
+    assert_eq!(init.machine.cap(window.window.held).unwrap().base, 0x1000_6000, "by its DeviceID");
     let record = init.registry.device(RNG).unwrap();
     assert_eq!((record.state, record.owner), (OwnerState::Held, RNGD_ID.into()));
     let grant = init.machine.ledger.last().unwrap();
@@ -30,9 +30,9 @@ fn what_is_not_there_or_out_of_reach_is_refused_unasked_and_recorded() {
     assert_eq!(init.give(8, Handle(80), &need(CLINT)), None);
     let calls = &init.machine.calls[before..];
     assert!(calls.iter().all(|call| *call == "record"), "{calls:?}");
-    let reasons: Vec<u32> = init.machine.ledger.iter().map(|entry| entry.reason).collect();
+    let reasons: Vec<u8> = init.machine.ledger.iter().map(|entry| entry.reason).collect();
     let expected = [Refusal::Absent, Refusal::OutOfReach];
-    assert_eq!(reasons, expected.map(|refusal| u32::from(refusal.code())));
+    assert_eq!(reasons, expected.map(|refusal| refusal.code()));
     assert!(init.machine.ledger.iter().all(|entry| entry.event == Event::Refusal));
     assert_eq!(init.registry.device(GONE).unwrap().refusal.as_deref(), Some("absent"));
     assert_eq!(init.registry.device(GONE).unwrap().state, OwnerState::NotFound);
@@ -124,6 +124,6 @@ fn devices_that_nobody_gets_are_on_record() {
     let refused = (Event::Refusal, NO_DEVICE);
     let expected = [(refused.0, refused.1, 0x1000_1000), (refused.0, refused.1, 0)];
     assert_eq!(records.collect::<Vec<_>>(), expected);
-    let ambiguous = u32::from(Refusal::Ambiguous.code());
+    let ambiguous = Refusal::Ambiguous.code();
     assert!(init.machine.ledger.iter().all(|entry| entry.reason == ambiguous));
 }

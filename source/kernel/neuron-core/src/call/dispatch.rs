@@ -3,7 +3,7 @@
 //! A handler says what came of the call; one place here writes it to the caller's registers. A
 //! handler that returns an error has changed nothing.
 
-use nexus_abi::{Error, Handle, Rights, Sender, Syscall, regs};
+use nexus_abi::{CapInfo, Error, Handle, Rights, Sender, Syscall, regs};
 
 use crate::Result;
 use crate::call::fast::Run;
@@ -102,9 +102,11 @@ impl<P: Platform> Kernel<'_, P> {
             Syscall::CapInstall => self.cap_install(process, Handle(a0), Handle(a1), a2)?.0,
             Syscall::ProcessCreate => self.process_create(process, [a0, a1, a2, a3, a4])?.0,
             Syscall::ThreadCreate => self.thread_create(me, [a0, a1, a2, a3, a4])?.0,
-            Syscall::IrqBind | Syscall::IrqAck | Syscall::IrqStat | Syscall::CapLimit => {
+            Syscall::IrqBind | Syscall::IrqAck | Syscall::IrqStat => {
                 return Err(Error::BadSyscall);
             }
+            Syscall::CapLimit => self.cap_limit(process, Handle(a0), a1).map(|()| 0)?,
+            Syscall::MmioWrite => self.mmio_write(process, Handle(a0), a1, a2).map(|()| 0)?,
             Syscall::ConsoleWrite => {
                 self.console_write(process, Handle(a0), a1, [a2, a3, a4, a5]).map(|()| 0)?
             }
@@ -146,6 +148,15 @@ impl<P: Platform> Kernel<'_, P> {
         self.check_live(target)?;
         let child = self.add_child(id, target, kind, rights)?;
         Ok(self.caps.handle(child))
+    }
+
+    /// `cap_limit`.
+    fn cap_limit(&mut self, caller: Id<Process>, handle: Handle, limit: u64) -> Result {
+        let (id, cap) = self.lookup(caller, handle)?;
+        match cap.kind {
+            CapabilityKind::DeviceMmio { .. } => self.limit_window(id, limit),
+            _ => Err(Error::WrongKind),
+        }
     }
 
     /// `cap_drop`.
@@ -231,7 +242,7 @@ impl<P: Platform> Kernel<'_, P> {
     ) -> Result<Outcome> {
         let (_, cap) = self.lookup(caller, handle)?;
         let manage = cap.rights.contains(Rights::MANAGE);
-        let record = cap.info(manage, self.vmo_bytes(cap)).to_record();
+        let record = self.info(cap, manage).to_record();
         self.record(me, 0, Sender::default(), &record)
     }
 
@@ -246,7 +257,7 @@ impl<P: Platform> Kernel<'_, P> {
         let (value, record) = match self.cap_inspect(caller, process, cursor)? {
             Some((handle, cap)) => {
                 let manage = process != Handle::NONE || cap.rights.contains(Rights::MANAGE);
-                (handle.0, cap.info(manage, self.vmo_bytes(cap)).to_record())
+                (handle.0, self.info(cap, manage).to_record())
             }
             None => (0, [0; 8]),
         };
@@ -268,11 +279,14 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(Outcome::Applied)
     }
 
-    fn vmo_bytes(&self, cap: &Capability) -> u64 {
-        match cap.kind {
+    /// What is told of a capability.
+    fn info(&self, cap: &Capability, manage: bool) -> CapInfo {
+        let vmo_bytes = match cap.kind {
             CapabilityKind::Vmo(id) => self.vmos.get(id).map_or(0, bytes),
             _ => 0,
-        }
+        };
+        let registers = cap.registers().and_then(|id| self.registers.get(id).ok());
+        cap.info(manage, vmo_bytes, registers.map(|registers| registers.mask))
     }
 
     /// `console_write`.

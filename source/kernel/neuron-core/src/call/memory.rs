@@ -35,7 +35,7 @@ impl<P: Platform> Kernel<'_, P> {
     ) -> Result<u64> {
         let (cap, capability) = self.lookup(caller, handle)?;
         let window = Window::of(capability.kind)?;
-        device_rights(capability.rights, prot)?;
+        device_rights(capability, prot)?;
         let perm = device_perm(prot)?;
         if va & PAGE_SIZE.wrapping_sub(1) != 0 {
             return Err(Error::Misaligned);
@@ -183,7 +183,7 @@ impl<P: Platform> Kernel<'_, P> {
                 leaf
             }
             _ => {
-                device_rights(capability.rights, prot)?;
+                device_rights(capability, prot)?;
                 device_perm(prot)?.into()
             }
         };
@@ -322,14 +322,12 @@ pub(crate) fn bytes(vmo: &Vmo) -> u64 {
 }
 
 /// A window has no EXEC. One that can be derived from is for handing out, not for use, so DERIVE
-/// excludes MAP (RFC-0002).
-fn device_rights(rights: Rights, prot: u64) -> Result {
+/// excludes MAP (RFC-0002). With a mask of registers, WRITE is for `mmio_write` alone.
+fn device_rights(cap: &Capability, prot: u64) -> Result {
     let needed = rights_for(prot).difference(Rights::EXEC);
-    if rights.contains(needed) && !rights.contains(Rights::DERIVE) {
-        Ok(())
-    } else {
-        Err(Error::Denied)
-    }
+    need(cap, needed)?;
+    let stores = needed.contains(Rights::WRITE) && cap.registers().is_some();
+    if stores || cap.rights.contains(Rights::DERIVE) { Err(Error::Denied) } else { Ok(()) }
 }
 
 fn device_perm(prot: u64) -> Result<DevicePerm> {

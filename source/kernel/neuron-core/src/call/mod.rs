@@ -6,5 +6,6 @@ pub(crate) mod fast;
 pub(crate) mod life;
 pub(crate) mod memory;
 pub(crate) mod message;
+mod register;
 
 pub(crate) use dispatch::Outcome;

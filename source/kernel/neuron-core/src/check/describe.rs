@@ -78,6 +78,7 @@ impl<P: Platform> Kernel<'_, P> {
         add(&mut digest, &self.endpoints);
         add(&mut digest, &self.notifications);
         add(&mut digest, &self.vmos);
+        add(&mut digest, &self.registers);
         add(&mut digest, &self.mappings);
         add(&mut digest, &self.processes);
         for (id, thread) in self.threads.iter() {
@@ -131,6 +132,7 @@ impl<P: Platform> Kernel<'_, P> {
         objects(out, "endpoint", &self.endpoints)?;
         objects(out, "notification", &self.notifications)?;
         objects(out, "memory", &self.vmos)?;
+        objects(out, "registers", &self.registers)?;
         objects(out, "mapping", &self.mappings)?;
         objects(out, "process", &self.processes)?;
         for (id, thread) in self.threads.iter() {

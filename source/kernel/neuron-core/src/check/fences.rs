@@ -31,9 +31,12 @@ fn check_events(events: &[Event], scratch: &mut Scratch<'_>) -> Result<(), Viola
     for sum in scratch.processes.iter_mut() {
         sum.fenced = false;
     }
+    let mut devices = false;
     for (number, event) in events.iter().enumerate().rev() {
         match *event {
             Event::FencePage(..) => {}
+            Event::FenceKernel => devices = true,
+            Event::Device(index) => ensure(devices, Rule::FenceMissing, index)?,
             Event::FenceSpace(asid) => {
                 if let Some(sum) = scratch.sum(slot(asid)) {
                     sum.fenced = true;

@@ -22,6 +22,10 @@ pub enum Event {
     FencePage(Asid, Page),
     /// An address space was fenced.
     FenceSpace(Asid),
+    /// An entry for a device page in the kernel half changed.
+    Device(u32),
+    /// All of these entries were fenced.
+    FenceKernel,
 }
 
 /// A platform with a ledger. It is itself a platform.
@@ -120,6 +124,24 @@ impl<P: Platform> Platform for Ledger<'_, P> {
     fn fence_space(&mut self, asid: Asid) {
         self.machine.fence_space(asid);
         self.note(Event::FenceSpace(asid));
+    }
+
+    fn set_device(&mut self, index: u32, entry: u64) {
+        self.machine.set_device(index, entry);
+        self.note(Event::Device(index));
+    }
+
+    fn device_entry(&self, index: u32) -> u64 {
+        self.machine.device_entry(index)
+    }
+
+    fn fence_kernel(&mut self) {
+        self.machine.fence_kernel();
+        self.note(Event::FenceKernel);
+    }
+
+    fn write_device(&mut self, index: u32, offset: u64, value: u32) {
+        self.machine.write_device(index, offset, value);
     }
 
     fn fence_code(&mut self) {

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod describe;
+mod devices;
 mod fences;
 mod frames;
 mod ledger;
@@ -42,6 +43,7 @@ impl<P: Platform> Kernel<'_, P> {
         scratch.begin();
         self.check_pools()?;
         self.check_tree(scratch)?;
+        self.check_devices()?;
         self.check_objects(scratch)?;
         self.check_spaces(scratch)?;
         self.check_frames(scratch)?;
@@ -64,6 +66,7 @@ impl<P: Platform> Kernel<'_, P> {
             self.endpoints.is_sound(),
             self.notifications.is_sound(),
             self.vmos.is_sound(),
+            self.registers.is_sound(),
             self.mappings.is_sound(),
             self.processes.is_sound(),
             self.threads.is_sound(),

@@ -48,8 +48,14 @@ rules! {
     /// No two siblings, and no two windows without a parent, overlap (capability).
     WindowOverlap,
     /// A window is mapped only through a capability with MAP and READ, without DERIVE, that has
-    /// no child; and only by its holder (capability or mapping).
+    /// no child; and only by its holder (capability or mapping). One with a mask is not mapped writable.
     WindowUse,
+
+    /// Below a window with a mask all have one, and no register that it lacks (capability).
+    WindowMask,
+    /// The kernel half has one device page for each mask, the first of its window, for the kernel to
+    /// read and write alone, and no others (place).
+    DevicePage,
 
     /// An object lives as long as it has an anchor with a capability (slot).
     ObjectAnchor,
@@ -125,7 +131,8 @@ rules! {
     /// The current thread is the most important one, or equal with a time slice (thread).
     Current,
 
-    /// A page-table write is fenced before user mode runs (frame).
+    /// A page-table write is fenced before user mode runs (frame; of a device page in the kernel half,
+    /// its place).
     FenceMissing,
     /// A frame leaves an address space only after a fence (frame).
     FenceLate,

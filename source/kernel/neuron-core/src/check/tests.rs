@@ -143,6 +143,75 @@ fn capabilities() {
 }
 
 #[test]
+fn masks() {
+    // Of what init keeps, and of what its owner has.
+    let masked = |w: &mut World<'_>, s: &Scene| {
+        let (root, rights) = (w.roots[0], w.rights(s.kept).unwrap());
+        let kept = w.derive_part(w.init, root, rights, 4 * PAGE_SIZE, 2 * PAGE_SIZE).unwrap();
+        w.cap_limit(w.init, kept, 0b11).unwrap();
+        let use_it = Rights::MAP | Rights::READ | Rights::WRITE;
+        let window = w.install(w.init, s.owner.process, kept, use_it).unwrap();
+        let va = VA + 16 * PAGE_SIZE;
+        w.mmio_map(s.owner.user, window, 0, PAGE_SIZE, va, Prot::READ).unwrap();
+        [s.cap(w, kept), s.cap(w, window)]
+    };
+    let place = |w: &World<'_>, id| w.kernel.caps.get(id).unwrap().registers().unwrap();
+    breaks(&[Rule::WindowMask], |w, s| {
+        let [_, window] = masked(w, s);
+        let place = place(w, window);
+        w.kernel.registers.get_mut(place).unwrap().mask = 0b101;
+    });
+    breaks(&[Rule::WindowMask], |w, s| {
+        let [kept, _] = masked(w, s);
+        let place = place(w, kept);
+        w.kernel.registers.get_mut(place).unwrap().mask = 0;
+    });
+    breaks(&[Rule::WindowMask], |w, s| {
+        let [kept, _] = masked(w, s);
+        let memory = s.cap(w, s.memory);
+        let place = place(w, kept);
+        w.kernel.caps.get_mut(memory).unwrap().set_registers(place);
+    });
+    breaks(&[Rule::DevicePage], |w, s| {
+        let [kept, window] = masked(w, s);
+        let place = place(w, kept);
+        w.kernel.caps.get_mut(window).unwrap().set_registers(place);
+    });
+    breaks(&[Rule::DevicePage], |w, s| {
+        let [kept, _] = masked(w, s);
+        let place = place(w, kept);
+        w.kernel.registers.get_mut(place).unwrap().frame = Frame::at(0x1000_0000).unwrap();
+    });
+    // User, not writable, executable, or of another page; and one that belongs to nobody.
+    for change in [1 << 4, 1 << 2, 1 << 3, 1 << 10] {
+        breaks(&[Rule::DevicePage], |w, s| {
+            let [_, window] = masked(w, s);
+            let place = place(w, window).slot();
+            let entry = w.kernel.platform.device_entry(place);
+            w.kernel.platform.set_device(place, entry ^ change);
+            w.kernel.platform.fence_kernel();
+        });
+    }
+    breaks(&[Rule::DevicePage], |w, s| {
+        masked(w, s);
+        w.kernel.platform.set_device(511, Pte::device(Frame::at(0x1000_0000).unwrap()).word());
+        w.kernel.platform.fence_kernel();
+    });
+    breaks(&[Rule::WindowUse], |w, s| {
+        let [_, window] = masked(w, s);
+        let mapping = w.kernel.caps.get(window).unwrap().mappings.first().unwrap();
+        w.kernel.mappings.get_mut(mapping).unwrap().leaf = Leaf::ReadWrite;
+    });
+    breaks(&[Rule::FenceMissing], |w, s| {
+        let [_, window] = masked(w, s);
+        let place = place(w, window).slot();
+        let entry = w.kernel.platform.device_entry(place);
+        w.kernel.platform.fence_kernel();
+        w.kernel.platform.set_device(place, entry);
+    });
+}
+
+#[test]
 fn windows() {
     let window = |w: &mut World<'_>, id: Id<Capability>, base, len| {
         w.kernel.caps.get_mut(id).unwrap().kind = CapabilityKind::DeviceMmio { base, len };

@@ -3,6 +3,7 @@
 
 pub mod alarm;
 pub mod boot;
+mod device;
 mod release;
 pub(crate) mod sched;
 pub(crate) mod space;
@@ -17,6 +18,7 @@ use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
 use crate::object::mapping::Mapping;
 use crate::object::process::{Ending, Process};
+use crate::object::register::Registers;
 use crate::object::thread::{Thread, TrapFrame};
 use crate::platform::Platform;
 use crate::store::banks::Banks;
@@ -48,6 +50,9 @@ pub struct Tables<'a> {
     pub processes: &'a mut [Slot<Process>],
     /// Threads; no more than 65,536 are used, for reply handles.
     pub threads: &'a mut [Slot<Thread>],
+    /// Masks of windows, each with a device page in the kernel half:
+    /// [`crate::object::register::DEVICE_PAGES`], or less.
+    pub registers: &'a mut [Slot<Registers>],
     /// Deadlines: as many as threads.
     pub alarms: &'a mut [Alarm],
     /// One entry for each frame of RAM.
@@ -82,6 +87,7 @@ pub struct Kernel<'a, P> {
     pub(crate) processes: Pool<'a, Process>,
     pub(crate) mappings: Pool<'a, Mapping>,
     pub(crate) vmos: Pool<'a, Vmo>,
+    pub(crate) registers: Pool<'a, Registers>,
     pub(crate) frames: Frames<'a>,
     pub(crate) ending: List<Process, Ending>,
     /// Number of the last call.
@@ -108,6 +114,7 @@ impl<'a, P: Platform> Kernel<'a, P> {
             endpoints: Pool::new(tables.endpoints),
             notifications: Pool::new(tables.notifications),
             vmos: Pool::new(tables.vmos),
+            registers: Pool::new(tables.registers),
             mappings: Pool::new(tables.mappings),
             processes: Pool::new(tables.processes),
             threads: Pool::new(threads),

@@ -38,14 +38,23 @@ impl<P: Platform> Kernel<'_, P> {
         kind: CapabilityKind,
         rights: Rights,
     ) -> Result<Id<Capability>> {
-        let from = self.caps.get(parent)?;
-        if let Ok(window) = Window::of(kind) {
-            self.check_exclusive(from, window)?;
-        }
-        self.check_lineage(parent)?;
         let mut cap = Capability::new(kind, rights, owner);
         cap.parent = Some(parent);
-        let id = self.insert(owner, cap)?;
+        let window = Window::of(kind);
+        if let Ok(window) = window {
+            self.check_exclusive(self.caps.get(parent)?, window)?;
+        }
+        self.check_lineage(parent)?;
+        let mut registers = None;
+        if let Ok(window) = window {
+            registers = self.inherit(parent, window)?;
+            registers.inspect(|registers| cap.set_registers(*registers));
+        }
+        let id = self.insert(owner, cap);
+        if id.is_err() {
+            self.let_go(registers);
+        }
+        let id = id?;
         self.link_child(parent, id)?;
         Ok(id)
     }
@@ -103,7 +112,9 @@ impl<P: Platform> Kernel<'_, P> {
     /// with an error, what it bound is free, and if it was the last one to an object, the object
     /// ends. One that is being revoked first loses its children, whoever began that.
     pub(crate) fn drop_cap(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress> {
-        let &Capability { parent, owner, state, mappings, children, .. } = self.caps.get(id)?;
+        let cap = self.caps.get(id)?;
+        let (registers, &Capability { parent, owner, state, mappings, children, .. }) =
+            (cap.registers(), cap);
         if !mappings.is_empty() && self.unmap_through(id, work)? == Progress::More
             || !children.is_empty() && self.leave_children(id, work)? == Progress::More
         {
@@ -128,6 +139,9 @@ impl<P: Platform> Kernel<'_, P> {
             self.unlink_child(parent, id)?;
         }
         self.caps.release(id);
+        if self.let_go(registers) {
+            let _ = work.spend(cost::FENCE);
+        }
         self.refund_objects(owner, 1);
         if let (Some(parent), Some(kind)) = (parent, last_of) {
             self.end_object(parent, kind)?;

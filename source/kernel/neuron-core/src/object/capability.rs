@@ -5,9 +5,10 @@ use nexus_abi::{CapInfo, KindCode, Rights};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
 use crate::object::mapping::{Mapping, ThroughCap};
 use crate::object::process::Process;
+use crate::object::register::Registers;
 use crate::object::thread::Thread;
 use crate::store::list::{Links, List, linked};
-use crate::store::pool::Id;
+use crate::store::pool::{Id, Slot};
 
 /// What a capability gives access to. The one-use reply capability has no entry here: it lives in
 /// the thread that waits for the answer (see `ipc`).
@@ -120,9 +121,13 @@ pub struct Capability {
     pub child_count: u32,
     /// How many pages are mapped through it.
     pub mapped_pages: u32,
+    /// Slot of the mask of its registers; 0 for none.
+    registers: u32,
     siblings: Links<Capability>,
     held: Links<Capability>,
 }
+
+const _: () = assert!(size_of::<Slot<Capability>>() == 128, "a capability is looked up by a shift");
 
 linked!(Capability, Siblings, siblings);
 linked!(Capability, Held, held);
@@ -142,27 +147,42 @@ impl Capability {
             child_count: 0,
             mappings: List::EMPTY,
             mapped_pages: 0,
+            registers: 0,
             siblings: Links::NONE,
             held: Links::NONE,
         }
     }
 
-    /// What the interface tells about it; `manage` shows where it is. `vmo_bytes` is the size of a memory
-    /// object, and 0 for anything else.
+    /// Of a window: what `mmio_write` may write through it. `None` where no mask says so.
+    #[inline(always)]
     #[must_use]
-    pub fn info(&self, manage: bool, vmo_bytes: u64) -> CapInfo {
+    pub fn registers(&self) -> Option<Id<Registers>> {
+        Id::from_slot(u64::from(self.registers)).ok()
+    }
+
+    /// Gives it a mask.
+    pub(crate) fn set_registers(&mut self, registers: Id<Registers>) {
+        self.registers = registers.slot();
+    }
+
+    /// What the interface tells about it; `manage` shows where it is. `vmo_bytes` is the size of a memory
+    /// object, and 0 for anything else; `registers` is its mask.
+    #[must_use]
+    pub fn info(&self, manage: bool, vmo_bytes: u64, registers: Option<u64>) -> CapInfo {
         let (base, len) = match self.kind {
             CapabilityKind::DeviceMmio { base, len } if manage => (base, len),
             _ => (0, vmo_bytes),
         };
+        let object = self.kind.object().wrapping_add(u64::from(self.registers));
         CapInfo {
             kind: self.kind.code(),
             rights: self.rights,
             base,
             len,
-            object: if manage { self.kind.object() } else { 0 },
+            object: if manage { object } else { 0 },
             mapped_pages: u64::from(self.mapped_pages),
             children: u64::from(self.child_count),
+            registers,
         }
     }
 }

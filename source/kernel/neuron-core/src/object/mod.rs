@@ -5,6 +5,7 @@ pub mod capability;
 pub mod endpoint;
 pub mod mapping;
 pub mod process;
+pub mod register;
 pub mod space;
 pub mod thread;
 pub mod window;

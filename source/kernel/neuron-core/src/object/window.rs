@@ -104,6 +104,11 @@ impl Window {
         Ok((base.plus(first), pages))
     }
 
+    /// Its first page.
+    pub(crate) fn first(self) -> Frame {
+        Frame::from_number(self.base >> 12)
+    }
+
     /// As a capability kind.
     #[must_use]
     pub fn kind(self) -> CapabilityKind {

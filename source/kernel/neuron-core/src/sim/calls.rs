@@ -99,6 +99,20 @@ impl World<'_> {
         self.call(user, Syscall::CapDerive, &args).map(Handle)
     }
 
+    pub fn cap_limit(&mut self, user: User, cap: Handle, limit: u64) -> Result<(), Error> {
+        self.call(user, Syscall::CapLimit, &[cap.0, limit]).map(|_| ())
+    }
+
+    pub fn mmio_write(
+        &mut self,
+        user: User,
+        window: Handle,
+        offset: u64,
+        value: u64,
+    ) -> Result<(), Error> {
+        self.call(user, Syscall::MmioWrite, &[window.0, offset, value]).map(|_| ())
+    }
+
     pub fn cap_drop(&mut self, user: User, cap: Handle) -> Result<(), Error> {
         self.call(user, Syscall::CapDrop, &[cap.0]).map(|_| ())
     }

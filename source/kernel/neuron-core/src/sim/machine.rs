@@ -33,6 +33,11 @@ pub struct Machine {
     pub code_fences: u32,
     /// Root tables that were taken out of use.
     pub retired: Vec<Frame>,
+    /// The table of device pages, and what the TLB has of it: what was there at the last fence.
+    devices: Vec<u64>,
+    known: Vec<u64>,
+    /// Stores to registers of devices: physical address, and value.
+    pub stores: Vec<(u64, u32)>,
 }
 
 impl Machine {
@@ -48,6 +53,9 @@ impl Machine {
             console: Vec::new(),
             code_fences: 0,
             retired: Vec::new(),
+            devices: std::vec![0; 512],
+            known: std::vec![0; 512],
+            stores: Vec::new(),
         }
     }
 
@@ -115,6 +123,26 @@ impl Platform for Machine {
 
     fn fence_space(&mut self, _: Asid) {}
 
+    fn set_device(&mut self, index: u32, entry: u64) {
+        self.devices[place(index)] = entry;
+    }
+
+    fn device_entry(&self, index: u32) -> u64 {
+        self.devices[place(index)]
+    }
+
+    fn fence_kernel(&mut self) {
+        self.known.copy_from_slice(&self.devices);
+    }
+
+    fn write_device(&mut self, index: u32, offset: u64, value: u32) {
+        let entry = self.known[place(index)];
+        // V, R and W, not U.
+        assert_eq!(entry & 0b1_0111, 0b111, "no page of the kernel's to store to");
+        assert!(offset < 4096 && offset.is_multiple_of(4), "no register");
+        self.stores.push((((entry >> 10) << 12) + offset, value));
+    }
+
     fn fence_code(&mut self) {
         self.code_fences += 1;
     }
@@ -139,4 +167,9 @@ impl Platform for Machine {
     fn console_write(&mut self, bytes: &[u8]) {
         self.console.extend_from_slice(bytes);
     }
+}
+
+fn place(index: u32) -> usize {
+    assert!((1..512).contains(&index), "no entry of the table of device pages");
+    usize::try_from(index).expect("64-bit host")
 }

@@ -116,6 +116,12 @@ impl World<'_> {
         ]
     }
 
+    /// Device pages in the kernel half.
+    #[must_use]
+    pub fn device_pages(&self) -> u32 {
+        self.kernel.registers.live()
+    }
+
     /// True when `handle` names a capability of the process of `user`.
     #[must_use]
     pub fn holds(&self, user: User, handle: Handle) -> bool {

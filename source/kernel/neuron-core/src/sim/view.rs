@@ -24,6 +24,8 @@ pub struct CapView {
     pub base: u64,
     pub len: u64,
     pub rights: Rights,
+    /// Of a window: what `mmio_write` may write, where there is a mask.
+    pub mask: Option<u64>,
     /// Handle of what it was derived from; `None` for the first one to an object.
     pub parent: Option<u64>,
     pub sealed: bool,
@@ -165,6 +167,7 @@ impl World<'_> {
             base: 0,
             len: 0,
             rights: cap.rights,
+            mask: cap.registers().map(|id| self.kernel.registers.get(id).unwrap().mask),
             parent: parent.map(|id| self.kernel.caps.handle(id).0),
             sealed: false,
             state: cap.state,

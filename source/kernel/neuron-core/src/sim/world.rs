@@ -15,6 +15,7 @@ use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
 use crate::object::mapping::Mapping;
 use crate::object::process::Process;
+use crate::object::register::{DEVICE_PAGES, Registers};
 use crate::object::thread::{Thread, TrapFrame};
 use crate::object::window::{Forbidden, Range, Window};
 use crate::store::addr::Frame;
@@ -148,6 +149,7 @@ struct Memory {
     endpoints: Vec<Slot<Endpoint>>,
     notifications: Vec<Slot<Notification>>,
     vmos: Vec<Slot<Vmo>>,
+    registers: Vec<Slot<Registers>>,
     mappings: Vec<Slot<Mapping>>,
     processes: Vec<Slot<Process>>,
     threads: Vec<Slot<Thread>>,
@@ -171,6 +173,7 @@ impl Memory {
             endpoints: slots(light),
             notifications: slots(light),
             vmos: slots(light),
+            registers: slots(DEVICE_PAGES),
             mappings: slots(light),
             processes: slots(heavy),
             threads: slots(heavy),
@@ -201,6 +204,7 @@ impl<'a> World<'a> {
             endpoints: &mut memory.endpoints,
             notifications: &mut memory.notifications,
             vmos: &mut memory.vmos,
+            registers: &mut memory.registers,
             mappings: &mut memory.mappings,
             processes: &mut memory.processes,
             threads: &mut memory.threads,
@@ -308,8 +312,9 @@ impl<'a> World<'a> {
         let (mut fences, mut leaves, mut cleared) = (0u32, 0u32, 0u32);
         for event in self.kernel.platform.events() {
             match event {
-                Event::FencePage(..) | Event::FenceSpace(_) => fences += 1,
+                Event::FencePage(..) | Event::FenceSpace(_) | Event::FenceKernel => fences += 1,
                 Event::Write { .. } => leaves += 1,
+                Event::Device(_) => {}
                 Event::Zero(_) => cleared += 1,
             }
         }

@@ -12,6 +12,7 @@ const READ: u64 = 1 << 1;
 const WRITE: u64 = 1 << 2;
 const EXEC: u64 = 1 << 3;
 const USER: u64 = 1 << 4;
+const GLOBAL: u64 = 1 << 5;
 const ACCESSED: u64 = 1 << 6;
 const DIRTY: u64 = 1 << 7;
 
@@ -80,6 +81,13 @@ impl Pte {
             Leaf::ReadExec => READ | EXEC,
         };
         Pte((frame.number() << 10) | VALID | USER | ACCESSED | DIRTY | access)
+    }
+
+    /// A page of a device in the kernel half: V, R, W, G, A and D set; for the kernel alone, never
+    /// executable.
+    #[must_use]
+    pub const fn device(frame: Frame) -> Pte {
+        Pte((frame.number() << 10) | VALID | READ | WRITE | GLOBAL | ACCESSED | DIRTY)
     }
 
     /// A pointer to the next table.

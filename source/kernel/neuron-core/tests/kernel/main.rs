@@ -26,6 +26,7 @@ mod mint;
 mod notification;
 mod process;
 mod pte;
+mod registers;
 mod reject_mmio;
 mod reject_mmio_derive;
 mod reply;

@@ -118,12 +118,59 @@ impl Model {
             return Err(Error::Busy);
         }
         refuse_if(self.depth(parent) + 1 > 64, Error::TooDeep)?;
-        refuse_if(!self.has_room(owner, 0, 1), Error::NoMemory)?;
-        if let Some(left) = self.fails {
-            self.fails = left.checked_sub(1);
-            refuse_if(left == 0, Error::NoMemory)?;
+        let mask = self.inherited(parent, what);
+        if mask.is_some() {
+            refuse_if(!self.has_page(), Error::NoMemory)?;
+            self.allocate()?;
         }
-        Ok(self.new_cap(Cap::new(owner, what, rights, Some(parent))))
+        refuse_if(!self.has_room(owner, 0, 1), Error::NoMemory)?;
+        self.allocate()?;
+        Ok(self.new_cap(Cap { mask, ..Cap::new(owner, what, rights, Some(parent)) }))
+    }
+
+    /// Fails when it is this allocation that fails.
+    fn allocate(&mut self) -> Call<()> {
+        let Some(left) = self.fails else { return Ok(()) };
+        self.fails = left.checked_sub(1);
+        refuse_if(left == 0, Error::NoMemory)
+    }
+
+    /// The mask of a child: registers are told from the first byte of a window, so that a part which
+    /// begins elsewhere has none of them.
+    fn inherited(&self, parent: Cid, what: What) -> Option<u64> {
+        let from = self.caps[&parent];
+        let (What::Window { base, .. }, What::Window { base: first, .. }) = (what, from.what)
+        else {
+            return None;
+        };
+        from.mask.map(|mask| if base == first { mask } else { 0 })
+    }
+
+    pub fn limit(&mut self, named: Named, limit: u64) -> Call<()> {
+        let (id, cap) = self.cap(named)?;
+        refuse_if(!matches!(cap.what, What::Window { .. }), Error::WrongKind)?;
+        refuse_if(!cap.rights.contains(Rights::MANAGE), Error::Denied)?;
+        let had = cap.mask.unwrap_or(u64::MAX);
+        refuse_if(had | limit != had, Error::OutOfRange)?;
+        let used = !self.children(id).is_empty() || self.mapped_through(id) != 0;
+        refuse_if(used, Error::Busy)?;
+        refuse_if(cap.mask.is_none() && !self.has_page(), Error::NoMemory)?;
+        self.caps.get_mut(&id).unwrap().mask = Some(limit);
+        Ok(())
+    }
+
+    pub fn write_register(&mut self, named: Named, offset: u64, value: u64) -> Call<()> {
+        let (id, cap) = self.cap(named)?;
+        let What::Window { base, .. } = cap.what else { return Err(Error::WrongKind) };
+        let may = cap.rights.contains(Rights::WRITE) && !cap.rights.contains(Rights::DERIVE);
+        let mask = cap.mask.filter(|_| may).ok_or(Error::Denied)?;
+        refuse_if(offset % 4 != 0, Error::Misaligned)?;
+        refuse_if(offset >= 256, Error::OutOfRange)?;
+        let value = u32::try_from(value).map_err(|_| Error::BadArgument)?;
+        refuse_if(mask & (1 << (offset / 4)) == 0, Error::RegisterDenied)?;
+        refuse_if(!self.children(id).is_empty(), Error::Busy)?;
+        self.stores.push((base + offset, value));
+        Ok(())
     }
 
     /// Whether it goes when what is being revoked has gone.
@@ -254,7 +301,7 @@ impl Model {
     pub fn map_device(&mut self, actor: Pid, named: Named, place: Place) -> Call<()> {
         let (id, cap) = self.cap(named)?;
         let What::Window { len, .. } = cap.what else { return Err(Error::WrongKind) };
-        let may = cap.rights.contains(rights_for(place.prot));
+        let may = cap.rights.contains(rights_for(place.prot)) && !stores(&cap, place.prot);
         refuse_if(!may || cap.rights.contains(Rights::DERIVE), Error::Denied)?;
         refuse_if(place.prot & X != 0, Error::ExecDenied)?;
         let access = access(place.prot)?;
@@ -296,6 +343,7 @@ impl Model {
         let memory = self.memory(&cap);
         needed.set(Rights::EXEC, prot & X != 0 && memory.is_ok());
         refuse_if(!cap.rights.contains(needed), Error::Denied)?;
+        refuse_if(stores(&cap, prot), Error::Denied)?;
         refuse_if(memory.is_err() && prot & X != 0, Error::ExecDenied)?;
         let access = access(prot)?;
         if let Ok((_, _, sealed)) = memory {
@@ -367,6 +415,11 @@ impl Model {
         self.end_process(target, reason);
         Ok(())
     }
+}
+
+/// Whether it would let its holder store to a window that `mmio_write` alone may write.
+fn stores(cap: &Cap, prot: u64) -> bool {
+    cap.mask.is_some() && prot & W != 0
 }
 
 fn fits(sealed: bool, access: Access) -> bool {

@@ -19,6 +19,7 @@ impl Model {
             base: 0,
             len: 0,
             rights: cap.rights,
+            mask: cap.mask,
             parent: cap.parent.map(|id| self.caps[&id].handle.0),
             sealed: false,
             state: cap.state,
@@ -139,5 +140,6 @@ impl Driver<'_, '_> {
         assert_eq!(expected.bits, found.bits);
         assert_eq!(expected.bound, found.bound);
         assert_eq!(self.model.console, self.world.machine().console);
+        assert_eq!(self.model.stores, self.world.machine().stores);
     }
 }

@@ -104,9 +104,9 @@ impl Model {
             Syscall::ProcessEnd => self.end(actor, target(self, a0), a1).map(done),
             Syscall::ProcessStat => self.stat(actor, target(self, a0)),
             Syscall::CapInspect => self.inspect(actor, target(self, a0), a1),
-            Syscall::IrqBind | Syscall::IrqAck | Syscall::IrqStat | Syscall::CapLimit => {
-                Err(Error::BadSyscall)
-            }
+            Syscall::IrqBind | Syscall::IrqAck | Syscall::IrqStat => Err(Error::BadSyscall),
+            Syscall::CapLimit => self.limit(named(self, a0), a1).map(done),
+            Syscall::MmioWrite => self.write_register(named(self, a0), a1, a2).map(done),
             Syscall::ThreadCreate => {
                 let (target, maker) = (target(self, a0), (actor, self.threads[&me].priority));
                 self.thread(maker, target, a1, a4).map(Expect::Makes)
@@ -163,6 +163,7 @@ impl Model {
             object: 0,
             mapped_pages: self.mapped_through(id),
             children: self.children(id).len() as u64,
+            registers: cap.mask,
         };
         match cap.what {
             What::Window { base, len } if manage => (info.base, info.len) = (base, len),

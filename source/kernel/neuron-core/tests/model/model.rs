@@ -27,6 +27,8 @@ pub struct Cap {
     pub owner: Pid,
     pub what: What,
     pub rights: Rights,
+    /// Of a window: what `mmio_write` may write, where there is a mask.
+    pub mask: Option<u64>,
     pub parent: Option<Cid>,
     /// What the kernel calls it; NONE until the driver has seen that.
     pub handle: Handle,
@@ -39,7 +41,7 @@ pub struct Cap {
 impl Cap {
     pub fn new(owner: Pid, what: What, rights: Rights, parent: Option<Cid>) -> Cap {
         let (handle, state) = (Handle::NONE, CapState::Held);
-        Cap { owner, what, rights, parent, handle, state, revoking: false }
+        Cap { owner, what, rights, mask: None, parent, handle, state, revoking: false }
     }
 
     pub fn is_held(&self) -> bool {
@@ -144,7 +146,9 @@ pub struct Model {
     pub calls: u64,
     pub now: u64,
     pub console: Vec<u8>,
-    /// Capabilities that can still be made before making one fails, if one will.
+    /// What was stored in registers of devices: physical address, and value.
+    pub stores: Vec<(u64, u32)>,
+    /// Allocations, of capabilities and masks, that still succeed before one fails, if one will.
     pub fails: Option<u32>,
     /// What the kernel will call the next capabilities: a message that has waited is looked up when it
     /// is received, and can name what the answer in the same call has just made.
@@ -186,6 +190,7 @@ impl Model {
             next_caps: Vec::new(),
             now: 0,
             console: Vec::new(),
+            stores: Vec::new(),
             fails: None,
             next: 1,
         };
@@ -304,6 +309,11 @@ impl Model {
             self.processes.values().filter(|one| one.parent == Some(process) && one.is_there());
         let given: u64 = given.map(|one| one.frames).sum();
         u64::from(self.processes[&process].is_there()) + tables(&pages) + memory + given
+    }
+
+    /// Whether the kernel half has a device page for one more window with a mask.
+    pub fn has_page(&self) -> bool {
+        self.caps.values().filter(|cap| cap.mask.is_some()).count() < 511
     }
 
     pub fn has_room(&self, process: Pid, frames: u64, objects: u64) -> bool {

@@ -100,6 +100,19 @@ impl Driver<'_, '_> {
                 });
                 plain(Syscall::MmioMap, &[window.0, *offset, *len, *va, *prot])
             }
+            Call::Limit { cap, limit } => {
+                let window = self.pick(actor, *cap, |model, one| {
+                    let (manage, free) = (Rights::MANAGE, !has_part(model, one));
+                    matches!(one.what, What::Window { .. }) && one.rights.contains(manage) && free
+                });
+                plain(Syscall::CapLimit, &[window.0, *limit])
+            }
+            Call::WriteRegister { cap, offset, value } => {
+                let window = self.pick(actor, *cap, |_, one| {
+                    one.mask.is_some() && !one.rights.contains(Rights::DERIVE)
+                });
+                plain(Syscall::MmioWrite, &[window.0, *offset, *value])
+            }
             Call::Unmap { va } => plain(Syscall::Unmap, &[self.mapped_at(actor, *va)]),
             Call::Protect { va, prot } => {
                 plain(Syscall::Protect, &[self.mapped_at(actor, *va), *prot])

@@ -63,6 +63,15 @@ pub enum Call {
     Seal {
         cap: Pick,
     },
+    Limit {
+        cap: Pick,
+        limit: u64,
+    },
+    WriteRegister {
+        cap: Pick,
+        offset: u64,
+        value: u64,
+    },
     Spawn {
         cap: Pick,
         service: u64,
@@ -318,9 +327,10 @@ impl Dice {
 
     fn rights(&mut self) -> u64 {
         match self.below(18) {
-            // To use; all of a window; all of memory; all of an endpoint; anything.
+            // To use; all of a window; that but DERIVE; all of memory; all of an endpoint; anything.
             0..4 => 7,
-            4..8 => 0x3c7,
+            4..7 => 0x3c7,
+            7 => 0x387,
             8 | 9 => 0x3cf,
             10 | 11 => 0x3f0,
             12 | 13 => 0xf0,
@@ -336,6 +346,26 @@ impl Dice {
         }
         let (first, pages) = (self.below(2) * 4096, (1 + self.below(3)) * 4096);
         [first, pages, VA + self.below(24) * 4096, self.of(&[1, 3, 5])]
+    }
+
+    /// Registers of a window: some of the first ones, or others.
+    fn mask(&mut self) -> u64 {
+        match self.below(8) {
+            0..4 => self.below(16) | self.below(16),
+            4 => self.of(&[0, 1 << 63, 1 << 20]),
+            5 => u64::MAX,
+            _ => 15,
+        }
+    }
+
+    /// A byte offset and a value.
+    fn register(&mut self) -> (u64, u64) {
+        let offset = match self.below(12) {
+            0 => self.of(&[1, 2, 6, 253, 256, 4096, 1 << 63, u64::MAX - 3]),
+            1 => self.of(&[252, 80]),
+            _ => self.below(4) * 4,
+        };
+        (offset, if self.one_in(12) { 1 << 32 } else { self.below(1 << 32) })
     }
 
     fn letter(&mut self) -> Letter {
@@ -365,9 +395,12 @@ impl Dice {
 
 const VA: u64 = 0x10_0000_0000;
 
+/// The first number that is no call.
+const UNKNOWN: u64 = nexus_abi::SYSCALLS.len() as u64;
+
 /// Calls about capabilities and memory.
 fn holding(dice: &mut Dice) -> Call {
-    match dice.below(50) {
+    match dice.below(60) {
         0 | 1 => Call::Endpoint,
         2 => Call::Notification,
         3..6 => {
@@ -391,7 +424,12 @@ fn holding(dice: &mut Dice) -> Call {
         41 => Call::Revoke { cap: dice.pick() },
         42..45 => Call::Unmap { va: dice.address() },
         45..49 => Call::Protect { va: dice.address(), prot: dice.prot() },
-        _ => Call::Seal { cap: dice.pick() },
+        49 => Call::Seal { cap: dice.pick() },
+        50..54 => Call::Limit { cap: dice.pick(), limit: dice.mask() },
+        _ => {
+            let (offset, value) = dice.register();
+            Call::WriteRegister { cap: dice.pick(), offset, value }
+        }
     }
 }
 
@@ -411,7 +449,7 @@ fn living(dice: &mut Dice) -> Call {
             Call::Thread { target: dice.target(), entry, priority }
         }
         12 => Call::ThreadExit,
-        13 => Call::Bare { number: dice.of(&[0, 1, 28, 255, 1 << 32, u64::MAX]) },
+        13 => Call::Bare { number: dice.of(&[0, 1, UNKNOWN, 255, 1 << 32, u64::MAX]) },
         14..17 => Call::Query { cap: dice.pick() },
         17..20 => Call::Inspect { target: dice.target(), cursor: dice.or_nothing(4) },
         20..22 => Call::Stat { target: dice.target() },

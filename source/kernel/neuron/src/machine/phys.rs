@@ -251,6 +251,24 @@ impl Platform for Machine {
         csr::fence_space(asid.0 & self.asid_mask);
     }
 
+    fn set_device(&mut self, index: u32, entry: u64) {
+        self.half.set_device(index, entry);
+    }
+
+    #[cfg(feature = "checker")]
+    fn device_entry(&self, index: u32) -> u64 {
+        self.half.device(index)
+    }
+
+    fn fence_kernel(&mut self) {
+        csr::fence_all();
+    }
+
+    #[inline(always)]
+    fn write_device(&mut self, index: u32, offset: u64, value: u32) {
+        self.half.write_device(index, offset, value);
+    }
+
     fn fence_code(&mut self) {
         csr::fence_code();
     }

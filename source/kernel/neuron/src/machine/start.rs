@@ -4,6 +4,7 @@ use neuron::range::Range;
 use neuron::tree::Board;
 use neuron_core::kernel::alarm::Alarm;
 use neuron_core::kernel::boot::Sizes;
+use neuron_core::object::register::DEVICE_PAGES;
 use neuron_core::store::addr::Frame;
 use neuron_core::store::frames::FrameInfo;
 use neuron_core::store::pool::Slot;
@@ -104,6 +105,7 @@ fn build(
         endpoints: free.array(light, || Slot::EMPTY)?,
         notifications: free.array(light, || Slot::EMPTY)?,
         vmos: free.array(light, || Slot::EMPTY)?,
+        registers: free.array(DEVICE_PAGES, || Slot::EMPTY)?,
         mappings: free.array(light, || Slot::EMPTY)?,
         processes: free.array(heavy, || Slot::EMPTY)?,
         threads: free.array(heavy, || Slot::EMPTY)?,

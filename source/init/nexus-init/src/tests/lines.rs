@@ -1,0 +1,225 @@
+//! Interrupt lines and masks of registers: what is given, told and taken back.
+
+use nexus_abi::{Error, KindCode};
+use nexus_proto::init::{IrqEntry, Irqs, OwnerState, Owners, Refusal, Try};
+use nexus_proto::log::Event;
+use nexus_proto::policy::NO_LINE;
+use nexus_proto::{Registers, Subject, Zero};
+use nexus_sysdesc::Rule;
+
+use super::*;
+use crate::board::Line;
+use crate::grant::World;
+use crate::init::Lines;
+use crate::testing::{INTERVAL, LINE_COUNT, LINES, Policyd, TICKS};
+
+const MASK: u64 = 1 << 20 | 1 << 25;
+/// The line of the slot where rng0 is.
+const LINE: u16 = 6;
+
+fn lined(device: u16) -> Need {
+    Need { irq: true, registers: Some(MASK), ..need(device) }
+}
+
+/// Init that can hand out lines. rngd's rule gives its line an interval.
+fn started() -> Init<Fake> {
+    started_with(&SHELL)
+}
+
+fn started_with(shell: &[Permission]) -> Init<Fake> {
+    let mut description = description(shell);
+    description.devices[usize::from(RNG)].irq = true;
+    description.services[2].needs = vec![lined(RNG)];
+    description.rules.push(Rule {
+        number: 1,
+        id: "allow-rngd-rng0".into(),
+        subject: 7,
+        device: RNG,
+        rights: need(RNG).rights,
+        irq: true,
+        registers: Some(MASK),
+        interval: INTERVAL,
+        allow_dma: true,
+        reason: "a test".into(),
+    });
+    description.validate().unwrap();
+    let mut init = started_as(description);
+    let timebase_hz = 10_000_000;
+    init.lines = Some(Lines { handle: LINES, first: 1, count: LINE_COUNT, timebase_hz });
+    init
+}
+
+fn distributed() -> Init<Fake> {
+    let mut init = started();
+    assert!(init.give(7, RNGD, &lined(RNG)).is_some());
+    init.drop_roots();
+    init
+}
+
+#[test]
+fn a_line_goes_to_the_owner_of_its_device_and_the_ledger_says_so() {
+    let mut init = started();
+    let granted = init.give(7, RNGD, &lined(RNG)).unwrap();
+    let line = init.machine.cap(granted.line.unwrap().held).unwrap();
+    assert_eq!((line.base, line.len, line.limit), (u64::from(LINE), 1, Some(TICKS)));
+    let window = init.machine.cap(granted.window.held).unwrap();
+    assert_eq!(window.limit, Some(MASK));
+    let record = init.registry.device(RNG).unwrap();
+    let kept = granted.line.unwrap().kept;
+    assert_eq!((record.given_line, record.registers), (Some((LINE, kept)), Some(MASK)));
+    let grant = init.machine.ledger.last().unwrap();
+    assert_eq!((grant.event, grant.line, grant.interval), (Event::Grant, LINE, INTERVAL));
+    assert_eq!(grant.registers.mask(), Some(MASK));
+}
+
+#[test]
+fn an_interval_is_at_least_as_many_ticks() {
+    let ticks = |timebase_hz, interval| {
+        Lines { handle: LINES, first: 1, count: 1, timebase_hz }.ticks(interval)
+    };
+    assert_eq!([ticks(10_000_000, 0), ticks(10_000_000, 1)], [0, 10]);
+    assert_eq!(
+        [ticks(1, 1), ticks(1_500_000, 1), ticks(1_000_000, u32::MAX)],
+        [1, 2, u64::from(u32::MAX)]
+    );
+    assert_eq!(ticks(u64::MAX, u32::MAX), u64::MAX, "no bound that could be set");
+}
+
+// attack 42 U: the device tree gives a device no line, or that of another; refused unasked, and recorded; broken: init-line-shared
+#[test]
+fn a_device_without_a_line_of_its_own_is_refused_to_who_asks_for_one() {
+    for (line, refusal) in [(Line::None, Refusal::NoLine), (Line::Shared, Refusal::LineShared)] {
+        let mut init = started();
+        init.registry.device_mut(RNG).unwrap().line = line;
+        let before = init.machine.calls.len();
+        assert_eq!(init.give(7, RNGD, &lined(RNG)), None);
+        assert_eq!(init.machine.calls[before..], ["record"]);
+        let record = init.machine.ledger.last().unwrap();
+        assert_eq!((record.event, record.reason), (Event::Refusal, refusal.code()));
+        assert_eq!((record.line, record.registers.mask()), (NO_LINE, Some(MASK)));
+        let device = init.registry.device(RNG).unwrap();
+        assert_eq!(device.state, OwnerState::NotFound);
+        assert_eq!(device.refusal.as_deref(), Some(refusal.word()));
+        let window = init.give(7, RNGD, &need(RNG)).unwrap();
+        assert!(window.line.is_none(), "who needs no line gets the window");
+    }
+}
+
+#[test]
+fn a_line_that_init_does_not_hold_is_out_of_reach() {
+    for lines in [None, Some((1, u64::from(LINE) - 1)), Some((u64::from(LINE) + 1, 5))] {
+        let mut init = started();
+        let handed = init.lines.unwrap();
+        init.lines = lines.map(|(first, count)| Lines { first, count, ..handed });
+        assert_eq!(init.give(7, RNGD, &lined(RNG)), None, "{lines:?}");
+        let refusal = init.registry.device(RNG).unwrap().refusal.as_deref();
+        assert_eq!(refusal, Some("out-of-reach"));
+        assert!(!init.machine.calls.contains(&"decide"));
+    }
+}
+
+// attack 54 U: init is asked for a line after distribution; it has none left to give; broken: init-keeps-lines
+#[test]
+fn after_distribution_no_line_is_left_to_give() {
+    let init = distributed();
+    assert!(init.lines.is_none());
+    assert_eq!(init.machine.dropped, [ROOT, LINES]);
+    let drop = init.machine.ledger.last().unwrap();
+    assert_eq!((drop.event, drop.detail), (Event::Drop, KindCode::Irq.code()));
+    assert_eq!((drop.line, drop.len, drop.base), (1, LINE_COUNT, 0));
+    assert_eq!(init.registry.dropped, 2);
+    assert_eq!(init.machine.line_owners(), 1, "what was given stays given");
+}
+
+// attack 56 U: the owner of a line ends; it is taken back before the window, and the record names it; broken: init-line-kept-alive
+#[test]
+fn when_its_owner_ends_a_line_comes_back_first() {
+    let mut init = distributed();
+    let device = init.registry.device(RNG).unwrap();
+    let (line, window) = (device.given_line.unwrap().1, device.kept);
+    end(&mut init, RNGD, EndReason::Exit(3));
+    init.notified(1 << 2);
+    assert_eq!(init.machine.revoked[..2], [line, window]);
+    let revoke = init.machine.ledger.last().unwrap();
+    assert_eq!((revoke.event, revoke.line, revoke.interval), (Event::Revoke, LINE, 0));
+    assert_eq!(revoke.registers.mask(), Some(MASK));
+    assert_eq!(init.registry.device(RNG).unwrap().state, OwnerState::OwnerEnded);
+    assert_eq!(ask(&mut init, NSH, Irqs { cursor: 0 }), Err(ServiceError::NotFound));
+}
+
+// attack 25 U: who may not view asks for lines; denied; broken: init-inspect
+#[test]
+fn lines_are_told_to_those_who_may_view() {
+    let mut init = distributed();
+    assert_eq!(ask(&mut init, RNGD_ID, Irqs { cursor: 0 }), Err(ServiceError::Denied));
+    let expected = IrqEntry {
+        next: 0,
+        device: RNG,
+        line: LINE,
+        owner: RNGD_ID.into(),
+        delivered: 5,
+        held_back: 2,
+        last: 99,
+        interval: TICKS,
+        state: 2,
+        zero: Zero::ZERO,
+    };
+    for cursor in 0..=u64::from(RNG) {
+        assert_eq!(ask(&mut init, NSH, Irqs { cursor }), Ok(expected), "{cursor}");
+    }
+    for cursor in [u64::from(RNG) + 1, 1 << 16, u64::MAX] {
+        assert_eq!(ask(&mut init, NSH, Irqs { cursor }), Err(ServiceError::NotFound));
+    }
+    let owner = ask(&mut init, NSH, Owners { cursor: u64::from(RNG) }).unwrap();
+    assert_eq!((owner.line, owner.registers), (LINE, Registers::new(Some(MASK))));
+    let nobody = ask(&mut init, NSH, Owners { cursor: 0 }).unwrap();
+    assert_eq!((nobody.line, nobody.registers), (NO_LINE, Registers::UNMASKED));
+
+    let kept = init.registry.device(RNG).unwrap().given_line.unwrap().1;
+    init.machine.cap_drop(kept).unwrap();
+    assert_eq!(ask(&mut init, NSH, Irqs { cursor: 0 }), Err(ServiceError::Unavailable));
+    for permission in Permission::ALL {
+        let mut init = started_with(&[permission]);
+        init.give(7, RNGD, &lined(RNG)).unwrap();
+        let told = ask(&mut init, NSH, Irqs { cursor: 0 }).is_ok();
+        assert_eq!(told, permission == Permission::View, "{permission:?}");
+    }
+}
+
+#[test]
+fn lines_are_told_one_after_the_other() {
+    let mut init = started();
+    init.give(7, RNGD, &lined(RNG)).unwrap();
+    let uart = Need { irq: true, ..need(UART) };
+    init.machine.policyd = Policyd::Edited(|_, answer| answer.interval = 0);
+    init.give(8, Handle(80), &uart).unwrap();
+    let first = ask(&mut init, NSH, Irqs { cursor: 0 }).unwrap();
+    assert_eq!((first.device, first.line, first.next), (UART, 10, RNG.into()));
+    let second = ask(&mut init, NSH, Irqs { cursor: first.next.into() }).unwrap();
+    assert_eq!((second.device, second.next), (RNG, 0));
+    assert_eq!((first.interval, first.owner), (0, Subject { id: 8, incarnation: 1 }));
+}
+
+#[test]
+fn a_try_asks_for_what_the_service_needs() {
+    let mut init = distributed();
+    let rights = need(RNG).rights;
+    for (service, device) in [(7, RNG), (10, RNG), (8, UART)] {
+        ask(&mut init, NSH, Try { service, device, rights }).unwrap();
+    }
+    let decided = init.machine.ledger.iter().filter(|entry| entry.event == Event::Decision);
+    let asked: Vec<_> = decided.skip(1).map(|entry| (entry.line, entry.registers.mask())).collect();
+    assert_eq!(asked, [(LINE, Some(MASK)), (NO_LINE, None), (NO_LINE, None)]);
+}
+
+// attack 33 F: the kernel refuses the line of a device; the service gets neither line nor window
+#[test]
+fn a_service_gets_a_window_with_its_line_or_not_at_all() {
+    let mut init = started();
+    init.machine.line_fails = Some(Error::NoMemory);
+    assert_eq!(init.give(7, RNGD, &lined(RNG)), None);
+    assert_eq!((init.machine.owners(), init.machine.line_owners()), (0, 0));
+    let record = init.registry.device(RNG).unwrap();
+    assert_eq!((record.given_line, record.registers), (None, None));
+    assert_eq!(record.refusal.as_deref(), Some("kernel-refused"));
+}
