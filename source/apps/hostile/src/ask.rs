@@ -7,9 +7,9 @@ use nexus_proto::log::{
     Append, Entry, Event, FindLine, Log, Outcome as Came, ReadEntry, ReadHashes, ReadStamp,
     SetClock, Verify,
 };
-use nexus_proto::policy::{Decide, Explain, ExplainPermit, NO_RULE, Policy, RuleReason, RuleText};
+use nexus_proto::policy::{Decide, Explain, ExplainPermit, Policy, RuleReason, RuleText};
 use nexus_proto::power::{Exit, Off, Power, Reboot};
-use nexus_proto::{Asker, Operation, ServiceError, Subject, Text, Zero, ids, init};
+use nexus_proto::{Asker, Operation, Registers, ServiceError, Subject, Text, Zero, ids, init};
 use nexus_rt::{CallError, Client, Deadline, StartError, startup};
 use nexus_test::SAFETY_MS;
 
@@ -66,10 +66,12 @@ fn ask_policyd(score: &mut Score, policyd: Client<Policy>) {
         asker: Asker::default(),
         device: 0,
         rights,
-        zero: Zero::ZERO,
         base: 0x1000_0000,
-        len: 0x1000,
         nonce: u64::MAX,
+        pages: 1,
+        line: 10,
+        registers: Registers::UNMASKED,
+        zero: Zero::ZERO,
     };
     score.denied(policyd, &decide);
     score.denied(policyd, &Explain { service: ids::CONSOLED, device: 0, rights: 0 });
@@ -79,20 +81,7 @@ fn ask_policyd(score: &mut Score, policyd: Client<Policy>) {
 }
 
 fn ask_logd(score: &mut Score, logd: Client<Log>) {
-    let entry = Entry {
-        event: Event::Grant,
-        outcome: Came::Allow,
-        device: 0,
-        rights: 0,
-        rule: NO_RULE,
-        subject: PRETENDED,
-        asker: Asker::default(),
-        base: 0,
-        len: 0,
-        epoch: 1,
-        reason: 0,
-        detail: 0,
-    };
+    let entry = Entry { device: 0, epoch: 1, ..Entry::about(Event::Grant, Came::Allow, PRETENDED) };
     score.denied(logd, &Append { entry });
     score.denied(logd, &SetClock { unix_ns: 1, ticks: 1 });
     score.denied(logd, &ReadEntry { seq: 1 });
@@ -106,6 +95,7 @@ fn ask_logd(score: &mut Score, logd: Client<Log>) {
 
 fn ask_init(score: &mut Score, init: Client<Init>) {
     score.denied(init, &init::Owners { cursor: 0 });
+    score.denied(init, &init::Irqs { cursor: 0 });
     score.denied(init, &init::Caps { service: ids::CONSOLED, zero: Zero::ZERO, cursor: 0 });
     score.denied(init, &init::Try { service: ids::CONSOLED, device: 0, rights: 0 });
     score.take(init_hides_roots(init));

@@ -74,8 +74,8 @@ pub(crate) fn verified_by_logd(context: &Context) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nexus_proto::Subject;
     use nexus_proto::log::{Event, Outcome};
-    use nexus_proto::{Asker, Subject};
 
     fn chain(count: u64) -> Vec<Record> {
         let mut previous = [0; 32];
@@ -83,18 +83,15 @@ mod tests {
         let record = |seq| {
             let stamp = Stamp { seq, ticks: seq * 10, unix_ns: 0, reporter: subject };
             let entry = Entry {
-                event: Event::Decision,
-                outcome: Outcome::Allow,
                 device: 1,
                 rights: 7,
                 rule: 1,
-                subject,
-                asker: Asker::default(),
                 base: 0x1000,
                 len: 0x1000,
                 epoch: 1,
                 reason: 1,
                 detail: seq,
+                ..Entry::about(Event::Decision, Outcome::Allow, subject)
             };
             let own = Sha256::new()
                 .chain_update(previous)

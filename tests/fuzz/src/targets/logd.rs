@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use logd::Logd;
 use nexus_abi::{Handle, Message, Sender};
 use nexus_proto::log::{
-    Append, Counts, Entry, Event, FindLine, Level, LineText, Log, NO_DEVICE, Outcome, Proof,
-    ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
+    Append, Counts, Entry, Event, FindLine, Level, LineText, Log, Outcome, Proof, ReadEntry,
+    ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
 };
-use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Asker, Operation, Protocol, ReplyError, ServiceError, Subject, Text, Zero};
+use nexus_proto::{Operation, Protocol, ReplyError, ServiceError, Subject, Text, Zero};
 use nexus_rt::{host, serve};
 use nexus_sysdesc::Permission;
 
@@ -108,20 +107,7 @@ fn stats(logd: &mut Logd) -> Counts {
 
 /// A record as init makes it.
 pub(super) fn entry(event: Event, outcome: Outcome) -> Entry {
-    Entry {
-        event,
-        outcome,
-        device: NO_DEVICE,
-        rights: 0,
-        rule: NO_RULE,
-        subject: Subject { id: 7, incarnation: 1 },
-        asker: Asker::default(),
-        base: 0,
-        len: 0,
-        epoch: 1,
-        reason: 0,
-        detail: 0,
-    }
+    Entry { epoch: 1, ..Entry::about(event, outcome, Subject { id: 7, incarnation: 1 }) }
 }
 
 pub(super) fn line(text: &[u8], more: bool) -> Message {

@@ -18,7 +18,7 @@ impl Recorder for Ledger {
     }
 }
 
-// attack 34 Z: any rules, any question; what no rule allows word for word is denied; broken: policyd-rule, policyd-rights
+// attack 34 Z: any rules, any question; what no rule allows word for word is denied; broken: policyd-rule, policyd-rights, policyd-registers, policyd-line
 /// A first question is allowed exactly when the rules, read in another way, say so; and what
 /// `explain` says is what would be decided.
 pub fn policy(data: &[u8]) {
@@ -28,17 +28,20 @@ pub fn policy(data: &[u8]) {
         return;
     }
     for nonce in 1..16 {
-        let (subject, device) = (u32::from(input.byte() & 7), u16::from(input.byte() & 7));
+        let (who, which) = (input.byte(), input.byte());
+        let (subject, device) = (u32::from(who & 7), u16::from(which & 7));
         let (shape, rights) = (input.byte(), u16::from(input.byte()));
         let ask = Decide {
             subject: Subject { id: subject, incarnation: u32::from(shape & 3) },
             asker: Asker::default(),
             device,
             rights,
-            zero: Zero::ZERO,
             base: input.double(),
-            len: u64::from(shape >> 2 & 3) << 12 | u64::from(shape >> 7),
             nonce,
+            pages: u32::from(shape >> 2 & 3) | u32::from(shape >> 7) << 20,
+            line: u16::from(which >> 3 & 3),
+            registers: (which & 32 != 0).then(|| u64::from(who >> 3 & 7)).into(),
+            zero: Zero::ZERO,
         };
         question(&description, &ask);
         if input.is_empty() {
@@ -106,7 +109,7 @@ fn device(id: u16, input: &mut Input<'_>) -> Device {
         instance: 0,
         base: (shape & 1 == 1).then(|| u64::from(id) << 16),
         window_len: u64::from(shape >> 1 & 3) << 12,
-        irq: false,
+        irq: shape & 16 != 0,
         dma: shape & 8 != 0,
         danger: Danger::High,
     }
@@ -120,8 +123,8 @@ fn rule(number: u16, input: &mut Input<'_>) -> Rule {
         subject: u32::from(subject & 7),
         device: u16::from(subject >> 3 & 7),
         rights: u16::from(shape & 15),
-        irq: false,
-        registers: None,
+        irq: subject & 64 != 0,
+        registers: (subject & 128 != 0).then(|| u64::from(shape >> 5)),
         interval: 0,
         allow_dma: shape & 16 != 0,
         reason: "a reason".into(),
@@ -129,17 +132,23 @@ fn rule(number: u16, input: &mut Input<'_>) -> Rule {
 }
 
 pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
-    // Two devices of a page, the second with DMA; services 1 to 3; two rules.
+    // Two devices of a page, the second with DMA; services 1 to 3; two rules. Then a device with a
+    // line, of which a rule gives two registers.
+    let lined = [1, 2, 1, 0b1_0010, 0b1100_0010, 7 | 3 << 5];
     let rules = [2, 3, 2, 0b0010, 0b1010, 0b0_0010, 7, 0b0_1011, 7 | 16];
     let ask = |subject: u8, device: u8, incarnation: u8, rights: u8, base: u64| {
         [vec![subject, device, incarnation | 4, rights], base.to_le_bytes().to_vec()].concat()
     };
     let with = |asks: &[Vec<u8>]| [rules.to_vec(), asks.concat()].concat();
+    let with_line = |asks: &[Vec<u8>]| [lined.to_vec(), asks.concat()].concat();
+    let (masked, line) = (32, 1 << 3);
     let all = [
         ("allowed", with(&[ask(2, 0, 1, 7, 0x1000), ask(3, 1, 1, 3, 0x2000)])),
         ("no-rule", with(&[ask(3, 0, 1, 7, 0x1000), ask(7, 7, 1, 7, 0)])),
         ("more-rights", with(&[ask(2, 0, 1, 15, 0x1000), ask(2, 0, 1, 1, 0x1000)])),
         ("no-life", with(&[ask(2, 0, 0, 7, 0x1000)])),
+        ("line", with_line(&[ask(2 | 3 << 3, masked | line, 1, 7, 0)])),
+        ("more-registers", with_line(&[ask(2 | 7 << 3, masked, 1, 7, 0), ask(2, line, 1, 7, 0)])),
         ("wraps", with(&[ask(2, 0, 1, 7, 0xffff_ffff_ffff_f000)])),
     ];
     all.map(|(name, bytes)| (name.to_owned(), bytes)).to_vec()

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use nexus_abi::{Handle, Sender};
 use nexus_proto::log::{Entry, Outcome};
 use nexus_proto::policy::{
-    Decide, Decision, Epoch, Explain, ExplainPermit, Policy, Request, RuleText, Verdict,
+    Decide, Decision, Epoch, Explain, ExplainPermit, NO_LINE, Policy, Request, RuleText, Verdict,
 };
-use nexus_proto::{Asker, Operation, Protocol, Subject, Zero};
+use nexus_proto::{Asker, Operation, Protocol, Registers, Subject, Zero};
 use nexus_rt::{host, serve};
 use nexus_sysdesc::{Description, Permission};
 use policyd::{Policyd, Recorder};
@@ -86,7 +86,9 @@ fn check(
         assert!(allowed_by_rules(description, ask), "{ask:?}");
         let [entry] = new else { panic!("an allow without a record") };
         assert_eq!(entry.outcome, Outcome::Allow);
-        assert_eq!((entry.base, entry.len, entry.rights), (ask.base, ask.len, ask.rights));
+        assert_eq!((entry.base, entry.len), (ask.base, ask.window_len()));
+        assert_eq!((entry.rights, entry.line), (ask.rights, ask.line));
+        assert_eq!((entry.registers, entry.interval), (ask.registers, decision.interval));
         assert_eq!(entry.rule, decision.rule);
     }
 }
@@ -101,13 +103,20 @@ pub(super) fn allowed_by_rules(description: &Description, ask: &Decide) -> bool 
     let (Some(rule), Some(device)) = (rule, device) else { return false };
     // MAP 1, READ 2, WRITE 4.
     let readable = ask.rights & !7 == 0 && ask.rights & 3 == 3;
+    let written = match (rule.registers, ask.registers.mask()) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(may), Some(asked)) => may | asked == may,
+    };
     readable
+        && written
+        && (rule.irq || ask.line == NO_LINE)
         && ask.rights & !rule.rights == 0
         && (rule.allow_dma || !device.dma)
         && ask.subject.incarnation > 0
-        && ask.len == device.window_len
+        && ask.window_len() == device.window_len
         && ask.base.is_multiple_of(4096)
-        && u128::from(ask.base) + u128::from(ask.len) < 1 << 64
+        && u128::from(ask.base) + u128::from(ask.window_len()) < 1 << 64
         && (device.base.is_none() || device.base == Some(ask.base))
 }
 
@@ -119,10 +128,12 @@ pub(super) fn question(subject: u32, device: u16, rights: u16, nonce: u64) -> De
         asker: Asker::default(),
         device,
         rights,
-        zero: Zero::ZERO,
         base: described.and_then(|device| device.base).unwrap_or(0x1000_1000),
-        len: described.map_or(0x1000, |device| device.window_len),
         nonce,
+        pages: described.map_or(1, |device| u32::try_from(device.window_len / 4096).unwrap_or(0)),
+        line: NO_LINE,
+        registers: Registers::UNMASKED,
+        zero: Zero::ZERO,
     }
 }
 

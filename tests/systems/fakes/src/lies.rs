@@ -10,7 +10,8 @@ pub const EPOCH: u32 = 2;
 /// The allow that an honest policyd would give under the rules of version `epoch`.
 #[must_use]
 pub const fn allow(asked: Decide, epoch: u32) -> Decision {
-    Decision { asked, epoch, rule: 1, verdict: Verdict::Allow, reason: Reason::Allowed, record: 1 }
+    let (verdict, reason) = (Verdict::Allow, Reason::Allowed);
+    Decision { asked, epoch, rule: 1, verdict, reason, record: 1, interval: 0 }
 }
 
 /// A denial, as an honest policyd gives it.
@@ -23,6 +24,7 @@ pub const fn deny(asked: Decide) -> Decision {
         verdict: Verdict::Deny,
         reason: Reason::NoRule,
         record: 1,
+        interval: 0,
     }
 }
 
@@ -57,10 +59,10 @@ pub fn garbage(asked: &Decide, nth: usize) -> Message {
         4 => message.words = [u64::MAX; 8],
         5 => message.words = [0; 8],
         6 => message.words.rotate_right(1),
-        // An allow, but the padding says more.
+        // An allow, but the padding at the end of the question says more.
         _ => {
-            let [_, _, third, ..] = &mut message.words;
-            *third |= 1 << 63;
+            let [.., last, _, _] = &mut message.words;
+            *last |= 1 << 63;
         }
     }
     message
@@ -75,7 +77,7 @@ pub struct Other {
 
 impl Other {
     /// How many lies it has, one for each question.
-    pub const LIES: usize = 13;
+    pub const LIES: usize = 16;
 
     /// The answer to a message.
     pub fn answer(&mut self, message: &Message) -> Message {
@@ -99,12 +101,15 @@ impl Other {
             3 => told.nonce += 1,
             4 => decision = first,
             5 => told.base += 0x1000,
-            6 => told.len += 0x1000,
+            6 => told.pages += 1,
             7 => told.rights ^= 0x80,
             8 => told.asker.id += 1,
             9 => decision.reason = Reason::NoRule,
             10 => decision.rule = NO_RULE,
             11 => decision.record = 0,
+            12 => told.registers = Some(u64::MAX).into(),
+            13 => told.line += 1,
+            14 => decision.interval = 1,
             _ => decision.epoch = 0,
         }
         decision
@@ -138,7 +143,8 @@ mod tests {
     use nexus_abi::{Handle, Received, Sender};
     use nexus_init::grant::check;
     use nexus_proto::init::Refusal;
-    use nexus_proto::{Asker, Zero};
+    use nexus_proto::policy::NO_LINE;
+    use nexus_proto::{Asker, Registers, Zero};
 
     const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
     const ASKED: Decide = Decide {
@@ -146,10 +152,12 @@ mod tests {
         asker: Asker::new(1),
         device: 3,
         rights: 7,
-        zero: Zero::ZERO,
         base: 0x1000_8000,
-        len: 0x1000,
         nonce: 9,
+        pages: 1,
+        line: NO_LINE,
+        registers: Registers::UNMASKED,
+        zero: Zero::ZERO,
     };
 
     fn believed(message: Message) -> Result<Decision, Refusal> {

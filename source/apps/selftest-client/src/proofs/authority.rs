@@ -4,8 +4,8 @@ use nexus_abi::{Handle, Rights, SYSCALL_CALL, Sender};
 use nexus_proto::log::{
     Append, Entry, Event, FindLine, Level, LineText, Outcome, SetClock, Stats, Write,
 };
-use nexus_proto::policy::{Decide, NO_RULE};
-use nexus_proto::{Asker, Operation, ServiceError, Subject, Text, Zero, ids};
+use nexus_proto::policy::{Decide, NO_LINE};
+use nexus_proto::{Asker, Operation, Registers, ServiceError, Subject, Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline};
 use nexus_test::{SAFETY_MS, bare};
 
@@ -34,10 +34,12 @@ fn decide(context: &Context, subject: Subject) -> Result<Decide, Failure> {
         asker: Asker::default(),
         device: device.id,
         rights: (Rights::MAP | Rights::READ | Rights::WRITE).bits(),
-        zero: Zero::ZERO,
         base: 0x1000_8000,
-        len: device.window_len,
         nonce: u64::MAX,
+        pages: 1,
+        line: NO_LINE,
+        registers: Registers::UNMASKED,
+        zero: Zero::ZERO,
     })
 }
 
@@ -48,20 +50,9 @@ pub(crate) fn payload(context: &Context) -> Check {
     denied(context, context.policyd, &decide(context, PRETENDED)?)?;
     let owner = Subject { id: context.other_owner()?.0.id, incarnation: 1 };
     denied(context, context.policyd, &decide(context, owner)?)?;
-    let entry = Entry {
-        event: Event::Grant,
-        outcome: Outcome::Allow,
-        device: 0,
-        rights: 0,
-        rule: NO_RULE,
-        subject: Subject { id: context.own_id, incarnation: 1 },
-        asker: Asker::default(),
-        base: 0,
-        len: 0,
-        epoch: context.description.epoch,
-        reason: 0,
-        detail: 0,
-    };
+    let own = Subject { id: context.own_id, incarnation: 1 };
+    let about = Entry::about(Event::Grant, Outcome::Allow, own);
+    let entry = Entry { device: 0, epoch: context.description.epoch, ..about };
     denied(context, context.logd, &Append { entry })?;
     denied(context, context.logd, &SetClock { unix_ns: 1, ticks: 1 })?;
     let after = ledger::count(context)?;

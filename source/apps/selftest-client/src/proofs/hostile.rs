@@ -181,7 +181,7 @@ pub(super) fn recorded(context: &Context) -> Check {
         let mut exits = records.iter().filter(exits);
         let entry = exits.next().map(|record| record.entry);
         let seen = entry.map(|entry| (entry.reason, fits(entry.detail)));
-        same(attack.name, &seen, &Some((u32::from(kind.code()), true)))?;
+        same(attack.name, &seen, &Some((kind.code(), true)))?;
         ensure!(exits.next().is_none(), "{} ended twice", attack.name);
         refused(attack.name, go(startup().service(id)?), Error::BadHandle)?;
     }

@@ -46,7 +46,7 @@ fn said(
     let seen = record.entry;
     same("recorded event", &seen.event, &Event::Decision)?;
     same("recorded outcome", &seen.outcome, &outcome)?;
-    same("recorded reason", &seen.reason, &u32::from(reason.code()))?;
+    same("recorded reason", &seen.reason, &reason.code())?;
     same("recorded rule", &seen.rule, &rule)?;
     same("recorded subject", &(seen.subject.id, seen.device), &(service, device))?;
     same("reporter", &record.stamp.reporter.id, &ids::POLICYD)

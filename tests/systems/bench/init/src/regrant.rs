@@ -5,6 +5,7 @@ use nexus_abi::{Handle, Sender};
 use nexus_init::grant::{Grant, Outcome, Question, Route, World as _};
 use nexus_init::init::Init;
 use nexus_init::live::Live;
+use nexus_proto::policy::NO_LINE;
 use nexus_proto::{Asker, ids};
 
 /// The first nonce: above all that init has used to boot.
@@ -48,12 +49,15 @@ impl Regrant {
             rights: need.rights,
             base: window.base,
             len: window.len,
+            registers: need.registers,
+            line: NO_LINE,
             nonce: FIRST_NONCE + self.given,
         };
         // What init kept of the window at boot stands for the root window that it dropped.
         let route = Route {
             root,
             root_base: window.base,
+            line: None,
             process: init.registry.service(sender.service_id)?.process?,
             policyd: init.registry.sender(ids::POLICYD),
             epoch: description.epoch,
@@ -64,8 +68,8 @@ impl Regrant {
         let outcome = Grant::new(question, route).run(&mut init.machine);
         let end = instructions();
         let Outcome::Granted(granted) = outcome else { return None };
-        self.kept = granted.kept;
-        Some([end.wrapping_sub(start).wrapping_sub(1), granted.window.0])
+        self.kept = granted.window.kept;
+        Some([end.wrapping_sub(start).wrapping_sub(1), granted.window.held.0])
     }
 }
 
