@@ -27,6 +27,9 @@ pub(super) fn invariants(description: &Description) {
             assert!(!owned.contains(&need.device), "two owners of one device");
             assert!(usize::from(need.device) < description.devices.len());
             assert_eq!(need.rights & !7, 0, "only MAP, READ and WRITE");
+            let device = &description.devices[usize::from(need.device)];
+            assert!(device.irq || !need.irq, "an interrupt of a device that has none");
+            mask_and_rights(need.rights, need.registers);
             owned.push(need.device);
         }
     }
@@ -43,7 +46,18 @@ pub(super) fn invariants(description: &Description) {
     for rule in &description.rules {
         let known = description.services.iter().any(|service| service.id == rule.subject);
         assert!(known && usize::from(rule.device) < description.devices.len());
+        assert!(description.devices[usize::from(rule.device)].irq || !rule.irq);
+        assert!(rule.interval == 0 || rule.irq && rule.interval <= 1_000_000);
+        mask_and_rights(rule.rights, rule.registers);
     }
+}
+
+/// With a mask, who may write has a register to write, and who may not has none.
+fn mask_and_rights(rights: u16, registers: Option<u64>) {
+    assert!(
+        registers.is_none_or(|mask| (rights & 4 != 0) == (mask != 0)),
+        "{rights} {registers:?}"
+    );
 }
 
 pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {

@@ -98,7 +98,8 @@ fn accepted(description: &Description) {
     for service in &description.services {
         for need in &service.needs {
             let rule = description.rule_for(service.id, need.device).expect("a rule for a need");
-            assert_eq!(need.rights & !rule.rights, 0, "more than the rule allows");
+            let asked = (need.rights, need.irq, need.registers);
+            assert_eq!(asked, (rule.rights, rule.irq, rule.registers), "not what the rule allows");
         }
     }
 }
@@ -126,7 +127,22 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
         .map(|(index, path)| (name(path), file(index, &format!("base/{path}"))))
         .collect();
     seeds.push(("look-alike".into(), file(8, "look-alike/services/l0gd.toml")));
-    let second = fs::read_to_string(fixtures.join("base/services/logd.toml")).expect("a fixture");
+    let base =
+        |path: &str| fs::read_to_string(fixtures.join("base").join(path)).expect("a fixture");
+    let rights = "\"write\"]";
+    let asks = base("services/rngd.toml").replacen(
+        rights,
+        "\"write\"], irq = true, registers = [0x50, 0x64]",
+        1,
+    );
+    seeds.push(("asks-for-a-line".into(), [vec![4], asks.into_bytes()].concat()));
+    let allows = base("policy.toml").replacen(
+        rights,
+        "\"write\"]\nirq = true\nregisters = [0xfc]\ninterval = \"50us\"",
+        1,
+    );
+    seeds.push(("allows-a-line".into(), [vec![1], allows.into_bytes()].concat()));
+    let second = base("services/logd.toml");
     let second = second + "needs = [{ device = \"rng0\", rights = [\"map\", \"read\"] }]\n";
     seeds.push(("second-owner".into(), [vec![5], second.into_bytes()].concat()));
     seeds
