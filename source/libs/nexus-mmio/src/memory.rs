@@ -11,8 +11,8 @@ use crate::{Outside, ReadWrite, Readable, Shared, SharedMut};
 /// Bytes in the widest load or store of a copy.
 const WORD: usize = size_of::<u64>();
 
-/// Memory that a device reaches as well, mapped into this process. With `A` = [`ReadOnly`](crate::ReadOnly) it has no
-/// stores:
+/// Memory that a device reaches as well, mapped into this process. One that is
+/// [`ReadOnly`](crate::ReadOnly) has no stores:
 ///
 /// ```compile_fail
 /// # use nexus_mmio::*;

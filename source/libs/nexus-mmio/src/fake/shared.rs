@@ -106,6 +106,11 @@ impl FakeMemory {
         self.0.borrow_mut().overtake(count);
     }
 
+    /// Nothing is held back or loaded ahead any more: time has passed, or the driver was woken.
+    pub fn settle(&self) {
+        self.0.borrow_mut().fence();
+    }
+
     /// Does `hook` after each load of the driver, but for loads in `hook` itself.
     pub fn after_each_load(&self, hook: impl FnMut() + 'static) {
         self.0.borrow_mut().hook = Some(Box::new(hook));
