@@ -73,11 +73,16 @@ impl FakeDevice {
         self.doorbell.clone()
     }
 
+    /// Looks for heads without having been told, as it may at any time.
+    pub fn wake(&mut self) {
+        self.awake = true;
+        self.want_doorbell(false);
+    }
+
     /// One step: wakes up, takes a head, completes one, or goes to sleep. False when it sleeps.
     pub fn step(&mut self) -> bool {
-        if !self.awake && self.doorbell.heard() {
-            self.awake = true;
-            self.want_doorbell(false);
+        if self.doorbell.heard() && !self.awake {
+            self.wake();
         }
         if !self.awake {
             return false;

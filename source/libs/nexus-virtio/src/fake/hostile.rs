@@ -31,7 +31,7 @@ impl<'a> Hostile<'a> {
     /// One thing that the next byte says.
     pub fn step(&mut self) {
         let Some(byte) = self.byte() else { return };
-        match byte % 16 {
+        match byte % 64 {
             // An id that may be anything, and a length that may be.
             0 | 1 => {
                 let (id, len) = (self.half().into(), self.half().into());
@@ -62,7 +62,7 @@ impl<'a> Hostile<'a> {
                 let value = self.half();
                 self.device.set_used(FLAGS, value);
             }
-            // Bytes anywhere in what it reaches.
+            // Bytes anywhere in the used ring and the slots.
             9 => self.scribble(),
             // An interrupt for nothing, or none.
             10 => self.device.doorbell.raise(3),
@@ -76,10 +76,10 @@ impl<'a> Hostile<'a> {
     }
 
     fn scribble(&mut self) {
-        let reach = self.device.layout.slots().end;
-        let at = usize::from(self.half()) % reach;
+        let (start, end) = (self.device.layout.used().start, self.device.layout.slots().end);
+        let at = start + usize::from(self.half()) % (end - start);
         let value = self.half().to_le_bytes();
-        let len = value.len().min(reach - at);
+        let len = value.len().min(end - at);
         self.device.memory.device_write(at, &value[..len]);
     }
 }
