@@ -9,11 +9,17 @@
 extern crate alloc;
 
 mod answer;
+#[cfg(test)]
+mod bench;
 mod doorbell;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod head;
+#[cfg(test)]
+mod hostile_tests;
 mod identity;
+#[cfg(test)]
+mod order_tests;
 pub mod owner;
 mod queue;
 #[cfg(test)]
