@@ -66,5 +66,5 @@ pub fn console(typed: &[u8], description: &Description) -> (Server<FakeBus<Port>
     };
     let uart = Uart::start(FakeBus::new(0x1000, port)).expect("a 16550");
     let follower = Follower::new(Client::new(Handle(3)), description, 7);
-    (Server::new(uart, follower, description.clone()), shown)
+    (Server::new(uart, false, follower, description.clone()), shown)
 }

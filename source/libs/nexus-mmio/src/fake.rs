@@ -1,4 +1,8 @@
-//! A device that is not there: the bus for host tests.
+//! A device that is not there: the bus, and the memory shared with it, for host tests.
+
+mod shared;
+
+pub use shared::{FakeMemory, FakeShared};
 
 use core::cell::RefCell;
 use std::collections::VecDeque;

@@ -25,7 +25,10 @@
 //! ```
 //!
 //! On the target the bus is a [`Window`]; in host tests it is a `fake::FakeBus` (feature `fake`).
-//! A driver is safe Rust either way: the only unsafe code is in the `window` module.
+//! Memory that a device reaches as well is a [`SharedMemory`], in host tests a part of a
+//! `fake::FakeMemory`: read and written by offset with volatile copies, never as a slice.
+//!
+//! A driver is safe Rust either way: the only unsafe code is in the modules `window` and `memory`.
 #![no_std]
 
 #[cfg(any(test, feature = "fake"))]
@@ -34,13 +37,21 @@ extern crate std;
 mod bus;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+mod memory;
+#[cfg(test)]
+mod memory_tests;
 mod reg;
+mod shared;
+#[cfg(test)]
+mod shared_tests;
 #[cfg(test)]
 mod tests;
 mod window;
 
 pub use bus::{Bus, Width};
+pub use memory::SharedMemory;
 pub use reg::{
     ReadOnly, ReadWrite, Readable, Reg, RegArray, Registers, TooSmall, Writable, WriteOnly,
 };
+pub use shared::{Outside, Shared, SharedMut};
 pub use window::Window;

@@ -1,4 +1,4 @@
-//! Registers of virtio-mmio (virtio 1.2, 4.2.2), as far as v1 reads them.
+//! Registers of virtio-mmio (virtio 1.2, 4.2.2), as far as they are read.
 
 use nexus_mmio::{ReadOnly, Reg};
 
@@ -10,6 +10,8 @@ pub const VERSION: Reg<u32, ReadOnly, 0x004> = Reg::NEW;
 pub const DEVICE_ID: Reg<u32, ReadOnly, 0x008> = Reg::NEW;
 /// Who made it.
 pub const VENDOR_ID: Reg<u32, ReadOnly, 0x00c> = Reg::NEW;
+/// Why there is an interrupt: bit 0 a queue, bit 1 the configuration.
+pub const INTERRUPT_STATUS: Reg<u32, ReadOnly, 0x060> = Reg::NEW;
 
 /// Bytes in the block of registers, before the configuration space.
 pub const LEN: usize = 0x100;

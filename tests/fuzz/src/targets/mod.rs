@@ -12,6 +12,7 @@ mod logd;
 mod policy;
 mod policyd;
 mod powerd;
+mod queue;
 mod rtcd;
 mod serial;
 mod syscalls;
@@ -46,6 +47,7 @@ targets! {
     policy: 1000;
     policyd: 500;
     powerd: 500;
+    queue: 3000;
     rtcd: 500;
     serial: 1000;
     syscalls: 1500;

@@ -1,0 +1,193 @@
+//! Memory that a driver shares with a simulated device, as weakly ordered as the rules allow.
+//!
+//! - What the driver stores is held back from the device until the driver's next fence. The test may let
+//!   the newest stores overtake the older ones.
+//! - What the driver loads may have been loaded ahead, at its last fence: only the first place that it
+//!   loads after a fence, and a place that it loads again, is as it is now.
+//!
+//! So a fence that is missing shows, on every run.
+
+use core::cell::RefCell;
+use core::marker::PhantomData;
+use core::ops::Range;
+use std::boxed::Box;
+use std::rc::Rc;
+use std::vec;
+use std::vec::Vec;
+
+use crate::{Outside, ReadWrite, Readable, Shared, SharedMut};
+
+type Hook = Box<dyn FnMut()>;
+
+struct State {
+    /// As the device sees it.
+    bytes: Vec<u8>,
+    /// Stores of the driver that the device does not see yet, the oldest first.
+    held: Vec<(usize, Vec<u8>)>,
+    /// The bytes at the driver's last fence.
+    ahead: Vec<u8>,
+    /// Where the driver has loaded since.
+    loaded: Vec<usize>,
+    /// What happens after each load of the driver.
+    hook: Option<Hook>,
+}
+
+impl State {
+    fn fence(&mut self) {
+        for (offset, bytes) in core::mem::take(&mut self.held) {
+            self.bytes[offset..offset + bytes.len()].copy_from_slice(&bytes);
+        }
+        self.ahead.clone_from(&self.bytes);
+        self.loaded.clear();
+    }
+
+    /// What the driver sees, its own stores included.
+    fn load(&mut self, offset: usize, to: &mut [u8]) {
+        let fresh = self.loaded.is_empty() || self.loaded.contains(&offset);
+        let from = if fresh { &self.bytes } else { &self.ahead };
+        self.loaded.push(offset);
+        to.copy_from_slice(&from[offset..offset + to.len()]);
+        for (start, bytes) in &self.held {
+            for (at, byte) in (*start..).zip(bytes) {
+                if let Some(to) = at.checked_sub(offset).and_then(|at| to.get_mut(at)) {
+                    *to = *byte;
+                }
+            }
+        }
+    }
+
+    /// The newest stores become visible, of one place in their order; the older ones stay behind.
+    fn overtake(&mut self, count: usize) {
+        let newest = self.held.split_off(self.held.len().saturating_sub(count));
+        for (offset, bytes) in newest {
+            self.held.retain(|(start, _)| *start != offset);
+            self.bytes[offset..offset + bytes.len()].copy_from_slice(&bytes);
+        }
+    }
+}
+
+/// All of the memory, as the device and the test see it. A clone is the same memory.
+#[derive(Clone)]
+pub struct FakeMemory(Rc<RefCell<State>>);
+
+impl FakeMemory {
+    /// `len` bytes of zeroes.
+    #[must_use]
+    pub fn new(len: usize) -> FakeMemory {
+        let (bytes, ahead) = (vec![0; len], vec![0; len]);
+        let state = State { bytes, held: Vec::new(), ahead, loaded: Vec::new(), hook: None };
+        FakeMemory(Rc::new(RefCell::new(state)))
+    }
+
+    /// A part of it for the driver.
+    ///
+    /// # Panics
+    /// It is not inside, or does not begin at a multiple of 8.
+    #[must_use]
+    pub fn part<A>(&self, range: Range<usize>) -> FakeShared<A> {
+        assert!(range.start.is_multiple_of(8) && range.start <= range.end, "{range:?}");
+        assert!(range.end <= self.0.borrow().bytes.len(), "{range:?}");
+        FakeShared { memory: self.clone(), range, access: PhantomData }
+    }
+
+    /// What the device sees of `range`.
+    #[must_use]
+    pub fn device_read(&self, range: Range<usize>) -> Vec<u8> {
+        self.0.borrow().bytes[range].to_vec()
+    }
+
+    /// A store of the device.
+    pub fn device_write(&self, offset: usize, bytes: &[u8]) {
+        self.0.borrow_mut().bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// The driver's newest `count` stores overtake those before them since its last fence.
+    pub fn overtake(&self, count: usize) {
+        self.0.borrow_mut().overtake(count);
+    }
+
+    /// Nothing is held back or loaded ahead any more: time has passed, or the driver was woken.
+    pub fn settle(&self) {
+        self.0.borrow_mut().fence();
+    }
+
+    /// Does `hook` after each load of the driver, but for loads in `hook` itself.
+    pub fn after_each_load(&self, hook: impl FnMut() + 'static) {
+        self.0.borrow_mut().hook = Some(Box::new(hook));
+    }
+
+    fn driver_load(&self, offset: usize, to: &mut [u8]) {
+        self.0.borrow_mut().load(offset, to);
+        let hook = self.0.borrow_mut().hook.take();
+        if let Some(mut hook) = hook {
+            hook();
+            self.0.borrow_mut().hook = Some(hook);
+        }
+    }
+}
+
+/// A part of a [`FakeMemory`], as a driver sees it. An access of a word that is not aligned, or not
+/// inside, panics: a driver makes none.
+pub struct FakeShared<A> {
+    memory: FakeMemory,
+    range: Range<usize>,
+    access: PhantomData<A>,
+}
+
+impl<A> FakeShared<A> {
+    /// Where in all of the memory `len` bytes at `offset` are.
+    fn place(&self, offset: usize, len: usize) -> Result<usize, Outside> {
+        let has = self.range.len();
+        let inside = offset <= has && len <= has - offset;
+        inside.then(|| self.range.start + offset).ok_or(Outside)
+    }
+
+    fn word<const BYTES: usize>(&self, offset: usize) -> usize {
+        assert!(offset.is_multiple_of(BYTES), "word of {BYTES} bytes at {offset:#x}");
+        self.place(offset, BYTES)
+            .unwrap_or_else(|Outside| panic!("word of {BYTES} bytes at {offset:#x}"))
+    }
+
+    fn load<const BYTES: usize>(&self, offset: usize) -> [u8; BYTES] {
+        let at = self.word::<BYTES>(offset);
+        let mut bytes = [0; BYTES];
+        self.memory.driver_load(at, &mut bytes);
+        bytes
+    }
+
+    fn store(&mut self, at: usize, bytes: &[u8]) {
+        self.memory.0.borrow_mut().held.push((at, bytes.to_vec()));
+    }
+}
+
+impl<A: Readable> Shared for FakeShared<A> {
+    fn len(&self) -> usize {
+        self.range.len()
+    }
+    fn copy_out(&self, offset: usize, to: &mut [u8]) -> Result<(), Outside> {
+        let at = self.place(offset, to.len())?;
+        self.memory.driver_load(at, to);
+        Ok(())
+    }
+    fn read16(&self, offset: usize) -> u16 {
+        u16::from_le_bytes(self.load(offset))
+    }
+    fn read32(&self, offset: usize) -> u32 {
+        u32::from_le_bytes(self.load(offset))
+    }
+    fn fence(&self) {
+        self.memory.0.borrow_mut().fence();
+    }
+}
+
+impl SharedMut for FakeShared<ReadWrite> {
+    fn copy_in(&mut self, offset: usize, from: &[u8]) -> Result<(), Outside> {
+        let at = self.place(offset, from.len())?;
+        self.store(at, from);
+        Ok(())
+    }
+    fn write16(&mut self, offset: usize, value: u16) {
+        let at = self.word::<2>(offset);
+        self.store(at, &value.to_le_bytes());
+    }
+}

@@ -1,0 +1,158 @@
+//! The shared memory that is real: volatile copies out of and into a mapping.
+
+use core::marker::PhantomData;
+use core::ptr::{
+    read_volatile, with_exposed_provenance, with_exposed_provenance_mut, write_volatile,
+};
+use core::sync::atomic::{Ordering, fence};
+
+use crate::{Outside, ReadWrite, Readable, Shared, SharedMut};
+
+/// Bytes in the widest load or store of a copy.
+const WORD: usize = size_of::<u64>();
+
+/// Memory that a device reaches as well, mapped into this process. One that is
+/// [`ReadOnly`](crate::ReadOnly) has no stores:
+///
+/// ```compile_fail
+/// # use nexus_mmio::*;
+/// fn f(used: &mut SharedMemory<ReadOnly>) {
+///     used.write16(0, 1);
+/// }
+/// ```
+#[derive(Debug)]
+pub struct SharedMemory<A> {
+    base: usize,
+    len: usize,
+    access: PhantomData<A>,
+}
+
+impl<A> SharedMemory<A> {
+    /// The memory mapped at `base`.
+    ///
+    /// # Safety
+    /// (1) `base` to `base + len` is mapped memory that stays until the process ends, readable, and
+    /// writable if `A` is (a store that the mapping refuses is a fault, not undefined behaviour).
+    /// (2) `base` is a multiple of 8. (3) No other `SharedMemory`, and no reference, covers any of it in
+    /// this process; a device may load and store there.
+    #[must_use]
+    pub const unsafe fn from_mapping(base: usize, len: usize) -> Self {
+        SharedMemory { base, len, access: PhantomData }
+    }
+
+    /// The first `at` bytes, and the rest.
+    ///
+    /// # Errors
+    /// The memory as it was: `at` is past its end, or no multiple of 8.
+    pub fn split(self, at: usize) -> Result<(Self, Self), Self> {
+        if at > self.len || !at.is_multiple_of(WORD) {
+            return Err(self);
+        }
+        let SharedMemory { base, len, access } = self;
+        let first = SharedMemory { base, len: at, access };
+        Ok((first, SharedMemory { base: base + at, len: len - at, access }))
+    }
+
+    /// Where an access of `T` at `offset` goes; `None` when it is not aligned and inside.
+    #[inline]
+    fn address<T>(&self, offset: usize) -> Option<usize> {
+        let inside = offset <= self.len && size_of::<T>() <= self.len - offset;
+        (inside && offset.is_multiple_of(size_of::<T>())).then(|| self.base + offset)
+    }
+
+    #[inline]
+    fn load<T>(&self, offset: usize) -> Option<T> {
+        let at = with_exposed_provenance::<T>(self.address::<T>(offset)?);
+        // SAFETY: (1) `at` is aligned for `T` and inside a live mapping, by `from_mapping`,
+        // `split` and `address`. (2) The memory was zeroed before it was mapped, and
+        // any bit pattern is a `T`, which is an unsigned integer in every use below. (3) No reference
+        // covers it. (4) A device that stores there meanwhile is outside the program: the load is
+        // volatile, made once, and gives the old bytes, the new ones, or some of both.
+        Some(unsafe { read_volatile(at) })
+    }
+
+    #[inline]
+    fn store<T>(&mut self, offset: usize, value: T) {
+        let Some(at) = self.address::<T>(offset) else { return };
+        let at = with_exposed_provenance_mut::<T>(at);
+        // SAFETY: as in `load`; and only `SharedMut`, which memory to be written has, calls this.
+        unsafe { write_volatile(at, value) };
+    }
+}
+
+/// How many of `len` bytes from `offset` on come before the first that a word can begin at; `None` when
+/// they are not all inside `has` bytes.
+#[inline]
+fn head(offset: usize, len: usize, has: usize) -> Option<usize> {
+    let inside = offset <= has && len <= has - offset;
+    inside.then(|| len.min(offset.wrapping_neg() % WORD))
+}
+
+impl<A: Readable> Shared for SharedMemory<A> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn copy_out(&self, offset: usize, to: &mut [u8]) -> Result<(), Outside> {
+        let head = head(offset, to.len(), self.len).ok_or(Outside)?;
+        let (first, rest) = to.split_at_mut(head);
+        let (words, last) = rest.as_chunks_mut::<WORD>();
+        let mut at = offset;
+        for byte in first {
+            *byte = self.load(at).ok_or(Outside)?;
+            at += 1;
+        }
+        for word in words {
+            *word = self.load::<u64>(at).ok_or(Outside)?.to_ne_bytes();
+            at += WORD;
+        }
+        for byte in last {
+            *byte = self.load(at).ok_or(Outside)?;
+            at += 1;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn read16(&self, offset: usize) -> u16 {
+        self.load(offset).map_or(u16::MAX, u16::from_le)
+    }
+
+    #[inline]
+    fn read32(&self, offset: usize) -> u32 {
+        self.load(offset).map_or(u32::MAX, u32::from_le)
+    }
+
+    #[inline]
+    fn fence(&self) {
+        fence(Ordering::SeqCst);
+    }
+}
+
+impl SharedMut for SharedMemory<ReadWrite> {
+    fn copy_in(&mut self, offset: usize, from: &[u8]) -> Result<(), Outside> {
+        let head = head(offset, from.len(), self.len).ok_or(Outside)?;
+        let (first, rest) = from.split_at(head);
+        let (words, last) = rest.as_chunks::<WORD>();
+        let mut at = offset;
+        for byte in first {
+            self.store(at, *byte);
+            at += 1;
+        }
+        for word in words {
+            self.store(at, u64::from_ne_bytes(*word));
+            at += WORD;
+        }
+        for byte in last {
+            self.store(at, *byte);
+            at += 1;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn write16(&mut self, offset: usize, value: u16) {
+        self.store(offset, value.to_le());
+    }
+}

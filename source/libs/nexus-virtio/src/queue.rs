@@ -1,0 +1,274 @@
+//! The driver's side of a sealed queue.
+//!
+//! Where the rings are, and what each head makes the device read and write, was written once, before the
+//! driver began, by somebody else. A driver chooses which head goes next, and nothing more. It writes
+//! the available ring and reads the used ring; what it needs to know of the first it remembers, and
+//! reads nothing back.
+//!
+//! The device is not trusted: a head that it does not have, an index that runs ahead or a length beyond
+//! what it may write ends the queue, or is cut. Nothing that it writes makes a loop longer than the
+//! heads that it has.
+
+use core::fmt;
+
+use nexus_mmio::{Shared, SharedMut, TooSmall};
+
+use crate::ring::{
+    FLAGS, INDEX, MAX_SIZE, NO_INTERRUPT, NO_NOTIFY, avail_entry, avail_event, avail_len, passes,
+    size_for, used_entry, used_event, used_len,
+};
+use crate::{Completion, Doorbell, Head};
+
+/// How the two sides say whether they want to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notices {
+    /// By a flag: always, or not at all.
+    Flags,
+    /// By the index from which on (`VIRTIO_F_EVENT_IDX`, when it was agreed).
+    EventIndex,
+}
+
+/// What the device did that no device does. Its queue is of no use from then on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misbehaved {
+    /// It says that it completed more heads than it had: its index, and how many it had.
+    Index {
+        /// The index of the used ring.
+        index: u16,
+        /// Heads that it had not completed.
+        had: u16,
+    },
+    /// It completed a head that the queue does not have.
+    NoSuchHead {
+        /// Its index.
+        id: u32,
+    },
+    /// It completed a head that it did not have.
+    NotPosted {
+        /// Its index.
+        head: u16,
+    },
+    /// It misbehaved before, and that was told.
+    Before,
+}
+
+impl fmt::Display for Misbehaved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Misbehaved::Index { index, had } => {
+                write!(f, "the device had {had} heads, and completed more: index {index}")
+            }
+            Misbehaved::NoSuchHead { id } => write!(f, "the device completed head {id}: none such"),
+            Misbehaved::NotPosted { head } => {
+                write!(f, "the device completed head {head}, which it did not have")
+            }
+            Misbehaved::Before => f.write_str("the device misbehaved before"),
+        }
+    }
+}
+
+/// A head, as the queue knows it.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Bytes that the device may write for it.
+    writable: u32,
+    /// True while the device has it.
+    posted: bool,
+}
+
+/// A queue of `HEADS` heads, 1 to [`MAX_SIZE`]. `A` holds the available ring, `U` the used ring, which the
+/// driver only reads.
+#[derive(Debug)]
+pub struct Queue<A, U, const HEADS: usize> {
+    number: u16,
+    avail: A,
+    used: U,
+    notices: Notices,
+    entries: [Entry; HEADS],
+    /// Heads posted, ever; what the index of the available ring says.
+    posted: u16,
+    /// Of those, how many the device was told of, or did not want to be told of.
+    told: u16,
+    /// Completions taken, ever.
+    taken: u16,
+    /// Completions made, ever, as the device last said.
+    made: u16,
+    /// True when the flag says that no interrupt is wanted.
+    quiet: bool,
+    misbehaved: bool,
+}
+
+impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
+    /// Entries of each ring.
+    pub const SIZE: usize = {
+        assert!(0 < HEADS && HEADS <= MAX_SIZE, "a queue has 1 to 32,768 heads");
+        size_for(HEADS)
+    };
+
+    /// Queue `number` of a device that was just reset, and its heads. `writable` says how many bytes the
+    /// device may write for each. Both rings are zeroes.
+    ///
+    /// # Errors
+    /// A ring does not fit into its memory.
+    pub fn new(
+        number: u16,
+        avail: A,
+        used: U,
+        notices: Notices,
+        writable: [u32; HEADS],
+    ) -> Result<(Self, [Head; HEADS]), TooSmall> {
+        for (has, needs) in
+            [(avail.len(), avail_len(Self::SIZE)), (used.len(), used_len(Self::SIZE))]
+        {
+            if has < needs {
+                return Err(TooSmall { has, needs });
+            }
+        }
+        let entries = writable.map(|writable| Entry { writable, posted: false });
+        let heads = core::array::from_fn(|index| Head { queue: number, index: index as u16 });
+        let queue = Queue {
+            number,
+            avail,
+            used,
+            notices,
+            entries,
+            posted: 0,
+            told: 0,
+            taken: 0,
+            made: 0,
+            quiet: false,
+            misbehaved: false,
+        };
+        Ok((queue, heads))
+    }
+
+    /// Heads that the device has.
+    #[must_use]
+    pub const fn in_flight(&self) -> u16 {
+        self.posted.wrapping_sub(self.taken)
+    }
+
+    /// Gives a head to the device, with what stands in its slot. The device may begin at once; it need not
+    /// look before [`ring`](Self::ring).
+    ///
+    /// # Errors
+    /// The head: it is of another queue, or the device misbehaved.
+    pub fn post(&mut self, head: Head) -> Result<(), Head> {
+        let entry = self.entries.get_mut(usize::from(head.index));
+        let Some(entry) = entry.filter(|entry| !entry.posted && head.queue == self.number) else {
+            return Err(head);
+        };
+        if self.misbehaved {
+            return Err(head);
+        }
+        entry.posted = true;
+        self.avail.write16(avail_entry(self.posted, Self::SIZE), head.index);
+        self.posted = self.posted.wrapping_add(1);
+        // The slot and the entry, before the index that hands them over.
+        self.avail.fence();
+        self.avail.write16(INDEX, self.posted);
+        Ok(())
+    }
+
+    /// After a batch of posts: rings the doorbell once, if the device wants that. True when it rang.
+    ///
+    /// # Errors
+    /// Of the doorbell. The device was not told, and is at the next call.
+    pub fn ring<D: Doorbell>(&mut self, doorbell: &mut D) -> Result<bool, D::Error> {
+        if self.told == self.posted {
+            return Ok(false);
+        }
+        // The index, before the load of what the device wants: it stores the one and looks at the other
+        // in the opposite order, so that one of the two sees the other's store.
+        self.avail.fence();
+        let wanted = match self.notices {
+            Notices::Flags => self.used.read16(FLAGS) & NO_NOTIFY == 0,
+            Notices::EventIndex => {
+                passes(self.used.read16(avail_event(Self::SIZE)), self.posted, self.told)
+            }
+        };
+        if wanted {
+            doorbell.notify(self.number)?;
+        }
+        self.told = self.posted;
+        Ok(wanted)
+    }
+
+    /// The next head that the device is done with; `None` when there is none now.
+    ///
+    /// # Errors
+    /// What the device did, once; from then on [`Misbehaved::Before`].
+    pub fn pop(&mut self) -> Result<Option<Completion>, Misbehaved> {
+        self.unless_misbehaved(Self::next)
+    }
+
+    /// Before waiting for an interrupt: asks for one at the next completion. True when there has been
+    /// none meanwhile, so that it will come; otherwise [`pop`](Self::pop) has something.
+    ///
+    /// # Errors
+    /// As [`pop`](Self::pop).
+    pub fn may_wait(&mut self) -> Result<bool, Misbehaved> {
+        match self.notices {
+            Notices::Flags => self.set_quiet(false),
+            Notices::EventIndex => self.avail.write16(used_event(Self::SIZE), self.taken),
+        }
+        // What is wanted, before the load of the device's index: as in `ring`, with the sides changed.
+        self.avail.fence();
+        self.unless_misbehaved(|queue| Ok(!queue.look()?))
+    }
+
+    fn unless_misbehaved<T>(
+        &mut self,
+        f: impl FnOnce(&mut Self) -> Result<T, Misbehaved>,
+    ) -> Result<T, Misbehaved> {
+        if self.misbehaved {
+            return Err(Misbehaved::Before);
+        }
+        let result = f(self);
+        self.misbehaved = result.is_err();
+        result
+    }
+
+    fn next(&mut self) -> Result<Option<Completion>, Misbehaved> {
+        if self.taken == self.made && !self.look()? {
+            return Ok(None);
+        }
+        let place = used_entry(self.taken, Self::SIZE);
+        let (id, len) = (self.used.read32(place), self.used.read32(place + 4));
+        let none = Misbehaved::NoSuchHead { id };
+        let index = u16::try_from(id).map_err(|_| none)?;
+        let entry = self.entries.get_mut(usize::from(index)).ok_or(none)?;
+        if !entry.posted {
+            return Err(Misbehaved::NotPosted { head: index });
+        }
+        entry.posted = false;
+        let len = len.min(entry.writable);
+        self.taken = self.taken.wrapping_add(1);
+        Ok(Some(Completion { head: Head { queue: self.number, index }, len }))
+    }
+
+    /// Looks how far the device is. True when there is something to take.
+    fn look(&mut self) -> Result<bool, Misbehaved> {
+        let index = self.used.read16(INDEX);
+        let had = self.in_flight();
+        if index.wrapping_sub(self.taken) > had {
+            return Err(Misbehaved::Index { index, had });
+        }
+        // The index, before the entries and the slots that it hands over.
+        self.used.fence();
+        self.made = index;
+        let something = self.taken != self.made;
+        if something && self.notices == Notices::Flags {
+            self.set_quiet(true);
+        }
+        Ok(something)
+    }
+
+    /// With flags: says whether interrupts are wanted.
+    fn set_quiet(&mut self, quiet: bool) {
+        if self.quiet != quiet {
+            self.avail.write16(FLAGS, if quiet { NO_INTERRUPT } else { 0 });
+            self.quiet = quiet;
+        }
+    }
+}

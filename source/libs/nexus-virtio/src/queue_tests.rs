@@ -1,0 +1,176 @@
+//! A queue with a device that does what it should.
+
+use alloc::vec;
+
+use nexus_mmio::fake::{FakeMemory, FakeShared};
+use nexus_mmio::{Outside, ReadOnly, ReadWrite, TooSmall};
+
+use crate::bench::{BOTH, Bench, Driven, HEADS, LAYOUT, bench};
+use crate::fake::Order;
+use crate::{Doorbell, Notices, Queue, Slots};
+
+#[test]
+fn what_is_posted_comes_back_in_any_order() {
+    for notices in BOTH {
+        let mut bench = bench(notices, Order::Newest);
+        (1..=3).for_each(|request| bench.post(request));
+        assert_eq!(bench.queue.in_flight(), 3);
+        assert!(bench.ring() && bench.pop().is_none());
+        bench.run();
+        assert_eq!([bench.pop(), bench.pop(), bench.pop()], [Some(3), Some(2), Some(1)]);
+        assert_eq!((bench.pop(), bench.queue.in_flight()), (None, 0));
+        assert_eq!(bench.doorbell.status(), 1);
+    }
+}
+
+#[test]
+fn a_ring_that_is_too_small_is_refused() {
+    let memory = LAYOUT.memory();
+    let new = |avail: usize, used: usize| {
+        let (avail, used) =
+            (memory.part::<ReadWrite>(0..avail), memory.part::<ReadOnly>(16..16 + used));
+        Queue::new(0, avail, used, Notices::Flags, [0; HEADS]).map(|_| ())
+    };
+    assert_eq!(new(14, 38), Ok(()));
+    assert_eq!(new(13, 38), Err(TooSmall { has: 13, needs: 14 }));
+    assert_eq!(new(14, 37), Err(TooSmall { has: 37, needs: 38 }));
+}
+
+#[test]
+fn a_batch_rings_once_and_only_when_the_device_wants_it() {
+    for notices in BOTH {
+        let mut bench = bench(notices, Order::Oldest);
+        assert!(!bench.ring(), "nothing was posted");
+        bench.post(1);
+        bench.post(2);
+        assert!(bench.ring() && !bench.ring());
+        bench.device.borrow_mut().step();
+        bench.post(3);
+        assert!(!bench.ring(), "the device is awake and will look again");
+        bench.run();
+        assert_eq!([bench.pop(), bench.pop(), bench.pop()], [Some(1), Some(2), Some(3)]);
+        bench.post(4);
+        assert!(bench.ring());
+        assert_eq!(bench.doorbell.rung(), [7, 7]);
+    }
+}
+
+#[test]
+fn a_doorbell_that_is_refused_is_rung_at_the_next_call() {
+    for notices in BOTH {
+        let mut bench = bench(notices, Order::Oldest);
+        bench.post(1);
+        bench.doorbell.refuse(true);
+        assert_eq!(bench.queue.ring(&mut bench.doorbell), Err(()));
+        bench.doorbell.refuse(false);
+        assert!(bench.ring() && !bench.ring());
+    }
+}
+
+#[test]
+fn interrupts_come_only_when_the_driver_waits() {
+    for notices in BOTH {
+        let mut bench = bench(notices, Order::Oldest);
+        let turn = |bench: &mut Bench, waits: bool| {
+            bench.doorbell.acknowledge(1).unwrap();
+            bench.post(1);
+            bench.post(2);
+            if waits {
+                assert_eq!(bench.queue.may_wait(), Ok(true));
+            }
+            bench.ring();
+            bench.run();
+            assert_eq!([bench.pop(), bench.pop(), bench.pop()], [Some(1), Some(2), None]);
+            bench.doorbell.status()
+        };
+        assert_eq!(turn(&mut bench, true), 1);
+        assert_eq!(turn(&mut bench, false), 0);
+        assert_eq!(turn(&mut bench, true), 1);
+    }
+}
+
+// attack 90 U: the last completion comes while the driver prepares to wait; it does not wait; broken: queue-wait
+#[test]
+fn a_driver_does_not_wait_when_something_is_there() {
+    for notices in BOTH {
+        let mut bench = bench(notices, Order::Oldest);
+        bench.post(1);
+        bench.ring();
+        bench.run();
+        assert_eq!(bench.queue.may_wait(), Ok(false));
+        assert_eq!(bench.pop(), Some(1));
+        assert_eq!(bench.queue.may_wait(), Ok(true));
+    }
+}
+
+#[test]
+fn indices_go_round_at_16_bits() {
+    for notices in BOTH {
+        let mut bench = bench(notices, Order::Oldest);
+        for round in 0..66_000 / 3 {
+            (0..3).for_each(|n| bench.post(3 * round + n));
+            assert!(bench.ring(), "round {round}");
+            bench.run();
+            for n in 0..3 {
+                assert_eq!(bench.pop(), Some(3 * round + n));
+            }
+            assert_eq!(bench.queue.may_wait(), Ok(true));
+        }
+    }
+}
+
+// attack 52 U: a head of another queue, of the same number too, is posted; it is given back; broken: head-twice
+#[test]
+fn a_head_is_posted_to_its_own_queue_and_once() {
+    let mut bench = bench(Notices::Flags, Order::Oldest);
+    let other = |number| {
+        let (avail, used) = (bench.memory.part(0..14), bench.memory.part(16..54));
+        let (_, heads): (Driven, _) =
+            Queue::new(number, avail, used, Notices::Flags, [8; HEADS]).unwrap();
+        let [.., last] = heads;
+        last
+    };
+    let (another, twin) = (other(6), other(7));
+    assert_eq!(bench.slots.write(&another, 0, &[1]), Err(Outside));
+    let another = bench.queue.post(another).unwrap_err();
+    assert_eq!((another.index(), bench.queue.in_flight()), (2, 0));
+    bench.post(1);
+    assert_eq!(bench.queue.post(twin).unwrap_err().index(), 2, "the device has head 2");
+    assert_eq!(bench.queue.in_flight(), 1);
+}
+
+// attack 52 U: an access past the end of a slot, into that of a head that the device has; refused; broken: slot-end
+#[test]
+fn a_slot_ends_where_the_next_begins() {
+    let Bench { mut slots, heads, memory, .. } = bench(Notices::Flags, Order::Oldest);
+    let len = LAYOUT.slot();
+    for (offset, many) in [(0, len + 1), (len, 1), (len - 1, 2), (len + 1, 0), (usize::MAX, 1)] {
+        let mut bytes = vec![1; many];
+        assert_eq!(slots.write(&heads[1], offset, &bytes), Err(Outside), "{many} at {offset}");
+        assert_eq!(slots.read(&heads[1], offset, &mut bytes), Err(Outside), "{many} at {offset}");
+        assert_eq!(slots.clear(&heads[1], offset, many), Err(Outside), "{many} at {offset}");
+    }
+    slots.write(&heads[1], 0, &vec![1; len]).unwrap();
+    slots.clear(&heads[1], 1, len - 2).unwrap();
+    memory.settle();
+    let mut expected = vec![0; 3 * len];
+    (expected[len], expected[2 * len - 1]) = (1, 1);
+    assert_eq!(memory.device_read(LAYOUT.slots()), expected);
+}
+
+#[test]
+fn a_slot_of_any_length_is_cleared() {
+    let memory = FakeMemory::new(256);
+    let (queue, [head]): (Queue<_, FakeShared<ReadOnly>, 1>, _) =
+        Queue::new(0, memory.part::<ReadWrite>(0..8), memory.part(8..22), Notices::Flags, [0])
+            .unwrap();
+    assert_eq!(queue.in_flight(), 0);
+    let mut slots = Slots::new(0, memory.part::<ReadWrite>(24..256), 232);
+    for len in [0, 1, 63, 64, 65, 128, 200, 231] {
+        slots.write(&head, 0, &[1; 232]).unwrap();
+        slots.clear(&head, 1, len).unwrap();
+        let mut bytes = [2; 232];
+        slots.read(&head, 0, &mut bytes).unwrap();
+        assert!(bytes.iter().enumerate().all(|(at, byte)| (*byte == 0) == (1..=len).contains(&at)));
+    }
+}
