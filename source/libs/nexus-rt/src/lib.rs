@@ -59,4 +59,4 @@ pub use server::{Answer, ReplyTo, Service, drive, run, serve};
 pub use startup::{Start, StartError, startup};
 pub use time::{Deadline, ns_of_ticks, ticks, ticks_of_ns, uptime_ns};
 pub use va::{BARE, IMAGE};
-pub use window::{map_window, map_window_part, peek};
+pub use window::{DeviceWindow, map_window, map_window_part, peek};

@@ -3,11 +3,10 @@
 use core::fmt::Display;
 
 use nexus_abi::Handle;
-use nexus_mmio::Window;
 use nexus_proto::init::{Init, Report, ReportState};
 use nexus_proto::{Zero, ids};
 
-use crate::{Deadline, Line, StartError, map_window_part, startup};
+use crate::{Deadline, DeviceWindow, Line, StartError, map_window_part, startup};
 
 /// Milliseconds that init has to take a report.
 const REPORT_MS: u64 = 20_000;
@@ -16,7 +15,7 @@ const REPORT_MS: u64 = 20_000;
 ///
 /// # Errors
 /// There is none, or it could not be mapped; that is logged and told to init.
-pub fn window() -> Result<Window, StartError> {
+pub fn window() -> Result<DeviceWindow, StartError> {
     or_report(startup().map_window())
 }
 
@@ -25,7 +24,7 @@ pub fn window() -> Result<Window, StartError> {
 ///
 /// # Errors
 /// As [`window`].
-pub fn window_part(offset: u64, len: u64) -> Result<Window, StartError> {
+pub fn window_part(offset: u64, len: u64) -> Result<DeviceWindow, StartError> {
     let part = startup().window().and_then(|window| Ok(map_window_part(window, offset, len)?));
     or_report(part)
 }
@@ -39,7 +38,7 @@ pub fn line(endpoint: Handle) -> Option<Line> {
     bound.inspect_err(|error| crate::error!("no interrupts: {error:?}")).ok()
 }
 
-fn or_report(window: Result<Window, StartError>) -> Result<Window, StartError> {
+fn or_report(window: Result<DeviceWindow, StartError>) -> Result<DeviceWindow, StartError> {
     if let Err(error) = window {
         crate::error!("no device window: {error:?}");
         report(ReportState::NoWindow, 0);

@@ -1,10 +1,9 @@
 //! What this process was given at its start.
 
 use nexus_abi::{Error, Handle, Role, Startup, StartupCap};
-use nexus_mmio::Window;
 use nexus_proto::Protocol;
 
-use crate::{Client, ReadOnlyMemory};
+use crate::{Client, DeviceWindow, ReadOnlyMemory};
 
 /// The startup block, for reading.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +102,7 @@ impl Start {
     ///
     /// # Errors
     /// `NoWindow`, `ManyWindows`, `Kernel`.
-    pub fn map_window(self) -> Result<Window, StartError> {
+    pub fn map_window(self) -> Result<DeviceWindow, StartError> {
         Ok(crate::map_window(self.window()?)?)
     }
 

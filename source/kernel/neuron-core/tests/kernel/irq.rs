@@ -119,7 +119,7 @@ fn a_line_comes_to_who_receives_on_an_endpoint() {
     });
 }
 
-// attack 89 U: no call but `irq_bind` on a line that was derived, installed, limited, looked at and acknowledged; it is never enabled; broken: irq-open-at-derive
+// attack 89 U: no call but `irq_bind` on a line that was derived, installed, limited, looked at and acknowledged; it is never enabled; broken: irq-armed-early
 #[test]
 fn only_bind_enables_a_line() {
     run(|w| {
@@ -184,8 +184,7 @@ fn a_storm_costs_one_delivery_for_each_acknowledgement() {
     });
 }
 
-/// An interrupt takes the hart from a thread whose turn stops, and the thread goes on with the rest
-/// of it before its equals.
+// attack 55 U: an interrupt takes the hart in the middle of a turn; who was interrupted has the rest of it, before its equals; broken: irq-clock-runs
 #[test]
 fn an_interrupt_stops_the_clock_of_a_turn() {
     run(|w| {
@@ -215,7 +214,7 @@ fn an_interrupt_stops_the_clock_of_a_turn() {
     });
 }
 
-// attack 89 U: claims of no line, of one that nobody receives and of one that was claimed; no bit is set, and what was claimed is closed; broken: irq-unbound-open
+// attack 89 U: claims of no line, of one that nobody receives and of one that was claimed; no bit is set, and what was claimed is closed; broken: irq-unbound-open, irq-claimed-twice
 #[test]
 fn a_claim_without_a_receiver_closes_the_line() {
     run(|w| {

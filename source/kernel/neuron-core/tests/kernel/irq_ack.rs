@@ -76,7 +76,7 @@ fn wrong(w: &mut World<'_>, d: &Driver) -> [(Handle, Error); 4] {
     ]
 }
 
-// attack 54 U: a wait that names no line, another's, another kind, one without RECV; refused, and neither bits nor lines change
+// attack 54 U: a wait that names no line, another's, another kind, one without RECV; refused, and neither bits nor lines change; broken: irq-wait-bad-line, irq-ack-right, irq-busy-acks
 #[test]
 fn a_wait_with_a_bad_line_is_refused() {
     run(|w| {
@@ -139,7 +139,7 @@ fn serving(w: &mut World<'_>) -> Serving {
     Serving { pair, server: user, reply, driver }
 }
 
-// attack 89 U: an answer that carries what cannot be carried, with a line to acknowledge; refused, and the line stays claimed. One that can: acknowledged before the next message is taken; broken: irq-ack-after-message
+// attack 89 U: an answer that carries what cannot be carried, with a line to acknowledge; refused, and the line stays claimed. One that can: acknowledged before the next message is taken; broken: irq-ack-refused, irq-ack-late
 #[test]
 fn an_answer_acknowledges_before_it_goes_or_not_at_all() {
     both(|w| {

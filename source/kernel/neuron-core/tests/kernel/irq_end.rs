@@ -39,7 +39,7 @@ fn is_free(w: &mut World<'_>) {
     assert_eq!((state(w, 3), view(w, 3).delivered), (LineState::Free, before));
 }
 
-// attack 56 U: the capability of a line is dropped or revoked, armed, delivered or held; disabled, nothing is left claimed, and the next owner has it; broken: irq-open-after-line, irq-complete-after-disable
+// attack 56 U: the capability of a line is dropped or revoked, armed, delivered or held; disabled, nothing is left claimed, and the next owner has it; broken: irq-after-line, irq-left-claimed, irq-alarm-left
 #[test]
 fn a_binding_ends_with_the_capability_of_its_line() {
     for phase in PHASES {
@@ -68,7 +68,7 @@ fn next_owner(w: &mut World<'_>, d: &Driver) {
     assert_eq!(w.call(next.user, Syscall::Wait, &[event.0, 0, 0]), Ok(2));
 }
 
-// attack 56 U: the capability of the notification is dropped or revoked, armed, delivered or held; disabled, and bound again; broken: irq-open-after-notification
+// attack 56 U: the capability of the notification is dropped or revoked, armed, delivered or held; disabled, and bound again; broken: irq-after-notification
 #[test]
 fn a_binding_ends_with_the_capability_of_its_notification() {
     for phase in PHASES {
@@ -112,7 +112,7 @@ fn a_binding_lasts_when_another_capability_to_its_notification_ends() {
     });
 }
 
-// attack 56 U: a driver ends, killed or by a fault, with its line armed, delivered or held; disabled before the first caller hears of it, and before a mapping ends; broken: irq-open-after-process, irq-last-at-end
+// attack 56 U: a driver ends, killed or by a fault, with its line armed, delivered or held; disabled before the first caller hears of it, and before a mapping ends; broken: irq-last-at-end
 #[test]
 fn a_process_that_ends_loses_its_lines_before_anything_else() {
     for phase in PHASES {

@@ -38,7 +38,7 @@ fn odd(w: &mut World<'_>) -> Odd {
     Odd { good, weak, wide, two, above }
 }
 
-// attack 54 U: lines without a right, with one too many, more than one, of another, bound already; refused, and the line is as it was; broken: irq-with-derive, irq-owner, irq-bound-twice
+// attack 54 U: lines without a right, with one too many, more than one, of another, bound already; refused, and the line is as it was; broken: irq-with-derive, irq-bind-right, irq-bound-twice, irq-above
 #[test]
 fn irq_bind_refuses_in_the_order_of_the_table() {
     run(|w| {
@@ -66,7 +66,7 @@ fn irq_bind_refuses_in_the_order_of_the_table() {
     });
 }
 
-/// A line with DERIVE, even one that init keeps: who hands a line out cannot use it.
+// attack 54 U: a line with DERIVE, even one that init keeps; who hands a line out cannot use it; broken: irq-with-derive
 #[test]
 fn init_binds_no_line_that_it_keeps() {
     run(|w| {
@@ -185,7 +185,7 @@ fn cap_limit_refuses_in_the_order_of_the_table() {
     });
 }
 
-/// A binding goes by the interval that there was when it was made.
+// attack 55 U: a line that is bound is limited by its owner; a binding goes by the interval that it was made with; broken: irq-limit-bound
 #[test]
 fn a_line_that_is_bound_is_not_limited() {
     run(|w| {
@@ -220,7 +220,7 @@ fn an_interval_never_becomes_shorter_below() {
     });
 }
 
-// attack 54 U: parts of lines that are empty, beyond, or overlap a sibling's; refused; broken: irq-siblings
+// attack 54 U: parts of lines that are empty, beyond, or overlap a sibling's; refused; broken: irq-siblings, irq-widens
 #[test]
 fn lines_are_derived_in_parts_that_do_not_overlap() {
     run(|w| {

@@ -103,3 +103,11 @@ fn a_process_that_begins_again() {
 fn a_window_of_which_single_registers_are_written() {
     explore("registers", scenarios::registers);
 }
+
+// attack 54 M: a line passed from B to C while either binds, waits and acknowledges; one of them hears of it at a time
+// attack 56 M: B or C ends, or lets go of line or notification, with it armed, delivered or held; disabled, nothing is left claimed
+// attack 89 M: the device acts at any moment, before the line is bound too; enabled and claimed is what somebody receives
+#[test]
+fn a_line_taken_back_while_it_is_served() {
+    explore("line", scenarios::line);
+}

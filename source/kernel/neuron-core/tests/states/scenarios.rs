@@ -59,6 +59,7 @@ impl Two {
             killer: self.killer,
             victims: vec![self.b.process, self.c.process],
             revokes: None,
+            strikes: (0, 0),
             judge: |_| true,
         }
     }
@@ -251,6 +252,7 @@ pub fn restart(w: &mut World<'_>) -> Cast {
         killer: two.killer,
         victims: vec![two.c.process],
         revokes: None,
+        strikes: (0, 0),
         judge: |actors| {
             let lives: Vec<u64> =
                 [0, 1].iter().filter_map(|n| actors[2].results.get(*n)?.ok()).collect();
@@ -297,6 +299,7 @@ pub fn halves(w: &mut World<'_>) -> Cast {
         killer: two.killer,
         victims: vec![two.b.process, two.c.process],
         revokes: None,
+        strikes: (0, 0),
         judge: |actors| {
             // One that has begun to be dropped has no new child; nor has one whose page is taken.
             let derived = actors[1].results.first().is_some_and(Result::is_ok);
@@ -369,6 +372,55 @@ pub fn seal(w: &mut World<'_>) -> Cast {
             let refused =
                 actors[0].results.first().is_none_or(|result| *result == Err(Error::Busy));
             sealed || refused && !done(2, 1)
+        },
+        ..two.cast([init, b, c])
+    }
+}
+
+/// B binds a line and serves it, and lets go of what it was bound by; init takes the line back and
+/// gives it to C, which binds it too; the device acts at any moment.
+pub fn line(w: &mut World<'_>) -> Cast {
+    let mut two = two(w);
+    let keep = TALK.difference(Rights::SEND) | KEEP.difference(USE);
+    let kept = w.derive_part(w.init, w.lines, keep, 2, 1).unwrap();
+    w.cap_limit(w.init, kept, 1 << 18).unwrap();
+    two.vars[2] = w.install(w.init, two.b.process, kept, Rights::RECV).unwrap().0;
+    (two.vars[3], two.vars[4]) = (kept.0, two.c.process.0);
+    two.vars[6] = w.notification_create(two.b.user).unwrap().0;
+    two.vars[7] = w.notification_create(two.c.user).unwrap().0;
+    let soon = w.now() + SOON;
+    let bind = |line, event| {
+        Op::plain(Syscall::IrqBind, &[Var(line), Var(event), Number(1), Number(0), Number(0)])
+    };
+    let wait = |event, line| Op::plain(Syscall::Wait, &[Var(event), Number(soon), line]);
+    let init = Actor::new(
+        w.init,
+        vec![
+            Op::plain(Syscall::CapRevoke, &[Var(3)]),
+            Op::into(Syscall::CapInstall, &[Var(4), Var(3), rights(Rights::RECV)], 5),
+        ],
+    );
+    let ack = Op::plain(Syscall::IrqAck, &[Var(2), Number(u64::MAX)]);
+    let b = Actor::new(
+        two.b.user,
+        vec![
+            bind(2, 6),
+            wait(6, Number(0)),
+            wait(6, Var(2)),
+            ack,
+            Op::plain(Syscall::CapDrop, &[Var(6)]),
+            Op::plain(Syscall::CapDrop, &[Var(2)]),
+        ],
+    );
+    let c = Actor::new(two.c.user, vec![bind(5, 7), wait(7, Number(0)), wait(7, Var(5))]);
+    Cast {
+        revokes: Some((kept, 0)),
+        strikes: (3, 3),
+        // Who has not bound a line hears nothing of it.
+        judge: |actors| {
+            let bound = |n: usize| matches!(actors[n].results.first(), Some(Ok(_)));
+            let heard = |n: usize| actors[n].results.iter().skip(1).any(|one| *one == Ok(1));
+            (1..3).all(|n| bound(n) || !heard(n))
         },
         ..two.cast([init, b, c])
     }

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use neuron_core::check::Digest;
 use neuron_core::object::thread::State as Doing;
 use neuron_core::sim::{Config, User, World, pace, run_with};
-use nexus_abi::{Handle, KindCode, NO_DEADLINE, Syscall};
+use nexus_abi::{Handle, KindCode, LineState, NO_DEADLINE, Syscall};
 use stateright::{Model, Property};
 
 use crate::program::{Actor, VARS};
@@ -25,6 +25,8 @@ pub enum Action {
     Reap,
     /// All deadlines pass.
     Tick,
+    /// A device raises the level of its line and lowers it again; interrupts that wait come.
+    Strike,
 }
 
 /// What must hold in every state.
@@ -42,6 +44,9 @@ pub enum Rule {
     Stale = 16,
     /// What the scenario itself says about the results.
     Results = 32,
+    /// What is enabled or claimed at the interrupt controller is received by somebody, and nothing is
+    /// completed in vain.
+    Lines = 64,
 }
 
 /// How a scenario begins, and what it is about.
@@ -53,6 +58,8 @@ pub struct Cast {
     pub victims: Vec<Handle>,
     /// The first actor revokes this in its call of that number: nothing below is left then.
     pub revokes: Option<(Handle, usize)>,
+    /// A device with this line acts so often, at any moment.
+    pub strikes: (u32, usize),
     /// What the results say; false when something is wrong.
     pub judge: fn(&[Actor]) -> bool,
 }
@@ -97,6 +104,7 @@ impl Hash for State {
 struct Scene {
     cast: Cast,
     killed: Vec<u8>,
+    strikes: usize,
     dead: BTreeSet<u64>,
     revived: bool,
 }
@@ -116,7 +124,14 @@ impl Scene {
             Action::Tick => {
                 world.advance(1 << 20);
             }
+            Action::Strike => {
+                let (line, _) = self.cast.strikes;
+                world.set_level(line, true);
+                world.set_level(line, false);
+                self.strikes += 1;
+            }
         }
+        world.interrupts();
         // Who runs is chosen here, so that it makes no difference who ran last.
         world.enter(self.cast.killer);
         for actor in &mut self.cast.actors {
@@ -149,8 +164,13 @@ impl Scene {
         if world.is_reaping() {
             enabled.push(Action::Reap);
         }
-        if world.view().threads.iter().any(|(_, thread)| thread.deadline != NO_DEADLINE) {
+        let view = world.view();
+        let waits = view.threads.iter().any(|(_, thread)| thread.deadline != NO_DEADLINE);
+        if waits || view.lines.iter().any(|(_, line)| line.alarm != NO_DEADLINE) {
             enabled.push(Action::Tick);
+        }
+        if self.strikes < self.cast.strikes.1 {
+            enabled.push(Action::Strike);
         }
         enabled
     }
@@ -189,6 +209,15 @@ impl Scene {
                 broken |= Rule::Revoked as u8;
             }
         }
+        let plic = &world.machine().plic;
+        let adrift = view.lines.iter().any(|(number, line)| {
+            let source = plic.source(*number);
+            let claimed = matches!(line.state, LineState::Delivered | LineState::Held);
+            source.claimed != claimed || source.open != (line.state != LineState::Free)
+        });
+        if adrift || plic.ignored != 0 {
+            broken |= Rule::Lines as u8;
+        }
         let calls = |actor: &Actor| {
             let state = actor.user.and_then(|user| world.state(user));
             matches!(state, Some(Doing::Sending(_) | Doing::Awaiting { .. }))
@@ -205,12 +234,19 @@ impl Scene {
         broken
     }
 
-    fn digest(&self, world: &World<'_>) -> u64 {
+    fn digest(&self, world: &mut World<'_>) -> u64 {
         let mut digest: Digest = world.digest(None);
         for actor in &self.cast.actors {
             (actor.user, actor.at, actor.waits, actor.gone, &actor.results).hash(&mut digest);
         }
-        (self.cast.vars, &self.killed, &self.dead).hash(&mut digest);
+        (self.cast.vars, &self.killed, self.strikes, &self.dead).hash(&mut digest);
+        let now = world.now();
+        for (number, line) in world.view().lines {
+            let pending = world.machine().plic.source(number).pending;
+            // How long ago, as far as that makes a difference.
+            let ago = now.saturating_sub(line.last).min(1 << 19);
+            (pending, line.delivered != 0, ago).hash(&mut digest);
+        }
         digest.number()
     }
 }
@@ -224,8 +260,13 @@ impl Space {
             let cast = (self.build)(world);
             world.checking = false;
             world.fast = true;
-            let mut scene =
-                Scene { cast, killed: Vec::new(), dead: BTreeSet::new(), revived: false };
+            let mut scene = Scene {
+                cast,
+                killed: Vec::new(),
+                strikes: 0,
+                dead: BTreeSet::new(),
+                revived: false,
+            };
             let clean = catch_unwind(AssertUnwindSafe(|| {
                 for (n, action) in path.iter().enumerate() {
                     if n + 1 == path.len() {
@@ -285,6 +326,7 @@ impl Model for Space {
             Property::always("every call ends", holds::<{ Rule::Answered as u8 }>),
             Property::always("stale handles stay stale", holds::<{ Rule::Stale as u8 }>),
             Property::always("results are as they must be", holds::<{ Rule::Results as u8 }>),
+            Property::always("lines have receivers", holds::<{ Rule::Lines as u8 }>),
         ]
     }
 }
