@@ -17,7 +17,6 @@ use crate::call::message::{deliver_bits, reply_handle, sender_of};
 use crate::kernel::{Hart, Kernel};
 use crate::object::capability::CapabilityKind;
 use crate::object::endpoint::{Endpoint, Waiting};
-use crate::object::register::Register;
 use crate::object::thread::{Rest, State, Thread, TrapFrame};
 use crate::platform::Platform;
 use crate::store::list::List;
@@ -60,15 +59,12 @@ impl<P: Platform> Kernel<'_, P> {
     /// `mmio_write`. `None` when it is refused.
     #[inline(always)]
     pub fn fast_mmio_write(&mut self) -> Option<Run> {
-        let thread = self.threads.get_mut(self.hart.current?).ok()?;
+        let me = self.hart.current?;
+        let thread = self.threads.get(me).ok()?;
         let [handle, offset, value] =
             [0, 1, 2].map(|n: usize| thread.frame.get(n.wrapping_add(regs::A0)));
-        let (cap, generation) = self.caps.at(Handle(handle))?;
-        if generation != Handle(handle).generation() || cap.owner != thread.process {
-            return None;
-        }
-        let (register, value) = Register::of(cap, &self.registers, offset, value).ok()?;
-        self.platform.write_device(register.page.slot(), register.offset, value);
+        self.mmio_write(thread.process, Handle(handle), offset, value).ok()?;
+        let thread = self.threads.get_mut(me).ok()?;
         thread.answer(0, 0);
         Some(Run::of(thread))
     }
