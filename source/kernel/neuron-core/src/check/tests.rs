@@ -10,12 +10,12 @@
 use core::hash::Hash;
 use std::vec::Vec;
 
-use nexus_abi::{Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights, Syscall, regs};
+use nexus_abi::{Handle, LineState, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights, Syscall, regs};
 
 use super::{Digest, Rule, Violation};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::Waiting;
-use crate::object::line::{Line, Phase, Receiver};
+use crate::object::line::{Line, Receiver};
 use crate::object::mapping::Mapping;
 use crate::object::process::Process;
 use crate::object::thread::{Queue, State, Thread};
@@ -600,7 +600,7 @@ fn lines() {
     });
     breaks(&[Rule::LineAlarm], |w, s| {
         let id = line(w, s);
-        receiver(w, id).phase = Phase::Delivered;
+        receiver(w, id).state = LineState::Delivered;
     });
     breaks(&[Rule::LineAlarm], |w, s| {
         let id = line(w, s);
@@ -624,6 +624,10 @@ fn receivers_of_lines() {
     breaks(|w, s, id| receiver(w, id).by = s.cap(w, s.window));
     breaks(|w, s, id| receiver(w, id).with = s.cap(w, s.notification));
     breaks(|w, _, id| receiver(w, id).bits = 0);
+    breaks(|w, _, id| {
+        w.kernel.held.drop(&mut w.kernel.lines, id).unwrap();
+        receiver(w, id).state = LineState::Free;
+    });
     breaks(|w, _, id| {
         let by = receiver(w, id).by;
         w.kernel.caps.get_mut(by).unwrap().rights = Rights::empty();
