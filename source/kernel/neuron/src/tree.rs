@@ -211,19 +211,16 @@ impl Reader {
         cpu: Option<&FdtNode<'_>>,
         tell: Tell<'_>,
     ) -> Result<(), TreeError> {
-        let mut count = 0;
+        let (mut plic, mut count) = (None, 0);
         tree.walk(&mut |node| {
             if PLIC.iter().any(|class| node.is(class)) {
+                plic = cpu.and_then(|cpu| Controller::of(node, cpu, &self.memory));
                 count += 1;
-                self.board.plic = cpu.and_then(|cpu| Controller::of(node, cpu, &self.memory));
-                if self.board.plic.is_none() {
-                    tell(format_args!("{node}: no interrupt lines: it is off, or in doubt"));
-                }
             }
         })?;
-        if count > 1 {
-            tell(format_args!("no interrupt lines: {count} controllers"));
-            self.board.plic = None;
+        self.board.plic = plic.filter(|_| count == 1);
+        if count > 0 && self.board.plic.is_none() {
+            tell(format_args!("no interrupt lines: of {count} controllers, none beyond doubt"));
         }
         Ok(())
     }

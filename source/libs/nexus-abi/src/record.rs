@@ -56,9 +56,10 @@ pub struct CapInfo {
     pub kind: KindCode,
     /// Its rights.
     pub rights: Rights,
-    /// First physical address of a window, for a holder with MANAGE only; else 0.
+    /// First physical address of a window, or number of the first of some lines, for a holder with
+    /// MANAGE only; else 0.
     pub base: u64,
-    /// Bytes of a memory object; of a window, for a holder with MANAGE only; else 0.
+    /// Bytes of a memory object; of a window, or how many lines, for a holder with MANAGE only; else 0.
     pub len: u64,
     /// A number that is equal for capabilities to the same object of the same kind, for a holder
     /// with MANAGE only; else 0. Of a window with a mask, where the kernel has its first page.

@@ -12,10 +12,12 @@ const EVENTS: usize = 96;
 /// Calls that there are.
 const CALLS: u64 = nexus_abi::SYSCALLS.len() as u64;
 
-/// From here on, the second byte is a call with a number of any size, a fault, or time.
+/// From here on, the second byte is a call with a number of any size, a fault, time, or a device that
+/// raises or lowers its level.
 const WILD: u8 = 0xf0;
 const FAULT: u8 = 0xf1;
 const TIME: u8 = 0xf2;
+const LEVEL: u8 = 0xf3;
 
 /// Addresses, lengths and tags that are nearly right.
 const NUMBERS: [u64; 24] = [
@@ -58,6 +60,7 @@ struct Machine<'w, 'a> {
 // attack 97 Z: masks and registers of any size, in any order with all else; the checker is content
 // attack 12 Z: any protection in any call; no device page is executable
 // attack 19 Z: handles that were good once, changed, or another's; each does nothing
+// attack 89 Z: lines in any call, and levels at any time; none is enabled without a receiver, the checker is content
 // attack 31 Z: tags that lie about words and capabilities; refused, or copied once
 /// No registers make the kernel panic, or leave what the checker finds.
 pub fn syscalls(data: &[u8]) {
@@ -85,7 +88,7 @@ impl<'w, 'a> Machine<'w, 'a> {
         let endpoint = world.endpoint_create(init).expect("an endpoint");
         let notification = world.notification_create(init).expect("a notification");
         let memory = world.vmo_create(init, 2).expect("memory");
-        let mut handles = vec![world.spawn, world.console, world.roots[0], endpoint];
+        let mut handles = vec![world.spawn, world.console, world.roots[0], world.lines, endpoint];
         handles.extend([notification, memory, world.archive]);
         users.push(world.thread_by(init, Handle::NONE, 31).expect("a thread").1);
         for (service, page) in [(2, 0), (3, 4)] {
@@ -98,10 +101,13 @@ impl<'w, 'a> Machine<'w, 'a> {
             let masked = world.derive_part(init, world.roots[0], keep, (8 + page) * 4096, 4096);
             let masked = masked.expect("a window");
             world.cap_limit(init, masked, 0b1011).expect("a mask");
+            let line = Rights::RECV | Rights::MANAGE | Rights::GRANT;
+            let line = world.derive_part(init, world.lines, line, page, 1).expect("a line");
             let mut give = |cap, rights| {
                 world.install(init, child.process, cap, rights).expect("a capability")
             };
             let talk = Rights::SEND | Rights::RECV | Rights::GRANT;
+            handles.push(give(line, Rights::RECV | Rights::MANAGE));
             let used = Rights::MAP | Rights::READ | Rights::WRITE | Rights::GRANT;
             let all = Rights::all().difference(Rights::SEND | Rights::RECV);
             handles.extend([masked, give(masked, used)]);
@@ -116,6 +122,10 @@ impl<'w, 'a> Machine<'w, 'a> {
         let (who, what) = (usize::from(input.byte()), input.byte());
         if what == TIME {
             return self.world.advance(u64::from(input.word()));
+        }
+        if what == LEVEL {
+            self.world.set_level(1 + (who as u32 >> 1) % 8, who % 2 == 1);
+            return self.world.interrupts();
         }
         let ready: Vec<User> =
             self.users.iter().copied().filter(|user| self.world.is_ready(*user)).collect();
@@ -139,6 +149,7 @@ impl<'w, 'a> Machine<'w, 'a> {
             }
             frame.set(regs::T3, deadline);
             frame.set(regs::T4, reply);
+            frame.set(regs::T5, args[5]);
         });
         match status {
             Status::Done => self.learn(user, call),

@@ -1,12 +1,12 @@
 //! Interrupt lines: binding, acknowledging and inspecting one, and the limit of a capability.
 
-use nexus_abi::{Error, Handle, IrqInfo, Rights};
+use nexus_abi::{Error, Handle, IrqInfo, LineState, Rights};
 
 use crate::Result;
 use crate::kernel::lines::MAX_SIGNALLING;
 use crate::kernel::{Kernel, need};
 use crate::object::capability::{Capability, CapabilityKind};
-use crate::object::line::{Line, Lines, Phase, Receiver};
+use crate::object::line::{Line, Lines, Receiver};
 use crate::object::process::Process;
 use crate::platform::Platform;
 use crate::store::pool::Id;
@@ -55,7 +55,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         list.push_back(&mut self.lines, id)?;
         self.processes.get_mut(caller)?.lines.push_back(&mut self.lines, id)?;
-        let receiver = Receiver { by, notification, with, bits, phase: Phase::Armed };
+        let receiver = Receiver { by, notification, with, bits, state: LineState::Armed };
         self.lines.get_mut(id)?.receiver = Some(receiver);
         self.platform.open(id.slot());
         Ok(())
@@ -81,7 +81,7 @@ impl<P: Platform> Kernel<'_, P> {
         let (by, cap, lines) = self.lines_of(process, handle, Rights::RECV)?;
         let Some(id) = self.line_of(by, cap.kind) else { return Ok(None) };
         let receiver = self.lines.get(id)?.receiver;
-        let delivered = receiver.is_some_and(|receiver| receiver.phase == Phase::Delivered);
+        let delivered = receiver.is_some_and(|receiver| receiver.state == LineState::Delivered);
         Ok(delivered.then_some((id, lines.interval())))
     }
 

@@ -69,7 +69,7 @@ impl Hasher for Digest {
 
 impl<P: Platform> Kernel<'_, P> {
     /// A digest of all that [`Kernel::describe`] writes, but for the clock: alarms that were left
-    /// set, and turns, make no difference to what a program can do. The registers of thread
+    /// set, turns, and what a line has counted, make no difference to what a program can do. The registers of thread
     /// `without` are left out.
     #[must_use]
     pub fn digest(&self, without: Option<Id<Thread>>) -> Digest {
@@ -81,7 +81,9 @@ impl<P: Platform> Kernel<'_, P> {
         add(&mut digest, &self.registers);
         add(&mut digest, &self.mappings);
         add(&mut digest, &self.processes);
-        add(&mut digest, &self.lines);
+        for (id, line) in self.lines.iter() {
+            (id, line.receiver).hash(&mut digest);
+        }
         for (id, thread) in self.threads.iter() {
             if without != Some(id) {
                 thread.frame.hash(&mut digest);

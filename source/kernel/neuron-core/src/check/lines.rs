@@ -6,11 +6,11 @@ use crate::kernel::Kernel;
 use crate::kernel::alarm::above;
 use crate::kernel::lines::MAX_SIGNALLING;
 use crate::object::capability::{Capability, CapabilityKind};
-use crate::object::line::{Line, Phase, Receiver};
+use crate::object::line::{Line, Receiver};
 use crate::platform::Platform;
 use crate::store::addr::index;
 use crate::store::pool::Id;
-use nexus_abi::{NO_DEADLINE, ProcessState, Rights};
+use nexus_abi::{LineState, NO_DEADLINE, ProcessState, Rights};
 
 impl<P: Platform> Kernel<'_, P> {
     pub(super) fn check_lines(&self) -> Result<(), Violation> {
@@ -19,7 +19,7 @@ impl<P: Platform> Kernel<'_, P> {
             bound = bound.wrapping_add(u32::from(line.receiver.is_some()));
             let open = self.platform.is_open(id.slot());
             ensure(open == line.receiver.is_some(), Rule::LineOpen, id.slot())?;
-            let held = line.receiver.is_some_and(|receiver| receiver.phase == Phase::Held);
+            let held = line.receiver.is_some_and(|receiver| receiver.state == LineState::Held);
             ensure(held == (line.alarm != NO_DEADLINE), Rule::LineAlarm, id.slot())?;
             if let Some(receiver) = &line.receiver {
                 self.check_receiver(id, receiver)?;
@@ -42,7 +42,8 @@ impl<P: Platform> Kernel<'_, P> {
         ensure(may(with) && by.owner == with.owner, Rule::LineReceiver, at)?;
         let owner = self.processes.get(by.owner).map(|owner| owner.state);
         let alive = matches!(owner, Ok(ProcessState::Live | ProcessState::Ending));
-        ensure(alive && receiver.bits != 0, Rule::LineReceiver, at)
+        let free = receiver.state == LineState::Free;
+        ensure(alive && !free && receiver.bits != 0, Rule::LineReceiver, at)
     }
 
     /// Each line that is bound is in the list of its process and in that of its notification.

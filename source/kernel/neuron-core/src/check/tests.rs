@@ -10,11 +10,12 @@
 use core::hash::Hash;
 use std::vec::Vec;
 
-use nexus_abi::{Handle, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights, Syscall, regs};
+use nexus_abi::{Handle, LineState, Message, NO_DEADLINE, PAGE_SIZE, Prot, Rights, Syscall, regs};
 
 use super::{Digest, Rule, Violation};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::Waiting;
+use crate::object::line::{Line, Receiver};
 use crate::object::mapping::Mapping;
 use crate::object::process::Process;
 use crate::object::thread::{Queue, State, Thread};
@@ -624,4 +625,106 @@ fn what_is_named_and_in_lists_changes_the_digest() {
     assert_ne!(digest(one), digest(two));
     assert_ne!(digest(list(one)), digest(list(two)));
     assert_ne!(digest(Links { next: Some(one), prev: None }), digest(Links::<Thread>::NONE));
+}
+
+/// A line of the owner's that is bound and held back, beside one that is free.
+fn line(w: &mut World<'_>, s: &Scene) -> Id<Line> {
+    let keep = Rights::RECV | Rights::GRANT | Rights::MANAGE;
+    let kept = w.derive_part(w.init, w.lines, keep, 2, 1).unwrap();
+    w.cap_limit(w.init, kept, 1000).unwrap();
+    let irq = w.install(w.init, s.owner.process, kept, Rights::RECV).unwrap();
+    let event = w.notification_create(s.owner.user).unwrap();
+    w.irq_bind(s.owner.user, irq, event, 1).unwrap();
+    w.set_level(3, true);
+    w.interrupts();
+    w.irq_ack(s.owner.user, irq).unwrap();
+    w.enter(w.init);
+    assert_eq!(w.find(), Ok(()));
+    Id::from_slot(3).unwrap()
+}
+
+fn receiver<'w>(w: &'w mut World<'_>, id: Id<Line>) -> &'w mut Receiver {
+    w.kernel.lines.get_mut(id).unwrap().receiver.as_mut().unwrap()
+}
+
+#[test]
+fn lines() {
+    breaks(&[Rule::CapOverlap, Rule::CapKind], |w, _| {
+        let rights = Rights::RECV | Rights::MANAGE;
+        let two = [1, 5].map(|at| w.derive_part(w.init, w.lines, rights, at, 2).unwrap());
+        let [one, other] = two.map(|handle| w.kernel.caps.by_handle(handle).unwrap().0);
+        w.kernel.caps.get_mut(one).unwrap().kind = w.kernel.caps.get(other).unwrap().kind;
+    });
+    breaks(&[Rule::CapKind], |w, _| {
+        w.derive_part(w.init, w.lines, Rights::MANAGE, 2, 1).unwrap();
+        let (all, _) = w.kernel.caps.by_handle(w.lines).unwrap();
+        let CapabilityKind::Irq(lines) = w.kernel.caps.get(all).unwrap().kind else { panic!() };
+        let slower = lines.slower(7).unwrap();
+        w.kernel.caps.get_mut(all).unwrap().kind = CapabilityKind::Irq(slower);
+    });
+    breaks(&[Rule::LineOpen], |w, _| w.machine().plic.enable(5, true));
+    breaks(&[Rule::LineOpen], |w, s| {
+        line(w, s);
+        w.machine().plic.enable(3, false);
+    });
+    breaks(&[Rule::LineAlarm], |w, s| {
+        let id = line(w, s);
+        receiver(w, id).state = LineState::Delivered;
+    });
+    breaks(&[Rule::LineAlarm], |w, s| {
+        let id = line(w, s);
+        w.kernel.lines.get_mut(id).unwrap().alarm += 1;
+    });
+    breaks(&[Rule::LineAlarm], |w, s| {
+        line(w, s);
+        w.kernel.hart.programmed = NO_DEADLINE;
+    });
+}
+
+/// Not one of the capabilities, the owner, or the lists can be another.
+#[test]
+fn receivers_of_lines() {
+    let breaks = |damage: fn(&mut World<'_>, &Scene, Id<Line>)| {
+        breaks(&[Rule::LineReceiver], |w, s| {
+            let id = line(w, s);
+            damage(w, s, id);
+        });
+    };
+    breaks(|w, s, id| receiver(w, id).by = s.cap(w, s.window));
+    breaks(|w, s, id| receiver(w, id).with = s.cap(w, s.notification));
+    breaks(|w, _, id| receiver(w, id).bits = 0);
+    breaks(|w, _, id| {
+        w.kernel.held.drop(&mut w.kernel.lines, id).unwrap();
+        receiver(w, id).state = LineState::Free;
+    });
+    breaks(|w, _, id| {
+        let by = receiver(w, id).by;
+        w.kernel.caps.get_mut(by).unwrap().rights = Rights::empty();
+    });
+    breaks(|w, _, id| {
+        let with = receiver(w, id).with;
+        w.kernel.caps.get_mut(with).unwrap().rights.remove(Rights::SEND);
+    });
+    breaks(|w, s, id| {
+        // The lists of another.
+        let (one, other) = (s.process(w, s.owner), s.process(w, s.child));
+        let kernel = &mut w.kernel;
+        kernel.processes.get_mut(one).unwrap().lines.remove(&mut kernel.lines, id).unwrap();
+        kernel.processes.get_mut(other).unwrap().lines.push_back(&mut kernel.lines, id).unwrap();
+    });
+    breaks(|w, s, _| {
+        let owner = s.process(w, s.owner);
+        w.process_end(w.init, s.owner.process, 1).unwrap();
+        w.kernel.processes.get_mut(owner).unwrap().swept = 2;
+    });
+}
+
+#[test]
+fn lines_in_no_list() {
+    breaks(&[Rule::ListMember], |w, s| {
+        let id = line(w, s);
+        let event = receiver(w, id).notification;
+        let kernel = &mut w.kernel;
+        kernel.notifications.get_mut(event).unwrap().lines.remove(&mut kernel.lines, id).unwrap();
+    });
 }

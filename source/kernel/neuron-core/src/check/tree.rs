@@ -123,7 +123,11 @@ impl<P: Platform> Kernel<'_, P> {
                 CapabilityKind::DeviceMmio { base, len },
                 CapabilityKind::DeviceMmio { base: part, len: part_len },
             ) => part >= base && part.saturating_add(part_len) <= base.saturating_add(len),
-            (CapabilityKind::Irq(all), CapabilityKind::Irq(part)) => part.is_part_of(all),
+            (CapabilityKind::Irq(all), CapabilityKind::Irq(part)) => {
+                let ((first, count), (part_first, part_count)) = (all.range(), part.range());
+                let inside = part_first >= first && part_first + part_count <= first + count;
+                inside && part.interval() >= all.interval()
+            }
             (from, own) => from == own,
         };
         ensure(same, Rule::CapKind, at)

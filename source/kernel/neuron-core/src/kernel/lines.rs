@@ -4,13 +4,13 @@
 //! at no other time. From its delivery to its acknowledgement it is claimed there, so that it
 //! delivers nothing more: there is no other mask.
 
-use nexus_abi::NO_DEADLINE;
+use nexus_abi::{Error, LineState, NO_DEADLINE};
 
 use crate::Result;
 use crate::kernel::{Kernel, Progress, Work, cost};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::Notification;
-use crate::object::line::{Line, Lines, Phase, Signalling};
+use crate::object::line::{Line, Lines, Signalling};
 use crate::object::process::Process;
 use crate::object::thread::Rest;
 use crate::platform::Platform;
@@ -21,51 +21,34 @@ use crate::store::pool::Id;
 /// once.
 pub(crate) const MAX_SIGNALLING: usize = 64;
 
-/// Claims that delivered nothing, since the machine started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Strays {
-    /// Of a line that nobody receives, which was closed.
-    pub unbound: u64,
-    /// Of no line that there is, or of one that was claimed already.
-    pub unknown: u64,
-}
-
 impl<P: Platform> Kernel<'_, P> {
     /// An external interrupt: one line is claimed and delivered. With more that wait, the next
     /// interrupt comes at once.
     pub fn external(&mut self) {
         let number = self.platform.claim();
         let now = self.platform.now();
-        // An error here would mean a line that signals a notification that does not exist.
-        let _ = self.deliver(number, now);
+        if self.deliver(number, now).is_err() {
+            self.strays = self.strays.wrapping_add(1);
+        }
         let left = self.hart.slice_end.saturating_sub(now);
         let _ = self.preempt_with(Rest::Left(left));
     }
 
+    /// A line was claimed. An error when nothing came of it: there is no such line, nobody receives it,
+    /// and it is closed, or it was claimed already.
     fn deliver(&mut self, number: u32, now: u64) -> Result {
-        let line = Id::from_slot(u64::from(number)).and_then(|id| self.lines.get_mut(id));
-        let Ok(line) = line else {
-            self.strays.unknown = self.strays.unknown.wrapping_add(1);
-            return Ok(());
+        let line = self.lines.get_mut(Id::from_slot(u64::from(number))?)?;
+        let Some(receiver) = &mut line.receiver else {
+            self.platform.close(number, true);
+            return Err(Error::BadState);
         };
-        match &mut line.receiver {
-            Some(receiver) if receiver.phase == Phase::Armed => {
-                receiver.phase = Phase::Delivered;
-                let (notification, bits) = (receiver.notification, receiver.bits);
-                line.delivered = line.delivered.wrapping_add(1);
-                line.last = now;
-                self.set_bits(notification, bits).map(|_| ())
-            }
-            Some(_) => {
-                self.strays.unknown = self.strays.unknown.wrapping_add(1);
-                Ok(())
-            }
-            None => {
-                self.strays.unbound = self.strays.unbound.wrapping_add(1);
-                self.platform.close(number, true);
-                Ok(())
-            }
+        if receiver.state != LineState::Armed {
+            return Err(Error::BadState);
         }
+        receiver.state = LineState::Delivered;
+        let (notification, bits) = (receiver.notification, receiver.bits);
+        (line.delivered, line.last) = (line.delivered.wrapping_add(1), now);
+        self.set_bits(notification, bits).map(|_| ())
     }
 
     /// The line that was bound by this capability, if one was.
@@ -85,7 +68,7 @@ impl<P: Platform> Kernel<'_, P> {
             return self.arm_line(id);
         }
         if let Some(receiver) = &mut line.receiver {
-            receiver.phase = Phase::Held;
+            receiver.state = LineState::Held;
         }
         line.held_back = line.held_back.wrapping_add(1);
         self.held.advance(&mut self.lines, id, due)?;
@@ -96,7 +79,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// The next interrupt of a line that is claimed can come.
     fn arm_line(&mut self, id: Id<Line>) -> Result {
         if let Some(receiver) = &mut self.lines.get_mut(id)?.receiver {
-            receiver.phase = Phase::Armed;
+            receiver.state = LineState::Armed;
         }
         self.platform.rearm(id.slot());
         Ok(())
@@ -112,7 +95,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn end_line(&mut self, id: Id<Line>) -> Result {
         let Some(receiver) = self.lines.get_mut(id)?.receiver.take() else { return Ok(()) };
         self.held.drop(&mut self.lines, id)?;
-        self.platform.close(id.slot(), receiver.phase != Phase::Armed);
+        self.platform.close(id.slot(), receiver.state != LineState::Armed);
         let owner = self.caps.get(receiver.by)?.owner;
         self.processes.get_mut(owner)?.lines.remove(&mut self.lines, id)?;
         self.notifications.get_mut(receiver.notification)?.lines.remove(&mut self.lines, id)

@@ -4,7 +4,7 @@
 pub mod alarm;
 pub mod boot;
 mod device;
-pub mod lines;
+pub(crate) mod lines;
 mod release;
 pub(crate) mod sched;
 pub(crate) mod space;
@@ -14,7 +14,6 @@ use nexus_abi::{EndReason, Error, Handle, NO_DEADLINE, ProcessState, Rights};
 
 use crate::Result;
 use crate::kernel::alarm::{Alarm, Alarms};
-use crate::kernel::lines::Strays;
 use crate::kernel::sched::ReadyQueues;
 use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
@@ -105,7 +104,8 @@ pub struct Kernel<'a, P> {
     pub(crate) alarms: Alarms<'a, Thread>,
     pub(crate) lines: Pool<'a, Line>,
     pub(crate) held: Alarms<'a, Line>,
-    pub(crate) strays: Strays,
+    /// Claims that delivered nothing.
+    pub(crate) strays: u64,
     pub(crate) ready: ReadyQueues,
     /// The machine.
     pub platform: P,
@@ -134,7 +134,7 @@ impl<'a, P: Platform> Kernel<'a, P> {
             alarms: Alarms::new(tables.alarms),
             lines: Pool::new(tables.lines),
             held: Alarms::new(tables.held),
-            strays: Strays::default(),
+            strays: 0,
             ending: List::EMPTY,
             calls: 0,
             turns: 0,

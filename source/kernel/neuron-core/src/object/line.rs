@@ -81,13 +81,6 @@ impl Lines {
         self.first < end(other) && other.first < end(self)
     }
 
-    /// True when these are some of `all`, with no shorter interval.
-    #[cfg(feature = "checker")]
-    pub(crate) fn is_part_of(self, all: Lines) -> bool {
-        let end = |lines: Lines| lines.first.saturating_add(lines.count);
-        all.first <= self.first && end(self) <= end(all) && all.interval <= self.interval
-    }
-
     /// Number of the first line, and how many they are.
     #[must_use]
     pub fn range(self) -> (u64, u64) {
@@ -101,17 +94,6 @@ impl Lines {
     }
 }
 
-/// Where a line that is bound is between two interrupts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// Its next interrupt is delivered.
-    Armed,
-    /// It was delivered, and not acknowledged: it is claimed at the controller.
-    Delivered,
-    /// It was acknowledged before its interval was over, and is claimed until its alarm rings.
-    Held,
-}
-
 /// Who receives a line. It lasts as long as both capabilities with which it was made.
 #[derive(Clone, Copy, Debug, Hash)]
 pub struct Receiver {
@@ -123,8 +105,8 @@ pub struct Receiver {
     pub with: Id<Capability>,
     /// The bits that are signalled, not 0.
     pub bits: u64,
-    /// Where the line is.
-    pub phase: Phase,
+    /// Where the line is: anything but free. Delivered or held, it is claimed at the controller.
+    pub state: LineState,
 }
 
 /// List of the lines that signal a notification.
@@ -169,15 +151,10 @@ impl Line {
         received: Links::NONE,
     };
 
-    /// Where it is, as the interface names it.
+    /// Where it is between two interrupts.
     #[must_use]
     pub fn state(&self) -> LineState {
-        match self.receiver.map(|receiver| receiver.phase) {
-            None => LineState::Free,
-            Some(Phase::Armed) => LineState::Armed,
-            Some(Phase::Delivered) => LineState::Delivered,
-            Some(Phase::Held) => LineState::Held,
-        }
+        self.receiver.map_or(LineState::Free, |receiver| receiver.state)
     }
 }
 
@@ -188,13 +165,5 @@ impl Rings for Line {
 
     fn set_alarm(&mut self, at: u64, place: usize) {
         (self.alarm, self.alarm_place) = (at, place);
-    }
-}
-
-/// Of what a program can do with it: the times and counts of what was are left out.
-#[cfg(feature = "checker")]
-impl core::hash::Hash for Line {
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        (self.receiver, &self.signalling, &self.received).hash(state);
     }
 }

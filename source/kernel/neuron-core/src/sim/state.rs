@@ -160,10 +160,10 @@ impl World<'_> {
         process.space.as_ref().map(|space| space.root.address())
     }
 
-    /// Claims that delivered nothing: of lines that nobody receives, and others.
+    /// Claims that delivered nothing.
     #[must_use]
-    pub fn strays(&self) -> (u64, u64) {
-        (self.kernel.strays.unbound, self.kernel.strays.unknown)
+    pub fn strays(&self) -> u64 {
+        self.kernel.strays
     }
 
     /// Pages that are mapped, in all.

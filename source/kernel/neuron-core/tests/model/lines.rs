@@ -196,13 +196,10 @@ impl Model {
             let found = seen.0.lines.iter().find(|(line, _)| u64::from(*line) == number);
             found.is_some_and(|(_, line)| line.state == LineState::Free)
         };
-        let own = |model: &Model| -> Vec<Cid> {
-            let lines = model.lines.iter().filter_map(|(at, line)| Some((*at, line.receiver?.by)));
-            let lines = lines.filter(|(_, by)| model.caps[by].owner == process);
-            lines.map(|(at, by)| if free(at) { by } else { Cid::MAX }).collect()
-        };
-        let gone = own(self);
-        self.end_lines(|receiver| gone.contains(&receiver.by));
-        gone.contains(&Cid::MAX)
+        let lines = self.lines.iter().filter_map(|(at, line)| Some((*at, line.receiver?.by)));
+        let own = lines.filter(|(_, by)| self.caps[by].owner == process);
+        let (gone, left): (Vec<_>, Vec<_>) = own.partition(|(at, _)| free(*at));
+        self.end_lines(|receiver| gone.iter().any(|(_, by)| *by == receiver.by));
+        !left.is_empty()
     }
 }

@@ -403,19 +403,12 @@ pub fn line(w: &mut World<'_>) -> Cast {
     let ack = Op::plain(Syscall::IrqAck, &[Var(2), Number(u64::MAX)]);
     let b = Actor::new(
         two.b.user,
-        vec![
-            bind(2, 6),
-            wait(6, Number(0)),
-            wait(6, Var(2)),
-            ack,
-            Op::plain(Syscall::CapDrop, &[Var(6)]),
-            Op::plain(Syscall::CapDrop, &[Var(2)]),
-        ],
+        vec![bind(2, 6), wait(6, Var(2)), ack, Op::plain(Syscall::CapDrop, &[Var(6)])],
     );
-    let c = Actor::new(two.c.user, vec![bind(5, 7), wait(7, Number(0)), wait(7, Var(5))]);
+    let c = Actor::new(two.c.user, vec![bind(5, 7), wait(7, Var(5))]);
     Cast {
         revokes: Some((kept, 0)),
-        strikes: (3, 3),
+        strikes: (3, 2),
         // Who has not bound a line hears nothing of it.
         judge: |actors| {
             let bound = |n: usize| matches!(actors[n].results.first(), Some(Ok(_)));

@@ -87,8 +87,7 @@ pub(super) fn init(
 
     let mut block = Startup::new(INIT_ID, 1, loaded.timebase_hz, image.nonce);
     block.free_va = FREE_START;
-    give_windows(kernel, &mut block, board)?;
-    give_lines(kernel, &mut block, board)?;
+    give_devices(kernel, &mut block, board)?;
     give_rest(kernel, &mut block, loaded)?;
     write_startup(kernel, block)?;
     kernel.start_init(image.plan.entry, STACK_TOP, STARTUP_VA).step("starting init")
@@ -135,7 +134,7 @@ fn load_segment(
     Ok(())
 }
 
-fn give_windows(
+fn give_devices(
     kernel: &mut TheKernel,
     block: &mut Startup,
     board: &Board,
@@ -150,17 +149,11 @@ fn give_windows(
         let handle = kernel.boot_window(window).step("root window")?;
         push(block, Role::RootWindow, handle, Range { start: base, end: base + len })?;
     }
+    if let Some(plic) = board.plic {
+        let lines = kernel.boot_lines(plic.lines).step("interrupt lines")?;
+        push(block, Role::Lines, lines, Range { start: 1, end: 1 + u64::from(plic.lines) })?;
+    }
     Ok(())
-}
-
-fn give_lines(
-    kernel: &mut TheKernel,
-    block: &mut Startup,
-    board: &Board,
-) -> Result<(), LoadFailure> {
-    let Some(plic) = board.plic else { return Ok(()) };
-    let lines = kernel.boot_lines(plic.lines).step("interrupt lines")?;
-    push(block, Role::Lines, lines, Range { start: 1, end: 1 + u64::from(plic.lines) })
 }
 
 fn give_rest(

@@ -2,7 +2,9 @@
 
 use neuron::layout::{DEVICES, DIRECT, IMAGE, PAGE};
 use neuron::map::{Access, Builder, MapError, Table};
-use neuron::range::{Range, RangeSet};
+use neuron::plic::Controller;
+use neuron::range::Range;
+use neuron::tree::Board;
 
 use super::boot::Part;
 use super::csr;
@@ -18,25 +20,21 @@ pub(super) struct KernelHalf {
 }
 
 impl KernelHalf {
-    /// Builds the final map, with `ram` and these pages of devices in the direct map, and selects it. The boot map, and with it
+    /// Builds the final map, with RAM and the interrupt controller in the direct map, and selects it. The boot map, and with it
     /// the identity map, is gone.
-    pub(super) fn activate(
-        ram: &RangeSet,
-        devices: impl Iterator<Item = u64> + Clone,
-        free: &mut FreeRam,
-    ) -> Result<KernelHalf, MapError> {
-        let mut direct = ram.clone();
+    pub(super) fn activate(board: &Board, free: &mut FreeRam) -> Result<KernelHalf, MapError> {
+        let mut direct = board.ram.clone();
         direct.cut(Part::Image.phys());
-        // The root, three for the image, one above the device pages, for each range of RAM two at each end, two for each page.
-        let count = 5 + 4 * direct.iter().count() + 2 * devices.clone().count();
-        let count = u32::try_from(count).unwrap_or(0);
+        // The root, three for the image, one above the device pages, for each range of RAM two at each end, and two for
+        // each of three pages.
+        let count = 11 + 4 * u32::try_from(direct.iter().count()).unwrap_or(0);
         let tables = free.array(count, || Table::EMPTY).ok_or(MapError::NoTable)?;
         let base = tables.as_ptr().addr() as u64 - DIRECT;
         let mut builder = Builder::new(tables, base)?;
         for range in direct.iter() {
             builder.map(range.start + DIRECT, range.start, range.len(), Access::ReadWrite)?;
         }
-        for page in devices {
+        for page in board.plic.iter().flat_map(Controller::pages) {
             builder.map(page + DIRECT, page, PAGE, Access::ReadWrite)?;
         }
         for (part, access) in [

@@ -21,10 +21,7 @@ impl Plic {
         // Each line once: one that is claimed delivers nothing more.
         let _ = (0..=at.lines).find(|_| plic.claim() == 0);
         for line in 1..=at.lines {
-            plic.complete(line);
-        }
-        for line in 1..=at.lines {
-            plic.set_enable(line, false);
+            plic.close(line, true);
             plic.write(at.priority(line), 0);
         }
         csr::enable_external();

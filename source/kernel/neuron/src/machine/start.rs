@@ -1,6 +1,5 @@
 //! Boot: from the device tree to the first instruction of init.
 
-use neuron::plic::Controller;
 use neuron::range::Range;
 use neuron::tree::Board;
 use neuron_core::kernel::alarm::Alarm;
@@ -38,8 +37,7 @@ pub(super) extern "C" fn start(hart: u64, tree: u64) -> ! {
     let Some((mut free, [archive, tree])) = FreeRam::new(&board.ram, left) else {
         panic!("RAM is too small for what the boot loader left");
     };
-    let devices = board.plic.iter().flat_map(Controller::pages);
-    let half = match KernelHalf::activate(&board.ram, devices, &mut free) {
+    let half = match KernelHalf::activate(&board, &mut free) {
         Ok(half) => half,
         Err(error) => panic!("cannot map the kernel: {error:?}"),
     };

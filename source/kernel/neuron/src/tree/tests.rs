@@ -463,3 +463,99 @@ fn a_damaged_tree_is_an_error_and_never_a_panic() {
         }
     }
 }
+
+/// The controller of the board, for the hart whose own has handle 7.
+fn with_plic(change: impl FnOnce(&mut DeviceTree)) -> (Board, Vec<String>) {
+    let (board, lines) = told(|tree| {
+        set(at(tree, "/cpus/cpu@0/interrupt-controller"), "phandle", 7_u32);
+        let plic = at(tree, PLIC);
+        set(plic, "compatible", "sifive,plic-1.0.0");
+        set(plic, "riscv,ndev", 96_u32);
+        // Machine mode of the hart, supervisor mode, and another hart's.
+        set(plic, "interrupts-extended", [7_u32, 11, 7, 9, 8, 9]);
+        change(tree);
+    });
+    (board.unwrap(), lines)
+}
+
+#[test]
+fn the_interrupt_controller_is_found_with_the_context_of_the_hart() {
+    let (board, told) = with_plic(|_| {});
+    let plic = board.plic.unwrap();
+    assert_eq!((plic.lines, told), (96, Vec::new()));
+    assert_eq!(plic.pages(), [0xc00_0000, 0xc00_2000, 0xc20_1000]);
+    assert_eq!((plic.priority(1), plic.priority(96)), (0xc00_0004, 0xc00_0180));
+    assert_eq!((plic.enables(31), plic.enables(32)), (0xc00_2080, 0xc00_2084));
+    assert_eq!((plic.threshold(), plic.claim()), (0xc20_1000, 0xc20_1004));
+    let kept = plic.pages().map(|start| Range { start, end: start + 0x1000 });
+    assert!(kept.iter().all(|page| board.kept.contains(*page)), "in no window");
+    let (older, _) = with_plic(|tree| set(at(tree, PLIC), "compatible", "riscv,plic0"));
+    assert_eq!(older.plic, Some(plic));
+    let (one, _) = with_plic(|tree| set(at(tree, PLIC), "interrupts-extended", [7_u32, 9]));
+    assert_eq!(one.plic.unwrap().claim(), 0xc20_0004);
+}
+
+// attack 79 U: an interrupt controller that is off, lies or is there twice; the machine boots, and nobody gets a line; broken: tree-plic-doubt, tree-plic-twice
+#[test]
+fn without_a_controller_beyond_doubt_there_are_no_lines() {
+    type Change = fn(&mut DeviceTree);
+    let changes: [(&str, Change); 15] = [
+        ("off", |tree| set(at(tree, PLIC), "status", "disabled")),
+        ("no number of lines", |tree| drop(at(tree, PLIC).remove_property("riscv,ndev"))),
+        ("no lines", |tree| set(at(tree, PLIC), "riscv,ndev", 0_u32)),
+        ("too many lines", |tree| set(at(tree, PLIC), "riscv,ndev", 1024_u32)),
+        ("no contexts", |tree| drop(at(tree, PLIC).remove_property("interrupts-extended"))),
+        ("half a context", |tree| set(at(tree, PLIC), "interrupts-extended", [7_u32, 9, 7])),
+        ("machine mode", |tree| set(at(tree, PLIC), "interrupts-extended", [7_u32, 11])),
+        ("another hart", |tree| set(at(tree, PLIC), "interrupts-extended", [8_u32, 9])),
+        ("twice", |tree| set(at(tree, PLIC), "interrupts-extended", [7_u32, 9, 7, 9])),
+        ("no phandle", |tree| {
+            let local = at(tree, "/cpus/cpu@0/interrupt-controller");
+            drop(local.remove_property("phandle"));
+        }),
+        ("too small", |tree| set(at(tree, PLIC), "reg", [0_u32, 0xc00_0000, 0, 0x20_1000])),
+        ("unaligned", |tree| set(at(tree, PLIC), "reg", [0_u32, 0xc00_0800, 0, 0x60_0000])),
+        ("too high", |tree| set(at(tree, PLIC), "reg", [0x100_u32, 0, 0, 0x60_0000])),
+        ("in memory", |tree| set(at(tree, PLIC), "reg", [0_u32, 0x8500_0000, 0, 0x60_0000])),
+        ("two ranges", |tree| {
+            let reg = [0_u32, 0xc00_0000, 0, 0x60_0000, 0, 0xd00_0000, 0, 0x1000];
+            set(at(tree, PLIC), "reg", reg);
+        }),
+    ];
+    for (what, change) in changes {
+        let (board, told) = with_plic(change);
+        assert_eq!(board.plic, None, "{what}");
+        assert!(told.iter().any(|line| line.contains("no interrupt lines")), "{what}: {told:?}");
+    }
+    let (two, told) = with_plic(|tree| {
+        let mut other = device("plic@d000000", "riscv,plic0", &[0, 0xd00_0000, 0, 0x60_0000]);
+        set(&mut other, "riscv,ndev", 5_u32);
+        set(&mut other, "interrupts-extended", [7_u32, 9]);
+        at(tree, "/soc").add_child(other);
+    });
+    assert_eq!(
+        (two.plic, told),
+        (None, vec!["no interrupt lines: of 2 controllers, none beyond doubt".to_string()])
+    );
+    let (none, told) = with_plic(|tree| drop(at(tree, "/soc").remove_child("plic@c000000")));
+    assert_eq!((none.plic, told), (None, Vec::new()));
+}
+
+#[test]
+fn as_many_lines_and_contexts_as_a_controller_can_have() {
+    let context = |before: usize, len: u32| {
+        let (board, _) = with_plic(|tree| {
+            let mut contexts = vec![u32::MAX; 2 * before];
+            contexts.extend([7, 9]);
+            let plic = at(tree, PLIC);
+            set(plic, "riscv,ndev", 1023_u32);
+            set(plic, "interrupts-extended", contexts.as_slice());
+            set(plic, "reg", [0, 0xc00_0000, 0, len]);
+        });
+        board.plic.map(|plic| plic.threshold())
+    };
+    assert_eq!(context(3, 0x20_4000), Some(0xc20_3000));
+    assert_eq!(context(3, 0x20_3000), None);
+    assert_eq!(context(15_871, 0x400_0000), Some(0xfff_f000));
+    assert_eq!(context(15_872, 0x4000_0000), None);
+}
