@@ -134,7 +134,7 @@ fn shared(name: &str, cells: &[u32]) -> (Line, Line) {
     (line(&tree, RTC), line(&tree, UART))
 }
 
-// attack 42 U: a line that the tree gives to two devices, in any way; neither has it; broken: init-line-shared, tree-line-named
+// attack 42 U: a line that the tree gives to two devices, in any way; neither has it; broken: tree-line-shared, tree-line-named
 #[test]
 fn a_line_of_two_devices_is_neither_ones() {
     assert_eq!(shared("interrupts", &[12]), (Line::Own(11), Line::Own(12)));
