@@ -32,6 +32,7 @@ fn explore(bound: Bound, least: usize) {
     assert!(states >= least, "{states} states, expected at least {least}");
 }
 
+// attack 26 M: a window or a line in the hands of its owner at any point; limited as recorded; broken: init-mask, init-mask-late, init-interval-unset
 // attack 28 M: an answer of another life of policyd; refused
 // attack 29 M: a late, lost, crossed or foreign answer; no grant; broken: init-echo
 // attack 30 M: a service asks policyd, or has init ask; nothing is given; broken: policyd-asker
@@ -43,7 +44,7 @@ fn explore(bound: Bound, least: usize) {
 // attack 59 M: an owner ends, at any point; nothing that it had is left for a next life; broken: init-take-back
 // attack 60 M: policyd, logd or an owner never answers; every grant ends within twenty-nine calls; broken: init-asks-again
 // attack 83 M: policyd or logd is late at any call, or twice; one late answer costs no device, a second question is the last; broken: init-second-question, init-third-question
-// attack 61 M: the target dies at any point of its grant; no orphan; broken: init-take-back
+// attack 61 M: the target dies at any point of its grant; no orphan; broken: init-take-back, init-line-stays
 #[test]
 fn two_grants_while_anything_happens() {
     let events = env::var("NEXUS_STATES_EVENTS").ok().and_then(|text| text.parse().ok());

@@ -40,6 +40,9 @@ fn unset(tree: &mut DeviceTree, path: &str, name: &str) {
     tree.find_node_mut(path).unwrap().remove_property(name);
 }
 
+/// A change of a tree.
+type Edit<'a> = &'a dyn Fn(&mut DeviceTree);
+
 /// The line of the clock where this is its property, and `interrupts` is not.
 fn extended(cells: &[u32]) -> Line {
     let tree = edited(|tree| {
@@ -103,7 +106,7 @@ fn a_line_of_another_controller_is_none() {
 
 #[test]
 fn the_controller_is_inherited() {
-    let above = |edit: &dyn Fn(&mut DeviceTree)| {
+    let above = |edit: Edit<'_>| {
         let tree = edited(|tree| {
             unset(tree, RTC, "interrupt-parent");
             edit(tree);
@@ -134,7 +137,7 @@ fn shared(name: &str, cells: &[u32]) -> (Line, Line) {
     (line(&tree, RTC), line(&tree, UART))
 }
 
-// attack 42 U: a line that the tree gives to two devices, in any way; neither has it; broken: init-line-shared, tree-line-named
+// attack 42 U: a line that the tree gives to two devices, in any way; neither has it; broken: tree-line-shared, tree-line-named
 #[test]
 fn a_line_of_two_devices_is_neither_ones() {
     assert_eq!(shared("interrupts", &[12]), (Line::Own(11), Line::Own(12)));
@@ -182,7 +185,7 @@ fn without_one_plic_nobody_has_a_line() {
         node.add_property(compatible);
         tree.find_node_mut(SOC).unwrap().add_child(node);
     };
-    let edits: [(&str, &dyn Fn(&mut DeviceTree)); 7] = [
+    let edits: [(&str, Edit<'_>); 7] = [
         ("none", &|tree| set_bytes(tree, PLIC, "compatible", b"riscv,aplic\0")),
         ("two", &second),
         ("off", &|tree| set_bytes(tree, PLIC, "status", b"disabled\0")),

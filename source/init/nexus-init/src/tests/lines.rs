@@ -85,7 +85,7 @@ fn an_interval_is_at_least_as_many_ticks() {
     assert_eq!(ticks(u64::MAX, u32::MAX), u64::MAX, "no bound that could be set");
 }
 
-// attack 42 U: the device tree gives a device no line, or that of another; refused unasked, and recorded; broken: init-line-shared
+// attack 42 U: the device tree gives a device no line, or that of another; refused unasked, and recorded; broken: init-without-line
 #[test]
 fn a_device_without_a_line_of_its_own_is_refused_to_who_asks_for_one() {
     for (line, refusal) in [(Line::None, Refusal::NoLine), (Line::Shared, Refusal::LineShared)] {
