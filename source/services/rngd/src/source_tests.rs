@@ -97,7 +97,8 @@ fn no_more_is_asked_for_than_is_wanted() {
     let soon = BOOT + SEED_WANTED_AGE * 2;
     let posted = |bench: &Bench| bench.memory.device_read(LAYOUT.avail())[2];
     let before = posted(&bench);
-    assert_eq!(bench.generator.wants(soon), SLOT_BYTES, "80, less 16 that were left over");
+    assert_eq!(before, 18, "1,104 bytes");
+    assert_eq!(bench.generator.wants(soon), 32, "80, less 48 that were left over");
     bench.source.ask(soon, &bench.generator, &mut bench.doorbell).unwrap();
     bench.memory.settle();
     assert_eq!(posted(&bench).wrapping_sub(before), 1);
