@@ -11,7 +11,7 @@
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::health::MIN_ENTROPY;
 
@@ -25,22 +25,22 @@ pub const SEED_BYTES: usize = (8 * KEY_BYTES + 64).div_ceil(MIN_ENTROPY as usize
 const DOMAIN: &[u8] = b"nexus rngd seed 1";
 
 /// Bytes of the source for one key, which are overwritten when they have been used.
-pub struct Seed([u8; SEED_BYTES]);
+pub struct Seed(Zeroizing<[u8; SEED_BYTES]>);
 
 /// Bytes of the source on their way to a [`Seed`].
 pub struct Pool {
-    bytes: [u8; SEED_BYTES],
+    bytes: Zeroizing<[u8; SEED_BYTES]>,
     len: usize,
 }
 
 /// A generator that was seeded. There is no other.
 pub struct Drbg {
-    key: [u8; KEY_BYTES],
+    key: Zeroizing<[u8; KEY_BYTES]>,
 }
 
 impl Default for Pool {
     fn default() -> Pool {
-        Pool { bytes: [0; SEED_BYTES], len: 0 }
+        Pool { bytes: Zeroizing::new([0; SEED_BYTES]), len: 0 }
     }
 }
 
@@ -60,8 +60,9 @@ impl Pool {
         if self.missing() > 0 {
             return None;
         }
-        let seed = Seed(self.bytes);
-        self.zeroize();
+        let seed = Seed(self.bytes.clone());
+        self.bytes.zeroize();
+        self.len = 0;
         Some(seed)
     }
 }
@@ -70,62 +71,33 @@ impl Drbg {
     /// A generator with this seed.
     #[must_use]
     pub fn new(seed: Seed) -> Drbg {
-        let mut drbg = Drbg { key: [0; KEY_BYTES] };
+        let mut drbg = Drbg { key: Zeroizing::new([0; KEY_BYTES]) };
         drbg.seed(seed);
         drbg
     }
 
     /// Seeds it again.
     pub fn seed(&mut self, seed: Seed) {
-        let hash = Sha256::new().chain_update(DOMAIN).chain_update(self.key).chain_update(seed.0);
-        hash.finalize_into((&mut self.key).into());
+        let hash = Sha256::new().chain_update(DOMAIN).chain_update(*self.key).chain_update(*seed.0);
+        hash.finalize_into((&mut *self.key).into());
     }
 
     /// Fills `out`.
     pub fn fill(&mut self, out: &mut [u8]) {
-        let mut stream = ChaCha20Rng::from_seed(self.key);
-        stream.fill_bytes(&mut self.key);
+        let mut stream = ChaCha20Rng::from_seed(*self.key);
+        stream.fill_bytes(&mut *self.key);
         stream.fill_bytes(out);
     }
 }
 
-impl Zeroize for Pool {
-    fn zeroize(&mut self) {
-        self.bytes.zeroize();
-        self.len = 0;
-    }
-}
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.zeroize();
-    }
-}
-
-impl Drop for Drbg {
-    fn drop(&mut self) {
-        self.key.zeroize();
-    }
-}
-
-impl ZeroizeOnDrop for Seed {}
-impl ZeroizeOnDrop for Pool {}
-impl ZeroizeOnDrop for Drbg {}
-
 #[cfg(test)]
 impl Drbg {
     /// With this very key, for vectors.
-    pub(crate) const fn with_key(key: [u8; KEY_BYTES]) -> Drbg {
-        Drbg { key }
+    pub(crate) fn with_key(key: [u8; KEY_BYTES]) -> Drbg {
+        Drbg { key: Zeroizing::new(key) }
     }
 
-    pub(crate) const fn key(&self) -> [u8; KEY_BYTES] {
-        self.key
+    pub(crate) fn key(&self) -> [u8; KEY_BYTES] {
+        *self.key
     }
 }

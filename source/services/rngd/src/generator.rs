@@ -120,7 +120,7 @@ impl Generator {
         }
     }
 
-    /// Bytes of the source, as it gave them. The first that fails a test ends everything: the key is
+    /// Bytes of the source, as it gave them. The first that fails a test ends everything: key and pool are
     /// overwritten, and none that come later are looked at.
     pub fn feed(&mut self, now: Duration, bytes: &[u8]) {
         for byte in bytes {
@@ -129,7 +129,7 @@ impl Generator {
             }
             match self.health.test(*byte) {
                 Ok(()) => self.take(now, *byte),
-                Err(failure) => self.state = State::Failed(failure),
+                Err(failure) => self.fail(failure),
             }
         }
     }
@@ -153,6 +153,11 @@ impl Generator {
         working.given = working.given.saturating_add(out.len());
         working.drbg.fill(out);
         Ok(())
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.state = State::Failed(failure);
+        self.pool = Pool::default();
     }
 
     /// A byte that passed.

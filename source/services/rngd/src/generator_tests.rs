@@ -184,31 +184,38 @@ fn a_refusal_has_a_code_and_a_text() {
 }
 
 proptest! {
-    // attack 73 P: any source, any requests, at any time; bytes only with a seed of tested bytes that is not overdue; broken: reseed-age, reseed-bytes
+    // attack 73 P: any source, any requests, at any time; bytes only with a seed of tested bytes that is not overdue; broken: reseed-age, health-off
     #[test]
     fn bytes_come_only_with_a_good_seed(
-        steps in prop::collection::vec((0_u64..800, 0_usize..200, 0_usize..5000), 1..60),
+        steps in prop::collection::vec(
+            (0_u64..200, prop_oneof![3 => Just(0), 1 => 0_usize..200], 0_usize..5000),
+            1..40,
+        ),
+        stuck in 0_usize..80,
     ) {
         let mut generator = working();
         let (mut fed, mut given, mut seeded, mut now) = (0, 0, BOOT, BOOT);
-        for (seconds, feed, len) in steps {
+        for (n, (seconds, feed, len)) in steps.into_iter().enumerate() {
             now += Duration::from_secs(seconds);
+            if n == stuck {
+                generator.feed(now, &[1; 10]);
+            }
             generator.feed(now, &good(feed));
             fed += feed;
             if fed >= SEED_BYTES {
                 (fed, given, seeded) = (fed % SEED_BYTES, 0, now);
             }
-            for _ in 0..60 {
-                let expected = if len > MAX_REQUEST {
-                    Err(Refused::TooLong)
-                } else if now - seeded > SEED_MAX_AGE || given + len > SEED_MAX_BYTES {
-                    Err(Refused::Overdue)
-                } else {
-                    given += len;
-                    Ok(())
-                };
-                prop_assert_eq!(generator.random(now, &mut vec![0; len]), expected);
-            }
+            let expected = if n >= stuck {
+                Err(Refused::Failed(Failure::Repetition))
+            } else if len > MAX_REQUEST {
+                Err(Refused::TooLong)
+            } else if now - seeded > SEED_MAX_AGE || given + len > SEED_MAX_BYTES {
+                Err(Refused::Overdue)
+            } else {
+                given += len;
+                Ok(())
+            };
+            prop_assert_eq!(generator.random(now, &mut vec![0; len]), expected);
         }
     }
 }
