@@ -4,9 +4,9 @@
 //! There is no hardware here and no unsafe code: the machine is the [`Platform`] trait. The same
 //! code runs in the kernel, under the tests of this crate, and in the model checker. What a
 //! program can do to the system is [`Kernel::syscall`] on the registers of the current thread,
-//! [`Kernel::fault`], and [`Kernel::timer`]; nothing else gets in.
+//! [`Kernel::fault`], and [`Kernel::timer`]; a device, [`Kernel::external`]; nothing else gets in.
 //!
-//! Rules that hold everywhere (RFC-0001, RFC-0002):
+//! Rules that hold everywhere (RFC-0001 to RFC-0003):
 //! - A call that fails changes nothing.
 //! - No user pointer is ever followed: messages are registers.
 //! - Nothing panics on what a program does: arithmetic is explicit, access is checked.

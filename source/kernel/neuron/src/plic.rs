@@ -14,7 +14,7 @@ const MAX_LINES: u64 = 1023;
 const MAX_CONTEXTS: u64 = 15_872;
 
 /// An external interrupt for supervisor mode, as a hart's own controller numbers it.
-const SUPERVISOR_EXTERNAL: u32 = 9;
+const SUPERVISOR_EXTERNAL: u64 = 9;
 
 /// A controller, and the context in which the kernel's hart takes its interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +84,12 @@ impl Controller {
 /// `interrupts-extended` is one, and names the controller of a hart, and an interrupt there.
 fn context(node: &FdtNode<'_>, cpu: &FdtNode<'_>) -> Option<u64> {
     let local = cpu.children().find(|node| node.property("interrupt-controller").is_some())?;
-    let hart = integer(&local, "phandle").ok()?;
+    let hart = u32::try_from(integer(&local, "phandle").ok()?).ok()?;
     let contexts = node.property("interrupts-extended")?;
     let (entries, []) = contexts.value().as_chunks::<8>() else { return None };
     let leads = |entry: &[u8; 8]| {
         let cells = u64::from_be_bytes(*entry);
-        cells == hart << 32 | u64::from(SUPERVISOR_EXTERNAL)
+        cells == u64::from(hart) << 32 | SUPERVISOR_EXTERNAL
     };
     let mut found = (0..).zip(entries).filter(|(_, entry)| leads(entry));
     match (found.next(), found.next()) {

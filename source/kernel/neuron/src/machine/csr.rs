@@ -182,6 +182,13 @@ pub(super) fn fence_code() {
     riscv::asm::fence_i();
 }
 
+/// Orders stores to memory before a store to a register: a device that is told of them finds them.
+#[inline(always)]
+pub(super) fn fence_device() {
+    // SAFETY: a fence changes no memory. No `nomem`: stores of before stay before.
+    unsafe { asm!("fence w, o", options(nostack)) };
+}
+
 /// Sends every later trap to `handler`.
 ///
 /// # Safety

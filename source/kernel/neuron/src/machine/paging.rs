@@ -82,11 +82,13 @@ impl KernelHalf {
         }
     }
 
-    /// Stores 32 bits at `offset` of the device page of entry `index`.
+    /// Stores 32 bits at `offset` of the device page of entry `index`, after all stores to memory of
+    /// before.
     #[inline(always)]
     pub(super) fn write_device(&mut self, index: u32, offset: u64, value: u32) {
         let place = (u64::from(index) * PAGE + offset) & (DEVICE_BYTES - 1) & !3;
         let register = (DEVICES + place) as *mut u32;
+        csr::fence_device();
         // SAFETY: (1) in these 2 MiB nothing but pages of devices is ever mapped, so that no value of
         // Rust's changes; where nothing is mapped, it is a trap, which ends in a panic. (2) Aligned.
         // (3) Volatile: it is a device that is written.

@@ -499,7 +499,7 @@ fn the_interrupt_controller_is_found_with_the_context_of_the_hart() {
 #[test]
 fn without_a_controller_beyond_doubt_there_are_no_lines() {
     type Change = fn(&mut DeviceTree);
-    let changes: [(&str, Change); 15] = [
+    let changes: [(&str, Change); 16] = [
         ("off", |tree| set(at(tree, PLIC), "status", "disabled")),
         ("no number of lines", |tree| drop(at(tree, PLIC).remove_property("riscv,ndev"))),
         ("no lines", |tree| set(at(tree, PLIC), "riscv,ndev", 0_u32)),
@@ -512,6 +512,9 @@ fn without_a_controller_beyond_doubt_there_are_no_lines() {
         ("no phandle", |tree| {
             let local = at(tree, "/cpus/cpu@0/interrupt-controller");
             drop(local.remove_property("phandle"));
+        }),
+        ("a phandle of two cells", |tree| {
+            set(at(tree, "/cpus/cpu@0/interrupt-controller"), "phandle", [1_u32, 7]);
         }),
         ("too small", |tree| set(at(tree, PLIC), "reg", [0_u32, 0xc00_0000, 0, 0x20_1000])),
         ("unaligned", |tree| set(at(tree, PLIC), "reg", [0_u32, 0xc00_0800, 0, 0x60_0000])),
