@@ -4,13 +4,11 @@
 //! at no other time. From its delivery to its acknowledgement it is claimed there, so that it
 //! delivers nothing more: there is no other mask.
 
-use nexus_abi::NO_DEADLINE;
-
 use crate::Result;
 use crate::kernel::{Kernel, Progress, Work, cost};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::Notification;
-use crate::object::line::{Line, Lines, Phase, Signalling};
+use crate::object::line::{Line, Lines, Phase, Receiver, Signalling};
 use crate::object::process::Process;
 use crate::object::thread::Rest;
 use crate::platform::Platform;
@@ -34,7 +32,18 @@ impl<P: Platform> Kernel<'_, P> {
     /// An external interrupt: one line is claimed and delivered. With more that wait, the next
     /// interrupt comes at once.
     pub fn external(&mut self) {
-        let number = self.platform.claim();
+        let number = self.claim();
+        self.claimed(number);
+    }
+
+    /// Claims a line: its number, or 0 for none. It has to be delivered next.
+    #[inline(always)]
+    pub fn claim(&mut self) -> u32 {
+        self.platform.claim()
+    }
+
+    /// Delivers the line that was claimed.
+    pub fn claimed(&mut self, number: u32) {
         let now = self.platform.now();
         // An error here would mean a line that signals a notification that does not exist.
         let _ = self.deliver(number, now);
@@ -48,27 +57,21 @@ impl<P: Platform> Kernel<'_, P> {
             self.strays.unknown = self.strays.unknown.wrapping_add(1);
             return Ok(());
         };
-        match &mut line.receiver {
-            Some(receiver) if receiver.phase == Phase::Armed => {
-                receiver.phase = Phase::Delivered;
-                let (notification, bits) = (receiver.notification, receiver.bits);
-                line.delivered = line.delivered.wrapping_add(1);
-                line.last = now;
-                self.set_bits(notification, bits).map(|_| ())
-            }
-            Some(_) => {
-                self.strays.unknown = self.strays.unknown.wrapping_add(1);
-                Ok(())
-            }
-            None => {
-                self.strays.unbound = self.strays.unbound.wrapping_add(1);
-                self.platform.close(number, true);
-                Ok(())
-            }
+        if let Some(Receiver { notification, bits, .. }) = line.armed() {
+            line.deliver(now);
+            return self.set_bits(notification, bits).map(|_| ());
         }
+        if line.receiver.is_some() {
+            self.strays.unknown = self.strays.unknown.wrapping_add(1);
+            return Ok(());
+        }
+        self.strays.unbound = self.strays.unbound.wrapping_add(1);
+        self.platform.close(number, true);
+        Ok(())
     }
 
     /// The line that was bound by this capability, if one was.
+    #[inline(always)]
     pub(crate) fn line_of(&self, by: Id<Capability>, kind: CapabilityKind) -> Option<Id<Line>> {
         let id = Lines::of(kind).and_then(Lines::sole).ok()?;
         let receiver = self.lines.get(id).ok()?.receiver?;
@@ -77,13 +80,20 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Lets the next interrupt of a line come that was delivered, at once or when `interval` ticks
     /// have passed since it was.
+    #[inline(always)]
     pub(crate) fn acknowledge(&mut self, id: Id<Line>, interval: u64) -> Result {
-        let now = self.platform.now();
-        let line = self.lines.get_mut(id)?;
-        let due = line.last.saturating_add(interval).min(NO_DEADLINE.wrapping_sub(1));
-        if due <= now {
+        let due = self.lines.get(id)?.due(interval);
+        if due <= self.platform.now() {
             return self.arm_line(id);
         }
+        self.hold(id, due)
+    }
+
+    /// A line that was acknowledged is held back until tick `due`.
+    #[cold]
+    #[inline(never)]
+    fn hold(&mut self, id: Id<Line>, due: u64) -> Result {
+        let line = self.lines.get_mut(id)?;
         if let Some(receiver) = &mut line.receiver {
             receiver.phase = Phase::Held;
         }
@@ -94,7 +104,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// The next interrupt of a line that is claimed can come.
-    fn arm_line(&mut self, id: Id<Line>) -> Result {
+    #[inline(always)]
+    pub(crate) fn arm_line(&mut self, id: Id<Line>) -> Result {
         if let Some(receiver) = &mut self.lines.get_mut(id)?.receiver {
             receiver.phase = Phase::Armed;
         }

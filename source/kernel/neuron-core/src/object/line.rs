@@ -169,6 +169,28 @@ impl Line {
         received: Links::NONE,
     };
 
+    /// Who receives it, if its next interrupt is to be delivered.
+    #[inline(always)]
+    pub(crate) fn armed(&self) -> Option<Receiver> {
+        self.receiver.filter(|receiver| receiver.phase == Phase::Armed)
+    }
+
+    /// Its interrupt is delivered, at tick `now`.
+    #[inline(always)]
+    pub(crate) fn deliver(&mut self, now: u64) {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.phase = Phase::Delivered;
+        }
+        self.delivered = self.delivered.wrapping_add(1);
+        self.last = now;
+    }
+
+    /// The first tick at which its next interrupt may come, with this interval.
+    #[inline(always)]
+    pub(crate) fn due(&self, interval: u64) -> u64 {
+        self.last.saturating_add(interval).min(NO_DEADLINE.wrapping_sub(1))
+    }
+
     /// Where it is, as the interface names it.
     #[must_use]
     pub fn state(&self) -> LineState {

@@ -179,7 +179,7 @@ impl Model {
         let What::Window { base, .. } = cap.what else { return Err(Error::WrongKind) };
         let may = cap.rights.contains(Rights::WRITE) && !cap.rights.contains(Rights::DERIVE);
         let mask = cap.mask.filter(|_| may).ok_or(Error::Denied)?;
-        refuse_if(offset % 4 != 0, Error::Misaligned)?;
+        refuse_if(!offset.is_multiple_of(4), Error::Misaligned)?;
         refuse_if(offset >= 256, Error::OutOfRange)?;
         let value = u32::try_from(value).map_err(|_| Error::BadArgument)?;
         refuse_if(mask & (1 << (offset / 4)) == 0, Error::RegisterDenied)?;
