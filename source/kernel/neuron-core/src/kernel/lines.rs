@@ -4,6 +4,8 @@
 //! at no other time. From its delivery to its acknowledgement it is claimed there, so that it
 //! delivers nothing more: there is no other mask.
 
+use nexus_abi::NO_DEADLINE;
+
 use crate::Result;
 use crate::kernel::{Kernel, Progress, Work, cost};
 use crate::object::capability::{Capability, CapabilityKind};
@@ -93,6 +95,7 @@ impl<P: Platform> Kernel<'_, P> {
     #[cold]
     #[inline(never)]
     fn hold(&mut self, id: Id<Line>, due: u64) -> Result {
+        let due = due.min(NO_DEADLINE.wrapping_sub(1));
         let line = self.lines.get_mut(id)?;
         if let Some(receiver) = &mut line.receiver {
             receiver.phase = Phase::Held;

@@ -188,7 +188,7 @@ impl Line {
     /// The first tick at which its next interrupt may come, with this interval.
     #[inline(always)]
     pub(crate) fn due(&self, interval: u64) -> u64 {
-        self.last.saturating_add(interval).min(NO_DEADLINE.wrapping_sub(1))
+        self.last.saturating_add(interval)
     }
 
     /// Where it is, as the interface names it.
