@@ -2,11 +2,15 @@
 
 #[cfg(target_os = "none")]
 pub(crate) use nexus_abi::{
-    call, cap_derive, cap_drop, instret, null, reply, reply_recv, signal, wait,
+    call, cap_derive, cap_drop, instret, irq_ack, mmio_write, null, reply, reply_recv,
+    reply_recv_ack, signal, wait,
 };
 
 #[cfg(not(target_os = "none"))]
-pub(crate) use nexus_rt::sys::{call, cap_derive, cap_drop, reply, reply_recv, signal, wait};
+pub(crate) use nexus_rt::sys::{
+    call, cap_derive, cap_drop, irq_ack, mmio_write, reply, reply_recv, reply_recv_ack, signal,
+    wait,
+};
 
 /// Nothing is counted on a host.
 #[cfg(not(target_os = "none"))]

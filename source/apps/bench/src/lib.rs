@@ -12,6 +12,7 @@ extern crate alloc;
 mod calls;
 mod count;
 mod grants;
+mod lines;
 pub mod measure;
 mod objects;
 pub mod partner;

@@ -24,9 +24,13 @@ pub const ARM_BOUND: u32 = 6;
 /// meanwhile, and answers the second with the instructions that it took to answer the first and to
 /// have the second.
 pub const LATE: u32 = 7;
+/// As [`ARM_BOUND`], by a deadline.
+pub const ARM_DRIVER: u32 = 8;
 
 /// Milliseconds in which both callers have called.
 const LATE_MS: u64 = 1;
+/// Milliseconds until the deadline of a receive.
+const SERVE_MS: u64 = 1000;
 
 /// Serves `endpoint` for ever.
 ///
@@ -55,7 +59,10 @@ pub fn serve(endpoint: Handle) -> Result<(), Error> {
         } else if label == BIND {
             sys::endpoint_bind(endpoint, taken)?;
         } else if label == ARM_BOUND {
-            woken = bound(endpoint, answer)?;
+            woken = bound(endpoint, answer, NO_DEADLINE)?;
+            answer = Handle::NONE;
+        } else if label == ARM_DRIVER {
+            woken = bound(endpoint, answer, Deadline::after_ms(SERVE_MS).ticks())?;
             answer = Handle::NONE;
         } else if label == LATE {
             (answer, woken) = late(endpoint, answer)?;
@@ -79,9 +86,9 @@ fn armed(taken: Handle, answer: Handle) -> Result<u64, Error> {
 
 /// Receives a signal, after an answer. Returns the instruction at which it came.
 #[inline(never)]
-fn bound(endpoint: Handle, answer: Handle) -> Result<u64, Error> {
+fn bound(endpoint: Handle, answer: Handle, deadline: u64) -> Result<u64, Error> {
     reply(answer, &Message::default())?;
-    let received = reply_recv(endpoint, Handle::NONE, &Message::default(), NO_DEADLINE);
+    let received = reply_recv(endpoint, Handle::NONE, &Message::default(), deadline);
     let woken = instret();
     received.map(|_| woken)
 }

@@ -44,6 +44,12 @@ impl Samples {
         Ok(all.map(Samples))
     }
 
+    /// What is left of each when `part` of it is something else.
+    #[must_use]
+    pub fn without(self, part: u64) -> Samples {
+        Samples(self.0.map(|sample| sample.wrapping_sub(part)))
+    }
+
     /// The median.
     #[must_use]
     pub fn median(&self) -> u64 {
@@ -75,6 +81,12 @@ mod tests {
         assert_eq!((samples.median(), samples.equal()), (32, 1));
         let samples = of((0..65).map(|n| if n < 40 { 90 } else { 1000 }));
         assert_eq!((samples.median(), samples.equal()), (90, 40));
+    }
+
+    #[test]
+    fn a_part_is_taken_off_each() {
+        let samples = of((100..165).rev()).without(100);
+        assert_eq!(samples, of((0..65).rev()));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use nexus_proto::{Subject, ids};
 use nexus_rt::{CallError, StartError, startup, sys};
 use nexus_test::{Host, records};
 
+use crate::lines::{self, Clock};
 use crate::population::Population;
 use crate::samples::{COUNT, Samples};
 use crate::{calls, grants, objects, services};
@@ -77,6 +78,7 @@ struct Suite {
     logd: Handle,
     own: Subject,
     window: Handle,
+    clock: Clock,
     /// What is derived from, sent, and signalled.
     notification: Handle,
     population: Population,
@@ -89,13 +91,20 @@ impl Suite {
         let start = startup();
         let block = start.block();
         let sleepers: Result<_, _> = SLEEPERS.map(|id| start.service(id)).collect();
+        let line = at("line", start.line().ok_or(Error::BadHandle))?;
+        // Of the two devices one has the line.
+        let window_where = |of_line: bool| {
+            let window = start.windows().find(|window| (window.index == line.index) == of_line);
+            window.map(|window| Handle(window.handle)).ok_or(StartError::NoWindow)
+        };
         Ok(Suite {
             host,
             partner: start.service(PARTNER)?,
             init: start.service(ids::INIT)?,
             logd: start.service(ids::LOGD)?,
             own: Subject { id: block.service_id, incarnation: block.incarnation },
-            window: Handle(start.window()?.handle),
+            window: window_where(false)?,
+            clock: at("clock", Clock::new(window_where(true)?, Handle(line.handle)))?,
             notification: at("notification", sys::notification_create())?,
             population: at("population", Population::new(sleepers?))?,
             measured: 0,
@@ -141,6 +150,7 @@ impl Suite {
         self.tell("notify_wake", suffix, &wake)?;
         let bound = at("notify_wake_bound", calls::wake_bound(self.partner))?;
         self.tell("notify_wake_bound", suffix, &bound)?;
+        self.interrupts(suffix)?;
         let next = at("ipc_reply_next", calls::next(self.partner, PRIORITY))?;
         self.tell("ipc_reply_next", suffix, &next)?;
         let [map, unmap] = at("mmio_map", objects::map(self.window))?;
@@ -154,6 +164,20 @@ impl Suite {
         self.population.window_is_gone();
         self.tell("grant", suffix, &grant)?;
         self.tell("revoke_unmapped", suffix, &revoke)
+    }
+
+    /// A register that the kernel writes, and the interrupts of a device.
+    fn interrupts(&mut self, suffix: &str) -> Result<(), Failed> {
+        let write = at("mmio_write", lines::write(self.clock))?;
+        self.tell("mmio_write", suffix, &write)?;
+        let [wake, ack] = at("irq_wake", lines::wake(self.clock, self.partner))?;
+        self.tell("irq_wake", suffix, &wake.without(write.median()))?;
+        let wake = at("irq_wake_serve", lines::wake_driver(self.clock, self.partner))?;
+        self.tell("irq_wake_serve", suffix, &wake.without(write.median()))?;
+        self.tell("irq_ack", suffix, &ack)?;
+        let [plain, ack] = at("irq_reply_recv", lines::receive(self.clock, PRIORITY))?;
+        self.tell("irq_reply_recv", suffix, &plain)?;
+        self.tell("irq_ack_reply_recv", suffix, &ack.without(plain.median()))
     }
 
     fn tell(&mut self, name: &str, suffix: &str, samples: &Samples) -> Result<(), Failed> {

@@ -50,12 +50,18 @@ pub(crate) fn guessed(context: &Context) -> Check {
     Ok(())
 }
 
-/// Neither does a call or a signal by the number, which look it up in their own way. Whoever serves an
-/// endpoint would answer at once.
+/// Neither does a call, a signal or an acknowledgement by the number, which look it up in their own way,
+/// nor what else is done with devices. Whoever serves an endpoint would answer at once.
 fn called(guess: Handle) -> Check {
     let message = Message::default();
     refused("call by a guess", sys::call(guess, &message, NO_DEADLINE), Error::BadHandle)?;
-    refused("signal by a guess", sys::signal(guess, 1), Error::BadHandle)
+    refused("signal by a guess", sys::signal(guess, 1), Error::BadHandle)?;
+    refused("acknowledge by a guess", sys::irq_ack(guess, u64::MAX), Error::BadHandle)?;
+    let bound = sys::irq_bind(guess, guess, 1, Handle::NONE, 0);
+    refused("bind by a guess", bound, Error::BadHandle)?;
+    refused("inspect a line by a guess", sys::irq_stat(guess), Error::BadHandle)?;
+    refused("limit by a guess", sys::cap_limit(guess, 0), Error::BadHandle)?;
+    refused("write a register by a guess", sys::mmio_write(guess, 0, 0), Error::BadHandle)
 }
 
 /// Calls go by the present handle alone, while a server waits for one.

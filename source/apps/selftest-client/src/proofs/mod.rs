@@ -6,11 +6,13 @@ mod flood;
 mod handles;
 mod hostile;
 mod input;
+mod line;
 mod memory;
 #[cfg(test)]
 mod page;
 mod policy;
 mod protect;
+mod register;
 mod switch;
 mod window;
 
@@ -106,6 +108,31 @@ const ALIVE: &[Proof] = &[
         "an owner learns what its window is, and not where",
         window::address_hidden,
     ),
+    // attack 97 Q: write at every offset from 0 to 1,028, with values of more than 32 bits, by what is no window; refused but for two registers; broken: mask-ignored
+    proof(
+        "mmio-write-mask",
+        "of its window a service writes the registers that policy names, and nothing else",
+        register::mask,
+    ),
+    // attack 97 Q: map the window writable, make a mapping writable, widen the mask, derive without one; refused; broken: mask-mapped
+    proof(
+        "mmio-write-map",
+        "a mask of registers is got round by no mapping, no derivation and no other mask",
+        register::no_way_round,
+    ),
+    // attack 89 Q: acknowledge a line before it is bound, and before it is delivered; `BadState`; broken: irq-ack-any-state
+    // attack 54 Q: bind a line that is bound; `Busy`; broken: irq-bound-twice
+    proof(
+        "irq-own-line",
+        "a line is bound once, and acknowledged when it was delivered and not before",
+        line::own,
+    ),
+    // attack 54 Q: bind, acknowledge, inspect and limit by handles of nothing, of other kinds, of what the owner may not; refused; broken: irq-wait-bad-line
+    proof(
+        "irq-refuse-other",
+        "no handle but that of its own line lets a service receive or acknowledge interrupts",
+        line::refusals,
+    ),
     // attack 13 Q: one page writable here and executable there, in every order; refused; broken: exec-unsealed, seal-writable
     proof(
         "memory-write-xor-execute",
@@ -121,6 +148,8 @@ const ALIVE: &[Proof] = &[
     // attack 59 Q: make memory that others had before; it holds nothing of theirs; broken: zero-memory
     proof("memory-is-zeroed", "new memory holds nothing of whoever had it before", memory::zeroed),
     // attack 77 Q: call and signal by every number; `BadHandle`, while all servers wait; broken: fast-owner
+    // attack 54 Q: bind, acknowledge, inspect and limit lines by every number; `BadHandle`; broken: handle-owner
+    // attack 97 Q: write registers and set masks by every number; `BadHandle`; broken: handle-owner
     // attack 16 Q: every slot with several generations; none names a capability of another; broken: handle-owner
     proof(
         "handles-cannot-be-guessed",

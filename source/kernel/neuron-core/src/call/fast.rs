@@ -181,13 +181,14 @@ impl<P: Platform> Kernel<'_, P> {
         let bits = thread.frame.get(regs::A1);
         let (thread, waiter) = self.threads.pair_mut(me, to).ok()?;
         let priority = thread.priority;
-        let first = waiter.priority > priority && self.ready.none_above(waiter.priority);
-        if bits == 0 || !first {
+        if bits == 0 || !self.ready.preempts(waiter.priority, priority) {
             return None;
         }
         notification.waiter = None;
         waiter.answer(0, bits);
-        let run = wake(&mut self.hart, thread, waiter);
+        thread.answer(0, 0);
+        let rest = Rest::Until(self.hart.slice_end);
+        let run = wake(&mut self.hart, thread, rest, waiter);
         // The current thread and its queue exist, so that this cannot fail.
         self.enqueue(me, priority, true).ok()?;
         self.hart.current = Some(to);
@@ -204,13 +205,14 @@ impl<P: Platform> Kernel<'_, P> {
         // Where a server receives there are none yet.
         let bits = thread.frame.get(regs::A1);
         let priority = thread.priority;
-        let first = server.priority > priority && self.ready.none_above(server.priority);
-        if bits == 0 || !first {
+        if bits == 0 || !self.ready.preempts(server.priority, priority) {
             return None;
         }
         endpoint.queue = List::EMPTY;
         deliver_bits(server, bits);
-        let run = wake(&mut self.hart, thread, server);
+        thread.answer(0, 0);
+        let rest = Rest::Until(self.hart.slice_end);
+        let run = wake(&mut self.hart, thread, rest, server);
         self.enqueue(me, priority, true).ok()?;
         self.hart.current = Some(to);
         Some(run)
@@ -238,15 +240,15 @@ impl<P: Platform> Kernel<'_, P> {
     }
 }
 
-/// Ends the wait of `waiter`, which runs in place of the current thread.
+/// Ends the wait of `waiter`, which runs in place of the current thread; that goes on later with this
+/// rest of its turn.
 #[inline(always)]
-fn wake(hart: &mut Hart, current: &mut Thread, waiter: &mut Thread) -> Run {
+pub(super) fn wake(hart: &mut Hart, current: &mut Thread, rest: Rest, waiter: &mut Thread) -> Run {
     current.turn = hart.turn;
     if current.turn != 0 {
-        current.rest = Rest::Until(hart.slice_end);
+        current.rest = rest;
         hart.end_turn();
     }
-    current.answer(0, 0);
     (waiter.state, waiter.deadline) = (State::Running, NO_DEADLINE);
     Run::of(waiter)
 }

@@ -12,10 +12,11 @@ use crate::platform::Platform;
 use crate::store::pool::Id;
 
 /// The value of `irq_ack` that writes no register.
-const NO_VALUE: u64 = u64::MAX;
+pub(super) const NO_VALUE: u64 = u64::MAX;
 
 impl<P: Platform> Kernel<'_, P> {
     /// Lines that `process` holds with these rights.
+    #[inline(always)]
     fn lines_of(
         &self,
         process: Id<Process>,
@@ -73,6 +74,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// The line that `process` acknowledges by this handle (RECV), and the interval of the
     /// capability; `None` when no interrupt of it was delivered, or it was bound by another.
+    #[inline(always)]
     pub(crate) fn to_acknowledge(
         &self,
         process: Id<Process>,

@@ -3,6 +3,7 @@
 
 mod dispatch;
 pub(crate) mod fast;
+mod fast_line;
 pub(crate) mod life;
 mod line;
 pub(crate) mod memory;

@@ -10,7 +10,7 @@ use crate::Result;
 use crate::kernel::{Kernel, Progress, Work, cost};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::Notification;
-use crate::object::line::{Line, Lines, Signalling};
+use crate::object::line::{Line, Lines, Receiver, Signalling};
 use crate::object::process::Process;
 use crate::object::thread::Rest;
 use crate::platform::Platform;
@@ -25,7 +25,18 @@ impl<P: Platform> Kernel<'_, P> {
     /// An external interrupt: one line is claimed and delivered. With more that wait, the next
     /// interrupt comes at once.
     pub fn external(&mut self) {
-        let number = self.platform.claim();
+        let number = self.claim();
+        self.claimed(number);
+    }
+
+    /// Claims a line: its number, or 0 for none. It has to be delivered next.
+    #[inline(always)]
+    pub fn claim(&mut self) -> u32 {
+        self.platform.claim()
+    }
+
+    /// Delivers the line that was claimed.
+    pub fn claimed(&mut self, number: u32) {
         let now = self.platform.now();
         if self.deliver(number, now).is_err() {
             self.strays = self.strays.wrapping_add(1);
@@ -38,20 +49,18 @@ impl<P: Platform> Kernel<'_, P> {
     /// and it is closed, or it was claimed already.
     fn deliver(&mut self, number: u32, now: u64) -> Result {
         let line = self.lines.get_mut(Id::from_slot(u64::from(number))?)?;
-        let Some(receiver) = &mut line.receiver else {
-            self.platform.close(number, true);
-            return Err(Error::BadState);
-        };
-        if receiver.state != LineState::Armed {
-            return Err(Error::BadState);
+        if let Some(Receiver { notification, bits, .. }) = line.armed() {
+            line.deliver(now);
+            return self.set_bits(notification, bits).map(|_| ());
         }
-        receiver.state = LineState::Delivered;
-        let (notification, bits) = (receiver.notification, receiver.bits);
-        (line.delivered, line.last) = (line.delivered.wrapping_add(1), now);
-        self.set_bits(notification, bits).map(|_| ())
+        if line.receiver.is_none() {
+            self.platform.close(number, true);
+        }
+        Err(Error::BadState)
     }
 
     /// The line that was bound by this capability, if one was.
+    #[inline(always)]
     pub(crate) fn line_of(&self, by: Id<Capability>, kind: CapabilityKind) -> Option<Id<Line>> {
         let id = Lines::of(kind).and_then(Lines::sole).ok()?;
         let receiver = self.lines.get(id).ok()?.receiver?;
@@ -60,13 +69,21 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Lets the next interrupt of a line come that was delivered, at once or when `interval` ticks
     /// have passed since it was.
+    #[inline(always)]
     pub(crate) fn acknowledge(&mut self, id: Id<Line>, interval: u64) -> Result {
-        let now = self.platform.now();
-        let line = self.lines.get_mut(id)?;
-        let due = line.last.saturating_add(interval).min(NO_DEADLINE.wrapping_sub(1));
-        if due <= now {
+        let due = self.lines.get(id)?.due(interval);
+        if due <= self.platform.now() {
             return self.arm_line(id);
         }
+        self.hold(id, due)
+    }
+
+    /// A line that was acknowledged is held back until tick `due`.
+    #[cold]
+    #[inline(never)]
+    fn hold(&mut self, id: Id<Line>, due: u64) -> Result {
+        let due = due.min(NO_DEADLINE.wrapping_sub(1));
+        let line = self.lines.get_mut(id)?;
         if let Some(receiver) = &mut line.receiver {
             receiver.state = LineState::Held;
         }
@@ -77,7 +94,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// The next interrupt of a line that is claimed can come.
-    fn arm_line(&mut self, id: Id<Line>) -> Result {
+    #[inline(always)]
+    pub(crate) fn arm_line(&mut self, id: Id<Line>) -> Result {
         if let Some(receiver) = &mut self.lines.get_mut(id)?.receiver {
             receiver.state = LineState::Armed;
         }

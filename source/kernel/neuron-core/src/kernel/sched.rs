@@ -64,6 +64,13 @@ impl ReadyQueues {
         from == 0 || from == 1 && hart.turn != 0 && hart.is_turn_of(caller, server)
     }
 
+    /// True when a thread of this priority that becomes ready runs at once in place of the current
+    /// one: it is more important, and nothing ready is above it.
+    #[inline(always)]
+    pub(crate) fn preempts(&self, priority: u8, current: u8) -> bool {
+        priority > current && self.none_above(priority)
+    }
+
     fn has_equal(&self, priority: u8) -> bool {
         (self.mask | self.ending_mask).wrapping_shr(u32::from(priority)) & 1 != 0
     }

@@ -151,6 +151,28 @@ impl Line {
         received: Links::NONE,
     };
 
+    /// Who receives it, if its next interrupt is to be delivered.
+    #[inline(always)]
+    pub(crate) fn armed(&self) -> Option<Receiver> {
+        self.receiver.filter(|receiver| receiver.state == LineState::Armed)
+    }
+
+    /// Its interrupt is delivered, at tick `now`.
+    #[inline(always)]
+    pub(crate) fn deliver(&mut self, now: u64) {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.state = LineState::Delivered;
+        }
+        self.delivered = self.delivered.wrapping_add(1);
+        self.last = now;
+    }
+
+    /// The first tick at which its next interrupt may come, with this interval.
+    #[inline(always)]
+    pub(crate) fn due(&self, interval: u64) -> u64 {
+        self.last.saturating_add(interval)
+    }
+
     /// Where it is between two interrupts.
     #[must_use]
     pub fn state(&self) -> LineState {

@@ -81,13 +81,22 @@ impl<'a> World<'a> {
                 Way::Done(run) => Some(run),
                 Way::On(rest) => kernel.fast_bound(rest),
             },
+            Syscall::IrqAck => kernel.fast_irq_ack(),
             Syscall::MmioWrite => kernel.fast_mmio_write(),
             _ => None,
         }
     }
 
+    /// The short way of an interrupt, as far as it goes.
+    pub(super) fn fast_line(&mut self, number: u32) -> Option<Run> {
+        match self.kernel.fast_line(number)? {
+            Way::Done(run) => Some(run),
+            Way::On(rest) => self.kernel.fast_bound_line(rest),
+        }
+    }
+
     /// What an entry says goes on is the thread that runs.
-    fn check_run(&mut self, run: Option<Run>) {
+    pub(super) fn check_run(&mut self, run: Option<Run>) {
         let Some(Run { frame, satp }) = run else { return };
         let (current, space) = self.kernel.current().expect("no thread runs");
         assert_eq!((frame, satp), (&raw mut *current, space));

@@ -79,8 +79,14 @@ impl<'a> World<'a> {
 
     /// An external interrupt, whether or not the controller has something to claim.
     pub fn external(&mut self) {
-        self.kernel.external();
+        let number = self.kernel.claim();
+        let short = if self.fast { self.fast_line(number) } else { None };
+        self.short += u64::from(short.is_some());
+        if short.is_none() {
+            self.kernel.claimed(number);
+        }
         self.entries += 1;
+        self.check_run(short);
         self.check();
     }
 

@@ -184,34 +184,37 @@ fn a_storm_costs_one_delivery_for_each_acknowledgement() {
     });
 }
 
-// attack 55 U: an interrupt takes the hart in the middle of a turn; who was interrupted has the rest of it, before its equals; broken: irq-clock-runs
+// attack 55 U: an interrupt takes the hart in the middle of a turn; who was interrupted has the rest of it, before its equals; broken: irq-clock-runs, fast-line-clock
 #[test]
 fn an_interrupt_stops_the_clock_of_a_turn() {
-    run(|w| {
-        let d = bound(w, 7, 3);
-        let low = w.process_create(8, 16, 64, Handle::NONE, 0).unwrap();
-        let (_, one) = w.thread_in(low, 9);
-        let (_, two) = w.thread_in(low, 9);
-        let event = w.notification_create(w.init).unwrap();
-        assert_eq!(d.wait(w, Handle::NONE), Status::Blocked);
-        assert_eq!(w.start(w.init, Syscall::Wait, &[event.0, NO_DEADLINE]), Status::Blocked);
-        assert!(w.schedule());
-        assert_eq!(w.current(), Some(one));
-        w.advance(60_000);
-        strike(w, 3);
-        assert!(w.schedule());
-        assert_eq!(w.current(), Some(d.user), "more important");
-        w.advance(90_000);
-        assert_eq!(d.wait(w, d.line), Status::Blocked);
-        w.set_level(3, false);
-        assert!(w.schedule());
-        assert_eq!(w.current(), Some(one), "with what was left");
-        w.advance(39_000);
-        assert_eq!(w.current(), Some(one));
-        w.advance(1_000);
-        assert!(w.schedule());
-        assert_eq!(w.current(), Some(two));
-    });
+    for fast in [false, true] {
+        run(|w| {
+            let d = bound(w, 7, 3);
+            let low = w.process_create(8, 16, 64, Handle::NONE, 0).unwrap();
+            let (_, one) = w.thread_in(low, 9);
+            let (_, two) = w.thread_in(low, 9);
+            let event = w.notification_create(w.init).unwrap();
+            assert_eq!(d.wait(w, Handle::NONE), Status::Blocked);
+            assert_eq!(w.start(w.init, Syscall::Wait, &[event.0, NO_DEADLINE]), Status::Blocked);
+            assert!(w.schedule());
+            assert_eq!(w.current(), Some(one));
+            w.advance(60_000);
+            w.fast = fast;
+            strike(w, 3);
+            assert!(w.schedule());
+            assert_eq!(w.current(), Some(d.user), "more important");
+            w.advance(90_000);
+            assert_eq!(d.wait(w, d.line), Status::Blocked);
+            w.set_level(3, false);
+            assert!(w.schedule());
+            assert_eq!(w.current(), Some(one), "with what was left");
+            w.advance(39_000);
+            assert_eq!(w.current(), Some(one));
+            w.advance(1_000);
+            assert!(w.schedule());
+            assert_eq!(w.current(), Some(two));
+        });
+    }
 }
 
 // attack 89 U: claims of no line, of one that nobody receives and of one that was claimed; no bit is set, and what was claimed is closed; broken: irq-unbound-open, irq-claimed-twice

@@ -224,7 +224,7 @@ fn a_server_that_waits_has_acknowledged() {
 }
 
 /// A driver whose line has an interval, as init set it before it gave the line away.
-fn limited(w: &mut World<'_>, number: u32, interval: u64) -> Driver {
+pub fn limited(w: &mut World<'_>, number: u32, interval: u64) -> Driver {
     let child = w.child(20 + u64::from(number), 32, 64);
     let offset = u64::from(number) - 1;
     let kept = w.derive_part(w.init, w.lines, KEEP_LINE, offset, 1).unwrap();

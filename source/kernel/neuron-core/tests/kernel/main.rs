@@ -24,6 +24,7 @@ mod irq;
 mod irq_ack;
 mod irq_end;
 mod irq_reject;
+mod irq_short;
 mod memory;
 mod message;
 mod mint;

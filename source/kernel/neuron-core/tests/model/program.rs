@@ -529,8 +529,8 @@ fn line(dice: &mut Dice) -> Call {
 
 /// Calls that pass something, and time.
 fn passing(dice: &mut Dice) -> Call {
-    match dice.below(48) {
-        37..48 => line(dice),
+    match dice.below(44) {
+        37..44 => line(dice),
         0..10 => Call::Send { to: dice.guess(), letter: dice.letter(), wait: dice.wait() },
         10..18 => {
             let reply = if dice.one_in(4) { Pick::Nothing } else { dice.reply() };

@@ -47,6 +47,11 @@ pub(super) extern "C" fn mmio_write() -> *mut TrapFrame {
     fast(TheKernel::fast_mmio_write)
 }
 
+/// `irq_ack`.
+pub(super) extern "C" fn irq_ack() -> *mut TrapFrame {
+    fast(TheKernel::fast_irq_ack)
+}
+
 /// Any other system call.
 pub(super) extern "C" fn syscall() -> *mut TrapFrame {
     let mut kernel = KERNEL.lock();
@@ -71,24 +76,35 @@ fn fast_on<T>(
     path: impl FnOnce(&mut TheKernel) -> Option<Way<T>>,
     on: impl FnOnce(&mut TheKernel, T) -> Option<Run>,
 ) -> *mut TrapFrame {
-    let mut kernel = KERNEL.lock();
+    by(KERNEL.lock(), path, on, the_long_way)
+}
+
+/// What was begun, by its fast path or the long way.
+#[inline(always)]
+fn by<T>(
+    mut kernel: Guard<'static, TheKernel>,
+    path: impl FnOnce(&mut TheKernel) -> Option<Way<T>>,
+    on: impl FnOnce(&mut TheKernel, T) -> Option<Run>,
+    long: impl FnOnce(Guard<'static, TheKernel>) -> *mut TrapFrame,
+) -> *mut TrapFrame {
     let turn = watch::before(&mut kernel);
     match path(&mut kernel) {
         Some(Way::Done(run)) => {
             watch::after(&mut kernel, turn);
             resume(&kernel.platform, run)
         }
-        Some(Way::On(rest)) => second(kernel, rest, on),
-        None => the_long_way(kernel),
+        Some(Way::On(rest)) => second(kernel, rest, on, long),
+        None => long(kernel),
     }
 }
 
 /// The second part of a fast path. Only what calls no other function saves no registers.
 #[inline(never)]
 fn second<T>(
-    mut kernel: Guard<'_, TheKernel>,
+    mut kernel: Guard<'static, TheKernel>,
     rest: T,
     on: impl FnOnce(&mut TheKernel, T) -> Option<Run>,
+    long: impl FnOnce(Guard<'static, TheKernel>) -> *mut TrapFrame,
 ) -> *mut TrapFrame {
     let turn = watch::before(&mut kernel);
     match on(&mut kernel, rest) {
@@ -96,7 +112,7 @@ fn second<T>(
             watch::after(&mut kernel, turn);
             resume(&kernel.platform, run)
         }
-        None => the_long_way(kernel),
+        None => long(kernel),
     }
 }
 
@@ -117,6 +133,27 @@ fn resume(base: &Base, run: Run) -> *mut TrapFrame {
     run.frame
 }
 
+/// An interrupt from user mode.
+pub(super) extern "C" fn interrupt() -> *mut TrapFrame {
+    if csr::scause() != EXTERNAL_INTERRUPT {
+        return other();
+    }
+    let mut kernel = KERNEL.lock();
+    let line = kernel.claim();
+    let path = |kernel: &mut TheKernel| kernel.fast_line(line);
+    by(kernel, path, TheKernel::fast_bound_line, |kernel| claimed(kernel, line))
+}
+
+/// The interrupt of a line that was claimed, and that its fast path leaves alone.
+#[cold]
+#[inline(never)]
+fn claimed(mut kernel: Guard<'_, TheKernel>, line: u32) -> *mut TrapFrame {
+    let turn = watch::before(&mut kernel);
+    kernel.claimed(line);
+    watch::after(&mut kernel, turn);
+    leave(kernel)
+}
+
 /// Any other trap from user mode.
 pub(super) extern "C" fn other() -> *mut TrapFrame {
     let cause = csr::scause();
@@ -124,7 +161,6 @@ pub(super) extern "C" fn other() -> *mut TrapFrame {
     let turn = watch::before(&mut kernel);
     match cause {
         TIMER_INTERRUPT => kernel.timer(),
-        EXTERNAL_INTERRUPT => kernel.external(),
         _ => kernel.fault(cause, csr::stval()),
     }
     watch::after(&mut kernel, turn);

@@ -291,10 +291,12 @@ impl Platform for Machine {
         self.half.entry(index)
     }
 
+    #[inline(always)]
     fn claim(&mut self) -> u32 {
         self.plic.as_mut().map_or(0, Plic::claim)
     }
 
+    #[inline(always)]
     fn rearm(&mut self, line: u32) {
         self.plic.iter_mut().for_each(|plic| plic.complete(line));
     }

@@ -22,7 +22,8 @@ use core::cell::UnsafeCell;
 
 use neuron_core::object::thread::TrapFrame;
 use nexus_abi::{
-    SYSCALL_CALL, SYSCALL_MMIO_WRITE, SYSCALL_NULL, SYSCALL_REPLY_RECV, SYSCALL_SIGNAL,
+    SYSCALL_CALL, SYSCALL_IRQ_ACK, SYSCALL_MMIO_WRITE, SYSCALL_NULL, SYSCALL_REPLY_RECV,
+    SYSCALL_SIGNAL,
 };
 
 use super::watch::TheKernel;
@@ -67,6 +68,8 @@ global_asm!(
     "beq    a7, t2, 7f",
     "li     t2, {mmio_write_number}",
     "beq    a7, t2, 8f",
+    "li     t2, {irq_ack_number}",
+    "beq    a7, t2, 9f",
     "jal    {syscall}",
     //
     "trap_exit:",
@@ -111,6 +114,9 @@ global_asm!(
     "8:",
     "jal    {mmio_write}",
     "j      trap_exit",
+    "9:",
+    "jal    {irq_ack}",
+    "j      trap_exit",
     //
     // Anything but a system call: a fault, an interrupt, or a mistake of the kernel itself.
     "1:",
@@ -120,7 +126,11 @@ global_asm!(
     "csrr   t2, sstatus",
     "andi   t2, t2, 0x100",
     "bnez   t2, 3f",
+    "bltz   t1, 10f",
     "jal    {other}",
+    "j      trap_exit",
+    "10:",
+    "jal    {interrupt}",
     "j      trap_exit",
     //
     // From kernel mode. The frame has the kernel's registers now; its stack cannot be trusted.
@@ -132,13 +142,16 @@ global_asm!(
     reply_recv_number = const SYSCALL_REPLY_RECV,
     signal_number = const SYSCALL_SIGNAL,
     mmio_write_number = const SYSCALL_MMIO_WRITE,
+    irq_ack_number = const SYSCALL_IRQ_ACK,
     null = sym entry::null,
     call = sym entry::call,
     reply_recv = sym entry::reply_recv,
     signal = sym entry::signal,
     mmio_write = sym entry::mmio_write,
+    irq_ack = sym entry::irq_ack,
     syscall = sym entry::syscall,
     other = sym entry::other,
+    interrupt = sym entry::interrupt,
     kernel = sym kernel_trap,
 );
 

@@ -73,10 +73,10 @@ impl Regrant {
     }
 }
 
-/// The one device that the sender owns, and what init kept of it at boot.
+/// The one device that the sender owns without its interrupts, and what init kept of it at boot.
 fn window_of(init: &Init<Live>, sender: Sender) -> Option<(u16, Handle)> {
     let service = init.registry.description().service(sender.service_id)?;
-    let device = service.needs.first()?.device;
+    let device = service.needs.iter().find(|need| !need.irq)?.device;
     let kept = init.registry.device(device)?.kept;
     (kept != Handle::NONE).then_some((device, kept))
 }
