@@ -429,7 +429,7 @@ const UNKNOWN: u64 = nexus_abi::SYSCALLS.len() as u64;
 
 /// Calls about capabilities and memory.
 fn holding(dice: &mut Dice) -> Call {
-    match dice.below(60) {
+    match dice.below(55) {
         0 | 1 => Call::Endpoint,
         2 => Call::Notification,
         3..6 => {
@@ -454,7 +454,7 @@ fn holding(dice: &mut Dice) -> Call {
         42..45 => Call::Unmap { va: dice.address() },
         45..49 => Call::Protect { va: dice.address(), prot: dice.prot() },
         49 => Call::Seal { cap: dice.pick() },
-        50..54 => Call::Mask { cap: dice.pick(), mask: dice.mask() },
+        50 | 51 => Call::Mask { cap: dice.pick(), mask: dice.mask() },
         _ => {
             let (offset, value) = dice.register();
             Call::WriteRegister { cap: dice.pick(), offset, value }
