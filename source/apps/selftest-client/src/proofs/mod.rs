@@ -121,7 +121,7 @@ const ALIVE: &[Proof] = &[
         register::no_way_round,
     ),
     // attack 89 Q: acknowledge a line before it is bound, and before it is delivered; `BadState`; broken: irq-ack-any-state
-    // attack 54 Q: bind a line that is bound; `Busy`; broken: irq-bound-twice
+    // attack 54 Q: bind a line that is bound; `Busy`
     proof(
         "irq-own-line",
         "a line is bound once, and acknowledged when it was delivered and not before",
