@@ -58,6 +58,7 @@ impl Shell {
         self.names = ask::names();
         loop {
             match self.screen.read()? {
+                Typed::Line(line) if line.trim().is_empty() => {}
                 Typed::Line(line) => {
                     self.names = ask::names();
                     self.line(&line);
