@@ -45,19 +45,26 @@ impl Clock {
         Ok(clock)
     }
 
-    #[inline(always)]
     fn set_level(self, level: u64) -> Result<(), Error> {
-        mmio_write(self.window, IRQ_ENABLED, level)
+        self.counted(level).map(|_| ())
+    }
+
+    /// Sets the level, and tells what was counted before and after it. One function, so that each time
+    /// it takes the same instructions.
+    #[inline(never)]
+    fn counted(self, level: u64) -> Result<[u64; 2], Error> {
+        let start = instret();
+        let written = mmio_write(self.window, IRQ_ENABLED, level);
+        let end = instret();
+        written.map(|()| [start, end])
     }
 }
 
 /// Writes a register of a window by its mask.
 pub(crate) fn write(clock: Clock) -> Result<Samples, Error> {
     Samples::take(|| {
-        let start = instret();
-        let written = clock.set_level(0);
-        let end = instret();
-        written.map(|()| between(start, end))
+        let [start, end] = clock.counted(0)?;
+        Ok(between(start, end))
     })
 }
 
@@ -89,9 +96,7 @@ fn woken(
     sys::irq_bind(clock.irq, notification, 1, Handle::NONE, 0)?;
     let samples = Samples::take_two(|| {
         call(partner, &Message::new(arm, &[]), NO_DEADLINE)?;
-        let start = instret();
-        let raised = clock.set_level(1);
-        raised?;
+        let [start, _] = clock.counted(1)?;
         clock.set_level(0)?;
         let before = instret();
         let acknowledged = irq_ack(clock.irq, NO_VALUE);

@@ -6,10 +6,10 @@ use nexus_abi::{Handle, regs};
 use crate::call::fast::{Run, Way, wake};
 use crate::call::line::NO_VALUE;
 use crate::call::message::deliver_bits;
-use crate::kernel::Kernel;
+use crate::kernel::{Hart, Kernel};
 use crate::object::endpoint::Endpoint;
 use crate::object::line::Line;
-use crate::object::thread::Rest;
+use crate::object::thread::{Rest, Thread};
 use crate::platform::Platform;
 use crate::store::list::List;
 use crate::store::pool::Id;
@@ -55,8 +55,7 @@ impl<P: Platform> Kernel<'_, P> {
         line.deliver(now);
         // Where a thread waits there are no bits yet.
         waiter.answer(0, receiver.bits);
-        let left = Rest::Left(self.hart.slice_end.saturating_sub(now));
-        let run = wake(&mut self.hart, thread, left, waiter);
+        let run = interrupt(&mut self.hart, now, thread, waiter);
         // The current thread and its queue exist, so that this cannot fail.
         self.enqueue(me, priority, true).ok()?;
         self.hart.current = Some(to);
@@ -81,10 +80,17 @@ impl<P: Platform> Kernel<'_, P> {
         line.deliver(now);
         // Where a server receives there are no bits yet.
         deliver_bits(server, receiver.bits);
-        let left = Rest::Left(self.hart.slice_end.saturating_sub(now));
-        let run = wake(&mut self.hart, thread, left, server);
+        let run = interrupt(&mut self.hart, now, thread, server);
         self.enqueue(me, priority, true).ok()?;
         self.hart.current = Some(to);
         Some(run)
     }
+}
+
+/// Ends the wait of `waiter`, which runs in place of the current thread from tick `now` on. That goes on
+/// later with the ticks that are left of its turn.
+#[inline(always)]
+fn interrupt(hart: &mut Hart, now: u64, current: &mut Thread, waiter: &mut Thread) -> Run {
+    let left = Rest::Left(hart.slice_end.saturating_sub(now));
+    wake(hart, current, left, waiter)
 }
