@@ -15,6 +15,7 @@ use crate::Result;
 use crate::kernel::alarm::{Alarm, Alarms};
 use crate::kernel::sched::ReadyQueues;
 use crate::object::capability::{CapState, Capability, CapabilityKind};
+use crate::object::dma::{DeviceMemory, Reserve};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
 use crate::object::mapping::Mapping;
 use crate::object::process::{Ending, Process};
@@ -53,6 +54,8 @@ pub struct Tables<'a> {
     /// Masks of windows, each with a device page in the kernel half:
     /// [`crate::object::register::DEVICE_PAGES`], or less.
     pub registers: &'a mut [Slot<Registers>],
+    /// Memory of devices: [`crate::object::dma::DEVICE_MEMORIES`].
+    pub memories: &'a mut [Slot<DeviceMemory>],
     /// Deadlines: as many as threads.
     pub alarms: &'a mut [Alarm],
     /// One entry for each frame of RAM.
@@ -88,6 +91,8 @@ pub struct Kernel<'a, P> {
     pub(crate) mappings: Pool<'a, Mapping>,
     pub(crate) vmos: Pool<'a, Vmo>,
     pub(crate) registers: Pool<'a, Registers>,
+    pub(crate) memories: Pool<'a, DeviceMemory>,
+    pub(crate) reserve: Reserve,
     pub(crate) frames: Frames<'a>,
     pub(crate) ending: List<Process, Ending>,
     /// Number of the last call.
@@ -115,6 +120,8 @@ impl<'a, P: Platform> Kernel<'a, P> {
             notifications: Pool::new(tables.notifications),
             vmos: Pool::new(tables.vmos),
             registers: Pool::new(tables.registers),
+            memories: Pool::new(tables.memories),
+            reserve: Reserve::EMPTY,
             mappings: Pool::new(tables.mappings),
             processes: Pool::new(tables.processes),
             threads: Pool::new(threads),

@@ -12,6 +12,7 @@ use crate::kernel::alarm::Alarm;
 use crate::kernel::boot::Sizes;
 use crate::kernel::{Kernel, Tables};
 use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::dma::{DEVICE_MEMORIES, DeviceMemory};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
 use crate::object::mapping::Mapping;
 use crate::object::process::Process;
@@ -32,6 +33,8 @@ pub struct Config {
     pub frames: u32,
     /// How many of them, the last ones, are in a second bank.
     pub far: u32,
+    /// How many are set aside for devices, behind the reserved ones.
+    pub device: u32,
     /// Root windows: base and length.
     pub windows: Vec<(u64, u64)>,
 }
@@ -54,6 +57,7 @@ impl Default for Config {
             objects: if cfg!(miri) { 640 } else { 1024 },
             frames: if cfg!(miri) { 400 } else { 1536 },
             far: 0,
+            device: 0,
             windows: std::vec![
                 (0x1000_0000, 0x1_0000),
                 (0x10_1000, 0x1000),
@@ -150,6 +154,7 @@ struct Memory {
     notifications: Vec<Slot<Notification>>,
     vmos: Vec<Slot<Vmo>>,
     registers: Vec<Slot<Registers>>,
+    memories: Vec<Slot<DeviceMemory>>,
     mappings: Vec<Slot<Mapping>>,
     processes: Vec<Slot<Process>>,
     threads: Vec<Slot<Thread>>,
@@ -174,6 +179,7 @@ impl Memory {
             notifications: slots(light),
             vmos: slots(light),
             registers: slots(DEVICE_PAGES),
+            memories: slots(DEVICE_MEMORIES),
             mappings: slots(light),
             processes: slots(heavy),
             threads: slots(heavy),
@@ -205,6 +211,7 @@ impl<'a> World<'a> {
             notifications: &mut memory.notifications,
             vmos: &mut memory.vmos,
             registers: &mut memory.registers,
+            memories: &mut memory.memories,
             mappings: &mut memory.mappings,
             processes: &mut memory.processes,
             threads: &mut memory.threads,
@@ -223,7 +230,9 @@ impl<'a> World<'a> {
         scratch: Scratch<'a>,
     ) -> World<'a> {
         let at = |number: u32| Frame::at(RAM_BASE + u64::from(number) * 4096).unwrap();
-        kernel.frames_mut().add(at(RESERVED), config.near() - RESERVED);
+        let first = RESERVED + config.device;
+        kernel.frames_mut().add(at(first), config.near() - first);
+        kernel.boot_reserve(at(RESERVED), config.device).unwrap();
         kernel.frames_mut().add(Frame::at(FAR_BASE).unwrap(), config.far);
         kernel.create_init(config.objects).unwrap();
         let forbidden = World::forbidden(config);
@@ -257,6 +266,7 @@ impl<'a> World<'a> {
         };
         // What booting took is no entry's.
         pace::frames();
+        world.kernel.platform.clear();
         world.check();
         world
     }

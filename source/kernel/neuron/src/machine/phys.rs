@@ -269,6 +269,10 @@ impl Platform for Machine {
         self.half.write_device(index, offset, value);
     }
 
+    fn read_device(&self, index: u32, offset: u64) -> u32 {
+        self.half.read_device(index, offset)
+    }
+
     fn fence_code(&mut self) {
         csr::fence_code();
     }

@@ -4,6 +4,7 @@ use neuron::range::Range;
 use neuron::tree::Board;
 use neuron_core::kernel::alarm::Alarm;
 use neuron_core::kernel::boot::Sizes;
+use neuron_core::object::dma::DEVICE_MEMORIES;
 use neuron_core::object::register::DEVICE_PAGES;
 use neuron_core::store::addr::Frame;
 use neuron_core::store::frames::FrameInfo;
@@ -106,6 +107,7 @@ fn build(
         notifications: free.array(light, || Slot::EMPTY)?,
         vmos: free.array(light, || Slot::EMPTY)?,
         registers: free.array(DEVICE_PAGES, || Slot::EMPTY)?,
+        memories: free.array(DEVICE_MEMORIES, || Slot::EMPTY)?,
         mappings: free.array(light, || Slot::EMPTY)?,
         processes: free.array(heavy, || Slot::EMPTY)?,
         threads: free.array(heavy, || Slot::EMPTY)?,
