@@ -112,6 +112,15 @@ impl FreeRam {
         (unsafe { core::slice::from_raw_parts_mut(first, count) }, pages)
     }
 
+    /// Takes so many frames that lie one after the other, which the machine has as memory already.
+    pub(super) fn aside(&mut self, frames: u32) -> Option<Range> {
+        let len = u64::from(frames) * PAGE;
+        let end = self.free.iter().filter(|free| free.len() >= len).last()?.end;
+        let range = Range { start: end - len, end };
+        self.free.cut(range);
+        Some(range)
+    }
+
     /// Memory of the arrays, which is the kernel's for good.
     pub(super) fn kept(&self) -> &RangeSet {
         &self.kept

@@ -21,6 +21,9 @@ use super::{csr, trap};
 /// Kernel objects: one for every four frames of RAM, in bounds.
 const OBJECTS: core::ops::RangeInclusive<u32> = 1024..=32768;
 
+/// Frames set aside for memory that devices reach: none until the boot archive says how many.
+const DEVICE_FRAMES: u32 = 0;
+
 const _: () = assert!(neuron::layout::MAX_BANKS == neuron_core::store::banks::MAX_BANKS);
 
 /// Most lines that are said of nodes that are not used.
@@ -120,6 +123,8 @@ fn build(
     }
     let machine = Machine::new(half, &free, copies, board.sstc, heavy).ok()?;
     let mut kernel = Kernel::new(room.over(machine, loaded.tree), tables);
+    let aside = free.aside(DEVICE_FRAMES)?;
+    kernel.boot_reserve(Frame::at(aside.start)?, DEVICE_FRAMES).ok()?;
     for range in free.iter() {
         let count = u32::try_from(range.len() >> 12).ok()?;
         kernel.frames_mut().add(Frame::at(range.start)?, count);
