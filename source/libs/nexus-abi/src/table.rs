@@ -236,7 +236,7 @@ syscalls! {
     /// lie one after the other, are zero, and are never another's again (RFC-0004).
     plain 33 DmaCreate SYSCALL_DMA_CREATE
         fn dma_create(window: Handle, pages: u64, role: u64) -> Handle,
-        [BadHandle, WrongKind, Denied, BadArgument, OutOfRange, Exists, TooDeep, NoMemory];
+        [BadHandle, WrongKind, Denied, BadArgument, OutOfRange, Exists, NoMemory];
     /// Clears all memory of the device of a window (PLACE), when its status register says that it is
     /// reset, and nobody but the caller has the window, a part of it, what it was derived from, or that
     /// memory: else Busy.

@@ -121,24 +121,23 @@ impl<P: Platform> Kernel<'_, P> {
         caller: Id<Process>,
         handle: Handle,
     ) -> Result<Outcome> {
+        let begun = core::mem::take(&mut self.threads.get_mut(me)?.unfinished) == handle;
         let device = self.device(caller, handle)?;
         let above = self.caps.get(device.cap)?.parent;
         if above.is_some() || !self.is_alone(device.cap, caller)? {
             return Err(Error::Busy);
         }
         for (id, memory) in self.memories.iter() {
-            if let Some(vmo) = self.object_of(id, memory, device.window)
-                && !self.is_alone(vmo.anchor, caller)?
-            {
+            let Some(vmo) = self.object_of(id, memory, device.window) else { continue };
+            let sole = self.caps.get(vmo.anchor)?.child_count == 1;
+            if !sole || !self.is_alone(vmo.anchor, caller)? {
                 return Err(Error::Busy);
             }
         }
         if self.platform.read_device(device.registers.slot(), STATUS) != 0 {
             return Err(Error::Busy);
         }
-        let thread = self.threads.get_mut(me)?;
-        let begins = core::mem::take(&mut thread.unfinished) != handle;
-        self.in_steps(me, handle, |kernel, work| kernel.clear_device(device.window, begins, work))
+        self.in_steps(me, handle, |kernel, work| kernel.clear_device(device.window, !begun, work))
     }
 
     /// The object of this entry, if it is of this device and anybody holds it.
@@ -152,8 +151,8 @@ impl<P: Platform> Kernel<'_, P> {
         (memory.device == device && vmo.device == Some(id)).then_some(vmo)
     }
 
-    /// True when all below a capability is of this process, and nothing is below that. There are no more
-    /// than pages of the window, or copies that the process keeps.
+    /// True when all below a capability is of this process, and nothing is below that. Of a window there
+    /// are no more than pages.
     fn is_alone(&self, top: Id<Capability>, process: Id<Process>) -> Result<bool> {
         for child in self.caps.get(top)?.children.iter(&self.caps) {
             let child = self.caps.get(child)?;

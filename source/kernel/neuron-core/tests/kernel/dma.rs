@@ -354,6 +354,10 @@ fn test_a_device_is_quiet_when_nobody_has_it_and_it_says_so() {
         // A part of its own is no other's.
         let own = w.derive_part(one.user, one.window, USE | Rights::GRANT, 0, PAGE).unwrap();
         w.call(one.user, QUIET, &[one.window.0]).unwrap();
+        // A second capability to the pool is somebody's, whoever has it.
+        let copy = w.derive(one.user, one.pool, USE).unwrap();
+        w.refuses(one.user, Error::Busy, QUIET, &[one.window.0]);
+        w.cap_drop(one.user, copy).unwrap();
         let below = w.install(one.user, Handle::NONE, own, USE).unwrap();
         w.refuses(one.user, Error::Busy, QUIET, &[one.window.0]);
         w.cap_drop(one.user, below).unwrap();
