@@ -241,7 +241,7 @@ fn memory_of_devices() {
         vmo
     };
     // A descriptor elsewhere, past the end, or for a table that the device would write.
-    for (word, value) in [(6, 0x8000_0000), (7, 2 << 32 | 3 * PAGE_SIZE), (7, 4 << 32 | 32)] {
+    for (word, value) in [(6, 0x8000_0000), (7, (2 << 32) | (3 * PAGE_SIZE)), (7, (4 << 32) | 32)] {
         damaged(Rule::Descriptor, &|w, [table, _]| {
             let frame = w.frames_of(table)[0];
             w.kernel.platform.machine.write(frame, word, value);
