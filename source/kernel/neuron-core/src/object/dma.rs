@@ -39,8 +39,9 @@ impl Role {
     }
 }
 
-/// Those six registers, as a mask has them.
-pub(crate) const ADDRESSES: u64 = 0x333 << 32;
+/// Those six registers, as a mask has them, and the one at 0x40 by which a device of the older layout is
+/// told where its queue is.
+pub(crate) const ADDRESSES: u64 = 0x333 << 32 | 1 << 16;
 
 /// The status register: 0 once a reset is over.
 pub(crate) const STATUS: u64 = 0x70;

@@ -17,7 +17,7 @@ const BASE: u64 = 0x1000_0000;
 /// Frames of a device's object, and behind it.
 const GUARD: u32 = 128;
 /// All registers below 0x100 but those that hold addresses.
-const SETUP: u64 = !(0x333 << 32);
+const SETUP: u64 = !(0x333 << 32 | 1 << 16);
 /// What the process that sets devices up has of a window, and of memory.
 const BUS: Rights =
     USE.union(Rights::PLACE).union(Rights::DERIVE).union(Rights::GRANT).union(Rights::REVOKE);
@@ -160,7 +160,8 @@ fn test_reject_dma_create() {
 fn test_who_sets_a_device_up_has_no_address_register() {
     run_dma(|w| {
         let child = w.child(7, 32, 64);
-        for (page, offset) in [0x80u64, 0x84, 0x90, 0x94, 0xa0, 0xa4].into_iter().enumerate() {
+        let registers = [0x40u64, 0x80, 0x84, 0x90, 0x94, 0xa0, 0xa4];
+        for (page, offset) in registers.into_iter().enumerate() {
             let mask = SETUP | 1 << (offset / 4);
             let (_, window) = window_for(w, child, u64::try_from(page).unwrap(), mask);
             w.refuses(child.user, Error::Denied, CREATE, &[window.0, 1, POOL]);
