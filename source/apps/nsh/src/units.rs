@@ -31,7 +31,7 @@ pub fn frames(count: u64) -> String {
     size(count.saturating_mul(4096))
 }
 
-const RIGHTS: [(Rights, &str); 10] = [
+const RIGHTS: [(Rights, &str); 11] = [
     (Rights::MAP, "map"),
     (Rights::READ, "read"),
     (Rights::WRITE, "write"),
@@ -42,6 +42,7 @@ const RIGHTS: [(Rights, &str); 10] = [
     (Rights::GRANT, "grant"),
     (Rights::REVOKE, "revoke"),
     (Rights::MANAGE, "manage"),
+    (Rights::PLACE, "place"),
 ];
 
 /// What whoever made a thing may do with it. All of them together are called `own`.
@@ -118,7 +119,7 @@ mod tests {
     fn rights_in_order() {
         assert_eq!(rights(0), "none");
         assert_eq!(rights(0b111), "map read write");
-        assert_eq!(rights(0x3ff), "map read write exec send recv own");
+        assert_eq!(rights(0x7ff), "map read write exec send recv place own");
         assert_eq!(rights((OWN - Rights::GRANT).bits()), "derive revoke manage");
     }
 

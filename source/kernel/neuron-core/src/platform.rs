@@ -58,6 +58,8 @@ pub trait Platform: PhysMem {
     /// Stores 32 bits at `offset` (a multiple of 4, below 4096) of the page of entry `index`, which
     /// maps one.
     fn write_device(&mut self, index: u32, offset: u64, value: u32);
+    /// Loads 32 bits from there.
+    fn read_device(&self, index: u32, offset: u64) -> u32;
     /// Orders earlier writes to memory before its execution as code, on every hart.
     fn fence_code(&mut self);
     /// Makes sure that no hart has this root table selected: it is about to be freed.

@@ -24,6 +24,8 @@ bitflags::bitflags! {
         const REVOKE = 1 << 8;
         /// Control and inspect the object itself.
         const MANAGE = 1 << 9;
+        /// Have the kernel write addresses of a device's own memory, for its window or its tables.
+        const PLACE = 1 << 10;
     }
 }
 

@@ -231,6 +231,28 @@ syscalls! {
     plain 32 MmioWrite SYSCALL_MMIO_WRITE
         fn mmio_write(window: Handle, offset: u64, value: u64) -> (),
         [BadHandle, WrongKind, Denied, Misaligned, OutOfRange, BadArgument, RegisterDenied, Busy];
+    /// Makes memory that a device reaches, once for each window (PLACE, with a mask that has no address
+    /// register) and role: 0 tables of descriptors, which nobody can map; 1 pool; 2 used rings. The pages
+    /// lie one after the other, are zero, and are never another's again (RFC-0004).
+    plain 33 DmaCreate SYSCALL_DMA_CREATE
+        fn dma_create(window: Handle, pages: u64, role: u64) -> Handle,
+        [BadHandle, WrongKind, Denied, BadArgument, OutOfRange, Exists, NoMemory];
+    /// Clears all memory of the device of a window (PLACE), when its status register says that it is
+    /// reset, and nobody but the caller has the window, a part of it, what it was derived from, or that
+    /// memory: else Busy.
+    plain 34 DmaQuiet SYSCALL_DMA_QUIET fn dma_quiet(window: Handle) -> (),
+        [BadHandle, WrongKind, Denied, Busy];
+    /// Writes descriptor `index` of a table (PLACE), once until it is cleared: the address of
+    /// `offset..offset + len` of `object`, which is of the same device. `flags` has those of virtio in its
+    /// low 16 bits and the next descriptor in the 16 above: NEXT and WRITE for a pool, INDIRECT for a table.
+    plain 35 DmaPlace SYSCALL_DMA_PLACE
+        fn dma_place(table: Handle, index: u64, object: Handle, offset: u64, len: u64, flags: u64) -> (),
+        [BadHandle, WrongKind, Denied, BadArgument, Misaligned, OutOfRange, BadState, Exists];
+    /// Writes the address of a byte of `object` to a pair of registers of its device, by the window (PLACE)
+    /// of that: a table to 0x80 (descriptors), a pool to 0x90 (driver), used rings to 0xa0 (device).
+    plain 36 MmioWriteDma SYSCALL_MMIO_WRITE_DMA
+        fn mmio_write_dma(window: Handle, offset: u64, object: Handle, object_offset: u64) -> (),
+        [BadHandle, WrongKind, Denied, RegisterDenied, Misaligned, OutOfRange, BadState, Busy];
 }
 
 #[cfg(target_arch = "riscv64")]

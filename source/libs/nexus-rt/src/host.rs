@@ -168,6 +168,10 @@ pub(crate) mod calls {
             fn irq_stat(irq: Handle) -> IrqInfo;
             fn cap_limit(cap: Handle, limit: u64) -> ();
             fn mmio_write(window: Handle, offset: u64, value: u64) -> ();
+            fn dma_create(window: Handle, pages: u64, role: u64) -> Handle;
+            fn dma_quiet(window: Handle) -> ();
+            fn dma_place(table: Handle, index: u64, object: Handle, offset: u64, len: u64, flags: u64) -> ();
+            fn mmio_write_dma(window: Handle, offset: u64, object: Handle, object_offset: u64) -> ();
         }
         unsafe {
             fn vmo_map(process: Handle, vmo: Handle, offset: u64, len: u64, va: u64, prot: Prot) -> u64;

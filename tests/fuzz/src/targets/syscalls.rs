@@ -64,7 +64,7 @@ struct Machine<'w, 'a> {
 // attack 31 Z: tags that lie about words and capabilities; refused, or copied once
 /// No registers make the kernel panic, or leave what the checker finds.
 pub fn syscalls(data: &[u8]) {
-    let config = Config { objects: 160, frames: 256, ..Config::default() };
+    let config = Config { objects: 160, frames: 556, device: 300, ..Config::default() };
     run_with(&config, |world| {
         let mut machine = Machine::new(world);
         let mut input = Input::new(data);

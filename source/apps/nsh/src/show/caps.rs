@@ -187,7 +187,7 @@ mod tests {
                 base: 0x1000_3000,
                 len: 4096,
                 children: 1,
-                ..cap(KindCode::DeviceMmio, Rights::all() - ends, 0)
+                ..cap(KindCode::DeviceMmio, Rights::all() - ends - Rights::PLACE, 0)
             },
             CapEntry { len: 40_960, mapped_pages: 10, ..cap(KindCode::Vmo, Rights::READ, 0) },
             CapEntry { len: 4096, ..cap(KindCode::Vmo, Rights::WRITE, 0) },

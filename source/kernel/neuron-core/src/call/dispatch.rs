@@ -109,6 +109,12 @@ impl<P: Platform> Kernel<'_, P> {
                 return self.record(me, 0, Sender::default(), &info.to_record());
             }
             Syscall::CapLimit => self.cap_limit(process, Handle(a0), a1).map(|()| 0)?,
+            Syscall::DmaCreate => self.dma_create(process, Handle(a0), [a1, a2])?.0,
+            Syscall::DmaQuiet => return self.dma_quiet(me, process, Handle(a0)),
+            Syscall::DmaPlace => self.dma_place(process, [a0, a1, a2, a3, a4, a5]).map(|()| 0)?,
+            Syscall::MmioWriteDma => {
+                self.mmio_write_dma(process, Handle(a0), [a1, a2, a3]).map(|()| 0)?
+            }
             Syscall::MmioWrite => self.mmio_write(process, Handle(a0), a1, a2).map(|()| 0)?,
             Syscall::ConsoleWrite => {
                 self.console_write(process, Handle(a0), a1, [a2, a3, a4, a5]).map(|()| 0)?
@@ -223,7 +229,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Runs one step of long work on the capability of a handle, and lets what it woke run.
-    fn in_steps(
+    pub(crate) fn in_steps(
         &mut self,
         me: Id<Thread>,
         handle: Handle,

@@ -67,6 +67,9 @@ impl<P: Platform> Kernel<'_, P> {
         self.check_live(target)?;
         let leaf = parse_prot(prot)?;
         let object = self.vmos.get(id)?;
+        if !object.is_cleared() {
+            return Err(Error::BadState);
+        }
         check_seal(object, leaf)?;
         if va & PAGE_SIZE.wrapping_sub(1) != 0 {
             return Err(Error::Misaligned);
@@ -284,7 +287,7 @@ impl<P: Platform> Kernel<'_, P> {
     ) -> Result<Memory> {
         let cap = self.new_object(owner, owner, MEMORY, |kernel, anchor| {
             let pages = Pages::EMPTY;
-            let vmo = Vmo { pages, cleared: 0, writable: 0, sealed: false, anchor };
+            let vmo = Vmo { pages, cleared: 0, writable: 0, sealed: false, device: None, anchor };
             let vmo = kernel.vmos.alloc(vmo)?;
             match take(&mut kernel.frames) {
                 Ok(pages) => kernel.vmos.get_mut(vmo)?.pages = pages,

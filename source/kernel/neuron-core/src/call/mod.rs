@@ -2,6 +2,7 @@
 //! and has [`crate::kernel`] do the work.
 
 mod dispatch;
+mod dma;
 pub(crate) mod fast;
 mod fast_line;
 pub(crate) mod life;

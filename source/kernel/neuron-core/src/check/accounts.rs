@@ -72,7 +72,7 @@ impl<P: Platform> Kernel<'_, P> {
             sum.frames = sum.frames.wrapping_add(u64::from(process.frames.limit));
             sum.children = sum.children.wrapping_add(1);
         }
-        for (_, vmo) in self.vmos.iter() {
+        for (_, vmo) in self.vmos.iter().filter(|(_, vmo)| vmo.device.is_none()) {
             let owner = self.caps.get(vmo.anchor).map(|anchor| anchor.owner);
             if let Some(sum) = owner.ok().and_then(|owner| scratch.sum(owner.slot())) {
                 sum.frames = sum.frames.wrapping_add(u64::from(vmo.pages.count()));

@@ -79,6 +79,8 @@ impl<P: Platform> Kernel<'_, P> {
         add(&mut digest, &self.notifications);
         add(&mut digest, &self.vmos);
         add(&mut digest, &self.registers);
+        add(&mut digest, &self.memories);
+        self.reserve.hash(&mut digest);
         add(&mut digest, &self.mappings);
         add(&mut digest, &self.processes);
         for (id, line) in self.lines.iter() {
@@ -136,6 +138,8 @@ impl<P: Platform> Kernel<'_, P> {
         objects(out, "notification", &self.notifications)?;
         objects(out, "memory", &self.vmos)?;
         objects(out, "registers", &self.registers)?;
+        objects(out, "device memory", &self.memories)?;
+        writeln!(out, "{:?}", self.reserve)?;
         objects(out, "mapping", &self.mappings)?;
         objects(out, "process", &self.processes)?;
         objects(out, "line", &self.lines)?;

@@ -36,6 +36,7 @@ impl<P: Platform> Kernel<'_, P> {
                 matches!(role, Some(Role::Table { .. } | Role::Record))
             }
             Some(FrameUse::Memory) => role == Some(Role::Memory),
+            Some(FrameUse::Device) => matches!(role, Some(Role::Memory | Role::Unseen)),
             None => false,
         };
         ensure(right, Rule::FrameUse, frame.number())

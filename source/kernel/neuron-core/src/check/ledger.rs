@@ -144,6 +144,10 @@ impl<P: Platform> Platform for Ledger<'_, P> {
         self.machine.write_device(index, offset, value);
     }
 
+    fn read_device(&self, index: u32, offset: u64) -> u32 {
+        self.machine.read_device(index, offset)
+    }
+
     fn fence_code(&mut self) {
         self.machine.fence_code();
     }

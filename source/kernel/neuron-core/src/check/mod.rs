@@ -10,6 +10,7 @@
 mod accounts;
 mod describe;
 mod devices;
+mod dma;
 mod fences;
 mod frames;
 mod ledger;
@@ -46,6 +47,7 @@ impl<P: Platform> Kernel<'_, P> {
         self.check_tree(scratch)?;
         self.check_devices()?;
         self.check_objects(scratch)?;
+        self.check_memories()?;
         self.check_spaces(scratch)?;
         self.check_frames(scratch)?;
         self.check_accounts(scratch)?;
@@ -69,6 +71,7 @@ impl<P: Platform> Kernel<'_, P> {
             self.notifications.is_sound(),
             self.vmos.is_sound(),
             self.registers.is_sound(),
+            self.memories.is_sound(),
             self.mappings.is_sound(),
             self.processes.is_sound(),
             self.threads.is_sound(),

@@ -58,6 +58,12 @@ rules! {
     /// read and write alone, and no others (place).
     DevicePage,
 
+    /// Memory of a device lies in one piece, set aside for devices; a table is mapped by nobody, nothing
+    /// of it executable, and what is being cleared not at all (object).
+    DeviceMemory,
+    /// A descriptor names a part of the memory of the same device, or nothing (frame).
+    Descriptor,
+
     /// An object lives as long as it has an anchor with a capability (slot).
     ObjectAnchor,
     /// A memory object has as many writable mappings as it counts (slot).

@@ -213,6 +213,61 @@ fn masks() {
 }
 
 #[test]
+fn memory_of_devices() {
+    use crate::object::dma::Role;
+    use crate::sim::{Config, run_with};
+
+    // A table of a page, with one descriptor, and a pool of two.
+    let damaged = |rule: Rule, damage: &dyn Fn(&mut World<'_>, [Handle; 2])| {
+        let config = Config { device: 400, ..Config::default() };
+        run_with(&config, |w| {
+            let keep = w.rights(w.roots[0]).unwrap();
+            let keep = keep.difference(Rights::DERIVE | Rights::WRITE);
+            let window = w.derive_part(w.init, w.roots[0], keep, 0, PAGE_SIZE).unwrap();
+            w.cap_limit(w.init, window, 0).unwrap();
+            let mut make =
+                |args: [u64; 3]| Handle(w.call(w.init, Syscall::DmaCreate, &args).unwrap());
+            let made = [make([window.0, 1, 0]), make([window.0, 2, 1])];
+            let args = [made[0].0, 3, made[1].0, 16, 32, 2];
+            w.call(w.init, Syscall::DmaPlace, &args).unwrap();
+            w.vmo_map(w.init, made[1], PAGE_SIZE, VA, Prot::READ).unwrap();
+            assert_eq!(w.find(), Ok(()));
+            damage(w, made);
+            assert_eq!(w.find().map_err(|found| found.rule), Err(rule));
+        });
+    };
+    let vmo_of = |w: &World<'_>, handle: Handle| {
+        let (_, cap) = w.kernel.caps.by_handle(handle).unwrap();
+        let CapabilityKind::Vmo(vmo) = cap.kind else { panic!("no memory") };
+        vmo
+    };
+    // A descriptor elsewhere, past the end, or for a table that the device would write.
+    for (word, value) in [(6, 0x8000_0000), (7, (2 << 32) | (3 * PAGE_SIZE)), (7, (4 << 32) | 32)] {
+        damaged(Rule::Descriptor, &|w, [table, _]| {
+            let frame = w.frames_of(table)[0];
+            w.kernel.platform.machine.write(frame, word, value);
+        });
+    }
+    // A mapping of what is a table, which then has no descriptor; by a right to execute it.
+    damaged(Rule::DeviceMemory, &|w, [table, pool]| {
+        let frame = w.frames_of(table)[0];
+        w.kernel.platform.machine.zero(frame);
+        let memory = w.kernel.vmos.get(vmo_of(w, pool)).unwrap().device.unwrap();
+        w.kernel.memories.get_mut(memory).unwrap().role = Role::Table;
+    });
+    damaged(Rule::DeviceMemory, &|w, [_, pool]| {
+        let (id, _) = w.kernel.caps.by_handle(pool).unwrap();
+        w.kernel.caps.get_mut(id).unwrap().rights |= Rights::EXEC;
+    });
+    // An object that its entry does not name.
+    damaged(Rule::DeviceMemory, &|w, [table, pool]| {
+        let memory = w.kernel.vmos.get(vmo_of(w, pool)).unwrap().device;
+        let table = vmo_of(w, table);
+        w.kernel.vmos.get_mut(table).unwrap().device = memory;
+    });
+}
+
+#[test]
 fn windows() {
     let window = |w: &mut World<'_>, id: Id<Capability>, base, len| {
         w.kernel.caps.get_mut(id).unwrap().kind = CapabilityKind::DeviceMmio { base, len };

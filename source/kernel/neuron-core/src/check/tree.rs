@@ -69,7 +69,8 @@ impl<P: Platform> Kernel<'_, P> {
             ensure(cap.rights.is_empty(), Rule::CapWithheld, at)?;
         }
         if let (CapState::Held, CapabilityKind::Vmo(vmo)) = (cap.state, cap.kind) {
-            let cleared = self.vmos.get(vmo).is_ok_and(|vmo| vmo.cleared >= vmo.pages.count());
+            let vmo = self.vmos.get(vmo);
+            let cleared = vmo.is_ok_and(|vmo| vmo.is_cleared() || vmo.device.is_some());
             ensure(cleared, Rule::VmoCleared, at)?;
         }
         if cap.state == CapState::Anchor {

@@ -8,6 +8,7 @@ use nexus_abi::{Error, Handle, Rights};
 use crate::Result;
 use crate::kernel::{Kernel, Progress, Work};
 use crate::object::capability::{Capability, CapabilityKind, OBJECT_RIGHTS};
+use crate::object::dma::Reserve;
 use crate::object::line::{Line, Lines};
 use crate::object::process::Process;
 use crate::object::window::Window;
@@ -45,7 +46,7 @@ pub const INIT_PRIORITY: u8 = 31;
 
 /// Rights of a root window: to hand parts of it out, never to map it.
 const ROOT_WINDOW: Rights =
-    Rights::MAP.union(Rights::READ).union(Rights::WRITE).union(OBJECT_RIGHTS);
+    Rights::MAP.union(Rights::READ).union(Rights::WRITE).union(Rights::PLACE).union(OBJECT_RIGHTS);
 
 /// Rights of init on memory that it got at boot: to read it and pass it on.
 const BOOT_MEMORY: Rights = Rights::MAP.union(Rights::READ).union(OBJECT_RIGHTS);
@@ -120,6 +121,17 @@ impl<P: Platform> Kernel<'_, P> {
         let vmo = self.vmos.get_mut(vmo)?;
         (vmo.sealed, vmo.cleared) = (true, pages);
         Ok(self.caps.handle(cap))
+    }
+
+    /// Sets reserved frames aside for what devices reach, and clears them. They are in nobody's budget.
+    ///
+    /// # Errors
+    /// `OutOfRange` when one is not reserved RAM.
+    pub fn boot_reserve(&mut self, base: Frame, pages: u32) -> Result {
+        self.frames.set_aside(base, pages).ok_or(Error::OutOfRange)?;
+        (0..pages).for_each(|page| self.platform.zero(base.plus(u64::from(page))));
+        self.reserve = Reserve { next: base, left: pages };
+        Ok(())
     }
 
     /// Gives init new memory of its own.

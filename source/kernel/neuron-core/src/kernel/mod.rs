@@ -16,6 +16,7 @@ use crate::Result;
 use crate::kernel::alarm::{Alarm, Alarms};
 use crate::kernel::sched::ReadyQueues;
 use crate::object::capability::{CapState, Capability, CapabilityKind};
+use crate::object::dma::{DeviceMemory, Reserve};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
 use crate::object::line::Line;
 use crate::object::mapping::Mapping;
@@ -55,6 +56,8 @@ pub struct Tables<'a> {
     /// Masks of windows, each with a device page in the kernel half:
     /// [`crate::object::register::DEVICE_PAGES`], or less.
     pub registers: &'a mut [Slot<Registers>],
+    /// Memory of devices: [`crate::object::dma::DEVICE_MEMORIES`].
+    pub memories: &'a mut [Slot<DeviceMemory>],
     /// Deadlines: as many as threads.
     pub alarms: &'a mut [Alarm<Thread>],
     /// Interrupt lines: one more than the number of the last, which is at most 1,023.
@@ -94,6 +97,8 @@ pub struct Kernel<'a, P> {
     pub(crate) mappings: Pool<'a, Mapping>,
     pub(crate) vmos: Pool<'a, Vmo>,
     pub(crate) registers: Pool<'a, Registers>,
+    pub(crate) memories: Pool<'a, DeviceMemory>,
+    pub(crate) reserve: Reserve,
     pub(crate) frames: Frames<'a>,
     pub(crate) ending: List<Process, Ending>,
     /// Number of the last call.
@@ -125,6 +130,8 @@ impl<'a, P: Platform> Kernel<'a, P> {
             notifications: Pool::new(tables.notifications),
             vmos: Pool::new(tables.vmos),
             registers: Pool::new(tables.registers),
+            memories: Pool::new(tables.memories),
+            reserve: Reserve::EMPTY,
             mappings: Pool::new(tables.mappings),
             processes: Pool::new(tables.processes),
             threads: Pool::new(threads),

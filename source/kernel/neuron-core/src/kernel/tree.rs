@@ -228,6 +228,9 @@ impl<P: Platform> Kernel<'_, P> {
     #[inline(never)]
     fn give_back(&mut self, id: Id<Vmo>, work: &mut Work) -> Result<Progress> {
         let vmo = self.vmos.get_mut(id)?;
+        if vmo.device.is_some() {
+            return Ok(Progress::Done);
+        }
         let owner = self.caps.get(vmo.anchor)?.owner;
         let account = &mut self.processes.get_mut(owner)?.frames;
         while vmo.pages.count() != 0 {

@@ -1,6 +1,7 @@
 //! Endpoints, notifications and memory objects.
 
 use crate::object::capability::Capability;
+use crate::object::dma::DeviceMemory;
 use crate::object::line::{Line, Signalling};
 use crate::object::thread::{Queue, Thread};
 use crate::store::frames::Pages;
@@ -80,6 +81,15 @@ pub struct Vmo {
     pub writable: u32,
     /// True once it can never be written again, and so may be executed.
     pub sealed: bool,
+    /// What it is of a device's, which reaches it: its frames are never another's.
+    pub device: Option<Id<DeviceMemory>>,
     /// Root of its capabilities.
     pub anchor: Id<Capability>,
+}
+
+impl Vmo {
+    /// True when nothing of what was there before is left to clear.
+    pub(crate) fn is_cleared(&self) -> bool {
+        self.cleared >= self.pages.count()
+    }
 }

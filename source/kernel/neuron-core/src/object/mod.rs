@@ -2,6 +2,7 @@
 //! changes it stands in [`crate::kernel`] and in the calls.
 
 pub mod capability;
+pub mod dma;
 pub mod endpoint;
 pub mod line;
 pub mod mapping;

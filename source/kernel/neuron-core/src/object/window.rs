@@ -26,7 +26,7 @@ impl Range {
 pub struct Forbidden<'a>(pub &'a [Range]);
 
 /// A window that has been checked. The only way to a [`CapabilityKind::DeviceMmio`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     base: u64,
     len: u64,

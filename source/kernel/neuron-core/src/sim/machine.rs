@@ -41,6 +41,8 @@ pub struct Machine {
     known: Vec<u64>,
     /// Stores to registers of devices: physical address, and value.
     pub stores: Vec<(u64, u32)>,
+    /// What is read from any register of a device.
+    pub status: u32,
 }
 
 impl Machine {
@@ -61,6 +63,7 @@ impl Machine {
             devices: std::vec![0; 512],
             known: std::vec![0; 512],
             stores: Vec::new(),
+            status: 0,
         }
     }
 
@@ -146,6 +149,16 @@ impl Platform for Machine {
         assert_eq!(entry & 0b1_0111, 0b111, "no page of the kernel's to store to");
         assert!(offset < 4096 && offset.is_multiple_of(4), "no register");
         self.stores.push((((entry >> 10) << 12) + offset, value));
+    }
+
+    fn read_device(&self, index: u32, offset: u64) -> u32 {
+        assert_eq!(
+            self.known[place(index)] & 0b1_0011,
+            0b11,
+            "no page of the kernel's to load from"
+        );
+        assert!(offset < 4096 && offset.is_multiple_of(4), "no register");
+        self.status
     }
 
     fn fence_code(&mut self) {

@@ -12,6 +12,7 @@ use crate::kernel::alarm::Alarm;
 use crate::kernel::boot::Sizes;
 use crate::kernel::{Kernel, Tables};
 use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::dma::{DEVICE_MEMORIES, DeviceMemory};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
 use crate::object::line::Line;
 use crate::object::mapping::Mapping;
@@ -35,6 +36,8 @@ pub struct Config {
     pub far: u32,
     /// Interrupt lines, from 1.
     pub lines: u32,
+    /// How many are set aside for devices, behind the reserved ones.
+    pub device: u32,
     /// Root windows: base and length.
     pub windows: Vec<(u64, u64)>,
 }
@@ -58,6 +61,7 @@ impl Default for Config {
             frames: if cfg!(miri) { 400 } else { 1536 },
             far: 0,
             lines: 8,
+            device: 0,
             windows: std::vec![
                 (0x1000_0000, 0x1_0000),
                 (0x10_1000, 0x1000),
@@ -156,6 +160,7 @@ struct Memory {
     notifications: Vec<Slot<Notification>>,
     vmos: Vec<Slot<Vmo>>,
     registers: Vec<Slot<Registers>>,
+    memories: Vec<Slot<DeviceMemory>>,
     mappings: Vec<Slot<Mapping>>,
     processes: Vec<Slot<Process>>,
     threads: Vec<Slot<Thread>>,
@@ -182,6 +187,7 @@ impl Memory {
             notifications: slots(light),
             vmos: slots(light),
             registers: slots(DEVICE_PAGES),
+            memories: slots(DEVICE_MEMORIES),
             mappings: slots(light),
             processes: slots(heavy),
             threads: slots(heavy),
@@ -215,6 +221,7 @@ impl<'a> World<'a> {
             notifications: &mut memory.notifications,
             vmos: &mut memory.vmos,
             registers: &mut memory.registers,
+            memories: &mut memory.memories,
             mappings: &mut memory.mappings,
             processes: &mut memory.processes,
             threads: &mut memory.threads,
@@ -236,7 +243,9 @@ impl<'a> World<'a> {
         scratch: Scratch<'a>,
     ) -> World<'a> {
         let at = |number: u32| Frame::at(RAM_BASE + u64::from(number) * 4096).unwrap();
-        kernel.frames_mut().add(at(RESERVED), config.near() - RESERVED);
+        let first = RESERVED + config.device;
+        kernel.frames_mut().add(at(first), config.near() - first);
+        kernel.boot_reserve(at(RESERVED), config.device).unwrap();
         kernel.frames_mut().add(Frame::at(FAR_BASE).unwrap(), config.far);
         kernel.create_init(config.objects).unwrap();
         let forbidden = World::forbidden(config);
@@ -275,6 +284,7 @@ impl<'a> World<'a> {
         };
         // What booting took is no entry's.
         pace::frames();
+        world.kernel.platform.clear();
         world.check();
         world
     }

@@ -24,6 +24,8 @@ pub enum FrameUse {
     Table,
     /// Part of a memory object.
     Memory,
+    /// Set aside for memory that devices reach.
+    Device,
 }
 
 /// The number of no frame of RAM ([`Banks::add`]).
@@ -57,11 +59,19 @@ pub struct Pages {
     /// That of page 0; any frame while there is none.
     first: Frame,
     count: u32,
+    /// Whether the others lie behind it.
+    contiguous: bool,
 }
 
 impl Pages {
     /// No page yet.
-    pub(crate) const EMPTY: Pages = Pages { first: Frame::from_number(0), count: 0 };
+    pub(crate) const EMPTY: Pages =
+        Pages { first: Frame::from_number(0), count: 0, contiguous: false };
+
+    /// Frames that were set aside, one after the other.
+    pub(crate) const fn contiguous(first: Frame, count: u32) -> Pages {
+        Pages { first, count, contiguous: true }
+    }
 
     /// How many.
     #[inline(always)]
@@ -129,6 +139,19 @@ impl<'a> Frames<'a> {
             self.append(&mut pages, frame);
         }
         Some(pages)
+    }
+
+    /// Sets reserved frames aside for memory that devices reach. `None`, and nothing done, if one is not
+    /// reserved RAM.
+    pub(crate) fn set_aside(&mut self, first: Frame, count: u32) -> Option<()> {
+        let frames = || (0..count).map(|step| first.plus(u64::from(step)));
+        if !frames().all(|frame| self.usage(frame) == Some(FrameUse::Reserved)) {
+            return None;
+        }
+        frames().try_for_each(|frame| {
+            *self.table.get_mut(frame)? = FrameInfo::new(FrameUse::Device);
+            Some(())
+        })
     }
 
     /// Takes a frame.
@@ -204,6 +227,9 @@ impl<'a> Frames<'a> {
     pub fn page(&self, pages: Pages, n: u32) -> Option<Frame> {
         if n >= pages.count {
             return None;
+        }
+        if pages.contiguous {
+            return Some(pages.first.plus(u64::from(n)));
         }
         let node = n.wrapping_add(1);
         let mut frame = pages.first;

@@ -16,6 +16,7 @@ mod bounds;
 mod budget;
 mod capability;
 mod common;
+mod dma;
 mod edges;
 mod ending;
 mod fast;

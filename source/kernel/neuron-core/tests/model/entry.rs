@@ -112,6 +112,9 @@ impl Model {
                 Ok(Expect::Record(0, Sender::default(), record))
             }
             Syscall::CapLimit => self.limit(named(self, a0), a1).map(done),
+            // No machine here has memory set aside for devices: `tests/kernel/dma.rs`.
+            Syscall::DmaCreate | Syscall::DmaQuiet => Err(Error::Denied),
+            Syscall::DmaPlace | Syscall::MmioWriteDma => Err(Error::Denied),
             Syscall::MmioWrite => self.write_register(named(self, a0), a1, a2).map(done),
             Syscall::ThreadCreate => {
                 let (target, maker) = (target(self, a0), (actor, self.threads[&me].priority));

@@ -26,13 +26,18 @@ use space::{Bound, Cast, Space};
 use stateright::{Checker, Model};
 
 fn explore(name: &str, build: fn(&mut World<'_>) -> Cast) {
+    explore_with(name, 0, build);
+}
+
+/// With so many frames set aside for devices.
+fn explore_with(name: &str, device: u32, build: fn(&mut World<'_>) -> Cast) {
     let size = std::env::var("NEURON_STATES");
     let bound = match size.as_deref() {
         Ok("large") => Bound { step: 3, kills: 2 },
         Ok("small") => Bound { step: 4, kills: 0 },
         _ => Bound { step: 4, kills: 1 },
     };
-    let checker = Space { build, bound }.checker().spawn_bfs().join();
+    let checker = Space { device, build, bound }.checker().spawn_bfs().join();
     println!(
         "{name}: {} states, {} transitions, at most {} steps deep, {bound:?}",
         checker.unique_state_count(),
@@ -110,4 +115,10 @@ fn a_window_of_which_single_registers_are_written() {
 #[test]
 fn a_line_taken_back_while_it_is_served() {
     explore("line", scenarios::line);
+}
+
+// attack 49 M: a device is said to be quiet, in steps, while its driver has memory of it, then its window, and ends at any moment; only when neither is left; broken: dma-quiet-owned, dma-quiet-memory
+#[test]
+fn a_device_that_is_cleared_while_its_driver_lives() {
+    explore_with("quiet", 300, scenarios::quiet);
 }

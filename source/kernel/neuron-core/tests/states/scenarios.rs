@@ -136,6 +136,62 @@ pub fn registers(w: &mut World<'_>) -> Cast {
     }
 }
 
+/// B sets a device up, whose pool C has mapped: B clears it, passes the window on to C, and would write
+/// an address and clear it again; C lets go of one thing after the other, or ends.
+pub fn quiet(w: &mut World<'_>) -> Cast {
+    let mut two = two(w);
+    let (init, root) = (w.init, w.roots[0]);
+    let kept = w.derive_part(init, root, KEEP | Rights::PLACE, 0, PAGE).unwrap();
+    w.cap_limit(init, kept, 0b1).unwrap();
+    let bus = USE | Rights::PLACE | Rights::DERIVE | Rights::GRANT | Rights::REVOKE;
+    let window = w.install(init, two.b.process, kept, bus).unwrap();
+    w.cap_drop(init, kept).unwrap();
+    w.cap_drop(init, root).unwrap();
+    let mut make =
+        |role| Handle(w.call(two.b.user, Syscall::DmaCreate, &[window.0, 1, role]).unwrap());
+    let (table, pool) = (make(0), make(1));
+    let process = w.install(init, two.b.process, two.c.process, Rights::MANAGE).unwrap();
+    let given = w.install(two.b.user, process, pool, USE).unwrap();
+    w.cap_drop(two.b.user, process).unwrap();
+    [two.vars[2], two.vars[3], two.vars[4], two.vars[5]] =
+        [window, table, pool, given].map(|one| one.0);
+    let quiet = || Op::plain(Syscall::DmaQuiet, &[Var(2)]);
+    let derive = [Var(2), rights(USE | Rights::GRANT), Number(0), Number(PAGE)];
+    let b = Actor::new(
+        two.b.user,
+        vec![
+            quiet(),
+            Op::into(Syscall::CapDerive, &derive, 6),
+            Op::Send { to: 0, cap: Some(6), ticks: SOON },
+            Op::plain(Syscall::MmioWriteDma, &[Var(2), Number(0x90), Var(4), Number(0)]),
+            quiet(),
+        ],
+    );
+    let map = [Number(0), Var(5), Number(0), Number(PAGE), Number(VA), Number(read_write())];
+    let c = Actor::new(
+        two.c.user,
+        vec![
+            Op::plain(Syscall::VmoMap, &map),
+            Op::plain(Syscall::CapDrop, &[Var(5)]),
+            Op::Receive { from: 1, reply: 8, cap: Some(7) },
+            Op::plain(Syscall::MmioWrite, &[Var(7), Number(0), Number(1)]),
+            Op::plain(Syscall::CapDrop, &[Var(7)]),
+        ],
+    );
+    Cast {
+        judge: |actors| {
+            let done = |actor: usize, n: usize| matches!(actors[actor].results.get(n), Some(Ok(_)));
+            let gone = |n: usize| actors[2].gone || done(2, n) || actors[2].at > n;
+            let window_gone = !done(2, 2) || gone(4);
+            // Memory, for the first; the window, for an address; both, to clear it again.
+            (!done(1, 0) || gone(1))
+                && (!done(1, 3) || window_gone)
+                && (!done(1, 4) || window_gone && gone(1))
+        },
+        ..two.cast([Actor::new(init, Vec::new()), b, c])
+    }
+}
+
 /// B calls twice; C answers, and again with what it has used; init tries to answer in its place, and
 /// takes the right to send away.
 pub fn reply(w: &mut World<'_>) -> Cast {

@@ -74,6 +74,8 @@ pub struct Bound {
 }
 
 pub struct Space {
+    /// Frames set aside for devices.
+    pub device: u32,
     pub build: fn(&mut World<'_>) -> Cast,
     pub bound: Bound,
 }
@@ -255,7 +257,8 @@ impl Space {
     /// The state at the end of a path; the checker looks at its last action.
     fn reach(&self, path: Vec<Action>) -> State {
         pace::set_step(Some(self.bound.step));
-        let config = Config { objects: 120, frames: 128, ..Config::default() };
+        let device = self.device;
+        let config = Config { objects: 120, frames: 128 + device, device, ..Config::default() };
         let state = run_with(&config, |world| {
             let cast = (self.build)(world);
             world.checking = false;

@@ -86,14 +86,26 @@ impl KernelHalf {
     /// before.
     #[inline(always)]
     pub(super) fn write_device(&mut self, index: u32, offset: u64, value: u32) {
-        let place = (u64::from(index) * PAGE + offset) & (DEVICE_BYTES - 1) & !3;
-        let register = (DEVICES + place) as *mut u32;
+        let register = register(index, offset);
         csr::fence_device();
         // SAFETY: (1) in these 2 MiB nothing but pages of devices is ever mapped, so that no value of
         // Rust's changes; where nothing is mapped, it is a trap, which ends in a panic. (2) Aligned.
         // (3) Volatile: it is a device that is written.
         unsafe { register.write_volatile(value) };
     }
+
+    /// Loads 32 bits from there.
+    pub(super) fn read_device(&self, index: u32, offset: u64) -> u32 {
+        // SAFETY: as in `write_device`; any bits are a valid `u32`.
+        unsafe { register(index, offset).read_volatile() }
+    }
+}
+
+/// The address of the register at `offset` of the device page of entry `index`.
+#[inline(always)]
+fn register(index: u32, offset: u64) -> *mut u32 {
+    let place = (u64::from(index) * PAGE + offset) & (DEVICE_BYTES - 1) & !3;
+    (DEVICES + place) as *mut u32
 }
 
 /// Bytes that the table of device pages maps.

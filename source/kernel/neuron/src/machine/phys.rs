@@ -114,6 +114,15 @@ impl FreeRam {
         (unsafe { core::slice::from_raw_parts_mut(first, count) }, pages)
     }
 
+    /// Takes so many frames that lie one after the other, which the machine has as memory already.
+    pub(super) fn aside(&mut self, frames: u32) -> Option<Range> {
+        let len = u64::from(frames) * PAGE;
+        let end = self.free.iter().filter(|free| free.len() >= len).last()?.end;
+        let range = Range { start: end - len, end };
+        self.free.cut(range);
+        Some(range)
+    }
+
     /// Memory of the arrays, which is the kernel's for good.
     pub(super) fn kept(&self) -> &RangeSet {
         &self.kept
@@ -271,6 +280,10 @@ impl Platform for Machine {
     #[inline(always)]
     fn write_device(&mut self, index: u32, offset: u64, value: u32) {
         self.half.write_device(index, offset, value);
+    }
+
+    fn read_device(&self, index: u32, offset: u64) -> u32 {
+        self.half.read_device(index, offset)
     }
 
     fn fence_code(&mut self) {

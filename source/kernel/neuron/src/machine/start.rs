@@ -4,6 +4,7 @@ use neuron::range::Range;
 use neuron::tree::Board;
 use neuron_core::kernel::alarm::Alarm;
 use neuron_core::kernel::boot::Sizes;
+use neuron_core::object::dma::DEVICE_MEMORIES;
 use neuron_core::object::register::DEVICE_PAGES;
 use neuron_core::store::addr::Frame;
 use neuron_core::store::frames::FrameInfo;
@@ -19,6 +20,9 @@ use super::{csr, trap};
 
 /// Kernel objects: one for every four frames of RAM, in bounds.
 const OBJECTS: core::ops::RangeInclusive<u32> = 1024..=32768;
+
+/// Frames set aside for memory that devices reach: none until the boot archive says how many.
+const DEVICE_FRAMES: u32 = 0;
 
 const _: () = assert!(neuron::layout::MAX_BANKS == neuron_core::store::banks::MAX_BANKS);
 
@@ -107,6 +111,7 @@ fn build(
         notifications: free.array(light, || Slot::EMPTY)?,
         vmos: free.array(light, || Slot::EMPTY)?,
         registers: free.array(DEVICE_PAGES, || Slot::EMPTY)?,
+        memories: free.array(DEVICE_MEMORIES, || Slot::EMPTY)?,
         mappings: free.array(light, || Slot::EMPTY)?,
         processes: free.array(heavy, || Slot::EMPTY)?,
         threads: free.array(heavy, || Slot::EMPTY)?,
@@ -121,6 +126,8 @@ fn build(
     }
     let machine = Machine::new(half, &free, copies, board, heavy).ok()?;
     let mut kernel = Kernel::new(room.over(machine, loaded.tree), tables);
+    let aside = free.aside(DEVICE_FRAMES)?;
+    kernel.boot_reserve(Frame::at(aside.start)?, DEVICE_FRAMES).ok()?;
     for range in free.iter() {
         let count = u32::try_from(range.len() >> 12).ok()?;
         kernel.frames_mut().add(Frame::at(range.start)?, count);
