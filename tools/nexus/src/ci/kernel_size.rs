@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// Code lines that the kernel has at most: lines with more than a comment.
-const BUDGET: usize = 6_900;
+const BUDGET: usize = 7_400;
 
 const KERNEL: [&str; 2] = ["source/kernel/neuron/src", "source/kernel/neuron-core/src"];
 
