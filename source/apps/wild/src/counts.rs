@@ -45,6 +45,11 @@ fn must(row: usize) -> Must {
         Some(Syscall::ProcessCreate | Syscall::ConsoleWrite | Syscall::ProcessEnd) | None => {
             Must::BeRefused
         }
+        // Nobody but init has MANAGE on a line or a window, nobody PLACE; nothing interrupts.
+        Some(Syscall::IrqAck | Syscall::IrqStat | Syscall::CapLimit) => Must::BeRefused,
+        Some(
+            Syscall::DmaCreate | Syscall::DmaQuiet | Syscall::DmaPlace | Syscall::MmioWriteDma,
+        ) => Must::BeRefused,
         Some(Syscall::ThreadExit) => Must::Any,
         Some(_) => Must::Both,
     }

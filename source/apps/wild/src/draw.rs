@@ -1,7 +1,7 @@
 //! Arguments: mostly such that a call could be done, else around every bound.
 
 use hostile::place;
-use nexus_abi::{Handle, Message, PAGE_SIZE, Rights, Syscall, Tag, USER_END};
+use nexus_abi::{Handle, Message, PAGE_SIZE, Rights, SYSCALLS, Syscall, Tag, USER_END};
 
 use crate::hand::{Hand, Kind};
 use crate::random::Random;
@@ -18,7 +18,8 @@ const WAIT: u64 = 40_000;
 pub const MEETING: u64 = 400_000;
 
 /// What can be derived, passed on, taken back and asked about.
-const KINDS: [Kind; 4] = [Kind::Memory, Kind::Endpoint, Kind::Notification, Kind::Window];
+const KINDS: [Kind; 5] =
+    [Kind::Memory, Kind::Endpoint, Kind::Notification, Kind::Window, Kind::Line];
 
 /// Numbers around which something changes.
 const EDGES: [u64; 18] = [
@@ -156,6 +157,25 @@ pub fn arguments(random: &mut Random, hand: &Hand, call: Syscall) -> [u64; 6] {
             let cursor = if random.one_in(2) { 0 } else { hand.draw(random, Kind::Other).0 };
             [process(random, hand), cursor, 0, 0, 0, 0]
         }
+        Syscall::IrqBind => {
+            let (line, notification) = (handle(Kind::Line), handle(Kind::Notification));
+            let [window, offset] = [0, 0].map(|usual| mostly(random, usual));
+            [line, notification, word(random), window, offset, 0]
+        }
+        Syscall::IrqAck => {
+            let line = handle(Kind::Line);
+            [line, mostly(random, u64::MAX), 0, 0, 0, 0]
+        }
+        Syscall::IrqStat => [handle(Kind::Line), 0, 0, 0, 0, 0],
+        Syscall::CapLimit => {
+            let kind = random.pick(&[Kind::Window, Kind::Line]);
+            [hand.draw(random, kind).0, word(random), 0, 0, 0, 0]
+        }
+        Syscall::MmioWrite => {
+            let window = handle(Kind::Window);
+            let offset = 4 * random.below(72);
+            [window, mostly(random, offset), random.word() >> 32, 0, 0, 0]
+        }
         // Never NONE: that is itself.
         Syscall::ProcessEnd => [handle(Kind::Other).max(1), word(random), 0, 0, 0, 0],
         Syscall::ThreadCreate => {
@@ -218,9 +238,10 @@ pub fn server(random: &mut Random, hand: &Hand) -> Handle {
 
 /// Number of a call, or of none. It does not leave of itself here.
 pub fn number(random: &mut Random) -> u64 {
-    match random.below(32) {
+    const CALLS: u64 = SYSCALLS.len() as u64;
+    match random.below(CALLS + 4) {
         number if Syscall::decode(number).is_some_and(|call| call != Syscall::ThreadExit) => number,
-        _ => random.pick(&[28, 29, 255, 1 << 16, 1 << 32, 1 << 63, u64::MAX]),
+        _ => random.pick(&[CALLS, CALLS + 1, 255, 1 << 16, 1 << 32, 1 << 63, u64::MAX]),
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Kind {
     Memory,
     /// A device window.
     Window,
+    /// An interrupt line.
+    Line,
     /// A service that it may call.
     Service,
     /// Another wild process.

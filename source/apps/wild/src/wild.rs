@@ -47,6 +47,9 @@ impl Wild {
         for cap in start.windows() {
             hand.begin_with(Kind::Window, Handle(cap.handle));
         }
+        if let Some(line) = start.line() {
+            hand.begin_with(Kind::Line, Handle(line.handle));
+        }
         map_exit()?;
         Ok(Wild { random: Random::new(seed), hand, serve, counts: Counts::default() })
     }
@@ -97,7 +100,7 @@ impl Wild {
         };
         let error = match call {
             Syscall::Call | Syscall::ReplyRecv | Syscall::Reply => self.message(call),
-            Syscall::CapQuery | Syscall::ProcessStat | Syscall::CapInspect => {
+            Syscall::CapQuery | Syscall::ProcessStat | Syscall::CapInspect | Syscall::IrqStat => {
                 let [a0, a1, ..] = draw::arguments(&mut self.random, &self.hand, call);
                 raw_record(number, a0, a1).0
             }
