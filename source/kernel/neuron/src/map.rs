@@ -48,6 +48,8 @@ pub enum MapError {
     BadRange,
 }
 
+type Result<T = (), E = MapError> = core::result::Result<T, E>;
+
 /// Page tables under construction. Table 0 is the root.
 #[derive(Debug)]
 pub struct Builder<'a> {
@@ -62,7 +64,7 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// `NoTable` when there is not even one.
-    pub fn new(tables: &'a mut [Table], base: u64) -> Result<Builder<'a>, MapError> {
+    pub fn new(tables: &'a mut [Table], base: u64) -> Result<Builder<'a>> {
         if tables.is_empty() {
             return Err(MapError::NoTable);
         }
@@ -73,14 +75,14 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// See [`MapError`]; what was mapped before the error stays.
-    pub fn map(&mut self, virt: u64, phys: u64, len: u64, access: Access) -> Result<(), MapError> {
+    pub fn map(&mut self, virt: u64, phys: u64, len: u64, access: Access) -> Result {
         if !(virt | phys | len).is_multiple_of(PAGE) {
             return Err(MapError::BadRange);
         }
         let mut done = 0;
         while done < len {
             let level = largest_level(virt + done, phys + done, len - done);
-            self.map_page(virt + done, phys + done, level, access)?;
+            self.set_entry(virt + done, phys + done, level, access.bits())?;
             done += page_size(level);
         }
         Ok(())
@@ -91,17 +93,11 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// See [`MapError`].
-    pub fn link(&mut self, virt: u64, table: u64) -> Result<(), MapError> {
+    pub fn link(&mut self, virt: u64, table: u64) -> Result {
         if !virt.is_multiple_of(page_size(1)) || !table.is_multiple_of(PAGE) {
             return Err(MapError::BadRange);
         }
-        let middle = self.child(0, index(virt, 2))?;
-        let entry = &mut self.tables[middle].0[index(virt, 1)];
-        if *entry != 0 {
-            return Err(MapError::BadRange);
-        }
-        *entry = (table >> 12 << 10) | VALID;
-        Ok(())
+        self.set_entry(virt, table, 1, VALID)
     }
 
     /// The finished root table.
@@ -110,13 +106,8 @@ impl<'a> Builder<'a> {
         &self.tables[0]
     }
 
-    fn map_page(
-        &mut self,
-        virt: u64,
-        phys: u64,
-        level: u32,
-        access: Access,
-    ) -> Result<(), MapError> {
+    /// Sets the entry for `virt` of the table of this level, which must be empty.
+    fn set_entry(&mut self, virt: u64, phys: u64, level: u32, bits: u64) -> Result {
         let mut table = 0;
         for above in (level + 1..=2).rev() {
             table = self.child(table, index(virt, above))?;
@@ -125,12 +116,12 @@ impl<'a> Builder<'a> {
         if *entry != 0 {
             return Err(MapError::BadRange);
         }
-        *entry = (phys >> 12 << 10) | access.bits();
+        *entry = (phys >> 12 << 10) | bits;
         Ok(())
     }
 
     /// The number of the table that entry `index` of `table` points to, made when there is none.
-    fn child(&mut self, table: usize, index: usize) -> Result<usize, MapError> {
+    fn child(&mut self, table: usize, index: usize) -> Result<usize> {
         let entry = self.tables[table].0[index];
         if entry & LEAF != 0 {
             return Err(MapError::BadRange);
@@ -190,7 +181,7 @@ mod tests {
         panic!("pointer at the last level");
     }
 
-    fn built(count: usize, maps: &[(u64, u64, u64, Access)]) -> (Vec<Table>, Result<(), MapError>) {
+    fn built(count: usize, maps: &[(u64, u64, u64, Access)]) -> (Vec<Table>, Result) {
         let mut tables = vec![Table::EMPTY; count];
         let mut builder = Builder::new(&mut tables, BASE).unwrap();
         let result =

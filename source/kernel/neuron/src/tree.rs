@@ -61,6 +61,8 @@ impl From<nexus_devicetree::TreeError> for TreeError {
     }
 }
 
+type Result<T = (), E = TreeError> = core::result::Result<T, E>;
+
 /// What is told of a node that is not used.
 pub type Tell<'a> = &'a mut dyn FnMut(fmt::Arguments<'_>);
 
@@ -91,7 +93,7 @@ impl Board {
     ///
     /// # Errors
     /// See [`TreeError`].
-    pub fn read(data: &[u8], hart: u64, tell: Tell<'_>) -> Result<Board, TreeError> {
+    pub fn read(data: &[u8], hart: u64, tell: Tell<'_>) -> Result<Board> {
         let tree = Tree::parse(data)?;
         let root = tree.fdt();
         let cpus = root.find_node("/cpus").ok_or(TreeError::Missing("cpus node"))?;
@@ -124,7 +126,7 @@ struct Reader {
 
 impl Reader {
     /// Everything that no window may touch.
-    fn read_memory(&mut self, tree: Tree<'_>, tell: Tell<'_>) -> Result<(), TreeError> {
+    fn read_memory(&mut self, tree: Tree<'_>, tell: Tell<'_>) -> Result {
         let mut reserved = RangeSet::default();
         tree.reservations().for_each(|range| reserved.cover(Range::from(range).pages_outward()));
         let mut readable = true;
@@ -177,9 +179,9 @@ impl Reader {
     }
 
     /// What nodes name and the kernel does not keep.
-    fn read_windows(&mut self, tree: Tree<'_>, tell: Tell<'_>) -> Result<(), TreeError> {
-        tree.walk(&mut |node| match Kind::of(node) {
-            Kind::KernelDevice => {
+    fn read_windows(&mut self, tree: Tree<'_>, tell: Tell<'_>) -> Result {
+        tree.walk(&mut |node| {
+            if Kind::of(node) == Kind::KernelDevice {
                 let (pages, reach) = pages_of(node);
                 pages.iter().for_each(|range| self.board.kept.cover(range));
                 pages.iter().for_each(|range| self.shut.cover(range));
@@ -187,11 +189,11 @@ impl Reader {
                     tell(format_args!("{node}: of the kernel, {}", doubt(node, reach)));
                 }
             }
-            Kind::Reserved | Kind::Memory | Kind::Other => {}
         })?;
-        tree.walk(&mut |node| match Kind::of(node) {
-            Kind::Other => self.device(node, tell),
-            Kind::KernelDevice | Kind::Reserved | Kind::Memory => {}
+        tree.walk(&mut |node| {
+            if Kind::of(node) == Kind::Other {
+                self.device(node, tell);
+            }
         })?;
         let Board { windows, kept, initrd, .. } = &mut self.board;
         // A boot loader may have taken its memory out of the banks; it is not read from a device.
@@ -205,12 +207,7 @@ impl Reader {
     }
 
     /// The interrupt controller. Without one the machine boots, and has no interrupt lines.
-    fn read_plic(
-        &mut self,
-        tree: Tree<'_>,
-        cpu: Option<&FdtNode<'_>>,
-        tell: Tell<'_>,
-    ) -> Result<(), TreeError> {
+    fn read_plic(&mut self, tree: Tree<'_>, cpu: Option<&FdtNode<'_>>, tell: Tell<'_>) -> Result {
         let (mut plic, mut count) = (None, 0);
         tree.walk(&mut |node| {
             if PLIC.iter().any(|class| node.is(class)) {
@@ -308,7 +305,7 @@ fn reserve(node: &Node<'_, '_>, reserved: &mut RangeSet) -> bool {
     regs.into_iter().flatten().map(&mut cover).filter(|readable| !readable).count() == 0
 }
 
-fn initrd(chosen: Option<FdtNode<'_>>) -> Result<Range, TreeError> {
+fn initrd(chosen: Option<FdtNode<'_>>) -> Result<Range> {
     let chosen = chosen.ok_or(TreeError::Missing("chosen node"))?;
     let range = Range {
         start: integer(&chosen, "linux,initrd-start")?,
@@ -325,7 +322,7 @@ fn is_cpu(node: &FdtNode<'_>, hart: u64) -> bool {
 }
 
 /// Of all harts together, or of the one that asks.
-fn timebase(cpus: &FdtNode<'_>, cpu: Option<&FdtNode<'_>>) -> Result<u64, TreeError> {
+fn timebase(cpus: &FdtNode<'_>, cpu: Option<&FdtNode<'_>>) -> Result<u64> {
     const NAME: &str = "timebase-frequency";
     let own = |_| cpu.map_or(Err(TreeError::Missing(NAME)), |cpu| integer(cpu, NAME));
     match integer(cpus, NAME).or_else(own)? {
@@ -355,7 +352,7 @@ fn has_sstc(cpu: Option<&FdtNode<'_>>, hart: u64, tell: Tell<'_>) -> bool {
 }
 
 /// A property of one or two cells.
-pub(crate) fn integer(node: &FdtNode<'_>, name: &'static str) -> Result<u64, TreeError> {
+pub(crate) fn integer(node: &FdtNode<'_>, name: &'static str) -> Result<u64> {
     let property = node.property(name).ok_or(TreeError::Missing(name))?;
     let cells = property.value_as::<dtoolkit::Cells<'_>>().map_err(|_| TreeError::Missing(name))?;
     if cells.as_ref().is_empty() {

@@ -75,13 +75,13 @@ impl<P: Platform> Kernel<'_, P> {
             Syscall::Null | Syscall::Call | Syscall::ReplyRecv => 0,
             Syscall::Yield => self.rotate().map(|()| 0)?,
             Syscall::Reply => return self.reply(me),
-            Syscall::Wait => return self.wait(me, Handle(a0), a1, Handle(a2)),
+            Syscall::Wait => return self.wait(me, [a0, a1, a2]),
             Syscall::ThreadExit => return self.thread_exit(me),
             Syscall::ProcessEnd => return self.process_end(process, Handle(a0), a1),
             Syscall::CapDrop => return self.cap_drop(me, process, Handle(a0)),
             Syscall::CapRevoke => return self.cap_revoke(me, process, Handle(a0)),
             Syscall::CapQuery => return self.cap_query(me, process, Handle(a0)),
-            Syscall::CapInspect => return self.inspect(me, process, Handle(a0), a1),
+            Syscall::CapInspect => return self.inspect(me, process, [a0, a1]),
             Syscall::ProcessStat => {
                 let info = self.process_stat(process, Handle(a0))?;
                 return self.record(me, 0, info.id, &info.to_record());
@@ -89,17 +89,15 @@ impl<P: Platform> Kernel<'_, P> {
             Syscall::Signal => self.signal(process, Handle(a0), a1).map(|()| 0)?,
             Syscall::EndpointCreate => self.endpoint_create(process)?.0,
             Syscall::NotificationCreate => self.notification_create(process)?.0,
-            Syscall::EndpointBind => {
-                self.endpoint_bind(process, Handle(a0), Handle(a1)).map(|()| 0)?
-            }
+            Syscall::EndpointBind => self.endpoint_bind(process, [a0, a1]).map(|()| 0)?,
             Syscall::VmoCreate => return self.vmo_create(me, a0),
             Syscall::VmoSeal => self.vmo_seal(process, Handle(a0)).map(|()| 0)?,
             Syscall::VmoMap => self.vmo_map(process, Handle(a0), Handle(a1), [a2, a3, a4, a5])?,
             Syscall::MmioMap => self.mmio_map(process, Handle(a0), [a1, a2, a3, a4])?,
             Syscall::Unmap => self.unmap(process, a0).map(|()| 0)?,
             Syscall::Protect => self.protect(process, a0, a1).map(|()| 0)?,
-            Syscall::CapDerive => self.cap_derive(process, Handle(a0), [a1, a2, a3])?.0,
-            Syscall::CapInstall => self.cap_install(process, Handle(a0), Handle(a1), a2)?.0,
+            Syscall::CapDerive => self.cap_derive(process, [a0, a1, a2, a3])?.0,
+            Syscall::CapInstall => self.cap_install(process, [a0, a1, a2])?.0,
             Syscall::ProcessCreate => self.process_create(process, [a0, a1, a2, a3, a4])?.0,
             Syscall::ThreadCreate => self.thread_create(me, [a0, a1, a2, a3, a4])?.0,
             Syscall::IrqBind => self.irq_bind(process, [a0, a1, a2, a3, a4]).map(|()| 0)?,
@@ -117,7 +115,7 @@ impl<P: Platform> Kernel<'_, P> {
             }
             Syscall::MmioWrite => self.mmio_write(process, Handle(a0), a1, a2).map(|()| 0)?,
             Syscall::ConsoleWrite => {
-                self.console_write(process, Handle(a0), a1, [a2, a3, a4, a5]).map(|()| 0)?
+                self.console_write(process, [a0, a1, a2, a3, a4, a5]).map(|()| 0)?
             }
         };
         Ok(Outcome::Value(value))
@@ -127,10 +125,9 @@ impl<P: Platform> Kernel<'_, P> {
     fn cap_derive(
         &mut self,
         caller: Id<Process>,
-        handle: Handle,
-        [rights, offset, len]: [u64; 3],
+        [cap, rights, offset, len]: [u64; 4],
     ) -> Result<Handle> {
-        let (id, cap) = self.lookup(caller, handle)?;
+        let (id, cap) = self.lookup(caller, Handle(cap))?;
         need(cap, Rights::DERIVE)?;
         let rights = fewer(cap, rights)?;
         let kind = match cap.kind {
@@ -149,12 +146,10 @@ impl<P: Platform> Kernel<'_, P> {
     fn cap_install(
         &mut self,
         caller: Id<Process>,
-        process: Handle,
-        handle: Handle,
-        rights: u64,
+        [process, cap, rights]: [u64; 3],
     ) -> Result<Handle> {
-        let target = self.target(caller, process)?;
-        let (id, cap) = self.lookup(caller, handle)?;
+        let target = self.target(caller, Handle(process))?;
+        let (id, cap) = self.lookup(caller, Handle(cap))?;
         need(cap, Rights::GRANT)?;
         let (kind, rights) = (cap.kind, fewer(cap, rights)?);
         self.check_live(target)?;
@@ -180,13 +175,10 @@ impl<P: Platform> Kernel<'_, P> {
             return Ok(Outcome::Value(0));
         }
         let id = match self.lookup(caller, handle) {
-            Ok((id, _)) => id,
-            Err(error) => match self.unfinished(me, handle, error)? {
-                Some(id) => id,
-                None => return Ok(Outcome::Value(0)),
-            },
+            Ok((id, _)) => Some(id),
+            Err(error) => self.unfinished(me, handle, error)?,
         };
-        self.in_steps(me, handle, |kernel, work| kernel.drop_cap(id, work))
+        self.in_steps(me, handle, id, Self::drop_cap)
     }
 
     /// `cap_revoke`.
@@ -200,14 +192,11 @@ impl<P: Platform> Kernel<'_, P> {
             Ok((id, cap)) => {
                 need(cap, Rights::REVOKE)?;
                 self.threads.get_mut(me)?.unfinished = Handle::NONE;
-                id
+                Some(id)
             }
-            Err(error) => match self.unfinished(me, handle, error)? {
-                Some(id) => id,
-                None => return Ok(Outcome::Value(0)),
-            },
+            Err(error) => self.unfinished(me, handle, error)?,
         };
-        self.in_steps(me, handle, |kernel, work| kernel.revoke(id, work))
+        self.in_steps(me, handle, id, Self::revoke)
     }
 
     /// The capability of a call that this thread has begun, when nobody can name it any more: it
@@ -228,14 +217,17 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(self.caps.by_handle(handle).ok().map(|(id, _)| id))
     }
 
-    /// Runs one step of long work on the capability of a handle, and lets what it woke run.
+    /// Runs one step of long work on the capability of a handle, unless it is gone, and lets what it
+    /// woke run.
     pub(crate) fn in_steps(
         &mut self,
         me: Id<Thread>,
         handle: Handle,
-        step: impl FnOnce(&mut Self, &mut Work) -> Result<Progress>,
+        id: Option<Id<Capability>>,
+        step: impl FnOnce(&mut Self, Id<Capability>, &mut Work) -> Result<Progress>,
     ) -> Result<Outcome> {
-        let progress = step(self, &mut Work::step())?;
+        let Some(id) = id else { return Ok(Outcome::Value(0)) };
+        let progress = step(self, id, &mut Work::step())?;
         if progress == Progress::More {
             self.threads.get_mut(me)?.unfinished = handle;
         }
@@ -264,9 +256,9 @@ impl<P: Platform> Kernel<'_, P> {
         &mut self,
         me: Id<Thread>,
         caller: Id<Process>,
-        process: Handle,
-        cursor: u64,
+        [process, cursor]: [u64; 2],
     ) -> Result<Outcome> {
+        let process = Handle(process);
         let (value, record) = match self.cap_inspect(caller, process, cursor)? {
             Some((handle, cap)) => {
                 let manage = process != Handle::NONE || cap.rights.contains(Rights::MANAGE);
@@ -306,11 +298,9 @@ impl<P: Platform> Kernel<'_, P> {
     fn console_write(
         &mut self,
         caller: Id<Process>,
-        handle: Handle,
-        len: u64,
-        words: [u64; 4],
+        [console, len, words @ ..]: [u64; 6],
     ) -> Result {
-        let (_, cap) = self.lookup(caller, handle)?;
+        let (_, cap) = self.lookup(caller, Handle(console))?;
         if cap.kind != CapabilityKind::Console {
             return Err(Error::WrongKind);
         }

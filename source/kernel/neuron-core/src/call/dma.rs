@@ -137,7 +137,10 @@ impl<P: Platform> Kernel<'_, P> {
         if self.platform.read_device(device.registers.slot(), STATUS) != 0 {
             return Err(Error::Busy);
         }
-        self.in_steps(me, handle, |kernel, work| kernel.clear_device(device.window, !begun, work))
+        let clear = |kernel: &mut Self, _, work: &mut Work| {
+            kernel.clear_device(device.window, !begun, work)
+        };
+        self.in_steps(me, handle, Some(device.cap), clear)
     }
 
     /// The object of this entry, if it is of this device and anybody holds it.

@@ -13,7 +13,7 @@
 
 use nexus_abi::{Handle, NO_DEADLINE, Rights, Tag, regs};
 
-use crate::call::message::{deliver_bits, reply_handle, sender_of};
+use crate::call::message::{deliver_bits, reply_handle};
 use crate::kernel::{Hart, Kernel};
 use crate::object::capability::CapabilityKind;
 use crate::object::endpoint::{Endpoint, Waiting};
@@ -78,7 +78,8 @@ impl<P: Platform> Kernel<'_, P> {
         if !rings_by_deadline(thread) {
             return None;
         }
-        let id = self.fast_endpoint(thread, Rights::SEND)?;
+        let kind = self.fast_kind(thread, Rights::SEND)?;
+        let CapabilityKind::Endpoint(id) = kind else { return None };
         let endpoint = self.endpoints.get_mut(id).ok()?;
         let to = endpoint.sole_receiver()?;
         let (caller, server) = self.threads.pair_mut(me, to).ok()?;
@@ -93,7 +94,7 @@ impl<P: Platform> Kernel<'_, P> {
         (server.state, server.deadline) = (State::Running, NO_DEADLINE);
         copy_words(&caller.frame, &mut server.frame, tag);
         server.answer(0, tag.0);
-        server.answer_from(sender_of(caller), reply_handle(me, call));
+        server.answer_from(caller.sender, reply_handle(me, call));
         self.hart.current = Some(to);
         Some(Run::of(server))
     }
@@ -109,7 +110,8 @@ impl<P: Platform> Kernel<'_, P> {
             return None;
         }
         let reply = Handle(thread.frame.get(regs::T4));
-        let id = self.fast_endpoint(thread, Rights::RECV)?;
+        let kind = self.fast_kind(thread, Rights::RECV)?;
+        let CapabilityKind::Endpoint(id) = kind else { return None };
         let endpoint = self.endpoints.get_mut(id).ok()?;
         if !reply.is_reply() {
             return None;
@@ -216,15 +218,6 @@ impl<P: Platform> Kernel<'_, P> {
         self.enqueue(me, priority, true).ok()?;
         self.hart.current = Some(to);
         Some(run)
-    }
-
-    /// The endpoint that the first argument of a thread names, if it holds it with `rights`.
-    #[inline(always)]
-    fn fast_endpoint(&self, thread: &Thread, rights: Rights) -> Option<Id<Endpoint>> {
-        match self.fast_kind(thread, rights)? {
-            CapabilityKind::Endpoint(id) => Some(id),
-            _ => None,
-        }
     }
 
     /// What the first argument of a thread names, if it holds it with `rights`. An anchor has no

@@ -8,6 +8,7 @@
 
 use nexus_abi::{Error, Handle, Rights, Tag, WORDS, regs};
 
+use crate::Result;
 use crate::call::Outcome;
 use crate::call::fast::copy_words;
 use crate::kernel::{Kernel, Work, cost, need};
@@ -33,7 +34,7 @@ enum Found {
 impl<P: Platform> Kernel<'_, P> {
     /// `call`: the current thread `me` sends and waits for the answer.
     #[inline(never)]
-    pub(crate) fn call(&mut self, me: Id<Thread>) -> Result<Outcome, Error> {
+    pub(crate) fn call(&mut self, me: Id<Thread>) -> Result<Outcome> {
         let thread = self.threads.get(me)?;
         let tag = Tag(thread.frame.get(regs::A1));
         let (handle, deadline) = (Handle(thread.frame.get(regs::A0)), thread.frame.get(regs::T3));
@@ -43,20 +44,18 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let id = self.endpoint(process, handle, Rights::SEND)?;
         let endpoint = self.endpoints.get_mut(id)?;
-        match endpoint.queue.first() {
-            Some(server) if endpoint.waiting == Waiting::Receivers => {
+        match endpoint.first(Waiting::Receivers) {
+            Some(server) => {
                 self.deliver_call(me, server, tag)?;
-                let endpoint = self.endpoints.get_mut(id)?;
-                endpoint.queue.remove(&mut self.threads, server)?;
+                self.endpoints.get_mut(id)?.queue.remove(&mut self.threads, server)?;
                 self.arm(me, deadline)?;
                 self.threads.get_mut(me)?.turn = self.hart.turn;
                 self.hand_over(server, true)?;
             }
-            _ => {
+            None => {
                 endpoint.waiting = Waiting::Senders;
                 endpoint.queue.push_back(&mut self.threads, me)?;
-                let thread = self.threads.get_mut(me)?;
-                thread.state = State::Sending(id);
+                self.threads.get_mut(me)?.state = State::Sending(id);
                 self.arm(me, deadline)?;
                 self.leave();
             }
@@ -66,24 +65,19 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Gives the message of `from` to `to`, who can answer it from here on.
     #[inline(always)]
-    pub(crate) fn deliver_call(
-        &mut self,
-        from: Id<Thread>,
-        to: Id<Thread>,
-        tag: Tag,
-    ) -> Result<(), Error> {
+    pub(crate) fn deliver_call(&mut self, from: Id<Thread>, to: Id<Thread>, tag: Tag) -> Result {
         self.transfer(from, to, tag)?;
         let call = self.calls.wrapping_add(1) & Handle::CALL_MASK;
         self.calls = call;
         let (caller, server) = self.threads.pair_mut(from, to)?;
         caller.state = State::Awaiting { server: server.process, call };
-        server.answer_from(sender_of(caller), reply_handle(from, call));
+        server.answer_from(caller.sender, reply_handle(from, call));
         Ok(())
     }
 
     /// Copies a message, and what it carries, from one thread's registers to another's.
     #[inline(always)]
-    fn transfer(&mut self, from: Id<Thread>, to: Id<Thread>, tag: Tag) -> Result<(), Error> {
+    fn transfer(&mut self, from: Id<Thread>, to: Id<Thread>, tag: Tag) -> Result {
         if tag.caps() != 0 {
             return self.transfer_with_caps(from, to, tag);
         }
@@ -95,12 +89,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// As `transfer`, with capabilities: all of them arrive, or none and an error.
     #[inline(never)]
-    fn transfer_with_caps(
-        &mut self,
-        from: Id<Thread>,
-        to: Id<Thread>,
-        tag: Tag,
-    ) -> Result<(), Error> {
+    fn transfer_with_caps(&mut self, from: Id<Thread>, to: Id<Thread>, tag: Tag) -> Result {
         let source = self.threads.get(from)?;
         let (giver, sent) = (source.process, source.frame.words());
         let taker = self.threads.get(to)?.process;
@@ -140,12 +129,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Makes a child of a capability of `giver` (GRANT) in the table of `taker`.
-    fn give(
-        &mut self,
-        giver: Id<Process>,
-        taker: Id<Process>,
-        handle: Handle,
-    ) -> Result<Handle, Error> {
+    fn give(&mut self, giver: Id<Process>, taker: Id<Process>, handle: Handle) -> Result<Handle> {
         let (cap, capability) = self.lookup(giver, handle)?;
         let (kind, rights) = (capability.kind, capability.rights);
         need(capability, Rights::GRANT)?;
@@ -155,7 +139,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// The thread that waits for the answer that a reply handle of `server` stands for.
     #[inline(always)]
-    fn caller_of(&self, server: Id<Process>, reply: Handle) -> Result<Id<Thread>, Error> {
+    fn caller_of(&self, server: Id<Process>, reply: Handle) -> Result<Id<Thread>> {
         if !reply.is_reply() {
             return Err(Error::BadHandle);
         }
@@ -171,7 +155,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Answers a call; the caller is out of its wait, and not yet ready.
     #[inline(always)]
-    fn answer(&mut self, me: Id<Thread>, caller: Id<Thread>, tag: Tag) -> Result<(), Error> {
+    fn answer(&mut self, me: Id<Thread>, caller: Id<Thread>, tag: Tag) -> Result {
         self.transfer(me, caller, tag)?;
         let (server, thread) = self.threads.pair_mut(me, caller)?;
         thread.answer_from(server.sender, Handle::NONE);
@@ -179,7 +163,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `reply`: answers a call and goes on.
-    pub(crate) fn reply(&mut self, me: Id<Thread>) -> Result<Outcome, Error> {
+    pub(crate) fn reply(&mut self, me: Id<Thread>) -> Result<Outcome> {
         let thread = self.threads.get(me)?;
         let tag = Tag(thread.frame.get(regs::A1));
         let (reply, process) = (Handle(thread.frame.get(regs::A0)), thread.process);
@@ -195,14 +179,14 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Drops a reply capability: the call fails.
-    pub(crate) fn drop_reply(&mut self, process: Id<Process>, reply: Handle) -> Result<(), Error> {
+    pub(crate) fn drop_reply(&mut self, process: Id<Process>, reply: Handle) -> Result {
         let caller = self.caller_of(process, reply)?;
         self.wake_with(caller, Error::PeerGone)
     }
 
     /// `reply_recv`: answers, if there is something to answer, and waits for the next message.
     #[inline(never)]
-    pub(crate) fn reply_recv(&mut self, me: Id<Thread>) -> Result<Outcome, Error> {
+    pub(crate) fn reply_recv(&mut self, me: Id<Thread>) -> Result<Outcome> {
         let thread = self.threads.get(me)?;
         let (handle, tag) = (Handle(thread.frame.get(regs::A0)), Tag(thread.frame.get(regs::A1)));
         let (deadline, reply) = (thread.frame.get(regs::T3), Handle(thread.frame.get(regs::T4)));
@@ -212,10 +196,10 @@ impl<P: Platform> Kernel<'_, P> {
             return Err(Error::BadMessage);
         }
         let id = self.endpoint(process, handle, Rights::RECV)?;
-        let mut caller = None;
-        if reply != Handle::NONE {
-            caller = Some(self.caller_of(process, reply)?);
-        }
+        let caller = match reply {
+            Handle::NONE => None,
+            reply => Some(self.caller_of(process, reply)?),
+        };
         let line = if acknowledges { self.to_acknowledge(process, irq)? } else { None };
         // This may be refused; nobody runs with the answer before the line is acknowledged.
         if let Some(caller) = caller {
@@ -266,7 +250,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Takes what already waits at an endpoint, if anything does.
     #[inline(always)]
-    fn receive_now(&mut self, me: Id<Thread>, id: Id<Endpoint>) -> Result<Found, Error> {
+    fn receive_now(&mut self, me: Id<Thread>, id: Id<Endpoint>) -> Result<Found> {
         let endpoint = self.endpoints.get(id)?;
         if let Some(bound) = endpoint.bound
             && self.take_bound(me, bound.to)?
@@ -274,7 +258,7 @@ impl<P: Platform> Kernel<'_, P> {
             return Ok(Found::Message);
         }
         let mut work = Work::step();
-        while let Some(from) = self.first_sender(id)? {
+        while let Some(from) = self.endpoints.get(id)?.first(Waiting::Senders) {
             self.endpoints.get_mut(id)?.queue.remove(&mut self.threads, from)?;
             // It still has the right to send: `end_uses` has woken those that lost it.
             let tag = Tag(self.threads.get(from)?.frame.get(regs::A1));
@@ -289,17 +273,8 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(Found::Nothing)
     }
 
-    #[inline(always)]
-    fn first_sender(&self, id: Id<Endpoint>) -> Result<Option<Id<Thread>>, Error> {
-        let endpoint = self.endpoints.get(id)?;
-        Ok(match endpoint.waiting {
-            Waiting::Senders => endpoint.queue.first(),
-            Waiting::Receivers => None,
-        })
-    }
-
     /// Takes the bits of a notification that is bound to the endpoint.
-    fn take_bound(&mut self, me: Id<Thread>, id: Id<Notification>) -> Result<bool, Error> {
+    fn take_bound(&mut self, me: Id<Thread>, id: Id<Notification>) -> Result<bool> {
         let bits = core::mem::take(&mut self.notifications.get_mut(id)?.bits);
         if bits != 0 {
             deliver_bits(self.threads.get_mut(me)?, bits);
@@ -309,12 +284,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// `signal`: sets bits and wakes whoever waits for them.
     #[inline(always)]
-    pub(crate) fn signal(
-        &mut self,
-        process: Id<Process>,
-        handle: Handle,
-        bits: u64,
-    ) -> Result<(), Error> {
+    pub(crate) fn signal(&mut self, process: Id<Process>, handle: Handle, bits: u64) -> Result {
         let id = self.notification(process, handle, Rights::SEND)?;
         self.signal_object(id, bits)
     }
@@ -322,13 +292,13 @@ impl<P: Platform> Kernel<'_, P> {
     /// Sets bits of a notification. Whoever takes them runs at once, if it is more important than the
     /// current thread.
     #[inline(always)]
-    pub(crate) fn signal_object(&mut self, id: Id<Notification>, bits: u64) -> Result<(), Error> {
+    pub(crate) fn signal_object(&mut self, id: Id<Notification>, bits: u64) -> Result {
         if self.set_bits(id, bits)? { self.preempt() } else { Ok(()) }
     }
 
     /// Sets bits of a notification; true when a thread has taken them, which is ready then.
     #[inline(always)]
-    pub(crate) fn set_bits(&mut self, id: Id<Notification>, bits: u64) -> Result<bool, Error> {
+    pub(crate) fn set_bits(&mut self, id: Id<Notification>, bits: u64) -> Result<bool> {
         let notification = self.notifications.get_mut(id)?;
         notification.bits |= bits;
         if notification.bits == 0 {
@@ -348,12 +318,10 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Delivers the bits of a bound notification to a thread that receives on the endpoint, if one
     /// does, which is ready then.
-    fn give_bits(&mut self, id: Id<Notification>, endpoint: Id<Endpoint>) -> Result<bool, Error> {
+    fn give_bits(&mut self, id: Id<Notification>, endpoint: Id<Endpoint>) -> Result<bool> {
         let endpoint = self.endpoints.get_mut(endpoint)?;
-        if endpoint.waiting != Waiting::Receivers {
-            return Ok(false);
-        }
-        let Some(receiver) = endpoint.queue.pop_front(&mut self.threads) else { return Ok(false) };
+        let Some(receiver) = endpoint.first(Waiting::Receivers) else { return Ok(false) };
+        endpoint.queue.remove(&mut self.threads, receiver)?;
         let bits = core::mem::take(&mut self.notifications.get_mut(id)?.bits);
         deliver_bits(self.threads.get_mut(receiver)?, bits);
         self.make_ready(receiver)?;
@@ -365,13 +333,11 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn wait(
         &mut self,
         me: Id<Thread>,
-        handle: Handle,
-        deadline: u64,
-        irq: Handle,
-    ) -> Result<Outcome, Error> {
+        [signals, deadline, irq]: [u64; 3],
+    ) -> Result<Outcome> {
         let process = self.threads.get(me)?.process;
-        let id = self.notification(process, handle, Rights::RECV)?;
-        let line = match irq {
+        let id = self.notification(process, Handle(signals), Rights::RECV)?;
+        let line = match Handle(irq) {
             Handle::NONE => None,
             irq => self.to_acknowledge(process, irq)?,
         };
@@ -387,8 +353,7 @@ impl<P: Platform> Kernel<'_, P> {
             return Ok(Outcome::Value(bits));
         }
         notification.waiter = Some(me);
-        let thread = self.threads.get_mut(me)?;
-        thread.state = State::Waiting(id);
+        self.threads.get_mut(me)?.state = State::Waiting(id);
         self.arm(me, deadline)?;
         self.leave();
         Ok(Outcome::Applied)
@@ -398,9 +363,9 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn endpoint_bind(
         &mut self,
         process: Id<Process>,
-        receives: Handle,
-        waits: Handle,
-    ) -> Result<(), Error> {
+        [receives, waits]: [u64; 2],
+    ) -> Result {
+        let (receives, waits) = (Handle(receives), Handle(waits));
         let endpoint = self.endpoint(process, receives, Rights::RECV)?;
         let notification = self.notification(process, waits, Rights::RECV)?;
         let (with_endpoint, _) = self.lookup(process, receives)?;
@@ -417,7 +382,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `endpoint_create`.
-    pub(crate) fn endpoint_create(&mut self, owner: Id<Process>) -> Result<Handle, Error> {
+    pub(crate) fn endpoint_create(&mut self, owner: Id<Process>) -> Result<Handle> {
         let rights = Rights::SEND | Rights::RECV | OBJECT_RIGHTS;
         let cap = self.new_object(owner, owner, rights, |kernel, anchor| {
             let endpoint =
@@ -428,7 +393,7 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `notification_create`.
-    pub(crate) fn notification_create(&mut self, owner: Id<Process>) -> Result<Handle, Error> {
+    pub(crate) fn notification_create(&mut self, owner: Id<Process>) -> Result<Handle> {
         let rights = Rights::SEND | Rights::RECV | OBJECT_RIGHTS;
         let cap = self.new_object(owner, owner, rights, |kernel, anchor| {
             let notification =
@@ -443,12 +408,6 @@ impl<P: Platform> Kernel<'_, P> {
 #[inline(always)]
 pub(crate) fn reply_handle(caller: Id<Thread>, call: u64) -> Handle {
     Handle::reply(u16::try_from(caller.slot() & u32::from(u16::MAX)).unwrap_or(0), call)
-}
-
-/// Who a message is from. Nothing that the caller can write is part of it.
-#[inline(always)]
-pub(crate) fn sender_of(caller: &Thread) -> u64 {
-    caller.sender
 }
 
 /// Delivers notification bits as a message from the kernel.

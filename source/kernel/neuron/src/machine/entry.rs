@@ -170,8 +170,7 @@ pub(super) extern "C" fn other() -> *mut TrapFrame {
 /// Goes on with the current thread, or with another when there is none.
 #[inline(always)]
 fn leave(mut kernel: Guard<'_, TheKernel>) -> *mut TrapFrame {
-    let run = kernel.current().map(|(frame, satp)| Run { frame, satp });
-    match run {
+    match kernel.current().map(|(frame, satp)| Run { frame, satp }) {
         Some(run) => resume(&kernel.platform, run),
         None => choose(kernel),
     }

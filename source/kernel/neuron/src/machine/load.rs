@@ -54,27 +54,24 @@ impl fmt::Display for LoadFailure {
     }
 }
 
+type Result<T = ()> = core::result::Result<T, LoadFailure>;
+
 /// Pages of the stack of init. The page below is not mapped.
 const STACK_PAGES: u64 = 16;
 
 /// Names the step in a refusal of the kernel logic.
 trait Step<T> {
-    fn step(self, what: &'static str) -> Result<T, LoadFailure>;
+    fn step(self, what: &'static str) -> Result<T>;
 }
 
-impl<T> Step<T> for Result<T, Error> {
-    fn step(self, what: &'static str) -> Result<T, LoadFailure> {
+impl<T> Step<T> for neuron_core::Result<T> {
+    fn step(self, what: &'static str) -> Result<T> {
         self.map_err(|error| LoadFailure::Refused(what, error))
     }
 }
 
 /// Makes init and its first thread.
-pub(super) fn init(
-    kernel: &mut TheKernel,
-    loaded: &Loaded,
-    board: &Board,
-    objects: u32,
-) -> Result<(), LoadFailure> {
+pub(super) fn init(kernel: &mut TheKernel, loaded: &Loaded, board: &Board, objects: u32) -> Result {
     let image = read_archive(watch::machine(&kernel.platform), loaded.archive)?;
     kernel.create_init(objects).step("making init")?;
     for segment in image.plan.segments() {
@@ -101,7 +98,7 @@ struct Image {
     nonce: u64,
 }
 
-fn read_archive(machine: &Machine, archive: Range) -> Result<Image, LoadFailure> {
+fn read_archive(machine: &Machine, archive: Range) -> Result<Image> {
     let bytes = machine.bytes(archive).ok_or(LoadFailure::Place("the boot archive"))?;
     let parsed = Archive::parse(bytes).map_err(LoadFailure::Archive)?;
     let init = parsed.init().map_err(LoadFailure::Archive)?;
@@ -111,11 +108,7 @@ fn read_archive(machine: &Machine, archive: Range) -> Result<Image, LoadFailure>
     Ok(Image { plan, program, nonce: parsed.nonce() })
 }
 
-fn load_segment(
-    kernel: &mut TheKernel,
-    segment: &Segment,
-    program: Range,
-) -> Result<(), LoadFailure> {
+fn load_segment(kernel: &mut TheKernel, segment: &Segment, program: Range) -> Result {
     let pages = segment.pages();
     let vmo = kernel.boot_alloc(pages).step("memory of init")?;
     let data = program.start + segment.file_offset;
@@ -134,11 +127,7 @@ fn load_segment(
     Ok(())
 }
 
-fn give_devices(
-    kernel: &mut TheKernel,
-    block: &mut Startup,
-    board: &Board,
-) -> Result<(), LoadFailure> {
+fn give_devices(kernel: &mut TheKernel, block: &mut Startup, board: &Board) -> Result {
     let mut taken = [Taken { base: 0, end: 0 }; MAX_RANGES];
     for (to, range) in taken.iter_mut().zip(board.kept.iter()) {
         *to = Taken { base: range.start, end: range.end };
@@ -156,11 +145,7 @@ fn give_devices(
     Ok(())
 }
 
-fn give_rest(
-    kernel: &mut TheKernel,
-    block: &mut Startup,
-    loaded: &Loaded,
-) -> Result<(), LoadFailure> {
+fn give_rest(kernel: &mut TheKernel, block: &mut Startup, loaded: &Loaded) -> Result {
     let nothing = Range::default();
     let spawn = kernel.boot_authority(CapabilityKind::Spawn).step("spawn authority")?;
     push(block, Role::Spawn, spawn, nothing)?;
@@ -180,13 +165,13 @@ fn give_rest(
     Ok(())
 }
 
-fn push(block: &mut Startup, role: Role, handle: Handle, range: Range) -> Result<(), LoadFailure> {
+fn push(block: &mut Startup, role: Role, handle: Handle, range: Range) -> Result {
     let (base, len) = (range.start, range.len());
     let cap = StartupCap { role: role.code(), index: 0, handle: handle.0, base, len };
     if block.push(cap) { Ok(()) } else { Err(LoadFailure::Place("the startup block")) }
 }
 
-fn write_startup(kernel: &mut TheKernel, block: Startup) -> Result<(), LoadFailure> {
+fn write_startup(kernel: &mut TheKernel, block: Startup) -> Result {
     let vmo = kernel.boot_alloc(1).step("startup block")?;
     let frame = kernel.boot_frame(vmo, 0).step("startup block")?;
     let words: [u64; 512] = transmute!(block);

@@ -44,8 +44,7 @@ impl Plic {
         let mut plic = Plic { at, claim: Register::of(&at, at.claim()) };
         plic.register(at.threshold()).write(0);
         for line in 1..=at.lines {
-            plic.register(at.priority(line)).write(1);
-            plic.set_enable(line, true);
+            plic.open(line);
         }
         // Each line once: one that is claimed delivers nothing more.
         let _ = (0..=at.lines).find(|_| plic.claim() == 0);
