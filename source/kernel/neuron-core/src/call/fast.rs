@@ -116,7 +116,7 @@ impl<P: Platform> Kernel<'_, P> {
         if !reply.is_reply() {
             return None;
         }
-        if let Some(bound) = endpoint.bound
+        if let Some(bound) = &endpoint.bound
             && self.notifications.get(bound.to).ok()?.bits != 0
         {
             return None;
@@ -177,7 +177,7 @@ impl<P: Platform> Kernel<'_, P> {
         let CapabilityKind::Notification(id) = kind else { return None };
         let notification = self.notifications.get_mut(id).ok()?;
         let Some(to) = notification.waiter else {
-            return Some(Way::On(notification.bound?.to));
+            return Some(Way::On(notification.bound.as_ref()?.to));
         };
         // Where a thread waits there are none yet.
         let bits = thread.frame.get(regs::A1);

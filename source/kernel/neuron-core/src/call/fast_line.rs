@@ -43,7 +43,7 @@ impl<P: Platform> Kernel<'_, P> {
         let receiver = line.armed()?;
         let notification = self.notifications.get_mut(receiver.notification).ok()?;
         let Some(to) = notification.waiter else {
-            return Some(Way::On((id, notification.bound?.to)));
+            return Some(Way::On((id, notification.bound.as_ref()?.to)));
         };
         let (thread, waiter) = self.threads.pair_mut(me, to).ok()?;
         let priority = thread.priority;

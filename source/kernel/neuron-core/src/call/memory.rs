@@ -13,7 +13,7 @@ use crate::object::process::Process;
 use crate::object::thread::Thread;
 use crate::object::window::Window;
 use crate::platform::Platform;
-use crate::store::addr::{Frame, PageRange, part};
+use crate::store::addr::{Frame, PageRange, aligned, part};
 use crate::store::frames::{Frames, Pages};
 use crate::store::pool::Id;
 use crate::store::pte::{DevicePerm, Leaf};
@@ -37,9 +37,7 @@ impl<P: Platform> Kernel<'_, P> {
         let window = Window::of(capability.kind)?;
         device_rights(capability, prot)?;
         let perm = device_perm(prot)?;
-        if va & PAGE_SIZE.wrapping_sub(1) != 0 {
-            return Err(Error::Misaligned);
-        }
+        aligned(va)?;
         let (base, count) = window.frames(offset, len)?;
         let has_child = !capability.children.is_empty();
         let pages = PageRange::new(va, count)?;
@@ -68,9 +66,7 @@ impl<P: Platform> Kernel<'_, P> {
         let leaf = parse_prot(prot)?;
         let object = self.vmos.get(id)?;
         check_seal(object, leaf)?;
-        if va & PAGE_SIZE.wrapping_sub(1) != 0 {
-            return Err(Error::Misaligned);
-        }
+        aligned(va)?;
         let (first, count) = part(offset, len, bytes(object))?;
         let first = u32::try_from(first).map_err(|_| Error::OutOfRange)?;
         let backing = Backing::Memory(object.pages, first);
@@ -146,9 +142,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// The mapping of `caller` that begins at `va`, and the last-level table there.
     fn mapping_from(&self, caller: Id<Process>, va: u64) -> Result<(Id<Mapping>, Frame)> {
-        if va & PAGE_SIZE.wrapping_sub(1) != 0 {
-            return Err(Error::Misaligned);
-        }
+        aligned(va)?;
         let first = PageRange::new(va, 1)?.first;
         let space = self.processes.get(caller)?.space()?;
         let found =
@@ -213,11 +207,11 @@ impl<P: Platform> Kernel<'_, P> {
         let handle = self.caps.handle(cap);
         let new = self.caps.get(cap)?.state == CapState::New;
         match self.clear_memory(vmo, work)? {
-            Progress::Done if new => self.hand_out(cap, MEMORY)?,
+            Progress::Done if new => self.pass(cap, CapState::Held, MEMORY)?,
             Progress::Done => {}
             Progress::More => {
                 if !new {
-                    self.withhold(cap)?;
+                    self.pass(cap, CapState::New, Rights::empty())?;
                 }
                 self.threads.get_mut(me)?.unfinished = handle;
                 return Ok(Outcome::Again);

@@ -251,9 +251,8 @@ impl<P: Platform> Kernel<'_, P> {
     /// Takes what already waits at an endpoint, if anything does.
     #[inline(always)]
     fn receive_now(&mut self, me: Id<Thread>, id: Id<Endpoint>) -> Result<Found> {
-        let endpoint = self.endpoints.get(id)?;
-        if let Some(bound) = endpoint.bound
-            && self.take_bound(me, bound.to)?
+        if let Some(Binding { to, .. }) = self.endpoints.get(id)?.bound
+            && self.take_bound(me, to)?
         {
             return Ok(Found::Message);
         }
@@ -311,7 +310,7 @@ impl<P: Platform> Kernel<'_, P> {
             return Ok(true);
         }
         match notification.bound {
-            Some(bound) => self.give_bits(id, bound.to),
+            Some(Binding { to, .. }) => self.give_bits(id, to),
             None => Ok(false),
         }
     }

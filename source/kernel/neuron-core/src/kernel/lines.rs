@@ -84,9 +84,7 @@ impl<P: Platform> Kernel<'_, P> {
     fn hold(&mut self, id: Id<Line>, due: u64) -> Result {
         let due = due.min(NO_DEADLINE.wrapping_sub(1));
         let line = self.lines.get_mut(id)?;
-        if let Some(receiver) = &mut line.receiver {
-            receiver.state = LineState::Held;
-        }
+        line.set(LineState::Held);
         line.held_back = line.held_back.wrapping_add(1);
         self.held.advance(&mut self.lines, id, due)?;
         self.program(due);
@@ -96,9 +94,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// The next interrupt of a line that is claimed can come.
     #[inline(always)]
     pub(crate) fn arm_line(&mut self, id: Id<Line>) -> Result {
-        if let Some(receiver) = &mut self.lines.get_mut(id)?.receiver {
-            receiver.state = LineState::Armed;
-        }
+        self.lines.get_mut(id)?.set(LineState::Armed);
         self.platform.rearm(id.slot());
         Ok(())
     }
