@@ -16,7 +16,7 @@ use nexus_abi::{Handle, NO_DEADLINE, Rights, Tag, regs};
 use crate::call::message::{deliver_bits, reply_handle};
 use crate::kernel::{Hart, Kernel};
 use crate::object::capability::CapabilityKind;
-use crate::object::endpoint::{Endpoint, Waiting};
+use crate::object::endpoint::{Endpoint, Notification, Waiting};
 use crate::object::thread::{Rest, State, Thread, TrapFrame};
 use crate::platform::Platform;
 use crate::store::list::List;
@@ -175,21 +175,46 @@ impl<P: Platform> Kernel<'_, P> {
         let thread = self.threads.get(me).ok()?;
         let kind = self.fast_kind(thread, Rights::SEND)?;
         let CapabilityKind::Notification(id) = kind else { return None };
+        let (bits, rest) = (thread.frame.get(regs::A1), Rest::Until(self.hart.slice_end));
+        let way = self.fast_waiter(me, id, bits, rest)?;
+        if let Way::Done(_) = way {
+            self.threads.get_mut(me).ok()?.answer(0, 0);
+        }
+        Some(way)
+    }
+
+    /// The rest of `signal` when the notification is bound to this endpoint: a server that is more
+    /// important than the current thread takes the bits.
+    pub fn fast_bound(&mut self, endpoint: Id<Endpoint>) -> Option<Run> {
+        let me = self.hart.current?;
+        let bits = self.threads.get(me).ok()?.frame.get(regs::A1);
+        let run = self.fast_server(me, endpoint, bits, Rest::Until(self.hart.slice_end))?;
+        self.threads.get_mut(me).ok()?.answer(0, 0);
+        Some(run)
+    }
+
+    /// A thread that waits for a notification, and is more important than the current one, takes bits
+    /// of it and runs in its place; the current one goes on later with this rest of its turn.
+    #[inline(always)]
+    pub(super) fn fast_waiter(
+        &mut self,
+        me: Id<Thread>,
+        id: Id<Notification>,
+        bits: u64,
+        rest: Rest,
+    ) -> Option<Way<Id<Endpoint>>> {
         let notification = self.notifications.get_mut(id).ok()?;
         let Some(to) = notification.waiter else {
             return Some(Way::On(notification.bound.as_ref()?.to));
         };
-        // Where a thread waits there are none yet.
-        let bits = thread.frame.get(regs::A1);
         let (thread, waiter) = self.threads.pair_mut(me, to).ok()?;
         let priority = thread.priority;
         if bits == 0 || !self.ready.preempts(waiter.priority, priority) {
             return None;
         }
         notification.waiter = None;
+        // Where a thread waits there are no bits yet.
         waiter.answer(0, bits);
-        thread.answer(0, 0);
-        let rest = Rest::Until(self.hart.slice_end);
         let run = wake(&mut self.hart, thread, rest, waiter);
         // The current thread and its queue exist, so that this cannot fail.
         self.enqueue(me, priority, true).ok()?;
@@ -197,23 +222,25 @@ impl<P: Platform> Kernel<'_, P> {
         Some(Way::Done(run))
     }
 
-    /// The rest of `signal` when the notification is bound to this endpoint: a server that is more
-    /// important than the current thread takes the bits.
-    pub fn fast_bound(&mut self, endpoint: Id<Endpoint>) -> Option<Run> {
-        let me = self.hart.current?;
+    /// The same with a server that receives on the endpoint that the notification is bound to.
+    #[inline(always)]
+    pub(super) fn fast_server(
+        &mut self,
+        me: Id<Thread>,
+        endpoint: Id<Endpoint>,
+        bits: u64,
+        rest: Rest,
+    ) -> Option<Run> {
         let endpoint = self.endpoints.get_mut(endpoint).ok()?;
         let to = endpoint.sole_receiver()?;
         let (thread, server) = self.threads.pair_mut(me, to).ok()?;
-        // Where a server receives there are none yet.
-        let bits = thread.frame.get(regs::A1);
         let priority = thread.priority;
         if bits == 0 || !self.ready.preempts(server.priority, priority) {
             return None;
         }
         endpoint.queue = List::EMPTY;
+        // Where a server receives there are none yet.
         deliver_bits(server, bits);
-        thread.answer(0, 0);
-        let rest = Rest::Until(self.hart.slice_end);
         let run = wake(&mut self.hart, thread, rest, server);
         self.enqueue(me, priority, true).ok()?;
         self.hart.current = Some(to);
@@ -236,7 +263,7 @@ impl<P: Platform> Kernel<'_, P> {
 /// Ends the wait of `waiter`, which runs in place of the current thread; that goes on later with this
 /// rest of its turn.
 #[inline(always)]
-pub(super) fn wake(hart: &mut Hart, current: &mut Thread, rest: Rest, waiter: &mut Thread) -> Run {
+fn wake(hart: &mut Hart, current: &mut Thread, rest: Rest, waiter: &mut Thread) -> Run {
     current.turn = hart.turn;
     if current.turn != 0 {
         current.rest = rest;

@@ -3,15 +3,12 @@
 
 use nexus_abi::{Handle, regs};
 
-use crate::call::fast::{Run, Way, wake};
+use crate::call::fast::{Run, Way};
 use crate::call::line::NO_VALUE;
-use crate::call::message::deliver_bits;
 use crate::kernel::Kernel;
 use crate::object::endpoint::Endpoint;
-use crate::object::line::Line;
-use crate::object::thread::Rest;
+use crate::object::line::{Line, Receiver};
 use crate::platform::Platform;
-use crate::store::list::List;
 use crate::store::pool::Id;
 
 impl<P: Platform> Kernel<'_, P> {
@@ -39,52 +36,25 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn fast_line(&mut self, number: u32) -> Option<Way<(Id<Line>, Id<Endpoint>)>> {
         let me = self.hart.current?;
         let id = Id::from_slot(u64::from(number)).ok()?;
-        let line = self.lines.get_mut(id).ok()?;
-        let receiver = line.armed()?;
-        let notification = self.notifications.get_mut(receiver.notification).ok()?;
-        let Some(to) = notification.waiter else {
-            return Some(Way::On((id, notification.bound.as_ref()?.to)));
-        };
-        let (thread, waiter) = self.threads.pair_mut(me, to).ok()?;
-        let priority = thread.priority;
-        if !self.ready.preempts(waiter.priority, priority) {
-            return None;
-        }
-        notification.waiter = None;
+        let Receiver { notification, bits, .. } = self.lines.get(id).ok()?.armed()?;
         let now = self.platform.now();
-        line.deliver(now);
-        // Where a thread waits there are no bits yet.
-        waiter.answer(0, receiver.bits);
-        let left = Rest::Left(self.hart.slice_end.saturating_sub(now));
-        let run = wake(&mut self.hart, thread, left, waiter);
-        // The current thread and its queue exist, so that this cannot fail.
-        self.enqueue(me, priority, true).ok()?;
-        self.hart.current = Some(to);
-        Some(Way::Done(run))
+        match self.fast_waiter(me, notification, bits, self.rest_at(now))? {
+            Way::On(endpoint) => Some(Way::On((id, endpoint))),
+            Way::Done(run) => {
+                self.lines.get_mut(id).ok()?.deliver(now);
+                Some(Way::Done(run))
+            }
+        }
     }
 
     /// The rest of [`Kernel::fast_line`] when the notification is bound to this endpoint: a server that
     /// is more important than the current thread takes the bits.
     pub fn fast_bound_line(&mut self, (line, endpoint): (Id<Line>, Id<Endpoint>)) -> Option<Run> {
         let me = self.hart.current?;
-        let line = self.lines.get_mut(line).ok()?;
-        let receiver = line.armed()?;
-        let endpoint = self.endpoints.get_mut(endpoint).ok()?;
-        let to = endpoint.sole_receiver()?;
-        let (thread, server) = self.threads.pair_mut(me, to).ok()?;
-        let priority = thread.priority;
-        if !self.ready.preempts(server.priority, priority) {
-            return None;
-        }
-        endpoint.queue = List::EMPTY;
+        let bits = self.lines.get(line).ok()?.armed()?.bits;
         let now = self.platform.now();
-        line.deliver(now);
-        // Where a server receives there are no bits yet.
-        deliver_bits(server, receiver.bits);
-        let left = Rest::Left(self.hart.slice_end.saturating_sub(now));
-        let run = wake(&mut self.hart, thread, left, server);
-        self.enqueue(me, priority, true).ok()?;
-        self.hart.current = Some(to);
+        let run = self.fast_server(me, endpoint, bits, self.rest_at(now))?;
+        self.lines.get_mut(line).ok()?.deliver(now);
         Some(run)
     }
 }

@@ -276,7 +276,7 @@ impl<P: Platform> Kernel<'_, P> {
         owner: Id<Process>,
         take: impl FnOnce(&mut Frames<'_>) -> Result<Pages>,
     ) -> Result<Memory> {
-        let cap = self.new_object(owner, owner, MEMORY, |kernel, anchor| {
+        self.new_object([owner; 2], MEMORY, CapabilityKind::Vmo, |kernel, anchor| {
             let pages = Pages::EMPTY;
             let vmo = Vmo { pages, cleared: 0, writable: 0, sealed: false, anchor };
             let vmo = kernel.vmos.alloc(vmo)?;
@@ -287,12 +287,8 @@ impl<P: Platform> Kernel<'_, P> {
                     return Err(error);
                 }
             }
-            Ok(CapabilityKind::Vmo(vmo))
-        })?;
-        match self.caps.get(cap)?.kind {
-            CapabilityKind::Vmo(vmo) => Ok((cap, vmo)),
-            _ => Err(Error::WrongKind),
-        }
+            Ok(vmo)
+        })
     }
 
     /// `vmo_seal`.

@@ -12,7 +12,6 @@ use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::Notification;
 use crate::object::line::{Line, Lines, Receiver, Signalling};
 use crate::object::process::Process;
-use crate::object::thread::Rest;
 use crate::platform::Platform;
 use crate::store::list::List;
 use crate::store::pool::Id;
@@ -41,8 +40,7 @@ impl<P: Platform> Kernel<'_, P> {
         if self.deliver(number, now).is_err() {
             self.strays = self.strays.wrapping_add(1);
         }
-        let left = self.hart.slice_end.saturating_sub(now);
-        let _ = self.preempt_with(Rest::Left(left));
+        let _ = self.preempt_with(self.rest_at(now));
     }
 
     /// A line was claimed. An error when nothing came of it: there is no such line, nobody receives it,

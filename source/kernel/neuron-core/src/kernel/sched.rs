@@ -150,9 +150,8 @@ impl<P: Platform> Kernel<'_, P> {
     /// Takes a ready thread out of its queue.
     pub(crate) fn unready(&mut self, id: Id<Thread>) -> Result {
         let priority = self.threads.get(id)?.priority;
-        let Some(queue) = self.ready.queues.get_mut(index(u32::from(priority))) else {
-            return Ok(());
-        };
+        let queue =
+            self.ready.queues.get_mut(index(u32::from(priority))).ok_or(Error::BadArgument)?;
         queue.remove(&mut self.threads, id)?;
         if queue.is_empty() {
             self.ready.mask &= !bit(priority);
@@ -185,6 +184,12 @@ impl<P: Platform> Kernel<'_, P> {
     /// Lets something of higher priority run that the current thread has woken, if it is ready.
     pub(crate) fn preempt(&mut self) -> Result {
         self.preempt_with(Rest::Until(self.hart.slice_end))
+    }
+
+    /// What an interrupt at tick `now` leaves of the turn.
+    #[inline(always)]
+    pub(crate) fn rest_at(&self, now: u64) -> Rest {
+        Rest::Left(self.hart.slice_end.saturating_sub(now))
     }
 
     pub(crate) fn preempt_with(&mut self, rest: Rest) -> Result {
@@ -321,8 +326,7 @@ impl<P: Platform> Kernel<'_, P> {
         if self.hart.slice_end <= now {
             let _ = self.rotate();
         }
-        let left = self.hart.slice_end.saturating_sub(now);
-        let _ = self.preempt_with(Rest::Left(left));
+        let _ = self.preempt_with(self.rest_at(now));
         self.hart.programmed = self.next_alarm().min(self.hart.slice_end);
         self.platform.set_timer(self.hart.programmed);
     }
