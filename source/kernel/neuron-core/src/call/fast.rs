@@ -14,13 +14,14 @@
 use nexus_abi::{Handle, NO_DEADLINE, Rights, Tag, regs};
 
 use crate::call::message::{deliver_bits, reply_handle};
+use crate::kernel::sched::ReadyQueues;
 use crate::kernel::{Hart, Kernel};
 use crate::object::capability::CapabilityKind;
-use crate::object::endpoint::{Endpoint, Notification, Waiting};
+use crate::object::endpoint::{Endpoint, Waiting};
 use crate::object::thread::{Rest, State, Thread, TrapFrame};
 use crate::platform::Platform;
 use crate::store::list::List;
-use crate::store::pool::Id;
+use crate::store::pool::{Id, Pool};
 
 /// A thread to run, for trap exit.
 #[derive(Debug)]
@@ -175,75 +176,42 @@ impl<P: Platform> Kernel<'_, P> {
         let thread = self.threads.get(me).ok()?;
         let kind = self.fast_kind(thread, Rights::SEND)?;
         let CapabilityKind::Notification(id) = kind else { return None };
-        let (bits, rest) = (thread.frame.get(regs::A1), Rest::Until(self.hart.slice_end));
-        let way = self.fast_waiter(me, id, bits, rest)?;
-        if let Way::Done(_) = way {
-            self.threads.get_mut(me).ok()?.answer(0, 0);
-        }
-        Some(way)
+        let notification = self.notifications.get_mut(id).ok()?;
+        let Some(to) = notification.waiter else {
+            return Some(Way::On(notification.bound.as_ref()?.to));
+        };
+        // Where a thread waits there are none yet.
+        let bits = thread.frame.get(regs::A1);
+        let pair = preempted(&mut self.threads, &self.ready, me, to);
+        let (thread, waiter) = pair.filter(|_| bits != 0)?;
+        notification.waiter = None;
+        waiter.answer(0, bits);
+        thread.answer(0, 0);
+        let rest = Rest::Until(self.hart.slice_end);
+        let run = wake(&mut self.hart, thread, rest, (to, waiter));
+        // The current thread and its queue exist, so that this cannot fail.
+        self.enqueue(me, true).ok()?;
+        Some(Way::Done(run))
     }
 
     /// The rest of `signal` when the notification is bound to this endpoint: a server that is more
     /// important than the current thread takes the bits.
     pub fn fast_bound(&mut self, endpoint: Id<Endpoint>) -> Option<Run> {
         let me = self.hart.current?;
-        let bits = self.threads.get(me).ok()?.frame.get(regs::A1);
-        let run = self.fast_server(me, endpoint, bits, Rest::Until(self.hart.slice_end))?;
-        self.threads.get_mut(me).ok()?.answer(0, 0);
-        Some(run)
-    }
-
-    /// A thread that waits for a notification, and is more important than the current one, takes bits
-    /// of it and runs in its place; the current one goes on later with this rest of its turn.
-    #[inline(always)]
-    pub(super) fn fast_waiter(
-        &mut self,
-        me: Id<Thread>,
-        id: Id<Notification>,
-        bits: u64,
-        rest: Rest,
-    ) -> Option<Way<Id<Endpoint>>> {
-        let notification = self.notifications.get_mut(id).ok()?;
-        let Some(to) = notification.waiter else {
-            return Some(Way::On(notification.bound.as_ref()?.to));
-        };
-        let (thread, waiter) = self.threads.pair_mut(me, to).ok()?;
-        let priority = thread.priority;
-        if bits == 0 || !self.ready.preempts(waiter.priority, priority) {
-            return None;
-        }
-        notification.waiter = None;
-        // Where a thread waits there are no bits yet.
-        waiter.answer(0, bits);
-        let run = wake(&mut self.hart, thread, rest, waiter);
-        // The current thread and its queue exist, so that this cannot fail.
-        self.enqueue(me, priority, true).ok()?;
-        self.hart.current = Some(to);
-        Some(Way::Done(run))
-    }
-
-    /// The same with a server that receives on the endpoint that the notification is bound to.
-    #[inline(always)]
-    pub(super) fn fast_server(
-        &mut self,
-        me: Id<Thread>,
-        endpoint: Id<Endpoint>,
-        bits: u64,
-        rest: Rest,
-    ) -> Option<Run> {
         let endpoint = self.endpoints.get_mut(endpoint).ok()?;
         let to = endpoint.sole_receiver()?;
-        let (thread, server) = self.threads.pair_mut(me, to).ok()?;
-        let priority = thread.priority;
-        if bits == 0 || !self.ready.preempts(server.priority, priority) {
+        let (thread, server) = preempted(&mut self.threads, &self.ready, me, to)?;
+        // Where a server receives there are none yet.
+        let bits = thread.frame.get(regs::A1);
+        if bits == 0 {
             return None;
         }
         endpoint.queue = List::EMPTY;
-        // Where a server receives there are none yet.
         deliver_bits(server, bits);
-        let run = wake(&mut self.hart, thread, rest, server);
-        self.enqueue(me, priority, true).ok()?;
-        self.hart.current = Some(to);
+        thread.answer(0, 0);
+        let rest = Rest::Until(self.hart.slice_end);
+        let run = wake(&mut self.hart, thread, rest, (to, server));
+        self.enqueue(me, true).ok()?;
         Some(run)
     }
 
@@ -260,16 +228,34 @@ impl<P: Platform> Kernel<'_, P> {
     }
 }
 
+/// The current thread and one that waits, if that runs at once when it is ready: it is more important.
+#[inline(always)]
+pub(super) fn preempted<'t>(
+    threads: &'t mut Pool<'_, Thread>,
+    ready: &ReadyQueues,
+    me: Id<Thread>,
+    to: Id<Thread>,
+) -> Option<(&'t mut Thread, &'t mut Thread)> {
+    let (thread, waiter) = threads.pair_mut(me, to).ok()?;
+    ready.preempts(waiter.priority, thread.priority).then_some((thread, waiter))
+}
+
 /// Ends the wait of `waiter`, which runs in place of the current thread; that goes on later with this
 /// rest of its turn.
 #[inline(always)]
-fn wake(hart: &mut Hart, current: &mut Thread, rest: Rest, waiter: &mut Thread) -> Run {
+pub(super) fn wake(
+    hart: &mut Hart,
+    current: &mut Thread,
+    rest: Rest,
+    (to, waiter): (Id<Thread>, &mut Thread),
+) -> Run {
     current.turn = hart.turn;
     if current.turn != 0 {
         current.rest = rest;
         hart.end_turn();
     }
     (waiter.state, waiter.deadline) = (State::Running, NO_DEADLINE);
+    hart.current = Some(to);
     Run::of(waiter)
 }
 

@@ -1,14 +1,16 @@
 //! The common case of an interrupt and of its acknowledgement, by the rules of [`crate::call::fast`]:
 //! a driver waits that is more important than whoever runs, and acknowledges when its interval is over.
 
-use nexus_abi::{Handle, regs};
+use nexus_abi::{Handle, LineState, regs};
 
-use crate::call::fast::{Run, Way};
+use crate::call::fast::{Run, Way, preempted, wake};
 use crate::call::line::NO_VALUE;
+use crate::call::message::deliver_bits;
 use crate::kernel::Kernel;
 use crate::object::endpoint::Endpoint;
-use crate::object::line::{Line, Receiver};
+use crate::object::line::Line;
 use crate::platform::Platform;
+use crate::store::list::List;
 use crate::store::pool::Id;
 
 impl<P: Platform> Kernel<'_, P> {
@@ -18,12 +20,13 @@ impl<P: Platform> Kernel<'_, P> {
         let me = self.hart.current?;
         let thread = self.threads.get(me).ok()?;
         let [handle, value] = [0, 1].map(|n: usize| thread.frame.get(n.wrapping_add(regs::A0)));
-        let (line, interval) = self.to_acknowledge(thread.process, Handle(handle)).ok()??;
-        let due = self.lines.get(line).ok()?.due(interval);
-        if value != NO_VALUE || due > self.platform.now() {
+        let (id, interval) = self.to_acknowledge(thread.process, Handle(handle)).ok()??;
+        let line = self.lines.get_mut(id).ok()?;
+        if value != NO_VALUE || line.due(interval) > self.platform.now() {
             return None;
         }
-        self.arm_line(line).ok()?;
+        line.set(LineState::Armed);
+        self.platform.rearm(id.slot());
         let thread = self.threads.get_mut(me).ok()?;
         thread.answer(0, 0);
         Some(Run::of(thread))
@@ -36,25 +39,42 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn fast_line(&mut self, number: u32) -> Option<Way<(Id<Line>, Id<Endpoint>)>> {
         let me = self.hart.current?;
         let id = Id::from_slot(u64::from(number)).ok()?;
-        let Receiver { notification, bits, .. } = self.lines.get(id).ok()?.armed()?;
+        let line = self.lines.get_mut(id).ok()?;
+        let receiver = line.armed()?;
+        let notification = self.notifications.get_mut(receiver.notification).ok()?;
+        let Some(to) = notification.waiter else {
+            return Some(Way::On((id, notification.bound.as_ref()?.to)));
+        };
+        let (thread, waiter) = preempted(&mut self.threads, &self.ready, me, to)?;
+        notification.waiter = None;
         let now = self.platform.now();
-        match self.fast_waiter(me, notification, bits, self.rest_at(now))? {
-            Way::On(endpoint) => Some(Way::On((id, endpoint))),
-            Way::Done(run) => {
-                self.lines.get_mut(id).ok()?.deliver(now);
-                Some(Way::Done(run))
-            }
-        }
+        line.deliver(now);
+        // Where a thread waits there are no bits yet.
+        waiter.answer(0, receiver.bits);
+        let rest = self.hart.rest_at(now);
+        let run = wake(&mut self.hart, thread, rest, (to, waiter));
+        // The current thread and its queue exist, so that this cannot fail.
+        self.enqueue(me, true).ok()?;
+        Some(Way::Done(run))
     }
 
     /// The rest of [`Kernel::fast_line`] when the notification is bound to this endpoint: a server that
     /// is more important than the current thread takes the bits.
     pub fn fast_bound_line(&mut self, (line, endpoint): (Id<Line>, Id<Endpoint>)) -> Option<Run> {
         let me = self.hart.current?;
-        let bits = self.lines.get(line).ok()?.armed()?.bits;
+        let line = self.lines.get_mut(line).ok()?;
+        let receiver = line.armed()?;
+        let endpoint = self.endpoints.get_mut(endpoint).ok()?;
+        let to = endpoint.sole_receiver()?;
+        let (thread, server) = preempted(&mut self.threads, &self.ready, me, to)?;
+        endpoint.queue = List::EMPTY;
         let now = self.platform.now();
-        let run = self.fast_server(me, endpoint, bits, self.rest_at(now))?;
-        self.lines.get_mut(line).ok()?.deliver(now);
+        line.deliver(now);
+        // Where a server receives there are no bits yet.
+        deliver_bits(server, receiver.bits);
+        let rest = self.hart.rest_at(now);
+        let run = wake(&mut self.hart, thread, rest, (to, server));
+        self.enqueue(me, true).ok()?;
         Some(run)
     }
 }

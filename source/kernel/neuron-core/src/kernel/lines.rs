@@ -40,7 +40,7 @@ impl<P: Platform> Kernel<'_, P> {
         if self.deliver(number, now).is_err() {
             self.strays = self.strays.wrapping_add(1);
         }
-        let _ = self.preempt_with(self.rest_at(now));
+        let _ = self.preempt_with(self.hart.rest_at(now));
     }
 
     /// A line was claimed. An error when nothing came of it: there is no such line, nobody receives it,
@@ -69,11 +69,14 @@ impl<P: Platform> Kernel<'_, P> {
     /// have passed since it was.
     #[inline(always)]
     pub(crate) fn acknowledge(&mut self, id: Id<Line>, interval: u64) -> Result {
-        let due = self.lines.get(id)?.due(interval);
-        if due <= self.platform.now() {
-            return self.arm_line(id);
+        let line = self.lines.get_mut(id)?;
+        let due = line.due(interval);
+        if due > self.platform.now() {
+            return self.hold(id, due);
         }
-        self.hold(id, due)
+        line.set(LineState::Armed);
+        self.platform.rearm(id.slot());
+        Ok(())
     }
 
     /// A line that was acknowledged is held back until tick `due`.
@@ -89,18 +92,12 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(())
     }
 
-    /// The next interrupt of a line that is claimed can come.
-    #[inline(always)]
-    pub(crate) fn arm_line(&mut self, id: Id<Line>) -> Result {
-        self.lines.get_mut(id)?.set(LineState::Armed);
-        self.platform.rearm(id.slot());
-        Ok(())
-    }
-
     /// The interval of a line is over that was held back.
     pub(crate) fn ring_line(&mut self, id: Id<Line>) -> Result {
         self.held.drop(&mut self.lines, id)?;
-        self.arm_line(id)
+        self.lines.get_mut(id)?.set(LineState::Armed);
+        self.platform.rearm(id.slot());
+        Ok(())
     }
 
     /// Ends the binding of a line: it is free, and disabled.
