@@ -14,13 +14,14 @@
 use nexus_abi::{Handle, NO_DEADLINE, Rights, Tag, regs};
 
 use crate::call::message::{deliver_bits, reply_handle};
+use crate::kernel::sched::ReadyQueues;
 use crate::kernel::{Hart, Kernel};
 use crate::object::capability::CapabilityKind;
 use crate::object::endpoint::{Endpoint, Waiting};
 use crate::object::thread::{Rest, State, Thread, TrapFrame};
 use crate::platform::Platform;
 use crate::store::list::List;
-use crate::store::pool::Id;
+use crate::store::pool::{Id, Pool};
 
 /// A thread to run, for trap exit.
 #[derive(Debug)]
@@ -116,7 +117,7 @@ impl<P: Platform> Kernel<'_, P> {
         if !reply.is_reply() {
             return None;
         }
-        if let Some(bound) = endpoint.bound
+        if let Some(bound) = &endpoint.bound
             && self.notifications.get(bound.to).ok()?.bits != 0
         {
             return None;
@@ -177,23 +178,19 @@ impl<P: Platform> Kernel<'_, P> {
         let CapabilityKind::Notification(id) = kind else { return None };
         let notification = self.notifications.get_mut(id).ok()?;
         let Some(to) = notification.waiter else {
-            return Some(Way::On(notification.bound?.to));
+            return Some(Way::On(notification.bound.as_ref()?.to));
         };
         // Where a thread waits there are none yet.
         let bits = thread.frame.get(regs::A1);
-        let (thread, waiter) = self.threads.pair_mut(me, to).ok()?;
-        let priority = thread.priority;
-        if bits == 0 || !self.ready.preempts(waiter.priority, priority) {
-            return None;
-        }
+        let pair = preempted(&mut self.threads, &self.ready, me, to);
+        let (thread, waiter) = pair.filter(|_| bits != 0)?;
         notification.waiter = None;
         waiter.answer(0, bits);
         thread.answer(0, 0);
         let rest = Rest::Until(self.hart.slice_end);
-        let run = wake(&mut self.hart, thread, rest, waiter);
+        let run = wake(&mut self.hart, thread, rest, (to, waiter));
         // The current thread and its queue exist, so that this cannot fail.
-        self.enqueue(me, priority, true).ok()?;
-        self.hart.current = Some(to);
+        self.enqueue(me, true).ok()?;
         Some(Way::Done(run))
     }
 
@@ -203,20 +200,18 @@ impl<P: Platform> Kernel<'_, P> {
         let me = self.hart.current?;
         let endpoint = self.endpoints.get_mut(endpoint).ok()?;
         let to = endpoint.sole_receiver()?;
-        let (thread, server) = self.threads.pair_mut(me, to).ok()?;
+        let (thread, server) = preempted(&mut self.threads, &self.ready, me, to)?;
         // Where a server receives there are none yet.
         let bits = thread.frame.get(regs::A1);
-        let priority = thread.priority;
-        if bits == 0 || !self.ready.preempts(server.priority, priority) {
+        if bits == 0 {
             return None;
         }
         endpoint.queue = List::EMPTY;
         deliver_bits(server, bits);
         thread.answer(0, 0);
         let rest = Rest::Until(self.hart.slice_end);
-        let run = wake(&mut self.hart, thread, rest, server);
-        self.enqueue(me, priority, true).ok()?;
-        self.hart.current = Some(to);
+        let run = wake(&mut self.hart, thread, rest, (to, server));
+        self.enqueue(me, true).ok()?;
         Some(run)
     }
 
@@ -233,16 +228,34 @@ impl<P: Platform> Kernel<'_, P> {
     }
 }
 
+/// The current thread and one that waits, if that runs at once when it is ready: it is more important.
+#[inline(always)]
+pub(super) fn preempted<'t>(
+    threads: &'t mut Pool<'_, Thread>,
+    ready: &ReadyQueues,
+    me: Id<Thread>,
+    to: Id<Thread>,
+) -> Option<(&'t mut Thread, &'t mut Thread)> {
+    let (thread, waiter) = threads.pair_mut(me, to).ok()?;
+    ready.preempts(waiter.priority, thread.priority).then_some((thread, waiter))
+}
+
 /// Ends the wait of `waiter`, which runs in place of the current thread; that goes on later with this
 /// rest of its turn.
 #[inline(always)]
-pub(super) fn wake(hart: &mut Hart, current: &mut Thread, rest: Rest, waiter: &mut Thread) -> Run {
+pub(super) fn wake(
+    hart: &mut Hart,
+    current: &mut Thread,
+    rest: Rest,
+    (to, waiter): (Id<Thread>, &mut Thread),
+) -> Run {
     current.turn = hart.turn;
     if current.turn != 0 {
         current.rest = rest;
         hart.end_turn();
     }
     (waiter.state, waiter.deadline) = (State::Running, NO_DEADLINE);
+    hart.current = Some(to);
     Run::of(waiter)
 }
 

@@ -1,15 +1,14 @@
 //! The common case of an interrupt and of its acknowledgement, by the rules of [`crate::call::fast`]:
 //! a driver waits that is more important than whoever runs, and acknowledges when its interval is over.
 
-use nexus_abi::{Handle, regs};
+use nexus_abi::{Handle, LineState, regs};
 
-use crate::call::fast::{Run, Way, wake};
+use crate::call::fast::{Run, Way, preempted, wake};
 use crate::call::line::NO_VALUE;
 use crate::call::message::deliver_bits;
-use crate::kernel::{Hart, Kernel};
+use crate::kernel::Kernel;
 use crate::object::endpoint::Endpoint;
 use crate::object::line::Line;
-use crate::object::thread::{Rest, Thread};
 use crate::platform::Platform;
 use crate::store::list::List;
 use crate::store::pool::Id;
@@ -21,12 +20,13 @@ impl<P: Platform> Kernel<'_, P> {
         let me = self.hart.current?;
         let thread = self.threads.get(me).ok()?;
         let [handle, value] = [0, 1].map(|n: usize| thread.frame.get(n.wrapping_add(regs::A0)));
-        let (line, interval) = self.to_acknowledge(thread.process, Handle(handle)).ok()??;
-        let due = self.lines.get(line).ok()?.due(interval);
-        if value != NO_VALUE || due > self.platform.now() {
+        let (id, interval) = self.to_acknowledge(thread.process, Handle(handle)).ok()??;
+        let line = self.lines.get_mut(id).ok()?;
+        if value != NO_VALUE || line.due(interval) > self.platform.now() {
             return None;
         }
-        self.arm_line(line).ok()?;
+        line.set(LineState::Armed);
+        self.platform.rearm(id.slot());
         let thread = self.threads.get_mut(me).ok()?;
         thread.answer(0, 0);
         Some(Run::of(thread))
@@ -43,22 +43,18 @@ impl<P: Platform> Kernel<'_, P> {
         let receiver = line.armed()?;
         let notification = self.notifications.get_mut(receiver.notification).ok()?;
         let Some(to) = notification.waiter else {
-            return Some(Way::On((id, notification.bound?.to)));
+            return Some(Way::On((id, notification.bound.as_ref()?.to)));
         };
-        let (thread, waiter) = self.threads.pair_mut(me, to).ok()?;
-        let priority = thread.priority;
-        if !self.ready.preempts(waiter.priority, priority) {
-            return None;
-        }
+        let (thread, waiter) = preempted(&mut self.threads, &self.ready, me, to)?;
         notification.waiter = None;
         let now = self.platform.now();
         line.deliver(now);
         // Where a thread waits there are no bits yet.
         waiter.answer(0, receiver.bits);
-        let run = interrupt(&mut self.hart, now, thread, waiter);
+        let rest = self.hart.rest_at(now);
+        let run = wake(&mut self.hart, thread, rest, (to, waiter));
         // The current thread and its queue exist, so that this cannot fail.
-        self.enqueue(me, priority, true).ok()?;
-        self.hart.current = Some(to);
+        self.enqueue(me, true).ok()?;
         Some(Way::Done(run))
     }
 
@@ -70,27 +66,15 @@ impl<P: Platform> Kernel<'_, P> {
         let receiver = line.armed()?;
         let endpoint = self.endpoints.get_mut(endpoint).ok()?;
         let to = endpoint.sole_receiver()?;
-        let (thread, server) = self.threads.pair_mut(me, to).ok()?;
-        let priority = thread.priority;
-        if !self.ready.preempts(server.priority, priority) {
-            return None;
-        }
+        let (thread, server) = preempted(&mut self.threads, &self.ready, me, to)?;
         endpoint.queue = List::EMPTY;
         let now = self.platform.now();
         line.deliver(now);
         // Where a server receives there are no bits yet.
         deliver_bits(server, receiver.bits);
-        let run = interrupt(&mut self.hart, now, thread, server);
-        self.enqueue(me, priority, true).ok()?;
-        self.hart.current = Some(to);
+        let rest = self.hart.rest_at(now);
+        let run = wake(&mut self.hart, thread, rest, (to, server));
+        self.enqueue(me, true).ok()?;
         Some(run)
     }
-}
-
-/// Ends the wait of `waiter`, which runs in place of the current thread from tick `now` on. That goes on
-/// later with the ticks that are left of its turn.
-#[inline(always)]
-fn interrupt(hart: &mut Hart, now: u64, current: &mut Thread, waiter: &mut Thread) -> Run {
-    let left = Rest::Left(hart.slice_end.saturating_sub(now));
-    wake(hart, current, left, waiter)
 }

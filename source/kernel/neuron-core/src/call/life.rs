@@ -19,13 +19,13 @@ use crate::store::pool::Id;
 impl<P: Platform> Kernel<'_, P> {
     /// Makes an object of `owner`: its anchor, its first capability, which `holder` gets, and last
     /// the object itself by `make`. Nothing is left of it on an error.
-    pub(crate) fn new_object(
+    pub(crate) fn new_object<T>(
         &mut self,
-        owner: Id<Process>,
-        holder: Id<Process>,
+        [owner, holder]: [Id<Process>; 2],
         rights: Rights,
-        make: impl FnOnce(&mut Self, Id<Capability>) -> Result<CapabilityKind>,
-    ) -> Result<Id<Capability>> {
+        kind: impl FnOnce(Id<T>) -> CapabilityKind,
+        make: impl FnOnce(&mut Self, Id<Capability>) -> Result<Id<T>>,
+    ) -> Result<(Id<Capability>, Id<T>)> {
         // Anchor and capability are told what they name once it exists.
         let unknown = CapabilityKind::Spawn;
         let mut anchor = Capability::new(unknown, Rights::empty(), owner);
@@ -35,10 +35,11 @@ impl<P: Platform> Kernel<'_, P> {
             .add_child(anchor, holder, unknown, rights)
             .and_then(|cap| Ok((cap, make(self, anchor)?)));
         match made {
-            Ok((cap, kind)) => {
+            Ok((cap, object)) => {
+                let kind = kind(object);
                 self.caps.get_mut(anchor)?.kind = kind;
                 self.caps.get_mut(cap)?.kind = kind;
-                Ok(cap)
+                Ok((cap, object))
             }
             Err(error) => {
                 let _ = self.end_anchor(anchor, &mut Work::step())?;
@@ -81,12 +82,12 @@ impl<P: Platform> Kernel<'_, P> {
         if !covered {
             return Err(Error::NoMemory);
         }
-        let cap = self.new_object(caller, caller, OBJECT_RIGHTS, |kernel, anchor| {
+        let kind = CapabilityKind::Process;
+        let (cap, _) = self.new_object([caller; 2], OBJECT_RIGHTS, kind, |kernel, anchor| {
             let process = kernel.new_process(id, frames, objects, Some(caller))?;
             let made = kernel.processes.get_mut(process)?;
-            made.anchor = Some(anchor);
-            made.notify = notify;
-            Ok(CapabilityKind::Process(process))
+            (made.anchor, made.notify) = (Some(anchor), notify);
+            Ok(process)
         })?;
         let parent = self.processes.get_mut(caller)?;
         parent.frames.charge(frames)?;
@@ -156,14 +157,11 @@ impl<P: Platform> Kernel<'_, P> {
         // The anchor pays the last 1 of the cost.
         let cost = HEAVY.saturating_sub(1);
         self.processes.get_mut(target)?.objects.charge(cost)?;
-        let made = self.new_object(target, holder, OBJECT_RIGHTS, |kernel, anchor| {
-            let thread = kernel.new_thread(target, anchor, priority)?;
-            Ok(CapabilityKind::Thread(thread))
+        let (payer, kind) = ([target, holder], CapabilityKind::Thread);
+        let made = self.new_object(payer, OBJECT_RIGHTS, kind, |kernel, anchor| {
+            kernel.new_thread(target, anchor, priority)
         });
-        let cap = made.inspect_err(|_| self.refund_objects(target, cost))?;
-        let CapabilityKind::Thread(thread) = self.caps.get(cap)?.kind else {
-            return Err(Error::WrongKind);
-        };
+        let (cap, thread) = made.inspect_err(|_| self.refund_objects(target, cost))?;
         let frame = &mut self.threads.get_mut(thread)?.frame;
         frame.set(0, entry);
         frame.set(2, stack);

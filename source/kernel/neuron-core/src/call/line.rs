@@ -82,8 +82,7 @@ impl<P: Platform> Kernel<'_, P> {
     ) -> Result<Option<(Id<Line>, u64)>> {
         let (by, cap, lines) = self.lines_of(process, handle, Rights::RECV)?;
         let Some(id) = self.line_of(by, cap.kind) else { return Ok(None) };
-        let receiver = self.lines.get(id)?.receiver;
-        let delivered = receiver.is_some_and(|receiver| receiver.state == LineState::Delivered);
+        let delivered = self.lines.get(id)?.state() == LineState::Delivered;
         Ok(delivered.then_some((id, lines.interval())))
     }
 

@@ -13,7 +13,7 @@ use crate::object::process::Process;
 use crate::object::thread::Thread;
 use crate::object::window::Window;
 use crate::platform::Platform;
-use crate::store::addr::{Frame, PageRange, part};
+use crate::store::addr::{Frame, PageRange, aligned, part};
 use crate::store::frames::{Frames, Pages};
 use crate::store::pool::Id;
 use crate::store::pte::{DevicePerm, Leaf};
@@ -37,9 +37,7 @@ impl<P: Platform> Kernel<'_, P> {
         let window = Window::of(capability.kind)?;
         device_rights(capability, prot)?;
         let perm = device_perm(prot)?;
-        if va & PAGE_SIZE.wrapping_sub(1) != 0 {
-            return Err(Error::Misaligned);
-        }
+        aligned(va)?;
         let (base, count) = window.frames(offset, len)?;
         let has_child = !capability.children.is_empty();
         let pages = PageRange::new(va, count)?;
@@ -71,9 +69,7 @@ impl<P: Platform> Kernel<'_, P> {
             return Err(Error::BadState);
         }
         check_seal(object, leaf)?;
-        if va & PAGE_SIZE.wrapping_sub(1) != 0 {
-            return Err(Error::Misaligned);
-        }
+        aligned(va)?;
         let (first, count) = part(offset, len, bytes(object))?;
         let first = u32::try_from(first).map_err(|_| Error::OutOfRange)?;
         let backing = Backing::Memory(object.pages, first);
@@ -149,9 +145,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// The mapping of `caller` that begins at `va`, and the last-level table there.
     fn mapping_from(&self, caller: Id<Process>, va: u64) -> Result<(Id<Mapping>, Frame)> {
-        if va & PAGE_SIZE.wrapping_sub(1) != 0 {
-            return Err(Error::Misaligned);
-        }
+        aligned(va)?;
         let first = PageRange::new(va, 1)?.first;
         let space = self.processes.get(caller)?.space()?;
         let found =
@@ -216,11 +210,11 @@ impl<P: Platform> Kernel<'_, P> {
         let handle = self.caps.handle(cap);
         let new = self.caps.get(cap)?.state == CapState::New;
         match self.clear_memory(vmo, work)? {
-            Progress::Done if new => self.hand_out(cap, MEMORY)?,
+            Progress::Done if new => self.pass(cap, CapState::Held, MEMORY)?,
             Progress::Done => {}
             Progress::More => {
                 if !new {
-                    self.withhold(cap)?;
+                    self.pass(cap, CapState::New, Rights::empty())?;
                 }
                 self.threads.get_mut(me)?.unfinished = handle;
                 return Ok(Outcome::Again);
@@ -285,7 +279,7 @@ impl<P: Platform> Kernel<'_, P> {
         owner: Id<Process>,
         take: impl FnOnce(&mut Frames<'_>) -> Result<Pages>,
     ) -> Result<Memory> {
-        let cap = self.new_object(owner, owner, MEMORY, |kernel, anchor| {
+        self.new_object([owner; 2], MEMORY, CapabilityKind::Vmo, |kernel, anchor| {
             let pages = Pages::EMPTY;
             let vmo = Vmo { pages, cleared: 0, writable: 0, sealed: false, device: None, anchor };
             let vmo = kernel.vmos.alloc(vmo)?;
@@ -296,12 +290,8 @@ impl<P: Platform> Kernel<'_, P> {
                     return Err(error);
                 }
             }
-            Ok(CapabilityKind::Vmo(vmo))
-        })?;
-        match self.caps.get(cap)?.kind {
-            CapabilityKind::Vmo(vmo) => Ok((cap, vmo)),
-            _ => Err(Error::WrongKind),
-        }
+            Ok(vmo)
+        })
     }
 
     /// `vmo_seal`.

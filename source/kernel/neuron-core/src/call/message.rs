@@ -251,9 +251,8 @@ impl<P: Platform> Kernel<'_, P> {
     /// Takes what already waits at an endpoint, if anything does.
     #[inline(always)]
     fn receive_now(&mut self, me: Id<Thread>, id: Id<Endpoint>) -> Result<Found> {
-        let endpoint = self.endpoints.get(id)?;
-        if let Some(bound) = endpoint.bound
-            && self.take_bound(me, bound.to)?
+        if let Some(Binding { to, .. }) = self.endpoints.get(id)?.bound
+            && self.take_bound(me, to)?
         {
             return Ok(Found::Message);
         }
@@ -311,7 +310,7 @@ impl<P: Platform> Kernel<'_, P> {
             return Ok(true);
         }
         match notification.bound {
-            Some(bound) => self.give_bits(id, bound.to),
+            Some(Binding { to, .. }) => self.give_bits(id, to),
             None => Ok(false),
         }
     }
@@ -384,10 +383,10 @@ impl<P: Platform> Kernel<'_, P> {
     /// `endpoint_create`.
     pub(crate) fn endpoint_create(&mut self, owner: Id<Process>) -> Result<Handle> {
         let rights = Rights::SEND | Rights::RECV | OBJECT_RIGHTS;
-        let cap = self.new_object(owner, owner, rights, |kernel, anchor| {
-            let endpoint =
-                Endpoint { queue: List::EMPTY, waiting: Waiting::Receivers, bound: None, anchor };
-            Ok(CapabilityKind::Endpoint(kernel.endpoints.alloc(endpoint)?))
+        let kind = CapabilityKind::Endpoint;
+        let (cap, _) = self.new_object([owner; 2], rights, kind, |kernel, anchor| {
+            let (queue, waiting) = (List::EMPTY, Waiting::Receivers);
+            kernel.endpoints.alloc(Endpoint { queue, waiting, bound: None, anchor })
         })?;
         Ok(self.caps.handle(cap))
     }
@@ -395,10 +394,10 @@ impl<P: Platform> Kernel<'_, P> {
     /// `notification_create`.
     pub(crate) fn notification_create(&mut self, owner: Id<Process>) -> Result<Handle> {
         let rights = Rights::SEND | Rights::RECV | OBJECT_RIGHTS;
-        let cap = self.new_object(owner, owner, rights, |kernel, anchor| {
-            let notification =
-                Notification { bits: 0, waiter: None, bound: None, lines: List::EMPTY, anchor };
-            Ok(CapabilityKind::Notification(kernel.notifications.alloc(notification)?))
+        let kind = CapabilityKind::Notification;
+        let (cap, _) = self.new_object([owner; 2], rights, kind, |kernel, anchor| {
+            let (lines, bound) = (List::EMPTY, None);
+            kernel.notifications.alloc(Notification { bits: 0, waiter: None, bound, lines, anchor })
         })?;
         Ok(self.caps.handle(cap))
     }

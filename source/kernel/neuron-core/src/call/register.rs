@@ -59,7 +59,7 @@ impl<P: Platform> Kernel<'_, P> {
             Some(registers) => self.registers.get_mut(registers)?.mask = mask,
             None => {
                 let registers = self.reach(window, mask)?;
-                self.caps.get_mut(id)?.set_registers(registers);
+                self.caps.get_mut(id)?.set_registers(Some(registers));
             }
         }
         Ok(())

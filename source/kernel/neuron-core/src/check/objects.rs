@@ -92,7 +92,7 @@ impl<P: Platform> Kernel<'_, P> {
             return Ok(());
         }
         ensure(notification.waiter.is_none(), Rule::NotificationWaiter, at)?;
-        let bound = notification.bound.and_then(|bound| self.endpoints.get(bound.to).ok());
+        let bound = notification.bound.as_ref().and_then(|bound| self.endpoints.get(bound.to).ok());
         let receives = bound.is_some_and(|endpoint| {
             endpoint.waiting == Waiting::Receivers && !endpoint.queue.is_empty()
         });
@@ -101,15 +101,15 @@ impl<P: Platform> Kernel<'_, P> {
 
     fn check_bindings(&self) -> Result<(), Violation> {
         for (id, endpoint) in self.endpoints.iter() {
-            let Some(bound) = endpoint.bound else { continue };
-            let back = self.notifications.get(bound.to).ok().and_then(|other| other.bound);
+            let Some(bound) = &endpoint.bound else { continue };
+            let back = self.notifications.get(bound.to).ok().and_then(|other| other.bound.as_ref());
             let mutual = back.is_some_and(|back| back.to == id);
             let right = self.may_receive(bound.by, CapabilityKind::Endpoint(id));
             ensure(mutual && right, Rule::Binding, id.slot())?;
         }
         for (id, notification) in self.notifications.iter() {
-            let Some(bound) = notification.bound else { continue };
-            let back = self.endpoints.get(bound.to).ok().and_then(|other| other.bound);
+            let Some(bound) = &notification.bound else { continue };
+            let back = self.endpoints.get(bound.to).ok().and_then(|other| other.bound.as_ref());
             let mutual = back.is_some_and(|back| back.to == id);
             let right = self.may_receive(bound.by, CapabilityKind::Notification(id));
             ensure(mutual && right, Rule::Binding, id.slot())?;

@@ -171,12 +171,12 @@ fn masks() {
         let [kept, _] = masked(w, s);
         let memory = s.cap(w, s.memory);
         let place = place(w, kept);
-        w.kernel.caps.get_mut(memory).unwrap().set_registers(place);
+        w.kernel.caps.get_mut(memory).unwrap().set_registers(Some(place));
     });
     breaks(&[Rule::DevicePage], |w, s| {
         let [kept, window] = masked(w, s);
         let place = place(w, kept);
-        w.kernel.caps.get_mut(window).unwrap().set_registers(place);
+        w.kernel.caps.get_mut(window).unwrap().set_registers(Some(place));
     });
     breaks(&[Rule::DevicePage], |w, s| {
         let [kept, _] = masked(w, s);

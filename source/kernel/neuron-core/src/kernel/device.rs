@@ -21,12 +21,11 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(id)
     }
 
-    /// Gives back the place of a capability that ends, if it has one. True when it had.
-    pub(crate) fn let_go(&mut self, registers: Option<Id<Registers>>) -> bool {
-        let Some(id) = registers else { return false };
+    /// Gives back the place of a capability that ends, if it has one.
+    pub(crate) fn let_go(&mut self, registers: Option<Id<Registers>>) {
+        let Some(id) = registers else { return };
         self.registers.release(id);
         self.set_device(id, Pte::INVALID);
-        true
     }
 
     fn set_device(&mut self, id: Id<Registers>, entry: Pte) {

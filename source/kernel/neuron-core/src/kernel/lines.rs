@@ -12,7 +12,6 @@ use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::Notification;
 use crate::object::line::{Line, Lines, Receiver, Signalling};
 use crate::object::process::Process;
-use crate::object::thread::Rest;
 use crate::platform::Platform;
 use crate::store::list::List;
 use crate::store::pool::Id;
@@ -41,8 +40,7 @@ impl<P: Platform> Kernel<'_, P> {
         if self.deliver(number, now).is_err() {
             self.strays = self.strays.wrapping_add(1);
         }
-        let left = self.hart.slice_end.saturating_sub(now);
-        let _ = self.preempt_with(Rest::Left(left));
+        let _ = self.preempt_with(self.hart.rest_at(now));
     }
 
     /// A line was claimed. An error when nothing came of it: there is no such line, nobody receives it,
@@ -71,11 +69,14 @@ impl<P: Platform> Kernel<'_, P> {
     /// have passed since it was.
     #[inline(always)]
     pub(crate) fn acknowledge(&mut self, id: Id<Line>, interval: u64) -> Result {
-        let due = self.lines.get(id)?.due(interval);
-        if due <= self.platform.now() {
-            return self.arm_line(id);
+        let line = self.lines.get_mut(id)?;
+        let due = line.due(interval);
+        if due > self.platform.now() {
+            return self.hold(id, due);
         }
-        self.hold(id, due)
+        line.set(LineState::Armed);
+        self.platform.rearm(id.slot());
+        Ok(())
     }
 
     /// A line that was acknowledged is held back until tick `due`.
@@ -84,29 +85,19 @@ impl<P: Platform> Kernel<'_, P> {
     fn hold(&mut self, id: Id<Line>, due: u64) -> Result {
         let due = due.min(NO_DEADLINE.wrapping_sub(1));
         let line = self.lines.get_mut(id)?;
-        if let Some(receiver) = &mut line.receiver {
-            receiver.state = LineState::Held;
-        }
+        line.set(LineState::Held);
         line.held_back = line.held_back.wrapping_add(1);
         self.held.advance(&mut self.lines, id, due)?;
         self.program(due);
         Ok(())
     }
 
-    /// The next interrupt of a line that is claimed can come.
-    #[inline(always)]
-    pub(crate) fn arm_line(&mut self, id: Id<Line>) -> Result {
-        if let Some(receiver) = &mut self.lines.get_mut(id)?.receiver {
-            receiver.state = LineState::Armed;
-        }
-        self.platform.rearm(id.slot());
-        Ok(())
-    }
-
     /// The interval of a line is over that was held back.
     pub(crate) fn ring_line(&mut self, id: Id<Line>) -> Result {
         self.held.drop(&mut self.lines, id)?;
-        self.arm_line(id)
+        self.lines.get_mut(id)?.set(LineState::Armed);
+        self.platform.rearm(id.slot());
+        Ok(())
     }
 
     /// Ends the binding of a line: it is free, and disabled.

@@ -23,7 +23,7 @@ impl<P: Platform> Kernel<'_, P> {
         let (waits, anchor, bound) = match kind {
             CapabilityKind::Endpoint(id) => {
                 let one = self.endpoints.get(id)?;
-                let bound = one.bound.filter(|bound| bound.by == cap);
+                let bound = one.bound.as_ref().filter(|bound| bound.by == cap);
                 (!one.queue.is_empty(), one.anchor, bound.map(|bound| (id, bound.to)))
             }
             CapabilityKind::Notification(id) => {
@@ -31,7 +31,7 @@ impl<P: Platform> Kernel<'_, P> {
                     self.end_lines_with(cap, id, work)?;
                 }
                 let one = self.notifications.get(id)?;
-                let bound = one.bound.filter(|bound| bound.by == cap);
+                let bound = one.bound.as_ref().filter(|bound| bound.by == cap);
                 (one.waiter.is_some(), one.anchor, bound.map(|bound| (bound.to, id)))
             }
             CapabilityKind::Irq(_) => {

@@ -93,6 +93,12 @@ impl Hart {
         (self.turn, self.slice_end) = (0, NO_DEADLINE);
     }
 
+    /// What an interrupt at tick `now` leaves of the turn.
+    #[inline(always)]
+    pub(crate) fn rest_at(&self, now: u64) -> Rest {
+        Rest::Left(self.slice_end.saturating_sub(now))
+    }
+
     /// True when the turn goes on with the answer from this priority to a caller. Between equals
     /// it always does.
     #[inline(always)]
@@ -112,7 +118,7 @@ impl<P: Platform> Kernel<'_, P> {
         let thread = self.threads.get_mut(id)?;
         (thread.deadline, thread.turn) = (NO_DEADLINE, 0);
         let priority = thread.priority;
-        self.enqueue(id, priority, false)?;
+        self.enqueue(id, false)?;
         self.share(priority)
     }
 
@@ -134,8 +140,10 @@ impl<P: Platform> Kernel<'_, P> {
         self.make_ready(id)
     }
 
-    pub(crate) fn enqueue(&mut self, id: Id<Thread>, priority: u8, front: bool) -> Result {
-        self.threads.get_mut(id)?.state = State::Ready;
+    pub(crate) fn enqueue(&mut self, id: Id<Thread>, front: bool) -> Result {
+        let thread = self.threads.get_mut(id)?;
+        thread.state = State::Ready;
+        let priority = thread.priority;
         let queue =
             self.ready.queues.get_mut(index(u32::from(priority))).ok_or(Error::BadArgument)?;
         if front {
@@ -150,9 +158,8 @@ impl<P: Platform> Kernel<'_, P> {
     /// Takes a ready thread out of its queue.
     pub(crate) fn unready(&mut self, id: Id<Thread>) -> Result {
         let priority = self.threads.get(id)?.priority;
-        let Some(queue) = self.ready.queues.get_mut(index(u32::from(priority))) else {
-            return Ok(());
-        };
+        let queue =
+            self.ready.queues.get_mut(index(u32::from(priority))).ok_or(Error::BadArgument)?;
         queue.remove(&mut self.threads, id)?;
         if queue.is_empty() {
             self.ready.mask &= !bit(priority);
@@ -202,9 +209,8 @@ impl<P: Platform> Kernel<'_, P> {
         let Some(current) = self.hart.current.take() else { return Ok(()) };
         let thread = self.threads.get_mut(current)?;
         (thread.turn, thread.rest) = (self.hart.turn, rest);
-        let priority = thread.priority;
         self.hart.end_turn();
-        self.enqueue(current, priority, true)
+        self.enqueue(current, true)
     }
 
     /// Lets others of the current thread's priority run first.
@@ -321,8 +327,7 @@ impl<P: Platform> Kernel<'_, P> {
         if self.hart.slice_end <= now {
             let _ = self.rotate();
         }
-        let left = self.hart.slice_end.saturating_sub(now);
-        let _ = self.preempt_with(Rest::Left(left));
+        let _ = self.preempt_with(self.hart.rest_at(now));
         self.hart.programmed = self.next_alarm().min(self.hart.slice_end);
         self.platform.set_timer(self.hart.programmed);
     }

@@ -20,12 +20,11 @@ use crate::store::pool::Id;
 impl<P: Platform> Kernel<'_, P> {
     /// Puts a capability in the lists of `owner`, who pays 1.
     pub(crate) fn insert(&mut self, owner: Id<Process>, cap: Capability) -> Result<Id<Capability>> {
-        let held = cap.state == CapState::Held;
+        let state = cap.state;
         let owner = self.processes.get_mut(owner)?;
         owner.objects.charge(1)?;
         let id = self.caps.alloc(cap).inspect_err(|_| owner.objects.refund(1))?;
-        let list = if held { &mut owner.held } else { &mut owner.owned };
-        list.push_back(&mut self.caps, id)?;
+        owner.list(state).push_back(&mut self.caps, id)?;
         Ok(id)
     }
 
@@ -47,13 +46,9 @@ impl<P: Platform> Kernel<'_, P> {
         let mut registers = None;
         if let Ok(window) = Window::of(kind) {
             registers = self.inherit(parent, window)?;
-            registers.inspect(|registers| cap.set_registers(*registers));
+            cap.set_registers(registers);
         }
-        let id = self.insert(owner, cap);
-        if id.is_err() {
-            self.let_go(registers);
-        }
-        let id = id?;
+        let id = self.insert(owner, cap).inspect_err(|_| self.let_go(registers))?;
         self.link_child(parent, id)?;
         Ok(id)
     }
@@ -119,10 +114,7 @@ impl<P: Platform> Kernel<'_, P> {
         {
             return self.bury(id, work);
         }
-        let last_of = match parent {
-            Some(parent) => self.last_of(parent)?,
-            None => None,
-        };
+        let last_of = parent.and_then(|parent| self.last_of(parent));
         if let Some(CapabilityKind::Vmo(vmo)) = last_of
             && self.give_back(vmo, work)? == Progress::More
         {
@@ -131,14 +123,13 @@ impl<P: Platform> Kernel<'_, P> {
         if state == CapState::Held {
             self.end_uses(id, last_of.is_some(), work)?;
         }
-        let holder = self.processes.get_mut(owner)?;
-        let list = if state == CapState::Held { &mut holder.held } else { &mut holder.owned };
-        list.remove(&mut self.caps, id)?;
+        self.processes.get_mut(owner)?.list(state).remove(&mut self.caps, id)?;
         if let Some(parent) = parent {
             self.unlink_child(parent, id)?;
         }
         self.caps.release(id);
-        if self.let_go(registers) {
+        self.let_go(registers);
+        if registers.is_some() {
             let _ = work.spend(cost::FENCE);
         }
         self.refund_objects(owner, 1);
@@ -154,30 +145,22 @@ impl<P: Platform> Kernel<'_, P> {
     fn bury(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress> {
         if self.caps.get(id)?.state == CapState::Held {
             self.end_uses(id, false, work)?;
-            self.withhold(id)?;
+            self.pass(id, CapState::New, Rights::empty())?;
         }
         self.caps.get_mut(id)?.state = CapState::Zombie;
         Ok(Progress::More)
     }
 
-    /// Takes a capability out of its owner's hands: no handle names it, and it has no rights.
+    /// Puts a capability in its owner's hands (`Held`), with these rights, or takes it out of them
+    /// (`New`): then no handle names it, and it has none.
     #[cold]
-    pub(crate) fn withhold(&mut self, id: Id<Capability>) -> Result {
+    pub(crate) fn pass(&mut self, id: Id<Capability>, to: CapState, rights: Rights) -> Result {
         let cap = self.caps.get_mut(id)?;
-        (cap.state, cap.rights) = (CapState::New, Rights::empty());
+        let from = core::mem::replace(&mut cap.state, to);
+        cap.rights = rights;
         let owner = self.processes.get_mut(cap.owner)?;
-        owner.held.remove(&mut self.caps, id)?;
-        owner.owned.push_back(&mut self.caps, id)
-    }
-
-    /// Puts one that was withheld in its owner's hands, with these rights.
-    #[cold]
-    pub(crate) fn hand_out(&mut self, id: Id<Capability>, rights: Rights) -> Result {
-        let cap = self.caps.get_mut(id)?;
-        (cap.state, cap.rights) = (CapState::Held, rights);
-        let owner = self.processes.get_mut(cap.owner)?;
-        owner.owned.remove(&mut self.caps, id)?;
-        owner.held.push_back(&mut self.caps, id)
+        owner.list(from).remove(&mut self.caps, id)?;
+        owner.list(to).push_back(&mut self.caps, id)
     }
 
     /// What was derived from a capability ends, if that is being revoked; else it moves to the
@@ -217,11 +200,11 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// The object whose only capability is the one child of this anchor.
-    fn last_of(&self, parent: Id<Capability>) -> Result<Option<CapabilityKind>> {
-        let parent = self.caps.get(parent)?;
+    fn last_of(&self, parent: Id<Capability>) -> Option<CapabilityKind> {
+        let parent = self.caps.get(parent).ok()?;
         let ends = !matches!(parent.kind, CapabilityKind::Thread(_));
         let last = parent.state == CapState::Anchor && parent.child_count == 1;
-        Ok((last && ends).then_some(parent.kind))
+        (last && ends).then_some(parent.kind)
     }
 
     /// Gives the frames of a memory object back, which only one capability names, without mappings.
@@ -251,15 +234,9 @@ impl<P: Platform> Kernel<'_, P> {
         let owner = self.caps.get(anchor)?.owner;
         let mut cost = 1;
         match kind {
-            CapabilityKind::Endpoint(id) => {
-                self.endpoints.release(id);
-            }
-            CapabilityKind::Notification(id) => {
-                self.notifications.release(id);
-            }
-            CapabilityKind::Vmo(id) => {
-                self.vmos.release(id);
-            }
+            CapabilityKind::Endpoint(id) => self.endpoints.release(id),
+            CapabilityKind::Notification(id) => self.notifications.release(id),
+            CapabilityKind::Vmo(id) => self.vmos.release(id),
             CapabilityKind::Process(id) => {
                 self.end_process(id, EndReason::Killed(0))?;
                 self.processes.get_mut(id)?.anchor = None;

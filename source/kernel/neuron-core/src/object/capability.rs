@@ -182,9 +182,9 @@ impl Capability {
         Id::from_slot(u64::from(self.registers)).ok()
     }
 
-    /// Gives it a mask.
-    pub(crate) fn set_registers(&mut self, registers: Id<Registers>) {
-        self.registers = registers.slot();
+    /// Gives it a mask, or none.
+    pub(crate) fn set_registers(&mut self, registers: Option<Id<Registers>>) {
+        self.registers = registers.map_or(0, Id::slot);
     }
 
     /// What the interface tells about it; `manage` shows where it is. `vmo_bytes` is the size of a memory

@@ -27,13 +27,6 @@ pub struct Binding<T> {
     pub by: Id<Capability>,
 }
 
-impl<T> Clone for Binding<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T> Copy for Binding<T> {}
-
 /// A place where messages pass from callers to receivers.
 #[derive(Debug, Hash)]
 pub struct Endpoint {

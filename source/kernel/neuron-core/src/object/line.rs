@@ -59,9 +59,10 @@ impl Lines {
     pub(crate) fn slower(self, interval: u64) -> Result<Lines> {
         let interval = u32::try_from(interval).map_err(|_| Error::OutOfRange)?;
         if interval < self.interval {
-            return Err(Error::OutOfRange);
+            Err(Error::OutOfRange)
+        } else {
+            Ok(Lines { interval, ..self })
         }
-        Ok(Lines { interval, ..self })
     }
 
     /// The line, when it is one.
@@ -69,10 +70,7 @@ impl Lines {
     /// # Errors
     /// `OutOfRange` when there are more.
     pub(crate) fn sole(self) -> Result<Id<Line>> {
-        if self.count != 1 {
-            return Err(Error::OutOfRange);
-        }
-        Id::from_slot(u64::from(self.first))
+        if self.count == 1 { Id::from_slot(u64::from(self.first)) } else { Err(Error::OutOfRange) }
     }
 
     /// True when the two share a line.
@@ -157,12 +155,18 @@ impl Line {
         self.receiver.filter(|receiver| receiver.state == LineState::Armed)
     }
 
+    /// It is there now, if somebody receives it.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, state: LineState) {
+        if let Some(receiver) = &mut self.receiver {
+            receiver.state = state;
+        }
+    }
+
     /// Its interrupt is delivered, at tick `now`.
     #[inline(always)]
     pub(crate) fn deliver(&mut self, now: u64) {
-        if let Some(receiver) = &mut self.receiver {
-            receiver.state = LineState::Delivered;
-        }
+        self.set(LineState::Delivered);
         self.delivered = self.delivered.wrapping_add(1);
         self.last = now;
     }

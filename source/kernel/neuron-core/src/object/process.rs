@@ -3,7 +3,7 @@
 use nexus_abi::{EndReason, Error, Handle, ProcessState, Sender};
 
 use crate::Result;
-use crate::object::capability::{Capability, Held};
+use crate::object::capability::{CapState, Capability, Held};
 use crate::object::line::{Line, Received};
 use crate::object::mapping::Mapping;
 use crate::object::space::Space;
@@ -136,6 +136,12 @@ impl Process {
             ending: Links::NONE,
             room: [0; ROOM],
         }
+    }
+
+    /// The list for a capability of its own in this state.
+    #[inline(always)]
+    pub(crate) fn list(&mut self, state: CapState) -> &mut List<Capability, Held> {
+        if state == CapState::Held { &mut self.held } else { &mut self.owned }
     }
 
     /// Its address space.

@@ -1,10 +1,10 @@
 //! Device windows: the physical range of one device's registers.
 
-use nexus_abi::{Error, PAGE_SIZE};
+use nexus_abi::Error;
 
 use crate::Result;
 use crate::object::capability::CapabilityKind;
-use crate::store::addr::{Frame, PHYS_END, part};
+use crate::store::addr::{Frame, PHYS_END, part, within};
 
 /// A range of physical addresses, whole pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,18 +39,10 @@ impl Window {
     /// `Misaligned` for a part of a page; `OutOfRange` for zero length, a range that wraps or
     /// passes 2^56, or one that touches RAM or a device of the kernel's.
     pub fn new(base: u64, len: u64, forbidden: Forbidden<'_>) -> Result<Window> {
-        if (base | len) & PAGE_SIZE.wrapping_sub(1) != 0 {
-            return Err(Error::Misaligned);
-        }
-        let end = base.checked_add(len).ok_or(Error::OutOfRange)?;
-        if len == 0 || end > PHYS_END {
-            return Err(Error::OutOfRange);
-        }
-        let touched = forbidden.0.iter().any(|range| range.overlaps(Range { base, end }));
-        if touched {
-            return Err(Error::OutOfRange);
-        }
-        Ok(Window { base, len })
+        within(base, len, PHYS_END)?;
+        let window = Window { base, len };
+        let touched = forbidden.0.iter().any(|range| range.overlaps(window.range()));
+        if touched { Err(Error::OutOfRange) } else { Ok(window) }
     }
 
     /// The window of a capability, if it is one.
@@ -67,13 +59,7 @@ impl Window {
     /// # Errors
     /// `Misaligned` before `OutOfRange`, as for [`Window::new`], or past the end of this window.
     pub(crate) fn narrow(self, offset: u64, len: u64) -> Result<Window> {
-        if (offset | len) & PAGE_SIZE.wrapping_sub(1) != 0 {
-            return Err(Error::Misaligned);
-        }
-        let end = offset.checked_add(len).ok_or(Error::OutOfRange)?;
-        if len == 0 || end > self.len {
-            return Err(Error::OutOfRange);
-        }
+        within(offset, len, self.len)?;
         let base = self.base.checked_add(offset).ok_or(Error::OutOfRange)?;
         Ok(Window { base, len })
     }
@@ -86,7 +72,7 @@ impl Window {
     /// The window of one frame.
     #[cfg(feature = "checker")]
     pub(crate) fn page(frame: Frame) -> Window {
-        Window { base: frame.address(), len: PAGE_SIZE }
+        Window { base: frame.address(), len: nexus_abi::PAGE_SIZE }
     }
 
     /// True when all of `part` lies in this window.

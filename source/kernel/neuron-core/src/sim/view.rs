@@ -158,7 +158,7 @@ impl World<'_> {
             if !queue.is_empty() {
                 view.queues.push((id.slot(), queue));
             }
-            view.bound.extend(endpoint.bound.map(|bound| (id.slot(), bound.to.slot())));
+            view.bound.extend(endpoint.bound.as_ref().map(|bound| (id.slot(), bound.to.slot())));
         }
         let notifications = self.kernel.notifications.iter();
         view.bits.extend(notifications.map(|(id, one)| (id.slot(), one.bits)));

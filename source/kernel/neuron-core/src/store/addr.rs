@@ -123,17 +123,34 @@ impl PageRange {
     }
 }
 
+/// Refuses what is not of whole pages.
+///
+/// # Errors
+/// `Misaligned`.
+#[inline(always)]
+pub(crate) fn aligned(bytes: u64) -> Result {
+    if bytes & PAGE_SIZE.wrapping_sub(1) == 0 { Ok(()) } else { Err(Error::Misaligned) }
+}
+
+/// Finds `offset..offset + len` in an object of `size` bytes.
+///
+/// # Errors
+/// `Misaligned` for a part of a page; else `OutOfRange` for zero length, wrap, or past the end.
+#[inline]
+pub(crate) fn within(offset: u64, len: u64, size: u64) -> Result {
+    aligned(offset | len)?;
+    let end = offset.checked_add(len).ok_or(Error::OutOfRange)?;
+    if len == 0 || end > size { Err(Error::OutOfRange) } else { Ok(()) }
+}
+
 /// Pages in `offset..offset + len` of an object of `size` bytes: `(first page, pages)`.
 ///
 /// # Errors
-/// `Misaligned` before `OutOfRange`: zero length, wrap, past the end, or over the bound of a call.
+/// As [`within`]; `OutOfRange` over the bound of a call, too.
 #[inline]
 pub fn part(offset: u64, len: u64, size: u64) -> Result<(u64, u32)> {
-    if (offset | len) & (PAGE_SIZE.wrapping_sub(1)) != 0 {
-        return Err(Error::Misaligned);
-    }
-    let end = offset.checked_add(len).ok_or(Error::OutOfRange)?;
-    if len == 0 || end > size || len > MAX_LEN {
+    within(offset, len, size)?;
+    if len > MAX_LEN {
         return Err(Error::OutOfRange);
     }
     let pages = u32::try_from(len >> 12).map_err(|_| Error::OutOfRange)?;

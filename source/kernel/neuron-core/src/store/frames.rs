@@ -255,9 +255,7 @@ impl<'a> Frames<'a> {
 
     /// Adds `by` to the valid entries of a page table, and returns the sum.
     pub(crate) fn count_entries(&mut self, table: Frame, by: i16) -> u16 {
-        let Some(info) = self.table.get_mut(table) else { return 0 };
-        info.live = info.live.wrapping_add_signed(by);
-        info.live
+        self.enter(table, by).map_or(0, |(live, _)| live)
     }
 
     /// Makes a frame the record of a last-level table.

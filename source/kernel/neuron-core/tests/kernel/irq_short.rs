@@ -104,12 +104,14 @@ fn what_the_short_way_cannot_acknowledge_goes_the_long_way() {
         w.fast = true;
         strike(w, 3);
         let short = w.short;
+        w.refuses(d.user, Error::BadArgument, Syscall::IrqAck, &[d.line.0, 1]);
         w.advance(999);
         w.irq_ack(d.user, d.line).unwrap();
         assert_eq!((w.short, state(w, 3)), (short, LineState::Held));
         w.advance(1);
         w.interrupts();
         w.advance(1000);
+        // Nothing but the value stands against it now.
         w.refuses(d.user, Error::BadArgument, Syscall::IrqAck, &[d.line.0, 1]);
         let short = w.short;
         w.irq_ack(d.user, d.line).unwrap();
