@@ -22,9 +22,9 @@ const ANSWER_MS: u64 = 2_000;
 const QUESTIONS: usize = 2;
 /// Register accesses of a whole life: four to start, four for the log, four for each question.
 const ACCESSES: u64 = 8 + 4 * QUESTIONS as u64;
-/// Steps of a whole life: its accesses; before the window, with it, with the device, and after the
-/// report; and before and after the log is told, and each question.
-const STEPS: u64 = ACCESSES + 4 + 2 + 2 * QUESTIONS as u64;
+/// Steps of a whole life: its accesses; before the window, with it, with its line in three states, with
+/// the device, and after the report; and before and after the log is told, and each question.
+const STEPS: u64 = ACCESSES + 4 + 3 + 2 + 2 * QUESTIONS as u64;
 /// Lives that the keeper starts: one for each death, one in which it does not come, for each
 /// manner, and a healthy one after each.
 const LIVES: u64 = 2 * (ACCESSES + 2 * STEPS + 3);

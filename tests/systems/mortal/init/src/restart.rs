@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use mortal::ask::{ATTEMPTS, Fate, KEEPER, KILLED};
 use nexus_abi::{Error, Handle, PAGE_SIZE, Rights, Role};
-use nexus_init::init::{Init, Root};
+use nexus_init::init::{Init, Lines, Root};
 use nexus_init::live::{Booted, Live, Starter};
 use nexus_proto::ids;
 use nexus_proto::init::ServiceState;
@@ -35,6 +35,8 @@ pub(crate) struct Restart {
     index: usize,
     /// What init kept of the driver's window at boot stands for the root window that it dropped.
     root: Root,
+    /// What it kept of the driver's line stands for all lines.
+    lines: Lines,
     device: u16,
     fate: Fate,
 }
@@ -59,7 +61,10 @@ impl Restart {
         let device = services.get(index)?.needs.first()?.device;
         let record = registry.device(device)?;
         let root = Root { handle: record.kept, range: record.window? };
-        Some(Restart { starter, index, root, device, fate: Fate::NONE })
+        let (line, handle) = record.given_line?;
+        let timebase_hz = block.timebase_hz;
+        let lines = Lines { handle, first: u64::from(line), count: 1, timebase_hz };
+        Some(Restart { starter, index, root, lines, device, fate: Fate::NONE })
     }
 
     /// The fate of this life.
@@ -73,18 +78,21 @@ impl Restart {
         if record.state != ServiceState::Ended {
             return None;
         }
-        // The dead process, and what was kept of its window, which the end has taken back.
+        // The dead process, and what was kept of its window and its line, which the end has taken back.
         sys::cap_drop(record.process.take()?).ok()?;
         record.endpoint = sys::endpoint_create().ok()?;
         let endpoint = record.endpoint;
-        let kept = init.registry.device(self.device)?.kept;
-        if kept != self.root.handle {
-            sys::cap_drop(kept).ok()?;
+        let device = init.registry.device(self.device)?;
+        let (_, line) = device.given_line?;
+        for (kept, root) in [(device.kept, self.root.handle), (line, self.lines.handle)] {
+            if kept != root {
+                sys::cap_drop(kept).ok()?;
+            }
         }
-        init.roots = Vec::from([self.root]);
+        (init.roots, init.lines) = (Vec::from([self.root]), Some(self.lines));
         self.fate = fate;
         self.starter.start(init, self.index);
-        init.roots.clear();
+        (init.roots, init.lines) = (Vec::new(), None);
         let keeper = init.registry.service(KEEPER)?.process?;
         sys::cap_install(keeper, endpoint, Rights::SEND).ok().map(|handle| handle.0)
     }
