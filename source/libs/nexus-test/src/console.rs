@@ -60,6 +60,18 @@ impl Console {
         self.consoled.call(&ask, Deadline::NEVER).map(|key| key.byte)
     }
 
+    /// Takes the keyboard: what is typed from now on is for [`Console::key`], and for nobody else.
+    ///
+    /// # Errors
+    /// consoled does not answer.
+    pub fn take_keys(&self) -> Result<(), CallError> {
+        // A time that is over: no byte is waited for.
+        match self.key(Deadline::at(0)) {
+            Ok(_) | Err(CallError::Service(ServiceError::TimedOut)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Waits until `expected` is typed as a line, until `deadline` at most.
     ///
     /// # Errors

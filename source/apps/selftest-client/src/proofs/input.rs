@@ -11,6 +11,7 @@ const PASTE: u32 = 20_000;
 
 /// Whatever is typed faster than it is read waits, and arrives.
 pub(crate) fn paste(context: &Context) -> Check {
+    context.host.console.take_keys()?;
     context.host.record(&records::paste(PASTE))?;
     for at in 0..PASTE {
         let byte = context.host.console.key(Deadline::after_ms(SAFETY_MS));

@@ -18,9 +18,13 @@ const KEPT: Rights = Rights::MAP
     .union(Rights::REVOKE)
     .union(Rights::MANAGE);
 
-/// The same for a line: to limit it, to hand it on, to tell how it stands, and to take it back.
-const KEPT_LINE: Rights =
-    Rights::RECV.union(Rights::GRANT).union(Rights::REVOKE).union(Rights::MANAGE);
+/// The same for a line: to limit it, to hand it on, to tell how it stands, and to take it back. With
+/// DERIVE it cannot be bound: who hands a line out does not receive it (RFC-0003 I2).
+const KEPT_LINE: Rights = Rights::RECV
+    .union(Rights::DERIVE)
+    .union(Rights::GRANT)
+    .union(Rights::REVOKE)
+    .union(Rights::MANAGE);
 
 /// What an owner may get: it uses its window, and cannot pass it on.
 const OWNER: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);

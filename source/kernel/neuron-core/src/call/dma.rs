@@ -93,7 +93,8 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let owner = self.init.ok_or(Error::NoMemory)?;
         let rights = if role == Role::Table { TABLE } else { MAPPED };
-        let cap = self.new_object(owner, caller, rights, |kernel, anchor| {
+        let kind = CapabilityKind::Vmo;
+        let (cap, _) = self.new_object([owner, caller], rights, kind, |kernel, anchor| {
             let pages = Pages::EMPTY;
             let vmo =
                 Vmo { pages, cleared: count, writable: 0, sealed: false, device: None, anchor };
@@ -109,7 +110,7 @@ impl<P: Platform> Kernel<'_, P> {
             let (memory, first) = first.inspect_err(|_| kernel.vmos.release(vmo))?;
             let object = kernel.vmos.get_mut(vmo)?;
             (object.pages, object.device) = (Pages::contiguous(first, count), Some(memory));
-            Ok(CapabilityKind::Vmo(vmo))
+            Ok(vmo)
         })?;
         Ok(self.caps.handle(cap))
     }

@@ -21,7 +21,7 @@ fn the_straight_way_of_a_window_and_its_line() {
     assert_eq!((held.holder, held.rights), (Some(RNGD), Rights::RECV));
     assert_eq!((held.base, held.len, held.limit), (7, 1, Some(TICKS)));
     let kept = fake.cap(line.kept).unwrap();
-    let rights = Rights::RECV | Rights::GRANT | Rights::REVOKE | Rights::MANAGE;
+    let rights = Rights::RECV | Rights::DERIVE | Rights::GRANT | Rights::REVOKE | Rights::MANAGE;
     assert_eq!((kept.holder, kept.rights, kept.len), (None, rights, 1));
     let grant = fake.ledger.last().unwrap();
     assert_eq!(grant.registers.mask(), masked(1).registers);
