@@ -19,11 +19,9 @@ use crate::range::{Range, RangeSet};
 /// The interrupt controller that the kernel can use.
 const PLIC: [&str; 2] = ["riscv,plic0", "sifive,plic-1.0.0"];
 
-/// Interrupt controllers, timers and IOMMUs, which are the kernel's. Interrupt controllers are told
-/// by their property as well.
-const KERNEL_DEVICES: [&str; 10] = [
-    "riscv,plic0",
-    "sifive,plic-1.0.0",
+/// Timers and IOMMUs, which are the kernel's as all interrupt controllers are. Those are told by their
+/// property as well.
+const KERNEL_DEVICES: [&str; 8] = [
     "riscv,clint0",
     "sifive,clint0",
     "thead,c900-clint",
@@ -260,7 +258,7 @@ impl Kind {
         } else if node.is_memory() {
             Kind::Memory
         } else if node.fdt().property("interrupt-controller").is_some()
-            || KERNEL_DEVICES.iter().any(|class| node.is(class))
+            || PLIC.iter().chain(&KERNEL_DEVICES).any(|class| node.is(class))
         {
             Kind::KernelDevice
         } else {

@@ -14,7 +14,6 @@ use crate::object::process::Process;
 use crate::object::thread::Thread;
 use crate::object::window::Window;
 use crate::platform::Platform;
-use crate::store::addr::index;
 use crate::store::pool::Id;
 
 /// What came of a call.
@@ -69,8 +68,7 @@ impl<P: Platform> Kernel<'_, P> {
     fn other_call(&mut self, me: Id<Thread>, call: Syscall) -> Result<Outcome> {
         let thread = self.threads.get(me)?;
         let process = thread.process;
-        let [a0, a1, a2, a3, a4, a5] =
-            [0u32, 1, 2, 3, 4, 5].map(|n| thread.frame.get(index(n).wrapping_add(regs::A0)));
+        let [a0, a1, a2, a3, a4, a5] = thread.frame.arguments();
         let value = match call {
             Syscall::Null | Syscall::Call | Syscall::ReplyRecv => 0,
             Syscall::Yield => self.rotate().map(|()| 0)?,
@@ -113,7 +111,7 @@ impl<P: Platform> Kernel<'_, P> {
             Syscall::MmioWriteDma => {
                 self.mmio_write_dma(process, Handle(a0), [a1, a2, a3]).map(|()| 0)?
             }
-            Syscall::MmioWrite => self.mmio_write(process, Handle(a0), a1, a2).map(|()| 0)?,
+            Syscall::MmioWrite => self.mmio_write(process, [a0, a1, a2]).map(|()| 0)?,
             Syscall::ConsoleWrite => {
                 self.console_write(process, [a0, a1, a2, a3, a4, a5]).map(|()| 0)?
             }

@@ -62,9 +62,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn fast_mmio_write(&mut self) -> Option<Run> {
         let me = self.hart.current?;
         let thread = self.threads.get(me).ok()?;
-        let [handle, offset, value] =
-            [0, 1, 2].map(|n: usize| thread.frame.get(n.wrapping_add(regs::A0)));
-        self.mmio_write(thread.process, Handle(handle), offset, value).ok()?;
+        self.mmio_write(thread.process, thread.frame.arguments()).ok()?;
         let thread = self.threads.get_mut(me).ok()?;
         thread.answer(0, 0);
         Some(Run::of(thread))

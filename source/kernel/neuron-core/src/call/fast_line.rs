@@ -1,7 +1,7 @@
 //! The common case of an interrupt and of its acknowledgement, by the rules of [`crate::call::fast`]:
 //! a driver waits that is more important than whoever runs, and acknowledges when its interval is over.
 
-use nexus_abi::{Handle, LineState, regs};
+use nexus_abi::{Handle, LineState};
 
 use crate::call::fast::{Run, Way, preempted, wake};
 use crate::call::line::NO_VALUE;
@@ -19,7 +19,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn fast_irq_ack(&mut self) -> Option<Run> {
         let me = self.hart.current?;
         let thread = self.threads.get(me).ok()?;
-        let [handle, value] = [0, 1].map(|n: usize| thread.frame.get(n.wrapping_add(regs::A0)));
+        let [handle, value] = thread.frame.arguments();
         let (id, interval) = self.to_acknowledge(thread.process, Handle(handle)).ok()??;
         let line = self.lines.get_mut(id).ok()?;
         if value != NO_VALUE || line.due(interval) > self.platform.now() {

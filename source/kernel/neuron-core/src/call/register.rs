@@ -17,11 +17,9 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn mmio_write(
         &mut self,
         caller: Id<Process>,
-        handle: Handle,
-        offset: u64,
-        value: u64,
+        [window, offset, value]: [u64; 3],
     ) -> Result {
-        let (cap, _) = self.lookup(caller, handle)?;
+        let (cap, _) = self.lookup(caller, Handle(window))?;
         self.write_register(cap, offset, value)
     }
 

@@ -10,32 +10,18 @@ use crate::kernel::{Kernel, Progress, Work};
 use crate::object::capability::{Capability, CapabilityKind, OBJECT_RIGHTS};
 use crate::object::dma::Reserve;
 use crate::object::line::{Line, Lines};
-use crate::object::process::Process;
+use crate::object::process::{HEAVY, Process};
 use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::addr::Frame;
 use crate::store::pool::Id;
 
-/// How many entries the tables need, for a system of `objects` kernel objects: no budget can be
-/// exceeded by exhausting one kind. The first entry of a table is not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// Kernel objects that budgets can name in total.
-    pub objects: u32,
-}
-
-impl Sizes {
-    /// Entries for each of capabilities, endpoints, notifications, memory objects and mappings.
-    #[must_use]
-    pub const fn light(self) -> u32 {
-        self.objects.saturating_add(1)
-    }
-
-    /// Entries for each of processes and threads, which cost eight.
-    #[must_use]
-    pub const fn heavy(self) -> u32 {
-        (self.objects / 8).saturating_add(1)
-    }
+/// Entries that each table needs in a system of so many kernel objects: no budget can be exceeded by
+/// exhausting one kind. Those of capabilities, endpoints, notifications, memory objects and mappings
+/// (light), and those of processes and threads, which cost [`HEAVY`]. The first entry is not used.
+#[must_use]
+pub const fn table_sizes(objects: u32) -> (u32, u32) {
+    (objects.saturating_add(1), (objects / HEAVY).saturating_add(1))
 }
 
 /// Service id of init.
@@ -71,8 +57,13 @@ impl<P: Platform> Kernel<'_, P> {
     /// # Errors
     /// `NoMemory`.
     pub fn boot_window(&mut self, window: Window) -> Result<Handle> {
+        self.boot_root(window.kind(), ROOT_WINDOW)
+    }
+
+    /// Gives init a capability that is derived from nothing.
+    fn boot_root(&mut self, kind: CapabilityKind, rights: Rights) -> Result<Handle> {
         let init = self.init.ok_or(Error::BadState)?;
-        let cap = self.insert(init, Capability::new(window.kind(), ROOT_WINDOW, init))?;
+        let cap = self.insert(init, Capability::new(kind, rights, init))?;
         Ok(self.caps.handle(cap))
     }
 
@@ -81,15 +72,12 @@ impl<P: Platform> Kernel<'_, P> {
     /// # Errors
     /// `NoMemory` when the table of lines is too small; `OutOfRange` for none.
     pub fn boot_lines(&mut self, count: u32) -> Result<Handle> {
-        let init = self.init.ok_or(Error::BadState)?;
         let lines = CapabilityKind::Irq(Lines::all(count)?);
         // The slots of a new pool come in order: the slot of a line is its number.
         for _ in 0..count {
             self.lines.alloc(Line::FREE)?;
         }
-        let rights = OBJECT_RIGHTS | Rights::RECV;
-        let cap = self.insert(init, Capability::new(lines, rights, init))?;
-        Ok(self.caps.handle(cap))
+        self.boot_root(lines, OBJECT_RIGHTS | Rights::RECV)
     }
 
     /// Gives init one of the two authorities.
@@ -97,12 +85,10 @@ impl<P: Platform> Kernel<'_, P> {
     /// # Errors
     /// `WrongKind` when `kind` is neither.
     pub fn boot_authority(&mut self, kind: CapabilityKind) -> Result<Handle> {
-        let init = self.init.ok_or(Error::BadState)?;
-        if !matches!(kind, CapabilityKind::Spawn | CapabilityKind::Console) {
-            return Err(Error::WrongKind);
+        match kind {
+            CapabilityKind::Spawn | CapabilityKind::Console => self.boot_root(kind, OBJECT_RIGHTS),
+            _ => Err(Error::WrongKind),
         }
-        let cap = self.insert(init, Capability::new(kind, OBJECT_RIGHTS, init))?;
-        Ok(self.caps.handle(cap))
     }
 
     /// Gives init a memory object over reserved frames with what the boot loader left there. It

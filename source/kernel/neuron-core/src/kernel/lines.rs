@@ -24,14 +24,8 @@ impl<P: Platform> Kernel<'_, P> {
     /// An external interrupt: one line is claimed and delivered. With more that wait, the next
     /// interrupt comes at once.
     pub fn external(&mut self) {
-        let number = self.claim();
+        let number = self.platform.claim();
         self.claimed(number);
-    }
-
-    /// Claims a line: its number, or 0 for none. It has to be delivered next.
-    #[inline(always)]
-    pub fn claim(&mut self) -> u32 {
-        self.platform.claim()
     }
 
     /// Delivers the line that was claimed.

@@ -34,6 +34,12 @@ impl TrapFrame {
         }
     }
 
+    /// The first arguments of a call.
+    #[inline(always)]
+    pub(crate) fn arguments<const N: usize>(&self) -> [u64; N] {
+        core::array::from_fn(|n| self.get(n.wrapping_add(regs::A0)))
+    }
+
     /// The message words.
     #[inline(always)]
     pub fn words(&self) -> [u64; 8] {

@@ -3,6 +3,7 @@
 use nexus_abi::{Error, Handle, Syscall};
 
 use super::world::{Child, User, World};
+use crate::Platform;
 
 impl<'a> World<'a> {
     /// Lets the scheduler choose; true when something runs.
@@ -79,7 +80,7 @@ impl<'a> World<'a> {
 
     /// An external interrupt, whether or not the controller has something to claim.
     pub fn external(&mut self) {
-        let number = self.kernel.claim();
+        let number = self.kernel.platform.claim();
         let short = if self.fast { self.fast_line(number) } else { None };
         self.short += u64::from(short.is_some());
         if short.is_none() {

@@ -9,7 +9,7 @@ use super::machine::{FAR_BASE, Machine, RAM_BASE};
 use super::pace;
 use crate::check::{Event, FrameMark, Ledger, ProcessSum, Scratch};
 use crate::kernel::alarm::Alarm;
-use crate::kernel::boot::Sizes;
+use crate::kernel::boot::table_sizes;
 use crate::kernel::{Kernel, Tables};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::dma::{DEVICE_MEMORIES, DeviceMemory};
@@ -178,11 +178,10 @@ impl Memory {
         fn slots<T>(count: u32) -> Vec<Slot<T>> {
             (0..count).map(|_| Slot::EMPTY).collect()
         }
-        let sizes = Sizes { objects: config.objects };
-        let (light, heavy) = (sizes.light(), sizes.heavy());
+        let (light, heavy) = table_sizes(config.objects);
         let frames = usize::try_from(config.frames).unwrap();
         Memory {
-            caps: slots(sizes.light()),
+            caps: slots(light),
             endpoints: slots(light),
             notifications: slots(light),
             vmos: slots(light),

@@ -1,7 +1,7 @@
 //! What happens between trap entry and trap exit: the kernel logic, then the choice of who runs.
 
 use neuron_core::object::thread::TrapFrame;
-use neuron_core::{Run, Way};
+use neuron_core::{Platform, Run, Way};
 use nexus_abi::EndReason;
 
 use super::console::say;
@@ -139,7 +139,7 @@ pub(super) extern "C" fn interrupt() -> *mut TrapFrame {
         return other();
     }
     let mut kernel = KERNEL.lock();
-    let line = kernel.claim();
+    let line = kernel.platform.claim();
     let path = |kernel: &mut TheKernel| kernel.fast_line(line);
     by(kernel, path, TheKernel::fast_bound_line, |kernel| claimed(kernel, line))
 }

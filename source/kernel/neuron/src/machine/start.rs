@@ -3,7 +3,7 @@
 use neuron::range::Range;
 use neuron::tree::Board;
 use neuron_core::kernel::alarm::Alarm;
-use neuron_core::kernel::boot::Sizes;
+use neuron_core::kernel::boot::table_sizes;
 use neuron_core::object::dma::DEVICE_MEMORIES;
 use neuron_core::object::register::DEVICE_PAGES;
 use neuron_core::store::addr::Frame;
@@ -101,9 +101,7 @@ fn build(
     let copies = &[loaded.archive, loaded.tree];
     let frames = u32::try_from(board.banks.len() >> 12).ok()?;
     let objects = (frames / 4).clamp(*OBJECTS.start(), *OBJECTS.end());
-    let sizes = Sizes { objects };
-
-    let (light, heavy) = (sizes.light(), sizes.heavy());
+    let (light, heavy) = table_sizes(objects);
     let lines = board.plic.map_or(0, |plic| plic.lines);
     let tables = Tables {
         caps: free.array(light, || Slot::EMPTY)?,
