@@ -146,7 +146,7 @@ pub(crate) fn within(offset: u64, len: u64, size: u64) -> Result {
 /// Pages in `offset..offset + len` of an object of `size` bytes: `(first page, pages)`.
 ///
 /// # Errors
-/// As [`within`]; `OutOfRange` over the bound of a call, too.
+/// As `within`; `OutOfRange` over the bound of a call, too.
 #[inline]
 pub fn part(offset: u64, len: u64, size: u64) -> Result<(u64, u32)> {
     within(offset, len, size)?;
