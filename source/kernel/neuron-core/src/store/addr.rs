@@ -36,8 +36,7 @@ impl Frame {
     }
 
     /// The frame `count` pages further.
-    #[must_use]
-    pub const fn plus(self, count: u64) -> Frame {
+    pub(crate) const fn plus(self, count: u64) -> Frame {
         Frame(self.0.wrapping_add(count))
     }
 }
@@ -146,7 +145,7 @@ pub(crate) fn within(offset: u64, len: u64, size: u64) -> Result {
 /// Pages in `offset..offset + len` of an object of `size` bytes: `(first page, pages)`.
 ///
 /// # Errors
-/// As [`within`]; `OutOfRange` over the bound of a call, too.
+/// As `within`; `OutOfRange` over the bound of a call, too.
 #[inline]
 pub fn part(offset: u64, len: u64, size: u64) -> Result<(u64, u32)> {
     within(offset, len, size)?;
