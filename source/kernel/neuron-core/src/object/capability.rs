@@ -44,8 +44,7 @@ pub enum CapabilityKind {
 
 impl CapabilityKind {
     /// The kind as the interface names it.
-    #[must_use]
-    pub fn code(self) -> KindCode {
+    pub(crate) fn code(self) -> KindCode {
         match self {
             CapabilityKind::Endpoint(_) => KindCode::Endpoint,
             CapabilityKind::Notification(_) => KindCode::Notification,
@@ -156,8 +155,7 @@ linked!(Capability, Held, held);
 
 impl Capability {
     /// A capability that is in no list yet.
-    #[must_use]
-    pub fn new(kind: CapabilityKind, rights: Rights, owner: Id<Process>) -> Capability {
+    pub(crate) fn new(kind: CapabilityKind, rights: Rights, owner: Id<Process>) -> Capability {
         Capability {
             kind,
             rights,
@@ -177,8 +175,7 @@ impl Capability {
 
     /// Of a window: what `mmio_write` may write through it. `None` where no mask says so.
     #[inline(always)]
-    #[must_use]
-    pub fn registers(&self) -> Option<Id<Registers>> {
+    pub(crate) fn registers(&self) -> Option<Id<Registers>> {
         Id::from_slot(u64::from(self.registers)).ok()
     }
 
@@ -189,8 +186,7 @@ impl Capability {
 
     /// What the interface tells about it; `manage` shows where it is. `vmo_bytes` is the size of a memory
     /// object, and 0 for anything else; `registers` is its mask.
-    #[must_use]
-    pub fn info(&self, manage: bool, vmo_bytes: u64, registers: Option<u64>) -> CapInfo {
+    pub(crate) fn info(&self, manage: bool, vmo_bytes: u64, registers: Option<u64>) -> CapInfo {
         let (base, len) = match self.kind {
             CapabilityKind::DeviceMmio { base, len } if manage => (base, len),
             CapabilityKind::Irq(lines) if manage => lines.range(),

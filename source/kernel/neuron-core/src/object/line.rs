@@ -80,14 +80,12 @@ impl Lines {
     }
 
     /// Number of the first line, and how many they are.
-    #[must_use]
-    pub fn range(self) -> (u64, u64) {
+    pub(crate) fn range(self) -> (u64, u64) {
         (u64::from(self.first), u64::from(self.count))
     }
 
     /// Least ticks from one interrupt of a line to the next; 0 for no such bound.
-    #[must_use]
-    pub fn interval(self) -> u64 {
+    pub(crate) fn interval(self) -> u64 {
         u64::from(self.interval)
     }
 }
@@ -178,8 +176,7 @@ impl Line {
     }
 
     /// Where it is between two interrupts.
-    #[must_use]
-    pub fn state(&self) -> LineState {
+    pub(crate) fn state(&self) -> LineState {
         self.receiver.map_or(LineState::Free, |receiver| receiver.state)
     }
 }

@@ -22,15 +22,13 @@ pub struct Account {
 
 impl Account {
     /// Nothing used of `limit`.
-    #[must_use]
-    pub const fn new(limit: u32) -> Account {
+    pub(crate) const fn new(limit: u32) -> Account {
         Account { used: 0, limit }
     }
 
     /// True when `count` more can be charged.
     #[inline]
-    #[must_use]
-    pub fn has(self, count: u32) -> bool {
+    pub(crate) fn has(self, count: u32) -> bool {
         self.limit.saturating_sub(self.used) >= count
     }
 

@@ -96,8 +96,7 @@ impl Window {
     }
 
     /// As a capability kind.
-    #[must_use]
-    pub fn kind(self) -> CapabilityKind {
+    pub(crate) fn kind(self) -> CapabilityKind {
         CapabilityKind::DeviceMmio { base: self.base, len: self.len }
     }
 

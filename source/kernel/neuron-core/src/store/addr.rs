@@ -36,8 +36,7 @@ impl Frame {
     }
 
     /// The frame `count` pages further.
-    #[must_use]
-    pub const fn plus(self, count: u64) -> Frame {
+    pub(crate) const fn plus(self, count: u64) -> Frame {
         Frame(self.0.wrapping_add(count))
     }
 }

@@ -110,8 +110,7 @@ impl<'a> Frames<'a> {
     }
 
     /// What a frame is used for; `None` outside RAM.
-    #[must_use]
-    pub fn usage(&self, frame: Frame) -> Option<FrameUse> {
+    pub(crate) fn usage(&self, frame: Frame) -> Option<FrameUse> {
         self.table.get(frame).map(|info| info.usage)
     }
 
@@ -223,8 +222,7 @@ impl<'a> Frames<'a> {
     }
 
     /// The frame of page `n` of an object; `None` past its end.
-    #[must_use]
-    pub fn page(&self, pages: Pages, n: u32) -> Option<Frame> {
+    pub(crate) fn page(&self, pages: Pages, n: u32) -> Option<Frame> {
         if n >= pages.count {
             return None;
         }

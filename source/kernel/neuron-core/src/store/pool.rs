@@ -41,10 +41,9 @@ impl<T> Id<T> {
     }
 
     /// The slot number, from 1.
-    #[must_use]
     #[inline(always)]
     #[allow(clippy::as_conversions, reason = "a pool has less than 2^32 slots")]
-    pub const fn slot(self) -> u32 {
+    pub(crate) const fn slot(self) -> u32 {
         self.slot.get() as u32
     }
 
@@ -261,8 +260,7 @@ impl<'a, T> Pool<'a, T> {
     }
 
     /// Slots in the pool: one more than the last slot number.
-    #[must_use]
-    pub fn capacity(&self) -> u32 {
+    pub(crate) fn capacity(&self) -> u32 {
         u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
     }
 

@@ -47,8 +47,7 @@ impl From<DevicePerm> for Leaf {
 
 impl Leaf {
     /// The leaf for a protection; `None` for a combination that no mapping has.
-    #[must_use]
-    pub fn from_prot(prot: Prot) -> Option<Leaf> {
+    pub(crate) fn from_prot(prot: Prot) -> Option<Leaf> {
         let read_write = Prot::READ.union(Prot::WRITE);
         let read_exec = Prot::READ.union(Prot::EXEC);
         if prot == Prot::READ {
@@ -91,8 +90,7 @@ impl Pte {
     }
 
     /// A pointer to the next table.
-    #[must_use]
-    pub const fn table(frame: Frame) -> Pte {
+    pub(crate) const fn table(frame: Frame) -> Pte {
         Pte((frame.number() << 10) | VALID)
     }
 
@@ -111,9 +109,8 @@ impl Pte {
     }
 
     /// True when it maps a page or points to a table.
-    #[must_use]
     #[inline]
-    pub const fn is_valid(self) -> bool {
+    pub(crate) const fn is_valid(self) -> bool {
         self.0 & VALID != 0
     }
 
