@@ -36,7 +36,7 @@ impl Frame {
     }
 
     /// The frame `count` pages further.
-    pub(crate) const fn plus(self, count: u64) -> Frame {
+    pub const fn plus(self, count: u64) -> Frame {
         Frame(self.0.wrapping_add(count))
     }
 }
