@@ -61,7 +61,7 @@ impl<P: Platform> Kernel<'_, P> {
         let target = self.target(caller, process)?;
         let (cap, capability) = self.lookup(caller, vmo)?;
         let CapabilityKind::Vmo(id) = capability.kind else { return Err(Error::WrongKind) };
-        memory_rights(capability.rights, prot)?;
+        need(capability, rights_for(prot))?;
         self.check_live(target)?;
         let leaf = parse_prot(prot)?;
         let object = self.vmos.get(id)?;
@@ -172,7 +172,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let leaf = match capability.kind {
             CapabilityKind::Vmo(vmo) => {
-                memory_rights(capability.rights, prot)?;
+                need(capability, rights_for(prot))?;
                 let leaf = parse_prot(prot)?;
                 check_seal(self.vmos.get(vmo)?, leaf)?;
                 self.count_writable(vmo, old, -1)?;
@@ -332,10 +332,6 @@ fn device_perm(prot: u64) -> Result<DevicePerm> {
         Leaf::ReadWrite => Ok(DevicePerm::ReadWrite),
         Leaf::ReadExec => Err(Error::ExecDenied),
     }
-}
-
-fn memory_rights(rights: Rights, prot: u64) -> Result {
-    if rights.contains(rights_for(prot)) { Ok(()) } else { Err(Error::Denied) }
 }
 
 /// Rights for a mapping: MAP and READ, and WRITE or EXEC as asked for.

@@ -140,17 +140,12 @@ impl<P: Platform> Kernel<'_, P> {
     /// The thread that waits for the answer that a reply handle of `server` stands for.
     #[inline(always)]
     fn caller_of(&self, server: Id<Process>, reply: Handle) -> Result<Id<Thread>> {
-        if !reply.is_reply() {
-            return Err(Error::BadHandle);
-        }
         let id = Id::from_slot(reply.reply_slot())?;
         let State::Awaiting { server: expected, call } = self.threads.get(id)?.state else {
             return Err(Error::BadHandle);
         };
-        if expected != server || call != reply.reply_call() {
-            return Err(Error::BadHandle);
-        }
-        Ok(id)
+        let mine = reply.is_reply() && expected == server && call == reply.reply_call();
+        if mine { Ok(id) } else { Err(Error::BadHandle) }
     }
 
     /// Answers a call; the caller is out of its wait, and not yet ready.

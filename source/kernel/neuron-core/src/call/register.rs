@@ -28,13 +28,8 @@ impl<P: Platform> Kernel<'_, P> {
     /// # Errors
     /// As [`Register::of`].
     #[inline(always)]
-    pub(crate) fn write_register(
-        &mut self,
-        cap: Id<Capability>,
-        offset: u64,
-        value: u64,
-    ) -> Result {
-        let (register, value) = Register::of(self.caps.get(cap)?, &self.registers, offset, value)?;
+    pub(crate) fn write_register(&mut self, by: Id<Capability>, offset: u64, value: u64) -> Result {
+        let (register, value) = Register::of(self.caps.get(by)?, &self.registers, offset, value)?;
         self.platform.write_device(register.page.slot(), register.offset, value);
         Ok(())
     }

@@ -176,13 +176,8 @@ impl<'a, P: Platform> Kernel<'a, P> {
         handle: Handle,
     ) -> Result<(Id<Capability>, &Capability)> {
         let (id, cap) = self.caps.by_handle(handle)?;
-        if cap.owner != process {
-            return Err(Error::BadHandle);
-        }
-        if cap.state != CapState::Held {
-            return Err(Error::BadHandle);
-        }
-        Ok((id, cap))
+        let held = cap.owner == process && cap.state == CapState::Held;
+        if held { Ok((id, cap)) } else { Err(Error::BadHandle) }
     }
 
     /// An endpoint that `process` holds with these rights.

@@ -200,9 +200,8 @@ impl<'a, T> Pool<'a, T> {
     /// The object that a handle names, if its generation is still the slot's.
     #[inline(always)]
     pub fn by_handle(&self, handle: Handle) -> Result<(Id<T>, &T)> {
-        let slot = self.slots.get(index(handle.slot())).ok_or(Error::BadHandle)?;
-        let value = slot.value.as_ref().ok_or(Error::BadHandle)?;
-        if u64::from(slot.generation) != handle.generation() {
+        let (value, generation) = self.at(handle).ok_or(Error::BadHandle)?;
+        if generation != handle.generation() {
             return Err(Error::BadHandle);
         }
         Ok((Id::new(index(handle.slot())).ok_or(Error::BadHandle)?, value))
