@@ -1,7 +1,7 @@
 //! virtio-mmio: register layout, identity, and the driver's side of a sealed queue.
 //!
 //! In v1 an owner maps its window, checks what is there, and answers for it; no process has a queue
-//! before there is DMA (RFC-0003).
+//! before there is DMA (RFC-0004).
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
 //! Owner of the block device: maps its window, checks what is in it, and answers for it. Data comes with
-//! interrupts and DMA (RFC-0003).
+//! DMA (RFC-0004).
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
