@@ -6,6 +6,7 @@ use core::ptr::{
 };
 use core::sync::atomic::{Ordering, fence};
 
+use crate::window::address;
 use crate::{Outside, ReadWrite, Readable, Shared, SharedMut};
 
 /// Bytes in the widest load or store of a copy.
@@ -53,16 +54,9 @@ impl<A> SharedMemory<A> {
         Ok((first, SharedMemory { base: base + at, len: len - at, access }))
     }
 
-    /// Where an access of `T` at `offset` goes; `None` when it is not aligned and inside.
-    #[inline]
-    fn address<T>(&self, offset: usize) -> Option<usize> {
-        let inside = offset <= self.len && size_of::<T>() <= self.len - offset;
-        (inside && offset.is_multiple_of(size_of::<T>())).then(|| self.base + offset)
-    }
-
     #[inline]
     fn load<T>(&self, offset: usize) -> Option<T> {
-        let at = with_exposed_provenance::<T>(self.address::<T>(offset)?);
+        let at = with_exposed_provenance::<T>(address::<T>(self.base, self.len, offset)?);
         // SAFETY: (1) `at` is aligned for `T` and inside a live mapping, by `from_mapping`,
         // `split` and `address`. (2) The memory was zeroed before it was mapped, and
         // any bit pattern is a `T`, which is an unsigned integer in every use below. (3) No reference
@@ -73,7 +67,7 @@ impl<A> SharedMemory<A> {
 
     #[inline]
     fn store<T>(&mut self, offset: usize, value: T) {
-        let Some(at) = self.address::<T>(offset) else { return };
+        let Some(at) = address::<T>(self.base, self.len, offset) else { return };
         let at = with_exposed_provenance_mut::<T>(at);
         // SAFETY: as in `load`; and only `SharedMut`, which memory to be written has, calls this.
         unsafe { write_volatile(at, value) };

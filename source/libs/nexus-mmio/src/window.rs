@@ -26,16 +26,9 @@ impl Window {
         Window { base, len }
     }
 
-    /// Where an access of `T` at `offset` goes; `None` when it is not aligned and inside.
-    #[inline]
-    fn address<T>(&self, offset: usize) -> Option<usize> {
-        let inside = offset <= self.len && size_of::<T>() <= self.len - offset;
-        (inside && offset.is_multiple_of(size_of::<T>())).then(|| self.base + offset)
-    }
-
     #[inline]
     fn load<T>(&self, offset: usize) -> Option<T> {
-        let at = with_exposed_provenance::<T>(self.address::<T>(offset)?);
+        let at = with_exposed_provenance::<T>(address::<T>(self.base, self.len, offset)?);
         // SAFETY: (1) `at` is aligned for `T` and inside a live mapping, by `from_mapping` and
         // `address`. (2) Device registers hold any bit pattern, and `T` is an unsigned integer in
         // every use below. (3) No reference covers it, so that nothing is aliased.
@@ -44,11 +37,19 @@ impl Window {
 
     #[inline]
     fn store<T>(&mut self, offset: usize, value: T) {
-        let Some(at) = self.address::<T>(offset) else { return };
+        let Some(at) = address::<T>(self.base, self.len, offset) else { return };
         let at = with_exposed_provenance_mut::<T>(at);
         // SAFETY: as in `load`; and device registers are not memory that Rust code owns.
         unsafe { write_volatile(at, value) };
     }
+}
+
+/// Where an access of `T` at `offset` of the `len` bytes at `base` goes; `None` when it is not aligned
+/// and inside.
+#[inline]
+pub(crate) fn address<T>(base: usize, len: usize, offset: usize) -> Option<usize> {
+    let inside = offset <= len && size_of::<T>() <= len - offset;
+    (inside && offset.is_multiple_of(size_of::<T>())).then(|| base + offset)
 }
 
 impl Bus for Window {
