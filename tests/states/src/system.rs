@@ -60,7 +60,13 @@ pub fn process_of(service: u32) -> Handle {
 #[must_use]
 pub fn need(device: u16) -> Need {
     let lined = device == 0;
-    Need { device, rights: RIGHTS, irq: lined, registers: lined.then_some(REGISTERS) }
+    Need {
+        device,
+        rights: RIGHTS,
+        irq: lined,
+        registers: lined.then_some(REGISTERS),
+        queues: Vec::new(),
+    }
 }
 
 fn device(id: u16) -> Device {
@@ -99,6 +105,7 @@ pub fn description(epoch: u32) -> Description {
         irq: need(*device).irq,
         registers: need(*device).registers,
         interval: if need(*device).irq { INTERVAL } else { 0 },
+        queues: Vec::new(),
         allow_dma: false,
         reason: "a test".into(),
     });

@@ -69,6 +69,7 @@ fn ask_policyd(score: &mut Score, policyd: Client<Policy>) {
         base: 0x1000_0000,
         nonce: u64::MAX,
         pages: 1,
+        pool: 0,
         line: 10,
         registers: Registers::UNMASKED,
         zero: Zero::ZERO,

@@ -119,6 +119,7 @@ impl<M: Machine> Init<M> {
             len: window.map_or(0, |window| window.len),
             registers: need.registers,
             line: line.number(),
+            pool: 0,
             nonce: self.nonces.take(),
         }
     }
@@ -182,6 +183,7 @@ impl<M: Machine> Init<M> {
                 len: range.map_or(0, |range| range.len),
                 registers: None,
                 line: NO_LINE,
+                pool: 0,
                 nonce: 0,
                 asker: Asker::new(self.registry.description().init),
             };

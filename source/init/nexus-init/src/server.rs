@@ -226,6 +226,7 @@ impl<M: Machine> Init<M> {
             len: window.map_or(len, |window| window.len),
             registers: need.and_then(|need| need.registers),
             line: line.map_or(NO_LINE, |device| device.line.number()),
+            pool: 0,
             nonce: self.nonces.take(),
         }
     }

@@ -40,6 +40,7 @@ pub(crate) fn question(nonce: u64) -> Question {
         len: 0x1000,
         registers: None,
         line: NO_LINE,
+        pool: 0,
         nonce,
     }
 }

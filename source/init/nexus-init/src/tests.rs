@@ -47,7 +47,7 @@ fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Se
 
 fn need(device: u16) -> Need {
     let rights = Rights::MAP | Rights::READ | Rights::WRITE;
-    Need { device, rights: rights.bits(), irq: false, registers: None }
+    Need { device, rights: rights.bits(), irq: false, registers: None, queues: Vec::new() }
 }
 
 /// What the shell may ask in most tests here.

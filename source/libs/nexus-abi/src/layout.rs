@@ -12,6 +12,9 @@ pub const USER_END: u64 = 1 << 38;
 /// Most pages that one call maps or allocates (2 MiB): bounds the time a call can take.
 pub const MAX_PAGES_PER_CALL: u64 = 512;
 
+/// Pages that stay free behind each object of memory that a device reaches (RFC-0004, DM2).
+pub const DEVICE_GUARD_PAGES: u64 = 128;
+
 /// First virtual address past a process's first stack. Its image lies below the stack.
 pub const STACK_TOP: u64 = 0x3000_0000;
 

@@ -21,7 +21,8 @@ mod table;
 pub use error::Error;
 pub use handle::Handle;
 pub use layout::{
-    FREE_START, MAX_PAGES_PER_CALL, PAGE_SIZE, STACK_TOP, STARTUP_VA, USER_END, USER_START,
+    DEVICE_GUARD_PAGES, FREE_START, MAX_PAGES_PER_CALL, PAGE_SIZE, STACK_TOP, STARTUP_VA, USER_END,
+    USER_START,
 };
 pub use message::{MAX_CAPS, Message, NO_DEADLINE, Received, Sender, Tag, WORDS};
 pub use record::{

@@ -37,6 +37,11 @@ pub enum Role {
     /// Init only: every interrupt line that is not the kernel's. `base` is the number of the first,
     /// `len` how many.
     Lines,
+    /// The pool of a device. `index` is the number of the device, `len` its bytes, and `base` the
+    /// features that were agreed with the device.
+    Pool,
+    /// The used rings of a device, to be read. `index` is the number of the device, `len` its bytes.
+    Used,
 }
 
 impl Role {
@@ -55,6 +60,8 @@ impl Role {
             Role::DeviceTree => 9,
             Role::Line => 10,
             Role::Lines => 11,
+            Role::Pool => 12,
+            Role::Used => 13,
         }
     }
 }

@@ -26,3 +26,5 @@ pub const VIRTIOBLKD: u32 = 8;
 pub const NETSTACKD: u32 = 9;
 /// The shell.
 pub const NSH: u32 = 10;
+/// Sets up devices that reach memory by themselves.
+pub const BUSD: u32 = 11;

@@ -115,6 +115,14 @@ codes! {
         20 NoLine,
         /// Another device that is switched on has the same line.
         21 LineShared,
+        /// busd is not there.
+        22 BusGone,
+        /// busd did not answer in time.
+        23 BusLate,
+        /// busd could not set the device up.
+        24 BusRefused,
+        /// What busd gave is not what policy allows.
+        25 BusGarbled,
     }
 }
 

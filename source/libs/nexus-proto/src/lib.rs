@@ -14,6 +14,7 @@
 #[macro_use]
 mod table;
 
+pub mod bus;
 pub mod console;
 pub mod device;
 pub mod ids;
@@ -30,6 +31,6 @@ mod wire;
 
 pub use message::{
     Malformed, Operation, Payload, Protocol, ReplyError, Request, ServiceError, decode_payload,
-    encode_error, encode_payload,
+    decode_with_caps, encode_error, encode_payload, encode_with_caps,
 };
 pub use wire::{Asker, Name, Registers, Subject, Text, Wire, Zero};

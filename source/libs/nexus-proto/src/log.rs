@@ -76,6 +76,8 @@ codes! {
         7 Drop,
         /// The wall clock of the log has been set.
         8 Clock,
+        /// A device has been set up, and what it reaches by itself is its own memory (RFC-0004).
+        9 Prepared,
     }
 }
 
@@ -126,10 +128,10 @@ payloads! {
         pub rule: u16,
         /// The service that it is about.
         pub subject: Subject,
-        /// First physical address of the window; for an exit, where the service was.
+        /// First physical address of the window; for an exit, where the service was. Prepared: 0.
         pub base: u64,
         /// Bytes of the window; for an exit, the address concerned; for a drop of interrupt lines, how
-        /// many.
+        /// many. Prepared: bytes of the pool of the device.
         pub len: u64,
         /// Version of the rules; 0 when they were not asked.
         pub epoch: u32,
@@ -138,7 +140,8 @@ payloads! {
         pub asker: Asker,
         /// Boot: the number of the run. Decision, grant, refusal: the nonce of the question. Exit: its
         /// code or cause. Drop: the kind of the capability. Clock: the time that it was set to; what
-        /// it said before is in the [`Stamp`].
+        /// it said before is in the [`Stamp`]. Prepared: the digest of what was placed, as in
+        /// [`crate::bus::Prepared`].
         pub detail: u64,
         /// Why: a code whose meaning depends on the event. Decision: a
         /// [`crate::policy::Reason`]. Refusal: a [`crate::init::Refusal`]. Exit: a
@@ -149,7 +152,8 @@ payloads! {
         /// Number of the interrupt line concerned, for a drop of lines the first;
         /// [`crate::policy::NO_LINE`] when it is about none.
         pub line: u16,
-        /// Least microseconds between two interrupts of the line; 0 for no such bound.
+        /// Least microseconds between two interrupts of the line; 0 for no such bound. Prepared: bytes of
+        /// the pool that the device can be made to read or write.
         pub interval: u32,
     }
 

@@ -2,7 +2,7 @@
 
 use core::fmt::Debug;
 
-use nexus_abi::{Message, Tag};
+use nexus_abi::{Handle, Message, Tag};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 use crate::Wire;
@@ -151,6 +151,45 @@ pub fn encode_payload<T: Payload>(label: u32, payload: &T) -> Message {
         *to = *from;
     }
     Message { tag: Tag::new(label, T::WORDS, 0), words }
+}
+
+/// A message with `payload`, and with capabilities in its last words: at most four, and no more than
+/// there is room for.
+#[must_use]
+pub fn encode_with_caps<T: Payload, const CAPS: usize>(
+    label: u32,
+    payload: &T,
+    caps: [Handle; CAPS],
+) -> Message {
+    const { assert!(CAPS <= 4 && T::WORDS as usize + CAPS <= nexus_abi::WORDS, "no room") };
+    let mut message = encode_payload(label, payload);
+    for (word, cap) in message.words.iter_mut().rev().zip(caps.iter().rev()) {
+        *word = cap.0;
+    }
+    message.tag = Tag::new(label, nexus_abi::WORDS as u8, CAPS as u8);
+    message
+}
+
+/// The payload of a message that carries exactly so many capabilities, and these.
+///
+/// # Errors
+/// `Length` or `Value`. Whoever received the message still has what it carried.
+pub fn decode_with_caps<T: Payload, const CAPS: usize>(
+    message: &Message,
+) -> Result<(T, [Handle; CAPS]), Malformed> {
+    const { assert!(CAPS <= 4 && T::WORDS as usize + CAPS <= nexus_abi::WORDS, "no room") };
+    let mut carried = message.caps();
+    let caps = core::array::from_fn(|_| carried.next().unwrap_or(Handle::NONE));
+    let whole = message.tag.words() == nexus_abi::WORDS as u64;
+    if !whole || message.tag.caps() != CAPS as u64 {
+        return Err(Malformed::Length);
+    }
+    let between = message.words.iter().skip(usize::from(T::WORDS)).rev().skip(CAPS);
+    if between.into_iter().any(|word| *word != 0) {
+        return Err(Malformed::Value);
+    }
+    let plain = Message { tag: Tag::new(message.tag.label(), T::WORDS, 0), ..*message };
+    decode_payload(&plain).map(|payload| (payload, caps))
 }
 
 /// A refusal as a message.

@@ -61,6 +61,8 @@ codes! {
         12 LineDenied,
         /// The line was allowed for another device, or this device with another line.
         13 LineMismatch,
+        /// A rule names them, and does not allow what the device would be made to reach.
+        14 QueuesDenied,
     }
 }
 
@@ -80,7 +82,9 @@ payloads! {
         /// A number that the asker uses once.
         pub nonce: u64,
         /// Pages of the window.
-        pub pages: u32,
+        pub pages: u16,
+        /// Pages of all memory that the device is to reach by itself; 0 for none.
+        pub pool: u16,
         /// Number of the interrupt line that is asked for; [`NO_LINE`] when none is.
         pub line: u16,
         /// The registers that are asked for to be written.

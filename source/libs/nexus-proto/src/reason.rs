@@ -21,6 +21,7 @@ impl Reason {
             Reason::RegistersDenied => "registers-denied",
             Reason::LineDenied => "line-denied",
             Reason::LineMismatch => "line-mismatch",
+            Reason::QueuesDenied => "queues-denied",
         }
     }
 
@@ -41,6 +42,7 @@ impl Reason {
             Reason::RegistersDenied => "the rule does not allow all the registers asked for",
             Reason::LineDenied => "the rule does not allow the interrupt line",
             Reason::LineMismatch => "the interrupt line is another device's, or was another",
+            Reason::QueuesDenied => "the rule does not allow what the device would reach",
         }
     }
 
@@ -63,6 +65,7 @@ impl Reason {
             Reason::RegistersDenied => "fewer registers in the request, or more in the rule",
             Reason::LineDenied => "no line in the request, or `irq` in the rule",
             Reason::LineMismatch => "a request for the line of that device and no other",
+            Reason::QueuesDenied => "the queues of the rule in the request, and no others",
         }
     }
 }
@@ -93,6 +96,10 @@ impl Refusal {
             Refusal::Ambiguous => "ambiguous",
             Refusal::NoLine => "no-line",
             Refusal::LineShared => "line-shared",
+            Refusal::BusGone => "bus-gone",
+            Refusal::BusLate => "bus-late",
+            Refusal::BusRefused => "bus-refused",
+            Refusal::BusGarbled => "bus-garbled",
         }
     }
 
@@ -121,6 +128,10 @@ impl Refusal {
             Refusal::Ambiguous => "the board has more or fewer of these than the description names",
             Refusal::NoLine => "the device tree gives it no single interrupt line",
             Refusal::LineShared => "another device has the same interrupt line",
+            Refusal::BusGone => "busd is not there",
+            Refusal::BusLate => "busd did not answer in time",
+            Refusal::BusRefused => "busd could not set the device up",
+            Refusal::BusGarbled => "what busd gave is not what policy allows",
         }
     }
 }

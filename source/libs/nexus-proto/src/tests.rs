@@ -252,6 +252,7 @@ fn asked() -> Decide {
         base: 0x1000_8000,
         nonce: 42,
         pages: 1,
+        pool: 0,
         line: 8,
         registers: Registers::new(Some(0x11)),
         zero: Zero::ZERO,

@@ -20,11 +20,13 @@ extern crate alloc;
 pub mod archive;
 #[cfg(feature = "alloc")]
 mod description;
+#[cfg(feature = "alloc")]
+pub mod layout;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 #[cfg(feature = "alloc")]
 pub use description::{
     Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
-    Profile, Proof, Restart, Rule, Says, Service, bounds, registers,
+    Profile, Proof, Queue, Restart, Rule, Says, Service, Shape, are_queues, bounds, registers,
 };

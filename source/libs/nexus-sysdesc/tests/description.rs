@@ -133,11 +133,11 @@ const CASES: &[Case] = &[
     (Place::Service(2), Problem::NoLine, |d| d.services[2].needs[0].irq = true),
     (Place::Service(3), Problem::SecondOwner, |d| d.services[3].needs[0].device = 0),
     (Place::Service(2), Problem::NotSorted, |d| {
-        let need = d.services[2].needs[0];
+        let need = d.services[2].needs[0].clone();
         d.services[2].needs.push(need);
     }),
     (Place::Service(2), Problem::TooMany, |d| {
-        d.services[2].needs = vec![d.services[2].needs[0]; 121];
+        d.services[2].needs = vec![d.services[2].needs[0].clone(); 121];
     }),
     (Place::Service(2), Problem::NotSorted, |d| d.services[2].talks_to = vec![3, 3]),
     (Place::Service(2), Problem::UnknownService, |d| d.services[2].talks_to = vec![4]),

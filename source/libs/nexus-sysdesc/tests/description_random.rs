@@ -26,8 +26,13 @@ fn any_valid() -> impl Strategy<Value = Description> {
                 if owns {
                     let number = u16::try_from(devices.len()).expect("few devices");
                     devices.push(device(number, &format!("device{number}")));
-                    next.needs =
-                        vec![Need { device: number, rights: 0b011, irq: false, registers: None }];
+                    next.needs = vec![Need {
+                        device: number,
+                        rights: 0b011,
+                        irq: false,
+                        registers: None,
+                        queues: Vec::new(),
+                    }];
                     rules.push(rule(number + 1, id, number));
                 }
                 services.push(next);

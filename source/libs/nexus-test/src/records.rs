@@ -59,6 +59,7 @@ const fn event(event: Event) -> &'static str {
         Event::Exit => "exit",
         Event::Drop => "drop",
         Event::Clock => "clock",
+        Event::Prepared => "prepared",
     }
 }
 

@@ -110,9 +110,13 @@ fn is_denial(entry: &Entry) -> bool {
     match entry.event {
         Event::Refusal => true,
         Event::Decision => entry.outcome != Outcome::Allow,
-        Event::Boot | Event::Clock | Event::Grant | Event::Revoke | Event::Exit | Event::Drop => {
-            false
-        }
+        Event::Boot
+        | Event::Clock
+        | Event::Grant
+        | Event::Revoke
+        | Event::Exit
+        | Event::Drop
+        | Event::Prepared => false,
     }
 }
 

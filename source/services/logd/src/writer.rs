@@ -22,9 +22,12 @@ impl Writer {
         match event {
             Event::Boot | Event::Clock => Writer::Logd,
             Event::Decision => Writer::Policyd,
-            Event::Grant | Event::Refusal | Event::Revoke | Event::Exit | Event::Drop => {
-                Writer::Init
-            }
+            Event::Grant
+            | Event::Refusal
+            | Event::Revoke
+            | Event::Exit
+            | Event::Drop
+            | Event::Prepared => Writer::Init,
         }
     }
 }
@@ -35,7 +38,7 @@ impl Writer {
 pub(crate) fn is_sound(entry: &Entry) -> bool {
     let outcome_fits = match entry.event {
         Event::Decision => entry.outcome != Outcome::None,
-        Event::Grant => entry.outcome == Outcome::Allow,
+        Event::Grant | Event::Prepared => entry.outcome == Outcome::Allow,
         Event::Refusal => entry.outcome == Outcome::Deny,
         Event::Boot | Event::Clock | Event::Revoke | Event::Exit | Event::Drop => {
             entry.outcome == Outcome::None
@@ -43,5 +46,5 @@ pub(crate) fn is_sound(entry: &Entry) -> bool {
     };
     outcome_fits
         && Rights::from_bits(entry.rights).is_some()
-        && (entry.interval == 0 || entry.line != NO_LINE)
+        && (entry.interval == 0 || entry.line != NO_LINE || entry.event == Event::Prepared)
 }

@@ -38,7 +38,8 @@ pub fn policy(data: &[u8]) {
             rights,
             base: input.double(),
             nonce,
-            pages: u32::from(shape >> 2 & 3) | u32::from(shape >> 7) << 20,
+            pages: u16::from(shape >> 2 & 3) | u16::from(shape >> 7) << 12,
+            pool: 0,
             line: u16::from(which >> 3 & 3),
             registers: (which & 32 != 0).then(|| u64::from(who >> 3 & 7)).into(),
             zero: Zero::ZERO,
@@ -126,6 +127,7 @@ fn rule(number: u16, input: &mut Input<'_>) -> Rule {
         irq: subject & 64 != 0,
         registers: (subject & 128 != 0).then(|| u64::from(shape >> 5)),
         interval: 0,
+        queues: Vec::new(),
         allow_dma: shape & 16 != 0,
         reason: "a reason".into(),
     }

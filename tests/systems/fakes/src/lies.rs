@@ -155,6 +155,7 @@ mod tests {
         base: 0x1000_8000,
         nonce: 9,
         pages: 1,
+        pool: 0,
         line: NO_LINE,
         registers: Registers::UNMASKED,
         zero: Zero::ZERO,

@@ -89,6 +89,7 @@ impl<'a> Compiler<'a> {
                 rights: need.rights.bits(),
                 irq: need.irq.is_some(),
                 registers: need.registers.as_ref().map(|registers| registers.value),
+                queues: need.queues.as_ref().map_or_else(Vec::new, |queues| queues.value.clone()),
             });
         }
         needs.sort_by_key(|need| need.device);
@@ -166,6 +167,7 @@ impl<'a> Compiler<'a> {
             irq: line.irq.is_some(),
             registers: line.registers.as_ref().map(|registers| registers.value),
             interval: line.interval.as_ref().map_or(0, |interval| interval.value),
+            queues: line.queues.as_ref().map_or_else(Vec::new, |queues| queues.value.clone()),
             allow_dma: line.dma.is_some(),
             reason: line.reason.clone(),
         })

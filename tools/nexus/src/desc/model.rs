@@ -3,7 +3,7 @@
 use super::source::{At, Span};
 use super::unread::Unread;
 use nexus_abi::Rights;
-use nexus_sysdesc::{Danger, Permission, Profile, Restart, Says, bounds, registers};
+use nexus_sysdesc::{Danger, Permission, Profile, Queue, Restart, Says, bounds, registers};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -221,6 +221,8 @@ pub(crate) struct Need {
     pub(crate) irq: Option<Span>,
     /// The registers that it asks to write; with WRITE and without a mask, the whole window.
     pub(crate) registers: Option<At<u64>>,
+    /// What it asks the device to reach.
+    pub(crate) queues: Option<At<Vec<Queue>>>,
 }
 
 impl Need {
@@ -256,6 +258,8 @@ pub(crate) struct Allow {
     pub(crate) registers: Option<At<u64>>,
     /// Microseconds between two interrupts, at least.
     pub(crate) interval: Option<At<u32>>,
+    /// What the device may be made to reach.
+    pub(crate) queues: Option<At<Vec<Queue>>>,
     pub(crate) dma: Option<Span>,
     pub(crate) reason: String,
 }

@@ -105,6 +105,8 @@ pub enum Event {
     Drop,
     /// The wall clock of the log was set.
     Clock,
+    /// init had a device set up: what it reaches by itself is its own memory.
+    Prepared,
 }
 
 /// What was decided, in a ledger entry.
@@ -255,6 +257,7 @@ impl fmt::Display for Event {
             Event::Revoke => "revoke",
             Event::Drop => "drop",
             Event::Clock => "clock",
+            Event::Prepared => "prepared",
         })
     }
 }

@@ -117,6 +117,7 @@ fn event_named(name: &str) -> Option<Event> {
         "revoke" => Event::Revoke,
         "drop" => Event::Drop,
         "clock" => Event::Clock,
+        "prepared" => Event::Prepared,
         _ => return None,
     })
 }

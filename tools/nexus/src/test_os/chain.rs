@@ -46,7 +46,12 @@ fn writer(event: Event) -> u32 {
     match event {
         Event::Boot | Event::Clock => LOGD,
         Event::Decision => POLICYD,
-        Event::Grant | Event::Refusal | Event::Exit | Event::Revoke | Event::Drop => INIT,
+        Event::Grant
+        | Event::Refusal
+        | Event::Exit
+        | Event::Revoke
+        | Event::Drop
+        | Event::Prepared => INIT,
     }
 }
 
@@ -105,6 +110,7 @@ fn code(event: Event) -> u64 {
         Event::Exit => 6,
         Event::Drop => 7,
         Event::Clock => 8,
+        Event::Prepared => 9,
     }
 }
 

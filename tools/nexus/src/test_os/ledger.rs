@@ -104,7 +104,7 @@ impl State {
         }
         match entry.event {
             // What an ended service held comes back by a revoke of its own.
-            Event::Boot | Event::Drop | Event::Clock => {}
+            Event::Boot | Event::Drop | Event::Clock | Event::Prepared => {}
             Event::Exit => {
                 self.ended.insert(entry.subject, entry.incarnation);
             }

@@ -181,6 +181,7 @@ fn what(entry: &Entry) -> &'static str {
         (Event::Exit, _) => "ended",
         (Event::Drop, _) => "let go",
         (Event::Clock, _) => "clock set",
+        (Event::Prepared, _) => "set up",
     }
 }
 
@@ -199,6 +200,9 @@ fn reason(entry: &Entry, names: &Names) -> String {
             end(kind, entry.detail, entry.len, entry.base)
         }
         Event::Drop => authority(entry),
+        Event::Prepared => {
+            format!("{} of {} bytes, {:016x}", entry.interval, entry.len, entry.detail)
+        }
         // With the zone it would be wider than 80 columns have room for; the line below the table has it.
         Event::Clock => Date::of(entry.detail).to_string().replace(" UTC", ""),
     }

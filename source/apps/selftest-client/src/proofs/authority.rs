@@ -37,6 +37,7 @@ fn decide(context: &Context, subject: Subject) -> Result<Decide, Failure> {
         base: 0x1000_8000,
         nonce: u64::MAX,
         pages: 1,
+        pool: 0,
         line: NO_LINE,
         registers: Registers::UNMASKED,
         zero: Zero::ZERO,

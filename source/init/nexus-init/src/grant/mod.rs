@@ -111,6 +111,8 @@ pub struct Question {
     pub registers: Option<u64>,
     /// Number of the interrupt line; [`NO_LINE`](nexus_proto::policy::NO_LINE) for the window alone.
     pub line: u16,
+    /// Pages of all memory that the device is to reach by itself; 0 for none.
+    pub pool: u16,
     /// A number that is used once.
     pub nonce: u64,
 }
@@ -127,7 +129,8 @@ impl Question {
             base: self.base,
             nonce: self.nonce,
             // No device has a window of more pages than can be said.
-            pages: u32::try_from(self.len / PAGE_SIZE).unwrap_or(u32::MAX),
+            pages: u16::try_from(self.len / PAGE_SIZE).unwrap_or(u16::MAX),
+            pool: self.pool,
             line: self.line,
             registers: self.registers.into(),
             zero: Zero::ZERO,

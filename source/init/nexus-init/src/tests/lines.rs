@@ -39,6 +39,7 @@ fn started_with(shell: &[Permission]) -> Init<Fake> {
         irq: true,
         registers: Some(MASK),
         interval: INTERVAL,
+        queues: Vec::new(),
         allow_dma: true,
         reason: "a test".into(),
     });

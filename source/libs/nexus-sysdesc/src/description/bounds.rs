@@ -32,8 +32,18 @@ pub const MAX_OBJECTS: u32 = 1 << 16;
 pub const MAX_STACK_PAGES: u32 = 256;
 /// Bytes in a page: windows are whole pages.
 pub const PAGE: u64 = nexus_abi::PAGE_SIZE;
-/// Most bytes of a window.
-pub const MAX_WINDOW: u64 = 1 << 30;
+/// Most bytes of a window: 128 MiB.
+pub const MAX_WINDOW: u64 = 1 << 27;
+/// Most queues of a device.
+pub const MAX_QUEUES: usize = 4;
+/// Most heads of a queue.
+pub const MAX_HEADS: u32 = 1024;
+/// Most pieces of a head.
+pub const MAX_SEGMENTS: usize = 8;
+/// Most bytes of a piece: 1 MiB.
+pub const MAX_SEGMENT: u32 = 1 << 20;
+/// Most bytes of all memory that one device reaches: 16 MiB.
+pub const MAX_MEMORY: u64 = 1 << 24;
 /// Most microseconds between two deliveries of an interrupt line: a second.
 pub const MAX_INTERVAL: u32 = 1_000_000;
 /// What an owner can hold of its window.

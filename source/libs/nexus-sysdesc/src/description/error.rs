@@ -94,6 +94,8 @@ problems! {
     SecondOwner = "needs a device that another service needs",
     /// A rule speaks of DMA for a device that has none.
     NoDma = "allows DMA for a device that has none",
+    /// Queues that no device can have, or that need more memory than one can be given.
+    BadQueues = "has queues that no device can have",
     /// A proof may rest on no check.
     NoChecks = "has a proof that may rest on no check",
     /// A production image carries proofs.

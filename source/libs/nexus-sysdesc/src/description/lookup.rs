@@ -1,8 +1,16 @@
 //! Finding things in a valid description.
 
 use super::{Description, Device, Need, Permission, Permit, Rule, Service};
+use crate::layout::Layout;
 
 impl Description {
+    /// Frames that the machine sets aside for devices: for what the rules let them reach.
+    #[must_use]
+    pub fn device_frames(&self) -> u64 {
+        let laid = self.rules.iter().filter_map(|rule| Layout::of(&rule.queues));
+        laid.fold(0, |sum, layout| sum.saturating_add(layout.frames()))
+    }
+
     /// The service with this id.
     #[must_use]
     pub fn service(&self, id: u32) -> Option<&Service> {

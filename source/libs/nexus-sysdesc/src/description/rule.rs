@@ -1,9 +1,12 @@
 //! What policy allows.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use nexus_abi::Rights;
 use serde::{Deserialize, Serialize};
+
+use super::Queue;
 
 /// Lets one service receive one device. What no rule allows is denied.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,6 +27,8 @@ pub struct Rule {
     pub registers: Option<u64>,
     /// The shortest time between two deliveries of the line in microseconds; 0 is none.
     pub interval: u32,
+    /// What the device may be made to reach, as in [`crate::Need::queues`].
+    pub queues: Vec<Queue>,
     /// True when the rule accepts that the device reaches all memory.
     pub allow_dma: bool,
     /// Why it is allowed, in the words of `policy.toml`.

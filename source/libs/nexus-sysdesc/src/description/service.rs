@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use nexus_abi::Rights;
 use serde::{Deserialize, Serialize};
 
-use super::Permit;
+use super::{Permit, Queue};
 
 /// One program and what it is given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub struct Proof {
 }
 
 /// A request for a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Need {
     /// [`crate::Device::id`].
     pub device: u16,
@@ -58,6 +58,9 @@ pub struct Need {
     /// The registers that it asks to write: bit n is the 32-bit register at 4n. `None`: with WRITE
     /// the whole window is mapped writable.
     pub registers: Option<u64>,
+    /// What it asks the device to reach, by queue. Empty for a device that does not reach memory by
+    /// itself, and for one that is to be looked at only.
+    pub queues: Vec<Queue>,
 }
 
 impl Need {

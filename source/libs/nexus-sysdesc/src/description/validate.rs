@@ -6,9 +6,11 @@ use super::bounds::{
     is_mask_for, is_name, is_proof, is_text, is_window_rights,
 };
 use super::{
-    Danger, DescError, Description, Device, Permission, Place, Problem, Profile, Rule, Says,
+    Danger, DescError, Description, Device, Permission, Place, Problem, Profile, Queue, Rule, Says,
     Service,
 };
+
+use crate::layout::Layout;
 
 /// `Err(problem)` unless `holds`.
 fn require(holds: bool, problem: Problem) -> Result<(), Problem> {
@@ -93,6 +95,7 @@ impl Description {
             require(is_window_rights(need.rights), Problem::BadRights)?;
             require(is_mask_for(need.rights(), need.registers), Problem::BadRegisters)?;
             require(device.irq || !need.irq, Problem::NoLine)?;
+            check_queues(device, need.registers, &need.queues)?;
             let taken = before.iter().any(|other| other.need(need.device).is_some());
             require(!taken, Problem::SecondOwner)?;
         }
@@ -151,8 +154,16 @@ impl Description {
         require(self.service(rule.subject).is_some(), Problem::UnknownService)?;
         let device = self.device(rule.device).ok_or(Problem::UnknownDevice)?;
         require(device.irq || !rule.irq, Problem::NoLine)?;
+        check_queues(device, rule.registers, &rule.queues)?;
         require(device.dma || !rule.allow_dma, Problem::NoDma)
     }
+}
+
+/// Queues are of a device that reaches memory by itself, and whoever has them writes single registers.
+fn check_queues(device: &Device, registers: Option<u64>, queues: &[Queue]) -> Result<(), Problem> {
+    let plain = device.dma && registers.is_some();
+    require(queues.is_empty() || plain, Problem::NoDma)?;
+    require(Layout::of(queues).is_some(), Problem::BadQueues)
 }
 
 fn check_window(device: &Device) -> Result<(), Problem> {

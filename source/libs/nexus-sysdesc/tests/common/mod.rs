@@ -49,6 +49,7 @@ pub(crate) fn rule(number: u16, subject: u32, device: u16) -> Rule {
         irq: false,
         registers: None,
         interval: 0,
+        queues: Vec::new(),
         allow_dma: false,
         reason: "it is the driver of this device".into(),
     }
@@ -63,7 +64,15 @@ pub(crate) fn permit(service: u32, permission: Permission) -> Permit {
 pub(crate) fn system() -> Description {
     let clock = Device { base: Some(0x10_1000), ..device(0, "rtc0") };
     let entropy = Device { dma: true, danger: Danger::High, ..device(1, "rng0") };
-    let need = |device| vec![Need { device, rights: MAP_READ_WRITE, irq: false, registers: None }];
+    let need = |device| {
+        vec![Need {
+            device,
+            rights: MAP_READ_WRITE,
+            irq: false,
+            registers: None,
+            queues: Vec::new(),
+        }]
+    };
     Description {
         name: "small".into(),
         profile: Profile::Test,

@@ -51,6 +51,7 @@ fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Se
         rights: MAP | READ | WRITE,
         irq: false,
         registers: None,
+        queues: Vec::new(),
     };
     let needs = needs.iter().map(need).collect();
     Service { needs, ..testing::service(id, name, permissions) }
@@ -66,6 +67,7 @@ fn rule(number: u16, id: &str, subject: u32, device: u16, rights: u16, allow_dma
         irq: false,
         registers: None,
         interval: 0,
+        queues: Vec::new(),
         allow_dma,
         reason: "a test".into(),
     }
@@ -165,6 +167,7 @@ fn rng(nonce: u64) -> Decide {
         base: 0x1000_6000,
         nonce,
         pages: 1,
+        pool: 0,
         line: NO_LINE,
         registers: Registers::UNMASKED,
         zero: Zero::ZERO,

@@ -8,7 +8,7 @@ fn questions() -> impl Strategy<Value = Decide> {
     let base =
         prop_oneof![Just(0x1000_0000u64), Just(0x1000_6000), Just(0x1000_7000), any::<u64>()];
     let rights = prop_oneof![Just(MAP | READ), Just(MAP | READ | WRITE), any::<u16>()];
-    let window = (base, prop_oneof![Just(1u32), any::<u32>()]);
+    let window = (base, prop_oneof![Just(1u16), any::<u16>()]);
     let registers = prop_oneof![Just(None), Just(Some(1 << 20)), any::<u64>().prop_map(Some)];
     let line = prop_oneof![0u16..4, any::<u16>()];
     (0u32..12, 0u32..3, 0u16..4, rights, window, (registers, line), 0u64..40).prop_map(
@@ -20,6 +20,7 @@ fn questions() -> impl Strategy<Value = Decide> {
             base,
             nonce,
             pages,
+            pool: 0,
             line,
             registers: registers.into(),
             zero: Zero::ZERO,

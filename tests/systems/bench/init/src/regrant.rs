@@ -51,6 +51,7 @@ impl Regrant {
             len: window.len,
             registers: need.registers,
             line: NO_LINE,
+            pool: 0,
             nonce: FIRST_NONCE + self.given,
         };
         // What init kept of the window at boot stands for the root window that it dropped.

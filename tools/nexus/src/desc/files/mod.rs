@@ -4,6 +4,7 @@ mod board;
 mod lines;
 mod policy;
 mod profile;
+mod queues;
 mod rights;
 mod service;
 mod system;

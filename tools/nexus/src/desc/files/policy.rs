@@ -1,6 +1,7 @@
 //! `policy.toml`: what is allowed.
 
 use super::lines::{read_interval, read_irq, read_registers};
+use super::queues::read_queues;
 use super::rights::read_rights;
 use crate::desc::model::{Allow, Permit};
 use crate::desc::report::Reporter;
@@ -70,6 +71,7 @@ fn read_allow(
     let irq = read_irq(&mut table);
     let registers = read_registers(&mut table);
     let interval = read_interval(&mut table);
+    let queues = read_queues(&mut table);
     let whole = table.reporter.count() == before;
     let dma = table.choice(DMA, "what a line can say about DMA", &[("unconfined", ())]);
     let reason = table.text(REASON, bounds::MAX_REASON);
@@ -87,6 +89,7 @@ fn read_allow(
             irq,
             registers,
             interval,
+            queues,
             dma,
             reason,
         })

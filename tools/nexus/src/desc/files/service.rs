@@ -2,6 +2,7 @@
 
 use super::lines::{read_irq, read_registers};
 use super::name_of_file;
+use super::queues::read_queues;
 use super::rights::read_rights;
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
@@ -147,9 +148,10 @@ fn read_need(mut table: Table<'_>) -> Option<Need> {
     let rights = read_rights(&mut table);
     let irq = read_irq(&mut table);
     let registers = read_registers(&mut table);
+    let queues = read_queues(&mut table);
     let whole = table.reporter.count() == before;
     table.finish();
-    Some(Need { span, device: device?, rights: rights.filter(|_| whole)?, irq, registers })
+    Some(Need { span, device: device?, rights: rights.filter(|_| whole)?, irq, registers, queues })
 }
 
 /// Reports a malformed name of a proof; true when it is well formed.
