@@ -1,7 +1,8 @@
 //! The archive: what is written is read back, and every damage is refused by name.
 
 use nexus_sysdesc::archive::{
-    Archive, ArchiveError, ArchiveWriter, Kind, MAX_ENTRIES, NONCE_OFFSET, WriteError, image_hash,
+    Archive, ArchiveError, ArchiveWriter, Kind, MAX_DEVICE_FRAMES, MAX_ENTRIES, NONCE_OFFSET,
+    WriteError, image_hash,
 };
 use proptest::prelude::*;
 
@@ -10,6 +11,7 @@ const ENTRY: usize = 88;
 
 fn sample() -> Vec<u8> {
     let mut writer = ArchiveWriter::new();
+    writer.set_device_frames(300);
     writer.push(Kind::Init, 1, "init", &[1; 5000]);
     writer.push(Kind::Service, 7, "rngd", &[2; 4096]);
     writer.push(Kind::Description, 0, "description", &[3; 10]);
@@ -28,7 +30,7 @@ fn reads_back_what_was_written() {
     let bytes = sample();
     assert_eq!(bytes.len(), 4096 * 5);
     let archive = Archive::parse(&bytes).expect("valid");
-    assert_eq!(archive.nonce(), 0);
+    assert_eq!((archive.nonce(), archive.device_frames()), (0, 300));
     assert_eq!(archive.total_len(), 4096 * 5);
     assert_eq!(archive.entries().count(), 3);
     let init = archive.init().expect("init");
@@ -61,14 +63,24 @@ fn the_nonce_is_outside_the_hash_of_the_image() {
 #[test]
 fn refuses_a_damaged_header() {
     assert_eq!(damaged(0, b"M"), Err(ArchiveError::BadMagic));
-    assert_eq!(damaged(8, &[2]), Err(ArchiveError::BadVersion));
+    assert_eq!(damaged(8, &[1]), Err(ArchiveError::BadVersion));
     assert_eq!(damaged(12, &[0]), Err(ArchiveError::BadCount));
     assert_eq!(damaged(12, &(MAX_ENTRIES + 1).to_le_bytes()), Err(ArchiveError::BadCount));
     assert_eq!(damaged(12, &u32::MAX.to_le_bytes()), Err(ArchiveError::BadCount));
     assert_eq!(damaged(24, &u64::MAX.to_le_bytes()), Err(ArchiveError::Truncated));
     assert_eq!(damaged(24, &(4096 * 5 + 1u64).to_le_bytes()), Err(ArchiveError::Truncated));
-    for word in 0..4 {
+    for word in 1..4 {
         assert_eq!(damaged(32 + 8 * word + 7, &[1]), Err(ArchiveError::ReservedNotZero));
+    }
+}
+
+// attack 31 U: more frames for devices than there can be; refused; broken: archive-device-frames
+#[test]
+fn refuses_too_many_frames_for_devices() {
+    assert_eq!(damaged(32, &MAX_DEVICE_FRAMES.to_le_bytes()), Ok(()));
+    let many = [MAX_DEVICE_FRAMES + 1, 1 << 32, u64::MAX];
+    for frames in many.map(u64::to_le_bytes) {
+        assert_eq!(damaged(32, &frames), Err(ArchiveError::BadDeviceFrames));
     }
 }
 
@@ -145,6 +157,11 @@ fn the_writer_refuses_what_the_reader_would() {
     assert_eq!(writer.finish(), Err(WriteError::Refused(ArchiveError::DescriptionCount)));
     writer.push(Kind::Description, 0, "description", &[]);
     assert_eq!(writer.finish(), Err(WriteError::Refused(ArchiveError::BadRange { index: 1 })));
+    let mut devices = ArchiveWriter::new();
+    devices.set_device_frames(MAX_DEVICE_FRAMES + 1);
+    devices.push(Kind::Init, 1, "init", &[1]);
+    devices.push(Kind::Description, 0, "description", &[1]);
+    assert_eq!(devices.finish(), Err(WriteError::Refused(ArchiveError::BadDeviceFrames)));
     let mut long = ArchiveWriter::new();
     long.push(Kind::Init, 1, "a-name-of-thirty-three-characters", &[1]);
     assert_eq!(long.finish(), Err(WriteError::NameTooLong));

@@ -17,7 +17,7 @@ use nexus_loader::{LoadError, Perm, Plan, Segment};
 use nexus_sysdesc::archive::{Archive, ArchiveError};
 use zerocopy::transmute;
 
-use super::phys::Machine;
+use super::phys::{FreeRam, Machine};
 use super::watch::{self, TheKernel};
 
 /// What the boot loader and the board give init.
@@ -37,6 +37,8 @@ pub(super) enum LoadFailure {
     Place(&'static str),
     /// The boot archive is damaged.
     Archive(ArchiveError),
+    /// So many frames for devices are not free in one piece.
+    Devices(u64),
     /// The program is malformed.
     Program(LoadError),
     /// The kernel refuses something.
@@ -48,6 +50,9 @@ impl fmt::Display for LoadFailure {
         match self {
             LoadFailure::Place(what) => write!(f, "{what} is not where it can be used"),
             LoadFailure::Archive(error) => write!(f, "boot archive: {error}"),
+            LoadFailure::Devices(frames) => {
+                write!(f, "boot archive: no {frames} frames for devices are free in one piece")
+            }
             LoadFailure::Program(error) => write!(f, "program of init: {error:?}"),
             LoadFailure::Refused(what, error) => write!(f, "{what}: {error:?}"),
         }
@@ -70,9 +75,16 @@ impl<T> Step<T> for neuron_core::Result<T> {
     }
 }
 
-/// Makes init and its first thread.
-pub(super) fn init(kernel: &mut TheKernel, loaded: &Loaded, board: &Board, objects: u32) -> Result {
+/// Gives the kernel all RAM that nothing uses, and makes init and its first thread.
+pub(super) fn init(
+    kernel: &mut TheKernel,
+    free: &mut FreeRam,
+    loaded: &Loaded,
+    board: &Board,
+    objects: u32,
+) -> Result {
     let image = read_archive(watch::machine(&kernel.platform), loaded.archive)?;
+    give_ram(kernel, free, image.device_frames).ok_or(LoadFailure::Devices(image.device_frames))?;
     kernel.create_init(objects).step("making init")?;
     for segment in image.plan.segments() {
         load_segment(kernel, segment, image.program)?;
@@ -96,6 +108,7 @@ struct Image {
     /// The ELF file, in RAM.
     program: Range,
     nonce: u64,
+    device_frames: u64,
 }
 
 fn read_archive(machine: &Machine, archive: Range) -> Result<Image> {
@@ -105,7 +118,18 @@ fn read_archive(machine: &Machine, archive: Range) -> Result<Image> {
     let plan = Plan::parse(init.data).map_err(LoadFailure::Program)?;
     let start = archive.start + init.offset;
     let program = Range { start, end: start + init.data.len() as u64 };
-    Ok(Image { plan, program, nonce: parsed.nonce() })
+    Ok(Image { plan, program, nonce: parsed.nonce(), device_frames: parsed.device_frames() })
+}
+
+/// Hands `free` to the kernel, some of it for devices; `None` when that is not free in one piece.
+fn give_ram(kernel: &mut TheKernel, free: &mut FreeRam, device_frames: u64) -> Option<()> {
+    let devices = free.aside(device_frames)?;
+    kernel.boot_reserve(Frame::at(devices.start)?, u32::try_from(device_frames).ok()?).ok()?;
+    for range in free.iter() {
+        let count = u32::try_from(range.len() / PAGE).ok()?;
+        kernel.frames_mut().add(Frame::at(range.start)?, count);
+    }
+    Some(())
 }
 
 fn load_segment(kernel: &mut TheKernel, segment: &Segment, program: Range) -> Result {

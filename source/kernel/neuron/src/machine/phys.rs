@@ -115,8 +115,8 @@ impl FreeRam {
     }
 
     /// Takes so many frames that lie one after the other, which the machine has as memory already.
-    pub(super) fn aside(&mut self, frames: u32) -> Option<Range> {
-        let len = u64::from(frames) * PAGE;
+    pub(super) fn aside(&mut self, frames: u64) -> Option<Range> {
+        let len = frames * PAGE;
         let end = self.free.iter().filter(|free| free.len() >= len).last()?.end;
         let range = Range { start: end - len, end };
         self.free.cut(range);

@@ -6,7 +6,6 @@ use neuron_core::kernel::alarm::Alarm;
 use neuron_core::kernel::boot::table_sizes;
 use neuron_core::object::dma::DEVICE_MEMORIES;
 use neuron_core::object::register::DEVICE_PAGES;
-use neuron_core::store::addr::Frame;
 use neuron_core::store::frames::FrameInfo;
 use neuron_core::store::pool::Slot;
 use neuron_core::{Kernel, Tables};
@@ -20,9 +19,6 @@ use super::{csr, trap};
 
 /// Kernel objects: one for every four frames of RAM, in bounds.
 const OBJECTS: core::ops::RangeInclusive<u32> = 1024..=32768;
-
-/// Frames set aside for memory that devices reach: none until the boot archive says how many.
-const DEVICE_FRAMES: u32 = 0;
 
 const _: () = assert!(neuron::layout::MAX_BANKS == neuron_core::store::banks::MAX_BANKS);
 
@@ -46,10 +42,10 @@ pub(super) extern "C" fn start(hart: u64, tree: u64) -> ! {
         Err(error) => panic!("cannot map the kernel: {error:?}"),
     };
     let loaded = Loaded { archive, tree, timebase_hz: board.timebase_hz };
-    let Some((mut kernel, objects)) = build(half, &board, free, &loaded) else {
+    let Some((mut kernel, objects)) = build(half, &board, &mut free, &loaded) else {
         panic!("RAM is too small for the tables of the kernel");
     };
-    if let Err(error) = load::init(&mut kernel, &loaded, &board, objects) {
+    if let Err(error) = load::init(&mut kernel, &mut free, &loaded, &board, objects) {
         panic!("cannot load init: {error}");
     }
     let ram = board.banks.len() >> 20;
@@ -90,12 +86,12 @@ fn tree_range(start: u64) -> Range {
     Range { start, end: start.saturating_add(len) }
 }
 
-/// The kernel with all RAM that nothing uses; also how many objects it can have. `None` when RAM
+/// The kernel without any RAM to hand out; also how many objects it can have. `None` when RAM
 /// is too small for its tables.
 fn build(
     half: KernelHalf,
     board: &Board,
-    mut free: FreeRam,
+    free: &mut FreeRam,
     loaded: &Loaded,
 ) -> Option<(TheKernel, u32)> {
     let copies = &[loaded.archive, loaded.tree];
@@ -118,17 +114,10 @@ fn build(
         held: free.array(lines + 1, || Alarm::EMPTY)?,
         frames: free.frames(&board.banks, || FrameInfo::RESERVED)?,
     };
-    let room = Room::new(&mut free, &board.banks, heavy)?;
+    let room = Room::new(free, &board.banks, heavy)?;
     for range in free.kept().iter() {
         say!("keeps {:#x} to {:#x}", range.start, range.end);
     }
-    let machine = Machine::new(half, &free, copies, board, heavy).ok()?;
-    let mut kernel = Kernel::new(room.over(machine, loaded.tree), tables);
-    let aside = free.aside(DEVICE_FRAMES)?;
-    kernel.boot_reserve(Frame::at(aside.start)?, DEVICE_FRAMES).ok()?;
-    for range in free.iter() {
-        let count = u32::try_from(range.len() >> 12).ok()?;
-        kernel.frames_mut().add(Frame::at(range.start)?, count);
-    }
-    Some((kernel, objects))
+    let machine = Machine::new(half, free, copies, board, heavy).ok()?;
+    Some((Kernel::new(room.over(machine, loaded.tree), tables), objects))
 }

@@ -13,6 +13,8 @@ pub enum ArchiveError {
     BadVersion,
     /// A reserved field is not zero.
     ReservedNotZero,
+    /// More frames for devices than the most there can be.
+    BadDeviceFrames,
     /// No entries, or more than the most there can be.
     BadCount,
     /// The entry's kind is unknown.
@@ -56,6 +58,7 @@ impl fmt::Display for ArchiveError {
             ArchiveError::BadMagic => f.write_str("this is not a boot archive (wrong magic)"),
             ArchiveError::BadVersion => f.write_str("another version of the archive's layout"),
             ArchiveError::ReservedNotZero => f.write_str("a reserved header field is not zero"),
+            ArchiveError::BadDeviceFrames => f.write_str("too many frames for devices"),
             ArchiveError::BadCount => f.write_str("no entries, or too many"),
             ArchiveError::BadKind { index } => write!(f, "entry {index}: unknown kind"),
             ArchiveError::BadName { index } => write!(f, "entry {index}: malformed name"),

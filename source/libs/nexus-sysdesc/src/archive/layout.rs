@@ -7,13 +7,16 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub const MAGIC: [u8; 8] = *b"NXBOOT1\0";
 
 /// The version of this layout.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Payloads begin on multiples of this many bytes.
 pub const PAGE: u64 = 4096;
 
 /// Most entries in an archive; bounds the time that opening one can take.
 pub const MAX_ENTRIES: u32 = 64;
+
+/// Most frames that are set aside for devices: 4 GiB.
+pub const MAX_DEVICE_FRAMES: u64 = 1 << 20;
 
 /// Bytes of a name, padded with zeros.
 pub const NAME_LEN: usize = 32;
@@ -38,8 +41,10 @@ pub struct Header {
     pub nonce: U64,
     /// Bytes of the whole archive, header included.
     pub total_len: U64,
+    /// Frames that the kernel sets aside for memory that devices reach: 0 to [`MAX_DEVICE_FRAMES`].
+    pub device_frames: U64,
     /// Zero.
-    pub reserved: [U64; 4],
+    pub reserved: [U64; 3],
 }
 
 /// One entry of the table that follows the header.

@@ -16,7 +16,8 @@ pub use error::ArchiveError;
 #[cfg(feature = "hash")]
 pub use hash::{Digest, image_hash};
 pub use layout::{
-    HOST_READS, Header, Kind, MAGIC, MAX_ENTRIES, NAME_LEN, NONCE_OFFSET, PAGE, RawEntry, VERSION,
+    HOST_READS, Header, Kind, MAGIC, MAX_DEVICE_FRAMES, MAX_ENTRIES, NAME_LEN, NONCE_OFFSET, PAGE,
+    RawEntry, VERSION,
 };
 pub use reader::{Archive, Entry};
 #[cfg(all(feature = "alloc", feature = "hash"))]

@@ -3,7 +3,7 @@
 use zerocopy::FromBytes;
 
 use super::ArchiveError;
-use super::layout::{Header, Kind, MAGIC, MAX_ENTRIES, PAGE, RawEntry, VERSION};
+use super::layout::{Header, Kind, MAGIC, MAX_DEVICE_FRAMES, MAX_ENTRIES, PAGE, RawEntry, VERSION};
 
 /// An archive whose every offset has been checked.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,12 @@ impl<'a> Archive<'a> {
     #[must_use]
     pub fn nonce(&self) -> u64 {
         self.header.nonce.get()
+    }
+
+    /// Frames that the kernel sets aside for memory that devices reach: 0 to [`MAX_DEVICE_FRAMES`].
+    #[must_use]
+    pub fn device_frames(&self) -> u64 {
+        self.header.device_frames.get()
     }
 
     /// Bytes of the archive.
@@ -174,6 +180,9 @@ fn check_header(header: &Header) -> Result<usize, ArchiveError> {
     }
     if header.reserved.iter().any(|word| word.get() != 0) {
         return Err(ArchiveError::ReservedNotZero);
+    }
+    if header.device_frames.get() > MAX_DEVICE_FRAMES {
+        return Err(ArchiveError::BadDeviceFrames);
     }
     let count = header.count.get();
     if count == 0 || count > MAX_ENTRIES {

@@ -38,6 +38,7 @@ impl core::error::Error for WriteError {}
 #[derive(Debug, Default)]
 pub struct ArchiveWriter<'a> {
     entries: Vec<(Kind, u32, &'a str, &'a [u8])>,
+    device_frames: u64,
 }
 
 impl<'a> ArchiveWriter<'a> {
@@ -45,6 +46,11 @@ impl<'a> ArchiveWriter<'a> {
     #[must_use]
     pub fn new() -> ArchiveWriter<'a> {
         ArchiveWriter::default()
+    }
+
+    /// How many frames the kernel sets aside for memory that devices reach; 0 unless told.
+    pub fn set_device_frames(&mut self, frames: u64) {
+        self.device_frames = frames;
     }
 
     /// Appends an entry. `id` is the service id, 0 for the description.
@@ -68,7 +74,8 @@ impl<'a> ArchiveWriter<'a> {
             count: U32::new(count),
             nonce: U64::ZERO,
             total_len: U64::new(total),
-            reserved: [U64::ZERO; 4],
+            device_frames: U64::new(self.device_frames),
+            reserved: [U64::ZERO; 3],
         };
         let mut bytes = Vec::new();
         bytes.extend_from_slice(header.as_bytes());
