@@ -1,6 +1,8 @@
 //! Reading a line of the serial output.
 
-use super::{Bench, Cap, Decision, Entry, Event, Head, Line, PREFIX, Proof, Record, Refused, Root};
+use super::{
+    Bench, Cap, Decision, Entry, Event, Head, Irq, Line, PREFIX, Proof, Record, Refused, Root,
+};
 
 /// Reads one line, without its line end.
 #[must_use]
@@ -47,6 +49,9 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
         }
         ("root", [service, phys]) => {
             Record::Root(Root { service: number(service)?, phys: hex(phys)? })
+        }
+        ("irq", [line, owner, state]) => {
+            Record::Irq(Irq { line: number(line)?, owner: number(owner)?, state: number(state)? })
         }
         ("witness-ready", []) => Record::WitnessReady,
         ("paste", [bytes]) => Record::Paste { bytes: number(bytes)? },
