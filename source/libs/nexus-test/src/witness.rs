@@ -71,7 +71,7 @@ impl Host {
                 answer => answer?,
             };
             self.record(&records::irq(&line))?;
-            cursor = line.next;
+            cursor = u64::from(line.next);
             if cursor == 0 {
                 return Ok(());
             }

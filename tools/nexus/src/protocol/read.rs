@@ -192,6 +192,8 @@ mod tests {
             record_of(&format!("{nonce} root 7 80abc000")),
             Some(Record::Root(Root { service: 7, phys: 0x80ab_c000 }))
         );
+        let irq = Irq { line: 10, owner: 4, state: 2 };
+        assert_eq!(record_of(&format!("{nonce} irq 10 4 2")), Some(Record::Irq(irq)));
         assert_eq!(record_of(&format!("{nonce} ready 6")), Some(Record::Ready { owners: 6 }));
         assert_eq!(record_of(&format!("{nonce} granted 0")), Some(Record::Granted { devices: 0 }));
         let cap = Cap {
