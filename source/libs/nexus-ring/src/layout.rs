@@ -63,5 +63,5 @@ pub(crate) fn data_len(has: usize) -> Result<u32, TooSmall> {
 pub(crate) fn place(start: u32, has: u32, offset: usize, len: usize) -> Result<usize, Outside> {
     let has = has as usize;
     let inside = offset <= has && len <= has - offset;
-    inside.then_some(DATA + start as usize + offset).ok_or(Outside)
+    inside.then(|| DATA + start as usize + offset).ok_or(Outside)
 }

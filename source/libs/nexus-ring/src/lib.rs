@@ -52,12 +52,23 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+#[cfg(any(test, feature = "fake"))]
+extern crate alloc;
+
 mod consumer;
 mod driver;
 mod entry;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+#[cfg(test)]
+mod hostile_tests;
 mod ids;
 mod layout;
 mod misbehaved;
+#[cfg(test)]
+mod order_tests;
+#[cfg(test)]
+mod ring_tests;
 mod side;
 
 pub use consumer::{Consumer, Refused};
