@@ -8,7 +8,7 @@ use nexus_abi::{CapInfo, Error, Handle, Rights, Sender, Syscall, regs};
 use crate::Result;
 use crate::call::fast::Run;
 use crate::call::memory::bytes;
-use crate::kernel::{Kernel, Progress, Work, need};
+use crate::kernel::{Kernel, Step, Work, goes_on, need};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::process::Process;
 use crate::object::thread::Thread;
@@ -222,18 +222,15 @@ impl<P: Platform> Kernel<'_, P> {
         me: Id<Thread>,
         handle: Handle,
         id: Option<Id<Capability>>,
-        step: impl FnOnce(&mut Self, Id<Capability>, &mut Work) -> Result<Progress>,
+        step: impl FnOnce(&mut Self, Id<Capability>, &mut Work) -> Step,
     ) -> Result<Outcome> {
         let Some(id) = id else { return Ok(Outcome::Value(0)) };
-        let progress = step(self, id, &mut Work::step())?;
-        if progress == Progress::More {
+        let more = goes_on(step(self, id, &mut Work::step()))?;
+        if more {
             self.threads.get_mut(me)?.unfinished = handle;
         }
         self.preempt()?;
-        Ok(match progress {
-            Progress::Done => Outcome::Value(0),
-            Progress::More => Outcome::Again,
-        })
+        Ok(if more { Outcome::Again } else { Outcome::Value(0) })
     }
 
     /// `cap_query`.

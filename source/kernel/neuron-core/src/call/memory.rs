@@ -5,7 +5,7 @@ use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, Rights};
 use crate::Result;
 use crate::call::Outcome;
 use crate::kernel::space::Paging;
-use crate::kernel::{Kernel, Progress, Work, cost, need};
+use crate::kernel::{Kernel, Step, Work, cost, goes_on, need};
 use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::endpoint::Vmo;
 use crate::object::mapping::{Backing, Mapping};
@@ -132,15 +132,13 @@ impl<P: Platform> Kernel<'_, P> {
         &mut self,
         work: &mut Work,
         first: impl Fn(&Self) -> Result<Option<Id<Mapping>>>,
-    ) -> Result<Progress> {
+    ) -> Step {
         while let Some(mapping) = first(self)? {
-            if work.is_spent() {
-                return Ok(Progress::More);
-            }
+            work.ask(0)?;
             let pages = self.end_mapping(mapping, None)?;
             work.spend(cost::unmap(pages));
         }
-        Ok(Progress::Done)
+        Ok(())
     }
 
     /// The mapping of `caller` that begins at `va`, and the last-level table there.
@@ -209,16 +207,15 @@ impl<P: Platform> Kernel<'_, P> {
         };
         let handle = self.caps.handle(cap);
         let new = self.caps.get(cap)?.state == CapState::New;
-        match self.clear_memory(vmo, work)? {
-            Progress::Done if new => self.pass(cap, CapState::Held, MEMORY)?,
-            Progress::Done => {}
-            Progress::More => {
-                if !new {
-                    self.pass(cap, CapState::New, Rights::empty())?;
-                }
-                self.threads.get_mut(me)?.unfinished = handle;
-                return Ok(Outcome::Again);
-            }
+        let more = goes_on(self.clear_memory(vmo, work))?;
+        match (more, new) {
+            (true, false) => self.pass(cap, CapState::New, Rights::empty())?,
+            (false, true) => self.pass(cap, CapState::Held, MEMORY)?,
+            _ => {}
+        }
+        if more {
+            self.threads.get_mut(me)?.unfinished = handle;
+            return Ok(Outcome::Again);
         }
         Ok(Outcome::Value(handle.0))
     }
@@ -260,16 +257,14 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Clears what is not cleared of a memory object.
-    pub(crate) fn clear_memory(&mut self, id: Id<Vmo>, work: &mut Work) -> Result<Progress> {
+    pub(crate) fn clear_memory(&mut self, id: Id<Vmo>, work: &mut Work) -> Step {
         let vmo = self.vmos.get_mut(id)?;
         while let Some(frame) = self.frames.page(vmo.pages, vmo.cleared) {
-            if !work.spend(cost::CLEAR) {
-                return Ok(Progress::More);
-            }
+            work.ask(cost::CLEAR)?;
             self.platform.zero(frame);
             vmo.cleared = vmo.cleared.wrapping_add(1);
         }
-        Ok(Progress::Done)
+        Ok(())
     }
 
     /// A memory object over frames that are charged to `owner`, and its first capability. Its frames

@@ -6,7 +6,7 @@
 use nexus_abi::{Error, Handle, Rights};
 
 use crate::Result;
-use crate::kernel::{Kernel, Progress, Work};
+use crate::kernel::{Kernel, Work, goes_on};
 use crate::object::capability::{Capability, CapabilityKind, OBJECT_RIGHTS};
 use crate::object::dma::Reserve;
 use crate::object::line::{Line, Lines};
@@ -19,7 +19,6 @@ use crate::store::pool::Id;
 /// Entries that each table needs in a system of so many kernel objects: no budget can be exceeded by
 /// exhausting one kind. Those of capabilities, endpoints, notifications, memory objects and mappings
 /// (light), and those of processes and threads, which cost [`HEAVY`]. The first entry is not used.
-#[must_use]
 pub const fn table_sizes(objects: u32) -> (u32, u32) {
     (objects.saturating_add(1), (objects / HEAVY).saturating_add(1))
 }
@@ -127,7 +126,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn boot_alloc(&mut self, pages: u64) -> Result<Handle> {
         let init = self.init.ok_or(Error::BadState)?;
         let (cap, vmo) = self.take_memory(init, pages, &mut Work::step())?;
-        while self.clear_memory(vmo, &mut Work::step())? == Progress::More {}
+        while goes_on(self.clear_memory(vmo, &mut Work::step()))? {}
         Ok(self.caps.handle(cap))
     }
 
@@ -176,7 +175,7 @@ impl<P: Platform> Kernel<'_, P> {
         let thread = self.start_thread(init, init, [entry, stack, arg], INIT_PRIORITY)?;
         // Nobody needs to name init's first thread.
         let (cap, _) = self.lookup(init, thread)?;
-        let _ = self.drop_cap(cap, &mut Work::step())?;
+        goes_on(self.drop_cap(cap, &mut Work::step()))?;
         Ok(())
     }
 }

@@ -320,7 +320,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn timer(&mut self) {
         let now = self.platform.now();
         let mut work = Work::step();
-        while self.next_alarm() <= now && work.spend(RING) {
+        while self.next_alarm() <= now && work.ask(RING).is_ok() {
             // An error here would mean an alarm of something that does not exist.
             let _ = self.ring_next(now);
         }

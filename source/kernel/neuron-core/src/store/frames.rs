@@ -75,7 +75,6 @@ impl Pages {
 
     /// How many.
     #[inline(always)]
-    #[must_use]
     pub const fn count(self) -> u32 {
         self.count
     }
@@ -98,7 +97,6 @@ impl<'a> Frames<'a> {
     }
 
     /// Free frames.
-    #[must_use]
     pub fn free_count(&self) -> u32 {
         self.free_count
     }
