@@ -86,24 +86,21 @@ impl<P: Platform> Kernel<'_, P> {
     fn add_mapping(&mut self, table: Option<Frame>, mapping: Mapping, backing: Backing) -> Result {
         let Mapping { cap, process, pages, leaf, .. } = mapping;
         let owner = self.processes.get_mut(process)?;
-        let space = owner.space.as_mut().ok_or(Error::BadState)?;
         owner.objects.charge(1)?;
         let id = self.mappings.alloc(mapping).inspect_err(|_| owner.objects.refund(1))?;
-        if table.is_none() {
-            let paging = Paging::new(&mut self.frames, &mut self.platform);
-            let made = paging.make_tables(space, &mut owner.frames, pages);
-            if made.is_err() {
-                self.mappings.release(id);
-                owner.objects.refund(1);
-                return made;
-            }
+        let mut paging = Paging::of(owner, &mut self.frames, &mut self.platform)?;
+        if table.is_none()
+            && let Err(error) = paging.make_tables(pages)
+        {
+            self.mappings.release(id);
+            owner.objects.refund(1);
+            return Err(error);
         }
-        space.mappings.push_back(&mut self.mappings, id)?;
+        paging.space.mappings.push_back(&mut self.mappings, id)?;
         let capability = self.caps.get_mut(cap)?;
         capability.mappings.push_back(&mut self.mappings, id)?;
         capability.mapped_pages = capability.mapped_pages.wrapping_add(pages.count);
-        let paging = Paging::new(&mut self.frames, &mut self.platform);
-        paging.write_leaves(space, table, id, pages, backing, leaf)
+        paging.write_leaves(table, id, pages, backing, leaf)
     }
 
     /// Takes a mapping away: leaves, records and charge. `table` is the last-level table of its
@@ -118,11 +115,10 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let owner = self.processes.get_mut(process)?;
         owner.objects.refund(1);
-        let space = owner.space.as_mut().ok_or(Error::BadState)?;
-        space.mappings.remove(&mut self.mappings, id)?;
+        let mut paging = Paging::of(owner, &mut self.frames, &mut self.platform)?;
+        paging.space.mappings.remove(&mut self.mappings, id)?;
         self.mappings.release(id);
-        let paging = Paging::new(&mut self.frames, &mut self.platform);
-        paging.clear_leaves(space, &mut owner.frames, pages, table);
+        paging.clear_leaves(pages, table);
         Ok(pages.count)
     }
 
@@ -182,9 +178,8 @@ impl<P: Platform> Kernel<'_, P> {
                 device_perm(prot)?.into()
             }
         };
-        let space = self.processes.get(caller)?.space()?;
-        let paging = Paging::new(&mut self.frames, &mut self.platform);
-        paging.rewrite_leaves(space, pages, leaf)?;
+        let owner = self.processes.get_mut(caller)?;
+        Paging::of(owner, &mut self.frames, &mut self.platform)?.rewrite_leaves(pages, leaf)?;
         self.mappings.get_mut(id)?.leaf = leaf;
         Ok(())
     }

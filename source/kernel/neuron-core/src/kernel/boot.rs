@@ -14,6 +14,7 @@ use crate::object::process::{HEAVY, Process};
 use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::addr::Frame;
+use crate::store::frames::FrameUse;
 use crate::store::pool::Id;
 
 /// Entries that each table needs in a system of so many kernel objects: no budget can be exceeded by
@@ -56,7 +57,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// # Errors
     /// `NoMemory`.
     pub fn boot_window(&mut self, window: Window) -> Result<Handle> {
-        self.boot_root(window.kind(), ROOT_WINDOW)
+        self.boot_root(CapabilityKind::DeviceMmio(window), ROOT_WINDOW)
     }
 
     /// Gives init a capability that is derived from nothing.
@@ -97,7 +98,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// `OutOfRange` when a frame is not reserved RAM.
     pub fn boot_memory(&mut self, base: Frame, pages: u32) -> Result<Handle> {
         let init = self.init.ok_or(Error::BadState)?;
-        let frames = self.frames.claim_reserved(base, pages).ok_or(Error::OutOfRange)?;
+        let frames = self.frames.claim(base, pages, FrameUse::Memory).ok_or(Error::OutOfRange)?;
         let process = self.processes.get_mut(init)?;
         process.frames.limit = process.frames.limit.saturating_add(pages);
         process.frames.charge(pages)?;
@@ -113,7 +114,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// # Errors
     /// `OutOfRange` when one is not reserved RAM.
     pub fn boot_reserve(&mut self, base: Frame, pages: u32) -> Result {
-        self.frames.set_aside(base, pages).ok_or(Error::OutOfRange)?;
+        self.frames.claim(base, pages, FrameUse::Device).ok_or(Error::OutOfRange)?;
         (0..pages).for_each(|page| self.platform.zero(base.plus(u64::from(page))));
         self.reserve = Reserve { next: base, left: pages };
         Ok(())

@@ -308,7 +308,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn arm(&mut self, id: Id<Thread>, deadline: u64) -> Result {
         let thread = self.threads.get_mut(id)?;
         thread.deadline = deadline;
-        if deadline < thread.alarm {
+        if deadline < thread.alarm.at {
             self.alarms.advance(&mut self.threads, id, deadline)?;
             self.program(deadline);
         }

@@ -247,7 +247,7 @@ impl<P: Platform> Kernel<'_, P> {
                 cost = HEAVY;
                 self.end_thread(id)?;
             }
-            CapabilityKind::DeviceMmio { .. }
+            CapabilityKind::DeviceMmio(_)
             | CapabilityKind::Irq(_)
             | CapabilityKind::Spawn
             | CapabilityKind::Console => {}
