@@ -41,19 +41,6 @@ impl<A> SharedMemory<A> {
         SharedMemory { base, len, access: PhantomData }
     }
 
-    /// The first `at` bytes, and the rest.
-    ///
-    /// # Errors
-    /// The memory as it was: `at` is past its end, or no multiple of 8.
-    pub fn split(self, at: usize) -> Result<(Self, Self), Self> {
-        if at > self.len || !at.is_multiple_of(WORD) {
-            return Err(self);
-        }
-        let SharedMemory { base, len, access } = self;
-        let first = SharedMemory { base, len: at, access };
-        Ok((first, SharedMemory { base: base + at, len: len - at, access }))
-    }
-
     #[inline]
     fn load<T>(&self, offset: usize) -> Option<T> {
         let at = with_exposed_provenance::<T>(address::<T>(self.base, self.len, offset)?);
@@ -86,6 +73,15 @@ impl<A: Readable> Shared for SharedMemory<A> {
     #[inline]
     fn len(&self) -> usize {
         self.len
+    }
+
+    fn split(self, at: usize) -> Result<(Self, Self), Self> {
+        if at > self.len || !at.is_multiple_of(WORD) {
+            return Err(self);
+        }
+        let SharedMemory { base, len, access } = self;
+        let first = SharedMemory { base, len: at, access };
+        Ok((first, SharedMemory { base: base + at, len: len - at, access }))
     }
 
     fn copy_out(&self, offset: usize, to: &mut [u8]) -> Result<(), Outside> {
