@@ -28,17 +28,27 @@ const OF_NETWORK: u64 = 1 << 3 | 1 << 5 | 1 << 16;
 /// Without the first the layout is another one; without the second a head is not one table of a shape.
 const REQUIRED: u64 = VERSION_1 | INDIRECT_DESC;
 
-/// The features to agree with a device that offers these.
+/// Whether a device with this DeviceID may be set up.
 ///
 /// # Errors
-/// It is not on the list, or lacks what it must have.
+/// Its requests carry addresses, or may.
+pub(crate) fn is_listed(device_id: u32) -> Result<(), Failure> {
+    match device_id {
+        NETWORK | BLOCK | CONSOLE | ENTROPY | INPUT => Ok(()),
+        _ => Err(Failure::CarriesAddresses(device_id)),
+    }
+}
+
+/// The features to agree with a device of the list that offers these.
+///
+/// # Errors
+/// It lacks what it must have.
 pub(crate) fn agree(device_id: u32, offered: u64) -> Result<u64, Failure> {
     let (own, required) = match device_id {
         NETWORK => (OF_NETWORK, 0),
         BLOCK if offered & RO == 0 => (OF_BLOCK, FLUSH),
         BLOCK => (OF_BLOCK, 0),
-        CONSOLE | ENTROPY | INPUT => (0, 0),
-        _ => return Err(Failure::CarriesAddresses(device_id)),
+        _ => (0, 0),
     };
     match (REQUIRED | required) & !offered {
         0 => Ok(offered & (REQUIRED | EVENT_IDX | own)),

@@ -7,18 +7,22 @@
 //!
 //! Each device has a state of its own, and no call waits for a device: one that is asked to reset is looked
 //! at again a millisecond later, and requests for others are answered in between.
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, feature = "fake")), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 mod bus;
 mod failure;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 mod features;
 mod kernel;
 mod memory;
 mod setup;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 pub use bus::Bus;
 pub use failure::Failure;

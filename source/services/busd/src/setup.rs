@@ -65,14 +65,14 @@ impl<K: Kernel> Setup<'_, K> {
         }
     }
 
-    /// Looks whether this is a virtio device of today, with the DeviceID that it must have.
+    /// Looks whether this is a virtio device of today, with the DeviceID that it must have, and of the list.
     pub(crate) fn identify(&mut self, id: u32) -> Result {
         match (self.read(MAGIC_VALUE)?, self.read(VERSION)?) {
             (MAGIC, MODERN) => {}
             (magic, version) => return Err(Failure::NotVirtio(magic, version)),
         }
         match self.read(DEVICE_ID)? {
-            found if found == id => Ok(()),
+            found if found == id => features::is_listed(id),
             found => Err(Failure::AnotherDevice(found)),
         }
     }

@@ -1,0 +1,8 @@
+//! Devices and a kernel that are not there, for tests of what busd does with them.
+
+mod device;
+mod kernel;
+pub mod system;
+
+pub use device::{FakeDevice, Lie, QueueState};
+pub use kernel::{Answered, FakeKernel, Holder, INIT_WINDOW};
