@@ -51,6 +51,10 @@ pub struct FakeDevice {
     pub stores: Vec<(usize, u32)>,
     /// How many loads there were.
     pub loads: usize,
+    /// It was told to work though it never said that it takes the features.
+    pub misled: bool,
+    /// The status that it said last.
+    told: u32,
     resetting: Option<u32>,
     selected: [u32; 3],
 }
@@ -73,6 +77,8 @@ impl FakeDevice {
             lie: None,
             stores: Vec::new(),
             loads: 0,
+            misled: false,
+            told: 0,
             resetting: None,
             selected: [0; 3],
         }
@@ -88,10 +94,14 @@ impl FakeDevice {
     pub fn load(&mut self, offset: usize) -> u32 {
         self.loads += 1;
         let honest = self.honest(offset);
-        match &mut self.lie {
+        let said = match &mut self.lie {
             Some(lie) => lie(offset, honest),
             None => honest,
+        };
+        if offset == 0x70 {
+            self.told = said;
         }
+        said
     }
 
     fn honest(&mut self, offset: usize) -> u32 {
@@ -145,6 +155,7 @@ impl FakeDevice {
     }
 
     fn write_status(&mut self, value: u32) {
+        self.misled |= value & DRIVER_OK != 0 && self.told & FEATURES_OK == 0;
         let refused = self.refuses || self.taken & !self.offers != 0;
         self.status = if refused { value & !FEATURES_OK } else { value };
     }

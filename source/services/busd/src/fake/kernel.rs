@@ -71,6 +71,8 @@ pub struct FakeKernel {
     pub answers: Vec<Answered>,
     /// Every device that failed, and why.
     pub failures: Vec<(u16, String)>,
+    /// Every address, and every store, that was refused because nobody may write it.
+    pub forbidden: Vec<Error>,
     /// How many calls there were.
     pub calls: usize,
     /// The call that is refused with `NoMemory`, and whether all after it are not made: then busd is dead.
@@ -93,6 +95,12 @@ impl FakeKernel {
     pub fn window(&mut self, device: usize, rights: Rights, mask: Option<u64>) -> Handle {
         let object = Object::Window(device);
         self.insert(Cap { object, rights, mask, holder: Holder::Busd, parent: None })
+    }
+
+    /// True when somebody has a window of this device.
+    #[must_use]
+    pub fn has_window(&self, device: usize) -> bool {
+        self.caps.values().any(|cap| cap.object == Object::Window(device))
     }
 
     /// A window of a device that init still has, and below it one for busd.
@@ -239,6 +247,71 @@ impl FakeKernel {
             cap.holder == Holder::Busd && self.children(Handle(at)).next().is_none()
         })
     }
+
+    /// Keeps what nobody may do.
+    fn noted(&mut self, result: Result) -> Result {
+        self.forbidden.extend(result.err());
+        result
+    }
+
+    /// `mmio_write`.
+    fn store(&mut self, window: Handle, offset: usize, value: u32) -> Result {
+        let (device, mask) = self.used(window, Rights::WRITE)?;
+        if mask.ok_or(Error::Denied)? >> (offset / 4) & 1 == 0 {
+            return Err(Error::RegisterDenied);
+        }
+        self.devices[device].store(offset, value);
+        Ok(())
+    }
+
+    /// `dma_place`.
+    fn describe(&mut self, tables: Handle, object: Handle, one: &Descriptor) -> Result {
+        let table = self.memory_of(tables, Rights::PLACE)?;
+        let to = self.memory_of(object, Rights::empty())?;
+        if self.memory[table].role != Role::Tables {
+            return Err(Error::WrongKind);
+        }
+        if self.memory[to].device != self.memory[table].device {
+            return Err(Error::Denied);
+        }
+        let (flags, chained) = (one.flags, one.flags & NEXT != 0);
+        let right = match self.memory[to].role {
+            Role::Tables => flags == INDIRECT,
+            Role::Pool => flags & !(NEXT | WRITE) == 0 && (chained || one.next == 0),
+            Role::Used => false,
+        };
+        if !right {
+            return Err(Error::BadArgument);
+        }
+        let end = one.offset.checked_add(one.len.into()).ok_or(Error::OutOfRange)?;
+        let inside = (one.index + 1) * 16 <= self.memory[table].bytes;
+        if one.len == 0 || end > self.memory[to].bytes || !inside {
+            return Err(Error::OutOfRange);
+        }
+        let before = self.memory[table].descriptors.insert(one.index, *one);
+        if before.is_some() { Err(Error::Exists) } else { Ok(()) }
+    }
+
+    /// `mmio_write_dma`.
+    fn address(&mut self, window: Handle, offset: u64, object: Handle, at: u64) -> Result {
+        let device = self.placing(window)?;
+        let memory = self.memory_of(object, Rights::empty())?;
+        let Memory { device: of, role, bytes, .. } = self.memory[memory];
+        if of != device {
+            return Err(Error::Denied);
+        }
+        let part = match (offset, role) {
+            (0x80, Role::Tables) => 0,
+            (0x90, Role::Pool) => 1,
+            (0xa0, Role::Used) => 2,
+            _ => return Err(Error::RegisterDenied),
+        };
+        if at >= bytes {
+            return Err(Error::OutOfRange);
+        }
+        self.devices[device].point(part, role, at);
+        Ok(())
+    }
 }
 
 impl Kernel for FakeKernel {
@@ -292,12 +365,8 @@ impl Kernel for FakeKernel {
 
     fn write(&mut self, window: Handle, offset: usize, value: u32) -> Result {
         self.begin()?;
-        let (device, mask) = self.used(window, Rights::WRITE)?;
-        if mask.ok_or(Error::Denied)? >> (offset / 4) & 1 == 0 {
-            return Err(Error::RegisterDenied);
-        }
-        self.devices[device].store(offset, value);
-        Ok(())
+        let stored = self.store(window, offset, value);
+        self.noted(stored)
     }
 
     fn create(&mut self, window: Handle, pages: u64, role: Role) -> Result<Handle> {
@@ -320,51 +389,14 @@ impl Kernel for FakeKernel {
 
     fn place(&mut self, tables: Handle, object: Handle, one: &Descriptor) -> Result {
         self.begin()?;
-        let table = self.memory_of(tables, Rights::PLACE)?;
-        let to = self.memory_of(object, Rights::empty())?;
-        if self.memory[table].role != Role::Tables {
-            return Err(Error::WrongKind);
-        }
-        if self.memory[to].device != self.memory[table].device {
-            return Err(Error::Denied);
-        }
-        let (flags, chained) = (one.flags, one.flags & NEXT != 0);
-        let right = match self.memory[to].role {
-            Role::Tables => flags == INDIRECT,
-            Role::Pool => flags & !(NEXT | WRITE) == 0 && (chained || one.next == 0),
-            Role::Used => false,
-        };
-        if !right {
-            return Err(Error::BadArgument);
-        }
-        let end = one.offset.checked_add(one.len.into()).ok_or(Error::OutOfRange)?;
-        let inside = (one.index + 1) * 16 <= self.memory[table].bytes;
-        if one.len == 0 || end > self.memory[to].bytes || !inside {
-            return Err(Error::OutOfRange);
-        }
-        let before = self.memory[table].descriptors.insert(one.index, *one);
-        if before.is_some() { Err(Error::Exists) } else { Ok(()) }
+        let placed = self.describe(tables, object, one);
+        self.noted(placed)
     }
 
     fn point(&mut self, window: Handle, offset: u64, object: Handle, at: u64) -> Result {
         self.begin()?;
-        let device = self.placing(window)?;
-        let memory = self.memory_of(object, Rights::empty())?;
-        let Memory { device: of, role, bytes, .. } = self.memory[memory];
-        if of != device {
-            return Err(Error::Denied);
-        }
-        let part = match (offset, role) {
-            (0x80, Role::Tables) => 0,
-            (0x90, Role::Pool) => 1,
-            (0xa0, Role::Used) => 2,
-            _ => return Err(Error::RegisterDenied),
-        };
-        if at >= bytes {
-            return Err(Error::OutOfRange);
-        }
-        self.devices[device].point(part, role, at);
-        Ok(())
+        let pointed = self.address(window, offset, object, at);
+        self.noted(pointed)
     }
 
     fn quiet(&mut self, window: Handle) -> Result {
