@@ -259,10 +259,10 @@ impl Kernel for Dying {
 mod tests {
     use super::*;
     use busd::Bus;
-    use busd::fake::system::{INIT, OWNERS, machine, prepare, queues, system, take};
+    use busd::fake::system::{INIT, MASK, OWNERS, machine, prepare, queues, system, take};
     use busd::fake::{BASE, FakeKernel, INIT_WINDOW};
     use nexus_abi::KindCode;
-    use nexus_proto::bus::{OPERATING, Prepared};
+    use nexus_proto::bus::Prepared;
     use nexus_proto::decode_with_caps;
     use nexus_sysdesc::layout::Layout;
 
@@ -289,7 +289,7 @@ mod tests {
         message.tag.label() == 0
             && (prepared.nonce, prepared.digest) == (5, layout.digest())
             && (window.kind, window.base) == (KindCode::DeviceMmio, BASE + 0x1000)
-            && (window.len, window.registers) == (0x1000, Some(OPERATING))
+            && (window.len, window.registers) == (0x1000, Some(MASK))
             && window.rights == passed | Rights::WRITE | Rights::MANAGE
             && (pool.kind, pool.len) == (KindCode::Vmo, layout.pool)
             && pool.rights == passed | Rights::WRITE
