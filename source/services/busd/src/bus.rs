@@ -2,25 +2,16 @@
 
 use alloc::vec::Vec;
 
-use nexus_abi::{Handle, KindCode, Message, Rights, Sender};
-use nexus_proto::bus::{OPERATING, Prepare, REGISTERS, Release, Request, Take};
+use nexus_abi::{Handle, KindCode, Message, Sender};
+use nexus_proto::bus::{Prepare, REGISTERS, Release, Request, Take};
 use nexus_proto::log::NO_DEVICE;
 use nexus_proto::{Operation, ServiceError, decode_with_caps, encode_error};
 use nexus_sysdesc::Description;
 use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::sealed::is_owners;
 
 use crate::Kernel;
-use crate::slot::{Job, Slot};
-
-/// What busd needs of a window.
-const TAKEN: Rights = Rights::MAP
-    .union(Rights::READ)
-    .union(Rights::WRITE)
-    .union(Rights::DERIVE)
-    .union(Rights::GRANT)
-    .union(Rights::REVOKE)
-    .union(Rights::MANAGE)
-    .union(Rights::PLACE);
+use crate::slot::{Answer, Job, Plan, Slot, State, TAKEN};
 
 /// Every device that busd was given.
 pub struct Bus<R> {
@@ -44,7 +35,8 @@ impl<R> Bus<R> {
     /// Looks at the devices that are being reset.
     pub fn tick<K: Kernel<Reply = R>>(&mut self, kernel: &mut K) {
         for slot in &mut self.slots {
-            slot.poll(&self.system, kernel);
+            let done = slot.poll(kernel);
+            answer(kernel, done);
         }
     }
 
@@ -64,10 +56,11 @@ impl<R> Bus<R> {
             Request::Prepare(ask) => to_prepare(system, slots, ask),
             Request::Release(ask) => to_release(slots, ask),
         };
-        match found {
-            Ok((slot, job)) => slot.begin(job, reply, system, kernel),
-            Err(error) => kernel.answer(reply, &encode_error(error)),
-        }
+        let done = match found {
+            Ok((slot, job)) => slot.begin(job, reply, kernel),
+            Err(error) => Some((reply, encode_error(error))),
+        };
+        answer(kernel, done);
     }
 
     /// Answers a message that carries capabilities: those that are not taken are given up.
@@ -78,19 +71,18 @@ impl<R> Bus<R> {
         reply: R,
         kernel: &mut K,
     ) {
-        match self.to_take(sender, message, kernel) {
-            Ok(slot) => {
-                let at = self.slots.len();
+        let done = match self.to_take(sender, message, kernel) {
+            Ok(mut slot) => {
+                let done = slot.begin(Job::Take, reply, kernel);
                 self.slots.push(slot);
-                if let Some(slot) = self.slots.get_mut(at) {
-                    slot.begin(Job::Take, reply, &self.system, kernel);
-                }
+                done
             }
             Err(error) => {
                 message.caps().for_each(|cap| kernel.give_up(cap));
-                kernel.answer(reply, &encode_error(error));
+                Some((reply, encode_error(error)))
             }
-        }
+        };
+        answer(kernel, done);
     }
 
     /// The device that a message gives.
@@ -120,6 +112,14 @@ impl<R> Bus<R> {
     }
 }
 
+/// Answers, if there is something to say, and gives up what the answer carried: who was asked has it.
+fn answer<K: Kernel>(kernel: &mut K, done: Answer<K::Reply>) {
+    if let Some((reply, message)) = done {
+        kernel.answer(reply, &message);
+        message.caps().for_each(|cap| kernel.give_up(cap));
+    }
+}
+
 /// Bytes of a window that has what busd needs, and no more: none of its registers takes an address.
 fn whole_window<K: Kernel>(window: Handle, kernel: &mut K) -> Option<u64> {
     let info = kernel.query(window).ok()?;
@@ -136,17 +136,20 @@ fn to_prepare<'a, R>(
 ) -> Begun<'a, R> {
     let slot = slot(slots, ask.device)?;
     let rule = system.rule_for(ask.service, ask.device).ok_or(ServiceError::NotFound)?;
-    if rule.registers.is_none_or(|mask| mask & !OPERATING != 0) {
-        return Err(ServiceError::OutOfRange);
-    }
+    let id = system.device(ask.device).and_then(|device| device.virtio_id);
+    let id = id.ok_or(ServiceError::NotFound)?;
+    let registers = rule.registers.filter(|mask| is_owners(*mask));
+    let registers = registers.ok_or(ServiceError::OutOfRange)?;
     let layout = Layout::of(&rule.queues).ok_or(ServiceError::OutOfRange)?;
-    slot.is_free_for(&layout)?;
-    Ok((slot, Job::Prepare(*ask)))
+    slot.is_in(State::Reset)?;
+    slot.fits(&layout)?;
+    let plan = Plan { nonce: ask.nonce, id, rights: rule.rights(), registers, layout };
+    Ok((slot, Job::Prepare(plan)))
 }
 
 fn to_release<'a, R>(slots: &'a mut [Slot<R>], ask: &Release) -> Begun<'a, R> {
     let slot = slot(slots, ask.device)?;
-    slot.is_passed_on()?;
+    slot.is_in(State::Prepared)?;
     Ok((slot, Job::Release))
 }
 

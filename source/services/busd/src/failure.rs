@@ -25,8 +25,6 @@ pub enum Failure {
     QueueReady(u32),
     /// It does not reset.
     NotReset(u32),
-    /// The description does not say what it is, or who may have it.
-    NoRule,
 }
 
 impl From<Error> for Failure {
@@ -51,7 +49,6 @@ impl fmt::Display for Failure {
             Failure::NoQueue(queue) => write!(f, "queue {queue} is not there, or too small"),
             Failure::QueueReady(queue) => write!(f, "queue {queue} is not as it was set"),
             Failure::NotReset(status) => write!(f, "does not reset: status {status:#x}"),
-            Failure::NoRule => f.write_str("not described"),
         }
     }
 }

@@ -18,7 +18,9 @@ mod failure;
 pub mod fake;
 mod features;
 mod kernel;
+mod live;
 mod memory;
+mod serve;
 mod setup;
 mod slot;
 #[cfg(test)]
@@ -27,4 +29,6 @@ mod tests;
 pub use bus::Bus;
 pub use failure::Failure;
 pub use kernel::{Kernel, Role};
+pub use live::Live;
+pub use serve::serve;
 pub use slot::POLLS;

@@ -46,17 +46,19 @@ impl<K: Kernel> Setup<'_, K> {
         Ok(self.kernel.write(self.window, AT, value)?)
     }
 
-    /// Begins a reset. See [`Setup::is_reset`].
-    pub(crate) fn reset(&mut self) -> Result {
-        match self.read(MAGIC_VALUE)? {
-            MAGIC => self.write(STATUS, 0),
-            magic => Err(Failure::NotVirtio(magic, 0)),
+    /// Begins a reset, the first time, and looks whether it is over. The verdict is the status, read once
+    /// more.
+    ///
+    /// # Errors
+    /// It is not over when it has been looked at more than `most` times.
+    pub(crate) fn reset(&mut self, polls: u32, most: u32) -> Result<bool> {
+        if polls == 0 {
+            match self.read(MAGIC_VALUE)? {
+                MAGIC => self.write(STATUS, 0)?,
+                magic => return Err(Failure::NotVirtio(magic, 0)),
+            }
         }
-    }
-
-    /// Whether the reset is over. The verdict is the status, read once more.
-    pub(crate) fn is_reset(&mut self, must_be: bool) -> Result<bool> {
-        if self.read(STATUS)? != 0 && !must_be {
+        if self.read(STATUS)? != 0 && polls < most {
             return Ok(false);
         }
         match self.read(STATUS)? {

@@ -1,12 +1,13 @@
 //! One device, and where it is in its life.
 
-use nexus_abi::{Error, Handle, Message, Rights};
-use nexus_proto::bus::{Prepare, Prepared};
-use nexus_proto::{ServiceError, encode_error, encode_payload, encode_with_caps};
-use nexus_sysdesc::layout::{Layout, Seal};
-use nexus_sysdesc::{Description, Rule};
+use alloc::vec::Vec;
 
-use crate::memory::Memory;
+use nexus_abi::{Error, Handle, Message, Rights};
+use nexus_proto::bus::Prepared;
+use nexus_proto::{ServiceError, encode_error, encode_payload, encode_with_caps};
+use nexus_sysdesc::layout::Layout;
+
+use crate::memory::{Memory, POOL, USED};
 use crate::setup::{Agreed, Setup};
 use crate::{Failure, Kernel};
 
@@ -17,10 +18,12 @@ pub const POLLS: u32 = 100;
 const WORKING: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE).union(Rights::PLACE);
 /// What init needs of an owner's window beside what the owner gets: to compare, pass on, and take back.
 const PASSED: Rights = Rights::GRANT.union(Rights::REVOKE).union(Rights::MANAGE);
+/// What busd needs of a window that it is given.
+pub(crate) const TAKEN: Rights = WORKING.union(PASSED).union(Rights::DERIVE);
 
 /// Where a device is, between two requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     /// In reset, its memory is clear, and nobody has it.
     Reset,
     /// Passed on, until it is released.
@@ -30,23 +33,40 @@ enum State {
 }
 
 /// What a reset is the beginning of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
     /// It was given to busd.
     Take,
     /// An owner is to have it.
-    Prepare(Prepare),
+    Prepare(Plan),
     /// Its owner has ended.
     Release,
 }
 
-/// A device that is being reset, and who waits for that.
+/// How a device is set up, as the description says it.
+pub(crate) struct Plan {
+    /// The number of the question.
+    pub(crate) nonce: u64,
+    /// Its DeviceID.
+    pub(crate) id: u32,
+    /// Rights of its owner.
+    pub(crate) rights: Rights,
+    /// Registers that its owner may write.
+    pub(crate) registers: u64,
+    /// Its queues.
+    pub(crate) layout: Layout,
+}
+
+/// A reset that is not over, and who waits for it.
 struct Pending<R> {
     job: Job,
-    working: Handle,
     polls: u32,
     reply: R,
 }
+
+/// Who is answered, and with what. What the message carries is given up afterwards.
+pub(crate) type Answer<R> = Option<(R, Message)>;
+
+type Done = Result<Message, Failure>;
 
 /// A device.
 pub(crate) struct Slot<R> {
@@ -56,6 +76,10 @@ pub(crate) struct Slot<R> {
     len: u64,
     state: State,
     memory: Memory,
+    /// The window that busd works by, while it does.
+    working: Option<Handle>,
+    /// Copies that are about to be passed on.
+    copies: Vec<Handle>,
     pending: Option<Pending<R>>,
 }
 
@@ -63,7 +87,16 @@ impl<R> Slot<R> {
     /// A device that was just given to busd, with a window of `len` bytes.
     pub(crate) fn new(number: u16, window: Handle, len: u64) -> Slot<R> {
         let (state, memory) = (State::Reset, Memory::default());
-        Slot { number, window, len, state, memory, pending: None }
+        Slot {
+            number,
+            window,
+            len,
+            state,
+            memory,
+            working: None,
+            copies: Vec::new(),
+            pending: None,
+        }
     }
 
     /// True while the device is being reset.
@@ -71,18 +104,13 @@ impl<R> Slot<R> {
         self.pending.is_some()
     }
 
-    /// Whether the device can be prepared with queues like these.
-    pub(crate) fn is_free_for(&self, layout: &Layout) -> Result<(), ServiceError> {
-        self.is_in(State::Reset)?;
+    /// Whether memory that was made before is what these queues need.
+    pub(crate) fn fits(&self, layout: &Layout) -> Result<(), ServiceError> {
         if self.memory.fits(layout) { Ok(()) } else { Err(ServiceError::BadState) }
     }
 
-    /// Whether the device can be released.
-    pub(crate) fn is_passed_on(&self) -> Result<(), ServiceError> {
-        self.is_in(State::Prepared)
-    }
-
-    fn is_in(&self, state: State) -> Result<(), ServiceError> {
+    /// Whether it is in this state.
+    pub(crate) fn is_in(&self, state: State) -> Result<(), ServiceError> {
         match self.state {
             _ if self.is_waiting() => Err(ServiceError::Busy),
             State::Failed => Err(ServiceError::DeviceFailed),
@@ -92,154 +120,107 @@ impl<R> Slot<R> {
     }
 
     /// Resets the device; `job` goes on when that is over.
-    pub(crate) fn begin<K: Kernel<Reply = R>>(
-        &mut self,
-        job: Job,
-        reply: R,
-        system: &Description,
-        kernel: &mut K,
-    ) {
-        let window = match kernel.derive(self.window, WORKING, self.len) {
-            Ok(window) => window,
+    pub(crate) fn begin<K: Kernel>(&mut self, job: Job, reply: R, kernel: &mut K) -> Answer<R> {
+        match kernel.derive(self.window, WORKING, self.len) {
+            Ok(window) => self.working = Some(window),
             // Somebody still has it.
-            Err(Error::Busy) => {
-                return kernel.answer(reply, &encode_error(ServiceError::Busy));
-            }
-            Err(error) => return self.fail(None, reply, error.into(), kernel),
-        };
-        match (Setup { kernel, window }).reset() {
-            Ok(()) => {
-                self.pending = Some(Pending { job, working: window, polls: 0, reply });
-                self.poll(system, kernel);
-            }
-            Err(why) => self.fail(Some(window), reply, why, kernel),
+            Err(Error::Busy) => return Some((reply, encode_error(ServiceError::Busy))),
+            Err(error) => return Some((reply, self.fail(error.into(), kernel))),
         }
+        self.pending = Some(Pending { job, polls: 0, reply });
+        self.poll(kernel)
     }
 
     /// Looks whether the reset is over, if there is one, and goes on when it is.
-    pub(crate) fn poll<K: Kernel<Reply = R>>(&mut self, system: &Description, kernel: &mut K) {
-        let Some(pending) = self.pending.take() else { return };
-        let Pending { job, working: window, polls, reply } = pending;
-        match (Setup { kernel, window }).is_reset(polls >= POLLS) {
-            Ok(true) => self.go_on(job, window, reply, system, kernel),
+    pub(crate) fn poll<K: Kernel>(&mut self, kernel: &mut K) -> Answer<R> {
+        let Pending { job, polls, reply } = self.pending.take()?;
+        let window = self.working.unwrap_or(Handle::NONE);
+        let message = match (Setup { kernel, window }).reset(polls, POLLS) {
             Ok(false) => {
-                let polls = polls.saturating_add(1);
-                self.pending = Some(Pending { job, working: window, polls, reply });
+                self.pending = Some(Pending { job, polls: polls.saturating_add(1), reply });
+                return None;
             }
-            Err(why) => self.fail(Some(window), reply, why, kernel),
-        }
-    }
-
-    fn go_on<K: Kernel<Reply = R>>(
-        &mut self,
-        job: Job,
-        window: Handle,
-        reply: R,
-        system: &Description,
-        kernel: &mut K,
-    ) {
-        let mut prepared = None;
-        if let Job::Prepare(ask) = job {
-            match self.prepare(&ask, window, system, kernel) {
-                Ok(done) => prepared = Some(done),
-                Err(why) => return self.fail(Some(window), reply, why, kernel),
-            }
-        }
-        kernel.give_up(window);
-        let answer = match prepared {
-            Some((prepared, rule, memory)) => self.pass_on(prepared, rule, memory, kernel),
-            None => self.settle(job, kernel),
+            Ok(true) => match job {
+                Job::Take => Ok(self.leave(kernel)),
+                Job::Prepare(plan) => self.prepare(&plan, window, kernel),
+                Job::Release => self.release(kernel),
+            },
+            Err(why) => Err(why),
         };
-        match answer {
-            Ok(message) => {
-                kernel.answer(reply, &message);
-                message.caps().for_each(|cap| kernel.give_up(cap));
-            }
-            Err(why) => self.fail(None, reply, why, kernel),
-        }
+        let message = message.unwrap_or_else(|why| self.fail(why, kernel));
+        self.copies.clear();
+        Some((reply, message))
     }
 
-    /// Sets the device up, by the rule for both. Where that has no queues it stays in reset.
-    fn prepare<'a, K: Kernel>(
-        &mut self,
-        ask: &Prepare,
-        window: Handle,
-        system: &'a Description,
-        kernel: &mut K,
-    ) -> Result<(Prepared, &'a Rule, Option<[Handle; 2]>), Failure> {
-        let rule = system.rule_for(ask.service, self.number).ok_or(Failure::NoRule)?;
-        let layout = Layout::of(&rule.queues).ok_or(Failure::NoRule)?;
-        let id = system.device(self.number).and_then(|device| device.virtio_id);
-        let id = id.ok_or(Failure::NoRule)?;
-        Setup { kernel, window }.identify(id)?;
-        let mut done = (Agreed { features: 0, digest: Seal::default().finish() }, None);
-        if !layout.queues.is_empty() {
-            let made = self.memory.make(kernel, window, &layout)?;
-            let agreed = Setup { kernel, window }.run(id, &layout, made)?;
-            done = (agreed, Some(made.copies(kernel)?));
-        }
-        let (Agreed { features, digest }, memory) = done;
-        Ok((Prepared { nonce: ask.nonce, features, digest }, rule, memory))
+    /// Busd works on it no more.
+    fn leave<K: Kernel>(&mut self, kernel: &mut K) -> Message {
+        self.working.take().into_iter().for_each(|window| kernel.give_up(window));
+        encode_payload(0, &())
     }
 
-    /// The answer that carries what the owner is to have.
-    fn pass_on<K: Kernel>(
-        &mut self,
-        prepared: Prepared,
-        rule: &Rule,
-        memory: Option<[Handle; 2]>,
-        kernel: &mut K,
-    ) -> Result<Message, Failure> {
-        match self.owners_window(rule, kernel) {
-            Ok(window) => {
-                self.state = State::Prepared;
-                Ok(match memory {
-                    Some([pool, used]) => encode_with_caps(0, &prepared, [window, pool, used]),
-                    None => encode_with_caps(0, &prepared, [window]),
-                })
-            }
-            Err(error) => {
-                memory.into_iter().flatten().for_each(|cap| kernel.give_up(cap));
-                Err(error.into())
-            }
+    /// Sets the device up and passes it on. Without queues it stays in reset.
+    fn prepare<K: Kernel>(&mut self, plan: &Plan, window: Handle, kernel: &mut K) -> Done {
+        let Plan { nonce, id, layout, .. } = plan;
+        Setup { kernel, window }.identify(*id)?;
+        if layout.queues.is_empty() {
+            self.leave(kernel);
+            let prepared = Prepared { nonce: *nonce, features: 0, digest: layout.digest() };
+            return Ok(encode_with_caps(0, &prepared, [self.owners(plan, kernel)?]));
         }
+        let made = self.memory.make(kernel, window, layout)?;
+        let Agreed { features, digest } = Setup { kernel, window }.run(*id, layout, made)?;
+        self.leave(kernel);
+        let prepared = Prepared { nonce: *nonce, features, digest };
+        let window = self.owners(plan, kernel)?;
+        let pool = self.copy(made.pool, POOL, 0, kernel)?;
+        let used = self.copy(made.used, USED, 0, kernel)?;
+        Ok(encode_with_caps(0, &prepared, [window, pool, used]))
     }
 
-    /// A window with the rights and registers of the rule.
-    fn owners_window<K: Kernel>(&self, rule: &Rule, kernel: &mut K) -> Result<Handle, Error> {
-        let window = kernel.derive(self.window, rule.rights() | PASSED, self.len)?;
-        let limited = kernel.limit(window, rule.registers.unwrap_or(0));
-        limited.inspect_err(|_| kernel.give_up(window))?;
+    /// The window that the owner is to have.
+    fn owners<K: Kernel>(&mut self, plan: &Plan, kernel: &mut K) -> Result<Handle, Failure> {
+        let window = self.copy(self.window, plan.rights | PASSED, self.len, kernel)?;
+        kernel.limit(window, plan.registers)?;
+        self.state = State::Prepared;
         Ok(window)
     }
 
-    /// A device that nobody has: its memory is cleared, if anybody had it.
-    fn settle<K: Kernel>(&mut self, job: Job, kernel: &mut K) -> Result<Message, Failure> {
-        if job == Job::Release {
-            match kernel.quiet(self.window) {
-                Ok(()) => self.state = State::Reset,
-                Err(Error::Busy) => return Ok(encode_error(ServiceError::Busy)),
-                Err(error) => return Err(error.into()),
+    fn copy<K: Kernel>(
+        &mut self,
+        cap: Handle,
+        rights: Rights,
+        len: u64,
+        kernel: &mut K,
+    ) -> Result<Handle, Failure> {
+        let copy = kernel.derive(cap, rights, len)?;
+        self.copies.push(copy);
+        Ok(copy)
+    }
+
+    /// Clears the memory of a device that is in reset and that nobody has.
+    fn release<K: Kernel>(&mut self, kernel: &mut K) -> Done {
+        let done = self.leave(kernel);
+        match kernel.quiet(self.window) {
+            Ok(()) => {
+                self.state = State::Reset;
+                Ok(done)
             }
+            Err(Error::Busy) => Ok(encode_error(ServiceError::Busy)),
+            Err(error) => Err(error.into()),
         }
-        Ok(encode_payload(0, &()))
     }
 
     /// Nobody gets the device any more. It is told to reset, whatever comes of that.
-    fn fail<K: Kernel<Reply = R>>(
-        &mut self,
-        window: Option<Handle>,
-        reply: R,
-        why: Failure,
-        kernel: &mut K,
-    ) {
-        let window = window.or_else(|| kernel.derive(self.window, WORKING, self.len).ok());
-        if let Some(window) = window {
-            let _ = Setup { kernel, window }.reset();
-            kernel.give_up(window);
+    fn fail<K: Kernel>(&mut self, why: Failure, kernel: &mut K) -> Message {
+        self.copies.drain(..).for_each(|cap| kernel.give_up(cap));
+        let derived = || kernel.derive(self.window, WORKING, self.len).ok();
+        self.working = self.working.or_else(derived);
+        if let Some(window) = self.working {
+            let _ = Setup { kernel, window }.reset(0, POLLS);
         }
+        self.leave(kernel);
         self.state = State::Failed;
         kernel.failed(self.number, &why);
-        kernel.answer(reply, &encode_error(ServiceError::DeviceFailed));
+        encode_error(ServiceError::DeviceFailed)
     }
 }
