@@ -71,8 +71,8 @@ macro_rules! replays {
 }
 
 replays! {
-    archive board busd consoled description device elf init lines logd policy policyd powerd queue rngd rtcd
-    serial
+    archive board busd consoled description device elf init lines logd policy policyd powerd queue ring rngd
+    rtcd serial
     syscalls
     system
 }

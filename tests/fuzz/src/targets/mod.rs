@@ -14,6 +14,7 @@ mod policy;
 mod policyd;
 mod powerd;
 mod queue;
+mod ring;
 mod rngd;
 mod rtcd;
 mod serial;
@@ -51,6 +52,7 @@ targets! {
     policyd: 500;
     powerd: 500;
     queue: 3000;
+    ring: 3000;
     rngd: 500;
     rtcd: 500;
     serial: 1000;
