@@ -1,5 +1,5 @@
-//! Registers of virtio-mmio (virtio 1.2, 4.2.2): those that an owner reads and writes, and those that the bus
-//! sets a device up by. None of them holds an address: those are the kernel's to write (RFC-0004).
+//! Registers of virtio-mmio (virtio 1.2, 4.2.2): those that an owner reads and writes, and those that the
+//! bus sets a device up by. None of them holds an address: those are the kernel's to write (RFC-0004).
 
 use nexus_mmio::{ReadOnly, ReadWrite, Reg, WriteOnly};
 
