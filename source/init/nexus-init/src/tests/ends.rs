@@ -5,12 +5,13 @@ use nexus_proto::init::{EndKind, OwnerState, Refusal, ServiceState};
 use nexus_proto::log::Event;
 
 use super::*;
+use crate::grant::Piece;
 
 // attack 61 U: an owner ends; its window is taken back and that is recorded
 #[test]
 fn an_end_is_recorded_and_all_comes_back() {
     let mut init = distributed();
-    let kept = init.registry.device(RNG).unwrap().kept;
+    let kept = init.registry.device(RNG).unwrap().pieces.kept(Piece::Window).unwrap();
     let fault = EndReason::Fault { cause: 12, address: 0x1000, pc: 0x10_0042 };
     end(&mut init, RNGD, fault);
     init.notified(1 << 2);

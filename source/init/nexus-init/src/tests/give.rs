@@ -6,6 +6,7 @@ use nexus_proto::log::{Event, NO_DEVICE};
 use nexus_proto::policy::{Reason, Verdict};
 
 use super::*;
+use crate::grant::Piece;
 use crate::init::SECOND_QUESTIONS;
 use crate::testing::Policyd;
 
@@ -13,7 +14,11 @@ use crate::testing::Policyd;
 fn a_device_goes_to_its_owner_and_the_ledger_says_so() {
     let mut init = started();
     let window = init.give(7, RNGD, &need(RNG)).unwrap();
-    assert_eq!(init.machine.cap(window.window.held).unwrap().base, 0x1000_6000, "by its DeviceID");
+    assert_eq!(
+        init.machine.cap(window.pieces.held(Piece::Window).unwrap()).unwrap().base,
+        0x1000_6000,
+        "by its DeviceID"
+    );
     let record = init.registry.device(RNG).unwrap();
     assert_eq!((record.state, record.owner), (OwnerState::Held, RNGD_ID.into()));
     let grant = init.machine.ledger.last().unwrap();
@@ -87,7 +92,7 @@ fn a_refusal_to_another_leaves_the_owner_on_record() {
     init.notified(1 << 2);
     assert_eq!(init.give(8, Handle(80), &need(RNG)), None);
     let record = init.registry.device(RNG).unwrap();
-    assert_eq!((record.state, record.kept), (OwnerState::OwnerEnded, held.kept));
+    assert_eq!((record.state, record.pieces), (OwnerState::OwnerEnded, held.pieces));
 }
 
 // attack 83 F: policyd is late for one device of a boot, then for every one; the first is given, and the others cost one pause; broken: init-second-question

@@ -9,16 +9,15 @@ use nexus_sysdesc::Rule;
 
 use super::*;
 use crate::board::Line;
-use crate::grant::World;
+use crate::grant::{Piece, World};
 use crate::init::Lines;
 use crate::testing::{INTERVAL, LINE_COUNT, LINES, Policyd, TICKS};
 
-const MASK: u64 = 1 << 20 | 1 << 25;
 /// The line of the slot where rng0 is.
 const LINE: u16 = 6;
 
 fn lined(device: u16) -> Need {
-    Need { irq: true, registers: Some(MASK), ..need(device) }
+    Need { irq: true, ..need(device) }
 }
 
 /// Init that can hand out lines. rngd's rule gives its line an interval.
@@ -30,19 +29,7 @@ fn started_with(shell: &[Permission]) -> Init<Fake> {
     let mut description = description(shell);
     description.devices[usize::from(RNG)].irq = true;
     description.services[2].needs = vec![lined(RNG)];
-    description.rules.push(Rule {
-        number: 1,
-        id: "allow-rngd-rng0".into(),
-        subject: 7,
-        device: RNG,
-        rights: need(RNG).rights,
-        irq: true,
-        registers: Some(MASK),
-        interval: INTERVAL,
-        queues: Vec::new(),
-        allow_dma: true,
-        reason: "a test".into(),
-    });
+    description.rules = vec![Rule { irq: true, interval: INTERVAL, ..rule() }];
     description.validate().unwrap();
     let mut init = started_as(description);
     let timebase_hz = 10_000_000;
@@ -61,13 +48,13 @@ fn distributed() -> Init<Fake> {
 fn a_line_goes_to_the_owner_of_its_device_and_the_ledger_says_so() {
     let mut init = started();
     let granted = init.give(7, RNGD, &lined(RNG)).unwrap();
-    let line = init.machine.cap(granted.line.unwrap().held).unwrap();
+    let line = init.machine.cap(granted.pieces.held(Piece::Line).unwrap()).unwrap();
     assert_eq!((line.base, line.len, line.limit), (u64::from(LINE), 1, Some(TICKS)));
-    let window = init.machine.cap(granted.window.held).unwrap();
+    let window = init.machine.cap(granted.pieces.held(Piece::Window).unwrap()).unwrap();
     assert_eq!(window.limit, Some(MASK));
     let record = init.registry.device(RNG).unwrap();
-    let kept = granted.line.unwrap().kept;
-    assert_eq!((record.given_line, record.registers), (Some((LINE, kept)), Some(MASK)));
+    assert_eq!(record.pieces, granted.pieces);
+    assert_eq!((record.given_line, record.registers), (Some(LINE), Some(MASK)));
     let grant = init.machine.ledger.last().unwrap();
     assert_eq!((grant.event, grant.line, grant.interval), (Event::Grant, LINE, INTERVAL));
     assert_eq!(grant.registers.mask(), Some(MASK));
@@ -102,7 +89,7 @@ fn a_device_without_a_line_of_its_own_is_refused_to_who_asks_for_one() {
         assert_eq!(device.state, OwnerState::NotFound);
         assert_eq!(device.refusal.as_deref(), Some(refusal.word()));
         let window = init.give(7, RNGD, &need(RNG)).unwrap();
-        assert!(window.line.is_none(), "who needs no line gets the window");
+        assert!(window.pieces.get(Piece::Line).is_none(), "who needs no line gets the window");
     }
 }
 
@@ -137,7 +124,7 @@ fn after_distribution_no_line_is_left_to_give() {
 fn when_its_owner_ends_a_line_comes_back_first() {
     let mut init = distributed();
     let device = init.registry.device(RNG).unwrap();
-    let (line, window) = (device.given_line.unwrap().1, device.kept);
+    let [line, window] = [Piece::Line, Piece::Window].map(|one| device.pieces.kept(one).unwrap());
     end(&mut init, RNGD, EndReason::Exit(3));
     init.notified(1 << 2);
     assert_eq!(init.machine.revoked[..2], [line, window]);
@@ -176,7 +163,7 @@ fn lines_are_told_to_those_who_may_view() {
     let nobody = ask(&mut init, NSH, Owners { cursor: 0 }).unwrap();
     assert_eq!((nobody.line, nobody.registers), (NO_LINE, Registers::UNMASKED));
 
-    let kept = init.registry.device(RNG).unwrap().given_line.unwrap().1;
+    let kept = init.registry.device(RNG).unwrap().pieces.kept(Piece::Line).unwrap();
     init.machine.cap_drop(kept).unwrap();
     assert_eq!(ask(&mut init, NSH, Irqs { cursor: 0 }), Err(ServiceError::Unavailable));
     for permission in Permission::ALL {
