@@ -1,6 +1,7 @@
 //! Init as a whole, over a small kernel.
 
 mod answers;
+mod bus;
 mod ends;
 mod give;
 mod lines;
@@ -117,6 +118,16 @@ fn started_with(shell: &[Permission]) -> Init<Fake> {
 }
 
 fn started_as(description: Description) -> Init<Fake> {
+    let mut init = located(description);
+    init.hand_over();
+    init.machine.calls.clear();
+    init.machine.ledger.clear();
+    init.machine.dropped.clear();
+    init
+}
+
+/// The same, before busd has anything.
+fn located(description: Description) -> Init<Fake> {
     let root = Root { handle: ROOT, range: Range::new(ROOT_BASE, ROOT_LEN).unwrap() };
     let mut init = Init::new(Registry::new(description), vec![root], Fake::default());
     for (id, process) in [(1, 0), (2, 20), (7, RNGD.0), (8, 80), (10, 90), (11, BUSD.0)] {
@@ -131,10 +142,6 @@ fn started_as(description: Description) -> Init<Fake> {
     }
     assert_eq!(init.registry.sender(2), POLICYD);
     init.locate(&Tree::parse(VIRT).unwrap());
-    init.hand_over();
-    init.machine.calls.clear();
-    init.machine.ledger.clear();
-    init.machine.dropped.clear();
     init
 }
 
