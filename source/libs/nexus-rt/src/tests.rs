@@ -112,6 +112,39 @@ fn malformed_messages_are_refused_and_their_capabilities_dropped() {
     assert_eq!(service.refused.iter().map(|s| s.service_id).collect::<Vec<_>>(), [10, 11, 12]);
 }
 
+/// Keeps what it is sent.
+#[derive(Default)]
+struct Keeper(Vec<Handle>);
+
+impl Service for Keeper {
+    type Protocol = Power;
+
+    fn handle(&mut self, _: Sender, _: Request, reply: ReplyTo) -> Answer {
+        reply.message(encode_error(ServiceError::NotSupported))
+    }
+
+    fn carried(&mut self, sender: Sender, message: &Message, reply: ReplyTo) -> Answer {
+        assert_eq!(sender.service_id, 10);
+        self.0.extend(message.caps());
+        reply.message(encode_error(ServiceError::Full))
+    }
+}
+
+#[test]
+fn a_service_takes_what_messages_carry_when_it_says_so() {
+    let delivery = deliver([
+        Ok(received(10, reply(1), Message::with_cap(Off::LABEL, &[], Handle(9)))),
+        Ok(received(10, reply(2), Message::new(Off::LABEL, &[0]))),
+        Ok(received(10, reply(3), Off {}.encode())),
+    ]);
+    let mut keeper = Keeper::default();
+    run(ENDPOINT, &mut keeper);
+    let errors = [ServiceError::Full, ServiceError::Malformed, ServiceError::NotSupported];
+    let answers = (1..).map(reply).zip(errors.map(encode_error)).collect::<Vec<_>>();
+    assert_eq!(delivery.sent(), answers);
+    assert_eq!((keeper.0, delivery.dropped()), (vec![Handle(9)], vec![]));
+}
+
 #[test]
 fn notifications_are_not_answered() {
     let mut message = Message::new(0, &[0b101]);

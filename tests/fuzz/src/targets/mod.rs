@@ -2,6 +2,7 @@
 
 mod archive;
 mod board;
+mod busd;
 mod consoled;
 mod description;
 mod device;
@@ -37,6 +38,7 @@ macro_rules! targets {
 targets! {
     archive: 2000;
     board: 1000;
+    busd: 2000;
     consoled: 500;
     description: 1000;
     device: 2000;
