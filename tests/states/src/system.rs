@@ -3,7 +3,7 @@
 
 use nexus_abi::{Handle, Rights, Sender};
 use nexus_init::board::{Line, Range};
-use nexus_init::grant::Memory;
+use nexus_init::grant::{Bus, Memory};
 use nexus_init::init::{Init, Lines, Root};
 use nexus_init::registry::Registry;
 use nexus_proto::init::ServiceState;
@@ -85,7 +85,8 @@ fn queues() -> Vec<Queue> {
 /// Never: a device can have such queues.
 #[must_use]
 pub fn memory() -> Memory {
-    Memory::of(&queues()).expect("queues of a device").expect("some")
+    let bus = Bus::new(BUSD, &queues(), true).expect("queues of a device");
+    bus.memory.expect("some")
 }
 
 /// Pages of all memory that a device is to reach.
@@ -135,7 +136,6 @@ pub fn description(epoch: u32) -> Description {
         registers: need(*device).registers,
         interval: if need(*device).irq { INTERVAL } else { 0 },
         queues: need(*device).queues,
-        allow_dma: *device == REACHING,
         reason: "a test".into(),
     });
     let description = Description {

@@ -13,8 +13,8 @@ use nexus_sysdesc::{Device, Need};
 
 use crate::board::{Finder, Line, Node, Probe, Range, Tree, view};
 use crate::grant::{
-    Bus, Grant, Granted, KEPT, LineRoute, Memory, Outcome, Question, Refused, Route, Source,
-    is_done, not_derived, refusal_entry,
+    Bus, Grant, Granted, KEPT, LineRoute, Outcome, Question, Refused, Route, Source, is_done,
+    not_derived, refusal_entry,
 };
 use crate::init::{Init, Lines, Machine, Root};
 use crate::words;
@@ -177,11 +177,8 @@ impl<M: Machine> Init<M> {
             _ => {}
         }
         let rule = description.rule_for(question.service, question.device);
-        Ok(Source::Bus(Bus {
-            busd: self.registry.sender(ids::BUSD),
-            as_ruled: rule.is_some_and(|rule| rule.queues == need.queues),
-            memory: Memory::of(&need.queues)?,
-        }))
+        let as_ruled = rule.is_some_and(|rule| rule.queues == need.queues);
+        Bus::new(self.registry.sender(ids::BUSD), &need.queues, as_ruled).map(Source::Bus)
     }
 
     fn root_of(&self, window: Range) -> Result<Root, Refusal> {

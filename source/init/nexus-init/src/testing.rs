@@ -11,7 +11,7 @@ use nexus_proto::{Asker, Operation, Subject};
 
 use crate::grant::{LineRoute, Question, Route, Source, World};
 
-pub(crate) use bus::{BUSD, Busd, bus_route, queues, sealed};
+pub(crate) use bus::{BUSD, BUSD_ID, Busd, bus_route, queues, sealed};
 
 /// policyd, as the kernel stamps it.
 pub(crate) const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };

@@ -9,6 +9,7 @@ mod lines;
 use nexus_abi::{EndReason, Handle, Message, Rights, Sender};
 use nexus_proto::init::{Request, ServiceState};
 use nexus_proto::{Operation, ReplyError, Request as _, ServiceError};
+use nexus_sysdesc::sealed::OWNERS_REGISTERS;
 use nexus_sysdesc::{
     Danger, Description, Device, Need, Permission, Profile, Rule, Service, testing,
 };
@@ -48,14 +49,11 @@ fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Se
     Service { needs, ..testing::service(id, name, permissions) }
 }
 
-/// Registers of a device that reaches memory by itself: QueueNotify and InterruptACK.
-const MASK: u64 = 1 << 20 | 1 << 25;
-
 /// What is asked for: all of a device; of one that reaches memory by itself, two registers and a queue.
 fn need(device: u16) -> Need {
     let rights = Rights::MAP | Rights::READ | Rights::WRITE;
     let (registers, queues) =
-        if device == RNG { (Some(MASK), queues()) } else { (None, Vec::new()) };
+        if device == RNG { (Some(OWNERS_REGISTERS), queues()) } else { (None, Vec::new()) };
     Need { device, rights: rights.bits(), irq: false, registers, queues }
 }
 
@@ -72,7 +70,6 @@ fn rule() -> Rule {
         registers,
         interval: 0,
         queues,
-        allow_dma: true,
         reason: "a test".into(),
     }
 }

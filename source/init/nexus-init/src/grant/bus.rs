@@ -23,6 +23,8 @@ pub struct Bus {
     pub busd: Sender,
     /// The rules that init was started with allow the queues that are asked for, and no others.
     pub as_ruled: bool,
+    /// The digest of what is placed.
+    pub digest: u64,
     /// The memory that the device reaches; `None` without queues.
     pub memory: Option<Memory>,
 }
@@ -40,24 +42,24 @@ pub struct Memory {
     pub digest: u64,
 }
 
-impl Memory {
-    /// That of these queues; `None` without any.
+impl Bus {
+    /// For a device with these queues. `busd` is who busd is, as the kernel stamps it.
     ///
     /// # Errors
     /// `BusRefused` for queues that no device can have.
-    pub fn of(queues: &[Queue]) -> Result<Option<Memory>, Refusal> {
+    pub fn new(busd: Sender, queues: &[Queue], as_ruled: bool) -> Result<Bus, Refusal> {
         let layout = Layout::of(queues).ok_or(Refusal::BusRefused)?;
+        let digest = layout.digest();
         let memory = Memory {
             pool: layout.pool,
             used: layout.used,
             reach: u32::try_from(layout.reach()).unwrap_or(u32::MAX),
-            digest: layout.digest(),
+            digest,
         };
-        Ok(Some(memory).filter(|_| !queues.is_empty()))
+        let memory = Some(memory).filter(|_| !queues.is_empty());
+        Ok(Bus { busd, as_ruled, digest, memory })
     }
-}
 
-impl Bus {
     /// What busd has agreed with the device, if this is its answer to `ask`: as many capabilities as it
     /// must carry, and the digest of what the rule says.
     ///
@@ -75,9 +77,8 @@ impl Bus {
             Err(error) => return Err(not_answered(error)),
         };
         let prepared = self.decode(&received.message)?;
-        let digest = self.memory.map_or(0, |memory| memory.digest);
         let echoed = prepared.nonce == ask.nonce;
-        let sealed = prepared.digest == digest;
+        let sealed = prepared.digest == self.digest;
         if echoed && sealed { Ok(prepared) } else { Err(Refusal::BusGarbled) }
     }
 

@@ -6,7 +6,7 @@ use nexus_proto::{Operation, ServiceError, encode_with_caps};
 use nexus_sysdesc::{Queue, Shape};
 
 use super::{Cap, Fake, masked, question, route};
-use crate::grant::{Bus, Memory, Piece, Question, Route, Source};
+use crate::grant::{Bus, Piece, Question, Route, Source};
 
 /// The process of busd.
 pub(crate) const BUSD: Handle = Handle(110);
@@ -77,8 +77,7 @@ pub(crate) fn sealed(nonce: u64) -> Question {
 
 /// Where it comes from and goes.
 pub(crate) fn bus_route() -> Route {
-    let memory = Memory::of(&queues()).unwrap();
-    Route { source: Source::Bus(Bus { busd: BUSD_ID, as_ruled: true, memory }), ..route() }
+    Route { source: Source::Bus(Bus::new(BUSD_ID, &queues(), true).unwrap()), ..route() }
 }
 
 impl Fake {
@@ -117,8 +116,7 @@ impl Fake {
                 return Ok(ask.answer(Err(ServiceError::Busy)));
             }
             fake.busd.set_up.push(device);
-            let memory = Memory::of(&fake.busd.queues).unwrap();
-            let digest = memory.map_or(0, |memory| memory.digest);
+            let Bus { digest, memory, .. } = Bus::new(BUSD_ID, &fake.busd.queues, true).unwrap();
             let prepared = Prepared { nonce: ask.nonce, features: 0xf, digest };
             let part = fake.cap(window).unwrap();
             let range = (part.base, part.len);

@@ -7,8 +7,8 @@ use nexus_proto::log::Event;
 use nexus_proto::{Subject, Zero};
 
 use super::*;
-use crate::grant::{Memory, Piece, Pieces};
-use crate::testing::Cap;
+use crate::grant::{Bus, Piece, Pieces};
+use crate::testing::{BUSD_ID, Cap};
 
 /// The window of rng0.
 const SLOT: u64 = 0x1000_6000;
@@ -198,7 +198,7 @@ fn an_owner_that_could_not_be_started_leaves_its_device_at_rest() {
 // attack 25 U: who may not view asks what devices reach; denied, and nobody is told where; broken: init-inspect
 #[test]
 fn what_devices_reach_is_told_to_those_who_may_view() {
-    let memory = Memory::of(&queues()).unwrap().unwrap();
+    let memory = Bus::new(BUSD_ID, &queues(), true).unwrap().memory.unwrap();
     let nothing = DmaEntry {
         next: 0,
         device: RNG,

@@ -51,13 +51,13 @@ fn a_line_goes_to_the_owner_of_its_device_and_the_ledger_says_so() {
     let line = init.machine.cap(granted.pieces.held(Piece::Line).unwrap()).unwrap();
     assert_eq!((line.base, line.len, line.limit), (u64::from(LINE), 1, Some(TICKS)));
     let window = init.machine.cap(granted.pieces.held(Piece::Window).unwrap()).unwrap();
-    assert_eq!(window.limit, Some(MASK));
+    assert_eq!(window.limit, Some(OWNERS_REGISTERS));
     let record = init.registry.device(RNG).unwrap();
     assert_eq!(record.pieces, granted.pieces);
-    assert_eq!((record.given_line, record.registers), (Some(LINE), Some(MASK)));
+    assert_eq!((record.given_line, record.registers), (Some(LINE), Some(OWNERS_REGISTERS)));
     let grant = init.machine.ledger.last().unwrap();
     assert_eq!((grant.event, grant.line, grant.interval), (Event::Grant, LINE, INTERVAL));
-    assert_eq!(grant.registers.mask(), Some(MASK));
+    assert_eq!(grant.registers.mask(), Some(OWNERS_REGISTERS));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_device_without_a_line_of_its_own_is_refused_to_who_asks_for_one() {
         assert_eq!(init.machine.calls[before..], ["record"]);
         let record = init.machine.ledger.last().unwrap();
         assert_eq!((record.event, record.reason), (Event::Refusal, refusal.code()));
-        assert_eq!((record.line, record.registers.mask()), (NO_LINE, Some(MASK)));
+        assert_eq!((record.line, record.registers.mask()), (NO_LINE, Some(OWNERS_REGISTERS)));
         let device = init.registry.device(RNG).unwrap();
         assert_eq!(device.state, OwnerState::NotFound);
         assert_eq!(device.refusal.as_deref(), Some(refusal.word()));
@@ -130,7 +130,7 @@ fn when_its_owner_ends_a_line_comes_back_first() {
     assert_eq!(init.machine.revoked[..2], [line, window]);
     let revoke = init.machine.ledger.last().unwrap();
     assert_eq!((revoke.event, revoke.line, revoke.interval), (Event::Revoke, LINE, 0));
-    assert_eq!(revoke.registers.mask(), Some(MASK));
+    assert_eq!(revoke.registers.mask(), Some(OWNERS_REGISTERS));
     assert_eq!(init.registry.device(RNG).unwrap().state, OwnerState::OwnerEnded);
     assert_eq!(ask(&mut init, NSH, Irqs { cursor: 0 }), Err(ServiceError::NotFound));
 }
@@ -159,7 +159,7 @@ fn lines_are_told_to_those_who_may_view() {
         assert_eq!(ask(&mut init, NSH, Irqs { cursor }), Err(ServiceError::NotFound));
     }
     let owner = ask(&mut init, NSH, Owners { cursor: u64::from(RNG) }).unwrap();
-    assert_eq!((owner.line, owner.registers), (LINE, Registers::new(Some(MASK))));
+    assert_eq!((owner.line, owner.registers), (LINE, Registers::new(Some(OWNERS_REGISTERS))));
     let nobody = ask(&mut init, NSH, Owners { cursor: 0 }).unwrap();
     assert_eq!((nobody.line, nobody.registers), (NO_LINE, Registers::UNMASKED));
 
@@ -197,7 +197,7 @@ fn a_try_asks_for_what_the_service_needs() {
     }
     let decided = init.machine.ledger.iter().filter(|entry| entry.event == Event::Decision);
     let asked: Vec<_> = decided.skip(1).map(|entry| (entry.line, entry.registers.mask())).collect();
-    assert_eq!(asked, [(LINE, Some(MASK)), (NO_LINE, None), (NO_LINE, None)]);
+    assert_eq!(asked, [(LINE, Some(OWNERS_REGISTERS)), (NO_LINE, None), (NO_LINE, None)]);
 }
 
 // attack 33 F: the kernel refuses the line of a device; the service gets neither line nor window

@@ -73,7 +73,6 @@ fn rule(subject: u32, device: u16, registers: u64, queues: Vec<Queue>) -> Rule {
         registers: Some(registers),
         interval: 0,
         queues,
-        allow_dma: false,
         reason: String::from("a test"),
     }
 }

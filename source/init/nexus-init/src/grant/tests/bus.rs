@@ -6,7 +6,7 @@ use nexus_proto::init::DmaState;
 use nexus_proto::policy::NO_LINE;
 
 use super::*;
-use crate::grant::{Bus, Memory};
+use crate::grant::Bus;
 use crate::testing::{BUSD, Cap, bus_route, sealed};
 
 fn refused_by(fake: &mut Fake, question: Question, route: Route) -> Refused {
@@ -24,8 +24,8 @@ fn refused(fake: &mut Fake) -> Refusal {
 
 /// A route to a window alone.
 fn plain_route() -> Route {
-    let Source::Bus(bus) = bus_route().source else { panic!() };
-    Route { source: Source::Bus(Bus { memory: None, ..bus }), ..bus_route() }
+    let Source::Bus(Bus { busd, .. }) = bus_route().source else { panic!() };
+    Route { source: Source::Bus(Bus::new(busd, &[], true).unwrap()), ..bus_route() }
 }
 
 fn plain(nonce: u64) -> Question {
@@ -302,8 +302,9 @@ fn test_queues_that_no_rule_has_are_not_set_up() {
 #[test]
 fn queues_that_no_device_can_have_are_no_memory() {
     let queue = nexus_sysdesc::Queue::default();
-    assert_eq!(Memory::of(&[queue]), Err(Refusal::BusRefused));
-    assert_eq!(Memory::of(&[]), Ok(None));
+    let busd = Fake::default().busd.answers_as;
+    assert_eq!(Bus::new(busd, &[queue], true), Err(Refusal::BusRefused));
+    assert_eq!(Bus::new(busd, &[], true).unwrap().memory, None);
 }
 
 /// What may happen to busd, or to what it is asked, between two steps.
