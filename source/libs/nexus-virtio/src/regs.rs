@@ -1,5 +1,5 @@
-//! Registers of virtio-mmio (virtio 1.2, 4.2.2): those that an owner reads, and those that the bus sets a
-//! device up by. None of them holds an address: those are the kernel's to write (RFC-0004).
+//! Registers of virtio-mmio (virtio 1.2, 4.2.2): those that an owner reads and writes, and those that the
+//! bus sets a device up by. None of them holds an address: those are the kernel's to write (RFC-0004).
 
 use nexus_mmio::{ReadOnly, ReadWrite, Reg, WriteOnly};
 
@@ -11,8 +11,12 @@ pub const VERSION: Reg<u32, ReadOnly, 0x004> = Reg::NEW;
 pub const DEVICE_ID: Reg<u32, ReadOnly, 0x008> = Reg::NEW;
 /// Who made it.
 pub const VENDOR_ID: Reg<u32, ReadOnly, 0x00c> = Reg::NEW;
+/// There are new heads in the queue of this number.
+pub const QUEUE_NOTIFY: Reg<u32, WriteOnly, 0x050> = Reg::NEW;
 /// Why there is an interrupt: bit 0 a queue, bit 1 the configuration.
 pub const INTERRUPT_STATUS: Reg<u32, ReadOnly, 0x060> = Reg::NEW;
+/// These bits of [`INTERRUPT_STATUS`] have been seen.
+pub const INTERRUPT_ACK: Reg<u32, WriteOnly, 0x064> = Reg::NEW;
 
 /// 32 bits of what the device offers, those that [`DEVICE_FEATURES_SEL`] says.
 pub const DEVICE_FEATURES: Reg<u32, ReadOnly, 0x010> = Reg::NEW;
