@@ -11,9 +11,6 @@ use crate::Zero;
 /// QueueReady, QueueNotify, InterruptACK, Status: none of them holds an address.
 pub const REGISTERS: u64 = mask([0x14, 0x20, 0x24, 0x30, 0x38, 0x44, 0x50, 0x64, 0x70]);
 
-/// The most that an owner of such a device writes: QueueNotify and InterruptACK. A part of [`REGISTERS`].
-pub const OPERATING: u64 = mask([0x50, 0x64]);
-
 const fn mask<const COUNT: usize>(offsets: [u8; COUNT]) -> u64 {
     let (mut mask, mut at) = (0, 0);
     while at < COUNT {

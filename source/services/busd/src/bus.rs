@@ -3,11 +3,12 @@
 use alloc::vec::Vec;
 
 use nexus_abi::{Handle, KindCode, Message, Sender};
-use nexus_proto::bus::{OPERATING, Prepare, REGISTERS, Release, Request, Take};
+use nexus_proto::bus::{Prepare, REGISTERS, Release, Request, Take};
 use nexus_proto::log::NO_DEVICE;
 use nexus_proto::{Operation, ServiceError, decode_with_caps, encode_error};
 use nexus_sysdesc::Description;
 use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::sealed::is_owners;
 
 use crate::Kernel;
 use crate::slot::{Answer, Job, Plan, Slot, State, TAKEN};
@@ -137,7 +138,7 @@ fn to_prepare<'a, R>(
     let rule = system.rule_for(ask.service, ask.device).ok_or(ServiceError::NotFound)?;
     let id = system.device(ask.device).and_then(|device| device.virtio_id);
     let id = id.ok_or(ServiceError::NotFound)?;
-    let registers = rule.registers.filter(|mask| mask & !OPERATING == 0);
+    let registers = rule.registers.filter(|mask| is_owners(*mask));
     let registers = registers.ok_or(ServiceError::OutOfRange)?;
     let layout = Layout::of(&rule.queues).ok_or(ServiceError::OutOfRange)?;
     slot.is_in(State::Reset)?;

@@ -7,4 +7,4 @@ pub mod system;
 
 pub use device::{FakeDevice, Lie, QueueState};
 pub use exercise::{Outcome, exercise};
-pub use kernel::{Answered, FakeKernel, Holder, INIT_WINDOW};
+pub use kernel::{Answered, BASE, FakeKernel, Holder, INIT_WINDOW};

@@ -1,16 +1,14 @@
 //! Which devices are set up, and which features are agreed with them (virtio 1.2, sections 5 and 6).
 //!
-//! Everything is left out that is not here. Payloads of other devices carry addresses (graphics, balloon,
-//! memory, IOMMU, file system, persistent memory, media), which no table confines; and so do packed rings,
-//! whose tables the device writes.
+//! Everything is left out that is not here: payloads of other devices, and of other features, carry
+//! addresses, which no table confines; and tables of packed rings are written by the device.
+
+use nexus_sysdesc::sealed;
 
 use crate::Failure;
 
 const NETWORK: u32 = 1;
 const BLOCK: u32 = 2;
-const CONSOLE: u32 = 3;
-const ENTROPY: u32 = 4;
-const INPUT: u32 = 18;
 
 const INDIRECT_DESC: u64 = 1 << 28;
 const EVENT_IDX: u64 = 1 << 29;
@@ -33,9 +31,9 @@ const REQUIRED: u64 = VERSION_1 | INDIRECT_DESC;
 /// # Errors
 /// Its requests carry addresses, or may.
 pub(crate) fn is_listed(device_id: u32) -> Result<(), Failure> {
-    match device_id {
-        NETWORK | BLOCK | CONSOLE | ENTROPY | INPUT => Ok(()),
-        _ => Err(Failure::CarriesAddresses(device_id)),
+    match sealed::class(device_id) {
+        Some(_) => Ok(()),
+        None => Err(Failure::CarriesAddresses(device_id)),
     }
 }
 

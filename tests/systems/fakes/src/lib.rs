@@ -7,6 +7,8 @@
 #![cfg_attr(target_os = "none", no_std)]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 pub mod bus;
 pub mod lies;
 mod serve;

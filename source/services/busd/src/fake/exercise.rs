@@ -6,11 +6,13 @@ use std::rc::Rc;
 use std::vec::Vec;
 
 use nexus_abi::{Handle, KindCode, Message, Rights, Sender};
-use nexus_proto::bus::{OPERATING, REGISTERS, Request};
+use nexus_proto::bus::{REGISTERS, Request};
 use nexus_proto::log::NO_DEVICE;
 use nexus_proto::{Operation as _, Request as _};
 
-use super::system::{GREEDY, INIT, LOOKER, OTHER, OWNERS, machine, prepare, release, system, take};
+use super::system::{
+    GREEDY, INIT, LOOKER, MASK, OTHER, OWNERS, machine, prepare, release, system, take,
+};
 use super::{FakeKernel, Holder, INIT_WINDOW};
 use crate::{Bus, POLLS};
 
@@ -212,7 +214,7 @@ impl Scene {
         let info = self.kernel.look(cap).expect("init has it");
         assert!(!info.rights.intersects(Rights::DERIVE | Rights::PLACE | Rights::EXEC));
         if info.kind == KindCode::DeviceMmio {
-            assert_eq!(info.registers.map(|mask| mask & !OPERATING), Some(0));
+            assert_eq!(info.registers.map(|mask| mask & !MASK), Some(0));
         }
     }
 }

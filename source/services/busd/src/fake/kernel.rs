@@ -20,6 +20,9 @@ pub const INIT_WINDOW: Rights = Rights::MAP
     .union(Rights::MANAGE)
     .union(Rights::PLACE);
 
+/// Where the window of the first device is; those of the others follow.
+pub const BASE: u64 = 0x1000_0000;
+
 /// Who has a capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
@@ -144,16 +147,18 @@ impl FakeKernel {
     /// `BadHandle`.
     pub fn look(&self, cap: Handle) -> Result<CapInfo> {
         let one = self.caps.get(&cap.0).ok_or(Error::BadHandle)?;
-        let (kind, len) = match one.object {
-            Object::Window(_) => (KindCode::DeviceMmio, PAGE_SIZE),
-            Object::Memory(memory, _) => (KindCode::Vmo, self.memory[memory].bytes),
+        let (kind, base, len) = match one.object {
+            Object::Window(device) if one.rights.contains(Rights::MANAGE) => {
+                (KindCode::DeviceMmio, BASE + device as u64 * PAGE_SIZE, PAGE_SIZE)
+            }
+            Object::Window(_) => (KindCode::DeviceMmio, 0, 0),
+            Object::Memory(memory, _) => (KindCode::Vmo, 0, self.memory[memory].bytes),
         };
-        let told = kind == KindCode::Vmo || one.rights.contains(Rights::MANAGE);
         Ok(CapInfo {
             kind,
             rights: one.rights,
-            base: 0,
-            len: if told { len } else { 0 },
+            base,
+            len,
             object: 0,
             mapped_pages: 0,
             children: self.children(cap).count() as u64,
