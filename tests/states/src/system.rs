@@ -103,8 +103,8 @@ fn device(id: u16) -> Device {
     Device {
         id,
         name: format!("device{id}"),
-        compatible: format!("test,device{id}"),
-        virtio_id: None,
+        compatible: if id == REACHING { "virtio,mmio".into() } else { format!("test,device{id}") },
+        virtio_id: (id == REACHING).then_some(4),
         instance: 0,
         base: None,
         says: None,
