@@ -1,9 +1,11 @@
 //! Audit, ledger and witness must say the same.
 
+use super::bus;
 use super::ledger::{Holding, Replay};
 use super::lines;
 use crate::protocol::Cap;
 use crate::witness::KIND_DEVICE;
+use nexus_proto::ids::BUSD;
 use std::collections::BTreeSet;
 
 /// Who may touch what, from the image, before boot: it knows devices, not addresses.
@@ -40,7 +42,7 @@ impl Expected {
 /// The service that distributes: it keeps the parent of every window that it handed out.
 pub(super) const INIT: u32 = 1;
 /// Rights of which a parent kept by init may have no use itself: it is never mapped.
-const DERIVE: u16 = 1 << 6;
+pub(super) const DERIVE: u16 = 1 << 6;
 
 /// Differences between the three, as sentences; empty when they are equal.
 #[must_use]
@@ -98,7 +100,9 @@ fn ledger_and_witness(
     found: &mut Vec<String>,
 ) {
     let mut witnessed: BTreeSet<Place> = BTreeSet::new();
-    for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service != INIT) {
+    // What busd has of devices that it sets up is looked at by itself.
+    let others = |cap: &&Cap| cap.service != INIT && cap.service != BUSD;
+    for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE).filter(others) {
         if !witnessed.insert((cap.service, cap.base, cap.len, cap.rights, cap.registers)) {
             found.push(format!(
                 "{}: holds window {:#x} twice in the kernel's table",
@@ -125,13 +129,15 @@ fn ledger_and_witness(
     }
 }
 
-/// What stays with init: the unmapped parent of each window that it granted, and nothing wider. What
-/// came back from an owner that has ended is with nobody else.
+/// What stays with init: the unmapped parent of each window that it granted, and nothing wider; of one that
+/// busd has, to take it back and no more. What came back from an owner that has ended is with nobody else.
 fn init_keeps_parents_only(ledger: &Replay, caps: &[Cap], found: &mut Vec<String>) {
+    let set_up = bus::windows(caps);
     for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service == INIT) {
         let mut granted = ledger.holdings.iter().chain(&ledger.returned);
         let granted = granted.any(|held| (held.base, held.len) == (cap.base, cap.len));
-        if !granted || cap.mapped_pages != 0 || cap.rights & DERIVE == 0 {
+        let derives = cap.rights & DERIVE != 0;
+        if !granted || cap.mapped_pages != 0 || derives == set_up.contains(&cap.base) {
             found.push(format!(
                 "init still holds window {:#x} (len {:#x}, rights {:#x}, {} pages mapped), which is \
                  not the parent of a grant",
