@@ -353,6 +353,43 @@ fn the_startup_block_tells_what_there_is() {
     assert_eq!(refused, Err(StartError::Kernel(Error::BadSyscall)));
     assert_eq!(full.map_memory(Role::Description).map(|_| ()), Err(StartError::NoMemory));
     assert_eq!(full.map_memory(Role::Window).map(|_| ()), Err(StartError::NoMemory));
+    assert_eq!(full.device_memory(2).map(|_| ()), Err(StartError::NoMemory));
     block.push(cap(Role::Window, 4, 14));
     assert_eq!(start(&block).window().map(|_| ()), Err(StartError::ManyWindows));
+}
+
+// attack 42 U: memory of another device, or none that is whole pages, in the startup block; not mapped; broken: device-memory
+#[test]
+fn memory_of_a_device_is_that_of_its_window() {
+    let mut block = Startup::new(7, 1, 10_000_000, 5);
+    let cap = |role: Role, index, len| StartupCap {
+        role: role.code(),
+        index,
+        handle: 20,
+        base: 0x2000_0000,
+        len,
+    };
+    block.push(cap(Role::Pool, 4, 4096));
+    block.push(cap(Role::Used, 5, 4096));
+    let none = crate::startup::Start::for_test(block);
+    for device in 3..7 {
+        assert_eq!(none.device_memory(device).map(|_| ()), Err(StartError::NoMemory));
+    }
+    for (pool, used) in [(0, 4097), (4095, 0), (8192, 4096)] {
+        let mut block = block;
+        block.push(cap(Role::Used, 4, used));
+        block.push(cap(Role::Pool, 5, pool));
+        let start = crate::startup::Start::for_test(block);
+        let first = start.device_memory(4).unwrap();
+        assert_eq!(
+            (first.features(), first.pool_len(), first.used_len()),
+            (0x2000_0000, 4096, used)
+        );
+        let refused = |len: u64| {
+            if len > 0 && len % 4096 == 0 { Error::BadSyscall } else { Error::OutOfRange }
+        };
+        assert_eq!(first.map_used().map(|_| ()), Err(StartError::Kernel(refused(used))));
+        let second = start.device_memory(5).unwrap();
+        assert_eq!(second.map_pool().map(|_| ()), Err(StartError::Kernel(refused(pool))));
+    }
 }

@@ -15,6 +15,7 @@ mod policyd;
 mod powerd;
 mod queue;
 mod ring;
+mod rngd;
 mod rtcd;
 mod serial;
 mod syscalls;
@@ -52,6 +53,7 @@ targets! {
     powerd: 500;
     queue: 3000;
     ring: 3000;
+    rngd: 500;
     rtcd: 500;
     serial: 1000;
     syscalls: 1500;

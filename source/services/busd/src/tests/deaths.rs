@@ -49,7 +49,7 @@ fn a_refused_call_fails_the_device_and_leaves_nothing() {
     }
 }
 
-// attack 57 F: busd ends at any of its calls; what init has of the device is whole or nothing, and no other life of busd sets it up; broken: busd-answers-early
+// attack 88 F: busd ends at any of its calls; what init has of the device is whole or nothing, and no other life of busd sets it up; broken: busd-drops-early
 #[test]
 fn busd_may_end_at_any_call() {
     for at in 0..calls() {

@@ -27,7 +27,7 @@ fn a_device_is_set_up_as_its_rule_says() {
     }
 }
 
-// attack 85 U: what an owner gets: two registers, nothing to derive from or to place by, used rings to read; broken: busd-owner-mask, busd-used-writable
+// attack 85 U: what an owner gets; two registers, nothing to derive from or to place by, used rings to read; broken: busd-owner-mask, busd-used-writable
 #[test]
 fn an_owner_gets_what_its_rule_says() {
     let mut bench = Bench::new();
@@ -43,7 +43,7 @@ fn an_owner_gets_what_its_rule_says() {
     assert_eq!(bench.kernel.bytes(BLK.into(), Role::Tables), Some(layout.tables));
 }
 
-// attack 48 U: what busd keeps when an owner has a device: nothing that it can use; broken: busd-working-kept, busd-copies-kept
+// attack 48 U: what busd keeps when an owner has a device; nothing that it can use; broken: busd-working-kept, busd-copies-kept
 #[test]
 fn busd_keeps_no_window_that_it_can_use() {
     let mut bench = Bench::new();

@@ -96,7 +96,7 @@ fn a_device_is_taken_once_and_only_one_that_is_described_has_a_number() {
     assert_eq!(bench.release(NO_DEVICE), Err(ServiceError::NoSuchDevice));
 }
 
-// attack 33 U: busd is asked for what no rule allows, or for a device that is not free; refused, and the device is left as it is; broken: busd-rule, busd-prepared-twice
+// attack 34 U: busd is asked for what no rule allows, or for a device that is not free; refused, and the device is left as it is; broken: busd-rule, busd-prepared-twice
 #[test]
 fn what_no_rule_allows_is_not_prepared() {
     let mut bench = Bench::empty();

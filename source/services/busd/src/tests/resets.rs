@@ -31,7 +31,7 @@ fn a_slow_reset_is_waited_for_and_others_are_served_meanwhile() {
     bench.is_sealed(BLK, &got);
 }
 
-// attack 88 F: a device that does not reset; failed, for good, after a bounded number of looks; broken: busd-reset-unbounded, busd-reset-believed
+// attack 88 F: a device that does not reset; failed, for good, after a bounded number of looks; broken: busd-reset-unbounded, busd-verdict
 #[test]
 fn a_device_that_does_not_reset_has_failed() {
     let mut bench = Bench::new();
