@@ -34,9 +34,9 @@ impl TrapFrame {
         }
     }
 
-    /// The first arguments of a call.
+    /// The arguments of a call.
     #[inline(always)]
-    pub(crate) fn arguments<const N: usize>(&self) -> [u64; N] {
+    pub(crate) fn arguments(&self) -> [u64; 6] {
         core::array::from_fn(|n| self.get(n.wrapping_add(regs::A0)))
     }
 
