@@ -285,7 +285,6 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Sets bits of a notification. Whoever takes them runs at once, if it is more important than the
     /// current thread.
-    #[inline(always)]
     pub(crate) fn signal_object(&mut self, id: Id<Notification>, bits: u64) -> Result {
         if self.set_bits(id, bits)? { self.preempt() } else { Ok(()) }
     }
