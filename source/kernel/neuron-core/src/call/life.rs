@@ -5,7 +5,7 @@ use nexus_abi::{
 };
 
 use crate::Result;
-use crate::call::Outcome;
+use crate::call::{Args, Outcome};
 use crate::kernel::space::Paging;
 use crate::kernel::{Kernel, MAX_SERVICE_ID, Step, Stop, Work, goes_on};
 use crate::object::capability::{CapState, Capability, CapabilityKind, OBJECT_RIGHTS};
@@ -49,11 +49,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `process_create`.
-    pub(crate) fn process_create(
-        &mut self,
-        caller: Id<Process>,
-        [spawn, service_id, budget, notification, bits]: [u64; 5],
-    ) -> Result<Handle> {
+    pub(crate) fn process_create(&mut self, caller: Id<Process>, args: Args) -> Result<Handle> {
+        let [spawn, service_id, budget, notification, bits, _] = args;
         let (_, cap) = self.lookup(caller, Handle(spawn))?;
         if cap.kind != CapabilityKind::Spawn {
             return Err(Error::WrongKind);
@@ -124,11 +121,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `thread_create`.
-    pub(crate) fn thread_create(
-        &mut self,
-        me: Id<Thread>,
-        [process, entry, stack, arg, priority]: [u64; 5],
-    ) -> Result<Handle> {
+    pub(crate) fn thread_create(&mut self, me: Id<Thread>, args: Args) -> Result<Handle> {
+        let [process, entry, stack, arg, priority, _] = args;
         let thread = self.threads.get(me)?;
         let (caller, ceiling) = (thread.process, thread.priority);
         let target = self.target(caller, Handle(process))?;

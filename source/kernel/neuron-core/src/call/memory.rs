@@ -3,7 +3,7 @@
 use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, Rights};
 
 use crate::Result;
-use crate::call::Outcome;
+use crate::call::{Args, Outcome};
 use crate::kernel::space::Paging;
 use crate::kernel::{Kernel, Step, Work, cost, goes_on, need};
 use crate::object::capability::{CapState, Capability, CapabilityKind};
@@ -27,13 +27,9 @@ type Memory = (Id<Capability>, Id<Vmo>);
 impl<P: Platform> Kernel<'_, P> {
     /// `mmio_map`: the checks of RFC-0002, in their order; a refused call changes nothing.
     #[inline(always)]
-    pub(crate) fn mmio_map(
-        &mut self,
-        caller: Id<Process>,
-        handle: Handle,
-        [offset, len, va, prot]: [u64; 4],
-    ) -> Result<u64> {
-        let (cap, capability) = self.lookup(caller, handle)?;
+    pub(crate) fn mmio_map(&mut self, caller: Id<Process>, args: Args) -> Result<u64> {
+        let [window, offset, len, va, prot, _] = args;
+        let (cap, capability) = self.lookup(caller, Handle(window))?;
         let window = Window::of(capability.kind)?;
         device_rights(capability, prot)?;
         let perm = device_perm(prot)?;
@@ -51,15 +47,10 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `vmo_map`: part of a memory object into a process.
-    pub(crate) fn vmo_map(
-        &mut self,
-        caller: Id<Process>,
-        process: Handle,
-        vmo: Handle,
-        [offset, len, va, prot]: [u64; 4],
-    ) -> Result<u64> {
-        let target = self.target(caller, process)?;
-        let (cap, capability) = self.lookup(caller, vmo)?;
+    pub(crate) fn vmo_map(&mut self, caller: Id<Process>, args: Args) -> Result<u64> {
+        let [process, vmo, offset, len, va, prot] = args;
+        let target = self.target(caller, Handle(process))?;
+        let (cap, capability) = self.lookup(caller, Handle(vmo))?;
         let CapabilityKind::Vmo(id) = capability.kind else { return Err(Error::WrongKind) };
         need(capability, rights_for(prot))?;
         self.check_live(target)?;

@@ -9,8 +9,8 @@
 use nexus_abi::{Error, Handle, Rights, Tag, WORDS, regs};
 
 use crate::Result;
-use crate::call::Outcome;
 use crate::call::fast::copy_words;
+use crate::call::{Args, Outcome};
 use crate::kernel::{Kernel, Work, cost, goes_on, need};
 use crate::object::capability::{CapabilityKind, OBJECT_RIGHTS};
 use crate::object::endpoint::{Binding, Endpoint, Notification, Waiting};
@@ -285,7 +285,6 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Sets bits of a notification. Whoever takes them runs at once, if it is more important than the
     /// current thread.
-    #[inline(always)]
     pub(crate) fn signal_object(&mut self, id: Id<Notification>, bits: u64) -> Result {
         if self.set_bits(id, bits)? { self.preempt() } else { Ok(()) }
     }
@@ -324,11 +323,8 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// `wait`: acknowledges a line, if one is named, and takes the bits of a notification, or waits
     /// for some.
-    pub(crate) fn wait(
-        &mut self,
-        me: Id<Thread>,
-        [signals, deadline, irq]: [u64; 3],
-    ) -> Result<Outcome> {
+    pub(crate) fn wait(&mut self, me: Id<Thread>, args: Args) -> Result<Outcome> {
+        let [signals, deadline, irq, ..] = args;
         let process = self.threads.get(me)?.process;
         let id = self.notification(process, Handle(signals), Rights::RECV)?;
         let line = match Handle(irq) {
@@ -354,11 +350,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `endpoint_bind`.
-    pub(crate) fn endpoint_bind(
-        &mut self,
-        process: Id<Process>,
-        [receives, waits]: [u64; 2],
-    ) -> Result {
+    pub(crate) fn endpoint_bind(&mut self, process: Id<Process>, args: Args) -> Result {
+        let [receives, waits, ..] = args;
         let (receives, waits) = (Handle(receives), Handle(waits));
         let endpoint = self.endpoint(process, receives, Rights::RECV)?;
         let notification = self.notification(process, waits, Rights::RECV)?;

@@ -164,7 +164,7 @@ impl<P: Platform> Kernel<'_, P> {
         prot: nexus_abi::Prot,
     ) -> Result<u64> {
         let init = self.init.ok_or(Error::BadState)?;
-        self.vmo_map(init, Handle::NONE, vmo, [0, len, va, u64::from(prot.bits())])
+        self.vmo_map(init, [Handle::NONE.0, vmo.0, 0, len, va, u64::from(prot.bits())])
     }
 
     /// Starts init.

@@ -233,7 +233,6 @@ impl<'a, P: Platform> Kernel<'a, P> {
 }
 
 /// Finds the rights in a capability, or refuses.
-#[inline(always)]
 pub(crate) fn need(cap: &Capability, rights: Rights) -> Result {
     if cap.rights.contains(rights) { Ok(()) } else { Err(Error::Denied) }
 }

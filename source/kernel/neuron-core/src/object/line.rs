@@ -145,7 +145,6 @@ impl Line {
     };
 
     /// Who receives it, if its next interrupt is to be delivered.
-    #[inline(always)]
     pub(crate) fn armed(&self) -> Option<Receiver> {
         self.receiver.filter(|receiver| receiver.state == LineState::Armed)
     }
@@ -167,7 +166,6 @@ impl Line {
     }
 
     /// The first tick at which its next interrupt may come, with this interval.
-    #[inline(always)]
     pub(crate) fn due(&self, interval: u64) -> u64 {
         self.last.saturating_add(interval)
     }

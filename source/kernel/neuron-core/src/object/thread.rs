@@ -21,7 +21,6 @@ pub struct TrapFrame {
 
 impl TrapFrame {
     /// Register `xn`; zero for `n` out of range.
-    #[inline(always)]
     pub fn get(&self, n: usize) -> u64 {
         self.regs.get(n).copied().unwrap_or(0)
     }
@@ -34,14 +33,12 @@ impl TrapFrame {
         }
     }
 
-    /// The first arguments of a call.
-    #[inline(always)]
-    pub(crate) fn arguments<const N: usize>(&self) -> [u64; N] {
+    /// The arguments of a call.
+    pub(crate) fn arguments(&self) -> [u64; 6] {
         core::array::from_fn(|n| self.get(n.wrapping_add(regs::A0)))
     }
 
     /// The message words.
-    #[inline(always)]
     pub fn words(&self) -> [u64; 8] {
         regs::WORDS.map(|n| self.get(n))
     }
@@ -150,7 +147,6 @@ linked!(Thread, Queue, queue);
 linked!(Thread, Team, team);
 
 impl Rings for Thread {
-    #[inline(always)]
     fn alarm(&mut self) -> &mut Ring {
         &mut self.alarm
     }

@@ -65,7 +65,6 @@ impl Page {
     }
 
     /// Index into the page table of `level` (2 is the root).
-    #[inline(always)]
     pub(crate) const fn table_index(self, level: u32) -> usize {
         index((self.0 >> level.wrapping_mul(9)) & 511)
     }
@@ -99,7 +98,6 @@ impl PageRange {
     }
 
     /// Its pages.
-    #[inline(always)]
     pub(crate) fn iter(self) -> impl Iterator<Item = Page> {
         (0..self.count).map(move |step| self.first.plus(step))
     }
@@ -154,7 +152,6 @@ pub fn part(offset: u64, len: u64, size: u64) -> Result<(u64, u32)> {
 const MAX_LEN: u64 = nexus_abi::MAX_PAGES_PER_CALL.wrapping_mul(PAGE_SIZE);
 
 /// A 32-bit index as `usize`, which has 64 bits wherever this crate runs.
-#[inline(always)]
 #[allow(clippy::as_conversions, reason = "widening; checked below")]
 pub(crate) const fn index(value: u32) -> usize {
     value as usize

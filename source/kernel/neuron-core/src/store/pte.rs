@@ -93,19 +93,16 @@ impl Pte {
     }
 
     /// From the word in memory.
-    #[inline]
     pub const fn from_word(word: u64) -> Pte {
         Pte(word)
     }
 
     /// As the word in memory.
-    #[inline]
     pub const fn word(self) -> u64 {
         self.0
     }
 
     /// True when it maps a page or points to a table.
-    #[inline]
     pub(crate) const fn is_valid(self) -> bool {
         self.0 & VALID != 0
     }

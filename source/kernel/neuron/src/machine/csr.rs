@@ -74,7 +74,6 @@ fn write_if_there<const REGISTER: u16>(value: u64) -> bool {
 }
 
 /// Ticks since the machine started.
-#[inline(always)]
 pub(super) fn time() -> u64 {
     register::time::read64()
 }
@@ -90,13 +89,11 @@ pub(super) fn stval() -> u64 {
 }
 
 /// True when the timer interrupt waits to be taken.
-#[inline(always)]
 pub(super) fn timer_pending() -> bool {
     register::sip::read().stimer()
 }
 
 /// True when an external interrupt waits to be taken, and is enabled.
-#[inline(always)]
 pub(super) fn external_pending() -> bool {
     register::sip::read().sext() && register::sie::read().sext()
 }
@@ -125,13 +122,11 @@ pub(super) fn set_stimecmp(tick: u64) {
 }
 
 /// The value for `satp` that selects the root table in page `root` and address space `asid`.
-#[inline(always)]
 pub(super) const fn satp(root: u64, asid: u16) -> u64 {
     SV39 | (asid as u64) << 44 | root
 }
 
 /// What `satp` holds.
-#[inline(always)]
 pub(super) fn current_satp() -> u64 {
     register::satp::read().bits() as u64
 }
@@ -160,7 +155,6 @@ pub(super) fn asid_bits() -> u32 {
 }
 
 /// Orders page-table writes before later accesses to the page at `virt` in address space `asid`.
-#[inline(always)]
 pub(super) fn fence_page(asid: u16, virt: u64) {
     riscv::asm::sfence_vma(usize::from(asid), virt as usize);
 }

@@ -65,7 +65,6 @@ pub(super) extern "C" fn syscall() -> *mut TrapFrame {
 }
 
 /// A system call by its fast path, if that applies.
-#[inline(always)]
 fn fast(path: impl FnOnce(&mut TheKernel) -> Option<Run>) -> *mut TrapFrame {
     fast_on(|kernel| path(kernel).map(Way::Done), |_, ()| None)
 }

@@ -72,7 +72,6 @@ impl<T> DerefMut for Guard<'_, T> {
 }
 
 impl<T> Drop for Guard<'_, T> {
-    #[inline(always)]
     fn drop(&mut self) {
         self.lock.taken.store(0, Ordering::Release);
     }

@@ -57,13 +57,11 @@ impl Plic {
     }
 
     /// Takes the first interrupt that waits; 0 for none.
-    #[inline(always)]
     pub(super) fn claim(&mut self) -> u32 {
         self.claim.read()
     }
 
     /// Ends the interrupt of a line that was claimed, and is enabled.
-    #[inline(always)]
     pub(super) fn complete(&mut self, line: u32) {
         self.claim.write(line);
     }
