@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use nexus_abi::{Handle, Message, Received};
 use nexus_proto::{
-    Operation, ReplyError, Request, ServiceError, console, device, encode_error, entropy, init, log, policy,
-    power, rtc,
+    Operation, ReplyError, Request, ServiceError, console, device, encode_error, entropy, init,
+    log, policy, power, rtc,
 };
 use nexus_rt::host::Delivery;
 

@@ -1,9 +1,11 @@
 //! Audit, ledger and witness must say the same.
 
-use super::ledger::{Holding, Replay};
+use super::ledger::{Holding, Memory, Replay};
 use super::lines;
 use crate::protocol::Cap;
 use crate::witness::KIND_DEVICE;
+use nexus_proto::ids;
+use nexus_sysdesc::sealed::ADDRESS_REGISTERS;
 use std::collections::BTreeSet;
 
 /// Who may touch what, from the image, before boot: it knows devices, not addresses.
@@ -25,6 +27,10 @@ pub struct Expected {
     pub irq: bool,
     /// Microseconds between two interrupts, at least; 0 for no such bound.
     pub interval: u32,
+    /// True when it reaches memory by itself: its parent is busd's, and not init's.
+    pub dma: bool,
+    /// What it is set up to reach.
+    pub memory: Option<Memory>,
 }
 
 impl Expected {
@@ -34,11 +40,14 @@ impl Expected {
         let line = (self.irq, self.interval);
         window == (held.service, held.device, held.len, held.rights, held.registers)
             && line == (held.line != 0, held.interval)
+            && self.memory == held.memory
     }
 }
 
 /// The service that distributes: it keeps the parent of every window that it handed out.
 pub(super) const INIT: u32 = 1;
+/// The service that sets devices up: it holds the parents of those that reach memory by themselves.
+const BUSD: u32 = ids::BUSD;
 /// Rights of which a parent kept by init may have no use itself: it is never mapped.
 const DERIVE: u16 = 1 << 6;
 
@@ -53,7 +62,8 @@ pub fn differences(
     let mut found = Vec::new();
     audit_and_ledger(audit, ledger, name, &mut found);
     ledger_and_witness(audit, &ledger.holdings, caps, name, &mut found);
-    init_keeps_parents_only(ledger, caps, &mut found);
+    init_keeps_parents_only(audit, ledger, caps, &mut found);
+    busd_keeps_parents_only(caps, &mut found);
     lines::differences(ledger, caps, name, &mut found);
     found
 }
@@ -70,14 +80,15 @@ fn audit_and_ledger(
             && ledger.returned.iter().any(|held| expected.is(held));
         if !returned && !ledger.holdings.iter().any(|held| expected.is(held)) {
             found.push(format!(
-                "{} -> {} (len {:#x}, rights {:#x}, registers {}, {}): in the audit, missing in the \
+                "{} -> {} (len {:#x}, rights {:#x}, registers {}, {}{}): in the audit, missing in the \
                  ledger",
                 name(expected.service),
                 expected.device_name,
                 expected.len,
                 expected.rights,
                 mask_text(expected.registers),
-                line_text(if expected.irq { "a line" } else { "no line" }, expected.interval)
+                line_text(if expected.irq { "a line" } else { "no line" }, expected.interval),
+                memory_text(expected.memory)
             ));
         }
     }
@@ -98,7 +109,8 @@ fn ledger_and_witness(
     found: &mut Vec<String>,
 ) {
     let mut witnessed: BTreeSet<Place> = BTreeSet::new();
-    for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service != INIT) {
+    let owners = |cap: &&Cap| cap.kind == KIND_DEVICE && ![INIT, BUSD].contains(&cap.service);
+    for cap in caps.iter().filter(owners) {
         if !witnessed.insert((cap.service, cap.base, cap.len, cap.rights, cap.registers)) {
             found.push(format!(
                 "{}: holds window {:#x} twice in the kernel's table",
@@ -125,17 +137,41 @@ fn ledger_and_witness(
     }
 }
 
-/// What stays with init: the unmapped parent of each window that it granted, and nothing wider. What
-/// came back from an owner that has ended is with nobody else.
-fn init_keeps_parents_only(ledger: &Replay, caps: &[Cap], found: &mut Vec<String>) {
+/// What stays with init: the unmapped parent of each window that it granted, and nothing wider; none of
+/// a device that reaches memory by itself. What came back from an owner that has ended is with nobody else.
+fn init_keeps_parents_only(
+    audit: &[Expected],
+    ledger: &Replay,
+    caps: &[Cap],
+    found: &mut Vec<String>,
+) {
+    let has_dma = |device| audit.iter().any(|expected| expected.device == device && expected.dma);
     for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service == INIT) {
         let mut granted = ledger.holdings.iter().chain(&ledger.returned);
-        let granted = granted.any(|held| (held.base, held.len) == (cap.base, cap.len));
+        let granted = granted
+            .any(|held| (held.base, held.len) == (cap.base, cap.len) && !has_dma(held.device));
         if !granted || cap.mapped_pages != 0 || cap.rights & DERIVE == 0 {
             found.push(format!(
                 "init still holds window {:#x} (len {:#x}, rights {:#x}, {} pages mapped), which is \
                  not the parent of a grant",
                 cap.base, cap.len, cap.rights, cap.mapped_pages
+            ));
+        }
+    }
+}
+
+/// What busd holds of devices: unmapped parents, without a register that takes an address.
+fn busd_keeps_parents_only(caps: &[Cap], found: &mut Vec<String>) {
+    for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service == BUSD) {
+        let plain = cap.registers.is_some_and(|mask| mask & ADDRESS_REGISTERS == 0);
+        if !plain || cap.mapped_pages != 0 || cap.rights & DERIVE == 0 {
+            found.push(format!(
+                "busd holds window {:#x} (rights {:#x}, registers {}, {} pages mapped), and may have \
+                 unmapped parents without a register for addresses alone",
+                cap.base,
+                cap.rights,
+                mask_text(cap.registers),
+                cap.mapped_pages
             ));
         }
     }
@@ -147,13 +183,14 @@ fn show(held: &Holding, audit: &[Expected], name: &dyn Fn(u32) -> String) -> Str
         .find(|expected| expected.device == held.device)
         .map_or_else(|| format!("device {}", held.device), |found| found.device_name.clone());
     format!(
-        "{} -> {device} at {:#x} (len {:#x}, rights {:#x}, registers {}, {})",
+        "{} -> {device} at {:#x} (len {:#x}, rights {:#x}, registers {}, {}{})",
         name(held.service),
         held.base,
         held.len,
         held.rights,
         mask_text(held.registers),
-        line_text(&format!("line {}", held.line), held.interval)
+        line_text(&format!("line {}", held.line), held.interval),
+        memory_text(held.memory)
     )
 }
 
@@ -163,6 +200,12 @@ fn mask_text(registers: Option<u64>) -> String {
 
 fn line_text(line: &str, interval: u32) -> String {
     if interval == 0 { line.to_owned() } else { format!("{line} every {interval} us at most") }
+}
+
+fn memory_text(memory: Option<Memory>) -> String {
+    memory.map_or_else(String::new, |Memory { pool, reach, digest }| {
+        format!(", reaches {reach} bytes of a pool of {pool:#x}, digest {digest:016x}")
+    })
 }
 
 #[cfg(test)]
@@ -179,6 +222,8 @@ mod tests {
             registers: None,
             irq: false,
             interval: 0,
+            dma: false,
+            memory: None,
         }]
     }
 
@@ -192,6 +237,7 @@ mod tests {
             registers: None,
             line: 0,
             interval: 0,
+            memory: None,
         }
     }
 
@@ -263,6 +309,32 @@ mod tests {
         assert_found(&check(&audit(), &ledger(), &caps), &["service9 -> window 0x10008000"]);
         let caps = [cap(7, 7), cap(7, 7)];
         assert_found(&check(&audit(), &ledger(), &caps), &["twice"]);
+    }
+
+    // attack 48 H: busd can write an address, or has a window mapped; init keeps a parent of a device with DMA; found; broken: judge-parents
+    #[test]
+    fn test_who_keeps_parents_of_devices_with_dma() {
+        let parent = |service| Cap { mapped_pages: 0, ..cap(service, 0x3c7) };
+        let masked = |mask| Cap { registers: Some(mask), ..parent(ids::BUSD) };
+        let check = |cap: Cap, dma| {
+            let audit = [Expected { dma, ..audit()[0].clone() }];
+            check(&audit, &ledger(), &[super::tests::cap(7, 7), cap])
+        };
+        let mask = 1 << 0x14 | 1 << 0x19;
+        assert_found(&check(masked(mask), true), &[]);
+        for bit in (0..64).filter(|bit| ADDRESS_REGISTERS & 1 << bit != 0) {
+            assert_found(&check(masked(mask | 1 << bit), true), &["busd holds window"]);
+        }
+        let wrong = [
+            parent(ids::BUSD),
+            Cap { mapped_pages: 1, ..masked(mask) },
+            Cap { rights: 7, ..masked(mask) },
+        ];
+        for cap in wrong {
+            assert_found(&check(cap, true), &["busd holds window"]);
+        }
+        assert_found(&check(parent(INIT), false), &[]);
+        assert_found(&check(parent(INIT), true), &["init still holds"]);
     }
 
     #[test]

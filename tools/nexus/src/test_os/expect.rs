@@ -105,6 +105,8 @@ mod tests {
             registers: None,
             irq: false,
             interval: 0,
+            dma: false,
+            memory: None,
         }];
         expect.judge(run, &audit, &|_| "rngd".into())
     }
