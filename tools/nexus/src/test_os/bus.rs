@@ -90,6 +90,7 @@ mod tests {
             registers: Some(1 << 20),
             line: 0,
             interval: 0,
+            memory: None,
         }
     }
 

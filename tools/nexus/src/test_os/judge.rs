@@ -290,6 +290,8 @@ mod tests {
             registers: None,
             irq: false,
             interval: 0,
+            dma: false,
+            memory: None,
         }];
         let judgement = judge(
             run,
