@@ -25,7 +25,8 @@ fn every_command_can_be_typed() {
                 Arg::Service => "rngd",
                 Arg::Device | Arg::DeviceOrPermission => "blk0",
                 Arg::Command => "caps",
-                Arg::HowMany | Arg::LogPart => "5",
+                Arg::HowMany | Arg::LogPart | Arg::Sector => "5",
+                Arg::Read => "read",
             })
             .collect();
         let line = format!("{} {}", spec.name, args.join(" "));
@@ -54,6 +55,21 @@ fn how_many_records() {
 }
 
 #[test]
+fn sectors_of_the_disk() {
+    assert_eq!(command("disk"), Ok(Some(Command::Disk)));
+    assert_eq!(command("disk read 7"), Ok(Some(Command::DiskRead(7))));
+    let last = u64::MAX / 512;
+    assert_eq!(command(&format!("disk read {last}")), Ok(Some(Command::DiskRead(last))));
+    let usage = "usage: disk [read SECTOR]";
+    assert_eq!(error("disk read"), format!("disk: which sector? {usage}"));
+    for word in ["x", "-1", "+1", &format!("{}", last + 1), "18446744073709551616"] {
+        let expected = format!("disk: `{word}` is no number of a sector; {usage}");
+        assert_eq!(error(&format!("disk read {word}")), expected);
+    }
+    assert_eq!(error("disk write 7"), format!("disk: `write` is not `read`; {usage}"));
+}
+
+#[test]
 fn parts_of_the_log_in_any_order() {
     let part = |follow, service, count| Ok(Some(Command::Log(LogPart { follow, service, count })));
     assert_eq!(command("log"), part(false, None, SHOWN));
@@ -75,7 +91,7 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(
         error("why rngd gpu"),
         "no device or permission `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0 distribute record \
-         view log ask report clock power"
+         view log ask report clock power disk"
     );
     assert_eq!(
         error("try rngd gpu"),

@@ -2,6 +2,7 @@
 
 mod caps;
 mod devices;
+mod disk;
 mod help;
 mod irqs;
 mod ledger;
@@ -18,6 +19,7 @@ use nexus_sysdesc::registers::offsets;
 
 pub use caps::caps;
 pub use devices::devices;
+pub use disk::{disk, sector};
 pub use help::{help, help_one, welcome};
 pub use irqs::irqs;
 pub use ledger::{Chain, Checkpoint, LedgerRecord, Verifier, ledger};
