@@ -41,19 +41,6 @@ impl<A> SharedMemory<A> {
         SharedMemory { base, len, access: PhantomData }
     }
 
-    /// The first `at` bytes, and the rest.
-    ///
-    /// # Errors
-    /// The memory as it was: `at` is past its end, or no multiple of 8.
-    pub fn split(self, at: usize) -> Result<(Self, Self), Self> {
-        if at > self.len || !at.is_multiple_of(WORD) {
-            return Err(self);
-        }
-        let SharedMemory { base, len, access } = self;
-        let first = SharedMemory { base, len: at, access };
-        Ok((first, SharedMemory { base: base + at, len: len - at, access }))
-    }
-
     /// The places of `count` values side by side from `offset` on; `None` when they are not all aligned
     /// and inside.
     #[inline]
@@ -119,6 +106,15 @@ impl<A: Readable> Shared for SharedMemory<A> {
     #[inline]
     fn len(&self) -> usize {
         self.len
+    }
+
+    fn split(self, at: usize) -> Result<(Self, Self), Self> {
+        if at > self.len || !at.is_multiple_of(WORD) {
+            return Err(self);
+        }
+        let SharedMemory { base, len, access } = self;
+        let first = SharedMemory { base, len: at, access };
+        Ok((first, SharedMemory { base: base + at, len: len - at, access }))
     }
 
     fn copy_out(&self, offset: usize, to: &mut [u8]) -> Result<(), Outside> {

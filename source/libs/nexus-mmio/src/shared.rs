@@ -19,6 +19,14 @@ pub trait Shared {
         self.len() == 0
     }
 
+    /// The first `at` bytes, and the rest.
+    ///
+    /// # Errors
+    /// The memory as it was: `at` is past its end, or no multiple of 8.
+    fn split(self, at: usize) -> Result<(Self, Self), Self>
+    where
+        Self: Sized;
+
     /// Copies the bytes from `offset` on into `to`.
     ///
     /// # Errors
