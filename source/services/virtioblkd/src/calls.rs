@@ -2,10 +2,10 @@
 
 use alloc::collections::VecDeque;
 
-use nexus_abi::Message;
 use nexus_mmio::{Outside, Shared, SharedMut};
 use nexus_proto::disk::{Flush, Read, Write, Written};
 use nexus_proto::{Operation, ServiceError, Text};
+use nexus_rt::abi::Message;
 
 use crate::disk::{Disk, Done, Failure, Op, Refused, Request};
 use crate::shape::SECTOR;
@@ -115,11 +115,6 @@ impl<W> Calls<W> {
         }
         self.calls.push_back(Call { who, ask, stage: Stage::Waits });
         Ok(())
-    }
-
-    /// True when somebody waits.
-    pub(crate) fn some(&self) -> bool {
-        !self.calls.is_empty()
     }
 
     /// Asks the device for the first call, if it was not asked. An answer when the disk refuses.

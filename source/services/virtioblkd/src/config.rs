@@ -83,12 +83,15 @@ impl Config {
         regs: &Registers<B, LEN>,
         has: impl Fn(Feature) -> bool,
     ) -> Result<Config, ConfigError> {
-        let once = || {
-            let before = regs.read(GENERATION);
-            let config = Config::once(regs, &has);
-            (regs.read(GENERATION) == before).then_some(config)
-        };
-        (0..ATTEMPTS).find_map(|_| once()).ok_or(ConfigError::Unsteady)?
+        steady(regs, || Config::once(regs, &has))?
+    }
+
+    /// Its sectors alone, which can change.
+    ///
+    /// # Errors
+    /// `Unsteady`.
+    pub fn sectors<B: Bus>(regs: &Registers<B, LEN>) -> Result<u64, ConfigError> {
+        steady(regs, || capacity(regs))
     }
 
     fn once<B: Bus>(
@@ -105,13 +108,12 @@ impl Config {
         if block < SECTOR || !block.is_multiple_of(SECTOR) {
             return Err(ConfigError::Block(block));
         }
-        let low = u64::from(regs.read(CAPACITY_LOW));
         let writes = !has(Feature::BLK_RO);
         let range = |feature, sectors, pieces| {
             if writes && pieces > 0 { read(feature, sectors, 0) } else { 0 }
         };
         Ok(Config {
-            sectors: u64::from(regs.read(CAPACITY_HIGH)) << 32 | low,
+            sectors: capacity(regs),
             block,
             most: size_max,
             writes,
@@ -152,4 +154,21 @@ impl Config {
     pub const fn has(&self, first: u64, count: u32) -> bool {
         count > 0 && first < self.sectors && count as u64 <= self.sectors - first
     }
+}
+
+fn capacity<B: Bus>(regs: &Registers<B, LEN>) -> u64 {
+    u64::from(regs.read(CAPACITY_HIGH)) << 32 | u64::from(regs.read(CAPACITY_LOW))
+}
+
+/// What `read` gives when the configuration did not change meanwhile.
+fn steady<T, B: Bus>(
+    regs: &Registers<B, LEN>,
+    read: impl Fn() -> T,
+) -> Result<T, ConfigError> {
+    let once = || {
+        let before = regs.read(GENERATION);
+        let value = read();
+        (regs.read(GENERATION) == before).then_some(value)
+    };
+    (0..ATTEMPTS).find_map(|_| once()).ok_or(ConfigError::Unsteady)
 }

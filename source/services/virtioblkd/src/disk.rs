@@ -196,9 +196,9 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
         &self.config
     }
 
-    /// It has become another one: larger or smaller.
-    pub const fn reconfigure(&mut self, config: Config) {
-        self.config.sectors = config.sectors;
+    /// It has become larger or smaller.
+    pub const fn resize(&mut self, sectors: u64) {
+        self.config.sectors = sectors;
     }
 
     /// What was done so far.

@@ -9,7 +9,6 @@ use nexus_ring::Driver;
 use nexus_virtio::{Doorbell, Misbehaved};
 
 use crate::calls::{Answer, Ask, Calls};
-use crate::config::Config;
 use crate::disk::{Disk, Op, Request};
 use crate::requests::{ENTRIES, Requests};
 use crate::shape::SERIAL;
@@ -84,9 +83,9 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
         }
     }
 
-    /// The configuration of the device has changed.
-    pub const fn reconfigure(&mut self, config: Config) {
-        self.disk.reconfigure(config);
+    /// The disk has become larger or smaller.
+    pub const fn resize(&mut self, sectors: u64) {
+        self.disk.resize(sectors);
     }
 
     /// True while the device has something to do.
@@ -120,19 +119,20 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
     /// consumer at the ring.
     ///
     /// # Errors
-    /// Of the doorbell, or of `notify`. The other side is told in the next turn.
-    pub fn turn<D: Doorbell<Error: Into<E>>, E>(
+    /// Of the doorbell: it is rung in the next turn.
+    pub fn turn<D: Doorbell>(
         &mut self,
         doorbell: &mut D,
-        mut notify: impl FnMut() -> Result<(), E>,
-    ) -> Result<Next, E> {
+        mut notify: impl FnMut(),
+    ) -> Result<Next, D::Error> {
         for _ in 0..ROUNDS {
             self.completed();
             self.given();
-            self.disk.ring(doorbell).map_err(Into::into)?;
+            let told = self.disk.ring(doorbell);
             if let Some(ring) = &mut self.ring {
-                ring.ring(&mut notify)?;
+                ring.ring(&mut notify);
             }
+            told?;
             if self.may_wait() {
                 return Ok(Next::Wait);
             }

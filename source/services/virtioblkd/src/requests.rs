@@ -1,8 +1,9 @@
 //! Requests that come through the ring: each is one request to the device, or as many as its length takes.
 
 use alloc::collections::VecDeque;
+use core::convert::Infallible;
 
-use nexus_mmio::{Outside, Shared, SharedMut};
+use nexus_mmio::{Shared, SharedMut};
 use nexus_proto::disk::ring as wire;
 use nexus_ring::{DONE, Driver, Misbehaved, Ops, Request as Asked, Submission};
 
@@ -165,8 +166,11 @@ impl<R: SharedMut> Requests<R> {
     }
 
     /// Tells the consumer of what was completed, if it wants to know.
-    pub(crate) fn ring<E>(&mut self, notify: impl FnOnce() -> Result<(), E>) -> Result<bool, E> {
-        self.ring.ring(notify)
+    pub(crate) fn ring(&mut self, notify: impl FnOnce()) {
+        let Ok(_) = self.ring.ring(|| {
+            notify();
+            Ok::<(), Infallible>(())
+        });
     }
 
     /// True when the consumer will notify of the next request. One that misbehaved has no more.
@@ -209,7 +213,8 @@ fn whole<R: SharedMut>(
     asked: &Asked,
 ) -> Result<(Op, u64, u32), Refused> {
     let Submission { op, len, arg, .. } = asked.submission();
-    let data = |op| if len.is_multiple_of(SECTOR) { Ok((op, arg, len / SECTOR)) } else { Err(Refused::OutOfRange) };
+    let sectors = len.is_multiple_of(SECTOR).then_some(len / SECTOR).ok_or(Refused::OutOfRange);
+    let data = |op| sectors.map(|sectors| (op, arg, sectors));
     match op {
         wire::READ => data(Op::Read),
         wire::WRITE => data(Op::Write),
