@@ -7,7 +7,7 @@ use core::ptr::{
 use core::sync::atomic::{Ordering, fence};
 
 use crate::window::address;
-use crate::{Outside, ReadWrite, Readable, Shared, SharedMut};
+use crate::{Outside, ReadWrite, Readable, Shared, SharedMut, Split};
 
 /// Bytes in the widest load or store of a copy.
 const WORD: usize = size_of::<u64>();
@@ -102,12 +102,7 @@ fn head(offset: usize, len: usize, has: usize) -> Option<usize> {
     inside.then(|| len.min(offset.wrapping_neg() % WORD))
 }
 
-impl<A: Readable> Shared for SharedMemory<A> {
-    #[inline]
-    fn len(&self) -> usize {
-        self.len
-    }
-
+impl<A> Split for SharedMemory<A> {
     fn split(self, at: usize) -> Result<(Self, Self), Self> {
         if at > self.len || !at.is_multiple_of(WORD) {
             return Err(self);
@@ -115,6 +110,13 @@ impl<A: Readable> Shared for SharedMemory<A> {
         let SharedMemory { base, len, access } = self;
         let first = SharedMemory { base, len: at, access };
         Ok((first, SharedMemory { base: base + at, len: len - at, access }))
+    }
+}
+
+impl<A: Readable> Shared for SharedMemory<A> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len
     }
 
     fn copy_out(&self, offset: usize, to: &mut [u8]) -> Result<(), Outside> {

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use std::rc::Rc;
 
 use crate::fake::{FakeMemory, FakeShared};
-use crate::{Outside, ReadOnly, ReadWrite, Shared, SharedMut};
+use crate::{Outside, ReadOnly, ReadWrite, Shared, SharedMut, Split};
 
 fn parts(memory: &FakeMemory) -> (FakeShared<ReadWrite>, FakeShared<ReadOnly>) {
     (memory.part(0..8), memory.part(8..16))

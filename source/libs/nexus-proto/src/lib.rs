@@ -18,6 +18,7 @@ pub mod bus;
 pub mod console;
 pub mod device;
 pub mod disk;
+pub mod entropy;
 pub mod ids;
 pub mod init;
 pub mod log;

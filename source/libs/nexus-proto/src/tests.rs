@@ -229,6 +229,7 @@ protocols!(
     console::Console,
     device::Device,
     disk::Disk,
+    entropy::Entropy,
     init::Init,
     log::Log,
     policy::Policy,

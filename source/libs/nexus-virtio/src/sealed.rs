@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use nexus_mmio::{Shared, SharedMut};
+use nexus_mmio::{Shared, SharedMut, Split};
 use nexus_sysdesc::layout::{Layout, QueueLayout};
 
 use crate::{Feature, Head, Notices, Queue, Slots};
@@ -103,7 +103,7 @@ impl fmt::Display for Mismatch {
     }
 }
 
-impl<P: SharedMut, U: Shared> Sealed<P, U> {
+impl<P: SharedMut + Split, U: Shared + Split> Sealed<P, U> {
     /// The queues of `layout`, in memory that was set up for it: `pool` and `used` whole, with `features`
     /// agreed with the device. `place` is where the layout is described.
     ///
@@ -200,7 +200,7 @@ fn writable<const HEADS: usize>(
 
 /// The memory, cut where the layout has its parts: the available rings of all queues, then their slots; and
 /// the used rings. `None` when they do not lie in this order.
-fn divide<P: Shared, U: Shared>(layout: Layout, pool: P, used: U) -> Option<Vec<Parts<P, U>>> {
+fn divide<P: Split, U: Split>(layout: Layout, pool: P, used: U) -> Option<Vec<Parts<P, U>>> {
     let slots_at = |queue: &QueueLayout| Some(queue.heads.first()?.segments.first()?.offset);
     let queues = &layout.queues;
     let avail_starts = queues.iter().map(|queue| Some(queue.avail));
@@ -224,7 +224,7 @@ fn divide<P: Shared, U: Shared>(layout: Layout, pool: P, used: U) -> Option<Vec<
 }
 
 /// Cuts memory into parts that begin at `starts`, ascending; each reaches to the next, the last to the end.
-fn cut<M: Shared>(memory: M, starts: &[u64]) -> Option<Vec<M>> {
+fn cut<M: Split>(memory: M, starts: &[u64]) -> Option<Vec<M>> {
     let mut parts = Vec::new();
     let mut rest = memory;
     for start in starts.iter().rev() {

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use nexus_mmio::{Outside, Shared, SharedMut};
+use nexus_mmio::{Outside, Shared, SharedMut, copy_between};
 use nexus_sysdesc::layout::{QueueLayout, Segment};
 
 use crate::Head;
@@ -105,6 +105,21 @@ impl<M: Shared> Slots<M> {
         self.memory.copy_out(self.place(head, piece, offset, to.len())?, to)
     }
 
+    /// Copies `len` bytes of a piece from `offset` on to other memory, each loaded and stored once.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); or they do not fit there.
+    pub fn copy_to<T: SharedMut>(
+        &self,
+        (head, piece, offset): (&Head, usize, usize),
+        to: &mut T,
+        to_offset: usize,
+        len: usize,
+    ) -> Result<(), Outside> {
+        let place = self.place(head, piece, offset, len)?;
+        copy_between(&self.memory, place, to, to_offset, len)
+    }
+
     fn piece(&self, head: &Head, piece: usize) -> Result<Piece, Outside> {
         let index = usize::from(head.index);
         let first = *self.firsts.get(index).ok_or(Outside)?;
@@ -157,6 +172,21 @@ impl<M: SharedMut> Slots<M> {
     ) -> Result<(), Outside> {
         let place = self.place(head, piece, offset, from.len())?;
         self.memory.copy_in(place, from)
+    }
+
+    /// Copies `len` bytes of other memory to a piece from `offset` on, each loaded and stored once.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); or they are not all there.
+    pub fn copy_from<F: Shared>(
+        &mut self,
+        (head, piece, offset): (&Head, usize, usize),
+        from: &F,
+        from_offset: usize,
+        len: usize,
+    ) -> Result<(), Outside> {
+        let place = self.place(head, piece, offset, len)?;
+        copy_between(from, from_offset, &mut self.memory, place, len)
     }
 
     /// Zeroes a piece from `offset` to its end: so a device that reads it finds nothing that was there

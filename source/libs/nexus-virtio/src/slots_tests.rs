@@ -2,8 +2,8 @@
 
 use alloc::vec;
 
-use nexus_mmio::fake::FakeShared;
-use nexus_mmio::{Outside, ReadWrite};
+use nexus_mmio::fake::{FakeMemory, FakeShared};
+use nexus_mmio::{Outside, ReadWrite, Shared, SharedMut};
 use nexus_sysdesc::{Queue, Shape};
 
 use crate::bench::{Bench, NUMBER, bench};
@@ -93,4 +93,23 @@ fn a_piece_of_any_length_is_cleared() {
         slots.read(&head, 0, 0, &mut bytes).unwrap();
         assert!(bytes.iter().enumerate().all(|(at, byte)| (*byte == 0) == (at >= from)));
     }
+}
+
+// attack 52 U: a copy to or from other memory, past the end of a piece; refused; broken: slot-end
+#[test]
+fn pieces_are_copied_to_other_memory_and_from_it() {
+    let Bench { mut slots, heads, .. } = bench(Notices::Flags, Order::Oldest);
+    let other = FakeMemory::new(16);
+    let mut ring: FakeShared<ReadWrite> = other.part(0..16);
+    ring.copy_in(3, &[1, 2, 3, 4]).unwrap();
+    let at = |piece, offset| (&heads[0], piece, offset);
+    assert_eq!(slots.copy_from(at(1, 1), &ring, 3, 4), Ok(()));
+    assert_eq!(slots.copy_from(at(1, 2), &ring, 3, 4), Err(Outside));
+    assert_eq!(slots.copy_from(at(1, 0), &ring, 13, 4), Err(Outside));
+    assert_eq!(slots.copy_to(at(1, 2), &mut ring, 8, 3), Ok(()));
+    assert_eq!(slots.copy_to(at(1, 3), &mut ring, 8, 3), Err(Outside));
+    assert_eq!(slots.copy_to(at(1, 0), &mut ring, 15, 3), Err(Outside));
+    let mut bytes = [0; 3];
+    ring.copy_out(8, &mut bytes).unwrap();
+    assert_eq!(bytes, [2, 3, 4]);
 }

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::vec;
 use std::vec::Vec;
 
-use crate::{Outside, ReadWrite, Readable, Shared, SharedMut};
+use crate::{Outside, ReadWrite, Readable, Shared, SharedMut, Split};
 
 type Hook = Box<dyn FnMut()>;
 
@@ -186,10 +186,7 @@ impl<A> FakeShared<A> {
     }
 }
 
-impl<A: Readable> Shared for FakeShared<A> {
-    fn len(&self) -> usize {
-        self.range.len()
-    }
+impl<A> Split for FakeShared<A> {
     fn split(self, at: usize) -> Result<(Self, Self), Self> {
         if at > self.range.len() || !at.is_multiple_of(8) {
             return Err(self);
@@ -198,6 +195,12 @@ impl<A: Readable> Shared for FakeShared<A> {
         let middle = range.start + at;
         let first = FakeShared { memory: memory.clone(), range: range.start..middle, access };
         Ok((first, FakeShared { memory, range: middle..range.end, access }))
+    }
+}
+
+impl<A: Readable> Shared for FakeShared<A> {
+    fn len(&self) -> usize {
+        self.range.len()
     }
     fn copy_out(&self, offset: usize, to: &mut [u8]) -> Result<(), Outside> {
         let at = self.place(offset, to.len())?;
