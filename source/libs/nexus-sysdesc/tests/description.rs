@@ -7,8 +7,14 @@ use std::collections::HashSet;
 use common::{device, permit, rule, service, system};
 use nexus_sysdesc::{
     Danger, DescError, Description, Device, MAX_LEN, Permission, Permit, Place, Problem, Profile,
-    Proof, Says, bounds,
+    Proof, Queue, Says, Shape, bounds,
 };
+
+/// One queue with `heads` heads of a page that the device writes.
+fn queues(heads: u16) -> Vec<Queue> {
+    let shape = Shape { heads, reads: Vec::new(), writes: vec![4096] };
+    vec![Queue { shapes: vec![shape] }]
+}
 
 fn proof(name: &str) -> Proof {
     Proof { name: name.into(), checks: 1 }
@@ -94,7 +100,9 @@ const CASES: &[Case] = &[
     (Place::Device(1), Problem::BadWindow, |d| d.devices[1].window_len = (1 << 30) + 4096),
     (Place::Device(0), Problem::BadWindow, |d| d.devices[0].base = Some(0x10_1800)),
     (Place::Device(0), Problem::BadWindow, |d| d.devices[0].base = Some(!4095)),
-    (Place::Device(1), Problem::WindowTaken, |d| d.devices[1].compatible = "rtc0".into()),
+    (Place::Device(1), Problem::WindowTaken, |d| {
+        d.devices[1] = Device { id: 1, name: "rtc1".into(), ..d.devices[0].clone() };
+    }),
     (Place::Device(1), Problem::WindowTaken, |d| {
         d.devices[0].window_len = 8192;
         d.devices[1].base = Some(0x10_2000);
@@ -113,6 +121,15 @@ const CASES: &[Case] = &[
     }),
     (Place::Device(1), Problem::BadInstance, |d| d.devices[1].instance = 1),
     (Place::Device(1), Problem::BadDanger, |d| d.devices[1].danger = Danger::Medium),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].virtio_id = Some(16)),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].virtio_id = Some(5)),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].virtio_id = Some(0)),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].virtio_id = None),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].compatible = "acme,gpu".into()),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].dma = false),
+    (Place::Device(0), Problem::NotSealable, |d| {
+        (d.devices[0].dma, d.devices[0].danger) = (true, Danger::High);
+    }),
     (Place::Service(2), Problem::BadId, |d| d.services.swap(1, 2)),
     (Place::Service(0), Problem::BadId, |d| (d.services[0].id, d.init) = (0, 0)),
     (Place::Service(1), Problem::BadName, |d| d.services[1].name = "x".repeat(33)),
@@ -200,7 +217,25 @@ const CASES: &[Case] = &[
     (Place::Rule(1), Problem::NoLine, |d| d.rules[1].irq = true),
     (Place::Rule(1), Problem::UnknownService, |d| d.rules[1].subject = 8),
     (Place::Rule(1), Problem::UnknownDevice, |d| d.rules[1].device = 2),
-    (Place::Rule(0), Problem::NoDma, |d| d.rules[0].allow_dma = true),
+    (Place::Service(3), Problem::NotOwners, |d| d.services[3].needs[0].registers = None),
+    (Place::Service(3), Problem::NotOwners, |d| d.services[3].needs[0].registers = Some(1 << 32)),
+    (Place::Rule(1), Problem::NotOwners, |d| d.rules[1].registers = None),
+    (Place::Rule(1), Problem::NotOwners, |d| d.rules[1].registers = Some(1 << 20 | 1 << 28)),
+    (Place::Service(3), Problem::BadQueues, |d| d.services[3].needs[0].queues = queues(0)),
+    (Place::Service(3), Problem::BadQueues, |d| d.services[3].needs[0].queues = queues(9)),
+    (Place::Rule(1), Problem::BadQueues, |d| d.rules[1].queues = vec![queues(1); 2].concat()),
+    (Place::Rule(1), Problem::BadQueues, |d| {
+        let pieces = vec![1 << 20; 8];
+        let shape = Shape { heads: 2, reads: Vec::new(), writes: pieces };
+        d.rules[1].queues = vec![Queue { shapes: vec![shape] }];
+    }),
+    (Place::Rule(1), Problem::OtherQueues, |d| d.rules[1].queues = queues(4)),
+    (Place::Rule(1), Problem::OtherQueues, |d| d.services[3].needs[0].queues = queues(4)),
+    (Place::Rule(1), Problem::OtherQueues, |d| {
+        (d.services[3].needs[0].queues, d.rules[1].queues) = (queues(4), queues(3));
+    }),
+    (Place::Rule(0), Problem::NoDma, |d| d.rules[0].queues = queues(64)),
+    (Place::Service(2), Problem::NoDma, |d| d.services[2].needs[0].queues = queues(64)),
 ];
 
 // attack 39 U: a description with two owners, equal names or any other damage; refused

@@ -71,6 +71,7 @@ fn rights_only_within_the_rule() {
         device: UART,
         rights,
         base: 0x1000_0000,
+        pool: 0,
         ..rng(nonce)
     };
     assert!(bench.decide(&uart(MAP | READ, 1)).allows(&uart(MAP | READ, 1)));
@@ -82,13 +83,6 @@ fn rights_only_within_the_rule() {
         let asked = rng(nonce).rights | right.bits();
         assert_eq!(bench.deny(&Decide { rights: asked, ..rng(nonce) }), Reason::RightsExceedRule);
     }
-}
-
-#[test]
-fn dma_needs_a_rule_that_says_so() {
-    let mut description = description();
-    description.rules[2].allow_dma = false;
-    assert_eq!(Bench::with(description).deny(&rng(1)), Reason::DmaNotAllowed);
 }
 
 #[test]
@@ -110,6 +104,7 @@ fn only_a_window_that_the_device_can_have() {
         subject: Subject { id: 4, incarnation: 1 },
         device: UART,
         rights: MAP | READ,
+        pool: 0,
         ..rng(100)
     };
     assert_eq!(bench.deny(&uart), Reason::WindowMismatch, "not where the board has it");
@@ -122,7 +117,7 @@ fn one_device_has_one_place_and_a_place_one_device() {
     assert!(bench.decide(&rng(1)).allows(&rng(1)));
     assert_eq!(bench.deny(&Decide { base: 0x1000_7000, ..rng(2) }), Reason::WindowMismatch);
     let subject = Subject { id: 4, incarnation: 1 };
-    let extra = Decide { subject, device: EXTRA, ..rng(3) };
+    let extra = Decide { subject, device: EXTRA, pool: 0, ..rng(3) };
     assert_eq!(bench.deny(&extra), Reason::WindowMismatch, "rngd's pages");
     let apart = Decide { base: 0x1000_7000, nonce: 4, ..extra };
     assert!(bench.decide(&apart).allows(&apart));
@@ -182,6 +177,7 @@ fn lives_are_remembered_for_each_service() {
         subject: Subject { id: 4, incarnation },
         device: EXTRA,
         base: 0x1000_7000,
+        pool: 0,
         ..rng(nonce)
     };
     assert!(bench.decide(&rng(1)).allows(&rng(1)));
