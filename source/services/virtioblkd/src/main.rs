@@ -19,7 +19,7 @@ use virtioblkd::server::Server;
 nexus_rt::entry!(main);
 
 /// Heads of the queue, of all shapes: as many as services/virtioblkd.toml asks for.
-const HEADS: usize = 177;
+const HEADS: usize = 161;
 
 fn main() -> Result<(), StartError> {
     let endpoint = startup().serve()?;
