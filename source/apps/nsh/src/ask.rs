@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use nexus_abi::KindCode;
 use nexus_proto::disk::{self, Disk, DiskInfo, DiskStats};
+use nexus_proto::entropy::{Entropy, Random};
 use nexus_proto::init::{
     Board, BoardEntry, CapEntry, Caps, Init, IrqEntry, Irqs, Mem, MemInfo, OwnerInfo, Owners,
     Readiness, Ready, ServiceInfo, ServiceStat, Services, Stat, Try, TryAnswer,
@@ -16,7 +17,7 @@ use nexus_proto::policy::{
 };
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
-use nexus_proto::{Operation, Protocol, ServiceError, Text, Zero, ids};
+use nexus_proto::{Malformed, Operation, Protocol, ServiceError, Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, startup};
 use nexus_sysdesc::Permission;
 
@@ -287,6 +288,21 @@ pub fn disk_sector(sector: u64) -> Result<Vec<u8>, Trouble> {
         let len = (disk::SECTOR - at).min(Text::MAX as u64) as u32;
         let read = disk::Read { offset: first.saturating_add(at), len, zero: Zero::ZERO };
         bytes.extend_from_slice(ask::<Disk, _>(ids::VIRTIOBLKD, &read)?.as_bytes());
+    }
+    Ok(bytes)
+}
+
+/// So many random bytes, asked for piece by piece.
+pub fn random(count: usize) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::new();
+    while bytes.len() < count {
+        let len = (count - bytes.len()).min(nexus_proto::Text::MAX);
+        let piece = ask::<Entropy, _>(ids::RNGD, &Random { len: len as u64 })?;
+        if piece.as_bytes().len() != len {
+            let error = Some(CallError::Malformed(Malformed::Length));
+            return Err(Trouble { service: ids::RNGD, error });
+        }
+        bytes.extend_from_slice(piece.as_bytes());
     }
     Ok(bytes)
 }

@@ -13,6 +13,11 @@ use crate::suggest::suggest;
 /// Records or lines that are shown when nobody says how many.
 pub const SHOWN: usize = 20;
 
+/// Random bytes that are shown when nobody says how many.
+pub const RANDOM_SHOWN: usize = 16;
+/// Most random bytes that are shown.
+pub const RANDOM_MOST: usize = 256;
+
 /// What stands after a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arg {
@@ -32,6 +37,8 @@ pub enum Arg {
     Read,
     /// Number of a sector.
     Sector,
+    /// A number, or nothing.
+    Bytes,
 }
 
 /// A command as `help` tells it.
@@ -92,6 +99,8 @@ specs! {
          about to look anyway.";
     "date" [] "date", "the wall clock", "";
     "uptime" [] "uptime", "time since the machine started", "";
+    "random" [Bytes] "random [N]", "random bytes, 16 if nobody says how many",
+        "From the generator of rngd, which its device seeds. 256 at most.";
     "poweroff" [] "poweroff", "turn the machine off", "";
     "reboot" [] "reboot", "start the machine anew", "";
 }
@@ -152,6 +161,8 @@ pub enum Command {
     Date,
     /// Time since start.
     Uptime,
+    /// So many random bytes.
+    Random(usize),
     /// Off.
     PowerOff,
     /// Restart.
@@ -219,6 +230,7 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         }
         ("date", _) => Command::Date,
         ("uptime", _) => Command::Uptime,
+        ("random", args) => Command::Random(bytes(spec, args.first())?),
         ("poweroff", _) => Command::PowerOff,
         ("reboot", _) => Command::Reboot,
         _ => return Err(unknown_command(name)),
@@ -280,6 +292,15 @@ fn sector(spec: &Spec, word: Option<&&str>) -> Result<u64, String> {
     let word = word.ok_or_else(|| format!("disk: which sector? usage: {}", spec.usage))?;
     let number = word.parse().ok().filter(|number| is_number(word) && *number <= u64::MAX / SECTOR);
     number.ok_or_else(|| format!("disk: `{word}` is no number of a sector; usage: {}", spec.usage))
+}
+
+/// How many random bytes.
+fn bytes(spec: &Spec, word: Option<&&str>) -> Result<usize, String> {
+    let Some(word) = word else { return Ok(RANDOM_SHOWN) };
+    let number = word.parse().ok().filter(|number| (1..=RANDOM_MOST).contains(number));
+    number
+        .filter(|_| is_number(word))
+        .ok_or_else(|| format!("random: `{word}` is not 1 to {RANDOM_MOST}; usage: {}", spec.usage))
 }
 
 fn is_number(word: &str) -> bool {

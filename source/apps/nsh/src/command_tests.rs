@@ -25,7 +25,7 @@ fn every_command_can_be_typed() {
                 Arg::Service => "rngd",
                 Arg::Device | Arg::DeviceOrPermission => "blk0",
                 Arg::Command => "caps",
-                Arg::HowMany | Arg::LogPart | Arg::Sector => "5",
+                Arg::HowMany | Arg::LogPart | Arg::Sector | Arg::Bytes => "5",
                 Arg::Read => "read",
             })
             .collect();
@@ -67,6 +67,17 @@ fn sectors_of_the_disk() {
         assert_eq!(error(&format!("disk read {word}")), expected);
     }
     assert_eq!(error("disk write 7"), format!("disk: `write` is not `read`; {usage}"));
+}
+
+#[test]
+fn how_many_random_bytes() {
+    assert_eq!(command("random"), Ok(Some(Command::Random(16))));
+    assert_eq!(command("random 1"), Ok(Some(Command::Random(1))));
+    assert_eq!(command("random 256"), Ok(Some(Command::Random(256))));
+    for word in ["0", "257", "-1", "+1", "x", "all", "18446744073709551616"] {
+        let expected = format!("random: `{word}` is not 1 to 256; usage: random [N]");
+        assert_eq!(error(&format!("random {word}")), expected);
+    }
 }
 
 #[test]

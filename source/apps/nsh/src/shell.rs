@@ -158,6 +158,7 @@ impl Shell {
             Command::Disk => show::disk(&ask::disk()?, &ask::disk_stats()?),
             Command::DiskRead(sector) => show::sector(&ask::disk_sector(sector)?),
             Command::Date => format!("{}\n", Date::of(ask::now()?.unix_ns)),
+            Command::Random(count) => show::random(&ask::random(count)?),
             Command::Uptime => format!("up {}\n", duration(uptime_ns())),
             Command::Log(_) | Command::PowerOff | Command::Reboot => String::new(),
         })

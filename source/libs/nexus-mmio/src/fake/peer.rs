@@ -41,14 +41,6 @@ impl Shared for FakePeer {
     fn len(&self) -> usize {
         self.part.len()
     }
-    fn split(self, at: usize) -> Result<(Self, Self), Self> {
-        let FakePeer { memory, part } = self;
-        let whole = |part| FakePeer { memory: memory.clone(), part };
-        match part.split(at) {
-            Ok((first, rest)) => Ok((whole(first), whole(rest))),
-            Err(part) => Err(whole(part)),
-        }
-    }
     fn copy_out(&self, offset: usize, to: &mut [u8]) -> Result<(), Outside> {
         let at = self.part.place(offset, to.len())?;
         to.copy_from_slice(&self.memory.device_read(at..at + to.len()));
