@@ -65,7 +65,9 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ConfigError::Unsteady => f.write_str("the configuration of the disk changes all the time"),
+            ConfigError::Unsteady => {
+                f.write_str("the configuration of the disk changes all the time")
+            }
             ConfigError::Block(bytes) => write!(f, "a disk with blocks of {bytes} bytes"),
             ConfigError::NoData { size_max, seg_max } => {
                 write!(f, "a disk that takes {seg_max} pieces of {size_max} bytes: no sector fits")
@@ -118,7 +120,11 @@ impl Config {
             most: size_max,
             writes,
             flushes: has(Feature::BLK_FLUSH),
-            discard: range(Feature::BLK_DISCARD, regs.read(DISCARD_SECTORS), regs.read(DISCARD_SEG)),
+            discard: range(
+                Feature::BLK_DISCARD,
+                regs.read(DISCARD_SECTORS),
+                regs.read(DISCARD_SEG),
+            ),
             zeroes: range(
                 Feature::BLK_WRITE_ZEROES,
                 regs.read(ZEROES_SECTORS),
@@ -161,10 +167,7 @@ fn capacity<B: Bus>(regs: &Registers<B, LEN>) -> u64 {
 }
 
 /// What `read` gives when the configuration did not change meanwhile.
-fn steady<T, B: Bus>(
-    regs: &Registers<B, LEN>,
-    read: impl Fn() -> T,
-) -> Result<T, ConfigError> {
+fn steady<T, B: Bus>(regs: &Registers<B, LEN>, read: impl Fn() -> T) -> Result<T, ConfigError> {
     let once = || {
         let before = regs.read(GENERATION);
         let value = read();

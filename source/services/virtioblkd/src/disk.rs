@@ -122,7 +122,9 @@ impl fmt::Display for NoUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoUse::Head(head) => write!(f, "the pieces of head {head} are of no request to a disk"),
-            NoUse::NoSector(used_for) => write!(f, "no head is to {used_for:?} a sector of 512 bytes"),
+            NoUse::NoSector(used_for) => {
+                write!(f, "no head is to {used_for:?} a sector of 512 bytes")
+            }
         }
     }
 }
@@ -171,9 +173,8 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
         }
         classes.retain(|class| class.sectors == 0 || class.shape.len <= config.most);
         classes.sort_by_key(|class| (class.shape.used_for, u32::MAX - class.sectors));
-        let sector = |used_for| {
-            classes.iter().any(|class| class.shape == Shape { used_for, len: SECTOR })
-        };
+        let sector =
+            |used_for| classes.iter().any(|class| class.shape == Shape { used_for, len: SECTOR });
         for used_for in [Use::Read, Use::Write] {
             if !sector(used_for) && (used_for == Use::Read || config.writes) {
                 return Err(NoUse::NoSector(used_for));
@@ -346,7 +347,7 @@ fn prepare<P: SharedMut>(
     fill: impl FnOnce(&mut P, usize, usize) -> Result<(), Outside>,
 ) -> Result<(), Outside> {
     let range = shape.used_for == Use::Range;
-    let first = if range { 0 } else { sector };
+    let first = if matches!(shape.used_for, Use::Read | Use::Write) { sector } else { 0 };
     put_words(slots, head, HEADER, [code, first])?;
     let status = if shape.len == 0 { DATA } else { DATA + 1 };
     slots.write(head, status, 0, &[NO_STATUS])?;

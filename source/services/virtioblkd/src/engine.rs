@@ -153,12 +153,13 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
     /// Takes one completion; false when there is none.
     fn complete(&mut self) -> Result<bool, Misbehaved> {
         let Engine { disk, ring, calls, serial, .. } = self;
-        let done = disk.complete(|done, memory, place, len| match (Tag::from_code(done.tag), ring) {
-            (Tag::Call, _) => calls.take(memory, place, len),
-            (Tag::Serial, _) => *serial = serial_number(memory, place),
-            (tag, Some(ring)) => ring.take(tag, memory, place, len),
-            (Tag::Ring { .. }, None) => {}
-        })?;
+        let done =
+            disk.complete(|done, memory, place, len| match (Tag::from_code(done.tag), ring) {
+                (Tag::Call, _) => calls.take(memory, place, len),
+                (Tag::Serial, _) => *serial = serial_number(memory, place),
+                (tag, Some(ring)) => ring.take(tag, memory, place, len),
+                (Tag::Ring { .. }, None) => {}
+            })?;
         let Some(done) = done else { return Ok(false) };
         match Tag::from_code(done.tag) {
             Tag::Call => self.answers.extend(self.calls.done(&done)),

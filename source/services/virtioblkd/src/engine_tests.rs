@@ -120,7 +120,10 @@ fn calls_are_done_as_they_came_and_so_many() {
     }
     let busy = bench.answers();
     assert_eq!(busy.len(), 1);
-    assert_eq!((busy[0].0, Write::decode_reply(&busy[0].1)), (MOST, Err(ReplyError::Service(ServiceError::Busy))));
+    assert_eq!(
+        (busy[0].0, Write::decode_reply(&busy[0].1)),
+        (MOST, Err(ReplyError::Service(ServiceError::Busy)))
+    );
     bench.settle();
     let order: Vec<usize> = bench.answers().into_iter().map(|(who, _)| who).collect();
     assert_eq!(order, (0..MOST).collect::<Vec<_>>());
@@ -402,8 +405,12 @@ struct Wish {
 }
 
 fn wish() -> impl Strategy<Value = Wish> {
-    (0_u8..7, 0..SECTORS, 1_u32..12, any::<u8>())
-        .prop_map(|(op, first, sectors, byte)| Wish { op, first, sectors, byte })
+    (0_u8..7, 0..SECTORS, 1_u32..12, any::<u8>()).prop_map(|(op, first, sectors, byte)| Wish {
+        op,
+        first,
+        sectors,
+        byte,
+    })
 }
 
 /// A disk that is a row of bytes.
@@ -512,5 +519,8 @@ fn the_exercise_reaches_all_of_it() {
         answered += outcome.answered;
         misbehaved += usize::from(outcome.misbehaved);
     }
-    assert!(done > 100 && failed > 100 && answered > 100 && misbehaved > 10, "{done} {failed} {answered} {misbehaved}");
+    assert!(
+        done > 100 && failed > 100 && answered > 100 && misbehaved > 10,
+        "{done} {failed} {answered} {misbehaved}"
+    );
 }

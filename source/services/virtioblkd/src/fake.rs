@@ -160,7 +160,10 @@ impl Platter {
     }
 }
 
-type Fake<W> = Engine<
+/// A driver's side of the device, over fake memory.
+pub type FakeDisk = Disk<FakeShared<ReadWrite>, FakeShared<ReadOnly>, FakeShared<ReadWrite>, HEADS>;
+/// An engine with it, and a ring over fake memory.
+pub type FakeEngine<W> = Engine<
     FakeShared<ReadWrite>,
     FakeShared<ReadOnly>,
     FakeShared<ReadWrite>,
@@ -168,6 +171,35 @@ type Fake<W> = Engine<
     W,
     HEADS,
 >;
+
+/// A device, and the driver's side of it.
+pub struct Parts {
+    /// The pool and the used ring.
+    pub memory: FakeMemory,
+    /// The device.
+    pub device: FakeDevice,
+    /// What is on it.
+    pub platter: Platter,
+    /// The driver's side.
+    pub disk: FakeDisk,
+}
+
+/// A device that has nothing to do.
+///
+/// # Panics
+/// It cannot be driven.
+#[must_use]
+pub fn parts(config: Config, notices: Notices, order: Order) -> Parts {
+    let layout = layout();
+    let memory = layout.memory();
+    let platter = Platter::default();
+    let its = platter.clone();
+    let work = move |head, reads: &[u8]| its.work(head, reads);
+    let device = FakeDevice::new(&memory, &layout, 0, notices, work).in_order(order);
+    let (queue, heads, slots) = layout.sealed(&memory, notices).queue(0).expect("this queue");
+    let disk = Disk::new(config, queue, heads, slots).expect("a disk");
+    Parts { memory, device, platter, disk }
+}
 
 /// A disk, its driver, and who asks: by messages with numbers, and through a ring.
 pub struct Bench {
@@ -180,7 +212,7 @@ pub struct Bench {
     /// What is on it.
     pub platter: Platter,
     /// The driver.
-    pub engine: Fake<usize>,
+    pub engine: FakeEngine<usize>,
     /// The memory of the ring.
     pub shared: FakeMemory,
     /// The other side of the ring.
@@ -195,16 +227,7 @@ pub struct Bench {
 /// The disk cannot be driven.
 #[must_use]
 pub fn bench(config: Config, notices: Notices, order: Order) -> Bench {
-    let layout = layout();
-    let memory = layout.memory();
-    let platter = Platter::default();
-    let its = platter.clone();
-    let device = FakeDevice::new(&memory, &layout, 0, notices, move |head, reads| {
-        its.work(head, reads)
-    });
-    let device = device.in_order(order);
-    let (queue, heads, slots) = layout.sealed(&memory, notices).queue(0).expect("this queue");
-    let disk = Disk::new(config, queue, heads, slots).expect("a disk");
+    let Parts { memory, device, platter, disk } = parts(config, notices, order);
     let len = memory_len(DATA);
     let shared = FakeMemory::new(len);
     let consumer = Consumer::new(shared.peer(0..len)).expect("memory of a ring");

@@ -25,8 +25,10 @@ fn main() -> Result<(), StartError> {
     let endpoint = startup().serve()?;
     let mut device = nexus_virtio::owner::take::<LEN>(DeviceType::BLOCK)?;
     let (queue, heads, slots) = device.queue::<HEADS>(0)?;
-    let refused = |why: &dyn core::fmt::Display| owner::wrong_device(why, DeviceType::BLOCK.id().into());
-    let config = Config::read(&device.regs, |feature| device.has(feature)).map_err(|why| refused(&why))?;
+    let refused =
+        |why: &dyn core::fmt::Display| owner::wrong_device(why, DeviceType::BLOCK.id().into());
+    let config =
+        Config::read(&device.regs, |feature| device.has(feature)).map_err(|why| refused(&why))?;
     let disk = Disk::new(config, queue, heads, slots).map_err(|why| refused(&why))?;
     let permitted = permitted()?;
     device.ready();

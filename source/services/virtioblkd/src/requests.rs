@@ -14,8 +14,7 @@ use crate::tag::Tag;
 /// Entries of the ring: most requests that are in flight.
 pub const ENTRIES: usize = 64;
 /// What can be asked for.
-pub const OPS: Ops =
-    Ops::of(&[wire::READ, wire::WRITE, wire::FLUSH, wire::DISCARD, wire::ZEROES]);
+pub const OPS: Ops = Ops::of(&[wire::READ, wire::WRITE, wire::FLUSH, wire::DISCARD, wire::ZEROES]);
 
 /// A request, and how far it is.
 #[derive(Debug)]
@@ -232,7 +231,8 @@ fn range<R: SharedMut>(ring: &Driver<R, ENTRIES>, asked: &Asked) -> Result<(u64,
     if !fits || ring.read(asked, 0, &mut bytes).is_err() {
         return Err(Refused::OutOfRange);
     }
-    let [first, rest] = [bytes.first_chunk(), bytes.last_chunk()].map(|half| half.copied().map_or(0, u64::from_le_bytes));
+    let [first, rest] = [bytes.first_chunk(), bytes.last_chunk()]
+        .map(|half| half.copied().map_or(0, u64::from_le_bytes));
     // The four bytes after the count are 0, or it is no count.
     u32::try_from(rest).map(|count| (first, count)).map_err(|_| Refused::OutOfRange)
 }
