@@ -69,7 +69,7 @@ fn what_was_agreed_is_read_and_nothing_else() {
     assert_eq!(config(no_pieces, &writable), Ok(Config { discard: 0, zeroes: 0, ..all }));
 }
 
-// attack 103 U: a disk with blocks or pieces that cannot be; refused before anything is asked of it
+// attack 98 U: a disk with blocks or pieces that cannot be; refused before anything is asked of it
 #[test]
 fn a_disk_that_cannot_be_is_refused() {
     for block in [0, 1, 511, 513, 4095] {
@@ -85,7 +85,7 @@ fn a_disk_that_cannot_be_is_refused() {
     }
 }
 
-// attack 103 U: the capacity changes between its halves; read again, and a disk that changes all the time is refused; broken: disk-generation
+// attack 98 U: the capacity changes between its halves; read again, and a disk that changes all the time is refused; broken: disk-generation
 #[test]
 fn a_configuration_that_changes_is_read_again() {
     let changes = |times: u32| {

@@ -86,7 +86,7 @@ fn bytes_are_read_and_written_by_messages() {
     assert_eq!(answer(&mut bench, read(last, 1)), Ok(vec![0]));
 }
 
-// attack 103 U: bytes past the end, across sectors, none, more than a message holds, at offsets that wrap; refused before the device hears of it; broken: disk-range, disk-message-range
+// attack 98 U: bytes past the end, across sectors, none, more than a message holds, at offsets that wrap; refused before the device hears of it; broken: disk-range, disk-message-range
 #[test]
 fn bytes_that_cannot_be_are_refused() {
     let mut bench = plain();
@@ -168,7 +168,7 @@ fn sixty_four_are_in_flight_and_a_batch_rings_once() {
     assert!(bench.consumer.free_id().is_some() && bench.consumer.in_flight() == 0);
 }
 
-// attack 103 U: lengths that are no sectors, sectors past the end, ranges of which the end wraps, operations that there are not; refused, and the device does not hear of it; broken: disk-range, disk-length, disk-range-data
+// attack 98 U: lengths that are no sectors, sectors past the end, ranges of which the end wraps, operations that there are not; refused, and the device does not hear of it; broken: disk-range, disk-length, disk-range-data
 #[test]
 fn what_a_ring_cannot_have_is_refused() {
     let mut bench = plain();
@@ -235,7 +235,7 @@ fn ranges_are_zeroed_in_parts_that_the_device_takes() {
     assert_eq!(bench.engine.stats().ranges, 4, "nine sectors in parts of four, and one");
 }
 
-// attack 103 U: a disk that cannot be written is written; refused by both ways; broken: disk-read-only
+// attack 98 U: a disk that cannot be written is written; refused by both ways; broken: disk-read-only
 #[test]
 fn a_disk_that_cannot_be_written_is_not() {
     let config = Config { writes: false, flushes: false, discard: 0, zeroes: 0, ..CONFIG };

@@ -96,7 +96,7 @@ fn read(offset: u64) -> Read {
     Read { offset, len: 8, zero: Zero::ZERO }
 }
 
-// attack 103 U: a service without the permission reads, writes and flushes the disk; denied, and the device does not hear of it; broken: disk-permission
+// attack 98 U: a service without the permission reads, writes and flushes the disk; denied, and the device does not hear of it; broken: disk-permission
 #[test]
 fn data_is_for_whom_it_is_permitted() {
     let mut bench = bench();
