@@ -173,6 +173,8 @@ fn sixty_four_are_in_flight_and_a_batch_rings_once() {
 fn what_a_ring_cannot_have_is_refused() {
     let mut bench = plain();
     let asked = bench.platter.asked().len();
+    // A range that would do, if it had the right length.
+    bench.consumer.write(0, &[0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]).unwrap();
     let mut status = |op, arg, data| {
         let id = bench.submit(op, arg, data);
         bench.settle();
@@ -310,20 +312,8 @@ fn a_device_that_misbehaves_is_given_up() {
     assert_eq!((bench.misbehaved(), bench.doorbell.rung().len()), (None, rung));
 }
 
-// attack 52 U: the device says that it is done and has written nothing; what it had there before is not given out; broken: disk-status, disk-short
-#[test]
-fn what_the_device_did_not_write_is_not_given_out() {
-    let mut bench = plain();
-    // So that the slots hold data, and a status that says done.
-    for _ in 0..8 {
-        bench.submit(ring::READ, 7, 0..512);
-        bench.settle();
-        bench.completions();
-    }
-    bench.consumer.write(0, &[9; 512]).unwrap();
-    bench.submit(ring::READ, 8, 0..512);
-    bench.turn();
-    // The heads of one sector are the last that were made: what stands in the available ring says which.
+/// The device says that it is done with the newest request, and wrote `len` bytes and this status.
+fn complete_newest(bench: &Bench, len: u32, status: Option<u8>) {
     let layout = layout();
     let (avail, used) = (layout.avail(0).start, layout.used(0).start);
     let half = |at: usize| {
@@ -332,13 +322,34 @@ fn what_the_device_did_not_write_is_not_given_out() {
     };
     let (size, posted, made) = (layout.size(0), half(avail + 2), half(used + 2));
     let head = half(avail + 4 + 2 * (usize::from(posted.wrapping_sub(1)) % size));
-    let entry = [u32::from(head).to_le_bytes(), 513_u32.to_le_bytes()].concat();
+    if let Some(status) = status {
+        bench.memory.device_write(layout.piece(0, head, 2).start, &[status]);
+    }
+    let entry = [u32::from(head).to_le_bytes(), len.to_le_bytes()].concat();
     bench.memory.device_write(used + 4 + 8 * (usize::from(made) % size), &entry);
     bench.memory.device_write(used + 2, &made.wrapping_add(1).to_le_bytes());
     bench.memory.settle();
-    bench.turn();
-    assert_eq!(bench.completions()[0].1, ring::FAILED);
-    assert_eq!(bench.data(0..512), [9; 512]);
+}
+
+// attack 52 U: the device says that it is done, and has written no status, or less than the data; what it had there before is not given out; broken: disk-status, disk-short
+#[test]
+fn what_the_device_did_not_write_is_not_given_out() {
+    for (len, status) in [(513, None), (512, Some(0)), (1, Some(0)), (0, Some(0))] {
+        let mut bench = plain();
+        // So that the slots hold data, and a status that says done.
+        for _ in 0..8 {
+            bench.submit(ring::READ, 7, 0..512);
+            bench.settle();
+            bench.completions();
+        }
+        bench.consumer.write(0, &[9; 512]).unwrap();
+        bench.submit(ring::READ, 8, 0..512);
+        bench.turn();
+        complete_newest(&bench, len, status);
+        bench.turn();
+        assert_eq!(bench.completions()[0].1, ring::FAILED, "{len}, {status:?}");
+        assert_eq!(bench.data(0..512), [9; 512]);
+    }
 }
 
 #[test]
