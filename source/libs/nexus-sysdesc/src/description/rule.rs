@@ -71,11 +71,13 @@ pub enum Permission {
     Clock,
     /// End or restart the machine.
     Power,
+    /// Read and write the disk.
+    Disk,
 }
 
 impl Permission {
     /// Every permission, in order.
-    pub const ALL: [Permission; 8] = [
+    pub const ALL: [Permission; 9] = [
         Permission::Distribute,
         Permission::Record,
         Permission::View,
@@ -84,6 +86,7 @@ impl Permission {
         Permission::Report,
         Permission::Clock,
         Permission::Power,
+        Permission::Disk,
     ];
 
     /// Its number in messages: its place in [`Permission::ALL`], from 0.
@@ -110,6 +113,7 @@ impl Permission {
             Permission::Report => "report",
             Permission::Clock => "clock",
             Permission::Power => "power",
+            Permission::Disk => "disk",
         }
     }
 }
