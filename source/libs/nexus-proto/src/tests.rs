@@ -230,6 +230,7 @@ protocols!(
     device::Device,
     init::Init,
     log::Log,
+    net::Net,
     policy::Policy,
     power::Power,
     rtc::Rtc

@@ -73,11 +73,13 @@ pub enum Permission {
     Clock,
     /// End or restart the machine.
     Power,
+    /// Send frames to the network, and have those that come.
+    Net,
 }
 
 impl Permission {
     /// Every permission, in order.
-    pub const ALL: [Permission; 8] = [
+    pub const ALL: [Permission; 9] = [
         Permission::Distribute,
         Permission::Record,
         Permission::View,
@@ -86,6 +88,7 @@ impl Permission {
         Permission::Report,
         Permission::Clock,
         Permission::Power,
+        Permission::Net,
     ];
 
     /// Its number in messages: its place in [`Permission::ALL`], from 0.
@@ -112,6 +115,7 @@ impl Permission {
             Permission::Report => "report",
             Permission::Clock => "clock",
             Permission::Power => "power",
+            Permission::Net => "net",
         }
     }
 }

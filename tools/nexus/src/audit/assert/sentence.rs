@@ -15,7 +15,7 @@
 //!           owns more than N devices
 //!           receives interrupts of DEVICE
 //!           calls NAME            may call that service
-//!           may PERMISSION        distribute, record, view, log, ask, report, clock, power
+//!           may PERMISSION        distribute, record, view, log, ask, report, clock, power, net
 //!           has more than N frames
 //!           is trusted with all memory
 //! DEVICE    NAME, a device, a dma device, a low device, a medium device, a high device
