@@ -1,7 +1,9 @@
 //! A device that is not there: the bus, and the memory shared with it, for host tests.
 
+mod peer;
 mod shared;
 
+pub use peer::FakePeer;
 pub use shared::{FakeMemory, FakeShared};
 
 use core::cell::RefCell;

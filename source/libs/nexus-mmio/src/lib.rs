@@ -25,8 +25,8 @@
 //! ```
 //!
 //! On the target the bus is a [`Window`]; in host tests it is a `fake::FakeBus` (feature `fake`).
-//! Memory that a device reaches as well is a [`SharedMemory`], in host tests a part of a
-//! `fake::FakeMemory`: read and written by offset with volatile copies, never as a slice.
+//! Memory that a device, or another process, reaches as well is a [`SharedMemory`], in host tests a part
+//! of a `fake::FakeMemory`: read and written by offset with volatile copies, never as a slice.
 //!
 //! A driver is safe Rust either way: the only unsafe code is in the modules `window` and `memory`.
 #![no_std]
@@ -35,6 +35,9 @@
 extern crate std;
 
 mod bus;
+mod copy;
+#[cfg(test)]
+mod copy_tests;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod memory;
@@ -49,6 +52,7 @@ mod tests;
 mod window;
 
 pub use bus::{Bus, Width};
+pub use copy::copy_between;
 pub use memory::SharedMemory;
 pub use reg::{
     ReadOnly, ReadWrite, Readable, Reg, RegArray, Registers, TooSmall, Writable, WriteOnly,

@@ -12,7 +12,7 @@ use crate::{Outside, ReadWrite, Readable, Shared, SharedMut};
 /// Bytes in the widest load or store of a copy.
 const WORD: usize = size_of::<u64>();
 
-/// Memory that a device reaches as well, mapped into this process. One that is
+/// Memory that a device, or another process, reaches as well, mapped into this process. One that is
 /// [`ReadOnly`](crate::ReadOnly) has no stores:
 ///
 /// ```compile_fail
@@ -35,7 +35,7 @@ impl<A> SharedMemory<A> {
     /// (1) `base` to `base + len` is mapped memory that stays until the process ends, readable, and
     /// writable if `A` is (a store that the mapping refuses is a fault, not undefined behaviour).
     /// (2) `base` is a multiple of 8. (3) No other `SharedMemory`, and no reference, covers any of it in
-    /// this process; a device may load and store there.
+    /// this process; a device, or another process, may load and store there.
     #[must_use]
     pub const unsafe fn from_mapping(base: usize, len: usize) -> Self {
         SharedMemory { base, len, access: PhantomData }
@@ -54,21 +54,54 @@ impl<A> SharedMemory<A> {
         Ok((first, SharedMemory { base: base + at, len: len - at, access }))
     }
 
+    /// The places of `count` values side by side from `offset` on; `None` when they are not all aligned
+    /// and inside.
+    #[inline]
+    fn places<T>(
+        &self,
+        offset: usize,
+        count: usize,
+    ) -> Option<impl ExactSizeIterator<Item = Place<T>> + use<A, T>> {
+        let first = address::<T>(self.base, self.len, offset, count)?;
+        let place = move |index| Place { at: first + index * size_of::<T>(), holds: PhantomData };
+        Some((0..count).map(place))
+    }
+
     #[inline]
     fn load<T>(&self, offset: usize) -> Option<T> {
-        let at = with_exposed_provenance::<T>(address::<T>(self.base, self.len, offset)?);
-        // SAFETY: (1) `at` is aligned for `T` and inside a live mapping, by `from_mapping`,
-        // `split` and `address`. (2) The memory was zeroed before it was mapped, and
-        // any bit pattern is a `T`, which is an unsigned integer in every use below. (3) No reference
-        // covers it. (4) A device that stores there meanwhile is outside the program: the load is
-        // volatile, made once, and gives the old bytes, the new ones, or some of both.
-        Some(unsafe { read_volatile(at) })
+        self.places(offset, 1)?.next().map(Place::load)
     }
 
     #[inline]
     fn store<T>(&mut self, offset: usize, value: T) {
-        let Some(at) = address::<T>(self.base, self.len, offset) else { return };
-        let at = with_exposed_provenance_mut::<T>(at);
+        if let Some(place) = self.places(offset, 1).and_then(|mut places| places.next()) {
+            place.store(value);
+        }
+    }
+}
+
+/// Where a `T` stands, aligned for it: in a mapping that stays, by `from_mapping`, `split` and `address`:
+/// `places` alone makes these.
+struct Place<T> {
+    at: usize,
+    holds: PhantomData<T>,
+}
+
+impl<T> Place<T> {
+    #[inline]
+    fn load(self) -> T {
+        let at = with_exposed_provenance::<T>(self.at);
+        // SAFETY: (1) `at` is aligned for `T` and inside a live mapping, as `Place` says. (2) The memory
+        // was zeroed before it was mapped, and any bit pattern is a `T`, which is an unsigned integer in
+        // every use below. (3) No reference covers it. (4) Who stores there meanwhile is outside the
+        // program: the load is volatile, made once, and gives the old bytes, the new ones, or some of
+        // both.
+        unsafe { read_volatile(at) }
+    }
+
+    #[inline]
+    fn store(self, value: T) {
+        let at = with_exposed_provenance_mut::<T>(self.at);
         // SAFETY: as in `load`; and only `SharedMut`, which memory to be written has, calls this.
         unsafe { write_volatile(at, value) };
     }
@@ -92,20 +125,24 @@ impl<A: Readable> Shared for SharedMemory<A> {
         let head = head(offset, to.len(), self.len).ok_or(Outside)?;
         let (first, rest) = to.split_at_mut(head);
         let (words, last) = rest.as_chunks_mut::<WORD>();
-        let mut at = offset;
-        for byte in first {
-            *byte = self.load(at).ok_or(Outside)?;
-            at += 1;
-        }
-        for word in words {
-            *word = self.load::<u64>(at).ok_or(Outside)?.to_ne_bytes();
-            at += WORD;
-        }
-        for byte in last {
-            *byte = self.load(at).ok_or(Outside)?;
-            at += 1;
-        }
+        let middle = offset + first.len();
+        let end = middle + words.len() * WORD;
+        let places = self.places(offset, first.len()).ok_or(Outside)?;
+        first.iter_mut().zip(places).for_each(|(byte, place)| *byte = place.load());
+        let loaded = self.words(middle, words.len())?;
+        words.iter_mut().zip(loaded).for_each(|(to, word)| *to = word.to_ne_bytes());
+        let places = self.places(end, last.len()).ok_or(Outside)?;
+        last.iter_mut().zip(places).for_each(|(byte, place)| *byte = place.load());
         Ok(())
+    }
+
+    #[inline]
+    fn words(
+        &self,
+        offset: usize,
+        count: usize,
+    ) -> Result<impl ExactSizeIterator<Item = u64>, Outside> {
+        Ok(self.places(offset, count).ok_or(Outside)?.map(Place::load))
     }
 
     #[inline]
@@ -129,19 +166,24 @@ impl SharedMut for SharedMemory<ReadWrite> {
         let head = head(offset, from.len(), self.len).ok_or(Outside)?;
         let (first, rest) = from.split_at(head);
         let (words, last) = rest.as_chunks::<WORD>();
-        let mut at = offset;
-        for byte in first {
-            self.store(at, *byte);
-            at += 1;
-        }
-        for word in words {
-            self.store(at, u64::from_ne_bytes(*word));
-            at += WORD;
-        }
-        for byte in last {
-            self.store(at, *byte);
-            at += 1;
-        }
+        let middle = offset + first.len();
+        let end = middle + words.len() * WORD;
+        let places = self.places(offset, first.len()).ok_or(Outside)?;
+        first.iter().zip(places).for_each(|(byte, place)| place.store(*byte));
+        self.put_words(middle, words.iter().map(|word| u64::from_ne_bytes(*word)))?;
+        let places = self.places(end, last.len()).ok_or(Outside)?;
+        last.iter().zip(places).for_each(|(byte, place)| place.store(*byte));
+        Ok(())
+    }
+
+    #[inline]
+    fn put_words(
+        &mut self,
+        offset: usize,
+        words: impl ExactSizeIterator<Item = u64>,
+    ) -> Result<(), Outside> {
+        let places = self.places(offset, words.len()).ok_or(Outside)?;
+        places.zip(words).for_each(|(place, word)| place.store(word));
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::vec::Vec;
 use crate::{Outside, ReadOnly, ReadWrite, Shared, SharedMemory, SharedMut};
 
 /// Memory that the test uses through it only.
-fn memory<A, const WORDS: usize>(words: &'static [AtomicU64; WORDS]) -> SharedMemory<A> {
+pub(crate) fn memory<A, const WORDS: usize>(words: &'static [AtomicU64; WORDS]) -> SharedMemory<A> {
     let base = words.as_ptr().expose_provenance();
     // SAFETY: (1) the memory is static: it stays, and is readable and writable. (2) It is aligned to
     // 8. (3) Its references are to atomics, which others may change.

@@ -1,10 +1,10 @@
-//! What memory that a device reaches as well is behind.
+//! What memory that a device, or another process, reaches as well is behind.
 
 /// Bytes that are not all inside the memory. Nothing was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outside;
 
-/// Memory that a device may read and write at any time, to be read.
+/// Memory that a device, or another process, may read and write at any time, to be read.
 ///
 /// Never a slice: each byte is loaded once, into a copy that nobody else changes, and the copy is
 /// what a driver looks at. Offsets are in bytes from the start. A load of a word that is not
@@ -28,6 +28,16 @@ pub trait Shared {
     fn read16(&self, offset: usize) -> u16;
     /// Loads four bytes.
     fn read32(&self, offset: usize) -> u32;
+    /// Loads `count` words of eight bytes, in the order of this machine, from `offset` on, each when it is
+    /// asked for.
+    ///
+    /// # Errors
+    /// They are not all inside, or there are some and `offset` is no multiple of 8.
+    fn words(
+        &self,
+        offset: usize,
+        count: usize,
+    ) -> Result<impl ExactSizeIterator<Item = u64>, Outside>;
 
     /// What this thread loaded and stored before it, in all memory, is done before what it loads and
     /// stores after it. Needed between the parts of what is handed over and the store that hands it
@@ -46,4 +56,13 @@ pub trait SharedMut: Shared {
     fn copy_in(&mut self, offset: usize, from: &[u8]) -> Result<(), Outside>;
     /// Stores two bytes.
     fn write16(&mut self, offset: usize, value: u16);
+    /// Stores words as [`words`](Shared::words) gives them to the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// They are not all inside, or there are some and `offset` is no multiple of 8. Nothing was stored.
+    fn put_words(
+        &mut self,
+        offset: usize,
+        words: impl ExactSizeIterator<Item = u64>,
+    ) -> Result<(), Outside>;
 }

@@ -28,7 +28,7 @@ impl Window {
 
     #[inline]
     fn load<T>(&self, offset: usize) -> Option<T> {
-        let at = with_exposed_provenance::<T>(address::<T>(self.base, self.len, offset)?);
+        let at = with_exposed_provenance::<T>(address::<T>(self.base, self.len, offset, 1)?);
         // SAFETY: (1) `at` is aligned for `T` and inside a live mapping, by `from_mapping` and
         // `address`. (2) Device registers hold any bit pattern, and `T` is an unsigned integer in
         // every use below. (3) No reference covers it, so that nothing is aliased.
@@ -37,19 +37,21 @@ impl Window {
 
     #[inline]
     fn store<T>(&mut self, offset: usize, value: T) {
-        let Some(at) = address::<T>(self.base, self.len, offset) else { return };
+        let Some(at) = address::<T>(self.base, self.len, offset, 1) else { return };
         let at = with_exposed_provenance_mut::<T>(at);
         // SAFETY: as in `load`; and device registers are not memory that Rust code owns.
         unsafe { write_volatile(at, value) };
     }
 }
 
-/// Where an access of `T` at `offset` of the `len` bytes at `base` goes; `None` when it is not aligned
-/// and inside.
+/// Where `count` accesses of `T` side by side, from `offset` of the `len` bytes at `base` on, go; `None`
+/// when they are not aligned and inside. Where there are none, nothing needs to be aligned.
 #[inline]
-pub(crate) fn address<T>(base: usize, len: usize, offset: usize) -> Option<usize> {
-    let inside = offset <= len && size_of::<T>() <= len - offset;
-    (inside && offset.is_multiple_of(size_of::<T>())).then(|| base + offset)
+pub(crate) fn address<T>(base: usize, len: usize, offset: usize, count: usize) -> Option<usize> {
+    let bytes = count.checked_mul(size_of::<T>())?;
+    let inside = offset <= len && bytes <= len - offset;
+    let aligned = count == 0 || offset.is_multiple_of(size_of::<T>());
+    (inside && aligned).then(|| base + offset)
 }
 
 impl Bus for Window {

@@ -136,13 +136,20 @@ pub struct FakeShared<A> {
 
 impl<A> FakeShared<A> {
     /// Where in all of the memory `len` bytes at `offset` are.
-    fn place(&self, offset: usize, len: usize) -> Result<usize, Outside> {
+    pub(super) fn place(&self, offset: usize, len: usize) -> Result<usize, Outside> {
         let has = self.range.len();
         let inside = offset <= has && len <= has - offset;
         inside.then(|| self.range.start + offset).ok_or(Outside)
     }
 
-    fn word<const BYTES: usize>(&self, offset: usize) -> usize {
+    /// The same for `count` words side by side.
+    pub(super) fn run(&self, offset: usize, count: usize) -> Result<usize, Outside> {
+        let bytes = count.checked_mul(8).ok_or(Outside)?;
+        let aligned = count == 0 || offset.is_multiple_of(8);
+        self.place(offset, bytes).and_then(|at| if aligned { Ok(at) } else { Err(Outside) })
+    }
+
+    pub(super) fn word<const BYTES: usize>(&self, offset: usize) -> usize {
         assert!(offset.is_multiple_of(BYTES), "word of {BYTES} bytes at {offset:#x}");
         self.place(offset, BYTES)
             .unwrap_or_else(|Outside| panic!("word of {BYTES} bytes at {offset:#x}"))
@@ -175,6 +182,14 @@ impl<A: Readable> Shared for FakeShared<A> {
     fn read32(&self, offset: usize) -> u32 {
         u32::from_le_bytes(self.load(offset))
     }
+    fn words(
+        &self,
+        offset: usize,
+        count: usize,
+    ) -> Result<impl ExactSizeIterator<Item = u64>, Outside> {
+        self.run(offset, count)?;
+        Ok((0..count).map(move |index| u64::from_ne_bytes(self.load(offset + 8 * index))))
+    }
     fn fence(&self) {
         self.memory.0.borrow_mut().fence();
     }
@@ -189,5 +204,16 @@ impl SharedMut for FakeShared<ReadWrite> {
     fn write16(&mut self, offset: usize, value: u16) {
         let at = self.word::<2>(offset);
         self.store(at, &value.to_le_bytes());
+    }
+    fn put_words(
+        &mut self,
+        offset: usize,
+        words: impl ExactSizeIterator<Item = u64>,
+    ) -> Result<(), Outside> {
+        let at = self.run(offset, words.len())?;
+        for (index, word) in words.enumerate() {
+            self.store(at + 8 * index, &word.to_ne_bytes());
+        }
+        Ok(())
     }
 }

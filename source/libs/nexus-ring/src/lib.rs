@@ -1,0 +1,78 @@
+//! The ring between a driver process and its consumer process (disk, network): requests go to the driver,
+//! completions come back, and the data of both is in the same memory.
+//!
+//! The memory is one object that both map readable and writable. Either side may write anything
+//! anywhere in it at any time, and so neither believes it: each keeps its indices and what is in flight in
+//! memory of its own, loads what the other wrote once, looks at the copy, and never loads it again.
+//!
+//! | what the peer did | consumer | driver |
+//! |---|---|---|
+//! | an index that nobody can have reached | [`Misbehaved::Index`], once | the same |
+//! | an id that is not in flight, a second time in flight, or that there is not | [`Misbehaved::NotInFlight`], once | the request is [`REFUSED`] |
+//! | a length or range beyond what there is | is cut | the request is [`REFUSED`] |
+//! | an operation that there is not | | the request is [`REFUSED`] |
+//! | bytes of the data area | what they are is the peer's word | the same |
+//!
+//! After [`Misbehaved`] a ring is of no use to that side until it is attached again. Nothing that a peer
+//! writes makes a loop longer than `N`, or an access outside the memory; and the driver has a
+//! [`Request`] in its hand when it reads or writes data, and gets to that request's bytes alone.
+//!
+//! # Attachment
+//!
+//! [`Consumer::new`] (or [`restart`](Consumer::restart)) comes first; then the call that tells the driver,
+//! in which it makes its side, or [restarts](Driver::restart) it; when that call is answered, both begin.
+//! Each side writes its own words only, so that no order is needed between the two but this. Requests of an
+//! attachment that is over are not completed, and their data is not touched ([`Over`]).
+//!
+//! # Being told
+//!
+//! As in virtio with `VIRTIO_F_EVENT_IDX` (virtio 1.2, 2.7.10): a side that is about to wait says in
+//! `may_wait` from which index on it wants to be told, and looks once more. The other, after a batch,
+//! calls `ring`, which notifies once, and only when that was asked for.
+//!
+//! # Layout
+//!
+//! Words are little endian. Indices count entries ever made, modulo 2^16; entry `i` is at place `i` modulo
+//! `N`. Each word that one side writes and the other polls is on a cache line of its own.
+//!
+//! | from | bytes | written by | what |
+//! |---|---|---|---|
+//! | 0 | 2 | consumer | index of submissions |
+//! | 64 | 2 | consumer | after which completion it wants to be told |
+//! | 128 | 2 | driver | index of completions |
+//! | 192 | 2 | driver | after which submission it wants to be told |
+//! | 256 | 32 each | consumer | submissions |
+//! | 2,304 | 8 each | driver | completions |
+//! | 4,096 | | both | data |
+//!
+//! | entry | 0 | 2 | 3 | 4 | 8 | 12 | 16 | 24 |
+//! |---|---|---|---|---|---|---|---|---|
+//! | submission | id | operation | 0 | length | offset in the data area | 0 | argument (8 bytes) | not looked at |
+//! | completion | id | status | 0 | length | | | | |
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+#[cfg(any(test, feature = "fake"))]
+extern crate alloc;
+
+mod consumer;
+mod driver;
+mod entry;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+#[cfg(test)]
+mod hostile_tests;
+mod ids;
+mod layout;
+mod misbehaved;
+#[cfg(test)]
+mod order_tests;
+#[cfg(test)]
+mod ring_tests;
+mod side;
+
+pub use consumer::{Consumer, Refused};
+pub use driver::{Driver, Ops, Over, Request};
+pub use entry::{Completion, DONE, REFUSED, Submission};
+pub use layout::{DATA, MAX_ENTRIES, PAGE, memory_len};
+pub use misbehaved::Misbehaved;

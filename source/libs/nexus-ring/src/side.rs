@@ -1,0 +1,134 @@
+//! What both sides have: the end of one ring that makes entries, and the end of the other that takes them.
+
+use nexus_mmio::{SharedMut, TooSmall};
+
+use crate::layout::{Words, data_len};
+use crate::{Misbehaved, entry};
+
+/// One side of both rings.
+#[derive(Debug)]
+pub(crate) struct Side<M, const N: usize> {
+    pub(crate) memory: M,
+    /// Bytes of the data area.
+    pub(crate) data_len: u32,
+    words: Words,
+    /// Entries made, ever.
+    made: u16,
+    /// Of those, how many the peer was told of, or did not want to be told of.
+    told: u16,
+    /// Entries of the peer taken, ever.
+    taken: u16,
+    /// Entries of the peer made, ever, as it last said.
+    seen: u16,
+    pub(crate) misbehaved: bool,
+}
+
+impl<M: SharedMut, const N: usize> Side<M, N> {
+    /// A side that has made and taken nothing, and says so.
+    pub(crate) fn new(memory: M, words: Words) -> Result<Self, TooSmall> {
+        let data_len = data_len(memory.len())?;
+        let (made, told, taken, seen, misbehaved) = (0, 0, 0, 0, false);
+        let mut side = Side { memory, data_len, words, made, told, taken, seen, misbehaved };
+        side.restart();
+        Ok(side)
+    }
+
+    /// The same once more: it wants to be told of the first entry.
+    pub(crate) fn restart(&mut self) {
+        (self.made, self.told, self.taken, self.seen) = (0, 0, 0, 0);
+        self.misbehaved = false;
+        self.memory.write16(self.words.index, 0);
+        self.memory.write16(self.words.event, 0);
+        // Both, before anybody is told that this side is there.
+        self.memory.fence();
+    }
+
+    /// Makes an entry, which stands where `at` says of its place.
+    pub(crate) fn make<const WORDS: usize>(&mut self, at: fn(usize) -> usize, entry: [u64; WORDS]) {
+        entry::store(&mut self.memory, at(usize::from(self.made) % N), entry);
+        self.made = self.made.wrapping_add(1);
+        // The data and the entry, before the index that hands them over.
+        self.memory.fence();
+        self.memory.write16(self.words.index, self.made);
+    }
+
+    /// After a batch: notifies once, if the peer wants that. True when it did.
+    pub(crate) fn ring<E>(&mut self, notify: impl FnOnce() -> Result<(), E>) -> Result<bool, E> {
+        if self.told == self.made {
+            return Ok(false);
+        }
+        // The index, before the load of what the peer wants: it stores the one and looks at the other in
+        // the opposite order, so that one of the two sees the other's store.
+        self.memory.fence();
+        let wanted = passes(self.memory.read16(self.words.peer_event), self.made, self.told);
+        if wanted {
+            notify()?;
+        }
+        self.told = self.made;
+        Ok(wanted)
+    }
+
+    /// Takes the next entry; `None` when there is none now. `room` is how many the peer can have made that
+    /// were not taken.
+    pub(crate) fn take<const WORDS: usize>(
+        &mut self,
+        at: fn(usize) -> usize,
+        room: u16,
+    ) -> Result<Option<[u64; WORDS]>, Misbehaved> {
+        if self.taken == self.seen && !self.look(room)? {
+            return Ok(None);
+        }
+        Ok(self.take_seen(at))
+    }
+
+    /// The same without another look at how far the peer is.
+    pub(crate) fn take_seen<const WORDS: usize>(
+        &mut self,
+        at: fn(usize) -> usize,
+    ) -> Option<[u64; WORDS]> {
+        if self.taken == self.seen {
+            return None;
+        }
+        let entry = entry::load(&self.memory, at(usize::from(self.taken) % N));
+        self.taken = self.taken.wrapping_add(1);
+        Some(entry)
+    }
+
+    /// Before waiting: asks to be told of the next entry. True when there has been none meanwhile.
+    pub(crate) fn may_wait(&mut self, room: u16) -> Result<bool, Misbehaved> {
+        self.honest()?;
+        self.memory.write16(self.words.event, self.taken);
+        // What is wanted, before the load of the index: as in `ring`, with the sides changed.
+        self.memory.fence();
+        let something = self.look(room);
+        self.noted(something).map(|something| !something)
+    }
+
+    /// Whether the peer has not misbehaved yet.
+    pub(crate) const fn honest(&self) -> Result<(), Misbehaved> {
+        if self.misbehaved { Err(Misbehaved::Before) } else { Ok(()) }
+    }
+
+    /// The same result, remembered when the peer misbehaved.
+    pub(crate) fn noted<T>(&mut self, result: Result<T, Misbehaved>) -> Result<T, Misbehaved> {
+        self.misbehaved |= result.is_err();
+        result
+    }
+
+    /// Looks how far the peer is. True when there is something to take.
+    fn look(&mut self, room: u16) -> Result<bool, Misbehaved> {
+        let index = self.memory.read16(self.words.peer_index);
+        if index.wrapping_sub(self.taken) > room {
+            return Err(Misbehaved::Index { index, room });
+        }
+        // The index, before the entries and the data that it hands over.
+        self.memory.fence();
+        self.seen = index;
+        Ok(self.taken != self.seen)
+    }
+}
+
+/// True when an index that went from `old` to `new` has passed `event` (virtio 1.2, 2.7.10).
+pub(crate) const fn passes(event: u16, new: u16, old: u16) -> bool {
+    new.wrapping_sub(event).wrapping_sub(1) < new.wrapping_sub(old)
+}
