@@ -32,6 +32,22 @@ pub struct Config {
     pub mtu: u16,
     /// Frames can go out, and come in.
     pub link: bool,
+    /// The device says so; else it is always so.
+    has_status: bool,
+}
+
+impl Config {
+    /// Most bytes of a frame.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        MIN_FRAME.saturating_add(self.mtu.into())
+    }
+
+    /// Looks again how the link is. True when that has changed. The rest stays what it was.
+    pub fn update<B: Bus>(&mut self, regs: &Registers<B, REGISTERS>) -> bool {
+        let link = link(regs, self.has_status);
+        core::mem::replace(&mut self.link, link) != link
+    }
 }
 
 /// Why it is of no use.
@@ -72,7 +88,8 @@ pub fn read<B: Bus>(
         let config = Config {
             mac: Mac(core::array::from_fn(|at| regs.read_at(MAC, at).unwrap_or(0))),
             mtu: if has(Feature::NET_MTU) { mtu(regs.read(MTU)) } else { MAX_MTU },
-            link: !has(Feature::NET_STATUS) || regs.read(STATUS) & LINK_UP != 0,
+            link: link(regs, has(Feature::NET_STATUS)),
+            has_status: has(Feature::NET_STATUS),
         };
         if regs.read(GENERATION) == before {
             let [first, ..] = config.mac.0;
@@ -81,6 +98,10 @@ pub fn read<B: Bus>(
         }
     }
     Err(Unusable::Restless)
+}
+
+fn link<B: Bus>(regs: &Registers<B, REGISTERS>, has_status: bool) -> bool {
+    !has_status || regs.read(STATUS) & LINK_UP != 0
 }
 
 /// What of an MTU can be used: heads and buffers have a length that does not change.

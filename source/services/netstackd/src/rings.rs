@@ -4,7 +4,6 @@ use nexus_mmio::{Shared, SharedMut, TooSmall};
 use nexus_proto::net::{BAD_LENGTH, MAX_FRAME, RECEIVE, TRANSMIT};
 use nexus_ring::{DONE, Driver, Misbehaved, Ops, Request};
 
-use crate::frame::Dropped;
 use crate::receive::Arrival;
 use crate::transmit::Transmitter;
 
@@ -116,7 +115,8 @@ impl<M: SharedMut> Rings<M> {
         let sent = card.send(len, Some(request), |slots, head, piece| {
             slots.write(head, piece, 0, bytes)
         });
-        if let Err((Dropped::TooShort | Dropped::TooLong | _, Some(request))) = sent {
+        // There is room for it: it is not as long as a frame must be.
+        if let Err((_, Some(request))) = sent {
             let _ = self.transmit.complete(request, BAD_LENGTH, 0);
         }
     }

@@ -84,6 +84,11 @@ impl<P: SharedMut, U: Shared, T> Transmitter<P, U, T> {
         Ok(())
     }
 
+    /// Counts a frame that is not sent.
+    pub fn refuse(&mut self, why: Dropped) {
+        count(&mut self.counters, Err(why));
+    }
+
     /// True when a frame of any length has a head.
     #[must_use]
     pub fn has_room(&self) -> bool {

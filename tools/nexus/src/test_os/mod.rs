@@ -4,6 +4,7 @@ mod agree;
 mod chain;
 mod drive;
 mod expect;
+mod frames;
 mod judge;
 mod ledger;
 mod lines;
