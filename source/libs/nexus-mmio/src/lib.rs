@@ -57,5 +57,5 @@ pub use memory::SharedMemory;
 pub use reg::{
     ReadOnly, ReadWrite, Readable, Reg, RegArray, Registers, TooSmall, Writable, WriteOnly,
 };
-pub use shared::{Outside, Shared, SharedMut};
+pub use shared::{Outside, Shared, SharedMut, Split};
 pub use window::Window;

@@ -7,7 +7,7 @@ use core::ptr::{
 use core::sync::atomic::{Ordering, fence};
 
 use crate::window::address;
-use crate::{Outside, ReadWrite, Readable, Shared, SharedMut};
+use crate::{Outside, ReadWrite, Readable, Shared, SharedMut, Split};
 
 /// Bytes in the widest load or store of a copy.
 const WORD: usize = size_of::<u64>();
@@ -39,19 +39,6 @@ impl<A> SharedMemory<A> {
     #[must_use]
     pub const unsafe fn from_mapping(base: usize, len: usize) -> Self {
         SharedMemory { base, len, access: PhantomData }
-    }
-
-    /// The first `at` bytes, and the rest.
-    ///
-    /// # Errors
-    /// The memory as it was: `at` is past its end, or no multiple of 8.
-    pub fn split(self, at: usize) -> Result<(Self, Self), Self> {
-        if at > self.len || !at.is_multiple_of(WORD) {
-            return Err(self);
-        }
-        let SharedMemory { base, len, access } = self;
-        let first = SharedMemory { base, len: at, access };
-        Ok((first, SharedMemory { base: base + at, len: len - at, access }))
     }
 
     /// The places of `count` values side by side from `offset` on; `None` when they are not all aligned
@@ -113,6 +100,17 @@ impl<T> Place<T> {
 fn head(offset: usize, len: usize, has: usize) -> Option<usize> {
     let inside = offset <= has && len <= has - offset;
     inside.then(|| len.min(offset.wrapping_neg() % WORD))
+}
+
+impl<A> Split for SharedMemory<A> {
+    fn split(self, at: usize) -> Result<(Self, Self), Self> {
+        if at > self.len || !at.is_multiple_of(WORD) {
+            return Err(self);
+        }
+        let SharedMemory { base, len, access } = self;
+        let first = SharedMemory { base, len: at, access };
+        Ok((first, SharedMemory { base: base + at, len: len - at, access }))
+    }
 }
 
 impl<A: Readable> Shared for SharedMemory<A> {

@@ -4,7 +4,7 @@ use core::sync::atomic::AtomicU64;
 use std::vec;
 use std::vec::Vec;
 
-use crate::{Outside, ReadOnly, ReadWrite, Shared, SharedMemory, SharedMut};
+use crate::{Outside, ReadOnly, ReadWrite, Shared, SharedMemory, SharedMut, Split};
 
 /// Memory that the test uses through it only.
 pub(crate) fn memory<A, const WORDS: usize>(words: &'static [AtomicU64; WORDS]) -> SharedMemory<A> {

@@ -66,3 +66,12 @@ pub trait SharedMut: Shared {
         words: impl ExactSizeIterator<Item = u64>,
     ) -> Result<(), Outside>;
 }
+
+/// Memory that can be cut in two, each with an owner of its own.
+pub trait Split: Sized {
+    /// The first `at` bytes, and the rest.
+    ///
+    /// # Errors
+    /// The memory as it was: `at` is past its end, or no multiple of 8.
+    fn split(self, at: usize) -> Result<(Self, Self), Self>;
+}

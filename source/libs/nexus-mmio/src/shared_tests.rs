@@ -4,7 +4,7 @@ use core::cell::Cell;
 use std::rc::Rc;
 
 use crate::fake::{FakeMemory, FakeShared};
-use crate::{Outside, ReadOnly, ReadWrite, Shared, SharedMut};
+use crate::{Outside, ReadOnly, ReadWrite, Shared, SharedMut, Split};
 
 fn parts(memory: &FakeMemory) -> (FakeShared<ReadWrite>, FakeShared<ReadOnly>) {
     (memory.part(0..8), memory.part(8..16))
@@ -93,4 +93,17 @@ fn a_word_that_is_not_aligned_is_a_mistake() {
 #[should_panic(expected = "word of 4 bytes at 0x8")]
 fn a_word_that_is_not_inside_is_a_mistake() {
     parts(&FakeMemory::new(16)).1.read32(8);
+}
+
+#[test]
+fn a_part_is_split_where_a_word_begins() {
+    let memory = FakeMemory::new(24);
+    let part: FakeShared<ReadWrite> = memory.part(8..24);
+    let part = part.split(17).err().unwrap().split(4).err().unwrap();
+    let (first, mut rest) = part.split(8).ok().unwrap();
+    assert_eq!((first.len(), rest.len()), (8, 8));
+    assert_eq!(rest.copy_in(8, &[1]), Err(Outside));
+    rest.write16(6, 0x0201);
+    rest.fence();
+    assert_eq!(memory.device_read(22..24), [1, 2]);
 }

@@ -39,6 +39,7 @@ pub mod owner;
 #[cfg(target_os = "none")]
 mod panic;
 mod server;
+mod shared;
 mod startup;
 pub mod sys;
 #[cfg(test)]
@@ -56,7 +57,7 @@ pub use nexus_abi as abi;
 pub use nexus_mmio as mmio;
 pub use nexus_proto as proto;
 pub use server::{Answer, ReplyTo, Service, drive, run, serve};
-pub use startup::{Start, StartError, startup};
+pub use startup::{DeviceMemory, Start, StartError, startup};
 pub use time::{Deadline, ns_of_ticks, ticks, ticks_of_ns, uptime_ns};
 pub use va::{BARE, IMAGE};
 pub use window::{DeviceWindow, map_window, map_window_part, peek};

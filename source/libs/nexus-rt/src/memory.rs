@@ -12,7 +12,7 @@ const MAX_LEN: u64 = MAX_PAGES_PER_CALL * PAGE_SIZE;
 
 /// Memory mapped into this process side by side, unmapped on drop.
 #[derive(Debug)]
-struct Mapping {
+pub(crate) struct Mapping {
     va: u64,
     len: u64,
     /// Bytes mapped so far.
@@ -21,7 +21,7 @@ struct Mapping {
 
 impl Mapping {
     /// Maps the first `len` bytes of an object, a multiple of the page.
-    fn new(vmo: Handle, len: u64, prot: Prot) -> Result<Mapping, Error> {
+    pub(crate) fn new(vmo: Handle, len: u64, prot: Prot) -> Result<Mapping, Error> {
         let mut mapping = Mapping { va: va::take(len)?, len, mapped: 0 };
         while mapping.mapped < len {
             let at = mapping.mapped;
@@ -31,6 +31,13 @@ impl Mapping {
             mapping.mapped += piece;
         }
         Ok(mapping)
+    }
+
+    /// Leaves it mapped until the process ends: its first address, and its bytes.
+    pub(crate) const fn keep(self) -> (usize, usize) {
+        let range = (self.va as usize, self.len as usize);
+        core::mem::forget(self);
+        range
     }
 
     fn pointer(&self) -> *mut u8 {

@@ -1,9 +1,10 @@
 //! What this process was given at its start.
 
 use nexus_abi::{Error, Handle, Role, Startup, StartupCap};
+use nexus_mmio::{ReadOnly, ReadWrite, SharedMemory};
 use nexus_proto::Protocol;
 
-use crate::{Client, DeviceWindow, ReadOnlyMemory};
+use crate::{Client, DeviceWindow, ReadOnlyMemory, shared};
 
 /// The startup block, for reading.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +113,18 @@ impl Start {
         self.first(Role::Line)
     }
 
+    /// What a device reaches of this process: its pool and its used rings. `device` is its number in the
+    /// description, as in the entry of its window.
+    ///
+    /// # Errors
+    /// `NoMemory`.
+    pub fn device_memory(self, device: u32) -> Result<DeviceMemory, StartError> {
+        let of_it = |role| {
+            self.0.with_role(role).find(|cap| cap.index == device).ok_or(StartError::NoMemory)
+        };
+        Ok(DeviceMemory { pool: of_it(Role::Pool)?, used: of_it(Role::Used)? })
+    }
+
     /// Maps memory with this role: `Description`, `BootArchive` or `DeviceTree`.
     ///
     /// # Errors
@@ -120,5 +133,48 @@ impl Start {
         let given = matches!(role, Role::Description | Role::BootArchive | Role::DeviceTree);
         let cap = self.first(role).filter(|_| given).ok_or(StartError::NoMemory)?;
         Ok(ReadOnlyMemory::map(cap)?)
+    }
+}
+
+/// The memory of a device, as the startup block names it.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceMemory {
+    pool: &'static StartupCap,
+    used: &'static StartupCap,
+}
+
+impl DeviceMemory {
+    /// The features that were agreed with the device (virtio 1.2, 2.2).
+    #[must_use]
+    pub const fn features(self) -> u64 {
+        self.pool.base
+    }
+
+    /// Bytes of the pool.
+    #[must_use]
+    pub const fn pool_len(self) -> u64 {
+        self.pool.len
+    }
+
+    /// Bytes of the used rings.
+    #[must_use]
+    pub const fn used_len(self) -> u64 {
+        self.used.len
+    }
+
+    /// Maps the pool until the process ends, readable and writable, 512 pages a call of the kernel.
+    ///
+    /// # Errors
+    /// `Kernel`: as `vmo_map`; `OutOfRange` when it is no whole pages.
+    pub fn map_pool(self) -> Result<SharedMemory<ReadWrite>, StartError> {
+        Ok(shared::pool(self.pool)?)
+    }
+
+    /// Maps the used rings until the process ends, to be read only.
+    ///
+    /// # Errors
+    /// As [`map_pool`](Self::map_pool).
+    pub fn map_used(self) -> Result<SharedMemory<ReadOnly>, StartError> {
+        Ok(shared::used(self.used)?)
     }
 }

@@ -12,13 +12,20 @@ use crate::ring::INDEX;
 use crate::{Completion, Head, Notices, Queue, Slots};
 
 pub(crate) const HEADS: usize = 3;
-pub(crate) const LAYOUT: Layout = Layout { heads: HEADS, readable: 4, writable: 8 };
+/// The queue; another one is before it.
+pub(crate) const NUMBER: u16 = 1;
 pub(crate) const BOTH: [Notices; 2] = [Notices::Flags, Notices::EventIndex];
 
 pub(crate) type Driven = Queue<FakeShared<ReadWrite>, FakeShared<ReadOnly>, HEADS>;
 
+/// Each head: the device reads 4 bytes, and writes 8 in two pieces.
+pub(crate) fn layout() -> Layout {
+    Layout::of(&[Layout::queue(2, &[16], &[1]), Layout::queue(HEADS as u16, &[4], &[5, 3])])
+}
+
 /// A queue, its device, and the heads that the driver has.
 pub(crate) struct Bench {
+    pub(crate) layout: Layout,
     pub(crate) memory: FakeMemory,
     pub(crate) device: Rc<RefCell<FakeDevice>>,
     pub(crate) doorbell: FakeDoorbell,
@@ -29,20 +36,20 @@ pub(crate) struct Bench {
 
 /// Writes what it reads, twice.
 pub(crate) fn bench(notices: Notices, order: Order) -> Bench {
-    let memory = LAYOUT.memory();
-    let device =
-        FakeDevice::new(&memory, LAYOUT, notices, |_, read| [read, read].concat()).in_order(order);
-    let parts = LAYOUT.parts(&memory);
-    let (queue, heads) = Queue::new(7, parts.avail, parts.used, notices, [8; HEADS]).unwrap();
-    let slots = Slots::new(7, parts.slots, LAYOUT.slot());
+    let layout = layout();
+    let memory = layout.memory();
+    let twice = |_, read: &[u8]| [read, read].concat();
+    let device = FakeDevice::new(&memory, &layout, NUMBER, notices, twice).in_order(order);
+    let (queue, heads, slots) = layout.sealed(&memory, notices).queue(NUMBER).unwrap();
     let (doorbell, heads) = (device.doorbell(), heads.into());
-    Bench { memory, device: Rc::new(RefCell::new(device)), doorbell, queue, slots, heads }
+    let device = Rc::new(RefCell::new(device));
+    Bench { layout, memory, device, doorbell, queue, slots, heads }
 }
 
 impl Bench {
     pub(crate) fn post(&mut self, request: u32) {
         let head = self.heads.pop().unwrap();
-        self.slots.write(&head, 0, &request.to_le_bytes()).unwrap();
+        self.slots.write(&head, 0, 0, &request.to_le_bytes()).unwrap();
         self.queue.post(head).unwrap();
     }
 
@@ -67,7 +74,9 @@ impl Bench {
 
     pub(crate) fn answer(&self, done: &Completion) -> u32 {
         let mut bytes = [0; 8];
-        self.slots.read(done.head(), 4, &mut bytes).unwrap();
+        let (first, second) = bytes.split_at_mut(5);
+        self.slots.read(done.head(), 1, 0, first).unwrap();
+        self.slots.read(done.head(), 2, 0, second).unwrap();
         let (first, second) = bytes.split_at(4);
         assert_eq!(first, second);
         u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
@@ -75,7 +84,7 @@ impl Bench {
 
     /// The device writes an entry of the used ring, whatever it is, and says that there are `index`.
     pub(crate) fn used(&self, place: usize, id: u32, len: u32, index: u16) {
-        let start = LAYOUT.used().start;
+        let start = self.layout.used(NUMBER).start;
         let entry = [id.to_le_bytes(), len.to_le_bytes()].concat();
         self.memory.device_write(start + 4 + 8 * place, &entry);
         self.memory.device_write(start + INDEX, &index.to_le_bytes());

@@ -11,4 +11,4 @@ pub use bell::FakeDoorbell;
 pub use device::{FakeDevice, Order};
 pub use exercise::{Outcome, exercise};
 pub use hostile::Hostile;
-pub use layout::{Layout, Parts};
+pub use layout::Layout;

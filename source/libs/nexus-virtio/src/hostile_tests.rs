@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use crate::bench::{LAYOUT, bench};
+use crate::bench::{NUMBER, bench};
 use crate::fake::{Order, Outcome, exercise};
 use crate::{Misbehaved, Notices};
 
@@ -73,7 +73,8 @@ fn a_reset_with_heads_in_flight_ends_the_queue() {
     bench.run();
     assert_eq!(bench.pop(), Some(1));
     assert_eq!(bench.pop(), Some(2));
-    bench.memory.device_write(LAYOUT.used().start, &vec![0; LAYOUT.used().len()]);
+    let used = bench.layout.used(NUMBER);
+    bench.memory.device_write(used.start, &vec![0; used.len()]);
     bench.memory.settle();
     assert_eq!(bench.queue.pop(), Err(Misbehaved::Index { index: 0, had: 0 }));
 }

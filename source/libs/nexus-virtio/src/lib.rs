@@ -1,11 +1,11 @@
 //! virtio-mmio: register layout, identity, and the driver's side of a sealed queue.
 //!
-//! In v1 an owner maps its window, checks what is there, and answers for it; no process has a queue
-//! before there is DMA (RFC-0004).
+//! An owner maps its window, checks what is there, and, where its device was set up for it, has its queues
+//! ([`owner::take`], [`Sealed`]): whatever it does with them, the device reaches what the description lets
+//! it reach, and nothing else (RFC-0004).
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
-#[cfg(any(test, feature = "fake"))]
 extern crate alloc;
 
 mod answer;
@@ -14,6 +14,7 @@ mod bench;
 mod doorbell;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+mod feature;
 mod head;
 #[cfg(test)]
 mod hostile_tests;
@@ -26,11 +27,18 @@ mod queue;
 mod queue_tests;
 pub mod regs;
 pub mod ring;
+mod sealed;
+#[cfg(test)]
+mod sealed_tests;
 mod slots;
+#[cfg(test)]
+mod slots_tests;
 
 pub use answer::answer;
 pub use doorbell::{Causes, Doorbell, acknowledge};
+pub use feature::Feature;
 pub use head::{Completion, Head};
 pub use identity::{DeviceType, Refused, identify};
 pub use queue::{Misbehaved, Notices, Queue};
+pub use sealed::{Driven, Misfit, Mismatch, Sealed};
 pub use slots::Slots;

@@ -1,27 +1,132 @@
-//! The whole of an owner in v1.
+//! What every owner of a virtio device does first.
 
-use nexus_mmio::Registers;
-use nexus_proto::device::Device;
-use nexus_rt::{StartError, owner, serve, startup};
+use alloc::format;
+use alloc::string::String;
+
+use nexus_mmio::{ReadOnly, ReadWrite, Registers, SharedMemory};
+use nexus_proto::device::{Device, Identity};
+use nexus_rt::abi::Role;
+use nexus_rt::{DeviceWindow, Start, StartError, owner, serve, startup};
+use nexus_sysdesc::Description;
+use nexus_sysdesc::layout::Layout;
 
 use crate::regs::LEN;
-use crate::{DeviceType, Refused, answer, identify};
+use crate::sealed::{Driven, Misfit, Mismatch, Sealed, lengths};
+use crate::{DeviceType, Feature, Refused, answer, identify};
 
-/// Takes the window of this process, checks that `expected` is in it, tells how that went, and
-/// answers for the device until the process ends. A test run sees the proof `mmio-window-mapped`.
+/// A queue of this process: see [`Owner::queue`].
+pub type OwnQueue<const HEADS: usize> =
+    Driven<SharedMemory<ReadWrite>, SharedMemory<ReadOnly>, HEADS>;
+
+type OwnQueues = Sealed<SharedMemory<ReadWrite>, SharedMemory<ReadOnly>>;
+
+/// A device of this process that was set up for it. `BYTES` is the length of the driver's block of registers:
+/// [`LEN`], and as much of the configuration space as it uses.
+#[derive(Debug)]
+pub struct Owner<const BYTES: usize> {
+    /// Its registers, the doorbell among them.
+    pub regs: Registers<DeviceWindow, BYTES>,
+    /// What it says it is.
+    pub identity: Identity,
+    sealed: OwnQueues,
+}
+
+/// Takes the one device of this process: maps its window, checks that `expected` is in it, finds what it
+/// reaches in the description of the system, and maps the pool and the used rings if they are exactly that
+/// long. What is wrong is logged, told to init, and the end of the driver.
+///
+/// # Errors
+/// Why it cannot work with it.
+pub fn take<const BYTES: usize>(expected: DeviceType) -> Result<Owner<BYTES>, StartError> {
+    let (regs, identity) = identified(expected)?;
+    let sealed = sealed(startup(), &identity)?;
+    Ok(Owner { regs, identity, sealed })
+}
+
+impl<const BYTES: usize> Owner<BYTES> {
+    /// True when `feature` was agreed with the device.
+    #[must_use]
+    pub const fn has(&self, feature: Feature) -> bool {
+        self.sealed.has(feature)
+    }
+
+    /// Takes queue `number`, with its heads and their slots. `HEADS` is how many the driver is built for;
+    /// how many there are is in the description. What is wrong is logged and told to init.
+    ///
+    /// # Errors
+    /// `WrongDevice`: there is no such queue, or it has another number of heads.
+    pub fn queue<const HEADS: usize>(
+        &mut self,
+        number: u16,
+    ) -> Result<OwnQueue<HEADS>, StartError> {
+        self.sealed.queue(number).map_err(|misfit| refused(&misfit, &self.identity))
+    }
+
+    /// Tells logd and init that this process serves the device. A test run sees the proof
+    /// `mmio-window-mapped`.
+    pub fn ready(&self) {
+        ready(&self.identity);
+    }
+}
+
+fn identified<const BYTES: usize>(
+    expected: DeviceType,
+) -> Result<(Registers<DeviceWindow, BYTES>, Identity), StartError> {
+    Registers::new(owner::window()?)
+        .map_err(Refused::TooSmall)
+        .and_then(|regs| identify(&regs, expected).map(|identity| (regs, identity)))
+        .map_err(|refused| owner::wrong_device(&refused, refused.device_id().into()))
+}
+
+fn refused(misfit: &Misfit, identity: &Identity) -> StartError {
+    owner::wrong_device(misfit, identity.device_id.into())
+}
+
+fn ready(identity: &Identity) {
+    // Only a test run keeps it, and only a test run misses it.
+    let _ = nexus_rt::proof("mmio-window-mapped", 2);
+    owner::ready(identity.device_id.into());
+}
+
+/// The memory of the one device, mapped.
+fn sealed(start: Start, identity: &Identity) -> Result<OwnQueues, StartError> {
+    let device = start.window()?.index;
+    let (place, layout) = described(start, device)?;
+    let wrong = |what| refused(&Misfit { place: place.clone(), what }, identity);
+    let layout = layout.ok_or_else(|| wrong(Mismatch::NoQueues))?;
+    let memory = start.device_memory(device).map_err(|_| wrong(Mismatch::NoMemory))?;
+    // Before anything is mapped.
+    lengths(&layout, memory.pool_len(), memory.used_len()).map_err(wrong)?;
+    let (pool, used) = (memory.map_pool()?, memory.map_used()?);
+    Sealed::new(&place, layout, memory.features(), pool, used)
+        .map_err(|misfit| refused(&misfit, identity))
+}
+
+/// What this process asks its device to reach, and where that is said.
+fn described(start: Start, device: u32) -> Result<(String, Option<Layout>), StartError> {
+    let memory = start.map_memory(Role::Description)?;
+    let description = Description::decode(memory.bytes()).map_err(|error| {
+        nexus_rt::error!("the description cannot be read: {error}");
+        StartError::BadMemory
+    })?;
+    let number = u16::try_from(device).map_err(|_| StartError::BadMemory)?;
+    let service = description.service(start.block().service_id).ok_or(StartError::BadMemory)?;
+    let name = description.device(number).map_or("?", |device| &device.name);
+    let place = format!("services/{}.toml, needs {name}", service.name);
+    let need = service.need(number).filter(|need| !need.queues.is_empty());
+    Ok((place, need.and_then(|need| Layout::of(&need.queues))))
+}
+
+/// The whole of an owner that does no input or output: takes the window of this process, checks that
+/// `expected` is in it, tells how that went, and answers for the device until the process ends. A test run
+/// sees the proof `mmio-window-mapped`.
 ///
 /// # Errors
 /// Why it cannot, or can no longer, do so.
 pub fn run(expected: DeviceType) -> Result<(), StartError> {
     let endpoint = startup().serve()?;
-    let window = owner::window()?;
-    let identity = Registers::<_, LEN>::new(window)
-        .map_err(Refused::TooSmall)
-        .and_then(|regs| identify(&regs, expected))
-        .map_err(|refused| owner::wrong_device(&refused, refused.device_id().into()))?;
-    // Only a test run keeps it, and only a test run misses it.
-    let _ = nexus_rt::proof("mmio-window-mapped", 2);
-    owner::ready(identity.device_id.into());
+    let (_, identity) = identified::<LEN>(expected)?;
+    ready(&identity);
     let end = serve::<Device>(endpoint, |_, request| answer(&identity, &request));
     Err(StartError::Kernel(end))
 }
@@ -33,5 +138,7 @@ mod tests {
     #[test]
     fn an_owner_that_was_given_nothing_ends() {
         assert_eq!(run(DeviceType::ENTROPY), Err(StartError::NothingToServe));
+        let taken = take::<LEN>(DeviceType::ENTROPY).map(|_| ());
+        assert_eq!(taken, Err(StartError::NoWindow));
     }
 }

@@ -8,8 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::generator::Generator;
 
-/// Bytes of a slot, all of which the device may write.
+/// Most bytes that are taken from one head.
 pub const SLOT_BYTES: usize = 64;
+/// The one piece of a head, which the device writes.
+const PIECE: usize = 0;
 
 /// The device: its one queue, with `HEADS` heads.
 pub struct Source<A, U, M, const HEADS: usize> {
@@ -41,7 +43,7 @@ impl<A: SharedMut, U: Shared, M: SharedMut, const HEADS: usize> Source<A, U, M, 
         for place in self.idle.iter_mut().filter(|head| head.is_some()).take(more) {
             let Some(head) = place.take() else { continue };
             // A device that says it wrote what it did not has written zeroes, which fail.
-            *place = match self.slots.clear(&head, 0, SLOT_BYTES) {
+            *place = match self.slots.clear(&head, PIECE, 0) {
                 Ok(()) => self.queue.post(head).err(),
                 Err(_) => Some(head),
             };
@@ -58,7 +60,7 @@ impl<A: SharedMut, U: Shared, M: SharedMut, const HEADS: usize> Source<A, U, M, 
             let Some(done) = self.queue.pop()? else { break };
             let mut buffer = Zeroizing::new([0; SLOT_BYTES]);
             let (bytes, _) = buffer.split_at_mut((done.len() as usize).min(SLOT_BYTES));
-            if self.slots.read(done.head(), 0, bytes).is_ok() {
+            if self.slots.read(done.head(), PIECE, 0, bytes).is_ok() {
                 generator.feed(now, bytes);
             }
             let place = self.idle.get_mut(usize::from(done.head().index()));

@@ -9,15 +9,18 @@ use chacha20::rand_core::{Rng, SeedableRng};
 use nexus_rt::mmio::fake::{FakeMemory, FakeShared};
 use nexus_rt::mmio::{ReadOnly, ReadWrite};
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Layout};
-use nexus_virtio::{Misbehaved, Notices, Queue, Slots};
+use nexus_virtio::{Misbehaved, Notices};
 
 use crate::generator::{Generator, Refused, SEED_MAX_AGE, SEED_WANTED_AGE};
 use crate::health::Failure;
 use crate::source::{SLOT_BYTES, Source};
 
 const HEADS: usize = 4;
-const LAYOUT: Layout = Layout { heads: HEADS, readable: 0, writable: SLOT_BYTES };
 const BOOT: Duration = Duration::from_secs(1);
+
+fn layout() -> Layout {
+    Layout::alike(HEADS as u16, &[], &[SLOT_BYTES as u32])
+}
 
 struct Bench {
     memory: FakeMemory,
@@ -29,13 +32,12 @@ struct Bench {
 
 /// A device that gives what `next` gives.
 fn bench(mut next: impl FnMut() -> Vec<u8> + 'static) -> Bench {
-    let memory = LAYOUT.memory();
-    let device = FakeDevice::new(&memory, LAYOUT, Notices::EventIndex, move |_, _| next());
-    let parts = LAYOUT.parts(&memory);
-    let writable = [SLOT_BYTES as u32; HEADS];
-    let (queue, heads) =
-        Queue::new(0, parts.avail, parts.used, Notices::EventIndex, writable).unwrap();
-    let source = Source::new(queue, Slots::new(0, parts.slots, SLOT_BYTES), heads);
+    let layout = layout();
+    let memory = layout.memory();
+    let notices = Notices::EventIndex;
+    let device = FakeDevice::new(&memory, &layout, 0, notices, move |_, _| next());
+    let (queue, heads, slots) = layout.sealed(&memory, notices).queue(0).unwrap();
+    let source = Source::new(queue, slots, heads);
     let (doorbell, generator) = (device.doorbell(), Generator::default());
     Bench { memory, device, doorbell, source, generator }
 }
@@ -96,7 +98,7 @@ fn no_more_is_asked_for_than_is_wanted() {
     }
     assert_eq!(bench.generator.wants(BOOT), 0);
     let soon = BOOT + SEED_WANTED_AGE * 2;
-    let posted = |bench: &Bench| bench.memory.device_read(LAYOUT.avail())[2];
+    let posted = |bench: &Bench| bench.memory.device_read(layout().avail(0))[2];
     let before = posted(&bench);
     assert_eq!(before, 18, "1,104 bytes");
     assert_eq!(bench.generator.wants(soon), 32, "80, less 48 that were left over");
@@ -133,11 +135,11 @@ fn lie_about(
     generator: &mut Generator,
 ) {
     let half = |at: usize| u16::from_le_bytes(memory.device_read(at..at + 2).try_into().unwrap());
-    let (avail, used) = (LAYOUT.avail().start, LAYOUT.used().start);
+    let (avail, used) = (layout().avail(0).start, layout().used(0).start);
     let (last, made) = (half(avail + 2).wrapping_sub(1), half(used + 2));
-    let head = half(avail + 4 + 2 * (usize::from(last) % LAYOUT.size()));
+    let head = half(avail + 4 + 2 * (usize::from(last) % layout().size(0)));
     let entry = [u32::from(head).to_le_bytes(), (SLOT_BYTES as u32).to_le_bytes()].concat();
-    memory.device_write(used + 4 + 8 * (usize::from(made) % LAYOUT.size()), &entry);
+    memory.device_write(used + 4 + 8 * (usize::from(made) % layout().size(0)), &entry);
     memory.device_write(used + 2, &made.wrapping_add(1).to_le_bytes());
     memory.settle();
     source.take(now, generator).unwrap();
@@ -167,7 +169,7 @@ fn a_device_that_sticks_is_never_asked_again() {
 #[test]
 fn a_device_that_lies_about_heads_is_told_of() {
     let mut bench = bench(good());
-    bench.memory.device_write(LAYOUT.used().start + 2, &[9, 0]);
+    bench.memory.device_write(layout().used(0).start + 2, &[9, 0]);
     bench.memory.settle();
     let lie = Err(Misbehaved::Index { index: 9, had: 0 });
     assert_eq!(bench.source.take(BOOT, &mut bench.generator), lie);

@@ -8,6 +8,7 @@
 //! So a fence that is missing shows, on every run.
 
 use core::cell::RefCell;
+use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Range;
 use std::boxed::Box;
@@ -15,7 +16,7 @@ use std::rc::Rc;
 use std::vec;
 use std::vec::Vec;
 
-use crate::{Outside, ReadWrite, Readable, Shared, SharedMut};
+use crate::{Outside, ReadWrite, Readable, Shared, SharedMut, Split};
 
 type Hook = Box<dyn FnMut()>;
 
@@ -26,6 +27,8 @@ struct State {
     held: Vec<(usize, Vec<u8>)>,
     /// The bytes at the driver's last fence.
     ahead: Vec<u8>,
+    /// Where `bytes` has changed since.
+    changed: Vec<Range<usize>>,
     /// Where the driver has loaded since.
     loaded: Vec<usize>,
     /// What happens after each load of the driver.
@@ -35,10 +38,19 @@ struct State {
 impl State {
     fn fence(&mut self) {
         for (offset, bytes) in core::mem::take(&mut self.held) {
-            self.bytes[offset..offset + bytes.len()].copy_from_slice(&bytes);
+            self.put(offset, &bytes);
         }
-        self.ahead.clone_from(&self.bytes);
+        for range in self.changed.drain(..) {
+            self.ahead[range.clone()].copy_from_slice(&self.bytes[range]);
+        }
         self.loaded.clear();
+    }
+
+    /// From now on the device sees these bytes.
+    fn put(&mut self, offset: usize, bytes: &[u8]) {
+        let range = offset..offset + bytes.len();
+        self.bytes[range.clone()].copy_from_slice(bytes);
+        self.changed.push(range);
     }
 
     /// What the driver sees, its own stores included.
@@ -61,7 +73,7 @@ impl State {
         let newest = self.held.split_off(self.held.len().saturating_sub(count));
         for (offset, bytes) in newest {
             self.held.retain(|(start, _)| *start != offset);
-            self.bytes[offset..offset + bytes.len()].copy_from_slice(&bytes);
+            self.put(offset, &bytes);
         }
     }
 }
@@ -75,7 +87,8 @@ impl FakeMemory {
     #[must_use]
     pub fn new(len: usize) -> FakeMemory {
         let (bytes, ahead) = (vec![0; len], vec![0; len]);
-        let state = State { bytes, held: Vec::new(), ahead, loaded: Vec::new(), hook: None };
+        let (held, changed, loaded) = (Vec::new(), Vec::new(), Vec::new());
+        let state = State { bytes, held, ahead, changed, loaded, hook: None };
         FakeMemory(Rc::new(RefCell::new(state)))
     }
 
@@ -98,7 +111,7 @@ impl FakeMemory {
 
     /// A store of the device.
     pub fn device_write(&self, offset: usize, bytes: &[u8]) {
-        self.0.borrow_mut().bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
+        self.0.borrow_mut().put(offset, bytes);
     }
 
     /// The driver's newest `count` stores overtake those before them since its last fence.
@@ -134,6 +147,12 @@ pub struct FakeShared<A> {
     access: PhantomData<A>,
 }
 
+impl<A> fmt::Debug for FakeShared<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeShared").field("range", &self.range).finish_non_exhaustive()
+    }
+}
+
 impl<A> FakeShared<A> {
     /// Where in all of the memory `len` bytes at `offset` are.
     pub(super) fn place(&self, offset: usize, len: usize) -> Result<usize, Outside> {
@@ -164,6 +183,18 @@ impl<A> FakeShared<A> {
 
     fn store(&mut self, at: usize, bytes: &[u8]) {
         self.memory.0.borrow_mut().held.push((at, bytes.to_vec()));
+    }
+}
+
+impl<A> Split for FakeShared<A> {
+    fn split(self, at: usize) -> Result<(Self, Self), Self> {
+        if at > self.range.len() || !at.is_multiple_of(8) {
+            return Err(self);
+        }
+        let FakeShared { memory, range, access } = self;
+        let middle = range.start + at;
+        let first = FakeShared { memory: memory.clone(), range: range.start..middle, access };
+        Ok((first, FakeShared { memory, range: middle..range.end, access }))
     }
 }
 

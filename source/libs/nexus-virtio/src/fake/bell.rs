@@ -9,14 +9,14 @@ use crate::Doorbell;
 #[derive(Debug, Default)]
 struct Line {
     rung: Vec<u16>,
-    unheard: bool,
+    unheard: Vec<u16>,
     acknowledged: Vec<u32>,
     status: u32,
     refuses: bool,
 }
 
 /// QueueNotify, InterruptStatus and InterruptACK. A clone is the same registers: one for the driver, one
-/// for the device.
+/// for each queue of the device.
 #[derive(Clone, Debug, Default)]
 pub struct FakeDoorbell(Rc<RefCell<Line>>);
 
@@ -33,12 +33,6 @@ impl FakeDoorbell {
         self.0.borrow().acknowledged.clone()
     }
 
-    /// InterruptStatus: not 0 while the interrupt is raised.
-    #[must_use]
-    pub fn status(&self) -> u32 {
-        self.0.borrow().status
-    }
-
     /// The device raises the interrupt: bit 0 for a queue, bit 1 for its configuration.
     pub fn raise(&self, bits: u32) {
         self.0.borrow_mut().status |= bits;
@@ -49,9 +43,12 @@ impl FakeDoorbell {
         self.0.borrow_mut().refuses = refuses;
     }
 
-    /// True when the doorbell was rung since the last time.
-    pub(super) fn heard(&self) -> bool {
-        core::mem::take(&mut self.0.borrow_mut().unheard)
+    /// True when the doorbell was rung for this queue since the last time.
+    pub(super) fn heard(&self, queue: u16) -> bool {
+        let unheard = &mut self.0.borrow_mut().unheard;
+        let before = unheard.len();
+        unheard.retain(|rung| *rung != queue);
+        unheard.len() < before
     }
 
     /// The line, when it is not refused.
@@ -71,8 +68,12 @@ impl Doorbell for FakeDoorbell {
     fn notify(&mut self, queue: u16) -> Result<(), ()> {
         self.written(|line| {
             line.rung.push(queue);
-            line.unheard = true;
+            line.unheard.push(queue);
         })
+    }
+
+    fn status(&self) -> u32 {
+        self.0.borrow().status
     }
 
     fn acknowledge(&mut self, bits: u32) -> Result<(), ()> {

@@ -26,6 +26,7 @@ type Work = Box<dyn FnMut(u16, &[u8]) -> Vec<u8>>;
 pub struct FakeDevice {
     pub(super) memory: FakeMemory,
     pub(super) layout: Layout,
+    pub(super) queue: u16,
     pub(super) doorbell: FakeDoorbell,
     notices: Notices,
     order: Order,
@@ -40,16 +41,19 @@ pub struct FakeDevice {
 }
 
 impl FakeDevice {
-    /// A device that was just reset. `work(head, bytes it reads)` gives the bytes that it writes.
+    /// Queue `queue` of a device that was just reset. `work(head, bytes it reads)` gives the bytes that it
+    /// writes: of all pieces, one after the other.
     pub fn new(
         memory: &FakeMemory,
-        layout: Layout,
+        layout: &Layout,
+        queue: u16,
         notices: Notices,
         work: impl FnMut(u16, &[u8]) -> Vec<u8> + 'static,
     ) -> FakeDevice {
         FakeDevice {
             memory: memory.clone(),
-            layout,
+            layout: layout.clone(),
+            queue,
             doorbell: FakeDoorbell::default(),
             notices,
             order: Order::Oldest,
@@ -67,6 +71,12 @@ impl FakeDevice {
         FakeDevice { order, ..self }
     }
 
+    /// The same, with registers that other queues of the device have, too.
+    #[must_use]
+    pub fn with_doorbell(self, doorbell: &FakeDoorbell) -> FakeDevice {
+        FakeDevice { doorbell: doorbell.clone(), ..self }
+    }
+
     /// Its registers, for the driver.
     #[must_use]
     pub fn doorbell(&self) -> FakeDoorbell {
@@ -81,14 +91,14 @@ impl FakeDevice {
 
     /// One step: wakes up, takes a head, completes one, or goes to sleep. False when it sleeps.
     pub fn step(&mut self) -> bool {
-        if self.doorbell.heard() && !self.awake {
+        if self.doorbell.heard(self.queue) && !self.awake {
             self.wake();
         }
         if !self.awake {
             return false;
         }
         if self.looked != self.avail(INDEX) {
-            let head = self.avail(avail_entry(self.looked, self.layout.size()));
+            let head = self.avail(avail_entry(self.looked, self.layout.size(self.queue)));
             self.looked = self.looked.wrapping_add(1);
             self.has.push(head);
         } else if let Some(head) = self.pick() {
@@ -116,17 +126,23 @@ impl FakeDevice {
     }
 
     fn complete(&mut self, head: u16) {
-        let reads = self.memory.device_read(self.layout.reads(head));
+        let reads = self.layout.pieces(self.queue, head, false).into_iter();
+        let reads: Vec<u8> = reads.flat_map(|piece| self.memory.device_read(piece)).collect();
         let written = (self.work)(head, &reads);
-        assert!(written.len() <= self.layout.writable, "{} bytes for head {head}", written.len());
-        self.memory.device_write(self.layout.writes(head), &written);
+        let mut rest = &written[..];
+        for piece in self.layout.pieces(self.queue, head, true) {
+            let (bytes, after) = rest.split_at(rest.len().min(piece.len()));
+            self.memory.device_write(piece.start, bytes);
+            rest = after;
+        }
+        assert!(rest.is_empty(), "{} bytes for head {head}", written.len());
         self.use_up(head.into(), written.len() as u32);
     }
 
     /// Writes an entry of the used ring, and raises the interrupt if it is wanted.
     pub(super) fn use_up(&mut self, id: u32, len: u32) {
-        let size = self.layout.size();
-        let entry = self.layout.used().start + used_entry(self.made, size);
+        let size = self.layout.size(self.queue);
+        let entry = self.layout.used(self.queue).start + used_entry(self.made, size);
         self.memory.device_write(entry, &[id.to_le_bytes(), len.to_le_bytes()].concat());
         let before = self.made;
         self.made = self.made.wrapping_add(1);
@@ -145,32 +161,34 @@ impl FakeDevice {
         match self.notices {
             Notices::Flags => self.set_used(FLAGS, if wanted { 0 } else { NO_NOTIFY }),
             Notices::EventIndex if wanted => {
-                self.set_used(avail_event(self.layout.size()), self.looked);
+                self.set_used(avail_event(self.layout.size(self.queue)), self.looked);
             }
             Notices::EventIndex => {}
         }
     }
 
     fn avail(&self, offset: usize) -> u16 {
-        let at = self.layout.avail().start + offset;
+        let at = self.layout.avail(self.queue).start + offset;
         let bytes = self.memory.device_read(at..at + 2);
         u16::from_le_bytes([bytes[0], bytes[1]])
     }
 
     pub(super) fn set_used(&mut self, offset: usize, value: u16) {
-        self.memory.device_write(self.layout.used().start + offset, &value.to_le_bytes());
+        self.memory.device_write(self.layout.used(self.queue).start + offset, &value.to_le_bytes());
     }
 
     /// Does not hear the doorbell that was rung.
     pub(super) fn be_deaf(&mut self) {
-        self.doorbell.heard();
+        self.doorbell.heard(self.queue);
     }
 
     /// Forgets everything and zeroes the used ring, as a device may that is reset.
     pub(super) fn reset(&mut self) {
         self.has.clear();
         (self.looked, self.made, self.awake) = (0, 0, false);
-        self.memory
-            .device_write(self.layout.used().start, &alloc::vec![0; self.layout.used().len()]);
+        self.memory.device_write(
+            self.layout.used(self.queue).start,
+            &alloc::vec![0; self.layout.used(self.queue).len()],
+        );
     }
 }

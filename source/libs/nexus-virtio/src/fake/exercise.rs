@@ -2,17 +2,18 @@
 
 use alloc::vec::Vec;
 
+use nexus_mmio::fake::FakeShared;
+use nexus_mmio::{ReadOnly, ReadWrite};
+
 use super::{FakeDevice, FakeDoorbell, Hostile, Layout};
-use crate::{Doorbell, Head, Misbehaved, Notices, Queue, Slots};
+use crate::{Head, Misbehaved, Notices, Queue, Slots, acknowledge};
 
 const HEADS: usize = 4;
-const LAYOUT: Layout = Layout { heads: HEADS, readable: 4, writable: 12 };
+/// Bytes that the device may write for a head, in two pieces.
+const WRITES: [u32; 2] = [8, 4];
+const WRITABLE: usize = 12;
 
-type TestQueue = Queue<
-    nexus_mmio::fake::FakeShared<nexus_mmio::ReadWrite>,
-    nexus_mmio::fake::FakeShared<nexus_mmio::ReadOnly>,
-    HEADS,
->;
+type TestQueue = Queue<FakeShared<ReadWrite>, FakeShared<ReadOnly>, HEADS>;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct Outcome {
 
 struct Driver {
     queue: TestQueue,
-    slots: Slots<nexus_mmio::fake::FakeShared<nexus_mmio::ReadWrite>>,
+    slots: Slots<FakeShared<ReadWrite>>,
     doorbell: FakeDoorbell,
     heads: Vec<Head>,
     outcome: Outcome,
@@ -41,15 +42,14 @@ struct Driver {
 pub fn exercise(data: &[u8]) -> Outcome {
     let (first, rest) = data.split_first().unwrap_or((&0, &[]));
     let notices = if first & 1 == 0 { Notices::Flags } else { Notices::EventIndex };
-    let memory = LAYOUT.memory();
-    let device = FakeDevice::new(&memory, LAYOUT, notices, |head, _| alloc::vec![head as u8; 12]);
+    let layout = Layout::alike(HEADS as u16, &[4], &WRITES);
+    let memory = layout.memory();
+    let device =
+        FakeDevice::new(&memory, &layout, 0, notices, |head, _| alloc::vec![head as u8; WRITABLE]);
     let doorbell = device.doorbell();
     let mut device = Hostile::new(device, rest);
-    let parts = LAYOUT.parts(&memory);
-    let writable = [LAYOUT.writable as u32; HEADS];
-    let (queue, heads) = Queue::new(0, parts.avail, parts.used, notices, writable)
-        .expect("memory of this very layout");
-    let slots = Slots::new(0, parts.slots, LAYOUT.slot());
+    let (queue, heads, slots) =
+        layout.sealed(&memory, notices).queue(0).expect("a queue of this very layout");
     let outcome = Outcome { completed: 0, misbehaved: None };
     let mut driver = Driver { queue, slots, doorbell, heads: heads.into(), outcome };
     while let Some(byte) = device.byte() {
@@ -69,8 +69,8 @@ pub fn exercise(data: &[u8]) -> Outcome {
 impl Driver {
     fn post(&mut self) {
         let Some(head) = self.heads.pop() else { return };
-        self.slots.clear(&head, 0, LAYOUT.slot()).expect("a slot of its own");
-        self.slots.write(&head, 0, &[1, 2, 3, 4]).expect("a slot of its own");
+        self.slots.clear(&head, 1, 0).expect("a slot of its own");
+        self.slots.write(&head, 0, 0, &[1, 2, 3, 4]).expect("a slot of its own");
         let posted = self.queue.post(head);
         assert_eq!(posted.is_err(), self.outcome.misbehaved.is_some());
         self.heads.extend(posted.err());
@@ -79,7 +79,7 @@ impl Driver {
     fn ring(&mut self, byte: u8) {
         self.doorbell.refuse(byte & 0x80 != 0);
         let _ = self.queue.ring(&mut self.doorbell);
-        let _ = self.doorbell.acknowledge(self.doorbell.status());
+        let _ = acknowledge(&mut self.doorbell);
     }
 
     /// Takes what is there. No more than the heads that the device had.
@@ -97,14 +97,16 @@ impl Driver {
         let result = self.queue.pop();
         let done = self.noted(result)??;
         let index = done.head().index();
-        assert!(done.len() <= LAYOUT.writable as u32, "{done:?}");
+        assert!(done.len() <= WRITABLE as u32, "{done:?}");
         assert!(usize::from(index) < HEADS, "{done:?}");
         assert!(
             self.heads.iter().all(|head| head.index() != index),
             "{done:?} is not the device's"
         );
-        let mut bytes = [0; LAYOUT.writable];
-        self.slots.read(done.head(), LAYOUT.readable, &mut bytes).expect("a slot of its own");
+        let mut bytes = [0; WRITABLE];
+        let (first, second) = bytes.split_at_mut(8);
+        self.slots.read(done.head(), 1, 0, first).expect("a slot of its own");
+        self.slots.read(done.head(), 2, 0, second).expect("a slot of its own");
         self.heads.push(done.into_head());
         self.outcome.completed += 1;
         Some(index)

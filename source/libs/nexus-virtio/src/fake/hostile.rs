@@ -55,7 +55,8 @@ impl<'a> Hostile<'a> {
             6 => self.device.set_used(INDEX, self.device.made.wrapping_add(1)),
             // What it wants to hear of.
             7 => {
-                let (offset, value) = (avail_event(self.device.layout.size()), self.half());
+                let (offset, value) =
+                    (avail_event(self.device.layout.size(self.device.queue)), self.half());
                 self.device.set_used(offset, value);
             }
             8 => {
@@ -76,8 +77,13 @@ impl<'a> Hostile<'a> {
     }
 
     fn scribble(&mut self) {
-        let (start, end) = (self.device.layout.used().start, self.device.layout.slots().end);
-        let at = start + usize::from(self.half()) % (end - start);
+        let (layout, queue) = (&self.device.layout, self.device.queue);
+        let (used, slots) = (layout.used(queue), layout.slots(queue));
+        let at = usize::from(self.half()) % (used.len() + slots.len());
+        let (at, end) = match at.checked_sub(used.len()) {
+            None => (used.start + at, used.end),
+            Some(at) => (slots.start + at, slots.end),
+        };
         let value = self.half().to_le_bytes();
         let len = value.len().min(end - at);
         self.device.memory.device_write(at, &value[..len]);
