@@ -106,7 +106,6 @@ pub fn description(epoch: u32) -> Description {
         registers: need(*device).registers,
         interval: if need(*device).irq { INTERVAL } else { 0 },
         queues: Vec::new(),
-        allow_dma: false,
         reason: "a test".into(),
     });
     let description = Description {

@@ -72,7 +72,7 @@ pub fn build(checked: &Checked, elf_of: &dyn Fn(&Program) -> PathBuf) -> Result<
         elves.push((program, read_program(checked, program, &elf_of(program))?));
     }
     let mut writer = ArchiveWriter::new();
-    writer.set_device_frames(device_frames(checked));
+    writer.set_device_frames(checked.description.device_frames());
     writer.push(Kind::Description, 0, "description", &description);
     for (program, elf) in &elves {
         let init = program.id == checked.description.init;
@@ -80,11 +80,6 @@ pub fn build(checked: &Checked, elf_of: &dyn Fn(&Program) -> PathBuf) -> Result<
         writer.push(kind, program.id, &program.name, elf);
     }
     writer.finish().context("laying out the image")
-}
-
-/// Frames that the kernel sets aside for memory that devices reach: no service has any yet.
-const fn device_frames(_checked: &Checked) -> u64 {
-    0
 }
 
 /// Writes the number of a run into an image. Its hash does not change by that.

@@ -9,17 +9,15 @@ use crate::fault::Fault;
 use crate::place;
 use crate::snippet::{DROP_AND_LOAD, JUMP, LEAVE, LOAD, SEMIHOSTING, STORE, UNMAP_AND_LOAD, alone};
 
-const READ_WRITE: Prot = Prot::READ.union(Prot::WRITE);
-
 /// Attacks with a window of their own; the service id of the first is [`crate::FIRST_WITH_WINDOW`].
 pub(crate) const WITH_WINDOW: &[Attack] = &[
     // attack 11 Q: jump into a device page; instruction page fault, the process ends
-    enter("exec-device", "jumps into a device page", Page::Window(READ_WRITE)),
+    enter("exec-device", "jumps into a device page", Page::Window(Prot::READ)),
     // attack 10 Q: read a page right after `unmap`; load page fault
     faulty(
         "load-unmapped",
         "touches a device page that it has just unmapped",
-        Page::Window(READ_WRITE),
+        Page::Window(Prot::READ),
         UNMAP_AND_LOAD,
         Fault::load(5, place::PAGE),
     ),
@@ -27,7 +25,7 @@ pub(crate) const WITH_WINDOW: &[Attack] = &[
     faulty(
         "load-dropped",
         "touches a device page whose window it has just dropped",
-        Page::Window(READ_WRITE),
+        Page::Window(Prot::READ),
         DROP_AND_LOAD,
         Fault::load(6, place::PAGE),
     ),

@@ -17,7 +17,7 @@ pub(crate) fn names() -> Names {
         (6, "powerd"),
         (7, "rngd"),
         (8, "virtioblkd"),
-        (9, "netstackd"),
+        (9, "virtionetd"),
         (10, "nsh"),
     ];
     let devices = ["uart0", "rtc0", "power0", "rng0", "blk0", "net0"];

@@ -255,18 +255,18 @@ mod tests {
             Table::new(&[left("DEVICE"), left("OWNER"), right("SIZE"), left("BY RULE")]);
         table.row([
             "net0".into(),
-            "netstackd".into(),
+            "virtionetd".into(),
             "4 KiB".into(),
-            "allow-netstackd-net0".into(),
+            "allow-virtionetd-net0".into(),
         ]);
         table.row(["flash0".into(), "".into(), "32 MiB".into(), "x".repeat(60)]);
         for terminal in RANGE {
             let text = table.fit(terminal);
             assert!(text.lines().all(|line| width(line) <= terminal), "{terminal}\n{text}");
-            assert!(text.contains("allow-netstackd-net0"), "{terminal}\n{text}");
+            assert!(text.contains("allow-virtionetd-net0"), "{terminal}\n{text}");
         }
         assert!(
-            table.fit(40).starts_with("DEVICE     net0\n  OWNER    netstackd\n  SIZE     4 KiB\n")
+            table.fit(40).starts_with("DEVICE     net0\n  OWNER    virtionetd\n  SIZE     4 KiB\n")
         );
     }
 

@@ -23,7 +23,7 @@ pub const RNGD: u32 = 7;
 /// Owns the block device.
 pub const VIRTIOBLKD: u32 = 8;
 /// Owns the network device.
-pub const NETSTACKD: u32 = 9;
+pub const VIRTIONETD: u32 = 9;
 /// The shell.
 pub const NSH: u32 = 10;
 /// Sets up devices that reach memory by themselves.

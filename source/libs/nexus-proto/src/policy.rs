@@ -41,8 +41,6 @@ codes! {
         2 NoRule,
         /// A rule names them, but not all the rights asked for.
         3 RightsExceedRule,
-        /// The device does DMA and the rule does not allow that.
-        4 DmaNotAllowed,
         /// The description has no such service.
         5 UnknownService,
         /// The description has no such device.
@@ -135,7 +133,7 @@ payloads! {
         pub verdict: Verdict,
         /// Why.
         pub reason: Reason,
-        /// The rule allows DMA.
+        /// There is a rule, and the device reaches memory by itself.
         pub dma: bool,
         /// The rule allows the interrupt line.
         pub irq: bool,

@@ -11,7 +11,6 @@ impl Reason {
             Reason::Allowed => "allowed",
             Reason::NoRule => "no-rule",
             Reason::RightsExceedRule => "rights-exceed-rule",
-            Reason::DmaNotAllowed => "dma-not-allowed",
             Reason::UnknownService => "unknown-service",
             Reason::UnknownDevice => "unknown-device",
             Reason::WindowMismatch => "window-mismatch",
@@ -32,7 +31,6 @@ impl Reason {
             Reason::Allowed => "a rule allows it",
             Reason::NoRule => "no rule names this service and this device",
             Reason::RightsExceedRule => "the rule does not allow all the rights asked for",
-            Reason::DmaNotAllowed => "the device does DMA and the rule does not allow that",
             Reason::UnknownService => "the description has no such service",
             Reason::UnknownDevice => "the description has no such device",
             Reason::WindowMismatch => "the window is not one that this device can have",
@@ -53,9 +51,6 @@ impl Reason {
             Reason::Allowed => "nothing",
             Reason::NoRule => "a reviewed rule for both in policy.toml, and a new image",
             Reason::RightsExceedRule => "fewer rights in the request, or more in the rule",
-            Reason::DmaNotAllowed => {
-                "`allow-dma` in the rule, which trusts the owner with all memory"
-            }
             Reason::UnknownService => "a service file with that id, and a rule for it",
             Reason::UnknownDevice => "the device in the board file, and a rule for it",
             Reason::WindowMismatch => "a request for the pages of that device and no others",

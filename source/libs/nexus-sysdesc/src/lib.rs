@@ -22,6 +22,7 @@ pub mod archive;
 mod description;
 #[cfg(feature = "alloc")]
 pub mod layout;
+pub mod sealed;
 #[cfg(feature = "testing")]
 pub mod testing;
 

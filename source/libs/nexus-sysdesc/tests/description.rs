@@ -7,8 +7,14 @@ use std::collections::HashSet;
 use common::{device, permit, rule, service, system};
 use nexus_sysdesc::{
     Danger, DescError, Description, Device, MAX_LEN, Permission, Permit, Place, Problem, Profile,
-    Proof, Says, bounds,
+    Proof, Queue, Says, Shape, bounds,
 };
+
+/// One queue with `heads` heads of a page that the device writes.
+fn queues(heads: u16) -> Vec<Queue> {
+    let shape = Shape { heads, reads: Vec::new(), writes: vec![4096] };
+    vec![Queue { shapes: vec![shape] }]
+}
 
 fn proof(name: &str) -> Proof {
     Proof { name: name.into(), checks: 1 }
@@ -201,7 +207,15 @@ const CASES: &[Case] = &[
     (Place::Rule(1), Problem::NoLine, |d| d.rules[1].irq = true),
     (Place::Rule(1), Problem::UnknownService, |d| d.rules[1].subject = 8),
     (Place::Rule(1), Problem::UnknownDevice, |d| d.rules[1].device = 2),
-    (Place::Rule(0), Problem::NoDma, |d| d.rules[0].allow_dma = true),
+    (Place::Service(3), Problem::BadQueues, |d| {
+        let need = &mut d.services[3].needs[0];
+        (need.registers, need.queues) = (Some(1 << 20 | 1 << 25), queues(0));
+    }),
+    (Place::Rule(1), Problem::BadQueues, |d| {
+        (d.rules[1].registers, d.rules[1].queues) = (Some(1 << 20 | 1 << 25), queues(1025));
+    }),
+    (Place::Rule(0), Problem::NoDma, |d| d.rules[0].queues = queues(64)),
+    (Place::Service(2), Problem::NoDma, |d| d.services[2].needs[0].queues = queues(64)),
 ];
 
 // attack 39 U: a description with two owners, equal names or any other damage; refused

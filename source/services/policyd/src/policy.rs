@@ -72,6 +72,12 @@ impl Policy {
         self.description.service(service).is_some()
     }
 
+    /// True when the device reaches memory by itself.
+    #[must_use]
+    pub fn has_dma(&self, device: u16) -> bool {
+        self.description.device(device).is_some_and(|device| device.dma)
+    }
+
     /// The rule about a service and a device.
     #[must_use]
     pub fn rule_for(&self, service: u32, device: u16) -> Option<&Rule> {
@@ -118,9 +124,9 @@ impl Policy {
         if self.description.service(service).is_none() {
             return Ruling::denied(Reason::UnknownService);
         }
-        let Some(dma) = self.description.device(device).map(|device| device.dma) else {
+        if self.description.device(device).is_none() {
             return Ruling::denied(Reason::UnknownDevice);
-        };
+        }
         let Some(rule) = self.rule_for(service, device) else {
             return Ruling::denied(Reason::NoRule);
         };
@@ -128,7 +134,6 @@ impl Policy {
             && Rights::from_bits(rights).is_some_and(|rights| rule.rights().contains(rights));
         Ruling { reason: Reason::Allowed, rule: rule.number }
             .unless(!within, Reason::RightsExceedRule)
-            .unless(dma && !rule.allow_dma, Reason::DmaNotAllowed)
     }
 
     /// True when the device could have this window: as long as described, whole pages, and where

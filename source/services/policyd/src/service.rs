@@ -141,7 +141,7 @@ impl Policyd {
             rights: rule.map_or(0, |rule| rule.rights),
             verdict: if allow { Verdict::Allow } else { Verdict::Deny },
             reason: ruling.reason,
-            dma: rule.is_some_and(|rule| rule.allow_dma),
+            dma: rule.is_some() && self.policy.has_dma(ask.device),
             irq: rule.is_some_and(|rule| rule.irq),
             interval: rule.map_or(0, |rule| rule.interval),
             registers: rule.map_or(Registers::UNMASKED, registers),

@@ -1,4 +1,4 @@
-//! What rngd, virtioblkd and netstackd do: look at a virtio device, and answer for it.
+//! What rngd, virtioblkd and virtionetd do: look at a virtio device, and answer for it.
 
 use nexus_abi::Handle;
 use nexus_mmio::Registers;

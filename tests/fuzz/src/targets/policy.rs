@@ -128,7 +128,6 @@ fn rule(number: u16, input: &mut Input<'_>) -> Rule {
         registers: (subject & 128 != 0).then(|| u64::from(shape >> 5)),
         interval: 0,
         queues: Vec::new(),
-        allow_dma: shape & 16 != 0,
         reason: "a reason".into(),
     }
 }

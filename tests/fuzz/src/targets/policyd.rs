@@ -112,7 +112,6 @@ pub(super) fn allowed_by_rules(description: &Description, ask: &Decide) -> bool 
         && written
         && (rule.irq || ask.line == NO_LINE)
         && ask.rights & !rule.rights == 0
-        && (rule.allow_dma || !device.dma)
         && ask.subject.incarnation > 0
         && ask.window_len() == device.window_len
         && ask.base.is_multiple_of(4096)

@@ -169,8 +169,6 @@ impl Request<'_> {
         let Some(rule) = self.rule else { return Some("no rule") };
         if !rule.rights().contains(self.need.rights()) {
             Some("more rights than the rule allows")
-        } else if self.device.dma && !rule.allow_dma {
-            Some("the rule does not accept DMA")
         } else if !is_within(self.need.registers, rule.registers) {
             Some("more registers than the rule allows")
         } else if self.need.irq && !rule.irq {

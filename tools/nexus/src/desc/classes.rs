@@ -1,6 +1,7 @@
 //! What is known about classes of devices, apart from what a board says of them.
 
 use super::model::Device;
+use nexus_sysdesc::sealed::{self, Class};
 
 /// Devices that are the kernel's own: interrupt controllers, timers, the IOMMU. No window is ever
 /// made for one.
@@ -27,7 +28,7 @@ const WITHOUT_DMA: &[&str] =
     &["ns16550a", "google,goldfish-rtc", "sifive,test0", "sifive,test1", "cfi-flash"];
 
 /// The `compatible` of virtio's register windows.
-pub(crate) const VIRTIO: &str = "virtio,mmio";
+pub(crate) const VIRTIO: &str = sealed::VIRTIO_MMIO;
 
 /// The DeviceID of a slot with nothing in it.
 pub(crate) const EMPTY_SLOT: u32 = 0;
@@ -60,4 +61,10 @@ pub(crate) fn dma_of(device: &Device) -> Dma {
     } else {
         Dma::Unknown
     }
+}
+
+/// The class of a device that can be sealed; `None` for any other.
+pub(crate) fn class_of(device: &Device) -> Option<Class> {
+    let id = device.virtio_id.as_ref().filter(|_| is_virtio(device))?;
+    sealed::class(id.value)
 }

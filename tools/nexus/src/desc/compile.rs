@@ -168,7 +168,6 @@ impl<'a> Compiler<'a> {
             registers: line.registers.as_ref().map(|registers| registers.value),
             interval: line.interval.as_ref().map_or(0, |interval| interval.value),
             queues: line.queues.as_ref().map_or_else(Vec::new, |queues| queues.value.clone()),
-            allow_dma: line.dma.is_some(),
             reason: line.reason.clone(),
         })
     }

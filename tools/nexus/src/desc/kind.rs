@@ -78,11 +78,15 @@ kinds! {
     InstanceOrder = "instance-order",
     /// A device that is the kernel's own.
     KernelDevice = "kernel-device",
-    /// A device that reaches all memory, or may, and does not say so.
+    /// A device that reaches memory by itself, or may, and does not say so.
     UnmarkedDma = "unmarked-dma",
     /// A device that is marked for DMA and has none.
     NeedlessDma = "needless-dma",
-    /// A device that reaches all memory, and is not in the highest danger class.
+    /// A word that would let a device reach all memory.
+    UnconfinedDma = "unconfined-dma",
+    /// A device of a class that cannot be sealed.
+    NotSealable = "not-sealable",
+    /// A device that reaches memory by itself, and is not in the highest danger class.
     DangerTooLow = "danger-too-low",
 
     /// A device that the board does not have.
@@ -97,6 +101,12 @@ kinds! {
     TwoOwners = "two-owners",
     /// Rights that no window can have, or that nobody can use.
     WindowRights = "window-rights",
+    /// Of a device that reaches memory by itself, registers that nobody can be given, or all of them.
+    DmaRegisters = "dma-registers",
+    /// Queues of a device that has none.
+    NeedlessQueues = "needless-queues",
+    /// Queues that are not those of such a device: too many, too few, or too large.
+    WrongQueues = "wrong-queues",
     /// An interrupt of a device that has none, or a time between interrupts that are not allowed.
     NoLine = "no-line",
     /// Not exactly one service that the kernel starts.
@@ -119,10 +129,6 @@ kinds! {
     NothingRequests = "nothing-requests",
     /// A policy line that allows more than is requested.
     AllowsMore = "allows-more",
-    /// A device that reaches all memory, under a line that does not accept it.
-    DmaNotAllowed = "dma-not-allowed",
-    /// A line that accepts DMA from a device that has none.
-    DmaNeedlesslyAllowed = "dma-needlessly-allowed",
     /// Two policy lines about the same thing.
     DuplicateRule = "duplicate-rule",
     /// A distributor that is not init, or none.
@@ -140,6 +146,8 @@ kinds! {
     EmptySlotInProd = "empty-slot-in-prod",
     /// A budget that does not hold the program, its stack, and what the kernel needs for them.
     BudgetTooSmall = "budget-too-small",
+    /// Memory for devices that is more than their share of the machine's.
+    PoolsTooLarge = "pools-too-large",
     /// Budgets that are more than the machine has.
     Overcommitted = "overcommitted",
 

@@ -1,9 +1,10 @@
 //! What the files say, before it is checked: each value with its place.
 
+use super::classes::{Dma, dma_of};
 use super::source::{At, Span};
 use super::unread::Unread;
 use nexus_abi::Rights;
-use nexus_sysdesc::{Danger, Permission, Profile, Queue, Restart, Says, bounds, registers};
+use nexus_sysdesc::{Danger, Permission, Profile, Queue, Restart, Says, Shape, bounds, registers};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -107,7 +108,18 @@ impl Device {
     }
 
     pub(crate) fn has_dma(&self) -> bool {
-        self.dma.as_ref().is_some_and(|dma| dma.value == DmaMark::Unconfined)
+        self.dma.as_ref().is_some_and(|dma| dma.value == DmaMark::Sealed)
+    }
+
+    /// It says of itself that it reaches memory, whatever may come of that.
+    pub(crate) fn may_have_dma(&self) -> bool {
+        self.dma.as_ref().is_some_and(|dma| dma.value != DmaMark::None)
+            || dma_of(self) == Dma::Always
+    }
+
+    /// Where it says what it is found by.
+    pub(crate) fn class_span(&self) -> &Span {
+        self.virtio_id.as_ref().map_or(&self.compatible.span, |id| &id.span)
     }
 
     /// `compatible`, with the DeviceID where there is one: what the device is found by.
@@ -129,7 +141,9 @@ impl Device {
 pub(crate) enum DmaMark {
     /// It has none.
     None,
-    /// It reaches all memory.
+    /// It reaches memory by itself, and what it reaches is fixed before its owner starts.
+    Sealed,
+    /// What is refused: it would reach all memory.
     Unconfined,
 }
 
@@ -260,7 +274,6 @@ pub(crate) struct Allow {
     pub(crate) interval: Option<At<u32>>,
     /// What the device may be made to reach.
     pub(crate) queues: Option<At<Vec<Queue>>>,
-    pub(crate) dma: Option<Span>,
     pub(crate) reason: String,
 }
 
@@ -337,4 +350,22 @@ pub(crate) fn registers_toml(mask: u64) -> String {
     let offsets: Vec<String> =
         registers::offsets(mask).map(|offset| format!("{offset:#04x}")).collect();
     format!("[{}]", offsets.join(", "))
+}
+
+/// `queues = [{ heads = [{ count = 4, writes = [64] }] }]`.
+pub(crate) fn queues_toml(queues: &[Queue]) -> String {
+    let queues: Vec<String> = queues.iter().map(queue_toml).collect();
+    format!("queues = [{}]", queues.join(", "))
+}
+
+fn queue_toml(queue: &Queue) -> String {
+    let shapes: Vec<String> = queue.shapes.iter().map(shape_toml).collect();
+    format!("{{ heads = [{}] }}", shapes.join(", "))
+}
+
+fn shape_toml(shape: &Shape) -> String {
+    let lists = [("reads", &shape.reads), ("writes", &shape.writes)];
+    let lists = lists.into_iter().filter(|(_, pieces)| !pieces.is_empty());
+    let lists: String = lists.map(|(name, pieces)| format!(", {name} = {pieces:?}")).collect();
+    format!("{{ count = {}{lists} }}", shape.heads)
 }

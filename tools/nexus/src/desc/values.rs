@@ -96,7 +96,8 @@ impl Table<'_> {
         Some(At { value, span: word.span })
     }
 
-    pub(super) fn choose<T: Copy>(
+    /// The value that `word` stands for, if it is one of these.
+    pub(crate) fn choose<T: Copy>(
         &self,
         word: &At<String>,
         what: &str,

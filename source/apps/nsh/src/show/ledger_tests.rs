@@ -90,7 +90,7 @@ SEQ  SECOND  ASKED BY  WHAT     SERVICE     DEVICE  WHY
   3   0.300  init      granted  consoled    uart0   map read write
   4   0.400  nsh       denied   virtioblkd  blk0    no-rule
   5   0.500  init      refused  virtioblkd  blk0    policy-denied
-  6   0.600  -         ended    netstackd   -       exit 1
+  6   0.600  -         ended    virtionetd  -       exit 1
   7   0.700  -         let go   init        -       spawn
   8   0.800  -         let go   init        -       window 0x00101000, 4 KiB"
     );

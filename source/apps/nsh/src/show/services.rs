@@ -149,7 +149,7 @@ mod tests {
         let list = [
             service(7, "rngd", ServiceState::Ready, EndKind::None, 0),
             service(8, "virtioblkd", ServiceState::Ended, EndKind::Exit, 1),
-            (service(9, "netstackd", ServiceState::NotLoaded, EndKind::None, 0).0, None),
+            (service(9, "virtionetd", ServiceState::NotLoaded, EndKind::None, 0).0, None),
         ];
         assert_eq!(
             ps(&list),
@@ -157,7 +157,7 @@ mod tests {
 ID  NAME        LIFE  PRIO   MEMORY     OF  OBJECTS  STATE
  7  rngd           1    16  160 KiB  1 MiB    21/64  ready
  8  virtioblkd     1    16  160 KiB  1 MiB    21/64  ended: exit 1
- 9  netstackd      1    16        ?      ?        ?  could not be loaded
+ 9  virtionetd     1    16        ?      ?        ?  could not be loaded
 "
         );
     }

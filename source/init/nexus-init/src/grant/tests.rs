@@ -209,11 +209,11 @@ fn an_allow_must_be_sound() {
 fn a_denial_is_recorded_with_its_rule() {
     let deny = |_: &Decide, answer: &mut Decision| {
         answer.verdict = Verdict::Deny;
-        answer.reason = Reason::DmaNotAllowed;
+        answer.reason = Reason::QueuesDenied;
     };
     let mut fake = Fake { policyd: with(deny), ..Fake::default() };
     let outcome = Grant::new(question(1), route()).run(&mut fake);
-    let ruling = Some((Reason::DmaNotAllowed, 3));
+    let ruling = Some((Reason::QueuesDenied, 3));
     assert_eq!(outcome, Outcome::Refused(Refused { refusal: Refusal::PolicyDenied, ruling }));
     let refusal = fake.ledger.last().unwrap();
     assert_eq!((refusal.event, refusal.outcome), (Event::Refusal, Came::Deny));

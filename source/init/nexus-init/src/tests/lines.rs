@@ -40,7 +40,6 @@ fn started_with(shell: &[Permission]) -> Init<Fake> {
         registers: Some(MASK),
         interval: INTERVAL,
         queues: Vec::new(),
-        allow_dma: true,
         reason: "a test".into(),
     });
     description.validate().unwrap();

@@ -29,8 +29,6 @@ pub struct Rule {
     pub interval: u32,
     /// What the device may be made to reach, as in [`crate::Need::queues`].
     pub queues: Vec<Queue>,
-    /// True when the rule accepts that the device reaches all memory.
-    pub allow_dma: bool,
     /// Why it is allowed, in the words of `policy.toml`.
     pub reason: String,
 }

@@ -154,8 +154,7 @@ impl Description {
         require(self.service(rule.subject).is_some(), Problem::UnknownService)?;
         let device = self.device(rule.device).ok_or(Problem::UnknownDevice)?;
         require(device.irq || !rule.irq, Problem::NoLine)?;
-        check_queues(device, rule.registers, &rule.queues)?;
-        require(device.dma || !rule.allow_dma, Problem::NoDma)
+        check_queues(device, rule.registers, &rule.queues)
     }
 }
 

@@ -50,7 +50,6 @@ pub(crate) fn rule(number: u16, subject: u32, device: u16) -> Rule {
         registers: None,
         interval: 0,
         queues: Vec::new(),
-        allow_dma: false,
         reason: "it is the driver of this device".into(),
     }
 }
@@ -90,6 +89,6 @@ pub(crate) fn system() -> Description {
                 ..service(7, "rngd")
             },
         ],
-        rules: vec![rule(1, 5, 0), Rule { allow_dma: true, ..rule(2, 7, 1) }],
+        rules: vec![rule(1, 5, 0), rule(2, 7, 1)],
     }
 }

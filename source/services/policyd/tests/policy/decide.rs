@@ -85,13 +85,6 @@ fn rights_only_within_the_rule() {
 }
 
 #[test]
-fn dma_needs_a_rule_that_says_so() {
-    let mut description = description();
-    description.rules[2].allow_dma = false;
-    assert_eq!(Bench::with(description).deny(&rng(1)), Reason::DmaNotAllowed);
-}
-
-#[test]
 fn only_a_window_that_the_device_can_have() {
     let mut bench = Bench::new();
     let mut nonce = 0;

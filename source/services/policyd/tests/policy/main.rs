@@ -57,7 +57,7 @@ fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Se
     Service { needs, ..testing::service(id, name, permissions) }
 }
 
-fn rule(number: u16, id: &str, subject: u32, device: u16, rights: u16, allow_dma: bool) -> Rule {
+fn rule(number: u16, id: &str, subject: u32, device: u16, rights: u16) -> Rule {
     Rule {
         number,
         id: id.into(),
@@ -68,7 +68,6 @@ fn rule(number: u16, id: &str, subject: u32, device: u16, rights: u16, allow_dma
         registers: None,
         interval: 0,
         queues: Vec::new(),
-        allow_dma,
         reason: "a test".into(),
     }
 }
@@ -93,9 +92,9 @@ fn description() -> Description {
             service(10, "nsh", &[], &[Permission::View]),
         ],
         rules: vec![
-            rule(1, "allow-consoled-uart0", 4, UART, MAP | READ, false),
-            rule(2, "allow-consoled-extra0", 4, EXTRA, MAP | READ | WRITE, false),
-            rule(3, "allow-rngd-rng0", RNGD, RNG, MAP | READ | WRITE, true),
+            rule(1, "allow-consoled-uart0", 4, UART, MAP | READ),
+            rule(2, "allow-consoled-extra0", 4, EXTRA, MAP | READ | WRITE),
+            rule(3, "allow-rngd-rng0", RNGD, RNG, MAP | READ | WRITE),
         ],
     };
     description.validate().unwrap();

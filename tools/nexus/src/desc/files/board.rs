@@ -25,7 +25,7 @@ const BASE: Key = key("base", "0x1000_0000");
 const MAC: Key = key("mac", "\"52:54:00:12:34:56\"");
 const CAPACITY: Key = key("capacity", "16777216");
 const WINDOW: Key = key("window", "0x1000");
-const DMA: Key = key("dma", "\"unconfined\"");
+const DMA: Key = key("dma", "\"sealed\"");
 const DANGER: Key = key("danger", "\"low\"");
 const SLOT: Key = key("slot", "0");
 const QEMU_DEVICE: Key = key("qemu", "\"virtio-rng-device,rng=rng0-source\"");
@@ -106,7 +106,6 @@ fn read_device(mut table: Table<'_>) -> (Option<String>, Option<Device>) {
         table.must_have(needed);
     }
     let dangers = Danger::ALL.map(|danger| (danger.name(), danger));
-    let marks = [("none", DmaMark::None), ("unconfined", DmaMark::Unconfined)];
     let name = table.name(NAME);
     let compatible = table.text(COMPATIBLE, bounds::MAX_COMPATIBLE);
     let virtio_id = table.number(VIRTIO_ID, 0..=u32::MAX);
@@ -117,7 +116,7 @@ fn read_device(mut table: Table<'_>) -> (Option<String>, Option<Device>) {
     let window = table.number(WINDOW, bounds::PAGE..=bounds::MAX_WINDOW);
     let window = window.filter(|window| whole_pages(&table, WINDOW, window));
     let irq = read_irq(&mut table).is_some();
-    let dma = table.choice(DMA, "what a device can say about DMA", &marks);
+    let dma = read_dma(&mut table);
     let danger = table.choice(DANGER, "a danger class", &dangers);
     let slot = table.number(SLOT, 0..=MAX_SLOT);
     let qemu = table.string(QEMU_DEVICE);
@@ -144,6 +143,17 @@ fn read_device(mut table: Table<'_>) -> (Option<String>, Option<Device>) {
         })
     })();
     (called, device)
+}
+
+/// What it says about DMA. The word of old is refused with the rest of what cannot be sealed.
+fn read_dma(table: &mut Table<'_>) -> Option<At<DmaMark>> {
+    let word = table.string(DMA)?;
+    if word.value == "unconfined" {
+        return Some(At { value: DmaMark::Unconfined, span: word.span });
+    }
+    let marks = [("none", DmaMark::None), ("sealed", DmaMark::Sealed)];
+    let value = table.choose(&word, "what a device can say about DMA", &marks)?;
+    Some(At { value, span: word.span })
 }
 
 /// What tells the device from others of its class.

@@ -3,6 +3,7 @@
 use super::lines::{read_interval, read_irq, read_registers};
 use super::queues::read_queues;
 use super::rights::read_rights;
+use crate::desc::kind::Kind;
 use crate::desc::model::{Allow, Permit};
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
@@ -16,7 +17,8 @@ const PERMIT: Key = key("permit", "[]");
 const ID: Key = key("id", "\"allow-rngd-rng0\"");
 const SUBJECT: Key = key("subject", "\"rngd\"");
 const DEVICE: Key = key("device", "\"rng0\"");
-const DMA: Key = key("dma", "\"unconfined\"");
+/// A key that there is no more.
+const DMA: Key = key("dma", "");
 const REASON: Key = key("reason", "\"rngd is the driver of the entropy device\"");
 const PERMISSION: Key = key("permission", "\"view\"");
 
@@ -73,11 +75,10 @@ fn read_allow(
     let interval = read_interval(&mut table);
     let queues = read_queues(&mut table);
     let whole = table.reporter.count() == before;
-    let dma = table.choice(DMA, "what a line can say about DMA", &[("unconfined", ())]);
+    refuse_dma(&mut table);
     let reason = table.text(REASON, bounds::MAX_REASON);
     table.finish();
     let given = (value(subject.as_ref()), value(device.as_ref()));
-    let dma = dma.map(|dma| dma.span);
     let line = (|| {
         let reason = reason?.value;
         Some(Allow {
@@ -90,7 +91,6 @@ fn read_allow(
             registers,
             interval,
             queues,
-            dma,
             reason,
         })
     })();
@@ -98,6 +98,20 @@ fn read_allow(
         unread.push(given);
     }
     line
+}
+
+/// The key of old, by which a line trusted its subject with all memory.
+fn refuse_dma(table: &mut Table<'_>) {
+    if !table.has(DMA) {
+        return;
+    }
+    if let Some((span, _)) = table.entry(DMA) {
+        let message =
+            String::from("a line cannot let a device reach all memory: `dma` is no key of it");
+        let fix = "remove it; what the device may be made to reach is in `queues`, exactly as the service \
+                   asks for them";
+        table.refuse(Kind::UnconfinedDma, &span, message, fix);
+    }
 }
 
 fn read_permit(

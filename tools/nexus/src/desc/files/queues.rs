@@ -4,7 +4,7 @@ use crate::desc::kind::Kind;
 use crate::desc::source::At;
 use crate::desc::table::{Key, Table, key};
 use nexus_sysdesc::layout::Layout;
-use nexus_sysdesc::{Queue, Shape, bounds};
+use nexus_sysdesc::{Queue, Shape, are_queues, bounds};
 
 const QUEUES: Key = key("queues", "[{ heads = [{ count = 4, writes = [64] }] }]");
 const HEADS: Key = key("heads", "[{ count = 4, writes = [64] }]");
@@ -24,21 +24,28 @@ pub(super) fn read_queues(table: &mut Table<'_>) -> Option<At<Vec<Queue>>> {
     if table.reporter.count() > before {
         return None;
     }
-    if Layout::of(&queues).is_none() {
+    if queues.is_empty() {
+        let message = String::from("`queues` lists none");
+        table.refuse(Kind::OutOfRange, &span, message, "remove it, or describe queue 0 first");
+    } else if !are_queues(&queues) {
         let message = String::from("no device can have these queues");
         let fix = format!(
-            "a device has at most {} queues of 1 to {} heads, a head 1 to {} pieces of at most {} bytes, \
-             and all together at most {} MiB",
+            "write at most {} queues of 1 to {} heads, and a head of 1 to {} pieces of at most {} bytes",
             bounds::MAX_QUEUES,
             bounds::MAX_HEADS,
             bounds::MAX_SEGMENTS,
-            bounds::MAX_SEGMENT,
-            bounds::MAX_MEMORY >> 20
+            bounds::MAX_SEGMENT
         );
         table.refuse(Kind::OutOfRange, &span, message, fix);
-        return None;
+    } else if Layout::of(&queues).is_none() {
+        let most = bounds::MAX_MEMORY >> 20;
+        let message =
+            format!("these queues need more than {most} MiB, the most that a device can have");
+        table.refuse(Kind::PoolsTooLarge, &span, message, "ask for fewer or smaller heads");
+    } else {
+        return Some(At { value: queues, span });
     }
-    Some(At { value: queues, span })
+    None
 }
 
 fn read_queue(mut table: Table<'_>) -> Queue {

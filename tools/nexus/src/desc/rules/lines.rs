@@ -1,5 +1,6 @@
 //! Interrupt lines and registers: policy allows exactly what is asked for, and the device has it.
 
+use super::queues;
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
 use crate::desc::model::{Allow, Device, Need, System, registers_toml};
@@ -24,8 +25,10 @@ pub(super) fn check_pair(system: &System, need: &Need, line: &Allow, reporter: &
     let pair = Pair { device, need, line, reporter };
     pair.check_irq();
     pair.check_interval();
-    // Where the rights differ, that is said.
-    if need.has_window_rights() && need.rights.value == line.rights.value {
+    queues::check_pair(device, need, line, reporter);
+    // Where the rights differ, that is said, and likewise what nobody can be given.
+    let possible = need.has_window_rights() && !queues::is_refused(device, need);
+    if possible && need.rights.value == line.rights.value {
         pair.check_registers();
     }
 }

@@ -66,7 +66,7 @@ mod tests {
         for (one, other) in [("uart0", "uart1"), ("rng0", "rtc0"), ("net0", "net1")] {
             assert!(!devices(one, other), "{one} {other}");
         }
-        for (one, other) in [("logd", "rtcd"), ("nsh", "nshell"), ("netd", "netstackd")] {
+        for (one, other) in [("logd", "rtcd"), ("nsh", "nshell"), ("netd", "virtionetd")] {
             assert!(!services(one, other), "{one} {other}");
         }
     }

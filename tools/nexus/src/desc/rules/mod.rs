@@ -11,6 +11,7 @@ mod policy;
 mod profiles;
 mod proofs;
 mod qemu;
+mod queues;
 mod services;
 
 use super::model::System;

@@ -1,13 +1,15 @@
 //! Devices: what is requested is allowed, and what is allowed is requested.
 
 use super::lines;
-use crate::desc::classes::{self, Dma};
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
-use crate::desc::model::{Allow, Need, Service, System, registers_toml, rights_text, rights_toml};
+use crate::desc::model::{
+    Allow, Need, Service, System, queues_toml, registers_toml, rights_text, rights_toml,
+};
 use crate::desc::report::Reporter;
 use crate::desc::source::At;
 use crate::desc::suggest;
+use nexus_sysdesc::Queue;
 
 pub(super) fn check(system: &System, reporter: &Reporter) {
     check_ids(system, reporter);
@@ -15,7 +17,6 @@ pub(super) fn check(system: &System, reporter: &Reporter) {
         if check_names(system, line, reporter) {
             check_repeated(system, index, line, reporter);
             check_use(system, line, reporter);
-            check_dma(system, line, reporter);
         }
     }
     for service in &system.services {
@@ -110,7 +111,7 @@ fn check_use(system: &System, line: &Allow, reporter: &Reporter) {
             "remove the line, or ask in services/{subject}.toml:\n\
              needs = [{{ device = \"{device}\", rights = {}{} }}]",
             rights_toml(line.rights.value),
-            more_toml(", ", line.irq.is_some(), line.registers.as_ref())
+            more_toml(", ", line.irq.is_some(), line.registers.as_ref(), line.queues.as_ref())
         );
         let span = &line.id.span;
         reporter.add(Diagnostic::at(Kind::NothingRequests, span, message, fix));
@@ -128,38 +129,6 @@ fn check_use(system: &System, line: &Allow, reporter: &Reporter) {
             Diagnostic::at(Kind::AllowsMore, &line.rights.span, message, fix)
                 .see(&need.rights.span, "what it asks for"),
         );
-    }
-}
-
-fn check_dma(system: &System, line: &Allow, reporter: &Reporter) {
-    let Some(device) = system.board.device(&line.device) else { return };
-    // A device that says of itself what is not so is refused elsewhere.
-    match classes::dma_of(device) {
-        Dma::Always if !device.has_dma() => return,
-        Dma::Unknown if device.dma.is_none() => return,
-        Dma::Never if device.has_dma() => return,
-        _ => {}
-    }
-    let name = &device.name.value;
-    match (&line.dma, &device.dma) {
-        (None, Some(mark)) if device.has_dma() => {
-            let message =
-                format!("{name} reaches all memory, and `{}` does not accept that", line.id.value);
-            let fix = format!(
-                "if {} may be trusted with all memory, add `dma = \"unconfined\"` to the line",
-                line.subject.value
-            );
-            reporter.add(
-                Diagnostic::at(Kind::DmaNotAllowed, &line.id.span, message, fix)
-                    .see(&mark.span, format!("{name} is marked here")),
-            );
-        }
-        (Some(span), _) if !device.has_dma() => {
-            let message = format!("`{}` accepts DMA, and {name} has none", line.id.value);
-            let fix = "remove `dma` from the line";
-            reporter.add(Diagnostic::at(Kind::DmaNeedlesslyAllowed, span, message, fix));
-        }
-        _ => {}
     }
 }
 
@@ -184,7 +153,7 @@ fn check_allowed(system: &System, service: &Service, need: &Need, reporter: &Rep
         let fix = format!(
             "if it may have it, add to {}, and say why:\n{}",
             system.policy.shown,
-            new_line(system, subject, need)
+            new_line(subject, need)
         );
         reporter.add(Diagnostic::at(Kind::NotAllowed, &need.device.span, message, fix));
         return;
@@ -206,27 +175,31 @@ fn check_allowed(system: &System, service: &Service, need: &Need, reporter: &Rep
 }
 
 /// The line that would allow `need`.
-fn new_line(system: &System, subject: &str, need: &Need) -> String {
+fn new_line(subject: &str, need: &Need) -> String {
     let device = &need.device.value;
-    let dma = system.board.device(device).is_some_and(|device| device.has_dma());
-    let mark = if dma { "dma = \"unconfined\"\n" } else { "" };
     format!(
         "[[allow]]\n\
          id = \"allow-{subject}-{device}\"\n\
          subject = \"{subject}\"\n\
          device = \"{device}\"\n\
          rights = {}{}\n\
-         {mark}\
          reason = \"…\"",
         rights_toml(need.rights.value),
-        more_toml("\n", need.irq.is_some(), need.registers.as_ref())
+        more_toml("\n", need.irq.is_some(), need.registers.as_ref(), need.queues.as_ref())
     )
 }
 
-/// The keys `irq` and `registers`, as far as they are there, each after `between`.
-fn more_toml(between: &str, irq: bool, registers: Option<&At<u64>>) -> String {
-    let irq = irq.then(|| format!("{between}irq = true"));
+/// The keys `irq`, `registers` and `queues`, as far as they are there, each after `between`.
+fn more_toml(
+    between: &str,
+    irq: bool,
+    registers: Option<&At<u64>>,
+    queues: Option<&At<Vec<Queue>>>,
+) -> String {
+    let irq = irq.then(|| String::from("irq = true"));
     let registers = registers.map(|registers| registers_toml(registers.value));
-    let registers = registers.map(|list| format!("{between}registers = {list}"));
-    irq.into_iter().chain(registers).collect()
+    let registers = registers.map(|list| format!("registers = {list}"));
+    let queues = queues.map(|queues| queues_toml(queues));
+    let keys = irq.into_iter().chain(registers).chain(queues);
+    keys.map(|key| format!("{between}{key}")).collect()
 }

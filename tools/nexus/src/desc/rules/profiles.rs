@@ -1,6 +1,6 @@
 //! Profiles: what is left is a whole system.
 
-use super::proofs;
+use super::{proofs, queues};
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
 use crate::desc::model::{ProfileFile, Service, System};
@@ -26,7 +26,9 @@ pub(super) fn check(system: &System, reporter: &Reporter) {
         proofs::check(system, profile, reporter);
         check_watch(system, profile, reporter);
         check_reports(system, profile, reporter);
-        check_memory(system, profile, reporter);
+        if queues::check_share(system, profile, reporter) {
+            check_memory(system, profile, reporter);
+        }
     }
 }
 
@@ -178,15 +180,16 @@ fn check_memory(system: &System, profile: &ProfileFile, reporter: &Reporter) {
     let staying = system.services.iter().filter(|service| !profile.leaves_out(&service.name));
     let budgets = staying.filter_map(|service| service.budget.as_ref());
     let frames: u64 = budgets.map(|budget| u64::from(budget.frames)).sum();
+    let devices = queues::frames(system, profile);
     let Some(memory) = system.board.qemu.as_ref().map(|qemu| &qemu.memory_mib) else { return };
     let most = u64::from(memory.value) * FRAMES_PER_MIB / 4 * 3;
-    if frames > most {
+    if frames + devices > most {
         let message = format!(
-            "in profile {} the budgets come to {frames} frames of 4 KiB; {} MiB of memory leave \
-             {most} for them",
+            "in profile {} the budgets come to {frames} frames of 4 KiB, and the memory of devices to \
+             {devices}; {} MiB of memory leave {most} for them",
             profile.name.value, memory.value
         );
-        let needed = (frames * 4).div_ceil(3).div_ceil(FRAMES_PER_MIB);
+        let needed = ((frames + devices) * 4).div_ceil(3).div_ceil(FRAMES_PER_MIB);
         let fix = format!("lower the budgets, or give the board `memory = \"{needed}M\"`");
         reporter.add(Diagnostic::at(Kind::Overcommitted, &memory.span, message, fix));
     }

@@ -1,6 +1,6 @@
 //! Services: each has a program, and each device has one owner.
 
-use super::lines;
+use super::{lines, queues};
 use crate::desc::budget;
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
@@ -144,6 +144,7 @@ fn check_need(system: &System, service: &Service, index: usize, need: &Need, rep
     }
     check_rights(need, reporter);
     lines::check_need(system, &service.name, need, reporter);
+    queues::check_need(system, &service.name, need, reporter);
 }
 
 /// MAP and READ, with or without WRITE, and nothing else.
