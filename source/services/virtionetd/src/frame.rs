@@ -69,7 +69,7 @@ mod tests {
     fn each_reason_has_its_counter() {
         let mut counters = Counters::default();
         let drops = [Dropped::NoBuffer, Dropped::TooShort, Dropped::TooLong, Dropped::NotForUs, Dropped::Split];
-        for (times, drop) in drops.into_iter().enumerate() {
+        for (times, dropped) in drops.into_iter().enumerate() {
             (0..=times).for_each(|_| count(&mut counters, Err(dropped)));
         }
         count(&mut counters, Ok(60));

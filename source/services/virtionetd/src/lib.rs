@@ -13,8 +13,12 @@
 
 extern crate alloc;
 
+#[cfg(test)]
+mod card_tests;
 pub mod config;
 pub mod consumer;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 pub mod frame;
 pub mod mailbox;
 pub mod receive;

@@ -28,7 +28,7 @@ pub struct Mailbox {
 impl Mailbox {
     /// Nothing came yet.
     #[must_use]
-    pub const fn new(owner: Sender) -> Mailbox {
+    pub fn new(owner: Sender) -> Mailbox {
         let (frames, draft) = (VecDeque::new(), Vec::new());
         Mailbox { owner, frames, given: 0, draft, waiting: None }
     }
