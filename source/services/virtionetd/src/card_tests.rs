@@ -145,7 +145,8 @@ fn a_frame_is_no_longer_than_the_network_takes() {
     assert_eq!(send(&mut output, &frame(MAC.0, 601), 7), Err((Dropped::TooLong, 7)));
     assert_eq!(send(&mut output, &frame(MAC.0, 600), 7), Ok(()));
     assert_eq!(send(&mut output, &frame(MAC.0, MIN_FRAME - 1), 7), Err((Dropped::TooShort, 7)));
-    let expected = Counters { frames: 1, bytes: 600, too_long: 1, too_short: 1, ..Counters::default() };
+    let expected =
+        Counters { frames: 1, bytes: 600, too_long: 1, too_short: 1, ..Counters::default() };
     assert_eq!(output.counters(), expected);
 }
 

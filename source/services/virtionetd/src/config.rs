@@ -64,7 +64,9 @@ pub enum Unusable {
 impl core::fmt::Display for Unusable {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Unusable::NoMac => f.write_str("the card has no address: VIRTIO_NET_F_MAC is not agreed"),
+            Unusable::NoMac => {
+                f.write_str("the card has no address: VIRTIO_NET_F_MAC is not agreed")
+            }
             Unusable::BadMac(mac) => write!(f, "the card's address is no card's: {:02x?}", mac.0),
             Unusable::Restless => f.write_str("the card's configuration changes all the time"),
         }

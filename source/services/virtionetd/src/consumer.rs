@@ -26,9 +26,37 @@ pub enum Consumer<M> {
         owner: u32,
         /// Its rings.
         rings: Rings<M>,
-        /// The notification that tells it of completions, and the bits of it.
-        bell: (Handle, u64),
+        /// What tells it of completions.
+        bell: Bell,
     },
+}
+
+/// A notification, and its bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bell {
+    notification: Handle,
+    bits: u64,
+    rung: u64,
+}
+
+impl Bell {
+    /// These bits of `notification`.
+    #[must_use]
+    pub const fn new(notification: Handle, bits: u64) -> Bell {
+        Bell { notification, bits, rung: 0 }
+    }
+
+    /// How often it was rung.
+    #[must_use]
+    pub const fn rung(&self) -> u64 {
+        self.rung
+    }
+
+    fn ring(&mut self) {
+        self.rung = self.rung.saturating_add(1);
+        // With the notification its consumer is gone: nobody is to be told.
+        let _ = sys::signal(self.notification, self.bits);
+    }
 }
 
 impl<M: SharedMut> Consumer<M> {
@@ -92,9 +120,9 @@ impl<M: SharedMut> Consumer<M> {
 
     /// After a batch: tells it what came, and what was sent, as far as it wants to know.
     pub fn ring(&mut self) {
-        let Consumer::Rings { rings, bell: (notification, bits), .. } = self else { return };
-        if let Err(error) = rings.ring(|| sys::signal(*notification, *bits)) {
-            warn!("the consumer cannot be notified: {error:?}");
+        let Consumer::Rings { rings, bell, .. } = self else { return };
+        if rings.ring() {
+            bell.ring();
         }
     }
 

@@ -4,9 +4,11 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use nexus_abi::Sender;
 use nexus_mmio::fake::{Device, FakeBus, FakeMemory, FakeShared};
 use nexus_mmio::{ReadOnly, ReadWrite, Registers};
-use nexus_sysdesc::{Description, Queue, Shape};
+use nexus_sysdesc::testing::service;
+use nexus_sysdesc::{Description, Permission, Profile, Queue, Shape};
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Layout};
 use nexus_virtio::{Doorbell, Feature, Notices, Sealed};
 
@@ -20,7 +22,8 @@ use crate::transmit::{self, Transmitter};
 pub const MAC: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 /// Bytes that the frames of a class of transmit heads have at most, and how many heads: as in the standard
 /// system.
-pub const CLASSES: [(u16, u32); 6] = [(32, 64), (8, 128), (8, 256), (8, 512), (8, 1024), (64, 1514)];
+pub const CLASSES: [(u16, u32); 6] =
+    [(32, 64), (8, 128), (8, 256), (8, 512), (8, 1024), (64, 1514)];
 /// What its features are.
 pub const FEATURES: [Feature; 3] = [Feature::NET_MAC, Feature::NET_STATUS, Feature::NET_MTU];
 
@@ -68,7 +71,8 @@ pub struct CardRegisters {
 /// The queues of a card.
 #[must_use]
 pub fn queues() -> [Queue; 2] {
-    let shape = |(heads, len)| Shape { heads, reads: [HEADER as u32, len].into(), writes: Vec::new() };
+    let shape =
+        |(heads, len)| Shape { heads, reads: [HEADER as u32, len].into(), writes: Vec::new() };
     [
         Layout::queue(receive::HEADS as u16, &[], &[HEADER as u32, 1514]),
         Queue { shapes: CLASSES.map(shape).into() },
@@ -121,6 +125,15 @@ impl FakeCard {
     /// The configuration is of no use.
     #[must_use]
     pub fn driver(&self, description: Description) -> FakeServer {
+        self.driver_that(true, description)
+    }
+
+    /// The same; the card interrupts, or is looked at.
+    ///
+    /// # Panics
+    /// The configuration is of no use.
+    #[must_use]
+    pub fn driver_that(&self, interrupts: bool, description: Description) -> FakeServer {
         let regs = self.registers();
         let config = config::read(&regs, |one| FEATURES.contains(&one)).expect("a configuration");
         let mut sealed = self.sealed();
@@ -128,7 +141,7 @@ impl FakeCard {
         let output = sealed.queue(transmit::QUEUE).expect("a transmit queue");
         let input = Receiver::new(input, config.mac, config.longest());
         let output = Transmitter::new(output, config.longest());
-        Server::new(regs, config, input, output, true, description)
+        Server::new(regs, config, input, output, interrupts, description)
     }
 
     /// A frame comes from the network. False when the card has no buffer for it: the network loses it.
@@ -175,5 +188,28 @@ impl Device for CardRegisters {
             _ => panic!("a driver may not store {width} bytes at {offset:#x}"),
         };
         written.expect("no register is refused");
+    }
+}
+
+/// The service that may have the frames, and one that may not.
+pub const CONSUMER: Sender = Sender { service_id: 20, incarnation: 1 };
+/// The one that may not.
+pub const STRANGER: Sender = Sender { service_id: 21, incarnation: 1 };
+
+/// A system with both.
+#[must_use]
+pub fn description() -> Description {
+    Description {
+        name: "small".into(),
+        profile: Profile::Prod,
+        epoch: 1,
+        init: 1,
+        devices: Vec::new(),
+        services: [
+            service(CONSUMER.service_id, "consumer", &[Permission::Net]),
+            service(STRANGER.service_id, "stranger", &[]),
+        ]
+        .into(),
+        rules: Vec::new(),
     }
 }

@@ -68,7 +68,13 @@ mod tests {
     #[test]
     fn each_reason_has_its_counter() {
         let mut counters = Counters::default();
-        let drops = [Dropped::NoBuffer, Dropped::TooShort, Dropped::TooLong, Dropped::NotForUs, Dropped::Split];
+        let drops = [
+            Dropped::NoBuffer,
+            Dropped::TooShort,
+            Dropped::TooLong,
+            Dropped::NotForUs,
+            Dropped::Split,
+        ];
         for (times, dropped) in drops.into_iter().enumerate() {
             (0..=times).for_each(|_| count(&mut counters, Err(dropped)));
         }

@@ -70,9 +70,9 @@ impl<P: SharedMut, U: Shared> Receiver<P, U> {
     ) -> Result<bool, Misbehaved> {
         for _ in 0..most {
             let Some(done) = self.queue.pop()? else { return Ok(false) };
-            let outcome = self.look(&done).and_then(|frame| {
-                deliver(&frame).then_some(frame.len).ok_or(Dropped::NoBuffer)
-            });
+            let outcome = self
+                .look(&done)
+                .and_then(|frame| deliver(&frame).then_some(frame.len).ok_or(Dropped::NoBuffer));
             count(&mut self.counters, outcome);
             // It was just taken from this queue.
             let _ = self.queue.post(done.into_head());
@@ -100,7 +100,8 @@ impl<P: SharedMut, U: Shared> Receiver<P, U> {
     fn look<'a>(&'a self, done: &'a Completion) -> Result<Arrival<'a, P>, Dropped> {
         let head = done.head();
         let len = usize::try_from(done.len()).unwrap_or(usize::MAX);
-        let len = len.checked_sub(HEADER).filter(|len| *len >= MIN_FRAME).ok_or(Dropped::TooShort)?;
+        let len =
+            len.checked_sub(HEADER).filter(|len| *len >= MIN_FRAME).ok_or(Dropped::TooShort)?;
         if len > self.longest {
             return Err(Dropped::TooLong);
         }

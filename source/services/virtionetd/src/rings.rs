@@ -1,5 +1,7 @@
 //! A consumer with rings: two in one memory, one for each direction.
 
+use core::convert::Infallible;
+
 use nexus_mmio::{Shared, SharedMut, TooSmall};
 use nexus_proto::net::{BAD_LENGTH, MAX_FRAME, RECEIVE, TRANSMIT};
 use nexus_ring::{DONE, Driver, Misbehaved, Ops, Request};
@@ -70,13 +72,11 @@ impl<M: SharedMut> Rings<M> {
         let _ = self.transmit.complete(request, DONE, len);
     }
 
-    /// After a batch: notifies the consumer of each ring, once, if it wants that.
-    ///
-    /// # Errors
-    /// Of `notify`.
-    pub fn ring<E>(&mut self, mut notify: impl FnMut() -> Result<(), E>) -> Result<(), E> {
-        self.receive.ring(&mut notify)?;
-        self.transmit.ring(notify).map(|_| ())
+    /// After a batch: true when the consumer wants to be told of it. It must be, then.
+    pub fn ring(&mut self) -> bool {
+        let Ok(received) = self.receive.ring(|| Ok::<(), Infallible>(()));
+        let Ok(sent) = self.transmit.ring(|| Ok::<(), Infallible>(()));
+        received || sent
     }
 
     /// Before waiting: asks for a notification at the next frame to be sent, if the card `has_room` for one:
@@ -112,9 +112,8 @@ impl<M: SharedMut> Rings<M> {
             None => false,
         };
         let bytes = bytes.get(..len).filter(|_| read).unwrap_or(&[]);
-        let sent = card.send(len, Some(request), |slots, head, piece| {
-            slots.write(head, piece, 0, bytes)
-        });
+        let sent =
+            card.send(len, Some(request), |slots, head, piece| slots.write(head, piece, 0, bytes));
         // There is room for it: it is not as long as a frame must be.
         if let Err((_, Some(request))) = sent {
             let _ = self.transmit.complete(request, BAD_LENGTH, 0);

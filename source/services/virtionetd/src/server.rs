@@ -1,6 +1,6 @@
 //! The card as a service: requests, interrupts, and frames in both directions.
 
-use nexus_abi::{Handle, Sender};
+use nexus_abi::Sender;
 use nexus_mmio::{Bus, Registers, Shared, SharedMut, TooSmall};
 use nexus_proto::net::{self, Card, Counters, Direction, Net, Request};
 use nexus_proto::{Operation, ServiceError, Text, Zero};
@@ -9,7 +9,7 @@ use nexus_sysdesc::{Description, Permission};
 use nexus_virtio::{Misbehaved, acknowledge};
 
 use crate::config::{Config, REGISTERS};
-use crate::consumer::Consumer;
+use crate::consumer::{Bell, Consumer};
 use crate::frame::Dropped;
 use crate::mailbox::Mailbox;
 use crate::receive::Receiver;
@@ -51,15 +51,13 @@ impl<B: Bus, P: SharedMut, U: Shared> Server<B, P, U> {
         description: Description,
     ) -> Server<B, P, U> {
         let (consumer, next, failed) = (Consumer::Nobody, Deadline::NEVER, false);
-        let mut server = Server {
-            regs, config, input, output, consumer, description, next, interrupts, failed,
-        };
+        let mut server =
+            Server { regs, config, input, output, consumer, description, next, interrupts, failed };
         server.turn();
         server
     }
 
-    /// Frames go through rings from now on: those of service `owner`, which is told by `bell`, a
-    /// notification and its bits.
+    /// Frames go through rings from now on: those of service `owner`, which is told by `bell`.
     ///
     /// # Errors
     /// The memory has no room for the rings.
@@ -67,7 +65,7 @@ impl<B: Bus, P: SharedMut, U: Shared> Server<B, P, U> {
         &mut self,
         owner: u32,
         [receive, transmit]: [P; 2],
-        bell: (Handle, u64),
+        bell: Bell,
     ) -> Result<(), TooSmall> {
         let rings = Rings::new(receive, transmit)?;
         self.attach(Consumer::Rings { owner, rings, bell });
@@ -111,12 +109,14 @@ impl<B: Bus, P: SharedMut, U: Shared> Server<B, P, U> {
         })?;
         let Some(frame) = frame else { return Ok(()) };
         self.turn();
-        let sent = self.output.send(frame.len(), None, |slots, head, piece| {
-            slots.write(head, piece, 0, &frame)
-        });
+        if self.failed {
+            return Err(ServiceError::DeviceFailed);
+        }
+        let sent = self
+            .output
+            .send(frame.len(), None, |slots, head, piece| slots.write(head, piece, 0, &frame));
         self.turn();
         sent.map_err(|(dropped, _)| match dropped {
-            Dropped::NoBuffer if self.failed => ServiceError::DeviceFailed,
             Dropped::NoBuffer => ServiceError::Busy,
             _ => ServiceError::OutOfRange,
         })
@@ -132,9 +132,10 @@ impl<B: Bus, P: SharedMut, U: Shared> Server<B, P, U> {
             Ok(Some(piece)) => reply.answer(op, Ok(piece)),
             Err(error) => reply.answer(op, Err(error)),
             Ok(None) => match self.consumer.mailbox(sender) {
-                Ok(mailbox) => mailbox
-                    .wait(reply, Deadline::at(op.deadline))
-                    .map_or_else(|reply| reply.answer(op, Err(ServiceError::Busy)), |()| Answer::later()),
+                Ok(mailbox) => mailbox.wait(reply, Deadline::at(op.deadline)).map_or_else(
+                    |reply| reply.answer(op, Err(ServiceError::Busy)),
+                    |()| Answer::later(),
+                ),
                 Err(error) => reply.answer(op, Err(error)),
             },
         }
@@ -256,3 +257,7 @@ impl<B: Bus, P: SharedMut, U: Shared> Service for Server<B, P, U> {
         self.turn();
     }
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

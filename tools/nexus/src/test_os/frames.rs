@@ -53,8 +53,10 @@ impl Networks {
     #[must_use]
     pub(super) fn of(args: &[String], directory: &Path) -> Networks {
         let pairs = args.iter().zip(args.iter().skip(1));
-        let asked = pairs.filter(|(option, _)| option.as_str() == "-netdev").map(|(_, value)| value);
-        let names = asked.filter_map(|value| value.split(',').find_map(|part| part.strip_prefix("id=")));
+        let asked =
+            pairs.filter(|(option, _)| option.as_str() == "-netdev").map(|(_, value)| value);
+        let names =
+            asked.filter_map(|value| value.split(',').find_map(|part| part.strip_prefix("id=")));
         let network = |name: &str| Network {
             name: name.to_owned(),
             capture: directory.join(format!("{name}.pcap")),
@@ -70,7 +72,8 @@ impl Networks {
         let mut args = Vec::new();
         for (number, Network { name, capture }) in self.0.iter().enumerate() {
             if capture.exists() {
-                fs::remove_file(capture).with_context(|| format!("removing {}", capture.display()))?;
+                fs::remove_file(capture)
+                    .with_context(|| format!("removing {}", capture.display()))?;
             }
             // QEMU takes two commas for one.
             let file = capture.display().to_string().replace(',', ",,");
@@ -104,7 +107,8 @@ impl Seen {
     pub(super) fn judge(mut self, required: &[Proof]) -> Vec<String> {
         if self.padded == 0 && required.iter().any(|proof| proof.id == SENT) {
             let frames = self.frames;
-            self.findings.push(format!("of {frames} frames on the network none was padded: none was seen"));
+            self.findings
+                .push(format!("of {frames} frames on the network none was padded: none was seen"));
         }
         self.findings
     }
@@ -162,7 +166,8 @@ fn look_at(frame: &[u8], seen: &mut Seen) {
 
 /// Where the packet in a frame ends, when it is of a kind that says so.
 fn packet_end(frame: &[u8]) -> Option<usize> {
-    let half = |at: usize| Some(usize::from(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?])));
+    let half =
+        |at: usize| Some(usize::from(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?])));
     match half(TYPE)? {
         0x0806 => Some(PACKET + ARP),
         0x0800 => Some(PACKET + half(PACKET + 2)?),

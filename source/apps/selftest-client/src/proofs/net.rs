@@ -28,9 +28,8 @@ const HEADERS: usize = 28;
 
 /// The lengths of the frames: the least that has an echo in it, the most, and those about each length that
 /// the driver has heads for.
-const LENGTHS: [usize; 18] = [
-    42, 43, 60, 63, 64, 65, 127, 128, 129, 255, 257, 512, 513, 1024, 1025, 1500, 1513, MAX_FRAME,
-];
+const LENGTHS: [usize; 18] =
+    [42, 43, 60, 63, 64, 65, 127, 128, 129, 255, 257, 512, 513, 1024, 1025, 1500, 1513, MAX_FRAME];
 /// Frames of others that are looked at while an answer is waited for.
 const OTHERS: usize = 64;
 
@@ -61,10 +60,13 @@ pub(crate) fn echo(context: &Context) -> Check {
     let answer = received(context, client, |frame| frame.get(12..14) == Some(&ARP[..]))?;
     let gateway = <[u8; 6]>::try_from(part(&answer, 22, 6)).unwrap_or(EVERYBODY);
     for (number, length) in (1..).zip(LENGTHS) {
-        let data: Vec<u8> = (ETHERNET + HEADERS..length).map(|at| (at * 7 + length) as u8).collect();
+        let data: Vec<u8> =
+            (ETHERNET + HEADERS..length).map(|at| (at * 7 + length) as u8).collect();
         send(context, client, &echo_request(&card, gateway, number, &data))?;
         let is_answer = |frame: &[u8]| {
-            frame.get(12..14) == Some(&IPV4[..]) && part(frame, 23, 1) == [1] && part(frame, 34, 1) == [0]
+            frame.get(12..14) == Some(&IPV4[..])
+                && part(frame, 23, 1) == [1]
+                && part(frame, 34, 1) == [0]
         };
         let answer = received(context, client, is_answer).map_err(|late| late.at(length))?;
         answered(&card, number, &data, &answer).map_err(|wrong| wrong.at(length))?;
@@ -110,7 +112,11 @@ fn attached(context: &Context) -> Result<(Client<Net>, Card), Failure> {
     Ok((client, card))
 }
 
-fn counters(context: &Context, client: Client<Net>, direction: Direction) -> Result<Counters, Failure> {
+fn counters(
+    context: &Context,
+    client: Client<Net>,
+    direction: Direction,
+) -> Result<Counters, Failure> {
     Ok(context.ask(client, &Stats { direction, zero: Zero::ZERO })?)
 }
 
