@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nexus_abi::{Handle, Message, Received};
 use nexus_proto::{
-    Operation, ReplyError, Request, ServiceError, console, device, encode_error, init, log, policy,
+    Operation, ReplyError, Request, ServiceError, console, device, encode_error, entropy, init, log, policy,
     power, rtc,
 };
 use nexus_rt::host::Delivery;
@@ -39,6 +39,7 @@ answered! {
     rtc: Now;
     power: Off, Reboot, Exit;
     device: Identify, Read, Write, Flush;
+    entropy: Random;
 }
 
 /// Checks all answers to `frames`: none twice, none for a message that never came, each in the form

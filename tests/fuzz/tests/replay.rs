@@ -71,7 +71,7 @@ macro_rules! replays {
 }
 
 replays! {
-    archive board consoled description device elf init lines logd policy policyd powerd queue rtcd serial
+    archive board consoled description device elf init lines logd policy policyd powerd queue ring rtcd serial
     syscalls
     system
 }

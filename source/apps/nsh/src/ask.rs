@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use nexus_abi::KindCode;
+use nexus_proto::entropy::{Entropy, Random};
 use nexus_proto::init::{
     Board, BoardEntry, CapEntry, Caps, Init, IrqEntry, Irqs, Mem, MemInfo, OwnerInfo, Owners,
     Readiness, Ready, ServiceInfo, ServiceStat, Services, Stat, Try, TryAnswer,
@@ -15,7 +16,7 @@ use nexus_proto::policy::{
 };
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
-use nexus_proto::{Operation, Protocol, ServiceError, Zero, ids};
+use nexus_proto::{Malformed, Operation, Protocol, ServiceError, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, startup};
 use nexus_sysdesc::Permission;
 
@@ -266,6 +267,21 @@ fn line_text(info: &LineInfo) -> Result<String, Trouble> {
 /// The wall clock.
 pub fn now() -> Result<Time, Trouble> {
     ask::<Rtc, _>(ids::RTCD, &Now {})
+}
+
+/// So many random bytes, asked for piece by piece.
+pub fn random(count: usize) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::new();
+    while bytes.len() < count {
+        let len = (count - bytes.len()).min(nexus_proto::Text::MAX);
+        let piece = ask::<Entropy, _>(ids::RNGD, &Random { len: len as u64 })?;
+        if piece.as_bytes().len() != len {
+            let error = Some(CallError::Malformed(Malformed::Length));
+            return Err(Trouble { service: ids::RNGD, error });
+        }
+        bytes.extend_from_slice(piece.as_bytes());
+    }
+    Ok(bytes)
 }
 
 /// Turns the machine off; returns only when that failed.

@@ -12,6 +12,11 @@ use crate::suggest::suggest;
 /// Records or lines that are shown when nobody says how many.
 pub const SHOWN: usize = 20;
 
+/// Random bytes that are shown when nobody says how many.
+pub const RANDOM_SHOWN: usize = 16;
+/// Most random bytes that are shown.
+pub const RANDOM_MOST: usize = 256;
+
 /// What stands after a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arg {
@@ -27,6 +32,8 @@ pub enum Arg {
     HowMany,
     /// Anything of `-f`, a service, a number, `all`.
     LogPart,
+    /// A number, or nothing.
+    Bytes,
 }
 
 /// A command as `help` tells it.
@@ -83,6 +90,8 @@ specs! {
         "-f goes on showing what is new, until Ctrl-C or q.";
     "date" [] "date", "the wall clock", "";
     "uptime" [] "uptime", "time since the machine started", "";
+    "random" [Bytes] "random [N]", "random bytes, 16 if nobody says how many",
+        "From the generator of rngd, which its device seeds. 256 at most.";
     "poweroff" [] "poweroff", "turn the machine off", "";
     "reboot" [] "reboot", "start the machine anew", "";
 }
@@ -139,6 +148,8 @@ pub enum Command {
     Date,
     /// Time since start.
     Uptime,
+    /// So many random bytes.
+    Random(usize),
     /// Off.
     PowerOff,
     /// Restart.
@@ -201,6 +212,7 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("log", args) => Command::Log(log_part(spec, args, names)?),
         ("date", _) => Command::Date,
         ("uptime", _) => Command::Uptime,
+        ("random", args) => Command::Random(bytes(spec, args.first())?),
         ("poweroff", _) => Command::PowerOff,
         ("reboot", _) => Command::Reboot,
         _ => return Err(unknown_command(name)),
@@ -255,6 +267,15 @@ fn how_many(spec: &Spec, word: Option<&&str>) -> Result<usize, String> {
         },
         Some(word) => Err(format!("{}: `{word}` is no number; usage: {}", spec.name, spec.usage)),
     }
+}
+
+/// How many random bytes.
+fn bytes(spec: &Spec, word: Option<&&str>) -> Result<usize, String> {
+    let Some(word) = word else { return Ok(RANDOM_SHOWN) };
+    let number = word.parse().ok().filter(|number| (1..=RANDOM_MOST).contains(number));
+    number
+        .filter(|_| is_number(word))
+        .ok_or_else(|| format!("random: `{word}` is not 1 to {RANDOM_MOST}; usage: {}", spec.usage))
 }
 
 fn is_number(word: &str) -> bool {

@@ -25,7 +25,7 @@ fn every_command_can_be_typed() {
                 Arg::Service => "rngd",
                 Arg::Device | Arg::DeviceOrPermission => "blk0",
                 Arg::Command => "caps",
-                Arg::HowMany | Arg::LogPart => "5",
+                Arg::HowMany | Arg::LogPart | Arg::Bytes => "5",
             })
             .collect();
         let line = format!("{} {}", spec.name, args.join(" "));
@@ -51,6 +51,17 @@ fn how_many_records() {
     assert_eq!(command("ledger 3"), Ok(Some(Command::Ledger(3))));
     assert_eq!(command("ledger all"), Ok(Some(Command::Ledger(usize::MAX))));
     assert_eq!(error("ledger x"), "ledger: `x` is no number; usage: ledger [N|all]");
+}
+
+#[test]
+fn how_many_random_bytes() {
+    assert_eq!(command("random"), Ok(Some(Command::Random(16))));
+    assert_eq!(command("random 1"), Ok(Some(Command::Random(1))));
+    assert_eq!(command("random 256"), Ok(Some(Command::Random(256))));
+    for word in ["0", "257", "-1", "+1", "x", "all", "18446744073709551616"] {
+        let expected = format!("random: `{word}` is not 1 to 256; usage: random [N]");
+        assert_eq!(error(&format!("random {word}")), expected);
+    }
 }
 
 #[test]

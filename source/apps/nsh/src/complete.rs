@@ -53,6 +53,7 @@ fn known(words: &[&str], names: &Names) -> Vec<String> {
             names.device_names().chain(permissions).map(ToString::to_string).collect()
         }
         Some(Arg::Command) => commands().collect(),
+        Some(Arg::Bytes) => Vec::new(),
         Some(Arg::HowMany) => ["all".to_string()].into(),
         Some(Arg::LogPart) => services().chain(["-f".to_string(), "all".to_string()]).collect(),
     }

@@ -156,6 +156,7 @@ impl Shell {
             }
             Command::Mem => show::mem(&ask::mem()?),
             Command::Date => format!("{}\n", Date::of(ask::now()?.unix_ns)),
+            Command::Random(count) => show::random(&ask::random(count)?),
             Command::Uptime => format!("up {}\n", duration(uptime_ns())),
             Command::Log(_) | Command::PowerOff | Command::Reboot => String::new(),
         })

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use nexus_proto::device::{Device, Identify};
+use nexus_proto::entropy::{Entropy, Random};
 use nexus_proto::ids;
 use nexus_proto::init::{Init, Ready, Try};
 use nexus_proto::log::{Log, Stats};
@@ -13,9 +14,10 @@ use nexus_rt::{CallError, Client, Deadline, StartError, ns_of_ticks, startup, ti
 
 /// "virt" (virtio 1.2, 4.2.2).
 const VIRTIO_MAGIC: u32 = 0x7472_6976;
-/// DeviceID of an entropy device, and of a disk.
-const ENTROPY: u32 = 4;
+/// DeviceID of a disk.
 const DISK: u32 = 2;
+/// Random bytes that are asked for.
+const RANDOM: u64 = 32;
 /// Milliseconds after which a service counts as dead.
 const DEAD_MS: u64 = 1000;
 
@@ -26,7 +28,7 @@ pub(crate) struct Servers {
     logd: Client<Log>,
     init: Client<Init>,
     rtcd: Client<Rtc>,
-    rngd: Client<Device>,
+    rngd: Client<Entropy>,
     virtioblkd: Client<Device>,
 }
 
@@ -79,10 +81,13 @@ const PROBES: &[Probe] = &[
         ask: |to| Ok(to.rtcd.call(&Now {}, Deadline::after_ms(DEAD_MS))?.unix_ns > 1 << 60),
     },
     Probe {
-        name: "rngd knows its device",
-        at_most: 20_000,
+        name: "rngd gives random bytes",
+        at_most: 40_000,
         once_in: 1,
-        ask: |to| to.identity(to.rngd, ENTROPY),
+        ask: |to| {
+            let bytes = to.rngd.call(&Random { len: RANDOM }, Deadline::after_ms(DEAD_MS))?;
+            Ok(bytes.as_bytes().len() as u64 == RANDOM)
+        },
     },
     Probe {
         name: "virtioblkd knows its device",

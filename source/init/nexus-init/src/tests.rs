@@ -8,6 +8,7 @@ mod lines;
 use nexus_abi::{EndReason, Handle, Message, Rights, Sender};
 use nexus_proto::init::{Request, ServiceState};
 use nexus_proto::{Operation, ReplyError, Request as _, ServiceError};
+use nexus_sysdesc::sealed::OWNERS_REGISTERS;
 use nexus_sysdesc::{Danger, Description, Device, Need, Permission, Profile, Service, testing};
 
 use crate::board::{Range, Tree};
@@ -47,7 +48,8 @@ fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Se
 
 fn need(device: u16) -> Need {
     let rights = Rights::MAP | Rights::READ | Rights::WRITE;
-    Need { device, rights: rights.bits(), irq: false, registers: None, queues: Vec::new() }
+    let registers = (device == RNG).then_some(OWNERS_REGISTERS);
+    Need { device, rights: rights.bits(), irq: false, registers, queues: Vec::new() }
 }
 
 /// What the shell may ask in most tests here.

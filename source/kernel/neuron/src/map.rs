@@ -101,7 +101,6 @@ impl<'a> Builder<'a> {
     }
 
     /// The finished root table.
-    #[must_use]
     pub fn finish(self) -> &'a Table {
         &self.tables[0]
     }

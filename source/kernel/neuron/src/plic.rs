@@ -28,7 +28,6 @@ pub struct Controller {
 impl Controller {
     /// The controller of a node, for the hart of `cpu`; `None` when something about it is in doubt, or
     /// its registers are beside the direct map or touch `memory`.
-    #[must_use]
     pub fn of(node: &Node<'_, '_>, cpu: &FdtNode<'_>, memory: &RangeSet) -> Option<Controller> {
         let (mut registers, mut count) = (Range::default(), 0);
         let reach = node.registers(&mut |range| (registers, count) = (range.into(), count + 1));
@@ -50,31 +49,26 @@ impl Controller {
     }
 
     /// The pages of the registers that the kernel uses: priorities, enables, and its own context.
-    #[must_use]
     pub fn pages(&self) -> [u64; 3] {
         [self.priority(0), self.enables(0), self.threshold()].map(|at| at & !(PAGE - 1))
     }
 
     /// Where the priority of a line is; 0 keeps it from interrupting.
-    #[must_use]
     pub fn priority(&self, line: u32) -> u64 {
         self.base + 4 * u64::from(line)
     }
 
     /// Where the word is with the enable of a line: the bit is the number of the line modulo 32.
-    #[must_use]
     pub fn enables(&self, line: u32) -> u64 {
         self.base + 0x2000 + 0x80 * self.context + 4 * u64::from(line / 32)
     }
 
     /// Where the priority is that a line must be above.
-    #[must_use]
     pub fn threshold(&self) -> u64 {
         self.base + 0x20_0000 + 0x1000 * self.context
     }
 
     /// Where an interrupt is claimed, by reading, and completed, by writing its number.
-    #[must_use]
     pub fn claim(&self) -> u64 {
         self.threshold() + 4
     }

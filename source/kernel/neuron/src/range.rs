@@ -18,39 +18,33 @@ pub struct Range {
 
 impl Range {
     /// From the address and length of a device tree; `None` when it wraps.
-    #[must_use]
     pub fn from_len(start: u64, len: u64) -> Option<Range> {
         Some(Range { start, end: start.checked_add(len)? })
     }
 
     /// Bytes in it.
-    #[must_use]
     pub fn len(self) -> u64 {
         self.end.saturating_sub(self.start)
     }
 
     /// True when no address is in it.
-    #[must_use]
     pub fn is_empty(self) -> bool {
         self.end <= self.start
     }
 
     /// The smallest range of whole pages that has all of it.
-    #[must_use]
     pub fn pages_outward(self) -> Range {
         let end = self.end.checked_next_multiple_of(PAGE).unwrap_or(LAST_PAGE);
         Range { start: self.start & !(PAGE - 1), end }
     }
 
     /// The largest range of whole pages inside it.
-    #[must_use]
     pub fn pages_inward(self) -> Range {
         let start = self.start.checked_next_multiple_of(PAGE).unwrap_or(LAST_PAGE);
         Range { start, end: (self.end & !(PAGE - 1)).max(start) }
     }
 
     /// True when all of `other` is in it.
-    #[must_use]
     pub fn contains(self, other: Range) -> bool {
         self.start <= other.start && other.end <= self.end
     }
@@ -96,7 +90,6 @@ impl RangeSet {
     }
 
     /// True when no address is in it.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -181,19 +174,16 @@ impl RangeSet {
     }
 
     /// True when some address of `range` is in it.
-    #[must_use]
     pub fn touches(&self, range: Range) -> bool {
         self.iter().any(|item| item.start < range.end && range.start < item.end)
     }
 
     /// True when one of its ranges has all of `range`.
-    #[must_use]
     pub fn contains(&self, range: Range) -> bool {
         self.iter().any(|item| item.contains(range))
     }
 
     /// Bytes in it.
-    #[must_use]
     pub fn len(&self) -> u64 {
         self.iter().map(Range::len).sum()
     }

@@ -17,6 +17,7 @@ mod table;
 pub mod bus;
 pub mod console;
 pub mod device;
+pub mod entropy;
 pub mod ids;
 pub mod init;
 pub mod log;

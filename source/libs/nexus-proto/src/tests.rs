@@ -228,6 +228,7 @@ macro_rules! protocols {
 protocols!(
     console::Console,
     device::Device,
+    entropy::Entropy,
     init::Init,
     log::Log,
     net::Net,

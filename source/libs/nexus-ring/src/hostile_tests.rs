@@ -84,6 +84,13 @@ fn an_index_that_runs_ahead_ends_the_ring() {
         assert_eq!(ring.may_wait(), Err(Misbehaved::Index { index, room: 4 }));
         assert_eq!(ring.take(), Err(Misbehaved::Before));
     }
+    // Room for two: the driver has two that it has not completed.
+    let (mut ring, mut consumer) = driver();
+    submit(&mut consumer, 0, request(0).to_words());
+    submit(&mut consumer, 1, request(1).to_words());
+    let _has = [ring.take().unwrap().unwrap(), ring.take().unwrap().unwrap()];
+    consumer.write16(CONSUMER.index, 5);
+    assert_eq!(ring.take(), Err(Misbehaved::Index { index: 5, room: 2 }));
 }
 
 /// A driver that knows operation 1, and what its consumer writes.

@@ -111,7 +111,7 @@ impl<M: SharedMut, const N: usize> Side<M, N> {
 
     /// The same result, remembered when the peer misbehaved.
     pub(crate) fn noted<T>(&mut self, result: Result<T, Misbehaved>) -> Result<T, Misbehaved> {
-        self.misbehaved |= result.is_err();
+        self.misbehaved = result.is_err();
         result
     }
 

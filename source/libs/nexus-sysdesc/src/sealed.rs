@@ -35,6 +35,16 @@ pub const CLASSES: [Class; 5] = [
     Class { virtio_id: 18, name: "input device", queues: 2, entries: 64 },
 ];
 
+#[cfg(feature = "alloc")]
+impl Class {
+    /// True for the queues of such a device: as many as it has, none with more heads than entries.
+    #[must_use]
+    pub fn has(&self, queues: &[crate::Queue]) -> bool {
+        let fits = |queue: &crate::Queue| queue.heads() <= u32::from(self.entries);
+        queues.len() == self.queues && queues.iter().all(fits)
+    }
+}
+
 /// The class with this DeviceID; `None` for one that cannot be sealed.
 #[must_use]
 pub fn class(virtio_id: u32) -> Option<Class> {

@@ -101,7 +101,9 @@ const CASES: &[Case] = &[
     (Place::Device(1), Problem::BadWindow, |d| d.devices[1].window_len = (1 << 30) + 4096),
     (Place::Device(0), Problem::BadWindow, |d| d.devices[0].base = Some(0x10_1800)),
     (Place::Device(0), Problem::BadWindow, |d| d.devices[0].base = Some(!4095)),
-    (Place::Device(1), Problem::WindowTaken, |d| d.devices[1].compatible = "rtc0".into()),
+    (Place::Device(1), Problem::WindowTaken, |d| {
+        d.devices[1] = Device { id: 1, name: "rtc1".into(), ..d.devices[0].clone() };
+    }),
     (Place::Device(1), Problem::WindowTaken, |d| {
         d.devices[0].window_len = 8192;
         d.devices[1].base = Some(0x10_2000);
@@ -120,6 +122,15 @@ const CASES: &[Case] = &[
     }),
     (Place::Device(1), Problem::BadInstance, |d| d.devices[1].instance = 1),
     (Place::Device(1), Problem::BadDanger, |d| d.devices[1].danger = Danger::Medium),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].virtio_id = Some(16)),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].virtio_id = Some(5)),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].virtio_id = Some(0)),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].virtio_id = None),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].compatible = "acme,gpu".into()),
+    (Place::Device(1), Problem::NotSealable, |d| d.devices[1].dma = false),
+    (Place::Device(0), Problem::NotSealable, |d| {
+        (d.devices[0].dma, d.devices[0].danger) = (true, Danger::High);
+    }),
     (Place::Service(2), Problem::BadId, |d| d.services.swap(1, 2)),
     (Place::Service(0), Problem::BadId, |d| (d.services[0].id, d.init) = (0, 0)),
     (Place::Service(1), Problem::BadName, |d| d.services[1].name = "x".repeat(33)),
@@ -207,12 +218,22 @@ const CASES: &[Case] = &[
     (Place::Rule(1), Problem::NoLine, |d| d.rules[1].irq = true),
     (Place::Rule(1), Problem::UnknownService, |d| d.rules[1].subject = 8),
     (Place::Rule(1), Problem::UnknownDevice, |d| d.rules[1].device = 2),
-    (Place::Service(3), Problem::BadQueues, |d| {
-        let need = &mut d.services[3].needs[0];
-        (need.registers, need.queues) = (Some(1 << 20 | 1 << 25), queues(0));
-    }),
+    (Place::Service(3), Problem::NotOwners, |d| d.services[3].needs[0].registers = None),
+    (Place::Service(3), Problem::NotOwners, |d| d.services[3].needs[0].registers = Some(1 << 32)),
+    (Place::Rule(1), Problem::NotOwners, |d| d.rules[1].registers = None),
+    (Place::Rule(1), Problem::NotOwners, |d| d.rules[1].registers = Some(1 << 20 | 1 << 28)),
+    (Place::Service(3), Problem::BadQueues, |d| d.services[3].needs[0].queues = queues(0)),
+    (Place::Service(3), Problem::BadQueues, |d| d.services[3].needs[0].queues = queues(9)),
+    (Place::Rule(1), Problem::BadQueues, |d| d.rules[1].queues = vec![queues(1); 2].concat()),
     (Place::Rule(1), Problem::BadQueues, |d| {
-        (d.rules[1].registers, d.rules[1].queues) = (Some(1 << 20 | 1 << 25), queues(1025));
+        let pieces = vec![1 << 20; 8];
+        let shape = Shape { heads: 2, reads: Vec::new(), writes: pieces };
+        d.rules[1].queues = vec![Queue { shapes: vec![shape] }];
+    }),
+    (Place::Rule(1), Problem::OtherQueues, |d| d.rules[1].queues = queues(4)),
+    (Place::Rule(1), Problem::OtherQueues, |d| d.services[3].needs[0].queues = queues(4)),
+    (Place::Rule(1), Problem::OtherQueues, |d| {
+        (d.services[3].needs[0].queues, d.rules[1].queues) = (queues(4), queues(3));
     }),
     (Place::Rule(0), Problem::NoDma, |d| d.rules[0].queues = queues(64)),
     (Place::Service(2), Problem::NoDma, |d| d.services[2].needs[0].queues = queues(64)),

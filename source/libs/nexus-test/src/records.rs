@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use nexus_proto::init::CapEntry;
+use nexus_proto::init::{CapEntry, IrqEntry};
 use nexus_proto::log::{Entry, Event, HeadInfo, Outcome, Stamp};
 
 /// The record `what` of the run `nonce`.
@@ -84,6 +84,12 @@ pub fn capability(service: u32, cap: &CapEntry) -> String {
 #[must_use]
 pub fn root(service: u32, physical: u64) -> String {
     format!("root {service} {physical:x}")
+}
+
+/// How an interrupt line that is given stands.
+#[must_use]
+pub fn irq(line: &IrqEntry) -> String {
+    format!("irq {} {} {}", line.line, line.owner.id, line.state)
 }
 
 /// How many owners are ready.

@@ -3,9 +3,9 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use nexus_proto::init::{Caps, Init, ServiceState, Services, Stat};
+use nexus_proto::init::{Caps, Init, Irqs, ServiceState, Services, Stat};
 use nexus_proto::log::{Head, Log, ReadEntry, ReadHashes, ReadStamp};
-use nexus_proto::{Operation, Zero, ids};
+use nexus_proto::{Operation, ServiceError, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, startup};
 
 use crate::{Failed, Host, SAFETY_MS, records};
@@ -32,6 +32,7 @@ impl Host {
                 break;
             }
         }
+        self.show_lines(init)?;
         self.record(records::WITNESS_READY)?;
         Ok(self.console.wait_for(records::WITNESS_DONE, deadline)?)
     }
@@ -59,6 +60,22 @@ impl Host {
         }
         let logd = startup().client(ids::LOGD);
         logd.map_or(Ok(()), |logd| self.show_ledger(logd))
+    }
+
+    /// The interrupt lines that are given; where none is, init has nothing to tell.
+    fn show_lines(&self, init: Client<Init>) -> Result<(), CallError> {
+        let mut cursor = 0;
+        loop {
+            let line = match ask(init, &Irqs { cursor }) {
+                Err(CallError::Service(ServiceError::NotFound)) if cursor == 0 => return Ok(()),
+                answer => answer?,
+            };
+            self.record(&records::irq(&line))?;
+            cursor = u64::from(line.next);
+            if cursor == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Capabilities, and the root page table; who has ended has none.

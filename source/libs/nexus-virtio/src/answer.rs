@@ -29,7 +29,6 @@ mod tests {
         assert_eq!(Identify::decode_reply(&message), Ok(IDENTITY));
     }
 
-    // attack 73 U: entropy is asked for before there is any; not supported, never a constant; broken: entropy-constant
     #[test]
     fn pretends_no_input_or_output() {
         let refused = ReplyError::Service(ServiceError::NotSupported);

@@ -24,7 +24,7 @@ fn sealed(queues: &[Queue], pool: usize, used: usize) -> Result<Tested, Mismatch
         .map_err(|misfit| misfit.what)
 }
 
-// attack 97 U: memory that is shorter or longer than what the description says; refused; broken: sealed-lengths
+// attack 42 U: memory of another device, shorter or longer than what is described; refused; broken: sealed-lengths
 #[test]
 fn memory_is_as_long_as_it_is_laid_out() {
     let queues = queues();
@@ -42,7 +42,7 @@ fn memory_is_as_long_as_it_is_laid_out() {
     assert_eq!(sealed(&[], 0, 0).unwrap_err(), Mismatch::NoQueues);
 }
 
-// attack 97 U: a driver that is built for other heads than are described; refused with place and fix; broken: sealed-heads
+// attack 42 U: a description of another device, with other heads than the driver is built for; refused with place and fix; broken: sealed-heads
 #[test]
 fn a_queue_has_the_heads_that_its_driver_is_built_for() {
     let mut sealed = sealed(&queues(), 2 * 4096, 4096).unwrap();

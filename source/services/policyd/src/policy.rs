@@ -4,6 +4,8 @@ use nexus_abi::{PAGE_SIZE, Rights};
 use nexus_proto::Registers;
 use nexus_proto::policy::{Decide, Explain, NO_LINE, NO_RULE, Reason};
 use nexus_sysdesc::bounds::is_window_rights;
+use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::sealed::is_owners;
 use nexus_sysdesc::{Description, Permission, Rule};
 
 /// What the rules say to a question.
@@ -90,16 +92,20 @@ impl Policy {
         self.description.permits(service, permission)
     }
 
-    /// What the rules say to `ask`.
+    /// What the rules say to `ask`. Of a device that reaches memory by itself nobody is given all
+    /// registers, or one with addresses (RFC-0004); and it is to reach what the rule says, all of it.
     #[must_use]
     pub fn rule_on(&self, ask: &Decide) -> Ruling {
         let ruling = self.rule_on_rights(ask.subject.id, ask.device, ask.rights);
         let rule = self.rule_for(ask.subject.id, ask.device);
-        let written = rule.is_some_and(|rule| ask.registers.is_within(registers(rule)));
+        let written = rule.is_some_and(|rule| ask.registers.is_within(registers(rule)))
+            && (!self.has_dma(ask.device) || ask.registers.mask().is_some_and(is_owners));
+        let reached = rule.and_then(|rule| Layout::of(&rule.queues)).map(|layout| layout.pages());
         let lined = ask.line == NO_LINE || rule.is_some_and(|rule| rule.irq);
         ruling
             .unless(!written, Reason::RegistersDenied)
             .unless(!lined, Reason::LineDenied)
+            .unless(reached != Some(ask.pool), Reason::QueuesDenied)
             .unless(!self.is_window(ask), Reason::WindowMismatch)
     }
 

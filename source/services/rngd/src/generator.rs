@@ -29,12 +29,12 @@ pub const SEED_MAX_AGE: Duration = Duration::from_secs(600);
 pub enum Refused {
     /// The source has not passed its start-up tests, or not given a first seed.
     Starting,
-    /// It failed a health test.
+    /// It failed a health test, or is of no use for another reason.
     Failed(Failure),
     /// It should have given another seed by now.
     Overdue,
-    /// More than [`MAX_REQUEST`] at once.
-    TooLong,
+    /// None, or more than can be asked for at once ([`MAX_REQUEST`]).
+    BadLength,
 }
 
 impl fmt::Display for Refused {
@@ -43,8 +43,9 @@ impl fmt::Display for Refused {
             Refused::Starting => "the entropy source has not passed its start-up tests yet",
             Refused::Failed(Failure::Repetition) => "the entropy source repeats itself",
             Refused::Failed(Failure::Proportion) => "the entropy source prefers one value",
+            Refused::Failed(Failure::Device) => "the entropy source is of no use any more",
             Refused::Overdue => "the entropy source has given nothing for too long",
-            Refused::TooLong => "more than 4,096 random bytes at once",
+            Refused::BadLength => "no random bytes, or too many at once",
         })
     }
 }
@@ -52,10 +53,9 @@ impl fmt::Display for Refused {
 impl From<Refused> for ServiceError {
     fn from(refused: Refused) -> ServiceError {
         match refused {
-            Refused::Starting => ServiceError::BadState,
+            Refused::Starting | Refused::Overdue => ServiceError::Unavailable,
             Refused::Failed(_) => ServiceError::DeviceFailed,
-            Refused::Overdue => ServiceError::Unavailable,
-            Refused::TooLong => ServiceError::OutOfRange,
+            Refused::BadLength => ServiceError::OutOfRange,
         }
     }
 }
@@ -111,12 +111,25 @@ impl Generator {
         }
     }
 
-    /// The test that the source failed.
+    /// Why the source is not used any more.
     #[must_use]
     pub const fn failure(&self) -> Option<Failure> {
         match self.state {
             State::Failed(failure) => Some(failure),
             State::Starting(_) | State::Working(_) => None,
+        }
+    }
+
+    /// True from the first seed on, for as long as no test fails.
+    #[must_use]
+    pub const fn is_seeded(&self) -> bool {
+        matches!(self.state, State::Working(_))
+    }
+
+    /// The source is of no use any more. Key and pool are overwritten.
+    pub fn give_up(&mut self) {
+        if self.failure().is_none() {
+            self.fail(Failure::Device);
         }
     }
 
@@ -145,7 +158,7 @@ impl Generator {
             State::Working(working) => working,
         };
         if out.len() > MAX_REQUEST {
-            return Err(Refused::TooLong);
+            return Err(Refused::BadLength);
         }
         if working.past(now, out.len(), SEED_MAX_AGE, SEED_MAX_BYTES) {
             return Err(Refused::Overdue);

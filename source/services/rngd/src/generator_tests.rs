@@ -146,7 +146,7 @@ fn a_seed_is_wanted_long_before_it_is_overdue() {
 #[test]
 fn a_request_has_at_most_4096_bytes() {
     let mut out = [0xaa; MAX_REQUEST + 1];
-    assert_eq!(working().random(BOOT, &mut out), Err(Refused::TooLong));
+    assert_eq!(working().random(BOOT, &mut out), Err(Refused::BadLength));
     assert_eq!(out, [0xaa; MAX_REQUEST + 1]);
     assert_eq!(working().random(BOOT, &mut out[..MAX_REQUEST]), Ok(()));
     assert!(out[..64] != [0xaa; 64]);
@@ -169,11 +169,12 @@ fn no_two_answers_are_the_same() {
 #[test]
 fn a_refusal_has_a_code_and_a_text() {
     let all = [
-        (Refused::Starting, ServiceError::BadState),
+        (Refused::Starting, ServiceError::Unavailable),
         (Refused::Failed(Failure::Repetition), ServiceError::DeviceFailed),
         (Refused::Failed(Failure::Proportion), ServiceError::DeviceFailed),
+        (Refused::Failed(Failure::Device), ServiceError::DeviceFailed),
         (Refused::Overdue, ServiceError::Unavailable),
-        (Refused::TooLong, ServiceError::OutOfRange),
+        (Refused::BadLength, ServiceError::OutOfRange),
     ];
     let mut texts: Vec<_> = all.iter().map(|(refused, _)| alloc::format!("{refused}")).collect();
     texts.dedup();
@@ -208,7 +209,7 @@ proptest! {
             let expected = if n >= stuck {
                 Err(Refused::Failed(Failure::Repetition))
             } else if len > MAX_REQUEST {
-                Err(Refused::TooLong)
+                Err(Refused::BadLength)
             } else if now - seeded > SEED_MAX_AGE || given + len > SEED_MAX_BYTES {
                 Err(Refused::Overdue)
             } else {

@@ -26,13 +26,15 @@ pub const PROPORTION_CUTOFF: u32 = 71;
 /// Samples that are tested, and thrown away, before any is used: at least 1,024 (4.3).
 pub const STARTUP_BYTES: usize = 1024;
 
-/// Which test failed.
+/// Which test failed, or what else makes a source useless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The repetition count test.
     Repetition,
     /// The adaptive proportion test.
     Proportion,
+    /// No test: the device did what no device does.
+    Device,
 }
 
 /// A value, and how many times it has been counted.

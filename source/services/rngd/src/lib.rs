@@ -7,12 +7,11 @@
 //!                  Failed, for ever                                refused, until seeded again
 //! ```
 //!
-//! Each stage is one module. There is no other source and no constant to fall back to: what cannot be
-//! answered is refused. The service does not run this before there is DMA: it has no device to read.
+//! Each stage is one module; `server` answers and drives the device. There is no other source and no constant
+//! to fall back to: what cannot be answered is refused.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
-#[cfg(test)]
 extern crate alloc;
 
 pub mod drbg;
@@ -24,6 +23,10 @@ mod generator_tests;
 pub mod health;
 #[cfg(test)]
 mod health_tests;
+pub mod server;
+#[cfg(test)]
+mod server_tests;
 pub mod source;
 #[cfg(test)]
 mod source_tests;
+mod waiting;

@@ -1,13 +1,29 @@
-//! Owner of the entropy device: maps its window, checks what is in it, and answers for it. Data comes with
-//! DMA (RFC-0004).
+//! Owner of the entropy device: random bytes for whoever asks.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
-use nexus_rt::StartError;
+use core::time::Duration;
+
+use nexus_rt::{StartError, drive, owner, startup, uptime_ns};
 use nexus_virtio::DeviceType;
+use nexus_virtio::owner::take;
+use nexus_virtio::regs::LEN;
+use rngd::server::Server;
+use rngd::source::Source;
 
 nexus_rt::entry!(main);
 
+/// Heads of the queue of the device (virtio 1.2, 5.4.2).
+const HEADS: usize = 4;
+
 fn main() -> Result<(), StartError> {
-    nexus_virtio::owner::run(DeviceType::ENTROPY)
+    let endpoint = startup().serve()?;
+    let mut device = take::<LEN>(DeviceType::ENTROPY)?;
+    let (queue, heads, slots) = device.queue::<HEADS>(0)?;
+    let line = owner::line(endpoint);
+    device.ready();
+    let source = Source::new(queue, slots, heads);
+    let clock = || Duration::from_nanos(uptime_ns());
+    let mut server = Server::new(device.regs, source, line.is_some(), clock);
+    Err(StartError::Kernel(drive(endpoint, line, &mut server)))
 }

@@ -71,6 +71,12 @@ impl<A: SharedMut, U: Shared, M: SharedMut, const HEADS: usize> Source<A, U, M, 
         Ok(())
     }
 
+    /// True while the device has something to do.
+    #[must_use]
+    pub const fn is_asked(&self) -> bool {
+        self.queue.in_flight() > 0
+    }
+
     /// Asks for an interrupt; true when it will come. See [`Queue::may_wait`].
     ///
     /// # Errors

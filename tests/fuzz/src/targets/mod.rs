@@ -13,6 +13,7 @@ mod policy;
 mod policyd;
 mod powerd;
 mod queue;
+mod ring;
 mod rtcd;
 mod serial;
 mod syscalls;
@@ -48,6 +49,7 @@ targets! {
     policyd: 500;
     powerd: 500;
     queue: 3000;
+    ring: 3000;
     rtcd: 500;
     serial: 1000;
     syscalls: 1500;

@@ -4,7 +4,11 @@ use nexus_abi::{Message, Sender};
 use nexus_proto::log::Entry;
 use nexus_proto::policy::{Decide, Explain, Request, Verdict};
 use nexus_proto::{Asker, Operation, Subject, Zero};
-use nexus_sysdesc::{Danger, Description, Device, Permission, Permit, Profile, Rule, Service};
+use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::sealed::{CLASSES, VIRTIO_MMIO, class};
+use nexus_sysdesc::{
+    Danger, Description, Device, Permission, Permit, Profile, Queue, Rule, Service, Shape,
+};
 use policyd::{Policyd, Recorder};
 
 use super::policyd::allowed_by_rules;
@@ -19,6 +23,7 @@ impl Recorder for Ledger {
 }
 
 // attack 34 Z: any rules, any question; what no rule allows word for word is denied; broken: policyd-rule, policyd-rights, policyd-registers, policyd-line
+// attack 48 Z: any rules, any question; no other memory for a device than the rule says; broken: policyd-pool
 /// A first question is allowed exactly when the rules, read in another way, say so; and what
 /// `explain` says is what would be decided.
 pub fn policy(data: &[u8]) {
@@ -31,6 +36,8 @@ pub fn policy(data: &[u8]) {
         let (who, which) = (input.byte(), input.byte());
         let (subject, device) = (u32::from(who & 7), u16::from(which & 7));
         let (shape, rights) = (input.byte(), u16::from(input.byte()));
+        let described = description.rule_for(subject, device).map_or(&[][..], |rule| &rule.queues);
+        let pages = Layout::of(described).map_or(0, |layout| layout.pages());
         let ask = Decide {
             subject: Subject { id: subject, incarnation: u32::from(shape & 3) },
             asker: Asker::default(),
@@ -39,9 +46,9 @@ pub fn policy(data: &[u8]) {
             base: input.double(),
             nonce,
             pages: u16::from(shape >> 2 & 3) | u16::from(shape >> 7) << 12,
-            pool: 0,
+            pool: if who >> 6 == 0 { pages } else { u16::from(who >> 6) },
             line: u16::from(which >> 3 & 3),
-            registers: (which & 32 != 0).then(|| u64::from(who >> 3 & 7)).into(),
+            registers: (which & 32 != 0).then(|| mask(who >> 3 & 7)).into(),
             zero: Zero::ZERO,
         };
         question(&description, &ask);
@@ -87,7 +94,8 @@ fn described(input: &mut Input<'_>) -> Description {
         ..like.clone()
     };
     let services = (1..=u32::from(counts[1].max(1))).map(service).collect();
-    let rules = (1..=u16::from(counts[2])).map(|number| rule(number, input));
+    let devices: Vec<Device> = devices;
+    let rules = (1..=u16::from(counts[2])).map(|number| rule(number, &devices, input));
     let mut rules: Vec<Rule> = rules.collect();
     rules.sort_by_key(|rule| (rule.subject, rule.device));
     (1..).zip(&mut rules).for_each(|(number, rule)| rule.number = number);
@@ -101,42 +109,54 @@ fn permit(permission: Permission) -> Permit {
 
 fn device(id: u16, input: &mut Input<'_>) -> Device {
     let shape = input.byte();
+    let class = CLASSES[usize::from(id) % CLASSES.len()];
+    let sealed = shape & 8 != 0;
     Device {
         id,
         name: format!("device{id}"),
-        compatible: format!("fuzz,device{id}"),
-        virtio_id: None,
+        compatible: if sealed { VIRTIO_MMIO.to_owned() } else { format!("fuzz,device{id}") },
+        virtio_id: sealed.then_some(class.virtio_id),
         says: None,
         instance: 0,
         base: (shape & 1 == 1).then(|| u64::from(id) << 16),
         window_len: u64::from(shape >> 1 & 3) << 12,
         irq: shape & 16 != 0,
-        dma: shape & 8 != 0,
+        dma: sealed,
         danger: Danger::High,
     }
 }
 
-fn rule(number: u16, input: &mut Input<'_>) -> Rule {
+fn rule(number: u16, devices: &[Device], input: &mut Input<'_>) -> Rule {
     let (subject, shape) = (input.byte(), input.byte());
+    let device = u16::from(subject >> 3 & 7);
+    let described = devices.get(usize::from(device));
+    let class = described.and_then(|device| class(device.virtio_id?)).filter(|_| shape & 16 != 0);
+    let heads = Shape { heads: u16::from(shape >> 5) + 1, reads: vec![16], writes: vec![4096] };
     Rule {
         number,
         id: format!("rule{number}"),
         subject: u32::from(subject & 7),
-        device: u16::from(subject >> 3 & 7),
+        device,
         rights: u16::from(shape & 15),
         irq: subject & 64 != 0,
-        registers: (subject & 128 != 0).then(|| u64::from(shape >> 5)),
+        registers: (subject & 128 != 0).then(|| mask(shape >> 5)),
         interval: 0,
-        queues: Vec::new(),
+        queues: class
+            .map_or_else(Vec::new, |class| vec![Queue { shapes: vec![heads] }; class.queues]),
         reason: "a reason".into(),
     }
 }
 
+/// QueueNotify, InterruptACK, and the first register.
+fn mask(bits: u8) -> u64 {
+    u64::from(bits & 1) << 20 | u64::from(bits >> 1 & 1) << 25 | u64::from(bits >> 2)
+}
+
 pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
-    // Two devices of a page, the second with DMA; services 1 to 3; two rules. Then a device with a
-    // line, of which a rule gives two registers.
+    // Two devices of a page, the second a disk; services 1 to 3; two rules, the second with a queue of
+    // four heads. Then a device with a line, of which a rule gives two registers.
     let lined = [1, 2, 1, 0b1_0010, 0b1100_0010, 7 | 3 << 5];
-    let rules = [2, 3, 2, 0b0010, 0b1010, 0b0_0010, 7, 0b0_1011, 7 | 16];
+    let rules = [2, 3, 2, 0b0010, 0b1010, 0b0_0010, 7, 0b1000_1011, 7 | 16 | 3 << 5];
     let ask = |subject: u8, device: u8, incarnation: u8, rights: u8, base: u64| {
         [vec![subject, device, incarnation | 4, rights], base.to_le_bytes().to_vec()].concat()
     };
@@ -144,7 +164,9 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
     let with_line = |asks: &[Vec<u8>]| [lined.to_vec(), asks.concat()].concat();
     let (masked, line) = (32, 1 << 3);
     let all = [
-        ("allowed", with(&[ask(2, 0, 1, 7, 0x1000), ask(3, 1, 1, 3, 0x2000)])),
+        ("allowed", with(&[ask(2, 0, 1, 7, 0x1000), ask(3 | 3 << 3, 1 | masked, 1, 7, 0x2000)])),
+        ("other-pool", with(&[ask(3 | 3 << 3 | 64, 1 | masked, 1, 7, 0x2000)])),
+        ("unmasked", with(&[ask(3, 1, 1, 7, 0x2000)])),
         ("no-rule", with(&[ask(3, 0, 1, 7, 0x1000), ask(7, 7, 1, 7, 0)])),
         ("more-rights", with(&[ask(2, 0, 1, 15, 0x1000), ask(2, 0, 1, 1, 0x1000)])),
         ("no-life", with(&[ask(2, 0, 0, 7, 0x1000)])),

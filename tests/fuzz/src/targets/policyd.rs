@@ -7,8 +7,9 @@ use nexus_proto::log::{Entry, Outcome};
 use nexus_proto::policy::{
     Decide, Decision, Epoch, Explain, ExplainPermit, NO_LINE, Policy, Request, RuleText, Verdict,
 };
-use nexus_proto::{Asker, Operation, Protocol, Registers, Subject, Zero};
+use nexus_proto::{Asker, Operation, Protocol, Subject, Zero};
 use nexus_rt::{host, serve};
+use nexus_sysdesc::layout::Layout;
 use nexus_sysdesc::{Description, Permission};
 use policyd::{Policyd, Recorder};
 
@@ -104,13 +105,16 @@ pub(super) fn allowed_by_rules(description: &Description, ask: &Decide) -> bool 
     // MAP 1, READ 2, WRITE 4.
     let readable = ask.rights & !7 == 0 && ask.rights & 3 == 3;
     let written = match (rule.registers, ask.registers.mask()) {
-        (None, _) => true,
+        (None, _) => !device.dma,
         (Some(_), None) => false,
         (Some(may), Some(asked)) => may | asked == may,
     };
+    let Some(layout) = Layout::of(&rule.queues) else { return false };
+    let reached = [layout.tables, layout.pool, layout.used].iter().sum::<u64>();
     readable
         && written
         && (rule.irq || ask.line == NO_LINE)
+        && u64::from(ask.pool) << 12 == reached
         && ask.rights & !rule.rights == 0
         && ask.subject.incarnation > 0
         && ask.window_len() == device.window_len
@@ -122,6 +126,8 @@ pub(super) fn allowed_by_rules(description: &Description, ask: &Decide) -> bool 
 /// The question that init asks about a need of the standard system.
 pub(super) fn question(subject: u32, device: u16, rights: u16, nonce: u64) -> Decide {
     let described = system::either(0).device(device);
+    let need = system::either(0).service(subject).and_then(|service| service.need(device));
+    let layout = need.and_then(|need| Layout::of(&need.queues));
     Decide {
         subject: Subject { id: subject, incarnation: 1 },
         asker: Asker::default(),
@@ -130,9 +136,9 @@ pub(super) fn question(subject: u32, device: u16, rights: u16, nonce: u64) -> De
         base: described.and_then(|device| device.base).unwrap_or(0x1000_1000),
         nonce,
         pages: described.map_or(1, |device| u16::try_from(device.window_len / 4096).unwrap_or(0)),
-        pool: 0,
+        pool: layout.map_or(0, |layout| layout.pages()),
         line: NO_LINE,
-        registers: Registers::UNMASKED,
+        registers: need.and_then(|need| need.registers).into(),
         zero: Zero::ZERO,
     }
 }

@@ -12,6 +12,7 @@ const PACKAGES: &[&str] = &[
     "nexus-loader",
     "nexus-mmio",
     "nexus-proto",
+    "nexus-ring",
     "nexus-rt",
     "nexus-sysdesc",
     "nexus-virtio",
@@ -24,7 +25,7 @@ const SMALL: &str = "not test(/rights_only_shrink|an_order_of_ends|is_paid_for_u
     taking_apart_goes_in_bounded|large_mappings_cross|sizes_have_bounds|process_are_limited|\
     interrupts_come_between|random_deadlines|partners_in_a_call|inside_the_slice|\
     the_rest_of_a_time_slice|lengthen_a_time_slice|messages_that_fail_are|finds_hidden_bytes|\
-    refuses_a_damaged_entry/)";
+    refuses_a_damaged_entry|a_liar_gets_to_lie|sixty_four_are_in_flight/)";
 
 /// Random inputs for each property.
 const CASES: &str = "4";

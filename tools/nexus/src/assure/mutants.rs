@@ -39,7 +39,14 @@ const GROUPS: &[Group] = &[
     },
     Group {
         name: "libraries",
-        packages: &["nexus-loader", "nexus-sysdesc", "nexus-proto", "nexus-mmio", "nexus-virtio"],
+        packages: &[
+            "nexus-loader",
+            "nexus-sysdesc",
+            "nexus-proto",
+            "nexus-mmio",
+            "nexus-ring",
+            "nexus-virtio",
+        ],
         targets: &[],
         tests: &[],
         parts: 2,

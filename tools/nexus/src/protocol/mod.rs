@@ -39,6 +39,8 @@ pub enum Record {
     Cap(Cap),
     /// A process and its root page table.
     Root(Root),
+    /// How an interrupt line that is given stands in the kernel's table.
+    Irq(Irq),
     /// The guest waits until the host has read its memory.
     WitnessReady,
     /// The guest waits for so many bytes to be typed.
@@ -215,6 +217,17 @@ pub struct Root {
     pub service: u32,
     /// Physical address of the root page table.
     pub phys: u64,
+}
+
+/// An interrupt line that is given, as the kernel's table has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Irq {
+    /// Its number at the controller.
+    pub line: u16,
+    /// Service id of who has it.
+    pub owner: u32,
+    /// `nexus_abi::LineState` as a number.
+    pub state: u8,
 }
 
 /// A measurement in instructions.

@@ -1,6 +1,8 @@
 //! Reading a line of the serial output.
 
-use super::{Bench, Cap, Decision, Entry, Event, Head, Line, PREFIX, Proof, Record, Refused, Root};
+use super::{
+    Bench, Cap, Decision, Entry, Event, Head, Irq, Line, PREFIX, Proof, Record, Refused, Root,
+};
 
 /// Reads one line, without its line end.
 #[must_use]
@@ -47,6 +49,9 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
         }
         ("root", [service, phys]) => {
             Record::Root(Root { service: number(service)?, phys: hex(phys)? })
+        }
+        ("irq", [line, owner, state]) => {
+            Record::Irq(Irq { line: number(line)?, owner: number(owner)?, state: number(state)? })
         }
         ("witness-ready", []) => Record::WitnessReady,
         ("paste", [bytes]) => Record::Paste { bytes: number(bytes)? },
@@ -187,6 +192,8 @@ mod tests {
             record_of(&format!("{nonce} root 7 80abc000")),
             Some(Record::Root(Root { service: 7, phys: 0x80ab_c000 }))
         );
+        let irq = Irq { line: 10, owner: 4, state: 2 };
+        assert_eq!(record_of(&format!("{nonce} irq 10 4 2")), Some(Record::Irq(irq)));
         assert_eq!(record_of(&format!("{nonce} ready 6")), Some(Record::Ready { owners: 6 }));
         assert_eq!(record_of(&format!("{nonce} granted 0")), Some(Record::Granted { devices: 0 }));
         let cap = Cap {

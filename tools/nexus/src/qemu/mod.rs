@@ -4,6 +4,7 @@ mod gdb;
 mod guest;
 mod qmp;
 mod version;
+pub(crate) mod virtio;
 
 pub use gdb::Gdb;
 pub use guest::{Event, Guest};

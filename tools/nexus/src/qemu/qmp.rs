@@ -53,15 +53,24 @@ impl Qmp {
         }
     }
 
-    /// Writes `len` bytes of guest memory from `base` to `file` while the guest stands still.
+    /// Does `f` while the guest stands still.
+    ///
+    /// # Errors
+    /// See [`Qmp::execute`]; and those of `f`.
+    pub fn stopped<T>(&mut self, f: impl FnOnce(&mut Qmp) -> Result<T>) -> Result<T> {
+        self.execute("stop", json!({}))?;
+        let result = f(self)?;
+        self.execute("cont", json!({}))?;
+        Ok(result)
+    }
+
+    /// Writes `len` bytes of guest memory from `base` to `file`.
     ///
     /// # Errors
     /// See [`Qmp::execute`].
     pub fn save_memory(&mut self, base: u64, len: u64, file: &Path) -> Result<()> {
-        self.execute("stop", json!({}))?;
         let name = file.to_str().context("the path of the dump is not UTF-8")?;
         self.execute("pmemsave", json!({ "val": base, "size": len, "filename": name }))?;
-        self.execute("cont", json!({}))?;
         Ok(())
     }
 

@@ -4,9 +4,10 @@ use super::registers;
 use super::transcript::{Meaning, Transcript};
 use crate::protocol::Event::Grant;
 use crate::protocol::{WITNESS_DONE, paste};
-use crate::qemu::{self, Event, Gdb, Guest, Qmp};
+use crate::qemu::{self, Event, Gdb, Guest, Qmp, virtio};
 use crate::symbolize::Symbols;
 use crate::witness::Ram;
+use crate::witness::dma::Device;
 use anyhow::{Context, Result};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -14,6 +15,12 @@ use std::process::Command;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// The enable bits of the kernel's context of hart 0, at the controller of QEMU's `virt` machine (PLIC 1.0,
+/// 5). Never the claim register: a load from it changes what it says.
+const PLIC_ENABLES: u64 = 0x0c00_2080;
+/// As many words as its lines need: fewer than 128 of them.
+const PLIC_WORDS: usize = 4;
 
 /// When a run ends, besides when the guest ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +91,11 @@ pub struct Witness {
     pub status: u64,
     /// Registers that were opened before the kernel's first instruction; none where none was.
     pub opened: Vec<(&'static str, u64)>,
+    /// Every virtio device, as QEMU has it.
+    pub devices: Vec<Device>,
+    /// The lines that the interrupt controller lets through to the kernel: bit n of word m is line
+    /// 32m + n.
+    pub enabled: Vec<u32>,
 }
 
 /// What to run.
@@ -206,14 +218,21 @@ impl Driver {
         let mut qmp = Qmp::accept(&self.monitor)?;
         let file = self.scratch.path().join("ram");
         let (base, len) = plan.ram;
-        qmp.save_memory(base, len, &file)?;
-        let mut identities = Vec::new();
         let granted = self.transcript.ledger.iter().filter(|entry| entry.event == Grant);
-        for entry in granted.filter(|entry| (plan.is_virtio)(entry.device)) {
-            identities.push((entry.base, qmp.read_words(entry.base, 3)?));
-        }
-        let status = qmp.read_register("mstatus")?;
-        Ok(Witness { ram: Ram::read(base, &file)?, identities, status, opened })
+        let virtio = granted.filter(|entry| (plan.is_virtio)(entry.device));
+        let windows: Vec<u64> = virtio.map(|entry| entry.base).collect();
+        // Everything is read at one stop, so that all of it is about the same moment.
+        qmp.stopped(|qmp| {
+            qmp.save_memory(base, len, &file)?;
+            let identity = |base: u64, qmp: &mut Qmp| Ok((base, qmp.read_words(base, 3)?));
+            let identities = windows.into_iter().map(|base| identity(base, qmp));
+            let identities = identities.collect::<Result<_>>()?;
+            let status = qmp.read_register("mstatus")?;
+            let devices = virtio::devices(qmp)?;
+            let enabled = qmp.read_words(PLIC_ENABLES, PLIC_WORDS)?;
+            let ram = Ram::read(base, &file)?;
+            Ok(Witness { ram, identities, status, opened, devices, enabled })
+        })
     }
 }
 

@@ -4,10 +4,12 @@ use super::agree::{self, Expected};
 use super::chain;
 use super::drive::{Ended, Run, Witness};
 use super::ledger::{self, Holding};
+use super::lines;
 use super::proofs;
 use super::registers;
 use crate::exit::Exit;
-use crate::protocol::Proof;
+use crate::protocol::{Entry, Event, Proof};
+use crate::witness::dma::Reach;
 use crate::witness::{self, Claims};
 use std::ops::Range;
 
@@ -47,6 +49,8 @@ pub struct Expectation<'a> {
     pub name: &'a dyn Fn(u32) -> String,
     /// The registers of user mode were opened before the kernel began.
     pub opens: bool,
+    /// What devices reach by themselves, from the image; not yet what was recorded.
+    pub reaches: &'a [Reach],
 }
 
 /// The outcome of a run.
@@ -159,15 +163,33 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
         roots: &transcript.roots,
         caps: &transcript.caps,
         forbidden: &[expectation.kernel, &transcript.firmware, &transcript.kernel_memory].concat(),
+        reaches: &reaches(transcript.ledger_when_read(), &replay.holdings, expectation.reaches),
+        devices: &witness.devices,
     };
     let pages = witness::check(&witness.ram, &claims);
     found.extend(pages.iter().map(|finding| format!("page tables: {finding}")));
+    let dma = witness::dma::check(&witness.ram, &claims);
+    found.extend(dma.iter().map(|finding| format!("DMA: {finding}")));
+    found.extend(lines::enabled(&witness.enabled, &transcript.irqs, &replay.holdings));
     found.extend(identities(&replay.holdings, witness, expectation));
     found.extend(user_memory(witness.status));
     if expectation.opens {
         found.extend(registers::left_open(&witness.opened));
     }
     found
+}
+
+/// What each device that somebody holds reaches: as the image says, and with the last record of it.
+fn reaches(ledger: &[Entry], holdings: &[Holding], image: &[Reach]) -> Vec<Reach> {
+    let held = image.iter().filter(|reach| {
+        holdings.iter().any(|held| (held.device, held.service) == (reach.number, reach.owner))
+    });
+    let recorded = |reach: &Reach| {
+        let about = |entry: &&Entry| (entry.device, entry.subject) == (reach.number, reach.owner);
+        let mut prepared = ledger.iter().filter(|entry| entry.event == Event::Prepared);
+        prepared.rfind(about).map(|entry| entry.detail)
+    };
+    held.map(|reach| Reach { recorded: recorded(reach), ..reach.clone() }).collect()
 }
 
 /// The kernel has no business with user memory: it takes arguments in registers only, and what lets
@@ -204,7 +226,9 @@ mod tests {
     use super::*;
     use crate::protocol::{Cap, Entry, Event, Root};
     use crate::test_os::transcript::Transcript;
+    use crate::witness::dma::Device;
     use crate::witness::{KIND_DEVICE, Ram};
+    use nexus_sysdesc::layout::Layout;
     use std::time::Duration;
 
     const BASE: u64 = 0x1000_8000;
@@ -245,7 +269,14 @@ mod tests {
         Run {
             ended: Ended::Guest(Some(code::PASSED)),
             transcript,
-            witness: Some(Witness { ram, identities, status: 0xa_0000_00a0, opened }),
+            witness: Some(Witness {
+                ram,
+                identities,
+                status: 0xa_0000_00a0,
+                opened,
+                devices: Vec::new(),
+                enabled: vec![0; 4],
+            }),
             ready_after: None,
             took: Duration::ZERO,
         }
@@ -272,9 +303,49 @@ mod tests {
                 virtio_id: &|device| (device == 3).then_some(4),
                 name: &|id| format!("service{id}"),
                 opens: true,
+                reaches: &[reach()],
             },
         );
         (judgement.exit, judgement.findings)
+    }
+
+    /// The device of nobody, as far as holdings go.
+    fn reach() -> Reach {
+        let layout = Layout::of(&[]).unwrap();
+        Reach { device: "rng0".into(), number: 3, owner: 7, layout, recorded: None }
+    }
+
+    #[test]
+    fn test_a_reach_is_that_of_a_holder_and_has_the_last_record() {
+        let ledger = good().transcript.ledger;
+        let replay = ledger::replay(&ledger);
+        let entry = |detail, subject| Entry {
+            event: Event::Prepared,
+            device: 3,
+            subject,
+            detail,
+            ..ledger[0].clone()
+        };
+        let recorded = |more: &[Entry]| {
+            let image = [reach(), Reach { owner: 8, ..reach() }, Reach { number: 4, ..reach() }];
+            let all = [ledger.as_slice(), more].concat();
+            let found = reaches(&all, &replay.holdings, &image);
+            found.iter().map(|reach| (reach.number, reach.recorded)).collect::<Vec<_>>()
+        };
+        assert_eq!(recorded(&[]), [(3, None)]);
+        assert_eq!(recorded(&[entry(1, 7), entry(2, 7), entry(9, 8)]), [(3, Some(2))]);
+    }
+
+    // attack 87 H: a device that nobody has is not in reset, or a line is let through that nobody was given; found
+    #[test]
+    fn test_devices_and_lines_are_held_against_the_grants() {
+        let mut run = good();
+        let device = Device { name: "gpu0".into(), in_reset: false, queues: Vec::new() };
+        run.witness.as_mut().unwrap().devices.push(device);
+        assert_verdict(&run, Exit::Differ, "gpu0: nobody may use it, and it is not in reset");
+        let mut run = good();
+        run.witness.as_mut().unwrap().enabled[0] = 1 << 10;
+        assert_verdict(&run, Exit::Differ, "line 10 is enabled at the controller");
     }
 
     #[track_caller]

@@ -1,14 +1,17 @@
 //! Interrupt lines: ledger and kernel's table must say the same.
 
 use super::agree::INIT;
-use super::ledger::Replay;
-use crate::protocol::Cap;
+use super::ledger::{Holding, Replay};
+use crate::protocol::{Cap, Irq};
 use std::collections::BTreeSet;
 
 /// `KindCode::Irq` as a number.
 const KIND_IRQ: u64 = 10;
 /// RECV: what an owner holds of its line, to bind and to acknowledge it, and not to pass it on.
 const OWNER: u16 = 1 << 5;
+
+/// `LineState::Free` as a number: bound to nothing.
+const FREE: u8 = 1;
 
 /// Differences, as sentences.
 pub(super) fn differences(
@@ -63,6 +66,31 @@ fn init_keeps_given_lines_only<'a>(
             ));
         }
     }
+}
+
+/// The lines that the interrupt controller lets through are those that the kernel's table calls bound, and
+/// each of them was granted to who has it.
+pub(super) fn enabled(words: &[u32], irqs: &[Irq], holdings: &[Holding]) -> Vec<String> {
+    let bit = |line: u16| words.get(usize::from(line / 32)).map(|word| word >> (line % 32) & 1);
+    let enabled = (0..1024).filter(|line| bit(*line) == Some(1));
+    let enabled: BTreeSet<u16> = enabled.collect();
+    let bound: BTreeSet<u16> =
+        irqs.iter().filter(|irq| irq.state != FREE).map(|irq| irq.line).collect();
+    let mut found = Vec::new();
+    for line in enabled.symmetric_difference(&bound) {
+        let (here, there) = match enabled.contains(line) {
+            true => ("enabled at the controller", "not bound in the kernel's table"),
+            false => ("bound in the kernel's table", "not enabled at the controller"),
+        };
+        found.push(format!("line {line} is {here}, and {there}"));
+    }
+    for irq in irqs {
+        let granted = |held: &Holding| (held.service, held.line) == (irq.owner, irq.line);
+        if !holdings.iter().any(granted) {
+            found.push(format!("line {} is with {}, and was not granted", irq.line, irq.owner));
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -131,6 +159,28 @@ mod tests {
             assert_found(&[holding()], &[other], &[missing, stranger]);
         }
         assert_found(&[holding()], &[cap(4, 10), cap(4, 10)], &["holds line 10 twice"]);
+    }
+
+    // attack 90 H: a line is enabled that nobody has bound, or bound and not enabled, or not granted; found; broken: judge-enabled
+    #[test]
+    fn test_enabled_lines_are_bound_and_granted() {
+        let irq = |line, owner, state| Irq { line, owner, state };
+        let holdings = [holding(), Holding { service: 7, line: 40, ..holding() }];
+        let both = [irq(10, 4, 2), irq(40, 7, 3)];
+        assert!(enabled(&[1 << 10, 1 << 8, 0, 0], &both, &holdings).is_empty());
+        assert!(
+            enabled(&[1 << 10, 0, 0, 0], &[irq(10, 4, 4), irq(40, 7, FREE)], &holdings).is_empty()
+        );
+        assert!(enabled(&[0; 4], &[], &[]).is_empty());
+        for (words, irqs, expected) in [
+            ([1 << 10, 0, 0, 0], both, "line 40 is bound in the kernel's table, and not enabled"),
+            ([1 << 10, 1 << 8, 0, 1 << 31], both, "line 127 is enabled at the controller"),
+            ([1 << 10 | 1, 1 << 8, 0, 0], both, "line 0 is enabled at the controller"),
+            ([1 << 10, 1 << 8, 0, 0], [irq(10, 4, 2), irq(40, 4, 3)], "line 40 is with 4"),
+        ] {
+            let found = enabled(&words, &irqs, &holdings);
+            assert!(found.len() == 1 && found[0].starts_with(expected), "{found:?}");
+        }
     }
 
     // attack 43 H: init keeps a line that nobody was given, or all of them; found; broken: judge-lines

@@ -11,9 +11,12 @@ use crate::desc::{Checked, Expect};
 use crate::exit::Exit;
 use crate::protocol::Proof;
 use crate::symbolize::Symbols;
+use crate::witness::dma::Reach;
 use crate::{audit, qemu};
 use anyhow::{Context, Result, bail};
+use nexus_sysdesc::Rule;
 use nexus_sysdesc::archive::HOST_READS;
+use nexus_sysdesc::layout::Layout;
 use std::env;
 use std::fs::{self, File};
 use std::io::Read;
@@ -133,6 +136,7 @@ impl Session {
             virtio_id: &virtio_id,
             name: &|id| service_name(&built.checked, id),
             opens: built.checked.judged,
+            reaches: &reaches(&built.checked),
         };
         let mut judgement = match expect {
             Some(Expect::Refusal(expect)) => expect.judge(&run, &audit, expectation.name),
@@ -257,6 +261,24 @@ fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {
             interval: window.interval,
         })
         .collect())
+}
+
+/// What each device may be made to reach, and by whom.
+fn reaches(checked: &Checked) -> Vec<Reach> {
+    let description = &checked.description;
+    let reach = |rule: &Rule| {
+        let device = description.device(rule.device)?;
+        let layout = Layout::of(&rule.queues)?;
+        let (number, owner) = (rule.device, rule.subject);
+        device.dma.then(|| Reach {
+            device: device.name.clone(),
+            number,
+            owner,
+            layout,
+            recorded: None,
+        })
+    };
+    description.rules.iter().filter_map(reach).collect()
 }
 
 fn virtio_id(checked: &Checked, device: u16) -> Option<u32> {

@@ -1,6 +1,6 @@
 //! What a run said, sorted.
 
-use crate::protocol::{Bench, Cap, Entry, Head, Line, Proof, Record, Refused, Root, read};
+use crate::protocol::{Bench, Cap, Entry, Head, Irq, Line, Proof, Record, Refused, Root, read};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -23,6 +23,8 @@ pub struct Transcript {
     pub caps: Vec<Cap>,
     /// Root page tables.
     pub roots: Vec<Root>,
+    /// Interrupt lines that are given.
+    pub irqs: Vec<Irq>,
     /// Measurements.
     pub bench: Vec<Bench>,
     /// Devices that were not granted.
@@ -134,6 +136,7 @@ impl Transcript {
             Record::Head(head) => self.heads.push(head),
             Record::Cap(cap) => self.caps.push(cap),
             Record::Root(root) => self.roots.push(root),
+            Record::Irq(irq) => self.irqs.push(irq),
             Record::Bench(bench) => self.bench.push(bench),
             Record::Refused(refused) => self.refused.push(refused),
             Record::Granted { devices } => self.granted = Some(devices),

@@ -1,5 +1,6 @@
 //! What must hold in every address space after boot, whatever the kernel's own opinion is.
 
+use super::dma::{Device, Reach};
 use super::kernel;
 use super::ram::Ram;
 use super::sv39::{Leaf, Space, walk};
@@ -23,6 +24,10 @@ pub struct Claims<'a> {
     pub caps: &'a [Cap],
     /// Physical ranges that user mode must never reach: firmware, and what the kernel keeps.
     pub forbidden: &'a [Range<u64>],
+    /// What each device reaches by itself.
+    pub reaches: &'a [Reach],
+    /// Every device that can, as QEMU has it.
+    pub devices: &'a [Device],
 }
 
 /// Walks every root and says what is wrong; empty when all holds.

@@ -3,6 +3,7 @@
 //! During `test-os` the same check runs on its own; this command repeats it on the files of a run.
 
 mod check;
+pub(crate) mod dma;
 #[cfg(test)]
 mod encoding_tests;
 mod kernel;

@@ -8,6 +8,7 @@ mod ledger;
 mod lines;
 mod owners;
 mod policy;
+mod random;
 mod services;
 
 use alloc::format;
@@ -24,6 +25,7 @@ pub use ledger::{Chain, Checkpoint, LedgerRecord, Verifier, ledger};
 pub use lines::{LogLine, log_line, no_lines};
 pub use owners::owners;
 pub use policy::{May, Tried, Why, permit, tried, why};
+pub use random::random;
 pub use services::{end, mem, ps};
 
 /// A physical address.

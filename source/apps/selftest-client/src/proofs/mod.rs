@@ -13,6 +13,7 @@ mod net;
 mod page;
 mod policy;
 mod protect;
+mod random;
 mod register;
 mod switch;
 mod window;
@@ -224,11 +225,11 @@ const ALIVE: &[Proof] = &[
         "a service or device that does not exist is no way around a rule",
         policy::unknown,
     ),
-    // attack 73 Q: ask the owner of the entropy device for bytes; not supported, and no bytes; broken: entropy-constant
+    // attack 73 Q: ask for random bytes again and again; no two answers are equal, none is of few values; broken: entropy-constant
     Proof {
-        id: "entropy-refused",
-        fact: "while nothing is read from the entropy device, its owner gives no bytes at all",
-        check: policy::entropy,
+        id: "random-differ",
+        fact: "random bytes are as many as were asked for, and different each time",
+        check: random::differ,
         about: Some(ids::RNGD),
     },
     // attack 27 Q: name init and rngd in the message; denied by the kernel's stamp; broken: policyd-asker

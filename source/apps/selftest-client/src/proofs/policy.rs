@@ -1,14 +1,13 @@
 //! What policyd says, asked the proper way: init asks, policyd decides, logd records.
 
 use nexus_abi::Rights;
-use nexus_proto::device::{Device, Read};
+use nexus_proto::ids;
 use nexus_proto::init::{Try, TryAnswer};
 use nexus_proto::log::{Event, Outcome};
 use nexus_proto::policy::{NO_RULE, Reason, Verdict};
-use nexus_proto::{ServiceError, Zero, ids};
-use nexus_rt::{CallError, Client, startup};
+use nexus_rt::CallError;
 
-use crate::check::{Check, Failure, passed, same};
+use crate::check::{Check, Failure, same};
 use crate::context::Context;
 use crate::ledger;
 
@@ -64,19 +63,6 @@ pub(crate) fn deny(context: &Context) -> Check {
         asked += 1;
     }
     same("devices, with the own one", &asked, &context.description.devices.len())
-}
-
-/// The owner of the entropy device, which takes no data out of it yet, says so: it gives no bytes.
-pub(crate) fn entropy(context: &Context) -> Check {
-    let rngd: Client<Device> = startup().client(ids::RNGD)?;
-    for (offset, len) in [(0, 1), (0, 32), (u64::MAX, u32::MAX)] {
-        let answer = context.ask(rngd, &Read { offset, len, zero: Zero::ZERO });
-        match answer {
-            Err(CallError::Service(ServiceError::NotSupported)) => passed(1),
-            other => return Err(Failure::new(format_args!("{other:?}, expected NotSupported"))),
-        }
-    }
-    Ok(())
 }
 
 /// The owner itself is allowed, by its rule.

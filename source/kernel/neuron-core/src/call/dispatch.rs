@@ -8,11 +8,10 @@ use nexus_abi::{CapInfo, Error, Handle, Rights, Sender, Syscall, regs};
 use crate::Result;
 use crate::call::fast::Run;
 use crate::call::memory::bytes;
-use crate::kernel::{Kernel, Progress, Work, need};
+use crate::kernel::{Kernel, Step, Work, goes_on, need};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::process::Process;
 use crate::object::thread::Thread;
-use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::pool::Id;
 
@@ -130,11 +129,11 @@ impl<P: Platform> Kernel<'_, P> {
         let rights = fewer(cap, rights)?;
         let kind = match cap.kind {
             CapabilityKind::Irq(lines) => CapabilityKind::Irq(lines.narrow(offset, len)?),
-            kind => match Window::of(kind) {
-                Ok(window) => window.narrow(offset, len)?.kind(),
-                Err(_) if offset == 0 && len == 0 => kind,
-                Err(_) => return Err(Error::OutOfRange),
-            },
+            CapabilityKind::DeviceMmio(window) => {
+                CapabilityKind::DeviceMmio(window.narrow(offset, len)?)
+            }
+            kind if offset == 0 && len == 0 => kind,
+            _ => return Err(Error::OutOfRange),
         };
         let child = self.add_child(id, caller, kind, rights)?;
         Ok(self.caps.handle(child))
@@ -159,7 +158,7 @@ impl<P: Platform> Kernel<'_, P> {
     fn cap_limit(&mut self, caller: Id<Process>, handle: Handle, limit: u64) -> Result {
         let (id, cap) = self.lookup(caller, handle)?;
         match cap.kind {
-            CapabilityKind::DeviceMmio { .. } => self.limit_window(id, limit),
+            CapabilityKind::DeviceMmio(window) => self.limit_window(id, window, limit),
             CapabilityKind::Irq(lines) => self.limit_lines(id, lines, limit),
             _ => Err(Error::WrongKind),
         }
@@ -222,18 +221,15 @@ impl<P: Platform> Kernel<'_, P> {
         me: Id<Thread>,
         handle: Handle,
         id: Option<Id<Capability>>,
-        step: impl FnOnce(&mut Self, Id<Capability>, &mut Work) -> Result<Progress>,
+        step: impl FnOnce(&mut Self, Id<Capability>, &mut Work) -> Step,
     ) -> Result<Outcome> {
         let Some(id) = id else { return Ok(Outcome::Value(0)) };
-        let progress = step(self, id, &mut Work::step())?;
-        if progress == Progress::More {
+        let more = goes_on(step(self, id, &mut Work::step()))?;
+        if more {
             self.threads.get_mut(me)?.unfinished = handle;
         }
         self.preempt()?;
-        Ok(match progress {
-            Progress::Done => Outcome::Value(0),
-            Progress::More => Outcome::Again,
-        })
+        Ok(if more { Outcome::Again } else { Outcome::Value(0) })
     }
 
     /// `cap_query`.

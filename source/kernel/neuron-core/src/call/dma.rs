@@ -9,7 +9,7 @@ use nexus_abi::{Error, Handle, Rights};
 use crate::Result;
 use crate::call::Outcome;
 use crate::call::memory::bytes;
-use crate::kernel::{Kernel, Progress, Work, need};
+use crate::kernel::{Kernel, Step, Work, need};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::dma::{ADDRESSES, DeviceMemory, Role, STATUS};
 use crate::object::endpoint::Vmo;
@@ -169,8 +169,8 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Clears the memory of a device for as long as there is work left. Until it is done, nobody maps it,
     /// and no address of it is written.
-    fn clear_device(&mut self, device: Window, begins: bool, work: &mut Work) -> Result<Progress> {
-        let mut progress = Progress::Done;
+    fn clear_device(&mut self, device: Window, begins: bool, work: &mut Work) -> Step {
+        let mut step = Ok(());
         for place in 1..self.memories.capacity() {
             let id = Id::from_slot(u64::from(place))?;
             let Ok(memory) = self.memories.get(id) else { continue };
@@ -181,11 +181,9 @@ impl<P: Platform> Kernel<'_, P> {
             if begins {
                 self.vmos.get_mut(vmo)?.cleared = 0;
             }
-            if self.clear_memory(vmo, work)? == Progress::More {
-                progress = Progress::More;
-            }
+            step = step.and(self.clear_memory(vmo, work));
         }
-        Ok(progress)
+        step
     }
 
     /// `dma_place`: a descriptor is written once, its address first, so that at no time is there a length

@@ -269,7 +269,7 @@ fn plain_tag(frame: &TrapFrame) -> Option<Tag> {
 /// [`NO_DEADLINE`].
 #[inline(always)]
 fn rings_by_deadline(thread: &Thread) -> bool {
-    thread.alarm <= thread.frame.get(regs::T3)
+    thread.alarm.at <= thread.frame.get(regs::T3)
 }
 
 const LOW_HALF: u64 = 0xffff_ffff;

@@ -7,7 +7,7 @@ use nexus_abi::{
 use crate::Result;
 use crate::call::Outcome;
 use crate::kernel::space::Paging;
-use crate::kernel::{Kernel, MAX_SERVICE_ID, Progress, Work};
+use crate::kernel::{Kernel, MAX_SERVICE_ID, Step, Stop, Work, goes_on};
 use crate::object::capability::{CapState, Capability, CapabilityKind, OBJECT_RIGHTS};
 use crate::object::process::{HEAVY, MAX_THREADS, Process, REAP_PRIORITY};
 use crate::object::thread::{State, Team, Thread};
@@ -42,7 +42,7 @@ impl<P: Platform> Kernel<'_, P> {
                 Ok((cap, object))
             }
             Err(error) => {
-                let _ = self.end_anchor(anchor, &mut Work::step())?;
+                goes_on(self.end_anchor(anchor, &mut Work::step()))?;
                 Err(error)
             }
         }
@@ -110,15 +110,9 @@ impl<P: Platform> Kernel<'_, P> {
         let id = Sender { service_id, incarnation };
         let process = self.processes.alloc(Process::new(id, frames, objects, parent))?;
         let made = self.processes.get_mut(process)?;
-        let paging = Paging::new(&mut self.frames, &mut self.platform);
-        let asid = u16::try_from(process.slot()).map_err(|_| Error::NoMemory);
-        match asid.and_then(|asid| paging.new_space(&mut made.frames, Asid(asid))) {
-            Ok(space) => made.space = Some(space),
-            Err(error) => {
-                self.processes.release(process);
-                return Err(error);
-            }
-        }
+        let asid = u16::try_from(process.slot()).map(Asid).map_err(|_| Error::NoMemory);
+        asid.and_then(|asid| Paging::make_space(made, asid, &mut self.frames, &mut self.platform))
+            .inspect_err(|_| self.processes.release(process))?;
         *life = incarnation;
         Ok(process)
     }
@@ -199,10 +193,8 @@ impl<P: Platform> Kernel<'_, P> {
             self.end_process(process, EndReason::Exit(0))?;
             return Ok(Outcome::Applied);
         }
-        Ok(match self.end_anchor(anchor, &mut Work::step())? {
-            Progress::Done => Outcome::Applied,
-            Progress::More => Outcome::Again,
-        })
+        let more = goes_on(self.end_anchor(anchor, &mut Work::step()))?;
+        Ok(if more { Outcome::Again } else { Outcome::Applied })
     }
 
     /// A trap of the current thread that is no system call and no interrupt: its process ends.
@@ -242,7 +234,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn reap(&mut self) {
         let Some(id) = self.ending.pop_front(&mut self.processes) else { return };
         let priority = self.processes.get(id).map_or(REAP_PRIORITY, |one| one.reap_priority);
-        if self.take_apart(id, &mut Work::step()) == Ok(Progress::More) {
+        if goes_on(self.take_apart(id, &mut Work::step())) == Ok(true) {
             let _ = self.ending.push_back(&mut self.processes, id);
         } else {
             self.ready.count_ending(priority, -1);
@@ -251,47 +243,35 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// First of all its interrupt lines are disabled. Then those that wait for its answers hear that
     /// none will come: its threads receive nothing any more, so that there will be no others.
-    fn take_apart(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress> {
-        if self.end_lines_of(id, work)? == Progress::More
-            || self.fail_callers(id, work)? == Progress::More
-        {
-            return Ok(Progress::More);
-        }
-        let first = |kernel: &Self| Ok(kernel.processes.get(id)?.first_mapping());
-        if self.end_mappings(work, first)? == Progress::More {
-            return Ok(Progress::More);
-        }
+    fn take_apart(&mut self, id: Id<Process>, work: &mut Work) -> Step {
+        self.end_lines_of(id, work)?;
+        self.fail_callers(id, work)?;
+        self.end_mappings(work, |kernel| Ok(kernel.processes.get(id)?.first_mapping()))?;
         while let Some(cap) = self.processes.get(id)?.held.first() {
-            if self.drop_cap(cap, work)? == Progress::More || !work.spend(1) {
-                return Ok(Progress::More);
-            }
+            self.drop_cap(cap, work)?;
+            work.ask(1)?;
         }
         while let Some(owned) = self.processes.get(id)?.owned.first() {
-            let progress = match self.caps.get(owned)?.state {
+            match self.caps.get(owned)?.state {
                 CapState::Anchor => self.end_anchor(owned, work)?,
                 CapState::New | CapState::Zombie | CapState::Held => self.drop_cap(owned, work)?,
-            };
-            if progress == Progress::More || !work.spend(1) {
-                return Ok(Progress::More);
             }
+            work.ask(1)?;
         }
         if self.processes.get(id)?.child_processes != 0 {
-            return Ok(Progress::More);
+            return Err(Stop::More);
         }
-        self.finish(id)?;
-        Ok(Progress::Done)
+        Ok(self.finish(id)?)
     }
 
     /// Fails the calls that the process received and did not answer.
-    fn fail_callers(&mut self, id: Id<Process>, work: &mut Work) -> Result<Progress> {
+    fn fail_callers(&mut self, id: Id<Process>, work: &mut Work) -> Step {
         loop {
             let swept = self.processes.get(id)?.swept;
             if swept >= self.threads.capacity() {
-                return Ok(Progress::Done);
+                return Ok(());
             }
-            if !work.spend(1) {
-                return Ok(Progress::More);
-            }
+            work.ask(1)?;
             self.processes.get_mut(id)?.swept = swept.wrapping_add(1);
             let thread = Id::from_slot(u64::from(swept))?;
             if let Ok(Thread { state: State::Awaiting { server, .. }, .. }) =
@@ -309,10 +289,8 @@ impl<P: Platform> Kernel<'_, P> {
         let (parent, notify) = (process.parent, process.notify.take());
         let (frames, objects) = (process.frames.limit, process.objects.limit);
         process.state = ProcessState::Ended;
-        if let Some(space) = process.space.take() {
-            let paging = Paging::new(&mut self.frames, &mut self.platform);
-            paging.end_space(&mut process.frames, &space);
-        }
+        Paging::of(process, &mut self.frames, &mut self.platform)?.end_space();
+        process.space = None;
         if let Some(parent) = parent {
             let giver = self.processes.get_mut(parent)?;
             giver.frames.refund(frames);

@@ -5,7 +5,7 @@ use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, Rights};
 use crate::Result;
 use crate::call::Outcome;
 use crate::kernel::space::Paging;
-use crate::kernel::{Kernel, Progress, Work, cost, need};
+use crate::kernel::{Kernel, Step, Work, cost, goes_on, need};
 use crate::object::capability::{CapState, Capability, CapabilityKind};
 use crate::object::endpoint::Vmo;
 use crate::object::mapping::{Backing, Mapping};
@@ -86,24 +86,21 @@ impl<P: Platform> Kernel<'_, P> {
     fn add_mapping(&mut self, table: Option<Frame>, mapping: Mapping, backing: Backing) -> Result {
         let Mapping { cap, process, pages, leaf, .. } = mapping;
         let owner = self.processes.get_mut(process)?;
-        let space = owner.space.as_mut().ok_or(Error::BadState)?;
         owner.objects.charge(1)?;
         let id = self.mappings.alloc(mapping).inspect_err(|_| owner.objects.refund(1))?;
-        if table.is_none() {
-            let paging = Paging::new(&mut self.frames, &mut self.platform);
-            let made = paging.make_tables(space, &mut owner.frames, pages);
-            if made.is_err() {
-                self.mappings.release(id);
-                owner.objects.refund(1);
-                return made;
-            }
+        let mut paging = Paging::of(owner, &mut self.frames, &mut self.platform)?;
+        if table.is_none()
+            && let Err(error) = paging.make_tables(pages)
+        {
+            self.mappings.release(id);
+            owner.objects.refund(1);
+            return Err(error);
         }
-        space.mappings.push_back(&mut self.mappings, id)?;
+        paging.space.mappings.push_back(&mut self.mappings, id)?;
         let capability = self.caps.get_mut(cap)?;
         capability.mappings.push_back(&mut self.mappings, id)?;
         capability.mapped_pages = capability.mapped_pages.wrapping_add(pages.count);
-        let paging = Paging::new(&mut self.frames, &mut self.platform);
-        paging.write_leaves(space, table, id, pages, backing, leaf)
+        paging.write_leaves(table, id, pages, backing, leaf)
     }
 
     /// Takes a mapping away: leaves, records and charge. `table` is the last-level table of its
@@ -118,11 +115,10 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let owner = self.processes.get_mut(process)?;
         owner.objects.refund(1);
-        let space = owner.space.as_mut().ok_or(Error::BadState)?;
-        space.mappings.remove(&mut self.mappings, id)?;
+        let mut paging = Paging::of(owner, &mut self.frames, &mut self.platform)?;
+        paging.space.mappings.remove(&mut self.mappings, id)?;
         self.mappings.release(id);
-        let paging = Paging::new(&mut self.frames, &mut self.platform);
-        paging.clear_leaves(space, &mut owner.frames, pages, table);
+        paging.clear_leaves(pages, table);
         Ok(pages.count)
     }
 
@@ -132,15 +128,13 @@ impl<P: Platform> Kernel<'_, P> {
         &mut self,
         work: &mut Work,
         first: impl Fn(&Self) -> Result<Option<Id<Mapping>>>,
-    ) -> Result<Progress> {
+    ) -> Step {
         while let Some(mapping) = first(self)? {
-            if work.is_spent() {
-                return Ok(Progress::More);
-            }
+            work.ask(0)?;
             let pages = self.end_mapping(mapping, None)?;
             work.spend(cost::unmap(pages));
         }
-        Ok(Progress::Done)
+        Ok(())
     }
 
     /// The mapping of `caller` that begins at `va`, and the last-level table there.
@@ -184,9 +178,8 @@ impl<P: Platform> Kernel<'_, P> {
                 device_perm(prot)?.into()
             }
         };
-        let space = self.processes.get(caller)?.space()?;
-        let paging = Paging::new(&mut self.frames, &mut self.platform);
-        paging.rewrite_leaves(space, pages, leaf)?;
+        let owner = self.processes.get_mut(caller)?;
+        Paging::of(owner, &mut self.frames, &mut self.platform)?.rewrite_leaves(pages, leaf)?;
         self.mappings.get_mut(id)?.leaf = leaf;
         Ok(())
     }
@@ -209,16 +202,15 @@ impl<P: Platform> Kernel<'_, P> {
         };
         let handle = self.caps.handle(cap);
         let new = self.caps.get(cap)?.state == CapState::New;
-        match self.clear_memory(vmo, work)? {
-            Progress::Done if new => self.pass(cap, CapState::Held, MEMORY)?,
-            Progress::Done => {}
-            Progress::More => {
-                if !new {
-                    self.pass(cap, CapState::New, Rights::empty())?;
-                }
-                self.threads.get_mut(me)?.unfinished = handle;
-                return Ok(Outcome::Again);
-            }
+        let more = goes_on(self.clear_memory(vmo, work))?;
+        match (more, new) {
+            (true, false) => self.pass(cap, CapState::New, Rights::empty())?,
+            (false, true) => self.pass(cap, CapState::Held, MEMORY)?,
+            _ => {}
+        }
+        if more {
+            self.threads.get_mut(me)?.unfinished = handle;
+            return Ok(Outcome::Again);
         }
         Ok(Outcome::Value(handle.0))
     }
@@ -260,16 +252,14 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Clears what is not cleared of a memory object.
-    pub(crate) fn clear_memory(&mut self, id: Id<Vmo>, work: &mut Work) -> Result<Progress> {
+    pub(crate) fn clear_memory(&mut self, id: Id<Vmo>, work: &mut Work) -> Step {
         let vmo = self.vmos.get_mut(id)?;
         while let Some(frame) = self.frames.page(vmo.pages, vmo.cleared) {
-            if !work.spend(cost::CLEAR) {
-                return Ok(Progress::More);
-            }
+            work.ask(cost::CLEAR)?;
             self.platform.zero(frame);
             vmo.cleared = vmo.cleared.wrapping_add(1);
         }
-        Ok(Progress::Done)
+        Ok(())
     }
 
     /// A memory object over frames that are charged to `owner`, and its first capability. Its frames

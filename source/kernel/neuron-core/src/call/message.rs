@@ -11,7 +11,7 @@ use nexus_abi::{Error, Handle, Rights, Tag, WORDS, regs};
 use crate::Result;
 use crate::call::Outcome;
 use crate::call::fast::copy_words;
-use crate::kernel::{Kernel, Work, cost, need};
+use crate::kernel::{Kernel, Work, cost, goes_on, need};
 use crate::object::capability::{CapabilityKind, OBJECT_RIGHTS};
 use crate::object::endpoint::{Binding, Endpoint, Notification, Waiting};
 use crate::object::process::Process;
@@ -118,7 +118,7 @@ impl<P: Platform> Kernel<'_, P> {
             for word in words.iter().skip(first).take(made) {
                 let (cap, _) = self.lookup(taker, Handle(*word))?;
                 // A capability made just now has no mapping and no child: one step drops it.
-                let _ = self.drop_cap(cap, &mut Work::step())?;
+                goes_on(self.drop_cap(cap, &mut Work::step()))?;
             }
             return Err(error);
         }
@@ -260,7 +260,7 @@ impl<P: Platform> Kernel<'_, P> {
                 Ok(()) => return Ok(Found::Message),
                 Err(error) => self.wake_with(from, error)?,
             }
-            if !work.spend(cost::FAILURE) {
+            if work.ask(cost::FAILURE).is_err() {
                 return Ok(Found::Failures);
             }
         }

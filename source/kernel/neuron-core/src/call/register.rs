@@ -35,9 +35,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `cap_limit` of a window: the mask of its registers. Nobody uses it by another right meanwhile.
-    pub(crate) fn limit_window(&mut self, id: Id<Capability>, mask: u64) -> Result {
+    pub(crate) fn limit_window(&mut self, id: Id<Capability>, window: Window, mask: u64) -> Result {
         let cap = self.caps.get(id)?;
-        let window = Window::of(cap.kind)?;
         need(cap, Rights::MANAGE)?;
         let registers = cap.registers();
         if let Some(had) = registers

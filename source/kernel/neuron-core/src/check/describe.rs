@@ -148,7 +148,8 @@ impl<P: Platform> Kernel<'_, P> {
                 writeln!(out, "registers {id:?} {:x?}", thread.frame.regs)?;
             }
             let handle = self.threads.handle(id).0;
-            let Thread { state, satp, sender, deadline, alarm, priority, .. } = thread;
+            let Thread { state, satp, sender, deadline, priority, .. } = thread;
+            let alarm = thread.alarm.at;
             writeln!(out, "thread {handle:x} {state:?} {satp:x} {sender:x} {priority}")?;
             writeln!(out, "  {deadline:x} {alarm:x} {:?}", thread.links())?;
             writeln!(out, "  unfinished {:x}", thread.unfinished.0)?;

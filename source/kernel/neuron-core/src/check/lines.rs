@@ -20,7 +20,7 @@ impl<P: Platform> Kernel<'_, P> {
             let open = self.platform.is_open(id.slot());
             ensure(open == line.receiver.is_some(), Rule::LineOpen, id.slot())?;
             let held = line.receiver.is_some_and(|receiver| receiver.state == LineState::Held);
-            ensure(held == (line.alarm != NO_DEADLINE), Rule::LineAlarm, id.slot())?;
+            ensure(held == (line.alarm.at != NO_DEADLINE), Rule::LineAlarm, id.slot())?;
             if let Some(receiver) = &line.receiver {
                 self.check_receiver(id, receiver)?;
             }
@@ -76,12 +76,12 @@ impl<P: Platform> Kernel<'_, P> {
         for (place, alarm) in alarms.iter().enumerate() {
             let id = present(alarm.of.ok_or(()), Rule::LineAlarm, alarm.at)?;
             let line = present(self.lines.get(id), Rule::LineAlarm, id.slot())?;
-            let there = line.alarm == alarm.at && line.alarm_place == place;
+            let there = line.alarm.at == alarm.at && line.alarm.place == place;
             let upper = above(place).and_then(|above| alarms.get(above));
             let order = upper.map_or(self.hart.programmed, |upper| upper.at) <= alarm.at;
             ensure(there && order, Rule::LineAlarm, id.slot())?;
         }
-        let set = self.lines.iter().filter(|(_, line)| line.alarm != NO_DEADLINE).count();
+        let set = self.lines.iter().filter(|(_, line)| line.alarm.at != NO_DEADLINE).count();
         ensure(set == alarms.len(), Rule::LineAlarm, NO_DEADLINE)
     }
 }

@@ -172,7 +172,7 @@ impl<P: Platform> Kernel<'_, P> {
                 };
                 ensure(fits, Rule::VmoSeal, at)
             }
-            CapabilityKind::DeviceMmio { .. } => {
+            CapabilityKind::DeviceMmio(_) => {
                 ensure(cap.owner == mapping.process, Rule::WindowUse, at)
             }
             _ => ensure(false, Rule::MappingAlive, at),

@@ -19,6 +19,7 @@ use crate::object::line::{Line, Receiver};
 use crate::object::mapping::Mapping;
 use crate::object::process::Process;
 use crate::object::thread::{Queue, State, Thread};
+use crate::object::window::Window;
 use crate::platform::{PhysMem, Platform};
 use crate::sim::{Child, User, World, run};
 use crate::store::addr::{Frame, Page};
@@ -116,7 +117,7 @@ fn capabilities() {
     });
     breaks(&[Rule::CapKind], |w, s| {
         let id = s.cap(w, s.window);
-        let kind = CapabilityKind::DeviceMmio { base: 0x1000_0000, len: 4 * PAGE_SIZE };
+        let kind = CapabilityKind::DeviceMmio(Window::unchecked(0x1000_0000, 4 * PAGE_SIZE));
         w.kernel.caps.get_mut(id).unwrap().kind = kind;
     });
     breaks(&[Rule::CapCount], |w, s| {
@@ -270,7 +271,8 @@ fn memory_of_devices() {
 #[test]
 fn windows() {
     let window = |w: &mut World<'_>, id: Id<Capability>, base, len| {
-        w.kernel.caps.get_mut(id).unwrap().kind = CapabilityKind::DeviceMmio { base, len };
+        w.kernel.caps.get_mut(id).unwrap().kind =
+            CapabilityKind::DeviceMmio(Window::unchecked(base, len));
     };
     breaks(&[Rule::WindowRange], |w, _| {
         let (root, _) = w.kernel.caps.by_handle(w.roots[1]).unwrap();
@@ -552,7 +554,7 @@ fn threads() {
     });
     breaks(&[Rule::ThreadDeadline], |w, s| {
         let id = thread(w, s.waiter);
-        w.kernel.threads.get_mut(id).unwrap().alarm_place += 1;
+        w.kernel.threads.get_mut(id).unwrap().alarm.place += 1;
     });
     breaks(&[Rule::ThreadDeadline], |w, _| w.kernel.hart.programmed = NO_DEADLINE);
     breaks(&[Rule::ThreadDeadline], |w, s| {
@@ -728,7 +730,7 @@ fn lines() {
     });
     breaks(&[Rule::LineAlarm], |w, s| {
         let id = line(w, s);
-        w.kernel.lines.get_mut(id).unwrap().alarm += 1;
+        w.kernel.lines.get_mut(id).unwrap().alarm.at += 1;
     });
     breaks(&[Rule::LineAlarm], |w, s| {
         line(w, s);

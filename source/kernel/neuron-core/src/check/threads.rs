@@ -73,12 +73,12 @@ impl<P: Platform> Kernel<'_, P> {
         for (place, alarm) in alarms.iter().enumerate() {
             let id = present(alarm.of.ok_or(()), Rule::ThreadDeadline, alarm.at)?;
             let thread = present(self.threads.get(id), Rule::ThreadDeadline, id.slot())?;
-            let there = thread.alarm == alarm.at && thread.alarm_place == place;
+            let there = thread.alarm.at == alarm.at && thread.alarm.place == place;
             let upper = above(place).and_then(|above| alarms.get(above));
             let order = upper.map_or(self.hart.programmed, |upper| upper.at) <= alarm.at;
             ensure(there && order, Rule::ThreadDeadline, id.slot())?;
         }
-        let set = self.threads.iter().filter(|(_, thread)| thread.alarm != NO_DEADLINE).count();
+        let set = self.threads.iter().filter(|(_, thread)| thread.alarm.at != NO_DEADLINE).count();
         ensure(set == alarms.len(), Rule::ThreadDeadline, NO_DEADLINE)
     }
 
@@ -89,7 +89,7 @@ impl<P: Platform> Kernel<'_, P> {
         let satp = process.space.as_ref().map(|one| self.platform.satp(one.root, one.asid));
         ensure(same && satp == Some(thread.satp), Rule::ThreadIdentity, at)?;
         let armed = thread.deadline != NO_DEADLINE;
-        ensure(thread.alarm <= thread.deadline, Rule::ThreadDeadline, at)?;
+        ensure(thread.alarm.at <= thread.deadline, Rule::ThreadDeadline, at)?;
         self.check_right(id, thread)?;
         match thread.state {
             State::Running => {

@@ -81,8 +81,8 @@ impl<P: Platform> Kernel<'_, P> {
             Some(parent) => self.check_derived(id, cap, parent)?,
             None => ensure(has_no_object(cap.kind), Rule::CapRoot, at)?,
         }
-        if Window::of(cap.kind).is_ok() {
-            self.check_window(id, cap)?;
+        if let Ok(window) = Window::of(cap.kind) {
+            self.check_window(id, cap, window)?;
         }
         if !cap.kind.has_parts() {
             return Ok(());
@@ -120,10 +120,9 @@ impl<P: Platform> Kernel<'_, P> {
         });
         ensure(fewer, Rule::CapRights, at)?;
         let same = match (from.kind, cap.kind) {
-            (
-                CapabilityKind::DeviceMmio { base, len },
-                CapabilityKind::DeviceMmio { base: part, len: part_len },
-            ) => part >= base && part.saturating_add(part_len) <= base.saturating_add(len),
+            (CapabilityKind::DeviceMmio(all), CapabilityKind::DeviceMmio(part)) => {
+                all.contains(part)
+            }
             (CapabilityKind::Irq(all), CapabilityKind::Irq(part)) => {
                 let ((first, count), (part_first, part_count)) = (all.range(), part.range());
                 let inside = part_first >= first && part_first + part_count <= first + count;
@@ -134,9 +133,14 @@ impl<P: Platform> Kernel<'_, P> {
         ensure(same, Rule::CapKind, at)
     }
 
-    fn check_window(&self, id: Id<Capability>, cap: &Capability) -> Result<(), Violation> {
+    fn check_window(
+        &self,
+        id: Id<Capability>,
+        cap: &Capability,
+        window: Window,
+    ) -> Result<(), Violation> {
         let at = id.slot();
-        let CapabilityKind::DeviceMmio { base, len } = cap.kind else { return Ok(()) };
+        let (base, len) = window.place();
         let whole = (base | len) & PAGE_SIZE.wrapping_sub(1) == 0 && len != 0;
         let end = base.checked_add(len).and_then(|end| end.checked_sub(1));
         let last = end.and_then(|last| Frame::at(last & !0xfff));
@@ -185,7 +189,7 @@ impl<P: Platform> Kernel<'_, P> {
 /// True for kinds without an object, whose first capability has no anchor above it.
 fn has_no_object(kind: CapabilityKind) -> bool {
     match kind {
-        CapabilityKind::DeviceMmio { .. }
+        CapabilityKind::DeviceMmio(_)
         | CapabilityKind::Irq(_)
         | CapabilityKind::Spawn
         | CapabilityKind::Console => true,

@@ -12,12 +12,24 @@ use nexus_abi::{Error, NO_DEADLINE};
 use crate::Result;
 use crate::store::pool::{Id, Pool};
 
+/// The alarm of one thread or line.
+#[derive(Clone, Copy, Debug, Hash)]
+pub struct Ring {
+    /// When it rings; [`NO_DEADLINE`] when none is set.
+    pub at: u64,
+    /// Its place in the heap.
+    pub(crate) place: usize,
+}
+
+impl Ring {
+    /// None is set.
+    pub(crate) const NONE: Ring = Ring { at: NO_DEADLINE, place: 0 };
+}
+
 /// What has one alarm at most.
 pub trait Rings {
-    /// When it rings, [`NO_DEADLINE`] when none is set, and its place in the heap.
-    fn alarm(&self) -> (u64, usize);
-    /// Notes both.
-    fn set_alarm(&mut self, at: u64, place: usize);
+    /// Its alarm.
+    fn alarm(&mut self) -> &mut Ring;
 }
 
 /// One place of the heap.
@@ -66,9 +78,9 @@ impl<'a, T: Rings> Alarms<'a, T> {
 
     /// Sets the alarm of one that has none, or a later one.
     pub(crate) fn advance(&mut self, all: &mut Pool<'_, T>, id: Id<T>, at: u64) -> Result {
-        let place = match all.get(id)?.alarm() {
-            (NO_DEADLINE, _) => self.count,
-            (_, place) => place,
+        let place = match *all.get_mut(id)?.alarm() {
+            Ring { at: NO_DEADLINE, .. } => self.count,
+            Ring { place, .. } => place,
         };
         self.rise(all, place, Alarm { at, of: Some(id) })?;
         self.count = self.count.max(place.wrapping_add(1));
@@ -77,18 +89,17 @@ impl<'a, T: Rings> Alarms<'a, T> {
 
     /// Moves the alarm of one to a later tick.
     pub(crate) fn postpone(&mut self, all: &mut Pool<'_, T>, id: Id<T>, at: u64) -> Result {
-        let (_, place) = all.get(id)?.alarm();
+        let place = all.get_mut(id)?.alarm().place;
         self.sink(all, place, Alarm { at, of: Some(id) })
     }
 
     /// Drops the alarm of one, if it has one.
     pub(crate) fn drop(&mut self, all: &mut Pool<'_, T>, id: Id<T>) -> Result {
-        let one = all.get_mut(id)?;
-        let (at, place) = one.alarm();
-        if at == NO_DEADLINE {
+        let alarm = all.get_mut(id)?.alarm();
+        let place = alarm.place;
+        if core::mem::replace(&mut alarm.at, NO_DEADLINE) == NO_DEADLINE {
             return Ok(());
         }
-        one.set_alarm(NO_DEADLINE, place);
         let Some(last) = self.set().last().copied() else { return Err(Error::BadState) };
         self.count = self.count.wrapping_sub(1);
         if place == self.count {
@@ -128,7 +139,8 @@ impl<'a, T: Rings> Alarms<'a, T> {
 
     fn put(&mut self, all: &mut Pool<'_, T>, place: usize, alarm: Alarm<T>) -> Result {
         *self.places.get_mut(place).ok_or(Error::BadState)? = alarm;
-        all.get_mut(alarm.of.ok_or(Error::BadState)?)?.set_alarm(alarm.at, place);
+        let id = alarm.of.ok_or(Error::BadState)?;
+        *all.get_mut(id)?.alarm() = Ring { at: alarm.at, place };
         Ok(())
     }
 }

@@ -6,7 +6,7 @@
 use nexus_abi::{Error, Handle, Rights};
 
 use crate::Result;
-use crate::kernel::{Kernel, Progress, Work};
+use crate::kernel::{Kernel, Work, goes_on};
 use crate::object::capability::{Capability, CapabilityKind, OBJECT_RIGHTS};
 use crate::object::dma::Reserve;
 use crate::object::line::{Line, Lines};
@@ -14,12 +14,12 @@ use crate::object::process::{HEAVY, Process};
 use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::addr::Frame;
+use crate::store::frames::FrameUse;
 use crate::store::pool::Id;
 
 /// Entries that each table needs in a system of so many kernel objects: no budget can be exceeded by
 /// exhausting one kind. Those of capabilities, endpoints, notifications, memory objects and mappings
 /// (light), and those of processes and threads, which cost [`HEAVY`]. The first entry is not used.
-#[must_use]
 pub const fn table_sizes(objects: u32) -> (u32, u32) {
     (objects.saturating_add(1), (objects / HEAVY).saturating_add(1))
 }
@@ -57,7 +57,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// # Errors
     /// `NoMemory`.
     pub fn boot_window(&mut self, window: Window) -> Result<Handle> {
-        self.boot_root(window.kind(), ROOT_WINDOW)
+        self.boot_root(CapabilityKind::DeviceMmio(window), ROOT_WINDOW)
     }
 
     /// Gives init a capability that is derived from nothing.
@@ -98,7 +98,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// `OutOfRange` when a frame is not reserved RAM.
     pub fn boot_memory(&mut self, base: Frame, pages: u32) -> Result<Handle> {
         let init = self.init.ok_or(Error::BadState)?;
-        let frames = self.frames.claim_reserved(base, pages).ok_or(Error::OutOfRange)?;
+        let frames = self.frames.claim(base, pages, FrameUse::Memory).ok_or(Error::OutOfRange)?;
         let process = self.processes.get_mut(init)?;
         process.frames.limit = process.frames.limit.saturating_add(pages);
         process.frames.charge(pages)?;
@@ -114,7 +114,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// # Errors
     /// `OutOfRange` when one is not reserved RAM.
     pub fn boot_reserve(&mut self, base: Frame, pages: u32) -> Result {
-        self.frames.set_aside(base, pages).ok_or(Error::OutOfRange)?;
+        self.frames.claim(base, pages, FrameUse::Device).ok_or(Error::OutOfRange)?;
         (0..pages).for_each(|page| self.platform.zero(base.plus(u64::from(page))));
         self.reserve = Reserve { next: base, left: pages };
         Ok(())
@@ -127,7 +127,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn boot_alloc(&mut self, pages: u64) -> Result<Handle> {
         let init = self.init.ok_or(Error::BadState)?;
         let (cap, vmo) = self.take_memory(init, pages, &mut Work::step())?;
-        while self.clear_memory(vmo, &mut Work::step())? == Progress::More {}
+        while goes_on(self.clear_memory(vmo, &mut Work::step()))? {}
         Ok(self.caps.handle(cap))
     }
 
@@ -176,7 +176,7 @@ impl<P: Platform> Kernel<'_, P> {
         let thread = self.start_thread(init, init, [entry, stack, arg], INIT_PRIORITY)?;
         // Nobody needs to name init's first thread.
         let (cap, _) = self.lookup(init, thread)?;
-        let _ = self.drop_cap(cap, &mut Work::step())?;
+        goes_on(self.drop_cap(cap, &mut Work::step()))?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 use nexus_abi::{Error, LineState, NO_DEADLINE};
 
 use crate::Result;
-use crate::kernel::{Kernel, Progress, Work, cost};
+use crate::kernel::{Kernel, Step, Work, cost};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::Notification;
 use crate::object::line::{Line, Lines, Receiver, Signalling};
@@ -115,7 +115,7 @@ impl<P: Platform> Kernel<'_, P> {
     ) -> Result {
         let mut next = self.notifications.get(notification)?.lines.first();
         while let Some(id) = next {
-            let _ = work.spend(cost::LINE);
+            work.spend(cost::LINE);
             next = List::<Line, Signalling>::next(&self.lines, id);
             if self.lines.get(id)?.receiver.is_some_and(|receiver| receiver.with == with) {
                 self.end_line(id)?;
@@ -125,17 +125,11 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Ends the bindings of all lines of a process.
-    pub(crate) fn end_lines_of(
-        &mut self,
-        process: Id<Process>,
-        work: &mut Work,
-    ) -> Result<Progress> {
+    pub(crate) fn end_lines_of(&mut self, process: Id<Process>, work: &mut Work) -> Step {
         while let Some(id) = self.processes.get(process)?.lines.first() {
-            if !work.spend(cost::LINE) {
-                return Ok(Progress::More);
-            }
+            work.ask(cost::LINE)?;
             self.end_line(id)?;
         }
-        Ok(Progress::Done)
+        Ok(())
     }
 }

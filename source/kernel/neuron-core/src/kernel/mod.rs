@@ -156,7 +156,6 @@ impl<'a, P: Platform> Kernel<'a, P> {
     }
 
     /// Why init ended, once it has: the system is over.
-    #[must_use]
     pub fn init_ended(&self) -> Option<EndReason> {
         self.init.and_then(|id| self.processes.get(id).ok()).and_then(|process| process.end)
     }
@@ -286,27 +285,45 @@ impl Work {
         Work(crate::sim::pace::step(STEP))
     }
 
-    /// True when there is none left.
-    pub(crate) fn is_spent(&self) -> bool {
-        self.0 == 0
+    /// Uses some up.
+    pub(crate) fn spend(&mut self, units: u32) {
+        self.0 = self.0.saturating_sub(units);
     }
 
-    /// Uses some up; false when there is none left.
-    pub(crate) fn spend(&mut self, units: u32) -> bool {
+    /// Stops when there is none left, and uses some up.
+    #[inline]
+    pub(crate) fn ask(&mut self, units: u32) -> Step {
         if self.0 == 0 {
-            return false;
+            return Err(Stop::More);
         }
-        self.0 = self.0.saturating_sub(units);
-        true
+        self.spend(units);
+        Ok(())
     }
 }
 
-/// Whether work that goes in steps has come to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Progress {
-    /// It has.
-    Done,
+/// Why work that goes in steps has not come to its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
     /// It goes on at the next step.
     More,
+    /// It has failed.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+/// One step of such work: an error when it has not come to its end.
+pub(crate) type Step<T = ()> = core::result::Result<T, Stop>;
+
+/// True when there is more to do at the next step.
+pub(crate) fn goes_on(step: Step) -> Result<bool> {
+    match step {
+        Ok(()) => Ok(false),
+        Err(Stop::More) => Ok(true),
+        Err(Stop::Failed(error)) => Err(error),
+    }
 }

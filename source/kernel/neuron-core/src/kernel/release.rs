@@ -36,7 +36,7 @@ impl<P: Platform> Kernel<'_, P> {
             }
             CapabilityKind::Irq(_) => {
                 let Some(line) = self.line_of(cap, kind) else { return Ok(()) };
-                let _ = work.spend(cost::LINE);
+                work.spend(cost::LINE);
                 return self.end_line(line);
             }
             _ => return Ok(()),
@@ -73,7 +73,7 @@ impl<P: Platform> Kernel<'_, P> {
         let mut next = process.threads.first();
         while let Some(id) = next {
             // All of them, even when this was the last of the step.
-            let _ = work.spend(1);
+            work.spend(1);
             let thread = self.threads.get(id)?;
             if thread.state.rests_on_capability() && thread.frame.get(regs::A0) == handle {
                 self.stop_waiting(id)?;

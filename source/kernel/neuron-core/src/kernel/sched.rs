@@ -308,7 +308,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn arm(&mut self, id: Id<Thread>, deadline: u64) -> Result {
         let thread = self.threads.get_mut(id)?;
         thread.deadline = deadline;
-        if deadline < thread.alarm {
+        if deadline < thread.alarm.at {
             self.alarms.advance(&mut self.threads, id, deadline)?;
             self.program(deadline);
         }
@@ -320,7 +320,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn timer(&mut self) {
         let now = self.platform.now();
         let mut work = Work::step();
-        while self.next_alarm() <= now && work.spend(RING) {
+        while self.next_alarm() <= now && work.ask(RING).is_ok() {
             // An error here would mean an alarm of something that does not exist.
             let _ = self.ring_next(now);
         }

@@ -8,7 +8,7 @@
 use nexus_abi::{EndReason, Error, Rights};
 
 use crate::Result;
-use crate::kernel::{Kernel, Progress, Work, cost};
+use crate::kernel::{Kernel, Step, Stop, Work, cost};
 use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH};
 use crate::object::endpoint::Vmo;
 use crate::object::process::{HEAVY, Process};
@@ -105,21 +105,13 @@ impl<P: Platform> Kernel<'_, P> {
     /// Takes a capability away: its mappings end, its children move up, who waits with it goes on
     /// with an error, what it bound is free, and if it was the last one to an object, the object
     /// ends. One that is being revoked first loses its children, whoever began that.
-    pub(crate) fn drop_cap(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress> {
+    pub(crate) fn drop_cap(&mut self, id: Id<Capability>, work: &mut Work) -> Step {
         let cap = self.caps.get(id)?;
-        let (registers, &Capability { parent, owner, state, mappings, children, .. }) =
-            (cap.registers(), cap);
-        if !mappings.is_empty() && self.unmap_through(id, work)? == Progress::More
-            || !children.is_empty() && self.leave_children(id, work)? == Progress::More
-        {
-            return self.bury(id, work);
-        }
-        let last_of = parent.and_then(|parent| self.last_of(parent));
-        if let Some(CapabilityKind::Vmo(vmo)) = last_of
-            && self.give_back(vmo, work)? == Progress::More
-        {
-            return self.bury(id, work);
-        }
+        let (registers, &Capability { parent, owner, state, .. }) = (cap.registers(), cap);
+        let last_of = match self.empty(id, work) {
+            Err(Stop::More) => return self.bury(id, work),
+            emptied => emptied?,
+        };
         if state == CapState::Held {
             self.end_uses(id, last_of.is_some(), work)?;
         }
@@ -130,25 +122,43 @@ impl<P: Platform> Kernel<'_, P> {
         self.caps.release(id);
         self.let_go(registers);
         if registers.is_some() {
-            let _ = work.spend(cost::FENCE);
+            work.spend(cost::FENCE);
         }
         self.refund_objects(owner, 1);
         if let (Some(parent), Some(kind)) = (parent, last_of) {
             self.end_object(parent, kind)?;
         }
-        Ok(Progress::Done)
+        Ok(())
+    }
+
+    /// What has to go before a capability can: what is mapped through it, what was derived from it, and the
+    /// frames of an object that no other names. Tells that object.
+    #[inline(always)]
+    fn empty(&mut self, id: Id<Capability>, work: &mut Work) -> Step<Option<CapabilityKind>> {
+        let &Capability { parent, mappings, children, .. } = self.caps.get(id)?;
+        if !mappings.is_empty() {
+            self.end_mappings(work, |kernel| Ok(kernel.caps.get(id)?.mappings.first()))?;
+        }
+        if !children.is_empty() {
+            self.leave_children(id, work)?;
+        }
+        let last_of = parent.and_then(|parent| self.last_of(parent));
+        if let Some(CapabilityKind::Vmo(vmo)) = last_of {
+            self.give_back(vmo, work)?;
+        }
+        Ok(last_of)
     }
 
     /// Makes a zombie of a capability whose drop needs further steps, if it is none yet: from here
     /// on nobody can use it, so that nothing is added to what is left to do.
     #[cold]
-    fn bury(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress> {
+    fn bury(&mut self, id: Id<Capability>, work: &mut Work) -> Step {
         if self.caps.get(id)?.state == CapState::Held {
             self.end_uses(id, false, work)?;
             self.pass(id, CapState::New, Rights::empty())?;
         }
         self.caps.get_mut(id)?.state = CapState::Zombie;
-        Ok(Progress::More)
+        Err(Stop::More)
     }
 
     /// Puts a capability in its owner's hands (`Held`), with these rights, or takes it out of them
@@ -167,7 +177,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// nearest capability above that stays: not to a zombie, whose drop would not end while others
     /// move theirs there.
     #[inline(never)]
-    fn leave_children(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress> {
+    fn leave_children(&mut self, id: Id<Capability>, work: &mut Work) -> Step {
         let cap = self.caps.get(id)?;
         if cap.revoking {
             return self.revoke(id, work);
@@ -182,21 +192,14 @@ impl<P: Platform> Kernel<'_, P> {
             heir = above.parent;
         }
         while let Some(child) = self.caps.get(id)?.children.first() {
-            if !work.spend(1) {
-                return Ok(Progress::More);
-            }
+            work.ask(1)?;
             self.unlink_child(id, child)?;
             self.caps.get_mut(child)?.parent = heir;
             if let Some(heir) = heir {
                 self.link_child(heir, child)?;
             }
         }
-        Ok(Progress::Done)
-    }
-
-    #[inline(always)]
-    fn unmap_through(&mut self, id: Id<Capability>, work: &mut Work) -> Result<Progress> {
-        self.end_mappings(work, |kernel| Ok(kernel.caps.get(id)?.mappings.first()))
+        Ok(())
     }
 
     /// The object whose only capability is the one child of this anchor.
@@ -209,24 +212,22 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Gives the frames of a memory object back, which only one capability names, without mappings.
     #[inline(never)]
-    fn give_back(&mut self, id: Id<Vmo>, work: &mut Work) -> Result<Progress> {
+    fn give_back(&mut self, id: Id<Vmo>, work: &mut Work) -> Step {
         let vmo = self.vmos.get_mut(id)?;
         if vmo.device.is_some() {
-            return Ok(Progress::Done);
+            return Ok(());
         }
         let owner = self.caps.get(vmo.anchor)?.owner;
         let account = &mut self.processes.get_mut(owner)?.frames;
         while vmo.pages.count() != 0 {
-            if !work.spend(1) {
-                return Ok(Progress::More);
-            }
+            work.ask(1)?;
             for _ in 0..cost::FRAMES {
                 if self.frames.release_last(&mut vmo.pages) {
                     account.refund(1);
                 }
             }
         }
-        Ok(Progress::Done)
+        Ok(())
     }
 
     /// Ends an object that no capability names, with its anchor.
@@ -246,7 +247,7 @@ impl<P: Platform> Kernel<'_, P> {
                 cost = HEAVY;
                 self.end_thread(id)?;
             }
-            CapabilityKind::DeviceMmio { .. }
+            CapabilityKind::DeviceMmio(_)
             | CapabilityKind::Irq(_)
             | CapabilityKind::Spawn
             | CapabilityKind::Console => {}
@@ -267,43 +268,33 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Ends everything derived from a capability or an anchor.
-    pub(crate) fn revoke(&mut self, top: Id<Capability>, work: &mut Work) -> Result<Progress> {
+    pub(crate) fn revoke(&mut self, top: Id<Capability>, work: &mut Work) -> Step {
         self.caps.get_mut(top)?.revoking = true;
         let mut at = top;
         loop {
             // The anchor goes with its last child.
-            let Ok(cap) = self.caps.get(at) else { return Ok(Progress::Done) };
+            let Ok(cap) = self.caps.get(at) else { return Ok(()) };
             let parent = cap.parent;
             if let Some(child) = cap.children.first() {
                 at = child;
             } else if at == top {
                 self.caps.get_mut(top)?.revoking = false;
-                return Ok(Progress::Done);
+                return Ok(());
             } else {
-                if self.drop_cap(at, work)? == Progress::More {
-                    return Ok(Progress::More);
-                }
+                self.drop_cap(at, work)?;
                 at = parent.unwrap_or(top);
             }
-            if !work.spend(1) {
-                return Ok(Progress::More);
-            }
+            work.ask(1)?;
         }
     }
 
     /// Ends an object with everything that names it.
-    pub(crate) fn end_anchor(
-        &mut self,
-        anchor: Id<Capability>,
-        work: &mut Work,
-    ) -> Result<Progress> {
+    pub(crate) fn end_anchor(&mut self, anchor: Id<Capability>, work: &mut Work) -> Step {
         let kind = self.caps.get(anchor)?.kind;
-        if self.revoke(anchor, work)? == Progress::More {
-            return Ok(Progress::More);
-        }
+        self.revoke(anchor, work)?;
         if self.caps.get(anchor).is_ok() {
             self.end_object(anchor, kind)?;
         }
-        Ok(Progress::Done)
+        Ok(())
     }
 }

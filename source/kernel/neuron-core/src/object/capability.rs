@@ -23,13 +23,7 @@ pub enum CapabilityKind {
     /// Memory.
     Vmo(Id<Vmo>),
     /// The registers of one device: whole pages, disjoint from RAM and from what the kernel owns.
-    /// Made by [`crate::object::window::Window`] only.
-    DeviceMmio {
-        /// First physical address.
-        base: u64,
-        /// Bytes.
-        len: u64,
-    },
+    DeviceMmio(Window),
     /// Interrupt lines.
     Irq(Lines),
     /// A process.
@@ -43,49 +37,32 @@ pub enum CapabilityKind {
 }
 
 impl CapabilityKind {
-    /// The kind as the interface names it.
-    pub(crate) fn code(self) -> KindCode {
+    /// The kind as the interface names it, and the number of the object; 0 where there is none.
+    pub(crate) fn code(self) -> (KindCode, u32) {
         match self {
-            CapabilityKind::Endpoint(_) => KindCode::Endpoint,
-            CapabilityKind::Notification(_) => KindCode::Notification,
-            CapabilityKind::Vmo(_) => KindCode::Vmo,
-            CapabilityKind::DeviceMmio { .. } => KindCode::DeviceMmio,
-            CapabilityKind::Irq(_) => KindCode::Irq,
-            CapabilityKind::Process(_) => KindCode::Process,
-            CapabilityKind::Thread(_) => KindCode::Thread,
-            CapabilityKind::Spawn => KindCode::Spawn,
-            CapabilityKind::Console => KindCode::Console,
+            CapabilityKind::Endpoint(id) => (KindCode::Endpoint, id.slot()),
+            CapabilityKind::Notification(id) => (KindCode::Notification, id.slot()),
+            CapabilityKind::Vmo(id) => (KindCode::Vmo, id.slot()),
+            CapabilityKind::DeviceMmio(_) => (KindCode::DeviceMmio, 0),
+            CapabilityKind::Irq(_) => (KindCode::Irq, 0),
+            CapabilityKind::Process(id) => (KindCode::Process, id.slot()),
+            CapabilityKind::Thread(id) => (KindCode::Thread, id.slot()),
+            CapabilityKind::Spawn => (KindCode::Spawn, 0),
+            CapabilityKind::Console => (KindCode::Console, 0),
         }
-    }
-
-    fn object(self) -> u64 {
-        let slot = match self {
-            CapabilityKind::Endpoint(id) => id.slot(),
-            CapabilityKind::Notification(id) => id.slot(),
-            CapabilityKind::Vmo(id) => id.slot(),
-            CapabilityKind::Process(id) => id.slot(),
-            CapabilityKind::Thread(id) => id.slot(),
-            CapabilityKind::DeviceMmio { .. }
-            | CapabilityKind::Irq(_)
-            | CapabilityKind::Spawn
-            | CapabilityKind::Console => 0,
-        };
-        u64::from(slot)
     }
 
     /// True for what is given out in parts, each of which has one owner.
     pub(crate) fn has_parts(self) -> bool {
-        matches!(self, CapabilityKind::DeviceMmio { .. } | CapabilityKind::Irq(_))
+        matches!(self, CapabilityKind::DeviceMmio(_) | CapabilityKind::Irq(_))
     }
 
     /// True when the two share a page of a window, or a line.
     pub(crate) fn overlaps(self, other: CapabilityKind) -> bool {
         match (self, other) {
             (CapabilityKind::Irq(one), CapabilityKind::Irq(two)) => one.overlaps(two),
-            _ => match (Window::of(self), Window::of(other)) {
-                (Ok(one), Ok(two)) => one.overlaps(two),
-                _ => false,
-            },
+            (CapabilityKind::DeviceMmio(one), CapabilityKind::DeviceMmio(two)) => one.overlaps(two),
+            _ => false,
         }
     }
 }
@@ -188,13 +165,14 @@ impl Capability {
     /// object, and 0 for anything else; `registers` is its mask.
     pub(crate) fn info(&self, manage: bool, vmo_bytes: u64, registers: Option<u64>) -> CapInfo {
         let (base, len) = match self.kind {
-            CapabilityKind::DeviceMmio { base, len } if manage => (base, len),
+            CapabilityKind::DeviceMmio(window) if manage => window.place(),
             CapabilityKind::Irq(lines) if manage => lines.range(),
             _ => (0, vmo_bytes),
         };
-        let object = self.kind.object().wrapping_add(u64::from(self.registers));
+        let (kind, object) = self.kind.code();
+        let object = u64::from(object).wrapping_add(u64::from(self.registers));
         CapInfo {
-            kind: self.kind.code(),
+            kind,
             rights: self.rights,
             base,
             len,

@@ -1,9 +1,9 @@
 //! Interrupt lines: which of them a capability names, and where each is between two interrupts.
 
-use nexus_abi::{Error, LineState, NO_DEADLINE};
+use nexus_abi::{Error, LineState};
 
 use crate::Result;
-use crate::kernel::alarm::Rings;
+use crate::kernel::alarm::{Ring, Rings};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::endpoint::Notification;
 use crate::store::list::{Links, linked};
@@ -123,10 +123,8 @@ pub struct Line {
     pub held_back: u64,
     /// Tick of the last interrupt delivered; 0 before the first.
     pub last: u64,
-    /// Tick of its alarm, while it is held; else [`NO_DEADLINE`].
-    pub alarm: u64,
-    /// Where its alarm is in the heap.
-    pub alarm_place: usize,
+    /// Its alarm, while it is held.
+    pub alarm: Ring,
     signalling: Links<Line>,
     received: Links<Line>,
 }
@@ -141,8 +139,7 @@ impl Line {
         delivered: 0,
         held_back: 0,
         last: 0,
-        alarm: NO_DEADLINE,
-        alarm_place: 0,
+        alarm: Ring::NONE,
         signalling: Links::NONE,
         received: Links::NONE,
     };
@@ -182,11 +179,7 @@ impl Line {
 }
 
 impl Rings for Line {
-    fn alarm(&self) -> (u64, usize) {
-        (self.alarm, self.alarm_place)
-    }
-
-    fn set_alarm(&mut self, at: u64, place: usize) {
-        (self.alarm, self.alarm_place) = (at, place);
+    fn alarm(&mut self) -> &mut Ring {
+        &mut self.alarm
     }
 }

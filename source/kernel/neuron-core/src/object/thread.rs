@@ -2,7 +2,7 @@
 
 use nexus_abi::{Handle, NO_DEADLINE, Sender, regs};
 
-use crate::kernel::alarm::Rings;
+use crate::kernel::alarm::{Ring, Rings};
 use crate::object::capability::Capability;
 use crate::object::endpoint::{Endpoint, Notification};
 use crate::object::process::Process;
@@ -122,10 +122,8 @@ pub struct Thread {
     pub sender: u64,
     /// When its wait ends at the latest; [`NO_DEADLINE`] when it waits for ever, or not at all.
     pub deadline: u64,
-    /// When its alarm rings, at its deadline or before; [`NO_DEADLINE`] when none is set.
-    pub alarm: u64,
-    /// Where its alarm is in the heap.
-    pub alarm_place: usize,
+    /// Its alarm, which rings at its deadline or before.
+    pub alarm: Ring,
     /// Number of the turn in which it called, or was interrupted; 0 when it has none to go on with.
     pub turn: u64,
     /// What it has of that turn when it goes on.
@@ -153,13 +151,8 @@ linked!(Thread, Team, team);
 
 impl Rings for Thread {
     #[inline(always)]
-    fn alarm(&self) -> (u64, usize) {
-        (self.alarm, self.alarm_place)
-    }
-
-    #[inline(always)]
-    fn set_alarm(&mut self, at: u64, place: usize) {
-        (self.alarm, self.alarm_place) = (at, place);
+    fn alarm(&mut self) -> &mut Ring {
+        &mut self.alarm
     }
 }
 
@@ -178,8 +171,7 @@ impl Thread {
             satp,
             sender: id.to_word(),
             deadline: NO_DEADLINE,
-            alarm: NO_DEADLINE,
-            alarm_place: 0,
+            alarm: Ring::NONE,
             turn: 0,
             rest: Rest::Left(0),
             process,

@@ -1,31 +1,14 @@
 //! Device windows: the physical range of one device's registers.
 
+use core::ops::Range;
+
 use nexus_abi::Error;
 
 use crate::Result;
 use crate::object::capability::CapabilityKind;
 use crate::store::addr::{Frame, PHYS_END, part, within};
 
-/// A range of physical addresses, whole pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    /// First address.
-    pub base: u64,
-    /// First address past it.
-    pub end: u64,
-}
-
-impl Range {
-    fn overlaps(self, other: Range) -> bool {
-        self.base < other.end && other.base < self.end
-    }
-}
-
-/// Ranges that no window may touch: RAM, and the devices that the kernel keeps for itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Forbidden<'a>(pub &'a [Range]);
-
-/// A window that has been checked. The only way to a [`CapabilityKind::DeviceMmio`].
+/// A window that has been checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     base: u64,
@@ -33,15 +16,16 @@ pub struct Window {
 }
 
 impl Window {
-    /// A window over `base..base + len`, both in whole pages.
+    /// A window over `base..base + len`, both in whole pages, beside `taken`: RAM, and the devices that the
+    /// kernel keeps for itself.
     ///
     /// # Errors
     /// `Misaligned` for a part of a page; `OutOfRange` for zero length, a range that wraps or
-    /// passes 2^56, or one that touches RAM or a device of the kernel's.
-    pub fn new(base: u64, len: u64, forbidden: Forbidden<'_>) -> Result<Window> {
+    /// passes 2^56, or one that touches what is taken.
+    pub fn new(base: u64, len: u64, taken: impl IntoIterator<Item = Range<u64>>) -> Result<Window> {
         within(base, len, PHYS_END)?;
         let window = Window { base, len };
-        let touched = forbidden.0.iter().any(|range| range.overlaps(window.range()));
+        let touched = taken.into_iter().any(|range| share(&range, &window.range()));
         if touched { Err(Error::OutOfRange) } else { Ok(window) }
     }
 
@@ -49,7 +33,7 @@ impl Window {
     #[inline]
     pub(crate) fn of(kind: CapabilityKind) -> Result<Window> {
         match kind {
-            CapabilityKind::DeviceMmio { base, len } => Ok(Window { base, len }),
+            CapabilityKind::DeviceMmio(window) => Ok(window),
             _ => Err(Error::WrongKind),
         }
     }
@@ -66,7 +50,7 @@ impl Window {
 
     /// True when the two share a page.
     pub(crate) fn overlaps(self, other: Window) -> bool {
-        self.range().overlaps(other.range())
+        share(&self.range(), &other.range())
     }
 
     /// The window of one frame.
@@ -79,7 +63,7 @@ impl Window {
     #[cfg(feature = "checker")]
     pub(crate) fn contains(self, part: Window) -> bool {
         let (own, part) = (self.range(), part.range());
-        own.base <= part.base && part.end <= own.end
+        own.start <= part.start && part.end <= own.end
     }
 
     /// First frame and pages of `offset..offset + len`, for one call to map.
@@ -95,12 +79,23 @@ impl Window {
         Frame::from_number(self.base >> 12)
     }
 
-    /// As a capability kind.
-    pub(crate) fn kind(self) -> CapabilityKind {
-        CapabilityKind::DeviceMmio { base: self.base, len: self.len }
+    fn range(self) -> Range<u64> {
+        self.base..self.base.saturating_add(self.len)
     }
 
-    fn range(self) -> Range {
-        Range { base: self.base, end: self.base.saturating_add(self.len) }
+    /// First address, and bytes.
+    pub(crate) fn place(self) -> (u64, u64) {
+        (self.base, self.len)
     }
+
+    /// One that is not checked, for tests of the checker.
+    #[cfg(test)]
+    pub(crate) const fn unchecked(base: u64, len: u64) -> Window {
+        Window { base, len }
+    }
+}
+
+/// True when two ranges share an address.
+fn share(one: &Range<u64>, other: &Range<u64>) -> bool {
+    one.start < other.end && other.start < one.end
 }

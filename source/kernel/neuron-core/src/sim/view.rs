@@ -119,7 +119,7 @@ impl World<'_> {
         for (id, cap) in self.kernel.caps.iter() {
             match cap.state {
                 CapState::Anchor if cap.revoking => {
-                    view.ending.push((cap.kind.code(), self.cap_view(cap).object));
+                    view.ending.push((cap.kind.code().0, self.cap_view(cap).object));
                 }
                 CapState::Anchor => {}
                 _ => view.caps.push((self.kernel.caps.handle(id).0, self.cap_view(cap))),
@@ -182,7 +182,7 @@ impl World<'_> {
             cap.parent.filter(|id| self.kernel.caps.get(*id).unwrap().state != CapState::Anchor);
         let mut one = CapView {
             owner: cap.owner.slot(),
-            kind: cap.kind.code(),
+            kind: cap.kind.code().0,
             object: 0,
             base: 0,
             len: 0,
@@ -206,7 +206,7 @@ impl World<'_> {
                 one.len = u64::from(vmo.pages.count()) * 4096;
                 one.sealed = vmo.sealed;
             }
-            CapabilityKind::DeviceMmio { base, len } => (one.base, one.len) = (base, len),
+            CapabilityKind::DeviceMmio(window) => (one.base, one.len) = window.place(),
             CapabilityKind::Irq(lines) => {
                 (one.base, one.len) = lines.range();
                 one.interval = lines.interval();
@@ -241,7 +241,7 @@ fn line_view(line: &Line) -> LineView {
         delivered: line.delivered,
         held_back: line.held_back,
         last: line.last,
-        alarm: line.alarm,
+        alarm: line.alarm.at,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::object::mapping::Mapping;
 use crate::object::process::Process;
 use crate::object::register::{DEVICE_PAGES, Registers};
 use crate::object::thread::{Thread, TrapFrame};
-use crate::object::window::{Forbidden, Range, Window};
+use crate::object::window::Window;
 use crate::store::addr::Frame;
 use crate::store::banks::Banks;
 use crate::store::frames::FrameInfo;
@@ -249,7 +249,7 @@ impl<'a> World<'a> {
         kernel.create_init(config.objects).unwrap();
         let forbidden = World::forbidden(config);
         let roots = config.windows.iter().map(|&(base, len)| {
-            let window = Window::new(base, len, Forbidden(&forbidden)).unwrap();
+            let window = Window::new(base, len, forbidden.iter().cloned()).unwrap();
             kernel.boot_window(window).unwrap()
         });
         let roots = roots.collect();
@@ -290,12 +290,12 @@ impl<'a> World<'a> {
 
     /// RAM, and the devices that the kernel keeps: what no window may touch.
     #[must_use]
-    pub fn forbidden(config: &Config) -> Vec<Range> {
+    pub fn forbidden(config: &Config) -> Vec<core::ops::Range<u64>> {
         std::vec![
-            Range { base: RAM_BASE, end: RAM_BASE + u64::from(config.near()) * 4096 },
-            Range { base: FAR_BASE, end: FAR_BASE + u64::from(config.far) * 4096 },
-            Range { base: 0x0c00_0000, end: 0x0c60_0000 },
-            Range { base: 0x0200_0000, end: 0x0201_0000 },
+            RAM_BASE..RAM_BASE + u64::from(config.near()) * 4096,
+            FAR_BASE..FAR_BASE + u64::from(config.far) * 4096,
+            0x0c00_0000..0x0c60_0000,
+            0x0200_0000..0x0201_0000,
         ]
     }
 

@@ -13,7 +13,6 @@ pub const PHYS_END: u64 = 1 << 56;
 
 impl Frame {
     /// The frame at a page-aligned physical address below [`PHYS_END`].
-    #[must_use]
     pub const fn at(address: u64) -> Option<Frame> {
         if address & 0xfff == 0 && address < PHYS_END { Some(Frame(address >> 12)) } else { None }
     }
@@ -24,13 +23,11 @@ impl Frame {
     }
 
     /// The page number.
-    #[must_use]
     pub const fn number(self) -> u64 {
         self.0
     }
 
     /// The address of its first byte.
-    #[must_use]
     pub const fn address(self) -> u64 {
         self.0 << 12
     }
@@ -47,13 +44,11 @@ pub struct Page(u32);
 
 impl Page {
     /// The page number.
-    #[must_use]
     pub const fn number(self) -> u32 {
         self.0
     }
 
     /// The address of its first byte.
-    #[must_use]
     pub fn address(self) -> u64 {
         u64::from(self.0) << 12
     }

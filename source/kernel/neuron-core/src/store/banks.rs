@@ -39,7 +39,6 @@ impl<'a, T> Banks<'a, T> {
 
     /// The entry of a frame; `None` outside RAM.
     #[inline(always)]
-    #[must_use]
     pub fn get(&self, frame: Frame) -> Option<&T> {
         let [bank, others @ ..] = &self.0;
         bank.entries.get(place(bank.first, frame)).or_else(|| far(others, frame))

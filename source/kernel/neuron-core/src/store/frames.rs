@@ -68,14 +68,13 @@ impl Pages {
     pub(crate) const EMPTY: Pages =
         Pages { first: Frame::from_number(0), count: 0, contiguous: false };
 
-    /// Frames that were set aside, one after the other.
+    /// Frames that lie one after the other.
     pub(crate) const fn contiguous(first: Frame, count: u32) -> Pages {
         Pages { first, count, contiguous: true }
     }
 
     /// How many.
     #[inline(always)]
-    #[must_use]
     pub const fn count(self) -> u32 {
         self.count
     }
@@ -98,7 +97,6 @@ impl<'a> Frames<'a> {
     }
 
     /// Free frames.
-    #[must_use]
     pub fn free_count(&self) -> u32 {
         self.free_count
     }
@@ -125,32 +123,17 @@ impl<'a> Frames<'a> {
         }
     }
 
-    /// Turns reserved frames into memory of an object. `None`, and nothing done, if one is not
-    /// reserved RAM.
-    pub fn claim_reserved(&mut self, first: Frame, count: u32) -> Option<Pages> {
+    /// Gives reserved frames, one after the other, this use. `None`, and nothing done, if one is not reserved
+    /// RAM.
+    pub fn claim(&mut self, first: Frame, count: u32, usage: FrameUse) -> Option<Pages> {
         let frames = || (0..count).map(|step| first.plus(u64::from(step)));
         if !frames().all(|frame| self.usage(frame) == Some(FrameUse::Reserved)) {
             return None;
         }
-        let mut pages = Pages::EMPTY;
         for frame in frames() {
-            *self.table.get_mut(frame)? = FrameInfo::new(FrameUse::Memory);
-            self.append(&mut pages, frame);
+            *self.table.get_mut(frame)? = FrameInfo::new(usage);
         }
-        Some(pages)
-    }
-
-    /// Sets reserved frames aside for memory that devices reach. `None`, and nothing done, if one is not
-    /// reserved RAM.
-    pub(crate) fn set_aside(&mut self, first: Frame, count: u32) -> Option<()> {
-        let frames = || (0..count).map(|step| first.plus(u64::from(step)));
-        if !frames().all(|frame| self.usage(frame) == Some(FrameUse::Reserved)) {
-            return None;
-        }
-        frames().try_for_each(|frame| {
-            *self.table.get_mut(frame)? = FrameInfo::new(FrameUse::Device);
-            Some(())
-        })
+        Some(Pages::contiguous(first, count))
     }
 
     /// Takes a frame.

@@ -264,7 +264,6 @@ impl<'a, T> Pool<'a, T> {
     }
 
     /// Live objects.
-    #[must_use]
     pub fn live(&self) -> u32 {
         self.live
     }

@@ -71,7 +71,6 @@ impl Pte {
     pub const INVALID: Pte = Pte(0);
 
     /// A user leaf: V, U, A and D set, G clear.
-    #[must_use]
     #[inline]
     pub const fn leaf(frame: Frame, leaf: Leaf) -> Pte {
         let access = match leaf {
@@ -84,7 +83,6 @@ impl Pte {
 
     /// A page of a device in the kernel half: V, R, W, G, A and D set; for the kernel alone, never
     /// executable.
-    #[must_use]
     pub const fn device(frame: Frame) -> Pte {
         Pte((frame.number() << 10) | VALID | READ | WRITE | GLOBAL | ACCESSED | DIRTY)
     }
@@ -95,14 +93,12 @@ impl Pte {
     }
 
     /// From the word in memory.
-    #[must_use]
     #[inline]
     pub const fn from_word(word: u64) -> Pte {
         Pte(word)
     }
 
     /// As the word in memory.
-    #[must_use]
     #[inline]
     pub const fn word(self) -> u64 {
         self.0
@@ -115,7 +111,6 @@ impl Pte {
     }
 
     /// The next table, if this is a pointer to one.
-    #[must_use]
     #[inline]
     pub const fn next_table(self) -> Option<Frame> {
         if self.0 & (VALID | READ | WRITE | EXEC) == VALID {
@@ -126,7 +121,6 @@ impl Pte {
     }
 
     /// The frame and access of a user leaf.
-    #[must_use]
     pub const fn as_leaf(self) -> Option<(Frame, Leaf)> {
         let leaf = match self.0 & (VALID | READ | WRITE | EXEC | USER) {
             bits if bits == VALID | USER | READ => Leaf::Read,

@@ -3,6 +3,7 @@
 
 use neuron_core::object::capability::CapabilityKind;
 use neuron_core::object::thread::TrapFrame;
+use neuron_core::object::window::Window;
 use neuron_core::sim::{RAM_BASE, pace};
 use neuron_core::store::addr::{Frame, PageRange};
 
@@ -12,7 +13,7 @@ use crate::common::*;
 fn boot_refuses_what_is_wrong() {
     run(|w| {
         assert_eq!(w.kernel.create_init(1).err(), Some(Error::BadState));
-        let window = CapabilityKind::DeviceMmio { base: 0x1000_0000, len: PAGE };
+        let window = Window::new(0x1000_0000, PAGE, []).map(CapabilityKind::DeviceMmio).unwrap();
         assert_eq!(w.kernel.boot_authority(window), Err(Error::WrongKind));
         let free = Frame::at(RAM_BASE + 100 * PAGE).unwrap();
         assert_eq!(w.kernel.boot_memory(free, 1), Err(Error::OutOfRange));

@@ -1,34 +1,35 @@
 //! Minting windows at boot: nothing but whole pages outside RAM and the kernel's own devices.
 
 use crate::common::*;
-use neuron_core::object::window::{Forbidden, Range, Window};
+use core::ops::Range;
+use neuron_core::object::window::Window;
 
-const RAM: Range = Range { base: 0x8000_0000, end: 0x8800_0000 };
-const PLIC: Range = Range { base: 0x0c00_0000, end: 0x0c60_0000 };
-const CLINT: Range = Range { base: 0x0200_0000, end: 0x0201_0000 };
+const RAM: Range<u64> = 0x8000_0000..0x8800_0000;
+const PLIC: Range<u64> = 0x0c00_0000..0x0c60_0000;
+const CLINT: Range<u64> = 0x0200_0000..0x0201_0000;
 const PHYS_END: u64 = 1 << 56;
 
 fn mint(base: u64, len: u64) -> Result<(), Error> {
-    Window::new(base, len, Forbidden(&[RAM, PLIC, CLINT])).map(|_| ())
+    Window::new(base, len, [RAM, PLIC, CLINT]).map(|_| ())
 }
 
 /// Every way to touch a range, and every way to miss it by a page.
-fn touches(range: Range) {
-    let size = range.end - range.base;
+fn touches(range: Range<u64>) {
+    let size = range.end - range.start;
     for (base, len) in [
-        (range.base, PAGE),
-        (range.base, size),
+        (range.start, PAGE),
+        (range.start, size),
         (range.end - PAGE, PAGE),
-        (range.base - PAGE, 2 * PAGE),
+        (range.start - PAGE, 2 * PAGE),
         (range.end - PAGE, 2 * PAGE),
-        (range.base - PAGE, size + 2 * PAGE),
-        (range.base + PAGE, PAGE),
+        (range.start - PAGE, size + 2 * PAGE),
+        (range.start + PAGE, PAGE),
         (0, PHYS_END),
-        (range.base, PHYS_END - range.base),
+        (range.start, PHYS_END - range.start),
     ] {
         assert_eq!(mint(base, len), Err(Error::OutOfRange), "{base:#x}+{len:#x}");
     }
-    assert_eq!(mint(range.base - PAGE, PAGE), Ok(()));
+    assert_eq!(mint(range.start - PAGE, PAGE), Ok(()));
     assert_eq!(mint(range.end, PAGE), Ok(()));
 }
 
@@ -52,7 +53,7 @@ fn test_reject_mmio_mint_unaligned() {
         assert_eq!(mint(0x1000_0000, part), Err(Error::Misaligned));
         assert_eq!(mint(0x1000_0000, PAGE + part), Err(Error::Misaligned));
         // Never rounded, and found before what else is wrong.
-        assert_eq!(mint(RAM.base + part, 0), Err(Error::Misaligned));
+        assert_eq!(mint(RAM.start + part, 0), Err(Error::Misaligned));
     }
     assert_eq!(mint(u64::MAX, u64::MAX), Err(Error::Misaligned));
 }
@@ -77,7 +78,7 @@ fn test_reject_mmio_mint_overflow() {
 
 #[test]
 fn test_reject_mmio_mint_zero_length() {
-    for base in [0, PAGE, 0x1000_0000, RAM.base, PHYS_END - PAGE, PHYS_END] {
+    for base in [0, PAGE, 0x1000_0000, RAM.start, PHYS_END - PAGE, PHYS_END] {
         assert_eq!(mint(base, 0), Err(Error::OutOfRange), "{base:#x}");
     }
 }

@@ -3,12 +3,12 @@
 use core::fmt;
 
 use neuron::layout::PAGE;
-use neuron::range::{MAX_RANGES, Range};
+use neuron::range::Range;
 use neuron::tree::Board;
 use neuron_core::PhysMem;
 use neuron_core::kernel::boot::INIT_ID;
 use neuron_core::object::capability::CapabilityKind;
-use neuron_core::object::window::{Forbidden, Range as Taken, Window};
+use neuron_core::object::window::Window;
 use neuron_core::store::addr::Frame;
 use nexus_abi::{
     Error, FREE_START, Handle, Prot, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
@@ -152,13 +152,10 @@ fn load_segment(kernel: &mut TheKernel, segment: &Segment, program: Range) -> Re
 }
 
 fn give_devices(kernel: &mut TheKernel, block: &mut Startup, board: &Board) -> Result {
-    let mut taken = [Taken { base: 0, end: 0 }; MAX_RANGES];
-    for (to, range) in taken.iter_mut().zip(board.kept.iter()) {
-        *to = Taken { base: range.start, end: range.end };
-    }
     for range in board.windows.iter() {
         let (base, len) = (range.start, range.len());
-        let window = Window::new(base, len, Forbidden(&taken)).step("root window")?;
+        let taken = board.kept.iter().map(|kept| kept.start..kept.end);
+        let window = Window::new(base, len, taken).step("root window")?;
         let handle = kernel.boot_window(window).step("root window")?;
         push(block, Role::RootWindow, handle, Range { start: base, end: base + len })?;
     }

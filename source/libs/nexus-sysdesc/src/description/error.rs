@@ -92,10 +92,17 @@ problems! {
     NotSorted = "has a list that is not strictly ascending",
     /// Another service needs the same device.
     SecondOwner = "needs a device that another service needs",
-    /// A rule speaks of DMA for a device that has none.
-    NoDma = "allows DMA for a device that has none",
-    /// Queues that no device can have, or that need more memory than one can be given.
-    BadQueues = "has queues that no device can have",
+    /// A device reaches memory by itself, and is of a class that cannot be sealed; or is of one that
+    /// can, and does not say that it reaches memory.
+    NotSealable = "reaches memory and cannot be sealed, or does not say so",
+    /// Of a device that reaches memory by itself all registers are given, or one that is not its owner's.
+    NotOwners = "gives registers of a device with DMA that are not its owner's",
+    /// Queues of a device that does not reach memory by itself.
+    NoDma = "has queues for a device that has no DMA",
+    /// Queues that no device of the class can have, or that need more memory than one can be given.
+    BadQueues = "has queues that the device cannot have",
+    /// A rule allows other queues than its subject asks for.
+    OtherQueues = "allows other queues than are asked for",
     /// A proof may rest on no check.
     NoChecks = "has a proof that may rest on no check",
     /// A production image carries proofs.

@@ -11,6 +11,7 @@ use super::{
 };
 
 use crate::layout::Layout;
+use crate::sealed::{self, Class, VIRTIO_MMIO, is_owners};
 
 /// `Err(problem)` unless `holds`.
 fn require(holds: bool, problem: Problem) -> Result<(), Problem> {
@@ -69,7 +70,11 @@ impl Description {
         }
         let peers = self.devices.iter().filter(|other| other.same_class(device)).count();
         require(usize::from(device.instance) < peers, Problem::BadInstance)?;
-        require(!device.dma || device.danger == Danger::High, Problem::BadDanger)
+        require(!device.dma || device.danger == Danger::High, Problem::BadDanger)?;
+        // Of virtio's register windows only an empty slot reaches no memory.
+        let virtio = device.compatible == VIRTIO_MMIO && !empty;
+        require(device.dma == virtio, Problem::NotSealable)?;
+        require(!device.dma || class_of(device).is_some(), Problem::NotSealable)
     }
 
     fn check_service(&self, index: usize, service: &Service) -> Result<(), Problem> {
@@ -154,15 +159,25 @@ impl Description {
         require(self.service(rule.subject).is_some(), Problem::UnknownService)?;
         let device = self.device(rule.device).ok_or(Problem::UnknownDevice)?;
         require(device.irq || !rule.irq, Problem::NoLine)?;
-        check_queues(device, rule.registers, &rule.queues)
+        check_queues(device, rule.registers, &rule.queues)?;
+        let need = self.service(rule.subject).and_then(|service| service.need(rule.device));
+        require(need.is_none_or(|need| need.queues == rule.queues), Problem::OtherQueues)
     }
 }
 
-/// Queues are of a device that reaches memory by itself, and whoever has them writes single registers.
+/// Whoever holds a device that reaches memory by itself writes two registers of it at most. Queues are of
+/// such a device, and of its class.
 fn check_queues(device: &Device, registers: Option<u64>, queues: &[Queue]) -> Result<(), Problem> {
-    let plain = device.dma && registers.is_some();
-    require(queues.is_empty() || plain, Problem::NoDma)?;
+    require(device.dma || queues.is_empty(), Problem::NoDma)?;
+    require(!device.dma || registers.is_some_and(is_owners), Problem::NotOwners)?;
+    let possible = class_of(device).is_some_and(|class| class.has(queues));
+    require(queues.is_empty() || possible, Problem::BadQueues)?;
     require(Layout::of(queues).is_some(), Problem::BadQueues)
+}
+
+/// The class of a device that can be sealed.
+fn class_of(device: &Device) -> Option<Class> {
+    device.virtio_id.filter(|_| device.compatible == VIRTIO_MMIO).and_then(sealed::class)
 }
 
 fn check_window(device: &Device) -> Result<(), Problem> {

@@ -1,5 +1,6 @@
 //! A small valid system to start from.
 
+use nexus_sysdesc::sealed::OWNERS_REGISTERS;
 use nexus_sysdesc::{
     Danger, Description, Device, Need, Permission, Permit, Profile, Proof, Restart, Rule, Service,
 };
@@ -47,7 +48,7 @@ pub(crate) fn rule(number: u16, subject: u32, device: u16) -> Rule {
         device,
         rights: MAP_READ_WRITE,
         irq: false,
-        registers: None,
+        registers: (device == 1).then_some(OWNERS_REGISTERS),
         interval: 0,
         queues: Vec::new(),
         reason: "it is the driver of this device".into(),
@@ -62,13 +63,19 @@ pub(crate) fn permit(service: u32, permission: Permission) -> Permit {
 /// init and logd, a clock and an entropy device, each with its owner.
 pub(crate) fn system() -> Description {
     let clock = Device { base: Some(0x10_1000), ..device(0, "rtc0") };
-    let entropy = Device { dma: true, danger: Danger::High, ..device(1, "rng0") };
+    let entropy = Device {
+        compatible: "virtio,mmio".into(),
+        virtio_id: Some(4),
+        dma: true,
+        danger: Danger::High,
+        ..device(1, "rng0")
+    };
     let need = |device| {
         vec![Need {
             device,
             rights: MAP_READ_WRITE,
             irq: false,
-            registers: None,
+            registers: (device == 1).then_some(OWNERS_REGISTERS),
             queues: Vec::new(),
         }]
     };

@@ -71,6 +71,7 @@ fn rights_only_within_the_rule() {
         device: UART,
         rights,
         base: 0x1000_0000,
+        pool: 0,
         ..rng(nonce)
     };
     assert!(bench.decide(&uart(MAP | READ, 1)).allows(&uart(MAP | READ, 1)));
@@ -103,6 +104,7 @@ fn only_a_window_that_the_device_can_have() {
         subject: Subject { id: 4, incarnation: 1 },
         device: UART,
         rights: MAP | READ,
+        pool: 0,
         ..rng(100)
     };
     assert_eq!(bench.deny(&uart), Reason::WindowMismatch, "not where the board has it");
@@ -115,7 +117,7 @@ fn one_device_has_one_place_and_a_place_one_device() {
     assert!(bench.decide(&rng(1)).allows(&rng(1)));
     assert_eq!(bench.deny(&Decide { base: 0x1000_7000, ..rng(2) }), Reason::WindowMismatch);
     let subject = Subject { id: 4, incarnation: 1 };
-    let extra = Decide { subject, device: EXTRA, ..rng(3) };
+    let extra = Decide { subject, device: EXTRA, pool: 0, ..rng(3) };
     assert_eq!(bench.deny(&extra), Reason::WindowMismatch, "rngd's pages");
     let apart = Decide { base: 0x1000_7000, nonce: 4, ..extra };
     assert!(bench.decide(&apart).allows(&apart));
@@ -175,6 +177,7 @@ fn lives_are_remembered_for_each_service() {
         subject: Subject { id: 4, incarnation },
         device: EXTRA,
         base: 0x1000_7000,
+        pool: 0,
         ..rng(nonce)
     };
     assert!(bench.decide(&rng(1)).allows(&rng(1)));

@@ -2,8 +2,7 @@
 
 use super::*;
 
-/// QueueNotify and InterruptACK of a virtio slot.
-const MASK: u64 = 1 << 20 | 1 << 25;
+const MASK: u64 = OWNERS_REGISTERS;
 const LINE: u16 = 7;
 const INTERVAL: u32 = 100;
 
@@ -17,7 +16,7 @@ pub(super) fn lined() -> Description {
     let spare = &mut description.rules[1];
     spare.irq = true;
     let own = &mut description.rules[2];
-    (own.irq, own.interval, own.registers) = (true, INTERVAL, Some(MASK));
+    (own.irq, own.interval) = (true, INTERVAL);
     description.validate().unwrap();
     description
 }
@@ -29,7 +28,7 @@ fn masked(mask: u64, nonce: u64) -> Decide {
 /// The same for the spare device, which the rule lets be written whole.
 fn spare(line: u16, nonce: u64) -> Decide {
     let subject = Subject { id: 4, incarnation: 1 };
-    Decide { subject, device: EXTRA, base: 0x1000_7000, line, ..rng(nonce) }
+    Decide { subject, device: EXTRA, base: 0x1000_7000, pool: 0, line, ..rng(nonce) }
 }
 
 // attack 34 P: more registers than the rule allows, or all of them; denied; broken: policyd-registers

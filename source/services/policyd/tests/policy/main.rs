@@ -4,6 +4,7 @@
 mod decide;
 mod explain;
 mod lines;
+mod queues;
 mod sequences;
 
 use nexus_abi::{Message, Rights, Sender};
@@ -13,8 +14,9 @@ use nexus_proto::policy::{
     Reason, Request, RuleReason, RuleText, Verdict,
 };
 use nexus_proto::{Asker, Operation, Registers, ReplyError, ServiceError, Subject, Zero};
+use nexus_sysdesc::sealed::OWNERS_REGISTERS;
 use nexus_sysdesc::{
-    Danger, Description, Device, Need, Permission, Profile, Rule, Service, testing,
+    Danger, Description, Device, Need, Permission, Profile, Queue, Rule, Service, Shape, testing,
 };
 use policyd::{Policyd, Recorder};
 
@@ -28,13 +30,15 @@ const EXTRA: u16 = 2;
 const MAP: u16 = Rights::MAP.bits();
 const READ: u16 = Rights::READ.bits();
 const WRITE: u16 = Rights::WRITE.bits();
+/// Pages of the memory of the entropy device: tables, rings with slots (two), used rings.
+const POOL: u16 = 4;
 
 fn device(id: u16, name: &str, base: Option<u64>, dma: bool) -> Device {
     Device {
         id,
         name: name.into(),
-        compatible: name.into(),
-        virtio_id: None,
+        compatible: if dma { "virtio,mmio" } else { name }.into(),
+        virtio_id: dma.then_some(4),
         says: None,
         instance: 0,
         base,
@@ -45,13 +49,19 @@ fn device(id: u16, name: &str, base: Option<u64>, dma: bool) -> Device {
     }
 }
 
+/// What the entropy device is made to reach.
+fn queues() -> Vec<Queue> {
+    let shape = Shape { heads: 4, reads: Vec::new(), writes: vec![64] };
+    vec![Queue { shapes: vec![shape] }]
+}
+
 fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Service {
     let need = |device: &u16| Need {
         device: *device,
         rights: MAP | READ | WRITE,
         irq: false,
-        registers: None,
-        queues: Vec::new(),
+        registers: (*device == RNG).then_some(OWNERS_REGISTERS),
+        queues: if *device == RNG { queues() } else { Vec::new() },
     };
     let needs = needs.iter().map(need).collect();
     Service { needs, ..testing::service(id, name, permissions) }
@@ -65,9 +75,9 @@ fn rule(number: u16, id: &str, subject: u32, device: u16, rights: u16) -> Rule {
         device,
         rights,
         irq: false,
-        registers: None,
+        registers: (device == RNG).then_some(OWNERS_REGISTERS),
         interval: 0,
-        queues: Vec::new(),
+        queues: if device == RNG { queues() } else { Vec::new() },
         reason: "a test".into(),
     }
 }
@@ -166,9 +176,9 @@ fn rng(nonce: u64) -> Decide {
         base: 0x1000_6000,
         nonce,
         pages: 1,
-        pool: 0,
+        pool: POOL,
         line: NO_LINE,
-        registers: Registers::UNMASKED,
+        registers: Registers::new(Some(OWNERS_REGISTERS)),
         zero: Zero::ZERO,
     }
 }

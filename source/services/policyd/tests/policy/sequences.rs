@@ -11,8 +11,9 @@ fn questions() -> impl Strategy<Value = Decide> {
     let window = (base, prop_oneof![Just(1u16), any::<u16>()]);
     let registers = prop_oneof![Just(None), Just(Some(1 << 20)), any::<u64>().prop_map(Some)];
     let line = prop_oneof![0u16..4, any::<u16>()];
-    (0u32..12, 0u32..3, 0u16..4, rights, window, (registers, line), 0u64..40).prop_map(
-        |(id, incarnation, device, rights, (base, pages), (registers, line), nonce)| Decide {
+    let pool = prop_oneof![Just(0u16), Just(POOL), any::<u16>()];
+    (0u32..12, 0u32..3, 0u16..4, rights, window, (registers, line, pool), 0u64..40).prop_map(
+        |(id, incarnation, device, rights, (base, pages), (registers, line, pool), nonce)| Decide {
             subject: Subject { id, incarnation },
             asker: Asker::default(),
             device,
@@ -20,7 +21,7 @@ fn questions() -> impl Strategy<Value = Decide> {
             base,
             nonce,
             pages,
-            pool: 0,
+            pool,
             line,
             registers: registers.into(),
             zero: Zero::ZERO,
@@ -34,7 +35,8 @@ fn is_within(ask: &Decide, rule: &Rule) -> bool {
         (Some(allowed), Some(asked)) => (0..64).all(|bit| asked & 1 << bit <= allowed & 1 << bit),
         (allowed, _) => allowed.is_none(),
     };
-    written && (rule.irq || ask.line == 0)
+    let reached = if rule.device == RNG { POOL } else { 0 };
+    written && ask.pool == reached && (rule.irq || ask.line == 0)
 }
 
 proptest! {

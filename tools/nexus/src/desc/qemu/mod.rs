@@ -36,6 +36,8 @@ pub(crate) fn watch(system: &System, profile: &ProfileFile) -> Option<String> {
 fn plug(device: &Device) -> Vec<String> {
     let (Some(qemu), Some(slot)) = (&device.qemu, &device.slot) else { return Vec::new() };
     let backend = device.backend.iter().map(|part| part.value.clone());
-    let pinned = format!("{},bus=virtio-mmio-bus.{}", qemu.value, slot.value);
+    // By its name it is found again where QEMU is asked what it has.
+    let name = &device.name.value;
+    let pinned = format!("{},bus=virtio-mmio-bus.{},id={name}", qemu.value, slot.value);
     backend.chain([String::from("-device"), pinned]).collect()
 }
