@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use nexus_abi::{Handle, Message, Received};
 use nexus_proto::{
-    Operation, ReplyError, Request, ServiceError, console, device, encode_error, entropy, init, log, policy,
-    power, rtc,
+    Operation, ReplyError, Request, ServiceError, console, device, encode_error, entropy, init,
+    log, policy, power, rtc,
 };
 use nexus_rt::host::Delivery;
 
@@ -34,7 +34,7 @@ macro_rules! answered {
 answered! {
     policy: Decide, Explain, ExplainPermit, RuleText, Epoch, RuleReason;
     log: Write, Append, Proof, SetClock, FindLine, LineText, ReadEntry, ReadStamp, ReadHashes, Verify, Stats, Head;
-    init: Services, Owners, Caps, Stat, Mem, Try, Ready, Board, Report, Irqs;
+    init: Services, Owners, Caps, Stat, Mem, Try, Ready, Board, Report, Irqs, Dma;
     console: Write, Prompt, ReadLine, LineText, Insert, ReadKey;
     rtc: Now;
     power: Off, Reboot, Exit;

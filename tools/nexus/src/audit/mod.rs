@@ -5,6 +5,7 @@
 
 mod assert;
 mod model;
+mod reach;
 mod read;
 mod text;
 mod trust;
@@ -22,8 +23,9 @@ use std::path::PathBuf;
 pub use assert::{Assertions, Outcome};
 pub use model::{
     Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditSegment, AuditService,
-    AuditWindow, SCHEMA, Trusted,
+    AuditWindow, MemoryTrust, SCHEMA, Trusted,
 };
+pub use reach::{AuditMemory, AuditQueue};
 pub use read::of_image;
 
 /// Arguments of `cargo nexus audit`.
@@ -34,7 +36,7 @@ pub struct AuditArgs {
     /// The image to read; the one that `build` wrote when absent. With `--system`, it must be of that.
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
-    /// Print JSON (schema `nexus-audit/1`).
+    /// Print JSON (schema `nexus-audit/2`).
     #[arg(long)]
     json: bool,
     /// Check the assertions in this file as well; it can be given more than once.

@@ -1,11 +1,12 @@
 //! What an audit says. The JSON form is stable: a change of meaning changes [`SCHEMA`].
 
+use super::reach::AuditMemory;
 use nexus_abi::Rights;
 use nexus_sysdesc::registers;
 use serde::{Serialize, Serializer};
 
 /// Name and version of the JSON form. Fields may be added without a new version.
-pub const SCHEMA: &str = "nexus-audit/1";
+pub const SCHEMA: &str = "nexus-audit/2";
 
 /// Who may touch what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,6 +33,8 @@ pub struct Audit {
     pub refused: Vec<AuditRefusal>,
     /// Who must be trusted, and with what.
     pub trusted: Vec<Trusted>,
+    /// Who is trusted with all memory: kernel and firmware first.
+    pub memory: Vec<MemoryTrust>,
 }
 
 /// A device of the board.
@@ -51,7 +54,7 @@ pub struct AuditDevice {
     pub len: u64,
     /// True when it has an interrupt line.
     pub irq: bool,
-    /// True when it reaches all memory.
+    /// True when it reaches memory by itself.
     pub dma: bool,
     /// `low`, `medium` or `high`.
     pub danger: &'static str,
@@ -148,8 +151,10 @@ pub struct AuditWindow {
     pub irq: bool,
     /// Microseconds between two interrupts, at least; 0 where there is no such bound.
     pub interval: u32,
+    /// What the device reaches in memory by itself; null for one that reaches nothing, or stays in reset.
+    pub memory: Option<AuditMemory>,
     /// True when the owner is thereby trusted with all memory.
-    pub dma: bool,
+    pub all_memory: bool,
     /// Danger class of the device.
     pub danger: &'static str,
     /// The policy line that allows it.
@@ -189,6 +194,17 @@ pub struct Trusted {
     pub with: Vec<String>,
 }
 
+/// Somebody who reaches all memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MemoryTrust {
+    /// `kernel`, `firmware`, or the name of a service.
+    pub who: String,
+    /// Until when; null for always.
+    pub until: Option<String>,
+    /// By what.
+    pub why: String,
+}
+
 impl Audit {
     /// The stable JSON form.
     ///
@@ -202,6 +218,12 @@ impl Audit {
     #[must_use]
     pub fn service(&self, name: &str) -> Option<&AuditService> {
         self.services.iter().find(|service| service.name == name)
+    }
+
+    /// What a device of this name reaches, when it is given to somebody.
+    #[must_use]
+    pub fn window(&self, device: &str) -> Option<&AuditWindow> {
+        self.windows.iter().find(|window| window.device_name == device)
     }
 
     /// The device of this name.

@@ -4,7 +4,7 @@ use super::model::{
     Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditSegment, AuditService,
     AuditWindow, SCHEMA,
 };
-use super::trust;
+use super::{reach, trust};
 use crate::image::hex;
 use anyhow::{Context, Result, anyhow, ensure};
 use nexus_loader::{Perm, Plan};
@@ -40,6 +40,7 @@ pub fn of_image(image: &[u8]) -> Result<Audit> {
         windows,
         refused,
         trusted: trust::trusted(&description),
+        memory: trust::with_memory(&description),
     })
 }
 
@@ -214,7 +215,8 @@ fn window(request: &Request<'_>) -> Option<AuditWindow> {
         registers: need.registers,
         irq: need.irq,
         interval: if need.irq { rule.interval } else { 0 },
-        dma: device.dma,
+        memory: reach::memory(&rule.queues),
+        all_memory: trust::reaches_all(need, device),
         danger: device.danger.name(),
         rule: rule.id.clone(),
         reason: rule.reason.clone(),

@@ -1,6 +1,6 @@
 //! An audit for people.
 
-use super::model::{Audit, AuditWindow, rights_names};
+use super::model::{Audit, AuditDevice, AuditWindow, rights_names};
 use crate::columns::{NARROWEST, broken, row, section};
 use nexus_abi::Rights;
 use nexus_sysdesc::registers;
@@ -20,6 +20,10 @@ impl Audit {
         section(&mut text, width, "Who holds which device", &self.device_rows());
         let title = "Who receives interrupts of which device, and what can be written to it";
         section(&mut text, width, title, &self.line_rows());
+        if self.devices.iter().any(|device| device.dma) {
+            let title = "What devices reach in memory by themselves, in bytes";
+            section(&mut text, width, title, &self.memory_rows());
+        }
         if !self.windows.is_empty() {
             section(
                 &mut text,
@@ -42,6 +46,7 @@ impl Audit {
             );
         }
         section(&mut text, width, "Who must be trusted, and with what", &self.trusted_rows());
+        section(&mut text, width, "Who is trusted with all memory", &self.all_memory_rows());
         text
     }
 
@@ -60,7 +65,7 @@ impl Audit {
                 format!("{} #{}", device.class, device.instance),
                 device.base.map_or_else(|| String::from("found"), |base| format!("{base:#x}")),
                 format!("{:#x}", device.len),
-                String::from(if device.dma { "all memory" } else { "none" }),
+                String::from(reached(device, window)),
                 device.danger.to_owned(),
                 or_dash(rule.unwrap_or_default()),
             ]);
@@ -83,6 +88,34 @@ impl Audit {
                 or_dash(interval.unwrap_or_default()),
                 window.map_or_else(|| String::from("-"), AuditWindow::writes),
             ]);
+        }
+        rows
+    }
+
+    /// A line for each queue; the first of a device says what it reaches.
+    fn memory_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&[
+            "DEVICE", "REACHES", "POOL", "USED", "TABLES", "DIGEST", "QUEUE", "ENTRIES", "HEADS",
+        ])];
+        for device in self.devices.iter().filter(|device| device.dma) {
+            let memory = self.window(&device.name).and_then(|window| window.memory.as_ref());
+            let Some(memory) = memory else {
+                rows.push(row(&[&device.name, "0", "-", "-", "-", "-", "-", "-", "in reset"]));
+                continue;
+            };
+            let sums = [memory.reach, memory.pool, memory.used, memory.tables];
+            let sums = sums.iter().map(ToString::to_string);
+            let first =
+                [device.name.clone()].into_iter().chain(sums).chain([memory.digest.clone()]);
+            let mut first: Vec<String> = first.collect();
+            for (number, queue) in memory.queues.iter().enumerate() {
+                let of_queue =
+                    [number.to_string(), queue.entries.to_string(), queue.heads.join("; ")];
+                first.extend(of_queue);
+                rows.push(first);
+                first = vec![device.name.clone()];
+                first.resize(6, String::from("\""));
+            }
         }
         rows
     }
@@ -128,12 +161,30 @@ impl Audit {
         rows
     }
 
+    fn all_memory_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&["WHO", "UNTIL", "WHY"])];
+        for one in &self.memory {
+            rows.push(row(&[&one.who, one.until.as_deref().unwrap_or("always"), &one.why]));
+        }
+        rows
+    }
+
     fn trusted_rows(&self) -> Vec<Vec<String>> {
         let mut rows = vec![row(&["SERVICE", "WITH"])];
         for trusted in &self.trusted {
             rows.push(row(&[&trusted.service, &trusted.with.join("; ")]));
         }
         rows
+    }
+}
+
+/// What a device reaches by itself, in a word.
+fn reached(device: &AuditDevice, window: Option<&AuditWindow>) -> &'static str {
+    match window {
+        _ if !device.dma => "none",
+        Some(window) if window.all_memory => "all memory",
+        Some(AuditWindow { memory: Some(_), .. }) => "its pool",
+        _ => "in reset",
     }
 }
 

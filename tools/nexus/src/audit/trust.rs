@@ -1,8 +1,15 @@
-//! The trusted set: who could break what the kernel enforces for the others.
+//! The trusted set: who could break what the kernel enforces for the others. It is computed from what is
+//! held, and no file can say otherwise.
 
-use super::model::Trusted;
+use super::model::{MemoryTrust, Trusted};
+use nexus_abi::Rights;
 use nexus_proto::ids;
-use nexus_sysdesc::{Description, Permission, Service};
+use nexus_sysdesc::{Description, Device, Need, Permission, Service, sealed};
+
+/// Devices through whose registers memory is read and written, or other devices are set up.
+const REACH_MEMORY: &[&str] = &["qemu,fw-cfg-mmio", "pci-host-ecam-generic"];
+/// A device that holds what the machine starts with.
+const FLASH: &str = "cfi-flash";
 
 /// Every service that must be trusted, by id, and with what.
 pub(super) fn trusted(description: &Description) -> Vec<Trusted> {
@@ -27,12 +34,100 @@ fn with(description: &Description, service: &Service) -> Vec<String> {
     if service.id == ids::LOGD {
         with.push(String::from("keeping the record"));
     }
-    for need in &service.needs {
-        if let Some(device) = description.device(need.device)
-            && device.dma
-        {
-            with.push(format!("all memory, through {}", device.name));
+    if service.id == ids::BUSD {
+        with.push(String::from("setting up devices with DMA, without their addresses"));
+    }
+    with.extend(through(description, service));
+    with
+}
+
+/// By what each of its devices lets a service reach all memory.
+fn through(description: &Description, service: &Service) -> Vec<String> {
+    let needs = service.needs.iter();
+    let held = needs.filter_map(|need| Some((need, description.device(need.device)?)));
+    held.filter(|(need, device)| reaches_all(need, device))
+        .map(|(_, device)| format!("all memory, through {}", device.name))
+        .collect()
+}
+
+/// True when whoever holds this of the device reaches all memory: it writes a register with an address
+/// of a device with DMA, or to one that sets up others, or to what the machine starts with.
+pub(super) fn reaches_all(need: &Need, device: &Device) -> bool {
+    let writes = need.rights().contains(Rights::WRITE) && need.registers != Some(0);
+    let addresses = need.registers.is_none_or(|mask| !sealed::is_owners(mask));
+    let others = REACH_MEMORY.contains(&device.compatible.as_str()) || device.compatible == FLASH;
+    writes && (others || device.dma && addresses)
+}
+
+/// Who reaches all memory, and until when.
+pub(super) fn with_memory(description: &Description) -> Vec<MemoryTrust> {
+    let one = |who: &str, until: Option<&str>, why: &str| MemoryTrust {
+        who: who.to_owned(),
+        until: until.map(str::to_owned),
+        why: why.to_owned(),
+    };
+    let init = description.service(description.init).map_or("init", |init| init.name.as_str());
+    let mut all = vec![
+        one("kernel", None, "it writes page tables, and the addresses that devices use"),
+        one("firmware", None, "it runs below the kernel"),
+        one(
+            init,
+            Some("every device is given out"),
+            "it holds every window, and the right to start a service",
+        ),
+    ];
+    for service in &description.services {
+        for why in through(description, service) {
+            all.push(one(&service.name, None, &why));
         }
     }
-    with
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nexus_sysdesc::Danger;
+
+    fn device(compatible: &str, dma: bool) -> Device {
+        Device {
+            id: 0,
+            name: "device0".into(),
+            compatible: compatible.into(),
+            virtio_id: dma.then_some(2),
+            instance: 0,
+            base: None,
+            says: None,
+            window_len: 4096,
+            irq: false,
+            dma,
+            danger: Danger::High,
+        }
+    }
+
+    fn need(rights: Rights, registers: Option<u64>) -> Need {
+        Need { device: 0, rights: rights.bits(), irq: false, registers, queues: Vec::new() }
+    }
+
+    // attack 48 H: what would let a service reach all memory; the audit says so; broken: audit-trusts
+    #[test]
+    fn whoever_writes_an_address_is_trusted_with_all_memory() {
+        let (look, write) =
+            (Rights::MAP | Rights::READ, Rights::MAP | Rights::READ | Rights::WRITE);
+        let disk = device("virtio,mmio", true);
+        assert!(reaches_all(&need(write, None), &disk));
+        for register in (0..64).filter(|bit| sealed::OWNERS_REGISTERS & 1 << bit == 0) {
+            assert!(reaches_all(&need(write, Some(1 << register)), &disk), "{register}");
+        }
+        for mask in [sealed::OWNERS_REGISTERS, 1 << 20, 1 << 25, 0] {
+            assert!(!reaches_all(&need(write, Some(mask)), &disk), "{mask:x}");
+        }
+        assert!(!reaches_all(&need(look, None), &disk), "it only looks");
+        assert!(!reaches_all(&need(write, None), &device("ns16550a", false)));
+        for compatible in ["qemu,fw-cfg-mmio", "pci-host-ecam-generic", "cfi-flash"] {
+            assert!(reaches_all(&need(write, None), &device(compatible, false)), "{compatible}");
+            assert!(reaches_all(&need(write, Some(1)), &device(compatible, false)), "{compatible}");
+            assert!(!reaches_all(&need(look, None), &device(compatible, false)), "{compatible}");
+        }
+    }
 }

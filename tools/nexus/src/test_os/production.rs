@@ -105,6 +105,7 @@ fn less_tests(mut audit: Audit) -> Audit {
     audit.windows.retain(|one| !reserved::is_name(&one.service_name));
     audit.refused.retain(|one| !reserved::is_name(&one.service));
     audit.trusted.retain(|one| !reserved::is_name(&one.service));
+    audit.memory.retain(|one| !reserved::is_name(&one.who));
     audit
 }
 
@@ -141,6 +142,7 @@ fn compare(place: &str, judged: &Value, ships: &Value, found: &mut Vec<String>) 
 
 /// What people call an item.
 fn name_of(item: &Value, index: usize) -> String {
-    let keys = ["name", "device_name", "service"].map(|key| item.get(key).and_then(Value::as_str));
+    let keys =
+        ["name", "device_name", "service", "who"].map(|key| item.get(key).and_then(Value::as_str));
     keys.into_iter().flatten().next().map_or_else(|| index.to_string(), ToOwned::to_owned)
 }

@@ -5,8 +5,8 @@ use super::drive::{Ended, Run};
 use super::production::{hold, verdict};
 use super::transcript::Transcript;
 use crate::audit::{
-    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditSegment, AuditService,
-    AuditWindow, SCHEMA, Trusted,
+    Audit, AuditDevice, AuditMemory, AuditPermit, AuditProgram, AuditQueue, AuditRefusal,
+    AuditSegment, AuditService, AuditWindow, MemoryTrust, SCHEMA, Trusted,
 };
 use crate::exit::Exit;
 use std::time::Duration;
@@ -69,7 +69,8 @@ fn window(service: u32, service_name: &str, device_name: &str) -> AuditWindow {
         registers: Some(1),
         irq: true,
         interval: 50,
-        dma: true,
+        memory: Some(memory()),
+        all_memory: false,
         danger: "high",
         rule: "allow-rngd-rng0".into(),
         reason: "rngd is its driver".into(),
@@ -82,6 +83,22 @@ fn refusal(service: &str) -> AuditRefusal {
 
 fn trusted(service: &str) -> Trusted {
     Trusted { service: service.into(), with: vec!["all memory, through rng0".into()] }
+}
+
+fn memory() -> AuditMemory {
+    AuditMemory {
+        reach: 256,
+        beyond: 0,
+        pool: 8192,
+        used: 4096,
+        tables: 4096,
+        digest: "0123456789abcdef".into(),
+        queues: vec![AuditQueue { entries: 4, heads: vec!["4 x (writes 64)".into()] }],
+    }
+}
+
+fn with_memory(who: &str) -> MemoryTrust {
+    MemoryTrust { who: who.into(), until: None, why: "it writes page tables".into() }
 }
 
 fn ships() -> Audit {
@@ -97,6 +114,7 @@ fn ships() -> Audit {
         windows: vec![window(7, "rngd", "rng0")],
         refused: vec![refusal("rngd")],
         trusted: vec![trusted("rngd")],
+        memory: vec![with_memory("kernel")],
     }
 }
 
@@ -112,10 +130,15 @@ fn judged() -> Audit {
     audit.windows.push(window(901, "hostile-spam", "selftest0"));
     audit.refused.push(refusal("hostile-spam"));
     audit.trusted.push(trusted("selftest-client"));
+    audit.memory.push(with_memory("hostile-spam"));
     audit
 }
 
 type Change = fn(&mut Audit);
+
+fn memory_of(audit: &mut Audit) -> &mut AuditMemory {
+    audit.windows[0].memory.as_mut().unwrap()
+}
 
 fn found(judged: Audit) -> Vec<String> {
     hold(judged, ships()).unwrap()
@@ -174,10 +197,22 @@ fn test_every_difference_between_what_is_judged_and_what_ships_is_found() {
         ("audit.windows[rng0].registers is", |audit| audit.windows[0].registers = None),
         ("audit.windows[rng0].irq is", |audit| audit.windows[0].irq = false),
         ("audit.windows[rng0].interval is", |audit| audit.windows[0].interval = 0),
+        ("audit.windows[rng0].all_memory is", |audit| audit.windows[0].all_memory = true),
+        ("audit.windows[rng0].memory is", |audit| audit.windows[0].memory = None),
+        ("audit.windows[rng0].memory.reach is", |audit| memory_of(audit).reach += 1),
+        ("audit.windows[rng0].memory.beyond is", |audit| memory_of(audit).beyond += 1),
+        ("audit.windows[rng0].memory.pool is", |audit| memory_of(audit).pool *= 2),
+        ("audit.windows[rng0].memory.used is", |audit| memory_of(audit).used *= 2),
+        ("audit.windows[rng0].memory.tables is", |audit| memory_of(audit).tables *= 2),
+        ("audit.windows[rng0].memory.digest is", |audit| memory_of(audit).digest.clear()),
+        ("memory.queues[0].entries is", |audit| memory_of(audit).queues[0].entries *= 2),
+        ("memory.queues[0].heads[0] is", |audit| memory_of(audit).queues[0].heads.clear()),
         ("audit.windows[rng0].rule is", |audit| audit.windows[0].rule.clear()),
         ("audit.windows[rng0].reason is", |audit| audit.windows[0].reason.clear()),
         ("audit.refused[rngd].why is", |audit| audit.refused[0].why = "no reason"),
         ("audit.trusted[rngd].with[0] is", |audit| audit.trusted[0].with.clear()),
+        ("audit.memory[kernel].until is", |audit| audit.memory[0].until = Some("never".into())),
+        ("audit.memory[kernel].why is", |audit| audit.memory[0].why.clear()),
     ];
     for (where_it_is, change) in changes {
         let mut audit = judged();
@@ -196,11 +231,13 @@ fn test_every_row_of_what_ships_is_judged() {
         |audit| drop(audit.windows.remove(0)),
         |audit| drop(audit.refused.remove(0)),
         |audit| drop(audit.trusted.remove(0)),
+        |audit| drop(audit.memory.remove(0)),
         |audit| audit.devices.push(device("rng1")),
         |audit| audit.services.push(service(8, "otherd")),
         |audit| audit.windows.push(window(8, "otherd", "rng0")),
         |audit| audit.refused.push(refusal("otherd")),
         |audit| audit.trusted.push(trusted("otherd")),
+        |audit| audit.memory.push(with_memory("otherd")),
     ];
     for (index, change) in without.iter().enumerate() {
         let mut audit = judged();

@@ -2,7 +2,7 @@
 
 use super::file::Assertion;
 use super::sentence::{Act, Devices, Sentence};
-use crate::audit::{Audit, AuditDevice, AuditService};
+use crate::audit::{Audit, AuditDevice, AuditService, AuditWindow, MemoryTrust};
 use crate::desc::suggest;
 use std::fmt;
 
@@ -94,7 +94,11 @@ fn verdict(assertion: &Assertion, audit: &Audit) -> Verdict {
 fn unknown_names(sentence: &Sentence, audit: &Audit) -> Vec<String> {
     let mut unknown = Vec::new();
     match sentence {
-        Sentence::EachDeviceOwned | Sentence::EachRequestAllowed | Sentence::Absent(_) => {}
+        Sentence::EachDeviceOwned
+        | Sentence::EachRequestAllowed
+        | Sentence::WithinPools
+        | Sentence::ReachAtMost(_)
+        | Sentence::Absent(_) => {}
         Sentence::Owned(device) | Sentence::Unowned(device) => {
             unknown.extend(unknown_device(device, audit));
         }
@@ -152,6 +156,10 @@ fn broken_ways(sentence: &Sentence, audit: &Audit) -> Vec<String> {
             let owners = audit.device(name).map(|device| device.owners.as_slice());
             owners.unwrap_or_default().iter().map(|owner| format!("{owner} owns {name}")).collect()
         }
+        Sentence::WithinPools => with_dma(audit).filter_map(beyond_its_pool).collect(),
+        Sentence::ReachAtMost(most) => {
+            with_dma(audit).filter_map(|window| reaches_over(window, *most)).collect()
+        }
         Sentence::Absent(name) => {
             audit.service(name).map(|_| format!("{name} is in the image")).into_iter().collect()
         }
@@ -185,14 +193,39 @@ fn not_owned_once(device: &AuditDevice) -> Option<String> {
     }
 }
 
+/// The windows of devices that reach memory by themselves.
+fn with_dma(audit: &Audit) -> impl Iterator<Item = &AuditWindow> {
+    let has_dma = |name: &str| audit.device(name).is_some_and(|device| device.dma);
+    audit.windows.iter().filter(move |window| has_dma(&window.device_name))
+}
+
+/// What the device of a window reaches that is not in its pool.
+fn beyond_its_pool(window: &AuditWindow) -> Option<String> {
+    let device = &window.device_name;
+    let beyond = window.memory.as_ref().map_or(0, |memory| memory.beyond);
+    if window.all_memory {
+        return Some(format!("{device} reaches all memory for {}", window.service_name));
+    }
+    (beyond > 0).then(|| format!("{device} reaches {beyond} bytes that are not in its pool"))
+}
+
+/// How much the device of a window reaches, when that is more than `most` bytes.
+fn reaches_over(window: &AuditWindow, most: u64) -> Option<String> {
+    let device = &window.device_name;
+    let reach = window.memory.as_ref().map_or(0, |memory| memory.reach);
+    if window.all_memory {
+        return Some(format!("{device} reaches all memory for {}", window.service_name));
+    }
+    (reach > most).then(|| format!("{device} reaches {reach} bytes"))
+}
+
 /// How `service` does it; `None` when it does not.
 fn does(audit: &Audit, service: &AuditService, act: &Act) -> Option<String> {
     let name = &service.name;
     match act {
         Act::Own(devices) => {
             let owned = service.owns.iter().find(|device| is_among(audit, device, devices))?;
-            let so = if *devices == Devices::Dma { ", and so reaches all memory" } else { "" };
-            Some(format!("{name} owns {owned}{so}"))
+            Some(format!("{name} owns {owned}"))
         }
         Act::Reach(devices) => reaches(audit, service, devices),
         Act::OwnMoreThan(most) => {
@@ -209,6 +242,11 @@ fn does(audit: &Audit, service: &AuditService, act: &Act) -> Option<String> {
         Act::May(permission) => {
             let permitted = service.permissions.contains(&permission.name());
             permitted.then(|| format!("{name} may {}", permission.name()))
+        }
+        Act::ReachAllMemory => {
+            let held = |one: &&MemoryTrust| one.who == *name && one.until.is_none();
+            let trust = audit.memory.iter().find(held)?;
+            Some(format!("{name} reaches {}", trust.why))
         }
         Act::HaveFramesOver(most) => {
             let many = !service.init && u64::from(service.frames) > *most;

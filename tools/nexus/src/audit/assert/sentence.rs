@@ -5,6 +5,8 @@
 //!           each request is allowed
 //!           device NAME has exactly one owner
 //!           device NAME has no owner
+//!           no device reaches more than its pool
+//!           no device reaches more than N bytes
 //!           there is no service NAME
 //!           only NAME, NAME and NAME ACT
 //!           no service ACT
@@ -17,7 +19,7 @@
 //!           calls NAME            may call that service
 //!           may PERMISSION        distribute, record, view, log, ask, report, clock, power, net
 //!           has more than N frames
-//!           is trusted with all memory
+//!           is trusted with all memory    as the audit computes it, once devices are given out
 //! DEVICE    NAME, a device, a dma device, a low device, a medium device, a high device
 //! ```
 //! Verbs may also stand in the plural: `only a and b own c`.
@@ -35,6 +37,10 @@ pub(crate) enum Sentence {
     Owned(String),
     /// This device has no owner.
     Unowned(String),
+    /// No device reaches, by itself, what is not in its pool.
+    WithinPools,
+    /// No device reaches more than this many bytes by itself.
+    ReachAtMost(u64),
     /// There is no such service.
     Absent(String),
     /// Nobody but these does it.
@@ -57,6 +63,7 @@ pub(crate) enum Act {
     Call(String),
     May(Permission),
     HaveFramesOver(u64),
+    ReachAllMemory,
 }
 
 /// Which devices are meant.
@@ -95,8 +102,8 @@ struct Words<'a> {
     at: usize,
 }
 
-const STARTS: &str = "begin with `each device`, `each request`, `device NAME`, `there is no \
-                      service`, `only NAME`, `no service`, or the name of a service";
+const STARTS: &str = "begin with `each device`, `each request`, `device NAME`, `no device \
+                      reaches more than`, `there is no service`, `only NAME`, `no service`, or the name of a service";
 const ACTS: &str = "say what it does: `owns DEVICE`, `reaches DEVICE`, `owns more than N devices`, \
                     `receives interrupts of DEVICE`, `calls NAME`, `may PERMISSION`, `has more than \
                     N frames`, or `is trusted with all memory`";
@@ -154,6 +161,12 @@ impl<'a> Words<'a> {
             Ok(Sentence::EachRequestAllowed)
         } else if self.take("device") {
             self.owned()
+        } else if self.take("no device reaches more than its pool") {
+            Ok(Sentence::WithinPools)
+        } else if self.take("no device reaches more than") {
+            let most = self.number()?;
+            self.expect("bytes")?;
+            Ok(Sentence::ReachAtMost(most))
         } else if self.take("there is no service") {
             Ok(Sentence::Absent(self.name("the name of a service")?))
         } else if self.take("only") {
@@ -221,7 +234,7 @@ impl<'a> Words<'a> {
             }
             Some("is" | "are" | "be") => {
                 self.expect("trusted with all memory")?;
-                Ok(Act::Own(Devices::Dma))
+                Ok(Act::ReachAllMemory)
             }
             Some(word) => Err(refused(format!("`{word}` is nothing that a service does"), ACTS)),
             None => Err(refused(format!("the sentence ends after {before}"), ACTS)),

@@ -50,10 +50,11 @@ fn reads_every_form() {
             Sentence::DoesNot("nsh".into(), Act::Receive(named("uart0")))
         }),
         ("only a may power", Sentence::Only(names(&["a"]), Act::May(Permission::Power))),
-        (
-            "only a is trusted with all memory",
-            Sentence::Only(names(&["a"]), Act::Own(Devices::Dma)),
-        ),
+        ("only a is trusted with all memory", Sentence::Only(names(&["a"]), Act::ReachAllMemory)),
+        ("no service is trusted with all memory", Sentence::Nobody(Act::ReachAllMemory)),
+        ("no service owns a dma device", Sentence::Nobody(Act::Own(Devices::Dma))),
+        ("no device reaches more than its pool", Sentence::WithinPools),
+        ("no device reaches more than 4_096 bytes.", Sentence::ReachAtMost(4096)),
         ("no service owns a device", Sentence::Nobody(Act::Own(Devices::Any))),
         (
             "no service reaches a high device",
@@ -83,6 +84,8 @@ fn says_what_is_wrong() {
         ("nsh does not may fly", "`fly` is not a permission"),
         ("no service receives uart0", "`interrupts of` should follow `receives`"),
         ("no service receives interrupts of", "a device should follow `of`"),
+        ("no device reaches more than its memory", "`its` is not a number"),
+        ("no device reaches more than 9 pages", "`bytes` should follow `9`"),
         ("no service owns blk0 today", "`today` follows a whole sentence"),
     ];
     for (text, message) in messages {
