@@ -232,6 +232,7 @@ protocols!(
     entropy::Entropy,
     init::Init,
     log::Log,
+    net::Net,
     policy::Policy,
     power::Power,
     rtc::Rtc

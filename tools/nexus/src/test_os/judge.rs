@@ -65,6 +65,16 @@ pub struct Judgement {
     pub passed: usize,
 }
 
+impl Judgement {
+    /// The same, when what else was looked at has these findings.
+    pub(super) fn and(&mut self, findings: Vec<String>) {
+        if self.exit == Exit::Pass && !findings.is_empty() {
+            self.exit = Exit::Differ;
+        }
+        self.findings.extend(findings);
+    }
+}
+
 /// Judges `run`: by how it ended, its proofs, and who holds what.
 #[must_use]
 pub fn judge(run: &Run, expectation: &Expectation<'_>) -> Judgement {

@@ -5,6 +5,7 @@ mod bus;
 mod chain;
 mod drive;
 mod expect;
+mod frames;
 mod judge;
 mod ledger;
 mod lines;
