@@ -109,13 +109,9 @@ impl<P: Platform> Kernel<'_, P> {
         let made = self.processes.get_mut(process)?;
         let paging = Paging::new(&mut self.frames, &mut self.platform);
         let asid = u16::try_from(process.slot()).map_err(|_| Error::NoMemory);
-        match asid.and_then(|asid| paging.new_space(&mut made.frames, Asid(asid))) {
-            Ok(space) => made.space = Some(space),
-            Err(error) => {
-                self.processes.release(process);
-                return Err(error);
-            }
-        }
+        let space = asid.and_then(|asid| paging.new_space(&mut made.frames, Asid(asid)));
+        let space = space.inspect_err(|_| self.processes.release(process))?;
+        self.processes.get_mut(process)?.space = Some(space);
         *life = incarnation;
         Ok(process)
     }

@@ -48,16 +48,13 @@ impl From<DevicePerm> for Leaf {
 impl Leaf {
     /// The leaf for a protection; `None` for a combination that no mapping has.
     pub(crate) fn from_prot(prot: Prot) -> Option<Leaf> {
-        let read_write = Prot::READ.union(Prot::WRITE);
-        let read_exec = Prot::READ.union(Prot::EXEC);
-        if prot == Prot::READ {
-            Some(Leaf::Read)
-        } else if prot == read_write {
-            Some(Leaf::ReadWrite)
-        } else if prot == read_exec {
-            Some(Leaf::ReadExec)
-        } else {
-            None
+        const READ_WRITE: Prot = Prot::READ.union(Prot::WRITE);
+        const READ_EXEC: Prot = Prot::READ.union(Prot::EXEC);
+        match prot {
+            Prot::READ => Some(Leaf::Read),
+            READ_WRITE => Some(Leaf::ReadWrite),
+            READ_EXEC => Some(Leaf::ReadExec),
+            _ => None,
         }
     }
 }
