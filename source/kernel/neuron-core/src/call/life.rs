@@ -353,23 +353,4 @@ impl<P: Platform> Kernel<'_, P> {
             root,
         })
     }
-
-    /// The next capability of a process after `cursor`, with its handle there.
-    pub(crate) fn cap_inspect(
-        &self,
-        caller: Id<Process>,
-        handle: Handle,
-        cursor: u64,
-    ) -> Result<Option<(Handle, &Capability)>> {
-        let target = self.target(caller, handle)?;
-        let next = match Handle(cursor) {
-            Handle::NONE => self.processes.get(target)?.held.first(),
-            last => {
-                let (last, _) = self.lookup(target, last)?;
-                List::<Capability, crate::object::capability::Held>::next(&self.caps, last)
-            }
-        };
-        let Some(id) = next else { return Ok(None) };
-        Ok(Some((self.caps.handle(id), self.caps.get(id)?)))
-    }
 }

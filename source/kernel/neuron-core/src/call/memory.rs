@@ -258,7 +258,8 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(())
     }
 
-    /// A memory object of `owner`, and its first capability, which `holder` gets. Its frames are taken last, so that none are given back on an error.
+    /// A memory object of `owner`, and its first capability, which `holder` gets. Its frames are taken last,
+    /// so that none are given back on an error.
     pub(crate) fn vmo_over(
         &mut self,
         [owner, holder]: [Id<Process>; 2],
