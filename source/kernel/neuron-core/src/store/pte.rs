@@ -68,7 +68,6 @@ impl Pte {
     pub const INVALID: Pte = Pte(0);
 
     /// A user leaf: V, U, A and D set, G clear.
-    #[inline]
     pub const fn leaf(frame: Frame, leaf: Leaf) -> Pte {
         let access = match leaf {
             Leaf::Read => READ,
@@ -105,7 +104,6 @@ impl Pte {
     }
 
     /// The next table, if this is a pointer to one.
-    #[inline]
     pub const fn next_table(self) -> Option<Frame> {
         if self.0 & (VALID | READ | WRITE | EXEC) == VALID {
             Some(Frame::from_number(self.0 >> 10))
