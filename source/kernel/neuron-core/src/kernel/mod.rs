@@ -161,7 +161,6 @@ impl<'a, P: Platform> Kernel<'a, P> {
     }
 
     /// The thread that this hart runs: its registers, and `satp` for its address space.
-    #[inline(always)]
     pub fn current(&mut self) -> Option<(&mut TrapFrame, u64)> {
         let thread = self.threads.get_mut(self.hart.current?).ok()?;
         Some((&mut thread.frame, thread.satp))

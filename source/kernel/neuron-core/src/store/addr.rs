@@ -118,7 +118,6 @@ impl PageRange {
 ///
 /// # Errors
 /// `Misaligned`.
-#[inline(always)]
 pub(crate) fn aligned(bytes: u64) -> Result {
     if bytes & PAGE_SIZE.wrapping_sub(1) == 0 { Ok(()) } else { Err(Error::Misaligned) }
 }
