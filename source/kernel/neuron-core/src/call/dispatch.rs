@@ -9,10 +9,11 @@ use crate::Result;
 use crate::call::fast::Run;
 use crate::call::memory::bytes;
 use crate::kernel::{Kernel, Step, Work, goes_on, need};
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::capability::{Capability, CapabilityKind, Held};
 use crate::object::process::Process;
 use crate::object::thread::Thread;
 use crate::platform::Platform;
+use crate::store::list::List;
 use crate::store::pool::Id;
 
 /// What came of a call.
@@ -90,7 +91,7 @@ impl<P: Platform> Kernel<'_, P> {
             Syscall::CapDrop => return self.cap_drop(by, Handle(a0)),
             Syscall::CapRevoke => return self.cap_revoke(by, Handle(a0)),
             Syscall::CapQuery => return self.cap_query(by, Handle(a0)),
-            Syscall::CapInspect => return self.inspect(by, [a0, a1]),
+            Syscall::CapInspect => return self.cap_inspect(by, [a0, a1]),
             Syscall::ProcessStat => {
                 let info = self.process_stat(process, Handle(a0))?;
                 return self.record(by, 0, info.id, &info.to_record());
@@ -237,17 +238,21 @@ impl<P: Platform> Kernel<'_, P> {
         self.record(by, 0, Sender::default(), &record)
     }
 
-    /// `cap_inspect`.
-    fn inspect(&mut self, by: Caller, [process, cursor]: [u64; 2]) -> Result<Outcome> {
-        let process = Handle(process);
-        let (value, record) = match self.cap_inspect(by.process, process, cursor)? {
-            Some((handle, cap)) => {
-                let manage = process != Handle::NONE || cap.rights.contains(Rights::MANAGE);
-                (handle.0, self.info(cap, manage).to_record())
+    /// `cap_inspect`: the next capability of a process after `cursor`.
+    fn cap_inspect(&mut self, by: Caller, [process, cursor]: [u64; 2]) -> Result<Outcome> {
+        let target = self.target(by.process, Handle(process))?;
+        let next = match Handle(cursor) {
+            Handle::NONE => self.processes.get(target)?.held.first(),
+            last => {
+                let (last, _) = self.lookup(target, last)?;
+                List::<Capability, Held>::next(&self.caps, last)
             }
-            None => (0, [0; 8]),
         };
-        self.record(by, value, Sender::default(), &record)
+        let Some(id) = next else { return self.record(by, 0, Sender::default(), &[0; 8]) };
+        let cap = self.caps.get(id)?;
+        let manage = Handle(process) != Handle::NONE || cap.rights.contains(Rights::MANAGE);
+        let record = self.info(cap, manage).to_record();
+        self.record(by, self.caps.handle(id).0, Sender::default(), &record)
     }
 
     /// Returns a value, an identity, and a record in the message words.

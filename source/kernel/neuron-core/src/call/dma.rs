@@ -88,24 +88,13 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let owner = self.init.ok_or(Error::NoMemory)?;
         let rights = if role == Role::Table { TABLE } else { MAPPED };
-        let kind = CapabilityKind::Vmo;
-        let (cap, _) = self.new_object([owner, caller], rights, kind, |kernel, anchor| {
-            let pages = Pages::EMPTY;
-            let vmo =
-                Vmo { pages, cleared: count, writable: 0, sealed: false, device: None, anchor };
-            let vmo = kernel.vmos.alloc(vmo)?;
-            let memory = kernel.memories.alloc(DeviceMemory { device, role, vmo });
-            let first = memory.and_then(|id| match kernel.reserve.take(count) {
-                Some(first) => Ok((id, first)),
-                None => {
-                    kernel.memories.release(id);
-                    Err(Error::NoMemory)
-                }
-            });
-            let (memory, first) = first.inspect_err(|_| kernel.vmos.release(vmo))?;
+        let (cap, _) = self.vmo_over([owner, caller], rights, |kernel, vmo| {
+            let memory = kernel.memories.alloc(DeviceMemory { device, role, vmo })?;
+            let first = kernel.reserve.take(count).ok_or(Error::NoMemory);
+            let first = first.inspect_err(|_| kernel.memories.release(memory))?;
             let object = kernel.vmos.get_mut(vmo)?;
-            (object.pages, object.device) = (Pages::contiguous(first, count), Some(memory));
-            Ok(vmo)
+            (object.cleared, object.device) = (count, Some(memory));
+            Ok(Pages::contiguous(first, count))
         })?;
         Ok(self.caps.handle(cap))
     }

@@ -109,13 +109,9 @@ impl<P: Platform> Kernel<'_, P> {
         let made = self.processes.get_mut(process)?;
         let paging = Paging::new(&mut self.frames, &mut self.platform);
         let asid = u16::try_from(process.slot()).map_err(|_| Error::NoMemory);
-        match asid.and_then(|asid| paging.new_space(&mut made.frames, Asid(asid))) {
-            Ok(space) => made.space = Some(space),
-            Err(error) => {
-                self.processes.release(process);
-                return Err(error);
-            }
-        }
+        let space = asid.and_then(|asid| paging.new_space(&mut made.frames, Asid(asid)));
+        let space = space.inspect_err(|_| self.processes.release(process))?;
+        self.processes.get_mut(process)?.space = Some(space);
         *life = incarnation;
         Ok(process)
     }
@@ -356,24 +352,5 @@ impl<P: Platform> Kernel<'_, P> {
             objects: (process.objects.used, process.objects.limit),
             root,
         })
-    }
-
-    /// The next capability of a process after `cursor`, with its handle there.
-    pub(crate) fn cap_inspect(
-        &self,
-        caller: Id<Process>,
-        handle: Handle,
-        cursor: u64,
-    ) -> Result<Option<(Handle, &Capability)>> {
-        let target = self.target(caller, handle)?;
-        let next = match Handle(cursor) {
-            Handle::NONE => self.processes.get(target)?.held.first(),
-            last => {
-                let (last, _) = self.lookup(target, last)?;
-                List::<Capability, crate::object::capability::Held>::next(&self.caps, last)
-            }
-        };
-        let Some(id) = next else { return Ok(None) };
-        Ok(Some((self.caps.handle(id), self.caps.get(id)?)))
     }
 }

@@ -14,7 +14,7 @@ use crate::object::thread::Thread;
 use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::addr::{Frame, PageRange, aligned, part};
-use crate::store::frames::{Frames, Pages};
+use crate::store::frames::Pages;
 use crate::store::pool::Id;
 use crate::store::pte::{DevicePerm, Leaf};
 
@@ -240,7 +240,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         self.processes.get_mut(owner)?.frames.charge(count)?;
         work.spend(count / cost::FRAMES);
-        let made = self.vmo_over(owner, |frames| frames.alloc_pages(count));
+        let made = self.vmo_over([owner; 2], MEMORY, |kernel, _| kernel.frames.alloc_pages(count));
         if made.is_err() {
             self.processes.get_mut(owner)?.frames.refund(count);
         }
@@ -258,24 +258,20 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(())
     }
 
-    /// A memory object over frames that are charged to `owner`, and its first capability. Its frames
-    /// are taken last, so that none are given back on an error.
+    /// A memory object of `owner`, and its first capability, which `holder` gets. Its frames are taken last,
+    /// so that none are given back on an error.
     pub(crate) fn vmo_over(
         &mut self,
-        owner: Id<Process>,
-        take: impl FnOnce(&mut Frames<'_>) -> Result<Pages>,
+        [owner, holder]: [Id<Process>; 2],
+        rights: Rights,
+        take: impl FnOnce(&mut Self, Id<Vmo>) -> Result<Pages>,
     ) -> Result<Memory> {
-        self.new_object([owner; 2], MEMORY, CapabilityKind::Vmo, |kernel, anchor| {
+        self.new_object([owner, holder], rights, CapabilityKind::Vmo, |kernel, anchor| {
             let pages = Pages::EMPTY;
             let vmo = Vmo { pages, cleared: 0, writable: 0, sealed: false, device: None, anchor };
             let vmo = kernel.vmos.alloc(vmo)?;
-            match take(&mut kernel.frames) {
-                Ok(pages) => kernel.vmos.get_mut(vmo)?.pages = pages,
-                Err(error) => {
-                    kernel.vmos.release(vmo);
-                    return Err(error);
-                }
-            }
+            let pages = take(kernel, vmo).inspect_err(|_| kernel.vmos.release(vmo))?;
+            kernel.vmos.get_mut(vmo)?.pages = pages;
             Ok(vmo)
         })
     }

@@ -91,36 +91,27 @@ impl<P: Platform> Kernel<'_, P> {
     #[inline(never)]
     fn transfer_with_caps(&mut self, from: Id<Thread>, to: Id<Thread>, tag: Tag) -> Result {
         let source = self.threads.get(from)?;
-        let (giver, sent) = (source.process, source.frame.words());
+        let (giver, mut words) = (source.process, source.frame.words());
         let taker = self.threads.get(to)?.process;
         let count = usize::try_from(tag.caps()).map_err(|_| Error::BadMessage)?;
         let first = WORDS.saturating_sub(count);
-        let mut words = sent;
-        let mut failed = None;
-        let mut made = 0usize;
-        for named in sent.into_iter().skip(first) {
+        for at in first..WORDS {
+            let (before, word) = words.split_at_mut_checked(at).ok_or(Error::BadMessage)?;
+            let (made, word) =
+                before.get(first..).zip(word.first_mut()).ok_or(Error::BadMessage)?;
             // What this message makes its sender did not hold when it sent it.
-            let held = !words.iter().skip(first).take(made).any(|word| *word == named);
-            let given = match held {
-                true => self.give(giver, taker, Handle(named)),
-                false => Err(Error::BadHandle),
+            let given = match made.contains(word) {
+                true => Err(Error::BadHandle),
+                false => self.give(giver, taker, Handle(*word)),
             };
-            match (given, words.get_mut(first.wrapping_add(made))) {
-                (Ok(handle), Some(word)) => *word = handle.0,
-                (given, _) => {
-                    failed = given.err();
-                    break;
+            if given.is_err() {
+                for made in made {
+                    let (cap, _) = self.lookup(taker, Handle(*made))?;
+                    // A capability made just now has no mapping and no child: one step drops it.
+                    goes_on(self.drop_cap(cap, &mut Work::step()))?;
                 }
             }
-            made = made.wrapping_add(1);
-        }
-        if let Some(error) = failed {
-            for word in words.iter().skip(first).take(made) {
-                let (cap, _) = self.lookup(taker, Handle(*word))?;
-                // A capability made just now has no mapping and no child: one step drops it.
-                goes_on(self.drop_cap(cap, &mut Work::step()))?;
-            }
-            return Err(error);
+            *word = given?.0;
         }
         let target = self.threads.get_mut(to)?;
         target.frame.set_words(&words);

@@ -102,8 +102,7 @@ impl<P: Platform> Kernel<'_, P> {
         let process = self.processes.get_mut(init)?;
         process.frames.limit = process.frames.limit.saturating_add(pages);
         process.frames.charge(pages)?;
-        let (cap, vmo) = self.vmo_over(init, |_| Ok(frames))?;
-        self.caps.get_mut(cap)?.rights = BOOT_MEMORY;
+        let (cap, vmo) = self.vmo_over([init; 2], BOOT_MEMORY, |_, _| Ok(frames))?;
         let vmo = self.vmos.get_mut(vmo)?;
         (vmo.sealed, vmo.cleared) = (true, pages);
         Ok(self.caps.handle(cap))

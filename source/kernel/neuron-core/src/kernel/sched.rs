@@ -119,7 +119,6 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Something of this priority is ready: the current thread, if it is an equal, has no more
     /// than a time slice.
-    #[inline]
     pub(crate) fn share(&mut self, priority: u8) -> Result {
         if let Some(current) = self.hart.current
             && self.threads.get(current)?.priority == priority
@@ -290,7 +289,6 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Makes sure that the timer fires at `tick` or before.
-    #[inline]
     pub(crate) fn program(&mut self, tick: u64) {
         if tick < self.hart.programmed {
             self.hart.programmed = tick;
@@ -299,7 +297,6 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Gives a thread that begins to wait its deadline.
-    #[inline]
     pub(crate) fn arm(&mut self, id: Id<Thread>, deadline: u64) -> Result {
         let thread = self.threads.get_mut(id)?;
         thread.deadline = deadline;

@@ -150,7 +150,6 @@ impl Line {
     }
 
     /// It is there now, if somebody receives it.
-    #[inline(always)]
     pub(crate) fn set(&mut self, state: LineState) {
         if let Some(receiver) = &mut self.receiver {
             receiver.state = state;
@@ -158,7 +157,6 @@ impl Line {
     }
 
     /// Its interrupt is delivered, at tick `now`.
-    #[inline(always)]
     pub(crate) fn deliver(&mut self, now: u64) {
         self.set(LineState::Delivered);
         self.delivered = self.delivered.wrapping_add(1);

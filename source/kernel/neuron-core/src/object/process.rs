@@ -35,7 +35,6 @@ impl Account {
     ///
     /// # Errors
     /// `NoMemory` when less is left, and nothing is charged.
-    #[inline]
     pub fn charge(&mut self, count: u32) -> Result {
         if !self.has(count) {
             return Err(Error::NoMemory);

@@ -26,7 +26,6 @@ impl TrapFrame {
     }
 
     /// Sets register `xn`.
-    #[inline(always)]
     pub fn set(&mut self, n: usize, value: u64) {
         if let Some(register) = self.regs.get_mut(n) {
             *register = value;
@@ -44,7 +43,6 @@ impl TrapFrame {
     }
 
     /// Sets the message words.
-    #[inline(always)]
     pub fn set_words(&mut self, words: &[u64; 8]) {
         for (n, word) in regs::WORDS.into_iter().zip(words) {
             self.set(n, *word);
@@ -187,14 +185,12 @@ impl Thread {
     }
 
     /// The single-word answer of a call: `a0` is the error code, `a1` the value.
-    #[inline(always)]
     pub(crate) fn answer(&mut self, code: u64, value: u64) {
         self.frame.set(regs::A0, code);
         self.frame.set(regs::A1, value);
     }
 
     /// Sets who sent the message that is delivered and how to answer it.
-    #[inline(always)]
     pub(crate) fn answer_from(&mut self, sender: u64, reply: Handle) {
         self.frame.set(regs::T3, sender);
         self.frame.set(regs::T4, reply.0);

@@ -84,7 +84,6 @@ impl PageRange {
     ///
     /// # Errors
     /// `BadAddress` when a page is outside the user half.
-    #[inline]
     pub fn new(va: u64, count: u32) -> Result<PageRange> {
         let last = u64::from(count)
             .checked_mul(PAGE_SIZE)
@@ -119,7 +118,6 @@ impl PageRange {
 ///
 /// # Errors
 /// `Misaligned`.
-#[inline(always)]
 pub(crate) fn aligned(bytes: u64) -> Result {
     if bytes & PAGE_SIZE.wrapping_sub(1) == 0 { Ok(()) } else { Err(Error::Misaligned) }
 }
@@ -128,7 +126,6 @@ pub(crate) fn aligned(bytes: u64) -> Result {
 ///
 /// # Errors
 /// `Misaligned` for a part of a page; else `OutOfRange` for zero length, wrap, or past the end.
-#[inline]
 pub(crate) fn within(offset: u64, len: u64, size: u64) -> Result {
     aligned(offset | len)?;
     let end = offset.checked_add(len).ok_or(Error::OutOfRange)?;
@@ -139,7 +136,6 @@ pub(crate) fn within(offset: u64, len: u64, size: u64) -> Result {
 ///
 /// # Errors
 /// As `within`; `OutOfRange` over the bound of a call, too.
-#[inline]
 pub fn part(offset: u64, len: u64, size: u64) -> Result<(u64, u32)> {
     within(offset, len, size)?;
     if len > MAX_LEN {

@@ -135,7 +135,6 @@ impl<T: Linked<Name>, Name> List<T, Name> {
     }
 
     /// Takes the first element out.
-    #[inline]
     pub fn pop_front(&mut self, pool: &mut Pool<'_, T>) -> Option<Id<T>> {
         let id = self.head?;
         self.remove(pool, id).ok()?;

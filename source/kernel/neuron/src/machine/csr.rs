@@ -115,7 +115,6 @@ pub(super) fn has_stimecmp() -> bool {
 }
 
 /// Asks for a timer interrupt at `tick`, on a hart with Sstc.
-#[inline(always)]
 pub(super) fn set_stimecmp(tick: u64) {
     // SAFETY: `stimecmp` (0x14d) decides only when the timer interrupt is pending.
     unsafe { asm!("csrw 0x14d, {}", in(reg) tick, options(nomem, nostack)) };
@@ -135,7 +134,6 @@ pub(super) fn current_satp() -> u64 {
 ///
 /// # Safety
 /// The upper half of its root table must be the kernel's: it maps all that the kernel uses.
-#[inline(always)]
 pub(super) unsafe fn set_satp(satp: u64) {
     // SAFETY: the caller's promise. No `nomem`: page-table writes come before.
     unsafe { asm!("csrw satp, {}", in(reg) satp, options(nostack)) };
@@ -160,7 +158,6 @@ pub(super) fn fence_page(asid: u16, virt: u64) {
 }
 
 /// Orders page-table writes before all later accesses in address space `asid`.
-#[inline(always)]
 pub(super) fn fence_space(asid: u16) {
     // SAFETY: a fence changes no memory and no mapping.
     unsafe { asm!("sfence.vma zero, {}", in(reg) usize::from(asid), options(nostack)) };
@@ -177,7 +174,6 @@ pub(super) fn fence_code() {
 }
 
 /// Orders stores to memory before a store to a register: a device that is told of them finds them.
-#[inline(always)]
 pub(super) fn fence_device() {
     // SAFETY: a fence changes no memory. No `nomem`: stores of before stay before.
     unsafe { asm!("fence w, o", options(nostack)) };

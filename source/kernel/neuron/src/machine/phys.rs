@@ -238,7 +238,6 @@ impl Platform for Machine {
         csr::time()
     }
 
-    #[inline(always)]
     fn set_timer(&mut self, tick: u64) {
         if self.sstc {
             csr::set_stimecmp(tick);

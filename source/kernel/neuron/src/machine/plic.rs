@@ -23,14 +23,12 @@ impl Register {
         Register(at + DIRECT)
     }
 
-    #[inline(always)]
     fn read(self) -> u32 {
         // SAFETY: (1) `of` gives a word of the pages that `KernelHalf` maps for this, which are no
         // memory: no Rust reference covers them. (2) Volatile, because it is a register.
         unsafe { (self.0 as *const u32).read_volatile() }
     }
 
-    #[inline(always)]
     fn write(self, value: u32) {
         // SAFETY: (1) and (2) as in `read`; the page is mapped writable.
         unsafe { (self.0 as *mut u32).write_volatile(value) };
