@@ -71,9 +71,8 @@ macro_rules! replays {
 }
 
 replays! {
-    archive board consoled description device elf init lines logd policy policyd powerd queue ring rtcd serial
-    syscalls
-    system
+    archive board busd consoled description device elf init lines logd policy policyd powerd queue ring rngd
+    rtcd serial syscalls system
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The grant, policyd, logd and init's registry, composed and explored in every state that they can
+//! The grant, policyd, logd, a busd and init's registry, composed and explored in every state that they can
 //! reach: a model for stateright whose transitions are the functions that run in the guest.
 //!
 //! [`outside`] is what surrounds them: a small kernel, and calls that can fail in every way that a
@@ -6,6 +6,7 @@
 //! says what must hold whatever happens.
 #![forbid(unsafe_code)]
 
+mod busd;
 pub mod model;
 pub mod outside;
 pub mod properties;

@@ -1,5 +1,6 @@
 //! What can happen, and in which order: anything, between any two calls that a grant makes.
 
+use nexus_abi::Handle;
 use nexus_init::grant::{Grant, Outcome};
 use nexus_init::init::Init;
 use nexus_proto::Zero;
@@ -10,7 +11,9 @@ use stateright::{Model, Property};
 
 use crate::outside::{Cap, FAILURES, Fate, Outside};
 use crate::properties;
-use crate::system::{INIT, LINE, OWNERS, REQUESTS, RIGHTS, SHELL, need, process_of, started};
+use crate::system::{
+    BUSD_PROCESS, INIT, LINE, OWNERS, REQUESTS, RIGHTS, SHELL, need, pool_of, process_of, started,
+};
 
 /// How much may happen.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +63,8 @@ pub enum Action {
     Step(Fate),
     /// An owner ends.
     End(usize),
-    /// Init hears of it.
-    Notify,
+    /// Init hears of it, and a call to busd goes like this, if one is made.
+    Notify(Fate),
     /// Init gives up an owner that it could not start.
     Abandon(usize),
     /// policyd decides by other rules from now on.
@@ -70,6 +73,8 @@ pub enum Action {
     RestartPolicyd,
     /// logd ends and begins anew.
     RestartLogd,
+    /// busd ends.
+    EndBusd,
     /// policyd gets the first question of this run once more.
     AskAgain,
     /// A service that may not distribute asks policyd.
@@ -80,7 +85,11 @@ pub enum Action {
     DropRoots,
 }
 
-const EVENTS: [Action; 9] = [
+/// How a call to busd goes when an owner has ended.
+const RELEASES: [Fate; 4] = [Fate::BusGone, Fate::BusLost, Fate::BusRefuses, Fate::Stranger];
+
+const EVENTS: [Action; 10] = [
+    Action::EndBusd,
     Action::End(0),
     Action::End(1),
     Action::ChangeRules,
@@ -110,7 +119,9 @@ impl Model for Bound {
             if state.grants < self.grants {
                 actions.extend((0..REQUESTS.len()).map(Action::Begin));
             }
-            actions.extend([Action::Notify, Action::DropRoots]);
+            actions.extend([Action::Notify(Fate::Fine), Action::DropRoots]);
+            let released = RELEASES.iter().filter(|_| more && state.pending != 0);
+            actions.extend(released.map(|fate| Action::Notify(*fate)));
         }
         actions.extend(EVENTS.iter().filter(|_| more));
     }
@@ -137,7 +148,7 @@ pub fn question_of(entry: &Entry) -> Decide {
         base: entry.base,
         nonce: entry.detail,
         pages: 1,
-        pool: 0,
+        pool: pool_of(entry.device),
         line: entry.line,
         registers: entry.registers,
         zero: Zero::ZERO,
@@ -150,9 +161,13 @@ impl State {
         match action {
             Action::Begin(request) => self.begin(request),
             Action::Step(fate) => self.step(fate)?,
-            Action::Notify => {
+            Action::Notify(fate) => {
                 (self.pending != 0).then_some(())?;
+                self.events += u8::from(fate != Fate::Fine);
+                self.init.machine.fate = fate;
                 self.init.notified(core::mem::take(&mut self.pending));
+                // No call was one that can go like that.
+                (self.init.machine.fate == Fate::Fine).then_some(())?;
             }
             Action::DropRoots => {
                 (!self.init.roots.is_empty()).then_some(())?;
@@ -185,6 +200,10 @@ impl State {
             Action::ChangeRules => outside.change_rules(),
             Action::RestartPolicyd => outside.restart_policyd(),
             Action::RestartLogd => outside.restart_logd(),
+            Action::EndBusd => {
+                (!outside.busd_ended).then_some(())?;
+                outside.end_busd();
+            }
             Action::AskAgain => {
                 let first = outside.records.first().copied()?;
                 outside.ask_as(INIT, &question_of(&first));
@@ -200,7 +219,7 @@ impl State {
                     base: window.base,
                     nonce: 1,
                     pages: 1,
-                    pool: 0,
+                    pool: pool_of(device),
                     line: LINE,
                     registers: need(device).registers.into(),
                     zero: Zero::ZERO,
@@ -264,10 +283,15 @@ impl State {
         self.init.finish(service, &need(device), outcome);
     }
 
+    /// But for busd's own: what of it init and owners have is what counts, and from whom it is, as long as
+    /// busd lives.
     fn expect_caps(&mut self, caps: &[Cap], wrong: &'static str) {
+        let others = |caps: &[Cap]| -> Vec<(Handle, Option<Handle>)> {
+            let others = caps.iter().filter(|cap| cap.holder != Some(BUSD_PROCESS));
+            others.map(|cap| (cap.handle, cap.holder)).collect()
+        };
         let outside = &mut self.init.machine;
-        if outside.caps != caps && outside.wrong.is_none() {
-            outside.wrong = Some(wrong);
-        }
+        let same = others(&outside.caps) == others(caps);
+        outside.see(same, wrong);
     }
 }

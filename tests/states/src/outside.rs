@@ -1,21 +1,24 @@
-//! What surrounds the code under test: a small kernel, and calls to the real policyd and logd that
-//! can fail in every way that a call can.
+//! What surrounds the code under test: a small kernel, calls to the real policyd and logd that can fail
+//! in every way that a call can, and a busd that can also lie.
 
 use logd::Logd;
 use logd::ledger::Ledger;
 use nexus_abi::{
-    CapInfo, EndReason, Error, Handle, IrqInfo, Message, ProcessInfo, ProcessState, Received,
-    Rights, Sender,
+    CapInfo, EndReason, Error, Handle, IrqInfo, KindCode, Message, ProcessInfo, ProcessState,
+    Received, Rights, Sender,
 };
 use nexus_init::board::Range;
-use nexus_init::grant::World;
+use nexus_init::grant::{Piece, World};
 use nexus_init::init::Machine;
+use nexus_proto::bus::{Prepare, Release, Take};
 use nexus_proto::log::{self, Append, Entry, Event, Outcome};
 use nexus_proto::policy::{self, Decide, Epoch, Verdict};
 use nexus_proto::{Operation, Request};
 use policyd::{Policyd, Recorder};
 
-use crate::system::{INIT, LINE_RANGE, LINES, OWNERS, POLICYD, ROOT, description};
+use crate::system::{
+    BUSD, BUSD_PROCESS, INIT, LINE_RANGE, LINES, OWNERS, POLICYD, ROOT, description,
+};
 
 /// How the next call goes. One that no call used did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +37,16 @@ pub enum Fate {
     Stranger,
     /// The answer is one that policyd gave before, counted from its last.
     Replayed(u8),
+    /// busd is not reached.
+    BusGone,
+    /// busd does what it is asked, and ends before it answers.
+    BusLost,
+    /// busd does what it is asked, and its answer comes too late.
+    BusLate,
+    /// busd does not do what it is asked.
+    BusRefuses,
+    /// What busd hands over is not what it must be.
+    BusLies(Lie),
     /// logd is not reached.
     LogGone,
     /// logd records, and its answer is lost.
@@ -42,8 +55,23 @@ pub enum Fate {
     KernelRefuses,
 }
 
+/// What is wrong with what busd hands over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lie {
+    /// The window is another's.
+    Window,
+    /// More registers can be written.
+    Mask,
+    /// Addresses can be placed.
+    Rights,
+    /// The pool is larger.
+    Pool,
+    /// The used rings can be written.
+    Used,
+}
+
 /// Every way but the right one.
-pub const FAILURES: [Fate; 10] = [
+pub const FAILURES: [Fate; 19] = [
     Fate::PolicyGone,
     Fate::PolicyLost,
     Fate::PolicyLate,
@@ -51,27 +79,38 @@ pub const FAILURES: [Fate; 10] = [
     Fate::Stranger,
     Fate::Replayed(0),
     Fate::Replayed(1),
+    Fate::BusGone,
+    Fate::BusLost,
+    Fate::BusLate,
+    Fate::BusRefuses,
+    Fate::BusLies(Lie::Window),
+    Fate::BusLies(Lie::Mask),
+    Fate::BusLies(Lie::Rights),
+    Fate::BusLies(Lie::Pool),
+    Fate::BusLies(Lie::Used),
     Fate::LogGone,
     Fate::LogLost,
     Fate::KernelRefuses,
 ];
 
-/// A capability to a window, or to interrupt lines.
+/// A capability to a window, to interrupt lines, or to memory that a device reaches.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cap {
-    /// To interrupt lines.
-    pub is_line: bool,
+    /// What it is to.
+    pub piece: Piece,
     /// Its handle.
     pub handle: Handle,
     /// The process that holds it; `None` for init.
     pub holder: Option<Handle>,
-    /// Its bytes, or the numbers of its lines.
+    /// Its rights.
+    pub rights: Rights,
+    /// Its bytes, or the numbers of its lines. Memory begins at 0.
     pub range: Range,
     /// What `cap_limit` has set.
     pub limit: Option<u64>,
     /// policyd's rules when it was made.
     pub epoch: u32,
-    parent: Option<Handle>,
+    pub(crate) parent: Option<Handle>,
 }
 
 /// policyd, logd, the kernel's capabilities, and what was seen of them.
@@ -79,7 +118,7 @@ pub struct Cap {
 pub struct Outside {
     /// How the next call goes.
     pub fate: Fate,
-    /// Every capability to a window or to lines.
+    /// Every capability to a window, to lines, or to memory of a device.
     pub caps: Vec<Cap>,
     /// Processes that have ended.
     pub ended: Vec<Handle>,
@@ -87,6 +126,10 @@ pub struct Outside {
     pub epoch: u32,
     /// Every record that logd has acknowledged, through all its lives.
     pub records: Vec<Entry>,
+    /// busd has ended.
+    pub busd_ended: bool,
+    /// The second device is set up, and was not reset since.
+    pub set_up: bool,
     /// Init has asked policyd the same question again: a second one has a nonce of its own.
     pub asked_twice: bool,
     /// The first thing that was seen and must not be.
@@ -100,7 +143,7 @@ pub struct Outside {
     asked: u64,
     /// Questions that this life of policyd has allowed.
     allowed: Vec<u64>,
-    next: u64,
+    pub(crate) next: u64,
 }
 
 impl Outside {
@@ -108,9 +151,10 @@ impl Outside {
     #[must_use]
     pub fn new(root: Range, room: usize) -> Outside {
         let root = Cap {
-            is_line: false,
+            piece: Piece::Window,
             handle: ROOT,
             holder: None,
+            rights: Rights::all(),
             range: root,
             limit: None,
             epoch: 0,
@@ -118,13 +162,15 @@ impl Outside {
         };
         let (base, len) = LINE_RANGE;
         let lines =
-            Cap { is_line: true, handle: LINES, range: Range { base, len }, ..root.clone() };
+            Cap { piece: Piece::Line, handle: LINES, range: Range { base, len }, ..root.clone() };
         Outside {
             fate: Fate::Fine,
             caps: vec![root, lines],
             ended: Vec::new(),
             epoch: 1,
             records: Vec::new(),
+            busd_ended: false,
+            set_up: false,
             asked_twice: false,
             wrong: None,
             policyd: Policyd::new(description(1)),
@@ -135,6 +181,25 @@ impl Outside {
             asked: 0,
             allowed: Vec::new(),
             next: 100,
+        }
+    }
+
+    /// What was there before counts for nothing from here on.
+    pub fn begin(&mut self, room: usize) {
+        self.records.clear();
+        self.logd = new_logd(room);
+        self.caps.iter_mut().for_each(|cap| cap.epoch = 0);
+    }
+
+    /// busd ends: what was derived from what it had lives on.
+    pub fn end_busd(&mut self) {
+        self.busd_ended = true;
+        let is_busds = |cap: &Cap| cap.holder == Some(BUSD_PROCESS);
+        let gone: Vec<Handle> =
+            self.caps.iter().filter(|cap| is_busds(cap)).map(|cap| cap.handle).collect();
+        self.caps.retain(|cap| !is_busds(cap));
+        for cap in &mut self.caps {
+            cap.parent = cap.parent.filter(|parent| !gone.contains(parent));
         }
     }
 
@@ -168,7 +233,7 @@ impl Outside {
         let _answer = self.policyd_says(asker, &ask.encode());
     }
 
-    fn takes(&mut self, fate: Fate) -> bool {
+    pub(crate) fn takes(&mut self, fate: Fate) -> bool {
         let now = self.fate == fate;
         if now {
             self.fate = Fate::Fine;
@@ -176,7 +241,7 @@ impl Outside {
         now
     }
 
-    fn see(&mut self, good: bool, wrong: &'static str) {
+    pub(crate) fn see(&mut self, good: bool, wrong: &'static str) {
         if !good && self.wrong.is_none() {
             self.wrong = Some(wrong);
         }
@@ -255,23 +320,24 @@ impl Outside {
     }
 
     /// A child of `parent`, if it overlaps no other one: a window has one owner, and a line.
-    fn child(
+    pub(crate) fn child(
         &mut self,
         parent: Handle,
         holder: Option<Handle>,
+        rights: Rights,
         range: Range,
     ) -> Result<Handle, Error> {
-        let taken =
-            self.caps.iter().any(|cap| cap.parent == Some(parent) && cap.range.overlaps(range));
-        if taken {
+        let above = self.cap(parent).ok_or(Error::BadHandle)?.clone();
+        let exclusive = matches!(above.piece, Piece::Window | Piece::Line);
+        let mut others = self.caps.iter().filter(|cap| cap.parent == Some(parent));
+        if exclusive && others.any(|cap| cap.range.overlaps(range)) {
             return Err(Error::Busy);
         }
         self.next += 1;
         let handle = Handle(self.next);
         let epoch = self.epoch;
-        let above = self.cap(parent).ok_or(Error::BadHandle)?.clone();
         let parent = Some(parent);
-        self.caps.push(Cap { handle, holder, range, epoch, parent, ..above });
+        self.caps.push(Cap { handle, holder, rights, range, epoch, parent, ..above });
         Ok(handle)
     }
 }
@@ -314,10 +380,18 @@ impl World for Outside {
 
     fn wait_out(&mut self) {}
 
+    fn prepare(&mut self, ask: &Prepare) -> Result<Received, Error> {
+        self.call_busd(|outside| outside.set_up(ask))
+    }
+
+    fn release(&mut self, ask: &Release) -> Result<Received, Error> {
+        self.call_busd(|outside| outside.reset(ask))
+    }
+
     fn cap_derive(
         &mut self,
         cap: Handle,
-        _: Rights,
+        rights: Rights,
         offset: u64,
         len: u64,
     ) -> Result<Handle, Error> {
@@ -330,7 +404,7 @@ impl World for Outside {
         if !parent.contains(range) {
             return Err(Error::OutOfRange);
         }
-        self.child(cap, None, range)
+        self.child(cap, None, rights, range)
     }
 
     /// Refused while it has children, as the kernel does.
@@ -346,7 +420,34 @@ impl World for Outside {
         Ok(())
     }
 
-    fn cap_install(&mut self, process: Handle, cap: Handle, _: Rights) -> Result<Handle, Error> {
+    fn cap_query(&mut self, cap: Handle) -> Result<CapInfo, Error> {
+        if self.takes(Fate::KernelRefuses) {
+            return Err(Error::BadHandle);
+        }
+        let cap = self.cap(cap).ok_or(Error::BadHandle)?;
+        let kind = match cap.piece {
+            Piece::Line => KindCode::Irq,
+            Piece::Window => KindCode::DeviceMmio,
+            Piece::Pool | Piece::Used => KindCode::Vmo,
+        };
+        Ok(CapInfo {
+            kind,
+            rights: cap.rights,
+            base: cap.range.base,
+            len: cap.range.len,
+            object: 0,
+            mapped_pages: 0,
+            children: 0,
+            registers: cap.limit,
+        })
+    }
+
+    fn cap_install(
+        &mut self,
+        process: Handle,
+        cap: Handle,
+        rights: Rights,
+    ) -> Result<Handle, Error> {
         if self.takes(Fate::KernelRefuses) {
             return Err(Error::NoMemory);
         }
@@ -354,7 +455,7 @@ impl World for Outside {
             return Err(Error::BadState);
         }
         let range = self.cap(cap).ok_or(Error::BadHandle)?.range;
-        self.child(cap, Some(process), range)
+        self.child(cap, Some(process), rights, range)
     }
 
     fn cap_revoke(&mut self, cap: Handle) -> Result<(), Error> {
@@ -397,6 +498,13 @@ impl Machine for Outside {
 
     fn irq_stat(&mut self, _: Handle) -> Result<IrqInfo, Error> {
         Err(Error::BadHandle)
+    }
+
+    fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
+        let given = self.cap(window).ok_or(Error::BadHandle)?.clone();
+        self.child(window, Some(BUSD_PROCESS), given.rights, given.range)?;
+        let message = ask.answer(Ok(()));
+        Ok(Received { message, sender: BUSD, reply: Handle::NONE })
     }
 
     fn ticks(&mut self) -> u64 {

@@ -3,27 +3,29 @@
 //!
 //! | property | fails without |
 //! |---|---|
-//! | a window or line has a live allow, and a record after it | `init-policy`, `init-echo`, `init-epoch`, `init-epoch-echo`, `init-record`, `init-forgets-owner`, `init-mask`, `init-mask-late`, `init-interval-unset` |
+//! | a piece of a device has a live allow, and a record after it | `init-policy`, `init-echo`, `init-epoch`, `init-epoch-echo`, `init-record`, `init-forgets-owner`, `init-mask`, `init-mask-late`, `init-interval-unset`, `bus-mask`, `bus-window-rights`, `bus-memory-len`, `bus-memory-rights`, `bus-unrecorded` |
 //! | nothing survives an end or a refusal | `init-take-back`, `init-line-stays` |
 //! | a denial changes nothing but the record; each allow has one | `policyd-asker`, `policyd-nonce`, `policyd-record`, `policyd-unrecorded`, `logd-full`, `init-take-back` |
 //! | every call is answered or fails, and a grant ends | `init-asks-again` |
-//! | a window and a line have one owner | the kernel's `second-owner`; the small kernel here refuses as the real one does |
+//! | a piece of a device has one owner | the kernel's `second-owner`; the small kernel here refuses as the real one does |
+//! | a device that nobody has is at rest or in quarantine | `bus-never-released`, `bus-quarantine-forgotten` |
 
-use nexus_abi::Handle;
+use nexus_abi::{Handle, Rights};
+use nexus_init::grant::Piece;
 use nexus_init::init::SECOND_QUESTIONS;
 use nexus_init::records::DeviceRecord;
-use nexus_proto::init::{OwnerState, Refusal};
+use nexus_proto::init::{DmaState, OwnerState, Refusal};
 use nexus_proto::log::{Entry, Event};
 use stateright::Property;
 
 use crate::model::{Bound, State, question_of};
 use crate::outside::{Cap, is_allow_of};
-use crate::system::{INTERVAL, REQUESTS, TICKS, process_of};
+use crate::system::{BUSD_PROCESS, INTERVAL, REACHING, REQUESTS, TICKS, memory, process_of};
 
-/// Most calls that one grant makes, each bounded by its deadline: ask; derive, limit, install, for a
-/// window and for a line; confirm, record; revoke, drop, for a line and for a window; record; then a
-/// pause, and the same for a second question.
-const MOST_CALLS: u8 = 29;
+/// Most calls that one grant makes, each bounded by its deadline: ask, prepare; query, install, for
+/// window, pool and used rings; confirm, record, record; revoke, drop, for each; release; record; then a
+/// pause, and the same for a second question. A device without memory takes fewer, with its line.
+const MOST_CALLS: u8 = 39;
 
 macro_rules! reached {
     ($refusal:ident) => {
@@ -38,12 +40,16 @@ macro_rules! reached {
 pub fn all() -> Vec<Property<Bound>> {
     vec![
         Property::always(
-            "a window or line has a live allow, and a record after it",
-            |_, state: &State| state.windows().all(|cap| state.is_justified(cap)),
+            "a piece of a device has a live allow, and a record after it",
+            |_, state: &State| state.pieces().all(|cap| state.is_justified(cap)),
         ),
-        Property::always("a window and a line have one owner", |_, state: &State| {
-            state.has_one_owner_a_window()
+        Property::always("a piece of a device has one owner", |_, state: &State| {
+            state.has_one_owner_a_piece()
         }),
+        Property::always(
+            "a device that nobody has is at rest or in quarantine",
+            |_, state: &State| state.is_at_rest(),
+        ),
         Property::always("nothing survives an end or a refusal", |_, state: &State| {
             state.under_way.is_some() || state.nothing_is_left_over()
         }),
@@ -64,6 +70,14 @@ pub fn all() -> Vec<Property<Bound>> {
         Property::sometimes("a device is given at the second question", |_, state: &State| {
             state.init.second_questions == SECOND_QUESTIONS - 1 && state.init.registry.held() > 0
         }),
+        Property::sometimes("a device is in quarantine", |_, state: &State| {
+            state.dma() == DmaState::Quarantined
+        }),
+        Property::sometimes("a device is quiet", |_, state: &State| state.dma() == DmaState::Quiet),
+        reached!(BusGone),
+        reached!(BusLate),
+        reached!(BusRefused),
+        reached!(BusGarbled),
         reached!(PolicyDenied),
         reached!(PolicyGone),
         reached!(PolicyLate),
@@ -77,25 +91,36 @@ pub fn all() -> Vec<Property<Bound>> {
 }
 
 impl State {
-    /// Windows and lines that processes hold, without those of a grant that has not come out yet.
-    fn windows(&self) -> impl Iterator<Item = &Cap> {
+    /// Pieces that owners hold, without those of a grant that has not come out yet.
+    fn pieces(&self) -> impl Iterator<Item = &Cap> {
         let open = self.under_way.as_ref().map(|grant| {
             let (service, device) = REQUESTS[grant.request];
             let record = self.init.registry.device(device);
             (Some(process_of(service)), record)
         });
         let is_open = move |cap: &Cap| {
-            let is_of = |record: &DeviceRecord| match cap.is_line {
-                false => record.window == Some(cap.range),
-                true => cap.range.base == u64::from(record.line.number()),
+            let is_of = |record: &DeviceRecord| match cap.piece {
+                Piece::Window => record.window == Some(cap.range),
+                Piece::Line => cap.range.base == u64::from(record.line.number()),
+                Piece::Pool | Piece::Used => self.init.registry.device(REACHING) == Some(record),
             };
             open.is_some_and(|(holder, record)| holder == cap.holder && record.is_some_and(is_of))
         };
         let before = self.under_way.as_ref().map(|grant| &grant.before);
         self.init.machine.caps.iter().filter(move |cap| {
             let known = before.is_none_or(|before| before.contains(cap));
-            cap.holder.is_some() && (known || !is_open(cap))
+            is_owned(cap) && (known || !is_open(cap))
         })
+    }
+
+    fn dma(&self) -> DmaState {
+        self.init.registry.device(REACHING).map_or(DmaState::None, |record| record.dma)
+    }
+
+    /// Also from when its owner has ended until init has heard of it.
+    fn is_at_rest(&self) -> bool {
+        let open = self.under_way.is_some() || self.dma() == DmaState::InUse;
+        open || !self.init.machine.set_up || self.dma() == DmaState::Quarantined
     }
 
     /// The window or line is one that the registry knows, limited as recorded, with a record of its
@@ -110,62 +135,98 @@ impl State {
         };
         let asked = question_of(grant);
         let allowed = |entry: &Entry| is_allow_of(entry, &asked) && entry.epoch == grant.epoch;
-        let limit = match cap.is_line {
-            false => grant.registers.mask(),
-            true => Some(TICKS).filter(|_| grant.interval == INTERVAL),
+        let limit = match cap.piece {
+            Piece::Window => grant.registers.mask(),
+            Piece::Line => Some(TICKS).filter(|_| grant.interval == INTERVAL),
+            Piece::Pool | Piece::Used => None,
         };
         let limited = cap.limit == limit;
-        self.is_held(cap) && limited && grant.epoch == cap.epoch && before.iter().any(allowed)
+        let reach = grant.device != REACHING || before.iter().any(|one| is_reach_of(one, grant));
+        self.is_held(cap)
+            && limited
+            && reach
+            && is_as_laid(cap)
+            && grant.epoch == cap.epoch
+            && before.iter().any(allowed)
     }
 
-    fn has_one_owner_a_window(&self) -> bool {
+    fn has_one_owner_a_piece(&self) -> bool {
         let caps = &self.init.machine.caps;
-        let held: Vec<&Cap> = caps.iter().filter(|cap| cap.holder.is_some()).collect();
+        let held: Vec<&Cap> = caps.iter().filter(|cap| is_owned(cap)).collect();
         held.iter().enumerate().all(|(index, one)| {
             let mut others = held.iter().skip(index + 1);
-            others.all(|other| one.is_line != other.is_line || !one.range.overlaps(other.range))
+            others.all(|other| one.piece != other.piece || !one.range.overlaps(other.range))
         })
     }
 
     fn is_grant_of(&self, entry: &Entry, cap: &Cap) -> bool {
         let known = REQUESTS.iter().any(|(service, _)| *service == entry.subject.id);
-        let range = match cap.is_line {
-            false => (entry.base, entry.len),
-            true => (u64::from(entry.line), 1),
+        let range = (cap.range.base, cap.range.len);
+        let is_of = match cap.piece {
+            Piece::Window => range == (entry.base, entry.len),
+            Piece::Line => range == (u64::from(entry.line), 1),
+            Piece::Pool | Piece::Used => entry.device == REACHING,
         };
         entry.event == Event::Grant
-            && range == (cap.range.base, cap.range.len)
+            && is_of
             && known
             && Some(process_of(entry.subject.id)) == cap.holder
     }
 
     fn is_held(&self, cap: &Cap) -> bool {
         self.init.registry.devices().iter().any(|record| {
-            let line = record.given_line.map(|(line, _)| u64::from(line));
-            let fits = match cap.is_line {
-                false => record.window == Some(cap.range),
-                true => line == Some(cap.range.base),
+            let fits = match cap.piece {
+                Piece::Window => record.window == Some(cap.range),
+                Piece::Line => record.given_line.map(u64::from) == Some(cap.range.base),
+                Piece::Pool | Piece::Used => record.memory == Some(memory()),
             };
             record.state == OwnerState::Held
                 && fits
+                && record.pieces.held(cap.piece) == Some(cap.handle)
                 && cap.holder == Some(process_of(record.owner.id))
         })
     }
 
-    /// What init keeps of windows and lines belongs to devices that are held or were; nobody who has
-    /// ended holds either.
+    /// What init keeps of pieces belongs to devices that are held or were; nobody who has ended holds
+    /// any.
     fn nothing_is_left_over(&self) -> bool {
         let outside = &self.init.machine;
         let given = |record: &&DeviceRecord| {
             matches!(record.state, OwnerState::Held | OwnerState::OwnerEnded)
         };
         let given = self.init.registry.devices().iter().filter(given);
-        let line = |one: &DeviceRecord| one.given_line.map(|(_, kept)| kept);
-        let kept: Vec<Handle> =
-            given.flat_map(|one| line(one).into_iter().chain([one.kept])).collect();
+        let pieces = |one: &DeviceRecord| {
+            Piece::ALL.map(|piece| one.pieces.kept(piece)).into_iter().flatten()
+        };
+        let kept: Vec<Handle> = given.flat_map(pieces).collect();
         let own = outside.caps.iter().filter(|cap| cap.holder.is_none() && cap.epoch > 0);
         let owned = own.map(|cap| cap.handle).all(|handle| kept.contains(&handle));
         let orphan = |cap: &Cap| cap.holder.is_some_and(|at| outside.ended.contains(&at));
         owned && !outside.caps.iter().any(orphan)
+    }
+}
+
+/// True for a piece in the hands of an owner.
+fn is_owned(cap: &Cap) -> bool {
+    cap.holder.is_some_and(|holder| holder != BUSD_PROCESS)
+}
+
+/// True for the record of what the device of a grant reaches.
+fn is_reach_of(entry: &Entry, grant: &Entry) -> bool {
+    let memory = memory();
+    entry.event == Event::Prepared
+        && (entry.subject, entry.device, entry.epoch) == (grant.subject, grant.device, grant.epoch)
+        && (entry.len, entry.interval, entry.detail) == (memory.pool, memory.reach, memory.digest)
+}
+
+/// True for a piece that can do what an owner may, and no more.
+fn is_as_laid(cap: &Cap) -> bool {
+    let memory = memory();
+    let shared = Rights::MAP | Rights::READ;
+    match cap.piece {
+        Piece::Window => cap.rights == shared | Rights::WRITE,
+        Piece::Line => cap.rights == Rights::RECV,
+        Piece::Pool => cap.rights == shared | Rights::WRITE && cap.range.len == memory.pool,
+        Piece::Used => cap.rights == shared && cap.range.len == memory.used,
     }
 }

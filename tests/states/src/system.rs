@@ -1,13 +1,14 @@
 //! The system that is explored: two owners, two devices, of which the first has an interrupt line and
-//! a mask of registers, and more asked than is allowed.
+//! a mask of registers, and the second reaches memory by itself; and more asked than is allowed.
 
 use nexus_abi::{Handle, Rights, Sender};
 use nexus_init::board::{Line, Range};
+use nexus_init::grant::{Bus, Memory};
 use nexus_init::init::{Init, Lines, Root};
 use nexus_init::registry::Registry;
 use nexus_proto::init::ServiceState;
 use nexus_sysdesc::{
-    Danger, Description, Device, Need, Permission, Profile, Rule, Service, testing,
+    Danger, Description, Device, Need, Permission, Profile, Queue, Rule, Service, Shape, testing,
 };
 
 use crate::outside::Outside;
@@ -18,6 +19,10 @@ pub const INIT: Sender = Sender { service_id: 1, incarnation: 1 };
 pub const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
 /// A service that may ask init about others, and policyd nothing.
 pub const SHELL: Sender = Sender { service_id: 10, incarnation: 1 };
+/// busd.
+pub const BUSD: Sender = Sender { service_id: 11, incarnation: 1 };
+/// Its process.
+pub const BUSD_PROCESS: Handle = Handle(110);
 /// The root window, as init names it.
 pub const ROOT: Handle = Handle(1);
 const ROOT_BASE: u64 = 0x1000_0000;
@@ -33,8 +38,10 @@ pub const LINES: Handle = Handle(2);
 pub const LINE_RANGE: (u64, u64) = (1, 8);
 /// The line of the first device.
 pub const LINE: u16 = 5;
-/// The registers of the first device that are written, one at a time.
+/// The registers of each device that are written, one at a time.
 pub const REGISTERS: u64 = 1 << 20 | 1 << 25;
+/// The device that reaches memory by itself.
+pub const REACHING: u16 = 1;
 /// Least microseconds between two interrupts of that line, by the rules.
 pub const INTERVAL: u32 = 100;
 /// The same in ticks.
@@ -59,29 +66,52 @@ pub fn process_of(service: u32) -> Handle {
 /// What is asked for a request.
 #[must_use]
 pub fn need(device: u16) -> Need {
-    let lined = device == 0;
     Need {
         device,
         rights: RIGHTS,
-        irq: lined,
-        registers: lined.then_some(REGISTERS),
-        queues: Vec::new(),
+        irq: device == 0,
+        registers: Some(REGISTERS),
+        queues: if device == REACHING { queues() } else { Vec::new() },
     }
+}
+
+fn queues() -> Vec<Queue> {
+    vec![Queue { shapes: vec![Shape { heads: 2, reads: vec![16], writes: vec![512] }] }]
+}
+
+/// What the second device is to reach.
+///
+/// # Panics
+/// Never: a device can have such queues.
+#[must_use]
+pub fn memory() -> Memory {
+    let bus = Bus::new(BUSD, &queues(), true).expect("queues of a device");
+    bus.memory.expect("some")
+}
+
+/// Pages of all memory that a device is to reach.
+///
+/// # Panics
+/// As for [`memory`].
+#[must_use]
+pub fn pool_of(device: u16) -> u16 {
+    let layout = nexus_sysdesc::layout::Layout::of(&need(device).queues);
+    layout.expect("queues of a device").pages()
 }
 
 fn device(id: u16) -> Device {
     Device {
         id,
         name: format!("device{id}"),
-        compatible: format!("test,device{id}"),
-        virtio_id: None,
+        compatible: if id == REACHING { "virtio,mmio".into() } else { format!("test,device{id}") },
+        virtio_id: (id == REACHING).then_some(4),
         instance: 0,
         base: None,
         says: None,
         window_len: 0x1000,
         irq: id == 0,
-        dma: false,
-        danger: Danger::Low,
+        dma: id == REACHING,
+        danger: if id == REACHING { Danger::High } else { Danger::Low },
     }
 }
 
@@ -105,7 +135,7 @@ pub fn description(epoch: u32) -> Description {
         irq: need(*device).irq,
         registers: need(*device).registers,
         interval: if need(*device).irq { INTERVAL } else { 0 },
-        queues: Vec::new(),
+        queues: need(*device).queues,
         reason: "a test".into(),
     });
     let description = Description {
@@ -121,6 +151,7 @@ pub fn description(epoch: u32) -> Description {
             Service { needs: vec![need(0)], ..service(7, &[]) },
             service(8, &[]),
             service(10, &[Permission::View, Permission::Log, Permission::Ask]),
+            service(11, &[]),
         ],
         rules: rules.collect(),
     };
@@ -128,7 +159,7 @@ pub fn description(epoch: u32) -> Description {
     description
 }
 
-/// Init with everybody started, before anything is given. logd has room for `room` records.
+/// Init with everybody started, before anything is given, and with the second device at busd. logd has room for `room` records.
 ///
 /// # Panics
 /// Never: every service and device of the description is there.
@@ -137,7 +168,7 @@ pub fn started(room: usize) -> Init<Outside> {
     let range = Range::new(ROOT_BASE, 0x1_0000).expect("a range");
     let roots = vec![Root { handle: ROOT, range }];
     let mut init = Init::new(Registry::new(description(1)), roots, Outside::new(range, room));
-    for (id, process) in [(1, 0), (2, 20), (3, 30), (7, 70), (8, 80), (10, 90)] {
+    for (id, process) in [(1, 0), (2, 20), (3, 30), (7, 70), (8, 80), (10, 90), (11, 110)] {
         let record = init.registry.service_mut(id).expect("a service");
         record.process = Some(Handle(process));
         record.incarnation = 1;
@@ -150,5 +181,9 @@ pub fn started(room: usize) -> Init<Outside> {
     init.registry.device_mut(0).expect("a device").line = Line::Own(LINE);
     let (first, count) = LINE_RANGE;
     init.lines = Some(Lines { handle: LINES, first, count, timebase_hz: TIMEBASE_HZ });
+    let window = init.registry.device(REACHING).and_then(|device| device.window);
+    init.reaching = window.into_iter().map(|window| (REACHING, window)).collect();
+    init.hand_over();
+    init.machine.begin(room);
     init
 }

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use nexus_abi::KindCode;
 use nexus_proto::entropy::{Entropy, Random};
 use nexus_proto::init::{
-    Board, BoardEntry, CapEntry, Caps, Init, IrqEntry, Irqs, Mem, MemInfo, OwnerInfo, Owners,
-    Readiness, Ready, ServiceInfo, ServiceStat, Services, Stat, Try, TryAnswer,
+    Board, BoardEntry, CapEntry, Caps, Dma, DmaEntry, Init, IrqEntry, Irqs, Mem, MemInfo,
+    OwnerInfo, Owners, Readiness, Ready, ServiceInfo, ServiceStat, Services, Stat, Try, TryAnswer,
 };
 use nexus_proto::log::{FindLine, LineInfo, LineText, Log, ReadEntry, ReadHashes, ReadStamp};
 use nexus_proto::policy::{
@@ -133,6 +133,11 @@ pub fn owners() -> Result<Vec<OwnerInfo>, Trouble> {
 /// The interrupt lines that are given.
 pub fn irqs() -> Result<Vec<IrqEntry>, Trouble> {
     list(ids::INIT, |cursor| Irqs { cursor }, |item| item.next.into())
+}
+
+/// The devices that reach memory by themselves.
+pub fn dma() -> Result<Vec<DmaEntry>, Trouble> {
+    list(ids::INIT, |cursor| Dma { cursor }, |item| item.next.into())
 }
 
 /// The board.

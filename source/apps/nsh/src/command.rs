@@ -70,6 +70,10 @@ specs! {
     "irqs" [] "irqs", "the interrupt lines: owners, and what came",
         "A line has one owner, that of its device. Held back is an acknowledgement that came before \
          the interval of the rule was over: the next interrupt waits for the rest of it.";
+    "dma" [] "dma", "which device reaches memory by itself, and what",
+        "A device reaches its pool and nothing else. Reach is what of that it can be made to read or \
+         write, by tables that nobody can change; the digest is of those. A device in quarantine did not \
+         come to rest when its owner ended, and is given to nobody any more.";
     "caps" [Service] "caps SERVICE", "what a service holds, as the kernel tells it",
         "`send` is an endpoint that it may call, `recv` the one that it serves; `own` stands for \
          derive, grant, revoke and manage together.";
@@ -128,6 +132,8 @@ pub enum Command {
     Owners,
     /// Interrupt lines.
     Irqs,
+    /// Devices that reach memory by themselves.
+    Dma,
     /// Capabilities of a service.
     Caps(u32),
     /// So many records.
@@ -194,6 +200,7 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("devices", _) => Command::Devices,
         ("owners", _) => Command::Owners,
         ("irqs", _) => Command::Irqs,
+        ("dma", _) => Command::Dma,
         ("caps", args) => Command::Caps(service(spec, args.first(), names)?),
         ("ledger", args) => Command::Ledger(how_many(spec, args.first())?),
         ("why", args) => {

@@ -123,6 +123,7 @@ impl Shell {
             }
             Command::Owners => show::owners(&ask::owners()?, names),
             Command::Irqs => show::irqs(&ask::irqs()?, names),
+            Command::Dma => show::dma(&ask::dma()?, names),
             Command::Caps(service) => {
                 let servers = ask::servers(&ask::services()?);
                 let owners = ask::owners().unwrap_or_default();

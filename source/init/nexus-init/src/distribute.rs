@@ -3,14 +3,19 @@
 use alloc::vec::Vec;
 
 use nexus_abi::{Handle, KindCode, Rights};
-use nexus_proto::init::{OwnerState, Refusal};
+use nexus_proto::bus;
+use nexus_proto::init::{DmaState, OwnerState, Refusal};
 use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome as Came};
 use nexus_proto::policy::{NO_LINE, NO_RULE};
-use nexus_proto::{Asker, ids};
-use nexus_sysdesc::Need;
+use nexus_proto::{Asker, Zero, ids};
+use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::{Device, Need};
 
 use crate::board::{Finder, Line, Node, Probe, Range, Tree, view};
-use crate::grant::{Grant, Granted, LineRoute, Outcome, Question, Refused, Route, refusal_entry};
+use crate::grant::{
+    Bus, Grant, Granted, KEPT, LineRoute, Outcome, Question, Refused, Route, Source, is_done,
+    not_derived, refusal_entry,
+};
 use crate::init::{Init, Lines, Machine, Root};
 use crate::words;
 
@@ -29,12 +34,23 @@ impl<M: Machine + Probe> Init<M> {
                 record.missing = found.err();
             }
         }
+        let device_at = |node: usize| {
+            let device = places.iter().position(|place| *place == Some(node));
+            device.and_then(|device| u16::try_from(device).ok()).unwrap_or(NO_DEVICE)
+        };
+        let windows = finder.full_slots(&mut self.machine).into_iter();
+        self.reaching = windows.map(|(node, window)| (device_at(node), window)).collect();
         let name = |node: usize| tree.nodes().get(node).map_or("", Node::name).into();
         let unnamed = finder.unnamed(&mut self.machine).into_iter();
         self.unnamed = unnamed.map(|(node, range)| (name(node), range)).collect();
         let roots: Vec<Range> = self.roots.iter().map(|root| root.range).collect();
         self.board = view(tree, finder.slots(), &places, &roots);
     }
+}
+
+/// Pages of all memory that a device is to reach for a need.
+pub(crate) fn pages_of(need: &Need) -> u16 {
+    Layout::of(&need.queues).map_or(0, |layout| layout.pages())
 }
 
 impl<M: Machine> Init<M> {
@@ -85,6 +101,9 @@ impl<M: Machine> Init<M> {
                     // It was late twice: nobody waits for it any more.
                     self.second_questions = 0;
                 }
+                if let Some(state) = refused.released {
+                    self.registry.released(need.device, state);
+                }
                 self.registry.refused(need.device, &refused);
                 None
             }
@@ -119,7 +138,7 @@ impl<M: Machine> Init<M> {
             len: window.map_or(0, |window| window.len),
             registers: need.registers,
             line: line.number(),
-            pool: 0,
+            pool: pages_of(need),
             nonce: self.nonces.take(),
         }
     }
@@ -133,18 +152,38 @@ impl<M: Machine> Init<M> {
             let line = u64::from(record.line.own()?);
             self.lines.filter(|lines| lines.have(line)).ok_or(Refusal::OutOfReach)?;
         }
-        let window = Range::new(question.base, question.len).ok_or(Refusal::Absent)?;
-        let mut roots = self.roots.iter();
-        let root = roots.find(|root| root.range.contains(window)).ok_or(Refusal::OutOfReach)?;
         Ok(Route {
-            root: root.handle,
-            root_base: root.range.base,
+            source: self.source(question, need)?,
             line: self.line_route(question),
             process,
             policyd: self.registry.sender(ids::POLICYD),
             epoch: self.registry.description().epoch,
             again: None,
         })
+    }
+
+    /// Where the window of a device comes from: from busd, if the device reaches memory by itself.
+    fn source(&self, question: &Question, need: &Need) -> Result<Source, Refusal> {
+        let description = self.registry.description();
+        if !description.device(need.device).is_some_and(|device| device.dma) {
+            let window = Range::new(question.base, question.len).ok_or(Refusal::Absent)?;
+            let Root { handle: root, range } = self.root_of(window)?;
+            return Ok(Source::Root { root, base: range.base });
+        }
+        // busd is not asked about a device that it would have to take from somebody, or that is no good.
+        match self.registry.device(need.device).map(|record| (record.state, record.dma)) {
+            Some((OwnerState::Held, _)) => return Err(Refusal::KernelRefused),
+            Some((_, DmaState::Quarantined)) => return Err(Refusal::BusRefused),
+            _ => {}
+        }
+        let rule = description.rule_for(question.service, question.device);
+        let as_ruled = rule.is_some_and(|rule| rule.queues == need.queues);
+        Bus::new(self.registry.sender(ids::BUSD), &need.queues, as_ruled).map(Source::Bus)
+    }
+
+    fn root_of(&self, window: Range) -> Result<Root, Refusal> {
+        let mut roots = self.roots.iter();
+        roots.find(|root| root.range.contains(window)).copied().ok_or(Refusal::OutOfReach)
     }
 
     /// Where lines come from, and how often this one may interrupt.
@@ -166,7 +205,7 @@ impl<M: Machine> Init<M> {
         let entry = refusal_entry(question, NO_RULE, self.registry.description().epoch, refusal);
         // A refusal stands whether or not it is recorded.
         let _ = self.machine.record(&entry);
-        Refused { refusal, ruling: None }
+        Refused { refusal, ruling: None, released: None }
     }
 
     /// Records that nobody gets the devices that the description does not mean.
@@ -191,18 +230,82 @@ impl<M: Machine> Init<M> {
         }
     }
 
-    /// Lets go of all root windows, and of all interrupt lines: nothing more will be given.
+    /// Before the first owner starts: passes every device that reaches memory by itself to busd, which
+    /// resets it, and lets go of all root windows. What is left is a window for each other device that
+    /// somebody asks for.
+    pub fn hand_over(&mut self) {
+        for (device, window) in core::mem::take(&mut self.reaching) {
+            let Err(refusal) = self.pass_on(device, window) else { continue };
+            nexus_rt::warn!(
+                "busd does not have {}: {}",
+                self.registry.device_name(device),
+                refusal.text()
+            );
+            if let Some(record) = self.registry.device_mut(device) {
+                record.missing = Some(refusal);
+            }
+        }
+        let parts = self.parts_to_give();
+        self.drop_windows();
+        self.roots = parts;
+    }
+
+    /// Gives busd the window of a device, by which it can have addresses placed, and can write no
+    /// register that holds one. If busd does not take it, nobody has it.
+    fn pass_on(&mut self, device: u16, window: Range) -> Result<(), Refusal> {
+        let root = self.root_of(window)?;
+        let offset = window.base.wrapping_sub(root.range.base);
+        let rights = KEPT | Rights::PLACE;
+        let part = self.machine.cap_derive(root.handle, rights, offset, window.len);
+        let part = part.map_err(not_derived)?;
+        let limited = self.machine.cap_limit(part, bus::REGISTERS);
+        let taken = limited.map_err(|_| Refusal::KernelRefused).and_then(|()| {
+            let answer = self.machine.take(&bus::Take { device, zero: Zero::ZERO }, part);
+            is_done::<bus::Take>(self.registry.sender(ids::BUSD), answer)
+        });
+        if taken.is_err() {
+            // It fails only when it is gone, and all derived from it with it.
+            let _ = self.machine.cap_revoke(part);
+        }
+        // As above. What busd has of it stays.
+        let _ = self.machine.cap_drop(part);
+        taken
+    }
+
+    /// A window for each device that somebody asks for and that init gives itself. It cannot be mapped.
+    fn parts_to_give(&mut self) -> Vec<Root> {
+        let description = self.registry.description();
+        let given = |device: &&Device| !device.dma && description.owner(device.id).is_some();
+        let devices = description.devices.iter().filter(given);
+        let windows = devices.filter_map(|device| self.registry.device(device.id)?.window);
+        let windows: Vec<Range> = windows.collect();
+        let mut parts = Vec::new();
+        for range in windows {
+            let Ok(root) = self.root_of(range) else { continue };
+            let offset = range.base.wrapping_sub(root.range.base);
+            // Without one, who asks for the device is refused.
+            let part = self.machine.cap_derive(root.handle, KEPT, offset, range.len);
+            parts.extend(part.ok().map(|handle| Root { handle, range }));
+        }
+        parts
+    }
+
+    /// Lets go of all windows, and of all interrupt lines: nothing more will be given.
     pub fn drop_roots(&mut self) {
         self.registry.distributed = true;
         self.second_questions = 0;
-        for Root { handle, range: Range { base, len } } in core::mem::take(&mut self.roots) {
-            let entry = Entry { base, len, ..self.drop_entry(KindCode::DeviceMmio) };
-            self.drop_recorded(handle, &entry);
-        }
+        self.drop_windows();
         if let Some(lines) = self.lines.take() {
             let line = u16::try_from(lines.first).unwrap_or(u16::MAX);
             let entry = Entry { line, len: lines.count, ..self.drop_entry(KindCode::Irq) };
             self.drop_recorded(lines.handle, &entry);
+        }
+    }
+
+    fn drop_windows(&mut self) {
+        for Root { handle, range: Range { base, len } } in core::mem::take(&mut self.roots) {
+            let entry = Entry { base, len, ..self.drop_entry(KindCode::DeviceMmio) };
+            self.drop_recorded(handle, &entry);
         }
     }
 

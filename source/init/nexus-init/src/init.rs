@@ -3,7 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use nexus_abi::{CapInfo, Error, Handle, IrqInfo, ProcessInfo};
+use nexus_abi::{CapInfo, Error, Handle, IrqInfo, ProcessInfo, Received};
+use nexus_proto::bus::Take;
 
 use crate::board::{Piece, Range};
 use crate::grant::{Nonces, World};
@@ -32,6 +33,12 @@ pub trait Machine: World {
     /// # Errors
     /// As there.
     fn irq_stat(&mut self, irq: Handle) -> Result<IrqInfo, Error>;
+
+    /// Has busd take a device, with its window, and waits for its answer for a bounded time.
+    ///
+    /// # Errors
+    /// As for [`World::decide`].
+    fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error>;
 
     /// Ticks of the `time` CSR.
     fn ticks(&mut self) -> u64;
@@ -91,6 +98,10 @@ pub struct Init<M> {
     pub board: Vec<Piece>,
     /// Devices that nobody gets, because the description means none of them: node and registers.
     pub unnamed: Vec<(String, Option<Range>)>,
+    /// Virtio slots with a device in them, and its number in the description, or
+    /// [`NO_DEVICE`](nexus_proto::log::NO_DEVICE): each reaches memory by itself. Empty once busd has
+    /// them.
+    pub reaching: Vec<(u16, Range)>,
     /// What it can hand out.
     pub roots: Vec<Root>,
     /// The interrupt lines that it can hand out; `None` on a board without them.
@@ -112,6 +123,7 @@ impl<M: Machine> Init<M> {
             registry,
             board: Vec::new(),
             unnamed: Vec::new(),
+            reaching: Vec::new(),
             roots,
             lines: None,
             read_as: None,

@@ -5,11 +5,19 @@ use alloc::vec::Vec;
 use nexus_proto::ids;
 use nexus_sysdesc::Description;
 
-/// Places in [`Description::services`] of all services that init starts: logd and policyd first,
-/// because nothing is given without them, then servers before their clients. A server has at
-/// least the priority of its clients, so that priority decides, and calls among equals.
+/// Places in [`Description::services`] of all services that init starts, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    /// logd, policyd and busd, because nothing is given without them, and whomever they call.
+    pub authorities: Vec<usize>,
+    /// The others.
+    pub others: Vec<usize>,
+}
+
+/// Authorities first, then servers before their clients. A server has at least the priority of its
+/// clients, so that priority decides, and calls among equals.
 #[must_use]
-pub fn start_order(description: &Description) -> Vec<usize> {
+pub fn start_order(description: &Description) -> Order {
     let mut waiting: Vec<usize> = (0..description.services.len()).collect();
     waiting.retain(|index| id(description, *index) != description.init);
     waiting.sort_by_key(|index| rank(description, *index));
@@ -21,23 +29,33 @@ pub fn start_order(description: &Description) -> Vec<usize> {
         let next = waiting.iter().position(free).unwrap_or(0);
         order.push(waiting.remove(next));
     }
-    order
+    let last = order.iter().rposition(|index| group(id(description, *index)) < OTHERS);
+    let others = order.split_off(last.map_or(0, |last| last.saturating_add(1)));
+    Order { authorities: order, others }
 }
 
 fn id(description: &Description, index: usize) -> u32 {
     description.services.get(index).map_or(0, |service| service.id)
 }
 
-/// Sorts logd and policyd first, then by falling priority, then by id.
-fn rank(description: &Description, index: usize) -> (u8, u8, u32) {
-    let id = id(description, index);
-    let group = match id {
+/// Those that are no authority.
+const OTHERS: u8 = 3;
+
+/// Authorities, each before those that ask it.
+fn group(id: u32) -> u8 {
+    match id {
         ids::LOGD => 0,
         ids::POLICYD => 1,
-        _ => 2,
-    };
+        ids::BUSD => 2,
+        _ => OTHERS,
+    }
+}
+
+/// Sorts authorities first, then by falling priority, then by id.
+fn rank(description: &Description, index: usize) -> (u8, u8, u32) {
+    let id = id(description, index);
     let priority = description.services.get(index).map_or(0, |service| service.priority);
-    (group, u8::MAX - priority, id)
+    (group(id), u8::MAX - priority, id)
 }
 
 /// True when nobody that this service calls still waits for its start.
@@ -80,7 +98,8 @@ mod tests {
             services,
             rules: Vec::new(),
         };
-        start_order(&description).into_iter().map(|index| id(&description, index)).collect()
+        let Order { authorities, others } = start_order(&description);
+        authorities.into_iter().chain(others).map(|index| id(&description, index)).collect()
     }
 
     #[test]
@@ -93,9 +112,10 @@ mod tests {
             service(5, 16, &[3, 6]),
             service(6, 16, &[3]),
             service(10, 8, &[1, 4, 5, 6]),
-            service(11, 30, &[]),
+            service(11, 21, &[3]),
+            service(12, 30, &[]),
         ];
-        assert_eq!(order(services), [3, 2, 11, 4, 6, 5, 10]);
+        assert_eq!(order(services), [3, 2, 11, 12, 4, 6, 5, 10]);
     }
 
     #[test]

@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 
 use nexus_abi::{EndReason, Handle};
 use nexus_proto::Subject;
-use nexus_proto::init::{OwnerState, Refusal, ServiceState};
+use nexus_proto::init::{DmaState, OwnerState, Refusal, ServiceState};
 use nexus_proto::policy::NO_RULE;
 
 use crate::board::{Line, Range};
+use crate::grant::{Memory, Pieces};
 
 /// One service of the description.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,20 +53,24 @@ pub struct DeviceRecord {
     pub window: Option<Range>,
     /// Its interrupt line, as the tree says.
     pub line: Line,
-    /// Why it has none, once it has been looked for.
+    /// Why nobody can have it, once it has been looked for: it is not there, or busd has not taken it.
     pub missing: Option<Refusal>,
     /// How it stands.
     pub state: OwnerState,
     /// Who holds it, or held it last; id 0 when nobody ever did.
     pub owner: Subject,
-    /// What init keeps of it while it is given.
-    pub kept: Handle,
+    /// What init keeps of each piece of it, and what its owner has.
+    pub pieces: Pieces,
     /// Rights of its owner.
     pub rights: u16,
     /// Registers that its owner can write, one at a time.
     pub registers: Option<u64>,
-    /// The interrupt line that its owner has, and what init keeps of it.
-    pub given_line: Option<(u16, Handle)>,
+    /// The interrupt line that its owner has.
+    pub given_line: Option<u16>,
+    /// The memory that it reaches by itself, once it was set up to reach any.
+    pub memory: Option<Memory>,
+    /// How that stands.
+    pub dma: DmaState,
     /// The rule concerned; [`NO_RULE`] when there is none.
     pub rule: u16,
     /// Why it is not given, in the word of the reason.
@@ -80,10 +85,12 @@ impl DeviceRecord {
         missing: None,
         state: OwnerState::Unclaimed,
         owner: Subject { id: 0, incarnation: 0 },
-        kept: Handle::NONE,
+        pieces: Pieces::NONE,
         rights: 0,
         registers: None,
         given_line: None,
+        memory: None,
+        dma: DmaState::None,
         rule: NO_RULE,
         refusal: None,
     };
@@ -96,8 +103,6 @@ pub struct Held {
     pub memory: Vec<Handle>,
     /// The endpoint that it served.
     pub endpoint: Handle,
-    /// Its devices, and what init keeps of their windows.
-    pub windows: Vec<(u16, Handle)>,
-    /// What init keeps of their interrupt lines.
-    pub lines: Vec<Handle>,
+    /// Its devices, and what init keeps of them.
+    pub devices: Vec<(u16, Pieces)>,
 }

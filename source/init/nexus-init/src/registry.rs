@@ -3,14 +3,14 @@
 use alloc::vec::Vec;
 
 use nexus_abi::{EndReason, Sender};
-use nexus_proto::init::{OwnerState, Readiness, Refusal, ReportState, ServiceState};
+use nexus_proto::init::{DmaState, OwnerState, Readiness, Refusal, ReportState, ServiceState};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{NO_LINE, NO_RULE};
 use nexus_proto::{Subject, Zero};
 use nexus_sysdesc::{Description, Need};
 
 use crate::board::Line;
-use crate::grant::{Granted, Refused};
+use crate::grant::{Granted, Piece, Refused};
 use crate::records::{DeviceRecord, Held, ServiceRecord};
 use crate::words;
 
@@ -114,15 +114,31 @@ impl Registry {
         if let Some(record) = self.device_mut(need.device) {
             record.state = OwnerState::Held;
             record.owner = owner;
-            record.kept = granted.window.kept;
+            record.pieces = granted.pieces;
             record.rights = need.rights;
             record.registers = need.registers;
-            record.given_line = match (record.line, granted.line) {
-                (Line::Own(number), Some(line)) => Some((number, line.kept)),
+            record.given_line = match (record.line, granted.pieces.get(Piece::Line)) {
+                (Line::Own(number), Some(_)) => Some(number),
                 _ => None,
             };
+            if granted.memory.is_some() {
+                (record.memory, record.dma) = (granted.memory, DmaState::InUse);
+            }
             record.rule = granted.rule;
             record.refusal = None;
+        }
+    }
+
+    /// busd was told to take a device back, and this is how its memory stands. What init kept of it is
+    /// gone, but for its line.
+    pub fn released(&mut self, device: u16, state: DmaState) {
+        let Some(record) = self.device_mut(device) else { return };
+        for piece in [Piece::Window, Piece::Pool, Piece::Used] {
+            record.pieces.set(piece, None);
+        }
+        // Without memory there is nothing to be cleared.
+        if state == DmaState::Quarantined || record.memory.is_some() {
+            record.dma = state;
         }
     }
 
@@ -229,8 +245,7 @@ impl Registry {
         for (device, record) in (0..).zip(self.devices.iter_mut()) {
             if record.state == OwnerState::Held && record.owner == subject {
                 record.state = OwnerState::OwnerEnded;
-                held.windows.push((device, record.kept));
-                held.lines.extend(record.given_line.map(|(_, kept)| kept));
+                held.devices.push((device, record.pieces));
             }
         }
         held
@@ -249,7 +264,7 @@ impl Registry {
             len: window.len,
             epoch: self.description.epoch,
             registers: record.registers.into(),
-            line: record.given_line.map_or(NO_LINE, |(line, _)| line),
+            line: record.given_line.unwrap_or(NO_LINE),
             ..Entry::about(Event::Revoke, Outcome::None, record.owner)
         })
     }

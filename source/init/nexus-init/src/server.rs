@@ -5,15 +5,16 @@ use alloc::vec::Vec;
 
 use nexus_abi::{CapInfo, Handle, KindCode, Message, Sender};
 use nexus_proto::init::{
-    Board, BoardEntry, CapEntry, Caps, EndKind, IrqEntry, Irqs, MemInfo, OwnerInfo, OwnerState,
-    Owners, Report, ReportState, Request, ServiceInfo, ServiceStat, ServiceState, Services, Stat,
-    Try, TryAnswer,
+    Board, BoardEntry, CapEntry, Caps, Dma, DmaEntry, EndKind, IrqEntry, Irqs, MemInfo, OwnerInfo,
+    OwnerState, Owners, Report, ReportState, Request, ServiceInfo, ServiceStat, ServiceState,
+    Services, Stat, Try, TryAnswer,
 };
 use nexus_proto::policy::NO_LINE;
 use nexus_proto::{Name, Operation, ServiceError, Subject, Zero, ids};
 use nexus_sysdesc::Permission;
 
-use crate::grant::{Question, check};
+use crate::distribute::pages_of;
+use crate::grant::{Piece, Question, check};
 use crate::init::{Init, Machine};
 use crate::words;
 
@@ -36,6 +37,7 @@ impl<M: Machine> Init<M> {
             Request::Board(ask) => ask.answer(self.board_entry(sender, ask)),
             Request::Report(ask) => ask.answer(self.report(sender, ask)),
             Request::Irqs(ask) => ask.answer(self.irq_entry(sender, ask)),
+            Request::Dma(ask) => ask.answer(self.dma_entry(sender, ask)),
         }
     }
 
@@ -71,7 +73,7 @@ impl<M: Machine> Init<M> {
             rule: record.rule,
             state: record.state,
             dma: device.dma,
-            line: record.given_line.map_or(NO_LINE, |(line, _)| line),
+            line: record.given_line.unwrap_or(NO_LINE),
             registers: record.registers.into(),
             zero: Zero::ZERO,
             name: Name::new(&device.name),
@@ -86,8 +88,10 @@ impl<M: Machine> Init<M> {
         let devices = (0..).zip(self.registry.devices());
         let mut given = devices
             .filter(|(device, record)| *device >= cursor && record.state == OwnerState::Held)
-            .filter_map(|(device, record)| Some((device, record.owner, record.given_line?)));
-        let (device, owner, (line, kept)) = given.next().ok_or(ServiceError::NotFound)?;
+            .filter_map(|(device, record)| {
+                Some((device, record.owner, record.given_line?, record.pieces.kept(Piece::Line)?))
+            });
+        let (device, owner, line, kept) = given.next().ok_or(ServiceError::NotFound)?;
         let next = given.next().map_or(0, |(device, ..)| u32::from(device));
         let info = self.machine.irq_stat(kept).map_err(|_| ServiceError::Unavailable)?;
         Ok(IrqEntry {
@@ -100,6 +104,28 @@ impl<M: Machine> Init<M> {
             last: info.last,
             interval: info.interval,
             state: u8::try_from(info.state.code()).unwrap_or(0),
+            zero: Zero::ZERO,
+        })
+    }
+
+    /// The first device at or after the cursor that reaches memory by itself.
+    fn dma_entry(&self, sender: Sender, ask: &Dma) -> Answer<Dma> {
+        self.require(sender, Permission::View)?;
+        let cursor = u16::try_from(ask.cursor).map_err(|_| ServiceError::NotFound)?;
+        let devices = self.registry.description().devices.iter();
+        let mut reaching = devices.filter(|one| one.dma && one.id >= cursor).map(|one| one.id);
+        let device = reaching.next().ok_or(ServiceError::NotFound)?;
+        let record = self.registry.device(device).ok_or(ServiceError::NotFound)?;
+        let memory = record.memory.unwrap_or_default();
+        Ok(DmaEntry {
+            next: reaching.next().map_or(0, u32::from),
+            device,
+            pool: device,
+            owner: record.owner,
+            len: memory.pool,
+            reach: memory.reach.into(),
+            digest: memory.digest,
+            state: record.dma,
             zero: Zero::ZERO,
         })
     }
@@ -226,7 +252,7 @@ impl<M: Machine> Init<M> {
             len: window.map_or(len, |window| window.len),
             registers: need.and_then(|need| need.registers),
             line: line.map_or(NO_LINE, |device| device.line.number()),
-            pool: 0,
+            pool: need.map_or(0, pages_of),
             nonce: self.nonces.take(),
         }
     }

@@ -1,9 +1,11 @@
 //! What init does when a service ends.
 
 use nexus_abi::{EndReason, Handle, ProcessState};
-use nexus_proto::Subject;
-use nexus_proto::init::ServiceState;
+use nexus_proto::bus::Release;
+use nexus_proto::init::{DmaState, ServiceState};
+use nexus_proto::{Subject, ids};
 
+use crate::grant::{Piece, Pieces, is_done, release, state_after};
 use crate::init::{Init, Machine};
 use crate::records::Held;
 use crate::words;
@@ -29,7 +31,7 @@ impl<M: Machine> Init<M> {
         let subject = self.registry.subject(id);
         let held = self.registry.ended(id, end);
         self.take_back(&held);
-        self.tell_end(id, subject, end, &held.windows);
+        self.tell_end(id, subject, end, &held.devices);
     }
 
     /// Ends what there is of a service that could not be started, and takes back what it was
@@ -37,7 +39,7 @@ impl<M: Machine> Init<M> {
     pub fn abandon(&mut self, id: u32, state: ServiceState) {
         let held = self.registry.ended(id, EndReason::Killed(0));
         self.take_back(&held);
-        self.record_revokes(&held.windows);
+        self.record_revokes(&held.devices);
         if let Some(record) = self.registry.service_mut(id) {
             record.state = state;
             record.end = None;
@@ -49,11 +51,11 @@ impl<M: Machine> Init<M> {
     }
 
     fn take_back(&mut self, held: &Held) {
-        // Lines before windows, as the kernel does it.
-        let windows = held.windows.iter().map(|(_, kept)| kept);
-        for kept in held.lines.iter().chain(windows) {
-            // The kernel has taken it back already; this makes sure before it is recorded.
-            let _ = self.machine.cap_revoke(*kept);
+        for piece in Piece::ALL {
+            for kept in held.devices.iter().filter_map(|(_, pieces)| pieces.kept(piece)) {
+                // The kernel has taken it back already; this makes sure before it is recorded.
+                let _ = self.machine.cap_revoke(kept);
+            }
         }
         if held.endpoint != Handle::NONE {
             // Whoever waits for it, or calls it later, is told that it is gone.
@@ -64,10 +66,32 @@ impl<M: Machine> Init<M> {
             // Nothing to do when it fails: then it is gone already.
             let _ = self.machine.cap_drop(*vmo);
         }
+        for (device, pieces) in &held.devices {
+            if self.registry.description().device(*device).is_some_and(|device| device.dma) {
+                self.release(*device, pieces);
+            }
+        }
     }
 
-    fn record_revokes(&mut self, windows: &[(u16, Handle)]) {
-        for (device, _) in windows {
+    /// Has busd reset a device, and clear its memory, once nobody has a part of it any more.
+    fn release(&mut self, device: u16, pieces: &Pieces) {
+        for piece in [Piece::Window, Piece::Pool, Piece::Used] {
+            if let Some(kept) = pieces.kept(piece) {
+                // As above.
+                let _ = self.machine.cap_drop(kept);
+            }
+        }
+        let answer = self.machine.release(&release(device));
+        let state = state_after(is_done::<Release>(self.registry.sender(ids::BUSD), answer));
+        if state == DmaState::Quarantined {
+            let name = self.registry.device_name(device);
+            nexus_rt::error!("{name} did not come to rest, and is given to nobody any more");
+        }
+        self.registry.released(device, state);
+    }
+
+    fn record_revokes(&mut self, devices: &[(u16, Pieces)]) {
+        for (device, _) in devices {
             if let Some(entry) = self.registry.revoke_entry(*device) {
                 // The end of the service says as much, if this record is lost.
                 let _ = self.machine.record(&entry);
@@ -75,9 +99,9 @@ impl<M: Machine> Init<M> {
         }
     }
 
-    fn tell_end(&mut self, id: u32, subject: Subject, end: EndReason, windows: &[(u16, Handle)]) {
+    fn tell_end(&mut self, id: u32, subject: Subject, end: EndReason, devices: &[(u16, Pieces)]) {
         let recorded = self.machine.record(&words::exit_entry(subject, end)).is_some();
-        self.record_revokes(windows);
+        self.record_revokes(devices);
         let name = self.registry.name(id);
         let text = alloc::format!("{name} ended: {}", words::end_text(end));
         if recorded {

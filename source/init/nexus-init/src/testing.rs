@@ -1,13 +1,17 @@
-//! A small kernel, policyd and logd for tests.
+//! A small kernel, policyd, logd and busd for tests.
 
+mod bus;
 mod machine;
 
-use nexus_abi::{EndReason, Error, Handle, KindCode, Message, Received, Rights, Sender};
+use nexus_abi::{CapInfo, EndReason, Error, Handle, KindCode, Message, Received, Rights, Sender};
+use nexus_proto::bus::{Prepare, Release};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, NO_LINE, Reason, Verdict};
 use nexus_proto::{Asker, Operation, Subject};
 
-use crate::grant::{LineRoute, Question, Route, World};
+use crate::grant::{LineRoute, Question, Route, Source, World};
+
+pub(crate) use bus::{BUSD, BUSD_ID, Busd, bus_route, queues, sealed};
 
 /// policyd, as the kernel stamps it.
 pub(crate) const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
@@ -52,10 +56,10 @@ pub(crate) fn masked(nonce: u64) -> Question {
 
 /// Where it comes from and goes.
 pub(crate) fn route() -> Route {
-    let (root, root_base, again) = (ROOT, ROOT_BASE, None);
+    let source = Source::Root { root: ROOT, base: ROOT_BASE };
     let line = LineRoute { root: LINES, first: 1, interval: INTERVAL, ticks: TICKS };
     let (policyd, line) = (POLICYD, Some(line));
-    Route { root, root_base, line, process: RNGD, policyd, epoch: 1, again }
+    Route { source, line, process: RNGD, policyd, epoch: 1, again: None }
 }
 
 /// How policyd behaves.
@@ -73,7 +77,7 @@ pub(crate) enum Policyd {
 /// One capability to a window, or to interrupt lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Cap {
-    /// The process that holds it; `None` for init.
+    /// The process that holds it; `None` for init, [`BUSD`] for busd.
     pub(crate) holder: Option<Handle>,
     pub(crate) kind: KindCode,
     pub(crate) rights: Rights,
@@ -83,12 +87,13 @@ pub(crate) struct Cap {
     pub(crate) len: u64,
     /// What `cap_limit` has set.
     pub(crate) limit: Option<u64>,
-    parent: Option<Handle>,
-    handle: Handle,
+    pub(crate) parent: Option<Handle>,
+    pub(crate) handle: Handle,
 }
 
-/// Kernel, policyd and logd in one.
+/// Kernel, policyd, logd and busd in one.
 pub(crate) struct Fake {
+    pub(crate) busd: Busd,
     pub(crate) policyd: Policyd,
     pub(crate) answers_as: Sender,
     pub(crate) epoch: u32,
@@ -135,6 +140,7 @@ impl Default for Fake {
         let (kind, rights, base, len) = (KindCode::Irq, irq, 1, LINE_COUNT);
         let lines = Cap { kind, rights, base, len, handle: LINES, ..root.clone() };
         Fake {
+            busd: Busd::default(),
             policyd: Policyd::Allows,
             answers_as: POLICYD,
             epoch: 1,
@@ -167,24 +173,29 @@ impl Fake {
 
     /// How many capabilities to a window processes hold.
     pub(crate) fn owners(&self) -> usize {
-        let held = self.caps.iter().filter(|cap| cap.holder.is_some());
-        held.filter(|cap| cap.kind == KindCode::DeviceMmio).count()
+        self.holders(KindCode::DeviceMmio)
     }
 
     /// How many interrupt lines processes hold.
     pub(crate) fn line_owners(&self) -> usize {
-        let held = self.caps.iter().filter(|cap| cap.holder.is_some());
-        held.filter(|cap| cap.kind == KindCode::Irq).count()
+        self.holders(KindCode::Irq)
+    }
+
+    /// How many capabilities of a kind processes hold, without busd.
+    pub(crate) fn holders(&self, kind: KindCode) -> usize {
+        let held = |cap: &&Cap| cap.holder.is_some_and(|holder| holder != BUSD);
+        self.caps.iter().filter(held).filter(|cap| cap.kind == kind).count()
     }
 
     /// The kernel takes back all that the target held.
     pub(crate) fn end_target(&mut self) {
         self.live = false;
-        self.caps.retain(|cap| cap.holder.is_none());
+        self.caps.retain(|cap| cap.holder.is_none_or(|holder| holder == BUSD));
     }
 
     pub(crate) fn assert_nothing_left(&self) {
-        assert_eq!(self.caps.len(), 2, "only the roots: {:?}", self.caps);
+        let left: Vec<&Cap> = self.caps.iter().filter(|cap| cap.holder != Some(BUSD)).collect();
+        assert_eq!(left.len(), 2, "only the roots: {left:?}");
     }
 
     fn received(&self, message: Message) -> Received {
@@ -215,12 +226,12 @@ impl Fake {
         rights: Rights,
         (base, len): (u64, u64),
     ) -> Result<Handle, Error> {
+        let above = self.cap(parent).ok_or(Error::BadHandle)?.clone();
         let apart = |cap: &Cap| cap.base + cap.len <= base || base + len <= cap.base;
         let mut siblings = self.caps.iter().filter(|cap| cap.parent == Some(parent));
-        if !siblings.all(apart) {
+        if above.kind != KindCode::Vmo && !siblings.all(apart) {
             return Err(Error::Busy);
         }
-        let above = self.cap(parent).ok_or(Error::BadHandle)?.clone();
         if let Some(error) = self.line_fails.filter(|_| above.kind == KindCode::Irq) {
             return Err(error);
         }
@@ -288,6 +299,16 @@ impl World for Fake {
         }
     }
 
+    fn prepare(&mut self, ask: &Prepare) -> Result<Received, Error> {
+        self.calls.push("prepare");
+        self.busd_prepares(ask)
+    }
+
+    fn release(&mut self, ask: &Release) -> Result<Received, Error> {
+        self.calls.push("release");
+        self.busd_releases(ask)
+    }
+
     fn record(&mut self, entry: &Entry) -> Option<u64> {
         self.calls.push("record");
         self.append(*entry)
@@ -339,6 +360,23 @@ impl World for Fake {
         }
         known.limit = Some(limit);
         Ok(())
+    }
+
+    fn cap_query(&mut self, cap: Handle) -> Result<CapInfo, Error> {
+        self.calls.push("query");
+        let known = self.cap(cap).ok_or(Error::BadHandle)?;
+        let manage = known.rights.contains(Rights::MANAGE);
+        let (base, len) = if manage { (known.base, known.len) } else { (0, 0) };
+        Ok(CapInfo {
+            kind: known.kind,
+            rights: known.rights,
+            base,
+            len: if known.kind == KindCode::Vmo { known.len } else { len },
+            object: 0,
+            mapped_pages: 0,
+            children: 0,
+            registers: known.limit.filter(|_| known.kind == KindCode::DeviceMmio),
+        })
     }
 
     fn cap_install(

@@ -1,6 +1,7 @@
 //! Init as a whole, over a small kernel.
 
 mod answers;
+mod bus;
 mod ends;
 mod give;
 mod lines;
@@ -9,12 +10,14 @@ use nexus_abi::{EndReason, Handle, Message, Rights, Sender};
 use nexus_proto::init::{Request, ServiceState};
 use nexus_proto::{Operation, ReplyError, Request as _, ServiceError};
 use nexus_sysdesc::sealed::OWNERS_REGISTERS;
-use nexus_sysdesc::{Danger, Description, Device, Need, Permission, Profile, Service, testing};
+use nexus_sysdesc::{
+    Danger, Description, Device, Need, Permission, Profile, Rule, Service, testing,
+};
 
 use crate::board::{Range, Tree};
 use crate::init::{Init, Root};
 use crate::registry::Registry;
-use crate::testing::{Fake, POLICYD, RNGD, ROOT, ROOT_BASE, ROOT_LEN};
+use crate::testing::{BUSD, Fake, POLICYD, RNGD, ROOT, ROOT_BASE, ROOT_LEN, queues};
 
 const VIRT: &[u8] = include_bytes!("../tests/data/qemu-virt.dtb");
 const RNGD_ID: Sender = Sender { service_id: 7, incarnation: 1 };
@@ -46,10 +49,29 @@ fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Se
     Service { needs, ..testing::service(id, name, permissions) }
 }
 
+/// What is asked for: all of a device; of one that reaches memory by itself, two registers and a queue.
 fn need(device: u16) -> Need {
     let rights = Rights::MAP | Rights::READ | Rights::WRITE;
-    let registers = (device == RNG).then_some(OWNERS_REGISTERS);
-    Need { device, rights: rights.bits(), irq: false, registers, queues: Vec::new() }
+    let (registers, queues) =
+        if device == RNG { (Some(OWNERS_REGISTERS), queues()) } else { (None, Vec::new()) };
+    Need { device, rights: rights.bits(), irq: false, registers, queues }
+}
+
+/// The rule that allows rngd just that.
+fn rule() -> Rule {
+    let Need { device, rights, registers, queues, .. } = need(RNG);
+    Rule {
+        number: 1,
+        id: "allow-rngd-rng0".into(),
+        subject: 7,
+        device,
+        rights,
+        irq: false,
+        registers,
+        interval: 0,
+        queues,
+        reason: "a test".into(),
+    }
 }
 
 /// What the shell may ask in most tests here.
@@ -74,8 +96,9 @@ fn description(shell: &[Permission]) -> Description {
             service(7, "rngd", &[RNG], &[]),
             service(8, "greedy", &[UART, CLINT, GONE], &[]),
             service(10, "nsh", &[], shell),
+            service(11, "busd", &[], &[]),
         ],
-        rules: vec![],
+        rules: vec![rule()],
     };
     description.validate().unwrap();
     description
@@ -92,9 +115,19 @@ fn started_with(shell: &[Permission]) -> Init<Fake> {
 }
 
 fn started_as(description: Description) -> Init<Fake> {
+    let mut init = located(description);
+    init.hand_over();
+    init.machine.calls.clear();
+    init.machine.ledger.clear();
+    init.machine.dropped.clear();
+    init
+}
+
+/// The same, before busd has anything.
+fn located(description: Description) -> Init<Fake> {
     let root = Root { handle: ROOT, range: Range::new(ROOT_BASE, ROOT_LEN).unwrap() };
     let mut init = Init::new(Registry::new(description), vec![root], Fake::default());
-    for (id, process) in [(1, 0), (2, 20), (7, RNGD.0), (8, 80), (10, 90)] {
+    for (id, process) in [(1, 0), (2, 20), (7, RNGD.0), (8, 80), (10, 90), (11, BUSD.0)] {
         let record = init.registry.service_mut(id).unwrap();
         record.process = Some(Handle(process));
         record.incarnation = 1;

@@ -13,7 +13,7 @@ use crate::grant::Refused;
 #[must_use]
 pub fn word(refused: &Refused) -> String {
     match refused {
-        Refused { refusal: Refusal::PolicyDenied, ruling: Some((reason, _)) } => {
+        Refused { refusal: Refusal::PolicyDenied, ruling: Some((reason, _)), .. } => {
             alloc::format!("denied:{}", reason.word())
         }
         Refused { refusal, .. } => refusal.word().into(),
@@ -24,7 +24,7 @@ pub fn word(refused: &Refused) -> String {
 #[must_use]
 pub fn sentence(refused: &Refused) -> &'static str {
     match refused {
-        Refused { refusal: Refusal::PolicyDenied, ruling: Some((reason, _)) } => reason.text(),
+        Refused { refusal: Refusal::PolicyDenied, ruling: Some((reason, _)), .. } => reason.text(),
         Refused { refusal, .. } => refusal.text(),
     }
 }

@@ -1,7 +1,7 @@
 //! `device`: identity of a device, and its data. Served by the owner of a device that has both.
 //!
-//! The data of a virtio device needs interrupts and DMA, which no service has in v1: those
-//! operations are answered with `NotSupported`.
+//! The data of a device has a protocol of its own where its owner offers it; an owner that does no input or
+//! output answers those operations with `NotSupported`.
 
 use crate::{Text, Zero};
 

@@ -31,6 +31,9 @@ protocol! {
         9 Report -> ();
         /// The interrupt lines that are given, as the kernel tells. Needs the permission to view.
         10 Irqs -> IrqEntry;
+        /// The devices that reach memory by themselves, and what they reach. Needs the permission to
+        /// view.
+        11 Dma -> DmaEntry;
     }
 }
 
@@ -123,6 +126,20 @@ codes! {
         24 BusRefused,
         /// What busd gave is not what policy allows.
         25 BusGarbled,
+    }
+}
+
+codes! {
+    /// How the memory stands that a device reaches by itself.
+    pub enum DmaState: u8 {
+        /// It reaches none.
+        1 None,
+        /// It is set up for its owner.
+        2 InUse,
+        /// Its owner has ended; it is reset, and its memory is cleared.
+        3 Quiet,
+        /// It did not come to rest, or nobody knows: it is given to nobody any more.
+        4 Quarantined,
     }
 }
 
@@ -437,6 +454,34 @@ payloads! {
         pub interval: u64,
         /// [`nexus_abi::LineState`] as a number.
         pub state: u8,
+        /// Padding.
+        pub zero: Zero<7>,
+    }
+
+    /// Asks for a device that reaches memory by itself.
+    pub struct Dma {
+        /// Cursor.
+        pub cursor: u64,
+    }
+
+    /// What a device reaches by itself. Where that lies is told to nobody.
+    pub struct DmaEntry {
+        /// Cursor of the next.
+        pub next: u32,
+        /// Number of the device.
+        pub device: u16,
+        /// Number of its pool: the same.
+        pub pool: u16,
+        /// Who holds the device, or held it last; id 0 when nobody ever did.
+        pub owner: Subject,
+        /// Bytes of the pool; 0 before it was set up.
+        pub len: u64,
+        /// Bytes of the pool that the device can be made to read or write.
+        pub reach: u64,
+        /// The digest of what is placed, as in [`crate::bus::Prepared`].
+        pub digest: u64,
+        /// How its memory stands.
+        pub state: DmaState,
         /// Padding.
         pub zero: Zero<7>,
     }

@@ -30,6 +30,34 @@
 //! `may_wait` from which index on it wants to be told, and looks once more. The other, after a batch,
 //! calls `ring`, which notifies once, and only when that was asked for.
 //!
+//! ```
+//! use nexus_mmio::fake::FakeMemory;
+//! use nexus_ring::{Consumer, DONE, Driver, Ops, Submission, memory_len};
+//!
+//! const READ: u8 = 1;
+//! let len = memory_len(64 * 4096);
+//! let memory = FakeMemory::new(len);
+//! let mut consumer = Consumer::<_, 64>::new(memory.peer(0..len)).unwrap();
+//! // Here the consumer calls the driver, which does this:
+//! let mut driver = Driver::<_, 64>::new(memory.peer(0..len), Ops::of(&[READ])).unwrap();
+//!
+//! let id = consumer.free_id().unwrap();
+//! let offset = u32::from(id) * 4096;
+//! consumer.submit(Submission { id, op: READ, len: 512, offset, arg: 7 }).unwrap();
+//! consumer.ring(|| Ok::<(), ()>(())).unwrap(); // one signal for all that were submitted
+//!
+//! while let Some(request) = driver.take().unwrap() {
+//!     let sector = request.submission().arg;
+//!     driver.write(&request, 0, &[sector as u8; 512]).unwrap();
+//!     driver.complete(request, DONE, 512).unwrap();
+//! }
+//! driver.ring(|| Ok::<(), ()>(())).unwrap();
+//! assert!(driver.may_wait().unwrap()); // and now it waits
+//!
+//! let done = consumer.pop().unwrap().unwrap();
+//! assert_eq!((done.id, done.status, done.len), (id, DONE, 512));
+//! ```
+//!
 //! # Layout
 //!
 //! Words are little endian. Indices count entries ever made, modulo 2^16; entry `i` is at place `i` modulo

@@ -201,8 +201,7 @@ fn answer(newest: bool, acts: Vec<u8>) -> Vec<u32> {
             assert!(ours.take() || done, "nobody wakes the driver");
         }
     }
-    let answers = asking.borrow().answers.clone();
-    answers
+    asking.borrow().answers.clone()
 }
 
 proptest! {

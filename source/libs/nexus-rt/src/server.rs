@@ -45,6 +45,14 @@ pub trait Service {
 
     /// A message of `sender` could not be decoded, and is being refused.
     fn refused(&mut self, _sender: Sender) {}
+
+    /// A message of `sender` that carries capabilities, which are this process's from here on. They are
+    /// given up, and the message refused, by a service whose protocol has no request that carries any.
+    fn carried(&mut self, sender: Sender, message: &Message, reply: ReplyTo) -> Answer {
+        drop_caps(message);
+        self.refused(sender);
+        reply.message(encode_error(ServiceError::Malformed))
+    }
 }
 
 /// The right to answer one call, once. Dropping it fails the call with `PeerGone`.
@@ -189,8 +197,8 @@ fn dispatch<S: Service>(service: &mut S, line: Option<&mut Line>, received: Rece
     }
     match <S::Protocol as Protocol>::Request::decode(&message) {
         Ok(request) => service.handle(sender, request, ReplyTo(reply)),
+        Err(_) if message.tag.caps() > 0 => service.carried(sender, &message, ReplyTo(reply)),
         Err(_) => {
-            drop_caps(&message);
             service.refused(sender);
             ReplyTo(reply).message(encode_error(ServiceError::Malformed))
         }

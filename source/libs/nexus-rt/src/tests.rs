@@ -112,6 +112,39 @@ fn malformed_messages_are_refused_and_their_capabilities_dropped() {
     assert_eq!(service.refused.iter().map(|s| s.service_id).collect::<Vec<_>>(), [10, 11, 12]);
 }
 
+/// Keeps what it is sent.
+#[derive(Default)]
+struct Keeper(Vec<Handle>);
+
+impl Service for Keeper {
+    type Protocol = Power;
+
+    fn handle(&mut self, _: Sender, _: Request, reply: ReplyTo) -> Answer {
+        reply.message(encode_error(ServiceError::NotSupported))
+    }
+
+    fn carried(&mut self, sender: Sender, message: &Message, reply: ReplyTo) -> Answer {
+        assert_eq!(sender.service_id, 10);
+        self.0.extend(message.caps());
+        reply.message(encode_error(ServiceError::Full))
+    }
+}
+
+#[test]
+fn a_service_takes_what_messages_carry_when_it_says_so() {
+    let delivery = deliver([
+        Ok(received(10, reply(1), Message::with_cap(Off::LABEL, &[], Handle(9)))),
+        Ok(received(10, reply(2), Message::new(Off::LABEL, &[0]))),
+        Ok(received(10, reply(3), Off {}.encode())),
+    ]);
+    let mut keeper = Keeper::default();
+    run(ENDPOINT, &mut keeper);
+    let errors = [ServiceError::Full, ServiceError::Malformed, ServiceError::NotSupported];
+    let answers = (1..).map(reply).zip(errors.map(encode_error)).collect::<Vec<_>>();
+    assert_eq!(delivery.sent(), answers);
+    assert_eq!((keeper.0, delivery.dropped()), (vec![Handle(9)], vec![]));
+}
+
 #[test]
 fn notifications_are_not_answered() {
     let mut message = Message::new(0, &[0b101]);
@@ -320,6 +353,43 @@ fn the_startup_block_tells_what_there_is() {
     assert_eq!(refused, Err(StartError::Kernel(Error::BadSyscall)));
     assert_eq!(full.map_memory(Role::Description).map(|_| ()), Err(StartError::NoMemory));
     assert_eq!(full.map_memory(Role::Window).map(|_| ()), Err(StartError::NoMemory));
+    assert_eq!(full.device_memory(2).map(|_| ()), Err(StartError::NoMemory));
     block.push(cap(Role::Window, 4, 14));
     assert_eq!(start(&block).window().map(|_| ()), Err(StartError::ManyWindows));
+}
+
+// attack 42 U: memory of another device, or none that is whole pages, in the startup block; not mapped; broken: device-memory
+#[test]
+fn memory_of_a_device_is_that_of_its_window() {
+    let mut block = Startup::new(7, 1, 10_000_000, 5);
+    let cap = |role: Role, index, len| StartupCap {
+        role: role.code(),
+        index,
+        handle: 20,
+        base: 0x2000_0000,
+        len,
+    };
+    block.push(cap(Role::Pool, 4, 4096));
+    block.push(cap(Role::Used, 5, 4096));
+    let none = crate::startup::Start::for_test(block);
+    for device in 3..7 {
+        assert_eq!(none.device_memory(device).map(|_| ()), Err(StartError::NoMemory));
+    }
+    for (pool, used) in [(0, 4097), (4095, 0), (8192, 4096)] {
+        let mut block = block;
+        block.push(cap(Role::Used, 4, used));
+        block.push(cap(Role::Pool, 5, pool));
+        let start = crate::startup::Start::for_test(block);
+        let first = start.device_memory(4).unwrap();
+        assert_eq!(
+            (first.features(), first.pool_len(), first.used_len()),
+            (0x2000_0000, 4096, used)
+        );
+        let refused = |len: u64| {
+            if len > 0 && len % 4096 == 0 { Error::BadSyscall } else { Error::OutOfRange }
+        };
+        assert_eq!(first.map_used().map(|_| ()), Err(StartError::Kernel(refused(used))));
+        let second = start.device_memory(5).unwrap();
+        assert_eq!(second.map_pool().map(|_| ()), Err(StartError::Kernel(refused(pool))));
+    }
 }

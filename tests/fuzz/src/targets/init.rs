@@ -3,7 +3,7 @@
 use nexus_abi::{Handle, Message, Sender};
 use nexus_init::board::{Tree, view};
 use nexus_proto::init::{
-    Board, Caps, Init, Mem, Owners, Ready, Report, ReportState, Request, Services, Stat, Try,
+    Board, Caps, Dma, Init, Mem, Owners, Ready, Report, ReportState, Request, Services, Stat, Try,
 };
 use nexus_proto::{Operation, Protocol, Zero};
 use nexus_rt::{host, serve};
@@ -60,6 +60,7 @@ fn tells_nothing(request: &Request, answer: &Message) -> bool {
     match request {
         Request::Owners(_) => Owners::decode_reply(answer).is_err(),
         Request::Caps(_) => Caps::decode_reply(answer).is_err(),
+        Request::Dma(_) => Dma::decode_reply(answer).is_err(),
         Request::Try(_) => Try::decode_reply(answer).is_err(),
         Request::Stat(_) => {
             Stat::decode_reply(answer).is_ok_and(|stat| stat.root == 0) || err(answer)
@@ -90,6 +91,7 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
         Try { service: 8, device: 0, rights: RIGHTS }.encode(),
         Ready {}.encode(),
         Board { cursor: 4 }.encode(),
+        Dma { cursor: 0 }.encode(),
         Report { state: ReportState::Ready, zero: Zero::ZERO, detail: 4 }.encode(),
     ];
     let by = |events: u8, fate: u8, id| [vec![events, fate], frames::write_all(id, &asks)].concat();

@@ -2,6 +2,7 @@
 
 mod archive;
 mod board;
+mod busd;
 mod consoled;
 mod description;
 mod device;
@@ -14,6 +15,7 @@ mod policyd;
 mod powerd;
 mod queue;
 mod ring;
+mod rngd;
 mod rtcd;
 mod serial;
 mod syscalls;
@@ -38,6 +40,7 @@ macro_rules! targets {
 targets! {
     archive: 2000;
     board: 1000;
+    busd: 2000;
     consoled: 500;
     description: 1000;
     device: 2000;
@@ -50,6 +53,7 @@ targets! {
     powerd: 500;
     queue: 3000;
     ring: 3000;
+    rngd: 500;
     rtcd: 500;
     serial: 1000;
     syscalls: 1500;

@@ -1,11 +1,15 @@
-//! policyd and logd as they must not be (tests/systems).
+//! policyd, logd and busd as they must not be (tests/systems).
 //!
-//! Each program here takes the place of one of the two in a small system of its own. Whatever it
-//! does, init must grant nothing, refuse every device with a reason, and end (`expect.toml` of
-//! each system). One is late once and no more: with it the system must come up.
+//! Each program here takes the place of one of them in a small system of its own. Whatever it
+//! does, init must grant nothing, or in the place of busd nothing that reaches memory, and refuse every
+//! such device with a reason (`expect.toml` of each system). One is late once and no more: with it the
+//! system must come up.
 #![cfg_attr(target_os = "none", no_std)]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
+pub mod bus;
 pub mod lies;
 mod serve;
 

@@ -2,6 +2,7 @@
 
 mod caps;
 mod devices;
+mod dma;
 mod help;
 mod irqs;
 mod ledger;
@@ -19,6 +20,7 @@ use nexus_sysdesc::registers::offsets;
 
 pub use caps::caps;
 pub use devices::devices;
+pub use dma::dma;
 pub use help::{help, help_one, welcome};
 pub use irqs::irqs;
 pub use ledger::{Chain, Checkpoint, LedgerRecord, Verifier, ledger};

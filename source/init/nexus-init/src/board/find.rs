@@ -131,6 +131,14 @@ impl<'a> Finder<'a> {
         self.slots.as_ref().and_then(|slots| slots.as_deref().ok()).unwrap_or_default()
     }
 
+    /// Every slot with a device in it, whatever the description says: its place in [`Tree::nodes`], and its
+    /// window. None when a slot cannot be read.
+    pub fn full_slots(&mut self, probe: &mut impl Probe) -> Vec<(usize, Range)> {
+        let slots = self.probed(probe).map(<[Slot]>::to_vec).unwrap_or_default();
+        let full = slots.into_iter().filter(|slot| slot.identity.device_id != 0);
+        full.filter_map(|slot| Some((slot.node, self.window_of(slot.node, None).ok()?))).collect()
+    }
+
     /// Every device of the class of `wanted` that is switched on.
     fn class(&mut self, wanted: &Device, probe: &mut impl Probe) -> Result<Class, Refusal> {
         if let Some(id) = wanted.virtio_id {

@@ -40,7 +40,7 @@ pub fn check(
 /// The same, for an allow under the rules of version `epoch`, which give the line this `interval`.
 ///
 /// # Errors
-/// As for [`check`], and `PolicyDenied`, `EpochChanged`.
+/// `PolicyDenied`, `EpochChanged`, `PolicyGarbled`.
 pub(super) fn allowed(decision: &Decision, epoch: u32, interval: u32) -> Result<Allowed, Refusal> {
     if decision.verdict != Verdict::Allow {
         return Err(Refusal::PolicyDenied);

@@ -3,7 +3,7 @@
 use nexus_proto::init::Refusal;
 use nexus_proto::log::{Entry, Event, Outcome as Came};
 
-use super::{Allowed, Question};
+use super::{Allowed, Memory, Question};
 
 /// The ledger record of a refusal.
 #[must_use]
@@ -34,5 +34,19 @@ pub(super) fn grant_entry(question: &Question, allowed: &Allowed) -> Entry {
         registers: question.registers.into(),
         line: question.line,
         interval: allowed.interval,
+    }
+}
+
+/// The ledger record of a device that is set up, and of the memory that it reaches.
+pub(super) fn prepared_entry(question: &Question, allowed: &Allowed, memory: &Memory) -> Entry {
+    Entry {
+        device: question.device,
+        rule: allowed.rule,
+        asker: question.asker,
+        len: memory.pool,
+        epoch: allowed.epoch,
+        detail: memory.digest,
+        interval: memory.reach,
+        ..Entry::about(Event::Prepared, Came::Allow, question.subject())
     }
 }

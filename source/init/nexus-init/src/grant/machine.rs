@@ -1,20 +1,18 @@
 //! The steps of a grant.
 
 use nexus_abi::{Handle, Sender};
-use nexus_proto::init::Refusal;
+use nexus_proto::init::{DmaState, Refusal};
 use nexus_proto::policy::{Decision, Epoch, NO_LINE, NO_RULE, Reason};
 
 use super::answer::{Allowed, allowed, check, same_epoch};
-use super::entry::{grant_entry, refusal_entry};
-use super::{Question, World};
+use super::entry::{grant_entry, prepared_entry, refusal_entry};
+use super::{Bus, Memory, Piece, Pieces, Question, World};
 
 /// Where a window comes from, and where it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Route {
-    /// The root window that it lies in.
-    pub root: Handle,
-    /// First byte of that.
-    pub root_base: u64,
+    /// Where the window comes from.
+    pub source: Source,
     /// Where its interrupt line comes from, if init can hand out any.
     pub line: Option<LineRoute>,
     /// The process of its owner.
@@ -25,6 +23,20 @@ pub struct Route {
     pub epoch: u32,
     /// Nonce of a second question, while one may be asked.
     pub again: Option<u64>,
+}
+
+/// Where a window comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A window of init's.
+    Root {
+        /// Its capability.
+        root: Handle,
+        /// Its first byte.
+        base: u64,
+    },
+    /// busd, which has every device that reaches memory by itself.
+    Bus(Bus),
 }
 
 /// Where an interrupt line comes from.
@@ -41,22 +53,15 @@ pub struct LineRoute {
     pub ticks: u64,
 }
 
-/// A window or a line that is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Given {
-    /// What init keeps of it.
-    pub kept: Handle,
-    /// What its owner has, as the owner names it.
-    pub held: Handle,
-}
-
-/// A window that is given with its line, and recorded.
+/// A device that is given, and recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Granted {
-    /// The window.
-    pub window: Given,
-    /// The line, where one was asked for.
-    pub line: Option<Given>,
+    /// What init keeps of each piece, and what its owner has.
+    pub pieces: Pieces,
+    /// The memory that the device reaches, where it was set up to reach any.
+    pub memory: Option<Memory>,
+    /// The features that were agreed with such a device (virtio 1.2, 2.2); else 0.
+    pub features: u64,
     /// The rule that allowed it.
     pub rule: u16,
     /// Number of the record.
@@ -65,20 +70,24 @@ pub struct Granted {
     pub second: bool,
 }
 
-/// A window that is not given.
+/// A device that is not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Refused {
     /// Why.
     pub refusal: Refusal,
     /// What policyd said, if it said something about this question.
     pub ruling: Option<(Reason, u16)>,
+    /// How busd took the device back, if it may have begun to set it up.
+    pub released: Option<DmaState>,
 }
 
 impl Refused {
-    /// True when it says no more than that policyd or logd did not answer in time.
+    /// True when it says no more than that policyd or logd did not answer in time, and the device can
+    /// be given.
     #[must_use]
     pub fn was_late(&self) -> bool {
         match self.refusal {
+            _ if self.released == Some(DmaState::Quarantined) => false,
             Refusal::PolicyLate | Refusal::NotRecorded => true,
             Refusal::PolicyDenied => {
                 self.ruling.is_some_and(|(reason, _)| reason == Reason::NotRecorded)
@@ -97,51 +106,21 @@ pub enum Outcome {
     Refused(Refused),
 }
 
-/// What init has derived for a grant that comes to nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Kept {
-    window: Handle,
-    line: Option<Handle>,
-}
-
-impl Kept {
-    pub(super) fn window(window: Handle) -> Kept {
-        Kept { window, line: None }
-    }
-
-    pub(super) fn both(window: Handle, line: Handle) -> Kept {
-        Kept { window, line: Some(line) }
-    }
-
-    fn of(window: Given, line: Option<Given>) -> Kept {
-        Kept { window: window.kept, line: line.map(|line| line.kept) }
-    }
-
-    /// What was derived last.
-    pub(super) fn last(self) -> Handle {
-        self.line.unwrap_or(self.window)
-    }
-
-    /// What was derived before.
-    pub(super) fn before_last(self) -> Option<Kept> {
-        self.line.map(|_| Kept::window(self.window))
-    }
-}
-
 /// What the next step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
     Ask,
-    Derive(Allowed),
-    Limit(Allowed, Handle, u64),
-    Install(Allowed, Handle),
-    DeriveLine(Allowed, Given, LineRoute),
-    LimitLine(Allowed, Given, Handle, u64),
-    InstallLine(Allowed, Given, Handle),
-    Confirm(Allowed, Given, Option<Given>),
-    Record(Allowed, Given, Option<Given>),
-    TakeBack(Kept, Refusal),
-    LetGo(Kept, Refusal),
+    Prepare,
+    Look(Piece),
+    Derive(Piece),
+    Limit(Piece, u64),
+    Install(Piece),
+    Confirm,
+    RecordPrepared(Memory),
+    Record,
+    TakeBack(Refusal),
+    LetGo(Refusal),
+    Release(Refusal),
     RecordRefusal(Refusal),
     WaitOut(u64),
     Done(Outcome),
@@ -152,6 +131,13 @@ pub(super) enum Stage {
 pub struct Grant {
     pub(super) question: Question,
     pub(super) route: Route,
+    pub(super) allowed: Allowed,
+    /// What init has of the device, and what of that its owner has.
+    pub(super) pieces: Pieces,
+    pub(super) features: u64,
+    /// busd was asked to set the device up, and not yet to take it back.
+    pub(super) prepared: bool,
+    pub(super) released: Option<DmaState>,
     ruling: Option<(Reason, u16)>,
     /// This is the second question.
     second: bool,
@@ -162,7 +148,18 @@ impl Grant {
     /// A grant that has not begun.
     #[must_use]
     pub fn new(question: Question, route: Route) -> Grant {
-        Grant { question, route, ruling: None, second: false, stage: Stage::Ask }
+        Grant {
+            question,
+            route,
+            allowed: Allowed { rule: NO_RULE, epoch: route.epoch, interval: 0 },
+            pieces: Pieces::NONE,
+            features: 0,
+            prepared: false,
+            released: None,
+            ruling: None,
+            second: false,
+            stage: Stage::Ask,
+        }
     }
 
     /// Makes all steps.
@@ -188,29 +185,18 @@ impl Grant {
     pub fn step(&mut self, world: &mut impl World) {
         self.stage = match self.stage {
             Stage::Ask => self.ask(world),
-            Stage::Derive(allowed) => self.derive(world, allowed),
-            Stage::Limit(allowed, kept, mask) => Grant::limit(world, allowed, kept, mask),
-            Stage::Install(allowed, kept) => self.install(world, allowed, kept),
-            Stage::DeriveLine(allowed, window, line) => {
-                self.derive_line(world, allowed, window, line)
-            }
-            Stage::LimitLine(allowed, window, kept, ticks) => {
-                Grant::limit_line(world, allowed, window, kept, ticks)
-            }
-            Stage::InstallLine(allowed, window, kept) => {
-                self.install_line(world, allowed, window, kept)
-            }
-            Stage::Confirm(allowed, window, line) => self.confirm(world, allowed, window, line),
-            Stage::Record(allowed, window, line) => self.record(world, allowed, window, line),
-            Stage::TakeBack(kept, refusal) => Grant::take_back(world, kept, refusal),
-            Stage::LetGo(kept, refusal) => Grant::let_go(world, kept, refusal),
-            Stage::RecordRefusal(refusal) => {
-                let (_, rule) = self.ruling.unwrap_or((Reason::NoRule, NO_RULE));
-                let entry = refusal_entry(&self.question, rule, self.route.epoch, refusal);
-                // A refusal stands whether or not it is recorded.
-                let _ = world.record(&entry);
-                self.refused(Refused { refusal, ruling: self.ruling })
-            }
+            Stage::Prepare => self.prepare(world),
+            Stage::Look(piece) => self.look(world, piece),
+            Stage::Derive(piece) => self.derive(world, piece),
+            Stage::Limit(piece, limit) => self.limit(world, piece, limit),
+            Stage::Install(piece) => self.install(world, piece),
+            Stage::Confirm => self.confirm(world),
+            Stage::RecordPrepared(memory) => self.record_prepared(world, &memory),
+            Stage::Record => self.record(world),
+            Stage::TakeBack(refusal) => self.take_back(world, refusal),
+            Stage::LetGo(refusal) => self.let_go(world, refusal),
+            Stage::Release(refusal) => self.release(world, refusal),
+            Stage::RecordRefusal(refusal) => self.record_refusal(world, refusal),
             Stage::WaitOut(nonce) => {
                 world.wait_out();
                 self.question.nonce = nonce;
@@ -221,56 +207,73 @@ impl Grant {
         };
     }
 
+    fn ask(&mut self, world: &mut impl World) -> Stage {
+        let ask = self.question.to_decide();
+        let decision = check(&ask, self.route.policyd, world.decide(&ask));
+        self.ruling = decision.as_ref().ok().map(|Decision { reason, rule, .. }| (*reason, *rule));
+        match decision.and_then(|decision| self.allowed(&decision)) {
+            Ok(allowed) => {
+                self.allowed = allowed;
+                self.first_step()
+            }
+            Err(refusal) => self.give_up(refusal),
+        }
+    }
+
+    /// As the rules say that init was started with.
+    fn allowed(&self, decision: &Decision) -> Result<Allowed, Refusal> {
+        let line = self.route.line.filter(|_| self.question.line != NO_LINE);
+        let interval = line.map_or(0, |line| line.interval);
+        let allowed = allowed(decision, self.route.epoch, interval)?;
+        match self.bus() {
+            Some(bus) if !bus.as_ruled => Err(Refusal::PolicyGarbled),
+            _ => Ok(allowed),
+        }
+    }
+
+    fn confirm(&self, world: &mut impl World) -> Stage {
+        let ask = Epoch { nonce: self.question.nonce };
+        let answer = world.epoch(&ask);
+        match same_epoch(&ask, self.allowed.epoch, self.route.policyd, answer) {
+            Ok(()) => self.memory().map_or(Stage::Record, Stage::RecordPrepared),
+            Err(refusal) => self.give_up(refusal),
+        }
+    }
+
+    fn record_prepared(&self, world: &mut impl World, memory: &Memory) -> Stage {
+        match world.record(&prepared_entry(&self.question, &self.allowed, memory)) {
+            Some(_) => Stage::Record,
+            None => self.give_up(Refusal::NotRecorded),
+        }
+    }
+
+    fn record(&self, world: &mut impl World) -> Stage {
+        let Some(record) = world.record(&grant_entry(&self.question, &self.allowed)) else {
+            return self.give_up(Refusal::NotRecorded);
+        };
+        Stage::Done(Outcome::Granted(Granted {
+            pieces: self.pieces,
+            memory: self.memory(),
+            features: self.features,
+            rule: self.allowed.rule,
+            record,
+            second: self.second,
+        }))
+    }
+
+    fn record_refusal(&mut self, world: &mut impl World, refusal: Refusal) -> Stage {
+        let (_, rule) = self.ruling.unwrap_or((Reason::NoRule, NO_RULE));
+        let entry = refusal_entry(&self.question, rule, self.route.epoch, refusal);
+        // A refusal stands whether or not it is recorded.
+        let _ = world.record(&entry);
+        self.refused(Refused { refusal, ruling: self.ruling, released: self.released })
+    }
+
     /// The end of this question, or of the first of two.
     fn refused(&mut self, refused: Refused) -> Stage {
         match self.route.again.take_if(|_| refused.was_late()) {
             Some(nonce) => Stage::WaitOut(nonce),
             None => Stage::Done(Outcome::Refused(refused)),
         }
-    }
-
-    fn confirm(
-        &self,
-        world: &mut impl World,
-        allowed: Allowed,
-        window: Given,
-        line: Option<Given>,
-    ) -> Stage {
-        let ask = Epoch { nonce: self.question.nonce };
-        let answer = world.epoch(&ask);
-        match same_epoch(&ask, allowed.epoch, self.route.policyd, answer) {
-            Ok(()) => Stage::Record(allowed, window, line),
-            Err(refusal) => Stage::TakeBack(Kept::of(window, line), refusal),
-        }
-    }
-
-    fn record(
-        &self,
-        world: &mut impl World,
-        allowed: Allowed,
-        window: Given,
-        line: Option<Given>,
-    ) -> Stage {
-        let Some(record) = world.record(&grant_entry(&self.question, &allowed)) else {
-            return Stage::TakeBack(Kept::of(window, line), Refusal::NotRecorded);
-        };
-        let (rule, second) = (allowed.rule, self.second);
-        Stage::Done(Outcome::Granted(Granted { window, line, rule, record, second }))
-    }
-
-    fn ask(&mut self, world: &mut impl World) -> Stage {
-        let ask = self.question.to_decide();
-        let decision = check(&ask, self.route.policyd, world.decide(&ask));
-        self.ruling = decision.as_ref().ok().map(|Decision { reason, rule, .. }| (*reason, *rule));
-        match decision.and_then(|decision| self.allowed(&decision)) {
-            Ok(allowed) => Stage::Derive(allowed),
-            Err(refusal) => Stage::RecordRefusal(refusal),
-        }
-    }
-
-    fn allowed(&self, decision: &Decision) -> Result<Allowed, Refusal> {
-        let line = self.route.line.filter(|_| self.question.line != NO_LINE);
-        let interval = line.map_or(0, |line| line.interval);
-        allowed(decision, self.route.epoch, interval)
     }
 }

@@ -1,30 +1,38 @@
 //! One grant, from the question to the record: a state machine.
 //!
-//! The order is the contract's: policyd decides and records; the window is derived, limited to the
-//! registers that are allowed, and put into the table of its owner, and so is the interrupt line, if
-//! there is one; the outcome is recorded; only then may the owner run. Any failure on the way, and any
-//! doubt, takes back what was done and ends in a refusal. One that says no more than
-//! that policyd or logd was late is followed by a second question, once, while the system boots: it
-//! is a whole grant anew, under a nonce of its own.
+//! The order is the contract's: policyd decides and records; a device that reaches memory by itself is
+//! set up by busd, and what busd hands over is compared with what was allowed; of any other device the
+//! window is derived and limited to the registers that are allowed. The pieces are put into the table of
+//! their owner, and so is the interrupt line, if there is one; the outcome is recorded; only then may the
+//! owner run. Any failure on the way, and any doubt, takes back what was done, has busd reset the device,
+//! and ends in a refusal. One that says no more than that policyd or logd was late is followed by a second
+//! question, once, while the system boots: it is a whole grant anew, under a nonce of its own.
 //!
 //! Each step makes one call to the outside ([`World`]) and nothing else, so that a model checker
 //! can let anything happen between two steps: a death, another epoch, a lost answer.
 
 mod answer;
+mod bus;
 mod entry;
 mod machine;
+mod pieces;
 mod steps;
 #[cfg(test)]
 mod tests;
 
-use nexus_abi::{Error, Handle, PAGE_SIZE, Received, Rights};
+use nexus_abi::{CapInfo, Error, Handle, PAGE_SIZE, Received, Rights};
+use nexus_proto::bus::{Prepare, Release};
 use nexus_proto::log::Entry;
 use nexus_proto::policy::{Decide, Epoch};
 use nexus_proto::{Asker, Subject, Zero};
 
 pub use answer::{Allowed, check};
+pub(crate) use bus::release;
+pub use bus::{Bus, Memory, is_done};
 pub use entry::refusal_entry;
-pub use machine::{Given, Grant, Granted, LineRoute, Outcome, Refused, Route};
+pub use machine::{Grant, Granted, LineRoute, Outcome, Refused, Route, Source};
+pub use pieces::{Given, Piece, Pieces};
+pub(crate) use steps::{KEPT, not_derived, state_after};
 
 /// What a grant needs from outside.
 pub trait World {
@@ -39,6 +47,19 @@ pub trait World {
     /// # Errors
     /// As for `decide`.
     fn epoch(&mut self, ask: &Epoch) -> Result<Received, Error>;
+
+    /// Has busd set a device up, likewise. What the answer carries is init's from here on, whatever else
+    /// the answer says.
+    ///
+    /// # Errors
+    /// As for `decide`.
+    fn prepare(&mut self, ask: &Prepare) -> Result<Received, Error>;
+
+    /// Has busd take a device back, likewise.
+    ///
+    /// # Errors
+    /// As for `decide`.
+    fn release(&mut self, ask: &Release) -> Result<Received, Error>;
 
     /// Appends to the ledger, and waits for a bounded time. The number of the record; `None` when
     /// there is none.
@@ -64,6 +85,12 @@ pub trait World {
     /// # Errors
     /// As there.
     fn cap_limit(&mut self, cap: Handle, limit: u64) -> Result<(), Error>;
+
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn cap_query(&mut self, cap: Handle) -> Result<CapInfo, Error>;
 
     /// As the system call of that name.
     ///

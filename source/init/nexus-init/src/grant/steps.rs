@@ -1,16 +1,18 @@
-//! The steps that hand a window and a line over, and those that take them back.
+//! The steps that hand the pieces of a device over, and those that take them back.
 
 use nexus_abi::{Error, Handle, Rights};
-use nexus_proto::init::Refusal;
+use nexus_proto::Zero;
+use nexus_proto::bus::{Prepare, Release};
+use nexus_proto::init::{DmaState, Refusal};
 use nexus_proto::policy::NO_LINE;
 
-use super::World;
-use super::answer::Allowed;
-use super::machine::{Given, Grant, Kept, LineRoute, Stage};
+use super::bus::release;
+use super::machine::{Grant, Source, Stage};
+use super::{Bus, Given, Memory, Piece, World, is_done};
 
 /// Rights of the capability that init keeps of a window it has given: to hand it on and to take it
 /// back, never to map it.
-const KEPT: Rights = Rights::MAP
+pub(crate) const KEPT: Rights = Rights::MAP
     .union(Rights::READ)
     .union(Rights::WRITE)
     .union(Rights::DERIVE)
@@ -29,119 +31,199 @@ const KEPT_LINE: Rights = Rights::RECV
 /// What an owner may get: it uses its window, and cannot pass it on.
 const OWNER: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
 
-/// The same for a line: it receives its interrupts.
-const OWNER_LINE: Rights = Rights::RECV;
+/// What an owner gets of a piece, of which it asked for these rights on the window.
+pub(super) fn owner_rights(piece: Piece, asked: u16) -> Rights {
+    match piece {
+        Piece::Line => Rights::RECV,
+        Piece::Window => Rights::from_bits_truncate(asked) & OWNER,
+        Piece::Pool => OWNER,
+        Piece::Used => OWNER.difference(Rights::WRITE),
+    }
+}
 
-/// What an owner gets of what was asked for.
-fn owner_rights(asked: u16) -> Rights {
-    Rights::from_bits_truncate(asked) & OWNER
+/// What a piece is derived from.
+struct Part {
+    parent: Handle,
+    rights: Rights,
+    offset: u64,
+    len: u64,
 }
 
 impl Grant {
-    pub(super) fn derive(&self, world: &mut impl World, allowed: Allowed) -> Stage {
-        let Some(offset) = self.question.base.checked_sub(self.route.root_base) else {
-            return Stage::RecordRefusal(Refusal::OutOfReach);
+    /// Who sets the device up, if it reaches memory by itself.
+    pub(super) fn bus(&self) -> Option<Bus> {
+        match self.route.source {
+            Source::Bus(bus) => Some(bus),
+            Source::Root { .. } => None,
+        }
+    }
+
+    /// The memory that the device is to reach.
+    pub(super) fn memory(&self) -> Option<Memory> {
+        self.bus().and_then(|bus| bus.memory)
+    }
+
+    /// The first step once policyd has allowed it.
+    pub(super) fn first_step(&self) -> Stage {
+        match self.route.source {
+            Source::Bus(_) => Stage::Prepare,
+            Source::Root { .. } => Stage::Derive(Piece::Window),
+        }
+    }
+
+    /// The next piece that the owner is to have.
+    fn after(&self, piece: Piece) -> Option<Piece> {
+        let wanted = |one: &Piece| match one {
+            Piece::Window => true,
+            Piece::Pool | Piece::Used => self.memory().is_some(),
+            Piece::Line => self.question.line != NO_LINE,
         };
-        let kept = match world.cap_derive(self.route.root, KEPT, offset, self.question.len) {
+        let later = Piece::GIVEN.into_iter().skip_while(|one| *one != piece).skip(1);
+        later.into_iter().find(wanted)
+    }
+
+    /// busd is told to take the device back from here on, whatever it answers: nobody knows how far it
+    /// came. What the answer carries is taken first, then looked at.
+    pub(super) fn prepare(&mut self, world: &mut impl World) -> Stage {
+        let Some(bus) = self.bus() else { return self.give_up(Refusal::BusGone) };
+        let (service, device) = (self.question.service, self.question.device);
+        let ask = Prepare { service, device, zero: Zero::ZERO, nonce: self.question.nonce };
+        self.prepared = true;
+        let answer = world.prepare(&ask);
+        let carried = answer.iter().flat_map(|received| received.message.caps());
+        for (piece, kept) in Piece::GIVEN.into_iter().zip(carried) {
+            self.pieces.set(piece, Some(Given { kept, held: Handle::NONE }));
+        }
+        match bus.prepared(&ask, answer) {
+            Ok(prepared) => {
+                self.features = prepared.features;
+                Stage::Look(Piece::Window)
+            }
+            Err(refusal) => self.give_up(refusal),
+        }
+    }
+
+    /// Compares a piece from busd with what is allowed, before anything is handed over.
+    pub(super) fn look(&self, world: &mut impl World, piece: Piece) -> Stage {
+        let (Some(bus), Some(given)) = (self.bus(), self.pieces.get(piece)) else {
+            return self.give_up(Refusal::BusGarbled);
+        };
+        let seen = world.cap_query(given.kept);
+        if !seen.is_ok_and(|cap| bus.is_piece(&self.question, piece, &cap)) {
+            return self.give_up(Refusal::BusGarbled);
+        }
+        match self.after(piece) {
+            Some(next) if next != Piece::Line => Stage::Look(next),
+            _ => Stage::Install(Piece::Window),
+        }
+    }
+
+    pub(super) fn derive(&mut self, world: &mut impl World, piece: Piece) -> Stage {
+        let Some(part) = self.part(piece) else { return self.give_up(Refusal::OutOfReach) };
+        let kept = match world.cap_derive(part.parent, part.rights, part.offset, part.len) {
             Ok(kept) => kept,
-            Err(error) => return Stage::RecordRefusal(not_derived(error)),
+            Err(error) => return self.give_up(not_derived(error)),
         };
-        match self.question.registers {
-            Some(mask) => Stage::Limit(allowed, kept, mask),
-            None => Stage::Install(allowed, kept),
+        self.pieces.set(piece, Some(Given { kept, held: Handle::NONE }));
+        match self.limit_of(piece) {
+            Some(limit) => Stage::Limit(piece, limit),
+            None => Stage::Install(piece),
         }
     }
 
-    /// Before the window is in the table of its owner: what it can do by then cannot be taken back.
-    pub(super) fn limit(
-        world: &mut impl World,
-        allowed: Allowed,
-        kept: Handle,
-        mask: u64,
-    ) -> Stage {
-        match world.cap_limit(kept, mask) {
-            Ok(()) => Stage::Install(allowed, kept),
-            Err(_) => Stage::TakeBack(Kept::window(kept), Refusal::KernelRefused),
+    fn part(&self, piece: Piece) -> Option<Part> {
+        match (piece, self.route.source) {
+            (Piece::Window, Source::Root { root, base }) => {
+                let offset = self.question.base.checked_sub(base)?;
+                Some(Part { parent: root, rights: KEPT, offset, len: self.question.len })
+            }
+            (Piece::Line, _) => {
+                let line = self.route.line?;
+                let offset = u64::from(self.question.line).checked_sub(line.first)?;
+                Some(Part { parent: line.root, rights: KEPT_LINE, offset, len: 1 })
+            }
+            _ => None,
         }
     }
 
-    pub(super) fn install(&self, world: &mut impl World, allowed: Allowed, kept: Handle) -> Stage {
-        let rights = owner_rights(self.question.rights);
-        let held = match world.cap_install(self.route.process, kept, rights) {
-            Ok(held) => held,
-            Err(error) => return Stage::TakeBack(Kept::window(kept), not_installed(error)),
-        };
-        let window = Given { kept, held };
-        match (self.question.line, self.route.line) {
-            (NO_LINE, _) => Stage::Confirm(allowed, window, None),
-            (_, Some(line)) => Stage::DeriveLine(allowed, window, line),
-            (_, None) => Stage::TakeBack(Kept::window(kept), Refusal::OutOfReach),
+    /// The registers of a window, or the interval of a line in ticks.
+    fn limit_of(&self, piece: Piece) -> Option<u64> {
+        match piece {
+            Piece::Window => self.question.registers,
+            Piece::Line => self.route.line.map(|line| line.ticks).filter(|ticks| *ticks > 0),
+            Piece::Pool | Piece::Used => None,
         }
     }
 
-    pub(super) fn derive_line(
-        &self,
-        world: &mut impl World,
-        allowed: Allowed,
-        window: Given,
-        line: LineRoute,
-    ) -> Stage {
-        let take_back = |refusal| Stage::TakeBack(Kept::window(window.kept), refusal);
-        let Some(offset) = u64::from(self.question.line).checked_sub(line.first) else {
-            return take_back(Refusal::OutOfReach);
-        };
-        match world.cap_derive(line.root, KEPT_LINE, offset, 1) {
-            Ok(kept) if line.ticks > 0 => Stage::LimitLine(allowed, window, kept, line.ticks),
-            Ok(kept) => Stage::InstallLine(allowed, window, kept),
-            Err(error) => take_back(not_derived(error)),
+    /// Before the piece is in the table of its owner: what it can do by then cannot be taken back.
+    pub(super) fn limit(&self, world: &mut impl World, piece: Piece, limit: u64) -> Stage {
+        let kept = self.pieces.kept(piece).unwrap_or(Handle::NONE);
+        match world.cap_limit(kept, limit) {
+            Ok(()) => Stage::Install(piece),
+            Err(_) => self.give_up(Refusal::KernelRefused),
         }
     }
 
-    /// Before the line is in the table of its owner, like the registers of its window.
-    pub(super) fn limit_line(
-        world: &mut impl World,
-        allowed: Allowed,
-        window: Given,
-        kept: Handle,
-        ticks: u64,
-    ) -> Stage {
-        match world.cap_limit(kept, ticks) {
-            Ok(()) => Stage::InstallLine(allowed, window, kept),
-            Err(_) => Stage::TakeBack(Kept::both(window.kept, kept), Refusal::KernelRefused),
+    pub(super) fn install(&mut self, world: &mut impl World, piece: Piece) -> Stage {
+        let kept = self.pieces.kept(piece).unwrap_or(Handle::NONE);
+        let rights = owner_rights(piece, self.question.rights);
+        match world.cap_install(self.route.process, kept, rights) {
+            Ok(held) => self.pieces.set(piece, Some(Given { kept, held })),
+            Err(error) => return self.give_up(not_installed(error)),
+        }
+        match self.after(piece) {
+            Some(next) if self.pieces.get(next).is_some() => Stage::Install(next),
+            Some(next) => Stage::Derive(next),
+            None => Stage::Confirm,
         }
     }
 
-    pub(super) fn install_line(
-        &self,
-        world: &mut impl World,
-        allowed: Allowed,
-        window: Given,
-        kept: Handle,
-    ) -> Stage {
-        match world.cap_install(self.route.process, kept, OWNER_LINE) {
-            Ok(held) => Stage::Confirm(allowed, window, Some(Given { kept, held })),
-            Err(error) => Stage::TakeBack(Kept::both(window.kept, kept), not_installed(error)),
+    /// Takes back one piece after the other, and then the device, before the refusal is recorded.
+    pub(super) fn give_up(&self, refusal: Refusal) -> Stage {
+        match self.pieces.first() {
+            Some(_) => Stage::TakeBack(refusal),
+            None if self.prepared => Stage::Release(refusal),
+            None => Stage::RecordRefusal(refusal),
         }
     }
 
     /// Before letting go: the children of a capability that is dropped live on.
-    pub(super) fn take_back(world: &mut impl World, kept: Kept, refusal: Refusal) -> Stage {
-        // It fails only when it is gone, and all derived from it with it.
-        let _ = world.cap_revoke(kept.last());
-        Stage::LetGo(kept, refusal)
+    pub(super) fn take_back(&self, world: &mut impl World, refusal: Refusal) -> Stage {
+        if let Some((_, given)) = self.pieces.first() {
+            // It fails only when it is gone, and all derived from it with it.
+            let _ = world.cap_revoke(given.kept);
+        }
+        Stage::LetGo(refusal)
     }
 
-    pub(super) fn let_go(world: &mut impl World, kept: Kept, refusal: Refusal) -> Stage {
-        // As above.
-        let _ = world.cap_drop(kept.last());
-        match kept.before_last() {
-            Some(kept) => Stage::TakeBack(kept, refusal),
-            None => Stage::RecordRefusal(refusal),
+    pub(super) fn let_go(&mut self, world: &mut impl World, refusal: Refusal) -> Stage {
+        if let Some((piece, given)) = self.pieces.first() {
+            // As above.
+            let _ = world.cap_drop(given.kept);
+            self.pieces.set(piece, None);
         }
+        self.give_up(refusal)
+    }
+
+    /// After everything is let go of: busd clears memory that nobody else has.
+    pub(super) fn release(&mut self, world: &mut impl World, refusal: Refusal) -> Stage {
+        self.prepared = false;
+        let busd = self.bus().map(|bus| bus.busd).unwrap_or_default();
+        let answer = world.release(&release(self.question.device));
+        self.released = Some(state_after(is_done::<Release>(busd, answer)));
+        Stage::RecordRefusal(refusal)
     }
 }
 
-fn not_derived(error: Error) -> Refusal {
+/// How the memory of a device stands once busd was told to take it back.
+pub(crate) fn state_after(released: Result<(), Refusal>) -> DmaState {
+    match released {
+        Ok(()) => DmaState::Quiet,
+        Err(_) => DmaState::Quarantined,
+    }
+}
+
+pub(crate) fn not_derived(error: Error) -> Refusal {
     match error {
         Error::OutOfRange => Refusal::OutOfReach,
         _ => Refusal::KernelRefused,

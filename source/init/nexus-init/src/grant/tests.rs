@@ -1,5 +1,6 @@
 //! Everything that can go wrong with a grant, at every point of it.
 
+mod bus;
 mod lines;
 
 use nexus_abi::{Error, Message, Rights, Sender};
@@ -33,7 +34,7 @@ fn the_straight_way() {
     let mut fake = Fake::default();
     let outcome = Grant::new(question(1), route()).run(&mut fake);
     let Outcome::Granted(granted) = outcome else { panic!("{outcome:?}") };
-    let window = fake.cap(granted.window.held).unwrap();
+    let window = fake.cap(granted.pieces.held(Piece::Window).unwrap()).unwrap();
     assert_eq!(window.holder, Some(RNGD));
     assert_eq!(window.rights, Rights::MAP | Rights::READ | Rights::WRITE);
     assert_eq!((window.base, window.len), (0x1000_6000, 0x1000));
@@ -54,9 +55,9 @@ fn only_the_asked_rights_reach_the_owner() {
     for (rights, expected) in [(read, read), (Rights::all(), read | Rights::WRITE)] {
         let ask = Question { rights: rights.bits(), ..question(1) };
         let Outcome::Granted(granted) = Grant::new(ask, route()).run(&mut fake) else { panic!() };
-        assert_eq!(fake.cap(granted.window.held).unwrap().rights, expected);
-        fake.cap_revoke(granted.window.kept).unwrap();
-        fake.cap_drop(granted.window.kept).unwrap();
+        assert_eq!(fake.cap(granted.pieces.held(Piece::Window).unwrap()).unwrap().rights, expected);
+        fake.cap_revoke(granted.pieces.kept(Piece::Window).unwrap()).unwrap();
+        fake.cap_drop(granted.pieces.kept(Piece::Window).unwrap()).unwrap();
     }
 }
 
@@ -185,7 +186,7 @@ fn test_an_old_allow_is_no_answer() {
     let outcome = Grant::new(question(2), route()).run(&mut fake);
     assert!(matches!(
         outcome,
-        Outcome::Refused(Refused { refusal: Refusal::PolicyGarbled, ruling: None })
+        Outcome::Refused(Refused { refusal: Refusal::PolicyGarbled, ruling: None, .. })
     ));
     fake.assert_nothing_left();
 }
@@ -214,7 +215,10 @@ fn a_denial_is_recorded_with_its_rule() {
     let mut fake = Fake { policyd: with(deny), ..Fake::default() };
     let outcome = Grant::new(question(1), route()).run(&mut fake);
     let ruling = Some((Reason::QueuesDenied, 3));
-    assert_eq!(outcome, Outcome::Refused(Refused { refusal: Refusal::PolicyDenied, ruling }));
+    assert_eq!(
+        outcome,
+        Outcome::Refused(Refused { refusal: Refusal::PolicyDenied, ruling, released: None })
+    );
     let refusal = fake.ledger.last().unwrap();
     assert_eq!((refusal.event, refusal.outcome), (Event::Refusal, Came::Deny));
     assert_eq!((refusal.rule, refusal.reason), (3, Refusal::PolicyDenied.code()));
@@ -363,7 +367,10 @@ fn test_second_owner_is_refused() {
     let refused =
         matches!(outcome, Outcome::Refused(Refused { refusal: Refusal::KernelRefused, .. }));
     assert!(refused, "{outcome:?}");
-    assert!(fake.cap(first.window.held).is_some(), "the first one keeps it");
+    assert!(
+        fake.cap(first.pieces.held(Piece::Window).unwrap()).is_some(),
+        "the first one keeps it"
+    );
     assert_eq!(fake.owners(), 1);
 }
 
@@ -423,11 +430,19 @@ fn run_with(question: Question, route: Route, events: &[(usize, Happening)]) {
         Outcome::Granted(granted) => {
             let record = usize::try_from(granted.record).unwrap();
             assert_eq!(fake.ledger[record - 1].event, Event::Grant);
-            assert!(fake.cap(granted.window.kept).is_some(), "init can take it back");
-            assert_eq!(fake.cap(granted.window.held).is_some(), fake.live, "never an orphan");
-            fake.cap_revoke(granted.window.kept).unwrap();
+            assert!(
+                fake.cap(granted.pieces.kept(Piece::Window).unwrap()).is_some(),
+                "init can take it back"
+            );
+            assert_eq!(
+                fake.cap(granted.pieces.held(Piece::Window).unwrap()).is_some(),
+                fake.live,
+                "never an orphan"
+            );
+            fake.cap_revoke(granted.pieces.kept(Piece::Window).unwrap()).unwrap();
             assert_eq!(fake.owners(), 0);
-            let line = granted.line.inspect(|line| fake.cap_revoke(line.kept).unwrap());
+            let line =
+                granted.pieces.kept(Piece::Line).inspect(|line| fake.cap_revoke(*line).unwrap());
             assert_eq!((line.is_some(), fake.line_owners()), (question.line != 0, 0));
         }
         Outcome::Refused(_) => {

@@ -133,11 +133,10 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
         timebase_hz: block.timebase_hz,
         nonce: block.nonce,
     };
-    for index in start_order(init.registry.description()) {
-        starter.start(&mut init, index);
-        // Whoever has ended meanwhile is not waited for.
-        init.notified(sys::wait(ends, 0, Handle::NONE).unwrap_or(0));
-    }
+    let order = start_order(init.registry.description());
+    start_all(&mut init, &starter, &order.authorities);
+    init.hand_over();
+    start_all(&mut init, &starter, &order.others);
     init.refuse_unnamed();
     let (description, _) = starter.description;
     // In a test system the tests tell what the host reads.
@@ -150,6 +149,14 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     let own = init.registry.description().service(block.service_id);
     let priority = own.map_or(0, |service| service.priority);
     Ok(Booted { init, endpoint, ends, priority })
+}
+
+fn start_all(init: &mut Init<Live>, starter: &Starter<'_>, services: &[usize]) {
+    for index in services {
+        starter.start(init, *index);
+        // Whoever has ended meanwhile is not waited for.
+        init.notified(sys::wait(starter.ends, 0, Handle::NONE).unwrap_or(0));
+    }
 }
 
 fn cap(block: &Startup, role: Role, what: &'static str) -> Result<StartupCap, BootError> {

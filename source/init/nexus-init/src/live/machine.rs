@@ -3,9 +3,10 @@
 use nexus_abi::{
     CapInfo, Error, Handle, IrqInfo, Message, ProcessInfo, ProcessState, Received, Rights,
 };
-use nexus_proto::Operation;
+use nexus_proto::bus::{Prepare, Release, Take};
 use nexus_proto::log::{Append, Entry, Head, HeadInfo};
 use nexus_proto::policy::{Decide, Epoch};
+use nexus_proto::{Operation, encode_with_caps};
 use nexus_rt::{Deadline, peek, sys, ticks};
 
 use crate::board::{Identity, Probe, Range};
@@ -20,6 +21,8 @@ const POLICY_MS: u64 = 2000;
 const LATE_MS: u64 = 3000;
 /// Milliseconds that logd has for a record.
 const RECORD_MS: u64 = 1000;
+/// Milliseconds that busd has for a device. A reset waits for what the device has in flight.
+const BUS_MS: u64 = 5000;
 
 /// Registers of a virtio slot (virtio 1.2, 4.2.2): MagicValue, Version, DeviceID, and the beginning of
 /// its configuration.
@@ -46,8 +49,17 @@ impl Peer {
         Peer { server, late_until: Deadline::at(0) }
     }
 
-    /// Asks, if it is alive and was not late just now.
+    /// Asks, as [`Peer::ask_for_caps`] does. What an answer carries that can carry nothing is dropped.
     fn ask(&mut self, message: &Message, ms: u64) -> Result<Received, Error> {
+        let answer = self.ask_for_caps(message, ms)?;
+        for cap in answer.message.caps() {
+            let _ = sys::cap_drop(cap);
+        }
+        Ok(answer)
+    }
+
+    /// Asks, if it is alive and was not late just now.
+    fn ask_for_caps(&mut self, message: &Message, ms: u64) -> Result<Received, Error> {
         self.check_alive()?;
         if !self.late_until.has_passed() {
             return Err(Error::TimedOut);
@@ -69,20 +81,21 @@ impl Peer {
     }
 }
 
-/// The kernel, policyd and logd.
+/// The kernel, policyd, logd and busd.
 pub struct Live {
     console: Handle,
     /// What slots are probed through.
     probed: alloc::vec::Vec<Root>,
     policyd: Option<Peer>,
     logd: Option<Peer>,
+    busd: Option<Peer>,
 }
 
 impl Live {
     /// The kernel alone. `roots` is what slots are probed through.
     #[must_use]
     pub fn new(console: Handle, roots: &[Root]) -> Live {
-        Live { console, probed: roots.to_vec(), policyd: None, logd: None }
+        Live { console, probed: roots.to_vec(), policyd: None, logd: None, busd: None }
     }
 
     /// From here on this is policyd.
@@ -96,6 +109,11 @@ impl Live {
         nexus_rt::log::to_logd(server.endpoint);
     }
 
+    /// From here on this is busd.
+    pub fn set_busd(&mut self, server: Server) {
+        self.busd = Some(Peer::new(server));
+    }
+
     /// How long the ledger is, and the hash of its last record. `None` when logd does not tell.
     pub fn head(&mut self) -> Option<HeadInfo> {
         let ask = Head {};
@@ -106,6 +124,10 @@ impl Live {
     fn ask_policyd(&mut self, message: &Message) -> Result<Received, Error> {
         self.policyd.as_mut().ok_or(Error::PeerGone)?.ask(message, POLICY_MS)
     }
+
+    fn busd(&mut self) -> Result<&mut Peer, Error> {
+        self.busd.as_mut().ok_or(Error::PeerGone)
+    }
 }
 
 impl World for Live {
@@ -115,6 +137,14 @@ impl World for Live {
 
     fn epoch(&mut self, ask: &Epoch) -> Result<Received, Error> {
         self.ask_policyd(&ask.encode())
+    }
+
+    fn prepare(&mut self, ask: &Prepare) -> Result<Received, Error> {
+        self.busd()?.ask_for_caps(&ask.encode(), BUS_MS)
+    }
+
+    fn release(&mut self, ask: &Release) -> Result<Received, Error> {
+        self.busd()?.ask(&ask.encode(), BUS_MS)
     }
 
     fn record(&mut self, entry: &Entry) -> Option<u64> {
@@ -154,6 +184,10 @@ impl World for Live {
         sys::cap_limit(cap, limit)
     }
 
+    fn cap_query(&mut self, cap: Handle) -> Result<CapInfo, Error> {
+        sys::cap_query(cap)
+    }
+
     fn cap_install(
         &mut self,
         process: Handle,
@@ -187,6 +221,10 @@ impl Machine for Live {
 
     fn irq_stat(&mut self, irq: Handle) -> Result<IrqInfo, Error> {
         sys::irq_stat(irq)
+    }
+
+    fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
+        self.busd()?.ask(&encode_with_caps(Take::LABEL, ask, [window]), BUS_MS)
     }
 
     fn ticks(&mut self) -> u64 {

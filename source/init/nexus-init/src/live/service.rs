@@ -11,6 +11,7 @@ use nexus_sysdesc::archive::Archive;
 
 use super::load::{LoadFailure, Loaded, load, tell};
 use super::machine::{Live, Server};
+use crate::grant::{Granted, Piece};
 use crate::init::{Init, Machine};
 
 /// What all services are started with.
@@ -66,13 +67,7 @@ impl Starter<'_> {
         self.give_endpoints(init, process, service, &mut block)?;
         for need in &service.needs {
             let granted = init.give(service.id, process, need).ok_or(Failed::NoDevice)?;
-            let range = init.registry.device(need.device).and_then(|device| device.window);
-            let len = range.map(|range| range.len);
-            let device = u32::from(need.device);
-            push(&mut block, Role::Window, device, granted.window.held, len)?;
-            if let Some(line) = granted.line {
-                push(&mut block, Role::Line, device, line.held, None)?;
-            }
+            tell_pieces(&mut block, init, need.device, &granted)?;
         }
         tell(process, &mut loaded, &block)?;
         self.run(init, process, service, loaded)
@@ -147,6 +142,7 @@ impl Starter<'_> {
         match service.id {
             ids::LOGD => init.machine.set_logd(server),
             ids::POLICYD => init.machine.set_policyd(server),
+            ids::BUSD => init.machine.set_busd(server),
             _ => {}
         }
         Ok(())
@@ -170,6 +166,29 @@ fn endpoint(init: &Init<Live>, id: u32) -> Handle {
     init.registry.service(id).map_or(Handle::NONE, |record| record.endpoint)
 }
 
+/// What the owner has of each piece of a device. With its pool come the features that were agreed.
+fn tell_pieces(
+    block: &mut Startup,
+    init: &Init<Live>,
+    device: u16,
+    granted: &Granted,
+) -> Result<(), Failed> {
+    let window = init.registry.device(device).and_then(|device| device.window);
+    let memory = granted.memory.unwrap_or_default();
+    for (piece, role, base, len) in [
+        (Piece::Window, Role::Window, 0, window.map_or(0, |window| window.len)),
+        (Piece::Line, Role::Line, 0, 0),
+        (Piece::Pool, Role::Pool, granted.features, memory.pool),
+        (Piece::Used, Role::Used, 0, memory.used),
+    ] {
+        if let Some(Handle(handle)) = granted.pieces.held(piece) {
+            let (role, index) = (role.code(), device.into());
+            push_cap(block, StartupCap { role, index, handle, base, len })?;
+        }
+    }
+    Ok(())
+}
+
 fn push(
     block: &mut Startup,
     role: Role,
@@ -177,7 +196,10 @@ fn push(
     handle: Handle,
     len: Option<u64>,
 ) -> Result<(), Failed> {
-    let cap =
-        StartupCap { role: role.code(), index, handle: handle.0, base: 0, len: len.unwrap_or(0) };
+    let (role, len) = (role.code(), len.unwrap_or(0));
+    push_cap(block, StartupCap { role, index, handle: handle.0, base: 0, len })
+}
+
+fn push_cap(block: &mut Startup, cap: StartupCap) -> Result<(), Failed> {
     if block.push(cap) { Ok(()) } else { Err(LoadFailure::TooMuch.into()) }
 }

@@ -1,8 +1,10 @@
 //! What the small kernel tells.
 
 use nexus_abi::{
-    CapInfo, Error, Handle, IrqInfo, KindCode, LineState, ProcessInfo, ProcessState, Rights,
+    CapInfo, Error, Handle, IrqInfo, KindCode, LineState, ProcessInfo, ProcessState, Received,
+    Rights,
 };
+use nexus_proto::bus::Take;
 
 use super::Fake;
 use crate::board::{Identity, Probe, Range};
@@ -58,6 +60,11 @@ impl Machine for Fake {
         let (line, interval) = (cap.base, cap.limit.unwrap_or(0));
         let state = LineState::Armed;
         Ok(IrqInfo { line, state, interval, delivered: 5, held_back: 2, last: 99 })
+    }
+
+    fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
+        self.calls.push("take");
+        self.busd_takes(ask, window)
     }
 
     fn ticks(&mut self) -> u64 {

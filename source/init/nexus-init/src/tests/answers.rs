@@ -27,8 +27,8 @@ fn reports_count_from_owners_that_live_and_once() {
     assert_eq!(ask(&mut init, RNGD_ID, ready), Err(ServiceError::Denied));
     let readiness = ask(&mut init, NSH, Ready {}).unwrap();
     assert_eq!((readiness.owners_ready, readiness.owners), (1, 2));
-    assert_eq!((readiness.services_started, readiness.services), (5, 5));
-    assert_eq!((readiness.dropped, readiness.distributed, readiness.ready_ticks), (1, true, 0));
+    assert_eq!((readiness.services_started, readiness.services), (6, 6));
+    assert_eq!((readiness.dropped, readiness.distributed, readiness.ready_ticks), (2, true, 0));
 
     let mut bad = distributed();
     assert_eq!(ask(&mut bad, RNGD_ID, report(ReportState::WrongDevice)), Ok(()));
@@ -161,7 +161,7 @@ fn lists_end_and_cursors_beyond_them_lead_nowhere() {
             break;
         }
     }
-    assert_eq!(names, ["init", "policyd", "rngd", "greedy", "nsh"]);
+    assert_eq!(names, ["init", "policyd", "rngd", "greedy", "nsh", "busd"]);
 
     let caps = |cursor| Caps { service: 7, zero: Zero::ZERO, cursor };
     let chain: Vec<u64> =
@@ -169,7 +169,7 @@ fn lists_end_and_cursors_beyond_them_lead_nowhere() {
     assert_eq!(chain, [11, 12, 0]);
 
     let missing = Err(ServiceError::NotFound);
-    for cursor in [5, 1 << 16, u64::MAX] {
+    for cursor in [6, 1 << 16, u64::MAX] {
         assert_eq!(ask(&mut init, NSH, Services { cursor }).map(|_| ()), missing);
         assert_eq!(ask(&mut init, NSH, Owners { cursor }).map(|_| ()), missing);
         assert_eq!(ask(&mut init, NSH, caps(cursor)).map(|_| ()), missing);
@@ -242,8 +242,8 @@ fn every_question_has_a_new_nonce() {
 fn memory_is_inits_own_and_what_it_gave() {
     let mut init = distributed();
     let mem = ask(&mut init, NSH, Mem {}).unwrap();
-    assert_eq!((mem.frames, mem.frames_free, mem.frames_given), (300, 300, 400));
-    assert_eq!((mem.objects, mem.objects_free, mem.objects_given), (300, 300, 200));
+    assert_eq!((mem.frames, mem.frames_free, mem.frames_given), (200, 300, 500));
+    assert_eq!((mem.objects, mem.objects_free, mem.objects_given), (250, 300, 250));
 }
 
 proptest! {

@@ -5,12 +5,15 @@ use nexus_proto::init::{EndKind, OwnerState, Refusal, ServiceState};
 use nexus_proto::log::Event;
 
 use super::*;
+use crate::grant::Piece;
 
 // attack 61 U: an owner ends; its window is taken back and that is recorded
 #[test]
 fn an_end_is_recorded_and_all_comes_back() {
     let mut init = distributed();
-    let kept = init.registry.device(RNG).unwrap().kept;
+    let pieces = init.registry.device(RNG).unwrap().pieces;
+    let [window, pool, used] =
+        [Piece::Window, Piece::Pool, Piece::Used].map(|piece| pieces.kept(piece).unwrap());
     let fault = EndReason::Fault { cause: 12, address: 0x1000, pc: 0x10_0042 };
     end(&mut init, RNGD, fault);
     init.notified(1 << 2);
@@ -21,8 +24,10 @@ fn an_end_is_recorded_and_all_comes_back() {
     assert_eq!((revoke.event, revoke.device, revoke.subject), (Event::Revoke, RNG, RNGD_ID.into()));
     assert_eq!(init.registry.device(RNG).unwrap().state, OwnerState::OwnerEnded);
     assert_eq!(init.registry.service(7).unwrap().state, ServiceState::Ended);
-    assert_eq!(init.machine.revoked, [kept, Handle(1007)], "window, then endpoint");
-    assert!(init.machine.dropped.ends_with(&[Handle(1007), Handle(2007)]), "endpoint and memory");
+    let (endpoint, memory) = (Handle(1007), Handle(2007));
+    assert_eq!(init.machine.revoked, [window, pool, used, endpoint], "pieces, then endpoint");
+    assert!(init.machine.dropped.ends_with(&[endpoint, memory, window, pool, used]));
+    assert_eq!(init.machine.busd.released, [RNG], "last");
 
     let records = init.machine.ledger.len();
     init.notified(1 << 2);

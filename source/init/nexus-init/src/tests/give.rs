@@ -6,6 +6,7 @@ use nexus_proto::log::{Event, NO_DEVICE};
 use nexus_proto::policy::{Reason, Verdict};
 
 use super::*;
+use crate::grant::{Piece, Pieces};
 use crate::init::SECOND_QUESTIONS;
 use crate::testing::Policyd;
 
@@ -13,7 +14,11 @@ use crate::testing::Policyd;
 fn a_device_goes_to_its_owner_and_the_ledger_says_so() {
     let mut init = started();
     let window = init.give(7, RNGD, &need(RNG)).unwrap();
-    assert_eq!(init.machine.cap(window.window.held).unwrap().base, 0x1000_6000, "by its DeviceID");
+    assert_eq!(
+        init.machine.cap(window.pieces.held(Piece::Window).unwrap()).unwrap().base,
+        0x1000_6000,
+        "by its DeviceID"
+    );
     let record = init.registry.device(RNG).unwrap();
     assert_eq!((record.state, record.owner), (OwnerState::Held, RNGD_ID.into()));
     let grant = init.machine.ledger.last().unwrap();
@@ -64,10 +69,11 @@ fn a_device_is_given_once() {
 // attack 26 U: a device is asked for after distribution; init has nothing left to give it from; broken: init-keeps-roots
 #[test]
 fn after_distribution_nothing_is_left_to_give() {
+    let roots = started().roots;
     let mut init = distributed();
-    assert_eq!(init.machine.dropped, [ROOT]);
+    assert_eq!(init.machine.dropped, [roots[0].handle]);
     let drop = init.machine.ledger.last().unwrap();
-    assert_eq!((drop.event, drop.base, drop.len), (Event::Drop, ROOT_BASE, ROOT_LEN));
+    assert_eq!((drop.event, drop.base, drop.len), (Event::Drop, ROOT_BASE, 0x1000));
     assert_eq!(drop.detail, KindCode::DeviceMmio.code());
     assert_eq!(init.give(8, Handle(80), &need(UART)), None);
     let refusal = init.registry.device(UART).unwrap().refusal.as_deref();
@@ -87,7 +93,7 @@ fn a_refusal_to_another_leaves_the_owner_on_record() {
     init.notified(1 << 2);
     assert_eq!(init.give(8, Handle(80), &need(RNG)), None);
     let record = init.registry.device(RNG).unwrap();
-    assert_eq!((record.state, record.kept), (OwnerState::OwnerEnded, held.kept));
+    assert_eq!((record.state, record.pieces), (OwnerState::OwnerEnded, Pieces::NONE));
 }
 
 // attack 83 F: policyd is late for one device of a boot, then for every one; the first is given, and the others cost one pause; broken: init-second-question

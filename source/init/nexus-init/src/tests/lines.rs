@@ -9,16 +9,15 @@ use nexus_sysdesc::Rule;
 
 use super::*;
 use crate::board::Line;
-use crate::grant::World;
+use crate::grant::{Piece, World};
 use crate::init::Lines;
 use crate::testing::{INTERVAL, LINE_COUNT, LINES, Policyd, TICKS};
 
-const MASK: u64 = 1 << 20 | 1 << 25;
 /// The line of the slot where rng0 is.
 const LINE: u16 = 6;
 
 fn lined(device: u16) -> Need {
-    Need { irq: true, registers: Some(MASK), ..need(device) }
+    Need { irq: true, ..need(device) }
 }
 
 /// Init that can hand out lines. rngd's rule gives its line an interval.
@@ -30,18 +29,7 @@ fn started_with(shell: &[Permission]) -> Init<Fake> {
     let mut description = description(shell);
     description.devices[usize::from(RNG)].irq = true;
     description.services[2].needs = vec![lined(RNG)];
-    description.rules.push(Rule {
-        number: 1,
-        id: "allow-rngd-rng0".into(),
-        subject: 7,
-        device: RNG,
-        rights: need(RNG).rights,
-        irq: true,
-        registers: Some(MASK),
-        interval: INTERVAL,
-        queues: Vec::new(),
-        reason: "a test".into(),
-    });
+    description.rules = vec![Rule { irq: true, interval: INTERVAL, ..rule() }];
     description.validate().unwrap();
     let mut init = started_as(description);
     let timebase_hz = 10_000_000;
@@ -60,16 +48,16 @@ fn distributed() -> Init<Fake> {
 fn a_line_goes_to_the_owner_of_its_device_and_the_ledger_says_so() {
     let mut init = started();
     let granted = init.give(7, RNGD, &lined(RNG)).unwrap();
-    let line = init.machine.cap(granted.line.unwrap().held).unwrap();
+    let line = init.machine.cap(granted.pieces.held(Piece::Line).unwrap()).unwrap();
     assert_eq!((line.base, line.len, line.limit), (u64::from(LINE), 1, Some(TICKS)));
-    let window = init.machine.cap(granted.window.held).unwrap();
-    assert_eq!(window.limit, Some(MASK));
+    let window = init.machine.cap(granted.pieces.held(Piece::Window).unwrap()).unwrap();
+    assert_eq!(window.limit, Some(OWNERS_REGISTERS));
     let record = init.registry.device(RNG).unwrap();
-    let kept = granted.line.unwrap().kept;
-    assert_eq!((record.given_line, record.registers), (Some((LINE, kept)), Some(MASK)));
+    assert_eq!(record.pieces, granted.pieces);
+    assert_eq!((record.given_line, record.registers), (Some(LINE), Some(OWNERS_REGISTERS)));
     let grant = init.machine.ledger.last().unwrap();
     assert_eq!((grant.event, grant.line, grant.interval), (Event::Grant, LINE, INTERVAL));
-    assert_eq!(grant.registers.mask(), Some(MASK));
+    assert_eq!(grant.registers.mask(), Some(OWNERS_REGISTERS));
 }
 
 #[test]
@@ -96,12 +84,12 @@ fn a_device_without_a_line_of_its_own_is_refused_to_who_asks_for_one() {
         assert_eq!(init.machine.calls[before..], ["record"]);
         let record = init.machine.ledger.last().unwrap();
         assert_eq!((record.event, record.reason), (Event::Refusal, refusal.code()));
-        assert_eq!((record.line, record.registers.mask()), (NO_LINE, Some(MASK)));
+        assert_eq!((record.line, record.registers.mask()), (NO_LINE, Some(OWNERS_REGISTERS)));
         let device = init.registry.device(RNG).unwrap();
         assert_eq!(device.state, OwnerState::NotFound);
         assert_eq!(device.refusal.as_deref(), Some(refusal.word()));
         let window = init.give(7, RNGD, &need(RNG)).unwrap();
-        assert!(window.line.is_none(), "who needs no line gets the window");
+        assert!(window.pieces.get(Piece::Line).is_none(), "who needs no line gets the window");
     }
 }
 
@@ -123,11 +111,11 @@ fn a_line_that_init_does_not_hold_is_out_of_reach() {
 fn after_distribution_no_line_is_left_to_give() {
     let init = distributed();
     assert!(init.lines.is_none());
-    assert_eq!(init.machine.dropped, [ROOT, LINES]);
+    assert_eq!(init.machine.dropped.last(), Some(&LINES));
     let drop = init.machine.ledger.last().unwrap();
     assert_eq!((drop.event, drop.detail), (Event::Drop, KindCode::Irq.code()));
     assert_eq!((drop.line, drop.len, drop.base), (1, LINE_COUNT, 0));
-    assert_eq!(init.registry.dropped, 2);
+    assert_eq!(init.registry.dropped, 3);
     assert_eq!(init.machine.line_owners(), 1, "what was given stays given");
 }
 
@@ -136,13 +124,13 @@ fn after_distribution_no_line_is_left_to_give() {
 fn when_its_owner_ends_a_line_comes_back_first() {
     let mut init = distributed();
     let device = init.registry.device(RNG).unwrap();
-    let (line, window) = (device.given_line.unwrap().1, device.kept);
+    let [line, window] = [Piece::Line, Piece::Window].map(|one| device.pieces.kept(one).unwrap());
     end(&mut init, RNGD, EndReason::Exit(3));
     init.notified(1 << 2);
     assert_eq!(init.machine.revoked[..2], [line, window]);
     let revoke = init.machine.ledger.last().unwrap();
     assert_eq!((revoke.event, revoke.line, revoke.interval), (Event::Revoke, LINE, 0));
-    assert_eq!(revoke.registers.mask(), Some(MASK));
+    assert_eq!(revoke.registers.mask(), Some(OWNERS_REGISTERS));
     assert_eq!(init.registry.device(RNG).unwrap().state, OwnerState::OwnerEnded);
     assert_eq!(ask(&mut init, NSH, Irqs { cursor: 0 }), Err(ServiceError::NotFound));
 }
@@ -171,11 +159,11 @@ fn lines_are_told_to_those_who_may_view() {
         assert_eq!(ask(&mut init, NSH, Irqs { cursor }), Err(ServiceError::NotFound));
     }
     let owner = ask(&mut init, NSH, Owners { cursor: u64::from(RNG) }).unwrap();
-    assert_eq!((owner.line, owner.registers), (LINE, Registers::new(Some(MASK))));
+    assert_eq!((owner.line, owner.registers), (LINE, Registers::new(Some(OWNERS_REGISTERS))));
     let nobody = ask(&mut init, NSH, Owners { cursor: 0 }).unwrap();
     assert_eq!((nobody.line, nobody.registers), (NO_LINE, Registers::UNMASKED));
 
-    let kept = init.registry.device(RNG).unwrap().given_line.unwrap().1;
+    let kept = init.registry.device(RNG).unwrap().pieces.kept(Piece::Line).unwrap();
     init.machine.cap_drop(kept).unwrap();
     assert_eq!(ask(&mut init, NSH, Irqs { cursor: 0 }), Err(ServiceError::Unavailable));
     for permission in Permission::ALL {
@@ -209,7 +197,7 @@ fn a_try_asks_for_what_the_service_needs() {
     }
     let decided = init.machine.ledger.iter().filter(|entry| entry.event == Event::Decision);
     let asked: Vec<_> = decided.skip(1).map(|entry| (entry.line, entry.registers.mask())).collect();
-    assert_eq!(asked, [(LINE, Some(MASK)), (NO_LINE, None), (NO_LINE, None)]);
+    assert_eq!(asked, [(LINE, Some(OWNERS_REGISTERS)), (NO_LINE, None), (NO_LINE, None)]);
 }
 
 // attack 33 F: the kernel refuses the line of a device; the service gets neither line nor window

@@ -110,9 +110,15 @@ impl<P: Platform> Kernel<'_, P> {
         let id = Sender { service_id, incarnation };
         let process = self.processes.alloc(Process::new(id, frames, objects, parent))?;
         let made = self.processes.get_mut(process)?;
-        let asid = u16::try_from(process.slot()).map(Asid).map_err(|_| Error::NoMemory);
-        asid.and_then(|asid| Paging::make_space(made, asid, &mut self.frames, &mut self.platform))
-            .inspect_err(|_| self.processes.release(process))?;
+        let paging = Paging::new(&mut self.frames, &mut self.platform);
+        let asid = u16::try_from(process.slot()).map_err(|_| Error::NoMemory);
+        match asid.and_then(|asid| paging.new_space(&mut made.frames, Asid(asid))) {
+            Ok(space) => made.space = Some(space),
+            Err(error) => {
+                self.processes.release(process);
+                return Err(error);
+            }
+        }
         *life = incarnation;
         Ok(process)
     }
@@ -289,8 +295,10 @@ impl<P: Platform> Kernel<'_, P> {
         let (parent, notify) = (process.parent, process.notify.take());
         let (frames, objects) = (process.frames.limit, process.objects.limit);
         process.state = ProcessState::Ended;
-        Paging::of(process, &mut self.frames, &mut self.platform)?.end_space();
-        process.space = None;
+        if let Some(space) = process.space.take() {
+            let paging = Paging::new(&mut self.frames, &mut self.platform);
+            paging.end_space(&mut process.frames, &space);
+        }
         if let Some(parent) = parent {
             let giver = self.processes.get_mut(parent)?;
             giver.frames.refund(frames);

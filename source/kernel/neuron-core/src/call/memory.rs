@@ -86,21 +86,24 @@ impl<P: Platform> Kernel<'_, P> {
     fn add_mapping(&mut self, table: Option<Frame>, mapping: Mapping, backing: Backing) -> Result {
         let Mapping { cap, process, pages, leaf, .. } = mapping;
         let owner = self.processes.get_mut(process)?;
+        let space = owner.space.as_mut().ok_or(Error::BadState)?;
         owner.objects.charge(1)?;
         let id = self.mappings.alloc(mapping).inspect_err(|_| owner.objects.refund(1))?;
-        let mut paging = Paging::of(owner, &mut self.frames, &mut self.platform)?;
-        if table.is_none()
-            && let Err(error) = paging.make_tables(pages)
-        {
-            self.mappings.release(id);
-            owner.objects.refund(1);
-            return Err(error);
+        if table.is_none() {
+            let paging = Paging::new(&mut self.frames, &mut self.platform);
+            let made = paging.make_tables(space, &mut owner.frames, pages);
+            if made.is_err() {
+                self.mappings.release(id);
+                owner.objects.refund(1);
+                return made;
+            }
         }
-        paging.space.mappings.push_back(&mut self.mappings, id)?;
+        space.mappings.push_back(&mut self.mappings, id)?;
         let capability = self.caps.get_mut(cap)?;
         capability.mappings.push_back(&mut self.mappings, id)?;
         capability.mapped_pages = capability.mapped_pages.wrapping_add(pages.count);
-        paging.write_leaves(table, id, pages, backing, leaf)
+        let paging = Paging::new(&mut self.frames, &mut self.platform);
+        paging.write_leaves(space, table, id, pages, backing, leaf)
     }
 
     /// Takes a mapping away: leaves, records and charge. `table` is the last-level table of its
@@ -115,10 +118,11 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let owner = self.processes.get_mut(process)?;
         owner.objects.refund(1);
-        let mut paging = Paging::of(owner, &mut self.frames, &mut self.platform)?;
-        paging.space.mappings.remove(&mut self.mappings, id)?;
+        let space = owner.space.as_mut().ok_or(Error::BadState)?;
+        space.mappings.remove(&mut self.mappings, id)?;
         self.mappings.release(id);
-        paging.clear_leaves(pages, table);
+        let paging = Paging::new(&mut self.frames, &mut self.platform);
+        paging.clear_leaves(space, &mut owner.frames, pages, table);
         Ok(pages.count)
     }
 
@@ -178,8 +182,9 @@ impl<P: Platform> Kernel<'_, P> {
                 device_perm(prot)?.into()
             }
         };
-        let owner = self.processes.get_mut(caller)?;
-        Paging::of(owner, &mut self.frames, &mut self.platform)?.rewrite_leaves(pages, leaf)?;
+        let space = self.processes.get(caller)?.space()?;
+        let paging = Paging::new(&mut self.frames, &mut self.platform);
+        paging.rewrite_leaves(space, pages, leaf)?;
         self.mappings.get_mut(id)?.leaf = leaf;
         Ok(())
     }

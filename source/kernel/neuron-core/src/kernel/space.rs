@@ -9,7 +9,7 @@ use nexus_abi::Error;
 
 use crate::Result;
 use crate::object::mapping::{Backing, Mapping};
-use crate::object::process::{Account, Process};
+use crate::object::process::Account;
 use crate::object::space::Space;
 use crate::platform::{Asid, PhysMem, Platform};
 use crate::store::addr::{Frame, Page, PageRange};
@@ -93,110 +93,125 @@ impl Space {
     }
 }
 
-/// One change of an address space: who pays for its tables, the frames that these are made of, and the
-/// machine that reads and writes them.
+/// One change of an address space: the frames that tables are made of, and the machine that reads
+/// and writes them. It is passed by value, in registers.
 pub(crate) struct Paging<'k, 'a, P> {
-    /// The address space.
-    pub(crate) space: &'k mut Space,
-    payer: &'k mut Account,
     frames: &'k mut Frames<'a>,
     platform: &'k mut P,
 }
 
 impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
-    /// Of the address space of this process.
-    ///
-    /// # Errors
-    /// `BadState` once it is gone.
+    /// With these frames, on this machine.
     #[inline(always)]
-    pub(crate) fn of(
-        process: &'k mut Process,
-        frames: &'k mut Frames<'a>,
-        platform: &'k mut P,
-    ) -> Result<Paging<'k, 'a, P>> {
-        let space = process.space.as_mut().ok_or(Error::BadState)?;
-        Ok(Paging { space, payer: &mut process.frames, frames, platform })
+    pub(crate) fn new(frames: &'k mut Frames<'a>, platform: &'k mut P) -> Paging<'k, 'a, P> {
+        Paging { frames, platform }
     }
 
-    /// Gives a process an empty address space, which it pays for.
-    pub(crate) fn make_space(
-        process: &mut Process,
-        asid: Asid,
-        frames: &mut Frames<'_>,
-        platform: &mut P,
-    ) -> Result {
-        process.frames.charge(1)?;
-        let root = table_frames(frames, platform, 1);
-        let root = root.inspect_err(|_| process.frames.refund(1))?;
+    /// An empty address space, paid by `payer`.
+    pub(crate) fn new_space(mut self, payer: &mut Account, asid: Asid) -> Result<Space> {
+        payer.charge(1)?;
+        let root = self.table_frames(1).inspect_err(|_| payer.refund(1))?;
         for index in 256..512 {
-            platform.write(root, index, platform.kernel_entry(index));
+            let entry = self.platform.kernel_entry(index);
+            self.platform.write(root, index, entry);
         }
-        process.space = Some(Space { root, asid, tables: 1, mappings: List::EMPTY });
-        Ok(())
+        Ok(Space { root, asid, tables: 1, mappings: List::EMPTY })
     }
 
-    /// Gives back what is left of an address space in which nothing is mapped, and which goes.
-    pub(crate) fn end_space(&mut self) {
-        self.payer.refund(self.space.tables);
-        self.platform.retire_root(self.space.root);
-        self.frames.release(self.space.root);
-        self.platform.fence_space(self.space.asid);
+    /// Gives back what is left of an address space in which nothing is mapped.
+    pub(crate) fn end_space(self, payer: &mut Account, space: &Space) {
+        payer.refund(space.tables);
+        self.platform.retire_root(space.root);
+        self.frames.release(space.root);
+        self.platform.fence_space(space.asid);
     }
 
     /// Makes sure that every page of the range has a last-level table. On an error, the tables
     /// made for it are gone again.
     #[inline(never)]
-    pub(crate) fn make_tables(&mut self, pages: PageRange) -> Result {
+    pub(crate) fn make_tables(
+        mut self,
+        space: &mut Space,
+        payer: &mut Account,
+        pages: PageRange,
+    ) -> Result {
         for part in pages.by_table() {
-            let made = self.make_table(part.first);
+            let made = self.make_table(space, payer, part.first);
             if made.is_err() {
-                self.free_empty_tables(pages);
+                self.free_empty_tables(space, payer, pages);
                 return made;
             }
         }
         Ok(())
     }
 
-    fn make_table(&mut self, page: Page) -> Result {
-        let middle = match below(self.platform, self.space.root, page, 2) {
+    fn make_table(&mut self, space: &mut Space, payer: &mut Account, page: Page) -> Result {
+        let middle = match below(self.platform, space.root, page, 2) {
             Some(middle) => middle,
-            None => self.add_table(self.space.root, page, 2)?,
+            None => self.add_table(space, payer, space.root, page, 2)?,
         };
         if below(self.platform, middle, page, 1).is_none() {
-            self.add_table(middle, page, 1)?;
+            self.add_table(space, payer, middle, page, 1)?;
         }
         Ok(())
     }
 
     /// Makes the table for `page` below a table of this level.
-    fn add_table(&mut self, above: Frame, page: Page, level: u32) -> Result<Frame> {
+    fn add_table(
+        &mut self,
+        space: &mut Space,
+        payer: &mut Account,
+        above: Frame,
+        page: Page,
+        level: u32,
+    ) -> Result<Frame> {
         let frames = frames_below(level);
-        self.payer.charge(frames)?;
-        let table = table_frames(self.frames, self.platform, frames);
-        let table = table.inspect_err(|_| self.payer.refund(frames))?;
-        self.space.tables = self.space.tables.wrapping_add(frames);
+        payer.charge(frames)?;
+        let table = self.table_frames(frames).inspect_err(|_| payer.refund(frames))?;
+        space.tables = space.tables.wrapping_add(frames);
         self.platform.write(above, page.table_index(level), Pte::table(table).word());
         self.frames.count_entries(above, 1);
         // The fence of a page orders its leaf only, not the tables above it.
-        self.platform.fence_space(self.space.asid);
+        self.platform.fence_space(space.asid);
+        Ok(table)
+    }
+
+    /// A cleared table, with its record if it has two frames.
+    fn table_frames(&mut self, frames: u32) -> Result<Frame> {
+        let table = self.frames.alloc(FrameUse::Table)?;
+        if frames == PAIR {
+            let record = self.frames.alloc(FrameUse::Table);
+            let record = record.inspect_err(|_| self.frames.release(table))?;
+            self.frames.set_record(table, record);
+            self.platform.zero(record);
+        }
+        self.platform.zero(table);
         Ok(table)
     }
 
     /// Frees the tables over a range that hold no entry.
     #[inline(never)]
-    fn free_empty_tables(&mut self, pages: PageRange) {
+    fn free_empty_tables(mut self, space: &mut Space, payer: &mut Account, pages: PageRange) {
         for PageRange { first: page, .. } in pages.by_table() {
-            let Some(middle) = below(self.platform, self.space.root, page, 2) else { continue };
+            let Some(middle) = below(self.platform, space.root, page, 2) else { continue };
             if let Some(table) = below(self.platform, middle, page, 1) {
-                self.free_if_empty(middle, page, 1, table);
+                self.free_if_empty(space, payer, middle, page, 1, table);
             }
-            self.free_if_empty(self.space.root, page, 2, middle);
+            self.free_if_empty(space, payer, space.root, page, 2, middle);
         }
-        self.platform.fence_space(self.space.asid);
+        self.platform.fence_space(space.asid);
     }
 
     /// Frees the table for `page` below a table of this level, unless it holds an entry.
-    fn free_if_empty(&mut self, above: Frame, page: Page, level: u32, table: Frame) {
+    fn free_if_empty(
+        &mut self,
+        space: &mut Space,
+        payer: &mut Account,
+        above: Frame,
+        page: Page,
+        level: u32,
+        table: Frame,
+    ) {
         if self.frames.count_entries(table, 0) != 0 {
             return;
         }
@@ -209,15 +224,16 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
             self.frames.release(record);
         }
         self.frames.release(table);
-        self.space.tables = self.space.tables.wrapping_sub(frames);
-        self.payer.refund(frames);
+        space.tables = space.tables.wrapping_sub(frames);
+        payer.refund(frames);
     }
 
     /// Writes the leaves of a mapping, over tables that exist and pages that hold none. `table` is
     /// the last-level table, where one is known to hold all the pages.
     #[inline(always)]
     pub(crate) fn write_leaves(
-        &mut self,
+        mut self,
+        space: &Space,
         table: Option<Frame>,
         id: Id<Mapping>,
         pages: PageRange,
@@ -225,16 +241,17 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
         leaf: Leaf,
     ) -> Result {
         let Some(table) = table.filter(|_| pages.count == 1) else {
-            return self.write_all(id, pages, backing, leaf);
+            return self.write_all(space, id, pages, backing, leaf);
         };
         self.write_leaf(table, id, pages.first, self.frame_of(backing, 0), leaf)?;
-        self.platform.fence_page(self.space.asid, pages.first);
+        self.platform.fence_page(space.asid, pages.first);
         Ok(())
     }
 
     #[inline(never)]
     fn write_all(
-        &mut self,
+        mut self,
+        space: &Space,
         id: Id<Mapping>,
         pages: PageRange,
         backing: Backing,
@@ -242,13 +259,12 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
     ) -> Result {
         let mut steps = 0..pages.count;
         for part in pages.by_table() {
-            let table =
-                self.space.leaf_table(self.platform, part.first).ok_or(Error::BadAddress)?;
+            let table = space.leaf_table(self.platform, part.first).ok_or(Error::BadAddress)?;
             for (page, step) in part.iter().zip(&mut steps) {
                 self.write_leaf(table, id, page, self.frame_of(backing, step), leaf)?;
             }
         }
-        self.fence(pages);
+        self.fence(space.asid, pages);
         Ok(())
     }
 
@@ -280,10 +296,9 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
     }
 
     /// Gives the leaves of a mapping another protection.
-    pub(crate) fn rewrite_leaves(&mut self, pages: PageRange, leaf: Leaf) -> Result {
+    pub(crate) fn rewrite_leaves(mut self, space: &Space, pages: PageRange, leaf: Leaf) -> Result {
         for part in pages.by_table() {
-            let table =
-                self.space.leaf_table(self.platform, part.first).ok_or(Error::BadAddress)?;
+            let table = space.leaf_table(self.platform, part.first).ok_or(Error::BadAddress)?;
             for page in part.iter() {
                 let index = page.table_index(0);
                 if let Some((frame, _)) = entry(self.platform, table, index).as_leaf() {
@@ -291,38 +306,44 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
                 }
             }
         }
-        self.fence(pages);
+        self.fence(space.asid, pages);
         Ok(())
     }
 
     /// Clears the leaves of a mapping, and frees tables that hold none any more. `table` is the
     /// last-level table of the first page, where it is known.
     #[inline(always)]
-    pub(crate) fn clear_leaves(&mut self, pages: PageRange, table: Option<Frame>) {
+    pub(crate) fn clear_leaves(
+        mut self,
+        space: &mut Space,
+        payer: &mut Account,
+        pages: PageRange,
+        table: Option<Frame>,
+    ) {
         if pages.count != 1 {
-            return self.clear_all(pages);
+            return self.clear_all(space, payer, pages);
         }
-        let table = table.or_else(|| self.space.leaf_table(self.platform, pages.first));
+        let table = table.or_else(|| space.leaf_table(self.platform, pages.first));
         if table.is_some_and(|table| self.clear_leaf(table, pages.first)) {
             // Its fence is for the leaves, too.
-            return self.free_empty_tables(pages);
+            return self.free_empty_tables(space, payer, pages);
         }
-        self.platform.fence_page(self.space.asid, pages.first);
+        self.platform.fence_page(space.asid, pages.first);
     }
 
     #[inline(never)]
-    fn clear_all(&mut self, pages: PageRange) {
+    fn clear_all(mut self, space: &mut Space, payer: &mut Account, pages: PageRange) {
         let mut emptied = false;
         for part in pages.by_table() {
-            let Some(table) = self.space.leaf_table(self.platform, part.first) else { continue };
+            let Some(table) = space.leaf_table(self.platform, part.first) else { continue };
             for page in part.iter() {
                 emptied |= self.clear_leaf(table, page);
             }
         }
         if emptied {
-            return self.free_empty_tables(pages);
+            return self.free_empty_tables(space, payer, pages);
         }
-        self.fence(pages);
+        self.fence(space.asid, pages);
     }
 
     /// Clears one leaf of a last-level table. True when it holds none any more.
@@ -336,25 +357,12 @@ impl<'k, 'a, P: Platform> Paging<'k, 'a, P> {
     }
 
     /// Orders the writes to the entries of a range before user mode runs.
-    fn fence(&mut self, pages: PageRange) {
-        let asid = self.space.asid;
+    fn fence(&mut self, asid: Asid, pages: PageRange) {
         match pages.count {
             0..=FENCE_EACH => pages.iter().for_each(|page| self.platform.fence_page(asid, page)),
             _ => self.platform.fence_space(asid),
         }
     }
-}
-
-/// A cleared table, with its record if it has two frames.
-fn table_frames<P: PhysMem>(all: &mut Frames<'_>, platform: &mut P, frames: u32) -> Result<Frame> {
-    let table = all.alloc(FrameUse::Table)?;
-    if frames == PAIR {
-        let record = all.alloc(FrameUse::Table).inspect_err(|_| all.release(table))?;
-        all.set_record(table, record);
-        platform.zero(record);
-    }
-    platform.zero(table);
-    Ok(table)
 }
 
 /// Frames of a last-level table with its record.

@@ -76,6 +76,11 @@ impl<'a> Hostile<'a> {
         }
     }
 
+    /// Its work, as far as there is some; no byte is used.
+    pub fn work(&mut self) {
+        self.device.run();
+    }
+
     fn scribble(&mut self) {
         let (layout, queue) = (&self.device.layout, self.device.queue);
         let (used, slots) = (layout.used(queue), layout.slots(queue));

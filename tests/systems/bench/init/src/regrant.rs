@@ -2,7 +2,7 @@
 
 use bench::measure::instructions;
 use nexus_abi::{Handle, Sender};
-use nexus_init::grant::{Grant, Outcome, Question, Route, World as _};
+use nexus_init::grant::{Given, Grant, Outcome, Piece, Question, Route, Source, World as _};
 use nexus_init::init::Init;
 use nexus_init::live::Live;
 use nexus_proto::policy::NO_LINE;
@@ -56,8 +56,7 @@ impl Regrant {
         };
         // What init kept of the window at boot stands for the root window that it dropped.
         let route = Route {
-            root,
-            root_base: window.base,
+            source: Source::Root { root, base: window.base },
             line: None,
             process: init.registry.service(sender.service_id)?.process?,
             policyd: init.registry.sender(ids::POLICYD),
@@ -69,8 +68,9 @@ impl Regrant {
         let outcome = Grant::new(question, route).run(&mut init.machine);
         let end = instructions();
         let Outcome::Granted(granted) = outcome else { return None };
-        self.kept = granted.window.kept;
-        Some([end.wrapping_sub(start).wrapping_sub(1), granted.window.held.0])
+        let Given { kept, held } = granted.pieces.get(Piece::Window)?;
+        self.kept = kept;
+        Some([end.wrapping_sub(start).wrapping_sub(1), held.0])
     }
 }
 
@@ -78,6 +78,6 @@ impl Regrant {
 fn window_of(init: &Init<Live>, sender: Sender) -> Option<(u16, Handle)> {
     let service = init.registry.description().service(sender.service_id)?;
     let device = service.needs.iter().find(|need| !need.irq)?.device;
-    let kept = init.registry.device(device)?.kept;
-    (kept != Handle::NONE).then_some((device, kept))
+    let kept = init.registry.device(device)?.pieces.kept(Piece::Window)?;
+    Some((device, kept))
 }

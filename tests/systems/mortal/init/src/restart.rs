@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use mortal::ask::{ATTEMPTS, Fate, KEEPER, KILLED};
 use nexus_abi::{Error, Handle, PAGE_SIZE, Rights, Role};
+use nexus_init::grant::Piece;
 use nexus_init::init::{Init, Lines, Root};
 use nexus_init::live::{Booted, Live, Starter};
 use nexus_proto::ids;
@@ -60,8 +61,9 @@ impl Restart {
         let index = services.iter().position(|service| service.id == ids::RTCD)?;
         let device = services.get(index)?.needs.first()?.device;
         let record = registry.device(device)?;
-        let root = Root { handle: record.kept, range: record.window? };
-        let (line, handle) = record.given_line?;
+        let handle = record.pieces.kept(Piece::Window)?;
+        let root = Root { handle, range: record.window? };
+        let (line, handle) = (record.given_line?, record.pieces.kept(Piece::Line)?);
         let timebase_hz = block.timebase_hz;
         let lines = Lines { handle, first: u64::from(line), count: 1, timebase_hz };
         Some(Restart { starter, index, root, lines, device, fate: Fate::NONE })
@@ -83,8 +85,9 @@ impl Restart {
         record.endpoint = sys::endpoint_create().ok()?;
         let endpoint = record.endpoint;
         let device = init.registry.device(self.device)?;
-        let (_, line) = device.given_line?;
-        for (kept, root) in [(device.kept, self.root.handle), (line, self.lines.handle)] {
+        let roots = [(Piece::Window, self.root.handle), (Piece::Line, self.lines.handle)];
+        for (piece, root) in roots {
+            let kept = device.pieces.kept(piece)?;
             if kept != root {
                 sys::cap_drop(kept).ok()?;
             }
@@ -101,7 +104,8 @@ impl Restart {
     /// init keeps of the window, and as the owner itself. A bit for each attempt that was refused
     /// as it must be.
     pub(crate) fn second_owner(&self, init: &Init<Live>) -> Option<u64> {
-        let (root, kept) = (self.root.handle, init.registry.device(self.device)?.kept);
+        let root = self.root.handle;
+        let kept = init.registry.device(self.device)?.pieces.kept(Piece::Window)?;
         let keeper = init.registry.service(KEEPER)?.process?;
         let owner = Rights::MAP | Rights::READ | Rights::WRITE;
         let map = |window| peek(window, [0]).map(|_| window);

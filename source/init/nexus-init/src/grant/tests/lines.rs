@@ -13,10 +13,10 @@ fn granted(fake: &mut Fake, question: Question) -> Granted {
 fn the_straight_way_of_a_window_and_its_line() {
     let mut fake = Fake::default();
     let given = granted(&mut fake, masked(1));
-    let window = fake.cap(given.window.held).unwrap();
+    let window = fake.cap(given.pieces.held(Piece::Window).unwrap()).unwrap();
     assert_eq!((window.holder, window.limit), (Some(RNGD), masked(1).registers));
     assert_eq!(window.rights, Rights::MAP | Rights::READ | Rights::WRITE);
-    let line = given.line.unwrap();
+    let line = given.pieces.get(Piece::Line).unwrap();
     let held = fake.cap(line.held).unwrap();
     assert_eq!((held.holder, held.rights), (Some(RNGD), Rights::RECV));
     assert_eq!((held.base, held.len, held.limit), (7, 1, Some(TICKS)));
@@ -38,14 +38,22 @@ fn a_mask_is_set_before_the_window_is_handed_over() {
         let mut fake = Fake::default();
         let ask = Question { registers: Some(mask), ..question(1) };
         let given = granted(&mut fake, ask);
-        assert_eq!(fake.cap(given.window.held).unwrap().limit, Some(mask), "{mask:x}");
+        assert_eq!(
+            fake.cap(given.pieces.held(Piece::Window).unwrap()).unwrap().limit,
+            Some(mask),
+            "{mask:x}"
+        );
         let at = |name| fake.calls.iter().position(|call| *call == name);
         assert!(at("limit") < at("install") && at("limit").is_some());
     }
     let mut fake = Fake::default();
     let given = granted(&mut fake, question(1));
-    assert_eq!(fake.cap(given.window.held).unwrap().limit, None);
-    assert!(given.line.is_none() && !fake.calls.contains(&"limit"), "{:?}", fake.calls);
+    assert_eq!(fake.cap(given.pieces.held(Piece::Window).unwrap()).unwrap().limit, None);
+    assert!(
+        given.pieces.get(Piece::Line).is_none() && !fake.calls.contains(&"limit"),
+        "{:?}",
+        fake.calls
+    );
 }
 
 // attack 55 U: a line whose rule gives it an interval is handed over; it is limited by then; broken: init-interval-unset
@@ -53,15 +61,19 @@ fn a_mask_is_set_before_the_window_is_handed_over() {
 fn an_interval_is_set_before_the_line_is_handed_over() {
     let mut fake = Fake::default();
     let ask = Question { registers: None, ..masked(1) };
-    let line = granted(&mut fake, ask).line.unwrap();
+    let line = granted(&mut fake, ask).pieces.get(Piece::Line).unwrap();
     assert_eq!(fake.cap(line.held).unwrap().limit, Some(TICKS));
 
     let mut free = Fake { policyd: with(|_, answer| answer.interval = 0), ..Fake::default() };
     let line = LineRoute { root: LINES, first: 1, interval: 0, ticks: 0 };
     let route = Route { line: Some(line), ..route() };
     let outcome = Grant::new(ask, route).run(&mut free);
-    let Outcome::Granted(Granted { line: Some(line), .. }) = outcome else { panic!("{outcome:?}") };
-    assert_eq!(free.cap(line.held).unwrap().limit, None, "a rule without an interval");
+    let Outcome::Granted(Granted { pieces, .. }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(
+        free.cap(pieces.held(Piece::Line).unwrap()).unwrap().limit,
+        None,
+        "a rule without an interval"
+    );
 }
 
 // attack 38 P: an allow for other registers, another line or interval; no grant; broken: init-echo, init-interval
@@ -128,6 +140,6 @@ fn a_line_has_one_owner() {
     let outcome = Grant::new(other, route()).run(&mut fake);
     let refusal = Refusal::KernelRefused;
     assert!(matches!(outcome, Outcome::Refused(refused) if refused.refusal == refusal));
-    assert!(fake.cap(first.line.unwrap().held).is_some());
+    assert!(fake.cap(first.pieces.held(Piece::Line).unwrap()).is_some());
     assert_eq!((fake.owners(), fake.line_owners()), (1, 1));
 }

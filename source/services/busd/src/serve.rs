@@ -1,0 +1,74 @@
+//! busd at its endpoint.
+
+use nexus_abi::{Message, Role, Sender};
+use nexus_proto::bus::{self, Request};
+use nexus_rt::{Answer, Deadline, ReplyTo, Service, StartError, run, startup};
+use nexus_sysdesc::Description;
+
+use crate::{Bus, Kernel};
+
+/// Milliseconds between two looks at a device that is being reset.
+const POLL_MS: u64 = 1;
+
+/// Serves the endpoint of this process, by the description in its startup block, until that fails.
+///
+/// # Errors
+/// Why it cannot, or can no longer, do so.
+pub fn serve(kernel: impl Kernel<Reply = ReplyTo>) -> Result<(), StartError> {
+    let start = startup();
+    let endpoint = start.serve()?;
+    let memory = start.map_memory(Role::Description)?;
+    let system = decode(memory.bytes())?;
+    drop(memory);
+
+    let mut server = Server { bus: Bus::new(system), kernel, next: Deadline::at(0) };
+    Err(StartError::Kernel(run(endpoint, &mut server)))
+}
+
+fn decode(bytes: &[u8]) -> Result<Description, StartError> {
+    Description::decode(bytes).map_err(|error| {
+        nexus_rt::error!("{error}");
+        StartError::BadMemory
+    })
+}
+
+struct Server<K> {
+    bus: Bus<ReplyTo>,
+    kernel: K,
+    /// When to look again, while a device is being reset.
+    next: Deadline,
+}
+
+impl<K: Kernel<Reply = ReplyTo>> Service for Server<K> {
+    type Protocol = bus::Bus;
+
+    fn handle(&mut self, sender: Sender, request: Request, reply: ReplyTo) -> Answer {
+        self.bus.request(sender, &request, reply, &mut self.kernel);
+        Answer::later()
+    }
+
+    fn carried(&mut self, sender: Sender, message: &Message, reply: ReplyTo) -> Answer {
+        self.bus.carried(sender, message, reply, &mut self.kernel);
+        Answer::later()
+    }
+
+    fn deadline(&self) -> Deadline {
+        if self.bus.is_waiting() { self.next } else { Deadline::NEVER }
+    }
+
+    fn tick(&mut self) {
+        self.next = Deadline::after_ms(POLL_MS);
+        self.bus.tick(&mut self.kernel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Live;
+
+    #[test]
+    fn without_an_endpoint_there_is_nothing_to_serve() {
+        assert_eq!(serve(Live), Err(StartError::NothingToServe));
+    }
+}

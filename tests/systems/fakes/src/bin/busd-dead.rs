@@ -1,0 +1,7 @@
+//! A busd that ends at once.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+
+nexus_rt::entry!(main);
+
+fn main() {}
