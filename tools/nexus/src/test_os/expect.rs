@@ -131,6 +131,8 @@ mod tests {
             registers: None,
             irq: false,
             interval: 0,
+            dma: false,
+            memory: None,
         })
     }
 
