@@ -36,11 +36,6 @@ impl<'a> Hostile<'a> {
         u16::from_le_bytes([self.byte().unwrap_or(0), self.byte().unwrap_or(0)])
     }
 
-    /// A step of its work, without a lie.
-    pub fn work(&mut self) {
-        self.device.step();
-    }
-
     /// One thing that the next byte says.
     pub fn step(&mut self) {
         let Some(byte) = self.byte() else { return };
