@@ -30,6 +30,11 @@ pub enum Op {
 }
 
 impl Op {
+    /// True when sectors are read or written.
+    const fn is_data(self) -> bool {
+        matches!(self, Op::Read | Op::Write)
+    }
+
     /// The type of the request.
     const fn code(self) -> u64 {
         match self {
@@ -307,6 +312,15 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
             Op::Write => *writes.get(longest)?,
             _ => 0,
         };
+        match self.classes.get(usize::from(first)) {
+            Some(class) if op.is_data() && !class.free.is_empty() => Some(first),
+            _ => self.shorter(op, first),
+        }
+    }
+
+    /// The same, when its first choice will not do.
+    #[cold]
+    fn shorter(&self, op: Op, first: u8) -> Option<u8> {
         let used_for = Use::of(op);
         let free = |class: &Class| class.shape.used_for == used_for && !class.free.is_empty();
         let from = self.classes.get(usize::from(first)..)?;
