@@ -71,7 +71,7 @@ macro_rules! replays {
 }
 
 replays! {
-    archive board busd consoled description device elf init lines logd policy policyd powerd queue ring rngd
+    archive board busd consoled description device disk elf init lines logd policy policyd powerd queue ring rngd
     rtcd serial syscalls system
 }
 

@@ -11,6 +11,7 @@ extern crate alloc;
 
 mod calls;
 mod count;
+pub mod disk;
 mod grants;
 mod lines;
 pub mod measure;

@@ -1,11 +1,10 @@
 //! Everything that is measured, in order.
 
 use alloc::format;
-use alloc::string::String;
 use core::convert::Infallible;
 use core::ops::RangeInclusive;
 
-use nexus_abi::{Error, Handle};
+use nexus_abi::{Error, Handle, Message, NO_DEADLINE};
 use nexus_proto::{Subject, ids};
 use nexus_rt::{CallError, StartError, startup, sys};
 use nexus_test::{Host, records};
@@ -17,6 +16,8 @@ use crate::{calls, grants, objects, services};
 
 /// Service id of the partner.
 const PARTNER: u32 = 13;
+/// Service id of the disk.
+const DISK: u32 = 14;
 /// Service ids of those whose threads wait by deadlines.
 const SLEEPERS: RangeInclusive<u32> = 20..=35;
 /// Priority of this process, in its description.
@@ -119,8 +120,28 @@ impl Suite {
         self.tell("exchange_nsh_init", "", &asked)?;
         let recorded = services::record(self.logd, self.own)?;
         self.tell("exchange_policyd_logd", "", &recorded)?;
+        self.disk()?;
         for count in LEVELS {
             self.level(count, &format!("_at_{count}"))?;
+        }
+        Ok(())
+    }
+
+    /// What a driver does for a request to a disk, in a batch of one and of eight: for each of them.
+    fn disk(&mut self) -> Result<(), Failed> {
+        let disk = startup().service(DISK)?;
+        let answer = at("disk", sys::call(disk, &Message::new(0, &[]), NO_DEADLINE))?;
+        let depths = [("", 1), ("_of_8", 8)];
+        for ([submit, same, complete, alike], (suffix, depth)) in
+            answer.message.words.as_chunks::<4>().0.iter().zip(depths)
+        {
+            for (name, median, equal) in
+                [("disk_submit_4k", submit, same), ("disk_complete_4k", complete, alike)]
+            {
+                self.told(&format!("{name}{suffix}"), median.div_ceil(depth), *equal as usize)?;
+            }
+            let (both, equal) = ((submit + complete).div_ceil(depth), same.min(alike));
+            self.told(&format!("disk_4k{suffix}"), both, *equal as usize)?;
         }
         Ok(())
     }
@@ -181,8 +202,11 @@ impl Suite {
     }
 
     fn tell(&mut self, name: &str, suffix: &str, samples: &Samples) -> Result<(), Failed> {
-        let name: String = format!("{name}{suffix}");
-        let record = records::bench(&name, samples.median(), COUNT, samples.equal());
+        self.told(&format!("{name}{suffix}"), samples.median(), samples.equal())
+    }
+
+    fn told(&mut self, name: &str, median: u64, equal: usize) -> Result<(), Failed> {
+        let record = records::bench(name, median, COUNT, equal);
         self.host.record(&record)?;
         self.measured += 1;
         Ok(())

@@ -74,21 +74,16 @@ impl<M: Shared> Slots<M> {
         pieces.map(|piece| (piece.len as u32, piece.writes))
     }
 
-    /// The memory, and where in it `len` bytes of a piece are, from `offset` on: for a copy to other memory.
-    /// What lies around them is of others.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    #[inline]
-    pub fn part(
-        &self,
-        head: &Head,
-        piece: usize,
-        offset: usize,
-        len: usize,
-    ) -> Result<(&M, usize), Outside> {
-        let place = self.place(head, piece, offset, len)?;
-        Ok((&self.memory, place))
+    /// Where the pieces of a head are in the memory, from the first: for a driver that remembers it and then
+    /// has the memory itself ([`into_memory`](Self::into_memory)). None when the head is of another queue.
+    pub fn places(&self, head: &Head) -> impl Iterator<Item = usize> {
+        (0..).map_while(|piece| self.piece(head, piece).ok()).map(|piece| piece.start)
+    }
+
+    /// The memory alone. Whoever has it looks to it that a slot is read and written only while the device
+    /// does not have its head.
+    pub fn into_memory(self) -> M {
+        self.memory
     }
 
     /// Copies bytes of a piece from `offset` on into `to`.
@@ -143,22 +138,6 @@ impl<M: Shared> Slots<M> {
 }
 
 impl<M: SharedMut> Slots<M> {
-    /// As [`part`](Self::part), for a copy from other memory.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    #[inline]
-    pub fn part_mut(
-        &mut self,
-        head: &Head,
-        piece: usize,
-        offset: usize,
-        len: usize,
-    ) -> Result<(&mut M, usize), Outside> {
-        let place = self.place(head, piece, offset, len)?;
-        Ok((&mut self.memory, place))
-    }
-
     /// Copies `from` to the bytes of a piece from `offset` on.
     ///
     /// # Errors

@@ -2,74 +2,68 @@
 
 use nexus_proto::disk::{DiskStats, SECTOR};
 
-use crate::disk::Op;
+use crate::shape::Use;
 
 /// Counts since the driver began. All go round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Reads that the device was asked for.
-    pub reads: u64,
-    /// Sectors of them.
-    pub read_sectors: u64,
-    /// Writes that it was asked for.
-    pub writes: u64,
-    /// Sectors of them.
-    pub written_sectors: u64,
-    /// Flushes.
-    pub flushes: u32,
-    /// Discards, and writes of zeroes.
-    pub ranges: u32,
-    /// Requests that it did not do.
-    pub errors: u32,
+pub(crate) struct Counters {
+    /// Requests that the device did not do.
+    pub(crate) errors: u32,
     /// Batches that it was given.
-    pub batches: u64,
+    batches: u64,
     /// Batches that it was told of.
-    pub doorbells: u64,
+    doorbells: u64,
     /// Most requests that it had at one time.
-    pub most: u16,
+    most: u16,
 }
 
 impl Counters {
-    /// The device was asked.
-    pub(crate) fn asked(&mut self, op: Op, sectors: u32) {
-        let add = |count: &mut u64, more: u64| *count = count.wrapping_add(more);
-        match op {
-            Op::Read => {
-                add(&mut self.reads, 1);
-                add(&mut self.read_sectors, sectors.into());
-            }
-            Op::Write => {
-                add(&mut self.writes, 1);
-                add(&mut self.written_sectors, sectors.into());
-            }
-            Op::Flush => self.flushes = self.flushes.wrapping_add(1),
-            Op::Discard | Op::Zeroes => self.ranges = self.ranges.wrapping_add(1),
-            Op::Serial => {}
-        }
-    }
-
-    /// A batch was given to the device, if it `rang` with the doorbell; now it has so many requests.
+    /// A batch was given to the device, which now has so many requests; it was told with the doorbell, if
+    /// `rang`.
+    #[inline]
     pub(crate) fn batch(&mut self, in_flight: u16, rang: bool) {
         self.batches = self.batches.wrapping_add(1);
         self.doorbells = self.doorbells.wrapping_add(rang.into());
         self.most = self.most.max(in_flight);
     }
 
-    /// As a message has them.
-    #[must_use]
-    pub const fn stats(&self, in_flight: u16) -> DiskStats {
-        DiskStats {
-            reads: self.reads,
-            writes: self.writes,
-            read_bytes: self.read_sectors.wrapping_mul(SECTOR),
-            written_bytes: self.written_sectors.wrapping_mul(SECTOR),
+    /// As a message has them. `given`: of heads for one use, how often one was given to the device, and the
+    /// sectors of its data.
+    pub(crate) fn stats(
+        &self,
+        given: impl Iterator<Item = (Use, u64, u32)>,
+        in_flight: u16,
+    ) -> DiskStats {
+        let mut stats = DiskStats {
+            reads: 0,
+            writes: 0,
+            read_bytes: 0,
+            written_bytes: 0,
             batches: self.batches,
             doorbells: self.doorbells,
-            flushes: self.flushes,
+            flushes: 0,
             errors: self.errors,
-            ranges: self.ranges,
+            ranges: 0,
             in_flight,
             most: self.most,
+        };
+        for (used_for, times, sectors) in given {
+            let bytes = times.wrapping_mul(u64::from(sectors)).wrapping_mul(SECTOR);
+            let add = |count: &mut u64, more| *count = count.wrapping_add(more);
+            match used_for {
+                Use::Read => {
+                    add(&mut stats.reads, times);
+                    add(&mut stats.read_bytes, bytes);
+                }
+                Use::Write => {
+                    add(&mut stats.writes, times);
+                    add(&mut stats.written_bytes, bytes);
+                }
+                Use::Flush => stats.flushes = stats.flushes.wrapping_add(times as u32),
+                Use::Range => stats.ranges = stats.ranges.wrapping_add(times as u32),
+                Use::Serial => {}
+            }
         }
+        stats
     }
 }

@@ -2,8 +2,10 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::iter::once;
 
 use nexus_mmio::{Outside, Shared, SharedMut};
+use nexus_proto::disk::DiskStats;
 use nexus_virtio::{Doorbell, Head, Misbehaved, Queue, Slots};
 
 use crate::config::Config;
@@ -28,6 +30,11 @@ pub enum Op {
 }
 
 impl Op {
+    /// True when sectors are read or written.
+    const fn is_data(self) -> bool {
+        matches!(self, Op::Read | Op::Write)
+    }
+
     /// The type of the request.
     const fn code(self) -> u64 {
         match self {
@@ -97,13 +104,22 @@ struct Class {
     shape: Shape,
     /// Of data.
     sectors: u32,
+    /// How often one was given to the device.
+    given: u64,
+    /// Bytes that the device says it wrote, when it did all.
+    written: u32,
     /// Those that the device does not have.
     free: Vec<Head>,
 }
 
-/// What a head is used for now.
+/// A head: where the pieces of its slot are, and what it is used for now. A slot is read and written only
+/// while its head is free, or in the hand of one of the functions below.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
+    header: usize,
+    data: usize,
+    /// A word of eight bytes, of which the first is the status and the others are nobody's.
+    status: usize,
     class: u8,
     op: Op,
     tag: u64,
@@ -133,10 +149,12 @@ impl fmt::Display for NoUse {
 #[derive(Debug)]
 pub struct Disk<A, U, P, const HEADS: usize> {
     queue: Queue<A, U, HEADS>,
-    slots: Slots<P>,
+    slots: P,
     config: Config,
     /// By use, the longest first.
     classes: Vec<Class>,
+    /// For reads and for writes: which class is the longest of so many sectors at most.
+    fits: [[u8; LONGEST + 1]; 2],
     entries: [Entry; HEADS],
     counters: Counters,
     /// Something was given to the device since it was last told.
@@ -145,11 +163,10 @@ pub struct Disk<A, U, P, const HEADS: usize> {
     gone: bool,
 }
 
-/// The number of the header in a slot; the data, where there is some, is the next, and the status the last.
-const HEADER: usize = 0;
-const DATA: usize = 1;
+/// Sectors of the longest heads that are used.
+const LONGEST: usize = 256;
 /// What stands for a status that the device has not written.
-const NO_STATUS: u8 = 0xff;
+const NO_STATUS: u64 = u64::MAX;
 const OK: u8 = 0;
 const UNSUPPORTED: u8 = 2;
 
@@ -164,22 +181,27 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
         heads: [Head; HEADS],
         slots: Slots<P>,
     ) -> Result<Self, NoUse> {
-        let mut entries = [Entry { class: 0, op: Op::Read, tag: 0 }; HEADS];
+        let none = Entry { header: 0, data: 0, status: 0, class: 0, op: Op::Read, tag: 0 };
+        let mut entries = [none; HEADS];
         let mut classes = Vec::new();
-        for head in heads {
+        for (head, entry) in heads.into_iter().zip(&mut entries) {
+            let places: Vec<usize> = slots.places(&head).collect();
             let pieces: Vec<_> = slots.pieces(&head).collect();
             let shape = Shape::of(&pieces).ok_or(NoUse::Head(head.index()))?;
-            put(&mut classes, shape, head);
-        }
-        classes.retain(|class| class.sectors == 0 || class.shape.len <= config.most);
-        classes.sort_by_key(|class| (class.shape.used_for, u32::MAX - class.sectors));
-        let sector =
-            |used_for| classes.iter().any(|class| class.shape == Shape { used_for, len: SECTOR });
-        for used_for in [Use::Read, Use::Write] {
-            if !sector(used_for) && (used_for == Use::Read || config.writes) {
-                return Err(NoUse::NoSector(used_for));
+            if let [header, data, .., status] | [header, data @ status] = places[..] {
+                (entry.header, entry.data, entry.status) = (header, data, status);
             }
+            sort_in(&mut classes, shape, head);
         }
+        let most = config.most.min(LONGEST as u32 * SECTOR);
+        classes.retain(|class| class.sectors == 0 || class.shape.len <= most);
+        classes.sort_by_key(|class| (class.shape.used_for, u32::MAX - class.sectors));
+        let [reads, writes] = [Use::Read, Use::Write].map(|used_for| fits(&classes, used_for));
+        let reads = reads.ok_or(NoUse::NoSector(Use::Read))?;
+        let writes = match writes {
+            None if config.writes => return Err(NoUse::NoSector(Use::Write)),
+            writes => writes.unwrap_or([0; LONGEST + 1]),
+        };
         for (class, number) in classes.iter().zip(0..) {
             for head in &class.free {
                 if let Some(entry) = entries.get_mut(usize::from(head.index())) {
@@ -187,8 +209,9 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
                 }
             }
         }
-        let counters = Counters::default();
-        Ok(Disk { queue, slots, config, classes, entries, counters, given: false, gone: false })
+        let (slots, fits, counters) = (slots.into_memory(), [reads, writes], Counters::default());
+        let (given, gone) = (false, false);
+        Ok(Disk { queue, slots, config, classes, fits, entries, counters, given, gone })
     }
 
     /// What the disk is.
@@ -204,8 +227,10 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
 
     /// What was done so far.
     #[must_use]
-    pub const fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn stats(&self) -> DiskStats {
+        let given =
+            self.classes.iter().map(|class| (class.shape.used_for, class.given, class.sectors));
+        self.counters.stats(given, self.queue.in_flight())
     }
 
     /// Requests that the device has.
@@ -215,10 +240,12 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     }
 
     /// Gives the device a request, or as many of its first sectors as there is a head for; tells how many.
-    /// `fill` copies the data of a write to the memory and place that it is given, so many bytes. The device need not look before [`ring`](Self::ring).
+    /// `fill` copies the data of a write to the memory and place that it is given, so many bytes. The device
+    /// need not look before [`ring`](Self::ring).
     ///
     /// # Errors
     /// [`Refused`].
+    #[inline]
     pub fn submit(
         &mut self,
         request: Request,
@@ -226,23 +253,33 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     ) -> Result<u32, Refused> {
         let Request { op, sector, sectors, tag } = request;
         self.check(op, sector, sectors)?;
-        let (number, class) = pick(&mut self.classes, op, sectors).ok_or(Refused::Later)?;
-        let taken = if class.sectors > 0 { class.sectors } else { self.config.part(op, sectors) };
+        let number = self.class_for(op, sectors).ok_or(Refused::Later)?;
+        let class = self.classes.get_mut(usize::from(number)).ok_or(Refused::Later)?;
         let head = class.free.pop().ok_or(Refused::Later)?;
-        let header = [op.code(), sector, taken.into()];
-        let written = prepare(&mut self.slots, &head, class.shape, header, fill);
-        let entry = self.entries.get_mut(usize::from(head.index()));
-        let (Ok(()), Some(entry)) = (written, entry) else {
+        let Some(entry) = self.entries.get_mut(usize::from(head.index())) else {
+            return Err(Refused::Gone);
+        };
+        let taken = if class.sectors > 0 { class.sectors } else { self.config.part(op, sectors) };
+        let written = match op {
+            Op::Read => prepare(&mut self.slots, entry, op.code(), sector),
+            Op::Write => prepare(&mut self.slots, entry, op.code(), sector)
+                .and_then(|()| fill(&mut self.slots, entry.data, class.shape.len as usize)),
+            Op::Flush | Op::Serial => prepare(&mut self.slots, entry, op.code(), 0),
+            Op::Discard | Op::Zeroes => prepare(&mut self.slots, entry, op.code(), 0)
+                // The flags behind the count are 0: what is zeroed stays allocated.
+                .and_then(|()| put(&mut self.slots, entry.data, [sector, taken.into()])),
+        };
+        if written.is_err() {
             class.free.push(head);
             return Err(Refused::NoData);
-        };
-        *entry = Entry { class: number, op, tag };
+        }
+        (entry.op, entry.tag) = (op, tag);
         if let Err(head) = self.queue.post(head) {
             class.free.push(head);
             return Err(Refused::Gone);
         }
+        class.given = class.given.wrapping_add(1);
         self.given = true;
-        self.counters.asked(op, class.sectors);
         Ok(taken)
     }
 
@@ -250,6 +287,7 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     ///
     /// # Errors
     /// `Gone`, `Unsupported`, `OutOfRange`.
+    #[inline]
     pub const fn check(&self, op: Op, sector: u64, sectors: u32) -> Result<(), Refused> {
         if self.gone {
             return Err(Refused::Gone);
@@ -264,10 +302,36 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
         }
     }
 
+    /// The class with the longest heads that are no longer than the request, and of which one is free.
+    #[inline]
+    fn class_for(&self, op: Op, sectors: u32) -> Option<u8> {
+        let longest = (sectors as usize).min(LONGEST);
+        let [reads, writes] = &self.fits;
+        let first = match op {
+            Op::Read => *reads.get(longest)?,
+            Op::Write => *writes.get(longest)?,
+            _ => 0,
+        };
+        match self.classes.get(usize::from(first)) {
+            Some(class) if op.is_data() && !class.free.is_empty() => Some(first),
+            _ => self.shorter(op, first),
+        }
+    }
+
+    /// The same, when its first choice will not do.
+    #[cold]
+    fn shorter(&self, op: Op, first: u8) -> Option<u8> {
+        let used_for = Use::of(op);
+        let free = |class: &Class| class.shape.used_for == used_for && !class.free.is_empty();
+        let from = self.classes.get(usize::from(first)..)?;
+        (first..).zip(from).find(|(_, class)| free(class)).map(|(number, _)| number)
+    }
+
     /// After a batch of requests: tells the device once, if it wants to know.
     ///
     /// # Errors
     /// Of the doorbell; it is rung at the next call.
+    #[inline]
     pub fn ring<D: Doorbell>(&mut self, doorbell: &mut D) -> Result<(), D::Error> {
         let rang = self.queue.ring(doorbell)?;
         if core::mem::take(&mut self.given) {
@@ -281,26 +345,35 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     ///
     /// # Errors
     /// What the device did. It does nothing any more: what it had is never completed.
+    #[inline]
     pub fn complete(
         &mut self,
         take: impl FnOnce(&Done, &P, usize, usize),
     ) -> Result<Option<Done>, Misbehaved> {
-        let popped = self.queue.pop();
-        self.gone |= popped.is_err();
-        let Some(completed) = popped? else { return Ok(None) };
+        let completed = match self.queue.pop() {
+            Ok(Some(completed)) => completed,
+            Ok(None) => return Ok(None),
+            Err(what) => {
+                self.gone = true;
+                return Err(what);
+            }
+        };
         let len = completed.len();
         let head = completed.into_head();
-        let entry = self.entries.get(usize::from(head.index()));
-        let Some(Entry { class, op, tag }) = entry.copied() else { return Ok(None) };
-        let Some(class) = self.classes.get_mut(usize::from(class)) else { return Ok(None) };
-        let result = outcome(&self.slots, &head, class.shape, len);
-        self.counters.errors = self.counters.errors.wrapping_add(result.is_err().into());
-        let done = Done { tag, op, sectors: class.sectors, result };
-        if result.is_ok() && matches!(op, Op::Read | Op::Serial) {
-            let len = class.shape.len as usize;
-            if let Ok((memory, place)) = self.slots.part(&head, DATA, 0, len) {
-                take(&done, memory, place, len);
+        let Some(entry) = self.entries.get(usize::from(head.index())) else { return Ok(None) };
+        let Some(class) = self.classes.get_mut(usize::from(entry.class)) else { return Ok(None) };
+        let result = match self.slots.read32(entry.status) as u8 {
+            OK if len >= class.written => Ok(()),
+            UNSUPPORTED => Err(Failure::Unsupported),
+            _ => Err(Failure::Device),
+        };
+        let done = Done { tag: entry.tag, op: entry.op, sectors: class.sectors, result };
+        match (result, entry.op) {
+            (Ok(()), Op::Read | Op::Serial) => {
+                take(&done, &self.slots, entry.data, class.shape.len as usize);
             }
+            (Ok(()), _) => {}
+            (Err(_), _) => self.counters.errors = self.counters.errors.wrapping_add(1),
         }
         class.free.push(head);
         Ok(Some(done))
@@ -310,6 +383,7 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     ///
     /// # Errors
     /// As [`complete`](Self::complete).
+    #[inline]
     pub fn may_wait(&mut self) -> Result<bool, Misbehaved> {
         let waits = self.queue.may_wait();
         self.gone |= waits.is_err();
@@ -317,75 +391,47 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     }
 }
 
-fn put(classes: &mut Vec<Class>, shape: Shape, head: Head) {
+fn sort_in(classes: &mut Vec<Class>, shape: Shape, head: Head) {
     match classes.iter_mut().find(|class| class.shape == shape) {
         Some(class) => class.free.push(head),
         None => {
             let data = matches!(shape.used_for, Use::Read | Use::Write);
             let sectors = if data { shape.len / SECTOR } else { 0 };
-            classes.push(Class { shape, sectors, free: [head].into() });
+            let reads = matches!(shape.used_for, Use::Read | Use::Serial);
+            let written = if reads { shape.len.saturating_add(1) } else { 1 };
+            classes.push(Class { shape, sectors, given: 0, written, free: [head].into() });
         }
     }
 }
 
-/// The longest heads that are no longer than the request, and of which one is free.
-fn pick(classes: &mut [Class], op: Op, sectors: u32) -> Option<(u8, &mut Class)> {
-    let used_for = Use::of(op);
-    let fits = |class: &Class| {
-        class.shape.used_for == used_for && class.sectors <= sectors && !class.free.is_empty()
+/// Which class is the longest of at most 0, 1, 2 and so on sectors. `None` where none is of one sector.
+fn fits(classes: &[Class], used_for: Use) -> Option<[u8; LONGEST + 1]> {
+    let longest = |sectors: usize| {
+        let its =
+            |class: &Class| class.shape.used_for == used_for && class.sectors as usize <= sectors;
+        (0..).zip(classes).find(|(_, class)| its(class)).map(|(number, _)| number)
     };
-    (0..).zip(classes).find(|(_, class)| fits(class))
+    longest(1)?;
+    Some(core::array::from_fn(|sectors| longest(sectors).unwrap_or(u8::MAX)))
 }
 
-/// Writes what the device reads of a slot, and a status that it does not write. Of a range the flags are
-/// 0: what is zeroed stays allocated.
+/// Writes the header of a slot, and a status that the device does not write.
+#[inline]
 fn prepare<P: SharedMut>(
-    slots: &mut Slots<P>,
-    head: &Head,
-    shape: Shape,
-    [code, sector, sectors]: [u64; 3],
-    fill: impl FnOnce(&mut P, usize, usize) -> Result<(), Outside>,
+    slots: &mut P,
+    entry: &Entry,
+    code: u64,
+    sector: u64,
 ) -> Result<(), Outside> {
-    let range = shape.used_for == Use::Range;
-    let first = if matches!(shape.used_for, Use::Read | Use::Write) { sector } else { 0 };
-    put_words(slots, head, HEADER, [code, first])?;
-    let status = if shape.len == 0 { DATA } else { DATA + 1 };
-    slots.write(head, status, 0, &[NO_STATUS])?;
-    if range {
-        put_words(slots, head, DATA, [sector, sectors])?;
-    }
-    if shape.used_for == Use::Write {
-        let len = shape.len as usize;
-        let (memory, place) = slots.part_mut(head, DATA, 0, len)?;
-        fill(memory, place, len)?;
-    }
-    Ok(())
+    put(slots, entry.header, [code, sector])?;
+    slots.put_words(entry.status, once(NO_STATUS))
 }
 
-fn put_words<P: SharedMut>(
-    slots: &mut Slots<P>,
-    head: &Head,
-    piece: usize,
-    words: [u64; 2],
+#[inline]
+fn put<P: SharedMut>(
+    slots: &mut P,
+    place: usize,
+    [first, second]: [u64; 2],
 ) -> Result<(), Outside> {
-    let (memory, place) = slots.part_mut(head, piece, 0, size_of_val(&words))?;
-    memory.put_words(place, words.into_iter().map(u64::to_le))
-}
-
-/// What came of a request, for which the device says that it wrote `len` bytes.
-fn outcome<P: Shared>(
-    slots: &Slots<P>,
-    head: &Head,
-    shape: Shape,
-    len: u32,
-) -> Result<(), Failure> {
-    let status = if shape.len == 0 { DATA } else { DATA + 1 };
-    let mut byte = [NO_STATUS];
-    let read = slots.read(head, status, 0, &mut byte);
-    let written = if matches!(shape.used_for, Use::Read | Use::Serial) { shape.len + 1 } else { 1 };
-    match byte {
-        [OK] if read.is_ok() && len >= written => Ok(()),
-        [UNSUPPORTED] => Err(Failure::Unsupported),
-        _ => Err(Failure::Device),
-    }
+    slots.put_words(place, [first.to_le(), second.to_le()].into_iter())
 }

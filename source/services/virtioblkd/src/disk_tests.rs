@@ -78,7 +78,7 @@ fn a_request_whose_data_cannot_be_had_is_not_made() {
     }
     disk.ring(doorbell).unwrap();
     device.run();
-    assert_eq!((platter.asked(), disk.in_flight(), disk.counters().writes), (vec![], 0, 0));
+    assert_eq!((platter.asked(), disk.in_flight(), disk.stats().writes), (vec![], 0, 0));
 }
 
 #[test]
@@ -113,5 +113,5 @@ fn what_was_not_read_is_not_taken() {
     device.run();
     memory.settle();
     let done = disk.complete(|_, _, _, _| panic!("it failed")).unwrap().unwrap();
-    assert_eq!((done.result, disk.counters().errors), (Err(Failure::Device), 1));
+    assert_eq!((done.result, disk.stats().errors), (Err(Failure::Device), 1));
 }

@@ -111,8 +111,8 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
 
     /// What was done.
     #[must_use]
-    pub const fn stats(&self) -> DiskStats {
-        self.disk.counters().stats(self.disk.in_flight())
+    pub fn stats(&self) -> DiskStats {
+        self.disk.stats()
     }
 
     /// Takes what the device has completed, gives it what is asked, and tells both sides. `notify` tells the

@@ -18,7 +18,7 @@ pub mod calls;
 pub mod config;
 #[cfg(test)]
 mod config_tests;
-pub mod count;
+mod count;
 pub mod disk;
 #[cfg(test)]
 mod disk_tests;
@@ -32,4 +32,5 @@ pub mod server;
 #[cfg(test)]
 mod server_tests;
 pub mod shape;
+pub mod start;
 mod tag;

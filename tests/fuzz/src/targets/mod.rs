@@ -6,6 +6,7 @@ mod busd;
 mod consoled;
 mod description;
 mod device;
+mod disk;
 mod elf;
 mod init;
 mod lines;
@@ -44,6 +45,7 @@ targets! {
     consoled: 500;
     description: 1000;
     device: 2000;
+    disk: 500;
     elf: 2000;
     init: 300;
     lines: 500;

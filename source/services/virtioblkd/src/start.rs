@@ -1,0 +1,40 @@
+//! The disk of this process.
+
+use core::fmt::Display;
+
+use nexus_mmio::{ReadOnly, ReadWrite, Registers, SharedMemory};
+use nexus_rt::{DeviceWindow, StartError, owner};
+use nexus_virtio::DeviceType;
+use nexus_virtio::owner::{Owner, take};
+
+use crate::config::{Config, LEN};
+use crate::disk::Disk;
+
+/// Heads of the queue, of all shapes: as many as services/virtioblkd.toml asks for.
+pub const HEADS: usize = 161;
+
+/// Memory that the device, or the consumer at the ring, reaches as well.
+pub type Memory = SharedMemory<ReadWrite>;
+/// The disk of this process.
+pub type OwnDisk = Disk<Memory, SharedMemory<ReadOnly>, Memory, HEADS>;
+/// Its registers.
+pub type OwnRegisters = Registers<DeviceWindow, LEN>;
+
+/// Takes the one device of this process, which must be a disk, and tells that it serves it. What is wrong is
+/// logged and told to init.
+///
+/// # Errors
+/// Why it cannot work with it.
+pub fn start() -> Result<(OwnDisk, OwnRegisters), StartError> {
+    let mut device: Owner<LEN> = take(DeviceType::BLOCK)?;
+    let (queue, heads, slots) = device.queue::<HEADS>(0)?;
+    let config = Config::read(&device.regs, |feature| device.has(feature));
+    let config = config.map_err(|why| refused(&why))?;
+    let disk = Disk::new(config, queue, heads, slots).map_err(|why| refused(&why))?;
+    device.ready();
+    Ok((disk, device.regs))
+}
+
+fn refused(why: &dyn Display) -> StartError {
+    owner::wrong_device(why, DeviceType::BLOCK.id().into())
+}
