@@ -92,6 +92,9 @@ specs! {
     "mem" [] "mem", "memory and kernel objects", "";
     "log" [LogPart, LogPart, LogPart] "log [-f] [SERVICE] [N|all]", "what the services said",
         "-f goes on showing what is new, until Ctrl-C or q.";
+    "net" [] "net", "the network card: link, address, counters",
+        "Frames that were delivered, or that the card took; and those that were not, by reason. The card \
+         hands over all frames of its network: those for another are left out.";
     "date" [] "date", "the wall clock", "";
     "uptime" [] "uptime", "time since the machine started", "";
     "random" [Bytes] "random [N]", "random bytes, 16 if nobody says how many",
@@ -119,6 +122,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("man", "help"),
     ("audit", "ledger"),
     ("whoami", "caps nsh"),
+    ("ifconfig", "net"),
+    ("ip", "net"),
 ];
 
 /// What a line asks for.
@@ -150,6 +155,8 @@ pub enum Command {
     Mem,
     /// Lines.
     Log(LogPart),
+    /// The network card.
+    Net,
     /// Wall clock.
     Date,
     /// Time since start.
@@ -217,6 +224,7 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("ps", _) => Command::Ps,
         ("mem", _) => Command::Mem,
         ("log", args) => Command::Log(log_part(spec, args, names)?),
+        ("net", _) => Command::Net,
         ("date", _) => Command::Date,
         ("uptime", _) => Command::Uptime,
         ("random", args) => Command::Random(bytes(spec, args.first())?),

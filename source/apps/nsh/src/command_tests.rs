@@ -86,7 +86,7 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(
         error("why rngd gpu"),
         "no device or permission `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0 distribute record \
-         view log ask report clock power"
+         view log ask report clock power net"
     );
     assert_eq!(
         error("try rngd gpu"),

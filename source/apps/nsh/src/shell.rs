@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use nexus_abi::Rights;
 use nexus_proto::init::{Readiness, ServiceInfo};
+use nexus_proto::net::Direction;
 use nexus_rt::{CallError, ns_of_ticks, uptime_ns};
 
 use crate::ask::{self, Trouble};
@@ -156,6 +157,10 @@ impl Shell {
                 show::ps(&services.iter().map(|info| with_stat(*info)).collect::<Vec<_>>())
             }
             Command::Mem => show::mem(&ask::mem()?),
+            Command::Net => {
+                let [input, output] = [ask::frames(Direction::In)?, ask::frames(Direction::Out)?];
+                show::net(&ask::card()?, &input, &output, names)
+            }
             Command::Date => format!("{}\n", Date::of(ask::now()?.unix_ns)),
             Command::Random(count) => show::random(&ask::random(count)?),
             Command::Uptime => format!("up {}\n", duration(uptime_ns())),

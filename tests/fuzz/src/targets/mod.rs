@@ -10,6 +10,7 @@ mod elf;
 mod init;
 mod lines;
 mod logd;
+mod net;
 mod policy;
 mod policyd;
 mod powerd;
@@ -48,6 +49,7 @@ targets! {
     init: 300;
     lines: 500;
     logd: 500;
+    net: 300;
     policy: 1000;
     policyd: 500;
     powerd: 500;
