@@ -157,6 +157,8 @@ impl Shell {
                 show::ps(&services.iter().map(|info| with_stat(*info)).collect::<Vec<_>>())
             }
             Command::Mem => show::mem(&ask::mem()?),
+            Command::Disk => show::disk(&ask::disk()?, &ask::disk_stats()?),
+            Command::DiskRead(sector) => show::sector(&ask::disk_sector(sector)?),
             Command::Net => {
                 let [input, output] = [ask::frames(Direction::In)?, ask::frames(Direction::Out)?];
                 show::net(&ask::card()?, &input, &output, names)

@@ -17,6 +17,7 @@ mod table;
 pub mod bus;
 pub mod console;
 pub mod device;
+pub mod disk;
 pub mod entropy;
 pub mod ids;
 pub mod init;

@@ -241,6 +241,8 @@ const CASES: &[Case] = &[
 
 // attack 39 U: a description with two owners, equal names or any other damage; refused
 // attack 80 U: an empty slot in a description for use; refused; broken: empty-slot-in-prod
+// attack 48 U: a description that gives a register with an address, or whose rule has other queues; refused; broken: sysdesc-owners-registers, sysdesc-other-queues
+// attack 86 U: a description with a class that cannot be sealed, or other queues than the class has; refused; broken: sysdesc-class, sysdesc-queues
 #[test]
 fn refuses_every_damage_by_name_and_place() {
     for (number, (place, problem, damage)) in CASES.iter().enumerate() {

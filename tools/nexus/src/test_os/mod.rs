@@ -1,6 +1,7 @@
 //! `cargo nexus test-os`: boots the test profile and judges the run.
 
 mod agree;
+mod bus;
 mod chain;
 mod drive;
 mod expect;

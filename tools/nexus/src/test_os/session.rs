@@ -4,8 +4,10 @@ use super::agree::Expected;
 use super::drive::{self, Plan, Run, Until};
 use super::frames::Networks;
 use super::judge::{Expectation, Judgement, judge};
+use super::ledger::Memory;
 use super::production::{self, Shipped};
 use super::report;
+use crate::audit::AuditMemory;
 use crate::build::Built;
 use crate::desc::{Checked, Expect};
 use crate::exit::Exit;
@@ -248,11 +250,15 @@ fn required_proofs(checked: &Checked) -> Vec<Proof> {
 }
 
 fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {
-    let windows = audit::of_image(image)?.windows.into_iter();
+    let audit = audit::of_image(image)?;
+    let has_dma = |name: &str| audit.device(name).is_some_and(|device| device.dma);
+    let windows = audit.windows.iter().cloned();
     Ok(windows
         .map(|window| Expected {
             service: window.service,
             device: window.device,
+            dma: has_dma(&window.device_name),
+            memory: window.memory.as_ref().and_then(memory),
             device_name: window.device_name,
             len: window.len,
             rights: window.rights,
@@ -261,6 +267,13 @@ fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {
             interval: window.interval,
         })
         .collect())
+}
+
+/// What a device is set up to reach, as the record says it.
+fn memory(memory: &AuditMemory) -> Option<Memory> {
+    let digest = u64::from_str_radix(&memory.digest, 16).ok()?;
+    let reach = u32::try_from(memory.reach).ok()?;
+    Some(Memory { pool: memory.pool, reach, digest })
 }
 
 /// What each device may be made to reach, and by whom.

@@ -2,6 +2,7 @@
 
 mod authority;
 mod calls;
+mod disk;
 mod flood;
 mod handles;
 mod hostile;
@@ -231,6 +232,19 @@ const ALIVE: &[Proof] = &[
         fact: "random bytes are as many as were asked for, and different each time",
         check: random::differ,
         about: Some(ids::RNGD),
+    },
+    Proof {
+        id: "disk-read-back",
+        fact: "what is written to the disk is read back where it was written, and nowhere else",
+        check: disk::read_back,
+        about: Some(ids::VIRTIOBLKD),
+    },
+    // attack 98 Q: read and write past the end of the disk, at offsets that wrap, across sectors, nothing at all; refused; broken: disk-range
+    Proof {
+        id: "disk-refuse-range",
+        fact: "nothing is read or written that is not on the disk",
+        check: disk::refusals,
+        about: Some(ids::VIRTIOBLKD),
     },
     // attack 27 Q: name init and rngd in the message; denied by the kernel's stamp; broken: policyd-asker
     // attack 30 Q: ask policyd on behalf of others; denied, and recorded under who asked; broken: logd-permission

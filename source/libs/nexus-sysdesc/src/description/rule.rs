@@ -71,13 +71,15 @@ pub enum Permission {
     Clock,
     /// End or restart the machine.
     Power,
+    /// Read and write the disk.
+    Disk,
     /// Send frames to the network, and have those that come.
     Net,
 }
 
 impl Permission {
     /// Every permission, in order.
-    pub const ALL: [Permission; 9] = [
+    pub const ALL: [Permission; 10] = [
         Permission::Distribute,
         Permission::Record,
         Permission::View,
@@ -86,6 +88,7 @@ impl Permission {
         Permission::Report,
         Permission::Clock,
         Permission::Power,
+        Permission::Disk,
         Permission::Net,
     ];
 
@@ -113,6 +116,7 @@ impl Permission {
             Permission::Report => "report",
             Permission::Clock => "clock",
             Permission::Power => "power",
+            Permission::Disk => "disk",
             Permission::Net => "net",
         }
     }
