@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use nexus_abi::KindCode;
+use nexus_proto::disk::{self, Disk, DiskInfo, DiskStats};
 use nexus_proto::entropy::{Entropy, Random};
 use nexus_proto::init::{
     Board, BoardEntry, CapEntry, Caps, Dma, DmaEntry, Init, IrqEntry, Irqs, Mem, MemInfo,
@@ -16,7 +17,7 @@ use nexus_proto::policy::{
 };
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
-use nexus_proto::{Malformed, Operation, Protocol, ServiceError, Zero, ids};
+use nexus_proto::{Malformed, Operation, Protocol, ServiceError, Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, startup};
 use nexus_sysdesc::Permission;
 
@@ -216,7 +217,7 @@ pub fn reason(rule: u16) -> Result<String, Trouble> {
 }
 
 /// Reads a text piece by piece.
-fn text(piece: impl Fn(u32) -> Result<nexus_proto::Text, Trouble>) -> Result<String, Trouble> {
+fn text(piece: impl Fn(u32) -> Result<Text, Trouble>) -> Result<String, Trouble> {
     let mut bytes = Vec::new();
     for _ in 0..MAX_PIECES {
         let piece = piece(u32::try_from(bytes.len()).unwrap_or(u32::MAX))?;
@@ -272,6 +273,28 @@ fn line_text(info: &LineInfo) -> Result<String, Trouble> {
 /// The wall clock.
 pub fn now() -> Result<Time, Trouble> {
     ask::<Rtc, _>(ids::RTCD, &Now {})
+}
+
+/// What the disk is.
+pub fn disk() -> Result<DiskInfo, Trouble> {
+    ask::<Disk, _>(ids::VIRTIOBLKD, &disk::Info {})
+}
+
+/// What the disk did.
+pub fn disk_stats() -> Result<DiskStats, Trouble> {
+    ask::<Disk, _>(ids::VIRTIOBLKD, &disk::Stats {})
+}
+
+/// What a sector holds, read piece by piece.
+pub fn disk_sector(sector: u64) -> Result<Vec<u8>, Trouble> {
+    let first = sector.saturating_mul(disk::SECTOR);
+    let mut bytes = Vec::new();
+    for at in (0..disk::SECTOR).step_by(Text::MAX) {
+        let len = (disk::SECTOR - at).min(Text::MAX as u64) as u32;
+        let read = disk::Read { offset: first.saturating_add(at), len, zero: Zero::ZERO };
+        bytes.extend_from_slice(ask::<Disk, _>(ids::VIRTIOBLKD, &read)?.as_bytes());
+    }
+    Ok(bytes)
 }
 
 /// So many random bytes, asked for piece by piece.

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use nexus_proto::disk::SECTOR;
 use nexus_sysdesc::Permission;
 
 use crate::names::Names;
@@ -32,6 +33,10 @@ pub enum Arg {
     HowMany,
     /// Anything of `-f`, a service, a number, `all`.
     LogPart,
+    /// `read`, or nothing.
+    Read,
+    /// Number of a sector.
+    Sector,
     /// A number, or nothing.
     Bytes,
 }
@@ -92,6 +97,10 @@ specs! {
     "mem" [] "mem", "memory and kernel objects", "";
     "log" [LogPart, LogPart, LogPart] "log [-f] [SERVICE] [N|all]", "what the services said",
         "-f goes on showing what is new, until Ctrl-C or q.";
+    "disk" [Read, Sector] "disk [read SECTOR]", "what the disk is and does; or what a sector holds",
+        "To read a sector needs a permission of its own (`why nsh disk`). In flight are requests that \
+         the device has now. A batch is what it was given at once; of some it is not told, because it is \
+         about to look anyway.";
     "date" [] "date", "the wall clock", "";
     "uptime" [] "uptime", "time since the machine started", "";
     "random" [Bytes] "random [N]", "random bytes, 16 if nobody says how many",
@@ -150,6 +159,10 @@ pub enum Command {
     Mem,
     /// Lines.
     Log(LogPart),
+    /// What the disk is, and what was done.
+    Disk,
+    /// What a sector holds.
+    DiskRead(u64),
     /// Wall clock.
     Date,
     /// Time since start.
@@ -217,6 +230,11 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("ps", _) => Command::Ps,
         ("mem", _) => Command::Mem,
         ("log", args) => Command::Log(log_part(spec, args, names)?),
+        ("disk", []) => Command::Disk,
+        ("disk", ["read", rest @ ..]) => Command::DiskRead(sector(spec, rest.first())?),
+        ("disk", [other, ..]) => {
+            return Err(format!("disk: `{other}` is not `read`; usage: {}", spec.usage));
+        }
         ("date", _) => Command::Date,
         ("uptime", _) => Command::Uptime,
         ("random", args) => Command::Random(bytes(spec, args.first())?),
@@ -274,6 +292,13 @@ fn how_many(spec: &Spec, word: Option<&&str>) -> Result<usize, String> {
         },
         Some(word) => Err(format!("{}: `{word}` is no number; usage: {}", spec.name, spec.usage)),
     }
+}
+
+/// The number of a sector whose bytes have numbers, too.
+fn sector(spec: &Spec, word: Option<&&str>) -> Result<u64, String> {
+    let word = word.ok_or_else(|| format!("disk: which sector? usage: {}", spec.usage))?;
+    let number = word.parse().ok().filter(|number| is_number(word) && *number <= u64::MAX / SECTOR);
+    number.ok_or_else(|| format!("disk: `{word}` is no number of a sector; usage: {}", spec.usage))
 }
 
 /// How many random bytes.

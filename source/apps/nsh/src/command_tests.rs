@@ -25,7 +25,8 @@ fn every_command_can_be_typed() {
                 Arg::Service => "rngd",
                 Arg::Device | Arg::DeviceOrPermission => "blk0",
                 Arg::Command => "caps",
-                Arg::HowMany | Arg::LogPart | Arg::Bytes => "5",
+                Arg::HowMany | Arg::LogPart | Arg::Sector | Arg::Bytes => "5",
+                Arg::Read => "read",
             })
             .collect();
         let line = format!("{} {}", spec.name, args.join(" "));
@@ -51,6 +52,21 @@ fn how_many_records() {
     assert_eq!(command("ledger 3"), Ok(Some(Command::Ledger(3))));
     assert_eq!(command("ledger all"), Ok(Some(Command::Ledger(usize::MAX))));
     assert_eq!(error("ledger x"), "ledger: `x` is no number; usage: ledger [N|all]");
+}
+
+#[test]
+fn sectors_of_the_disk() {
+    assert_eq!(command("disk"), Ok(Some(Command::Disk)));
+    assert_eq!(command("disk read 7"), Ok(Some(Command::DiskRead(7))));
+    let last = u64::MAX / 512;
+    assert_eq!(command(&format!("disk read {last}")), Ok(Some(Command::DiskRead(last))));
+    let usage = "usage: disk [read SECTOR]";
+    assert_eq!(error("disk read"), format!("disk: which sector? {usage}"));
+    for word in ["x", "-1", "+1", &format!("{}", last + 1), "18446744073709551616"] {
+        let expected = format!("disk: `{word}` is no number of a sector; {usage}");
+        assert_eq!(error(&format!("disk read {word}")), expected);
+    }
+    assert_eq!(error("disk write 7"), format!("disk: `write` is not `read`; {usage}"));
 }
 
 #[test]
@@ -86,7 +102,7 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(
         error("why rngd gpu"),
         "no device or permission `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0 distribute record \
-         view log ask report clock power"
+         view log ask report clock power disk"
     );
     assert_eq!(
         error("try rngd gpu"),
@@ -97,7 +113,7 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(
         error("why rngd"),
         "why: which device or permission? uart0 rtc0 power0 rng0 blk0 net0 distribute record view \
-         log ask report clock power\nusage: why SERVICE DEVICE|PERMISSION"
+         log ask report clock power disk\nusage: why SERVICE DEVICE|PERMISSION"
     );
 }
 

@@ -55,6 +55,8 @@ fn known(words: &[&str], names: &Names) -> Vec<String> {
         Some(Arg::Command) => commands().collect(),
         Some(Arg::Bytes) => Vec::new(),
         Some(Arg::HowMany) => ["all".to_string()].into(),
+        Some(Arg::Read) => ["read".to_string()].into(),
+        Some(Arg::Sector) => Vec::new(),
         Some(Arg::LogPart) => services().chain(["-f".to_string(), "all".to_string()]).collect(),
     }
 }

@@ -156,6 +156,8 @@ impl Shell {
                 show::ps(&services.iter().map(|info| with_stat(*info)).collect::<Vec<_>>())
             }
             Command::Mem => show::mem(&ask::mem()?),
+            Command::Disk => show::disk(&ask::disk()?, &ask::disk_stats()?),
+            Command::DiskRead(sector) => show::sector(&ask::disk_sector(sector)?),
             Command::Date => format!("{}\n", Date::of(ask::now()?.unix_ns)),
             Command::Random(count) => show::random(&ask::random(count)?),
             Command::Uptime => format!("up {}\n", duration(uptime_ns())),

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use nexus_mmio::{Outside, Shared, SharedMut, copy_between};
-use nexus_sysdesc::layout::QueueLayout;
+use nexus_sysdesc::layout::{QueueLayout, Segment};
 
 use crate::Head;
 
@@ -14,6 +14,8 @@ struct Piece {
     start: usize,
     /// Its bytes.
     len: usize,
+    /// The device writes it; else it reads it.
+    writes: bool,
 }
 
 /// The slots of one queue. The pieces of a slot have numbers, from 0, in the order of their descriptors:
@@ -39,13 +41,13 @@ impl<M: Shared> Slots<M> {
     /// A piece is not in it.
     pub fn new(number: u16, layout: &QueueLayout, memory: M, base: u64) -> Result<Self, Outside> {
         let has = memory.len();
-        let place = |offset: u64, len: u32| {
-            let start = usize::try_from(offset.checked_sub(base)?).ok()?;
-            let len = usize::try_from(len).ok()?;
-            (start.checked_add(len)? <= has).then_some(Piece { start, len })
+        let place = |segment: &Segment| {
+            let start = usize::try_from(segment.offset.checked_sub(base)?).ok()?;
+            let (len, writes) = (usize::try_from(segment.len).ok()?, segment.writes);
+            (start.checked_add(len)? <= has).then_some(Piece { start, len, writes })
         };
         let segments = layout.heads.iter().flat_map(|head| &head.segments);
-        let pieces = segments.map(|segment| place(segment.offset, segment.len));
+        let pieces = segments.map(place);
         let ends = layout.heads.iter().scan(0, |sum, head| {
             *sum += head.segments.len();
             Some(*sum)
@@ -62,6 +64,31 @@ impl<M: Shared> Slots<M> {
     #[must_use]
     pub fn len_of(&self, head: &Head, piece: usize) -> Option<usize> {
         self.piece(head, piece).ok().map(|piece| piece.len)
+    }
+
+    /// The pieces of a head, from the first: the bytes of each, and true where the device writes it. None
+    /// when the head is of another queue.
+    pub fn pieces(&self, head: &Head) -> impl Iterator<Item = (u32, bool)> {
+        let pieces = (0..).map_while(|piece| self.piece(head, piece).ok());
+        // A piece is as long as its descriptor can say.
+        pieces.map(|piece| (piece.len as u32, piece.writes))
+    }
+
+    /// The memory, and where in it `len` bytes of a piece are, from `offset` on: for a copy to other memory.
+    /// What lies around them is of others.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    #[inline]
+    pub fn part(
+        &self,
+        head: &Head,
+        piece: usize,
+        offset: usize,
+        len: usize,
+    ) -> Result<(&M, usize), Outside> {
+        let place = self.place(head, piece, offset, len)?;
+        Ok((&self.memory, place))
     }
 
     /// Copies bytes of a piece from `offset` on into `to`.
@@ -116,6 +143,22 @@ impl<M: Shared> Slots<M> {
 }
 
 impl<M: SharedMut> Slots<M> {
+    /// As [`part`](Self::part), for a copy from other memory.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    #[inline]
+    pub fn part_mut(
+        &mut self,
+        head: &Head,
+        piece: usize,
+        offset: usize,
+        len: usize,
+    ) -> Result<(&mut M, usize), Outside> {
+        let place = self.place(head, piece, offset, len)?;
+        Ok((&mut self.memory, place))
+    }
+
     /// Copies `from` to the bytes of a piece from `offset` on.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::agree::Expected;
 use super::drive::{self, Plan, Run, Until};
+use super::frames::Networks;
 use super::judge::{Expectation, Judgement, judge};
 use super::ledger::Memory;
 use super::production::{self, Shipped};
@@ -99,7 +100,10 @@ impl Session {
         let initrd = built.directory.join("run.img");
         fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
         let qemu = qemu::find(options.qemu.as_deref())?;
-        let command = qemu::command(&qemu, &built.checked.qemu_args(), &built.kernel, &initrd);
+        let args = built.checked.qemu_args();
+        let networks = Networks::of(&args, &built.directory);
+        let mut command = qemu::command(&qemu, &args, &built.kernel, &initrd);
+        command.args(networks.dump()?);
         let symbols = Symbols::load(&built.kernel_debug)?;
         let virtio_id = |device| virtio_id(&built.checked, device);
         let mut console = Vec::new();
@@ -136,11 +140,12 @@ impl Session {
             opens: built.checked.judged,
             reaches: &reaches(&built.checked),
         };
-        let judgement = match expect {
+        let mut judgement = match expect {
             Some(Expect::Refusal(expect)) => expect.judge(&run, &audit, expectation.name),
             Some(Expect::Prompt(prompt)) => prompt.judge(&run, &options.until),
             Some(Expect::Random(_)) | None => judge(&run, &expectation),
         };
+        judgement.and(networks.look().judge(&proofs));
         Ok(Session {
             run,
             judgement,

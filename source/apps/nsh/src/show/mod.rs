@@ -2,6 +2,7 @@
 
 mod caps;
 mod devices;
+mod disk;
 mod dma;
 mod help;
 mod irqs;
@@ -20,6 +21,7 @@ use nexus_sysdesc::registers::offsets;
 
 pub use caps::caps;
 pub use devices::devices;
+pub use disk::{disk, sector};
 pub use dma::dma;
 pub use help::{help, help_one, welcome};
 pub use irqs::irqs;

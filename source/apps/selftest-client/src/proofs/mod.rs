@@ -2,12 +2,14 @@
 
 mod authority;
 mod calls;
+mod disk;
 mod flood;
 mod handles;
 mod hostile;
 mod input;
 mod line;
 mod memory;
+mod net;
 #[cfg(test)]
 mod page;
 mod policy;
@@ -231,6 +233,19 @@ const ALIVE: &[Proof] = &[
         check: random::differ,
         about: Some(ids::RNGD),
     },
+    Proof {
+        id: "disk-read-back",
+        fact: "what is written to the disk is read back where it was written, and nowhere else",
+        check: disk::read_back,
+        about: Some(ids::VIRTIOBLKD),
+    },
+    // attack 98 Q: read and write past the end of the disk, at offsets that wrap, across sectors, nothing at all; refused; broken: disk-range
+    Proof {
+        id: "disk-refuse-range",
+        fact: "nothing is read or written that is not on the disk",
+        check: disk::refusals,
+        about: Some(ids::VIRTIOBLKD),
+    },
     // attack 27 Q: name init and rngd in the message; denied by the kernel's stamp; broken: policyd-asker
     // attack 30 Q: ask policyd on behalf of others; denied, and recorded under who asked; broken: logd-permission
     proof(
@@ -256,6 +271,25 @@ const ALIVE: &[Proof] = &[
         "while one service floods the log, decisions are made and recorded in time",
         flood::flood,
     ),
+    // attack 34 Q: send and receive frames before attaching, and frames of no length that there is; refused, and counted; broken: net-unattached
+    Proof {
+        id: "net-refused",
+        fact: "no frame goes out or comes in for whoever is not attached, and none of a wrong length goes out",
+        check: net::refused,
+        about: Some(ids::VIRTIONETD),
+    },
+    Proof {
+        id: "net-arp",
+        fact: "a frame goes out to the network, and the answer comes to whoever sent it",
+        check: net::arp,
+        about: Some(ids::VIRTIONETD),
+    },
+    Proof {
+        id: "net-echo",
+        fact: "frames of 42 to 1,514 bytes go out and come back, and not a byte of them is another",
+        check: net::echo,
+        about: Some(ids::VIRTIONETD),
+    },
     proof(
         "console-paste",
         "of 20,000 bytes that are typed at once, each arrives, once and in its place",

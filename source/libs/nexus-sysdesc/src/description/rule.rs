@@ -71,11 +71,15 @@ pub enum Permission {
     Clock,
     /// End or restart the machine.
     Power,
+    /// Read and write the disk.
+    Disk,
+    /// Send frames to the network, and have those that come.
+    Net,
 }
 
 impl Permission {
     /// Every permission, in order.
-    pub const ALL: [Permission; 8] = [
+    pub const ALL: [Permission; 10] = [
         Permission::Distribute,
         Permission::Record,
         Permission::View,
@@ -84,6 +88,8 @@ impl Permission {
         Permission::Report,
         Permission::Clock,
         Permission::Power,
+        Permission::Disk,
+        Permission::Net,
     ];
 
     /// Its number in messages: its place in [`Permission::ALL`], from 0.
@@ -110,6 +116,8 @@ impl Permission {
             Permission::Report => "report",
             Permission::Clock => "clock",
             Permission::Power => "power",
+            Permission::Disk => "disk",
+            Permission::Net => "net",
         }
     }
 }

@@ -8,13 +8,21 @@ use crate::ring::{FLAGS, INDEX, avail_event};
 pub struct Hostile<'a> {
     device: FakeDevice,
     bytes: &'a [u8],
+    scribbles: bool,
 }
 
 impl<'a> Hostile<'a> {
     /// `device`, which lies as `bytes` say.
     #[must_use]
     pub fn new(device: FakeDevice, bytes: &'a [u8]) -> Hostile<'a> {
-        Hostile { device, bytes }
+        Hostile { device, bytes, scribbles: true }
+    }
+
+    /// The same, but what it writes into slots and the entries of the used ring is what it does there: a
+    /// length or a head may be a lie, and the bytes are not.
+    #[must_use]
+    pub fn careful(self) -> Hostile<'a> {
+        Hostile { scribbles: false, ..self }
     }
 
     /// The next byte; `None` when they are used up. A driver under test can be driven by the same bytes.
@@ -64,7 +72,7 @@ impl<'a> Hostile<'a> {
                 self.device.set_used(FLAGS, value);
             }
             // Bytes anywhere in the used ring and the slots.
-            9 => self.scribble(),
+            9 if self.scribbles => self.scribble(),
             // An interrupt for nothing, or none.
             10 => self.device.doorbell.raise(3),
             11 => self.device.be_deaf(),

@@ -17,7 +17,7 @@
 //!           owns more than N devices
 //!           receives interrupts of DEVICE
 //!           calls NAME            may call that service
-//!           may PERMISSION        distribute, record, view, log, ask, report, clock, power
+//!           may PERMISSION        distribute, record, view, log, ask, report, clock, power, disk, net
 //!           has more than N frames
 //!           is trusted with all memory    as the audit computes it, once devices are given out
 //! DEVICE    NAME, a device, a dma device, a low device, a medium device, a high device
@@ -245,7 +245,8 @@ impl<'a> Words<'a> {
         let word = self.name("a permission")?;
         let found = Permission::ALL.into_iter().find(|permission| permission.name() == word);
         found.map(Act::May).ok_or_else(|| {
-            let fix = "choose from distribute, record, view, log, ask, report, clock and power";
+            let fix =
+                "choose from distribute, record, view, log, ask, report, clock, power and disk";
             refused(format!("`{word}` is not a permission"), fix)
         })
     }

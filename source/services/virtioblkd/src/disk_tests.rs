@@ -1,0 +1,117 @@
+//! Heads, and what they can be used for.
+
+use std::vec;
+
+use nexus_mmio::SharedMut;
+use nexus_sysdesc::{Queue, Shape};
+use nexus_virtio::Notices;
+use nexus_virtio::fake::{Layout, Order};
+
+use crate::config::Config;
+use crate::disk::{Disk, Done, Failure, NoUse, Op, Refused, Request};
+use crate::fake::{CONFIG, Parts, SECTORS, parts};
+use crate::shape::Use;
+
+fn request(op: Op, sector: u64, sectors: u32) -> Request {
+    Request { op, sector, sectors, tag: sector }
+}
+
+fn plain() -> Parts {
+    parts(CONFIG, Notices::EventIndex, Order::Oldest)
+}
+
+/// What is said of a queue with these heads.
+fn made<const HEADS: usize>(config: Config, shapes: &[(&[u32], &[u32])]) -> Result<(), NoUse> {
+    let shape = |(reads, writes): &(&[u32], &[u32])| Shape {
+        heads: 1,
+        reads: reads.to_vec(),
+        writes: writes.to_vec(),
+    };
+    let layout = Layout::of(&[Queue { shapes: shapes.iter().map(shape).collect() }]);
+    let sealed = layout.sealed(&layout.memory(), Notices::Flags).queue::<HEADS>(0);
+    let (queue, heads, slots) = sealed.unwrap();
+    Disk::new(config, queue, heads, slots).map(|_| ())
+}
+
+#[test]
+fn a_disk_has_heads_for_its_sectors() {
+    let (read, write): ((&[u32], &[u32]), (&[u32], &[u32])) =
+        ((&[16], &[512, 1]), (&[16, 512], &[1]));
+    assert_eq!(made::<2>(CONFIG, &[read, write]), Ok(()));
+    assert_eq!(made::<1>(CONFIG, &[read]), Err(NoUse::NoSector(Use::Write)));
+    assert_eq!(made::<1>(Config { writes: false, ..CONFIG }, &[read]), Ok(()));
+    assert_eq!(made::<1>(CONFIG, &[write]), Err(NoUse::NoSector(Use::Read)));
+    assert_eq!(made::<2>(CONFIG, &[(&[16], &[4096, 1]), write]), Err(NoUse::NoSector(Use::Read)));
+    assert_eq!(made::<3>(CONFIG, &[read, (&[17], &[1]), write]), Err(NoUse::Head(1)));
+    assert!(std::format!("{}", NoUse::NoSector(Use::Write)).contains("Write a sector of 512"));
+}
+
+#[test]
+fn the_longest_head_that_fits_and_is_free_is_taken() {
+    let Parts { mut disk, .. } = plain();
+    let mut taken = |sectors| disk.submit(request(Op::Read, 0, sectors), |_, _, _| Ok(()));
+    assert_eq!(taken(40), Ok(16));
+    assert_eq!(taken(40), Ok(8));
+    assert_eq!(taken(8), Ok(8));
+    assert_eq!(taken(7), Ok(1));
+    assert_eq!(taken(9), Ok(8));
+    assert_eq!(taken(9), Ok(1));
+    assert_eq!(taken(9), Err(Refused::Later));
+    assert_eq!(taken(0), Err(Refused::OutOfRange));
+}
+
+#[test]
+fn heads_longer_than_the_device_takes_are_not_used() {
+    let config = Config { most: 4096, ..CONFIG };
+    let Parts { mut disk, .. } = parts(config, Notices::Flags, Order::Oldest);
+    assert_eq!(disk.submit(request(Op::Read, 0, 40), |_, _, _| Ok(())), Ok(8));
+}
+
+#[test]
+fn a_request_whose_data_cannot_be_had_is_not_made() {
+    let Parts { mut disk, mut device, platter, .. } = plain();
+    let doorbell = &mut device.doorbell();
+    for _ in 0..10 {
+        let write = request(Op::Write, 3, 1);
+        let refused = disk.submit(write, |_, _, _| Err(nexus_mmio::Outside));
+        assert_eq!(refused, Err(Refused::NoData));
+    }
+    disk.ring(doorbell).unwrap();
+    device.run();
+    assert_eq!((platter.asked(), disk.in_flight(), disk.counters().writes), (vec![], 0, 0));
+}
+
+#[test]
+fn a_request_is_as_the_specification_has_it() {
+    let Parts { mut disk, mut device, memory, platter } = plain();
+    for (op, code) in [(Op::Flush, 4), (Op::Serial, 8), (Op::Discard, 11), (Op::Zeroes, 13)] {
+        disk.submit(request(op, 5, 1), |_, _, _| Ok(())).unwrap();
+        disk.ring(&mut device.doorbell()).unwrap();
+        device.run();
+        memory.settle();
+        let done = disk.complete(|_, _, _, _| ()).unwrap();
+        assert_eq!(done, Some(Done { tag: 5, op, sectors: 0, result: Ok(()) }));
+        assert_eq!(platter.asked().last(), Some(&(code, 0)));
+    }
+    let fill = |memory: &mut _, place, len| SharedMut::copy_in(memory, place, &vec![9; len]);
+    disk.submit(request(Op::Write, SECTORS - 1, 1), fill).unwrap();
+    disk.ring(&mut device.doorbell()).unwrap();
+    device.run();
+    memory.settle();
+    let done = disk.complete(|_, _, _, _| panic!("nothing was read")).unwrap().unwrap();
+    assert_eq!((done.op, done.sectors, done.result), (Op::Write, 1, Ok(())));
+    assert_eq!(platter.asked().last(), Some(&(1, SECTORS - 1)));
+    assert!(platter.bytes().ends_with(&[9; 512]));
+}
+
+#[test]
+fn what_was_not_read_is_not_taken() {
+    let Parts { mut disk, mut device, memory, platter } = plain();
+    platter.answer_with(Some(1));
+    disk.submit(request(Op::Read, 3, 8), |_, _, _| Ok(())).unwrap();
+    disk.ring(&mut device.doorbell()).unwrap();
+    device.run();
+    memory.settle();
+    let done = disk.complete(|_, _, _, _| panic!("it failed")).unwrap().unwrap();
+    assert_eq!((done.result, disk.counters().errors), (Err(Failure::Device), 1));
+}

@@ -1,0 +1,224 @@
+//! Who asks, by messages and through the ring, and the one device that does it.
+
+use alloc::vec::Vec;
+
+use nexus_mmio::{Shared, SharedMut};
+use nexus_proto::Name;
+use nexus_proto::disk::{DiskInfo, DiskStats, can};
+use nexus_ring::Driver;
+use nexus_virtio::{Doorbell, Misbehaved};
+
+use crate::calls::{Answer, Ask, Calls};
+use crate::disk::{Disk, Op, Request};
+use crate::requests::{ENTRIES, Requests};
+use crate::shape::SERIAL;
+use crate::tag::Tag;
+
+/// Looks at everything in one turn, so that none who asks without end keeps the others waiting.
+const ROUNDS: usize = 4;
+
+/// What is to be done after a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing, until somebody asks or the device interrupts.
+    Wait,
+    /// Another turn, when those who wait for the process have had theirs.
+    Again,
+}
+
+/// The disk, and those who ask. `W` is who waits for the answer to a message, `R` the memory of the ring.
+#[derive(Debug)]
+pub struct Engine<A, U, P, R, W, const HEADS: usize> {
+    disk: Disk<A, U, P, HEADS>,
+    ring: Option<Requests<R>>,
+    calls: Calls<W>,
+    answers: Vec<Answer<W>>,
+    serial: Name<24>,
+    /// What the device did, until it was told; and what the consumer did.
+    trouble: Trouble,
+}
+
+/// What went wrong since it was last asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// What the device did: it is of no use any more.
+    pub device: Option<Misbehaved>,
+    /// What the consumer at the ring did: nothing that it asks is done until it attaches again.
+    pub consumer: Option<nexus_ring::Misbehaved>,
+}
+
+impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
+    Engine<A, U, P, R, W, HEADS>
+{
+    /// Nobody has asked yet. The device is asked for its serial number in the first turn.
+    pub fn new(mut disk: Disk<A, U, P, HEADS>, ring: Option<Driver<R, ENTRIES>>) -> Self {
+        let request = Request { op: Op::Serial, sector: 0, sectors: 1, tag: Tag::Serial.code() };
+        // Without a head for it there is none to tell.
+        let _ = disk.submit(request, |_, _, _| Ok(()));
+        let (ring, calls) = (ring.map(Requests::new), Calls::default());
+        let (answers, serial) = (Vec::new(), Name::default());
+        Engine { disk, ring, calls, answers, serial, trouble: Trouble::default() }
+    }
+
+    /// Takes what a message asks; it is answered by [`answers`](Self::answers), after a turn.
+    pub fn ask(&mut self, who: W, ask: Ask) {
+        let can_write = self.disk.config().writes;
+        self.answers.extend(self.calls.push(who, ask, can_write).err());
+    }
+
+    /// The answers that there are now.
+    pub fn answers(&mut self) -> impl Iterator<Item = Answer<W>> {
+        core::mem::take(&mut self.answers).into_iter()
+    }
+
+    /// What went wrong since the last time.
+    pub fn trouble(&mut self) -> Trouble {
+        core::mem::take(&mut self.trouble)
+    }
+
+    /// The consumer at the ring has attached anew.
+    pub fn attach(&mut self) {
+        if let Some(ring) = &mut self.ring {
+            ring.restart();
+        }
+    }
+
+    /// The disk has become larger or smaller.
+    pub const fn resize(&mut self, sectors: u64) {
+        self.disk.resize(sectors);
+    }
+
+    /// True while the device has something to do.
+    #[must_use]
+    pub const fn busy(&self) -> bool {
+        self.disk.in_flight() > 0
+    }
+
+    /// What the disk is.
+    #[must_use]
+    pub fn info(&self) -> DiskInfo {
+        let config = self.disk.config();
+        let offers = [
+            (Op::Write, can::WRITE),
+            (Op::Flush, can::FLUSH),
+            (Op::Discard, can::DISCARD),
+            (Op::Zeroes, can::ZEROES),
+        ];
+        let offered = offers.iter().filter(|(op, _)| config.offers(*op));
+        let can = offered.fold(0, |bits, (_, bit)| bits | bit);
+        DiskInfo { sectors: config.sectors, block: config.block, can, serial: self.serial }
+    }
+
+    /// What was done.
+    #[must_use]
+    pub const fn stats(&self) -> DiskStats {
+        self.disk.counters().stats(self.disk.in_flight())
+    }
+
+    /// Takes what the device has completed, gives it what is asked, and tells both sides. `notify` tells the
+    /// consumer at the ring.
+    ///
+    /// # Errors
+    /// Of the doorbell: it is rung in the next turn.
+    pub fn turn<D: Doorbell>(
+        &mut self,
+        doorbell: &mut D,
+        mut notify: impl FnMut(),
+    ) -> Result<Next, D::Error> {
+        for _ in 0..ROUNDS {
+            self.completed();
+            self.given();
+            let told = self.disk.ring(doorbell);
+            if let Some(ring) = &mut self.ring {
+                ring.ring(&mut notify);
+            }
+            told?;
+            if self.may_wait() {
+                return Ok(Next::Wait);
+            }
+        }
+        Ok(Next::Again)
+    }
+
+    fn completed(&mut self) {
+        for _ in 0..HEADS {
+            match self.complete() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(what) => return self.fail(what),
+            }
+        }
+    }
+
+    /// Takes one completion; false when there is none.
+    fn complete(&mut self) -> Result<bool, Misbehaved> {
+        let Engine { disk, ring, calls, serial, .. } = self;
+        let done =
+            disk.complete(|done, memory, place, len| match (Tag::from_code(done.tag), ring) {
+                (Tag::Call, _) => calls.take(memory, place, len),
+                (Tag::Serial, _) => *serial = serial_number(memory, place),
+                (tag, Some(ring)) => ring.take(tag, memory, place, len),
+                (Tag::Ring { .. }, None) => {}
+            })?;
+        let Some(done) = done else { return Ok(false) };
+        match Tag::from_code(done.tag) {
+            Tag::Call => self.answers.extend(self.calls.done(&done)),
+            Tag::Serial => {}
+            tag => {
+                if let Some(ring) = &mut self.ring {
+                    ring.done(tag, &done);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Gives the device what is asked.
+    fn given(&mut self) {
+        while let Some(answer) = self.calls.give(&mut self.disk) {
+            self.answers.push(answer);
+        }
+        let Some(ring) = &mut self.ring else { return };
+        match ring.give(&mut self.disk) {
+            Ok(()) | Err(nexus_ring::Misbehaved::Before) => {}
+            Err(what) => self.trouble.consumer = Some(what),
+        }
+    }
+
+    /// True when there is nothing to do now, and each side will tell when there is.
+    fn may_wait(&mut self) -> bool {
+        let device = match self.disk.may_wait() {
+            Ok(waits) => waits,
+            Err(what) => {
+                self.fail(what);
+                true
+            }
+        };
+        // Both are asked.
+        let consumer = self.ring.as_mut().is_none_or(Requests::may_wait);
+        device && consumer
+    }
+
+    /// The device is of no use: everybody is told.
+    fn fail(&mut self, what: Misbehaved) {
+        if what == Misbehaved::Before {
+            return;
+        }
+        self.trouble.device = Some(what);
+        self.answers.extend(self.calls.fail());
+        if let Some(ring) = &mut self.ring {
+            ring.fail();
+        }
+    }
+}
+
+/// The serial number in the memory of the device: printable characters up to the first that is none.
+fn serial_number(memory: &impl Shared, place: usize) -> Name<24> {
+    let mut bytes = [0; SERIAL as usize];
+    if memory.copy_out(place, &mut bytes).is_err() {
+        return Name::default();
+    }
+    let used = bytes.iter().position(|byte| !byte.is_ascii_graphic()).unwrap_or(bytes.len());
+    let text = bytes.get(..used).and_then(|text| core::str::from_utf8(text).ok());
+    text.map(Name::new).unwrap_or_default()
+}

@@ -1,0 +1,35 @@
+//! The owner of the disk: reads and writes it for others, who ask by messages or through a ring.
+//!
+//! ```text
+//! message --> calls ----+
+//!                       +--> disk: a head each --> queue --> device
+//! ring -----> requests -+     data: from ring to pool and back, once
+//! ```
+//!
+//! What a head can be used for is in the description of the system ([`shape`]); longer requests are done in
+//! parts ([`requests`]). The device is not trusted with what it says: a length is cut, a status that was not
+//! written is a failure, and a device that misbehaves ends all requests with an error ([`engine`]).
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod calls;
+pub mod config;
+#[cfg(test)]
+mod config_tests;
+pub mod count;
+pub mod disk;
+#[cfg(test)]
+mod disk_tests;
+pub mod engine;
+#[cfg(test)]
+mod engine_tests;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+pub mod requests;
+pub mod server;
+#[cfg(test)]
+mod server_tests;
+pub mod shape;
+mod tag;

@@ -1,0 +1,139 @@
+//! The service: who may ask, and when to look at the device.
+
+use alloc::vec::Vec;
+
+use nexus_mmio::{Bus, Registers, Shared, SharedMut};
+use nexus_proto::disk::{Disk as Protocol, Request};
+use nexus_proto::{ServiceError, encode_error};
+use nexus_rt::abi::{Handle, Sender};
+use nexus_rt::{Answer, Deadline, ReplyTo, Service, error, sys, warn};
+use nexus_virtio::acknowledge;
+
+use crate::calls::Ask;
+use crate::config::{Config, LEN};
+use crate::engine::{Engine, Next};
+
+/// Milliseconds after which the device is looked at that has something to do and does not interrupt.
+const LOOK_MS: u64 = 100;
+/// The same without an interrupt line: the only way.
+const LOOK_OFTEN_MS: u64 = 1;
+/// The bit by which the consumer at the ring says that it asks.
+pub const ASKS: u64 = 1;
+
+/// The service. The registers are those of `B`.
+pub struct Server<A, U, P, R, B, const HEADS: usize> {
+    engine: Engine<A, U, P, R, ReplyTo, HEADS>,
+    regs: Registers<B, LEN>,
+    /// Ids of the services that may read and write.
+    permitted: Vec<u32>,
+    /// How the consumer at the ring is told.
+    consumer: Handle,
+    look_ms: u64,
+    next: Deadline,
+}
+
+impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: usize>
+    Server<A, U, P, R, B, HEADS>
+{
+    /// Serves the disk behind `regs` to services with the ids in `permitted`. `line`: its
+    /// interrupts come.
+    pub fn new(
+        engine: Engine<A, U, P, R, ReplyTo, HEADS>,
+        regs: Registers<B, LEN>,
+        permitted: Vec<u32>,
+        line: bool,
+    ) -> Self {
+        // The first turn is at once.
+        let next = Deadline::at(0);
+        let look_ms = if line { LOOK_MS } else { LOOK_OFTEN_MS };
+        Server { engine, regs, permitted, consumer: Handle::NONE, look_ms, next }
+    }
+
+    /// Whom to tell, by which notification, of what came through the ring.
+    #[must_use]
+    pub fn with_consumer(self, consumer: Handle) -> Self {
+        Server { consumer, ..self }
+    }
+
+    fn turn(&mut self) {
+        let consumer = self.consumer;
+        // Nobody to tell when the consumer is gone.
+        let tell = || {
+            let _ = sys::signal(consumer, ASKS);
+        };
+        // A store that is refused ends the process.
+        let Ok(next) = self.engine.turn(&mut self.regs, tell);
+        for (reply, message) in self.engine.answers() {
+            // Nobody to tell when the caller is gone.
+            let _ = reply.send(&message);
+        }
+        self.tell_trouble();
+        self.next = match next {
+            Next::Again => Deadline::at(0),
+            Next::Wait if self.engine.busy() => Deadline::after_ms(self.look_ms),
+            Next::Wait => Deadline::NEVER,
+        };
+    }
+
+    fn tell_trouble(&mut self) {
+        let trouble = self.engine.trouble();
+        if let Some(what) = trouble.device {
+            error!("the disk is given up: {what}");
+        }
+        if let Some(what) = trouble.consumer {
+            warn!("the ring is given up: {what}");
+        }
+    }
+
+    fn resize(&mut self) {
+        match Config::sectors(&self.regs) {
+            Ok(sectors) => self.engine.resize(sectors),
+            Err(why) => error!("the disk stays as large as it was: {why}"),
+        }
+    }
+}
+
+impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: usize> Service
+    for Server<A, U, P, R, B, HEADS>
+{
+    type Protocol = Protocol;
+
+    fn handle(&mut self, sender: Sender, request: Request, reply: ReplyTo) -> Answer {
+        let ask = match request {
+            Request::Info(op) => return reply.answer(&op, Ok(self.engine.info())),
+            Request::Stats(op) => return reply.answer(&op, Ok(self.engine.stats())),
+            Request::Read(op) => Ask::Read(op),
+            Request::Write(op) => Ask::Write(op),
+            Request::Flush(op) => Ask::Flush(op),
+        };
+        if !self.permitted.contains(&sender.service_id) {
+            return reply.message(encode_error(ServiceError::Denied));
+        }
+        self.engine.ask(reply, ask);
+        self.turn();
+        Answer::later()
+    }
+
+    fn deadline(&self) -> Deadline {
+        self.next
+    }
+
+    fn tick(&mut self) {
+        self.turn();
+    }
+
+    fn interrupt(&mut self) {
+        // Before the device is looked at.
+        let Ok(causes) = acknowledge(&mut self.regs);
+        if causes.config {
+            self.resize();
+        }
+        self.turn();
+    }
+
+    fn notified(&mut self, bits: u64) {
+        if bits & ASKS != 0 {
+            self.turn();
+        }
+    }
+}

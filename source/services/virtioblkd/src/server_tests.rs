@@ -1,0 +1,167 @@
+//! The service: who may ask, and when the device is looked at.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::vec;
+use std::vec::Vec;
+
+use nexus_mmio::fake::{Closures, Device, FakeBus, FakeMemory, FakeShared};
+use nexus_mmio::{ReadOnly, ReadWrite, Registers};
+use nexus_proto::disk::{Flush, Info, Read, Stats, Write};
+use nexus_proto::{Operation, ReplyError, ServiceError, Text, Zero};
+use nexus_rt::abi::{Error, Handle, Message};
+use nexus_rt::host::{deliver, received};
+use nexus_rt::{Deadline, Service, drive};
+use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Order};
+use nexus_virtio::{Doorbell, Notices};
+
+use crate::config::LEN;
+use crate::engine::Engine;
+use crate::fake::{CONFIG, HEADS, Parts, Platter, SECTORS, parts};
+use crate::server::Server;
+
+const OWNER: u32 = 20;
+const OTHER: u32 = 21;
+
+type Memory<A> = FakeShared<A>;
+type Fake<B> =
+    Server<Memory<ReadWrite>, Memory<ReadOnly>, Memory<ReadWrite>, Memory<ReadWrite>, B, HEADS>;
+
+/// Registers of a device that does what it is asked at once when it is told, unless it sleeps; its capacity
+/// is another one after reset.
+struct Registered {
+    doorbell: FakeDoorbell,
+    device: Rc<RefCell<FakeDevice>>,
+    memory: FakeMemory,
+    sleeps: Rc<RefCell<bool>>,
+}
+
+impl Device for Registered {
+    fn read(&mut self, offset: usize, _: usize) -> u32 {
+        match offset {
+            0x60 => self.doorbell.status(),
+            0x100 => 8,
+            _ => 0,
+        }
+    }
+    fn write(&mut self, offset: usize, _: usize, value: u32) {
+        match offset {
+            0x50 => self.doorbell.notify(value as u16).unwrap(),
+            0x64 => self.doorbell.acknowledge(value).unwrap(),
+            other => panic!("a store at {other:#x}"),
+        }
+        if !*self.sleeps.borrow() {
+            self.device.borrow_mut().run();
+            self.memory.settle();
+        }
+    }
+}
+
+struct Bench {
+    server: Fake<FakeBus<Registered>>,
+    doorbell: FakeDoorbell,
+    platter: Platter,
+    device: Rc<RefCell<FakeDevice>>,
+    memory: FakeMemory,
+    sleeps: Rc<RefCell<bool>>,
+}
+
+fn bench() -> Bench {
+    let Parts { memory, device, platter, disk } = parts(CONFIG, Notices::EventIndex, Order::Oldest);
+    let (doorbell, sleeps) = (device.doorbell(), Rc::new(RefCell::new(false)));
+    let device = Rc::new(RefCell::new(device));
+    let registered = Registered {
+        doorbell: doorbell.clone(),
+        device: Rc::clone(&device),
+        memory: memory.clone(),
+        sleeps: Rc::clone(&sleeps),
+    };
+    let regs = Registers::<_, LEN>::new(FakeBus::new(0x200, registered)).unwrap();
+    let server = Server::new(Engine::new(disk, None), regs, vec![OWNER], true);
+    Bench { server, doorbell, platter, device, memory, sleeps }
+}
+
+/// What each of these is answered.
+fn served(bench: &mut Bench, asked: &[(u32, Message)]) -> Vec<Message> {
+    let incoming =
+        (1..).zip(asked).map(|(n, (who, message))| Ok(received(*who, Handle(n), *message)));
+    let delivery = deliver(incoming.collect::<Vec<_>>());
+    assert_eq!(drive(Handle(1), None, &mut bench.server), Error::PeerGone);
+    let mut sent = delivery.sent();
+    sent.sort_by_key(|(reply, _)| reply.0);
+    sent.into_iter().map(|(_, message)| message).collect()
+}
+
+fn read(offset: u64) -> Read {
+    Read { offset, len: 8, zero: Zero::ZERO }
+}
+
+// attack 98 U: a service without the permission reads, writes and flushes the disk; denied, and the device does not hear of it; broken: disk-permission
+#[test]
+fn data_is_for_whom_it_is_permitted() {
+    let mut bench = bench();
+    let write = Write { offset: 512, data: Text::piece(b"abc") };
+    let messages = [read(512).encode(), write.encode(), Flush {}.encode()];
+    let refused = served(&mut bench, &messages.map(|message| (OTHER, message)));
+    let denied = ReplyError::Service(ServiceError::Denied);
+    assert_eq!(Read::decode_reply(&refused[0]), Err(denied));
+    assert_eq!(Write::decode_reply(&refused[1]), Err(denied));
+    assert_eq!(Flush::decode_reply(&refused[2]), Err(denied));
+    assert_eq!(bench.platter.asked().len(), 1, "the serial number alone");
+    let done = served(&mut bench, &messages.map(|message| (OWNER, message)));
+    assert_eq!(Read::decode_reply(&done[0]).unwrap().as_bytes(), 1_u64.to_le_bytes());
+    assert_eq!(Write::decode_reply(&done[1]).unwrap().len, 3);
+    assert_eq!(Flush::decode_reply(&done[2]), Ok(()));
+    assert_eq!(&bench.platter.bytes()[512..515], b"abc");
+}
+
+#[test]
+fn everybody_learns_what_the_disk_is() {
+    let mut bench = bench();
+    // The first turn asks for the serial number.
+    bench.server.tick();
+    let told = served(&mut bench, &[(OTHER, Info {}.encode()), (OTHER, Stats {}.encode())]);
+    let info = Info::decode_reply(&told[0]).unwrap();
+    assert_eq!((info.sectors, info.serial.as_str()), (SECTORS, "nexus-1"));
+    assert_eq!(Stats::decode_reply(&told[1]).unwrap().reads, 0);
+}
+
+// attack 90 U: the device does not interrupt; it is looked at by itself; broken: disk-look
+#[test]
+fn a_device_that_does_not_interrupt_is_looked_at() {
+    let mut bench = bench();
+    assert_eq!(bench.server.deadline(), Deadline::at(0), "the first turn is at once");
+    bench.server.tick();
+    assert_eq!(bench.server.deadline(), Deadline::NEVER, "nothing is in flight");
+    *bench.sleeps.borrow_mut() = true;
+    assert_eq!(served(&mut bench, &[(OWNER, read(0).encode())]).len(), 0);
+    bench.device.borrow_mut().run();
+    bench.memory.settle();
+    let later = bench.server.deadline();
+    assert!(later != Deadline::NEVER && later != Deadline::at(0));
+    // It did the read, and nobody was told.
+    *bench.sleeps.borrow_mut() = false;
+    let delivery = deliver([]);
+    bench.server.tick();
+    bench.server.tick();
+    assert_eq!((delivery.sent().len(), bench.server.deadline()), (1, Deadline::NEVER));
+}
+
+#[test]
+fn a_change_of_the_configuration_is_read() {
+    let mut bench = bench();
+    bench.server.tick();
+    bench.doorbell.raise(2);
+    bench.server.interrupt();
+    assert_eq!(bench.doorbell.status(), 0);
+    let told = served(&mut bench, &[(OTHER, Info {}.encode()), (OWNER, read(8 * 512).encode())]);
+    assert_eq!(Info::decode_reply(&told[0]).unwrap().sectors, 8);
+    let refused = Err(ReplyError::Service(ServiceError::OutOfRange));
+    assert_eq!(Read::decode_reply(&told[1]), refused);
+}
+
+#[test]
+fn a_window_that_is_too_small_is_none() {
+    let bus = FakeBus::new(LEN - 4, Closures(|_, _| 0, |_, _, _| ()));
+    assert!(Registers::<_, LEN>::new(bus).is_err());
+}
