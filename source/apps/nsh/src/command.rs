@@ -70,8 +70,8 @@ specs! {
     "devices" [] "devices", "what the board has, as a tree",
         "Found by init in the device tree and the virtio slots, never by their order.";
     "owners" [] "owners", "which service holds which device, by which rule",
-        "A device has one owner. Who holds one that does DMA is trusted with all memory: page \
-         tables do not stop the device.";
+        "A device has one owner. One that does DMA reaches a pool of its own and no other memory, \
+         whatever its owner does: `dma` shows it.";
     "irqs" [] "irqs", "the interrupt lines: owners, and what came",
         "A line has one owner, that of its device. Held back is an acknowledgement that came before \
          the interval of the rule was over: the next interrupt waits for the rest of it.";

@@ -234,7 +234,7 @@ payloads! {
         pub rule: u16,
         /// How it stands.
         pub state: OwnerState,
-        /// Its owner is trusted with all memory, because the device can reach it.
+        /// It reaches memory by itself: a pool of its own.
         pub dma: bool,
         /// Number of the interrupt line that its owner has; [`crate::policy::NO_LINE`] when it has
         /// none.

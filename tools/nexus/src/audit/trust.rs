@@ -46,7 +46,10 @@ fn through(description: &Description, service: &Service) -> Vec<String> {
     let needs = service.needs.iter();
     let held = needs.filter_map(|need| Some((need, description.device(need.device)?)));
     held.filter(|(need, device)| reaches_all(need, device))
-        .map(|(_, device)| format!("all memory, through {}", device.name))
+        .map(|(_, device)| {
+            let since = if device.compatible == FLASH { " from the next start on" } else { "" };
+            format!("all memory{since}, through {}", device.name)
+        })
         .collect()
 }
 

@@ -12,8 +12,8 @@ use crate::names::Names;
 use crate::table::{Table, left, right, wrap};
 use crate::units::{rights, size};
 
-/// The devices, their windows and owners, the lines and registers that those have, and who is trusted
-/// with all memory.
+/// The devices, their windows and owners, the lines and registers that those have, and whose reach memory
+/// by themselves.
 #[must_use]
 pub fn owners(list: &[OwnerInfo], names: &Names) -> String {
     let mut table = Table::new(&[
@@ -35,7 +35,7 @@ pub fn owners(list: &[OwnerInfo], names: &Names) -> String {
             if held { names.rule(owner.rule) } else { String::new() },
         ]);
     }
-    table.render() + &limits(list) + &trust(list, names)
+    table.render() + &limits(list) + &reached(list, names)
 }
 
 /// The devices whose owner has an interrupt line, or writes single registers; nothing without any.
@@ -68,16 +68,16 @@ pub(super) fn holder(owner: &OwnerInfo, names: &Names) -> String {
     }
 }
 
-fn trust(list: &[OwnerInfo], names: &Names) -> String {
-    let trusted = list.iter().filter(|owner| owner.dma && owner.state == OwnerState::Held);
-    let trusted: Vec<String> = trusted.map(|owner| names.service(owner.owner.id)).collect();
-    if trusted.is_empty() {
+fn reached(list: &[OwnerInfo], names: &Names) -> String {
+    let held = list.iter().filter(|owner| owner.dma && owner.state == OwnerState::Held);
+    let held: Vec<String> = held.map(|owner| names.service(owner.owner.id)).collect();
+    if held.is_empty() {
         return String::new();
     }
     let text = format!(
-        "{} {} a device that does DMA, which page tables do not stop: trusted with all memory.",
-        and(&trusted),
-        if trusted.len() == 1 { "holds" } else { "each hold" }
+        "{} {} a device that does DMA: it reaches a pool of its own, and no other memory.",
+        and(&held),
+        if held.len() == 1 { "holds" } else { "each hold" }
     );
     "\n".to_string() + &wrap("", &text)
 }
@@ -105,8 +105,8 @@ rng0    rngd            0x10003000  4 KiB  map read write  allow-rngd-rng0
 blk0    virtioblkd      0x10004000  4 KiB  map read write  allow-virtioblkd-blk0
 net0    nobody: denied  0x10005000  4 KiB
 
-rngd and virtioblkd each hold a device that does DMA, which page tables do not
-stop: trusted with all memory.
+rngd and virtioblkd each hold a device that does DMA: it reaches a pool of its
+own, and no other memory.
 "
         );
     }
@@ -131,8 +131,8 @@ uart0     10  all, mapped
 power0     -  none
 rng0       3  0x50 0x64
 
-rngd holds a device that does DMA, which page tables do not stop: trusted with
-all memory.
+rngd holds a device that does DMA: it reaches a pool of its own, and no other
+memory.
 "
         );
     }
@@ -145,7 +145,7 @@ all memory.
     }
 
     #[test]
-    fn without_dma_nothing_is_said_of_trust() {
+    fn without_dma_nothing_is_said_of_reached() {
         let text = owners(&[owner(0, 4, OwnerState::Held)], &names());
         assert_eq!(text.lines().count(), 2);
     }

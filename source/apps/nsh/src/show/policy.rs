@@ -47,8 +47,8 @@ pub fn why(why: &Why<'_>, names: &Names) -> String {
             text += &wrap("  line       ", &line(answer.interval));
         }
         if answer.dma {
-            let trust = format!("{what} does DMA: {who} is trusted with all memory");
-            text += &wrap("  trust      ", &trust);
+            let reached = format!("by DMA {what} reaches a pool of its own, and no other memory");
+            text += &wrap("  memory     ", &reached);
         }
     } else {
         text = wrap("", &format!("denied: {who} may not hold {what}"));
@@ -214,7 +214,7 @@ allowed: rngd may hold rng0
   by rule    allow-rngd-rng0 (policy epoch 1)
   reason     rngd is the driver of rng0
   rights     map read write
-  trust      rng0 does DMA: rngd is trusted with all memory
+  memory     by DMA rng0 reaches a pool of its own, and no other memory
   now        rng0 is with nobody: rngd ended
 "
         );

@@ -76,7 +76,7 @@ pub enum Danger {
     Low,
     /// It sees what people type, or can end the machine.
     Medium,
-    /// It can take over the system; every device that reaches all memory is here.
+    /// It can take over the system; every device that reaches memory by itself is here.
     High,
 }
 
