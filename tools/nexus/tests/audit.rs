@@ -235,6 +235,26 @@ fn says_what_will_be_denied() {
     assert_eq!(refused("flash0", |rule| rule.registers = bits(&[0x50, 0x64])), registers);
 }
 
+// attack 50 H: an image whose devices have memory; the kernel is told to set it aside; broken: image-device-frames
+#[test]
+fn an_image_says_how_many_frames_its_devices_have() {
+    let frames = |profile: &str| {
+        let image = image(profile);
+        Archive::parse(&image).expect("an archive").device_frames()
+    };
+    let laid = checked("test")
+        .description
+        .rules
+        .iter()
+        .map(|rule| {
+            let layout = nexus_sysdesc::layout::Layout::of(&rule.queues).expect("a layout");
+            layout.frames()
+        })
+        .sum::<u64>();
+    assert!(laid > 0);
+    assert_eq!((frames("test"), frames("prod")), (laid, laid));
+}
+
 #[test]
 fn an_image_needs_every_program_within_its_budget() {
     let mut checked = checked("prod");
@@ -266,9 +286,9 @@ fn qemu_is_told_everything_about_the_board() {
     assert_eq!(
         arguments,
         "-machine virt -cpu rv64 -m 32M -smp 1 -global virtio-mmio.force-legacy=off \
-         -netdev user,id=link -device virtio-net-device,netdev=link,bus=virtio-mmio-bus.1 \
+         -netdev user,id=link -device virtio-net-device,netdev=link,bus=virtio-mmio-bus.1,id=net0 \
          -blockdev driver=null-co,node-name=disk \
-         -device virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0"
+         -device virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0,id=blk0"
     );
     assert_eq!(checked("test").ram(), (0x8000_0000, 32 << 20));
 }

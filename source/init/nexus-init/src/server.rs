@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use nexus_abi::{CapInfo, Handle, KindCode, Message, Sender};
 use nexus_proto::init::{
     Board, BoardEntry, CapEntry, Caps, Dma, DmaEntry, EndKind, IrqEntry, Irqs, MemInfo, OwnerInfo,
-    OwnerState, Owners, Report, ReportState, Request, ServiceInfo, ServiceStat, ServiceState,
-    Services, Stat, Try, TryAnswer,
+    OwnerState, Owners, Readiness, Report, ReportState, Request, ServiceInfo, ServiceStat,
+    ServiceState, Services, Stat, Try, TryAnswer,
 };
 use nexus_proto::policy::NO_LINE;
 use nexus_proto::{Name, Operation, ServiceError, Subject, Zero, ids};
@@ -288,14 +288,21 @@ impl<M: Machine> Init<M> {
         } else {
             nexus_rt::warn!("{name} cannot work: {} (saw {:#x})", ask.state.name(), ask.detail);
         }
-        let ready = self.registry.readiness();
-        if ready.owners_ready == ready.owners {
-            nexus_rt::info!("all {} owners ready", ready.owners);
-            if let Some(nonce) = self.read_as {
-                self.machine.say(&format!("@nx {nonce:016x} ready {}", ready.owners));
-            }
-        }
+        self.tell_ready();
         Ok(())
+    }
+
+    /// Tells once no further owner is to become ready.
+    fn tell_ready(&mut self) {
+        let Readiness { owners, owners_ready, owners_lost, .. } = self.registry.readiness();
+        match owners_lost {
+            _ if owners_ready + owners_lost != owners => return,
+            0 => nexus_rt::info!("all {owners} owners ready"),
+            _ => nexus_rt::warn!("{owners_ready} of {owners} owners ready"),
+        }
+        if let Some(nonce) = self.read_as {
+            self.machine.say(&format!("@nx {nonce:016x} ready {owners_ready}"));
+        }
     }
 
     fn process(&self, id: u32) -> Result<Handle, ServiceError> {

@@ -23,6 +23,7 @@ pub mod ids;
 pub mod init;
 pub mod log;
 mod message;
+pub mod net;
 pub mod policy;
 pub mod power;
 mod reason;

@@ -232,6 +232,7 @@ protocols!(
     entropy::Entropy,
     init::Init,
     log::Log,
+    net::Net,
     policy::Policy,
     power::Power,
     rtc::Rtc
@@ -430,4 +431,15 @@ fn what_a_record_says_of_registers_and_lines_is_hashed() {
         assert_eq!(hashed(&other), (64, 64), "{other:?}");
     }
     assert_eq!(hashed(&Entry { reason: u8::MAX, ..plain }), (49, 64));
+}
+
+// attack 48 U: the mask of who sets devices up; no register that holds an address is in it
+#[test]
+fn the_registers_of_the_bus_hold_no_address() {
+    let has = |offset: u32| crate::bus::REGISTERS >> (offset / 4) & 1 == 1;
+    for address in [0x40, 0x80, 0x84, 0x90, 0x94, 0xa0, 0xa4] {
+        assert!(!has(address), "{address:#x}");
+    }
+    let written: Vec<u32> = (0..256).step_by(4).filter(|offset| has(*offset)).collect();
+    assert_eq!(written, [0x14, 0x20, 0x24, 0x30, 0x38, 0x44, 0x50, 0x64, 0x70]);
 }

@@ -386,7 +386,7 @@ fn memory_of_a_device_is_that_of_its_window() {
             (0x2000_0000, 4096, used)
         );
         let refused = |len: u64| {
-            if len > 0 && len % 4096 == 0 { Error::BadSyscall } else { Error::OutOfRange }
+            if len > 0 && len.is_multiple_of(4096) { Error::BadSyscall } else { Error::OutOfRange }
         };
         assert_eq!(first.map_used().map(|_| ()), Err(StartError::Kernel(refused(used))));
         let second = start.device_memory(5).unwrap();

@@ -12,6 +12,11 @@ pub const INTERRUPT_ACK: u8 = 0x64;
 /// of the window is without addresses, features, or the status.
 pub const OWNERS_REGISTERS: u64 = 1 << (QUEUE_NOTIFY / 4) | 1 << (INTERRUPT_ACK / 4);
 
+/// The mask of the registers that take addresses: QueuePFN of the legacy layout, and the two halves of
+/// QueueDesc, QueueDriver and QueueDevice (virtio 1.2, 4.2.2 and 4.2.4). No process writes them.
+pub const ADDRESS_REGISTERS: u64 =
+    1 << (0x40 / 4) | 3 << (0x80 / 4) | 3 << (0x90 / 4) | 3 << (0xa0 / 4);
+
 /// A class of virtio devices that can be sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Class {

@@ -73,7 +73,8 @@ fn permissions_have_numbers_of_their_own() {
     for permission in Permission::ALL {
         assert_eq!(Permission::from_code(permission.code()), Some(permission));
     }
-    assert_eq!(Permission::from_code(8), None);
+    let next = u8::try_from(Permission::ALL.len()).unwrap();
+    assert_eq!(Permission::from_code(next), None);
     assert_eq!(Permission::from_code(u8::MAX), None);
 }
 
@@ -240,6 +241,8 @@ const CASES: &[Case] = &[
 
 // attack 39 U: a description with two owners, equal names or any other damage; refused
 // attack 80 U: an empty slot in a description for use; refused; broken: empty-slot-in-prod
+// attack 48 U: a description that gives a register with an address, or whose rule has other queues; refused; broken: sysdesc-owners-registers, sysdesc-other-queues
+// attack 86 U: a description with a class that cannot be sealed, or other queues than the class has; refused; broken: sysdesc-class, sysdesc-queues
 #[test]
 fn refuses_every_damage_by_name_and_place() {
     for (number, (place, problem, damage)) in CASES.iter().enumerate() {

@@ -4,6 +4,7 @@
 mod bell;
 mod device;
 mod exercise;
+mod hand;
 mod hostile;
 mod layout;
 

@@ -1,13 +1,34 @@
-//! Owner of the network card: maps its window, checks what is in it, and answers for it. Data comes with
-//! DMA (RFC-0004).
+//! Owner of the network card: frames in and out, for whoever may have them.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
-use nexus_rt::StartError;
+use nexus_abi::Role;
+use nexus_rt::{StartError, drive, owner, startup};
+use nexus_sysdesc::Description;
 use nexus_virtio::DeviceType;
+use virtionetd::config;
+use virtionetd::receive::{self, Receiver};
+use virtionetd::server::Server;
+use virtionetd::transmit::{self, Transmitter};
 
 nexus_rt::entry!(main);
 
 fn main() -> Result<(), StartError> {
-    nexus_virtio::owner::run(DeviceType::NETWORK)
+    let start = startup();
+    let description = start.map_memory(Role::Description)?;
+    let description = Description::decode(description.bytes()).map_err(|error| {
+        nexus_rt::error!("{error}");
+        StartError::BadMemory
+    })?;
+    let mut card = nexus_virtio::owner::take(DeviceType::NETWORK)?;
+    let config = config::read(&card.regs, |feature| card.has(feature))
+        .map_err(|unusable| owner::wrong_device(&unusable, card.identity.device_id.into()))?;
+    let input = Receiver::new(card.queue(receive::QUEUE)?, config.mac, config.longest());
+    let output = Transmitter::new(card.queue(transmit::QUEUE)?, config.longest());
+    card.ready();
+    let endpoint = start.serve()?;
+    let line = owner::line(endpoint);
+    let interrupts = line.is_some();
+    let mut server = Server::new(card.regs, config, input, output, interrupts, description);
+    Err(StartError::Kernel(drive(endpoint, line, &mut server)))
 }

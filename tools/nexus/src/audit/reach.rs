@@ -87,6 +87,7 @@ mod tests {
         assert_eq!(super::memory(&[]), None);
     }
 
+    // attack 48 H: a piece of a device's memory that lies outside its pool; counted; broken: audit-beyond
     #[test]
     fn a_piece_outside_the_pool_is_counted() {
         let mut layout = Layout::of(&queues()).expect("a layout");

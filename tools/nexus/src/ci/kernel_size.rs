@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::Path;
 
-/// Code lines that the kernel has at most: lines with more than a comment. It is to come down to 6,900.
-const BUDGET: usize = 7_210;
+/// Code lines that the kernel has at most: lines with more than a comment.
+const BUDGET: usize = 6_900;
 
 const KERNEL: [&str; 2] = ["source/kernel/neuron/src", "source/kernel/neuron-core/src"];
 
@@ -99,6 +99,6 @@ mod tests {
     fn test_one_line_too_many_is_a_fault_that_says_what_to_do() {
         assert_eq!(over(BUDGET), None);
         let fault = over(BUDGET + 1).unwrap();
-        assert!(fault.contains("7211 code lines, 1 more than 7210: take out"), "{fault}");
+        assert!(fault.contains("6901 code lines, 1 more than 6900: take out"), "{fault}");
     }
 }

@@ -8,6 +8,13 @@
 //! ```
 //! Every window that the audit of the image names must have been refused exactly once.
 //!
+//! One that must come up without some of its devices, because busd is not what it should be:
+//! ```toml
+//! ready = 3                           # owners that are ready
+//! granted = 3
+//! refused = ["bus-gone"]
+//! ```
+//!
 //! One that has no tests in it, and must come up:
 //! ```toml
 //! profile = "prod"
@@ -33,6 +40,7 @@ use std::env;
 use std::path::Path;
 
 const EXIT: Key = key("exit", "101");
+const READY: Key = key("ready", "3");
 const GRANTED: Key = key("granted", "0");
 const REFUSED: Key = key("refused", "[\"policy-gone\"]");
 const PROFILE: Key = key("profile", "\"prod\"");
@@ -57,11 +65,20 @@ pub struct Random {
     pub seed: u64,
 }
 
+/// How a run with refusals ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// With this exit code of QEMU.
+    Exit(i32),
+    /// It goes on, and so many owners are ready.
+    Ready(u32),
+}
+
 /// A run that ends in refusals.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// QEMU's exit code.
-    pub exit: i32,
+    /// How it ends.
+    pub ends: Ends,
     /// Devices granted.
     pub granted: u32,
     /// Reasons that may stand in a refusal.
@@ -139,16 +156,20 @@ fn read_prompt(mut table: Table<'_>) -> Option<At<Expect>> {
 }
 
 fn read_refusal(mut table: Table<'_>) -> Option<At<Expect>> {
-    for needed in [EXIT, GRANTED, REFUSED] {
+    let comes_up = table.has(READY);
+    for needed in [if comes_up { READY } else { EXIT }, GRANTED, REFUSED] {
         table.must_have(needed);
     }
     let span = Span::start_of(&table.span.source);
-    let exit = table.number(EXIT, 0..=u8::MAX);
+    let ends = match comes_up {
+        true => table.number(READY, 0..=u32::MAX).map(|ready| Ends::Ready(ready.value)),
+        false => table.number(EXIT, 0..=u8::MAX).map(|exit| Ends::Exit(exit.value.into())),
+    };
     let granted = table.number(GRANTED, 0..=u8::try_from(MAX_DEVICES).unwrap_or(u8::MAX));
     let refused = table.words(REFUSED).into_iter().map(|reason| reason.value).collect();
     table.finish();
-    let (exit, granted) = (exit?.value.into(), granted?.value.into());
-    Some(At { value: Expect::Refusal(Refusal { exit, granted, refused }), span })
+    let (ends, granted) = (ends?, granted?.value.into());
+    Some(At { value: Expect::Refusal(Refusal { ends, granted, refused }), span })
 }
 
 /// Reports a run of a profile that is not among `profiles`.

@@ -33,7 +33,7 @@ mod workspace;
 
 use anyhow::{Result, anyhow, bail};
 pub use diagnostic::{Diagnostic, Place};
-pub use expect::{Expect, Prompt, Random, Refusal};
+pub use expect::{Ends, Expect, Prompt, Random, Refusal};
 pub use kind::Kind;
 use nexus_sysdesc::Description;
 pub use programs::Program;

@@ -1,9 +1,10 @@
 //! Audit, ledger and witness must say the same.
 
-use super::ledger::{Holding, Replay};
+use super::ledger::{Holding, Memory, Replay};
 use super::lines;
 use crate::protocol::Cap;
 use crate::witness::KIND_DEVICE;
+use nexus_proto::ids;
 use std::collections::BTreeSet;
 
 /// Who may touch what, from the image, before boot: it knows devices, not addresses.
@@ -25,6 +26,10 @@ pub struct Expected {
     pub irq: bool,
     /// Microseconds between two interrupts, at least; 0 for no such bound.
     pub interval: u32,
+    /// True when it reaches memory by itself: its parent is busd's, and not init's.
+    pub dma: bool,
+    /// What it is set up to reach.
+    pub memory: Option<Memory>,
 }
 
 impl Expected {
@@ -34,13 +39,16 @@ impl Expected {
         let line = (self.irq, self.interval);
         window == (held.service, held.device, held.len, held.rights, held.registers)
             && line == (held.line != 0, held.interval)
+            && self.memory == held.memory
     }
 }
 
 /// The service that distributes: it keeps the parent of every window that it handed out.
 pub(super) const INIT: u32 = 1;
+/// The service that sets devices up: it holds the parents of those that reach memory by themselves.
+const BUSD: u32 = ids::BUSD;
 /// Rights of which a parent kept by init may have no use itself: it is never mapped.
-const DERIVE: u16 = 1 << 6;
+pub(super) const DERIVE: u16 = 1 << 6;
 
 /// Differences between the three, as sentences; empty when they are equal.
 #[must_use]
@@ -53,7 +61,7 @@ pub fn differences(
     let mut found = Vec::new();
     audit_and_ledger(audit, ledger, name, &mut found);
     ledger_and_witness(audit, &ledger.holdings, caps, name, &mut found);
-    init_keeps_parents_only(ledger, caps, &mut found);
+    init_keeps_parents_only(audit, ledger, caps, &mut found);
     lines::differences(ledger, caps, name, &mut found);
     found
 }
@@ -70,14 +78,15 @@ fn audit_and_ledger(
             && ledger.returned.iter().any(|held| expected.is(held));
         if !returned && !ledger.holdings.iter().any(|held| expected.is(held)) {
             found.push(format!(
-                "{} -> {} (len {:#x}, rights {:#x}, registers {}, {}): in the audit, missing in the \
+                "{} -> {} (len {:#x}, rights {:#x}, registers {}, {}{}): in the audit, missing in the \
                  ledger",
                 name(expected.service),
                 expected.device_name,
                 expected.len,
                 expected.rights,
                 mask_text(expected.registers),
-                line_text(if expected.irq { "a line" } else { "no line" }, expected.interval)
+                line_text(if expected.irq { "a line" } else { "no line" }, expected.interval),
+                memory_text(expected.memory)
             ));
         }
     }
@@ -98,7 +107,8 @@ fn ledger_and_witness(
     found: &mut Vec<String>,
 ) {
     let mut witnessed: BTreeSet<Place> = BTreeSet::new();
-    for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service != INIT) {
+    let owners = |cap: &&Cap| cap.kind == KIND_DEVICE && ![INIT, BUSD].contains(&cap.service);
+    for cap in caps.iter().filter(owners) {
         if !witnessed.insert((cap.service, cap.base, cap.len, cap.rights, cap.registers)) {
             found.push(format!(
                 "{}: holds window {:#x} twice in the kernel's table",
@@ -125,13 +135,22 @@ fn ledger_and_witness(
     }
 }
 
-/// What stays with init: the unmapped parent of each window that it granted, and nothing wider. What
-/// came back from an owner that has ended is with nobody else.
-fn init_keeps_parents_only(ledger: &Replay, caps: &[Cap], found: &mut Vec<String>) {
+/// What stays with init: the unmapped parent of each window that it granted, and nothing wider; of a device
+/// that reaches memory by itself what it takes the window back by, and derives nothing from. What came back
+/// from an owner that has ended is with nobody else.
+fn init_keeps_parents_only(
+    audit: &[Expected],
+    ledger: &Replay,
+    caps: &[Cap],
+    found: &mut Vec<String>,
+) {
+    let has_dma = |device| audit.iter().any(|expected| expected.device == device && expected.dma);
     for cap in caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service == INIT) {
         let mut granted = ledger.holdings.iter().chain(&ledger.returned);
-        let granted = granted.any(|held| (held.base, held.len) == (cap.base, cap.len));
-        if !granted || cap.mapped_pages != 0 || cap.rights & DERIVE == 0 {
+        let granted = granted.find(|held| (held.base, held.len) == (cap.base, cap.len));
+        let derives = cap.rights & DERIVE != 0;
+        let right = granted.is_some_and(|held| derives != has_dma(held.device));
+        if !right || cap.mapped_pages != 0 {
             found.push(format!(
                 "init still holds window {:#x} (len {:#x}, rights {:#x}, {} pages mapped), which is \
                  not the parent of a grant",
@@ -147,13 +166,14 @@ fn show(held: &Holding, audit: &[Expected], name: &dyn Fn(u32) -> String) -> Str
         .find(|expected| expected.device == held.device)
         .map_or_else(|| format!("device {}", held.device), |found| found.device_name.clone());
     format!(
-        "{} -> {device} at {:#x} (len {:#x}, rights {:#x}, registers {}, {})",
+        "{} -> {device} at {:#x} (len {:#x}, rights {:#x}, registers {}, {}{})",
         name(held.service),
         held.base,
         held.len,
         held.rights,
         mask_text(held.registers),
-        line_text(&format!("line {}", held.line), held.interval)
+        line_text(&format!("line {}", held.line), held.interval),
+        memory_text(held.memory)
     )
 }
 
@@ -163,6 +183,12 @@ fn mask_text(registers: Option<u64>) -> String {
 
 fn line_text(line: &str, interval: u32) -> String {
     if interval == 0 { line.to_owned() } else { format!("{line} every {interval} us at most") }
+}
+
+fn memory_text(memory: Option<Memory>) -> String {
+    memory.map_or_else(String::new, |Memory { pool, reach, digest }| {
+        format!(", reaches {reach} bytes of a pool of {pool:#x}, digest {digest:016x}")
+    })
 }
 
 #[cfg(test)]
@@ -179,6 +205,8 @@ mod tests {
             registers: None,
             irq: false,
             interval: 0,
+            dma: false,
+            memory: None,
         }]
     }
 
@@ -192,6 +220,7 @@ mod tests {
             registers: None,
             line: 0,
             interval: 0,
+            memory: None,
         }
     }
 
@@ -263,6 +292,19 @@ mod tests {
         assert_found(&check(&audit(), &ledger(), &caps), &["service9 -> window 0x10008000"]);
         let caps = [cap(7, 7), cap(7, 7)];
         assert_found(&check(&audit(), &ledger(), &caps), &["twice"]);
+    }
+
+    // attack 48 H: init keeps what a window of a device with DMA can be derived from; found; broken: judge-agreement
+    #[test]
+    fn test_init_derives_nothing_from_devices_with_dma() {
+        let check = |rights, dma| {
+            let audit = [Expected { dma, ..audit()[0].clone() }];
+            check(&audit, &ledger(), &[cap(7, 7), cap(INIT, rights)])
+        };
+        assert_found(&check(0x3c7, false), &[]);
+        assert_found(&check(0x387, true), &[]);
+        assert_found(&check(0x387, false), &["init still holds"]);
+        assert_found(&check(0x3c7, true), &["init still holds"]);
     }
 
     #[test]

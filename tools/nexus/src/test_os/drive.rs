@@ -1,7 +1,7 @@
 //! Runs a guest to its end: streams its console, collects its records, reads its memory.
 
-use super::registers;
 use super::transcript::{Meaning, Transcript};
+use super::{bus, registers};
 use crate::protocol::Event::Grant;
 use crate::protocol::{WITNESS_DONE, paste};
 use crate::qemu::{self, Event, Gdb, Guest, Qmp, virtio};
@@ -9,6 +9,7 @@ use crate::symbolize::Symbols;
 use crate::witness::Ram;
 use crate::witness::dma::Device;
 use anyhow::{Context, Result};
+use std::collections::BTreeSet;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::Command;
@@ -220,7 +221,8 @@ impl Driver {
         let (base, len) = plan.ram;
         let granted = self.transcript.ledger.iter().filter(|entry| entry.event == Grant);
         let virtio = granted.filter(|entry| (plan.is_virtio)(entry.device));
-        let windows: Vec<u64> = virtio.map(|entry| entry.base).collect();
+        let set_up = bus::windows(&self.transcript.caps);
+        let windows: BTreeSet<u64> = virtio.map(|entry| entry.base).chain(set_up).collect();
         // Everything is read at one stop, so that all of it is about the same moment.
         qmp.stopped(|qmp| {
             qmp.save_memory(base, len, &file)?;

@@ -3,7 +3,7 @@
 use super::agree::Expected;
 use super::drive::{Ended, Run, Until};
 use super::judge::Judgement;
-use crate::desc::{Prompt, Refusal};
+use crate::desc::{Ends, Prompt, Refusal};
 use crate::exit::Exit;
 
 impl Prompt {
@@ -35,16 +35,11 @@ impl Refusal {
     pub fn judge(&self, run: &Run, audit: &[Expected], name: &dyn Fn(u32) -> String) -> Judgement {
         let transcript = &run.transcript;
         let mut findings = transcript.wrong.clone();
-        if let Some(owners) = transcript.ready {
-            findings.push(format!("came up: {owners} owners are ready"));
-        }
-        if run.ended != Ended::Guest(Some(self.exit)) {
-            findings.push(format!("ended with {:?}, not with exit code {}", run.ended, self.exit));
-        }
+        findings.extend(self.ending(run));
         if transcript.granted != Some(self.granted) {
             findings.push(format!("granted {:?}, not {}", transcript.granted, self.granted));
         }
-        let mut passed = 0;
+        let (mut passed, mut given) = (0, 0);
         for window in audit {
             let service = name(window.service);
             let reasons: Vec<&str> = transcript
@@ -55,11 +50,15 @@ impl Refusal {
                 .collect();
             match reasons.as_slice() {
                 [reason] if self.refused.iter().any(|known| known == reason) => passed += 1,
+                [] if given < self.granted => given += 1,
                 other => findings.push(format!(
                     "{service} {}: refused with {other:?}, expected one of {:?}",
                     window.device_name, self.refused
                 )),
             }
+        }
+        if given != self.granted {
+            findings.push(format!("{given} windows are not refused, not {}", self.granted));
         }
         if transcript.refused.len() > audit.len() {
             findings.push("a refusal of what the image does not have".to_owned());
@@ -70,6 +69,28 @@ impl Refusal {
             (false, _) => Exit::Failed,
         };
         Judgement { exit, findings, passed }
+    }
+
+    /// What is wrong with the way in which the run ended.
+    fn ending(&self, run: &Run) -> Vec<String> {
+        let (ended, ready) = (run.ended, run.transcript.ready);
+        let mut findings = Vec::new();
+        match self.ends {
+            Ends::Exit(code) => {
+                if let Some(owners) = ready {
+                    findings.push(format!("came up: {owners} owners are ready"));
+                }
+                if ended != Ended::Guest(Some(code)) {
+                    findings.push(format!("ended with {ended:?}, not with exit code {code}"));
+                }
+            }
+            Ends::Ready(owners) if ended == Ended::Marker && ready == Some(owners) => {}
+            Ends::Ready(owners) => {
+                findings
+                    .push(format!("ended with {ended:?}, {ready:?} owners ready, not {owners}"));
+            }
+        }
+        findings
     }
 }
 
@@ -95,18 +116,42 @@ mod tests {
     }
 
     fn verdict(run: &Run) -> Judgement {
-        let expect = Refusal { exit: 101, granted: 0, refused: vec!["policy-down".into()] };
-        let audit = [Expected {
+        let (ends, granted) = (Ends::Exit(101), 0);
+        let expect = Refusal { ends, granted, refused: vec!["policy-down".into()] };
+        expect.judge(run, &audit()[..1], &|_| "rngd".into())
+    }
+
+    fn audit() -> [Expected; 2] {
+        ["rng0", "rtc0"].map(|name| Expected {
             service: 7,
             device: 3,
-            device_name: "rng0".into(),
+            device_name: name.into(),
             len: 0x1000,
             rights: 7,
             registers: None,
             irq: false,
             interval: 0,
-        }];
-        expect.judge(run, &audit, &|_| "rngd".into())
+            dma: false,
+            memory: None,
+        })
+    }
+
+    #[test]
+    fn test_a_run_comes_up_without_some_of_its_devices() {
+        let ends = Ends::Ready(1);
+        let judged = |granted, ready, windows: &[Expected]| {
+            let expect = Refusal { ends, granted: 1, refused: vec!["bus-gone".into()] };
+            let mut run = Run { ended: Ended::Marker, ..run("bus-gone") };
+            (run.transcript.granted, run.transcript.ready) = (Some(granted), ready);
+            expect.judge(&run, windows, &|_| "rngd".into()).findings.len()
+        };
+        assert_eq!(judged(1, Some(1), &audit()), 0);
+        assert_eq!(judged(1, Some(2), &audit()), 1);
+        assert_eq!(judged(1, None, &audit()), 1);
+        assert_eq!(judged(0, Some(1), &audit()), 1);
+        assert_eq!(judged(1, Some(1), &audit()[..1]), 1, "nothing was given");
+        let more = [audit(), audit()].concat();
+        assert!(judged(1, Some(1), &more) > 0, "a window is neither refused nor given");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The verdict on a run: exit code AND complete proofs AND audit = ledger = witness.
 
 use super::agree::{self, Expected};
+use super::bus;
 use super::chain;
 use super::drive::{Ended, Run, Witness};
 use super::ledger::{self, Holding};
@@ -62,6 +63,16 @@ pub struct Judgement {
     pub findings: Vec<String>,
     /// Proofs that were given as required.
     pub passed: usize,
+}
+
+impl Judgement {
+    /// The same, when what else was looked at has these findings.
+    pub(super) fn and(&mut self, findings: Vec<String>) {
+        if self.exit == Exit::Pass && !findings.is_empty() {
+            self.exit = Exit::Differ;
+        }
+        self.findings.extend(findings);
+    }
 }
 
 /// Judges `run`: by how it ended, its proofs, and who holds what.
@@ -161,6 +172,13 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
     let dma = witness::dma::check(&witness.ram, &claims);
     found.extend(dma.iter().map(|finding| format!("DMA: {finding}")));
     found.extend(lines::enabled(&witness.enabled, &transcript.irqs, &replay.holdings));
+    let sealed = expectation.reaches.iter().map(|reach| reach.number).collect();
+    let is_virtio = |base| {
+        let seen = witness.identities.iter().find(|(at, _)| *at == base);
+        let words = seen.map(|(_, words)| words.as_slice());
+        matches!(words, Some([VIRTIO_MAGIC, 2, id]) if *id != 0)
+    };
+    found.extend(bus::differences(&replay.holdings, &transcript.caps, &sealed, &is_virtio));
     found.extend(identities(&replay.holdings, witness, expectation));
     found.extend(user_memory(witness.status));
     if expectation.opens {
@@ -282,6 +300,8 @@ mod tests {
             registers: None,
             irq: false,
             interval: 0,
+            dma: false,
+            memory: None,
         }];
         let judgement = judge(
             run,
@@ -293,13 +313,12 @@ mod tests {
                 virtio_id: &|device| (device == 3).then_some(4),
                 name: &|id| format!("service{id}"),
                 opens: true,
-                reaches: &[reach()],
+                reaches: &[Reach { number: 4, ..reach() }],
             },
         );
         (judgement.exit, judgement.findings)
     }
 
-    /// The device of nobody, as far as holdings go.
     fn reach() -> Reach {
         let layout = Layout::of(&[]).unwrap();
         Reach { device: "rng0".into(), number: 3, owner: 7, layout, recorded: None }

@@ -25,6 +25,19 @@ pub struct Holding {
     pub line: u16,
     /// Microseconds between two interrupts, at least; 0 for no such bound.
     pub interval: u32,
+    /// What the device was set up to reach by itself, where it was.
+    pub memory: Option<Memory>,
+}
+
+/// The memory that a device was set up to reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Memory {
+    /// Bytes of its pool.
+    pub pool: u64,
+    /// Bytes of the pool that it can be made to read or write.
+    pub reach: u32,
+    /// The digest of all that was placed.
+    pub digest: u64,
 }
 
 impl Holding {
@@ -38,12 +51,13 @@ impl Holding {
             registers: entry.registers,
             line: entry.line,
             interval: entry.interval,
+            memory: None,
         }
     }
 
     /// What was asked for: the interval is policy's answer, and in no refusal.
     const fn asked(self) -> Holding {
-        Holding { interval: 0, ..self }
+        Holding { interval: 0, memory: None, ..self }
     }
 }
 
@@ -90,6 +104,8 @@ struct Live {
 struct State {
     /// Decisions to allow that no grant has used yet.
     allowed: BTreeSet<(Holding, u32)>,
+    /// Devices that were set up for a life of a service, and not granted yet.
+    prepared: BTreeMap<(u32, u32, u16), Memory>,
     live: Vec<Live>,
     returned: BTreeSet<Holding>,
     ended: BTreeMap<u32, u32>,
@@ -104,7 +120,8 @@ impl State {
         }
         match entry.event {
             // What an ended service held comes back by a revoke of its own.
-            Event::Boot | Event::Drop | Event::Clock | Event::Prepared => {}
+            Event::Boot | Event::Drop | Event::Clock => {}
+            Event::Prepared => self.prepare(entry),
             Event::Exit => {
                 self.ended.insert(entry.subject, entry.incarnation);
             }
@@ -114,6 +131,7 @@ impl State {
             }
             Event::Decision if entry.asker != INIT => {}
             Event::Decision | Event::Refusal => {
+                self.prepared.remove(&of(entry));
                 let (asked, life) = (holding.asked(), entry.incarnation);
                 self.allowed.retain(|(other, of)| (other.asked(), *of) != (asked, life));
                 // A grant whose record was acknowledged too late was taken back, and refused.
@@ -132,10 +150,24 @@ impl State {
         }
     }
 
+    /// A device is set up for whoever may have it, once, before it is given.
+    fn prepare(&mut self, entry: &Entry) {
+        let mut allowed = self.allowed.iter();
+        let asked = allowed.any(|(one, life)| (one.service, *life, one.device) == of(entry));
+        if !asked {
+            self.errors.push(format!("set up without a decision: {entry}"));
+        }
+        let Entry { len: pool, interval: reach, detail: digest, .. } = *entry;
+        if self.prepared.insert(of(entry), Memory { pool, reach, digest }).is_some() {
+            self.errors.push(format!("set up twice: {entry}"));
+        }
+    }
+
     fn grant(&mut self, entry: &Entry, holding: Holding) {
         if !self.allowed.remove(&(holding, entry.incarnation)) {
             self.errors.push(format!("grant without a decision for just this: {entry}"));
         }
+        let holding = Holding { memory: self.prepared.remove(&of(entry)), ..holding };
         let end = holding.base.saturating_add(holding.len);
         for Live { holding: other, .. } in &self.live {
             let apart = other.base >= end || holding.base >= other.base.saturating_add(other.len);
@@ -150,6 +182,11 @@ impl State {
         let Entry { incarnation, detail: nonce, .. } = *entry;
         self.live.push(Live { holding, incarnation, nonce });
     }
+}
+
+/// The life of a service, and the device, that a record is about.
+const fn of(entry: &Entry) -> (u32, u32, u16) {
+    (entry.subject, entry.incarnation, entry.device)
 }
 
 #[cfg(test)]
@@ -274,6 +311,43 @@ mod tests {
         assert_eq!(both(0, 0), Vec::<String>::new());
         let errors = both(8, 8);
         assert!(errors.len() == 1 && errors[0].contains("second owner of a line"), "{errors:?}");
+    }
+
+    // attack 48 H: what a device was set up to reach, in the ledger: of the grant after it, once, and of no other; found; broken: judge-prepared
+    #[test]
+    fn test_a_device_is_set_up_for_its_grant() {
+        let prepared = |seq| Entry {
+            len: 0x2000,
+            interval: 256,
+            detail: 9,
+            base: 0,
+            ..entry(seq, Event::Prepared, 7, 0x1000)
+        };
+        let (decision, grant) =
+            (entry(1, Event::Decision, 7, 0x1000), entry(3, Event::Grant, 7, 0x1000));
+        let all = replay(&[decision.clone(), prepared(2), grant.clone()]);
+        assert_eq!(all.errors, Vec::<String>::new());
+        let memory = Some(Memory { pool: 0x2000, reach: 256, digest: 9 });
+        assert_eq!(all.holdings, [Holding { memory, ..holding(7, 0x1000) }]);
+
+        let none = |entries: &[Entry]| replay(entries).holdings[0].memory.is_none();
+        let at = |seq, entry: &Entry| Entry { seq, ..entry.clone() };
+        assert!(none(&[decision.clone(), at(2, &grant), prepared(3)]), "after the grant");
+        for other in [
+            Entry { subject: 8, ..prepared(2) },
+            Entry { device: 9, ..prepared(2) },
+            Entry { incarnation: 2, ..prepared(2) },
+        ] {
+            let entries = [decision.clone(), other, grant.clone()];
+            assert!(none(&entries), "{entries:?}");
+            let errors = replay(&entries).errors;
+            assert!(errors.len() == 1 && errors[0].contains("set up without"), "{errors:?}");
+        }
+        let twice = replay(&[decision.clone(), prepared(2), prepared(3), at(4, &grant)]).errors;
+        assert!(twice.len() == 1 && twice[0].contains("set up twice"), "{twice:?}");
+        let refusal = entry(3, Event::Refusal, 7, 0x1000);
+        let again = [decision.clone(), prepared(2), refusal, at(4, &decision), at(5, &grant)];
+        assert!(none(&again), "of the refused grant");
     }
 
     // attack 37 H: two grants by one decision; found

@@ -108,6 +108,7 @@ mod tests {
             registers: None,
             line: 10,
             interval: 0,
+            memory: None,
         }
     }
 

@@ -1,9 +1,11 @@
 //! `cargo nexus test-os`: boots the test profile and judges the run.
 
 mod agree;
+mod bus;
 mod chain;
 mod drive;
 mod expect;
+mod frames;
 mod judge;
 mod ledger;
 mod lines;

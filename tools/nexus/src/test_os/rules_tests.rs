@@ -2,7 +2,7 @@
 
 use super::agree::{Expected, differences};
 use super::chain::tests::blank;
-use super::ledger::{Holding, Replay, replay};
+use super::ledger::{Holding, Memory, Replay, replay};
 use crate::protocol::{Cap, Decision, Entry, Event};
 use crate::witness::KIND_DEVICE;
 
@@ -134,7 +134,13 @@ fn expected() -> Expected {
         registers: Some(1),
         irq: true,
         interval: 50,
+        dma: false,
+        memory: Some(Memory { pool: 0x2000, reach: 256, digest: 9 }),
     }
+}
+
+fn with_memory(memory: Memory) -> Expected {
+    Expected { memory: Some(memory), ..expected() }
 }
 
 fn holding() -> Holding {
@@ -147,6 +153,7 @@ fn holding() -> Holding {
         registers: Some(1),
         line: 8,
         interval: 50,
+        memory: Some(Memory { pool: 0x2000, reach: 256, digest: 9 }),
     }
 }
 
@@ -168,7 +175,7 @@ fn found(audit: &[Expected], ledger: &Replay, caps: &[Cap]) -> Vec<String> {
     differences(audit, ledger, &caps, &|id| format!("service{id}"))
 }
 
-// attack 43 H: audit and ledger differ in service, device, length, rights, registers, line or interval; found; broken: judge-agreement, judge-registers, judge-line-asked
+// attack 43 H: audit and ledger differ in service, device, length, rights, registers, line, interval or memory; found; broken: judge-agreement, judge-registers, judge-line-asked, judge-memory
 #[test]
 fn test_audit_and_ledger_agree_in_everything() {
     let ledger = Replay { holdings: vec![holding()], ..Replay::default() };
@@ -183,6 +190,10 @@ fn test_audit_and_ledger_agree_in_everything() {
         Expected { registers: Some(3), ..expected() },
         Expected { irq: false, ..expected() },
         Expected { interval: 0, ..expected() },
+        Expected { memory: None, ..expected() },
+        with_memory(Memory { pool: 0x1000, reach: 256, digest: 9 }),
+        with_memory(Memory { pool: 0x2000, reach: 255, digest: 9 }),
+        with_memory(Memory { pool: 0x2000, reach: 256, digest: 8 }),
     ] {
         let found = found(&[other], &ledger, &[cap(7, OWNER)]);
         assert_eq!(found.len(), 2, "{found:#?}");

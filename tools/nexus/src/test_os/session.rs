@@ -2,9 +2,12 @@
 
 use super::agree::Expected;
 use super::drive::{self, Plan, Run, Until};
+use super::frames::Networks;
 use super::judge::{Expectation, Judgement, judge};
+use super::ledger::Memory;
 use super::production::{self, Shipped};
 use super::report;
+use crate::audit::AuditMemory;
 use crate::build::Built;
 use crate::desc::{Checked, Expect};
 use crate::exit::Exit;
@@ -97,7 +100,10 @@ impl Session {
         let initrd = built.directory.join("run.img");
         fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
         let qemu = qemu::find(options.qemu.as_deref())?;
-        let command = qemu::command(&qemu, &built.checked.qemu_args(), &built.kernel, &initrd);
+        let args = built.checked.qemu_args();
+        let networks = Networks::of(&args, &built.directory);
+        let mut command = qemu::command(&qemu, &args, &built.kernel, &initrd);
+        command.args(networks.dump()?);
         let symbols = Symbols::load(&built.kernel_debug)?;
         let virtio_id = |device| virtio_id(&built.checked, device);
         let mut console = Vec::new();
@@ -134,11 +140,12 @@ impl Session {
             opens: built.checked.judged,
             reaches: &reaches(&built.checked),
         };
-        let judgement = match expect {
+        let mut judgement = match expect {
             Some(Expect::Refusal(expect)) => expect.judge(&run, &audit, expectation.name),
             Some(Expect::Prompt(prompt)) => prompt.judge(&run, &options.until),
             Some(Expect::Random(_)) | None => judge(&run, &expectation),
         };
+        judgement.and(networks.look().judge(&proofs));
         Ok(Session {
             run,
             judgement,
@@ -243,11 +250,15 @@ fn required_proofs(checked: &Checked) -> Vec<Proof> {
 }
 
 fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {
-    let windows = audit::of_image(image)?.windows.into_iter();
+    let audit = audit::of_image(image)?;
+    let has_dma = |name: &str| audit.device(name).is_some_and(|device| device.dma);
+    let windows = audit.windows.iter().cloned();
     Ok(windows
         .map(|window| Expected {
             service: window.service,
             device: window.device,
+            dma: has_dma(&window.device_name),
+            memory: window.memory.as_ref().and_then(memory),
             device_name: window.device_name,
             len: window.len,
             rights: window.rights,
@@ -256,6 +267,13 @@ fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {
             interval: window.interval,
         })
         .collect())
+}
+
+/// What a device is set up to reach, as the record says it.
+fn memory(memory: &AuditMemory) -> Option<Memory> {
+    let digest = u64::from_str_radix(&memory.digest, 16).ok()?;
+    let reach = u32::try_from(memory.reach).ok()?;
+    Some(Memory { pool: memory.pool, reach, digest })
 }
 
 /// What each device may be made to reach, and by whom.

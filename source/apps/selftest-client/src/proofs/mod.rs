@@ -9,6 +9,7 @@ mod hostile;
 mod input;
 mod line;
 mod memory;
+mod net;
 #[cfg(test)]
 mod page;
 mod policy;
@@ -270,6 +271,25 @@ const ALIVE: &[Proof] = &[
         "while one service floods the log, decisions are made and recorded in time",
         flood::flood,
     ),
+    // attack 34 Q: send and receive frames before attaching, and frames of no length that there is; refused, and counted; broken: net-unattached
+    Proof {
+        id: "net-refused",
+        fact: "no frame goes out or comes in for whoever is not attached, and none of a wrong length goes out",
+        check: net::refused,
+        about: Some(ids::VIRTIONETD),
+    },
+    Proof {
+        id: "net-arp",
+        fact: "a frame goes out to the network, and the answer comes to whoever sent it",
+        check: net::arp,
+        about: Some(ids::VIRTIONETD),
+    },
+    Proof {
+        id: "net-echo",
+        fact: "frames of 42 to 1,514 bytes go out and come back, and not a byte of them is another",
+        check: net::echo,
+        about: Some(ids::VIRTIONETD),
+    },
     proof(
         "console-paste",
         "of 20,000 bytes that are typed at once, each arrives, once and in its place",

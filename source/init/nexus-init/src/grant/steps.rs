@@ -211,7 +211,7 @@ impl Grant {
         let busd = self.bus().map(|bus| bus.busd).unwrap_or_default();
         let answer = world.release(&release(self.question.device));
         self.released = Some(state_after(is_done::<Release>(busd, answer)));
-        Stage::RecordRefusal(refusal)
+        self.give_up(refusal)
     }
 }
 

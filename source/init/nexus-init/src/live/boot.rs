@@ -247,21 +247,23 @@ fn tell_head(init: &mut Init<Live>, nonce: u64) {
     }
 }
 
-/// Tells on the kernel's console what was refused, when there is nobody else to tell it.
+/// Tells on the kernel's console what was refused, when there is nobody else to tell it, or when a host
+/// reads a system in use.
 fn tell_refusals(init: &mut Init<Live>, nonce: u64) -> Result<(), BootError> {
     let description = init.registry.description();
     let console = description.service(ids::CONSOLED).cloned();
     let held = |device: u16| {
         init.registry.device(device).is_some_and(|record| record.state == OwnerState::Held)
     };
-    if console.as_ref().is_some_and(|owner| owner.needs.iter().all(|need| held(need.device))) {
+    let told = console.as_ref().is_some_and(|own| own.needs.iter().all(|need| held(need.device)));
+    if told && init.read_as.is_none() {
         return Ok(());
     }
     let lines = refusal_lines(&init.registry, nonce);
     for line in lines {
         init.machine.say(&line);
     }
-    if console.is_some() { Err(BootError::NoConsole) } else { Ok(()) }
+    if console.is_some() && !told { Err(BootError::NoConsole) } else { Ok(()) }
 }
 
 fn refusal_lines(registry: &Registry, nonce: u64) -> Vec<String> {

@@ -22,7 +22,7 @@ const LATE_MS: u64 = 3000;
 /// Milliseconds that logd has for a record.
 const RECORD_MS: u64 = 1000;
 /// Milliseconds that busd has for a device. A reset waits for what the device has in flight.
-const BUS_MS: u64 = 5000;
+const BUS_MS: u64 = 3000;
 
 /// Registers of a virtio slot (virtio 1.2, 4.2.2): MagicValue, Version, DeviceID, and the beginning of
 /// its configuration.

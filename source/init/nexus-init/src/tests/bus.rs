@@ -31,7 +31,7 @@ fn at_busd(init: &Init<Fake>) -> Vec<&Cap> {
     init.machine.caps.iter().filter(|cap| cap.holder == Some(BUSD)).collect()
 }
 
-// attack 85 U: what init passes to busd; it has every device with a mask without address registers, and init keeps nothing of it; broken: bus-take-mask, bus-take-kept
+// attack 85 U: what init passes to busd; it has every device with a mask without address registers, and init keeps nothing of it; broken: bus-take-mask, bus-take-kept, init-root-stays
 #[test]
 fn before_the_first_owner_busd_has_every_device_that_reaches_memory() {
     let init = handed_over(|_| {});
@@ -45,7 +45,7 @@ fn before_the_first_owner_busd_has_every_device_that_reaches_memory() {
     assert_eq!(init.machine.busd.has.len(), 1);
 }
 
-// attack 43 U: root windows after busd has its devices; dropped and recorded before the first owner starts, and what is left is for owners of other devices and cannot place addresses; broken: init-root-stays
+// attack 43 U: root windows after busd has its devices; dropped and recorded before the first owner starts, and what is left is for owners of other devices and cannot place addresses; broken: init-root-stays, init-part-places
 #[test]
 fn before_the_first_owner_root_windows_are_gone() {
     let init = handed_over(|_| {});
@@ -71,7 +71,7 @@ fn a_device_that_is_not_described_goes_to_busd_too() {
     );
 }
 
-// attack 90 U: busd is dead, slow, or refuses when it is given a device; nobody has it, no policyd is asked, and other devices are given; broken: bus-not-taken
+// attack 88 U: busd is dead, slow, or refuses when it is given a device; nobody has it, no policyd is asked, and other devices are given; broken: bus-not-taken
 #[test]
 fn what_busd_did_not_take_nobody_gets() {
     let cases: [(fn(&mut Fake), Refusal); 4] = [
@@ -131,7 +131,7 @@ fn busd_is_not_asked_for_a_device_that_somebody_has() {
     assert!(init.machine.busd.released.is_empty());
 }
 
-// attack 87 U: an owner ends; its device is revoked, dropped, and then reset and its memory cleared, in this order, and init keeps nothing of it; broken: bus-release-first, bus-pieces-kept
+// attack 88 U: an owner ends; its device is revoked, dropped, and then reset and its memory cleared, in this order, and init keeps nothing of it; broken: bus-pieces-kept
 #[test]
 fn when_its_owner_ends_a_device_is_taken_back_and_then_reset() {
     let mut init = distributed();

@@ -9,10 +9,11 @@ use crate::Result;
 use crate::call::fast::Run;
 use crate::call::memory::bytes;
 use crate::kernel::{Kernel, Step, Work, goes_on, need};
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::capability::{Capability, CapabilityKind, Held};
 use crate::object::process::Process;
 use crate::object::thread::Thread;
 use crate::platform::Platform;
+use crate::store::list::List;
 use crate::store::pool::Id;
 
 /// What came of a call.
@@ -25,6 +26,16 @@ pub(crate) enum Outcome {
     /// Its thread makes the call again, after interrupts were taken.
     Again,
 }
+
+/// Who makes a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) thread: Id<Thread>,
+    pub(crate) process: Id<Process>,
+}
+
+/// The argument registers of a call, of which each call takes as many as it has.
+pub(crate) type Args = [u64; 6];
 
 /// Bytes of an `ecall`.
 const ECALL: u64 = 4;
@@ -67,63 +78,58 @@ impl<P: Platform> Kernel<'_, P> {
     fn other_call(&mut self, me: Id<Thread>, call: Syscall) -> Result<Outcome> {
         let thread = self.threads.get(me)?;
         let process = thread.process;
-        let [a0, a1, a2, a3, a4, a5] = thread.frame.arguments();
+        let by = Caller { thread: me, process };
+        let args = thread.frame.arguments();
+        let [a0, a1, ..] = args;
         let value = match call {
             Syscall::Null | Syscall::Call | Syscall::ReplyRecv => 0,
             Syscall::Yield => self.rotate().map(|()| 0)?,
             Syscall::Reply => return self.reply(me),
-            Syscall::Wait => return self.wait(me, [a0, a1, a2]),
+            Syscall::Wait => return self.wait(me, args),
             Syscall::ThreadExit => return self.thread_exit(me),
             Syscall::ProcessEnd => return self.process_end(process, Handle(a0), a1),
-            Syscall::CapDrop => return self.cap_drop(me, process, Handle(a0)),
-            Syscall::CapRevoke => return self.cap_revoke(me, process, Handle(a0)),
-            Syscall::CapQuery => return self.cap_query(me, process, Handle(a0)),
-            Syscall::CapInspect => return self.inspect(me, process, [a0, a1]),
+            Syscall::CapDrop => return self.cap_drop(by, Handle(a0)),
+            Syscall::CapRevoke => return self.cap_revoke(by, Handle(a0)),
+            Syscall::CapQuery => return self.cap_query(by, Handle(a0)),
+            Syscall::CapInspect => return self.cap_inspect(by, [a0, a1]),
             Syscall::ProcessStat => {
                 let info = self.process_stat(process, Handle(a0))?;
-                return self.record(me, 0, info.id, &info.to_record());
+                return self.record(by, 0, info.id, &info.to_record());
             }
             Syscall::Signal => self.signal(process, Handle(a0), a1).map(|()| 0)?,
             Syscall::EndpointCreate => self.endpoint_create(process)?.0,
             Syscall::NotificationCreate => self.notification_create(process)?.0,
-            Syscall::EndpointBind => self.endpoint_bind(process, [a0, a1]).map(|()| 0)?,
+            Syscall::EndpointBind => self.endpoint_bind(process, args).map(|()| 0)?,
             Syscall::VmoCreate => return self.vmo_create(me, a0),
             Syscall::VmoSeal => self.vmo_seal(process, Handle(a0)).map(|()| 0)?,
-            Syscall::VmoMap => self.vmo_map(process, Handle(a0), Handle(a1), [a2, a3, a4, a5])?,
-            Syscall::MmioMap => self.mmio_map(process, Handle(a0), [a1, a2, a3, a4])?,
+            Syscall::VmoMap => self.vmo_map(process, args)?,
+            Syscall::MmioMap => self.mmio_map(process, args)?,
             Syscall::Unmap => self.unmap(process, a0).map(|()| 0)?,
             Syscall::Protect => self.protect(process, a0, a1).map(|()| 0)?,
-            Syscall::CapDerive => self.cap_derive(process, [a0, a1, a2, a3])?.0,
-            Syscall::CapInstall => self.cap_install(process, [a0, a1, a2])?.0,
-            Syscall::ProcessCreate => self.process_create(process, [a0, a1, a2, a3, a4])?.0,
-            Syscall::ThreadCreate => self.thread_create(me, [a0, a1, a2, a3, a4])?.0,
-            Syscall::IrqBind => self.irq_bind(process, [a0, a1, a2, a3, a4]).map(|()| 0)?,
+            Syscall::CapDerive => self.cap_derive(process, args)?.0,
+            Syscall::CapInstall => self.cap_install(process, args)?.0,
+            Syscall::ProcessCreate => self.process_create(process, args)?.0,
+            Syscall::ThreadCreate => self.thread_create(me, args)?.0,
+            Syscall::IrqBind => self.irq_bind(process, args).map(|()| 0)?,
             Syscall::IrqAck => self.irq_ack(process, Handle(a0), a1).map(|()| 0)?,
             Syscall::IrqStat => {
                 let info = self.irq_stat(process, Handle(a0))?;
-                return self.record(me, 0, Sender::default(), &info.to_record());
+                return self.record(by, 0, Sender::default(), &info.to_record());
             }
             Syscall::CapLimit => self.cap_limit(process, Handle(a0), a1).map(|()| 0)?,
-            Syscall::DmaCreate => self.dma_create(process, Handle(a0), [a1, a2])?.0,
-            Syscall::DmaQuiet => return self.dma_quiet(me, process, Handle(a0)),
-            Syscall::DmaPlace => self.dma_place(process, [a0, a1, a2, a3, a4, a5]).map(|()| 0)?,
-            Syscall::MmioWriteDma => {
-                self.mmio_write_dma(process, Handle(a0), [a1, a2, a3]).map(|()| 0)?
-            }
-            Syscall::MmioWrite => self.mmio_write(process, [a0, a1, a2]).map(|()| 0)?,
-            Syscall::ConsoleWrite => {
-                self.console_write(process, [a0, a1, a2, a3, a4, a5]).map(|()| 0)?
-            }
+            Syscall::DmaCreate => self.dma_create(process, args)?.0,
+            Syscall::DmaQuiet => return self.dma_quiet(by, Handle(a0)),
+            Syscall::DmaPlace => self.dma_place(process, args).map(|()| 0)?,
+            Syscall::MmioWriteDma => self.mmio_write_dma(process, args).map(|()| 0)?,
+            Syscall::MmioWrite => self.mmio_write(process, args).map(|()| 0)?,
+            Syscall::ConsoleWrite => self.console_write(process, args).map(|()| 0)?,
         };
         Ok(Outcome::Value(value))
     }
 
     /// `cap_derive`.
-    fn cap_derive(
-        &mut self,
-        caller: Id<Process>,
-        [cap, rights, offset, len]: [u64; 4],
-    ) -> Result<Handle> {
+    fn cap_derive(&mut self, caller: Id<Process>, args: Args) -> Result<Handle> {
+        let [cap, rights, offset, len, ..] = args;
         let (id, cap) = self.lookup(caller, Handle(cap))?;
         need(cap, Rights::DERIVE)?;
         let rights = fewer(cap, rights)?;
@@ -140,11 +146,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `cap_install`.
-    fn cap_install(
-        &mut self,
-        caller: Id<Process>,
-        [process, cap, rights]: [u64; 3],
-    ) -> Result<Handle> {
+    fn cap_install(&mut self, caller: Id<Process>, args: Args) -> Result<Handle> {
+        let [process, cap, rights, ..] = args;
         let target = self.target(caller, Handle(process))?;
         let (id, cap) = self.lookup(caller, Handle(cap))?;
         need(cap, Rights::GRANT)?;
@@ -165,35 +168,30 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `cap_drop`.
-    fn cap_drop(&mut self, me: Id<Thread>, caller: Id<Process>, handle: Handle) -> Result<Outcome> {
+    fn cap_drop(&mut self, by: Caller, handle: Handle) -> Result<Outcome> {
         if handle.is_reply() {
-            self.drop_reply(caller, handle)?;
+            self.drop_reply(by.process, handle)?;
             self.preempt()?;
             return Ok(Outcome::Value(0));
         }
-        let id = match self.lookup(caller, handle) {
+        let id = match self.lookup(by.process, handle) {
             Ok((id, _)) => Some(id),
-            Err(error) => self.unfinished(me, handle, error)?,
+            Err(error) => self.unfinished(by.thread, handle, error)?,
         };
-        self.in_steps(me, handle, id, Self::drop_cap)
+        self.in_steps(by.thread, handle, id, Self::drop_cap)
     }
 
     /// `cap_revoke`.
-    fn cap_revoke(
-        &mut self,
-        me: Id<Thread>,
-        caller: Id<Process>,
-        handle: Handle,
-    ) -> Result<Outcome> {
-        let id = match self.lookup(caller, handle) {
+    fn cap_revoke(&mut self, by: Caller, handle: Handle) -> Result<Outcome> {
+        let id = match self.lookup(by.process, handle) {
             Ok((id, cap)) => {
                 need(cap, Rights::REVOKE)?;
-                self.threads.get_mut(me)?.unfinished = Handle::NONE;
+                self.threads.get_mut(by.thread)?.unfinished = Handle::NONE;
                 Some(id)
             }
-            Err(error) => self.unfinished(me, handle, error)?,
+            Err(error) => self.unfinished(by.thread, handle, error)?,
         };
-        self.in_steps(me, handle, id, Self::revoke)
+        self.in_steps(by.thread, handle, id, Self::revoke)
     }
 
     /// The capability of a call that this thread has begun, when nobody can name it any more: it
@@ -233,45 +231,33 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `cap_query`.
-    fn cap_query(
-        &mut self,
-        me: Id<Thread>,
-        caller: Id<Process>,
-        handle: Handle,
-    ) -> Result<Outcome> {
-        let (_, cap) = self.lookup(caller, handle)?;
+    fn cap_query(&mut self, by: Caller, handle: Handle) -> Result<Outcome> {
+        let (_, cap) = self.lookup(by.process, handle)?;
         let manage = cap.rights.contains(Rights::MANAGE);
         let record = self.info(cap, manage).to_record();
-        self.record(me, 0, Sender::default(), &record)
+        self.record(by, 0, Sender::default(), &record)
     }
 
-    /// `cap_inspect`.
-    fn inspect(
-        &mut self,
-        me: Id<Thread>,
-        caller: Id<Process>,
-        [process, cursor]: [u64; 2],
-    ) -> Result<Outcome> {
-        let process = Handle(process);
-        let (value, record) = match self.cap_inspect(caller, process, cursor)? {
-            Some((handle, cap)) => {
-                let manage = process != Handle::NONE || cap.rights.contains(Rights::MANAGE);
-                (handle.0, self.info(cap, manage).to_record())
+    /// `cap_inspect`: the next capability of a process after `cursor`.
+    fn cap_inspect(&mut self, by: Caller, [process, cursor]: [u64; 2]) -> Result<Outcome> {
+        let target = self.target(by.process, Handle(process))?;
+        let next = match Handle(cursor) {
+            Handle::NONE => self.processes.get(target)?.held.first(),
+            last => {
+                let (last, _) = self.lookup(target, last)?;
+                List::<Capability, Held>::next(&self.caps, last)
             }
-            None => (0, [0; 8]),
         };
-        self.record(me, value, Sender::default(), &record)
+        let Some(id) = next else { return self.record(by, 0, Sender::default(), &[0; 8]) };
+        let cap = self.caps.get(id)?;
+        let manage = Handle(process) != Handle::NONE || cap.rights.contains(Rights::MANAGE);
+        let record = self.info(cap, manage).to_record();
+        self.record(by, self.caps.handle(id).0, Sender::default(), &record)
     }
 
     /// Returns a value, an identity, and a record in the message words.
-    fn record(
-        &mut self,
-        me: Id<Thread>,
-        value: u64,
-        id: Sender,
-        words: &[u64; 8],
-    ) -> Result<Outcome> {
-        let thread = self.threads.get_mut(me)?;
+    fn record(&mut self, by: Caller, value: u64, id: Sender, words: &[u64; 8]) -> Result<Outcome> {
+        let thread = self.threads.get_mut(by.thread)?;
         thread.answer(0, value);
         thread.answer_from(id.to_word(), Handle::NONE);
         thread.frame.set_words(words);
@@ -289,11 +275,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `console_write`.
-    fn console_write(
-        &mut self,
-        caller: Id<Process>,
-        [console, len, words @ ..]: [u64; 6],
-    ) -> Result {
+    fn console_write(&mut self, caller: Id<Process>, args: Args) -> Result {
+        let [console, len, words @ ..] = args;
         let (_, cap) = self.lookup(caller, Handle(console))?;
         if cap.kind != CapabilityKind::Console {
             return Err(Error::WrongKind);

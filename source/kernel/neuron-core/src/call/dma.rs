@@ -7,15 +7,14 @@ use core::sync::atomic::{Ordering, fence};
 use nexus_abi::{Error, Handle, Rights};
 
 use crate::Result;
-use crate::call::Outcome;
 use crate::call::memory::bytes;
+use crate::call::{Args, Caller, Outcome};
 use crate::kernel::{Kernel, Step, Work, need};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::dma::{ADDRESSES, DeviceMemory, Role, STATUS};
 use crate::object::endpoint::Vmo;
 use crate::object::process::Process;
 use crate::object::register::Registers;
-use crate::object::thread::Thread;
 use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::addr::Frame;
@@ -75,13 +74,9 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `dma_create`. Init pays for the object, which outlives who made it.
-    pub(crate) fn dma_create(
-        &mut self,
-        caller: Id<Process>,
-        handle: Handle,
-        [pages, role]: [u64; 2],
-    ) -> Result<Handle> {
-        let Device { window: device, .. } = self.device(caller, handle)?;
+    pub(crate) fn dma_create(&mut self, caller: Id<Process>, args: Args) -> Result<Handle> {
+        let [window, pages, role, ..] = args;
+        let Device { window: device, .. } = self.device(caller, Handle(window))?;
         let role = Role::from_code(role).ok_or(Error::BadArgument)?;
         let count = u32::try_from(pages).ok().filter(|count| *count != 0);
         let count = count.ok_or(Error::OutOfRange)?;
@@ -93,35 +88,20 @@ impl<P: Platform> Kernel<'_, P> {
         }
         let owner = self.init.ok_or(Error::NoMemory)?;
         let rights = if role == Role::Table { TABLE } else { MAPPED };
-        let kind = CapabilityKind::Vmo;
-        let (cap, _) = self.new_object([owner, caller], rights, kind, |kernel, anchor| {
-            let pages = Pages::EMPTY;
-            let vmo =
-                Vmo { pages, cleared: count, writable: 0, sealed: false, device: None, anchor };
-            let vmo = kernel.vmos.alloc(vmo)?;
-            let memory = kernel.memories.alloc(DeviceMemory { device, role, vmo });
-            let first = memory.and_then(|id| match kernel.reserve.take(count) {
-                Some(first) => Ok((id, first)),
-                None => {
-                    kernel.memories.release(id);
-                    Err(Error::NoMemory)
-                }
-            });
-            let (memory, first) = first.inspect_err(|_| kernel.vmos.release(vmo))?;
+        let (cap, _) = self.vmo_over([owner, caller], rights, |kernel, vmo| {
+            let memory = kernel.memories.alloc(DeviceMemory { device, role, vmo })?;
+            let first = kernel.reserve.take(count).ok_or(Error::NoMemory);
+            let first = first.inspect_err(|_| kernel.memories.release(memory))?;
             let object = kernel.vmos.get_mut(vmo)?;
-            (object.pages, object.device) = (Pages::contiguous(first, count), Some(memory));
-            Ok(vmo)
+            (object.cleared, object.device) = (count, Some(memory));
+            Ok(Pages::contiguous(first, count))
         })?;
         Ok(self.caps.handle(cap))
     }
 
     /// `dma_quiet`: everything is looked at again in each step.
-    pub(crate) fn dma_quiet(
-        &mut self,
-        me: Id<Thread>,
-        caller: Id<Process>,
-        handle: Handle,
-    ) -> Result<Outcome> {
+    pub(crate) fn dma_quiet(&mut self, by: Caller, handle: Handle) -> Result<Outcome> {
+        let (me, caller) = (by.thread, by.process);
         let begun = core::mem::take(&mut self.threads.get_mut(me)?.unfinished) == handle;
         let device = self.device(caller, handle)?;
         let above = self.caps.get(device.cap)?.parent;
@@ -188,11 +168,8 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// `dma_place`: a descriptor is written once, its address first, so that at no time is there a length
     /// or a flag without its address.
-    pub(crate) fn dma_place(
-        &mut self,
-        caller: Id<Process>,
-        [table, index, object, offset, len, flags]: [u64; 6],
-    ) -> Result {
+    pub(crate) fn dma_place(&mut self, caller: Id<Process>, args: Args) -> Result {
+        let [table, index, object, offset, len, flags] = args;
         let (of, table) = self.memory_of(caller, Handle(table), Rights::PLACE)?;
         if of.role != Role::Table {
             return Err(Error::WrongKind);
@@ -238,13 +215,9 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `mmio_write_dma`.
-    pub(crate) fn mmio_write_dma(
-        &mut self,
-        caller: Id<Process>,
-        window: Handle,
-        [offset, object, object_offset]: [u64; 3],
-    ) -> Result {
-        let device = self.device(caller, window)?;
+    pub(crate) fn mmio_write_dma(&mut self, caller: Id<Process>, args: Args) -> Result {
+        let [window, offset, object, object_offset, ..] = args;
+        let device = self.device(caller, Handle(window))?;
         let (memory, vmo) = self.memory_of(caller, Handle(object), Rights::empty())?;
         if memory.device != device.window {
             return Err(Error::Denied);

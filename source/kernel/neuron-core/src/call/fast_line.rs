@@ -19,7 +19,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn fast_irq_ack(&mut self) -> Option<Run> {
         let me = self.hart.current?;
         let thread = self.threads.get(me).ok()?;
-        let [handle, value] = thread.frame.arguments();
+        let [handle, value, ..] = thread.frame.arguments();
         let (id, interval) = self.to_acknowledge(thread.process, Handle(handle)).ok()??;
         let line = self.lines.get_mut(id).ok()?;
         if value != NO_VALUE || line.due(interval) > self.platform.now() {

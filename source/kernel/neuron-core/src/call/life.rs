@@ -5,7 +5,7 @@ use nexus_abi::{
 };
 
 use crate::Result;
-use crate::call::Outcome;
+use crate::call::{Args, Outcome};
 use crate::kernel::space::Paging;
 use crate::kernel::{Kernel, MAX_SERVICE_ID, Step, Stop, Work, goes_on};
 use crate::object::capability::{CapState, Capability, CapabilityKind, OBJECT_RIGHTS};
@@ -49,11 +49,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `process_create`.
-    pub(crate) fn process_create(
-        &mut self,
-        caller: Id<Process>,
-        [spawn, service_id, budget, notification, bits]: [u64; 5],
-    ) -> Result<Handle> {
+    pub(crate) fn process_create(&mut self, caller: Id<Process>, args: Args) -> Result<Handle> {
+        let [spawn, service_id, budget, notification, bits, _] = args;
         let (_, cap) = self.lookup(caller, Handle(spawn))?;
         if cap.kind != CapabilityKind::Spawn {
             return Err(Error::WrongKind);
@@ -112,23 +109,16 @@ impl<P: Platform> Kernel<'_, P> {
         let made = self.processes.get_mut(process)?;
         let paging = Paging::new(&mut self.frames, &mut self.platform);
         let asid = u16::try_from(process.slot()).map_err(|_| Error::NoMemory);
-        match asid.and_then(|asid| paging.new_space(&mut made.frames, Asid(asid))) {
-            Ok(space) => made.space = Some(space),
-            Err(error) => {
-                self.processes.release(process);
-                return Err(error);
-            }
-        }
+        let space = asid.and_then(|asid| paging.new_space(&mut made.frames, Asid(asid)));
+        let space = space.inspect_err(|_| self.processes.release(process))?;
+        self.processes.get_mut(process)?.space = Some(space);
         *life = incarnation;
         Ok(process)
     }
 
     /// `thread_create`.
-    pub(crate) fn thread_create(
-        &mut self,
-        me: Id<Thread>,
-        [process, entry, stack, arg, priority]: [u64; 5],
-    ) -> Result<Handle> {
+    pub(crate) fn thread_create(&mut self, me: Id<Thread>, args: Args) -> Result<Handle> {
+        let [process, entry, stack, arg, priority, _] = args;
         let thread = self.threads.get(me)?;
         let (caller, ceiling) = (thread.process, thread.priority);
         let target = self.target(caller, Handle(process))?;
@@ -362,24 +352,5 @@ impl<P: Platform> Kernel<'_, P> {
             objects: (process.objects.used, process.objects.limit),
             root,
         })
-    }
-
-    /// The next capability of a process after `cursor`, with its handle there.
-    pub(crate) fn cap_inspect(
-        &self,
-        caller: Id<Process>,
-        handle: Handle,
-        cursor: u64,
-    ) -> Result<Option<(Handle, &Capability)>> {
-        let target = self.target(caller, handle)?;
-        let next = match Handle(cursor) {
-            Handle::NONE => self.processes.get(target)?.held.first(),
-            last => {
-                let (last, _) = self.lookup(target, last)?;
-                List::<Capability, crate::object::capability::Held>::next(&self.caps, last)
-            }
-        };
-        let Some(id) = next else { return Ok(None) };
-        Ok(Some((self.caps.handle(id), self.caps.get(id)?)))
     }
 }

@@ -3,6 +3,7 @@
 use nexus_abi::{Error, Handle, IrqInfo, LineState, Rights};
 
 use crate::Result;
+use crate::call::Args;
 use crate::kernel::lines::MAX_SIGNALLING;
 use crate::kernel::{Kernel, need};
 use crate::object::capability::{Capability, CapabilityKind};
@@ -30,11 +31,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `irq_bind`.
-    pub(crate) fn irq_bind(
-        &mut self,
-        caller: Id<Process>,
-        [irq, signals, bits, window, offset]: [u64; 5],
-    ) -> Result {
+    pub(crate) fn irq_bind(&mut self, caller: Id<Process>, args: Args) -> Result {
+        let [irq, signals, bits, window, offset, _] = args;
         let (by, cap, lines) = self.lines_of(caller, Handle(irq), Rights::RECV)?;
         if cap.rights.contains(Rights::DERIVE) {
             return Err(Error::Denied);

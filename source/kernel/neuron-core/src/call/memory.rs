@@ -3,7 +3,7 @@
 use nexus_abi::{Error, Handle, MAX_PAGES_PER_CALL, PAGE_SIZE, Prot, Rights};
 
 use crate::Result;
-use crate::call::Outcome;
+use crate::call::{Args, Outcome};
 use crate::kernel::space::Paging;
 use crate::kernel::{Kernel, Step, Work, cost, goes_on, need};
 use crate::object::capability::{CapState, Capability, CapabilityKind};
@@ -14,7 +14,7 @@ use crate::object::thread::Thread;
 use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::addr::{Frame, PageRange, aligned, part};
-use crate::store::frames::{Frames, Pages};
+use crate::store::frames::Pages;
 use crate::store::pool::Id;
 use crate::store::pte::{DevicePerm, Leaf};
 
@@ -27,13 +27,9 @@ type Memory = (Id<Capability>, Id<Vmo>);
 impl<P: Platform> Kernel<'_, P> {
     /// `mmio_map`: the checks of RFC-0002, in their order; a refused call changes nothing.
     #[inline(always)]
-    pub(crate) fn mmio_map(
-        &mut self,
-        caller: Id<Process>,
-        handle: Handle,
-        [offset, len, va, prot]: [u64; 4],
-    ) -> Result<u64> {
-        let (cap, capability) = self.lookup(caller, handle)?;
+    pub(crate) fn mmio_map(&mut self, caller: Id<Process>, args: Args) -> Result<u64> {
+        let [window, offset, len, va, prot, _] = args;
+        let (cap, capability) = self.lookup(caller, Handle(window))?;
         let window = Window::of(capability.kind)?;
         device_rights(capability, prot)?;
         let perm = device_perm(prot)?;
@@ -51,15 +47,10 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `vmo_map`: part of a memory object into a process.
-    pub(crate) fn vmo_map(
-        &mut self,
-        caller: Id<Process>,
-        process: Handle,
-        vmo: Handle,
-        [offset, len, va, prot]: [u64; 4],
-    ) -> Result<u64> {
-        let target = self.target(caller, process)?;
-        let (cap, capability) = self.lookup(caller, vmo)?;
+    pub(crate) fn vmo_map(&mut self, caller: Id<Process>, args: Args) -> Result<u64> {
+        let [process, vmo, offset, len, va, prot] = args;
+        let target = self.target(caller, Handle(process))?;
+        let (cap, capability) = self.lookup(caller, Handle(vmo))?;
         let CapabilityKind::Vmo(id) = capability.kind else { return Err(Error::WrongKind) };
         need(capability, rights_for(prot))?;
         self.check_live(target)?;
@@ -249,7 +240,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         self.processes.get_mut(owner)?.frames.charge(count)?;
         work.spend(count / cost::FRAMES);
-        let made = self.vmo_over(owner, |frames| frames.alloc_pages(count));
+        let made = self.vmo_over([owner; 2], MEMORY, |kernel, _| kernel.frames.alloc_pages(count));
         if made.is_err() {
             self.processes.get_mut(owner)?.frames.refund(count);
         }
@@ -267,24 +258,20 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(())
     }
 
-    /// A memory object over frames that are charged to `owner`, and its first capability. Its frames
-    /// are taken last, so that none are given back on an error.
+    /// A memory object of `owner`, and its first capability, which `holder` gets. Its frames are taken last,
+    /// so that none are given back on an error.
     pub(crate) fn vmo_over(
         &mut self,
-        owner: Id<Process>,
-        take: impl FnOnce(&mut Frames<'_>) -> Result<Pages>,
+        [owner, holder]: [Id<Process>; 2],
+        rights: Rights,
+        take: impl FnOnce(&mut Self, Id<Vmo>) -> Result<Pages>,
     ) -> Result<Memory> {
-        self.new_object([owner; 2], MEMORY, CapabilityKind::Vmo, |kernel, anchor| {
+        self.new_object([owner, holder], rights, CapabilityKind::Vmo, |kernel, anchor| {
             let pages = Pages::EMPTY;
             let vmo = Vmo { pages, cleared: 0, writable: 0, sealed: false, device: None, anchor };
             let vmo = kernel.vmos.alloc(vmo)?;
-            match take(&mut kernel.frames) {
-                Ok(pages) => kernel.vmos.get_mut(vmo)?.pages = pages,
-                Err(error) => {
-                    kernel.vmos.release(vmo);
-                    return Err(error);
-                }
-            }
+            let pages = take(kernel, vmo).inspect_err(|_| kernel.vmos.release(vmo))?;
+            kernel.vmos.get_mut(vmo)?.pages = pages;
             Ok(vmo)
         })
     }

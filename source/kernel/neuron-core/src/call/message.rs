@@ -9,8 +9,8 @@
 use nexus_abi::{Error, Handle, Rights, Tag, WORDS, regs};
 
 use crate::Result;
-use crate::call::Outcome;
 use crate::call::fast::copy_words;
+use crate::call::{Args, Outcome};
 use crate::kernel::{Kernel, Work, cost, goes_on, need};
 use crate::object::capability::{CapabilityKind, OBJECT_RIGHTS};
 use crate::object::endpoint::{Binding, Endpoint, Notification, Waiting};
@@ -91,36 +91,27 @@ impl<P: Platform> Kernel<'_, P> {
     #[inline(never)]
     fn transfer_with_caps(&mut self, from: Id<Thread>, to: Id<Thread>, tag: Tag) -> Result {
         let source = self.threads.get(from)?;
-        let (giver, sent) = (source.process, source.frame.words());
+        let (giver, mut words) = (source.process, source.frame.words());
         let taker = self.threads.get(to)?.process;
         let count = usize::try_from(tag.caps()).map_err(|_| Error::BadMessage)?;
         let first = WORDS.saturating_sub(count);
-        let mut words = sent;
-        let mut failed = None;
-        let mut made = 0usize;
-        for named in sent.into_iter().skip(first) {
+        for at in first..WORDS {
+            let (before, word) = words.split_at_mut_checked(at).ok_or(Error::BadMessage)?;
+            let (made, word) =
+                before.get(first..).zip(word.first_mut()).ok_or(Error::BadMessage)?;
             // What this message makes its sender did not hold when it sent it.
-            let held = !words.iter().skip(first).take(made).any(|word| *word == named);
-            let given = match held {
-                true => self.give(giver, taker, Handle(named)),
-                false => Err(Error::BadHandle),
+            let given = match made.contains(word) {
+                true => Err(Error::BadHandle),
+                false => self.give(giver, taker, Handle(*word)),
             };
-            match (given, words.get_mut(first.wrapping_add(made))) {
-                (Ok(handle), Some(word)) => *word = handle.0,
-                (given, _) => {
-                    failed = given.err();
-                    break;
+            if given.is_err() {
+                for made in made {
+                    let (cap, _) = self.lookup(taker, Handle(*made))?;
+                    // A capability made just now has no mapping and no child: one step drops it.
+                    goes_on(self.drop_cap(cap, &mut Work::step()))?;
                 }
             }
-            made = made.wrapping_add(1);
-        }
-        if let Some(error) = failed {
-            for word in words.iter().skip(first).take(made) {
-                let (cap, _) = self.lookup(taker, Handle(*word))?;
-                // A capability made just now has no mapping and no child: one step drops it.
-                goes_on(self.drop_cap(cap, &mut Work::step()))?;
-            }
-            return Err(error);
+            *word = given?.0;
         }
         let target = self.threads.get_mut(to)?;
         target.frame.set_words(&words);
@@ -285,7 +276,6 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Sets bits of a notification. Whoever takes them runs at once, if it is more important than the
     /// current thread.
-    #[inline(always)]
     pub(crate) fn signal_object(&mut self, id: Id<Notification>, bits: u64) -> Result {
         if self.set_bits(id, bits)? { self.preempt() } else { Ok(()) }
     }
@@ -324,11 +314,8 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// `wait`: acknowledges a line, if one is named, and takes the bits of a notification, or waits
     /// for some.
-    pub(crate) fn wait(
-        &mut self,
-        me: Id<Thread>,
-        [signals, deadline, irq]: [u64; 3],
-    ) -> Result<Outcome> {
+    pub(crate) fn wait(&mut self, me: Id<Thread>, args: Args) -> Result<Outcome> {
+        let [signals, deadline, irq, ..] = args;
         let process = self.threads.get(me)?.process;
         let id = self.notification(process, Handle(signals), Rights::RECV)?;
         let line = match Handle(irq) {
@@ -354,11 +341,8 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// `endpoint_bind`.
-    pub(crate) fn endpoint_bind(
-        &mut self,
-        process: Id<Process>,
-        [receives, waits]: [u64; 2],
-    ) -> Result {
+    pub(crate) fn endpoint_bind(&mut self, process: Id<Process>, args: Args) -> Result {
+        let [receives, waits, ..] = args;
         let (receives, waits) = (Handle(receives), Handle(waits));
         let endpoint = self.endpoint(process, receives, Rights::RECV)?;
         let notification = self.notification(process, waits, Rights::RECV)?;

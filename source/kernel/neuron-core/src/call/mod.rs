@@ -11,4 +11,4 @@ pub(crate) mod memory;
 pub(crate) mod message;
 mod register;
 
-pub(crate) use dispatch::Outcome;
+pub(crate) use dispatch::{Args, Caller, Outcome};

@@ -3,6 +3,7 @@
 use nexus_abi::{Error, Handle, Rights};
 
 use crate::Result;
+use crate::call::Args;
 use crate::kernel::{Kernel, need};
 use crate::object::capability::Capability;
 use crate::object::process::Process;
@@ -14,11 +15,8 @@ use crate::store::pool::Id;
 impl<P: Platform> Kernel<'_, P> {
     /// `mmio_write`: the checks of RFC-0002, in their order.
     #[inline(always)]
-    pub(crate) fn mmio_write(
-        &mut self,
-        caller: Id<Process>,
-        [window, offset, value]: [u64; 3],
-    ) -> Result {
+    pub(crate) fn mmio_write(&mut self, caller: Id<Process>, args: Args) -> Result {
+        let [window, offset, value, ..] = args;
         let (cap, _) = self.lookup(caller, Handle(window))?;
         self.write_register(cap, offset, value)
     }

@@ -70,7 +70,6 @@ impl<'a, T: Rings> Alarms<'a, T> {
     }
 
     /// When the earliest rings, and for whom.
-    #[inline]
     pub(crate) fn first(&self) -> Option<(u64, Id<T>)> {
         let first = self.set().first()?;
         Some((first.at, first.of?))

@@ -102,8 +102,7 @@ impl<P: Platform> Kernel<'_, P> {
         let process = self.processes.get_mut(init)?;
         process.frames.limit = process.frames.limit.saturating_add(pages);
         process.frames.charge(pages)?;
-        let (cap, vmo) = self.vmo_over(init, |_| Ok(frames))?;
-        self.caps.get_mut(cap)?.rights = BOOT_MEMORY;
+        let (cap, vmo) = self.vmo_over([init; 2], BOOT_MEMORY, |_, _| Ok(frames))?;
         let vmo = self.vmos.get_mut(vmo)?;
         (vmo.sealed, vmo.cleared) = (true, pages);
         Ok(self.caps.handle(cap))
@@ -164,7 +163,7 @@ impl<P: Platform> Kernel<'_, P> {
         prot: nexus_abi::Prot,
     ) -> Result<u64> {
         let init = self.init.ok_or(Error::BadState)?;
-        self.vmo_map(init, Handle::NONE, vmo, [0, len, va, u64::from(prot.bits())])
+        self.vmo_map(init, [Handle::NONE.0, vmo.0, 0, len, va, u64::from(prot.bits())])
     }
 
     /// Starts init.

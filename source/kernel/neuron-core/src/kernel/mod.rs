@@ -161,7 +161,6 @@ impl<'a, P: Platform> Kernel<'a, P> {
     }
 
     /// The thread that this hart runs: its registers, and `satp` for its address space.
-    #[inline(always)]
     pub fn current(&mut self) -> Option<(&mut TrapFrame, u64)> {
         let thread = self.threads.get_mut(self.hart.current?).ok()?;
         Some((&mut thread.frame, thread.satp))
@@ -224,7 +223,6 @@ impl<'a, P: Platform> Kernel<'a, P> {
     }
 
     /// Gives kernel objects back.
-    #[inline]
     pub(crate) fn refund_objects(&mut self, process: Id<Process>, count: u32) {
         if let Ok(process) = self.processes.get_mut(process) {
             process.objects.refund(count);
@@ -233,7 +231,6 @@ impl<'a, P: Platform> Kernel<'a, P> {
 }
 
 /// Finds the rights in a capability, or refuses.
-#[inline(always)]
 pub(crate) fn need(cap: &Capability, rights: Rights) -> Result {
     if cap.rights.contains(rights) { Ok(()) } else { Err(Error::Denied) }
 }
@@ -291,7 +288,6 @@ impl Work {
     }
 
     /// Stops when there is none left, and uses some up.
-    #[inline]
     pub(crate) fn ask(&mut self, units: u32) -> Step {
         if self.0 == 0 {
             return Err(Stop::More);

@@ -43,7 +43,6 @@ impl ReadyQueues {
         ReadyQueues { queues: [List::EMPTY; 32], mask: 0, ending_mask: 0, ending: [0; 32] };
 
     /// True when nothing ready has a priority above this one.
-    #[inline(always)]
     pub(crate) fn none_above(&self, priority: u8) -> bool {
         (self.mask | self.ending_mask).wrapping_shr(u32::from(priority)) <= 1
     }
@@ -66,7 +65,6 @@ impl ReadyQueues {
 
     /// True when a thread of this priority that becomes ready runs at once in place of the current
     /// one: it is more important, and nothing ready is above it.
-    #[inline(always)]
     pub(crate) fn preempts(&self, priority: u8, current: u8) -> bool {
         priority > current && self.none_above(priority)
     }
@@ -88,20 +86,17 @@ impl ReadyQueues {
 
 impl Hart {
     /// The turn is over, or interrupted.
-    #[inline(always)]
     pub(crate) fn end_turn(&mut self) {
         (self.turn, self.slice_end) = (0, NO_DEADLINE);
     }
 
     /// What an interrupt at tick `now` leaves of the turn.
-    #[inline(always)]
     pub(crate) fn rest_at(&self, now: u64) -> Rest {
         Rest::Left(self.slice_end.saturating_sub(now))
     }
 
     /// True when the turn goes on with the answer from this priority to a caller. Between equals
     /// it always does.
-    #[inline(always)]
     pub(crate) fn is_turn_of(&self, caller: &Thread, server: u8) -> bool {
         caller.turn == self.turn || caller.priority == server
     }
@@ -124,7 +119,6 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// Something of this priority is ready: the current thread, if it is an equal, has no more
     /// than a time slice.
-    #[inline]
     pub(crate) fn share(&mut self, priority: u8) -> Result {
         if let Some(current) = self.hart.current
             && self.threads.get(current)?.priority == priority
@@ -295,7 +289,6 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Makes sure that the timer fires at `tick` or before.
-    #[inline]
     pub(crate) fn program(&mut self, tick: u64) {
         if tick < self.hart.programmed {
             self.hart.programmed = tick;
@@ -304,7 +297,6 @@ impl<P: Platform> Kernel<'_, P> {
     }
 
     /// Gives a thread that begins to wait its deadline.
-    #[inline]
     pub(crate) fn arm(&mut self, id: Id<Thread>, deadline: u64) -> Result {
         let thread = self.threads.get_mut(id)?;
         thread.deadline = deadline;

@@ -49,7 +49,7 @@ impl<P: Platform> Kernel<'_, P> {
             cap.set_registers(registers);
         }
         let id = self.insert(owner, cap).inspect_err(|_| self.let_go(registers))?;
-        self.link_child(parent, id)?;
+        self.hang(parent, id, 1)?;
         Ok(id)
     }
 
@@ -83,22 +83,17 @@ impl<P: Platform> Kernel<'_, P> {
         if depth > MAX_DEPTH { Err(Error::TooDeep) } else { Ok(()) }
     }
 
-    fn link_child(&mut self, parent: Id<Capability>, child: Id<Capability>) -> Result {
-        let mut list = self.caps.get(parent)?.children;
-        list.push_back(&mut self.caps, child)?;
-        let from = self.caps.get_mut(parent)?;
-        from.children = list;
-        from.child_count = from.child_count.wrapping_add(1);
-        Ok(())
-    }
-
+    /// Hangs `child` below `parent` (1), or takes it from there (-1).
     #[inline(always)]
-    fn unlink_child(&mut self, parent: Id<Capability>, child: Id<Capability>) -> Result {
+    fn hang(&mut self, parent: Id<Capability>, child: Id<Capability>, by: i32) -> Result {
         let mut list = self.caps.get(parent)?.children;
-        list.remove(&mut self.caps, child)?;
+        match by {
+            1 => list.push_back(&mut self.caps, child)?,
+            _ => list.remove(&mut self.caps, child)?,
+        }
         let from = self.caps.get_mut(parent)?;
         from.children = list;
-        from.child_count = from.child_count.wrapping_sub(1);
+        from.child_count = from.child_count.wrapping_add_signed(by);
         Ok(())
     }
 
@@ -117,7 +112,7 @@ impl<P: Platform> Kernel<'_, P> {
         }
         self.processes.get_mut(owner)?.list(state).remove(&mut self.caps, id)?;
         if let Some(parent) = parent {
-            self.unlink_child(parent, id)?;
+            self.hang(parent, id, -1)?;
         }
         self.caps.release(id);
         self.let_go(registers);
@@ -193,10 +188,10 @@ impl<P: Platform> Kernel<'_, P> {
         }
         while let Some(child) = self.caps.get(id)?.children.first() {
             work.ask(1)?;
-            self.unlink_child(id, child)?;
+            self.hang(id, child, -1)?;
             self.caps.get_mut(child)?.parent = heir;
             if let Some(heir) = heir {
-                self.link_child(heir, child)?;
+                self.hang(heir, child, 1)?;
             }
         }
         Ok(())

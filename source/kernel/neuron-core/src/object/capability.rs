@@ -151,7 +151,6 @@ impl Capability {
     }
 
     /// Of a window: what `mmio_write` may write through it. `None` where no mask says so.
-    #[inline(always)]
     pub(crate) fn registers(&self) -> Option<Id<Registers>> {
         Id::from_slot(u64::from(self.registers)).ok()
     }

@@ -42,13 +42,11 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// The first of the threads that wait this way.
-    #[inline(always)]
     pub(crate) fn first(&self, way: Waiting) -> Option<Id<Thread>> {
         if self.waiting == way { self.queue.first() } else { None }
     }
 
     /// The thread that waits for a message, if it is the only one in the queue.
-    #[inline(always)]
     pub(crate) fn sole_receiver(&self) -> Option<Id<Thread>> {
         if self.waiting == Waiting::Receivers { self.queue.sole() } else { None }
     }

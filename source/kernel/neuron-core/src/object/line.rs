@@ -145,13 +145,11 @@ impl Line {
     };
 
     /// Who receives it, if its next interrupt is to be delivered.
-    #[inline(always)]
     pub(crate) fn armed(&self) -> Option<Receiver> {
         self.receiver.filter(|receiver| receiver.state == LineState::Armed)
     }
 
     /// It is there now, if somebody receives it.
-    #[inline(always)]
     pub(crate) fn set(&mut self, state: LineState) {
         if let Some(receiver) = &mut self.receiver {
             receiver.state = state;
@@ -159,7 +157,6 @@ impl Line {
     }
 
     /// Its interrupt is delivered, at tick `now`.
-    #[inline(always)]
     pub(crate) fn deliver(&mut self, now: u64) {
         self.set(LineState::Delivered);
         self.delivered = self.delivered.wrapping_add(1);
@@ -167,7 +164,6 @@ impl Line {
     }
 
     /// The first tick at which its next interrupt may come, with this interval.
-    #[inline(always)]
     pub(crate) fn due(&self, interval: u64) -> u64 {
         self.last.saturating_add(interval)
     }

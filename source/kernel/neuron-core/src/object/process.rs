@@ -27,7 +27,6 @@ impl Account {
     }
 
     /// True when `count` more can be charged.
-    #[inline]
     pub(crate) fn has(self, count: u32) -> bool {
         self.limit.saturating_sub(self.used) >= count
     }
@@ -36,7 +35,6 @@ impl Account {
     ///
     /// # Errors
     /// `NoMemory` when less is left, and nothing is charged.
-    #[inline]
     pub fn charge(&mut self, count: u32) -> Result {
         if !self.has(count) {
             return Err(Error::NoMemory);
@@ -46,7 +44,6 @@ impl Account {
     }
 
     /// Gives `count` back.
-    #[inline]
     pub fn refund(&mut self, count: u32) {
         self.used = self.used.saturating_sub(count);
     }
@@ -137,7 +134,6 @@ impl Process {
     }
 
     /// The list for a capability of its own in this state.
-    #[inline(always)]
     pub(crate) fn list(&mut self, state: CapState) -> &mut List<Capability, Held> {
         if state == CapState::Held { &mut self.held } else { &mut self.owned }
     }
@@ -146,7 +142,6 @@ impl Process {
     ///
     /// # Errors
     /// `BadState` once it is gone.
-    #[inline(always)]
     pub(crate) fn space(&self) -> Result<&Space> {
         self.space.as_ref().ok_or(Error::BadState)
     }

@@ -21,33 +21,28 @@ pub struct TrapFrame {
 
 impl TrapFrame {
     /// Register `xn`; zero for `n` out of range.
-    #[inline(always)]
     pub fn get(&self, n: usize) -> u64 {
         self.regs.get(n).copied().unwrap_or(0)
     }
 
     /// Sets register `xn`.
-    #[inline(always)]
     pub fn set(&mut self, n: usize, value: u64) {
         if let Some(register) = self.regs.get_mut(n) {
             *register = value;
         }
     }
 
-    /// The first arguments of a call.
-    #[inline(always)]
-    pub(crate) fn arguments<const N: usize>(&self) -> [u64; N] {
+    /// The arguments of a call.
+    pub(crate) fn arguments(&self) -> [u64; 6] {
         core::array::from_fn(|n| self.get(n.wrapping_add(regs::A0)))
     }
 
     /// The message words.
-    #[inline(always)]
     pub fn words(&self) -> [u64; 8] {
         regs::WORDS.map(|n| self.get(n))
     }
 
     /// Sets the message words.
-    #[inline(always)]
     pub fn set_words(&mut self, words: &[u64; 8]) {
         for (n, word) in regs::WORDS.into_iter().zip(words) {
             self.set(n, *word);
@@ -150,7 +145,6 @@ linked!(Thread, Queue, queue);
 linked!(Thread, Team, team);
 
 impl Rings for Thread {
-    #[inline(always)]
     fn alarm(&mut self) -> &mut Ring {
         &mut self.alarm
     }
@@ -191,14 +185,12 @@ impl Thread {
     }
 
     /// The single-word answer of a call: `a0` is the error code, `a1` the value.
-    #[inline(always)]
     pub(crate) fn answer(&mut self, code: u64, value: u64) {
         self.frame.set(regs::A0, code);
         self.frame.set(regs::A1, value);
     }
 
     /// Sets who sent the message that is delivered and how to answer it.
-    #[inline(always)]
     pub(crate) fn answer_from(&mut self, sender: u64, reply: Handle) {
         self.frame.set(regs::T3, sender);
         self.frame.set(regs::T4, reply.0);

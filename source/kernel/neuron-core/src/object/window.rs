@@ -30,7 +30,6 @@ impl Window {
     }
 
     /// The window of a capability, if it is one.
-    #[inline]
     pub(crate) fn of(kind: CapabilityKind) -> Result<Window> {
         match kind {
             CapabilityKind::DeviceMmio(window) => Ok(window),
@@ -67,7 +66,6 @@ impl Window {
     }
 
     /// First frame and pages of `offset..offset + len`, for one call to map.
-    #[inline]
     pub(crate) fn frames(self, offset: u64, len: u64) -> Result<(Frame, u32)> {
         let (first, pages) = part(offset, len, self.len)?;
         let base = Frame::at(self.base).ok_or(Error::OutOfRange)?;

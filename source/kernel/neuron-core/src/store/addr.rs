@@ -65,7 +65,6 @@ impl Page {
     }
 
     /// Index into the page table of `level` (2 is the root).
-    #[inline(always)]
     pub(crate) const fn table_index(self, level: u32) -> usize {
         index((self.0 >> level.wrapping_mul(9)) & 511)
     }
@@ -85,7 +84,6 @@ impl PageRange {
     ///
     /// # Errors
     /// `BadAddress` when a page is outside the user half.
-    #[inline]
     pub fn new(va: u64, count: u32) -> Result<PageRange> {
         let last = u64::from(count)
             .checked_mul(PAGE_SIZE)
@@ -99,7 +97,6 @@ impl PageRange {
     }
 
     /// Its pages.
-    #[inline(always)]
     pub(crate) fn iter(self) -> impl Iterator<Item = Page> {
         (0..self.count).map(move |step| self.first.plus(step))
     }
@@ -121,7 +118,6 @@ impl PageRange {
 ///
 /// # Errors
 /// `Misaligned`.
-#[inline(always)]
 pub(crate) fn aligned(bytes: u64) -> Result {
     if bytes & PAGE_SIZE.wrapping_sub(1) == 0 { Ok(()) } else { Err(Error::Misaligned) }
 }
@@ -130,7 +126,6 @@ pub(crate) fn aligned(bytes: u64) -> Result {
 ///
 /// # Errors
 /// `Misaligned` for a part of a page; else `OutOfRange` for zero length, wrap, or past the end.
-#[inline]
 pub(crate) fn within(offset: u64, len: u64, size: u64) -> Result {
     aligned(offset | len)?;
     let end = offset.checked_add(len).ok_or(Error::OutOfRange)?;
@@ -141,7 +136,6 @@ pub(crate) fn within(offset: u64, len: u64, size: u64) -> Result {
 ///
 /// # Errors
 /// As `within`; `OutOfRange` over the bound of a call, too.
-#[inline]
 pub fn part(offset: u64, len: u64, size: u64) -> Result<(u64, u32)> {
     within(offset, len, size)?;
     if len > MAX_LEN {
@@ -154,7 +148,6 @@ pub fn part(offset: u64, len: u64, size: u64) -> Result<(u64, u32)> {
 const MAX_LEN: u64 = nexus_abi::MAX_PAGES_PER_CALL.wrapping_mul(PAGE_SIZE);
 
 /// A 32-bit index as `usize`, which has 64 bits wherever this crate runs.
-#[inline(always)]
 #[allow(clippy::as_conversions, reason = "widening; checked below")]
 pub(crate) const fn index(value: u32) -> usize {
     value as usize

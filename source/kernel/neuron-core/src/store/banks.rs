@@ -64,7 +64,6 @@ impl<'a, T> Banks<'a, T> {
 }
 
 /// Where a bank from `first` has a frame; past its end when it does not.
-#[inline(always)]
 fn place(first: Frame, frame: Frame) -> usize {
     usize::try_from(frame.number().wrapping_sub(first.number())).unwrap_or(usize::MAX)
 }

@@ -61,19 +61,16 @@ impl<T: Linked<Name>, Name> List<T, Name> {
     pub const EMPTY: List<T, Name> = List { head: None, tail: None, name: PhantomData };
 
     /// First element.
-    #[inline(always)]
     pub fn first(&self) -> Option<Id<T>> {
         self.head
     }
 
     /// The list of one element, which is in no list of this name.
-    #[inline(always)]
     pub fn of(id: Id<T>) -> List<T, Name> {
         List { head: Some(id), tail: Some(id), name: PhantomData }
     }
 
     /// The element of a list that has just one. It can be taken out by forgetting the list.
-    #[inline(always)]
     pub fn sole(&self) -> Option<Id<T>> {
         self.head.filter(|_| self.head == self.tail)
     }
@@ -85,13 +82,11 @@ impl<T: Linked<Name>, Name> List<T, Name> {
     }
 
     /// True when nothing is in it.
-    #[inline(always)]
     pub fn is_empty(&self) -> bool {
         self.head.is_none()
     }
 
     /// Its elements, as long as it does not change.
-    #[inline(always)]
     pub(crate) fn iter(&self, pool: &Pool<'_, T>) -> impl Iterator<Item = Id<T>> {
         core::iter::successors(self.head, |id| Self::next(pool, *id))
     }
@@ -140,7 +135,6 @@ impl<T: Linked<Name>, Name> List<T, Name> {
     }
 
     /// Takes the first element out.
-    #[inline]
     pub fn pop_front(&mut self, pool: &mut Pool<'_, T>) -> Option<Id<T>> {
         let id = self.head?;
         self.remove(pool, id).ok()?;
@@ -152,11 +146,9 @@ impl<T: Linked<Name>, Name> List<T, Name> {
 macro_rules! linked {
     ($Type:ty, $Name:ty, $field:ident) => {
         impl $crate::store::list::Linked<$Name> for $Type {
-            #[inline(always)]
             fn links(&self) -> &$crate::store::list::Links<Self> {
                 &self.$field
             }
-            #[inline(always)]
             fn links_mut(&mut self) -> &mut $crate::store::list::Links<Self> {
                 &mut self.$field
             }

@@ -35,19 +35,16 @@ impl<T> Id<T> {
     }
 
     /// The id of a slot whose number came from outside; what it names is checked on access.
-    #[inline(always)]
     pub(crate) fn from_slot(slot: u64) -> Result<Id<T>> {
         usize::try_from(slot).ok().and_then(Id::new).ok_or(Error::BadHandle)
     }
 
     /// The slot number, from 1.
-    #[inline(always)]
     #[allow(clippy::as_conversions, reason = "a pool has less than 2^32 slots")]
     pub(crate) const fn slot(self) -> u32 {
         self.slot.get() as u32
     }
 
-    #[inline(always)]
     const fn index(self) -> usize {
         self.slot.get()
     }

@@ -48,16 +48,13 @@ impl From<DevicePerm> for Leaf {
 impl Leaf {
     /// The leaf for a protection; `None` for a combination that no mapping has.
     pub(crate) fn from_prot(prot: Prot) -> Option<Leaf> {
-        let read_write = Prot::READ.union(Prot::WRITE);
-        let read_exec = Prot::READ.union(Prot::EXEC);
-        if prot == Prot::READ {
-            Some(Leaf::Read)
-        } else if prot == read_write {
-            Some(Leaf::ReadWrite)
-        } else if prot == read_exec {
-            Some(Leaf::ReadExec)
-        } else {
-            None
+        const READ_WRITE: Prot = Prot::READ.union(Prot::WRITE);
+        const READ_EXEC: Prot = Prot::READ.union(Prot::EXEC);
+        match prot {
+            Prot::READ => Some(Leaf::Read),
+            READ_WRITE => Some(Leaf::ReadWrite),
+            READ_EXEC => Some(Leaf::ReadExec),
+            _ => None,
         }
     }
 }
@@ -71,7 +68,6 @@ impl Pte {
     pub const INVALID: Pte = Pte(0);
 
     /// A user leaf: V, U, A and D set, G clear.
-    #[inline]
     pub const fn leaf(frame: Frame, leaf: Leaf) -> Pte {
         let access = match leaf {
             Leaf::Read => READ,
@@ -93,25 +89,21 @@ impl Pte {
     }
 
     /// From the word in memory.
-    #[inline]
     pub const fn from_word(word: u64) -> Pte {
         Pte(word)
     }
 
     /// As the word in memory.
-    #[inline]
     pub const fn word(self) -> u64 {
         self.0
     }
 
     /// True when it maps a page or points to a table.
-    #[inline]
     pub(crate) const fn is_valid(self) -> bool {
         self.0 & VALID != 0
     }
 
     /// The next table, if this is a pointer to one.
-    #[inline]
     pub const fn next_table(self) -> Option<Frame> {
         if self.0 & (VALID | READ | WRITE | EXEC) == VALID {
             Some(Frame::from_number(self.0 >> 10))

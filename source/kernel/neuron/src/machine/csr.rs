@@ -74,7 +74,6 @@ fn write_if_there<const REGISTER: u16>(value: u64) -> bool {
 }
 
 /// Ticks since the machine started.
-#[inline(always)]
 pub(super) fn time() -> u64 {
     register::time::read64()
 }
@@ -90,13 +89,11 @@ pub(super) fn stval() -> u64 {
 }
 
 /// True when the timer interrupt waits to be taken.
-#[inline(always)]
 pub(super) fn timer_pending() -> bool {
     register::sip::read().stimer()
 }
 
 /// True when an external interrupt waits to be taken, and is enabled.
-#[inline(always)]
 pub(super) fn external_pending() -> bool {
     register::sip::read().sext() && register::sie::read().sext()
 }
@@ -118,20 +115,17 @@ pub(super) fn has_stimecmp() -> bool {
 }
 
 /// Asks for a timer interrupt at `tick`, on a hart with Sstc.
-#[inline(always)]
 pub(super) fn set_stimecmp(tick: u64) {
     // SAFETY: `stimecmp` (0x14d) decides only when the timer interrupt is pending.
     unsafe { asm!("csrw 0x14d, {}", in(reg) tick, options(nomem, nostack)) };
 }
 
 /// The value for `satp` that selects the root table in page `root` and address space `asid`.
-#[inline(always)]
 pub(super) const fn satp(root: u64, asid: u16) -> u64 {
     SV39 | (asid as u64) << 44 | root
 }
 
 /// What `satp` holds.
-#[inline(always)]
 pub(super) fn current_satp() -> u64 {
     register::satp::read().bits() as u64
 }
@@ -140,7 +134,6 @@ pub(super) fn current_satp() -> u64 {
 ///
 /// # Safety
 /// The upper half of its root table must be the kernel's: it maps all that the kernel uses.
-#[inline(always)]
 pub(super) unsafe fn set_satp(satp: u64) {
     // SAFETY: the caller's promise. No `nomem`: page-table writes come before.
     unsafe { asm!("csrw satp, {}", in(reg) satp, options(nostack)) };
@@ -160,13 +153,11 @@ pub(super) fn asid_bits() -> u32 {
 }
 
 /// Orders page-table writes before later accesses to the page at `virt` in address space `asid`.
-#[inline(always)]
 pub(super) fn fence_page(asid: u16, virt: u64) {
     riscv::asm::sfence_vma(usize::from(asid), virt as usize);
 }
 
 /// Orders page-table writes before all later accesses in address space `asid`.
-#[inline(always)]
 pub(super) fn fence_space(asid: u16) {
     // SAFETY: a fence changes no memory and no mapping.
     unsafe { asm!("sfence.vma zero, {}", in(reg) usize::from(asid), options(nostack)) };
@@ -183,7 +174,6 @@ pub(super) fn fence_code() {
 }
 
 /// Orders stores to memory before a store to a register: a device that is told of them finds them.
-#[inline(always)]
 pub(super) fn fence_device() {
     // SAFETY: a fence changes no memory. No `nomem`: stores of before stay before.
     unsafe { asm!("fence w, o", options(nostack)) };

@@ -34,12 +34,12 @@ pub(super) extern "C" fn call() -> *mut TrapFrame {
 
 /// `reply_recv`.
 pub(super) extern "C" fn reply_recv() -> *mut TrapFrame {
-    fast_on(TheKernel::fast_reply_recv, TheKernel::fast_next)
+    by(KERNEL.lock(), TheKernel::fast_reply_recv, TheKernel::fast_next, the_long_way)
 }
 
 /// `signal`.
 pub(super) extern "C" fn signal() -> *mut TrapFrame {
-    fast_on(TheKernel::fast_signal, TheKernel::fast_bound)
+    by(KERNEL.lock(), TheKernel::fast_signal, TheKernel::fast_bound, the_long_way)
 }
 
 /// `mmio_write`.
@@ -65,18 +65,8 @@ pub(super) extern "C" fn syscall() -> *mut TrapFrame {
 }
 
 /// A system call by its fast path, if that applies.
-#[inline(always)]
 fn fast(path: impl FnOnce(&mut TheKernel) -> Option<Run>) -> *mut TrapFrame {
-    fast_on(|kernel| path(kernel).map(Way::Done), |_, ()| None)
-}
-
-/// The same for a fast path that is in two parts.
-#[inline(always)]
-fn fast_on<T>(
-    path: impl FnOnce(&mut TheKernel) -> Option<Way<T>>,
-    on: impl FnOnce(&mut TheKernel, T) -> Option<Run>,
-) -> *mut TrapFrame {
-    by(KERNEL.lock(), path, on, the_long_way)
+    by(KERNEL.lock(), |kernel| path(kernel).map(Way::Done), |_, ()| None, the_long_way)
 }
 
 /// What was begun, by its fast path or the long way.

@@ -64,15 +64,9 @@ type Result<T = ()> = core::result::Result<T, LoadFailure>;
 /// Pages of the stack of init. The page below is not mapped.
 const STACK_PAGES: u64 = 16;
 
-/// Names the step in a refusal of the kernel logic.
-trait Step<T> {
-    fn step(self, what: &'static str) -> Result<T>;
-}
-
-impl<T> Step<T> for neuron_core::Result<T> {
-    fn step(self, what: &'static str) -> Result<T> {
-        self.map_err(|error| LoadFailure::Refused(what, error))
-    }
+/// What could not be done when the kernel logic refuses.
+fn refused(what: &'static str) -> impl Fn(Error) -> LoadFailure {
+    move |error| LoadFailure::Refused(what, error)
 }
 
 /// Gives the kernel all RAM that nothing uses, and makes init and its first thread.
@@ -85,21 +79,21 @@ pub(super) fn init(
 ) -> Result {
     let image = read_archive(watch::machine(&kernel.platform), loaded.archive)?;
     give_ram(kernel, free, image.device_frames).ok_or(LoadFailure::Devices(image.device_frames))?;
-    kernel.create_init(objects).step("making init")?;
+    kernel.create_init(objects).map_err(refused("making init"))?;
     for segment in image.plan.segments() {
         load_segment(kernel, segment, image.program)?;
     }
     let len = STACK_PAGES * PAGE;
-    let stack = kernel.boot_alloc(STACK_PAGES).step("stack of init")?;
+    let stack = kernel.boot_alloc(STACK_PAGES).map_err(refused("stack of init"))?;
     let read_write = Prot::READ.union(Prot::WRITE);
-    kernel.boot_map(stack, len, STACK_TOP - len, read_write).step("stack of init")?;
+    kernel.boot_map(stack, len, STACK_TOP - len, read_write).map_err(refused("stack of init"))?;
 
     let mut block = Startup::new(INIT_ID, 1, loaded.timebase_hz, image.nonce);
     block.free_va = FREE_START;
     give_devices(kernel, &mut block, board)?;
     give_rest(kernel, &mut block, loaded)?;
     write_startup(kernel, block)?;
-    kernel.start_init(image.plan.entry, STACK_TOP, STARTUP_VA).step("starting init")
+    kernel.start_init(image.plan.entry, STACK_TOP, STARTUP_VA).map_err(refused("starting init"))
 }
 
 /// What the archive says about init.
@@ -134,20 +128,22 @@ fn give_ram(kernel: &mut TheKernel, free: &mut FreeRam, device_frames: u64) -> O
 
 fn load_segment(kernel: &mut TheKernel, segment: &Segment, program: Range) -> Result {
     let pages = segment.pages();
-    let vmo = kernel.boot_alloc(pages).step("memory of init")?;
+    let vmo = kernel.boot_alloc(pages).map_err(refused("memory of init"))?;
     let data = program.start + segment.file_offset;
     let end = data + segment.file_len;
     for (page, start) in (0..).zip((data..end).step_by(PAGE as usize)) {
         let part = Range { start, end: end.min(start + PAGE) };
-        let frame = kernel.boot_frame(vmo, page).step("memory of init")?;
+        let frame = kernel.boot_frame(vmo, page).map_err(refused("memory of init"))?;
         if !watch::machine_mut(&mut kernel.platform).copy(part, frame) {
             return Err(LoadFailure::Place("the program of init"));
         }
     }
     if segment.perm == Perm::RX {
-        kernel.boot_seal(vmo).step("sealing text of init")?;
+        kernel.boot_seal(vmo).map_err(refused("sealing text of init"))?;
     }
-    kernel.boot_map(vmo, pages * PAGE, segment.va, segment.perm.prot()).step("mapping init")?;
+    kernel
+        .boot_map(vmo, pages * PAGE, segment.va, segment.perm.prot())
+        .map_err(refused("mapping init"))?;
     Ok(())
 }
 
@@ -155,12 +151,12 @@ fn give_devices(kernel: &mut TheKernel, block: &mut Startup, board: &Board) -> R
     for range in board.windows.iter() {
         let (base, len) = (range.start, range.len());
         let taken = board.kept.iter().map(|kept| kept.start..kept.end);
-        let window = Window::new(base, len, taken).step("root window")?;
-        let handle = kernel.boot_window(window).step("root window")?;
+        let window = Window::new(base, len, taken).map_err(refused("root window"))?;
+        let handle = kernel.boot_window(window).map_err(refused("root window"))?;
         push(block, Role::RootWindow, handle, Range { start: base, end: base + len })?;
     }
     if let Some(plic) = board.plic {
-        let lines = kernel.boot_lines(plic.lines).step("interrupt lines")?;
+        let lines = kernel.boot_lines(plic.lines).map_err(refused("interrupt lines"))?;
         push(block, Role::Lines, lines, Range { start: 1, end: 1 + u64::from(plic.lines) })?;
     }
     Ok(())
@@ -168,9 +164,10 @@ fn give_devices(kernel: &mut TheKernel, block: &mut Startup, board: &Board) -> R
 
 fn give_rest(kernel: &mut TheKernel, block: &mut Startup, loaded: &Loaded) -> Result {
     let nothing = Range::default();
-    let spawn = kernel.boot_authority(CapabilityKind::Spawn).step("spawn authority")?;
+    let spawn = kernel.boot_authority(CapabilityKind::Spawn).map_err(refused("spawn authority"))?;
     push(block, Role::Spawn, spawn, nothing)?;
-    let console = kernel.boot_authority(CapabilityKind::Console).step("console authority")?;
+    let console =
+        kernel.boot_authority(CapabilityKind::Console).map_err(refused("console authority"))?;
     push(block, Role::Console, console, nothing)?;
     for (role, range, what) in [
         (Role::BootArchive, loaded.archive, "memory of the boot archive"),
@@ -179,7 +176,7 @@ fn give_rest(kernel: &mut TheKernel, block: &mut Startup, loaded: &Loaded) -> Re
         let pages = range.pages_outward();
         let first = Frame::at(pages.start).ok_or(LoadFailure::Place(what))?;
         let count = u32::try_from(pages.len() / PAGE).map_err(|_| LoadFailure::Place(what))?;
-        let memory = kernel.boot_memory(first, count).step(what)?;
+        let memory = kernel.boot_memory(first, count).map_err(refused(what))?;
         let start = range.start - pages.start;
         push(block, role, memory, Range { start, end: start + range.len() })?;
     }
@@ -193,12 +190,12 @@ fn push(block: &mut Startup, role: Role, handle: Handle, range: Range) -> Result
 }
 
 fn write_startup(kernel: &mut TheKernel, block: Startup) -> Result {
-    let vmo = kernel.boot_alloc(1).step("startup block")?;
-    let frame = kernel.boot_frame(vmo, 0).step("startup block")?;
+    let vmo = kernel.boot_alloc(1).map_err(refused("startup block"))?;
+    let frame = kernel.boot_frame(vmo, 0).map_err(refused("startup block"))?;
     let words: [u64; 512] = transmute!(block);
     for (index, word) in words.into_iter().enumerate() {
         kernel.platform.write(frame, index, word);
     }
-    kernel.boot_map(vmo, PAGE, STARTUP_VA, Prot::READ).step("startup block")?;
+    kernel.boot_map(vmo, PAGE, STARTUP_VA, Prot::READ).map_err(refused("startup block"))?;
     Ok(())
 }

@@ -38,7 +38,6 @@ impl<T> Lock<T> {
     }
 
     /// Waits until the lock is free, and takes it.
-    #[inline(always)]
     pub(super) fn lock(&self) -> Guard<'_, T> {
         while self.taken.swap(1, Ordering::Acquire) != 0 {
             core::hint::spin_loop();
@@ -54,7 +53,6 @@ pub(super) struct Guard<'a, T> {
 
 impl<T> Deref for Guard<'_, T> {
     type Target = T;
-    #[inline(always)]
     fn deref(&self) -> &T {
         // SAFETY: (1) the guard exists, so that this hart has the lock. (2) The lock was free
         // once, or `fill` made the guard; either way there is a value, which `MaybeUninit` has at
@@ -64,7 +62,6 @@ impl<T> Deref for Guard<'_, T> {
 }
 
 impl<T> DerefMut for Guard<'_, T> {
-    #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: (1) and (2) as in `deref`, and the guard is borrowed mutably.
         unsafe { &mut *self.lock.value.get().cast::<T>() }
@@ -72,7 +69,6 @@ impl<T> DerefMut for Guard<'_, T> {
 }
 
 impl<T> Drop for Guard<'_, T> {
-    #[inline(always)]
     fn drop(&mut self) {
         self.lock.taken.store(0, Ordering::Release);
     }

@@ -84,7 +84,6 @@ impl KernelHalf {
 
     /// Stores 32 bits at `offset` of the device page of entry `index`, after all stores to memory of
     /// before.
-    #[inline(always)]
     pub(super) fn write_device(&mut self, index: u32, offset: u64, value: u32) {
         let register = register(index, offset);
         csr::fence_device();
@@ -102,7 +101,6 @@ impl KernelHalf {
 }
 
 /// The address of the register at `offset` of the device page of entry `index`.
-#[inline(always)]
 fn register(index: u32, offset: u64) -> *mut u32 {
     let place = (u64::from(index) * PAGE + offset) & (DEVICE_BYTES - 1) & !3;
     (DEVICES + place) as *mut u32
@@ -113,7 +111,6 @@ const DEVICE_BYTES: u64 = 512 * PAGE;
 
 /// Selects the address space of a process, or the kernel half alone. `flush` when address spaces
 /// have no numbers.
-#[inline(always)]
 pub(super) fn enter_space(satp: u64, flush: bool) {
     // SAFETY: (1) the value is `KernelHalf::satp`, or one that `Machine::satp` made for a root
     // table that the kernel logic filled with `KernelHalf::entry`; either has the kernel half.

@@ -194,7 +194,6 @@ impl Machine {
     }
 
     /// True when address spaces have no numbers that the TLB can tell apart.
-    #[inline(always)]
     pub(super) fn must_flush(&self) -> bool {
         self.asid_mask == 0
     }
@@ -235,12 +234,10 @@ impl PhysMem for Machine {
 }
 
 impl Platform for Machine {
-    #[inline(always)]
     fn now(&self) -> u64 {
         csr::time()
     }
 
-    #[inline(always)]
     fn set_timer(&mut self, tick: u64) {
         if self.sstc {
             csr::set_stimecmp(tick);
@@ -249,17 +246,14 @@ impl Platform for Machine {
         }
     }
 
-    #[inline(always)]
     fn interrupt_pending(&self) -> bool {
         csr::timer_pending() || csr::external_pending()
     }
 
-    #[inline(always)]
     fn fence_page(&mut self, asid: Asid, page: Page) {
         csr::fence_page(asid.0 & self.asid_mask, page.address());
     }
 
-    #[inline(always)]
     fn fence_space(&mut self, asid: Asid) {
         csr::fence_space(asid.0 & self.asid_mask);
     }
@@ -277,7 +271,6 @@ impl Platform for Machine {
         csr::fence_all();
     }
 
-    #[inline(always)]
     fn write_device(&mut self, index: u32, offset: u64, value: u32) {
         self.half.write_device(index, offset, value);
     }
@@ -304,12 +297,10 @@ impl Platform for Machine {
         self.half.entry(index)
     }
 
-    #[inline(always)]
     fn claim(&mut self) -> u32 {
         self.plic.as_mut().map_or(0, Plic::claim)
     }
 
-    #[inline(always)]
     fn rearm(&mut self, line: u32) {
         self.plic.iter_mut().for_each(|plic| plic.complete(line));
     }

@@ -23,14 +23,12 @@ impl Register {
         Register(at + DIRECT)
     }
 
-    #[inline(always)]
     fn read(self) -> u32 {
         // SAFETY: (1) `of` gives a word of the pages that `KernelHalf` maps for this, which are no
         // memory: no Rust reference covers them. (2) Volatile, because it is a register.
         unsafe { (self.0 as *const u32).read_volatile() }
     }
 
-    #[inline(always)]
     fn write(self, value: u32) {
         // SAFETY: (1) and (2) as in `read`; the page is mapped writable.
         unsafe { (self.0 as *mut u32).write_volatile(value) };
@@ -57,13 +55,11 @@ impl Plic {
     }
 
     /// Takes the first interrupt that waits; 0 for none.
-    #[inline(always)]
     pub(super) fn claim(&mut self) -> u32 {
         self.claim.read()
     }
 
     /// Ends the interrupt of a line that was claimed, and is enabled.
-    #[inline(always)]
     pub(super) fn complete(&mut self, line: u32) {
         self.claim.write(line);
     }

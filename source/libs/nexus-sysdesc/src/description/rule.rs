@@ -73,11 +73,13 @@ pub enum Permission {
     Power,
     /// Read and write the disk.
     Disk,
+    /// Send frames to the network, and have those that come.
+    Net,
 }
 
 impl Permission {
     /// Every permission, in order.
-    pub const ALL: [Permission; 9] = [
+    pub const ALL: [Permission; 10] = [
         Permission::Distribute,
         Permission::Record,
         Permission::View,
@@ -87,6 +89,7 @@ impl Permission {
         Permission::Clock,
         Permission::Power,
         Permission::Disk,
+        Permission::Net,
     ];
 
     /// Its number in messages: its place in [`Permission::ALL`], from 0.
@@ -114,6 +117,7 @@ impl Permission {
             Permission::Clock => "clock",
             Permission::Power => "power",
             Permission::Disk => "disk",
+            Permission::Net => "net",
         }
     }
 }

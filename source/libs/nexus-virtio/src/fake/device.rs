@@ -98,14 +98,11 @@ impl FakeDevice {
             return false;
         }
         if self.looked != self.avail(INDEX) {
-            let head = self.avail(avail_entry(self.looked, self.layout.size(self.queue)));
-            self.looked = self.looked.wrapping_add(1);
-            self.has.push(head);
+            self.take_one();
         } else if let Some(head) = self.pick() {
             self.complete(head);
         } else {
-            self.want_doorbell(true);
-            self.awake = self.looked != self.avail(INDEX);
+            self.sleep();
         }
         self.awake
     }
@@ -116,6 +113,23 @@ impl FakeDevice {
     /// It does not go to sleep.
     pub fn run(&mut self) {
         assert!((0..1 << 18).any(|_| !self.step()), "a device that finds no end");
+    }
+
+    /// Heads that it has taken from the available ring, ever.
+    pub(super) const fn available(&self) -> u16 {
+        self.looked
+    }
+
+    pub(super) fn take_one(&mut self) {
+        let head = self.avail(avail_entry(self.looked, self.layout.size(self.queue)));
+        self.looked = self.looked.wrapping_add(1);
+        self.has.push(head);
+    }
+
+    /// Goes to sleep, unless there is something by now.
+    pub(super) fn sleep(&mut self) {
+        self.want_doorbell(true);
+        self.awake = self.looked != self.avail(INDEX);
     }
 
     fn pick(&mut self) -> Option<u16> {
@@ -129,14 +143,19 @@ impl FakeDevice {
         let reads = self.layout.pieces(self.queue, head, false).into_iter();
         let reads: Vec<u8> = reads.flat_map(|piece| self.memory.device_read(piece)).collect();
         let written = (self.work)(head, &reads);
-        let mut rest = &written[..];
+        assert_eq!(self.fill(head, &written), 0, "{} bytes for head {head}", written.len());
+        self.use_up(head.into(), written.len() as u32);
+    }
+
+    /// Writes `bytes` to the pieces of a head, one after the other. Returns how many have no room.
+    pub(super) fn fill(&mut self, head: u16, bytes: &[u8]) -> usize {
+        let mut rest = bytes;
         for piece in self.layout.pieces(self.queue, head, true) {
-            let (bytes, after) = rest.split_at(rest.len().min(piece.len()));
-            self.memory.device_write(piece.start, bytes);
+            let (now, after) = rest.split_at(rest.len().min(piece.len()));
+            self.memory.device_write(piece.start, now);
             rest = after;
         }
-        assert!(rest.is_empty(), "{} bytes for head {head}", written.len());
-        self.use_up(head.into(), written.len() as u32);
+        rest.len()
     }
 
     /// Writes an entry of the used ring, and raises the interrupt if it is wanted.
@@ -167,7 +186,7 @@ impl FakeDevice {
         }
     }
 
-    fn avail(&self, offset: usize) -> u16 {
+    pub(super) fn avail(&self, offset: usize) -> u16 {
         let at = self.layout.avail(self.queue).start + offset;
         let bytes = self.memory.device_read(at..at + 2);
         u16::from_le_bytes([bytes[0], bytes[1]])

@@ -127,7 +127,7 @@ impl Scene {
         let (mut rights, mut mask) = (INIT_WINDOW, Some(REGISTERS));
         match odd {
             0xf0..=0xf7 => mask = Some(REGISTERS | 1 << (8 * (odd & 7))),
-            0xf8..=0xfb => rights -= Rights::from_bits_truncate(1 << self.next() % 11),
+            0xf8..=0xfb => rights -= Rights::from_bits_truncate(1 << (self.next() % 11)),
             0xfc.. => mask = None,
             _ => {}
         }

@@ -43,6 +43,12 @@ fn an_owner_gets_what_its_rule_says() {
     assert_eq!(bench.kernel.bytes(BLK.into(), Role::Tables), Some(layout.tables));
 }
 
+#[test]
+fn busd_can_pass_on_what_owners_may_have() {
+    assert_eq!(nexus_sysdesc::sealed::OWNERS_REGISTERS, MASK);
+    assert_eq!(MASK & !REGISTERS, 0);
+}
+
 // attack 48 U: what busd keeps when an owner has a device; nothing that it can use; broken: busd-working-kept, busd-copies-kept
 #[test]
 fn busd_keeps_no_window_that_it_can_use() {

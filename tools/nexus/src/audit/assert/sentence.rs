@@ -17,7 +17,7 @@
 //!           owns more than N devices
 //!           receives interrupts of DEVICE
 //!           calls NAME            may call that service
-//!           may PERMISSION        distribute, record, view, log, ask, report, clock, power, disk
+//!           may PERMISSION        distribute, record, view, log, ask, report, clock, power, disk, net
 //!           has more than N frames
 //!           is trusted with all memory    as the audit computes it, once devices are given out
 //! DEVICE    NAME, a device, a dma device, a low device, a medium device, a high device

@@ -89,7 +89,7 @@ fn nothing_of_what_is_kept_can_be_handed_on_or_has_addresses_placed() {
     }
 }
 
-// attack 90 F: busd is dead; no device that reaches memory is given, and nothing is left
+// attack 88 F: busd is dead; no device that reaches memory is given, and nothing is left
 #[test]
 fn test_busd_dead_no_grant() {
     for error in [Error::PeerGone, Error::BadHandle, Error::NoMemory] {
@@ -102,7 +102,7 @@ fn test_busd_dead_no_grant() {
     }
 }
 
-// attack 90 F: busd is slow; no device that reaches memory is given, at its deadline, and nobody asks it again
+// attack 88 F: busd is slow; no device that reaches memory is given, at its deadline, and nobody asks it again
 #[test]
 fn test_busd_slow_no_grant() {
     let mut fake = Fake::with_bus();
@@ -112,7 +112,7 @@ fn test_busd_slow_no_grant() {
     assert_eq!(fake.calls, ["decide", "prepare", "release", "record"]);
 }
 
-// attack 90 U: busd refuses to set the device up; it is taken back, and not given
+// attack 88 U: busd refuses to set the device up; it is taken back, and not given
 #[test]
 fn a_refusal_of_busd_is_one() {
     for error in ServiceError::ALL {
@@ -122,7 +122,7 @@ fn a_refusal_of_busd_is_one() {
     }
 }
 
-// attack 90 F: an answer with another stamp than busd's; what it carries is dropped; broken: bus-stamp
+// attack 88 F: an answer with another stamp than busd's; what it carries is dropped; broken: bus-stamp
 #[test]
 fn test_answer_from_somebody_else_is_not_busds() {
     let busd = Fake::default().busd.answers_as;
@@ -134,7 +134,7 @@ fn test_answer_from_somebody_else_is_not_busds() {
     }
 }
 
-// attack 90 F: every bit of an answer of busd wrong; no grant; broken: bus-echo, bus-digest
+// attack 88 F: every bit of an answer of busd wrong; no grant; broken: bus-echo, bus-digest
 #[test]
 fn test_busd_garbled_no_grant() {
     /// The features are the driver's to judge.
@@ -159,7 +159,7 @@ fn test_busd_garbled_no_grant() {
     }
 }
 
-// attack 90 F: busd hands over more or fewer pieces than the rule has; no grant
+// attack 88 F: busd hands over more or fewer pieces than the rule has; no grant
 #[test]
 fn test_more_or_fewer_pieces_are_not_taken() {
     let mut fake = plain_fake();
@@ -169,7 +169,7 @@ fn test_more_or_fewer_pieces_are_not_taken() {
     assert_eq!((refused.refusal, fake.dropped.len()), (Refusal::BusGarbled, 3));
 }
 
-// attack 90 F: busd hands over another window, a wider mask, more rights, or other memory; no grant; broken: bus-window-base, bus-window-len, bus-window-kind, bus-window-rights, bus-mask, bus-memory-kind, bus-memory-rights, bus-memory-len
+// attack 85 U: busd hands over another window, a wider mask, more rights, or other memory; no grant; broken: bus-window-base, bus-window-len, bus-window-kind, bus-window-rights, bus-mask, bus-memory-kind, bus-memory-rights, bus-memory-len
 #[test]
 fn test_what_busd_hands_over_is_compared() {
     let changes: [fn(Piece, &mut Cap); 13] = [
@@ -196,7 +196,7 @@ fn test_what_busd_hands_over_is_compared() {
     }
 }
 
-// attack 90 F: each right of each piece is there that must not be, or is missing; no grant; broken: bus-window-rights, bus-memory-rights
+// attack 85 U: each right of each piece is there that must not be, or is missing; no grant; broken: bus-window-rights, bus-memory-rights
 #[test]
 fn test_rights_are_exactly_those() {
     std::thread_local! {
@@ -234,7 +234,7 @@ fn used(piece: Piece, cap: &mut Cap, change: fn(&mut Cap)) {
     }
 }
 
-// attack 87 F: a grant fails at its last step; line, window, pool and used rings are revoked and dropped before busd is told to reset; broken: bus-release-early, init-take-back, init-pieces-kept
+// attack 88 F: a grant fails at its last step; line, window, pool and used rings are revoked and dropped before busd is told to reset; broken: bus-release-early, init-take-back, init-pieces-kept, bus-never-released
 #[test]
 fn what_fails_takes_everything_back_and_then_the_device() {
     let mut fake = Fake { records_left: Some(2), ..Fake::with_bus() };
@@ -251,7 +251,7 @@ fn what_fails_takes_everything_back_and_then_the_device() {
     assert!(fake.busd.set_up.is_empty());
 }
 
-// attack 90 F: a device does not come to rest after a grant that failed; it is given to nobody any more, and nobody is asked again; broken: bus-quarantine
+// attack 88 F: a device does not come to rest after a grant that failed; it is given to nobody any more, and nobody is asked again; broken: bus-quarantine
 #[test]
 fn a_device_that_does_not_come_to_rest_is_not_asked_for_again() {
     let mut fake = Fake { records_left: Some(1), recovers: true, ..Fake::with_bus() };
@@ -273,7 +273,7 @@ fn a_late_record_costs_no_device_that_reaches_memory() {
     assert_eq!(fake.busd.released, [3]);
 }
 
-// attack 90 F: busd says that it took a device back with another's stamp, or with what is no answer; the device is given to nobody any more; broken: bus-release-believed
+// attack 88 F: busd says that it took a device back with another's stamp, or with what is no answer; the device is given to nobody any more; broken: bus-release-believed
 #[test]
 fn test_only_busd_says_that_a_device_is_at_rest() {
     let done = |sender, message| {
@@ -319,7 +319,7 @@ const EVENTS: [Happening; 8] = [
     |_| {},
 ];
 
-// attack 90 F: busd dies, is late, lies or sticks, and something else goes wrong, at any two points of a grant; nobody has a piece of the device without all of them and a record
+// attack 88 F: busd dies, is late, lies or sticks, and something else goes wrong, at any two points of a grant; nobody has a piece of the device without all of them and a record; broken: bus-unrecorded
 #[test]
 fn whatever_happens_to_busd_whenever() {
     for one in EVENTS {

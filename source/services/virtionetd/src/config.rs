@@ -1,0 +1,112 @@
+//! What the configuration of a network card says (virtio 1.2, 5.1.4), at its registers from 0x100 on.
+
+use nexus_mmio::{Bus, ReadOnly, Reg, RegArray, Registers};
+use nexus_proto::net::{MAX_FRAME, MIN_FRAME};
+use nexus_virtio::{Feature, regs};
+
+use crate::frame::Mac;
+
+/// Bytes of the registers, with as much of the configuration as is read here.
+pub const REGISTERS: usize = regs::LEN + 12;
+
+const GENERATION: Reg<u32, ReadOnly, 0xfc> = Reg::NEW;
+const MAC: RegArray<u8, ReadOnly, 0x100, 6> = RegArray::NEW;
+const STATUS: Reg<u16, ReadOnly, 0x106> = Reg::NEW;
+const MTU: Reg<u16, ReadOnly, 0x10a> = Reg::NEW;
+
+/// `VIRTIO_NET_S_LINK_UP`.
+const LINK_UP: u16 = 1;
+/// Most bytes of a frame behind its header: what heads and buffers are made for.
+const MAX_MTU: u16 = (MAX_FRAME - MIN_FRAME) as u16;
+/// The least that a device may say (5.1.4.1).
+const MIN_MTU: u16 = 68;
+/// How often a configuration is read that changes while it is read.
+const READS: usize = 8;
+
+/// What is in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The address of the card.
+    pub mac: Mac,
+    /// Most bytes of a frame behind its header.
+    pub mtu: u16,
+    /// Frames can go out, and come in.
+    pub link: bool,
+    /// The device says so; else it is always so.
+    has_status: bool,
+}
+
+impl Config {
+    /// Most bytes of a frame.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        MIN_FRAME.saturating_add(self.mtu.into())
+    }
+
+    /// Looks again how the link is. True when that has changed. The rest stays what it was.
+    pub fn update<B: Bus>(&mut self, regs: &Registers<B, REGISTERS>) -> bool {
+        let link = link(regs, self.has_status);
+        core::mem::replace(&mut self.link, link) != link
+    }
+}
+
+/// Why it is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// The device has no address of its own.
+    NoMac,
+    /// The address is that of a group, or of nobody.
+    BadMac(Mac),
+    /// It was different each time.
+    Restless,
+}
+
+impl core::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Unusable::NoMac => {
+                f.write_str("the card has no address: VIRTIO_NET_F_MAC is not agreed")
+            }
+            Unusable::BadMac(mac) => write!(f, "the card's address is no card's: {:02x?}", mac.0),
+            Unusable::Restless => f.write_str("the card's configuration changes all the time"),
+        }
+    }
+}
+
+/// Reads the configuration, as far as the features say that it is there. `has` tells whether a feature was
+/// agreed.
+///
+/// # Errors
+/// Why it is of no use.
+pub fn read<B: Bus>(
+    regs: &Registers<B, REGISTERS>,
+    has: impl Fn(Feature) -> bool,
+) -> Result<Config, Unusable> {
+    if !has(Feature::NET_MAC) {
+        return Err(Unusable::NoMac);
+    }
+    for _ in 0..READS {
+        let before = regs.read(GENERATION);
+        let config = Config {
+            mac: Mac(core::array::from_fn(|at| regs.read_at(MAC, at).unwrap_or(0))),
+            mtu: if has(Feature::NET_MTU) { mtu(regs.read(MTU)) } else { MAX_MTU },
+            link: link(regs, has(Feature::NET_STATUS)),
+            has_status: has(Feature::NET_STATUS),
+        };
+        if regs.read(GENERATION) == before {
+            let [first, ..] = config.mac.0;
+            let own = first & 1 == 0 && config.mac != Mac([0; 6]);
+            return if own { Ok(config) } else { Err(Unusable::BadMac(config.mac)) };
+        }
+    }
+    Err(Unusable::Restless)
+}
+
+fn link<B: Bus>(regs: &Registers<B, REGISTERS>, has_status: bool) -> bool {
+    !has_status || regs.read(STATUS) & LINK_UP != 0
+}
+
+/// What of an MTU can be used: heads and buffers have a length that does not change.
+fn mtu(said: u16) -> u16 {
+    if said < MIN_MTU { MAX_MTU } else { said.min(MAX_MTU) }
+}

@@ -1,0 +1,145 @@
+//! Who has the frames: whoever attached last.
+
+use alloc::vec;
+
+use nexus_abi::{Handle, Sender};
+use nexus_mmio::{Shared, SharedMut};
+use nexus_proto::ServiceError;
+use nexus_ring::{Misbehaved, Request};
+use nexus_rt::{sys, warn};
+
+use crate::mailbox::Mailbox;
+use crate::receive::Arrival;
+use crate::rings::Rings;
+use crate::transmit::Transmitter;
+
+/// Whoever attached last.
+#[derive(Debug)]
+pub enum Consumer<M> {
+    /// Nobody: what comes is dropped.
+    Nobody,
+    /// By message.
+    Messages(Mailbox),
+    /// With rings.
+    Rings {
+        /// Service id of it.
+        owner: u32,
+        /// Its rings.
+        rings: Rings<M>,
+        /// What tells it of completions.
+        bell: Bell,
+    },
+}
+
+/// A notification, and its bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bell {
+    notification: Handle,
+    bits: u64,
+    rung: u64,
+}
+
+impl Bell {
+    /// These bits of `notification`.
+    #[must_use]
+    pub const fn new(notification: Handle, bits: u64) -> Bell {
+        Bell { notification, bits, rung: 0 }
+    }
+
+    /// How often it was rung.
+    #[must_use]
+    pub const fn rung(&self) -> u64 {
+        self.rung
+    }
+
+    fn ring(&mut self) {
+        self.rung = self.rung.saturating_add(1);
+        // With the notification its consumer is gone: nobody is to be told.
+        let _ = sys::signal(self.notification, self.bits);
+    }
+}
+
+impl<M: SharedMut> Consumer<M> {
+    /// Service id of it; 0 for nobody.
+    #[must_use]
+    pub const fn id(&self) -> u32 {
+        match self {
+            Consumer::Nobody => 0,
+            Consumer::Messages(mailbox) => mailbox.owner().service_id,
+            Consumer::Rings { owner, .. } => *owner,
+        }
+    }
+
+    /// The mailbox of `sender`.
+    ///
+    /// # Errors
+    /// `BadState`: it is not attached, or no more.
+    pub fn mailbox(&mut self, sender: Sender) -> Result<&mut Mailbox, ServiceError> {
+        match self {
+            Consumer::Messages(mailbox) if mailbox.owner() == sender => Ok(mailbox),
+            _ => Err(ServiceError::BadState),
+        }
+    }
+
+    /// Delivers a frame. False when there is no buffer for it.
+    pub fn deliver<P: Shared>(&mut self, frame: &Arrival<'_, P>) -> bool {
+        match self {
+            Consumer::Nobody => false,
+            Consumer::Messages(mailbox) => {
+                let mut bytes = vec![0; frame.len()];
+                let room = mailbox.has_room() && frame.read(0, &mut bytes).is_ok();
+                if room {
+                    mailbox.put(bytes);
+                }
+                room
+            }
+            Consumer::Rings { rings, .. } => {
+                let delivered = rings.deliver(frame);
+                self.unless_misbehaved(delivered).unwrap_or(false)
+            }
+        }
+    }
+
+    /// Sends at most `most` frames that it has ready. True when there may be more.
+    pub fn send<P: SharedMut, U: Shared>(
+        &mut self,
+        card: &mut Transmitter<P, U, Option<Request>>,
+        most: usize,
+    ) -> bool {
+        let Consumer::Rings { rings, .. } = self else { return false };
+        let sent = rings.send(card, most);
+        self.unless_misbehaved(sent).unwrap_or(false)
+    }
+
+    /// The card is done with a frame: of a ring, or of a message.
+    pub fn sent(&mut self, of: Option<Request>) {
+        if let (Consumer::Rings { rings, .. }, Some(request)) = (self, of) {
+            rings.sent(request);
+        }
+    }
+
+    /// After a batch: tells it what came, and what was sent, as far as it wants to know.
+    pub fn ring(&mut self) {
+        let Consumer::Rings { rings, bell, .. } = self else { return };
+        if rings.ring() {
+            bell.ring();
+        }
+    }
+
+    /// Before waiting. False when there is something to send, and room for it.
+    pub fn may_wait(&mut self, has_room: bool) -> bool {
+        let Consumer::Rings { rings, .. } = self else { return true };
+        let may = rings.may_wait(has_room);
+        self.unless_misbehaved(may).unwrap_or(true)
+    }
+
+    /// A consumer that misbehaves has no frames any more.
+    fn unless_misbehaved<T>(&mut self, result: Result<T, Misbehaved>) -> Option<T> {
+        result
+            .inspect_err(|why| {
+                warn!("service {} is detached: {why}", self.id());
+                *self = Consumer::Nobody;
+            })
+            .ok()
+    }
+}

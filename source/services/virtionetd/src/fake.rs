@@ -1,0 +1,215 @@
+//! A network card that is not there, with a network behind it: for host tests.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use nexus_abi::Sender;
+use nexus_mmio::fake::{Device, FakeBus, FakeMemory, FakeShared};
+use nexus_mmio::{ReadOnly, ReadWrite, Registers};
+use nexus_sysdesc::testing::service;
+use nexus_sysdesc::{Description, Permission, Profile, Queue, Shape};
+use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Layout};
+use nexus_virtio::{Doorbell, Feature, Notices, Sealed};
+
+use crate::config::{self, REGISTERS};
+use crate::frame::Mac;
+use crate::receive::{self, HEADER, Receiver};
+use crate::server::Server;
+use crate::transmit::{self, Transmitter};
+
+/// The address of the card.
+pub const MAC: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+/// Bytes that the frames of a class of transmit heads have at most, and how many heads: as in the standard
+/// system.
+pub const CLASSES: [(u16, u32); 6] =
+    [(32, 64), (8, 128), (8, 256), (8, 512), (8, 1024), (64, 1514)];
+/// What its features are.
+pub const FEATURES: [Feature; 3] = [Feature::NET_MAC, Feature::NET_STATUS, Feature::NET_MTU];
+
+/// Memory of the pool, and of the used rings.
+pub type Pool = FakeShared<ReadWrite>;
+/// Memory of the used rings.
+pub type Used = FakeShared<ReadOnly>;
+/// The driver of such a card.
+pub type FakeServer = Server<FakeBus<CardRegisters>, Pool, Used>;
+
+/// What the card was given to send: the head, its header, and all of its frame piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Number of the head.
+    pub head: u16,
+    /// The header.
+    pub header: Vec<u8>,
+    /// All bytes that the card sends.
+    pub frame: Vec<u8>,
+}
+
+/// The card, as the network and the test see it.
+pub struct FakeCard {
+    /// All of its memory.
+    pub memory: FakeMemory,
+    /// Its receive queue.
+    pub receive: FakeDevice,
+    /// Its transmit queue.
+    pub transmit: FakeDevice,
+    /// Its registers.
+    pub doorbell: FakeDoorbell,
+    /// Its configuration: address, status, pairs of queues, MTU.
+    pub config: Rc<RefCell<[u8; 12]>>,
+    layout: Layout,
+    notices: Notices,
+    sent: Rc<RefCell<Vec<Sent>>>,
+}
+
+/// The registers of a card.
+pub struct CardRegisters {
+    doorbell: FakeDoorbell,
+    config: Rc<RefCell<[u8; 12]>>,
+}
+
+/// The queues of a card.
+#[must_use]
+pub fn queues() -> [Queue; 2] {
+    let shape =
+        |(heads, len)| Shape { heads, reads: [HEADER as u32, len].into(), writes: Vec::new() };
+    [
+        Layout::queue(receive::HEADS as u16, &[], &[HEADER as u32, 1514]),
+        Queue { shapes: CLASSES.map(shape).into() },
+    ]
+}
+
+impl FakeCard {
+    /// A card that was just set up, with its link up.
+    #[must_use]
+    pub fn new(notices: Notices) -> FakeCard {
+        let layout = Layout::of(&queues());
+        let memory = layout.memory();
+        let sent = Rc::new(RefCell::new(Vec::new()));
+        let log = Rc::clone(&sent);
+        let take = move |head, bytes: &[u8]| {
+            let (header, frame) = bytes.split_at(HEADER);
+            let (header, frame) = (header.to_vec(), frame.to_vec());
+            log.borrow_mut().push(Sent { head, header, frame });
+            Vec::new()
+        };
+        let receive = FakeDevice::new(&memory, &layout, receive::QUEUE, notices, |_, _| Vec::new());
+        let doorbell = receive.doorbell();
+        let transmit = FakeDevice::new(&memory, &layout, transmit::QUEUE, notices, take);
+        let transmit = transmit.with_doorbell(&doorbell);
+        let [a, b, c, d, e, f] = MAC.0;
+        let config = Rc::new(RefCell::new([a, b, c, d, e, f, 1, 0, 1, 0, 0xdc, 5]));
+        FakeCard { memory, receive, transmit, doorbell, config, layout, notices, sent }
+    }
+
+    /// Its registers, for the driver.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn registers(&self) -> Registers<FakeBus<CardRegisters>, REGISTERS> {
+        let (doorbell, config) = (self.doorbell.clone(), Rc::clone(&self.config));
+        let bus = FakeBus::new(0x1000, CardRegisters { doorbell, config });
+        Registers::new(bus).expect("a page")
+    }
+
+    /// Its queues, for the driver.
+    #[must_use]
+    pub fn sealed(&self) -> Sealed<Pool, Used> {
+        self.layout.sealed(&self.memory, self.notices)
+    }
+
+    /// Its driver, for those whom `description` permits it.
+    ///
+    /// # Panics
+    /// The configuration is of no use.
+    #[must_use]
+    pub fn driver(&self, description: Description) -> FakeServer {
+        self.driver_that(true, description)
+    }
+
+    /// The same; the card interrupts, or is looked at.
+    ///
+    /// # Panics
+    /// The configuration is of no use.
+    #[must_use]
+    pub fn driver_that(&self, interrupts: bool, description: Description) -> FakeServer {
+        let regs = self.registers();
+        let config = config::read(&regs, |one| FEATURES.contains(&one)).expect("a configuration");
+        let mut sealed = self.sealed();
+        let input = sealed.queue(receive::QUEUE).expect("a receive queue");
+        let output = sealed.queue(transmit::QUEUE).expect("a transmit queue");
+        let input = Receiver::new(input, config.mac, config.longest());
+        let output = Transmitter::new(output, config.longest());
+        Server::new(regs, config, input, output, interrupts, description)
+    }
+
+    /// A frame comes from the network. False when the card has no buffer for it: the network loses it.
+    pub fn arrive(&mut self, frame: &[u8]) -> bool {
+        self.arrive_as(frame, 1, (HEADER + frame.len()) as u32)
+    }
+
+    /// The same, with the card saying in how many buffers it is, and how many bytes it wrote.
+    pub fn arrive_as(&mut self, frame: &[u8], buffers: u16, len: u32) -> bool {
+        let mut bytes = [0; HEADER].to_vec();
+        bytes[HEADER - 2..].copy_from_slice(&buffers.to_le_bytes());
+        bytes.extend_from_slice(frame);
+        let taken = self.receive.collect() && self.receive.give(&bytes, len);
+        self.memory.settle();
+        taken
+    }
+
+    /// Sends what it was told of, and tells what.
+    pub fn run(&mut self) -> Vec<Sent> {
+        self.transmit.run();
+        self.memory.settle();
+        self.sent.take()
+    }
+}
+
+impl Device for CardRegisters {
+    fn read(&mut self, offset: usize, width: usize) -> u32 {
+        let config = self.config.borrow();
+        match (offset, width) {
+            (0x60, 4) => self.doorbell.status(),
+            (0xfc, 4) => 0,
+            (0x100..0x10c, 1 | 2) => {
+                let bytes = config[offset - 0x100..].iter().take(width).rev();
+                bytes.fold(0, |word, byte| word << 8 | u32::from(*byte))
+            }
+            _ => panic!("a driver has no reason to load {width} bytes at {offset:#x}"),
+        }
+    }
+
+    fn write(&mut self, offset: usize, width: usize, value: u32) {
+        let written = match (offset, width) {
+            (0x50, 4) => self.doorbell.notify(value as u16),
+            (0x64, 4) => self.doorbell.acknowledge(value),
+            _ => panic!("a driver may not store {width} bytes at {offset:#x}"),
+        };
+        written.expect("no register is refused");
+    }
+}
+
+/// The service that may have the frames, and one that may not.
+pub const CONSUMER: Sender = Sender { service_id: 20, incarnation: 1 };
+/// The one that may not.
+pub const STRANGER: Sender = Sender { service_id: 21, incarnation: 1 };
+
+/// A system with both.
+#[must_use]
+pub fn description() -> Description {
+    Description {
+        name: "small".into(),
+        profile: Profile::Prod,
+        epoch: 1,
+        init: 1,
+        devices: Vec::new(),
+        services: [
+            service(CONSUMER.service_id, "consumer", &[Permission::Net]),
+            service(STRANGER.service_id, "stranger", &[]),
+        ]
+        .into(),
+        rules: Vec::new(),
+    }
+}

@@ -1,0 +1,122 @@
+//! A consumer with rings: two in one memory, one for each direction.
+
+use core::convert::Infallible;
+
+use nexus_mmio::{Shared, SharedMut, TooSmall};
+use nexus_proto::net::{BAD_LENGTH, MAX_FRAME, RECEIVE, TRANSMIT};
+use nexus_ring::{DONE, Driver, Misbehaved, Ops, Request};
+
+use crate::receive::Arrival;
+use crate::transmit::Transmitter;
+
+/// Entries of each ring.
+pub const ENTRIES: usize = 64;
+
+/// The driver's side of both.
+#[derive(Debug)]
+pub struct Rings<M> {
+    receive: Driver<M, ENTRIES>,
+    transmit: Driver<M, ENTRIES>,
+}
+
+impl<M: SharedMut> Rings<M> {
+    /// A new attachment to `receive`, in which a consumer gives buffers, and `transmit`, in which it gives
+    /// frames.
+    ///
+    /// # Errors
+    /// The memory has no room for the rings.
+    pub fn new(receive: M, transmit: M) -> Result<Rings<M>, TooSmall> {
+        const BUFFERS: Ops = Ops::of(&[RECEIVE]);
+        const FRAMES: Ops = Ops::of(&[TRANSMIT]);
+        let receive = Driver::new(receive, BUFFERS)?;
+        Ok(Rings { receive, transmit: Driver::new(transmit, FRAMES)? })
+    }
+
+    /// Copies a frame to the next buffer, and completes it. False when there is none.
+    ///
+    /// # Errors
+    /// What the consumer did that no consumer does.
+    pub fn deliver<P: Shared>(&mut self, frame: &Arrival<'_, P>) -> Result<bool, Misbehaved> {
+        let Some(buffer) = self.buffer()? else { return Ok(false) };
+        let mut bytes = [0; MAX_FRAME];
+        let (bytes, _) = bytes.split_at_mut(frame.len().min(MAX_FRAME));
+        let copied = frame.read(0, bytes).and_then(|()| self.receive.write(&buffer, 0, bytes));
+        let len = copied.map_or(0, |()| bytes.len() as u32);
+        // A buffer of an attachment that is over: nobody waits for it.
+        Ok(self.receive.complete(buffer, DONE, len).is_ok())
+    }
+
+    /// Sends at most `most` frames, as far as the card has room. True when there may be more for it.
+    ///
+    /// # Errors
+    /// What the consumer did that no consumer does.
+    pub fn send<P: SharedMut, U: Shared>(
+        &mut self,
+        card: &mut Transmitter<P, U, Option<Request>>,
+        most: usize,
+    ) -> Result<bool, Misbehaved> {
+        for _ in 0..most {
+            if !card.has_room() {
+                return Ok(false);
+            }
+            let Some(request) = self.transmit.take()? else { return Ok(false) };
+            self.send_one(card, request);
+        }
+        Ok(true)
+    }
+
+    /// The card is done with a frame.
+    pub fn sent(&mut self, request: Request) {
+        let len = request.submission().len;
+        // One of an attachment that is over: nobody waits for it.
+        let _ = self.transmit.complete(request, DONE, len);
+    }
+
+    /// After a batch: true when the consumer wants to be told of it. It must be, then.
+    pub fn ring(&mut self) -> bool {
+        let Ok(received) = self.receive.ring(|| Ok::<(), Infallible>(()));
+        let Ok(sent) = self.transmit.ring(|| Ok::<(), Infallible>(()));
+        received || sent
+    }
+
+    /// Before waiting: asks for a notification at the next frame to be sent, if the card `has_room` for one:
+    /// else the card is waited for. Buffers are looked for when a frame comes. False when there is something
+    /// to send.
+    ///
+    /// # Errors
+    /// What the consumer did that no consumer does.
+    pub fn may_wait(&mut self, has_room: bool) -> Result<bool, Misbehaved> {
+        Ok(!has_room || self.transmit.may_wait()?)
+    }
+
+    /// The next buffer that any frame fits.
+    fn buffer(&mut self) -> Result<Option<Request>, Misbehaved> {
+        while let Some(buffer) = self.receive.take()? {
+            if buffer.submission().len as usize >= MAX_FRAME {
+                return Ok(Some(buffer));
+            }
+            let _ = self.receive.complete(buffer, BAD_LENGTH, 0);
+        }
+        Ok(None)
+    }
+
+    fn send_one<P: SharedMut, U: Shared>(
+        &mut self,
+        card: &mut Transmitter<P, U, Option<Request>>,
+        request: Request,
+    ) {
+        let len = request.submission().len as usize;
+        let mut bytes = [0; MAX_FRAME];
+        let read = match bytes.get_mut(..len) {
+            Some(bytes) => self.transmit.read(&request, 0, bytes).is_ok(),
+            None => false,
+        };
+        let bytes = bytes.get(..len).filter(|_| read).unwrap_or(&[]);
+        let sent =
+            card.send(len, Some(request), |slots, head, piece| slots.write(head, piece, 0, bytes));
+        // There is room for it: it is not as long as a frame must be.
+        if let Err((_, Some(request))) = sent {
+            let _ = self.transmit.complete(request, BAD_LENGTH, 0);
+        }
+    }
+}
