@@ -153,7 +153,7 @@ impl<W> Calls<W> {
     /// The device is done with what it was asked for the first call.
     pub(crate) fn done(&mut self, done: &Done) -> Option<Answer<W>> {
         let result = done.result.map_err(ServiceError::from);
-        let Some(call) = self.calls.front_mut() else { return None };
+        let call = self.calls.front_mut()?;
         match (&call.ask, call.stage, result) {
             (Ask::Write(op), Stage::Asked, Ok(())) => {
                 let start = (op.offset % u64::from(SECTOR)) as usize;

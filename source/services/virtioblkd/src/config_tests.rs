@@ -119,7 +119,7 @@ fn bounds_are_exact() {
     ] {
         assert_eq!(config.has(first, count), has, "{count} from {first}");
     }
-    assert_eq!(Config { sectors: 0, ..config }.has(0, 1), false);
+    assert!(!Config { sectors: 0, ..config }.has(0, 1));
     let parts = [Op::Discard, Op::Zeroes, Op::Read].map(|op| config.part(op, 5000));
     assert_eq!(parts, [1000, 2000, 5000]);
 }

@@ -20,9 +20,12 @@ fn plain() -> Parts {
     parts(CONFIG, Notices::EventIndex, Order::Oldest)
 }
 
+/// Bytes of the pieces that the device reads, and of those that it writes.
+type Pieces<'a> = (&'a [u32], &'a [u32]);
+
 /// What is said of a queue with these heads.
-fn made<const HEADS: usize>(config: Config, shapes: &[(&[u32], &[u32])]) -> Result<(), NoUse> {
-    let shape = |(reads, writes): &(&[u32], &[u32])| Shape {
+fn made<const HEADS: usize>(config: Config, shapes: &[Pieces<'_>]) -> Result<(), NoUse> {
+    let shape = |(reads, writes): &Pieces<'_>| Shape {
         heads: 1,
         reads: reads.to_vec(),
         writes: writes.to_vec(),
@@ -35,8 +38,8 @@ fn made<const HEADS: usize>(config: Config, shapes: &[(&[u32], &[u32])]) -> Resu
 
 #[test]
 fn a_disk_has_heads_for_its_sectors() {
-    let (read, write): ((&[u32], &[u32]), (&[u32], &[u32])) =
-        ((&[16], &[512, 1]), (&[16, 512], &[1]));
+    let read: Pieces<'_> = (&[16], &[512, 1]);
+    let write: Pieces<'_> = (&[16, 512], &[1]);
     assert_eq!(made::<2>(CONFIG, &[read, write]), Ok(()));
     assert_eq!(made::<1>(CONFIG, &[read]), Err(NoUse::NoSector(Use::Write)));
     assert_eq!(made::<1>(Config { writes: false, ..CONFIG }, &[read]), Ok(()));

@@ -34,6 +34,8 @@ pub struct Engine<A, U, P, R, W, const HEADS: usize> {
     calls: Calls<W>,
     answers: Vec<Answer<W>>,
     serial: Name<24>,
+    /// The device has done something.
+    alive: bool,
     /// What the device did, until it was told; and what the consumer did.
     trouble: Trouble,
 }
@@ -57,7 +59,8 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
         let _ = disk.submit(request, |_, _, _| Ok(()));
         let (ring, calls) = (ring.map(Requests::new), Calls::default());
         let (answers, serial) = (Vec::new(), Name::default());
-        Engine { disk, ring, calls, answers, serial, trouble: Trouble::default() }
+        let (alive, trouble) = (false, Trouble::default());
+        Engine { disk, ring, calls, answers, serial, alive, trouble }
     }
 
     /// Takes what a message asks; it is answered by [`answers`](Self::answers), after a turn.
@@ -86,6 +89,12 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
     /// The disk has become larger or smaller.
     pub const fn resize(&mut self, sectors: u64) {
         self.disk.resize(sectors);
+    }
+
+    /// True when the device has done what it was asked, once at least.
+    #[must_use]
+    pub const fn is_alive(&self) -> bool {
+        self.alive
     }
 
     /// True while the device has something to do.
@@ -161,6 +170,7 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
                 (Tag::Ring { .. }, None) => {}
             })?;
         let Some(done) = done else { return Ok(false) };
+        self.alive |= done.result.is_ok();
         match Tag::from_code(done.tag) {
             Tag::Call => self.answers.extend(self.calls.done(&done)),
             Tag::Serial => {}

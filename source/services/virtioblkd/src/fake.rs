@@ -123,7 +123,8 @@ impl Platter {
         let shape = shape_of(head);
         let writes = if matches!(shape.used_for, Use::Read | Use::Serial) { shape.len } else { 0 };
         let mut answer = vec![0; writes as usize];
-        let number = |at: usize| u64::from_le_bytes(reads[at..at + 8].try_into().unwrap());
+        let number =
+            |at: usize| u64::from_le_bytes(reads[at..at + 8].try_into().expect("eight bytes"));
         let (code, first) = (number(0), number(8));
         asked.push((code as u32, first));
         let place = |first: u64, len: usize| {
