@@ -141,13 +141,24 @@ impl State {
             Piece::Pool | Piece::Used => None,
         };
         let limited = cap.limit == limit;
-        let reach = grant.device != REACHING || before.iter().any(|one| is_reach_of(one, grant));
+        let reach = grant.device != REACHING
+            || before.iter().any(|one| is_reach_of(one, grant)) && self.keeps_no_more(cap.piece);
         self.is_held(cap)
             && limited
             && reach
             && is_as_laid(cap)
             && grant.epoch == cap.epoch
             && before.iter().any(allowed)
+    }
+
+    /// Of a device that reaches memory init has what it hands on and takes back, and no more.
+    fn keeps_no_more(&self, piece: Piece) -> bool {
+        let record = self.init.registry.device(REACHING);
+        let kept = record.and_then(|record| record.pieces.kept(piece));
+        let mut caps = self.init.machine.caps.iter().filter(|cap| Some(cap.handle) == kept);
+        let mut beyond = Rights::DERIVE | Rights::PLACE;
+        beyond.set(Rights::WRITE, piece == Piece::Used);
+        caps.all(|cap| !cap.rights.intersects(beyond))
     }
 
     fn has_one_owner_a_piece(&self) -> bool {
