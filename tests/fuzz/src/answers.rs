@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nexus_abi::{Handle, Message, Received};
 use nexus_proto::{
     Operation, ReplyError, Request, ServiceError, console, device, encode_error, entropy, init,
-    log, policy, power, rtc,
+    log, net, policy, power, rtc,
 };
 use nexus_rt::host::Delivery;
 
@@ -40,6 +40,7 @@ answered! {
     power: Off, Reboot, Exit;
     device: Identify, Read, Write, Flush;
     entropy: Random;
+    net: Info, Stats, Attach, Send, Receive;
 }
 
 /// Checks all answers to `frames`: none twice, none for a message that never came, each in the form

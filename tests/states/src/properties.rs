@@ -4,7 +4,7 @@
 //! | property | fails without |
 //! |---|---|
 //! | a piece of a device has a live allow, and a record after it | `init-policy`, `init-echo`, `init-epoch`, `init-epoch-echo`, `init-record`, `init-forgets-owner`, `init-mask`, `init-mask-late`, `init-interval-unset`, `bus-mask`, `bus-window-rights`, `bus-memory-len`, `bus-memory-rights`, `bus-unrecorded` |
-//! | nothing survives an end or a refusal | `init-take-back`, `init-line-stays` |
+//! | nothing survives an end or a refusal | `init-take-back`, `init-line-stays`, `init-pieces-kept` |
 //! | a denial changes nothing but the record; each allow has one | `policyd-asker`, `policyd-nonce`, `policyd-record`, `policyd-unrecorded`, `logd-full`, `init-take-back` |
 //! | every call is answered or fails, and a grant ends | `init-asks-again` |
 //! | a piece of a device has one owner | the kernel's `second-owner`; the small kernel here refuses as the real one does |

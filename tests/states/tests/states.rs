@@ -7,7 +7,7 @@ use nexus_states::model::Bound;
 use stateright::{Checker, Expectation, Model};
 
 /// Events and states of two grants, as `NEXUS_STATES_EVENTS` asks: 2 when it does not.
-const TWO_GRANTS: [(u8, usize); 2] = [(2, 453_273), (3, 1)];
+const TWO_GRANTS: [(u8, usize); 2] = [(2, 453_273), (3, 3_120_036)];
 
 /// Explores everything within `bound`. Fewer than `least` states mean that something can no longer
 /// happen that could.
@@ -42,8 +42,10 @@ fn explore(bound: Bound, least: usize) {
 // attack 39 M: a second owner for a window; refused, and the first stays; broken: init-forgets-owner
 // attack 57 F: an owner is killed at any message of its grant; init, policyd and logd go on
 // attack 59 M: an owner ends, at any point; nothing that it had is left for a next life; broken: init-take-back
-// attack 60 M: policyd, logd or an owner never answers; every grant ends within twenty-nine calls; broken: init-asks-again
+// attack 60 M: policyd, logd or an owner never answers; every grant ends within thirty-nine calls; broken: init-asks-again
 // attack 83 M: policyd or logd is late at any call, or twice; one late answer costs no device, a second question is the last; broken: init-second-question, init-third-question
+// attack 85 M: busd hands over another window, more registers, rights or memory, at any point; no owner gets any of it; broken: bus-mask, bus-window-rights, bus-memory-rights, bus-memory-len, bus-unrecorded
+// attack 88 M: busd refuses, is late, lies or dies, and owners end, at any point; a device that nobody has is at rest or in quarantine, and is reset only when nobody has a part of it; broken: bus-never-released, bus-release-early, bus-quarantine-forgotten
 // attack 61 M: the target dies at any point of its grant; no orphan; broken: init-take-back, init-line-stays
 #[test]
 fn two_grants_while_anything_happens() {

@@ -12,6 +12,7 @@ use nexus_proto::init::{
     OwnerInfo, Owners, Readiness, Ready, ServiceInfo, ServiceStat, Services, Stat, Try, TryAnswer,
 };
 use nexus_proto::log::{FindLine, LineInfo, LineText, Log, ReadEntry, ReadHashes, ReadStamp};
+use nexus_proto::net::{self, Card, Counters, Direction, Net};
 use nexus_proto::policy::{
     Epoch, Explain, ExplainPermit, Explanation, PermitLine, Policy, RuleReason, RuleText,
 };
@@ -295,6 +296,16 @@ pub fn disk_sector(sector: u64) -> Result<Vec<u8>, Trouble> {
         bytes.extend_from_slice(ask::<Disk, _>(ids::VIRTIOBLKD, &read)?.as_bytes());
     }
     Ok(bytes)
+}
+
+/// The network card.
+pub fn card() -> Result<Card, Trouble> {
+    ask::<Net, _>(ids::VIRTIONETD, &net::Info {})
+}
+
+/// What came in through it, or went out.
+pub fn frames(direction: Direction) -> Result<Counters, Trouble> {
+    ask::<Net, _>(ids::VIRTIONETD, &net::Stats { direction, zero: Zero::ZERO })
 }
 
 /// So many random bytes, asked for piece by piece.

@@ -101,6 +101,9 @@ specs! {
         "To read a sector needs a permission of its own (`why nsh disk`). In flight are requests that \
          the device has now. A batch is what it was given at once; of some it is not told, because it is \
          about to look anyway.";
+    "net" [] "net", "the network card: link, address, counters",
+        "Frames that were delivered, or that the card took; and those that were not, by reason. The card \
+         hands over all frames of its network: those for another are left out.";
     "date" [] "date", "the wall clock", "";
     "uptime" [] "uptime", "time since the machine started", "";
     "random" [Bytes] "random [N]", "random bytes, 16 if nobody says how many",
@@ -128,6 +131,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("man", "help"),
     ("audit", "ledger"),
     ("whoami", "caps nsh"),
+    ("ifconfig", "net"),
+    ("ip", "net"),
 ];
 
 /// What a line asks for.
@@ -163,6 +168,8 @@ pub enum Command {
     Disk,
     /// What a sector holds.
     DiskRead(u64),
+    /// The network card.
+    Net,
     /// Wall clock.
     Date,
     /// Time since start.
@@ -235,6 +242,7 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("disk", [other, ..]) => {
             return Err(format!("disk: `{other}` is not `read`; usage: {}", spec.usage));
         }
+        ("net", _) => Command::Net,
         ("date", _) => Command::Date,
         ("uptime", _) => Command::Uptime,
         ("random", args) => Command::Random(bytes(spec, args.first())?),

@@ -106,8 +106,9 @@ mod tests {
         assert_eq!(inserted("caps rn"), "gd ");
         assert_eq!(inserted("why rngd bl"), "k0 ");
         assert_eq!(tab("why r"), (String::new(), "rngd rtcd".into()));
-        assert_eq!(inserted("why n"), "");
-        assert_eq!(inserted("why net"), "stackd ");
+        assert_eq!(inserted("why v"), "irtio");
+        assert_eq!(inserted("why n"), "sh ");
+        assert_eq!(inserted("why virtion"), "etd ");
         assert_eq!(tab("try rngd r"), (String::new(), "rng0 rtc0".into()));
         assert_eq!(tab("why rngd r"), (String::new(), "record report rng0 rtc0".into()));
         assert_eq!(inserted("why nsh v"), "iew ");

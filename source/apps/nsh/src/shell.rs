@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use nexus_abi::Rights;
 use nexus_proto::init::{Readiness, ServiceInfo};
+use nexus_proto::net::Direction;
 use nexus_rt::{CallError, ns_of_ticks, uptime_ns};
 
 use crate::ask::{self, Trouble};
@@ -158,6 +159,10 @@ impl Shell {
             Command::Mem => show::mem(&ask::mem()?),
             Command::Disk => show::disk(&ask::disk()?, &ask::disk_stats()?),
             Command::DiskRead(sector) => show::sector(&ask::disk_sector(sector)?),
+            Command::Net => {
+                let [input, output] = [ask::frames(Direction::In)?, ask::frames(Direction::Out)?];
+                show::net(&ask::card()?, &input, &output, names)
+            }
             Command::Date => format!("{}\n", Date::of(ask::now()?.unix_ns)),
             Command::Random(count) => show::random(&ask::random(count)?),
             Command::Uptime => format!("up {}\n", duration(uptime_ns())),

@@ -44,14 +44,18 @@ struct Bench {
 }
 
 /// A device that gives what `next` gives, with an interrupt line.
-fn bench(mut next: impl FnMut() -> Vec<u8> + 'static) -> Bench {
+fn bench(next: impl FnMut() -> Vec<u8> + 'static) -> Bench {
+    bench_with(true, next)
+}
+
+fn bench_with(has_line: bool, mut next: impl FnMut() -> Vec<u8> + 'static) -> Bench {
     let layout = Layout::alike(HEADS as u16, &[], &[SLOT_BYTES as u32]);
     let (memory, notices) = (layout.memory(), Notices::EventIndex);
     let device = FakeDevice::new(&memory, &layout, 0, notices, move |_, _| next());
     let (queue, heads, slots) = layout.sealed(&memory, notices).queue(0).unwrap();
     let doorbell = device.doorbell();
     let source = Source::new(queue, slots, heads);
-    let server = Server::new(doorbell.clone(), source, true, || NOW.get());
+    let server = Server::new(doorbell.clone(), source, has_line, || NOW.get());
     Bench { memory, layout, device, doorbell, server, delivery: deliver([]) }
 }
 
@@ -226,5 +230,19 @@ fn a_doorbell_that_is_refused_is_rung_at_the_next_turn() {
     bench.doorbell.refuse(false);
     bench.server.tick();
     bench.run();
+    assert!(matches!(bench.ask(48), Some(Ok(_))));
+}
+
+#[test]
+fn without_a_line_the_device_is_looked_at() {
+    let mut bench = bench_with(false, good());
+    for turn in 0..9 {
+        bench.server.tick();
+        let next = bench.server.deadline();
+        let asked = bench.server.deadline() <= Deadline::after_ms(10);
+        assert_eq!(asked, turn < 5, "{turn}: {next:?}");
+        bench.device.run();
+        bench.memory.settle();
+    }
     assert!(matches!(bench.ask(48), Some(Ok(_))));
 }

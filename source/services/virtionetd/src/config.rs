@@ -110,3 +110,79 @@ fn link<B: Bus>(regs: &Registers<B, REGISTERS>, has_status: bool) -> bool {
 fn mtu(said: u16) -> u16 {
     if said < MIN_MTU { MAX_MTU } else { said.min(MAX_MTU) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nexus_mmio::fake::{Closures, FakeBus};
+
+    /// What a device with these bytes of configuration, and these features, is taken for. Each look at its
+    /// generation gives the next of `generations`, over and over.
+    fn config(
+        bytes: [u8; 12],
+        features: &[Feature],
+        generations: &'static [u32],
+    ) -> Result<Config, Unusable> {
+        let mut generations = generations.iter().cycle();
+        let read = move |offset: usize, width: usize| match offset {
+            0xfc => *generations.next().unwrap(),
+            _ => {
+                let bytes = bytes[offset - 0x100..].iter().take(width).rev();
+                bytes.fold(0, |word, byte| word << 8 | u32::from(*byte))
+            }
+        };
+        let write = |_: usize, _: usize, _: u32| panic!("the window is read-only");
+        let regs = Registers::new(FakeBus::new(0x1000, Closures(read, write))).unwrap();
+        super::read(&regs, |feature| features.contains(&feature))
+    }
+
+    const ALL: [Feature; 3] = [Feature::NET_MAC, Feature::NET_STATUS, Feature::NET_MTU];
+    const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+    fn with(status: u8, mtu: u16) -> [u8; 12] {
+        let [low, high] = mtu.to_le_bytes();
+        [2, 0, 0, 0, 0, 1, status, 0, 0, 0, low, high]
+    }
+
+    #[test]
+    fn what_the_features_offer_is_read() {
+        let read = |features, status, mtu| {
+            let config = config(with(status, mtu), features, &[0]).unwrap();
+            assert_eq!(config.mac.0, MAC);
+            (config.link, config.mtu)
+        };
+        assert_eq!(read(&ALL, 1, 1400), (true, 1400));
+        assert_eq!(read(&ALL, 2, 68), (false, 68));
+        assert_eq!(read(&ALL[..2], 0, 1400), (false, 1500), "no MTU");
+        assert_eq!(read(&ALL[..1], 0, 1400), (true, 1500), "no status");
+    }
+
+    // attack 52 U: an MTU that buffers are not made for, or that no network has; cut, or not used
+    #[test]
+    fn an_mtu_is_no_larger_than_buffers_are() {
+        for (said, used) in
+            [(0, 1500), (67, 1500), (68, 68), (1500, 1500), (1501, 1500), (65535, 1500)]
+        {
+            assert_eq!(config(with(1, said), &ALL, &[0]).unwrap().mtu, used, "{said}");
+        }
+        assert_eq!(config(with(1, 68), &ALL, &[0]).unwrap().longest(), 82);
+    }
+
+    #[test]
+    fn a_card_without_an_address_of_its_own_is_refused() {
+        assert_eq!(config(with(1, 1500), &ALL[1..], &[0]), Err(Unusable::NoMac));
+        for first in [0, 1, 0xff] {
+            let mut bytes = with(1, 1500);
+            (bytes[0], bytes[5]) = (first, 0);
+            let mac = Mac([first, 0, 0, 0, 0, 0]);
+            assert_eq!(config(bytes, &ALL, &[0]), Err(Unusable::BadMac(mac)));
+        }
+    }
+
+    // attack 90 U: a configuration that changes while it is read; read again, and not without end
+    #[test]
+    fn a_configuration_that_changes_is_read_again() {
+        assert!(config(with(1, 1500), &ALL, &[0, 1, 1, 1]).is_ok());
+        assert_eq!(config(with(1, 1500), &ALL, &[0, 1]), Err(Unusable::Restless));
+    }
+}

@@ -192,9 +192,9 @@ impl Device for CardRegisters {
 }
 
 /// The service that may have the frames, and one that may not.
-pub const CONSUMER: Sender = Sender { service_id: 20, incarnation: 1 };
+pub const CONSUMER: Sender = Sender { service_id: 12, incarnation: 1 };
 /// The one that may not.
-pub const STRANGER: Sender = Sender { service_id: 21, incarnation: 1 };
+pub const STRANGER: Sender = Sender { service_id: 13, incarnation: 1 };
 
 /// A system with both.
 #[must_use]

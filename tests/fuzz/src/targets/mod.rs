@@ -11,6 +11,7 @@ mod elf;
 mod init;
 mod lines;
 mod logd;
+mod net;
 mod policy;
 mod policyd;
 mod powerd;
@@ -50,6 +51,7 @@ targets! {
     init: 300;
     lines: 500;
     logd: 500;
+    net: 300;
     policy: 1000;
     policyd: 500;
     powerd: 500;

@@ -271,7 +271,7 @@ const ALIVE: &[Proof] = &[
         "while one service floods the log, decisions are made and recorded in time",
         flood::flood,
     ),
-    // attack 34 Q: send and receive frames before attaching, and frames of no length that there is; refused, and counted; broken: net-unattached
+    // attack 34 Q: send and receive frames before attaching, and frames of no length that there is; refused, and counted
     Proof {
         id: "net-refused",
         fact: "no frame goes out or comes in for whoever is not attached, and none of a wrong length goes out",

@@ -27,9 +27,9 @@ const ETHERNET: usize = 14;
 const HEADERS: usize = 28;
 
 /// The lengths of the frames: the least that has an echo in it, the most, and those about each length that
-/// the driver has heads for.
+/// the driver has heads for; shorter ones after longer ones, which they must not have behind them.
 const LENGTHS: [usize; 18] =
-    [42, 43, 60, 63, 64, 65, 127, 128, 129, 255, 257, 512, 513, 1024, 1025, 1500, 1513, MAX_FRAME];
+    [64, 42, 63, 43, 60, 128, 65, 127, 255, 129, 512, 257, 1024, 513, MAX_FRAME, 1025, 1513, 1500];
 /// Frames of others that are looked at while an answer is waited for.
 const OTHERS: usize = 64;
 

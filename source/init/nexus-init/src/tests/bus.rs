@@ -10,17 +10,20 @@ use super::*;
 use crate::grant::{Bus, Piece, Pieces};
 use crate::testing::{BUSD_ID, Cap};
 
+/// What is wrong with busd.
+type Change = fn(&mut Fake);
+
 /// The window of rng0.
 const SLOT: u64 = 0x1000_6000;
 
 /// Init before anything is handed over, with busd as `change` makes it.
-fn found(change: fn(&mut Fake)) -> Init<Fake> {
+fn found(change: Change) -> Init<Fake> {
     let mut init = located(description(&SHELL));
     change(&mut init.machine);
     init
 }
 
-fn handed_over(change: fn(&mut Fake)) -> Init<Fake> {
+fn handed_over(change: Change) -> Init<Fake> {
     let mut init = found(change);
     init.hand_over();
     init
@@ -74,7 +77,7 @@ fn a_device_that_is_not_described_goes_to_busd_too() {
 // attack 88 U: busd is dead, slow, or refuses when it is given a device; nobody has it, no policyd is asked, and other devices are given; broken: bus-not-taken
 #[test]
 fn what_busd_did_not_take_nobody_gets() {
-    let cases: [(fn(&mut Fake), Refusal); 4] = [
+    let cases: [(Change, Refusal); 4] = [
         (|fake| fake.busd.fails = Some(Error::PeerGone), Refusal::BusGone),
         (|fake| fake.busd.fails = Some(Error::TimedOut), Refusal::BusLate),
         (|fake| fake.busd.refuses = Some(ServiceError::DeviceFailed), Refusal::BusRefused),
@@ -154,7 +157,7 @@ fn when_its_owner_ends_a_device_is_taken_back_and_then_reset() {
 // attack 88 U: a device does not come to rest, or busd is gone, when its owner ends; it is given to nobody any more; broken: bus-quarantined-given
 #[test]
 fn a_device_in_quarantine_is_not_given_again() {
-    let changes: [fn(&mut Fake); 4] = [
+    let changes: [Change; 4] = [
         |fake| fake.busd.stuck = true,
         |fake| fake.busd.fails = Some(Error::PeerGone),
         |fake| fake.busd.fails = Some(Error::TimedOut),

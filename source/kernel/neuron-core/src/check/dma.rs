@@ -56,9 +56,27 @@ impl<P: Platform> Kernel<'_, P> {
                 Role::Used => false,
             });
             let nothing = address == 0 && second == 0;
-            ensure(right || nothing, Rule::Descriptor, frame.number())?;
+            let right = right || nothing || self.was_of(table, address, len);
+            ensure(right, Rule::Descriptor, frame.number())?;
         }
         Ok(())
+    }
+
+    /// True when these bytes can be those of an object of the same device that nobody holds any more: they
+    /// are set aside, and no object has them.
+    fn was_of(&self, table: &DeviceMemory, address: u64, len: u64) -> bool {
+        let object = |id, one: &DeviceMemory| {
+            self.vmos.get(one.vmo).ok().filter(|vmo| vmo.device == Some(id))
+        };
+        let gone =
+            |(id, one): (_, &DeviceMemory)| one.device == table.device && object(id, one).is_none();
+        let last = address.wrapping_add(len).wrapping_sub(1);
+        let aside = |byte: u64| {
+            let frame = Frame::at(byte & !0xfff).and_then(|frame| self.frames.usage(frame));
+            let mut objects = self.memories.iter().filter_map(|(id, one)| object(id, one));
+            frame == Some(FrameUse::Device) && !objects.any(|vmo| self.holds(vmo, byte, 1))
+        };
+        self.memories.iter().any(gone) && len != 0 && aside(address) && aside(last)
     }
 
     fn holds(&self, vmo: &Vmo, address: u64, len: u64) -> bool {

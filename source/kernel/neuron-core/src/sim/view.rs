@@ -32,6 +32,8 @@ pub struct CapView {
     /// Handle of what it was derived from; `None` for the first one to an object.
     pub parent: Option<u64>,
     pub sealed: bool,
+    /// False for memory of a device that is not cleared.
+    pub cleared: bool,
     /// Whether its holder has it, or a call in steps is making it or taking it away.
     pub state: CapState,
 }
@@ -191,6 +193,7 @@ impl World<'_> {
             mask: cap.registers().map(|id| self.kernel.registers.get(id).unwrap().mask),
             parent: parent.map(|id| self.kernel.caps.handle(id).0),
             sealed: false,
+            cleared: true,
             state: cap.state,
         };
         match cap.kind {
@@ -205,6 +208,7 @@ impl World<'_> {
                 one.base = first.map_or(0, Frame::address);
                 one.len = u64::from(vmo.pages.count()) * 4096;
                 one.sealed = vmo.sealed;
+                one.cleared = vmo.device.is_none() || vmo.is_cleared();
             }
             CapabilityKind::DeviceMmio(window) => (one.base, one.len) = window.place(),
             CapabilityKind::Irq(lines) => {

@@ -89,7 +89,7 @@ impl Model {
         Ok(process)
     }
 
-    fn memory(&self, cap: &Cap) -> Call<(Oid, u64, bool)> {
+    pub fn memory(&self, cap: &Cap) -> Call<(Oid, u64, bool)> {
         match (cap.what, self.kind(cap.what)) {
             (What::Object(id), Some(Kind::Memory { pages, sealed })) => Ok((id, pages, sealed)),
             _ => Err(Error::WrongKind),
@@ -304,12 +304,13 @@ impl Model {
     ) -> Call<()> {
         let process = self.target(actor, target)?;
         let (id, cap) = self.cap(named)?;
-        let (_, pages, sealed) = self.memory(&cap)?;
+        let (object, pages, sealed) = self.memory(&cap)?;
         let mut needed = rights_for(place.prot);
         needed.set(Rights::EXEC, place.prot & X != 0);
         refuse_if(!cap.rights.contains(needed), Error::Denied)?;
         refuse_if(!self.processes[&process].is_alive(), Error::BadState)?;
         let access = access(place.prot)?;
+        refuse_if(self.is_dirty(object), Error::BadState)?;
         refuse_if(!fits(sealed, access), Error::SealState)?;
         refuse_if(unaligned(place.va), Error::Misaligned)?;
         let (first, count) = part(place.offset, place.len, pages * PAGE_SIZE, MOST)?;

@@ -26,6 +26,7 @@ impl Model {
             mask: cap.mask,
             parent: cap.parent.map(|id| self.caps[&id].handle.0),
             sealed: false,
+            cleared: true,
             state: cap.state,
         };
         match cap.what {
@@ -37,6 +38,7 @@ impl Model {
             What::Object(id) => {
                 let object = &self.objects[&id];
                 one.object = object.slot;
+                one.cleared = !self.is_dirty(id);
                 if let Kind::Memory { pages, sealed } = object.kind {
                     let first = self.frames[&id].first().copied().unwrap_or(0);
                     (one.base, one.len, one.sealed) = (first, pages * 4096, sealed);

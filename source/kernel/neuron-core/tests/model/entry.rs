@@ -112,9 +112,18 @@ impl Model {
                 Ok(Expect::Record(0, Sender::default(), record))
             }
             Syscall::CapLimit => self.limit(named(self, a0), a1).map(done),
-            // No machine here has memory set aside for devices: `tests/kernel/dma.rs`.
-            Syscall::DmaCreate | Syscall::DmaQuiet => Err(Error::Denied),
-            Syscall::DmaPlace | Syscall::MmioWriteDma => Err(Error::Denied),
+            Syscall::DmaCreate => {
+                self.dma_create(actor, named(self, a0), a1, a2).map(Expect::Makes)
+            }
+            Syscall::DmaQuiet => self.dma_quiet(actor, named(self, a0)).map(done),
+            Syscall::DmaPlace => {
+                let both = [named(self, a0), named(self, a2)];
+                self.dma_place(both, [a1, a3, a4, a5]).map(done)
+            }
+            Syscall::MmioWriteDma => {
+                let both = [named(self, a0), named(self, a2)];
+                self.mmio_write_dma(actor, both, [a1, a3]).map(done)
+            }
             Syscall::MmioWrite => self.write_register(named(self, a0), a1, a2).map(done),
             Syscall::ThreadCreate => {
                 let (target, maker) = (target(self, a0), (actor, self.threads[&me].priority));

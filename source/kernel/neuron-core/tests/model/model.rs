@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use neuron_core::object::capability::CapState;
 use nexus_abi::{EndReason, Handle, NO_DEADLINE, ProcessState, Rights, Sender};
 
+use crate::dma::{Descriptor, DeviceMemory};
 use crate::lines::Line;
 use crate::messages::{Binding, Doing, Endpoint, Notification, Thread};
 
@@ -150,6 +151,14 @@ pub struct Model {
     pub calls: u64,
     pub now: u64,
     pub console: Vec<u8>,
+    /// Memory of devices, in the order in which it was made.
+    pub memories: Vec<DeviceMemory>,
+    /// Frames set aside for devices that no object has.
+    pub reserve: u64,
+    /// What the status register of each device says.
+    pub status: u32,
+    /// What the last call has placed in a table.
+    pub descriptor: Option<Descriptor>,
     /// What was stored in registers of devices: physical address, and value.
     pub stores: Vec<(u64, u32)>,
     /// Allocations, of capabilities and masks, that still succeed before one fails, if one will.
@@ -195,6 +204,10 @@ impl Model {
             next_caps: Vec::new(),
             now: 0,
             console: Vec::new(),
+            memories: Vec::new(),
+            reserve: 0,
+            status: 0,
+            descriptor: None,
             stores: Vec::new(),
             fails: None,
             next: 1,
@@ -303,10 +316,10 @@ impl Model {
         let pages = self.mappings.iter().filter(|one| one.process == process);
         let pages: BTreeSet<u64> =
             pages.flat_map(|one| (0..one.pages).map(|page| (one.va >> 12) + page)).collect();
-        let memory = self.objects.values().filter(|object| object.maker == process);
+        let memory = self.objects.iter().filter(|(_, object)| object.maker == process);
         let memory: u64 = memory
-            .map(|object| match object.kind {
-                Kind::Memory { pages, .. } => pages,
+            .map(|(id, object)| match object.kind {
+                Kind::Memory { pages, .. } if self.memory_at(*id).is_none() => pages,
                 _ => 0,
             })
             .sum();

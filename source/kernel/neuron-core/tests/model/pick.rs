@@ -232,6 +232,36 @@ impl Driver<'_, '_> {
                 let line = self.pick(actor, *cap, |_, cap| is_lines(cap));
                 plain(Syscall::CapLimit, &[line.0, *limit])
             }
+            other => self.dma(actor, other),
+        }
+    }
+
+    fn dma(&self, actor: Pid, call: &Call) -> Regs {
+        let window = |pick: Pick| {
+            self.pick(actor, pick, |_, cap| {
+                cap.mask.is_some() && cap.rights.contains(Rights::PLACE)
+            })
+        };
+        let memory = |pick: Pick, table: bool| {
+            self.pick(actor, pick, |model, cap| {
+                let What::Object(object) = cap.what else { return false };
+                model.memory_at(object).is_some_and(|at| !table || model.memories[at].role == 0)
+            })
+        };
+        match call {
+            Call::DmaCreate { cap, pages, role } => {
+                plain(Syscall::DmaCreate, &[window(*cap).0, *pages, *role])
+            }
+            Call::DmaQuiet { cap } => plain(Syscall::DmaQuiet, &[window(*cap).0]),
+            Call::DmaPlace { table, object, place: [index, offset, len, flags] } => {
+                let (table, object) = (memory(*table, true), memory(*object, false));
+                let args = [table.0, *index, object.0, *offset, *len, *flags];
+                plain(Syscall::DmaPlace, &args)
+            }
+            Call::WriteDma { cap, object, register, offset } => {
+                let args = [window(*cap).0, *register, memory(*object, false).0, *offset];
+                plain(Syscall::MmioWriteDma, &args)
+            }
             other => panic!("{other:?} is no call"),
         }
     }

@@ -158,6 +158,30 @@ pub enum Call {
         cap: Pick,
         limit: u64,
     },
+    DmaCreate {
+        cap: Pick,
+        pages: u64,
+        role: u64,
+    },
+    DmaQuiet {
+        cap: Pick,
+    },
+    /// Index, offset, length and flags.
+    DmaPlace {
+        table: Pick,
+        object: Pick,
+        place: [u64; 4],
+    },
+    WriteDma {
+        cap: Pick,
+        object: Pick,
+        register: u64,
+        offset: u64,
+    },
+    /// The status register of every device says this.
+    Status {
+        value: u32,
+    },
     /// A device raises or lowers its level.
     Level {
         line: u64,
@@ -211,7 +235,8 @@ pub enum Meanwhile {
 pub fn meddle(number: u64) -> Call {
     let mut dice = Dice(number);
     let near = Pick::Fit(dice.byte() | NEAR);
-    match dice.below(9) {
+    match dice.below(11) {
+        9 | 10 => dma(&mut dice),
         0 | 8 => {
             let (offset, len) = (dice.below(16) * 4096, (1 + dice.below(4)) * 4096);
             Call::Derive { cap: near, rights: dice.rights() | 1, offset, len }
@@ -229,9 +254,11 @@ pub fn meddle(number: u64) -> Call {
 pub fn step(number: u64) -> Step {
     let mut dice = Dice(number);
     let fail = dice.one_in(10).then(|| dice.below(6) as u8);
-    let call = match dice.below(20) {
+    let call = match dice.below(21) {
         0..10 => holding(&mut dice),
         10..13 => living(&mut dice),
+        13 if dice.one_in(12) => Call::Status { value: u32::from(dice.one_in(3)) },
+        13 => dma(&mut dice),
         _ => passing(&mut dice),
     };
     let actor = dice.byte();
@@ -524,6 +551,36 @@ fn line(dice: &mut Dice) -> Call {
             Call::Limit { cap: dice.pick(), limit }
         }
         _ => Call::Level { line: 1 + dice.below(3), level: !dice.one_in(3) },
+    }
+}
+
+/// Calls about memory of devices.
+fn dma(dice: &mut Dice) -> Call {
+    let small = |dice: &mut Dice| match dice.below(8) {
+        0 => dice.of(&[8, 16, 4088, 1 << 20, u64::MAX, u64::MAX - 15]),
+        1 => dice.below(9000),
+        _ => dice.below(3) * 4096 + dice.below(4) * 16,
+    };
+    match dice.below(16) {
+        0 | 1 => {
+            let pages =
+                if dice.one_in(5) { dice.of(&[0, 1 << 32, 700]) } else { 1 + dice.below(3) };
+            let role = if dice.one_in(8) { dice.of(&[3, u64::MAX]) } else { dice.below(3) };
+            Call::DmaCreate { cap: dice.pick(), pages, role }
+        }
+        2..6 => Call::DmaQuiet { cap: dice.pick() },
+        6..12 => {
+            let index =
+                if dice.one_in(8) { dice.of(&[256, 1 << 60, u64::MAX]) } else { dice.below(6) };
+            let flags =
+                dice.of(&[0, 2, 4, 4, 4, 1 | 1 << 16, 3 | 255 << 16, 1 << 16, 1 | 256 << 16, 8]);
+            let place = [index, small(dice), dice.below(5) * 16, flags];
+            Call::DmaPlace { table: dice.pick(), object: dice.pick(), place }
+        }
+        _ => {
+            let register = dice.of(&[0x80, 0x90, 0xa0, 0x84, 0]);
+            Call::WriteDma { cap: dice.pick(), object: dice.pick(), register, offset: small(dice) }
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Begun {
     Create(Cid),
     Exit,
     Receive,
+    /// Of the device of a window.
+    Quiet,
 }
 
 /// What there is in the kernel.
@@ -90,6 +92,7 @@ impl Model {
                     memory || below(id) || self.mapped_through(id) != 0
                 }),
                 Some(Syscall::CapRevoke) => named(x[regs::A0]).is_some_and(below),
+                Some(Syscall::DmaQuiet) => named(x[regs::A0]).is_some(),
                 Some(Syscall::VmoCreate) => (1..=512).contains(&x[regs::A0]),
                 Some(Syscall::ThreadExit) => {
                     self.caps.values().any(|cap| cap.what == What::Object(me))
@@ -114,6 +117,7 @@ impl Model {
             (None, Syscall::VmoCreate) => Begun::Create(self.begin_memory(me, x[regs::A0], seen)),
             (None, Syscall::ThreadExit) => Begun::Exit,
             (None, Syscall::ReplyRecv) => Begun::Receive,
+            (None, Syscall::DmaQuiet) => Begun::Quiet,
             (None, call) => panic!("{call:?} does not go in steps"),
         };
         self.threads.get_mut(&me).unwrap().begun = Some(begun);
@@ -138,6 +142,13 @@ impl Model {
                 self.take(&all, seen);
                 "capabilities"
             }
+            Begun::Quiet => {
+                let process = self.threads[&me].process;
+                let device = self.device_named(process, Handle(x[regs::A0])).unwrap();
+                let cleared: Vec<Oid> = self.cleared_in(seen);
+                self.clear(device, |object| cleared.contains(&object));
+                "memory of a device"
+            }
             Begun::Receive => {
                 let line = self.line_of(me, x);
                 self.acknowledge(line);
@@ -145,6 +156,15 @@ impl Model {
                 "messages"
             }
         }
+    }
+
+    /// Objects that somebody names and that are cleared.
+    fn cleared_in(&self, seen: &Seen<'_>) -> Vec<Oid> {
+        let named = self.caps.values().filter_map(|cap| match cap.what {
+            What::Object(object) => Some((object, seen.cap(cap.handle)?)),
+            _ => None,
+        });
+        named.filter(|(_, found)| found.cleared).map(|(object, _)| object).collect()
     }
 
     /// Whether a capability is about what a call is between two steps of taking away: what is above it;

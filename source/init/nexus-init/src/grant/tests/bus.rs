@@ -169,7 +169,7 @@ fn test_more_or_fewer_pieces_are_not_taken() {
     assert_eq!((refused.refusal, fake.dropped.len()), (Refusal::BusGarbled, 3));
 }
 
-// attack 85 U: busd hands over another window, a wider mask, more rights, or other memory; no grant; broken: bus-window-base, bus-window-len, bus-window-kind, bus-window-rights, bus-mask, bus-memory-kind, bus-memory-rights, bus-memory-len
+// attack 85 U: busd hands over another window, a wider mask, more rights, or other memory; no grant; broken: bus-window-base, bus-window-len, bus-mask, bus-memory-rights, bus-memory-len
 #[test]
 fn test_what_busd_hands_over_is_compared() {
     let changes: [fn(Piece, &mut Cap); 13] = [
@@ -212,6 +212,22 @@ fn test_rights_are_exactly_those() {
                 cap.rights.toggle(if lied == Some(piece) { right } else { Rights::empty() });
             };
             assert_eq!(refused(&mut fake), Refusal::BusGarbled, "{piece:?} {right:?}");
+        }
+    }
+}
+
+// attack 85 U: what busd hands over is of another kind, and says all the rest; no grant; broken: bus-window-kind, bus-memory-kind
+#[test]
+fn test_the_kind_of_a_piece_counts() {
+    let mut fake = Fake::with_bus();
+    let outcome = Grant::new(sealed(1), bus_route()).run(&mut fake);
+    let Outcome::Granted(Granted { pieces, .. }) = outcome else { panic!("{outcome:?}") };
+    let Source::Bus(bus) = bus_route().source else { panic!() };
+    for piece in [Piece::Window, Piece::Pool, Piece::Used] {
+        let good = fake.cap_query(pieces.kept(piece).unwrap()).unwrap();
+        assert!(bus.is_piece(&sealed(1), piece, &good));
+        for kind in (1..).map_while(KindCode::from_code).filter(|kind| *kind != good.kind) {
+            assert!(!bus.is_piece(&sealed(1), piece, &CapInfo { kind, ..good }), "{kind:?}");
         }
     }
 }
