@@ -504,7 +504,7 @@ proptest! {
         }
     }
 
-    // attack 52 P: a device that lies in every way about heads, lengths, order and data; each request is completed once, none has data of another; broken: disk-status, disk-gone
+    // attack 52 P: a device that lies in every way about heads, lengths, order and data; each request is completed once, none has data of another; broken: disk-gone
     // attack 90 P: the device is reset, interrupts for nothing or not at all; nobody waits for ever
     #[test]
     fn whatever_the_device_does_each_gets_its_own(
