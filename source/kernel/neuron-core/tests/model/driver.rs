@@ -85,8 +85,8 @@ fn frames_of(world: &World<'_>, memory: Handle) -> Vec<u64> {
     world.frames_of(memory).into_iter().map(|frame| frame.address()).collect()
 }
 
-/// Frames set aside for devices: what the programs begin with, and one object more.
-pub const ASIDE: u32 = 410;
+/// Frames set aside for devices: for what the programs begin with, and one object more.
+pub const ASIDE: u32 = 520;
 
 /// The root window of these devices.
 pub const DEVICES: (u64, u64) = (0x5000_0000, 0x3000);
@@ -213,13 +213,16 @@ impl<'w, 'a> Driver<'w, 'a> {
         let bus = rights(use_it | Rights::DERIVE | Rights::GRANT | Rights::REVOKE);
         let window = self.makes(init, Syscall::CapInstall, &[process, kept, bus]);
         self.makes(init, Syscall::CapDrop, &[kept]);
+        let owner = *self.model.processes.keys().last().unwrap();
+        let mut threads = self.model.threads.iter();
+        let (&thread, _) = threads.find(|(_, one)| one.process == owner).unwrap();
+        self.makes(thread, Syscall::DmaCreate, &[window, 1, 0]);
         if page == 0 {
-            let owner = *self.model.processes.keys().last().unwrap();
-            let mut threads = self.model.threads.iter();
-            let (&thread, _) = threads.find(|(_, one)| one.process == owner).unwrap();
-            for (pages, role) in [(1, 0), (2, 1)] {
-                self.makes(thread, Syscall::DmaCreate, &[window, pages, role]);
-            }
+            self.makes(thread, Syscall::DmaCreate, &[window, 2, 1]);
+        } else {
+            // Somebody has a part of it, and a part of that.
+            let part = self.makes(thread, Syscall::CapDerive, &[window, bus, 0, 0x1000]);
+            self.makes(thread, Syscall::CapDerive, &[part, bus, 0, 0x1000]);
         }
     }
 
@@ -296,6 +299,10 @@ impl<'w, 'a> Driver<'w, 'a> {
             }
             _ => {}
         }
+        let ready = match step.call.uses_devices() {
+            Some(memory) => self.with_devices(ready, memory),
+            None => ready,
+        };
         let Some(&thread) = ready.get(usize::from(step.actor) % ready.len().max(1)) else {
             self.advance(1 << 26);
             return;
@@ -313,6 +320,19 @@ impl<'w, 'a> Driver<'w, 'a> {
             return;
         }
         self.make(thread, &x, step.fail.filter(|_| begun.is_none()).map(u32::from));
+    }
+
+    /// Those of them whose process sets a device up, or has memory of one, if there are any.
+    fn with_devices(&self, threads: Vec<Oid>, memory: bool) -> Vec<Oid> {
+        let sets_up = |thread: &Oid| {
+            let process = self.model.threads[thread].process;
+            self.model.caps.values().filter(|cap| cap.owner == process).any(|cap| match cap.what {
+                What::Object(object) if memory => self.model.memory_at(object).is_some(),
+                _ => !memory && cap.mask.is_some() && cap.rights.contains(Rights::PLACE),
+            })
+        };
+        let some: Vec<Oid> = threads.iter().copied().filter(sets_up).collect();
+        if some.is_empty() { threads } else { some }
     }
 
     /// A thread of a process that is in a call in steps makes another call about the same.

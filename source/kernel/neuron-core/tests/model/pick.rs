@@ -10,7 +10,7 @@ use crate::calls::Named;
 use crate::driver::Driver;
 use crate::messages::Doing;
 use crate::model::{Cap, Kind, Model, Pid, What};
-use crate::program::{Call, Letter, NEAR, Pick, Wait};
+use crate::program::{Call, Letter, NEAR, Pick, RIGHT, Wait};
 
 /// The registers of a thread.
 pub type Regs = [u64; 32];
@@ -259,8 +259,17 @@ impl Driver<'_, '_> {
                 plain(Syscall::DmaPlace, &args)
             }
             Call::WriteDma { cap, object, register, offset } => {
-                let args = [window(*cap).0, *register, memory(*object, false).0, *offset];
-                plain(Syscall::MmioWriteDma, &args)
+                let (cap, object) = (window(*cap), memory(*object, false));
+                let named = self.model.named(actor, object);
+                let at = named.and_then(|id| match self.model.caps[&id].what {
+                    What::Object(object) => self.model.memory_at(object),
+                    _ => None,
+                });
+                let register = match at.map(|at| self.model.memories[at].role) {
+                    Some(role) if *register == RIGHT => 0x80 + 0x10 * role,
+                    _ => *register,
+                };
+                plain(Syscall::MmioWriteDma, &[cap.0, register, object.0, *offset])
             }
             other => panic!("{other:?} is no call"),
         }

@@ -193,6 +193,17 @@ pub enum Call {
     },
 }
 
+impl Call {
+    /// Whether it uses memory of devices (`true`) or makes or clears it (`false`).
+    pub fn uses_devices(&self) -> Option<bool> {
+        match self {
+            Call::DmaPlace { .. } | Call::WriteDma { .. } => Some(true),
+            Call::DmaCreate { .. } | Call::DmaQuiet { .. } => Some(false),
+            _ => None,
+        }
+    }
+}
+
 /// A message.
 #[derive(Clone, Debug)]
 pub struct Letter {
@@ -235,8 +246,8 @@ pub enum Meanwhile {
 pub fn meddle(number: u64) -> Call {
     let mut dice = Dice(number);
     let near = Pick::Fit(dice.byte() | NEAR);
-    match dice.below(11) {
-        9 | 10 => dma(&mut dice),
+    match dice.below(13) {
+        9.. => dma_use(&mut dice),
         0 | 8 => {
             let (offset, len) = (dice.below(16) * 4096, (1 + dice.below(4)) * 4096);
             Call::Derive { cap: near, rights: dice.rights() | 1, offset, len }
@@ -554,13 +565,11 @@ fn line(dice: &mut Dice) -> Call {
     }
 }
 
+/// In place of a register: the one for the object.
+pub const RIGHT: u64 = 1;
+
 /// Calls about memory of devices.
 fn dma(dice: &mut Dice) -> Call {
-    let small = |dice: &mut Dice| match dice.below(8) {
-        0 => dice.of(&[8, 16, 4088, 1 << 20, u64::MAX, u64::MAX - 15]),
-        1 => dice.below(9000),
-        _ => dice.below(3) * 4096 + dice.below(4) * 16,
-    };
     match dice.below(16) {
         0 | 1 => {
             let pages =
@@ -569,19 +578,32 @@ fn dma(dice: &mut Dice) -> Call {
             Call::DmaCreate { cap: dice.pick(), pages, role }
         }
         2..6 => Call::DmaQuiet { cap: dice.pick() },
-        6..12 => {
-            let index =
-                if dice.one_in(8) { dice.of(&[256, 1 << 60, u64::MAX]) } else { dice.below(6) };
-            let flags =
-                dice.of(&[0, 2, 4, 4, 4, 1 | 1 << 16, 3 | 255 << 16, 1 << 16, 1 | 256 << 16, 8]);
-            let place = [index, small(dice), dice.below(5) * 16, flags];
-            Call::DmaPlace { table: dice.pick(), object: dice.pick(), place }
-        }
-        _ => {
-            let register = dice.of(&[0x80, 0x90, 0xa0, 0x84, 0]);
-            Call::WriteDma { cap: dice.pick(), object: dice.pick(), register, offset: small(dice) }
-        }
+        _ => dma_use(dice),
     }
+}
+
+/// Calls that use memory of devices.
+fn dma_use(dice: &mut Dice) -> Call {
+    let offset = match dice.below(8) {
+        0 => dice.of(&[8, 16, 4088, 1 << 20, u64::MAX, u64::MAX - 15]),
+        1 => dice.below(9000),
+        2 => 4096 + dice.below(4) * 16,
+        _ => dice.below(4) * 16,
+    };
+    let mut pick = || match dice.pick() {
+        Pick::Fit(n) => Pick::Fit(n & !NEAR),
+        other => other,
+    };
+    let (one, object) = (pick(), pick());
+    if dice.one_in(3) {
+        let register = dice.of(&[RIGHT, RIGHT, RIGHT, RIGHT, 0x80, 0x90, 0xa0, 0x84, 0]);
+        return Call::WriteDma { cap: one, object, register, offset };
+    }
+    let wrong = dice.one_in(8);
+    let index = if wrong { dice.of(&[256, 1 << 60, u64::MAX]) } else { dice.below(2) };
+    let flags = dice.of(&[0, 2, 4, 4, 4, 1 | 1 << 16, 3 | 255 << 16, 1 << 16, 1 | 256 << 16, 8]);
+    let len = if dice.one_in(5) { dice.below(2) } else { 16 + dice.below(4) * 16 };
+    Call::DmaPlace { table: one, object, place: [index, offset, len, flags] }
 }
 
 /// Calls that pass something, and time.
