@@ -108,7 +108,8 @@ mod tests {
     // attack 86 H: busd has an address register, a mapping, a right too many, another device; or init or a driver could set one up; found; broken: judge-bus
     #[test]
     fn test_every_window_of_a_device_with_dma() {
-        let changes: [(&str, fn(&mut Vec<Cap>)); 11] = [
+        type Change = fn(&mut Vec<Cap>);
+        let changes: [(&str, Change); 11] = [
             ("not that of a device", |caps| caps[0].registers = None),
             ("not that of a device", |caps| caps[0].registers = Some(REGISTERS | 1 << 32)),
             ("not that of a device", |caps| caps[0].rights |= 8),
@@ -118,7 +119,7 @@ mod tests {
             ("not that of a device", |caps| {
                 caps.push(Cap { base: 0x1000_0000, ..caps[0].clone() });
             }),
-            ("busd does not have it", |caps| drop(caps.remove(0))),
+            ("busd does not have it", |caps| caps.truncate(0)),
             ("init (service 1) could set up", |caps| caps[1].rights |= DERIVE),
             ("init (service 1) could set up", |caps| caps[3].rights |= PLACE),
             ("a driver (service 7) could set up", |caps| caps[2].rights |= DERIVE),

@@ -134,8 +134,11 @@ fn look(capture: &[u8]) -> Result<Seen> {
     Ok(seen)
 }
 
+/// Reads the 32-bit word at an offset.
+type Word = fn(&[u8], usize) -> Option<usize>;
+
 /// How a capture's words are read.
-fn word_of(capture: &[u8]) -> Result<fn(&[u8], usize) -> Option<usize>> {
+fn word_of(capture: &[u8]) -> Result<Word> {
     let first = capture.get(..FILE_HEADER).context("not a capture: it is too short")?;
     match u32::from_le_bytes([first[0], first[1], first[2], first[3]]) {
         MAGIC => Ok(|bytes, at| read(bytes, at).map(u32::from_le_bytes).map(|word| word as usize)),

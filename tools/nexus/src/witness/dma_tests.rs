@@ -9,6 +9,7 @@ const BASE: u64 = 0x8000_0000;
 const TABLES: u64 = BASE + 0x20_0000;
 const POOL: u64 = BASE + 0x2a_0000;
 const USED: u64 = BASE + 0x34_0000;
+const KERNEL: Range<u64> = BASE..BASE + 0x8_0000;
 const OWNER: u32 = 8;
 /// V R W U A D, and the same without W.
 const WRITABLE: u64 = 0xd7;
@@ -59,7 +60,7 @@ impl Machine {
 
     fn found(self) -> Vec<String> {
         let Machine { build, device, reach } = self;
-        found(build, &[reach], &[device], &[BASE..BASE + 0x8_0000])
+        found(build, &[reach], &[device], std::slice::from_ref(&KERNEL))
     }
 
     #[track_caller]
@@ -159,7 +160,8 @@ fn test_the_digest_is_the_recorded_one() {
 // attack 88 H: QEMU has a queue elsewhere, or one that nobody described; found; broken: witness-queues
 #[test]
 fn test_queues_are_where_the_layout_has_them() {
-    let changes: [(&str, fn(&mut Vec<Queue>)); 7] = [
+    type Change = fn(&mut Vec<Queue>);
+    let changes: [(&str, Change); 7] = [
         ("queue 1 is", |queues| queues[1].table += 16),
         ("queue 1 is", |queues| queues[1].avail += 16),
         ("queue 1 is", |queues| queues[1].used += 16),
@@ -204,7 +206,8 @@ fn test_pieces_are_apart() {
     let Machine { build, device, reach } = Machine::new();
     let twin = Device { name: "net0".into(), ..device.clone() };
     let other = Reach { device: "net0".into(), number: 2, ..reach.clone() };
-    let found = found(build, &[reach, other], &[device, twin], &[POOL..POOL + 4096]);
+    let found =
+        found(build, &[reach, other], &[device, twin], std::slice::from_ref(&(POOL..POOL + 4096)));
     for expected in
         ["the tables of blk0 and the tables of net0 overlap", "in kernel or firmware memory"]
     {
