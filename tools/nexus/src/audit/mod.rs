@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 pub use assert::{Assertions, Outcome};
 pub use model::{
-    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditSegment, AuditService,
+    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditRing, AuditSegment, AuditService,
     AuditWindow, MemoryTrust, SCHEMA, Trusted,
 };
 pub use reach::{AuditMemory, AuditQueue};

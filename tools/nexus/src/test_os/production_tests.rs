@@ -28,6 +28,13 @@ fn service(id: u32, name: &str) -> AuditService {
             rule: "permit-rngd-view".into(),
             reason: "a test".into(),
         }],
+        rings: vec![AuditRing {
+            driver: 8,
+            driver_name: "virtioblkd".into(),
+            bytes: 8192,
+            rule: "ring-rngd-virtioblkd".into(),
+            reason: "a test".into(),
+        }],
         owns: vec!["rng0".into()],
         receives: vec!["rng0".into()],
         danger: "high",
@@ -182,6 +189,21 @@ fn test_every_difference_between_what_is_judged_and_what_ships_is_found() {
         }),
         ("audit.services[rngd].permits[0].reason is", |audit| {
             audit.services[0].permits[0].reason.clear();
+        }),
+        ("audit.services[rngd].rings[0].driver is", |audit| {
+            audit.services[0].rings[0].driver += 1;
+        }),
+        ("audit.services[rngd].rings[0].driver_name is", |audit| {
+            audit.services[0].rings[0].driver_name.clear();
+        }),
+        ("audit.services[rngd].rings[0].bytes is", |audit| {
+            audit.services[0].rings[0].bytes += 1;
+        }),
+        ("audit.services[rngd].rings[0].rule is", |audit| {
+            audit.services[0].rings[0].rule.clear();
+        }),
+        ("audit.services[rngd].rings[0].reason is", |audit| {
+            audit.services[0].rings[0].reason.clear();
         }),
         ("audit.services[rngd].owns[0] is", |audit| audit.services[0].owns.clear()),
         ("audit.services[rngd].receives[0] is", |audit| audit.services[0].receives.clear()),

@@ -133,6 +133,7 @@ impl Session {
         let expectation = Expectation {
             proofs: &proofs,
             audit: &audit,
+            rings: &expected_rings(&built.checked),
             services: &services,
             kernel: &built.kernel_ranges()?,
             virtio_id: &virtio_id,
