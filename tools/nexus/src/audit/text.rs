@@ -1,6 +1,6 @@
 //! An audit for people.
 
-use super::model::{Audit, AuditDevice, AuditWindow, rights_names};
+use super::model::{Audit, AuditDevice, AuditRing, AuditWindow, rights_names};
 use crate::columns::{NARROWEST, broken, row, section};
 use nexus_abi::Rights;
 use nexus_sysdesc::registers;

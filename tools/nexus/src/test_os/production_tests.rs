@@ -6,7 +6,7 @@ use super::production::{hold, verdict};
 use super::transcript::Transcript;
 use crate::audit::{
     Audit, AuditDevice, AuditMemory, AuditPermit, AuditProgram, AuditQueue, AuditRefusal,
-    AuditSegment, AuditService, AuditWindow, MemoryTrust, SCHEMA, Trusted,
+    AuditRing, AuditSegment, AuditService, AuditWindow, MemoryTrust, SCHEMA, Trusted,
 };
 use crate::exit::Exit;
 use std::time::Duration;
