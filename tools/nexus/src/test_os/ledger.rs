@@ -409,4 +409,22 @@ mod tests {
         assert_eq!(replay(&[]).errors.len(), 1);
         assert_eq!(replay(&[entry(2, Event::Boot, 0, 0)]).errors.len(), 1);
     }
+
+    // attack 92 H: memory that a driver shares twice, in the ledger; found
+    #[test]
+    fn test_a_driver_shares_memory_once() {
+        let share = |seq, consumer| Entry {
+            asker: 8,
+            len: 8192,
+            rights: 7,
+            ..entry(seq, Event::Share, consumer, 0)
+        };
+        let all = replay(&[share(1, 9)]);
+        let ring = Ring { consumer: 9, driver: 8, len: 8192, rights: 7 };
+        assert_eq!((all.rings, all.errors.len()), ([ring].into(), 0));
+        for consumer in [9, 10] {
+            let errors = replay(&[share(1, 9), share(2, consumer)]).errors;
+            assert!(errors.len() == 1 && errors[0].contains("shares memory twice"), "{errors:?}");
+        }
+    }
 }

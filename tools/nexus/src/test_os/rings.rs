@@ -11,7 +11,7 @@ const WRITE: u16 = 1 << 2;
 
 /// Differences between the three, as sentences; empty when they are equal.
 #[must_use]
-pub fn differences(
+pub(super) fn differences(
     audit: &[Ring],
     ledger: &Replay,
     caps: &[Cap],
