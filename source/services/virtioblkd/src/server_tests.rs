@@ -9,9 +9,9 @@ use nexus_mmio::fake::{Closures, Device, FakeBus, FakeMemory, FakeShared};
 use nexus_mmio::{ReadOnly, ReadWrite, Registers};
 use nexus_proto::disk::{Attach, Flush, Info, Read, Stats, Write};
 use nexus_proto::{Operation, ReplyError, ServiceError, Text, Zero};
+use nexus_ring::{Completion, DONE, Driver, Submission, memory_len};
 use nexus_rt::abi::{Error, Handle, Message};
 use nexus_rt::host::{deliver, received};
-use nexus_ring::{Completion, DONE, Driver, Submission, memory_len};
 use nexus_rt::{Deadline, Service, Tell, drive};
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Order};
 use nexus_virtio::{Doorbell, Notices};
@@ -73,7 +73,10 @@ fn bench() -> Bench {
 }
 
 /// With a consumer at a ring.
-fn bench_with(ring: Option<Driver<Memory<ReadWrite>, ENTRIES>>, consumer: Option<Consumer>) -> Bench {
+fn bench_with(
+    ring: Option<Driver<Memory<ReadWrite>, ENTRIES>>,
+    consumer: Option<Consumer>,
+) -> Bench {
     let Parts { memory, device, platter, disk } = parts(CONFIG, Notices::EventIndex, Order::Oldest);
     let (doorbell, sleeps) = (device.doorbell(), Rc::new(RefCell::new(false)));
     let device = Rc::new(RefCell::new(device));

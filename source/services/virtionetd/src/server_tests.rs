@@ -13,9 +13,9 @@ use nexus_rt::{Tell, host};
 use nexus_virtio::Notices;
 
 use super::*;
+use crate::consumer::{self, Bell};
 use crate::fake::{CONSUMER, FakeCard, FakeServer, MAC, STRANGER, description};
 use crate::mailbox::FRAMES;
-use crate::consumer::{self, Bell};
 use crate::rings::{ENTRIES, Rings};
 
 fn card() -> (FakeCard, FakeServer) {
@@ -282,7 +282,8 @@ impl Ringed {
             [0, 1].map(|at| nexus_ring::Consumer::new(memories[at].peer(0..len)).unwrap());
         let parts = [0, 1].map(|at| memories[at].part::<ReadWrite>(0..len));
         let [first, second] = parts;
-        let (rings, bell) = (Rings::new(first, second).unwrap(), Bell::new(Tell::new(Handle(5), 1)));
+        let (rings, bell) =
+            (Rings::new(first, second).unwrap(), Bell::new(Tell::new(Handle(5), 1)));
         let owner = CONSUMER.service_id;
         server = server.with_rings(Some(consumer::Ringed { owner, rings, bell }));
         ask(&mut server, CONSUMER, AttachRings {}).unwrap();

@@ -1,8 +1,8 @@
 //! From an image to an audit.
 
 use super::model::{
-    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditRing, AuditSegment, AuditService,
-    AuditWindow, SCHEMA,
+    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditRing, AuditSegment,
+    AuditService, AuditWindow, SCHEMA,
 };
 use super::{reach, trust};
 use crate::image::hex;

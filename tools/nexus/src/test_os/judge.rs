@@ -150,8 +150,7 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
         &transcript.caps,
         expectation.name,
     ));
-    let shared =
-        rings::differences(expectation.rings, &replay, &transcript.caps, expectation.name);
+    let shared = rings::differences(expectation.rings, &replay, &transcript.caps, expectation.name);
     found.extend(shared);
     let Some(witness) = &run.witness else {
         found.push("the guest never asked to be read: no witness".to_owned());

@@ -1,13 +1,16 @@
 //! Memory that services share: audit, ledger and the kernel's tables say the same.
 
-use super::agree::INIT;
+use super::agree::{BUSD, INIT};
 use super::ledger::{Replay, Ring};
 use crate::protocol::Cap;
 use crate::witness::KIND_MEMORY;
+use nexus_abi::Rights;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// WRITE (nexus-abi).
-const WRITE: u16 = 1 << 2;
+const WRITE: u16 = Rights::WRITE.bits();
+/// GRANT (nexus-abi).
+const GRANT: u16 = Rights::GRANT.bits();
 
 /// Differences between the three, as sentences; empty when they are equal.
 #[must_use]
@@ -21,11 +24,18 @@ pub(super) fn differences(
     let mut differ = |ring: &Ring, what: &str| {
         let Ring { consumer, driver, len, rights } = ring;
         let (consumer, driver) = (name(*consumer), name(*driver));
-        found.push(format!("{driver} shares {len} bytes with {consumer} (rights {rights:#x}): {what}"));
+        found.push(format!(
+            "{driver} shares {len} bytes with {consumer} (rights {rights:#x}): {what}"
+        ));
     };
     let audit: BTreeSet<Ring> = audit.iter().copied().collect();
-    audit.difference(&ledger.rings).for_each(|ring| differ(ring, "in the audit, not in the ledger"));
-    ledger.rings.difference(&audit).for_each(|ring| differ(ring, "in the ledger, not in the audit"));
+    audit
+        .difference(&ledger.rings)
+        .for_each(|ring| differ(ring, "in the audit, not in the ledger"));
+    ledger
+        .rings
+        .difference(&audit)
+        .for_each(|ring| differ(ring, "in the ledger, not in the audit"));
     let lives = |id: &u32| !ledger.ended.contains_key(id);
     let recorded = ledger.rings.iter().filter(|ring| lives(&ring.consumer) && lives(&ring.driver));
     let mut shared = shared(caps);
@@ -40,8 +50,10 @@ pub(super) fn differences(
         }
     }
     for (holders, len) in shared {
-        let holders: Vec<String> =
-            holders.iter().map(|(id, rights)| format!("{} (rights {rights:#x})", name(*id))).collect();
+        let holders: Vec<String> = holders
+            .iter()
+            .map(|(id, rights)| format!("{} (rights {rights:#x})", name(*id)))
+            .collect();
         found.push(format!(
             "{} hold an object of {len} bytes, which one of them can write: not in the ledger",
             holders.join(" and ")
@@ -53,11 +65,13 @@ pub(super) fn differences(
 /// Who holds a memory object, and with which rights.
 type Holders = BTreeSet<(u32, u16)>;
 
-/// The memory objects that two services and more hold, init not counted, and one of them can write; and
-/// their bytes.
+/// The memory objects that two services and more hold, and one of them can write; and their bytes. Who made
+/// an object does not count: init, and busd for what a device reaches.
 fn shared(caps: &[Cap]) -> Vec<(Holders, u64)> {
     let mut objects: BTreeMap<u64, (Holders, u64)> = BTreeMap::new();
-    for cap in caps.iter().filter(|cap| cap.kind == KIND_MEMORY && cap.service != INIT) {
+    let made = |cap: &&Cap| cap.service == INIT || cap.service == BUSD && cap.rights & GRANT != 0;
+    let memory = caps.iter().filter(|cap| cap.kind == KIND_MEMORY && !made(cap));
+    for cap in memory {
         let (holders, len) = objects.entry(cap.object).or_default();
         holders.insert((cap.service, cap.rights));
         *len = cap.len;
@@ -100,6 +114,9 @@ mod tests {
         let none: [String; 0] = [];
         let caps = [cap(9, 3), cap(8, 3), cap(INIT, 3), cap(8, 4), cap(INIT, 4)];
         assert_eq!(found(&[RING], &[RING], &caps), none);
+        let made = Cap { rights: RIGHTS | GRANT, ..cap(BUSD, 4) };
+        assert_eq!(found(&[], &[], &[cap(8, 4), made]), none);
+        assert_eq!(found(&[], &[], &[cap(8, 4), cap(BUSD, 4)]).len(), 1);
         // What nobody can write may be held by many.
         let reads = |service| Cap { rights: 3, ..cap(service, 5) };
         assert_eq!(found(&[], &[], &[reads(8), reads(9)]), none);

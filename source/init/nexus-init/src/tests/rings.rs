@@ -63,6 +63,7 @@ fn told(init: &Init<Fake>, caps: &[StartupCap]) -> Vec<(u32, u32, u64, u64, Hand
 const SHARED: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
 const BOTH: Rights = Rights::SEND.union(Rights::RECV);
 
+// attack 92 U: whoever has memory of a ring passes it on, or runs what is in it; it has no right to; broken: init-ring-rights
 #[test]
 fn both_are_given_the_memory_and_what_tells_the_other() {
     let mut init = ringed();

@@ -245,7 +245,8 @@ impl<'a> Words<'a> {
         let word = self.name("a permission")?;
         let found = Permission::ALL.into_iter().find(|permission| permission.name() == word);
         found.map(Act::May).ok_or_else(|| {
-            let fix = "choose from distribute, record, view, log, ask, report, clock, power and disk";
+            let fix =
+                "choose from distribute, record, view, log, ask, report, clock, power and disk";
             refused(format!("`{word}` is not a permission"), fix)
         })
     }

@@ -33,8 +33,7 @@ fn check_driver(system: &System, line: &Share, reporter: &Reporter) -> bool {
         return true;
     }
     if system.was_removed(&line.with) {
-        let message =
-            format!("`{}` is about {}, which is removed", line.id.value, line.with.value);
+        let message = format!("`{}` is about {}, which is removed", line.id.value, line.with.value);
         let fix = format!("add \"{}\" to `policy` under [remove] as well", line.id.value);
         reporter.add(Diagnostic::at(Kind::RemovedService, &line.with.span, message, fix));
     } else if !system.may_have_service(&line.with) {
@@ -104,7 +103,8 @@ fn check_call(system: &System, service: &Service, ring: &Ring, reporter: &Report
 fn check_twice(service: &Service, index: usize, ring: &Ring, reporter: &Reporter) {
     let mut before = service.rings.iter().take(index);
     if let Some(first) = before.find(|other| other.with.value == ring.with.value) {
-        let message = format!("{} asks for a ring with {} twice", service.name.value, ring.with.value);
+        let message =
+            format!("{} asks for a ring with {} twice", service.name.value, ring.with.value);
         let diagnostic =
             Diagnostic::at(Kind::DuplicateEntry, &ring.with.span, message, "remove one of them");
         reporter.add(diagnostic.see(&first.with.span, "the first time"));
@@ -115,8 +115,7 @@ fn check_twice(service: &Service, index: usize, ring: &Ring, reporter: &Reporter
 fn check_allowed(system: &System, service: &Service, ring: &Ring, reporter: &Reporter) {
     let (subject, with) = (&service.name.value, &ring.with.value);
     let mut lines = system.policy.shares.iter();
-    let line =
-        lines.find(|line| line.subject.value == *subject && line.with.value == *with);
+    let line = lines.find(|line| line.subject.value == *subject && line.with.value == *with);
     let (asked, shown) = (ring.pages.value, &system.policy.shown);
     let Some(line) = line else {
         if system.may_allow(subject, with) {
