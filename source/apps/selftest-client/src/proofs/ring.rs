@@ -5,7 +5,7 @@ use nexus_ring::{Completion, Consumer};
 use nexus_rt::{Deadline, Ring, startup};
 use nexus_test::SAFETY_MS;
 
-use crate::check::{Failure, in_time};
+use crate::check::Failure;
 
 /// Memory that is shared with a driver.
 pub(super) type Memory = SharedMemory<ReadWrite>;
@@ -38,8 +38,8 @@ pub(super) fn completed(ring: Ring, side: &mut Side) -> Result<Completion, Failu
             return Ok(done);
         }
         if side.may_wait().map_err(Failure::new)? {
-            let told = ring.wait(deadline)?;
-            in_time!(told & ring.bit() != 0, "told by the bits {told:#x}");
+            // By this ring or another, or late of what was seen meanwhile: the ring says.
+            ring.wait(deadline)?;
         }
     }
 }
