@@ -52,7 +52,7 @@ fn the_base_is_accepted() {
     assert_eq!(names, ["prod", "test"]);
 }
 
-// attack 34 H: more is asked for than policy allows, or allowed than is asked for, of rights, registers, interrupts or queues; refused; broken: checker-lines, checker-registers, checker-queues
+// attack 34 H: more is asked for than policy allows, or allowed than is asked for, of rights, registers, interrupts, queues or rings; refused; broken: checker-lines, checker-registers, checker-queues, checker-rings
 #[test]
 fn each_fixture_is_refused_in_the_expected_words() {
     let update = std::env::var_os("NEXUS_UPDATE").is_some();

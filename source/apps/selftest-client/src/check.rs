@@ -6,6 +6,7 @@ use core::fmt::{self, Debug, Display};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use nexus_abi::Error;
+use nexus_mmio::Outside;
 use nexus_rt::{CallError, StartError};
 use nexus_test::Failed;
 
@@ -44,6 +45,12 @@ impl From<Error> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Failure {
         Failure(format!("this process lacks {error:?}"))
+    }
+}
+
+impl From<Outside> for Failure {
+    fn from(_: Outside) -> Failure {
+        Failure(String::from("outside the memory"))
     }
 }
 

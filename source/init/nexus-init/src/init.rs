@@ -8,6 +8,7 @@ use nexus_proto::bus::Take;
 
 use crate::board::{Piece, Range};
 use crate::grant::{Nonces, World};
+use crate::records::RingRecord;
 use crate::registry::Registry;
 
 /// What init needs from outside, beyond what a grant does.
@@ -106,6 +107,8 @@ pub struct Init<M> {
     pub roots: Vec<Root>,
     /// The interrupt lines that it can hand out; `None` on a board without them.
     pub lines: Option<Lines>,
+    /// Memory for rings: of every one of the description, or of none yet.
+    pub rings: Vec<RingRecord>,
     /// Number of the run, where a host reads records of a system in use.
     pub read_as: Option<u64>,
     /// The outside.
@@ -126,6 +129,7 @@ impl<M: Machine> Init<M> {
             reaching: Vec::new(),
             roots,
             lines: None,
+            rings: Vec::new(),
             read_as: None,
             machine,
             second_questions: SECOND_QUESTIONS,

@@ -16,6 +16,7 @@ pub mod live;
 pub mod order;
 pub mod records;
 pub mod registry;
+mod rings;
 mod server;
 mod supervise;
 #[cfg(test)]

@@ -85,6 +85,7 @@ mod tests {
             restart: Restart::Never,
             must_prove: Vec::new(),
             permits: Vec::new(),
+            rings: Vec::new(),
         }
     }
 

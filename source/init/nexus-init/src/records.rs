@@ -24,6 +24,9 @@ pub struct ServiceRecord {
     pub incarnation: u32,
     /// The endpoint that it serves, with all rights; [`Handle::NONE`] when there is none.
     pub endpoint: Handle,
+    /// The notification by which it is told of its rings, with all rights; [`Handle::NONE`] when it has a
+    /// part in none.
+    pub told: Handle,
     /// Memory that is mapped into it and is held for it.
     pub memory: Vec<Handle>,
     /// Why it ended, once it has.
@@ -40,6 +43,7 @@ impl ServiceRecord {
             process: None,
             incarnation: 0,
             endpoint: Handle::NONE,
+            told: Handle::NONE,
             memory: Vec::new(),
             end: None,
         }
@@ -94,6 +98,21 @@ impl DeviceRecord {
         rule: NO_RULE,
         refusal: None,
     };
+}
+
+/// Memory that two services share. It and what tells them outlive both, until init revokes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RingRecord {
+    /// Service id of who asks.
+    pub consumer: u32,
+    /// Service id of the driver.
+    pub server: u32,
+    /// The memory, with all rights.
+    pub memory: Handle,
+    /// Its bytes.
+    pub len: u64,
+    /// It is in the ledger.
+    pub recorded: bool,
 }
 
 /// What was held for a service that has ended.

@@ -5,6 +5,7 @@ mod bus;
 mod ends;
 mod give;
 mod lines;
+mod rings;
 
 use nexus_abi::{EndReason, Handle, Message, Rights, Sender};
 use nexus_proto::init::{Request, ServiceState};

@@ -42,6 +42,13 @@ pub enum Role {
     Pool,
     /// The used rings of a device, to be read. `index` is the number of the device, `len` its bytes.
     Used,
+    /// Memory that is shared with one other service, for a ring: to be read and written. `index` is the
+    /// service id of the peer, `len` its bytes, and `base` the bit by which this process is told of it.
+    Ring,
+    /// The notification of the peer in a ring (SEND). `index` is its service id, `base` the bit to signal.
+    Tell,
+    /// The notification by which this process is told of its rings, and of its line. `index` is 0.
+    Told,
 }
 
 impl Role {
@@ -62,6 +69,9 @@ impl Role {
             Role::Lines => 11,
             Role::Pool => 12,
             Role::Used => 13,
+            Role::Ring => 14,
+            Role::Tell => 15,
+            Role::Told => 16,
         }
     }
 }

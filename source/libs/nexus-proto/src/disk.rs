@@ -62,6 +62,9 @@ protocol! {
         4 Flush -> ();
         /// What was done since its owner began.
         5 Stats -> DiskStats;
+        /// The caller has begun a new attachment to the ring that it shares with the owner: what was asked
+        /// before by the ring is nobody's any more. `Denied` for whoever shares none.
+        6 Attach -> ();
     }
 }
 
@@ -107,6 +110,9 @@ payloads! {
 
     /// Makes what was written last.
     pub struct Flush {}
+
+    /// Tells of a new attachment.
+    pub struct Attach {}
 
     /// Asks what was done.
     pub struct Stats {}

@@ -78,6 +78,8 @@ codes! {
         8 Clock,
         /// A device has been set up, and what it reaches by itself is its own memory (RFC-0004).
         9 Prepared,
+        /// Memory for a ring is shared by two services: the consumer, who is the subject, and the driver.
+        10 Share,
     }
 }
 
@@ -131,12 +133,12 @@ payloads! {
         /// First physical address of the window; for an exit, where the service was. Prepared: 0.
         pub base: u64,
         /// Bytes of the window; for an exit, the address concerned; for a drop of interrupt lines, how
-        /// many. Prepared: bytes of the pool of the device.
+        /// many. Prepared: bytes of the pool of the device. Share: bytes of the memory.
         pub len: u64,
         /// Version of the rules; 0 when they were not asked.
         pub epoch: u32,
         /// Who asked, where something was asked for; else nobody, id 0. Decision, grant, refusal: the
-        /// distributor, or the service that has it `Try`. Clock: who set it.
+        /// distributor, or the service that has it `Try`. Clock: who set it. Share: the driver.
         pub asker: Asker,
         /// Boot: the number of the run. Decision, grant, refusal: the nonce of the question. Exit: its
         /// code or cause. Drop: the kind of the capability. Clock: the time that it was set to; what

@@ -25,6 +25,10 @@ protocol! {
         /// The next piece of a frame that came; waits for one. `BadState` for whoever is not attached, or
         /// no more; one receiver at a time, else `Busy`.
         5 Receive -> Text;
+        /// The caller has begun a new attachment to the rings that it shares with the owner, in each half of
+        /// the memory one: first that for [`RECEIVE`], then that for [`TRANSMIT`]. Frames that come from now
+        /// on are the caller's. `Denied` for whoever shares none.
+        6 AttachRings -> ();
     }
 }
 
@@ -98,6 +102,9 @@ payloads! {
 
     /// Asks for the frames.
     pub struct Attach {}
+
+    /// Asks for the frames by rings.
+    pub struct AttachRings {}
 
     /// Sends a piece of a frame.
     pub struct Send {

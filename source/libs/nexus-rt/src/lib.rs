@@ -38,6 +38,7 @@ mod memory;
 pub mod owner;
 #[cfg(target_os = "none")]
 mod panic;
+mod ring;
 mod server;
 mod shared;
 mod startup;
@@ -56,6 +57,7 @@ pub use memory::{Memory, ReadOnlyMemory};
 pub use nexus_abi as abi;
 pub use nexus_mmio as mmio;
 pub use nexus_proto as proto;
+pub use ring::{Ring, Tell};
 pub use server::{Answer, ReplyTo, Service, drive, run, serve};
 pub use startup::{DeviceMemory, Start, StartError, startup};
 pub use time::{Deadline, ns_of_ticks, ticks, ticks_of_ns, uptime_ns};

@@ -18,15 +18,21 @@ pub struct Line {
 
 impl Line {
     /// Has the line of the startup block delivered at `endpoint`, and enables it: an interrupt that
-    /// the device has raised before comes now. A notification takes the bits, made for this and bound
-    /// to the endpoint.
+    /// the device has raised before comes now. `told`, which is bound to the endpoint, takes the bits;
+    /// where there is none, one is made for this.
     ///
     /// # Errors
     /// As `notification_create`, `endpoint_bind` and `irq_bind`: `Busy` where either is bound.
-    pub fn bind(irq: &StartupCap, endpoint: Handle) -> Result<Line, Error> {
+    pub fn bind(irq: &StartupCap, endpoint: Handle, told: Option<Handle>) -> Result<Line, Error> {
         let irq = Handle(irq.handle);
-        let told = sys::notification_create()?;
-        sys::endpoint_bind(endpoint, told)?;
+        let told = match told {
+            Some(told) => told,
+            None => {
+                let told = sys::notification_create()?;
+                sys::endpoint_bind(endpoint, told)?;
+                told
+            }
+        };
         sys::irq_bind(irq, told, INTERRUPT, Handle::NONE, 0)?;
         Ok(Line { irq, delivered: false })
     }

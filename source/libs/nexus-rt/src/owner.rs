@@ -3,10 +3,11 @@
 use core::fmt::Display;
 
 use nexus_abi::Handle;
+use nexus_mmio::{ReadWrite, SharedMemory};
 use nexus_proto::init::{Init, Report, ReportState};
 use nexus_proto::{Zero, ids};
 
-use crate::{Deadline, DeviceWindow, Line, StartError, map_window_part, startup};
+use crate::{Deadline, DeviceWindow, Line, Ring, StartError, map_window_part, startup, sys};
 
 /// Milliseconds that init has to take a report.
 const REPORT_MS: u64 = 20_000;
@@ -29,13 +30,32 @@ pub fn window_part(offset: u64, len: u64) -> Result<DeviceWindow, StartError> {
     or_report(part)
 }
 
-/// Has the interrupt line of this driver, if it was given one, delivered at `endpoint`, for
-/// [`crate::drive`]. `None` when there is none, and when it cannot be bound, which is logged: then the
-/// driver looks at its device from time to time.
+/// Has what tells this driver of its rings, and its interrupt line, as far as it was given them, delivered
+/// at `endpoint`, for [`crate::drive`]. `None` when there is no line, and when it cannot be bound, which is
+/// logged: then the driver looks at its device from time to time.
 #[must_use]
 pub fn line(endpoint: Handle) -> Option<Line> {
-    let bound = Line::bind(startup().line()?, endpoint);
+    let told = listen(endpoint);
+    let bound = Line::bind(startup().line()?, endpoint, told);
     bound.inspect_err(|error| crate::error!("no interrupts: {error:?}")).ok()
+}
+
+/// Has what tells this process of its rings delivered at `endpoint`, as [`crate::Service::notified`].
+/// `None` when it has no part in any, and when it cannot be bound, which is logged. Of [`line`], for a
+/// server without one.
+pub fn listen(endpoint: Handle) -> Option<Handle> {
+    let told = startup().told()?;
+    let bound = sys::endpoint_bind(endpoint, told);
+    bound.inspect_err(|error| crate::error!("no rings: {error:?}")).ok().map(|()| told)
+}
+
+/// The ring of this driver with its one consumer, if it was given one; its memory, mapped. One that cannot
+/// be mapped is logged: the driver serves messages alone.
+#[must_use]
+pub fn ring() -> Option<(Ring, SharedMemory<ReadWrite>)> {
+    let ring = startup().rings().next()?;
+    let memory = ring.map().inspect_err(|error| crate::error!("no ring: {error:?}")).ok()?;
+    Some((ring, memory))
 }
 
 fn or_report(window: Result<DeviceWindow, StartError>) -> Result<DeviceWindow, StartError> {

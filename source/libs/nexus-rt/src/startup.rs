@@ -4,7 +4,7 @@ use nexus_abi::{Error, Handle, Role, Startup, StartupCap};
 use nexus_mmio::{ReadOnly, ReadWrite, SharedMemory};
 use nexus_proto::Protocol;
 
-use crate::{Client, DeviceWindow, ReadOnlyMemory, shared};
+use crate::{Client, DeviceWindow, ReadOnlyMemory, Ring, shared};
 
 /// The startup block, for reading.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +111,23 @@ impl Start {
     #[must_use]
     pub fn line(self) -> Option<&'static StartupCap> {
         self.first(Role::Line)
+    }
+
+    /// The rings that this process has a part in.
+    pub fn rings(self) -> impl Iterator<Item = Ring> {
+        self.0.with_role(Role::Ring).filter_map(move |memory| Ring::of(self, memory))
+    }
+
+    /// The ring of this process with the service of this id, if it was given one.
+    #[must_use]
+    pub fn ring(self, peer: u32) -> Option<Ring> {
+        self.rings().find(|ring| ring.peer() == peer)
+    }
+
+    /// The notification by which this process is told of its rings; a line can be bound to it, too.
+    #[must_use]
+    pub fn told(self) -> Option<Handle> {
+        self.first(Role::Told).map(|cap| Handle(cap.handle))
     }
 
     /// What a device reaches of this process: its pool and its used rings. `device` is its number in the

@@ -8,7 +8,8 @@ use nexus_proto::{Operation, ServiceError, Zero, encode_error};
 use crate::host::{answer_calls, deliver, received};
 use crate::line::INTERRUPT;
 use crate::{
-    Answer, CallError, Client, Deadline, Line, ReplyTo, Service, StartError, drive, run, serve,
+    Answer, CallError, Client, Deadline, Line, ReplyTo, Ring, Service, StartError, Tell, drive,
+    run, serve,
 };
 
 const ENDPOINT: Handle = Handle(3);
@@ -392,4 +393,34 @@ fn memory_of_a_device_is_that_of_its_window() {
         let second = start.device_memory(5).unwrap();
         assert_eq!(second.map_pool().map(|_| ()), Err(StartError::Kernel(refused(pool))));
     }
+}
+
+// attack 92 U: memory of a ring in the startup block without what tells the peer, of no whole pages; no ring; broken: rt-ring-tell
+#[test]
+fn a_ring_is_that_of_its_peer() {
+    let mut block = Startup::new(8, 1, 10_000_000, 0);
+    let cap = |role: Role, index, handle, base, len| StartupCap {
+        role: role.code(),
+        index,
+        handle,
+        base,
+        len,
+    };
+    block.push(cap(Role::Ring, 9, 20, 2, 8192));
+    block.push(cap(Role::Tell, 10, 21, 1, 0));
+    let start = |block: &Startup| crate::startup::Start::for_test(*block);
+    assert_eq!((start(&block).told(), start(&block).rings().count()), (None, 0));
+    block.push(cap(Role::Told, 0, 22, 0, 0));
+    assert_eq!((start(&block).told(), start(&block).rings().count()), (Some(Handle(22)), 0));
+    block.push(cap(Role::Tell, 9, 23, 4, 0));
+    block.push(cap(Role::Ring, 10, 24, 1, 4095));
+    let start = start(&block);
+    let rings: Vec<_> = start.rings().map(|ring| (ring.peer(), ring.bit(), ring.bytes())).collect();
+    assert_eq!(rings, [(9, 2, 8192), (10, 1, 4095)]);
+    assert!(start.ring(11).is_none());
+    let tells = [9, 10].map(|peer| start.ring(peer).map(Ring::tell));
+    assert_eq!(tells, [Some(Tell::new(Handle(23), 4)), Some(Tell::new(Handle(21), 1))]);
+    let mapped = [9, 10].map(|peer| start.ring(peer).unwrap().map().map(|_| ()).unwrap_err());
+    let refused = [Error::BadSyscall, Error::OutOfRange].map(StartError::Kernel);
+    assert_eq!(mapped, refused);
 }

@@ -29,5 +29,6 @@ pub mod testing;
 #[cfg(feature = "alloc")]
 pub use description::{
     Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
-    Profile, Proof, Queue, Restart, Rule, Says, Service, Shape, are_queues, bounds, registers,
+    Profile, Proof, Queue, Restart, Ring, Rule, Says, Service, Shape, are_queues, bounds,
+    registers,
 };

@@ -26,5 +26,6 @@ pub fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
         restart: Restart::Never,
         must_prove: Vec::new(),
         permits: permissions.iter().map(permit).collect(),
+        rings: Vec::new(),
     }
 }

@@ -7,13 +7,18 @@ use std::collections::HashSet;
 use common::{device, permit, rule, service, system};
 use nexus_sysdesc::{
     Danger, DescError, Description, Device, MAX_LEN, Permission, Permit, Place, Problem, Profile,
-    Proof, Queue, Says, Shape, bounds,
+    Proof, Queue, Ring, Says, Service, Shape, bounds,
 };
 
 /// One queue with `heads` heads of a page that the device writes.
 fn queues(heads: u16) -> Vec<Queue> {
     let shape = Shape { heads, reads: Vec::new(), writes: vec![4096] };
     vec![Queue { shapes: vec![shape] }]
+}
+
+/// A ring with service `server`.
+fn ring(server: u32) -> Ring {
+    Ring { server, pages: 65, id: format!("ring-{server}"), reason: "it asks by it".into() }
 }
 
 fn proof(name: &str) -> Proof {
@@ -66,6 +71,85 @@ fn every_line_of_the_policy_has_a_number() {
     assert_eq!((system.line(0), system.line(6)), (None, None));
     assert_eq!(system.line_of(1, Permission::Clock), None, "absence is deny");
     assert_eq!(system.line_of(2, Permission::Clock), None, "there is no service 2");
+}
+
+/// rtcd and rngd serve; logd has rings with both, and init one with logd.
+fn ringed() -> Description {
+    let mut system = system();
+    let [init, logd, rtcd, rngd] = &mut system.services[..] else { panic!("four services") };
+    (rtcd.serves, rngd.serves) = (true, true);
+    (rtcd.talks_to, rngd.talks_to) = (vec![], vec![]);
+    (init.talks_to, init.rings) = (vec![3], vec![ring(3)]);
+    (logd.talks_to, logd.rings) = (vec![5, 7], vec![ring(5), ring(7)]);
+    system
+}
+
+#[test]
+fn rings_are_found_from_both_sides() {
+    let system = ringed();
+    assert_eq!(system.validate(), Ok(()));
+    let rings: Vec<_> = system.rings().map(|(consumer, ring)| (consumer, ring.server)).collect();
+    assert_eq!(rings, [(1, 3), (3, 5), (3, 7)]);
+    let of = |id| system.rings_of(id).map(|(peer, _)| peer).collect::<Vec<u32>>();
+    assert_eq!([of(1), of(3), of(5), of(9)], [vec![3], vec![1, 5, 7], vec![3], vec![]]);
+    for (service, peer, bit) in [(1, 3, 1), (3, 1, 1), (3, 5, 2), (3, 7, 4), (5, 3, 1), (7, 3, 1)] {
+        assert_eq!(system.ring_bit(service, peer), Some(bit));
+    }
+    assert_eq!((system.ring_bit(5, 7), system.ring_bit(9, 3)), (None, None));
+    assert_eq!(system.services[1].ring(7).map(Ring::bytes), Some(65 * 4096));
+    // Two rules, a permit, and then they.
+    for (consumer, server, number) in [(1, 3, 4), (3, 5, 5), (3, 7, 6)] {
+        assert_eq!(system.line_of_ring(consumer, server), Some(number));
+        assert_eq!(system.line(number), Some((&*format!("ring-{server}"), "it asks by it")));
+    }
+    assert_eq!((system.line_of_ring(5, 3), system.line(7)), (None, None));
+}
+
+// attack 92 U: a description with a ring that there cannot be: a second consumer, none who serves, a way back, no memory; refused; broken: sysdesc-second-consumer, sysdesc-ring-call
+#[test]
+fn rings_that_cannot_be_are_refused() {
+    let refused = |damage: fn(&mut Vec<Service>)| {
+        let mut system = ringed();
+        damage(&mut system.services);
+        system.validate().map_err(|error| (error.place, error.problem))
+    };
+    let at = |index, problem| Err((Place::Service(index), problem));
+    assert_eq!(refused(|all| all[0].rings[0].pages = 2), Ok(()));
+    assert_eq!(refused(|all| all[0].rings[0].pages = 512), Ok(()));
+    for damage in [
+        |all: &mut Vec<Service>| all[0].rings[0].pages = 1,
+        |all: &mut Vec<Service>| all[0].rings[0].pages = 513,
+        |all: &mut Vec<Service>| all[0].rings[0].pages = 0,
+    ] {
+        assert_eq!(refused(damage), at(0, Problem::BadRing));
+    }
+    assert_eq!(refused(|all| all[1].rings.reverse()), at(1, Problem::NotSorted));
+    assert_eq!(refused(|all| all[1].rings[0].server = 7), at(1, Problem::NotSorted));
+    assert_eq!(refused(|all| all[0].talks_to.clear()), at(0, Problem::NotServed));
+    assert_eq!(refused(|all| all[0].rings[0].server = 1), at(0, Problem::NotServed));
+    assert_eq!(refused(|all| all[0].rings[0].server = 4), at(0, Problem::NotServed));
+    assert_eq!(
+        refused(|all| {
+            (all[0].serves, all[1].talks_to) = (true, vec![1, 5, 7]);
+            all[1].rings.insert(0, ring(1));
+        }),
+        at(0, Problem::BadRing)
+    );
+    assert_eq!(
+        refused(|all| {
+            all[0].talks_to.push(5);
+            all[0].rings.push(Ring { id: "another".into(), ..ring(5) });
+        }),
+        at(1, Problem::SecondConsumer)
+    );
+    assert_eq!(refused(|all| all[0].rings[0].id = "Ring".into()), at(0, Problem::BadName));
+    for taken in ["rule-2", "ring-7", "permit-1-distribute"] {
+        let mut system = ringed();
+        system.services[0].rings[0].id = taken.into();
+        let problem = system.validate().map_err(|error| (error.place, error.problem));
+        assert_eq!(problem, at(0, Problem::NameTaken), "{taken}");
+    }
+    assert_eq!(refused(|all| all[0].rings[0].reason.clear()), at(0, Problem::BadText));
 }
 
 #[test]
@@ -180,6 +264,13 @@ const CASES: &[Case] = &[
         let id = || String::from("twice");
         let one = Permit { id: id(), ..permit(5, Permission::Record) };
         d.services[2].permits = vec![one, Permit { id: id(), ..permit(5, Permission::View) }];
+    }),
+    (Place::Service(2), Problem::BadRing, |d| {
+        d.services[2].rings = vec![Ring { pages: 1, ..ring(3) }];
+    }),
+    (Place::Service(3), Problem::SecondConsumer, |d| {
+        d.services[2].rings = vec![ring(3)];
+        d.services[3].rings = vec![Ring { id: "another".into(), ..ring(3) }];
     }),
     (Place::Service(3), Problem::BadName, |d| d.services[3].must_prove = vec![proof("a b")]),
     (Place::Service(3), Problem::NotSorted, |d| {

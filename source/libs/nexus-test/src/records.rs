@@ -60,6 +60,7 @@ const fn event(event: Event) -> &'static str {
         Event::Drop => "drop",
         Event::Clock => "clock",
         Event::Prepared => "prepared",
+        Event::Share => "share",
     }
 }
 

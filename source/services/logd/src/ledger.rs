@@ -116,7 +116,8 @@ fn is_denial(entry: &Entry) -> bool {
         | Event::Revoke
         | Event::Exit
         | Event::Drop
-        | Event::Prepared => false,
+        | Event::Prepared
+        | Event::Share => false,
     }
 }
 

@@ -27,7 +27,8 @@ impl Writer {
             | Event::Revoke
             | Event::Exit
             | Event::Drop
-            | Event::Prepared => Writer::Init,
+            | Event::Prepared
+            | Event::Share => Writer::Init,
         }
     }
 }
@@ -38,7 +39,7 @@ impl Writer {
 pub(crate) fn is_sound(entry: &Entry) -> bool {
     let outcome_fits = match entry.event {
         Event::Decision => entry.outcome != Outcome::None,
-        Event::Grant | Event::Prepared => entry.outcome == Outcome::Allow,
+        Event::Grant | Event::Prepared | Event::Share => entry.outcome == Outcome::Allow,
         Event::Refusal => entry.outcome == Outcome::Deny,
         Event::Boot | Event::Clock | Event::Revoke | Event::Exit | Event::Drop => {
             entry.outcome == Outcome::None

@@ -259,7 +259,7 @@ fn each_event_has_one_writer() {
             // logd writes these itself, and takes them from nobody.
             Event::Boot | Event::Clock => &[],
             Event::Decision => &[(2, Outcome::Deny), (2, Outcome::Allow)],
-            Event::Grant | Event::Prepared => &[(1, Outcome::Allow)],
+            Event::Grant | Event::Prepared | Event::Share => &[(1, Outcome::Allow)],
             Event::Refusal => &[(1, Outcome::Deny)],
             Event::Revoke | Event::Exit | Event::Drop => &[(1, Outcome::None)],
         };

@@ -11,8 +11,8 @@ use nexus_rt::abi::Role;
 use nexus_rt::{StartError, drive, owner, startup};
 use nexus_sysdesc::{Description, Permission};
 use virtioblkd::engine::Engine;
-use virtioblkd::requests::ENTRIES;
-use virtioblkd::server::Server;
+use virtioblkd::requests::{ENTRIES, OPS};
+use virtioblkd::server::{Consumer, Server};
 use virtioblkd::start::{Memory, start};
 
 nexus_rt::entry!(main);
@@ -22,10 +22,20 @@ fn main() -> Result<(), StartError> {
     let permitted = permitted()?;
     let (disk, regs) = start()?;
     let line = owner::line(endpoint);
-    // Its consumer comes with the store.
-    let engine = Engine::new(disk, None::<Driver<Memory, ENTRIES>>);
-    let mut server = Server::new(engine, regs, permitted, line.is_some());
+    let ring = owner::ring();
+    let peer = ring.as_ref().map(|(ring, _)| *ring);
+    let driver = ring.and_then(|(_, memory)| driver(memory));
+    let consumer = peer.filter(|_| driver.is_some());
+    let consumer = consumer.map(|ring| Consumer::new(ring.peer(), ring.bit(), ring.tell()));
+    let engine = Engine::new(disk, driver);
+    let mut server = Server::new(engine, regs, permitted, consumer, line.is_some());
     Err(StartError::Kernel(drive(endpoint, line, &mut server)))
+}
+
+/// Its side of the ring with its consumer, if there is room for one.
+fn driver(memory: Memory) -> Option<Driver<Memory, ENTRIES>> {
+    let driver = Driver::new(memory, OPS);
+    driver.inspect_err(|error| nexus_rt::error!("no ring: {error}")).ok()
 }
 
 /// The services that may read and write the disk.

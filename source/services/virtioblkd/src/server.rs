@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use nexus_mmio::{Bus, Registers, Shared, SharedMut};
 use nexus_proto::disk::{Disk as Protocol, Request};
 use nexus_proto::{ServiceError, encode_error};
-use nexus_rt::abi::{Handle, Sender};
-use nexus_rt::{Answer, Deadline, ReplyTo, Service, error, sys, warn};
+use nexus_rt::abi::Sender;
+use nexus_rt::{Answer, Deadline, ReplyTo, Service, Tell, error, warn};
 use nexus_virtio::acknowledge;
 
 use crate::calls::Ask;
@@ -19,8 +19,22 @@ const LOOK_MS: u64 = 100;
 const LOOK_OFTEN_MS: u64 = 1;
 /// What a test run must see once the device has done what it was asked.
 const PROOF: &str = "disk-answers";
-/// The bit by which the consumer at the ring says that it asks.
-pub const ASKS: u64 = 1;
+
+/// The consumer at the ring.
+#[derive(Clone, Copy, Debug)]
+pub struct Consumer {
+    service: u32,
+    asks: u64,
+    tell: Tell,
+}
+
+impl Consumer {
+    /// The service with this id, which says by the bit `asks` that it asks; what tells it of what was done.
+    #[must_use]
+    pub const fn new(service: u32, asks: u64, tell: Tell) -> Consumer {
+        Consumer { service, asks, tell }
+    }
+}
 
 /// The service. The registers are those of `B`.
 pub struct Server<A, U, P, R, B, const HEADS: usize> {
@@ -28,8 +42,8 @@ pub struct Server<A, U, P, R, B, const HEADS: usize> {
     regs: Registers<B, LEN>,
     /// Ids of the services that may read and write.
     permitted: Vec<u32>,
-    /// How the consumer at the ring is told.
-    consumer: Handle,
+    /// The consumer at the ring, where there is one.
+    consumer: Option<Consumer>,
     look_ms: u64,
     next: Deadline,
     /// It was told that the device does what it is asked.
@@ -39,31 +53,26 @@ pub struct Server<A, U, P, R, B, const HEADS: usize> {
 impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: usize>
     Server<A, U, P, R, B, HEADS>
 {
-    /// Serves the disk behind `regs` to services with the ids in `permitted`. `line`: its
-    /// interrupts come.
+    /// Serves the disk behind `regs` to services with the ids in `permitted`, and to `consumer` at the ring
+    /// of the engine. `line`: its interrupts come.
     pub fn new(
         engine: Engine<A, U, P, R, ReplyTo, HEADS>,
         regs: Registers<B, LEN>,
         permitted: Vec<u32>,
+        consumer: Option<Consumer>,
         line: bool,
     ) -> Self {
         // The first turn is at once.
         let next = Deadline::at(0);
         let look_ms = if line { LOOK_MS } else { LOOK_OFTEN_MS };
-        Server { engine, regs, permitted, consumer: Handle::NONE, look_ms, next, told: false }
-    }
-
-    /// Whom to tell, by which notification, of what came through the ring.
-    #[must_use]
-    pub fn with_consumer(self, consumer: Handle) -> Self {
-        Server { consumer, ..self }
+        Server { engine, regs, permitted, consumer, look_ms, next, told: false }
     }
 
     fn turn(&mut self) {
         let consumer = self.consumer;
         // Nobody to tell when the consumer is gone.
         let tell = || {
-            let _ = sys::signal(consumer, ASKS);
+            let _ = consumer.map(|consumer| consumer.tell.tell());
         };
         // A store that is refused ends the process.
         let Ok(next) = self.engine.turn(&mut self.regs, tell);
@@ -82,6 +91,16 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: u
             Next::Wait if self.engine.busy() => Deadline::after_ms(self.look_ms),
             Next::Wait => Deadline::NEVER,
         };
+    }
+
+    /// The consumer at the ring has begun a new attachment: nobody waits for what was asked before.
+    fn attach(&mut self, sender: Sender) -> Result<(), ServiceError> {
+        if self.consumer.is_none_or(|consumer| consumer.service != sender.service_id) {
+            return Err(ServiceError::Denied);
+        }
+        self.engine.attach();
+        self.turn();
+        Ok(())
     }
 
     fn tell_trouble(&mut self) {
@@ -111,6 +130,10 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: u
         let ask = match request {
             Request::Info(op) => return reply.answer(&op, Ok(self.engine.info())),
             Request::Stats(op) => return reply.answer(&op, Ok(self.engine.stats())),
+            Request::Attach(op) => {
+                let attached = self.attach(sender);
+                return reply.answer(&op, attached);
+            }
             Request::Read(op) => Ask::Read(op),
             Request::Write(op) => Ask::Write(op),
             Request::Flush(op) => Ask::Flush(op),
@@ -141,7 +164,7 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: u
     }
 
     fn notified(&mut self, bits: u64) {
-        if bits & ASKS != 0 {
+        if self.consumer.is_some_and(|consumer| bits & consumer.asks != 0) {
             self.turn();
         }
     }

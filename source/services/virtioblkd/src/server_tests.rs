@@ -7,18 +7,20 @@ use std::vec::Vec;
 
 use nexus_mmio::fake::{Closures, Device, FakeBus, FakeMemory, FakeShared};
 use nexus_mmio::{ReadOnly, ReadWrite, Registers};
-use nexus_proto::disk::{Flush, Info, Read, Stats, Write};
+use nexus_proto::disk::{Attach, Flush, Info, Read, Stats, Write};
 use nexus_proto::{Operation, ReplyError, ServiceError, Text, Zero};
+use nexus_ring::{Completion, DONE, Driver, Submission, memory_len};
 use nexus_rt::abi::{Error, Handle, Message};
 use nexus_rt::host::{deliver, received};
-use nexus_rt::{Deadline, Service, drive};
+use nexus_rt::{Deadline, Service, Tell, drive};
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Order};
 use nexus_virtio::{Doorbell, Notices};
 
 use crate::config::LEN;
 use crate::engine::Engine;
 use crate::fake::{CONFIG, HEADS, Parts, Platter, SECTORS, parts};
-use crate::server::Server;
+use crate::requests::{ENTRIES, OPS};
+use crate::server::{Consumer, Server};
 
 const OWNER: u32 = 20;
 const OTHER: u32 = 21;
@@ -67,6 +69,14 @@ struct Bench {
 }
 
 fn bench() -> Bench {
+    bench_with(None, None)
+}
+
+/// With a consumer at a ring.
+fn bench_with(
+    ring: Option<Driver<Memory<ReadWrite>, ENTRIES>>,
+    consumer: Option<Consumer>,
+) -> Bench {
     let Parts { memory, device, platter, disk } = parts(CONFIG, Notices::EventIndex, Order::Oldest);
     let (doorbell, sleeps) = (device.doorbell(), Rc::new(RefCell::new(false)));
     let device = Rc::new(RefCell::new(device));
@@ -77,7 +87,7 @@ fn bench() -> Bench {
         sleeps: Rc::clone(&sleeps),
     };
     let regs = Registers::<_, LEN>::new(FakeBus::new(0x200, registered)).unwrap();
-    let server = Server::new(Engine::new(disk, None), regs, vec![OWNER], true);
+    let server = Server::new(Engine::new(disk, ring), regs, vec![OWNER], consumer, true);
     Bench { server, doorbell, platter, device, memory, sleeps }
 }
 
@@ -113,6 +123,56 @@ fn data_is_for_whom_it_is_permitted() {
     assert_eq!(Write::decode_reply(&done[1]).unwrap().len, 3);
     assert_eq!(Flush::decode_reply(&done[2]), Ok(()));
     assert_eq!(&bench.platter.bytes()[512..515], b"abc");
+}
+
+/// The consumer's own bit, and the other one's.
+const ASKS: u64 = 4;
+
+// attack 92 U: another attaches to the ring; denied, and nothing of the consumer's is dropped; broken: disk-attach-of-another
+#[test]
+fn the_ring_is_for_whom_init_gave_it() {
+    let len = memory_len(ENTRIES * 4096);
+    let memory = FakeMemory::new(len);
+    let mut asks = nexus_ring::Consumer::<_, ENTRIES>::new(memory.peer(0..len)).unwrap();
+    let driver = Driver::new(memory.part(0..len), OPS).unwrap();
+    let consumer = Consumer::new(OWNER, ASKS, Tell::new(Handle(5), 1));
+    let mut bench = bench_with(Some(driver), Some(consumer));
+    bench.server.tick();
+    let read = |id: u16| Submission { id, op: 0, len: 512, offset: 4096, arg: 3 };
+    *bench.sleeps.borrow_mut() = true;
+    asks.submit(read(1)).unwrap();
+    bench.server.notified(ASKS);
+    let denied = served(&mut bench, &[(OTHER, Attach {}.encode())]);
+    let error = ReplyError::Service(ServiceError::Denied);
+    assert_eq!(Attach::decode_reply(&denied[0]), Err(error));
+    bench.device.borrow_mut().run();
+    bench.memory.settle();
+    bench.server.interrupt();
+    let done = Completion { id: 1, status: DONE, len: 512 };
+    assert_eq!(asks.pop(), Ok(Some(done)));
+    // What its own last attachment asked for is nobody's.
+    asks.submit(read(2)).unwrap();
+    bench.server.notified(ASKS);
+    asks.restart();
+    let attached = served(&mut bench, &[(OWNER, Attach {}.encode())]);
+    assert_eq!(Attach::decode_reply(&attached[0]), Ok(()));
+    bench.device.borrow_mut().run();
+    bench.memory.settle();
+    bench.server.interrupt();
+    assert_eq!(asks.pop(), Ok(None));
+    // Other bits are not the consumer's.
+    asks.submit(read(3)).unwrap();
+    let reads = bench.platter.asked().len();
+    bench.server.notified(ASKS << 1);
+    bench.device.borrow_mut().run();
+    assert_eq!(bench.platter.asked().len(), reads);
+}
+
+#[test]
+fn without_a_ring_nobody_attaches() {
+    let denied = served(&mut bench(), &[(OWNER, Attach {}.encode())]);
+    let error = ReplyError::Service(ServiceError::Denied);
+    assert_eq!(Attach::decode_reply(&denied[0]), Err(error));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Who has the frames: whoever attached last.
 
 use alloc::vec;
+use core::mem;
 
-use nexus_abi::{Handle, Sender};
+use nexus_abi::Sender;
 use nexus_mmio::{Shared, SharedMut};
 use nexus_proto::ServiceError;
 use nexus_ring::{Misbehaved, Request};
-use nexus_rt::{sys, warn};
+use nexus_rt::{Tell, warn};
 
 use crate::mailbox::Mailbox;
 use crate::receive::Arrival;
@@ -21,29 +22,34 @@ pub enum Consumer<M> {
     /// By message.
     Messages(Mailbox),
     /// With rings.
-    Rings {
-        /// Service id of it.
-        owner: u32,
-        /// Its rings.
-        rings: Rings<M>,
-        /// What tells it of completions.
-        bell: Bell,
-    },
+    Rings(Ringed<M>),
+    /// Nobody: whoever had these rings did what no consumer does, and may attach anew.
+    Over(Ringed<M>),
 }
 
-/// A notification, and its bits.
+/// The one service that has rings, and they.
+#[derive(Debug)]
+pub struct Ringed<M> {
+    /// Its id.
+    pub owner: u32,
+    /// Its rings.
+    pub rings: Rings<M>,
+    /// What tells it of completions.
+    pub bell: Bell,
+}
+
+/// What tells a consumer, and how often it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bell {
-    notification: Handle,
-    bits: u64,
+    tell: Tell,
     rung: u64,
 }
 
 impl Bell {
-    /// These bits of `notification`.
+    /// Tells whom `tell` tells.
     #[must_use]
-    pub const fn new(notification: Handle, bits: u64) -> Bell {
-        Bell { notification, bits, rung: 0 }
+    pub const fn new(tell: Tell) -> Bell {
+        Bell { tell, rung: 0 }
     }
 
     /// How often it was rung.
@@ -55,7 +61,7 @@ impl Bell {
     fn ring(&mut self) {
         self.rung = self.rung.saturating_add(1);
         // With the notification its consumer is gone: nobody is to be told.
-        let _ = sys::signal(self.notification, self.bits);
+        let _ = self.tell.tell();
     }
 }
 
@@ -64,9 +70,9 @@ impl<M: SharedMut> Consumer<M> {
     #[must_use]
     pub const fn id(&self) -> u32 {
         match self {
-            Consumer::Nobody => 0,
+            Consumer::Nobody | Consumer::Over(_) => 0,
             Consumer::Messages(mailbox) => mailbox.owner().service_id,
-            Consumer::Rings { owner, .. } => *owner,
+            Consumer::Rings(ringed) => ringed.owner,
         }
     }
 
@@ -84,7 +90,7 @@ impl<M: SharedMut> Consumer<M> {
     /// Delivers a frame. False when there is no buffer for it.
     pub fn deliver<P: Shared>(&mut self, frame: &Arrival<'_, P>) -> bool {
         match self {
-            Consumer::Nobody => false,
+            Consumer::Nobody | Consumer::Over(_) => false,
             Consumer::Messages(mailbox) => {
                 let mut bytes = vec![0; frame.len()];
                 let room = mailbox.has_room() && frame.read(0, &mut bytes).is_ok();
@@ -93,7 +99,7 @@ impl<M: SharedMut> Consumer<M> {
                 }
                 room
             }
-            Consumer::Rings { rings, .. } => {
+            Consumer::Rings(Ringed { rings, .. }) => {
                 let delivered = rings.deliver(frame);
                 self.unless_misbehaved(delivered).unwrap_or(false)
             }
@@ -106,21 +112,21 @@ impl<M: SharedMut> Consumer<M> {
         card: &mut Transmitter<P, U, Option<Request>>,
         most: usize,
     ) -> bool {
-        let Consumer::Rings { rings, .. } = self else { return false };
+        let Consumer::Rings(Ringed { rings, .. }) = self else { return false };
         let sent = rings.send(card, most);
         self.unless_misbehaved(sent).unwrap_or(false)
     }
 
     /// The card is done with a frame: of a ring, or of a message.
     pub fn sent(&mut self, of: Option<Request>) {
-        if let (Consumer::Rings { rings, .. }, Some(request)) = (self, of) {
+        if let (Consumer::Rings(Ringed { rings, .. }), Some(request)) = (self, of) {
             rings.sent(request);
         }
     }
 
     /// After a batch: tells it what came, and what was sent, as far as it wants to know.
     pub fn ring(&mut self) {
-        let Consumer::Rings { rings, bell, .. } = self else { return };
+        let Consumer::Rings(Ringed { rings, bell, .. }) = self else { return };
         if rings.ring() {
             bell.ring();
         }
@@ -128,9 +134,26 @@ impl<M: SharedMut> Consumer<M> {
 
     /// Before waiting. False when there is something to send, and room for it.
     pub fn may_wait(&mut self, has_room: bool) -> bool {
-        let Consumer::Rings { rings, .. } = self else { return true };
+        let Consumer::Rings(Ringed { rings, .. }) = self else { return true };
         let may = rings.may_wait(has_room);
         self.unless_misbehaved(may).unwrap_or(true)
+    }
+
+    /// The rings, if it has any.
+    #[must_use]
+    pub const fn rings(&self) -> Option<&Ringed<M>> {
+        match self {
+            Consumer::Rings(ringed) | Consumer::Over(ringed) => Some(ringed),
+            Consumer::Nobody | Consumer::Messages(_) => None,
+        }
+    }
+
+    /// The rings, if it has any; they are its no more.
+    pub fn into_rings(self) -> Option<Ringed<M>> {
+        match self {
+            Consumer::Rings(ringed) | Consumer::Over(ringed) => Some(ringed),
+            Consumer::Nobody | Consumer::Messages(_) => None,
+        }
     }
 
     /// A consumer that misbehaves has no frames any more.
@@ -138,7 +161,8 @@ impl<M: SharedMut> Consumer<M> {
         result
             .inspect_err(|why| {
                 warn!("service {} is detached: {why}", self.id());
-                *self = Consumer::Nobody;
+                let ringed = mem::replace(self, Consumer::Nobody).into_rings();
+                *self = ringed.map_or(Consumer::Nobody, Consumer::Over);
             })
             .ok()
     }

@@ -3,11 +3,14 @@
 #![forbid(unsafe_code)]
 
 use nexus_abi::Role;
+use nexus_mmio::{ReadWrite, SharedMemory};
 use nexus_rt::{StartError, drive, owner, startup};
 use nexus_sysdesc::Description;
 use nexus_virtio::DeviceType;
 use virtionetd::config;
+use virtionetd::consumer::{Bell, Ringed};
 use virtionetd::receive::{self, Receiver};
+use virtionetd::rings::Rings;
 use virtionetd::server::Server;
 use virtionetd::transmit::{self, Transmitter};
 
@@ -29,6 +32,15 @@ fn main() -> Result<(), StartError> {
     let endpoint = start.serve()?;
     let line = owner::line(endpoint);
     let interrupts = line.is_some();
-    let mut server = Server::new(card.regs, config, input, output, interrupts, description);
+    let server = Server::new(card.regs, config, input, output, interrupts, description);
+    let mut server = server.with_rings(rings());
     Err(StartError::Kernel(drive(endpoint, line, &mut server)))
+}
+
+/// Its side of the rings with its consumer, if it was given memory that has room for both.
+fn rings() -> Option<Ringed<SharedMemory<ReadWrite>>> {
+    let (ring, memory) = owner::ring()?;
+    let rings = Rings::halves(memory);
+    let rings = rings.inspect_err(|error| nexus_rt::error!("no rings: {error}")).ok()?;
+    Some(Ringed { owner: ring.peer(), rings, bell: Bell::new(ring.tell()) })
 }

@@ -2,9 +2,9 @@
 
 use core::convert::Infallible;
 
-use nexus_mmio::{Shared, SharedMut, TooSmall};
+use nexus_mmio::{Shared, SharedMut, Split, TooSmall};
 use nexus_proto::net::{BAD_LENGTH, MAX_FRAME, RECEIVE, TRANSMIT};
-use nexus_ring::{DONE, Driver, Misbehaved, Ops, Request};
+use nexus_ring::{DONE, Driver, Misbehaved, Ops, PAGE, Request};
 
 use crate::receive::Arrival;
 use crate::transmit::Transmitter;
@@ -30,6 +30,26 @@ impl<M: SharedMut> Rings<M> {
         const FRAMES: Ops = Ops::of(&[TRANSMIT]);
         let receive = Driver::new(receive, BUFFERS)?;
         Ok(Rings { receive, transmit: Driver::new(transmit, FRAMES)? })
+    }
+
+    /// A new attachment with the same memory, which the consumer has just begun.
+    pub fn restart(&mut self) {
+        self.receive.restart();
+        self.transmit.restart();
+    }
+
+    /// The same, with memory of which each has half.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn halves(memory: M) -> Result<Rings<M>, TooSmall>
+    where
+        M: Split,
+    {
+        let has = memory.len();
+        let half = has / 2 / PAGE * PAGE;
+        let halves = memory.split(half).map_err(|_| TooSmall { has, needs: 2 * PAGE })?;
+        Rings::new(halves.0, halves.1)
     }
 
     /// Copies a frame to the next buffer, and completes it. False when there is none.

@@ -1,7 +1,9 @@
 //! The card as a service: requests, interrupts, and frames in both directions.
 
+use core::mem;
+
 use nexus_abi::Sender;
-use nexus_mmio::{Bus, Registers, Shared, SharedMut, TooSmall};
+use nexus_mmio::{Bus, Registers, Shared, SharedMut};
 use nexus_proto::net::{self, Card, Counters, Direction, Net, Request};
 use nexus_proto::{Operation, ServiceError, Text, Zero};
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, error, info};
@@ -9,11 +11,10 @@ use nexus_sysdesc::{Description, Permission};
 use nexus_virtio::{Misbehaved, acknowledge};
 
 use crate::config::{Config, REGISTERS};
-use crate::consumer::{Bell, Consumer};
+use crate::consumer::{Consumer, Ringed};
 use crate::frame::Dropped;
 use crate::mailbox::Mailbox;
 use crate::receive::Receiver;
-use crate::rings::Rings;
 use crate::transmit::Transmitter;
 
 /// Frames of each direction in a batch, for which there is one doorbell and one notification.
@@ -31,6 +32,8 @@ pub struct Server<B, P, U> {
     input: Receiver<P, U>,
     output: Transmitter<P, U, Option<nexus_ring::Request>>,
     consumer: Consumer<P>,
+    /// The rings of the one service that has any, while the frames are not its.
+    parked: Option<Ringed<P>>,
     description: Description,
     /// When to look at the card without an interrupt.
     next: Deadline,
@@ -50,25 +53,42 @@ impl<B: Bus, P: SharedMut, U: Shared> Server<B, P, U> {
         interrupts: bool,
         description: Description,
     ) -> Server<B, P, U> {
-        let (consumer, next, failed) = (Consumer::Nobody, Deadline::NEVER, false);
-        let mut server =
-            Server { regs, config, input, output, consumer, description, next, interrupts, failed };
+        let mut server = Server {
+            regs,
+            config,
+            input,
+            output,
+            consumer: Consumer::Nobody,
+            parked: None,
+            description,
+            next: Deadline::NEVER,
+            interrupts,
+            failed: false,
+        };
         server.turn();
         server
     }
 
-    /// Frames go through rings from now on: those of service `owner`, which is told by `bell`.
-    ///
-    /// # Errors
-    /// The memory has no room for the rings.
-    pub fn attach_rings(
-        &mut self,
-        owner: u32,
-        [receive, transmit]: [P; 2],
-        bell: Bell,
-    ) -> Result<(), TooSmall> {
-        let rings = Rings::new(receive, transmit)?;
-        self.attach(Consumer::Rings { owner, rings, bell });
+    /// The rings of the one service that has some; the frames are its when it attaches.
+    #[must_use]
+    pub fn with_rings(self, rings: Option<Ringed<P>>) -> Server<B, P, U> {
+        Server { parked: rings, ..self }
+    }
+
+    /// Frames go through rings from now on, in a new attachment of `sender`.
+    fn attach_rings(&mut self, sender: Sender) -> Result<(), ServiceError> {
+        let ringed = self.consumer.rings().or(self.parked.as_ref());
+        if ringed.is_none_or(|ringed| ringed.owner != sender.service_id) {
+            return Err(ServiceError::Denied);
+        }
+        // The last attachment is over before anything is moved: its indices are not those of this one.
+        let ringed = match self.parked.take() {
+            Some(parked) => Some(parked),
+            None => mem::replace(&mut self.consumer, Consumer::Nobody).into_rings(),
+        };
+        let mut ringed = ringed.ok_or(ServiceError::Denied)?;
+        ringed.rings.restart();
+        self.attach(Consumer::Rings(ringed));
         Ok(())
     }
 
@@ -95,7 +115,8 @@ impl<B: Bus, P: SharedMut, U: Shared> Server<B, P, U> {
         // What came before it is nobody's, and not its.
         self.turn();
         self.end_wait(ServiceError::BadState);
-        self.consumer = consumer;
+        let before = mem::replace(&mut self.consumer, consumer);
+        self.parked = before.into_rings().or(self.parked.take());
         self.turn();
     }
 
@@ -224,6 +245,10 @@ impl<B: Bus, P: SharedMut, U: Shared> Service for Server<B, P, U> {
                     self.attach(Consumer::Messages(Mailbox::new(sender)));
                 }
                 reply.answer(&op, may)
+            }
+            Request::AttachRings(op) => {
+                let attached = self.attach_rings(sender);
+                reply.answer(&op, attached)
             }
             Request::Send(op) => {
                 let sent = self.send(sender, &op.data);

@@ -5,17 +5,18 @@ use nexus_abi::{Handle, NO_DEADLINE};
 use nexus_mmio::ReadWrite;
 use nexus_mmio::fake::{FakeMemory, FakePeer};
 use nexus_proto::net::{
-    Attach, BAD_LENGTH, Info, MAX_FRAME, RECEIVE, Receive, Send, Stats, TRANSMIT,
+    Attach, AttachRings, BAD_LENGTH, Info, MAX_FRAME, RECEIVE, Receive, Send, Stats, TRANSMIT,
 };
 use nexus_proto::{Malformed, Operation, ReplyError};
 use nexus_ring::{Completion, DONE, Submission, memory_len};
-use nexus_rt::host;
+use nexus_rt::{Tell, host};
 use nexus_virtio::Notices;
 
 use super::*;
+use crate::consumer::{self, Bell};
 use crate::fake::{CONSUMER, FakeCard, FakeServer, MAC, STRANGER, description};
 use crate::mailbox::FRAMES;
-use crate::rings::ENTRIES;
+use crate::rings::{ENTRIES, Rings};
 
 fn card() -> (FakeCard, FakeServer) {
     let card = FakeCard::new(Notices::EventIndex);
@@ -280,14 +281,19 @@ impl Ringed {
         let [receive, transmit] =
             [0, 1].map(|at| nexus_ring::Consumer::new(memories[at].peer(0..len)).unwrap());
         let parts = [0, 1].map(|at| memories[at].part::<ReadWrite>(0..len));
-        server.attach_rings(CONSUMER.service_id, parts, Bell::new(Handle(5), 1)).unwrap();
+        let [first, second] = parts;
+        let (rings, bell) =
+            (Rings::new(first, second).unwrap(), Bell::new(Tell::new(Handle(5), 1)));
+        let owner = CONSUMER.service_id;
+        server = server.with_rings(Some(consumer::Ringed { owner, rings, bell }));
+        ask(&mut server, CONSUMER, AttachRings {}).unwrap();
         let [_, memory] = memories;
         Ringed { card, server, receive, transmit, memory }
     }
 
     fn rung(&self) -> u64 {
         match &self.server.consumer {
-            Consumer::Rings { bell, .. } => bell.rung(),
+            Consumer::Rings(ringed) => ringed.bell.rung(),
             _ => panic!("no rings"),
         }
     }
@@ -430,4 +436,49 @@ fn frames_of_a_ring_that_is_gone_come_back_to_nobody() {
         assert_eq!(send(&mut ringed.server, CONSUMER, &frame(60, 1)), Ok(()));
         ringed.card.run();
     }
+}
+
+// attack 92 U: another asks for the frames of the rings, or with none; denied, and they stay whose they were; broken: net-rings-of-another
+#[test]
+fn rings_are_for_whom_init_gave_them() {
+    let (_, mut server) = card();
+    assert_eq!(ask(&mut server, CONSUMER, AttachRings {}), refused(ServiceError::Denied));
+    let mut ringed = Ringed::new();
+    assert_eq!(ask(&mut ringed.server, STRANGER, AttachRings {}), refused(ServiceError::Denied));
+    ringed.buffer(0, 2048);
+    assert!(ringed.card.arrive(&frame(60, 1)));
+    ringed.server.interrupt();
+    assert_eq!(ringed.came().len(), 1);
+}
+
+#[test]
+fn rings_are_attached_anew() {
+    let mut ringed = Ringed::new();
+    // After one who takes the frames by messages, and after a lie.
+    ask(&mut ringed.server, CONSUMER, Attach {}).unwrap();
+    for _ in 0..2 {
+        ringed.receive.restart();
+        ringed.transmit.restart();
+        assert_eq!(ask(&mut ringed.server, CONSUMER, AttachRings {}), Ok(()));
+        ringed.buffer(3, 2048);
+        assert!(ringed.card.arrive(&frame(60, 1)));
+        ringed.server.interrupt();
+        assert_eq!(ringed.came().len(), 1);
+        ringed.submit(7, &frame(60, 2));
+        ringed.server.notified(1);
+        ringed.card.run();
+        ringed.server.interrupt();
+        assert_eq!(ringed.done().len(), 1);
+        ringed.memory.device_write(0, &1000_u16.to_le_bytes());
+        ringed.server.notified(1);
+        assert_eq!(ask(&mut ringed.server, STRANGER, Info {}).unwrap().consumer, 0);
+    }
+}
+
+#[test]
+fn each_ring_has_half_of_the_memory() {
+    let memory = FakeMemory::new(6 * 4096);
+    assert!(Rings::halves(memory.part::<ReadWrite>(0..6 * 4096)).is_ok());
+    let small = FakeMemory::new(8192);
+    assert!(Rings::halves(small.part::<ReadWrite>(0..4096)).is_err());
 }

@@ -87,6 +87,8 @@ pub struct AuditService {
     pub permissions: Vec<&'static str>,
     /// The policy line behind each of them.
     pub permits: Vec<AuditPermit>,
+    /// The memory that it shares with drivers, to ask them by.
+    pub rings: Vec<AuditRing>,
     /// Names of the devices that it will hold.
     pub owns: Vec<String>,
     /// Names of those whose interrupts it will receive.
@@ -169,6 +171,21 @@ pub struct AuditPermit {
     /// The permission.
     pub permission: &'static str,
     /// The name of the line.
+    pub rule: String,
+    /// Why, in the words of that line.
+    pub reason: String,
+}
+
+/// Memory that a service shares with a driver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditRing {
+    /// Service id of the driver.
+    pub driver: u32,
+    /// Its name.
+    pub driver_name: String,
+    /// Bytes of the memory.
+    pub bytes: u64,
+    /// The policy line that allows it.
     pub rule: String,
     /// Why, in the words of that line.
     pub reason: String,

@@ -1,15 +1,15 @@
 //! From an image to an audit.
 
 use super::model::{
-    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditSegment, AuditService,
-    AuditWindow, SCHEMA,
+    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditRing, AuditSegment,
+    AuditService, AuditWindow, SCHEMA,
 };
 use super::{reach, trust};
 use crate::image::hex;
 use anyhow::{Context, Result, anyhow, ensure};
 use nexus_loader::{Perm, Plan};
 use nexus_sysdesc::archive::{Archive, Entry, Kind, image_hash};
-use nexus_sysdesc::{Danger, Description, Device, Need, Permit, Rule, Service};
+use nexus_sysdesc::{Danger, Description, Device, Need, Permit, Ring, Rule, Service};
 
 /// Reads the audit out of an image.
 ///
@@ -95,6 +95,7 @@ fn audit_service(
         calls: callees.map(|callee| callee.name.clone()).collect(),
         permissions: service.permits.iter().map(|permit| permit.permission.name()).collect(),
         permits: service.permits.iter().map(audit_permit).collect(),
+        rings: service.rings.iter().map(|ring| audit_ring(description, ring)).collect(),
         owns: held.iter().map(|device| device.name.clone()).collect(),
         receives: lines.map(|request| request.device.name.clone()).collect(),
         danger: held.iter().map(|device| device.danger).max().map_or("none", Danger::name),
@@ -108,6 +109,17 @@ fn audit_permit(permit: &Permit) -> AuditPermit {
         permission: permit.permission.name(),
         rule: permit.id.clone(),
         reason: permit.reason.clone(),
+    }
+}
+
+fn audit_ring(description: &Description, ring: &Ring) -> AuditRing {
+    let driver = description.service(ring.server);
+    AuditRing {
+        driver: ring.server,
+        driver_name: driver.map_or_else(String::new, |driver| driver.name.clone()),
+        bytes: ring.bytes(),
+        rule: ring.id.clone(),
+        reason: ring.reason.clone(),
     }
 }
 

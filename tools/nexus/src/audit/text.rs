@@ -1,6 +1,6 @@
 //! An audit for people.
 
-use super::model::{Audit, AuditDevice, AuditWindow, rights_names};
+use super::model::{Audit, AuditDevice, AuditRing, AuditWindow, rights_names};
 use crate::columns::{NARROWEST, broken, row, section};
 use nexus_abi::Rights;
 use nexus_sysdesc::registers;
@@ -44,6 +44,10 @@ impl Audit {
                 "Why they may ask for it, in the words of the policy",
                 &permits,
             );
+        }
+        let rings = self.ring_rows();
+        if rings.len() > 1 {
+            section(&mut text, width, "Who shares memory with whom, to ask by, in bytes", &rings);
         }
         section(&mut text, width, "Who must be trusted, and with what", &self.trusted_rows());
         section(&mut text, width, "Who is trusted with all memory", &self.all_memory_rows());
@@ -132,6 +136,16 @@ impl Audit {
         let mut rows = vec![row(&["RULE", "REASON"])];
         for permit in self.services.iter().flat_map(|service| &service.permits) {
             rows.push(row(&[&permit.rule, &permit.reason]));
+        }
+        rows
+    }
+
+    fn ring_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&["DRIVER", "SHARES", "WITH", "RULE", "REASON"])];
+        for service in &self.services {
+            for AuditRing { driver_name, bytes, rule, reason, .. } in &service.rings {
+                rows.push(row(&[driver_name, &bytes.to_string(), &service.name, rule, reason]));
+            }
         }
         rows
     }

@@ -112,6 +112,7 @@ impl<'a> Compiler<'a> {
             restart: service.restart,
             must_prove: self.must_prove(service),
             permits: self.permits(service),
+            rings: self.rings(service)?,
         })
     }
 
@@ -144,6 +145,28 @@ impl<'a> Compiler<'a> {
         let mut permits: Vec<sysdesc::Permit> = permits.collect();
         permits.sort_by_key(|permit| permit.permission);
         permits
+    }
+
+    /// What the service asks for, and the line that allows just that.
+    fn rings(&self, service: &Service) -> Result<Vec<sysdesc::Ring>> {
+        let mut rings = Vec::new();
+        for ring in &service.rings {
+            let none = || format!("no line lets {} have {}", service.name.value, ring.with.value);
+            let mut lines = self.system.policy.shares.iter();
+            let line = lines.find(|line| {
+                (&line.subject.value, &line.with.value) == (&service.name.value, &ring.with.value)
+                    && line.pages.value == ring.pages.value
+            });
+            let line = line.with_context(none)?;
+            rings.push(sysdesc::Ring {
+                server: self.service_id(&ring.with).with_context(none)?,
+                pages: line.pages.value,
+                id: line.id.value.clone(),
+                reason: line.reason.clone(),
+            });
+        }
+        rings.sort_by_key(|ring| ring.server);
+        Ok(rings)
     }
 
     /// The lines about services and devices of this profile, numbered.

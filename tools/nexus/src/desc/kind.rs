@@ -99,6 +99,10 @@ kinds! {
     MissingBinary = "missing-binary",
     /// Two services that ask for one device.
     TwoOwners = "two-owners",
+    /// Two services that ask for a ring with one driver.
+    TwoConsumers = "two-consumers",
+    /// A ring with a service that the consumer does not call.
+    RingWithoutCall = "ring-without-call",
     /// Rights that no window can have, or that nobody can use.
     WindowRights = "window-rights",
     /// Of a device that reaches memory by itself, registers that nobody can be given, or all of them.

@@ -8,7 +8,7 @@
 use super::diagnostic::Diagnostic;
 use super::kind::Kind;
 use super::layers::{Layer, read_named_board};
-use super::model::{Allow, Permit, Policy, ProfileFile, Service, System};
+use super::model::{Allow, Permit, Policy, ProfileFile, Service, Share, System};
 use super::report::Reporter;
 use super::source::{At, Span};
 use super::suggest;
@@ -62,6 +62,7 @@ impl Parts {
             if ids.contains(&id.value) {
                 self.policy.allows.retain(|line| line.id.value != id.value);
                 self.policy.permits.retain(|line| line.id.value != id.value);
+                self.policy.shares.retain(|line| line.id.value != id.value);
             } else if !self.base {
                 refuse_removal(reporter, id, "policy line", &ids);
             }
@@ -84,6 +85,7 @@ impl Parts {
             self.policy.epoch = policy.epoch.unwrap_or(self.policy.epoch);
             self.policy.allows.extend(policy.allows);
             self.policy.permits.extend(policy.permits);
+            self.policy.shares.extend(policy.shares);
         }
     }
 }
@@ -100,19 +102,21 @@ fn refuse_removal(reporter: &Reporter, name: &At<String>, what: &str, names: &[S
 
 impl Policy {
     fn empty() -> Policy {
-        Policy { epoch: 1, shown: String::new(), allows: Vec::new(), permits: Vec::new() }
+        let (shown, allows) = (String::new(), Vec::new());
+        Policy { epoch: 1, shown, allows, permits: Vec::new(), shares: Vec::new() }
     }
 
     fn ids(&self) -> Vec<String> {
-        let allows = self.allows.iter().map(|line| line.id.value.clone());
-        allows.chain(self.permits.iter().map(|line| line.id.value.clone())).collect()
+        self.lines().map(|(id, ..)| id.value.clone()).collect()
     }
 
     /// Every line: its id, and its subject.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (&At<String>, &At<String>, &Span)> {
         let allows = self.allows.iter().map(|Allow { id, subject, span, .. }| (id, subject, span));
-        allows
-            .chain(self.permits.iter().map(|Permit { id, subject, span, .. }| (id, subject, span)))
+        let permits =
+            self.permits.iter().map(|Permit { id, subject, span, .. }| (id, subject, span));
+        let shares = self.shares.iter().map(|Share { id, subject, span, .. }| (id, subject, span));
+        allows.chain(permits).chain(shares)
     }
 }
 

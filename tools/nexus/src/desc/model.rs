@@ -167,6 +167,7 @@ pub(crate) struct Service {
     pub(crate) serves: bool,
     pub(crate) restart: Restart,
     pub(crate) asks: Vec<At<Permission>>,
+    pub(crate) rings: Vec<Ring>,
     pub(crate) must_prove: Vec<MustProve>,
     /// What it has beside that in a system that has certain other services.
     pub(crate) beside: Vec<Beside>,
@@ -197,6 +198,24 @@ pub(crate) struct Beside {
     pub(crate) service: At<String>,
     pub(crate) talks_to: Vec<At<String>>,
     pub(crate) must_prove: Vec<MustProve>,
+    /// A ring with it, where nobody else has one with it, and what is proved by that.
+    pub(crate) ring: Option<(Ring, Vec<MustProve>)>,
+}
+
+/// A request for memory that is shared with a driver, for a ring.
+#[derive(Clone, Debug)]
+pub(crate) struct Ring {
+    /// The driver.
+    pub(crate) with: At<String>,
+    /// Pages of all of the memory.
+    pub(crate) pages: At<u16>,
+}
+
+impl Ring {
+    /// `rings = [{ with = "virtioblkd", pages = 65 }]`.
+    pub(crate) fn toml(with: &str, pages: u16) -> String {
+        format!("rings = [{{ with = \"{with}\", pages = {pages} }}]")
+    }
 }
 
 /// A proof, and how many checks it rests on at least.
@@ -256,6 +275,7 @@ pub(crate) struct Policy {
     pub(crate) shown: String,
     pub(crate) allows: Vec<Allow>,
     pub(crate) permits: Vec<Permit>,
+    pub(crate) shares: Vec<Share>,
 }
 
 /// Lets a service receive a device.
@@ -284,6 +304,17 @@ pub(crate) struct Permit {
     pub(crate) id: At<String>,
     pub(crate) subject: At<String>,
     pub(crate) permission: At<Permission>,
+    pub(crate) reason: String,
+}
+
+/// Lets a service share memory with a driver, for a ring.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    pub(crate) span: Span,
+    pub(crate) id: At<String>,
+    pub(crate) subject: At<String>,
+    pub(crate) with: At<String>,
+    pub(crate) pages: At<u16>,
     pub(crate) reason: String,
 }
 

@@ -50,7 +50,9 @@ fn proofs_of<'a>(service: &'a Service, profile: &ProfileFile) -> Part<'a> {
 fn reasons(system: &System) -> Option<Part<'_>> {
     let policy = &system.policy;
     let allows = policy.allows.iter().map(|line| (&line.span, line.reason.len()));
-    let all = allows.chain(policy.permits.iter().map(|line| (&line.span, line.reason.len())));
+    let permits = policy.permits.iter().map(|line| (&line.span, line.reason.len()));
+    let shares = policy.shares.iter().map(|line| (&line.span, line.reason.len()));
+    let all = allows.chain(permits).chain(shares);
     let (place, _) = all.clone().next()?;
     Some(Part {
         place,

@@ -8,7 +8,7 @@ use super::diagnostic::Diagnostic;
 use super::files::{open, read_board};
 use super::kind::Kind;
 use super::layers::{Layer, read_layer};
-use super::model::{Beside, Device, ProfileFile, Service, System};
+use super::model::{Beside, Device, ProfileFile, Ring, Service, Share, System};
 use super::report::Reporter;
 use super::source::At;
 use nexus_proto::ids;
@@ -82,9 +82,24 @@ impl Tests {
         if let Some(policy) = &self.layer.policy {
             both.policy.allows.extend(policy.allows.iter().cloned());
             both.policy.permits.extend(policy.permits.iter().cloned());
+            let lines = policy.shares.iter().filter(|line| !self.is_left_out(line, &both));
+            let lines: Vec<Share> = lines.cloned().collect();
+            both.policy.shares.extend(lines);
         }
         both.profiles = vec![profile];
         both
+    }
+
+    /// True for a line about a ring that a service of the tests has beside certain others only, and
+    /// does not have in `both`.
+    fn is_left_out(&self, line: &Share, both: &System) -> bool {
+        let same = |ring: &Ring| ring.with.value == line.with.value;
+        let mut services = self.layer.services.iter();
+        let subject = services.find(|service| service.name.value == line.subject.value);
+        let beside = subject.into_iter().flat_map(|service| &service.beside);
+        let mut rings = beside.filter_map(|beside| beside.ring.as_ref());
+        let has = both.service(&line.subject).is_some_and(|one| one.rings.iter().any(same));
+        !has && rings.any(|(ring, _)| same(ring))
     }
 
     /// Reports what the tests need, and `own` does not have; true when it has everything.
@@ -117,7 +132,8 @@ impl Tests {
         let names = names.chain(self.devices.iter().map(|one| &one.name));
         let lines = self.layer.policy.iter().flat_map(|policy| {
             let allows = policy.allows.iter().map(|line| &line.id);
-            allows.chain(policy.permits.iter().map(|line| &line.id))
+            let permits = policy.permits.iter().map(|line| &line.id);
+            allows.chain(permits).chain(policy.shares.iter().map(|line| &line.id))
         });
         let wrong = names.chain(lines).filter(|name| !reserved::is_name(name));
         for name in wrong {
@@ -206,13 +222,25 @@ fn ids_text() -> String {
 /// A service of the tests, with what it has beside the services of `own` in `profile`.
 fn beside(service: &Service, own: &System, profile: &ProfileFile) -> Service {
     let mut service = service.clone();
-    for Beside { service: other, talks_to, must_prove } in std::mem::take(&mut service.beside) {
-        if own.service(&other).is_some() && !profile.leaves_out(&other) {
-            service.talks_to.extend(talks_to);
+    let beside = std::mem::take(&mut service.beside);
+    for Beside { service: other, talks_to, must_prove, ring } in beside {
+        if own.service(&other).is_none() || profile.leaves_out(&other) {
+            continue;
+        }
+        service.talks_to.extend(talks_to);
+        service.must_prove.extend(must_prove);
+        if let Some((ring, must_prove)) = ring.filter(|_| !has_consumer(own, profile, &other)) {
+            service.rings.push(ring);
             service.must_prove.extend(must_prove);
         }
     }
     service
+}
+
+/// Somebody in `own` has a ring with `driver`, in `profile`.
+fn has_consumer(own: &System, profile: &ProfileFile, driver: &str) -> bool {
+    let mut stays = own.services.iter().filter(|one| !profile.leaves_out(&one.name));
+    stays.any(|service| service.rings.iter().any(|ring| ring.with.value == driver))
 }
 
 /// A device of the tests, the last of its class.

@@ -109,6 +109,8 @@ pub enum Event {
     Clock,
     /// init had a device set up: what it reaches by itself is its own memory.
     Prepared,
+    /// init shares memory between two services.
+    Share,
 }
 
 /// What was decided, in a ledger entry.
@@ -271,6 +273,7 @@ impl fmt::Display for Event {
             Event::Drop => "drop",
             Event::Clock => "clock",
             Event::Prepared => "prepared",
+            Event::Share => "share",
         })
     }
 }

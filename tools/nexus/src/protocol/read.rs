@@ -123,6 +123,7 @@ fn event_named(name: &str) -> Option<Event> {
         "drop" => Event::Drop,
         "clock" => Event::Clock,
         "prepared" => Event::Prepared,
+        "share" => Event::Share,
         _ => return None,
     })
 }

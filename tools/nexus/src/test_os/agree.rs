@@ -46,7 +46,7 @@ impl Expected {
 /// The service that distributes: it keeps the parent of every window that it handed out.
 pub(super) const INIT: u32 = 1;
 /// The service that sets devices up: it holds the parents of those that reach memory by themselves.
-const BUSD: u32 = ids::BUSD;
+pub(super) const BUSD: u32 = ids::BUSD;
 /// Rights of which a parent kept by init may have no use itself: it is never mapped.
 pub(super) const DERIVE: u16 = 1 << 6;
 

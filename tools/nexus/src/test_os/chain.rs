@@ -51,7 +51,8 @@ fn writer(event: Event) -> u32 {
         | Event::Exit
         | Event::Revoke
         | Event::Drop
-        | Event::Prepared => INIT,
+        | Event::Prepared
+        | Event::Share => INIT,
     }
 }
 
@@ -111,6 +112,7 @@ fn code(event: Event) -> u64 {
         Event::Drop => 7,
         Event::Clock => 8,
         Event::Prepared => 9,
+        Event::Share => 10,
     }
 }
 

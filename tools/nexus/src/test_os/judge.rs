@@ -4,10 +4,11 @@ use super::agree::{self, Expected};
 use super::bus;
 use super::chain;
 use super::drive::{Ended, Run, Witness};
-use super::ledger::{self, Holding};
+use super::ledger::{self, Holding, Ring};
 use super::lines;
 use super::proofs;
 use super::registers;
+use super::rings;
 use crate::exit::Exit;
 use crate::protocol::{Entry, Event, Proof};
 use crate::witness::dma::Reach;
@@ -40,6 +41,8 @@ pub struct Expectation<'a> {
     pub proofs: &'a [Proof],
     /// Who may touch what, from the image.
     pub audit: &'a [Expected],
+    /// Who shares memory with whom, from the image.
+    pub rings: &'a [Ring],
     /// Every service, all of which live when the guest is read.
     pub services: &'a [u32],
     /// Physical memory of the kernel image.
@@ -147,6 +150,8 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
         &transcript.caps,
         expectation.name,
     ));
+    let shared = rings::differences(expectation.rings, &replay, &transcript.caps, expectation.name);
+    found.extend(shared);
     let Some(witness) = &run.witness else {
         found.push("the guest never asked to be read: no witness".to_owned());
         return found;
@@ -308,6 +313,7 @@ mod tests {
             &Expectation {
                 proofs: &[proof()],
                 audit: &audit,
+                rings: &[],
                 services: &[7],
                 kernel: &[],
                 virtio_id: &|device| (device == 3).then_some(4),

@@ -40,6 +40,19 @@ pub struct Memory {
     pub digest: u64,
 }
 
+/// Memory that two services share: a consumer, and a driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ring {
+    /// Service id of the consumer.
+    pub consumer: u32,
+    /// Service id of the driver.
+    pub driver: u32,
+    /// Bytes of the memory.
+    pub len: u64,
+    /// Rights of both (nexus-abi bits).
+    pub rights: u16,
+}
+
 impl Holding {
     fn of(entry: &Entry) -> Holding {
         Holding {
@@ -70,6 +83,8 @@ pub struct Replay {
     pub returned: BTreeSet<Holding>,
     /// Services that have ended, and their lives.
     pub ended: BTreeMap<u32, u32>,
+    /// Memory that two services share.
+    pub rings: BTreeSet<Ring>,
     /// What a true ledger cannot contain.
     pub errors: Vec<String>,
 }
@@ -89,7 +104,8 @@ pub fn replay(entries: &[Entry]) -> Replay {
     }
     let mut holdings: Vec<Holding> = state.live.iter().map(|live| live.holding).collect();
     holdings.sort_unstable();
-    Replay { holdings, returned: state.returned, ended: state.ended, errors: state.errors }
+    let State { returned, ended, rings, errors, .. } = state;
+    Replay { holdings, returned, ended, rings, errors }
 }
 
 #[derive(Clone, Copy)]
@@ -109,6 +125,7 @@ struct State {
     live: Vec<Live>,
     returned: BTreeSet<Holding>,
     ended: BTreeMap<u32, u32>,
+    rings: BTreeSet<Ring>,
     errors: Vec<String>,
 }
 
@@ -122,6 +139,7 @@ impl State {
             // What an ended service held comes back by a revoke of its own.
             Event::Boot | Event::Drop | Event::Clock => {}
             Event::Prepared => self.prepare(entry),
+            Event::Share => self.share(entry),
             Event::Exit => {
                 self.ended.insert(entry.subject, entry.incarnation);
             }
@@ -161,6 +179,15 @@ impl State {
         if self.prepared.insert(of(entry), Memory { pool, reach, digest }).is_some() {
             self.errors.push(format!("set up twice: {entry}"));
         }
+    }
+
+    /// A driver shares memory with one other, once.
+    fn share(&mut self, entry: &Entry) {
+        let Entry { subject: consumer, asker: driver, len, rights, .. } = *entry;
+        if self.rings.iter().any(|ring| ring.driver == driver) {
+            self.errors.push(format!("a driver shares memory twice: {entry}"));
+        }
+        self.rings.insert(Ring { consumer, driver, len, rights });
     }
 
     fn grant(&mut self, entry: &Entry, holding: Holding) {
@@ -381,5 +408,23 @@ mod tests {
     fn test_gap_and_empty_ledger_are_errors() {
         assert_eq!(replay(&[]).errors.len(), 1);
         assert_eq!(replay(&[entry(2, Event::Boot, 0, 0)]).errors.len(), 1);
+    }
+
+    // attack 92 H: memory that a driver shares twice, in the ledger; found
+    #[test]
+    fn test_a_driver_shares_memory_once() {
+        let share = |seq, consumer| Entry {
+            asker: 8,
+            len: 8192,
+            rights: 7,
+            ..entry(seq, Event::Share, consumer, 0)
+        };
+        let all = replay(&[share(1, 9)]);
+        let ring = Ring { consumer: 9, driver: 8, len: 8192, rights: 7 };
+        assert_eq!((all.rings, all.errors.len()), ([ring].into(), 0));
+        for consumer in [9, 10] {
+            let errors = replay(&[share(1, 9), share(2, consumer)]).errors;
+            assert!(errors.len() == 1 && errors[0].contains("shares memory twice"), "{errors:?}");
+        }
     }
 }

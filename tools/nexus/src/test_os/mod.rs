@@ -16,6 +16,7 @@ mod proofs;
 mod registers;
 mod renamed;
 mod report;
+mod rings;
 #[cfg(test)]
 mod rules_tests;
 mod session;
@@ -24,7 +25,7 @@ mod transcript;
 pub use agree::{Expected, differences};
 pub use drive::{Ended, Plan, Run, Until, Witness, run as drive};
 pub use judge::{Expectation, Judgement, code, judge};
-pub use ledger::{Holding, Replay, replay};
+pub use ledger::{Holding, Replay, Ring, replay};
 pub use production::Shipped;
 pub use renamed::renamed;
 pub use session::{Options, Session, TRANSCRIPT, fresh_nonce, parse_time, seed_from_environment};

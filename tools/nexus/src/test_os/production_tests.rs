@@ -6,7 +6,7 @@ use super::production::{hold, verdict};
 use super::transcript::Transcript;
 use crate::audit::{
     Audit, AuditDevice, AuditMemory, AuditPermit, AuditProgram, AuditQueue, AuditRefusal,
-    AuditSegment, AuditService, AuditWindow, MemoryTrust, SCHEMA, Trusted,
+    AuditRing, AuditSegment, AuditService, AuditWindow, MemoryTrust, SCHEMA, Trusted,
 };
 use crate::exit::Exit;
 use std::time::Duration;
@@ -26,6 +26,13 @@ fn service(id: u32, name: &str) -> AuditService {
         permits: vec![AuditPermit {
             permission: "view",
             rule: "permit-rngd-view".into(),
+            reason: "a test".into(),
+        }],
+        rings: vec![AuditRing {
+            driver: 8,
+            driver_name: "virtioblkd".into(),
+            bytes: 8192,
+            rule: "ring-rngd-virtioblkd".into(),
             reason: "a test".into(),
         }],
         owns: vec!["rng0".into()],
@@ -182,6 +189,21 @@ fn test_every_difference_between_what_is_judged_and_what_ships_is_found() {
         }),
         ("audit.services[rngd].permits[0].reason is", |audit| {
             audit.services[0].permits[0].reason.clear();
+        }),
+        ("audit.services[rngd].rings[0].driver is", |audit| {
+            audit.services[0].rings[0].driver += 1;
+        }),
+        ("audit.services[rngd].rings[0].driver_name is", |audit| {
+            audit.services[0].rings[0].driver_name.clear();
+        }),
+        ("audit.services[rngd].rings[0].bytes is", |audit| {
+            audit.services[0].rings[0].bytes += 1;
+        }),
+        ("audit.services[rngd].rings[0].rule is", |audit| {
+            audit.services[0].rings[0].rule.clear();
+        }),
+        ("audit.services[rngd].rings[0].reason is", |audit| {
+            audit.services[0].rings[0].reason.clear();
         }),
         ("audit.services[rngd].owns[0] is", |audit| audit.services[0].owns.clear()),
         ("audit.services[rngd].receives[0] is", |audit| audit.services[0].receives.clear()),

@@ -4,10 +4,10 @@ use super::agree::Expected;
 use super::drive::{self, Plan, Run, Until};
 use super::frames::Networks;
 use super::judge::{Expectation, Judgement, judge};
-use super::ledger::Memory;
+use super::ledger::{Memory, Ring};
 use super::production::{self, Shipped};
 use super::report;
-use crate::audit::AuditMemory;
+use crate::audit::{AuditMemory, AuditRing};
 use crate::build::Built;
 use crate::desc::{Checked, Expect};
 use crate::exit::Exit;
@@ -18,6 +18,7 @@ use crate::{audit, qemu};
 use anyhow::{Context, Result, bail};
 use nexus_sysdesc::Rule;
 use nexus_sysdesc::archive::HOST_READS;
+use nexus_sysdesc::bounds::WINDOW_RIGHTS;
 use nexus_sysdesc::layout::Layout;
 use std::env;
 use std::fs::{self, File};
@@ -133,6 +134,7 @@ impl Session {
         let expectation = Expectation {
             proofs: &proofs,
             audit: &audit,
+            rings: &expected_rings(&built.image)?,
             services: &services,
             kernel: &built.kernel_ranges()?,
             virtio_id: &virtio_id,
@@ -247,6 +249,20 @@ fn required_proofs(checked: &Checked) -> Vec<Proof> {
         })
     });
     proofs.collect()
+}
+
+fn expected_rings(image: &[u8]) -> Result<Vec<Ring>> {
+    let services = audit::of_image(image)?.services;
+    let rings = services.iter().flat_map(|consumer| {
+        let ring = |ring: &AuditRing| Ring {
+            consumer: consumer.id,
+            driver: ring.driver,
+            len: ring.bytes,
+            rights: WINDOW_RIGHTS.bits(),
+        };
+        consumer.rings.iter().map(ring)
+    });
+    Ok(rings.collect())
 }
 
 fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {

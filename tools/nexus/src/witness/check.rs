@@ -11,7 +11,7 @@ use std::ops::Range;
 /// `KindCode::DeviceMmio` as a number.
 pub const KIND_DEVICE: u64 = 5;
 /// `KindCode::Vmo` as a number.
-pub(super) const KIND_MEMORY: u64 = 4;
+pub const KIND_MEMORY: u64 = 4;
 
 /// What the guest said about itself, and what the host knows about the kernel.
 #[derive(Debug)]

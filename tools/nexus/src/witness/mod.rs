@@ -12,7 +12,7 @@ mod sv39;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Claims, KIND_DEVICE, check};
+pub use check::{Claims, KIND_DEVICE, KIND_MEMORY, check};
 pub use ram::Ram;
 pub use sv39::{Leaf, Space, walk};
 

@@ -3,12 +3,16 @@
 use alloc::vec::Vec;
 use core::fmt::Debug;
 
-use nexus_proto::disk::{Disk, DiskInfo, DiskStats, Flush, Info, Read, SECTOR, Stats, Write, can};
+use nexus_proto::disk::{
+    Attach, Disk, DiskInfo, DiskStats, Flush, Info, Read, SECTOR, Stats, Write, can, ring as wire,
+};
 use nexus_proto::{Operation, ServiceError, Text, Zero, ids};
-use nexus_rt::{CallError, Client, startup};
+use nexus_ring::{DONE, REFUSED, Refused, Submission};
+use nexus_rt::{CallError, Client, Ring, startup};
 
 use crate::check::{Check, Failure, ensure, passed, same};
 use crate::context::Context;
+use crate::proofs::ring::{self, Side};
 
 /// What is written at these sectors and read back: the first, one in the middle of a block, and the last.
 const BYTES: usize = 40;
@@ -69,6 +73,110 @@ pub(crate) fn read_back(context: &Context) -> Check {
     same("bytes", &(stats.written_bytes - before.written_bytes), &(3 * SECTOR))?;
     same("flushes", &(stats.flushes - before.flushes), &1)?;
     same("errors", &stats.errors, &0)
+}
+
+/// Requests by the ring that are under way at one time.
+const AT_ONCE: u16 = 32;
+/// Bytes of each.
+const PIECE: u32 = 4096;
+/// The first sector that is written by the ring.
+const FIRST: u64 = 32;
+
+/// A request whose data is at the place of its id, in the ring and on the disk.
+fn request(op: u8, id: u16) -> Submission {
+    let offset = u32::from(id) * PIECE;
+    Submission { id, op, len: PIECE, offset, arg: FIRST + u64::from(offset) / SECTOR }
+}
+
+/// Byte `at` of what is written by request `id`.
+fn byte(id: u16, at: usize) -> u8 {
+    (usize::from(id) * 37 + at * 11 + at / 97) as u8
+}
+
+/// What is written by the ring, all at once, is read back by it, all at once, and by messages.
+/// What cannot be is refused, and the device does not hear of it.
+pub(crate) fn by_ring(context: &Context) -> Check {
+    let (ring, memory) = ring::with(ids::VIRTIOBLKD)?;
+    let mut side = ring::side(memory)?;
+    ask(context, &Attach {})?;
+    let DiskInfo { sectors, .. } = ask(context, &Info {})?;
+    let end = request(wire::WRITE, AT_ONCE).arg;
+    ensure!(sectors >= end, "a disk of {sectors} sectors");
+    let before: DiskStats = ask(context, &Stats {})?;
+    for id in 0..AT_ONCE {
+        let bytes: Vec<u8> = (0..PIECE as usize).map(|at| byte(id, at)).collect();
+        side.write(u32::from(id) * PIECE, &bytes)?;
+    }
+    at_once(ring, &mut side, wire::WRITE)?;
+    one(ring, &mut side, Submission { op: wire::FLUSH, ..Submission::default() }, DONE)?;
+    for id in 0..AT_ONCE {
+        side.write(u32::from(id) * PIECE, &[0; PIECE as usize])?;
+    }
+    at_once(ring, &mut side, wire::READ)?;
+    for id in 0..AT_ONCE {
+        let mut bytes = [0; PIECE as usize];
+        side.read(u32::from(id) * PIECE, &mut bytes)?;
+        let right = bytes.iter().enumerate().all(|(at, seen)| *seen == byte(id, at));
+        ensure!(right, "request {id} does not read what was written");
+        let text = ask(context, &read(request(wire::READ, id).arg * SECTOR, 48))?;
+        let expected: Vec<u8> = (0..48).map(|at| byte(id, at)).collect();
+        same("the same by a message", &text.as_bytes(), &expected.as_slice())?;
+    }
+    let done: DiskStats = ask(context, &Stats {})?;
+    same("writes", &(done.writes - before.writes), &AT_ONCE.into())?;
+    same("reads", &(done.reads - before.reads), &(2 * u64::from(AT_ONCE)))?;
+    ring_refusals(ring, &mut side, sectors)?;
+    let after: DiskStats = ask(context, &Stats {})?;
+    same("what was done", &after, &done)
+}
+
+/// As many requests as are under way at one time; all are done.
+fn at_once(ring: Ring, side: &mut Side, op: u8) -> Check {
+    for id in 0..AT_ONCE {
+        side.submit(request(op, id)).map_err(refused_here)?;
+    }
+    ring::tell(ring, side)?;
+    let mut seen = 0_u64;
+    for _ in 0..AT_ONCE {
+        let done = ring::completed(ring, side)?;
+        same("status and length", &(done.status, done.len), &(DONE, PIECE))?;
+        seen |= 1 << done.id;
+    }
+    same("requests that were completed", &seen, &((1 << AT_ONCE) - 1))
+}
+
+/// One request, and how it must come out.
+fn one(ring: Ring, side: &mut Side, request: Submission, status: u8) -> Check {
+    side.submit(request).map_err(refused_here)?;
+    ring::tell(ring, side)?;
+    let done = ring::completed(ring, side)?;
+    same("id and status", &(done.id, done.status), &(request.id, status))
+}
+
+/// Sectors, lengths and operations that cannot be.
+fn ring_refusals(ring: Ring, side: &mut Side, sectors: u64) -> Check {
+    for op in [wire::READ, wire::WRITE] {
+        for (sector, len) in [
+            (sectors, 512),
+            (sectors - 1, 1024),
+            (u64::MAX, 512),
+            (u64::MAX - 1, 1024),
+            (0, 511),
+            (0, 1),
+            (0, 0),
+        ] {
+            let request = Submission { id: 63, op, len, offset: 0, arg: sector };
+            one(ring, side, request, wire::OUT_OF_RANGE)?;
+        }
+    }
+    for op in [5, 63, 64, u8::MAX] {
+        one(ring, side, request(op, 9), REFUSED)?;
+    }
+    Ok(())
+}
+
+fn refused_here(why: Refused) -> Failure {
+    Failure::new(format_args!("not submitted: {why:?}"))
 }
 
 /// Places and lengths that cannot be: the device does not hear of any.

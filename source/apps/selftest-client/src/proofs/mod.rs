@@ -16,6 +16,7 @@ mod policy;
 mod protect;
 mod random;
 mod register;
+mod ring;
 mod switch;
 mod window;
 
@@ -40,12 +41,35 @@ pub(crate) struct Proof {
     pub(crate) fact: &'static str,
     /// Establishes it, or says what was seen instead.
     pub(crate) check: fn(&Context) -> Check,
-    /// The service that it is about, where not every system has it.
-    about: Option<u32>,
+    about: About,
+}
+
+/// What a proof is about, where not every system has it.
+#[derive(Clone, Copy, Debug)]
+enum About {
+    /// What every system has.
+    All,
+    /// A service.
+    Service(u32),
+    /// A ring of this service with a driver, which has no other consumer.
+    Ring(u32),
+}
+
+impl About {
+    /// True when this system has it.
+    fn is_there(self, context: &Context) -> bool {
+        match self {
+            About::All => true,
+            About::Service(service) => context.has(service),
+            About::Ring(driver) => {
+                context.own_service().is_ok_and(|own| own.ring(driver).is_some())
+            }
+        }
+    }
 }
 
 const fn proof(id: &'static str, fact: &'static str, check: fn(&Context) -> Check) -> Proof {
-    Proof { id, fact, check, about: None }
+    Proof { id, fact, check, about: About::All }
 }
 
 const ALIVE: &[Proof] = &[
@@ -231,20 +255,27 @@ const ALIVE: &[Proof] = &[
         id: "random-differ",
         fact: "random bytes are as many as were asked for, and different each time",
         check: random::differ,
-        about: Some(ids::RNGD),
+        about: About::Service(ids::RNGD),
     },
     Proof {
         id: "disk-read-back",
         fact: "what is written to the disk is read back where it was written, and nowhere else",
         check: disk::read_back,
-        about: Some(ids::VIRTIOBLKD),
+        about: About::Service(ids::VIRTIOBLKD),
     },
     // attack 98 Q: read and write past the end of the disk, at offsets that wrap, across sectors, nothing at all; refused; broken: disk-range
     Proof {
         id: "disk-refuse-range",
         fact: "nothing is read or written that is not on the disk",
         check: disk::refusals,
-        about: Some(ids::VIRTIOBLKD),
+        about: About::Service(ids::VIRTIOBLKD),
+    },
+    // attack 92 Q: by the ring, sectors past the end and at places that wrap, lengths that are none, operations that there are not; refused, and the device does not hear of it
+    Proof {
+        id: "disk-ring",
+        fact: "what is written to the disk by a ring, 32 requests at once, is read back by it and by messages",
+        check: disk::by_ring,
+        about: About::Ring(ids::VIRTIOBLKD),
     },
     // attack 27 Q: name init and rngd in the message; denied by the kernel's stamp; broken: policyd-asker
     // attack 30 Q: ask policyd on behalf of others; denied, and recorded under who asked; broken: logd-permission
@@ -276,19 +307,25 @@ const ALIVE: &[Proof] = &[
         id: "net-refused",
         fact: "no frame goes out or comes in for whoever is not attached, and none of a wrong length goes out",
         check: net::refused,
-        about: Some(ids::VIRTIONETD),
+        about: About::Service(ids::VIRTIONETD),
     },
     Proof {
         id: "net-arp",
         fact: "a frame goes out to the network, and the answer comes to whoever sent it",
         check: net::arp,
-        about: Some(ids::VIRTIONETD),
+        about: About::Service(ids::VIRTIONETD),
     },
     Proof {
         id: "net-echo",
         fact: "frames of 42 to 1,514 bytes go out and come back, and not a byte of them is another",
         check: net::echo,
-        about: Some(ids::VIRTIONETD),
+        about: About::Service(ids::VIRTIONETD),
+    },
+    Proof {
+        id: "net-ring",
+        fact: "a frame goes out by a ring, and the answer comes into a buffer of another",
+        check: net::by_ring,
+        about: About::Ring(ids::VIRTIONETD),
     },
     proof(
         "console-paste",
@@ -314,7 +351,7 @@ const LAST: &[Proof] = &[
 
 /// Those that need everybody alive, as far as the system has whom they are about.
 pub(crate) fn with_everybody_alive(context: &Context) -> impl Iterator<Item = &'static Proof> + '_ {
-    ALIVE.iter().filter(|proof| proof.about.is_none_or(|service| context.has(service)))
+    ALIVE.iter().filter(|proof| proof.about.is_there(context))
 }
 
 /// Those after everything else.

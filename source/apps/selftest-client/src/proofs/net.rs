@@ -3,15 +3,19 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use nexus_mmio::Split;
 use nexus_proto::net::{
-    Attach, Card, Counters, Direction, Info, MAX_FRAME, Net, Receive, Send, Stats,
+    Attach, AttachRings, BAD_LENGTH, Card, Counters, Direction, Info, MAX_FRAME, Net, RECEIVE,
+    Receive, Send, Stats, TRANSMIT,
 };
 use nexus_proto::{ServiceError, Text, Zero, ids};
-use nexus_rt::{CallError, Client, Deadline, startup};
+use nexus_ring::{DONE, PAGE, Submission};
+use nexus_rt::{CallError, Client, Deadline, Ring, startup};
 use nexus_test::SAFETY_MS;
 
 use crate::check::{Check, Failure, ensure, in_time, same};
 use crate::context::Context;
+use crate::proofs::ring::{self, Side};
 
 /// This side, as QEMU's user network numbers its guest.
 const OWN: [u8; 4] = [10, 0, 2, 15];
@@ -74,6 +78,78 @@ pub(crate) fn echo(context: &Context) -> Check {
     let came = counters(context, client, Direction::In)?;
     ensure!(came.frames > LENGTHS.len() as u64, "{came:?}");
     same("frames in more than one buffer", &came.split, &0)
+}
+
+/// Bytes for each frame in a ring.
+const BUFFER: u32 = 2048;
+/// Buffers that are given at once.
+const BUFFERS: u16 = 32;
+
+/// The gateway says which address it has, all by rings: the request goes out of one, the answer comes into
+/// a buffer of the other.
+pub(crate) fn by_ring(context: &Context) -> Check {
+    let (ring, memory) = ring::with(ids::VIRTIONETD)?;
+    let half = ring.bytes() as usize / 2 / PAGE * PAGE;
+    let (receive, transmit) =
+        memory.split(half).map_err(|_| Failure::new("memory that has no halves"))?;
+    let (mut receive, mut transmit) = (ring::side(receive)?, ring::side(transmit)?);
+    let client = card()?;
+    context.ask(client, &AttachRings {})?;
+    let card = context.ask(client, &Info {})?;
+    same("who has the frames", &card.consumer, &context.own_id)?;
+    let lost = context.ask(client, &Receive { deadline: 0 }).map(|_| ());
+    let state = Err(CallError::Service(ServiceError::BadState));
+    same("frames by message", &lost, &state)?;
+    for id in 0..BUFFERS {
+        give(&mut receive, id)?;
+    }
+    ring::tell(ring, &mut receive)?;
+    let before = counters(context, client, Direction::Out)?;
+    let request = arp_request(&card);
+    transmit.write(0, &request)?;
+    submit(&mut transmit, 5, TRANSMIT, 0, request.len() as u32)?;
+    submit(&mut transmit, 6, TRANSMIT, 0, 13)?;
+    ring::tell(ring, &mut transmit)?;
+    let mut statuses = [0; 2];
+    for _ in 0..statuses.len() {
+        let done = ring::completed(ring, &mut transmit)?;
+        if let Some(status) = statuses.get_mut(usize::from(done.id.wrapping_sub(5))) {
+            *status = done.status + 1;
+        }
+    }
+    same("sent, and too short", &statuses, &[DONE + 1, BAD_LENGTH + 1])?;
+    let answer = arp_answer(ring, &mut receive)?;
+    same("for this card", &part(&answer, 0, 6), &&card.mac[..])?;
+    same("who answers", &part(&answer, 28, 4), &&GATEWAY[..])?;
+    same("whom", &part(&answer, 38, 4), &&OWN[..])?;
+    let after = counters(context, client, Direction::Out)?;
+    same("frames that went out", &(after.frames - before.frames), &1)
+}
+
+/// The next ARP packet that comes by the ring.
+fn arp_answer(ring: Ring, receive: &mut Side) -> Result<Vec<u8>, Failure> {
+    for _ in 0..OTHERS {
+        let done = ring::completed(ring, receive)?;
+        in_time!(done.status == DONE, "a buffer comes back with status {}", done.status);
+        let mut frame = vec![0; done.len as usize];
+        receive.read(u32::from(done.id) * BUFFER, &mut frame)?;
+        if frame.get(12..14) == Some(&ARP[..]) {
+            return Ok(frame);
+        }
+        give(receive, done.id)?;
+        ring::tell(ring, receive)?;
+    }
+    Err(Failure::new("others alone answer"))
+}
+
+/// Gives a buffer for a frame.
+fn give(receive: &mut Side, id: u16) -> Check {
+    submit(receive, id, RECEIVE, u32::from(id) * BUFFER, BUFFER)
+}
+
+fn submit(side: &mut Side, id: u16, op: u8, offset: u32, len: u32) -> Check {
+    let submitted = side.submit(Submission { id, op, len, offset, arg: 0 });
+    submitted.map_err(|why| Failure::new(format_args!("not submitted: {why:?}")))
 }
 
 /// Whoever is not attached has no frames, and no frame is shorter than its header or longer than the most.

@@ -18,6 +18,7 @@ use super::service::Starter;
 use crate::board::{Range, Tree, TreeError};
 use crate::init::{Init, Lines, Machine, Root};
 use crate::order::start_order;
+use crate::records::RingRecord;
 use crate::registry::Registry;
 
 /// Why init cannot do its work.
@@ -122,7 +123,9 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     at("binding ends of services", sys::endpoint_bind(endpoint, ends))?;
     become_service(&mut registry, block);
 
+    let rings = make_rings(&mut registry)?;
     let mut init = Init::new(registry, roots.clone(), Live::new(console, &roots));
+    init.rings = rings;
     init.lines = lines(block);
     init.locate(&board);
     let starter = Starter {
@@ -195,6 +198,26 @@ fn make_endpoints(registry: &mut Registry) -> Result<Handle, BootError> {
     }
     let record = registry.service(own).ok_or(BootError::NotInit(own))?;
     Ok(record.endpoint)
+}
+
+/// Memory for each ring, and what tells each service that has a part in one, all before the first one
+/// starts: they outlive all of them.
+fn make_rings(registry: &mut Registry) -> Result<Vec<RingRecord>, BootError> {
+    let rings = registry.description().rings();
+    let rings: Vec<(u32, u32, u16, u64)> =
+        rings.map(|(consumer, ring)| (consumer, ring.server, ring.pages, ring.bytes())).collect();
+    let mut made = Vec::with_capacity(rings.len());
+    for (consumer, server, pages, len) in rings {
+        let memory = at("memory for a ring", sys::vmo_create(pages.into()))?;
+        made.push(RingRecord { consumer, server, memory, len, recorded: false });
+        for id in [consumer, server] {
+            let Some(record) = registry.service_mut(id) else { continue };
+            if record.told == Handle::NONE {
+                record.told = at("notification of a ring", sys::notification_create())?;
+            }
+        }
+    }
+    Ok(made)
 }
 
 /// Init is a service like the others, but for who started it.

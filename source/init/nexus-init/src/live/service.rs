@@ -65,6 +65,9 @@ impl Starter<'_> {
 
         let mut block = self.block(init, service);
         self.give_endpoints(init, process, service, &mut block)?;
+        for cap in init.share(service.id, process)? {
+            push_cap(&mut block, cap)?;
+        }
         for need in &service.needs {
             let granted = init.give(service.id, process, need).ok_or(Failed::NoDevice)?;
             tell_pieces(&mut block, init, need.device, &granted)?;

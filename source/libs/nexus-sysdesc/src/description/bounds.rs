@@ -44,10 +44,20 @@ pub const MAX_SEGMENTS: usize = 8;
 pub const MAX_SEGMENT: u32 = 1 << 20;
 /// Most bytes of all memory that one device reaches: 16 MiB.
 pub const MAX_MEMORY: u64 = 1 << 24;
+/// Pages of the memory of a ring: one for what is in order, and one of data; what one memory object can
+/// have.
+pub const RING_PAGES: core::ops::RangeInclusive<u16> = 2..=512;
 /// Most microseconds between two deliveries of an interrupt line: a second.
 pub const MAX_INTERVAL: u32 = 1_000_000;
 /// What an owner can hold of its window.
 pub const WINDOW_RIGHTS: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
+
+/// Of [`MAX_HANDLES`], those for so many rings: the memory and who is told, of each, and what it is told
+/// by itself.
+#[must_use]
+pub const fn ring_handles(rings: usize) -> usize {
+    if rings == 0 { 0 } else { rings.saturating_mul(2).saturating_add(1) }
+}
 
 /// True for a well-formed name: `[a-z][a-z0-9-]*`, at most [`MAX_NAME`] bytes.
 #[must_use]

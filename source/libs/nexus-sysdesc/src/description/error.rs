@@ -88,6 +88,10 @@ problems! {
     UnknownService = "names a service that does not exist",
     /// It calls a service that has no endpoint, or itself.
     NotServed = "calls a service that has no endpoint",
+    /// A ring of more or fewer pages than there can be, or with a service that has one with it already.
+    BadRing = "has a ring that there cannot be",
+    /// Another service has a ring with the same driver.
+    SecondConsumer = "has a ring with a driver that another service has one with",
     /// A list is not strictly ascending.
     NotSorted = "has a list that is not strictly ascending",
     /// Another service needs the same device.

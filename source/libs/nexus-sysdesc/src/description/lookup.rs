@@ -1,6 +1,6 @@
 //! Finding things in a valid description.
 
-use super::{Description, Device, Need, Permission, Permit, Rule, Service};
+use super::{Description, Device, Need, Permission, Permit, Ring, Rule, Service};
 use crate::layout::Layout;
 
 impl Description {
@@ -51,15 +51,53 @@ impl Description {
         self.rules.get(usize::from(number).checked_sub(1)?)
     }
 
-    /// Identifier and reason of the policy line with this number: the rules, from 1, and after them
-    /// the permits, service by service.
+    /// Identifier and reason of the policy line with this number: the rules, from 1, after them
+    /// the permits, service by service, and after them the rings, likewise.
     #[must_use]
     pub fn line(&self, number: u16) -> Option<(&str, &str)> {
-        let index = usize::from(number).checked_sub(1)?;
+        self.lines().nth(usize::from(number).checked_sub(1)?)
+    }
+
+    /// Identifier and reason of every policy line, in the order of their numbers.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
         let rules = self.rules.iter().map(|rule| (rule.id.as_str(), rule.reason.as_str()));
         let permits = self.services.iter().flat_map(|service| &service.permits);
         let permits = permits.map(|permit| (permit.id.as_str(), permit.reason.as_str()));
-        rules.chain(permits).nth(index)
+        let rings = self.services.iter().flat_map(|service| &service.rings);
+        let rings = rings.map(|ring| (ring.id.as_str(), ring.reason.as_str()));
+        rules.chain(permits).chain(rings)
+    }
+
+    /// The number of the policy line that lets `consumer` share memory with `server`; absence is deny.
+    #[must_use]
+    pub fn line_of_ring(&self, consumer: u32, server: u32) -> Option<u16> {
+        let permits = self.services.iter().map(|service| service.permits.len()).sum();
+        let rings = self.rings().map(|(consumer, ring)| (consumer, ring.server));
+        let index = rings.take_while(|one| *one != (consumer, server)).count();
+        let number = self.rules.len().checked_add(permits)?.checked_add(index)?.checked_add(1)?;
+        self.service(consumer)?.ring(server)?;
+        u16::try_from(number).ok()
+    }
+
+    /// Every ring, and its consumer, by ascending consumer, then driver.
+    pub fn rings(&self) -> impl Iterator<Item = (u32, &Ring)> {
+        self.services.iter().flat_map(|one| one.rings.iter().map(|ring| (one.id, ring)))
+    }
+
+    /// The rings that a service has a part in, each with its peer. Bit n of what tells it is that of the
+    /// n-th: there are fewer than 63.
+    pub fn rings_of(&self, service: u32) -> impl Iterator<Item = (u32, &Ring)> {
+        self.rings().filter_map(move |(consumer, ring)| {
+            let peer = if consumer == service { ring.server } else { consumer };
+            [consumer, ring.server].contains(&service).then_some((peer, ring))
+        })
+    }
+
+    /// The bit by which a service is told of its ring with `peer`.
+    #[must_use]
+    pub fn ring_bit(&self, service: u32, peer: u32) -> Option<u64> {
+        let place = self.rings_of(service).position(|(other, _)| other == peer)?;
+        1u64.checked_shl(u32::try_from(place).ok()?)
     }
 
     /// The number of the policy line that lets `subject` have `permission`; absence is deny.
@@ -103,6 +141,12 @@ impl Service {
     #[must_use]
     pub fn permit(&self, permission: Permission) -> Option<&Permit> {
         self.permits.iter().find(|permit| permit.permission == permission)
+    }
+
+    /// The ring in which it is the consumer, with this driver.
+    #[must_use]
+    pub fn ring(&self, server: u32) -> Option<&Ring> {
+        self.rings.iter().find(|ring| ring.server == server)
     }
 
     /// True when it has `permission`.

@@ -2,7 +2,7 @@
 //! what they may ask of each other.
 //!
 //! The host tool makes it from the files under `system/`; init and policyd act on it. Requests
-//! ([`Need`]) and permissions ([`Rule`], [`Permit`]) stand apart: init asks for what a service
+//! ([`Need`]) and permissions ([`Rule`], [`Permit`], [`Ring`]) stand apart: init asks for what a service
 //! needs, and policyd answers from the rules alone.
 
 pub mod bounds;
@@ -23,7 +23,7 @@ pub use codec::MAX_LEN;
 pub use device::{Danger, Device, Says};
 pub use error::{DescError, Place, Problem};
 pub use queue::{Queue, Shape, are_queues};
-pub use rule::{Permission, Permit, Rule};
+pub use rule::{Permission, Permit, Ring, Rule};
 use serde::{Deserialize, Serialize};
 pub use service::{Need, Proof, Restart, Service};
 

@@ -52,6 +52,27 @@ pub struct Permit {
     pub reason: String,
 }
 
+/// Lets one service, the consumer, share memory with one driver, for a ring of requests and their data.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ring {
+    /// Service id of the driver.
+    pub server: u32,
+    /// Pages of all of the memory: of 4 KiB each.
+    pub pages: u16,
+    /// Its name in `policy.toml`.
+    pub id: String,
+    /// Why it is permitted, in the words of `policy.toml`.
+    pub reason: String,
+}
+
+impl Ring {
+    /// Bytes of the memory.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.pages).saturating_mul(nexus_abi::PAGE_SIZE)
+    }
+}
+
 /// What a service may ask of other services beyond what everyone may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Permission {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use nexus_abi::Rights;
 use serde::{Deserialize, Serialize};
 
-use super::{Permit, Queue};
+use super::{Permit, Queue, Ring};
 
 /// One program and what it is given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct Service {
     pub must_prove: Vec<Proof>,
     /// What it may ask of other services beyond what everyone may, by ascending permission.
     pub permits: Vec<Permit>,
+    /// The drivers that it shares memory with, to ask by a ring in it, by ascending driver.
+    pub rings: Vec<Ring>,
 }
 
 /// What a test run must see from a service.

@@ -2,8 +2,8 @@
 
 use super::bounds::{
     MAX_COMPATIBLE, MAX_DEVICES, MAX_FRAMES, MAX_HANDLES, MAX_INTERVAL, MAX_OBJECTS, MAX_PRIORITY,
-    MAX_PROOFS, MAX_REASON, MAX_RULES, MAX_SERVICES, MAX_STACK_PAGES, MAX_WINDOW, PAGE,
-    is_mask_for, is_name, is_proof, is_text, is_window_rights,
+    MAX_PROOFS, MAX_REASON, MAX_RULES, MAX_SERVICES, MAX_STACK_PAGES, MAX_WINDOW, PAGE, RING_PAGES,
+    is_mask_for, is_name, is_proof, is_text, is_window_rights, ring_handles,
 };
 use super::{
     Danger, DescError, Description, Device, Permission, Place, Problem, Profile, Queue, Rule, Says,
@@ -87,11 +87,13 @@ impl Description {
         self.check_needs(before, service)?;
         self.check_calls(service)?;
         self.check_permits(before, service)?;
+        self.check_rings(before, service)?;
         self.check_proofs(service)
     }
 
     fn check_needs(&self, before: &[Service], service: &Service) -> Result<(), Problem> {
         let handles = service.needs.len().saturating_add(service.talks_to.len());
+        let handles = handles.saturating_add(ring_handles(self.rings_of(service.id).count()));
         require(handles <= MAX_HANDLES, Problem::TooMany)?;
         let sorted = service.needs.is_sorted_by(|one, next| one.device < next.device);
         require(sorted, Problem::NotSorted)?;
@@ -129,6 +131,25 @@ impl Description {
             let is_rule = self.rules.iter().any(|rule| rule.id == permit.id);
             require(same == 1 && !is_rule, Problem::NameTaken)?;
             require(is_text(&permit.reason, MAX_REASON), Problem::BadText)?;
+        }
+        Ok(())
+    }
+
+    fn check_rings(&self, before: &[Service], service: &Service) -> Result<(), Problem> {
+        let sorted = service.rings.is_sorted_by(|one, next| one.server < next.server);
+        require(sorted, Problem::NotSorted)?;
+        for ring in &service.rings {
+            // It serves, and is another.
+            require(service.talks_to.contains(&ring.server), Problem::NotServed)?;
+            require(RING_PAGES.contains(&ring.pages), Problem::BadRing)?;
+            let server = self.service(ring.server).ok_or(Problem::UnknownService)?;
+            require(server.ring(service.id).is_none(), Problem::BadRing)?;
+            let taken = before.iter().any(|other| other.ring(ring.server).is_some());
+            require(!taken, Problem::SecondConsumer)?;
+            require(is_name(&ring.id), Problem::BadName)?;
+            let lines = self.lines().filter(|(id, _)| *id == ring.id);
+            require(lines.count() == 1, Problem::NameTaken)?;
+            require(is_text(&ring.reason, MAX_REASON), Problem::BadText)?;
         }
         Ok(())
     }

@@ -37,6 +37,7 @@ pub(crate) fn service(id: u32, name: &str) -> Service {
         restart: Restart::Never,
         must_prove: vec![],
         permits: vec![],
+        rings: vec![],
     }
 }
 

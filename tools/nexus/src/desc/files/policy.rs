@@ -3,8 +3,9 @@
 use super::lines::{read_interval, read_irq, read_registers};
 use super::queues::read_queues;
 use super::rights::read_rights;
+use super::service::{PAGES, WITH};
 use crate::desc::kind::Kind;
-use crate::desc::model::{Allow, Permit};
+use crate::desc::model::{Allow, Permit, Share};
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
@@ -14,6 +15,7 @@ use std::sync::Arc;
 const EPOCH: Key = key("epoch", "1");
 const ALLOW: Key = key("allow", "[]");
 const PERMIT: Key = key("permit", "[]");
+const RING: Key = key("ring", "[]");
 const ID: Key = key("id", "\"allow-rngd-rng0\"");
 const SUBJECT: Key = key("subject", "\"rngd\"");
 const DEVICE: Key = key("device", "\"rng0\"");
@@ -29,6 +31,7 @@ pub(crate) struct PolicyFile {
     pub(crate) epoch: Option<u32>,
     pub(crate) allows: Vec<Allow>,
     pub(crate) permits: Vec<Permit>,
+    pub(crate) shares: Vec<Share>,
     /// What lines that could not be read whole may give.
     pub(crate) unread: Vec<(Option<String>, Option<String>)>,
 }
@@ -49,8 +52,10 @@ pub(crate) fn read_policy(reporter: &Reporter, source: &Arc<Source>, extends: bo
     let allows = allows.filter_map(|line| read_allow(line, &mut unread)).collect();
     let permits = table.tables(PERMIT, "[[permit]]").into_iter();
     let permits = permits.filter_map(|line| read_permit(line, &mut unread)).collect();
+    let shares = table.tables(RING, "[[ring]]").into_iter();
+    let shares = shares.filter_map(|line| read_share(line, &mut unread)).collect();
     table.finish();
-    PolicyFile { epoch, allows, permits, unread }
+    PolicyFile { epoch, allows, permits, shares, unread }
 }
 
 fn value<T: Clone>(read: Option<&At<T>>) -> Option<T> {
@@ -133,6 +138,31 @@ fn read_permit(
     let line = (|| {
         let reason = reason?.value;
         Some(Permit { span, id: id?, subject: subject?, permission: permission?, reason })
+    })();
+    if line.is_none() {
+        unread.push(given);
+    }
+    line
+}
+
+fn read_share(
+    mut table: Table<'_>,
+    unread: &mut Vec<(Option<String>, Option<String>)>,
+) -> Option<Share> {
+    for needed in [ID, SUBJECT, WITH, PAGES, REASON] {
+        table.must_have(needed);
+    }
+    let span = table.span.clone();
+    let id = table.name(ID);
+    let subject = table.string(SUBJECT);
+    let with = table.string(WITH);
+    let pages = table.number(PAGES, bounds::RING_PAGES);
+    let reason = table.text(REASON, bounds::MAX_REASON);
+    table.finish();
+    let given = (value(subject.as_ref()), value(with.as_ref()));
+    let line = (|| {
+        let reason = reason?.value;
+        Some(Share { span, id: id?, subject: subject?, with: with?, pages: pages?, reason })
     })();
     if line.is_none() {
         unread.push(given);

@@ -6,7 +6,7 @@ use super::queues::read_queues;
 use super::rights::read_rights;
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
-use crate::desc::model::{Beside, Binary, Budget, Need, Service};
+use crate::desc::model::{Beside, Binary, Budget, MustProve, Need, Ring, Service};
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
@@ -31,6 +31,11 @@ const TALKS_TO: Key = key("talks-to", "[\"logd\"]");
 const SERVES: Key = key("serves", "true");
 const RESTART: Key = key("restart", "\"never\"");
 const ASKS: Key = key("asks", "[\"view\"]");
+const RINGS: Key = key("rings", "[{ with = \"virtioblkd\", pages = 65 }]");
+const RING: Key = key("ring", "{ pages = 65 }");
+/// The driver, and the pages, of a ring.
+pub(super) const WITH: Key = key("with", "\"virtioblkd\"");
+pub(super) const PAGES: Key = key("pages", "65");
 const WHERE: Key = key("where", "{ rngd = { talks-to = [\"rngd\"] } }");
 const MUST_PROVE: Key = key("must-prove", "[\"mmio-window-mapped\"]");
 
@@ -87,6 +92,8 @@ fn read_keys(
     let serves = table.boolean(SERVES).is_some_and(|serves| serves.value);
     let restart = table.choice(RESTART, "a way to restart", &[("never", Restart::Never)]);
     let asks = table.choices(ASKS, "a permission", &permissions);
+    let rings = table.tables(RINGS, "an entry of `rings`").into_iter().filter_map(read_ring);
+    let rings = rings.collect();
     let must_prove = table.proofs(MUST_PROVE).into_iter();
     let must_prove = must_prove.filter(|proof| check_proof(reporter, &proof.name));
     let here = table.span.clone();
@@ -104,6 +111,7 @@ fn read_keys(
         serves,
         restart: restart.map_or(Restart::Never, |restart| restart.value),
         asks,
+        rings,
         must_prove: must_prove.collect(),
         beside: beside.unwrap_or_default(),
     })
@@ -132,12 +140,40 @@ fn read_budget(mut table: Table<'_>) -> Option<Budget> {
 fn read_where(table: Table<'_>, reporter: &Reporter) -> Vec<Beside> {
     let read = |(service, mut table): (At<String>, Table<'_>)| {
         let talks_to = table.words(TALKS_TO);
-        let must_prove = table.proofs(MUST_PROVE).into_iter();
+        let must_prove = read_proofs(&mut table, reporter);
+        let ring = table.table(RING, "`ring`");
+        let ring = ring.and_then(|ring| read_ring_beside(ring, &service, reporter));
         table.finish();
-        let must_prove = must_prove.filter(|proof| check_proof(reporter, &proof.name));
-        Beside { service, talks_to, must_prove: must_prove.collect() }
+        Beside { service, talks_to, must_prove, ring }
     };
     table.tables_by_name("a table in [where]").into_iter().map(read).collect()
+}
+
+fn read_proofs(table: &mut Table<'_>, reporter: &Reporter) -> Vec<MustProve> {
+    let must_prove = table.proofs(MUST_PROVE).into_iter();
+    must_prove.filter(|proof| check_proof(reporter, &proof.name)).collect()
+}
+
+/// A ring with the service that the table above is called by.
+fn read_ring_beside(
+    mut table: Table<'_>,
+    with: &At<String>,
+    reporter: &Reporter,
+) -> Option<(Ring, Vec<MustProve>)> {
+    table.must_have(PAGES);
+    let pages = table.number(PAGES, bounds::RING_PAGES);
+    let must_prove = read_proofs(&mut table, reporter);
+    table.finish();
+    Some((Ring { with: with.clone(), pages: pages? }, must_prove))
+}
+
+fn read_ring(mut table: Table<'_>) -> Option<Ring> {
+    table.must_have(WITH);
+    table.must_have(PAGES);
+    let with = table.string(WITH);
+    let pages = table.number(PAGES, bounds::RING_PAGES);
+    table.finish();
+    Some(Ring { with: with?, pages: pages? })
 }
 
 fn read_need(mut table: Table<'_>) -> Option<Need> {

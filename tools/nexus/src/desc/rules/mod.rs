@@ -12,6 +12,7 @@ mod profiles;
 mod proofs;
 mod qemu;
 mod queues;
+mod rings;
 mod services;
 
 use super::model::System;
@@ -29,5 +30,6 @@ pub(crate) fn check(system: &System, reporter: &Reporter) {
     calls::check(system, reporter);
     policy::check(system, reporter);
     permits::check(system, reporter);
+    rings::check(system, reporter);
     profiles::check(system, reporter);
 }

@@ -10,14 +10,14 @@ use crate::desc::report::Reporter;
 use crate::desc::suggest;
 use nexus_abi::Rights;
 use nexus_proto::ids;
-use nexus_sysdesc::bounds::{MAX_HANDLES, WINDOW_RIGHTS};
+use nexus_sysdesc::bounds::{MAX_HANDLES, WINDOW_RIGHTS, ring_handles};
 
 pub(super) fn check(system: &System, reporter: &Reporter) {
     check_init(system, reporter);
     check_authorities(system, reporter);
     for service in &system.services {
         programs::check(service, reporter);
-        check_handles(service, reporter);
+        check_handles(system, service, reporter);
         check_budget(system, service, reporter);
         for (index, need) in service.needs.iter().enumerate() {
             check_need(system, service, index, need, reporter);
@@ -116,11 +116,14 @@ fn check_authorities(system: &System, reporter: &Reporter) {
     }
 }
 
-fn check_handles(service: &Service, reporter: &Reporter) {
-    let count = service.needs.len() + service.talks_to.len();
+fn check_handles(system: &System, service: &Service, reporter: &Reporter) {
+    let consumers = system.services.iter().flat_map(|one| &one.rings);
+    let serves = consumers.filter(|ring| ring.with.value == service.name.value).count();
+    let rings = ring_handles(service.rings.len() + serves);
+    let count = service.needs.len() + service.talks_to.len() + rings;
     if count > MAX_HANDLES {
         let message = format!(
-            "{} has {count} devices and services to call, more than it can be told of",
+            "{} has {count} devices, services to call and parts of rings, more than it can be told of",
             service.name.value
         );
         let fix = format!("leave at most {MAX_HANDLES}");

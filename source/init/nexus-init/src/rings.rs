@@ -1,0 +1,89 @@
+//! Giving two services the memory that they share.
+
+use alloc::vec::Vec;
+
+use nexus_abi::{Error, Handle, Rights, Role, StartupCap};
+use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::policy::NO_RULE;
+use nexus_proto::{Asker, Subject};
+
+use crate::init::{Init, Machine};
+use crate::records::RingRecord;
+
+/// Rights of both services on the memory: none to pass it on, and none to execute it.
+pub(crate) const SHARED: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
+/// Rights of a service on what tells it of its rings: a line is bound to it, too.
+const TOLD: Rights = Rights::RECV.union(Rights::SEND);
+
+impl<M: Machine> Init<M> {
+    /// Gives a service its part of every ring of the description: the memory, what tells its peer, and what
+    /// tells it. A ring that is not recorded is given to nobody.
+    ///
+    /// # Errors
+    /// As `cap_install`.
+    pub fn share(&mut self, service: u32, process: Handle) -> Result<Vec<StartupCap>, Error> {
+        let peers = self.registry.description().rings_of(service).map(|(peer, _)| peer);
+        let peers: Vec<u32> = peers.collect();
+        let mut caps = Vec::new();
+        for peer in peers {
+            let Some(ring) = self.recorded(service, peer) else { continue };
+            let description = self.registry.description();
+            let (own, others) =
+                (description.ring_bit(service, peer), description.ring_bit(peer, service));
+            let peer_told = self.registry.service(peer).map_or(Handle::NONE, |peer| peer.told);
+            let memory = self.machine.cap_install(process, ring.memory, SHARED)?;
+            let tell = self.machine.cap_install(process, peer_told, Rights::SEND)?;
+            caps.push(cap(Role::Ring, peer, memory, own.unwrap_or(0), ring.len));
+            caps.push(cap(Role::Tell, peer, tell, others.unwrap_or(0), 0));
+        }
+        if !caps.is_empty() {
+            let told = self.registry.service(service).map_or(Handle::NONE, |service| service.told);
+            let told = self.machine.cap_install(process, told, TOLD)?;
+            caps.push(cap(Role::Told, 0, told, 0, 0));
+        }
+        Ok(caps)
+    }
+
+    /// The ring of these two, once it is in the ledger.
+    fn recorded(&mut self, one: u32, other: u32) -> Option<RingRecord> {
+        let both = |ring: &RingRecord| {
+            [(one, other), (other, one)].contains(&(ring.consumer, ring.server))
+        };
+        let index = self.rings.iter().position(both)?;
+        let ring = *self.rings.get(index)?;
+        if ring.recorded {
+            return Some(ring);
+        }
+        let (consumer, server) =
+            (self.registry.name(ring.consumer), self.registry.name(ring.server));
+        if self.machine.record(&self.share_entry(&ring)).is_none() {
+            nexus_rt::warn!("{consumer} and {server} share no memory: it is not recorded");
+            return None;
+        }
+        nexus_rt::debug!("{consumer} and {server} share {} bytes", ring.len);
+        let ring = self.rings.get_mut(index)?;
+        ring.recorded = true;
+        Some(*ring)
+    }
+
+    /// The record of a ring, which is that of no one life of its consumer.
+    fn share_entry(&self, ring: &RingRecord) -> Entry {
+        let description = self.registry.description();
+        Entry {
+            rights: SHARED.bits(),
+            rule: description.line_of_ring(ring.consumer, ring.server).unwrap_or(NO_RULE),
+            len: ring.len,
+            epoch: description.epoch,
+            asker: Asker::new(ring.server),
+            ..Entry::about(
+                Event::Share,
+                Outcome::Allow,
+                Subject { id: ring.consumer, incarnation: 0 },
+            )
+        }
+    }
+}
+
+fn cap(role: Role, index: u32, handle: Handle, base: u64, len: u64) -> StartupCap {
+    StartupCap { role: role.code(), index, handle: handle.0, base, len }
+}

@@ -1,0 +1,144 @@
+//! Memory that two services share.
+
+use nexus_abi::{Error, KindCode, Role, StartupCap};
+use nexus_proto::log::{Event, Outcome};
+use nexus_proto::{Asker, Subject};
+use nexus_sysdesc::Ring;
+
+use super::*;
+use crate::records::RingRecord;
+use crate::testing::Cap;
+
+const NSH_PROCESS: Handle = Handle(90);
+const MEMORY: Handle = Handle(3000);
+const LEN: u64 = 65 * 4096;
+const TOLD: u64 = 3100;
+
+/// The shell has rings with rngd, number 7, and busd, number 11.
+fn ringed() -> Init<Fake> {
+    let mut description = description(&SHELL);
+    let ring = |server: u32| Ring {
+        server,
+        pages: 65,
+        id: format!("ring-{server}"),
+        reason: "a test".into(),
+    };
+    let nsh = description.services.iter_mut().find(|service| service.id == 10).unwrap();
+    (nsh.talks_to, nsh.rings) = (vec![7, 11], vec![ring(7), ring(11)]);
+    description.validate().unwrap();
+    let mut init = started_as(description);
+    let object = |kind, handle, rights| Cap {
+        holder: None,
+        kind,
+        rights,
+        base: 0,
+        len: if kind == KindCode::Vmo { LEN } else { 0 },
+        limit: None,
+        parent: None,
+        handle,
+    };
+    for server in [7, 11] {
+        let (consumer, memory, recorded) = (10, Handle(MEMORY.0 + u64::from(server)), false);
+        init.rings.push(RingRecord { consumer, server, memory, len: LEN, recorded });
+        init.machine.caps.push(object(KindCode::Vmo, memory, Rights::all()));
+    }
+    for id in [7, 10, 11] {
+        let told = Handle(TOLD + u64::from(id));
+        init.registry.service_mut(id).unwrap().told = told;
+        init.machine.caps.push(object(KindCode::Notification, told, Rights::all()));
+    }
+    init
+}
+
+/// Of each entry: its role, index, base and bytes; and of which capability of init its handle is a child,
+/// with which rights.
+fn told(init: &Init<Fake>, caps: &[StartupCap]) -> Vec<(u32, u32, u64, u64, Handle, Rights)> {
+    let of = |cap: &StartupCap| {
+        let known = init.machine.cap(Handle(cap.handle)).unwrap();
+        (cap.role, cap.index, cap.base, cap.len, known.parent.unwrap(), known.rights)
+    };
+    caps.iter().map(of).collect()
+}
+
+const SHARED: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
+const BOTH: Rights = Rights::SEND.union(Rights::RECV);
+
+// attack 92 U: whoever has memory of a ring passes it on, or runs what is in it; it has no right to; broken: init-ring-rights
+#[test]
+fn both_are_given_the_memory_and_what_tells_the_other() {
+    let mut init = ringed();
+    let (ring, tell, own) = (Role::Ring.code(), Role::Tell.code(), Role::Told.code());
+    let part = |id: u64| Handle(MEMORY.0 + id);
+    let bell = |id: u64| Handle(TOLD + id);
+    let caps = init.share(7, RNGD).unwrap();
+    let expected = [
+        (ring, 10, 1, LEN, part(7), SHARED),
+        (tell, 10, 1, 0, bell(10), Rights::SEND),
+        (own, 0, 0, 0, bell(7), BOTH),
+    ];
+    assert_eq!(told(&init, &caps), expected);
+    let caps = init.share(10, NSH_PROCESS).unwrap();
+    let expected = [
+        (ring, 7, 1, LEN, part(7), SHARED),
+        (tell, 7, 1, 0, bell(7), Rights::SEND),
+        (ring, 11, 2, LEN, part(11), SHARED),
+        (tell, 11, 1, 0, bell(11), Rights::SEND),
+        (own, 0, 0, 0, bell(10), BOTH),
+    ];
+    assert_eq!(told(&init, &caps), expected);
+    let caps = init.share(11, BUSD).unwrap();
+    assert_eq!(told(&init, &caps)[1], (tell, 10, 2, 0, bell(10), Rights::SEND));
+    assert_eq!(init.share(8, Handle(80)).unwrap().len(), 0, "it has no ring");
+}
+
+#[test]
+fn each_ring_is_recorded_once() {
+    let mut init = ringed();
+    init.share(7, RNGD).unwrap();
+    init.share(10, NSH_PROCESS).unwrap();
+    init.share(11, BUSD).unwrap();
+    let records: Vec<_> = init.machine.ledger.iter().collect();
+    let about: Vec<_> = records
+        .iter()
+        .map(|entry| (entry.event, entry.outcome, entry.subject, entry.asker))
+        .collect();
+    let nsh = Subject { id: 10, incarnation: 0 };
+    let share = |driver| (Event::Share, Outcome::Allow, nsh, Asker::new(driver));
+    assert_eq!(about, [share(7), share(11)]);
+    let description = init.registry.description();
+    let lines = records.iter().map(|entry| description.line(entry.rule).unwrap().0);
+    assert!(lines.eq(["ring-7", "ring-11"]));
+    assert!(records.iter().all(|entry| (entry.len, entry.rights) == (LEN, SHARED.bits())));
+}
+
+// attack 92 U: memory is shared and logd does not record it; nobody has it, until it is recorded; broken: init-ring-record
+#[test]
+fn what_is_not_recorded_is_not_shared() {
+    let mut init = ringed();
+    init.machine.records_left = Some(0);
+    assert_eq!(init.share(7, RNGD).unwrap().len(), 0);
+    assert_eq!(init.machine.holders(KindCode::Vmo), 0);
+    init.machine.records_left = Some(1);
+    // The first is recorded now, the second is not.
+    assert_eq!(init.share(10, NSH_PROCESS).unwrap().len(), 3);
+    assert_eq!(init.machine.holders(KindCode::Vmo), 1);
+}
+
+#[test]
+fn what_the_kernel_refuses_is_an_error() {
+    let mut init = ringed();
+    init.machine.install_fails = Some(Error::NoMemory);
+    assert_eq!(init.share(7, RNGD).err(), Some(Error::NoMemory));
+}
+
+#[test]
+fn a_ring_outlives_both() {
+    let mut init = ringed();
+    init.share(7, RNGD).unwrap();
+    init.share(10, NSH_PROCESS).unwrap();
+    end(&mut init, RNGD, EndReason::Killed(0));
+    init.notified(1 << 2);
+    let kept = [Handle(MEMORY.0 + 7), Handle(TOLD + 7), Handle(TOLD + 10)];
+    assert!(kept.iter().all(|cap| init.machine.cap(*cap).is_some()));
+    assert!(!kept.iter().any(|cap| init.machine.revoked.contains(cap)));
+}
