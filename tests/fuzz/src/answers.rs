@@ -40,7 +40,7 @@ answered! {
     power: Off, Reboot, Exit;
     device: Identify, Read, Write, Flush;
     entropy: Random;
-    net: Info, Stats, Attach, Send, Receive;
+    net: Info, Stats, Attach, Send, Receive, AttachRings;
 }
 
 /// Checks all answers to `frames`: none twice, none for a message that never came, each in the form

@@ -102,7 +102,7 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(
         error("why rngd gpu"),
         "no device or permission `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0 distribute record \
-         view log ask report clock power disk"
+         view log ask report clock power disk net"
     );
     assert_eq!(
         error("try rngd gpu"),
@@ -113,7 +113,7 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(
         error("why rngd"),
         "why: which device or permission? uart0 rtc0 power0 rng0 blk0 net0 distribute record view \
-         log ask report clock power disk\nusage: why SERVICE DEVICE|PERMISSION"
+         log ask report clock power disk net\nusage: why SERVICE DEVICE|PERMISSION"
     );
 }
 
