@@ -41,7 +41,7 @@ pub fn line(endpoint: Handle) -> Option<Line> {
 }
 
 /// Has what tells this process of its rings delivered at `endpoint`, as [`crate::Service::notified`].
-/// `None` when it has no part in any, and when it cannot be bound, which is logged. Of [`line`], for a
+/// `None` when it has no part in any, and when it cannot be bound, which is logged. As [`line()`] does, for a
 /// server without one.
 pub fn listen(endpoint: Handle) -> Option<Handle> {
     let told = startup().told()?;
