@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use nexus_proto::device::{Device, Identify};
+use nexus_proto::disk::{Disk, Info};
 use nexus_proto::entropy::{Entropy, Random};
 use nexus_proto::ids;
 use nexus_proto::init::{Init, Ready, Try};
@@ -12,10 +12,6 @@ use nexus_proto::policy::Verdict;
 use nexus_proto::rtc::{Now, Rtc};
 use nexus_rt::{CallError, Client, Deadline, StartError, ns_of_ticks, startup, ticks};
 
-/// "virt" (virtio 1.2, 4.2.2).
-const VIRTIO_MAGIC: u32 = 0x7472_6976;
-/// DeviceID of a disk.
-const DISK: u32 = 2;
 /// Random bytes that are asked for.
 const RANDOM: u64 = 32;
 /// Milliseconds after which a service counts as dead.
@@ -29,7 +25,7 @@ pub(crate) struct Servers {
     init: Client<Init>,
     rtcd: Client<Rtc>,
     rngd: Client<Entropy>,
-    virtioblkd: Client<Device>,
+    virtioblkd: Client<Disk>,
 }
 
 impl Servers {
@@ -44,11 +40,6 @@ impl Servers {
             rngd: start.client(ids::RNGD)?,
             virtioblkd: start.client(ids::VIRTIOBLKD)?,
         })
-    }
-
-    fn identity(&self, owner: Client<Device>, device: u32) -> Result<bool, CallError> {
-        let identity = owner.call(&Identify {}, Deadline::after_ms(DEAD_MS))?;
-        Ok((identity.magic, identity.device_id) == (VIRTIO_MAGIC, device))
     }
 }
 
@@ -90,10 +81,13 @@ const PROBES: &[Probe] = &[
         },
     },
     Probe {
-        name: "virtioblkd knows its device",
+        name: "virtioblkd knows its disk",
         at_most: 20_000,
         once_in: 1,
-        ask: |to| to.identity(to.virtioblkd, DISK),
+        ask: |to| {
+            let disk = to.virtioblkd.call(&Info {}, Deadline::after_ms(DEAD_MS))?;
+            Ok(disk.sectors > 0 && disk.block >= 512)
+        },
     },
     Probe {
         name: "init counts the owners",
