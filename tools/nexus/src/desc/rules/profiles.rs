@@ -178,15 +178,17 @@ fn check_reports(system: &System, profile: &ProfileFile, reporter: &Reporter) {
 /// The budgets leave a quarter of the memory to firmware, kernel, image and init.
 fn check_memory(system: &System, profile: &ProfileFile, reporter: &Reporter) {
     let staying = system.services.iter().filter(|service| !profile.leaves_out(&service.name));
-    let budgets = staying.filter_map(|service| service.budget.as_ref());
+    let budgets = staying.clone().filter_map(|service| service.budget.as_ref());
     let frames: u64 = budgets.map(|budget| u64::from(budget.frames)).sum();
-    let devices = queues::frames(system, profile);
+    let rings = staying.flat_map(|service| &service.rings);
+    let rings: u64 = rings.map(|ring| u64::from(ring.pages.value)).sum();
+    let devices = queues::frames(system, profile) + rings;
     let Some(memory) = system.board.qemu.as_ref().map(|qemu| &qemu.memory_mib) else { return };
     let most = u64::from(memory.value) * FRAMES_PER_MIB / 4 * 3;
     if frames + devices > most {
         let message = format!(
-            "in profile {} the budgets come to {frames} frames of 4 KiB, and the memory of devices to \
-             {devices}; {} MiB of memory leave {most} for them",
+            "in profile {} the budgets come to {frames} frames of 4 KiB, and the memory of devices and \
+             rings to {devices}; {} MiB of memory leave {most} for them",
             profile.name.value, memory.value
         );
         let needed = ((frames + devices) * 4).div_ceil(3).div_ceil(FRAMES_PER_MIB);
