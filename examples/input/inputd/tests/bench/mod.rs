@@ -33,6 +33,8 @@ pub struct Bench {
     pub device: FakeDevice,
     pub doorbell: FakeDoorbell,
     pub server: Server<FakeDoorbell, FakeShared<ReadWrite>, FakeShared<ReadOnly>, Tell>,
+    /// True while the device raises its interrupt whenever a line is told: during the look at the queue.
+    pub raises: Rc<Cell<bool>>,
     told: Rc<RefCell<Vec<Line>>>,
 }
 
@@ -48,13 +50,17 @@ pub fn bench(has_line: bool) -> Bench {
     let doorbell = device.doorbell();
     let events = Events::new(layout.sealed(&memory, notices).queue(QUEUE).unwrap());
     let told = Rc::new(RefCell::new(vec![]));
-    let lines = Rc::clone(&told);
-    let tell: Tell = Box::new(move |line| lines.borrow_mut().push(line));
+    let raises = Rc::new(Cell::new(false));
+    let (lines, raise, bell) = (Rc::clone(&told), Rc::clone(&raises), doorbell.clone());
+    let tell: Tell = Box::new(move |line| {
+        lines.borrow_mut().push(line);
+        bell.raise(raise.get().into());
+    });
     let registers = (doorbell.clone(), IDENTITY);
     let server = Server::new(registers, events, has_line, || NOW.get(), tell);
     memory.settle();
     device.collect();
-    Bench { memory, layout, device, doorbell, server, told }
+    Bench { memory, layout, device, doorbell, server, raises, told }
 }
 
 impl Bench {
