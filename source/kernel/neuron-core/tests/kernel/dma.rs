@@ -228,6 +228,8 @@ fn test_a_descriptor_is_what_was_placed() {
 }
 
 // attack 48 U: descriptors that name other memory, more than there is, a table to be written, a chain without end, or take the place of another; refused; broken: dma-other-device, dma-past-end, dma-flags, dma-placed-twice
+// attack 51 U: a table in memory that a driver writes, a table with a flag beside INDIRECT, or a chain past the 255 that can follow; refused with `BadArgument`; broken: dma-flags
+// attack 53 U: a window, or memory that is no device's, for what a descriptor names; refused with `WrongKind`
 #[test]
 fn test_reject_dma_place() {
     run_dma(|w| {
