@@ -73,6 +73,7 @@ pub(crate) fn check(ram: &Ram, claims: &Claims<'_>) -> Vec<String> {
         check_mapped(&spaces, reach.owner, &places, &mut say);
     }
     check_apart(ram, &pieces, forbidden, &mut found);
+    check_behind(ram, &pieces, &mut found);
     for device in devices.iter().filter(|device| !device.in_reset) {
         let sealed = |reach: &Reach| reach.device == device.name && !reach.layout.queues.is_empty();
         if !reaches.iter().any(sealed) {
@@ -260,6 +261,16 @@ fn check_apart(
         }
         if forbidden.iter().any(|one| overlap(one, range)) {
             found.push(format!("{name} are in kernel or firmware memory: {range:x?}"));
+        }
+    }
+}
+
+/// As far as a device goes past the end of a ring there is nothing behind any piece: nobody has written there.
+fn check_behind(ram: &Ram, pieces: &[(String, Range<u64>)], found: &mut Vec<String>) {
+    for (name, range) in pieces {
+        let mut behind = (range.end..range.end.saturating_add(GUARD)).step_by(8);
+        if let Some(at) = behind.find(|at| ram.word(*at) != Some(0)) {
+            found.push(format!("there is something behind {name}, at {at:#x}"));
         }
     }
 }

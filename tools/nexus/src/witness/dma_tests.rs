@@ -7,8 +7,8 @@ use nexus_sysdesc::{Queue as Described, Shape};
 
 const BASE: u64 = 0x8000_0000;
 const TABLES: u64 = BASE + 0x20_0000;
-const POOL: u64 = BASE + 0x2a_0000;
-const USED: u64 = BASE + 0x34_0000;
+const POOL: u64 = BASE + 0x29_0000;
+const USED: u64 = BASE + 0x32_0000;
 const KERNEL: Range<u64> = BASE..BASE + 0x8_0000;
 const OWNER: u32 = 8;
 /// V R W U A D, and the same without W.
@@ -143,6 +143,19 @@ fn test_nothing_stands_where_nothing_was_placed() {
         let mut machine = Machine::new();
         put(&mut machine.build, index, POOL, 1, 0, 0);
         machine.finds(&format!("there is something at descriptor {index}"));
+    }
+}
+
+// attack 88 H: something was written behind the pool, or the used rings; found; broken: witness-behind
+#[test]
+fn test_nothing_was_written_behind_the_pieces() {
+    let layout = layout();
+    for (end, name) in [(POOL + layout.pool, "the pool"), (USED + layout.used, "the used rings")] {
+        for offset in [0, 4096 + 8, GUARD - 8] {
+            let mut machine = Machine::new();
+            machine.build.set(end, offset / 8, 1);
+            machine.finds(&format!("there is something behind {name} of blk0"));
+        }
     }
 }
 
