@@ -13,8 +13,7 @@ mod attempts;
 mod disk;
 mod random;
 
-use nexus_rt::proto::device::{Device, Identity, Request};
-use nexus_rt::proto::{Operation, ServiceError};
+use nexus_rt::proto::device::{Device, Identity};
 use nexus_rt::{Memory, StartError, owner, proof, serve, startup};
 
 use disk::Disk;
@@ -41,12 +40,7 @@ fn main() -> Result<(), StartError> {
     prove("rogue-canary", u32::from(whole));
     owner::ready(DISK.into());
     let identity = Identity { magic: 0, version: 2, device_id: DISK, vendor_id: 0 };
-    let end = serve::<Device>(endpoint, |_, request| match request {
-        Request::Identify(op) => op.answer(Ok(identity)),
-        Request::Read(op) => op.answer(Err(ServiceError::NotSupported)),
-        Request::Write(op) => op.answer(Err(ServiceError::NotSupported)),
-        Request::Flush(op) => op.answer(Err(ServiceError::NotSupported)),
-    });
+    let end = serve::<Device>(endpoint, |_, request| nexus_virtio::answer(&identity, &request));
     Err(StartError::Kernel(end))
 }
 

@@ -4,15 +4,14 @@ use alloc::format;
 use alloc::string::String;
 
 use nexus_mmio::{ReadOnly, ReadWrite, Registers, SharedMemory};
-use nexus_proto::device::{Device, Identity};
+use nexus_proto::device::Identity;
 use nexus_rt::abi::Role;
-use nexus_rt::{DeviceWindow, Start, StartError, owner, serve, startup};
+use nexus_rt::{DeviceWindow, Start, StartError, owner, startup};
 use nexus_sysdesc::Description;
 use nexus_sysdesc::layout::Layout;
 
-use crate::regs::LEN;
 use crate::sealed::{Driven, Misfit, Mismatch, Sealed, lengths};
-use crate::{DeviceType, Feature, Refused, answer, identify};
+use crate::{DeviceType, Feature, Refused, identify};
 
 /// A queue of this process: see [`Owner::queue`].
 pub type OwnQueue<const HEADS: usize> =
@@ -21,7 +20,7 @@ pub type OwnQueue<const HEADS: usize> =
 type OwnQueues = Sealed<SharedMemory<ReadWrite>, SharedMemory<ReadOnly>>;
 
 /// A device of this process that was set up for it. `BYTES` is the length of the driver's block of registers:
-/// [`LEN`], and as much of the configuration space as it uses.
+/// [`regs::LEN`](crate::regs::LEN), and as much of the configuration space as it uses.
 #[derive(Debug)]
 pub struct Owner<const BYTES: usize> {
     /// Its registers, the doorbell among them.
@@ -117,27 +116,13 @@ fn described(start: Start, device: u32) -> Result<(String, Option<Layout>), Star
     Ok((place, need.and_then(|need| Layout::of(&need.queues))))
 }
 
-/// The whole of an owner that does no input or output: takes the window of this process, checks that
-/// `expected` is in it, tells how that went, and answers for the device until the process ends. A test run
-/// sees the proof `mmio-window-mapped`.
-///
-/// # Errors
-/// Why it cannot, or can no longer, do so.
-pub fn run(expected: DeviceType) -> Result<(), StartError> {
-    let endpoint = startup().serve()?;
-    let (_, identity) = identified::<LEN>(expected)?;
-    ready(&identity);
-    let end = serve::<Device>(endpoint, |_, request| answer(&identity, &request));
-    Err(StartError::Kernel(end))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::regs::LEN;
 
     #[test]
     fn an_owner_that_was_given_nothing_ends() {
-        assert_eq!(run(DeviceType::ENTROPY), Err(StartError::NothingToServe));
         let taken = take::<LEN>(DeviceType::ENTROPY).map(|_| ());
         assert_eq!(taken, Err(StartError::NoWindow));
     }

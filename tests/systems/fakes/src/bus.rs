@@ -15,6 +15,25 @@ macro_rules! through {
     };
 }
 
+/// All of them but the answer.
+macro_rules! through_but_the_answer {
+    () => {
+        through! {
+            query(cap: Handle) -> Result<CapInfo, Error>;
+            derive(cap: Handle, rights: Rights, len: u64) -> Result<Handle, Error>;
+            limit(window: Handle, mask: u64) -> Result<(), Error>;
+            give_up(cap: Handle);
+            read(window: Handle, offset: usize) -> Result<u32, Error>;
+            write(window: Handle, offset: usize, value: u32) -> Result<(), Error>;
+            create(window: Handle, pages: u64, role: Role) -> Result<Handle, Error>;
+            place(tables: Handle, object: Handle, one: &Descriptor) -> Result<(), Error>;
+            point(window: Handle, offset: u64, object: Handle, at: u64) -> Result<(), Error>;
+            quiet(window: Handle) -> Result<(), Error>;
+            failed(device: u16, why: &Failure);
+        }
+    };
+}
+
 /// What is wrong with a device that is passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lie {
@@ -194,19 +213,7 @@ impl Default for Silent {
 impl Kernel for Silent {
     type Reply = ReplyTo;
 
-    through! {
-        query(cap: Handle) -> Result<CapInfo, Error>;
-        derive(cap: Handle, rights: Rights, len: u64) -> Result<Handle, Error>;
-        limit(window: Handle, mask: u64) -> Result<(), Error>;
-        give_up(cap: Handle);
-        read(window: Handle, offset: usize) -> Result<u32, Error>;
-        write(window: Handle, offset: usize, value: u32) -> Result<(), Error>;
-        create(window: Handle, pages: u64, role: Role) -> Result<Handle, Error>;
-        place(tables: Handle, object: Handle, one: &Descriptor) -> Result<(), Error>;
-        point(window: Handle, offset: u64, object: Handle, at: u64) -> Result<(), Error>;
-        quiet(window: Handle) -> Result<(), Error>;
-        failed(device: u16, why: &Failure);
-    }
+    through_but_the_answer!();
 
     fn answer(&mut self, reply: ReplyTo, message: &Message) {
         if message.tag.caps() > 0 {
@@ -232,19 +239,7 @@ impl Default for Dying {
 impl Kernel for Dying {
     type Reply = ReplyTo;
 
-    through! {
-        query(cap: Handle) -> Result<CapInfo, Error>;
-        derive(cap: Handle, rights: Rights, len: u64) -> Result<Handle, Error>;
-        limit(window: Handle, mask: u64) -> Result<(), Error>;
-        give_up(cap: Handle);
-        read(window: Handle, offset: usize) -> Result<u32, Error>;
-        write(window: Handle, offset: usize, value: u32) -> Result<(), Error>;
-        create(window: Handle, pages: u64, role: Role) -> Result<Handle, Error>;
-        place(tables: Handle, object: Handle, one: &Descriptor) -> Result<(), Error>;
-        point(window: Handle, offset: u64, object: Handle, at: u64) -> Result<(), Error>;
-        quiet(window: Handle) -> Result<(), Error>;
-        failed(device: u16, why: &Failure);
-    }
+    through_but_the_answer!();
 
     fn answer(&mut self, reply: ReplyTo, message: &Message) {
         if message.tag.caps() > 0 {
