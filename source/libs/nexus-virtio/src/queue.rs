@@ -217,6 +217,27 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         self.unless_misbehaved(|queue| Ok(!queue.look()?))
     }
 
+    /// Looks for a completion while the device has one head and no other, and `goes_on` says so, which is
+    /// asked after each look that found nothing. True when [`pop`](Self::pop) has something. No interrupt is
+    /// asked for: with [`Notices::EventIndex`], and with [`Notices::Flags`] after a completion was found,
+    /// none comes for what is found here.
+    ///
+    /// # Errors
+    /// As [`pop`](Self::pop).
+    pub fn spin(&mut self, mut goes_on: impl FnMut() -> bool) -> Result<bool, Misbehaved> {
+        self.unless_misbehaved(|queue| {
+            while queue.in_flight() == 1 {
+                if queue.look()? {
+                    return Ok(true);
+                }
+                if !goes_on() {
+                    break;
+                }
+            }
+            Ok(false)
+        })
+    }
+
     fn unless_misbehaved<T>(
         &mut self,
         f: impl FnOnce(&mut Self) -> Result<T, Misbehaved>,
@@ -250,6 +271,9 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
     /// Looks how far the device is. True when there is something to take.
     fn look(&mut self) -> Result<bool, Misbehaved> {
         let index = self.used.read16(INDEX);
+        if index == self.taken {
+            return Ok(false);
+        }
         let had = self.in_flight();
         if index.wrapping_sub(self.taken) > had {
             return Err(Misbehaved::Index { index, had });
@@ -257,11 +281,10 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         // The index, before the entries and the slots that it hands over.
         self.used.fence();
         self.made = index;
-        let something = self.taken != self.made;
-        if something && self.notices == Notices::Flags {
+        if self.notices == Notices::Flags {
             self.set_quiet(true);
         }
-        Ok(something)
+        Ok(true)
     }
 
     /// With flags: says whether interrupts are wanted.

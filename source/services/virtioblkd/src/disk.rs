@@ -379,13 +379,18 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
         Ok(Some(done))
     }
 
-    /// Asks for an interrupt; true when it will come. See [`Queue::may_wait`].
+    /// Before waiting. The one request that the device has, if it is the only one, is looked for while
+    /// `goes_on` says so ([`Queue::spin`]); then an interrupt is asked for ([`Queue::may_wait`]), but not of
+    /// a device that has nothing to do. True when nothing is there to be completed.
     ///
     /// # Errors
     /// As [`complete`](Self::complete).
     #[inline]
-    pub fn may_wait(&mut self) -> Result<bool, Misbehaved> {
-        let waits = self.queue.may_wait();
+    pub fn may_wait(&mut self, goes_on: impl FnMut() -> bool) -> Result<bool, Misbehaved> {
+        let waits = match self.queue.spin(goes_on) {
+            Ok(false) if self.queue.in_flight() > 0 => self.queue.may_wait(),
+            found => found.map(|found| !found),
+        };
         self.gone |= waits.is_err();
         waits
     }

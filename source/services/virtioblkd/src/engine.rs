@@ -125,14 +125,16 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
     }
 
     /// Takes what the device has completed, gives it what is asked, and tells both sides. `notify` tells the
-    /// consumer at the ring.
+    /// consumer at the ring. What `spin` gives says for how long the one request that the device has, if it is
+    /// the only one, is looked for before an interrupt is asked for: it is asked after each look.
     ///
     /// # Errors
     /// Of the doorbell: it is rung in the next turn.
-    pub fn turn<D: Doorbell>(
+    pub fn turn<D: Doorbell, G: FnMut() -> bool>(
         &mut self,
         doorbell: &mut D,
         mut notify: impl FnMut(),
+        spin: impl Fn() -> G,
     ) -> Result<Next, D::Error> {
         for _ in 0..ROUNDS {
             self.completed();
@@ -142,7 +144,7 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
                 ring.ring(&mut notify);
             }
             told?;
-            if self.may_wait() {
+            if self.may_wait(spin()) {
                 return Ok(Next::Wait);
             }
         }
@@ -196,17 +198,16 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
     }
 
     /// True when there is nothing to do now, and each side will tell when there is.
-    fn may_wait(&mut self) -> bool {
-        let device = match self.disk.may_wait() {
+    fn may_wait(&mut self, goes_on: impl FnMut() -> bool) -> bool {
+        let device = match self.disk.may_wait(goes_on) {
             Ok(waits) => waits,
             Err(what) => {
                 self.fail(what);
                 true
             }
         };
-        // Both are asked.
-        let consumer = self.ring.as_mut().is_none_or(Requests::may_wait);
-        device && consumer
+        // Where one has something, nobody waits, and the other need not tell.
+        device && self.ring.as_mut().is_none_or(Requests::may_wait)
     }
 
     /// The device is of no use: everybody is told.

@@ -251,8 +251,18 @@ impl Bench {
     /// # Panics
     /// Somebody does.
     pub fn turn(&mut self) -> Next {
-        let told = &mut self.told;
-        self.engine.turn(&mut self.doorbell, || *told += 1).expect("a doorbell")
+        self.turn_while(|| false)
+    }
+
+    /// The same, in which the one request of the device is looked for while `goes_on` says so.
+    ///
+    /// # Panics
+    /// As [`turn`](Self::turn).
+    pub fn turn_while(&mut self, goes_on: impl FnMut() -> bool) -> Next {
+        let Bench { engine, doorbell, told, .. } = self;
+        let goes_on = RefCell::new(goes_on);
+        let spin = || || (goes_on.borrow_mut())();
+        engine.turn(doorbell, || *told += 1, spin).expect("a doorbell")
     }
 
     /// Device and driver have their turns until both have nothing to do.
