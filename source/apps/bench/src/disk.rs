@@ -4,7 +4,8 @@
 use nexus_abi::{Error, Handle, Message, NO_DEADLINE};
 use nexus_rt::{StartError, startup, sys};
 use nexus_virtio::acknowledge;
-use virtioblkd::disk::{Op, Request};
+use nexus_virtio::block::Op;
+use virtioblkd::disk::Request;
 use virtioblkd::start::{OwnDisk, OwnRegisters, start};
 
 use crate::count::{between, instret, wait};
@@ -50,7 +51,7 @@ pub fn serve() -> Result<(), StartError> {
 }
 
 impl Bench {
-    /// Reads a batch; what submitting and completing took. Waiting is not counted, nor the looks that find
+    /// Reads a batch; what submitting and completing took. Waiting is not counted, nor a look that finds
     /// nothing.
     #[inline(never)]
     fn batch(&mut self, depth: u64, spins: bool) -> Result<[u64; 2], Error> {
@@ -61,30 +62,42 @@ impl Bench {
             let given = self.disk.submit(request, |_, _, _| Ok(()));
             given.map_err(|_| Error::BadState)?;
         }
-        let Ok(()) = self.disk.ring(&mut self.regs);
         let submitted = between(start, instret());
-        let (mut done, mut completed) = (0, 0);
-        while done < depth {
-            let mut start = instret();
-            let waits = self.disk.may_wait(|| {
-                start = instret();
-                spins
-            });
-            if waits.map_err(|_| Error::BadState)? {
-                completed += between(start, instret());
+        // Before the device hears of the batch, so that the interrupt comes, however fast the device is.
+        let start = instret();
+        let mut waits = !spins && self.may_wait()?;
+        let mut completed = between(start, instret());
+        let start = instret();
+        let Ok(()) = self.disk.ring(&mut self.regs);
+        let submitted = submitted + between(start, instret());
+        while self.disk.in_flight() > 0 {
+            if waits {
                 self.wait()?;
-                start = instret();
+            }
+            let mut start = instret();
+            if waits {
                 let Ok(_) = acknowledge(&mut self.regs);
+            } else if spins {
+                let again = || {
+                    start = instret();
+                    true
+                };
+                self.disk.may_wait(again).map_err(|_| Error::BadState)?;
             }
             while let Some(one) =
                 self.disk.complete(|_, _, _, _| ()).map_err(|_| Error::BadState)?
             {
                 one.result.map_err(|_| Error::BadState)?;
-                done += 1;
             }
+            waits = self.may_wait()?;
             completed += between(start, instret());
         }
         Ok([submitted, completed])
+    }
+
+    /// Asks for an interrupt, without a spin.
+    fn may_wait(&mut self) -> Result<bool, Error> {
+        self.disk.may_wait(|| false).map_err(|_| Error::BadState)
     }
 
     /// Waits for an interrupt, and acknowledges the one before on the way.

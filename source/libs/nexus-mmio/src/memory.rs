@@ -154,6 +154,15 @@ impl<A: Readable> Shared for SharedMemory<A> {
     }
 
     #[inline]
+    fn read32s<const COUNT: usize>(&self, offset: usize) -> [u32; COUNT] {
+        let mut words = [u32::MAX; COUNT];
+        if let Some(places) = self.places::<u32>(offset, COUNT) {
+            words.iter_mut().zip(places).for_each(|(to, at)| *to = u32::from_le(at.load()));
+        }
+        words
+    }
+
+    #[inline]
     fn fence(&self) {
         fence(Ordering::SeqCst);
     }

@@ -28,6 +28,9 @@ pub trait Shared {
     fn read16(&self, offset: usize) -> u16;
     /// Loads four bytes.
     fn read32(&self, offset: usize) -> u32;
+    /// Loads words of four bytes, side by side from `offset` on, each once. All are all ones when one is not
+    /// inside, or `offset` is no multiple of 4.
+    fn read32s<const COUNT: usize>(&self, offset: usize) -> [u32; COUNT];
     /// Loads `count` words of eight bytes, in the order of this machine, from `offset` on, each when it is
     /// asked for.
     ///

@@ -13,6 +13,7 @@ use core::fmt;
 
 use nexus_mmio::{Shared, SharedMut, TooSmall};
 
+use crate::head::Of;
 use crate::ring::{
     FLAGS, INDEX, MAX_SIZE, NO_INTERRUPT, NO_NOTIFY, avail_entry, avail_event, avail_len, passes,
     size_for, used_entry, used_event, used_len,
@@ -81,6 +82,7 @@ struct Entry {
 #[derive(Debug)]
 pub struct Queue<A, U, const HEADS: usize> {
     number: u16,
+    of: Of,
     avail: A,
     used: U,
     notices: Notices,
@@ -125,9 +127,11 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
             }
         }
         let entries = writable.map(|writable| Entry { writable, posted: false });
-        let heads = core::array::from_fn(|index| Head { queue: number, index: index as u16 });
+        let of = Of::queue(number);
+        let heads = core::array::from_fn(|index| Head { of, index: index as u16 });
         let queue = Queue {
             number,
+            of,
             avail,
             used,
             notices,
@@ -148,14 +152,26 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         self.posted.wrapping_sub(self.taken)
     }
 
-    /// Gives a head to the device, with what stands in its slot. The device may begin at once; it need not
-    /// look before [`ring`](Self::ring).
+    /// Whether the device misbehaved.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.misbehaved
+    }
+
+    /// Heads posted that the device was not told of.
+    #[must_use]
+    pub const fn untold(&self) -> u16 {
+        self.posted.wrapping_sub(self.told)
+    }
+
+    /// Has a head go to the device, with what stands in its slot, at the next [`ring`](Self::ring).
     ///
     /// # Errors
     /// The head: it is of another queue, or the device misbehaved.
+    #[inline]
     pub fn post(&mut self, head: Head) -> Result<(), Head> {
         let entry = self.entries.get_mut(usize::from(head.index));
-        let Some(entry) = entry.filter(|entry| !entry.posted && head.queue == self.number) else {
+        let Some(entry) = entry.filter(|entry| !entry.posted && head.of == self.of) else {
             return Err(head);
         };
         if self.misbehaved {
@@ -164,20 +180,22 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         entry.posted = true;
         self.avail.write16(avail_entry(self.posted, Self::SIZE), head.index);
         self.posted = self.posted.wrapping_add(1);
-        // The slot and the entry, before the index that hands them over.
-        self.avail.fence();
-        self.avail.write16(INDEX, self.posted);
         Ok(())
     }
 
-    /// After a batch of posts: rings the doorbell once, if the device wants that. True when it rang.
+    /// After a batch of posts: gives it to the device, and rings the doorbell once, if the device wants that.
+    /// True when it rang.
     ///
     /// # Errors
     /// Of the doorbell. The device was not told, and is at the next call.
+    #[inline]
     pub fn ring<D: Doorbell>(&mut self, doorbell: &mut D) -> Result<bool, D::Error> {
         if self.told == self.posted {
             return Ok(false);
         }
+        // The slots and the entries, before the index that hands them over.
+        self.avail.fence();
+        self.avail.write16(INDEX, self.posted);
         // The index, before the load of what the device wants: it stores the one and looks at the other
         // in the opposite order, so that one of the two sees the other's store.
         self.avail.fence();
@@ -198,8 +216,12 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
     ///
     /// # Errors
     /// What the device did, once; from then on [`Misbehaved::Before`].
+    #[inline]
     pub fn pop(&mut self) -> Result<Option<Completion>, Misbehaved> {
-        self.unless_misbehaved(Self::next)
+        if self.taken == self.made && !self.look()? {
+            return Ok(None);
+        }
+        self.next().map(Some).map_err(|what| self.end(what))
     }
 
     /// Before waiting for an interrupt: asks for one at the next completion. True when there has been
@@ -214,7 +236,7 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         }
         // What is wanted, before the load of the device's index: as in `ring`, with the sides changed.
         self.avail.fence();
-        self.unless_misbehaved(|queue| Ok(!queue.look()?))
+        self.look().map(|something| !something)
     }
 
     /// Looks for a completion while the device has one head and no other, and `goes_on` says so, which is
@@ -225,58 +247,54 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
     /// # Errors
     /// As [`pop`](Self::pop).
     pub fn spin(&mut self, mut goes_on: impl FnMut() -> bool) -> Result<bool, Misbehaved> {
-        self.unless_misbehaved(|queue| {
-            while queue.in_flight() == 1 {
-                if queue.look()? {
-                    return Ok(true);
-                }
-                if !goes_on() {
-                    break;
-                }
+        while self.in_flight() == 1 {
+            if self.look()? {
+                return Ok(true);
             }
-            Ok(false)
-        })
+            if !goes_on() {
+                break;
+            }
+        }
+        if self.misbehaved { Err(Misbehaved::Before) } else { Ok(false) }
     }
 
-    fn unless_misbehaved<T>(
-        &mut self,
-        f: impl FnOnce(&mut Self) -> Result<T, Misbehaved>,
-    ) -> Result<T, Misbehaved> {
-        if self.misbehaved {
-            return Err(Misbehaved::Before);
-        }
-        let result = f(self);
-        self.misbehaved = result.is_err();
-        result
+    /// The device is of no use from now on, and nothing more is taken from it.
+    #[cold]
+    fn end(&mut self, what: Misbehaved) -> Misbehaved {
+        self.misbehaved = true;
+        self.made = self.taken;
+        what
     }
 
-    fn next(&mut self) -> Result<Option<Completion>, Misbehaved> {
-        if self.taken == self.made && !self.look()? {
-            return Ok(None);
-        }
-        let place = used_entry(self.taken, Self::SIZE);
-        let (id, len) = (self.used.read32(place), self.used.read32(place + 4));
+    /// The next that the device has said it has made.
+    #[inline]
+    fn next(&mut self) -> Result<Completion, Misbehaved> {
+        let [id, len] = self.used.read32s(used_entry(self.taken, Self::SIZE));
         let none = Misbehaved::NoSuchHead { id };
+        let entry = self.entries.get_mut(id as usize).ok_or(none)?;
         let index = u16::try_from(id).map_err(|_| none)?;
-        let entry = self.entries.get_mut(usize::from(index)).ok_or(none)?;
         if !entry.posted {
             return Err(Misbehaved::NotPosted { head: index });
         }
         entry.posted = false;
         let len = len.min(entry.writable);
         self.taken = self.taken.wrapping_add(1);
-        Ok(Some(Completion { head: Head { queue: self.number, index }, len }))
+        Ok(Completion { head: Head { of: self.of, index }, len })
     }
 
     /// Looks how far the device is. True when there is something to take.
+    #[inline]
     fn look(&mut self) -> Result<bool, Misbehaved> {
+        if self.misbehaved {
+            return Err(Misbehaved::Before);
+        }
         let index = self.used.read16(INDEX);
         if index == self.taken {
             return Ok(false);
         }
         let had = self.in_flight();
         if index.wrapping_sub(self.taken) > had {
-            return Err(Misbehaved::Index { index, had });
+            return Err(self.end(Misbehaved::Index { index, had }));
         }
         // The index, before the entries and the slots that it hands over.
         self.used.fence();

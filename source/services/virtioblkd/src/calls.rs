@@ -7,9 +7,10 @@ use nexus_proto::disk::{Flush, Read, Write, Written};
 use nexus_proto::{Operation, ServiceError, Text};
 use nexus_rt::abi::Message;
 
-use crate::disk::{Disk, Done, Failure, Op, Refused, Request};
-use crate::shape::SECTOR;
+use crate::disk::{Disk, Done, Failure, Refused, Request};
 use crate::tag::Tag;
+use nexus_virtio::block::Op;
+use nexus_virtio::block::SECTOR;
 
 /// Most that wait.
 pub const MOST: usize = 16;

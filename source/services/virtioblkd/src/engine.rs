@@ -9,10 +9,11 @@ use nexus_ring::Driver;
 use nexus_virtio::{Doorbell, Misbehaved};
 
 use crate::calls::{Answer, Ask, Calls};
-use crate::disk::{Disk, Op, Request};
+use crate::disk::{Disk, Request};
 use crate::requests::{ENTRIES, Requests};
-use crate::shape::SERIAL;
 use crate::tag::Tag;
+use nexus_virtio::block::Op;
+use nexus_virtio::block::SERIAL;
 
 /// Looks at everything in one turn, so that none who asks without end keeps the others waiting.
 const ROUNDS: usize = 4;

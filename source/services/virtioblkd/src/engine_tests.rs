@@ -12,9 +12,9 @@ use nexus_virtio::{Doorbell, Misbehaved, Notices};
 use proptest::prelude::*;
 
 use crate::calls::{Ask, MOST};
-use crate::config::Config;
 use crate::engine::{Next, Trouble};
 use crate::fake::{Bench, CONFIG, DATA, SECTORS, bench, exercise, layout};
+use nexus_virtio::block::Config;
 
 const BOTH: [Notices; 2] = [Notices::Flags, Notices::EventIndex];
 

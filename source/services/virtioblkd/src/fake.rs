@@ -14,11 +14,12 @@ use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Layout, Order};
 use nexus_virtio::{Misbehaved, Notices};
 
 use crate::calls::Answer;
-use crate::config::Config;
-use crate::disk::{Disk, Op};
+use crate::disk::Disk;
 use crate::engine::{Engine, Next, Trouble};
 use crate::requests::{ENTRIES, OPS};
-use crate::shape::{RANGE, SECTOR, SERIAL, Shape, Use};
+use nexus_virtio::block::Config;
+use nexus_virtio::block::Op;
+use nexus_virtio::block::{RANGE, SECTOR, SERIAL, Shape, Use};
 
 mod exercise;
 

@@ -10,8 +10,8 @@ use nexus_rt::{Answer, Deadline, ReplyTo, Service, Tell, error, ticks, ticks_of_
 use nexus_virtio::acknowledge;
 
 use crate::calls::Ask;
-use crate::config::{Config, LEN};
 use crate::engine::{Engine, Next};
+use nexus_virtio::block::{Config, LEN};
 
 /// Milliseconds after which the device is looked at that has something to do and does not interrupt.
 const LOOK_MS: u64 = 100;

@@ -16,11 +16,11 @@ use nexus_rt::{Deadline, Service, Tell, drive};
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Order};
 use nexus_virtio::{Doorbell, Notices};
 
-use crate::config::LEN;
 use crate::engine::Engine;
 use crate::fake::{CONFIG, HEADS, Parts, Platter, SECTORS, parts};
 use crate::requests::{ENTRIES, OPS};
 use crate::server::{Consumer, Server};
+use nexus_virtio::block::LEN;
 
 const OWNER: u32 = 20;
 const OTHER: u32 = 21;

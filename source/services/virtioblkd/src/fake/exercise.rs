@@ -12,7 +12,7 @@ use nexus_virtio::fake::{Hostile, Order};
 
 use super::{Bench, CONFIG, DATA, bench};
 use crate::calls::Ask;
-use crate::shape::SECTOR;
+use nexus_virtio::block::SECTOR;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
