@@ -96,6 +96,7 @@ impl Bench {
     }
 
     /// Asks for an interrupt, without a spin.
+    #[inline(always)]
     fn may_wait(&mut self) -> Result<bool, Error> {
         self.disk.may_wait(|| false).map_err(|_| Error::BadState)
     }

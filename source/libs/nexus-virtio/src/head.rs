@@ -1,18 +1,5 @@
 //! Who has a head: the driver, which holds a [`Head`], or the device.
 
-use core::num::NonZero;
-
-/// Which queue of its device a head is of: never 0, so that `Option<Head>` is as short as [`Head`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Of(NonZero<u16>);
-
-impl Of {
-    /// Queue `number`. No device has 65,535 of them.
-    pub(crate) const fn queue(number: u16) -> Of {
-        Of(NonZero::<u16>::MIN.saturating_add(number))
-    }
-}
-
 /// A head that the driver has, with its slot: the right to post it. There is one of each, made with the
 /// queue; posting takes it, and completion gives it back, so that none is posted twice:
 ///
@@ -27,7 +14,7 @@ impl Of {
 #[must_use = "a head that is dropped is never posted again"]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Head {
-    pub(crate) of: Of,
+    pub(crate) queue: u16,
     pub(crate) index: u16,
 }
 

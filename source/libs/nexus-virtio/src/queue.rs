@@ -13,7 +13,6 @@ use core::fmt;
 
 use nexus_mmio::{Shared, SharedMut, TooSmall};
 
-use crate::head::Of;
 use crate::ring::{
     FLAGS, INDEX, MAX_SIZE, NO_INTERRUPT, NO_NOTIFY, avail_entry, avail_event, avail_len, passes,
     size_for, used_entry, used_event, used_len,
@@ -82,7 +81,6 @@ struct Entry {
 #[derive(Debug)]
 pub struct Queue<A, U, const HEADS: usize> {
     number: u16,
-    of: Of,
     avail: A,
     used: U,
     notices: Notices,
@@ -127,11 +125,9 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
             }
         }
         let entries = writable.map(|writable| Entry { writable, posted: false });
-        let of = Of::queue(number);
-        let heads = core::array::from_fn(|index| Head { of, index: index as u16 });
+        let heads = core::array::from_fn(|index| Head { queue: number, index: index as u16 });
         let queue = Queue {
             number,
-            of,
             avail,
             used,
             notices,
@@ -170,17 +166,20 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
     /// The head: it is of another queue, or the device misbehaved.
     #[inline]
     pub fn post(&mut self, head: Head) -> Result<(), Head> {
-        let entry = self.entries.get_mut(usize::from(head.index));
-        let Some(entry) = entry.filter(|entry| !entry.posted && head.of == self.of) else {
-            return Err(head);
-        };
-        if self.misbehaved {
-            return Err(head);
-        }
+        let own = head.queue == self.number;
+        if own && self.post_index(head.index) { Ok(()) } else { Err(head) }
+    }
+
+    /// The same for a driver that has a queue for itself, and keeps its heads by their indices. False when
+    /// there is no such head, the device has it, or it misbehaved.
+    #[inline]
+    pub fn post_index(&mut self, index: u16) -> bool {
+        let entry = self.entries.get_mut(usize::from(index));
+        let Some(entry) = entry.filter(|entry| !entry.posted) else { return false };
         entry.posted = true;
-        self.avail.write16(avail_entry(self.posted, Self::SIZE), head.index);
+        self.avail.write16(avail_entry(self.posted, Self::SIZE), index);
         self.posted = self.posted.wrapping_add(1);
-        Ok(())
+        true
     }
 
     /// After a batch of posts: gives it to the device, and rings the doorbell once, if the device wants that.
@@ -218,6 +217,18 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
     /// What the device did, once; from then on [`Misbehaved::Before`].
     #[inline]
     pub fn pop(&mut self) -> Result<Option<Completion>, Misbehaved> {
+        let queue = self.number;
+        let completion = |(index, len)| Completion { head: Head { queue, index }, len };
+        Ok(self.pop_index()?.map(completion))
+    }
+
+    /// The same for a driver that keeps its heads by their indices: the index, and the bytes that the device
+    /// says it has written, no more than it may.
+    ///
+    /// # Errors
+    /// As [`pop`](Self::pop).
+    #[inline]
+    pub fn pop_index(&mut self) -> Result<Option<(u16, u32)>, Misbehaved> {
         if self.taken == self.made && !self.look()? {
             return Ok(None);
         }
@@ -258,17 +269,18 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         if self.misbehaved { Err(Misbehaved::Before) } else { Ok(false) }
     }
 
-    /// The device is of no use from now on, and nothing more is taken from it.
+    /// The device is of no use from now on: nothing more is taken from it, and no head is given to it.
     #[cold]
     fn end(&mut self, what: Misbehaved) -> Misbehaved {
         self.misbehaved = true;
         self.made = self.taken;
+        self.entries.iter_mut().for_each(|entry| entry.posted = true);
         what
     }
 
     /// The next that the device has said it has made.
     #[inline]
-    fn next(&mut self) -> Result<Completion, Misbehaved> {
+    fn next(&mut self) -> Result<(u16, u32), Misbehaved> {
         let [id, len] = self.used.read32s(used_entry(self.taken, Self::SIZE));
         let none = Misbehaved::NoSuchHead { id };
         let entry = self.entries.get_mut(id as usize).ok_or(none)?;
@@ -279,7 +291,7 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         entry.posted = false;
         let len = len.min(entry.writable);
         self.taken = self.taken.wrapping_add(1);
-        Ok(Completion { head: Head { of: self.of, index }, len })
+        Ok((index, len))
     }
 
     /// Looks how far the device is. True when there is something to take.

@@ -6,7 +6,6 @@ use nexus_mmio::{Outside, Shared, SharedMut, copy_between};
 use nexus_sysdesc::layout::{QueueLayout, Segment};
 
 use crate::Head;
-use crate::head::Of;
 
 /// A piece of a slot.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +26,7 @@ struct Piece {
 #[derive(Debug)]
 pub struct Slots<M> {
     memory: M,
-    of: Of,
+    queue: u16,
     /// The pieces of all heads, one head after the other.
     pieces: Box<[Piece]>,
     /// For each head the number of its first piece in `pieces`; and after the last one, how many there are.
@@ -55,7 +54,7 @@ impl<M: Shared> Slots<M> {
         });
         Ok(Slots {
             memory,
-            of: Of::queue(number),
+            queue: number,
             pieces: pieces.collect::<Option<_>>().ok_or(Outside)?,
             firsts: core::iter::once(0).chain(ends).collect(),
         })
@@ -120,7 +119,7 @@ impl<M: Shared> Slots<M> {
         let index = usize::from(head.index);
         let first = *self.firsts.get(index).ok_or(Outside)?;
         let end = *self.firsts.get(index + 1).ok_or(Outside)?;
-        let its = first.checked_add(piece).filter(|at| *at < end && head.of == self.of);
+        let its = first.checked_add(piece).filter(|at| *at < end && head.queue == self.queue);
         self.pieces.get(its.ok_or(Outside)?).copied().ok_or(Outside)
     }
 

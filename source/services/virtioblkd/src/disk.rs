@@ -127,32 +127,30 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     ) -> Result<u32, Refused> {
         let Request { op, sector, sectors, tag } = request;
         self.check(op, sector, sectors)?;
-        let (head, entry, class) = self.heads.take(op, sectors).ok_or(Refused::Later)?;
+        let Some((index, entry, class)) = self.heads.take(op, sectors) else {
+            return Err(if self.queue.is_over() { Refused::Gone } else { Refused::Later });
+        };
         let (slots, data) = (&mut self.slots, entry.data.place());
-        let mut taken = class.sectors;
-        let at = if taken > 0 { sector } else { 0 };
+        let at = if matches!(op, Op::Read | Op::Write) { sector } else { 0 };
         let prepared = put(slots, entry.header.place(), [op.code(), at])
-            .and_then(|()| slots.put_words(entry.status.place(), once(NO_STATUS)))
-            .and_then(|()| match op {
-                Op::Read => Ok(()),
-                Op::Flush | Op::Serial => {
-                    taken = sectors;
-                    Ok(())
-                }
-                Op::Write => fill(slots, data, class.shape.len as usize),
-                Op::Discard | Op::Zeroes => {
-                    taken = self.config.part(op, sectors);
-                    // The flags behind the count are 0: what is zeroed stays allocated.
-                    put(slots, data, [sector, taken.into()])
-                }
-            });
+            .and_then(|()| slots.put_words(entry.status.place(), once(NO_STATUS)));
+        let (taken, prepared) = match (op, prepared) {
+            (Op::Read, prepared) => (class.sectors, prepared),
+            (Op::Write, Ok(())) => (class.sectors, fill(slots, data, class.shape.len as usize)),
+            (Op::Discard | Op::Zeroes, Ok(())) => {
+                let taken = self.config.part(op, sectors);
+                // The flags behind the count are 0: what is zeroed stays allocated.
+                (taken, put(slots, data, [sector, taken.into()]))
+            }
+            (_, prepared) => (sectors, prepared),
+        };
         if prepared.is_err() {
-            class.put(entry, head);
+            class.put(entry, index);
             return Err(Refused::NoData);
         }
         (entry.op, entry.tag) = (op, tag);
-        if let Err(head) = self.queue.post(head) {
-            class.put(entry, head);
+        if !self.queue.post_index(index) {
+            class.put(entry, index);
             return Err(Refused::Gone);
         }
         class.given = class.given.wrapping_add(1);
@@ -162,12 +160,9 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     /// That the disk offers it, and has all of these sectors.
     ///
     /// # Errors
-    /// `Gone`, `Unsupported`, `OutOfRange`.
+    /// `Unsupported`, `OutOfRange`.
     #[inline]
     pub const fn check(&self, op: Op, sector: u64, sectors: u32) -> Result<(), Refused> {
-        if self.queue.is_over() {
-            return Err(Refused::Gone);
-        }
         if !self.config.offers(op) {
             return Err(Refused::Unsupported);
         }
@@ -201,10 +196,8 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
         &mut self,
         take: impl FnOnce(&Done, &P, usize, usize),
     ) -> Result<Option<Done>, Misbehaved> {
-        let Some(completed) = self.queue.pop()? else { return Ok(None) };
-        let len = completed.len();
-        let head = completed.into_head();
-        let Some((entry, class)) = self.heads.done(&head) else { return Ok(None) };
+        let Some((index, len)) = self.queue.pop_index()? else { return Ok(None) };
+        let Some((entry, class)) = self.heads.done(index) else { return Ok(None) };
         let result = match self.slots.read32(entry.status.place()) as u8 {
             OK if len >= class.written => Ok(()),
             UNSUPPORTED => Err(Failure::Unsupported),
@@ -218,7 +211,7 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
             (Ok(()), _) => {}
             (Err(_), _) => self.counters.errors = self.counters.errors.wrapping_add(1),
         }
-        class.put(entry, head);
+        class.put(entry, index);
         Ok(Some(done))
     }
 
@@ -230,10 +223,11 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     /// As [`complete`](Self::complete).
     #[inline]
     pub fn may_wait(&mut self, goes_on: impl FnMut() -> bool) -> Result<bool, Misbehaved> {
-        match self.queue.spin(goes_on) {
-            Ok(false) if self.queue.in_flight() > 0 => self.queue.may_wait(),
-            found => found.map(|found| !found),
-        }
+        if self.queue.in_flight() == 0 { Ok(true) } else { self.wait_for(goes_on) }
+    }
+
+    fn wait_for(&mut self, goes_on: impl FnMut() -> bool) -> Result<bool, Misbehaved> {
+        Ok(!self.queue.spin(goes_on)? && self.queue.may_wait()?)
     }
 }
 

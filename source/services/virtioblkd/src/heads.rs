@@ -53,11 +53,11 @@ impl Word {
 }
 
 /// A head: where the pieces of its slot are, and what it is used for now. A slot is read and written only
-/// while its head is free, or in the hand of one of the functions of the disk.
+/// while its head is free, or in the hand of one of the functions of the disk. As long as a power of two, so
+/// that it is found with a shift.
 #[derive(Debug)]
+#[repr(align(32))]
 pub(crate) struct Entry {
-    /// While the device does not have it.
-    head: Option<Head>,
     /// The next that is free, of the same shape.
     next: u16,
     class: u8,
@@ -101,12 +101,11 @@ impl Class {
         Class { shape, sectors, written, free: NONE, given: 0 }
     }
 
-    /// The head is free.
+    /// The head of this index is free.
     #[inline]
-    pub(crate) fn put(&mut self, entry: &mut Entry, head: Head) {
+    pub(crate) const fn put(&mut self, entry: &mut Entry, index: u16) {
         entry.next = self.free;
-        self.free = head.index();
-        entry.head = Some(head);
+        self.free = index;
     }
 }
 
@@ -148,7 +147,7 @@ impl<const HEADS: usize> Heads<HEADS> {
             let its = (0..).zip(&mut classes).zip(&shapes).find(|(_, its)| **its == shape);
             if let Some(((number, class), _)) = its {
                 entry.class = number;
-                class.put(entry, head);
+                class.put(entry, head.index());
             }
         }
         let reads = fits(&shapes, Use::Read).ok_or(NoUse::NoSector(Use::Read))?;
@@ -166,7 +165,7 @@ impl<const HEADS: usize> Heads<HEADS> {
 
     /// A head for the operation, of those that are free the longest that is no longer than the request.
     #[inline]
-    pub(crate) fn take(&mut self, op: Op, sectors: u32) -> Option<(Head, &mut Entry, &mut Class)> {
+    pub(crate) fn take(&mut self, op: Op, sectors: u32) -> Option<(u16, &mut Entry, &mut Class)> {
         let longest = (sectors as usize).min(LONGEST);
         let (number, is_data) = match op {
             Op::Read => (*self.reads.get(longest)?, true),
@@ -178,10 +177,10 @@ impl<const HEADS: usize> Heads<HEADS> {
             number = self.other(op, number)?;
         }
         let class = self.classes.get_mut(number)?;
-        let entry = self.entries.get_mut(usize::from(class.free))?;
-        let head = entry.head.take()?;
+        let index = class.free;
+        let entry = self.entries.get_mut(usize::from(index))?;
         class.free = entry.next;
-        Some((head, entry, class))
+        Some((index, entry, class))
     }
 
     /// The class, when that of the longest heads will not do.
@@ -195,8 +194,8 @@ impl<const HEADS: usize> Heads<HEADS> {
 
     /// A head that the device is done with.
     #[inline]
-    pub(crate) fn done(&mut self, head: &Head) -> Option<(&mut Entry, &mut Class)> {
-        let entry = self.entries.get_mut(usize::from(head.index()))?;
+    pub(crate) fn done(&mut self, index: u16) -> Option<(&mut Entry, &mut Class)> {
+        let entry = self.entries.get_mut(usize::from(index))?;
         let class = self.classes.get_mut(usize::from(entry.class))?;
         Some((entry, class))
     }
@@ -204,7 +203,6 @@ impl<const HEADS: usize> Heads<HEADS> {
 
 impl Entry {
     const EMPTY: Entry = Entry {
-        head: None,
         next: NONE,
         class: 0,
         op: Op::Read,
