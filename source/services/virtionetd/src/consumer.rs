@@ -93,7 +93,7 @@ impl<M: SharedMut> Consumer<M> {
             Consumer::Nobody | Consumer::Over(_) => false,
             Consumer::Messages(mailbox) => {
                 let mut bytes = vec![0; frame.len()];
-                let room = mailbox.has_room() && frame.read(0, &mut bytes).is_ok();
+                let room = mailbox.has_room() && frame.read(&mut bytes).is_ok();
                 if room {
                     mailbox.put(bytes);
                 }
