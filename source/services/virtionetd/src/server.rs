@@ -266,9 +266,13 @@ impl<B: Bus, P: SharedMut, U: Shared> Service for Server<B, P, U> {
         self.answer();
     }
 
-    /// The consumer has something in its rings.
+    /// The consumer has something in its rings, or has ended. What it had asked for before that is sent.
     fn notified(&mut self, _bits: u64) {
         self.turn();
+        if self.consumer.has_ended() {
+            info!("service {} has ended, and has the frames no more", self.consumer.id());
+            self.attach(Consumer::Nobody);
+        }
     }
 
     /// The device is acknowledged before the queues are looked at (RFC-0003, 5).
