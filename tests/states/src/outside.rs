@@ -507,6 +507,10 @@ impl Machine for Outside {
         Ok(Received { message, sender: BUSD, reply: Handle::NONE })
     }
 
+    fn signal(&mut self, _: Handle, _: u64) -> Result<(), Error> {
+        Err(Error::BadHandle)
+    }
+
     fn ticks(&mut self) -> u64 {
         0
     }

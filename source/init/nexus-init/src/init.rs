@@ -41,6 +41,12 @@ pub trait Machine: World {
     /// As for [`World::decide`].
     fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error>;
 
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn signal(&mut self, notification: Handle, bits: u64) -> Result<(), Error>;
+
     /// Ticks of the `time` CSR.
     fn ticks(&mut self) -> u64;
 

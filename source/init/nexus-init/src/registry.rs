@@ -241,6 +241,7 @@ impl Registry {
             service.end = Some(end);
             held.memory = core::mem::take(&mut service.memory);
             held.endpoint = core::mem::take(&mut service.endpoint);
+            held.told = core::mem::take(&mut service.told);
         }
         for (device, record) in (0..).zip(self.devices.iter_mut()) {
             if record.state == OwnerState::Held && record.owner == subject {

@@ -120,6 +120,7 @@ pub(crate) struct Fake {
     pub(crate) said: Vec<String>,
     pub(crate) dropped: Vec<Handle>,
     pub(crate) revoked: Vec<Handle>,
+    pub(crate) signalled: Vec<(Handle, u64)>,
     pub(crate) caps: Vec<Cap>,
     pub(crate) next: u64,
 }
@@ -160,6 +161,7 @@ impl Default for Fake {
             said: Vec::new(),
             dropped: Vec::new(),
             revoked: Vec::new(),
+            signalled: Vec::new(),
             caps: vec![root, lines],
             next: 100,
         }

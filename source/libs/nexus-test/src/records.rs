@@ -61,6 +61,7 @@ const fn event(event: Event) -> &'static str {
         Event::Clock => "clock",
         Event::Prepared => "prepared",
         Event::Share => "share",
+        Event::Unshare => "unshare",
     }
 }
 

@@ -20,6 +20,7 @@ mod head;
 #[cfg(test)]
 mod hostile_tests;
 mod identity;
+pub mod net;
 #[cfg(test)]
 mod order_tests;
 pub mod owner;
@@ -42,4 +43,4 @@ pub use head::{Completion, Head};
 pub use identity::{DeviceType, Refused, identify};
 pub use queue::{Misbehaved, Notices, Queue};
 pub use sealed::{Driven, Misfit, Mismatch, Sealed};
-pub use slots::Slots;
+pub use slots::{Part, Slots};

@@ -1,11 +1,15 @@
 //! The data part of a pool: a slot for each head, in pieces.
 
+mod part;
+
 use alloc::boxed::Box;
 
 use nexus_mmio::{Outside, Shared, SharedMut, copy_between};
 use nexus_sysdesc::layout::{QueueLayout, Segment};
 
 use crate::Head;
+
+pub use part::Part;
 
 /// A piece of a slot.
 #[derive(Clone, Copy, Debug)]

@@ -111,6 +111,8 @@ pub enum Event {
     Prepared,
     /// init shares memory between two services.
     Share,
+    /// One of the two ended.
+    Unshare,
 }
 
 /// What was decided, in a ledger entry.
@@ -274,6 +276,7 @@ impl fmt::Display for Event {
             Event::Clock => "clock",
             Event::Prepared => "prepared",
             Event::Share => "share",
+            Event::Unshare => "unshare",
         })
     }
 }

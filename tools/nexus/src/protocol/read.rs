@@ -124,6 +124,7 @@ fn event_named(name: &str) -> Option<Event> {
         "clock" => Event::Clock,
         "prepared" => Event::Prepared,
         "share" => Event::Share,
+        "unshare" => Event::Unshare,
         _ => return None,
     })
 }

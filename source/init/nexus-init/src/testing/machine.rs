@@ -67,6 +67,14 @@ impl Machine for Fake {
         self.busd_takes(ask, window)
     }
 
+    fn signal(&mut self, notification: Handle, bits: u64) -> Result<(), Error> {
+        self.calls.push("signal");
+        let known = self.cap(notification).ok_or(Error::BadHandle)?;
+        assert!(known.rights.contains(Rights::SEND));
+        self.signalled.push((notification, bits));
+        Ok(())
+    }
+
     fn ticks(&mut self) -> u64 {
         777
     }
