@@ -27,24 +27,20 @@ pub(crate) fn ring(cap: &StartupCap) -> Result<SharedMemory<ReadWrite>, Error> {
 /// # Errors
 /// As `vmo_map`; `OutOfRange`.
 pub fn put(memory: Handle, offset: u64, bytes: &[u8]) -> Result<(), Error> {
-    through(memory, offset, bytes.len(), Prot::READ | Prot::WRITE, |shared, at| {
-        let put = SharedMut::copy_in(shared, at, bytes);
-        shared.fence();
-        put
-    })
+    let prot = Prot::READ | Prot::WRITE;
+    through(memory, offset, bytes.len(), prot, |shared, at| shared.copy_in(at, bytes))
 }
 
 /// Copies bytes out of memory of a device (MAP and READ), as [`put`] does.
 ///
 /// # Errors
 /// As `vmo_map`; `OutOfRange`.
-pub fn get<const N: usize>(memory: Handle, offset: u64) -> Result<[u8; N], Error> {
-    let mut bytes = [0; N];
-    through(memory, offset, N, Prot::READ, |shared, at| shared.copy_out(at, &mut bytes))?;
-    Ok(bytes)
+pub fn get(memory: Handle, offset: u64, to: &mut [u8]) -> Result<(), Error> {
+    through(memory, offset, to.len(), Prot::READ, |shared, at| shared.copy_out(at, to))
 }
 
-/// Has `copy` done at the place of `offset` in the pages with `len` bytes from there on.
+/// Has `copy` done at the place of `offset` in the pages with `len` bytes from there on. It is done before
+/// what this thread does next.
 fn through(
     memory: Handle,
     offset: u64,
@@ -57,7 +53,9 @@ fn through(
         offset.checked_add(len as u64).and_then(|end| end.checked_next_multiple_of(PAGE_SIZE));
     let len = end.and_then(|end| end.checked_sub(from)).filter(|len| *len > 0);
     let mapping = Mapping::part(memory, from, len.ok_or(Error::OutOfRange)?, prot)?;
-    let copied = copy(&mut over(mapping.range()), (offset - from) as usize);
+    let mut shared = over(mapping.range());
+    let copied = copy(&mut shared, (offset - from) as usize);
+    shared.fence();
     drop(mapping);
     copied.map_err(|Outside| Error::OutOfRange)
 }
@@ -90,9 +88,9 @@ mod tests {
     #[test]
     fn nothing_is_mapped_for_bytes_that_there_cannot_be() {
         assert_eq!(put(Handle(1), u64::MAX, &[1, 2]), Err(Error::OutOfRange));
-        assert_eq!(get::<2>(Handle(1), u64::MAX), Err(Error::OutOfRange));
+        assert_eq!(get(Handle(1), u64::MAX, &mut [0; 2]), Err(Error::OutOfRange));
         assert_eq!(put(Handle(1), 0, &[]), Err(Error::OutOfRange));
         // There is no kernel here.
-        assert_eq!(get::<1>(Handle(1), 4096), Err(Error::BadSyscall));
+        assert_eq!(get(Handle(1), 4096, &mut [0]), Err(Error::BadSyscall));
     }
 }

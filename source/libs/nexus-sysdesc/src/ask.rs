@@ -14,6 +14,10 @@ const HEADER: u32 = 16;
 const GET_ID: u32 = 8;
 /// Bytes of the beginning of a used ring: flags, index, and the first entry.
 pub const ANSWER: usize = 12;
+/// Bytes of the number, of what lies behind it up to the next piece, and of the status.
+pub const TOLD: usize = STATUS + 1;
+/// Where the status is, from where the number is: pieces lie at multiples of `layout::ALIGN`.
+const STATUS: usize = SERIAL_LEN.next_multiple_of(8);
 /// A status that no device writes, and what it writes when it has done what it was asked.
 const UNWRITTEN: u8 = 0xff;
 const DONE: u8 = 0;
@@ -26,10 +30,9 @@ pub struct Ask {
     header: u64,
     /// Where the first [`ANSWER`] bytes of its used ring are, in the used rings.
     pub used: u64,
-    /// Where the number comes to be, in the pool.
+    /// Where the number and the status come to be, in the pool: [`TOLD`] bytes.
     pub data: u64,
-    /// Where the status comes to be, in the pool: one byte.
-    pub status: u64,
+    status: u64,
 }
 
 /// The device does not answer as a disk does.
@@ -41,6 +44,8 @@ pub enum Odd {
     Status(u8),
     /// What it told is no serial number.
     NoSerial([u8; SERIAL_LEN]),
+    /// It does not answer.
+    Silent,
 }
 
 impl fmt::Display for Odd {
@@ -50,7 +55,8 @@ impl fmt::Display for Odd {
                 write!(f, "it completed head {head} with {len} bytes, index {index}")
             }
             Odd::Status(status) => write!(f, "status {status}"),
-            Odd::NoSerial(bytes) => write!(f, "it has none: {}", bytes.escape_ascii()),
+            Odd::NoSerial(bytes) => write!(f, "it has none: \"{}\"", bytes.escape_ascii()),
+            Odd::Silent => f.write_str("no answer"),
         }
     }
 }
@@ -65,8 +71,9 @@ impl Ask {
             let pieces = [header, data, status].map(|piece| (piece.len, piece.writes));
             let wanted = [(HEADER, false), (len(), true), (1, true)];
             let [header, data, status] = [header, data, status].map(|piece| piece.offset);
+            let behind = usize::try_from(status.checked_sub(data)?).ok()? == STATUS;
             let ask = Ask { head, avail: *avail, header, used: *used, data, status };
-            (pieces == wanted).then_some(ask)
+            (pieces == wanted && behind).then_some(ask)
         })
     }
 
@@ -89,12 +96,13 @@ impl Ask {
     /// True when it is answered, by the beginning of the used ring.
     ///
     /// # Errors
-    /// Something else was completed.
-    pub fn is_answered(&self, used: [u8; ANSWER]) -> Result<bool, Odd> {
+    /// Something else was completed; or it is not answered, and `must` be by now.
+    pub fn is_answered(&self, used: [u8; ANSWER], must: bool) -> Result<bool, Odd> {
         let [_, _, i0, i1, h0, h1, h2, h3, l0, l1, l2, l3] = used;
         let (index, head) = (u16::from_le_bytes([i0, i1]), u32::from_le_bytes([h0, h1, h2, h3]));
         let written = u32::from_le_bytes([l0, l1, l2, l3]);
         match index {
+            0 if must => Err(Odd::Silent),
             0 => Ok(false),
             1 if head == u32::from(self.head) && Some(written) == len().checked_add(1) => Ok(true),
             _ => Err(Odd::Completed(index, head, written)),
@@ -106,10 +114,11 @@ impl Ask {
 ///
 /// # Errors
 /// It could not do it, or has told no serial number.
-pub fn told(data: [u8; SERIAL_LEN], status: [u8; 1]) -> Result<Serial, Odd> {
-    match status {
-        [DONE] => Serial::try_from(data).map_err(|_| Odd::NoSerial(data)),
-        [status] => Err(Odd::Status(status)),
+pub fn told(bytes: [u8; TOLD]) -> Result<Serial, Odd> {
+    let data = bytes.first_chunk().copied().unwrap_or_default();
+    match bytes.last().copied() {
+        Some(DONE) => Serial::try_from(data).map_err(|_| Odd::NoSerial(data)),
+        status => Err(Odd::Status(status.unwrap_or(UNWRITTEN))),
     }
 }
 
@@ -173,8 +182,9 @@ mod tests {
     #[test]
     fn an_answer_is_one_completion_of_that_head_with_all_bytes() {
         let ask = ask();
-        assert_eq!(ask.is_answered(used(0, 3, 21)), Ok(false), "not yet");
-        assert_eq!(ask.is_answered(used(1, 3, 21)), Ok(true));
+        assert_eq!(ask.is_answered(used(0, 3, 21), false), Ok(false), "not yet");
+        assert_eq!(ask.is_answered(used(0, 3, 21), true), Err(Odd::Silent));
+        assert_eq!(ask.is_answered(used(1, 3, 21), true), Ok(true));
         for (index, head, len) in [
             (2, 3, 21),
             (u16::MAX, 3, 21),
@@ -186,7 +196,7 @@ mod tests {
             (1, 3, u32::MAX),
         ] {
             let odd = Odd::Completed(index, head, len);
-            assert_eq!(ask.is_answered(used(index, head, len)), Err(odd));
+            assert_eq!(ask.is_answered(used(index, head, len), false), Err(odd));
         }
     }
 
@@ -194,10 +204,14 @@ mod tests {
     #[test]
     fn what_is_told_counts_when_it_was_done() {
         let serial = Serial::new("nexus-1").unwrap();
-        assert_eq!(told(serial.into(), [0]), Ok(serial));
+        let bytes = |serial: [u8; SERIAL_LEN], status: u8| {
+            [&serial[..], &[0xee; 4], &[status]].concat().try_into().unwrap()
+        };
+        assert_eq!(told(bytes(serial.into(), 0)), Ok(serial));
         for status in [1, 2, 3, 0x80, UNWRITTEN] {
-            assert_eq!(told(serial.into(), [status]), Err(Odd::Status(status)));
+            assert_eq!(told(bytes(serial.into(), status)), Err(Odd::Status(status)));
         }
-        assert_eq!(told([0; SERIAL_LEN], [0]), Err(Odd::NoSerial([0; SERIAL_LEN])));
+        let none = [0; SERIAL_LEN];
+        assert_eq!(told(bytes(none, 0)), Err(Odd::NoSerial(none)));
     }
 }
