@@ -55,8 +55,8 @@ impl<R> Bus<R> {
             _ if sender.service_id != self.system.init => Err(ServiceError::Denied),
             // It carries nothing.
             Request::Take(_) => Err(ServiceError::Malformed),
-            Request::Prepare(ask) => self.to_prepare(ask),
-            Request::Release(ask) => self.to_release(ask),
+            Request::Prepare(ask) => self.prepare(ask),
+            Request::Release(ask) => self.release(ask),
         };
         let done = match found {
             Ok((slot, job)) => slot.begin(job, reply, kernel),
@@ -110,7 +110,7 @@ impl<R> Bus<R> {
         Ok((Slot::new(take.device, window, len), asked.map_or(Job::Take, Job::Ask)))
     }
 
-    fn to_prepare(&mut self, ask: &Prepare) -> Begun<'_, R> {
+    fn prepare(&mut self, ask: &Prepare) -> Begun<'_, R> {
         self.slot(ask.device)?;
         let system = &self.system;
         let rule = system.rule_for(ask.service, ask.device).ok_or(ServiceError::NotFound)?;
@@ -126,7 +126,7 @@ impl<R> Bus<R> {
         fits.then_some((slot, Job::Prepare(plan))).ok_or(ServiceError::BadState)
     }
 
-    fn to_release(&mut self, ask: &Release) -> Begun<'_, R> {
+    fn release(&mut self, ask: &Release) -> Begun<'_, R> {
         let slot = self.slot(ask.device)?;
         slot.is_in(State::Prepared)?;
         Ok((slot, Job::Release))
