@@ -121,6 +121,8 @@ pub(crate) struct Fake {
     pub(crate) dropped: Vec<Handle>,
     pub(crate) revoked: Vec<Handle>,
     pub(crate) caps: Vec<Cap>,
+    /// Virtio devices: where, and which DeviceID.
+    pub(crate) plugged: Vec<(u64, u32)>,
     pub(crate) next: u64,
 }
 
@@ -161,6 +163,7 @@ impl Default for Fake {
             dropped: Vec::new(),
             revoked: Vec::new(),
             caps: vec![root, lines],
+            plugged: vec![(0x1000_6000, 4)],
             next: 100,
         }
     }
