@@ -158,6 +158,7 @@ impl Registry {
             | Refusal::Disabled
             | Refusal::WrongDevice
             | Refusal::WrongPlace
+            | Refusal::WrongSerial
             | Refusal::ProbeFailed
             | Refusal::Ambiguous
             | Refusal::NoLine

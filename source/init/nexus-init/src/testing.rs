@@ -122,6 +122,8 @@ pub(crate) struct Fake {
     pub(crate) revoked: Vec<Handle>,
     pub(crate) signalled: Vec<(Handle, u64)>,
     pub(crate) caps: Vec<Cap>,
+    /// Virtio devices: where, and which DeviceID.
+    pub(crate) plugged: Vec<(u64, u32)>,
     pub(crate) next: u64,
 }
 
@@ -163,6 +165,7 @@ impl Default for Fake {
             revoked: Vec::new(),
             signalled: Vec::new(),
             caps: vec![root, lines],
+            plugged: vec![(0x1000_6000, 4)],
             next: 100,
         }
     }

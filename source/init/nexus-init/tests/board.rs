@@ -156,7 +156,7 @@ fn all(tree: &Tree, devices: &[Device], slots: Plugged) -> (Vec<Result<u64, Refu
     let found = devices.iter().map(|device| finder.find(device, &mut slots));
     let found = found.map(|found| found.map(|found| found.window.base)).collect();
     let unnamed = finder.unnamed(&mut slots).into_iter();
-    (found, unnamed.filter_map(|(_, range)| Some(range?.base)).collect())
+    (found, unnamed.filter_map(|(_, range, _)| Some(range?.base)).collect())
 }
 
 // attack 80 U: a second device of a kind, below or above the first; none of them is given, and each is told; broken: lowest-of-a-kind

@@ -126,6 +126,8 @@ codes! {
         24 BusRefused,
         /// What busd gave is not what policy allows.
         25 BusGarbled,
+        /// No disk tells the serial number that it is known by.
+        26 WrongSerial,
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 
 use common::{device, permit, rule, service, system};
 use nexus_sysdesc::{
-    Danger, DescError, Description, Device, MAX_LEN, Permission, Permit, Place, Problem, Profile,
-    Proof, Queue, Ring, Says, Service, Shape, bounds,
+    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
+    Profile, Proof, Queue, Ring, Rule, Says, Serial, Service, Shape, bounds,
 };
 
 /// One queue with `heads` heads of a page that the device writes.
@@ -19,6 +19,59 @@ fn queues(heads: u16) -> Vec<Queue> {
 /// A ring with service `server`.
 fn ring(server: u32) -> Ring {
     Ring { server, pages: 65, id: format!("ring-{server}"), reason: "it asks by it".into() }
+}
+
+fn says(serial: &str) -> Says {
+    Says::Serial(Serial::new(serial).expect("a serial number"))
+}
+
+/// Two disks that are known by serial numbers, both rngd's.
+fn two_disks(system: &mut Description, serials: [&str; 2]) {
+    let shape = Shape { heads: 1, reads: vec![16], writes: vec![20, 1] };
+    let queues = vec![Queue { shapes: vec![shape] }];
+    for (instance, serial) in (0..).zip(serials) {
+        let id = 2 + u16::from(instance);
+        let says = Some(says(serial));
+        let (name, virtio_id) = (format!("blk{instance}"), Some(2));
+        let disk = Device { id, name, virtio_id, instance, says, ..system.devices[1].clone() };
+        system.devices.push(disk);
+        let need = system.services[3].needs[0].clone();
+        system.services[3].needs.push(Need { device: id, queues: queues.clone(), ..need });
+        let (number, rule) = (id + 1, system.rules[1].clone());
+        let (rule_id, queues) = (format!("allow-rngd-blk{instance}"), queues.clone());
+        system.rules.push(Rule { number, id: rule_id, device: id, queues, ..rule });
+    }
+}
+
+#[test]
+fn disks_that_are_known_by_their_serial_numbers_are_asked_alike() {
+    let mut system = system();
+    assert_eq!(system.asked_queues(), None);
+    let before = system.device_frames();
+    two_disks(&mut system, ["nexus-1", "nexus-2"]);
+    assert_eq!(system.validate(), Ok(()));
+    let asked = system.asked_layout().expect("both can be asked");
+    // 4 pages, and 128 frames behind each of 3 pieces; for these two, and for two strangers.
+    assert_eq!((asked.frames(), system.device_frames()), (388, before + 4 * 388));
+    let bytes = system.encode().expect("valid");
+    assert_eq!(Description::decode(&bytes), Ok(system.clone()));
+    system.rules.truncate(2);
+    system.services[3].needs.truncate(1);
+    assert_eq!((system.asked_queues(), system.device_frames()), (None, before), "nobody's");
+}
+
+// attack 80 U: the bytes of a description hold a serial number that is none; refused
+#[test]
+fn a_serial_number_that_is_none_is_not_decoded() {
+    let mut system = system();
+    two_disks(&mut system, ["nexus-1", "nexus-2"]);
+    let bytes = system.encode().expect("valid");
+    let at = bytes.windows(7).position(|text| text == b"nexus-2").expect("it is in there");
+    for (offset, byte) in [(0, 0), (0, 0x1f), (3, 0), (19, b'x'), (6, 0x7f), (1, 0xff)] {
+        let mut damaged = bytes.clone();
+        damaged[at + offset] = byte;
+        assert!(Description::decode(&damaged).is_err(), "{offset}: {byte}");
+    }
 }
 
 fn proof(name: &str) -> Proof {
@@ -199,6 +252,26 @@ const CASES: &[Case] = &[
         net.says = Some(Says::Mac([2; 6]));
         d.devices[1] = net.clone();
         d.devices.push(Device { id: 2, name: "net1".into(), instance: 1, ..net });
+    }),
+    (Place::Device(0), Problem::BadSays, |d| d.devices[0].says = Some(says("nexus-1"))),
+    (Place::Device(3), Problem::BadSays, |d| two_disks(d, ["nexus-1", "nexus-1"])),
+    (Place::Device(3), Problem::Unasked, |d| {
+        two_disks(d, ["nexus-1", "nexus-2"]);
+        d.devices[3].says = None;
+    }),
+    (Place::Device(3), Problem::Unasked, |d| {
+        two_disks(d, ["nexus-1", "nexus-2"]);
+        d.devices[2].says = Some(Says::Capacity(512));
+    }),
+    (Place::Rule(2), Problem::Unasked, |d| {
+        two_disks(d, ["nexus-1", "nexus-2"]);
+        d.rules[2].queues = queues(3);
+        d.services[3].needs[1].queues = queues(3);
+    }),
+    (Place::Rule(3), Problem::Unasked, |d| {
+        two_disks(d, ["nexus-1", "nexus-2"]);
+        d.rules[3].queues[0].shapes[0].heads = 2;
+        d.services[3].needs[2].queues[0].shapes[0].heads = 2;
     }),
     (Place::Device(1), Problem::EmptySlotInProd, |d| {
         d.profile = Profile::Prod;

@@ -18,18 +18,14 @@ pub fn serve(kernel: impl Kernel<Reply = ReplyTo>) -> Result<(), StartError> {
     let start = startup();
     let endpoint = start.serve()?;
     let memory = start.map_memory(Role::Description)?;
-    let system = decode(memory.bytes())?;
+    let system = Description::decode(memory.bytes()).map_err(|error| {
+        nexus_rt::error!("{error}");
+        StartError::BadMemory
+    })?;
     drop(memory);
 
     let mut server = Server { bus: Bus::new(system), kernel, next: Deadline::at(0) };
     Err(StartError::Kernel(run(endpoint, &mut server)))
-}
-
-fn decode(bytes: &[u8]) -> Result<Description, StartError> {
-    Description::decode(bytes).map_err(|error| {
-        nexus_rt::error!("{error}");
-        StartError::BadMemory
-    })
 }
 
 struct Server<K> {

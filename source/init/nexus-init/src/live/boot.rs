@@ -139,6 +139,7 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     let order = start_order(init.registry.description());
     start_all(&mut init, &starter, &order.authorities);
     init.hand_over();
+    init.tell_apart(&board);
     start_all(&mut init, &starter, &order.others);
     init.refuse_unnamed();
     let (description, _) = starter.description;

@@ -85,9 +85,10 @@ impl Machine for Fake {
 }
 
 impl Probe for Fake {
-    /// An entropy device in the seventh slot, nothing in the others.
+    /// An entropy device in the seventh slot, if nothing else is said, nothing in the others.
     fn identify(&mut self, window: Range) -> Result<Identity, Error> {
-        let device_id = if window.base == 0x1000_6000 { 4 } else { 0 };
+        let plugged = self.plugged.iter().find(|(base, _)| *base == window.base);
+        let device_id = plugged.map_or(0, |(_, id)| *id);
         Ok(Identity { magic: 0x7472_6976, version: 2, device_id, config: [0; 8] })
     }
 }
