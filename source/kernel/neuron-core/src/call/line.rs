@@ -16,30 +16,15 @@ use crate::store::pool::Id;
 pub(super) const NO_VALUE: u64 = u64::MAX;
 
 impl<P: Platform> Kernel<'_, P> {
-    /// Lines that `process` holds with these rights.
-    #[inline(always)]
-    fn lines_of(
-        &self,
-        process: Id<Process>,
-        handle: Handle,
-        rights: Rights,
-    ) -> Result<(Id<Capability>, &Capability, Lines)> {
-        let (id, cap) = self.lookup(process, handle)?;
-        let lines = Lines::of(cap.kind)?;
-        need(cap, rights)?;
-        Ok((id, cap, lines))
-    }
-
     /// `irq_bind`.
     pub(crate) fn irq_bind(&mut self, caller: Id<Process>, args: Args) -> Result {
         let [irq, signals, bits, window, offset, _] = args;
-        let (by, cap, lines) = self.lines_of(caller, Handle(irq), Rights::RECV)?;
+        let (lines, by, cap) = self.held::<Lines>(caller, Handle(irq), Rights::RECV)?;
         if cap.rights.contains(Rights::DERIVE) {
             return Err(Error::Denied);
         }
         let has_child = !cap.children.is_empty();
-        let notification = self.notification(caller, Handle(signals), Rights::SEND)?;
-        let (with, _) = self.lookup(caller, Handle(signals))?;
+        let (notification, with, _) = self.held(caller, Handle(signals), Rights::SEND)?;
         // No register can be named yet.
         if bits == 0 || Handle(window) != Handle::NONE || offset != 0 {
             return Err(Error::BadArgument);
@@ -78,7 +63,7 @@ impl<P: Platform> Kernel<'_, P> {
         process: Id<Process>,
         handle: Handle,
     ) -> Result<Option<(Id<Line>, u64)>> {
-        let (by, cap, lines) = self.lines_of(process, handle, Rights::RECV)?;
+        let (lines, by, cap) = self.held::<Lines>(process, handle, Rights::RECV)?;
         let Some(id) = self.line_of(by, cap.kind) else { return Ok(None) };
         let delivered = self.lines.get(id)?.state() == LineState::Delivered;
         Ok(delivered.then_some((id, lines.interval())))
@@ -86,7 +71,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// `irq_stat`.
     pub(crate) fn irq_stat(&self, caller: Id<Process>, handle: Handle) -> Result<IrqInfo> {
-        let (_, _, lines) = self.lines_of(caller, handle, Rights::MANAGE)?;
+        let (lines, ..) = self.held::<Lines>(caller, handle, Rights::MANAGE)?;
         let id = lines.sole()?;
         let line = self.lines.get(id)?;
         Ok(IrqInfo {

@@ -3,7 +3,7 @@
 use super::rule::{Rule, Violation, ensure, present};
 use super::walk;
 use crate::kernel::Kernel;
-use crate::object::capability::Capability;
+use crate::object::capability::{Capability, Named};
 use crate::object::register::{DEVICE_PAGES, Registers};
 use crate::object::window::Window;
 use crate::platform::Platform;

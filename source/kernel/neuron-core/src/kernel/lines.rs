@@ -8,7 +8,7 @@ use nexus_abi::{Error, LineState, NO_DEADLINE};
 
 use crate::Result;
 use crate::kernel::{Kernel, Step, Work, cost};
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::capability::{Capability, CapabilityKind, Named};
 use crate::object::endpoint::Notification;
 use crate::object::line::{Line, Lines, Receiver, Signalling};
 use crate::object::process::Process;

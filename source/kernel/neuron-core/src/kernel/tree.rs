@@ -9,7 +9,7 @@ use nexus_abi::{EndReason, Error, Rights};
 
 use crate::Result;
 use crate::kernel::{Kernel, Step, Stop, Work, cost};
-use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH};
+use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH, Named};
 use crate::object::endpoint::Vmo;
 use crate::object::process::{HEAVY, Process};
 use crate::object::thread::Thread;

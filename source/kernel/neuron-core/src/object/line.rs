@@ -4,7 +4,7 @@ use nexus_abi::{Error, LineState};
 
 use crate::Result;
 use crate::kernel::alarm::{Ring, Rings};
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::capability::Capability;
 use crate::object::endpoint::Notification;
 use crate::store::list::{Links, linked};
 use crate::store::pool::Id;
@@ -24,17 +24,6 @@ impl Lines {
     /// `OutOfRange` for none.
     pub(crate) fn all(count: u32) -> Result<Lines> {
         if count == 0 { Err(Error::OutOfRange) } else { Ok(Lines { first: 1, count, interval: 0 }) }
-    }
-
-    /// The lines of a capability.
-    ///
-    /// # Errors
-    /// `WrongKind` when it is to something else.
-    pub(crate) fn of(kind: CapabilityKind) -> Result<Lines> {
-        match kind {
-            CapabilityKind::Irq(lines) => Ok(lines),
-            _ => Err(Error::WrongKind),
-        }
     }
 
     /// `len` of these lines, from number `offset` of them, with the same interval.

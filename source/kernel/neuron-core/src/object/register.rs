@@ -4,7 +4,7 @@
 use nexus_abi::{Error, Rights};
 
 use crate::Result;
-use crate::object::capability::Capability;
+use crate::object::capability::{Capability, Named};
 use crate::object::window::Window;
 use crate::store::addr::Frame;
 use crate::store::pool::{Id, Pool};
