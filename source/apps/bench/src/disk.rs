@@ -59,7 +59,7 @@ impl Bench {
         for number in 0..depth {
             let sector = number * u64::from(SECTORS);
             let request = Request { op: Op::Read, sector, sectors: SECTORS, tag: number };
-            let given = self.disk.submit(request, |_, _, _| Ok(()));
+            let given = self.disk.submit(request, |_, _| Ok(()));
             given.map_err(|_| Error::BadState)?;
         }
         let submitted = between(start, instret());
@@ -84,9 +84,7 @@ impl Bench {
                 };
                 self.disk.may_wait(again).map_err(|_| Error::BadState)?;
             }
-            while let Some(one) =
-                self.disk.complete(|_, _, _, _| ()).map_err(|_| Error::BadState)?
-            {
+            while let Some(one) = self.disk.complete(|_, _, _| ()).map_err(|_| Error::BadState)? {
                 one.result.map_err(|_| Error::BadState)?;
             }
             waits = self.may_wait()?;

@@ -70,6 +70,19 @@ pub trait SharedMut: Shared {
     ) -> Result<(), Outside>;
 }
 
+/// Memory whose length can be known when a program is compiled: then an access at an offset that is known, too,
+/// compares nothing.
+pub trait Exact: SharedMut + Split {
+    /// So many bytes of it.
+    type Exactly<const COUNT: usize>: SharedMut + core::fmt::Debug;
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// The memory as it was: it has another length.
+    fn exactly<const COUNT: usize>(self) -> Result<Self::Exactly<COUNT>, Self>;
+}
+
 /// Memory that can be cut in two, each with an owner of its own.
 pub trait Split: Sized {
     /// The first `at` bytes, and the rest.

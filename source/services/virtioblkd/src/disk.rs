@@ -2,7 +2,7 @@
 
 use core::iter::once;
 
-use nexus_mmio::{Outside, Shared, SharedMut};
+use nexus_mmio::{Exact, Outside, Shared, SharedMut};
 use nexus_proto::disk::DiskStats;
 use nexus_virtio::block::{Config, OK, Op, UNSUPPORTED};
 use nexus_virtio::{Doorbell, Head, Misbehaved, Queue, Slots};
@@ -63,18 +63,17 @@ pub struct Done {
 
 /// The disk, with one queue of `HEADS` heads. `A` holds the available ring, `U` the used ring, `P` the slots.
 #[derive(Debug)]
-pub struct Disk<A, U, P, const HEADS: usize> {
+pub struct Disk<A, U, P: Exact, const HEADS: usize> {
     queue: Queue<A, U, HEADS>,
-    slots: P,
     config: Config,
-    heads: Heads<HEADS>,
+    heads: Heads<P, HEADS>,
     counters: Counters,
 }
 
 /// What stands for a status that the device has not written.
 const NO_STATUS: u64 = u64::MAX;
 
-impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HEADS> {
+impl<A: SharedMut, U: Shared, P: Exact, const HEADS: usize> Disk<A, U, P, HEADS> {
     /// A disk that has nothing to do.
     ///
     /// # Errors
@@ -85,9 +84,8 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
         heads: [Head; HEADS],
         slots: Slots<P>,
     ) -> Result<Self, NoUse> {
-        let heads = Heads::new(&config, heads, &slots)?;
-        let (slots, counters) = (slots.into_memory(), Counters::default());
-        Ok(Disk { queue, slots, config, heads, counters })
+        let heads = Heads::new(&config, heads, slots)?;
+        Ok(Disk { queue, config, heads, counters: Counters::default() })
     }
 
     /// What the disk is.
@@ -114,8 +112,8 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     }
 
     /// Gives the device a request, or as many of its first sectors as there is a head for; tells how many.
-    /// `fill` copies the data of a write to the memory and place that it is given, so many bytes. The device
-    /// need not look before [`ring`](Self::ring).
+    /// `fill` copies the data of a write to the memory that it is given, so many bytes. The device hears of it
+    /// at the next [`ring`](Self::ring).
     ///
     /// # Errors
     /// [`Refused`].
@@ -123,24 +121,23 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     pub fn submit(
         &mut self,
         request: Request,
-        fill: impl FnOnce(&mut P, usize, usize) -> Result<(), Outside>,
+        fill: impl FnOnce(&mut P, usize) -> Result<(), Outside>,
     ) -> Result<u32, Refused> {
         let Request { op, sector, sectors, tag } = request;
         self.check(op, sector, sectors)?;
         let Some((index, entry, class)) = self.heads.take(op, sectors) else {
             return Err(if self.queue.is_over() { Refused::Gone } else { Refused::Later });
         };
-        let (slots, data) = (&mut self.slots, entry.data.place());
         let at = if matches!(op, Op::Read | Op::Write) { sector } else { 0 };
-        let prepared = put(slots, entry.header.place(), [op.code(), at])
-            .and_then(|()| slots.put_words(entry.status.place(), once(NO_STATUS)));
+        let prepared = put(&mut entry.header, [op.code(), at])
+            .and_then(|()| entry.status.put_words(0, once(NO_STATUS)));
         let (taken, prepared) = match (op, prepared) {
             (Op::Read, prepared) => (class.sectors, prepared),
-            (Op::Write, Ok(())) => (class.sectors, fill(slots, data, class.shape.len as usize)),
+            (Op::Write, Ok(())) => (class.sectors, fill(&mut entry.data, class.shape.len as usize)),
             (Op::Discard | Op::Zeroes, Ok(())) => {
                 let taken = self.config.part(op, sectors);
                 // The flags behind the count are 0: what is zeroed stays allocated.
-                (taken, put(slots, data, [sector, taken.into()]))
+                (taken, put(&mut entry.data, [sector, taken.into()]))
             }
             (_, prepared) => (sectors, prepared),
         };
@@ -187,18 +184,18 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     }
 
     /// The next request that the device is done with; `None` when there is none now. Where it has read
-    /// data, `take` gets it first: the memory, the place, and the bytes.
+    /// data, `take` gets it first: the memory, and how many bytes of it.
     ///
     /// # Errors
     /// What the device did. It does nothing any more: what it had is never completed.
     #[inline]
     pub fn complete(
         &mut self,
-        take: impl FnOnce(&Done, &P, usize, usize),
+        take: impl FnOnce(&Done, &P, usize),
     ) -> Result<Option<Done>, Misbehaved> {
         let Some((index, len)) = self.queue.pop_index()? else { return Ok(None) };
         let Some((entry, class)) = self.heads.done(index) else { return Ok(None) };
-        let result = match self.slots.read32(entry.status.place()) as u8 {
+        let result = match entry.status.read32(0) as u8 {
             OK if len >= class.written => Ok(()),
             UNSUPPORTED => Err(Failure::Unsupported),
             _ => Err(Failure::Device),
@@ -206,7 +203,7 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
         let done = Done { tag: entry.tag, op: entry.op, sectors: class.sectors, result };
         match (result, entry.op) {
             (Ok(()), Op::Read | Op::Serial) => {
-                take(&done, &self.slots, entry.data.place(), class.shape.len as usize);
+                take(&done, &entry.data, class.shape.len as usize);
             }
             (Ok(()), _) => {}
             (Err(_), _) => self.counters.errors = self.counters.errors.wrapping_add(1),
@@ -231,11 +228,8 @@ impl<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize> Disk<A, U, P, HE
     }
 }
 
+/// Stores two words at the start of a piece.
 #[inline]
-fn put<P: SharedMut>(
-    slots: &mut P,
-    place: usize,
-    [first, second]: [u64; 2],
-) -> Result<(), Outside> {
-    slots.put_words(place, [first.to_le(), second.to_le()].into_iter())
+fn put(piece: &mut impl SharedMut, [first, second]: [u64; 2]) -> Result<(), Outside> {
+    piece.put_words(0, [first.to_le(), second.to_le()].into_iter())
 }

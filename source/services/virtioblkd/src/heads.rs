@@ -1,10 +1,11 @@
 //! The heads of the queue: what each is for, and which of them the device does not have.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use nexus_mmio::Shared;
-use nexus_virtio::block::{Config, Op, SECTOR, Shape, Use};
+use nexus_mmio::{Exact, Shared};
+use nexus_virtio::block::{self, Config, Op, SECTOR, Shape, Use};
 use nexus_virtio::{Head, Slots};
 
 /// Most shapes that there are.
@@ -35,38 +36,27 @@ impl fmt::Display for NoUse {
     }
 }
 
-/// Where something begins in the memory of the slots: at a multiple of eight bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Word(u32);
+/// Bytes of the word whose first byte is the status.
+const STATUS: usize = 8;
+/// Bytes of the header.
+const HEADER: usize = block::HEADER as usize;
 
-impl Word {
-    fn of(place: usize) -> Option<Word> {
-        let word = u32::try_from(place / 8).ok()?;
-        place.is_multiple_of(8).then_some(Word(word))
-    }
-
-    /// In bytes.
-    #[inline]
-    pub(crate) const fn place(self) -> usize {
-        self.0 as usize * 8
-    }
-}
-
-/// A head: where the pieces of its slot are, and what it is used for now. A slot is read and written only
-/// while its head is free, or in the hand of one of the functions of the disk. As long as a power of two, so
-/// that it is found with a shift.
+/// A head: the pieces of its slot, and what it is used for now. A slot is read and written only while its head
+/// is free, or in the hand of one of the functions of the disk. As long as a power of two, so that it is found
+/// with a shift.
 #[derive(Debug)]
-#[repr(align(32))]
-pub(crate) struct Entry {
+#[repr(align(64))]
+pub(crate) struct Entry<P: Exact> {
+    pub(crate) header: P::Exactly<HEADER>,
+    /// Of no bytes where there is no data.
+    pub(crate) data: P,
+    /// A word of which the first byte is the status and the others are nobody's.
+    pub(crate) status: P::Exactly<STATUS>,
+    pub(crate) tag: u64,
     /// The next that is free, of the same shape.
     next: u16,
     class: u8,
     pub(crate) op: Op,
-    pub(crate) header: Word,
-    pub(crate) data: Word,
-    /// A word of which the first byte is the status and the others are nobody's.
-    pub(crate) status: Word,
-    pub(crate) tag: u64,
 }
 
 /// Heads of one shape.
@@ -103,7 +93,7 @@ impl Class {
 
     /// The head of this index is free.
     #[inline]
-    pub(crate) const fn put(&mut self, entry: &mut Entry, index: u16) {
+    pub(crate) const fn put<P: Exact>(&mut self, entry: &mut Entry<P>, index: u16) {
         entry.next = self.free;
         self.free = index;
     }
@@ -111,8 +101,9 @@ impl Class {
 
 /// All heads of a queue.
 #[derive(Debug)]
-pub(crate) struct Heads<const HEADS: usize> {
-    entries: [Entry; HEADS],
+pub(crate) struct Heads<P: Exact, const HEADS: usize> {
+    /// Never on the stack, which has no room for them.
+    entries: Box<[Entry<P>; HEADS]>,
     /// By use, the longest first. Those that there are not have no head.
     classes: [Class; SHAPES],
     /// For reads and for writes: which class is the longest of so many sectors at most.
@@ -120,36 +111,35 @@ pub(crate) struct Heads<const HEADS: usize> {
     writes: [u8; LONGEST + 1],
 }
 
-impl<const HEADS: usize> Heads<HEADS> {
+impl<P: Exact, const HEADS: usize> Heads<P, HEADS> {
     /// All of them free, but for those that are longer than the device takes.
-    pub(crate) fn new<P: Shared>(
+    pub(crate) fn new(
         config: &Config,
         heads: [Head; HEADS],
-        slots: &Slots<P>,
+        slots: Slots<P>,
     ) -> Result<Self, NoUse> {
         let most = config.most.min(LONGEST as u32 * SECTOR);
-        let mut shapes = Vec::new();
-        for head in &heads {
-            let shape = shape(head, slots)?;
-            if (Class::of(shape).sectors == 0 || shape.len <= most) && !shapes.contains(&shape) {
-                shapes.push(shape);
-            }
-        }
+        let its = heads.iter().map(|head| shape(head, &slots)).collect::<Result<Vec<_>, _>>()?;
+        let mut shapes = its.clone();
         shapes.sort_by_key(|shape| (shape.used_for, u32::MAX - shape.len));
+        shapes.dedup();
+        shapes.retain(|shape| Class::of(*shape).sectors == 0 || shape.len <= most);
         let mut classes = [const { Class::EMPTY }; SHAPES];
         for (number, shape) in shapes.iter().enumerate() {
             *classes.get_mut(number).ok_or(NoUse::Shapes)? = Class::of(*shape);
         }
-        let mut entries = [const { Entry::EMPTY }; HEADS];
-        for (head, entry) in heads.into_iter().zip(&mut entries) {
-            let shape = shape(&head, slots)?;
-            entry.lies(&head, slots)?;
-            let its = (0..).zip(&mut classes).zip(&shapes).find(|(_, its)| **its == shape);
-            if let Some(((number, class), _)) = its {
+        let pieces = slots.into_pieces().map_err(|_| NoUse::Head(0))?;
+        let mut entries = Vec::with_capacity(HEADS);
+        for ((head, pieces), its) in heads.into_iter().zip(pieces).zip(its) {
+            let mut entry = Entry::of(pieces).ok_or(NoUse::Head(head.index()))?;
+            let found = (0..).zip(&mut classes).zip(&shapes).find(|(_, shape)| **shape == its);
+            if let Some(((number, class), _)) = found {
                 entry.class = number;
-                class.put(entry, head.index());
+                class.put(&mut entry, head.index());
             }
+            entries.push(entry);
         }
+        let entries = entries.into_boxed_slice().try_into().map_err(|_| NoUse::Head(0))?;
         let reads = fits(&shapes, Use::Read).ok_or(NoUse::NoSector(Use::Read))?;
         let writes = match fits(&shapes, Use::Write) {
             None if config.writes => return Err(NoUse::NoSector(Use::Write)),
@@ -165,7 +155,11 @@ impl<const HEADS: usize> Heads<HEADS> {
 
     /// A head for the operation, of those that are free the longest that is no longer than the request.
     #[inline]
-    pub(crate) fn take(&mut self, op: Op, sectors: u32) -> Option<(u16, &mut Entry, &mut Class)> {
+    pub(crate) fn take(
+        &mut self,
+        op: Op,
+        sectors: u32,
+    ) -> Option<(u16, &mut Entry<P>, &mut Class)> {
         let longest = (sectors as usize).min(LONGEST);
         let (number, is_data) = match op {
             Op::Read => (*self.reads.get(longest)?, true),
@@ -194,34 +188,24 @@ impl<const HEADS: usize> Heads<HEADS> {
 
     /// A head that the device is done with.
     #[inline]
-    pub(crate) fn done(&mut self, index: u16) -> Option<(&mut Entry, &mut Class)> {
+    pub(crate) fn done(&mut self, index: u16) -> Option<(&mut Entry<P>, &mut Class)> {
         let entry = self.entries.get_mut(usize::from(index))?;
         let class = self.classes.get_mut(usize::from(entry.class))?;
         Some((entry, class))
     }
 }
 
-impl Entry {
-    const EMPTY: Entry = Entry {
-        next: NONE,
-        class: 0,
-        op: Op::Read,
-        header: Word(0),
-        data: Word(0),
-        status: Word(0),
-        tag: 0,
-    };
-
-    /// Notes where the pieces of the slot are.
-    fn lies<P: Shared>(&mut self, head: &Head, slots: &Slots<P>) -> Result<(), NoUse> {
-        let words: Option<Vec<Word>> = slots.places(head).map(Word::of).collect();
-        match words.as_deref() {
-            Some([header, data, .., status] | [header, data @ status]) => {
-                (self.header, self.data, self.status) = (*header, *data, *status);
-                Ok(())
-            }
-            _ => Err(NoUse::Head(head.index())),
-        }
+impl<P: Exact> Entry<P> {
+    /// Of these pieces, which are those of a shape.
+    fn of(pieces: Vec<P>) -> Option<Entry<P>> {
+        let mut pieces = pieces.into_iter();
+        let header = pieces.next()?.exactly().ok()?;
+        let (data, status) = match (pieces.next()?, pieces.next()) {
+            (data, Some(status)) => (data, status),
+            (status, None) => status.split(0).ok()?,
+        };
+        let (status, tag, next, class) = (status.exactly().ok()?, 0, NONE, 0);
+        Some(Entry { header, data, status, tag, next, class, op: Op::Read })
     }
 }
 

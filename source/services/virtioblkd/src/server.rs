@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use nexus_mmio::{Bus, Registers, Shared, SharedMut};
+use nexus_mmio::{Bus, Exact, Registers, Shared, SharedMut};
 use nexus_proto::disk::{Disk as Protocol, Request};
 use nexus_proto::{ServiceError, encode_error};
 use nexus_rt::abi::Sender;
@@ -40,7 +40,7 @@ impl Consumer {
 }
 
 /// The service. The registers are those of `B`.
-pub struct Server<A, U, P, R, B, const HEADS: usize> {
+pub struct Server<A, U, P: Exact, R, B, const HEADS: usize> {
     engine: Engine<A, U, P, R, ReplyTo, HEADS>,
     regs: Registers<B, LEN>,
     /// Ids of the services that may read and write.
@@ -56,7 +56,7 @@ pub struct Server<A, U, P, R, B, const HEADS: usize> {
     told: bool,
 }
 
-impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: usize>
+impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize>
     Server<A, U, P, R, B, HEADS>
 {
     /// Serves the disk behind `regs` to services with the ids in `permitted`, and to `consumer` at the ring
@@ -136,7 +136,7 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: u
     }
 }
 
-impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: usize> Service
+impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize> Service
     for Server<A, U, P, R, B, HEADS>
 {
     type Protocol = Protocol;

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::vec;
 use std::vec::Vec;
 
-use crate::{Outside, ReadWrite, Readable, Shared, SharedMut, Split};
+use crate::{Exact, Outside, ReadWrite, Readable, Shared, SharedMut, Split};
 
 type Hook = Box<dyn FnMut()>;
 
@@ -207,6 +207,14 @@ impl<A> Split for FakeShared<A> {
         let middle = range.start + at;
         let first = FakeShared { memory: memory.clone(), range: range.start..middle, access };
         Ok((first, FakeShared { memory, range: middle..range.end, access }))
+    }
+}
+
+impl Exact for FakeShared<ReadWrite> {
+    type Exactly<const COUNT: usize> = FakeShared<ReadWrite>;
+
+    fn exactly<const COUNT: usize>(self) -> Result<Self, Self> {
+        if self.range.len() == COUNT { Ok(self) } else { Err(self) }
     }
 }
 
