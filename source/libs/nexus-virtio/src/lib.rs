@@ -11,6 +11,7 @@ extern crate alloc;
 mod answer;
 #[cfg(test)]
 mod bench;
+pub mod block;
 mod doorbell;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
