@@ -57,8 +57,7 @@ impl From<CallError> for Failed {
 /// Why the machine goes on.
 pub(crate) fn run() -> Result<Infallible, Failed> {
     let host = Host::new()?;
-    host.wait_for_owners()?;
-    let (passed, failed) = match Suite::new(host).and_then(|mut suite| suite.run()) {
+    let (passed, failed) = match measured(host) {
         Ok(measured) => (measured, 0),
         Err(failed) => {
             host.console.line(&format!("disk-load: {failed:?}"))?;
@@ -66,6 +65,12 @@ pub(crate) fn run() -> Result<Infallible, Failed> {
         }
     };
     Ok(host.end(passed, failed)?)
+}
+
+/// How many figures were told.
+fn measured(host: Host) -> Result<u32, Failed> {
+    host.wait_for_owners()?;
+    Suite::new(host)?.run()
 }
 
 /// What is measured on.
