@@ -160,18 +160,24 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         self.posted.wrapping_sub(self.told)
     }
 
-    /// Has a head go to the device, with what stands in its slot, at the next [`ring`](Self::ring).
+    /// Gives a head to the device, with what stands in its slot. The device may begin at once; it need not
+    /// look before [`ring`](Self::ring).
     ///
     /// # Errors
     /// The head: it is of another queue, or the device misbehaved.
     #[inline]
     pub fn post(&mut self, head: Head) -> Result<(), Head> {
         let own = head.queue == self.number;
-        if own && self.post_index(head.index) { Ok(()) } else { Err(head) }
+        if !own || !self.post_index(head.index) {
+            return Err(head);
+        }
+        self.publish();
+        Ok(())
     }
 
-    /// The same for a driver that has a queue for itself, and keeps its heads by their indices. False when
-    /// there is no such head, the device has it, or it misbehaved.
+    /// The same for a driver that keeps the heads of the queue by their indices, and gives them in batches: the
+    /// device gets it at the next [`ring`](Self::ring). False when there is no such head, the device has it,
+    /// or it misbehaved.
     #[inline]
     pub fn post_index(&mut self, index: u16) -> bool {
         let entry = self.entries.get_mut(usize::from(index));
@@ -192,9 +198,7 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         if self.told == self.posted {
             return Ok(false);
         }
-        // The slots and the entries, before the index that hands them over.
-        self.avail.fence();
-        self.avail.write16(INDEX, self.posted);
+        self.publish();
         // The index, before the load of what the device wants: it stores the one and looks at the other
         // in the opposite order, so that one of the two sees the other's store.
         self.avail.fence();
@@ -209,6 +213,14 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         }
         self.told = self.posted;
         Ok(wanted)
+    }
+
+    /// Hands over what was posted.
+    #[inline]
+    fn publish(&mut self) {
+        // The slots and the entries, before the index that hands them over.
+        self.avail.fence();
+        self.avail.write16(INDEX, self.posted);
     }
 
     /// The next head that the device is done with; `None` when there is none now.

@@ -1,5 +1,6 @@
 //! The heads of the queue: what each is for, and which of them the device does not have.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -101,7 +102,8 @@ impl Class {
 /// All heads of a queue.
 #[derive(Debug)]
 pub(crate) struct Heads<P: Exact, const HEADS: usize> {
-    entries: [Entry<P>; HEADS],
+    /// Never on the stack, which has no room for them.
+    entries: Box<[Entry<P>; HEADS]>,
     /// By use, the longest first. Those that there are not have no head.
     classes: [Class; SHAPES],
     /// For reads and for writes: which class is the longest of so many sectors at most.
@@ -137,7 +139,7 @@ impl<P: Exact, const HEADS: usize> Heads<P, HEADS> {
             }
             entries.push(entry);
         }
-        let entries = entries.try_into().map_err(|_| NoUse::Head(0))?;
+        let entries = entries.into_boxed_slice().try_into().map_err(|_| NoUse::Head(0))?;
         let reads = fits(&shapes, Use::Read).ok_or(NoUse::NoSector(Use::Read))?;
         let writes = match fits(&shapes, Use::Write) {
             None if config.writes => return Err(NoUse::NoSector(Use::Write)),
