@@ -206,7 +206,7 @@ syscalls! {
         [BadHandle, WrongKind, OutOfRange];
     /// Delivers a line (RECV, one line, without DERIVE) as `bits` of a notification (SEND) of the
     /// caller, and enables it; it is the only thing that does. `window` (WRITE) and `offset` name the
-    /// register that `irq_ack` writes, or are NONE and 0. Lasts until one of the capabilities named
+    /// register that `irq_ack` writes, of a window that no other line names, or are NONE and 0. Lasts until one of the capabilities named
     /// here is dropped or revoked (RFC-0003).
     plain 28 IrqBind SYSCALL_IRQ_BIND
         fn irq_bind(irq: Handle, notification: Handle, bits: u64, window: Handle, offset: u64) -> (),
@@ -215,7 +215,7 @@ syscalls! {
     /// at `irq_bind`, unless it is all ones, and lets the next interrupt come, at once or when
     /// the interval of the line is over.
     plain 29 IrqAck SYSCALL_IRQ_ACK fn irq_ack(irq: Handle, value: u64) -> (),
-        [BadHandle, WrongKind, Denied, BadArgument, BadState];
+        [BadHandle, WrongKind, Denied, BadState, BadArgument];
     /// Tells how a line (MANAGE; one line) stands and what it has delivered.
     record 30 IrqStat SYSCALL_IRQ_STAT fn irq_stat(irq: Handle) -> IrqInfo,
         [BadHandle, WrongKind, Denied, OutOfRange];
