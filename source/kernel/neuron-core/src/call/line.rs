@@ -94,6 +94,7 @@ impl<P: Platform> Kernel<'_, P> {
             delivered: line.delivered,
             held_back: line.held_back,
             last: line.last,
+            strays: self.strays,
         })
     }
 

@@ -157,7 +157,7 @@ impl<'w, 'a> Driver<'w, 'a> {
         let endpoint = self.makes(init, Syscall::EndpointCreate, &[]);
         let notification = self.makes(init, Syscall::NotificationCreate, &[]);
         let memory = self.makes(init, Syscall::VmoCreate, &[3]);
-        let all = rights(Rights::all().difference(Rights::SEND | Rights::RECV));
+        let all = rights(Rights::all().difference(Rights::SEND | Rights::RECV | Rights::PLACE));
         let thread = |process: u64| [process, 0x10_0000, 0x3000_0000, 5, 31];
         self.makes(init, Syscall::ThreadCreate, &thread(0));
         self.makes(init, Syscall::ThreadCreate, &thread(0));

@@ -165,7 +165,8 @@ impl Model {
         refuse_if(count != 1, Error::OutOfRange)?;
         let line = &self.lines[&first];
         let Line { delivered, held_back, last, .. } = *line;
-        Ok(IrqInfo { line: first, state: line.state(), interval, delivered, held_back, last })
+        let (state, strays) = (line.state(), 0);
+        Ok(IrqInfo { line: first, state, interval, delivered, held_back, last, strays })
     }
 
     pub fn limit_lines(&mut self, named: Named, limit: u64) -> Call<()> {
