@@ -196,6 +196,8 @@ impl Suite {
         let wake = at("irq_wake_serve", lines::wake_driver(self.clock, self.partner))?;
         self.tell("irq_wake_serve", suffix, &wake.without(write.median()))?;
         self.tell("irq_ack", suffix, &ack)?;
+        let ack = at("irq_ack_value", lines::ack_value(self.clock, self.partner))?;
+        self.tell("irq_ack_value", suffix, &ack)?;
         let [plain, ack] = at("irq_reply_recv", lines::receive(self.clock, PRIORITY))?;
         self.tell("irq_reply_recv", suffix, &plain)?;
         self.tell("irq_ack_reply_recv", suffix, &ack.without(plain.median()))

@@ -42,6 +42,7 @@ pub(super) const GOALS: &[Goal] = &[
     goal("irq_wake", "device interrupt to waiter running", 390, 260),
     bounded("irq_wake_serve", "the same, as a driver receives it", 330),
     goal("irq_ack", "acknowledge an interrupt", 491, 175),
+    bounded("irq_ack_value", "the same, and write a register", 190),
     ours("irq_reply_recv", "receive, and what is ready runs"),
     bounded("irq_ack_reply_recv", "acknowledge on the way there, more", 60),
     bounded("mmio_write", "write a register by its mask", 165),

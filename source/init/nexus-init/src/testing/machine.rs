@@ -59,7 +59,7 @@ impl Machine for Fake {
         }
         let (line, interval) = (cap.base, cap.limit.unwrap_or(0));
         let state = LineState::Armed;
-        Ok(IrqInfo { line, state, interval, delivered: 5, held_back: 2, last: 99 })
+        Ok(IrqInfo { line, state, interval, delivered: 5, held_back: 2, last: 99, strays: 3 })
     }
 
     fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {

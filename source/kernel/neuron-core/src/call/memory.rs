@@ -18,8 +18,9 @@ use crate::store::frames::Pages;
 use crate::store::pool::Id;
 use crate::store::pte::{DevicePerm, Leaf};
 
-/// Rights of the maker of a memory object.
-const MEMORY: Rights = Rights::all().difference(Rights::SEND.union(Rights::RECV));
+/// Rights of the maker of a memory object: those that some call takes for one.
+const MEMORY: Rights =
+    Rights::all().difference(Rights::SEND.union(Rights::RECV).union(Rights::PLACE));
 
 /// A memory object, and the capability that is its maker's.
 type Memory = (Id<Capability>, Id<Vmo>);
