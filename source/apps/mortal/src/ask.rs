@@ -1,9 +1,11 @@
-//! What the init of this system answers beside what every init does.
+//! What an init that starts a driver again answers beside what every init does.
 
 use nexus_abi::Message;
 
 /// Service id of the keeper.
 pub const KEEPER: u32 = 80;
+/// Service id of the driver that is started again. A system without it has rtcd for that.
+pub const DRIVER: u32 = 81;
 /// Exit code of whoever is killed.
 pub const KILLED: u64 = 57;
 
