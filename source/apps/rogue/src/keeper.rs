@@ -1,10 +1,10 @@
 //! The keeper: has the hostile owner live as often as it is to, and sees that nothing else is another.
 
 use alloc::format;
-use alloc::string::String;
 use core::convert::Infallible;
 
 use mortal::ask::{self, DRIVER, END, Fate, Manner, START};
+use mortal::keeper::{holds, note};
 use nexus_abi::{Error, Handle, Message};
 use nexus_proto::console::{Console, Write};
 use nexus_proto::init::{EndKind, MemInfo};
@@ -158,16 +158,4 @@ impl Keeper {
     fn ask(&self, message: &Message) -> Result<Message, Failed> {
         Ok(sys::call(self.init, message, Deadline::after_ms(SAFETY_MS).ticks())?.message)
     }
-}
-
-/// Counts a check that came out as it must, and keeps what is wrong, if it is the first.
-fn note(kept: &mut Check, check: Check) {
-    if let Ok(checks) = kept {
-        *kept = check.map(|more| checks.saturating_add(more));
-    }
-}
-
-/// One check: `fact`, or why it does not hold.
-fn holds(fact: bool, why: impl FnOnce() -> String) -> Check {
-    if fact { Ok(1) } else { Err(why()) }
 }

@@ -8,7 +8,7 @@ extern crate alloc;
 mod request;
 mod restart;
 
-use mortal::ask::{KEEPER, answer};
+use mortal::ask::{KEEPER, Rest, answer};
 use nexus_abi::{Message, Sender};
 use nexus_init::init::Init;
 use nexus_init::live::{Live, boot, serve};
@@ -50,6 +50,7 @@ impl Service for Server {
             Request::Start(fate) if keeper => answer(restart.start(init, fate)),
             Request::End if keeper => answer(restart.kill(init)),
             Request::Second if keeper => answer(restart.second_owner(init)),
+            Request::Look if keeper => answer(restart.rest(init).map(Rest::word)),
             _ => answer(None),
         })
     }

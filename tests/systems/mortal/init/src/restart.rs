@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use mortal::ask::{ATTEMPTS, DRIVER, Fate, KEEPER, KILLED};
+use mortal::ask::{ATTEMPTS, DRIVER, Fate, KEEPER, KILLED, Rest};
 use nexus_abi::{Error, Handle, PAGE_SIZE, Rights, Role};
 use nexus_init::grant::Piece;
 use nexus_init::init::{Init, Lines, Root};
@@ -146,6 +146,19 @@ impl Restart {
         ];
         let refused = attempts.iter().map(|(came, must)| u64::from(*came == Err(*must)));
         Some(refused.rev().fold(0, |bits, bit| bits << 1 | bit))
+    }
+
+    /// What is left of the driver's device.
+    pub(crate) fn rest(&self, init: &Init<Live>) -> Option<Rest> {
+        let record = init.registry.device(self.device)?;
+        let line = record.pieces.kept(Piece::Line).and_then(|kept| sys::irq_stat(kept).ok());
+        let pieces = [Piece::Window, Piece::Pool, Piece::Used];
+        let has = pieces.iter().filter(|piece| record.pieces.get(**piece).is_some());
+        Some(Rest {
+            line: line.map_or(0, |line| line.state as u8),
+            memory: record.dma as u8,
+            pieces: u8::try_from(has.count()).unwrap_or(u8::MAX),
+        })
     }
 
     /// Kills the driver.
