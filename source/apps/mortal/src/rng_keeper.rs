@@ -1,0 +1,228 @@
+//! The keeper of a driver whose device reaches memory by itself: has rngd start, die and start again, and sees
+//! what becomes of its line, its memory and its window, and that the system goes on.
+
+use alloc::format;
+use core::convert::Infallible;
+
+use nexus_abi::{Error, Handle, LineState, Message};
+use nexus_proto::console::{Console, Write};
+use nexus_proto::entropy::{Entropy, Random};
+use nexus_proto::init::{DmaState, EndKind, MemInfo, ServiceStat};
+use nexus_proto::log::{Log, Stats};
+use nexus_proto::policy::{Epoch, Policy};
+use nexus_proto::rtc::{Now, Rtc};
+use nexus_proto::{Text, ids};
+use nexus_rt::{CallError, Client, Deadline, startup, sys};
+use nexus_test::{Budgets, Check, Facts, Failed, Host};
+
+use crate::ask::{self, DRIVER, END, Fate, KILLED, LOOK, Manner, Rest, START};
+use crate::keeper::{holds, note};
+
+/// Milliseconds that a service has to answer; a dead one fails at once.
+const ANSWER_MS: u64 = 10_000;
+/// Steps after which a life counts as endless.
+const MOST_STEPS: u64 = 100;
+/// Records of one life: decision, what was set up, grant, end, and the window that came back.
+const RECORDS: u64 = 5;
+/// Bytes that a life is asked for.
+const BYTES: u64 = 32;
+/// A load from a page that is not mapped (RISC-V Privileged 1.12, table 4.2).
+const LOAD_PAGE_FAULT: u64 = 13;
+/// What a process ends with whose store to a register is refused: its window is gone.
+const PANIC: u64 = nexus_rt::entry::exit::PANIC;
+/// What is left of a device whose driver has ended: a line that nobody receives, memory that is clear and that
+/// its device does not reach, and no piece of it with anybody.
+const AT_REST: Rest =
+    Rest { line: LineState::Free as u8, memory: DmaState::Quiet as u8, pieces: 0 };
+
+/// How much was checked, or what went wrong first, in each respect.
+#[derive(Debug)]
+struct Seen {
+    deaths: Check,
+    at_rest: Check,
+    next_life: Check,
+    others: Check,
+    comes_back: Check,
+    recorded: Check,
+}
+
+/// The keeper at work.
+#[derive(Debug)]
+pub struct Keeper {
+    facts: Facts,
+    budgets: Budgets,
+    init: Handle,
+    policyd: Client<Policy>,
+    logd: Client<Log>,
+    consoled: Client<Console>,
+    rtcd: Client<Rtc>,
+    /// What the life before has answered.
+    before: Text,
+    /// How memory was divided after the first death.
+    divided: Option<MemInfo>,
+    /// Records before the first life.
+    records: u64,
+    lives: u64,
+    seen: Seen,
+}
+
+impl Keeper {
+    /// From the startup block.
+    ///
+    /// # Errors
+    /// What is missing in it.
+    pub fn new() -> Result<Keeper, Failed> {
+        let start = startup();
+        let none = || Ok(0);
+        let seen = Seen {
+            deaths: none(),
+            at_rest: none(),
+            next_life: none(),
+            others: none(),
+            comes_back: none(),
+            recorded: none(),
+        };
+        Ok(Keeper {
+            facts: Facts::new(Host::new()?),
+            budgets: Budgets::new()?,
+            init: start.service(ids::INIT)?,
+            policyd: start.client(ids::POLICYD)?,
+            logd: start.client(ids::LOGD)?,
+            consoled: start.client(ids::CONSOLED)?,
+            rtcd: start.client(ids::RTCD)?,
+            before: Text::EMPTY,
+            divided: None,
+            records: 0,
+            lives: 0,
+            seen,
+        })
+    }
+
+    /// Goes through all deaths and ends the machine.
+    ///
+    /// # Errors
+    /// Why the machine goes on.
+    pub fn run(mut self) -> Result<Infallible, Failed> {
+        let host = self.facts.host;
+        host.wait_until_ready()?;
+        // The life that every boot begins with.
+        self.kill()?;
+        self.records = self.stats()?;
+        for manner in [Manner::Fault, Manner::Killed] {
+            let deaths = self.every_step(manner)?;
+            host.console.line(&format!("mortal: {manner:?}: {deaths} deaths"))?;
+        }
+        host.console.line(&format!("mortal: {} lives", self.lives))?;
+        // The one that the host sees.
+        let last = self.start(Fate::NONE)?;
+        last.call(&Random { len: BYTES }, Deadline::after_ms(ANSWER_MS))?;
+        host.witness(Deadline::NEVER)?;
+        let Keeper { mut facts, seen, .. } = self;
+        facts.tell("driver-dies-at-every-step", &seen.deaths)?;
+        facts.tell("device-comes-to-rest", &seen.at_rest)?;
+        facts.tell("next-life-works", &seen.next_life)?;
+        facts.tell("others-go-on", &seen.others)?;
+        facts.tell("everything-comes-back", &seen.comes_back)?;
+        facts.tell("every-life-recorded", &seen.recorded)?;
+        facts.end()
+    }
+
+    /// Has the driver die in this manner at its first step, its second, and so on, until a life is over before
+    /// its death comes. Returns how often it died.
+    fn every_step(&mut self, manner: Manner) -> Result<u64, Failed> {
+        for step in 1..=MOST_STEPS {
+            let died = self.live(Fate { step, manner })?;
+            if !died {
+                return Ok(step - 1);
+            }
+            let healthy = self.live(Fate::NONE)?;
+            let why = || format!("the life after {manner:?} {step} ended");
+            note(&mut self.seen.next_life, holds(!healthy, why));
+        }
+        note(&mut self.seen.deaths, Err(format!("a life of more than {MOST_STEPS} steps")));
+        Ok(MOST_STEPS)
+    }
+
+    /// One life of the driver. True when it died of its fate; else it is killed.
+    fn live(&mut self, fate: Fate) -> Result<bool, Failed> {
+        let driver = self.start(fate)?;
+        let died = match driver.call(&Random { len: BYTES }, Deadline::after_ms(ANSWER_MS)) {
+            Ok(bytes) => {
+                let new = bytes.as_bytes().len() as u64 == BYTES && bytes.as_bytes() != self.before.as_bytes();
+                note(&mut self.seen.next_life, holds(new, || format!("{fate:?}: the same bytes")));
+                self.before = bytes;
+                false
+            }
+            // Its endpoint is gone as well, once init has seen the end.
+            Err(CallError::Kernel(Error::PeerGone | Error::BadHandle)) => true,
+            Err(error) => {
+                note(&mut self.seen.others, Err(format!("{fate:?}: its client was told {error:?}")));
+                false
+            }
+        };
+        let ended = if died { self.budgets.ended(DRIVER)? } else { self.kill()? };
+        let expected = if died { fate } else { Fate { step: 0, manner: Manner::Killed } };
+        note(&mut self.seen.deaths, ends_as(expected, &ended));
+        self.lives += 1;
+        self.look_around(fate)?;
+        Ok(died)
+    }
+
+    fn start(&self, fate: Fate) -> Result<Client<Entropy>, Failed> {
+        let word = self.ask(&Message::new(START, &fate.words()))?;
+        // Without an endpoint no question is answered, which is noticed.
+        Ok(Client::new(word.map_or(Handle::NONE, Handle)))
+    }
+
+    fn kill(&self) -> Result<ServiceStat, Failed> {
+        self.ask(&Message::new(END, &[]))?;
+        Ok(self.budgets.ended(DRIVER)?)
+    }
+
+    fn ask(&self, message: &Message) -> Result<Option<u64>, Failed> {
+        let answer = sys::call(self.init, message, Deadline::after_ms(ANSWER_MS).ticks())?;
+        Ok(ask::word(&answer.message))
+    }
+
+    /// After a death: nobody has the device, all is back, it is recorded, and the others answer.
+    fn look_around(&mut self, fate: Fate) -> Result<(), Failed> {
+        let rest = self.ask(&Message::new(LOOK, &[]))?.map(Rest::of);
+        let at_rest = holds(rest == Some(AT_REST), || format!("{fate:?}: {rest:?}"));
+        note(&mut self.seen.at_rest, at_rest);
+        let mem = self.budgets.mem()?;
+        let divided = *self.divided.get_or_insert(mem);
+        let why = || format!("after {fate:?} {mem:?}, after the first {divided:?}");
+        note(&mut self.seen.comes_back, holds(mem == divided, why));
+        let records = self.stats()? - self.records;
+        let why = || format!("{records} records of {} lives", self.lives);
+        note(&mut self.seen.recorded, holds(records == RECORDS * self.lives, why));
+        let soon = Deadline::after_ms(ANSWER_MS);
+        let policyd = self.policyd.call(&Epoch { nonce: self.lives }, soon).map(drop);
+        let consoled = self.consoled.call(&Write { text: Text::EMPTY }, soon);
+        let rtcd = self.rtcd.call(&Now {}, soon).map(drop);
+        for (who, answer) in [("policyd", policyd), ("consoled", consoled), ("rtcd", rtcd)] {
+            let why = |error| format!("{who} after {fate:?}: {error:?}");
+            note(&mut self.seen.others, answer.map(|()| 1).map_err(why));
+        }
+        Ok(())
+    }
+
+    fn stats(&self) -> Result<u64, Failed> {
+        Ok(self.logd.call(&Stats {}, Deadline::after_ms(ANSWER_MS))?.records)
+    }
+}
+
+/// A life has ended as it had to: killed, or by a load of a register that it no longer has, or by a store that
+/// the kernel refused.
+fn ends_as(fate: Fate, ended: &ServiceStat) -> Check {
+    let fits = match fate.manner {
+        Manner::Killed => (ended.end, ended.code) == (EndKind::Killed, KILLED),
+        Manner::Exit => (ended.end, ended.code) == (EndKind::Exit, KILLED),
+        Manner::Fault => {
+            let ends = [(EndKind::Fault, LOAD_PAGE_FAULT), (EndKind::Exit, PANIC)];
+            ends.contains(&(ended.end, ended.code))
+        }
+    };
+    let ServiceStat { end, code, address, .. } = ended;
+    holds(fits, || format!("{fate:?}: {end:?} {code} at {address:#x}"))
+}
