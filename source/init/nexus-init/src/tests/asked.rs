@@ -1,14 +1,14 @@
 //! What policyd is asked, what of init's own is let go of, and what people are told.
 
-use nexus_abi::{Error, Handle, KindCode};
+use nexus_abi::{Error, KindCode};
 use nexus_proto::init::{DmaState, OwnerState, Refusal};
 use nexus_proto::log::Event;
-use nexus_proto::policy::{Reason, Verdict};
+use nexus_proto::policy::Reason;
 use nexus_sysdesc::layout::Layout;
 
 use super::*;
-use crate::grant::Refused;
-use crate::testing::{LINES, Policyd};
+use crate::grant::{Question, Refused};
+use crate::testing::{LINES, Policyd, question};
 use crate::words;
 
 #[test]
@@ -20,20 +20,8 @@ fn policyd_is_asked_for_all_pages_of_the_window_and_of_the_memory() {
     });
     assert!(init.give(7, RNGD, &need(RNG)).is_some());
 
-    let mut description = description(&SHELL);
-    description.devices[usize::from(UART)].window_len = 0x3000;
-    let long = |bytes| Range::new(0x1000_0000, bytes).unwrap();
-    let mut init = started_as(description);
-    let record = init.registry.device_mut(UART).unwrap();
-    record.window = Some(long(0x3000));
-    init.roots = vec![Root { handle: ROOT, range: long(ROOT_LEN) }];
-    init.machine.policyd = Policyd::Edited(|ask, answer| {
-        assert_eq!((ask.pages, ask.pool), (3, 0));
-        (answer.verdict, answer.reason) = (Verdict::Deny, Reason::NoRule);
-    });
-    assert_eq!(init.give(8, Handle(80), &need(UART)), None);
-    let refusal = init.registry.device(UART).unwrap().refusal.as_deref();
-    assert_eq!(refusal, Some("denied:no-rule"), "it was asked");
+    let long = Question { len: 0x3000, ..question(1) };
+    assert_eq!([question(1), long].map(|one| one.to_decide().pages), [1, 3]);
 }
 
 /// Also where busd has taken none of the others.
@@ -43,7 +31,7 @@ fn what_init_keeps_of_windows_is_for_owners_of_devices_that_reach_no_memory() {
         for asked in [true, false] {
             let mut description = description(&SHELL);
             if !asked {
-                description.services.retain(|service| service.id != 8);
+                description.services[3].needs.clear();
             }
             let mut init = located_on(description, Fake::default());
             init.machine.busd.fails = fails;

@@ -246,7 +246,8 @@ impl<'a> World<'a> {
     ) -> World<'a> {
         let at = |number: u32| Frame::at(RAM_BASE + u64::from(number) * 4096).unwrap();
         let far = Frame::at(FAR_BASE).unwrap();
-        let [first, behind] = if config.far_device { [0, config.device] } else { [config.device, 0] };
+        let [first, behind] =
+            if config.far_device { [0, config.device] } else { [config.device, 0] };
         kernel.frames_mut().add(at(RESERVED + first), config.near() - RESERVED - first);
         let reserve = if config.far_device { far } else { at(RESERVED) };
         kernel.boot_reserve(reserve, config.device).unwrap();

@@ -392,14 +392,16 @@ fn test_quiet_clears_nothing_else() {
         one.alone(w);
         w.cap_drop(one.user, one.used).unwrap();
         let next = w.vmo_create(one.user, 1).unwrap();
-        let all = [one.pool, next, other.table, other.pool, other.used];
-        all.into_iter().for_each(|memory| w.fill(memory, 0x5ec3_e700));
-        w.call(one.user, QUIET, &[one.window.0]).unwrap();
-        let [own, rest @ ..] = all.map(|memory| w.memory_of(memory));
-        assert!(own.iter().all(|word| *word == 0));
-        for words in rest {
-            assert!(words.iter().all(|word| *word == 0x5ec3_e700));
+        other.place(w, 3, other.pool, [0, 64, STORE]);
+        let rest = [next, other.table, other.pool, other.used];
+        for memory in [one.pool, next, other.pool, other.used] {
+            w.fill(memory, 0x5ec3_e700);
         }
+        let before = rest.map(|memory| w.memory_of(memory));
+        assert!(before.iter().all(|words| words.iter().any(|word| *word != 0)));
+        w.call(one.user, QUIET, &[one.window.0]).unwrap();
+        assert!(w.memory_of(one.pool).iter().all(|word| *word == 0));
+        assert_eq!(rest.map(|memory| w.memory_of(memory)), before);
     });
 }
 
