@@ -5,6 +5,7 @@ mod common;
 use std::collections::HashSet;
 
 use common::{device, permit, rule, service, system};
+use nexus_sysdesc::layout::Layout;
 use nexus_sysdesc::{
     Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
     Profile, Proof, Queue, Ring, Rule, Says, Serial, Service, Shape, bounds,
@@ -41,6 +42,54 @@ fn two_disks(system: &mut Description, serials: [&str; 2]) {
         let (rule_id, queues) = (format!("allow-rngd-blk{instance}"), queues.clone());
         system.rules.push(Rule { number, id: rule_id, device: id, queues, ..rule });
     }
+}
+
+#[test]
+fn devices_that_say_different_things_are_different_ones() {
+    let mut system = system();
+    let net = |id: u16, last: u8| Device {
+        id,
+        name: format!("net{id}"),
+        virtio_id: Some(1),
+        instance: u8::try_from(id - 2).unwrap(),
+        says: Some(Says::Mac([0x52, 0x54, 0, 0, 0, last])),
+        ..system.devices[1].clone()
+    };
+    let both = [net(2, 1), net(3, 2)];
+    system.devices.extend(both);
+    assert_eq!(system.validate(), Ok(()));
+    let mac = Says::Mac([0x52, 0x54, 0, 0, 0, 1]);
+    assert!(mac.is_said([0x52, 0x54, 0, 0, 0, 1, 7, 7], None));
+    assert!(!mac.is_said([0x52, 0x54, 0, 0, 0, 2, 7, 7], None));
+    let [small, large] = [1u64, 1 << 55].map(u64::to_le_bytes);
+    assert!(Says::Capacity(512).is_said(small, None));
+    assert!(!Says::Capacity(1024).is_said(small, None));
+    assert!(!Says::Capacity(0).is_said(large, None), "more bytes than can be counted");
+}
+
+/// One page after the other: the first bytes of the one are no bytes of the other.
+#[test]
+fn windows_that_touch_do_not_overlap() {
+    for (first, second) in [(0x10_1000, 0x10_2000), (0x10_2000, 0x10_1000), (0x10_1000, 0x10_9000)]
+    {
+        let mut system = system();
+        system.devices[0].base = Some(first);
+        system.devices[1].base = Some(second);
+        assert_eq!(system.validate(), Ok(()), "{first:x} {second:x}");
+    }
+}
+
+#[test]
+fn frames_for_devices_are_those_of_all_rules() {
+    let mut system = system();
+    assert_eq!(system.device_frames(), 0);
+    system.rules[1].queues = queues(3);
+    system.services[3].needs[0].queues = queues(3);
+    assert_eq!(system.validate(), Ok(()));
+    let frames = Layout::of(&queues(3)).unwrap().frames();
+    assert_eq!(system.device_frames(), frames);
+    system.rules.push(system.rules[1].clone());
+    assert_eq!(system.device_frames(), 2 * frames);
 }
 
 #[test]
@@ -240,6 +289,13 @@ const CASES: &[Case] = &[
     (Place::Device(0), Problem::BadWindow, |d| d.devices[0].base = Some(!4095)),
     (Place::Device(1), Problem::WindowTaken, |d| {
         d.devices[1] = Device { id: 1, name: "rtc1".into(), ..d.devices[0].clone() };
+    }),
+    (Place::Device(2), Problem::WindowTaken, |d| {
+        d.devices.push(Device { id: 2, name: "rng1".into(), ..d.devices[1].clone() });
+    }),
+    (Place::Device(1), Problem::WindowTaken, |d| {
+        d.devices[0].base = Some(0x10_2000);
+        (d.devices[1].base, d.devices[1].window_len) = (Some(0x10_1000), 8192);
     }),
     (Place::Device(1), Problem::WindowTaken, |d| {
         d.devices[0].window_len = 8192;
