@@ -73,6 +73,11 @@ impl<R: Deref<Target: Shared + Sized>> Shared for Part<'_, R> {
         self.place(offset, 4).map_or(u32::MAX, |place| self.memory.read32(place))
     }
 
+    fn read32s<const COUNT: usize>(&self, offset: usize) -> [u32; COUNT] {
+        let place = self.words_at(offset, COUNT, size_of::<u32>());
+        place.map_or([u32::MAX; COUNT], |place| self.memory.read32s(place))
+    }
+
     fn words(
         &self,
         offset: usize,
@@ -150,6 +155,7 @@ mod tests {
             }
             part.write16(len - 1, 0x0101);
             assert_eq!((part.read16(len - 1), part.read32(len - 3)), (u16::MAX, u32::MAX));
+            assert_eq!(part.read32s::<2>(0), [u32::MAX; 2]);
             assert_eq!(part.put_words(0, [u64::MAX].into_iter()), Err(Outside));
             assert_eq!(part.words(0, 1).map(|words| words.len()), Err(Outside));
             assert_eq!(part.words(0, usize::MAX).map(|words| words.len()), Err(Outside));
