@@ -214,3 +214,33 @@ proptest! {
         let _ = image_hash(&bytes[..len]);
     }
 }
+
+#[test]
+fn each_refusal_has_words_of_its_own() {
+    let index = 3;
+    let all = [
+        ArchiveError::Truncated,
+        ArchiveError::BadMagic,
+        ArchiveError::BadVersion,
+        ArchiveError::ReservedNotZero,
+        ArchiveError::BadDeviceFrames,
+        ArchiveError::BadCount,
+        ArchiveError::BadKind { index },
+        ArchiveError::BadName { index },
+        ArchiveError::BadId { index },
+        ArchiveError::BadRange { index },
+        ArchiveError::InitCount,
+        ArchiveError::DescriptionCount,
+        ArchiveError::PaddingNotZero,
+        ArchiveError::HashMismatch { index },
+    ];
+    let mut texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+    texts.extend([WriteError::NameTooLong, WriteError::TooLarge].map(|error| error.to_string()));
+    let count = texts.len();
+    let refused = WriteError::Refused(ArchiveError::InitCount).to_string();
+    assert!(refused.contains(&ArchiveError::InitCount.to_string()));
+    assert!(ArchiveError::BadId { index }.to_string().contains('3'));
+    texts.sort_unstable();
+    texts.dedup();
+    assert_eq!((texts.len(), texts[0].is_empty()), (count, false));
+}

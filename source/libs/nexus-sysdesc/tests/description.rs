@@ -79,6 +79,48 @@ fn windows_that_touch_do_not_overlap() {
     }
 }
 
+/// More services that may have the network device, each with as many shapes of 19 bytes.
+fn add_rules(system: &mut Description, count: usize, shapes: usize) {
+    let shape = Shape { heads: 1, reads: Vec::new(), writes: vec![1000; 8] };
+    let queue = |shapes| Queue { shapes: vec![shape.clone(); shapes] };
+    for _ in 0..count {
+        let number = u16::try_from(system.rules.len() + 1).unwrap();
+        let id = 100 + u32::from(number);
+        system.services.push(service(id, &format!("service-{id}")));
+        let queues = vec![queue(shapes), queue(1)];
+        system.rules.push(Rule { queues, ..rule(number, id, 1) });
+    }
+}
+
+#[test]
+fn a_description_is_as_long_as_it_may_be_and_no_longer() {
+    let mut system = system();
+    system.devices[1].virtio_id = Some(1);
+    let len = |system: &Description| system.encode().unwrap().len();
+    let with = |system: &Description, shapes| {
+        let mut more = system.clone();
+        add_rules(&mut more, 1, shapes);
+        more
+    };
+    add_rules(&mut system, 45, 256);
+    let long = len(&with(&system, 256)) - len(&system);
+    let count = (MAX_LEN - len(&system)) / long;
+    add_rules(&mut system, count, 256);
+    // One rule with fewer shapes, and words for what is left then.
+    let least = len(&with(&system, 1));
+    system = with(&system, 1 + (MAX_LEN - least - 1) / 19);
+    let left = MAX_LEN - len(&system);
+    system.rules[0].reason.push_str(&"x".repeat(left));
+    let bytes = system.encode().unwrap();
+    assert_eq!(bytes.len(), MAX_LEN);
+    assert_eq!(Description::decode(&bytes), Ok(system.clone()));
+    system.rules[0].reason.push('x');
+    assert_eq!(system.validate(), Ok(()));
+    let refused = DescError { place: Place::Description, problem: Problem::Malformed };
+    assert_eq!(system.encode(), Err(refused));
+    assert_eq!(Description::decode(&vec![0; MAX_LEN + 1]), Err(refused));
+}
+
 #[test]
 fn frames_for_devices_are_those_of_all_rules() {
     let mut system = system();
