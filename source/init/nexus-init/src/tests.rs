@@ -1,6 +1,7 @@
 //! Init as a whole, over a small kernel.
 
 mod answers;
+mod asked;
 mod bus;
 mod ends;
 mod give;

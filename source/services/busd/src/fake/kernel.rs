@@ -72,20 +72,19 @@ impl Memory {
 
 /// An answer, and what came with it as its receiver has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
+pub struct Answered<R> {
     /// Which call.
-    pub reply: u32,
+    pub reply: R,
     /// The message.
     pub message: Message,
 }
 
-/// The kernel, some devices, and init.
-#[derive(Default)]
-pub struct FakeKernel {
+/// The kernel, some devices, and init. `R` is the right to answer one call.
+pub struct FakeKernel<R = u32> {
     /// The devices.
     pub devices: Vec<FakeDevice>,
     /// Every answer.
-    pub answers: Vec<Answered>,
+    pub answers: Vec<Answered<R>>,
     /// Every device that failed, and why.
     pub failures: Vec<(u16, String)>,
     /// Every address, and every store, that was refused because nobody may write it.
@@ -101,11 +100,21 @@ pub struct FakeKernel {
 
 type Result<T = ()> = core::result::Result<T, Error>;
 
-impl FakeKernel {
+impl<R> FakeKernel<R> {
     /// A kernel with these devices.
     #[must_use]
-    pub fn new(devices: Vec<FakeDevice>) -> FakeKernel {
-        FakeKernel { devices, ..FakeKernel::default() }
+    pub fn new(devices: Vec<FakeDevice>) -> FakeKernel<R> {
+        FakeKernel {
+            devices,
+            answers: Default::default(),
+            failures: Default::default(),
+            forbidden: Default::default(),
+            calls: Default::default(),
+            ends_at: Default::default(),
+            caps: Default::default(),
+            memory: Default::default(),
+            made: Default::default(),
+        }
     }
 
     /// A window of a device for busd, as it comes in a message.
@@ -385,8 +394,8 @@ impl FakeKernel {
     }
 }
 
-impl Kernel for FakeKernel {
-    type Reply = u32;
+impl<R> Kernel for FakeKernel<R> {
+    type Reply = R;
 
     fn query(&mut self, cap: Handle) -> Result<CapInfo> {
         self.begin()?;
@@ -513,7 +522,7 @@ impl Kernel for FakeKernel {
         Ok(())
     }
 
-    fn answer(&mut self, reply: u32, message: &Message) {
+    fn answer(&mut self, reply: R, message: &Message) {
         if self.is_over() {
             return;
         }

@@ -124,7 +124,7 @@ pub fn system_by_serial(serial: &str) -> Description {
 
 /// A kernel with those devices, in the same order.
 #[must_use]
-pub fn machine() -> FakeKernel {
+pub fn machine<R>() -> FakeKernel<R> {
     FakeKernel::new(vec![
         FakeDevice::new(4, 1 << 29, &[8]),
         FakeDevice::new(2, 1 << 29 | 1 << 9 | 1 << 6, &[1024]),

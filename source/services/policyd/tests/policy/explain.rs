@@ -16,6 +16,7 @@ fn explanations_are_for_those_who_may_view() {
     assert_eq!((yes.rights, yes.dma, yes.epoch), (MAP | READ | WRITE, true, 5));
     let no = ask(10, RNG, 0);
     assert_eq!((no.verdict, no.reason, no.rule), (Verdict::Deny, Reason::NoRule, NO_RULE));
+    assert!(!no.dma, "nothing that it gets reaches memory");
     let more = ask(4, UART, MAP | READ | WRITE);
     assert_eq!((more.reason, more.rule, more.rights), (Reason::RightsExceedRule, 1, MAP | READ));
     assert_eq!(ask(99, RNG, 0).reason, Reason::UnknownService);
