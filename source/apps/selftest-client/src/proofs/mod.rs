@@ -91,7 +91,6 @@ const ALIVE: &[Proof] = &[
     proof("mmio-refuse-alignment", "offset, length and address are whole pages", window::alignment),
     // attack 12 Q: map the window executable in any combination; refused with `ExecDenied`; broken: device-exec
     // attack 14 Q: write without read, bits that mean nothing; refused with `InvalidProt`
-    // attack 18 Q: map for writing a window that may only be read; refused with `Denied`; broken: map-right
     proof(
         "mmio-refuse-protection",
         "a device page is never executable, never write-only, never anything unknown",
