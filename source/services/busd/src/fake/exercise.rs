@@ -252,11 +252,12 @@ mod tests {
             state.to_be_bytes()[0]
         };
         let mut all = Outcome::default();
-        for _ in 0..500 {
+        let (inputs, least) = if cfg!(miri) { (3, 0) } else { (500, 500) };
+        for _ in 0..inputs {
             let data: Vec<u8> = (0..400).map(|_| byte()).collect();
             let Outcome { prepared, failed } = exercise(&data);
             all = Outcome { prepared: all.prepared + prepared, failed: all.failed + failed };
         }
-        assert!(all.prepared > 500 && all.failed > 500, "{all:?}");
+        assert!(all.prepared > least && all.failed > least, "{all:?}");
     }
 }
