@@ -5,14 +5,34 @@ pub(super) const READ: &str = "virtio_blk_handle_read";
 /// Trace event: a doorbell.
 pub(super) const NOTIFY: &str = "virtio_queue_notify";
 
-/// What was logged between two marks.
+/// What was logged, of what is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Logged {
+    /// The address space was changed; `satp` holds this.
+    Space(u64),
+    /// The disk was told of a batch.
+    Doorbell,
+}
+
+/// What was logged between two marks, in order. The last doorbell is that of the second mark.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Between {
-    /// The address spaces that were changed to, in order: what `satp` held then.
-    pub(super) spaces: Vec<u64>,
-    /// The address space in which each doorbell of the disk was rung, as far as QEMU took them one by one; none
-    /// before the first change.
-    pub(super) doorbells: Vec<Option<u64>>,
+pub(super) struct Between(pub(super) Vec<Logged>);
+
+impl Between {
+    /// What was logged before the load's last batch was given to the disk. What comes then is the end of the load:
+    /// what is in flight is completed, and nothing new is asked.
+    pub(super) fn before_the_last_batch(&self) -> &[Logged] {
+        let mut doorbells =
+            (0..self.0.len()).rev().filter(|at| self.0.get(*at) == Some(&Logged::Doorbell));
+        let end = doorbells.nth(1).unwrap_or(0);
+        self.0.get(..end).unwrap_or_default()
+    }
+
+    /// Doorbells of the load.
+    pub(super) fn doorbells(&self) -> u64 {
+        let all = self.0.iter().filter(|one| **one == Logged::Doorbell).count() as u64;
+        all.saturating_sub(1)
+    }
 }
 
 /// Collects between the marks, which are reads of one sector: from the first to the second, from the third to
@@ -39,12 +59,13 @@ pub(super) fn between<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Between> 
 /// No blocks are logged but those after a write of `satp`, each with the registers.
 fn collect(between: &mut Between, disk: &str, line: &str) {
     if let Some(space) = satp(line) {
-        between.spaces.push(space);
+        between.0.push(Logged::Space(space));
     } else if line.starts_with("Stopped execution of TB chain before ") {
         // It was told, and is begun once more.
-        between.spaces.pop();
+        let last = between.0.iter().rposition(|one| matches!(one, Logged::Space(_)));
+        last.map(|at| between.0.remove(at));
     } else if event(line, NOTIFY) == Some(disk) {
-        between.doorbells.push(between.spaces.last().copied());
+        between.0.push(Logged::Doorbell);
     }
 }
 
@@ -70,6 +91,7 @@ fn event<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use super::Logged::{Doorbell, Space};
     use super::*;
 
     const MARK: &str = "virtio_blk_handle_read vdev 0x5 req 0x7f sector 0 nsectors 1";
@@ -100,7 +122,8 @@ mod tests {
             MARK,
             SATP,
         ];
-        let first = Between { spaces: vec![SPACE, 0x2a], doorbells: vec![None, Some(0x2a)] };
+        let first = [Doorbell, Space(SPACE), Space(0x2a), Doorbell];
+        let first = Between(first.into());
         assert_eq!(between(lines.into_iter()), [first, Between::default()]);
     }
 
@@ -108,8 +131,20 @@ mod tests {
     fn test_a_block_that_was_not_executed_is_none() {
         let stopped = "Stopped execution of TB chain before 0x7f4c [ffffffff80200abc] enter";
         let lines = [MARK, TRACE, SATP, stopped, TRACE, SATP, MARK];
-        let once = Between { spaces: vec![SPACE], doorbells: vec![] };
+        let once = Between([Space(SPACE)].into());
         assert_eq!(between(lines.into_iter()), [once]);
+    }
+
+    #[test]
+    fn test_the_end_of_a_load_is_after_its_last_doorbell() {
+        let all = [Space(1), Doorbell, Space(2), Doorbell, Space(1), Space(2), Doorbell, Space(3)];
+        let between = Between(all.into());
+        assert_eq!(between.before_the_last_batch(), &all[..3]);
+        assert_eq!(between.doorbells(), 2);
+        for few in [&all[..1], &all[..3], &[]] {
+            let few = Between(few.to_vec());
+            assert_eq!((few.before_the_last_batch(), few.doorbells()), (&[][..], 0));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where the kernel changes the address space, and how often it did.
 
-use super::log::Between;
+use super::log::{Between, Logged};
 use crate::protocol::Load;
 use anyhow::{Context, Result, ensure};
 use object::elf::{FileHeader64, PF_X, PT_LOAD};
@@ -23,11 +23,12 @@ const MOST_DOORBELLS: f64 = 1.0;
 pub(super) struct Count {
     name: String,
     requests: u64,
-    /// Batches that the driver gave the device. Of each round there is one more, that of its second mark.
+    /// Batches that the driver gave the device.
     batches: u64,
     /// Doorbells as the driver counts them, and as QEMU does.
     doorbells: [u64; 2],
-    /// Changes from the driver's address space to its consumer's, or back, whoever ran in between.
+    /// Changes from the driver's address space to its consumer's, or back, whoever ran in between; up to the
+    /// last batch.
     switches: u64,
     /// Changes to the address spaces of others, who woke up meanwhile.
     others: u64,
@@ -41,21 +42,30 @@ impl Pair {
     /// The driver's is the one in which most doorbells were rung, and its consumer's the one that was changed to
     /// most often beside it.
     fn of(between: &[Between]) -> Option<Pair> {
-        let doorbells = between.iter().flat_map(|one| one.doorbells.iter().flatten().copied());
-        let driver = commonest(doorbells)?;
-        let spaces = between.iter().flat_map(|one| one.spaces.iter().copied());
-        let consumer = commonest(spaces.filter(|space| *space != driver))?;
+        let pairs = || between.iter().flat_map(|one| one.0.windows(2));
+        let driver = commonest(pairs().filter_map(|pair| match pair {
+            [Logged::Space(space), Logged::Doorbell] => Some(*space),
+            _ => None,
+        }))?;
+        let consumer = commonest(pairs().filter_map(|pair| match pair {
+            [_, Logged::Space(space)] if *space != driver => Some(*space),
+            _ => None,
+        }))?;
         Some(Pair([driver, consumer]))
     }
 
     /// Changes between the two, and changes to others.
-    fn count(self, between: &Between) -> [u64; 2] {
+    fn count(self, logged: &[Logged]) -> [u64; 2] {
         let (mut switches, mut others, mut last) = (0, 0, None);
-        for space in &between.spaces {
-            if !self.0.contains(space) {
-                others += 1;
-            } else if last.replace(*space) != Some(*space) {
-                switches += 1;
+        for one in logged {
+            match one {
+                Logged::Doorbell => {}
+                Logged::Space(space) if !self.0.contains(space) => others += 1,
+                Logged::Space(space) if last == Some(*space) => {}
+                Logged::Space(space) => {
+                    last = Some(*space);
+                    switches += 1;
+                }
             }
         }
         [switches, others]
@@ -138,12 +148,12 @@ pub(super) fn counts(loads: &[Load], between: &[Between]) -> Result<Vec<Count>> 
             counts.len() - 1
         });
         let Some(count) = counts.get_mut(index) else { continue };
-        count.requests += load.requests + 1;
-        count.batches += load.batches + 1;
+        count.requests += load.requests;
+        count.batches += load.batches;
         let [driver, qemu] = &mut count.doorbells;
-        *driver += load.doorbells + 1;
-        *qemu += between.doorbells.len() as u64;
-        let [switches, others] = pair.count(between);
+        *driver += load.doorbells;
+        *qemu += between.doorbells();
+        let [switches, others] = pair.count(between.before_the_last_batch());
         count.switches += switches;
         count.others += others;
     }
@@ -242,30 +252,34 @@ mod tests {
         Load { name: name.into(), requests, bytes: 0, ns: 1, batches, doorbells }
     }
 
-    /// Driver 1, consumer 2, others 3 and 4.
-    fn between(spaces: &[u64], doorbells: usize) -> Between {
-        Between { spaces: spaces.to_vec(), doorbells: vec![Some(1); doorbells] }
+    /// Driver 1, consumer 2, others 3 and 4; 0 for a doorbell.
+    fn between(logged: &[u64]) -> Between {
+        let one = |space: &u64| match space {
+            0 => Logged::Doorbell,
+            space => Logged::Space(*space),
+        };
+        Between(logged.iter().map(one).collect())
     }
 
     #[test]
     fn test_who_wakes_up_meanwhile_is_told_apart() {
-        let pair = Pair::of(&[between(&[2, 1, 2, 1, 3, 3, 3, 2, 2], 2)]);
+        let pair = Pair::of(&[between(&[2, 1, 0, 2, 1, 0, 3, 3, 3, 2, 2])]);
         assert_eq!(pair, Some(Pair([1, 2])));
-        let count = |spaces: &[u64]| Pair([1, 2]).count(&between(spaces, 0));
-        assert_eq!(count(&[2, 1, 2, 1]), [4, 0]);
+        let count = |spaces: &[u64]| Pair([1, 2]).count(&between(spaces).0);
+        assert_eq!(count(&[2, 1, 0, 2, 1]), [4, 0]);
         assert_eq!(count(&[2, 3, 4, 3, 2, 1]), [2, 3]);
         assert_eq!(count(&[2, 3, 1]), [2, 1]);
         assert_eq!(count(&[]), [0, 0]);
-        assert_eq!(Pair::of(&[between(&[2, 1], 0)]), None);
+        assert_eq!(Pair::of(&[between(&[2, 1])]), None);
     }
 
     #[test]
-    fn test_rounds_are_added_and_marks_are_a_batch() {
-        let loads = [load("a", 15, 3, 2), load("b", 9, 9, 9), load("a", 15, 3, 3)];
+    fn test_rounds_are_added() {
+        let loads = [load("a", 16, 4, 3), load("b", 10, 10, 10), load("a", 16, 4, 4)];
         let logged = [
-            between(&[2, 1, 2, 1, 2, 1, 3, 2, 1], 3),
-            between(&[2, 1].repeat(10), 3),
-            between(&[2, 1, 2, 1, 2, 1], 3),
+            between(&[2, 1, 0, 2, 1, 0, 2, 1, 3, 2, 1, 0, 2, 1, 2, 1, 0]),
+            between(&[2, 1, 0].repeat(11)),
+            between(&[2, 1, 0, 2, 1, 0, 2, 1, 0, 2, 1, 0]),
         ];
         let counts = counts(&loads, &logged).unwrap();
         let count = |name: &str, requests, batches, doorbells, switches, others| Count {
@@ -276,7 +290,7 @@ mod tests {
             switches,
             others,
         };
-        let expected = [count("a", 32, 8, [7, 6], 14, 1), count("b", 10, 10, [10, 3], 20, 0)];
+        let expected = [count("a", 32, 8, [7, 6], 14, 1), count("b", 10, 10, [10, 10], 20, 0)];
         assert_eq!(counts, expected);
         assert!(over(&counts).is_empty(), "{:?}", over(&counts));
         let text = text(&counts);
@@ -302,7 +316,7 @@ mod tests {
 
     #[test]
     fn test_each_load_has_its_marks() {
-        let one = [between(&[1, 2], 1)];
+        let one = [between(&[2, 1, 0, 2, 1, 0])];
         assert!(counts(&[load("a", 1, 1, 1)], &[]).is_err());
         assert!(counts(&[], &one).is_err());
         assert!(counts(&[load("a", 1, 1, 1)], &one).is_ok());
