@@ -63,8 +63,10 @@ fn the_longest_head_that_fits_and_is_free_is_taken() {
     assert_eq!(taken(8), Ok(8));
     assert_eq!(taken(7), Ok(1));
     assert_eq!(taken(9), Ok(8));
-    assert_eq!(taken(9), Ok(1));
+    // Not in pieces of a sector while heads of eight are only in use.
     assert_eq!(taken(9), Err(Refused::Later));
+    assert_eq!(taken(7), Ok(1));
+    assert_eq!(taken(7), Err(Refused::Later));
     assert_eq!(taken(0), Err(Refused::OutOfRange));
 }
 

@@ -158,8 +158,9 @@ impl<P: Exact, const HEADS: usize> Heads<P, HEADS> {
         self.classes.iter().map(|class| (class.shape.used_for, class.given, class.sectors))
     }
 
-    /// A head for the operation, of those that are free the longest that is no longer than the request: its
-    /// index, with which it is [put](Class::put) back. `None` when there is none now.
+    /// A head for the operation, of those that are free the longest that is no longer than the request, unless it
+    /// would be a small piece of it while longer ones are in use: its index, with which it is
+    /// [put](Class::put) back. `None` when there is none now.
     #[inline]
     pub fn take(&mut self, op: Op, sectors: u32) -> Option<(u16, &mut Entry<P>, &mut Class)> {
         let longest = (sectors as usize).min(LONGEST);
@@ -179,11 +180,16 @@ impl<P: Exact, const HEADS: usize> Heads<P, HEADS> {
         Some((index, entry, class))
     }
 
-    /// The class, when that of the longest heads will not do.
+    /// The class, when that of the longest heads will not do. Data goes in no pieces shorter than half of those
+    /// that it could have: it waits for a head.
     #[cold]
     fn other(&self, op: Op, first: usize) -> Option<usize> {
         let used_for = Use::of(op);
-        let free = |class: &Class| class.shape.used_for == used_for && class.free != NONE;
+        let longest = self.classes.get(first).filter(|class| class.shape.used_for == used_for);
+        let least = longest.map_or(0, |class| class.sectors / 2);
+        let free = |class: &Class| {
+            class.shape.used_for == used_for && class.free != NONE && class.sectors >= least
+        };
         let mut from = self.classes.iter().enumerate().skip(first);
         from.find(|(_, class)| free(class)).map(|(number, _)| number)
     }

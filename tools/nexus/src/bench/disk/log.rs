@@ -5,17 +5,38 @@ pub(super) const READ: &str = "virtio_blk_handle_read";
 /// Trace event: a doorbell.
 pub(super) const NOTIFY: &str = "virtio_queue_notify";
 
-/// What was logged between two marks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Between {
-    /// Blocks of code that were begun: those after a write of `satp`, as no others are logged.
-    pub(super) switches: u64,
-    /// Doorbells of the disk, as far as QEMU took them one by one.
-    pub(super) doorbells: u64,
+/// What was logged, of what is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Logged {
+    /// The address space was changed; `satp` holds this.
+    Space(u64),
+    /// The disk was told of a batch.
+    Doorbell,
 }
 
-/// Counts between the marks, which are reads of one sector: from the first to the second, from the third to the
-/// fourth, and so on. The load makes them in pairs.
+/// What was logged between two marks, in order. The last doorbell is that of the second mark.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Between(pub(super) Vec<Logged>);
+
+impl Between {
+    /// What was logged before the load's last batch was given to the disk. What comes then is the end of the load:
+    /// what is in flight is completed, and nothing new is asked.
+    pub(super) fn before_the_last_batch(&self) -> &[Logged] {
+        let mut doorbells =
+            (0..self.0.len()).rev().filter(|at| self.0.get(*at) == Some(&Logged::Doorbell));
+        let end = doorbells.nth(1).unwrap_or(0);
+        self.0.get(..end).unwrap_or_default()
+    }
+
+    /// Doorbells of the load.
+    pub(super) fn doorbells(&self) -> u64 {
+        let all = self.0.iter().filter(|one| **one == Logged::Doorbell).count() as u64;
+        all.saturating_sub(1)
+    }
+}
+
+/// Collects between the marks, which are reads of one sector: from the first to the second, from the third to
+/// the fourth, and so on. The load makes them in pairs.
 pub(super) fn between<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Between> {
     let mut all = Vec::new();
     let mut now: Option<(Between, &str)> = None;
@@ -29,21 +50,29 @@ pub(super) fn between<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Between> 
                 None => Some((Between::default(), disk)),
             };
         } else if let Some((between, disk)) = &mut now {
-            count(between, disk, line);
+            collect(between, disk, line);
         }
     }
     all
 }
 
-fn count(between: &mut Between, disk: &str, line: &str) {
-    if line.starts_with("Trace ") {
-        between.switches += 1;
+/// No blocks are logged but those after a write of `satp`, each with the registers.
+fn collect(between: &mut Between, disk: &str, line: &str) {
+    if let Some(space) = satp(line) {
+        between.0.push(Logged::Space(space));
     } else if line.starts_with("Stopped execution of TB chain before ") {
         // It was told, and is begun once more.
-        between.switches = between.switches.saturating_sub(1);
+        let last = between.0.iter().rposition(|one| matches!(one, Logged::Space(_)));
+        last.map(|at| between.0.remove(at));
     } else if event(line, NOTIFY) == Some(disk) {
-        between.doorbells += 1;
+        between.0.push(Logged::Doorbell);
     }
+}
+
+/// The value, in a line ` satp     8000100000080513`.
+fn satp(line: &str) -> Option<u64> {
+    let (name, value) = line.strip_prefix(' ')?.split_once(' ')?;
+    (name == "satp").then(|| u64::from_str_radix(value.trim(), 16).ok())?
 }
 
 /// Which disk, when this is a mark.
@@ -62,40 +91,60 @@ fn event<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use super::Logged::{Doorbell, Space};
     use super::*;
 
     const MARK: &str = "virtio_blk_handle_read vdev 0x5 req 0x7f sector 0 nsectors 1";
     const TRACE: &str =
         "Trace 0: 0x7f4c [0000000000000000/ffffffff80200abc/00000043/ff000000] enter";
+    const SATP: &str = " satp     8000100000080513";
+    const SPACE: u64 = 0x8000_1000_0008_0513;
 
     #[test]
     fn test_only_what_is_between_two_marks_counts() {
         let lines = [
-            TRACE,
+            SATP,
             "virtio_queue_notify vdev 0x5 n 0 vq 0x6",
             MARK,
-            TRACE,
             "virtio_queue_notify vdev 0x5 n 0 vq 0x6",
+            TRACE,
+            " sstatus  8000100000080513",
+            SATP,
             "virtio_blk_handle_read vdev 0x5 req 0x7f sector 8 nsectors 8",
             "virtio_queue_notify vdev 0x9 n 0 vq 0x6",
             TRACE,
+            " satp     2a",
             "virtio_queue_notify vdev 0x5 n 0 vq 0x6",
             MARK,
-            TRACE,
+            SATP,
             MARK,
             MARK,
             MARK,
-            TRACE,
+            SATP,
         ];
-        let expected = [Between { switches: 2, doorbells: 2 }, Between::default()];
-        assert_eq!(between(lines.into_iter()), expected);
+        let first = [Doorbell, Space(SPACE), Space(0x2a), Doorbell];
+        let first = Between(first.into());
+        assert_eq!(between(lines.into_iter()), [first, Between::default()]);
     }
 
     #[test]
     fn test_a_block_that_was_not_executed_is_none() {
         let stopped = "Stopped execution of TB chain before 0x7f4c [ffffffff80200abc] enter";
-        let lines = [MARK, TRACE, stopped, TRACE, MARK];
-        assert_eq!(between(lines.into_iter()), [Between { switches: 1, doorbells: 0 }]);
+        let lines = [MARK, TRACE, SATP, stopped, TRACE, SATP, MARK];
+        let once = Between([Space(SPACE)].into());
+        assert_eq!(between(lines.into_iter()), [once]);
+    }
+
+    #[test]
+    fn test_the_end_of_a_load_is_after_its_last_doorbell() {
+        let all = [Space(1), Doorbell, Space(2), Doorbell, Space(1), Space(2), Doorbell, Space(3)];
+        let between = Between(all.into());
+        assert_eq!(between.before_the_last_batch(), &all[..3]);
+        assert_eq!(between.doorbells(), 2);
+        for few in [&all[..1], &all[..3], &[]] {
+            let few = Between(few.to_vec());
+            assert_eq!((few.before_the_last_batch(), few.doorbells()), (&[][..], 0));
+        }
     }
 
     #[test]
@@ -106,5 +155,7 @@ mod tests {
         assert_eq!(mark("virtio_blk_handle_write vdev 0x5 req 0x7f sector 0 nsectors 1"), None);
         assert_eq!(event("virtio_queue_notify_vq vdev 0x5 n 0", NOTIFY), None);
         assert_eq!(event("no_virtio_queue_notify vdev 0x5 n 0", NOTIFY), None);
+        assert_eq!(satp(" satp     zz"), None);
+        assert_eq!(satp("satp     2a"), None);
     }
 }

@@ -66,7 +66,7 @@ fn count(built: &Built, args: &BenchArgs) -> Result<Vec<switches::Count>> {
     let file = built.directory.join("switches.log");
     let ranges: Vec<String> = sites.iter().map(|site| format!("{site:#x}+0x1")).collect();
     let ranges = ranges.join(",");
-    let mut extra: Vec<&OsStr> = ["-d", "exec", "-dfilter", &ranges].map(OsStr::new).into();
+    let mut extra: Vec<&OsStr> = ["-d", "exec,cpu", "-dfilter", &ranges].map(OsStr::new).into();
     for event in [log::READ, log::NOTIFY] {
         extra.extend(["-trace", event].map(OsStr::new));
     }

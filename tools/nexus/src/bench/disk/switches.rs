@@ -1,11 +1,12 @@
 //! Where the kernel changes the address space, and how often it did.
 
-use super::log::Between;
+use super::log::{Between, Logged};
 use crate::protocol::Load;
 use anyhow::{Context, Result, ensure};
 use object::elf::{FileHeader64, PF_X, PT_LOAD};
 use object::endian::LittleEndian as LE;
 use object::read::elf::{FileHeader, ProgramHeader};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The register that selects the address space (privileged specification, 4.1.11).
@@ -22,11 +23,61 @@ const MOST_DOORBELLS: f64 = 1.0;
 pub(super) struct Count {
     name: String,
     requests: u64,
-    /// Batches that the driver gave the device. Of each round there is one more, that of its second mark.
+    /// Batches that the driver gave the device.
     batches: u64,
     /// Doorbells as the driver counts them, and as QEMU does.
     doorbells: [u64; 2],
+    /// Changes from the driver's address space to its consumer's, or back, whoever ran in between; up to the
+    /// last batch.
     switches: u64,
+    /// Changes to the address spaces of others, who woke up meanwhile.
+    others: u64,
+}
+
+/// The address spaces of the driver and of its consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pair([u64; 2]);
+
+impl Pair {
+    /// The driver's is the one in which most doorbells were rung, and its consumer's the one that was changed to
+    /// most often beside it.
+    fn of(between: &[Between]) -> Option<Pair> {
+        let pairs = || between.iter().flat_map(|one| one.0.windows(2));
+        let driver = commonest(pairs().filter_map(|pair| match pair {
+            [Logged::Space(space), Logged::Doorbell] => Some(*space),
+            _ => None,
+        }))?;
+        let consumer = commonest(pairs().filter_map(|pair| match pair {
+            [_, Logged::Space(space)] if *space != driver => Some(*space),
+            _ => None,
+        }))?;
+        Some(Pair([driver, consumer]))
+    }
+
+    /// Changes between the two, and changes to others.
+    fn count(self, logged: &[Logged]) -> [u64; 2] {
+        let (mut switches, mut others, mut last) = (0, 0, None);
+        for one in logged {
+            match one {
+                Logged::Doorbell => {}
+                Logged::Space(space) if !self.0.contains(space) => others += 1,
+                Logged::Space(space) if last == Some(*space) => {}
+                Logged::Space(space) => {
+                    last = Some(*space);
+                    switches += 1;
+                }
+            }
+        }
+        [switches, others]
+    }
+}
+
+fn commonest(numbers: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut counts = BTreeMap::new();
+    for number in numbers {
+        *counts.entry(number).or_insert(0_u64) += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(number, _)| number)
 }
 
 /// Addresses of the instructions after those that can write `satp`: each begins a block when it was written.
@@ -80,6 +131,7 @@ const fn writes_satp(word: u32) -> bool {
 pub(super) fn counts(loads: &[Load], between: &[Between]) -> Result<Vec<Count>> {
     let (told, logged) = (loads.len(), between.len());
     ensure!(told == logged, "{told} loads were told, and QEMU logged the marks of {logged}");
+    let pair = Pair::of(between).context("nobody rang a doorbell of the disk")?;
     let mut counts: Vec<Count> = Vec::new();
     for (load, between) in loads.iter().zip(between) {
         let name = || Count {
@@ -88,6 +140,7 @@ pub(super) fn counts(loads: &[Load], between: &[Between]) -> Result<Vec<Count>> 
             batches: 0,
             doorbells: [0; 2],
             switches: 0,
+            others: 0,
         };
         let index = counts.iter().position(|count| count.name == load.name);
         let index = index.unwrap_or_else(|| {
@@ -95,12 +148,14 @@ pub(super) fn counts(loads: &[Load], between: &[Between]) -> Result<Vec<Count>> 
             counts.len() - 1
         });
         let Some(count) = counts.get_mut(index) else { continue };
-        count.requests += load.requests + 1;
-        count.batches += load.batches + 1;
+        count.requests += load.requests;
+        count.batches += load.batches;
         let [driver, qemu] = &mut count.doorbells;
-        *driver += load.doorbells + 1;
-        *qemu += between.doorbells;
-        count.switches += between.switches;
+        *driver += load.doorbells;
+        *qemu += between.doorbells();
+        let [switches, others] = pair.count(between.before_the_last_batch());
+        count.switches += switches;
+        count.others += others;
     }
     Ok(counts)
 }
@@ -115,16 +170,17 @@ impl Count {
 /// A table: a row for each load.
 pub(super) fn text(counts: &[Count]) -> String {
     let mut text = format!(
-        "\nCounted in a boot of its own, with its log: for each batch of requests that the driver gives the device, at \
-         most {MOST_SWITCHES} changes of the address space and {MOST_DOORBELLS} doorbell.\n\n\
-         {:22} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9}\n",
-        "load", "requests", "batches", "a batch", "switches", "doorbells", "by QEMU"
+        "\nCounted in a boot of its own, from QEMU's log: for each batch of requests that the driver gives its\n\
+         device, changes of the address space between it and its consumer (at most {MOST_SWITCHES}), doorbells (at\n\
+         most {MOST_DOORBELLS}) as the driver and as QEMU count them; changes to others, who woke up meanwhile.\n\n\
+         {:22} {:>8} {:>8} {:>8} {:>8} {:>9} {:>8} {:>8}\n",
+        "load", "requests", "batches", "a batch", "switches", "doorbells", "by QEMU", "others"
     );
     for count in counts {
         let [driver, qemu] = count.doorbells;
         let _ = writeln!(
             text,
-            "{:22} {:>8} {:>8} {:>8.2} {:>8.2} {:>9.2} {:>9.2}",
+            "{:22} {:>8} {:>8} {:>8.2} {:>8.2} {:>9.2} {:>8.2} {:>8.2}",
             count.name,
             count.requests,
             count.batches,
@@ -132,6 +188,7 @@ pub(super) fn text(counts: &[Count]) -> String {
             count.a_batch(count.switches),
             count.a_batch(driver),
             count.a_batch(qemu),
+            count.a_batch(count.others),
         );
     }
     text
@@ -195,19 +252,49 @@ mod tests {
         Load { name: name.into(), requests, bytes: 0, ns: 1, batches, doorbells }
     }
 
+    /// Driver 1, consumer 2, others 3 and 4; 0 for a doorbell.
+    fn between(logged: &[u64]) -> Between {
+        let one = |space: &u64| match space {
+            0 => Logged::Doorbell,
+            space => Logged::Space(*space),
+        };
+        Between(logged.iter().map(one).collect())
+    }
+
     #[test]
-    fn test_rounds_are_added_and_marks_are_a_batch() {
-        let loads = [load("a", 15, 3, 2), load("b", 9, 9, 9), load("a", 15, 3, 3)];
-        let between = [8, 20, 6].map(|switches| Between { switches, doorbells: 3 });
-        let counts = counts(&loads, &between).unwrap();
-        let a =
-            Count { name: "a".into(), requests: 32, batches: 8, doorbells: [7, 6], switches: 14 };
-        let b =
-            Count { name: "b".into(), requests: 10, batches: 10, doorbells: [10, 3], switches: 20 };
-        assert_eq!(counts, [a, b]);
+    fn test_who_wakes_up_meanwhile_is_told_apart() {
+        let pair = Pair::of(&[between(&[2, 1, 0, 2, 1, 0, 3, 3, 3, 2, 2])]);
+        assert_eq!(pair, Some(Pair([1, 2])));
+        let count = |spaces: &[u64]| Pair([1, 2]).count(&between(spaces).0);
+        assert_eq!(count(&[2, 1, 0, 2, 1]), [4, 0]);
+        assert_eq!(count(&[2, 3, 4, 3, 2, 1]), [2, 3]);
+        assert_eq!(count(&[2, 3, 1]), [2, 1]);
+        assert_eq!(count(&[]), [0, 0]);
+        assert_eq!(Pair::of(&[between(&[2, 1])]), None);
+    }
+
+    #[test]
+    fn test_rounds_are_added() {
+        let loads = [load("a", 16, 4, 3), load("b", 10, 10, 10), load("a", 16, 4, 4)];
+        let logged = [
+            between(&[2, 1, 0, 2, 1, 0, 2, 1, 3, 2, 1, 0, 2, 1, 2, 1, 0]),
+            between(&[2, 1, 0].repeat(11)),
+            between(&[2, 1, 0, 2, 1, 0, 2, 1, 0, 2, 1, 0]),
+        ];
+        let counts = counts(&loads, &logged).unwrap();
+        let count = |name: &str, requests, batches, doorbells, switches, others| Count {
+            name: name.into(),
+            requests,
+            batches,
+            doorbells,
+            switches,
+            others,
+        };
+        let expected = [count("a", 32, 8, [7, 6], 14, 1), count("b", 10, 10, [10, 10], 20, 0)];
+        assert_eq!(counts, expected);
         assert!(over(&counts).is_empty(), "{:?}", over(&counts));
         let text = text(&counts);
-        let row = "a                            32        8     4.00     1.75      0.88      0.75";
+        let row = "a                            32        8     4.00     1.75      0.88     0.75     0.12";
         assert!(text.lines().any(|line| line == row), "{text}");
     }
 
@@ -219,6 +306,7 @@ mod tests {
             batches: 10,
             doorbells,
             switches,
+            others: 1000,
         };
         assert!(over(&[count(20, [10, 10])]).is_empty());
         assert_eq!(over(&[count(21, [10, 10])]), ["a: 2.10 switches a batch"]);
@@ -228,7 +316,10 @@ mod tests {
 
     #[test]
     fn test_each_load_has_its_marks() {
+        let one = [between(&[2, 1, 0, 2, 1, 0])];
         assert!(counts(&[load("a", 1, 1, 1)], &[]).is_err());
-        assert!(counts(&[], &[Between::default()]).is_err());
+        assert!(counts(&[], &one).is_err());
+        assert!(counts(&[load("a", 1, 1, 1)], &one).is_ok());
+        assert!(counts(&[load("a", 1, 1, 1)], &[Between::default()]).is_err());
     }
 }
