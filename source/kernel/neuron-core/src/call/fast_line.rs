@@ -22,14 +22,19 @@ impl<P: Platform> Kernel<'_, P> {
         let [handle, value, ..] = thread.frame.arguments();
         let (id, interval) = self.to_acknowledge(thread.process, Handle(handle)).ok()??;
         let line = self.lines.get_mut(id).ok()?;
-        if line.due(interval) > self.platform.now() {
+        let due = line.due(interval);
+        let receiver = line.receiver.as_mut()?;
+        let write = match value {
+            NO_VALUE => None,
+            value => Some(receiver.to_write(value).ok()?),
+        };
+        if due > self.platform.now() {
             return None;
         }
-        if value != NO_VALUE {
-            let (register, value) = line.to_write(value).ok()?;
+        receiver.state = LineState::Armed;
+        if let Some((register, value)) = write {
             self.platform.write_device(register.page.slot(), register.offset, value);
         }
-        line.set(LineState::Armed);
         self.platform.rearm(id.slot());
         let thread = self.threads.get_mut(me).ok()?;
         thread.answer(0, 0);

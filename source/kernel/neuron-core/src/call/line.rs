@@ -49,7 +49,7 @@ impl<P: Platform> Kernel<'_, P> {
         list.push_back(&mut self.lines, id)?;
         self.processes.get_mut(caller)?.lines.push_back(&mut self.lines, id)?;
         if let Some(register) = register {
-            self.registers.get_mut(register.page)?.line = Some(id);
+            self.registers.get_mut(register.page)?.line = Some(id.slot());
         }
         let state = LineState::Armed;
         let receiver = Receiver { by, notification, with, bits, register, state };
@@ -62,7 +62,8 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn irq_ack(&mut self, caller: Id<Process>, handle: Handle, value: u64) -> Result {
         let (id, interval) = self.to_acknowledge(caller, handle)?.ok_or(Error::BadState)?;
         if value != NO_VALUE {
-            let (register, value) = self.lines.get(id)?.to_write(value)?;
+            let receiver = self.lines.get(id)?.receiver.ok_or(Error::BadState)?;
+            let (register, value) = receiver.to_write(value)?;
             self.platform.write_device(register.page.slot(), register.offset, value);
         }
         self.acknowledge(id, interval)

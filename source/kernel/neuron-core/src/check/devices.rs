@@ -58,6 +58,7 @@ impl<P: Platform> Kernel<'_, P> {
             present(taken.get_mut(index(place.slot())).ok_or(()), Rule::DevicePage, id.slot())?;
         ensure(!core::mem::replace(taken, true), Rule::DevicePage, place.slot())?;
         if let Some(line) = registers.line {
+            let line = present(Id::from_slot(line.into()), Rule::LineReceiver, place.slot())?;
             self.check_written(cap, place, line)?;
         }
         walk(&cap.mappings, &self.mappings, |mapping, record| {

@@ -38,7 +38,7 @@ impl<P: Platform> Kernel<'_, P> {
         if let Some(register) = receiver.register {
             let page = present(self.registers.get(register.page), Rule::LineReceiver, at)?;
             let may = page.mask >> (register.offset / 4) & 1 == 1;
-            ensure(page.line == Some(id) && may, Rule::LineReceiver, at)?;
+            ensure(page.line == Some(at) && may, Rule::LineReceiver, at)?;
         }
         let alone = !by.rights.contains(Rights::DERIVE) && by.children.is_empty();
         ensure(by.rights.contains(Rights::RECV) && alone, Rule::LineReceiver, at)?;

@@ -816,7 +816,7 @@ fn registers_of_lines() {
     });
     breaks(|w, _, id| {
         let page = receiver(w, id).register.unwrap().page;
-        w.kernel.registers.get_mut(page).unwrap().line = Id::from_slot(4).ok();
+        w.kernel.registers.get_mut(page).unwrap().line = Some(4);
     });
     breaks(|w, _, id| {
         let window = window_of(w, id);

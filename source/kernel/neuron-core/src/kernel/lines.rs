@@ -56,7 +56,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn line_of(&self, id: Id<Capability>, cap: &Capability) -> Option<Id<Line>> {
         match cap.kind {
             CapabilityKind::Irq(lines) => self.line_by(id, lines),
-            _ => self.registers.get(cap.registers()?).ok()?.line,
+            _ => Id::from_slot(self.registers.get(cap.registers()?).ok()?.line?.into()).ok(),
         }
     }
 

@@ -19,8 +19,8 @@ impl<P: Platform> Kernel<'_, P> {
     /// Ends what rests on this capability; `last` when its object goes with it.
     #[inline(always)]
     pub(crate) fn end_uses(&mut self, cap: Id<Capability>, last: bool, work: &mut Work) -> Result {
-        let kind = self.caps.get(cap)?.kind;
-        let (waits, anchor, bound) = match kind {
+        let one = self.caps.get(cap)?;
+        let (waits, anchor, bound) = match one.kind {
             CapabilityKind::Endpoint(id) => {
                 let one = self.endpoints.get(id)?;
                 let bound = one.bound.as_ref().filter(|bound| bound.by == cap);
@@ -35,7 +35,7 @@ impl<P: Platform> Kernel<'_, P> {
                 (one.waiter.is_some(), one.anchor, bound.map(|bound| (bound.to, id)))
             }
             CapabilityKind::Irq(_) | CapabilityKind::DeviceMmio(_) => {
-                let Some(line) = self.line_of(cap, self.caps.get(cap)?) else { return Ok(()) };
+                let Some(line) = self.line_of(cap, one) else { return Ok(()) };
                 work.spend(cost::LINE);
                 return self.end_line(line);
             }

@@ -98,6 +98,16 @@ pub struct Receiver {
     pub state: LineState,
 }
 
+impl Receiver {
+    /// What an acknowledgement with this value writes, and where.
+    ///
+    /// # Errors
+    /// `BadArgument` when no register was named, or the value has more than 32 bits.
+    pub(crate) fn to_write(&self, value: u64) -> Result<(Register, u32)> {
+        self.register.zip(u32::try_from(value).ok()).ok_or(Error::BadArgument)
+    }
+}
+
 /// List of the lines that signal a notification.
 #[derive(Debug)]
 pub struct Signalling;
@@ -159,15 +169,6 @@ impl Line {
     /// The first tick at which its next interrupt may come, with this interval.
     pub(crate) fn due(&self, interval: u64) -> u64 {
         self.last.saturating_add(interval)
-    }
-
-    /// What an acknowledgement with this value writes, and where.
-    ///
-    /// # Errors
-    /// `BadArgument` when no register was named, or the value has more than 32 bits.
-    pub(crate) fn to_write(&self, value: u64) -> Result<(Register, u32)> {
-        let register = self.receiver.and_then(|receiver| receiver.register);
-        register.zip(u32::try_from(value).ok()).ok_or(Error::BadArgument)
     }
 
     /// Where it is between two interrupts.
