@@ -107,16 +107,22 @@ impl Keeper {
         host.wait_until_ready()?;
         // The life that every boot begins with.
         self.kill()?;
+        self.look_at_rest(Fate::NONE)?;
         self.records = self.stats()?;
         for manner in [Manner::Fault, Manner::Killed] {
-            let deaths = self.every_step(manner)?;
-            host.console.line(&format!("mortal: {manner:?}: {deaths} deaths"))?;
+            match self.every_step(manner) {
+                Ok(deaths) => {
+                    host.console.line(&format!("mortal: {manner:?}: {deaths} deaths"))?;
+                }
+                Err(why) => note(&mut self.seen.next_life, Err(format!("{why:?}"))),
+            }
         }
         host.console.line(&format!("mortal: {} lives", self.lives))?;
         // The one that the host sees.
         let last = self.start(Fate::NONE)?;
-        last.call(&Random { len: BYTES }, Deadline::after_ms(ANSWER_MS))?;
-        host.witness(Deadline::NEVER)?;
+        let answered = last.call(&Random { len: BYTES }, Deadline::after_ms(ANSWER_MS));
+        let why = |error| format!("the last life answers {error:?}");
+        note(&mut self.seen.next_life, answered.map(|_| 1).map_err(why));
         let Keeper { mut facts, seen, .. } = self;
         facts.tell("driver-dies-at-every-step", &seen.deaths)?;
         facts.tell("device-comes-to-rest", &seen.at_rest)?;
@@ -124,6 +130,7 @@ impl Keeper {
         facts.tell("others-go-on", &seen.others)?;
         facts.tell("everything-comes-back", &seen.comes_back)?;
         facts.tell("every-life-recorded", &seen.recorded)?;
+        host.witness(Deadline::NEVER)?;
         facts.end()
     }
 
@@ -135,9 +142,12 @@ impl Keeper {
             if !died {
                 return Ok(step - 1);
             }
-            let healthy = self.live(Fate::NONE)?;
-            let why = || format!("the life after {manner:?} {step} ended");
-            note(&mut self.seen.next_life, holds(!healthy, why));
+            // As many lives as the ledger has room for: else the next one is the one that dies a step later.
+            if manner == Manner::Fault {
+                let ended = self.live(Fate::NONE)?;
+                let why = || format!("the life after {manner:?} {step} ended");
+                note(&mut self.seen.next_life, holds(!ended, why));
+            }
         }
         note(&mut self.seen.deaths, Err(format!("a life of more than {MOST_STEPS} steps")));
         Ok(MOST_STEPS)
@@ -148,7 +158,8 @@ impl Keeper {
         let driver = self.start(fate)?;
         let died = match driver.call(&Random { len: BYTES }, Deadline::after_ms(ANSWER_MS)) {
             Ok(bytes) => {
-                let new = bytes.as_bytes().len() as u64 == BYTES && bytes.as_bytes() != self.before.as_bytes();
+                let new = bytes.as_bytes().len() as u64 == BYTES
+                    && bytes.as_bytes() != self.before.as_bytes();
                 note(&mut self.seen.next_life, holds(new, || format!("{fate:?}: the same bytes")));
                 self.before = bytes;
                 false
@@ -156,7 +167,10 @@ impl Keeper {
             // Its endpoint is gone as well, once init has seen the end.
             Err(CallError::Kernel(Error::PeerGone | Error::BadHandle)) => true,
             Err(error) => {
-                note(&mut self.seen.others, Err(format!("{fate:?}: its client was told {error:?}")));
+                note(
+                    &mut self.seen.others,
+                    Err(format!("{fate:?}: its client was told {error:?}")),
+                );
                 false
             }
         };
@@ -184,11 +198,9 @@ impl Keeper {
         Ok(ask::word(&answer.message))
     }
 
-    /// After a death: nobody has the device, all is back, it is recorded, and the others answer.
+    /// After a death: the device is at rest, all is back, it is recorded, and the others answer.
     fn look_around(&mut self, fate: Fate) -> Result<(), Failed> {
-        let rest = self.ask(&Message::new(LOOK, &[]))?.map(Rest::of);
-        let at_rest = holds(rest == Some(AT_REST), || format!("{fate:?}: {rest:?}"));
-        note(&mut self.seen.at_rest, at_rest);
+        self.look_at_rest(fate)?;
         let mem = self.budgets.mem()?;
         let divided = *self.divided.get_or_insert(mem);
         let why = || format!("after {fate:?} {mem:?}, after the first {divided:?}");
@@ -204,6 +216,14 @@ impl Keeper {
             let why = |error| format!("{who} after {fate:?}: {error:?}");
             note(&mut self.seen.others, answer.map(|()| 1).map_err(why));
         }
+        Ok(())
+    }
+
+    /// After a death: nobody has the device, and it reaches nothing.
+    fn look_at_rest(&mut self, fate: Fate) -> Result<(), Failed> {
+        let rest = self.ask(&Message::new(LOOK, &[]))?.map(Rest::of);
+        let at_rest = holds(rest == Some(AT_REST), || format!("{fate:?}: {rest:?}"));
+        note(&mut self.seen.at_rest, at_rest);
         Ok(())
     }
 
