@@ -110,7 +110,7 @@ impl Disk {
 
     /// Bytes of the pool.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.pool.len()
     }
 
