@@ -14,7 +14,8 @@ use nexus_proto::init::{
 use nexus_proto::log::{FindLine, LineInfo, LineText, Log, ReadEntry, ReadHashes, ReadStamp};
 use nexus_proto::net::{self, Card, Counters, Direction, Net};
 use nexus_proto::policy::{
-    Epoch, Explain, ExplainPermit, Explanation, PermitLine, Policy, RuleReason, RuleText,
+    Epoch, Explain, ExplainPermit, ExplainRing, Explanation, PermitLine, Policy, RuleReason,
+    RuleText,
 };
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
@@ -198,6 +199,11 @@ pub fn explain(service: u32, device: u16) -> Result<Explanation, Trouble> {
 pub fn permit(service: u32, permission: Permission) -> Result<PermitLine, Trouble> {
     let permission = permission.code();
     ask::<Policy, _>(ids::POLICYD, &ExplainPermit { service, permission, zero: Zero::ZERO })
+}
+
+/// The line of the policy that lets a service share memory with another.
+pub fn ring(service: u32, driver: u32) -> Result<PermitLine, Trouble> {
+    ask::<Policy, _>(ids::POLICYD, &ExplainRing { service, driver })
 }
 
 /// Identifiers of all rules.

@@ -16,7 +16,7 @@ use crate::complete::complete;
 use crate::date::Date;
 use crate::names::Names;
 use crate::screen::{Screen, Typed};
-use crate::show::{self, Chain, Checkpoint, LogLine, May, Tried, Verifier, Why};
+use crate::show::{self, Chain, Checkpoint, LogLine, May, Shared, Tried, Verifier, Why};
 use crate::table::grid;
 use crate::units::duration;
 
@@ -146,6 +146,13 @@ impl Shell {
                 let line = ask::rule_text(answer.line).ok();
                 let line = line.zip(ask::reason(answer.line).ok());
                 show::permit(&May { service, permission, epoch: answer.epoch, line }, names)
+            }
+            Command::Ring(service, driver) => {
+                let answer = ask::ring(service, driver)?;
+                // None where nothing allows it.
+                let line = ask::rule_text(answer.line).ok();
+                let line = line.zip(ask::reason(answer.line).ok());
+                show::ring(&Shared { service, driver, epoch: answer.epoch, line }, names)
             }
             Command::Try(service, device) => {
                 let answer = ask::try_grant(service, device, WINDOW.bits())?;

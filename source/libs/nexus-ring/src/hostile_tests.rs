@@ -215,7 +215,8 @@ fn a_liar_gets_to_lie_in_every_way() {
         state.to_be_bytes()[0]
     };
     let (mut completed, mut refused, mut restarts, mut seen) = ([0; 2], 0, 0, [0; 3]);
-    for _ in 0..2000 {
+    let (inputs, least) = if cfg!(miri) { (8, 0) } else { (2000, 100_u8) };
+    for _ in 0..inputs {
         let data: Vec<u8> = (0..200).map(|_| byte()).collect();
         let outcome = exercise(&data);
         completed[usize::from(data[0] & 1)] += outcome.completed;
@@ -227,9 +228,9 @@ fn a_liar_gets_to_lie_in_every_way() {
             Some(Misbehaved::Before) => panic!("told without what it was"),
         }] += 1;
     }
-    let enough = completed.iter().chain(&seen).all(|times| *times > 100);
+    let enough = completed.iter().chain(&seen).all(|times| *times > least.into());
     assert!(
-        enough && refused > 100 && restarts > 100,
+        enough && refused > least.into() && restarts > least.into(),
         "{completed:?} {refused} {restarts} {seen:?}"
     );
 }

@@ -10,8 +10,8 @@ use crate::bench::{BOTH, bench};
 use crate::fake::Order;
 use crate::{Doorbell, Notices};
 
-/// Keeps all heads busy until `requests` are answered. After each load and each post of the driver, the
-/// device makes as many steps as `acts` say; if any, after a post, it looks unasked, and the newest store
+/// Keeps all heads busy until `requests` are answered. After each load and each store of the driver, the
+/// device makes as many steps as `acts` say; if any, after a store, it looks unasked, and the newest store
 /// has overtaken those before it. Returns the answers.
 fn keep_busy(notices: Notices, order: Order, requests: u32, acts: Vec<u8>) -> Vec<u32> {
     let mut bench = bench(notices, order);
@@ -30,16 +30,20 @@ fn keep_busy(notices: Notices, order: Order, requests: u32, acts: Vec<u8>) -> Ve
     }));
     let hook = Rc::clone(&act);
     bench.memory.after_each_load(move || (hook.borrow_mut())(false));
+    bench.memory.after_each_store(move || (act.borrow_mut())(true));
     let (mut next, mut answers) = (0, Vec::new());
     while answers.len() < requests as usize {
         while next < requests && !bench.heads.is_empty() {
             bench.post(next);
-            (act.borrow_mut())(true);
             next += 1;
         }
         bench.ring();
         while let Some(answer) = bench.pop() {
             answers.push(answer);
+        }
+        let mut looks = 0..3;
+        if bench.queue.spin(|| looks.next().is_some()).unwrap() {
+            continue;
         }
         if bench.queue.in_flight() > 0 && bench.queue.may_wait().unwrap() {
             bench.device.borrow_mut().run();

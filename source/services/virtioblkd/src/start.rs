@@ -7,8 +7,8 @@ use nexus_rt::{DeviceWindow, StartError, owner};
 use nexus_virtio::DeviceType;
 use nexus_virtio::owner::{Owner, take};
 
-use crate::config::{Config, LEN};
 use crate::disk::Disk;
+use nexus_virtio::block::{Config, LEN};
 
 /// Heads of the queue, of all shapes: as many as services/virtioblkd.toml asks for.
 pub const HEADS: usize = 161;

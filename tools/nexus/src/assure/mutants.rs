@@ -32,10 +32,17 @@ struct Group {
 const GROUPS: &[Group] = &[
     Group {
         name: "services",
-        packages: &["policyd", "logd", "nexus-init"],
+        packages: &["policyd", "logd", "nexus-init", "busd", "rngd"],
         targets: &[],
         tests: &[],
         parts: 2,
+    },
+    Group {
+        name: "drivers",
+        packages: &["virtioblkd", "virtionetd"],
+        targets: &[],
+        tests: &[],
+        parts: 1,
     },
     Group {
         name: "libraries",
@@ -181,6 +188,8 @@ fn command(out: &Path, packages: &[&str]) -> Result<Command> {
     let mut command = installed(&["mutants", "--no-shuffle", "--colors", "never", "--cargo-arg"])?;
     command.arg("--config=profile.dev.package.neuron-core.opt-level=0").arg("--output").arg(out);
     command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    // One test that notices is enough: the others, which run beside it, are ended at once.
+    command.env("NEXTEST_PROFILE", "mutants");
     packages.iter().for_each(|package| {
         command.args(["--package", package]);
     });

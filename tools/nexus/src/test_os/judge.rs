@@ -327,7 +327,8 @@ mod tests {
 
     fn reach() -> Reach {
         let layout = Layout::of(&[]).unwrap();
-        Reach { device: "rng0".into(), number: 3, owner: 7, layout, recorded: None }
+        let (device, serial, recorded) = ("rng0".into(), None, None);
+        Reach { device, number: 3, owner: 7, serial, layout, recorded }
     }
 
     #[test]
@@ -355,7 +356,8 @@ mod tests {
     #[test]
     fn test_devices_and_lines_are_held_against_the_grants() {
         let mut run = good();
-        let device = Device { name: "gpu0".into(), in_reset: false, queues: Vec::new() };
+        let (name, queues) = ("gpu0".into(), Vec::new());
+        let device = Device { name, in_reset: false, queues, serial: None };
         run.witness.as_mut().unwrap().devices.push(device);
         assert_verdict(&run, Exit::Differ, "gpu0: nobody may use it, and it is not in reset");
         let mut run = good();

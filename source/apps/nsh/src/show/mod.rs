@@ -30,7 +30,7 @@ pub use ledger::{Chain, Checkpoint, LedgerRecord, Verifier, ledger};
 pub use lines::{LogLine, log_line, no_lines};
 pub use net::net;
 pub use owners::owners;
-pub use policy::{May, Tried, Why, permit, tried, why};
+pub use policy::{May, Shared, Tried, Why, permit, ring, tried, why};
 pub use random::random;
 pub use services::{end, mem, ps};
 

@@ -16,7 +16,7 @@ use nexus_abi::{Handle, NO_DEADLINE, Rights, Tag, regs};
 use crate::call::message::{deliver_bits, reply_handle};
 use crate::kernel::sched::ReadyQueues;
 use crate::kernel::{Hart, Kernel};
-use crate::object::capability::CapabilityKind;
+use crate::object::capability::Named;
 use crate::object::endpoint::{Endpoint, Waiting};
 use crate::object::thread::{Rest, State, Thread, TrapFrame};
 use crate::platform::Platform;
@@ -77,8 +77,7 @@ impl<P: Platform> Kernel<'_, P> {
         if !rings_by_deadline(thread) {
             return None;
         }
-        let kind = self.fast_kind(thread, Rights::SEND)?;
-        let CapabilityKind::Endpoint(id) = kind else { return None };
+        let id = self.fast_held(thread, Rights::SEND)?;
         let endpoint = self.endpoints.get_mut(id).ok()?;
         let to = endpoint.sole_receiver()?;
         let (caller, server) = self.threads.pair_mut(me, to).ok()?;
@@ -109,8 +108,7 @@ impl<P: Platform> Kernel<'_, P> {
             return None;
         }
         let reply = Handle(thread.frame.get(regs::T4));
-        let kind = self.fast_kind(thread, Rights::RECV)?;
-        let CapabilityKind::Endpoint(id) = kind else { return None };
+        let id = self.fast_held(thread, Rights::RECV)?;
         let endpoint = self.endpoints.get_mut(id).ok()?;
         if !reply.is_reply() {
             return None;
@@ -172,8 +170,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub fn fast_signal(&mut self) -> Option<Way<Id<Endpoint>>> {
         let me = self.hart.current?;
         let thread = self.threads.get(me).ok()?;
-        let kind = self.fast_kind(thread, Rights::SEND)?;
-        let CapabilityKind::Notification(id) = kind else { return None };
+        let id = self.fast_held(thread, Rights::SEND)?;
         let notification = self.notifications.get_mut(id).ok()?;
         let Some(to) = notification.waiter else {
             return Some(Way::On(notification.bound.as_ref()?.to));
@@ -216,13 +213,13 @@ impl<P: Platform> Kernel<'_, P> {
     /// What the first argument of a thread names, if it holds it with `rights`. An anchor has no
     /// rights, so that it needs no check of its own.
     #[inline(always)]
-    fn fast_kind(&self, thread: &Thread, rights: Rights) -> Option<CapabilityKind> {
+    fn fast_held<T: Named>(&self, thread: &Thread, rights: Rights) -> Option<T> {
         let handle = Handle(thread.frame.get(regs::A0));
         let (cap, generation) = self.caps.at(handle)?;
         let held = generation == handle.generation()
             && cap.owner == thread.process
             && cap.rights.contains(rights);
-        held.then_some(cap.kind)
+        if held { T::of(cap.kind).ok() } else { None }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::store::list::List;
 use crate::store::pool::Id;
 
 impl<P: Platform> Kernel<'_, P> {
-    /// `irq_ack`. `None` when it is refused, or has a value, or is held back.
+    /// `irq_ack`. `None` when it is refused, or held back.
     #[inline(always)]
     pub fn fast_irq_ack(&mut self) -> Option<Run> {
         let me = self.hart.current?;
@@ -22,8 +22,12 @@ impl<P: Platform> Kernel<'_, P> {
         let [handle, value, ..] = thread.frame.arguments();
         let (id, interval) = self.to_acknowledge(thread.process, Handle(handle)).ok()??;
         let line = self.lines.get_mut(id).ok()?;
-        if value != NO_VALUE || line.due(interval) > self.platform.now() {
+        if line.due(interval) > self.platform.now() {
             return None;
+        }
+        if value != NO_VALUE {
+            let (register, value) = line.to_write(value).ok()?;
+            self.platform.write_device(register.page.slot(), register.offset, value);
         }
         line.set(LineState::Armed);
         self.platform.rearm(id.slot());

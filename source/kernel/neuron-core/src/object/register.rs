@@ -4,7 +4,8 @@
 use nexus_abi::{Error, Rights};
 
 use crate::Result;
-use crate::object::capability::Capability;
+use crate::object::capability::{Capability, Named};
+use crate::object::line::Line;
 use crate::object::window::Window;
 use crate::store::addr::Frame;
 use crate::store::pool::{Id, Pool};
@@ -17,6 +18,8 @@ pub struct Registers {
     pub mask: u64,
     /// The first page of the window; all these registers are in it.
     pub frame: Frame,
+    /// The line whose acknowledgement writes one of them: at most one.
+    pub line: Option<Id<Line>>,
 }
 
 /// Entries of a page table: of the table of device pages, the first is not used.

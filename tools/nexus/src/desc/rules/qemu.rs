@@ -175,6 +175,20 @@ fn check_model(device: &Device, reporter: &Reporter) {
         let diagnostic = Diagnostic::at(Kind::WrongModel, &qemu.span, message, fix);
         reporter.add(diagnostic.see(&id.span, "the DeviceID that it must have"));
     }
+    if let Some((serial, known)) = device.serial() {
+        let plugged = words::property(qemu, "serial");
+        if plugged.as_deref() != Some(serial.as_str()) {
+            let has = plugged.map_or(String::from("none"), |serial| format!("`{serial}`"));
+            let name = &device.name.value;
+            let message = format!(
+                "the serial number of the disk is {has}, and {name} is known by `{serial}`"
+            );
+            // A comma in a value stands twice.
+            let fix = format!("write `,serial={}` in it", serial.as_str().replace(',', ",,"));
+            let diagnostic = Diagnostic::at(Kind::WrongModel, &qemu.span, message, fix);
+            reporter.add(diagnostic.see(known, "the serial number that it must have"));
+        }
+    }
     if model == "virtio-blk-device" && words::property(qemu, "drive").is_none() {
         let message =
             format!("{} has no drive, and QEMU plugs in no disk without one", device.name.value);
