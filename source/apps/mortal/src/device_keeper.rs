@@ -1,17 +1,18 @@
-//! The keeper of a driver whose device reaches memory by itself: has rngd start, die and start again, and sees
-//! what becomes of its line, its memory and its window, and that the system goes on.
+//! The keeper of a driver whose device reaches memory by itself: has it start, die and start again, and sees what
+//! becomes of its line, its memory and its window, and that the system goes on.
 
 use alloc::format;
 use core::convert::Infallible;
 
 use nexus_abi::{Error, Handle, LineState, Message};
 use nexus_proto::console::{Console, Write};
+use nexus_proto::disk::{self, Disk};
 use nexus_proto::entropy::{Entropy, Random};
 use nexus_proto::init::{DmaState, EndKind, MemInfo, ServiceStat};
 use nexus_proto::log::{Log, Stats};
 use nexus_proto::policy::{Epoch, Policy};
 use nexus_proto::rtc::{Now, Rtc};
-use nexus_proto::{Text, ids};
+use nexus_proto::{Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, startup, sys};
 use nexus_test::{Budgets, Check, Facts, Failed, Host};
 
@@ -24,8 +25,48 @@ const ANSWER_MS: u64 = 10_000;
 const MOST_STEPS: u64 = 100;
 /// Records of one life: decision, what was set up, grant, end, and the window that came back.
 const RECORDS: u64 = 5;
-/// Bytes that a life is asked for.
+/// Random bytes that a life is asked for.
 const BYTES: u64 = 32;
+
+/// What each life of a driver is asked. True when the answers are as they must be.
+pub type Question = fn(&mut Asked) -> Result<bool, CallError>;
+
+/// What a life is asked, and by what.
+#[derive(Debug)]
+pub struct Asked {
+    endpoint: Handle,
+    by: Deadline,
+    lives: u64,
+    /// What the life before has answered.
+    before: Text,
+}
+
+/// Of rngd: random bytes, others than those before.
+///
+/// # Errors
+/// As a call.
+pub fn random(asked: &mut Asked) -> Result<bool, CallError> {
+    let bytes = Client::<Entropy>::new(asked.endpoint).call(&Random { len: BYTES }, asked.by)?;
+    let new = bytes.as_bytes().len() as u64 == BYTES;
+    let new = new && bytes.as_bytes() != asked.before.as_bytes();
+    asked.before = bytes;
+    Ok(new)
+}
+
+/// Of virtioblkd: to write, to make that last, and to read it back.
+///
+/// # Errors
+/// As a call.
+pub fn sector(asked: &mut Asked) -> Result<bool, CallError> {
+    let disk = Client::<Disk>::new(asked.endpoint);
+    let data = Text::piece(&asked.lives.to_le_bytes()).with_more(false);
+    let offset = asked.lives * disk::SECTOR;
+    disk.call(&disk::Write { offset, data }, asked.by)?;
+    disk.call(&disk::Flush {}, asked.by)?;
+    let len = data.as_bytes().len() as u32;
+    let back = disk.call(&disk::Read { offset, len, zero: Zero::ZERO }, asked.by)?;
+    Ok(back.as_bytes() == data.as_bytes())
+}
 /// A load from a page that is not mapped (RISC-V Privileged 1.12, table 4.2).
 const LOAD_PAGE_FAULT: u64 = 13;
 /// What a process ends with whose store to a register is refused: its window is gone.
@@ -56,8 +97,8 @@ pub struct Keeper {
     logd: Client<Log>,
     consoled: Client<Console>,
     rtcd: Client<Rtc>,
-    /// What the life before has answered.
-    before: Text,
+    question: Question,
+    asked: Asked,
     /// How memory was divided after the first death.
     divided: Option<MemInfo>,
     /// Records before the first life.
@@ -67,11 +108,11 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// From the startup block.
+    /// From the startup block. Each life is asked this.
     ///
     /// # Errors
     /// What is missing in it.
-    pub fn new() -> Result<Keeper, Failed> {
+    pub fn new(question: Question) -> Result<Keeper, Failed> {
         let start = startup();
         let none = || Ok(0);
         let seen = Seen {
@@ -90,7 +131,13 @@ impl Keeper {
             logd: start.client(ids::LOGD)?,
             consoled: start.client(ids::CONSOLED)?,
             rtcd: start.client(ids::RTCD)?,
-            before: Text::EMPTY,
+            question,
+            asked: Asked {
+                endpoint: Handle::NONE,
+                by: Deadline::NEVER,
+                lives: 0,
+                before: Text::EMPTY,
+            },
             divided: None,
             records: 0,
             lives: 0,
@@ -119,10 +166,10 @@ impl Keeper {
         }
         host.console.line(&format!("mortal: {} lives", self.lives))?;
         // The one that the host sees.
-        let last = self.start(Fate::NONE)?;
-        let answered = last.call(&Random { len: BYTES }, Deadline::after_ms(ANSWER_MS));
-        let why = |error| format!("the last life answers {error:?}");
-        note(&mut self.seen.next_life, answered.map(|_| 1).map_err(why));
+        self.start(Fate::NONE)?;
+        let answered = (self.question)(&mut self.asked);
+        let last = || format!("the last life answers {answered:?}");
+        note(&mut self.seen.next_life, holds(answered == Ok(true), last));
         let Keeper { mut facts, seen, .. } = self;
         facts.tell("driver-dies-at-every-step", &seen.deaths)?;
         facts.tell("device-comes-to-rest", &seen.at_rest)?;
@@ -155,13 +202,10 @@ impl Keeper {
 
     /// One life of the driver. True when it died of its fate; else it is killed.
     fn live(&mut self, fate: Fate) -> Result<bool, Failed> {
-        let driver = self.start(fate)?;
-        let died = match driver.call(&Random { len: BYTES }, Deadline::after_ms(ANSWER_MS)) {
-            Ok(bytes) => {
-                let new = bytes.as_bytes().len() as u64 == BYTES
-                    && bytes.as_bytes() != self.before.as_bytes();
-                note(&mut self.seen.next_life, holds(new, || format!("{fate:?}: the same bytes")));
-                self.before = bytes;
+        self.start(fate)?;
+        let died = match (self.question)(&mut self.asked) {
+            Ok(good) => {
+                note(&mut self.seen.next_life, holds(good, || format!("{fate:?}: another answer")));
                 false
             }
             // Its endpoint is gone as well, once init has seen the end.
@@ -182,10 +226,12 @@ impl Keeper {
         Ok(died)
     }
 
-    fn start(&self, fate: Fate) -> Result<Client<Entropy>, Failed> {
+    fn start(&mut self, fate: Fate) -> Result<(), Failed> {
         let word = self.ask(&Message::new(START, &fate.words()))?;
         // Without an endpoint no question is answered, which is noticed.
-        Ok(Client::new(word.map_or(Handle::NONE, Handle)))
+        self.asked.endpoint = word.map_or(Handle::NONE, Handle);
+        (self.asked.lives, self.asked.by) = (self.lives, Deadline::after_ms(ANSWER_MS));
+        Ok(())
     }
 
     fn kill(&self) -> Result<ServiceStat, Failed> {
