@@ -10,6 +10,7 @@ use nexus_proto::disk::{self, Disk};
 use nexus_proto::entropy::{Entropy, Random};
 use nexus_proto::init::{DmaState, EndKind, MemInfo, ServiceStat};
 use nexus_proto::log::{Log, Stats};
+use nexus_proto::net::{self, Net};
 use nexus_proto::policy::{Epoch, Policy};
 use nexus_proto::rtc::{Now, Rtc};
 use nexus_proto::{Text, Zero, ids};
@@ -75,6 +76,28 @@ const PANIC: u64 = nexus_rt::entry::exit::PANIC;
 /// its device does not reach, and no piece of it with anybody.
 const AT_REST: Rest =
     Rest { line: LineState::Free as u8, memory: DmaState::Quiet as u8, pieces: 0 };
+
+/// Of virtionetd: who has the address of QEMU's gateway (RFC 826).
+///
+/// # Errors
+/// As a call.
+pub fn arp(asked: &mut Asked) -> Result<bool, CallError> {
+    const FROM: [u8; 4] = [10, 0, 2, 15];
+    const TO: [u8; 4] = [10, 0, 2, 2];
+    /// Ethernet and IPv4, with the lengths of their addresses.
+    const KINDS: [u8; 6] = [0, 1, 8, 0, 6, 4];
+    const ARP: [u8; 2] = [8, 6];
+    let card = Client::<Net>::new(asked.endpoint);
+    let mac = card.call(&net::Info {}, asked.by)?.mac;
+    card.call(&net::Attach {}, asked.by)?;
+    let header = [[0xff; 6].as_slice(), &mac, &ARP, &KINDS, &[0, 1]].concat();
+    let frame = [header.as_slice(), &mac, &FROM, &[0; 6], &TO].concat();
+    let data = Text::piece(&frame).with_more(false);
+    card.call(&net::Send { data }, asked.by)?;
+    let back = card.call(&net::Receive { deadline: asked.by.ticks() }, asked.by)?;
+    let answer = [ARP.as_slice(), &KINDS, &[0, 2]].concat();
+    Ok(back.as_bytes().get(12..22) == Some(answer.as_slice()))
+}
 
 /// How much was checked, or what went wrong first, in each respect.
 #[derive(Debug)]
