@@ -110,7 +110,7 @@ impl Disk {
 
     /// Bytes of the pool.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.pool.len()
     }
 
@@ -214,10 +214,12 @@ impl Disk {
     pub fn aim(&mut self, canary: &Canary) -> u32 {
         let window = self.handles.window;
         let [low, high] = USED;
-        let refused = [SELECT, READY, low, high].map(|register| sys::mmio_write(window, register, 0));
+        let refused =
+            [SELECT, READY, low, high].map(|register| sys::mmio_write(window, register, 0));
         let elsewhere = MEMORY.step_by(STEP).filter(|_| refused.iter().all(Result::is_ok));
         for place in elsewhere {
-            for (register, value) in [(SELECT, 0), (READY, 0), (low, place), (high, 0), (READY, 1)] {
+            for (register, value) in [(SELECT, 0), (READY, 0), (low, place), (high, 0), (READY, 1)]
+            {
                 let _ = sys::mmio_write(window, register, value);
             }
             self.give(0);

@@ -7,10 +7,10 @@ use mortal::ask::{self, DRIVER, END, Fate, Manner, START};
 use mortal::keeper::{holds, note};
 use nexus_abi::{Error, Handle, Message};
 use nexus_proto::console::{Console, Write};
-use nexus_proto::init::{EndKind, MemInfo};
-use nexus_proto::policy::{Epoch, Policy};
 use nexus_proto::device::{Device, Identify};
 use nexus_proto::entropy::{Entropy, Random};
+use nexus_proto::init::{EndKind, MemInfo};
+use nexus_proto::policy::{Epoch, Policy};
 use nexus_proto::{Text, ids};
 use nexus_rt::{Client, Deadline, startup, sys};
 use nexus_test::{Budgets, Check, Facts, Failed, Host, SAFETY_MS};
@@ -124,7 +124,10 @@ impl Keeper {
         note(&mut self.seen.heads, went.map(|went| went.heads).ok_or_else(why));
         let went = went.unwrap_or_default();
         let (least, heads) = (heads_of(self.heads, self.lives), went.heads);
-        note(&mut self.seen.heads, holds(heads >= least, || format!("life {number}: {heads}")).map(|_| 0));
+        note(
+            &mut self.seen.heads,
+            holds(heads >= least, || format!("life {number}: {heads}")).map(|_| 0),
+        );
         note(&mut self.seen.clear, holds(went.clear, || format!("life {number} found something")));
         self.seen.gave_up += u32::from(went.gave_up);
         let whole = || format!("another byte after life {number}");

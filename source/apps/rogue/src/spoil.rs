@@ -68,7 +68,7 @@ fn one(disk: &mut Disk, random: &mut Random, way: Way) {
 
 /// Near the ring, or anywhere.
 fn random_end(disk: &Disk, random: &mut Random) -> u64 {
-    if random.below(2) == 0 { 512 } else { disk.len() as u64 - 8 }
+    if random.below(2) == 0 { 512 } else { disk.bytes() as u64 - 8 }
 }
 
 /// Eight bytes of anything somewhere below `end`, and a doorbell.
@@ -82,7 +82,7 @@ fn scatter(disk: &mut Disk, random: &mut Random, end: u64) {
 /// Writes anything to the ring and the slots, and any number to the doorbell: the device gives up its
 /// queue at the first head or index that cannot be, and nothing else happens.
 pub fn nonsense(disk: &mut Disk, random: &mut Random) {
-    let end = disk.len() as u64 - 8;
+    let end = disk.bytes() as u64 - 8;
     for round in 0..ROUNDS {
         scatter(disk, random, if round % 2 == 0 { 512 } else { end });
     }

@@ -63,7 +63,7 @@ const STEPS: &[Step] = &[
         wild::check(context.seed)
     }),
     // attack 87 Q: 10^7 heads at random in 1,500 lives of a hostile owner; nothing outside its pool is another
-    step("rogue", 10, "10^7 heads at random, in lives of a hostile owner in QEMU", |context| {
+    step("rogue", 15, "10^7 heads at random, in lives of a hostile owner in QEMU", |context| {
         rogue::check(context.seed)
     }),
     // attack 79 Q: trees edited in every way, on many machines; the prompt, and no device in doubt with an owner

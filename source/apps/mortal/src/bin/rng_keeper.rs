@@ -4,11 +4,11 @@
 
 use core::convert::Infallible;
 
-use mortal::rng_keeper::Keeper;
+use mortal::device_keeper::{Keeper, random};
 use nexus_test::Failed;
 
 nexus_rt::entry!(main);
 
 fn main() -> Result<Infallible, Failed> {
-    Keeper::new()?.run()
+    Keeper::new(random)?.run()
 }

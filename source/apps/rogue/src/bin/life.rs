@@ -19,7 +19,6 @@ fn main() -> Result<(), StartError> {
     let _window = owner::window()?;
     owner::ready(DISK.into());
     let identity = Identity { magic: 0, version: 2, device_id: DISK, vendor_id: 0 };
-    let end =
-        serve::<Device>(startup().serve()?, |_, ask| nexus_virtio::answer(&identity, &ask));
+    let end = serve::<Device>(startup().serve()?, |_, ask| nexus_virtio::answer(&identity, &ask));
     Err(StartError::Kernel(end))
 }
