@@ -165,7 +165,10 @@ impl Shell {
             }
             Command::Mem => show::mem(&ask::mem()?),
             Command::Disk => show::disk(&ask::disk()?, &ask::disk_stats()?),
-            Command::DiskRead(sector) => show::sector(&ask::disk_sector(sector)?),
+            Command::DiskRead(sector) => match ask::disk()?.sectors {
+                sectors if sector >= sectors => show::no_sector(sector, sectors),
+                _ => show::sector(&ask::disk_sector(sector)?),
+            },
             Command::Net => {
                 let [input, output] = [ask::frames(Direction::In)?, ask::frames(Direction::Out)?];
                 show::net(&ask::card()?, &input, &output, names)

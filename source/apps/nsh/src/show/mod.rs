@@ -22,7 +22,7 @@ use nexus_sysdesc::registers::offsets;
 
 pub use caps::caps;
 pub use devices::devices;
-pub use disk::{disk, sector};
+pub use disk::{disk, no_sector, sector};
 pub use dma::dma;
 pub use help::{help, help_one, welcome};
 pub use irqs::irqs;
