@@ -139,8 +139,8 @@ pub(super) fn check(part: u32) -> Result<Outcome> {
     fs::create_dir_all(&out)?;
     let cores = thread::available_parallelism().context("counting the cores")?;
     let mut command = command(&out, group.packages)?;
-    if group.together {
-        command.args(["--test-package", &group.packages.join(",")]);
+    for package in group.packages.iter().filter(|_| group.together) {
+        command.args(["--test-package", package]);
     }
     group.targets.iter().for_each(|target| {
         command.args(["--cargo-arg", target]);
