@@ -70,7 +70,7 @@ const GROUPS: &[Group] = &[
         name: "tool",
         packages: &["nexus"],
         together: false,
-        targets: &["--lib"],
+        targets: &["--lib", "--test=audit"],
         tests: &["-E", JUDGES],
         parts: 4,
     },
@@ -83,7 +83,7 @@ const DRIVERS: &[&str] = &["nexus-ring", "nexus-virtio", "rngd", "virtioblkd", "
 const QUICK: &str = "not test(/wild_calls|random_deadlines|partners_in_a_call/)";
 
 /// The tests of the tool about what judges a run.
-const JUDGES: &str = "test(/^(test_os|witness|audit|protocol)::/)";
+const JUDGES: &str = "test(/^(test_os|witness|audit|protocol)::/) | binary(audit)";
 
 /// How many changes `make test` tries, others with each commit: about half a minute's worth.
 const FEW: usize = 3;
