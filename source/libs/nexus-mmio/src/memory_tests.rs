@@ -79,6 +79,18 @@ fn words_are_little_endian_aligned_and_inside() {
 }
 
 #[test]
+fn words_side_by_side_are_all_inside_or_all_ones() {
+    static MEMORY: [AtomicU64; 2] = [const { AtomicU64::new(0x0807_0605_0403_0201) }; 2];
+    let memory: SharedMemory<ReadOnly> = memory(&MEMORY);
+    let [low, high] = [0x0403_0201, 0x0807_0605];
+    assert_eq!(memory.read32s(4), [high, low, high]);
+    assert_eq!(memory.read32s::<4>(0), [low, high, low, high]);
+    for offset in [1, 8, 16, usize::MAX - 3] {
+        assert_eq!(memory.read32s(offset), [u32::MAX; 3], "{offset}");
+    }
+}
+
+#[test]
 fn parts_are_what_they_were_cut_from() {
     static MEMORY: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
     let whole: SharedMemory<ReadWrite> = memory(&MEMORY);

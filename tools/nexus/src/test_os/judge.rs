@@ -433,6 +433,54 @@ mod tests {
         assert_verdict(&run, Exit::Failed, "not a record");
     }
 
+    /// Of a run that was cut short what was read counts, and what was not read is not missed.
+    #[test]
+    fn test_what_was_read_before_a_run_broke_off_counts() {
+        let mut run = Run { ended: Ended::Deadline, ..good() };
+        run.transcript.caps.clear();
+        assert_verdict(&run, Exit::Timeout, "missing in the kernel's table");
+        run.witness = None;
+        assert!(verdict(&run).1.iter().all(|found| !found.contains("missing in the kernel")));
+        let mut run = Run { ended: Ended::Marker, ..good() };
+        run.transcript.caps.clear();
+        assert_eq!(verdict(&run), (Exit::NoVerdict, vec![]));
+    }
+
+    #[test]
+    fn test_what_else_was_found_fails_a_run_that_passed() {
+        let with = |exit, findings: &[&str]| {
+            let mut judgement = Judgement { exit, findings: vec!["first".into()], passed: 3 };
+            judgement.and(findings.iter().map(ToString::to_string).collect());
+            (judgement.exit, judgement.findings.join(" "))
+        };
+        assert_eq!(with(Exit::Pass, &["then"]), (Exit::Differ, "first then".into()));
+        assert_eq!(with(Exit::Timeout, &["then"]), (Exit::Timeout, "first then".into()));
+        assert_eq!(with(Exit::Pass, &[]), (Exit::Pass, "first".into()));
+    }
+
+    /// Whatever is in the windows of others.
+    #[test]
+    fn test_a_window_of_the_bus_has_a_device() {
+        for id in [4, 0] {
+            let mut run = good();
+            let base = BASE + 0x1000;
+            let (service, registers) = (nexus_proto::ids::BUSD, Some(nexus_proto::bus::REGISTERS));
+            let cap = Cap {
+                service,
+                rights: bus::ROOT,
+                base,
+                registers,
+                ..run.transcript.caps[0].clone()
+            };
+            run.transcript.caps.push(cap);
+            let witness = run.witness.as_mut().unwrap();
+            witness.identities.push((base, vec![VIRTIO_MAGIC, 2, id]));
+            let found = verdict(&run).1;
+            let of_bus = found.iter().any(|found| found.starts_with("busd has window"));
+            assert_eq!(of_bus, id == 0, "{found:?}");
+        }
+    }
+
     // attack 43 H: a capability less, a decision less, a page that no table has; the run fails
     #[test]
     fn test_differences_fail_the_run() {

@@ -2,7 +2,7 @@
 
 use nexus_abi::{Error, KindCode};
 use nexus_proto::init::{DmaState, OwnerState, Refusal};
-use nexus_proto::log::Event;
+use nexus_proto::log::{Entry, Event};
 use nexus_proto::policy::Reason;
 use nexus_sysdesc::layout::Layout;
 
@@ -91,4 +91,20 @@ fn people_are_told_names_and_reasons() {
     assert_eq!(words::sentence(&silent), Refusal::PolicyDenied.text());
     let absent = Refused { refusal: Refusal::Absent, ruling: Some((Reason::NoRule, 0)), released };
     assert_eq!(words::sentence(&absent), Refusal::Absent.text());
+}
+
+#[test]
+fn a_revoke_says_what_the_grant_said() {
+    let mut init = started();
+    assert!(init.give(7, RNGD, &need(RNG)).is_some());
+    let grant = *init.machine.ledger.last().unwrap();
+    end(&mut init, RNGD, EndReason::Exit(0));
+    init.notified(1 << 2);
+    let revoke = init.machine.ledger.iter().find(|one| one.event == Event::Revoke).unwrap();
+    let said = |one: &Entry| {
+        let part = (one.base, one.len, one.rights, one.registers, one.line);
+        (one.device, part, one.rule, one.epoch)
+    };
+    assert_eq!(said(revoke), said(&grant));
+    assert!(grant.rule != 0 && grant.epoch != 0 && grant.base != 0);
 }

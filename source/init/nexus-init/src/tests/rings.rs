@@ -111,6 +111,7 @@ fn each_ring_is_recorded_once() {
     let lines = records.iter().map(|entry| description.line(entry.rule).unwrap().0);
     assert!(lines.eq(["ring-7", "ring-11"]));
     assert!(records.iter().all(|entry| (entry.len, entry.rights) == (LEN, SHARED.bits())));
+    assert!(records.iter().all(|entry| entry.epoch == description.epoch));
 }
 
 // attack 92 U: memory is shared and logd does not record it; nobody has it, until it is recorded; broken: init-ring-record
