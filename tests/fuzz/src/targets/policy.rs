@@ -162,6 +162,8 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
     };
     let with = |asks: &[Vec<u8>]| [rules.to_vec(), asks.concat()].concat();
     let with_line = |asks: &[Vec<u8>]| [lined.to_vec(), asks.concat()].concat();
+    // The same, of whose line the rule gives nothing.
+    let unlined = [1, 2, 1, 0b1_0010, 0b1000_0010, 7 | 3 << 5];
     let (masked, line) = (32, 1 << 3);
     let all = [
         ("allowed", with(&[ask(2, 0, 1, 7, 0x1000), ask(3 | 3 << 3, 1 | masked, 1, 7, 0x2000)])),
@@ -171,6 +173,7 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
         ("more-rights", with(&[ask(2, 0, 1, 15, 0x1000), ask(2, 0, 1, 1, 0x1000)])),
         ("no-life", with(&[ask(2, 0, 0, 7, 0x1000)])),
         ("line", with_line(&[ask(2 | 3 << 3, masked | line, 1, 7, 0)])),
+        ("line-denied", [&unlined[..], &ask(2 | 3 << 3, masked | line, 1, 7, 0)].concat()),
         ("more-registers", with_line(&[ask(2 | 7 << 3, masked, 1, 7, 0), ask(2, line, 1, 7, 0)])),
         ("wraps", with(&[ask(2, 0, 1, 7, 0xffff_ffff_ffff_f000)])),
     ];

@@ -87,6 +87,24 @@ impl Row {
 
 const STANDARD: &[(u8, Virtio)] = &[(5, Rng), (0, Disk), (3, Net)];
 const ALL: Holds = Holds::Boots { says: &[], lacks: &[] };
+/// The budgets of the system and the memory of its devices come to more: who comes too late is not
+/// started, and the system ends.
+const TOO_LITTLE: Holds = Holds::Ends {
+    says: &[
+        "consoled is not started: the kernel refused: NoMemory",
+        "nobody has the console: giving up",
+    ],
+};
+/// Without a PLIC each request for a line is refused, that for the console too, and the system ends.
+const NO_LINES: Holds = Holds::Ends {
+    says: &[
+        "consoled does not get uart0: no-line",
+        "rngd does not get rng0: no-line",
+        "virtioblkd does not get blk0: no-line",
+        "virtionetd does not get net0: no-line",
+        "nobody has the console: giving up",
+    ],
+};
 const NO_RTC: Holds = Holds::Boots { says: &[], lacks: &["rtc0"] };
 
 const fn row(name: &'static str) -> Row {
@@ -155,8 +173,9 @@ const PLIC: &str = "plic@c000000";
 
 pub(super) const ROWS: &[Row] = &[
     // RAM.
-    memory("ram-16m", "16M"),
-    memory("ram-17m", "17M"),
+    Row { holds: TOO_LITTLE, ..memory("ram-16m", "16M") },
+    memory("ram-32m", "32M"),
+    memory("ram-33m", "33M"),
     memory("ram-64m", "64M"),
     memory("ram-128m", "128M"),
     memory("ram-1g", "1G"),
@@ -168,7 +187,7 @@ pub(super) const ROWS: &[Row] = &[
     harts("harts-2", "2"),
     harts("harts-4", "4"),
     harts("harts-8", "8"),
-    Row { memory: "16M", ..harts("harts-8-ram-16m", "8") },
+    Row { memory: "32M", ..harts("harts-8-ram-32m", "8") },
     edited("harts-170-in-tree", &[Harts(170)], ALL),
     edited("harts-500-in-tree", &[Harts(500)], ALL),
     // CPU models.
@@ -185,11 +204,15 @@ pub(super) const ROWS: &[Row] = &[
     },
     // Interrupt controllers and timers.
     machine("aclint", ",aclint=on"),
-    machine("aplic", ",aia=aplic"),
-    machine("aplic-imsic", ",aia=aplic-imsic"),
-    Row { harts: "4", ..machine("aplic-imsic-guests", ",aia=aplic-imsic,aia-guests=3,aclint=on") },
-    edited("no-plic", &[Cut("/soc", PLIC)], ALL),
-    edited("plic-off", &[Text("/soc/plic@c000000", "status", "disabled")], ALL),
+    Row { holds: NO_LINES, ..machine("aplic", ",aia=aplic") },
+    Row { holds: NO_LINES, ..machine("aplic-imsic", ",aia=aplic-imsic") },
+    Row {
+        harts: "4",
+        holds: NO_LINES,
+        ..machine("aplic-imsic-guests", ",aia=aplic-imsic,aia-guests=3,aclint=on")
+    },
+    edited("no-plic", &[Cut("/soc", PLIC)], NO_LINES),
+    edited("plic-off", &[Text("/soc/plic@c000000", "status", "disabled")], NO_LINES),
     // virtio devices.
     plugged("devices-absent", &[], &["rng0", "blk0", "net0"]),
     plugged("disk-absent", &[(5, Rng), (3, Net)], &["blk0"]),
