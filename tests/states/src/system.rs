@@ -70,6 +70,7 @@ pub fn need(device: u16) -> Need {
         device,
         rights: RIGHTS,
         irq: device == 0,
+        polls: false,
         registers: Some(REGISTERS),
         queues: if device == REACHING { queues() } else { Vec::new() },
     }

@@ -129,7 +129,7 @@ impl<M: Machine> Init<M> {
     fn ask_for(&mut self, service: u32, need: &Need) -> Question {
         let record = self.registry.device(need.device);
         let window = record.and_then(|device| device.window);
-        let line = record.filter(|_| need.irq).map_or(Line::None, |device| device.line);
+        let line = record.filter(|_| self.has_line(need)).map_or(Line::None, |device| device.line);
         Question {
             asker: Asker::new(self.registry.description().init),
             service,
@@ -145,12 +145,17 @@ impl<M: Machine> Init<M> {
         }
     }
 
+    /// True when the line is asked for, and not only where the machine has lines to give.
+    fn has_line(&self, need: &Need) -> bool {
+        need.irq && !(need.polls && self.lines.is_none())
+    }
+
     fn route(&self, question: &Question, process: Handle, need: &Need) -> Result<Route, Refusal> {
         let record = self.registry.device(need.device).ok_or(Refusal::Absent)?;
         if let Some(refusal) = record.missing {
             return Err(refusal);
         }
-        if need.irq {
+        if self.has_line(need) {
             let line = u64::from(record.line.own()?);
             self.lines.filter(|lines| lines.have(line)).ok_or(Refusal::OutOfReach)?;
         }

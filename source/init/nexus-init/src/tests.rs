@@ -57,7 +57,7 @@ fn need(device: u16) -> Need {
     let rights = Rights::MAP | Rights::READ | Rights::WRITE;
     let (registers, queues) =
         if device == RNG { (Some(OWNERS_REGISTERS), queues()) } else { (None, Vec::new()) };
-    Need { device, rights: rights.bits(), irq: false, registers, queues }
+    Need { device, rights: rights.bits(), irq: false, polls: false, registers, queues }
 }
 
 /// The rule that allows rngd just that.

@@ -30,6 +30,7 @@ fn any_valid() -> impl Strategy<Value = Description> {
                         device: number,
                         rights: 0b011,
                         irq: false,
+                        polls: false,
                         registers: None,
                         queues: Vec::new(),
                     }];

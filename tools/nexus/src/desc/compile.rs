@@ -88,6 +88,7 @@ impl<'a> Compiler<'a> {
                 device,
                 rights: need.rights.bits(),
                 irq: need.irq.is_some(),
+                polls: need.polls.is_some(),
                 registers: need.registers.as_ref().map(|registers| registers.value),
                 queues: need.queues.as_ref().map_or_else(Vec::new, |queues| queues.value.clone()),
             });

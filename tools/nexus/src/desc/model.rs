@@ -262,6 +262,8 @@ pub(crate) struct Need {
     pub(crate) rights: At<Rights>,
     /// Where it asks for the interrupt line.
     pub(crate) irq: Option<Span>,
+    /// Where it says that it works without one.
+    pub(crate) polls: Option<Span>,
     /// The registers that it asks to write; with WRITE and without a mask, the whole window.
     pub(crate) registers: Option<At<u64>>,
     /// What it asks the device to reach.

@@ -106,6 +106,30 @@ fn a_line_that_init_does_not_hold_is_out_of_reach() {
     }
 }
 
+// attack 42 U: a line is refused to who says that it can poll; there it has nothing either, and only a machine without lines to give has it poll; broken: init-polls-anywhere
+#[test]
+fn who_can_poll_has_a_window_where_no_line_is() {
+    let polling = Need { polls: true, ..lined(RNG) };
+    let mut init = started();
+    init.lines = None;
+    let granted = init.give(7, RNGD, &polling).unwrap();
+    assert!(
+        granted.pieces.get(Piece::Window).is_some() && granted.pieces.get(Piece::Line).is_none()
+    );
+    let grant = init.machine.ledger.last().unwrap();
+    assert_eq!((grant.event, grant.line, grant.interval), (Event::Grant, NO_LINE, 0));
+    assert_eq!(init.registry.device(RNG).unwrap().given_line, None);
+    for (line, refusal) in [(Line::None, Refusal::NoLine), (Line::Shared, Refusal::LineShared)] {
+        let mut init = started();
+        init.registry.device_mut(RNG).unwrap().line = line;
+        assert_eq!(init.give(7, RNGD, &polling), None, "{line:?}");
+        let device = init.registry.device(RNG).unwrap();
+        assert_eq!(device.refusal.as_deref(), Some(refusal.word()));
+    }
+    let granted = started().give(7, RNGD, &polling).unwrap();
+    assert!(granted.pieces.get(Piece::Line).is_some(), "who can poll is interrupted all the same");
+}
+
 // attack 54 U: init is asked for a line after distribution; it has none left to give; broken: init-keeps-lines
 #[test]
 fn after_distribution_no_line_is_left_to_give() {

@@ -57,6 +57,9 @@ pub struct Need {
     pub rights: u16,
     /// True when it asks for the device's interrupt line.
     pub irq: bool,
+    /// True when it works without the line as well, on a machine where the kernel has no lines to give.
+    /// Never without `irq`.
+    pub polls: bool,
     /// The registers that it asks to write: bit n is the 32-bit register at 4n. `None`: with WRITE
     /// the whole window is mapped writable.
     pub registers: Option<u64>,

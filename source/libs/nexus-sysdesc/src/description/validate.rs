@@ -106,6 +106,7 @@ impl Description {
             require(is_window_rights(need.rights), Problem::BadRights)?;
             require(is_mask_for(need.rights(), need.registers), Problem::BadRegisters)?;
             require(device.irq || !need.irq, Problem::NoLine)?;
+            require(need.irq || !need.polls, Problem::NoLine)?;
             check_queues(device, need.registers, &need.queues)?;
             let taken = before.iter().any(|other| other.need(need.device).is_some());
             require(!taken, Problem::SecondOwner)?;

@@ -76,6 +76,7 @@ pub(crate) fn system() -> Description {
             device,
             rights: MAP_READ_WRITE,
             irq: false,
+            polls: false,
             registers: (device == 1).then_some(OWNERS_REGISTERS),
             queues: Vec::new(),
         }]

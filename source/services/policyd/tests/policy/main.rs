@@ -61,6 +61,7 @@ fn service(id: u32, name: &str, needs: &[u16], permissions: &[Permission]) -> Se
         device: *device,
         rights: MAP | READ | WRITE,
         irq: false,
+        polls: false,
         registers: (*device == RNG).then_some(OWNERS_REGISTERS),
         queues: if *device == RNG { queues() } else { Vec::new() },
     };

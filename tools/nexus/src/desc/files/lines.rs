@@ -7,12 +7,22 @@ use crate::desc::table::{Key, Table, key};
 use nexus_sysdesc::{bounds, registers};
 
 const IRQ: Key = key("irq", "true");
+const POLLS: Key = key("polls", "true");
 const REGISTERS: Key = key("registers", "[0x10]");
 const INTERVAL: Key = key("interval", "\"50us\"");
 
 /// Where the key `irq` says true.
 pub(super) fn read_irq(table: &mut Table<'_>) -> Option<Span> {
-    table.boolean(IRQ).filter(|irq| irq.value).map(|irq| irq.span)
+    is_true(table, IRQ)
+}
+
+/// Where the key `polls` says true.
+pub(super) fn read_polls(table: &mut Table<'_>) -> Option<Span> {
+    is_true(table, POLLS)
+}
+
+fn is_true(table: &mut Table<'_>, key: Key) -> Option<Span> {
+    table.boolean(key).filter(|said| said.value).map(|said| said.span)
 }
 
 /// The mask that the key `registers` lists, if there is one: offsets in bytes.

@@ -1,6 +1,6 @@
 //! `services/NAME.toml`: what a service is, and what it asks for.
 
-use super::lines::{read_irq, read_registers};
+use super::lines::{read_irq, read_polls, read_registers};
 use super::name_of_file;
 use super::queues::read_queues;
 use super::rights::read_rights;
@@ -183,11 +183,13 @@ fn read_need(mut table: Table<'_>) -> Option<Need> {
     let before = table.reporter.count();
     let rights = read_rights(&mut table);
     let irq = read_irq(&mut table);
+    let polls = read_polls(&mut table);
     let registers = read_registers(&mut table);
     let queues = read_queues(&mut table);
     let whole = table.reporter.count() == before;
     table.finish();
-    Some(Need { span, device: device?, rights: rights.filter(|_| whole)?, irq, registers, queues })
+    let (device, rights) = (device?, rights.filter(|_| whole)?);
+    Some(Need { span, device, rights, irq, polls, registers, queues })
 }
 
 /// Reports a malformed name of a proof; true when it is well formed.

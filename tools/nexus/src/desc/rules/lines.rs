@@ -9,6 +9,12 @@ use crate::desc::source::Span;
 
 /// Reports interrupts that `subject` asks for, of a device that has none.
 pub(super) fn check_need(system: &System, subject: &str, need: &Need, reporter: &Reporter) {
+    if let (None, Some(polls)) = (&need.irq, &need.polls) {
+        let message = format!("{subject} says that it works without interrupts, and asks for none");
+        let fix =
+            "remove `polls`, or add `irq = true` if it receives them where the machine has them";
+        reporter.add(Diagnostic::at(Kind::NoLine, polls, message, fix));
+    }
     let Some(device) = system.board.device(&need.device) else { return };
     let Some(irq) = need.irq.as_ref().filter(|_| !device.irq) else { return };
     let name = &device.name.value;
