@@ -92,16 +92,12 @@ impl Keeper {
         // The life that every boot begins with.
         self.ask(&Message::new(END, &[]))?;
         self.budgets.ended(DRIVER)?;
-        for number in 1..=self.lives {
-            self.live(number)?;
+        if let Err(why) = self.all_lives() {
+            note(&mut self.seen.heads, Err(format!("no next life: {why:?}")));
         }
-        // The one that the host sees, once it is there.
-        let last = Client::<Device>::new(self.start(Fate::NONE)?);
-        last.call(&Identify {}, Deadline::after_ms(SAFETY_MS))?;
         let Seen { gave_up, .. } = self.seen;
         let line = format!("rogue: the device gave up in {gave_up} of {} lives", self.lives);
         host.console.line(&line)?;
-        host.witness(Deadline::NEVER)?;
         let Keeper { mut facts, seen, lives, .. } = self;
         facts.tell(LIVES, &seen.canary)?;
         facts.tell(HEADS, &seen.heads)?;
@@ -111,7 +107,18 @@ impl Keeper {
         facts.tell("lives-begin-clear", &seen.clear)?;
         facts.tell("others-go-on", &seen.others)?;
         facts.tell("everything-comes-back", &seen.comes_back)?;
+        host.witness(Deadline::NEVER)?;
         facts.end()
+    }
+
+    /// As many as there are to be, and one more, which the host sees once it is there.
+    fn all_lives(&mut self) -> Result<(), Failed> {
+        for number in 1..=self.lives {
+            self.live(number)?;
+        }
+        let last = Client::<Device>::new(self.start(Fate::NONE)?);
+        last.call(&Identify {}, Deadline::after_ms(SAFETY_MS))?;
+        Ok(())
     }
 
     /// One life, and a look around after it.
