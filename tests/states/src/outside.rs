@@ -10,10 +10,10 @@ use nexus_abi::{
 use nexus_init::board::Range;
 use nexus_init::grant::{Piece, World};
 use nexus_init::init::Machine;
-use nexus_proto::bus::{Prepare, Release, Take};
+use nexus_proto::bus::{Prepare, Release, Take, Taken};
 use nexus_proto::log::{self, Append, Entry, Event, Outcome};
 use nexus_proto::policy::{self, Decide, Epoch, Verdict};
-use nexus_proto::{Operation, Request};
+use nexus_proto::{Operation, Request, Zero};
 use policyd::{Policyd, Recorder};
 
 use crate::system::{
@@ -503,8 +503,12 @@ impl Machine for Outside {
     fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
         let given = self.cap(window).ok_or(Error::BadHandle)?.clone();
         self.child(window, Some(BUSD_PROCESS), given.rights, given.range)?;
-        let message = ask.answer(Ok(()));
+        let message = ask.answer(Ok(Taken { serial: [0; 20], zero: Zero::ZERO }));
         Ok(Received { message, sender: BUSD, reply: Handle::NONE })
+    }
+
+    fn signal(&mut self, _: Handle, _: u64) -> Result<(), Error> {
+        Err(Error::BadHandle)
     }
 
     fn ticks(&mut self) -> u64 {

@@ -4,14 +4,13 @@
 use nexus_abi::{Error, Handle, Message, NO_DEADLINE};
 use nexus_rt::{StartError, startup, sys};
 use nexus_virtio::acknowledge;
-use virtioblkd::disk::{Op, Request};
+use nexus_virtio::block::Op;
+use virtioblkd::disk::Request;
 use virtioblkd::start::{OwnDisk, OwnRegisters, start};
 
 use crate::count::{between, instret, wait};
 use crate::samples::Samples;
 
-/// Requests of a batch.
-const DEPTHS: [u32; 2] = [1, 8];
 /// Sectors of a request: 4 KiB.
 const SECTORS: u32 = 8;
 
@@ -25,8 +24,10 @@ struct Bench {
     delivered: bool,
 }
 
-/// Serves as a disk that answers one question for ever: what a request takes. The words of the answer are
-/// median and equal samples of submitting and of completing, for a batch of one and of eight.
+/// Serves as a disk that answers one question for ever: what a request takes. The words of the question are
+/// how many requests a batch has, and 1 where the completion of one is looked for until it is there, as
+/// virtioblkd does for some microseconds; those of the answer are median and equal samples of submitting and
+/// of completing a batch.
 ///
 /// # Errors
 /// Why it cannot go on.
@@ -42,50 +43,60 @@ pub fn serve() -> Result<(), StartError> {
     loop {
         let received = sys::reply_recv(endpoint, reply, &message, NO_DEADLINE)?;
         reply = received.reply;
-        let mut words = [0; 8];
-        for (four, depth) in words.as_chunks_mut::<4>().0.iter_mut().zip(DEPTHS) {
-            let [submit, complete] = Samples::take_two(|| bench.batch(depth))?;
-            *four = [
-                submit.median(),
-                submit.equal() as u64,
-                complete.median(),
-                complete.equal() as u64,
-            ];
-        }
-        message = Message::new(0, &words);
+        let [depth, spins, ..] = received.message.words;
+        let [submit, complete] = Samples::take_two(|| bench.batch(depth, spins == 1))?;
+        let equal = [&submit, &complete].map(|samples| samples.equal() as u64);
+        message = Message::new(0, &[submit.median(), equal[0], complete.median(), equal[1]]);
     }
 }
 
 impl Bench {
-    /// Reads a batch; what submitting and completing took. Waiting is not counted.
+    /// Reads a batch; what submitting and completing took. Waiting is not counted, nor a look that finds
+    /// nothing.
     #[inline(never)]
-    fn batch(&mut self, depth: u32) -> Result<[u64; 2], Error> {
+    fn batch(&mut self, depth: u64, spins: bool) -> Result<[u64; 2], Error> {
         let start = instret();
         for number in 0..depth {
-            let sector = u64::from(number * SECTORS);
-            let request = Request { op: Op::Read, sector, sectors: SECTORS, tag: number.into() };
-            let given = self.disk.submit(request, |_, _, _| Ok(()));
+            let sector = number * u64::from(SECTORS);
+            let request = Request { op: Op::Read, sector, sectors: SECTORS, tag: number };
+            let given = self.disk.submit(request, |_, _| Ok(()));
             given.map_err(|_| Error::BadState)?;
         }
-        let Ok(()) = self.disk.ring(&mut self.regs);
         let submitted = between(start, instret());
-        let (mut done, mut completed) = (0, 0);
-        while done < depth {
-            self.wait()?;
-            let start = instret();
-            let Ok(_) = acknowledge(&mut self.regs);
-            loop {
-                let next = self.disk.complete(|_, _, _, _| ()).map_err(|_| Error::BadState)?;
-                match next {
-                    Some(one) if one.result.is_ok() => done += 1,
-                    Some(_) => return Err(Error::BadState),
-                    None if self.disk.may_wait().map_err(|_| Error::BadState)? => break,
-                    None => {}
-                }
+        // Before the device hears of the batch, so that the interrupt comes, however fast the device is.
+        let start = instret();
+        let mut waits = !spins && self.may_wait()?;
+        let mut completed = between(start, instret());
+        let start = instret();
+        let Ok(()) = self.disk.ring(&mut self.regs);
+        let submitted = submitted + between(start, instret());
+        while self.disk.in_flight() > 0 {
+            if waits {
+                self.wait()?;
             }
+            let mut start = instret();
+            if waits {
+                let Ok(_) = acknowledge(&mut self.regs);
+            } else if spins {
+                let again = || {
+                    start = instret();
+                    true
+                };
+                self.disk.may_wait(again).map_err(|_| Error::BadState)?;
+            }
+            while let Some(one) = self.disk.complete(|_, _, _| ()).map_err(|_| Error::BadState)? {
+                one.result.map_err(|_| Error::BadState)?;
+            }
+            waits = self.may_wait()?;
             completed += between(start, instret());
         }
         Ok([submitted, completed])
+    }
+
+    /// Asks for an interrupt, without a spin.
+    #[inline(always)]
+    fn may_wait(&mut self) -> Result<bool, Error> {
+        self.disk.may_wait(|| false).map_err(|_| Error::BadState)
     }
 
     /// Waits for an interrupt, and acknowledges the one before on the way.

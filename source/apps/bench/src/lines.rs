@@ -73,7 +73,15 @@ pub(crate) fn write(clock: Clock) -> Result<Samples, Error> {
 pub(crate) fn wake(clock: Clock, partner: Handle) -> Result<[Samples; 2], Error> {
     let notification = sys::notification_create()?;
     call(partner, &Message::with_cap(TAKE, &[], notification), NO_DEADLINE)?;
-    woken(clock, partner, notification, ARM)
+    woken(clock, partner, notification, ARM, NO_VALUE)
+}
+
+/// The acknowledgement that lowers the level itself: the line is bound with the register for that.
+pub(crate) fn ack_value(clock: Clock, partner: Handle) -> Result<Samples, Error> {
+    let notification = sys::notification_create()?;
+    call(partner, &Message::with_cap(TAKE, &[], notification), NO_DEADLINE)?;
+    let [_, ack] = woken(clock, partner, notification, ARM, 0)?;
+    Ok(ack)
 }
 
 /// The same when the notification is bound to the endpoint where the other process receives, by a
@@ -82,7 +90,7 @@ pub(crate) fn wake_driver(clock: Clock, partner: Handle) -> Result<Samples, Erro
     let notification = sys::notification_create()?;
     call(partner, &Message::with_cap(TAKE, &[], notification), NO_DEADLINE)?;
     call(partner, &Message::new(BIND, &[]), NO_DEADLINE)?;
-    let [wake, _] = woken(clock, partner, notification, ARM_DRIVER)?;
+    let [wake, _] = woken(clock, partner, notification, ARM_DRIVER, NO_VALUE)?;
     Ok(wake)
 }
 
@@ -92,14 +100,19 @@ fn woken(
     partner: Handle,
     notification: Handle,
     arm: u32,
+    value: u64,
 ) -> Result<[Samples; 2], Error> {
-    sys::irq_bind(clock.irq, notification, 1, Handle::NONE, 0)?;
+    let (window, offset) =
+        if value == NO_VALUE { (Handle::NONE, 0) } else { (clock.window, IRQ_ENABLED) };
+    sys::irq_bind(clock.irq, notification, 1, window, offset)?;
     let samples = Samples::take_two(|| {
         call(partner, &Message::new(arm, &[]), NO_DEADLINE)?;
         let [start, _] = clock.counted(1)?;
-        clock.set_level(0)?;
+        if value == NO_VALUE {
+            clock.set_level(0)?;
+        }
         let before = instret();
-        let acknowledged = irq_ack(clock.irq, NO_VALUE);
+        let acknowledged = irq_ack(clock.irq, value);
         let after = instret();
         acknowledged?;
         let answer = call(partner, &Message::new(WOKEN, &[]), NO_DEADLINE)?;

@@ -127,21 +127,21 @@ impl Suite {
         Ok(())
     }
 
-    /// What a driver does for a request to a disk, in a batch of one and of eight: for each of them.
+    /// What a driver does for a request to a disk: for one that it spins for, for one that interrupts it, and
+    /// for each of a batch of eight.
     fn disk(&mut self) -> Result<(), Failed> {
         let disk = startup().service(DISK)?;
-        let answer = at("disk", sys::call(disk, &Message::new(0, &[]), NO_DEADLINE))?;
-        let depths = [("", 1), ("_of_8", 8)];
-        for ([submit, same, complete, alike], (suffix, depth)) in
-            answer.message.words.as_chunks::<4>().0.iter().zip(depths)
-        {
+        for (suffix, depth, spins) in [("", 1, 1), ("_irq", 1, 0), ("_of_8", 8, 0)] {
+            let ask = Message::new(0, &[depth, spins]);
+            let answer = at("disk", sys::call(disk, &ask, NO_DEADLINE))?;
+            let [submit, same, complete, alike, ..] = answer.message.words;
             for (name, median, equal) in
                 [("disk_submit_4k", submit, same), ("disk_complete_4k", complete, alike)]
             {
-                self.told(&format!("{name}{suffix}"), median.div_ceil(depth), *equal as usize)?;
+                self.told(&format!("{name}{suffix}"), median.div_ceil(depth), equal as usize)?;
             }
             let (both, equal) = ((submit + complete).div_ceil(depth), same.min(alike));
-            self.told(&format!("disk_4k{suffix}"), both, *equal as usize)?;
+            self.told(&format!("disk_4k{suffix}"), both, equal as usize)?;
         }
         Ok(())
     }
@@ -196,6 +196,8 @@ impl Suite {
         let wake = at("irq_wake_serve", lines::wake_driver(self.clock, self.partner))?;
         self.tell("irq_wake_serve", suffix, &wake.without(write.median()))?;
         self.tell("irq_ack", suffix, &ack)?;
+        let ack = at("irq_ack_value", lines::ack_value(self.clock, self.partner))?;
+        self.tell("irq_ack_value", suffix, &ack)?;
         let [plain, ack] = at("irq_reply_recv", lines::receive(self.clock, PRIORITY))?;
         self.tell("irq_reply_recv", suffix, &plain)?;
         self.tell("irq_ack_reply_recv", suffix, &ack.without(plain.median()))

@@ -7,7 +7,9 @@ use nexus_proto::log::{
     Append, Entry, Event, FindLine, Log, Outcome as Came, ReadEntry, ReadHashes, ReadStamp,
     SetClock, Verify,
 };
-use nexus_proto::policy::{Decide, Explain, ExplainPermit, Policy, RuleReason, RuleText};
+use nexus_proto::policy::{
+    Decide, Explain, ExplainPermit, ExplainRing, Policy, RuleReason, RuleText,
+};
 use nexus_proto::power::{Exit, Off, Power, Reboot};
 use nexus_proto::{Asker, Operation, Registers, ServiceError, Subject, Text, Zero, ids, init};
 use nexus_rt::{CallError, Client, Deadline, StartError, startup};
@@ -77,6 +79,7 @@ fn ask_policyd(score: &mut Score, policyd: Client<Policy>) {
     score.denied(policyd, &decide);
     score.denied(policyd, &Explain { service: ids::CONSOLED, device: 0, rights: 0 });
     score.denied(policyd, &ExplainPermit { service: ids::INIT, permission: 0, zero: Zero::ZERO });
+    score.denied(policyd, &ExplainRing { service: ids::INIT, driver: ids::LOGD });
     score.denied(policyd, &RuleText { rule: 1, zero: Zero::ZERO, offset: 0 });
     score.denied(policyd, &RuleReason { rule: 1, zero: Zero::ZERO, offset: 0 });
 }

@@ -18,8 +18,10 @@ const WORDS_AT: usize = (place::WORDS - place::CODE) as usize;
 /// Runs them. Returns only when they could not begin.
 #[must_use]
 pub fn run(attack: &Faulty) -> Outcome {
-    let window = startup().window().map_or(Handle::NONE, |cap| Handle(cap.handle));
-    if let Err(error) = map_page(attack, window) {
+    let window = startup().window();
+    let len = window.map_or(0, |cap| cap.len);
+    let window = window.map_or(Handle::NONE, |cap| Handle(cap.handle));
+    if let Err(error) = map_page(attack, window, len) {
         return Outcome::not_begun(1, error);
     }
     if let Err(error) = map_code(attack, window) {
@@ -43,14 +45,17 @@ fn wait_for_the_end(never: Handle) -> Outcome {
     Outcome::NotBegun { step: 4, error }
 }
 
-fn map_page(attack: &Faulty, window: Handle) -> Result<(), Error> {
+fn map_page(attack: &Faulty, window: Handle, len: u64) -> Result<(), Error> {
     match attack.page {
         Page::Nothing => {}
         Page::Window(prot) => {
             if prot == Prot::READ {
                 cannot_write(window)?;
             }
+            only_inside(window, len, prot)?;
             bare::mmio_map(window, 0, PAGE_SIZE, place::PAGE, prot)?;
+            let later = bare::protect(place::PAGE, Prot::READ | Prot::EXEC);
+            refused(later, Error::ExecDenied)?;
         }
         Page::Memory => {
             let memory = filled(attack.code, [0; 2])?;
@@ -63,8 +68,34 @@ fn map_page(attack: &Faulty, window: Handle) -> Result<(), Error> {
 
 /// A window without WRITE is not mapped writable.
 fn cannot_write(window: Handle) -> Result<(), Error> {
-    match bare::mmio_map(window, 0, PAGE_SIZE, place::PAGE, Prot::READ | Prot::WRITE) {
-        Err(Error::Denied) => Ok(()),
+    refused(map(window, 0, PAGE_SIZE, Prot::READ | Prot::WRITE), Error::Denied)
+}
+
+/// A window of `len` bytes is mapped to its last page, in whole pages, not to be executed, and no further.
+fn only_inside(window: Handle, len: u64, prot: Prot) -> Result<(), Error> {
+    let last = len.checked_sub(PAGE_SIZE).ok_or(Error::OutOfRange)?;
+    for (offset, len, prot, error) in [
+        (len, PAGE_SIZE, prot, Error::OutOfRange),
+        (last, 2 * PAGE_SIZE, prot, Error::OutOfRange),
+        (0, PAGE_SIZE - 1, prot, Error::Misaligned),
+        (0, PAGE_SIZE + 1, prot, Error::Misaligned),
+        (1, PAGE_SIZE, prot, Error::Misaligned),
+        (0, PAGE_SIZE, prot | Prot::EXEC, Error::ExecDenied),
+    ] {
+        refused(map(window, offset, len, prot), error)?;
+    }
+    map(window, last, PAGE_SIZE, prot)?;
+    bare::unmap(place::PAGE)
+}
+
+fn map(window: Handle, offset: u64, len: u64, prot: Prot) -> Result<u64, Error> {
+    bare::mmio_map(window, offset, len, place::PAGE, prot)
+}
+
+/// What must be refused, and so; else the attack does not begin.
+fn refused<T>(result: Result<T, Error>, with: Error) -> Result<(), Error> {
+    match result {
+        Err(error) if error == with => Ok(()),
         Err(error) => Err(error),
         Ok(_) => Err(Error::Exists),
     }

@@ -9,10 +9,12 @@ use crate::fault::Fault;
 use crate::place;
 use crate::snippet::{DROP_AND_LOAD, JUMP, LEAVE, LOAD, SEMIHOSTING, STORE, UNMAP_AND_LOAD, alone};
 
+const READ_WRITE: Prot = Prot::READ.union(Prot::WRITE);
+
 /// Attacks with a window of their own; the service id of the first is [`crate::FIRST_WITH_WINDOW`].
 pub(crate) const WITH_WINDOW: &[Attack] = &[
     // attack 11 Q: jump into a device page; instruction page fault, the process ends
-    enter("exec-device", "jumps into a device page", Page::Window(Prot::READ)),
+    enter("exec-device", "jumps into a device page, which it can write", Page::Window(READ_WRITE)),
     // attack 10 Q: read a page right after `unmap`; load page fault
     faulty(
         "load-unmapped",
@@ -24,8 +26,8 @@ pub(crate) const WITH_WINDOW: &[Attack] = &[
     // attack 21 Q: drop the only capability and read the page; load page fault
     faulty(
         "load-dropped",
-        "touches a device page whose window it has just dropped",
-        Page::Window(Prot::READ),
+        "touches a device page, which it can write, whose window it has just dropped",
+        Page::Window(READ_WRITE),
         DROP_AND_LOAD,
         Fault::load(6, place::PAGE),
     ),

@@ -1,9 +1,11 @@
-//! What the init of this system answers beside what every init does.
+//! What an init that starts a driver again answers beside what every init does.
 
 use nexus_abi::Message;
 
 /// Service id of the keeper.
 pub const KEEPER: u32 = 80;
+/// Service id of the driver that is started again. A system without it has rtcd for that.
+pub const DRIVER: u32 = 81;
 /// Exit code of whoever is killed.
 pub const KILLED: u64 = 57;
 
@@ -21,6 +23,8 @@ pub const END: u32 = 0x7fff_0004;
 /// map what it keeps of it. Answers with a bit, from the lowest, for each of [`ATTEMPTS`] that was
 /// refused as it must be.
 pub const SECOND: u32 = 0x7fff_0005;
+/// The keeper asks what became of the driver's device. Answers with [`Rest::word`].
+pub const LOOK: u32 = 0x7fff_0006;
 /// In how many ways that is tried.
 pub const ATTEMPTS: usize = 6;
 
@@ -68,6 +72,32 @@ impl Fate {
     }
 }
 
+/// What is left of a device when its driver has ended: each number is 0 where there is nothing to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// Its line, as the kernel has it: [`nexus_abi::LineState`] as a number.
+    pub line: u8,
+    /// How its memory stands: [`nexus_proto::init::DmaState`] as a number.
+    pub memory: u8,
+    /// Pieces of it that anybody has, but for its line.
+    pub pieces: u8,
+}
+
+impl Rest {
+    /// As a word of a message.
+    #[must_use]
+    pub const fn word(self) -> u64 {
+        u64::from_le_bytes([self.line, self.memory, self.pieces, 0, 0, 0, 0, 0])
+    }
+
+    /// From a word of a message.
+    #[must_use]
+    pub const fn of(word: u64) -> Rest {
+        let [line, memory, pieces, ..] = word.to_le_bytes();
+        Rest { line, memory, pieces }
+    }
+}
+
 /// An answer: one word, or that it was refused.
 #[must_use]
 pub fn answer(result: Option<u64>) -> Message {
@@ -93,6 +123,8 @@ mod tests {
         }
         assert_eq!(Fate::of(&Message::new(START, &[7, 3])), None);
         assert_eq!(word(&answer(Some(9))), Some(9));
+        let rest = Rest { line: 1, memory: 2, pieces: 3 };
+        assert_eq!(Rest::of(rest.word()), rest);
         assert_eq!(word(&answer(None)), None);
     }
 }

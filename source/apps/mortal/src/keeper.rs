@@ -233,14 +233,17 @@ impl Keeper {
 }
 
 /// Counts a check that came out as it must, and keeps what is wrong, if it is the first.
-fn note(kept: &mut Check, check: Check) {
+pub fn note(kept: &mut Check, check: Check) {
     if let Ok(checks) = kept {
-        *kept = check.map(|more| *checks + more);
+        *kept = check.map(|more| checks.saturating_add(more));
     }
 }
 
 /// One check: `fact`, or why it does not hold.
-fn holds(fact: bool, why: impl FnOnce() -> String) -> Check {
+///
+/// # Errors
+/// The latter.
+pub fn holds(fact: bool, why: impl FnOnce() -> String) -> Check {
     if fact { Ok(1) } else { Err(why()) }
 }
 

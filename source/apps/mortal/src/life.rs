@@ -143,4 +143,14 @@ impl<S: Service> Service for MortalServer<'_, S> {
         self.server.tick();
         self.life.step();
     }
+
+    fn interrupt(&mut self) {
+        self.life.step();
+        self.server.interrupt();
+        self.life.step();
+    }
+
+    fn listens(&self) -> bool {
+        self.server.listens()
+    }
 }

@@ -14,7 +14,8 @@ use nexus_proto::init::{
 use nexus_proto::log::{FindLine, LineInfo, LineText, Log, ReadEntry, ReadHashes, ReadStamp};
 use nexus_proto::net::{self, Card, Counters, Direction, Net};
 use nexus_proto::policy::{
-    Epoch, Explain, ExplainPermit, Explanation, PermitLine, Policy, RuleReason, RuleText,
+    Epoch, Explain, ExplainPermit, ExplainRing, Explanation, PermitLine, Policy, RuleReason,
+    RuleText,
 };
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
@@ -55,7 +56,9 @@ impl Trouble {
             false => format!("service {}", self.service),
         };
         match self.error {
-            None => format!("this shell may not ask {name}"),
+            None => format!(
+                "this shell may not ask {name}; `talks-to` in its service file would have to name it"
+            ),
             Some(CallError::Kernel(nexus_abi::Error::TimedOut)) => {
                 format!("{name} does not answer")
             }
@@ -64,9 +67,23 @@ impl Trouble {
             }
             Some(CallError::Kernel(error)) => format!("{name} cannot be asked: {error:?}"),
             Some(CallError::Malformed(_)) => format!("{name} gives an answer that makes no sense"),
+            Some(CallError::Service(ServiceError::Denied)) => {
+                format!("{name} refuses: this shell lacks the permission{}", lacking(self.service))
+            }
             Some(CallError::Service(error)) => format!("{name} refuses: {}", refusal(error)),
         }
     }
+}
+
+/// Which permission, where a service asks for one alone, and what gives it.
+fn lacking(service: u32) -> String {
+    let permission = match service {
+        ids::VIRTIOBLKD => Permission::Disk,
+        ids::POWERD => Permission::Power,
+        _ => return String::new(),
+    };
+    let name = permission.name();
+    format!(" `{name}`: `asks` in its service file, and a line for it in policy.toml, give it")
 }
 
 fn refusal(error: ServiceError) -> &'static str {
@@ -200,6 +217,11 @@ pub fn permit(service: u32, permission: Permission) -> Result<PermitLine, Troubl
     ask::<Policy, _>(ids::POLICYD, &ExplainPermit { service, permission, zero: Zero::ZERO })
 }
 
+/// The line of the policy that lets a service share memory with another.
+pub fn ring(service: u32, driver: u32) -> Result<PermitLine, Trouble> {
+    ask::<Policy, _>(ids::POLICYD, &ExplainRing { service, driver })
+}
+
 /// Identifiers of all rules.
 fn rules() -> Result<Vec<(u16, String)>, Trouble> {
     let count = ask::<Policy, _>(ids::POLICYD, &Epoch { nonce: 0 })?.rules;
@@ -331,4 +353,29 @@ pub fn power_off() -> Result<(), Trouble> {
 /// Starts the machine anew; returns only when that failed.
 pub fn reboot() -> Result<(), Trouble> {
     ask::<Power, _>(ids::POWERD, &Reboot {})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::names;
+
+    #[test]
+    fn what_is_refused_says_what_would_give_it() {
+        let trouble = |service, error| Trouble { service, error }.text(&names());
+        let denied = Some(CallError::Service(ServiceError::Denied));
+        assert_eq!(
+            trouble(ids::VIRTIOBLKD, denied),
+            "virtioblkd refuses: this shell lacks the permission `disk`: `asks` in its service file, and a \
+             line for it in policy.toml, give it"
+        );
+        assert!(trouble(ids::POWERD, denied).contains("`power`"));
+        assert_eq!(trouble(ids::INIT, denied), "init refuses: this shell lacks the permission");
+        assert!(trouble(ids::RNGD, None).contains("`talks-to`"));
+        let failed = Some(CallError::Service(ServiceError::DeviceFailed));
+        assert_eq!(
+            trouble(ids::VIRTIOBLKD, failed),
+            "virtioblkd refuses: the device did not do it"
+        );
+    }
 }

@@ -26,7 +26,7 @@ pub enum Arg {
     /// Name of a device.
     Device,
     /// Name of a device, or of a permission.
-    DeviceOrPermission,
+    Ruled,
     /// Name of a command, or nothing.
     Command,
     /// A number, `all`, or nothing.
@@ -87,10 +87,11 @@ specs! {
          before; all of them are computed anew here. The head below is the hash of the last: init \
          tells one on the console when the machine starts, and whoever keeps one knows later that \
          nothing before it was written anew.";
-    "why" [Service, DeviceOrPermission] "why SERVICE DEVICE|PERMISSION",
+    "why" [Service, Ruled] "why SERVICE WHAT",
         "allowed or denied, and by which rule",
-        "Asks policyd. Nothing is decided, and nothing is recorded. The permissions are those of the \
-         policy; of a name that both have, the device is meant.";
+        "WHAT is a device, a permission of the policy, or another service: may the first share memory with \
+         it? Where a name is several of these, the first is meant. Asks policyd. Nothing is decided, and \
+         nothing is recorded.";
     "try" [Service, Device] "try SERVICE DEVICE", "ask for a grant the proper way, on the record",
         "init asks policyd, which records its decision. Nothing is given, even if it is allowed.";
     "ps" [] "ps", "the services: state, memory, and how they ended", "";
@@ -154,6 +155,8 @@ pub enum Command {
     Ledger(usize),
     /// What policy says about a service and a device.
     Why(u32, u16),
+    /// Whether a service may share memory with another, the driver.
+    Ring(u32, u32),
     /// What policy says about a service and a permission.
     Permit(u32, Permission),
     /// What happens if one asks.
@@ -225,9 +228,10 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("ledger", args) => Command::Ledger(how_many(spec, args.first())?),
         ("why", args) => {
             let service = service(spec, args.first(), names)?;
-            match permission(args.get(1), names) {
-                Some(permission) => Command::Permit(service, permission),
-                None => Command::Why(service, device(spec, args.get(1), names)?),
+            match (permission(args.get(1), names), peer(args.get(1), names)) {
+                (Some(permission), _) => Command::Permit(service, permission),
+                (None, Some(driver)) => Command::Ring(service, driver),
+                (None, None) => Command::Why(service, device(spec, args.get(1), names)?),
             }
         }
         ("try", args) => {
@@ -267,11 +271,11 @@ fn service(spec: &Spec, word: Option<&&str>, names: &Names) -> Result<u32, Strin
 }
 
 fn device(spec: &Spec, word: Option<&&str>, names: &Names) -> Result<u16, String> {
-    let permissions = spec.args.contains(&Arg::DeviceOrPermission);
-    let what = if permissions { "device or permission" } else { "device" };
+    let all = spec.args.contains(&Arg::Ruled);
+    let what = if all { "device, permission or service" } else { "device" };
     let known = || {
-        let permissions = permission_names().filter(|_| permissions);
-        names.device_names().chain(permissions)
+        let others = permission_names().chain(names.service_names()).filter(|_| all);
+        names.device_names().chain(others)
     };
     let word = word.ok_or_else(|| missing(spec, what, known()))?;
     names.find_device(word).ok_or_else(|| unknown(what, word, known()))
@@ -281,6 +285,12 @@ fn device(spec: &Spec, word: Option<&&str>, names: &Names) -> Result<u16, String
 fn permission(word: Option<&&str>, names: &Names) -> Option<Permission> {
     let word = word.filter(|word| names.find_device(word).is_none())?;
     Permission::ALL.into_iter().find(|permission| permission.name() == *word)
+}
+
+/// The service that somebody typed by its name, unless a device or a permission has that name.
+fn peer(word: Option<&&str>, names: &Names) -> Option<u32> {
+    let word = word.filter(|word| names.find_device(word).is_none() && !is_number(word))?;
+    names.find_service(word)
 }
 
 /// Names of the permissions.

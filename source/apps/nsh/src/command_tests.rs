@@ -23,7 +23,7 @@ fn every_command_can_be_typed() {
             .iter()
             .map(|arg| match arg {
                 Arg::Service => "rngd",
-                Arg::Device | Arg::DeviceOrPermission => "blk0",
+                Arg::Device | Arg::Ruled => "blk0",
                 Arg::Command => "caps",
                 Arg::HowMany | Arg::LogPart | Arg::Sector | Arg::Bytes => "5",
                 Arg::Read => "read",
@@ -39,6 +39,7 @@ fn names_and_numbers_of_services_and_devices() {
     assert_eq!(command("why rngd blk0"), Ok(Some(Command::Why(7, 4))));
     assert_eq!(command(" try  nsh   rng0 "), Ok(Some(Command::Try(10, 3))));
     assert_eq!(command("why 42 99"), Ok(Some(Command::Why(42, 99))));
+    assert_eq!(command("why nsh virtioblkd"), Ok(Some(Command::Ring(10, 8))));
     assert_eq!(command("why nsh view"), Ok(Some(Command::Permit(10, Permission::View))));
     let mut named = names();
     named.devices.push((6, "power".into()));
@@ -98,11 +99,14 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(error("exit"), "no command `exit`; did you mean `poweroff`?");
     assert_eq!(error("frobnicate"), "no command `frobnicate`; `help` lists them");
     assert_eq!(error("why rgnd blk0"), "no service `rgnd`; did you mean `rngd`?");
-    assert_eq!(error("why rngd blk"), "no device or permission `blk`; did you mean `blk0`?");
+    assert_eq!(
+        error("why rngd blk"),
+        "no device, permission or service `blk`; did you mean `blk0`?"
+    );
     assert_eq!(
         error("why rngd gpu"),
-        "no device or permission `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0 distribute record \
-         view log ask report clock power disk net"
+        "no device, permission or service `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0 distribute record \
+         view log ask report clock power disk net init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh"
     );
     assert_eq!(
         error("try rngd gpu"),
@@ -112,8 +116,8 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(error("help me"), "no command `me`; did you mean `mem`?");
     assert_eq!(
         error("why rngd"),
-        "why: which device or permission? uart0 rtc0 power0 rng0 blk0 net0 distribute record view \
-         log ask report clock power disk net\nusage: why SERVICE DEVICE|PERMISSION"
+        "why: which device, permission or service? uart0 rtc0 power0 rng0 blk0 net0 distribute record view \
+         log ask report clock power disk net init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh\nusage: why SERVICE WHAT"
     );
 }
 

@@ -48,9 +48,9 @@ fn known(words: &[&str], names: &Names) -> Vec<String> {
         None => Vec::new(),
         Some(Arg::Service) => services().collect(),
         Some(Arg::Device) => names.device_names().map(ToString::to_string).collect(),
-        Some(Arg::DeviceOrPermission) => {
-            let permissions = permission_names();
-            names.device_names().chain(permissions).map(ToString::to_string).collect()
+        Some(Arg::Ruled) => {
+            let others = permission_names().chain(names.service_names());
+            names.device_names().chain(others).map(ToString::to_string).collect()
         }
         Some(Arg::Command) => commands().collect(),
         Some(Arg::Bytes) => Vec::new(),
@@ -110,8 +110,9 @@ mod tests {
         assert_eq!(inserted("why n"), "sh ");
         assert_eq!(inserted("why virtion"), "etd ");
         assert_eq!(tab("try rngd r"), (String::new(), "rng0 rtc0".into()));
-        assert_eq!(tab("why rngd r"), (String::new(), "record report rng0 rtc0".into()));
-        assert_eq!(inserted("why nsh v"), "iew ");
+        assert_eq!(tab("why rngd r"), (String::new(), "record report rng0 rngd rtc0 rtcd".into()));
+        assert_eq!(inserted("why nsh vie"), "w ");
+        assert_eq!(inserted("why nsh virtiob"), "lkd ");
         assert_eq!(inserted("help le"), "dger ");
         assert_eq!(inserted("log -"), "f ");
         assert_eq!(inserted("log -f rn"), "gd ");

@@ -16,7 +16,7 @@ use crate::complete::complete;
 use crate::date::Date;
 use crate::names::Names;
 use crate::screen::{Screen, Typed};
-use crate::show::{self, Chain, Checkpoint, LogLine, May, Tried, Verifier, Why};
+use crate::show::{self, Chain, Checkpoint, LogLine, May, Shared, Tried, Verifier, Why};
 use crate::table::grid;
 use crate::units::duration;
 
@@ -147,6 +147,13 @@ impl Shell {
                 let line = line.zip(ask::reason(answer.line).ok());
                 show::permit(&May { service, permission, epoch: answer.epoch, line }, names)
             }
+            Command::Ring(service, driver) => {
+                let answer = ask::ring(service, driver)?;
+                // None where nothing allows it.
+                let line = ask::rule_text(answer.line).ok();
+                let line = line.zip(ask::reason(answer.line).ok());
+                show::ring(&Shared { service, driver, epoch: answer.epoch, line }, names)
+            }
             Command::Try(service, device) => {
                 let answer = ask::try_grant(service, device, WINDOW.bits())?;
                 show::tried(&Tried { service, device, answer: &answer }, names)
@@ -158,7 +165,10 @@ impl Shell {
             }
             Command::Mem => show::mem(&ask::mem()?),
             Command::Disk => show::disk(&ask::disk()?, &ask::disk_stats()?),
-            Command::DiskRead(sector) => show::sector(&ask::disk_sector(sector)?),
+            Command::DiskRead(sector) => match ask::disk()?.sectors {
+                sectors if sector >= sectors => show::no_sector(sector, sectors),
+                _ => show::sector(&ask::disk_sector(sector)?),
+            },
             Command::Net => {
                 let [input, output] = [ask::frames(Direction::In)?, ask::frames(Direction::Out)?];
                 show::net(&ask::card()?, &input, &output, names)

@@ -5,10 +5,13 @@ use nexus_rt::{StartError, sys};
 
 /// What the process was given of its device.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Handles {
-    pub(crate) window: Handle,
-    pub(crate) pool: Handle,
-    pub(crate) used: Handle,
+pub struct Handles {
+    /// Its registers.
+    pub window: Handle,
+    /// What it reads and writes.
+    pub pool: Handle,
+    /// The ring that it writes.
+    pub used: Handle,
 }
 
 /// Byte offsets that are tried as a register.
@@ -18,12 +21,12 @@ const OWN: [u64; 2] = [0x50, 0x64];
 /// Where registers with addresses are (virtio 1.2, 4.2.2), and those of the older layout.
 const ADDRESSES: [u64; 8] = [0x40, 0x80, 0x84, 0x90, 0x94, 0xa0, 0xa4, 0xac];
 
-/// Tries all of it. How many attempts were refused: all.
+/// Tries all of it. How many attempts were refused: all, with those before.
 ///
 /// # Errors
 /// `WrongDevice`: one was not, which is logged.
-pub(crate) fn all(given: &Handles) -> Result<u32, StartError> {
-    let mut refused = 0;
+pub fn all(given: &Handles, before: u32) -> Result<u32, StartError> {
+    let mut refused = before;
     let mut must_fail = |what: &str, result: Result<(), Error>| match result {
         Err(_) => {
             refused += 1;

@@ -3,41 +3,38 @@
 //! head many times at once. In the end it writes the rings full of nonsense and rings with any number.
 //!
 //! What it could have changed is looked at by others: the host reads the tables, and that nothing stands
-//! behind the device's memory; the other services go on; here are pages with a pattern.
+//! behind the device's memory; the other services go on; here are pages with a pattern. Should the kernel
+//! let it write where its device has its queue, it has the device write all over memory, until it hits them.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
-extern crate alloc;
-
-mod attempts;
-mod disk;
-mod random;
-
 use nexus_rt::proto::device::{Device, Identity};
-use nexus_rt::{Memory, StartError, owner, proof, serve, startup};
+use nexus_rt::{StartError, owner, proof, serve, startup};
 
-use disk::Disk;
-use random::Random;
+use rogue::attempts;
+use rogue::canary::Canary;
+use rogue::disk::{Disk, must_prove};
+use rogue::random::Random;
+use rogue::spoil;
 
 nexus_rt::entry!(main);
 
-/// Pages with a pattern: 1 MiB.
-const CANARY: u64 = 256;
 /// DeviceID of a disk (virtio 1.2, 5.2.1).
 const DISK: u32 = 2;
 
 fn main() -> Result<(), StartError> {
     let endpoint = startup().serve()?;
-    let mut canary = Memory::new(CANARY)?;
-    canary.bytes_mut().fill(0xa5);
+    let canary = Canary::new()?;
     let mut disk = Disk::take()?;
-    prove("rogue-refused", attempts::all(&disk.handles)?);
+    let aimed = disk.aim(&canary);
+    let refused = attempts::all(&disk.handles, aimed);
+    prove("rogue-refused", refused.unwrap_or(0));
     let mut random = Random::new(startup().block().nonce);
-    let served = disk.requests(&mut random).ok_or(StartError::WrongDevice)?;
-    prove("rogue-heads", served);
-    disk.nonsense(&mut random);
-    let whole = canary.bytes().iter().all(|byte| *byte == 0xa5);
-    prove("rogue-canary", u32::from(whole));
+    let heads = must_prove(startup().block().service_id, "rogue-heads")?;
+    let served = disk.requests(&mut random, heads, &spoil::HARMLESS);
+    prove("rogue-heads", served.unwrap_or(0));
+    spoil::nonsense(&mut disk, &mut random);
+    prove("rogue-canary", u32::from(canary.is_whole()));
     owner::ready(DISK.into());
     let identity = Identity { magic: 0, version: 2, device_id: DISK, vendor_id: 0 };
     let end = serve::<Device>(endpoint, |_, request| nexus_virtio::answer(&identity, &request));

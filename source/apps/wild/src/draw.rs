@@ -159,6 +159,11 @@ pub fn arguments(random: &mut Random, hand: &Hand, call: Syscall) -> [u64; 6] {
         }
         Syscall::IrqBind => {
             let (line, notification) = (handle(Kind::Line), handle(Kind::Notification));
+            let window = handle(Kind::Window);
+            if random.one_in(2) {
+                let offset = 4 * random.below(72);
+                return [line, notification, word(random), window, offset, 0];
+            }
             let [window, offset] = [0, 0].map(|usual| mostly(random, usual));
             [line, notification, word(random), window, offset, 0]
         }

@@ -9,14 +9,15 @@ use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome as Came};
 use nexus_proto::policy::{NO_LINE, NO_RULE};
 use nexus_proto::{Asker, Zero, ids};
 use nexus_sysdesc::layout::Layout;
-use nexus_sysdesc::{Device, Need};
+use nexus_sysdesc::{Device, Need, Serial};
 
 use crate::board::{Finder, Line, Node, Probe, Range, Tree, view};
 use crate::grant::{
-    Bus, Grant, Granted, KEPT, LineRoute, Outcome, Question, Refused, Route, Source, is_done,
-    not_derived, refusal_entry,
+    Bus, Grant, Granted, KEPT, LineRoute, Outcome, Question, Refused, Route, Source, not_derived,
+    refusal_entry,
 };
 use crate::init::{Init, Lines, Machine, Root};
+use crate::serials::{Asked, serial_of};
 use crate::words;
 
 impl<M: Machine + Probe> Init<M> {
@@ -42,7 +43,8 @@ impl<M: Machine + Probe> Init<M> {
         self.reaching = windows.map(|(node, window)| (device_at(node), window)).collect();
         let name = |node: usize| tree.nodes().get(node).map_or("", Node::name).into();
         let unnamed = finder.unnamed(&mut self.machine).into_iter();
-        self.unnamed = unnamed.map(|(node, range)| (name(node), range)).collect();
+        self.unnamed = unnamed.map(|(node, range, why)| (name(node), range, why)).collect();
+        self.asked = Asked::of(finder.slots());
         let roots: Vec<Range> = self.roots.iter().map(|root| root.range).collect();
         self.board = view(tree, finder.slots(), &places, &roots);
     }
@@ -210,9 +212,8 @@ impl<M: Machine> Init<M> {
 
     /// Records that nobody gets the devices that the description does not mean.
     pub fn refuse_unnamed(&mut self) {
-        for (node, range) in self.unnamed.clone() {
-            let why = Refusal::Ambiguous.text();
-            nexus_rt::warn!("{node} goes to nobody: {why}");
+        for (node, range, why) in self.unnamed.clone() {
+            nexus_rt::warn!("{node} goes to nobody: {}", why.text());
             let question = Question {
                 service: self.registry.description().init,
                 incarnation: self.registry.subject(self.registry.description().init).incarnation,
@@ -226,7 +227,7 @@ impl<M: Machine> Init<M> {
                 nonce: 0,
                 asker: Asker::new(self.registry.description().init),
             };
-            let _ = self.refuse(&question, Refusal::Ambiguous);
+            let _ = self.refuse(&question, why);
         }
     }
 
@@ -235,7 +236,9 @@ impl<M: Machine> Init<M> {
     /// somebody asks for.
     pub fn hand_over(&mut self) {
         for (device, window) in core::mem::take(&mut self.reaching) {
-            let Err(refusal) = self.pass_on(device, window) else { continue };
+            let taken = self.pass_on(device, window);
+            self.asked.told(device, window, taken);
+            let Err(refusal) = taken else { continue };
             nexus_rt::warn!(
                 "busd does not have {}: {}",
                 self.registry.device_name(device),
@@ -251,8 +254,9 @@ impl<M: Machine> Init<M> {
     }
 
     /// Gives busd the window of a device, by which it can have addresses placed, and can write no
-    /// register that holds one. If busd does not take it, nobody has it.
-    fn pass_on(&mut self, device: u16, window: Range) -> Result<(), Refusal> {
+    /// register that holds one. If busd does not take it, nobody has it. Returns the serial number that the
+    /// device told, if it was asked.
+    fn pass_on(&mut self, device: u16, window: Range) -> Result<Option<Serial>, Refusal> {
         let root = self.root_of(window)?;
         let offset = window.base.wrapping_sub(root.range.base);
         let rights = KEPT | Rights::PLACE;
@@ -261,7 +265,7 @@ impl<M: Machine> Init<M> {
         let limited = self.machine.cap_limit(part, bus::REGISTERS);
         let taken = limited.map_err(|_| Refusal::KernelRefused).and_then(|()| {
             let answer = self.machine.take(&bus::Take { device, zero: Zero::ZERO }, part);
-            is_done::<bus::Take>(self.registry.sender(ids::BUSD), answer)
+            serial_of(self.registry.sender(ids::BUSD), answer)
         });
         if taken.is_err() {
             // It fails only when it is gone, and all derived from it with it.

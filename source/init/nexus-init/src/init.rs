@@ -5,11 +5,13 @@ use alloc::vec::Vec;
 
 use nexus_abi::{CapInfo, Error, Handle, IrqInfo, ProcessInfo, Received};
 use nexus_proto::bus::Take;
+use nexus_proto::init::Refusal;
 
 use crate::board::{Piece, Range};
 use crate::grant::{Nonces, World};
 use crate::records::RingRecord;
 use crate::registry::Registry;
+use crate::serials::Asked;
 
 /// What init needs from outside, beyond what a grant does.
 pub trait Machine: World {
@@ -40,6 +42,12 @@ pub trait Machine: World {
     /// # Errors
     /// As for [`World::decide`].
     fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error>;
+
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn signal(&mut self, notification: Handle, bits: u64) -> Result<(), Error>;
 
     /// Ticks of the `time` CSR.
     fn ticks(&mut self) -> u64;
@@ -97,12 +105,14 @@ pub struct Init<M> {
     pub registry: Registry,
     /// The board as it is shown.
     pub board: Vec<Piece>,
-    /// Devices that nobody gets, because the description means none of them: node and registers.
-    pub unnamed: Vec<(String, Option<Range>)>,
+    /// Devices that nobody gets, because the description means none of them: node, registers, and why.
+    pub unnamed: Vec<(String, Option<Range>, Refusal)>,
     /// Virtio slots with a device in them, and its number in the description, or
     /// [`NO_DEVICE`](nexus_proto::log::NO_DEVICE): each reaches memory by itself. Empty once busd has
     /// them.
     pub reaching: Vec<(u16, Range)>,
+    /// What busd was told by disks that are known by their serial numbers.
+    pub asked: Asked,
     /// What it can hand out.
     pub roots: Vec<Root>,
     /// The interrupt lines that it can hand out; `None` on a board without them.
@@ -127,6 +137,7 @@ impl<M: Machine> Init<M> {
             board: Vec::new(),
             unnamed: Vec::new(),
             reaching: Vec::new(),
+            asked: Asked::default(),
             roots,
             lines: None,
             rings: Vec::new(),

@@ -17,6 +17,7 @@ pub mod order;
 pub mod records;
 pub mod registry;
 mod rings;
+pub mod serials;
 mod server;
 mod supervise;
 #[cfg(test)]

@@ -89,8 +89,8 @@ mod tests {
         }
     }
 
-    fn order(services: Vec<Service>) -> Vec<u32> {
-        let description = Description {
+    fn described(services: Vec<Service>) -> Description {
+        Description {
             name: "test".into(),
             profile: Profile::Test,
             epoch: 1,
@@ -98,7 +98,11 @@ mod tests {
             devices: Vec::new(),
             services,
             rules: Vec::new(),
-        };
+        }
+    }
+
+    fn order(services: Vec<Service>) -> Vec<u32> {
+        let description = described(services);
         let Order { authorities, others } = start_order(&description);
         authorities.into_iter().chain(others).map(|index| id(&description, index)).collect()
     }
@@ -117,6 +121,41 @@ mod tests {
             service(12, 30, &[]),
         ];
         assert_eq!(order(services), [3, 2, 11, 12, 4, 6, 5, 10]);
+    }
+
+    #[test]
+    fn of_two_the_one_with_the_higher_priority_is_first() {
+        let services = [0, 1, 127, 128, 129, 254, u8::MAX];
+        let each = services.iter().zip(4..).map(|(priority, id)| service(id, *priority, &[]));
+        assert_eq!(order(each.collect()), [10, 9, 8, 7, 6, 5, 4]);
+    }
+
+    #[test]
+    fn whom_an_authority_calls_starts_with_the_authorities() {
+        let services = vec![
+            service(ids::POLICYD, 22, &[ids::LOGD]),
+            service(ids::LOGD, 24, &[]),
+            service(ids::BUSD, 21, &[5]),
+            service(4, 30, &[]),
+            service(5, 16, &[]),
+        ];
+        let description = described(services);
+        let Order { authorities, others } = start_order(&description);
+        let ids = |order: Vec<usize>| -> Vec<u32> {
+            order.into_iter().map(|index| id(&description, index)).collect()
+        };
+        let authorities = ids(authorities);
+        assert_eq!(authorities, [ids::LOGD, ids::POLICYD, 4, 5, ids::BUSD]);
+        assert_eq!(ids(others), []);
+    }
+
+    #[test]
+    fn all_others_start_after_the_authorities() {
+        let services = vec![service(4, 30, &[]), service(ids::LOGD, 24, &[]), service(5, 16, &[])];
+        let Order { authorities, others } = start_order(&described(services));
+        assert_eq!((authorities, others), (vec![1], vec![0, 2]));
+        let Order { authorities, others } = start_order(&described(vec![service(4, 30, &[])]));
+        assert_eq!((authorities, others), (vec![], vec![0]));
     }
 
     #[test]

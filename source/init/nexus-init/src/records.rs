@@ -100,7 +100,7 @@ impl DeviceRecord {
     };
 }
 
-/// Memory that two services share. It and what tells them outlive both, until init revokes them.
+/// Memory that two services share. It outlives both: whoever is left goes on with what it has mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RingRecord {
     /// Service id of who asks.
@@ -113,6 +113,8 @@ pub struct RingRecord {
     pub len: u64,
     /// It is in the ledger.
     pub recorded: bool,
+    /// One of the two has ended: the memory is given to nobody any more.
+    pub over: bool,
 }
 
 /// What was held for a service that has ended.
@@ -122,6 +124,8 @@ pub struct Held {
     pub memory: Vec<Handle>,
     /// The endpoint that it served.
     pub endpoint: Handle,
+    /// The notification by which it was told of its rings.
+    pub told: Handle,
     /// Its devices, and what init keeps of them.
     pub devices: Vec<(u16, Pieces)>,
 }

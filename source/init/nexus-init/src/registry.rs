@@ -158,6 +158,7 @@ impl Registry {
             | Refusal::Disabled
             | Refusal::WrongDevice
             | Refusal::WrongPlace
+            | Refusal::WrongSerial
             | Refusal::ProbeFailed
             | Refusal::Ambiguous
             | Refusal::NoLine
@@ -241,6 +242,7 @@ impl Registry {
             service.end = Some(end);
             held.memory = core::mem::take(&mut service.memory);
             held.endpoint = core::mem::take(&mut service.endpoint);
+            held.told = core::mem::take(&mut service.told);
         }
         for (device, record) in (0..).zip(self.devices.iter_mut()) {
             if record.state == OwnerState::Held && record.owner == subject {

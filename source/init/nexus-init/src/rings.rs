@@ -1,4 +1,4 @@
-//! Giving two services the memory that they share.
+//! Giving two services the memory that they share, and the end of it.
 
 use alloc::vec::Vec;
 
@@ -17,7 +17,7 @@ const TOLD: Rights = Rights::RECV.union(Rights::SEND);
 
 impl<M: Machine> Init<M> {
     /// Gives a service its part of every ring of the description: the memory, what tells its peer, and what
-    /// tells it. A ring that is not recorded is given to nobody.
+    /// tells it. A ring that is not recorded is given to nobody, nor is one of which the peer has ended.
     ///
     /// # Errors
     /// As `cap_install`.
@@ -44,13 +44,13 @@ impl<M: Machine> Init<M> {
         Ok(caps)
     }
 
-    /// The ring of these two, once it is in the ledger.
+    /// The ring of these two, once it is in the ledger, and while neither has ended.
     fn recorded(&mut self, one: u32, other: u32) -> Option<RingRecord> {
         let both = |ring: &RingRecord| {
             [(one, other), (other, one)].contains(&(ring.consumer, ring.server))
         };
         let index = self.rings.iter().position(both)?;
-        let ring = *self.rings.get(index)?;
+        let ring = self.rings.get(index).copied().filter(|ring| !ring.over)?;
         if ring.recorded {
             return Some(ring);
         }
@@ -64,6 +64,38 @@ impl<M: Machine> Init<M> {
         let ring = self.rings.get_mut(index)?;
         ring.recorded = true;
         Some(*ring)
+    }
+
+    /// A service has ended, and what told it of its rings is revoked: no ring of its is given to anybody any
+    /// more, and each peer is woken, to find that it can tell it nothing. What the peer has mapped stays. The
+    /// rings that are over by that.
+    pub(crate) fn end_rings(&mut self, id: u32) -> Vec<RingRecord> {
+        let mut over = Vec::new();
+        for ring in &mut self.rings {
+            if !ring.over && [ring.consumer, ring.server].contains(&id) {
+                ring.over = true;
+                over.push(*ring);
+            }
+        }
+        for ring in &over {
+            let peer = if ring.consumer == id { ring.server } else { ring.consumer };
+            let told = self.registry.service(peer).map_or(Handle::NONE, |peer| peer.told);
+            if let Some(bit) = self.registry.description().ring_bit(peer, id) {
+                // A peer that has ended as well is not to be told.
+                let _ = self.machine.signal(told, bit);
+            }
+        }
+        over
+    }
+
+    /// Records that these are over, those that were ever given.
+    pub(crate) fn record_rings(&mut self, over: &[RingRecord]) {
+        for ring in over.iter().filter(|ring| ring.recorded) {
+            let entry =
+                Entry { event: Event::Unshare, outcome: Outcome::None, ..self.share_entry(ring) };
+            // The end of the service says as much, if this record is lost.
+            let _ = self.machine.record(&entry);
+        }
     }
 
     /// The record of a ring, which is that of no one life of its consumer.

@@ -103,6 +103,7 @@ impl<M: Machine> Init<M> {
             held_back: info.held_back,
             last: info.last,
             interval: info.interval,
+            strays: u32::try_from(info.strays).unwrap_or(u32::MAX),
             state: u8::try_from(info.state.code()).unwrap_or(0),
             zero: Zero::ZERO,
         })

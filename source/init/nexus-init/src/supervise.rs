@@ -31,7 +31,9 @@ impl<M: Machine> Init<M> {
         let subject = self.registry.subject(id);
         let held = self.registry.ended(id, end);
         self.take_back(&held);
+        let over = self.end_rings(id);
         self.tell_end(id, subject, end, &held.devices);
+        self.record_rings(&over);
     }
 
     /// Ends what there is of a service that could not be started, and takes back what it was
@@ -39,7 +41,9 @@ impl<M: Machine> Init<M> {
     pub fn abandon(&mut self, id: u32, state: ServiceState) {
         let held = self.registry.ended(id, EndReason::Killed(0));
         self.take_back(&held);
+        let over = self.end_rings(id);
         self.record_revokes(&held.devices);
+        self.record_rings(&over);
         if let Some(record) = self.registry.service_mut(id) {
             record.state = state;
             record.end = None;
@@ -57,10 +61,13 @@ impl<M: Machine> Init<M> {
                 let _ = self.machine.cap_revoke(kept);
             }
         }
-        if held.endpoint != Handle::NONE {
-            // Whoever waits for it, or calls it later, is told that it is gone.
-            let _ = self.machine.cap_revoke(held.endpoint);
-            let _ = self.machine.cap_drop(held.endpoint);
+        // Whoever waits for the one, or calls it later, is told that it is gone; whoever signals the other,
+        // too.
+        for gone in [held.endpoint, held.told] {
+            if gone != Handle::NONE {
+                let _ = self.machine.cap_revoke(gone);
+                let _ = self.machine.cap_drop(gone);
+            }
         }
         for vmo in &held.memory {
             // Nothing to do when it fails: then it is gone already.

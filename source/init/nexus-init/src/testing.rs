@@ -120,7 +120,10 @@ pub(crate) struct Fake {
     pub(crate) said: Vec<String>,
     pub(crate) dropped: Vec<Handle>,
     pub(crate) revoked: Vec<Handle>,
+    pub(crate) signalled: Vec<(Handle, u64)>,
     pub(crate) caps: Vec<Cap>,
+    /// Virtio devices: where, and which DeviceID.
+    pub(crate) plugged: Vec<(u64, u32)>,
     pub(crate) next: u64,
 }
 
@@ -160,7 +163,9 @@ impl Default for Fake {
             said: Vec::new(),
             dropped: Vec::new(),
             revoked: Vec::new(),
+            signalled: Vec::new(),
             caps: vec![root, lines],
+            plugged: vec![(0x1000_6000, 4)],
             next: 100,
         }
     }

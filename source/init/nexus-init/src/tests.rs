@@ -1,11 +1,13 @@
 //! Init as a whole, over a small kernel.
 
 mod answers;
+mod asked;
 mod bus;
 mod ends;
 mod give;
 mod lines;
 mod rings;
+mod serials;
 
 use nexus_abi::{EndReason, Handle, Message, Rights, Sender};
 use nexus_proto::init::{Request, ServiceState};
@@ -126,8 +128,12 @@ fn started_as(description: Description) -> Init<Fake> {
 
 /// The same, before busd has anything.
 fn located(description: Description) -> Init<Fake> {
+    located_on(description, Fake::default())
+}
+
+fn located_on(description: Description, machine: Fake) -> Init<Fake> {
     let root = Root { handle: ROOT, range: Range::new(ROOT_BASE, ROOT_LEN).unwrap() };
-    let mut init = Init::new(Registry::new(description), vec![root], Fake::default());
+    let mut init = Init::new(Registry::new(description), vec![root], machine);
     for (id, process) in [(1, 0), (2, 20), (7, RNGD.0), (8, 80), (10, 90), (11, BUSD.0)] {
         let record = init.registry.service_mut(id).unwrap();
         record.process = Some(Handle(process));

@@ -4,8 +4,8 @@
 use dtoolkit::fdt::Fdt;
 use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use nexus_abi::Error;
-use nexus_init::board::{Finder, Identity, MAX_NODES, Probe, Range, Tree, TreeError};
-use nexus_proto::init::Refusal;
+use nexus_init::board::{Finder, Identity, MAX_NODES, Probe, Range, Tree, TreeError, view};
+use nexus_proto::init::{BoardKind, Refusal};
 use nexus_sysdesc::{Danger, Device, Says};
 use proptest::prelude::*;
 
@@ -156,7 +156,7 @@ fn all(tree: &Tree, devices: &[Device], slots: Plugged) -> (Vec<Result<u64, Refu
     let found = devices.iter().map(|device| finder.find(device, &mut slots));
     let found = found.map(|found| found.map(|found| found.window.base)).collect();
     let unnamed = finder.unnamed(&mut slots).into_iter();
-    (found, unnamed.filter_map(|(_, range)| Some(range?.base)).collect())
+    (found, unnamed.filter_map(|(_, range, _)| Some(range?.base)).collect())
 }
 
 // attack 80 U: a second device of a kind, below or above the first; none of them is given, and each is told; broken: lowest-of-a-kind
@@ -415,4 +415,29 @@ proptest! {
             }
         }
     }
+}
+
+/// An empty slot is as good as another to a description of tests that asks for some.
+#[test]
+fn empty_slots_are_the_first_ones() {
+    let tree = Tree::parse(VIRT).unwrap();
+    let two = all(&tree, &[virtio(0, 0), virtio(0, 1)], vec![(0x1000_1000, device(2))]);
+    assert_eq!(two, (vec![Ok(0x1000_2000), Ok(0x1000_3000)], vec![]));
+}
+
+#[test]
+fn the_picture_has_what_has_registers_and_the_buses_that_lead_there() {
+    let tree = edited(|tree| {
+        let soc = tree.find_node_mut("/soc").unwrap();
+        let mut empty = DeviceTreeNode::new("empty").unwrap();
+        empty.add_child(DeviceTreeNode::new("leaf").unwrap());
+        soc.add_child(empty);
+        serial(tree, 0x0f00_0000);
+    });
+    let pieces = view(&tree, &[], &[], &[]);
+    let named = |name: &str| pieces.iter().filter(|piece| piece.name == name).count();
+    assert_eq!(["soc", "rtc@101000", "serial@f000000"].map(named), [1; 3]);
+    assert_eq!(["empty", "leaf", "chosen"].map(named), [0; 3]);
+    let soc = pieces.iter().find(|piece| piece.name == "soc").unwrap();
+    assert_eq!((soc.kind, soc.range), (BoardKind::Bus, None));
 }

@@ -173,6 +173,12 @@ impl RangeSet {
         }
     }
 
+    /// The last `len` bytes of the last range that has so many; `None` when none has.
+    pub fn at_end(&self, len: u64) -> Option<Range> {
+        let end = self.iter().filter(|range| range.len() >= len).last()?.end;
+        Some(Range { start: end - len, end })
+    }
+
     /// True when some address of `range` is in it.
     pub fn touches(&self, range: Range) -> bool {
         self.iter().any(|item| item.start < range.end && range.start < item.end)
@@ -287,6 +293,22 @@ mod tests {
         let before = list(&cut);
         cut.cut(range(250, 300));
         assert_eq!(list(&cut), before, "nothing is there");
+    }
+
+    // attack 48 U: more memory for devices than there is in one piece; none is given, and nothing else is taken for it; broken: devices-in-pieces
+    #[test]
+    fn the_end_of_the_last_range_with_room_is_taken_or_none() {
+        let free = set(&[(0, 0x9000), (0x1_0000, 0x1_4000), (0x2_0000, 0x2_2000)]);
+        let at = |len| free.at_end(len).map(|found| (found.start, found.end));
+        assert_eq!(at(0x2000), Some((0x2_0000, 0x2_2000)));
+        assert_eq!(at(0x2001), Some((0x1_1fff, 0x1_4000)));
+        assert_eq!(at(0x4000), Some((0x1_0000, 0x1_4000)));
+        assert_eq!(at(0x9000), Some((0, 0x9000)));
+        // All that is free together would do.
+        for len in [0x9001, free.len(), u64::MAX] {
+            assert_eq!(at(len), None, "{len:#x}");
+        }
+        assert_eq!(RangeSet::default().at_end(1), None);
     }
 
     #[test]

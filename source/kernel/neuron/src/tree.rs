@@ -11,6 +11,7 @@ use dtoolkit::fdt::FdtNode;
 use dtoolkit::standard::Reg;
 use dtoolkit::{Node as _, Property, ToCellInt};
 use nexus_devicetree::{Node, Reach, Tree};
+use thiserror::Error;
 
 use crate::layout::{DIRECT_END, MAX_BANKS, PHYS_END};
 use crate::plic::Controller;
@@ -36,27 +37,14 @@ const KERNEL_DEVICES: [&str; 8] = [
 const SSTC: &[u8] = b"sstc";
 
 /// Why a device tree cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TreeError {
     /// It cannot be read.
-    Tree(nexus_devicetree::TreeError),
+    #[error(transparent)]
+    Tree(#[from] nexus_devicetree::TreeError),
     /// A node or property that must be there is not, or cannot be read.
+    #[error("the device tree has no usable {0}")]
     Missing(&'static str),
-}
-
-impl fmt::Display for TreeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TreeError::Tree(error) => error.fmt(f),
-            TreeError::Missing(what) => write!(f, "the device tree has no usable {what}"),
-        }
-    }
-}
-
-impl From<nexus_devicetree::TreeError> for TreeError {
-    fn from(error: nexus_devicetree::TreeError) -> TreeError {
-        TreeError::Tree(error)
-    }
 }
 
 type Result<T = (), E = TreeError> = core::result::Result<T, E>;

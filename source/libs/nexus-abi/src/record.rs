@@ -235,21 +235,24 @@ pub struct IrqInfo {
     pub held_back: u64,
     /// Tick of the last one delivered; 0 before the first.
     pub last: u64,
+    /// Interrupts of any line that came to nobody, since the machine started: nobody had bound the line, it
+    /// was claimed already, or there is none of that number.
+    pub strays: u64,
 }
 
 impl IrqInfo {
     /// As message words.
     #[must_use]
     pub fn to_record(&self) -> Record {
-        let IrqInfo { line, state, interval, delivered, held_back, last } = *self;
-        [line, state.code(), interval, delivered, held_back, last, 0, 0]
+        let IrqInfo { line, state, interval, delivered, held_back, last, strays } = *self;
+        [line, state.code(), interval, delivered, held_back, last, strays, 0]
     }
 
     /// Back from message words; `None` when they are not a line's record.
     #[must_use]
     pub fn from_record(record: &Record) -> Option<IrqInfo> {
-        let [line, state, interval, delivered, held_back, last, ..] = *record;
+        let [line, state, interval, delivered, held_back, last, strays, _] = *record;
         let state = LineState::from_code(state)?;
-        Some(IrqInfo { line, state, interval, delivered, held_back, last })
+        Some(IrqInfo { line, state, interval, delivered, held_back, last, strays })
     }
 }

@@ -206,8 +206,8 @@ syscalls! {
         [BadHandle, WrongKind, OutOfRange];
     /// Delivers a line (RECV, one line, without DERIVE) as `bits` of a notification (SEND) of the
     /// caller, and enables it; it is the only thing that does. `window` (WRITE) and `offset` name the
-    /// register that `irq_ack` writes, or are NONE and 0. Lasts until one of the capabilities named
-    /// here is dropped or revoked (RFC-0003).
+    /// register that `irq_ack` writes, of a window that no other line names, or are NONE and 0. Lasts
+    /// until one of the capabilities named here is dropped or revoked (RFC-0003).
     plain 28 IrqBind SYSCALL_IRQ_BIND
         fn irq_bind(irq: Handle, notification: Handle, bits: u64, window: Handle, offset: u64) -> (),
         [BadHandle, WrongKind, Denied, BadArgument, Misaligned, OutOfRange, RegisterDenied, Busy, NoMemory];
@@ -215,8 +215,9 @@ syscalls! {
     /// at `irq_bind`, unless it is all ones, and lets the next interrupt come, at once or when
     /// the interval of the line is over.
     plain 29 IrqAck SYSCALL_IRQ_ACK fn irq_ack(irq: Handle, value: u64) -> (),
-        [BadHandle, WrongKind, Denied, BadArgument, BadState];
-    /// Tells how a line (MANAGE; one line) stands and what it has delivered.
+        [BadHandle, WrongKind, Denied, BadState, BadArgument];
+    /// Tells how a line (MANAGE; one line) stands and what it has delivered; and how many interrupts of
+    /// any line came to nobody.
     record 30 IrqStat SYSCALL_IRQ_STAT fn irq_stat(irq: Handle) -> IrqInfo,
         [BadHandle, WrongKind, Denied, OutOfRange];
     /// Limits what can be done by a capability (MANAGE) and by all that is derived from it later. For

@@ -74,6 +74,7 @@ fn a_line_comes_back_as_it_was_and_an_unknown_state_is_none() {
         delivered: 7,
         held_back: 2,
         last: 12_345,
+        strays: 4,
     };
     let record = info.to_record();
     assert_eq!(IrqInfo::from_record(&record), Some(info));

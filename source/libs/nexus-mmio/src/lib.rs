@@ -53,9 +53,9 @@ mod window;
 
 pub use bus::{Bus, Width};
 pub use copy::copy_between;
-pub use memory::SharedMemory;
+pub use memory::{Bytes, Length, SharedMemory};
 pub use reg::{
     ReadOnly, ReadWrite, Readable, Reg, RegArray, Registers, TooSmall, Writable, WriteOnly,
 };
-pub use shared::{Outside, Shared, SharedMut, Split};
+pub use shared::{Exact, Outside, Shared, SharedMut, Split};
 pub use window::Window;

@@ -7,7 +7,7 @@ use core::ptr::{
 use core::sync::atomic::{Ordering, fence};
 
 use crate::window::address;
-use crate::{Outside, ReadWrite, Readable, Shared, SharedMut, Split};
+use crate::{Exact, Outside, ReadWrite, Readable, Shared, SharedMut, Split};
 
 /// Bytes in the widest load or store of a copy.
 const WORD: usize = size_of::<u64>();
@@ -22,10 +22,34 @@ const WORD: usize = size_of::<u64>();
 /// }
 /// ```
 #[derive(Debug)]
-pub struct SharedMemory<A> {
+pub struct SharedMemory<A, L = usize> {
     base: usize,
-    len: usize,
+    len: L,
     access: PhantomData<A>,
+}
+
+/// How long a memory is: known when the program runs, or when it is compiled.
+pub trait Length: Copy + core::fmt::Debug {
+    /// In bytes.
+    fn bytes(self) -> usize;
+}
+
+impl Length for usize {
+    #[inline]
+    fn bytes(self) -> usize {
+        self
+    }
+}
+
+/// So many bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes<const COUNT: usize>(());
+
+impl<const COUNT: usize> Length for Bytes<COUNT> {
+    #[inline]
+    fn bytes(self) -> usize {
+        COUNT
+    }
 }
 
 impl<A> SharedMemory<A> {
@@ -40,7 +64,9 @@ impl<A> SharedMemory<A> {
     pub const unsafe fn from_mapping(base: usize, len: usize) -> Self {
         SharedMemory { base, len, access: PhantomData }
     }
+}
 
+impl<A, L: Length> SharedMemory<A, L> {
     /// The places of `count` values side by side from `offset` on; `None` when they are not all aligned
     /// and inside.
     #[inline]
@@ -48,8 +74,8 @@ impl<A> SharedMemory<A> {
         &self,
         offset: usize,
         count: usize,
-    ) -> Option<impl ExactSizeIterator<Item = Place<T>> + use<A, T>> {
-        let first = address::<T>(self.base, self.len, offset, count)?;
+    ) -> Option<impl ExactSizeIterator<Item = Place<T>> + use<A, L, T>> {
+        let first = address::<T>(self.base, self.len.bytes(), offset, count)?;
         let place = move |index| Place { at: first + index * size_of::<T>(), holds: PhantomData };
         Some((0..count).map(place))
     }
@@ -113,14 +139,24 @@ impl<A> Split for SharedMemory<A> {
     }
 }
 
-impl<A: Readable> Shared for SharedMemory<A> {
+impl Exact for SharedMemory<ReadWrite> {
+    type Exactly<const COUNT: usize> = SharedMemory<ReadWrite, Bytes<COUNT>>;
+
+    fn exactly<const COUNT: usize>(self) -> Result<Self::Exactly<COUNT>, Self> {
+        let SharedMemory { base, len, access } = self;
+        // `Bytes` is made here alone: for memory that is so long.
+        if len == COUNT { Ok(SharedMemory { base, len: Bytes(()), access }) } else { Err(self) }
+    }
+}
+
+impl<A: Readable, L: Length> Shared for SharedMemory<A, L> {
     #[inline]
     fn len(&self) -> usize {
-        self.len
+        self.len.bytes()
     }
 
     fn copy_out(&self, offset: usize, to: &mut [u8]) -> Result<(), Outside> {
-        let head = head(offset, to.len(), self.len).ok_or(Outside)?;
+        let head = head(offset, to.len(), self.len.bytes()).ok_or(Outside)?;
         let (first, rest) = to.split_at_mut(head);
         let (words, last) = rest.as_chunks_mut::<WORD>();
         let middle = offset + first.len();
@@ -154,14 +190,23 @@ impl<A: Readable> Shared for SharedMemory<A> {
     }
 
     #[inline]
+    fn read32s<const COUNT: usize>(&self, offset: usize) -> [u32; COUNT] {
+        let mut words = [u32::MAX; COUNT];
+        if let Some(places) = self.places::<u32>(offset, COUNT) {
+            words.iter_mut().zip(places).for_each(|(to, at)| *to = u32::from_le(at.load()));
+        }
+        words
+    }
+
+    #[inline]
     fn fence(&self) {
         fence(Ordering::SeqCst);
     }
 }
 
-impl SharedMut for SharedMemory<ReadWrite> {
+impl<L: Length> SharedMut for SharedMemory<ReadWrite, L> {
     fn copy_in(&mut self, offset: usize, from: &[u8]) -> Result<(), Outside> {
-        let head = head(offset, from.len(), self.len).ok_or(Outside)?;
+        let head = head(offset, from.len(), self.len.bytes()).ok_or(Outside)?;
         let (first, rest) = from.split_at(head);
         let (words, last) = rest.as_chunks::<WORD>();
         let middle = offset + first.len();

@@ -1,10 +1,10 @@
 //! The real shared memory, over memory of the test.
 
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::vec;
 use std::vec::Vec;
 
-use crate::{Outside, ReadOnly, ReadWrite, Shared, SharedMemory, SharedMut, Split};
+use crate::{Exact, Outside, ReadOnly, ReadWrite, Shared, SharedMemory, SharedMut, Split};
 
 /// Memory that the test uses through it only.
 pub(crate) fn memory<A, const WORDS: usize>(words: &'static [AtomicU64; WORDS]) -> SharedMemory<A> {
@@ -79,6 +79,18 @@ fn words_are_little_endian_aligned_and_inside() {
 }
 
 #[test]
+fn words_side_by_side_are_all_inside_or_all_ones() {
+    static MEMORY: [AtomicU64; 2] = [const { AtomicU64::new(0x0807_0605_0403_0201) }; 2];
+    let memory: SharedMemory<ReadOnly> = memory(&MEMORY);
+    let [low, high] = [0x0403_0201, 0x0807_0605];
+    assert_eq!(memory.read32s(4), [high, low, high]);
+    assert_eq!(memory.read32s::<4>(0), [low, high, low, high]);
+    for offset in [1, 8, 16, usize::MAX - 3] {
+        assert_eq!(memory.read32s(offset), [u32::MAX; 3], "{offset}");
+    }
+}
+
+#[test]
 fn parts_are_what_they_were_cut_from() {
     static MEMORY: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
     let whole: SharedMemory<ReadWrite> = memory(&MEMORY);
@@ -91,6 +103,33 @@ fn parts_are_what_they_were_cut_from() {
     assert_eq!((bytes(&first), bytes(&rest)), (vec![1; 8], vec![2; 16]));
     let (rest, nothing) = rest.split(16).unwrap();
     assert!(nothing.is_empty() && !rest.is_empty());
+}
+
+#[test]
+fn a_length_that_is_known_is_a_bound_like_any_other() {
+    static MEMORY: [AtomicU64; 2] = [const { AtomicU64::new(0x0807_0605_0403_0201) }; 2];
+    let whole: SharedMemory<ReadWrite> = memory(&MEMORY);
+    let whole = whole.exactly::<8>().unwrap_err().exactly::<24>().unwrap_err();
+    let (first, _) = whole.split(8).unwrap();
+    let mut first = first.exactly::<8>().unwrap();
+    assert_eq!((first.len(), first.read32s(0)), (8, [0x0403_0201, 0x0807_0605]));
+    assert_eq!((first.read32(8), first.read16(8)), (u32::MAX, u16::MAX));
+    assert_eq!(first.copy_in(1, &[9; 8]), Err(Outside));
+    assert_eq!(first.put_words(0, [1, 2].into_iter()), Err(Outside));
+    assert_eq!(first.put_words(8, [1].into_iter()), Err(Outside));
+    assert_eq!(first.put_words(0, [1].into_iter()), Ok(()));
+    let words: [AtomicU64; 2] = MEMORY.each_ref().map(|word| word.load(Ordering::Relaxed).into());
+    assert_eq!(words.map(AtomicU64::into_inner), [1_u64.to_le(), 0x0807_0605_0403_0201]);
+}
+
+#[test]
+fn words_side_by_side_are_all_inside_or_none_is_read() {
+    static MEMORY: [AtomicU64; 2] = [const { AtomicU64::new(0x0807_0605_0403_0201) }; 2];
+    let memory: SharedMemory<ReadOnly> = memory(&MEMORY);
+    assert_eq!(memory.read32s(4), [0x0807_0605, 0x0403_0201, 0x0807_0605]);
+    for offset in [2, 12, 16, usize::MAX, usize::MAX - 3] {
+        assert_eq!(memory.read32s(offset), [u32::MAX; 2], "{offset}");
+    }
 }
 
 #[test]

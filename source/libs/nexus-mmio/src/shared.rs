@@ -28,6 +28,9 @@ pub trait Shared {
     fn read16(&self, offset: usize) -> u16;
     /// Loads four bytes.
     fn read32(&self, offset: usize) -> u32;
+    /// Loads words of four bytes, side by side from `offset` on, each once. All are all ones when one is not
+    /// inside, or `offset` is no multiple of 4.
+    fn read32s<const COUNT: usize>(&self, offset: usize) -> [u32; COUNT];
     /// Loads `count` words of eight bytes, in the order of this machine, from `offset` on, each when it is
     /// asked for.
     ///
@@ -65,6 +68,19 @@ pub trait SharedMut: Shared {
         offset: usize,
         words: impl ExactSizeIterator<Item = u64>,
     ) -> Result<(), Outside>;
+}
+
+/// Memory whose length can be known when a program is compiled: then an access at an offset that is known, too,
+/// compares nothing.
+pub trait Exact: SharedMut + Split {
+    /// So many bytes of it.
+    type Exactly<const COUNT: usize>: SharedMut + core::fmt::Debug;
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// The memory as it was: it has another length.
+    fn exactly<const COUNT: usize>(self) -> Result<Self::Exactly<COUNT>, Self>;
 }
 
 /// Memory that can be cut in two, each with an owner of its own.

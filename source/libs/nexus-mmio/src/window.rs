@@ -48,10 +48,10 @@ impl Window {
 /// when they are not aligned and inside. Where there are none, nothing needs to be aligned.
 #[inline]
 pub(crate) fn address<T>(base: usize, len: usize, offset: usize, count: usize) -> Option<usize> {
-    let bytes = count.checked_mul(size_of::<T>())?;
-    let inside = offset <= len && bytes <= len - offset;
+    // One comparison, where the compiler knows that the sum does not wrap.
+    let end = offset.checked_add(count.checked_mul(size_of::<T>())?)?;
     let aligned = count == 0 || offset.is_multiple_of(size_of::<T>());
-    (inside && aligned).then(|| base + offset)
+    (end <= len && aligned).then(|| base + offset)
 }
 
 impl Bus for Window {

@@ -24,8 +24,10 @@ protocol! {
     /// Marker of the protocol.
     pub Bus = 8 "bus" {
         /// Takes a device, and resets it. Carries one capability: its window, with PLACE and with a mask
-        /// that has no address register.
-        1 Take -> ();
+        /// that has no address register. A disk that is not told which of the description it is, where
+        /// disks are known by their serial numbers, is asked for its own, and then reset again.
+        /// `DeviceFailed` when it does not reset, or tells none.
+        1 Take -> Taken;
         /// Sets a device up for an owner, as the rule for both says. The answer carries the window that the
         /// owner is to have; and the pool and the used rings, where the rule has queues.
         2 Prepare -> Prepared;
@@ -42,6 +44,14 @@ payloads! {
         pub device: u16,
         /// Padding.
         pub zero: Zero<6>,
+    }
+
+    /// A device that the bus has.
+    pub struct Taken {
+        /// The serial number that it told, and zeroes behind it; only zeroes when it was not asked.
+        pub serial: [u8; 20],
+        /// Padding.
+        pub zero: Zero<4>,
     }
 
     /// Asks for a device to be set up.

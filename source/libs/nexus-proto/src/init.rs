@@ -126,6 +126,8 @@ codes! {
         24 BusRefused,
         /// What busd gave is not what policy allows.
         25 BusGarbled,
+        /// No disk tells the serial number that it is known by.
+        26 WrongSerial,
     }
 }
 
@@ -452,10 +454,12 @@ payloads! {
         pub last: u64,
         /// Least ticks between two interrupts; 0 for no such bound.
         pub interval: u64,
+        /// Interrupts of any line that came to nobody; all ones for that many and more.
+        pub strays: u32,
         /// [`nexus_abi::LineState`] as a number.
         pub state: u8,
         /// Padding.
-        pub zero: Zero<7>,
+        pub zero: Zero<3>,
     }
 
     /// Asks for a device that reaches memory by itself.

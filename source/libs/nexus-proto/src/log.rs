@@ -80,6 +80,8 @@ codes! {
         9 Prepared,
         /// Memory for a ring is shared by two services: the consumer, who is the subject, and the driver.
         10 Share,
+        /// One of the two has ended: the memory is given to nobody any more.
+        11 Unshare,
     }
 }
 

@@ -19,6 +19,9 @@ protocol! {
         5 RuleReason -> Text;
         /// Which line of the policy lets a service have a permission.
         6 ExplainPermit -> PermitLine;
+        /// Which line of the policy lets a service share memory with another. That is no decision: init
+        /// does what the description says, and asks nobody.
+        7 ExplainRing -> PermitLine;
     }
 }
 
@@ -155,7 +158,15 @@ payloads! {
         pub zero: Zero<3>,
     }
 
-    /// What lets a service have a permission.
+    /// Asks about memory that two services share.
+    pub struct ExplainRing {
+        /// Service id of the consumer.
+        pub service: u32,
+        /// That of the driver.
+        pub driver: u32,
+    }
+
+    /// What lets a service have a permission, or share memory.
     pub struct PermitLine {
         /// Version of the rules.
         pub epoch: u32,

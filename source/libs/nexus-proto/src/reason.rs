@@ -95,6 +95,7 @@ impl Refusal {
             Refusal::BusLate => "bus-late",
             Refusal::BusRefused => "bus-refused",
             Refusal::BusGarbled => "bus-garbled",
+            Refusal::WrongSerial => "wrong-serial",
         }
     }
 
@@ -127,6 +128,7 @@ impl Refusal {
             Refusal::BusLate => "busd did not answer in time",
             Refusal::BusRefused => "busd could not set the device up",
             Refusal::BusGarbled => "what busd gave is not what policy allows",
+            Refusal::WrongSerial => "its serial number is not the one that is described",
         }
     }
 }

@@ -5,10 +5,11 @@ extern crate std;
 use std::string::String;
 use std::vec::Vec;
 
-use nexus_abi::{Message, Tag, WORDS};
+use nexus_abi::{Handle, Message, Sender, Tag, WORDS};
 use proptest::prelude::*;
 
 use super::*;
+use crate::bus::Prepared;
 use crate::log::{Entry, Event, Outcome};
 use crate::policy::{Decide, Decision, NO_LINE, NO_RULE, Reason, Verdict};
 
@@ -442,4 +443,38 @@ fn the_registers_of_the_bus_hold_no_address() {
     }
     let written: Vec<u32> = (0..256).step_by(4).filter(|offset| has(*offset)).collect();
     assert_eq!(written, [0x14, 0x20, 0x24, 0x30, 0x38, 0x44, 0x50, 0x64, 0x70]);
+}
+
+#[test]
+fn capabilities_stand_in_the_last_words_and_are_as_many_as_expected() {
+    let payload = Prepared { nonce: 1, features: 2, digest: 3 };
+    let message = encode_with_caps(7, &payload, [Handle(8), Handle(9)]);
+    assert_eq!(message.tag, Tag::new(7, 8, 2));
+    assert_eq!(message.words, [1, 2, 3, 0, 0, 0, 8, 9]);
+    assert_eq!(decode_with_caps(&message), Ok((payload, [Handle(8), Handle(9)])));
+    assert_eq!(decode_with_caps::<Prepared, 1>(&message), Err(Malformed::Length));
+    assert_eq!(decode_with_caps::<Prepared, 3>(&message), Err(Malformed::Length));
+    let shorter = Message { tag: Tag::new(7, 7, 2), ..message };
+    assert_eq!(decode_with_caps::<Prepared, 2>(&shorter), Err(Malformed::Length));
+    for between in 3..6 {
+        let mut hidden = message;
+        hidden.words[between] = 1;
+        assert_eq!(decode_with_caps::<Prepared, 2>(&hidden), Err(Malformed::Value), "{between}");
+    }
+}
+
+#[test]
+fn a_window_has_the_bytes_of_its_pages() {
+    let ask = Decide::draw(&mut Source { words: std::vec![5], next: 0 });
+    let len = |pages| Decide { pages, ..ask }.window_len();
+    assert_eq!([len(0), len(1), len(3), len(u16::MAX)], [0, 4096, 3 * 4096, 65_535 * 4096]);
+}
+
+#[test]
+fn what_is_told_of_a_sender_and_of_a_mask_is_what_there_is() {
+    let sender = Sender { service_id: 7, incarnation: 3 };
+    assert_eq!(Subject::from(sender), Subject { id: 7, incarnation: 3 });
+    assert_eq!(Asker::from(sender), Asker::new(7));
+    assert_eq!(Registers::from(Some(5)).mask(), Some(5));
+    assert_eq!(Registers::from(None), Registers::UNMASKED);
 }

@@ -28,7 +28,8 @@
 //!
 //! As in virtio with `VIRTIO_F_EVENT_IDX` (virtio 1.2, 2.7.10): a side that is about to wait says in
 //! `may_wait` from which index on it wants to be told, and looks once more. The other, after a batch,
-//! calls `ring`, which notifies once, and only when that was asked for.
+//! calls `ring`, which notifies once, and only when that was asked for. A side that has found something is
+//! awake: it is not told of what comes while it works, until it is about to wait again.
 //!
 //! ```
 //! use nexus_mmio::fake::FakeMemory;

@@ -203,6 +203,35 @@ fn a_side_that_is_attached_again_begins_anew() {
 }
 
 // attack 92 U: the words of a life that is over are still there when the next is told of; they are gone; broken: ring-fence-begin
+// attack 90 U: one side of a ring goes on making entries while the other is awake; it is not told of each, and finds all; broken: ring-awake, ring-wait
+#[test]
+fn a_side_that_is_awake_is_not_told() {
+    let (_, mut consumer, mut driver) = pair();
+    assert_eq!((driver.may_wait(), consumer.may_wait()), (Ok(true), Ok(true)));
+    // Something else wakes the driver, which finds this.
+    consumer.submit(request(0)).unwrap();
+    let first = driver.take().unwrap().unwrap();
+    consumer.submit(request(1)).unwrap();
+    assert!(!notified(|f| consumer.ring(f)), "the driver is awake");
+    // It finds the second before it waits, and is told of the third.
+    assert_eq!(driver.may_wait(), Ok(false));
+    let second = driver.take().unwrap().unwrap();
+    assert_eq!(driver.may_wait(), Ok(true));
+    consumer.submit(request(2)).unwrap();
+    assert!(notified(|f| consumer.ring(f)));
+    // The same the other way round.
+    driver.complete(first, DONE, 8).unwrap();
+    assert!(consumer.pop().unwrap().is_some());
+    driver.complete(second, DONE, 8).unwrap();
+    assert!(!notified(|f| driver.ring(f)), "the consumer is awake");
+    assert_eq!(consumer.may_wait(), Ok(false));
+    assert!(consumer.pop().unwrap().is_some());
+    assert_eq!(consumer.may_wait(), Ok(true));
+    let third = driver.take().unwrap().unwrap();
+    driver.complete(third, DONE, 8).unwrap();
+    assert!(notified(|f| driver.ring(f)));
+}
+
 #[test]
 fn a_side_begins_before_the_other_is_told() {
     let memory = FakeMemory::new(END);

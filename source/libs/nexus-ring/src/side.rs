@@ -20,6 +20,8 @@ pub(crate) struct Side<M, const N: usize> {
     taken: u16,
     /// Entries of the peer made, ever, as it last said.
     seen: u16,
+    /// The peer was asked to tell of the next entry, and this side has not looked at one since.
+    asked: bool,
     pub(crate) misbehaved: bool,
 }
 
@@ -27,8 +29,8 @@ impl<M: SharedMut, const N: usize> Side<M, N> {
     /// A side that has made and taken nothing, and says so.
     pub(crate) fn new(memory: M, words: Words) -> Result<Self, TooSmall> {
         let data_len = data_len(memory.len())?;
-        let (made, told, taken, seen, misbehaved) = (0, 0, 0, 0, false);
-        let mut side = Side { memory, data_len, words, made, told, taken, seen, misbehaved };
+        let (made, told, taken, seen, asked, misbehaved) = (0, 0, 0, 0, true, false);
+        let mut side = Side { memory, data_len, words, made, told, taken, seen, asked, misbehaved };
         side.restart();
         Ok(side)
     }
@@ -36,7 +38,7 @@ impl<M: SharedMut, const N: usize> Side<M, N> {
     /// The same once more: it wants to be told of the first entry.
     pub(crate) fn restart(&mut self) {
         (self.made, self.told, self.taken, self.seen) = (0, 0, 0, 0);
-        self.misbehaved = false;
+        (self.asked, self.misbehaved) = (true, false);
         self.memory.write16(self.words.index, 0);
         self.memory.write16(self.words.event, 0);
         // Both, before anybody is told that this side is there.
@@ -98,6 +100,7 @@ impl<M: SharedMut, const N: usize> Side<M, N> {
     pub(crate) fn may_wait(&mut self, room: u16) -> Result<bool, Misbehaved> {
         self.honest()?;
         self.memory.write16(self.words.event, self.taken);
+        self.asked = true;
         // What is wanted, before the load of the index: as in `ring`, with the sides changed.
         self.memory.fence();
         let something = self.look(room);
@@ -124,7 +127,14 @@ impl<M: SharedMut, const N: usize> Side<M, N> {
         // The index, before the entries and the data that it hands over.
         self.memory.fence();
         self.seen = index;
-        Ok(self.taken != self.seen)
+        let something = self.taken != self.seen;
+        if something && self.asked {
+            self.asked = false;
+            // As far from every entry that there is as can be: this side is awake, and looks once more before
+            // it waits.
+            self.memory.write16(self.words.event, self.taken.wrapping_add(1 << 15));
+        }
+        Ok(something)
     }
 }
 

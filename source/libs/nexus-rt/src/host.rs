@@ -18,6 +18,7 @@ struct Fake {
     dropped: Vec<Handle>,
     deadlines: Vec<u64>,
     acknowledged: Vec<Handle>,
+    revoked: Vec<Handle>,
 }
 
 std::thread_local! {
@@ -44,6 +45,23 @@ pub fn answer_calls(
     Answering(())
 }
 
+/// While this lives, a capability of this thread is gone.
+#[derive(Debug)]
+#[must_use = "it is gone only while this lives"]
+pub struct Revoked(Handle);
+
+/// Lets `sys::cap_query` of this thread say that `cap` was revoked.
+pub fn revoke(cap: Handle) -> Revoked {
+    FAKE.with_borrow_mut(|fake| fake.revoked.push(cap));
+    Revoked(cap)
+}
+
+impl Drop for Revoked {
+    fn drop(&mut self) {
+        FAKE.with_borrow_mut(|fake| fake.revoked.retain(|cap| *cap != self.0));
+    }
+}
+
 /// While this lives, `sys::reply_recv` of this thread gives what it was made with, one by one, and
 /// then `PeerGone`; answers and dropped capabilities are kept.
 #[derive(Debug)]
@@ -55,7 +73,8 @@ pub struct Delivery(());
 pub fn deliver(incoming: impl IntoIterator<Item = Result<Received, Error>>) -> Delivery {
     let incoming = incoming.into_iter().collect();
     FAKE.with_borrow_mut(|fake| {
-        *fake = Fake { answerer: fake.answerer.take(), incoming: Some(incoming), ..Fake::default() }
+        let (answerer, revoked) = (fake.answerer.take(), core::mem::take(&mut fake.revoked));
+        *fake = Fake { answerer, incoming: Some(incoming), revoked, ..Fake::default() }
     });
     Delivery(())
 }
@@ -155,7 +174,6 @@ pub(crate) mod calls {
             fn vmo_seal(vmo: Handle) -> ();
             fn cap_derive(cap: Handle, rights: Rights, offset: u64, len: u64) -> Handle;
             fn cap_revoke(cap: Handle) -> ();
-            fn cap_query(cap: Handle) -> CapInfo;
             fn cap_install(process: Handle, cap: Handle, rights: Rights) -> Handle;
             fn process_create(spawn: Handle, service_id: u64, budget: u64, notification: Handle, bits: u64) -> Handle;
             fn process_end(process: Handle, code: u64) -> ();
@@ -266,6 +284,15 @@ pub(crate) mod calls {
         })
     }
 
+    /// Says what the test has it say.
+    ///
+    /// # Errors
+    /// `BadHandle` for what is revoked; `BadSyscall` for all else.
+    pub fn cap_query(cap: Handle) -> Result<CapInfo, Error> {
+        let revoked = FAKE.with_borrow(|fake| fake.revoked.contains(&cap));
+        Err(if revoked { Error::BadHandle } else { Error::BadSyscall })
+    }
+
     /// Ticks of 100 ns since the first call.
     #[must_use]
     pub fn ticks() -> u64 {
@@ -282,7 +309,7 @@ mod tests {
     #[test]
     fn every_plain_call_of_the_table_is_here() {
         // Not wrapped: `null` has no use for a service. The others are written out.
-        let others = ["null", "call", "reply_recv", "reply", "cap_drop"];
+        let others = ["null", "call", "reply_recv", "reply", "cap_drop", "cap_query"];
         let table = nexus_abi::SYSCALLS.iter().filter(|row| !others.contains(&row.name));
         let mut table: Vec<_> = table.map(|row| (row.name, row.args, row.result)).collect();
         let mut here = calls::PLAIN.to_vec();

@@ -59,6 +59,7 @@ pub use nexus_mmio as mmio;
 pub use nexus_proto as proto;
 pub use ring::{Ring, Tell};
 pub use server::{Answer, ReplyTo, Service, drive, run, serve};
+pub use shared::{get, put};
 pub use startup::{DeviceMemory, Start, StartError, startup};
 pub use time::{Deadline, ns_of_ticks, ticks, ticks_of_ns, uptime_ns};
 pub use va::{BARE, IMAGE};

@@ -22,20 +22,31 @@ pub(crate) struct Mapping {
 impl Mapping {
     /// Maps the first `len` bytes of an object, a multiple of the page.
     pub(crate) fn new(vmo: Handle, len: u64, prot: Prot) -> Result<Mapping, Error> {
+        Mapping::part(vmo, 0, len, prot)
+    }
+
+    /// Maps `len` bytes of an object from `from` on, multiples of the page.
+    pub(crate) fn part(vmo: Handle, from: u64, len: u64, prot: Prot) -> Result<Mapping, Error> {
         let mut mapping = Mapping { va: va::take(len)?, len, mapped: 0 };
         while mapping.mapped < len {
             let at = mapping.mapped;
-            let piece = MAX_LEN.min(len - at);
+            let (begin, piece) =
+                (from.checked_add(at).ok_or(Error::OutOfRange)?, MAX_LEN.min(len - at));
             // SAFETY: the range was taken above, for this.
-            unsafe { sys::vmo_map(Handle::NONE, vmo, at, piece, mapping.va + at, prot)? };
+            unsafe { sys::vmo_map(Handle::NONE, vmo, begin, piece, mapping.va + at, prot)? };
             mapping.mapped += piece;
         }
         Ok(mapping)
     }
 
+    /// Where it is: its first address, and its bytes.
+    pub(crate) const fn range(&self) -> (usize, usize) {
+        (self.va as usize, self.len as usize)
+    }
+
     /// Leaves it mapped until the process ends: its first address, and its bytes.
     pub(crate) const fn keep(self) -> (usize, usize) {
-        let range = (self.va as usize, self.len as usize);
+        let range = self.range();
         core::mem::forget(self);
         range
     }

@@ -30,9 +30,16 @@ impl Tell {
     /// Tells the peer.
     ///
     /// # Errors
-    /// As `signal`: the notification is gone.
+    /// As `signal`: `BadHandle` once the peer has ended.
     pub fn tell(self) -> Result<(), Error> {
         sys::signal(self.notification, self.bit)
+    }
+
+    /// True once the peer has ended: nobody is to be told, and nothing comes any more. init revokes what
+    /// tells it, and then wakes whoever is left; no peer can make it look so.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(sys::cap_query(self.notification), Err(Error::BadHandle))
     }
 }
 
@@ -78,11 +85,44 @@ impl Ring {
     }
 
     /// Waits until this process is told of a ring, of this one or another: for one that serves no endpoint.
-    /// Returns what it was told.
+    /// Returns what it was told. It is told of the end of a peer, too: whoever finds nothing in the ring then
+    /// waits once more, and has the error.
     ///
     /// # Errors
-    /// As `wait`: `TimedOut` at the deadline, `Busy` when it is bound to an endpoint.
+    /// `PeerGone` when the peer has ended: what is in the ring by now is all that comes. As `wait`:
+    /// `TimedOut` at the deadline, `Busy` when it is bound to an endpoint.
     pub fn wait(self, deadline: Deadline) -> Result<u64, Error> {
+        if self.tell().is_over() {
+            return Err(Error::PeerGone);
+        }
         sys::wait(self.told, deadline.ticks(), Handle::NONE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host;
+
+    const MEMORY: StartupCap = cap(Role::Ring, 40, 2, 8192);
+    const TELL: StartupCap = cap(Role::Tell, 41, 1, 0);
+
+    const fn cap(role: Role, handle: u64, base: u64, len: u64) -> StartupCap {
+        StartupCap { role: role.code(), index: 7, handle, base, len }
+    }
+
+    // attack 92 U: a peer ends, and whoever is left waits for it; the wait is over, before it begins; broken: ring-over
+    #[test]
+    fn whoever_waits_for_a_peer_that_has_ended_is_told() {
+        let ring = Ring { memory: &MEMORY, tell: &TELL, told: Handle(42) };
+        let waits = || ring.wait(Deadline::NEVER);
+        assert!(!ring.tell().is_over());
+        assert_eq!(waits(), Err(Error::BadSyscall), "there is no kernel to wait in");
+        let other = host::revoke(Handle(40));
+        assert!(!ring.tell().is_over(), "its memory stays");
+        drop(other);
+        let _revoked = host::revoke(Handle(41));
+        assert!(ring.tell().is_over());
+        assert_eq!(waits(), Err(Error::PeerGone));
     }
 }

@@ -19,6 +19,8 @@ extern crate alloc;
 
 pub mod archive;
 #[cfg(feature = "alloc")]
+pub mod ask;
+#[cfg(feature = "alloc")]
 mod description;
 #[cfg(feature = "alloc")]
 pub mod layout;
@@ -28,7 +30,7 @@ pub mod testing;
 
 #[cfg(feature = "alloc")]
 pub use description::{
-    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
-    Profile, Proof, Queue, Restart, Ring, Rule, Says, Service, Shape, are_queues, bounds,
-    registers,
+    Danger, DescError, Description, Device, MAX_LEN, Need, NoSerial, Permission, Permit, Place,
+    Problem, Profile, Proof, Queue, Restart, Ring, Rule, SERIAL_LEN, Says, Serial, Service, Shape,
+    are_queues, bounds, registers,
 };

@@ -74,6 +74,24 @@ fn refuses_a_damaged_header() {
     }
 }
 
+#[test]
+fn as_many_entries_as_there_can_be_are_written_and_read() {
+    let archive = |count: u32| {
+        let mut writer = ArchiveWriter::new();
+        writer.push(Kind::Init, 1, "init", &[1]);
+        writer.push(Kind::Description, 0, "description", &[2]);
+        let names: Vec<String> = (2..count).map(|id| format!("service-{id}")).collect();
+        for (id, name) in (2..).zip(&names) {
+            writer.push(Kind::Service, id, name, &[3]);
+        }
+        writer.finish()
+    };
+    let most = archive(MAX_ENTRIES).expect("as many as there can be");
+    let count = Archive::parse(&most).expect("valid").entries().count();
+    assert_eq!(u32::try_from(count), Ok(MAX_ENTRIES));
+    assert_eq!(archive(MAX_ENTRIES + 1), Err(WriteError::TooLarge));
+}
+
 // attack 31 U: more frames for devices than there can be; refused; broken: archive-device-frames
 #[test]
 fn refuses_too_many_frames_for_devices() {
@@ -195,4 +213,34 @@ proptest! {
         }
         let _ = image_hash(&bytes[..len]);
     }
+}
+
+#[test]
+fn each_refusal_has_words_of_its_own() {
+    let index = 3;
+    let all = [
+        ArchiveError::Truncated,
+        ArchiveError::BadMagic,
+        ArchiveError::BadVersion,
+        ArchiveError::ReservedNotZero,
+        ArchiveError::BadDeviceFrames,
+        ArchiveError::BadCount,
+        ArchiveError::BadKind { index },
+        ArchiveError::BadName { index },
+        ArchiveError::BadId { index },
+        ArchiveError::BadRange { index },
+        ArchiveError::InitCount,
+        ArchiveError::DescriptionCount,
+        ArchiveError::PaddingNotZero,
+        ArchiveError::HashMismatch { index },
+    ];
+    let mut texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+    texts.extend([WriteError::NameTooLong, WriteError::TooLarge].map(|error| error.to_string()));
+    let count = texts.len();
+    let refused = WriteError::Refused(ArchiveError::InitCount).to_string();
+    assert!(refused.contains(&ArchiveError::InitCount.to_string()));
+    assert!(ArchiveError::BadId { index }.to_string().contains('3'));
+    texts.sort_unstable();
+    texts.dedup();
+    assert_eq!((texts.len(), texts[0].is_empty()), (count, false));
 }

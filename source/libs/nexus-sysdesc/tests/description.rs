@@ -5,9 +5,10 @@ mod common;
 use std::collections::HashSet;
 
 use common::{device, permit, rule, service, system};
+use nexus_sysdesc::layout::Layout;
 use nexus_sysdesc::{
-    Danger, DescError, Description, Device, MAX_LEN, Permission, Permit, Place, Problem, Profile,
-    Proof, Queue, Ring, Says, Service, Shape, bounds,
+    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
+    Profile, Proof, Queue, Ring, Rule, Says, Serial, Service, Shape, bounds,
 };
 
 /// One queue with `heads` heads of a page that the device writes.
@@ -19,6 +20,149 @@ fn queues(heads: u16) -> Vec<Queue> {
 /// A ring with service `server`.
 fn ring(server: u32) -> Ring {
     Ring { server, pages: 65, id: format!("ring-{server}"), reason: "it asks by it".into() }
+}
+
+fn says(serial: &str) -> Says {
+    Says::Serial(Serial::new(serial).expect("a serial number"))
+}
+
+/// Two disks that are known by serial numbers, both rngd's.
+fn two_disks(system: &mut Description, serials: [&str; 2]) {
+    let shape = Shape { heads: 1, reads: vec![16], writes: vec![20, 1] };
+    let queues = vec![Queue { shapes: vec![shape] }];
+    for (instance, serial) in (0..).zip(serials) {
+        let id = 2 + u16::from(instance);
+        let says = Some(says(serial));
+        let (name, virtio_id) = (format!("blk{instance}"), Some(2));
+        let disk = Device { id, name, virtio_id, instance, says, ..system.devices[1].clone() };
+        system.devices.push(disk);
+        let need = system.services[3].needs[0].clone();
+        system.services[3].needs.push(Need { device: id, queues: queues.clone(), ..need });
+        let (number, rule) = (id + 1, system.rules[1].clone());
+        let (rule_id, queues) = (format!("allow-rngd-blk{instance}"), queues.clone());
+        system.rules.push(Rule { number, id: rule_id, device: id, queues, ..rule });
+    }
+}
+
+#[test]
+fn devices_that_say_different_things_are_different_ones() {
+    let mut system = system();
+    let net = |id: u16, last: u8| Device {
+        id,
+        name: format!("net{id}"),
+        virtio_id: Some(1),
+        instance: u8::try_from(id - 2).unwrap(),
+        says: Some(Says::Mac([0x52, 0x54, 0, 0, 0, last])),
+        ..system.devices[1].clone()
+    };
+    let both = [net(2, 1), net(3, 2)];
+    system.devices.extend(both);
+    assert_eq!(system.validate(), Ok(()));
+    let mac = Says::Mac([0x52, 0x54, 0, 0, 0, 1]);
+    assert!(mac.is_said([0x52, 0x54, 0, 0, 0, 1, 7, 7], None));
+    assert!(!mac.is_said([0x52, 0x54, 0, 0, 0, 2, 7, 7], None));
+    let [small, large] = [1u64, 1 << 55].map(u64::to_le_bytes);
+    assert!(Says::Capacity(512).is_said(small, None));
+    assert!(!Says::Capacity(1024).is_said(small, None));
+    assert!(!Says::Capacity(0).is_said(large, None), "more bytes than can be counted");
+}
+
+/// One page after the other: the first bytes of the one are no bytes of the other.
+#[test]
+fn windows_that_touch_do_not_overlap() {
+    for (first, second) in [(0x10_1000, 0x10_2000), (0x10_2000, 0x10_1000), (0x10_1000, 0x10_9000)]
+    {
+        let mut system = system();
+        system.devices[0].base = Some(first);
+        system.devices[1].base = Some(second);
+        assert_eq!(system.validate(), Ok(()), "{first:x} {second:x}");
+    }
+}
+
+/// More services that may have the network device, each with as many shapes of 19 bytes.
+fn add_rules(system: &mut Description, count: usize, shapes: usize) {
+    let shape = Shape { heads: 1, reads: Vec::new(), writes: vec![1000; 8] };
+    let queue = |shapes| Queue { shapes: vec![shape.clone(); shapes] };
+    for _ in 0..count {
+        let number = u16::try_from(system.rules.len() + 1).unwrap();
+        let id = 100 + u32::from(number);
+        system.services.push(service(id, &format!("service-{id}")));
+        let queues = vec![queue(shapes), queue(1)];
+        system.rules.push(Rule { queues, ..rule(number, id, 1) });
+    }
+}
+
+#[test]
+fn a_description_is_as_long_as_it_may_be_and_no_longer() {
+    let mut system = system();
+    system.devices[1].virtio_id = Some(1);
+    let len = |system: &Description| system.encode().unwrap().len();
+    let with = |system: &Description, shapes| {
+        let mut more = system.clone();
+        add_rules(&mut more, 1, shapes);
+        more
+    };
+    add_rules(&mut system, 45, 256);
+    let long = len(&with(&system, 256)) - len(&system);
+    let count = (MAX_LEN - len(&system)) / long;
+    add_rules(&mut system, count, 256);
+    // One rule with fewer shapes, and words for what is left then.
+    let least = len(&with(&system, 1));
+    system = with(&system, 1 + (MAX_LEN - least - 1) / 19);
+    let left = MAX_LEN - len(&system);
+    system.rules[0].reason.push_str(&"x".repeat(left));
+    let bytes = system.encode().unwrap();
+    assert_eq!(bytes.len(), MAX_LEN);
+    assert_eq!(Description::decode(&bytes), Ok(system.clone()));
+    system.rules[0].reason.push('x');
+    assert_eq!(system.validate(), Ok(()));
+    let refused = DescError { place: Place::Description, problem: Problem::Malformed };
+    assert_eq!(system.encode(), Err(refused));
+    assert_eq!(Description::decode(&vec![0; MAX_LEN + 1]), Err(refused));
+}
+
+#[test]
+fn frames_for_devices_are_those_of_all_rules() {
+    let mut system = system();
+    assert_eq!(system.device_frames(), 0);
+    system.rules[1].queues = queues(3);
+    system.services[3].needs[0].queues = queues(3);
+    assert_eq!(system.validate(), Ok(()));
+    let frames = Layout::of(&queues(3)).unwrap().frames();
+    assert_eq!(system.device_frames(), frames);
+    system.rules.push(system.rules[1].clone());
+    assert_eq!(system.device_frames(), 2 * frames);
+}
+
+#[test]
+fn disks_that_are_known_by_their_serial_numbers_are_asked_alike() {
+    let mut system = system();
+    assert_eq!(system.asked_queues(), None);
+    let before = system.device_frames();
+    two_disks(&mut system, ["nexus-1", "nexus-2"]);
+    assert_eq!(system.validate(), Ok(()));
+    let asked = system.asked_layout().expect("both can be asked");
+    // 4 pages, and 128 frames behind each of 3 pieces; for these two, and for two strangers.
+    assert_eq!((asked.frames(), system.device_frames()), (388, before + 4 * 388));
+    let bytes = system.encode().expect("valid");
+    assert_eq!(Description::decode(&bytes), Ok(system.clone()));
+    system.rules.truncate(2);
+    system.services[3].needs.truncate(1);
+    assert_eq!((system.asked_queues(), system.device_frames()), (None, before), "nobody's");
+}
+
+// attack 80 U: the bytes of a description hold a serial number that is none; refused
+#[test]
+fn a_serial_number_that_is_none_is_not_decoded() {
+    let mut system = system();
+    two_disks(&mut system, ["nexus-1", "nexus-2"]);
+    let bytes = system.encode().expect("valid");
+    let at = bytes.windows(7).position(|text| text == b"nexus-2").expect("it is in there");
+    for (offset, byte) in [(0, 0), (0, 0x1f), (3, 0), (19, b'x'), (6, 0x7f), (1, 0xff)] {
+        let mut damaged = bytes.clone();
+        damaged[at + offset] = byte;
+        assert!(Description::decode(&damaged).is_err(), "{offset}: {byte}");
+    }
 }
 
 fn proof(name: &str) -> Proof {
@@ -188,6 +332,13 @@ const CASES: &[Case] = &[
     (Place::Device(1), Problem::WindowTaken, |d| {
         d.devices[1] = Device { id: 1, name: "rtc1".into(), ..d.devices[0].clone() };
     }),
+    (Place::Device(2), Problem::WindowTaken, |d| {
+        d.devices.push(Device { id: 2, name: "rng1".into(), ..d.devices[1].clone() });
+    }),
+    (Place::Device(1), Problem::WindowTaken, |d| {
+        d.devices[0].base = Some(0x10_2000);
+        (d.devices[1].base, d.devices[1].window_len) = (Some(0x10_1000), 8192);
+    }),
     (Place::Device(1), Problem::WindowTaken, |d| {
         d.devices[0].window_len = 8192;
         d.devices[1].base = Some(0x10_2000);
@@ -199,6 +350,26 @@ const CASES: &[Case] = &[
         net.says = Some(Says::Mac([2; 6]));
         d.devices[1] = net.clone();
         d.devices.push(Device { id: 2, name: "net1".into(), instance: 1, ..net });
+    }),
+    (Place::Device(0), Problem::BadSays, |d| d.devices[0].says = Some(says("nexus-1"))),
+    (Place::Device(3), Problem::BadSays, |d| two_disks(d, ["nexus-1", "nexus-1"])),
+    (Place::Device(3), Problem::Unasked, |d| {
+        two_disks(d, ["nexus-1", "nexus-2"]);
+        d.devices[3].says = None;
+    }),
+    (Place::Device(3), Problem::Unasked, |d| {
+        two_disks(d, ["nexus-1", "nexus-2"]);
+        d.devices[2].says = Some(Says::Capacity(512));
+    }),
+    (Place::Rule(2), Problem::Unasked, |d| {
+        two_disks(d, ["nexus-1", "nexus-2"]);
+        d.rules[2].queues = queues(3);
+        d.services[3].needs[1].queues = queues(3);
+    }),
+    (Place::Rule(3), Problem::Unasked, |d| {
+        two_disks(d, ["nexus-1", "nexus-2"]);
+        d.rules[3].queues[0].shapes[0].heads = 2;
+        d.services[3].needs[2].queues[0].shapes[0].heads = 2;
     }),
     (Place::Device(1), Problem::EmptySlotInProd, |d| {
         d.profile = Profile::Prod;

@@ -3,7 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests")]
 
 use nexus_sysdesc::bounds::{MAX_HEADS, MAX_MEMORY, MAX_SEGMENT, PAGE};
-use nexus_sysdesc::layout::{DESCRIPTOR, INDIRECT, Layout, NEXT, WRITE};
+use nexus_sysdesc::layout::{DESCRIPTOR, INDIRECT, Layout, NEXT, Seal, WRITE};
 use nexus_sysdesc::{Queue, Shape};
 use proptest::prelude::*;
 
@@ -60,6 +60,8 @@ fn queues_that_no_device_can_have_are_refused() {
         assert_eq!(Layout::of(&one(wrong.clone())), None, "{wrong:?}");
     }
     assert_eq!(Layout::of(&[Queue::default()]), None);
+    let shapes = vec![shape(1, &[1], &[]), shape(0, &[1], &[])];
+    assert_eq!(Layout::of(&[Queue { shapes }]), None, "a shape of no head");
     assert_eq!(Layout::of(&vec![one(shape(1, &[1], &[]))[0].clone(); 5]), None);
 }
 
@@ -77,6 +79,23 @@ fn a_digest_is_of_everything() {
     other = disk();
     other[0].shapes.swap(0, 1);
     assert_ne!(first, digest(&other));
+}
+
+#[test]
+fn a_digest_is_of_the_place_of_each_ring() {
+    let digest = |size: u16, places: [u64; 3]| {
+        let mut seal = Seal::default();
+        seal.queue(size, places);
+        seal.finish()
+    };
+    let mut all = vec![Seal::default().finish(), digest(8, [0; 3]), digest(16, [0; 3])];
+    all.extend([[16, 0, 0], [0, 16, 0], [0, 0, 16]].map(|places| digest(8, places)));
+    let count = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), count);
+    // Of nothing: e3b0c442 98fc1c14 and so on.
+    assert_eq!(Seal::default().finish(), 0x141c_fc98_42c4_b0e3);
 }
 
 #[test]

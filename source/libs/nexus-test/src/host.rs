@@ -93,6 +93,14 @@ impl Host {
     pub fn wait_until_ready(&self) -> Result<(), CallError> {
         let report = Report { state: ReportState::Ready, zero: Zero::ZERO, detail: 0 };
         self.init.call(&report, Deadline::after_ms(SAFETY_MS))?;
+        self.wait_for_owners()
+    }
+
+    /// The same for a program that owns no window.
+    ///
+    /// # Errors
+    /// As [`wait_until_ready`](Self::wait_until_ready).
+    pub fn wait_for_owners(&self) -> Result<(), CallError> {
         for _ in 0..LOOKS {
             let ready = self.init.call(&Ready {}, Deadline::after_ms(SAFETY_MS))?;
             if everybody(&ready) {

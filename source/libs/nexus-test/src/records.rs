@@ -61,6 +61,7 @@ const fn event(event: Event) -> &'static str {
         Event::Clock => "clock",
         Event::Prepared => "prepared",
         Event::Share => "share",
+        Event::Unshare => "unshare",
     }
 }
 
@@ -123,6 +124,13 @@ pub fn pasted(at: u32) -> u8 {
 #[must_use]
 pub fn bench(name: &str, median: u64, samples: usize, equal: usize) -> String {
     format!("bench {name} {median} {samples} {equal}")
+}
+
+/// How long a disk took for a load: so many requests, with so many bytes in all; how many batches its driver
+/// gave it, and how often it rang its doorbell for them.
+#[must_use]
+pub fn load(name: &str, requests: u64, bytes: u64, ns: u64, [batches, rang]: [u64; 2]) -> String {
+    format!("load {name} {requests} {bytes} {ns} {batches} {rang}")
 }
 
 /// How the tests came out.
@@ -223,5 +231,10 @@ mod tests {
     #[test]
     fn a_measurement_says_how_sure_it_is() {
         assert_eq!(bench("null_syscall", 90, 65, 64), "bench null_syscall 90 65 64");
+    }
+
+    #[test]
+    fn a_load_says_what_it_was_and_how_long_it_took() {
+        assert_eq!(load("read_8", 16, 65_536, 1_000, [3, 2]), "load read_8 16 65536 1000 3 2");
     }
 }

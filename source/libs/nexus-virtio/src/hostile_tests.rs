@@ -20,6 +20,7 @@ fn a_head_that_there_is_not_ends_the_queue() {
         for _ in 0..2 {
             assert_eq!(bench.queue.pop(), Err(Misbehaved::Before));
             assert_eq!(bench.queue.may_wait(), Err(Misbehaved::Before));
+            assert_eq!(bench.queue.spin(|| true), Err(Misbehaved::Before));
         }
         let head = bench.heads.pop().unwrap();
         let index = head.index();

@@ -11,6 +11,7 @@ extern crate alloc;
 mod answer;
 #[cfg(test)]
 mod bench;
+pub mod block;
 mod doorbell;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
@@ -19,6 +20,7 @@ mod head;
 #[cfg(test)]
 mod hostile_tests;
 mod identity;
+pub mod net;
 #[cfg(test)]
 mod order_tests;
 pub mod owner;
@@ -41,4 +43,4 @@ pub use head::{Completion, Head};
 pub use identity::{DeviceType, Refused, identify};
 pub use queue::{Misbehaved, Notices, Queue};
 pub use sealed::{Driven, Misfit, Mismatch, Sealed};
-pub use slots::Slots;
+pub use slots::{Part, Slots};

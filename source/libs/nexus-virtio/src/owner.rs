@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use nexus_mmio::{ReadOnly, ReadWrite, Registers, SharedMemory};
+use nexus_mmio::{Bus, ReadOnly, ReadWrite, Registers, SharedMemory};
 use nexus_proto::device::Identity;
 use nexus_rt::abi::Role;
 use nexus_rt::{DeviceWindow, Start, StartError, owner, startup};
@@ -20,11 +20,12 @@ pub type OwnQueue<const HEADS: usize> =
 type OwnQueues = Sealed<SharedMemory<ReadWrite>, SharedMemory<ReadOnly>>;
 
 /// A device of this process that was set up for it. `BYTES` is the length of the driver's block of registers:
-/// [`regs::LEN`](crate::regs::LEN), and as much of the configuration space as it uses.
+/// [`regs::LEN`](crate::regs::LEN), and as much of the configuration space as it uses; `B` is how it reaches
+/// them.
 #[derive(Debug)]
-pub struct Owner<const BYTES: usize> {
+pub struct Owner<const BYTES: usize, B = DeviceWindow> {
     /// Its registers, the doorbell among them.
-    pub regs: Registers<DeviceWindow, BYTES>,
+    pub regs: Registers<B, BYTES>,
     /// What it says it is.
     pub identity: Identity,
     sealed: OwnQueues,
@@ -37,12 +38,23 @@ pub struct Owner<const BYTES: usize> {
 /// # Errors
 /// Why it cannot work with it.
 pub fn take<const BYTES: usize>(expected: DeviceType) -> Result<Owner<BYTES>, StartError> {
-    let (regs, identity) = identified(expected)?;
+    take_by(expected, |window| window)
+}
+
+/// The same, with something of the caller's between the driver and the registers.
+///
+/// # Errors
+/// As [`take`].
+pub fn take_by<const BYTES: usize, B: Bus>(
+    expected: DeviceType,
+    by: impl FnOnce(DeviceWindow) -> B,
+) -> Result<Owner<BYTES, B>, StartError> {
+    let (regs, identity) = identified(expected, by)?;
     let sealed = sealed(startup(), &identity)?;
     Ok(Owner { regs, identity, sealed })
 }
 
-impl<const BYTES: usize> Owner<BYTES> {
+impl<const BYTES: usize, B> Owner<BYTES, B> {
     /// True when `feature` was agreed with the device.
     #[must_use]
     pub const fn has(&self, feature: Feature) -> bool {
@@ -68,10 +80,11 @@ impl<const BYTES: usize> Owner<BYTES> {
     }
 }
 
-fn identified<const BYTES: usize>(
+fn identified<const BYTES: usize, B: Bus>(
     expected: DeviceType,
-) -> Result<(Registers<DeviceWindow, BYTES>, Identity), StartError> {
-    Registers::new(owner::window()?)
+    by: impl FnOnce(DeviceWindow) -> B,
+) -> Result<(Registers<B, BYTES>, Identity), StartError> {
+    Registers::new(by(owner::window()?))
         .map_err(Refused::TooSmall)
         .and_then(|regs| identify(&regs, expected).map(|identity| (regs, identity)))
         .map_err(|refused| owner::wrong_device(&refused, refused.device_id().into()))

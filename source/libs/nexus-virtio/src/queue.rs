@@ -148,36 +148,57 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         self.posted.wrapping_sub(self.taken)
     }
 
+    /// Whether the device misbehaved.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.misbehaved
+    }
+
+    /// Heads posted that the device was not told of.
+    #[must_use]
+    pub const fn untold(&self) -> u16 {
+        self.posted.wrapping_sub(self.told)
+    }
+
     /// Gives a head to the device, with what stands in its slot. The device may begin at once; it need not
     /// look before [`ring`](Self::ring).
     ///
     /// # Errors
     /// The head: it is of another queue, or the device misbehaved.
+    #[inline]
     pub fn post(&mut self, head: Head) -> Result<(), Head> {
-        let entry = self.entries.get_mut(usize::from(head.index));
-        let Some(entry) = entry.filter(|entry| !entry.posted && head.queue == self.number) else {
-            return Err(head);
-        };
-        if self.misbehaved {
+        let own = head.queue == self.number;
+        if !own || !self.post_index(head.index) {
             return Err(head);
         }
-        entry.posted = true;
-        self.avail.write16(avail_entry(self.posted, Self::SIZE), head.index);
-        self.posted = self.posted.wrapping_add(1);
-        // The slot and the entry, before the index that hands them over.
-        self.avail.fence();
-        self.avail.write16(INDEX, self.posted);
+        self.publish();
         Ok(())
     }
 
-    /// After a batch of posts: rings the doorbell once, if the device wants that. True when it rang.
+    /// The same for a driver that keeps the heads of the queue by their indices, and gives them in batches: the
+    /// device gets it at the next [`ring`](Self::ring). False when there is no such head, the device has it,
+    /// or it misbehaved.
+    #[inline]
+    pub fn post_index(&mut self, index: u16) -> bool {
+        let entry = self.entries.get_mut(usize::from(index));
+        let Some(entry) = entry.filter(|entry| !entry.posted) else { return false };
+        entry.posted = true;
+        self.avail.write16(avail_entry(self.posted, Self::SIZE), index);
+        self.posted = self.posted.wrapping_add(1);
+        true
+    }
+
+    /// After a batch of posts: gives it to the device, and rings the doorbell once, if the device wants that.
+    /// True when it rang.
     ///
     /// # Errors
     /// Of the doorbell. The device was not told, and is at the next call.
+    #[inline]
     pub fn ring<D: Doorbell>(&mut self, doorbell: &mut D) -> Result<bool, D::Error> {
         if self.told == self.posted {
             return Ok(false);
         }
+        self.publish();
         // The index, before the load of what the device wants: it stores the one and looks at the other
         // in the opposite order, so that one of the two sees the other's store.
         self.avail.fence();
@@ -194,12 +215,36 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         Ok(wanted)
     }
 
+    /// Hands over what was posted.
+    #[inline]
+    fn publish(&mut self) {
+        // The slots and the entries, before the index that hands them over.
+        self.avail.fence();
+        self.avail.write16(INDEX, self.posted);
+    }
+
     /// The next head that the device is done with; `None` when there is none now.
     ///
     /// # Errors
     /// What the device did, once; from then on [`Misbehaved::Before`].
+    #[inline]
     pub fn pop(&mut self) -> Result<Option<Completion>, Misbehaved> {
-        self.unless_misbehaved(Self::next)
+        let queue = self.number;
+        let completion = |(index, len)| Completion { head: Head { queue, index }, len };
+        Ok(self.pop_index()?.map(completion))
+    }
+
+    /// The same for a driver that keeps its heads by their indices: the index, and the bytes that the device
+    /// says it has written, no more than it may.
+    ///
+    /// # Errors
+    /// As [`pop`](Self::pop).
+    #[inline]
+    pub fn pop_index(&mut self) -> Result<Option<(u16, u32)>, Misbehaved> {
+        if self.taken == self.made && !self.look()? {
+            return Ok(None);
+        }
+        self.next().map(Some).map_err(|what| self.end(what))
     }
 
     /// Before waiting for an interrupt: asks for one at the next completion. True when there has been
@@ -214,54 +259,74 @@ impl<A: SharedMut, U: Shared, const HEADS: usize> Queue<A, U, HEADS> {
         }
         // What is wanted, before the load of the device's index: as in `ring`, with the sides changed.
         self.avail.fence();
-        self.unless_misbehaved(|queue| Ok(!queue.look()?))
+        self.look().map(|something| !something)
     }
 
-    fn unless_misbehaved<T>(
-        &mut self,
-        f: impl FnOnce(&mut Self) -> Result<T, Misbehaved>,
-    ) -> Result<T, Misbehaved> {
-        if self.misbehaved {
-            return Err(Misbehaved::Before);
+    /// Looks for a completion while the device has one head and no other, and `goes_on` says so, which is
+    /// asked after each look that found nothing. True when [`pop`](Self::pop) has something. No interrupt is
+    /// asked for: with [`Notices::EventIndex`], and with [`Notices::Flags`] after a completion was found,
+    /// none comes for what is found here.
+    ///
+    /// # Errors
+    /// As [`pop`](Self::pop).
+    pub fn spin(&mut self, mut goes_on: impl FnMut() -> bool) -> Result<bool, Misbehaved> {
+        while self.in_flight() == 1 {
+            if self.look()? {
+                return Ok(true);
+            }
+            if !goes_on() {
+                break;
+            }
         }
-        let result = f(self);
-        self.misbehaved = result.is_err();
-        result
+        if self.misbehaved { Err(Misbehaved::Before) } else { Ok(false) }
     }
 
-    fn next(&mut self) -> Result<Option<Completion>, Misbehaved> {
-        if self.taken == self.made && !self.look()? {
-            return Ok(None);
-        }
-        let place = used_entry(self.taken, Self::SIZE);
-        let (id, len) = (self.used.read32(place), self.used.read32(place + 4));
+    /// The device is of no use from now on: nothing more is taken from it, and no head is given to it.
+    #[cold]
+    fn end(&mut self, what: Misbehaved) -> Misbehaved {
+        self.misbehaved = true;
+        self.made = self.taken;
+        self.entries.iter_mut().for_each(|entry| entry.posted = true);
+        what
+    }
+
+    /// The next that the device has said it has made.
+    #[inline]
+    fn next(&mut self) -> Result<(u16, u32), Misbehaved> {
+        let [id, len] = self.used.read32s(used_entry(self.taken, Self::SIZE));
         let none = Misbehaved::NoSuchHead { id };
+        let entry = self.entries.get_mut(id as usize).ok_or(none)?;
         let index = u16::try_from(id).map_err(|_| none)?;
-        let entry = self.entries.get_mut(usize::from(index)).ok_or(none)?;
         if !entry.posted {
             return Err(Misbehaved::NotPosted { head: index });
         }
         entry.posted = false;
         let len = len.min(entry.writable);
         self.taken = self.taken.wrapping_add(1);
-        Ok(Some(Completion { head: Head { queue: self.number, index }, len }))
+        Ok((index, len))
     }
 
     /// Looks how far the device is. True when there is something to take.
+    #[inline]
     fn look(&mut self) -> Result<bool, Misbehaved> {
+        if self.misbehaved {
+            return Err(Misbehaved::Before);
+        }
         let index = self.used.read16(INDEX);
+        if index == self.taken {
+            return Ok(false);
+        }
         let had = self.in_flight();
         if index.wrapping_sub(self.taken) > had {
-            return Err(Misbehaved::Index { index, had });
+            return Err(self.end(Misbehaved::Index { index, had }));
         }
         // The index, before the entries and the slots that it hands over.
         self.used.fence();
         self.made = index;
-        let something = self.taken != self.made;
-        if something && self.notices == Notices::Flags {
+        if self.notices == Notices::Flags {
             self.set_quiet(true);
         }
-        Ok(something)
+        Ok(true)
     }
 
     /// With flags: says whether interrupts are wanted.

@@ -1,5 +1,7 @@
 //! A queue with a device that does what it should.
 
+use alloc::rc::Rc;
+
 use nexus_mmio::fake::FakeMemory;
 use nexus_mmio::{Outside, ReadOnly, ReadWrite, TooSmall};
 
@@ -54,6 +56,24 @@ fn a_batch_rings_once_and_only_when_the_device_wants_it() {
 }
 
 #[test]
+fn a_batch_is_handed_over_when_it_is_rung() {
+    for notices in BOTH {
+        let mut bench = bench(notices, Order::Oldest);
+        bench.post_in_batch(1);
+        bench.post_in_batch(2);
+        bench.device.borrow_mut().wake();
+        bench.run();
+        assert_eq!((bench.pop(), bench.queue.untold(), bench.queue.in_flight()), (None, 2, 2));
+        assert!(!bench.queue.post_index(1), "it is in the batch");
+        assert!(!bench.queue.post_index(HEADS as u16), "there is none such");
+        assert!(bench.ring());
+        bench.run();
+        assert_eq!([bench.pop(), bench.pop(), bench.pop()], [Some(1), Some(2), None]);
+        assert_eq!(bench.queue.untold(), 0);
+    }
+}
+
+#[test]
 fn a_doorbell_that_is_refused_is_rung_at_the_next_call() {
     for notices in BOTH {
         let mut bench = bench(notices, Order::Oldest);
@@ -98,6 +118,83 @@ fn a_driver_does_not_wait_when_something_is_there() {
         assert_eq!(bench.queue.may_wait(), Ok(false));
         assert_eq!(bench.pop(), Some(1));
         assert_eq!(bench.queue.may_wait(), Ok(true));
+    }
+}
+
+/// A queue of which the first completion, whose interrupt nobody asked for, is over.
+fn begun(notices: Notices) -> Bench {
+    let mut bench = bench(notices, Order::Oldest);
+    bench.post(1);
+    bench.ring();
+    bench.run();
+    assert_eq!((bench.pop(), bench.doorbell.acknowledge(1)), (Some(1), Ok(())));
+    bench.post(2);
+    bench.ring();
+    bench
+}
+
+// attack 90 U: one head is looked for, and found; no interrupt comes that nobody waits for; broken: spin-endless
+#[test]
+fn what_is_found_by_a_spin_has_raised_no_interrupt() {
+    for notices in BOTH {
+        let mut bench = begun(notices);
+        let (device, memory) = (Rc::clone(&bench.device), bench.memory.clone());
+        let mut looks = 0;
+        let found = bench.queue.spin(|| {
+            looks += 1;
+            assert!(looks <= 3);
+            if looks == 3 {
+                device.borrow_mut().run();
+                memory.settle();
+            }
+            true
+        });
+        assert_eq!((found, bench.pop(), bench.doorbell.status()), (Ok(true), Some(2), 0));
+        // Nothing comes, and the spin is told to end.
+        bench.post(3);
+        let mut looks = 0;
+        let found = bench.queue.spin(|| {
+            looks += 1;
+            assert!(looks <= 3, "without an end");
+            looks < 3
+        });
+        assert_eq!((found, looks, bench.pop()), (Ok(false), 3, None));
+    }
+}
+
+// attack 90 U: the one head is completed at the last moment of a spin, or after it; the driver does not wait, or is woken; broken: queue-wait
+#[test]
+fn what_a_spin_does_not_find_is_not_lost() {
+    for notices in BOTH {
+        // After the last look, and before an interrupt is asked for.
+        let mut bench = begun(notices);
+        let (device, memory) = (Rc::clone(&bench.device), bench.memory.clone());
+        let found = bench.queue.spin(|| {
+            device.borrow_mut().run();
+            memory.settle();
+            false
+        });
+        assert_eq!((found, bench.queue.may_wait(), bench.pop()), (Ok(false), Ok(false), Some(2)));
+        // After it was asked for.
+        let mut bench = begun(notices);
+        assert_eq!(bench.queue.spin(|| false), Ok(false));
+        assert_eq!((bench.queue.may_wait(), bench.doorbell.status()), (Ok(true), 0));
+        bench.run();
+        assert_eq!((bench.doorbell.status(), bench.pop()), (1, Some(2)));
+    }
+}
+
+// attack 90 U: the device keeps two heads, and answers none; nobody spins for them; broken: spin-more
+#[test]
+fn a_driver_spins_for_one_head_and_no_more() {
+    for notices in BOTH {
+        let mut bench = begun(notices);
+        bench.post(3);
+        bench.ring();
+        assert_eq!(bench.queue.spin(|| panic!("two are in flight")), Ok(false));
+        bench.run();
+        assert_eq!([bench.pop(), bench.pop()], [Some(2), Some(3)]);
+        assert_eq!(bench.queue.spin(|| panic!("none is in flight")), Ok(false));
     }
 }
 

@@ -1,11 +1,16 @@
 //! The data part of a pool: a slot for each head, in pieces.
 
-use alloc::boxed::Box;
+mod part;
 
-use nexus_mmio::{Outside, Shared, SharedMut, copy_between};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use nexus_mmio::{Outside, Shared, SharedMut, Split, copy_between};
 use nexus_sysdesc::layout::{QueueLayout, Segment};
 
 use crate::Head;
+
+pub use part::Part;
 
 /// A piece of a slot.
 #[derive(Clone, Copy, Debug)]
@@ -74,16 +79,26 @@ impl<M: Shared> Slots<M> {
         pieces.map(|piece| (piece.len as u32, piece.writes))
     }
 
-    /// Where the pieces of a head are in the memory, from the first: for a driver that remembers it and then
-    /// has the memory itself ([`into_memory`](Self::into_memory)). None when the head is of another queue.
-    pub fn places(&self, head: &Head) -> impl Iterator<Item = usize> {
-        (0..).map_while(|piece| self.piece(head, piece).ok()).map(|piece| piece.start)
-    }
-
-    /// The memory alone. Whoever has it looks to it that a slot is read and written only while the device
-    /// does not have its head.
-    pub fn into_memory(self) -> M {
-        self.memory
+    /// The memory of each piece of each head, in their order, in whole words of eight bytes. Whoever has it
+    /// looks to it that a slot is read and written only while the device does not have its head.
+    ///
+    /// # Errors
+    /// A piece is not in words of its own.
+    pub fn into_pieces(self) -> Result<Vec<Vec<M>>, Outside>
+    where
+        M: Split,
+    {
+        let Slots { memory: mut rest, pieces, firsts, .. } = self;
+        let mut parts = Vec::new();
+        for piece in pieces.iter().rev() {
+            let (before, from) = rest.split(piece.start).map_err(|_| Outside)?;
+            let (own, _) = from.split(piece.len.next_multiple_of(8)).map_err(|_| Outside)?;
+            parts.push(own);
+            rest = before;
+        }
+        let mut parts = parts.into_iter().rev();
+        let counts = firsts.iter().zip(firsts.iter().skip(1)).map(|(first, end)| end - first);
+        Ok(counts.map(|count| parts.by_ref().take(count).collect()).collect())
     }
 
     /// Copies bytes of a piece from `offset` on into `to`.

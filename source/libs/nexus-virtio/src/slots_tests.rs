@@ -113,3 +113,32 @@ fn pieces_are_copied_to_other_memory_and_from_it() {
     ring.copy_out(8, &mut bytes).unwrap();
     assert_eq!(bytes, [2, 3, 4]);
 }
+
+#[test]
+fn each_piece_has_memory_of_its_own() {
+    let shape = |heads, reads: &[u32], writes: &[u32]| Shape {
+        heads,
+        reads: reads.into(),
+        writes: writes.into(),
+    };
+    let (layout, heads, mut slots) =
+        slots::<3>(vec![shape(1, &[16], &[20, 1]), shape(2, &[16], &[1])]);
+    for (number, head) in (0..).zip(&heads) {
+        for piece in 0..if number == 0 { 3 } else { 2 } {
+            let len = layout.piece(0, number, piece).len();
+            slots.write(head, piece, 0, &vec![number as u8 * 3 + piece as u8 + 1; len]).unwrap();
+        }
+    }
+    let pieces = slots.into_pieces().unwrap();
+    let lens: Vec<Vec<usize>> =
+        pieces.iter().map(|head| head.iter().map(Shared::len).collect()).collect();
+    assert_eq!(lens, [vec![16, 24, 8], vec![16, 8], vec![16, 8]]);
+    for (number, head) in (0..).zip(pieces) {
+        for (piece, memory) in head.into_iter().enumerate() {
+            let mut bytes = vec![0; layout.piece(0, number, piece).len()];
+            memory.copy_out(0, &mut bytes).unwrap();
+            let its = number as u8 * 3 + piece as u8 + 1;
+            assert!(bytes.iter().all(|byte| *byte == its), "{number} {piece}: {bytes:?}");
+        }
+    }
+}

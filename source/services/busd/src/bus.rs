@@ -13,6 +13,9 @@ use nexus_sysdesc::sealed::is_owners;
 use crate::Kernel;
 use crate::slot::{Answer, Job, Plan, Slot, State, TAKEN};
 
+type Given<R> = Result<(Slot<R>, Job), ServiceError>;
+type Begun<'a, R> = Result<(&'a mut Slot<R>, Job), ServiceError>;
+
 /// Every device that busd was given.
 pub struct Bus<R> {
     system: Description,
@@ -48,13 +51,12 @@ impl<R> Bus<R> {
         reply: R,
         kernel: &mut K,
     ) {
-        let Bus { system, slots } = self;
         let found = match request {
-            _ if sender.service_id != system.init => Err(ServiceError::Denied),
+            _ if sender.service_id != self.system.init => Err(ServiceError::Denied),
             // It carries nothing.
             Request::Take(_) => Err(ServiceError::Malformed),
-            Request::Prepare(ask) => to_prepare(system, slots, ask),
-            Request::Release(ask) => to_release(slots, ask),
+            Request::Prepare(ask) => self.prepare(ask),
+            Request::Release(ask) => self.release(ask),
         };
         let done = match found {
             Ok((slot, job)) => slot.begin(job, reply, kernel),
@@ -72,8 +74,8 @@ impl<R> Bus<R> {
         kernel: &mut K,
     ) {
         let done = match self.to_take(sender, message, kernel) {
-            Ok(mut slot) => {
-                let done = slot.begin(Job::Take, reply, kernel);
+            Ok((mut slot, job)) => {
+                let done = slot.begin(job, reply, kernel);
                 self.slots.push(slot);
                 done
             }
@@ -85,13 +87,9 @@ impl<R> Bus<R> {
         answer(kernel, done);
     }
 
-    /// The device that a message gives.
-    fn to_take<K: Kernel>(
-        &self,
-        sender: Sender,
-        message: &Message,
-        kernel: &mut K,
-    ) -> Result<Slot<R>, ServiceError> {
+    /// The device that a message gives. One of which nobody can tell which it is may be a disk that is known
+    /// by its serial number.
+    fn to_take<K: Kernel>(&self, sender: Sender, message: &Message, kernel: &mut K) -> Given<R> {
         if sender.service_id != self.system.init {
             return Err(ServiceError::Denied);
         }
@@ -100,6 +98,7 @@ impl<R> Bus<R> {
             Ok(decoded) if message.tag.label() == Take::LABEL => decoded,
             _ => return Err(ServiceError::Malformed),
         };
+        let asked = self.system.asked_layout().filter(|_| take.device == NO_DEVICE);
         if take.device != NO_DEVICE {
             let device = self.system.device(take.device).filter(|device| device.dma);
             device.ok_or(ServiceError::NoSuchDevice)?;
@@ -108,7 +107,37 @@ impl<R> Bus<R> {
             }
         }
         let len = whole_window(window, kernel).ok_or(ServiceError::OutOfRange)?;
-        Ok(Slot::new(take.device, window, len))
+        Ok((Slot::new(take.device, window, len), asked.map_or(Job::Take, Job::Ask)))
+    }
+
+    fn prepare(&mut self, ask: &Prepare) -> Begun<'_, R> {
+        self.slot(ask.device)?;
+        let system = &self.system;
+        let rule = system.rule_for(ask.service, ask.device).ok_or(ServiceError::NotFound)?;
+        let id = system.device(ask.device).and_then(|device| device.virtio_id);
+        let id = id.ok_or(ServiceError::NotFound)?;
+        let registers = rule.registers.filter(|mask| is_owners(*mask));
+        let registers = registers.ok_or(ServiceError::OutOfRange)?;
+        let layout = Layout::of(&rule.queues).ok_or(ServiceError::OutOfRange)?;
+        let plan = Plan { nonce: ask.nonce, id, rights: rule.rights(), registers, layout };
+        let slot = self.slot(ask.device)?;
+        slot.is_in(State::Reset)?;
+        let fits = slot.memory.fits(&plan.layout);
+        fits.then_some((slot, Job::Prepare(plan))).ok_or(ServiceError::BadState)
+    }
+
+    fn release(&mut self, ask: &Release) -> Begun<'_, R> {
+        let slot = self.slot(ask.device)?;
+        slot.is_in(State::Prepared)?;
+        Ok((slot, Job::Release))
+    }
+
+    /// The device with this number. Two that tell its serial number are none.
+    fn slot(&mut self, number: u16) -> Result<&mut Slot<R>, ServiceError> {
+        let device = self.system.device(number).ok_or(ServiceError::NoSuchDevice)?;
+        let mut meant = self.slots.iter_mut().filter(|slot| slot.is(device));
+        let first = meant.next().ok_or(ServiceError::NoSuchDevice)?;
+        meant.next().is_none().then_some(first).ok_or(ServiceError::NoSuchDevice)
     }
 }
 
@@ -125,35 +154,4 @@ fn whole_window<K: Kernel>(window: Handle, kernel: &mut K) -> Option<u64> {
     let info = kernel.query(window).ok()?;
     let is_one = info.kind == KindCode::DeviceMmio && info.rights.contains(TAKEN);
     (is_one && info.registers == Some(REGISTERS)).then_some(info.len)
-}
-
-type Begun<'a, R> = Result<(&'a mut Slot<R>, Job), ServiceError>;
-
-fn to_prepare<'a, R>(
-    system: &Description,
-    slots: &'a mut [Slot<R>],
-    ask: &Prepare,
-) -> Begun<'a, R> {
-    let slot = slot(slots, ask.device)?;
-    let rule = system.rule_for(ask.service, ask.device).ok_or(ServiceError::NotFound)?;
-    let id = system.device(ask.device).and_then(|device| device.virtio_id);
-    let id = id.ok_or(ServiceError::NotFound)?;
-    let registers = rule.registers.filter(|mask| is_owners(*mask));
-    let registers = registers.ok_or(ServiceError::OutOfRange)?;
-    let layout = Layout::of(&rule.queues).ok_or(ServiceError::OutOfRange)?;
-    slot.is_in(State::Reset)?;
-    slot.fits(&layout)?;
-    let plan = Plan { nonce: ask.nonce, id, rights: rule.rights(), registers, layout };
-    Ok((slot, Job::Prepare(plan)))
-}
-
-fn to_release<'a, R>(slots: &'a mut [Slot<R>], ask: &Release) -> Begun<'a, R> {
-    let slot = slot(slots, ask.device)?;
-    slot.is_in(State::Prepared)?;
-    Ok((slot, Job::Release))
-}
-
-fn slot<R>(slots: &mut [Slot<R>], number: u16) -> Result<&mut Slot<R>, ServiceError> {
-    let described = slots.iter_mut().filter(|_| number != NO_DEVICE);
-    described.into_iter().find(|slot| slot.number == number).ok_or(ServiceError::NoSuchDevice)
 }

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use nexus_abi::Error;
+use nexus_sysdesc::ask::Odd;
 
 /// What a device did, or what the kernel refused. Nobody gets the device any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Failure {
     QueueReady(u32),
     /// It does not reset.
     NotReset(u32),
+    /// It was asked for its serial number, and this is what came of it.
+    NoSerial(Odd),
 }
 
 impl From<Error> for Failure {
@@ -49,6 +52,7 @@ impl fmt::Display for Failure {
             Failure::NoQueue(queue) => write!(f, "queue {queue} is not there, or too small"),
             Failure::QueueReady(queue) => write!(f, "queue {queue} is not as it was set"),
             Failure::NotReset(status) => write!(f, "does not reset: status {status:#x}"),
+            Failure::NoSerial(odd) => write!(f, "asked for its serial number: {odd}"),
         }
     }
 }

@@ -5,6 +5,6 @@ mod exercise;
 mod kernel;
 pub mod system;
 
-pub use device::{FakeDevice, Lie, QueueState};
+pub use device::{FakeDevice, Lie, QueueState, Tells};
 pub use exercise::{Outcome, exercise};
 pub use kernel::{Answered, BASE, FakeKernel, Holder, INIT_WINDOW};

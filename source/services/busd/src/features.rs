@@ -3,12 +3,11 @@
 //! Everything is left out that is not here: payloads of other devices, and of other features, carry
 //! addresses, which no table confines; and tables of packed rings are written by the device.
 
-use nexus_sysdesc::sealed;
-
 use crate::Failure;
 
 const NETWORK: u32 = 1;
-const BLOCK: u32 = 2;
+/// A disk.
+pub(crate) const BLOCK: u32 = 2;
 
 const INDIRECT_DESC: u64 = 1 << 28;
 const EVENT_IDX: u64 = 1 << 29;
@@ -25,17 +24,6 @@ const OF_NETWORK: u64 = 1 << 3 | 1 << 5 | 1 << 16;
 
 /// Without the first the layout is another one; without the second a head is not one table of a shape.
 const REQUIRED: u64 = VERSION_1 | INDIRECT_DESC;
-
-/// Whether a device with this DeviceID may be set up.
-///
-/// # Errors
-/// Its requests carry addresses, or may.
-pub(crate) fn is_listed(device_id: u32) -> Result<(), Failure> {
-    match sealed::class(device_id) {
-        Some(_) => Ok(()),
-        None => Err(Failure::CarriesAddresses(device_id)),
-    }
-}
 
 /// The features to agree with a device of the list that offers these.
 ///

@@ -9,23 +9,11 @@ use crate::Failure;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Tables of descriptors, which nobody maps.
-    Tables,
+    Tables = 0,
     /// What the driver writes.
-    Pool,
+    Pool = 1,
     /// Rings that the device writes.
-    Used,
-}
-
-impl Role {
-    /// As a word.
-    #[must_use]
-    pub const fn code(self) -> u64 {
-        match self {
-            Role::Tables => 0,
-            Role::Pool => 1,
-            Role::Used => 2,
-        }
-    }
+    Used = 2,
 }
 
 /// The kernel, as far as devices are set up by it, and the way back to whoever asked. Errors are those of
@@ -52,6 +40,10 @@ pub trait Kernel {
     fn place(&mut self, tables: Handle, object: Handle, one: &Descriptor) -> Result<(), Error>;
     /// `mmio_write_dma`: the address of a byte of `object`, to the registers at `offset` and behind it.
     fn point(&mut self, window: Handle, offset: u64, object: Handle, at: u64) -> Result<(), Error>;
+    /// Copies bytes to memory of a device. It is mapped for that long, and no longer.
+    fn put(&mut self, memory: Handle, offset: u64, bytes: &[u8]) -> Result<(), Error>;
+    /// Copies bytes out of memory of a device, likewise.
+    fn get(&mut self, memory: Handle, offset: u64, to: &mut [u8]) -> Result<(), Error>;
     /// `dma_quiet`.
     fn quiet(&mut self, window: Handle) -> Result<(), Error>;
 

@@ -31,4 +31,4 @@ pub use failure::Failure;
 pub use kernel::{Kernel, Role};
 pub use live::Live;
 pub use serve::serve;
-pub use slot::POLLS;
+pub use slot::{ASKS, POLLS};

@@ -31,8 +31,7 @@ impl Kernel for Live {
     }
 
     fn read(&mut self, window: Handle, offset: usize) -> Result<u32, Error> {
-        let [value] = peek(window, [offset])?;
-        Ok(value)
+        peek(window, [offset]).map(|[value]| value)
     }
 
     fn write(&mut self, window: Handle, offset: usize, value: u32) -> Result<(), Error> {
@@ -40,7 +39,7 @@ impl Kernel for Live {
     }
 
     fn create(&mut self, window: Handle, pages: u64, role: Role) -> Result<Handle, Error> {
-        sys::dma_create(window, pages, role.code())
+        sys::dma_create(window, pages, role as u64)
     }
 
     fn place(&mut self, tables: Handle, object: Handle, one: &Descriptor) -> Result<(), Error> {
@@ -50,6 +49,14 @@ impl Kernel for Live {
 
     fn point(&mut self, window: Handle, offset: u64, object: Handle, at: u64) -> Result<(), Error> {
         sys::mmio_write_dma(window, offset, object, at)
+    }
+
+    fn put(&mut self, memory: Handle, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        nexus_rt::put(memory, offset, bytes)
+    }
+
+    fn get(&mut self, memory: Handle, offset: u64, to: &mut [u8]) -> Result<(), Error> {
+        nexus_rt::get(memory, offset, to)
     }
 
     fn quiet(&mut self, window: Handle) -> Result<(), Error> {

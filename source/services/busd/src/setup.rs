@@ -2,11 +2,14 @@
 
 use nexus_abi::Handle;
 use nexus_mmio::{Readable, Reg, Writable};
+use nexus_sysdesc::Serial;
+use nexus_sysdesc::ask::{ANSWER, Ask, TOLD, told};
 use nexus_sysdesc::layout::{Layout, QueueLayout, Seal};
+use nexus_sysdesc::sealed::class;
 use nexus_virtio::regs::{
     ACKNOWLEDGE, DEVICE_FEATURES, DEVICE_FEATURES_SEL, DEVICE_ID, DRIVER, DRIVER_FEATURES,
-    DRIVER_FEATURES_SEL, DRIVER_OK, FEATURES_OK, MAGIC, MAGIC_VALUE, MODERN, QUEUE_NUM,
-    QUEUE_NUM_MAX, QUEUE_READY, QUEUE_SEL, STATUS, VERSION,
+    DRIVER_FEATURES_SEL, DRIVER_OK, FEATURES_OK, MAGIC, MAGIC_VALUE, MODERN, QUEUE_NOTIFY,
+    QUEUE_NUM, QUEUE_NUM_MAX, QUEUE_READY, QUEUE_SEL, STATUS, VERSION,
 };
 
 use crate::memory::Made;
@@ -20,16 +23,10 @@ const QUEUE_DEVICE: u64 = 0xa0;
 /// Queues of a device that are looked at: those that are not described must not be used.
 const LOOKED_AT: u32 = 16;
 
-type Result<T = ()> = core::result::Result<T, Failure>;
+pub(crate) type Result<T = ()> = core::result::Result<T, Failure>;
 
-/// A device that is set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Agreed {
-    /// The features.
-    pub(crate) features: u64,
-    /// The digest of what was placed.
-    pub(crate) digest: u64,
-}
+/// What was agreed with a device that is set up: the features, and the digest of what was placed.
+pub(crate) type Agreed = (u64, u64);
 
 /// A window, while busd works on its device.
 pub(crate) struct Setup<'a, K> {
@@ -74,7 +71,8 @@ impl<K: Kernel> Setup<'_, K> {
             (magic, version) => return Err(Failure::NotVirtio(magic, version)),
         }
         match self.read(DEVICE_ID)? {
-            found if found == id => features::is_listed(id),
+            // What is not of the list may be sent addresses.
+            found if found == id => class(id).map(|_| ()).ok_or(Failure::CarriesAddresses(id)),
             found => Err(Failure::AnotherDevice(found)),
         }
     }
@@ -97,7 +95,7 @@ impl<K: Kernel> Setup<'_, K> {
             }
         }
         self.advance(ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK)?;
-        Ok(Agreed { features, digest: seal.finish() })
+        Ok((features, seal.finish()))
     }
 
     /// Says that the device was seen, and agrees on features.
@@ -149,6 +147,28 @@ impl<K: Kernel> Setup<'_, K> {
             1 => Ok(()),
             _ => Err(Failure::QueueReady(number)),
         }
+    }
+
+    /// Asks a disk that was set up for its serial number.
+    pub(crate) fn ask(&mut self, ask: &Ask, memory: Made) -> Result {
+        for (at, bytes) in ask.request() {
+            self.kernel.put(memory.pool, at, &bytes)?;
+        }
+        self.write(QUEUE_NOTIFY, 0)
+    }
+
+    /// Looks whether it has answered, and what.
+    ///
+    /// # Errors
+    /// This is no answer; or there is none when it `must` be there.
+    pub(crate) fn hear(&mut self, ask: &Ask, memory: Made, must: bool) -> Result<Option<Serial>> {
+        let (mut used, mut bytes) = ([0; ANSWER], [0; TOLD]);
+        self.kernel.get(memory.used, ask.used, &mut used)?;
+        if !ask.is_answered(used, must).map_err(Failure::NoSerial)? {
+            return Ok(None);
+        }
+        self.kernel.get(memory.pool, ask.data, &mut bytes)?;
+        told(bytes).map(Some).map_err(Failure::NoSerial)
     }
 
     /// Chooses a queue; true when the device does not use it.

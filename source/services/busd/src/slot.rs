@@ -1,18 +1,24 @@
 //! One device, and where it is in its life.
 
 use alloc::vec::Vec;
+use core::ops::ControlFlow::{self, Break, Continue};
 
 use nexus_abi::{Error, Handle, Message, Rights};
-use nexus_proto::bus::Prepared;
-use nexus_proto::{ServiceError, encode_error, encode_payload, encode_with_caps};
+use nexus_proto::bus::{Prepared, Taken};
+use nexus_proto::{ServiceError, Zero, encode_error, encode_payload, encode_with_caps};
+use nexus_sysdesc::ask::Ask;
 use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::{Device, SERIAL_LEN, Serial};
 
-use crate::memory::{Memory, POOL, USED};
+use crate::features::BLOCK;
+use crate::memory::{Made, Memory, POOL, USED};
 use crate::setup::{Agreed, Setup};
 use crate::{Failure, Kernel};
 
 /// How often a device that was reset is looked at, a millisecond apart, before it has failed.
 pub const POLLS: u32 = 100;
+/// The same for a disk that was asked for its serial number, which may take what other disks take.
+pub const ASKS: u32 = 1000;
 
 /// What busd has of a window while it works on the device: it derives nothing from that.
 const WORKING: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE).union(Rights::PLACE);
@@ -36,6 +42,10 @@ pub(crate) enum State {
 pub(crate) enum Job {
     /// It was given to busd.
     Take,
+    /// It was given to busd, and is to be asked for its serial number if it is a disk.
+    Ask(Layout),
+    /// It was asked: its answer is waited for, and then it is taken.
+    Hear(Ask, Made),
     /// An owner is to have it.
     Prepare(Plan),
     /// Its owner has ended.
@@ -67,6 +77,8 @@ struct Pending<R> {
 pub(crate) type Answer<R> = Option<(R, Message)>;
 
 type Done = Result<Message, Failure>;
+type SetUp = Result<(Made, Agreed), Failure>;
+type Looked = Result<ControlFlow<Message, (Job, u32)>, Failure>;
 
 /// A device.
 pub(crate) struct Slot<R> {
@@ -75,7 +87,9 @@ pub(crate) struct Slot<R> {
     window: Handle,
     len: u64,
     state: State,
-    memory: Memory,
+    pub(crate) memory: Memory,
+    /// What it told when it was asked.
+    serial: Option<Serial>,
     /// The window that busd works by, while it does.
     working: Option<Handle>,
     /// Copies that are about to be passed on.
@@ -86,27 +100,19 @@ pub(crate) struct Slot<R> {
 impl<R> Slot<R> {
     /// A device that was just given to busd, with a window of `len` bytes.
     pub(crate) fn new(number: u16, window: Handle, len: u64) -> Slot<R> {
-        let (state, memory) = (State::Reset, Memory::default());
-        Slot {
-            number,
-            window,
-            len,
-            state,
-            memory,
-            working: None,
-            copies: Vec::new(),
-            pending: None,
-        }
+        let (memory, copies) = (Memory::default(), Vec::new());
+        let (state, serial, working, pending) = (State::Reset, None, None, None);
+        Slot { number, window, len, state, memory, serial, working, copies, pending }
+    }
+
+    /// True for this device of the description: by the serial number that it told, or else by number.
+    pub(crate) fn is(&self, device: &Device) -> bool {
+        device.serial().map_or(self.number == device.id, |serial| self.serial == Some(serial))
     }
 
     /// True while the device is being reset.
     pub(crate) const fn is_waiting(&self) -> bool {
         self.pending.is_some()
-    }
-
-    /// Whether memory that was made before is what these queues need.
-    pub(crate) fn fits(&self, layout: &Layout) -> Result<(), ServiceError> {
-        if self.memory.fits(layout) { Ok(()) } else { Err(ServiceError::BadState) }
     }
 
     /// Whether it is in this state.
@@ -131,25 +137,58 @@ impl<R> Slot<R> {
         self.poll(kernel)
     }
 
-    /// Looks whether the reset is over, if there is one, and goes on when it is.
+    /// Looks at the device, if it is waited for, and goes on when there is no more to wait for.
     pub(crate) fn poll<K: Kernel>(&mut self, kernel: &mut K) -> Answer<R> {
         let Pending { job, polls, reply } = self.pending.take()?;
-        let window = self.working.unwrap_or(Handle::NONE);
-        let message = match (Setup { kernel, window }).reset(polls, POLLS) {
-            Ok(false) => {
-                self.pending = Some(Pending { job, polls: polls.saturating_add(1), reply });
+        let message = match self.look(job, polls, kernel) {
+            Ok(Continue((job, polls))) => {
+                self.pending = Some(Pending { job, polls, reply });
                 return None;
             }
-            Ok(true) => match job {
-                Job::Take => Ok(self.leave(kernel)),
-                Job::Prepare(plan) => self.prepare(&plan, window, kernel),
-                Job::Release => self.release(kernel),
-            },
-            Err(why) => Err(why),
+            Ok(Break(message)) => message,
+            Err(why) => self.fail(why, kernel),
         };
-        let message = message.unwrap_or_else(|why| self.fail(why, kernel));
         self.copies.clear();
         Some((reply, message))
+    }
+
+    /// A look at the device: what is to be done at the next one, or the answer.
+    fn look<K: Kernel>(&mut self, job: Job, polls: u32, kernel: &mut K) -> Looked {
+        let window = self.working.unwrap_or(Handle::NONE);
+        let mut setup = Setup { kernel, window };
+        let again = polls.saturating_add(1);
+        if let Job::Hear(ask, made) = &job {
+            self.serial = setup.hear(ask, *made, again > ASKS)?;
+            let next = if self.serial.is_some() { (Job::Take, 0) } else { (job, again) };
+            return Ok(Continue(next));
+        }
+        if !setup.reset(polls, POLLS)? {
+            return Ok(Continue((job, again)));
+        }
+        Ok(Break(match job {
+            Job::Ask(layout) if setup.identify(BLOCK).is_ok() => {
+                let ask = Ask::of(&layout).ok_or(Error::BadArgument)?;
+                let (made, _) = self.set_up(BLOCK, &layout, &mut setup)?;
+                setup.ask(&ask, made)?;
+                return Ok(Continue((Job::Hear(ask, made), 0)));
+            }
+            Job::Prepare(plan) => self.prepare(&plan, setup)?,
+            Job::Release => self.release(kernel)?,
+            Job::Take | Job::Ask(_) | Job::Hear(..) => {
+                self.leave(kernel);
+                let serial = self.serial.map_or([0; SERIAL_LEN], Into::into);
+                encode_payload(0, &Taken { serial, zero: Zero::ZERO })
+            }
+        }))
+    }
+
+    /// Sets the device up in memory of its own. Once it was asked that is cleared first.
+    fn set_up<K: Kernel>(&mut self, id: u32, layout: &Layout, by: &mut Setup<K>) -> SetUp {
+        if self.serial.is_some() {
+            by.kernel.quiet(self.window)?;
+        }
+        let made = self.memory.make(by, layout)?;
+        Ok((made, by.run(id, layout, made)?))
     }
 
     /// Busd works on it no more.
@@ -159,42 +198,30 @@ impl<R> Slot<R> {
     }
 
     /// Sets the device up and passes it on. Without queues it stays in reset.
-    fn prepare<K: Kernel>(&mut self, plan: &Plan, window: Handle, kernel: &mut K) -> Done {
+    fn prepare<K: Kernel>(&mut self, plan: &Plan, mut by: Setup<K>) -> Done {
         let Plan { nonce, id, layout, .. } = plan;
-        Setup { kernel, window }.identify(*id)?;
-        if layout.queues.is_empty() {
-            self.leave(kernel);
-            let prepared = Prepared { nonce: *nonce, features: 0, digest: layout.digest() };
-            return Ok(encode_with_caps(0, &prepared, [self.owners(plan, kernel)?]));
-        }
-        let made = self.memory.make(kernel, window, layout)?;
-        let Agreed { features, digest } = Setup { kernel, window }.run(*id, layout, made)?;
+        by.identify(*id)?;
+        let queues = !layout.queues.is_empty();
+        let set_up = queues.then(|| self.set_up(*id, layout, &mut by)).transpose()?;
+        let kernel = by.kernel;
         self.leave(kernel);
-        let prepared = Prepared { nonce: *nonce, features, digest };
-        let window = self.owners(plan, kernel)?;
-        let pool = self.copy(made.pool, POOL, 0, kernel)?;
-        let used = self.copy(made.used, USED, 0, kernel)?;
-        Ok(encode_with_caps(0, &prepared, [window, pool, used]))
-    }
-
-    /// The window that the owner is to have.
-    fn owners<K: Kernel>(&mut self, plan: &Plan, kernel: &mut K) -> Result<Handle, Failure> {
-        let window = self.copy(self.window, plan.rights | PASSED, self.len, kernel)?;
+        let mut copy = |cap, rights, len| -> Result<Handle, Failure> {
+            let copy = kernel.derive(cap, rights, len)?;
+            self.copies.push(copy);
+            Ok(copy)
+        };
+        let window = copy(self.window, plan.rights | PASSED, self.len)?;
+        let prepared = |(features, digest)| Prepared { nonce: *nonce, features, digest };
+        let message = match set_up {
+            None => encode_with_caps(0, &prepared((0, layout.digest())), [window]),
+            Some((Made { pool, used, .. }, agreed)) => {
+                let (pool, used) = (copy(pool, POOL, 0)?, copy(used, USED, 0)?);
+                encode_with_caps(0, &prepared(agreed), [window, pool, used])
+            }
+        };
         kernel.limit(window, plan.registers)?;
         self.state = State::Prepared;
-        Ok(window)
-    }
-
-    fn copy<K: Kernel>(
-        &mut self,
-        cap: Handle,
-        rights: Rights,
-        len: u64,
-        kernel: &mut K,
-    ) -> Result<Handle, Failure> {
-        let copy = kernel.derive(cap, rights, len)?;
-        self.copies.push(copy);
-        Ok(copy)
+        Ok(message)
     }
 
     /// Clears the memory of a device that is in reset and that nobody has.

@@ -4,6 +4,7 @@ mod deaths;
 mod lives;
 mod refusals;
 mod resets;
+mod serials;
 mod setups;
 
 use alloc::vec::Vec;
@@ -88,7 +89,9 @@ impl Bench {
     }
 
     fn take_window(&mut self, device: u16, window: Handle) -> Result<(), ServiceError> {
-        plain::<Take>(&self.ask(INIT, &take(device, window)))
+        let serial = taken(&self.ask(INIT, &take(device, window)))?;
+        assert_eq!(serial, [0; 20], "it was not asked");
+        Ok(())
     }
 
     fn prepare(&mut self, service: u32, device: u16) -> Result<Got, ServiceError> {
@@ -142,6 +145,14 @@ impl Bench {
         assert_eq!(self.kernel.descriptors(device.into()), []);
         assert!(self.device(device).queues.iter().all(|queue| !queue.ready));
     }
+}
+
+/// The answer about a device that was given: its serial number, if it was asked.
+fn taken(message: &Message) -> Result<[u8; 20], ServiceError> {
+    Take::decode_reply(message).map(|taken| taken.serial).map_err(|error| match error {
+        ReplyError::Service(error) => error,
+        ReplyError::Malformed(what) => panic!("{what:?}"),
+    })
 }
 
 fn plain<O: Operation<Reply = ()>>(message: &Message) -> Result<(), ServiceError> {

@@ -117,7 +117,8 @@ fn is_denial(entry: &Entry) -> bool {
         | Event::Exit
         | Event::Drop
         | Event::Prepared
-        | Event::Share => false,
+        | Event::Share
+        | Event::Unshare => false,
     }
 }
 

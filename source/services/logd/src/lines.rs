@@ -232,6 +232,7 @@ mod tests {
         assert_eq!((a.lines, a.dropped), (10_064, 99_936));
         assert_eq!(a.displaced, a.lines - SHARE as u64);
         assert_eq!(log.lines.stats_of(8).unwrap().dropped, 0);
+        assert_eq!(log.lines.stats(), LineStats { lines: a.lines + 1, ..a }, "of both");
         assert_eq!(log.say(B, b"still heard", now), Written::Line);
     }
 

@@ -28,7 +28,8 @@ impl Writer {
             | Event::Exit
             | Event::Drop
             | Event::Prepared
-            | Event::Share => Writer::Init,
+            | Event::Share
+            | Event::Unshare => Writer::Init,
         }
     }
 }
@@ -41,7 +42,7 @@ pub(crate) fn is_sound(entry: &Entry) -> bool {
         Event::Decision => entry.outcome != Outcome::None,
         Event::Grant | Event::Prepared | Event::Share => entry.outcome == Outcome::Allow,
         Event::Refusal => entry.outcome == Outcome::Deny,
-        Event::Boot | Event::Clock | Event::Revoke | Event::Exit | Event::Drop => {
+        Event::Boot | Event::Clock | Event::Revoke | Event::Exit | Event::Drop | Event::Unshare => {
             entry.outcome == Outcome::None
         }
     };

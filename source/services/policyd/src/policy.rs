@@ -68,6 +68,12 @@ impl Policy {
         self.description.line_of(service, permission)
     }
 
+    /// The number of the line that lets the one share memory with the other, its driver.
+    #[must_use]
+    pub fn line_of_ring(&self, service: u32, driver: u32) -> Option<u16> {
+        self.description.line_of_ring(service, driver)
+    }
+
     /// True when there is such a service.
     #[must_use]
     pub fn has_service(&self, service: u32) -> bool {

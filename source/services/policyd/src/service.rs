@@ -3,8 +3,8 @@
 use nexus_abi::{Message, Rights, Sender};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{
-    Decide, Decision, EpochInfo, Explain, ExplainPermit, Explanation, NO_RULE, PermitLine, Reason,
-    Request, Verdict,
+    Decide, Decision, EpochInfo, Explain, ExplainPermit, ExplainRing, Explanation, NO_RULE,
+    PermitLine, Reason, Request, Verdict,
 };
 use nexus_proto::{Operation, Registers, ServiceError, Text, Zero};
 use nexus_sysdesc::{Description, Permission};
@@ -45,6 +45,7 @@ impl Policyd {
             Request::Decide(ask) => ask.answer(self.decide(sender, ask, recorder)),
             Request::Explain(ask) => ask.answer(self.explain(sender, ask)),
             Request::ExplainPermit(ask) => ask.answer(self.explain_permit(sender, ask)),
+            Request::ExplainRing(ask) => ask.answer(self.explain_ring(sender, ask)),
             Request::RuleText(ask) => {
                 ask.answer(self.line_text(sender, ask.rule, ask.offset, |(id, _)| id))
             }
@@ -156,6 +157,16 @@ impl Policyd {
             return Err(ServiceError::NoSuchService);
         }
         let line = self.policy.line_of(ask.service, permission).unwrap_or(NO_RULE);
+        Ok(PermitLine { epoch: self.policy.epoch(), line, zero: Zero::ZERO })
+    }
+
+    fn explain_ring(&self, sender: Sender, ask: &ExplainRing) -> Answer<ExplainRing> {
+        self.require_view(sender)?;
+        let ExplainRing { service, driver } = *ask;
+        if ![service, driver].iter().all(|id| self.policy.has_service(*id)) {
+            return Err(ServiceError::NoSuchService);
+        }
+        let line = self.policy.line_of_ring(service, driver).unwrap_or(NO_RULE);
         Ok(PermitLine { epoch: self.policy.epoch(), line, zero: Zero::ZERO })
     }
 

@@ -48,9 +48,10 @@ fn nothing_is_given_before_the_startup_tests_have_passed() {
     for (n, byte) in good(START).into_iter().enumerate() {
         assert_eq!(generator.wants(BOOT), START - n);
         assert_eq!(ask(&mut generator, BOOT), Err(Refused::Starting), "after {n} bytes");
+        assert!(!generator.is_seeded());
         generator.feed(BOOT, &[byte]);
     }
-    assert!(ask(&mut generator, BOOT).is_ok());
+    assert!(ask(&mut generator, BOOT).is_ok() && generator.is_seeded());
     assert_eq!(generator.wants(BOOT), 0);
 }
 
@@ -80,6 +81,7 @@ fn the_first_failed_test_is_the_end() {
         generator.feed(BOOT, &good(2 * START));
         assert_eq!(ask(&mut generator, BOOT), failed, "and {} after", 2 * START);
         assert_eq!(generator.failure(), Some(Failure::Repetition));
+        assert!(!generator.is_seeded());
         assert_eq!(generator.wants(BOOT), 0);
     }
 }

@@ -2,13 +2,13 @@
 
 use alloc::collections::VecDeque;
 
-use nexus_mmio::{Outside, Shared, SharedMut};
+use nexus_mmio::{Exact, Outside, Shared, SharedMut};
 use nexus_proto::disk::{Flush, Read, Write, Written};
 use nexus_proto::{Operation, ServiceError, Text};
 use nexus_rt::abi::Message;
+use nexus_virtio::block::{Op, SECTOR};
 
-use crate::disk::{Disk, Done, Failure, Op, Refused, Request};
-use crate::shape::SECTOR;
+use crate::disk::{Disk, Done, Failure, Refused, Request};
 use crate::tag::Tag;
 
 /// Most that wait.
@@ -118,7 +118,7 @@ impl<W> Calls<W> {
     }
 
     /// Asks the device for the first call, if it was not asked. An answer when the disk refuses.
-    pub(crate) fn give<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize>(
+    pub(crate) fn give<A: SharedMut, U: Shared, P: Exact, const HEADS: usize>(
         &mut self,
         disk: &mut Disk<A, U, P, HEADS>,
     ) -> Option<Answer<W>> {
@@ -129,8 +129,8 @@ impl<W> Calls<W> {
             Stage::Asked | Stage::Writes => return None,
         };
         let sector = &self.sector;
-        let given = disk.submit(call.ask.request(call.stage), |memory: &mut P, place, len| {
-            memory.copy_in(place, sector.get(..len).ok_or(Outside)?)
+        let given = disk.submit(call.ask.request(call.stage), |memory: &mut P, len| {
+            memory.copy_in(0, sector.get(..len).ok_or(Outside)?)
         });
         match given {
             Ok(_) => {
@@ -143,10 +143,10 @@ impl<W> Calls<W> {
     }
 
     /// What the device has read for the first call.
-    pub(crate) fn take(&mut self, memory: &impl Shared, place: usize, len: usize) {
+    pub(crate) fn take(&mut self, memory: &impl Shared, len: usize) {
         if let Some(sector) = self.sector.get_mut(..len) {
             // A place that is not in the memory is none that the disk tells.
-            let _ = memory.copy_out(place, sector);
+            let _ = memory.copy_out(0, sector);
         }
     }
 

@@ -1,8 +1,7 @@
 //! What was done.
 
 use nexus_proto::disk::{DiskStats, SECTOR};
-
-use crate::shape::Use;
+use nexus_virtio::block::Use;
 
 /// Counts since the driver began. All go round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,16 +1,16 @@
 //! Heads, and what they can be used for.
 
 use std::vec;
+use std::vec::Vec;
 
 use nexus_mmio::SharedMut;
 use nexus_sysdesc::{Queue, Shape};
 use nexus_virtio::Notices;
+use nexus_virtio::block::{Config, NoUse, Op, Use};
 use nexus_virtio::fake::{Layout, Order};
 
-use crate::config::Config;
-use crate::disk::{Disk, Done, Failure, NoUse, Op, Refused, Request};
+use crate::disk::{Disk, Done, Failure, Refused, Request};
 use crate::fake::{CONFIG, Parts, SECTORS, parts};
-use crate::shape::Use;
 
 fn request(op: Op, sector: u64, sectors: u32) -> Request {
     Request { op, sector, sectors, tag: sector }
@@ -46,20 +46,27 @@ fn a_disk_has_heads_for_its_sectors() {
     assert_eq!(made::<1>(CONFIG, &[write]), Err(NoUse::NoSector(Use::Read)));
     assert_eq!(made::<2>(CONFIG, &[(&[16], &[4096, 1]), write]), Err(NoUse::NoSector(Use::Read)));
     assert_eq!(made::<3>(CONFIG, &[read, (&[17], &[1]), write]), Err(NoUse::Head(1)));
+    let lens: Vec<[u32; 2]> = (1..=17).map(|sectors| [512 * sectors, 1]).collect();
+    let many: Vec<Pieces<'_>> = lens.iter().map(|len| (&[16][..], &len[..])).collect();
+    let reads = Config { writes: false, ..CONFIG };
+    assert_eq!(made::<16>(reads, &many[..16]), Ok(()));
+    assert_eq!(made::<17>(reads, &many), Err(NoUse::Shapes));
     assert!(std::format!("{}", NoUse::NoSector(Use::Write)).contains("Write a sector of 512"));
 }
 
 #[test]
 fn the_longest_head_that_fits_and_is_free_is_taken() {
     let Parts { mut disk, .. } = plain();
-    let mut taken = |sectors| disk.submit(request(Op::Read, 0, sectors), |_, _, _| Ok(()));
+    let mut taken = |sectors| disk.submit(request(Op::Read, 0, sectors), |_, _| Ok(()));
     assert_eq!(taken(40), Ok(16));
     assert_eq!(taken(40), Ok(8));
     assert_eq!(taken(8), Ok(8));
     assert_eq!(taken(7), Ok(1));
     assert_eq!(taken(9), Ok(8));
-    assert_eq!(taken(9), Ok(1));
+    // Not in pieces of a sector while heads of eight are only in use.
     assert_eq!(taken(9), Err(Refused::Later));
+    assert_eq!(taken(7), Ok(1));
+    assert_eq!(taken(7), Err(Refused::Later));
     assert_eq!(taken(0), Err(Refused::OutOfRange));
 }
 
@@ -67,7 +74,7 @@ fn the_longest_head_that_fits_and_is_free_is_taken() {
 fn heads_longer_than_the_device_takes_are_not_used() {
     let config = Config { most: 4096, ..CONFIG };
     let Parts { mut disk, .. } = parts(config, Notices::Flags, Order::Oldest);
-    assert_eq!(disk.submit(request(Op::Read, 0, 40), |_, _, _| Ok(())), Ok(8));
+    assert_eq!(disk.submit(request(Op::Read, 0, 40), |_, _| Ok(())), Ok(8));
 }
 
 #[test]
@@ -76,7 +83,7 @@ fn a_request_whose_data_cannot_be_had_is_not_made() {
     let doorbell = &mut device.doorbell();
     for _ in 0..10 {
         let write = request(Op::Write, 3, 1);
-        let refused = disk.submit(write, |_, _, _| Err(nexus_mmio::Outside));
+        let refused = disk.submit(write, |_, _| Err(nexus_mmio::Outside));
         assert_eq!(refused, Err(Refused::NoData));
     }
     disk.ring(doorbell).unwrap();
@@ -88,20 +95,20 @@ fn a_request_whose_data_cannot_be_had_is_not_made() {
 fn a_request_is_as_the_specification_has_it() {
     let Parts { mut disk, mut device, memory, platter } = plain();
     for (op, code) in [(Op::Flush, 4), (Op::Serial, 8), (Op::Discard, 11), (Op::Zeroes, 13)] {
-        disk.submit(request(op, 5, 1), |_, _, _| Ok(())).unwrap();
+        disk.submit(request(op, 5, 1), |_, _| Ok(())).unwrap();
         disk.ring(&mut device.doorbell()).unwrap();
         device.run();
         memory.settle();
-        let done = disk.complete(|_, _, _, _| ()).unwrap();
+        let done = disk.complete(|_, _, _| ()).unwrap();
         assert_eq!(done, Some(Done { tag: 5, op, sectors: 0, result: Ok(()) }));
         assert_eq!(platter.asked().last(), Some(&(code, 0)));
     }
-    let fill = |memory: &mut _, place, len| SharedMut::copy_in(memory, place, &vec![9; len]);
+    let fill = |memory: &mut _, len| SharedMut::copy_in(memory, 0, &vec![9; len]);
     disk.submit(request(Op::Write, SECTORS - 1, 1), fill).unwrap();
     disk.ring(&mut device.doorbell()).unwrap();
     device.run();
     memory.settle();
-    let done = disk.complete(|_, _, _, _| panic!("nothing was read")).unwrap().unwrap();
+    let done = disk.complete(|_, _, _| panic!("nothing was read")).unwrap().unwrap();
     assert_eq!((done.op, done.sectors, done.result), (Op::Write, 1, Ok(())));
     assert_eq!(platter.asked().last(), Some(&(1, SECTORS - 1)));
     assert!(platter.bytes().ends_with(&[9; 512]));
@@ -111,10 +118,10 @@ fn a_request_is_as_the_specification_has_it() {
 fn what_was_not_read_is_not_taken() {
     let Parts { mut disk, mut device, memory, platter } = plain();
     platter.answer_with(Some(1));
-    disk.submit(request(Op::Read, 3, 8), |_, _, _| Ok(())).unwrap();
+    disk.submit(request(Op::Read, 3, 8), |_, _| Ok(())).unwrap();
     disk.ring(&mut device.doorbell()).unwrap();
     device.run();
     memory.settle();
-    let done = disk.complete(|_, _, _, _| panic!("it failed")).unwrap().unwrap();
+    let done = disk.complete(|_, _, _| panic!("it failed")).unwrap().unwrap();
     assert_eq!((done.result, disk.stats().errors), (Err(Failure::Device), 1));
 }

@@ -2,16 +2,16 @@
 
 use alloc::vec::Vec;
 
-use nexus_mmio::{Shared, SharedMut};
+use nexus_mmio::{Exact, Shared, SharedMut};
 use nexus_proto::Name;
 use nexus_proto::disk::{DiskInfo, DiskStats, can};
 use nexus_ring::Driver;
+use nexus_virtio::block::{Op, SERIAL};
 use nexus_virtio::{Doorbell, Misbehaved};
 
 use crate::calls::{Answer, Ask, Calls};
-use crate::disk::{Disk, Op, Request};
+use crate::disk::{Disk, Request};
 use crate::requests::{ENTRIES, Requests};
-use crate::shape::SERIAL;
 use crate::tag::Tag;
 
 /// Looks at everything in one turn, so that none who asks without end keeps the others waiting.
@@ -28,7 +28,7 @@ pub enum Next {
 
 /// The disk, and those who ask. `W` is who waits for the answer to a message, `R` the memory of the ring.
 #[derive(Debug)]
-pub struct Engine<A, U, P, R, W, const HEADS: usize> {
+pub struct Engine<A, U, P: Exact, R, W, const HEADS: usize> {
     disk: Disk<A, U, P, HEADS>,
     ring: Option<Requests<R>>,
     calls: Calls<W>,
@@ -49,14 +49,14 @@ pub struct Trouble {
     pub consumer: Option<nexus_ring::Misbehaved>,
 }
 
-impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
+impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, W, const HEADS: usize>
     Engine<A, U, P, R, W, HEADS>
 {
     /// Nobody has asked yet. The device is asked for its serial number in the first turn.
     pub fn new(mut disk: Disk<A, U, P, HEADS>, ring: Option<Driver<R, ENTRIES>>) -> Self {
         let request = Request { op: Op::Serial, sector: 0, sectors: 1, tag: Tag::Serial.code() };
         // Without a head for it there is none to tell.
-        let _ = disk.submit(request, |_, _, _| Ok(()));
+        let _ = disk.submit(request, |_, _| Ok(()));
         let (ring, calls) = (ring.map(Requests::new), Calls::default());
         let (answers, serial) = (Vec::new(), Name::default());
         let (alive, trouble) = (false, Trouble::default());
@@ -125,14 +125,16 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
     }
 
     /// Takes what the device has completed, gives it what is asked, and tells both sides. `notify` tells the
-    /// consumer at the ring.
+    /// consumer at the ring. What `spin` gives says for how long the one request that the device has, if it is
+    /// the only one, is looked for before an interrupt is asked for: it is asked after each look.
     ///
     /// # Errors
     /// Of the doorbell: it is rung in the next turn.
-    pub fn turn<D: Doorbell>(
+    pub fn turn<D: Doorbell, G: FnMut() -> bool>(
         &mut self,
         doorbell: &mut D,
         mut notify: impl FnMut(),
+        spin: impl Fn() -> G,
     ) -> Result<Next, D::Error> {
         for _ in 0..ROUNDS {
             self.completed();
@@ -142,7 +144,7 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
                 ring.ring(&mut notify);
             }
             told?;
-            if self.may_wait() {
+            if self.may_wait(spin()) {
                 return Ok(Next::Wait);
             }
         }
@@ -162,13 +164,12 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
     /// Takes one completion; false when there is none.
     fn complete(&mut self) -> Result<bool, Misbehaved> {
         let Engine { disk, ring, calls, serial, .. } = self;
-        let done =
-            disk.complete(|done, memory, place, len| match (Tag::from_code(done.tag), ring) {
-                (Tag::Call, _) => calls.take(memory, place, len),
-                (Tag::Serial, _) => *serial = serial_number(memory, place),
-                (tag, Some(ring)) => ring.take(tag, memory, place, len),
-                (Tag::Ring { .. }, None) => {}
-            })?;
+        let done = disk.complete(|done, memory, len| match (Tag::from_code(done.tag), ring) {
+            (Tag::Call, _) => calls.take(memory, len),
+            (Tag::Serial, _) => *serial = serial_number(memory),
+            (tag, Some(ring)) => ring.take(tag, memory, len),
+            (Tag::Ring { .. }, None) => {}
+        })?;
         let Some(done) = done else { return Ok(false) };
         self.alive |= done.result.is_ok();
         match Tag::from_code(done.tag) {
@@ -196,17 +197,16 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
     }
 
     /// True when there is nothing to do now, and each side will tell when there is.
-    fn may_wait(&mut self) -> bool {
-        let device = match self.disk.may_wait() {
+    fn may_wait(&mut self, goes_on: impl FnMut() -> bool) -> bool {
+        let device = match self.disk.may_wait(goes_on) {
             Ok(waits) => waits,
             Err(what) => {
                 self.fail(what);
                 true
             }
         };
-        // Both are asked.
-        let consumer = self.ring.as_mut().is_none_or(Requests::may_wait);
-        device && consumer
+        // Where one has something, nobody waits, and the other need not tell.
+        device && self.ring.as_mut().is_none_or(Requests::may_wait)
     }
 
     /// The device is of no use: everybody is told.
@@ -223,9 +223,9 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, W, const HEADS: usize>
 }
 
 /// The serial number in the memory of the device: printable characters up to the first that is none.
-fn serial_number(memory: &impl Shared, place: usize) -> Name<24> {
+fn serial_number(memory: &impl Shared) -> Name<24> {
     let mut bytes = [0; SERIAL as usize];
-    if memory.copy_out(place, &mut bytes).is_err() {
+    if memory.copy_out(0, &mut bytes).is_err() {
         return Name::default();
     }
     let used = bytes.iter().position(|byte| !byte.is_ascii_graphic()).unwrap_or(bytes.len());

@@ -7,12 +7,12 @@ use std::vec::Vec;
 use nexus_proto::disk::{Flush, Read, Write, can, ring};
 use nexus_proto::{Operation, ReplyError, ServiceError, Text, Zero};
 use nexus_ring::{DONE, REFUSED};
+use nexus_virtio::block::Config;
 use nexus_virtio::fake::Order;
-use nexus_virtio::{Misbehaved, Notices};
+use nexus_virtio::{Doorbell, Misbehaved, Notices};
 use proptest::prelude::*;
 
 use crate::calls::{Ask, MOST};
-use crate::config::Config;
 use crate::engine::{Next, Trouble};
 use crate::fake::{Bench, CONFIG, DATA, SECTORS, bench, exercise, layout};
 
@@ -380,10 +380,86 @@ fn a_doorbell_that_is_refused_is_rung_in_the_next_turn() {
     let mut bench = plain();
     bench.submit(ring::READ, 1, 0..512);
     bench.doorbell.refuse(true);
-    assert!(bench.engine.turn(&mut bench.doorbell.clone(), || ()).is_err());
+    assert!(bench.engine.turn(&mut bench.doorbell.clone(), || (), || || false).is_err());
     bench.doorbell.refuse(false);
     bench.settle();
     assert_eq!(bench.completions().len(), 1);
+}
+
+/// The device has one request, and nobody waits for an interrupt.
+fn with_one() -> (Bench, u16) {
+    let mut bench = plain();
+    bench.doorbell.acknowledge(1).unwrap();
+    let id = bench.submit(ring::READ, 1, 0..512);
+    (bench, id)
+}
+
+/// What the device and time do in a spin.
+fn act(bench: &mut Bench) -> impl FnMut() + use<> {
+    let (mut device, memory) = (bench.device.take().unwrap(), bench.memory.clone());
+    move || {
+        device.run();
+        memory.settle();
+    }
+}
+
+// attack 90 U: the device is done with its one request while it is looked for; nobody is interrupted; broken: spin-asks
+#[test]
+fn one_request_is_looked_for_and_interrupts_nobody() {
+    let (mut bench, id) = with_one();
+    let mut device = act(&mut bench);
+    let mut looks = 0;
+    let next = bench.turn_while(|| {
+        looks += 1;
+        if looks == 2 {
+            device();
+        }
+        true
+    });
+    assert_eq!((next, looks), (Next::Wait, 2));
+    assert_eq!(bench.completions(), [(id, DONE, 512)]);
+    assert_eq!((bench.doorbell.status(), bench.engine.busy()), (0, false));
+    // Nor is it asked for an interrupt when it has nothing to do: the next is found without one, too.
+    let id = bench.submit(ring::READ, 2, 0..512);
+    bench.turn_while(|| {
+        device();
+        true
+    });
+    assert_eq!((bench.completions(), bench.doorbell.status()), (vec![(id, DONE, 512)], 0));
+}
+
+// attack 90 U: the device is done at the last moment of the look for its one request, or later; nothing is lost, an interrupt comes; broken: spin-waits
+#[test]
+fn one_request_that_is_not_found_in_time_is_not_lost() {
+    let (mut bench, id) = with_one();
+    let mut device = act(&mut bench);
+    let mut looks = 0;
+    let next = bench.turn_while(|| {
+        device();
+        looks += 1;
+        false
+    });
+    assert_eq!((next, looks, bench.completions()), (Next::Wait, 1, vec![(id, DONE, 512)]));
+    let id = bench.submit(ring::READ, 2, 0..512);
+    assert_eq!(bench.turn(), Next::Wait);
+    assert_eq!((bench.doorbell.status(), bench.engine.busy()), (0, true));
+    device();
+    assert_eq!(bench.doorbell.status(), 1, "nobody wakes the driver");
+    bench.turn();
+    assert_eq!(bench.completions(), [(id, DONE, 512)]);
+}
+
+// attack 90 U: the device has two requests, and does none; it is not looked for them; broken: spin-more
+#[test]
+fn two_requests_are_waited_for() {
+    let (mut bench, _) = with_one();
+    bench.submit(ring::READ, 2, 512..1024);
+    assert_eq!(bench.turn_while(|| panic!("two are in flight")), Next::Wait);
+    let mut device = act(&mut bench);
+    device();
+    assert_eq!(bench.doorbell.status(), 1, "nobody wakes the driver");
+    bench.turn_while(|| panic!("none is in flight"));
+    assert_eq!(bench.completions().len(), 2);
 }
 
 #[test]

@@ -10,15 +10,14 @@ use nexus_mmio::fake::{FakeMemory, FakePeer, FakeShared};
 use nexus_mmio::{ReadOnly, ReadWrite};
 use nexus_ring::{Consumer, Driver, Submission, memory_len};
 use nexus_sysdesc::{Queue, Shape as Heads};
+use nexus_virtio::block::{Config, Op, RANGE, SECTOR, SERIAL, Shape, Use};
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Layout, Order};
 use nexus_virtio::{Misbehaved, Notices};
 
 use crate::calls::Answer;
-use crate::config::Config;
-use crate::disk::{Disk, Op};
+use crate::disk::Disk;
 use crate::engine::{Engine, Next, Trouble};
 use crate::requests::{ENTRIES, OPS};
-use crate::shape::{RANGE, SECTOR, SERIAL, Shape, Use};
 
 mod exercise;
 
@@ -251,8 +250,18 @@ impl Bench {
     /// # Panics
     /// Somebody does.
     pub fn turn(&mut self) -> Next {
-        let told = &mut self.told;
-        self.engine.turn(&mut self.doorbell, || *told += 1).expect("a doorbell")
+        self.turn_while(|| false)
+    }
+
+    /// The same, in which the one request of the device is looked for while `goes_on` says so.
+    ///
+    /// # Panics
+    /// As [`turn`](Self::turn).
+    pub fn turn_while(&mut self, goes_on: impl FnMut() -> bool) -> Next {
+        let Bench { engine, doorbell, told, .. } = self;
+        let goes_on = RefCell::new(goes_on);
+        let spin = || || (goes_on.borrow_mut())();
+        engine.turn(doorbell, || *told += 1, spin).expect("a doorbell")
     }
 
     /// Device and driver have their turns until both have nothing to do.

@@ -6,7 +6,7 @@
 //! ring -----> requests -+     data: from ring to pool and back, once
 //! ```
 //!
-//! What a head can be used for is in the description of the system ([`shape`]); longer requests are done in
+//! What a head can be used for is in the description of the system ([`Shape`](nexus_virtio::block::Shape)); longer requests are done in
 //! parts ([`requests`]). The device is not trusted with what it says: a length is cut, a status that was not
 //! written is a failure, and a device that misbehaves ends all requests with an error ([`engine`]).
 #![cfg_attr(not(test), no_std)]
@@ -15,9 +15,6 @@
 extern crate alloc;
 
 pub mod calls;
-pub mod config;
-#[cfg(test)]
-mod config_tests;
 mod count;
 pub mod disk;
 #[cfg(test)]
@@ -31,6 +28,5 @@ pub mod requests;
 pub mod server;
 #[cfg(test)]
 mod server_tests;
-pub mod shape;
 pub mod start;
 mod tag;

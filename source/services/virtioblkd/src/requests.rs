@@ -3,12 +3,12 @@
 use alloc::collections::VecDeque;
 use core::convert::Infallible;
 
-use nexus_mmio::{Shared, SharedMut};
+use nexus_mmio::{Exact, Shared, SharedMut};
 use nexus_proto::disk::ring as wire;
 use nexus_ring::{DONE, Driver, Misbehaved, Ops, Request as Asked, Submission};
+use nexus_virtio::block::{Op, SECTOR};
 
-use crate::disk::{Disk, Done, Failure, Op, Refused, Request};
-use crate::shape::SECTOR;
+use crate::disk::{Disk, Done, Failure, Refused, Request};
 use crate::tag::Tag;
 
 /// Entries of the ring: most requests that are in flight.
@@ -60,7 +60,7 @@ impl<R: SharedMut> Requests<R> {
     ///
     /// # Errors
     /// What the consumer did. Nothing is asked any more until the next attachment.
-    pub(crate) fn give<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize>(
+    pub(crate) fn give<A: SharedMut, U: Shared, P: Exact, const HEADS: usize>(
         &mut self,
         disk: &mut Disk<A, U, P, HEADS>,
     ) -> Result<(), Misbehaved> {
@@ -76,7 +76,7 @@ impl<R: SharedMut> Requests<R> {
         Ok(())
     }
 
-    fn begin<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize>(
+    fn begin<A: SharedMut, U: Shared, P: Exact, const HEADS: usize>(
         &mut self,
         asked: Asked,
         disk: &mut Disk<A, U, P, HEADS>,
@@ -100,7 +100,7 @@ impl<R: SharedMut> Requests<R> {
     }
 
     /// Asks the device for what is left of a request, as far as it has heads.
-    fn advance<A: SharedMut, U: Shared, P: SharedMut, const HEADS: usize>(
+    fn advance<A: SharedMut, U: Shared, P: Exact, const HEADS: usize>(
         &mut self,
         id: u16,
         disk: &mut Disk<A, U, P, HEADS>,
@@ -118,13 +118,13 @@ impl<R: SharedMut> Requests<R> {
     }
 
     /// What the device has read for a part of a request.
-    pub(crate) fn take(&mut self, tag: Tag, memory: &impl Shared, place: usize, len: usize) {
+    pub(crate) fn take(&mut self, tag: Tag, memory: &impl Shared, len: usize) {
         let Tag::Ring { id, attachment, at } = tag else { return };
         let Some(Some(job)) = self.jobs.get(usize::from(id)) else { return };
         if attachment == self.attachment {
             let at = at as usize * SECTOR as usize;
             // Over: nobody waits for it.
-            let _ = self.ring.copy_from(&job.asked, at, memory, place, len);
+            let _ = self.ring.copy_from(&job.asked, at, memory, 0, len);
         }
     }
 
@@ -189,15 +189,14 @@ impl Job {
     where
         A: SharedMut,
         U: Shared,
-        P: SharedMut,
+        P: Exact,
         R: SharedMut,
     {
         let (asked, at) = (&self.asked, self.given as usize * SECTOR as usize);
         let (op, sector, sectors) = (self.op, self.sector, self.left);
         let request = Request { op, sector, sectors, tag: tag.code() };
-        let taken = disk.submit(request, |memory: &mut P, place, len| {
-            ring.copy_to(asked, at, memory, place, len)
-        })?;
+        let taken =
+            disk.submit(request, |memory: &mut P, len| ring.copy_to(asked, at, memory, 0, len))?;
         self.sector = self.sector.saturating_add(taken.into());
         self.left = self.left.saturating_sub(taken);
         self.given = self.given.saturating_add(taken);

@@ -2,21 +2,24 @@
 
 use alloc::vec::Vec;
 
-use nexus_mmio::{Bus, Registers, Shared, SharedMut};
+use nexus_mmio::{Bus, Exact, Registers, Shared, SharedMut};
 use nexus_proto::disk::{Disk as Protocol, Request};
 use nexus_proto::{ServiceError, encode_error};
 use nexus_rt::abi::Sender;
-use nexus_rt::{Answer, Deadline, ReplyTo, Service, Tell, error, warn};
+use nexus_rt::{Answer, Deadline, ReplyTo, Service, Tell, error, ticks, ticks_of_ns, warn};
 use nexus_virtio::acknowledge;
+use nexus_virtio::block::{Config, LEN};
 
 use crate::calls::Ask;
-use crate::config::{Config, LEN};
 use crate::engine::{Engine, Next};
 
 /// Milliseconds after which the device is looked at that has something to do and does not interrupt.
 const LOOK_MS: u64 = 100;
 /// The same without an interrupt line: the only way.
 const LOOK_OFTEN_MS: u64 = 1;
+/// Nanoseconds for which the completion is looked for of the one request that the device has, before it is
+/// asked for an interrupt.
+const SPIN_NS: u64 = 50_000;
 /// What a test run must see once the device has done what it was asked.
 const PROOF: &str = "disk-answers";
 
@@ -37,20 +40,23 @@ impl Consumer {
 }
 
 /// The service. The registers are those of `B`.
-pub struct Server<A, U, P, R, B, const HEADS: usize> {
+pub struct Server<A, U, P: Exact, R, B, const HEADS: usize> {
     engine: Engine<A, U, P, R, ReplyTo, HEADS>,
     regs: Registers<B, LEN>,
     /// Ids of the services that may read and write.
     permitted: Vec<u32>,
     /// The consumer at the ring, where there is one.
     consumer: Option<Consumer>,
-    look_ms: u64,
+    /// Ticks after which the device is looked at.
+    look: u64,
+    /// Ticks of [`SPIN_NS`].
+    spin: u64,
     next: Deadline,
     /// It was told that the device does what it is asked.
     told: bool,
 }
 
-impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: usize>
+impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize>
     Server<A, U, P, R, B, HEADS>
 {
     /// Serves the disk behind `regs` to services with the ids in `permitted`, and to `consumer` at the ring
@@ -64,8 +70,9 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: u
     ) -> Self {
         // The first turn is at once.
         let next = Deadline::at(0);
-        let look_ms = if line { LOOK_MS } else { LOOK_OFTEN_MS };
-        Server { engine, regs, permitted, consumer, look_ms, next, told: false }
+        let look = ticks_of_ns(if line { LOOK_MS } else { LOOK_OFTEN_MS } * 1_000_000);
+        let spin = ticks_of_ns(SPIN_NS);
+        Server { engine, regs, permitted, consumer, look, spin, next, told: false }
     }
 
     fn turn(&mut self) {
@@ -74,8 +81,16 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: u
         let tell = || {
             let _ = consumer.map(|consumer| consumer.tell.tell());
         };
+        let most = self.spin;
+        let spin = || {
+            let mut until = None;
+            move || {
+                let now = ticks();
+                now < *until.get_or_insert(now.saturating_add(most))
+            }
+        };
         // A store that is refused ends the process.
-        let Ok(next) = self.engine.turn(&mut self.regs, tell);
+        let Ok(next) = self.engine.turn(&mut self.regs, tell, spin);
         for (reply, message) in self.engine.answers() {
             // Nobody to tell when the caller is gone.
             let _ = reply.send(&message);
@@ -88,7 +103,7 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: u
         }
         self.next = match next {
             Next::Again => Deadline::at(0),
-            Next::Wait if self.engine.busy() => Deadline::after_ms(self.look_ms),
+            Next::Wait if self.engine.busy() => Deadline::at(ticks().saturating_add(self.look)),
             Next::Wait => Deadline::NEVER,
         };
     }
@@ -121,7 +136,7 @@ impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: u
     }
 }
 
-impl<A: SharedMut, U: Shared, P: SharedMut, R: SharedMut, B: Bus, const HEADS: usize> Service
+impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize> Service
     for Server<A, U, P, R, B, HEADS>
 {
     type Protocol = Protocol;

@@ -13,10 +13,10 @@ use nexus_ring::{Completion, DONE, Driver, Submission, memory_len};
 use nexus_rt::abi::{Error, Handle, Message};
 use nexus_rt::host::{deliver, received};
 use nexus_rt::{Deadline, Service, Tell, drive};
+use nexus_virtio::block::LEN;
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Order};
 use nexus_virtio::{Doorbell, Notices};
 
-use crate::config::LEN;
 use crate::engine::Engine;
 use crate::fake::{CONFIG, HEADS, Parts, Platter, SECTORS, parts};
 use crate::requests::{ENTRIES, OPS};
@@ -205,6 +205,41 @@ fn a_device_that_does_not_interrupt_is_looked_at() {
     bench.server.tick();
     bench.server.tick();
     assert_eq!((delivery.sent().len(), bench.server.deadline()), (1, Deadline::NEVER));
+}
+
+#[test]
+fn one_request_is_found_without_an_interrupt() {
+    let mut bench = bench();
+    bench.server.tick();
+    // The first completion interrupts, whether or not that was asked for.
+    bench.server.interrupt();
+    assert_eq!(bench.doorbell.acknowledged(), [1]);
+    *bench.sleeps.borrow_mut() = true;
+    let (device, memory) = (Rc::clone(&bench.device), bench.memory.clone());
+    // With the first look for it, which is followed by another, whatever the time is.
+    bench.memory.after_each_load(move || {
+        device.borrow_mut().run();
+        memory.settle();
+    });
+    let done = served(&mut bench, &[(OWNER, read(512).encode())]);
+    assert_eq!(Read::decode_reply(&done[0]).unwrap().as_bytes(), 1_u64.to_le_bytes());
+    assert_eq!((bench.doorbell.acknowledged(), bench.doorbell.status()), (vec![1], 0));
+    assert_eq!(bench.server.deadline(), Deadline::NEVER);
+}
+
+#[test]
+fn one_request_that_takes_longer_interrupts() {
+    let mut bench = bench();
+    bench.server.tick();
+    bench.server.interrupt();
+    *bench.sleeps.borrow_mut() = true;
+    assert_eq!(served(&mut bench, &[(OWNER, read(512).encode())]), []);
+    bench.device.borrow_mut().run();
+    bench.memory.settle();
+    assert_eq!(bench.doorbell.status(), 1, "nobody wakes the driver");
+    let delivery = deliver([]);
+    bench.server.interrupt();
+    assert_eq!((delivery.sent().len(), bench.doorbell.acknowledged()), (1, vec![1, 1]));
 }
 
 #[test]

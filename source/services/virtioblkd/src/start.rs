@@ -2,12 +2,12 @@
 
 use core::fmt::Display;
 
-use nexus_mmio::{ReadOnly, ReadWrite, Registers, SharedMemory};
+use nexus_mmio::{Bus, ReadOnly, ReadWrite, Registers, SharedMemory};
 use nexus_rt::{DeviceWindow, StartError, owner};
 use nexus_virtio::DeviceType;
-use nexus_virtio::owner::{Owner, take};
+use nexus_virtio::block::{Config, LEN};
+use nexus_virtio::owner::take_by;
 
-use crate::config::{Config, LEN};
 use crate::disk::Disk;
 
 /// Heads of the queue, of all shapes: as many as services/virtioblkd.toml asks for.
@@ -26,7 +26,17 @@ pub type OwnRegisters = Registers<DeviceWindow, LEN>;
 /// # Errors
 /// Why it cannot work with it.
 pub fn start() -> Result<(OwnDisk, OwnRegisters), StartError> {
-    let mut device: Owner<LEN> = take(DeviceType::BLOCK)?;
+    start_by(|window| window)
+}
+
+/// The same, with something of the caller's between the driver and the registers.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_by<B: Bus>(
+    by: impl FnOnce(DeviceWindow) -> B,
+) -> Result<(OwnDisk, Registers<B, LEN>), StartError> {
+    let mut device = take_by::<LEN, B>(DeviceType::BLOCK, by)?;
     let (queue, heads, slots) = device.queue::<HEADS>(0)?;
     let config = Config::read(&device.regs, |feature| device.has(feature));
     let config = config.map_err(|why| refused(&why))?;

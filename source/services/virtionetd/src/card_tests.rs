@@ -3,14 +3,15 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use nexus_mmio::Outside;
+use nexus_mmio::{Outside, SharedMut};
 use nexus_proto::net::{Counters, MAX_FRAME, MIN_FRAME};
+use nexus_virtio::net::{self, HEADER};
 use nexus_virtio::{Misbehaved, Notices};
 use proptest::prelude::*;
 
 use crate::fake::{CLASSES, FakeCard, MAC, Pool, Sent, Used};
 use crate::frame::Dropped;
-use crate::receive::{self, HEADER, Receiver};
+use crate::receive::{self, Receiver};
 use crate::transmit::{self, Transmitter};
 
 const BOTH: [Notices; 2] = [Notices::Flags, Notices::EventIndex];
@@ -18,7 +19,7 @@ const BOTH: [Notices; 2] = [Notices::Flags, Notices::EventIndex];
 type Output = Transmitter<Pool, Used, usize>;
 
 fn receiver(card: &FakeCard) -> Receiver<Pool, Used> {
-    let mut input = Receiver::new(card.sealed().queue(receive::QUEUE).unwrap(), MAC, MAX_FRAME);
+    let mut input = Receiver::new(card.sealed().queue(net::RECEIVE).unwrap(), MAC, MAX_FRAME);
     let mut regs = card.registers();
     let Ok(rung) = input.ring(&mut regs);
     assert!(rung);
@@ -26,7 +27,7 @@ fn receiver(card: &FakeCard) -> Receiver<Pool, Used> {
 }
 
 fn transmitter(card: &FakeCard) -> Output {
-    Transmitter::new(card.sealed().queue(transmit::QUEUE).unwrap(), MAX_FRAME)
+    Transmitter::new(card.sealed().queue(net::TRANSMIT).unwrap(), MAX_FRAME)
 }
 
 /// A frame to `to` of `len` bytes.
@@ -37,7 +38,7 @@ fn frame(to: [u8; 6], len: usize) -> Vec<u8> {
 }
 
 fn send(output: &mut Output, frame: &[u8], of: usize) -> Result<(), (Dropped, usize)> {
-    output.send(frame.len(), of, |slots, head, piece| slots.write(head, piece, 0, frame))
+    output.send(frame.len(), of, |_, mut to| to.copy_in(0, frame))
 }
 
 /// Sends, and has the card do its work.
@@ -54,7 +55,7 @@ fn take(input: &mut Receiver<Pool, Used>) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     let took = input.take(usize::MAX, |arrival| {
         let mut bytes = vec![0; arrival.len()];
-        arrival.read(0, &mut bytes).unwrap();
+        arrival.read(&mut bytes).unwrap();
         frames.push(bytes);
         true
     });
@@ -112,16 +113,29 @@ fn lengths_of_the_device_are_not_believed() {
 fn a_frame_is_in_one_buffer() {
     let mut card = FakeCard::new(Notices::Flags);
     let mut input = receiver(&card);
-    for buffers in [2, 0x0100, u16::MAX] {
+    for buffers in [0, 2, 0x0100, 0x0101, u16::MAX] {
         assert!(card.arrive_as(&frame(MAC.0, 60), buffers, (HEADER + 60) as u32));
     }
     assert_eq!(take(&mut input).len(), 0);
-    assert_eq!(input.counters(), Counters { split: 3, ..Counters::default() });
-    // 0 is what a device leaves that does not write it.
-    for buffers in [0, 1] {
-        assert!(card.arrive_as(&frame(MAC.0, 60), buffers, (HEADER + 60) as u32));
+    assert_eq!(input.counters(), Counters { split: 5, ..Counters::default() });
+    assert!(card.arrive(&frame(MAC.0, 60)));
+    assert_eq!(take(&mut input).len(), 1);
+}
+
+// attack 52 U: a card that never says in how many buffers a frame is, after one that lied in each of them; what it said sticks to none; broken: net-split-sticks
+#[test]
+fn what_a_card_said_of_a_buffer_is_over_when_it_has_it_again() {
+    let mut card = FakeCard::new(Notices::Flags);
+    let mut input = receiver(&card);
+    for _ in 0..receive::HEADS {
+        assert!(card.arrive_as(&frame(MAC.0, 60), 2, (HEADER + 60) as u32));
     }
-    assert_eq!(take(&mut input).len(), 2);
+    assert_eq!(take(&mut input).len(), 0);
+    for _ in 0..2 * receive::HEADS {
+        assert!(card.arrive_unsaid(&frame(MAC.0, 60)));
+        assert_eq!(take(&mut input), [frame(MAC.0, 60)]);
+    }
+    assert_eq!(input.counters().split, receive::HEADS as u64);
 }
 
 // attack 68 U: frames for others on a card that hands over all; dropped, and counted; broken: net-filter
@@ -142,8 +156,8 @@ fn frames_for_others_are_left_out() {
 #[test]
 fn a_frame_is_no_longer_than_the_network_takes() {
     let mut card = FakeCard::new(Notices::Flags);
-    let mut input = Receiver::new(card.sealed().queue(receive::QUEUE).unwrap(), MAC, 600);
-    let mut output: Output = Transmitter::new(card.sealed().queue(transmit::QUEUE).unwrap(), 600);
+    let mut input = Receiver::new(card.sealed().queue(net::RECEIVE).unwrap(), MAC, 600);
+    let mut output: Output = Transmitter::new(card.sealed().queue(net::TRANSMIT).unwrap(), 600);
     assert!(card.arrive(&frame(MAC.0, 601)) && card.arrive(&frame(MAC.0, 600)));
     assert_eq!(take(&mut input).len(), 1);
     assert_eq!(input.counters().too_long, 1);
@@ -223,7 +237,7 @@ fn what_cannot_be_filled_is_not_sent() {
     let mut card = FakeCard::new(Notices::Flags);
     let mut output = transmitter(&card);
     for of in 0..2 * transmit::HEADS {
-        let refused = output.send(60, of, |_, _, _| Err(Outside));
+        let refused = output.send(60, of, |_, _| Err(Outside));
         assert_eq!(refused, Err((Dropped::NoBuffer, of)));
     }
     assert_eq!(sent(&mut card, &mut output, &frame(MAC.0, 60)).frame.len(), 64);

@@ -58,6 +58,11 @@ impl Bell {
         self.rung
     }
 
+    /// True when there is nobody who could hear it.
+    fn is_gone(self) -> bool {
+        self.tell.is_over()
+    }
+
     fn ring(&mut self) {
         self.rung = self.rung.saturating_add(1);
         // With the notification its consumer is gone: nobody is to be told.
@@ -93,7 +98,7 @@ impl<M: SharedMut> Consumer<M> {
             Consumer::Nobody | Consumer::Over(_) => false,
             Consumer::Messages(mailbox) => {
                 let mut bytes = vec![0; frame.len()];
-                let room = mailbox.has_room() && frame.read(0, &mut bytes).is_ok();
+                let room = mailbox.has_room() && frame.read(&mut bytes).is_ok();
                 if room {
                     mailbox.put(bytes);
                 }
@@ -137,6 +142,12 @@ impl<M: SharedMut> Consumer<M> {
         let Consumer::Rings(Ringed { rings, .. }) = self else { return true };
         let may = rings.may_wait(has_room);
         self.unless_misbehaved(may).unwrap_or(true)
+    }
+
+    /// True when it had rings, and has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self, Consumer::Rings(ringed) if ringed.bell.is_gone())
     }
 
     /// The rings, if it has any.

@@ -10,13 +10,13 @@ use nexus_mmio::{ReadOnly, ReadWrite, Registers};
 use nexus_sysdesc::testing::service;
 use nexus_sysdesc::{Description, Permission, Profile, Queue, Shape};
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Layout};
+use nexus_virtio::net::config::{self, REGISTERS};
+use nexus_virtio::net::{self, HEADER, Mac};
 use nexus_virtio::{Doorbell, Feature, Notices, Sealed};
 
-use crate::config::{self, REGISTERS};
-use crate::frame::Mac;
-use crate::receive::{self, HEADER, Receiver};
+use crate::receive::{self, Receiver};
 use crate::server::Server;
-use crate::transmit::{self, Transmitter};
+use crate::transmit::Transmitter;
 
 /// The address of the card.
 pub const MAC: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
@@ -93,9 +93,9 @@ impl FakeCard {
             log.borrow_mut().push(Sent { head, header, frame });
             Vec::new()
         };
-        let receive = FakeDevice::new(&memory, &layout, receive::QUEUE, notices, |_, _| Vec::new());
+        let receive = FakeDevice::new(&memory, &layout, net::RECEIVE, notices, |_, _| Vec::new());
         let doorbell = receive.doorbell();
-        let transmit = FakeDevice::new(&memory, &layout, transmit::QUEUE, notices, take);
+        let transmit = FakeDevice::new(&memory, &layout, net::TRANSMIT, notices, take);
         let transmit = transmit.with_doorbell(&doorbell);
         let [a, b, c, d, e, f] = MAC.0;
         let config = Rc::new(RefCell::new([a, b, c, d, e, f, 1, 0, 1, 0, 0xdc, 5]));
@@ -137,8 +137,8 @@ impl FakeCard {
         let regs = self.registers();
         let config = config::read(&regs, |one| FEATURES.contains(&one)).expect("a configuration");
         let mut sealed = self.sealed();
-        let input = sealed.queue(receive::QUEUE).expect("a receive queue");
-        let output = sealed.queue(transmit::QUEUE).expect("a transmit queue");
+        let input = sealed.queue(net::RECEIVE).expect("a receive queue");
+        let output = sealed.queue(net::TRANSMIT).expect("a transmit queue");
         let input = Receiver::new(input, config.mac, config.longest());
         let output = Transmitter::new(output, config.longest());
         Server::new(regs, config, input, output, interrupts, description)
@@ -151,9 +151,20 @@ impl FakeCard {
 
     /// The same, with the card saying in how many buffers it is, and how many bytes it wrote.
     pub fn arrive_as(&mut self, frame: &[u8], buffers: u16, len: u32) -> bool {
-        let mut bytes = [0; HEADER].to_vec();
-        bytes[HEADER - 2..].copy_from_slice(&buffers.to_le_bytes());
-        bytes.extend_from_slice(frame);
+        self.put(&buffers.to_le_bytes(), frame, len)
+    }
+
+    /// The same from a card that does not write in how many buffers it is, as QEMU before 9.2.1 does not.
+    pub fn arrive_unsaid(&mut self, frame: &[u8]) -> bool {
+        self.receive.collect();
+        let Some(head) = self.receive.next() else { return false };
+        let header = self.layout.piece(net::RECEIVE, head, net::HEADER_PIECE);
+        let said = self.memory.device_read(header.end - 2..header.end);
+        self.put(&said, frame, (HEADER + frame.len()) as u32)
+    }
+
+    fn put(&mut self, buffers: &[u8], frame: &[u8], len: u32) -> bool {
+        let bytes = [&[0; HEADER - 2], buffers, frame].concat();
         let taken = self.receive.collect() && self.receive.give(&bytes, len);
         self.memory.settle();
         taken

@@ -1,19 +1,12 @@
 //! Ethernet frames, as far as a card's driver looks at them, and why it drops one.
 
 use nexus_proto::net::Counters;
+use nexus_virtio::net::Mac;
 
-/// An address of a card (IEEE 802-2014, 8.2): six bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mac(pub [u8; 6]);
-
-impl Mac {
-    /// True when a frame to `to` is for the card with this address: its own address, or that of a group,
-    /// to which the broadcast address belongs.
-    #[must_use]
-    pub fn takes(self, to: Mac) -> bool {
-        let [first, ..] = to.0;
-        to == self || first & 1 == 1
-    }
+/// True when a frame to `to` is for the card with address `own`: that address, or that of a group.
+#[must_use]
+pub fn is_for(own: Mac, to: Mac) -> bool {
+    to == own || to.is_group()
 }
 
 /// Why a frame is not delivered, or not sent.
@@ -27,7 +20,7 @@ pub enum Dropped {
     TooLong,
     /// It is for another card.
     NotForUs,
-    /// The device says that it is not in exactly one buffer (virtio 1.2, 5.1.6.4).
+    /// The device says that it is not in exactly one buffer (virtio 1.2, 5.1.6.4.1).
     Split,
 }
 
@@ -60,7 +53,7 @@ mod tests {
         let multicast = [0x33, 0x33, 0, 0, 0, 1];
         let (mut near, mut local) = (OWN.0, OWN.0);
         (near[5], local[0]) = (0x57, 0x56);
-        let taken = |to| OWN.takes(Mac(to));
+        let taken = |to| is_for(OWN, Mac(to));
         assert!(taken(OWN.0) && taken(all) && taken(multicast) && taken([1, 0, 0, 0, 0, 0]));
         assert!(!taken(near) && !taken(local) && !taken([0; 6]));
     }

@@ -5,6 +5,8 @@
 //! device <--doorbell--- transmit <--zero padding--- consumer
 //! ```
 //!
+//! Between the memory of the card and a ring a frame is copied once, by words, with nothing in between.
+//!
 //! The device reads and writes heads of fixed lengths (RFC-0004), with a header of 12 bytes before each
 //! frame (virtio 1.2, 5.1.6). No offload and no control queue is agreed: the card hands over all frames of
 //! its network, and those for others are left out here.
@@ -15,7 +17,6 @@ extern crate alloc;
 
 #[cfg(test)]
 mod card_tests;
-pub mod config;
 pub mod consumer;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;

@@ -7,12 +7,12 @@ use nexus_mmio::{ReadWrite, SharedMemory};
 use nexus_rt::{StartError, drive, owner, startup};
 use nexus_sysdesc::Description;
 use nexus_virtio::DeviceType;
-use virtionetd::config;
+use nexus_virtio::net::{self, config};
 use virtionetd::consumer::{Bell, Ringed};
-use virtionetd::receive::{self, Receiver};
+use virtionetd::receive::Receiver;
 use virtionetd::rings::Rings;
 use virtionetd::server::Server;
-use virtionetd::transmit::{self, Transmitter};
+use virtionetd::transmit::Transmitter;
 
 nexus_rt::entry!(main);
 
@@ -26,8 +26,8 @@ fn main() -> Result<(), StartError> {
     let mut card = nexus_virtio::owner::take(DeviceType::NETWORK)?;
     let config = config::read(&card.regs, |feature| card.has(feature))
         .map_err(|unusable| owner::wrong_device(&unusable, card.identity.device_id.into()))?;
-    let input = Receiver::new(card.queue(receive::QUEUE)?, config.mac, config.longest());
-    let output = Transmitter::new(card.queue(transmit::QUEUE)?, config.longest());
+    let input = Receiver::new(card.queue(net::RECEIVE)?, config.mac, config.longest());
+    let output = Transmitter::new(card.queue(net::TRANSMIT)?, config.longest());
     card.ready();
     let endpoint = start.serve()?;
     let line = owner::line(endpoint);

@@ -2,22 +2,13 @@
 
 use nexus_mmio::{Outside, Shared, SharedMut};
 use nexus_proto::net::{Counters, MIN_FRAME};
-use nexus_virtio::{Completion, Doorbell, Driven, Head, Misbehaved, Queue, Slots};
+use nexus_virtio::net::{FRAME_PIECE, HEADER, Mac, expect_one_buffer, in_one_buffer};
+use nexus_virtio::{Completion, Doorbell, Driven, Head, Misbehaved, Part, Queue, Slots};
 
-use crate::frame::{Dropped, Mac, count};
+use crate::frame::{Dropped, count, is_for};
 
-/// Number of the queue (virtio 1.2, 5.1.2).
-pub const QUEUE: u16 = 0;
-/// Its heads: a buffer each.
+/// Heads of the queue: a buffer each.
 pub const HEADS: usize = 64;
-
-/// Bytes of the header before a frame (virtio 1.2, 5.1.6): the first piece of a buffer.
-pub const HEADER: usize = 12;
-/// The pieces of a buffer, and of what is sent.
-pub(crate) const HEADER_PIECE: usize = 0;
-pub(crate) const FRAME_PIECE: usize = 1;
-/// Where in the header it stands in how many buffers the frame is (`num_buffers`, 2 bytes).
-const BUFFERS: usize = 10;
 
 /// The queue. The device has all its heads but while one is looked at.
 #[derive(Debug)]
@@ -43,12 +34,10 @@ impl<P: SharedMut, U: Shared> Receiver<P, U> {
     /// delivered.
     #[must_use]
     pub fn new(parts: Driven<P, U, HEADS>, mac: Mac, longest: usize) -> Receiver<P, U> {
-        let (mut queue, heads, slots) = parts;
-        for head in heads {
-            // A new queue takes all its heads.
-            let _ = queue.post(head);
-        }
-        Receiver { queue, slots, mac, longest, counters: Counters::default() }
+        let (queue, heads, slots) = parts;
+        let mut receiver = Receiver { queue, slots, mac, longest, counters: Counters::default() };
+        heads.into_iter().for_each(|head| receiver.post(head));
+        receiver
     }
 
     /// What came, and what was dropped.
@@ -74,8 +63,7 @@ impl<P: SharedMut, U: Shared> Receiver<P, U> {
                 .look(&done)
                 .and_then(|frame| deliver(&frame).then_some(frame.len).ok_or(Dropped::NoBuffer));
             count(&mut self.counters, outcome);
-            // It was just taken from this queue.
-            let _ = self.queue.post(done.into_head());
+            self.post(done.into_head());
         }
         Ok(true)
     }
@@ -96,6 +84,13 @@ impl<P: SharedMut, U: Shared> Receiver<P, U> {
         self.queue.may_wait()
     }
 
+    /// Gives a buffer to the device.
+    fn post(&mut self, head: Head) {
+        // It is of this queue, and has a header: `look` drops the frame in one that has none.
+        let _ = expect_one_buffer(&mut self.slots, &head);
+        let _ = self.queue.post(head);
+    }
+
     /// The frame in a buffer. What the device says of it is not believed.
     fn look<'a>(&'a self, done: &'a Completion) -> Result<Arrival<'a, P>, Dropped> {
         let head = done.head();
@@ -105,16 +100,12 @@ impl<P: SharedMut, U: Shared> Receiver<P, U> {
         if len > self.longest {
             return Err(Dropped::TooLong);
         }
-        let (mut buffers, mut to) = ([0; 2], [0; 6]);
-        let frame = Arrival { slots: &self.slots, head, len };
-        let header = self.slots.read(head, HEADER_PIECE, BUFFERS, &mut buffers);
-        header.map_err(|Outside| Dropped::Split)?;
-        // QEMU before 9.2.1 leaves it 0 where it must be 1.
-        if u16::from_le_bytes(buffers) > 1 {
+        if !in_one_buffer(&self.slots, head) {
             return Err(Dropped::Split);
         }
-        frame.read(0, &mut to).map_err(|Outside| Dropped::TooLong)?;
-        if self.mac.takes(Mac(to)) { Ok(frame) } else { Err(Dropped::NotForUs) }
+        let (frame, mut to) = (Arrival { slots: &self.slots, head, len }, [0; 6]);
+        frame.read(&mut to).map_err(|Outside| Dropped::TooLong)?;
+        if is_for(self.mac, Mac(to)) { Ok(frame) } else { Err(Dropped::NotForUs) }
     }
 }
 
@@ -131,11 +122,19 @@ impl<P: Shared> Arrival<'_, P> {
         self.len == 0
     }
 
-    /// Copies bytes of it from `offset` on.
+    /// Copies the first bytes of it.
     ///
     /// # Errors
     /// They are not all in its buffer.
-    pub fn read(&self, offset: usize, to: &mut [u8]) -> Result<(), Outside> {
-        self.slots.read(self.head, FRAME_PIECE, offset, to)
+    pub fn read(&self, to: &mut [u8]) -> Result<(), Outside> {
+        self.slots.read(self.head, FRAME_PIECE, 0, to)
+    }
+
+    /// Its buffer, to be copied from to other memory: the frame stands at the start of it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn buffer(&self) -> Result<Part<'_, &P>, Outside> {
+        self.slots.part(self.head, FRAME_PIECE)
     }
 }

@@ -2,7 +2,7 @@
 
 use core::convert::Infallible;
 
-use nexus_mmio::{Shared, SharedMut, Split, TooSmall};
+use nexus_mmio::{Outside, Shared, SharedMut, Split, TooSmall};
 use nexus_proto::net::{BAD_LENGTH, MAX_FRAME, RECEIVE, TRANSMIT};
 use nexus_ring::{DONE, Driver, Misbehaved, Ops, PAGE, Request};
 
@@ -52,16 +52,16 @@ impl<M: SharedMut> Rings<M> {
         Rings::new(halves.0, halves.1)
     }
 
-    /// Copies a frame to the next buffer, and completes it. False when there is none.
+    /// Copies a frame from the memory of the card to the next buffer, each byte once, and completes it. False when there is none.
     ///
     /// # Errors
     /// What the consumer did that no consumer does.
     pub fn deliver<P: Shared>(&mut self, frame: &Arrival<'_, P>) -> Result<bool, Misbehaved> {
         let Some(buffer) = self.buffer()? else { return Ok(false) };
-        let mut bytes = [0; MAX_FRAME];
-        let (bytes, _) = bytes.split_at_mut(frame.len().min(MAX_FRAME));
-        let copied = frame.read(0, bytes).and_then(|()| self.receive.write(&buffer, 0, bytes));
-        let len = copied.map_or(0, |()| bytes.len() as u32);
+        let len = frame.len();
+        let copied =
+            frame.buffer().and_then(|from| self.receive.copy_from(&buffer, 0, &from, 0, len));
+        let len = copied.map_or(0, |()| len as u32);
         // A buffer of an attachment that is over: nobody waits for it.
         Ok(self.receive.complete(buffer, DONE, len).is_ok())
     }
@@ -126,14 +126,10 @@ impl<M: SharedMut> Rings<M> {
         request: Request,
     ) {
         let len = request.submission().len as usize;
-        let mut bytes = [0; MAX_FRAME];
-        let read = match bytes.get_mut(..len) {
-            Some(bytes) => self.transmit.read(&request, 0, bytes).is_ok(),
-            None => false,
-        };
-        let bytes = bytes.get(..len).filter(|_| read).unwrap_or(&[]);
-        let sent =
-            card.send(len, Some(request), |slots, head, piece| slots.write(head, piece, 0, bytes));
+        let sent = card.send(len, Some(request), |request, mut to| {
+            let request = request.as_ref().ok_or(Outside)?;
+            self.transmit.copy_to(request, 0, &mut to, 0, len)
+        });
         // There is room for it: it is not as long as a frame must be.
         if let Err((_, Some(request))) = sent {
             let _ = self.transmit.complete(request, BAD_LENGTH, 0);

@@ -8,9 +8,9 @@ use nexus_proto::net::{self, Card, Counters, Direction, Net, Request};
 use nexus_proto::{Operation, ServiceError, Text, Zero};
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, error, info};
 use nexus_sysdesc::{Description, Permission};
+use nexus_virtio::net::config::{Config, REGISTERS};
 use nexus_virtio::{Misbehaved, acknowledge};
 
-use crate::config::{Config, REGISTERS};
 use crate::consumer::{Consumer, Ringed};
 use crate::frame::Dropped;
 use crate::mailbox::Mailbox;
@@ -133,9 +133,7 @@ impl<B: Bus, P: SharedMut, U: Shared> Server<B, P, U> {
         if self.failed {
             return Err(ServiceError::DeviceFailed);
         }
-        let sent = self
-            .output
-            .send(frame.len(), None, |slots, head, piece| slots.write(head, piece, 0, &frame));
+        let sent = self.output.send(frame.len(), None, |_, mut to| to.copy_in(0, &frame));
         self.turn();
         sent.map_err(|(dropped, _)| match dropped {
             Dropped::NoBuffer => ServiceError::Busy,
@@ -268,9 +266,13 @@ impl<B: Bus, P: SharedMut, U: Shared> Service for Server<B, P, U> {
         self.answer();
     }
 
-    /// The consumer has something in its rings.
+    /// The consumer has something in its rings, or has ended. What it had asked for before that is sent.
     fn notified(&mut self, _bits: u64) {
         self.turn();
+        if self.consumer.has_ended() {
+            info!("service {} has ended, and has the frames no more", self.consumer.id());
+            self.attach(Consumer::Nobody);
+        }
     }
 
     /// The device is acknowledged before the queues are looked at (RFC-0003, 5).

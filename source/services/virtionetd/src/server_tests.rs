@@ -438,6 +438,29 @@ fn frames_of_a_ring_that_is_gone_come_back_to_nobody() {
     }
 }
 
+// attack 92 U: a consumer ends with frames under way; those go out, it has no frames any more, and nothing hangs; broken: net-consumer-ended
+#[test]
+fn a_consumer_that_has_ended_is_detached() {
+    let mut ringed = Ringed::new();
+    ringed.server.notified(1);
+    assert_eq!(ask(&mut ringed.server, STRANGER, Info {}).unwrap().consumer, CONSUMER.service_id);
+    (0..3).for_each(|id| ringed.submit(id, &frame(60, 1)));
+    ringed.buffer(0, 2048);
+    let _gone = host::revoke(Handle(5));
+    ringed.server.notified(1);
+    assert_eq!(ringed.card.run().len(), 3);
+    assert!(ringed.card.arrive(&frame(60, 2)));
+    ringed.server.interrupt();
+    assert_eq!((ringed.came(), ringed.done()), (vec![], vec![]));
+    assert_eq!(ask(&mut ringed.server, STRANGER, Info {}).unwrap().consumer, 0);
+    let dropped = counters(&mut ringed.server, Direction::In).no_buffer;
+    assert_eq!(dropped, 1, "nobody has a buffer");
+    ask(&mut ringed.server, CONSUMER, Attach {}).unwrap();
+    assert!(ringed.card.arrive(&frame(60, 3)));
+    ringed.server.interrupt();
+    assert_eq!(receive(&mut ringed.server), frame(60, 3));
+}
+
 // attack 92 U: another asks for the frames of the rings, or with none; denied, and they stay whose they were; broken: net-rings-of-another
 #[test]
 fn rings_are_for_whom_init_gave_them() {

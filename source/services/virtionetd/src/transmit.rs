@@ -4,14 +4,12 @@ use alloc::vec::Vec;
 
 use nexus_mmio::{Outside, Shared, SharedMut};
 use nexus_proto::net::{Counters, MIN_FRAME};
-use nexus_virtio::{Doorbell, Driven, Head, Misbehaved, Queue, Slots};
+use nexus_virtio::net::{FRAME_PIECE, HEADER_PIECE};
+use nexus_virtio::{Doorbell, Driven, Head, Misbehaved, Part, Queue, Slots};
 
 use crate::frame::{Dropped, count};
-use crate::receive::{FRAME_PIECE, HEADER_PIECE};
 
-/// Number of the queue (virtio 1.2, 5.1.2).
-pub const QUEUE: u16 = 1;
-/// Its heads.
+/// Heads of the queue.
 pub const HEADS: usize = 128;
 
 /// The queue. What a device reads for a head was fixed before the driver began (RFC-0004), its length too.
@@ -55,8 +53,7 @@ impl<P: SharedMut, U: Shared, T> Transmitter<P, U, T> {
         self.counters
     }
 
-    /// Sends a frame of `len` bytes, which `fill` writes: it is given the slots, the head, and the number of
-    /// the piece. `of` comes back when the device is done with it; [`Self::ring`] tells the device.
+    /// Sends a frame of `len` bytes, which `fill` writes to the start of the piece that it is given. `of` comes back when the device is done with it; [`Self::ring`] tells the device.
     ///
     /// # Errors
     /// `of`, and why the frame is dropped. After `NoBuffer` the same frame can be sent later.
@@ -64,7 +61,7 @@ impl<P: SharedMut, U: Shared, T> Transmitter<P, U, T> {
         &mut self,
         len: usize,
         of: T,
-        fill: impl FnOnce(&mut Slots<P>, &Head, usize) -> Result<(), Outside>,
+        fill: impl FnOnce(&T, Part<'_, &mut P>) -> Result<(), Outside>,
     ) -> Result<(), (Dropped, T)> {
         let head = if len < MIN_FRAME {
             Err(Dropped::TooShort)
@@ -73,7 +70,7 @@ impl<P: SharedMut, U: Shared, T> Transmitter<P, U, T> {
         } else {
             self.take(len).ok_or(Dropped::NoBuffer)
         };
-        let sent = head.and_then(|head| self.post(head, len, fill));
+        let sent = head.and_then(|head| self.post(head, len, |part| fill(&of, part)));
         count(&mut self.counters, sent.map(|_| len));
         let place = sent.map(|index| self.sent.get_mut(usize::from(index)));
         match place {
@@ -126,17 +123,18 @@ impl<P: SharedMut, U: Shared, T> Transmitter<P, U, T> {
         self.queue.may_wait()
     }
 
-    /// Gives a head to the device: no offloads in its header, then the frame, then zeroes.
+    /// Gives a head to the device: a header of zeroes, `num_buffers` with it (virtio 1.2, 5.1.6.2.1), then the
+    /// frame, then zeroes.
     fn post(
         &mut self,
         head: Head,
         len: usize,
-        fill: impl FnOnce(&mut Slots<P>, &Head, usize) -> Result<(), Outside>,
+        fill: impl FnOnce(Part<'_, &mut P>) -> Result<(), Outside>,
     ) -> Result<u16, Dropped> {
         let slots = &mut self.slots;
         let written = slots
             .clear(&head, HEADER_PIECE, 0)
-            .and_then(|()| fill(slots, &head, FRAME_PIECE))
+            .and_then(|()| fill(slots.part_mut(&head, FRAME_PIECE)?))
             .and_then(|()| slots.clear(&head, FRAME_PIECE, len));
         let index = head.index();
         let posted = match written {

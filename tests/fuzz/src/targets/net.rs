@@ -6,8 +6,8 @@ use nexus_proto::{Operation, Protocol, ReplyError, Request as _, ServiceError, T
 use nexus_rt::{Service, host, run};
 use nexus_sysdesc::Permission;
 use nexus_virtio::Notices;
+use nexus_virtio::net::HEADER;
 use virtionetd::fake::{CLASSES, CONSUMER, FakeCard, FakeServer, MAC, STRANGER, description};
-use virtionetd::receive::HEADER;
 
 use crate::{answers, frames, input::Input};
 

@@ -60,7 +60,7 @@ struct Machine<'w, 'a> {
 // attack 97 Z: masks and registers of any size, in any order with all else; the checker is content
 // attack 12 Z: any protection in any call; no device page is executable
 // attack 19 Z: handles that were good once, changed, or another's; each does nothing
-// attack 89 Z: lines in any call, and levels at any time; none is enabled without a receiver, the checker is content
+// attack 89 Z: lines in any call, with any register of any window, and levels at any time; none is enabled without a receiver, the checker is content
 // attack 31 Z: tags that lie about words and capabilities; refused, or copied once
 /// No registers make the kernel panic, or leave what the checker finds.
 pub fn syscalls(data: &[u8]) {
@@ -109,7 +109,7 @@ impl<'w, 'a> Machine<'w, 'a> {
             let talk = Rights::SEND | Rights::RECV | Rights::GRANT;
             handles.push(give(line, Rights::RECV | Rights::MANAGE));
             let used = Rights::MAP | Rights::READ | Rights::WRITE | Rights::GRANT;
-            let all = Rights::all().difference(Rights::SEND | Rights::RECV);
+            let all = Rights::all().difference(Rights::SEND | Rights::RECV | Rights::PLACE);
             handles.extend([masked, give(masked, used)]);
             handles.extend([give(endpoint, talk), give(notification, talk)]);
             handles.extend([give(kept, used), give(memory, all), child.process, kept]);

@@ -28,6 +28,8 @@ macro_rules! through_but_the_answer {
             create(window: Handle, pages: u64, role: Role) -> Result<Handle, Error>;
             place(tables: Handle, object: Handle, one: &Descriptor) -> Result<(), Error>;
             point(window: Handle, offset: u64, object: Handle, at: u64) -> Result<(), Error>;
+            put(memory: Handle, offset: u64, bytes: &[u8]) -> Result<(), Error>;
+            get(memory: Handle, offset: u64, to: &mut [u8]) -> Result<(), Error>;
             quiet(window: Handle) -> Result<(), Error>;
             failed(device: u16, why: &Failure);
         }
@@ -123,6 +125,8 @@ impl<K: Kernel> Kernel for Garbled<K> {
         write(window: Handle, offset: usize, value: u32) -> Result<(), Error>;
         place(tables: Handle, object: Handle, one: &Descriptor) -> Result<(), Error>;
         point(window: Handle, offset: u64, object: Handle, at: u64) -> Result<(), Error>;
+        put(memory: Handle, offset: u64, bytes: &[u8]) -> Result<(), Error>;
+        get(memory: Handle, offset: u64, to: &mut [u8]) -> Result<(), Error>;
         quiet(window: Handle) -> Result<(), Error>;
         failed(device: u16, why: &Failure);
     }

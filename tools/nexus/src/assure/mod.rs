@@ -12,6 +12,7 @@ mod model;
 pub(crate) mod mutants;
 mod properties;
 mod reproducible;
+mod rogue;
 mod states;
 mod wild;
 
@@ -60,6 +61,10 @@ const STEPS: &[Step] = &[
     },
     step("wild", 8, "10^6 random calls of hostile processes in QEMU", |context| {
         wild::check(context.seed)
+    }),
+    // attack 87 Q: 10^7 heads at random in 1,500 lives of a hostile owner; nothing outside its pool is another
+    step("rogue", 15, "10^7 heads at random, in lives of a hostile owner in QEMU", |context| {
+        rogue::check(context.seed)
     }),
     // attack 79 Q: trees edited in every way, on many machines; the prompt, and no device in doubt with an owner
     // attack 80 Q: a second disk, network device or serial port; nobody gets either, and the prompt comes

@@ -19,6 +19,8 @@ use std::thread;
 struct Group {
     name: &'static str,
     packages: &'static [&'static str],
+    /// Whose tests may notice: those of the changed package; with `together` those of all of these.
+    together: bool,
     /// What is built for each change; all when there are none.
     targets: &'static [&'static str],
     /// For nextest.
@@ -32,21 +34,26 @@ struct Group {
 const GROUPS: &[Group] = &[
     Group {
         name: "services",
-        packages: &["policyd", "logd", "nexus-init"],
+        packages: &["policyd", "logd", "nexus-init", "busd"],
+        together: false,
+        targets: &[],
+        tests: &[],
+        parts: 2,
+    },
+    // What disks, network cards and entropy devices have of their own stands in the library, and is
+    // tested where a driver uses it.
+    Group {
+        name: "drivers",
+        packages: DRIVERS,
+        together: true,
         targets: &[],
         tests: &[],
         parts: 2,
     },
     Group {
         name: "libraries",
-        packages: &[
-            "nexus-loader",
-            "nexus-sysdesc",
-            "nexus-proto",
-            "nexus-mmio",
-            "nexus-ring",
-            "nexus-virtio",
-        ],
+        packages: &["nexus-loader", "nexus-sysdesc", "nexus-proto", "nexus-mmio"],
+        together: false,
         targets: &[],
         tests: &[],
         parts: 2,
@@ -54,6 +61,7 @@ const GROUPS: &[Group] = &[
     Group {
         name: "kernel",
         packages: &["neuron-core"],
+        together: false,
         targets: &["--lib", "--test=kernel"],
         tests: &["-E", QUICK],
         parts: 4,
@@ -61,23 +69,27 @@ const GROUPS: &[Group] = &[
     Group {
         name: "tool",
         packages: &["nexus"],
-        targets: &["--lib"],
+        together: false,
+        targets: &["--lib", "--test=audit"],
         tests: &["-E", JUDGES],
         parts: 4,
     },
 ];
 
+/// What drives a device of virtio, and by what.
+const DRIVERS: &[&str] = &["nexus-ring", "nexus-virtio", "rngd", "virtioblkd", "virtionetd"];
+
 /// The tests of the kernel but for three that take longer than all others together.
 const QUICK: &str = "not test(/wild_calls|random_deadlines|partners_in_a_call/)";
 
 /// The tests of the tool about what judges a run.
-const JUDGES: &str = "test(/^(test_os|witness|audit|protocol)::/)";
+const JUDGES: &str = "test(/^(test_os|witness|audit|protocol)::/) | binary(audit)";
 
 /// How many changes `make test` tries, others with each commit: about half a minute's worth.
 const FEW: usize = 3;
 
 /// Of these packages: a change compiles in seconds, and `just assure` has found no survivor.
-const SMALL: &[&str] = &["policyd", "nexus-mmio", "nexus-virtio"];
+const SMALL: &[&str] = &["policyd", "nexus-mmio", "nexus-ring"];
 
 /// All parts of all groups.
 pub(super) const PARTS: u32 = {
@@ -127,6 +139,9 @@ pub(super) fn check(part: u32) -> Result<Outcome> {
     fs::create_dir_all(&out)?;
     let cores = thread::available_parallelism().context("counting the cores")?;
     let mut command = command(&out, group.packages)?;
+    for package in group.packages.iter().filter(|_| group.together) {
+        command.args(["--test-package", package]);
+    }
     group.targets.iter().for_each(|target| {
         command.args(["--cargo-arg", target]);
     });
@@ -181,6 +196,8 @@ fn command(out: &Path, packages: &[&str]) -> Result<Command> {
     let mut command = installed(&["mutants", "--no-shuffle", "--colors", "never", "--cargo-arg"])?;
     command.arg("--config=profile.dev.package.neuron-core.opt-level=0").arg("--output").arg(out);
     command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    // One test that notices is enough: the others, which run beside it, are ended at once.
+    command.env("NEXTEST_PROFILE", "mutants");
     packages.iter().for_each(|package| {
         command.args(["--package", package]);
     });

@@ -50,6 +50,9 @@ pub struct AuditDevice {
     pub instance: u8,
     /// Physical address, where the board fixes it.
     pub base: Option<u64>,
+    /// What chooses it among several of its class beside that: `serial nexus-1`, `mac …`, `capacity …`;
+    /// null where nothing does.
+    pub chosen_by: Option<String>,
     /// Bytes of its window.
     pub len: u64,
     /// True when it has an interrupt line.

@@ -9,7 +9,7 @@ use crate::image::hex;
 use anyhow::{Context, Result, anyhow, ensure};
 use nexus_loader::{Perm, Plan};
 use nexus_sysdesc::archive::{Archive, Entry, Kind, image_hash};
-use nexus_sysdesc::{Danger, Description, Device, Need, Permit, Ring, Rule, Service};
+use nexus_sysdesc::{Danger, Description, Device, Need, Permit, Ring, Rule, Says, Service};
 
 /// Reads the audit out of an image.
 ///
@@ -153,11 +153,20 @@ fn audit_device(description: &Description, device: &Device) -> AuditDevice {
         class: class(device),
         instance: device.instance,
         base: device.base,
+        chosen_by: device.says.map(chosen_by),
         len: device.window_len,
         irq: device.irq,
         dma: device.dma,
         danger: device.danger.name(),
         owners: owners.collect(),
+    }
+}
+
+fn chosen_by(says: Says) -> String {
+    match says {
+        Says::Mac(mac) => format!("mac {}", mac.map(|byte| format!("{byte:02x}")).join(":")),
+        Says::Capacity(bytes) => format!("capacity {bytes}"),
+        Says::Serial(serial) => format!("serial {serial}"),
     }
 }
 

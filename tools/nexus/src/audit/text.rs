@@ -67,7 +67,7 @@ impl Audit {
                 or_dash(device.owners.join(", ")),
                 or_dash(rights.unwrap_or_default()),
                 format!("{} #{}", device.class, device.instance),
-                device.base.map_or_else(|| String::from("found"), |base| format!("{base:#x}")),
+                place(device),
                 format!("{:#x}", device.len),
                 String::from(reached(device, window)),
                 device.danger.to_owned(),
@@ -189,6 +189,16 @@ impl Audit {
             rows.push(row(&[&trusted.service, &trusted.with.join("; ")]));
         }
         rows
+    }
+}
+
+/// Where a device is, or what it is found by.
+fn place(device: &AuditDevice) -> String {
+    match (device.base, &device.chosen_by) {
+        (Some(base), None) => format!("{base:#x}"),
+        (Some(base), Some(says)) => format!("{base:#x}, {says}"),
+        (None, Some(says)) => says.clone(),
+        (None, None) => String::from("found"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! figures on every machine. The time from start to all owners ready is wall time, the median of
 //! several starts, and is told apart.
 
+mod disk;
 mod peers;
 mod table;
 
@@ -16,6 +17,7 @@ use crate::test_os::{Ended, Plan, Run, Until, code, drive, fresh_nonce};
 use crate::{paths, qemu};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::stdout;
 use std::path::PathBuf;
@@ -39,6 +41,15 @@ pub struct BenchArgs {
     /// Instructions only: do not measure how long a start takes.
     #[arg(long)]
     no_start: bool,
+    /// The disk instead: wall time of loads by the ring of its driver, and switches and doorbells counted.
+    #[arg(long, conflicts_with = "no_start")]
+    disk: bool,
+    /// Of the disk only what is counted, on a small image.
+    #[arg(long, requires = "disk")]
+    quick: bool,
+    /// A raw image to be the disk, which is overwritten; else one of 512 MiB is made for the run.
+    #[arg(long, value_name = "FILE", requires = "disk", conflicts_with = "quick")]
+    image: Option<PathBuf>,
     /// The QEMU to use.
     #[arg(long, value_name = "PATH", env = "NEXUS_QEMU")]
     qemu: Option<PathBuf>,
@@ -49,6 +60,9 @@ pub struct BenchArgs {
 /// # Errors
 /// When a system cannot be built, or does not end as it must.
 pub fn run(args: &BenchArgs) -> Result<Exit> {
+    if args.disk {
+        return disk::run(args);
+    }
     let mut figures = instructions(args)?;
     if !args.no_start {
         figures.push(start(args)?);
@@ -100,11 +114,22 @@ fn start(args: &BenchArgs) -> Result<Bench> {
 }
 
 fn boot(built: &Built, args: &BenchArgs, extra: &[&str], until: Until) -> Result<Run> {
+    boot_as(built, args, &built.checked.qemu_args(), extra, until)
+}
+
+/// The same on another board.
+fn boot_as(
+    built: &Built,
+    args: &BenchArgs,
+    board: &[String],
+    extra: &[impl AsRef<OsStr>],
+    until: Until,
+) -> Result<Run> {
     let nonce = fresh_nonce()?;
     let initrd = built.directory.join("run.img");
     fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
     let qemu = qemu::find(args.qemu.as_deref())?;
-    let mut command = qemu::command(&qemu, &built.checked.qemu_args(), &built.kernel, &initrd);
+    let mut command = qemu::command(&qemu, board, &built.kernel, &initrd);
     command.args(extra);
     drive(Plan {
         command,

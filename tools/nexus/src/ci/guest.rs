@@ -54,7 +54,7 @@ pub(crate) fn reproducible(profile: &str) -> Result<Outcome> {
 }
 
 pub(super) fn bench() -> Result<Outcome> {
-    nexus(&["bench", "--check"])
+    Ok(nexus(&["bench", "--check"])?.and(nexus(&["bench", "--disk", "--quick", "--check"])?))
 }
 
 /// Systems of their own: those under tests/systems that say how they must end, and the examples.
@@ -66,8 +66,9 @@ pub(super) fn systems() -> Result<Outcome> {
                 profile: profile_of(Some(&directory))?,
                 system: Some(directory.clone()),
             };
-            // The benchmark has a step of its own.
-            if !directory.ends_with("tests/systems/bench") {
+            // The benchmarks have a step of their own.
+            let own = ["tests/systems/bench", "tests/systems/bench-disk"];
+            if !own.iter().any(|own| directory.ends_with(own)) {
                 let outcome = one_system(&directory, &args)?;
                 total = total.and(Outcome { note: String::new(), ..outcome });
             }

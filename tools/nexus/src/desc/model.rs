@@ -4,7 +4,9 @@ use super::classes::{Dma, dma_of};
 use super::source::{At, Span};
 use super::unread::Unread;
 use nexus_abi::Rights;
-use nexus_sysdesc::{Danger, Permission, Profile, Queue, Restart, Says, Shape, bounds, registers};
+use nexus_sysdesc::{
+    Danger, Permission, Profile, Queue, Restart, Says, Serial, Shape, bounds, registers,
+};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -127,6 +129,14 @@ impl Device {
         match &self.virtio_id {
             Some(id) => format!("{} with DeviceID {}", self.compatible.value, id.value),
             None => self.compatible.value.clone(),
+        }
+    }
+
+    /// The serial number that it is known by, and where that is said.
+    pub(crate) fn serial(&self) -> Option<(Serial, &Span)> {
+        match self.says.as_ref()? {
+            At { value: Says::Serial(serial), span } => Some((*serial, span)),
+            _ => None,
         }
     }
 

@@ -62,6 +62,8 @@ pub enum Record {
     },
     /// A measurement.
     Bench(Bench),
+    /// How long a disk took.
+    Load(Load),
     /// The guest's own opinion, just before it ends the machine.
     Verdict {
         /// Tests passed.
@@ -111,6 +113,8 @@ pub enum Event {
     Prepared,
     /// init shares memory between two services.
     Share,
+    /// One of the two ended.
+    Unshare,
 }
 
 /// What was decided, in a ledger entry.
@@ -245,6 +249,23 @@ pub struct Bench {
     pub equal: u64,
 }
 
+/// A disk under load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Which load.
+    pub name: String,
+    /// Requests.
+    pub requests: u64,
+    /// Bytes read or written in all.
+    pub bytes: u64,
+    /// Nanoseconds from before the first request to after the last.
+    pub ns: u64,
+    /// Batches that the driver gave its device.
+    pub batches: u64,
+    /// How often it rang the doorbell for them.
+    pub doorbells: u64,
+}
+
 /// A line of the serial output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
@@ -274,6 +295,7 @@ impl fmt::Display for Event {
             Event::Clock => "clock",
             Event::Prepared => "prepared",
             Event::Share => "share",
+            Event::Unshare => "unshare",
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Reading a line of the serial output.
 
 use super::{
-    Bench, Cap, Decision, Entry, Event, Head, Irq, Line, PREFIX, Proof, Record, Refused, Root,
+    Bench, Cap, Decision, Entry, Event, Head, Irq, Line, Load, PREFIX, Proof, Record, Refused, Root,
 };
 
 /// Reads one line, without its line end.
@@ -68,6 +68,14 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
             samples: number(samples)?,
             equal: number(equal)?,
         }),
+        ("load", [load, requests, bytes, ns, batches, doorbells]) => Record::Load(Load {
+            name: name(load)?,
+            requests: number(requests)?,
+            bytes: number(bytes)?,
+            ns: number(ns)?,
+            batches: number(batches)?,
+            doorbells: number(doorbells)?,
+        }),
         ("verdict", [passed, failed]) => {
             Record::Verdict { passed: number(passed)?, failed: number(failed)? }
         }
@@ -124,6 +132,7 @@ fn event_named(name: &str) -> Option<Event> {
         "clock" => Event::Clock,
         "prepared" => Event::Prepared,
         "share" => Event::Share,
+        "unshare" => Event::Unshare,
         _ => return None,
     })
 }
@@ -213,6 +222,19 @@ mod tests {
                 Some(Record::Cap(Cap { registers, ..cap.clone() }))
             );
         }
+        let load = Load {
+            name: "random_read_4k_8".into(),
+            requests: 16,
+            bytes: 65_536,
+            ns: 1_000_000,
+            batches: 3,
+            doorbells: 2,
+        };
+        assert_eq!(
+            record_of(&format!("{nonce} load random_read_4k_8 16 65536 1000000 3 2")),
+            Some(Record::Load(load))
+        );
+        assert_eq!(record_of(&format!("{nonce} load random_read_4k_8 16 65536 1000000 3")), None);
         let refused = Refused {
             service: "rngd".into(),
             device: "rng0".into(),

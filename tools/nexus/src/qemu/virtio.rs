@@ -33,7 +33,15 @@ fn device(qmp: &mut Qmp, listed: &Value) -> Result<Device> {
         Ok(Queue { size, table: at(table)?, avail: at(avail)?, used: at(used)? })
     });
     let queues = queues.collect::<Result<Vec<Queue>>>()?;
-    Ok(Device { name, in_reset: known.is_empty() && !unknown, queues })
+    let is_disk = listed.get("name").and_then(Value::as_str) == Some("virtio-blk");
+    let serial = is_disk.then(|| serial(qmp, path)).transpose()?;
+    Ok(Device { name, in_reset: known.is_empty() && !unknown, queues, serial })
+}
+
+/// The serial number that a disk was started with.
+fn serial(qmp: &mut Qmp, path: &str) -> Result<String> {
+    let told = qmp.execute("qom-get", json!({ "path": path, "property": "serial" }))?;
+    told.as_str().map(ToOwned::to_owned).context("a disk whose serial number is no text")
 }
 
 fn number(value: &Value, name: &str) -> Result<u64> {

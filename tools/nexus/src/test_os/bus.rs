@@ -10,7 +10,7 @@ use nexus_proto::ids::BUSD;
 use std::collections::BTreeSet;
 
 /// MAP, READ, WRITE, DERIVE, GRANT, REVOKE, MANAGE and PLACE: what busd has of a device.
-const ROOT: u16 = 0x7c7;
+pub(super) const ROOT: u16 = 0x7c7;
 /// PLACE: have the kernel write addresses.
 const PLACE: u16 = 1 << 10;
 

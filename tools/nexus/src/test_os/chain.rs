@@ -52,7 +52,8 @@ fn writer(event: Event) -> u32 {
         | Event::Revoke
         | Event::Drop
         | Event::Prepared
-        | Event::Share => INIT,
+        | Event::Share
+        | Event::Unshare => INIT,
     }
 }
 
@@ -113,6 +114,7 @@ fn code(event: Event) -> u64 {
         Event::Clock => 8,
         Event::Prepared => 9,
         Event::Share => 10,
+        Event::Unshare => 11,
     }
 }
 

@@ -161,6 +161,8 @@ fn test_a_history_written_anew_shows_in_the_heads() {
 // attack 84 H: a record of an event by who may not record it; found; broken: host-writer
 #[test]
 fn test_each_event_has_one_writer() {
+    let events = [Event::Boot, Event::Clock, Event::Decision, Event::Grant, Event::Prepared];
+    assert_eq!(events.map(writer), [LOGD, LOGD, POLICYD, INIT, INIT]);
     for at in 0..5 {
         for id in [INIT, POLICYD, LOGD, 7] {
             let mut entries = good();

@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(look(&good[..FILE_HEADER]).unwrap(), Seen::default());
         let mut other = good.clone();
         other[0] ^= 1;
-        assert!(look(&other).is_err());
+        assert!(look(&other).is_err() && look(&other[..FILE_HEADER]).is_err());
         let mut shortened = good;
         shortened[FILE_HEADER + HAD] += 1;
         assert!(look(&shortened).is_err());
@@ -286,7 +286,7 @@ mod tests {
             fs::write(place.path().join(name), capture(&[frame(0x0806, &[9; ARP], &[1])])).unwrap();
         }
         let seen = networks.look();
-        assert_eq!((seen.frames, seen.findings.len()), (2, 2));
+        assert_eq!((seen.frames, seen.padded, seen.findings.len()), (2, 2, 2));
         assert!(seen.findings[1].starts_with("b: frame 1"), "{seen:?}");
         networks.dump().unwrap();
         assert!(!file.exists(), "that of an earlier run is gone");

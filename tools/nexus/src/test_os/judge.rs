@@ -327,7 +327,8 @@ mod tests {
 
     fn reach() -> Reach {
         let layout = Layout::of(&[]).unwrap();
-        Reach { device: "rng0".into(), number: 3, owner: 7, layout, recorded: None }
+        let (device, serial, recorded) = ("rng0".into(), None, None);
+        Reach { device, number: 3, owner: 7, serial, layout, recorded }
     }
 
     #[test]
@@ -355,7 +356,8 @@ mod tests {
     #[test]
     fn test_devices_and_lines_are_held_against_the_grants() {
         let mut run = good();
-        let device = Device { name: "gpu0".into(), in_reset: false, queues: Vec::new() };
+        let (name, queues) = ("gpu0".into(), Vec::new());
+        let device = Device { name, in_reset: false, queues, serial: None };
         run.witness.as_mut().unwrap().devices.push(device);
         assert_verdict(&run, Exit::Differ, "gpu0: nobody may use it, and it is not in reset");
         let mut run = good();
@@ -429,6 +431,54 @@ mod tests {
         assert_eq!(verdict(&run), (Exit::NoVerdict, vec![]));
         run.transcript.wrong.push("not a record: @nx".into());
         assert_verdict(&run, Exit::Failed, "not a record");
+    }
+
+    /// Of a run that was cut short what was read counts, and what was not read is not missed.
+    #[test]
+    fn test_what_was_read_before_a_run_broke_off_counts() {
+        let mut run = Run { ended: Ended::Deadline, ..good() };
+        run.transcript.caps.clear();
+        assert_verdict(&run, Exit::Timeout, "missing in the kernel's table");
+        run.witness = None;
+        assert!(verdict(&run).1.iter().all(|found| !found.contains("missing in the kernel")));
+        let mut run = Run { ended: Ended::Marker, ..good() };
+        run.transcript.caps.clear();
+        assert_eq!(verdict(&run), (Exit::NoVerdict, vec![]));
+    }
+
+    #[test]
+    fn test_what_else_was_found_fails_a_run_that_passed() {
+        let with = |exit, findings: &[&str]| {
+            let mut judgement = Judgement { exit, findings: vec!["first".into()], passed: 3 };
+            judgement.and(findings.iter().map(ToString::to_string).collect());
+            (judgement.exit, judgement.findings.join(" "))
+        };
+        assert_eq!(with(Exit::Pass, &["then"]), (Exit::Differ, "first then".into()));
+        assert_eq!(with(Exit::Timeout, &["then"]), (Exit::Timeout, "first then".into()));
+        assert_eq!(with(Exit::Pass, &[]), (Exit::Pass, "first".into()));
+    }
+
+    /// Whatever is in the windows of others.
+    #[test]
+    fn test_a_window_of_the_bus_has_a_device() {
+        for id in [4, 0] {
+            let mut run = good();
+            let base = BASE + 0x1000;
+            let (service, registers) = (nexus_proto::ids::BUSD, Some(nexus_proto::bus::REGISTERS));
+            let cap = Cap {
+                service,
+                rights: bus::ROOT,
+                base,
+                registers,
+                ..run.transcript.caps[0].clone()
+            };
+            run.transcript.caps.push(cap);
+            let witness = run.witness.as_mut().unwrap();
+            witness.identities.push((base, vec![VIRTIO_MAGIC, 2, id]));
+            let found = verdict(&run).1;
+            let of_bus = found.iter().any(|found| found.starts_with("busd has window"));
+            assert_eq!(of_bus, id == 0, "{found:?}");
+        }
     }
 
     // attack 43 H: a capability less, a decision less, a page that no table has; the run fails

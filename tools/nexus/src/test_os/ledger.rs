@@ -83,8 +83,10 @@ pub struct Replay {
     pub returned: BTreeSet<Holding>,
     /// Services that have ended, and their lives.
     pub ended: BTreeMap<u32, u32>,
-    /// Memory that two services share.
+    /// Memory that two services share, or shared.
     pub rings: BTreeSet<Ring>,
+    /// Of that, what is over: one of the two has ended.
+    pub over: BTreeSet<Ring>,
     /// What a true ledger cannot contain.
     pub errors: Vec<String>,
 }
@@ -104,8 +106,8 @@ pub fn replay(entries: &[Entry]) -> Replay {
     }
     let mut holdings: Vec<Holding> = state.live.iter().map(|live| live.holding).collect();
     holdings.sort_unstable();
-    let State { returned, ended, rings, errors, .. } = state;
-    Replay { holdings, returned, ended, rings, errors }
+    let State { returned, ended, rings, over, errors, .. } = state;
+    Replay { holdings, returned, ended, rings, over, errors }
 }
 
 #[derive(Clone, Copy)]
@@ -126,6 +128,7 @@ struct State {
     returned: BTreeSet<Holding>,
     ended: BTreeMap<u32, u32>,
     rings: BTreeSet<Ring>,
+    over: BTreeSet<Ring>,
     errors: Vec<String>,
 }
 
@@ -140,6 +143,7 @@ impl State {
             Event::Boot | Event::Drop | Event::Clock => {}
             Event::Prepared => self.prepare(entry),
             Event::Share => self.share(entry),
+            Event::Unshare => self.unshare(entry),
             Event::Exit => {
                 self.ended.insert(entry.subject, entry.incarnation);
             }
@@ -188,6 +192,16 @@ impl State {
             self.errors.push(format!("a driver shares memory twice: {entry}"));
         }
         self.rings.insert(Ring { consumer, driver, len, rights });
+    }
+
+    /// Memory that is shared is so no more when one of the two has ended, once.
+    fn unshare(&mut self, entry: &Entry) {
+        let Entry { subject: consumer, asker: driver, len, rights, .. } = *entry;
+        let ring = Ring { consumer, driver, len, rights };
+        let ended = [consumer, driver].iter().any(|id| self.ended.contains_key(id));
+        if !ended || !self.rings.contains(&ring) || !self.over.insert(ring) {
+            self.errors.push(format!("the end of a ring that is none, or has not come: {entry}"));
+        }
     }
 
     fn grant(&mut self, entry: &Entry, holding: Holding) {
@@ -425,6 +439,35 @@ mod tests {
         for consumer in [9, 10] {
             let errors = replay(&[share(1, 9), share(2, consumer)]).errors;
             assert!(errors.len() == 1 && errors[0].contains("shares memory twice"), "{errors:?}");
+        }
+    }
+
+    // attack 92 H: the end of a ring that nobody has, of which both live, or a second time, in the ledger; found
+    #[test]
+    fn test_a_ring_is_over_once_one_of_the_two_has_ended() {
+        let of = |seq, event, driver, len| Entry {
+            asker: driver,
+            len,
+            rights: 7,
+            ..entry(seq, event, 9, 0)
+        };
+        let share = of(1, Event::Share, 8, 8192);
+        let over = |seq| of(seq, Event::Unshare, 8, 8192);
+        let end = |seq, service| entry(seq, Event::Exit, service, 0);
+        for service in [8, 9] {
+            let all = replay(&[share.clone(), end(2, service), over(3)]);
+            assert_eq!((all.over, all.rings.len(), all.errors.len()), (all.rings, 1, 0));
+        }
+        let wrong: [&[Entry]; 5] = [
+            &[share.clone(), over(2)],
+            &[share.clone(), end(2, 7), over(3)],
+            &[end(1, 8), over(2)],
+            &[share.clone(), end(2, 8), over(3), over(4)],
+            &[share, end(2, 8), of(3, Event::Unshare, 8, 4096)],
+        ];
+        for entries in wrong {
+            let errors = replay(entries).errors;
+            assert!(errors.len() == 1 && errors[0].contains("end of a ring"), "{errors:?}");
         }
     }
 }

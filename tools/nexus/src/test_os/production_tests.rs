@@ -55,6 +55,7 @@ fn device(name: &str) -> AuditDevice {
         class: "virtio,mmio DeviceID 4".into(),
         instance: 0,
         base: None,
+        chosen_by: None,
         len: 0x1000,
         irq: true,
         dma: true,

@@ -37,6 +37,11 @@ pub(super) fn differences(
         .difference(&audit)
         .for_each(|ring| differ(ring, "in the ledger, not in the audit"));
     let lives = |id: &u32| !ledger.ended.contains_key(id);
+    for ring in ledger.rings.difference(&ledger.over) {
+        if !lives(&ring.consumer) || !lives(&ring.driver) {
+            differ(ring, "one of them has ended, and its end is not in the ledger");
+        }
+    }
     let recorded = ledger.rings.iter().filter(|ring| lives(&ring.consumer) && lives(&ring.driver));
     let mut shared = shared(caps);
     for ring in recorded {
@@ -120,9 +125,25 @@ mod tests {
         // What nobody can write may be held by many.
         let reads = |service| Cap { rights: 3, ..cap(service, 5) };
         assert_eq!(found(&[], &[], &[reads(8), reads(9)]), none);
-        let mut replay = Replay { rings: [RING].into(), ..Replay::default() };
-        replay.ended.insert(9, 1);
-        assert_eq!(differences(&[RING], &replay, &[cap(8, 3)], &|_| String::new()), none);
+        for ended in [8, 9] {
+            let (rings, over) = ([RING].into(), [RING].into());
+            let mut replay = Replay { rings, over, ..Replay::default() };
+            replay.ended.insert(ended, 1);
+            let left = cap(17 - ended, 3);
+            assert_eq!(differences(&[RING], &replay, &[left], &|_| String::new()), none);
+        }
+    }
+
+    // attack 92 H: one of two that share memory has ended, and the ledger does not say that it is over; found; broken: judge-ring-over
+    #[test]
+    fn test_the_end_of_a_ring_is_in_the_ledger() {
+        for ended in [8, 9] {
+            let mut replay = Replay { rings: [RING].into(), ..Replay::default() };
+            replay.ended.insert(ended, 1);
+            let left = cap(17 - ended, 3);
+            let found = differences(&[RING], &replay, &[left], &|_| String::new());
+            assert!(found.len() == 1 && found[0].contains("one of them has ended"), "{found:?}");
+        }
     }
 
     // attack 92 H: memory that two services share, and the audit or the ledger does not say, or with other holders, rights or bytes; found; broken: judge-rings

@@ -305,6 +305,7 @@ fn reaches(checked: &Checked) -> Vec<Reach> {
             device: device.name.clone(),
             number,
             owner,
+            serial: device.serial().map(|serial| serial.to_string()),
             layout,
             recorded: None,
         })

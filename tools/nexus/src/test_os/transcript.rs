@@ -1,6 +1,8 @@
 //! What a run said, sorted.
 
-use crate::protocol::{Bench, Cap, Entry, Head, Irq, Line, Proof, Record, Refused, Root, read};
+use crate::protocol::{
+    Bench, Cap, Entry, Head, Irq, Line, Load, Proof, Record, Refused, Root, read,
+};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -27,6 +29,8 @@ pub struct Transcript {
     pub irqs: Vec<Irq>,
     /// Measurements.
     pub bench: Vec<Bench>,
+    /// Disks under load.
+    pub loads: Vec<Load>,
     /// Devices that were not granted.
     pub refused: Vec<Refused>,
     /// How many devices were granted, in a system that cannot reach its prompt.
@@ -138,6 +142,7 @@ impl Transcript {
             Record::Root(root) => self.roots.push(root),
             Record::Irq(irq) => self.irqs.push(irq),
             Record::Bench(bench) => self.bench.push(bench),
+            Record::Load(load) => self.loads.push(load),
             Record::Refused(refused) => self.refused.push(refused),
             Record::Granted { devices } => self.granted = Some(devices),
             Record::Ready { owners } => self.ready = Some(owners),

@@ -18,6 +18,8 @@ pub struct Device {
     pub in_reset: bool,
     /// Its queues, by number.
     pub queues: Vec<Queue>,
+    /// Of a disk: the serial number that it was started with; empty for none.
+    pub serial: Option<String>,
 }
 
 /// Where a device has the parts of one of its queues: physical addresses, 0 where it was told none.
@@ -42,6 +44,8 @@ pub struct Reach {
     pub number: u16,
     /// Service id of its owner.
     pub owner: u32,
+    /// The serial number that it is known by.
+    pub serial: Option<String>,
     /// Its queues. Without any, the device is in reset.
     pub layout: Layout,
     /// The digest of what was placed, as the ledger has it.
@@ -66,6 +70,7 @@ pub(crate) fn check(ram: &Ram, claims: &Claims<'_>) -> Vec<String> {
             say("QEMU shows no such device".to_owned());
             continue;
         };
+        check_serial(reach, device, devices, &mut say);
         let Some(places) = Places::of(&reach.layout, device, &mut say) else { continue };
         pieces
             .extend(places.pieces().map(|(what, range)| (format!("the {what} of {name}"), range)));
@@ -81,6 +86,20 @@ pub(crate) fn check(ram: &Ram, claims: &Claims<'_>) -> Vec<String> {
         }
     }
     found
+}
+
+/// A disk that is known by its serial number, and that somebody has, is the one that QEMU was given with it,
+/// and there is no other.
+fn check_serial(reach: &Reach, device: &Device, all: &[Device], say: &mut impl FnMut(String)) {
+    let Some(known) = &reach.serial else { return };
+    if device.serial.as_ref() != Some(known) {
+        let has = device.serial.as_deref().unwrap_or_default();
+        say(format!("its serial number is `{has}`, and `{known}` is described"));
+    }
+    let alike = all.iter().filter(|one| one.serial.as_ref() == Some(known)).count();
+    if alike > 1 {
+        say(format!("{alike} disks have the serial number `{known}`, and one of them is given"));
+    }
 }
 
 /// Where the memory of a device is, from its own queue addresses.

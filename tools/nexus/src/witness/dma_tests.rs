@@ -42,7 +42,9 @@ impl Machine {
             avail: POOL + queue.avail,
             used: USED + queue.used,
         });
-        let device = Device { name: "blk0".into(), in_reset: false, queues: queues.collect() };
+        let serial = Some(String::from("nexus-1"));
+        let (in_reset, queues) = (false, queues.collect());
+        let device = Device { name: "blk0".into(), in_reset, queues, serial: serial.clone() };
         let mut build = Build::new();
         let root = build.page();
         assert_eq!(root, ROOT);
@@ -54,7 +56,8 @@ impl Machine {
         build.map(ROOT, 0x4000_1000, POOL + 4096, WRITABLE);
         build.map(ROOT, 0x4001_0000, USED, READABLE);
         let recorded = Some(layout.digest());
-        let reach = Reach { device: "blk0".into(), number: 1, owner: OWNER, layout, recorded };
+        let (name, number, owner) = ("blk0".into(), 1, OWNER);
+        let reach = Reach { device: name, number, owner, serial, layout, recorded };
         Machine { build, device, reach }
     }
 
@@ -92,13 +95,35 @@ fn put(build: &mut Build, index: u64, address: u64, len: u32, flags: u16, next: 
 #[test]
 fn test_a_device_that_reaches_what_the_image_says() {
     assert_eq!(Machine::new().found(), Vec::<String>::new());
-    let idle = Device { name: "net0".into(), in_reset: true, queues: vec![Queue::default(); 3] };
+    let (name, queues) = ("net0".into(), vec![Queue::default(); 3]);
+    let idle = Device { name, in_reset: true, queues, serial: None };
     let Machine { build, device, reach } = Machine::new();
     assert_eq!(found(build, &[reach], &[idle, device], &[]), Vec::<String>::new());
     // A third queue that QEMU has and nobody set up.
     let mut machine = Machine::new();
     machine.device.queues.push(Queue { size: 64, ..Queue::default() });
     assert_eq!(machine.found(), Vec::<String>::new());
+}
+
+// attack 80 H: the disk that somebody has is not the one with the described serial number, or another has it too; found; broken: witness-serial
+#[test]
+fn test_a_disk_has_the_serial_number_that_it_is_known_by() {
+    let mut machine = Machine::new();
+    machine.device.serial = Some("foreign".into());
+    machine.finds("its serial number is `foreign`, and `nexus-1` is described");
+    let mut machine = Machine::new();
+    machine.device.serial = None;
+    machine.finds("its serial number is ``, and `nexus-1` is described");
+    let Machine { build, device, reach } = Machine::new();
+    let twin = Device { name: "disk2".into(), in_reset: true, queues: vec![], ..device.clone() };
+    let found = self::found(build, &[reach], &[device, twin], std::slice::from_ref(&KERNEL));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("2 disks have the serial number `nexus-1`"), "{found:?}");
+    let Machine { build, device, mut reach } = Machine::new();
+    reach.serial = None;
+    let device = Device { serial: Some("whatever".into()), ..device };
+    let found = self::found(build, &[reach], &[device], std::slice::from_ref(&KERNEL));
+    assert_eq!(found, Vec::<String>::new(), "where it is not known by it");
 }
 
 // attack 88 H: one descriptor names other memory, more of it, another direction, or nothing; found; broken: witness-reach

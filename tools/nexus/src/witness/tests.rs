@@ -278,6 +278,31 @@ fn test_writable_frames_of_another_are_found() {
     assert_eq!(shared(DATA_LEAF, &[memory(4, 1), memory(5, 1)]), Vec::<String>::new());
 }
 
+/// Two pages of another, where both hold an object of one page.
+#[test]
+fn test_no_more_is_shared_than_what_both_hold() {
+    let mut build = Build::new();
+    let first = process(&mut build, 0x8020_0000);
+    let second = process(&mut build, 0x8021_0000);
+    build.map(first, 0x4100_0000, 0x8020_2000, DATA_LEAF);
+    for (va, pa) in [(0x4000_0000, 0x8020_1000), (0x4000_1000, 0x8020_2000)] {
+        build.map(second, va, pa, DATA_LEAF);
+    }
+    let memory = |service| Cap { kind: KIND_MEMORY, base: 0, object: 1, ..uart(service, 1) };
+    let roots = [Root { service: 4, phys: first }, Root { service: 5, phys: second }];
+    let found = findings(build, &roots, &[memory(4), memory(5)]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|one| one.contains("2 pages that")), "{found:?}");
+    assert!(found.iter().all(|one| one.contains("both hold objects of 1")), "{found:?}");
+}
+
+#[test]
+fn test_addresses_are_hexadecimal() {
+    assert_eq!(super::parse_address("0x80000000"), Ok(0x8000_0000));
+    assert_eq!(super::parse_address("10"), Ok(0x10));
+    assert!(super::parse_address("0xg").is_err());
+}
+
 #[test]
 fn test_what_nobody_can_write_may_be_shared() {
     let mut build = Build::new();

@@ -43,6 +43,16 @@ pub fn disk(info: &DiskInfo, stats: &DiskStats) -> String {
     lines.map(|line| wrap("", &line)).concat()
 }
 
+/// That a disk of so many sectors has no such one.
+#[must_use]
+pub fn no_sector(sector: u64, sectors: u64) -> String {
+    let last = match sectors.checked_sub(1) {
+        None => "it has none".to_string(),
+        Some(last) => format!("its last is {last}"),
+    };
+    wrap("", &format!("disk: there is no sector {sector}; {last}"))
+}
+
 fn abilities(bits: u32) -> String {
     let names = [
         (can::WRITE, "write"),
@@ -140,6 +150,12 @@ in flight: 2, at most 9 at one time
         let most = DiskInfo { sectors: u64::MAX, block: u32::MAX, can: u32::MAX, serial };
         let text = disk(&most, &stats(u64::MAX));
         assert!(text.lines().all(|line| width(line) <= columns()), "{text}");
+    }
+
+    #[test]
+    fn a_sector_past_the_end_is_told_with_the_last_one() {
+        assert_eq!(no_sector(8, 8), "disk: there is no sector 8; its last is 7\n");
+        assert_eq!(no_sector(0, 0), "disk: there is no sector 0; it has none\n");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `irqs`: the interrupt lines that are given, and what they delivered.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 
 use nexus_abi::LineState;
@@ -10,7 +11,8 @@ use crate::names::Names;
 use crate::table::{Table, left, right};
 use crate::units::seconds;
 
-/// The lines, their owners, and their counts since the machine started.
+/// The lines, their owners, and their counts since the machine started; below them, how many interrupts
+/// came to nobody, if any did.
 #[must_use]
 pub fn irqs(list: &[IrqEntry], names: &Names) -> String {
     if list.is_empty() {
@@ -36,7 +38,10 @@ pub fn irqs(list: &[IrqEntry], names: &Names) -> String {
             if irq.delivered > 0 { seconds(ns_of_ticks(irq.last)) } else { "-".to_string() },
         ]);
     }
-    table.render()
+    // Each line was asked for in its turn; the last knows most.
+    let strays = list.last().map_or(0, |irq| irq.strays);
+    let text = table.render();
+    if strays == 0 { text } else { text + &format!("\nto nobody: {strays}\n") }
 }
 
 /// Where a line is, in words.
@@ -67,6 +72,7 @@ mod tests {
             held_back: delivered / 10,
             last: 2_145_000,
             interval: 0,
+            strays: 0,
             state: 2,
             zero: Zero::ZERO,
         }
@@ -83,6 +89,8 @@ uart0     10  consoled  armed             31          3  0.214
 rng0       3  rngd      not bound          0          0      -
 "
         );
+        let strays = list.map(|one| IrqEntry { strays: 2, ..one });
+        assert_eq!(irqs(&strays, &names()), irqs(&list, &names()) + "\nto nobody: 2\n");
         assert_eq!(irqs(&[], &names()), "no interrupt line is given\n");
     }
 

@@ -183,6 +183,7 @@ fn what(entry: &Entry) -> &'static str {
         (Event::Clock, _) => "clock set",
         (Event::Prepared, _) => "set up",
         (Event::Share, _) => "shared",
+        (Event::Unshare, _) => "unshared",
     }
 }
 
@@ -204,7 +205,7 @@ fn reason(entry: &Entry, names: &Names) -> String {
         Event::Prepared => {
             format!("{} of {} bytes, {:016x}", entry.interval, entry.len, entry.detail)
         }
-        Event::Share => size(entry.len),
+        Event::Share | Event::Unshare => size(entry.len),
         // With the zone it would be wider than 80 columns have room for; the line below the table has it.
         Event::Clock => Date::of(entry.detail).to_string().replace(" UTC", ""),
     }

@@ -22,7 +22,7 @@ use nexus_sysdesc::registers::offsets;
 
 pub use caps::caps;
 pub use devices::devices;
-pub use disk::{disk, sector};
+pub use disk::{disk, no_sector, sector};
 pub use dma::dma;
 pub use help::{help, help_one, welcome};
 pub use irqs::irqs;
@@ -30,7 +30,7 @@ pub use ledger::{Chain, Checkpoint, LedgerRecord, Verifier, ledger};
 pub use lines::{LogLine, log_line, no_lines};
 pub use net::net;
 pub use owners::owners;
-pub use policy::{May, Tried, Why, permit, tried, why};
+pub use policy::{May, Shared, Tried, Why, permit, ring, tried, why};
 pub use random::random;
 pub use services::{end, mem, ps};
 

@@ -100,6 +100,39 @@ pub fn permit(may: &May, names: &Names) -> String {
         + &wrap("  reason     ", reason)
 }
 
+/// What `why` said of two services.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Service id of the one that would ask.
+    pub service: u32,
+    /// Of the driver.
+    pub driver: u32,
+    /// Version of the rules.
+    pub epoch: u32,
+    /// Identifier and reason of the line that allows it.
+    pub line: Option<(String, String)>,
+}
+
+/// Whether two services may share memory, by which line, and what would have to change.
+#[must_use]
+pub fn ring(shared: &Shared, names: &Names) -> String {
+    let Shared { service, driver, epoch, ref line } = *shared;
+    let (who, whom) = (names.service(service), names.service(driver));
+    let Some((id, reason)) = line else {
+        let change = format!(
+            "`rings = [{{ with = \"{whom}\", pages = N }}]` in the file of {who}, a reviewed [[ring]] in \
+             policy.toml, and a new image"
+        );
+        return wrap("", &format!("denied: {who} may not share memory with {whom}"))
+            + &wrap("  by rule    ", &rule(NO_RULE, epoch, names))
+            + &wrap("  because    ", "no line lets the one ask the other by a ring")
+            + &wrap("  to change  ", &change);
+    };
+    wrap("", &format!("allowed: {who} may share memory with {whom}, its driver"))
+        + &wrap("  by rule    ", &format!("{id} (policy epoch {epoch})"))
+        + &wrap("  reason     ", reason)
+}
+
 /// What `try` was about and what was answered.
 #[derive(Clone, Copy, Debug)]
 pub struct Tried<'a> {
@@ -271,6 +304,31 @@ denied: rngd may not ask for `power`
   because    no line permits it to this service
   to change  `asks = [\"power\"]` in the file of the service, a reviewed line in
              policy.toml, and a new image
+"
+        );
+    }
+
+    #[test]
+    fn a_ring_has_its_line_or_the_way_to_one() {
+        let line = Some(("ring-nsh-virtioblkd".into(), "the person copies whole disks".into()));
+        let asked = Shared { service: 10, driver: 8, epoch: 2, line };
+        assert_eq!(
+            ring(&asked, &names()),
+            "\
+allowed: nsh may share memory with virtioblkd, its driver
+  by rule    ring-nsh-virtioblkd (policy epoch 2)
+  reason     the person copies whole disks
+"
+        );
+        let asked = Shared { service: 10, driver: 9, epoch: 2, line: None };
+        assert_eq!(
+            ring(&asked, &names()),
+            "\
+denied: nsh may not share memory with virtionetd
+  by rule    none: what no rule allows is denied (policy epoch 2)
+  because    no line lets the one ask the other by a ring
+  to change  `rings = [{ with = \"virtionetd\", pages = N }]` in the file of nsh,
+             a reviewed [[ring]] in policy.toml, and a new image
 "
         );
     }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use nexus_abi::Error;
 use nexus_proto::init::Refusal;
-use nexus_sysdesc::{Device, Says};
+use nexus_sysdesc::{Device, Says, Serial};
 
 use super::lines::Line;
 use super::tree::{Node, PAGE, Range, Tree};
@@ -20,7 +20,7 @@ const VIRTIO_MAGIC: u32 = 0x7472_6976;
 const VIRTIO_VERSION: u32 = 2;
 
 /// First registers of a virtio slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// MagicValue.
     pub magic: u32,
@@ -62,16 +62,20 @@ pub struct Finder<'a> {
 }
 
 /// A virtio slot that has been read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slot {
     /// Its place in [`Tree::nodes`].
     pub node: usize,
+    /// Its window.
+    pub window: Range,
     /// What it says.
     pub identity: Identity,
+    /// The serial number that the device in it told when it was asked.
+    pub serial: Option<Serial>,
 }
 
-/// A device of a class: its place in [`Tree::nodes`], and what its slot says.
-type Member = (usize, Option<Identity>);
+/// A device of a class: its place in [`Tree::nodes`], and its slot.
+type Member = (usize, Option<Slot>);
 /// All of them, in order of address.
 type Class = Vec<Member>;
 
@@ -85,14 +89,20 @@ impl<'a> Finder<'a> {
         Finder { nodes, devices, slots: None }
     }
 
+    /// The same with slots that were read before, of which some have told their serial numbers since.
+    #[must_use]
+    pub fn among(self, slots: Vec<Slot>) -> Finder<'a> {
+        Finder { slots: Some(Ok(slots)), ..self }
+    }
+
     /// The device that `wanted` means, which is one of those of the description.
     ///
     /// # Errors
     /// Why there is none.
     pub fn find(&mut self, wanted: &Device, probe: &mut impl Probe) -> Result<Found, Refusal> {
         let class = self.class(wanted, probe)?;
-        let (node, identity) = self.choose(wanted, &class)?;
-        if identity.is_some_and(|identity| identity.version != VIRTIO_VERSION) {
+        let (node, slot) = self.choose(wanted, &class)?;
+        if slot.is_some_and(|slot| slot.identity.version != VIRTIO_VERSION) {
             return Err(Refusal::WrongDevice);
         }
         let window = self.window_of(node, wanted.base)?;
@@ -106,8 +116,8 @@ impl<'a> Finder<'a> {
     }
 
     /// Devices of the board that are of a class of the description, and that none of it means: their
-    /// places in [`Tree::nodes`], and their registers as far as they are known.
-    pub fn unnamed(&mut self, probe: &mut impl Probe) -> Vec<(usize, Option<Range>)> {
+    /// places in [`Tree::nodes`], their registers as far as they are known, and why nobody gets them.
+    pub fn unnamed(&mut self, probe: &mut impl Probe) -> Vec<(usize, Option<Range>, Refusal)> {
         let mut unnamed = Vec::new();
         let devices = self.devices;
         for (index, device) in devices.iter().enumerate() {
@@ -116,11 +126,16 @@ impl<'a> Finder<'a> {
             if !first || is_no_device(device) {
                 continue;
             }
-            let members = devices.iter().filter(|one| one.same_class(device));
+            let members = || devices.iter().filter(|one| one.same_class(device));
             let named: Vec<usize> =
-                members.filter_map(|one| Some(self.choose(one, &class).ok()?.0)).collect();
+                members().filter_map(|one| Some(self.choose(one, &class).ok()?.0)).collect();
             let others = class.iter().filter(|(node, _)| !named.contains(node));
-            unnamed.extend(others.map(|(node, _)| (*node, self.first_range(*node))));
+            let meant = |member| members().any(|one| self.is_meant(one, member));
+            let why = |member| match device.serial() {
+                Some(_) if !meant(member) => Refusal::WrongSerial,
+                _ => Refusal::Ambiguous,
+            };
+            unnamed.extend(others.map(|one| (one.0, self.first_range(one.0), why(one))));
         }
         unnamed
     }
@@ -144,7 +159,7 @@ impl<'a> Finder<'a> {
         if let Some(id) = wanted.virtio_id {
             let slots = self.probed(probe)?;
             let same = slots.iter().filter(|slot| slot.identity.device_id == id);
-            return Ok(same.map(|slot| (slot.node, Some(slot.identity))).collect());
+            return Ok(same.map(|slot| (slot.node, Some(*slot))).collect());
         }
         let same = self.nodes.iter().filter(|(_, node)| node.is(&wanted.compatible));
         let class: Class =
@@ -156,9 +171,10 @@ impl<'a> Finder<'a> {
     }
 
     /// True for a device at the described place, when one is described, that says what is described.
-    fn is_meant(&self, wanted: &Device, (node, identity): &Member) -> bool {
+    fn is_meant(&self, wanted: &Device, (node, slot): &Member) -> bool {
         let at = |base: u64| self.ranges_of(*node).iter().any(|range| range.base == base);
-        let says = |says: Says| identity.is_some_and(|identity| says.is_in(identity.config));
+        let says =
+            |says: Says| slot.is_some_and(|slot| says.is_said(slot.identity.config, slot.serial));
         wanted.base.is_none_or(at) && wanted.says.is_none_or(says)
     }
 
@@ -175,6 +191,7 @@ impl<'a> Finder<'a> {
             let mut meant = class.iter().filter(|member| self.is_meant(wanted, member));
             return match (meant.next(), meant.next()) {
                 (None, _) if wanted.base.is_some() => Err(Refusal::WrongPlace),
+                (None, _) if wanted.serial().is_some() => Err(Refusal::WrongSerial),
                 (None, _) => Err(Refusal::WrongDevice),
                 (Some(one), None) => Ok(*one),
                 (Some(_), Some(_)) => Err(Refusal::Ambiguous),
@@ -215,7 +232,7 @@ impl<'a> Finder<'a> {
             let window = self.window_of(*node, None)?;
             let identity = probe.identify(window).map_err(|_| Refusal::ProbeFailed)?;
             if identity.magic == VIRTIO_MAGIC {
-                slots.push(Slot { node: *node, identity });
+                slots.push(Slot { node: *node, window, identity, serial: None });
             }
         }
         Ok(slots)

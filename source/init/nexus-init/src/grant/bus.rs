@@ -128,14 +128,14 @@ pub(crate) fn not_answered(error: Error) -> Refusal {
     }
 }
 
-/// That busd has done what it was asked for, where it has nothing to tell but that.
+/// What busd tells when it has done what it was asked for, where nothing comes with it.
 ///
 /// # Errors
 /// As for a device that is to be set up.
-pub fn is_done<O: Operation<Reply = ()>>(
+pub fn is_done<O: Operation>(
     busd: Sender,
     answer: Result<Received, Error>,
-) -> Result<(), Refusal> {
+) -> Result<O::Reply, Refusal> {
     let received = answer.map_err(not_answered)?;
     if received.sender != busd {
         return Err(Refusal::BusGarbled);

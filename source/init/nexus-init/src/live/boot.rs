@@ -139,6 +139,7 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     let order = start_order(init.registry.description());
     start_all(&mut init, &starter, &order.authorities);
     init.hand_over();
+    init.tell_apart(&board);
     start_all(&mut init, &starter, &order.others);
     init.refuse_unnamed();
     let (description, _) = starter.description;
@@ -209,7 +210,7 @@ fn make_rings(registry: &mut Registry) -> Result<Vec<RingRecord>, BootError> {
     let mut made = Vec::with_capacity(rings.len());
     for (consumer, server, pages, len) in rings {
         let memory = at("memory for a ring", sys::vmo_create(pages.into()))?;
-        made.push(RingRecord { consumer, server, memory, len, recorded: false });
+        made.push(RingRecord { consumer, server, memory, len, recorded: false, over: false });
         for id in [consumer, server] {
             let Some(record) = registry.service_mut(id) else { continue };
             if record.told == Handle::NONE {

@@ -227,6 +227,10 @@ impl Machine for Live {
         self.busd()?.ask(&encode_with_caps(Take::LABEL, ask, [window]), BUS_MS)
     }
 
+    fn signal(&mut self, notification: Handle, bits: u64) -> Result<(), Error> {
+        sys::signal(notification, bits)
+    }
+
     fn ticks(&mut self) -> u64 {
         ticks()
     }

@@ -1,8 +1,8 @@
 //! A busd: it takes windows, makes what it hands over, and can lie in every way.
 
 use nexus_abi::{Error, Handle, KindCode, Message, Received, Rights, Sender};
-use nexus_proto::bus::{self, Prepare, Prepared, Release, Take};
-use nexus_proto::{Operation, ServiceError, encode_with_caps};
+use nexus_proto::bus::{self, Prepare, Prepared, Release, Take, Taken};
+use nexus_proto::{Operation, ServiceError, Zero, encode_with_caps};
 use nexus_sysdesc::{Queue, Shape};
 
 use super::{Cap, Fake, masked, question, route};
@@ -39,6 +39,10 @@ pub(crate) struct Busd {
     pub(crate) edit: fn(&mut Message),
     /// A device does not come to rest.
     pub(crate) stuck: bool,
+    /// Where disks are, what they tell, and which devices busd takes them for.
+    pub(crate) serials: Vec<(u64, [u8; 20], u16)>,
+    /// It refuses, or fails, when it is given the device there.
+    pub(crate) odd: Option<(u64, Result<ServiceError, Error>)>,
     /// Devices and their windows.
     pub(crate) has: Vec<(u16, Handle)>,
     /// Devices that are set up.
@@ -58,6 +62,8 @@ impl Default for Busd {
             change: |_, _| {},
             edit: |_| {},
             stuck: false,
+            serials: Vec::new(),
+            odd: None,
             has: Vec::new(),
             set_up: Vec::new(),
             released: Vec::new(),
@@ -102,8 +108,15 @@ impl Fake {
             assert!(given.rights.contains(Rights::GRANT | Rights::PLACE));
             let (rights, range) = (given.rights, (given.base, given.len));
             let own = fake.child(window, Some(BUSD), rights, range)?;
-            fake.busd.has.push((ask.device, own));
-            Ok(ask.answer(Ok(())))
+            match fake.busd.odd.filter(|(base, _)| *base == range.0) {
+                Some((_, Ok(error))) => return Ok(ask.answer(Err(error))),
+                Some((_, Err(error))) => return Err(error),
+                None => {}
+            }
+            let told = fake.busd.serials.iter().find(|(base, ..)| *base == range.0);
+            let (_, serial, device) = told.copied().unwrap_or((0, [0; 20], ask.device));
+            fake.busd.has.push((device, own));
+            Ok(ask.answer(Ok(Taken { serial, zero: Zero::ZERO })))
         })
     }
 

@@ -59,12 +59,20 @@ impl Machine for Fake {
         }
         let (line, interval) = (cap.base, cap.limit.unwrap_or(0));
         let state = LineState::Armed;
-        Ok(IrqInfo { line, state, interval, delivered: 5, held_back: 2, last: 99 })
+        Ok(IrqInfo { line, state, interval, delivered: 5, held_back: 2, last: 99, strays: 3 })
     }
 
     fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
         self.calls.push("take");
         self.busd_takes(ask, window)
+    }
+
+    fn signal(&mut self, notification: Handle, bits: u64) -> Result<(), Error> {
+        self.calls.push("signal");
+        let known = self.cap(notification).ok_or(Error::BadHandle)?;
+        assert!(known.rights.contains(Rights::SEND));
+        self.signalled.push((notification, bits));
+        Ok(())
     }
 
     fn ticks(&mut self) -> u64 {
@@ -77,9 +85,10 @@ impl Machine for Fake {
 }
 
 impl Probe for Fake {
-    /// An entropy device in the seventh slot, nothing in the others.
+    /// An entropy device in the seventh slot, if nothing else is said, nothing in the others.
     fn identify(&mut self, window: Range) -> Result<Identity, Error> {
-        let device_id = if window.base == 0x1000_6000 { 4 } else { 0 };
+        let plugged = self.plugged.iter().find(|(base, _)| *base == window.base);
+        let device_id = plugged.map_or(0, |(_, id)| *id);
         Ok(Identity { magic: 0x7472_6976, version: 2, device_id, config: [0; 8] })
     }
 }

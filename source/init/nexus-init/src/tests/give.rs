@@ -124,12 +124,14 @@ fn nobody_waits_once_everything_is_given_out() {
 #[test]
 fn devices_that_nobody_gets_are_on_record() {
     let mut init = started();
-    init.unnamed = vec![("one".into(), Range::new(0x1000_1000, 0x1000)), ("two".into(), None)];
+    let (ambiguous, serial) = (Refusal::Ambiguous, Refusal::WrongSerial);
+    let one = Range::new(0x1000_1000, 0x1000);
+    init.unnamed = vec![("one".into(), one, ambiguous), ("two".into(), None, serial)];
     init.refuse_unnamed();
     let records = init.machine.ledger.iter().map(|entry| (entry.event, entry.device, entry.base));
     let refused = (Event::Refusal, NO_DEVICE);
     let expected = [(refused.0, refused.1, 0x1000_1000), (refused.0, refused.1, 0)];
     assert_eq!(records.collect::<Vec<_>>(), expected);
-    let ambiguous = Refusal::Ambiguous.code();
-    assert!(init.machine.ledger.iter().all(|entry| entry.reason == ambiguous));
+    let reasons = init.machine.ledger.iter().map(|entry| entry.reason).collect::<Vec<_>>();
+    assert_eq!(reasons, [ambiguous.code(), serial.code()]);
 }

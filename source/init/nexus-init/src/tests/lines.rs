@@ -149,6 +149,7 @@ fn lines_are_told_to_those_who_may_view() {
         held_back: 2,
         last: 99,
         interval: TICKS,
+        strays: 3,
         state: 2,
         zero: Zero::ZERO,
     };

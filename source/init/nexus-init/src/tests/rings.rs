@@ -1,7 +1,8 @@
 //! Memory that two services share.
 
 use nexus_abi::{Error, KindCode, Role, StartupCap};
-use nexus_proto::log::{Event, Outcome};
+use nexus_proto::init::ServiceState;
+use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::{Asker, Subject};
 use nexus_sysdesc::Ring;
 
@@ -39,7 +40,8 @@ fn ringed() -> Init<Fake> {
     };
     for server in [7, 11] {
         let (consumer, memory, recorded) = (10, Handle(MEMORY.0 + u64::from(server)), false);
-        init.rings.push(RingRecord { consumer, server, memory, len: LEN, recorded });
+        let record = RingRecord { consumer, server, memory, len: LEN, recorded, over: false };
+        init.rings.push(record);
         init.machine.caps.push(object(KindCode::Vmo, memory, Rights::all()));
     }
     for id in [7, 10, 11] {
@@ -109,6 +111,7 @@ fn each_ring_is_recorded_once() {
     let lines = records.iter().map(|entry| description.line(entry.rule).unwrap().0);
     assert!(lines.eq(["ring-7", "ring-11"]));
     assert!(records.iter().all(|entry| (entry.len, entry.rights) == (LEN, SHARED.bits())));
+    assert!(records.iter().all(|entry| entry.epoch == description.epoch));
 }
 
 // attack 92 U: memory is shared and logd does not record it; nobody has it, until it is recorded; broken: init-ring-record
@@ -131,14 +134,76 @@ fn what_the_kernel_refuses_is_an_error() {
     assert_eq!(init.share(7, RNGD).err(), Some(Error::NoMemory));
 }
 
-#[test]
-fn a_ring_outlives_both() {
+/// Both rings are given, and rngd ends.
+fn a_driver_ends() -> Init<Fake> {
     let mut init = ringed();
-    init.share(7, RNGD).unwrap();
-    init.share(10, NSH_PROCESS).unwrap();
+    for (service, process) in [(7, RNGD), (10, NSH_PROCESS), (11, BUSD)] {
+        init.share(service, process).unwrap();
+    }
     end(&mut init, RNGD, EndReason::Killed(0));
     init.notified(1 << 2);
-    let kept = [Handle(MEMORY.0 + 7), Handle(TOLD + 7), Handle(TOLD + 10)];
+    init
+}
+
+// attack 92 U: a driver ends; its peer keeps what it has mapped, finds that it can tell it nothing, and is woken to find it; broken: init-ring-told, init-ring-woken
+#[test]
+fn a_peer_keeps_the_memory_and_is_told_of_the_end() {
+    let init = a_driver_ends();
+    let kept = [7, 11].map(|id| Handle(MEMORY.0 + id));
     assert!(kept.iter().all(|cap| init.machine.cap(*cap).is_some()));
     assert!(!kept.iter().any(|cap| init.machine.revoked.contains(cap)));
+    let told = [7, 10, 11].map(|id| init.machine.cap(Handle(TOLD + id)).is_some());
+    assert_eq!(told, [false, true, true], "what told rngd is gone");
+    let calls = &init.machine.calls;
+    let [revoked, signalled] =
+        ["revoke", "signal"].map(|call| calls.iter().rposition(|one| *one == call).unwrap());
+    assert!(revoked < signalled, "it is gone when the shell looks");
+    // By the bit of the first ring of the shell.
+    assert_eq!(init.machine.signalled, [(Handle(TOLD + 10), 1)]);
+    assert_eq!(init.registry.service(7).unwrap().told, Handle::NONE);
+}
+
+// attack 92 U: memory of a ring whose driver has ended, for a service that is started after it; it is given to nobody; broken: init-ring-again
+#[test]
+fn a_ring_that_is_over_is_given_to_nobody() {
+    let mut init = a_driver_ends();
+    init.machine.live = true;
+    let before = init.machine.holders(KindCode::Vmo);
+    assert_eq!(init.share(7, RNGD).unwrap().len(), 0);
+    let caps = init.share(10, NSH_PROCESS).unwrap();
+    let peers: Vec<_> = caps.iter().map(|cap| (cap.role, cap.index)).collect();
+    let [ring, tell, own] = [Role::Ring, Role::Tell, Role::Told].map(Role::code);
+    assert_eq!(peers, [(ring, 11), (tell, 11), (own, 0)], "only that with busd");
+    assert_eq!(init.machine.holders(KindCode::Vmo), before + 1);
+}
+
+// attack 92 U: a ring is over, and nobody can say since when; it is recorded, once, after the end; broken: init-ring-end-record
+#[test]
+fn the_end_of_a_ring_is_recorded_once() {
+    let mut init = a_driver_ends();
+    let ledger = &init.machine.ledger;
+    let of = |event| ledger.iter().filter(move |entry| entry.event == event);
+    let first = *of(Event::Share).next().unwrap();
+    let over = Entry { event: Event::Unshare, outcome: Outcome::None, ..first };
+    assert!(of(Event::Unshare).eq([&over]));
+    assert_eq!(ledger.last(), Some(&over));
+    assert!(ledger.iter().rev().skip(1).any(|entry| entry.event == Event::Exit), "before it");
+
+    // Its peer ends as well: the other ring is over by that, and the first was before.
+    let records = init.machine.ledger.len();
+    end(&mut init, NSH_PROCESS, EndReason::Exit(0));
+    init.notified(u64::MAX);
+    let after: Vec<_> = init.machine.ledger[records..].iter().map(|entry| entry.event).collect();
+    assert_eq!(after, [Event::Exit, Event::Unshare]);
+    assert_eq!(init.machine.ledger.last().map(|entry| entry.asker), Some(Asker::new(11)));
+    assert_eq!(init.machine.signalled.last(), Some(&(Handle(TOLD + 11), 1)));
+}
+
+// attack 92 F: a service that could not be started has a part in a ring; nobody waits for it, and nothing is recorded that was not given
+#[test]
+fn a_ring_of_whoever_could_not_be_started_is_over() {
+    let mut init = ringed();
+    init.abandon(7, ServiceState::NotLoaded);
+    assert_eq!(init.share(10, NSH_PROCESS).unwrap().len(), 3, "that with busd, alone");
+    assert!(!init.machine.ledger.iter().any(|entry| entry.event == Event::Unshare));
 }

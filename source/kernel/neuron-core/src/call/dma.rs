@@ -10,7 +10,7 @@ use crate::Result;
 use crate::call::memory::bytes;
 use crate::call::{Args, Caller, Outcome};
 use crate::kernel::{Kernel, Step, Work, need};
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::capability::Capability;
 use crate::object::dma::{ADDRESSES, DeviceMemory, Role, STATUS};
 use crate::object::endpoint::Vmo;
 use crate::object::process::Process;
@@ -48,9 +48,7 @@ struct Device {
 impl<P: Platform> Kernel<'_, P> {
     /// The device that a window (PLACE) stands for. Its mask leaves out the registers that hold addresses.
     fn device(&self, caller: Id<Process>, handle: Handle) -> Result<Device> {
-        let (cap, capability) = self.lookup(caller, handle)?;
-        let window = Window::of(capability.kind)?;
-        need(capability, Rights::PLACE)?;
+        let (window, cap, capability) = self.held(caller, handle, Rights::PLACE)?;
         let registers = capability.registers().ok_or(Error::Denied)?;
         match self.registers.get(registers)?.mask & ADDRESSES {
             0 => Ok(Device { cap, window, registers }),
@@ -65,8 +63,7 @@ impl<P: Platform> Kernel<'_, P> {
         handle: Handle,
         rights: Rights,
     ) -> Result<(&DeviceMemory, &Vmo)> {
-        let (_, cap) = self.lookup(caller, handle)?;
-        let CapabilityKind::Vmo(vmo) = cap.kind else { return Err(Error::WrongKind) };
+        let (vmo, _, cap) = self.held(caller, handle, Rights::empty())?;
         let vmo = self.vmos.get(vmo)?;
         let memory = vmo.device.ok_or(Error::WrongKind)?;
         need(cap, rights)?;

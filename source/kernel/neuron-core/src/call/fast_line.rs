@@ -14,7 +14,7 @@ use crate::store::list::List;
 use crate::store::pool::Id;
 
 impl<P: Platform> Kernel<'_, P> {
-    /// `irq_ack`. `None` when it is refused, or has a value, or is held back.
+    /// `irq_ack`. `None` when it is refused, or held back.
     #[inline(always)]
     pub fn fast_irq_ack(&mut self) -> Option<Run> {
         let me = self.hart.current?;
@@ -22,10 +22,19 @@ impl<P: Platform> Kernel<'_, P> {
         let [handle, value, ..] = thread.frame.arguments();
         let (id, interval) = self.to_acknowledge(thread.process, Handle(handle)).ok()??;
         let line = self.lines.get_mut(id).ok()?;
-        if value != NO_VALUE || line.due(interval) > self.platform.now() {
+        let due = line.due(interval);
+        let receiver = line.receiver.as_mut()?;
+        let write = match value {
+            NO_VALUE => None,
+            value => Some(receiver.to_write(value).ok()?),
+        };
+        if due > self.platform.now() {
             return None;
         }
-        line.set(LineState::Armed);
+        receiver.state = LineState::Armed;
+        if let Some((register, value)) = write {
+            self.platform.write_device(register.page.slot(), register.offset, value);
+        }
         self.platform.rearm(id.slot());
         let thread = self.threads.get_mut(me).ok()?;
         thread.answer(0, 0);

@@ -58,7 +58,7 @@ impl<P: Platform> Kernel<'_, P> {
         let notify = match Handle(notification) {
             Handle::NONE => None,
             handle => {
-                let id = self.notification(caller, handle, Rights::SEND)?;
+                let (id, ..) = self.held(caller, handle, Rights::SEND)?;
                 Some((self.notifications.handle(id), bits))
             }
         };

@@ -9,6 +9,7 @@ use crate::kernel::{Kernel, need};
 use crate::object::capability::{Capability, CapabilityKind};
 use crate::object::line::{Line, Lines, Receiver};
 use crate::object::process::Process;
+use crate::object::register::Register;
 use crate::platform::Platform;
 use crate::store::pool::Id;
 
@@ -16,36 +17,29 @@ use crate::store::pool::Id;
 pub(super) const NO_VALUE: u64 = u64::MAX;
 
 impl<P: Platform> Kernel<'_, P> {
-    /// Lines that `process` holds with these rights.
-    #[inline(always)]
-    fn lines_of(
-        &self,
-        process: Id<Process>,
-        handle: Handle,
-        rights: Rights,
-    ) -> Result<(Id<Capability>, &Capability, Lines)> {
-        let (id, cap) = self.lookup(process, handle)?;
-        let lines = Lines::of(cap.kind)?;
-        need(cap, rights)?;
-        Ok((id, cap, lines))
-    }
-
     /// `irq_bind`.
     pub(crate) fn irq_bind(&mut self, caller: Id<Process>, args: Args) -> Result {
         let [irq, signals, bits, window, offset, _] = args;
-        let (by, cap, lines) = self.lines_of(caller, Handle(irq), Rights::RECV)?;
+        let (lines, by, cap) = self.held::<Lines>(caller, Handle(irq), Rights::RECV)?;
         if cap.rights.contains(Rights::DERIVE) {
             return Err(Error::Denied);
         }
         let has_child = !cap.children.is_empty();
-        let notification = self.notification(caller, Handle(signals), Rights::SEND)?;
-        let (with, _) = self.lookup(caller, Handle(signals))?;
-        // No register can be named yet.
-        if bits == 0 || Handle(window) != Handle::NONE || offset != 0 {
+        let (notification, with, _) = self.held(caller, Handle(signals), Rights::SEND)?;
+        if bits == 0 || Handle(window) == Handle::NONE && offset != 0 {
             return Err(Error::BadArgument);
         }
+        let register = match Handle(window) {
+            Handle::NONE => None,
+            window => {
+                let (_, cap) = self.lookup(caller, window)?;
+                Some(Register::of(cap, &self.registers, offset, 0)?.0)
+            }
+        };
         let id = lines.sole()?;
-        if has_child || self.lines.get(id)?.receiver.is_some() {
+        let written = register.map(|register| self.registers.get(register.page)).transpose()?;
+        let named = written.is_some_and(|registers| registers.line.is_some());
+        if has_child || named || self.lines.get(id)?.receiver.is_some() {
             return Err(Error::Busy);
         }
         let list = &mut self.notifications.get_mut(notification)?.lines;
@@ -54,7 +48,11 @@ impl<P: Platform> Kernel<'_, P> {
         }
         list.push_back(&mut self.lines, id)?;
         self.processes.get_mut(caller)?.lines.push_back(&mut self.lines, id)?;
-        let receiver = Receiver { by, notification, with, bits, state: LineState::Armed };
+        if let Some(register) = register {
+            self.registers.get_mut(register.page)?.line = Some(id.slot());
+        }
+        let state = LineState::Armed;
+        let receiver = Receiver { by, notification, with, bits, register, state };
         self.lines.get_mut(id)?.receiver = Some(receiver);
         self.platform.open(id.slot());
         Ok(())
@@ -62,11 +60,12 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// `irq_ack`.
     pub(crate) fn irq_ack(&mut self, caller: Id<Process>, handle: Handle, value: u64) -> Result {
-        let line = self.to_acknowledge(caller, handle)?;
+        let (id, interval) = self.to_acknowledge(caller, handle)?.ok_or(Error::BadState)?;
         if value != NO_VALUE {
-            return Err(Error::BadArgument);
+            let receiver = self.lines.get(id)?.receiver.ok_or(Error::BadState)?;
+            let (register, value) = receiver.to_write(value)?;
+            self.platform.write_device(register.page.slot(), register.offset, value);
         }
-        let (id, interval) = line.ok_or(Error::BadState)?;
         self.acknowledge(id, interval)
     }
 
@@ -78,15 +77,15 @@ impl<P: Platform> Kernel<'_, P> {
         process: Id<Process>,
         handle: Handle,
     ) -> Result<Option<(Id<Line>, u64)>> {
-        let (by, cap, lines) = self.lines_of(process, handle, Rights::RECV)?;
-        let Some(id) = self.line_of(by, cap.kind) else { return Ok(None) };
+        let (lines, by, _) = self.held::<Lines>(process, handle, Rights::RECV)?;
+        let Some(id) = self.line_by(by, lines) else { return Ok(None) };
         let delivered = self.lines.get(id)?.state() == LineState::Delivered;
         Ok(delivered.then_some((id, lines.interval())))
     }
 
     /// `irq_stat`.
     pub(crate) fn irq_stat(&self, caller: Id<Process>, handle: Handle) -> Result<IrqInfo> {
-        let (_, _, lines) = self.lines_of(caller, handle, Rights::MANAGE)?;
+        let (lines, ..) = self.held::<Lines>(caller, handle, Rights::MANAGE)?;
         let id = lines.sole()?;
         let line = self.lines.get(id)?;
         Ok(IrqInfo {
@@ -96,6 +95,7 @@ impl<P: Platform> Kernel<'_, P> {
             delivered: line.delivered,
             held_back: line.held_back,
             last: line.last,
+            strays: self.strays,
         })
     }
 
@@ -104,7 +104,7 @@ impl<P: Platform> Kernel<'_, P> {
         let cap = self.caps.get(id)?;
         need(cap, Rights::MANAGE)?;
         let slower = lines.slower(limit)?;
-        if !cap.children.is_empty() || self.line_of(id, cap.kind).is_some() {
+        if !cap.children.is_empty() || self.line_of(id, cap).is_some() {
             return Err(Error::Busy);
         }
         self.caps.get_mut(id)?.kind = CapabilityKind::Irq(slower);

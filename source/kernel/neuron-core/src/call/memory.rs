@@ -18,8 +18,9 @@ use crate::store::frames::Pages;
 use crate::store::pool::Id;
 use crate::store::pte::{DevicePerm, Leaf};
 
-/// Rights of the maker of a memory object.
-const MEMORY: Rights = Rights::all().difference(Rights::SEND.union(Rights::RECV));
+/// Rights of the maker of a memory object: those that some call takes for one.
+const MEMORY: Rights =
+    Rights::all().difference(Rights::SEND.union(Rights::RECV).union(Rights::PLACE));
 
 /// A memory object, and the capability that is its maker's.
 type Memory = (Id<Capability>, Id<Vmo>);
@@ -29,8 +30,8 @@ impl<P: Platform> Kernel<'_, P> {
     #[inline(always)]
     pub(crate) fn mmio_map(&mut self, caller: Id<Process>, args: Args) -> Result<u64> {
         let [window, offset, len, va, prot, _] = args;
-        let (cap, capability) = self.lookup(caller, Handle(window))?;
-        let window = Window::of(capability.kind)?;
+        let (window, cap, capability) =
+            self.held::<Window>(caller, Handle(window), Rights::empty())?;
         device_rights(capability, prot)?;
         let perm = device_perm(prot)?;
         aligned(va)?;
@@ -50,9 +51,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn vmo_map(&mut self, caller: Id<Process>, args: Args) -> Result<u64> {
         let [process, vmo, offset, len, va, prot] = args;
         let target = self.target(caller, Handle(process))?;
-        let (cap, capability) = self.lookup(caller, Handle(vmo))?;
-        let CapabilityKind::Vmo(id) = capability.kind else { return Err(Error::WrongKind) };
-        need(capability, rights_for(prot))?;
+        let (id, cap, _) = self.held(caller, Handle(vmo), rights_for(prot))?;
         self.check_live(target)?;
         let leaf = parse_prot(prot)?;
         let object = self.vmos.get(id)?;
@@ -278,9 +277,7 @@ impl<P: Platform> Kernel<'_, P> {
 
     /// `vmo_seal`.
     pub(crate) fn vmo_seal(&mut self, caller: Id<Process>, handle: Handle) -> Result {
-        let (_, capability) = self.lookup(caller, handle)?;
-        let CapabilityKind::Vmo(id) = capability.kind else { return Err(Error::WrongKind) };
-        need(capability, Rights::MANAGE)?;
+        let (id, ..) = self.held(caller, handle, Rights::MANAGE)?;
         let vmo = self.vmos.get_mut(id)?;
         if vmo.writable != 0 {
             return Err(Error::Busy);

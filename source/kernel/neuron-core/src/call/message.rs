@@ -42,7 +42,7 @@ impl<P: Platform> Kernel<'_, P> {
         if !tag.is_valid() {
             return Err(Error::BadMessage);
         }
-        let id = self.endpoint(process, handle, Rights::SEND)?;
+        let (id, ..) = self.held(process, handle, Rights::SEND)?;
         let endpoint = self.endpoints.get_mut(id)?;
         match endpoint.first(Waiting::Receivers) {
             Some(server) => {
@@ -181,7 +181,7 @@ impl<P: Platform> Kernel<'_, P> {
         if reply != Handle::NONE && !tag.is_valid() {
             return Err(Error::BadMessage);
         }
-        let id = self.endpoint(process, handle, Rights::RECV)?;
+        let (id, ..) = self.held(process, handle, Rights::RECV)?;
         let caller = match reply {
             Handle::NONE => None,
             reply => Some(self.caller_of(process, reply)?),
@@ -270,7 +270,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// `signal`: sets bits and wakes whoever waits for them.
     #[inline(always)]
     pub(crate) fn signal(&mut self, process: Id<Process>, handle: Handle, bits: u64) -> Result {
-        let id = self.notification(process, handle, Rights::SEND)?;
+        let (id, ..) = self.held(process, handle, Rights::SEND)?;
         self.signal_object(id, bits)
     }
 
@@ -317,7 +317,7 @@ impl<P: Platform> Kernel<'_, P> {
     pub(crate) fn wait(&mut self, me: Id<Thread>, args: Args) -> Result<Outcome> {
         let [signals, deadline, irq, ..] = args;
         let process = self.threads.get(me)?.process;
-        let id = self.notification(process, Handle(signals), Rights::RECV)?;
+        let (id, ..) = self.held(process, Handle(signals), Rights::RECV)?;
         let line = match Handle(irq) {
             Handle::NONE => None,
             irq => self.to_acknowledge(process, irq)?,
@@ -343,11 +343,9 @@ impl<P: Platform> Kernel<'_, P> {
     /// `endpoint_bind`.
     pub(crate) fn endpoint_bind(&mut self, process: Id<Process>, args: Args) -> Result {
         let [receives, waits, ..] = args;
-        let (receives, waits) = (Handle(receives), Handle(waits));
-        let endpoint = self.endpoint(process, receives, Rights::RECV)?;
-        let notification = self.notification(process, waits, Rights::RECV)?;
-        let (with_endpoint, _) = self.lookup(process, receives)?;
-        let (with_notification, _) = self.lookup(process, waits)?;
+        let (endpoint, with_endpoint, _) = self.held(process, Handle(receives), Rights::RECV)?;
+        let (notification, with_notification, _) =
+            self.held(process, Handle(waits), Rights::RECV)?;
         let (to, from) =
             (self.endpoints.get_mut(endpoint)?, self.notifications.get_mut(notification)?);
         if to.bound.is_some() || from.bound.is_some() || from.waiter.is_some() {

@@ -42,7 +42,7 @@ impl<P: Platform> Kernel<'_, P> {
         {
             return Err(Error::OutOfRange);
         }
-        if !cap.children.is_empty() || cap.mapped_pages != 0 {
+        if !cap.children.is_empty() || cap.mapped_pages != 0 || self.line_of(id, cap).is_some() {
             return Err(Error::Busy);
         }
         match registers {

@@ -3,13 +3,15 @@
 use super::rule::{Rule, Violation, ensure, present};
 use super::walk;
 use crate::kernel::Kernel;
-use crate::object::capability::Capability;
+use crate::object::capability::{CapState, Capability, Named};
+use crate::object::line::Line;
 use crate::object::register::{DEVICE_PAGES, Registers};
 use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::addr::index;
 use crate::store::pool::Id;
 use crate::store::pte::Leaf;
+use nexus_abi::Rights;
 
 /// Of a leaf: V, R, W, G, A and D; U and X clear.
 const KERNEL_DEVICE: u64 = 0xe7;
@@ -55,10 +57,32 @@ impl<P: Platform> Kernel<'_, P> {
         let taken =
             present(taken.get_mut(index(place.slot())).ok_or(()), Rule::DevicePage, id.slot())?;
         ensure(!core::mem::replace(taken, true), Rule::DevicePage, place.slot())?;
+        if let Some(line) = registers.line {
+            let line = present(Id::from_slot(line.into()), Rule::LineReceiver, place.slot())?;
+            self.check_written(cap, place, line)?;
+        }
         walk(&cap.mappings, &self.mappings, |mapping, record| {
             ensure(record.leaf == Leaf::Read, Rule::WindowUse, mapping.slot())
         })?;
         Ok(())
+    }
+
+    /// The line whose acknowledgement writes through this window says so, and is of who holds both and can
+    /// write.
+    fn check_written(
+        &self,
+        cap: &Capability,
+        place: Id<Registers>,
+        line: Id<Line>,
+    ) -> Result<(), Violation> {
+        let line_of = present(self.lines.get(line), Rule::LineReceiver, line.slot())?;
+        let receiver = present(line_of.receiver.ok_or(()), Rule::LineReceiver, line.slot())?;
+        let here = receiver.register.is_some_and(|register| register.page == place);
+        let owner = self.caps.get(receiver.by).map(|by| by.owner);
+        let may = cap.rights.contains(Rights::WRITE) && !cap.rights.contains(Rights::DERIVE);
+        let alone = cap.state == CapState::Held && cap.children.is_empty();
+        let own = owner == Ok(cap.owner);
+        ensure(here && own && may && alone, Rule::LineReceiver, line.slot())
     }
 
     /// What is below a mask has at most its registers; at another first page, none.

@@ -34,7 +34,12 @@ impl<P: Platform> Kernel<'_, P> {
         let at = id.slot();
         let by = present(self.caps.get(receiver.by), Rule::LineReceiver, at)?;
         let with = present(self.caps.get(receiver.with), Rule::LineReceiver, at)?;
-        ensure(self.line_of(receiver.by, by.kind) == Some(id), Rule::LineReceiver, at)?;
+        ensure(self.line_of(receiver.by, by) == Some(id), Rule::LineReceiver, at)?;
+        if let Some(register) = receiver.register {
+            let page = present(self.registers.get(register.page), Rule::LineReceiver, at)?;
+            let may = page.mask >> (register.offset / 4) & 1 == 1;
+            ensure(page.line == Some(at) && may, Rule::LineReceiver, at)?;
+        }
         let alone = !by.rights.contains(Rights::DERIVE) && by.children.is_empty();
         ensure(by.rights.contains(Rights::RECV) && alone, Rule::LineReceiver, at)?;
         let signals = CapabilityKind::Notification(receiver.notification);

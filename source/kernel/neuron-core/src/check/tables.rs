@@ -4,7 +4,7 @@ use super::rule::{Rule, Violation, ensure, present};
 use super::scratch::{Role, Scratch};
 use super::walk;
 use crate::kernel::Kernel;
-use crate::object::capability::CapabilityKind;
+use crate::object::capability::{CapabilityKind, Named};
 use crate::object::mapping::Mapping;
 use crate::object::process::Process;
 use crate::object::window::Window;

@@ -776,6 +776,58 @@ fn receivers_of_lines() {
     });
 }
 
+/// A line of the owner's that was bound with a register of the first page of its window.
+fn registered(w: &mut World<'_>, s: &Scene) -> Id<Line> {
+    let all = w.rights(w.roots[0]).unwrap();
+    let masked = w.derive_part(w.init, w.roots[0], all, 4 * PAGE_SIZE, PAGE_SIZE).unwrap();
+    w.cap_limit(w.init, masked, 0b110).unwrap();
+    let rights = Rights::MAP | Rights::READ | Rights::WRITE;
+    let window = w.install(w.init, s.owner.process, masked, rights).unwrap();
+    let keep = Rights::RECV | Rights::GRANT | Rights::MANAGE;
+    let kept = w.derive_part(w.init, w.lines, keep, 2, 1).unwrap();
+    let irq = w.install(w.init, s.owner.process, kept, Rights::RECV).unwrap();
+    let event = w.notification_create(s.owner.user).unwrap();
+    w.irq_bind_register(s.owner.user, [irq, event, window], 1, 4).unwrap();
+    w.enter(w.init);
+    assert_eq!(w.find(), Ok(()));
+    Id::from_slot(3).unwrap()
+}
+
+/// The capability of the window of its register.
+fn window_of(w: &mut World<'_>, id: Id<Line>) -> Id<Capability> {
+    let page = receiver(w, id).register.unwrap().page;
+    w.kernel.caps.iter().find(|(_, cap)| cap.registers() == Some(page)).unwrap().0
+}
+
+/// Neither the register, nor whose window it is in, nor what its holder may do can be another.
+#[test]
+fn registers_of_lines() {
+    let breaks = |damage: fn(&mut World<'_>, &Scene, Id<Line>)| {
+        breaks(&[Rule::LineReceiver], |w, s| {
+            let id = registered(w, s);
+            damage(w, s, id);
+        });
+    };
+    breaks(|w, _, id| receiver(w, id).register = None);
+    breaks(|w, _, id| receiver(w, id).register.as_mut().unwrap().offset = 12);
+    breaks(|w, _, id| {
+        let page = receiver(w, id).register.unwrap().page;
+        w.kernel.registers.get_mut(page).unwrap().line = None;
+    });
+    breaks(|w, _, id| {
+        let page = receiver(w, id).register.unwrap().page;
+        w.kernel.registers.get_mut(page).unwrap().line = Some(4);
+    });
+    breaks(|w, _, id| {
+        let window = window_of(w, id);
+        w.kernel.caps.get_mut(window).unwrap().rights.remove(Rights::WRITE);
+    });
+    breaks(|w, _, id| {
+        let window = window_of(w, id);
+        w.kernel.caps.get_mut(window).unwrap().rights.insert(Rights::DERIVE);
+    });
+}
+
 #[test]
 fn lines_in_no_list() {
     breaks(&[Rule::ListMember], |w, s| {

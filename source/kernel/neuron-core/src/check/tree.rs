@@ -4,7 +4,7 @@ use super::rule::{Rule, Violation, ensure, present};
 use super::scratch::Scratch;
 use super::walk;
 use crate::kernel::Kernel;
-use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH, Siblings};
+use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH, Named, Siblings};
 use crate::object::window::Window;
 use crate::platform::Platform;
 use crate::store::addr::Frame;

@@ -7,6 +7,7 @@
 //! before the deadline of its thread moves there, and one of a thread without a deadline is dropped.
 //! Setting, moving and dropping one takes time in the logarithm of their number.
 
+use derive_where::derive_where;
 use nexus_abi::{Error, NO_DEADLINE};
 
 use crate::Result;
@@ -33,18 +34,11 @@ pub trait Rings {
 }
 
 /// One place of the heap.
-#[derive(Debug)]
+#[derive_where(Clone, Copy, Debug)]
 pub struct Alarm<T> {
     pub(crate) at: u64,
     pub(crate) of: Option<Id<T>>,
 }
-
-impl<T> Clone for Alarm<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T> Copy for Alarm<T> {}
 
 impl<T> Alarm<T> {
     /// A place that holds nothing.

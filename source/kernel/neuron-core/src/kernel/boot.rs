@@ -137,8 +137,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// `BadHandle` or `WrongKind`; `OutOfRange` past its end.
     pub fn boot_frame(&self, memory: Handle, page: u32) -> Result<Frame> {
         let init = self.init.ok_or(Error::BadState)?;
-        let (_, cap) = self.lookup(init, memory)?;
-        let CapabilityKind::Vmo(vmo) = cap.kind else { return Err(Error::WrongKind) };
+        let (vmo, ..) = self.held(init, memory, Rights::empty())?;
         self.frames.page(self.vmos.get(vmo)?.pages, page).ok_or(Error::OutOfRange)
     }
 

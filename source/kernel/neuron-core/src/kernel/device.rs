@@ -16,7 +16,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// `NoMemory` when all places are taken.
     pub(crate) fn reach(&mut self, window: Window, mask: u64) -> Result<Id<Registers>> {
         let frame = window.first();
-        let id = self.registers.alloc(Registers { mask, frame })?;
+        let id = self.registers.alloc(Registers { mask, frame, line: None })?;
         self.set_device(id, Pte::device(frame));
         Ok(id)
     }
@@ -41,7 +41,7 @@ impl<P: Platform> Kernel<'_, P> {
         part: Window,
     ) -> Result<Option<Id<Registers>>> {
         let Some(registers) = self.caps.get(parent)?.registers() else { return Ok(None) };
-        let &Registers { mask, frame } = self.registers.get(registers)?;
+        let &Registers { mask, frame, .. } = self.registers.get(registers)?;
         let mask = if part.first() == frame { mask } else { 0 };
         self.reach(part, mask).map(Some)
     }

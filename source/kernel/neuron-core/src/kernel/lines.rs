@@ -51,10 +51,19 @@ impl<P: Platform> Kernel<'_, P> {
         Err(Error::BadState)
     }
 
-    /// The line that was bound by this capability, if one was.
+    /// The line whose binding rests on this capability, to it or to the window of its register.
     #[inline(always)]
-    pub(crate) fn line_of(&self, by: Id<Capability>, kind: CapabilityKind) -> Option<Id<Line>> {
-        let id = Lines::of(kind).and_then(Lines::sole).ok()?;
+    pub(crate) fn line_of(&self, id: Id<Capability>, cap: &Capability) -> Option<Id<Line>> {
+        match cap.kind {
+            CapabilityKind::Irq(lines) => self.line_by(id, lines),
+            _ => Id::from_slot(self.registers.get(cap.registers()?).ok()?.line?.into()).ok(),
+        }
+    }
+
+    /// The line that was bound by this capability to lines, if one was.
+    #[inline(always)]
+    pub(crate) fn line_by(&self, by: Id<Capability>, lines: Lines) -> Option<Id<Line>> {
+        let id = lines.sole().ok()?;
         let receiver = self.lines.get(id).ok()?.receiver?;
         (receiver.by == by).then_some(id)
     }
@@ -101,6 +110,9 @@ impl<P: Platform> Kernel<'_, P> {
         self.platform.close(id.slot(), receiver.state != LineState::Armed);
         let owner = self.caps.get(receiver.by)?.owner;
         self.processes.get_mut(owner)?.lines.remove(&mut self.lines, id)?;
+        if let Some(register) = receiver.register {
+            self.registers.get_mut(register.page)?.line = None;
+        }
         self.notifications.get_mut(receiver.notification)?.lines.remove(&mut self.lines, id)
     }
 

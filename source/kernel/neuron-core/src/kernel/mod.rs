@@ -15,7 +15,7 @@ use nexus_abi::{EndReason, Error, Handle, NO_DEADLINE, ProcessState, Rights};
 use crate::Result;
 use crate::kernel::alarm::{Alarm, Alarms};
 use crate::kernel::sched::ReadyQueues;
-use crate::object::capability::{CapState, Capability, CapabilityKind};
+use crate::object::capability::{CapState, Capability, Named};
 use crate::object::dma::{DeviceMemory, Reserve};
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
 use crate::object::line::Line;
@@ -178,31 +178,21 @@ impl<'a, P: Platform> Kernel<'a, P> {
         if held { Ok((id, cap)) } else { Err(Error::BadHandle) }
     }
 
-    /// An endpoint that `process` holds with these rights.
+    /// What a handle of `process` names, with these rights, and the capability.
+    ///
+    /// # Errors
+    /// `BadHandle`, `WrongKind`, `Denied`, in this order.
     #[inline(always)]
-    pub(crate) fn endpoint(
+    pub(crate) fn held<T: Named>(
         &self,
         process: Id<Process>,
         handle: Handle,
         rights: Rights,
-    ) -> Result<Id<Endpoint>> {
-        let (_, cap) = self.lookup(process, handle)?;
-        let CapabilityKind::Endpoint(endpoint) = cap.kind else { return Err(Error::WrongKind) };
+    ) -> Result<(T, Id<Capability>, &Capability)> {
+        let (id, cap) = self.lookup(process, handle)?;
+        let what = T::of(cap.kind)?;
         need(cap, rights)?;
-        Ok(endpoint)
-    }
-
-    /// A notification that `process` holds with these rights.
-    pub(crate) fn notification(
-        &self,
-        process: Id<Process>,
-        handle: Handle,
-        rights: Rights,
-    ) -> Result<Id<Notification>> {
-        let (_, cap) = self.lookup(process, handle)?;
-        let CapabilityKind::Notification(id) = cap.kind else { return Err(Error::WrongKind) };
-        need(cap, rights)?;
-        Ok(id)
+        Ok((what, id, cap))
     }
 
     /// The process that a handle names (MANAGE), or the caller for NONE.
@@ -210,10 +200,7 @@ impl<'a, P: Platform> Kernel<'a, P> {
         if handle == Handle::NONE {
             return Ok(caller);
         }
-        let (_, cap) = self.lookup(caller, handle)?;
-        let CapabilityKind::Process(id) = cap.kind else { return Err(Error::WrongKind) };
-        need(cap, Rights::MANAGE)?;
-        Ok(id)
+        self.held(caller, handle, Rights::MANAGE).map(|(id, ..)| id)
     }
 
     /// Refuses a process that has ended.

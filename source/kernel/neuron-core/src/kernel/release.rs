@@ -1,5 +1,5 @@
-//! What rests on a capability to an endpoint, a notification or an interrupt line, and ends with it:
-//! waits and bindings.
+//! What rests on a capability to an endpoint, a notification, an interrupt line or a window, and ends with
+//! it: waits and bindings.
 //!
 //! A right is looked at when a thread begins to wait, and when a binding is made; nothing looks
 //! again when a message or a bit arrives. So whoever takes the capability away ends what was begun
@@ -19,8 +19,8 @@ impl<P: Platform> Kernel<'_, P> {
     /// Ends what rests on this capability; `last` when its object goes with it.
     #[inline(always)]
     pub(crate) fn end_uses(&mut self, cap: Id<Capability>, last: bool, work: &mut Work) -> Result {
-        let kind = self.caps.get(cap)?.kind;
-        let (waits, anchor, bound) = match kind {
+        let one = self.caps.get(cap)?;
+        let (waits, anchor, bound) = match one.kind {
             CapabilityKind::Endpoint(id) => {
                 let one = self.endpoints.get(id)?;
                 let bound = one.bound.as_ref().filter(|bound| bound.by == cap);
@@ -34,8 +34,8 @@ impl<P: Platform> Kernel<'_, P> {
                 let bound = one.bound.as_ref().filter(|bound| bound.by == cap);
                 (one.waiter.is_some(), one.anchor, bound.map(|bound| (bound.to, id)))
             }
-            CapabilityKind::Irq(_) => {
-                let Some(line) = self.line_of(cap, kind) else { return Ok(()) };
+            CapabilityKind::Irq(_) | CapabilityKind::DeviceMmio(_) => {
+                let Some(line) = self.line_of(cap, one) else { return Ok(()) };
                 work.spend(cost::LINE);
                 return self.end_line(line);
             }

@@ -9,7 +9,7 @@ use nexus_abi::{EndReason, Error, Rights};
 
 use crate::Result;
 use crate::kernel::{Kernel, Step, Stop, Work, cost};
-use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH};
+use crate::object::capability::{CapState, Capability, CapabilityKind, MAX_DEPTH, Named};
 use crate::object::endpoint::Vmo;
 use crate::object::process::{HEAVY, Process};
 use crate::object::thread::Thread;
@@ -53,10 +53,10 @@ impl<P: Platform> Kernel<'_, P> {
         Ok(id)
     }
 
-    /// A window that is mapped, and a line that is bound, has no children, and no two children overlap.
+    /// A window that is mapped, and what a line is bound by, has no children, and no two children overlap.
     fn check_exclusive(&self, parent: Id<Capability>, kind: CapabilityKind) -> Result {
         let from = self.caps.get(parent)?;
-        if from.mapped_pages != 0 || self.line_of(parent, from.kind).is_some() {
+        if from.mapped_pages != 0 || self.line_of(parent, from).is_some() {
             return Err(Error::Busy);
         }
         for id in from.children.iter(&self.caps) {

@@ -1,7 +1,8 @@
 //! Capabilities and the tree of their derivation.
 
-use nexus_abi::{CapInfo, KindCode, Rights};
+use nexus_abi::{CapInfo, Error, KindCode, Rights};
 
+use crate::Result;
 use crate::object::endpoint::{Endpoint, Notification, Vmo};
 use crate::object::line::Lines;
 use crate::object::mapping::{Mapping, ThroughCap};
@@ -66,6 +67,31 @@ impl CapabilityKind {
         }
     }
 }
+
+/// What capabilities of one kind are to.
+pub(crate) trait Named: Sized {
+    /// What a capability of this kind is to.
+    ///
+    /// # Errors
+    /// `WrongKind` when it is to something else.
+    fn of(kind: CapabilityKind) -> Result<Self>;
+}
+
+macro_rules! named {
+    ($($Kind:ident($What:ty)),*) => {$(
+        impl Named for $What {
+            #[inline(always)]
+            fn of(kind: CapabilityKind) -> Result<Self> {
+                match kind {
+                    CapabilityKind::$Kind(what) => Ok(what),
+                    _ => Err(Error::WrongKind),
+                }
+            }
+        }
+    )*};
+}
+named!(Endpoint(Id<Endpoint>), Notification(Id<Notification>), Vmo(Id<Vmo>));
+named!(DeviceMmio(Window), Irq(Lines), Process(Id<Process>));
 
 /// Most steps from a root of the tree to a capability: bounds the way down in a revoke.
 pub const MAX_DEPTH: u32 = 64;

@@ -4,8 +4,9 @@ use nexus_abi::{Error, LineState};
 
 use crate::Result;
 use crate::kernel::alarm::{Ring, Rings};
-use crate::object::capability::{Capability, CapabilityKind};
+use crate::object::capability::Capability;
 use crate::object::endpoint::Notification;
+use crate::object::register::Register;
 use crate::store::list::{Links, linked};
 use crate::store::pool::Id;
 
@@ -24,17 +25,6 @@ impl Lines {
     /// `OutOfRange` for none.
     pub(crate) fn all(count: u32) -> Result<Lines> {
         if count == 0 { Err(Error::OutOfRange) } else { Ok(Lines { first: 1, count, interval: 0 }) }
-    }
-
-    /// The lines of a capability.
-    ///
-    /// # Errors
-    /// `WrongKind` when it is to something else.
-    pub(crate) fn of(kind: CapabilityKind) -> Result<Lines> {
-        match kind {
-            CapabilityKind::Irq(lines) => Ok(lines),
-            _ => Err(Error::WrongKind),
-        }
     }
 
     /// `len` of these lines, from number `offset` of them, with the same interval.
@@ -90,7 +80,8 @@ impl Lines {
     }
 }
 
-/// Who receives a line. It lasts as long as both capabilities with which it was made.
+/// Who receives a line. It lasts as long as the capabilities with which it was made: those to the line, the
+/// notification, and the window of the register, if there is one.
 #[derive(Clone, Copy, Debug, Hash)]
 pub struct Receiver {
     /// The capability to the line.
@@ -101,8 +92,20 @@ pub struct Receiver {
     pub with: Id<Capability>,
     /// The bits that are signalled, not 0.
     pub bits: u64,
+    /// What an acknowledgement with a value writes.
+    pub register: Option<Register>,
     /// Where the line is: anything but free. Delivered or held, it is claimed at the controller.
     pub state: LineState,
+}
+
+impl Receiver {
+    /// What an acknowledgement with this value writes, and where.
+    ///
+    /// # Errors
+    /// `BadArgument` when no register was named, or the value has more than 32 bits.
+    pub(crate) fn to_write(&self, value: u64) -> Result<(Register, u32)> {
+        self.register.zip(u32::try_from(value).ok()).ok_or(Error::BadArgument)
+    }
 }
 
 /// List of the lines that signal a notification.

@@ -4,10 +4,10 @@
 use nexus_abi::{Error, Rights};
 
 use crate::Result;
-use crate::object::capability::Capability;
+use crate::object::capability::{Capability, Named};
 use crate::object::window::Window;
 use crate::store::addr::Frame;
-use crate::store::pool::{Id, Pool};
+use crate::store::pool::{Id, Pool, Slot};
 
 /// What may be written through one capability to a window, and where the kernel reaches it: its number
 /// in the pool is its place in the table of device pages that the kernel half has.
@@ -17,7 +17,11 @@ pub struct Registers {
     pub mask: u64,
     /// The first page of the window; all these registers are in it.
     pub frame: Frame,
+    /// Number of the line whose acknowledgement writes one of them: at most one.
+    pub line: Option<u32>,
 }
+
+const _: () = assert!(size_of::<Slot<Registers>>() == 32, "a mask is looked up by a shift");
 
 /// Entries of a page table: of the table of device pages, the first is not used.
 pub const DEVICE_PAGES: u32 = 512;

@@ -5,7 +5,6 @@ use core::ops::Range;
 use nexus_abi::Error;
 
 use crate::Result;
-use crate::object::capability::CapabilityKind;
 use crate::store::addr::{Frame, PHYS_END, part, within};
 
 /// A window that has been checked.
@@ -27,14 +26,6 @@ impl Window {
         let window = Window { base, len };
         let touched = taken.into_iter().any(|range| share(&range, &window.range()));
         if touched { Err(Error::OutOfRange) } else { Ok(window) }
-    }
-
-    /// The window of a capability, if it is one.
-    pub(crate) fn of(kind: CapabilityKind) -> Result<Window> {
-        match kind {
-            CapabilityKind::DeviceMmio(window) => Ok(window),
-            _ => Err(Error::WrongKind),
-        }
     }
 
     /// A part of this window. Length is not bounded by what one call can map.

@@ -170,6 +170,22 @@ impl World<'_> {
         self.call(user, Syscall::IrqBind, &args).map(|_| ())
     }
 
+    /// With the register at `offset` of a window.
+    pub fn irq_bind_register(
+        &mut self,
+        user: User,
+        [irq, notification, window]: [Handle; 3],
+        bits: u64,
+        offset: u64,
+    ) -> Result<(), Error> {
+        let args = [irq.0, notification.0, bits, window.0, offset];
+        self.call(user, Syscall::IrqBind, &args).map(|_| ())
+    }
+
+    pub fn irq_ack_value(&mut self, user: User, irq: Handle, value: u64) -> Result<(), Error> {
+        self.call(user, Syscall::IrqAck, &[irq.0, value]).map(|_| ())
+    }
+
     /// Without a value.
     pub fn irq_ack(&mut self, user: User, irq: Handle) -> Result<(), Error> {
         self.call(user, Syscall::IrqAck, &[irq.0, u64::MAX]).map(|_| ())

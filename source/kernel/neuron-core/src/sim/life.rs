@@ -80,12 +80,17 @@ impl<'a> World<'a> {
 
     /// An external interrupt, whether or not the controller has something to claim.
     pub fn external(&mut self) {
-        let number = self.kernel.platform.claim();
-        let short = if self.fast { self.fast_line(number) } else { None };
-        self.short += u64::from(short.is_some());
-        if short.is_none() {
-            self.kernel.claimed(number);
+        let mut short = None;
+        if self.fast {
+            let number = self.kernel.platform.claim();
+            short = self.fast_line(number);
+            if short.is_none() {
+                self.kernel.claimed(number);
+            }
+        } else {
+            self.kernel.external();
         }
+        self.short += u64::from(short.is_some());
         self.entries += 1;
         self.check_run(short);
         self.check();

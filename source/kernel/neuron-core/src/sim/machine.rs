@@ -43,6 +43,8 @@ pub struct Machine {
     pub stores: Vec<(u64, u32)>,
     /// What is read from any register of a device.
     pub status: u32,
+    /// A device that lowers the level of its line when the register at this physical address is written.
+    pub acknowledged: Option<(u64, u32)>,
 }
 
 impl Machine {
@@ -64,6 +66,7 @@ impl Machine {
             known: std::vec![0; 512],
             stores: Vec::new(),
             status: 0,
+            acknowledged: None,
         }
     }
 
@@ -148,7 +151,11 @@ impl Platform for Machine {
         // V, R and W, not U.
         assert_eq!(entry & 0b1_0111, 0b111, "no page of the kernel's to store to");
         assert!(offset < 4096 && offset.is_multiple_of(4), "no register");
-        self.stores.push((((entry >> 10) << 12) + offset, value));
+        let address = ((entry >> 10) << 12) + offset;
+        self.stores.push((address, value));
+        if let Some((_, line)) = self.acknowledged.filter(|(at, _)| *at == address) {
+            self.plic.set_level(line, false);
+        }
     }
 
     fn read_device(&self, index: u32, offset: u64) -> u32 {

@@ -38,6 +38,8 @@ pub struct Config {
     pub lines: u32,
     /// How many are set aside for devices, behind the reserved ones.
     pub device: u32,
+    /// They are the first of the second bank instead, whose addresses do not fit 32 bits.
+    pub far_device: bool,
     /// Root windows: base and length.
     pub windows: Vec<(u64, u64)>,
 }
@@ -62,6 +64,7 @@ impl Default for Config {
             far: 0,
             lines: 8,
             device: 0,
+            far_device: false,
             windows: std::vec![
                 (0x1000_0000, 0x1_0000),
                 (0x10_1000, 0x1000),
@@ -242,10 +245,13 @@ impl<'a> World<'a> {
         scratch: Scratch<'a>,
     ) -> World<'a> {
         let at = |number: u32| Frame::at(RAM_BASE + u64::from(number) * 4096).unwrap();
-        let first = RESERVED + config.device;
-        kernel.frames_mut().add(at(first), config.near() - first);
-        kernel.boot_reserve(at(RESERVED), config.device).unwrap();
-        kernel.frames_mut().add(Frame::at(FAR_BASE).unwrap(), config.far);
+        let far = Frame::at(FAR_BASE).unwrap();
+        let [first, behind] =
+            if config.far_device { [0, config.device] } else { [config.device, 0] };
+        kernel.frames_mut().add(at(RESERVED + first), config.near() - RESERVED - first);
+        let reserve = if config.far_device { far } else { at(RESERVED) };
+        kernel.boot_reserve(reserve, config.device).unwrap();
+        kernel.frames_mut().add(far.plus(behind.into()), config.far - behind);
         kernel.create_init(config.objects).unwrap();
         let forbidden = World::forbidden(config);
         let roots = config.windows.iter().map(|&(base, len)| {

@@ -1,22 +1,17 @@
 //! Doubly linked lists through the objects of a pool. Every operation takes constant time.
 
-use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
+
+use derive_where::derive_where;
 
 use crate::Result;
 use crate::store::pool::{Id, Pool};
 
 /// The two links that an object gives to one list.
-#[derive(Debug)]
+#[derive_where(Debug, Hash)]
 pub struct Links<T> {
     pub(crate) next: Option<Id<T>>,
     pub(crate) prev: Option<Id<T>>,
-}
-
-impl<T> Hash for Links<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.next, self.prev).hash(state);
-    }
 }
 
 impl<T> Links<T> {
@@ -33,27 +28,11 @@ pub trait Linked<Name>: Sized {
 }
 
 /// First and last of a list called `Name`.
+#[derive_where(Clone, Copy, Debug, Hash)]
 pub struct List<T, Name> {
     head: Option<Id<T>>,
     tail: Option<Id<T>>,
     name: PhantomData<fn() -> Name>,
-}
-
-impl<T, Name> Clone for List<T, Name> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T, Name> Copy for List<T, Name> {}
-impl<T, Name> Hash for List<T, Name> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.head, self.tail).hash(state);
-    }
-}
-impl<T, Name> core::fmt::Debug for List<T, Name> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{:?}..{:?}", self.head, self.tail)
-    }
 }
 
 impl<T: Linked<Name>, Name> List<T, Name> {

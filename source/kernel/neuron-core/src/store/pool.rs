@@ -1,9 +1,9 @@
 //! Pools of kernel objects: fixed arrays, allocated at boot, with constant-time allocation.
 
-use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use core::num::NonZeroUsize;
 
+use derive_where::derive_where;
 use nexus_abi::{Error, Handle};
 
 use crate::Result;
@@ -19,6 +19,7 @@ const LAST_GENERATION: u32 = (1 << 31) - 1;
 const TURN: u32 = 1 << 20;
 
 /// Names a live object of one pool, from inside the kernel.
+#[derive_where(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Id<T> {
     /// Slot number. Slot 0 of a pool is never used, so that `Option<Id>` is one word.
     slot: NonZeroUsize,
@@ -50,23 +51,6 @@ impl<T> Id<T> {
     }
 }
 
-impl<T> Clone for Id<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<T> Copy for Id<T> {}
-impl<T> PartialEq for Id<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.slot == other.slot
-    }
-}
-impl<T> Eq for Id<T> {}
-impl<T> Hash for Id<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.slot().hash(state);
-    }
-}
 impl<T> core::fmt::Debug for Id<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "#{}", self.slot())

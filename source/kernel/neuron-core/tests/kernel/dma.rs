@@ -265,6 +265,7 @@ fn test_reject_dma_place() {
             (Error::BadArgument, [t, all, p, 0, 16, 1 << 32]),
             (Error::Misaligned, [t, all, t, 8, 16, INDIRECT]),
             (Error::Misaligned, [t, all, t, 0, 24, INDIRECT]),
+            (Error::Misaligned, [t, all, t, 8, 24, INDIRECT]),
             (Error::OutOfRange, [t, 0, p, 0, 0, 0]),
             (Error::OutOfRange, [t, 0, p, 0, 5 * PAGE + 1, 0]),
             (Error::OutOfRange, [t, 0, p, 5 * PAGE, 1, 0]),
@@ -332,6 +333,21 @@ fn test_the_kernel_writes_addresses_of_queues() {
     });
 }
 
+#[test]
+fn test_addresses_have_64_bits() {
+    let far = Config { far: 500, device: 500, far_device: true, frames: 1500, ..Config::default() };
+    run_with(&far, |w| {
+        let child = w.child(7, 32, 64);
+        let (_, window) = window_for(w, child, 3, SETUP);
+        let pool = create(w, child.user, window, 1, POOL);
+        let address = base_of(w, pool);
+        assert!(address >> 40 != 0);
+        w.call(child.user, WRITE_DMA, &[window.0, 0x90, pool.0, 16]).unwrap();
+        let [(_, low), (_, high)] = w.machine().stores[..] else { panic!("a pair of registers") };
+        assert_eq!(u64::from(high) << 32 | u64::from(low), address + 16);
+    });
+}
+
 // attack 49 U: say that a device is quiet while its driver has the window, or its memory, while init has what both came from, or while the device is not reset; refused with `Busy`; broken: dma-quiet-owned, dma-quiet-memory, dma-quiet-above, dma-quiet-running
 #[test]
 fn test_a_device_is_quiet_when_nobody_has_it_and_it_says_so() {
@@ -365,6 +381,27 @@ fn test_a_device_is_quiet_when_nobody_has_it_and_it_says_so() {
         w.refuses(one.user, Error::Busy, QUIET, &[one.window.0]);
         w.cap_drop(one.user, below).unwrap();
         w.call(one.user, QUIET, &[one.window.0]).unwrap();
+    });
+}
+
+/// What is of another device, and what took the place of memory that nobody holds any more, stays.
+#[test]
+fn test_quiet_clears_nothing_else() {
+    run_dma(|w| {
+        let (one, other) = (bus(w, 7, 3), bus(w, 8, 4));
+        one.alone(w);
+        w.cap_drop(one.user, one.used).unwrap();
+        let next = w.vmo_create(one.user, 1).unwrap();
+        other.place(w, 3, other.pool, [0, 64, STORE]);
+        let rest = [next, other.table, other.pool, other.used];
+        for memory in [one.pool, next, other.pool, other.used] {
+            w.fill(memory, 0x5ec3_e700);
+        }
+        let before = rest.map(|memory| w.memory_of(memory));
+        assert!(before.iter().all(|words| words.iter().any(|word| *word != 0)));
+        w.call(one.user, QUIET, &[one.window.0]).unwrap();
+        assert!(w.memory_of(one.pool).iter().all(|word| *word == 0));
+        assert_eq!(rest.map(|memory| w.memory_of(memory)), before);
     });
 }
 

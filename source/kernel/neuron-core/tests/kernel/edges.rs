@@ -33,6 +33,10 @@ fn memory_that_the_kernel_fills_for_init() {
         assert_eq!(map(w), Err(Error::SealState));
         w.kernel.boot_seal(memory).unwrap();
         map(w).unwrap();
+        w.kernel.boot_map(memory, 2 * PAGE, VA + 2 * PAGE, R).unwrap();
+        assert_eq!(w.mapped_pages(), 4);
+        let write = w.kernel.boot_map(memory, 2 * PAGE, VA + 4 * PAGE, RW);
+        assert_eq!(write, Err(Error::SealState));
         assert_eq!(w.kernel.boot_alloc(0).err(), Some(Error::OutOfRange));
         w.check();
     });

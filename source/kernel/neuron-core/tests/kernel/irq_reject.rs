@@ -120,7 +120,7 @@ fn irq_ack_refuses_in_the_order_of_the_table() {
         refuses(odd.good.kept, 1, Error::BadHandle);
         refuses(odd.good.event, 1, Error::WrongKind);
         refuses(odd.weak, 1, Error::Denied);
-        refuses(odd.two, 1, Error::BadArgument);
+        refuses(odd.two, 1, Error::BadState);
         refuses(odd.two, u64::MAX, Error::BadState);
         w.irq_bind(user, odd.good.line, odd.good.event, 1).unwrap();
         w.refuses(user, Error::BadState, Syscall::IrqAck, &[odd.good.line.0, u64::MAX]);

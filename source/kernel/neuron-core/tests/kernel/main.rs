@@ -24,6 +24,7 @@ mod hostile;
 mod irq;
 mod irq_ack;
 mod irq_end;
+mod irq_register;
 mod irq_reject;
 mod irq_short;
 mod memory;

@@ -337,3 +337,18 @@ fn the_boot_archive_is_read_only() {
         assert!(w.free_frames() >= free + 4);
     });
 }
+
+// attack 48 U: ordinary memory as a table, or as what a descriptor names; it has no right for that, and is refused; broken: memory-place
+#[test]
+fn memory_has_the_rights_that_calls_take_for_it() {
+    run(|w| {
+        let memory = w.vmo_create(w.init, 1).unwrap();
+        let all = Rights::all().difference(Rights::SEND | Rights::RECV | Rights::PLACE);
+        assert_eq!(w.query(w.init, memory).unwrap().rights, all);
+        for rights in [Rights::PLACE, all | Rights::PLACE] {
+            assert_eq!(w.derive(w.init, memory, rights), Err(Error::Denied));
+        }
+        let args = [memory.0, 0, memory.0, 0, 16, 0];
+        w.refuses(w.init, Error::WrongKind, Syscall::DmaPlace, &args);
+    });
+}

@@ -167,7 +167,8 @@ impl Model {
         refuse_if(!cap.rights.contains(Rights::MANAGE), Error::Denied)?;
         let had = cap.mask.unwrap_or(u64::MAX);
         refuse_if(had | limit != had, Error::OutOfRange)?;
-        let used = !self.children(id).is_empty() || self.mapped_through(id) != 0;
+        let used =
+            !self.children(id).is_empty() || self.mapped_through(id) != 0 || self.receives_by(id);
         refuse_if(used, Error::Busy)?;
         refuse_if(cap.mask.is_none() && !self.has_page(), Error::NoMemory)?;
         self.caps.get_mut(&id).unwrap().mask = Some(limit);
@@ -175,6 +176,13 @@ impl Model {
     }
 
     pub fn write_register(&mut self, named: Named, offset: u64, value: u64) -> Call<()> {
+        let (_, address, value) = self.register(named, offset, value)?;
+        self.stores.push((address, value));
+        Ok(())
+    }
+
+    /// A window, the physical address of a register that may be written through it, and a value for it.
+    pub fn register(&self, named: Named, offset: u64, value: u64) -> Call<(Cid, u64, u32)> {
         let (id, cap) = self.cap(named)?;
         let What::Window { base, .. } = cap.what else { return Err(Error::WrongKind) };
         let may = cap.rights.contains(Rights::WRITE) && !cap.rights.contains(Rights::DERIVE);
@@ -184,8 +192,7 @@ impl Model {
         let value = u32::try_from(value).map_err(|_| Error::BadArgument)?;
         refuse_if(mask & (1 << (offset / 4)) == 0, Error::RegisterDenied)?;
         refuse_if(!self.children(id).is_empty(), Error::Busy)?;
-        self.stores.push((base + offset, value));
-        Ok(())
+        Ok((id, base + offset, value))
     }
 
     /// Whether it goes when what is being revoked has gone.

@@ -157,7 +157,7 @@ impl<'w, 'a> Driver<'w, 'a> {
         let endpoint = self.makes(init, Syscall::EndpointCreate, &[]);
         let notification = self.makes(init, Syscall::NotificationCreate, &[]);
         let memory = self.makes(init, Syscall::VmoCreate, &[3]);
-        let all = rights(Rights::all().difference(Rights::SEND | Rights::RECV));
+        let all = rights(Rights::all().difference(Rights::SEND | Rights::RECV | Rights::PLACE));
         let thread = |process: u64| [process, 0x10_0000, 0x3000_0000, 5, 31];
         self.makes(init, Syscall::ThreadCreate, &thread(0));
         self.makes(init, Syscall::ThreadCreate, &thread(0));
@@ -176,7 +176,7 @@ impl<'w, 'a> Driver<'w, 'a> {
             let args = [root, part, (service + 2) * 0x1000, 0x1000];
             let masked = self.makes(init, Syscall::CapDerive, &args);
             self.makes(init, Syscall::CapLimit, &[masked, 15]);
-            self.makes(init, Syscall::CapInstall, &[process, masked, use_it]);
+            let masked = self.makes(init, Syscall::CapInstall, &[process, masked, use_it]);
             self.makes(init, Syscall::CapInstall, &[process, memory, all]);
             let keep = rights(Rights::RECV | crate::calls::OBJECT);
             let args = [self.world.lines.0, keep, service - 2, 1];
@@ -189,7 +189,9 @@ impl<'w, 'a> Driver<'w, 'a> {
             let weak = [Rights::RECV, Rights::MANAGE][service as usize % 2];
             self.makes(init, Syscall::CapInstall, &[process, two, rights(weak)]);
             let line = self.makes(init, Syscall::CapInstall, &[process, line, receive]);
-            self.begin_line(line);
+            // One of them names a register, the other none.
+            let register = if service == 2 { [masked, 8] } else { [Handle::NONE.0, 0] };
+            self.begin_line(line, register);
             if service == 2 {
                 self.makes(init, Syscall::CapInstall, &[process, spawn, 0x3c0]);
             }
@@ -227,12 +229,12 @@ impl<'w, 'a> Driver<'w, 'a> {
     }
 
     /// The process that was made last binds its line.
-    fn begin_line(&mut self, line: u64) {
+    fn begin_line(&mut self, line: u64, [window, offset]: [u64; 2]) {
         let process = *self.model.processes.keys().last().unwrap();
         let mut threads = self.model.threads.iter();
         let (&thread, _) = threads.find(|(_, one)| one.process == process).unwrap();
         let event = self.makes(thread, Syscall::NotificationCreate, &[]);
-        self.makes(thread, Syscall::IrqBind, &[line, event, 1 << 5, 0, 0]);
+        self.makes(thread, Syscall::IrqBind, &[line, event, 1 << 5, window, offset]);
     }
 
     fn makes(&mut self, thread: Oid, call: Syscall, args: &[u64]) -> u64 {
@@ -416,6 +418,7 @@ impl<'w, 'a> Driver<'w, 'a> {
         let may_fail = fail.is_some() && !exact;
         let before = (in_steps || may_fail).then(|| self.model.clone());
         let delivered = self.model.delivered();
+        let stores = self.model.stores.len();
         // Between two steps it can be refused, and that it has begun is forgotten.
         let quiets = self.model.threads[&thread].begun == Some(Begun::Quiet);
         let mut expected = self.model.syscall(thread, x);
@@ -423,6 +426,9 @@ impl<'w, 'a> Driver<'w, 'a> {
             && matches!(call, Some(Syscall::Wait | Syscall::ReplyRecv))
         {
             count(ACKNOWLEDGED, name(x).to_owned());
+        }
+        if call == Some(Syscall::IrqAck) && self.model.stores.len() > stores {
+            count(ACKNOWLEDGED, "with a value".to_owned());
         }
         self.count_wrong(thread, x);
         self.world.enter(user);

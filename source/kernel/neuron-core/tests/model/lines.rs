@@ -13,6 +13,8 @@ pub struct Receiver {
     pub with: Cid,
     pub notification: Oid,
     pub bits: u64,
+    /// The window and the physical address of the register that an acknowledgement writes.
+    pub register: Option<(Cid, u64)>,
     /// When it is armed again, while it is held back.
     pub due: u64,
     /// It was delivered, and is claimed.
@@ -29,6 +31,18 @@ pub struct Line {
     /// The device asks; and the controller has noted that.
     level: bool,
     pending: bool,
+}
+
+impl Receiver {
+    /// Whether it lasts as long as this capability.
+    pub fn rests_on(self, cap: Cid) -> bool {
+        self.capabilities().any(|one| one == cap)
+    }
+
+    /// What it was made with.
+    pub fn capabilities(self) -> impl Iterator<Item = Cid> {
+        [self.by, self.with].into_iter().chain(self.register.map(|(window, _)| window))
+    }
 }
 
 impl Line {
@@ -74,9 +88,11 @@ impl Model {
         self.lines.values().filter(|line| line.state() == LineState::Delivered).count()
     }
 
-    /// Whether a line was bound by this capability.
+    /// Whether a line was bound by this capability, to it or to the window of a register.
     pub fn receives_by(&self, cap: Cid) -> bool {
-        self.lines.values().any(|line| line.receiver.is_some_and(|one| one.by == cap))
+        let mine =
+            |one: Receiver| one.by == cap || one.register.is_some_and(|(window, _)| window == cap);
+        self.lines.values().any(|line| line.receiver.is_some_and(mine))
     }
 
     pub fn irq_bind(
@@ -88,19 +104,34 @@ impl Model {
         let (by, cap, (first, count, _)) = self.lines_with(irq, Rights::RECV)?;
         refuse_if(cap.rights.contains(Rights::DERIVE), Error::Denied)?;
         let (notification, with) = self.notification(actor, Handle(signals), Rights::SEND)?;
-        refuse_if(bits == 0 || window != 0 || offset != 0, Error::BadArgument)?;
+        refuse_if(bits == 0 || window == 0 && offset != 0, Error::BadArgument)?;
+        let register = match window {
+            0 => None,
+            window => {
+                let named = self.named(actor, Handle(window));
+                let (window, address, _) = self.register(named, offset, 0)?;
+                Some((window, address))
+            }
+        };
         refuse_if(count != 1, Error::OutOfRange)?;
         let bound = self.lines[&first].receiver.is_some();
-        refuse_if(bound || !self.children(by).is_empty(), Error::Busy)?;
-        let receiver = Receiver { by, with, notification, bits, due: NO_DEADLINE, claimed: false };
+        let named = register.is_some_and(|(window, _)| self.receives_by(window));
+        refuse_if(bound || named || !self.children(by).is_empty(), Error::Busy)?;
+        let due = NO_DEADLINE;
+        let receiver = Receiver { by, with, notification, bits, register, due, claimed: false };
         self.line(first).receiver = Some(receiver);
         Ok(())
     }
 
     pub fn irq_ack(&mut self, irq: Named, value: u64) -> Call<()> {
         let line = self.to_acknowledge(irq)?;
-        refuse_if(value != u64::MAX, Error::BadArgument)?;
-        refuse_if(line.is_none(), Error::BadState)?;
+        let (number, _) = line.ok_or(Error::BadState)?;
+        if value != u64::MAX {
+            let receiver = self.lines[&number].receiver.unwrap();
+            let (_, address) = receiver.register.ok_or(Error::BadArgument)?;
+            let value = u32::try_from(value).map_err(|_| Error::BadArgument)?;
+            self.stores.push((address, value));
+        }
         self.acknowledge(line);
         Ok(())
     }
@@ -134,7 +165,8 @@ impl Model {
         refuse_if(count != 1, Error::OutOfRange)?;
         let line = &self.lines[&first];
         let Line { delivered, held_back, last, .. } = *line;
-        Ok(IrqInfo { line: first, state: line.state(), interval, delivered, held_back, last })
+        let (state, strays) = (line.state(), 0);
+        Ok(IrqInfo { line: first, state, interval, delivered, held_back, last, strays })
     }
 
     pub fn limit_lines(&mut self, named: Named, limit: u64) -> Call<()> {

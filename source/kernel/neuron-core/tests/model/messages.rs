@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use nexus_abi::{Error, Handle, NO_DEADLINE, Rights, Sender, Tag};
 
 use crate::calls::{Call, Named, refuse_if};
+use crate::lines::Receiver;
 use crate::model::{Cap, Cid, Kind, Model, Oid, Pid, What};
 use crate::steps::Begun;
 
@@ -307,7 +308,10 @@ impl Model {
         let all = self.bindings.len();
         self.bindings.retain(|one| !one.by.contains(&gone));
         self.withdrawn.extend((self.bindings.len()..all).map(|_| "endpoint_bind"));
-        let lines = self.end_lines(|one| one.by == gone || one.with == gone);
+        let written = |one: &Receiver| one.register.is_some_and(|(window, _)| window == gone);
+        let windows = self.end_lines(written);
+        self.withdrawn.extend((0..windows).map(|_| "irq_bind, by its window"));
+        let lines = self.end_lines(|one| one.rests_on(gone));
         self.withdrawn.extend((0..lines).map(|_| "irq_bind"));
         let waits = self.threads.iter().filter_map(|(id, one)| Some((*id, one.doing.rests_on()?)));
         let losers: Vec<_> = waits.filter(|(_, (_, by))| *by == gone).collect();
@@ -342,7 +346,7 @@ impl Model {
         let waits = self.threads.values().filter_map(|one| one.doing.rests_on());
         let bound = self.bindings.iter().flat_map(|one| one.by);
         let lines = self.lines.values().filter_map(|one| one.receiver);
-        let bound = bound.chain(lines.flat_map(|one| [one.by, one.with]));
+        let bound = bound.chain(lines.flat_map(Receiver::capabilities));
         waits.map(|(_, by)| by).chain(bound).any(|by| self.descends(by, handle))
     }
 

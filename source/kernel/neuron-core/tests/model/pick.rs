@@ -219,7 +219,10 @@ impl Driver<'_, '_> {
                 let event = self.pick(actor, *notification, |model, cap| {
                     with(model, cap, Kind::Notification, Rights::SEND)
                 });
-                plain(Syscall::IrqBind, &[line.0, event.0, *bits, *window, *offset])
+                let window = self.pick(actor, *window, |_, one| {
+                    one.mask.is_some() && !one.rights.contains(Rights::DERIVE)
+                });
+                plain(Syscall::IrqBind, &[line.0, event.0, *bits, window.0, *offset])
             }
             Call::IrqAck { irq, value } => {
                 plain(Syscall::IrqAck, &[self.line(actor, *irq).0, *value])

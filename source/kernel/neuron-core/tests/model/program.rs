@@ -144,7 +144,7 @@ pub enum Call {
         irq: Pick,
         notification: Pick,
         bits: u64,
-        window: u64,
+        window: Pick,
         offset: u64,
     },
     IrqAck {
@@ -543,14 +543,17 @@ fn spawn(dice: &mut Dice) -> Call {
 fn line(dice: &mut Dice) -> Call {
     match dice.below(15) {
         0 | 1 => {
-            let mut odd = |wrong: u64| if dice.one_in(12) { wrong } else { 0 };
-            let (window, offset) = (odd(5), odd(8));
+            let window = if dice.one_in(2) { dice.pick() } else { Pick::Nothing };
+            let offset = match window {
+                Pick::Nothing if !dice.one_in(12) => 0,
+                _ => dice.register().0,
+            };
             let bits = if dice.one_in(12) { 0 } else { 1 << dice.below(6) };
             let (irq, notification) = (dice.pick(), dice.pick());
             Call::IrqBind { irq, notification, bits, window, offset }
         }
         2..6 => {
-            let value = if dice.one_in(8) { dice.next() } else { u64::MAX };
+            let value = if dice.one_in(2) { dice.register().1 } else { u64::MAX };
             Call::IrqAck { irq: dice.pick(), value }
         }
         6 => Call::IrqStat { irq: dice.pick() },

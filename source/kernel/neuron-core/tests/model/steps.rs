@@ -69,7 +69,7 @@ impl Model {
 
     /// `vmo_create`. When it has gone in steps, its maker gets the capability at the last of them.
     pub fn make_memory(&mut self, me: Oid, pages: u64) -> Call<Cid> {
-        let rights = Rights::all().difference(Rights::SEND | Rights::RECV);
+        let rights = Rights::all().difference(Rights::SEND | Rights::RECV | Rights::PLACE);
         let Some(Begun::Create(id)) = self.threads[&me].begun else {
             let kind = Kind::Memory { pages, sealed: false };
             return self.create(self.threads[&me].process, kind, rights);

@@ -117,6 +117,13 @@ fn a_line_taken_back_while_it_is_served() {
     explore("line", scenarios::line);
 }
 
+// attack 56 M: the window of a register is taken back, or let go of, or its holder ends, while a line names it; free, and nobody writes it but who holds it
+// attack 89 M: acknowledged with a value at any moment, twice, and when the window is gone; written by the calls that say so
+#[test]
+fn a_register_taken_back_while_a_line_names_it() {
+    explore("register", scenarios::register);
+}
+
 // attack 49 M: a device is said to be quiet, in steps, while its driver has memory of it, then its window, and ends at any moment; only when neither is left; broken: dma-quiet-owned, dma-quiet-memory
 #[test]
 fn a_device_that_is_cleared_while_its_driver_lives() {

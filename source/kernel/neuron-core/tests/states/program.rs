@@ -77,6 +77,20 @@ impl Actor {
         Actor { user: None, made, ops, at: 0, waits: false, gone: false, results: Vec::new() }
     }
 
+    /// Stores to registers of devices, by calls that did not fail.
+    pub fn stores(&self) -> usize {
+        let writes = |op: &Op| match op {
+            Op::Plain(Syscall::MmioWrite, ..) => 1,
+            Op::Plain(Syscall::MmioWriteDma, ..) => 2,
+            Op::Plain(Syscall::IrqAck, args, _) => {
+                usize::from(!matches!(args.get(1), Some(Arg::Number(u64::MAX))))
+            }
+            _ => 0,
+        };
+        let done = self.ops.iter().zip(&self.results).filter(|(_, result)| result.is_ok());
+        done.map(|(op, _)| writes(op)).sum()
+    }
+
     pub fn can_act(&self, world: &World<'_>) -> bool {
         let ready = self.user.is_some_and(|user| world.is_ready(user));
         !self.gone && !self.waits && self.at < self.ops.len() && ready

@@ -376,7 +376,7 @@ pub fn halves(w: &mut World<'_>) -> Cast {
 pub fn tree(w: &mut World<'_>) -> Cast {
     let mut two = two(w);
     let init = w.init;
-    let all = Rights::all().difference(TALK);
+    let all = Rights::all().difference(TALK | Rights::PLACE);
     let memory = w.vmo_create(init, 2).unwrap();
     let middle = w.install(init, two.c.process, memory, all).unwrap();
     let below = w.install(two.c.user, Handle::NONE, middle, all).unwrap();
@@ -407,7 +407,7 @@ pub fn tree(w: &mut World<'_>) -> Cast {
 pub fn seal(w: &mut World<'_>) -> Cast {
     let mut two = two(w);
     let init = w.init;
-    let all = Rights::all().difference(TALK);
+    let all = Rights::all().difference(TALK | Rights::PLACE);
     let memory = w.vmo_create(init, 1).unwrap();
     two.vars[2] = w.install(init, two.b.process, memory, all).unwrap().0;
     two.vars[3] = w.install(init, two.c.process, memory, all).unwrap().0;
@@ -428,6 +428,55 @@ pub fn seal(w: &mut World<'_>) -> Cast {
             let refused =
                 actors[0].results.first().is_none_or(|result| *result == Err(Error::Busy));
             sealed || refused && !done(2, 1)
+        },
+        ..two.cast([init, b, c])
+    }
+}
+
+/// B binds a line with a register of its window, and acknowledges with a value; init takes the window back
+/// and gives it to C, which writes it; the device acts at any moment.
+pub fn register(w: &mut World<'_>) -> Cast {
+    const ACK: u64 = 0x64;
+    let mut two = two(w);
+    let keep = TALK.difference(Rights::SEND) | KEEP.difference(USE);
+    let line = w.derive_part(w.init, w.lines, keep, 2, 1).unwrap();
+    two.vars[2] = w.install(w.init, two.b.process, line, Rights::RECV).unwrap().0;
+    let window = w.derive_part(w.init, w.roots[0], KEEP, 0, 0x1000).unwrap();
+    w.cap_limit(w.init, window, 1 << (ACK / 4)).unwrap();
+    let base = w.query(w.init, window).unwrap().base;
+    w.machine().acknowledged = Some((base + ACK, 3));
+    two.vars[3] = w.install(w.init, two.b.process, window, USE).unwrap().0;
+    (two.vars[4], two.vars[5]) = (window.0, two.c.process.0);
+    two.vars[6] = w.notification_create(two.b.user).unwrap().0;
+    let init = Actor::new(
+        w.init,
+        vec![
+            Op::plain(Syscall::CapRevoke, &[Var(4)]),
+            Op::into(Syscall::CapInstall, &[Var(5), Var(4), rights(USE)], 7),
+        ],
+    );
+    let bind = [Var(2), Var(6), Number(1), Var(3), Number(ACK)];
+    let soon = w.now() + SOON;
+    let ack = Op::plain(Syscall::IrqAck, &[Var(2), Number(5)]);
+    let b = Actor::new(
+        two.b.user,
+        vec![
+            Op::plain(Syscall::IrqBind, &bind),
+            Op::plain(Syscall::Wait, &[Var(6), Number(soon), Number(0)]),
+            ack.clone(),
+            ack,
+            Op::plain(Syscall::CapDrop, &[Var(3)]),
+        ],
+    );
+    let write = Op::plain(Syscall::MmioWrite, &[Var(7), Number(ACK), Number(6)]);
+    let c = Actor::new(two.c.user, vec![write]);
+    Cast {
+        revokes: Some((window, 0)),
+        strikes: (3, 2),
+        // What was not bound is not acknowledged.
+        judge: |actors| {
+            let bound = matches!(actors[1].results.first(), Some(Ok(_)));
+            bound || !actors[1].results.iter().skip(2).take(2).any(Result::is_ok)
         },
         ..two.cast([init, b, c])
     }

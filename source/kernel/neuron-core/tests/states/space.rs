@@ -44,8 +44,8 @@ pub enum Rule {
     Stale = 16,
     /// What the scenario itself says about the results.
     Results = 32,
-    /// What is enabled or claimed at the interrupt controller is received by somebody, and nothing is
-    /// completed in vain.
+    /// What is enabled or claimed at the interrupt controller is received by somebody, nothing is completed
+    /// in vain, and a register is written by a call that says so, and by no other.
     Lines = 64,
 }
 
@@ -211,13 +211,19 @@ impl Scene {
                 broken |= Rule::Revoked as u8;
             }
         }
+        let ignored = world.machine().plic.ignored;
         let plic = &world.machine().plic;
         let adrift = view.lines.iter().any(|(number, line)| {
             let source = plic.source(*number);
             let claimed = matches!(line.state, LineState::Delivered | LineState::Held);
             source.claimed != claimed || source.open != (line.state != LineState::Free)
         });
-        if adrift || plic.ignored != 0 {
+        // Who was ended in between has not seen what came of its last call.
+        let unseen = self.cast.actors.iter().filter(|actor| actor.waits || actor.gone).count();
+        let told = self.cast.actors.iter().map(Actor::stores).sum::<usize>();
+        let stores = world.machine().stores.len();
+        let untold = !(told..=told + 2 * unseen).contains(&stores);
+        if adrift || ignored != 0 || untold {
             broken |= Rule::Lines as u8;
         }
         let calls = |actor: &Actor| {

@@ -1,7 +1,5 @@
 //! Loads init, the only program that the kernel loads, and tells it what it holds.
 
-use core::fmt;
-
 use neuron::layout::PAGE;
 use neuron::range::Range;
 use neuron::tree::Board;
@@ -31,32 +29,23 @@ pub(super) struct Loaded {
 }
 
 /// Why init cannot be loaded.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum LoadFailure {
     /// A part of it is not whole in RAM.
+    #[error("{0} is not where it can be used")]
     Place(&'static str),
     /// The boot archive is damaged.
-    Archive(ArchiveError),
+    #[error("boot archive: {0}")]
+    Archive(#[from] ArchiveError),
     /// So many frames for devices are not free in one piece.
+    #[error("boot archive: no {0} frames for devices are free in one piece")]
     Devices(u64),
     /// The program is malformed.
+    #[error("program of init: {0:?}")]
     Program(LoadError),
     /// The kernel refuses something.
+    #[error("{0}: {1:?}")]
     Refused(&'static str, Error),
-}
-
-impl fmt::Display for LoadFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LoadFailure::Place(what) => write!(f, "{what} is not where it can be used"),
-            LoadFailure::Archive(error) => write!(f, "boot archive: {error}"),
-            LoadFailure::Devices(frames) => {
-                write!(f, "boot archive: no {frames} frames for devices are free in one piece")
-            }
-            LoadFailure::Program(error) => write!(f, "program of init: {error:?}"),
-            LoadFailure::Refused(what, error) => write!(f, "{what}: {error:?}"),
-        }
-    }
 }
 
 type Result<T = ()> = core::result::Result<T, LoadFailure>;
@@ -107,8 +96,8 @@ struct Image {
 
 fn read_archive(machine: &Machine, archive: Range) -> Result<Image> {
     let bytes = machine.bytes(archive).ok_or(LoadFailure::Place("the boot archive"))?;
-    let parsed = Archive::parse(bytes).map_err(LoadFailure::Archive)?;
-    let init = parsed.init().map_err(LoadFailure::Archive)?;
+    let parsed = Archive::parse(bytes)?;
+    let init = parsed.init()?;
     let plan = Plan::parse(init.data).map_err(LoadFailure::Program)?;
     let start = archive.start + init.offset;
     let program = Range { start, end: start + init.data.len() as u64 };

@@ -6,6 +6,8 @@ use core::arch::asm;
 use core::panic::PanicInfo;
 
 use neuron_core::object::thread::TrapFrame;
+use riscv::ExceptionNumber;
+use riscv::interrupt::supervisor::Exception;
 
 use super::boot::Part;
 use super::console::say;
@@ -37,7 +39,10 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
 pub(super) fn from_trap(frame: &TrapFrame, cause: u64, value: u64) -> ! {
     stop_traps();
     let [pc, ra, sp, ..] = frame.regs;
-    say!("panic: {} in the kernel", cause_name(cause));
+    match Exception::from_number(cause as usize) {
+        Ok(exception) => say!("panic: {exception:?} in the kernel"),
+        Err(_) => say!("panic: unexpected trap in the kernel"),
+    }
     say!("scause {cause:#x} stval {value:#018x} sepc {pc:#018x}");
     for (row, registers) in (0..).zip(frame.regs.chunks(4)) {
         if let [a, b, c, d] = registers {
@@ -128,21 +133,5 @@ fn semihosting_exit(code: u64) {
             out("t0") _,
             lateout("a0") _,
         );
-    }
-}
-
-fn cause_name(cause: u64) -> &'static str {
-    match cause {
-        0 => "misaligned instruction",
-        1 => "instruction access fault",
-        2 => "illegal instruction",
-        3 => "breakpoint",
-        4 | 6 => "misaligned access",
-        5 => "load access fault",
-        7 => "store access fault",
-        12 => "instruction page fault",
-        13 => "load page fault",
-        15 => "store page fault",
-        _ => "unexpected trap",
     }
 }

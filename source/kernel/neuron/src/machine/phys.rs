@@ -63,9 +63,7 @@ impl FreeRam {
     fn copy(&mut self, range: Range) -> Option<Range> {
         let from = boot_bytes(range)?;
         let len = u32::try_from(range.len().checked_next_multiple_of(PAGE)?).ok()?;
-        let has_room = |free: &Range| free.len() >= u64::from(len);
-        let end = self.free.iter().filter(has_room).last()?.end;
-        let (to, taken) = self.take(Range { start: end - u64::from(len), end }, || 0_u8);
+        let (to, taken) = self.take(self.free.at_end(u64::from(len))?, || 0_u8);
         to.split_at_mut_checked(from.len())?.0.copy_from_slice(from);
         Range::from_len(taken.start, range.len())
     }
@@ -116,9 +114,7 @@ impl FreeRam {
 
     /// Takes so many frames that lie one after the other, which the machine has as memory already.
     pub(super) fn aside(&mut self, frames: u64) -> Option<Range> {
-        let len = frames * PAGE;
-        let end = self.free.iter().filter(|free| free.len() >= len).last()?.end;
-        let range = Range { start: end - len, end };
+        let range = self.free.at_end(frames.checked_mul(PAGE)?)?;
         self.free.cut(range);
         Some(range)
     }

@@ -52,6 +52,9 @@ impl Shared for FakePeer {
     fn read32(&self, offset: usize) -> u32 {
         u32::from_le_bytes(self.load(offset))
     }
+    fn read32s<const COUNT: usize>(&self, offset: usize) -> [u32; COUNT] {
+        core::array::from_fn(|index| self.read32(offset + 4 * index))
+    }
     fn words(
         &self,
         offset: usize,

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::vec;
 use std::vec::Vec;
 
-use crate::{Outside, ReadWrite, Readable, Shared, SharedMut, Split};
+use crate::{Exact, Outside, ReadWrite, Readable, Shared, SharedMut, Split};
 
 type Hook = Box<dyn FnMut()>;
 
@@ -33,6 +33,8 @@ struct State {
     loaded: Vec<usize>,
     /// What happens after each load of the driver.
     hook: Option<Hook>,
+    /// What happens after each store.
+    store_hook: Option<Hook>,
 }
 
 impl State {
@@ -88,7 +90,7 @@ impl FakeMemory {
     pub fn new(len: usize) -> FakeMemory {
         let (bytes, ahead) = (vec![0; len], vec![0; len]);
         let (held, changed, loaded) = (Vec::new(), Vec::new(), Vec::new());
-        let state = State { bytes, held, ahead, changed, loaded, hook: None };
+        let state = State { bytes, held, ahead, changed, loaded, hook: None, store_hook: None };
         FakeMemory(Rc::new(RefCell::new(state)))
     }
 
@@ -127,6 +129,11 @@ impl FakeMemory {
     /// Does `hook` after each load of the driver, but for loads in `hook` itself.
     pub fn after_each_load(&self, hook: impl FnMut() + 'static) {
         self.0.borrow_mut().hook = Some(Box::new(hook));
+    }
+
+    /// Does `hook` after each store of the driver, which is held back still.
+    pub fn after_each_store(&self, hook: impl FnMut() + 'static) {
+        self.0.borrow_mut().store_hook = Some(Box::new(hook));
     }
 
     fn driver_load(&self, offset: usize, to: &mut [u8]) {
@@ -183,6 +190,11 @@ impl<A> FakeShared<A> {
 
     fn store(&mut self, at: usize, bytes: &[u8]) {
         self.memory.0.borrow_mut().held.push((at, bytes.to_vec()));
+        let hook = self.memory.0.borrow_mut().store_hook.take();
+        if let Some(mut hook) = hook {
+            hook();
+            self.memory.0.borrow_mut().store_hook = Some(hook);
+        }
     }
 }
 
@@ -195,6 +207,14 @@ impl<A> Split for FakeShared<A> {
         let middle = range.start + at;
         let first = FakeShared { memory: memory.clone(), range: range.start..middle, access };
         Ok((first, FakeShared { memory, range: middle..range.end, access }))
+    }
+}
+
+impl Exact for FakeShared<ReadWrite> {
+    type Exactly<const COUNT: usize> = FakeShared<ReadWrite>;
+
+    fn exactly<const COUNT: usize>(self) -> Result<Self, Self> {
+        if self.range.len() == COUNT { Ok(self) } else { Err(self) }
     }
 }
 
@@ -212,6 +232,9 @@ impl<A: Readable> Shared for FakeShared<A> {
     }
     fn read32(&self, offset: usize) -> u32 {
         u32::from_le_bytes(self.load(offset))
+    }
+    fn read32s<const COUNT: usize>(&self, offset: usize) -> [u32; COUNT] {
+        core::array::from_fn(|index| self.read32(offset + 4 * index))
     }
     fn words(
         &self,

@@ -44,6 +44,9 @@ pub const MAX_SEGMENTS: usize = 8;
 pub const MAX_SEGMENT: u32 = 1 << 20;
 /// Most bytes of all memory that one device reaches: 16 MiB.
 pub const MAX_MEMORY: u64 = 1 << 24;
+/// Disks that can be asked for their serial numbers beside those that are described. With more of them none
+/// is given.
+pub const STRANGERS: u64 = 2;
 /// Pages of the memory of a ring: one for what is in order, and one of data; what one memory object can
 /// have.
 pub const RING_PAGES: core::ops::RangeInclusive<u16> = 2..=512;

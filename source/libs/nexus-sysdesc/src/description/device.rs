@@ -4,6 +4,8 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
+use super::Serial;
+
 /// One device, by what it is and not by where it is: init finds it in the device tree.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Device {
@@ -38,6 +40,15 @@ impl Device {
     pub fn same_class(&self, other: &Device) -> bool {
         self.compatible == other.compatible && self.virtio_id == other.virtio_id
     }
+
+    /// The serial number that it is known by.
+    #[must_use]
+    pub const fn serial(&self) -> Option<Serial> {
+        match self.says {
+            Some(Says::Serial(serial)) => Some(serial),
+            _ => None,
+        }
+    }
 }
 
 /// What a virtio device says of itself. That is no proof of who it is: it chooses among devices.
@@ -47,6 +58,8 @@ pub enum Says {
     Mac([u8; 6]),
     /// A disk: its bytes, a multiple of 512.
     Capacity(u64),
+    /// A disk: its serial number. It stands in no register: the device is asked for it (RFC-0004).
+    Serial(Serial),
 }
 
 impl Says {
@@ -55,16 +68,18 @@ impl Says {
     pub const fn virtio_id(self) -> u32 {
         match self {
             Says::Mac(_) => 1,
-            Says::Capacity(_) => 2,
+            Says::Capacity(_) | Says::Serial(_) => 2,
         }
     }
 
-    /// True when a configuration that begins with these bytes says this.
+    /// True for a device whose configuration begins with these bytes and that has told this serial
+    /// number, if it was asked for one, when that says this.
     #[must_use]
-    pub fn is_in(self, config: [u8; 8]) -> bool {
+    pub fn is_said(self, config: [u8; 8], serial: Option<Serial>) -> bool {
         match self {
             Says::Mac(mac) => config.starts_with(&mac),
             Says::Capacity(bytes) => u64::from_le_bytes(config).checked_mul(512) == Some(bytes),
+            Says::Serial(wanted) => serial == Some(wanted),
         }
     }
 }

@@ -70,6 +70,9 @@ problems! {
     BadInstance = "has an instance number with a gap before it",
     /// A device says what its class does not say, or what another of its class says.
     BadSays = "says of itself what its class does not say, or what another says",
+    /// A disk is known by its serial number, and another disk is not; or it is set up in another way than
+    /// another such disk, or cannot be asked for the number.
+    Unasked = "is known by its serial number, and disks cannot be asked for it",
     /// A device with DMA is not in the highest danger class.
     BadDanger = "has DMA and is not in the highest danger class",
     /// A priority, budget or stack is out of range.

@@ -1,14 +1,39 @@
 //! Finding things in a valid description.
 
-use super::{Description, Device, Need, Permission, Permit, Ring, Rule, Service};
+use super::bounds::STRANGERS;
+use super::{Description, Device, Need, Permission, Permit, Queue, Ring, Rule, Service};
 use crate::layout::Layout;
 
 impl Description {
-    /// Frames that the machine sets aside for devices: for what the rules let them reach.
+    /// Frames that the machine sets aside for devices: for what the rules let them reach; and where disks
+    /// are known by their serial numbers, for as many disks as are described, and for [`STRANGERS`].
     #[must_use]
     pub fn device_frames(&self) -> u64 {
-        let laid = self.rules.iter().filter_map(|rule| Layout::of(&rule.queues));
-        laid.fold(0, |sum, layout| sum.saturating_add(layout.frames()))
+        let asked = |id: u16| self.device(id).and_then(Device::serial).is_some();
+        let others = self.rules.iter().filter(|rule| !asked(rule.device));
+        let frames = others.filter_map(|rule| Some(Layout::of(&rule.queues)?.frames()));
+        let others = frames.fold(0, |sum: u64, frames| sum.saturating_add(frames));
+        let described = self.devices.iter().filter(|device| device.serial().is_some()).count();
+        let disks = u64::try_from(described).unwrap_or(u64::MAX).saturating_add(STRANGERS);
+        let asked = self.asked_layout().map_or(0, |layout| layout.frames());
+        others.saturating_add(asked.saturating_mul(disks))
+    }
+
+    /// The queues that every disk is asked by for its serial number: those of who owns one that is known
+    /// by it. All of them have the same. `None` where nobody does.
+    #[must_use]
+    pub fn asked_queues(&self) -> Option<&[Queue]> {
+        let asked = |rule: &&Rule| {
+            let device = self.device(rule.device);
+            device.and_then(Device::serial).is_some() && !rule.queues.is_empty()
+        };
+        self.rules.iter().find(asked).map(|rule| rule.queues.as_slice())
+    }
+
+    /// The same, laid out.
+    #[must_use]
+    pub fn asked_layout(&self) -> Option<Layout> {
+        self.asked_queues().and_then(Layout::of)
     }
 
     /// The service with this id.

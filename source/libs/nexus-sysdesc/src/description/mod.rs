@@ -13,6 +13,7 @@ mod lookup;
 mod queue;
 pub mod registers;
 mod rule;
+mod serial;
 mod service;
 mod validate;
 
@@ -25,6 +26,7 @@ pub use error::{DescError, Place, Problem};
 pub use queue::{Queue, Shape, are_queues};
 pub use rule::{Permission, Permit, Ring, Rule};
 use serde::{Deserialize, Serialize};
+pub use serial::{NoSerial, SERIAL_LEN, Serial};
 pub use service::{Need, Proof, Restart, Service};
 
 /// A whole system in one profile.

@@ -10,6 +10,7 @@ use super::{
     Service,
 };
 
+use crate::ask::Ask;
 use crate::layout::Layout;
 use crate::sealed::{self, Class, VIRTIO_MMIO, is_owners};
 
@@ -62,6 +63,9 @@ impl Description {
         require(!empty || self.profile == Profile::Test, Problem::EmptySlotInProd)?;
         let says_so = device.says.map(Says::virtio_id);
         require(says_so.is_none() || says_so == device.virtio_id, Problem::BadSays)?;
+        let mut alike = before.iter().filter(|other| other.same_class(device));
+        let asked = device.serial().is_some();
+        require(alike.all(|other| other.serial().is_some() == asked), Problem::Unasked)?;
         for other in before {
             let alike = other.same_class(device) && other.says == device.says;
             require(!alike || device.says.is_none(), Problem::BadSays)?;
@@ -182,7 +186,12 @@ impl Description {
         require(device.irq || !rule.irq, Problem::NoLine)?;
         check_queues(device, rule.registers, &rule.queues)?;
         let need = self.service(rule.subject).and_then(|service| service.need(rule.device));
-        require(need.is_none_or(|need| need.queues == rule.queues), Problem::OtherQueues)
+        require(need.is_none_or(|need| need.queues == rule.queues), Problem::OtherQueues)?;
+        // Memory is made for a disk before anybody knows which one it is.
+        let asked = device.serial().is_some() && !rule.queues.is_empty();
+        let alike = self.asked_queues().is_none_or(|queues| queues == rule.queues);
+        let has_head = Layout::of(&rule.queues).is_some_and(|layout| Ask::of(&layout).is_some());
+        require(!asked || alike && has_head, Problem::Unasked)
     }
 }
 

@@ -57,7 +57,7 @@ pub fn exercise(data: &[u8]) -> Outcome {
             0 | 1 => driver.post(),
             2 => driver.ring(byte),
             3 => driver.drain(),
-            4 => driver.wait(),
+            4 => driver.wait(&mut device, byte),
             5 => memory.overtake(1),
             _ => device.step(),
         }
@@ -112,9 +112,22 @@ impl Driver {
         Some(index)
     }
 
-    fn wait(&mut self) {
-        let result = self.queue.may_wait();
-        if self.noted(result) == Some(false) {
+    /// Looks for the one head that the device has, which acts meanwhile; then it asks for an interrupt.
+    fn wait(&mut self, device: &mut Hostile<'_>, byte: u8) {
+        let mut looks = byte >> 5;
+        let found = self.queue.spin(|| {
+            device.step();
+            looks = looks.saturating_sub(1);
+            looks > 0
+        });
+        let waits = match self.noted(found) {
+            Some(false) => {
+                let result = self.queue.may_wait();
+                self.noted(result)
+            }
+            found => found.map(|found| !found),
+        };
+        if waits == Some(false) {
             self.pop();
         }
     }

@@ -15,6 +15,12 @@ impl FakeDevice {
         !self.has.is_empty()
     }
 
+    /// The oldest head that it has: the next to be written to.
+    #[must_use]
+    pub fn next(&self) -> Option<u16> {
+        self.has.first().copied()
+    }
+
     /// Writes `bytes` to the oldest head that it has, as far as there is room, and completes it, saying that
     /// it wrote `len`. False when it has none.
     pub fn give(&mut self, bytes: &[u8], len: u32) -> bool {

@@ -25,6 +25,33 @@ pub struct QueueState {
     pub parts: [Option<(Role, u64)>; 3],
 }
 
+/// How a disk answers when it is asked for its serial number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tells {
+    /// What it writes in the place of the number, and as status.
+    pub serial: [u8; 20],
+    /// The status.
+    pub status: u8,
+    /// What it adds to the head that it completes, to the bytes that it says it has written, and to the
+    /// completions that it says it has made.
+    pub more: [u32; 3],
+    /// How often one looks before it has answered; `u32::MAX` when it never does.
+    pub after: u32,
+}
+
+impl Tells {
+    /// An honest disk with this serial number.
+    ///
+    /// # Panics
+    /// It is longer than 20 bytes.
+    #[must_use]
+    pub fn honest(text: &str) -> Tells {
+        let mut serial = [0; 20];
+        serial[..text.len()].copy_from_slice(text.as_bytes());
+        Tells { serial, status: 0, more: [0; 3], after: 1 }
+    }
+}
+
 /// A device that does what the specification says, but for what it is told to do instead.
 pub struct FakeDevice {
     /// MagicValue.
@@ -47,6 +74,10 @@ pub struct FakeDevice {
     pub refuses: bool,
     /// What it says instead.
     pub lie: Option<Lie>,
+    /// What it tells of itself.
+    pub tells: Tells,
+    /// It was told of new heads, and has been looked at so often since.
+    pub asked: Option<u32>,
     /// Every store: offset and value.
     pub stores: Vec<(usize, u32)>,
     /// How many loads there were.
@@ -75,6 +106,8 @@ impl FakeDevice {
             resets_after: 0,
             refuses: false,
             lie: None,
+            tells: Tells::honest("nexus-1"),
+            asked: None,
             stores: Vec::new(),
             loads: 0,
             misled: false,
@@ -132,6 +165,7 @@ impl FakeDevice {
         let fresh = |queue: &QueueState| QueueState { most: queue.most, ..QueueState::default() };
         self.queues = self.queues.iter().map(fresh).collect();
         (self.status, self.taken, self.resetting) = (0, 0, None);
+        self.asked = None;
     }
 
     /// A store.
@@ -147,6 +181,7 @@ impl FakeDevice {
             (0x20, _) => self.taken = self.taken & 0xffff_ffff | u64::from(value) << 32,
             (0x38, Some(queue)) => queue.size = value,
             (0x44, Some(queue)) => queue.ready = value == 1,
+            (0x50, _) if self.status & DRIVER_OK != 0 => self.asked = Some(0),
             (0x70, _) if value == 0 && self.resets_after == 0 => self.reset(),
             (0x70, _) if value == 0 => self.resetting = Some(self.resets_after),
             (0x70, _) => self.write_status(value),
@@ -158,6 +193,13 @@ impl FakeDevice {
         self.misled |= value & DRIVER_OK != 0 && self.told & FEATURES_OK == 0;
         let refused = self.refuses || self.taken & !self.offers != 0;
         self.status = if refused { value & !FEATURES_OK } else { value };
+    }
+
+    /// Somebody looks whether it has answered; true when it does now.
+    pub fn answers(&mut self) -> bool {
+        let Some(looks) = self.asked else { return false };
+        self.asked = Some(looks.saturating_add(1)).filter(|_| looks != self.tells.after);
+        looks == self.tells.after && looks != u32::MAX
     }
 
     /// The kernel writes where a part of the chosen queue is.

@@ -11,10 +11,11 @@ use nexus_proto::log::NO_DEVICE;
 use nexus_proto::{Operation as _, Request as _};
 
 use super::system::{
-    GREEDY, INIT, LOOKER, MASK, OTHER, OWNERS, machine, prepare, release, system, take,
+    GREEDY, INIT, LOOKER, MASK, OTHER, OWNERS, machine, prepare, release, system, system_by_serial,
+    take,
 };
-use super::{FakeKernel, Holder, INIT_WINDOW};
-use crate::{Bus, POLLS};
+use super::{FakeKernel, Holder, INIT_WINDOW, Tells};
+use crate::{ASKS, Bus, POLLS};
 
 /// Most calls of the kernel for one request: every descriptor of a device here, every queue that is looked
 /// at, and what comes before and after.
@@ -58,9 +59,11 @@ struct Scene {
 #[must_use]
 pub fn exercise(data: &[u8]) -> Outcome {
     let bytes: Bytes = Rc::new(RefCell::new(data.iter().rev().copied().collect()));
+    let by_serial = next(&bytes) % 2 == 1;
+    let system = if by_serial { system_by_serial("nexus-1") } else { system() };
     let mut scene = Scene {
         kernel: machine(),
-        bus: Bus::new(system()),
+        bus: Bus::new(system),
         bytes,
         asked: 0,
         given: Vec::new(),
@@ -75,7 +78,7 @@ pub fn exercise(data: &[u8]) -> Outcome {
         assert!(scene.kernel.calls - before <= devices * MOST_CALLS);
         scene.check();
     }
-    for _ in 0..=POLLS {
+    for _ in 0..=2 * POLLS + ASKS {
         scene.bus.tick(&mut scene.kernel);
     }
     assert!(!scene.bus.is_waiting(), "each reset ends");
@@ -133,7 +136,9 @@ impl Scene {
         }
         if !self.kernel.has_window(at) {
             let window = self.kernel.window(at, rights, mask);
-            self.send(INIT, take(if odd == 0xef { NO_DEVICE } else { device }, window));
+            let told = device != 1 || odd % 4 == 0;
+            let number = if odd == 0xef || !told { NO_DEVICE } else { device };
+            self.send(INIT, take(number, window));
         }
     }
 
@@ -141,7 +146,13 @@ impl Scene {
     fn spoil(&mut self) {
         let (device, what, value) = (self.next() % 3, self.next(), self.next());
         let one = &mut self.kernel.devices[usize::from(device)];
-        match what % 8 {
+        match what % 16 {
+            8 => one.tells.serial[usize::from(value % 20)] ^= value,
+            9 => one.tells.status = value,
+            10 => one.tells.more[usize::from(value % 3)] ^= u32::from(value),
+            11 => one.tells.after = (value % 64).into(),
+            12 => one.tells = Tells { after: u32::MAX, ..Tells::honest("nexus-1") },
+            13 => one.tells = Tells::honest("nexus-1"),
             0 => one.id = value.into(),
             1 => one.offers ^= 1 << (value % 40),
             2 => one.version = (value % 4).into(),

@@ -54,24 +54,37 @@ struct Memory {
     role: Role,
     bytes: u64,
     descriptors: BTreeMap<u64, Descriptor>,
+    /// What busd and the device have written, by offset.
+    written: BTreeMap<u64, u8>,
+}
+
+impl Memory {
+    fn put(&mut self, offset: u64, bytes: &[u8]) {
+        self.written.extend((offset..).zip(bytes.iter().copied()));
+    }
+
+    fn get(&self, offset: u64, to: &mut [u8]) {
+        for (at, byte) in (offset..).zip(to) {
+            *byte = self.written.get(&at).copied().unwrap_or(0);
+        }
+    }
 }
 
 /// An answer, and what came with it as its receiver has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
+pub struct Answered<R> {
     /// Which call.
-    pub reply: u32,
+    pub reply: R,
     /// The message.
     pub message: Message,
 }
 
-/// The kernel, some devices, and init.
-#[derive(Default)]
-pub struct FakeKernel {
+/// The kernel, some devices, and init. `R` is the right to answer one call.
+pub struct FakeKernel<R = u32> {
     /// The devices.
     pub devices: Vec<FakeDevice>,
     /// Every answer.
-    pub answers: Vec<Answered>,
+    pub answers: Vec<Answered<R>>,
     /// Every device that failed, and why.
     pub failures: Vec<(u16, String)>,
     /// Every address, and every store, that was refused because nobody may write it.
@@ -87,11 +100,21 @@ pub struct FakeKernel {
 
 type Result<T = ()> = core::result::Result<T, Error>;
 
-impl FakeKernel {
+impl<R> FakeKernel<R> {
     /// A kernel with these devices.
     #[must_use]
-    pub fn new(devices: Vec<FakeDevice>) -> FakeKernel {
-        FakeKernel { devices, ..FakeKernel::default() }
+    pub fn new(devices: Vec<FakeDevice>) -> FakeKernel<R> {
+        FakeKernel {
+            devices,
+            answers: Default::default(),
+            failures: Default::default(),
+            forbidden: Default::default(),
+            calls: Default::default(),
+            ends_at: Default::default(),
+            caps: Default::default(),
+            memory: Default::default(),
+            made: Default::default(),
+        }
     }
 
     /// A window of a device for busd, as it comes in a message.
@@ -178,6 +201,12 @@ impl FakeKernel {
     pub fn bytes(&self, device: usize, role: Role) -> Option<u64> {
         let mut of = self.memory.iter().filter(|one| one.device == device && one.role == role);
         of.next().map(|one| one.bytes)
+    }
+
+    /// True when nothing was written to the memory of a device since it was cleared.
+    #[must_use]
+    pub fn is_clear(&self, device: usize) -> bool {
+        self.memory.iter().all(|one| one.device != device || one.written.is_empty())
     }
 
     fn insert(&mut self, cap: Cap) -> Handle {
@@ -297,6 +326,52 @@ impl FakeKernel {
         if before.is_some() { Err(Error::Exists) } else { Ok(()) }
     }
 
+    /// Memory that busd maps for the length of a call: never tables, and of no device that somebody has.
+    fn mapped(&self, memory: Handle, rights: Rights, end: Option<u64>) -> Result<usize> {
+        let at = self.memory_of(memory, Rights::MAP | rights)?;
+        let Memory { device, bytes, role, .. } = self.memory[at];
+        let given = |cap: &Cap| cap.object == Object::Window(device) && cap.parent.is_some();
+        let owned = self.caps.values().any(|cap| given(cap) && cap.rights.contains(Rights::GRANT));
+        if role == Role::Tables || owned {
+            return Err(Error::Denied);
+        }
+        end.filter(|end| *end <= bytes).map(|_| at).ok_or(Error::OutOfRange)
+    }
+
+    /// What a running disk does for the one request that is there, if it is that for its serial number: as
+    /// the descriptors in its tables say.
+    fn work(&mut self, device: usize) {
+        let find =
+            |role| self.memory.iter().position(|one| (one.device, one.role) == (device, role));
+        let all = [Role::Tables, Role::Pool, Role::Used].map(find);
+        let [Some(tables), Some(pool), Some(used)] = all else { return };
+        let queue = self.devices[device].queues[0].clone();
+        let [Some((_, table)), Some((_, avail)), Some((_, ring))] = queue.parts else { return };
+        let mut entry = [0; 6];
+        self.memory[pool].get(avail, &mut entry);
+        let [_, _, index, 0, head, 0] = entry else { return };
+        let descriptors = &self.memory[tables].descriptors;
+        let chain = descriptors.get(&(table / 16 + u64::from(head))).copied();
+        let Some(Descriptor { offset, len: 48, flags: INDIRECT, .. }) = chain else { return };
+        let pieces = [0, 1, 2].map(|at| descriptors.get(&(offset / 16 + at)).copied());
+        let [Some(header), Some(data), Some(status)] = pieces else { return };
+        let mut request = [0; 16];
+        self.memory[pool].get(header.offset, &mut request);
+        let flags = [header.flags, data.flags, status.flags];
+        let right = (flags, data.len, status.len) == ([NEXT, NEXT | WRITE, WRITE], 20, 1);
+        if index != 1 || !right || request != [8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] {
+            return;
+        }
+        let tells = self.devices[device].tells.clone();
+        self.memory[pool].put(data.offset, &tells.serial);
+        self.memory[pool].put(status.offset, &[tells.status]);
+        let [more_head, more_len, more] = tells.more;
+        let made = 1u16.wrapping_add(more as u16).to_le_bytes();
+        let [head, len] = [u32::from(head).wrapping_add(more_head), 21u32.wrapping_add(more_len)];
+        let entry = [head.to_le_bytes(), len.to_le_bytes()].concat();
+        self.memory[used].put(ring, &[&[0, 0], &made[..], &entry].concat());
+    }
+
     /// `mmio_write_dma`.
     fn address(&mut self, window: Handle, offset: u64, object: Handle, at: u64) -> Result {
         let device = self.placing(window)?;
@@ -319,8 +394,8 @@ impl FakeKernel {
     }
 }
 
-impl Kernel for FakeKernel {
-    type Reply = u32;
+impl<R> Kernel for FakeKernel<R> {
+    type Reply = R;
 
     fn query(&mut self, cap: Handle) -> Result<CapInfo> {
         self.begin()?;
@@ -383,8 +458,8 @@ impl Kernel for FakeKernel {
         if self.bytes(device, role).is_some() {
             return Err(Error::Exists);
         }
-        let (bytes, descriptors) = (pages * PAGE_SIZE, BTreeMap::new());
-        self.memory.push(Memory { device, role, bytes, descriptors });
+        let (bytes, descriptors, written) = (pages * PAGE_SIZE, BTreeMap::new(), BTreeMap::new());
+        self.memory.push(Memory { device, role, bytes, descriptors, written });
         let object = Object::Memory(self.memory.len() - 1, device);
         let table = Rights::PLACE | Rights::DERIVE | Rights::GRANT | Rights::REVOKE;
         let mapped = Rights::MAP | Rights::READ | Rights::WRITE;
@@ -404,6 +479,27 @@ impl Kernel for FakeKernel {
         self.noted(pointed)
     }
 
+    fn put(&mut self, memory: Handle, offset: u64, bytes: &[u8]) -> Result {
+        self.begin()?;
+        let end = offset.checked_add(bytes.len() as u64);
+        let at = self.mapped(memory, Rights::READ | Rights::WRITE, end);
+        self.noted(at.map(|_| ()))?;
+        self.memory[at?].put(offset, bytes);
+        Ok(())
+    }
+
+    fn get(&mut self, memory: Handle, offset: u64, to: &mut [u8]) -> Result {
+        self.begin()?;
+        let at = self.mapped(memory, Rights::READ, offset.checked_add(to.len() as u64));
+        self.noted(at.map(|_| ()))?;
+        let Memory { device, role, .. } = self.memory[at?];
+        if role == Role::Used && self.devices[device].answers() {
+            self.work(device);
+        }
+        self.memory[at?].get(offset, to);
+        Ok(())
+    }
+
     fn quiet(&mut self, window: Handle) -> Result {
         self.begin()?;
         let device = self.placing(window)?;
@@ -421,11 +517,12 @@ impl Kernel for FakeKernel {
         }
         for one in self.memory.iter_mut().filter(|one| one.device == device) {
             one.descriptors.clear();
+            one.written.clear();
         }
         Ok(())
     }
 
-    fn answer(&mut self, reply: u32, message: &Message) {
+    fn answer(&mut self, reply: R, message: &Message) {
         if self.is_over() {
             return;
         }

@@ -8,7 +8,9 @@ use std::vec::Vec;
 use nexus_abi::{Message, Rights, Sender};
 use nexus_proto::bus::{Prepare, Release, Take};
 use nexus_proto::{Operation, Zero, encode_with_caps};
-use nexus_sysdesc::{Danger, Description, Device, Profile, Queue, Rule, Shape, testing};
+use nexus_sysdesc::{
+    Danger, Description, Device, Profile, Queue, Rule, Says, Serial, Shape, testing,
+};
 
 use super::{FakeDevice, FakeKernel};
 
@@ -38,7 +40,11 @@ pub fn queues(device: u16) -> Vec<Queue> {
     let queue = |shapes: &[Shape]| Queue { shapes: shapes.to_vec() };
     match device {
         0 => vec![queue(&[shape(4, &[], &[64])])],
-        1 => vec![queue(&[shape(3, &[16], &[4096, 1]), shape(2, &[16, 4096], &[1])])],
+        1 => vec![queue(&[
+            shape(3, &[16], &[4096, 1]),
+            shape(2, &[16, 4096], &[1]),
+            shape(1, &[16], &[20, 1]),
+        ])],
         _ => vec![queue(&[shape(4, &[], &[1526])]), queue(&[shape(2, &[76], &[])])],
     }
 }
@@ -105,9 +111,20 @@ pub fn system() -> Description {
     }
 }
 
+/// The same, where the disk is known by its serial number.
+///
+/// # Panics
+/// That is none.
+#[must_use]
+pub fn system_by_serial(serial: &str) -> Description {
+    let mut system = system();
+    system.devices[1].says = Some(Says::Serial(Serial::new(serial).expect("a serial number")));
+    system
+}
+
 /// A kernel with those devices, in the same order.
 #[must_use]
-pub fn machine() -> FakeKernel {
+pub fn machine<R>() -> FakeKernel<R> {
     FakeKernel::new(vec![
         FakeDevice::new(4, 1 << 29, &[8]),
         FakeDevice::new(2, 1 << 29 | 1 << 9 | 1 << 6, &[1024]),

@@ -57,21 +57,21 @@ fn a_window_is_taken_as_it_must_be_and_not_otherwise() {
 fn a_message_carries_one_window_or_is_refused() {
     let mut bench = Bench::empty();
     let none = Take { device: RNG, zero: Zero::ZERO }.encode();
-    assert_eq!(plain::<Take>(&bench.ask(INIT, &none)), Err(ServiceError::Malformed));
+    assert_eq!(taken(&bench.ask(INIT, &none)), Err(ServiceError::Malformed));
     let window = |bench: &mut Bench| bench.kernel.window(0, INIT_WINDOW, Some(REGISTERS));
     let (one, other) = (window(&mut bench), window(&mut bench));
     let ask = Take { device: RNG, zero: Zero::ZERO };
     let many = encode_with_caps(Take::LABEL, &ask, [one, other]);
-    assert_eq!(plain::<Take>(&bench.ask(INIT, &many)), Err(ServiceError::Malformed));
+    assert_eq!(taken(&bench.ask(INIT, &many)), Err(ServiceError::Malformed));
     for label in [0, Take::LABEL + 1, Take::LABEL + 2, u32::MAX] {
         let carries = encode_with_caps(label, &ask, [window(&mut bench)]);
-        assert_eq!(plain::<Take>(&bench.ask(INIT, &carries)), Err(ServiceError::Malformed));
+        assert_eq!(taken(&bench.ask(INIT, &carries)), Err(ServiceError::Malformed));
     }
     let mut odd = take(RNG, window(&mut bench));
     odd.words[3] = 1;
-    assert_eq!(plain::<Take>(&bench.ask(INIT, &odd)), Err(ServiceError::Malformed));
+    assert_eq!(taken(&bench.ask(INIT, &odd)), Err(ServiceError::Malformed));
     let nothing = encode_payload(u32::MAX, &());
-    assert_eq!(plain::<Take>(&bench.ask(INIT, &nothing)), Err(ServiceError::Malformed));
+    assert_eq!(taken(&bench.ask(INIT, &nothing)), Err(ServiceError::Malformed));
     assert_eq!(bench.kernel.held(Holder::Busd), 0);
 }
 

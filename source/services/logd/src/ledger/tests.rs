@@ -172,6 +172,18 @@ fn an_older_checkpoint_still_fits_a_longer_ledger() {
     assert_eq!(replay(ledger.links().iter(), Some(&empty)), Ok(checkpoint(&ledger)));
 }
 
+/// A checkpoint of no records has one hash, and that hash is of no records.
+#[test]
+fn an_empty_checkpoint_fits_only_as_it_is() {
+    let ledger = filled(3);
+    for known in
+        [Checkpoint { records: 0, head: [1; 32] }, Checkpoint { records: 4, head: GENESIS }]
+    {
+        assert_eq!(replay(ledger.links().iter(), Some(&known)), Err(4));
+        assert_eq!(replay([].iter(), Some(&known)), Err(1));
+    }
+}
+
 // attack 45 F: the ledger is full; it refuses and loses nothing
 #[test]
 fn a_full_ledger_refuses_and_keeps_what_it_has() {

@@ -16,6 +16,7 @@ fn explanations_are_for_those_who_may_view() {
     assert_eq!((yes.rights, yes.dma, yes.epoch), (MAP | READ | WRITE, true, 5));
     let no = ask(10, RNG, 0);
     assert_eq!((no.verdict, no.reason, no.rule), (Verdict::Deny, Reason::NoRule, NO_RULE));
+    assert!(!no.dma, "nothing that it gets reaches memory");
     let more = ask(4, UART, MAP | READ | WRITE);
     assert_eq!((more.reason, more.rule, more.rights), (Reason::RightsExceedRule, 1, MAP | READ));
     assert_eq!(ask(99, RNG, 0).reason, Reason::UnknownService);
@@ -38,6 +39,33 @@ fn permits_are_told_to_those_who_may_view() {
     assert_eq!(line(ask(99, view)), Err(ServiceError::NoSuchService));
     let beyond = u8::try_from(Permission::ALL.len()).unwrap();
     assert_eq!(line(ask(10, beyond)), Err(ServiceError::OutOfRange));
+    assert!(bench.ledger.entries.is_empty(), "an explanation decides nothing");
+}
+
+// attack 25 U: who may not view asks who shares memory with whom; denied; broken: policyd-inspect
+#[test]
+fn rings_are_told_to_those_who_may_view() {
+    let mut description = description();
+    let nsh = description.services.iter_mut().find(|service| service.id == 10).unwrap();
+    nsh.talks_to = vec![RNGD];
+    let (id, reason) = ("ring-nsh-rngd".into(), "much of it".into());
+    nsh.rings = vec![Ring { server: RNGD, pages: 2, id, reason }];
+    description.validate().unwrap();
+    let mut bench = Bench::with(description);
+    let about = |service, driver| ExplainRing { service, driver };
+    assert_eq!(bench.ask(INIT, about(10, RNGD)), Err(ServiceError::Denied));
+    let mut ask = |service, driver| {
+        bench.ask(NSH, about(service, driver)).map(|answer: PermitLine| (answer.epoch, answer.line))
+    };
+    assert_eq!(ask(10, RNGD), Ok((5, 7)));
+    for (service, driver) in [(RNGD, 10), (10, 4), (10, 10), (1, RNGD)] {
+        assert_eq!(ask(service, driver), Ok((5, NO_RULE)));
+    }
+    for (service, driver) in [(99, RNGD), (10, 99)] {
+        assert_eq!(ask(service, driver), Err(ServiceError::NoSuchService));
+    }
+    let text = bench.ask(NSH, RuleText { rule: 7, zero: Zero::ZERO, offset: 0 }).unwrap();
+    assert_eq!(text.as_bytes(), b"ring-nsh-rngd");
     assert!(bench.ledger.entries.is_empty(), "an explanation decides nothing");
 }
 

@@ -118,6 +118,10 @@ fn one_device_has_one_line_and_a_line_one_device() {
     let taken = Decide { line: LINE + 1, ..masked(MASK, 6) };
     assert_eq!(bench.deny(&taken), Reason::LineMismatch);
     assert!(bench.decide(&masked(MASK, 7)).allows(&masked(MASK, 7)), "the same again");
+    let without = Decide { line: NO_LINE, ..masked(MASK, 8) };
+    assert!(bench.decide(&without).allows(&without));
+    let other = Decide { line: LINE + 2, ..masked(MASK, 9) };
+    assert_eq!(bench.deny(&other), Reason::LineMismatch, "its line is still known");
 }
 
 #[test]

@@ -8,11 +8,11 @@ use nexus_proto::disk::{Flush, Read, Write, ring};
 use nexus_proto::{Text, Zero};
 use nexus_ring::{DONE, Submission};
 use nexus_virtio::Notices;
+use nexus_virtio::block::SECTOR;
 use nexus_virtio::fake::{Hostile, Order};
 
 use super::{Bench, CONFIG, DATA, bench};
 use crate::calls::Ask;
-use crate::shape::SECTOR;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,9 +71,10 @@ pub fn exercise(data: &[u8]) -> Outcome {
         match byte % 16 {
             0 | 1 => all.submit(),
             2 => all.ask(byte),
-            3..=5 => {
+            3 | 4 => {
                 all.bench.turn();
             }
+            5 => all.turn_and_device(byte),
             6 => all.bench.memory.overtake(1),
             7 => all.device.step(),
             _ => all.device.work(),
@@ -87,6 +88,17 @@ impl Exercise<'_> {
     fn number(&mut self) -> u16 {
         let mut byte = || self.device.byte().unwrap_or(0);
         u16::from_le_bytes([byte(), byte()])
+    }
+
+    /// A turn in which the device acts while its one request is looked for.
+    fn turn_and_device(&mut self, byte: u8) {
+        let Exercise { bench, device, .. } = self;
+        let mut looks = byte >> 4;
+        bench.turn_while(|| {
+            device.work();
+            looks = looks.saturating_sub(1);
+            looks > 0
+        });
     }
 
     /// A request of the ring, good or not. Writes change nothing: each sector keeps its number, so that what

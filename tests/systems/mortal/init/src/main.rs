@@ -1,5 +1,5 @@
-//! An init that boots as every init does, and then also starts the driver of the clock again when
-//! the keeper asks for it, and kills it.
+//! An init that boots as every init does, and then also starts one driver again when the keeper asks for
+//! it, and kills it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
@@ -8,11 +8,10 @@ extern crate alloc;
 mod request;
 mod restart;
 
-use mortal::ask::{KEEPER, answer};
+use mortal::ask::{KEEPER, Rest, answer};
 use nexus_abi::{Message, Sender};
 use nexus_init::init::Init;
 use nexus_init::live::{Live, boot, serve};
-use nexus_proto::ids;
 use nexus_rt::{Answer, ReplyTo, Service, entry};
 
 use request::{Again, Request};
@@ -43,14 +42,15 @@ impl Service for Server {
 
     fn handle(&mut self, sender: Sender, request: Request, reply: ReplyTo) -> Answer {
         let Server { init, restart } = self;
-        let (keeper, driver) = (sender.service_id == KEEPER, sender.service_id == ids::RTCD);
+        let (keeper, driver) = (sender.service_id == KEEPER, sender.service_id == restart.driver());
         reply.message(match request {
             Request::Ordinary(request) => init.handle(sender, &request),
             Request::Fate if driver => Message::new(0, &restart.fate().words()),
-            Request::Kill if driver => answer(Restart::kill(init)),
+            Request::Kill if driver => answer(restart.kill(init)),
             Request::Start(fate) if keeper => answer(restart.start(init, fate)),
-            Request::End if keeper => answer(Restart::kill(init)),
+            Request::End if keeper => answer(restart.kill(init)),
             Request::Second if keeper => answer(restart.second_owner(init)),
+            Request::Look if keeper => answer(restart.rest(init).map(Rest::word)),
             _ => answer(None),
         })
     }

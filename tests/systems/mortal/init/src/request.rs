@@ -1,11 +1,11 @@
 //! What this init is asked.
 
-use mortal::ask::{END, FATE, Fate, KILL, SECOND, START};
+use mortal::ask::{END, FATE, Fate, KILL, LOOK, SECOND, START};
 use nexus_abi::Message;
 use nexus_proto::init::{Init, Request as Ordinary};
 use nexus_proto::{Malformed, Protocol};
 
-/// The protocol of init, and five requests more.
+/// The protocol of init, and six requests more.
 pub(crate) enum Again {}
 
 impl Protocol for Again {
@@ -30,6 +30,8 @@ pub(crate) enum Request {
     End,
     /// See [`SECOND`].
     Second,
+    /// See [`LOOK`].
+    Look,
 }
 
 impl nexus_proto::Request for Request {
@@ -40,6 +42,7 @@ impl nexus_proto::Request for Request {
             START => Ok(Request::Start(Fate::of(message).unwrap_or(Fate::NONE))),
             END => Ok(Request::End),
             SECOND => Ok(Request::Second),
+            LOOK => Ok(Request::Look),
             _ => Ordinary::decode(message).map(Request::Ordinary),
         }
     }
@@ -52,6 +55,7 @@ impl nexus_proto::Request for Request {
             Request::Start(fate) => Message::new(START, &fate.words()),
             Request::End => Message::new(END, &[]),
             Request::Second => Message::new(SECOND, &[]),
+            Request::Look => Message::new(LOOK, &[]),
         }
     }
 }

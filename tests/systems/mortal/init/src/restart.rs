@@ -2,20 +2,22 @@
 
 use alloc::vec::Vec;
 
-use mortal::ask::{ATTEMPTS, Fate, KEEPER, KILLED};
+use mortal::ask::{ATTEMPTS, DRIVER, Fate, KEEPER, KILLED, Rest};
 use nexus_abi::{Error, Handle, PAGE_SIZE, Rights, Role};
 use nexus_init::grant::Piece;
 use nexus_init::init::{Init, Lines, Root};
 use nexus_init::live::{Booted, Live, Starter};
 use nexus_proto::ids;
 use nexus_proto::init::ServiceState;
-use nexus_rt::{StartError, peek, startup, sys};
+use nexus_rt::{Memory, StartError, peek, startup, sys};
 use nexus_sysdesc::archive::Archive;
 
 /// What the boot lets go of and a start needs: kept from before it.
 pub(crate) struct Kept {
     archive: Vec<u8>,
     spawn: Handle,
+    description: Handle,
+    description_len: u64,
 }
 
 impl Kept {
@@ -25,19 +27,30 @@ impl Kept {
         let archive = start.map_memory(Role::BootArchive)?.bytes().to_vec();
         let mut spawn = start.block().with_role(Role::Spawn).map(|cap| Handle(cap.handle));
         let spawn = spawn.next().unwrap_or(Handle::NONE);
-        Ok(Kept { archive, spawn: sys::cap_derive(spawn, Rights::empty(), 0, 0)? })
+        let spawn = sys::cap_derive(spawn, Rights::empty(), 0, 0)?;
+        let encoded = Archive::parse(&archive).and_then(|archive| Ok(archive.description()?.data));
+        let encoded = encoded.map_err(|_| StartError::BadMemory)?;
+        let description_len = encoded.len() as u64;
+        let mut memory = Memory::new(description_len.div_ceil(PAGE_SIZE))?;
+        let whole = memory.bytes_mut().get_mut(..encoded.len()).ok_or(StartError::BadMemory)?;
+        whole.copy_from_slice(encoded);
+        let description = memory.into_vmo();
+        sys::vmo_seal(description)?;
+        Ok(Kept { archive, spawn, description, description_len })
     }
 }
 
 /// Starts the driver.
 pub(crate) struct Restart {
     starter: Starter<'static>,
-    /// The place of the driver in the description.
+    /// Service id of the driver, and its place in the description.
+    driver: u32,
     index: usize,
-    /// What init kept of the driver's window at boot stands for the root window that it dropped.
-    root: Root,
-    /// What it kept of the driver's line stands for all lines.
-    lines: Lines,
+    /// What init kept of the driver's window at boot stands for the root window that it dropped. A device
+    /// that reaches memory by itself comes from busd.
+    root: Option<Root>,
+    /// What it kept of the driver's line, if it has one, stands for all lines.
+    lines: Option<Lines>,
     device: u16,
     fate: Fate,
 }
@@ -51,22 +64,34 @@ impl Restart {
             archive,
             spawn: kept.spawn,
             ends: booted.ends,
-            // The driver does not read it.
-            description: (sys::vmo_create(1).ok()?, 0),
+            description: (kept.description, kept.description_len),
             timebase_hz: block.timebase_hz,
             nonce: block.nonce,
         };
         let registry = &booted.init.registry;
         let services = &registry.description().services;
-        let index = services.iter().position(|service| service.id == ids::RTCD)?;
-        let device = services.get(index)?.needs.first()?.device;
+        let place = |id| services.iter().position(|service| service.id == id);
+        let index = place(DRIVER).or_else(|| place(ids::RTCD))?;
+        let service = services.get(index)?;
+        let (driver, device) = (service.id, service.needs.first()?.device);
         let record = registry.device(device)?;
-        let handle = record.pieces.kept(Piece::Window)?;
-        let root = Root { handle, range: record.window? };
-        let (line, handle) = (record.given_line?, record.pieces.kept(Piece::Line)?);
+        let by_itself = registry.description().device(device)?.dma;
+        let root = |handle| Some(Root { handle, range: record.window? });
+        let root = record.pieces.kept(Piece::Window).filter(|_| !by_itself).and_then(root);
         let timebase_hz = block.timebase_hz;
-        let lines = Lines { handle, first: u64::from(line), count: 1, timebase_hz };
-        Some(Restart { starter, index, root, lines, device, fate: Fate::NONE })
+        let line = record.pieces.kept(Piece::Line).zip(record.given_line);
+        let lines = line.map(|(handle, line)| Lines {
+            handle,
+            first: u64::from(line),
+            count: 1,
+            timebase_hz,
+        });
+        Some(Restart { starter, driver, index, root, lines, device, fate: Fate::NONE })
+    }
+
+    /// Service id of the driver.
+    pub(crate) const fn driver(&self) -> u32 {
+        self.driver
     }
 
     /// The fate of this life.
@@ -76,7 +101,7 @@ impl Restart {
 
     /// Starts the driver, which must have ended. Returns the keeper's handle of its endpoint.
     pub(crate) fn start(&mut self, init: &mut Init<Live>, fate: Fate) -> Option<u64> {
-        let record = init.registry.service_mut(ids::RTCD)?;
+        let record = init.registry.service_mut(self.driver)?;
         if record.state != ServiceState::Ended {
             return None;
         }
@@ -85,14 +110,15 @@ impl Restart {
         record.endpoint = sys::endpoint_create().ok()?;
         let endpoint = record.endpoint;
         let device = init.registry.device(self.device)?;
-        let roots = [(Piece::Window, self.root.handle), (Piece::Line, self.lines.handle)];
-        for (piece, root) in roots {
+        let window = self.root.map(|root| (Piece::Window, root.handle));
+        let line = self.lines.map(|lines| (Piece::Line, lines.handle));
+        for (piece, root) in window.into_iter().chain(line) {
             let kept = device.pieces.kept(piece)?;
             if kept != root {
                 sys::cap_drop(kept).ok()?;
             }
         }
-        (init.roots, init.lines) = (Vec::from([self.root]), Some(self.lines));
+        (init.roots, init.lines) = (self.root.into_iter().collect(), self.lines);
         self.fate = fate;
         self.starter.start(init, self.index);
         (init.roots, init.lines) = (Vec::new(), None);
@@ -104,7 +130,7 @@ impl Restart {
     /// init keeps of the window, and as the owner itself. A bit for each attempt that was refused
     /// as it must be.
     pub(crate) fn second_owner(&self, init: &Init<Live>) -> Option<u64> {
-        let root = self.root.handle;
+        let root = self.root?.handle;
         let kept = init.registry.device(self.device)?.pieces.kept(Piece::Window)?;
         let keeper = init.registry.service(KEEPER)?.process?;
         let owner = Rights::MAP | Rights::READ | Rights::WRITE;
@@ -122,9 +148,22 @@ impl Restart {
         Some(refused.rev().fold(0, |bits, bit| bits << 1 | bit))
     }
 
+    /// What is left of the driver's device.
+    pub(crate) fn rest(&self, init: &Init<Live>) -> Option<Rest> {
+        let record = init.registry.device(self.device)?;
+        let line = record.pieces.kept(Piece::Line).and_then(|kept| sys::irq_stat(kept).ok());
+        let pieces = [Piece::Window, Piece::Pool, Piece::Used];
+        let has = pieces.iter().filter(|piece| record.pieces.get(**piece).is_some());
+        Some(Rest {
+            line: line.map_or(0, |line| line.state as u8),
+            memory: record.dma as u8,
+            pieces: u8::try_from(has.count()).unwrap_or(u8::MAX),
+        })
+    }
+
     /// Kills the driver.
-    pub(crate) fn kill(init: &Init<Live>) -> Option<u64> {
-        let process = init.registry.service(ids::RTCD)?.process?;
+    pub(crate) fn kill(&self, init: &Init<Live>) -> Option<u64> {
+        let process = init.registry.service(self.driver)?.process?;
         sys::process_end(process, KILLED).ok().map(|()| 0)
     }
 }

@@ -269,6 +269,23 @@ pub(super) const ROWS: &[Row] = &[
         &[ReserveNode("odd@0", &[0, 0x8600_0000, 0])],
         Holds::Ends { says: &["no usable reg of what it reserves"] },
     ),
+    // Enough for devices, and nowhere in one piece.
+    Row {
+        memory: "32M",
+        ..edited(
+            "reserved-between-devices",
+            &[
+                Reserve(0x8040_0000, 0x1000),
+                Reserve(0x8080_0000, 0x1000),
+                Reserve(0x80c0_0000, 0x1000),
+                Reserve(0x8100_0000, 0x1000),
+                Reserve(0x8140_0000, 0x1000),
+                Reserve(0x8180_0000, 0x1000),
+                Reserve(0x81c0_0000, 0x1000),
+            ],
+            Holds::Ends { says: &["frames for devices are free in one piece"] },
+        )
+    },
     // Banks.
     Row {
         memory: "8G",

@@ -1,7 +1,7 @@
 //! Whether assertions hold, and if not, who breaks them and how.
 
 use super::file::Assertion;
-use super::sentence::{Act, Devices, Sentence};
+use super::sentence::{Act, Devices, Sentence, Services};
 use crate::audit::{Audit, AuditDevice, AuditService, AuditWindow, MemoryTrust};
 use crate::desc::suggest;
 use std::fmt;
@@ -121,7 +121,9 @@ fn unknown_in(act: &Act, audit: &Audit) -> Option<String> {
             Devices::Named(device) => unknown_device(device, audit),
             Devices::Any | Devices::Dma | Devices::Danger(_) => None,
         },
-        Act::Call(service) => unknown_service(service, audit),
+        Act::Call(service) | Act::Share(Services::Named(service)) => {
+            unknown_service(service, audit)
+        }
         _ => None,
     }
 }
@@ -239,6 +241,7 @@ fn does(audit: &Audit, service: &AuditService, act: &Act) -> Option<String> {
         Act::Call(callee) => {
             service.calls.contains(callee).then(|| format!("{name} calls {callee}"))
         }
+        Act::Share(peers) => shares(audit, service, peers),
         Act::May(permission) => {
             let permitted = service.permissions.contains(&permission.name());
             permitted.then(|| format!("{name} may {}", permission.name()))
@@ -253,6 +256,20 @@ fn does(audit: &Audit, service: &AuditService, act: &Act) -> Option<String> {
             many.then(|| format!("{name} has {} frames", service.frames))
         }
     }
+}
+
+/// With whom `service` shares memory, of `peers`, and by which line; as the one who asks, or as the driver.
+fn shares(audit: &Audit, service: &AuditService, peers: &Services) -> Option<String> {
+    let asked = service.rings.iter().map(|ring| (ring.driver_name.as_str(), ring));
+    let others =
+        audit.services.iter().flat_map(|one| one.rings.iter().map(move |ring| (one, ring)));
+    let driven = others.filter(|(_, ring)| ring.driver_name == service.name);
+    let mut all = asked.chain(driven.map(|(one, ring)| (one.name.as_str(), ring)));
+    let (peer, ring) = all.find(|(peer, _)| match peers {
+        Services::Any => true,
+        Services::Named(name) => name == peer,
+    })?;
+    Some(format!("{} shares memory with {peer}, by {}", service.name, ring.rule))
 }
 
 fn is_among(audit: &Audit, name: &str, devices: &Devices) -> bool {

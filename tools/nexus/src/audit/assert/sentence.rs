@@ -17,6 +17,7 @@
 //!           owns more than N devices
 //!           receives interrupts of DEVICE
 //!           calls NAME            may call that service
+//!           shares memory with NAME    by a ring; or with a service, whichever
 //!           may PERMISSION        distribute, record, view, log, ask, report, clock, power, disk, net
 //!           has more than N frames
 //!           is trusted with all memory    as the audit computes it, once devices are given out
@@ -61,6 +62,7 @@ pub(crate) enum Act {
     OwnMoreThan(usize),
     Receive(Devices),
     Call(String),
+    Share(Services),
     May(Permission),
     HaveFramesOver(u64),
     ReachAllMemory,
@@ -72,6 +74,13 @@ pub(crate) enum Devices {
     Any,
     Dma,
     Danger(Danger),
+    Named(String),
+}
+
+/// Which services are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Services {
+    Any,
     Named(String),
 }
 
@@ -105,8 +114,8 @@ struct Words<'a> {
 const STARTS: &str = "begin with `each device`, `each request`, `device NAME`, `no device \
                       reaches more than`, `there is no service`, `only NAME`, `no service`, or the name of a service";
 const ACTS: &str = "say what it does: `owns DEVICE`, `reaches DEVICE`, `owns more than N devices`, \
-                    `receives interrupts of DEVICE`, `calls NAME`, `may PERMISSION`, `has more than \
-                    N frames`, or `is trusted with all memory`";
+                    `receives interrupts of DEVICE`, `calls NAME`, `shares memory with NAME`, \
+                    `may PERMISSION`, `has more than N frames`, or `is trusted with all memory`";
 const DEVICES: &str =
     "name a device, or write `a device`, `a dma device`, or `a low|medium|high device`";
 
@@ -222,6 +231,16 @@ impl<'a> Words<'a> {
                 Ok(Act::Receive(self.devices()?))
             }
             Some("calls" | "call") => Ok(Act::Call(self.name("the name of a service")?)),
+            Some("shares" | "share") => {
+                self.expect("memory with")?;
+                let any = self.take("a service");
+                let named = |name| Act::Share(Services::Named(name));
+                if any {
+                    Ok(Act::Share(Services::Any))
+                } else {
+                    self.name("the name of a service").map(named)
+                }
+            }
             Some("may") => self.permission(),
             Some("has" | "have") => {
                 if !self.take("more than") {
@@ -246,7 +265,7 @@ impl<'a> Words<'a> {
         let found = Permission::ALL.into_iter().find(|permission| permission.name() == word);
         found.map(Act::May).ok_or_else(|| {
             let fix =
-                "choose from distribute, record, view, log, ask, report, clock, power and disk";
+                "choose from distribute, record, view, log, ask, report, clock, power, disk and net";
             refused(format!("`{word}` is not a permission"), fix)
         })
     }

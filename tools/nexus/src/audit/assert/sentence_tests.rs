@@ -46,6 +46,14 @@ fn reads_every_form() {
             "no service receives interrupts of a device",
             Sentence::Nobody(Act::Receive(Devices::Any)),
         ),
+        (
+            "only a shares memory with blkd",
+            Sentence::Only(names(&["a"]), Act::Share(Services::Named("blkd".into()))),
+        ),
+        (
+            "nsh does not share memory with a service",
+            Sentence::DoesNot("nsh".into(), Act::Share(Services::Any)),
+        ),
         ("nsh does not receive interrupts of uart0", {
             Sentence::DoesNot("nsh".into(), Act::Receive(named("uart0")))
         }),
@@ -84,6 +92,8 @@ fn says_what_is_wrong() {
         ("nsh does not may fly", "`fly` is not a permission"),
         ("no service receives uart0", "`interrupts of` should follow `receives`"),
         ("no service receives interrupts of", "a device should follow `of`"),
+        ("no service shares blkd", "`memory with` should follow `shares`"),
+        ("no service shares memory with", "the name of a service should follow `with`"),
         ("no device reaches more than its memory", "`its` is not a number"),
         ("no device reaches more than 9 pages", "`bytes` should follow `9`"),
         ("no service owns blk0 today", "`today` follows a whole sentence"),

@@ -6,7 +6,7 @@ use crate::desc::model::{Device, DmaMark, Machine};
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
-use nexus_sysdesc::{Danger, Says, bounds};
+use nexus_sysdesc::{Danger, Says, Serial, bounds};
 use std::sync::Arc;
 
 const QEMU: Key = key("qemu", "{ machine = \"virt\" }");
@@ -24,6 +24,7 @@ const INSTANCE: Key = key("instance", "0");
 const BASE: Key = key("base", "0x1000_0000");
 const MAC: Key = key("mac", "\"52:54:00:12:34:56\"");
 const CAPACITY: Key = key("capacity", "16777216");
+const SERIAL: Key = key("serial", "\"nexus-1\"");
 const WINDOW: Key = key("window", "0x1000");
 const DMA: Key = key("dma", "\"sealed\"");
 const DANGER: Key = key("danger", "\"low\"");
@@ -156,20 +157,34 @@ fn read_dma(table: &mut Table<'_>) -> Option<At<DmaMark>> {
     Some(At { value, span: word.span })
 }
 
-/// What tells the device from others of its class.
+/// What tells the device from others of its class: one thing.
 fn read_says(table: &mut Table<'_>) -> Option<At<Says>> {
-    let mac = table.string(MAC);
-    let capacity = table.number(CAPACITY, 512..=u64::MAX);
-    if let Some(text) = mac {
-        let bytes: Option<Vec<u8>> = text.value.split(':').map(hex_byte).collect();
-        if let Some(Ok(mac)) = bytes.map(<[u8; 6]>::try_from) {
-            return Some(At { value: Says::Mac(mac), span: text.span });
-        }
-        let message = format!("`{}` is no address of a network device", text.value);
-        let fix = "write six bytes, as `mac = \"52:54:00:12:34:56\"`";
-        table.refuse(Kind::OutOfRange, &text.span, message, fix);
+    let all =
+        [(MAC, read_mac(table)), (CAPACITY, read_capacity(table)), (SERIAL, read_serial(table))];
+    let mut said = all.into_iter().filter_map(|(key, says)| Some((key, says?)));
+    let first = said.next();
+    if let (Some((key, says)), Some((other, _))) = (said.next(), &first) {
+        let message =
+            format!("a device is told from others by `{}` or by `{}`", other.name, key.name);
+        table.refuse(Kind::UnknownKey, &says.span, message, format!("remove `{}`", key.name));
     }
-    let capacity = capacity?;
+    first.map(|(_, says)| says)
+}
+
+fn read_mac(table: &mut Table<'_>) -> Option<At<Says>> {
+    let text = table.string(MAC)?;
+    let bytes: Option<Vec<u8>> = text.value.split(':').map(hex_byte).collect();
+    if let Some(Ok(mac)) = bytes.map(<[u8; 6]>::try_from) {
+        return Some(At { value: Says::Mac(mac), span: text.span });
+    }
+    let message = format!("`{}` is no address of a network device", text.value);
+    let fix = "write six bytes, as `mac = \"52:54:00:12:34:56\"`";
+    table.refuse(Kind::OutOfRange, &text.span, message, fix);
+    None
+}
+
+fn read_capacity(table: &mut Table<'_>) -> Option<At<Says>> {
+    let capacity = table.number(CAPACITY, 512..=u64::MAX)?;
     if !capacity.is_multiple_of(512) {
         let message = format!("{} bytes are not whole sectors of 512", capacity.value);
         let fix = "write the bytes of the disk, as `blockdev --getsize64` counts them";
@@ -177,6 +192,17 @@ fn read_says(table: &mut Table<'_>) -> Option<At<Says>> {
         return None;
     }
     Some(At { value: Says::Capacity(capacity.value), span: capacity.span })
+}
+
+fn read_serial(table: &mut Table<'_>) -> Option<At<Says>> {
+    let text = table.string(SERIAL)?;
+    if let Ok(serial) = Serial::new(&text.value) {
+        return Some(At { value: Says::Serial(serial), span: text.span });
+    }
+    let message = format!("`{}` is no serial number of a disk", text.value);
+    let fix = "write 1 to 20 printable ASCII characters, as `serial = \"nexus-1\"`";
+    table.refuse(Kind::OutOfRange, &text.span, message, fix);
+    None
 }
 
 fn hex_byte(text: &str) -> Option<u8> {

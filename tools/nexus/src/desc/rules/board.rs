@@ -128,7 +128,7 @@ fn check_class(device: &Device, reporter: &Reporter) {
     }
 }
 
-/// Only a network device has an address, and only a disk a size.
+/// Only a network device has an address, and only a disk a size or a serial number.
 fn check_says(device: &Device, reporter: &Reporter) {
     let Some(says) = &device.says else { return };
     let id = device.virtio_id.as_ref().map(|id| id.value);
@@ -138,6 +138,7 @@ fn check_says(device: &Device, reporter: &Reporter) {
     let (key, what) = match says.value {
         Says::Mac(_) => ("mac", "a network device, with `virtio-id = 1`"),
         Says::Capacity(_) => ("capacity", "a disk, with `virtio-id = 2`"),
+        Says::Serial(_) => ("serial", "a disk, with `virtio-id = 2`"),
     };
     let message = format!("`{key}` is a key of {what}, which {} is not", device.name.value);
     let fix = format!("remove `{key}`");
@@ -219,6 +220,7 @@ fn check_pair(other: &Device, device: &Device, reporter: &Reporter) {
                 .see(&a.span, format!("here is {one}")),
         );
     }
+    check_serials(other, device, reporter);
     if let (Some(a), Some(b)) = (&other.slot, &device.slot)
         && a.value == b.value
     {
@@ -229,6 +231,26 @@ fn check_pair(other: &Device, device: &Device, reporter: &Reporter) {
                 .see(&a.span, format!("here is {one}")),
         );
     }
+}
+
+/// Where one disk is known by its serial number all are: the others would be asked for theirs, too.
+fn check_serials(other: &Device, device: &Device, reporter: &Reporter) {
+    let (known, unknown) = match (other.serial(), device.serial()) {
+        (Some((_, known)), None) => (known, device),
+        (None, Some((_, known))) => (known, other),
+        _ => return,
+    };
+    if !device.same_class(other) {
+        return;
+    }
+    let name = &unknown.name;
+    let message = format!(
+        "the key `serial` is missing: another disk is known by its serial number, and {} is not",
+        name.value
+    );
+    let fix = "write the `serial` of each disk, or of none";
+    let diagnostic = Diagnostic::at(Kind::MissingKey, &name.span, message, fix);
+    reporter.add(diagnostic.see(known, "here is one"));
 }
 
 fn range_text(device: &Device) -> String {

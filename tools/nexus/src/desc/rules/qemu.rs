@@ -150,6 +150,9 @@ fn check_files(argument: &Argument<'_>, reporter: &Reporter) {
     }
 }
 
+/// What QEMU calls a disk.
+const DISK: &str = "virtio-blk-device";
+
 /// What is plugged in is there at all, and what the device is described as.
 fn check_model(device: &Device, reporter: &Reporter) {
     let (Some(qemu), Some(id)) = (&device.qemu, &device.virtio_id) else { return };
@@ -175,7 +178,21 @@ fn check_model(device: &Device, reporter: &Reporter) {
         let diagnostic = Diagnostic::at(Kind::WrongModel, &qemu.span, message, fix);
         reporter.add(diagnostic.see(&id.span, "the DeviceID that it must have"));
     }
-    if model == "virtio-blk-device" && words::property(qemu, "drive").is_none() {
+    if let Some((serial, known)) = device.serial().filter(|_| model == DISK) {
+        let plugged = words::property(qemu, "serial");
+        if plugged.as_deref() != Some(serial.as_str()) {
+            let has = plugged.map_or(String::from("none"), |serial| format!("`{serial}`"));
+            let name = &device.name.value;
+            let message = format!(
+                "the serial number of the disk is {has}, and {name} is known by `{serial}`"
+            );
+            // A comma in a value stands twice.
+            let fix = format!("write `,serial={}` in it", serial.as_str().replace(',', ",,"));
+            let diagnostic = Diagnostic::at(Kind::WrongModel, &qemu.span, message, fix);
+            reporter.add(diagnostic.see(known, "the serial number that it must have"));
+        }
+    }
+    if model == DISK && words::property(qemu, "drive").is_none() {
         let message =
             format!("{} has no drive, and QEMU plugs in no disk without one", device.name.value);
         let fix =

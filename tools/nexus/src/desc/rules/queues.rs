@@ -6,9 +6,10 @@ use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
 use crate::desc::model::{Allow, Device, Need, ProfileFile, System, queues_toml, registers_toml};
 use crate::desc::report::Reporter;
-use crate::desc::source::At;
+use crate::desc::source::{At, Span};
 use nexus_abi::Rights;
-use nexus_sysdesc::bounds::is_window_rights;
+use nexus_sysdesc::ask::Ask;
+use nexus_sysdesc::bounds::{STRANGERS, is_window_rights};
 use nexus_sysdesc::layout::Layout;
 use nexus_sysdesc::sealed::{self, Class, OWNERS_REGISTERS};
 use nexus_sysdesc::{Queue, Shape};
@@ -38,6 +39,7 @@ pub(super) fn check_need(system: &System, subject: &str, need: &Need, reporter: 
             check_registers(subject, need, reporter);
             if let Some(queues) = queues {
                 check_queues(device, class, queues, reporter);
+                check_asked(system, device, queues, reporter);
             }
         }
     }
@@ -104,6 +106,34 @@ fn check_queues(device: &Device, class: Class, queues: &At<Vec<Queue>>, reporter
             );
             add(message, format!("leave at most {} heads in it", class.entries));
         }
+    }
+}
+
+/// A disk that is known by its serial number can be asked for it; and like any other such disk, since
+/// nobody knows yet which one it is.
+fn check_asked(system: &System, device: &Device, queues: &At<Vec<Queue>>, reporter: &Reporter) {
+    let (name, Some((_, known))) = (&device.name.value, device.serial()) else { return };
+    let add = |message, fix, at: &Span, what: String| {
+        let diagnostic = Diagnostic::at(Kind::WrongQueues, &queues.span, message, fix);
+        reporter.add(diagnostic.see(at, what));
+    };
+    if Layout::of(&queues.value).is_some_and(|layout| Ask::of(&layout).is_none()) {
+        let message =
+            format!("{name} is known by its serial number, and no head can ask it for that");
+        let fix = "add `{ count = 1, reads = [16], writes = [20, 1] }` to the `heads`, here and in the \
+                   policy line";
+        return add(message, fix, known, String::from("its serial number"));
+    }
+    let needs = system.services.iter().flat_map(|service| &service.needs);
+    let others = needs.filter_map(|need| Some((system.board.device(&need.device)?, need)));
+    let mut others = others.filter(|(other, _)| other.serial().is_some());
+    let first = others.find_map(|(other, need)| Some((&other.name.value, need.queues.as_ref()?)));
+    if let Some((other, first)) = first.filter(|(_, first)| first.value != queues.value) {
+        let message = format!(
+            "{name} has other queues than {other}, and both are known by their serial numbers: which \
+             is which is not known before they are asked"
+        );
+        add(message, "write the same `queues` for both", &first.span, format!("those of {other}"));
     }
 }
 
@@ -175,26 +205,33 @@ fn heads_like(queue: &Queue, shape: &Shape) -> u32 {
     alike.map(|one| u32::from(one.heads)).sum()
 }
 
-/// Frames that the machine sets aside for the devices of a profile.
+/// Frames that the machine sets aside for the devices of a profile: where disks are known by their serial
+/// numbers, for those that nobody has, and for strangers, too.
 pub(super) fn frames(system: &System, profile: &ProfileFile) -> u64 {
-    pools(system, profile).map(|(_, frames)| frames).sum()
+    let devices = system.board.devices.iter();
+    let described = devices.filter(|device| !profile.leaves_out_device(&device.name));
+    let described = described.filter(|device| device.serial().is_some()).count() as u64;
+    let asked: Vec<u64> = pools(system, profile)
+        .filter(|(device, ..)| device.serial().is_some())
+        .map(|(.., frames)| frames)
+        .collect();
+    let more = asked.first().map_or(0, |one| one * (described + STRANGERS - asked.len() as u64));
+    pools(system, profile).map(|(.., frames)| frames).sum::<u64>() + more
 }
 
-/// The queues of each device of a profile, and the frames that they need.
+/// Each device of a profile that has queues, those, and the frames that they need.
 fn pools<'a>(
     system: &'a System,
     profile: &'a ProfileFile,
-) -> impl Iterator<Item = (&'a At<Vec<Queue>>, u64)> {
+) -> impl Iterator<Item = (&'a Device, &'a At<Vec<Queue>>, u64)> {
     let services = system.services.iter();
     let staying = services.filter(|service| !profile.leaves_out(&service.name));
     let needs = staying.flat_map(|service| &service.needs);
-    let needs = needs.filter(|need| {
-        let device = system.board.device(&need.device);
-        device.is_some_and(Device::has_dma) && !profile.leaves_out_device(&need.device)
-    });
+    let needs = needs.filter(|need| !profile.leaves_out_device(&need.device));
     needs.filter_map(|need| {
+        let device = system.board.device(&need.device).filter(|device| device.has_dma())?;
         let queues = need.queues.as_ref()?;
-        Some((queues, Layout::of(queues)?.frames()))
+        Some((device, queues, Layout::of(queues)?.frames()))
     })
 }
 
@@ -204,8 +241,8 @@ pub(super) fn check_share(system: &System, profile: &ProfileFile, reporter: &Rep
     let Some(memory) = memory else { return true };
     let most = u64::from(memory.value) * FRAMES_PER_MIB / SHARE;
     let all = frames(system, profile);
-    let largest = pools(system, profile).max_by_key(|(_, frames)| *frames);
-    let Some((queues, frames)) = largest.filter(|_| all > most) else { return true };
+    let largest = pools(system, profile).max_by_key(|(.., frames)| *frames);
+    let Some((_, queues, frames)) = largest.filter(|_| all > most) else { return true };
     let message = format!(
         "in profile {} the memory of devices comes to {all} frames of 4 KiB, {frames} of them for \
          these queues; {} MiB of memory leave {most} for it",

@@ -8,7 +8,7 @@
 //! | header; range; status | discards, and writes of zeroes |
 //! | header; serial number; status | the serial number |
 
-use crate::disk::Op;
+use super::Op;
 
 /// Bytes of a sector.
 pub const SECTOR: u32 = 512;

@@ -3,9 +3,10 @@
 use core::fmt;
 
 use nexus_mmio::{Bus, ReadOnly, Reg, Registers};
-use nexus_virtio::Feature;
 
-use crate::disk::Op;
+use super::Op;
+use super::shape::SECTOR;
+use crate::Feature;
 
 /// Bytes of the block of registers, the configuration space included.
 pub const LEN: usize = 0x13c;
@@ -24,8 +25,6 @@ const ZEROES_SEG: Reg<u32, ReadOnly, 0x134> = Reg::NEW;
 
 /// Times to read it again when it changed meanwhile.
 const ATTEMPTS: usize = 4;
-/// Bytes of a sector.
-const SECTOR: u32 = 512;
 
 /// A disk. Fields that were not agreed on have the value that stands for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use nexus_mmio::{Bus, ReadOnly, Reg, RegArray, Registers};
 use nexus_proto::net::{MAX_FRAME, MIN_FRAME};
-use nexus_virtio::{Feature, regs};
 
-use crate::frame::Mac;
+use super::Mac;
+use crate::{Feature, regs};
 
 /// Bytes of the registers, with as much of the configuration as is read here.
 pub const REGISTERS: usize = regs::LEN + 12;
@@ -94,8 +94,7 @@ pub fn read<B: Bus>(
             has_status: has(Feature::NET_STATUS),
         };
         if regs.read(GENERATION) == before {
-            let [first, ..] = config.mac.0;
-            let own = first & 1 == 0 && config.mac != Mac([0; 6]);
+            let own = config.mac.is_own();
             return if own { Ok(config) } else { Err(Unusable::BadMac(config.mac)) };
         }
     }

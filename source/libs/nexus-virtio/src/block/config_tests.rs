@@ -6,10 +6,9 @@ use std::vec::Vec;
 
 use nexus_mmio::Registers;
 use nexus_mmio::fake::{Closures, Device, FakeBus};
-use nexus_virtio::Feature;
 
-use crate::config::{Config, ConfigError, LEN};
-use crate::disk::Op;
+use super::{Config, ConfigError, LEN, Op};
+use crate::Feature;
 
 const ALL: [Feature; 7] = [
     Feature::BLK_SIZE_MAX,

@@ -1,0 +1,317 @@
+//! The keeper of a driver whose device reaches memory by itself: has it start, die and start again, and sees what
+//! becomes of its line, its memory and its window, and that the system goes on.
+
+use alloc::format;
+use core::convert::Infallible;
+
+use nexus_abi::{Error, Handle, LineState, Message};
+use nexus_proto::console::{Console, Write};
+use nexus_proto::disk::{self, Disk};
+use nexus_proto::entropy::{Entropy, Random};
+use nexus_proto::init::{DmaState, EndKind, MemInfo, ServiceStat};
+use nexus_proto::log::{Log, Stats};
+use nexus_proto::net::{self, Net};
+use nexus_proto::policy::{Epoch, Policy};
+use nexus_proto::rtc::{Now, Rtc};
+use nexus_proto::{Text, Zero, ids};
+use nexus_rt::{CallError, Client, Deadline, startup, sys};
+use nexus_test::{Budgets, Check, Facts, Failed, Host};
+
+use crate::ask::{self, DRIVER, END, Fate, KILLED, LOOK, Manner, Rest, START};
+use crate::keeper::{holds, note};
+
+/// Milliseconds that a service has to answer; a dead one fails at once.
+const ANSWER_MS: u64 = 10_000;
+/// Steps after which a life counts as endless.
+const MOST_STEPS: u64 = 100;
+/// Records of one life: decision, what was set up, grant, end, and the window that came back.
+const RECORDS: u64 = 5;
+/// Random bytes that a life is asked for.
+const BYTES: u64 = 32;
+
+/// What each life of a driver is asked. True when the answers are as they must be.
+pub type Question = fn(&mut Asked) -> Result<bool, CallError>;
+
+/// What a life is asked, and by what.
+#[derive(Debug)]
+pub struct Asked {
+    endpoint: Handle,
+    by: Deadline,
+    lives: u64,
+    /// What the life before has answered.
+    before: Text,
+}
+
+/// Of rngd: random bytes, others than those before.
+///
+/// # Errors
+/// As a call.
+pub fn random(asked: &mut Asked) -> Result<bool, CallError> {
+    let bytes = Client::<Entropy>::new(asked.endpoint).call(&Random { len: BYTES }, asked.by)?;
+    let new = bytes.as_bytes().len() as u64 == BYTES;
+    let new = new && bytes.as_bytes() != asked.before.as_bytes();
+    asked.before = bytes;
+    Ok(new)
+}
+
+/// Of virtioblkd: to write, to make that last, and to read it back.
+///
+/// # Errors
+/// As a call.
+pub fn sector(asked: &mut Asked) -> Result<bool, CallError> {
+    let disk = Client::<Disk>::new(asked.endpoint);
+    let data = Text::piece(&asked.lives.to_le_bytes()).with_more(false);
+    let offset = asked.lives * disk::SECTOR;
+    disk.call(&disk::Write { offset, data }, asked.by)?;
+    disk.call(&disk::Flush {}, asked.by)?;
+    let len = data.as_bytes().len() as u32;
+    let back = disk.call(&disk::Read { offset, len, zero: Zero::ZERO }, asked.by)?;
+    Ok(back.as_bytes() == data.as_bytes())
+}
+/// A load from a page that is not mapped (RISC-V Privileged 1.12, table 4.2).
+const LOAD_PAGE_FAULT: u64 = 13;
+/// What a process ends with whose store to a register is refused: its window is gone.
+const PANIC: u64 = nexus_rt::entry::exit::PANIC;
+/// What is left of a device whose driver has ended: a line that nobody receives, memory that is clear and that
+/// its device does not reach, and no piece of it with anybody.
+const AT_REST: Rest =
+    Rest { line: LineState::Free as u8, memory: DmaState::Quiet as u8, pieces: 0 };
+
+/// Of virtionetd: who has the address of QEMU's gateway (RFC 826).
+///
+/// # Errors
+/// As a call.
+pub fn arp(asked: &mut Asked) -> Result<bool, CallError> {
+    const FROM: [u8; 4] = [10, 0, 2, 15];
+    const TO: [u8; 4] = [10, 0, 2, 2];
+    /// Ethernet and IPv4, with the lengths of their addresses.
+    const KINDS: [u8; 6] = [0, 1, 8, 0, 6, 4];
+    const ARP: [u8; 2] = [8, 6];
+    let card = Client::<Net>::new(asked.endpoint);
+    let mac = card.call(&net::Info {}, asked.by)?.mac;
+    card.call(&net::Attach {}, asked.by)?;
+    let header = [[0xff; 6].as_slice(), &mac, &ARP, &KINDS, &[0, 1]].concat();
+    let frame = [header.as_slice(), &mac, &FROM, &[0; 6], &TO].concat();
+    let data = Text::piece(&frame).with_more(false);
+    card.call(&net::Send { data }, asked.by)?;
+    let back = card.call(&net::Receive { deadline: asked.by.ticks() }, asked.by)?;
+    let answer = [ARP.as_slice(), &KINDS, &[0, 2]].concat();
+    Ok(back.as_bytes().get(12..22) == Some(answer.as_slice()))
+}
+
+/// How much was checked, or what went wrong first, in each respect.
+#[derive(Debug)]
+struct Seen {
+    deaths: Check,
+    at_rest: Check,
+    next_life: Check,
+    others: Check,
+    comes_back: Check,
+    recorded: Check,
+}
+
+/// The keeper at work.
+#[derive(Debug)]
+pub struct Keeper {
+    facts: Facts,
+    budgets: Budgets,
+    init: Handle,
+    policyd: Client<Policy>,
+    logd: Client<Log>,
+    consoled: Client<Console>,
+    rtcd: Client<Rtc>,
+    question: Question,
+    asked: Asked,
+    /// How memory was divided after the first death.
+    divided: Option<MemInfo>,
+    /// Records before the first life.
+    records: u64,
+    lives: u64,
+    seen: Seen,
+}
+
+impl Keeper {
+    /// From the startup block. Each life is asked this.
+    ///
+    /// # Errors
+    /// What is missing in it.
+    pub fn new(question: Question) -> Result<Keeper, Failed> {
+        let start = startup();
+        let none = || Ok(0);
+        let seen = Seen {
+            deaths: none(),
+            at_rest: none(),
+            next_life: none(),
+            others: none(),
+            comes_back: none(),
+            recorded: none(),
+        };
+        Ok(Keeper {
+            facts: Facts::new(Host::new()?),
+            budgets: Budgets::new()?,
+            init: start.service(ids::INIT)?,
+            policyd: start.client(ids::POLICYD)?,
+            logd: start.client(ids::LOGD)?,
+            consoled: start.client(ids::CONSOLED)?,
+            rtcd: start.client(ids::RTCD)?,
+            question,
+            asked: Asked {
+                endpoint: Handle::NONE,
+                by: Deadline::NEVER,
+                lives: 0,
+                before: Text::EMPTY,
+            },
+            divided: None,
+            records: 0,
+            lives: 0,
+            seen,
+        })
+    }
+
+    /// Goes through all deaths and ends the machine.
+    ///
+    /// # Errors
+    /// Why the machine goes on.
+    pub fn run(mut self) -> Result<Infallible, Failed> {
+        let host = self.facts.host;
+        host.wait_until_ready()?;
+        // The life that every boot begins with.
+        self.kill()?;
+        self.look_at_rest(Fate::NONE)?;
+        self.records = self.stats()?;
+        for manner in [Manner::Fault, Manner::Killed] {
+            match self.every_step(manner) {
+                Ok(deaths) => {
+                    host.console.line(&format!("mortal: {manner:?}: {deaths} deaths"))?;
+                }
+                Err(why) => note(&mut self.seen.next_life, Err(format!("{why:?}"))),
+            }
+        }
+        host.console.line(&format!("mortal: {} lives", self.lives))?;
+        // The one that the host sees.
+        self.start(Fate::NONE)?;
+        let answered = (self.question)(&mut self.asked);
+        let last = || format!("the last life answers {answered:?}");
+        note(&mut self.seen.next_life, holds(answered == Ok(true), last));
+        let Keeper { mut facts, seen, .. } = self;
+        facts.tell("driver-dies-at-every-step", &seen.deaths)?;
+        facts.tell("device-comes-to-rest", &seen.at_rest)?;
+        facts.tell("next-life-works", &seen.next_life)?;
+        facts.tell("others-go-on", &seen.others)?;
+        facts.tell("everything-comes-back", &seen.comes_back)?;
+        facts.tell("every-life-recorded", &seen.recorded)?;
+        host.witness(Deadline::NEVER)?;
+        facts.end()
+    }
+
+    /// Has the driver die in this manner at its first step, its second, and so on, until a life is over before
+    /// its death comes. Returns how often it died.
+    fn every_step(&mut self, manner: Manner) -> Result<u64, Failed> {
+        for step in 1..=MOST_STEPS {
+            let died = self.live(Fate { step, manner })?;
+            if !died {
+                return Ok(step - 1);
+            }
+            // As many lives as the ledger has room for: else the next one is the one that dies a step later.
+            if manner == Manner::Fault {
+                let ended = self.live(Fate::NONE)?;
+                let why = || format!("the life after {manner:?} {step} ended");
+                note(&mut self.seen.next_life, holds(!ended, why));
+            }
+        }
+        note(&mut self.seen.deaths, Err(format!("a life of more than {MOST_STEPS} steps")));
+        Ok(MOST_STEPS)
+    }
+
+    /// One life of the driver. True when it died of its fate; else it is killed.
+    fn live(&mut self, fate: Fate) -> Result<bool, Failed> {
+        self.start(fate)?;
+        let died = match (self.question)(&mut self.asked) {
+            Ok(good) => {
+                note(&mut self.seen.next_life, holds(good, || format!("{fate:?}: another answer")));
+                false
+            }
+            // Its endpoint is gone as well, once init has seen the end.
+            Err(CallError::Kernel(Error::PeerGone | Error::BadHandle)) => true,
+            Err(error) => {
+                note(
+                    &mut self.seen.others,
+                    Err(format!("{fate:?}: its client was told {error:?}")),
+                );
+                false
+            }
+        };
+        let ended = if died { self.budgets.ended(DRIVER)? } else { self.kill()? };
+        let expected = if died { fate } else { Fate { step: 0, manner: Manner::Killed } };
+        note(&mut self.seen.deaths, ends_as(expected, &ended));
+        self.lives += 1;
+        self.look_around(fate)?;
+        Ok(died)
+    }
+
+    fn start(&mut self, fate: Fate) -> Result<(), Failed> {
+        let word = self.ask(&Message::new(START, &fate.words()))?;
+        // Without an endpoint no question is answered, which is noticed.
+        self.asked.endpoint = word.map_or(Handle::NONE, Handle);
+        (self.asked.lives, self.asked.by) = (self.lives, Deadline::after_ms(ANSWER_MS));
+        Ok(())
+    }
+
+    fn kill(&self) -> Result<ServiceStat, Failed> {
+        self.ask(&Message::new(END, &[]))?;
+        Ok(self.budgets.ended(DRIVER)?)
+    }
+
+    fn ask(&self, message: &Message) -> Result<Option<u64>, Failed> {
+        let answer = sys::call(self.init, message, Deadline::after_ms(ANSWER_MS).ticks())?;
+        Ok(ask::word(&answer.message))
+    }
+
+    /// After a death: the device is at rest, all is back, it is recorded, and the others answer.
+    fn look_around(&mut self, fate: Fate) -> Result<(), Failed> {
+        self.look_at_rest(fate)?;
+        let mem = self.budgets.mem()?;
+        let divided = *self.divided.get_or_insert(mem);
+        let why = || format!("after {fate:?} {mem:?}, after the first {divided:?}");
+        note(&mut self.seen.comes_back, holds(mem == divided, why));
+        let records = self.stats()? - self.records;
+        let why = || format!("{records} records of {} lives", self.lives);
+        note(&mut self.seen.recorded, holds(records == RECORDS * self.lives, why));
+        let soon = Deadline::after_ms(ANSWER_MS);
+        let policyd = self.policyd.call(&Epoch { nonce: self.lives }, soon).map(drop);
+        let consoled = self.consoled.call(&Write { text: Text::EMPTY }, soon);
+        let rtcd = self.rtcd.call(&Now {}, soon).map(drop);
+        for (who, answer) in [("policyd", policyd), ("consoled", consoled), ("rtcd", rtcd)] {
+            let why = |error| format!("{who} after {fate:?}: {error:?}");
+            note(&mut self.seen.others, answer.map(|()| 1).map_err(why));
+        }
+        Ok(())
+    }
+
+    /// After a death: nobody has the device, and it reaches nothing.
+    fn look_at_rest(&mut self, fate: Fate) -> Result<(), Failed> {
+        let rest = self.ask(&Message::new(LOOK, &[]))?.map(Rest::of);
+        let at_rest = holds(rest == Some(AT_REST), || format!("{fate:?}: {rest:?}"));
+        note(&mut self.seen.at_rest, at_rest);
+        Ok(())
+    }
+
+    fn stats(&self) -> Result<u64, Failed> {
+        Ok(self.logd.call(&Stats {}, Deadline::after_ms(ANSWER_MS))?.records)
+    }
+}
+
+/// A life has ended as it had to: killed, or by a load of a register that it no longer has, or by a store that
+/// the kernel refused.
+fn ends_as(fate: Fate, ended: &ServiceStat) -> Check {
+    let fits = match fate.manner {
+        Manner::Killed => (ended.end, ended.code) == (EndKind::Killed, KILLED),
+        Manner::Exit => (ended.end, ended.code) == (EndKind::Exit, KILLED),
+        Manner::Fault => {
+            let ends = [(EndKind::Fault, LOAD_PAGE_FAULT), (EndKind::Exit, PANIC)];
+            ends.contains(&(ended.end, ended.code))
+        }
+    };
+    let ServiceStat { end, code, address, .. } = ended;
+    holds(fits, || format!("{fate:?}: {end:?} {code} at {address:#x}"))
+}
