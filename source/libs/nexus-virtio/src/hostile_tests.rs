@@ -99,7 +99,8 @@ fn a_hostile_device_gets_to_lie_in_every_way() {
         state.to_be_bytes()[0]
     };
     let (mut completed, mut seen) = (0, [0; 4]);
-    for _ in 0..2000 {
+    let (inputs, [most, few]) = if cfg!(miri) { (40, [0, 0]) } else { (2000, [1000, 20]) };
+    for _ in 0..inputs {
         let data: Vec<u8> = (0..100).map(|_| byte()).collect();
         let outcome = exercise(&data);
         completed += outcome.completed;
@@ -111,5 +112,5 @@ fn a_hostile_device_gets_to_lie_in_every_way() {
             Some(Misbehaved::Before) => panic!("told without what it was"),
         }] += 1;
     }
-    assert!(completed > 1000 && seen.iter().all(|times| *times > 20), "{completed} {seen:?}");
+    assert!(completed > most && seen.iter().all(|times| *times > few), "{completed} {seen:?}");
 }
