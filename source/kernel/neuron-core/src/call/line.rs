@@ -63,7 +63,7 @@ impl<P: Platform> Kernel<'_, P> {
         let (id, interval) = self.to_acknowledge(caller, handle)?.ok_or(Error::BadState)?;
         if value != NO_VALUE {
             let receiver = self.lines.get(id)?.receiver.ok_or(Error::BadState)?;
-            let (register, value) = receiver.to_write(value)?;
+            let (register, value) = receiver.writes(value)?;
             self.platform.write_device(register.page.slot(), register.offset, value);
         }
         self.acknowledge(id, interval)
