@@ -26,7 +26,7 @@ impl<P: Platform> Kernel<'_, P> {
         let receiver = line.receiver.as_mut()?;
         let write = match value {
             NO_VALUE => None,
-            value => Some(receiver.to_write(value).ok()?),
+            value => Some(receiver.writes(value).ok()?),
         };
         if due > self.platform.now() {
             return None;

@@ -63,7 +63,7 @@ impl<P: Platform> Kernel<'_, P> {
         let (id, interval) = self.to_acknowledge(caller, handle)?.ok_or(Error::BadState)?;
         if value != NO_VALUE {
             let receiver = self.lines.get(id)?.receiver.ok_or(Error::BadState)?;
-            let (register, value) = receiver.to_write(value)?;
+            let (register, value) = receiver.writes(value)?;
             self.platform.write_device(register.page.slot(), register.offset, value);
         }
         self.acknowledge(id, interval)
@@ -77,8 +77,10 @@ impl<P: Platform> Kernel<'_, P> {
         process: Id<Process>,
         handle: Handle,
     ) -> Result<Option<(Id<Line>, u64)>> {
-        let (lines, by, _) = self.held::<Lines>(process, handle, Rights::RECV)?;
-        let Some(id) = self.line_by(by, lines) else { return Ok(None) };
+        let (_, by, cap) = self.held::<Lines>(process, handle, Rights::RECV)?;
+        // Where they are: a copy of all of them would go through memory.
+        let CapabilityKind::Irq(lines) = &cap.kind else { return Ok(None) };
+        let Some(id) = self.line_by(by, *lines) else { return Ok(None) };
         let delivered = self.lines.get(id)?.state() == LineState::Delivered;
         Ok(delivered.then_some((id, lines.interval())))
     }

@@ -103,7 +103,7 @@ impl Receiver {
     ///
     /// # Errors
     /// `BadArgument` when no register was named, or the value has more than 32 bits.
-    pub(crate) fn to_write(&self, value: u64) -> Result<(Register, u32)> {
+    pub(crate) fn writes(&self, value: u64) -> Result<(Register, u32)> {
         self.register.zip(u32::try_from(value).ok()).ok_or(Error::BadArgument)
     }
 }
