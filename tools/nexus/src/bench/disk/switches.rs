@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn test_who_wakes_up_meanwhile_is_told_apart() {
-        let pair = Pair::of(&[between(&[2, 1, 0, 2, 1, 0, 3, 3, 3, 2, 2])]);
+        let pair = Pair::of(&[between(&[2, 1, 0, 2, 1, 0, 3, 3, 2, 2])]);
         assert_eq!(pair, Some(Pair([1, 2])));
         let count = |spaces: &[u64]| Pair([1, 2]).count(&between(spaces).0);
         assert_eq!(count(&[2, 1, 0, 2, 1]), [4, 0]);
