@@ -48,9 +48,20 @@ pub(crate) fn bench(notices: Notices, order: Order) -> Bench {
 
 impl Bench {
     pub(crate) fn post(&mut self, request: u32) {
+        let head = self.head_for(request);
+        self.queue.post(head).unwrap();
+    }
+
+    /// The same, of which the device hears when the queue is rung.
+    pub(crate) fn post_in_batch(&mut self, request: u32) {
+        let head = self.head_for(request);
+        assert!(self.queue.post_index(head.index()));
+    }
+
+    fn head_for(&mut self, request: u32) -> Head {
         let head = self.heads.pop().unwrap();
         self.slots.write(&head, 0, 0, &request.to_le_bytes()).unwrap();
-        self.queue.post(head).unwrap();
+        head
     }
 
     pub(crate) fn ring(&mut self) -> bool {

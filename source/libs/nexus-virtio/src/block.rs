@@ -4,9 +4,11 @@
 mod config;
 #[cfg(test)]
 mod config_tests;
+mod heads;
 mod shape;
 
 pub use config::{Config, ConfigError, LEN};
+pub use heads::{Class, Entry, Heads, NoUse};
 pub use shape::{HEADER, RANGE, SECTOR, SERIAL, Shape, Use};
 
 /// What a device is asked for (5.2.6).

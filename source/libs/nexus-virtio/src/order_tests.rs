@@ -13,7 +13,11 @@ use crate::{Doorbell, Notices};
 /// Keeps all heads busy until `requests` are answered. After each load and each store of the driver, the
 /// device makes as many steps as `acts` say; if any, after a store, it looks unasked, and the newest store
 /// has overtaken those before it. Returns the answers.
-fn keep_busy(notices: Notices, order: Order, requests: u32, acts: Vec<u8>) -> Vec<u32> {
+fn keep_busy(
+    (notices, order, batches): (Notices, Order, bool),
+    requests: u32,
+    acts: Vec<u8>,
+) -> Vec<u32> {
     let mut bench = bench(notices, order);
     let mut acts = acts.into_iter().cycle();
     let (device, memory) = (Rc::clone(&bench.device), bench.memory.clone());
@@ -34,7 +38,11 @@ fn keep_busy(notices: Notices, order: Order, requests: u32, acts: Vec<u8>) -> Ve
     let (mut next, mut answers) = (0, Vec::new());
     while answers.len() < requests as usize {
         while next < requests && !bench.heads.is_empty() {
-            bench.post(next);
+            if batches {
+                bench.post_in_batch(next);
+            } else {
+                bench.post(next);
+            }
             next += 1;
         }
         bench.ring();
@@ -60,10 +68,11 @@ proptest! {
     fn nothing_is_lost_or_read_before_it_is_there(
         event_index: bool,
         newest: bool,
+        batches: bool,
         acts in prop::collection::vec(0_u8..4, 1..64),
     ) {
         let order = if newest { Order::Newest } else { Order::Oldest };
-        let mut answers = keep_busy(BOTH[usize::from(event_index)], order, 40, acts);
+        let mut answers = keep_busy((BOTH[usize::from(event_index)], order, batches), 40, acts);
         answers.sort_unstable();
         prop_assert!(answers.into_iter().eq(0..40));
     }

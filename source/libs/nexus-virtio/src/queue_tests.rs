@@ -56,6 +56,24 @@ fn a_batch_rings_once_and_only_when_the_device_wants_it() {
 }
 
 #[test]
+fn a_batch_is_handed_over_when_it_is_rung() {
+    for notices in BOTH {
+        let mut bench = bench(notices, Order::Oldest);
+        bench.post_in_batch(1);
+        bench.post_in_batch(2);
+        bench.device.borrow_mut().wake();
+        bench.run();
+        assert_eq!((bench.pop(), bench.queue.untold(), bench.queue.in_flight()), (None, 2, 2));
+        assert!(!bench.queue.post_index(1), "it is in the batch");
+        assert!(!bench.queue.post_index(HEADS as u16), "there is none such");
+        assert!(bench.ring());
+        bench.run();
+        assert_eq!([bench.pop(), bench.pop(), bench.pop()], [Some(1), Some(2), None]);
+        assert_eq!(bench.queue.untold(), 0);
+    }
+}
+
+#[test]
 fn a_doorbell_that_is_refused_is_rung_at_the_next_call() {
     for notices in BOTH {
         let mut bench = bench(notices, Order::Oldest);

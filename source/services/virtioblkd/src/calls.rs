@@ -6,11 +6,10 @@ use nexus_mmio::{Exact, Outside, Shared, SharedMut};
 use nexus_proto::disk::{Flush, Read, Write, Written};
 use nexus_proto::{Operation, ServiceError, Text};
 use nexus_rt::abi::Message;
+use nexus_virtio::block::{Op, SECTOR};
 
 use crate::disk::{Disk, Done, Failure, Refused, Request};
 use crate::tag::Tag;
-use nexus_virtio::block::Op;
-use nexus_virtio::block::SECTOR;
 
 /// Most that wait.
 pub const MOST: usize = 16;

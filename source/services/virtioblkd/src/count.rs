@@ -1,7 +1,6 @@
 //! What was done.
 
 use nexus_proto::disk::{DiskStats, SECTOR};
-
 use nexus_virtio::block::Use;
 
 /// Counts since the driver began. All go round.

@@ -4,12 +4,10 @@ use core::iter::once;
 
 use nexus_mmio::{Exact, Outside, Shared, SharedMut};
 use nexus_proto::disk::DiskStats;
-use nexus_virtio::block::{Config, OK, Op, UNSUPPORTED};
+use nexus_virtio::block::{Config, Heads, NoUse, OK, Op, UNSUPPORTED};
 use nexus_virtio::{Doorbell, Head, Misbehaved, Queue, Slots};
 
 use crate::count::Counters;
-use crate::heads::Heads;
-pub use crate::heads::NoUse;
 
 /// A request, or what is left of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,13 +6,11 @@ use std::vec::Vec;
 use nexus_mmio::SharedMut;
 use nexus_sysdesc::{Queue, Shape};
 use nexus_virtio::Notices;
+use nexus_virtio::block::{Config, NoUse, Op, Use};
 use nexus_virtio::fake::{Layout, Order};
 
-use crate::disk::{Disk, Done, Failure, NoUse, Refused, Request};
+use crate::disk::{Disk, Done, Failure, Refused, Request};
 use crate::fake::{CONFIG, Parts, SECTORS, parts};
-use nexus_virtio::block::Config;
-use nexus_virtio::block::Op;
-use nexus_virtio::block::Use;
 
 fn request(op: Op, sector: u64, sectors: u32) -> Request {
     Request { op, sector, sectors, tag: sector }

@@ -6,14 +6,13 @@ use nexus_mmio::{Exact, Shared, SharedMut};
 use nexus_proto::Name;
 use nexus_proto::disk::{DiskInfo, DiskStats, can};
 use nexus_ring::Driver;
+use nexus_virtio::block::{Op, SERIAL};
 use nexus_virtio::{Doorbell, Misbehaved};
 
 use crate::calls::{Answer, Ask, Calls};
 use crate::disk::{Disk, Request};
 use crate::requests::{ENTRIES, Requests};
 use crate::tag::Tag;
-use nexus_virtio::block::Op;
-use nexus_virtio::block::SERIAL;
 
 /// Looks at everything in one turn, so that none who asks without end keeps the others waiting.
 const ROUNDS: usize = 4;

@@ -7,6 +7,7 @@ use std::vec::Vec;
 use nexus_proto::disk::{Flush, Read, Write, can, ring};
 use nexus_proto::{Operation, ReplyError, ServiceError, Text, Zero};
 use nexus_ring::{DONE, REFUSED};
+use nexus_virtio::block::Config;
 use nexus_virtio::fake::Order;
 use nexus_virtio::{Doorbell, Misbehaved, Notices};
 use proptest::prelude::*;
@@ -14,7 +15,6 @@ use proptest::prelude::*;
 use crate::calls::{Ask, MOST};
 use crate::engine::{Next, Trouble};
 use crate::fake::{Bench, CONFIG, DATA, SECTORS, bench, exercise, layout};
-use nexus_virtio::block::Config;
 
 const BOTH: [Notices; 2] = [Notices::Flags, Notices::EventIndex];
 

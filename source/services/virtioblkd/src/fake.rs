@@ -10,6 +10,7 @@ use nexus_mmio::fake::{FakeMemory, FakePeer, FakeShared};
 use nexus_mmio::{ReadOnly, ReadWrite};
 use nexus_ring::{Consumer, Driver, Submission, memory_len};
 use nexus_sysdesc::{Queue, Shape as Heads};
+use nexus_virtio::block::{Config, Op, RANGE, SECTOR, SERIAL, Shape, Use};
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Layout, Order};
 use nexus_virtio::{Misbehaved, Notices};
 
@@ -17,9 +18,6 @@ use crate::calls::Answer;
 use crate::disk::Disk;
 use crate::engine::{Engine, Next, Trouble};
 use crate::requests::{ENTRIES, OPS};
-use nexus_virtio::block::Config;
-use nexus_virtio::block::Op;
-use nexus_virtio::block::{RANGE, SECTOR, SERIAL, Shape, Use};
 
 mod exercise;
 

@@ -24,7 +24,6 @@ pub mod engine;
 mod engine_tests;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
-mod heads;
 pub mod requests;
 pub mod server;
 #[cfg(test)]

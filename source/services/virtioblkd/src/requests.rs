@@ -6,11 +6,10 @@ use core::convert::Infallible;
 use nexus_mmio::{Exact, Shared, SharedMut};
 use nexus_proto::disk::ring as wire;
 use nexus_ring::{DONE, Driver, Misbehaved, Ops, Request as Asked, Submission};
+use nexus_virtio::block::{Op, SECTOR};
 
 use crate::disk::{Disk, Done, Failure, Refused, Request};
 use crate::tag::Tag;
-use nexus_virtio::block::Op;
-use nexus_virtio::block::SECTOR;
 
 /// Entries of the ring: most requests that are in flight.
 pub const ENTRIES: usize = 64;

@@ -8,10 +8,10 @@ use nexus_proto::{ServiceError, encode_error};
 use nexus_rt::abi::Sender;
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, Tell, error, ticks, ticks_of_ns, warn};
 use nexus_virtio::acknowledge;
+use nexus_virtio::block::{Config, LEN};
 
 use crate::calls::Ask;
 use crate::engine::{Engine, Next};
-use nexus_virtio::block::{Config, LEN};
 
 /// Milliseconds after which the device is looked at that has something to do and does not interrupt.
 const LOOK_MS: u64 = 100;

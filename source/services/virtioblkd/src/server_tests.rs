@@ -13,6 +13,7 @@ use nexus_ring::{Completion, DONE, Driver, Submission, memory_len};
 use nexus_rt::abi::{Error, Handle, Message};
 use nexus_rt::host::{deliver, received};
 use nexus_rt::{Deadline, Service, Tell, drive};
+use nexus_virtio::block::LEN;
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Order};
 use nexus_virtio::{Doorbell, Notices};
 
@@ -20,7 +21,6 @@ use crate::engine::Engine;
 use crate::fake::{CONFIG, HEADS, Parts, Platter, SECTORS, parts};
 use crate::requests::{ENTRIES, OPS};
 use crate::server::{Consumer, Server};
-use nexus_virtio::block::LEN;
 
 const OWNER: u32 = 20;
 const OTHER: u32 = 21;

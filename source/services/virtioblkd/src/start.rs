@@ -5,10 +5,10 @@ use core::fmt::Display;
 use nexus_mmio::{ReadOnly, ReadWrite, Registers, SharedMemory};
 use nexus_rt::{DeviceWindow, StartError, owner};
 use nexus_virtio::DeviceType;
+use nexus_virtio::block::{Config, LEN};
 use nexus_virtio::owner::{Owner, take};
 
 use crate::disk::Disk;
-use nexus_virtio::block::{Config, LEN};
 
 /// Heads of the queue, of all shapes: as many as services/virtioblkd.toml asks for.
 pub const HEADS: usize = 161;

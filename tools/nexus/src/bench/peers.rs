@@ -48,7 +48,7 @@ pub(super) const GOALS: &[Goal] = &[
     ours("disk_submit_4k", "give a disk a read of 4 KiB"),
     ours("disk_complete_4k", "the data there, found by a spin"),
     bounded("disk_4k", "both", 400),
-    ours("disk_submit_4k_irq", "the same, of which it is interrupted"),
+    ours("disk_submit_4k_irq", "the same, which will interrupt"),
     ours("disk_complete_4k_irq", "its interrupt to the data there"),
     bounded("disk_4k_irq", "both", 660),
     ours("disk_submit_4k_of_8", "the same of a batch of 8, each"),

@@ -8,11 +8,11 @@ use nexus_proto::disk::{Flush, Read, Write, ring};
 use nexus_proto::{Text, Zero};
 use nexus_ring::{DONE, Submission};
 use nexus_virtio::Notices;
+use nexus_virtio::block::SECTOR;
 use nexus_virtio::fake::{Hostile, Order};
 
 use super::{Bench, CONFIG, DATA, bench};
 use crate::calls::Ask;
-use nexus_virtio::block::SECTOR;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,12 +1,13 @@
-//! The heads of the queue: what each is for, and which of them the device does not have.
+//! The heads of the queue of a disk: what each is for, and which of them the device does not have.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
 use nexus_mmio::{Exact, Shared};
-use nexus_virtio::block::{self, Config, Op, SECTOR, Shape, Use};
-use nexus_virtio::{Head, Slots};
+
+use super::{Config, Op, SECTOR, Shape, Use};
+use crate::{Head, Slots};
 
 /// Most shapes that there are.
 const SHAPES: usize = 16;
@@ -39,38 +40,43 @@ impl fmt::Display for NoUse {
 /// Bytes of the word whose first byte is the status.
 const STATUS: usize = 8;
 /// Bytes of the header.
-const HEADER: usize = block::HEADER as usize;
+const HEADER: usize = super::HEADER as usize;
 
-/// A head: the pieces of its slot, and what it is used for now. A slot is read and written only while its head
-/// is free, or in the hand of one of the functions of the disk. As long as a power of two, so that it is found
+/// A head: the pieces of its slot, and what it is used for now. A slot is read and written only while the device
+/// does not have its head: between [`Heads::take`] and posting it, and between [`Heads::done`] and
+/// [`Class::put`]. As long as a power of two, so that it is found
 /// with a shift.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(crate) struct Entry<P: Exact> {
-    pub(crate) header: P::Exactly<HEADER>,
+pub struct Entry<P: Exact> {
+    /// The type of the request, four bytes of 0, and the first sector.
+    pub header: P::Exactly<HEADER>,
     /// Of no bytes where there is no data.
-    pub(crate) data: P,
+    pub data: P,
     /// A word of which the first byte is the status and the others are nobody's.
-    pub(crate) status: P::Exactly<STATUS>,
-    pub(crate) tag: u64,
+    pub status: P::Exactly<STATUS>,
+    /// What its user tells it by.
+    pub tag: u64,
     /// The next that is free, of the same shape.
     next: u16,
     class: u8,
-    pub(crate) op: Op,
+    /// What was asked.
+    pub op: Op,
 }
 
 /// Heads of one shape.
 #[derive(Debug)]
-pub(crate) struct Class {
-    pub(crate) shape: Shape,
+pub struct Class {
+    /// Their shape.
+    pub shape: Shape,
     /// Sectors of data.
-    pub(crate) sectors: u32,
+    pub sectors: u32,
     /// Bytes that the device says it wrote, when it did all.
-    pub(crate) written: u32,
+    pub written: u32,
     /// The first that is free; none when there is no such head.
     free: u16,
     /// How often one was given to the device.
-    pub(crate) given: u64,
+    pub given: u64,
 }
 
 /// No head.
@@ -93,7 +99,7 @@ impl Class {
 
     /// The head of this index is free.
     #[inline]
-    pub(crate) const fn put<P: Exact>(&mut self, entry: &mut Entry<P>, index: u16) {
+    pub const fn put<P: Exact>(&mut self, entry: &mut Entry<P>, index: u16) {
         entry.next = self.free;
         self.free = index;
     }
@@ -101,7 +107,7 @@ impl Class {
 
 /// All heads of a queue.
 #[derive(Debug)]
-pub(crate) struct Heads<P: Exact, const HEADS: usize> {
+pub struct Heads<P: Exact, const HEADS: usize> {
     /// Never on the stack, which has no room for them.
     entries: Box<[Entry<P>; HEADS]>,
     /// By use, the longest first. Those that there are not have no head.
@@ -112,12 +118,11 @@ pub(crate) struct Heads<P: Exact, const HEADS: usize> {
 }
 
 impl<P: Exact, const HEADS: usize> Heads<P, HEADS> {
-    /// All of them free, but for those that are longer than the device takes.
-    pub(crate) fn new(
-        config: &Config,
-        heads: [Head; HEADS],
-        slots: Slots<P>,
-    ) -> Result<Self, NoUse> {
+    /// All of them free, but for those that are longer than the device takes, or than 128 KiB.
+    ///
+    /// # Errors
+    /// [`NoUse`].
+    pub fn new(config: &Config, heads: [Head; HEADS], slots: Slots<P>) -> Result<Self, NoUse> {
         let most = config.most.min(LONGEST as u32 * SECTOR);
         let its = heads.iter().map(|head| shape(head, &slots)).collect::<Result<Vec<_>, _>>()?;
         let mut shapes = its.clone();
@@ -149,18 +154,15 @@ impl<P: Exact, const HEADS: usize> Heads<P, HEADS> {
     }
 
     /// How often heads for one use, with so many sectors, were given to the device.
-    pub(crate) fn given(&self) -> impl Iterator<Item = (Use, u64, u32)> {
+    pub fn given(&self) -> impl Iterator<Item = (Use, u64, u32)> {
         self.classes.iter().map(|class| (class.shape.used_for, class.given, class.sectors))
     }
 
     /// A head for the operation: of those that are free the longest that is no longer than the request, unless it
-    /// would be a small piece of it while longer ones are in use.
+    /// would be a small piece of it while longer ones are in use. Its index, with which it is [put](Class::put)
+    /// back. `None` when there is none now.
     #[inline]
-    pub(crate) fn take(
-        &mut self,
-        op: Op,
-        sectors: u32,
-    ) -> Option<(u16, &mut Entry<P>, &mut Class)> {
+    pub fn take(&mut self, op: Op, sectors: u32) -> Option<(u16, &mut Entry<P>, &mut Class)> {
         let longest = (sectors as usize).min(LONGEST);
         let (number, is_data) = match op {
             Op::Read => (*self.reads.get(longest)?, true),
@@ -192,9 +194,9 @@ impl<P: Exact, const HEADS: usize> Heads<P, HEADS> {
         from.find(|(_, class)| free(class)).map(|(number, _)| number)
     }
 
-    /// A head that the device is done with.
+    /// A head that the device is done with. `None` when there is no such head.
     #[inline]
-    pub(crate) fn done(&mut self, index: u16) -> Option<(&mut Entry<P>, &mut Class)> {
+    pub fn done(&mut self, index: u16) -> Option<(&mut Entry<P>, &mut Class)> {
         let entry = self.entries.get_mut(usize::from(index))?;
         let class = self.classes.get_mut(usize::from(entry.class))?;
         Some((entry, class))
