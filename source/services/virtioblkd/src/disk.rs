@@ -66,8 +66,12 @@ pub struct Disk<A, U, P: Exact, const HEADS: usize> {
     config: Config,
     heads: Heads<P, HEADS>,
     counters: Counters,
+    /// It was given much to write since it was last told.
+    urgent: bool,
 }
 
+/// Sectors of a piece that takes long to copy: 64 KiB.
+const LONG: u32 = 128;
 /// What stands for a status that the device has not written.
 const NO_STATUS: u64 = u64::MAX;
 
@@ -83,7 +87,7 @@ impl<A: SharedMut, U: Shared, P: Exact, const HEADS: usize> Disk<A, U, P, HEADS>
         slots: Slots<P>,
     ) -> Result<Self, NoUse> {
         let heads = Heads::new(&config, heads, slots)?;
-        Ok(Disk { queue, config, heads, counters: Counters::default() })
+        Ok(Disk { queue, config, heads, counters: Counters::default(), urgent: false })
     }
 
     /// What the disk is.
@@ -149,6 +153,7 @@ impl<A: SharedMut, U: Shared, P: Exact, const HEADS: usize> Disk<A, U, P, HEADS>
             return Err(Refused::Gone);
         }
         class.given = class.given.wrapping_add(1);
+        self.urgent |= op == Op::Write && class.sectors >= LONG;
         Ok(taken)
     }
 
@@ -168,12 +173,19 @@ impl<A: SharedMut, U: Shared, P: Exact, const HEADS: usize> Disk<A, U, P, HEADS>
         }
     }
 
+    /// True when the device has so much to write that it had better begin, while more is copied.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        self.urgent
+    }
+
     /// After a batch of requests: tells the device once, if it wants to know.
     ///
     /// # Errors
     /// Of the doorbell; it is rung at the next call.
     #[inline]
     pub fn ring<D: Doorbell>(&mut self, doorbell: &mut D) -> Result<(), D::Error> {
+        self.urgent = false;
         if self.queue.untold() > 0 {
             let rang = self.queue.ring(doorbell)?;
             self.counters.batch(self.queue.in_flight(), rang);

@@ -138,8 +138,7 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, W, const HEADS: usize>
     ) -> Result<Next, D::Error> {
         for _ in 0..ROUNDS {
             self.completed();
-            self.given();
-            let told = self.disk.ring(doorbell);
+            let told = self.give_and_tell(doorbell);
             if let Some(ring) = &mut self.ring {
                 ring.ring(&mut notify);
             }
@@ -182,6 +181,19 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, W, const HEADS: usize>
             }
         }
         Ok(true)
+    }
+
+    /// Gives the device what is asked, and tells it once; of much to write at once, so that it works while more
+    /// is copied.
+    fn give_and_tell<D: Doorbell>(&mut self, doorbell: &mut D) -> Result<(), D::Error> {
+        loop {
+            self.given();
+            let more = self.disk.is_urgent();
+            self.disk.ring(doorbell)?;
+            if !more {
+                return Ok(());
+            }
+        }
     }
 
     /// Gives the device what is asked.

@@ -56,7 +56,8 @@ impl<R: SharedMut> Requests<R> {
         self.waiting.clear();
     }
 
-    /// Asks the device for what is asked here, as far as it has heads: first for what waits.
+    /// Asks the device for what is asked here, as far as it has heads: first for what waits. It comes back
+    /// early when the device is to be told now ([`Disk::is_urgent`]).
     ///
     /// # Errors
     /// What the consumer did. Nothing is asked any more until the next attachment.
@@ -65,11 +66,17 @@ impl<R: SharedMut> Requests<R> {
         disk: &mut Disk<A, U, P, HEADS>,
     ) -> Result<(), Misbehaved> {
         for _ in 0..self.waiting.len() {
+            if disk.is_urgent() {
+                return Ok(());
+            }
             if let Some(id) = self.waiting.pop_front() {
                 self.advance(id, disk);
             }
         }
         for _ in 0..ENTRIES {
+            if disk.is_urgent() {
+                break;
+            }
             let Some(asked) = self.ring.take()? else { break };
             self.begin(asked, disk);
         }
@@ -108,6 +115,9 @@ impl<R: SharedMut> Requests<R> {
         let Requests { ring, attachment, jobs, waiting } = self;
         let Some(Some(job)) = jobs.get_mut(usize::from(id)) else { return };
         while job.left > 0 {
+            if disk.is_urgent() {
+                return waiting.push_front(id);
+            }
             match job.give(Tag::Ring { id, attachment: *attachment, at: job.given }, ring, disk) {
                 Ok(()) => {}
                 Err(Refused::Later) => return waiting.push_back(id),

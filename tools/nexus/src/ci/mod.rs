@@ -69,7 +69,12 @@ const STEPS: &[Step] = &[
     step("production", 10, "nothing that is for tests in the kernel of a prod image", |_| {
         production::check()
     }),
-    step("bench", 15, "instructions for each operation, within their limits", |_| guest::bench()),
+    step(
+        "bench",
+        25,
+        "instructions for each operation and switches for the disk, within their limits",
+        |_| guest::bench(),
+    ),
     step("systems", 140, "other systems: those that must not come up, and the examples", |_| {
         guest::systems()
     }),

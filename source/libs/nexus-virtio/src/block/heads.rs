@@ -158,9 +158,9 @@ impl<P: Exact, const HEADS: usize> Heads<P, HEADS> {
         self.classes.iter().map(|class| (class.shape.used_for, class.given, class.sectors))
     }
 
-    /// A head for the operation, of those that are free the longest that is no longer than the request, unless it
-    /// would be a small piece of it while longer ones are in use: its index, with which it is
-    /// [put](Class::put) back. `None` when there is none now.
+    /// A head for the operation: of those that are free the longest that is no longer than the request, unless it
+    /// would be a small piece of it while longer ones are in use. Its index, with which it is [put](Class::put)
+    /// back. `None` when there is none now.
     #[inline]
     pub fn take(&mut self, op: Op, sectors: u32) -> Option<(u16, &mut Entry<P>, &mut Class)> {
         let longest = (sectors as usize).min(LONGEST);
