@@ -30,8 +30,12 @@ const SMALL: &str = "not test(/rights_only_shrink|an_order_of_ends|is_paid_for_u
 /// Random inputs for each property.
 const CASES: &str = "4";
 
-pub(super) fn check() -> Result<Outcome> {
+/// In how many parts of at most an hour.
+pub(super) const PARTS: u32 = 2;
+
+pub(super) fn check([part, parts]: [u32; 2]) -> Result<Outcome> {
     let mut command = nightly(&["miri", "nextest", "run", "--no-fail-fast", "-E", SMALL])?;
+    command.arg("--partition").arg(format!("count:{part}/{parts}"));
     for package in PACKAGES {
         command.args(["--package", package]);
     }

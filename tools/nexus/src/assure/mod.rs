@@ -83,17 +83,24 @@ const STEPS: &[Step] = &[
             fuzz::check(context.seed)
         })
     },
-    step("broken", 20, "every defence left out in turn, each of which is noticed", |_| {
-        broken::check()
-    }),
+    Step {
+        parts: broken::PARTS,
+        ..step(
+            "broken",
+            80,
+            "every defence left out in turn, each of which is noticed",
+            |context| broken::check(context.part),
+        )
+    },
     Step {
         needs: &[NIGHTLY, LLVM_COV],
         ..step("coverage", 3, "branches that the tests on the host reach", |_| coverage::check())
     },
     Step {
         needs: &[MIRI, NEXTEST],
-        ..step("miri", 20, "kernel logic and libraries have no undefined behaviour", |_| {
-            miri::check()
+        parts: miri::PARTS,
+        ..step("miri", 40, "kernel logic and libraries have no undefined behaviour", |context| {
+            miri::check(context.part)
         })
     },
     Step {
