@@ -68,7 +68,7 @@ fn prod_carries_no_test_device_and_no_proofs() {
     assert_eq!(checked("test").required_proofs(), test);
 }
 
-// attack 50 H: two services share memory that an assertion denies them; it says who, and by which line; broken: assert-shares
+// attack 92 H: memory that a driver shares with who asks it; an assertion about either says so; broken: assert-shares
 #[test]
 fn assertions_hold_or_say_who_breaks_them() {
     let audit = of_image(&image("test")).expect("a good image");
