@@ -3,9 +3,13 @@
 use std::boxed::Box;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::rc::Rc;
+use std::string::String;
 use std::vec::Vec;
 
 use nexus_abi::{Error, Handle, Message, Received, Sender};
+use nexus_proto::log::{Level, Request};
+use nexus_proto::{Operation, Request as _};
 
 type Answerer = Box<dyn FnMut(Handle, &Message) -> Result<Message, Error>>;
 
@@ -43,6 +47,68 @@ pub fn answer_calls(
 ) -> Answering {
     FAKE.with_borrow_mut(|fake| fake.answerer = Some(Box::new(answerer)));
     Answering(())
+}
+
+/// While this lives, it is the logd of this thread.
+#[derive(Debug)]
+#[must_use = "it is told only while this lives"]
+pub struct Logd {
+    told: Rc<RefCell<Told>>,
+    _answering: Answering,
+}
+
+/// What a logd was told.
+#[derive(Debug, Default)]
+struct Told {
+    lines: Vec<(Level, String)>,
+    /// The last of the lines goes on.
+    more: bool,
+    proofs: Vec<(String, u32)>,
+}
+
+impl Told {
+    fn take(&mut self, message: &Message) -> Result<Message, Error> {
+        match Request::decode(message) {
+            Ok(Request::Write(write)) => {
+                let piece = String::from_utf8_lossy(write.text.as_bytes());
+                match self.lines.last_mut().filter(|_| self.more) {
+                    Some((_, line)) => line.push_str(&piece),
+                    None => self.lines.push((write.level, piece.into_owned())),
+                }
+                self.more = write.text.more();
+                Ok(write.answer(Ok(())))
+            }
+            Ok(Request::Proof(proof)) => {
+                let name = String::from_utf8_lossy(proof.name.as_bytes()).into_owned();
+                self.proofs.push((name, proof.checks));
+                Ok(proof.answer(Ok(())))
+            }
+            _ => Err(Error::BadSyscall),
+        }
+    }
+}
+
+/// Lets a logd hear the lines and the proofs of this thread, and answer them; it answers no other calls.
+pub fn logd() -> Logd {
+    crate::log::to_logd(Handle(1));
+    let told = Rc::new(RefCell::new(Told::default()));
+    let its = Rc::clone(&told);
+    let _answering = answer_calls(move |_, message| its.borrow_mut().take(message));
+    Logd { told, _answering }
+}
+
+impl Logd {
+    /// Every line, in order.
+    #[must_use]
+    pub fn lines(&self) -> Vec<(Level, String)> {
+        self.told.borrow().lines.clone()
+    }
+
+    /// Every proof, with the checks that it rests on, in order.
+    #[must_use]
+    pub fn proofs(&self) -> Vec<(String, u32)> {
+        self.told.borrow().proofs.clone()
+    }
 }
 
 /// While this lives, a capability of this thread is gone.
@@ -328,5 +394,16 @@ mod tests {
         assert_eq!(calls::call(Handle(5), &asked, 0).unwrap().message, Message::new(8, &[5]));
         drop(answering);
         assert_eq!(calls::call(Handle(5), &asked, 0), Err(Error::BadSyscall));
+    }
+
+    #[test]
+    fn a_logd_hears_whole_lines_and_proofs() {
+        let long = "x".repeat(2 * nexus_proto::Text::MAX + 1);
+        let logd = logd();
+        crate::warn!("{long}");
+        crate::info!("short");
+        crate::proof("shown", 3).unwrap();
+        assert_eq!(logd.lines(), [(Level::Warn, long), (Level::Info, "short".into())]);
+        assert_eq!(logd.proofs(), [("shown".into(), 3)]);
     }
 }

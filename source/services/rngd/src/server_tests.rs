@@ -8,7 +8,8 @@ use core::time::Duration;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use nexus_rt::abi::{Message, Sender};
-use nexus_rt::host::{Delivery, deliver};
+use nexus_rt::host::{Delivery, deliver, logd};
+use nexus_rt::log::Level;
 use nexus_rt::mmio::fake::{FakeMemory, FakeShared};
 use nexus_rt::mmio::{ReadOnly, ReadWrite};
 use nexus_rt::proto::entropy::Random;
@@ -18,6 +19,7 @@ use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Layout};
 use nexus_virtio::{Doorbell, Notices};
 
 use crate::generator::{SEED_MAX_AGE, SEED_WANTED_AGE, SEED_WANTED_BYTES};
+use crate::health::STARTUP_BYTES;
 use crate::server::Server;
 use crate::source::{SLOT_BYTES, Source};
 use crate::waiting::{LONGEST, MOST};
@@ -245,4 +247,45 @@ fn without_a_line_the_device_is_looked_at() {
         bench.memory.settle();
     }
     assert!(matches!(bench.ask(48), Some(Ok(_))));
+}
+
+#[test]
+fn a_seed_is_told_once_and_not_before() {
+    let logd = logd();
+    let mut bench = bench(good());
+    bench.server.tick();
+    bench.device.run();
+    bench.memory.settle();
+    bench.server.interrupt();
+    assert_eq!((logd.proofs(), logd.lines()), (vec![], vec![]), "it is still tested");
+    bench.run();
+    (0..3).for_each(|_| bench.server.tick());
+    assert_eq!(logd.proofs(), [("random-seeded".into(), STARTUP_BYTES as u32)]);
+    assert_eq!(logd.lines().iter().map(|(level, _)| *level).collect::<Vec<_>>(), [Level::Info]);
+}
+
+#[test]
+fn a_failure_is_told_once() {
+    let logd = logd();
+    let mut bench = bench(|| vec![3; SLOT_BYTES]);
+    bench.server.tick();
+    bench.run();
+    (0..3).for_each(|_| bench.server.tick());
+    let told = "no random bytes any more: the entropy source repeats itself";
+    assert_eq!(logd.lines(), [(Level::Error, told.into())]);
+    assert_eq!(logd.proofs(), []);
+}
+
+#[test]
+fn a_failure_after_the_seed_is_told_once_too() {
+    let mut bench = seeded();
+    let logd = logd();
+    bench.memory.device_write(bench.layout.used(0).start + 2, &[9, 9]);
+    bench.memory.settle();
+    bench.server.interrupt();
+    (0..3).for_each(|_| bench.server.tick());
+    let told = "no random bytes any more: the entropy source is of no use any more";
+    let lines = logd.lines();
+    assert_eq!(lines.iter().filter(|(_, line)| line == told).count(), 1, "{lines:?}");
+    assert_eq!(logd.proofs(), []);
 }

@@ -86,6 +86,15 @@ fn bytes_are_read_and_written_by_messages() {
     assert_eq!(answer(&mut bench, read(last, 1)), Ok(vec![0]));
 }
 
+#[test]
+fn a_disk_without_sectors_is_flushed_and_has_its_serial() {
+    let mut bench = bench(Config { sectors: 0, ..CONFIG }, Notices::EventIndex, Order::Oldest);
+    bench.settle();
+    assert_eq!(bench.engine.info().serial.as_str(), "nexus-1");
+    assert_eq!(answer(&mut bench, Ask::Flush(Flush {})), Ok(vec![]));
+    assert_eq!(answer(&mut bench, read(0, 1)), refused(ServiceError::OutOfRange));
+}
+
 // attack 98 U: bytes past the end, across sectors, none, more than a message holds, at offsets that wrap; refused before the device hears of it; broken: disk-range, disk-message-range
 #[test]
 fn bytes_that_cannot_be_are_refused() {

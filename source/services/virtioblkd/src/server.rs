@@ -82,13 +82,7 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize
             let _ = consumer.map(|consumer| consumer.tell.tell());
         };
         let most = self.spin;
-        let spin = || {
-            let mut until = None;
-            move || {
-                let now = ticks();
-                now < *until.get_or_insert(now.saturating_add(most))
-            }
-        };
+        let spin = || for_ticks(most, ticks);
         // A store that is refused ends the process.
         let Ok(next) = self.engine.turn(&mut self.regs, tell, spin);
         for (reply, message) in self.engine.answers() {
@@ -133,6 +127,15 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize
             Ok(sectors) => self.engine.resize(sectors),
             Err(why) => error!("the disk stays as large as it was: {why}"),
         }
+    }
+}
+
+/// True for `most` ticks of `clock` from when it is first asked.
+pub(crate) fn for_ticks(most: u64, clock: impl Fn() -> u64) -> impl FnMut() -> bool {
+    let mut until = None;
+    move || {
+        let now = clock();
+        now < *until.get_or_insert(now.saturating_add(most))
     }
 }
 

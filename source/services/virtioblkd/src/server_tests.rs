@@ -1,6 +1,6 @@
 //! The service: who may ask, and when the device is looked at.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::vec;
 use std::vec::Vec;
@@ -11,7 +11,8 @@ use nexus_proto::disk::{Attach, Flush, Info, Read, Stats, Write};
 use nexus_proto::{Operation, ReplyError, ServiceError, Text, Zero};
 use nexus_ring::{Completion, DONE, Driver, Submission, memory_len};
 use nexus_rt::abi::{Error, Handle, Message};
-use nexus_rt::host::{deliver, received};
+use nexus_rt::host::{deliver, logd, received};
+use nexus_rt::log::Level;
 use nexus_rt::{Deadline, Service, Tell, drive};
 use nexus_virtio::block::LEN;
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Order};
@@ -20,7 +21,7 @@ use nexus_virtio::{Doorbell, Notices};
 use crate::engine::Engine;
 use crate::fake::{CONFIG, HEADS, Parts, Platter, SECTORS, parts};
 use crate::requests::{ENTRIES, OPS};
-use crate::server::{Consumer, Server};
+use crate::server::{Consumer, Server, for_ticks};
 
 const OWNER: u32 = 20;
 const OTHER: u32 = 21;
@@ -259,4 +260,68 @@ fn a_change_of_the_configuration_is_read() {
 fn a_window_that_is_too_small_is_none() {
     let bus = FakeBus::new(LEN - 4, Closures(|_, _| 0, |_, _, _| ()));
     assert!(Registers::<_, LEN>::new(bus).is_err());
+}
+
+#[test]
+fn a_completion_is_looked_for_so_long_and_no_longer() {
+    let clock = Cell::new(7);
+    let mut goes_on = for_ticks(500, || clock.get());
+    let at = [7, 8, 506, 507, 508, u64::MAX];
+    let went_on = at.map(|now| {
+        clock.set(now);
+        goes_on()
+    });
+    assert_eq!(went_on, [true, true, true, false, false, false]);
+    assert!(!for_ticks(0, || 7)(), "no time at all");
+}
+
+#[test]
+fn it_is_told_once_that_the_disk_answers() {
+    let logd = logd();
+    let mut bench = bench();
+    bench.platter.answer_with(Some(1));
+    bench.server.tick();
+    bench.server.interrupt();
+    assert_eq!(bench.platter.asked().len(), 1);
+    assert_eq!(logd.proofs(), [], "a request that failed shows nothing");
+    bench.platter.answer_with(None);
+    // One that fails afterwards takes nothing back.
+    for (offset, status) in [(0, None), (512, Some(1)), (0, None)] {
+        bench.platter.answer_with(status);
+        let done = served(&mut bench, &[(OWNER, read(offset).encode())]);
+        bench.server.interrupt();
+        assert_eq!(done.len(), 1);
+        assert_eq!(logd.proofs(), [("disk-answers".into(), 1)]);
+    }
+    assert_eq!(logd.lines(), []);
+}
+
+#[test]
+fn a_disk_that_lies_is_told_once() {
+    let logd = logd();
+    let mut bench = bench();
+    bench.server.tick();
+    bench.device.borrow_mut().say(1000, 0);
+    bench.memory.settle();
+    (0..3).for_each(|_| bench.server.interrupt());
+    let told = "the disk is given up: ";
+    let lines = logd.lines();
+    assert!(matches!(&lines[..], [(Level::Error, line)] if line.starts_with(told)), "{lines:?}");
+}
+
+#[test]
+fn a_ring_that_lies_is_told_once() {
+    let logd = logd();
+    let len = memory_len(ENTRIES * 4096);
+    let memory = FakeMemory::new(len);
+    let driver = Driver::new(memory.part(0..len), OPS).unwrap();
+    let consumer = Consumer::new(OWNER, ASKS, Tell::new(Handle(5), 1));
+    let mut bench = bench_with(Some(driver), Some(consumer));
+    bench.server.tick();
+    // An index of submissions that nobody can have reached.
+    memory.device_write(0, &1000_u16.to_le_bytes());
+    (0..3).for_each(|_| bench.server.notified(ASKS));
+    let told = "the ring is given up: ";
+    let lines = logd.lines();
+    assert!(matches!(&lines[..], [(Level::Warn, line)] if line.starts_with(told)), "{lines:?}");
 }

@@ -82,6 +82,9 @@ fn a_disk_that_cannot_be_is_refused() {
         (words[2], words[3]) = (size_max, seg_max);
         assert_eq!(config(words, &ALL), Err(ConfigError::NoData { size_max, seg_max }));
     }
+    let mut words = WORDS;
+    (words[2], words[3]) = (512, 1);
+    assert_eq!(config(words, &ALL).map(|config| config.most), Ok(512), "one sector fits");
 }
 
 // attack 98 U: the capacity changes between its halves; read again, and a disk that changes all the time is refused; broken: disk-generation

@@ -106,6 +106,7 @@ mod tests {
             &[(16, true), (1, true)],
             &[(16, false), (2, true)],
             &[(16, false), (1, false)],
+            &[(16, false), (0, true), (1, true)],
             &[(16, false), (511, true), (1, true)],
             &[(16, false), (20, false), (1, true)],
             &[(16, false), (16, true), (1, true)],

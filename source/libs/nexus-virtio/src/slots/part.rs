@@ -122,7 +122,7 @@ mod tests {
     use nexus_mmio::fake::FakeMemory;
 
     use super::*;
-    use crate::bench::{Bench, bench};
+    use crate::bench::{Bench, NUMBER, bench};
     use crate::fake::Order;
     use crate::{Notices, Slots};
 
@@ -169,6 +169,17 @@ mod tests {
         let mut end = [1; 4];
         other.copy_out(60, &mut end).unwrap();
         assert_eq!(end, [0, 0, 0, 7]);
+    }
+
+    #[test]
+    fn what_is_before_a_fence_of_a_part_is_in_its_memory() {
+        let Bench { layout, memory, mut slots, heads, .. } = bench(Notices::Flags, Order::Oldest);
+        let place = layout.piece(NUMBER, heads[0].index(), 0);
+        let mut part = slots.part_mut(&heads[0], 0).unwrap();
+        part.copy_in(0, &[1, 2, 3, 4]).unwrap();
+        assert_eq!(memory.device_read(place.clone()), [0; 4], "it is held back");
+        part.fence();
+        assert_eq!(memory.device_read(place), [1, 2, 3, 4]);
     }
 
     #[test]
