@@ -65,6 +65,10 @@ impl Trouble {
             Some(CallError::Kernel(nexus_abi::Error::PeerGone)) => {
                 format!("{name} has ended, or ended while it was asked")
             }
+            // Its endpoint is gone, or never was: what init does not start has none.
+            Some(CallError::Kernel(nexus_abi::Error::BadHandle)) => {
+                format!("{name} is not there to be asked; `ps` and `log init` tell why")
+            }
             Some(CallError::Kernel(error)) => format!("{name} cannot be asked: {error:?}"),
             Some(CallError::Malformed(_)) => format!("{name} gives an answer that makes no sense"),
             Some(CallError::Service(ServiceError::Denied)) => {
@@ -372,6 +376,11 @@ mod tests {
         assert!(trouble(ids::POWERD, denied).contains("`power`"));
         assert_eq!(trouble(ids::INIT, denied), "init refuses: this shell lacks the permission");
         assert!(trouble(ids::RNGD, None).contains("`talks-to`"));
+        let gone = Some(CallError::Kernel(nexus_abi::Error::BadHandle));
+        assert_eq!(
+            trouble(ids::RNGD, gone),
+            "rngd is not there to be asked; `ps` and `log init` tell why"
+        );
         let failed = Some(CallError::Service(ServiceError::DeviceFailed));
         assert_eq!(
             trouble(ids::VIRTIOBLKD, failed),

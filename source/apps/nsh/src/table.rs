@@ -65,7 +65,7 @@ impl Table {
     }
 
     /// The table as lines, none wider than the terminal: cells that are a little too wide end in `…`;
-    /// where that would take half of a cell, each row is a block of lines.
+    /// where that would take half of a cell, or of a number anything, each row is a block of lines.
     #[must_use]
     pub fn render(&self) -> String {
         self.fit(columns())
@@ -86,7 +86,8 @@ impl Table {
         text
     }
 
-    /// Columns for each column; `None` when not even half of what is in one fits.
+    /// Columns for each column; `None` when not even half of what is in one fits. A number is never cut:
+    /// what is left of it would be another.
     fn widths(&self, columns: usize) -> Option<Vec<usize>> {
         let widest = |index: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(index));
@@ -98,8 +99,8 @@ impl Table {
         let gaps = GAP * wanted.len().saturating_sub(1);
         let mut widths = wanted.clone();
         while widths.iter().sum::<usize>() + gaps > columns {
-            let widest = widths.iter_mut().max().filter(|w| **w > NARROWEST)?;
-            *widest -= 1;
+            let text = widths.iter_mut().zip(&self.columns).filter(|(_, column)| !column.right);
+            *text.map(|(width, _)| width).max().filter(|width| **width > NARROWEST)? -= 1;
         }
         widths.iter().zip(&wanted).all(|(is, wanted)| is * 2 >= *wanted).then_some(widths)
     }
@@ -247,6 +248,17 @@ mod tests {
         let text = table.render();
         assert!(text.lines().all(|line| width(line) <= columns()), "{text}");
         assert!(text.contains("…  short"), "{text}");
+    }
+
+    #[test]
+    fn a_number_is_shown_whole_or_below() {
+        let mut table = Table::new(&[left("NAME"), right("OF"), right("USED")]);
+        table.row(["a-long-name".into(), "123456789".into(), "123456789".into()]);
+        assert!(table.fit(30).contains("a-long-…  123456789  123456789"), "{}", table.fit(30));
+        for terminal in 20..=80 {
+            let text = table.fit(terminal);
+            assert_eq!(text.matches("123456789").count(), 2, "{terminal}\n{text}");
+        }
     }
 
     #[test]

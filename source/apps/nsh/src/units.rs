@@ -84,10 +84,15 @@ pub fn duration(ns: u64) -> String {
     parts.join(" ")
 }
 
-/// A number and its noun: `1 page`, `2 pages`.
+/// A number and its noun: `1 page`, `2 pages`, `2 batches`.
 #[must_use]
 pub fn count(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+    let ending = match number {
+        1 => "",
+        _ if noun.ends_with("ch") || noun.ends_with("sh") => "es",
+        _ => "s",
+    };
+    format!("{number} {noun}{ending}")
 }
 
 #[cfg(test)]
@@ -138,5 +143,7 @@ mod tests {
     #[test]
     fn nouns() {
         assert_eq!((count(1, "page"), count(2, "page")), ("1 page".into(), "2 pages".into()));
+        assert_eq!((count(1, "batch"), count(0, "batch")), ("1 batch".into(), "0 batches".into()));
+        assert_eq!(count(2, "flush"), "2 flushes");
     }
 }

@@ -9,7 +9,7 @@ use nexus_proto::disk::{DiskInfo, DiskStats, SECTOR, can};
 
 use super::and;
 use crate::table::{columns, wrap};
-use crate::units::size;
+use crate::units::{count, size};
 
 /// Columns that 16 bytes of a sector take.
 const WIDE: usize = 71;
@@ -24,21 +24,21 @@ pub fn disk(info: &DiskInfo, stats: &DiskStats) -> String {
     };
     let block = size(info.block.into());
     let done = format!(
-        "{} reads ({}), {} writes ({}), {} flushes, {} discards and zeroes; {} errors",
-        stats.reads,
+        "{} ({}), {} ({}), {}, {} cleared; {}",
+        count(stats.reads, "read"),
         size(stats.read_bytes),
-        stats.writes,
+        count(stats.writes, "write"),
         size(stats.written_bytes),
-        stats.flushes,
-        stats.ranges,
-        stats.errors
+        count(stats.flushes.into(), "flush"),
+        count(stats.ranges.into(), "range"),
+        count(stats.errors.into(), "error"),
     );
     let lines = [
         format!("{bytes}: {} sectors, blocks of {block}; {serial}", info.sectors),
         format!("can {}", abilities(info.can)),
         format!("in flight: {}, at most {} at one time", stats.in_flight, stats.most),
         done,
-        format!("{} batches, {} doorbells", stats.batches, stats.doorbells),
+        format!("{}, {}", count(stats.batches, "batch"), count(stats.doorbells, "doorbell")),
     ];
     lines.map(|line| wrap("", &line)).concat()
 }
@@ -133,10 +133,13 @@ mod tests {
 16 MiB: 32768 sectors, blocks of 512 B; serial number nexus-1
 can read, write and flush
 in flight: 2, at most 9 at one time
-2 reads (8 KiB), 2 writes (2 B), 2 flushes, 2 discards and zeroes; 0 errors
+2 reads (8 KiB), 2 writes (2 B), 2 flushes, 2 ranges cleared; 0 errors
 2 batches, 2 doorbells
 "
         );
+        let once = disk(&info(), &stats(1));
+        let each = ["1 read (1 B), 1 write (1 B), 1 flush,", "1 error\n1 batch, 1 doorbell\n"];
+        assert!(each.iter().all(|part| once.contains(part)), "{once}");
         let bare = DiskInfo { can: 0, serial: Name::new(""), ..info() };
         let text = disk(&bare, &done);
         assert!(text.contains("no serial number\ncan read\n"), "{text}");

@@ -91,8 +91,13 @@ fn cause(code: u64) -> String {
 /// Memory and kernel objects: init's own, what it gave, what it has left.
 #[must_use]
 pub fn mem(info: &MemInfo) -> String {
-    let mut table =
-        Table::new(&[left(""), right("INIT"), right("SERVICES"), right("FREE"), right("TOTAL")]);
+    let mut table = Table::new(&[
+        left("WHAT"),
+        right("INIT"),
+        right("SERVICES"),
+        right("FREE"),
+        right("TOTAL"),
+    ]);
     let total = |own: u64, given: u64, free: u64| own.saturating_add(given).saturating_add(free);
     table.row([
         "memory".to_string(),
@@ -192,7 +197,7 @@ ID  NAME        LIFE  PRIO   MEMORY     OF  OBJECTS  STATE
         };
         assert_eq!(
             mem(&info),
-            "          INIT  SERVICES     FREE    TOTAL
+            "WHAT      INIT  SERVICES     FREE    TOTAL
 memory   1 MiB    19 MiB  234 MiB  254 MiB
 objects    300       892     7000     8192
 
