@@ -68,7 +68,7 @@ fn both_ways(test: impl Fn(&mut World<'_>)) {
     }
 }
 
-// attack 89 U: a device whose level falls with its acknowledgement: written before the line is completed, or it interrupts again for nothing; broken: irq-value-late, fast-value-late
+// attack 89 U: a device whose level falls with its acknowledgement; the value is written before the line is completed, and it does not interrupt again for nothing; broken: irq-value-late, fast-value-late
 #[test]
 fn a_value_reaches_the_device_before_the_line_is_completed() {
     both_ways(|w| {

@@ -73,7 +73,7 @@ fn of_two_disks_with_one_serial_number_none_is_set_up() {
     assert!([BLK, OTHER_DISK].map(|disk| bench.device(disk).status) == [0, 0]);
 }
 
-// attack 80 U: the number alone makes no disk the described one; broken: busd-serial-by-number
+// attack 80 U: the number alone, of a disk that was not asked for its serial number; it is not the described one; broken: busd-serial-by-number
 #[test]
 fn a_disk_that_was_not_asked_is_not_set_up() {
     let mut bench = bench(Tells::honest("nexus-1"), Tells::honest("nexus-1"));
