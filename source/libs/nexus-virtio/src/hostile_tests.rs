@@ -16,7 +16,9 @@ fn a_head_that_there_is_not_ends_the_queue() {
         let mut bench = bench(Notices::Flags, Order::Oldest);
         bench.post(1);
         bench.used(0, id, 8, 1);
+        assert!(!bench.queue.is_over());
         assert_eq!(bench.queue.pop(), Err(Misbehaved::NoSuchHead { id }));
+        assert!(bench.queue.is_over());
         for _ in 0..2 {
             assert_eq!(bench.queue.pop(), Err(Misbehaved::Before));
             assert_eq!(bench.queue.may_wait(), Err(Misbehaved::Before));
@@ -113,4 +115,18 @@ fn a_hostile_device_gets_to_lie_in_every_way() {
         }] += 1;
     }
     assert!(completed > most && seen.iter().all(|times| *times > few), "{completed} {seen:?}");
+}
+
+#[test]
+fn what_a_device_did_has_words() {
+    let words = [
+        (Misbehaved::Index { index: 9, had: 3 }, "had 3 heads, and completed more: index 9"),
+        (Misbehaved::NoSuchHead { id: 70_000 }, "completed head 70000: none such"),
+        (Misbehaved::NotPosted { head: 2 }, "completed head 2, which it did not have"),
+        (Misbehaved::Before, "misbehaved before"),
+    ];
+    for (what, words) in words {
+        let told = alloc::format!("{what}");
+        assert!(told.contains(words), "{told}");
+    }
 }

@@ -3,11 +3,12 @@
 use std::vec;
 use std::vec::Vec;
 
-use nexus_mmio::SharedMut;
+use nexus_mmio::fake::FakeShared;
+use nexus_mmio::{ReadOnly, ReadWrite, SharedMut};
 use nexus_sysdesc::{Queue, Shape};
 use nexus_virtio::Notices;
 use nexus_virtio::block::{Config, NoUse, Op, Use};
-use nexus_virtio::fake::{Layout, Order};
+use nexus_virtio::fake::{FakeDoorbell, Layout, Order};
 
 use crate::disk::{Disk, Done, Failure, Refused, Request};
 use crate::fake::{CONFIG, Parts, SECTORS, parts};
@@ -23,8 +24,14 @@ fn plain() -> Parts {
 /// Bytes of the pieces that the device reads, and of those that it writes.
 type Pieces<'a> = (&'a [u32], &'a [u32]);
 
-/// What is said of a queue with these heads.
-fn made<const HEADS: usize>(config: Config, shapes: &[Pieces<'_>]) -> Result<(), NoUse> {
+type Memory<A> = FakeShared<A>;
+type Made<const HEADS: usize> = Disk<Memory<ReadWrite>, Memory<ReadOnly>, Memory<ReadWrite>, HEADS>;
+
+/// A disk with a queue with these heads.
+fn disk_of<const HEADS: usize>(
+    config: Config,
+    shapes: &[Pieces<'_>],
+) -> Result<Made<HEADS>, NoUse> {
     let shape = |(reads, writes): &Pieces<'_>| Shape {
         heads: 1,
         reads: reads.to_vec(),
@@ -33,7 +40,12 @@ fn made<const HEADS: usize>(config: Config, shapes: &[Pieces<'_>]) -> Result<(),
     let layout = Layout::of(&[Queue { shapes: shapes.iter().map(shape).collect() }]);
     let sealed = layout.sealed(&layout.memory(), Notices::Flags).queue::<HEADS>(0);
     let (queue, heads, slots) = sealed.unwrap();
-    Disk::new(config, queue, heads, slots).map(|_| ())
+    Disk::new(config, queue, heads, slots)
+}
+
+/// What is said of it.
+fn made<const HEADS: usize>(config: Config, shapes: &[Pieces<'_>]) -> Result<(), NoUse> {
+    disk_of::<HEADS>(config, shapes).map(|_| ())
 }
 
 #[test]
@@ -124,4 +136,26 @@ fn what_was_not_read_is_not_taken() {
     memory.settle();
     let done = disk.complete(|_, _, _| panic!("it failed")).unwrap().unwrap();
     assert_eq!((done.result, disk.stats().errors), (Err(Failure::Device), 1));
+}
+
+/// So that it begins while more is copied.
+#[test]
+fn much_to_write_is_urgent_until_the_device_is_told() {
+    let (read, write): (Pieces<'_>, Pieces<'_>) = ((&[16], &[512, 1]), (&[16, 512], &[1]));
+    let (long_read, long): (Pieces<'_>, Pieces<'_>) =
+        ((&[16], &[65_536, 1]), (&[16, 65_536], &[1]));
+    let shorter: Pieces<'_> = (&[16, 65_024], &[1]);
+    let config = Config { sectors: 1024, ..CONFIG };
+    let mut disk = disk_of::<5>(config, &[long_read, read, long, shorter, write]).unwrap();
+    for (op, sectors, urgent) in [
+        (Op::Read, 128, false),
+        (Op::Write, 127, false),
+        (Op::Write, 128, true),
+        (Op::Write, 1, true),
+    ] {
+        assert_eq!(disk.submit(request(op, 0, sectors), |_, _| Ok(())), Ok(sectors));
+        assert_eq!(disk.is_urgent(), urgent, "{op:?} {sectors}");
+    }
+    disk.ring(&mut FakeDoorbell::default()).unwrap();
+    assert!(!disk.is_urgent());
 }

@@ -84,6 +84,8 @@ fn bytes_are_read_and_written_by_messages() {
     assert_eq!(answer(&mut bench, Ask::Flush(Flush {})), Ok(vec![]));
     let last = SECTORS * 512 - 1;
     assert_eq!(answer(&mut bench, read(last, 1)), Ok(vec![0]));
+    let end = answer(&mut bench, read(5 * 512 + 464, 48));
+    assert_eq!(end, Ok(5_u64.to_le_bytes().repeat(6)), "up to the end of a sector");
 }
 
 #[test]

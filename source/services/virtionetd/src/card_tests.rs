@@ -54,6 +54,7 @@ fn sent(card: &mut FakeCard, output: &mut Output, frame: &[u8]) -> Sent {
 fn take(input: &mut Receiver<Pool, Used>) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     let took = input.take(usize::MAX, |arrival| {
+        assert!(!arrival.is_empty());
         let mut bytes = vec![0; arrival.len()];
         arrival.read(&mut bytes).unwrap();
         frames.push(bytes);

@@ -1,5 +1,7 @@
+use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use nexus_abi::{Handle, NO_DEADLINE};
 use nexus_mmio::ReadWrite;
@@ -10,7 +12,8 @@ use nexus_proto::net::{
 use nexus_proto::{Malformed, Operation, ReplyError};
 use nexus_ring::{Completion, DONE, Submission, memory_len};
 use nexus_rt::{Tell, host};
-use nexus_virtio::Notices;
+use nexus_virtio::fake::FakeDoorbell;
+use nexus_virtio::{Doorbell, Notices};
 
 use super::*;
 use crate::consumer::{self, Bell};
@@ -137,6 +140,16 @@ fn whoever_waits_is_answered_when_a_frame_comes_or_the_time_is_over() {
     let sent: Vec<_> = delivery.sent().iter().map(|(_, one)| Receive::decode_reply(one)).collect();
     let first = Text::piece(&frame(60, 1));
     assert_eq!(sent, [Ok(first), refused(ServiceError::TimedOut)]);
+}
+
+#[test]
+fn whoever_waits_does_so_until_the_time_is_over() {
+    let delivery = host::deliver([]);
+    let (_card, mut server) = attached();
+    let far = Deadline::after_ms(1_000_000).ticks();
+    assert_eq!(ask(&mut server, CONSUMER, Receive { deadline: far }), Err(LATER));
+    server.tick();
+    assert_eq!((delivery.sent(), server.deadline()), (vec![], Deadline::at(far)));
 }
 
 // attack 34 U: a service without the permission attaches, sends and receives; denied, and no frame is touched; broken: net-permission
@@ -336,6 +349,7 @@ fn a_batch_through_a_ring_is_one_doorbell_and_one_notification() {
     assert!(ringed.transmit.may_wait().unwrap());
     ringed.server.notified(1);
     assert_eq!(ringed.card.doorbell.rung().len(), rung + 1);
+    assert_eq!(ringed.server.deadline(), Deadline::NEVER, "the card interrupts when it is done");
     let sent = ringed.card.run();
     assert_eq!(sent.len(), 64);
     for (id, sent) in sent.iter().enumerate() {
@@ -479,19 +493,22 @@ fn rings_are_attached_anew() {
     let mut ringed = Ringed::new();
     // After one who takes the frames by messages, and after a lie.
     ask(&mut ringed.server, CONSUMER, Attach {}).unwrap();
-    for _ in 0..2 {
+    // Other ids each time: what is left of the last attachment is not taken for what is new.
+    for id in [3, 5] {
+        let len = 60 + usize::from(id);
         ringed.receive.restart();
         ringed.transmit.restart();
         assert_eq!(ask(&mut ringed.server, CONSUMER, AttachRings {}), Ok(()));
-        ringed.buffer(3, 2048);
-        assert!(ringed.card.arrive(&frame(60, 1)));
+        ringed.buffer(id, 2048);
+        assert!(ringed.card.arrive(&frame(len, 1)));
         ringed.server.interrupt();
-        assert_eq!(ringed.came().len(), 1);
-        ringed.submit(7, &frame(60, 2));
+        let done = Completion { id, status: DONE, len: len as u32 };
+        assert_eq!(ringed.came(), [(done, frame(len, 1))]);
+        ringed.submit(id + 20, &frame(len, 2));
         ringed.server.notified(1);
         ringed.card.run();
         ringed.server.interrupt();
-        assert_eq!(ringed.done().len(), 1);
+        assert_eq!(ringed.done(), [Completion { id: id + 20, ..done }]);
         ringed.memory.device_write(0, &1000_u16.to_le_bytes());
         ringed.server.notified(1);
         assert_eq!(ask(&mut ringed.server, STRANGER, Info {}).unwrap().consumer, 0);
@@ -504,4 +521,64 @@ fn each_ring_has_half_of_the_memory() {
     assert!(Rings::halves(memory.part::<ReadWrite>(0..6 * 4096)).is_ok());
     let small = FakeMemory::new(8192);
     assert!(Rings::halves(small.part::<ReadWrite>(0..4096)).is_err());
+}
+
+/// True when the server goes on by itself, or is woken by its card.
+fn goes_on(server: &FakeServer, doorbell: &FakeDoorbell) -> bool {
+    server.deadline() == Deadline::at(0) || doorbell.status() != 0
+}
+
+/// Lets `act` be done after load number `moment` of the driver, once; true when that has come.
+fn after_load(memory: &FakeMemory, moment: u32, act: impl FnOnce() + 'static) -> Rc<Cell<bool>> {
+    let (done, mut act, mut loads) = (Rc::new(Cell::new(false)), Some(act), 0);
+    let its = Rc::clone(&done);
+    memory.after_each_load(move || {
+        loads += 1;
+        if loads > moment
+            && let Some(act) = act.take()
+        {
+            act();
+            its.set(true);
+        }
+    });
+    done
+}
+
+// attack 90 U: a frame comes at any moment of a turn; it is delivered, or the server is woken for it
+#[test]
+fn a_frame_that_comes_while_the_server_looks_is_not_left() {
+    let mut moments = 0..;
+    while let Some(moment) = moments.next() {
+        let (mut card, mut server) = attached();
+        let (doorbell, memory) = (card.doorbell.clone(), card.memory.clone());
+        let came = after_load(&memory, moment, move || assert!(card.arrive(&frame(60, 1))));
+        server.tick();
+        if !came.get() {
+            break;
+        }
+        let taken = counters(&mut server, Direction::In).frames == 1;
+        assert!(taken || goes_on(&server, &doorbell), "load {moment}");
+    }
+    assert!(moments.start > 3, "there are moments in a turn");
+}
+
+// attack 90 U: the card is done with frames at any moment of a turn; their consumer is told, or the server is woken for it
+#[test]
+fn frames_that_are_done_while_the_server_looks_are_told() {
+    let mut moments = 0..;
+    while let Some(moment) = moments.next() {
+        let mut ringed = Ringed::new();
+        ringed.submit(1, &frame(60, 1));
+        ringed.server.notified(1);
+        let Ringed { mut card, mut server, mut transmit, .. } = ringed;
+        let (doorbell, memory) = (card.doorbell.clone(), card.memory.clone());
+        let sent = after_load(&memory, moment, move || assert_eq!(card.run().len(), 1));
+        server.tick();
+        if !sent.get() {
+            break;
+        }
+        let told = transmit.pop().unwrap().is_some();
+        assert!(told || goes_on(&server, &doorbell), "load {moment}");
+    }
+    assert!(moments.start > 3, "there are moments in a turn");
 }

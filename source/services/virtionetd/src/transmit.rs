@@ -163,3 +163,29 @@ impl<P: SharedMut, U: Shared, T> Transmitter<P, U, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use nexus_sysdesc::{Queue, Shape};
+    use nexus_virtio::Notices;
+    use nexus_virtio::fake::Layout;
+
+    /// In whatever order the description has them, and as often as one comes back.
+    #[test]
+    fn heads_are_in_one_class_for_each_length_the_shortest_first() {
+        let shape = |(heads, len)| Shape { heads, reads: vec![12, len], writes: vec![] };
+        let shapes = [(32, 1514), (32, 64), (32, 512), (32, 1514)].map(shape);
+        let layout = Layout::of(&[Queue { shapes: shapes.into() }]);
+        let parts = layout.sealed(&layout.memory(), Notices::Flags).queue(0).unwrap();
+        let mut output = Transmitter::new(parts, 1514);
+        for len in [60, 500, 1500, 60] {
+            let refused = output.send(len, len, |_, _| Err(Outside));
+            assert_eq!(refused, Err((Dropped::NoBuffer, len)));
+            let free: Vec<_> =
+                output.free.iter().map(|class| (class.len, class.heads.len())).collect();
+            assert_eq!(free, [(64, 32), (512, 32), (1514, 64)]);
+        }
+    }
+}

@@ -277,6 +277,21 @@ mod tests {
     }
 
     #[test]
+    fn test_what_a_device_reaches_is_told() {
+        let memory = |reach| Some(Memory { pool: 0x9000, reach, digest: 0xab });
+        let audit = [Expected { memory: memory(4112), ..audit()[0].clone() }];
+        let other = Holding { memory: memory(16), ..holding() };
+        let ledger = Replay { holdings: vec![other], ..Replay::default() };
+        assert_found(
+            &check(&audit, &ledger, &[cap(7, 7)]),
+            &[
+                ", reaches 4112 bytes of a pool of 0x9000, digest 00000000000000ab",
+                ", reaches 16 bytes of a pool of 0x9000, digest 00000000000000ab",
+            ],
+        );
+    }
+
+    #[test]
     fn test_windows_come_back_from_the_dead_only() {
         let mut ledger = Replay { returned: [holding()].into(), ..Replay::default() };
         assert_found(&check(&audit(), &ledger, &[cap(1, 0x3c7)]), &["missing in the ledger"]);

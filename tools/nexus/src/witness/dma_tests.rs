@@ -263,6 +263,97 @@ fn test_pieces_are_apart() {
     assert!(!machine.found().is_empty());
 }
 
+#[test]
+fn test_what_is_beside_a_piece_is_not_the_piece() {
+    let ends = |start: u64, len: u64| [start - 4096, start + len];
+    let laid = layout();
+    let beside = [ends(TABLES, laid.tables), ends(POOL, laid.pool), ends(USED, laid.used)];
+    let mut machine = Machine::new();
+    machine.reach.owner = 9;
+    // Nobody has the pieces themselves.
+    machine.build = Build::new();
+    let root = machine.build.page();
+    for one in laid.descriptors() {
+        let base = if one.of_tables { TABLES } else { POOL };
+        put(&mut machine.build, one.index, base + one.offset, one.len, one.flags, one.next);
+    }
+    for (page, pa) in (0..).zip(beside.into_iter().flatten()) {
+        machine.build.map(root, 0x4000_0000 + page * 4096, pa, WRITABLE);
+    }
+    assert_eq!(machine.found(), Vec::<String>::new());
+}
+
+/// What is said of these pieces in RAM of 64 KiB.
+fn apart(pieces: &[Range<u64>], forbidden: &[Range<u64>]) -> Vec<String> {
+    let named =
+        pieces.iter().enumerate().map(|(index, one)| (format!("piece {index}"), one.clone()));
+    let mut found = Vec::new();
+    let ram = Ram::new(BASE, vec![0; 16 * 4096]);
+    check_apart(&ram, &named.collect::<Vec<_>>(), forbidden, &mut found);
+    found
+}
+
+#[test]
+fn test_pieces_may_touch_and_are_whole_pages() {
+    let pages = |from: u64, to: u64| BASE + from * 4096..BASE + to * 4096;
+    let neighbours = [pages(2, 4), pages(1, 2), pages(4, 16)];
+    let forbidden = [pages(0, 1), pages(16, 20)];
+    assert_eq!(apart(&neighbours, &forbidden), Vec::<String>::new());
+    for (first, second) in [(pages(2, 4), pages(3, 5)), (pages(3, 5), pages(2, 4))] {
+        assert_eq!(apart(&[first.clone(), second.clone()], &[]), ["piece 0 and piece 1 overlap"]);
+        assert_eq!(apart(&[first], &[second]).len(), 1);
+    }
+    for torn in [BASE + 8..BASE + 4096, BASE..BASE + 4088, BASE..BASE + 17 * 4096] {
+        let found = apart(&[torn], &[]);
+        assert!(found.len() == 1 && found[0].contains("not whole pages of memory"), "{found:?}");
+    }
+}
+
+/// Each that is no descriptor of this device differs from one that is by one thing.
+#[test]
+fn test_a_descriptor_is_whole_in_pool_or_tables() {
+    let one = |address: u64, len: u32, flags: u16| {
+        let mut build = Build::new();
+        put(&mut build, 1, address, len, flags, 0);
+        let places = Places {
+            tables: TABLES..TABLES + 8192,
+            pool: POOL..POOL + 8192,
+            used: USED..USED + 64,
+        };
+        let read = super::read(&build.ram(), &places, 1);
+        read.map(|one| (one.of_tables, one.offset, one.len, one.flags))
+    };
+    let end = POOL + 8192;
+    assert_eq!(one(POOL, 1, 0), Some((false, 0, 1, 0)));
+    assert_eq!(one(end - 16, 16, NEXT | WRITE), Some((false, 8176, 16, NEXT | WRITE)));
+    assert_eq!(one(TABLES + 16, 48, INDIRECT), Some((true, 16, 48, INDIRECT)));
+    for (address, len, flags, why) in [
+        (POOL, 0, 0, "of no bytes"),
+        (end, 1, 0, "behind the pool"),
+        (end - 16, 17, 0, "past its end"),
+        (POOL - 1, 2, 0, "before it"),
+        (POOL, 16, 8, "with a flag that there is not"),
+        (TABLES, 16, INDIRECT | NEXT, "a table with a next one"),
+        (TABLES, 16, INDIRECT | WRITE, "a table that is written"),
+        (TABLES, 16, 0, "tables as data"),
+        (POOL, 16, INDIRECT, "data as a table"),
+    ] {
+        assert_eq!(one(address, len, flags), None, "{why}");
+    }
+}
+
+#[test]
+fn test_a_chain_is_described_by_its_first_segments() {
+    let segments: Vec<Segment> = (0..5)
+        .map(|index| Segment { offset: u64::from(index) * 16, len: index, writes: index == 1 })
+        .collect();
+    assert_eq!(describe(segments[..0].iter()), "nothing");
+    assert_eq!(describe(segments[..2].iter()), "[reads 0 at 0x0][writes 1 at 0x10]");
+    let four = "[reads 0 at 0x0][writes 1 at 0x10][reads 2 at 0x20][reads 3 at 0x30]";
+    assert_eq!(describe(segments[..4].iter()), four);
+    assert_eq!(describe(segments.iter()), format!("{four} ..."));
+}
+
 // attack 87 H: a device without an owner runs, or QEMU does not show one that has an owner; found; broken: witness-reset
 #[test]
 fn test_devices_of_nobody_are_in_reset() {

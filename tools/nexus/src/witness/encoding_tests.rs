@@ -104,3 +104,14 @@ fn test_bits_above_38_follow_bit_38() {
     assert_eq!(at(256), (0xffff_ffc0_0000_0000, 1 << 30, true));
     assert_eq!(at(511), (0xffff_ffff_c000_0000, 1 << 30, true));
 }
+
+#[test]
+fn test_a_large_page_of_the_kernel_half_is_where_it_is() {
+    let mut build = Build::new();
+    let root = build.page();
+    let below = build.below(root, 511);
+    build.set(below, 1, PAGE >> 12 << 10 | LEAF);
+    let space = walk(&build.ram(), root);
+    assert_eq!((space.leaves[0].va, space.leaves[0].len), (0xffff_ffff_c020_0000, 2 << 20));
+    assert_eq!((space.tables, space.user_tables), (vec![root, below], vec![root]));
+}

@@ -115,7 +115,8 @@ fn test_leaf_is_read_back() {
     let space = walk(&build.ram(), root);
     assert_eq!(space.errors, Vec::<String>::new());
     assert_eq!(space.leaves.len(), 4);
-    assert_eq!(space.tables.len(), 7);
+    assert_eq!((space.tables.len(), space.user_tables.len()), (7, 5), "two are of the kernel half");
+    assert_eq!(space.user_tables[0], root);
     let shown: Vec<String> = space.leaves.iter().map(Leaf::to_string).collect();
     assert_eq!(shown[2], "0x1000000000 -> 0x10000000 (4 KiB rw-u-)");
     assert_eq!(shown[3], "0xffffffff80200000 -> 0x80000000 (4 KiB r-x-g)");
@@ -375,6 +376,56 @@ fn test_kernel_code_is_not_writable_elsewhere() {
     build.map(phys, 0xffff_ffc0_0000_0000, BASE, 0xe7);
     let found = findings(build, &[Root { service: 4, phys }], &[]);
     assert_one(&found, "is writable elsewhere: 0xffffffc000000000 -> 0x80000000");
+}
+
+/// Pages beside the code, and the code for reading elsewhere, are no other way to write it.
+#[test]
+fn test_what_is_beside_kernel_code_is_not_the_code() {
+    const CODE: u64 = BASE + 0x4000;
+    const KERNEL_READ: u64 = 0x63; // V R G A
+    let mut build = Build::new();
+    let phys = process(&mut build, 0x8020_0000);
+    build.map(phys, 0xffff_ffff_8020_4000, CODE, KERNEL_TEXT);
+    for (page, pa, flags) in
+        [(0, CODE - 4096, KERNEL_DATA), (1, CODE + 4096, KERNEL_DATA), (2, CODE, KERNEL_READ)]
+    {
+        build.map(phys, 0xffff_ffc0_0000_0000 + page * 4096, pa, flags);
+    }
+    assert_eq!(findings(build, &[Root { service: 4, phys }], &[]), Vec::<String>::new());
+}
+
+#[test]
+fn test_what_differs_between_kernel_halves_is_named() {
+    let mut build = Build::new();
+    let first = process(&mut build, 0x8020_0000);
+    let second = process(&mut build, 0x8021_0000);
+    build.map(first, 0xffff_ffff_8030_0000, BASE, KERNEL_TEXT);
+    build.map(second, 0xffff_ffff_8031_0000, BASE, KERNEL_TEXT);
+    let roots = [Root { service: 4, phys: first }, Root { service: 5, phys: second }];
+    assert_one(
+        &findings(build, &roots, &[]),
+        "only here 0xffffffff80310000 -> 0x80000000 (4 KiB r-x-g), only there 0xffffffff80300000",
+    );
+}
+
+#[test]
+fn test_a_page_that_can_only_be_executed_is_shown_so() {
+    let mut build = Build::new();
+    let root = build.page();
+    build.map(root, 0x10_0000, 0x8020_0000, TEXT_LEAF & !0x2);
+    let shown = walk(&build.ram(), root).leaves[0].to_string();
+    assert_eq!(shown, "0x100000 -> 0x80200000 (4 KiB --xu-)");
+}
+
+#[test]
+fn test_ram_is_from_its_base_to_its_end() {
+    let ram = Ram::new(BASE, vec![1; 16]);
+    assert_eq!((ram.base(), ram.end()), (BASE, BASE + 16));
+    assert!(ram.contains(BASE, 16) && ram.contains(BASE + 16, 0) && !ram.contains(BASE + 9, 8));
+    assert!(!ram.contains(BASE - 1, 2) && !ram.contains(u64::MAX, 2));
+    let ones = 0x0101_0101_0101_0101;
+    let words = [BASE - 1, BASE, BASE + 8, BASE + 9].map(|at| ram.word(at));
+    assert_eq!(words, [None, Some(ones), Some(ones), None]);
 }
 
 #[test]

@@ -184,4 +184,37 @@ mod tests {
         assert!(config(with(1, 1500), &ALL, &[0, 1, 1, 1]).is_ok());
         assert_eq!(config(with(1, 1500), &ALL, &[0, 1]), Err(Unusable::Restless));
     }
+
+    #[test]
+    fn a_link_that_changes_is_told_when_it_does() {
+        let mut states = [1_u8, 1, 0, 0, 1].into_iter();
+        let mut status = 1;
+        let read = move |offset: usize, width: usize| match (offset, width) {
+            (0x106, 2) => {
+                status = states.next().unwrap_or(status);
+                status.into()
+            }
+            (0xfc, _) => 0,
+            (at, _) => u32::from(with(1, 1500)[at - 0x100]),
+        };
+        let write = |_: usize, _: usize, _: u32| panic!("the window is read-only");
+        let regs = Registers::new(FakeBus::new(0x1000, Closures(read, write))).unwrap();
+        let mut config = super::read(&regs, |feature| ALL[..2].contains(&feature)).unwrap();
+        let seen = [0; 5].map(|_| (config.update(&regs), config.link));
+        let told = [(false, true), (true, false), (false, false), (true, true), (false, true)];
+        assert_eq!(seen, told);
+    }
+
+    #[test]
+    fn each_card_that_is_of_no_use_has_words() {
+        let words = [
+            (Unusable::NoMac, "VIRTIO_NET_F_MAC is not agreed"),
+            (Unusable::BadMac(Mac([1, 0, 0, 0, 0, 0xab])), "no card's: [01, 00, 00, 00, 00, ab]"),
+            (Unusable::Restless, "changes all the time"),
+        ];
+        for (why, words) in words {
+            let told = alloc::format!("{why}");
+            assert!(told.contains(words), "{told}");
+        }
+    }
 }
