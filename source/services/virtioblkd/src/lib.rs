@@ -30,3 +30,5 @@ pub mod server;
 mod server_tests;
 pub mod start;
 mod tag;
+#[cfg(test)]
+mod urgent_tests;
