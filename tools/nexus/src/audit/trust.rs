@@ -109,7 +109,14 @@ mod tests {
     }
 
     fn need(rights: Rights, registers: Option<u64>) -> Need {
-        Need { device: 0, rights: rights.bits(), irq: false, polls: false, registers, queues: Vec::new() }
+        Need {
+            device: 0,
+            rights: rights.bits(),
+            irq: false,
+            polls: false,
+            registers,
+            queues: Vec::new(),
+        }
     }
 
     // attack 48 H: what would let a service reach all memory; the audit says so; broken: audit-trusts
