@@ -550,13 +550,14 @@ fn a_frame_that_comes_while_the_server_looks_is_not_left() {
     let mut moments = 0..;
     while let Some(moment) = moments.next() {
         let (mut card, mut server) = attached();
+        assert!(card.arrive(&frame(60, 1)));
         let (doorbell, memory) = (card.doorbell.clone(), card.memory.clone());
-        let came = after_load(&memory, moment, move || assert!(card.arrive(&frame(60, 1))));
-        server.tick();
+        let came = after_load(&memory, moment, move || assert!(card.arrive(&frame(60, 2))));
+        server.interrupt();
         if !came.get() {
             break;
         }
-        let taken = counters(&mut server, Direction::In).frames == 1;
+        let taken = counters(&mut server, Direction::In).frames == 2;
         assert!(taken || goes_on(&server, &doorbell), "load {moment}");
     }
     assert!(moments.start > 3, "there are moments in a turn");
