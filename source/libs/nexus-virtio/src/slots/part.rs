@@ -160,8 +160,8 @@ mod tests {
             assert_eq!(part.words(0, 1).map(|words| words.len()), Err(Outside));
             assert_eq!(part.words(0, usize::MAX).map(|words| words.len()), Err(Outside));
         }
-        for piece in 0..3 {
-            assert_eq!(all(&slots, &heads[1], piece), vec![0; LENS[piece]]);
+        for (piece, len) in LENS.into_iter().enumerate() {
+            assert_eq!(all(&slots, &heads[1], piece), vec![0; len]);
         }
         copy_between(&other, 3, &mut slots.part_mut(&heads[1], 1).unwrap(), 0, 5).unwrap();
         assert_eq!([0, 1, 2].map(|piece| all(&slots, &heads[1], piece)[0]), [0, 7, 0]);
