@@ -547,8 +547,8 @@ fn after_load(memory: &FakeMemory, moment: u32, act: impl FnOnce() + 'static) ->
 // attack 90 U: a frame comes at any moment of a turn; it is delivered, or the server is woken for it
 #[test]
 fn a_frame_that_comes_while_the_server_looks_is_not_left() {
-    let mut moments = 0..;
-    while let Some(moment) = moments.next() {
+    let mut moments = 0_u32..;
+    for moment in moments.by_ref() {
         let (mut card, mut server) = attached();
         assert!(card.arrive(&frame(60, 1)));
         let (doorbell, memory) = (card.doorbell.clone(), card.memory.clone());
@@ -566,8 +566,8 @@ fn a_frame_that_comes_while_the_server_looks_is_not_left() {
 // attack 90 U: the card is done with frames at any moment of a turn; their consumer is told, or the server is woken for it
 #[test]
 fn frames_that_are_done_while_the_server_looks_are_told() {
-    let mut moments = 0..;
-    while let Some(moment) = moments.next() {
+    let mut moments = 0_u32..;
+    for moment in moments.by_ref() {
         let mut ringed = Ringed::new();
         ringed.submit(1, &frame(60, 1));
         ringed.server.notified(1);
