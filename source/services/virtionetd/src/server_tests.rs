@@ -547,16 +547,17 @@ fn after_load(memory: &FakeMemory, moment: u32, act: impl FnOnce() + 'static) ->
 // attack 90 U: a frame comes at any moment of a turn; it is delivered, or the server is woken for it
 #[test]
 fn a_frame_that_comes_while_the_server_looks_is_not_left() {
-    let mut moments = 0..;
-    while let Some(moment) = moments.next() {
+    let mut moments = 0_u32..;
+    for moment in moments.by_ref() {
         let (mut card, mut server) = attached();
+        assert!(card.arrive(&frame(60, 1)));
         let (doorbell, memory) = (card.doorbell.clone(), card.memory.clone());
-        let came = after_load(&memory, moment, move || assert!(card.arrive(&frame(60, 1))));
-        server.tick();
+        let came = after_load(&memory, moment, move || assert!(card.arrive(&frame(60, 2))));
+        server.interrupt();
         if !came.get() {
             break;
         }
-        let taken = counters(&mut server, Direction::In).frames == 1;
+        let taken = counters(&mut server, Direction::In).frames == 2;
         assert!(taken || goes_on(&server, &doorbell), "load {moment}");
     }
     assert!(moments.start > 3, "there are moments in a turn");
@@ -565,20 +566,25 @@ fn a_frame_that_comes_while_the_server_looks_is_not_left() {
 // attack 90 U: the card is done with frames at any moment of a turn; their consumer is told, or the server is woken for it
 #[test]
 fn frames_that_are_done_while_the_server_looks_are_told() {
-    let mut moments = 0..;
-    while let Some(moment) = moments.next() {
+    let mut moments = 0_u32..;
+    for moment in moments.by_ref() {
         let mut ringed = Ringed::new();
         ringed.submit(1, &frame(60, 1));
         ringed.server.notified(1);
+        assert_eq!(ringed.card.run().len(), 1);
+        // The card is given it in the turn in which the first comes back.
+        ringed.submit(2, &frame(60, 2));
         let Ringed { mut card, mut server, mut transmit, .. } = ringed;
         let (doorbell, memory) = (card.doorbell.clone(), card.memory.clone());
-        let sent = after_load(&memory, moment, move || assert_eq!(card.run().len(), 1));
-        server.tick();
-        if !sent.get() {
+        let sent = Rc::new(Cell::new(0));
+        let its = Rc::clone(&sent);
+        let came = after_load(&memory, moment, move || its.set(card.run().len()));
+        server.interrupt();
+        if !came.get() {
             break;
         }
-        let told = transmit.pop().unwrap().is_some();
-        assert!(told || goes_on(&server, &doorbell), "load {moment}");
+        let told = core::iter::from_fn(|| transmit.pop().unwrap()).count();
+        assert!(told == 1 + sent.get() || goes_on(&server, &doorbell), "load {moment}");
     }
     assert!(moments.start > 3, "there are moments in a turn");
 }

@@ -351,7 +351,7 @@ fn test_device_pages_of_the_kernel_are_those_of_masks() {
     assert_eq!(masked(PLACE, UART, KERNEL_DATA, Some(0xd3)), Vec::<String>::new());
     assert_one(&masked(PLACE, UART, KERNEL_DATA, Some(DEVICE_LEAF)), "a window with a mask");
     assert_one(&masked(PLACE, UART, KERNEL_DATA | 1 << 4, None), "user page in the kernel half");
-    for flags in [KERNEL_DATA & !4, KERNEL_DATA & !0x20, KERNEL_DATA & !0x80] {
+    for flags in [4, 0x20, 0x40, 0x80].map(|bit| KERNEL_DATA & !bit) {
         assert_one(&masked(PLACE, UART, flags, None), "is not 4 KiB to read and write");
     }
     let found = masked(PLACE, UART, KERNEL_DATA | 8, None);

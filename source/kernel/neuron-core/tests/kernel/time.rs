@@ -300,3 +300,32 @@ fn random_deadlines() {
         }
     });
 }
+
+// attack 60 U: woken before its deadline, a thread waits once more for longer; that wait ends at its own deadline, and the alarm that was left keeps nobody late
+#[test]
+fn a_wait_after_one_that_was_woken_ends_at_its_own_deadline() {
+    run(|w| {
+        let (child, other) = (w.child(7, 16, 64), w.child(8, 16, 64));
+        let (n, m) = (
+            w.notification_create(child.user).unwrap(),
+            w.notification_create(other.user).unwrap(),
+        );
+        let signaller = w.thread_in(child.process, 15).1;
+        let start = w.now();
+        assert_eq!(wait(w, child.user, n, start + 1000), Status::Blocked);
+        w.start(signaller, Syscall::Signal, &[n.0, 1]);
+        assert_eq!(w.result(child.user), Ok(1));
+        assert_eq!(wait(w, child.user, n, start + 3000), Status::Blocked);
+        assert_eq!(wait(w, other.user, m, start + 2000), Status::Blocked);
+        let at = |w: &mut World<'_>, tick: u64| {
+            let now = w.now();
+            w.advance(start + tick - now);
+            (w.is_ready(child.user), w.is_ready(other.user))
+        };
+        assert_eq!(at(w, 1000), (false, false));
+        assert_eq!(at(w, 1999), (false, false));
+        assert_eq!(at(w, 2000), (false, true));
+        assert_eq!(at(w, 2999), (false, true));
+        assert_eq!(at(w, 3000), (true, true));
+    });
+}
