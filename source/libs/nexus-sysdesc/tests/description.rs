@@ -84,7 +84,7 @@ fn add_rules(system: &mut Description, count: usize, shapes: usize) {
     let shape = Shape { heads: 1, reads: Vec::new(), writes: vec![1000; 8] };
     let queue = |shapes| Queue { shapes: vec![shape.clone(); shapes] };
     for _ in 0..count {
-        let number = u16::try_from(system.rules.len() + 1).unwrap();
+        let number = u16::try_from(system.rules.len() + 1).expect("few rules");
         let id = 100 + u32::from(number);
         system.services.push(service(id, &format!("service-{id}")));
         let queues = vec![queue(shapes), queue(1)];

@@ -175,7 +175,9 @@ fn a_register_is_looked_at_as_if_it_were_written() {
         let mut window = |w: &mut World<'_>, mask: Option<u64>, rights: Rights| {
             let kept = w.derive_part(w.init, w.roots[0], KEEP, at * PAGE, PAGE).unwrap();
             at += 1;
-            mask.map(|mask| w.cap_limit(w.init, kept, mask).unwrap());
+            if let Some(mask) = mask {
+                w.cap_limit(w.init, kept, mask).unwrap();
+            }
             w.install(w.init, process, kept, rights).unwrap()
         };
         let weak = window(w, Some(MASK), Rights::MAP | Rights::READ);
