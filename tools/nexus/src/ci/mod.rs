@@ -45,9 +45,9 @@ const STEPS: &[Step] = &[
         |_| guest::check(),
     ),
     step("clippy", 90, "lints, for the host and for the target", |_| host::clippy()),
-    step("host", 240, "tests on the host", |_| host::tests()),
-    step("examples", 40, "the crates of the examples: format, lints, tests", |_| examples::check()),
-    step("doc", 40, "rustdoc without warnings", |_| host::doc()),
+    step("host", 230, "tests on the host", |_| host::tests()),
+    step("examples", 45, "the crates of the examples: format, lints, tests", |_| examples::check()),
+    step("doc", 35, "rustdoc without warnings", |_| host::doc()),
     // attack 7 Q: the host walks every page table; no user page is kernel, firmware or table; broken: kernel-write-exec, kernel-text-alias
     // attack 41 H: the same image with every service renamed; the same verdict
     // attack 41 Q: hostile processes under other names; the same ends
@@ -60,13 +60,13 @@ const STEPS: &[Step] = &[
     // attack 62 Q: the kernel checks accounts after each end of a hostile program; all of it is back; broken: budget-return
     // attack 13 Q: the kernel counts writable mappings after each call of hostile programs; no count is wrong; broken: writable-count
     // attack 10 Q: the kernel checks itself after each call of hostile programs; every write is fenced; broken: map-fence, unmap-fence
-    step("os", 80, "proofs in QEMU: twice, with equal records, and with other names", |_| {
+    step("os", 70, "proofs in QEMU: twice, with equal records, and with other names", |_| {
         guest::os()
     }),
     // attack 70 H: what is asserted of the production image, read out of it; no test program, only the declared owners
-    step("audit", 15, "the built image, and what is asserted of it", |_| guest::audit()),
+    step("audit", 5, "the built image, and what is asserted of it", |_| guest::audit()),
     // attack 70 H: the checker in the kernel of a prod image; no symbol, source line or text of it
-    step("production", 10, "nothing that is for tests in the kernel of a prod image", |_| {
+    step("production", 5, "nothing that is for tests in the kernel of a prod image", |_| {
         production::check()
     }),
     step(
@@ -75,19 +75,19 @@ const STEPS: &[Step] = &[
         "instructions for each operation and switches for the disk, within their limits",
         |_| guest::bench(),
     ),
-    step("systems", 140, "other systems: those that must not come up, and the examples", |_| {
+    step("systems", 190, "other systems: those that must not come up, and the examples", |_| {
         guest::systems()
     }),
-    step("docs", 20, "documents show what commands print, and name what is there", |_| {
+    step("docs", 10, "documents show what commands print, and name what is there", |_| {
         docs::check()
     }),
-    step("broken", 120, "a few defences left out, each of which must be noticed", |_| {
+    step("broken", 135, "a few defences left out, each of which must be noticed", |_| {
         guest::broken()
     }),
-    step("mutants", 45, "a few changes of the code, each of which a test must notice", |_| {
+    step("mutants", 30, "a few changes of the code, each of which a test must notice", |_| {
         guest::mutants()
     }),
-    step("attacks", 10, "every attack has a test, which ran and passed in this run", |context| {
+    step("attacks", 5, "every attack has a test, which ran and passed in this run", |context| {
         attacks::check(context.ran)
     }),
     Step {
