@@ -98,9 +98,9 @@ const TOO_LITTLE: Holds = Holds::Ends {
 /// Without a PLIC nobody has a line: who cannot work without one gets nothing, and the console polls.
 const NO_LINES: Holds = Holds::Boots {
     says: &[
-        "rngd does not get rng0: no-line",
-        "virtioblkd does not get blk0: no-line",
-        "virtionetd does not get net0: no-line",
+        "rng0 does not go to rngd: the device tree gives it no single interrupt line",
+        "blk0 does not go to virtioblkd: the device tree gives it no single interrupt line",
+        "net0 does not go to virtionetd: the device tree gives it no single interrupt line",
     ],
     lacks: &["rng0", "blk0", "net0"],
 };
