@@ -3,10 +3,9 @@
 use alloc::format;
 use core::convert::Infallible;
 
-use nexus_abi::Error;
 use nexus_proto::disk::{Attach, Disk, DiskInfo, DiskStats, Info, SECTOR, Stats};
 use nexus_proto::{Operation, ids};
-use nexus_rt::{CallError, Client, Deadline, StartError, ns_of_ticks, startup, ticks};
+use nexus_rt::{CallError, Client, Deadline, ns_of_ticks, startup, ticks};
 use nexus_test::{Host, SAFETY_MS, records};
 
 use crate::load::{LOADS, Load};
@@ -19,12 +18,8 @@ const ROUNDS: u64 = 5;
 /// Why there is no measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failed {
-    /// Something is missing in the startup block.
-    Start(StartError),
-    /// The kernel refused.
-    Kernel(Error),
-    /// A service did not answer.
-    Call(CallError),
+    /// As every test program.
+    Program(nexus_test::Failed),
     /// The ring is not as it must be.
     Ring(&'static str),
     /// A request was not done, or not wholly: its status.
@@ -33,21 +28,9 @@ pub(crate) enum Failed {
     Small(&'static str),
 }
 
-impl From<StartError> for Failed {
-    fn from(error: StartError) -> Failed {
-        Failed::Start(error)
-    }
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Failed {
-        Failed::Kernel(error)
-    }
-}
-
-impl From<CallError> for Failed {
-    fn from(error: CallError) -> Failed {
-        Failed::Call(error)
+impl<T: Into<nexus_test::Failed>> From<T> for Failed {
+    fn from(why: T) -> Failed {
+        Failed::Program(why.into())
     }
 }
 
