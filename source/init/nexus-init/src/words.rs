@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use nexus_abi::EndReason;
-use nexus_proto::Subject;
+use nexus_proto::{Asker, Subject};
 use nexus_proto::init::{EndKind, Refusal};
 use nexus_proto::log::{Entry, Event, Outcome};
 
@@ -29,12 +29,12 @@ pub fn sentence(refused: &Refused) -> &'static str {
     }
 }
 
-/// The record of an end.
+/// The record of an end, and of who ordered it.
 #[must_use]
-pub fn exit_entry(subject: Subject, end: EndReason) -> Entry {
+pub fn exit_entry(subject: Subject, end: EndReason, asker: Asker) -> Entry {
     let (kind, detail, address, pc) = end_parts(end);
     let (base, len, reason) = (pc, address, kind.code());
-    Entry { base, len, reason, detail, ..Entry::about(Event::Exit, Outcome::None, subject) }
+    Entry { base, len, reason, detail, asker, ..Entry::about(Event::Exit, Outcome::None, subject) }
 }
 
 /// Kind, code or cause, address and program counter of an end.

@@ -97,6 +97,19 @@ impl Refused {
     }
 }
 
+impl Refused {
+    /// True when the same may come out otherwise a little later: somebody who is asked for it is not there,
+    /// or was late, or the kernel was short of something.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self.refusal {
+            _ if self.released == Some(DmaState::Quarantined) => false,
+            Refusal::PolicyGone | Refusal::KernelRefused | Refusal::SubjectEnded => true,
+            _ => self.was_late(),
+        }
+    }
+}
+
 /// How a grant came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {

@@ -6,11 +6,13 @@ use nexus_abi::{
 use nexus_proto::bus::{Prepare, Release, Take};
 use nexus_proto::log::{Append, Entry, Head, HeadInfo};
 use nexus_proto::policy::{Decide, Epoch};
-use nexus_proto::{Operation, encode_with_caps};
+use nexus_proto::{Operation, encode_with_caps, ids};
 use nexus_rt::{Deadline, peek, sys, ticks};
 
 use crate::board::{Identity, Probe, Range};
 use crate::grant::World;
+use super::gone::Gone;
+use super::programs::Programs;
 use crate::init::{Machine, Root};
 
 /// Milliseconds that policyd has for an answer. It waits for logd in between.
@@ -81,21 +83,23 @@ impl Peer {
     }
 }
 
-/// The kernel, policyd, logd and busd.
+/// The kernel, policyd, logd and busd, and all programs.
 pub struct Live {
     console: Handle,
+    pub(super) programs: Programs,
     /// What slots are probed through.
     probed: alloc::vec::Vec<Root>,
     policyd: Option<Peer>,
     logd: Option<Peer>,
     busd: Option<Peer>,
+    gone: Gone,
 }
 
 impl Live {
-    /// The kernel alone. `roots` is what slots are probed through.
+    /// The kernel and the programs alone. `roots` is what slots are probed through.
     #[must_use]
-    pub fn new(console: Handle, roots: &[Root]) -> Live {
-        Live { console, probed: roots.to_vec(), policyd: None, logd: None, busd: None }
+    pub fn new(console: Handle, programs: Programs, roots: &[Root]) -> Live {
+        Live { console, programs, probed: roots.to_vec(), policyd: None, logd: None, busd: None, gone: Gone::default() }
     }
 
     /// From here on this is policyd.
@@ -225,6 +229,33 @@ impl Machine for Live {
 
     fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
         self.busd()?.ask(&encode_with_caps(Take::LABEL, ask, [window]), BUS_MS)
+    }
+
+    fn process_end(&mut self, process: Handle, code: u64) -> Result<(), Error> {
+        sys::process_end(process, code)
+    }
+
+    fn forget(&mut self, service: u32) {
+        match service {
+            ids::LOGD => {
+                self.logd = None;
+                nexus_rt::log::to_logd(Handle::NONE);
+            }
+            ids::POLICYD => self.policyd = None,
+            ids::BUSD => self.busd = None,
+            _ => {}
+        }
+    }
+
+    fn answer_gone(&mut self, service: u32, endpoint: Handle) {
+        let answered = self.gone.begin(service, endpoint, self.programs.priority);
+        if let Err(error) = answered {
+            nexus_rt::warn!("whoever calls service {service} waits for his deadline: {error:?}");
+        }
+    }
+
+    fn answer_no_more(&mut self, service: u32) {
+        self.gone.end(service);
     }
 
     fn signal(&mut self, notification: Handle, bits: u64) -> Result<(), Error> {

@@ -1,12 +1,13 @@
 //! Init on the machine: system calls, programs, and the order of the boot.
 
 mod boot;
+mod gone;
 mod load;
 mod machine;
+mod programs;
 mod serve;
-mod service;
 
 pub use boot::{BootError, Booted, boot};
 pub use machine::Live;
 pub use serve::serve;
-pub use service::Starter;
+pub use programs::Programs;
