@@ -86,6 +86,7 @@ fn description(shell: &[Permission]) -> Description {
         name: "test".into(),
         profile: Profile::Test,
         epoch: 1,
+        unlimited_restarts: false,
         init: 1,
         devices: vec![
             device(UART, "uart0", "ns16550a", None),
