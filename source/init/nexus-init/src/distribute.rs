@@ -61,12 +61,7 @@ impl<M: Machine> Init<M> {
     ///
     /// # Errors
     /// Why not: it is on record.
-    pub fn give(
-        &mut self,
-        service: u32,
-        process: Handle,
-        need: &Need,
-    ) -> Result<Granted, Refused> {
+    pub fn give(&mut self, service: u32, process: Handle, need: &Need) -> Result<Granted, Refused> {
         let outcome = match self.begin(service, process, need) {
             Ok(grant) => grant.run(&mut self.machine),
             Err(refused) => Outcome::Refused(refused),
@@ -181,6 +176,7 @@ impl<M: Machine> Init<M> {
             process,
             policyd: self.registry.sender(ids::POLICYD),
             epoch: self.registry.description().epoch,
+            on_record: record.memory,
             again: None,
         })
     }
@@ -204,7 +200,7 @@ impl<M: Machine> Init<M> {
         Bus::new(self.registry.sender(ids::BUSD), &need.queues, as_ruled).map(Source::Bus)
     }
 
-    fn root_of(&self, window: Range) -> Result<Root, Refusal> {
+    pub(crate) fn root_of(&self, window: Range) -> Result<Root, Refusal> {
         let mut roots = self.roots.iter();
         roots.find(|root| root.range.contains(window)).copied().ok_or(Refusal::OutOfReach)
     }

@@ -150,12 +150,7 @@ pub struct Init<M> {
 
 impl<M: Machine> Init<M> {
     /// Before anything has happened.
-    pub fn new(
-        registry: Registry,
-        roots: Vec<Root>,
-        timebase_hz: u64,
-        machine: M,
-    ) -> Init<M> {
+    pub fn new(registry: Registry, roots: Vec<Root>, timebase_hz: u64, machine: M) -> Init<M> {
         Init {
             registry,
             board: Vec::new(),

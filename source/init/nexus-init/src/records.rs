@@ -71,7 +71,7 @@ pub enum Then {
 impl ServiceRecord {
     /// A service that is not started.
     #[must_use]
-    pub fn new(id: u32) -> ServiceRecord {
+    pub fn new(id: u32, unlimited_restarts: bool) -> ServiceRecord {
         ServiceRecord {
             id,
             state: ServiceState::Waiting,
@@ -85,7 +85,7 @@ impl ServiceRecord {
             born: 0,
             since: 0,
             again: None,
-            deaths: Deaths::new(false),
+            deaths: Deaths::new(unlimited_restarts),
             order: None,
             last: None,
         }

@@ -34,8 +34,11 @@ impl Registry {
     /// Nothing started, nothing given.
     #[must_use]
     pub fn new(description: Description) -> Registry {
+        let unlimited = description.unlimited_restarts;
+        let services = description.services.iter();
+        let services = services.map(|one| ServiceRecord::new(one.id, unlimited));
         Registry {
-            services: description.services.iter().map(|one| ServiceRecord::new(one.id)).collect(),
+            services: services.collect(),
             devices: description.devices.iter().map(|_| DeviceRecord::NEW).collect(),
             description,
             dropped: 0,

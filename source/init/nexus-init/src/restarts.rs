@@ -125,8 +125,8 @@ impl<M: Machine> Init<M> {
     fn order_start(&mut self, id: u32) {
         self.machine.answer_no_more(id);
         let now = self.machine.ticks();
+        let unlimited = self.registry.description().unlimited_restarts;
         if let Some(record) = self.registry.service_mut(id) {
-            let unlimited = record.deaths.is_unlimited();
             (record.deaths, record.last) = (Deaths::new(unlimited), None);
         }
         self.rest_until(id, now);

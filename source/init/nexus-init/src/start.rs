@@ -5,7 +5,7 @@ use core::fmt;
 
 use nexus_abi::{Error, Handle, Rights, Role, Startup, StartupCap};
 use nexus_loader::LoadError;
-use nexus_proto::init::{Last, Refusal, ServiceState};
+use nexus_proto::init::{Refusal, ServiceState};
 use nexus_sysdesc::Service;
 
 use crate::grant::{Granted, Piece, Refused};
@@ -110,12 +110,12 @@ impl<M: Machine> Init<M> {
                 self.machine.say(&format!("init: {} is not started: {why}", service.name));
                 nexus_rt::error!("{} is not started: {why}", service.name);
                 self.refuse_needs(service.id, Refusal::NotLoaded);
-                self.abandon(service.id);
+                self.undo(service.id);
             }
             Err(Failed::NoDevice(_)) => {
                 nexus_rt::warn!("{} is not started without its device", service.name);
                 self.refuse_needs(service.id, Refusal::SubjectEnded);
-                self.abandon(service.id);
+                self.undo(service.id);
             }
         }
         started
@@ -126,14 +126,11 @@ impl<M: Machine> Init<M> {
         let Err(failed) = self.start(index) else { return };
         let services = &self.registry.description().services;
         let Some(id) = services.get(index).map(|service| service.id) else { return };
-        self.end_for_good(id, Last::Never);
-        if let Some(record) = self.registry.service_mut(id) {
-            record.state = match failed {
-                Failed::Load(_) => ServiceState::NotLoaded,
-                Failed::NoDevice(_) => ServiceState::Waiting,
-            };
-            (record.end, record.last) = (None, None);
-        }
+        let state = match failed {
+            Failed::Load(_) => ServiceState::NotLoaded,
+            Failed::NoDevice(_) => ServiceState::Waiting,
+        };
+        self.abandon(id, state);
     }
 
     fn try_start(&mut self, index: usize, service: &Service) -> Result<(), Failed> {

@@ -123,8 +123,18 @@ impl<M: Machine> Init<M> {
         }
     }
 
+    /// Ends what there is of a service that could not be started for the first time. It never is, and is
+    /// in `state` from here on.
+    pub fn abandon(&mut self, id: u32, state: ServiceState) {
+        self.undo(id);
+        self.end_for_good(id, Last::Never);
+        if let Some(record) = self.registry.service_mut(id) {
+            (record.state, record.end, record.last) = (state, None, None);
+        }
+    }
+
     /// Ends what there is of a life that could not be started, and takes back what it was given.
-    pub(crate) fn abandon(&mut self, id: u32) {
+    pub(crate) fn undo(&mut self, id: u32) {
         let held = self.registry.ended(id, EndReason::Killed(0));
         self.take_back(&held);
         self.record_revokes(&held.devices);
@@ -147,15 +157,15 @@ impl<M: Machine> Init<M> {
             // Nothing to do when it fails: then it is gone already.
             let _ = self.machine.cap_drop(*vmo);
         }
-        for (device, pieces) in &held.devices {
+        for (device, _) in &held.devices {
             if self.registry.description().device(*device).is_some_and(|device| device.dma) {
-                self.release(*device, pieces);
+                self.release(*device);
             }
         }
     }
 
     /// Has busd reset a device, and clear its memory, once nobody has a part of it any more.
-    fn release(&mut self, device: u16, pieces: &Pieces) {
+    fn release(&mut self, device: u16) {
         let answer = self.machine.release(&release(device));
         let state = state_after(is_done::<Release>(self.registry.sender(ids::BUSD), answer));
         if state == DmaState::Quarantined {

@@ -3,9 +3,9 @@
 use alloc::string::String;
 
 use nexus_abi::EndReason;
-use nexus_proto::{Asker, Subject};
 use nexus_proto::init::{EndKind, Refusal};
 use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::{Asker, Subject};
 
 use crate::grant::Refused;
 

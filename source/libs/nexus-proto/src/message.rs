@@ -130,6 +130,8 @@ codes! {
         12 BadState,
         /// A number is outside its range.
         13 OutOfRange,
+        /// The service is gone, and is not started again by itself.
+        14 Gone,
     }
 }
 

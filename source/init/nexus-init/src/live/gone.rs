@@ -31,7 +31,12 @@ impl Gone {
     ///
     /// # Errors
     /// The kernel has no room for it: whoever calls waits for his deadline.
-    pub(super) fn begin(&mut self, service: u32, endpoint: Handle, priority: u8) -> Result<(), Error> {
+    pub(super) fn begin(
+        &mut self,
+        service: u32,
+        endpoint: Handle,
+        priority: u8,
+    ) -> Result<(), Error> {
         let own = sys::cap_derive(endpoint, Rights::RECV, 0, 0)?;
         let answerer = match self.0.iter().position(|one| one.service == service) {
             Some(index) => self.0.get(index),

@@ -9,10 +9,10 @@ use nexus_proto::policy::{Decide, Epoch};
 use nexus_proto::{Operation, encode_with_caps, ids};
 use nexus_rt::{Deadline, peek, sys, ticks};
 
-use crate::board::{Identity, Probe, Range};
-use crate::grant::World;
 use super::gone::Gone;
 use super::programs::Programs;
+use crate::board::{Identity, Probe, Range};
+use crate::grant::World;
 use crate::init::{Machine, Root};
 
 /// Milliseconds that policyd has for an answer. It waits for logd in between.
@@ -99,7 +99,15 @@ impl Live {
     /// The kernel and the programs alone. `roots` is what slots are probed through.
     #[must_use]
     pub fn new(console: Handle, programs: Programs, roots: &[Root]) -> Live {
-        Live { console, programs, probed: roots.to_vec(), policyd: None, logd: None, busd: None, gone: Gone::default() }
+        Live {
+            console,
+            programs,
+            probed: roots.to_vec(),
+            policyd: None,
+            logd: None,
+            busd: None,
+            gone: Gone::default(),
+        }
     }
 
     /// From here on this is policyd.

@@ -9,5 +9,5 @@ mod serve;
 
 pub use boot::{BootError, Booted, boot};
 pub use machine::Live;
-pub use serve::serve;
 pub use programs::Programs;
+pub use serve::serve;

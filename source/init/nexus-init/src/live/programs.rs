@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use nexus_abi::{Error, FREE_START, Handle, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap};
+use nexus_abi::{
+    Error, FREE_START, Handle, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
+};
 use nexus_proto::ids;
 use nexus_rt::{ReadOnlyMemory, child, sys};
 use nexus_sysdesc::Service;
