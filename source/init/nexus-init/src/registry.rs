@@ -272,7 +272,7 @@ impl Registry {
         for (device, record) in (0..).zip(self.devices.iter_mut()) {
             if record.state == OwnerState::Held && record.owner == subject {
                 record.state = OwnerState::OwnerEnded;
-                held.devices.push((device, record.pieces));
+                held.devices.push((device, core::mem::take(&mut record.pieces)));
             }
         }
         held
