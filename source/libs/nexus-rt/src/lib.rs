@@ -48,6 +48,7 @@ mod tests;
 pub mod thread;
 mod time;
 mod va;
+mod watch;
 mod window;
 
 pub use client::{CallError, Client};

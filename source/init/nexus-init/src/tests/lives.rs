@@ -81,7 +81,7 @@ fn a_dead_owner_is_started_again_with_its_device() {
     assert_eq!((device.state, device.owner), (OwnerState::Held, life.into()));
     assert_eq!(init.machine.owners(), 1, "the small kernel ends what all processes hold");
     let records: Vec<_> = init.machine.ledger.iter().map(|entry| entry.event).collect();
-    assert_eq!(records, [Event::Exit, Event::Grant], "policyd's is its own");
+    assert_eq!(records, [Event::Exit, Event::Decision, Event::Grant]);
     let (service, process, block) = init.machine.started[0];
     assert_eq!((service, process), (7, process_of(&init, 7)));
     let window = block.with_role(Role::Window).next().unwrap();
