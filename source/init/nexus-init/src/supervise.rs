@@ -109,9 +109,9 @@ impl<M: Machine> Init<M> {
         let (endpoint, told) = (record.endpoint, core::mem::take(&mut record.told));
         // Whoever signals it is told that it is gone.
         self.end_object(told);
+        self.end_calls(id, endpoint, why);
         let over = self.end_rings(id);
         self.record_rings(&over);
-        self.end_calls(id, endpoint, why);
         if matches!(why, Last::TooOften | Last::NoDevice | Last::NotLoaded) {
             let name = self.registry.name(id);
             nexus_rt::error!("{name} is not started again: {}", why.text());
