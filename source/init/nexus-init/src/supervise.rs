@@ -19,10 +19,8 @@ impl<M: Machine> Init<M> {
         for index in (0..64).filter(|index| bits & (1 << index) != 0) {
             let Some(record) = self.registry.services().get(index) else { continue };
             let (id, process) = (record.id, record.process);
-            if matches!(
-                record.state,
-                ServiceState::Started | ServiceState::Ready | ServiceState::Failed
-            ) && let Some(process) = process.filter(|process| *process != Handle::NONE)
+            if record.lives()
+                && let Some(process) = process.filter(|process| *process != Handle::NONE)
             {
                 self.look_after(id, process);
             }
