@@ -149,7 +149,7 @@ fn a_driver_joins_what_was_begun_and_nothing_else() {
     assert_eq!(does.attach(0), Err(NotBegun), "none");
     begin(&mut raw, LIFE, 7);
     assert_eq!(does.attach(LIFE - 1), Err(NotBegun), "of another life");
-    assert_eq!(does.attach(LIFE), Ok(()));
+    assert_eq!(does.attach(LIFE), Ok(true));
     for (life, number) in [(LIFE, 6), (LIFE - 1, 9)] {
         begin(&mut raw, life, number);
         assert_eq!(does.attach(life), Err(NotBegun), "one before");
@@ -161,7 +161,7 @@ fn a_driver_joins_what_was_begun_and_nothing_else() {
     raw.write16(CONSUMER.index, 0);
     assert_eq!(does.attach(LIFE), Err(NotBegun), "it is over");
     begin(&mut raw, LIFE, 8);
-    assert_eq!(does.attach(LIFE), Ok(()));
+    assert_eq!(does.attach(LIFE), Ok(true));
 }
 
 // attack 59 U: the same attachment is asked for twice; what is in flight goes on
@@ -170,7 +170,7 @@ fn to_attach_twice_is_the_same_as_once() {
     let (_, mut asks, mut does) = pair();
     asks.submit(request(0)).unwrap();
     let taken = does.take().unwrap().unwrap();
-    assert_eq!((does.attach(LIFE), asks.attached()), (Ok(()), Ok(())));
+    assert_eq!((does.attach(LIFE), asks.attached()), (Ok(false), Ok(())));
     does.complete(taken, DONE, 8).unwrap();
     assert_eq!(asks.pop(), Ok(Some(Completion { id: 0, status: DONE, len: 8 })));
 }
@@ -293,7 +293,7 @@ fn a_driver_that_has_joined_has_made_nothing() {
     }
 }
 
-// attack 59 U: the consumer loaded an index ahead, before the driver joined; it is not taken for one of this attachment; broken: ring-fence-agree
+// attack 59 U: the consumer loaded an index ahead, before the driver joined; it is not taken for one of this attachment; broken: ring-fence-agree, ring-fence-begun
 #[test]
 fn what_was_loaded_before_both_agree_is_loaded_again() {
     let memory = FakeMemory::new(END);
@@ -308,4 +308,14 @@ fn what_was_loaded_before_both_agree_is_loaded_again() {
     assert!(asks.begin().eq([0]));
     attach(&mut asks, &mut does);
     assert_eq!(asks.pop(), Ok(None));
+    // The other way round.
+    let memory = FakeMemory::new(END);
+    let mut does = Driver::<_, N>::new(memory.part(0..END), OPS).unwrap();
+    let mut asks = consumer(&memory, LIFE);
+    attach(&mut asks, &mut does);
+    memory.settle();
+    asks.submit(request(0)).unwrap();
+    memory.settle();
+    assert!(asks.begin().eq([0]));
+    assert_eq!(does.attach(LIFE), Ok(true));
 }

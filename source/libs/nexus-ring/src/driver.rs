@@ -93,15 +93,15 @@ impl<M: SharedMut, const N: usize> Driver<M, N> {
     }
 
     /// Joins the attachment that the consumer has begun, when that asks for it: `life` says which one of the
-    /// consumer asks, as the kernel numbers it. Requests of the last attachment are [`Over`]. Nothing changes
-    /// when the driver is in it already.
+    /// consumer asks, as the kernel numbers it. Requests of the last attachment are [`Over`]. False, and nothing
+    /// changes, when the driver is in it already.
     ///
     /// # Errors
     /// [`NotBegun`]. What there was goes on.
-    pub fn attach(&mut self, life: u32) -> Result<(), NotBegun> {
+    pub fn attach(&mut self, life: u32) -> Result<bool, NotBegun> {
         let begun = self.begun(life)?;
         if begun == self.side.attachment {
-            return Ok(());
+            return Ok(false);
         }
         self.held = Ids::default();
         self.side.leave_for(Attachment::NONE);
@@ -110,7 +110,7 @@ impl<M: SharedMut, const N: usize> Driver<M, N> {
         // The attachment, before the consumer is told.
         self.side.memory.fence();
         self.side.over = false;
-        Ok(())
+        Ok(true)
     }
 
     /// What [`attach`](Self::attach) would join, if it is not in it already. Nothing changes.
@@ -119,10 +119,14 @@ impl<M: SharedMut, const N: usize> Driver<M, N> {
     /// As there.
     fn begun(&self, life: u32) -> Result<Attachment, NotBegun> {
         let Side { attachment, over, .. } = self.side;
+        // The call that says that it has begun, before what it has written.
+        self.side.memory.fence();
         let begun = self.side.peers();
         if begun == attachment && !over {
             return Ok(begun);
         }
+        // The attachment, before the index that is of it.
+        self.side.memory.fence();
         // One that has begun has made nothing: what stands there is of one before.
         let is_new = begun > attachment && begun.life() == life && self.side.peer_index() == 0;
         is_new.then_some(begun).ok_or(NotBegun)

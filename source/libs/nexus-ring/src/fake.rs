@@ -110,7 +110,9 @@ impl Outcome {
             Err(what) => {
                 assert_eq!(what == Ended::Before, *over);
                 *over = true;
-                self.ended.get_or_insert(what);
+                if what != Ended::Before {
+                    self.ended.get_or_insert(what);
+                }
                 None
             }
         }

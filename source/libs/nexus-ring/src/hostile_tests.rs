@@ -9,9 +9,7 @@ use proptest::prelude::*;
 use crate::attachment_tests::{LIFE, attach_to, join};
 use crate::fake::{Outcome, exercise};
 use crate::layout::{CONSUMER, DRIVER, completion, submission};
-use crate::{
-    Completion, Consumer, DATA, DONE, Driver, Ended, Ops, REFUSED, Refused, Submission,
-};
+use crate::{Completion, Consumer, DATA, DONE, Driver, Ended, Ops, REFUSED, Refused, Submission};
 
 const N: usize = 4;
 const LEN: usize = 64;

@@ -250,7 +250,10 @@ fn a_side_begins_before_the_other_is_told() {
     let says = |words: Words| memory.device_read(words.attachment..words.attachment + 8);
     assert_eq!(says(DRIVER), [0; 8]);
     driver.attach(LIFE).unwrap();
-    assert_eq!((says(DRIVER), says(CONSUMER)), (vec![1, 0, 0, 0, LIFE as u8, 0, 0, 0], says(DRIVER)));
+    assert_eq!(
+        (says(DRIVER), says(CONSUMER)),
+        (vec![1, 0, 0, 0, LIFE as u8, 0, 0, 0], says(DRIVER))
+    );
 }
 
 #[test]
@@ -395,8 +398,8 @@ fn an_event_is_passed_when_the_index_goes_over_it() {
 #[test]
 fn what_a_peer_did_is_said() {
     use crate::Ended::{Before, Index, NotInFlight, PeerGone};
-    let said =
-        [Index { index: 9, room: 4 }, NotInFlight { id: 7 }, PeerGone, Before].map(|it| it.to_string());
+    let said = [Index { index: 9, room: 4 }, NotInFlight { id: 7 }, PeerGone, Before]
+        .map(|it| it.to_string());
     let expected = [
         "the peer had room for 4 entries, and made more: index 9",
         "the peer completed request 7, which it did not have",

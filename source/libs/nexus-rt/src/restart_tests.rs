@@ -94,7 +94,10 @@ type Side = Consumer<FakePeer, N>;
 
 /// A driver at rings in these memories. It dies at calls, before it joins or after: as many times as `deaths` say
 /// which. Returns how often it was called.
-fn driver_at(memories: &[FakeMemory], deaths: &[Death]) -> (crate::host::Answering, Rc<RefCell<usize>>) {
+fn driver_at(
+    memories: &[FakeMemory],
+    deaths: &[Death],
+) -> (crate::host::Answering, Rc<RefCell<usize>>) {
     let (memories, deaths) = (memories.to_vec(), deaths.to_vec());
     let calls = Rc::new(RefCell::new(0));
     let count = Rc::clone(&calls);
@@ -103,7 +106,7 @@ fn driver_at(memories: &[FakeMemory], deaths: &[Death]) -> (crate::host::Answeri
         let death = deaths.get(*count.borrow()).copied();
         *count.borrow_mut() += 1;
         if death != Some(Death::Before) {
-            drivers.iter_mut().for_each(|driver| driver.attach(LIFE).unwrap());
+            assert!(drivers.iter_mut().all(|driver| driver.attach(LIFE).is_ok()));
         }
         if death.is_some() {
             drivers = lives(&memories);

@@ -27,8 +27,14 @@ pub(super) fn run(stage: &Stage, restarts: bool) -> Outcome {
     stage.liar.borrow_mut().attach();
     let attached = ring.attach(LIFE);
     let outcome = Outcome::default();
-    let mut exercise =
-        Exercise { stage, ring, has: Vec::new(), old: Vec::new(), over: attached.is_err(), outcome };
+    let mut exercise = Exercise {
+        stage,
+        ring,
+        has: Vec::new(),
+        old: Vec::new(),
+        over: attached.is_err(),
+        outcome,
+    };
     while let Some(byte) = stage.byte() {
         match byte % 8 {
             0 => exercise.drain(),
