@@ -16,6 +16,7 @@ use nexus_sysdesc::Permission;
 use crate::distribute::pages_of;
 use crate::grant::{Piece, Question, check};
 use crate::init::{Init, Machine};
+use crate::records::Then;
 use crate::words;
 
 type Answer<T> = Result<<T as Operation>::Reply, ServiceError>;
@@ -38,6 +39,10 @@ impl<M: Machine> Init<M> {
             Request::Report(ask) => ask.answer(self.report(sender, ask)),
             Request::Irqs(ask) => ask.answer(self.irq_entry(sender, ask)),
             Request::Dma(ask) => ask.answer(self.dma_entry(sender, ask)),
+            Request::Lives(ask) => ask.answer(self.life_info(ask)),
+            Request::Restart(ask) => ask.answer(self.order(sender, ask.service, Then::Again)),
+            Request::Stop(ask) => ask.answer(self.order(sender, ask.service, Then::Stop)),
+            Request::Kill(ask) => ask.answer(self.order(sender, ask.service, Then::AsRuled)),
         }
     }
 

@@ -133,7 +133,7 @@ codes! {
         12 BadState,
         /// A number is outside its range.
         13 OutOfRange,
-        /// The service has ended, and no further life of it comes by itself.
+        /// The service is gone, and is not started again by itself.
         14 Gone,
     }
 }

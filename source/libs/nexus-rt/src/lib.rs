@@ -51,6 +51,7 @@ mod tests;
 pub mod thread;
 mod time;
 mod va;
+mod watch;
 mod window;
 
 pub use attach::attach;
