@@ -47,7 +47,7 @@ pub enum Next {
 
 /// What is remembered of the lives of one service. Whoever starts one that was given up begins with a new
 /// memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Deaths {
     unlimited: bool,
     /// When the last ones were that count, the oldest first.
