@@ -71,6 +71,15 @@ codes! {
     }
 }
 
+impl ServiceState {
+    /// True while a life of the service runs: before that it has no process, and after it the process has
+    /// ended.
+    #[must_use]
+    pub const fn lives(self) -> bool {
+        matches!(self, ServiceState::Started | ServiceState::Ready | ServiceState::Failed)
+    }
+}
+
 codes! {
     /// Why no life of a service follows its last one by itself.
     pub enum Last: u8 {
