@@ -111,11 +111,11 @@ impl Proofs {
         }
         let mut proof = Proof { number, at, sender, text: [0; TEXT_BYTES], len: 0 };
         proof.push(name);
+        // There is room for any number.
+        let _ = write!(proof, " {checks}");
         if self.0.iter().any(|kept| kept.is_shown_again_by(&proof)) {
             return Ok(());
         }
-        // There is room for any number.
-        let _ = write!(proof, " {checks}");
         let own = self.0.iter().filter(|kept| kept.sender.service_id == sender.service_id).count();
         if own >= PER_SENDER || self.0.len() >= CAPACITY {
             return Err(ProofError::Full);
