@@ -10,6 +10,7 @@ use crate::init::{Init, Machine};
 use crate::order::start_order;
 use crate::records::{Order, ServiceRecord, Then};
 use crate::start::{Failed, LoadFailure};
+use crate::supervise::nanoseconds;
 use crate::words;
 
 /// The code with which init ends a life that somebody ordered to end.
@@ -135,6 +136,7 @@ impl<M: Machine> Init<M> {
     /// The lives of the service at this place of the description.
     pub(crate) fn life_info(&mut self, ask: &Lives) -> Result<LifeInfo, ServiceError> {
         let index = usize::try_from(ask.cursor).map_err(|_| ServiceError::NotFound)?;
+        let now = nanoseconds(self.machine.ticks(), self.timebase_hz);
         let services = self.registry.services();
         let record = services.get(index).ok_or(ServiceError::NotFound)?;
         let next = index.saturating_add(1);
@@ -148,7 +150,7 @@ impl<M: Machine> Init<M> {
             end,
             last: record.last.unwrap_or(Last::None),
             zero: Zero::ZERO,
-            deaths: 0,
+            deaths: u32::try_from(record.deaths.recent(now)).unwrap_or(u32::MAX),
             code,
             since: record.since,
             again: record.again.unwrap_or(0),
