@@ -200,6 +200,17 @@ fn what_is_stopped_stays_so() {
     assert_eq!(ask(&mut init, NSH, stop()), Err(ServiceError::BadState));
 }
 
+#[test]
+fn who_pauses_is_started_at_once_by_order() {
+    let mut init = lasting();
+    dies(&mut init);
+    assert_eq!(init.next_start(), Some(init.machine.now + PAUSE));
+    assert_eq!(ask(&mut init, NSH, Again { service: 7, zero: Zero::ZERO }), Ok(()));
+    assert_eq!(init.next_start(), Some(init.machine.now));
+    init.start_due();
+    assert_eq!(state(&init, 7), ServiceState::Started);
+}
+
 // attack 91 F: a next life cannot be made for a while, or never; the pauses and the limit hold for it, and it never blocks another
 #[test]
 fn a_life_that_cannot_be_begun_counts_as_a_death() {
