@@ -217,7 +217,7 @@ impl<M: Machine> Init<M> {
 }
 
 /// Ticks as nanoseconds.
-fn nanoseconds(ticks: u64, hz: u64) -> u64 {
+pub(crate) fn nanoseconds(ticks: u64, hz: u64) -> u64 {
     let scaled = u128::from(ticks) * 1_000_000_000;
     u64::try_from(scaled / u128::from(hz.max(1))).unwrap_or(u64::MAX)
 }

@@ -204,6 +204,14 @@ codes! {
     }
 }
 
+/// Codes with which init ends a process.
+pub mod killed {
+    /// Somebody ordered it who may.
+    pub const ORDERED: u64 = 1;
+    /// It did not answer in time.
+    pub const LATE: u64 = 2;
+}
+
 codes! {
     /// What an owner reports.
     pub enum ReportState: u8 {

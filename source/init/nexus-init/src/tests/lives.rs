@@ -7,7 +7,7 @@ use nexus_proto::init::{
 use nexus_proto::log::Event;
 use nexus_proto::{ServiceError, Zero};
 use nexus_sysdesc::Restart;
-use nexus_sysdesc::restart::{FIRST_PAUSE, LIMIT};
+use nexus_sysdesc::restart::{FIRST_PAUSE, LIMIT, PERIOD};
 
 use super::*;
 use crate::grant::Piece;
@@ -120,7 +120,12 @@ fn who_dies_too_often_is_given_up() {
         assert_eq!(state(&init, 7), ServiceState::Started);
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64]);
+    let deaths = |init: &mut Init<Fake>| ask(init, NSH, Lives { cursor: 2 }).unwrap().deaths;
+    assert_eq!(deaths(&mut init), 7);
     dies(&mut init);
+    assert_eq!(deaths(&mut init), 8);
+    init.machine.now += 2 * PERIOD / 100;
+    assert_eq!(deaths(&mut init), 0, "those that count now");
     assert_eq!(state(&init, 7), ServiceState::GivenUp);
     assert_eq!(init.next_start(), None);
     assert_eq!(init.machine.gone, [(7, Handle(1007))]);
@@ -193,6 +198,17 @@ fn what_is_stopped_stays_so() {
     assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Stopped, None));
     assert_eq!(init.machine.gone, [(7, Handle(1007))]);
     assert_eq!(ask(&mut init, NSH, stop()), Err(ServiceError::BadState));
+}
+
+#[test]
+fn who_pauses_is_started_at_once_by_order() {
+    let mut init = lasting();
+    dies(&mut init);
+    assert_eq!(init.next_start(), Some(init.machine.now + PAUSE));
+    assert_eq!(ask(&mut init, NSH, Again { service: 7, zero: Zero::ZERO }), Ok(()));
+    assert_eq!(init.next_start(), Some(init.machine.now));
+    init.start_due();
+    assert_eq!(state(&init, 7), ServiceState::Started);
 }
 
 // attack 91 F: a next life cannot be made for a while, or never; the pauses and the limit hold for it, and it never blocks another
