@@ -3,6 +3,7 @@
 mod bus;
 mod loader;
 mod machine;
+mod wrong;
 
 use nexus_abi::{
     CapInfo, EndReason, Error, Handle, KindCode, Message, Received, Rights, Sender, Startup,
@@ -10,12 +11,14 @@ use nexus_abi::{
 use nexus_proto::bus::{Prepare, Release};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, NO_LINE, Reason, Verdict};
-use nexus_proto::{Asker, Operation, Subject};
+use nexus_proto::{Asker, Operation, Subject, ids};
 
 use crate::grant::{LineRoute, Question, Route, Source, World};
 use crate::start::LoadFailure;
 
 pub(crate) use bus::{BUSD, BUSD_ID, Busd, bus_route, queues, sealed};
+pub(crate) use wrong::{At, Wrong};
+use wrong::{BACK, KERNEL, RECORD, SERVER};
 
 /// policyd, as the kernel stamps it.
 pub(crate) const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
@@ -67,6 +70,7 @@ pub(crate) fn route() -> Route {
 }
 
 /// How policyd behaves.
+#[derive(Clone)]
 pub(crate) enum Policyd {
     /// It allows everything.
     Allows,
@@ -96,6 +100,7 @@ pub(crate) struct Cap {
 }
 
 /// Kernel, policyd, logd and busd in one.
+#[derive(Clone)]
 pub(crate) struct Fake {
     pub(crate) busd: Busd,
     pub(crate) policyd: Policyd,
@@ -143,6 +148,12 @@ pub(crate) struct Fake {
     pub(crate) watched: Vec<(u32, Handle, Handle)>,
     /// Services that init asks no more.
     pub(crate) forgotten: Vec<u32>,
+    /// The call that goes wrong.
+    pub(crate) wrong: Option<At>,
+    /// It has.
+    pub(crate) happened: bool,
+    /// Processes that have died.
+    pub(crate) corpses: Vec<Handle>,
 }
 
 impl Default for Fake {
@@ -193,6 +204,9 @@ impl Default for Fake {
             answers: None,
             watched: Vec::new(),
             forgotten: Vec::new(),
+            wrong: None,
+            happened: false,
+            corpses: Vec::new(),
         }
     }
 }
@@ -252,6 +266,9 @@ impl Fake {
     }
 
     fn append(&mut self, entry: Entry) -> Option<u64> {
+        if self.is_dead(ids::LOGD) {
+            return None;
+        }
         if let Some(left) = &mut self.records_left {
             *left = left.checked_sub(1)?;
         }
@@ -259,46 +276,16 @@ impl Fake {
         u64::try_from(self.ledger.len()).ok()
     }
 
-    fn end_children(&mut self, cap: Handle) {
-        while let Some(child) = self.caps.iter().position(|child| child.parent == Some(cap)) {
-            let handle = self.caps[child].handle;
-            self.end_children(handle);
-            self.caps.retain(|other| other.handle != handle);
+    /// What comes of a question that does not come to policyd.
+    fn policyd_unasked(&mut self, wrong: Option<Wrong>) -> Option<Result<Received, Error>> {
+        if self.is_dead(ids::POLICYD) {
+            return Some(Err(Error::PeerGone));
         }
+        let answer = self.unasked(wrong?)?;
+        Some(answer.map(|message| self.received(message)))
     }
 
-    /// A child, if it is exclusive.
-    fn child(
-        &mut self,
-        parent: Handle,
-        holder: Option<Handle>,
-        rights: Rights,
-        (base, len): (u64, u64),
-    ) -> Result<Handle, Error> {
-        let above = self.cap(parent).ok_or(Error::BadHandle)?.clone();
-        let apart = |cap: &Cap| cap.base + cap.len <= base || base + len <= cap.base;
-        let mut siblings = self.caps.iter().filter(|cap| cap.parent == Some(parent));
-        if above.kind != KindCode::Vmo && !siblings.all(apart) {
-            return Err(Error::Busy);
-        }
-        if let Some(error) = self.line_fails.filter(|_| above.kind == KindCode::Irq) {
-            return Err(error);
-        }
-        self.next += 1;
-        let handle = Handle(self.next);
-        let parent = Some(parent);
-        self.caps.push(Cap { holder, rights, base, len, parent, handle, ..above });
-        Ok(handle)
-    }
-
-    fn has_children(&self, cap: Handle) -> bool {
-        self.caps.iter().any(|child| child.parent == Some(cap))
-    }
-}
-
-impl World for Fake {
-    fn decide(&mut self, ask: &Decide) -> Result<Received, Error> {
-        self.calls.push("decide");
+    fn policyd_decides(&mut self, ask: &Decide) -> Result<Received, Error> {
         let record = match self.policyd {
             Policyd::Allows | Policyd::Edited(_) => self.append(Entry {
                 rule: 3,
@@ -333,8 +320,7 @@ impl World for Fake {
         }
     }
 
-    fn epoch(&mut self, ask: &Epoch) -> Result<Received, Error> {
-        self.calls.push("epoch");
+    fn policyd_tells(&mut self, ask: &Epoch) -> Result<Received, Error> {
         if let Policyd::Fails(error) = self.policyd {
             return Err(error);
         }
@@ -348,23 +334,85 @@ impl World for Fake {
         }
     }
 
+    fn end_children(&mut self, cap: Handle) {
+        while let Some(child) = self.caps.iter().position(|child| child.parent == Some(cap)) {
+            let handle = self.caps[child].handle;
+            self.end_children(handle);
+            self.caps.retain(|other| other.handle != handle);
+        }
+    }
+
+    /// A child, if it is exclusive.
+    fn child(
+        &mut self,
+        parent: Handle,
+        holder: Option<Handle>,
+        rights: Rights,
+        (base, len): (u64, u64),
+    ) -> Result<Handle, Error> {
+        let above = self.cap(parent).ok_or(Error::BadHandle)?.clone();
+        let apart = |cap: &Cap| cap.base + cap.len <= base || base + len <= cap.base;
+        let mut siblings = self.caps.iter().filter(|cap| cap.parent == Some(parent));
+        let exclusive = matches!(above.kind, KindCode::DeviceMmio | KindCode::Irq);
+        if exclusive && !siblings.all(apart) {
+            return Err(Error::Busy);
+        }
+        if let Some(error) = self.line_fails.filter(|_| above.kind == KindCode::Irq) {
+            return Err(error);
+        }
+        self.next += 1;
+        let handle = Handle(self.next);
+        let parent = Some(parent);
+        self.caps.push(Cap { holder, rights, base, len, parent, handle, ..above });
+        Ok(handle)
+    }
+
+    fn has_children(&self, cap: Handle) -> bool {
+        self.caps.iter().any(|child| child.parent == Some(cap))
+    }
+}
+
+impl World for Fake {
+    fn decide(&mut self, ask: &Decide) -> Result<Received, Error> {
+        let wrong = self.goes("decide", SERVER);
+        if let Some(answer) = self.policyd_unasked(wrong) {
+            return answer;
+        }
+        let answer = self.policyd_decides(ask);
+        self.spoil(wrong, answer)
+    }
+
+    fn epoch(&mut self, ask: &Epoch) -> Result<Received, Error> {
+        let wrong = self.goes("epoch", SERVER);
+        if let Some(answer) = self.policyd_unasked(wrong) {
+            return answer;
+        }
+        let answer = self.policyd_tells(ask);
+        self.spoil(wrong, answer)
+    }
+
     fn prepare(&mut self, ask: &Prepare) -> Result<Received, Error> {
-        self.calls.push("prepare");
-        self.busd_prepares(ask)
+        let wrong = self.goes("prepare", SERVER);
+        let answer = self.busd_prepares(ask, wrong);
+        self.spoil(wrong, answer)
     }
 
     fn release(&mut self, ask: &Release) -> Result<Received, Error> {
-        self.calls.push("release");
-        self.busd_releases(ask)
+        let wrong = self.goes("release", SERVER);
+        let answer = self.busd_releases(ask, wrong);
+        self.spoil(wrong, answer)
     }
 
     fn record(&mut self, entry: &Entry) -> Option<u64> {
-        self.calls.push("record");
-        self.append(*entry)
+        match self.goes("record", RECORD) {
+            None => self.append(*entry),
+            Some(Wrong::Lost) => self.append(*entry).filter(|_| false),
+            Some(_) => None,
+        }
     }
 
     fn wait_out(&mut self) {
-        self.calls.push("wait");
+        let _ = self.goes("wait", &[]);
         if core::mem::take(&mut self.recovers) {
             self.policyd = Policyd::Allows;
             (self.epoch_fails, self.records_left) = (None, None);
@@ -378,7 +426,9 @@ impl World for Fake {
         offset: u64,
         len: u64,
     ) -> Result<Handle, Error> {
-        self.calls.push("derive");
+        if self.goes("derive", KERNEL).is_some() {
+            return Err(Error::NoMemory);
+        }
         if let Some(error) = self.derive_fails {
             return Err(error);
         }
@@ -395,7 +445,9 @@ impl World for Fake {
 
     /// Refused while it has children, as the kernel does.
     fn cap_limit(&mut self, cap: Handle, limit: u64) -> Result<(), Error> {
-        self.calls.push("limit");
+        if self.goes("limit", KERNEL).is_some() {
+            return Err(Error::NoMemory);
+        }
         if let Some(error) = self.limit_fails {
             return Err(error);
         }
@@ -412,7 +464,9 @@ impl World for Fake {
     }
 
     fn cap_query(&mut self, cap: Handle) -> Result<CapInfo, Error> {
-        self.calls.push("query");
+        if self.goes("query", KERNEL).is_some() {
+            return Err(Error::BadHandle);
+        }
         let known = self.cap(cap).ok_or(Error::BadHandle)?;
         let manage = known.rights.contains(Rights::MANAGE);
         let (base, len) = if manage { (known.base, known.len) } else { (0, 0) };
@@ -434,11 +488,13 @@ impl World for Fake {
         cap: Handle,
         rights: Rights,
     ) -> Result<Handle, Error> {
-        self.calls.push("install");
+        if self.goes("install", KERNEL).is_some() {
+            return Err(Error::NoMemory);
+        }
         if let Some(error) = self.install_fails {
             return Err(error);
         }
-        if !self.live {
+        if !self.live || self.has_died(process) {
             return Err(Error::BadState);
         }
         let parent = self.cap(cap).ok_or(Error::BadHandle)?;
@@ -450,7 +506,10 @@ impl World for Fake {
     }
 
     fn cap_revoke(&mut self, cap: Handle) -> Result<(), Error> {
-        self.calls.push("revoke");
+        if self.goes("revoke", BACK).is_some() {
+            self.end_children(cap);
+            self.caps.retain(|other| other.handle != cap);
+        }
         self.revoked.push(cap);
         self.cap(cap).ok_or(Error::BadHandle)?;
         self.end_children(cap);
@@ -458,8 +517,17 @@ impl World for Fake {
     }
 
     fn cap_drop(&mut self, cap: Handle) -> Result<(), Error> {
-        self.calls.push("drop");
+        if self.goes("drop", BACK).is_some() {
+            self.end_children(cap);
+            self.caps.retain(|other| other.handle != cap);
+        }
         self.dropped.push(cap);
+        if let Some(process) = self.ends.iter().position(|(process, ..)| *process == cap) {
+            // It was the last capability to it.
+            self.ends[process].2.get_or_insert(EndReason::Killed(0));
+            self.caps.retain(|held| held.holder != Some(cap));
+            return Ok(());
+        }
         let parent = self.cap(cap).ok_or(Error::BadHandle)?.parent;
         for child in &mut self.caps {
             if child.parent == Some(cap) {
