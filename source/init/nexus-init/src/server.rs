@@ -196,7 +196,7 @@ impl<M: Machine> Init<M> {
         let own = self.machine.process_stat(Handle::NONE).map_err(unavailable)?;
         let (mut frames, mut objects) = (0, 0);
         let services = self.registry.services().iter();
-        let live = services.filter(|record| record.state != ServiceState::Ended);
+        let live = services.filter(|record| !record.state.has_ended());
         let processes: Vec<Handle> = live.filter_map(|record| record.process).collect();
         for process in processes.into_iter().filter(|process| *process != Handle::NONE) {
             let info = self.machine.process_stat(process).map_err(unavailable)?;

@@ -71,6 +71,15 @@ codes! {
     }
 }
 
+impl ServiceState {
+    /// It has lived, and does not live now.
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        use ServiceState::{Ended, GivenUp, Restarting, Stopped};
+        matches!(self, Ended | Restarting | GivenUp | Stopped)
+    }
+}
+
 codes! {
     /// Why no life of a service follows its last one by itself.
     pub enum Last: u8 {
