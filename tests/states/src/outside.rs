@@ -514,6 +514,20 @@ impl Machine for Outside {
         Ok(())
     }
 
+    fn notification_create(&mut self) -> Result<Handle, Error> {
+        Err(Error::NoMemory)
+    }
+
+    fn vmo_create(&mut self, _: u64) -> Result<Handle, Error> {
+        Err(Error::NoMemory)
+    }
+
+    fn answer(&self, _: u32) -> Option<(Handle, u64)> {
+        None
+    }
+
+    fn watch(&mut self, _: u32, _: Handle, _: Handle) {}
+
     fn forget(&mut self, _: u32) {}
 
     fn answer_gone(&mut self, _: u32, _: Handle) {}

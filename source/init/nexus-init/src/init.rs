@@ -50,7 +50,26 @@ pub trait Machine: World + Loader {
     /// As there.
     fn process_end(&mut self, process: Handle, code: u64) -> Result<(), Error>;
 
-    /// A service has ended: if it is one that init asks, it is asked no more until it runs again.
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn notification_create(&mut self) -> Result<Handle, Error>;
+
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn vmo_create(&mut self, pages: u64) -> Result<Handle, Error>;
+
+    /// What a service answers to when it is asked whether it does, and with which bit; `None` for one that
+    /// need not.
+    fn answer(&self, service: u32) -> Option<(Handle, u64)>;
+
+    /// From here on this life of a service is watched, which is asked by this notification.
+    fn watch(&mut self, service: u32, process: Handle, asked_by: Handle);
+
+    /// A service has ended: it is watched no more. If it is one that init asks, it is asked no more until it runs again.
     fn forget(&mut self, service: u32);
 
     /// From here on whoever calls `endpoint`, by which the service was asked, is told that it is gone.
@@ -144,6 +163,8 @@ pub struct Init<M> {
     pub machine: M,
     /// Devices that may still be given at a second question, because policyd or logd was late.
     pub second_questions: u8,
+    /// It was told that all owners are ready that will be.
+    pub(crate) ready_told: bool,
     pub(crate) nonces: Nonces,
     pub(crate) tries: Vec<(u32, u32)>,
 }
@@ -164,6 +185,7 @@ impl<M: Machine> Init<M> {
             timebase_hz,
             machine,
             second_questions: SECOND_QUESTIONS,
+            ready_told: false,
             nonces: Nonces::default(),
             tries: Vec::new(),
         }

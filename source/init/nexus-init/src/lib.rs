@@ -27,6 +27,7 @@ mod supervise;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod watch;
 pub mod words;
 
 pub use server::TRIES;

@@ -99,7 +99,7 @@ impl<M: Machine> Init<M> {
             return Err(ServiceError::NotSupported);
         }
         match (state, then) {
-            (ServiceState::Started | ServiceState::Ready | ServiceState::Failed, _) => {
+            _ if record.lives() => {
                 self.order_end(id, process, Order { asker: sender.into(), then })
             }
             (ServiceState::Restarting, Then::Stop) => {

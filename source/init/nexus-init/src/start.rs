@@ -139,6 +139,7 @@ impl<M: Machine> Init<M> {
         let loaded = self.machine.load(process, service)?;
 
         let mut block = self.machine.block(process, service.id, incarnation)?;
+        self.renew(service.id)?;
         self.give_endpoints(process, service, &mut block)?;
         for cap in self.share(service.id, process)? {
             push(&mut block, cap)?;
@@ -151,6 +152,8 @@ impl<M: Machine> Init<M> {
         let memory = self.machine.run(process, service, loaded, &block, endpoint)?;
         let ticks = self.machine.ticks();
         self.registry.runs(service.id, memory, ticks);
+        let told = self.registry.service(service.id).map_or(Handle::NONE, |record| record.told);
+        self.machine.watch(service.id, process, told);
         Ok(())
     }
 

@@ -19,10 +19,8 @@ impl<M: Machine> Init<M> {
         for index in (0..64).filter(|index| bits & (1 << index) != 0) {
             let Some(record) = self.registry.services().get(index) else { continue };
             let (id, process) = (record.id, record.process);
-            if matches!(
-                record.state,
-                ServiceState::Started | ServiceState::Ready | ServiceState::Failed
-            ) && let Some(process) = process.filter(|process| *process != Handle::NONE)
+            if record.lives()
+                && let Some(process) = process.filter(|process| *process != Handle::NONE)
             {
                 self.look_after(id, process);
             }
@@ -107,19 +105,38 @@ impl<M: Machine> Init<M> {
         };
         (record.since, record.again, record.last) = (now, None, Some(why));
         let (endpoint, told) = (record.endpoint, core::mem::take(&mut record.told));
-        if told != Handle::NONE {
-            // Whoever signals it is told that it is gone.
-            let _ = self.machine.cap_revoke(told);
-            let _ = self.machine.cap_drop(told);
-        }
+        // Whoever signals it is told that it is gone.
+        self.end_object(told);
+        self.end_calls(id, endpoint, why);
         let over = self.end_rings(id);
         self.record_rings(&over);
-        if endpoint != Handle::NONE {
-            self.machine.answer_gone(id, endpoint);
-        }
         if matches!(why, Last::TooOften | Last::NoDevice | Last::NotLoaded) {
             let name = self.registry.name(id);
             nexus_rt::error!("{name} is not started again: {}", why.text());
+        }
+    }
+
+    /// Whoever calls the service, or waits for it, is told that it is gone: by init, as long as it may be
+    /// started again; else by the kernel.
+    fn end_calls(&mut self, id: u32, endpoint: Handle, why: Last) {
+        if why != Last::Never {
+            if endpoint != Handle::NONE {
+                self.machine.answer_gone(id, endpoint);
+            }
+            return;
+        }
+        self.end_object(endpoint);
+        if let Some(record) = self.registry.service_mut(id) {
+            record.endpoint = Handle::NONE;
+        }
+    }
+
+    /// Ends all capabilities to an object of init's.
+    fn end_object(&mut self, object: Handle) {
+        if object != Handle::NONE {
+            // Nothing to do when these fail: then it is gone already.
+            let _ = self.machine.cap_revoke(object);
+            let _ = self.machine.cap_drop(object);
         }
     }
 

@@ -137,6 +137,10 @@ pub(crate) struct Fake {
     pub(crate) started: Vec<(u32, Handle, Startup)>,
     /// Services that somebody answers for, and at which endpoint.
     pub(crate) gone: Vec<(u32, Handle)>,
+    /// A service that is asked whether it answers, to what it answers, and by which bit.
+    pub(crate) answers: Option<(u32, Handle, u64)>,
+    /// Lives that are watched: service, process, and what it is asked by.
+    pub(crate) watched: Vec<(u32, Handle, Handle)>,
     /// Services that init asks no more.
     pub(crate) forgotten: Vec<u32>,
 }
@@ -186,6 +190,8 @@ impl Default for Fake {
             load_fails: None,
             started: Vec::new(),
             gone: Vec::new(),
+            answers: None,
+            watched: Vec::new(),
             forgotten: Vec::new(),
         }
     }
@@ -194,6 +200,24 @@ impl Default for Fake {
 impl Fake {
     pub(crate) fn cap(&self, handle: Handle) -> Option<&Cap> {
         self.caps.iter().find(|cap| cap.handle == handle)
+    }
+
+    /// A new object of this kind, with all rights.
+    pub(crate) fn object(&mut self, kind: KindCode, len: u64) -> Handle {
+        self.next += 1;
+        let handle = Handle(self.next);
+        let (holder, rights) = (None, Rights::all());
+        self.caps.push(Cap {
+            holder,
+            kind,
+            rights,
+            base: 0,
+            len,
+            limit: None,
+            parent: None,
+            handle,
+        });
+        handle
     }
 
     /// How many capabilities to a window processes hold.

@@ -47,8 +47,11 @@ pub enum Role {
     Ring,
     /// The notification of the peer in a ring (SEND). `index` is its service id, `base` the bit to signal.
     Tell,
-    /// The notification by which this process is told of its rings, and of its line. `index` is 0.
+    /// The notification by which this process is told of its rings, and of its line, and asked whether it
+    /// answers. `index` is 0.
     Told,
+    /// What this process signals when it is asked whether it answers (SEND). `base` is the bit.
+    Answer,
 }
 
 impl Role {
@@ -72,9 +75,13 @@ impl Role {
             Role::Ring => 14,
             Role::Tell => 15,
             Role::Told => 16,
+            Role::Answer => 18,
         }
     }
 }
+
+/// The bit of [`Role::Told`] by which a process is asked whether it answers.
+pub const ASKED: u64 = 1 << 62;
 
 /// One entry of the startup block.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]

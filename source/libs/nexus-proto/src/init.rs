@@ -10,32 +10,32 @@ protocol! {
     /// Marker of the protocol.
     pub Init = 3 "init" {
         /// The services, in order of id.
-        1 Services -> ServiceInfo;
+        1 Services -> ServiceInfo, again;
         /// The devices of the description and who holds them. Needs the permission to view.
         /// Addresses, here and below, are 0 for a sender that may not read the log.
-        2 Owners -> OwnerInfo;
+        2 Owners -> OwnerInfo, again;
         /// The capabilities of a service, as the kernel tells. Needs the permission to view.
-        3 Caps -> CapEntry;
+        3 Caps -> CapEntry, again;
         /// How a service stands, as the kernel tells.
-        4 Stat -> ServiceStat;
+        4 Stat -> ServiceStat, again;
         /// Memory and kernel objects, as the kernel tells.
-        5 Mem -> MemInfo;
+        5 Mem -> MemInfo, again;
         /// Asks policyd, the proper way, whether a service would be given a device. Gives nothing.
         /// Needs the permission to ask.
         6 Try -> TryAnswer;
         /// How far distribution is.
-        7 Ready -> Readiness;
+        7 Ready -> Readiness, again;
         /// What the board has, as a tree in depth-first order.
-        8 Board -> BoardEntry;
+        8 Board -> BoardEntry, again;
         /// An owner tells how it stands.
-        9 Report -> ();
+        9 Report -> (), again;
         /// The interrupt lines that are given, as the kernel tells. Needs the permission to view.
-        10 Irqs -> IrqEntry;
+        10 Irqs -> IrqEntry, again;
         /// The devices that reach memory by themselves, and what they reach. Needs the permission to
         /// view.
-        11 Dma -> DmaEntry;
+        11 Dma -> DmaEntry, again;
         /// The lives of the services, in order of id.
-        12 Lives -> LifeInfo;
+        12 Lives -> LifeInfo, again;
         /// Ends a service, if it lives, or starts it, if it does not. Needs the permission to supervise,
         /// like those below. What was asked for has begun when the answer comes, and is not over.
         13 Restart -> ();

@@ -15,6 +15,7 @@ use nexus_sysdesc::{DescError, Description, Profile};
 
 use super::machine::{Live, say};
 use super::programs::{self, Programs};
+use super::watch::Watch;
 use crate::board::{Range, Tree, TreeError};
 use crate::init::{Init, Lines, Machine, Root};
 use crate::order::start_order;
@@ -123,12 +124,14 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     at("binding ends of services", sys::endpoint_bind(endpoint, ends))?;
     become_service(&mut registry, block);
 
-    let rings = make_rings(&mut registry)?;
+    let rings = make_rings(&registry)?;
+    make_told(&mut registry)?;
     let own = registry.description().service(block.service_id);
     let priority = own.map_or(0, |service| service.priority);
     let description = (at("description", shared(encoded))?, encoded.len() as u64);
     let programs = Programs::new(archive, spawn, ends, description, block, priority);
-    let machine = Live::new(console, programs, &roots);
+    let watch = at("watch", Watch::new(registry.description(), block.timebase_hz))?;
+    let machine = Live::new(console, programs, watch, &roots);
     let mut init = Init::new(registry, roots, block.timebase_hz, machine);
     init.rings = rings;
     init.lines = lines(block).into_iter().collect();
@@ -144,6 +147,7 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     let in_use = init.registry.description().profile == Profile::Prod;
     init.read_as = Some(block.nonce).filter(|nonce| in_use && nonce & HOST_READS != 0);
     let_go(&mut init, block);
+    at("watch", init.machine.watch.start())?;
     tell_head(&mut init, block.nonce);
     tell_refusals(&mut init, block.nonce)?;
     Ok(Booted { init, endpoint, ends, priority })
@@ -195,9 +199,8 @@ fn make_endpoints(registry: &mut Registry) -> Result<Handle, BootError> {
     Ok(record.endpoint)
 }
 
-/// Memory for each ring, and what tells each service that has a part in one, all before the first one
-/// starts: they outlive all of them.
-fn make_rings(registry: &mut Registry) -> Result<Vec<RingRecord>, BootError> {
+/// Memory for each ring, all before the first service starts: it outlives all of them.
+fn make_rings(registry: &Registry) -> Result<Vec<RingRecord>, BootError> {
     let rings = registry.description().rings();
     let rings: Vec<(u32, u32, u16, u64)> =
         rings.map(|(consumer, ring)| (consumer, ring.server, ring.pages, ring.bytes())).collect();
@@ -205,14 +208,23 @@ fn make_rings(registry: &mut Registry) -> Result<Vec<RingRecord>, BootError> {
     for (consumer, server, pages, len) in rings {
         let memory = at("memory for a ring", sys::vmo_create(pages.into()))?;
         made.push(RingRecord { consumer, server, memory, len, recorded: false, over: false });
-        for id in [consumer, server] {
-            let Some(record) = registry.service_mut(id) else { continue };
-            if record.told == Handle::NONE {
-                record.told = at("notification of a ring", sys::notification_create())?;
-            }
-        }
     }
     Ok(made)
+}
+
+/// What tells each service that has a part in a ring, or is asked whether it answers.
+fn make_told(registry: &mut Registry) -> Result<(), BootError> {
+    for service in registry.description().services.clone() {
+        let ringed = registry.description().rings_of(service.id).next().is_some();
+        if !ringed && service.answers_within.is_none() {
+            continue;
+        }
+        let told = at("notification of a service", sys::notification_create())?;
+        if let Some(record) = registry.service_mut(service.id) {
+            record.told = told;
+        }
+    }
+    Ok(())
 }
 
 /// Init is a service like the others, but for who started it.

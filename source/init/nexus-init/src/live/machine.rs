@@ -11,6 +11,7 @@ use nexus_rt::{Deadline, peek, sys, ticks};
 
 use super::gone::Gone;
 use super::programs::Programs;
+use super::watch::Watch;
 use crate::board::{Identity, Probe, Range};
 use crate::grant::World;
 use crate::init::{Machine, Root};
@@ -93,12 +94,12 @@ pub struct Live {
     logd: Option<Peer>,
     busd: Option<Peer>,
     gone: Gone,
+    pub(super) watch: Watch,
 }
 
 impl Live {
     /// The kernel and the programs alone. `roots` is what slots are probed through.
-    #[must_use]
-    pub fn new(console: Handle, programs: Programs, roots: &[Root]) -> Live {
+    pub(super) fn new(console: Handle, programs: Programs, watch: Watch, roots: &[Root]) -> Live {
         Live {
             console,
             programs,
@@ -107,6 +108,7 @@ impl Live {
             logd: None,
             busd: None,
             gone: Gone::default(),
+            watch,
         }
     }
 
@@ -243,7 +245,24 @@ impl Machine for Live {
         sys::process_end(process, code)
     }
 
+    fn notification_create(&mut self) -> Result<Handle, Error> {
+        sys::notification_create()
+    }
+
+    fn vmo_create(&mut self, pages: u64) -> Result<Handle, Error> {
+        sys::vmo_create(pages)
+    }
+
+    fn answer(&self, service: u32) -> Option<(Handle, u64)> {
+        self.watch.answer(service)
+    }
+
+    fn watch(&mut self, service: u32, process: Handle, asked_by: Handle) {
+        self.watch.begin(service, process, asked_by);
+    }
+
     fn forget(&mut self, service: u32) {
+        self.watch.end(service);
         match service {
             ids::LOGD => {
                 self.logd = None;

@@ -84,6 +84,24 @@ impl Machine for Fake {
         Ok(())
     }
 
+    fn notification_create(&mut self) -> Result<Handle, Error> {
+        self.calls.push("notification");
+        Ok(self.object(KindCode::Notification, 0))
+    }
+
+    fn vmo_create(&mut self, pages: u64) -> Result<Handle, Error> {
+        self.calls.push("vmo");
+        Ok(self.object(KindCode::Vmo, pages * 4096))
+    }
+
+    fn answer(&self, service: u32) -> Option<(Handle, u64)> {
+        self.answers.filter(|(watched, ..)| *watched == service).map(|(_, to, bit)| (to, bit))
+    }
+
+    fn watch(&mut self, service: u32, process: Handle, asked_by: Handle) {
+        self.watched.push((service, process, asked_by));
+    }
+
     fn forget(&mut self, service: u32) {
         self.forgotten.push(service);
     }

@@ -81,7 +81,7 @@ fn a_dead_owner_is_started_again_with_its_device() {
     assert_eq!((device.state, device.owner), (OwnerState::Held, life.into()));
     assert_eq!(init.machine.owners(), 1, "the small kernel ends what all processes hold");
     let records: Vec<_> = init.machine.ledger.iter().map(|entry| entry.event).collect();
-    assert_eq!(records, [Event::Exit, Event::Grant], "policyd's is its own");
+    assert_eq!(records, [Event::Exit, Event::Decision, Event::Grant]);
     let (service, process, block) = init.machine.started[0];
     assert_eq!((service, process), (7, process_of(&init, 7)));
     let window = block.with_role(Role::Window).next().unwrap();
@@ -228,4 +228,26 @@ fn a_device_that_never_comes_to_rest_ends_its_service() {
     assert_eq!(init.registry.service(7).unwrap().last, Some(Last::NoDevice));
     assert_eq!(init.machine.gone, [(7, Handle(1007))]);
     assert_eq!(state(&init, 8), ServiceState::Started);
+}
+
+// attack 61 F: policyd and an owner die together; the owner waits for who decides about it, and both come back; broken: init-starts-undecided
+#[test]
+fn who_needs_a_decision_waits_for_who_decides() {
+    let mut init = lasting();
+    dies(&mut init);
+    init.machine.now = init.next_start().unwrap();
+    let policyd = process_of(&init, 2);
+    end(&mut init, policyd, EndReason::Exit(3));
+    init.notified(1 << 1);
+    let again = init.registry.service(2).unwrap().again;
+    assert!(again > Some(init.machine.now));
+    init.start_due();
+    assert_eq!(init.registry.service(7).unwrap().again, again);
+    assert_eq!(state(&init, 7), ServiceState::Restarting);
+    init.machine.now = again.unwrap();
+    init.machine.answers_as = Sender { incarnation: 2, ..POLICYD };
+    init.start_due();
+    assert_eq!((state(&init, 2), state(&init, 7)), (ServiceState::Started, ServiceState::Started));
+    let order: Vec<u32> = init.machine.started.iter().map(|(id, ..)| *id).collect();
+    assert_eq!(order, [2, 7]);
 }

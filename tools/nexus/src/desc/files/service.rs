@@ -3,6 +3,7 @@
 use super::lines::{read_irq, read_polls, read_registers};
 use super::name_of_file;
 use super::queues::read_queues;
+use super::restart::{read_answers_within, read_restart};
 use super::rights::read_rights;
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
@@ -29,8 +30,6 @@ const NEEDS: Key = key("needs", "[{ device = \"rng0\", rights = [\"map\", \"read
 const DEVICE: Key = key("device", "\"rng0\"");
 const TALKS_TO: Key = key("talks-to", "[\"logd\"]");
 const SERVES: Key = key("serves", "true");
-const RESTART: Key = key("restart", "\"never\"");
-const ANSWERS_WITHIN: Key = key("answers-within", "\"500ms\"");
 const ASKS: Key = key("asks", "[\"view\"]");
 const RINGS: Key = key("rings", "[{ with = \"virtioblkd\", pages = 65 }]");
 const RING: Key = key("ring", "{ pages = 65 }");
@@ -91,8 +90,7 @@ fn read_keys(
     let needs = needs.collect();
     let talks_to = table.words(TALKS_TO);
     let serves = table.boolean(SERVES).is_some_and(|serves| serves.value);
-    let restarts = Restart::ALL.map(|restart| (restart.name(), restart));
-    let restart = table.choice(RESTART, "a way to restart", &restarts);
+    let restart = read_restart(table);
     let answers_within = read_answers_within(table);
     let asks = table.choices(ASKS, "a permission", &permissions);
     let rings = table.tables(RINGS, "an entry of `rings`").into_iter().filter_map(read_ring);
@@ -119,29 +117,6 @@ fn read_keys(
         must_prove: must_prove.collect(),
         beside: beside.unwrap_or_default(),
     })
-}
-
-/// The milliseconds that the key `answers-within` says, if there is one.
-fn read_answers_within(table: &mut Table<'_>) -> Option<At<u32>> {
-    let text = table.string(ANSWERS_WITHIN)?;
-    let within = milliseconds(&text).filter(|ms| bounds::ANSWERS_WITHIN.contains(ms));
-    if let Some(value) = within {
-        return Some(At { value, span: text.span });
-    }
-    let message = format!("`{}` is not a time to answer in", text.value.escape_default());
-    let fix = "write 10ms to 60000ms, or 1s to 60s; without `answers-within` it may take any time";
-    table.refuse(Kind::OutOfRange, &text.span, message, fix);
-    None
-}
-
-/// `500ms`, `2s`.
-fn milliseconds(text: &str) -> Option<u32> {
-    let (digits, unit) = match text.strip_suffix("ms") {
-        Some(digits) => (digits, 1),
-        None => (text.strip_suffix('s')?, 1000),
-    };
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| digits.parse::<u32>().ok()?.checked_mul(unit)).flatten()
 }
 
 fn read_binary(mut table: Table<'_>, name: Option<&At<String>>, dir: &Path) -> Option<Binary> {
