@@ -26,6 +26,8 @@ const ANSWER_MS: u64 = 10_000;
 const MOST_STEPS: u64 = 100;
 /// Records of one life: decision, grant, end. What was set up is what was set up for the one before.
 const RECORDS: u64 = 3;
+/// Sectors that lives write, one each.
+const SECTORS: u64 = 4096;
 /// Random bytes that a life is asked for.
 const BYTES: u64 = 32;
 
@@ -40,6 +42,19 @@ pub struct Asked {
     lives: u64,
     /// What the life before has answered.
     before: Text,
+}
+
+impl Asked {
+    /// Nobody yet, of this endpoint.
+    #[must_use]
+    pub const fn of(endpoint: Handle) -> Asked {
+        Asked { endpoint, by: Deadline::NEVER, lives: 0, before: Text::EMPTY }
+    }
+
+    /// The life with this number is asked next, which has until `by` for its answers.
+    pub const fn next(&mut self, number: u64, by: Deadline) {
+        (self.lives, self.by) = (number, by);
+    }
 }
 
 /// Of rngd: random bytes, others than those before.
@@ -61,7 +76,7 @@ pub fn random(asked: &mut Asked) -> Result<bool, CallError> {
 pub fn sector(asked: &mut Asked) -> Result<bool, CallError> {
     let disk = Client::<Disk>::new(asked.endpoint);
     let data = Text::piece(&asked.lives.to_le_bytes()).with_more(false);
-    let offset = asked.lives * disk::SECTOR;
+    let offset = asked.lives % SECTORS * disk::SECTOR;
     disk.call(&disk::Write { offset, data }, asked.by)?;
     disk.call(&disk::Flush {}, asked.by)?;
     let len = data.as_bytes().len() as u32;
@@ -157,12 +172,7 @@ impl Keeper {
             consoled: start.client(ids::CONSOLED)?,
             rtcd: start.client(ids::RTCD)?,
             question,
-            asked: Asked {
-                endpoint: start.service(DRIVER)?,
-                by: Deadline::NEVER,
-                lives: 0,
-                before: Text::EMPTY,
-            },
+            asked: Asked::of(start.service(DRIVER)?),
             divided: None,
             records: 0,
             lives: 0,
@@ -270,7 +280,7 @@ impl Keeper {
 
     fn start(&mut self, next: Next) -> Result<(), Failed> {
         self.ask(&Message::new(START, &next.words()))?.ok_or(Error::BadState)?;
-        (self.asked.lives, self.asked.by) = (self.lives, Deadline::after_ms(ANSWER_MS));
+        self.asked.next(self.lives, Deadline::after_ms(ANSWER_MS));
         Ok(())
     }
 
