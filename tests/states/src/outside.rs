@@ -11,10 +11,10 @@ use nexus_init::board::Range;
 use nexus_init::grant::{Piece, World};
 use nexus_init::init::Machine;
 use nexus_proto::bus::{Prepare, Release, Take, Taken};
-use nexus_proto::log::{self, Append, Entry, Event, Outcome};
+use nexus_proto::log::{self, Append, Entry, Event, Outcome, Stamp};
 use nexus_proto::policy::{self, Decide, Epoch, Verdict};
 use nexus_proto::{Operation, Request, Zero};
-use policyd::{Policyd, Recorder};
+use policyd::{Policyd, Recorder, Unread};
 
 use crate::system::{
     BUSD, BUSD_PROCESS, INIT, LINE_RANGE, LINES, OWNERS, POLICYD, ROOT, description,
@@ -360,6 +360,10 @@ pub fn is_allow_of(entry: &Entry, ask: &Decide) -> bool {
 impl Recorder for Outside {
     fn record(&mut self, entry: &Entry) -> Option<u64> {
         self.append(self.policyd_id, entry)
+    }
+
+    fn read(&mut self, from: u64) -> Result<Option<(Stamp, Entry)>, Unread> {
+        Ok(self.logd.ledger().find(from).map(|link| (link.stamp, link.entry)))
     }
 }
 

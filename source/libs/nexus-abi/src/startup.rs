@@ -49,6 +49,9 @@ pub enum Role {
     Tell,
     /// The notification by which this process is told of its rings, and of its line. `index` is 0.
     Told,
+    /// logd only: the memory that the ledger lies in, to be read and written. It outlives each life of
+    /// logd. `len` is its bytes.
+    Record,
 }
 
 impl Role {
@@ -72,6 +75,7 @@ impl Role {
             Role::Ring => 14,
             Role::Tell => 15,
             Role::Told => 16,
+            Role::Record => 17,
         }
     }
 }

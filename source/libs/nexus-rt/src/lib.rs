@@ -38,6 +38,7 @@ mod memory;
 pub mod owner;
 #[cfg(target_os = "none")]
 mod panic;
+mod record;
 mod ring;
 mod server;
 mod shared;
@@ -57,6 +58,7 @@ pub use memory::{Memory, ReadOnlyMemory};
 pub use nexus_abi as abi;
 pub use nexus_mmio as mmio;
 pub use nexus_proto as proto;
+pub use record::{record, record_in_chain};
 pub use ring::{Ring, Tell};
 pub use server::{Answer, ReplyTo, Service, drive, run, serve};
 pub use shared::{get, put};

@@ -8,7 +8,7 @@ use core::fmt;
 use nexus_abi::{Error, Handle, KindCode, PAGE_SIZE, Role, Startup, StartupCap};
 use nexus_proto::ids;
 use nexus_proto::init::{OwnerState, ServiceState};
-use nexus_proto::log::HeadInfo;
+use nexus_proto::log::{HeadInfo, RECORD_PAGES};
 use nexus_rt::{Memory, StartError, startup, sys};
 use nexus_sysdesc::archive::{Archive, ArchiveError, HOST_READS};
 use nexus_sysdesc::{DescError, Description, Profile};
@@ -133,6 +133,7 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
         spawn,
         ends,
         description: (at("description", shared(encoded))?, encoded.len() as u64),
+        record: at("memory for the ledger", sys::vmo_create(RECORD_PAGES))?,
         timebase_hz: block.timebase_hz,
         nonce: block.nonce,
     };

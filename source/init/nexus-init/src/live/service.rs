@@ -2,9 +2,12 @@
 
 use alloc::format;
 
-use nexus_abi::{FREE_START, Handle, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap};
+use nexus_abi::{
+    FREE_START, Handle, PAGE_SIZE, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
+};
 use nexus_proto::ids;
 use nexus_proto::init::{Refusal, ServiceState};
+use nexus_proto::log::RECORD_PAGES;
 use nexus_rt::{child, sys};
 use nexus_sysdesc::Service;
 use nexus_sysdesc::archive::Archive;
@@ -24,6 +27,8 @@ pub struct Starter<'a> {
     pub ends: Handle,
     /// The description, sealed, for whoever wants to read it.
     pub description: (Handle, u64),
+    /// The memory that the ledger lies in, for each life of logd.
+    pub record: Handle,
     /// Ticks in a second.
     pub timebase_hz: u64,
     /// Number of this run.
@@ -120,6 +125,11 @@ impl Starter<'_> {
                 to => sys::cap_install(process, to, Rights::SEND)?,
             };
             push(block, Role::Service, *server, call, None)?;
+        }
+        if service.id == ids::LOGD {
+            let rights = Rights::MAP | Rights::READ | Rights::WRITE;
+            let record = sys::cap_install(process, self.record, rights)?;
+            push(block, Role::Record, 0, record, Some(RECORD_PAGES * PAGE_SIZE))?;
         }
         let (description, len) = self.description;
         let readable = sys::cap_install(process, description, Rights::MAP | Rights::READ)?;

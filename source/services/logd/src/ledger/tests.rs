@@ -1,5 +1,6 @@
 //! What is done to a ledger, and what shows it.
 
+use nexus_proto::log::{Event, Outcome};
 use nexus_proto::{Registers, Subject};
 
 use super::*;
@@ -210,6 +211,8 @@ fn denials_cannot_use_up_the_room_of_grants() {
     }
     assert_eq!(grant(&mut ledger, 0), Err(Full));
 }
+
+mod folds;
 
 #[test]
 fn numbers_at_their_bounds() {
