@@ -280,7 +280,7 @@ impl State {
             let live: Vec<Cap> = live.cloned().collect();
             self.expect_caps(&live, "a refusal changed who holds what");
         }
-        self.init.finish(service, &need(device), outcome);
+        let _ = self.init.finish(service, &need(device), outcome);
     }
 
     /// But for busd's own: what of it init and owners have is what counts, and from whom it is, as long as

@@ -5,15 +5,17 @@ use logd::Logd;
 use logd::ledger::Ledger;
 use nexus_abi::{
     CapInfo, EndReason, Error, Handle, IrqInfo, KindCode, Message, ProcessInfo, ProcessState,
-    Received, Rights, Sender,
+    Received, Rights, Sender, Startup,
 };
 use nexus_init::board::Range;
 use nexus_init::grant::{Piece, World};
 use nexus_init::init::Machine;
+use nexus_init::start::{LoadFailure, Loader};
 use nexus_proto::bus::{Prepare, Release, Take, Taken};
 use nexus_proto::log::{self, Append, Entry, Event, Outcome, Stamp};
 use nexus_proto::policy::{self, Decide, Epoch, Verdict};
 use nexus_proto::{Operation, Request, Zero};
+use nexus_sysdesc::Service;
 use policyd::{Policyd, Recorder, Unread};
 
 use crate::system::{
@@ -511,6 +513,31 @@ impl Machine for Outside {
         Ok(Received { message, sender: BUSD, reply: Handle::NONE })
     }
 
+    fn process_end(&mut self, process: Handle, _: u64) -> Result<(), Error> {
+        self.end(process);
+        Ok(())
+    }
+
+    fn notification_create(&mut self) -> Result<Handle, Error> {
+        Err(Error::NoMemory)
+    }
+
+    fn vmo_create(&mut self, _: u64) -> Result<Handle, Error> {
+        Err(Error::NoMemory)
+    }
+
+    fn answer(&self, _: u32) -> Option<(Handle, u64)> {
+        None
+    }
+
+    fn watch(&mut self, _: u32, _: Handle, _: Handle) {}
+
+    fn forget(&mut self, _: u32) {}
+
+    fn answer_gone(&mut self, _: u32, _: Handle) {}
+
+    fn answer_no_more(&mut self, _: u32) {}
+
     fn signal(&mut self, _: Handle, _: u64) -> Result<(), Error> {
         Err(Error::BadHandle)
     }
@@ -520,4 +547,32 @@ impl Machine for Outside {
     }
 
     fn say(&mut self, _: &str) {}
+}
+
+/// No life follows another here: whoever has ended is restarting for ever.
+impl Loader for Outside {
+    type Loaded = ();
+
+    fn create(&mut self, _: usize, _: &Service) -> Result<(Handle, u32), Error> {
+        Err(Error::NoMemory)
+    }
+
+    fn load(&mut self, _: Handle, _: &Service) -> Result<(), LoadFailure> {
+        Err(LoadFailure::Missing)
+    }
+
+    fn block(&mut self, _: Handle, _: u32, _: u32) -> Result<Startup, LoadFailure> {
+        Err(LoadFailure::TooMuch)
+    }
+
+    fn run(
+        &mut self,
+        _: Handle,
+        _: &Service,
+        (): (),
+        _: &Startup,
+        _: Handle,
+    ) -> Result<Vec<Handle>, LoadFailure> {
+        Err(LoadFailure::Missing)
+    }
 }

@@ -143,6 +143,7 @@ pub fn description(epoch: u32) -> Description {
         name: "states".into(),
         profile: Profile::Test,
         epoch,
+        unlimited_restarts: false,
         init: INIT.service_id,
         devices: vec![device(0), device(1)],
         services: vec![
@@ -168,7 +169,8 @@ pub fn description(epoch: u32) -> Description {
 pub fn started(room: usize) -> Init<Outside> {
     let range = Range::new(ROOT_BASE, 0x1_0000).expect("a range");
     let roots = vec![Root { handle: ROOT, range }];
-    let mut init = Init::new(Registry::new(description(1)), roots, Outside::new(range, room));
+    let mut init =
+        Init::new(Registry::new(description(1)), roots, TIMEBASE_HZ, Outside::new(range, room));
     for (id, process) in [(1, 0), (2, 20), (3, 30), (7, 70), (8, 80), (10, 90), (11, 110)] {
         let record = init.registry.service_mut(id).expect("a service");
         record.process = Some(Handle(process));
@@ -181,7 +183,7 @@ pub fn started(room: usize) -> Init<Outside> {
     }
     init.registry.device_mut(0).expect("a device").line = Line::Own(LINE);
     let (first, count) = LINE_RANGE;
-    init.lines = Some(Lines { handle: LINES, first, count, timebase_hz: TIMEBASE_HZ });
+    init.lines = vec![Lines { handle: LINES, first, count, timebase_hz: TIMEBASE_HZ }];
     let window = init.registry.device(REACHING).and_then(|device| device.window);
     init.reaching = window.into_iter().map(|window| (REACHING, window)).collect();
     init.hand_over();

@@ -57,6 +57,18 @@ fn the_nonce_changes_nothing_that_is_audited() {
     assert_eq!(of_image(&plain).expect("good"), of_image(&numbered).expect("good"));
 }
 
+#[test]
+fn says_who_is_started_again_and_how_often() {
+    let title = "Who is started again when it ends";
+    let of = |profile: &str| of_image(&image(profile)).expect("a good image");
+    let (test, prod) = (of("test"), of("prod"));
+    assert_eq!([test.unlimited_restarts, prod.unlimited_restarts], [true, false]);
+    assert!(test.to_text(100).contains(&format!("{title}, without pause and limit\n")));
+    assert!(prod.to_text(100).contains(&format!("{title}\n")));
+    let disk = prod.service("virtioblkd").expect("a driver");
+    assert_eq!((disk.restart, disk.answers_within), ("on-failure", Some(2000)));
+}
+
 // attack 70 H: what the production image holds, read out of it; no test device, no proof
 #[test]
 fn prod_carries_no_test_device_and_no_proofs() {

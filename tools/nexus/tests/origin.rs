@@ -27,7 +27,8 @@ impl Two {
             copy_tree(&fixtures(), &to.join("audit")).expect("copying");
             copy_tree(&fixtures().join("../check/base"), &to.join("check/base")).expect("copying");
             let test = to.join("audit/system/profiles/test.toml");
-            fs::write(test, "kind = \"test\"\ntests = \"own\"\n").expect("writing");
+            let profile = "kind = \"test\"\nrestarts = \"unlimited\"\ntests = \"own\"\n";
+            fs::write(test, profile).expect("writing");
             fs::write(to.join("check/base/crate/src/lib.rs"), "").expect("writing");
         }
         let tree = Place::tree().expect("the tree");

@@ -105,6 +105,7 @@ fn refusal(error: ServiceError) -> &'static str {
         ServiceError::DeviceFailed => "the device did not do it",
         ServiceError::BadState => "it cannot do that now",
         ServiceError::OutOfRange => "a number is out of range",
+        ServiceError::Gone => "it is gone: see `services`",
     }
 }
 

@@ -2,14 +2,14 @@
 
 use alloc::vec::Vec;
 
-use nexus_abi::{Handle, KindCode, Rights};
+use nexus_abi::{Handle, Rights};
 use nexus_proto::bus;
 use nexus_proto::init::{DmaState, OwnerState, Refusal};
-use nexus_proto::log::{Entry, Event, NO_DEVICE, Outcome as Came};
+use nexus_proto::log::NO_DEVICE;
 use nexus_proto::policy::{NO_LINE, NO_RULE};
 use nexus_proto::{Asker, Zero, ids};
 use nexus_sysdesc::layout::Layout;
-use nexus_sysdesc::{Device, Need, Serial};
+use nexus_sysdesc::{Need, Serial};
 
 use crate::board::{Finder, Line, Node, Probe, Range, Tree, view};
 use crate::grant::{
@@ -58,7 +58,10 @@ pub(crate) fn pages_of(need: &Need) -> u16 {
 impl<M: Machine> Init<M> {
     /// Gives a service what it needs of one device, if policyd allows it and it is recorded.
     /// Returns the window and the line as the service names them.
-    pub fn give(&mut self, service: u32, process: Handle, need: &Need) -> Option<Granted> {
+    ///
+    /// # Errors
+    /// Why not: it is on record.
+    pub fn give(&mut self, service: u32, process: Handle, need: &Need) -> Result<Granted, Refused> {
         let outcome = match self.begin(service, process, need) {
             Ok(grant) => grant.run(&mut self.machine),
             Err(refused) => Outcome::Refused(refused),
@@ -83,7 +86,15 @@ impl<M: Machine> Init<M> {
     }
 
     /// Keeps how a grant came out. Returns what was given.
-    pub fn finish(&mut self, service: u32, need: &Need, outcome: Outcome) -> Option<Granted> {
+    ///
+    /// # Errors
+    /// What was refused.
+    pub fn finish(
+        &mut self,
+        service: u32,
+        need: &Need,
+        outcome: Outcome,
+    ) -> Result<Granted, Refused> {
         let (name, device) = (self.registry.name(service), self.registry.device_name(need.device));
         match outcome {
             Outcome::Granted(granted) => {
@@ -94,7 +105,7 @@ impl<M: Machine> Init<M> {
                 }
                 let subject = self.registry.subject(service);
                 self.registry.granted(need, subject, &granted);
-                Some(granted)
+                Ok(granted)
             }
             Outcome::Refused(refused) => {
                 let why = words::sentence(&refused);
@@ -107,7 +118,7 @@ impl<M: Machine> Init<M> {
                     self.registry.released(need.device, state);
                 }
                 self.registry.refused(need.device, &refused);
-                None
+                Err(refused)
             }
         }
     }
@@ -147,7 +158,7 @@ impl<M: Machine> Init<M> {
 
     /// True when the line is asked for, and not only where the machine has lines to give.
     fn has_line(&self, need: &Need) -> bool {
-        need.irq && !(need.polls && self.lines.is_none())
+        need.irq && !(need.polls && self.lines.is_empty())
     }
 
     fn route(&self, question: &Question, process: Handle, need: &Need) -> Result<Route, Refusal> {
@@ -157,7 +168,7 @@ impl<M: Machine> Init<M> {
         }
         if self.has_line(need) {
             let line = u64::from(record.line.own()?);
-            self.lines.filter(|lines| lines.have(line)).ok_or(Refusal::OutOfReach)?;
+            self.lines_with(line).ok_or(Refusal::OutOfReach)?;
         }
         Ok(Route {
             source: self.source(question, need)?,
@@ -165,6 +176,7 @@ impl<M: Machine> Init<M> {
             process,
             policyd: self.registry.sender(ids::POLICYD),
             epoch: self.registry.description().epoch,
+            on_record: record.memory,
             again: None,
         })
     }
@@ -188,7 +200,7 @@ impl<M: Machine> Init<M> {
         Bus::new(self.registry.sender(ids::BUSD), &need.queues, as_ruled).map(Source::Bus)
     }
 
-    fn root_of(&self, window: Range) -> Result<Root, Refusal> {
+    pub(crate) fn root_of(&self, window: Range) -> Result<Root, Refusal> {
         let mut roots = self.roots.iter();
         roots.find(|root| root.range.contains(window)).copied().ok_or(Refusal::OutOfReach)
     }
@@ -198,13 +210,14 @@ impl<M: Machine> Init<M> {
         let description = self.registry.description();
         let rule = description.rule_for(question.service, question.device);
         let interval = rule.map_or(0, |rule| rule.interval);
-        let route = |lines: Lines| LineRoute {
-            root: lines.handle,
-            first: lines.first,
-            interval,
-            ticks: lines.ticks(interval),
-        };
-        self.lines.map(route)
+        let lines = self.lines_with(u64::from(question.line))?;
+        let Lines { handle: root, first, .. } = *lines;
+        Some(LineRoute { root, first, interval, ticks: lines.ticks(interval) })
+    }
+
+    /// What this line is derived from.
+    fn lines_with(&self, line: u64) -> Option<&Lines> {
+        self.lines.iter().find(|lines| lines.have(line))
     }
 
     /// Records a refusal that did not come to a question.
@@ -254,8 +267,8 @@ impl<M: Machine> Init<M> {
             }
         }
         let parts = self.parts_to_give();
-        self.drop_windows();
-        self.roots = parts;
+        let roots = core::mem::replace(&mut self.roots, parts);
+        self.drop_windows(roots);
     }
 
     /// Gives busd the window of a device, by which it can have addresses placed, and can write no
@@ -279,60 +292,5 @@ impl<M: Machine> Init<M> {
         // As above. What busd has of it stays.
         let _ = self.machine.cap_drop(part);
         taken
-    }
-
-    /// A window for each device that somebody asks for and that init gives itself. It cannot be mapped.
-    fn parts_to_give(&mut self) -> Vec<Root> {
-        let description = self.registry.description();
-        let given = |device: &&Device| !device.dma && description.owner(device.id).is_some();
-        let devices = description.devices.iter().filter(given);
-        let windows = devices.filter_map(|device| self.registry.device(device.id)?.window);
-        let windows: Vec<Range> = windows.collect();
-        let mut parts = Vec::new();
-        for range in windows {
-            let Ok(root) = self.root_of(range) else { continue };
-            let offset = range.base.wrapping_sub(root.range.base);
-            // Without one, who asks for the device is refused.
-            let part = self.machine.cap_derive(root.handle, KEPT, offset, range.len);
-            parts.extend(part.ok().map(|handle| Root { handle, range }));
-        }
-        parts
-    }
-
-    /// Lets go of all windows, and of all interrupt lines: nothing more will be given.
-    pub fn drop_roots(&mut self) {
-        self.registry.distributed = true;
-        self.second_questions = 0;
-        self.drop_windows();
-        if let Some(lines) = self.lines.take() {
-            let line = u16::try_from(lines.first).unwrap_or(u16::MAX);
-            let entry = Entry { line, len: lines.count, ..self.drop_entry(KindCode::Irq) };
-            self.drop_recorded(lines.handle, &entry);
-        }
-    }
-
-    fn drop_windows(&mut self) {
-        for Root { handle, range: Range { base, len } } in core::mem::take(&mut self.roots) {
-            let entry = Entry { base, len, ..self.drop_entry(KindCode::DeviceMmio) };
-            self.drop_recorded(handle, &entry);
-        }
-    }
-
-    /// Lets go of an authority, and records that.
-    pub fn drop_authority(&mut self, handle: Handle, kind: KindCode) {
-        self.drop_recorded(handle, &self.drop_entry(kind));
-    }
-
-    fn drop_entry(&self, kind: KindCode) -> Entry {
-        let init = self.registry.subject(self.registry.description().init);
-        Entry { detail: kind.code(), ..Entry::about(Event::Drop, Came::None, init) }
-    }
-
-    fn drop_recorded(&mut self, handle: Handle, entry: &Entry) {
-        if self.machine.cap_drop(handle).is_ok() {
-            self.registry.dropped += 1;
-            // It is gone whether or not it is recorded.
-            let _ = self.machine.record(entry);
-        }
     }
 }

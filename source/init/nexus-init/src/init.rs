@@ -12,9 +12,10 @@ use crate::grant::{Nonces, World};
 use crate::records::RingRecord;
 use crate::registry::Registry;
 use crate::serials::Asked;
+use crate::start::Loader;
 
 /// What init needs from outside, beyond what a grant does.
-pub trait Machine: World {
+pub trait Machine: World + Loader {
     /// As the system call of that name.
     ///
     /// # Errors
@@ -47,6 +48,40 @@ pub trait Machine: World {
     ///
     /// # Errors
     /// As there.
+    fn process_end(&mut self, process: Handle, code: u64) -> Result<(), Error>;
+
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn notification_create(&mut self) -> Result<Handle, Error>;
+
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
+    fn vmo_create(&mut self, pages: u64) -> Result<Handle, Error>;
+
+    /// What a service answers to when it is asked whether it does, and with which bit; `None` for one that
+    /// need not.
+    fn answer(&self, service: u32) -> Option<(Handle, u64)>;
+
+    /// From here on this life of a service is watched, which is asked by this notification.
+    fn watch(&mut self, service: u32, process: Handle, asked_by: Handle);
+
+    /// A service has ended: it is watched no more. If it is one that init asks, it is asked no more until it runs again.
+    fn forget(&mut self, service: u32);
+
+    /// From here on whoever calls `endpoint`, by which the service was asked, is told that it is gone.
+    fn answer_gone(&mut self, service: u32, endpoint: Handle);
+
+    /// Ends that, before the service is started again.
+    fn answer_no_more(&mut self, service: u32);
+
+    /// As the system call of that name.
+    ///
+    /// # Errors
+    /// As there.
     fn signal(&mut self, notification: Handle, bits: u64) -> Result<(), Error>;
 
     /// Ticks of the `time` CSR.
@@ -56,7 +91,7 @@ pub trait Machine: World {
     fn say(&mut self, line: &str);
 }
 
-/// A root window: what init can hand out, until it has distributed.
+/// A window that init can hand out. After distribution, only that of a device which it gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Root {
     /// Its capability.
@@ -115,23 +150,28 @@ pub struct Init<M> {
     pub asked: Asked,
     /// What it can hand out.
     pub roots: Vec<Root>,
-    /// The interrupt lines that it can hand out; `None` on a board without them.
-    pub lines: Option<Lines>,
+    /// The interrupt lines that it can hand out: all of the board, until it has distributed; none on a board
+    /// without them.
+    pub lines: Vec<Lines>,
     /// Memory for rings: of every one of the description, or of none yet.
     pub rings: Vec<RingRecord>,
     /// Number of the run, where a host reads records of a system in use.
     pub read_as: Option<u64>,
+    /// Ticks of the `time` CSR in a second.
+    pub timebase_hz: u64,
     /// The outside.
     pub machine: M,
     /// Devices that may still be given at a second question, because policyd or logd was late.
     pub second_questions: u8,
+    /// It was told that all owners are ready that will be.
+    pub(crate) ready_told: bool,
     pub(crate) nonces: Nonces,
     pub(crate) tries: Vec<(u32, u32)>,
 }
 
 impl<M: Machine> Init<M> {
     /// Before anything has happened.
-    pub fn new(registry: Registry, roots: Vec<Root>, machine: M) -> Init<M> {
+    pub fn new(registry: Registry, roots: Vec<Root>, timebase_hz: u64, machine: M) -> Init<M> {
         Init {
             registry,
             board: Vec::new(),
@@ -139,11 +179,13 @@ impl<M: Machine> Init<M> {
             reaching: Vec::new(),
             asked: Asked::default(),
             roots,
-            lines: None,
+            lines: Vec::new(),
             rings: Vec::new(),
             read_as: None,
+            timebase_hz,
             machine,
             second_questions: SECOND_QUESTIONS,
+            ready_told: false,
             nonces: Nonces::default(),
             tries: Vec::new(),
         }

@@ -16,14 +16,18 @@ pub mod live;
 pub mod order;
 pub mod records;
 pub mod registry;
+mod restarts;
 mod rings;
+mod roots;
 pub mod serials;
 mod server;
+pub mod start;
 mod supervise;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod watch;
 pub mod words;
 
 pub use server::TRIES;

@@ -6,7 +6,7 @@ use nexus_abi::Sender;
 use nexus_init::init::Init;
 use nexus_init::live::{Live, boot, serve};
 use nexus_proto::init::{Init as InitProtocol, Request};
-use nexus_rt::{Answer, ReplyTo, Service, entry};
+use nexus_rt::{Answer, Deadline, ReplyTo, Service, entry};
 
 nexus_rt::entry!(main);
 
@@ -28,7 +28,16 @@ impl Service for Server {
         reply.message(self.0.handle(sender, &request))
     }
 
+    fn deadline(&self) -> Deadline {
+        self.0.next_start().map_or(Deadline::NEVER, Deadline::at)
+    }
+
+    fn tick(&mut self) {
+        self.0.start_due();
+    }
+
     fn notified(&mut self, bits: u64) {
         self.0.notified(bits);
+        self.0.start_due();
     }
 }

@@ -4,9 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use nexus_abi::{EndReason, Handle};
-use nexus_proto::Subject;
-use nexus_proto::init::{DmaState, OwnerState, Refusal, ServiceState};
+use nexus_proto::init::{DmaState, Last, OwnerState, Refusal, ServiceState};
 use nexus_proto::policy::NO_RULE;
+use nexus_proto::{Asker, Subject};
+use nexus_sysdesc::restart::Deaths;
 
 use crate::board::{Line, Range};
 use crate::grant::{Memory, Pieces};
@@ -29,14 +30,56 @@ pub struct ServiceRecord {
     pub told: Handle,
     /// Memory that is mapped into it and is held for it.
     pub memory: Vec<Handle>,
-    /// Why it ended, once it has.
+    /// How its last life ended, once one has.
     pub end: Option<EndReason>,
+    /// How many of its lives have run.
+    pub lives: u32,
+    /// Tick at which its program began to run, in its last life.
+    pub born: u64,
+    /// Tick at which it came into its state.
+    pub since: u64,
+    /// Tick at which it is started again, while nothing else is waited for.
+    pub again: Option<u64>,
+    /// When it has died.
+    pub deaths: Deaths,
+    /// Somebody has ordered the end of this life.
+    pub order: Option<Order>,
+    /// Why no life follows the last one by itself, if none does.
+    pub last: Option<Last>,
+}
+
+impl ServiceRecord {
+    /// True while it has a life: its program runs, or has ended without that init has seen it.
+    #[must_use]
+    pub const fn lives(&self) -> bool {
+        matches!(self.state, ServiceState::Started | ServiceState::Ready | ServiceState::Failed)
+    }
+}
+
+/// Who ordered the end of a life, and what is to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Order {
+    /// Who.
+    pub asker: Asker,
+    /// What.
+    pub then: Then,
+}
+
+/// What follows the end of a life that was ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Then {
+    /// What the service file says.
+    AsRuled,
+    /// Another life.
+    Again,
+    /// No other life.
+    Stop,
 }
 
 impl ServiceRecord {
     /// A service that is not started.
     #[must_use]
-    pub fn new(id: u32) -> ServiceRecord {
+    pub fn new(id: u32, unlimited_restarts: bool) -> ServiceRecord {
         ServiceRecord {
             id,
             state: ServiceState::Waiting,
@@ -46,6 +89,13 @@ impl ServiceRecord {
             told: Handle::NONE,
             memory: Vec::new(),
             end: None,
+            lives: 0,
+            born: 0,
+            since: 0,
+            again: None,
+            deaths: Deaths::new(unlimited_restarts),
+            order: None,
+            last: None,
         }
     }
 }
@@ -117,15 +167,11 @@ pub struct RingRecord {
     pub over: bool,
 }
 
-/// What was held for a service that has ended.
+/// What was held for a life that has ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// Memory that was mapped into it.
     pub memory: Vec<Handle>,
-    /// The endpoint that it served.
-    pub endpoint: Handle,
-    /// The notification by which it was told of its rings.
-    pub told: Handle,
     /// Its devices, and what init keeps of them.
     pub devices: Vec<(u16, Pieces)>,
 }

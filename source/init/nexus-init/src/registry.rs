@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use nexus_abi::{EndReason, Sender};
+use nexus_abi::{EndReason, Handle, Sender};
 use nexus_proto::init::{DmaState, OwnerState, Readiness, Refusal, ReportState, ServiceState};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{NO_LINE, NO_RULE};
@@ -26,7 +26,7 @@ pub struct Registry {
     pub dropped: u32,
     /// Nothing more will be given.
     pub distributed: bool,
-    /// Tick at which the last owner was ready; 0 before.
+    /// Tick at which the last owner was ready for the first time; 0 before.
     pub ready_ticks: u64,
 }
 
@@ -34,8 +34,11 @@ impl Registry {
     /// Nothing started, nothing given.
     #[must_use]
     pub fn new(description: Description) -> Registry {
+        let unlimited = description.unlimited_restarts;
+        let services = description.services.iter();
+        let services = services.map(|one| ServiceRecord::new(one.id, unlimited));
         Registry {
-            services: description.services.iter().map(|one| ServiceRecord::new(one.id)).collect(),
+            services: services.collect(),
             devices: description.devices.iter().map(|_| DeviceRecord::NEW).collect(),
             description,
             dropped: 0,
@@ -192,7 +195,7 @@ impl Registry {
             ReportState::WrongDevice | ReportState::NoWindow => ServiceState::Failed,
         };
         let Readiness { owners, owners_ready, .. } = self.readiness();
-        if owners == owners_ready {
+        if owners == owners_ready && self.ready_ticks == 0 {
             self.ready_ticks = ticks;
         }
         true
@@ -201,9 +204,13 @@ impl Registry {
     /// No report of an owner in this state is to come any more.
     fn is_lost(&self, state: ServiceState) -> bool {
         match state {
-            ServiceState::Started | ServiceState::Ready => false,
+            ServiceState::Started | ServiceState::Ready | ServiceState::Restarting => false,
             ServiceState::Waiting => self.distributed,
-            ServiceState::Failed | ServiceState::Ended | ServiceState::NotLoaded => true,
+            ServiceState::Failed
+            | ServiceState::Ended
+            | ServiceState::NotLoaded
+            | ServiceState::Stopped
+            | ServiceState::GivenUp => true,
         }
     }
 
@@ -233,7 +240,27 @@ impl Registry {
         }
     }
 
-    /// A service has ended. Returns what init held for it and of its windows, to be given up.
+    /// A service has a process.
+    pub fn born(&mut self, id: u32, process: Handle, incarnation: u32) {
+        if let Some(record) = self.service_mut(id) {
+            record.process = Some(process);
+            record.incarnation = incarnation;
+        }
+    }
+
+    /// Its program runs.
+    pub fn runs(&mut self, id: u32, memory: Vec<Handle>, ticks: u64) {
+        if let Some(record) = self.service_mut(id) {
+            record.state = ServiceState::Started;
+            (record.born, record.since) = (ticks, ticks);
+            record.lives = record.lives.saturating_add(1);
+            record.memory = memory;
+            (record.again, record.order, record.last) = (None, None, None);
+        }
+    }
+
+    /// A life of a service has ended. Returns what init held for that life and of its devices, to be given
+    /// up. Its endpoint, and what tells it of its rings, outlive it.
     pub fn ended(&mut self, id: u32, end: EndReason) -> Held {
         let subject = self.subject(id);
         let mut held = Held::default();
@@ -241,13 +268,11 @@ impl Registry {
             service.state = ServiceState::Ended;
             service.end = Some(end);
             held.memory = core::mem::take(&mut service.memory);
-            held.endpoint = core::mem::take(&mut service.endpoint);
-            held.told = core::mem::take(&mut service.told);
         }
         for (device, record) in (0..).zip(self.devices.iter_mut()) {
             if record.state == OwnerState::Held && record.owner == subject {
                 record.state = OwnerState::OwnerEnded;
-                held.devices.push((device, record.pieces));
+                held.devices.push((device, core::mem::take(&mut record.pieces)));
             }
         }
         held

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use nexus_abi::{Error, Handle, Rights, Role, StartupCap};
+use nexus_abi::{Error, Handle, PAGE_SIZE, Rights, Role, StartupCap};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::NO_RULE;
 use nexus_proto::{Asker, Subject};
@@ -36,12 +36,43 @@ impl<M: Machine> Init<M> {
             caps.push(cap(Role::Ring, peer, memory, own.unwrap_or(0), ring.len));
             caps.push(cap(Role::Tell, peer, tell, others.unwrap_or(0), 0));
         }
+        let told = self.registry.service(service).map_or(Handle::NONE, |service| service.told);
+        if let Some((answers, bit)) = self.machine.answer(service)
+            && told != Handle::NONE
+        {
+            let answers = self.machine.cap_install(process, answers, Rights::SEND)?;
+            caps.push(cap(Role::Answer, 0, answers, bit, 0));
+        }
         if !caps.is_empty() {
-            let told = self.registry.service(service).map_or(Handle::NONE, |service| service.told);
             let told = self.machine.cap_install(process, told, TOLD)?;
             caps.push(cap(Role::Told, 0, told, 0, 0));
         }
         Ok(caps)
+    }
+
+    /// What a service has anew that is started after its end was for good: what tells it, and the memory of
+    /// its rings. Its peer in one has that when it is started the next time.
+    pub(crate) fn renew(&mut self, id: u32) -> Result<(), Error> {
+        let description = self.registry.description();
+        let asked = description.service(id).is_some_and(|one| one.answers_within.is_some());
+        let ringed = description.rings_of(id).next().is_some();
+        let has = self.registry.service(id).is_none_or(|record| record.told != Handle::NONE);
+        if has || !(asked || ringed) {
+            return Ok(());
+        }
+        let told = self.machine.notification_create()?;
+        if let Some(record) = self.registry.service_mut(id) {
+            record.told = told;
+        }
+        for ring in &mut self.rings {
+            if ring.over && [ring.consumer, ring.server].contains(&id) {
+                let memory = self.machine.vmo_create(ring.len / PAGE_SIZE)?;
+                // Whoever has it mapped keeps it.
+                let _ = self.machine.cap_drop(ring.memory);
+                *ring = RingRecord { memory, recorded: false, over: false, ..*ring };
+            }
+        }
+        Ok(())
     }
 
     /// The ring of these two, once it is in the ledger, and while neither has ended.

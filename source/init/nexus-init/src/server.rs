@@ -16,6 +16,7 @@ use nexus_sysdesc::Permission;
 use crate::distribute::pages_of;
 use crate::grant::{Piece, Question, check};
 use crate::init::{Init, Machine};
+use crate::records::Then;
 use crate::words;
 
 type Answer<T> = Result<<T as Operation>::Reply, ServiceError>;
@@ -38,6 +39,10 @@ impl<M: Machine> Init<M> {
             Request::Report(ask) => ask.answer(self.report(sender, ask)),
             Request::Irqs(ask) => ask.answer(self.irq_entry(sender, ask)),
             Request::Dma(ask) => ask.answer(self.dma_entry(sender, ask)),
+            Request::Lives(ask) => ask.answer(self.life_info(ask)),
+            Request::Restart(ask) => ask.answer(self.order(sender, ask.service, Then::Again)),
+            Request::Stop(ask) => ask.answer(self.order(sender, ask.service, Then::Stop)),
+            Request::Kill(ask) => ask.answer(self.order(sender, ask.service, Then::AsRuled)),
         }
     }
 
@@ -191,7 +196,7 @@ impl<M: Machine> Init<M> {
         let own = self.machine.process_stat(Handle::NONE).map_err(unavailable)?;
         let (mut frames, mut objects) = (0, 0);
         let services = self.registry.services().iter();
-        let live = services.filter(|record| record.state != ServiceState::Ended);
+        let live = services.filter(|record| record.lives());
         let processes: Vec<Handle> = live.filter_map(|record| record.process).collect();
         for process in processes.into_iter().filter(|process| *process != Handle::NONE) {
             let info = self.machine.process_stat(process).map_err(unavailable)?;
@@ -293,14 +298,18 @@ impl<M: Machine> Init<M> {
         Ok(())
     }
 
-    /// Tells once no further owner is to become ready.
+    /// Tells, once, that no further owner is to become ready for the first time.
     fn tell_ready(&mut self) {
+        if self.ready_told {
+            return;
+        }
         let Readiness { owners, owners_ready, owners_lost, .. } = self.registry.readiness();
         match owners_lost {
             _ if owners_ready + owners_lost != owners => return,
             0 => nexus_rt::info!("all {owners} owners ready"),
             _ => nexus_rt::warn!("{owners_ready} of {owners} owners ready"),
         }
+        self.ready_told = true;
         if let Some(nonce) = self.read_as {
             self.machine.say(&format!("@nx {nonce:016x} ready {owners_ready}"));
         }

@@ -1,13 +1,16 @@
-//! What init does when a service ends.
+//! What init does when a life of a service ends: it takes back what that life held, in the order of RFC-0005,
+//! and decides whether another one follows, and when.
 
 use nexus_abi::{EndReason, Handle, ProcessState};
 use nexus_proto::bus::Release;
-use nexus_proto::init::{DmaState, ServiceState};
+use nexus_proto::init::{DmaState, Last, ServiceState};
 use nexus_proto::{Subject, ids};
+use nexus_sysdesc::Restart;
+use nexus_sysdesc::restart::{Life, Next};
 
 use crate::grant::{Piece, Pieces, is_done, release, state_after};
 use crate::init::{Init, Machine};
-use crate::records::Held;
+use crate::records::{Held, Then};
 use crate::words;
 
 impl<M: Machine> Init<M> {
@@ -16,7 +19,7 @@ impl<M: Machine> Init<M> {
         for index in (0..64).filter(|index| bits & (1 << index) != 0) {
             let Some(record) = self.registry.services().get(index) else { continue };
             let (id, process) = (record.id, record.process);
-            if record.state != ServiceState::Ended
+            if record.lives()
                 && let Some(process) = process.filter(|process| *process != Handle::NONE)
             {
                 self.look_after(id, process);
@@ -24,33 +27,138 @@ impl<M: Machine> Init<M> {
         }
     }
 
-    /// Records the end of a service, if it has ended, and takes back what was held for it.
+    /// Takes back what a life of a service held, if it has ended, records that, and decides what follows.
     fn look_after(&mut self, id: u32, process: Handle) {
         let Ok(info) = self.machine.process_stat(process) else { return };
         let Some(end) = info.end.filter(|_| info.state != ProcessState::Live) else { return };
+        self.machine.forget(id);
         let subject = self.registry.subject(id);
         let held = self.registry.ended(id, end);
         self.take_back(&held);
-        let over = self.end_rings(id);
-        self.tell_end(id, subject, end, &held.devices);
-        self.record_rings(&over);
+        self.tell_end(id, subject, end);
+        self.follow(id, end);
     }
 
-    /// Ends what there is of a service that could not be started, and takes back what it was
-    /// given. It is then in `state`.
+    /// Sets the time of the next life, or says that there is none.
+    fn follow(&mut self, id: u32, end: EndReason) {
+        let now = self.machine.ticks();
+        let order = self.registry.service(id).and_then(|record| record.order);
+        let next = match (order.map(|order| order.then), self.restart_of(id)) {
+            _ if self.has_lost_device(id) => Err(Last::NoDevice),
+            (Some(Then::Stop), _) => Err(Last::Stopped),
+            (_, Restart::Never) => Err(Last::Never),
+            (Some(Then::Again), _) => Ok(now),
+            (_, Restart::OnFailure) if end == EndReason::Exit(0) => Err(Last::EndedWell),
+            (Some(Then::AsRuled), _) => Ok(now),
+            (None, _) => self.pause(id, now),
+        };
+        match next {
+            Ok(tick) => self.rest_until(id, tick),
+            Err(why) => self.end_for_good(id, why),
+        }
+    }
+
+    /// Counts a life that nobody ordered to end. The tick of the next one, if there is to be one.
+    pub(crate) fn pause(&mut self, id: u32, now: u64) -> Result<u64, Last> {
+        let hz = self.timebase_hz;
+        let Some(record) = self.registry.service_mut(id) else { return Err(Last::Never) };
+        let (born, died) = (nanoseconds(record.born, hz), nanoseconds(now, hz));
+        match record.deaths.count(Life { born, died, ordered: false }) {
+            Next::Now => Ok(now),
+            Next::At(time) => Ok(now.saturating_add(ticks(time.saturating_sub(died), hz))),
+            Next::GivenUp => Err(Last::TooOften),
+        }
+    }
+
+    pub(crate) fn restart_of(&self, id: u32) -> Restart {
+        let described = self.registry.description().service(id);
+        described.map_or(Restart::Never, |service| service.restart)
+    }
+
+    /// True when a device of the service did not come to rest: it is given to nobody any more.
+    fn has_lost_device(&self, id: u32) -> bool {
+        let described = self.registry.description().service(id);
+        let mut needs = described.into_iter().flat_map(|service| &service.needs);
+        needs.any(|need| {
+            let record = self.registry.device(need.device);
+            record.is_some_and(|record| record.dma == DmaState::Quarantined)
+        })
+    }
+
+    pub(crate) fn rest_until(&mut self, id: u32, tick: u64) {
+        let now = self.machine.ticks();
+        if let Some(record) = self.registry.service_mut(id) {
+            record.state = ServiceState::Restarting;
+            record.since = now;
+            record.again = Some(tick);
+        }
+    }
+
+    /// No other life follows, unless somebody orders one: rings are over, and init answers whoever calls.
+    pub(crate) fn end_for_good(&mut self, id: u32, why: Last) {
+        let now = self.machine.ticks();
+        let Some(record) = self.registry.service_mut(id) else { return };
+        record.state = match why {
+            Last::Stopped => ServiceState::Stopped,
+            Last::TooOften | Last::NoDevice | Last::NotLoaded => ServiceState::GivenUp,
+            Last::None | Last::Never | Last::EndedWell => ServiceState::Ended,
+        };
+        (record.since, record.again, record.last) = (now, None, Some(why));
+        let (endpoint, told) = (record.endpoint, core::mem::take(&mut record.told));
+        // Whoever signals it is told that it is gone.
+        self.end_object(told);
+        self.end_calls(id, endpoint, why);
+        let over = self.end_rings(id);
+        self.record_rings(&over);
+        if matches!(why, Last::TooOften | Last::NoDevice | Last::NotLoaded) {
+            let name = self.registry.name(id);
+            nexus_rt::error!("{name} is not started again: {}", why.text());
+        }
+    }
+
+    /// Whoever calls the service, or waits for it, is told that it is gone: by init, as long as it may be
+    /// started again; else by the kernel.
+    fn end_calls(&mut self, id: u32, endpoint: Handle, why: Last) {
+        if why != Last::Never {
+            if endpoint != Handle::NONE {
+                self.machine.answer_gone(id, endpoint);
+            }
+            return;
+        }
+        self.end_object(endpoint);
+        if let Some(record) = self.registry.service_mut(id) {
+            record.endpoint = Handle::NONE;
+        }
+    }
+
+    /// Ends all capabilities to an object of init's.
+    fn end_object(&mut self, object: Handle) {
+        if object != Handle::NONE {
+            // Nothing to do when these fail: then it is gone already.
+            let _ = self.machine.cap_revoke(object);
+            let _ = self.machine.cap_drop(object);
+        }
+    }
+
+    /// Ends what there is of a service that could not be started for the first time. It never is, and is
+    /// in `state` from here on.
     pub fn abandon(&mut self, id: u32, state: ServiceState) {
+        self.undo(id);
+        self.end_for_good(id, Last::Never);
+        if let Some(record) = self.registry.service_mut(id) {
+            (record.state, record.end, record.last) = (state, None, None);
+        }
+    }
+
+    /// Ends what there is of a life that could not be started, and takes back what it was given.
+    pub(crate) fn undo(&mut self, id: u32) {
         let held = self.registry.ended(id, EndReason::Killed(0));
         self.take_back(&held);
-        let over = self.end_rings(id);
         self.record_revokes(&held.devices);
-        self.record_rings(&over);
-        if let Some(record) = self.registry.service_mut(id) {
-            record.state = state;
-            record.end = None;
-            if let Some(process) = record.process.take() {
-                // It is the last capability to the process, which ends with it.
-                let _ = self.machine.cap_drop(process);
-            }
+        let Some(record) = self.registry.service_mut(id) else { return };
+        if let Some(process) = record.process.take() {
+            // It is the last capability to the process, which ends with it.
+            let _ = self.machine.cap_drop(process);
         }
     }
 
@@ -59,35 +167,22 @@ impl<M: Machine> Init<M> {
             for kept in held.devices.iter().filter_map(|(_, pieces)| pieces.kept(piece)) {
                 // The kernel has taken it back already; this makes sure before it is recorded.
                 let _ = self.machine.cap_revoke(kept);
-            }
-        }
-        // Whoever waits for the one, or calls it later, is told that it is gone; whoever signals the other,
-        // too.
-        for gone in [held.endpoint, held.told] {
-            if gone != Handle::NONE {
-                let _ = self.machine.cap_revoke(gone);
-                let _ = self.machine.cap_drop(gone);
+                let _ = self.machine.cap_drop(kept);
             }
         }
         for vmo in &held.memory {
             // Nothing to do when it fails: then it is gone already.
             let _ = self.machine.cap_drop(*vmo);
         }
-        for (device, pieces) in &held.devices {
+        for (device, _) in &held.devices {
             if self.registry.description().device(*device).is_some_and(|device| device.dma) {
-                self.release(*device, pieces);
+                self.release(*device);
             }
         }
     }
 
     /// Has busd reset a device, and clear its memory, once nobody has a part of it any more.
-    fn release(&mut self, device: u16, pieces: &Pieces) {
-        for piece in [Piece::Window, Piece::Pool, Piece::Used] {
-            if let Some(kept) = pieces.kept(piece) {
-                // As above.
-                let _ = self.machine.cap_drop(kept);
-            }
-        }
+    fn release(&mut self, device: u16) {
         let answer = self.machine.release(&release(device));
         let state = state_after(is_done::<Release>(self.registry.sender(ids::BUSD), answer));
         if state == DmaState::Quarantined {
@@ -106,9 +201,11 @@ impl<M: Machine> Init<M> {
         }
     }
 
-    fn tell_end(&mut self, id: u32, subject: Subject, end: EndReason, devices: &[(u16, Pieces)]) {
-        let recorded = self.machine.record(&words::exit_entry(subject, end)).is_some();
-        self.record_revokes(devices);
+    /// The record of an end says that all which the life held has come back.
+    fn tell_end(&mut self, id: u32, subject: Subject, end: EndReason) {
+        let order = self.registry.service(id).and_then(|record| record.order);
+        let asker = order.map(|order| order.asker).unwrap_or_default();
+        let recorded = self.machine.record(&words::exit_entry(subject, end, asker)).is_some();
         let name = self.registry.name(id);
         let text = alloc::format!("{name} ended: {}", words::end_text(end));
         if recorded {
@@ -117,4 +214,16 @@ impl<M: Machine> Init<M> {
             self.machine.say(&text);
         }
     }
+}
+
+/// Ticks as nanoseconds.
+fn nanoseconds(ticks: u64, hz: u64) -> u64 {
+    let scaled = u128::from(ticks) * 1_000_000_000;
+    u64::try_from(scaled / u128::from(hz.max(1))).unwrap_or(u64::MAX)
+}
+
+/// As many ticks as this many nanoseconds are, or the next more.
+fn ticks(nanoseconds: u64, hz: u64) -> u64 {
+    let scaled = u128::from(nanoseconds) * u128::from(hz);
+    u64::try_from(scaled.div_ceil(1_000_000_000)).unwrap_or(u64::MAX)
 }

@@ -1,15 +1,19 @@
 //! A small kernel, policyd, logd and busd for tests.
 
 mod bus;
+mod loader;
 mod machine;
 
-use nexus_abi::{CapInfo, EndReason, Error, Handle, KindCode, Message, Received, Rights, Sender};
+use nexus_abi::{
+    CapInfo, EndReason, Error, Handle, KindCode, Message, Received, Rights, Sender, Startup,
+};
 use nexus_proto::bus::{Prepare, Release};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, NO_LINE, Reason, Verdict};
 use nexus_proto::{Asker, Operation, Subject};
 
 use crate::grant::{LineRoute, Question, Route, Source, World};
+use crate::start::LoadFailure;
 
 pub(crate) use bus::{BUSD, BUSD_ID, Busd, bus_route, queues, sealed};
 
@@ -59,7 +63,7 @@ pub(crate) fn route() -> Route {
     let source = Source::Root { root: ROOT, base: ROOT_BASE };
     let line = LineRoute { root: LINES, first: 1, interval: INTERVAL, ticks: TICKS };
     let (policyd, line) = (POLICYD, Some(line));
-    Route { source, line, process: RNGD, policyd, epoch: 1, again: None }
+    Route { source, line, process: RNGD, policyd, epoch: 1, on_record: None, again: None }
 }
 
 /// How policyd behaves.
@@ -125,6 +129,20 @@ pub(crate) struct Fake {
     /// Virtio devices: where, and which DeviceID.
     pub(crate) plugged: Vec<(u64, u32)>,
     pub(crate) next: u64,
+    /// Ticks of the clock.
+    pub(crate) now: u64,
+    pub(crate) create_fails: Option<Error>,
+    pub(crate) load_fails: Option<LoadFailure>,
+    /// Programs that run: service, process, and what it was told.
+    pub(crate) started: Vec<(u32, Handle, Startup)>,
+    /// Services that somebody answers for, and at which endpoint.
+    pub(crate) gone: Vec<(u32, Handle)>,
+    /// A service that is asked whether it answers, to what it answers, and by which bit.
+    pub(crate) answers: Option<(u32, Handle, u64)>,
+    /// Lives that are watched: service, process, and what it is asked by.
+    pub(crate) watched: Vec<(u32, Handle, Handle)>,
+    /// Services that init asks no more.
+    pub(crate) forgotten: Vec<u32>,
 }
 
 impl Default for Fake {
@@ -167,6 +185,14 @@ impl Default for Fake {
             caps: vec![root, lines],
             plugged: vec![(0x1000_6000, 4)],
             next: 100,
+            now: 777,
+            create_fails: None,
+            load_fails: None,
+            started: Vec::new(),
+            gone: Vec::new(),
+            answers: None,
+            watched: Vec::new(),
+            forgotten: Vec::new(),
         }
     }
 }
@@ -174,6 +200,24 @@ impl Default for Fake {
 impl Fake {
     pub(crate) fn cap(&self, handle: Handle) -> Option<&Cap> {
         self.caps.iter().find(|cap| cap.handle == handle)
+    }
+
+    /// A new object of this kind, with all rights.
+    pub(crate) fn object(&mut self, kind: KindCode, len: u64) -> Handle {
+        self.next += 1;
+        let handle = Handle(self.next);
+        let (holder, rights) = (None, Rights::all());
+        self.caps.push(Cap {
+            holder,
+            kind,
+            rights,
+            base: 0,
+            len,
+            limit: None,
+            parent: None,
+            handle,
+        });
+        handle
     }
 
     /// How many capabilities to a window processes hold.

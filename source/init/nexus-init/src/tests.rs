@@ -6,6 +6,7 @@ mod bus;
 mod ends;
 mod give;
 mod lines;
+mod lives;
 mod rings;
 mod serials;
 
@@ -86,6 +87,7 @@ fn description(shell: &[Permission]) -> Description {
         name: "test".into(),
         profile: Profile::Test,
         epoch: 1,
+        unlimited_restarts: false,
         init: 1,
         devices: vec![
             device(UART, "uart0", "ns16550a", None),
@@ -133,7 +135,7 @@ fn located(description: Description) -> Init<Fake> {
 
 fn located_on(description: Description, machine: Fake) -> Init<Fake> {
     let root = Root { handle: ROOT, range: Range::new(ROOT_BASE, ROOT_LEN).unwrap() };
-    let mut init = Init::new(Registry::new(description), vec![root], machine);
+    let mut init = Init::new(Registry::new(description), vec![root], 10_000_000, machine);
     for (id, process) in [(1, 0), (2, 20), (7, RNGD.0), (8, 80), (10, 90), (11, BUSD.0)] {
         let record = init.registry.service_mut(id).unwrap();
         record.process = Some(Handle(process));
@@ -156,7 +158,7 @@ fn distributed() -> Init<Fake> {
 
 fn distributed_with(shell: &[Permission]) -> Init<Fake> {
     let mut init = started_with(shell);
-    assert!(init.give(7, RNGD, &need(RNG)).is_some());
+    assert!(init.give(7, RNGD, &need(RNG)).is_ok());
     init.drop_roots();
     init
 }

@@ -3,11 +3,12 @@
 use alloc::string::String;
 
 use nexus_abi::EndReason;
-use nexus_proto::Subject;
 use nexus_proto::init::{EndKind, Refusal};
 use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::{Asker, Subject};
 
 use crate::grant::Refused;
+use crate::watch::LATE;
 
 /// Why a window was not given, in one word for programs.
 #[must_use]
@@ -29,12 +30,12 @@ pub fn sentence(refused: &Refused) -> &'static str {
     }
 }
 
-/// The record of an end.
+/// The record of an end, and of who ordered it.
 #[must_use]
-pub fn exit_entry(subject: Subject, end: EndReason) -> Entry {
+pub fn exit_entry(subject: Subject, end: EndReason, asker: Asker) -> Entry {
     let (kind, detail, address, pc) = end_parts(end);
     let (base, len, reason) = (pc, address, kind.code());
-    Entry { base, len, reason, detail, ..Entry::about(Event::Exit, Outcome::None, subject) }
+    Entry { base, len, reason, detail, asker, ..Entry::about(Event::Exit, Outcome::None, subject) }
 }
 
 /// Kind, code or cause, address and program counter of an end.
@@ -55,6 +56,7 @@ pub fn end_text(end: EndReason) -> String {
         EndReason::Fault { cause, address, pc } => {
             alloc::format!("fault, cause {cause} at {address:#x}, pc {pc:#x}")
         }
+        EndReason::Killed(LATE) => "it did not answer in time".into(),
         EndReason::Killed(code) => alloc::format!("ended by its supervisor, code {code}"),
     }
 }

@@ -29,7 +29,7 @@ pub use record::{
     CapInfo, EndReason, IrqInfo, KindCode, LineState, ProcessInfo, ProcessState, Record,
 };
 pub use rights::{Prot, Rights};
-pub use startup::{Role, STARTUP_MAGIC, Startup, StartupCap};
+pub use startup::{ASKED, Role, STARTUP_MAGIC, Startup, StartupCap};
 #[cfg(target_arch = "riscv64")]
 pub use stub::*;
 pub use table::*;

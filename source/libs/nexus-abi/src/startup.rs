@@ -47,11 +47,14 @@ pub enum Role {
     Ring,
     /// The notification of the peer in a ring (SEND). `index` is its service id, `base` the bit to signal.
     Tell,
-    /// The notification by which this process is told of its rings, and of its line. `index` is 0.
+    /// The notification by which this process is told of its rings, and of its line, and asked whether it
+    /// answers. `index` is 0.
     Told,
     /// logd only: the memory that the ledger lies in, to be read and written. It outlives each life of
     /// logd. `len` is its bytes.
     Record,
+    /// What this process signals when it is asked whether it answers (SEND). `base` is the bit.
+    Answer,
 }
 
 impl Role {
@@ -76,9 +79,13 @@ impl Role {
             Role::Tell => 15,
             Role::Told => 16,
             Role::Record => 17,
+            Role::Answer => 18,
         }
     }
 }
+
+/// The bit of [`Role::Told`] by which a process is asked whether it answers.
+pub const ASKED: u64 = 1 << 62;
 
 /// One entry of the startup block.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -10,30 +10,39 @@ protocol! {
     /// Marker of the protocol.
     pub Init = 3 "init" {
         /// The services, in order of id.
-        1 Services -> ServiceInfo;
+        1 Services -> ServiceInfo, again;
         /// The devices of the description and who holds them. Needs the permission to view.
         /// Addresses, here and below, are 0 for a sender that may not read the log.
-        2 Owners -> OwnerInfo;
+        2 Owners -> OwnerInfo, again;
         /// The capabilities of a service, as the kernel tells. Needs the permission to view.
-        3 Caps -> CapEntry;
+        3 Caps -> CapEntry, again;
         /// How a service stands, as the kernel tells.
-        4 Stat -> ServiceStat;
+        4 Stat -> ServiceStat, again;
         /// Memory and kernel objects, as the kernel tells.
-        5 Mem -> MemInfo;
+        5 Mem -> MemInfo, again;
         /// Asks policyd, the proper way, whether a service would be given a device. Gives nothing.
         /// Needs the permission to ask.
         6 Try -> TryAnswer;
         /// How far distribution is.
-        7 Ready -> Readiness;
+        7 Ready -> Readiness, again;
         /// What the board has, as a tree in depth-first order.
-        8 Board -> BoardEntry;
+        8 Board -> BoardEntry, again;
         /// An owner tells how it stands.
-        9 Report -> ();
+        9 Report -> (), again;
         /// The interrupt lines that are given, as the kernel tells. Needs the permission to view.
-        10 Irqs -> IrqEntry;
+        10 Irqs -> IrqEntry, again;
         /// The devices that reach memory by themselves, and what they reach. Needs the permission to
         /// view.
-        11 Dma -> DmaEntry;
+        11 Dma -> DmaEntry, again;
+        /// The lives of the services, in order of id.
+        12 Lives -> LifeInfo, again;
+        /// Ends a service, if it lives, or starts it, if it does not. Needs the permission to supervise,
+        /// like those below. What was asked for has begun when the answer comes, and is not over.
+        13 Restart -> ();
+        /// Ends a service, and starts it no more by itself.
+        14 Stop -> ();
+        /// Ends a service. What follows is what its file says of any end.
+        15 Kill -> ();
     }
 }
 
@@ -51,6 +60,33 @@ codes! {
         /// It has ended.
         5 Ended,
         /// It could not be loaded.
+        6 NotLoaded,
+        /// It has ended, and is started again when its time has come.
+        7 Restarting,
+        /// It has ended, and is not started again by itself: too often, or something that it needs is not
+        /// to be had.
+        8 GivenUp,
+        /// It has ended because somebody had it stopped.
+        9 Stopped,
+    }
+}
+
+codes! {
+    /// Why no life of a service follows its last one by itself.
+    pub enum Last: u8 {
+        /// Another one follows, or this one lives.
+        0 None,
+        /// It is started once.
+        1 Never,
+        /// It has ended well, and is started again only when it does not.
+        2 EndedWell,
+        /// Somebody had it stopped.
+        3 Stopped,
+        /// It has ended too often in too short a time.
+        4 TooOften,
+        /// A device that it needs could not be given to it again; that of the device says why.
+        5 NoDevice,
+        /// It could not be loaded again.
         6 NotLoaded,
     }
 }
@@ -210,6 +246,62 @@ payloads! {
         pub zero: Zero<6>,
         /// Its name.
         pub name: Name<32>,
+    }
+
+    /// Asks for the lives of a service.
+    pub struct Lives {
+        /// Cursor.
+        pub cursor: u64,
+    }
+
+    /// The lives of a service.
+    pub struct LifeInfo {
+        /// Cursor of the next.
+        pub next: u32,
+        /// How many there were, with this one.
+        pub lives: u32,
+        /// Who it is; incarnation 0 before it is started.
+        pub service: Subject,
+        /// Where it is in its life.
+        pub state: ServiceState,
+        /// How the last life that is over has ended.
+        pub end: EndKind,
+        /// Why none follows, when none does.
+        pub last: Last,
+        /// Padding.
+        pub zero: Zero<1>,
+        /// Deaths that count towards the limit, as of now.
+        pub deaths: u32,
+        /// Exit code of that end, its cause for a fault, or the code that whoever ended it gave.
+        pub code: u64,
+        /// Tick of the `time` CSR at which it came into its state.
+        pub since: u64,
+        /// Tick at which it is started again; 0 when no such time is set.
+        pub again: u64,
+    }
+
+    /// Has a service ended, or started.
+    pub struct Restart {
+        /// Service id.
+        pub service: u32,
+        /// Padding.
+        pub zero: Zero<4>,
+    }
+
+    /// Has a service ended for good.
+    pub struct Stop {
+        /// Service id.
+        pub service: u32,
+        /// Padding.
+        pub zero: Zero<4>,
+    }
+
+    /// Has a service ended.
+    pub struct Kill {
+        /// Service id.
+        pub service: u32,
+        /// Padding.
+        pub zero: Zero<4>,
     }
 
     /// Asks for a device and its owner.

@@ -17,29 +17,29 @@ protocol! {
         3 Proof -> ();
         /// Tells the wall clock. Needs the permission to set it. A change leaves a record; after the
         /// first one, `OutOfRange` when it is far from that.
-        4 SetClock -> ();
+        4 SetClock -> (), again;
         /// The first line or proof at or after a number: of any sender for one that may read the log,
         /// else of its own.
-        5 FindLine -> LineInfo;
+        5 FindLine -> LineInfo, again;
         /// Text of such a line, from an offset.
-        6 LineText -> Text;
+        6 LineText -> Text, again;
         /// What a ledger record says. Needs the permission to view, or to record; addresses, and what they
         /// could be guessed from, are 0 for a sender that may neither read the log nor record.
-        7 ReadEntry -> Entry;
+        7 ReadEntry -> Entry, again;
         /// When, and by whom, the first ledger record at or after a number was made: so the ledger is read
         /// over the holes that folds leave. Needs the permission to view, or to record.
-        8 ReadStamp -> Stamp;
+        8 ReadStamp -> Stamp, again;
         /// How a ledger record hangs in the chain. Needs the permission to read the log: the addresses
         /// that are hashed can be guessed.
-        9 ReadHashes -> Hashes;
+        9 ReadHashes -> Hashes, again;
         /// Computes a piece of the chain anew: at most [`VERIFY_RECORDS`] records a call.
         /// Needs the permission to view.
-        10 Verify -> Verification;
+        10 Verify -> Verification, again;
         /// Counts.
-        11 Stats -> Counts;
+        11 Stats -> Counts, again;
         /// How long the ledger is, and the hash of its last record, to be kept elsewhere. Needs the
         /// permission to view, to record or to report.
-        12 Head -> HeadInfo;
+        12 Head -> HeadInfo, again;
     }
 }
 

@@ -32,6 +32,9 @@ pub trait Operation: Payload {
     const LABEL: u32;
     /// Name of the operation.
     const NAME: &'static str;
+    /// To be asked twice is the same as once, so that whoever asked a server that ended meanwhile, and cannot
+    /// know whether it was done, asks the next life of it.
+    const AGAIN: bool;
 
     /// The request as a message.
     #[inline]
@@ -130,6 +133,8 @@ codes! {
         12 BadState,
         /// A number is outside its range.
         13 OutOfRange,
+        /// The service is gone, and is not started again by itself.
+        14 Gone,
     }
 }
 

@@ -7,11 +7,11 @@ protocol! {
     /// Marker of the protocol.
     pub Power = 6 "power" {
         /// Turns the machine off.
-        1 Off -> ();
+        1 Off -> (), again;
         /// Starts the machine anew.
-        2 Reboot -> ();
+        2 Reboot -> (), again;
         /// Ends QEMU with an exit code. Test profile only, else `NotSupported`.
-        3 Exit -> ();
+        3 Exit -> (), again;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reasons in words: the one place where they are written for people.
 
-use crate::init::Refusal;
+use crate::init::{Last, Refusal};
 use crate::policy::Reason;
 
 impl Reason {
@@ -135,6 +135,22 @@ impl Refusal {
             Refusal::BusRefused => "busd could not set the device up",
             Refusal::BusGarbled => "what busd gave is not what policy allows",
             Refusal::WrongSerial => "its serial number is not the one that is described",
+        }
+    }
+}
+
+impl Last {
+    /// Why, in a sentence.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Last::None => "another life follows",
+            Last::Never => "it is started once",
+            Last::EndedWell => "it has ended well",
+            Last::Stopped => "somebody had it stopped",
+            Last::TooOften => "it has ended too often in too short a time",
+            Last::NoDevice => "a device that it needs could not be given to it again",
+            Last::NotLoaded => "it could not be loaded again",
         }
     }
 }

@@ -25,6 +25,7 @@ extern crate alloc;
 #[cfg(not(target_os = "none"))]
 pub mod host;
 
+mod attach;
 pub mod child;
 mod client;
 pub mod entry;
@@ -39,6 +40,8 @@ pub mod owner;
 #[cfg(target_os = "none")]
 mod panic;
 mod record;
+#[cfg(test)]
+mod restart_tests;
 mod ring;
 mod server;
 mod shared;
@@ -49,8 +52,10 @@ mod tests;
 pub mod thread;
 mod time;
 mod va;
+mod watch;
 mod window;
 
+pub use attach::attach;
 pub use client::{CallError, Client};
 pub use line::Line;
 pub use log::proof;

@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 use nexus_abi::{Error, Handle, Message, Received, Sender};
 use nexus_proto::{Operation, Protocol, Request, ServiceError, encode_error};
 
+use crate::watch::Watch;
 use crate::{Deadline, Line, sys};
 
 /// A server of one protocol.
@@ -139,6 +140,7 @@ pub fn run<S: Service>(endpoint: Handle, service: &mut S) -> Error {
 /// Serves `endpoint` as [`run`] does, and the interrupts of `line`, which is bound to it: requests,
 /// interrupts and deadlines in one place, each when it comes.
 pub fn drive<S: Service>(endpoint: Handle, mut line: Option<Line>, service: &mut S) -> Error {
+    let watch = Watch::of(endpoint);
     let mut next = Answer::NOTHING;
     loop {
         let mut deadline = service.deadline();
@@ -149,7 +151,7 @@ pub fn drive<S: Service>(endpoint: Handle, mut line: Option<Line>, service: &mut
         let sent = next.reply;
         let received = receive(endpoint, &next, deadline, line.as_mut(), service);
         next = match received {
-            Ok(received) => dispatch(service, line.as_mut(), received),
+            Ok(received) => dispatch(service, line.as_mut(), watch, received),
             Err(Error::TimedOut) => {
                 service.tick();
                 Answer::NOTHING
@@ -188,11 +190,16 @@ fn receive<S: Service>(
 }
 
 #[inline]
-fn dispatch<S: Service>(service: &mut S, line: Option<&mut Line>, received: Received) -> Answer {
+fn dispatch<S: Service>(
+    service: &mut S,
+    line: Option<&mut Line>,
+    watch: Watch,
+    received: Received,
+) -> Answer {
     let Received { message, sender, reply } = received;
     if message.tag.is_notification() {
         let [bits, ..] = message.words;
-        notified(service, line, bits);
+        notified(service, line, watch.answer(bits));
         return Answer::NOTHING;
     }
     match <S::Protocol as Protocol>::Request::decode(&message) {

@@ -24,6 +24,7 @@ pub mod ask;
 mod description;
 #[cfg(feature = "alloc")]
 pub mod layout;
+pub mod restart;
 pub mod sealed;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -24,6 +24,7 @@ pub fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
         talks_to: Vec::new(),
         serves: true,
         restart: Restart::Never,
+        answers_within: None,
         must_prove: Vec::new(),
         permits: permissions.iter().map(permit).collect(),
         rings: Vec::new(),

@@ -8,7 +8,7 @@ use common::{device, permit, rule, service, system};
 use nexus_sysdesc::layout::Layout;
 use nexus_sysdesc::{
     Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
-    Profile, Proof, Queue, Ring, Rule, Says, Serial, Service, Shape, bounds,
+    Profile, Proof, Queue, Restart, Ring, Rule, Says, Serial, Service, Shape, bounds,
 };
 
 /// One queue with `heads` heads of a page that the device writes.
@@ -165,6 +165,19 @@ fn a_serial_number_that_is_none_is_not_decoded() {
     }
 }
 
+#[test]
+fn a_service_that_is_started_again_may_have_to_answer_in_time() {
+    for (restart, ms) in [(Restart::OnFailure, 10), (Restart::Always, 60_000)] {
+        let mut system = system();
+        answers(&mut system, 1, ms);
+        system.services[1].restart = restart;
+        system.unlimited_restarts = true;
+        assert_eq!(system.validate(), Ok(()));
+        let bytes = system.encode().expect("valid");
+        assert_eq!(Description::decode(&bytes), Ok(system));
+    }
+}
+
 fn proof(name: &str) -> Proof {
     Proof { name: name.into(), checks: 1 }
 }
@@ -309,6 +322,12 @@ fn permissions_have_numbers_of_their_own() {
 /// A damage to the small system, and the refusal it must lead to.
 type Case = (Place, Problem, fn(&mut Description));
 
+/// The service at `index` is started again, and must answer within `ms`.
+fn answers(system: &mut Description, index: usize, ms: u32) {
+    let service = &mut system.services[index];
+    (service.restart, service.answers_within) = (Restart::OnFailure, Some(ms));
+}
+
 const WHOLE: Place = Place::Description;
 
 const CASES: &[Case] = &[
@@ -318,6 +337,9 @@ const CASES: &[Case] = &[
     (WHOLE, Problem::BadName, |d| d.name = "Small".into()),
     (WHOLE, Problem::BadName, |d| d.name = String::new()),
     (WHOLE, Problem::BadEpoch, |d| d.epoch = 0),
+    (WHOLE, Problem::UnlimitedInProd, |d| {
+        (d.profile, d.unlimited_restarts) = (Profile::Prod, true);
+    }),
     (WHOLE, Problem::NoInit, |d| d.init = 2),
     (Place::Device(0), Problem::BadId, |d| d.devices.swap(0, 1)),
     (Place::Device(1), Problem::BadName, |d| d.devices[1].name = "rng_0".into()),
@@ -395,6 +417,18 @@ const CASES: &[Case] = &[
     (Place::Service(1), Problem::BadBudget, |d| d.services[1].frames = u32::MAX),
     (Place::Service(1), Problem::BadBudget, |d| d.services[1].objects = 0),
     (Place::Service(1), Problem::BadBudget, |d| d.services[1].stack_pages = 0),
+    (Place::Service(0), Problem::NotAgain, |d| d.services[0].restart = Restart::OnFailure),
+    (Place::Service(0), Problem::NotAgain, |d| d.services[0].restart = Restart::Always),
+    (Place::Service(3), Problem::NotAgain, |d| {
+        (d.services[3].id, d.services[3].restart) = (11, Restart::OnFailure);
+    }),
+    (Place::Service(1), Problem::BadAnswersWithin, |d| answers(d, 1, 9)),
+    (Place::Service(1), Problem::BadAnswersWithin, |d| answers(d, 1, 60_001)),
+    (Place::Service(1), Problem::BadAnswersWithin, |d| {
+        answers(d, 1, 500);
+        d.services[1].restart = Restart::Never;
+    }),
+    (Place::Service(2), Problem::BadAnswersWithin, |d| answers(d, 2, 500)),
     (Place::Service(2), Problem::UnknownDevice, |d| d.services[2].needs[0].device = 2),
     (Place::Service(2), Problem::BadRights, |d| d.services[2].needs[0].rights = 0b1111),
     (Place::Service(2), Problem::BadRights, |d| d.services[2].needs[0].rights = 0b110),
@@ -501,6 +535,7 @@ const CASES: &[Case] = &[
     (Place::Service(2), Problem::NoDma, |d| d.services[2].needs[0].queues = queues(64)),
 ];
 
+// attack 58 U: a description in which init or busd would be started again, or a service in use without end; refused; broken: sysdesc-restart-init, sysdesc-unlimited-in-prod
 // attack 39 U: a description with two owners, equal names or any other damage; refused
 // attack 80 U: an empty slot in a description for use; refused; broken: empty-slot-in-prod
 // attack 48 U: a description that gives a register with an address, or whose rule has other queues; refused; broken: sysdesc-owners-registers, sysdesc-other-queues

@@ -3,22 +3,29 @@
 mod common;
 
 use common::{device, permit, rule, service, system};
-use nexus_sysdesc::{Description, Need, Permission, Profile, Service};
+use nexus_sysdesc::{Description, Need, Permission, Profile, Restart, Service, bounds};
 use proptest::prelude::*;
 
 /// A valid description with up to 12 services, each with at most one device.
 fn any_valid() -> impl Strategy<Value = Description> {
     let one = (1u32..100, any::<bool>(), 0u8..32, 1u32..1000, any::<bool>(), 0usize..5);
-    (proptest::collection::vec(one, 1..12), 1u32..9, any::<bool>()).prop_map(
-        |(parts, epoch, test)| {
+    let one = (one, 0usize..3, proptest::option::of(bounds::ANSWERS_WITHIN));
+    (proptest::collection::vec(one, 1..12), 1u32..9, any::<bool>(), any::<bool>()).prop_map(
+        |(parts, epoch, test, unlimited)| {
             let mut description = system();
             description.profile = if test { Profile::Test } else { Profile::Prod };
             description.epoch = epoch;
+            description.unlimited_restarts = unlimited && test;
             let (mut id, mut devices, mut rules) = (0, vec![], vec![]);
             let mut services: Vec<Service> = vec![];
-            for (gap, serves, priority, frames, owns, permissions) in parts {
+            for ((gap, serves, priority, frames, owns, permissions), restart, within) in parts {
                 id += gap;
                 let mut next = Service { serves, priority, frames, ..service(id, "x") };
+                if !services.is_empty() && id != bounds::BUSD {
+                    next.restart = Restart::ALL[restart];
+                    let may = serves && next.restart != Restart::Never;
+                    next.answers_within = within.filter(|_| may);
+                }
                 next.name = format!("service-{id}");
                 next.permits =
                     Permission::ALL[..permissions].iter().map(|one| permit(id, *one)).collect();

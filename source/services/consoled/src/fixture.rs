@@ -12,6 +12,7 @@ pub(crate) fn description() -> Description {
         name: "test".into(),
         profile: Profile::Test,
         epoch: 1,
+        unlimited_restarts: false,
         init: 1,
         devices: Vec::new(),
         services: vec![

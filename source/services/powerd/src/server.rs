@@ -108,6 +108,7 @@ mod tests {
             name: "test".into(),
             profile: Profile::Prod,
             epoch: 1,
+            unlimited_restarts: false,
             init: INIT,
             devices: Vec::new(),
             services: vec![

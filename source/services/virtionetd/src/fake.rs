@@ -214,6 +214,7 @@ pub fn description() -> Description {
         name: "small".into(),
         profile: Profile::Prod,
         epoch: 1,
+        unlimited_restarts: false,
         init: 1,
         devices: Vec::new(),
         services: [

@@ -104,7 +104,8 @@ fn described(input: &mut Input<'_>) -> Description {
     rules.sort_by_key(|rule| (rule.subject, rule.device));
     (1..).zip(&mut rules).for_each(|(number, rule)| rule.number = number);
     let name = "rules".to_owned();
-    Description { name, profile: Profile::Prod, epoch: 1, init: 1, devices, services, rules }
+    let (profile, unlimited_restarts) = (Profile::Prod, false);
+    Description { name, profile, epoch: 1, unlimited_restarts, init: 1, devices, services, rules }
 }
 
 fn permit(permission: Permission) -> Permit {

@@ -19,6 +19,8 @@ pub struct Audit {
     pub profile: String,
     /// Version of the rules.
     pub epoch: u32,
+    /// True when services that die are started again without pause and limit.
+    pub unlimited_restarts: bool,
     /// SHA-256 of the image, its nonce taken as 0.
     pub image_sha256: String,
     /// Bytes of the image.
@@ -82,8 +84,10 @@ pub struct AuditService {
     pub objects: u32,
     /// True when others may call it.
     pub serves: bool,
-    /// What happens when it ends.
+    /// What happens when it ends: `never`, `on-failure` or `always` it is started again.
     pub restart: &'static str,
+    /// Milliseconds within which it must answer; null where it may take its time.
+    pub answers_within: Option<u32>,
     /// Names of the services that it may call.
     pub calls: Vec<String>,
     /// What it may ask beyond what everyone may.

@@ -36,6 +36,11 @@ impl Audit {
             section(&mut text, width, "Asked for, and will be denied", &self.refused_rows());
         }
         section(&mut text, width, "Who may call whom, and ask for what", &self.service_rows());
+        let title = match self.unlimited_restarts {
+            false => "Who is started again when it ends",
+            true => "Who is started again when it ends, without pause and limit",
+        };
+        section(&mut text, width, title, &self.restart_rows());
         let permits = self.permit_rows();
         if permits.len() > 1 {
             section(
@@ -171,6 +176,16 @@ impl Audit {
                 or_dash(service.permissions.join(", ")),
                 or_dash(service.calls.join(", ")),
             ]);
+        }
+        rows
+    }
+
+    fn restart_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&["SERVICE", "STARTED AGAIN", "ANSWERS WITHIN"])];
+        for service in &self.services {
+            let within = service.answers_within.map(|ms| format!("{ms} ms"));
+            let within = or_dash(within.unwrap_or_default());
+            rows.push(row(&[&service.name, service.restart, &within]));
         }
         rows
     }

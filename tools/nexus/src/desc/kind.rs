@@ -117,6 +117,10 @@ kinds! {
     OneInit = "one-init",
     /// Something that init cannot ask for.
     InitAsks = "init-asks",
+    /// A service that would be started again, and cannot be.
+    NotAgain = "not-again",
+    /// A time to answer in of a service that has no endpoint, or would not be replaced when it is late.
+    NothingToAnswer = "nothing-to-answer",
     /// A service that others look for under an id that it has not, or that is not there at all.
     FixedId = "fixed-id",
 
@@ -146,6 +150,8 @@ kinds! {
     WatchInProd = "watch-in-prod",
     /// A service that prints records for a host, where there is none.
     ReportInProd = "report-in-prod",
+    /// Restarts without end, in a system for use.
+    UnlimitedInProd = "unlimited-in-prod",
     /// A slot with nothing in it, which no service in use could do anything with.
     EmptySlotInProd = "empty-slot-in-prod",
     /// A budget that does not hold the program, its stack, and what the kernel needs for them.

@@ -175,7 +175,9 @@ pub(crate) struct Service {
     pub(crate) needs: Vec<Need>,
     pub(crate) talks_to: Vec<At<String>>,
     pub(crate) serves: bool,
-    pub(crate) restart: Restart,
+    pub(crate) restart: At<Restart>,
+    /// Milliseconds within which it is back at its endpoint.
+    pub(crate) answers_within: Option<At<u32>>,
     pub(crate) asks: Vec<At<Permission>>,
     pub(crate) rings: Vec<Ring>,
     pub(crate) must_prove: Vec<MustProve>,
@@ -346,6 +348,8 @@ pub(crate) struct ProfileFile {
     pub(crate) watch_every: u32,
     /// Where it says that programs may count instructions.
     pub(crate) count: Option<Span>,
+    /// Where it says that services are started again without end.
+    pub(crate) unlimited_restarts: Option<Span>,
     /// More proofs than those in the services' files, by service.
     pub(crate) must_prove: Vec<(At<String>, Vec<At<String>>)>,
 }
@@ -359,6 +363,7 @@ impl ProfileFile {
         self.without_devices.extend(above.without_devices);
         self.watch.extend(above.watch);
         self.watch_every = self.watch_every.max(above.watch_every);
+        self.unlimited_restarts = self.unlimited_restarts.take().or(above.unlimited_restarts);
         self.must_prove.extend(above.must_prove);
     }
 

@@ -109,11 +109,13 @@ fn less_tests(mut audit: Audit) -> Audit {
     audit
 }
 
-/// An audit without what depends on the profile alone: its name, the proofs, and the image as a whole.
+/// An audit without what depends on the profile alone: its name, the proofs, restarts without limit, and the
+/// image as a whole.
 fn comparable(mut audit: Audit) -> Result<Value> {
     audit.profile.clear();
     audit.image_sha256.clear();
     audit.image_bytes = 0;
+    audit.unlimited_restarts = false;
     audit.services.iter_mut().for_each(|service| service.must_prove.clear());
     Ok(serde_json::to_value(audit)?)
 }

@@ -21,6 +21,7 @@ fn service(id: u32, name: &str) -> AuditService {
         objects: 64,
         serves: false,
         restart: "never",
+        answers_within: None,
         calls: vec!["init".into()],
         permissions: vec!["view"],
         permits: vec![AuditPermit {
@@ -115,6 +116,7 @@ fn ships() -> Audit {
         system: "small".into(),
         profile: "prod".into(),
         epoch: 1,
+        unlimited_restarts: false,
         image_sha256: "11".into(),
         image_bytes: 8192,
         devices: vec![device("rng0")],
@@ -180,6 +182,9 @@ fn test_every_difference_between_what_is_judged_and_what_ships_is_found() {
         ("audit.services[rngd].objects is", |audit| audit.services[0].objects += 1),
         ("audit.services[rngd].serves is", |audit| audit.services[0].serves = true),
         ("audit.services[rngd].restart is", |audit| audit.services[0].restart = "always"),
+        ("audit.services[rngd].answers_within is", |audit| {
+            audit.services[0].answers_within = Some(500);
+        }),
         ("audit.services[rngd].calls[0] is", |audit| audit.services[0].calls.clear()),
         ("audit.services[rngd].permissions[1]", |audit| audit.services[0].permissions.push("ask")),
         ("audit.services[rngd].permits[0].permission is", |audit| {

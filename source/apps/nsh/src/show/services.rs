@@ -47,6 +47,9 @@ fn state(state: ServiceState, stat: Option<&ServiceStat>) -> String {
         ServiceState::Started => "running".to_string(),
         ServiceState::Ready => "ready".to_string(),
         ServiceState::Failed => "cannot work: see `log`".to_string(),
+        ServiceState::Restarting => "is started again".to_string(),
+        ServiceState::GivenUp => "given up".to_string(),
+        ServiceState::Stopped => "stopped".to_string(),
         ServiceState::NotLoaded => "could not be loaded".to_string(),
         ServiceState::Ended => match stat {
             Some(stat) => format!("ended: {}", end(stat.end, stat.code, stat.address, stat.pc)),

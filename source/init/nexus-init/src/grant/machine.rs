@@ -21,6 +21,8 @@ pub struct Route {
     pub policyd: Sender,
     /// Version of the rules that init was started with.
     pub epoch: u32,
+    /// What the ledger says already of the memory that the device reaches.
+    pub on_record: Option<Memory>,
     /// Nonce of a second question, while one may be asked.
     pub again: Option<u64>,
 }
@@ -93,6 +95,19 @@ impl Refused {
                 self.ruling.is_some_and(|(reason, _)| reason == Reason::NotRecorded)
             }
             _ => false,
+        }
+    }
+}
+
+impl Refused {
+    /// True when the same may come out otherwise a little later: somebody who is asked for it is not there,
+    /// or was late, or the kernel was short of something.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self.refusal {
+            _ if self.released == Some(DmaState::Quarantined) => false,
+            Refusal::PolicyGone | Refusal::KernelRefused | Refusal::SubjectEnded => true,
+            _ => self.was_late(),
         }
     }
 }
@@ -235,7 +250,12 @@ impl Grant {
         let ask = Epoch { nonce: self.question.nonce };
         let answer = world.epoch(&ask);
         match same_epoch(&ask, self.allowed.epoch, self.route.policyd, answer) {
-            Ok(()) => self.memory().map_or(Stage::Record, Stage::RecordPrepared),
+            Ok(()) => match self.memory() {
+                Some(memory) if self.route.on_record != Some(memory) => {
+                    Stage::RecordPrepared(memory)
+                }
+                _ => Stage::Record,
+            },
             Err(refusal) => self.give_up(refusal),
         }
     }

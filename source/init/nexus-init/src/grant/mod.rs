@@ -32,7 +32,7 @@ pub use bus::{Bus, Memory, is_done};
 pub use entry::refusal_entry;
 pub use machine::{Grant, Granted, LineRoute, Outcome, Refused, Route, Source};
 pub use pieces::{Given, Piece, Pieces};
-pub(crate) use steps::{KEPT, not_derived, state_after};
+pub(crate) use steps::{KEPT, KEPT_LINE, not_derived, state_after};
 
 /// What a grant needs from outside.
 pub trait World {

@@ -22,7 +22,7 @@ pub(crate) const KEPT: Rights = Rights::MAP
 
 /// The same for a line: to limit it, to hand it on, to tell how it stands, and to take it back. With
 /// DERIVE it cannot be bound: who hands a line out does not receive it (RFC-0003 I2).
-const KEPT_LINE: Rights = Rights::RECV
+pub(crate) const KEPT_LINE: Rights = Rights::RECV
     .union(Rights::DERIVE)
     .union(Rights::GRANT)
     .union(Rights::REVOKE)

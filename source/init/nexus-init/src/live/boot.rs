@@ -10,11 +10,12 @@ use nexus_proto::ids;
 use nexus_proto::init::{OwnerState, ServiceState};
 use nexus_proto::log::{HeadInfo, RECORD_PAGES};
 use nexus_rt::{Memory, StartError, startup, sys};
-use nexus_sysdesc::archive::{Archive, ArchiveError, HOST_READS};
+use nexus_sysdesc::archive::{ArchiveError, HOST_READS};
 use nexus_sysdesc::{DescError, Description, Profile};
 
 use super::machine::{Live, say};
-use super::service::Starter;
+use super::programs::{self, Programs};
+use super::watch::Watch;
 use crate::board::{Range, Tree, TreeError};
 use crate::init::{Init, Lines, Machine, Root};
 use crate::order::start_order;
@@ -107,8 +108,8 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     let spawn = Handle(cap(block, Role::Spawn, "spawn authority")?.handle);
     let archive = start.map_memory(Role::BootArchive).map_err(BootError::Memory)?;
     let tree = start.map_memory(Role::DeviceTree).map_err(BootError::Memory)?;
-    let parsed = Archive::parse(archive.bytes()).map_err(BootError::Archive)?;
-    let encoded = parsed.description().map_err(BootError::Archive)?.data;
+    let archive = programs::keep(archive).map_err(BootError::Archive)?;
+    let encoded = archive.description().map_err(BootError::Archive)?.data;
     let description = Description::decode(encoded).map_err(BootError::Description)?;
     if description.init != block.service_id {
         return Err(BootError::NotInit(description.init));
@@ -123,44 +124,41 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     at("binding ends of services", sys::endpoint_bind(endpoint, ends))?;
     become_service(&mut registry, block);
 
-    let rings = make_rings(&mut registry)?;
-    let mut init = Init::new(registry, roots.clone(), Live::new(console, &roots));
+    let rings = make_rings(&registry)?;
+    make_told(&mut registry)?;
+    let own = registry.description().service(block.service_id);
+    let priority = own.map_or(0, |service| service.priority);
+    let description = (at("description", shared(encoded))?, encoded.len() as u64);
+    let record = at("memory for the ledger", sys::vmo_create(RECORD_PAGES))?;
+    let programs = Programs::new(archive, spawn, ends, description, record, block, priority);
+    let watch = at("watch", Watch::new(registry.description(), block.timebase_hz))?;
+    let machine = Live::new(console, programs, watch, &roots);
+    let mut init = Init::new(registry, roots, block.timebase_hz, machine);
     init.rings = rings;
-    init.lines = lines(block);
+    init.lines = lines(block).into_iter().collect();
     init.locate(&board);
-    let starter = Starter {
-        archive: parsed,
-        spawn,
-        ends,
-        description: (at("description", shared(encoded))?, encoded.len() as u64),
-        record: at("memory for the ledger", sys::vmo_create(RECORD_PAGES))?,
-        timebase_hz: block.timebase_hz,
-        nonce: block.nonce,
-    };
     let order = start_order(init.registry.description());
-    start_all(&mut init, &starter, &order.authorities);
+    start_all(&mut init, ends, &order.authorities);
     init.hand_over();
     init.tell_apart(&board);
-    start_all(&mut init, &starter, &order.others);
+    init.part_lines();
+    start_all(&mut init, ends, &order.others);
     init.refuse_unnamed();
-    let (description, _) = starter.description;
     // In a test system the tests tell what the host reads.
     let in_use = init.registry.description().profile == Profile::Prod;
     init.read_as = Some(block.nonce).filter(|nonce| in_use && nonce & HOST_READS != 0);
-    drop(archive);
-    let_go(&mut init, block, description);
+    let_go(&mut init, block);
+    at("watch", init.machine.watch.start())?;
     tell_head(&mut init, block.nonce);
     tell_refusals(&mut init, block.nonce)?;
-    let own = init.registry.description().service(block.service_id);
-    let priority = own.map_or(0, |service| service.priority);
     Ok(Booted { init, endpoint, ends, priority })
 }
 
-fn start_all(init: &mut Init<Live>, starter: &Starter<'_>, services: &[usize]) {
+fn start_all(init: &mut Init<Live>, ends: Handle, services: &[usize]) {
     for index in services {
-        starter.start(init, *index);
+        init.start_first(*index);
         // Whoever has ended meanwhile is not waited for.
-        init.notified(sys::wait(starter.ends, 0, Handle::NONE).unwrap_or(0));
+        init.notified(sys::wait(ends, 0, Handle::NONE).unwrap_or(0));
     }
 }
 
@@ -202,9 +200,8 @@ fn make_endpoints(registry: &mut Registry) -> Result<Handle, BootError> {
     Ok(record.endpoint)
 }
 
-/// Memory for each ring, and what tells each service that has a part in one, all before the first one
-/// starts: they outlive all of them.
-fn make_rings(registry: &mut Registry) -> Result<Vec<RingRecord>, BootError> {
+/// Memory for each ring, all before the first service starts: it outlives all of them.
+fn make_rings(registry: &Registry) -> Result<Vec<RingRecord>, BootError> {
     let rings = registry.description().rings();
     let rings: Vec<(u32, u32, u16, u64)> =
         rings.map(|(consumer, ring)| (consumer, ring.server, ring.pages, ring.bytes())).collect();
@@ -212,14 +209,23 @@ fn make_rings(registry: &mut Registry) -> Result<Vec<RingRecord>, BootError> {
     for (consumer, server, pages, len) in rings {
         let memory = at("memory for a ring", sys::vmo_create(pages.into()))?;
         made.push(RingRecord { consumer, server, memory, len, recorded: false, over: false });
-        for id in [consumer, server] {
-            let Some(record) = registry.service_mut(id) else { continue };
-            if record.told == Handle::NONE {
-                record.told = at("notification of a ring", sys::notification_create())?;
-            }
-        }
     }
     Ok(made)
+}
+
+/// What tells each service that has a part in a ring, or is asked whether it answers.
+fn make_told(registry: &mut Registry) -> Result<(), BootError> {
+    for service in registry.description().services.clone() {
+        let ringed = registry.description().rings_of(service.id).next().is_some();
+        if !ringed && service.answers_within.is_none() {
+            continue;
+        }
+        let told = at("notification of a service", sys::notification_create())?;
+        if let Some(record) = registry.service_mut(service.id) {
+            record.told = told;
+        }
+    }
+    Ok(())
 }
 
 /// Init is a service like the others, but for who started it.
@@ -243,20 +249,13 @@ fn shared(bytes: &[u8]) -> Result<Handle, Error> {
     Ok(vmo)
 }
 
-/// Lets go of all that was needed for distribution only.
-fn let_go(init: &mut Init<Live>, block: &Startup, description: Handle) {
+/// Lets go of all that was needed for distribution only. What is needed to start a service again stays: the
+/// programs, the authority to make processes, and what each device that init gave comes from.
+fn let_go(init: &mut Init<Live>, block: &Startup) {
     init.drop_roots();
-    for (role, kind) in [
-        (Role::Spawn, KindCode::Spawn),
-        (Role::BootArchive, KindCode::Vmo),
-        (Role::DeviceTree, KindCode::Vmo),
-    ] {
-        for cap in block.with_role(role) {
-            init.drop_authority(Handle(cap.handle), kind);
-        }
+    for cap in block.with_role(Role::DeviceTree) {
+        init.drop_authority(Handle(cap.handle), KindCode::Vmo);
     }
-    // Those who have it keep it.
-    let _ = sys::cap_drop(description);
 }
 
 /// Tells on the kernel's console how the ledger stands now that everything is given out: what was

@@ -1,46 +1,17 @@
 //! Programs into processes.
 
 use alloc::vec::Vec;
-use core::fmt;
 
 use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, Rights, STACK_TOP, STARTUP_VA, Startup};
-use nexus_loader::{LoadError, Perm, Plan, Segment};
+use nexus_loader::{Perm, Plan, Segment};
 use nexus_rt::{Memory, child, sys};
 use zerocopy::IntoBytes;
 
-/// Why a program could not be loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LoadFailure {
-    /// The archive has no program for the service.
-    Missing,
-    /// It is not a program that can be loaded.
-    Program(LoadError),
-    /// The kernel refused.
-    Kernel(Error),
-    /// It holds more than its startup block can tell.
-    TooMuch,
-}
-
-impl From<Error> for LoadFailure {
-    fn from(error: Error) -> LoadFailure {
-        LoadFailure::Kernel(error)
-    }
-}
-
-impl fmt::Display for LoadFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LoadFailure::Missing => f.write_str("the boot archive has no program for it"),
-            LoadFailure::Program(error) => write!(f, "its program is malformed: {error:?}"),
-            LoadFailure::Kernel(error) => write!(f, "the kernel refused: {error:?}"),
-            LoadFailure::TooMuch => f.write_str("its startup block is full"),
-        }
-    }
-}
+use crate::start::LoadFailure;
 
 /// A program in a process, not yet running. Dropping it gives its memory back.
 #[derive(Debug, Default)]
-pub(super) struct Loaded {
+pub struct Loaded {
     /// Address of its first instruction.
     pub(super) entry: u64,
     memory: Vec<Handle>,

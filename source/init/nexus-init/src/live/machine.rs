@@ -6,9 +6,12 @@ use nexus_abi::{
 use nexus_proto::bus::{Prepare, Release, Take};
 use nexus_proto::log::{Append, Entry, Head, HeadInfo};
 use nexus_proto::policy::{Decide, Epoch};
-use nexus_proto::{Operation, encode_with_caps};
+use nexus_proto::{Operation, encode_with_caps, ids};
 use nexus_rt::{Deadline, peek, sys, ticks};
 
+use super::gone::Gone;
+use super::programs::Programs;
+use super::watch::Watch;
 use crate::board::{Identity, Probe, Range};
 use crate::grant::World;
 use crate::init::{Machine, Root};
@@ -81,21 +84,32 @@ impl Peer {
     }
 }
 
-/// The kernel, policyd, logd and busd.
+/// The kernel, policyd, logd and busd, and all programs.
 pub struct Live {
     console: Handle,
+    pub(super) programs: Programs,
     /// What slots are probed through.
     probed: alloc::vec::Vec<Root>,
     policyd: Option<Peer>,
     logd: Option<Peer>,
     busd: Option<Peer>,
+    gone: Gone,
+    pub(super) watch: Watch,
 }
 
 impl Live {
-    /// The kernel alone. `roots` is what slots are probed through.
-    #[must_use]
-    pub fn new(console: Handle, roots: &[Root]) -> Live {
-        Live { console, probed: roots.to_vec(), policyd: None, logd: None, busd: None }
+    /// The kernel and the programs alone. `roots` is what slots are probed through.
+    pub(super) fn new(console: Handle, programs: Programs, watch: Watch, roots: &[Root]) -> Live {
+        Live {
+            console,
+            programs,
+            probed: roots.to_vec(),
+            policyd: None,
+            logd: None,
+            busd: None,
+            gone: Gone::default(),
+            watch,
+        }
     }
 
     /// From here on this is policyd.
@@ -225,6 +239,50 @@ impl Machine for Live {
 
     fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
         self.busd()?.ask(&encode_with_caps(Take::LABEL, ask, [window]), BUS_MS)
+    }
+
+    fn process_end(&mut self, process: Handle, code: u64) -> Result<(), Error> {
+        sys::process_end(process, code)
+    }
+
+    fn notification_create(&mut self) -> Result<Handle, Error> {
+        sys::notification_create()
+    }
+
+    fn vmo_create(&mut self, pages: u64) -> Result<Handle, Error> {
+        sys::vmo_create(pages)
+    }
+
+    fn answer(&self, service: u32) -> Option<(Handle, u64)> {
+        self.watch.answer(service)
+    }
+
+    fn watch(&mut self, service: u32, process: Handle, asked_by: Handle) {
+        self.watch.begin(service, process, asked_by);
+    }
+
+    fn forget(&mut self, service: u32) {
+        self.watch.end(service);
+        match service {
+            ids::LOGD => {
+                self.logd = None;
+                nexus_rt::log::to_logd(Handle::NONE);
+            }
+            ids::POLICYD => self.policyd = None,
+            ids::BUSD => self.busd = None,
+            _ => {}
+        }
+    }
+
+    fn answer_gone(&mut self, service: u32, endpoint: Handle) {
+        let answered = self.gone.begin(service, endpoint, self.programs.priority);
+        if let Err(error) = answered {
+            nexus_rt::warn!("whoever calls service {service} waits for his deadline: {error:?}");
+        }
+    }
+
+    fn answer_no_more(&mut self, service: u32) {
+        self.gone.end(service);
     }
 
     fn signal(&mut self, notification: Handle, bits: u64) -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! What the small kernel tells.
 
 use nexus_abi::{
-    CapInfo, Error, Handle, IrqInfo, KindCode, LineState, ProcessInfo, ProcessState, Received,
-    Rights,
+    CapInfo, EndReason, Error, Handle, IrqInfo, KindCode, LineState, ProcessInfo, ProcessState,
+    Received, Rights,
 };
 use nexus_proto::bus::Take;
 
@@ -75,8 +75,47 @@ impl Machine for Fake {
         Ok(())
     }
 
+    fn process_end(&mut self, process: Handle, code: u64) -> Result<(), Error> {
+        self.calls.push("end");
+        let known = self.ends.iter_mut().find(|(handle, ..)| *handle == process);
+        let (.., end) = known.ok_or(Error::BadHandle)?;
+        *end = Some(EndReason::Killed(code));
+        self.end_target();
+        Ok(())
+    }
+
+    fn notification_create(&mut self) -> Result<Handle, Error> {
+        self.calls.push("notification");
+        Ok(self.object(KindCode::Notification, 0))
+    }
+
+    fn vmo_create(&mut self, pages: u64) -> Result<Handle, Error> {
+        self.calls.push("vmo");
+        Ok(self.object(KindCode::Vmo, pages * 4096))
+    }
+
+    fn answer(&self, service: u32) -> Option<(Handle, u64)> {
+        self.answers.filter(|(watched, ..)| *watched == service).map(|(_, to, bit)| (to, bit))
+    }
+
+    fn watch(&mut self, service: u32, process: Handle, asked_by: Handle) {
+        self.watched.push((service, process, asked_by));
+    }
+
+    fn forget(&mut self, service: u32) {
+        self.forgotten.push(service);
+    }
+
+    fn answer_gone(&mut self, service: u32, endpoint: Handle) {
+        self.gone.push((service, endpoint));
+    }
+
+    fn answer_no_more(&mut self, service: u32) {
+        self.gone.retain(|(gone, _)| *gone != service);
+    }
+
     fn ticks(&mut self) -> u64 {
-        777
+        self.now
     }
 
     fn say(&mut self, line: &str) {

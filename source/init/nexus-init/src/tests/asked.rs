@@ -1,7 +1,7 @@
 //! What policyd is asked, what of init's own is let go of, and what people are told.
 
 use nexus_abi::{Error, KindCode};
-use nexus_proto::init::{DmaState, OwnerState, Refusal};
+use nexus_proto::init::{DmaState, OwnerState, Refusal, ServiceState};
 use nexus_proto::log::{Entry, Event};
 use nexus_proto::policy::Reason;
 use nexus_sysdesc::layout::Layout;
@@ -18,7 +18,7 @@ fn policyd_is_asked_for_all_pages_of_the_window_and_of_the_memory() {
         assert_eq!(ask.pages, 1);
         assert_eq!(ask.pool, Layout::of(&queues()).unwrap().pages());
     });
-    assert!(init.give(7, RNGD, &need(RNG)).is_some());
+    assert!(init.give(7, RNGD, &need(RNG)).is_ok());
 
     let long = Question { len: 0x3000, ..question(1) };
     assert_eq!([question(1), long].map(|one| one.to_decide().pages), [1, 3]);
@@ -96,10 +96,9 @@ fn people_are_told_names_and_reasons() {
 #[test]
 fn a_revoke_says_what_the_grant_said() {
     let mut init = started();
-    assert!(init.give(7, RNGD, &need(RNG)).is_some());
+    assert!(init.give(7, RNGD, &need(RNG)).is_ok());
     let grant = *init.machine.ledger.last().unwrap();
-    end(&mut init, RNGD, EndReason::Exit(0));
-    init.notified(1 << 2);
+    init.abandon(7, ServiceState::NotLoaded);
     let revoke = init.machine.ledger.iter().find(|one| one.event == Event::Revoke).unwrap();
     let said = |one: &Entry| {
         let part = (one.base, one.len, one.rights, one.registers, one.line);

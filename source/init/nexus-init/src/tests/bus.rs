@@ -88,12 +88,12 @@ fn what_busd_did_not_take_nobody_gets() {
         assert!(at_busd(&init).is_empty(), "not even busd: {refusal:?}");
         change(&mut init.machine);
         init.machine.busd = crate::testing::Busd::default();
-        assert_eq!(init.give(7, RNGD, &need(RNG)), None);
+        assert!(init.give(7, RNGD, &need(RNG)).is_err());
         let record = init.registry.device(RNG).unwrap();
         assert_eq!(record.refusal.as_deref(), Some(refusal.word()));
         assert_eq!(record.state, OwnerState::NotGranted);
         assert!(!init.machine.calls.contains(&"decide"));
-        assert!(init.give(8, Handle(80), &need(UART)).is_some(), "others are given");
+        assert!(init.give(8, Handle(80), &need(UART)).is_ok(), "others are given");
     }
 }
 
@@ -103,7 +103,7 @@ fn a_window_without_its_mask_is_not_passed_on() {
     assert!(!init.machine.calls.contains(&"take"));
     assert!(at_busd(&init).is_empty());
     init.machine.limit_fails = None;
-    assert_eq!(init.give(7, RNGD, &need(RNG)), None);
+    assert!(init.give(7, RNGD, &need(RNG)).is_err());
     let refusal = init.registry.device(RNG).unwrap().refusal.as_deref();
     assert_eq!(refusal, Some("kernel-refused"));
 }
@@ -127,7 +127,7 @@ fn busd_is_not_asked_for_a_device_that_somebody_has() {
     let first = init.give(7, RNGD, &need(RNG)).unwrap();
     let calls = init.machine.calls.len();
     for (service, process) in [(7, RNGD), (8, Handle(80))] {
-        assert_eq!(init.give(service, process, &need(RNG)), None);
+        assert!(init.give(service, process, &need(RNG)).is_err());
     }
     assert_eq!(init.machine.calls[calls..], ["record", "record"]);
     assert_eq!(init.registry.device(RNG).unwrap().pieces, first.pieces);
@@ -140,6 +140,8 @@ fn when_its_owner_ends_a_device_is_taken_back_and_then_reset() {
     let mut init = distributed();
     let pieces = init.registry.device(RNG).unwrap().pieces;
     init.machine.calls.clear();
+    // The endpoint ends after the device, and is no part of it.
+    init.registry.service_mut(7).unwrap().endpoint = Handle::NONE;
     end(&mut init, RNGD, EndReason::Exit(3));
     init.notified(1 << 2);
     let record = init.registry.device(RNG).unwrap();
@@ -151,7 +153,7 @@ fn when_its_owner_ends_a_device_is_taken_back_and_then_reset() {
         assert!(init.machine.cap(kept).is_none(), "{piece:?}");
     }
     assert_eq!(init.machine.busd.released, [RNG]);
-    assert!(init.give(7, RNGD, &need(RNG)).is_none(), "the process has ended");
+    assert!(init.give(7, RNGD, &need(RNG)).is_err(), "the process has ended");
 }
 
 // attack 88 U: a device does not come to rest, or busd is gone, when its owner ends; it is given to nobody any more; broken: bus-quarantined-given
@@ -173,7 +175,7 @@ fn a_device_in_quarantine_is_not_given_again() {
         init.machine.busd.stuck = false;
         (init.machine.live, init.machine.busd.fails) = (true, None);
         let calls = init.machine.calls.len();
-        assert_eq!(init.give(7, RNGD, &need(RNG)), None);
+        assert!(init.give(7, RNGD, &need(RNG)).is_err());
         assert_eq!(init.machine.calls[calls..], ["record"]);
     }
 }
@@ -185,7 +187,7 @@ fn a_device_that_came_to_rest_has_a_next_life() {
     end(&mut init, RNGD, EndReason::Exit(3));
     init.notified(1 << 2);
     init.machine.live = true;
-    assert!(init.give(7, RNGD, &need(RNG)).is_some());
+    assert!(init.give(7, RNGD, &need(RNG)).is_ok());
     assert_eq!(init.registry.device(RNG).unwrap().dma, DmaState::InUse);
 }
 

@@ -31,8 +31,8 @@ fn a_device_goes_to_its_owner_and_the_ledger_says_so() {
 fn what_is_not_there_or_out_of_reach_is_refused_unasked_and_recorded() {
     let mut init = started();
     let before = init.machine.calls.len();
-    assert_eq!(init.give(8, Handle(80), &need(GONE)), None);
-    assert_eq!(init.give(8, Handle(80), &need(CLINT)), None);
+    assert!(init.give(8, Handle(80), &need(GONE)).is_err());
+    assert!(init.give(8, Handle(80), &need(CLINT)).is_err());
     let calls = &init.machine.calls[before..];
     assert!(calls.iter().all(|call| *call == "record"), "{calls:?}");
     let reasons: Vec<u8> = init.machine.ledger.iter().map(|entry| entry.reason).collect();
@@ -50,7 +50,7 @@ fn a_denial_shows_its_reason() {
         answer.verdict = Verdict::Deny;
         answer.reason = Reason::NoRule;
     });
-    assert_eq!(init.give(8, Handle(80), &need(UART)), None);
+    assert!(init.give(8, Handle(80), &need(UART)).is_err());
     let record = init.registry.device(UART).unwrap();
     assert_eq!(record.state, OwnerState::Denied);
     assert_eq!(record.refusal.as_deref(), Some("denied:no-rule"));
@@ -61,8 +61,8 @@ fn a_denial_shows_its_reason() {
 #[test]
 fn a_device_is_given_once() {
     let mut init = started();
-    assert!(init.give(7, RNGD, &need(RNG)).is_some());
-    assert_eq!(init.give(8, Handle(80), &need(RNG)), None);
+    assert!(init.give(7, RNGD, &need(RNG)).is_ok());
+    assert!(init.give(8, Handle(80), &need(RNG)).is_err());
     assert_eq!(init.machine.owners(), 1);
 }
 
@@ -75,7 +75,7 @@ fn after_distribution_nothing_is_left_to_give() {
     let drop = init.machine.ledger.last().unwrap();
     assert_eq!((drop.event, drop.base, drop.len), (Event::Drop, ROOT_BASE, 0x1000));
     assert_eq!(drop.detail, KindCode::DeviceMmio.code());
-    assert_eq!(init.give(8, Handle(80), &need(UART)), None);
+    assert!(init.give(8, Handle(80), &need(UART)).is_err());
     let refusal = init.registry.device(UART).unwrap().refusal.as_deref();
     assert_eq!(refusal, Some("out-of-reach"));
     assert_eq!(init.machine.owners(), 1, "what was given stays given");
@@ -87,11 +87,11 @@ fn a_refusal_to_another_leaves_the_owner_on_record() {
     let mut init = started();
     init.give(7, RNGD, &need(RNG)).unwrap();
     let held = init.registry.device(RNG).unwrap().clone();
-    assert_eq!(init.give(8, Handle(80), &need(RNG)), None);
+    assert!(init.give(8, Handle(80), &need(RNG)).is_err());
     assert_eq!(init.registry.device(RNG), Some(&held));
     end(&mut init, RNGD, EndReason::Exit(0));
     init.notified(1 << 2);
-    assert_eq!(init.give(8, Handle(80), &need(RNG)), None);
+    assert!(init.give(8, Handle(80), &need(RNG)).is_err());
     let record = init.registry.device(RNG).unwrap();
     assert_eq!((record.state, record.pieces), (OwnerState::OwnerEnded, Pieces::NONE));
 }
@@ -102,12 +102,12 @@ fn a_boot_waits_for_who_comes_back_and_once_for_who_does_not() {
     let mut init = started();
     init.machine.policyd = Policyd::Fails(Error::TimedOut);
     init.machine.recovers = true;
-    assert!(init.give(7, RNGD, &need(RNG)).is_some(), "one stall costs no device");
+    assert!(init.give(7, RNGD, &need(RNG)).is_ok(), "one stall costs no device");
     assert_eq!(init.second_questions, SECOND_QUESTIONS - 1);
 
     init.machine.policyd = Policyd::Fails(Error::TimedOut);
     for _ in 0..2 {
-        assert!(init.give(8, Handle(80), &need(UART)).is_none());
+        assert!(init.give(8, Handle(80), &need(UART)).is_err());
     }
     assert_eq!(init.second_questions, 0);
     let pauses = init.machine.calls.iter().filter(|call| **call == "wait").count();

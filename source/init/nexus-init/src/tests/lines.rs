@@ -33,13 +33,13 @@ fn started_with(shell: &[Permission]) -> Init<Fake> {
     description.validate().unwrap();
     let mut init = started_as(description);
     let timebase_hz = 10_000_000;
-    init.lines = Some(Lines { handle: LINES, first: 1, count: LINE_COUNT, timebase_hz });
+    init.lines = vec![Lines { handle: LINES, first: 1, count: LINE_COUNT, timebase_hz }];
     init
 }
 
 fn distributed() -> Init<Fake> {
     let mut init = started();
-    assert!(init.give(7, RNGD, &lined(RNG)).is_some());
+    assert!(init.give(7, RNGD, &lined(RNG)).is_ok());
     init.drop_roots();
     init
 }
@@ -80,7 +80,7 @@ fn a_device_without_a_line_of_its_own_is_refused_to_who_asks_for_one() {
         let mut init = started();
         init.registry.device_mut(RNG).unwrap().line = line;
         let before = init.machine.calls.len();
-        assert_eq!(init.give(7, RNGD, &lined(RNG)), None);
+        assert!(init.give(7, RNGD, &lined(RNG)).is_err());
         assert_eq!(init.machine.calls[before..], ["record"]);
         let record = init.machine.ledger.last().unwrap();
         assert_eq!((record.event, record.reason), (Event::Refusal, refusal.code()));
@@ -97,9 +97,10 @@ fn a_device_without_a_line_of_its_own_is_refused_to_who_asks_for_one() {
 fn a_line_that_init_does_not_hold_is_out_of_reach() {
     for lines in [None, Some((1, u64::from(LINE) - 1)), Some((u64::from(LINE) + 1, 5))] {
         let mut init = started();
-        let handed = init.lines.unwrap();
-        init.lines = lines.map(|(first, count)| Lines { first, count, ..handed });
-        assert_eq!(init.give(7, RNGD, &lined(RNG)), None, "{lines:?}");
+        let handed = init.lines[0];
+        let lines_left = lines.map(|(first, count)| Lines { first, count, ..handed });
+        init.lines = lines_left.into_iter().collect();
+        assert!(init.give(7, RNGD, &lined(RNG)).is_err(), "{lines:?}");
         let refusal = init.registry.device(RNG).unwrap().refusal.as_deref();
         assert_eq!(refusal, Some("out-of-reach"));
         assert!(!init.machine.calls.contains(&"decide"));
@@ -111,7 +112,7 @@ fn a_line_that_init_does_not_hold_is_out_of_reach() {
 fn who_can_poll_has_a_window_where_no_line_is() {
     let polling = Need { polls: true, ..lined(RNG) };
     let mut init = started();
-    init.lines = None;
+    init.lines = Vec::new();
     let granted = init.give(7, RNGD, &polling).unwrap();
     assert!(
         granted.pieces.get(Piece::Window).is_some() && granted.pieces.get(Piece::Line).is_none()
@@ -122,7 +123,7 @@ fn who_can_poll_has_a_window_where_no_line_is() {
     for (line, refusal) in [(Line::None, Refusal::NoLine), (Line::Shared, Refusal::LineShared)] {
         let mut init = started();
         init.registry.device_mut(RNG).unwrap().line = line;
-        assert_eq!(init.give(7, RNGD, &polling), None, "{line:?}");
+        assert!(init.give(7, RNGD, &polling).is_err(), "{line:?}");
         let device = init.registry.device(RNG).unwrap();
         assert_eq!(device.refusal.as_deref(), Some(refusal.word()));
     }
@@ -134,7 +135,7 @@ fn who_can_poll_has_a_window_where_no_line_is() {
 #[test]
 fn after_distribution_no_line_is_left_to_give() {
     let init = distributed();
-    assert!(init.lines.is_none());
+    assert!(init.lines.is_empty());
     assert_eq!(init.machine.dropped.last(), Some(&LINES));
     let drop = init.machine.ledger.last().unwrap();
     assert_eq!((drop.event, drop.detail), (Event::Drop, KindCode::Irq.code()));
@@ -152,11 +153,18 @@ fn when_its_owner_ends_a_line_comes_back_first() {
     end(&mut init, RNGD, EndReason::Exit(3));
     init.notified(1 << 2);
     assert_eq!(init.machine.revoked[..2], [line, window]);
+    assert_eq!(init.machine.ledger.last().unwrap().event, Event::Exit);
+    assert_eq!(init.registry.device(RNG).unwrap().state, OwnerState::OwnerEnded);
+    assert_eq!(ask(&mut init, NSH, Irqs { cursor: 0 }), Err(ServiceError::NotFound));
+}
+
+#[test]
+fn a_line_that_is_taken_back_without_an_end_is_named() {
+    let mut init = distributed();
+    init.abandon(7, ServiceState::NotLoaded);
     let revoke = init.machine.ledger.last().unwrap();
     assert_eq!((revoke.event, revoke.line, revoke.interval), (Event::Revoke, LINE, 0));
     assert_eq!(revoke.registers.mask(), Some(OWNERS_REGISTERS));
-    assert_eq!(init.registry.device(RNG).unwrap().state, OwnerState::OwnerEnded);
-    assert_eq!(ask(&mut init, NSH, Irqs { cursor: 0 }), Err(ServiceError::NotFound));
 }
 
 // attack 25 U: who may not view asks for lines; denied; broken: init-inspect
@@ -230,7 +238,7 @@ fn a_try_asks_for_what_the_service_needs() {
 fn a_service_gets_a_window_with_its_line_or_not_at_all() {
     let mut init = started();
     init.machine.line_fails = Some(Error::NoMemory);
-    assert_eq!(init.give(7, RNGD, &lined(RNG)), None);
+    assert!(init.give(7, RNGD, &lined(RNG)).is_err());
     assert_eq!((init.machine.owners(), init.machine.line_owners()), (0, 0));
     let record = init.registry.device(RNG).unwrap();
     assert_eq!((record.given_line, record.registers), (None, None));

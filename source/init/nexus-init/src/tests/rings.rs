@@ -207,3 +207,24 @@ fn a_ring_of_whoever_could_not_be_started_is_over() {
     assert_eq!(init.share(10, NSH_PROCESS).unwrap().len(), 3, "that with busd, alone");
     assert!(!init.machine.ledger.iter().any(|entry| entry.event == Event::Unshare));
 }
+
+// attack 59 U: a driver whose rings are over is started again; it shares memory that is new, and its peer has it from its own next life on; broken: init-ring-renewed
+#[test]
+fn who_is_started_after_its_end_shares_new_memory() {
+    let mut init = a_driver_ends();
+    init.machine.live = true;
+    init.renew(7).unwrap();
+    let old = Handle(MEMORY.0 + 7);
+    let ring = init.rings.iter().find(|ring| ring.server == 7).copied().unwrap();
+    assert!(ring.memory != old && !ring.over && init.machine.dropped.contains(&old));
+    assert_eq!(init.machine.cap(ring.memory).unwrap().len, LEN);
+    let caps = init.share(7, RNGD).unwrap();
+    let [memory, _, told] = caps.as_slice() else { panic!("a ring: {caps:?}") };
+    assert_eq!(init.machine.cap(Handle(memory.handle)).unwrap().parent, Some(ring.memory));
+    let own = init.registry.service(7).unwrap().told;
+    assert_eq!(init.machine.cap(Handle(told.handle)).unwrap().parent, Some(own));
+    let shares = init.machine.ledger.iter().filter(|entry| entry.event == Event::Share).count();
+    assert_eq!(shares, 3, "both, and the first one anew");
+    init.renew(7).unwrap();
+    assert_eq!(init.registry.service(7).unwrap().told, own, "once");
+}

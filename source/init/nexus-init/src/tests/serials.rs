@@ -46,7 +46,7 @@ fn told(serials: &[&str], change: Change) -> Init<Fake> {
 
 /// Where the disk is that goes to its owner, or why none does.
 fn given(init: &mut Init<Fake>) -> Result<u64, String> {
-    init.give(7, RNGD, &need(DISK));
+    let _ = init.give(7, RNGD, &need(DISK));
     let record = init.registry.device(DISK).unwrap();
     match record.pieces.kept(Piece::Window) {
         Some(kept) => Ok(init.machine.cap(kept).unwrap().base),
@@ -168,5 +168,5 @@ fn where_none_is_known_by_it_nothing_changes() {
     let before = init.registry.clone();
     init.tell_apart(&Tree::parse(VIRT).unwrap());
     assert_eq!(init.registry, before);
-    assert!(init.give(7, RNGD, &need(RNG)).is_some());
+    assert!(init.give(7, RNGD, &need(RNG)).is_ok());
 }

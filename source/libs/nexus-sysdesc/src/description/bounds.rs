@@ -52,6 +52,11 @@ pub const STRANGERS: u64 = 2;
 pub const RING_PAGES: core::ops::RangeInclusive<u16> = 2..=512;
 /// Most microseconds between two deliveries of an interrupt line: a second.
 pub const MAX_INTERVAL: u32 = 1_000_000;
+/// Service id of who sets up devices that reach memory by themselves, in `nexus-proto` as well. It is not
+/// started again: what it knows of them is nowhere else.
+pub const BUSD: u32 = 11;
+/// Milliseconds within which a service can be wanted to answer.
+pub const ANSWERS_WITHIN: core::ops::RangeInclusive<u32> = 10..=60_000;
 /// What an owner can hold of its window.
 pub const WINDOW_RIGHTS: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
 

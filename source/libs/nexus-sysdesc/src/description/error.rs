@@ -116,6 +116,13 @@ problems! {
     ProofsInProd = "has proofs in the prod profile",
     /// A production image names a slot with nothing in it.
     EmptySlotInProd = "is an empty slot in the prod profile",
+    /// Init, or who sets up devices, would be started again.
+    NotAgain = "cannot be started again, and would be",
+    /// A time to answer in of a service that has no endpoint, or is not started again; or one that is too
+    /// short or too long.
+    BadAnswersWithin = "has a time to answer in that it cannot have",
+    /// A production image in which services are started again without end.
+    UnlimitedInProd = "starts services again without end in the prod profile",
     /// A production image has a service that prints records for a host.
     ReportInProd = "may report to the host in the prod profile",
 }

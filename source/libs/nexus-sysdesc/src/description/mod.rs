@@ -38,6 +38,8 @@ pub struct Description {
     pub profile: Profile,
     /// Version of the rules, from 1. A decision made under another epoch is void.
     pub epoch: u32,
+    /// True when a service that dies is started again at once, however often it has died. Test profile only.
+    pub unlimited_restarts: bool,
     /// Service id of init, which the kernel starts and which starts the others.
     pub init: u32,
     /// The devices of the board, each at the index that is its id.

@@ -96,11 +96,13 @@ pub enum Permission {
     Disk,
     /// Send frames to the network, and have those that come.
     Net,
+    /// End services, and start them again.
+    Supervise,
 }
 
 impl Permission {
     /// Every permission, in order.
-    pub const ALL: [Permission; 10] = [
+    pub const ALL: [Permission; 11] = [
         Permission::Distribute,
         Permission::Record,
         Permission::View,
@@ -111,6 +113,7 @@ impl Permission {
         Permission::Power,
         Permission::Disk,
         Permission::Net,
+        Permission::Supervise,
     ];
 
     /// Its number in messages: its place in [`Permission::ALL`], from 0.
@@ -139,6 +142,7 @@ impl Permission {
             Permission::Power => "power",
             Permission::Disk => "disk",
             Permission::Net => "net",
+            Permission::Supervise => "supervise",
         }
     }
 }

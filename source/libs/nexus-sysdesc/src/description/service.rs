@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use nexus_abi::Rights;
+use nexus_abi::{EndReason, Rights};
 use serde::{Deserialize, Serialize};
 
 use super::{Permit, Queue, Ring};
@@ -31,6 +31,9 @@ pub struct Service {
     pub serves: bool,
     /// What happens when it ends.
     pub restart: Restart,
+    /// Milliseconds within which it is back at its endpoint after it has received something; only time
+    /// counts in which nothing above it was ready. One that is not is dead. `None`: it may take its time.
+    pub answers_within: Option<u32>,
     /// Proofs that a test run must see from it, ascending. Empty in `prod`.
     pub must_prove: Vec<Proof>,
     /// What it may ask of other services beyond what everyone may, by ascending permission.
@@ -76,19 +79,38 @@ impl Need {
     }
 }
 
-/// What happens when a service ends.
+/// What happens when a life of a service ends, however it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Restart {
     /// It stays ended; the end is recorded.
     Never,
+    /// It is started again, unless it has ended by itself with code 0.
+    OnFailure,
+    /// It is started again.
+    Always,
 }
 
 impl Restart {
+    /// Every rule.
+    pub const ALL: [Restart; 3] = [Restart::Never, Restart::OnFailure, Restart::Always];
+
     /// Its name in files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Restart::Never => "never",
+            Restart::OnFailure => "on-failure",
+            Restart::Always => "always",
+        }
+    }
+
+    /// True when a life that ended so is followed by another one.
+    #[must_use]
+    pub const fn is_again(self, end: EndReason) -> bool {
+        match self {
+            Restart::Never => false,
+            Restart::OnFailure => !matches!(end, EndReason::Exit(0)),
+            Restart::Always => true,
         }
     }
 }

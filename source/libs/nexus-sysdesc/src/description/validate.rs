@@ -1,13 +1,14 @@
 //! Everything that must hold in a description before anyone acts on it.
 
 use super::bounds::{
-    MAX_COMPATIBLE, MAX_DEVICES, MAX_FRAMES, MAX_HANDLES, MAX_INTERVAL, MAX_OBJECTS, MAX_PRIORITY,
-    MAX_PROOFS, MAX_REASON, MAX_RULES, MAX_SERVICES, MAX_STACK_PAGES, MAX_WINDOW, PAGE, RING_PAGES,
-    is_mask_for, is_name, is_proof, is_text, is_window_rights, ring_handles,
+    ANSWERS_WITHIN, BUSD, MAX_COMPATIBLE, MAX_DEVICES, MAX_FRAMES, MAX_HANDLES, MAX_INTERVAL,
+    MAX_OBJECTS, MAX_PRIORITY, MAX_PROOFS, MAX_REASON, MAX_RULES, MAX_SERVICES, MAX_STACK_PAGES,
+    MAX_WINDOW, PAGE, RING_PAGES, is_mask_for, is_name, is_proof, is_text, is_window_rights,
+    ring_handles,
 };
 use super::{
-    Danger, DescError, Description, Device, Permission, Place, Problem, Profile, Queue, Rule, Says,
-    Service,
+    Danger, DescError, Description, Device, Permission, Place, Problem, Profile, Queue, Restart,
+    Rule, Says, Service,
 };
 
 use crate::ask::Ask;
@@ -49,6 +50,8 @@ impl Description {
         require(self.rules.len() <= MAX_RULES, Problem::TooMany)?;
         require(is_name(&self.name), Problem::BadName)?;
         require(self.epoch > 0, Problem::BadEpoch)?;
+        let limited = !self.unlimited_restarts;
+        require(limited || self.profile == Profile::Test, Problem::UnlimitedInProd)?;
         require(self.services.iter().any(|service| service.id == self.init), Problem::NoInit)
     }
 
@@ -88,11 +91,20 @@ impl Description {
         require(is_name(&service.name), Problem::BadName)?;
         require(before.iter().all(|other| other.name != service.name), Problem::NameTaken)?;
         check_budget(service)?;
+        self.check_restart(service)?;
         self.check_needs(before, service)?;
         self.check_calls(service)?;
         self.check_permits(before, service)?;
         self.check_rings(before, service)?;
         self.check_proofs(service)
+    }
+
+    fn check_restart(&self, service: &Service) -> Result<(), Problem> {
+        let once = service.restart == Restart::Never;
+        require(once || ![self.init, BUSD].contains(&service.id), Problem::NotAgain)?;
+        let within = service.answers_within;
+        require(within.is_none_or(|ms| ANSWERS_WITHIN.contains(&ms)), Problem::BadAnswersWithin)?;
+        require(within.is_none() || service.serves && !once, Problem::BadAnswersWithin)
     }
 
     fn check_needs(&self, before: &[Service], service: &Service) -> Result<(), Problem> {

@@ -35,6 +35,7 @@ pub(crate) fn service(id: u32, name: &str) -> Service {
         talks_to: vec![],
         serves: false,
         restart: Restart::Never,
+        answers_within: None,
         must_prove: vec![],
         permits: vec![],
         rings: vec![],
@@ -85,6 +86,7 @@ pub(crate) fn system() -> Description {
         name: "small".into(),
         profile: Profile::Test,
         epoch: 1,
+        unlimited_restarts: false,
         init: 1,
         devices: vec![clock, entropy],
         services: vec![

@@ -91,6 +91,7 @@ fn description() -> Description {
         name: "test".into(),
         profile: Profile::Test,
         epoch: 5,
+        unlimited_restarts: false,
         init: 1,
         devices: vec![
             device(UART, "uart0", Some(0x1000_0000), false),

@@ -61,6 +61,7 @@ impl Regrant {
             process: init.registry.service(sender.service_id)?.process?,
             policyd: init.registry.sender(ids::POLICYD),
             epoch: description.epoch,
+            on_record: None,
             again: None,
         };
         self.given += 1;

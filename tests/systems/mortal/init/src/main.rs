@@ -3,8 +3,6 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
-extern crate alloc;
-
 mod request;
 mod restart;
 
@@ -15,7 +13,7 @@ use nexus_init::live::{Live, boot, serve};
 use nexus_rt::{Answer, ReplyTo, Service, entry};
 
 use request::{Again, Request};
-use restart::{Kept, Restart};
+use restart::Restart;
 
 nexus_rt::entry!(main);
 
@@ -23,12 +21,11 @@ nexus_rt::entry!(main);
 const NOT_AGAIN: u64 = 21;
 
 fn main() {
-    let Ok(kept) = Kept::new() else { entry::end(NOT_AGAIN) };
     let booted = match boot() {
         Ok(booted) => booted,
         Err(error) => entry::end(error.exit_code()),
     };
-    let Some(restart) = Restart::new(kept, &booted) else { entry::end(NOT_AGAIN) };
+    let Some(restart) = Restart::new(&booted) else { entry::end(NOT_AGAIN) };
     serve(booted.endpoint, booted.priority, Server { init: booted.init, restart })
 }
 

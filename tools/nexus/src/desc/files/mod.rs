@@ -5,6 +5,7 @@ mod lines;
 mod policy;
 mod profile;
 mod queues;
+mod restart;
 mod rights;
 mod service;
 mod system;

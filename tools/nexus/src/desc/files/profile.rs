@@ -17,6 +17,7 @@ const WITHOUT_DEVICES: Key = key("without-devices", "[\"empty0\"]");
 const WATCH: Key = key("watch", "[\"hostile-spam\"]");
 const WATCH_EVERY: Key = key("watch-every", "16");
 const COUNT: Key = key("count", "\"instret\"");
+const RESTARTS: Key = key("restarts", "\"unlimited\"");
 const MUST_PROVE: Key = key("must-prove", "{ rngd = [\"mmio-window-mapped\"] }");
 
 /// Reads it.
@@ -37,6 +38,7 @@ pub(crate) fn read_profile(
     let watch = table.words(WATCH);
     let every = table.number(WATCH_EVERY, 1..=1024u32).map_or(1, |every| every.value);
     let count = table.choice(COUNT, "something that programs may count", &[("instret", ())]);
+    let restarts = table.choice(RESTARTS, "a number of restarts", &[("unlimited", ())]);
     let proofs = table.table(MUST_PROVE, "[must-prove]");
     let must_prove =
         proofs.map(|table| table.lists_by_name("[\"mmio-window-mapped\"]")).unwrap_or_default();
@@ -54,6 +56,7 @@ pub(crate) fn read_profile(
         watch,
         watch_every: every,
         count: count.map(|count| count.span),
+        unlimited_restarts: restarts.map(|restarts| restarts.span),
         must_prove,
     })
 }

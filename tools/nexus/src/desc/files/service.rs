@@ -3,6 +3,7 @@
 use super::lines::{read_irq, read_polls, read_registers};
 use super::name_of_file;
 use super::queues::read_queues;
+use super::restart::{read_answers_within, read_restart};
 use super::rights::read_rights;
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
@@ -29,7 +30,6 @@ const NEEDS: Key = key("needs", "[{ device = \"rng0\", rights = [\"map\", \"read
 const DEVICE: Key = key("device", "\"rng0\"");
 const TALKS_TO: Key = key("talks-to", "[\"logd\"]");
 const SERVES: Key = key("serves", "true");
-const RESTART: Key = key("restart", "\"never\"");
 const ASKS: Key = key("asks", "[\"view\"]");
 const RINGS: Key = key("rings", "[{ with = \"virtioblkd\", pages = 65 }]");
 const RING: Key = key("ring", "{ pages = 65 }");
@@ -90,7 +90,8 @@ fn read_keys(
     let needs = needs.collect();
     let talks_to = table.words(TALKS_TO);
     let serves = table.boolean(SERVES).is_some_and(|serves| serves.value);
-    let restart = table.choice(RESTART, "a way to restart", &[("never", Restart::Never)]);
+    let restart = read_restart(table);
+    let answers_within = read_answers_within(table);
     let asks = table.choices(ASKS, "a permission", &permissions);
     let rings = table.tables(RINGS, "an entry of `rings`").into_iter().filter_map(read_ring);
     let rings = rings.collect();
@@ -103,13 +104,14 @@ fn read_keys(
         id: id.unwrap_or_else(|| At { value: 0, span: here.clone() }),
         binary,
         by_kernel: by_kernel.is_some(),
-        priority: priority.unwrap_or(At { value: 0, span: here }),
+        priority: priority.unwrap_or_else(|| At { value: 0, span: here.clone() }),
         budget,
         stack_pages: stack_pages.map_or(DEFAULT_STACK, |pages| pages.value),
         needs,
         talks_to,
         serves,
-        restart: restart.map_or(Restart::Never, |restart| restart.value),
+        restart: restart.unwrap_or(At { value: Restart::Never, span: here.clone() }),
+        answers_within,
         asks,
         rings,
         must_prove: must_prove.collect(),

@@ -12,6 +12,7 @@ mod profiles;
 mod proofs;
 mod qemu;
 mod queues;
+mod restart;
 mod rings;
 mod services;
 
@@ -27,6 +28,7 @@ pub(crate) fn check(system: &System, reporter: &Reporter) {
     dma::check(&system.board, reporter);
     qemu::check(system, reporter);
     services::check(system, reporter);
+    restart::check(system, reporter);
     calls::check(system, reporter);
     policy::check(system, reporter);
     permits::check(system, reporter);

@@ -1,6 +1,6 @@
 //! Profiles: what is left is a whole system.
 
-use super::{proofs, queues};
+use super::{proofs, queues, restart};
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
 use crate::desc::model::{ProfileFile, Service, System};
@@ -26,6 +26,7 @@ pub(super) fn check(system: &System, reporter: &Reporter) {
         proofs::check(system, profile, reporter);
         check_watch(system, profile, reporter);
         check_reports(system, profile, reporter);
+        restart::check_profile(profile, reporter);
         if queues::check_share(system, profile, reporter) {
             check_memory(system, profile, reporter);
         }

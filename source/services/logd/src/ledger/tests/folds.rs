@@ -25,6 +25,7 @@ fn description() -> Description {
         name: "test".into(),
         profile: Profile::Test,
         epoch: 1,
+        unlimited_restarts: false,
         init: 1,
         devices: vec![],
         services: vec![

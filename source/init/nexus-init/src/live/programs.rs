@@ -1,0 +1,123 @@
+//! Processes, and the programs in them.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use nexus_abi::{
+    Error, FREE_START, Handle, PAGE_SIZE, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
+};
+use nexus_proto::ids;
+use nexus_proto::log::RECORD_PAGES;
+use nexus_rt::{ReadOnlyMemory, child, sys};
+use nexus_sysdesc::Service;
+use nexus_sysdesc::archive::{Archive, ArchiveError};
+
+use super::load::{Loaded, load, tell};
+use super::machine::{Live, Server};
+use crate::start::{LoadFailure, Loader};
+
+/// What all services are started with, in each of their lives.
+#[derive(Debug)]
+pub struct Programs {
+    /// The programs.
+    archive: Archive<'static>,
+    /// The authority to make processes.
+    pub(super) spawn: Handle,
+    /// Told when a service has ended: bit n for place n in the description.
+    pub(super) ends: Handle,
+    /// The description, sealed, for whoever wants to read it.
+    pub(super) description: (Handle, u64),
+    /// The memory that the ledger lies in, for each life of logd.
+    record: Handle,
+    /// Ticks in a second.
+    pub(super) timebase_hz: u64,
+    /// Number of this run.
+    pub(super) nonce: u64,
+    /// Priority at which init serves.
+    pub(super) priority: u8,
+}
+
+/// The boot archive, for as long as init lives.
+pub(super) fn keep(archive: ReadOnlyMemory) -> Result<Archive<'static>, ArchiveError> {
+    Archive::parse(Box::leak(Box::new(archive)).bytes())
+}
+
+impl Programs {
+    /// The programs of this archive.
+    pub(super) const fn new(
+        archive: Archive<'static>,
+        spawn: Handle,
+        ends: Handle,
+        description: (Handle, u64),
+        record: Handle,
+        block: &Startup,
+        priority: u8,
+    ) -> Programs {
+        let (timebase_hz, nonce) = (block.timebase_hz, block.nonce);
+        Programs { archive, spawn, ends, description, record, timebase_hz, nonce, priority }
+    }
+}
+
+impl Loader for Live {
+    type Loaded = Loaded;
+
+    fn create(&mut self, index: usize, service: &Service) -> Result<(Handle, u32), Error> {
+        let Programs { spawn, ends, .. } = self.programs;
+        let budget = (u64::from(service.objects) << 32) | u64::from(service.frames);
+        let id = u64::from(service.id);
+        let process = sys::process_create(spawn, id, budget, ends, 1 << index)?;
+        let incarnation = sys::process_stat(process).map(|info| info.id.incarnation);
+        if incarnation.is_err() {
+            // Nobody knows it yet, so that nobody else would give it up.
+            let _ = sys::cap_drop(process);
+        }
+        Ok((process, incarnation?))
+    }
+
+    fn load(&mut self, process: Handle, service: &Service) -> Result<Loaded, LoadFailure> {
+        let image = self.programs.archive.service(service.id).ok_or(LoadFailure::Missing)?.data;
+        load(process, image, service.stack_pages)
+    }
+
+    fn block(&mut self, process: Handle, service: u32, life: u32) -> Result<Startup, LoadFailure> {
+        let Programs { description: (description, len), record, timebase_hz, nonce, .. } =
+            self.programs;
+        let mut block = Startup::new(service, life, timebase_hz, nonce);
+        block.free_va = FREE_START;
+        let reads = Rights::MAP | Rights::READ;
+        let mut tell = |role: Role, memory, rights, len| {
+            let Handle(handle) = sys::cap_install(process, memory, rights)?;
+            let told = block.push(StartupCap { role: role.code(), index: 0, handle, base: 0, len });
+            if told { Ok(()) } else { Err(LoadFailure::TooMuch) }
+        };
+        tell(Role::Description, description, reads, len)?;
+        if service == ids::LOGD {
+            let len = RECORD_PAGES * PAGE_SIZE;
+            tell(Role::Record, record, reads | Rights::WRITE, len)?;
+        }
+        Ok(block)
+    }
+
+    fn run(
+        &mut self,
+        process: Handle,
+        service: &Service,
+        mut loaded: Loaded,
+        block: &Startup,
+        endpoint: Handle,
+    ) -> Result<Vec<Handle>, LoadFailure> {
+        tell(process, &mut loaded, block)?;
+        let (entry, priority) = (loaded.entry, service.priority);
+        let thread = child::start(process, entry, STACK_TOP, STARTUP_VA, priority)?;
+        // Its process is what counts.
+        sys::cap_drop(thread)?;
+        let server = Server { endpoint, process };
+        match service.id {
+            ids::LOGD => self.set_logd(server),
+            ids::POLICYD => self.set_policyd(server),
+            ids::BUSD => self.set_busd(server),
+            _ => {}
+        }
+        Ok(loaded.into_memory())
+    }
+}

@@ -1,0 +1,157 @@
+//! The next lives of services: when their time has come, and when somebody orders it.
+
+use nexus_abi::{Handle, Sender};
+use nexus_proto::init::{EndKind, Last, LifeInfo, Lives, ServiceState};
+use nexus_proto::{ServiceError, Zero, ids};
+use nexus_sysdesc::restart::Deaths;
+use nexus_sysdesc::{Permission, Restart};
+
+use crate::init::{Init, Machine};
+use crate::order::start_order;
+use crate::records::{Order, ServiceRecord, Then};
+use crate::start::{Failed, LoadFailure};
+use crate::words;
+
+/// The code with which init ends a life that somebody ordered to end.
+const ORDERED: u64 = 1;
+
+impl<M: Machine> Init<M> {
+    /// The first tick at which a service is to be started again.
+    #[must_use]
+    pub fn next_start(&self) -> Option<u64> {
+        self.registry.services().iter().filter_map(|record| record.again).min()
+    }
+
+    /// Starts each service whose time has come, authorities first.
+    pub fn start_due(&mut self) {
+        let now = self.machine.ticks();
+        let due = |record: &ServiceRecord| record.again.is_some_and(|tick| tick <= now);
+        if !self.registry.services().iter().any(due) {
+            return;
+        }
+        let order = start_order(self.registry.description());
+        for index in order.authorities.into_iter().chain(order.others) {
+            let Some(record) = self.registry.services().get(index).filter(|one| due(one)) else {
+                continue;
+            };
+            let id = record.id;
+            match self.waits_for(id) {
+                // It comes behind that in this order.
+                Some(tick) => self.rest_until(id, tick),
+                None => self.start_again(index, id),
+            }
+        }
+    }
+
+    /// The tick at which somebody is started again whom the service needs to be given its devices.
+    fn waits_for(&self, id: u32) -> Option<u64> {
+        let needs = self.registry.description().service(id).map(|service| &service.needs);
+        let needs_device = needs.is_some_and(|needs| !needs.is_empty());
+        let deciders = [ids::LOGD, ids::POLICYD].into_iter().filter(|_| needs_device);
+        let recorder = Some(ids::LOGD).filter(|_| id == ids::POLICYD);
+        let again = deciders.chain(recorder).filter_map(|id| self.registry.service(id)?.again);
+        again.max()
+    }
+
+    fn start_again(&mut self, index: usize, id: u32) {
+        self.drop_process(id);
+        let now = self.machine.ticks();
+        if let Some(record) = self.registry.service_mut(id) {
+            record.born = now;
+        }
+        let next = match self.start(index) {
+            Ok(()) => return,
+            Err(Failed::NoDevice(refused)) if !refused.may_pass() => Err(Last::NoDevice),
+            Err(Failed::Load(LoadFailure::Kernel(_)) | Failed::NoDevice(_)) => self.pause(id, now),
+            Err(Failed::Load(_)) => Err(Last::NotLoaded),
+        };
+        match next {
+            Ok(tick) => self.rest_until(id, tick),
+            Err(why) => self.end_for_good(id, why),
+        }
+    }
+
+    /// Lets go of what is left of the life before.
+    fn drop_process(&mut self, id: u32) {
+        let process = self.registry.service_mut(id).and_then(|record| record.process.take());
+        if let Some(process) = process.filter(|process| *process != Handle::NONE) {
+            // Nothing to do when it fails: then it is gone already.
+            let _ = self.machine.cap_drop(process);
+        }
+    }
+
+    /// Somebody orders the end, or the start, of a service.
+    pub(crate) fn order(
+        &mut self,
+        sender: Sender,
+        id: u32,
+        then: Then,
+    ) -> Result<(), ServiceError> {
+        if !self.registry.description().permits(sender.service_id, Permission::Supervise) {
+            return Err(ServiceError::Denied);
+        }
+        let record = self.registry.service(id).ok_or(ServiceError::NoSuchService)?;
+        let (state, process) = (record.state, record.process.unwrap_or_default());
+        if id == self.registry.description().init {
+            return Err(ServiceError::BadState);
+        }
+        if then == Then::Again && self.restart_of(id) == Restart::Never {
+            return Err(ServiceError::NotSupported);
+        }
+        match (state, then) {
+            _ if record.lives() => {
+                self.order_end(id, process, Order { asker: sender.into(), then })
+            }
+            (ServiceState::Restarting, Then::Stop) => {
+                self.end_for_good(id, Last::Stopped);
+                Ok(())
+            }
+            (ServiceState::Ended | ServiceState::GivenUp | ServiceState::Stopped, Then::Again) => {
+                self.order_start(id);
+                Ok(())
+            }
+            _ => Err(ServiceError::BadState),
+        }
+    }
+
+    fn order_end(&mut self, id: u32, process: Handle, order: Order) -> Result<(), ServiceError> {
+        self.machine.process_end(process, ORDERED).map_err(|_| ServiceError::Unavailable)?;
+        if let Some(record) = self.registry.service_mut(id) {
+            record.order = Some(order);
+        }
+        Ok(())
+    }
+
+    fn order_start(&mut self, id: u32) {
+        self.machine.answer_no_more(id);
+        let now = self.machine.ticks();
+        let unlimited = self.registry.description().unlimited_restarts;
+        if let Some(record) = self.registry.service_mut(id) {
+            (record.deaths, record.last) = (Deaths::new(unlimited), None);
+        }
+        self.rest_until(id, now);
+    }
+
+    /// The lives of the service at this place of the description.
+    pub(crate) fn life_info(&mut self, ask: &Lives) -> Result<LifeInfo, ServiceError> {
+        let index = usize::try_from(ask.cursor).map_err(|_| ServiceError::NotFound)?;
+        let services = self.registry.services();
+        let record = services.get(index).ok_or(ServiceError::NotFound)?;
+        let next = index.saturating_add(1);
+        let next = if next < services.len() { u32::try_from(next).unwrap_or(0) } else { 0 };
+        let (end, code, ..) = record.end.map_or((EndKind::None, 0, 0, 0), words::end_parts);
+        Ok(LifeInfo {
+            next,
+            lives: record.lives,
+            service: self.registry.subject(record.id),
+            state: record.state,
+            end,
+            last: record.last.unwrap_or(Last::None),
+            zero: Zero::ZERO,
+            deaths: 0,
+            code,
+            since: record.since,
+            again: record.again.unwrap_or(0),
+        })
+    }
+}

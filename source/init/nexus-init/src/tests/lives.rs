@@ -1,0 +1,253 @@
+//! The lives of a service after its first one.
+
+use nexus_abi::{EndReason, Error, Handle, KindCode, Role};
+use nexus_proto::init::{
+    EndKind, Kill, Last, Lives, OwnerState, Restart as Again, ServiceState, Stop,
+};
+use nexus_proto::log::Event;
+use nexus_proto::{ServiceError, Zero};
+use nexus_sysdesc::Restart;
+use nexus_sysdesc::restart::{FIRST_PAUSE, LIMIT};
+
+use super::*;
+use crate::grant::Piece;
+use crate::start::LoadFailure;
+use crate::testing::Cap;
+
+/// Ticks in the first pause: the clock of the tests counts 10 MHz.
+const PAUSE: u64 = FIRST_PAUSE / 100;
+const RNGD_INDEX: usize = 2;
+
+/// Everybody is started again, rngd has rng0 and greedy uart0, and the shell may supervise.
+fn lasting() -> Init<Fake> {
+    let mut shell = SHELL.to_vec();
+    shell.push(Permission::Supervise);
+    let mut described = description(&shell);
+    for service in described.services.iter_mut().filter(|one| ![1, 11].contains(&one.id)) {
+        service.restart = Restart::Always;
+    }
+    let mut init = started_as(described);
+    for id in [2, 7, 8, 10] {
+        init.machine.caps.push(Cap {
+            holder: None,
+            kind: KindCode::Endpoint,
+            rights: Rights::all(),
+            base: 0,
+            len: 0,
+            limit: None,
+            parent: None,
+            handle: Handle(1000 + id),
+        });
+    }
+    init.give(7, RNGD, &need(RNG)).unwrap();
+    init.give(8, Handle(80), &need(UART)).unwrap();
+    init.drop_roots();
+    init.machine.ledger.clear();
+    init
+}
+
+fn process_of(init: &Init<Fake>, id: u32) -> Handle {
+    init.registry.service(id).unwrap().process.unwrap()
+}
+
+/// rngd dies, now.
+fn dies(init: &mut Init<Fake>) {
+    let process = process_of(init, 7);
+    end(init, process, EndReason::Exit(3));
+    init.notified(1 << RNGD_INDEX);
+}
+
+fn state(init: &Init<Fake>, id: u32) -> ServiceState {
+    init.registry.service(id).unwrap().state
+}
+
+// attack 57 U: an owner dies; it has its device again in its next life, after a whole grant, and three records say so; broken: init-keeps-no-root
+#[test]
+fn a_dead_owner_is_started_again_with_its_device() {
+    let mut init = lasting();
+    dies(&mut init);
+    assert_eq!(state(&init, 7), ServiceState::Restarting);
+    assert_eq!(init.next_start(), Some(init.machine.now + PAUSE));
+    assert_eq!(init.registry.device(RNG).unwrap().state, OwnerState::OwnerEnded);
+    init.start_due();
+    assert_eq!(state(&init, 7), ServiceState::Restarting, "not before its time");
+
+    init.machine.now += PAUSE;
+    init.start_due();
+    assert_eq!(state(&init, 7), ServiceState::Started);
+    assert_eq!(init.next_start(), None);
+    let device = init.registry.device(RNG).unwrap();
+    let life = Sender { incarnation: 2, ..RNGD_ID };
+    assert_eq!((device.state, device.owner), (OwnerState::Held, life.into()));
+    assert_eq!(init.machine.owners(), 1, "the small kernel ends what all processes hold");
+    let records: Vec<_> = init.machine.ledger.iter().map(|entry| entry.event).collect();
+    assert_eq!(records, [Event::Exit, Event::Decision, Event::Grant]);
+    let (service, process, block) = init.machine.started[0];
+    assert_eq!((service, process), (7, process_of(&init, 7)));
+    let window = block.with_role(Role::Window).next().unwrap();
+    assert_eq!(Some(Handle(window.handle)), device.pieces.held(Piece::Window));
+}
+
+// attack 57 U: an owner of a device without memory dies; what its window was derived from is there for its next life, and for nobody else's
+#[test]
+fn a_window_of_inits_is_given_again_to_the_same_service_alone() {
+    let mut init = lasting();
+    let process = process_of(&init, 8);
+    end(&mut init, process, EndReason::Exit(3));
+    init.notified(1 << 3);
+    assert_eq!(init.machine.owners(), 0, "the small kernel ends all at once");
+    init.machine.now += PAUSE;
+    init.machine.live = true;
+    assert!(init.give(8, Handle(80), &need(UART)).is_ok());
+    assert!(
+        init.roots
+            .iter()
+            .all(|root| Some(root.range) == init.registry.device(UART).unwrap().window)
+    );
+}
+
+// attack 58 U: an owner dies again and again; the pauses double, and it is given up, and init answers for it; broken: init-no-limit
+#[test]
+fn who_dies_too_often_is_given_up() {
+    let mut init = lasting();
+    let mut pauses = Vec::new();
+    for _ in 1..LIMIT {
+        dies(&mut init);
+        let again = init.next_start().unwrap();
+        pauses.push((again - init.machine.now) / PAUSE);
+        init.machine.now = again;
+        init.start_due();
+        assert_eq!(state(&init, 7), ServiceState::Started);
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64]);
+    dies(&mut init);
+    assert_eq!(state(&init, 7), ServiceState::GivenUp);
+    assert_eq!(init.next_start(), None);
+    assert_eq!(init.machine.gone, [(7, Handle(1007))]);
+    let info = ask(&mut init, NSH, Lives { cursor: 2 }).unwrap();
+    assert_eq!(
+        (info.state, info.last, info.end),
+        (ServiceState::GivenUp, Last::TooOften, EndKind::Exit)
+    );
+    assert_eq!((info.lives, info.code), (7, 3));
+}
+
+// attack 58 U: who may supervise starts what was given up; its deaths are forgotten, and nobody answers for it any more
+#[test]
+fn what_was_given_up_is_started_by_order() {
+    let mut init = lasting();
+    for _ in 0..LIMIT {
+        dies(&mut init);
+        init.machine.now = init.next_start().unwrap_or(init.machine.now);
+        init.start_due();
+    }
+    let again = Again { service: 7, zero: Zero::ZERO };
+    assert_eq!(ask(&mut init, NSH, again), Ok(()));
+    assert_eq!(init.machine.gone, []);
+    init.start_due();
+    assert_eq!(state(&init, 7), ServiceState::Started);
+    dies(&mut init);
+    assert_eq!(init.next_start(), Some(init.machine.now + PAUSE), "the first pause");
+}
+
+// attack 25 U: somebody orders ends without the permission; refused; broken: init-order-denied
+#[test]
+fn only_who_may_supervise_orders() {
+    let mut init = lasting();
+    let zero = Zero::ZERO;
+    let service = 8;
+    assert_eq!(ask(&mut init, RNGD_ID, Kill { service, zero }), Err(ServiceError::Denied));
+    assert_eq!(ask(&mut init, RNGD_ID, Stop { service, zero }), Err(ServiceError::Denied));
+    assert_eq!(ask(&mut init, RNGD_ID, Again { service, zero }), Err(ServiceError::Denied));
+    assert!(!init.machine.calls.contains(&"end"));
+    for service in [1, 99] {
+        assert!(ask(&mut init, NSH, Kill { service, zero }).is_err(), "{service}");
+    }
+    let busd = Again { service: 11, zero };
+    assert_eq!(ask(&mut init, NSH, busd), Err(ServiceError::NotSupported), "it has one life");
+}
+
+#[test]
+fn deaths_by_order_count_for_neither_limit_nor_pause() {
+    let mut init = lasting();
+    for _ in 0..2 * LIMIT {
+        let kill = Kill { service: 7, zero: Zero::ZERO };
+        assert_eq!(ask(&mut init, NSH, kill), Ok(()));
+        init.notified(1 << RNGD_INDEX);
+        assert_eq!(init.next_start(), Some(init.machine.now), "at once");
+        let exit = init.machine.ledger.last().unwrap();
+        assert_eq!((exit.event, exit.asker.id), (Event::Exit, NSH.service_id));
+        init.start_due();
+        assert_eq!(state(&init, 7), ServiceState::Started);
+    }
+    dies(&mut init);
+    assert_eq!(init.next_start(), Some(init.machine.now + PAUSE));
+}
+
+#[test]
+fn what_is_stopped_stays_so() {
+    let mut init = lasting();
+    let stop = || Stop { service: 7, zero: Zero::ZERO };
+    assert_eq!(ask(&mut init, NSH, stop()), Ok(()));
+    init.notified(1 << RNGD_INDEX);
+    assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Stopped, None));
+    assert_eq!(init.machine.gone, [(7, Handle(1007))]);
+    assert_eq!(ask(&mut init, NSH, stop()), Err(ServiceError::BadState));
+}
+
+// attack 91 F: a next life cannot be made for a while, or never; the pauses and the limit hold for it, and it never blocks another
+#[test]
+fn a_life_that_cannot_be_begun_counts_as_a_death() {
+    let mut init = lasting();
+    dies(&mut init);
+    init.machine.create_fails = Some(Error::NoMemory);
+    init.machine.now = init.next_start().unwrap();
+    init.start_due();
+    assert_eq!(state(&init, 7), ServiceState::Restarting);
+    assert_eq!(init.next_start(), Some(init.machine.now + 2 * PAUSE));
+    init.machine.create_fails = None;
+    init.machine.now += 2 * PAUSE;
+    init.start_due();
+    assert_eq!(state(&init, 7), ServiceState::Started);
+
+    dies(&mut init);
+    init.machine.load_fails = Some(LoadFailure::Missing);
+    init.machine.now = init.next_start().unwrap();
+    init.start_due();
+    assert_eq!(state(&init, 7), ServiceState::GivenUp);
+    assert_eq!(init.registry.service(7).unwrap().last, Some(Last::NotLoaded));
+}
+
+// attack 91 F: a device does not come to rest when its owner dies; it is given to nobody any more, and init answers for its owner; broken: init-lost-device
+#[test]
+fn a_device_that_never_comes_to_rest_ends_its_service() {
+    let mut init = lasting();
+    init.machine.busd.fails = Some(Error::TimedOut);
+    dies(&mut init);
+    assert_eq!(state(&init, 7), ServiceState::GivenUp);
+    assert_eq!(init.registry.service(7).unwrap().last, Some(Last::NoDevice));
+    assert_eq!(init.machine.gone, [(7, Handle(1007))]);
+    assert_eq!(state(&init, 8), ServiceState::Started);
+}
+
+// attack 61 F: policyd and an owner die together; the owner waits for who decides about it, and both come back; broken: init-starts-undecided
+#[test]
+fn who_needs_a_decision_waits_for_who_decides() {
+    let mut init = lasting();
+    dies(&mut init);
+    init.machine.now = init.next_start().unwrap();
+    let policyd = process_of(&init, 2);
+    end(&mut init, policyd, EndReason::Exit(3));
+    init.notified(1 << 1);
+    let again = init.registry.service(2).unwrap().again;
+    assert!(again > Some(init.machine.now));
+    init.start_due();
+    assert_eq!(init.registry.service(7).unwrap().again, again);
+    assert_eq!(state(&init, 7), ServiceState::Restarting);
+    init.machine.now = again.unwrap();
+    init.machine.answers_as = Sender { incarnation: 2, ..POLICYD };
+    init.start_due();
+    assert_eq!((state(&init, 2), state(&init, 7)), (ServiceState::Started, ServiceState::Started));
+    let order: Vec<u32> = init.machine.started.iter().map(|(id, ..)| *id).collect();
+    assert_eq!(order, [2, 7]);
+}
