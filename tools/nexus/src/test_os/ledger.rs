@@ -470,6 +470,13 @@ mod tests {
         let memory = Some(Memory { pool: 0x2000, reach: 256, digest: 9 });
         assert_eq!(all.holdings, [Holding { memory, ..holding(7, 0x1000) }]);
 
+        let others = [
+            decision.clone(),
+            prepared(2),
+            entry(3, Event::Decision, 8, 0x2000),
+            entry(4, Event::Grant, 8, 0x2000),
+        ];
+        assert_eq!(replay(&others).holdings, [holding(8, 0x2000)], "of another device");
         let none = |entries: &[Entry]| replay(entries).holdings[0].memory.is_none();
         let at = |seq, entry: &Entry| Entry { seq, ..entry.clone() };
         assert!(none(&[decision.clone(), at(2, &grant), prepared(3)]), "after the grant");

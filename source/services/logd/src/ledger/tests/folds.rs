@@ -188,6 +188,11 @@ fn a_life_that_has_not_ended_is_not_folded() {
         assert_eq!(grants, 1, "the living one");
     }
     assert_whole(&ledger);
+    // Nothing says of any of these that it has ended.
+    let mut ledger = self::ledger();
+    let begun = (1..300).filter(|life| begin(&mut ledger, BLKD, *life).is_ok()).count();
+    assert!((3..299).contains(&begun), "{begun}");
+    assert_eq!(count(&ledger, |entry| entry.event == Event::Fold), 0);
 }
 
 // attack 44 U: a service has itself denied, or has tries allowed, without end; lives of all are recorded; broken: logd-shares, logd-tries
