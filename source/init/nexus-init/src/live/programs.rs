@@ -20,6 +20,8 @@ use crate::start::{LoadFailure, Loader};
 pub struct Programs {
     /// The programs.
     archive: Archive<'static>,
+    /// What a service is started from instead of its program there.
+    replaced: Option<(u32, Vec<u8>)>,
     /// The authority to make processes.
     pub(super) spawn: Handle,
     /// Told when a service has ended: bit n for place n in the description.
@@ -50,7 +52,33 @@ impl Programs {
         priority: u8,
     ) -> Programs {
         let (timebase_hz, nonce) = (block.timebase_hz, block.nonce);
-        Programs { archive, spawn, ends, description, timebase_hz, nonce, priority }
+        Programs { archive, replaced: None, spawn, ends, description, timebase_hz, nonce, priority }
+    }
+}
+
+impl Programs {
+    /// What a service is started from.
+    fn of(&self, service: u32) -> Option<&[u8]> {
+        match &self.replaced {
+            Some((replaced, program)) if *replaced == service => Some(program),
+            _ => self.program(service),
+        }
+    }
+
+    /// The program of a service, as the archive has it.
+    #[must_use]
+    pub fn program(&self, service: u32) -> Option<&'static [u8]> {
+        self.archive.service(service).map(|program| program.data)
+    }
+
+    /// From here on a service is started from `program`, and all others from their own again.
+    pub fn replace(&mut self, service: u32, program: Vec<u8>) {
+        self.replaced = Some((service, program));
+    }
+
+    /// From here on each service is started from its own program.
+    pub fn restore(&mut self) {
+        self.replaced = None;
     }
 }
 
@@ -71,7 +99,7 @@ impl Loader for Live {
     }
 
     fn load(&mut self, process: Handle, service: &Service) -> Result<Loaded, LoadFailure> {
-        let image = self.programs.archive.service(service.id).ok_or(LoadFailure::Missing)?.data;
+        let image = self.programs.of(service.id).ok_or(LoadFailure::Missing)?;
         load(process, image, service.stack_pages)
     }
 
