@@ -1,6 +1,5 @@
 //! Why a driver's death was not survived.
 
-use nexus_mmio::Outside;
 use nexus_ring::{Ended, Refused};
 
 /// Why a driver's death was not survived.
