@@ -46,7 +46,10 @@ impl Life {
     #[must_use]
     pub fn of(message: &Message) -> Option<Life> {
         let [driver, seed, ..] = message.words;
-        Some(Life { driver: u32::try_from(driver).ok()?, seed: Some(seed).filter(|seed| *seed != 0) })
+        Some(Life {
+            driver: u32::try_from(driver).ok()?,
+            seed: Some(seed).filter(|seed| *seed != 0),
+        })
     }
 }
 

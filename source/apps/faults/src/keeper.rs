@@ -9,8 +9,8 @@ use core::convert::Infallible;
 use mortal::device_keeper::{Asked, Question, arp, random, sector};
 use mortal::keeper::{holds, note};
 use nexus_abi::{Error, Handle, Message};
-use nexus_proto::init::{EndKind, Init, Lives, MemInfo};
 use nexus_proto::ids;
+use nexus_proto::init::{EndKind, Init, Lives, MemInfo};
 use nexus_rt::{CallError, Client, Deadline, ns_of_ticks, startup, sys, ticks};
 use nexus_test::{Budgets, Check, Facts, Failed, Host, SAFETY_MS};
 use rogue::canary::Canary;
@@ -290,9 +290,8 @@ impl Keeper {
             let [median, most, longest] = recovery.figures();
             line(format!("{name} recovery {median} us, p99 {most}, max {longest}"));
         }
-        for (step, times) in ["death to rest", "rest to start", "start to answer"]
-            .into_iter()
-            .zip(&mut self.steps)
+        for (step, times) in
+            ["death to rest", "rest to start", "start to answer"].into_iter().zip(&mut self.steps)
         {
             let [median, most, longest] = times.figures();
             line(format!("{step} {median} us, p99 {most}, max {longest}"));

@@ -8,8 +8,8 @@ use nexus_abi::EndReason;
 use nexus_init::init::{Init, Machine};
 use nexus_init::live::Live;
 use nexus_loader::{Perm, Plan};
-use nexus_proto::init::{EndKind, ServiceState};
 use nexus_proto::ids;
+use nexus_proto::init::{EndKind, ServiceState};
 use nexus_rt::{Deadline, ReplyTo, sys, ticks};
 
 extern crate alloc;
