@@ -267,7 +267,7 @@ impl Keeper {
             let info = init.call(&ask, Deadline::after_ms(SAFETY_MS))?;
             if !self.drivers.iter().any(|driver| driver.id == info.service.id) {
                 let why = || format!("{:?} {:?}", info.service, info.state);
-                let first = info.service.incarnation <= 1 && !info.state.has_ended();
+                let first = info.service.incarnation <= 1 && info.state.lives();
                 note(&mut checks, holds(first, why));
             }
             cursor = info.next.into();

@@ -72,11 +72,11 @@ codes! {
 }
 
 impl ServiceState {
-    /// It has lived, and does not live now.
+    /// True while a life of the service runs: before that it has no process, and after it the process has
+    /// ended.
     #[must_use]
-    pub const fn has_ended(self) -> bool {
-        use ServiceState::{Ended, GivenUp, Restarting, Stopped};
-        matches!(self, Ended | Restarting | GivenUp | Stopped)
+    pub const fn lives(self) -> bool {
+        matches!(self, ServiceState::Started | ServiceState::Ready | ServiceState::Failed)
     }
 }
 
@@ -202,6 +202,14 @@ codes! {
         /// By its supervisor.
         4 Killed,
     }
+}
+
+/// Codes with which init ends a process.
+pub mod killed {
+    /// Somebody ordered it who may.
+    pub const ORDERED: u64 = 1;
+    /// It did not answer in time.
+    pub const LATE: u64 = 2;
 }
 
 codes! {

@@ -153,3 +153,18 @@ fn a_grant_says_registers_and_line() {
     assert!(text.contains("let go   init     -       95 lines from 1\n"), "{text}");
     assert!(text.lines().all(|line| width(line) <= columns()), "{text}");
 }
+
+#[test]
+fn an_end_says_how_and_by_whose_order() {
+    let exit = |reason, detail| Entry {
+        reason,
+        detail,
+        ..entry(Event::Exit, Outcome::None, 7, NO_DEVICE)
+    };
+    let killed = Entry { asker: Asker::new(10), ..exit(4, 1) };
+    let records = chain(&[(1, killed), (1, exit(4, 2)), (1, exit(2, 3))]);
+    let text = ledger(records.iter(), &verifier(&records, None), None, &names());
+    assert!(text.contains("nsh       ended  rngd     -       by order\n"), "{text}");
+    assert!(text.contains("-         ended  rngd     -       did not answer\n"), "{text}");
+    assert!(text.contains("-         ended  rngd     -       exit 3\n"), "{text}");
+}

@@ -233,6 +233,7 @@ fn become_service(registry: &mut Registry, block: &Startup) {
         own.process = Some(Handle::NONE);
         own.incarnation = block.incarnation;
         own.state = ServiceState::Started;
+        own.lives = 1;
     }
 }
 
