@@ -23,8 +23,12 @@ pub const SEEN: u32 = 0x7fff_0014;
 pub const LATE: u64 = 58;
 /// With what it ends one that the keeper wants ended.
 pub const KILLED: u64 = 57;
-/// Nanoseconds that a life with faults has.
+/// Nanoseconds that a life with faults has to become ready, and from then on.
+pub const START_NS: u64 = 4_000_000;
+/// See [`START_NS`].
 pub const LIFE_NS: u64 = 2_000_000;
+/// A seed that no faults follow from: a copy of the code is all that is different in such a life.
+pub const NO_FAULTS: u64 = u64::MAX;
 
 /// A life of a driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +50,10 @@ impl Life {
     #[must_use]
     pub fn of(message: &Message) -> Option<Life> {
         let [driver, seed, ..] = message.words;
-        Some(Life { driver: u32::try_from(driver).ok()?, seed: Some(seed).filter(|seed| *seed != 0) })
+        Some(Life {
+            driver: u32::try_from(driver).ok()?,
+            seed: Some(seed).filter(|seed| *seed != 0),
+        })
     }
 }
 

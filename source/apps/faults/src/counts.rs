@@ -85,7 +85,8 @@ mod tests {
         ends.count(10, &ended(EndKind::Killed, LATE), heard(0, 0));
         ends.count(11, &ended(EndKind::Killed, LATE), heard(3, 1));
         ends.count(12, &ended(EndKind::Killed, LATE), heard(3, 0));
-        let each = Ends { lives: 5, faults: 50, faulted: 1, ended: 1, silent: 1, wrong: 1, sound: 1 };
+        let each =
+            Ends { lives: 5, faults: 50, faulted: 1, ended: 1, silent: 1, wrong: 1, sound: 1 };
         assert_eq!(ends, each);
     }
 

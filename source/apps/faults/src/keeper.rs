@@ -9,14 +9,17 @@ use core::convert::Infallible;
 use mortal::device_keeper::{Asked, Question, arp, random, sector};
 use mortal::keeper::{holds, note};
 use nexus_abi::{Error, Handle, Message};
-use nexus_proto::init::{EndKind, Init, Lives, MemInfo};
 use nexus_proto::ids;
+use nexus_proto::init::{EndKind, Init, Lives, MemInfo};
 use nexus_rt::{CallError, Client, Deadline, ns_of_ticks, startup, sys, ticks};
 use nexus_test::{Budgets, Check, Facts, Failed, Host, SAFETY_MS};
 use rogue::canary::Canary;
 use rogue::disk::must_prove;
 
-use crate::ask::{ENDED, Ended, KILL, KILLED, LIFE, LIFE_NS, Life, OTHERS, SEEN, Started};
+use crate::ask::{
+    ENDED, Ended, KILL, KILLED, LATE, LIFE, LIFE_NS, Life, NO_FAULTS, OTHERS, SEEN, START_NS,
+    Started,
+};
 use crate::counts::{Ends, Heard, Times};
 use crate::others::{ANSWER_MS, Seen};
 
@@ -47,6 +50,7 @@ struct Driver {
 /// What was seen, or what went wrong first, in each respect.
 #[derive(Debug)]
 struct Checks {
+    control: Check,
     faults: Check,
     honest: Check,
     canary: Check,
@@ -110,6 +114,7 @@ impl Keeper {
             answer: 0,
             lost: 0,
             checks: Checks {
+                control: nothing(),
                 faults: nothing(),
                 honest: nothing(),
                 canary: nothing(),
@@ -126,6 +131,9 @@ impl Keeper {
     pub fn run(mut self) -> Result<Infallible, Failed> {
         let host = self.facts.host;
         host.wait_until_ready()?;
+        for index in 0..self.drivers.len() {
+            self.control(index)?;
+        }
         for number in 1..=self.lives {
             if let Err(why) = self.life(number) {
                 let seed = self.seed_of(number);
@@ -141,6 +149,7 @@ impl Keeper {
         }
         let live_on = self.others_live_on()?;
         let Keeper { mut facts, checks, .. } = self;
+        facts.tell("copies-live-on", &checks.control)?;
         facts.tell("faults", &checks.faults)?;
         facts.tell(LIVES, &checks.honest)?;
         facts.tell("nothing-else-changes", &checks.canary)?;
@@ -154,6 +163,23 @@ impl Keeper {
     /// What the faults of a life follow from. The seed of a run of one life is that of the life.
     fn seed_of(&self, number: u64) -> u64 {
         if self.lives == 1 { self.seed } else { (self.seed << NUMBER_BITS | number) & SEEDS }
+    }
+
+    /// A life of a copy of the code, without a fault: it answers, until it is ended at its deadline.
+    fn control(&mut self, index: usize) -> Result<(), Failed> {
+        let Some(id) = self.drivers.get(index).map(|driver| driver.id) else { return Ok(()) };
+        self.ended(&Message::new(KILL, &[id.into()]))?;
+        self.start(Life { driver: id, seed: Some(NO_FAULTS) })?;
+        let heard = self.use_faulty(index, 0);
+        let ended = self.ended(&Message::new(ENDED, &[]))?;
+        let lived = (ended.end, ended.code) == (EndKind::Killed, LATE);
+        let why = || format!("a copy of {id}: {heard:?}, {ended:?}");
+        let control = holds(lived && heard.right > 0 && heard.wrong == 0, why);
+        note(&mut self.checks.control, control);
+        self.start(Life { driver: id, seed: None })?;
+        let sound = self.ask_driver(index, 1, Deadline::after_ms(RECOVERY_MS));
+        note(&mut self.checks.honest, holds(sound == Ok(true), || format!("{id}: {sound:?}")));
+        Ok(())
     }
 
     /// A life with faults, and an honest one behind it, which stays until its driver is the next one again.
@@ -197,7 +223,7 @@ impl Keeper {
 
     /// Asks a life with faults until it answers no more.
     fn use_faulty(&mut self, index: usize, number: u64) -> Heard {
-        let by = Deadline::after_ns(LIFE_NS);
+        let by = Deadline::after_ns(START_NS + LIFE_NS);
         let mut heard = Heard::default();
         for _ in 0..QUESTIONS {
             match self.ask_driver(index, number, by) {
@@ -290,9 +316,8 @@ impl Keeper {
             let [median, most, longest] = recovery.figures();
             line(format!("{name} recovery {median} us, p99 {most}, max {longest}"));
         }
-        for (step, times) in ["death to rest", "rest to start", "start to answer"]
-            .into_iter()
-            .zip(&mut self.steps)
+        for (step, times) in
+            ["death to rest", "rest to start", "start to answer"].into_iter().zip(&mut self.steps)
         {
             let [median, most, longest] = times.figures();
             line(format!("{step} {median} us, p99 {most}, max {longest}"));

@@ -2,14 +2,14 @@
 
 use core::ops::Range;
 
-use faults::ask::{Ended, KILLED, LATE, LIFE_NS, Life, Started, answer};
+use faults::ask::{Ended, KILLED, LATE, LIFE_NS, Life, START_NS, Started, answer};
 use faults::change::{Change, Code, change};
 use nexus_abi::EndReason;
 use nexus_init::init::{Init, Machine};
 use nexus_init::live::Live;
 use nexus_loader::{Perm, Plan};
-use nexus_proto::init::{EndKind, ServiceState};
 use nexus_proto::ids;
+use nexus_proto::init::{EndKind, ServiceState};
 use nexus_rt::{Deadline, ReplyTo, sys, ticks};
 
 extern crate alloc;
@@ -50,6 +50,8 @@ impl Program {
 /// The life that was asked for last.
 struct Current {
     driver: u32,
+    /// It has faults.
+    faulty: bool,
     /// When it is ended.
     until: Deadline,
     /// The tick at which it was.
@@ -57,6 +59,12 @@ struct Current {
     ended: Option<Ended>,
     /// The keeper waits for its end.
     waiting: Option<ReplyTo>,
+}
+
+impl Current {
+    const fn new(driver: u32, faulty: bool, until: Deadline) -> Current {
+        Current { driver, faulty, until, died: None, ended: None, waiting: None }
+    }
 }
 
 /// All lives.
@@ -103,15 +111,23 @@ impl Lives {
         init.start_due();
         init.machine.programs.restore();
         let runs = init.registry.service(driver)?.state == ServiceState::Started;
-        let until = seed.map_or(Deadline::NEVER, |_| Deadline::after_ns(LIFE_NS));
-        self.current = Some(Current { driver, until, died: None, ended: None, waiting: None });
+        let until = seed.map_or(Deadline::NEVER, |_| Deadline::after_ns(START_NS));
+        self.current = Some(Current::new(driver, seed.is_some(), until));
         runs.then(|| Started { faults, tick: ticks() }.words())
+    }
+
+    /// A service has reported that it is ready: the time of the life that runs begins when it does.
+    pub(crate) fn reported(&mut self, sender: u32) {
+        let current = self.current.as_mut().filter(|current| current.driver == sender);
+        if let Some(current) = current.filter(|current| current.faulty) {
+            current.faulty = false;
+            current.until = Deadline::after_ns(LIFE_NS);
+        }
     }
 
     /// Ends a life of a driver.
     pub(crate) fn kill(&mut self, init: &Init<Live>, driver: u32) {
-        let until = Deadline::NEVER;
-        self.current = Some(Current { driver, until, died: None, ended: None, waiting: None });
+        self.current = Some(Current::new(driver, false, Deadline::NEVER));
         self.end(init, KILLED);
     }
 
@@ -143,7 +159,7 @@ impl Lives {
     pub(crate) fn look(&mut self, init: &Init<Live>, told: u64) {
         let Some(current) = &mut self.current else { return };
         let Some(record) = init.registry.service(current.driver) else { return };
-        if current.ended.is_none() && record.state.has_ended() {
+        if current.ended.is_none() && !record.state.lives() {
             let (end, code) = match record.end {
                 Some(EndReason::Exit(code)) => (EndKind::Exit, code),
                 Some(EndReason::Fault { cause, .. }) => (EndKind::Fault, cause),

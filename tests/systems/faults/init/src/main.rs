@@ -10,6 +10,7 @@ use faults::ask::{KEEPER, answer};
 use nexus_abi::{Handle, Sender};
 use nexus_init::init::Init;
 use nexus_init::live::{Live, boot, serve};
+use nexus_proto::init::Request as Ordinary;
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, entry, log, ticks};
 
 use lives::Lives;
@@ -42,7 +43,12 @@ impl Service for Server {
         let Server { init, lives } = self;
         let keeper = sender.service_id == KEEPER;
         match request {
-            Request::Ordinary(request) => reply.message(init.handle(sender, &request)),
+            Request::Ordinary(request) => {
+                if matches!(request, Ordinary::Report(_)) {
+                    lives.reported(sender.service_id);
+                }
+                reply.message(init.handle(sender, &request))
+            }
             Request::Life(life) if keeper => reply.message(answer(lives.begin(init, life))),
             Request::Ended if keeper => {
                 lives.wait(init, reply);
