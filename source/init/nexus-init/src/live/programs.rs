@@ -4,9 +4,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use nexus_abi::{
-    Error, FREE_START, Handle, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
+    Error, FREE_START, Handle, PAGE_SIZE, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
 };
 use nexus_proto::ids;
+use nexus_proto::log::RECORD_PAGES;
 use nexus_rt::{ReadOnlyMemory, child, sys};
 use nexus_sysdesc::Service;
 use nexus_sysdesc::archive::{Archive, ArchiveError};
@@ -28,6 +29,8 @@ pub struct Programs {
     pub(super) ends: Handle,
     /// The description, sealed, for whoever wants to read it.
     pub(super) description: (Handle, u64),
+    /// The memory that the ledger lies in, for each life of logd.
+    record: Handle,
     /// Ticks in a second.
     pub(super) timebase_hz: u64,
     /// Number of this run.
@@ -48,11 +51,22 @@ impl Programs {
         spawn: Handle,
         ends: Handle,
         description: (Handle, u64),
+        record: Handle,
         block: &Startup,
         priority: u8,
     ) -> Programs {
         let (timebase_hz, nonce) = (block.timebase_hz, block.nonce);
-        Programs { archive, replaced: None, spawn, ends, description, timebase_hz, nonce, priority }
+        Programs {
+            archive,
+            replaced: None,
+            spawn,
+            ends,
+            description,
+            record,
+            timebase_hz,
+            nonce,
+            priority,
+        }
     }
 }
 
@@ -104,13 +118,22 @@ impl Loader for Live {
     }
 
     fn block(&mut self, process: Handle, service: u32, life: u32) -> Result<Startup, LoadFailure> {
-        let Programs { description: (description, len), timebase_hz, nonce, .. } = self.programs;
+        let Programs { description: (description, len), record, timebase_hz, nonce, .. } =
+            self.programs;
         let mut block = Startup::new(service, life, timebase_hz, nonce);
         block.free_va = FREE_START;
-        let Handle(handle) = sys::cap_install(process, description, Rights::MAP | Rights::READ)?;
-        let role = Role::Description.code();
-        let told = block.push(StartupCap { role, index: 0, handle, base: 0, len });
-        if told { Ok(block) } else { Err(LoadFailure::TooMuch) }
+        let reads = Rights::MAP | Rights::READ;
+        let mut tell = |role: Role, memory, rights, len| {
+            let Handle(handle) = sys::cap_install(process, memory, rights)?;
+            let told = block.push(StartupCap { role: role.code(), index: 0, handle, base: 0, len });
+            if told { Ok(()) } else { Err(LoadFailure::TooMuch) }
+        };
+        tell(Role::Description, description, reads, len)?;
+        if service == ids::LOGD {
+            let len = RECORD_PAGES * PAGE_SIZE;
+            tell(Role::Record, record, reads | Rights::WRITE, len)?;
+        }
+        Ok(block)
     }
 
     fn run(

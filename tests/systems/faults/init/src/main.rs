@@ -49,16 +49,11 @@ impl Service for Server {
                 }
                 reply.message(init.handle(sender, &request))
             }
-            Request::Life(life) if keeper => reply.message(answer(lives.begin(init, life))),
-            Request::Ended if keeper => {
-                lives.wait(init, reply);
+            Request::Life(life) if keeper => {
+                lives.begin(init, life, reply);
                 Answer::later()
             }
-            Request::Kill(driver) if keeper => {
-                lives.kill(init, driver);
-                lives.wait(init, reply);
-                Answer::later()
-            }
+            Request::Ended if keeper => reply.message(answer(lives.ended())),
             _ => reply.message(answer::<1>(None)),
         }
     }
@@ -74,6 +69,6 @@ impl Service for Server {
     fn notified(&mut self, bits: u64) {
         let told = ticks();
         self.init.notified(bits);
-        self.lives.look(&self.init, told);
+        self.lives.next(&mut self.init, told);
     }
 }
