@@ -37,9 +37,8 @@ pub(crate) fn restarts(init: Handle, service: u32) -> Result<Restart, CallError>
         first_answer(service)?;
         let end = instret();
         let answer = call(init, &Message::new(LAST_END, &[]), NO_DEADLINE);
-        let [quiet, _] = answer
-            .and_then(|answer| words(&answer.message))
-            .map_err(CallError::Kernel)?;
+        let [quiet, _] =
+            answer.and_then(|answer| words(&answer.message)).map_err(CallError::Kernel)?;
         Ok::<_, CallError>([between(start, end), quiet])
     })?;
     Ok(Restart { all, quiet })
@@ -48,7 +47,8 @@ pub(crate) fn restarts(init: Handle, service: u32) -> Result<Restart, CallError>
 /// Asks what the driver answers only when its device works: the life before may be asked, and end with it.
 fn first_answer(service: u32) -> Result<(), CallError> {
     let start = startup();
-    let handle = start.service(service).map_err(|_| CallError::Kernel(nexus_abi::Error::BadHandle))?;
+    let handle =
+        start.service(service).map_err(|_| CallError::Kernel(nexus_abi::Error::BadHandle))?;
     let deadline = Deadline::after_ms(READY_MS);
     match service {
         ids::RNGD => Client::<Entropy>::new(handle).call(&Random { len: 32 }, deadline).map(drop),

@@ -8,10 +8,10 @@ use nexus_abi::{
 };
 use nexus_proto::ids;
 use nexus_rt::{ReadOnlyMemory, child, sys};
-use nexus_sysdesc::Service;
 use nexus_sysdesc::archive::{Archive, ArchiveError};
+use nexus_sysdesc::{Restart, Service};
 
-use super::load::{Loaded, load, tell};
+use super::load::{Loaded, Program, tell};
 use super::machine::{Live, Server};
 use crate::start::{LoadFailure, Loader};
 
@@ -20,6 +20,8 @@ use crate::start::{LoadFailure, Loader};
 pub struct Programs {
     /// The programs.
     archive: Archive<'static>,
+    /// Those of services that may be started again, once they were started: by service id.
+    read: Vec<(u32, Program)>,
     /// The authority to make processes.
     pub(super) spawn: Handle,
     /// Told when a service has ended: bit n for place n in the description.
@@ -50,7 +52,16 @@ impl Programs {
         priority: u8,
     ) -> Programs {
         let (timebase_hz, nonce) = (block.timebase_hz, block.nonce);
-        Programs { archive, spawn, ends, description, timebase_hz, nonce, priority }
+        Programs {
+            archive,
+            read: Vec::new(),
+            spawn,
+            ends,
+            description,
+            timebase_hz,
+            nonce,
+            priority,
+        }
     }
 }
 
@@ -71,8 +82,17 @@ impl Loader for Live {
     }
 
     fn load(&mut self, process: Handle, service: &Service) -> Result<Loaded, LoadFailure> {
-        let image = self.programs.archive.service(service.id).ok_or(LoadFailure::Missing)?.data;
-        load(process, image, service.stack_pages)
+        let Programs { archive, read, .. } = &mut self.programs;
+        let image = archive.service(service.id).ok_or(LoadFailure::Missing)?.data;
+        if let Some((_, program)) = read.iter().find(|(id, _)| *id == service.id) {
+            return program.load(process, image, service.stack_pages);
+        }
+        let program = Program::of(image)?;
+        let loaded = program.load(process, image, service.stack_pages)?;
+        if service.restart != Restart::Never {
+            read.push((service.id, program));
+        }
+        Ok(loaded)
     }
 
     fn block(&mut self, process: Handle, service: u32, life: u32) -> Result<Startup, LoadFailure> {
