@@ -163,6 +163,8 @@ pub struct Init<M> {
     pub machine: M,
     /// Devices that may still be given at a second question, because policyd or logd was late.
     pub second_questions: u8,
+    /// It was told that all owners are ready that will be.
+    pub(crate) ready_told: bool,
     pub(crate) nonces: Nonces,
     pub(crate) tries: Vec<(u32, u32)>,
 }
@@ -183,6 +185,7 @@ impl<M: Machine> Init<M> {
             timebase_hz,
             machine,
             second_questions: SECOND_QUESTIONS,
+            ready_told: false,
             nonces: Nonces::default(),
             tries: Vec::new(),
         }

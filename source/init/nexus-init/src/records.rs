@@ -48,6 +48,14 @@ pub struct ServiceRecord {
     pub last: Option<Last>,
 }
 
+impl ServiceRecord {
+    /// True while it has a life: its program runs, or has ended without that init has seen it.
+    #[must_use]
+    pub const fn lives(&self) -> bool {
+        self.state.lives()
+    }
+}
+
 /// Who ordered the end of a life, and what is to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Order {

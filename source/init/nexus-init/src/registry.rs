@@ -26,7 +26,7 @@ pub struct Registry {
     pub dropped: u32,
     /// Nothing more will be given.
     pub distributed: bool,
-    /// Tick at which the last owner was ready; 0 before.
+    /// Tick at which the last owner was ready for the first time; 0 before.
     pub ready_ticks: u64,
 }
 
@@ -195,7 +195,7 @@ impl Registry {
             ReportState::WrongDevice | ReportState::NoWindow => ServiceState::Failed,
         };
         let Readiness { owners, owners_ready, .. } = self.readiness();
-        if owners == owners_ready {
+        if owners == owners_ready && self.ready_ticks == 0 {
             self.ready_ticks = ticks;
         }
         true
@@ -260,13 +260,13 @@ impl Registry {
     }
 
     /// A life of a service has ended. Returns what init held for that life and of its devices, to be given
-    /// up. Its endpoint, and what tells it of its rings, outlive it.
-    pub fn ended(&mut self, id: u32, end: EndReason) -> Held {
+    /// up. Its endpoint, and what tells it of its rings, outlive it. One that did not come to run has no `end`.
+    pub fn ended(&mut self, id: u32, end: Option<EndReason>) -> Held {
         let subject = self.subject(id);
         let mut held = Held::default();
         if let Some(service) = self.service_mut(id) {
             service.state = ServiceState::Ended;
-            service.end = Some(end);
+            service.end = end.or(service.end);
             held.memory = core::mem::take(&mut service.memory);
         }
         for (device, record) in (0..).zip(self.devices.iter_mut()) {

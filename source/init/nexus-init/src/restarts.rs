@@ -1,7 +1,7 @@
 //! The next lives of services: when their time has come, and when somebody orders it.
 
 use nexus_abi::{Handle, Sender};
-use nexus_proto::init::{EndKind, Last, LifeInfo, Lives, ServiceState};
+use nexus_proto::init::{EndKind, Last, LifeInfo, Lives, ServiceState, killed};
 use nexus_proto::{ServiceError, Zero, ids};
 use nexus_sysdesc::restart::Deaths;
 use nexus_sysdesc::{Permission, Restart};
@@ -10,10 +10,8 @@ use crate::init::{Init, Machine};
 use crate::order::start_order;
 use crate::records::{Order, ServiceRecord, Then};
 use crate::start::{Failed, LoadFailure};
+use crate::supervise::nanoseconds;
 use crate::words;
-
-/// The code with which init ends a life that somebody ordered to end.
-const ORDERED: u64 = 1;
 
 impl<M: Machine> Init<M> {
     /// The first tick at which a service is to be started again.
@@ -35,10 +33,10 @@ impl<M: Machine> Init<M> {
                 continue;
             };
             let id = record.id;
-            match self.waits_for(id) {
+            match (self.waits_for(id), self.registry.service_mut(id)) {
                 // It comes behind that in this order.
-                Some(tick) => self.rest_until(id, tick),
-                None => self.start_again(index, id),
+                (Some(tick), Some(record)) => record.again = Some(tick),
+                _ => self.start_again(index, id),
             }
         }
     }
@@ -99,14 +97,20 @@ impl<M: Machine> Init<M> {
             return Err(ServiceError::NotSupported);
         }
         match (state, then) {
-            (ServiceState::Started | ServiceState::Ready | ServiceState::Failed, _) => {
+            _ if record.lives() => {
                 self.order_end(id, process, Order { asker: sender.into(), then })
             }
             (ServiceState::Restarting, Then::Stop) => {
                 self.end_for_good(id, Last::Stopped);
                 Ok(())
             }
-            (ServiceState::Ended | ServiceState::GivenUp | ServiceState::Stopped, Then::Again) => {
+            (
+                ServiceState::Ended
+                | ServiceState::GivenUp
+                | ServiceState::Stopped
+                | ServiceState::Restarting,
+                Then::Again,
+            ) => {
                 self.order_start(id);
                 Ok(())
             }
@@ -115,7 +119,9 @@ impl<M: Machine> Init<M> {
     }
 
     fn order_end(&mut self, id: u32, process: Handle, order: Order) -> Result<(), ServiceError> {
-        self.machine.process_end(process, ORDERED).map_err(|_| ServiceError::Unavailable)?;
+        self.machine
+            .process_end(process, killed::ORDERED)
+            .map_err(|_| ServiceError::Unavailable)?;
         if let Some(record) = self.registry.service_mut(id) {
             record.order = Some(order);
         }
@@ -135,6 +141,7 @@ impl<M: Machine> Init<M> {
     /// The lives of the service at this place of the description.
     pub(crate) fn life_info(&mut self, ask: &Lives) -> Result<LifeInfo, ServiceError> {
         let index = usize::try_from(ask.cursor).map_err(|_| ServiceError::NotFound)?;
+        let now = nanoseconds(self.machine.ticks(), self.timebase_hz);
         let services = self.registry.services();
         let record = services.get(index).ok_or(ServiceError::NotFound)?;
         let next = index.saturating_add(1);
@@ -148,7 +155,7 @@ impl<M: Machine> Init<M> {
             end,
             last: record.last.unwrap_or(Last::None),
             zero: Zero::ZERO,
-            deaths: 0,
+            deaths: u32::try_from(record.deaths.recent(now)).unwrap_or(u32::MAX),
             code,
             since: record.since,
             again: record.again.unwrap_or(0),

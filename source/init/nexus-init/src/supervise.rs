@@ -19,10 +19,8 @@ impl<M: Machine> Init<M> {
         for index in (0..64).filter(|index| bits & (1 << index) != 0) {
             let Some(record) = self.registry.services().get(index) else { continue };
             let (id, process) = (record.id, record.process);
-            if matches!(
-                record.state,
-                ServiceState::Started | ServiceState::Ready | ServiceState::Failed
-            ) && let Some(process) = process.filter(|process| *process != Handle::NONE)
+            if record.lives()
+                && let Some(process) = process.filter(|process| *process != Handle::NONE)
             {
                 self.look_after(id, process);
             }
@@ -31,11 +29,15 @@ impl<M: Machine> Init<M> {
 
     /// Takes back what a life of a service held, if it has ended, records that, and decides what follows.
     fn look_after(&mut self, id: u32, process: Handle) {
-        let Ok(info) = self.machine.process_stat(process) else { return };
-        let Some(end) = info.end.filter(|_| info.state != ProcessState::Live) else { return };
+        let end = match self.machine.process_stat(process) {
+            Ok(info) => info.end.filter(|_| info.state != ProcessState::Live),
+            // It is gone, and nobody can tell how.
+            Err(_) => Some(EndReason::Killed(0)),
+        };
+        let Some(end) = end else { return };
         self.machine.forget(id);
         let subject = self.registry.subject(id);
-        let held = self.registry.ended(id, end);
+        let held = self.registry.ended(id, Some(end));
         self.take_back(&held);
         self.tell_end(id, subject, end);
         self.follow(id, end);
@@ -107,19 +109,38 @@ impl<M: Machine> Init<M> {
         };
         (record.since, record.again, record.last) = (now, None, Some(why));
         let (endpoint, told) = (record.endpoint, core::mem::take(&mut record.told));
-        if told != Handle::NONE {
-            // Whoever signals it is told that it is gone.
-            let _ = self.machine.cap_revoke(told);
-            let _ = self.machine.cap_drop(told);
-        }
+        // Whoever signals it is told that it is gone.
+        self.end_object(told);
+        self.end_calls(id, endpoint, why);
         let over = self.end_rings(id);
         self.record_rings(&over);
-        if endpoint != Handle::NONE {
-            self.machine.answer_gone(id, endpoint);
-        }
         if matches!(why, Last::TooOften | Last::NoDevice | Last::NotLoaded) {
             let name = self.registry.name(id);
             nexus_rt::error!("{name} is not started again: {}", why.text());
+        }
+    }
+
+    /// Whoever calls the service, or waits for it, is told that it is gone: by init, as long as it may be
+    /// started again; else by the kernel.
+    fn end_calls(&mut self, id: u32, endpoint: Handle, why: Last) {
+        if why != Last::Never {
+            if endpoint != Handle::NONE {
+                self.machine.answer_gone(id, endpoint);
+            }
+            return;
+        }
+        self.end_object(endpoint);
+        if let Some(record) = self.registry.service_mut(id) {
+            record.endpoint = Handle::NONE;
+        }
+    }
+
+    /// Ends all capabilities to an object of init's.
+    fn end_object(&mut self, object: Handle) {
+        if object != Handle::NONE {
+            // Nothing to do when these fail: then it is gone already.
+            let _ = self.machine.cap_revoke(object);
+            let _ = self.machine.cap_drop(object);
         }
     }
 
@@ -135,7 +156,7 @@ impl<M: Machine> Init<M> {
 
     /// Ends what there is of a life that could not be started, and takes back what it was given.
     pub(crate) fn undo(&mut self, id: u32) {
-        let held = self.registry.ended(id, EndReason::Killed(0));
+        let held = self.registry.ended(id, None);
         self.take_back(&held);
         self.record_revokes(&held.devices);
         let Some(record) = self.registry.service_mut(id) else { return };
@@ -200,7 +221,7 @@ impl<M: Machine> Init<M> {
 }
 
 /// Ticks as nanoseconds.
-fn nanoseconds(ticks: u64, hz: u64) -> u64 {
+pub(crate) fn nanoseconds(ticks: u64, hz: u64) -> u64 {
     let scaled = u128::from(ticks) * 1_000_000_000;
     u64::try_from(scaled / u128::from(hz.max(1))).unwrap_or(u64::MAX)
 }

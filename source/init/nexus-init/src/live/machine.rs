@@ -87,7 +87,8 @@ impl Peer {
 /// The kernel, policyd, logd and busd, and all programs.
 pub struct Live {
     console: Handle,
-    pub(super) programs: Programs,
+    /// What services are started from.
+    pub programs: Programs,
     /// What slots are probed through.
     probed: alloc::vec::Vec<Root>,
     policyd: Option<Peer>,

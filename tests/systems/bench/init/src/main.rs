@@ -6,10 +6,10 @@
 mod regrant;
 mod request;
 
+use bench::measure::instructions;
 use nexus_abi::Sender;
 use nexus_init::init::Init;
 use nexus_init::live::{Live, boot, serve};
-use bench::measure::instructions;
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, entry};
 
 use regrant::Regrant;
