@@ -3,7 +3,7 @@
 
 use nexus_abi::{EndReason, Handle, ProcessState};
 use nexus_proto::bus::Release;
-use nexus_proto::init::{DmaState, Last, ServiceState};
+use nexus_proto::init::{DmaState, Last, ServiceState, killed};
 use nexus_proto::{Subject, ids};
 use nexus_sysdesc::Restart;
 use nexus_sysdesc::restart::{Life, Next};
@@ -45,8 +45,8 @@ impl<M: Machine> Init<M> {
         let order = self.registry.service(id).and_then(|record| record.order);
         let next = match (order.map(|order| order.then), self.restart_of(id)) {
             _ if self.has_lost_device(id) => Err(Last::NoDevice),
-            (Some(Then::Stop), _) => Err(Last::Stopped),
             (_, Restart::Never) => Err(Last::Never),
+            (Some(Then::Stop), _) => Err(Last::Stopped),
             (Some(Then::Again), _) => Ok(now),
             (_, Restart::OnFailure) if end == EndReason::Exit(0) => Err(Last::EndedWell),
             (Some(Then::AsRuled), _) => Ok(now),
@@ -152,7 +152,7 @@ impl<M: Machine> Init<M> {
 
     /// Ends what there is of a life that could not be started, and takes back what it was given.
     pub(crate) fn undo(&mut self, id: u32) {
-        let held = self.registry.ended(id, EndReason::Killed(0));
+        let held = self.registry.ended(id, EndReason::Killed(killed::NOT_STARTED));
         self.take_back(&held);
         self.record_revokes(&held.devices);
         let Some(record) = self.registry.service_mut(id) else { return };

@@ -197,6 +197,8 @@ codes! {
 
 /// Codes with which init ends a process.
 pub mod killed {
+    /// It could not be started.
+    pub const NOT_STARTED: u64 = 0;
     /// Somebody ordered it who may.
     pub const ORDERED: u64 = 1;
     /// It did not answer in time.

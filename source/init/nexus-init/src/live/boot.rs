@@ -15,6 +15,7 @@ use nexus_sysdesc::{DescError, Description, Profile};
 
 use super::machine::{Live, say};
 use super::programs::{self, Programs};
+use super::starter::Starter;
 use super::watch::Watch;
 use crate::board::{Range, Tree, TreeError};
 use crate::init::{Init, Lines, Machine, Root};
@@ -129,7 +130,8 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     let own = registry.description().service(block.service_id);
     let priority = own.map_or(0, |service| service.priority);
     let description = (at("description", shared(encoded))?, encoded.len() as u64);
-    let programs = Programs::new(archive, spawn, ends, description, block, priority);
+    let starter = at("starter", Starter::new())?;
+    let programs = Programs::new(archive, starter, spawn, ends, description, block, priority);
     let watch = at("watch", Watch::new(registry.description(), block.timebase_hz))?;
     let machine = Live::new(console, programs, watch, &roots);
     let mut init = Init::new(registry, roots, block.timebase_hz, machine);

@@ -3,16 +3,15 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use nexus_abi::{
-    Error, FREE_START, Handle, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
-};
+use nexus_abi::{Error, FREE_START, Handle, Rights, Role, Startup, StartupCap};
 use nexus_proto::ids;
-use nexus_rt::{ReadOnlyMemory, child, sys};
+use nexus_rt::{ReadOnlyMemory, sys};
 use nexus_sysdesc::Service;
 use nexus_sysdesc::archive::{Archive, ArchiveError};
 
 use super::load::{Loaded, load, tell};
 use super::machine::{Live, Server};
+use super::starter::Starter;
 use crate::start::{LoadFailure, Loader};
 
 /// What all services are started with, in each of their lives.
@@ -22,6 +21,8 @@ pub struct Programs {
     archive: Archive<'static>,
     /// The authority to make processes.
     pub(super) spawn: Handle,
+    /// What starts the threads.
+    starter: Starter,
     /// Told when a service has ended: bit n for place n in the description.
     pub(super) ends: Handle,
     /// The description, sealed, for whoever wants to read it.
@@ -43,6 +44,7 @@ impl Programs {
     /// The programs of this archive.
     pub(super) const fn new(
         archive: Archive<'static>,
+        starter: Starter,
         spawn: Handle,
         ends: Handle,
         description: (Handle, u64),
@@ -50,7 +52,7 @@ impl Programs {
         priority: u8,
     ) -> Programs {
         let (timebase_hz, nonce) = (block.timebase_hz, block.nonce);
-        Programs { archive, spawn, ends, description, timebase_hz, nonce, priority }
+        Programs { archive, starter, spawn, ends, description, timebase_hz, nonce, priority }
     }
 }
 
@@ -95,9 +97,7 @@ impl Loader for Live {
     ) -> Result<Vec<Handle>, LoadFailure> {
         tell(process, &mut loaded, block)?;
         let (entry, priority) = (loaded.entry, service.priority);
-        let thread = child::start(process, entry, STACK_TOP, STARTUP_VA, priority)?;
-        // Its process is what counts.
-        sys::cap_drop(thread)?;
+        self.programs.starter.start(process, entry, priority)?;
         let server = Server { endpoint, process };
         match service.id {
             ids::LOGD => self.set_logd(server),

@@ -198,6 +198,17 @@ fn what_is_stopped_stays_so() {
     assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Stopped, None));
     assert_eq!(init.machine.gone, [(7, Handle(1007))]);
     assert_eq!(ask(&mut init, NSH, stop()), Err(ServiceError::BadState));
+
+    let busd = Stop { service: 11, zero: Zero::ZERO };
+    assert_eq!(ask(&mut init, NSH, busd), Ok(()));
+    let place = init.registry.services().iter().position(|one| one.id == 11).unwrap();
+    init.notified(1 << place);
+    let busd = init.registry.service(11).unwrap();
+    assert_eq!(
+        (busd.state, busd.last),
+        (ServiceState::Ended, Some(Last::Never)),
+        "it has one life"
+    );
 }
 
 #[test]
