@@ -286,7 +286,8 @@ payloads! {
         pub code: u64,
         /// Tick of the `time` CSR at which it came into its state.
         pub since: u64,
-        /// Tick at which it is started again; 0 when no such time is set.
+        /// Tick at which it is started again; 0 when no such time is set: it has ended for good, or waits
+        /// until policyd and logd run.
         pub again: u64,
     }
 

@@ -278,3 +278,23 @@ fn who_needs_a_decision_waits_for_who_decides() {
     let order: Vec<u32> = init.machine.started.iter().map(|(id, ..)| *id).collect();
     assert_eq!(order, [2, 7]);
 }
+
+// attack 57 U: who decides is stopped, and an owner dies; it is not given up for that, and is started when who decides is; broken: init-waits-for-nobody
+#[test]
+fn who_needs_a_decision_waits_until_somebody_starts_who_decides() {
+    let mut init = lasting();
+    let zero = Zero::ZERO;
+    assert_eq!(ask(&mut init, NSH, Stop { service: 2, zero }), Ok(()));
+    init.notified(1 << 1);
+    dies(&mut init);
+    init.machine.now = init.next_start().unwrap();
+    init.start_due();
+    assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Restarting, None));
+    let info = ask(&mut init, NSH, Lives { cursor: 2 }).unwrap();
+    assert_eq!((info.deaths, info.again), (1, 0));
+
+    assert_eq!(ask(&mut init, NSH, Again { service: 2, zero }), Ok(()));
+    init.machine.answers_as = Sender { incarnation: 2, ..POLICYD };
+    init.start_due();
+    assert_eq!((state(&init, 2), state(&init, 7)), (ServiceState::Started, ServiceState::Started));
+}
