@@ -11,7 +11,7 @@ use nexus_proto::init::{
     Mem, MemInfo, OwnerInfo, Owners, Readiness, Ready, Restart, ServiceInfo, ServiceStat, Services,
     Stat, Stop, Try, TryAnswer,
 };
-use nexus_proto::log::{FindLine, LineInfo, LineText, Log, ReadEntry, ReadHashes, ReadStamp};
+use nexus_proto::log::{FindLine, LineInfo, LineText, Log};
 use nexus_proto::net::{self, Card, Counters, Direction, Net};
 use nexus_proto::policy::{
     Epoch, Explain, ExplainPermit, ExplainRing, Explanation, PermitLine, Policy, RuleReason,
@@ -20,7 +20,7 @@ use nexus_proto::policy::{
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
 use nexus_proto::{Malformed, Operation, Protocol, ServiceError, Text, Zero, ids};
-use nexus_rt::{CallError, Client, Deadline, startup};
+use nexus_rt::{CallError, Client, Deadline, record_in_chain, startup};
 use nexus_sysdesc::Permission;
 
 use crate::command::Order;
@@ -218,16 +218,13 @@ pub fn names() -> Names {
     names
 }
 
-/// The ledger record with this number; `None` past the end.
+/// The first ledger record with this number or a higher one; `None` past the end.
 pub fn record(seq: u64) -> Result<Option<LedgerRecord>, Trouble> {
-    let entry = match ask::<Log, _>(ids::LOGD, &ReadEntry { seq }) {
-        Ok(entry) => entry,
-        Err(trouble) if trouble.refused() == Some(ServiceError::NotFound) => return Ok(None),
-        Err(trouble) => return Err(trouble),
-    };
-    let stamp = ask::<Log, _>(ids::LOGD, &ReadStamp { seq })?;
-    let hashes = ask::<Log, _>(ids::LOGD, &ReadHashes { seq })?;
-    Ok(Some(LedgerRecord { stamp, entry, hashes }))
+    let trouble = |error| Trouble { service: ids::LOGD, error };
+    let logd: Client<Log> = startup().client(ids::LOGD).map_err(|_| trouble(None))?;
+    let found = record_in_chain(logd, seq, Deadline::after_ms(ANSWER_MS));
+    let found = found.map_err(|error| trouble(Some(error)))?;
+    Ok(found.map(|(stamp, entry, hashes)| LedgerRecord { stamp, entry, hashes }))
 }
 
 /// The first line of the log with this number or a higher one; `None` past the end.

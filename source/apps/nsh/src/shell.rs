@@ -17,7 +17,9 @@ use crate::date::Date;
 use crate::names::Names;
 use crate::order::{self, Known};
 use crate::screen::{Screen, Typed};
-use crate::show::{self, Chain, Checkpoint, LogLine, May, Shared, Tried, Verifier, Why};
+use crate::show::{
+    self, Chain, Checkpoint, LedgerRecord, LogLine, May, Shared, Tried, Verifier, Why,
+};
 use crate::table::grid;
 use crate::trouble::Trouble;
 use crate::units::duration;
@@ -28,6 +30,8 @@ pub const PROMPT: &str = "nexus> ";
 const READY_MS: u64 = 2000;
 /// Milliseconds between two looks at them.
 const LOOK_MS: u64 = 5;
+/// Times that a ledger is read again that does not fit.
+const LEDGER_AGAIN: usize = 2;
 /// Milliseconds between two looks at the log while it is followed.
 const FOLLOW_MS: u64 = 200;
 /// Keys that end that: Ctrl-C, Ctrl-D, q.
@@ -184,15 +188,28 @@ impl Shell {
         })
     }
 
-    fn ledger(&mut self, count: usize) -> Result<String, Trouble> {
+    /// Reads the ledger from the first record on, and keeps the last `count`.
+    fn read_ledger(&self, count: usize) -> Result<(Verifier, VecDeque<LedgerRecord>), Trouble> {
         let mut verifier = Verifier::new(self.seen);
         let mut last = VecDeque::new();
-        while let Some(record) = ask::record(verifier.records() + 1)? {
+        while let Some(record) = ask::record(verifier.next())? {
             verifier.push(&record);
             last.push_back(record);
             if last.len() > count {
                 last.pop_front();
             }
+        }
+        Ok((verifier, last))
+    }
+
+    fn ledger(&mut self, count: usize) -> Result<String, Trouble> {
+        let (mut verifier, mut last) = self.read_ledger(count)?;
+        // What is folded away while it is read looks like a record too many.
+        for _ in 0..LEDGER_AGAIN {
+            if !matches!(verifier.chain(), Chain::Broken(_)) {
+                break;
+            }
+            (verifier, last) = self.read_ledger(count)?;
         }
         if let Chain::Whole(at) = verifier.chain() {
             self.seen = Some(at);

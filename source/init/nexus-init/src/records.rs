@@ -52,7 +52,7 @@ impl ServiceRecord {
     /// True while it has a life: its program runs, or has ended without that init has seen it.
     #[must_use]
     pub const fn lives(&self) -> bool {
-        matches!(self.state, ServiceState::Started | ServiceState::Ready | ServiceState::Failed)
+        self.state.lives()
     }
 }
 

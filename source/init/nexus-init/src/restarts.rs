@@ -37,10 +37,10 @@ impl<M: Machine> Init<M> {
                 continue;
             };
             let id = record.id;
-            match self.waits_for(id) {
+            match (self.waits_for(id), self.registry.service_mut(id)) {
                 // It comes behind that in this order.
-                Some(tick) => self.rest_until(id, tick),
-                None => self.start_again(index, id),
+                (Some(tick), Some(record)) => record.again = Some(tick),
+                _ => self.start_again(index, id),
             }
         }
     }

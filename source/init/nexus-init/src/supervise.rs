@@ -29,11 +29,15 @@ impl<M: Machine> Init<M> {
 
     /// Takes back what a life of a service held, if it has ended, records that, and decides what follows.
     fn look_after(&mut self, id: u32, process: Handle) {
-        let Ok(info) = self.machine.process_stat(process) else { return };
-        let Some(end) = info.end.filter(|_| info.state != ProcessState::Live) else { return };
+        let end = match self.machine.process_stat(process) {
+            Ok(info) => info.end.filter(|_| info.state != ProcessState::Live),
+            // It is gone, and nobody can tell how.
+            Err(_) => Some(EndReason::Killed(killed::UNKNOWN)),
+        };
+        let Some(end) = end else { return };
         self.machine.forget(id);
         let subject = self.registry.subject(id);
-        let held = self.registry.ended(id, end);
+        let held = self.registry.ended(id, Some(end));
         self.take_back(&held);
         self.tell_end(id, subject, end);
         self.follow(id, end);
@@ -152,7 +156,7 @@ impl<M: Machine> Init<M> {
 
     /// Ends what there is of a life that could not be started, and takes back what it was given.
     pub(crate) fn undo(&mut self, id: u32) {
-        let held = self.registry.ended(id, EndReason::Killed(killed::NOT_STARTED));
+        let held = self.registry.ended(id, None);
         self.take_back(&held);
         self.record_revokes(&held.devices);
         let Some(record) = self.registry.service_mut(id) else { return };

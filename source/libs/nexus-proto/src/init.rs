@@ -71,6 +71,22 @@ codes! {
     }
 }
 
+impl ServiceState {
+    /// True while a life of the service runs: before that it has no process, and after it the process has
+    /// ended.
+    #[must_use]
+    pub const fn lives(self) -> bool {
+        matches!(self, ServiceState::Started | ServiceState::Ready | ServiceState::Failed)
+    }
+
+    /// It has lived, and does not live now.
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        use ServiceState::{Ended, GivenUp, Restarting, Stopped};
+        matches!(self, Ended | Restarting | GivenUp | Stopped)
+    }
+}
+
 codes! {
     /// Why no life of a service follows its last one by itself.
     pub enum Last: u8 {
@@ -197,8 +213,8 @@ codes! {
 
 /// Codes with which init ends a process.
 pub mod killed {
-    /// It could not be started.
-    pub const NOT_STARTED: u64 = 0;
+    /// Nobody can tell.
+    pub const UNKNOWN: u64 = 0;
     /// Somebody ordered it who may.
     pub const ORDERED: u64 = 1;
     /// It did not answer in time.

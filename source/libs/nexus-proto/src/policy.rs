@@ -64,6 +64,10 @@ codes! {
         13 LineMismatch,
         /// A rule names them, and does not allow what the device would be made to reach.
         14 QueuesDenied,
+        /// The asker may not have anything decided.
+        15 MayNotAsk,
+        /// What was decided before this life of policyd could not be read.
+        16 HistoryUnread,
     }
 }
 

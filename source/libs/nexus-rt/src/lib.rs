@@ -39,6 +39,7 @@ mod memory;
 pub mod owner;
 #[cfg(target_os = "none")]
 mod panic;
+mod record;
 #[cfg(test)]
 mod restart_tests;
 mod ring;
@@ -62,6 +63,7 @@ pub use memory::{Memory, ReadOnlyMemory};
 pub use nexus_abi as abi;
 pub use nexus_mmio as mmio;
 pub use nexus_proto as proto;
+pub use record::{record, record_in_chain};
 pub use ring::{Ring, Tell};
 pub use server::{Answer, ReplyTo, Service, drive, run, serve};
 pub use shared::{get, put};

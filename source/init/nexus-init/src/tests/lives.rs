@@ -20,6 +20,11 @@ const RNGD_INDEX: usize = 2;
 
 /// Everybody is started again, rngd has rng0 and greedy uart0, and the shell may supervise.
 fn lasting() -> Init<Fake> {
+    lasting_until(|_| {})
+}
+
+/// The same, when this has happened before everything is given out.
+fn lasting_until(happens: fn(&mut Init<Fake>)) -> Init<Fake> {
     let mut shell = SHELL.to_vec();
     shell.push(Permission::Supervise);
     let mut described = description(&shell);
@@ -41,6 +46,7 @@ fn lasting() -> Init<Fake> {
     }
     init.give(7, RNGD, &need(RNG)).unwrap();
     init.give(8, Handle(80), &need(UART)).unwrap();
+    happens(&mut init);
     init.drop_roots();
     init.machine.ledger.clear();
     init
@@ -104,6 +110,20 @@ fn a_window_of_inits_is_given_again_to_the_same_service_alone() {
             .iter()
             .all(|root| Some(root.range) == init.registry.device(UART).unwrap().window)
     );
+}
+
+// attack 91 U: an owner dies in its first instruction, before everything is given out; what its window was derived from is there for its next life; broken: init-early-death
+#[test]
+fn who_dies_before_all_is_given_out_has_its_device_again() {
+    let mut init = lasting_until(|init| {
+        end(init, Handle(80), EndReason::Exit(3));
+        init.notified(1 << 3);
+    });
+    let window = init.registry.device(UART).unwrap().window;
+    let [root] = init.roots[..] else { panic!("one: {:?}", init.roots) };
+    assert_eq!(Some(root.range), window);
+    init.machine.live = true;
+    assert!(init.give(8, Handle(80), &need(UART)).is_ok());
 }
 
 // attack 58 U: an owner dies again and again; the pauses double, and it is given up, and init answers for it; broken: init-no-limit
@@ -242,7 +262,9 @@ fn a_life_that_cannot_be_begun_counts_as_a_death() {
     init.machine.now = init.next_start().unwrap();
     init.start_due();
     assert_eq!(state(&init, 7), ServiceState::GivenUp);
-    assert_eq!(init.registry.service(7).unwrap().last, Some(Last::NotLoaded));
+    let record = init.registry.service(7).unwrap();
+    assert_eq!(record.last, Some(Last::NotLoaded));
+    assert_eq!(record.end, Some(EndReason::Exit(3)), "of the life that ran");
 }
 
 // attack 91 F: a device does not come to rest when its owner dies; it is given to nobody any more, and init answers for its owner; broken: init-lost-device
