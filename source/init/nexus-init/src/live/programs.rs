@@ -3,9 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use nexus_abi::{
-    Error, FREE_START, Handle, PAGE_SIZE, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
-};
+use nexus_abi::{Error, FREE_START, Handle, PAGE_SIZE, Rights, Role, Startup, StartupCap};
 use nexus_proto::ids;
 use nexus_proto::log::RECORD_PAGES;
 use nexus_rt::{ReadOnlyMemory, child, sys};
@@ -154,9 +152,7 @@ impl Loader for Live {
     ) -> Result<Vec<Handle>, LoadFailure> {
         tell(process, &mut loaded, block)?;
         let (entry, priority) = (loaded.entry, service.priority);
-        let thread = child::start(process, entry, STACK_TOP, STARTUP_VA, priority)?;
-        // Its process is what counts.
-        sys::cap_drop(thread)?;
+        self.starter.start(process, entry, priority)?;
         let server = Server { endpoint, process };
         match service.id {
             ids::LOGD => self.set_logd(server),

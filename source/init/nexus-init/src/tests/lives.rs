@@ -218,6 +218,17 @@ fn what_is_stopped_stays_so() {
     assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Stopped, None));
     assert_eq!(init.machine.gone, [(7, Handle(1007))]);
     assert_eq!(ask(&mut init, NSH, stop()), Err(ServiceError::BadState));
+
+    let busd = Stop { service: 11, zero: Zero::ZERO };
+    assert_eq!(ask(&mut init, NSH, busd), Ok(()));
+    let place = init.registry.services().iter().position(|one| one.id == 11).unwrap();
+    init.notified(1 << place);
+    let busd = init.registry.service(11).unwrap();
+    assert_eq!(
+        (busd.state, busd.last),
+        (ServiceState::Ended, Some(Last::Never)),
+        "it has one life"
+    );
 }
 
 #[test]
@@ -313,4 +324,24 @@ fn what_happens_without_logd_is_on_record_later() {
     init.start_due();
     let rest = [Event::Start, Event::Decision, Event::Grant];
     assert_eq!(recorded(&init)[2..], rest, "policyd has no device");
+}
+
+// attack 57 U: who decides is stopped, and an owner dies; it is not given up for that, and is started when who decides is; broken: init-waits-for-nobody
+#[test]
+fn who_needs_a_decision_waits_until_somebody_starts_who_decides() {
+    let mut init = lasting();
+    let zero = Zero::ZERO;
+    assert_eq!(ask(&mut init, NSH, Stop { service: 2, zero }), Ok(()));
+    init.notified(1 << 1);
+    dies(&mut init);
+    init.machine.now = init.next_start().unwrap();
+    init.start_due();
+    assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Restarting, None));
+    let info = ask(&mut init, NSH, Lives { cursor: 2 }).unwrap();
+    assert_eq!((info.deaths, info.again), (1, 0));
+
+    assert_eq!(ask(&mut init, NSH, Again { service: 2, zero }), Ok(()));
+    init.machine.answers_as = Sender { incarnation: 2, ..POLICYD };
+    init.start_due();
+    assert_eq!((state(&init, 2), state(&init, 7)), (ServiceState::Started, ServiceState::Started));
 }
