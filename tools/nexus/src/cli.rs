@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::{
-    abi_doc, assure, attacks, audit, bench, build, check, ci, faults, fuzz, image, run, setup, symbolize,
-    test_broken, test_os, witness,
+    abi_doc, assure, attacks, audit, bench, build, check, ci, faults, fuzz, image, run, setup,
+    symbolize, test_broken, test_os, witness,
 };
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
