@@ -181,6 +181,19 @@ impl Session {
         Ok(())
     }
 
+    /// The lines that the guest printed.
+    #[must_use]
+    pub fn console(&self) -> &[String] {
+        &self.console
+    }
+
+    /// By how many checks the guest has proved something.
+    #[must_use]
+    pub fn proved(&self, id: &str) -> u64 {
+        let proofs = self.run.transcript.proofs.iter();
+        proofs.filter(|proof| proof.id == id).map(|proof| u64::from(proof.checks)).sum()
+    }
+
     /// Prints what the run came to, and leaves that and the console in [`TRANSCRIPT`] beside the image.
     ///
     /// # Errors
