@@ -11,10 +11,10 @@ use nexus_init::board::Range;
 use nexus_init::grant::{Piece, World};
 use nexus_init::init::Machine;
 use nexus_proto::bus::{Prepare, Release, Take, Taken};
-use nexus_proto::log::{self, Append, Entry, Event, Outcome};
+use nexus_proto::log::{self, Append, Entry, Event, Outcome, Stamp};
 use nexus_proto::policy::{self, Decide, Epoch, Verdict};
 use nexus_proto::{Operation, Request, Zero};
-use policyd::{Policyd, Recorder};
+use policyd::{Policyd, Recorder, Unread};
 
 use crate::lives::turns::{Kind, Turns};
 use crate::system::{
@@ -224,19 +224,17 @@ impl Outside {
     pub fn change_rules(&mut self) {
         self.epoch += 1;
         self.policyd = Policyd::new(description(self.epoch));
-        self.allowed.clear();
     }
 
-    /// policyd ends and begins anew.
+    /// policyd ends and begins anew: it knows what the ledger says.
     pub fn restart_policyd(&mut self) {
         self.policyd = Policyd::new(description(self.epoch));
         self.policyd_id.incarnation += 1;
-        self.allowed.clear();
     }
 
-    /// logd ends and begins anew, with an empty ledger.
+    /// logd ends and begins anew, with the ledger.
     pub fn restart_logd(&mut self) {
-        self.logd = new_logd(self.room);
+        self.logd = over(self.logd.ledger().clone());
     }
 
     /// A process ends: the kernel takes all that it held.
@@ -366,7 +364,11 @@ impl Outside {
 }
 
 fn new_logd(room: usize) -> Logd {
-    Logd::with_ledger(&description(1), 10_000_000, Ledger::with_capacity(room))
+    over(Ledger::with_capacity(room))
+}
+
+fn over(ledger: Ledger) -> Logd {
+    Logd::with_ledger(&description(1), 10_000_000, ledger)
 }
 
 /// True for the record of an allow of this question.
@@ -383,6 +385,13 @@ pub fn is_allow_of(entry: &Entry, ask: &Decide) -> bool {
 impl Recorder for Outside {
     fn record(&mut self, entry: &Entry) -> Option<u64> {
         self.append(self.policyd_id, entry)
+    }
+
+    fn read(&mut self, from: u64) -> Result<Option<(Stamp, Entry)>, Unread> {
+        if self.takes(Fate::LogGone) {
+            return Err(Unread);
+        }
+        Ok(self.logd.ledger().find(from).map(|link| (link.stamp, link.entry)))
     }
 }
 

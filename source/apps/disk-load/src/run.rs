@@ -3,7 +3,7 @@
 use alloc::format;
 use core::convert::Infallible;
 
-use nexus_proto::disk::{Attach, Disk, DiskInfo, DiskStats, Info, SECTOR, Stats};
+use nexus_proto::disk::{Disk, DiskInfo, DiskStats, Info, SECTOR, Stats};
 use nexus_proto::{Operation, ids};
 use nexus_rt::{CallError, Client, Deadline, ns_of_ticks, startup, ticks};
 use nexus_test::{Host, SAFETY_MS, records};
@@ -70,8 +70,7 @@ impl Suite {
         let start = startup();
         let disk = start.client(ids::VIRTIOBLKD)?;
         let ring = start.ring(ids::VIRTIOBLKD).ok_or(Failed::Ring("none"))?;
-        let side = Side::new(ring)?;
-        ask(&disk, &Attach {})?;
+        let side = Side::new(ring, disk)?;
         let DiskInfo { sectors, .. } = ask(&disk, &Info {})?;
         Ok(Suite { host, disk, side, bytes: sectors.saturating_mul(SECTOR) })
     }
@@ -84,6 +83,9 @@ impl Suite {
                 self.measure(load, seed)?;
                 told += 1;
             }
+        }
+        if self.side.again() > 0 {
+            self.host.console.line(&format!("{} requests were made again", self.side.again()))?;
         }
         Ok(told)
     }

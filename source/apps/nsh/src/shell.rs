@@ -8,16 +8,20 @@ use alloc::vec::Vec;
 use nexus_abi::Rights;
 use nexus_proto::init::{Readiness, ServiceInfo};
 use nexus_proto::net::Direction;
-use nexus_rt::{CallError, ns_of_ticks, uptime_ns};
+use nexus_rt::{CallError, ns_of_ticks, ticks, uptime_ns};
 
-use crate::ask::{self, Trouble};
+use crate::ask;
 use crate::command::{Command, LogPart, parse};
 use crate::complete::complete;
 use crate::date::Date;
 use crate::names::Names;
+use crate::order::{self, Known};
 use crate::screen::{Screen, Typed};
-use crate::show::{self, Chain, Checkpoint, LogLine, May, Shared, Tried, Verifier, Why};
+use crate::show::{
+    self, Chain, Checkpoint, LedgerRecord, LogLine, May, Shared, Tried, Verifier, Why,
+};
 use crate::table::grid;
+use crate::trouble::Trouble;
 use crate::units::duration;
 
 /// What stands before the line.
@@ -26,6 +30,8 @@ pub const PROMPT: &str = "nexus> ";
 const READY_MS: u64 = 2000;
 /// Milliseconds between two looks at them.
 const LOOK_MS: u64 = 5;
+/// Times that a ledger is read again that does not fit.
+const LEDGER_AGAIN: usize = 2;
 /// Milliseconds between two looks at the log while it is followed.
 const FOLLOW_MS: u64 = 200;
 /// Keys that end that: Ctrl-C, Ctrl-D, q.
@@ -133,12 +139,11 @@ impl Shell {
             Command::Ledger(count) => self.ledger(count)?,
             Command::Why(service, device) => {
                 let answer = ask::explain(service, device)?;
-                let owners = ask::owners().unwrap_or_default();
-                let owner = owners.iter().find(|owner| owner.device == device);
+                let known = Known::ask();
                 // None where there is no rule.
                 let reason = ask::reason(answer.rule).ok();
-                let reason = reason.as_deref();
-                show::why(&Why { service, device, answer: &answer, reason, owner }, names)
+                let (reason, stands, now) = (reason.as_deref(), known.find(device), ticks());
+                show::why(&Why { service, device, answer: &answer, reason, stands, now }, names)
             }
             Command::Permit(service, permission) => {
                 let answer = ask::permit(service, permission)?;
@@ -158,6 +163,9 @@ impl Shell {
                 let answer = ask::try_grant(service, device, WINDOW.bits())?;
                 show::tried(&Tried { service, device, answer: &answer }, names)
             }
+            Command::Stands(service) => order::stands(service, names)?,
+            Command::Services => show::services(&ask::lives()?, ticks(), names),
+            Command::Order(what, service) => order::order(what, service, &self.screen, names)?,
             Command::Ps => {
                 let services = ask::services()?;
                 let with_stat = |info: ServiceInfo| (info, ask::stat(info.service.id).ok());
@@ -180,15 +188,28 @@ impl Shell {
         })
     }
 
-    fn ledger(&mut self, count: usize) -> Result<String, Trouble> {
+    /// Reads the ledger from the first record on, and keeps the last `count`.
+    fn read_ledger(&self, count: usize) -> Result<(Verifier, VecDeque<LedgerRecord>), Trouble> {
         let mut verifier = Verifier::new(self.seen);
         let mut last = VecDeque::new();
-        while let Some(record) = ask::record(verifier.records() + 1)? {
+        while let Some(record) = ask::record(verifier.next())? {
             verifier.push(&record);
             last.push_back(record);
             if last.len() > count {
                 last.pop_front();
             }
+        }
+        Ok((verifier, last))
+    }
+
+    fn ledger(&mut self, count: usize) -> Result<String, Trouble> {
+        let (mut verifier, mut last) = self.read_ledger(count)?;
+        // What is folded away while it is read looks like a record too many.
+        for _ in 0..LEDGER_AGAIN {
+            if !matches!(verifier.chain(), Chain::Broken(_)) {
+                break;
+            }
+            (verifier, last) = self.read_ledger(count)?;
         }
         if let Chain::Whole(at) = verifier.chain() {
             self.seen = Some(at);

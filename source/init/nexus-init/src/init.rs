@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use nexus_abi::{CapInfo, Error, Handle, IrqInfo, ProcessInfo, Received};
 use nexus_proto::bus::Take;
 use nexus_proto::init::Refusal;
+use nexus_proto::log::Entry;
 
 use crate::board::{Piece, Range};
 use crate::grant::{Nonces, World};
@@ -150,6 +151,8 @@ pub struct Init<M> {
     pub asked: Asked,
     /// What it can hand out.
     pub roots: Vec<Root>,
+    /// What happened while logd was not there: it is recorded when it is.
+    pub(crate) unrecorded: Vec<Entry>,
     /// The interrupt lines that it can hand out: all of the board, until it has distributed; none on a board
     /// without them.
     pub lines: Vec<Lines>,
@@ -163,6 +166,8 @@ pub struct Init<M> {
     pub machine: M,
     /// Devices that may still be given at a second question, because policyd or logd was late.
     pub second_questions: u8,
+    /// It was told that all owners are ready that will be.
+    pub(crate) ready_told: bool,
     pub(crate) nonces: Nonces,
     pub(crate) tries: Vec<(u32, u32)>,
 }
@@ -177,12 +182,14 @@ impl<M: Machine> Init<M> {
             reaching: Vec::new(),
             asked: Asked::default(),
             roots,
+            unrecorded: Vec::new(),
             lines: Vec::new(),
             rings: Vec::new(),
             read_as: None,
             timebase_hz,
             machine,
             second_questions: SECOND_QUESTIONS,
+            ready_told: false,
             nonces: Nonces::default(),
             tries: Vec::new(),
         }

@@ -26,7 +26,7 @@ pub struct Registry {
     pub dropped: u32,
     /// Nothing more will be given.
     pub distributed: bool,
-    /// Tick at which the last owner was ready; 0 before.
+    /// Tick at which the last owner was ready for the first time; 0 before.
     pub ready_ticks: u64,
 }
 
@@ -57,6 +57,11 @@ impl Registry {
     #[must_use]
     pub fn services(&self) -> &[ServiceRecord] {
         &self.services
+    }
+
+    /// The same, to change them.
+    pub(crate) fn services_mut(&mut self) -> &mut [ServiceRecord] {
+        &mut self.services
     }
 
     /// Every device.
@@ -195,7 +200,7 @@ impl Registry {
             ReportState::WrongDevice | ReportState::NoWindow => ServiceState::Failed,
         };
         let Readiness { owners, owners_ready, .. } = self.readiness();
-        if owners == owners_ready {
+        if owners == owners_ready && self.ready_ticks == 0 {
             self.ready_ticks = ticks;
         }
         true

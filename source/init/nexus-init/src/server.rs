@@ -196,7 +196,7 @@ impl<M: Machine> Init<M> {
         let own = self.machine.process_stat(Handle::NONE).map_err(unavailable)?;
         let (mut frames, mut objects) = (0, 0);
         let services = self.registry.services().iter();
-        let live = services.filter(|record| record.state != ServiceState::Ended);
+        let live = services.filter(|record| record.lives());
         let processes: Vec<Handle> = live.filter_map(|record| record.process).collect();
         for process in processes.into_iter().filter(|process| *process != Handle::NONE) {
             let info = self.machine.process_stat(process).map_err(unavailable)?;
@@ -298,14 +298,18 @@ impl<M: Machine> Init<M> {
         Ok(())
     }
 
-    /// Tells once no further owner is to become ready.
+    /// Tells, once, that no further owner is to become ready for the first time.
     fn tell_ready(&mut self) {
+        if self.ready_told {
+            return;
+        }
         let Readiness { owners, owners_ready, owners_lost, .. } = self.registry.readiness();
         match owners_lost {
             _ if owners_ready + owners_lost != owners => return,
             0 => nexus_rt::info!("all {owners} owners ready"),
             _ => nexus_rt::warn!("{owners_ready} of {owners} owners ready"),
         }
+        self.ready_told = true;
         if let Some(nonce) = self.read_as {
             self.machine.say(&format!("@nx {nonce:016x} ready {owners_ready}"));
         }

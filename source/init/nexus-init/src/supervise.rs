@@ -3,7 +3,7 @@
 
 use nexus_abi::{EndReason, Handle, ProcessState};
 use nexus_proto::bus::Release;
-use nexus_proto::init::{DmaState, Last, ServiceState};
+use nexus_proto::init::{DmaState, Last, ServiceState, killed};
 use nexus_proto::{Subject, ids};
 use nexus_sysdesc::Restart;
 use nexus_sysdesc::restart::{Life, Next};
@@ -19,10 +19,8 @@ impl<M: Machine> Init<M> {
         for index in (0..64).filter(|index| bits & (1 << index) != 0) {
             let Some(record) = self.registry.services().get(index) else { continue };
             let (id, process) = (record.id, record.process);
-            if matches!(
-                record.state,
-                ServiceState::Started | ServiceState::Ready | ServiceState::Failed
-            ) && let Some(process) = process.filter(|process| *process != Handle::NONE)
+            if record.lives()
+                && let Some(process) = process.filter(|process| *process != Handle::NONE)
             {
                 self.look_after(id, process);
             }
@@ -34,7 +32,7 @@ impl<M: Machine> Init<M> {
         let end = match self.machine.process_stat(process) {
             Ok(info) => info.end.filter(|_| info.state != ProcessState::Live),
             // It is gone, and nobody can tell how.
-            Err(_) => Some(EndReason::Killed(0)),
+            Err(_) => Some(EndReason::Killed(killed::UNKNOWN)),
         };
         let Some(end) = end else { return };
         self.machine.forget(id);
@@ -51,8 +49,8 @@ impl<M: Machine> Init<M> {
         let order = self.registry.service(id).and_then(|record| record.order);
         let next = match (order.map(|order| order.then), self.restart_of(id)) {
             _ if self.has_lost_device(id) => Err(Last::NoDevice),
-            (Some(Then::Stop), _) => Err(Last::Stopped),
             (_, Restart::Never) => Err(Last::Never),
+            (Some(Then::Stop), _) => Err(Last::Stopped),
             (Some(Then::Again), _) => Ok(now),
             (_, Restart::OnFailure) if end == EndReason::Exit(0) => Err(Last::EndedWell),
             (Some(Then::AsRuled), _) => Ok(now),
@@ -111,19 +109,38 @@ impl<M: Machine> Init<M> {
         };
         (record.since, record.again, record.last) = (now, None, Some(why));
         let (endpoint, told) = (record.endpoint, core::mem::take(&mut record.told));
-        if told != Handle::NONE {
-            // Whoever signals it is told that it is gone.
-            let _ = self.machine.cap_revoke(told);
-            let _ = self.machine.cap_drop(told);
-        }
+        // Whoever signals it is told that it is gone.
+        self.end_object(told);
+        self.end_calls(id, endpoint, why);
         let over = self.end_rings(id);
         self.record_rings(&over);
-        if endpoint != Handle::NONE {
-            self.machine.answer_gone(id, endpoint);
-        }
         if matches!(why, Last::TooOften | Last::NoDevice | Last::NotLoaded) {
             let name = self.registry.name(id);
             nexus_rt::error!("{name} is not started again: {}", why.text());
+        }
+    }
+
+    /// Whoever calls the service, or waits for it, is told that it is gone: by init, as long as it may be
+    /// started again; else by the kernel.
+    fn end_calls(&mut self, id: u32, endpoint: Handle, why: Last) {
+        if why != Last::Never {
+            if endpoint != Handle::NONE {
+                self.machine.answer_gone(id, endpoint);
+            }
+            return;
+        }
+        self.end_object(endpoint);
+        if let Some(record) = self.registry.service_mut(id) {
+            record.endpoint = Handle::NONE;
+        }
+    }
+
+    /// Ends all capabilities to an object of init's.
+    fn end_object(&mut self, object: Handle) {
+        if object != Handle::NONE {
+            // Nothing to do when these fail: then it is gone already.
+            let _ = self.machine.cap_revoke(object);
+            let _ = self.machine.cap_drop(object);
         }
     }
 
@@ -182,8 +199,7 @@ impl<M: Machine> Init<M> {
     fn record_revokes(&mut self, devices: &[(u16, Pieces)]) {
         for (device, _) in devices {
             if let Some(entry) = self.registry.revoke_entry(*device) {
-                // The end of the service says as much, if this record is lost.
-                let _ = self.machine.record(&entry);
+                self.note(&entry);
             }
         }
     }
@@ -192,7 +208,7 @@ impl<M: Machine> Init<M> {
     fn tell_end(&mut self, id: u32, subject: Subject, end: EndReason) {
         let order = self.registry.service(id).and_then(|record| record.order);
         let asker = order.map(|order| order.asker).unwrap_or_default();
-        let recorded = self.machine.record(&words::exit_entry(subject, end, asker)).is_some();
+        let recorded = self.note(&words::exit_entry(subject, end, asker));
         let name = self.registry.name(id);
         let text = alloc::format!("{name} ended: {}", words::end_text(end));
         if recorded {
@@ -204,7 +220,7 @@ impl<M: Machine> Init<M> {
 }
 
 /// Ticks as nanoseconds.
-fn nanoseconds(ticks: u64, hz: u64) -> u64 {
+pub(crate) fn nanoseconds(ticks: u64, hz: u64) -> u64 {
     let scaled = u128::from(ticks) * 1_000_000_000;
     u64::try_from(scaled / u128::from(hz.max(1))).unwrap_or(u64::MAX)
 }

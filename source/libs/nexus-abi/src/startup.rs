@@ -50,6 +50,9 @@ pub enum Role {
     /// The notification by which this process is told of its rings, and of its line, and asked whether it
     /// answers. `index` is 0.
     Told,
+    /// logd only: the memory that the ledger lies in, to be read and written. It outlives each life of
+    /// logd. `len` is its bytes.
+    Record,
     /// What this process signals when it is asked whether it answers (SEND). `base` is the bit.
     Answer,
 }
@@ -75,6 +78,7 @@ impl Role {
             Role::Ring => 14,
             Role::Tell => 15,
             Role::Told => 16,
+            Role::Record => 17,
             Role::Answer => 18,
         }
     }

@@ -11,7 +11,7 @@ protocol! {
         /// Shows bytes as they are.
         1 Write -> ();
         /// Sets the prompt that lines are read behind. Text with more after it is refused.
-        2 Prompt -> ();
+        2 Prompt -> (), again;
         /// Waits for an event of the line editor. One reader at a time, else `Busy`.
         3 ReadLine -> LineEvent;
         /// Text of the line of the last event, from an offset.

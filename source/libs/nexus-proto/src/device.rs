@@ -9,13 +9,13 @@ protocol! {
     /// Marker of the protocol.
     pub Device = 7 "device" {
         /// What the identity registers say.
-        1 Identify -> Identity;
+        1 Identify -> Identity, again;
         /// Data from the device.
         2 Read -> Text;
         /// Data to the device.
         3 Write -> Written;
         /// Makes what was written last.
-        4 Flush -> ();
+        4 Flush -> (), again;
     }
 }
 

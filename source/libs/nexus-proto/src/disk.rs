@@ -53,18 +53,18 @@ protocol! {
     /// Marker of the protocol.
     pub Disk = 10 "disk" {
         /// What the disk is.
-        1 Info -> DiskInfo;
+        1 Info -> DiskInfo, again;
         /// Bytes of the disk. Needs the permission `disk`.
-        2 Read -> Text;
+        2 Read -> Text, again;
         /// Bytes to the disk. Needs the permission `disk`.
-        3 Write -> Written;
+        3 Write -> Written, again;
         /// Makes what was written last. Needs the permission `disk`.
-        4 Flush -> ();
+        4 Flush -> (), again;
         /// What was done since its owner began.
-        5 Stats -> DiskStats;
+        5 Stats -> DiskStats, again;
         /// The caller has begun a new attachment to the ring that it shares with the owner: what was asked
         /// before by the ring is nobody's any more. `Denied` for whoever shares none.
-        6 Attach -> ();
+        6 Attach -> (), again;
     }
 }
 

@@ -10,7 +10,7 @@ protocol! {
         /// Random bytes, as many as were asked for. While the device is tested the caller waits, for a
         /// bounded time: then `Unavailable`; `Busy` when too many wait. `Unavailable` as well when the device
         /// has given nothing for too long, `DeviceFailed` from the first failed test on, and for good.
-        1 Random -> Text;
+        1 Random -> Text, again;
     }
 }
 

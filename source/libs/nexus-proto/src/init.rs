@@ -10,32 +10,32 @@ protocol! {
     /// Marker of the protocol.
     pub Init = 3 "init" {
         /// The services, in order of id.
-        1 Services -> ServiceInfo;
+        1 Services -> ServiceInfo, again;
         /// The devices of the description and who holds them. Needs the permission to view.
         /// Addresses, here and below, are 0 for a sender that may not read the log.
-        2 Owners -> OwnerInfo;
+        2 Owners -> OwnerInfo, again;
         /// The capabilities of a service, as the kernel tells. Needs the permission to view.
-        3 Caps -> CapEntry;
+        3 Caps -> CapEntry, again;
         /// How a service stands, as the kernel tells.
-        4 Stat -> ServiceStat;
+        4 Stat -> ServiceStat, again;
         /// Memory and kernel objects, as the kernel tells.
-        5 Mem -> MemInfo;
+        5 Mem -> MemInfo, again;
         /// Asks policyd, the proper way, whether a service would be given a device. Gives nothing.
         /// Needs the permission to ask.
         6 Try -> TryAnswer;
         /// How far distribution is.
-        7 Ready -> Readiness;
+        7 Ready -> Readiness, again;
         /// What the board has, as a tree in depth-first order.
-        8 Board -> BoardEntry;
+        8 Board -> BoardEntry, again;
         /// An owner tells how it stands.
-        9 Report -> ();
+        9 Report -> (), again;
         /// The interrupt lines that are given, as the kernel tells. Needs the permission to view.
-        10 Irqs -> IrqEntry;
+        10 Irqs -> IrqEntry, again;
         /// The devices that reach memory by themselves, and what they reach. Needs the permission to
         /// view.
-        11 Dma -> DmaEntry;
+        11 Dma -> DmaEntry, again;
         /// The lives of the services, in order of id.
-        12 Lives -> LifeInfo;
+        12 Lives -> LifeInfo, again;
         /// Ends a service, if it lives, or starts it, if it does not. Needs the permission to supervise,
         /// like those below. What was asked for has begun when the answer comes, and is not over.
         13 Restart -> ();
@@ -68,6 +68,22 @@ codes! {
         8 GivenUp,
         /// It has ended because somebody had it stopped.
         9 Stopped,
+    }
+}
+
+impl ServiceState {
+    /// True while a life of the service runs: before that it has no process, and after it the process has
+    /// ended.
+    #[must_use]
+    pub const fn lives(self) -> bool {
+        matches!(self, ServiceState::Started | ServiceState::Ready | ServiceState::Failed)
+    }
+
+    /// It has lived, and does not live now.
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        use ServiceState::{Ended, GivenUp, Restarting, Stopped};
+        matches!(self, Ended | Restarting | GivenUp | Stopped)
     }
 }
 
@@ -195,6 +211,16 @@ codes! {
     }
 }
 
+/// Codes with which init ends a process.
+pub mod killed {
+    /// Nobody can tell.
+    pub const UNKNOWN: u64 = 0;
+    /// Somebody ordered it who may.
+    pub const ORDERED: u64 = 1;
+    /// It did not answer in time.
+    pub const LATE: u64 = 2;
+}
+
 codes! {
     /// What an owner reports.
     pub enum ReportState: u8 {
@@ -276,7 +302,8 @@ payloads! {
         pub code: u64,
         /// Tick of the `time` CSR at which it came into its state.
         pub since: u64,
-        /// Tick at which it is started again; 0 when no such time is set.
+        /// Tick at which it is started again; 0 when no such time is set: it has ended for good, or waits
+        /// until policyd and logd run.
         pub again: u64,
     }
 

@@ -19,6 +19,7 @@ pub mod console;
 pub mod device;
 pub mod disk;
 pub mod entropy;
+mod fold;
 pub mod ids;
 pub mod init;
 pub mod log;
@@ -32,6 +33,7 @@ pub mod rtc;
 mod tests;
 mod wire;
 
+pub use fold::{Fold, Holes, Resume};
 pub use message::{
     Malformed, Operation, Payload, Protocol, ReplyError, Request, ServiceError, decode_payload,
     decode_with_caps, encode_error, encode_payload, encode_with_caps,

@@ -17,28 +17,29 @@ protocol! {
         3 Proof -> ();
         /// Tells the wall clock. Needs the permission to set it. A change leaves a record; after the
         /// first one, `OutOfRange` when it is far from that.
-        4 SetClock -> ();
+        4 SetClock -> (), again;
         /// The first line or proof at or after a number: of any sender for one that may read the log,
         /// else of its own.
-        5 FindLine -> LineInfo;
+        5 FindLine -> LineInfo, again;
         /// Text of such a line, from an offset.
-        6 LineText -> Text;
-        /// What a ledger record says. Needs the permission to view; addresses are 0 for a sender that
-        /// may not read the log.
-        7 ReadEntry -> Entry;
-        /// When, and by whom, a ledger record was made. Needs the permission to view.
-        8 ReadStamp -> Stamp;
+        6 LineText -> Text, again;
+        /// What a ledger record says. Needs the permission to view, or to record; addresses, and what they
+        /// could be guessed from, are 0 for a sender that may neither read the log nor record.
+        7 ReadEntry -> Entry, again;
+        /// When, and by whom, the first ledger record at or after a number was made: so the ledger is read
+        /// over the holes that folds leave. Needs the permission to view, or to record.
+        8 ReadStamp -> Stamp, again;
         /// How a ledger record hangs in the chain. Needs the permission to read the log: the addresses
         /// that are hashed can be guessed.
-        9 ReadHashes -> Hashes;
+        9 ReadHashes -> Hashes, again;
         /// Computes a piece of the chain anew: at most [`VERIFY_RECORDS`] records a call.
         /// Needs the permission to view.
-        10 Verify -> Verification;
+        10 Verify -> Verification, again;
         /// Counts.
-        11 Stats -> Counts;
+        11 Stats -> Counts, again;
         /// How long the ledger is, and the hash of its last record, to be kept elsewhere. Needs the
         /// permission to view, to record or to report.
-        12 Head -> HeadInfo;
+        12 Head -> HeadInfo, again;
     }
 }
 
@@ -82,6 +83,12 @@ codes! {
         10 Share,
         /// One of the two has ended: the memory is given to nobody any more.
         11 Unshare,
+        /// Records of lives that have ended are folded away: this one stands for them ([`crate::Fold`]).
+        12 Fold,
+        /// A later life of logd goes on with the ledger that it found ([`crate::Resume`]).
+        13 Resume,
+        /// A later life of a service has begun, of one that is given no device: else its grant says so.
+        14 Start,
     }
 }
 
@@ -145,7 +152,7 @@ payloads! {
         /// Boot: the number of the run. Decision, grant, refusal: the nonce of the question. Exit: its
         /// code or cause. Drop: the kind of the capability. Clock: the time that it was set to; what
         /// it said before is in the [`Stamp`]. Prepared: the digest of what was placed, as in
-        /// [`crate::bus::Prepared`].
+        /// [`crate::bus::Prepared`]. Fold and resume: see [`crate::Fold`], [`crate::Resume`].
         pub detail: u64,
         /// Why: a code whose meaning depends on the event. Decision: a
         /// [`crate::policy::Reason`]. Refusal: a [`crate::init::Refusal`]. Exit: a
@@ -235,9 +242,9 @@ payloads! {
         pub seq: u64,
     }
 
-    /// Asks when and by whom a record was made.
+    /// Asks when and by whom the first record at or after a number was made.
     pub struct ReadStamp {
-        /// Its sequence number.
+        /// The number.
         pub seq: u64,
     }
 
@@ -276,7 +283,7 @@ payloads! {
 
     /// How the chain stands.
     pub struct Verification {
-        /// Records in the ledger.
+        /// Number of the last record: as many as there ever were.
         pub records: u64,
         /// Sequence number of the first record of the piece that does not fit; 0 when all do.
         pub first_bad: u64,
@@ -291,7 +298,7 @@ payloads! {
 
     /// The head of the chain.
     pub struct HeadInfo {
-        /// Records in the ledger.
+        /// Number of the last record: as many as there ever were.
         pub records: u64,
         /// Hash of the last one; zero when there is none.
         pub head: [u8; 32],
@@ -310,9 +317,9 @@ payloads! {
         pub overwritten: u64,
         /// Proofs.
         pub proofs: u64,
-        /// Ledger records.
+        /// Number of the last ledger record: as many as there ever were.
         pub records: u64,
-        /// Ledger records for which there is still room.
+        /// Ledger records for which there is still room: what is free in all, of which a sender has a share.
         pub room: u64,
         /// Requests refused: malformed, or without permission.
         pub refused: u64,
@@ -321,6 +328,9 @@ payloads! {
 
 /// Most records that one [`Verify`] computes: bounds the time for which logd does nothing else.
 pub const VERIFY_RECORDS: u64 = 64;
+
+/// Pages of the memory that the ledger lies in: init makes it, and gives it to each life of logd.
+pub const RECORD_PAGES: u64 = 128;
 
 /// Stands for "no device" in a device number.
 pub const NO_DEVICE: u16 = u16::MAX;

@@ -32,6 +32,9 @@ pub trait Operation: Payload {
     const LABEL: u32;
     /// Name of the operation.
     const NAME: &'static str;
+    /// To be asked twice is the same as once, so that whoever asked a server that ended meanwhile, and cannot
+    /// know whether it was done, asks the next life of it.
+    const AGAIN: bool;
 
     /// The request as a message.
     #[inline]

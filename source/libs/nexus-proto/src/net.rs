@@ -13,11 +13,11 @@ protocol! {
     /// Marker of the protocol.
     pub Net = 11 "net" {
         /// What the card is, and how it stands.
-        1 Info -> Card;
+        1 Info -> Card, again;
         /// What came in, or went out, since the owner started.
-        2 Stats -> Counters;
+        2 Stats -> Counters, again;
         /// Frames that come from now on are the caller's.
-        3 Attach -> ();
+        3 Attach -> (), again;
         /// The next piece of a frame; the last one sends it. A piece with more after it is full. `BadState`
         /// for whoever is not attached. After every other refusal too the next piece begins a frame:
         /// `OutOfRange` for one that is too short or too long, `Busy` while the card has no room.
@@ -28,7 +28,7 @@ protocol! {
         /// The caller has begun a new attachment to the rings that it shares with the owner, in each half of
         /// the memory one: first that for [`RECEIVE`], then that for [`TRANSMIT`]. Frames that come from now
         /// on are the caller's. `Denied` for whoever shares none.
-        6 AttachRings -> ();
+        6 AttachRings -> (), again;
     }
 }
 

@@ -10,18 +10,18 @@ protocol! {
         /// May `subject` be given this window, and this line? Asked by the distributor only.
         1 Decide -> Decision;
         /// What would be decided for a service and a device, and by which rule. Decides nothing.
-        2 Explain -> Explanation;
+        2 Explain -> Explanation, again;
         /// Identifier of a line, as written in the policy.
-        3 RuleText -> Text;
+        3 RuleText -> Text, again;
         /// Version and size of the rules.
-        4 Epoch -> EpochInfo;
+        4 Epoch -> EpochInfo, again;
         /// Why a line was written, in the words of the policy.
-        5 RuleReason -> Text;
+        5 RuleReason -> Text, again;
         /// Which line of the policy lets a service have a permission.
-        6 ExplainPermit -> PermitLine;
+        6 ExplainPermit -> PermitLine, again;
         /// Which line of the policy lets a service share memory with another. That is no decision: init
         /// does what the description says, and asks nobody.
-        7 ExplainRing -> PermitLine;
+        7 ExplainRing -> PermitLine, again;
     }
 }
 
@@ -64,6 +64,10 @@ codes! {
         13 LineMismatch,
         /// A rule names them, and does not allow what the device would be made to reach.
         14 QueuesDenied,
+        /// The asker may not have anything decided.
+        15 MayNotAsk,
+        /// What was decided before this life of policyd could not be read.
+        16 HistoryUnread,
     }
 }
 

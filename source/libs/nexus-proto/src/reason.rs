@@ -21,6 +21,8 @@ impl Reason {
             Reason::LineDenied => "line-denied",
             Reason::LineMismatch => "line-mismatch",
             Reason::QueuesDenied => "queues-denied",
+            Reason::MayNotAsk => "may-not-ask",
+            Reason::HistoryUnread => "history-unread",
         }
     }
 
@@ -41,6 +43,8 @@ impl Reason {
             Reason::LineDenied => "the rule does not allow the interrupt line",
             Reason::LineMismatch => "the interrupt line is another device's, or was another",
             Reason::QueuesDenied => "the rule does not allow what the device would reach",
+            Reason::MayNotAsk => "who asked may not have anything decided",
+            Reason::HistoryUnread => "what was decided before could not be read",
         }
     }
 
@@ -61,6 +65,8 @@ impl Reason {
             Reason::LineDenied => "no line in the request, or `irq` in the rule",
             Reason::LineMismatch => "a request for the line of that device and no other",
             Reason::QueuesDenied => "the queues of the rule in the request, and no others",
+            Reason::MayNotAsk => "the question from init, which alone has things decided",
+            Reason::HistoryUnread => "logd answering, with a ledger that can be read",
         }
     }
 }

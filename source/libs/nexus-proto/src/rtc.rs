@@ -4,7 +4,7 @@ protocol! {
     /// Marker of the protocol.
     pub Rtc = 5 "rtc" {
         /// What time it is.
-        1 Now -> Time;
+        1 Now -> Time, again;
     }
 }
 

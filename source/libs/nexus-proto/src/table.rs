@@ -82,10 +82,28 @@ macro_rules! payloads {
     )+ };
 }
 
-/// Declares a protocol: `number Request -> Reply;` a row. Requests are payloads of the same module.
+/// Whether an operation is asked again after its server ended: a word of its row, or none. As a value, and as
+/// a sentence.
+macro_rules! again {
+    () => {
+        false
+    };
+    (again) => {
+        true
+    };
+    (doc) => {
+        "\n\nWho gets `PeerGone` does not know whether it was done, and is told so."
+    };
+    (doc again) => {
+        "\n\nWho gets `PeerGone` asks again: to be asked twice is the same as once."
+    };
+}
+
+/// Declares a protocol: a row is `number Request -> Reply;`, or `number Request -> Reply, again;` where asking
+/// twice is the same as once ([`crate::Operation::AGAIN`]). Requests are payloads of the same module.
 macro_rules! protocol {
     ($(#[doc = $pdoc:literal])+ pub $Protocol:ident = $number:literal $pname:literal {
-        $($(#[doc = $doc:literal])+ $op:literal $Op:ident -> $Reply:ty;)+
+        $($(#[doc = $doc:literal])+ $op:literal $Op:ident -> $Reply:ty $(, $again:ident)?;)+
     }) => {
         $(#[doc = $pdoc])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,11 +121,12 @@ macro_rules! protocol {
             type Reply = $Reply;
             const LABEL: u32 = ($number << 16) | $op;
             const NAME: &'static str = stringify!($Op);
+            const AGAIN: bool = again!($($again)?);
         })+
 
         /// Any request of the protocol.
         #[derive(Clone, Copy, Debug, PartialEq)]
-        pub enum Request { $($(#[doc = $doc])+ $Op($Op),)+ }
+        pub enum Request { $($(#[doc = $doc])+ #[doc = again!(doc $($again)?)] $Op($Op),)+ }
 
         impl crate::Request for Request {
             #[inline]

@@ -478,3 +478,35 @@ fn what_is_told_of_a_sender_and_of_a_mask_is_what_there_is() {
     assert_eq!(Registers::from(Some(5)).mask(), Some(5));
     assert_eq!(Registers::from(None), Registers::UNMASKED);
 }
+
+// attack 57 U: an operation that does something once more when it is asked once more is asked again; none is; broken: proto-once
+#[test]
+fn what_is_not_the_same_twice_is_asked_once() {
+    let once = [
+        bus::Take::AGAIN,
+        bus::Prepare::AGAIN,
+        bus::Release::AGAIN,
+        console::Write::AGAIN,
+        console::ReadLine::AGAIN,
+        console::LineText::AGAIN,
+        console::Insert::AGAIN,
+        console::ReadKey::AGAIN,
+        device::Read::AGAIN,
+        device::Write::AGAIN,
+        init::Try::AGAIN,
+        init::Restart::AGAIN,
+        init::Stop::AGAIN,
+        init::Kill::AGAIN,
+        log::Write::AGAIN,
+        log::Append::AGAIN,
+        log::Proof::AGAIN,
+        net::Send::AGAIN,
+        net::Receive::AGAIN,
+        policy::Decide::AGAIN,
+        power::Off::AGAIN,
+        power::Reboot::AGAIN,
+    ];
+    assert!(!once.contains(&true), "{once:?}");
+    let again = [disk::Read::AGAIN, disk::Write::AGAIN, disk::Flush::AGAIN, disk::Attach::AGAIN];
+    assert!(!again.contains(&false), "{again:?}");
+}

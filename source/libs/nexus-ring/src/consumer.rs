@@ -2,10 +2,11 @@
 
 use nexus_mmio::{Outside, SharedMut, TooSmall};
 
+use crate::attachment::Attachment;
 use crate::ids::Ids;
 use crate::layout::{CONSUMER, completion, place, submission};
 use crate::side::Side;
-use crate::{Completion, Misbehaved, Submission};
+use crate::{Completion, Ended, Submission};
 
 /// Why a request was not submitted. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub enum Refused {
     Id,
     /// Its data is not all inside the data area.
     Outside,
-    /// The driver misbehaved: attach again.
+    /// Both sides are not in the same attachment: attach again.
     Over,
 }
 
@@ -22,26 +23,56 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct Consumer<M, const N: usize> {
     side: Side<M, N>,
+    /// Which life of the consumer this is.
+    life: u32,
+    /// It has begun an attachment, and has not seen yet that the driver is in it.
+    waits: bool,
     in_flight: Ids<N>,
     /// The length of each that is in flight.
     lens: [u32; N],
 }
 
 impl<M: SharedMut, const N: usize> Consumer<M, N> {
-    /// A new attachment to a ring in all of `memory`, before the driver hears of it.
+    /// A new attachment to a ring in all of `memory`, before the driver hears of it. `life` says which one of the
+    /// consumer this is, as the kernel numbers it on its messages.
     ///
     /// # Errors
     /// The memory has no room for the rings.
-    pub fn new(memory: M) -> Result<Self, TooSmall> {
-        let side = Side::new(memory, CONSUMER)?;
-        Ok(Consumer { side, in_flight: Ids::default(), lens: [0; N] })
+    pub fn new(memory: M, life: u32) -> Result<Self, TooSmall> {
+        let mut side = Side::new(memory, CONSUMER)?;
+        // An earlier attachment of this life; whatever else stands there is of no life, or of another.
+        side.attachment = side.said();
+        let (waits, in_flight) = (true, Ids::default());
+        let mut consumer = Consumer { side, life, waits, in_flight, lens: [0; N] };
+        // Of this object there were none.
+        let _ = consumer.begin();
+        Ok(consumer)
     }
 
-    /// Begins a new attachment with the same memory, before the next life of the driver hears of it.
-    /// Whether requests that were in flight were done is unknown.
-    pub fn restart(&mut self) {
-        self.side.restart();
-        self.in_flight = Ids::default();
+    /// Leaves the attachment, and begins the next with the same memory, before the driver hears of it. The ids
+    /// of the requests that were in flight, the lowest first: whether they were done is unknown, and no
+    /// completion of them comes any more.
+    pub fn begin(&mut self) -> impl Iterator<Item = u16> + use<M, N> {
+        let next = Attachment::after(self.side.attachment, self.life);
+        self.side.attachment = next;
+        self.side.leave_for(next);
+        self.waits = true;
+        core::mem::take(&mut self.in_flight).each()
+    }
+
+    /// The driver has answered that it is in the attachment, too: from now on it is in use.
+    ///
+    /// # Errors
+    /// [`Ended::PeerGone`]: it is not, or no more: begin the next. [`Ended::Before`]: this side has left it.
+    pub fn attached(&mut self) -> Result<(), Ended> {
+        if !self.waits {
+            return self.side.in_use();
+        }
+        self.side.agreed()?;
+        // The attachment, before whatever is of it.
+        self.side.memory.fence();
+        (self.side.over, self.waits) = (false, false);
+        Ok(())
     }
 
     /// Bytes of the data area.
@@ -68,7 +99,7 @@ impl<M: SharedMut, const N: usize> Consumer<M, N> {
     /// # Errors
     /// [`Refused`].
     pub fn submit(&mut self, request: Submission) -> Result<(), Refused> {
-        if self.side.misbehaved {
+        if self.side.over {
             return Err(Refused::Over);
         }
         place(0, self.side.data_len, request.offset as usize, request.len as usize)
@@ -93,9 +124,9 @@ impl<M: SharedMut, const N: usize> Consumer<M, N> {
     /// The next request that the driver is done with; `None` when there is none now.
     ///
     /// # Errors
-    /// What the driver did, once; from then on [`Misbehaved::Before`].
-    pub fn pop(&mut self) -> Result<Option<Completion>, Misbehaved> {
-        self.side.honest()?;
+    /// Why the attachment is over, once; from then on [`Ended::Before`].
+    pub fn pop(&mut self) -> Result<Option<Completion>, Ended> {
+        self.side.in_use()?;
         let next = self.next();
         self.side.noted(next)
     }
@@ -105,7 +136,7 @@ impl<M: SharedMut, const N: usize> Consumer<M, N> {
     ///
     /// # Errors
     /// As [`pop`](Self::pop).
-    pub fn may_wait(&mut self) -> Result<bool, Misbehaved> {
+    pub fn may_wait(&mut self) -> Result<bool, Ended> {
         self.side.may_wait(self.in_flight.count())
     }
 
@@ -125,12 +156,12 @@ impl<M: SharedMut, const N: usize> Consumer<M, N> {
         self.side.memory.copy_in(place(0, self.side.data_len, offset as usize, from.len())?, from)
     }
 
-    fn next(&mut self) -> Result<Option<Completion>, Misbehaved> {
+    fn next(&mut self) -> Result<Option<Completion>, Ended> {
         let Some(entry) = self.side.take(completion, self.in_flight.count())? else {
             return Ok(None);
         };
         let done = Completion::from_words(entry);
-        let none = Misbehaved::NotInFlight { id: done.id };
+        let none = Ended::NotInFlight { id: done.id };
         if !self.in_flight.remove(done.id) {
             return Err(none);
         }

@@ -2,10 +2,11 @@
 
 use nexus_mmio::{Outside, Shared, SharedMut, TooSmall, copy_between};
 
+use crate::attachment::Attachment;
 use crate::ids::Ids;
 use crate::layout::{self, DRIVER, completion, place};
 use crate::side::Side;
-use crate::{Completion, Misbehaved, REFUSED, Submission};
+use crate::{Completion, Ended, REFUSED, Submission};
 
 /// A set of operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,10 @@ impl Ops {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Over;
 
+/// The memory does not say that the caller has begun an attachment, or not one that is later than the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotBegun;
+
 /// A request that the driver has: the right to its part of the data area, and to complete it. Completing
 /// takes it, so that none is completed twice:
 ///
@@ -54,7 +59,7 @@ pub struct Over;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Request {
     submission: Submission,
-    attachment: u32,
+    attachment: Attachment,
 }
 
 impl Request {
@@ -72,28 +77,57 @@ pub struct Driver<M, const N: usize> {
     ops: Ops,
     /// Requests taken and not completed.
     held: Ids<N>,
-    /// Which attachment it is.
-    attachment: u32,
     refused: u64,
 }
 
 impl<M: SharedMut, const N: usize> Driver<M, N> {
-    /// The driver's side of an attachment to a ring in all of `memory`, which its consumer has just begun.
-    /// `ops` are the operations that it knows.
+    /// The driver's side of a ring in all of `memory`, in no attachment: whatever a life before has left
+    /// there is over, and its consumer is to be told now. `ops` are the operations that it knows.
     ///
     /// # Errors
     /// The memory has no room for the rings.
     pub fn new(memory: M, ops: Ops) -> Result<Self, TooSmall> {
-        let side = Side::new(memory, DRIVER)?;
-        Ok(Driver { side, ops, held: Ids::default(), attachment: 0, refused: 0 })
+        let mut side = Side::new(memory, DRIVER)?;
+        side.leave_for(Attachment::NONE);
+        Ok(Driver { side, ops, held: Ids::default(), refused: 0 })
     }
 
-    /// A new attachment with the same memory, which a consumer has just begun. Requests of the last one
-    /// are [`Over`].
-    pub fn restart(&mut self) {
-        self.side.restart();
+    /// Joins the attachment that the consumer has begun, when that asks for it: `life` says which one of the
+    /// consumer asks, as the kernel numbers it. Requests of the last attachment are [`Over`]. False, and nothing
+    /// changes, when the driver is in it already.
+    ///
+    /// # Errors
+    /// [`NotBegun`]. What there was goes on.
+    pub fn attach(&mut self, life: u32) -> Result<bool, NotBegun> {
+        let begun = self.begun(life)?;
+        if begun == self.side.attachment {
+            return Ok(false);
+        }
         self.held = Ids::default();
-        self.attachment = self.attachment.wrapping_add(1);
+        self.side.leave_for(Attachment::NONE);
+        self.side.attachment = begun;
+        self.side.say(begun);
+        // The attachment, before the consumer is told.
+        self.side.memory.fence();
+        self.side.over = false;
+        Ok(true)
+    }
+
+    /// What [`attach`](Self::attach) would join, if it is not in it already. Nothing changes.
+    ///
+    /// # Errors
+    /// As there.
+    fn begun(&self, life: u32) -> Result<Attachment, NotBegun> {
+        let Side { attachment, over, .. } = self.side;
+        // The call that says that it has begun, before what it has written.
+        self.side.memory.fence();
+        let begun = self.side.peers();
+        if begun == attachment && !over {
+            return Ok(begun);
+        }
+        // One that has begun has made nothing: what stands there is of one before.
+        let is_new = begun > attachment && begun.life() == life && self.side.peer_index() == 0;
+        is_new.then_some(begun).ok_or(NotBegun)
     }
 
     /// Requests that the driver has: at most `N`.
@@ -112,9 +146,9 @@ impl<M: SharedMut, const N: usize> Driver<M, N> {
     /// [`REFUSED`], at most `N` in one call.
     ///
     /// # Errors
-    /// What the consumer did, once; from then on [`Misbehaved::Before`].
-    pub fn take(&mut self) -> Result<Option<Request>, Misbehaved> {
-        self.side.honest()?;
+    /// Why the attachment is over, once; from then on [`Ended::Before`]. It is in none at first.
+    pub fn take(&mut self) -> Result<Option<Request>, Ended> {
+        self.side.in_use()?;
         let next = self.next();
         self.side.noted(next)
     }
@@ -147,7 +181,7 @@ impl<M: SharedMut, const N: usize> Driver<M, N> {
     ///
     /// # Errors
     /// As [`take`](Self::take).
-    pub fn may_wait(&mut self) -> Result<bool, Misbehaved> {
+    pub fn may_wait(&mut self) -> Result<bool, Ended> {
         self.side.may_wait(self.room())
     }
 
@@ -208,8 +242,8 @@ impl<M: SharedMut, const N: usize> Driver<M, N> {
         place(start, has, offset, len)
     }
 
-    const fn is_over(&self, request: &Request) -> bool {
-        self.side.misbehaved || request.attachment != self.attachment
+    fn is_over(&self, request: &Request) -> bool {
+        self.side.over || request.attachment != self.side.attachment
     }
 
     /// Submissions that an honest consumer can have made that were not taken.
@@ -217,12 +251,12 @@ impl<M: SharedMut, const N: usize> Driver<M, N> {
         Ids::<N>::ALL - self.held.count()
     }
 
-    fn next(&mut self) -> Result<Option<Request>, Misbehaved> {
+    fn next(&mut self) -> Result<Option<Request>, Ended> {
         let mut next = self.side.take(layout::submission, self.room())?;
         while let Some(entry) = next {
             let (submission, zero) = Submission::from_words(entry);
             if zero && self.can_be(submission) && self.held.insert(submission.id) {
-                return Ok(Some(Request { submission, attachment: self.attachment }));
+                return Ok(Some(Request { submission, attachment: self.side.attachment }));
             }
             self.refused = self.refused.wrapping_add(1);
             self.answer(Completion { id: submission.id, status: REFUSED, len: 0 });

@@ -10,13 +10,15 @@ use core::cell::{Cell, RefCell};
 use nexus_mmio::fake::{FakeMemory, FakeShared};
 use nexus_mmio::{ReadWrite, Shared};
 
-use crate::{DATA, Misbehaved};
+use crate::{DATA, Ended};
 use liar::Liar;
 
 /// Entries of the rings here.
 const N: usize = 4;
 /// Bytes of data.
 const LEN: usize = 64;
+/// The life of the consumer.
+const LIFE: u32 = 3;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,8 +29,8 @@ pub struct Outcome {
     pub refused: u64,
     /// Attachments after the first.
     pub restarts: usize,
-    /// What the peer did first.
-    pub misbehaved: Option<Misbehaved>,
+    /// Why the first attachment that was over was so.
+    pub ended: Option<Ended>,
 }
 
 /// One side, and a peer that writes anything anywhere in the memory between its steps and after each of its
@@ -37,8 +39,8 @@ pub struct Outcome {
 /// # Panics
 /// Something is not true that must be: a request is handed out that is not in flight, or twice, or with data
 /// outside the data area; more than `N` are in flight; a call loads more often than its loop may; a side
-/// goes on after its peer misbehaved, or says twice what it did; a request of an attachment that is over
-/// is completed.
+/// goes on after an attachment is over, or says twice why; a request of an attachment that is over is
+/// completed; a request in flight is not told of when the next attachment begins.
 #[must_use]
 pub fn exercise(data: &[u8]) -> Outcome {
     let (first, rest) = data.split_first().unwrap_or((&0, &[]));
@@ -98,17 +100,19 @@ impl Stage {
 }
 
 impl Outcome {
-    /// What the peer did is told once.
-    fn noted<T>(&mut self, over: &mut bool, result: Result<T, Misbehaved>) -> Option<T> {
+    /// Why an attachment is over is told once.
+    fn noted<T>(&mut self, over: &mut bool, result: Result<T, Ended>) -> Option<T> {
         match result {
             Ok(value) => {
                 assert!(!*over, "it goes on");
                 Some(value)
             }
             Err(what) => {
-                assert_eq!(what == Misbehaved::Before, *over);
+                assert_eq!(what == Ended::Before, *over);
                 *over = true;
-                self.misbehaved.get_or_insert(what);
+                if what != Ended::Before {
+                    self.ended.get_or_insert(what);
+                }
                 None
             }
         }

@@ -6,11 +6,10 @@ use nexus_mmio::fake::{FakeMemory, FakePeer};
 use nexus_mmio::{Shared, SharedMut};
 use proptest::prelude::*;
 
+use crate::attachment_tests::{LIFE, attach_to, join};
 use crate::fake::{Outcome, exercise};
 use crate::layout::{CONSUMER, DRIVER, completion, submission};
-use crate::{
-    Completion, Consumer, DATA, DONE, Driver, Misbehaved, Ops, REFUSED, Refused, Submission,
-};
+use crate::{Completion, Consumer, DATA, DONE, Driver, Ended, Ops, REFUSED, Refused, Submission};
 
 const N: usize = 4;
 const LEN: usize = 64;
@@ -27,8 +26,9 @@ fn request(id: u16) -> Submission {
 
 /// A consumer with requests 0 and 1 in flight, and what its driver writes.
 fn consumer() -> (Consumer<FakePeer, N>, FakePeer) {
-    let (ours, theirs) = memory();
-    let mut ring = Consumer::new(ours).unwrap();
+    let (ours, mut theirs) = memory();
+    let mut ring = Consumer::new(ours, LIFE).unwrap();
+    join(&mut ring, &mut theirs);
     ring.submit(request(0)).unwrap();
     ring.submit(request(1)).unwrap();
     (ring, theirs)
@@ -46,10 +46,10 @@ fn an_id_that_is_not_in_flight_ends_the_ring() {
     for id in [2, 3, 4, 64, u16::MAX] {
         let (mut ring, mut driver) = consumer();
         complete(&mut driver, 0, id, 16);
-        assert_eq!(ring.pop(), Err(Misbehaved::NotInFlight { id }));
+        assert_eq!(ring.pop(), Err(Ended::NotInFlight { id }));
         for _ in 0..2 {
-            assert_eq!(ring.pop(), Err(Misbehaved::Before));
-            assert_eq!(ring.may_wait(), Err(Misbehaved::Before));
+            assert_eq!(ring.pop(), Err(Ended::Before));
+            assert_eq!(ring.may_wait(), Err(Ended::Before));
             assert_eq!(ring.submit(request(2)), Err(Refused::Over));
         }
     }
@@ -57,7 +57,7 @@ fn an_id_that_is_not_in_flight_ends_the_ring() {
     complete(&mut driver, 0, 1, 16);
     complete(&mut driver, 1, 1, 16);
     assert_eq!(ring.pop(), Ok(Some(Completion { id: 1, status: DONE, len: 16 })));
-    assert_eq!(ring.pop(), Err(Misbehaved::NotInFlight { id: 1 }));
+    assert_eq!(ring.pop(), Err(Ended::NotInFlight { id: 1 }));
 }
 
 // attack 92 U: the driver says that it filled more than was asked for; the length is cut; broken: ring-len
@@ -76,13 +76,13 @@ fn an_index_that_runs_ahead_ends_the_ring() {
     for index in [3, 4, 0x7fff, 0x8000, u16::MAX] {
         let (mut ring, mut driver) = consumer();
         driver.write16(DRIVER.index, index);
-        assert_eq!(ring.pop(), Err(Misbehaved::Index { index, room: 2 }));
+        assert_eq!(ring.pop(), Err(Ended::Index { index, room: 2 }));
     }
     for index in [5, 0x7fff, 0x8000, u16::MAX] {
         let (mut ring, mut consumer) = driver();
         consumer.write16(CONSUMER.index, index);
-        assert_eq!(ring.may_wait(), Err(Misbehaved::Index { index, room: 4 }));
-        assert_eq!(ring.take(), Err(Misbehaved::Before));
+        assert_eq!(ring.may_wait(), Err(Ended::Index { index, room: 4 }));
+        assert_eq!(ring.take(), Err(Ended::Before));
     }
     // Room for two: the driver has two that it has not completed.
     let (mut ring, mut consumer) = driver();
@@ -90,13 +90,15 @@ fn an_index_that_runs_ahead_ends_the_ring() {
     submit(&mut consumer, 1, request(1).to_words());
     let _has = [ring.take().unwrap().unwrap(), ring.take().unwrap().unwrap()];
     consumer.write16(CONSUMER.index, 5);
-    assert_eq!(ring.take(), Err(Misbehaved::Index { index: 5, room: 2 }));
+    assert_eq!(ring.take(), Err(Ended::Index { index: 5, room: 2 }));
 }
 
 /// A driver that knows operation 1, and what its consumer writes.
 fn driver() -> (Driver<FakePeer, N>, FakePeer) {
-    let (ours, theirs) = memory();
-    (Driver::new(ours, Ops::of(&[1])).unwrap(), theirs)
+    let (ours, mut theirs) = memory();
+    let mut ring = Driver::new(ours, Ops::of(&[1])).unwrap();
+    attach_to(&mut theirs, &mut ring);
+    (ring, theirs)
 }
 
 fn submit(consumer: &mut FakePeer, index: u16, words: [u64; 3]) {
@@ -159,12 +161,13 @@ fn a_request_is_loaded_once() {
     let memory = FakeMemory::new(DATA + LEN);
     let mut ring = Driver::<_, N>::new(memory.part(0..DATA + LEN), Ops::of(&[1])).unwrap();
     let mut consumer = memory.peer(0..DATA + LEN);
+    attach_to(&mut consumer, &mut ring);
     submit(&mut consumer, 0, request(0).to_words());
     let mut loads = 0;
     memory.after_each_load(move || {
         loads += 1;
-        if loads == 4 {
-            // The index and three words.
+        if loads == 5 {
+            // The index, the attachment and three words.
             let other = Submission { len: u32::MAX, ..request(0) };
             submit(&mut consumer, 0, other.to_words());
         }
@@ -181,6 +184,7 @@ fn a_flood_of_requests_that_cannot_be_is_taken_in_turns() {
     let memory = FakeMemory::new(DATA + LEN);
     let mut ring = Driver::<_, N>::new(memory.part(0..DATA + LEN), Ops::of(&[1])).unwrap();
     let mut consumer = memory.peer(0..DATA + LEN);
+    attach_to(&mut consumer, &mut ring);
     let mut index = 0;
     memory.after_each_load(move || {
         let room = consumer.read16(DRIVER.index) + N as u16;
@@ -214,18 +218,19 @@ fn a_liar_gets_to_lie_in_every_way() {
         state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
         state.to_be_bytes()[0]
     };
-    let (mut completed, mut refused, mut restarts, mut seen) = ([0; 2], 0, 0, [0; 3]);
+    let (mut completed, mut refused, mut restarts, mut seen) = ([0; 2], 0, 0, [0; 4]);
     let (inputs, least) = if cfg!(miri) { (8, 0) } else { (2000, 100_u8) };
     for _ in 0..inputs {
         let data: Vec<u8> = (0..200).map(|_| byte()).collect();
         let outcome = exercise(&data);
         completed[usize::from(data[0] & 1)] += outcome.completed;
         (refused, restarts) = (refused + outcome.refused, restarts + outcome.restarts);
-        seen[match outcome.misbehaved {
+        seen[match outcome.ended {
             None => 0,
-            Some(Misbehaved::Index { .. }) => 1,
-            Some(Misbehaved::NotInFlight { .. }) => 2,
-            Some(Misbehaved::Before) => panic!("told without what it was"),
+            Some(Ended::Index { .. }) => 1,
+            Some(Ended::NotInFlight { .. }) => 2,
+            Some(Ended::PeerGone) => 3,
+            Some(Ended::Before) => panic!("told without what it was"),
         }] += 1;
     }
     let enough = completed.iter().chain(&seen).all(|times| *times > least.into());

@@ -29,6 +29,11 @@ impl<const N: usize> Ids<N> {
         (id < Self::ALL).then_some(id)
     }
 
+    /// Each, the lowest first.
+    pub(crate) fn each(self) -> impl Iterator<Item = u16> + use<N> {
+        (0..Self::ALL).filter(move |id| self.0 >> *id & 1 == 1)
+    }
+
     /// Puts it in. False when there is no such id, or it was in.
     pub(crate) fn insert(&mut self, id: u16) -> bool {
         let new = Self::bit(id).filter(|bit| self.0 & bit == 0);

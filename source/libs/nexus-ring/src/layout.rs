@@ -11,21 +11,39 @@ pub const PAGE: usize = 4096;
 /// Where the data area begins.
 pub const DATA: usize = PAGE;
 
-/// Where the four words are that are not entries, as one side sees them.
+/// Where the six words are that are not entries, as one side sees them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words {
     /// The index of what it makes.
     pub(crate) index: usize,
+    /// The attachment that it is in.
+    pub(crate) attachment: usize,
     /// After which entry of the peer it wants to be told.
     pub(crate) event: usize,
     /// The index of what the peer makes.
     pub(crate) peer_index: usize,
+    /// The attachment that the peer is in: on the same cache line as its index.
+    pub(crate) peer_attachment: usize,
     /// After which entry the peer wants to be told.
     pub(crate) peer_event: usize,
 }
 
-pub(crate) const CONSUMER: Words = Words { index: 0, event: 64, peer_index: 128, peer_event: 192 };
-pub(crate) const DRIVER: Words = Words { index: 128, event: 192, peer_index: 0, peer_event: 64 };
+pub(crate) const CONSUMER: Words = Words {
+    index: 0,
+    attachment: 8,
+    event: 64,
+    peer_index: 128,
+    peer_attachment: 136,
+    peer_event: 192,
+};
+pub(crate) const DRIVER: Words = Words {
+    index: 128,
+    attachment: 136,
+    event: 192,
+    peer_index: 0,
+    peer_attachment: 8,
+    peer_event: 64,
+};
 
 const SUBMISSIONS: usize = 256;
 const SUBMISSION_LEN: usize = 32;

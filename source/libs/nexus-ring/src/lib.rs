@@ -7,22 +7,38 @@
 //!
 //! | what the peer did | consumer | driver |
 //! |---|---|---|
-//! | an index that nobody can have reached | [`Misbehaved::Index`], once | the same |
-//! | an id that is not in flight, a second time in flight, or that there is not | [`Misbehaved::NotInFlight`], once | the request is [`REFUSED`] |
+//! | an index that nobody can have reached | [`Ended::Index`], once | the same |
+//! | an id that is not in flight, a second time in flight, or that there is not | [`Ended::NotInFlight`], once | the request is [`REFUSED`] |
+//! | the name of an attachment that this side is not in | [`Ended::PeerGone`], once | the same |
 //! | a length or range beyond what there is | is cut | the request is [`REFUSED`] |
 //! | an operation that there is not | | the request is [`REFUSED`] |
 //! | bytes of the data area | what they are is the peer's word | the same |
 //!
-//! After [`Misbehaved`] a ring is of no use to that side until it is attached again. Nothing that a peer
+//! After [`Ended`] a ring is of no use to that side until it is attached again. Nothing that a peer
 //! writes makes a loop longer than `N`, or an access outside the memory; and the driver has a
 //! [`Request`] in its hand when it reads or writes data, and gets to that request's bytes alone.
 //!
 //! # Attachment
 //!
-//! [`Consumer::new`] (or [`restart`](Consumer::restart)) comes first; then the call that tells the driver,
-//! in which it makes its side, or [restarts](Driver::restart) it; when that call is answered, both begin.
-//! Each side writes its own words only, so that no order is needed between the two but this. Requests of an
-//! attachment that is over are not completed, and their data is not touched ([`Over`]).
+//! A ring outlives whoever dies at it: the next life finds the same memory, with whatever was left in it. So
+//! what is in a ring is of an attachment, which has a name: the life (incarnation) of the consumer that began
+//! it, and a number. Each side has a word with the attachment that it is in, 0 for none, and the ring is in
+//! use while both words are the same.
+//!
+//! 1. [`Consumer::new`] or [`begin`](Consumer::begin) writes a name that was never there, and index 0.
+//! 2. The consumer calls the driver, which [joins](Driver::attach) by writing that name, and index 0. It does
+//!    so for the life that calls, and for an attachment that is later than all before.
+//! 3. When that is answered, the consumer [looks](Consumer::attached) whether both are in it, and begins.
+//!
+//! A side that begins anew writes its name before its index, and one that finds an index looks at the name
+//! behind it: no index, entry or completion is taken for one of another attachment. Who finds another name
+//! has [`Ended::PeerGone`], once.
+//!
+//! - The driver dies: its next life is in no attachment ([`Driver::new`]), and tells the consumer, who finds
+//!   that the driver is gone, is told which requests were in flight ([`Consumer::begin`]), and attaches again.
+//!   Whether these were done is unknown.
+//! - The consumer dies: its next life begins an attachment. The driver takes nothing of the last one any more,
+//!   and does not complete what it has of it, nor touch its data ([`Over`]).
 //!
 //! # Being told
 //!
@@ -38,9 +54,13 @@
 //! const READ: u8 = 1;
 //! let len = memory_len(64 * 4096);
 //! let memory = FakeMemory::new(len);
-//! let mut consumer = Consumer::<_, 64>::new(memory.peer(0..len)).unwrap();
-//! // Here the consumer calls the driver, which does this:
 //! let mut driver = Driver::<_, 64>::new(memory.peer(0..len), Ops::of(&[READ])).unwrap();
+//! let life = 1;
+//! let mut consumer = Consumer::<_, 64>::new(memory.peer(0..len), life).unwrap();
+//! // Here the consumer calls the driver, which does this:
+//! driver.attach(life).unwrap();
+//! // That is answered.
+//! consumer.attached().unwrap();
 //!
 //! let id = consumer.free_id().unwrap();
 //! let offset = u32::from(id) * 4096;
@@ -62,13 +82,15 @@
 //! # Layout
 //!
 //! Words are little endian. Indices count entries ever made, modulo 2^16; entry `i` is at place `i` modulo
-//! `N`. Each word that one side writes and the other polls is on a cache line of its own.
+//! `N`. What one side writes and the other polls is on a cache line of its own.
 //!
 //! | from | bytes | written by | what |
 //! |---|---|---|---|
 //! | 0 | 2 | consumer | index of submissions |
+//! | 8 | 8 | consumer | the attachment that it is in |
 //! | 64 | 2 | consumer | after which completion it wants to be told |
 //! | 128 | 2 | driver | index of completions |
+//! | 136 | 8 | driver | the attachment that it is in |
 //! | 192 | 2 | driver | after which submission it wants to be told |
 //! | 256 | 32 each | consumer | submissions |
 //! | 2,304 | 8 each | driver | completions |
@@ -84,8 +106,12 @@
 #[cfg(any(test, feature = "fake"))]
 extern crate alloc;
 
+mod attachment;
+#[cfg(test)]
+mod attachment_tests;
 mod consumer;
 mod driver;
+mod ended;
 mod entry;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
@@ -93,7 +119,6 @@ pub mod fake;
 mod hostile_tests;
 mod ids;
 mod layout;
-mod misbehaved;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]
@@ -101,7 +126,7 @@ mod ring_tests;
 mod side;
 
 pub use consumer::{Consumer, Refused};
-pub use driver::{Driver, Ops, Over, Request};
+pub use driver::{Driver, NotBegun, Ops, Over, Request};
+pub use ended::Ended;
 pub use entry::{Completion, DONE, REFUSED, Submission};
 pub use layout::{DATA, MAX_ENTRIES, PAGE, memory_len};
-pub use misbehaved::Misbehaved;

@@ -8,6 +8,7 @@ use nexus_mmio::SharedMut;
 use nexus_mmio::fake::FakeMemory;
 use proptest::prelude::*;
 
+use crate::attachment_tests::{LIFE, attach};
 use crate::{Consumer, DATA, DONE, Driver, Ops, Request, Submission};
 
 const N: usize = 4;
@@ -35,7 +36,7 @@ struct Asking<M> {
 
 impl<M: SharedMut> Asking<M> {
     fn new(memory: M) -> Asking<M> {
-        Asking { ring: Consumer::new(memory).unwrap(), next: 0, answers: Vec::new() }
+        Asking { ring: Consumer::new(memory, LIFE).unwrap(), next: 0, answers: Vec::new() }
     }
 
     /// One request, if there is one to make and an id for it.
@@ -143,6 +144,8 @@ fn ask(newest: bool, acts: Vec<u8>) -> Vec<u32> {
     let memory = FakeMemory::new(END);
     let mut asking = Asking::new(memory.part(0..END));
     let mut answering = Answering::new(memory.peer(0..END), newest);
+    attach(&mut asking.ring, &mut answering.ring);
+    memory.settle();
     let (ours, theirs) = (Bell::default(), Bell::default());
     let tell = Rc::clone(&ours);
     let act = move || {
@@ -175,6 +178,8 @@ fn answer(newest: bool, acts: Vec<u8>) -> Vec<u32> {
     let memory = FakeMemory::new(END);
     let asking = Rc::new(RefCell::new(Asking::new(memory.peer(0..END))));
     let mut answering = Answering::new(memory.part(0..END), newest);
+    attach(&mut asking.borrow_mut().ring, &mut answering.ring);
+    memory.settle();
     let (ours, theirs) = (Bell::default(), Bell::default());
     let (consumer, tell) = (Rc::clone(&asking), Rc::clone(&ours));
     let act = move || {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use nexus_mmio::fake::{FakeMemory, FakePeer};
 use nexus_mmio::{Outside, SharedMut, TooSmall};
 
+use crate::attachment_tests::{LIFE, attach};
 use crate::ids::Ids;
 use crate::layout::{CONSUMER, DRIVER, Words, completion, place, submission};
 use crate::side::passes;
@@ -23,8 +24,9 @@ type Pair = (FakeMemory, Consumer<FakePeer, N>, Driver<FakePeer, N>);
 
 fn pair() -> Pair {
     let memory = FakeMemory::new(END);
-    let consumer = Consumer::new(memory.peer(0..END)).unwrap();
-    let driver = Driver::new(memory.peer(0..END), OPS).unwrap();
+    let mut driver = Driver::new(memory.peer(0..END), OPS).unwrap();
+    let mut consumer = Consumer::new(memory.peer(0..END), LIFE).unwrap();
+    attach(&mut consumer, &mut driver);
     (memory, consumer, driver)
 }
 
@@ -77,8 +79,9 @@ fn what_is_asked_for_is_done_in_any_order() {
 #[test]
 fn sixty_four_are_in_flight_at_most() {
     let memory = FakeMemory::new(END);
-    let mut consumer = Consumer::<_, MAX_ENTRIES>::new(memory.peer(0..END)).unwrap();
+    let mut consumer = Consumer::<_, MAX_ENTRIES>::new(memory.peer(0..END), LIFE).unwrap();
     let mut driver = Driver::<_, MAX_ENTRIES>::new(memory.peer(0..END), OPS).unwrap();
+    attach(&mut consumer, &mut driver);
     let request = |id| Submission { id, op: 0, ..Submission::default() };
     // Indices go round, at 64 and at 2^16.
     for turn in 0..if cfg!(miri) { 2 } else { 1025_u32 } {
@@ -163,8 +166,8 @@ fn requests_of_an_attachment_that_is_over_are_nobodys() {
     consumer.submit(request(1)).unwrap();
     let (old, older) = (driver.take().unwrap().unwrap(), driver.take().unwrap().unwrap());
     driver.complete(old, DONE, 0).unwrap();
-    consumer.restart();
-    driver.restart();
+    assert!(consumer.begin().eq([0, 1]));
+    attach(&mut consumer, &mut driver);
     assert_eq!((consumer.in_flight(), consumer.pop(), driver.held()), (0, Ok(None), 0));
     consumer.submit(request(1)).unwrap();
     let new = driver.take().unwrap().unwrap();
@@ -191,8 +194,9 @@ fn a_side_that_is_attached_again_begins_anew() {
     // A life that follows finds what the last one left.
     memory.device_write(0, &[0x5a; 256]);
     drop(consumer);
-    let mut consumer = Consumer::<_, N>::new(memory.peer(0..END)).unwrap();
-    driver.restart();
+    let mut consumer = Consumer::<_, N>::new(memory.peer(0..END), LIFE + 1).unwrap();
+    driver.attach(LIFE + 1).unwrap();
+    consumer.attached().unwrap();
     assert_eq!(consumer.may_wait(), Ok(true));
     consumer.submit(request(3)).unwrap();
     assert!(notified(|notify| consumer.ring(notify)));
@@ -202,7 +206,6 @@ fn a_side_that_is_attached_again_begins_anew() {
     assert_eq!(consumer.pop(), Ok(Some(Completion { id: 3, status: DONE, len: 1 })));
 }
 
-// attack 92 U: the words of a life that is over are still there when the next is told of; they are gone; broken: ring-fence-begin
 // attack 90 U: one side of a ring goes on making entries while the other is awake; it is not told of each, and finds all; broken: ring-awake, ring-wait
 #[test]
 fn a_side_that_is_awake_is_not_told() {
@@ -232,6 +235,7 @@ fn a_side_that_is_awake_is_not_told() {
     assert!(notified(|f| driver.ring(f)));
 }
 
+// attack 92 U: the words of a life that is over are still there when the next is told of; they are gone; broken: ring-fence-begin, ring-fence-join
 #[test]
 fn a_side_begins_before_the_other_is_told() {
     let memory = FakeMemory::new(END);
@@ -239,10 +243,17 @@ fn a_side_begins_before_the_other_is_told() {
         [words.index, words.event].map(|at| memory.device_read(at..at + 2) == [0, 0])
     };
     memory.device_write(0, &[0x5a; 256]);
-    let _consumer = Consumer::<_, N>::new(memory.part(0..END)).unwrap();
+    let _consumer = Consumer::<_, N>::new(memory.part(0..END), LIFE).unwrap();
     assert_eq!((is_zero(CONSUMER), is_zero(DRIVER)), ([true; 2], [false; 2]));
-    let _driver = Driver::<_, N>::new(memory.part(0..END), OPS).unwrap();
+    let mut driver = Driver::<_, N>::new(memory.part(0..END), OPS).unwrap();
     assert_eq!((is_zero(CONSUMER), is_zero(DRIVER)), ([true; 2], [true; 2]));
+    let says = |words: Words| memory.device_read(words.attachment..words.attachment + 8);
+    assert_eq!(says(DRIVER), [0; 8]);
+    driver.attach(LIFE).unwrap();
+    assert_eq!(
+        (says(DRIVER), says(CONSUMER)),
+        (vec![1, 0, 0, 0, LIFE as u8, 0, 0, 0], says(DRIVER))
+    );
 }
 
 #[test]
@@ -317,8 +328,9 @@ fn the_layout_is_what_the_page_says() {
     assert!(completion(MAX_ENTRIES) <= DATA && submission(MAX_ENTRIES) <= completion(0));
     assert_eq!((place(8, 8, 0, 8), place(8, 8, 8, 0)), (Ok(DATA + 8), Ok(DATA + 16)));
     let (consumer, driver) = (CONSUMER, DRIVER);
-    assert_eq!((consumer.index, consumer.event), (driver.peer_index, driver.peer_event));
-    assert_eq!((driver.index, driver.event), (consumer.peer_index, consumer.peer_event));
+    let its = |words: Words| [words.index, words.event, words.attachment];
+    let peers = |words: Words| [words.peer_index, words.peer_event, words.peer_attachment];
+    assert_eq!((its(consumer), its(driver)), (peers(driver), peers(consumer)));
     let what = Submission { id: 0x201, op: 3, len: 0x7060_5040, offset: 0x0b0a_0908, arg: 0x11 };
     assert_eq!(what.to_words(), [0x7060_5040_0003_0201, 0x0b0a_0908, 0x11]);
     assert_eq!(Submission::from_words(what.to_words()), (what, true));
@@ -331,7 +343,7 @@ fn the_layout_is_what_the_page_says() {
 fn memory_that_is_too_small_is_refused() {
     let memory = FakeMemory::new(DATA);
     let new = |len| {
-        let consumer = Consumer::<_, N>::new(memory.peer(0..len)).map(|ring| ring.data_len());
+        let consumer = Consumer::<_, N>::new(memory.peer(0..len), LIFE).map(|ring| ring.data_len());
         assert_eq!(Driver::<_, N>::new(memory.peer(0..len), OPS).err(), consumer.err());
         consumer
     };
@@ -385,13 +397,14 @@ fn an_event_is_passed_when_the_index_goes_over_it() {
 
 #[test]
 fn what_a_peer_did_is_said() {
-    use crate::Misbehaved::{Before, Index, NotInFlight};
-    let said =
-        [Index { index: 9, room: 4 }, NotInFlight { id: 7 }, Before].map(|it| it.to_string());
+    use crate::Ended::{Before, Index, NotInFlight, PeerGone};
+    let said = [Index { index: 9, room: 4 }, NotInFlight { id: 7 }, PeerGone, Before]
+        .map(|it| it.to_string());
     let expected = [
         "the peer had room for 4 entries, and made more: index 9",
         "the peer completed request 7, which it did not have",
-        "the peer misbehaved before",
+        "the peer has begun anew",
+        "the attachment was over before",
     ];
     assert_eq!(said, expected);
 }

@@ -2,8 +2,9 @@
 
 use nexus_mmio::{SharedMut, TooSmall};
 
+use crate::attachment::Attachment;
 use crate::layout::{Words, data_len};
-use crate::{Misbehaved, entry};
+use crate::{Ended, entry};
 
 /// One side of both rings.
 #[derive(Debug)]
@@ -22,27 +23,60 @@ pub(crate) struct Side<M, const N: usize> {
     seen: u16,
     /// The peer was asked to tell of the next entry, and this side has not looked at one since.
     asked: bool,
-    pub(crate) misbehaved: bool,
+    /// The attachment that this side is in, or was in last.
+    pub(crate) attachment: Attachment,
+    /// Both sides are not in it, as far as this one knows.
+    pub(crate) over: bool,
 }
 
 impl<M: SharedMut, const N: usize> Side<M, N> {
-    /// A side that has made and taken nothing, and says so.
+    /// A side that is in no attachment. It has written nothing yet.
     pub(crate) fn new(memory: M, words: Words) -> Result<Self, TooSmall> {
         let data_len = data_len(memory.len())?;
-        let (made, told, taken, seen, asked, misbehaved) = (0, 0, 0, 0, true, false);
-        let mut side = Side { memory, data_len, words, made, told, taken, seen, asked, misbehaved };
-        side.restart();
-        Ok(side)
+        let (made, told, taken, seen, asked) = (0, 0, 0, 0, true);
+        let (attachment, over) = (Attachment::NONE, true);
+        Ok(Side { memory, data_len, words, made, told, taken, seen, asked, attachment, over })
     }
 
-    /// The same once more: it wants to be told of the first entry.
-    pub(crate) fn restart(&mut self) {
+    /// Leaves the attachment that it is in, and says that it is in `next`, with nothing made and nothing taken:
+    /// it wants to be told of the first entry.
+    pub(crate) fn leave_for(&mut self, next: Attachment) {
         (self.made, self.told, self.taken, self.seen) = (0, 0, 0, 0);
-        (self.asked, self.misbehaved) = (true, false);
+        (self.asked, self.over) = (true, true);
+        self.say(next);
+        // The attachment, before an index that is not of the last one.
+        self.memory.fence();
         self.memory.write16(self.words.index, 0);
         self.memory.write16(self.words.event, 0);
-        // Both, before anybody is told that this side is there.
+        // All, before anybody is told that this side is there.
         self.memory.fence();
+    }
+
+    /// Says which attachment it is in.
+    pub(crate) fn say(&mut self, attachment: Attachment) {
+        entry::store(&mut self.memory, self.words.attachment, [attachment.0]);
+    }
+
+    /// The attachment that this side said it is in, in this life or another.
+    pub(crate) fn said(&self) -> Attachment {
+        let [name] = entry::load(&self.memory, self.words.attachment);
+        Attachment(name)
+    }
+
+    /// The attachment that the peer says it is in.
+    pub(crate) fn peers(&self) -> Attachment {
+        let [name] = entry::load(&self.memory, self.words.peer_attachment);
+        Attachment(name)
+    }
+
+    /// The index that the peer says.
+    pub(crate) fn peer_index(&self) -> u16 {
+        self.memory.read16(self.words.peer_index)
+    }
+
+    /// That both are in the same attachment.
+    pub(crate) fn agreed(&self) -> Result<(), Ended> {
+        if self.peers() == self.attachment { Ok(()) } else { Err(Ended::PeerGone) }
     }
 
     /// Makes an entry, which stands where `at` says of its place.
@@ -76,7 +110,7 @@ impl<M: SharedMut, const N: usize> Side<M, N> {
         &mut self,
         at: fn(usize) -> usize,
         room: u16,
-    ) -> Result<Option<[u64; WORDS]>, Misbehaved> {
+    ) -> Result<Option<[u64; WORDS]>, Ended> {
         if self.taken == self.seen && !self.look(room)? {
             return Ok(None);
         }
@@ -97,44 +131,50 @@ impl<M: SharedMut, const N: usize> Side<M, N> {
     }
 
     /// Before waiting: asks to be told of the next entry. True when there has been none meanwhile.
-    pub(crate) fn may_wait(&mut self, room: u16) -> Result<bool, Misbehaved> {
-        self.honest()?;
+    pub(crate) fn may_wait(&mut self, room: u16) -> Result<bool, Ended> {
+        self.in_use()?;
         self.memory.write16(self.words.event, self.taken);
         self.asked = true;
         // What is wanted, before the load of the index: as in `ring`, with the sides changed.
         self.memory.fence();
-        let something = self.look(room);
+        let something = self.look(room).and_then(|something| {
+            // With nothing to take nobody has looked yet. A peer that leaves later tells.
+            if something { Ok(true) } else { self.agreed().map(|()| false) }
+        });
         self.noted(something).map(|something| !something)
     }
 
-    /// Whether the peer has not misbehaved yet.
-    pub(crate) const fn honest(&self) -> Result<(), Misbehaved> {
-        if self.misbehaved { Err(Misbehaved::Before) } else { Ok(()) }
+    /// That the attachment is not over yet.
+    pub(crate) const fn in_use(&self) -> Result<(), Ended> {
+        if self.over { Err(Ended::Before) } else { Ok(()) }
     }
 
-    /// The same result, remembered when the peer misbehaved.
-    pub(crate) fn noted<T>(&mut self, result: Result<T, Misbehaved>) -> Result<T, Misbehaved> {
-        self.misbehaved = result.is_err();
+    /// The same result, remembered when the attachment is over.
+    pub(crate) fn noted<T>(&mut self, result: Result<T, Ended>) -> Result<T, Ended> {
+        self.over = result.is_err();
         result
     }
 
     /// Looks how far the peer is. True when there is something to take.
-    fn look(&mut self, room: u16) -> Result<bool, Misbehaved> {
+    fn look(&mut self, room: u16) -> Result<bool, Ended> {
         let index = self.memory.read16(self.words.peer_index);
-        if index.wrapping_sub(self.taken) > room {
-            return Err(Misbehaved::Index { index, room });
+        if index == self.taken {
+            return Ok(false);
         }
-        // The index, before the entries and the data that it hands over.
+        // The index, before the attachment that it is of, and the entries and the data that it hands over.
         self.memory.fence();
+        self.agreed()?;
+        if index.wrapping_sub(self.taken) > room {
+            return Err(Ended::Index { index, room });
+        }
         self.seen = index;
-        let something = self.taken != self.seen;
-        if something && self.asked {
+        if self.asked {
             self.asked = false;
             // As far from every entry that there is as can be: this side is awake, and looks once more before
             // it waits.
             self.memory.write16(self.words.event, self.taken.wrapping_add(1 << 15));
         }
-        Ok(something)
+        Ok(true)
     }
 }
 

@@ -2,10 +2,14 @@
 
 use core::marker::PhantomData;
 
-use nexus_abi::{Error, Handle};
+use nexus_abi::{Error, Handle, Received};
 use nexus_proto::{Malformed, Operation, Protocol, ReplyError, ServiceError};
 
 use crate::{Deadline, sys};
+
+/// How often a call is made that ends with its server, before the caller is told: a server that throws every
+/// call away keeps nobody for ever.
+pub(crate) const MOST: u32 = 8;
 
 /// An endpoint whose server speaks `P`.
 pub struct Client<P> {
@@ -29,7 +33,8 @@ impl<P: Protocol> core::fmt::Debug for Client<P> {
 /// Why a call has no typed answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallError {
-    /// The kernel refused or ended the call: `TimedOut`, `PeerGone`, …
+    /// The kernel refused or ended the call: `TimedOut`, `PeerGone`, … After `PeerGone` nobody knows whether it
+    /// was done.
     Kernel(Error),
     /// The server refused.
     Service(ServiceError),
@@ -62,7 +67,8 @@ impl<P: Protocol> Client<P> {
         self.endpoint
     }
 
-    /// Asks and waits for the answer, until `deadline` at most.
+    /// Asks and waits for the answer, until `deadline` at most. When the server ends meanwhile, its next life is
+    /// asked, where to be asked twice is the same as once ([`Operation::AGAIN`]).
     ///
     /// # Errors
     /// See [`CallError`].
@@ -71,8 +77,11 @@ impl<P: Protocol> Client<P> {
         request: &O,
         deadline: Deadline,
     ) -> Result<O::Reply, CallError> {
-        let received = sys::call(self.endpoint, &request.encode(), deadline.ticks())
-            .map_err(CallError::Kernel)?;
+        let mut received = sys::call(self.endpoint, &request.encode(), deadline.ticks());
+        if O::AGAIN && matches!(received, Err(Error::PeerGone)) {
+            received = self.again(request, deadline);
+        }
+        let received = received.map_err(CallError::Kernel)?;
         O::decode_reply(&received.message).map_err(|error| {
             crate::server::drop_caps(&received.message);
             match error {
@@ -80,5 +89,24 @@ impl<P: Protocol> Client<P> {
                 ReplyError::Malformed(what) => CallError::Malformed(what),
             }
         })
+    }
+
+    /// Asks the lives that follow one that has ended with a call.
+    #[cold]
+    fn again<O: Operation<Protocol = P>>(
+        &self,
+        request: &O,
+        deadline: Deadline,
+    ) -> Result<Received, Error> {
+        for _ in 1..MOST {
+            if deadline.has_passed() {
+                break;
+            }
+            match sys::call(self.endpoint, &request.encode(), deadline.ticks()) {
+                Err(Error::PeerGone) => {}
+                received => return received,
+            }
+        }
+        Err(Error::PeerGone)
     }
 }

@@ -23,6 +23,7 @@ struct Fake {
     deadlines: Vec<u64>,
     acknowledged: Vec<Handle>,
     revoked: Vec<Handle>,
+    signals: Vec<(Handle, u64)>,
 }
 
 std::thread_local! {
@@ -128,6 +129,12 @@ impl Drop for Revoked {
     }
 }
 
+/// What this thread has signalled since this was last asked: which notifications, and which bits of each.
+#[must_use]
+pub fn signals() -> Vec<(Handle, u64)> {
+    FAKE.with_borrow_mut(|fake| core::mem::take(&mut fake.signals))
+}
+
 /// While this lives, `sys::reply_recv` of this thread gives what it was made with, one by one, and
 /// then `PeerGone`; answers and dropped capabilities are kept.
 #[derive(Debug)]
@@ -139,8 +146,8 @@ pub struct Delivery(());
 pub fn deliver(incoming: impl IntoIterator<Item = Result<Received, Error>>) -> Delivery {
     let incoming = incoming.into_iter().collect();
     FAKE.with_borrow_mut(|fake| {
-        let (answerer, revoked) = (fake.answerer.take(), core::mem::take(&mut fake.revoked));
-        *fake = Fake { answerer, incoming: Some(incoming), revoked, ..Fake::default() }
+        let Fake { answerer, revoked, signals, .. } = core::mem::take(fake);
+        *fake = Fake { answerer, incoming: Some(incoming), revoked, signals, ..Fake::default() }
     });
     Delivery(())
 }
@@ -231,7 +238,6 @@ pub(crate) mod calls {
     plain! {
         safe {
             fn yield_now() -> ();
-            fn signal(notification: Handle, bits: u64) -> ();
             fn wait(notification: Handle, deadline: u64, irq: Handle) -> u64;
             fn endpoint_create() -> Handle;
             fn notification_create() -> Handle;
@@ -350,6 +356,23 @@ pub(crate) mod calls {
         })
     }
 
+    /// Sets bits, for [`super::signals`].
+    ///
+    /// # Errors
+    /// `BadHandle` for what is revoked.
+    pub fn signal(notification: Handle, bits: u64) -> Result<(), Error> {
+        FAKE.with_borrow_mut(|fake| {
+            if fake.revoked.contains(&notification) {
+                return Err(Error::BadHandle);
+            }
+            match fake.signals.iter_mut().find(|(at, _)| *at == notification) {
+                Some((_, set)) => *set |= bits,
+                None => fake.signals.push((notification, bits)),
+            }
+            Ok(())
+        })
+    }
+
     /// Says what the test has it say.
     ///
     /// # Errors
@@ -375,7 +398,7 @@ mod tests {
     #[test]
     fn every_plain_call_of_the_table_is_here() {
         // Not wrapped: `null` has no use for a service. The others are written out.
-        let others = ["null", "call", "reply_recv", "reply", "cap_drop", "cap_query"];
+        let others = ["null", "call", "reply_recv", "reply", "cap_drop", "cap_query", "signal"];
         let table = nexus_abi::SYSCALLS.iter().filter(|row| !others.contains(&row.name));
         let mut table: Vec<_> = table.map(|row| (row.name, row.args, row.result)).collect();
         let mut here = calls::PLAIN.to_vec();

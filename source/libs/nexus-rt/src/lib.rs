@@ -25,6 +25,7 @@ extern crate alloc;
 #[cfg(not(target_os = "none"))]
 pub mod host;
 
+mod attach;
 pub mod child;
 mod client;
 pub mod entry;
@@ -38,6 +39,9 @@ mod memory;
 pub mod owner;
 #[cfg(target_os = "none")]
 mod panic;
+mod record;
+#[cfg(test)]
+mod restart_tests;
 mod ring;
 mod server;
 mod shared;
@@ -51,6 +55,7 @@ mod va;
 mod watch;
 mod window;
 
+pub use attach::attach;
 pub use client::{CallError, Client};
 pub use line::Line;
 pub use log::proof;
@@ -58,6 +63,7 @@ pub use memory::{Memory, ReadOnlyMemory};
 pub use nexus_abi as abi;
 pub use nexus_mmio as mmio;
 pub use nexus_proto as proto;
+pub use record::{record, record_in_chain};
 pub use ring::{Ring, Tell};
 pub use server::{Answer, ReplyTo, Service, drive, run, serve};
 pub use shared::{get, put};

@@ -1,4 +1,4 @@
-//! Memory of this process that a device reaches as well (RFC-0004), or another process.
+//! Memory of this process that a device reaches as well (RFC-0004), or another process, or that outlives it.
 #![allow(unsafe_code, reason = "makes shared memory of what it has just mapped")]
 
 use nexus_abi::{Error, Handle, PAGE_SIZE, Prot, StartupCap};
@@ -18,6 +18,11 @@ pub(crate) fn used(cap: &StartupCap) -> Result<SharedMemory<ReadOnly>, Error> {
 
 /// Maps the memory of a ring of a startup entry, readable and writable, until the process ends.
 pub(crate) fn ring(cap: &StartupCap) -> Result<SharedMemory<ReadWrite>, Error> {
+    map(cap, Prot::READ | Prot::WRITE)
+}
+
+/// Maps the memory of the ledger of a startup entry, readable and writable, until the process ends.
+pub(crate) fn record(cap: &StartupCap) -> Result<SharedMemory<ReadWrite>, Error> {
     map(cap, Prot::READ | Prot::WRITE)
 }
 
@@ -76,8 +81,8 @@ fn over<A>((base, len): (usize, usize)) -> SharedMemory<A> {
     // stored to; `map` never gives the range back, and `through` unmaps it after the last use. (2) A mapping
     // begins at a page. (3) The range was free until now, and no reference is ever made to its addresses.
     // Another mapping of the same object, as well as the device or the peer, counts as one who loads and
-    // stores at any time: this module and the kernel alone make mappings of memory of a device or of a
-    // ring, and this module none as a slice.
+    // stores at any time: this module and the kernel alone make mappings of memory of a device, of a
+    // ring or of the ledger, and this module none as a slice.
     unsafe { SharedMemory::from_mapping(base, len) }
 }
 

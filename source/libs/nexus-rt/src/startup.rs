@@ -142,6 +142,16 @@ impl Start {
         Ok(DeviceMemory { pool: of_it(Role::Pool)?, used: of_it(Role::Used)? })
     }
 
+    /// Maps the memory that the ledger lies in until the process ends, readable and writable. Nobody else
+    /// has it mapped.
+    ///
+    /// # Errors
+    /// `NoMemory`; `Kernel`: as `vmo_map`.
+    pub fn map_record(self) -> Result<SharedMemory<ReadWrite>, StartError> {
+        let cap = self.first(Role::Record).ok_or(StartError::NoMemory)?;
+        Ok(shared::record(cap)?)
+    }
+
     /// Maps memory with this role: `Description`, `BootArchive` or `DeviceTree`.
     ///
     /// # Errors

@@ -39,6 +39,13 @@ pub fn ledger(stamp: &Stamp, entry: &Entry, own: &[u8; 32]) -> String {
     )
 }
 
+/// Behind the record before it the ledger has a hole: the last number that is missing, and the hash that
+/// the record with it had.
+#[must_use]
+pub fn hole(last: u64, hash: &[u8; 32]) -> String {
+    format!("hole {last} {}", hex(hash))
+}
+
 /// How long the ledger is, and the hash of its last record.
 #[must_use]
 pub fn head(head: &HeadInfo) -> String {
@@ -62,6 +69,9 @@ const fn event(event: Event) -> &'static str {
         Event::Prepared => "prepared",
         Event::Share => "share",
         Event::Unshare => "unshare",
+        Event::Fold => "fold",
+        Event::Resume => "resume",
+        Event::Start => "start",
     }
 }
 

@@ -3,10 +3,10 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use nexus_proto::init::{Caps, Init, Irqs, ServiceState, Services, Stat};
-use nexus_proto::log::{Head, Log, ReadEntry, ReadHashes, ReadStamp};
+use nexus_proto::init::{Caps, Init, Irqs, Services, Stat};
+use nexus_proto::log::{Head, Log};
 use nexus_proto::{Operation, ServiceError, Zero, ids};
-use nexus_rt::{CallError, Client, Deadline, startup};
+use nexus_rt::{CallError, Client, Deadline, record_in_chain, startup};
 
 use crate::{Failed, Host, SAFETY_MS, records};
 
@@ -39,15 +39,24 @@ impl Host {
 
     /// Shows what has come to the ledger since it was shown last, and then its head.
     fn show_ledger(&self, logd: Client<Log>) -> Result<(), CallError> {
-        let head = ask(logd, &Head {})?;
-        for seq in SHOWN.load(Ordering::Relaxed) + 1..=head.records {
-            let stamp = ask(logd, &ReadStamp { seq })?;
-            let entry = ask(logd, &ReadEntry { seq })?;
-            let own = ask(logd, &ReadHashes { seq })?.own;
-            self.record(&records::ledger(&stamp, &entry, &own))?;
+        let mut shown = SHOWN.load(Ordering::Relaxed);
+        loop {
+            let deadline = Deadline::after_ms(SAFETY_MS);
+            if let Some((stamp, entry, hashes)) = record_in_chain(logd, shown + 1, deadline)? {
+                if stamp.seq > shown + 1 {
+                    self.record(&records::hole(stamp.seq - 1, &hashes.previous))?;
+                }
+                self.record(&records::ledger(&stamp, &entry, &hashes.own))?;
+                shown = stamp.seq;
+                SHOWN.store(shown, Ordering::Relaxed);
+                continue;
+            }
+            // What has come since is shown, too: the head is that of the last record.
+            let head = ask(logd, &Head {})?;
+            if head.records <= shown {
+                return self.record(&records::head(&head));
+            }
         }
-        SHOWN.store(head.records, Ordering::Relaxed);
-        self.record(&records::head(&head))
     }
 
     /// The same once more, where it was shown.
@@ -81,7 +90,7 @@ impl Host {
     /// Capabilities, and the root page table; who has ended has none.
     fn show_service(&self, init: Client<Init>, service: u32) -> Result<(), CallError> {
         let stat = ask(init, &Stat { service, zero: Zero::ZERO })?;
-        if stat.state == ServiceState::Ended {
+        if !stat.state.lives() {
             return Ok(());
         }
         let mut cursor = 0;

@@ -4,8 +4,12 @@
 //! - Each sender has its own share of the log and its own rate, so that a flood costs the sender
 //!   that makes it and nobody else. What is dropped is counted.
 //! - The ledger has space of its own, which no line can take. A full ledger refuses records, and
-//!   without a record there is no grant: it fails closed. A part of it is kept from denials, so
-//!   that asking for what is forbidden cannot use up the space in which grants are recorded.
+//!   without a record there is no grant: it fails closed. Each service has a share of it for its
+//!   lives and one for what it was denied, so that none can use up the space of another.
+//! - Lives that have ended are folded when the share of their service is full: one record stands
+//!   for all of them. What was denied is never folded away.
+//! - The ledger lies in memory that outlives logd. A later life verifies it, goes on with what
+//!   holds, and records what it found.
 //! - Each record holds the hash of the record before it. Whoever remembers one hash can tell
 //!   whether anything up to it was changed, reordered or cut.
 //! - Who may record which event is one table: what the one did, no other can claim.
@@ -24,6 +28,7 @@ pub mod ledger;
 pub mod lines;
 pub mod proofs;
 mod service;
+pub mod store;
 pub mod text;
 pub mod time;
 mod writer;

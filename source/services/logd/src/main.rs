@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 use logd::Logd;
+use logd::store::Store;
 use nexus_abi::{Role, Sender};
+use nexus_mmio::{ReadWrite, SharedMemory};
 use nexus_proto::log::{Log, Request};
 use nexus_rt::{Answer, ReplyTo, Service, StartError, run, startup, ticks};
 use nexus_sysdesc::Description;
@@ -17,10 +19,11 @@ fn main() -> Result<(), StartError> {
     let description = decode(memory.bytes())?;
     let block = start.block();
 
-    let mut logd = Logd::new(&description, block.timebase_hz);
+    let mut store = Store::new(start.map_record()?);
     let own = Sender { service_id: block.service_id, incarnation: block.incarnation };
-    logd.begin(own, block.nonce, ticks());
-    Err(StartError::Kernel(run(endpoint, &mut Server(logd))))
+    let now = (own, block.nonce, ticks());
+    let logd = Logd::recover(&description, block.timebase_hz, &mut store, now);
+    Err(StartError::Kernel(run(endpoint, &mut Server { logd, store })))
 }
 
 fn decode(bytes: &[u8]) -> Result<Description, StartError> {
@@ -30,16 +33,21 @@ fn decode(bytes: &[u8]) -> Result<Description, StartError> {
     })
 }
 
-struct Server(Logd);
+struct Server {
+    logd: Logd,
+    store: Store<SharedMemory<ReadWrite>>,
+}
 
 impl Service for Server {
     type Protocol = Log;
 
     fn handle(&mut self, sender: Sender, request: Request, reply: ReplyTo) -> Answer {
-        reply.message(self.0.handle(sender, &request, ticks()))
+        let answer = self.logd.handle(sender, &request, ticks());
+        self.logd.save(&mut self.store);
+        reply.message(answer)
     }
 
     fn refused(&mut self, _sender: Sender) {
-        self.0.refused();
+        self.logd.refused();
     }
 }

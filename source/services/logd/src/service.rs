@@ -8,13 +8,13 @@ use nexus_proto::log::{
     LineKind, LineText, Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats,
     Verify, Write,
 };
-use nexus_proto::{Operation, ServiceError, Text, Zero};
+use nexus_proto::{Operation, Registers, Resume, ServiceError, Text, Zero};
 use nexus_sysdesc::{Description, Permission, Profile};
 
-use crate::chain::Link;
 use crate::ledger::{Full, Ledger};
 use crate::lines::{Line, Lines, Written};
 use crate::proofs::{self, ProofError, Proofs};
+use crate::store::{Found, Store, Words};
 use crate::time::{Change, Clock, Moment};
 use crate::writer::{Writer, is_sound};
 
@@ -47,7 +47,28 @@ impl Logd {
     /// A log for the services of `description`. `timebase_hz` is ticks a second.
     #[must_use]
     pub fn new(description: &Description, timebase_hz: u64) -> Logd {
-        Logd::with_ledger(description, timebase_hz, Ledger::default())
+        Logd::with_ledger(description, timebase_hz, Ledger::new(description))
+    }
+
+    /// The same, with what a life before it has left in the memory, or an empty ledger there. `own` is who
+    /// logd is, `nonce` the number of this run.
+    #[must_use]
+    pub fn recover<W: Words>(
+        description: &Description,
+        timebase_hz: u64,
+        store: &mut Store<W>,
+        (own, nonce, ticks): (Sender, u64, u64),
+    ) -> Logd {
+        let (ledger, found) = Ledger::recover(description, store);
+        let mut logd = Logd::with_ledger(description, timebase_hz, ledger);
+        logd.next_line = store.next_line().max(1);
+        logd.begin(own, nonce, ticks);
+        if let Some(found) = found {
+            logd.resume(found, ticks);
+        }
+        logd.save(store);
+        store.cut_is_recorded();
+        logd
     }
 
     /// The same, with a ledger of another size.
@@ -69,13 +90,38 @@ impl Logd {
         }
     }
 
-    /// Begins the ledger: `own` is who logd is, `nonce` the number of this run, so that no ledger
-    /// of another run can stand for this one.
+    /// Begins the ledger, if it is empty: `own` is who logd is, `nonce` the number of this run, so that no
+    /// ledger of another run can stand for this one.
     pub fn begin(&mut self, own: Sender, nonce: u64, ticks: u64) {
         self.own = own;
-        let entry = Entry { detail: nonce, ..Entry::about(Event::Boot, Outcome::None, own.into()) };
-        // An empty ledger has room.
-        let _first = self.ledger.append(own, entry, self.clock.at(ticks));
+        self.ledger.set_keeper(own);
+        if self.ledger.records() == 0 {
+            let boot = Entry::about(Event::Boot, Outcome::None, own.into());
+            // An empty ledger has room.
+            let _first =
+                self.ledger.append(own, Entry { detail: nonce, ..boot }, self.clock.at(ticks));
+        }
+    }
+
+    /// Goes on with a ledger that was found, and the clock as that says that it was set.
+    fn resume(&mut self, found: Found, ticks: u64) {
+        let clocks = self.ledger.links().iter().filter(|link| link.entry.event == Event::Clock);
+        for link in clocks {
+            self.clock.set(link.stamp.ticks, link.entry.detail);
+        }
+        let Found { records, kept, cut } = found;
+        let entry = Resume { subject: self.own.into(), found: records, kept, cut }.entry();
+        // The share of logd has room, or what is over in it is folded: each life adds this and an end.
+        let _resumed = self.ledger.append(self.own, entry, self.clock.at(ticks));
+    }
+
+    /// Stores what has changed since: before an answer goes out, so that what was said to be on record is
+    /// so when logd ends.
+    pub fn save<W: Words>(&mut self, store: &mut Store<W>) {
+        self.ledger.save(store);
+        if self.next_line != store.next_line() {
+            store.set_next_line(self.next_line);
+        }
     }
 
     /// The answer to a request that came at tick `ticks`.
@@ -201,18 +247,25 @@ impl Logd {
     }
 
     fn read_entry(&mut self, sender: Sender, ask: &ReadEntry) -> Answer<ReadEntry> {
-        let addresses = self.may(sender, Permission::Log);
-        let entry = self.link(sender, ask.seq)?.entry;
+        let addresses = [Permission::Log, Permission::Record];
+        let addresses = addresses.into_iter().any(|permission| self.may(sender, permission));
+        self.require_reader(sender)?;
+        let entry = self.ledger.get(ask.seq).ok_or(ServiceError::NotFound)?.entry;
         Ok(if addresses { entry } else { without_addresses(entry) })
     }
 
     fn read_stamp(&mut self, sender: Sender, ask: &ReadStamp) -> Answer<ReadStamp> {
-        self.link(sender, ask.seq).map(|link| link.stamp)
+        self.require_reader(sender)?;
+        // No record has the number 0, and who asks for it asks for none.
+        let link = self.ledger.find(ask.seq).filter(|_| ask.seq != 0);
+        link.map(|link| link.stamp).ok_or(ServiceError::NotFound)
     }
 
     fn read_hashes(&mut self, sender: Sender, ask: &ReadHashes) -> Answer<ReadHashes> {
         self.require(sender, Permission::Log)?;
-        self.link(sender, ask.seq).map(|link| Hashes { previous: link.previous, own: link.own })
+        self.require(sender, Permission::View)?;
+        let link = self.ledger.get(ask.seq).ok_or(ServiceError::NotFound);
+        link.map(|link| Hashes { previous: link.previous, own: link.own })
     }
 
     fn verify(&mut self, sender: Sender, ask: &Verify) -> Answer<Verify> {
@@ -233,11 +286,12 @@ impl Logd {
         })
     }
 
-    /// A record, for who may view. Its hash is no secret to hide addresses behind: they can be
-    /// guessed, and tried.
-    fn link(&mut self, sender: Sender, seq: u64) -> Result<&Link, ServiceError> {
-        self.require(sender, Permission::View)?;
-        self.ledger.get(seq).ok_or(ServiceError::NotFound)
+    /// Records are for who may view, and for who records: what was decided before has to be known to decide.
+    fn require_reader(&mut self, sender: Sender) -> Result<(), ServiceError> {
+        if self.may(sender, Permission::Record) {
+            return Ok(());
+        }
+        self.require(sender, Permission::View)
     }
 
     /// The first line or proof at or after a number that `sender` may read.
@@ -261,10 +315,15 @@ impl Logd {
     }
 }
 
-/// The same record for who may not see addresses.
+/// The same record for who may not see addresses, nor the hash of what has them: they can be guessed, and
+/// tried.
 fn without_addresses(entry: Entry) -> Entry {
-    let len = if entry.event == Event::Exit { 0 } else { entry.len };
-    Entry { base: 0, len, ..entry }
+    match entry.event {
+        Event::Resume => entry,
+        Event::Fold => Entry { base: 0, detail: 0, registers: Registers::UNMASKED, ..entry },
+        Event::Exit => Entry { base: 0, len: 0, ..entry },
+        _ => Entry { base: 0, ..entry },
+    }
 }
 
 impl Kept<'_> {

@@ -15,7 +15,7 @@ pub struct Moment {
 pub const TOLERANCE_NS: u64 = NS_PER_SECOND;
 /// The farthest that it can be set from the first time that it was set to, as it goes on from there.
 pub const REACH_NS: u64 = 300 * NS_PER_SECOND;
-/// Times that it can be set after the first: each leaves a record in a ledger that is never emptied.
+/// Times that it can be set after the first: each leaves a record that is never folded away.
 pub const CORRECTIONS: u8 = 16;
 
 /// What a time that the clock is told comes to.

@@ -20,12 +20,13 @@ impl Writer {
     #[must_use]
     pub(crate) const fn of(event: Event) -> Writer {
         match event {
-            Event::Boot | Event::Clock => Writer::Logd,
+            Event::Boot | Event::Clock | Event::Fold | Event::Resume => Writer::Logd,
             Event::Decision => Writer::Policyd,
             Event::Grant
             | Event::Refusal
             | Event::Revoke
             | Event::Exit
+            | Event::Start
             | Event::Drop
             | Event::Prepared
             | Event::Share
@@ -42,9 +43,15 @@ pub(crate) fn is_sound(entry: &Entry) -> bool {
         Event::Decision => entry.outcome != Outcome::None,
         Event::Grant | Event::Prepared | Event::Share => entry.outcome == Outcome::Allow,
         Event::Refusal => entry.outcome == Outcome::Deny,
-        Event::Boot | Event::Clock | Event::Revoke | Event::Exit | Event::Drop | Event::Unshare => {
-            entry.outcome == Outcome::None
-        }
+        Event::Boot
+        | Event::Clock
+        | Event::Revoke
+        | Event::Exit
+        | Event::Start
+        | Event::Drop
+        | Event::Unshare
+        | Event::Fold
+        | Event::Resume => entry.outcome == Outcome::None,
     };
     outcome_fits
         && Rights::from_bits(entry.rights).is_some()

@@ -3,15 +3,16 @@
 
 use logd::Logd;
 use logd::chain::{Link, replay};
-use logd::ledger::CAPACITY;
+use logd::ledger::Ledger;
+use logd::store::{self, Store};
 use nexus_abi::{Message, Rights, Sender, Tag};
 use nexus_proto::log::{
     Append, Appended, Entry, Event, FindLine, Head, Level, LineInfo, LineKind, LineText, NO_DEVICE,
     Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
 };
 use nexus_proto::{
-    Asker, Operation, Registers, ReplyError, Request as _, ServiceError, Subject, Text, Zero,
-    encode_error,
+    Asker, Operation, Registers, ReplyError, Request as _, Resume, ServiceError, Subject, Text,
+    Zero, encode_error,
 };
 use nexus_sysdesc::testing::service;
 use nexus_sysdesc::{Description, Permission, Profile};
@@ -258,11 +259,13 @@ fn each_event_has_one_writer() {
         }
         let expected: &[(u32, Outcome)] = match event {
             // logd writes these itself, and takes them from nobody.
-            Event::Boot | Event::Clock => &[],
+            Event::Boot | Event::Clock | Event::Fold | Event::Resume => &[],
             Event::Decision => &[(2, Outcome::Deny), (2, Outcome::Allow)],
             Event::Grant | Event::Prepared | Event::Share => &[(1, Outcome::Allow)],
             Event::Refusal => &[(1, Outcome::Deny)],
-            Event::Revoke | Event::Exit | Event::Drop | Event::Unshare => &[(1, Outcome::None)],
+            Event::Revoke | Event::Exit | Event::Start | Event::Drop | Event::Unshare => {
+                &[(1, Outcome::None)]
+            }
         };
         assert_eq!(written, expected, "{event:?}");
     }
@@ -354,7 +357,8 @@ fn setting_the_clock_leaves_a_record_and_is_bounded() {
 // attack 84 U: the ledger is full when the clock is set; it stays as it was; broken: logd-clock-record
 #[test]
 fn without_a_record_the_clock_is_not_set() {
-    let mut log = Log::new();
+    let ledger = Ledger::with_capacity(9);
+    let mut log = Log { logd: Logd::with_ledger(&description(), HZ, ledger), now: 100 };
     while log.ask(INIT, &grant()).is_ok() {}
     let set = SetClock { unix_ns: 1_700_000_000_000_000_000, ticks: 100 };
     assert_eq!(log.ask(RTCD, &set), Err(ServiceError::Full));
@@ -393,6 +397,9 @@ fn records_are_for_those_who_may_view() {
     assert_eq!(log.ask(NSH, &ReadEntry { seq: 2 }).unwrap().base, 0x1000_8000);
     assert_eq!(log.ask(NSH, &ReadEntry { seq: 3 }), Err(ServiceError::NotFound));
     assert_eq!(log.ask(NSH, &ReadStamp { seq: 0 }), Err(ServiceError::NotFound));
+    assert_eq!(log.ask(POLICYD, &ReadEntry { seq: 2 }).unwrap().base, 0x1000_8000);
+    assert!(log.ask(POLICYD, &ReadStamp { seq: 1 }).is_ok());
+    assert_eq!(log.ask(POLICYD, &ReadHashes { seq: 1 }), Err(ServiceError::Denied));
     assert_eq!(log.ask(NSH, &ReadHashes { seq: u64::MAX }), Err(ServiceError::NotFound));
 }
 
@@ -439,12 +446,94 @@ fn lines_of_others_are_for_those_who_may_read_the_log() {
 #[test]
 fn test_full_ledger_refuses() {
     let mut log = Log::new();
-    for _ in 1..CAPACITY {
-        log.ask(INIT, &grant()).unwrap();
+    let mut taken = 0;
+    while log.ask(INIT, &grant()).is_ok() {
+        taken += 1;
     }
-    assert_eq!(log.ask(NSH, &Stats {}).unwrap().room, 0);
+    // A share for a service without devices, and what is open to all.
+    assert_eq!(taken, 10 + 512);
     assert_eq!(log.ask(INIT, &grant()), Err(ServiceError::Full));
     assert_eq!(log.link(1).entry.event, Event::Boot, "nothing was displaced");
+}
+
+/// Memory of this test.
+struct Words(Vec<u64>);
+
+impl store::Words for Words {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn load(&self, at: usize) -> u64 {
+        self.0[at]
+    }
+
+    fn store(&mut self, at: usize, word: u64) {
+        self.0[at] = word;
+    }
+}
+
+/// A life of logd over what the one before it has left.
+fn life(words: Words, incarnation: u32) -> (Log, Store<Words>) {
+    let mut store = Store::new(words);
+    let own = Sender { incarnation, ..LOGD };
+    let logd = Logd::recover(&description(), HZ, &mut store, (own, NONCE, 7));
+    (Log { logd, now: 100 }, store)
+}
+
+// attack 60 U: logd ends; the next life has the ledger, the clock and the numbers of lines, and says so; broken: logd-cut-untold
+#[test]
+fn a_later_life_goes_on() {
+    let (mut log, mut store) = life(Words(vec![0; store::SLOT * 800]), 1);
+    log.ask(INIT, &grant()).unwrap();
+    let unix_ns = 1_700_000_000_000_000_000;
+    log.ask(RTCD, &SetClock { unix_ns, ticks: 100 }).unwrap();
+    log.say(RNGD, b"before").unwrap();
+    log.logd.save(&mut store);
+    let before = log.ask(NSH, &Head {}).unwrap();
+
+    let (mut log, store) = life(store.into_inner(), 2);
+    let resume = log.link(before.records + 1);
+    assert_eq!((resume.previous, resume.stamp.reporter), (before.head, subject_of_logd(2)));
+    let told = Resume { subject: subject_of_logd(2), found: 3, kept: 3, cut: 0 };
+    assert_eq!(Resume::of(&resume.entry), Some(told));
+    assert_eq!(log.link(2).entry, grant().entry);
+    log.say(RNGD, b"after").unwrap();
+    let (line, _) = log.lines().remove(0);
+    assert_eq!((line.line, line.unix_ns), (2, unix_ns));
+
+    let mut words = store.into_inner();
+    words.0[store::SLOT * 3 + 9] ^= 1;
+    let (mut log, store) = life(words, 3);
+    let told = Resume { subject: subject_of_logd(3), found: 4, kept: 2, cut: 3 };
+    assert_eq!(Resume::of(&log.link(3).entry), Some(told));
+    assert_eq!(log.ask(NSH, &Verify { from: 0 }).unwrap().first_bad, 0);
+    let (mut log, _) = life(store.into_inner(), 4);
+    assert_eq!(Resume::of(&log.link(4).entry).map(|resume| resume.cut), Some(0), "told once");
+}
+
+fn subject_of_logd(incarnation: u32) -> Subject {
+    Subject { id: 3, incarnation }
+}
+
+// attack 25 U: the hash in a fold, from which an address could be guessed; only with the log; broken: logd-addresses
+#[test]
+fn the_hash_in_a_fold_is_for_those_who_may_read_the_log() {
+    let mut log = Log::new();
+    for incarnation in 1..30 {
+        let mut exit = grant();
+        (exit.entry.event, exit.entry.outcome) = (Event::Exit, Outcome::None);
+        exit.entry.subject.incarnation = incarnation;
+        log.ask(INIT, &exit).unwrap();
+    }
+    let folds = log.logd.ledger().links().iter().filter(|link| link.entry.event == Event::Fold);
+    let seq = folds.map(|link| link.stamp.seq).next().unwrap();
+    let fold = log.ask(NSH, &ReadEntry { seq }).unwrap();
+    assert_ne!((fold.base, fold.detail), (0, 0));
+    let seen = log.ask(VIEWER, &ReadEntry { seq }).unwrap();
+    assert_eq!(seen, Entry { base: 0, detail: 0, registers: Registers::UNMASKED, ..fold });
+    assert_eq!(log.ask(NSH, &ReadEntry { seq: 2 }), Err(ServiceError::NotFound));
+    assert!(log.ask(NSH, &ReadStamp { seq: 2 }).unwrap().seq > 2, "the next that is there");
 }
 
 #[test]

@@ -3,11 +3,15 @@
 use alloc::vec::Vec;
 
 use nexus_abi::Sender;
-use nexus_proto::Subject;
+use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{Decide, NO_LINE, Reason};
+use nexus_proto::{Fold, Subject};
 
 /// Unpermitted questions of one service that are recorded in the ledger. Later ones are counted.
 const RECORDED_INTRUSIONS: u64 = 4;
+
+/// The life of the distributor: the machine ends with it.
+const ONLY_LIFE: u32 = 1;
 
 /// Everything that a decision depends on beside the rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -76,15 +80,49 @@ impl History {
 
     /// Remembers an allow.
     pub(crate) fn allowed(&mut self, ask: &Decide) {
-        match self.subjects.iter_mut().find(|known| known.id == ask.subject.id) {
-            Some(known) => known.incarnation = known.incarnation.max(ask.subject.incarnation),
-            None => self.subjects.push(ask.subject),
-        }
         let Decide { device, base, line, .. } = *ask;
-        match self.places.iter_mut().find(|known| known.device == device) {
-            Some(known) if known.line == NO_LINE => known.line = line,
+        self.lived(ask.subject);
+        self.placed(Place { device, base, len: ask.window_len(), line });
+    }
+
+    /// Remembers what a record says that was made before this life: by the rules in force `distributor`
+    /// alone has things decided. What policyd denied to others, it wrote of them itself; the rest it was
+    /// asked under a nonce of the distributor.
+    pub(crate) fn recall(&mut self, entry: &Entry, distributor: u32) {
+        let Entry { subject, device, base, len, line, detail: nonce, .. } = *entry;
+        match entry.event {
+            Event::Decision if entry.reason == Reason::MayNotAsk.code() => {
+                let _again = self.intruded(subject.id);
+            }
+            Event::Decision => {
+                let asker = Sender { service_id: distributor, incarnation: ONLY_LIFE };
+                let _fresh = self.take_nonce(asker, nonce);
+                if entry.outcome == Outcome::Allow {
+                    self.lived(subject);
+                    self.placed(Place { device, base, len, line });
+                }
+            }
+            Event::Fold => {
+                let _of = Fold::of(entry).map(|fold| self.lived(fold.subject));
+            }
+            _ => {}
+        }
+    }
+
+    /// Remembers the last life of a service that anything was decided for.
+    fn lived(&mut self, subject: Subject) {
+        match self.subjects.iter_mut().find(|known| known.id == subject.id) {
+            Some(known) => known.incarnation = known.incarnation.max(subject.incarnation),
+            None => self.subjects.push(subject),
+        }
+    }
+
+    /// Remembers where a device is.
+    fn placed(&mut self, place: Place) {
+        match self.places.iter_mut().find(|known| known.device == place.device) {
+            Some(known) if known.line == NO_LINE => known.line = place.line,
             Some(_) => {}
-            None => self.places.push(Place { device, base, len: ask.window_len(), line }),
+            None => self.places.push(place),
         }
     }
 

@@ -50,6 +50,12 @@ impl Policy {
         self.description.epoch
     }
 
+    /// Who distributes: nobody else has anything decided.
+    #[must_use]
+    pub fn distributor(&self) -> u32 {
+        self.description.init
+    }
+
     /// How many rules there are.
     #[must_use]
     pub fn rules(&self) -> u32 {

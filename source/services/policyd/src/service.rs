@@ -1,7 +1,7 @@
 //! What policyd answers.
 
 use nexus_abi::{Message, Rights, Sender};
-use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::log::{Entry, Event, Outcome, Stamp};
 use nexus_proto::policy::{
     Decide, Decision, EpochInfo, Explain, ExplainPermit, ExplainRing, Explanation, NO_RULE,
     PermitLine, Reason, Request, Verdict,
@@ -14,24 +14,56 @@ use crate::policy::{Policy, Ruling, registers};
 
 type Answer<T> = Result<<T as Operation>::Reply, ServiceError>;
 
-/// Writes decisions to the ledger.
+/// Writes decisions to the ledger, and reads those of the lives of policyd before this one.
 pub trait Recorder {
     /// The number of the record; `None` when there is no record, for whatever reason.
     fn record(&mut self, entry: &Entry) -> Option<u64>;
+
+    /// The first record with this number or a higher one; `Ok(None)` past the end.
+    ///
+    /// # Errors
+    /// [`Unread`].
+    fn read(&mut self, from: u64) -> Result<Option<(Stamp, Entry)>, Unread>;
 }
+
+/// The ledger could not be read, for whatever reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread;
 
 /// The rules, and what was asked before.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Policyd {
     policy: Policy,
     history: History,
+    /// The history is that of the ledger, and not of this life alone.
+    has_read: bool,
 }
 
 impl Policyd {
-    /// Decides by the rules of `description`.
+    /// Decides by the rules of `description`, once it has read the ledger.
     #[must_use]
     pub fn new(description: Description) -> Policyd {
-        Policyd { policy: Policy::new(description), history: History::default() }
+        let policy = Policy::new(description);
+        Policyd { policy, history: History::default(), has_read: false }
+    }
+
+    /// Reads what was decided before this life, unless it has. Until it can be read everything is denied.
+    pub fn read_history(&mut self, recorder: &mut impl Recorder) {
+        if !self.has_read
+            && let Ok(history) = self.history_in(recorder)
+        {
+            (self.history, self.has_read) = (history, true);
+        }
+    }
+
+    fn history_in(&self, recorder: &mut impl Recorder) -> Result<History, Unread> {
+        let mut history = History::default();
+        let mut next = 1;
+        while let Some((stamp, entry)) = recorder.read(next)? {
+            history.recall(&entry, self.policy.distributor());
+            next = stamp.seq.checked_add(1).filter(|after| *after > next).ok_or(Unread)?;
+        }
+        Ok(history)
     }
 
     /// The answer to a request.
@@ -75,10 +107,11 @@ impl Policyd {
             if self.history.intruded(asker.service_id) {
                 // What it says about others is worth nothing.
                 let intruder = Decide { subject: asker.into(), asker: asker.into(), ..*ask };
-                recorder.record(&self.entry(&intruder, Ruling::denied(Reason::NoRule)));
+                recorder.record(&self.entry(&intruder, Ruling::denied(Reason::MayNotAsk)));
             }
             return Err(ServiceError::Denied);
         }
+        self.read_history(recorder);
         let ruling = self.rule_on(asker, ask);
         let record = recorder.record(&self.entry(ask, ruling));
         let record = record.and_then(|seq| u32::try_from(seq).ok()).unwrap_or(0);
@@ -99,6 +132,9 @@ impl Policyd {
     }
 
     fn rule_on(&mut self, asker: Sender, ask: &Decide) -> Ruling {
+        if !self.has_read {
+            return Ruling::denied(Reason::HistoryUnread);
+        }
         if !self.history.take_nonce(asker, ask.nonce) {
             return Ruling::denied(Reason::NonceReused);
         }

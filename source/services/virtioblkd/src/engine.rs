@@ -3,15 +3,15 @@
 use alloc::vec::Vec;
 
 use nexus_mmio::{Exact, Shared, SharedMut};
-use nexus_proto::Name;
-use nexus_proto::disk::{DiskInfo, DiskStats, can};
-use nexus_ring::Driver;
+use nexus_proto::disk::{Attach, DiskInfo, DiskStats, can};
+use nexus_proto::{Name, Operation, ServiceError};
+use nexus_ring::{Driver, Ended, NotBegun};
 use nexus_virtio::block::{Op, SERIAL};
 use nexus_virtio::{Doorbell, Misbehaved};
 
 use crate::calls::{Answer, Ask, Calls};
 use crate::disk::{Disk, Request};
-use crate::requests::{ENTRIES, Requests};
+use crate::requests::{ENTRIES, Requests, Whose};
 use crate::tag::Tag;
 
 /// Looks at everything in one turn, so that none who asks without end keeps the others waiting.
@@ -32,6 +32,8 @@ pub struct Engine<A, U, P: Exact, R, W, const HEADS: usize> {
     disk: Disk<A, U, P, HEADS>,
     ring: Option<Requests<R>>,
     calls: Calls<W>,
+    /// Who has attached, and is not told yet.
+    attaching: Option<W>,
     answers: Vec<Answer<W>>,
     serial: Name<24>,
     /// The device has done something.
@@ -46,7 +48,7 @@ pub struct Trouble {
     /// What the device did: it is of no use any more.
     pub device: Option<Misbehaved>,
     /// What the consumer at the ring did: nothing that it asks is done until it attaches again.
-    pub consumer: Option<nexus_ring::Misbehaved>,
+    pub consumer: Option<Ended>,
 }
 
 impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, W, const HEADS: usize>
@@ -60,7 +62,7 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, W, const HEADS: usize>
         let (ring, calls) = (ring.map(Requests::new), Calls::default());
         let (answers, serial) = (Vec::new(), Name::default());
         let (alive, trouble) = (false, Trouble::default());
-        Engine { disk, ring, calls, answers, serial, alive, trouble }
+        Engine { disk, ring, calls, attaching: None, answers, serial, alive, trouble }
     }
 
     /// Takes what a message asks; it is answered by [`answers`](Self::answers), after a turn.
@@ -79,10 +81,22 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, W, const HEADS: usize>
         core::mem::take(&mut self.trouble)
     }
 
-    /// The consumer at the ring has attached anew.
-    pub fn attach(&mut self) {
-        if let Some(ring) = &mut self.ring {
-            ring.restart();
+    /// This life of the consumer at the ring attaches anew, and is told so by [`answers`](Self::answers): not
+    /// before the device is done with all that was asked before, so that no write of a life before comes
+    /// after one of this. Refused with `BadState` when it has begun no attachment.
+    pub fn attach(&mut self, who: W, life: u32) {
+        let attached = self
+            .ring
+            .as_mut()
+            .ok_or(ServiceError::Denied)
+            .and_then(|ring| ring.attach(life).map_err(|NotBegun| ServiceError::BadState));
+        match attached {
+            // Whoever waits for an attachment before this one waits no more.
+            Ok(()) => {
+                self.attaching = Some(who);
+                self.attached();
+            }
+            Err(error) => self.answers.push((who, Attach {}.answer(Err(error)))),
         }
     }
 
@@ -160,6 +174,16 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, W, const HEADS: usize>
         }
     }
 
+    /// Tells who has attached, once nothing is under way of what was asked before.
+    #[cold]
+    fn attached(&mut self) {
+        if self.ring.as_ref().is_some_and(Requests::is_settled)
+            && let Some(who) = self.attaching.take()
+        {
+            self.answers.push((who, Attach {}.answer(Ok(()))));
+        }
+    }
+
     /// Takes one completion; false when there is none.
     fn complete(&mut self) -> Result<bool, Misbehaved> {
         let Engine { disk, ring, calls, serial, .. } = self;
@@ -175,8 +199,10 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, W, const HEADS: usize>
             Tag::Call => self.answers.extend(self.calls.done(&done)),
             Tag::Serial => {}
             tag => {
-                if let Some(ring) = &mut self.ring {
-                    ring.done(tag, &done);
+                if let Some(ring) = &mut self.ring
+                    && ring.done(tag, &done) == Whose::Nobodys
+                {
+                    self.attached();
                 }
             }
         }
@@ -203,7 +229,8 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, W, const HEADS: usize>
         }
         let Some(ring) = &mut self.ring else { return };
         match ring.give(&mut self.disk) {
-            Ok(()) | Err(nexus_ring::Misbehaved::Before) => {}
+            // Whoever has begun anew attaches; it did nothing wrong.
+            Ok(()) | Err(Ended::Before | Ended::PeerGone) => {}
             Err(what) => self.trouble.consumer = Some(what),
         }
     }
@@ -231,6 +258,7 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, W, const HEADS: usize>
         if let Some(ring) = &mut self.ring {
             ring.fail();
         }
+        self.attached();
     }
 }
 

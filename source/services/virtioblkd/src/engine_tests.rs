@@ -13,7 +13,7 @@ use nexus_virtio::{Doorbell, Misbehaved, Notices};
 use proptest::prelude::*;
 
 use crate::calls::{Ask, MOST};
-use crate::engine::{Next, Trouble};
+use crate::engine::Next;
 use crate::fake::{Bench, CONFIG, DATA, SECTORS, bench, exercise, layout};
 
 const BOTH: [Notices; 2] = [Notices::Flags, Notices::EventIndex];
@@ -361,29 +361,6 @@ fn what_the_device_did_not_write_is_not_given_out() {
         assert_eq!(bench.completions()[0].1, ring::FAILED, "{len}, {status:?}");
         assert_eq!(bench.data(0..512), [9; 512]);
     }
-}
-
-#[test]
-fn a_consumer_that_misbehaves_is_told_of_and_attaches_again() {
-    let mut bench = plain();
-    let old = bench.submit(ring::READ, 1, 0..512);
-    bench.turn();
-    bench.shared.device_write(0, &[0xff, 0xff]);
-    bench.shared.settle();
-    bench.turn();
-    let Trouble { device, consumer } = bench.engine.trouble();
-    assert!(device.is_none() && consumer.is_some());
-    bench.turn();
-    assert_eq!(bench.engine.trouble(), Trouble::default(), "once");
-    // The next attachment has the same ids, and what the device still does for the last is not its.
-    bench.consumer.write(0, &[9; 512]).unwrap();
-    bench.consumer.restart();
-    bench.engine.attach();
-    let id = bench.submit(ring::READ, 2, 512..1024);
-    assert_eq!(id, old);
-    bench.settle();
-    assert_eq!(bench.completions(), [(id, DONE, 512)]);
-    assert_eq!((bench.data(0..512), bench.data(512..1024)), (vec![9; 512], sector(2)));
 }
 
 #[test]

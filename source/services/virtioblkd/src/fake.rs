@@ -25,6 +25,8 @@ pub use exercise::{Outcome, exercise};
 
 /// Heads of the queue.
 pub const HEADS: usize = 16;
+/// The life of the consumer.
+pub const LIFE: u32 = 1;
 /// Sectors of the disk.
 pub const SECTORS: u64 = 64;
 /// Bytes of the data area of the ring.
@@ -230,8 +232,10 @@ pub fn bench(config: Config, notices: Notices, order: Order) -> Bench {
     let Parts { memory, device, platter, disk } = parts(config, notices, order);
     let len = memory_len(DATA);
     let shared = FakeMemory::new(len);
-    let consumer = Consumer::new(shared.peer(0..len)).expect("memory of a ring");
-    let ring = Driver::new(shared.part(0..len), OPS).expect("memory of a ring");
+    let mut consumer = Consumer::new(shared.peer(0..len), LIFE).expect("memory of a ring");
+    let mut ring = Driver::new(shared.part(0..len), OPS).expect("memory of a ring");
+    ring.attach(LIFE).expect("an attachment that has begun");
+    consumer.attached().expect("a driver that has joined");
     Bench {
         memory,
         doorbell: device.doorbell(),
@@ -245,6 +249,19 @@ pub fn bench(config: Config, notices: Notices, order: Order) -> Bench {
 }
 
 impl Bench {
+    /// The same disk, whose driver has not begun yet, at another ring.
+    ///
+    /// # Panics
+    /// It cannot be driven.
+    #[must_use]
+    pub fn with_ring(self, ring: Driver<FakeShared<ReadWrite>, ENTRIES>) -> Bench {
+        let Parts { memory, device, platter, disk } =
+            parts(CONFIG, Notices::EventIndex, Order::Oldest);
+        let doorbell = device.doorbell();
+        let (device, engine) = (Some(device), Engine::new(disk, Some(ring)));
+        Bench { memory, device, doorbell, platter, engine, ..self }
+    }
+
     /// A turn of the driver. Nobody refuses its doorbell.
     ///
     /// # Panics

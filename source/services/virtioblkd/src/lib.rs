@@ -25,6 +25,8 @@ mod engine_tests;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 pub mod requests;
+#[cfg(test)]
+mod restart_tests;
 pub mod server;
 #[cfg(test)]
 mod server_tests;

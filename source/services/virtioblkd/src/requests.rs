@@ -5,7 +5,7 @@ use core::convert::Infallible;
 
 use nexus_mmio::{Exact, Shared, SharedMut};
 use nexus_proto::disk::ring as wire;
-use nexus_ring::{DONE, Driver, Misbehaved, Ops, Request as Asked, Submission};
+use nexus_ring::{DONE, Driver, Ended, NotBegun, Ops, Request as Asked, Submission};
 use nexus_virtio::block::{Op, SECTOR};
 
 use crate::disk::{Disk, Done, Failure, Refused, Request};
@@ -31,11 +31,22 @@ struct Job {
     status: u8,
 }
 
+/// Who waits for what the device is done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The consumer, in the attachment that it is in.
+    Consumers,
+    /// Nobody: its attachment is over.
+    Nobodys,
+}
+
 /// The ring, and what came through it. `R` is its memory.
 #[derive(Debug)]
 pub(crate) struct Requests<R> {
     ring: Driver<R, ENTRIES>,
     attachment: u16,
+    /// Heads that the device has for attachments that are over.
+    old: u16,
     /// By id.
     jobs: [Option<Job>; ENTRIES],
     /// Those of which the device is still to be asked for something.
@@ -45,26 +56,37 @@ pub(crate) struct Requests<R> {
 impl<R: SharedMut> Requests<R> {
     pub(crate) fn new(ring: Driver<R, ENTRIES>) -> Requests<R> {
         let (jobs, waiting) = ([const { None }; ENTRIES], VecDeque::with_capacity(ENTRIES));
-        Requests { ring, attachment: 0, jobs, waiting }
+        Requests { ring, attachment: 0, old: 0, jobs, waiting }
     }
 
-    /// A new attachment: nobody waits for what was asked for before.
-    pub(crate) fn restart(&mut self) {
-        self.ring.restart();
-        self.attachment = self.attachment.wrapping_add(1);
-        self.jobs = [const { None }; ENTRIES];
-        self.waiting.clear();
+    /// Joins the attachment that this life of the consumer has begun: nobody waits for what was asked for before.
+    ///
+    /// # Errors
+    /// It has begun none.
+    pub(crate) fn attach(&mut self, life: u32) -> Result<(), NotBegun> {
+        if self.ring.attach(life)? {
+            self.attachment = self.attachment.wrapping_add(1);
+            self.old = self.jobs.iter().flatten().fold(self.old, |sum, job| sum + job.out);
+            self.jobs = [const { None }; ENTRIES];
+            self.waiting.clear();
+        }
+        Ok(())
+    }
+
+    /// True when the device has nothing any more that an attachment before asked for.
+    pub(crate) const fn is_settled(&self) -> bool {
+        self.old == 0
     }
 
     /// Asks the device for what is asked here, as far as it has heads: first for what waits. It comes back
     /// early when the device is to be told now ([`Disk::is_urgent`]).
     ///
     /// # Errors
-    /// What the consumer did. Nothing is asked any more until the next attachment.
+    /// Why the attachment is over. Nothing is asked any more until the next one.
     pub(crate) fn give<A: SharedMut, U: Shared, P: Exact, const HEADS: usize>(
         &mut self,
         disk: &mut Disk<A, U, P, HEADS>,
-    ) -> Result<(), Misbehaved> {
+    ) -> Result<(), Ended> {
         for _ in 0..self.waiting.len() {
             if disk.is_urgent() {
                 return Ok(());
@@ -112,7 +134,7 @@ impl<R: SharedMut> Requests<R> {
         id: u16,
         disk: &mut Disk<A, U, P, HEADS>,
     ) {
-        let Requests { ring, attachment, jobs, waiting } = self;
+        let Requests { ring, attachment, jobs, waiting, .. } = self;
         let Some(Some(job)) = jobs.get_mut(usize::from(id)) else { return };
         while job.left > 0 {
             if disk.is_urgent() {
@@ -139,12 +161,13 @@ impl<R: SharedMut> Requests<R> {
     }
 
     /// The device is done with a part of a request.
-    pub(crate) fn done(&mut self, tag: Tag, done: &Done) {
-        let Tag::Ring { id, attachment, .. } = tag else { return };
+    pub(crate) fn done(&mut self, tag: Tag, done: &Done) -> Whose {
+        let Tag::Ring { id, attachment, .. } = tag else { return Whose::Consumers };
         if attachment != self.attachment {
-            return;
+            self.old = self.old.saturating_sub(1);
+            return Whose::Nobodys;
         }
-        let Some(Some(job)) = self.jobs.get_mut(usize::from(id)) else { return };
+        let Some(Some(job)) = self.jobs.get_mut(usize::from(id)) else { return Whose::Consumers };
         job.out = job.out.saturating_sub(1);
         match done.result {
             Ok(()) => {}
@@ -152,6 +175,7 @@ impl<R: SharedMut> Requests<R> {
             Err(Failure::Unsupported) => (job.left, job.status) = (0, wire::UNSUPPORTED),
         }
         self.end(id);
+        Whose::Consumers
     }
 
     /// Completes a request of which nothing is left, and nothing is with the device.
@@ -166,6 +190,7 @@ impl<R: SharedMut> Requests<R> {
     /// The device is of no use: whoever waits is told.
     pub(crate) fn fail(&mut self) {
         self.waiting.clear();
+        self.old = 0;
         for place in &mut self.jobs {
             if let Some(job) = place.take() {
                 // Over: nobody waits for it.
@@ -182,7 +207,7 @@ impl<R: SharedMut> Requests<R> {
         });
     }
 
-    /// True when the consumer will notify of the next request. One that misbehaved has no more.
+    /// True when the consumer will notify of the next request. One whose attachment is over has no more.
     pub(crate) fn may_wait(&mut self) -> bool {
         self.ring.may_wait().unwrap_or(true)
     }

@@ -68,6 +68,8 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize
         consumer: Option<Consumer>,
         line: bool,
     ) -> Self {
+        // The consumer may wait for what a life before this one had.
+        let _ = consumer.map(|consumer: Consumer| consumer.tell.tell());
         // The first turn is at once.
         let next = Deadline::at(0);
         let look = ticks_of_ns(if line { LOOK_MS } else { LOOK_OFTEN_MS } * 1_000_000);
@@ -103,13 +105,13 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize
     }
 
     /// The consumer at the ring has begun a new attachment: nobody waits for what was asked before.
-    fn attach(&mut self, sender: Sender) -> Result<(), ServiceError> {
+    fn attach(&mut self, sender: Sender, reply: ReplyTo) -> Answer {
         if self.consumer.is_none_or(|consumer| consumer.service != sender.service_id) {
-            return Err(ServiceError::Denied);
+            return reply.message(encode_error(ServiceError::Denied));
         }
-        self.engine.attach();
+        self.engine.attach(reply, sender.incarnation);
         self.turn();
-        Ok(())
+        Answer::later()
     }
 
     fn tell_trouble(&mut self) {
@@ -148,10 +150,7 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize
         let ask = match request {
             Request::Info(op) => return reply.answer(&op, Ok(self.engine.info())),
             Request::Stats(op) => return reply.answer(&op, Ok(self.engine.stats())),
-            Request::Attach(op) => {
-                let attached = self.attach(sender);
-                return reply.answer(&op, attached);
-            }
+            Request::Attach(_) => return self.attach(sender, reply),
             Request::Read(op) => Ask::Read(op),
             Request::Write(op) => Ask::Write(op),
             Request::Flush(op) => Ask::Flush(op),

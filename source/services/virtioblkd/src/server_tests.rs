@@ -19,7 +19,7 @@ use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Order};
 use nexus_virtio::{Doorbell, Notices};
 
 use crate::engine::Engine;
-use crate::fake::{CONFIG, HEADS, Parts, Platter, SECTORS, parts};
+use crate::fake::{CONFIG, HEADS, LIFE, Parts, Platter, SECTORS, parts};
 use crate::requests::{ENTRIES, OPS};
 use crate::server::{Consumer, Server, for_ticks};
 
@@ -134,8 +134,10 @@ const ASKS: u64 = 4;
 fn the_ring_is_for_whom_init_gave_it() {
     let len = memory_len(ENTRIES * 4096);
     let memory = FakeMemory::new(len);
-    let mut asks = nexus_ring::Consumer::<_, ENTRIES>::new(memory.peer(0..len)).unwrap();
-    let driver = Driver::new(memory.part(0..len), OPS).unwrap();
+    let mut asks = nexus_ring::Consumer::<_, ENTRIES>::new(memory.peer(0..len), LIFE).unwrap();
+    let mut driver = Driver::new(memory.part(0..len), OPS).unwrap();
+    driver.attach(LIFE).unwrap();
+    asks.attached().unwrap();
     let consumer = Consumer::new(OWNER, ASKS, Tell::new(Handle(5), 1));
     let mut bench = bench_with(Some(driver), Some(consumer));
     bench.server.tick();
@@ -154,19 +156,26 @@ fn the_ring_is_for_whom_init_gave_it() {
     // What its own last attachment asked for is nobody's.
     asks.submit(read(2)).unwrap();
     bench.server.notified(ASKS);
-    asks.restart();
-    let attached = served(&mut bench, &[(OWNER, Attach {}.encode())]);
-    assert_eq!(Attach::decode_reply(&attached[0]), Ok(()));
+    assert!(asks.begin().eq([2]));
+    assert_eq!(served(&mut bench, &[(OWNER, Attach {}.encode())]), []);
     bench.device.borrow_mut().run();
     bench.memory.settle();
+    let delivery = deliver([]);
     bench.server.interrupt();
-    assert_eq!(asks.pop(), Ok(None));
+    assert_eq!(Attach::decode_reply(&delivery.sent()[0].1), Ok(()));
+    memory.settle();
+    assert_eq!((asks.attached(), asks.pop()), (Ok(()), Ok(None)));
     // Other bits are not the consumer's.
     asks.submit(read(3)).unwrap();
     let reads = bench.platter.asked().len();
     bench.server.notified(ASKS << 1);
     bench.device.borrow_mut().run();
     assert_eq!(bench.platter.asked().len(), reads);
+}
+
+/// A server with this consumer begins.
+pub(crate) fn begins(tell: Tell) {
+    drop(bench_with(None, Some(Consumer::new(OWNER, ASKS, tell))));
 }
 
 #[test]
@@ -314,7 +323,9 @@ fn a_ring_that_lies_is_told_once() {
     let logd = logd();
     let len = memory_len(ENTRIES * 4096);
     let memory = FakeMemory::new(len);
-    let driver = Driver::new(memory.part(0..len), OPS).unwrap();
+    let mut driver = Driver::new(memory.part(0..len), OPS).unwrap();
+    let _asks = nexus_ring::Consumer::<_, ENTRIES>::new(memory.peer(0..len), LIFE).unwrap();
+    driver.attach(LIFE).unwrap();
     let consumer = Consumer::new(OWNER, ASKS, Tell::new(Handle(5), 1));
     let mut bench = bench_with(Some(driver), Some(consumer));
     bench.server.tick();

@@ -15,7 +15,7 @@ use nexus_virtio::fake::{FakeDevice, Layout, Order};
 
 use crate::disk::Disk;
 use crate::engine::Engine;
-use crate::fake::CONFIG;
+use crate::fake::{CONFIG, LIFE};
 use crate::requests::{ENTRIES, OPS};
 
 /// Bytes of a piece that the device is told of at once, and of one that it is not.
@@ -64,8 +64,10 @@ fn heard(op: u8, piece: u32, notices: Notices) -> (u64, Vec<(u64, u8)>) {
     let disk = Disk::new(Config { sectors: 1024, ..CONFIG }, queue, heads, slots).unwrap();
     let len = memory_len(2 * LONG as usize);
     let shared = FakeMemory::new(len);
-    let mut consumer = Consumer::<_, ENTRIES>::new(shared.peer(0..len)).unwrap();
-    let driver = Driver::new(shared.part(0..len), OPS).unwrap();
+    let mut consumer = Consumer::<_, ENTRIES>::new(shared.peer(0..len), LIFE).unwrap();
+    let mut driver = Driver::new(shared.part(0..len), OPS).unwrap();
+    driver.attach(LIFE).unwrap();
+    consumer.attached().unwrap();
     let mut engine = Engine::<_, _, _, _, u32, HEADS>::new(disk, Some(driver));
     let mut doorbell = device.doorbell();
     let mut turn = |device: &mut FakeDevice| {

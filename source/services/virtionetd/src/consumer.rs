@@ -6,8 +6,8 @@ use core::mem;
 use nexus_abi::Sender;
 use nexus_mmio::{Shared, SharedMut};
 use nexus_proto::ServiceError;
-use nexus_ring::{Misbehaved, Request};
-use nexus_rt::{Tell, warn};
+use nexus_ring::{Ended, Request};
+use nexus_rt::{Tell, info, warn};
 
 use crate::mailbox::Mailbox;
 use crate::receive::Arrival;
@@ -23,7 +23,7 @@ pub enum Consumer<M> {
     Messages(Mailbox),
     /// With rings.
     Rings(Ringed<M>),
-    /// Nobody: whoever had these rings did what no consumer does, and may attach anew.
+    /// Nobody: whoever had these rings did what no consumer does, or began anew, and may attach again.
     Over(Ringed<M>),
 }
 
@@ -63,7 +63,7 @@ impl Bell {
         self.tell.is_over()
     }
 
-    fn ring(&mut self) {
+    pub(crate) fn ring(&mut self) {
         self.rung = self.rung.saturating_add(1);
         // With the notification its consumer is gone: nobody is to be told.
         let _ = self.tell.tell();
@@ -106,7 +106,7 @@ impl<M: SharedMut> Consumer<M> {
             }
             Consumer::Rings(Ringed { rings, .. }) => {
                 let delivered = rings.deliver(frame);
-                self.unless_misbehaved(delivered).unwrap_or(false)
+                self.unless_over(delivered).unwrap_or(false)
             }
         }
     }
@@ -119,7 +119,7 @@ impl<M: SharedMut> Consumer<M> {
     ) -> bool {
         let Consumer::Rings(Ringed { rings, .. }) = self else { return false };
         let sent = rings.send(card, most);
-        self.unless_misbehaved(sent).unwrap_or(false)
+        self.unless_over(sent).unwrap_or(false)
     }
 
     /// The card is done with a frame: of a ring, or of a message.
@@ -141,7 +141,7 @@ impl<M: SharedMut> Consumer<M> {
     pub fn may_wait(&mut self, has_room: bool) -> bool {
         let Consumer::Rings(Ringed { rings, .. }) = self else { return true };
         let may = rings.may_wait(has_room);
-        self.unless_misbehaved(may).unwrap_or(true)
+        self.unless_over(may).unwrap_or(true)
     }
 
     /// True when it had rings, and has ended.
@@ -151,8 +151,7 @@ impl<M: SharedMut> Consumer<M> {
     }
 
     /// The rings, if it has any.
-    #[must_use]
-    pub const fn rings(&self) -> Option<&Ringed<M>> {
+    pub const fn rings(&mut self) -> Option<&mut Ringed<M>> {
         match self {
             Consumer::Rings(ringed) | Consumer::Over(ringed) => Some(ringed),
             Consumer::Nobody | Consumer::Messages(_) => None,
@@ -167,11 +166,14 @@ impl<M: SharedMut> Consumer<M> {
         }
     }
 
-    /// A consumer that misbehaves has no frames any more.
-    fn unless_misbehaved<T>(&mut self, result: Result<T, Misbehaved>) -> Option<T> {
+    /// A consumer whose attachment is over has no frames any more.
+    fn unless_over<T>(&mut self, result: Result<T, Ended>) -> Option<T> {
         result
             .inspect_err(|why| {
-                warn!("service {} is detached: {why}", self.id());
+                match why {
+                    Ended::PeerGone => info!("service {} attaches again", self.id()),
+                    why => warn!("service {} is detached: {why}", self.id()),
+                }
                 let ringed = mem::replace(self, Consumer::Nobody).into_rings();
                 *self = ringed.map_or(Consumer::Nobody, Consumer::Over);
             })

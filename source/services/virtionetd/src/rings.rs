@@ -4,7 +4,7 @@ use core::convert::Infallible;
 
 use nexus_mmio::{Outside, Shared, SharedMut, Split, TooSmall};
 use nexus_proto::net::{BAD_LENGTH, MAX_FRAME, RECEIVE, TRANSMIT};
-use nexus_ring::{DONE, Driver, Misbehaved, Ops, PAGE, Request};
+use nexus_ring::{DONE, Driver, Ended, NotBegun, Ops, PAGE, Request};
 
 use crate::receive::Arrival;
 use crate::transmit::Transmitter;
@@ -20,8 +20,7 @@ pub struct Rings<M> {
 }
 
 impl<M: SharedMut> Rings<M> {
-    /// A new attachment to `receive`, in which a consumer gives buffers, and `transmit`, in which it gives
-    /// frames.
+    /// `receive`, in which a consumer gives buffers, and `transmit`, in which it gives frames, in no attachment.
     ///
     /// # Errors
     /// The memory has no room for the rings.
@@ -32,10 +31,14 @@ impl<M: SharedMut> Rings<M> {
         Ok(Rings { receive, transmit: Driver::new(transmit, FRAMES)? })
     }
 
-    /// A new attachment with the same memory, which the consumer has just begun.
-    pub fn restart(&mut self) {
-        self.receive.restart();
-        self.transmit.restart();
+    /// Joins the attachments that this life of the consumer has begun.
+    ///
+    /// # Errors
+    /// It has not begun both.
+    pub fn attach(&mut self, life: u32) -> Result<(), NotBegun> {
+        self.receive.attach(life)?;
+        self.transmit.attach(life)?;
+        Ok(())
     }
 
     /// The same, with memory of which each has half.
@@ -55,8 +58,8 @@ impl<M: SharedMut> Rings<M> {
     /// Copies a frame from the memory of the card to the next buffer, each byte once, and completes it. False when there is none.
     ///
     /// # Errors
-    /// What the consumer did that no consumer does.
-    pub fn deliver<P: Shared>(&mut self, frame: &Arrival<'_, P>) -> Result<bool, Misbehaved> {
+    /// Why the attachment is over.
+    pub fn deliver<P: Shared>(&mut self, frame: &Arrival<'_, P>) -> Result<bool, Ended> {
         let Some(buffer) = self.buffer()? else { return Ok(false) };
         let len = frame.len();
         let copied =
@@ -69,12 +72,12 @@ impl<M: SharedMut> Rings<M> {
     /// Sends at most `most` frames, as far as the card has room. True when there may be more for it.
     ///
     /// # Errors
-    /// What the consumer did that no consumer does.
+    /// Why the attachment is over.
     pub fn send<P: SharedMut, U: Shared>(
         &mut self,
         card: &mut Transmitter<P, U, Option<Request>>,
         most: usize,
-    ) -> Result<bool, Misbehaved> {
+    ) -> Result<bool, Ended> {
         for _ in 0..most {
             if !card.has_room() {
                 return Ok(false);
@@ -104,13 +107,13 @@ impl<M: SharedMut> Rings<M> {
     /// to send.
     ///
     /// # Errors
-    /// What the consumer did that no consumer does.
-    pub fn may_wait(&mut self, has_room: bool) -> Result<bool, Misbehaved> {
+    /// Why the attachment is over.
+    pub fn may_wait(&mut self, has_room: bool) -> Result<bool, Ended> {
         Ok(!has_room || self.transmit.may_wait()?)
     }
 
     /// The next buffer that any frame fits.
-    fn buffer(&mut self) -> Result<Option<Request>, Misbehaved> {
+    fn buffer(&mut self) -> Result<Option<Request>, Ended> {
         while let Some(buffer) = self.receive.take()? {
             if buffer.submission().len as usize >= MAX_FRAME {
                 return Ok(Some(buffer));

@@ -6,6 +6,7 @@ use nexus_abi::Sender;
 use nexus_mmio::{Bus, Registers, Shared, SharedMut};
 use nexus_proto::net::{self, Card, Counters, Direction, Net, Request};
 use nexus_proto::{Operation, ServiceError, Text, Zero};
+use nexus_ring::NotBegun;
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, error, info};
 use nexus_sysdesc::{Description, Permission};
 use nexus_virtio::net::config::{Config, REGISTERS};
@@ -69,25 +70,30 @@ impl<B: Bus, P: SharedMut, U: Shared> Server<B, P, U> {
         server
     }
 
-    /// The rings of the one service that has some; the frames are its when it attaches.
+    /// The rings of the one service that has some; the frames are its when it attaches. It is told, since it may
+    /// wait for what a life before this one had.
     #[must_use]
-    pub fn with_rings(self, rings: Option<Ringed<P>>) -> Server<B, P, U> {
+    pub fn with_rings(self, mut rings: Option<Ringed<P>>) -> Server<B, P, U> {
+        if let Some(ringed) = &mut rings {
+            ringed.bell.ring();
+        }
         Server { parked: rings, ..self }
     }
 
     /// Frames go through rings from now on, in a new attachment of `sender`.
     fn attach_rings(&mut self, sender: Sender) -> Result<(), ServiceError> {
-        let ringed = self.consumer.rings().or(self.parked.as_ref());
-        if ringed.is_none_or(|ringed| ringed.owner != sender.service_id) {
+        let ringed = self.consumer.rings().or(self.parked.as_mut()).ok_or(ServiceError::Denied)?;
+        if ringed.owner != sender.service_id {
             return Err(ServiceError::Denied);
         }
-        // The last attachment is over before anything is moved: its indices are not those of this one.
+        let attached = ringed.rings.attach(sender.incarnation);
+        attached.map_err(|NotBegun| ServiceError::BadState)?;
+        // Nothing is moved before the frames are its.
         let ringed = match self.parked.take() {
             Some(parked) => Some(parked),
             None => mem::replace(&mut self.consumer, Consumer::Nobody).into_rings(),
         };
-        let mut ringed = ringed.ok_or(ServiceError::Denied)?;
-        ringed.rings.restart();
+        let ringed = ringed.ok_or(ServiceError::Denied)?;
         self.attach(Consumer::Rings(ringed));
         Ok(())
     }

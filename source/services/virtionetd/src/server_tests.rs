@@ -5,12 +5,12 @@ use core::cell::Cell;
 
 use nexus_abi::{Handle, NO_DEADLINE};
 use nexus_mmio::ReadWrite;
-use nexus_mmio::fake::{FakeMemory, FakePeer};
+use nexus_mmio::fake::{FakeMemory, FakePeer, FakeShared};
 use nexus_proto::net::{
     Attach, AttachRings, BAD_LENGTH, Info, MAX_FRAME, RECEIVE, Receive, Send, Stats, TRANSMIT,
 };
 use nexus_proto::{Malformed, Operation, ReplyError};
-use nexus_ring::{Completion, DONE, Submission, memory_len};
+use nexus_ring::{Completion, DONE, Ended, Submission, memory_len};
 use nexus_rt::{Tell, host};
 use nexus_virtio::fake::FakeDoorbell;
 use nexus_virtio::{Doorbell, Notices};
@@ -276,6 +276,23 @@ fn a_card_that_does_not_interrupt_is_looked_at() {
 
 type Side = nexus_ring::Consumer<FakePeer, ENTRIES>;
 
+/// The life of the consumer.
+const LIFE: u32 = CONSUMER.incarnation;
+
+/// Both sides of a consumer, in these memories.
+fn sides(buffers: &FakeMemory, memory: &FakeMemory, life: u32) -> [Side; 2] {
+    let len = memory_len(ENTRIES * 2048);
+    [buffers, memory].map(|memory| Side::new(memory.peer(0..len), life).unwrap())
+}
+
+/// The driver's side of both.
+fn rings(buffers: &FakeMemory, memory: &FakeMemory) -> consumer::Ringed<FakeShared<ReadWrite>> {
+    let len = memory_len(ENTRIES * 2048);
+    let [first, second] = [buffers, memory].map(|memory| memory.part::<ReadWrite>(0..len));
+    let (rings, bell) = (Rings::new(first, second).unwrap(), Bell::new(Tell::new(Handle(5), 1)));
+    consumer::Ringed { owner: CONSUMER.service_id, rings, bell }
+}
+
 /// A consumer with rings.
 struct Ringed {
     card: FakeCard,
@@ -284,29 +301,45 @@ struct Ringed {
     transmit: Side,
     /// That of the transmit ring.
     memory: FakeMemory,
+    /// That of the other.
+    buffers: FakeMemory,
 }
 
 impl Ringed {
     fn new() -> Ringed {
         let (card, mut server) = card();
         let len = memory_len(ENTRIES * 2048);
-        let memories = [FakeMemory::new(len), FakeMemory::new(len)];
-        let [receive, transmit] =
-            [0, 1].map(|at| nexus_ring::Consumer::new(memories[at].peer(0..len)).unwrap());
-        let parts = [0, 1].map(|at| memories[at].part::<ReadWrite>(0..len));
-        let [first, second] = parts;
-        let (rings, bell) =
-            (Rings::new(first, second).unwrap(), Bell::new(Tell::new(Handle(5), 1)));
-        let owner = CONSUMER.service_id;
-        server = server.with_rings(Some(consumer::Ringed { owner, rings, bell }));
-        ask(&mut server, CONSUMER, AttachRings {}).unwrap();
-        let [_, memory] = memories;
-        Ringed { card, server, receive, transmit, memory }
+        let (buffers, memory) = (FakeMemory::new(len), FakeMemory::new(len));
+        let [receive, transmit] = sides(&buffers, &memory, LIFE);
+        server = server.with_rings(Some(rings(&buffers, &memory)));
+        let mut ringed = Ringed { card, server, receive, transmit, memory, buffers };
+        ringed.attach();
+        ringed
+    }
+
+    /// Both sides of a life of the consumer.
+    fn memories(&self, life: u32) -> [Side; 2] {
+        sides(&self.buffers, &self.memory, life)
+    }
+
+    /// The next life of the driver, with a device that was reset.
+    fn driver_dies(&mut self) {
+        (self.card, self.server) = card();
+        let server = self.card.driver(description());
+        self.server = server.with_rings(Some(rings(&self.buffers, &self.memory)));
+    }
+
+    /// What the consumer has begun is in use.
+    fn attach(&mut self) {
+        assert_eq!(ask(&mut self.server, CONSUMER, AttachRings {}), Ok(()));
+        self.receive.attached().unwrap();
+        self.transmit.attached().unwrap();
     }
 
     fn rung(&self) -> u64 {
         match &self.server.consumer {
-            Consumer::Rings(ringed) => ringed.bell.rung(),
+            // The first said that the driver is there.
+            Consumer::Rings(ringed) => ringed.bell.rung() - 1,
             _ => panic!("no rings"),
         }
     }
@@ -496,9 +529,8 @@ fn rings_are_attached_anew() {
     // Other ids each time: what is left of the last attachment is not taken for what is new.
     for id in [3, 5] {
         let len = 60 + usize::from(id);
-        ringed.receive.restart();
-        ringed.transmit.restart();
-        assert_eq!(ask(&mut ringed.server, CONSUMER, AttachRings {}), Ok(()));
+        let _ = (ringed.receive.begin(), ringed.transmit.begin());
+        ringed.attach();
         ringed.buffer(id, 2048);
         assert!(ringed.card.arrive(&frame(len, 1)));
         ringed.server.interrupt();
@@ -513,6 +545,69 @@ fn rings_are_attached_anew() {
         ringed.server.notified(1);
         assert_eq!(ask(&mut ringed.server, STRANGER, Info {}).unwrap().consumer, 0);
     }
+}
+
+// attack 59 U: the driver dies, and its next life finds rings with buffers and frames of the last one in them; it takes none, tells their consumer, who attaches again; broken: net-tells, ring-unattached
+#[test]
+fn the_next_life_of_the_driver_takes_nothing_that_was_left() {
+    let mut ringed = Ringed::new();
+    ringed.buffer(0, 2048);
+    ringed.submit(1, &frame(60, 1));
+    let _ = host::signals();
+    ringed.driver_dies();
+    assert_eq!(host::signals(), [(Handle(5), 1)]);
+    ringed.server.notified(1);
+    assert!(ringed.card.arrive(&frame(60, 2)));
+    ringed.server.interrupt();
+    assert_eq!(ringed.card.run(), []);
+    assert_eq!(ask(&mut ringed.server, STRANGER, Info {}).unwrap().consumer, 0);
+    // Their consumer finds that, and which were under way.
+    assert_eq!((ringed.receive.may_wait(), ringed.transmit.pop()), (GONE, Ok(None)));
+    assert_eq!(ringed.transmit.may_wait(), GONE);
+    assert!(ringed.receive.begin().eq([0]) && ringed.transmit.begin().eq([1]));
+    ringed.attach();
+    ringed.buffer(0, 2048);
+    ringed.submit(1, &frame(60, 3));
+    ringed.server.notified(1);
+    assert!(ringed.card.arrive(&frame(60, 4)));
+    assert_eq!(ringed.card.run().len(), 1);
+    ringed.server.interrupt();
+    let came: Vec<_> = ringed.came().into_iter().map(|(_, bytes)| bytes).collect();
+    assert_eq!((came, ringed.done().len()), (vec![frame(60, 4)], 1));
+}
+
+const GONE: Result<bool, Ended> = Err(Ended::PeerGone);
+
+// attack 59 U: the consumer dies with buffers and frames under way; nothing of it comes to the next life, which attaches; broken: ring-attachment
+#[test]
+fn the_next_life_of_a_consumer_has_nothing_of_the_last() {
+    let mut ringed = Ringed::new();
+    ringed.buffer(0, 2048);
+    ringed.submit(1, &frame(60, 1));
+    ringed.server.notified(1);
+    let next = Sender { incarnation: LIFE + 1, ..CONSUMER };
+    let [receive, transmit] = ringed.memories(LIFE + 1);
+    (ringed.receive, ringed.transmit) = (receive, transmit);
+    // Until it attaches nobody has the frames.
+    assert!(ringed.card.arrive(&frame(60, 2)));
+    ringed.server.interrupt();
+    ringed.receive.write(0, &[9; 60]).unwrap();
+    assert_eq!(ask(&mut ringed.server, CONSUMER, AttachRings {}), refused(ServiceError::BadState));
+    assert_eq!(ask(&mut ringed.server, next, AttachRings {}), Ok(()));
+    ringed.receive.attached().unwrap();
+    ringed.transmit.attached().unwrap();
+    assert!(ringed.card.arrive(&frame(60, 3)));
+    assert_eq!(ringed.card.run().len(), 1, "what was under way goes out");
+    ringed.server.interrupt();
+    assert_eq!((ringed.came(), ringed.done()), (vec![], vec![]));
+    let mut bytes = [0; 60];
+    ringed.receive.read(0, &mut bytes).unwrap();
+    assert_eq!(bytes, [9; 60], "a buffer of the life before");
+    ringed.submit(1, &frame(60, 4));
+    ringed.server.notified(1);
+    ringed.card.run();
+    ringed.server.interrupt();
+    assert_eq!(ringed.done().len(), 1);
 }
 
 #[test]

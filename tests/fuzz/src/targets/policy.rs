@@ -1,7 +1,7 @@
 //! Rules of every shape, and questions about them.
 
 use nexus_abi::{Message, Sender};
-use nexus_proto::log::Entry;
+use nexus_proto::log::{Entry, Stamp};
 use nexus_proto::policy::{Decide, Explain, Request, Verdict};
 use nexus_proto::{Asker, Operation, Subject, Zero};
 use nexus_sysdesc::layout::Layout;
@@ -9,7 +9,7 @@ use nexus_sysdesc::sealed::{CLASSES, VIRTIO_MMIO, class};
 use nexus_sysdesc::{
     Danger, Description, Device, Permission, Permit, Profile, Queue, Rule, Service, Shape,
 };
-use policyd::{Policyd, Recorder};
+use policyd::{Policyd, Recorder, Unread};
 
 use super::policyd::allowed_by_rules;
 use crate::{input::Input, system};
@@ -19,6 +19,10 @@ struct Ledger;
 impl Recorder for Ledger {
     fn record(&mut self, _: &Entry) -> Option<u64> {
         Some(1)
+    }
+
+    fn read(&mut self, _: u64) -> Result<Option<(Stamp, Entry)>, Unread> {
+        Ok(None)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use nexus_abi::{Handle, Sender};
-use nexus_proto::log::{Entry, Outcome};
+use nexus_proto::log::{Entry, Outcome, Stamp};
 use nexus_proto::policy::{
     Decide, Decision, Epoch, Explain, ExplainPermit, NO_LINE, Policy, Request, RuleText, Verdict,
 };
@@ -11,7 +11,7 @@ use nexus_proto::{Asker, Operation, Protocol, Subject, Zero};
 use nexus_rt::{host, serve};
 use nexus_sysdesc::layout::Layout;
 use nexus_sysdesc::{Description, Permission};
-use policyd::{Policyd, Recorder};
+use policyd::{Policyd, Recorder, Unread};
 
 use crate::{answers, frames, input::Input, system};
 
@@ -30,6 +30,14 @@ impl Recorder for Ledger {
         }
         self.entries.push(*entry);
         u64::try_from(self.entries.len()).ok()
+    }
+
+    fn read(&mut self, from: u64) -> Result<Option<(Stamp, Entry)>, Unread> {
+        let entry =
+            usize::try_from(from).ok().and_then(|seq| self.entries.get(seq.checked_sub(1)?));
+        let reporter = Subject { id: 2, incarnation: 1 };
+        let stamp = Stamp { seq: from, ticks: 0, unix_ns: 0, reporter };
+        Ok(entry.map(|entry| (stamp, *entry)))
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Record {
     Proof(Proof),
     /// One line of the security ledger.
     Ledger(Entry),
+    /// A hole in the ledger: the last number that is missing, and the hash that the record with it had.
+    Hole(Head),
     /// How long the ledger is, and the hash of its last record.
     Head(Head),
     /// One capability, as the kernel's table has it.
@@ -115,6 +117,12 @@ pub enum Event {
     Share,
     /// One of the two ended.
     Unshare,
+    /// A later life of a service without a device has begun.
+    Start,
+    /// logd folded records of lives that have ended away.
+    Fold,
+    /// A later life of logd went on with the ledger.
+    Resume,
 }
 
 /// What was decided, in a ledger entry.
@@ -189,7 +197,7 @@ pub struct Entry {
 /// The head of the ledger at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// How many records there were.
+    /// Number of the last record: how many there ever were.
     pub records: u64,
     /// Hash of the last one.
     pub hash: [u8; 32],
@@ -296,11 +304,14 @@ impl fmt::Display for Event {
             Event::Prepared => "prepared",
             Event::Share => "share",
             Event::Unshare => "unshare",
+            Event::Fold => "fold",
+            Event::Resume => "resume",
+            Event::Start => "start",
         })
     }
 }
 
-/// Without what differs from run to run: times, nonces, and so the hash.
+/// Without what differs from run to run: times, nonces, and so hashes, that in a fold, too.
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decision = match self.decision {
@@ -308,6 +319,8 @@ impl fmt::Display for Entry {
             Decision::Deny => "deny",
             Decision::Allow => "allow",
         };
+        let (base, registers) =
+            if self.event == Event::Fold { (0, None) } else { (self.base, self.registers) };
         write!(
             f,
             "{} {} {} {} {} {:x} {:x} {:x} {} {} {} {decision} {} {} {} {} {} {}",
@@ -316,10 +329,10 @@ impl fmt::Display for Entry {
             self.subject,
             self.incarnation,
             self.device,
-            self.base,
+            base,
             self.len,
             self.rights,
-            self.registers.map_or_else(|| "-".to_owned(), |mask| format!("{mask:x}")),
+            registers.map_or_else(|| "-".to_owned(), |mask| format!("{mask:x}")),
             self.line,
             self.interval,
             self.rule,

@@ -32,6 +32,9 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
             Record::Proof(Proof { service: name(service)?, id: name(id)?, checks: number(checks)? })
         }
         ("ledger", fields) => Record::Ledger(entry(fields)?),
+        ("hole", [last, hash_of]) => {
+            Record::Hole(Head { records: number(last)?, hash: hash(hash_of)? })
+        }
         ("head", [records, head]) => {
             Record::Head(Head { records: number(records)?, hash: hash(head)? })
         }
@@ -133,6 +136,9 @@ fn event_named(name: &str) -> Option<Event> {
         "prepared" => Event::Prepared,
         "share" => Event::Share,
         "unshare" => Event::Unshare,
+        "start" => Event::Start,
+        "fold" => Event::Fold,
+        "resume" => Event::Resume,
         _ => return None,
     })
 }

@@ -4,51 +4,69 @@
 use crate::protocol::{Decision, Entry, Event, Head};
 use sha2::{Digest, Sha256};
 
+mod folds;
+
 /// Services that record, and what.
 const INIT: u32 = 1;
 const POLICYD: u32 = 2;
 const LOGD: u32 = 3;
 
-/// What is wrong with the ledger of the run `nonce`, as sentences. `heads` are those that the guest
-/// has told at different times: none of them may lie beside the chain.
+/// What is wrong with the ledger of the run `nonce`, as sentences. `holes` is what the guest tells of the
+/// last record in each hole. `heads` are those that the guest has told at different times: none of them may
+/// lie beside the chain.
 #[must_use]
-pub(super) fn check(entries: &[Entry], heads: &[Head], nonce: u64) -> Vec<String> {
+pub(super) fn check(entries: &[Entry], holes: &[Head], heads: &[Head], nonce: u64) -> Vec<String> {
     let mut found = Vec::new();
-    let mut previous = [0; 32];
+    let mut at = Head { records: 0, hash: [0; 32] };
     for entry in entries {
-        let own = hash(&previous, entry);
-        if own != entry.hash {
-            found.push(format!("record {} does not have the hash of what it says", entry.seq));
+        let previous = match entry.seq.checked_sub(at.records) {
+            Some(1) => Some(at.hash),
+            Some(2..) => hole(holes, entry.seq - 1),
+            None | Some(0) => None,
+        };
+        match previous.map(|previous| hash(&previous, entry)) {
+            None => found.push(format!("record {} after {}", entry.seq, at.records)),
+            Some(own) if own != entry.hash => {
+                found.push(format!("record {} does not have the hash of what it says", entry.seq));
+            }
+            Some(_) => {}
         }
         if entry.reporter.0 != writer(entry.event) {
             found.push(format!("record by service {}, who may not: {entry}", entry.reporter.0));
         }
         // One finding a record: what follows hangs on what was shown.
-        previous = entry.hash;
+        at = Head { records: entry.seq, hash: entry.hash };
     }
     match entries.first() {
-        Some(first) if first.event == Event::Boot && first.detail == nonce => {}
+        Some(first) if (first.seq, first.event, first.detail) == (1, Event::Boot, nonce) => {}
         _ => found.push("it does not begin with this run".to_owned()),
     }
-    found.extend(heads.iter().filter_map(|head| beside(entries, head)));
+    found.extend(folds::check(entries, holes));
+    found.extend(heads.iter().filter_map(|head| beside(entries, holes, head)));
     if heads.len() < 2 {
         found.push(format!("{} heads, not one after distribution and one at the end", heads.len()));
     }
     let last = heads.last().map_or(0, |head| head.records);
-    if last != entries.len() as u64 {
-        found.push(format!("the last head is that of {last} records, of {}", entries.len()));
+    if last != at.records {
+        found.push(format!("the last head is that of {last} records, of {}", at.records));
     }
     found
+}
+
+/// What the guest tells of the last record in a hole.
+fn hole(holes: &[Head], seq: u64) -> Option<[u8; 32]> {
+    holes.iter().find(|hole| hole.records == seq).map(|hole| hole.hash)
 }
 
 /// Who records an event.
 fn writer(event: Event) -> u32 {
     match event {
-        Event::Boot | Event::Clock => LOGD,
+        Event::Boot | Event::Clock | Event::Fold | Event::Resume => LOGD,
         Event::Decision => POLICYD,
         Event::Grant
         | Event::Refusal
         | Event::Exit
+        | Event::Start
         | Event::Revoke
         | Event::Drop
         | Event::Prepared
@@ -57,10 +75,17 @@ fn writer(event: Event) -> u32 {
     }
 }
 
-fn beside(entries: &[Entry], head: &Head) -> Option<String> {
-    let last = usize::try_from(head.records).ok()?.checked_sub(1);
-    let at = last.and_then(|last| entries.get(last));
-    let same = at.is_some_and(|entry| entry.hash == head.hash);
+/// A head must be that of the record with its number. Of one that is folded away nothing can be told, but
+/// where the hole ends with it.
+fn beside(entries: &[Entry], holes: &[Head], head: &Head) -> Option<String> {
+    let next = entries.partition_point(|entry| entry.seq < head.records);
+    let same = match entries.get(next).map(|entry| (entry.seq == head.records, entry.hash)) {
+        Some((true, hash)) => hash == head.hash,
+        Some((false, _)) => {
+            next > 0 && hole(holes, head.records).is_none_or(|hash| hash == head.hash)
+        }
+        None => false,
+    };
     (!same).then(|| format!("written anew: not what it was at record {}", head.records))
 }
 
@@ -115,6 +140,9 @@ fn code(event: Event) -> u64 {
         Event::Prepared => 9,
         Event::Share => 10,
         Event::Unshare => 11,
+        Event::Fold => 12,
+        Event::Resume => 13,
+        Event::Start => 14,
     }
 }
 

@@ -42,6 +42,11 @@ pub(crate) fn heads(entries: &[Entry]) -> Vec<Head> {
     [entries.first(), entries.last()].into_iter().flatten().map(at).collect()
 }
 
+/// Of a ledger without holes.
+fn check(entries: &[Entry], heads: &[Head], nonce: u64) -> Vec<String> {
+    super::check(entries, &[], heads, nonce)
+}
+
 fn good() -> Vec<Entry> {
     let events = [Event::Boot, Event::Decision, Event::Grant, Event::Clock, Event::Exit];
     let mut entries: Vec<Entry> = (1..).zip(events).map(|(seq, event)| blank(seq, event)).collect();
@@ -135,7 +140,8 @@ fn test_every_field_is_hashed() {
         let heads = heads(&entries);
         change(&mut entries[2]);
         let found = check(&entries, &heads, 5);
-        assert!(found.iter().any(|found| found.contains("does not have the hash")), "{number}");
+        let text = if number == 0 { "record 4 after 2" } else { "does not have the hash" };
+        assert!(found.iter().any(|found| found.contains(text)), "{number}");
     }
 }
 
@@ -163,6 +169,7 @@ fn test_a_history_written_anew_shows_in_the_heads() {
 fn test_each_event_has_one_writer() {
     let events = [Event::Boot, Event::Clock, Event::Decision, Event::Grant, Event::Prepared];
     assert_eq!(events.map(writer), [LOGD, LOGD, POLICYD, INIT, INIT]);
+    assert_eq!([Event::Fold, Event::Resume].map(writer), [LOGD; 2]);
     for at in 0..5 {
         for id in [INIT, POLICYD, LOGD, 7] {
             let mut entries = good();
@@ -182,4 +189,117 @@ fn test_it_begins_with_this_run() {
     let found = check(&entries, &heads(&entries), 6);
     assert_eq!(found, ["it does not begin with this run"]);
     assert_found(&[], &[], "it does not begin with this run");
+}
+
+/// Lives of service 7 up to the fourth, of which the first two are folded away, and what the guest tells of
+/// the holes.
+fn folded() -> (Vec<Entry>, Vec<Head>) {
+    let mut entries = vec![blank(1, Event::Boot)];
+    for incarnation in 1..=4 {
+        for event in [Event::Decision, Event::Grant, Event::Exit] {
+            let seq = entries.len() as u64 + 1;
+            entries.push(Entry { incarnation, ..blank(seq, event) });
+        }
+    }
+    chain(&mut entries);
+    let last = entries[6].hash;
+    let [base, detail, mask] =
+        [0, 8, 16].map(|at| u64::from_le_bytes(last[at..at + 8].try_into().unwrap()));
+    let fold = Entry {
+        incarnation: 2,
+        base,
+        len: 6,
+        epoch: 2,
+        detail,
+        registers: Some(mask),
+        interval: 7,
+        ..blank(14, Event::Fold)
+    };
+    entries.push(fold);
+    entries[13].hash = hash(&entries[12].hash, &entries[13]);
+    let hole = Head { records: 7, hash: last };
+    entries.drain(1..7);
+    (entries, vec![hole])
+}
+
+#[track_caller]
+fn assert_folds(entries: &[Entry], holes: &[Head], expected: &str) {
+    let found = super::check(entries, holes, &heads(entries), 5);
+    assert!(found.iter().any(|found| found.contains(expected)), "{found:?} / {expected}");
+}
+
+fn chain_behind(entries: &mut [Entry], at: usize) {
+    for index in at..entries.len() {
+        entries[index].hash = hash(&entries[index - 1].hash.clone(), &entries[index]);
+    }
+}
+
+#[test]
+fn test_what_folds_account_for_is_not_missing() {
+    let (entries, holes) = folded();
+    assert_eq!(super::check(&entries, &holes, &heads(&entries), 5), Vec::<String>::new());
+    // A head of a record that is folded away says nothing, but where the hole ends with it.
+    for (records, hash, beside) in [(5, [1; 32], 0), (7, holes[0].hash, 0), (7, [1; 32], 1)] {
+        let mut told = heads(&entries);
+        told.insert(1, Head { records, hash });
+        assert_eq!(super::check(&entries, &holes, &told, 5).len(), beside, "{records}");
+    }
+}
+
+/// The guest was read, and folds what it has shown before it is read again.
+#[test]
+fn test_what_was_shown_before_it_was_folded_is_not_missing() {
+    let mut entries = good();
+    entries.pop();
+    for incarnation in 1..=3 {
+        let seq = entries.len() as u64 + 1;
+        entries.push(Entry { incarnation, ..blank(seq, Event::Grant) });
+        entries.push(Entry { incarnation, ..blank(seq + 1, Event::Exit) });
+    }
+    let seq = entries.len() as u64 + 1;
+    // Of life 1: a grant of before, and two records.
+    let fold = Entry { len: 3, registers: Some(0), ..blank(seq, Event::Fold) };
+    entries.push(fold);
+    chain(&mut entries);
+    let last = entries[5].hash;
+    let fold = entries.last_mut().unwrap();
+    let part = |at: usize| u64::from_le_bytes(last[at..at + 8].try_into().unwrap());
+    (fold.base, fold.detail, fold.registers) = (part(0), part(8), Some(part(16)));
+    fold.interval = 6;
+    chain(&mut entries);
+    assert_eq!(check(&entries, &heads(&entries), 5), Vec::<String>::new());
+}
+
+// attack 47 H: records are missing that no fold accounts for, or others than it says; found; broken: host-holes
+#[test]
+fn test_a_hole_without_a_fold_is_found() {
+    let (good, holes) = folded();
+    let mut entries = good.clone();
+    entries.remove(2);
+    assert_folds(&entries, &holes, "7 records are missing, and the folds account for 6");
+    assert_folds(&entries, &holes, "record 10 after 8");
+    entries = good.clone();
+    entries.pop();
+    assert_folds(&entries, &holes, "6 records are missing, and the folds account for 0");
+    assert_folds(&good, &[], "record 8 after 1");
+    let mut entries = good.clone();
+    let fold = entries.last_mut().unwrap();
+    fold.len += 1;
+    fold.base ^= 1;
+    chain_behind(&mut entries, good.len() - 1);
+    assert_folds(&entries, &holes, "6 records are missing, and the folds account for 7");
+    assert_folds(&entries, &holes, "another record was folded away last");
+}
+
+// attack 47 H: a life is folded away that has not ended, or goes on; found; broken: host-folds
+#[test]
+fn test_a_fold_of_a_life_that_goes_on_is_found() {
+    let (good, holes) = folded();
+    let mut entries = good.clone();
+    entries.retain(|entry| entry.event != Event::Exit);
+    assert_folds(&entries, &holes, "whose end is not on record");
+    let mut entries = good.clone();
+    entries.push(Entry { incarnation: 2, ..blank(15, Event::Grant) });
+    chain_behind(&mut entries, good.len());
+    assert_folds(&entries, &holes, "goes on after it was folded away");
 }

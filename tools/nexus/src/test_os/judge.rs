@@ -142,7 +142,8 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
     let mut found: Vec<String> =
         replay.errors.iter().map(|error| format!("ledger: {error}")).collect();
     let replay = ledger::replay(transcript.ledger_when_read());
-    let chain = chain::check(&transcript.ledger, &transcript.heads, transcript.nonce());
+    let chain =
+        chain::check(&transcript.ledger, &transcript.holes, &transcript.heads, transcript.nonce());
     found.extend(chain.iter().map(|error| format!("ledger: {error}")));
     found.extend(agree::differences(
         expectation.audit,

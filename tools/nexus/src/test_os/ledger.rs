@@ -91,14 +91,23 @@ pub struct Replay {
     pub errors: Vec<String>,
 }
 
-/// Replays `entries`, which must be the whole ledger in order.
+/// The last life of each service that is folded away.
+fn folded(entries: &[Entry]) -> BTreeMap<u32, u32> {
+    let folds = entries.iter().filter(|entry| entry.event == Event::Fold);
+    folds.map(|fold| (fold.subject, fold.incarnation)).collect()
+}
+
+/// Replays `entries`, which must be the whole ledger in order, but for what is folded away.
 #[must_use]
 pub fn replay(entries: &[Entry]) -> Replay {
-    let mut state = State::default();
-    for (expected, entry) in (1..).zip(entries) {
-        if entry.seq != expected {
-            state.errors.push(format!("entry {} stands where {expected} should", entry.seq));
+    let mut state = State { folded: folded(entries), ..State::default() };
+    let mut last = 0;
+    for entry in entries {
+        // What is missing between two is of the chain's concern.
+        if entry.seq <= last {
+            state.errors.push(format!("entry {} stands after {last}", entry.seq));
         }
+        last = entry.seq;
         state.apply(entry);
     }
     if entries.is_empty() {
@@ -123,7 +132,11 @@ struct State {
     /// Decisions to allow that no grant has used yet.
     allowed: BTreeSet<(Holding, u32)>,
     /// Devices that were set up for a life of a service, and not granted yet.
-    prepared: BTreeMap<(u32, u32, u16), Memory>,
+    prepared: BTreeSet<(u32, u32, u16)>,
+    /// What each device was last set up to reach, and for whom: said once, and again when it differs.
+    memory: BTreeMap<u16, (u32, Memory)>,
+    /// The last life of each service that is folded away, at whatever time.
+    folded: BTreeMap<u32, u32>,
     live: Vec<Live>,
     returned: BTreeSet<Holding>,
     ended: BTreeMap<u32, u32>,
@@ -139,13 +152,17 @@ impl State {
             self.ended.remove(&entry.subject);
         }
         match entry.event {
-            // What an ended service held comes back by a revoke of its own.
-            Event::Boot | Event::Drop | Event::Clock => {}
+            Event::Boot | Event::Drop | Event::Clock | Event::Resume | Event::Start => {}
+            Event::Fold => self.fold(entry),
             Event::Prepared => self.prepare(entry),
             Event::Share => self.share(entry),
             Event::Unshare => self.unshare(entry),
+            // All that an ended service held comes back.
             Event::Exit => {
                 self.ended.insert(entry.subject, entry.incarnation);
+                self.take_back(|live| {
+                    (live.holding.service, live.incarnation) == (entry.subject, entry.incarnation)
+                });
             }
             // What init asks for another is a question, and no window follows from it.
             Event::Decision if entry.decision == Decision::Allow && entry.asker == INIT => {
@@ -161,28 +178,43 @@ impl State {
                     .retain(|live| (live.holding.asked(), live.nonce) != (asked, entry.detail));
             }
             Event::Grant => self.grant(entry, holding),
-            Event::Revoke => {
-                let revoked = self.live.extract_if(.., |live| {
-                    let held = live.holding;
-                    (held.service, held.device, live.incarnation)
-                        == (entry.subject, entry.device, entry.incarnation)
-                });
-                self.returned.extend(revoked.map(|live| live.holding));
-            }
+            Event::Revoke => self.take_back(|live| {
+                let held = live.holding;
+                (held.service, held.device, live.incarnation)
+                    == (entry.subject, entry.device, entry.incarnation)
+            }),
         }
+    }
+
+    fn take_back(&mut self, whose: impl Fn(&Live) -> bool) {
+        let back = self.live.extract_if(.., |live| whose(live));
+        self.returned.extend(back.map(|live| live.holding));
+    }
+
+    /// Lives are folded away: what is left of them gives nothing any more.
+    fn fold(&mut self, entry: &Entry) {
+        let over = |service, life| service == entry.subject && life <= entry.incarnation;
+        if self.live.iter().any(|live| over(live.holding.service, live.incarnation)) {
+            self.errors.push(format!("a life that holds a window is folded away: {entry}"));
+        }
+        self.allowed.retain(|(holding, life)| !over(holding.service, *life));
+        self.prepared.retain(|(service, life, _)| !over(*service, *life));
     }
 
     /// A device is set up for whoever may have it, once, before it is given.
     fn prepare(&mut self, entry: &Entry) {
         let mut allowed = self.allowed.iter();
         let asked = allowed.any(|(one, life)| (one.service, *life, one.device) == of(entry));
-        if !asked {
+        let folded = self.folded.get(&entry.subject).is_some_and(|life| entry.incarnation <= *life);
+        if !asked && !folded {
             self.errors.push(format!("set up without a decision: {entry}"));
+            return;
         }
-        let Entry { len: pool, interval: reach, detail: digest, .. } = *entry;
-        if self.prepared.insert(of(entry), Memory { pool, reach, digest }).is_some() {
+        let Entry { device, subject, len: pool, interval: reach, detail: digest, .. } = *entry;
+        if !self.prepared.insert(of(entry)) {
             self.errors.push(format!("set up twice: {entry}"));
         }
+        self.memory.insert(device, (subject, Memory { pool, reach, digest }));
     }
 
     /// A driver shares memory with one other, once.
@@ -208,7 +240,9 @@ impl State {
         if !self.allowed.remove(&(holding, entry.incarnation)) {
             self.errors.push(format!("grant without a decision for just this: {entry}"));
         }
-        let holding = Holding { memory: self.prepared.remove(&of(entry)), ..holding };
+        self.prepared.remove(&of(entry));
+        let memory = self.memory.get(&entry.device).filter(|(whose, _)| *whose == entry.subject);
+        let holding = Holding { memory: memory.map(|(_, memory)| *memory), ..holding };
         let end = holding.base.saturating_add(holding.len);
         for Live { holding: other, .. } in &self.live {
             let apart = other.base >= end || holding.base >= other.base.saturating_add(other.len);
@@ -256,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn test_only_revoke_ends_a_holding() {
+    fn test_revoke_and_exit_end_a_holding() {
         let mut entries = vec![
             entry(1, Event::Decision, 7, 0x1000),
             entry(2, Event::Grant, 7, 0x1000),
@@ -267,15 +301,82 @@ mod tests {
             entry(7, Event::Revoke, 7, 0x1000),
         ];
         let all = replay(&entries);
-        assert_eq!(all.holdings, vec![holding(8, 0x2000)]);
+        assert_eq!((all.holdings, all.errors), (vec![holding(8, 0x2000)], vec![]));
         assert!(all.returned.iter().eq([&holding(7, 0x1000)]));
+        assert_eq!(replay(&entries[..5]).holdings, vec![holding(8, 0x2000)], "the end says it all");
         assert!(all.ended.iter().eq([(&7, &1)]));
         // It lives again.
-        entries.push(Entry { incarnation: 2, ..entry(8, Event::Decision, 7, 0x1000) });
-        assert!(replay(&entries).ended.is_empty());
-        entries.pop();
-        entries[6].incarnation = 2;
+        for event in [Event::Decision, Event::Start] {
+            entries.push(Entry { incarnation: 2, ..entry(8, event, 7, 0x1000) });
+            assert!(replay(&entries).ended.is_empty());
+            entries.pop();
+        }
+        // The end of another life, and a revoke from it, take nothing back.
+        (entries[4].incarnation, entries[6].incarnation) = (2, 2);
         assert_eq!(replay(&entries).holdings, vec![holding(7, 0x1000), holding(8, 0x2000)]);
+        entries[6].incarnation = 1;
+        assert_eq!(replay(&entries).holdings, vec![holding(8, 0x2000)]);
+    }
+
+    /// Lives of a service with a device that is set up once: what is left of them when the first are folded.
+    // attack 47 H: the ledger folds a life away that holds a window; found; broken: judge-folds
+    #[test]
+    fn test_folded_lives_hold_nothing() {
+        let of = |seq, event, incarnation| Entry { incarnation, ..entry(seq, event, 7, 0x1000) };
+        let prepared =
+            Entry { len: 0x2000, interval: 256, detail: 9, base: 0, ..of(3, Event::Prepared, 1) };
+        let entries = [
+            of(1, Event::Boot, 1),
+            // Its decision, grant and end are folded away.
+            prepared,
+            of(12, Event::Decision, 3),
+            of(13, Event::Grant, 3),
+            of(14, Event::Exit, 3),
+            of(15, Event::Fold, 2),
+            of(16, Event::Decision, 4),
+            of(17, Event::Grant, 4),
+        ];
+        let all = replay(&entries);
+        let memory = Some(Memory { pool: 0x2000, reach: 256, digest: 9 });
+        assert_eq!(
+            (all.holdings, all.errors),
+            (vec![Holding { memory, ..holding(7, 0x1000) }], vec![])
+        );
+        let mut living = entries.clone();
+        living[5].incarnation = 3;
+        living.swap(4, 5);
+        let errors = replay(&living).errors;
+        assert!(errors.iter().any(|error| error.contains("that holds a window")), "{errors:?}");
+        // An allow that is folded away gives nothing any more.
+        let mut unused =
+            vec![of(1, Event::Decision, 1), of(2, Event::Exit, 1), of(3, Event::Fold, 1)];
+        unused.push(of(4, Event::Grant, 1));
+        assert!(replay(&unused).errors[0].contains("without a decision"));
+    }
+
+    /// What a device was set up to reach is said again only when it differs.
+    #[test]
+    fn test_a_later_life_reaches_what_was_last_said() {
+        let of = |seq, event, incarnation| Entry { incarnation, ..entry(seq, event, 7, 0x1000) };
+        let prepared =
+            |seq, life, detail| Entry { len: 0x2000, detail, ..of(seq, Event::Prepared, life) };
+        let mut entries = vec![
+            of(1, Event::Decision, 1),
+            prepared(2, 1, 9),
+            of(3, Event::Grant, 1),
+            of(4, Event::Exit, 1),
+            of(5, Event::Decision, 2),
+            of(6, Event::Grant, 2),
+        ];
+        let digest = |entries: &[Entry]| {
+            let all = replay(entries);
+            assert_eq!(all.errors, Vec::<String>::new());
+            all.holdings[0].memory.unwrap().digest
+        };
+        assert_eq!(digest(&entries), 9);
+        entries[5] = prepared(6, 2, 10);
+        entries.push(of(7, Event::Grant, 2));
+        assert_eq!(digest(&entries), 10);
     }
 
     // attack 38 H: a grant after a decision for another service, device, life or rights; found
@@ -371,6 +472,13 @@ mod tests {
         let memory = Some(Memory { pool: 0x2000, reach: 256, digest: 9 });
         assert_eq!(all.holdings, [Holding { memory, ..holding(7, 0x1000) }]);
 
+        let others = [
+            decision.clone(),
+            prepared(2),
+            entry(3, Event::Decision, 8, 0x2000),
+            entry(4, Event::Grant, 8, 0x2000),
+        ];
+        assert_eq!(replay(&others).holdings, [holding(8, 0x2000)], "of another device");
         let none = |entries: &[Entry]| replay(entries).holdings[0].memory.is_none();
         let at = |seq, entry: &Entry| Entry { seq, ..entry.clone() };
         assert!(none(&[decision.clone(), at(2, &grant), prepared(3)]), "after the grant");
@@ -388,7 +496,8 @@ mod tests {
         assert!(twice.len() == 1 && twice[0].contains("set up twice"), "{twice:?}");
         let refusal = entry(3, Event::Refusal, 7, 0x1000);
         let again = [decision.clone(), prepared(2), refusal, at(4, &decision), at(5, &grant)];
-        assert!(none(&again), "of the refused grant");
+        assert_eq!(replay(&again).errors, Vec::<String>::new());
+        assert!(!none(&again), "it is said once, also of a grant that was refused");
     }
 
     // attack 37 H: two grants by one decision; found
@@ -417,11 +526,12 @@ mod tests {
         assert!(errors.len() == 1 && errors[0].contains("second owner"), "{errors:?}");
     }
 
-    // attack 47 H: a ledger with a gap, or none; found
+    // attack 47 H: a ledger out of order, or none; found
     #[test]
-    fn test_gap_and_empty_ledger_are_errors() {
+    fn test_disorder_and_an_empty_ledger_are_errors() {
         assert_eq!(replay(&[]).errors.len(), 1);
-        assert_eq!(replay(&[entry(2, Event::Boot, 0, 0)]).errors.len(), 1);
+        let again = [entry(1, Event::Boot, 0, 0), entry(1, Event::Clock, 0, 0)];
+        assert_eq!(replay(&again).errors.len(), 1);
     }
 
     // attack 92 H: memory that a driver shares twice, in the ledger; found

@@ -19,6 +19,8 @@ pub struct Transcript {
     pub ledger: Vec<Entry>,
     /// How many of them were there when the guest asked to be read, once it has.
     read_after: Option<usize>,
+    /// Where the ledger has holes, and what is known of the last record in each.
+    pub holes: Vec<Head>,
     /// Heads of the ledger, in order.
     pub heads: Vec<Head>,
     /// Capabilities.
@@ -137,6 +139,7 @@ impl Transcript {
         match record {
             Record::Proof(proof) => self.proofs.push(proof),
             Record::Ledger(entry) => self.ledger.push(entry),
+            Record::Hole(hole) => self.holes.push(hole),
             Record::Head(head) => self.heads.push(head),
             Record::Cap(cap) => self.caps.push(cap),
             Record::Root(root) => self.roots.push(root),

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use nexus_abi::Rights;
+use nexus_proto::Holes;
 use nexus_proto::init::{EndKind, Refusal};
 use nexus_proto::log::{Entry, Event, Hashes, Outcome, Stamp};
 use nexus_proto::policy::{NO_LINE, Reason};
@@ -51,13 +52,17 @@ pub enum Chain {
     Replaced,
 }
 
-/// Computes the chain anew, record by record from the first, without keeping them.
+/// Computes the chain anew, record by record from the first, without keeping them. Behind records that
+/// are folded away it goes on with the hash that the next one says, and counts that as many are missing as
+/// the folds say.
 #[derive(Clone, Copy, Debug)]
 pub struct Verifier {
     at: Checkpoint,
+    taken: u64,
+    holes: Holes,
     broken: Option<u64>,
     seen: Option<Checkpoint>,
-    /// What was seen before has come by, or nothing was.
+    /// What was seen before has come by, or nothing was, or it is folded away.
     known: bool,
 }
 
@@ -66,38 +71,59 @@ impl Verifier {
     #[must_use]
     pub fn new(seen: Option<Checkpoint>) -> Verifier {
         let at = Checkpoint { records: 0, head: [0; 32] };
-        Verifier { at, broken: None, seen, known: seen.is_none() }
+        let known = seen.is_none();
+        Verifier { at, taken: 0, holes: Holes::NONE, broken: None, seen, known }
     }
 
     /// Takes the next record.
     pub fn push(&mut self, record: &LedgerRecord) {
-        let Checkpoint { records, head } = self.at;
-        let seq = records + 1;
-        let hasher = Sha256::new().chain_update(head);
-        let hasher = hasher.chain_update(record.stamp.as_bytes());
-        let own: [u8; 32] = hasher.chain_update(record.entry.hashed()).finalize().into();
-        let fits = record.stamp.seq == seq && record.hashes.previous == head;
-        if self.broken.is_none() && (!fits || record.hashes.own != own) {
-            self.broken = Some(seq);
+        let LedgerRecord { stamp, entry, hashes } = record;
+        let next = self.next();
+        let hole = stamp.seq > next && self.taken > 0;
+        let previous = if hole { hashes.previous } else { self.at.head };
+        let hasher = Sha256::new().chain_update(previous).chain_update(stamp.as_bytes());
+        let own: [u8; 32] = hasher.chain_update(entry.hashed()).finalize().into();
+        let fits = hole || (stamp.seq == next && hashes.previous == previous);
+        if self.broken.is_none() && (!fits || hashes.own != own) {
+            self.broken = Some(next);
         }
-        self.at = Checkpoint { records: seq, head: own };
+        if hole {
+            self.pass(Checkpoint { records: stamp.seq - 1, head: previous });
+        }
+        self.holes.take(stamp.seq, entry);
+        self.at = Checkpoint { records: stamp.seq.max(next), head: own };
+        self.taken += 1;
         self.known = self.known || self.seen == Some(self.at);
+    }
+
+    /// Takes a hole, of whose last record the next one tells the hash. Of the others nothing can be told.
+    fn pass(&mut self, last: Checkpoint) {
+        let within = |seen: &Checkpoint| (self.next()..=last.records).contains(&seen.records);
+        if let Some(seen) = self.seen.filter(within) {
+            self.known = self.known || seen.records != last.records || seen == last;
+        }
     }
 
     /// How the chain of all records stands.
     #[must_use]
     pub fn chain(&self) -> Chain {
-        match self.broken {
+        match self.broken.or(self.holes.wrong()) {
             Some(seq) => Chain::Broken(seq),
             None if !self.known => Chain::Replaced,
             None => Chain::Whole(self.at),
         }
     }
 
+    /// The number after the last record taken.
+    #[must_use]
+    pub fn next(&self) -> u64 {
+        self.at.records.saturating_add(1)
+    }
+
     /// Records taken.
     #[must_use]
     pub fn records(&self) -> u64 {
-        self.at.records
+        self.taken
     }
 }
 
@@ -141,15 +167,19 @@ pub fn ledger<'a>(
         let before = count(skipped, "record");
         text += &wrap("", &format!("{before} before these: `ledger all` shows them."));
     }
-    text + &verdict(&all.chain())
+    text + &verdict(all)
 }
 
-fn verdict(chain: &Chain) -> String {
-    match chain {
+fn verdict(all: &Verifier) -> String {
+    match all.chain() {
         Chain::Whole(at) => {
             let head: String = at.head.iter().map(|byte| format!("{byte:02x}")).collect();
-            let records = count(at.records, "record");
-            wrap("", &format!("Chain whole: {records} computed anew, each fits. Its head:"))
+            let records = count(all.records(), "record");
+            let folded = match all.holes.missing() {
+                0 => String::new(),
+                missing => format!(", {missing} more folded away"),
+            };
+            wrap("", &format!("Chain whole: {records} computed anew, each fits{folded}. Its head:"))
                 + &format!("{head}\n")
         }
         Chain::Broken(seq) => {
@@ -179,11 +209,14 @@ fn what(entry: &Entry) -> &'static str {
         (Event::Refusal, _) => "refused",
         (Event::Revoke, _) => "revoked",
         (Event::Exit, _) => "ended",
+        (Event::Start, _) => "started",
         (Event::Drop, _) => "let go",
         (Event::Clock, _) => "clock set",
         (Event::Prepared, _) => "set up",
         (Event::Share, _) => "shared",
         (Event::Unshare, _) => "unshared",
+        (Event::Fold, _) => "folded",
+        (Event::Resume, _) => "resumed",
     }
 }
 
@@ -201,11 +234,19 @@ fn reason(entry: &Entry, names: &Names) -> String {
             let kind = EndKind::from_code(code).unwrap_or(EndKind::None);
             end(kind, entry.detail, entry.len, entry.base)
         }
+        Event::Start => String::new(),
         Event::Drop => authority(entry),
         Event::Prepared => {
             format!("{} of {} bytes, {:016x}", entry.interval, entry.len, entry.detail)
         }
         Event::Share | Event::Unshare => size(entry.len),
+        Event::Fold => {
+            format!("{}, {}", count(entry.epoch.into(), "life"), count(entry.len, "record"))
+        }
+        Event::Resume if entry.base == 0 => format!("{} kept", count(entry.detail, "record")),
+        Event::Resume => {
+            format!("{} of {} kept, cut at {}", entry.detail, entry.len, entry.base)
+        }
         // With the zone it would be wider than 80 columns have room for; the line below the table has it.
         Event::Clock => Date::of(entry.detail).to_string().replace(" UTC", ""),
     }

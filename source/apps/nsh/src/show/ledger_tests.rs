@@ -3,7 +3,7 @@ use crate::fixture::names;
 use crate::table::{columns, width};
 use nexus_proto::log::NO_DEVICE;
 use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Asker, Registers, Subject};
+use nexus_proto::{Asker, Fold, Registers, Resume, Subject};
 
 fn subject(id: u32) -> Subject {
     Subject { id, incarnation: 1 }
@@ -152,4 +152,64 @@ fn a_grant_says_registers_and_line() {
     assert!(text.contains("revoked  rngd     rng0    map read write, line 10\n"), "{text}");
     assert!(text.contains("let go   init     -       95 lines from 1\n"), "{text}");
     assert!(text.lines().all(|line| width(line) <= columns()), "{text}");
+}
+
+#[test]
+fn an_end_says_how_and_by_whose_order() {
+    let exit = |reason, detail| Entry {
+        reason,
+        detail,
+        ..entry(Event::Exit, Outcome::None, 7, NO_DEVICE)
+    };
+    let killed = Entry { asker: Asker::new(10), ..exit(4, 1) };
+    let records = chain(&[(1, killed), (1, exit(4, 2)), (1, exit(2, 3))]);
+    let text = ledger(records.iter(), &verifier(&records, None), None, &names());
+    assert!(text.contains("nsh       ended  rngd     -       by order\n"), "{text}");
+    assert!(text.contains("-         ended  rngd     -       did not answer\n"), "{text}");
+    assert!(text.contains("-         ended  rngd     -       exit 3\n"), "{text}");
+}
+
+/// The sample with a fold of its records 3 to 5 behind it.
+fn folded() -> Vec<LedgerRecord> {
+    let fold = Fold { subject: subject(4), lives: 2, records: 3, last: 5, hash: [7; 24] };
+    let resume = Resume { subject: subject(3), found: 6, kept: 6, cut: 0 };
+    let cut = Resume { cut: 8, kept: 5, ..resume };
+    let mut entries: Vec<(u32, Entry)> =
+        sample().iter().map(|record| (record.stamp.reporter.id, record.entry)).collect();
+    entries.extend([(3, fold.entry()), (3, resume.entry()), (3, cut.entry())]);
+    let mut records = chain(&entries);
+    records.drain(2..5);
+    records
+}
+
+// attack 47 U: records are missing that no fold accounts for, at the prompt; the chain is broken there; broken: nsh-holes
+#[test]
+fn a_hole_is_whole_only_with_a_fold() {
+    let good = folded();
+    assert!(matches!(verify(&good, None), Chain::Whole(at) if at.records == 11));
+    assert_eq!(verify(&good[..5], None), Chain::Broken(3), "the fold is not there");
+    let mut fewer = good.clone();
+    fewer.remove(1);
+    assert_eq!(verify(&fewer, None), Chain::Broken(2));
+    assert_eq!(verify(&good[1..], None), Chain::Broken(1));
+    let text = ledger(good.iter(), &verifier(&good, None), None, &names());
+    assert!(text.contains("8 records computed anew, each fits, 3 more folded away."), "{text}");
+    assert!(text.contains("folded   consoled    -       2 lives, 3 records\n"), "{text}");
+    assert!(text.contains("resumed  logd        -       6 records kept\n"), "{text}");
+    assert!(text.contains("resumed  logd        -       5 of 6 kept, cut at 8\n"), "{text}");
+    assert!(text.lines().all(|line| width(line) <= columns()), "{text}");
+}
+
+#[test]
+fn a_head_that_is_folded_away_is_seen_where_the_hole_ends_with_it() {
+    let (good, whole) = (folded(), sample());
+    for (records, head, there) in [
+        (4, [1; 32], true),
+        (5, whole[4].hashes.own, true),
+        (5, [1; 32], false),
+        (6, [1; 32], false),
+    ] {
+        let seen = Checkpoint { records, head };
+        assert_eq!(matches!(verify(&good, Some(&seen)), Chain::Whole(_)), there, "{records}");
+    }
 }

@@ -92,33 +92,22 @@ pub(crate) fn by_ring(context: &Context) -> Check {
     let half = ring.bytes() as usize / 2 / PAGE * PAGE;
     let (receive, transmit) =
         memory.split(half).map_err(|_| Failure::new("memory that has no halves"))?;
-    let (mut receive, mut transmit) = (ring::side(receive)?, ring::side(transmit)?);
+    let mut sides = Sides { ring, receive: ring::side(receive)?, transmit: ring::side(transmit)? };
     let client = card()?;
-    context.ask(client, &AttachRings {})?;
+    sides.attach(client)?;
     let card = context.ask(client, &Info {})?;
     same("who has the frames", &card.consumer, &context.own_id)?;
     let lost = context.ask(client, &Receive { deadline: 0 }).map(|_| ());
     let state = Err(CallError::Service(ServiceError::BadState));
     same("frames by message", &lost, &state)?;
-    for id in 0..BUFFERS {
-        give(&mut receive, id)?;
-    }
-    ring::tell(ring, &mut receive)?;
-    let before = counters(context, client, Direction::Out)?;
-    let request = arp_request(&card);
-    transmit.write(0, &request)?;
-    submit(&mut transmit, 5, TRANSMIT, 0, request.len() as u32)?;
-    submit(&mut transmit, 6, TRANSMIT, 0, 13)?;
-    ring::tell(ring, &mut transmit)?;
-    let mut statuses = [0; 2];
-    for _ in 0..statuses.len() {
-        let done = ring::completed(ring, &mut transmit)?;
-        if let Some(status) = statuses.get_mut(usize::from(done.id.wrapping_sub(5))) {
-            *status = done.status + 1;
+    let (before, answer) = loop {
+        let before = counters(context, client, Direction::Out)?;
+        if let Some(answer) = sides.exchange(&card)? {
+            break (before, answer);
         }
-    }
-    same("sent, and too short", &statuses, &[DONE + 1, BAD_LENGTH + 1])?;
-    let answer = arp_answer(ring, &mut receive)?;
+        // The driver is another life, with nothing counted. Whether it was sent is unknown: it is sent again.
+        sides.attach(client)?;
+    };
     same("for this card", &part(&answer, 0, 6), &&card.mac[..])?;
     same("who answers", &part(&answer, 28, 4), &&GATEWAY[..])?;
     same("whom", &part(&answer, 38, 4), &&OWN[..])?;
@@ -126,15 +115,55 @@ pub(crate) fn by_ring(context: &Context) -> Check {
     same("frames that went out", &(after.frames - before.frames), &1)
 }
 
-/// The next ARP packet that comes by the ring.
-fn arp_answer(ring: Ring, receive: &mut Side) -> Result<Vec<u8>, Failure> {
+/// This side of both rings.
+struct Sides {
+    ring: Ring,
+    receive: Side,
+    transmit: Side,
+}
+
+impl Sides {
+    /// Begins anew, with whichever life of the driver lasts. Buffers and frames that were in flight are
+    /// nobody's.
+    fn attach(&mut self, client: Client<Net>) -> Check {
+        drop((self.receive.begin(), self.transmit.begin()));
+        ring::attached(&client, &AttachRings {}, [&mut self.receive, &mut self.transmit])
+    }
+
+    /// Asks who has the address of the gateway, and sends a frame that is too short: the answer. `None` when the
+    /// driver died.
+    fn exchange(&mut self, card: &Card) -> Result<Option<Vec<u8>>, Failure> {
+        let Sides { ring, receive, transmit } = self;
+        for id in 0..BUFFERS {
+            give(receive, id)?;
+        }
+        ring::tell(*ring, receive)?;
+        let request = arp_request(card);
+        transmit.write(0, &request)?;
+        submit(transmit, 5, TRANSMIT, 0, request.len() as u32)?;
+        submit(transmit, 6, TRANSMIT, 0, 13)?;
+        ring::tell(*ring, transmit)?;
+        let mut statuses = [0; 2];
+        for _ in 0..statuses.len() {
+            let Some(done) = ring::completed(*ring, transmit)? else { return Ok(None) };
+            if let Some(status) = statuses.get_mut(usize::from(done.id.wrapping_sub(5))) {
+                *status = done.status + 1;
+            }
+        }
+        same("sent, and too short", &statuses, &[DONE + 1, BAD_LENGTH + 1])?;
+        arp_answer(*ring, receive)
+    }
+}
+
+/// The next ARP packet that comes by the ring. `None` when the driver died.
+fn arp_answer(ring: Ring, receive: &mut Side) -> Result<Option<Vec<u8>>, Failure> {
     for _ in 0..OTHERS {
-        let done = ring::completed(ring, receive)?;
+        let Some(done) = ring::completed(ring, receive)? else { return Ok(None) };
         in_time!(done.status == DONE, "a buffer comes back with status {}", done.status);
         let mut frame = vec![0; done.len as usize];
         receive.read(u32::from(done.id) * BUFFER, &mut frame)?;
         if frame.get(12..14) == Some(&ARP[..]) {
-            return Ok(frame);
+            return Ok(Some(frame));
         }
         give(receive, done.id)?;
         ring::tell(ring, receive)?;

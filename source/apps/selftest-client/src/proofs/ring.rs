@@ -1,11 +1,12 @@
-//! What a ring with a driver takes: its memory, mapped once, and a wait for what it completes.
+//! What a ring with a driver takes: its memory, mapped once, an attachment, and a wait for what it completes.
 
 use nexus_mmio::{ReadWrite, SharedMemory};
-use nexus_ring::{Completion, Consumer};
-use nexus_rt::{Deadline, Ring, startup};
+use nexus_proto::Operation;
+use nexus_ring::{Completion, Consumer, Ended};
+use nexus_rt::{Client, Deadline, Ring, attach, startup};
 use nexus_test::SAFETY_MS;
 
-use crate::check::Failure;
+use crate::check::{Check, Failure};
 
 /// Memory that is shared with a driver.
 pub(super) type Memory = SharedMemory<ReadWrite>;
@@ -21,7 +22,16 @@ pub(super) fn with(peer: u32) -> Result<(Ring, Memory), Failure> {
 
 /// This side of a ring in all of `memory`.
 pub(super) fn side(memory: Memory) -> Result<Side, Failure> {
-    Consumer::new(memory).map_err(Failure::new)
+    Consumer::new(memory, startup().block().incarnation).map_err(Failure::new)
+}
+
+/// What these sides have begun is in use, with whichever life of the driver lasts.
+pub(super) fn attached<O: Operation<Reply = ()>, const SIDES: usize>(
+    driver: &Client<O::Protocol>,
+    operation: &O,
+    sides: [&mut Side; SIDES],
+) -> Check {
+    Ok(attach(driver, operation, sides, Deadline::after_ms(SAFETY_MS))?)
 }
 
 /// Tells the driver of what was submitted, if it wants to know.
@@ -30,16 +40,27 @@ pub(super) fn tell(ring: Ring, side: &mut Side) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The next completion of one side of a ring.
-pub(super) fn completed(ring: Ring, side: &mut Side) -> Result<Completion, Failure> {
+/// The next completion of one side of a ring; `None` when the driver is another life, which is to be attached
+/// to: nobody knows what became of what was in flight.
+pub(super) fn completed(ring: Ring, side: &mut Side) -> Result<Option<Completion>, Failure> {
     let deadline = Deadline::after_ms(SAFETY_MS);
     loop {
-        if let Some(done) = side.pop().map_err(Failure::new)? {
+        let Some(done) = unless_gone(side.pop())? else { return Ok(None) };
+        if done.is_some() {
             return Ok(done);
         }
-        if side.may_wait().map_err(Failure::new)? {
+        let Some(waits) = unless_gone(side.may_wait())? else { return Ok(None) };
+        if waits {
             // By this ring or another, or late of what was seen meanwhile: the ring says.
             ring.wait(deadline)?;
         }
+    }
+}
+
+fn unless_gone<T>(result: Result<T, Ended>) -> Result<Option<T>, Failure> {
+    match result {
+        Ok(seen) => Ok(Some(seen)),
+        Err(Ended::PeerGone) => Ok(None),
+        Err(why) => Err(Failure::new(why)),
     }
 }

@@ -8,13 +8,14 @@ use core::fmt;
 use nexus_abi::{Error, Handle, KindCode, PAGE_SIZE, Role, Startup, StartupCap};
 use nexus_proto::ids;
 use nexus_proto::init::{OwnerState, ServiceState};
-use nexus_proto::log::HeadInfo;
+use nexus_proto::log::{HeadInfo, RECORD_PAGES};
 use nexus_rt::{Memory, StartError, startup, sys};
 use nexus_sysdesc::archive::{ArchiveError, HOST_READS};
 use nexus_sysdesc::{DescError, Description, Profile};
 
 use super::machine::{Live, say};
 use super::programs::{self, Programs};
+use super::starter::Starter;
 use super::watch::Watch;
 use crate::board::{Range, Tree, TreeError};
 use crate::init::{Init, Lines, Machine, Root};
@@ -129,9 +130,11 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     let own = registry.description().service(block.service_id);
     let priority = own.map_or(0, |service| service.priority);
     let description = (at("description", shared(encoded))?, encoded.len() as u64);
-    let programs = Programs::new(archive, spawn, ends, description, block, priority);
+    let record = at("memory for the ledger", sys::vmo_create(RECORD_PAGES))?;
+    let programs = Programs::new(archive, spawn, ends, description, record, block, priority);
     let watch = at("watch", Watch::new(registry.description(), block.timebase_hz))?;
-    let machine = Live::new(console, programs, watch, &roots);
+    let starter = at("starter", Starter::new())?;
+    let machine = Live::new(console, programs, watch, starter, &roots);
     let mut init = Init::new(registry, roots, block.timebase_hz, machine);
     init.rings = rings;
     init.lines = lines(block).into_iter().collect();
@@ -233,6 +236,7 @@ fn become_service(registry: &mut Registry, block: &Startup) {
         own.process = Some(Handle::NONE);
         own.incarnation = block.incarnation;
         own.state = ServiceState::Started;
+        own.lives = 1;
     }
 }
 

@@ -24,9 +24,9 @@ fn an_end_is_recorded_and_all_comes_back() {
     assert_eq!(init.registry.device(RNG).unwrap().state, OwnerState::OwnerEnded);
     assert_eq!(init.registry.service(7).unwrap().state, ServiceState::Ended);
     let (endpoint, memory) = (Handle(1007), Handle(2007));
-    assert_eq!(init.machine.revoked, [window, pool, used]);
-    assert!(init.machine.dropped.ends_with(&[window, pool, used, memory]));
-    assert_eq!(init.machine.gone, [(7, endpoint)], "its file says nothing of another life");
+    assert_eq!(init.machine.revoked, [window, pool, used, endpoint], "it has one life");
+    assert!(init.machine.dropped.ends_with(&[window, pool, used, memory, endpoint]));
+    assert_eq!(init.machine.gone, []);
     assert_eq!(init.machine.busd.released, [RNG], "last");
 
     let records = init.machine.ledger.len();

@@ -1,11 +1,13 @@
 //! A consumer whose driver lies.
 
+use alloc::vec::Vec;
+
 use nexus_mmio::Outside;
 use nexus_mmio::ReadWrite;
 use nexus_mmio::fake::FakeShared;
 
-use super::{LEN, N, Outcome, Stage, check_len, is_inside, somewhere};
-use crate::{Consumer, Refused, Submission};
+use super::{LEN, LIFE, N, Outcome, Stage, check_len, is_inside, somewhere};
+use crate::{Consumer, Ended, Refused, Submission};
 
 struct Exercise<'a> {
     stage: &'a Stage,
@@ -18,8 +20,10 @@ struct Exercise<'a> {
 
 /// `restarts` says whether it attaches again.
 pub(super) fn run(stage: &Stage, restarts: bool) -> Outcome {
-    let ring = Consumer::new(stage.part()).expect("memory for this");
+    let mut ring = Consumer::new(stage.part(), LIFE).expect("memory for this");
     check_len(&stage.part(), ring.data_len());
+    stage.liar.borrow_mut().join();
+    ring.attached().expect("a driver that has joined");
     stage.begin(false);
     let (in_flight, outcome) = ([None; N], Outcome::default());
     let mut exercise = Exercise { stage, ring, in_flight, over: false, outcome };
@@ -82,7 +86,7 @@ impl Exercise<'_> {
     }
 
     fn pop(&mut self) -> bool {
-        let popped = self.stage.within(2, || self.ring.pop());
+        let popped = self.stage.within(3, || self.ring.pop());
         let Some(Some(done)) = self.outcome.noted(&mut self.over, popped) else { return false };
         let had = self.in_flight.get_mut(usize::from(done.id)).and_then(Option::take);
         assert!(had.is_some_and(|len| done.len <= len), "{done:?} of {had:?}");
@@ -91,16 +95,20 @@ impl Exercise<'_> {
     }
 
     fn wait(&mut self) {
-        let waits = self.stage.within(1, || self.ring.may_wait());
+        let waits = self.stage.within(2, || self.ring.may_wait());
         if self.outcome.noted(&mut self.over, waits) == Some(false) {
             self.pop();
         }
     }
 
     fn restart(&mut self) {
-        self.ring.restart();
-        self.stage.liar.borrow_mut().restart();
+        let lost: Vec<u16> = self.ring.begin().collect();
+        let had = (0..).zip(&self.in_flight).filter(|(_, len)| len.is_some());
+        assert!(had.map(|(id, _)| id).eq(lost), "nobody is told of what was in flight");
+        assert_eq!(self.ring.pop(), Err(Ended::Before), "the driver has not joined");
+        self.stage.liar.borrow_mut().join();
         self.stage.memory.settle();
+        assert_eq!(self.stage.within(1, || self.ring.attached()), Ok(()));
         (self.in_flight, self.over) = ([None; N], false);
         self.outcome.restarts += 1;
     }

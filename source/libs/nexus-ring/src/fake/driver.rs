@@ -7,8 +7,8 @@ use nexus_mmio::fake::FakeShared;
 use nexus_mmio::{Outside, ReadWrite};
 
 use super::liar::OPS;
-use super::{LEN, N, Outcome, Stage, is_inside};
-use crate::{DONE, Driver, Ops, Over, Request};
+use super::{LEN, LIFE, N, Outcome, Stage, is_inside};
+use crate::{DONE, Driver, NotBegun, Ops, Over, Request};
 
 struct Exercise<'a> {
     stage: &'a Stage,
@@ -22,11 +22,19 @@ struct Exercise<'a> {
 
 /// `restarts` says whether it is attached again.
 pub(super) fn run(stage: &Stage, restarts: bool) -> Outcome {
-    let ring = Driver::new(stage.part(), Ops::of(&OPS)).expect("memory for this");
+    let mut ring = Driver::new(stage.part(), Ops::of(&OPS)).expect("memory for this");
     stage.begin(true);
+    stage.liar.borrow_mut().attach();
+    let attached = ring.attach(LIFE);
     let outcome = Outcome::default();
-    let mut exercise =
-        Exercise { stage, ring, has: Vec::new(), old: Vec::new(), over: false, outcome };
+    let mut exercise = Exercise {
+        stage,
+        ring,
+        has: Vec::new(),
+        old: Vec::new(),
+        over: attached.is_err(),
+        outcome,
+    };
     while let Some(byte) = stage.byte() {
         match byte % 8 {
             0 => exercise.drain(),
@@ -57,7 +65,7 @@ impl Exercise<'_> {
 
     fn take(&mut self) -> bool {
         let before = self.ring.refused();
-        let taken = self.stage.within(1 + 3 * N, || self.ring.take());
+        let taken = self.stage.within(2 + 3 * N, || self.ring.take());
         assert!(self.ring.refused() - before <= N as u64, "refused more than entries");
         let Some(Some(request)) = self.outcome.noted(&mut self.over, taken) else { return false };
         let what = request.submission();
@@ -110,16 +118,20 @@ impl Exercise<'_> {
     }
 
     fn wait(&mut self) {
-        let waits = self.stage.within(1, || self.ring.may_wait());
+        let waits = self.stage.within(2, || self.ring.may_wait());
         if self.outcome.noted(&mut self.over, waits) == Some(false) {
             self.take();
         }
     }
 
     fn restart(&mut self) {
-        self.ring.restart();
-        self.stage.liar.borrow_mut().restart();
+        self.stage.liar.borrow_mut().attach();
         self.stage.memory.settle();
+        let other = self.stage.within(1, || self.ring.attach(LIFE + 1));
+        assert_eq!(other, Err(NotBegun), "for a life that has not begun it");
+        if self.stage.within(2, || self.ring.attach(LIFE)).is_err() {
+            return;
+        }
         self.old.append(&mut self.has);
         self.over = false;
         self.outcome.restarts += 1;

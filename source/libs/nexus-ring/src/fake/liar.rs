@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use nexus_mmio::fake::FakeMemory;
 
-use super::{N, somewhere};
+use super::{LIFE, N, somewhere};
 use crate::layout::{CONSUMER, DRIVER, completion, submission};
 use crate::{Completion, DATA, Submission};
 
@@ -17,14 +17,16 @@ pub(super) struct Liar {
     at: usize,
     /// True when it plays the consumer.
     pub(super) is_consumer: bool,
-    /// Entries that it made, ever.
+    /// Entries that it made, in this attachment.
     made: u16,
+    /// Attachments that it began.
+    begun: u32,
 }
 
 impl Liar {
     pub(super) fn new(memory: &FakeMemory, bytes: &[u8]) -> Liar {
         let (memory, bytes) = (memory.clone(), bytes.to_vec());
-        Liar { memory, bytes, at: 0, is_consumer: false, made: 0 }
+        Liar { memory, bytes, at: 0, is_consumer: false, made: 0, begun: 0 }
     }
 
     /// The next byte that says what happens.
@@ -38,10 +40,26 @@ impl Liar {
         u16::from_le_bytes([self.byte().unwrap_or(0), self.byte().unwrap_or(0)])
     }
 
-    /// Its next attachment.
-    pub(super) fn restart(&mut self) {
+    /// Begins its next attachment, as a consumer.
+    pub(super) fn attach(&mut self) {
+        self.made = 0;
+        self.begun += 1;
+        self.set_index(0);
+        self.say(u64::from(LIFE) << 32 | u64::from(self.begun));
+    }
+
+    /// Joins the attachment of the consumer, as a driver.
+    pub(super) fn join(&mut self) {
         self.made = 0;
         self.set_index(0);
+        let name = self.memory.device_read(CONSUMER.attachment..CONSUMER.attachment + 8);
+        self.memory.device_write(DRIVER.attachment, &name);
+    }
+
+    /// Says that it is in this attachment.
+    fn say(&self, name: u64) {
+        let words = if self.is_consumer { CONSUMER } else { DRIVER };
+        self.memory.device_write(words.attachment, &name.to_le_bytes());
     }
 
     /// One time in four, lies.
@@ -84,6 +102,8 @@ impl Liar {
                 let len = value.len().min(DATA - at);
                 self.memory.device_write(at, &value[..len]);
             }
+            // An attachment that there is not, and none.
+            8 if byte > 0xc0 => self.say(u64::from(byte & 0x20) << 27 | u64::from(self.begun)),
             // An entry over one that was made already.
             7 => {
                 let place = self.half();

@@ -1,5 +1,6 @@
 //! What is done to a ledger, and what shows it.
 
+use nexus_proto::log::{Event, Outcome};
 use nexus_proto::{Registers, Subject};
 
 use super::*;
@@ -132,7 +133,7 @@ fn a_chain_made_anew_shows_against_a_remembered_hash() {
     assert_eq!(replay(ledger.links().iter(), Some(&known)), Err(100));
 }
 
-// attack 47 P: records are reordered or removed; the chain shows it
+// attack 47 P: records are reordered or removed; the chain shows it; broken: logd-seq
 #[test]
 fn reordering_and_removal_show() {
     let mut swapped = filled(100);
@@ -211,6 +212,8 @@ fn denials_cannot_use_up_the_room_of_grants() {
     assert_eq!(grant(&mut ledger, 0), Err(Full));
 }
 
+mod folds;
+
 #[test]
 fn numbers_at_their_bounds() {
     let ledger = filled(3);
@@ -220,7 +223,7 @@ fn numbers_at_their_bounds() {
     assert_eq!(ledger.get(u64::MAX), None);
 }
 
-// attack 47 U: a record whose number is not its place, hashed as it stands; found; broken: logd-seq
+// attack 47 U: a record whose number is not its place, hashed as it stands; found; broken: logd-holes
 #[test]
 fn a_number_that_is_not_its_place_shows() {
     let mut ledger = filled(5);

@@ -3,12 +3,13 @@
 
 mod decide;
 mod explain;
+mod history;
 mod lines;
 mod queues;
 mod sequences;
 
 use nexus_abi::{Message, Rights, Sender};
-use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::log::{Entry, Event, Outcome, Stamp};
 use nexus_proto::policy::{
     Decide, Decision, Epoch, Explain, ExplainPermit, ExplainRing, Explanation, NO_LINE, NO_RULE,
     PermitLine, Reason, Request, RuleReason, RuleText, Verdict,
@@ -19,7 +20,7 @@ use nexus_sysdesc::{
     Danger, Description, Device, Need, Permission, Profile, Queue, Ring, Rule, Service, Shape,
     testing,
 };
-use policyd::{Policyd, Recorder};
+use policyd::{Policyd, Recorder, Unread};
 
 const INIT: Sender = Sender { service_id: 1, incarnation: 1 };
 const NSH: Sender = Sender { service_id: 10, incarnation: 1 };
@@ -119,6 +120,8 @@ fn description() -> Description {
 struct Ledger {
     entries: Vec<Entry>,
     down: bool,
+    /// It takes records, and cannot be read.
+    unread: bool,
 }
 
 impl Recorder for Ledger {
@@ -128,6 +131,16 @@ impl Recorder for Ledger {
         }
         self.entries.push(*entry);
         Some(self.entries.len() as u64)
+    }
+
+    fn read(&mut self, from: u64) -> Result<Option<(Stamp, Entry)>, Unread> {
+        if self.unread {
+            return Err(Unread);
+        }
+        let index = usize::try_from(from - 1).unwrap();
+        let reporter = Subject { id: 2, incarnation: 1 };
+        let stamp = Stamp { seq: from, ticks: from, unix_ns: 0, reporter };
+        Ok(self.entries.get(index).map(|entry| (stamp, *entry)))
     }
 }
 
@@ -144,6 +157,11 @@ impl Bench {
 
     fn with(description: Description) -> Bench {
         Bench { policyd: Policyd::new(description), ledger: Ledger::default() }
+    }
+
+    /// policyd ends, and begins anew.
+    fn restart(&mut self) {
+        self.policyd = Policyd::new(description());
     }
 
     fn decide(&mut self, ask: &Decide) -> Decision {

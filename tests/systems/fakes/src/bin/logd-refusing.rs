@@ -2,7 +2,7 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
-use nexus_proto::log::Append;
+use nexus_proto::log::{Append, ReadStamp};
 use nexus_proto::{Operation, ServiceError, encode_error, encode_payload};
 use nexus_rt::{StartError, startup};
 
@@ -10,10 +10,11 @@ nexus_rt::entry!(main);
 
 fn main() -> Result<(), StartError> {
     let end = fakes::answer_each(startup().serve()?, |received| {
-        if received.message.tag.label() == Append::LABEL {
-            encode_error(ServiceError::Full)
-        } else {
-            encode_payload(0, &())
+        match received.message.tag.label() {
+            Append::LABEL => encode_error(ServiceError::Full),
+            // It has none.
+            ReadStamp::LABEL => encode_error(ServiceError::NotFound),
+            _ => encode_payload(0, &()),
         }
     });
     Err(end.into())

@@ -4,11 +4,11 @@
 
 use nexus_abi::{Handle, Role, Sender};
 use nexus_proto::ids;
-use nexus_proto::log::{Append, Entry, Log};
+use nexus_proto::log::{Append, Entry, Log, Stamp};
 use nexus_proto::policy::{Policy, Request};
-use nexus_rt::{Answer, Client, Deadline, ReplyTo, Service, StartError, run, startup, sys};
+use nexus_rt::{Answer, Client, Deadline, ReplyTo, Service, StartError, record, run, startup, sys};
 use nexus_sysdesc::Description;
-use policyd::{Policyd, Recorder};
+use policyd::{Policyd, Recorder, Unread};
 
 nexus_rt::entry!(main);
 
@@ -58,5 +58,9 @@ impl Recorder for Ledger {
     fn record(&mut self, entry: &Entry) -> Option<u64> {
         let append = Append { entry: *entry };
         self.0.call(&append, Deadline::after_ms(RECORD_MS)).ok().map(|appended| appended.seq)
+    }
+
+    fn read(&mut self, from: u64) -> Result<Option<(Stamp, Entry)>, Unread> {
+        record(self.0, from, Deadline::after_ms(RECORD_MS)).map_err(|_| Unread)
     }
 }

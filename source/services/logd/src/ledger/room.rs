@@ -1,0 +1,217 @@
+//! How many records there is room for, and whose it is. Each service has a share for what its lives were
+//! given, and one for what was denied, so that none can use up the room of another.
+
+use alloc::vec::Vec;
+
+use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_sysdesc::Description;
+
+/// Lives of a service that its share has room for, each with all records that a life can have.
+const LIVES: usize = 8;
+/// What was denied to a service, or at its word, that there is always room for.
+const DENIALS: usize = 8;
+/// Records about no life of a service: the boot, the clock, what init lets go of. Twice as many and more
+/// than there are in any boot.
+const COMMON: usize = 128;
+/// Records that anybody's can be, beyond the shares.
+const OPEN: usize = 512;
+/// Of these, records that denials cannot take.
+pub const KEPT_FROM_DENIALS: usize = 256;
+
+/// Whose room a record takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// Nobody's in particular.
+    Common,
+    /// That of the lives of the service at this place.
+    Lives(usize),
+    /// That of what was denied to the service at this place, or to what it had asked.
+    Denials(usize),
+    /// The open room only: a denial of a service that is not in the description.
+    OtherDenials,
+}
+
+/// Records that there is room for, and those that take it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Share {
+    room: usize,
+    used: usize,
+}
+
+impl Share {
+    const fn is_over(&self) -> bool {
+        self.used > self.room
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Service {
+    id: u32,
+    lives: Share,
+    denials: Share,
+}
+
+/// The room of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Room {
+    services: Vec<Service>,
+    /// Who distributes: what it asks on its own behalf is about the service that it asks for.
+    distributor: Option<u32>,
+    common: Share,
+    other_denials: Share,
+    /// Records that can be anybody's, and those that have no room in their share.
+    open: Share,
+}
+
+impl Room {
+    /// One room for all, without shares.
+    pub(super) fn undivided(records: usize) -> Room {
+        Room {
+            services: Vec::new(),
+            distributor: None,
+            common: Share::default(),
+            other_denials: Share::default(),
+            open: Share { room: records, used: 0 },
+        }
+    }
+
+    /// A share for each service of the description, as its devices need. Of `most` records there is less
+    /// that is open when they are too few.
+    pub(super) fn divided(description: &Description, most: usize) -> Room {
+        let share = |room| Share { room, used: 0 };
+        let services: Vec<Service> = description
+            .services
+            .iter()
+            .map(|service| {
+                let devices = service.needs.len();
+                // Each life ends, and is given its devices: allowed, set up, granted. What says last where
+                // each device is stays when its life is folded; and two folds are there at once.
+                let lives = LIVES * (1 + 3 * devices) + 3 * devices + 2;
+                Service { id: service.id, lives: share(lives), denials: share(DENIALS) }
+            })
+            .collect();
+        let common = COMMON + 2 * description.rings().count();
+        let shares: usize = services.iter().map(|one| one.lives.room + one.denials.room).sum();
+        Room {
+            services,
+            distributor: Some(description.init),
+            common: share(common),
+            other_denials: share(0),
+            open: share(OPEN.min(most.saturating_sub(shares + common))),
+        }
+    }
+
+    /// Records that there is room for in all.
+    pub(super) fn records(&self) -> usize {
+        let own = self.services.iter().flat_map(|service| [&service.lives, &service.denials]);
+        let all = own.chain([&self.common, &self.other_denials, &self.open]);
+        all.map(|share| share.room).sum()
+    }
+
+    /// True when the record has room.
+    pub(super) fn has(&self, entry: &Entry) -> bool {
+        let class = self.class(entry);
+        let share = self.share(class);
+        let kept = match class {
+            Class::Denials(_) | Class::OtherDenials => KEPT_FROM_DENIALS,
+            Class::Common | Class::Lives(_) => 0,
+        };
+        share.used < share.room || self.open.used < self.open.room.saturating_sub(kept)
+    }
+
+    /// The service whose lives are to be folded before this record of one of them finds its share full:
+    /// a record, and a fold, still fit.
+    pub(super) fn is_due(&self, entry: &Entry) -> Option<u32> {
+        let Class::Lives(index) = self.class(entry) else { return None };
+        let service = self.services.get(index)?;
+        (service.lives.used + 2 > service.lives.room).then_some(service.id)
+    }
+
+    /// Counts a record that is there now.
+    pub(super) fn add(&mut self, entry: &Entry) {
+        let class = self.class(entry);
+        let share = self.share_mut(class);
+        share.used += 1;
+        self.open.used += usize::from(share.is_over());
+    }
+
+    /// Counts a record that is there no more.
+    pub(super) fn remove(&mut self, entry: &Entry) {
+        let class = self.class(entry);
+        let share = self.share_mut(class);
+        let was_over = usize::from(share.is_over());
+        share.used = share.used.saturating_sub(1);
+        self.open.used = self.open.used.saturating_sub(was_over);
+    }
+
+    fn place(&self, id: u32) -> Option<usize> {
+        self.services.iter().position(|service| service.id == id)
+    }
+
+    fn class(&self, entry: &Entry) -> Class {
+        let asker = entry.asker.id;
+        let asked = asker != 0 && self.distributor.is_some_and(|own| asker != own);
+        match entry.event {
+            // What came of a question gives nothing when it is a denial, or when a service had it asked.
+            Event::Decision | Event::Refusal if asked || is_denial(entry) => {
+                let whose = if asked { asker } else { entry.subject.id };
+                self.place(whose).map_or(Class::OtherDenials, Class::Denials)
+            }
+            Event::Boot | Event::Clock | Event::Drop | Event::Share | Event::Unshare => {
+                Class::Common
+            }
+            Event::Decision
+            | Event::Refusal
+            | Event::Grant
+            | Event::Revoke
+            | Event::Exit
+            | Event::Start
+            | Event::Prepared
+            | Event::Fold
+            | Event::Resume => self.place(entry.subject.id).map_or(Class::Common, Class::Lives),
+        }
+    }
+
+    fn share(&self, class: Class) -> &Share {
+        let of = |index| self.services.get(index);
+        match class {
+            Class::Common => None,
+            Class::Lives(index) => of(index).map(|service| &service.lives),
+            Class::Denials(index) => of(index).map(|service| &service.denials),
+            Class::OtherDenials => Some(&self.other_denials),
+        }
+        .unwrap_or(&self.common)
+    }
+
+    fn share_mut(&mut self, class: Class) -> &mut Share {
+        match class {
+            Class::Common => None,
+            Class::Lives(index) => self.services.get_mut(index).map(|service| &mut service.lives),
+            Class::Denials(index) => {
+                self.services.get_mut(index).map(|service| &mut service.denials)
+            }
+            Class::OtherDenials => Some(&mut self.other_denials),
+        }
+        .unwrap_or(&mut self.common)
+    }
+}
+
+/// A record of something that did not happen.
+fn is_denial(entry: &Entry) -> bool {
+    match entry.event {
+        Event::Refusal => true,
+        Event::Decision => entry.outcome != Outcome::Allow,
+        Event::Boot
+        | Event::Clock
+        | Event::Grant
+        | Event::Revoke
+        | Event::Exit
+        | Event::Start
+        | Event::Drop
+        | Event::Prepared
+        | Event::Share
+        | Event::Unshare
+        | Event::Fold
+        | Event::Resume => false,
+    }
+}
