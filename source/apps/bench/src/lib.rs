@@ -18,6 +18,7 @@ pub mod measure;
 mod objects;
 pub mod partner;
 mod population;
+mod restarts;
 mod samples;
 mod services;
 pub mod sleeper;

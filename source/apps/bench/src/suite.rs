@@ -11,8 +11,9 @@ use nexus_test::{Host, records};
 
 use crate::lines::{self, Clock};
 use crate::population::Population;
+use crate::restarts::Restart;
 use crate::samples::{COUNT, Samples};
-use crate::{calls, grants, objects, services};
+use crate::{calls, grants, objects, restarts, services};
 
 /// Service id of the partner.
 const PARTNER: u32 = 13;
@@ -113,6 +114,10 @@ impl Suite {
     }
 
     fn run(&mut self) -> Result<(), Failed> {
+        self.restarts()?;
+        if self.measured > 0 {
+            return Ok(());
+        }
         self.level(1, "")?;
         let record = at("audit_record", grants::record(self.logd, self.own))?;
         self.tell("audit_record", "", &record)?;
@@ -121,6 +126,7 @@ impl Suite {
         let recorded = services::record(self.logd, self.own)?;
         self.tell("exchange_policyd_logd", "", &recorded)?;
         self.disk()?;
+        self.restarts()?;
         for count in LEVELS {
             self.level(count, &format!("_at_{count}"))?;
         }
@@ -142,6 +148,19 @@ impl Suite {
             }
             let (both, equal) = ((submit + complete).div_ceil(depth), same.min(alike));
             self.told(&format!("disk_4k{suffix}"), both, equal as usize)?;
+        }
+        Ok(())
+    }
+
+    /// What a death of each driver costs.
+    fn restarts(&mut self) -> Result<(), Failed> {
+        for (name, service) in restarts::DRIVERS {
+            let Restart { all, quiet } = restarts::restarts(self.init, service)?;
+            let ask = Message::new(crate::measure::LAST_END, &[]);
+            let answer = at("last end", sys::call(self.init, &ask, NO_DEADLINE))?;
+            self.host.console.line(&format!("restart {name} {:?}", answer.message.words))?;
+            self.tell(&format!("restart_{name}"), "", &all)?;
+            self.tell(&format!("restart_{name}_quiet"), "", &quiet)?;
         }
         Ok(())
     }

@@ -13,8 +13,7 @@ pub const KILLED: u64 = 57;
 pub const FATE: u32 = 0x7fff_0001;
 /// The driver asks to be killed, now.
 pub const KILL: u32 = 0x7fff_0002;
-/// The keeper asks for the next life of the driver, with its fate. Answers with an endpoint of it,
-/// as the keeper names it.
+/// The keeper asks for the next life of the driver, as [`Next::words`] say.
 pub const START: u32 = 0x7fff_0003;
 /// The keeper asks to kill the driver, wherever it is.
 pub const END: u32 = 0x7fff_0004;
@@ -98,6 +97,31 @@ impl Rest {
     }
 }
 
+/// The next life of the driver, which the keeper asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// How it ends.
+    pub fate: Fate,
+    /// When it has ended another one follows at once, and has no fate.
+    pub followed: bool,
+}
+
+impl Next {
+    /// As words of a message.
+    #[must_use]
+    pub fn words(self) -> [u64; 3] {
+        let [step, manner] = self.fate.words();
+        [step, manner, u64::from(self.followed)]
+    }
+
+    /// From words of a message.
+    #[must_use]
+    pub fn of(message: &Message) -> Option<Next> {
+        let [_, _, followed, ..] = message.words;
+        Some(Next { fate: Fate::of(message)?, followed: followed == 1 })
+    }
+}
+
 /// An answer: one word, or that it was refused.
 #[must_use]
 pub fn answer(result: Option<u64>) -> Message {
@@ -122,6 +146,11 @@ mod tests {
             assert_eq!(Fate::of(&Message::new(START, &fate.words())), Some(fate));
         }
         assert_eq!(Fate::of(&Message::new(START, &[7, 3])), None);
+        for followed in [false, true] {
+            let next = Next { fate: Fate { step: 7, manner: Manner::Killed }, followed };
+            assert_eq!(Next::of(&Message::new(START, &next.words())), Some(next));
+        }
+        assert_eq!(Next::of(&Message::new(START, &[7, 3])), None);
         assert_eq!(word(&answer(Some(9))), Some(9));
         let rest = Rest { line: 1, memory: 2, pieces: 3 };
         assert_eq!(Rest::of(rest.word()), rest);

@@ -17,15 +17,17 @@ use nexus_proto::{Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, startup, sys};
 use nexus_test::{Budgets, Check, Facts, Failed, Host};
 
-use crate::ask::{self, DRIVER, END, Fate, KILLED, LOOK, Manner, Rest, START};
+use crate::ask::{self, DRIVER, END, Fate, KILLED, LOOK, Manner, Next, Rest, START};
 use crate::keeper::{holds, note};
 
 /// Milliseconds that a service has to answer; a dead one fails at once.
 const ANSWER_MS: u64 = 10_000;
 /// Steps after which a life counts as endless.
 const MOST_STEPS: u64 = 100;
-/// Records of one life: decision, what was set up, grant, end, and the window that came back.
-const RECORDS: u64 = 5;
+/// Records of one life: decision, grant, end. What was set up is what was set up for the one before.
+const RECORDS: u64 = 3;
+/// Sectors that lives write, one each.
+const SECTORS: u64 = 4096;
 /// Random bytes that a life is asked for.
 const BYTES: u64 = 32;
 
@@ -40,6 +42,19 @@ pub struct Asked {
     lives: u64,
     /// What the life before has answered.
     before: Text,
+}
+
+impl Asked {
+    /// Nobody yet, of this endpoint.
+    #[must_use]
+    pub const fn of(endpoint: Handle) -> Asked {
+        Asked { endpoint, by: Deadline::NEVER, lives: 0, before: Text::EMPTY }
+    }
+
+    /// The life with this number is asked next, which has until `by` for its answers.
+    pub const fn next(&mut self, number: u64, by: Deadline) {
+        (self.lives, self.by) = (number, by);
+    }
 }
 
 /// Of rngd: random bytes, others than those before.
@@ -61,7 +76,7 @@ pub fn random(asked: &mut Asked) -> Result<bool, CallError> {
 pub fn sector(asked: &mut Asked) -> Result<bool, CallError> {
     let disk = Client::<Disk>::new(asked.endpoint);
     let data = Text::piece(&asked.lives.to_le_bytes()).with_more(false);
-    let offset = asked.lives * disk::SECTOR;
+    let offset = asked.lives % SECTORS * disk::SECTOR;
     disk.call(&disk::Write { offset, data }, asked.by)?;
     disk.call(&disk::Flush {}, asked.by)?;
     let len = data.as_bytes().len() as u32;
@@ -105,6 +120,7 @@ struct Seen {
     deaths: Check,
     at_rest: Check,
     next_life: Check,
+    waited: Check,
     others: Check,
     comes_back: Check,
     recorded: Check,
@@ -142,6 +158,7 @@ impl Keeper {
             deaths: none(),
             at_rest: none(),
             next_life: none(),
+            waited: none(),
             others: none(),
             comes_back: none(),
             recorded: none(),
@@ -155,12 +172,7 @@ impl Keeper {
             consoled: start.client(ids::CONSOLED)?,
             rtcd: start.client(ids::RTCD)?,
             question,
-            asked: Asked {
-                endpoint: Handle::NONE,
-                by: Deadline::NEVER,
-                lives: 0,
-                before: Text::EMPTY,
-            },
+            asked: Asked::of(start.service(DRIVER)?),
             divided: None,
             records: 0,
             lives: 0,
@@ -189,7 +201,7 @@ impl Keeper {
         }
         host.console.line(&format!("mortal: {} lives", self.lives))?;
         // The one that the host sees.
-        self.start(Fate::NONE)?;
+        self.start(Next { fate: Fate::NONE, followed: false })?;
         let answered = (self.question)(&mut self.asked);
         let last = || format!("the last life answers {answered:?}");
         note(&mut self.seen.next_life, holds(answered == Ok(true), last));
@@ -197,6 +209,7 @@ impl Keeper {
         facts.tell("driver-dies-at-every-step", &seen.deaths)?;
         facts.tell("device-comes-to-rest", &seen.at_rest)?;
         facts.tell("next-life-works", &seen.next_life)?;
+        facts.tell("calls-wait-for-the-next-life", &seen.waited)?;
         facts.tell("others-go-on", &seen.others)?;
         facts.tell("everything-comes-back", &seen.comes_back)?;
         facts.tell("every-life-recorded", &seen.recorded)?;
@@ -208,16 +221,11 @@ impl Keeper {
     /// its death comes. Returns how often it died.
     fn every_step(&mut self, manner: Manner) -> Result<u64, Failed> {
         for step in 1..=MOST_STEPS {
-            let died = self.live(Fate { step, manner })?;
-            if !died {
+            let fate = Fate { step, manner };
+            if !self.live(fate)? {
                 return Ok(step - 1);
             }
-            // As many lives as the ledger has room for: else the next one is the one that dies a step later.
-            if manner == Manner::Fault {
-                let ended = self.live(Fate::NONE)?;
-                let why = || format!("the life after {manner:?} {step} ended");
-                note(&mut self.seen.next_life, holds(!ended, why));
-            }
+            self.outlive(fate)?;
         }
         note(&mut self.seen.deaths, Err(format!("a life of more than {MOST_STEPS} steps")));
         Ok(MOST_STEPS)
@@ -225,14 +233,14 @@ impl Keeper {
 
     /// One life of the driver. True when it died of its fate; else it is killed.
     fn live(&mut self, fate: Fate) -> Result<bool, Failed> {
-        self.start(fate)?;
+        self.start(Next { fate, followed: false })?;
         let died = match (self.question)(&mut self.asked) {
             Ok(good) => {
                 note(&mut self.seen.next_life, holds(good, || format!("{fate:?}: another answer")));
                 false
             }
-            // Its endpoint is gone as well, once init has seen the end.
-            Err(CallError::Kernel(Error::PeerGone | Error::BadHandle)) => true,
+            // The question was received, or was not and waits for a life that does not come.
+            Err(CallError::Kernel(Error::PeerGone | Error::TimedOut)) => true,
             Err(error) => {
                 note(
                     &mut self.seen.others,
@@ -249,11 +257,30 @@ impl Keeper {
         Ok(died)
     }
 
-    fn start(&mut self, fate: Fate) -> Result<(), Failed> {
-        let word = self.ask(&Message::new(START, &fate.words()))?;
-        // Without an endpoint no question is answered, which is noticed.
-        self.asked.endpoint = word.map_or(Handle::NONE, Handle);
-        (self.asked.lives, self.asked.by) = (self.lives, Deadline::after_ms(ANSWER_MS));
+    /// A life that dies of its fate, and one that follows it, with the same question: if the first has not
+    /// received it, it waits for the second. Who was told that the first is gone, or what only the first knew,
+    /// asks again.
+    fn outlive(&mut self, fate: Fate) -> Result<(), Failed> {
+        self.start(Next { fate, followed: true })?;
+        let answered = match (self.question)(&mut self.asked) {
+            Err(CallError::Kernel(Error::PeerGone) | CallError::Service(_)) => {
+                self.asked.by = Deadline::after_ms(ANSWER_MS);
+                (self.question)(&mut self.asked)
+            }
+            first => first.inspect(|_| note(&mut self.seen.waited, Ok(1))),
+        };
+        let why = || format!("after {fate:?}: {answered:?}");
+        note(&mut self.seen.next_life, holds(answered == Ok(true), why));
+        let ended = self.kill()?;
+        let killed = Fate { step: 0, manner: Manner::Killed };
+        note(&mut self.seen.deaths, ends_as(killed, &ended));
+        self.lives += 2;
+        self.look_around(fate)
+    }
+
+    fn start(&mut self, next: Next) -> Result<(), Failed> {
+        self.ask(&Message::new(START, &next.words()))?.ok_or(Error::BadState)?;
+        self.asked.next(self.lives, Deadline::after_ms(ANSWER_MS));
         Ok(())
     }
 

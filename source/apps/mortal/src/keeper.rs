@@ -14,7 +14,7 @@ use nexus_proto::{Text, ids};
 use nexus_rt::{CallError, Client, Deadline, ns_of_ticks, startup, sys};
 use nexus_test::{Budgets, Check, Facts, Failed, Host};
 
-use crate::ask::{self, ATTEMPTS, END, Fate, KILLED, Manner, SECOND, START};
+use crate::ask::{self, ATTEMPTS, END, Fate, KILLED, Manner, Next, SECOND, START};
 
 /// Milliseconds that a service has to answer; a dead one fails at once.
 const ANSWER_MS: u64 = 2_000;
@@ -25,11 +25,11 @@ const ACCESSES: u64 = 8 + 4 * QUESTIONS as u64;
 /// Steps of a whole life: its accesses; before the window, with it, with its line in three states, with
 /// the device, and after the report; and before and after the log is told, and each question.
 const STEPS: u64 = ACCESSES + 4 + 3 + 2 + 2 * QUESTIONS as u64;
-/// Lives that the keeper starts: one for each death, one in which it does not come, for each
-/// manner, and a healthy one after each.
-const LIVES: u64 = 2 * (ACCESSES + 2 * STEPS + 3);
-/// Records of one life: decision, grant, end, and the window that came back.
-const RECORDS: u64 = 4;
+/// Lives: two for each death, and the healthy one that follows the second; and for each manner one in
+/// which it does not come.
+const LIVES: u64 = 3 * (ACCESSES + 2 * STEPS) + 3;
+/// Records of one life: decision, grant, end.
+const RECORDS: u64 = 3;
 /// Nanoseconds by which two clocks may be apart: what is between two reads of them.
 const APART_NS: u64 = 1_000_000;
 /// A load from a page that is not mapped (RISC-V Privileged 1.12, table 4.2).
@@ -40,6 +40,7 @@ const LOAD_PAGE_FAULT: u64 = 13;
 struct Seen {
     deaths: Check,
     next_life: Check,
+    waited: Check,
     others: Check,
     comes_back: Check,
     recorded: Check,
@@ -54,6 +55,7 @@ pub struct Keeper {
     policyd: Client<Policy>,
     logd: Client<Log>,
     consoled: Client<Console>,
+    driver: Client<Rtc>,
     /// The first time that was told.
     first: Option<Time>,
     /// How memory was divided after the first death.
@@ -79,6 +81,7 @@ impl Keeper {
             policyd: start.client(ids::POLICYD)?,
             logd: start.client(ids::LOGD)?,
             consoled: start.client(ids::CONSOLED)?,
+            driver: start.client(ids::RTCD)?,
             first: None,
             before: None,
             records: 0,
@@ -87,6 +90,7 @@ impl Keeper {
             seen: Seen {
                 deaths: Ok(0),
                 next_life: Ok(0),
+                waited: Ok(0),
                 others: Ok(0),
                 comes_back: Ok(0),
                 recorded: Ok(0),
@@ -121,6 +125,7 @@ impl Keeper {
         let Keeper { mut facts, seen, .. } = self;
         facts.tell("driver-dies-at-every-step", &seen.deaths)?;
         facts.tell("next-life-works", &seen.next_life)?;
+        facts.tell("calls-wait-for-the-next-life", &seen.waited)?;
         facts.tell("others-go-on", &seen.others)?;
         facts.tell("everything-comes-back", &seen.comes_back)?;
         facts.tell("every-life-recorded", &seen.recorded)?;
@@ -133,29 +138,27 @@ impl Keeper {
     fn every_step(&mut self, manner: Manner) -> Result<u64, Failed> {
         // More would be another life than the one above.
         for step in 1..=STEPS + 1 {
-            let died = self.live(Fate { step, manner })?;
-            let healthy = self.live(Fate::NONE)?;
-            let why = || format!("the life after {manner:?} {step} ended");
-            note(&mut self.seen.next_life, holds(!healthy, why));
-            if !died {
+            let fate = Fate { step, manner };
+            if !self.live(fate)? {
                 return Ok(step - 1);
             }
+            self.outlive(fate)?;
         }
         Ok(STEPS + 1)
     }
 
     /// One life of the driver. True when it died of its fate; else it is killed.
     fn live(&mut self, fate: Fate) -> Result<bool, Failed> {
-        let driver = self.start(fate)?;
+        self.start(Next { fate, followed: false })?;
         let mut died = false;
         for _ in 0..QUESTIONS {
-            match driver.call(&Now {}, Deadline::after_ms(ANSWER_MS)) {
+            match self.driver.call(&Now {}, Deadline::after_ms(ANSWER_MS)) {
                 Ok(time) => {
                     let fits = self.fits(&time);
                     note(&mut self.seen.next_life, fits);
                 }
-                // Its endpoint is gone as well, once init has seen the end.
-                Err(CallError::Kernel(Error::PeerGone | Error::BadHandle)) => died = true,
+                // The question was received, or was not and waits for a life that does not come.
+                Err(CallError::Kernel(Error::PeerGone | Error::TimedOut)) => died = true,
                 Err(error) => {
                     let why = format!("{fate:?}: its client was told {error:?}");
                     note(&mut self.seen.others, Err(why));
@@ -170,17 +173,39 @@ impl Keeper {
         Ok(died)
     }
 
-    fn start(&self, fate: Fate) -> Result<Client<Rtc>, Failed> {
-        let message = Message::new(START, &fate.words());
+    /// A life that dies of its fate, and one that follows it, with the same questions: one that the first has
+    /// not received waits for the second, and who was told that the first is gone asks again.
+    fn outlive(&mut self, fate: Fate) -> Result<(), Failed> {
+        self.start(Next { fate, followed: true })?;
+        for _ in 0..QUESTIONS {
+            let first = self.driver.call(&Now {}, Deadline::after_ms(ANSWER_MS));
+            let answered = match first {
+                Err(CallError::Kernel(Error::PeerGone)) => {
+                    self.driver.call(&Now {}, Deadline::after_ms(ANSWER_MS))
+                }
+                first => first.inspect(|_| note(&mut self.seen.waited, Ok(1))),
+            };
+            let fits = answered.map_err(|error| format!("after {fate:?}: {error:?}"));
+            let fits = fits.and_then(|time| self.fits(&time));
+            note(&mut self.seen.next_life, fits);
+        }
+        let ended = self.kill()?;
+        let killed = Fate { step: 0, manner: Manner::Killed };
+        note(&mut self.seen.deaths, ends_as(killed, &ended));
+        self.lives += 2;
+        self.look_around()
+    }
+
+    fn start(&self, next: Next) -> Result<(), Failed> {
+        let message = Message::new(START, &next.words());
         let answer = sys::call(self.init, &message, Deadline::after_ms(ANSWER_MS).ticks())?;
-        // Without an endpoint no question is answered, which is noticed.
-        Ok(Client::new(ask::word(&answer.message).map_or(Handle::NONE, Handle)))
+        Ok(ask::word(&answer.message).map(drop).ok_or(Error::BadState)?)
     }
 
     /// The driver lives once more, and stays: init cannot give its window to anybody else.
     fn one_owner(&mut self) -> Result<Check, Failed> {
-        let driver = self.start(Fate::NONE)?;
-        driver.call(&Now {}, Deadline::after_ms(ANSWER_MS))?;
+        self.start(Next { fate: Fate::NONE, followed: false })?;
+        self.driver.call(&Now {}, Deadline::after_ms(ANSWER_MS))?;
         let soon = Deadline::after_ms(ANSWER_MS).ticks();
         let answer = sys::call(self.init, &Message::new(SECOND, &[]), soon)?;
         Ok(match ask::word(&answer.message) {

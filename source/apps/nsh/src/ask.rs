@@ -1,6 +1,5 @@
 //! What the shell asks of the other services.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -8,8 +7,9 @@ use nexus_abi::KindCode;
 use nexus_proto::disk::{self, Disk, DiskInfo, DiskStats};
 use nexus_proto::entropy::{Entropy, Random};
 use nexus_proto::init::{
-    Board, BoardEntry, CapEntry, Caps, Dma, DmaEntry, Init, IrqEntry, Irqs, Mem, MemInfo,
-    OwnerInfo, Owners, Readiness, Ready, ServiceInfo, ServiceStat, Services, Stat, Try, TryAnswer,
+    Board, BoardEntry, CapEntry, Caps, Dma, DmaEntry, Init, IrqEntry, Irqs, Kill, LifeInfo, Lives,
+    Mem, MemInfo, OwnerInfo, Owners, Readiness, Ready, Restart, ServiceInfo, ServiceStat, Services,
+    Stat, Stop, Try, TryAnswer,
 };
 use nexus_proto::log::{FindLine, LineInfo, LineText, Log};
 use nexus_proto::net::{self, Card, Counters, Direction, Net};
@@ -23,8 +23,10 @@ use nexus_proto::{Malformed, Operation, Protocol, ServiceError, Text, Zero, ids}
 use nexus_rt::{CallError, Client, Deadline, record_in_chain, startup};
 use nexus_sysdesc::Permission;
 
+use crate::command::Order;
 use crate::names::Names;
 use crate::show::{LedgerRecord, LogLine};
+use crate::trouble::Trouble;
 
 /// Milliseconds that a service has to answer.
 const ANSWER_MS: u64 = 3000;
@@ -32,82 +34,6 @@ const ANSWER_MS: u64 = 3000;
 const MAX_ITEMS: usize = 4096;
 /// Most pieces of a text.
 const MAX_PIECES: usize = 64;
-
-/// A service gave no answer that could be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// Whom the shell asked.
-    pub service: u32,
-    /// What became of it; `None` when the shell may not ask.
-    pub error: Option<CallError>,
-}
-
-impl Trouble {
-    fn is(&self, error: ServiceError) -> bool {
-        self.error == Some(CallError::Service(error))
-    }
-
-    /// In words.
-    #[must_use]
-    pub fn text(&self, names: &Names) -> String {
-        let name = match names.services.iter().any(|(id, _)| *id == self.service) {
-            true => names.service(self.service),
-            false if self.service == ids::INIT => "init".to_string(),
-            false => format!("service {}", self.service),
-        };
-        match self.error {
-            None => format!(
-                "this shell may not ask {name}; `talks-to` in its service file would have to name it"
-            ),
-            Some(CallError::Kernel(nexus_abi::Error::TimedOut)) => {
-                format!("{name} does not answer")
-            }
-            Some(CallError::Kernel(nexus_abi::Error::PeerGone)) => {
-                format!("{name} has ended, or ended while it was asked")
-            }
-            // Its endpoint is gone, or never was: what init does not start has none.
-            Some(CallError::Kernel(nexus_abi::Error::BadHandle)) => {
-                format!("{name} is not there to be asked; `ps` and `log init` tell why")
-            }
-            Some(CallError::Kernel(error)) => format!("{name} cannot be asked: {error:?}"),
-            Some(CallError::Malformed(_)) => format!("{name} gives an answer that makes no sense"),
-            Some(CallError::Service(ServiceError::Denied)) => {
-                format!("{name} refuses: this shell lacks the permission{}", lacking(self.service))
-            }
-            Some(CallError::Service(error)) => format!("{name} refuses: {}", refusal(error)),
-        }
-    }
-}
-
-/// Which permission, where a service asks for one alone, and what gives it.
-fn lacking(service: u32) -> String {
-    let permission = match service {
-        ids::VIRTIOBLKD => Permission::Disk,
-        ids::POWERD => Permission::Power,
-        _ => return String::new(),
-    };
-    let name = permission.name();
-    format!(" `{name}`: `asks` in its service file, and a line for it in policy.toml, give it")
-}
-
-fn refusal(error: ServiceError) -> &'static str {
-    match error {
-        ServiceError::NotSupported => "it does not offer that",
-        ServiceError::Denied => "this shell lacks the permission",
-        ServiceError::Malformed => "it does not understand the question",
-        ServiceError::NoSuchService => "there is no such service",
-        ServiceError::NoSuchDevice => "there is no such device",
-        ServiceError::NotFound => "there is no such thing",
-        ServiceError::Busy => "it is busy",
-        ServiceError::Unavailable => "a service that it needs does not answer",
-        ServiceError::Full => "it has no room",
-        ServiceError::TimedOut => "it took too long",
-        ServiceError::DeviceFailed => "the device did not do it",
-        ServiceError::BadState => "it cannot do that now",
-        ServiceError::OutOfRange => "a number is out of range",
-        ServiceError::Gone => "it is gone: see `services`",
-    }
-}
 
 /// Asks the service with this id.
 fn ask<P: Protocol, O: Operation<Protocol = P>>(service: u32, op: &O) -> Result<O::Reply, Trouble> {
@@ -131,7 +57,7 @@ fn list<P: Protocol, O: Operation<Protocol = P>>(
                 cursor = next(&item);
                 items.push(item);
             }
-            Err(trouble) if trouble.is(ServiceError::NotFound) => break,
+            Err(trouble) if trouble.refused() == Some(ServiceError::NotFound) => break,
             Err(trouble) => return Err(trouble),
         }
         if cursor == 0 {
@@ -177,6 +103,26 @@ pub fn caps(service: u32) -> Result<Vec<CapEntry>, Trouble> {
 /// How a service stands.
 pub fn stat(service: u32) -> Result<ServiceStat, Trouble> {
     ask::<Init, _>(ids::INIT, &Stat { service, zero: Zero::ZERO })
+}
+
+/// The lives of the services.
+pub fn lives() -> Result<Vec<LifeInfo>, Trouble> {
+    list(ids::INIT, |cursor| Lives { cursor }, |item| item.next.into())
+}
+
+/// The lives of the service at this place in that list.
+pub fn life(place: u64) -> Result<LifeInfo, Trouble> {
+    ask::<Init, _>(ids::INIT, &Lives { cursor: place })
+}
+
+/// Has a service ended, or started. It has begun when the answer comes.
+pub fn order(order: Order, service: u32) -> Result<(), Trouble> {
+    let zero = Zero::ZERO;
+    match order {
+        Order::Restart => ask::<Init, _>(ids::INIT, &Restart { service, zero }),
+        Order::Stop => ask::<Init, _>(ids::INIT, &Stop { service, zero }),
+        Order::Kill => ask::<Init, _>(ids::INIT, &Kill { service, zero }),
+    }
 }
 
 /// Memory and objects.
@@ -285,7 +231,7 @@ pub fn record(seq: u64) -> Result<Option<LedgerRecord>, Trouble> {
 pub fn line(number: u64) -> Result<Option<LogLine>, Trouble> {
     match ask::<Log, _>(ids::LOGD, &FindLine { line: number }) {
         Ok(info) => Ok(Some(LogLine { text: line_text(&info)?, info })),
-        Err(trouble) if trouble.is(ServiceError::NotFound) => Ok(None),
+        Err(trouble) if trouble.refused() == Some(ServiceError::NotFound) => Ok(None),
         Err(trouble) => Err(trouble),
     }
 }
@@ -355,34 +301,4 @@ pub fn power_off() -> Result<(), Trouble> {
 /// Starts the machine anew; returns only when that failed.
 pub fn reboot() -> Result<(), Trouble> {
     ask::<Power, _>(ids::POWERD, &Reboot {})
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::names;
-
-    #[test]
-    fn what_is_refused_says_what_would_give_it() {
-        let trouble = |service, error| Trouble { service, error }.text(&names());
-        let denied = Some(CallError::Service(ServiceError::Denied));
-        assert_eq!(
-            trouble(ids::VIRTIOBLKD, denied),
-            "virtioblkd refuses: this shell lacks the permission `disk`: `asks` in its service file, and a \
-             line for it in policy.toml, give it"
-        );
-        assert!(trouble(ids::POWERD, denied).contains("`power`"));
-        assert_eq!(trouble(ids::INIT, denied), "init refuses: this shell lacks the permission");
-        assert!(trouble(ids::RNGD, None).contains("`talks-to`"));
-        let gone = Some(CallError::Kernel(nexus_abi::Error::BadHandle));
-        assert_eq!(
-            trouble(ids::RNGD, gone),
-            "rngd is not there to be asked; `ps` and `log init` tell why"
-        );
-        let failed = Some(CallError::Service(ServiceError::DeviceFailed));
-        assert_eq!(
-            trouble(ids::VIRTIOBLKD, failed),
-            "virtioblkd refuses: the device did not do it"
-        );
-    }
 }

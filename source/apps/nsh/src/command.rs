@@ -1,4 +1,4 @@
-//! The commands, and what a line asks for.
+//! What a line asks for.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -8,6 +8,7 @@ use nexus_proto::disk::SECTOR;
 use nexus_sysdesc::Permission;
 
 use crate::names::Names;
+use crate::specs::{Arg, Spec, spec, unknown_command};
 use crate::suggest::suggest;
 
 /// Records or lines that are shown when nobody says how many.
@@ -17,124 +18,6 @@ pub const SHOWN: usize = 20;
 pub const RANDOM_SHOWN: usize = 16;
 /// Most random bytes that are shown.
 pub const RANDOM_MOST: usize = 256;
-
-/// What stands after a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arg {
-    /// Name of a service.
-    Service,
-    /// Name of a device.
-    Device,
-    /// Name of a device, or of a permission.
-    Ruled,
-    /// Name of a command, or nothing.
-    Command,
-    /// A number, `all`, or nothing.
-    HowMany,
-    /// Anything of `-f`, a service, a number, `all`.
-    LogPart,
-    /// `read`, or nothing.
-    Read,
-    /// Number of a sector.
-    Sector,
-    /// A number, or nothing.
-    Bytes,
-}
-
-/// A command as `help` tells it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Spec {
-    /// Its name.
-    pub name: &'static str,
-    /// What stands after it.
-    pub args: &'static [Arg],
-    /// The same in words.
-    pub usage: &'static str,
-    /// What it does, in one line.
-    pub summary: &'static str,
-    /// What else there is to know.
-    pub more: &'static str,
-}
-
-macro_rules! specs {
-    ($($name:literal [$($arg:ident),*] $usage:literal, $summary:literal, $more:literal;)+) => {
-        /// Every command, in the order of `help`.
-        pub const SPECS: &[Spec] = &[$(Spec {
-            name: $name, args: &[$(Arg::$arg),*], usage: $usage, summary: $summary, more: $more,
-        },)+];
-    };
-}
-
-specs! {
-    "help" [Command] "help [COMMAND]", "this list, or more about one command", "";
-    "devices" [] "devices", "what the board has, as a tree",
-        "Found by init in the device tree and the virtio slots, never by their order.";
-    "owners" [] "owners", "which service holds which device, by which rule",
-        "A device has one owner. One that does DMA reaches a pool of its own and no other memory, \
-         whatever its owner does: `dma` shows it.";
-    "irqs" [] "irqs", "the interrupt lines: owners, and what came",
-        "A line has one owner, that of its device. Held back is an acknowledgement that came before \
-         the interval of the rule was over: the next interrupt waits for the rest of it.";
-    "dma" [] "dma", "which device reaches memory by itself, and what",
-        "A device reaches its pool and nothing else. Reach is what of that it can be made to read or \
-         write, by tables that nobody can change; the digest is of those. A device in quarantine did not \
-         come to rest when its owner ended, and is given to nobody any more.";
-    "caps" [Service] "caps SERVICE", "what a service holds, as the kernel tells it",
-        "`send` is an endpoint that it may call, `recv` the one that it serves; `own` stands for \
-         derive, grant, revoke and manage together.";
-    "ledger" [HowMany] "ledger [N|all]", "the security record, and whether its chain holds",
-        "Every decision, grant, refusal and end, in order. Each record holds the hash of the one \
-         before; all of them are computed anew here. The head below is the hash of the last: init \
-         tells one on the console when the machine starts, and whoever keeps one knows later that \
-         nothing before it was written anew.";
-    "why" [Service, Ruled] "why SERVICE WHAT",
-        "allowed or denied, and by which rule",
-        "WHAT is a device, a permission of the policy, or another service: may the first share memory with \
-         it? Where a name is several of these, the first is meant. Asks policyd. Nothing is decided, and \
-         nothing is recorded.";
-    "try" [Service, Device] "try SERVICE DEVICE", "ask for a grant the proper way, on the record",
-        "init asks policyd, which records its decision. Nothing is given, even if it is allowed.";
-    "ps" [] "ps", "the services: state, memory, and how they ended", "";
-    "mem" [] "mem", "memory and kernel objects", "";
-    "log" [LogPart, LogPart, LogPart] "log [-f] [SERVICE] [N|all]", "what the services said",
-        "-f goes on showing what is new, until Ctrl-C or q.";
-    "disk" [Read, Sector] "disk [read SECTOR]", "what the disk is and does; or what a sector holds",
-        "To read a sector needs a permission of its own (`why nsh disk`). In flight are requests that \
-         the device has now. A batch is what it was given at once; of some it is not told, because it is \
-         about to look anyway.";
-    "net" [] "net", "the network card: link, address, counters",
-        "Frames that were delivered, or that the card took; and those that were not, by reason. The card \
-         hands over all frames of its network: those for another are left out.";
-    "date" [] "date", "the wall clock", "";
-    "uptime" [] "uptime", "time since the machine started", "";
-    "random" [Bytes] "random [N]", "random bytes, 16 if nobody says how many",
-        "From the generator of rngd, which its device seeds. 256 at most.";
-    "poweroff" [] "poweroff", "turn the machine off", "";
-    "reboot" [] "reboot", "start the machine anew", "";
-}
-
-/// What other systems call it.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("exit", "poweroff"),
-    ("quit", "poweroff"),
-    ("logout", "poweroff"),
-    ("shutdown", "poweroff"),
-    ("halt", "poweroff"),
-    ("restart", "reboot"),
-    ("ls", "devices"),
-    ("lsdev", "devices"),
-    ("lspci", "devices"),
-    ("top", "ps"),
-    ("interrupts", "irqs"),
-    ("free", "mem"),
-    ("dmesg", "log"),
-    ("journalctl", "log"),
-    ("man", "help"),
-    ("audit", "ledger"),
-    ("whoami", "caps nsh"),
-    ("ifconfig", "net"),
-    ("ip", "net"),
-];
 
 /// What a line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +44,13 @@ pub enum Command {
     Permit(u32, Permission),
     /// What happens if one asks.
     Try(u32, u16),
-    /// Services.
+    /// How a service stands, and why.
+    Stands(u32),
+    /// Lives of the services.
+    Services,
+    /// Has a service ended or started.
+    Order(Order, u32),
+    /// What services use.
     Ps,
     /// Memory.
     Mem,
@@ -185,6 +74,17 @@ pub enum Command {
     Reboot,
 }
 
+/// What can be ordered of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Another life.
+    Restart,
+    /// No other life.
+    Stop,
+    /// The end of this life.
+    Kill,
+}
+
 /// Which lines of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogPart {
@@ -194,12 +94,6 @@ pub struct LogPart {
     pub service: Option<u32>,
     /// At most so many.
     pub count: usize,
-}
-
-/// The command with this name.
-#[must_use]
-pub fn spec(name: &str) -> Option<&'static Spec> {
-    SPECS.iter().find(|spec| spec.name == name)
 }
 
 /// What a line asks for; `None` for a blank one.
@@ -228,16 +122,22 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("ledger", args) => Command::Ledger(how_many(spec, args.first())?),
         ("why", args) => {
             let service = service(spec, args.first(), names)?;
-            match (permission(args.get(1), names), peer(args.get(1), names)) {
-                (Some(permission), _) => Command::Permit(service, permission),
-                (None, Some(driver)) => Command::Ring(service, driver),
-                (None, None) => Command::Why(service, device(spec, args.get(1), names)?),
+            let what = args.get(1);
+            match (what, permission(what, names), peer(what, names)) {
+                (None, ..) => Command::Stands(service),
+                (_, Some(permission), _) => Command::Permit(service, permission),
+                (_, None, Some(driver)) => Command::Ring(service, driver),
+                (_, None, None) => Command::Why(service, device(spec, what, names)?),
             }
         }
         ("try", args) => {
             let service = service(spec, args.first(), names)?;
             Command::Try(service, device(spec, args.get(1), names)?)
         }
+        ("services", _) => Command::Services,
+        ("restart", args) => Command::Order(Order::Restart, service(spec, args.first(), names)?),
+        ("stop", args) => Command::Order(Order::Stop, service(spec, args.first(), names)?),
+        ("kill", args) => Command::Order(Order::Kill, service(spec, args.first(), names)?),
         ("ps", _) => Command::Ps,
         ("mem", _) => Command::Mem,
         ("log", args) => Command::Log(log_part(spec, args, names)?),
@@ -254,15 +154,6 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("reboot", _) => Command::Reboot,
         _ => return Err(unknown_command(name)),
     }))
-}
-
-fn unknown_command(word: &str) -> String {
-    let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours);
-    let meant = elsewhere.or_else(|| suggest(word, SPECS.iter().map(|spec| spec.name)));
-    match meant {
-        Some(meant) => format!("no command `{word}`; did you mean `{meant}`?"),
-        None => format!("no command `{word}`; `help` lists them"),
-    }
 }
 
 fn service(spec: &Spec, word: Option<&&str>, names: &Names) -> Result<u32, String> {

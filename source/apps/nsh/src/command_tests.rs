@@ -1,5 +1,6 @@
 use super::*;
 use crate::fixture::names;
+use crate::specs::SPECS;
 
 fn command(line: &str) -> Result<Option<Command>, String> {
     parse(line, &names())
@@ -45,6 +46,15 @@ fn names_and_numbers_of_services_and_devices() {
     named.devices.push((6, "power".into()));
     assert_eq!(parse("why nsh power", &named), Ok(Some(Command::Why(10, 6))));
     assert_eq!(command("caps init"), Ok(Some(Command::Caps(1))));
+}
+
+#[test]
+fn services_are_looked_at_and_ordered_about() {
+    assert_eq!(command("services"), Ok(Some(Command::Services)));
+    assert_eq!(command("why rngd"), Ok(Some(Command::Stands(7))));
+    assert_eq!(command("restart rngd"), Ok(Some(Command::Order(Order::Restart, 7))));
+    assert_eq!(command("stop 8"), Ok(Some(Command::Order(Order::Stop, 8))));
+    assert_eq!(command("kill nsh"), Ok(Some(Command::Order(Order::Kill, 10))));
 }
 
 #[test]
@@ -106,7 +116,7 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(
         error("why rngd gpu"),
         "no device, permission or service `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0 distribute record \
-         view log ask report clock power disk net init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh"
+         view log ask report clock power disk net supervise init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh"
     );
     assert_eq!(
         error("try rngd gpu"),
@@ -115,10 +125,15 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(error("ps all"), "ps: too many words; usage: ps");
     assert_eq!(error("help me"), "no command `me`; did you mean `mem`?");
     assert_eq!(
-        error("why rngd"),
-        "why: which device, permission or service? uart0 rtc0 power0 rng0 blk0 net0 distribute record view \
-         log ask report clock power disk net init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh\nusage: why SERVICE WHAT"
+        error("why"),
+        "why: which service? init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh\n\
+         usage: why SERVICE [WHAT]"
     );
+    assert_eq!(error("start rngd"), "no command `start`; did you mean `restart`?");
+    assert_eq!(error("systemctl"), "no command `systemctl`; did you mean `services`?");
+    assert_eq!(error("kill rgnd"), "no service `rgnd`; did you mean `rngd`?");
+    assert_eq!(error("stop rngd now"), "stop: too many words; usage: stop SERVICE");
+    assert!(error("restart").starts_with("restart: which service? init policyd"));
 }
 
 #[test]

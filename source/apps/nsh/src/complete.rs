@@ -3,8 +3,9 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::command::{Arg, SPECS, permission_names, spec};
+use crate::command::permission_names;
 use crate::names::Names;
+use crate::specs::{Arg, SPECS, spec};
 
 /// What Tab leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,6 +112,8 @@ mod tests {
         assert_eq!(inserted("why virtion"), "etd ");
         assert_eq!(tab("try rngd r"), (String::new(), "rng0 rtc0".into()));
         assert_eq!(tab("why rngd r"), (String::new(), "record report rng0 rngd rtc0 rtcd".into()));
+        assert_eq!(inserted("kill rn"), "gd ");
+        assert_eq!(tab("restart r"), (String::new(), "rngd rtcd".into()));
         assert_eq!(inserted("why nsh vie"), "w ");
         assert_eq!(inserted("why nsh virtiob"), "lkd ");
         assert_eq!(inserted("help le"), "dger ");

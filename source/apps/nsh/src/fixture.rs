@@ -1,6 +1,6 @@
 //! A small system for tests.
 
-use nexus_proto::init::{OwnerInfo, OwnerState};
+use nexus_proto::init::{EndKind, Last, LifeInfo, OwnerInfo, OwnerState, ServiceState};
 use nexus_proto::policy::NO_LINE;
 use nexus_proto::{Name, Registers, Subject, Zero};
 
@@ -51,3 +51,23 @@ pub(crate) fn owner(device: u16, service: u32, state: OwnerState) -> OwnerInfo {
         name: Name::new(&names().device(device)),
     }
 }
+
+/// A service that began a second ago, at tick 0, and lives.
+pub(crate) fn life(service: u32, lives: u32, state: ServiceState) -> LifeInfo {
+    LifeInfo {
+        next: 0,
+        lives,
+        service: Subject { id: service, incarnation: lives },
+        state,
+        end: EndKind::None,
+        last: Last::None,
+        zero: Zero::ZERO,
+        deaths: 0,
+        code: 0,
+        since: 0,
+        again: 0,
+    }
+}
+
+/// Ticks in a second of the tests.
+pub(crate) const SECOND: u64 = 10_000_000;

@@ -14,9 +14,12 @@ pub mod date;
 #[cfg(test)]
 mod fixture;
 pub mod names;
+mod order;
 pub mod screen;
 pub mod shell;
 pub mod show;
+pub mod specs;
 pub mod suggest;
 pub mod table;
+pub mod trouble;
 pub mod units;

@@ -7,7 +7,7 @@ use nexus_abi::{Error, Handle, NO_DEADLINE};
 use nexus_proto::console::{
     Console, Insert, LineEvent, LineEventKind, LineText, Prompt, ReadKey, ReadLine, Write,
 };
-use nexus_proto::{ServiceError, Text, Zero};
+use nexus_proto::{Operation, ServiceError, Text, Zero};
 use nexus_rt::{CallError, Client, Deadline, sys};
 
 use crate::table;
@@ -19,10 +19,15 @@ const AGAIN_MS: u64 = 5;
 /// Times that it is offered: 10 seconds in all.
 const ATTEMPTS: usize = 2000;
 
+/// Lives of consoled that a call may end with.
+const MOST_ENDS: usize = 8;
+
 /// The terminal.
 #[derive(Debug)]
 pub struct Screen {
     console: Client<Console>,
+    /// What each life of consoled is told.
+    prompt: Prompt,
     /// Nobody signals it: what to wait on for nothing but time.
     never: Handle,
 }
@@ -49,7 +54,27 @@ impl Screen {
         let never = sys::notification_create().map_err(CallError::Kernel)?;
         let prompt = Prompt { text: Text::piece(prompt.as_bytes()) };
         console.call(&prompt, Deadline::after_ms(WRITE_MS))?;
-        Ok(Screen { console, never })
+        Ok(Screen { console, prompt, never })
+    }
+
+    /// Calls consoled. When it ends meanwhile, its next life is told the prompt, and called again: what was
+    /// typed is gone, and a piece of text may be shown twice.
+    fn call<O: Operation<Protocol = Console>>(
+        &self,
+        op: &O,
+        deadline: Deadline,
+    ) -> Result<O::Reply, CallError> {
+        let mut answer = self.console.call(op, deadline);
+        for _ in 0..MOST_ENDS {
+            if !matches!(answer, Err(CallError::Kernel(Error::PeerGone))) {
+                break;
+            }
+            answer = self
+                .console
+                .call(&self.prompt, Deadline::after_ms(WRITE_MS))
+                .and_then(|()| self.console.call(op, deadline));
+        }
+        answer
     }
 
     /// Lets time pass.
@@ -70,7 +95,7 @@ impl Screen {
 
     fn print_piece(&self, text: Text) -> bool {
         for _ in 0..ATTEMPTS {
-            match self.console.call(&Write { text }, Deadline::after_ms(WRITE_MS)) {
+            match self.call(&Write { text }, Deadline::after_ms(WRITE_MS)) {
                 Ok(()) => return true,
                 Err(CallError::Service(ServiceError::Busy)) => self.pause(AGAIN_MS),
                 Err(_) => return false,
@@ -84,9 +109,13 @@ impl Screen {
     /// # Errors
     /// consoled is gone, or somebody else has the keyboard.
     pub fn read(&self) -> Result<Typed, CallError> {
-        let event = self.console.call(&ReadLine { deadline: NO_DEADLINE }, Deadline::NEVER)?;
+        // A life of consoled that began meanwhile does not know it yet. Whether there is one, the next call
+        // tells.
+        let _ = self.call(&self.prompt, Deadline::after_ms(WRITE_MS));
+        let event = self.call(&ReadLine { deadline: NO_DEADLINE }, Deadline::NEVER)?;
         table::set_columns(event.columns.into());
-        let text = self.text(&event)?;
+        // It is gone with the life of consoled that had it.
+        let Ok(text) = self.text(&event) else { return Ok(Typed::Interrupt) };
         Ok(match event.kind {
             LineEventKind::Entered => Typed::Line(text),
             LineEventKind::Tab => Typed::Tab(text, event.cursor.into()),
@@ -123,7 +152,7 @@ impl Screen {
     /// consoled is gone, or somebody else has the keyboard.
     pub fn key(&self, ms: u64) -> Result<Option<u8>, CallError> {
         let deadline = Deadline::after_ms(ms).ticks();
-        match self.console.call(&ReadKey { deadline }, Deadline::NEVER) {
+        match self.call(&ReadKey { deadline }, Deadline::NEVER) {
             Ok(key) => Ok(Some(key.byte)),
             Err(CallError::Service(ServiceError::TimedOut))
             | Err(CallError::Kernel(Error::TimedOut)) => Ok(None),

@@ -8,18 +8,20 @@ use alloc::vec::Vec;
 use nexus_abi::Rights;
 use nexus_proto::init::{Readiness, ServiceInfo};
 use nexus_proto::net::Direction;
-use nexus_rt::{CallError, ns_of_ticks, uptime_ns};
+use nexus_rt::{CallError, ns_of_ticks, ticks, uptime_ns};
 
-use crate::ask::{self, Trouble};
+use crate::ask;
 use crate::command::{Command, LogPart, parse};
 use crate::complete::complete;
 use crate::date::Date;
 use crate::names::Names;
+use crate::order::{self, Known};
 use crate::screen::{Screen, Typed};
 use crate::show::{
     self, Chain, Checkpoint, LedgerRecord, LogLine, May, Shared, Tried, Verifier, Why,
 };
 use crate::table::grid;
+use crate::trouble::Trouble;
 use crate::units::duration;
 
 /// What stands before the line.
@@ -137,12 +139,11 @@ impl Shell {
             Command::Ledger(count) => self.ledger(count)?,
             Command::Why(service, device) => {
                 let answer = ask::explain(service, device)?;
-                let owners = ask::owners().unwrap_or_default();
-                let owner = owners.iter().find(|owner| owner.device == device);
+                let known = Known::ask();
                 // None where there is no rule.
                 let reason = ask::reason(answer.rule).ok();
-                let reason = reason.as_deref();
-                show::why(&Why { service, device, answer: &answer, reason, owner }, names)
+                let (reason, stands, now) = (reason.as_deref(), known.find(device), ticks());
+                show::why(&Why { service, device, answer: &answer, reason, stands, now }, names)
             }
             Command::Permit(service, permission) => {
                 let answer = ask::permit(service, permission)?;
@@ -162,6 +163,9 @@ impl Shell {
                 let answer = ask::try_grant(service, device, WINDOW.bits())?;
                 show::tried(&Tried { service, device, answer: &answer }, names)
             }
+            Command::Stands(service) => order::stands(service, names)?,
+            Command::Services => show::services(&ask::lives()?, ticks(), names),
+            Command::Order(what, service) => order::order(what, service, &self.screen, names)?,
             Command::Ps => {
                 let services = ask::services()?;
                 let with_stat = |info: ServiceInfo| (info, ask::stat(info.service.id).ok());

@@ -84,6 +84,19 @@ pub fn duration(ns: u64) -> String {
     parts.join(" ")
 }
 
+/// A duration in its largest unit, for tables: `214 ms`, `12 s`, `3 min`, `2 h`, `5 d`.
+#[must_use]
+pub fn brief(ns: u64) -> String {
+    let seconds = ns / 1_000_000_000;
+    match seconds {
+        0 => format!("{} ms", ns / 1_000_000),
+        1..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 /// A number and its noun: `1 page`, `2 pages`, `2 batches`.
 #[must_use]
 pub fn count(number: u64, noun: &str) -> String {
@@ -138,6 +151,16 @@ mod tests {
         assert_eq!(duration(90_061 * S), "1 day 1 hour");
         assert_eq!(seconds(214_999_999), "0.214");
         assert_eq!(seconds(61 * S), "61.000");
+        for (ns, text) in [
+            (0, "0 ms"),
+            (S - 1, "999 ms"),
+            (59 * S, "59 s"),
+            (60 * S, "1 min"),
+            (3600 * S, "1 h"),
+            (86_400 * S, "1 d"),
+        ] {
+            assert_eq!(brief(ns), text);
+        }
     }
 
     #[test]

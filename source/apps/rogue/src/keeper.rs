@@ -3,7 +3,7 @@
 use alloc::format;
 use core::convert::Infallible;
 
-use mortal::ask::{self, DRIVER, END, Fate, Manner, START};
+use mortal::ask::{self, DRIVER, END, Fate, Manner, Next, START};
 use mortal::keeper::{holds, note};
 use nexus_abi::{Error, Handle, Message};
 use nexus_proto::console::{Console, Write};
@@ -42,6 +42,7 @@ pub struct Keeper {
     policyd: Client<Policy>,
     consoled: Client<Console>,
     rngd: Client<Entropy>,
+    owner: Client<Device>,
     canary: Canary,
     lives: u32,
     heads: u32,
@@ -74,6 +75,7 @@ impl Keeper {
             policyd: start.client(ids::POLICYD)?,
             consoled: start.client(ids::CONSOLED)?,
             rngd: start.client(ids::RNGD)?,
+            owner: start.client(DRIVER)?,
             canary: Canary::new()?,
             lives: must_prove(own, LIVES)?,
             heads: must_prove(own, HEADS)?,
@@ -116,15 +118,14 @@ impl Keeper {
         for number in 1..=self.lives {
             self.live(number)?;
         }
-        let last = Client::<Device>::new(self.start(Fate::NONE)?);
-        last.call(&Identify {}, Deadline::after_ms(SAFETY_MS))?;
+        self.start(Fate::NONE)?;
+        self.owner.call(&Identify {}, Deadline::after_ms(SAFETY_MS))?;
         Ok(())
     }
 
     /// One life, and a look around after it.
     fn live(&mut self, number: u32) -> Result<(), Failed> {
-        // What is named by it ends with the life.
-        let _ = self.start(Fate { step: number.into(), manner: Manner::Exit })?;
+        self.start(Fate { step: number.into(), manner: Manner::Exit })?;
         let ended = self.budgets.ended(DRIVER)?;
         let went = Went::of(ended.code).filter(|_| ended.end == EndKind::Exit);
         let why = || format!("life {number} ended: {:?} {:#x}", ended.end, ended.code);
@@ -159,10 +160,11 @@ impl Keeper {
         Ok(())
     }
 
-    /// The next life; its endpoint, as this process names it.
-    fn start(&self, fate: Fate) -> Result<Handle, Failed> {
-        let message = self.ask(&Message::new(START, &fate.words()))?;
-        Ok(ask::word(&message).map(Handle).ok_or(Error::BadState)?)
+    /// The next life.
+    fn start(&self, fate: Fate) -> Result<(), Failed> {
+        let next = Next { fate, followed: false };
+        let message = self.ask(&Message::new(START, &next.words()))?;
+        Ok(ask::word(&message).map(drop).ok_or(Error::BadState)?)
     }
 
     fn ask(&self, message: &Message) -> Result<Message, Failed> {

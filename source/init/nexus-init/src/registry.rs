@@ -59,6 +59,11 @@ impl Registry {
         &self.services
     }
 
+    /// The same, to change them.
+    pub(crate) fn services_mut(&mut self) -> &mut [ServiceRecord] {
+        &mut self.services
+    }
+
     /// Every device.
     #[must_use]
     pub fn devices(&self) -> &[DeviceRecord] {
@@ -260,13 +265,13 @@ impl Registry {
     }
 
     /// A life of a service has ended. Returns what init held for that life and of its devices, to be given
-    /// up. Its endpoint, and what tells it of its rings, outlive it.
-    pub fn ended(&mut self, id: u32, end: EndReason) -> Held {
+    /// up. Its endpoint, and what tells it of its rings, outlive it. One that did not come to run has no `end`.
+    pub fn ended(&mut self, id: u32, end: Option<EndReason>) -> Held {
         let subject = self.subject(id);
         let mut held = Held::default();
         if let Some(service) = self.service_mut(id) {
             service.state = ServiceState::Ended;
-            service.end = Some(end);
+            service.end = end.or(service.end);
             held.memory = core::mem::take(&mut service.memory);
         }
         for (device, record) in (0..).zip(self.devices.iter_mut()) {

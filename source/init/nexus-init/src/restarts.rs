@@ -1,7 +1,7 @@
 //! The next lives of services: when their time has come, and when somebody orders it.
 
 use nexus_abi::{Handle, Sender};
-use nexus_proto::init::{EndKind, Last, LifeInfo, Lives, ServiceState};
+use nexus_proto::init::{EndKind, Last, LifeInfo, Lives, ServiceState, killed};
 use nexus_proto::{ServiceError, Zero, ids};
 use nexus_sysdesc::restart::Deaths;
 use nexus_sysdesc::{Permission, Restart};
@@ -10,16 +10,18 @@ use crate::init::{Init, Machine};
 use crate::order::start_order;
 use crate::records::{Order, ServiceRecord, Then};
 use crate::start::{Failed, LoadFailure};
+use crate::supervise::nanoseconds;
 use crate::words;
 
-/// The code with which init ends a life that somebody ordered to end.
-const ORDERED: u64 = 1;
+/// When a service is started again that waits for policyd or logd, while nobody starts that.
+const WAITING: u64 = u64::MAX;
 
 impl<M: Machine> Init<M> {
     /// The first tick at which a service is to be started again.
     #[must_use]
     pub fn next_start(&self) -> Option<u64> {
-        self.registry.services().iter().filter_map(|record| record.again).min()
+        let again = self.registry.services().iter().filter_map(|record| record.again);
+        again.filter(|tick| *tick != WAITING).min()
     }
 
     /// Starts each service whose time has come, authorities first.
@@ -35,22 +37,35 @@ impl<M: Machine> Init<M> {
                 continue;
             };
             let id = record.id;
-            match self.waits_for(id) {
+            match (self.waits_for(id), self.registry.service_mut(id)) {
                 // It comes behind that in this order.
-                Some(tick) => self.rest_until(id, tick),
-                None => self.start_again(index, id),
+                (Some(tick), Some(record)) => record.again = Some(tick),
+                _ => self.start_again(index, id),
             }
         }
     }
 
-    /// The tick at which somebody is started again whom the service needs to be given its devices.
+    /// The tick at which somebody is started again whom the service needs to be given its devices;
+    /// [`WAITING`] when that is not started again by itself.
     fn waits_for(&self, id: u32) -> Option<u64> {
         let needs = self.registry.description().service(id).map(|service| &service.needs);
         let needs_device = needs.is_some_and(|needs| !needs.is_empty());
         let deciders = [ids::LOGD, ids::POLICYD].into_iter().filter(|_| needs_device);
         let recorder = Some(ids::LOGD).filter(|_| id == ids::POLICYD);
-        let again = deciders.chain(recorder).filter_map(|id| self.registry.service(id)?.again);
-        again.max()
+        let records = deciders.chain(recorder).filter_map(|id| self.registry.service(id));
+        let gone = records.filter(|record| !record.lives());
+        gone.map(|record| record.again.unwrap_or(WAITING)).max()
+    }
+
+    /// Whoever waits for this service is started, too.
+    fn is_back(&mut self, id: u32) {
+        if ![ids::LOGD, ids::POLICYD].contains(&id) {
+            return;
+        }
+        let now = self.machine.ticks();
+        for record in self.registry.services_mut() {
+            record.again = record.again.map(|tick| if tick == WAITING { now } else { tick });
+        }
     }
 
     fn start_again(&mut self, index: usize, id: u32) {
@@ -60,7 +75,7 @@ impl<M: Machine> Init<M> {
             record.born = now;
         }
         let next = match self.start(index) {
-            Ok(()) => return,
+            Ok(()) => return self.is_back(id),
             Err(Failed::NoDevice(refused)) if !refused.may_pass() => Err(Last::NoDevice),
             Err(Failed::Load(LoadFailure::Kernel(_)) | Failed::NoDevice(_)) => self.pause(id, now),
             Err(Failed::Load(_)) => Err(Last::NotLoaded),
@@ -106,7 +121,13 @@ impl<M: Machine> Init<M> {
                 self.end_for_good(id, Last::Stopped);
                 Ok(())
             }
-            (ServiceState::Ended | ServiceState::GivenUp | ServiceState::Stopped, Then::Again) => {
+            (
+                ServiceState::Ended
+                | ServiceState::GivenUp
+                | ServiceState::Stopped
+                | ServiceState::Restarting,
+                Then::Again,
+            ) => {
                 self.order_start(id);
                 Ok(())
             }
@@ -115,7 +136,9 @@ impl<M: Machine> Init<M> {
     }
 
     fn order_end(&mut self, id: u32, process: Handle, order: Order) -> Result<(), ServiceError> {
-        self.machine.process_end(process, ORDERED).map_err(|_| ServiceError::Unavailable)?;
+        self.machine
+            .process_end(process, killed::ORDERED)
+            .map_err(|_| ServiceError::Unavailable)?;
         if let Some(record) = self.registry.service_mut(id) {
             record.order = Some(order);
         }
@@ -135,6 +158,7 @@ impl<M: Machine> Init<M> {
     /// The lives of the service at this place of the description.
     pub(crate) fn life_info(&mut self, ask: &Lives) -> Result<LifeInfo, ServiceError> {
         let index = usize::try_from(ask.cursor).map_err(|_| ServiceError::NotFound)?;
+        let now = nanoseconds(self.machine.ticks(), self.timebase_hz);
         let services = self.registry.services();
         let record = services.get(index).ok_or(ServiceError::NotFound)?;
         let next = index.saturating_add(1);
@@ -148,10 +172,10 @@ impl<M: Machine> Init<M> {
             end,
             last: record.last.unwrap_or(Last::None),
             zero: Zero::ZERO,
-            deaths: 0,
+            deaths: u32::try_from(record.deaths.recent(now)).unwrap_or(u32::MAX),
             code,
             since: record.since,
-            again: record.again.unwrap_or(0),
+            again: record.again.filter(|tick| *tick != WAITING).unwrap_or(0),
         })
     }
 }

@@ -26,11 +26,15 @@ impl<M: Machine> Init<M> {
         let peers: Vec<u32> = peers.collect();
         let mut caps = Vec::new();
         for peer in peers {
+            let peer_told = self.registry.service(peer).map_or(Handle::NONE, |peer| peer.told);
+            if peer_told == Handle::NONE {
+                // It has ended for good, and has the ring once it is started again.
+                continue;
+            }
             let Some(ring) = self.recorded(service, peer) else { continue };
             let description = self.registry.description();
             let (own, others) =
                 (description.ring_bit(service, peer), description.ring_bit(peer, service));
-            let peer_told = self.registry.service(peer).map_or(Handle::NONE, |peer| peer.told);
             let memory = self.machine.cap_install(process, ring.memory, SHARED)?;
             let tell = self.machine.cap_install(process, peer_told, Rights::SEND)?;
             caps.push(cap(Role::Ring, peer, memory, own.unwrap_or(0), ring.len));
@@ -60,10 +64,6 @@ impl<M: Machine> Init<M> {
         if has || !(asked || ringed) {
             return Ok(());
         }
-        let told = self.machine.notification_create()?;
-        if let Some(record) = self.registry.service_mut(id) {
-            record.told = told;
-        }
         for ring in &mut self.rings {
             if ring.over && [ring.consumer, ring.server].contains(&id) {
                 let memory = self.machine.vmo_create(ring.len / PAGE_SIZE)?;
@@ -71,6 +71,11 @@ impl<M: Machine> Init<M> {
                 let _ = self.machine.cap_drop(ring.memory);
                 *ring = RingRecord { memory, recorded: false, over: false, ..*ring };
             }
+        }
+        // Last: with it nothing is missing any more.
+        let told = self.machine.notification_create()?;
+        if let Some(record) = self.registry.service_mut(id) {
+            record.told = told;
         }
         Ok(())
     }
@@ -124,8 +129,7 @@ impl<M: Machine> Init<M> {
         for ring in over.iter().filter(|ring| ring.recorded) {
             let entry =
                 Entry { event: Event::Unshare, outcome: Outcome::None, ..self.share_entry(ring) };
-            // The end of the service says as much, if this record is lost.
-            let _ = self.machine.record(&entry);
+            self.note(&entry);
         }
     }
 

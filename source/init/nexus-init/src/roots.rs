@@ -70,11 +70,12 @@ impl<M: Machine> Init<M> {
         }
     }
 
-    /// The windows and the lines that are given to a service which may be started again.
+    /// The windows and the lines that are given to a service which may be started again, or were: it may have
+    /// ended already.
     fn given_again(&self) -> (Vec<Range>, Vec<u64>) {
         let again = |record: &&DeviceRecord| {
             let owner = self.registry.description().service(record.owner.id);
-            record.state == OwnerState::Held
+            matches!(record.state, OwnerState::Held | OwnerState::OwnerEnded)
                 && owner.is_some_and(|owner| owner.restart != Restart::Never)
         };
         let given = || self.registry.devices().iter().filter(again);

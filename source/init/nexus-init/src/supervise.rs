@@ -3,7 +3,7 @@
 
 use nexus_abi::{EndReason, Handle, ProcessState};
 use nexus_proto::bus::Release;
-use nexus_proto::init::{DmaState, Last, ServiceState};
+use nexus_proto::init::{DmaState, Last, ServiceState, killed};
 use nexus_proto::{Subject, ids};
 use nexus_sysdesc::Restart;
 use nexus_sysdesc::restart::{Life, Next};
@@ -29,11 +29,15 @@ impl<M: Machine> Init<M> {
 
     /// Takes back what a life of a service held, if it has ended, records that, and decides what follows.
     fn look_after(&mut self, id: u32, process: Handle) {
-        let Ok(info) = self.machine.process_stat(process) else { return };
-        let Some(end) = info.end.filter(|_| info.state != ProcessState::Live) else { return };
+        let end = match self.machine.process_stat(process) {
+            Ok(info) => info.end.filter(|_| info.state != ProcessState::Live),
+            // It is gone, and nobody can tell how.
+            Err(_) => Some(EndReason::Killed(killed::UNKNOWN)),
+        };
+        let Some(end) = end else { return };
         self.machine.forget(id);
         let subject = self.registry.subject(id);
-        let held = self.registry.ended(id, end);
+        let held = self.registry.ended(id, Some(end));
         self.take_back(&held);
         self.tell_end(id, subject, end);
         self.follow(id, end);
@@ -45,8 +49,8 @@ impl<M: Machine> Init<M> {
         let order = self.registry.service(id).and_then(|record| record.order);
         let next = match (order.map(|order| order.then), self.restart_of(id)) {
             _ if self.has_lost_device(id) => Err(Last::NoDevice),
-            (Some(Then::Stop), _) => Err(Last::Stopped),
             (_, Restart::Never) => Err(Last::Never),
+            (Some(Then::Stop), _) => Err(Last::Stopped),
             (Some(Then::Again), _) => Ok(now),
             (_, Restart::OnFailure) if end == EndReason::Exit(0) => Err(Last::EndedWell),
             (Some(Then::AsRuled), _) => Ok(now),
@@ -152,7 +156,7 @@ impl<M: Machine> Init<M> {
 
     /// Ends what there is of a life that could not be started, and takes back what it was given.
     pub(crate) fn undo(&mut self, id: u32) {
-        let held = self.registry.ended(id, EndReason::Killed(0));
+        let held = self.registry.ended(id, None);
         self.take_back(&held);
         self.record_revokes(&held.devices);
         let Some(record) = self.registry.service_mut(id) else { return };
@@ -195,8 +199,7 @@ impl<M: Machine> Init<M> {
     fn record_revokes(&mut self, devices: &[(u16, Pieces)]) {
         for (device, _) in devices {
             if let Some(entry) = self.registry.revoke_entry(*device) {
-                // The end of the service says as much, if this record is lost.
-                let _ = self.machine.record(&entry);
+                self.note(&entry);
             }
         }
     }
@@ -205,7 +208,7 @@ impl<M: Machine> Init<M> {
     fn tell_end(&mut self, id: u32, subject: Subject, end: EndReason) {
         let order = self.registry.service(id).and_then(|record| record.order);
         let asker = order.map(|order| order.asker).unwrap_or_default();
-        let recorded = self.machine.record(&words::exit_entry(subject, end, asker)).is_some();
+        let recorded = self.note(&words::exit_entry(subject, end, asker));
         let name = self.registry.name(id);
         let text = alloc::format!("{name} ended: {}", words::end_text(end));
         if recorded {
@@ -217,7 +220,7 @@ impl<M: Machine> Init<M> {
 }
 
 /// Ticks as nanoseconds.
-fn nanoseconds(ticks: u64, hz: u64) -> u64 {
+pub(crate) fn nanoseconds(ticks: u64, hz: u64) -> u64 {
     let scaled = u128::from(ticks) * 1_000_000_000;
     u64::try_from(scaled / u128::from(hz.max(1))).unwrap_or(u64::MAX)
 }

@@ -3,19 +3,19 @@
 mod bus;
 mod loader;
 mod machine;
+mod world;
+mod wrong;
 
-use nexus_abi::{
-    CapInfo, EndReason, Error, Handle, KindCode, Message, Received, Rights, Sender, Startup,
-};
-use nexus_proto::bus::{Prepare, Release};
-use nexus_proto::log::{Entry, Event, Outcome};
-use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, NO_LINE, Reason, Verdict};
-use nexus_proto::{Asker, Operation, Subject};
+use nexus_abi::{EndReason, Error, Handle, KindCode, Message, Received, Rights, Sender, Startup};
+use nexus_proto::log::Entry;
+use nexus_proto::policy::{Decide, Decision, NO_LINE};
+use nexus_proto::{Asker, ids};
 
-use crate::grant::{LineRoute, Question, Route, Source, World};
+use crate::grant::{LineRoute, Question, Route, Source};
 use crate::start::LoadFailure;
 
 pub(crate) use bus::{BUSD, BUSD_ID, Busd, bus_route, queues, sealed};
+pub(crate) use wrong::{At, Wrong};
 
 /// policyd, as the kernel stamps it.
 pub(crate) const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
@@ -67,6 +67,7 @@ pub(crate) fn route() -> Route {
 }
 
 /// How policyd behaves.
+#[derive(Clone)]
 pub(crate) enum Policyd {
     /// It allows everything.
     Allows,
@@ -96,6 +97,7 @@ pub(crate) struct Cap {
 }
 
 /// Kernel, policyd, logd and busd in one.
+#[derive(Clone)]
 pub(crate) struct Fake {
     pub(crate) busd: Busd,
     pub(crate) policyd: Policyd,
@@ -143,6 +145,12 @@ pub(crate) struct Fake {
     pub(crate) watched: Vec<(u32, Handle, Handle)>,
     /// Services that init asks no more.
     pub(crate) forgotten: Vec<u32>,
+    /// The call that goes wrong.
+    pub(crate) wrong: Option<At>,
+    /// It has.
+    pub(crate) happened: bool,
+    /// Processes that have died.
+    pub(crate) corpses: Vec<Handle>,
 }
 
 impl Default for Fake {
@@ -193,6 +201,9 @@ impl Default for Fake {
             answers: None,
             watched: Vec::new(),
             forgotten: Vec::new(),
+            wrong: None,
+            happened: false,
+            corpses: Vec::new(),
         }
     }
 }
@@ -252,6 +263,9 @@ impl Fake {
     }
 
     fn append(&mut self, entry: Entry) -> Option<u64> {
+        if self.is_dead(ids::LOGD) {
+            return None;
+        }
         if let Some(left) = &mut self.records_left {
             *left = left.checked_sub(1)?;
         }
@@ -278,7 +292,8 @@ impl Fake {
         let above = self.cap(parent).ok_or(Error::BadHandle)?.clone();
         let apart = |cap: &Cap| cap.base + cap.len <= base || base + len <= cap.base;
         let mut siblings = self.caps.iter().filter(|cap| cap.parent == Some(parent));
-        if above.kind != KindCode::Vmo && !siblings.all(apart) {
+        let exclusive = matches!(above.kind, KindCode::DeviceMmio | KindCode::Irq);
+        if exclusive && !siblings.all(apart) {
             return Err(Error::Busy);
         }
         if let Some(error) = self.line_fails.filter(|_| above.kind == KindCode::Irq) {
@@ -293,180 +308,5 @@ impl Fake {
 
     fn has_children(&self, cap: Handle) -> bool {
         self.caps.iter().any(|child| child.parent == Some(cap))
-    }
-}
-
-impl World for Fake {
-    fn decide(&mut self, ask: &Decide) -> Result<Received, Error> {
-        self.calls.push("decide");
-        let record = match self.policyd {
-            Policyd::Allows | Policyd::Edited(_) => self.append(Entry {
-                rule: 3,
-                asker: ask.asker,
-                epoch: self.epoch,
-                detail: ask.nonce,
-                registers: ask.registers,
-                line: ask.line,
-                ..Entry::about(Event::Decision, Outcome::Allow, Subject { id: 7, incarnation: 1 })
-            }),
-            _ => None,
-        };
-        let recorded = record.is_some();
-        let mut decision = Decision {
-            asked: *ask,
-            epoch: self.epoch,
-            rule: 3,
-            verdict: if recorded { Verdict::Allow } else { Verdict::Deny },
-            reason: if recorded { Reason::Allowed } else { Reason::NotRecorded },
-            record: u32::try_from(record.unwrap_or(0)).unwrap(),
-            interval: if recorded && ask.line != NO_LINE { INTERVAL } else { 0 },
-        };
-        self.epoch = self.next_epoch.unwrap_or(self.epoch);
-        match &self.policyd {
-            Policyd::Fails(error) => Err(*error),
-            Policyd::Says(message) => Ok(self.received(*message)),
-            Policyd::Allows => Ok(self.received(ask.answer(Ok(decision)))),
-            Policyd::Edited(change) => {
-                change(ask, &mut decision);
-                Ok(self.received(ask.answer(Ok(decision))))
-            }
-        }
-    }
-
-    fn epoch(&mut self, ask: &Epoch) -> Result<Received, Error> {
-        self.calls.push("epoch");
-        if let Policyd::Fails(error) = self.policyd {
-            return Err(error);
-        }
-        match self.epoch_fails {
-            Some(error) => Err(error),
-            None => {
-                let nonce = self.epoch_nonce.unwrap_or(ask.nonce);
-                let info = EpochInfo { epoch: self.epoch, rules: 6, nonce };
-                Ok(self.received(ask.answer(Ok(info))))
-            }
-        }
-    }
-
-    fn prepare(&mut self, ask: &Prepare) -> Result<Received, Error> {
-        self.calls.push("prepare");
-        self.busd_prepares(ask)
-    }
-
-    fn release(&mut self, ask: &Release) -> Result<Received, Error> {
-        self.calls.push("release");
-        self.busd_releases(ask)
-    }
-
-    fn record(&mut self, entry: &Entry) -> Option<u64> {
-        self.calls.push("record");
-        self.append(*entry)
-    }
-
-    fn wait_out(&mut self) {
-        self.calls.push("wait");
-        if core::mem::take(&mut self.recovers) {
-            self.policyd = Policyd::Allows;
-            (self.epoch_fails, self.records_left) = (None, None);
-        }
-    }
-
-    fn cap_derive(
-        &mut self,
-        cap: Handle,
-        rights: Rights,
-        offset: u64,
-        len: u64,
-    ) -> Result<Handle, Error> {
-        self.calls.push("derive");
-        if let Some(error) = self.derive_fails {
-            return Err(error);
-        }
-        let parent = self.cap(cap).ok_or(Error::BadHandle)?;
-        if !parent.rights.contains(rights | Rights::DERIVE) {
-            return Err(Error::Denied);
-        }
-        if offset.checked_add(len).is_none_or(|end| end > parent.len) {
-            return Err(Error::OutOfRange);
-        }
-        let base = parent.base + offset;
-        self.child(cap, None, rights, (base, len))
-    }
-
-    /// Refused while it has children, as the kernel does.
-    fn cap_limit(&mut self, cap: Handle, limit: u64) -> Result<(), Error> {
-        self.calls.push("limit");
-        if let Some(error) = self.limit_fails {
-            return Err(error);
-        }
-        if self.has_children(cap) {
-            return Err(Error::Busy);
-        }
-        let known = self.caps.iter_mut().find(|known| known.handle == cap);
-        let known = known.ok_or(Error::BadHandle)?;
-        if !known.rights.contains(Rights::MANAGE) {
-            return Err(Error::Denied);
-        }
-        known.limit = Some(limit);
-        Ok(())
-    }
-
-    fn cap_query(&mut self, cap: Handle) -> Result<CapInfo, Error> {
-        self.calls.push("query");
-        let known = self.cap(cap).ok_or(Error::BadHandle)?;
-        let manage = known.rights.contains(Rights::MANAGE);
-        let (base, len) = if manage { (known.base, known.len) } else { (0, 0) };
-        Ok(CapInfo {
-            kind: known.kind,
-            rights: known.rights,
-            base,
-            len: if known.kind == KindCode::Vmo { known.len } else { len },
-            object: 0,
-            mapped_pages: 0,
-            children: 0,
-            registers: known.limit.filter(|_| known.kind == KindCode::DeviceMmio),
-        })
-    }
-
-    fn cap_install(
-        &mut self,
-        process: Handle,
-        cap: Handle,
-        rights: Rights,
-    ) -> Result<Handle, Error> {
-        self.calls.push("install");
-        if let Some(error) = self.install_fails {
-            return Err(error);
-        }
-        if !self.live {
-            return Err(Error::BadState);
-        }
-        let parent = self.cap(cap).ok_or(Error::BadHandle)?;
-        if !parent.rights.contains(rights | Rights::GRANT) {
-            return Err(Error::Denied);
-        }
-        let range = (parent.base, parent.len);
-        self.child(cap, Some(process), rights, range)
-    }
-
-    fn cap_revoke(&mut self, cap: Handle) -> Result<(), Error> {
-        self.calls.push("revoke");
-        self.revoked.push(cap);
-        self.cap(cap).ok_or(Error::BadHandle)?;
-        self.end_children(cap);
-        Ok(())
-    }
-
-    fn cap_drop(&mut self, cap: Handle) -> Result<(), Error> {
-        self.calls.push("drop");
-        self.dropped.push(cap);
-        let parent = self.cap(cap).ok_or(Error::BadHandle)?.parent;
-        for child in &mut self.caps {
-            if child.parent == Some(cap) {
-                child.parent = parent;
-            }
-        }
-        self.caps.retain(|other| other.handle != cap);
-        Ok(())
     }
 }

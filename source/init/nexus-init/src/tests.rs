@@ -4,6 +4,7 @@ mod answers;
 mod asked;
 mod bus;
 mod ends;
+mod failures;
 mod give;
 mod lines;
 mod lives;

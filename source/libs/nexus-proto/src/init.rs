@@ -71,6 +71,22 @@ codes! {
     }
 }
 
+impl ServiceState {
+    /// True while a life of the service runs: before that it has no process, and after it the process has
+    /// ended.
+    #[must_use]
+    pub const fn lives(self) -> bool {
+        matches!(self, ServiceState::Started | ServiceState::Ready | ServiceState::Failed)
+    }
+
+    /// It has lived, and does not live now.
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        use ServiceState::{Ended, GivenUp, Restarting, Stopped};
+        matches!(self, Ended | Restarting | GivenUp | Stopped)
+    }
+}
+
 codes! {
     /// Why no life of a service follows its last one by itself.
     pub enum Last: u8 {
@@ -195,6 +211,16 @@ codes! {
     }
 }
 
+/// Codes with which init ends a process.
+pub mod killed {
+    /// Nobody can tell.
+    pub const UNKNOWN: u64 = 0;
+    /// Somebody ordered it who may.
+    pub const ORDERED: u64 = 1;
+    /// It did not answer in time.
+    pub const LATE: u64 = 2;
+}
+
 codes! {
     /// What an owner reports.
     pub enum ReportState: u8 {
@@ -276,7 +302,8 @@ payloads! {
         pub code: u64,
         /// Tick of the `time` CSR at which it came into its state.
         pub since: u64,
-        /// Tick at which it is started again; 0 when no such time is set.
+        /// Tick at which it is started again; 0 when no such time is set: it has ended for good, or waits
+        /// until policyd and logd run.
         pub again: u64,
     }
 

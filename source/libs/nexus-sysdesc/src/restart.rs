@@ -51,7 +51,7 @@ pub enum Next {
 pub struct Deaths {
     unlimited: bool,
     /// When the last ones were that count, the oldest first.
-    times: [Option<u64>; LIMIT - 1],
+    times: [Option<u64>; LIMIT],
     /// Those since a life has lasted.
     short: u32,
 }
@@ -60,7 +60,7 @@ impl Deaths {
     /// Of a service that has not died yet. With `unlimited` there is neither pause nor limit.
     #[must_use]
     pub const fn new(unlimited: bool) -> Deaths {
-        Deaths { unlimited, times: [None; LIMIT - 1], short: 0 }
+        Deaths { unlimited, times: [None; LIMIT], short: 0 }
     }
 
     /// Counts the end of `life`.
@@ -71,15 +71,21 @@ impl Deaths {
         if life.ordered || self.unlimited {
             return Next::Now;
         }
-        let recent = |time: u64| life.died.saturating_sub(time) < PERIOD;
-        if self.times.first().copied().flatten().is_some_and(recent) {
-            return Next::GivenUp;
-        }
         self.times.rotate_left(1);
         if let Some(last) = self.times.last_mut() {
             *last = Some(life.died);
         }
+        if self.recent(life.died) == LIMIT {
+            return Next::GivenUp;
+        }
         if life.is_long() { Next::Now } else { Next::At(life.died.saturating_add(self.pause())) }
+    }
+
+    /// How many deaths count towards the limit at `now`: 0 to [`LIMIT`].
+    #[must_use]
+    pub fn recent(&self, now: u64) -> usize {
+        let times = self.times.iter().flatten();
+        times.filter(|time| now.saturating_sub(**time) < PERIOD).count()
     }
 
     /// The pause behind a short life.

@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use nexus_proto::init::{Init, Mem, MemInfo, ServiceStat, ServiceState, Stat};
+use nexus_proto::init::{Init, Mem, MemInfo, ServiceStat, Stat};
 use nexus_proto::{Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, StartError, startup};
 
@@ -51,7 +51,7 @@ impl Budgets {
     pub fn ended(&self, service: u32) -> Result<ServiceStat, CallError> {
         for _ in 0..LOOKS {
             let stat = self.stat(service)?;
-            if stat.state == ServiceState::Ended {
+            if !stat.state.lives() {
                 return Ok(stat);
             }
             // It has threads left, maybe, that are less important.

@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use nexus_proto::init::{Caps, Init, Irqs, ServiceState, Services, Stat};
+use nexus_proto::init::{Caps, Init, Irqs, Services, Stat};
 use nexus_proto::log::{Head, Log};
 use nexus_proto::{Operation, ServiceError, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, record_in_chain, startup};
@@ -90,7 +90,7 @@ impl Host {
     /// Capabilities, and the root page table; who has ended has none.
     fn show_service(&self, init: Client<Init>, service: u32) -> Result<(), CallError> {
         let stat = ask(init, &Stat { service, zero: Zero::ZERO })?;
-        if stat.state == ServiceState::Ended {
+        if !stat.state.lives() {
             return Ok(());
         }
         let mut cursor = 0;

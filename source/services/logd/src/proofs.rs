@@ -44,6 +44,20 @@ impl Proof {
     pub fn text(&self) -> &[u8] {
         self.text.get(..self.len).unwrap_or_default()
     }
+
+    /// True when `later` is what a later life of the same service proves by the same name.
+    fn is_shown_again_by(&self, later: &Proof) -> bool {
+        let name = |proof: &Proof| proof.text().iter().position(|byte| *byte == b' ');
+        self.sender.service_id == later.sender.service_id
+            && self.sender.incarnation < later.sender.incarnation
+            && name(self) == name(later)
+            && self
+                .text()
+                .iter()
+                .zip(later.text())
+                .take(name(self).unwrap_or(0))
+                .all(|(a, b)| a == b)
+    }
 }
 
 impl Write for Proof {
@@ -75,7 +89,8 @@ impl Default for Proofs {
 }
 
 impl Proofs {
-    /// Keeps a proof under `number`. One that is given twice is kept twice: the host refuses it.
+    /// Keeps a proof under `number`. One that is given twice is kept twice: the host refuses it. What an
+    /// earlier life of the service has proved, a later one shows again, and nothing more is kept of it.
     ///
     /// # Errors
     /// See [`ProofError`].
@@ -98,6 +113,9 @@ impl Proofs {
         proof.push(name);
         // There is room for any number.
         let _ = write!(proof, " {checks}");
+        if self.0.iter().any(|kept| kept.is_shown_again_by(&proof)) {
+            return Ok(());
+        }
         let own = self.0.iter().filter(|kept| kept.sender.service_id == sender.service_id).count();
         if own >= PER_SENDER || self.0.len() >= CAPACITY {
             return Err(ProofError::Full);
@@ -146,6 +164,22 @@ mod tests {
         assert_eq!(proofs.find(11, None).unwrap().text(), b"mmio-window-mapped 1");
         assert_eq!(proofs.find(12, None).unwrap().text(), b"second 1");
         assert_eq!(proofs.find(13, None), None);
+    }
+
+    #[test]
+    fn what_a_later_life_shows_again_is_kept_once() {
+        let mut proofs = Proofs::default();
+        let next = Sender { incarnation: 2, ..A };
+        for (sender, name, kept) in [
+            (A, &b"one"[..], 1),
+            (next, b"one", 1),
+            (next, b"one-more", 2),
+            (Sender { service_id: 8, ..next }, b"one", 3),
+            (A, b"one", 4),
+        ] {
+            assert_eq!(add(&mut proofs, sender, name), Ok(()));
+            assert_eq!(proofs.count(), kept, "{sender:?}");
+        }
     }
 
     // attack 46 U: a proof whose name ends the line; refused

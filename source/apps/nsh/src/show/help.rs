@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use nexus_proto::init::Readiness;
 use nexus_rt::ns_of_ticks;
 
-use crate::command::{SPECS, Spec};
+use crate::specs::{SPECS, Spec};
 use crate::table::{Table, left, wrap};
 use crate::units::seconds;
 
@@ -42,7 +42,7 @@ pub fn welcome(version: &str, ready: Option<&Readiness>) -> String {
             seconds(ns_of_ticks(ready.ready_ticks))
         ),
         Some(ready) => format!(
-            "{} of {} devices are with their owners; `owners` and `ps` tell more.",
+            "{} of {} devices are with their owners; `owners` and `services` tell more.",
             ready.owners_ready, ready.owners
         ),
     };
@@ -56,7 +56,7 @@ pub fn welcome(version: &str, ready: Option<&Readiness>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::spec;
+    use crate::specs::spec;
     use crate::table::{columns, width};
     use nexus_proto::Zero;
 

@@ -154,6 +154,21 @@ fn a_grant_says_registers_and_line() {
     assert!(text.lines().all(|line| width(line) <= columns()), "{text}");
 }
 
+#[test]
+fn an_end_says_how_and_by_whose_order() {
+    let exit = |reason, detail| Entry {
+        reason,
+        detail,
+        ..entry(Event::Exit, Outcome::None, 7, NO_DEVICE)
+    };
+    let killed = Entry { asker: Asker::new(10), ..exit(4, 1) };
+    let records = chain(&[(1, killed), (1, exit(4, 2)), (1, exit(2, 3))]);
+    let text = ledger(records.iter(), &verifier(&records, None), None, &names());
+    assert!(text.contains("nsh       ended  rngd     -       by order\n"), "{text}");
+    assert!(text.contains("-         ended  rngd     -       did not answer\n"), "{text}");
+    assert!(text.contains("-         ended  rngd     -       exit 3\n"), "{text}");
+}
+
 /// The sample with a fold of its records 3 to 5 behind it.
 fn folded() -> Vec<LedgerRecord> {
     let fold = Fold { subject: subject(4), lives: 2, records: 3, last: 5, hash: [7; 24] };

@@ -8,11 +8,13 @@ mod help;
 mod irqs;
 mod ledger;
 mod lines;
+mod lives;
 mod net;
 mod owners;
 mod policy;
 mod random;
 mod services;
+mod stands;
 
 use alloc::format;
 use alloc::string::String;
@@ -28,11 +30,13 @@ pub use help::{help, help_one, welcome};
 pub use irqs::irqs;
 pub use ledger::{Chain, Checkpoint, LedgerRecord, Verifier, ledger};
 pub use lines::{LogLine, log_line, no_lines};
+pub use lives::{is_over, needed, no_service, not_ordered, ordered, services};
 pub use net::net;
 pub use owners::owners;
 pub use policy::{May, Shared, Tried, Why, permit, ring, tried, why};
 pub use random::random;
 pub use services::{end, mem, ps};
+pub use stands::{Device, stands};
 
 /// A physical address.
 fn address(base: u64) -> String {

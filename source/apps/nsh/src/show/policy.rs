@@ -3,12 +3,11 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use nexus_proto::init::{OwnerInfo, OwnerState, TryAnswer};
+use nexus_proto::init::TryAnswer;
 use nexus_proto::policy::{Explanation, NO_RULE, Reason, Verdict};
 use nexus_sysdesc::Permission;
 
-use super::owners::holder;
-use super::registers;
+use super::{Device, registers};
 use crate::names::Names;
 use crate::table::wrap;
 use crate::units::rights;
@@ -25,13 +24,15 @@ pub struct Why<'a> {
     /// Why the rule was made, in the words of the policy.
     pub reason: Option<&'a str>,
     /// How the device stands, where that is known.
-    pub owner: Option<&'a OwnerInfo>,
+    pub stands: Option<Device<'a>>,
+    /// The tick of now.
+    pub now: u64,
 }
 
 /// Allowed or denied, by which rule, and what would have to change.
 #[must_use]
 pub fn why(why: &Why<'_>, names: &Names) -> String {
-    let Why { service, device, answer, reason, owner } = *why;
+    let Why { service, device, answer, reason, stands, now } = *why;
     let (who, what) = (names.service(service), names.device(device));
     let rule = rule(answer.rule, answer.epoch, names);
     let mut text;
@@ -56,15 +57,9 @@ pub fn why(why: &Why<'_>, names: &Names) -> String {
         text += &wrap("  because    ", answer.reason.text());
         text += &wrap("  to change  ", answer.reason.remedy());
     }
-    match owner {
+    match stands {
         None => text,
-        Some(owner) => {
-            let now = match owner.state {
-                OwnerState::Held => format!("{} holds {what}", names.service(owner.owner.id)),
-                _ => format!("{what} is with {}", holder(owner, names)),
-            };
-            text + &wrap("  now        ", &now)
-        }
+        Some(device) => text + &wrap("  now        ", &device.now(now, names)),
     }
 }
 
@@ -196,7 +191,16 @@ fn rule(number: u16, epoch: u32, names: &Names) -> String {
 mod tests {
     use super::*;
     use crate::fixture::{names, owner};
+    use nexus_proto::init::{OwnerInfo, OwnerState};
     use nexus_proto::{Registers, Subject, Zero};
+
+    fn about<'a>(service: u32, device: u16, answer: &'a Explanation) -> Why<'a> {
+        Why { service, device, answer, reason: None, stands: None, now: 0 }
+    }
+
+    fn with(owner: &OwnerInfo) -> Option<Device<'_>> {
+        Some(Device { owner, dma: None, life: None })
+    }
 
     fn explanation(verdict: Verdict, reason: Reason, rule: u16) -> Explanation {
         let rights = if verdict == Verdict::Allow { 7 } else { 0 };
@@ -220,8 +224,7 @@ mod tests {
     fn denied_says_what_would_have_to_change() {
         let answer = explanation(Verdict::Deny, Reason::NoRule, NO_RULE);
         let owner = owner(4, 8, OwnerState::Held);
-        let asked =
-            Why { service: 7, device: 4, answer: &answer, reason: None, owner: Some(&owner) };
+        let asked = Why { stands: with(&owner), ..about(7, 4, &answer) };
         assert_eq!(
             why(&asked, &names()),
             "\
@@ -239,7 +242,7 @@ denied: rngd may not hold blk0
         let answer = explanation(Verdict::Allow, Reason::Allowed, 4);
         let owner = owner(3, 7, OwnerState::OwnerEnded);
         let reason = Some("rngd is the driver of rng0");
-        let asked = Why { service: 7, device: 3, answer: &answer, reason, owner: Some(&owner) };
+        let asked = Why { reason, stands: with(&owner), ..about(7, 3, &answer) };
         assert_eq!(
             why(&asked, &names()),
             "\
@@ -258,7 +261,7 @@ allowed: rngd may hold rng0
         let plain = explanation(Verdict::Allow, Reason::Allowed, 4);
         let registers = Registers::new(Some(1 << 20 | 1 << 25));
         let answer = Explanation { irq: true, interval: 100, registers, ..plain };
-        let asked = Why { service: 7, device: 3, answer: &answer, reason: None, owner: None };
+        let asked = about(7, 3, &answer);
         let text = why(&asked, &names());
         assert!(
             text.contains(
@@ -277,7 +280,7 @@ allowed: rngd may hold rng0
     #[test]
     fn unknown_ones_are_denied_too() {
         let answer = explanation(Verdict::Deny, Reason::UnknownService, NO_RULE);
-        let asked = Why { service: 42, device: 99, answer: &answer, reason: None, owner: None };
+        let asked = about(42, 99, &answer);
         let text = why(&asked, &names());
         assert!(text.starts_with("denied: service 42 may not hold device 99\n"), "{text}");
         assert!(!text.contains("now"), "{text}");

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use nexus_proto::init::{EndKind, MemInfo, ServiceInfo, ServiceStat, ServiceState};
+use nexus_proto::init::{EndKind, MemInfo, ServiceInfo, ServiceStat, ServiceState, killed};
 
 use crate::table::{Table, left, right};
 use crate::units::frames;
@@ -42,19 +42,26 @@ pub fn ps(list: &[(ServiceInfo, Option<ServiceStat>)]) -> String {
 }
 
 fn state(state: ServiceState, stat: Option<&ServiceStat>) -> String {
+    match (state, stat) {
+        (ServiceState::Ended, Some(stat)) => {
+            format!("ended: {}", end(stat.end, stat.code, stat.address, stat.pc))
+        }
+        _ => word(state).to_string(),
+    }
+}
+
+/// Where a service is in its life.
+pub(super) const fn word(state: ServiceState) -> &'static str {
     match state {
-        ServiceState::Waiting => "not started".to_string(),
-        ServiceState::Started => "running".to_string(),
-        ServiceState::Ready => "ready".to_string(),
-        ServiceState::Failed => "cannot work: see `log`".to_string(),
-        ServiceState::Restarting => "is started again".to_string(),
-        ServiceState::GivenUp => "given up".to_string(),
-        ServiceState::Stopped => "stopped".to_string(),
-        ServiceState::NotLoaded => "could not be loaded".to_string(),
-        ServiceState::Ended => match stat {
-            Some(stat) => format!("ended: {}", end(stat.end, stat.code, stat.address, stat.pc)),
-            None => "ended".to_string(),
-        },
+        ServiceState::Waiting => "not started",
+        ServiceState::Started => "running",
+        ServiceState::Ready => "ready",
+        ServiceState::Failed => "cannot work",
+        ServiceState::Ended => "ended",
+        ServiceState::NotLoaded => "not loaded",
+        ServiceState::Restarting => "restarting",
+        ServiceState::GivenUp => "given up",
+        ServiceState::Stopped => "stopped",
     }
 }
 
@@ -62,13 +69,26 @@ fn state(state: ServiceState, stat: Option<&ServiceStat>) -> String {
 #[must_use]
 pub fn end(kind: EndKind, code: u64, address: u64, pc: u64) -> String {
     match kind {
+        EndKind::Fault => format!("{} at {address:#x}, pc {pc:#x}", cause(code)),
+        _ => end_brief(kind, code),
+    }
+}
+
+/// The same without where.
+pub(super) fn end_brief(kind: EndKind, code: u64) -> String {
+    match kind {
         EndKind::None => "by nobody".to_string(),
         EndKind::Exit => match code {
             nexus_rt::entry::exit::PANIC => "panic".to_string(),
             code => format!("exit {code}"),
         },
-        EndKind::Killed => format!("stopped, code {code}"),
-        EndKind::Fault => format!("{} at {address:#x}, pc {pc:#x}", cause(code)),
+        EndKind::Killed => match code {
+            killed::UNKNOWN => "nobody knows how".to_string(),
+            killed::ORDERED => "by order".to_string(),
+            killed::LATE => "did not answer".to_string(),
+            code => format!("killed, code {code}"),
+        },
+        EndKind::Fault => cause(code),
     }
 }
 
@@ -165,7 +185,7 @@ mod tests {
 ID  NAME        LIFE  PRIO   MEMORY     OF  OBJECTS  STATE
  7  rngd           1    16  160 KiB  1 MiB    21/64  ready
  8  virtioblkd     1    16  160 KiB  1 MiB    21/64  ended: exit 1
- 9  virtionetd     1    16        ?      ?        ?  could not be loaded
+ 9  virtionetd     1    16        ?      ?        ?  not loaded
 "
         );
     }
@@ -180,7 +200,10 @@ ID  NAME        LIFE  PRIO   MEMORY     OF  OBJECTS  STATE
     fn ends_in_words() {
         assert_eq!(end(EndKind::Exit, 0, 0, 0), "exit 0");
         assert_eq!(end(EndKind::Exit, 0xdead_0001, 0, 0), "panic");
-        assert_eq!(end(EndKind::Killed, 7, 0, 0), "stopped, code 7");
+        assert_eq!(end(EndKind::Killed, 7, 0, 0), "killed, code 7");
+        assert_eq!(end(EndKind::Killed, killed::ORDERED, 0, 0), "by order");
+        assert_eq!(end(EndKind::Killed, killed::UNKNOWN, 0, 0), "nobody knows how");
+        assert_eq!(end(EndKind::Killed, killed::LATE, 0, 0), "did not answer");
         assert_eq!(
             end(EndKind::Fault, 12, 0x1000, 0x1000),
             "instruction page fault at 0x1000, pc 0x1000"

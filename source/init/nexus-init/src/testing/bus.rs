@@ -2,10 +2,10 @@
 
 use nexus_abi::{Error, Handle, KindCode, Message, Received, Rights, Sender};
 use nexus_proto::bus::{self, Prepare, Prepared, Release, Take, Taken};
-use nexus_proto::{Operation, ServiceError, Zero, encode_with_caps};
+use nexus_proto::{Operation, ServiceError, Zero, encode_with_caps, ids};
 use nexus_sysdesc::{Queue, Shape};
 
-use super::{Cap, Fake, masked, question, route};
+use super::{Cap, Fake, Wrong, masked, question, route};
 use crate::grant::{Bus, Piece, Question, Route, Source};
 
 /// The process of busd.
@@ -24,6 +24,7 @@ const POOL_RIGHTS: Rights =
     Rights::MAP.union(Rights::READ).union(Rights::WRITE).union(Rights::GRANT).union(Rights::REVOKE);
 
 /// How busd behaves, and what it has.
+#[derive(Clone)]
 pub(crate) struct Busd {
     pub(crate) answers_as: Sender,
     /// The registers and the queues of the rule, as it knows them.
@@ -102,7 +103,7 @@ impl Fake {
     }
 
     pub(super) fn busd_takes(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
-        self.busd_answers(|fake| {
+        self.busd_answers(None, |fake| {
             let given = fake.cap(window).unwrap();
             assert_eq!(given.limit, Some(bus::REGISTERS), "no address register");
             assert!(given.rights.contains(Rights::GRANT | Rights::PLACE));
@@ -120,8 +121,12 @@ impl Fake {
         })
     }
 
-    pub(super) fn busd_prepares(&mut self, ask: &Prepare) -> Result<Received, Error> {
-        self.busd_answers(|fake| {
+    pub(super) fn busd_prepares(
+        &mut self,
+        ask: &Prepare,
+        wrong: Option<Wrong>,
+    ) -> Result<Received, Error> {
+        self.busd_answers(wrong, |fake| {
             let Some((device, window)) = fake.busd_has(ask.device) else {
                 return Ok(ask.answer(Err(ServiceError::NoSuchDevice)));
             };
@@ -151,8 +156,12 @@ impl Fake {
     }
 
     /// Refused while somebody else has a part of the device, as the kernel does.
-    pub(super) fn busd_releases(&mut self, ask: &Release) -> Result<Received, Error> {
-        self.busd_answers(|fake| {
+    pub(super) fn busd_releases(
+        &mut self,
+        ask: &Release,
+        wrong: Option<Wrong>,
+    ) -> Result<Received, Error> {
+        self.busd_answers(wrong, |fake| {
             let Some((device, _)) = fake.busd_has(ask.device) else {
                 return Ok(ask.answer(Err(ServiceError::NoSuchDevice)));
             };
@@ -178,8 +187,16 @@ impl Fake {
 
     fn busd_answers(
         &mut self,
+        wrong: Option<Wrong>,
         answer: impl FnOnce(&mut Fake) -> Result<Message, Error>,
     ) -> Result<Received, Error> {
+        if self.is_dead(ids::BUSD) {
+            return Err(Error::PeerGone);
+        }
+        if let Some(unasked) = wrong.and_then(|wrong| self.unasked(wrong)) {
+            let sender = self.busd.answers_as;
+            return Ok(Received { message: unasked?, sender, reply: Handle::NONE });
+        }
         if let Some(error) = self.busd.fails {
             return Err(error);
         }

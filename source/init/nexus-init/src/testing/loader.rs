@@ -1,16 +1,20 @@
 //! Processes of the small kernel, and the programs in them.
 
-use nexus_abi::{Error, Handle, Sender, Startup};
+use nexus_abi::{Error, Handle, KindCode, Sender, Startup};
+use nexus_proto::ids;
 use nexus_sysdesc::Service;
 
 use super::Fake;
+use super::wrong::KERNEL;
 use crate::start::{LoadFailure, Loader};
 
 impl Loader for Fake {
     type Loaded = ();
 
     fn create(&mut self, _: usize, service: &Service) -> Result<(Handle, u32), Error> {
-        self.calls.push("create");
+        if self.goes("create", KERNEL).is_some() {
+            return Err(Error::NoMemory);
+        }
         if let Some(error) = self.create_fails {
             return Err(error);
         }
@@ -24,11 +28,16 @@ impl Loader for Fake {
     }
 
     fn load(&mut self, _: Handle, _: &Service) -> Result<(), LoadFailure> {
-        self.calls.push("load");
+        if self.goes("load", KERNEL).is_some() {
+            return Err(Error::NoMemory.into());
+        }
         self.load_fails.map_or(Ok(()), Err)
     }
 
     fn block(&mut self, _: Handle, service: u32, life: u32) -> Result<Startup, LoadFailure> {
+        if self.goes("block", KERNEL).is_some() {
+            return Err(Error::NoMemory.into());
+        }
         Ok(Startup::new(service, life, 10_000_000, 1))
     }
 
@@ -40,8 +49,16 @@ impl Loader for Fake {
         block: &Startup,
         _: Handle,
     ) -> Result<Vec<Handle>, LoadFailure> {
-        self.calls.push("run");
+        if self.goes("run", KERNEL).is_some() {
+            return Err(Error::NoMemory.into());
+        }
+        if self.has_died(process) {
+            return Err(Error::BadState.into());
+        }
+        if service.id == ids::POLICYD {
+            self.answers_as.incarnation = block.incarnation;
+        }
         self.started.push((service.id, process, *block));
-        Ok(Vec::new())
+        Ok(vec![self.object(KindCode::Vmo, 0x1000)])
     }
 }

@@ -7,11 +7,15 @@ use nexus_abi::{
 use nexus_proto::bus::Take;
 
 use super::Fake;
+use super::wrong::{BACK, KERNEL};
 use crate::board::{Identity, Probe, Range};
 use crate::init::Machine;
 
 impl Machine for Fake {
     fn process_stat(&mut self, process: Handle) -> Result<ProcessInfo, Error> {
+        if self.goes("stat", BACK).is_some() {
+            return Err(Error::BadHandle);
+        }
         let known = self.ends.iter().find(|(handle, ..)| *handle == process);
         let (_, id, end) = *known.ok_or(Error::BadHandle)?;
         let state = if end.is_some() { ProcessState::Ended } else { ProcessState::Live };
@@ -63,12 +67,14 @@ impl Machine for Fake {
     }
 
     fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
-        self.calls.push("take");
+        let _ = self.goes("take", &[]);
         self.busd_takes(ask, window)
     }
 
     fn signal(&mut self, notification: Handle, bits: u64) -> Result<(), Error> {
-        self.calls.push("signal");
+        if self.goes("signal", KERNEL).is_some() {
+            return Err(Error::NoMemory);
+        }
         let known = self.cap(notification).ok_or(Error::BadHandle)?;
         assert!(known.rights.contains(Rights::SEND));
         self.signalled.push((notification, bits));
@@ -76,21 +82,30 @@ impl Machine for Fake {
     }
 
     fn process_end(&mut self, process: Handle, code: u64) -> Result<(), Error> {
-        self.calls.push("end");
+        if self.goes("end", KERNEL).is_some() {
+            return Err(Error::NoMemory);
+        }
         let known = self.ends.iter_mut().find(|(handle, ..)| *handle == process);
         let (.., end) = known.ok_or(Error::BadHandle)?;
+        if end.is_some() {
+            return Err(Error::BadState);
+        }
         *end = Some(EndReason::Killed(code));
-        self.end_target();
+        self.buries(process);
         Ok(())
     }
 
     fn notification_create(&mut self) -> Result<Handle, Error> {
-        self.calls.push("notification");
+        if self.goes("notification", KERNEL).is_some() {
+            return Err(Error::NoMemory);
+        }
         Ok(self.object(KindCode::Notification, 0))
     }
 
     fn vmo_create(&mut self, pages: u64) -> Result<Handle, Error> {
-        self.calls.push("vmo");
+        if self.goes("vmo", KERNEL).is_some() {
+            return Err(Error::NoMemory);
+        }
         Ok(self.object(KindCode::Vmo, pages * 4096))
     }
 

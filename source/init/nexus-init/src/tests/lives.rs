@@ -7,7 +7,7 @@ use nexus_proto::init::{
 use nexus_proto::log::Event;
 use nexus_proto::{ServiceError, Zero};
 use nexus_sysdesc::Restart;
-use nexus_sysdesc::restart::{FIRST_PAUSE, LIMIT};
+use nexus_sysdesc::restart::{FIRST_PAUSE, LIMIT, PERIOD};
 
 use super::*;
 use crate::grant::Piece;
@@ -20,6 +20,11 @@ const RNGD_INDEX: usize = 2;
 
 /// Everybody is started again, rngd has rng0 and greedy uart0, and the shell may supervise.
 fn lasting() -> Init<Fake> {
+    lasting_until(|_| {})
+}
+
+/// The same, when this has happened before everything is given out.
+fn lasting_until(happens: fn(&mut Init<Fake>)) -> Init<Fake> {
     let mut shell = SHELL.to_vec();
     shell.push(Permission::Supervise);
     let mut described = description(&shell);
@@ -41,6 +46,7 @@ fn lasting() -> Init<Fake> {
     }
     init.give(7, RNGD, &need(RNG)).unwrap();
     init.give(8, Handle(80), &need(UART)).unwrap();
+    happens(&mut init);
     init.drop_roots();
     init.machine.ledger.clear();
     init
@@ -106,6 +112,20 @@ fn a_window_of_inits_is_given_again_to_the_same_service_alone() {
     );
 }
 
+// attack 91 U: an owner dies in its first instruction, before everything is given out; what its window was derived from is there for its next life; broken: init-early-death
+#[test]
+fn who_dies_before_all_is_given_out_has_its_device_again() {
+    let mut init = lasting_until(|init| {
+        end(init, Handle(80), EndReason::Exit(3));
+        init.notified(1 << 3);
+    });
+    let window = init.registry.device(UART).unwrap().window;
+    let [root] = init.roots[..] else { panic!("one: {:?}", init.roots) };
+    assert_eq!(Some(root.range), window);
+    init.machine.live = true;
+    assert!(init.give(8, Handle(80), &need(UART)).is_ok());
+}
+
 // attack 58 U: an owner dies again and again; the pauses double, and it is given up, and init answers for it; broken: init-no-limit
 #[test]
 fn who_dies_too_often_is_given_up() {
@@ -120,7 +140,12 @@ fn who_dies_too_often_is_given_up() {
         assert_eq!(state(&init, 7), ServiceState::Started);
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64]);
+    let deaths = |init: &mut Init<Fake>| ask(init, NSH, Lives { cursor: 2 }).unwrap().deaths;
+    assert_eq!(deaths(&mut init), 7);
     dies(&mut init);
+    assert_eq!(deaths(&mut init), 8);
+    init.machine.now += 2 * PERIOD / 100;
+    assert_eq!(deaths(&mut init), 0, "those that count now");
     assert_eq!(state(&init, 7), ServiceState::GivenUp);
     assert_eq!(init.next_start(), None);
     assert_eq!(init.machine.gone, [(7, Handle(1007))]);
@@ -193,6 +218,28 @@ fn what_is_stopped_stays_so() {
     assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Stopped, None));
     assert_eq!(init.machine.gone, [(7, Handle(1007))]);
     assert_eq!(ask(&mut init, NSH, stop()), Err(ServiceError::BadState));
+
+    let busd = Stop { service: 11, zero: Zero::ZERO };
+    assert_eq!(ask(&mut init, NSH, busd), Ok(()));
+    let place = init.registry.services().iter().position(|one| one.id == 11).unwrap();
+    init.notified(1 << place);
+    let busd = init.registry.service(11).unwrap();
+    assert_eq!(
+        (busd.state, busd.last),
+        (ServiceState::Ended, Some(Last::Never)),
+        "it has one life"
+    );
+}
+
+#[test]
+fn who_pauses_is_started_at_once_by_order() {
+    let mut init = lasting();
+    dies(&mut init);
+    assert_eq!(init.next_start(), Some(init.machine.now + PAUSE));
+    assert_eq!(ask(&mut init, NSH, Again { service: 7, zero: Zero::ZERO }), Ok(()));
+    assert_eq!(init.next_start(), Some(init.machine.now));
+    init.start_due();
+    assert_eq!(state(&init, 7), ServiceState::Started);
 }
 
 // attack 91 F: a next life cannot be made for a while, or never; the pauses and the limit hold for it, and it never blocks another
@@ -215,7 +262,9 @@ fn a_life_that_cannot_be_begun_counts_as_a_death() {
     init.machine.now = init.next_start().unwrap();
     init.start_due();
     assert_eq!(state(&init, 7), ServiceState::GivenUp);
-    assert_eq!(init.registry.service(7).unwrap().last, Some(Last::NotLoaded));
+    let record = init.registry.service(7).unwrap();
+    assert_eq!(record.last, Some(Last::NotLoaded));
+    assert_eq!(record.end, Some(EndReason::Exit(3)), "of the life that ran");
 }
 
 // attack 91 F: a device does not come to rest when its owner dies; it is given to nobody any more, and init answers for its owner; broken: init-lost-device
@@ -250,4 +299,49 @@ fn who_needs_a_decision_waits_for_who_decides() {
     assert_eq!((state(&init, 2), state(&init, 7)), (ServiceState::Started, ServiceState::Started));
     let order: Vec<u32> = init.machine.started.iter().map(|(id, ..)| *id).collect();
     assert_eq!(order, [2, 7]);
+}
+
+/// The events of the ledger.
+fn recorded(init: &Init<Fake>) -> Vec<Event> {
+    init.machine.ledger.iter().map(|entry| entry.event).collect()
+}
+
+// attack 45 F: a service without a device dies, and one with a device, while logd is not there; all is on record when it is, in order; broken: init-forgets-ends
+#[test]
+fn what_happens_without_logd_is_on_record_later() {
+    let mut init = lasting();
+    init.machine.records_left = Some(0);
+    dies(&mut init);
+    let policyd = process_of(&init, 2);
+    end(&mut init, policyd, EndReason::Exit(3));
+    init.notified(1 << 1);
+    assert_eq!(recorded(&init), []);
+    init.machine.records_left = None;
+    init.note_start(nexus_proto::ids::LOGD);
+    assert_eq!(recorded(&init), [Event::Exit, Event::Exit]);
+    init.machine.now += 2 * PAUSE;
+    init.machine.answers_as = Sender { incarnation: 2, ..POLICYD };
+    init.start_due();
+    let rest = [Event::Start, Event::Decision, Event::Grant];
+    assert_eq!(recorded(&init)[2..], rest, "policyd has no device");
+}
+
+// attack 57 U: who decides is stopped, and an owner dies; it is not given up for that, and is started when who decides is; broken: init-waits-for-nobody
+#[test]
+fn who_needs_a_decision_waits_until_somebody_starts_who_decides() {
+    let mut init = lasting();
+    let zero = Zero::ZERO;
+    assert_eq!(ask(&mut init, NSH, Stop { service: 2, zero }), Ok(()));
+    init.notified(1 << 1);
+    dies(&mut init);
+    init.machine.now = init.next_start().unwrap();
+    init.start_due();
+    assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Restarting, None));
+    let info = ask(&mut init, NSH, Lives { cursor: 2 }).unwrap();
+    assert_eq!((info.deaths, info.again), (1, 0));
+
+    assert_eq!(ask(&mut init, NSH, Again { service: 2, zero }), Ok(()));
+    init.machine.answers_as = Sender { incarnation: 2, ..POLICYD };
+    init.start_due();
+    assert_eq!((state(&init, 2), state(&init, 7)), (ServiceState::Started, ServiceState::Started));
 }

@@ -31,8 +31,8 @@ pub struct Service {
     pub serves: bool,
     /// What happens when it ends.
     pub restart: Restart,
-    /// Milliseconds within which it is back at its endpoint after it has received something; only time
-    /// counts in which nothing above it was ready. One that is not is dead. `None`: it may take its time.
+    /// Milliseconds for which it may not come back to its endpoint; only time counts in which nothing above
+    /// it was ready. `None`: it may take its time.
     pub answers_within: Option<u32>,
     /// Proofs that a test run must see from it, ascending. Empty in `prod`.
     pub must_prove: Vec<Proof>,

@@ -68,3 +68,71 @@ fn busd_may_end_at_any_call() {
         assert_eq!(bench.device(BLK).is_running(), !made, "{at}");
     }
 }
+
+/// The answer of a busd whose device takes its time, if busd lives to give one.
+fn waited(bench: &mut Bench, message: &Message) -> Option<Message> {
+    let asked = bench.send(INIT, message);
+    for _ in 0..2 {
+        bench.bus.tick(&mut bench.kernel);
+    }
+    bench.answer(asked)
+}
+
+/// A device that has had an owner is prepared for the next life of it, which ends. What the kernel does
+/// about that ends at call `at` of it. The number of the call at which it began.
+fn next_life(at: usize, dead: bool) -> (Bench, usize) {
+    let mut bench = Bench::new();
+    let first = bench.set_up(BLK);
+    bench.end(first);
+    let begin = bench.kernel.calls;
+    bench.kernel.ends_at = Some((begin.saturating_add(at), dead));
+    // A device takes its time.
+    bench.device(BLK).resets_after = 1;
+    for message in [release(BLK).encode(), prepare(OWNERS[1], BLK).encode(), release(BLK).encode()]
+    {
+        let answer = waited(&mut bench, &message);
+        if let Some(Ok(got)) = answer.filter(|answer| answer.tag.caps() > 0).map(|one| got(&one)) {
+            bench.is_sealed(BLK, &got);
+            assert!(bench.kernel.is_clear(BLK.into()), "{at}: what the life before wrote is gone");
+            bench.end(got);
+        }
+    }
+    (bench, begin)
+}
+
+// attack 88 F: a call of busd is refused, or busd ends, at any step of a restart; its device has its next life, or nobody has it any more, and other devices are set up as ever
+#[test]
+fn a_next_life_is_whole_or_is_none() {
+    let (bench, begin) = next_life(usize::MAX, false);
+    let all = bench.kernel.calls - begin;
+    assert!(all > 60, "{all}");
+    let mut lost = 0;
+    for (at, dead) in (0..all).flat_map(|at| [(at, false), (at, true)]) {
+        let (mut bench, _) = next_life(at, dead);
+        assert_eq!(bench.kernel.held(Holder::Init), 0, "{at}");
+        if dead {
+            bench.kernel.end_all(Holder::Busd);
+            bench.kernel.ends_at = None;
+            bench.bus = Bus::new(system());
+            bench.device(BLK).resets_after = 0;
+            let again = bench.take(BLK).and_then(|()| bench.prepare(OWNERS[1], BLK).map(|_| ()));
+            assert_eq!(again, Err(ServiceError::DeviceFailed), "{at}: it has had memory");
+            continue;
+        }
+        assert!(!bench.bus.is_waiting(), "{at}");
+        // The windows of three devices, and the memory of one.
+        assert_eq!(bench.kernel.held(Holder::Busd), 6, "{at}");
+        let status = bench.device(BLK).stores.iter().rfind(|(offset, _)| *offset == 0x70);
+        assert_eq!(status, Some(&(0x70, 0)), "{at}: it was told to reset");
+        let failed = bench.kernel.failures.len();
+        lost += failed;
+        if failed == 0 {
+            bench.is_at_rest(BLK);
+        }
+        let again = waited(&mut bench, &prepare(OWNERS[1], BLK).encode()).map(|one| got(&one));
+        assert_eq!(again.is_none_or(|again| again.is_err()), failed > 0, "{at}");
+        let other = bench.set_up(NET);
+        bench.is_sealed(NET, &other);
+    }
+    assert!(lost > 20, "{lost} of {all}");
+}

@@ -6,10 +6,11 @@
 mod regrant;
 mod request;
 
+use bench::measure::instructions;
 use nexus_abi::Sender;
 use nexus_init::init::Init;
 use nexus_init::live::{Live, boot, serve};
-use nexus_rt::{Answer, ReplyTo, Service, entry};
+use nexus_rt::{Answer, Deadline, ReplyTo, Service, entry};
 
 use regrant::Regrant;
 use request::{Measured, Request};
@@ -21,28 +22,43 @@ fn main() {
         Ok(booted) => booted,
         Err(error) => entry::end(error.exit_code()),
     };
-    let server = Server { init: booted.init, regrant: Regrant::default() };
+    let server = Server { init: booted.init, regrant: Regrant::default(), ends: [0; 2] };
     serve(booted.endpoint, booted.priority, server)
 }
 
 struct Server {
     init: Init<Live>,
     regrant: Regrant,
+    ends: [u64; 2],
 }
 
 impl Service for Server {
     type Protocol = Measured;
 
     fn handle(&mut self, sender: Sender, request: Request, reply: ReplyTo) -> Answer {
-        let Server { init, regrant } = self;
+        let Server { init, regrant, ends } = self;
         reply.message(match request {
             Request::Ordinary(request) => init.handle(sender, &request),
             Request::TakeBack => bench::measure::answer(regrant.take_back(init, sender)),
             Request::Give => bench::measure::answer(regrant.give(init, sender)),
+            Request::LastEnd => bench::measure::answer(Some(*ends)),
         })
     }
 
+    fn deadline(&self) -> Deadline {
+        self.init.next_start().map_or(Deadline::NEVER, Deadline::at)
+    }
+
+    fn tick(&mut self) {
+        self.init.start_due();
+    }
+
     fn notified(&mut self, bits: u64) {
+        let began = instructions();
         self.init.notified(bits);
+        let ended = instructions();
+        self.init.start_due();
+        let started = instructions();
+        self.ends = [ended.wrapping_sub(began), started.wrapping_sub(ended)];
     }
 }

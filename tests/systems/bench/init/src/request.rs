@@ -1,6 +1,6 @@
 //! What this init is asked.
 
-use bench::measure::{GIVE, TAKE_BACK};
+use bench::measure::{GIVE, LAST_END, TAKE_BACK};
 use nexus_abi::Message;
 use nexus_proto::init::{Init, Request as Ordinary};
 use nexus_proto::{Malformed, Protocol};
@@ -24,6 +24,8 @@ pub(crate) enum Request {
     TakeBack,
     /// See [`GIVE`].
     Give,
+    /// See [`LAST_END`].
+    LastEnd,
 }
 
 impl nexus_proto::Request for Request {
@@ -31,6 +33,7 @@ impl nexus_proto::Request for Request {
         match message.tag.label() {
             TAKE_BACK => Ok(Request::TakeBack),
             GIVE => Ok(Request::Give),
+            LAST_END => Ok(Request::LastEnd),
             _ => Ordinary::decode(message).map(Request::Ordinary),
         }
     }
@@ -40,6 +43,7 @@ impl nexus_proto::Request for Request {
             Request::Ordinary(request) => request.encode(),
             Request::TakeBack => Message::new(TAKE_BACK, &[]),
             Request::Give => Message::new(GIVE, &[]),
+            Request::LastEnd => Message::new(LAST_END, &[]),
         }
     }
 }

@@ -44,7 +44,7 @@ impl Service for Server {
             Request::Ordinary(request) => init.handle(sender, &request),
             Request::Fate if driver => Message::new(0, &restart.fate().words()),
             Request::Kill if driver => answer(restart.kill(init)),
-            Request::Start(fate) if keeper => answer(restart.start(init, fate)),
+            Request::Start(next) if keeper => answer(restart.start(init, next)),
             Request::End if keeper => answer(restart.kill(init)),
             Request::Second if keeper => answer(restart.second_owner(init)),
             Request::Look if keeper => answer(restart.rest(init).map(Rest::word)),
@@ -54,5 +54,6 @@ impl Service for Server {
 
     fn notified(&mut self, bits: u64) {
         self.init.notified(bits);
+        self.restart.follow(&mut self.init);
     }
 }

@@ -1,6 +1,6 @@
 //! What this init is asked.
 
-use mortal::ask::{END, FATE, Fate, KILL, LOOK, SECOND, START};
+use mortal::ask::{END, FATE, Fate, KILL, LOOK, Next, SECOND, START};
 use nexus_abi::Message;
 use nexus_proto::init::{Init, Request as Ordinary};
 use nexus_proto::{Malformed, Protocol};
@@ -25,7 +25,7 @@ pub(crate) enum Request {
     /// See [`KILL`].
     Kill,
     /// See [`START`].
-    Start(Fate),
+    Start(Next),
     /// See [`END`].
     End,
     /// See [`SECOND`].
@@ -39,7 +39,10 @@ impl nexus_proto::Request for Request {
         match message.tag.label() {
             FATE => Ok(Request::Fate),
             KILL => Ok(Request::Kill),
-            START => Ok(Request::Start(Fate::of(message).unwrap_or(Fate::NONE))),
+            START => {
+                let none = Next { fate: Fate::NONE, followed: false };
+                Ok(Request::Start(Next::of(message).unwrap_or(none)))
+            }
             END => Ok(Request::End),
             SECOND => Ok(Request::Second),
             LOOK => Ok(Request::Look),
@@ -52,7 +55,7 @@ impl nexus_proto::Request for Request {
             Request::Ordinary(request) => request.encode(),
             Request::Fate => Message::new(FATE, &[]),
             Request::Kill => Message::new(KILL, &[]),
-            Request::Start(fate) => Message::new(START, &fate.words()),
+            Request::Start(next) => Message::new(START, &next.words()),
             Request::End => Message::new(END, &[]),
             Request::Second => Message::new(SECOND, &[]),
             Request::Look => Message::new(LOOK, &[]),

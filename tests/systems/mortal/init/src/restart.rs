@@ -1,6 +1,6 @@
 //! Starts the driver again when the keeper asks for it, as every init does when its time has come.
 
-use mortal::ask::{ATTEMPTS, DRIVER, Fate, KEEPER, KILLED, Rest};
+use mortal::ask::{ATTEMPTS, DRIVER, Fate, KEEPER, KILLED, Next, Rest};
 use nexus_abi::{Error, Handle, PAGE_SIZE, Rights};
 use nexus_init::grant::Piece;
 use nexus_init::init::Init;
@@ -14,7 +14,8 @@ pub(crate) struct Restart {
     /// Service id of the driver.
     driver: u32,
     device: u16,
-    fate: Fate,
+    /// The life that was asked for last.
+    next: Next,
 }
 
 impl Restart {
@@ -23,7 +24,8 @@ impl Restart {
         let description = booted.init.registry.description();
         let service = description.service(DRIVER).or_else(|| description.service(ids::RTCD))?;
         let device = service.needs.first()?.device;
-        Some(Restart { driver: service.id, device, fate: Fate::NONE })
+        let next = Next { fate: Fate::NONE, followed: false };
+        Some(Restart { driver: service.id, device, next })
     }
 
     /// Service id of the driver.
@@ -33,24 +35,29 @@ impl Restart {
 
     /// The fate of this life.
     pub(crate) const fn fate(&self) -> Fate {
-        self.fate
+        self.next.fate
     }
 
-    /// Starts the driver, which must have ended. Returns the keeper's handle of its endpoint.
-    pub(crate) fn start(&mut self, init: &mut Init<Live>, fate: Fate) -> Option<u64> {
+    /// When the life that was asked for has ended, and another one is to follow it: starts that.
+    pub(crate) fn follow(&mut self, init: &mut Init<Live>) {
+        if self.next.followed {
+            let next = Next { fate: Fate::NONE, followed: false };
+            // It has not ended yet, or waits for its deadline: then the keeper notices.
+            let _ = self.start(init, next);
+        }
+    }
+
+    /// Starts the driver, which must have ended.
+    pub(crate) fn start(&mut self, init: &mut Init<Live>, next: Next) -> Option<u64> {
         let record = init.registry.service_mut(self.driver)?;
         if record.state != ServiceState::Restarting {
             return None;
         }
         record.again = Some(0);
-        self.fate = fate;
+        self.next = next;
         init.start_due();
         let driver = init.registry.service(self.driver)?;
-        if driver.state == ServiceState::Restarting {
-            return None;
-        }
-        let keeper = init.registry.service(KEEPER)?.process?;
-        sys::cap_install(keeper, driver.endpoint, Rights::SEND).ok().map(|handle| handle.0)
+        (driver.state != ServiceState::Restarting).then_some(0)
     }
 
     /// The window that init gives the driver's from, in each of its lives.

@@ -18,7 +18,8 @@
 //!           receives interrupts of DEVICE
 //!           calls NAME            may call that service
 //!           shares memory with NAME    by a ring; or with a service, whichever
-//!           may PERMISSION        distribute, record, view, log, ask, report, clock, power, disk, net
+//!           may PERMISSION        distribute, record, view, log, ask, report, clock, power, disk, net,
+//!                                 supervise
 //!           has more than N frames
 //!           is trusted with all memory    as the audit computes it, once devices are given out
 //! DEVICE    NAME, a device, a dma device, a low device, a medium device, a high device
@@ -265,7 +266,7 @@ impl<'a> Words<'a> {
         let found = Permission::ALL.into_iter().find(|permission| permission.name() == word);
         found.map(Act::May).ok_or_else(|| {
             let fix =
-                "choose from distribute, record, view, log, ask, report, clock, power, disk and net";
+                "choose from distribute, record, view, log, ask, report, clock, power, disk, net and supervise";
             refused(format!("`{word}` is not a permission"), fix)
         })
     }

@@ -1,0 +1,313 @@
+//! The keeper: has drivers live with faults and without, one after the other, uses each, and sees that nothing
+//! else is another.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::convert::Infallible;
+
+use mortal::device_keeper::{Asked, Question, arp, random, sector};
+use mortal::keeper::{holds, note};
+use nexus_abi::{Error, Handle, Message};
+use nexus_proto::ids;
+use nexus_proto::init::{EndKind, Init, Lives, MemInfo};
+use nexus_rt::{CallError, Client, Deadline, ns_of_ticks, startup, sys, ticks};
+use nexus_test::{Budgets, Check, Facts, Failed, Host, SAFETY_MS};
+use rogue::canary::Canary;
+use rogue::disk::must_prove;
+
+use crate::ask::{ENDED, Ended, LATE, LIFE, LIVES, Life, NO_FAULTS, OTHERS, SEEN, Started};
+use crate::counts::{Ends, Heard, Times};
+use crate::others::{ANSWER_MS, Seen};
+
+/// Bits of a seed that say which life of the run it is of.
+const NUMBER_BITS: u32 = 20;
+/// Lives between two looks at the canary and at how memory is divided.
+const LOOK: u64 = 32;
+/// Milliseconds in which an honest life must answer, from the death of the one before.
+const RECOVERY_MS: u64 = 200;
+/// Milliseconds by which [`crate::others`] may be late: the longest step of init, which comes first.
+const LATE_MS: u64 = 10;
+
+/// A driver.
+#[derive(Debug)]
+struct Driver {
+    id: u32,
+    name: &'static str,
+    question: Question,
+    asked: Asked,
+    ends: Ends,
+    recovery: Times,
+}
+
+/// What was seen, or what went wrong first, in each respect.
+#[derive(Debug)]
+struct Checks {
+    control: Check,
+    faults: Check,
+    honest: Check,
+    canary: Check,
+    in_time: Check,
+    comes_back: Check,
+}
+
+/// A life with faults, and the first answer of the one behind it.
+#[derive(Clone, Copy, Debug)]
+struct Lived {
+    faults: u64,
+    ended: Ended,
+    heard: Heard,
+    /// The tick of that.
+    answered: u64,
+}
+
+/// The keeper at work.
+#[derive(Debug)]
+pub struct Keeper {
+    facts: Facts,
+    budgets: Budgets,
+    init: Handle,
+    others: Handle,
+    drivers: Vec<Driver>,
+    canary: Canary,
+    lives: u64,
+    seed: u64,
+    /// How memory was divided after the first lives.
+    divided: Option<MemInfo>,
+    /// From a death to rest, to the start of the next life, to its first answer.
+    steps: [Times; 3],
+    late: u64,
+    answer: u64,
+    /// Questions that were never answered.
+    lost: u64,
+    checks: Checks,
+}
+
+impl Keeper {
+    /// From the startup block.
+    ///
+    /// # Errors
+    /// What is missing in it.
+    pub fn new() -> Result<Keeper, Failed> {
+        let start = startup();
+        let block = start.block();
+        let all: [(u32, &str, Question); 3] = [
+            (ids::RNGD, "rngd", random),
+            (ids::VIRTIOBLKD, "virtioblkd", sector),
+            (ids::VIRTIONETD, "virtionetd", arp),
+        ];
+        let driver = |(id, name, question)| {
+            let asked = Asked::of(start.service(id).ok()?);
+            let (ends, recovery) = (Ends::default(), Times::default());
+            Some(Driver { id, name, question, asked, ends, recovery })
+        };
+        let nothing = || Ok(0);
+        Ok(Keeper {
+            facts: Facts::new(Host::new()?),
+            budgets: Budgets::new()?,
+            init: start.service(ids::INIT)?,
+            others: start.service(OTHERS)?,
+            drivers: all.into_iter().filter_map(driver).collect(),
+            canary: Canary::new()?,
+            lives: must_prove(block.service_id, LIVES)?.into(),
+            seed: block.nonce,
+            divided: None,
+            steps: Default::default(),
+            late: 0,
+            answer: 0,
+            lost: 0,
+            checks: Checks {
+                control: nothing(),
+                faults: nothing(),
+                honest: nothing(),
+                canary: nothing(),
+                in_time: nothing(),
+                comes_back: nothing(),
+            },
+        })
+    }
+
+    /// Goes through all lives and ends the machine.
+    ///
+    /// # Errors
+    /// Why the machine goes on.
+    pub fn run(mut self) -> Result<Infallible, Failed> {
+        let host = self.facts.host;
+        host.wait_until_ready()?;
+        for index in 0..self.drivers.len() {
+            self.control(index)?;
+        }
+        for number in 1..=self.lives {
+            if let Err(why) = self.life(number) {
+                let seed = self.seed_of(number);
+                note(&mut self.checks.honest, Err(format!("life {seed}: {why:?}")));
+                break;
+            }
+            if number % LOOK == 0 || number == self.lives {
+                self.look_around(number)?;
+            }
+        }
+        for line in self.lines() {
+            host.console.line(&line)?;
+        }
+        let live_on = self.others_live_on()?;
+        let Keeper { mut facts, checks, .. } = self;
+        facts.tell("copies-live-on", &checks.control)?;
+        facts.tell("faults", &checks.faults)?;
+        facts.tell(LIVES, &checks.honest)?;
+        facts.tell("nothing-else-changes", &checks.canary)?;
+        facts.tell("others-in-time", &checks.in_time)?;
+        facts.tell("others-live-on", &live_on)?;
+        facts.tell("everything-comes-back", &checks.comes_back)?;
+        host.witness(Deadline::NEVER)?;
+        facts.end()
+    }
+
+    /// What the faults of a life follow from. The seed of a run of one life is that of the life.
+    fn seed_of(&self, number: u64) -> u64 {
+        if self.lives == 1 { self.seed } else { (self.seed << NUMBER_BITS | number) & SEEDS }
+    }
+
+    /// A life of a copy of the code, without a fault: it answers, until it is ended at its deadline.
+    fn control(&mut self, index: usize) -> Result<(), Failed> {
+        let Lived { ended, heard, .. } = self.lives_of(index, NO_FAULTS, 0)?;
+        let lived = (ended.end, ended.code) == (EndKind::Killed, LATE);
+        let why = || format!("a copy of driver {index}: {heard:?}, {ended:?}");
+        let control = holds(lived && heard.right > 0 && heard.wrong == 0, why);
+        note(&mut self.checks.control, control);
+        Ok(())
+    }
+
+    /// A life with faults, and an honest one behind it, which stays until its driver is the next one again.
+    fn life(&mut self, number: u64) -> Result<(), Failed> {
+        let seed = self.seed_of(number);
+        let count = self.drivers.len().max(1) as u64;
+        let index = usize::try_from(seed % count).unwrap_or(0);
+        let Lived { faults, ended, heard, answered } = self.lives_of(index, seed, number)?;
+        note(&mut self.checks.faults, Ok(u32::try_from(faults).unwrap_or(0)));
+        let us = |from: u64, to: u64| ns_of_ticks(to.saturating_sub(from)) / 1000;
+        let Ended { died, at_rest, again, .. } = ended;
+        let steps = [(died, at_rest), (at_rest, again), (again, answered)];
+        for (times, (from, to)) in self.steps.iter_mut().zip(steps) {
+            times.add(us(from, to));
+        }
+        if let Some(driver) = self.drivers.get_mut(index) {
+            driver.ends.count(faults, &ended, heard);
+            driver.recovery.add(us(died, answered));
+        }
+        if self.lives == 1 {
+            let line = format!("faults: life {seed}: {ended:?}, {heard:?}");
+            self.facts.host.console.line(&line)?;
+        }
+        self.look_at_others(seed)
+    }
+
+    /// A life with the faults of a seed and one without, used until the second has answered what it was asked
+    /// itself.
+    fn lives_of(&mut self, index: usize, seed: u64, number: u64) -> Result<Lived, Failed> {
+        let driver = self.drivers.get(index).map_or(0, |driver| driver.id);
+        let message = Message::new(LIFE, &Life { driver, seed }.words());
+        let started = Started::of(&self.ask(self.init, &message)?).ok_or(Error::BadState)?;
+        let mut heard = Heard::default();
+        let by = || Deadline::after_ms(RECOVERY_MS);
+        let (ended, first) = loop {
+            let answer = self.ask_driver(index, 2 * number, by());
+            let tick = ticks();
+            if let Some(ended) = Ended::of(&self.ask(self.init, &Message::new(ENDED, &[]))?) {
+                // The second has answered, maybe, what the first had not received.
+                break (ended, answer.ok().filter(|right| *right).map(|_| tick));
+            }
+            match answer {
+                Ok(true) => heard.right += 1,
+                Ok(false) | Err(_) => heard.wrong += 1,
+            }
+        };
+        self.lost += u64::from(first.is_none());
+        let honest = self.ask_driver(index, 2 * number + 1, by());
+        let answered = first.unwrap_or_else(ticks);
+        let why = || format!("driver {driver} after life {seed}: {honest:?}");
+        note(&mut self.checks.honest, holds(honest == Ok(true), why));
+        Ok(Lived { faults: started.faults, ended, heard, answered })
+    }
+
+    fn ask_driver(&mut self, index: usize, number: u64, by: Deadline) -> Result<bool, CallError> {
+        let driver = self.drivers.get_mut(index);
+        let driver = driver.ok_or(CallError::Kernel(Error::BadHandle))?;
+        driver.asked.next(number, by);
+        (driver.question)(&mut driver.asked)
+    }
+
+    fn ask(&self, whom: Handle, message: &Message) -> Result<Message, Failed> {
+        Ok(sys::call(whom, message, Deadline::after_ms(SAFETY_MS).ticks())?.message)
+    }
+
+    /// The others, during these two lives.
+    fn look_at_others(&mut self, seed: u64) -> Result<(), Failed> {
+        let seen = Seen::of(&self.ask(self.others, &Message::new(SEEN, &[]))?);
+        (self.late, self.answer) = (self.late.max(seen.late), self.answer.max(seen.answer));
+        let late = ns_of_ticks(seen.late) <= LATE_MS * 1_000_000;
+        let why = || format!("life {seed}: {seen:?}, of {ANSWER_MS} ms for an answer");
+        let looks = u32::try_from(seen.looks).unwrap_or(u32::MAX);
+        note(&mut self.checks.in_time, holds(late && seen.silent == 0, why).map(|_| looks));
+        Ok(())
+    }
+
+    /// Nothing in memory is another, and there is as much as before.
+    fn look_around(&mut self, number: u64) -> Result<(), Failed> {
+        let whole = || format!("another byte up to life {}", self.seed_of(number));
+        let whole = holds(self.canary.is_whole(), whole);
+        note(&mut self.checks.canary, whole);
+        let mem = self.budgets.mem()?;
+        let divided = *self.divided.get_or_insert(mem);
+        let why = || format!("after life {number} {mem:?}, before {divided:?}");
+        note(&mut self.checks.comes_back, holds(mem == divided, why));
+        Ok(())
+    }
+
+    /// Each service but the drivers lives its first life.
+    fn others_live_on(&self) -> Result<Check, Failed> {
+        let init = Client::<Init>::new(self.init);
+        let (mut cursor, mut checks) = (0, Ok(0));
+        loop {
+            let ask = Lives { cursor };
+            let info = init.call(&ask, Deadline::after_ms(SAFETY_MS))?;
+            if !self.drivers.iter().any(|driver| driver.id == info.service.id) {
+                let why = || format!("{:?} {:?}", info.service, info.state);
+                let first = info.service.incarnation <= 1 && info.state.lives();
+                note(&mut checks, holds(first, why));
+            }
+            cursor = info.next.into();
+            if cursor == 0 {
+                return Ok(checks);
+            }
+        }
+    }
+
+    /// What came of it all.
+    fn lines(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut line = |text: String| lines.push(format!("faults: {text}"));
+        for Driver { name, ends, recovery, .. } in &mut self.drivers {
+            let Ends { lives, faults, faulted, ended, silent, wrong, sound } = *ends;
+            line(format!(
+                "{name} {faults} faults in {lives} lives: {faulted} faulted, {ended} ended, \
+                 {silent} silent, {wrong} wrong, {sound} sound"
+            ));
+            let [median, most, longest] = recovery.figures();
+            line(format!("{name} recovery {median} us, p99 {most}, max {longest}"));
+        }
+        for (step, times) in
+            ["death to rest", "rest to start", "start to answer"].into_iter().zip(&mut self.steps)
+        {
+            let [median, most, longest] = times.figures();
+            line(format!("{step} {median} us, p99 {most}, max {longest}"));
+        }
+        let us = |ticks| ns_of_ticks(ticks) / 1000;
+        let (late, answer, lost) = (us(self.late), us(self.answer), self.lost);
+        line(format!("{lost} questions lost; others late by {late} us, answer in {answer} us"));
+        lines
+    }
+}
+
+/// Bits of a seed.
+const SEEDS: u64 = u64::MAX >> 2;

@@ -1,0 +1,158 @@
+//! The commands, as `help` tells them.
+
+use alloc::format;
+use alloc::string::String;
+
+use crate::suggest::suggest;
+
+/// What stands after a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arg {
+    /// Name of a service.
+    Service,
+    /// Name of a device.
+    Device,
+    /// Name of a device, of a permission or of a service, or nothing.
+    Ruled,
+    /// Name of a command, or nothing.
+    Command,
+    /// A number, `all`, or nothing.
+    HowMany,
+    /// Anything of `-f`, a service, a number, `all`.
+    LogPart,
+    /// `read`, or nothing.
+    Read,
+    /// Number of a sector.
+    Sector,
+    /// A number, or nothing.
+    Bytes,
+}
+
+/// A command as `help` tells it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Its name.
+    pub name: &'static str,
+    /// What stands after it.
+    pub args: &'static [Arg],
+    /// The same in words.
+    pub usage: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// What else there is to know.
+    pub more: &'static str,
+}
+
+macro_rules! specs {
+    ($($name:literal [$($arg:ident),*] $usage:literal, $summary:literal, $more:literal;)+) => {
+        /// Every command, in the order of `help`.
+        pub const SPECS: &[Spec] = &[$(Spec {
+            name: $name, args: &[$(Arg::$arg),*], usage: $usage, summary: $summary, more: $more,
+        },)+];
+    };
+}
+
+specs! {
+    "help" [Command] "help [COMMAND]", "this list, or more about one command", "";
+    "devices" [] "devices", "what the board has, as a tree",
+        "Found by init in the device tree and the virtio slots, never by their order.";
+    "owners" [] "owners", "which service holds which device, by which rule",
+        "A device has one owner. One that does DMA reaches a pool of its own and no other memory, \
+         whatever its owner does: `dma` shows it.";
+    "irqs" [] "irqs", "the interrupt lines: owners, and what came",
+        "A line has one owner, that of its device. Held back is an acknowledgement that came before \
+         the interval of the rule was over: the next interrupt waits for the rest of it.";
+    "dma" [] "dma", "which device reaches memory by itself, and what",
+        "A device reaches its pool and nothing else. Reach is what of that it can be made to read or \
+         write, by tables that nobody can change; the digest is of those. A device in quarantine did not \
+         come to rest when its owner ended, and is given to nobody any more.";
+    "caps" [Service] "caps SERVICE", "what a service holds, as the kernel tells it",
+        "`send` is an endpoint that it may call, `recv` the one that it serves; `own` stands for \
+         derive, grant, revoke and manage together.";
+    "ledger" [HowMany] "ledger [N|all]", "the security record, and whether its chain holds",
+        "Every decision, grant, refusal and end, in order. Each record holds the hash of the one \
+         before; all of them are computed anew here. The head below is the hash of the last: init \
+         tells one on the console when the machine starts, and whoever keeps one knows later that \
+         nothing before it was written anew.";
+    "why" [Service, Ruled] "why SERVICE [WHAT]",
+        "allowed or denied, and by which rule",
+        "WHAT is a device, a permission of the policy, or another service: may the first share memory with \
+         it? Where a name is several of these, the first is meant. Asks policyd. Nothing is decided, and \
+         nothing is recorded. Without WHAT: how the service stands, and what would change that.";
+    "try" [Service, Device] "try SERVICE DEVICE", "ask for a grant the proper way, on the record",
+        "init asks policyd, which records its decision. Nothing is given, even if it is allowed.";
+    "services" [] "services", "the lives of the services, and how they go on",
+        "Deaths are those of the last minute that nobody ordered; with the eighth a service is given up. \
+         Behind a short life there is a pause, which doubles with each of them. `why SERVICE` tells more, \
+         `ps` what each uses.";
+    "restart" [Service] "restart SERVICE", "end a service, and start it again",
+        "Starts one that does not run, too, and forgets its deaths. It is given what it needs anew, after a \
+         new decision. Needs the permission `supervise`, like `stop` and `kill`; who ordered it is in \
+         the ledger.";
+    "stop" [Service] "stop SERVICE", "end a service for good",
+        "Until somebody starts it again by `restart`. Whoever calls it is told at once that it is gone.";
+    "kill" [Service] "kill SERVICE", "end this life of a service",
+        "What follows is what its service file says of any end: never, on-failure, always. It does not \
+         count as a death.";
+    "ps" [] "ps", "the services: state, memory, and how they ended", "";
+    "mem" [] "mem", "memory and kernel objects", "";
+    "log" [LogPart, LogPart, LogPart] "log [-f] [SERVICE] [N|all]", "what the services said",
+        "-f goes on showing what is new, until Ctrl-C or q.";
+    "disk" [Read, Sector] "disk [read SECTOR]", "what the disk is and does; or what a sector holds",
+        "To read a sector needs a permission of its own (`why nsh disk`). In flight are requests that \
+         the device has now. A batch is what it was given at once; of some it is not told, because it is \
+         about to look anyway.";
+    "net" [] "net", "the network card: link, address, counters",
+        "Frames that were delivered, or that the card took; and those that were not, by reason. The card \
+         hands over all frames of its network: those for another are left out.";
+    "date" [] "date", "the wall clock", "";
+    "uptime" [] "uptime", "time since the machine started", "";
+    "random" [Bytes] "random [N]", "random bytes, 16 if nobody says how many",
+        "From the generator of rngd, which its device seeds. 256 at most.";
+    "poweroff" [] "poweroff", "turn the machine off", "";
+    "reboot" [] "reboot", "start the machine anew", "";
+}
+
+/// What other systems call it.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("exit", "poweroff"),
+    ("quit", "poweroff"),
+    ("logout", "poweroff"),
+    ("shutdown", "poweroff"),
+    ("halt", "poweroff"),
+    ("start", "restart"),
+    ("pkill", "kill"),
+    ("killall", "kill"),
+    ("systemctl", "services"),
+    ("service", "services"),
+    ("status", "services"),
+    ("ls", "devices"),
+    ("lsdev", "devices"),
+    ("lspci", "devices"),
+    ("top", "ps"),
+    ("interrupts", "irqs"),
+    ("free", "mem"),
+    ("dmesg", "log"),
+    ("journalctl", "log"),
+    ("man", "help"),
+    ("audit", "ledger"),
+    ("whoami", "caps nsh"),
+    ("ifconfig", "net"),
+    ("ip", "net"),
+];
+
+/// The command with this name.
+#[must_use]
+pub fn spec(name: &str) -> Option<&'static Spec> {
+    SPECS.iter().find(|spec| spec.name == name)
+}
+
+/// What to type instead of a word that is no command.
+pub(crate) fn unknown_command(word: &str) -> String {
+    let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours);
+    let meant = elsewhere.or_else(|| suggest(word, SPECS.iter().map(|spec| spec.name)));
+    match meant {
+        Some(meant) => format!("no command `{word}`; did you mean `{meant}`?"),
+        None => format!("no command `{word}`; `help` lists them"),
+    }
+}
