@@ -145,7 +145,7 @@ impl Room {
     }
 
     fn place(&self, id: u32) -> Option<usize> {
-        self.services.iter().position(|service| service.id == id).map(|_| 0)
+        self.services.iter().position(|service| service.id == id)
     }
 
     fn class(&self, entry: &Entry) -> Class {
