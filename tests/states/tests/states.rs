@@ -60,7 +60,7 @@ fn two_grants_while_anything_happens() {
 // attack 45 M: logd has no room, or is gone, at any point; no grant; broken: init-record, logd-full
 #[test]
 fn a_ledger_that_fills_up() {
-    explore(Bound { grants: 2, events: 1, room: 4 }, 16_626);
+    explore(Bound { grants: 2, events: 1, room: 5 }, 16_442);
 }
 
 /// Events and states while services are started again, as `NEXUS_STATES_EVENTS` asks: 2 when it does not.
