@@ -26,4 +26,3 @@ impl<T: Into<nexus_test::Failed>> From<T> for Failed {
         Failed::Program(why.into())
     }
 }
-
