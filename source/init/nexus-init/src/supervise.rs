@@ -199,8 +199,7 @@ impl<M: Machine> Init<M> {
     fn record_revokes(&mut self, devices: &[(u16, Pieces)]) {
         for (device, _) in devices {
             if let Some(entry) = self.registry.revoke_entry(*device) {
-                // The end of the service says as much, if this record is lost.
-                let _ = self.machine.record(&entry);
+                self.note(&entry);
             }
         }
     }
@@ -209,7 +208,7 @@ impl<M: Machine> Init<M> {
     fn tell_end(&mut self, id: u32, subject: Subject, end: EndReason) {
         let order = self.registry.service(id).and_then(|record| record.order);
         let asker = order.map(|order| order.asker).unwrap_or_default();
-        let recorded = self.machine.record(&words::exit_entry(subject, end, asker)).is_some();
+        let recorded = self.note(&words::exit_entry(subject, end, asker));
         let name = self.registry.name(id);
         let text = alloc::format!("{name} ended: {}", words::end_text(end));
         if recorded {

@@ -7,10 +7,10 @@ use nexus_abi::{Error, FREE_START, Handle, PAGE_SIZE, Rights, Role, Startup, Sta
 use nexus_proto::ids;
 use nexus_proto::log::RECORD_PAGES;
 use nexus_rt::{ReadOnlyMemory, sys};
-use nexus_sysdesc::Service;
 use nexus_sysdesc::archive::{Archive, ArchiveError};
+use nexus_sysdesc::{Restart, Service};
 
-use super::load::{Loaded, load, tell};
+use super::load::{Loaded, Program, tell};
 use super::machine::{Live, Server};
 use crate::start::{LoadFailure, Loader};
 
@@ -19,6 +19,8 @@ use crate::start::{LoadFailure, Loader};
 pub struct Programs {
     /// The programs.
     archive: Archive<'static>,
+    /// Those of services that may be started again, once they were started: by service id.
+    read: Vec<(u32, Program)>,
     /// What a service is started from instead of its program there.
     replaced: Option<(u32, Vec<u8>)>,
     /// The authority to make processes.
@@ -56,6 +58,7 @@ impl Programs {
         let (timebase_hz, nonce) = (block.timebase_hz, block.nonce);
         Programs {
             archive,
+            read: Vec::new(),
             replaced: None,
             spawn,
             ends,
@@ -69,14 +72,6 @@ impl Programs {
 }
 
 impl Programs {
-    /// What a service is started from.
-    fn of(&self, service: u32) -> Option<&[u8]> {
-        match &self.replaced {
-            Some((replaced, program)) if *replaced == service => Some(program),
-            _ => self.program(service),
-        }
-    }
-
     /// The program of a service, as the archive has it.
     #[must_use]
     pub fn program(&self, service: u32) -> Option<&'static [u8]> {
@@ -111,8 +106,21 @@ impl Loader for Live {
     }
 
     fn load(&mut self, process: Handle, service: &Service) -> Result<Loaded, LoadFailure> {
-        let image = self.programs.of(service.id).ok_or(LoadFailure::Missing)?;
-        load(process, image, service.stack_pages)
+        let (id, stack) = (service.id, service.stack_pages);
+        let Programs { archive, read, replaced, .. } = &mut self.programs;
+        if let Some((_, image)) = replaced.as_ref().filter(|(replaced, _)| *replaced == id) {
+            return Program::of(image)?.load(process, image, stack);
+        }
+        let image = archive.service(id).ok_or(LoadFailure::Missing)?.data;
+        if let Some((_, program)) = read.iter().find(|(read, _)| *read == id) {
+            return program.load(process, image, stack);
+        }
+        let program = Program::of(image)?;
+        let loaded = program.load(process, image, stack)?;
+        if service.restart != Restart::Never {
+            read.push((id, program));
+        }
+        Ok(loaded)
     }
 
     fn block(&mut self, process: Handle, service: u32, life: u32) -> Result<Startup, LoadFailure> {

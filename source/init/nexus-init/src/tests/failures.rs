@@ -145,8 +145,7 @@ fn check_processes(init: &Init<Fake>) {
     }
 }
 
-/// Of a life, of one to come, and of init exactly one answers whoever calls; for who has one life the
-/// kernel does.
+/// Of a life, of one to come, and of init exactly one answers whoever calls.
 fn check_endpoints(init: &Init<Fake>) {
     for record in init.registry.services().iter().filter(|record| record.id != 1) {
         let answers = init.machine.gone.iter().filter(|(id, _)| *id == record.id).count();
@@ -155,8 +154,10 @@ fn check_endpoints(init: &Init<Fake>) {
             ServiceState::Ended | ServiceState::GivenUp | ServiceState::Stopped
         );
         let (id, state) = (record.id, record.state);
-        let by_init = is_final && record.last != Some(Last::Never);
-        assert_eq!(answers, usize::from(by_init), "{id}: {state:?}");
+        // Who has one life is gone for the kernel.
+        let has_one = record.last == Some(Last::Never);
+        assert_eq!(answers, usize::from(is_final && !has_one), "{id}: {state:?}");
+        assert_eq!(record.endpoint == Handle::NONE, has_one, "{id}: {state:?}");
         assert_eq!(record.last.is_some(), is_final, "{id}: {state:?}");
         assert_eq!(record.again.is_some(), state == ServiceState::Restarting, "{id}: {state:?}");
     }

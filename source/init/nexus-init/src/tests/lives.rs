@@ -301,6 +301,31 @@ fn who_needs_a_decision_waits_for_who_decides() {
     assert_eq!(order, [2, 7]);
 }
 
+/// The events of the ledger.
+fn recorded(init: &Init<Fake>) -> Vec<Event> {
+    init.machine.ledger.iter().map(|entry| entry.event).collect()
+}
+
+// attack 45 F: a service without a device dies, and one with a device, while logd is not there; all is on record when it is, in order; broken: init-forgets-ends
+#[test]
+fn what_happens_without_logd_is_on_record_later() {
+    let mut init = lasting();
+    init.machine.records_left = Some(0);
+    dies(&mut init);
+    let policyd = process_of(&init, 2);
+    end(&mut init, policyd, EndReason::Exit(3));
+    init.notified(1 << 1);
+    assert_eq!(recorded(&init), []);
+    init.machine.records_left = None;
+    init.note_start(nexus_proto::ids::LOGD);
+    assert_eq!(recorded(&init), [Event::Exit, Event::Exit]);
+    init.machine.now += 2 * PAUSE;
+    init.machine.answers_as = Sender { incarnation: 2, ..POLICYD };
+    init.start_due();
+    let rest = [Event::Start, Event::Decision, Event::Grant];
+    assert_eq!(recorded(&init)[2..], rest, "policyd has no device");
+}
+
 // attack 57 U: who decides is stopped, and an owner dies; it is not given up for that, and is started when who decides is; broken: init-waits-for-nobody
 #[test]
 fn who_needs_a_decision_waits_until_somebody_starts_who_decides() {
