@@ -42,6 +42,7 @@ impl Outside {
     /// Sets its device up, for whoever is asked for.
     pub(crate) fn set_up(&mut self, ask: &Prepare) -> Message {
         let window = self.busds(Piece::Window);
+        self.see(!self.set_up, "a device is to be set up before it was at rest");
         let Some(window) = window.filter(|_| ask.device == REACHING && !self.set_up) else {
             return ask.answer(Err(ServiceError::Busy));
         };

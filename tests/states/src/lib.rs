@@ -3,10 +3,12 @@
 //!
 //! [`outside`] is what surrounds them: a small kernel, and calls that can fail in every way that a
 //! call can. [`model`] lets everything happen at every point, up to a stated bound; [`properties`]
-//! says what must hold whatever happens.
+//! says what must hold whatever happens. [`lives`] goes on from there: services end, and init starts them
+//! again.
 #![forbid(unsafe_code)]
 
 mod busd;
+pub mod lives;
 pub mod model;
 pub mod outside;
 pub mod properties;

@@ -5,21 +5,21 @@ use logd::Logd;
 use logd::ledger::Ledger;
 use nexus_abi::{
     CapInfo, EndReason, Error, Handle, IrqInfo, KindCode, Message, ProcessInfo, ProcessState,
-    Received, Rights, Sender, Startup,
+    Received, Rights, Sender,
 };
 use nexus_init::board::Range;
 use nexus_init::grant::{Piece, World};
 use nexus_init::init::Machine;
-use nexus_init::start::{LoadFailure, Loader};
 use nexus_proto::bus::{Prepare, Release, Take, Taken};
 use nexus_proto::log::{self, Append, Entry, Event, Outcome, Stamp};
 use nexus_proto::policy::{self, Decide, Epoch, Verdict};
 use nexus_proto::{Operation, Request, Zero};
-use nexus_sysdesc::Service;
 use policyd::{Policyd, Recorder, Unread};
 
+use crate::lives::turns::{Kind, Turns};
 use crate::system::{
-    BUSD, BUSD_PROCESS, INIT, LINE_RANGE, LINES, OWNERS, POLICYD, ROOT, description,
+    BUSD, BUSD_PROCESS, INIT, LINE_RANGE, LINES, LOGD, OWNERS, POLICYD, ROOT, bit_of, description,
+    is_endpoint,
 };
 
 /// How the next call goes. One that no call used did not happen.
@@ -137,7 +137,7 @@ pub struct Outside {
     /// The first thing that was seen and must not be.
     pub wrong: Option<&'static str>,
     policyd: Policyd,
-    policyd_id: Sender,
+    pub(crate) policyd_id: Sender,
     logd: Logd,
     room: usize,
     answers: Vec<Message>,
@@ -146,6 +146,16 @@ pub struct Outside {
     /// Questions that this life of policyd has allowed.
     allowed: Vec<u64>,
     pub(crate) next: u64,
+    /// Every process of a service that can be started again, in the order in which they were made.
+    pub processes: Vec<(u32, Handle)>,
+    /// Ends that init has not been told: bit n for place n in the description.
+    pub ends: u64,
+    /// Services for which init answers.
+    pub gone: Vec<u32>,
+    /// Ticks of the clock.
+    pub now: u64,
+    /// What happens at the calls of one act of init, while it is at it.
+    pub(crate) turns: Option<Turns>,
 }
 
 impl Outside {
@@ -183,6 +193,11 @@ impl Outside {
             asked: 0,
             allowed: Vec::new(),
             next: 100,
+            processes: Vec::new(),
+            ends: 0,
+            gone: Vec::new(),
+            now: 0,
+            turns: None,
         }
     }
 
@@ -224,7 +239,12 @@ impl Outside {
 
     /// A process ends: the kernel takes all that it held.
     pub fn end(&mut self, process: Handle) {
+        if self.ended.contains(&process) {
+            return;
+        }
         self.ended.push(process);
+        let service = self.processes.iter().find(|(_, made)| *made == process);
+        self.ends |= service.map_or(0, |(service, _)| bit_of(*service));
         self.caps.retain(|cap| cap.holder != Some(process));
     }
 
@@ -268,7 +288,8 @@ impl Outside {
 
     /// A call of init to policyd.
     fn call_policyd(&mut self, message: &Message) -> Result<Received, Error> {
-        if self.takes(Fate::PolicyGone) {
+        self.turn(Kind::Policyd);
+        if self.takes(Fate::PolicyGone) || self.is_dead(POLICYD.service_id) {
             return Err(Error::PeerGone);
         }
         let received = |message, sender| Ok(Received { message, sender, reply: Handle::NONE });
@@ -295,7 +316,7 @@ impl Outside {
 
     /// A call to the real logd.
     fn append(&mut self, reporter: Sender, entry: &Entry) -> Option<u64> {
-        if self.takes(Fate::LogGone) {
+        if self.takes(Fate::LogGone) || self.is_dead(LOGD) {
             return None;
         }
         let op = Append { entry: *entry };
@@ -386,16 +407,19 @@ impl World for Outside {
     }
 
     fn record(&mut self, entry: &Entry) -> Option<u64> {
+        self.turn(Kind::Logd);
         self.append(INIT, entry)
     }
 
     fn wait_out(&mut self) {}
 
     fn prepare(&mut self, ask: &Prepare) -> Result<Received, Error> {
+        self.turn(Kind::Prepare);
         self.call_busd(|outside| outside.set_up(ask))
     }
 
     fn release(&mut self, ask: &Release) -> Result<Received, Error> {
+        self.turn(Kind::Release);
         self.call_busd(|outside| outside.reset(ask))
     }
 
@@ -406,6 +430,7 @@ impl World for Outside {
         offset: u64,
         len: u64,
     ) -> Result<Handle, Error> {
+        self.turn(Kind::Kernel);
         if self.takes(Fate::KernelRefuses) {
             return Err(Error::NoMemory);
         }
@@ -420,6 +445,7 @@ impl World for Outside {
 
     /// Refused while it has children, as the kernel does.
     fn cap_limit(&mut self, cap: Handle, limit: u64) -> Result<(), Error> {
+        self.turn(Kind::Kernel);
         if self.takes(Fate::KernelRefuses) {
             return Err(Error::NoMemory);
         }
@@ -432,6 +458,7 @@ impl World for Outside {
     }
 
     fn cap_query(&mut self, cap: Handle) -> Result<CapInfo, Error> {
+        self.turn(Kind::Kernel);
         if self.takes(Fate::KernelRefuses) {
             return Err(Error::BadHandle);
         }
@@ -459,17 +486,22 @@ impl World for Outside {
         cap: Handle,
         rights: Rights,
     ) -> Result<Handle, Error> {
+        self.turn(Kind::Kernel);
         if self.takes(Fate::KernelRefuses) {
             return Err(Error::NoMemory);
         }
         if self.ended.contains(&process) {
             return Err(Error::BadState);
         }
+        if is_endpoint(cap) {
+            return Ok(cap);
+        }
         let range = self.cap(cap).ok_or(Error::BadHandle)?.range;
         self.child(cap, Some(process), rights, range)
     }
 
     fn cap_revoke(&mut self, cap: Handle) -> Result<(), Error> {
+        self.turn(Kind::Back);
         self.cap(cap).ok_or(Error::BadHandle)?;
         // Nothing here is handed on twice, so the tree is two deep.
         self.caps.retain(|child| child.parent != Some(cap));
@@ -477,7 +509,9 @@ impl World for Outside {
     }
 
     fn cap_drop(&mut self, cap: Handle) -> Result<(), Error> {
-        if OWNERS.iter().any(|(_, process, _)| *process == cap) {
+        self.turn(Kind::Back);
+        let made = self.processes.iter().any(|(_, process)| *process == cap);
+        if made || OWNERS.iter().any(|(_, process, _)| *process == cap) {
             self.end(cap);
             return Ok(());
         }
@@ -492,6 +526,7 @@ impl World for Outside {
 
 impl Machine for Outside {
     fn process_stat(&mut self, process: Handle) -> Result<ProcessInfo, Error> {
+        self.turn(Kind::Back);
         let ended = self.ended.contains(&process);
         Ok(ProcessInfo {
             id: Sender::default(),
@@ -519,6 +554,10 @@ impl Machine for Outside {
     }
 
     fn process_end(&mut self, process: Handle, _: u64) -> Result<(), Error> {
+        self.turn(Kind::Kernel);
+        if self.takes(Fate::KernelRefuses) || self.ended.contains(&process) {
+            return Err(Error::BadState);
+        }
         self.end(process);
         Ok(())
     }
@@ -539,45 +578,22 @@ impl Machine for Outside {
 
     fn forget(&mut self, _: u32) {}
 
-    fn answer_gone(&mut self, _: u32, _: Handle) {}
+    fn answer_gone(&mut self, service: u32, _: Handle) {
+        self.see(!self.gone.contains(&service), "init answers twice for a service");
+        self.gone.push(service);
+    }
 
-    fn answer_no_more(&mut self, _: u32) {}
+    fn answer_no_more(&mut self, service: u32) {
+        self.gone.retain(|gone| *gone != service);
+    }
 
     fn signal(&mut self, _: Handle, _: u64) -> Result<(), Error> {
         Err(Error::BadHandle)
     }
 
     fn ticks(&mut self) -> u64 {
-        0
+        self.now
     }
 
     fn say(&mut self, _: &str) {}
-}
-
-/// No life follows another here: whoever has ended is restarting for ever.
-impl Loader for Outside {
-    type Loaded = ();
-
-    fn create(&mut self, _: usize, _: &Service) -> Result<(Handle, u32), Error> {
-        Err(Error::NoMemory)
-    }
-
-    fn load(&mut self, _: Handle, _: &Service) -> Result<(), LoadFailure> {
-        Err(LoadFailure::Missing)
-    }
-
-    fn block(&mut self, _: Handle, _: u32, _: u32) -> Result<Startup, LoadFailure> {
-        Err(LoadFailure::TooMuch)
-    }
-
-    fn run(
-        &mut self,
-        _: Handle,
-        _: &Service,
-        (): (),
-        _: &Startup,
-        _: Handle,
-    ) -> Result<Vec<Handle>, LoadFailure> {
-        Err(LoadFailure::Missing)
-    }
 }

@@ -44,7 +44,7 @@ pub fn all() -> Vec<Property<Bound>> {
             |_, state: &State| state.pieces().all(|cap| state.is_justified(cap)),
         ),
         Property::always("a piece of a device has one owner", |_, state: &State| {
-            state.has_one_owner_a_piece()
+            has_one_owner_a_piece(&state.init.machine.caps)
         }),
         Property::always(
             "a device that nobody has is at rest or in quarantine",
@@ -161,15 +161,6 @@ impl State {
         caps.all(|cap| !cap.rights.intersects(beyond))
     }
 
-    fn has_one_owner_a_piece(&self) -> bool {
-        let caps = &self.init.machine.caps;
-        let held: Vec<&Cap> = caps.iter().filter(|cap| is_owned(cap)).collect();
-        held.iter().enumerate().all(|(index, one)| {
-            let mut others = held.iter().skip(index + 1);
-            others.all(|other| one.piece != other.piece || !one.range.overlaps(other.range))
-        })
-    }
-
     fn is_grant_of(&self, entry: &Entry, cap: &Cap) -> bool {
         let known = REQUESTS.iter().any(|(service, _)| *service == entry.subject.id);
         let range = (cap.range.base, cap.range.len);
@@ -217,8 +208,17 @@ impl State {
     }
 }
 
+/// No two owners have the same piece.
+pub(crate) fn has_one_owner_a_piece(caps: &[Cap]) -> bool {
+    let held: Vec<&Cap> = caps.iter().filter(|cap| is_owned(cap)).collect();
+    held.iter().enumerate().all(|(index, one)| {
+        let mut others = held.iter().skip(index + 1);
+        others.all(|other| one.piece != other.piece || !one.range.overlaps(other.range))
+    })
+}
+
 /// True for a piece in the hands of an owner.
-fn is_owned(cap: &Cap) -> bool {
+pub(crate) fn is_owned(cap: &Cap) -> bool {
     cap.holder.is_some_and(|holder| holder != BUSD_PROCESS)
 }
 

@@ -8,7 +8,8 @@ use nexus_init::init::{Init, Lines, Root};
 use nexus_init::registry::Registry;
 use nexus_proto::init::ServiceState;
 use nexus_sysdesc::{
-    Danger, Description, Device, Need, Permission, Profile, Queue, Rule, Service, Shape, testing,
+    Danger, Description, Device, Need, Permission, Profile, Queue, Restart, Rule, Service, Shape,
+    testing,
 };
 
 use crate::outside::Outside;
@@ -17,6 +18,8 @@ use crate::outside::Outside;
 pub const INIT: Sender = Sender { service_id: 1, incarnation: 1 };
 /// policyd in its first life.
 pub const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
+/// The service id of logd.
+pub const LOGD: u32 = 3;
 /// A service that may ask init about others, and policyd nothing.
 pub const SHELL: Sender = Sender { service_id: 10, incarnation: 1 };
 /// busd.
@@ -48,6 +51,9 @@ pub const INTERVAL: u32 = 100;
 pub const TICKS: u64 = 1000;
 const TIMEBASE_HZ: u64 = 10_000_000;
 
+/// Every service, as the description has them.
+const SERVICES: [u32; 7] = [1, 2, 3, 7, 8, 10, 11];
+
 /// Who may be given what: service and device. No rule allows the last.
 pub const REQUESTS: [(u32, u16); 4] = [(7, 0), (8, 0), (8, 1), (7, 1)];
 
@@ -61,6 +67,27 @@ pub const OWNERS: [(u32, Handle, u64); 2] = [(7, Handle(70), 1 << 3), (8, Handle
 #[must_use]
 pub fn process_of(service: u32) -> Handle {
     OWNERS.iter().find(|owner| owner.0 == service).expect("an owner").1
+}
+
+/// The bit that the kernel signals when a service ends.
+///
+/// # Panics
+/// When the description has no such service.
+#[must_use]
+pub fn bit_of(service: u32) -> u64 {
+    let place = SERVICES.iter().position(|id| *id == service);
+    1 << place.expect("a service")
+}
+
+/// True for an endpoint of a service, as init names it.
+pub(crate) fn is_endpoint(cap: Handle) -> bool {
+    SERVICES.iter().any(|id| endpoint_of(*id) == cap)
+}
+
+/// The endpoint that a service serves, as init names it.
+#[must_use]
+pub fn endpoint_of(service: u32) -> Handle {
+    Handle(0x1_0000 + u64::from(service))
 }
 
 /// What is asked for a request.
@@ -161,16 +188,63 @@ pub fn description(epoch: u32) -> Description {
     description
 }
 
+/// The same, where everybody but busd is started again, and the shell may order that.
+fn lasting_description() -> Description {
+    let mut description = description(1);
+    for service in &mut description.services {
+        match service.id {
+            1 | 11 => {}
+            8 => service.needs = vec![need(REACHING)],
+            10 => {
+                service.permits.extend(testing::service(10, "", &[Permission::Supervise]).permits)
+            }
+            _ => {}
+        }
+        if ![1, BUSD.service_id].contains(&service.id) {
+            service.restart = Restart::Always;
+        }
+    }
+    assert_eq!(description.validate(), Ok(()));
+    description
+}
+
 /// Init with everybody started, before anything is given, and with the second device at busd. logd has room for `room` records.
 ///
 /// # Panics
 /// Never: every service and device of the description is there.
 #[must_use]
 pub fn started(room: usize) -> Init<Outside> {
+    started_as(description(1), room)
+}
+
+/// Init with everybody started, and with both devices given to those who are started again with them.
+///
+/// # Panics
+/// Never: it is what the rules allow.
+#[must_use]
+pub fn lasting() -> Init<Outside> {
+    let mut init = started_as(lasting_description(), 256);
+    let served: Vec<u32> = SERVICES.into_iter().filter(|id| *id != INIT.service_id).collect();
+    for id in &served {
+        let record = init.registry.service_mut(*id).expect("a service");
+        record.endpoint = endpoint_of(*id);
+        let process = record.process.expect("a process");
+        init.machine.processes.push((*id, process));
+    }
+    init.part_lines();
+    init.machine.begin(256);
+    for (service, device) in [REQUESTS[0], REQUESTS[2]] {
+        init.give(service, process_of(service), &need(device)).expect("an allowed device");
+    }
+    init.drop_roots();
+    init
+}
+
+fn started_as(description: Description, room: usize) -> Init<Outside> {
     let range = Range::new(ROOT_BASE, 0x1_0000).expect("a range");
     let roots = vec![Root { handle: ROOT, range }];
     let mut init =
-        Init::new(Registry::new(description(1)), roots, TIMEBASE_HZ, Outside::new(range, room));
+        Init::new(Registry::new(description), roots, TIMEBASE_HZ, Outside::new(range, room));
     for (id, process) in [(1, 0), (2, 20), (3, 30), (7, 70), (8, 80), (10, 90), (11, 110)] {
         let record = init.registry.service_mut(id).expect("a service");
         record.process = Some(Handle(process));

@@ -3,6 +3,7 @@
 use std::env;
 use std::thread;
 
+use nexus_states::lives::Lives;
 use nexus_states::model::Bound;
 use stateright::{Checker, Expectation, Model};
 
@@ -60,4 +61,47 @@ fn two_grants_while_anything_happens() {
 #[test]
 fn a_ledger_that_fills_up() {
     explore(Bound { grants: 2, events: 1, room: 4 }, 16_626);
+}
+
+/// Events and states while services are started again, as `NEXUS_STATES_EVENTS` asks: 2 when it does not.
+const LIVES: [(u8, usize); 2] = [(2, 1), (3, 1)];
+
+/// Explores everything while services are started again, to the bound.
+fn explore_lives(bound: Lives, least: usize) {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let checker = bound.checker().threads(threads).spawn_bfs().join();
+    let (states, steps) = (checker.unique_state_count(), checker.state_count());
+    println!("states {states}, steps {steps}, depth {}: {bound:?}", checker.max_depth());
+    for property in bound.properties() {
+        let found = checker.discovery(property.name);
+        if property.expectation == Expectation::Sometimes {
+            assert!(found.is_some(), "never reached: {}", property.name);
+        } else if let Some(path) = found {
+            let wrong = path.last_state().init.machine.wrong;
+            let actions = path.into_actions();
+            panic!("not true: {} ({wrong:?}), after {actions:?}", property.name);
+        }
+    }
+    assert!(checker.is_done());
+    assert!(states >= least, "{states} states, expected at least {least}");
+}
+
+// attack 57 M: a driver, policyd, logd or busd dies at any call of a take-back or of a start; init goes on, and whoever may comes back with its device
+// attack 59 M: any life ends at any point; the next one alone has its device, after a decision and a record of its own
+// attack 60 M: policyd, logd or busd is gone, late or wrong at any call; from every state init comes to one in which nothing is left to do
+// attack 61 M: a driver dies at any call of its own start; no orphan
+// attack 91 M: anybody dies during the restart of another; every call is answered by a life, one to come, or init
+#[test]
+fn lives_while_anybody_dies() {
+    let events = env::var("NEXUS_STATES_EVENTS").ok().and_then(|text| text.parse().ok());
+    let events = events.unwrap_or(2);
+    let known = LIVES.iter().find(|known| known.0 == events);
+    let least = known.unwrap_or_else(|| panic!("no count is known for {events} events")).1;
+    explore_lives(Lives { events, tired: false }, least);
+}
+
+// attack 58 M: the next death of a driver is its last one, while anything happens; it is given up, and init answers for it
+#[test]
+fn the_last_life_while_anybody_dies() {
+    explore_lives(Lives { events: 2, tired: true }, 1);
 }

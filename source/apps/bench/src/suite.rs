@@ -115,6 +115,9 @@ impl Suite {
 
     fn run(&mut self) -> Result<(), Failed> {
         self.restarts()?;
+        if self.measured > 0 {
+            return Ok(());
+        }
         self.level(1, "")?;
         let record = at("audit_record", grants::record(self.logd, self.own))?;
         self.tell("audit_record", "", &record)?;

@@ -5,6 +5,8 @@ use core::fmt;
 
 use rogue::random::Random;
 
+use crate::ask::NO_FAULTS;
+
 /// Fewest and most faults of a life.
 const FEWEST: u64 = 8;
 const MOST: u64 = 16;
@@ -110,6 +112,9 @@ pub fn random(seed: u64) -> Random {
 
 /// Makes the faults of a life in its code, and says which.
 pub fn change(text: &mut [u8], code: &Code, seed: u64) -> Vec<Change> {
+    if seed == NO_FAULTS {
+        return Vec::new();
+    }
     let mut random = random(seed);
     let count = FEWEST + random.below(MOST - FEWEST + 1);
     (0..count).filter_map(|_| one(text, code, &mut random)).collect()
@@ -253,6 +258,13 @@ mod tests {
         };
         assert_eq!(faults(7), faults(7));
         assert_ne!(faults(7).0, faults(8).0);
+    }
+
+    #[test]
+    fn one_seed_is_none() {
+        let mut copy = text();
+        assert_eq!(change(&mut copy, &Code::of(&text()), NO_FAULTS), []);
+        assert_eq!(copy, text());
     }
 
     #[test]

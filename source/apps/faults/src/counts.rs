@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn each_life_is_counted_once() {
         let mut ends = Ends::default();
-        let ended = |end, code| Ended { end, code, died: 0, at_rest: 0 };
+        let ended = |end, code| Ended { end, code, died: 0, at_rest: 0, again: 0 };
         let heard = |right, wrong| Heard { right, wrong };
         ends.count(8, &ended(EndKind::Fault, 13), heard(1, 1));
         ends.count(9, &ended(EndKind::Exit, 101), heard(0, 0));

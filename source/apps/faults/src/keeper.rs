@@ -16,12 +16,10 @@ use nexus_test::{Budgets, Check, Facts, Failed, Host, SAFETY_MS};
 use rogue::canary::Canary;
 use rogue::disk::must_prove;
 
-use crate::ask::{ENDED, Ended, KILL, KILLED, LIFE, LIFE_NS, Life, OTHERS, SEEN, Started};
+use crate::ask::{ENDED, Ended, LATE, LIFE, LIVES, Life, NO_FAULTS, OTHERS, SEEN, Started};
 use crate::counts::{Ends, Heard, Times};
 use crate::others::{ANSWER_MS, Seen};
 
-/// The proof by whose number the keeper knows how many lives there are to be.
-const LIVES: &str = "honest-life-follows";
 /// Bits of a seed that say which life of the run it is of.
 const NUMBER_BITS: u32 = 20;
 /// Lives between two looks at the canary and at how memory is divided.
@@ -30,8 +28,6 @@ const LOOK: u64 = 32;
 const RECOVERY_MS: u64 = 200;
 /// Milliseconds by which [`crate::others`] may be late: the longest step of init, which comes first.
 const LATE_MS: u64 = 10;
-/// Questions that a life with faults is asked at most.
-const QUESTIONS: u32 = 1000;
 
 /// A driver.
 #[derive(Debug)]
@@ -47,11 +43,22 @@ struct Driver {
 /// What was seen, or what went wrong first, in each respect.
 #[derive(Debug)]
 struct Checks {
+    control: Check,
     faults: Check,
     honest: Check,
     canary: Check,
     in_time: Check,
     comes_back: Check,
+}
+
+/// A life with faults, and the first answer of the one behind it.
+#[derive(Clone, Copy, Debug)]
+struct Lived {
+    faults: u64,
+    ended: Ended,
+    heard: Heard,
+    /// The tick of that.
+    answered: u64,
 }
 
 /// The keeper at work.
@@ -110,6 +117,7 @@ impl Keeper {
             answer: 0,
             lost: 0,
             checks: Checks {
+                control: nothing(),
                 faults: nothing(),
                 honest: nothing(),
                 canary: nothing(),
@@ -126,6 +134,9 @@ impl Keeper {
     pub fn run(mut self) -> Result<Infallible, Failed> {
         let host = self.facts.host;
         host.wait_until_ready()?;
+        for index in 0..self.drivers.len() {
+            self.control(index)?;
+        }
         for number in 1..=self.lives {
             if let Err(why) = self.life(number) {
                 let seed = self.seed_of(number);
@@ -141,6 +152,7 @@ impl Keeper {
         }
         let live_on = self.others_live_on()?;
         let Keeper { mut facts, checks, .. } = self;
+        facts.tell("copies-live-on", &checks.control)?;
         facts.tell("faults", &checks.faults)?;
         facts.tell(LIVES, &checks.honest)?;
         facts.tell("nothing-else-changes", &checks.canary)?;
@@ -156,36 +168,31 @@ impl Keeper {
         if self.lives == 1 { self.seed } else { (self.seed << NUMBER_BITS | number) & SEEDS }
     }
 
+    /// A life of a copy of the code, without a fault: it answers, until it is ended at its deadline.
+    fn control(&mut self, index: usize) -> Result<(), Failed> {
+        let Lived { ended, heard, .. } = self.lives_of(index, NO_FAULTS, 0)?;
+        let lived = (ended.end, ended.code) == (EndKind::Killed, LATE);
+        let why = || format!("a copy of driver {index}: {heard:?}, {ended:?}");
+        let control = holds(lived && heard.right > 0 && heard.wrong == 0, why);
+        note(&mut self.checks.control, control);
+        Ok(())
+    }
+
     /// A life with faults, and an honest one behind it, which stays until its driver is the next one again.
     fn life(&mut self, number: u64) -> Result<(), Failed> {
         let seed = self.seed_of(number);
         let count = self.drivers.len().max(1) as u64;
         let index = usize::try_from(seed % count).unwrap_or(0);
-        let Some(id) = self.drivers.get(index).map(|driver| driver.id) else { return Ok(()) };
-        let before = self.ended(&Message::new(KILL, &[id.into()]))?;
-        let was = || format!("before life {seed} the driver {id} ended: {before:?}");
-        let lived = (before.end, before.code) == (EndKind::Killed, KILLED);
-        note(&mut self.checks.honest, holds(lived, was).map(|_| 0));
-
-        let started = self.start(Life { driver: id, seed: Some(seed) })?;
-        let heard = self.use_faulty(index, 2 * number);
-        let ended = self.ended(&Message::new(ENDED, &[]))?;
-        let next = self.start(Life { driver: id, seed: None })?;
-        let by = Deadline::after_ms(RECOVERY_MS);
-        let honest = self.ask_driver(index, 2 * number + 1, by);
-        let answered = ticks();
-        let why = || format!("{id} after life {seed}: {honest:?}");
-        note(&mut self.checks.honest, holds(honest == Ok(true), why));
-
-        note(&mut self.checks.faults, Ok(u32::try_from(started.faults).unwrap_or(0)));
+        let Lived { faults, ended, heard, answered } = self.lives_of(index, seed, number)?;
+        note(&mut self.checks.faults, Ok(u32::try_from(faults).unwrap_or(0)));
         let us = |from: u64, to: u64| ns_of_ticks(to.saturating_sub(from)) / 1000;
-        let Ended { died, at_rest, .. } = ended;
-        let steps = [(died, at_rest), (at_rest, next.tick), (next.tick, answered)];
+        let Ended { died, at_rest, again, .. } = ended;
+        let steps = [(died, at_rest), (at_rest, again), (again, answered)];
         for (times, (from, to)) in self.steps.iter_mut().zip(steps) {
             times.add(us(from, to));
         }
         if let Some(driver) = self.drivers.get_mut(index) {
-            driver.ends.count(started.faults, &ended, heard);
+            driver.ends.count(faults, &ended, heard);
             driver.recovery.add(us(died, answered));
         }
         if self.lives == 1 {
@@ -195,24 +202,32 @@ impl Keeper {
         self.look_at_others(seed)
     }
 
-    /// Asks a life with faults until it answers no more.
-    fn use_faulty(&mut self, index: usize, number: u64) -> Heard {
-        let by = Deadline::after_ns(LIFE_NS);
+    /// A life with the faults of a seed and one without, used until the second has answered what it was asked
+    /// itself.
+    fn lives_of(&mut self, index: usize, seed: u64, number: u64) -> Result<Lived, Failed> {
+        let driver = self.drivers.get(index).map_or(0, |driver| driver.id);
+        let message = Message::new(LIFE, &Life { driver, seed }.words());
+        let started = Started::of(&self.ask(self.init, &message)?).ok_or(Error::BadState)?;
         let mut heard = Heard::default();
-        for _ in 0..QUESTIONS {
-            match self.ask_driver(index, number, by) {
+        let by = || Deadline::after_ms(RECOVERY_MS);
+        let (ended, first) = loop {
+            let answer = self.ask_driver(index, 2 * number, by());
+            let tick = ticks();
+            if let Some(ended) = Ended::of(&self.ask(self.init, &Message::new(ENDED, &[]))?) {
+                // The second has answered, maybe, what the first had not received.
+                break (ended, answer.ok().filter(|right| *right).map(|_| tick));
+            }
+            match answer {
                 Ok(true) => heard.right += 1,
-                Err(CallError::Kernel(Error::PeerGone | Error::TimedOut)) => {
-                    self.lost += 1;
-                    break;
-                }
                 Ok(false) | Err(_) => heard.wrong += 1,
             }
-            if by.has_passed() {
-                break;
-            }
-        }
-        heard
+        };
+        self.lost += u64::from(first.is_none());
+        let honest = self.ask_driver(index, 2 * number + 1, by());
+        let answered = first.unwrap_or_else(ticks);
+        let why = || format!("driver {driver} after life {seed}: {honest:?}");
+        note(&mut self.checks.honest, holds(honest == Ok(true), why));
+        Ok(Lived { faults: started.faults, ended, heard, answered })
     }
 
     fn ask_driver(&mut self, index: usize, number: u64, by: Deadline) -> Result<bool, CallError> {
@@ -220,15 +235,6 @@ impl Keeper {
         let driver = driver.ok_or(CallError::Kernel(Error::BadHandle))?;
         driver.asked.next(number, by);
         (driver.question)(&mut driver.asked)
-    }
-
-    fn start(&self, life: Life) -> Result<Started, Failed> {
-        let answer = self.ask(self.init, &Message::new(LIFE, &life.words()))?;
-        Ok(Started::of(&answer).ok_or(Error::BadState)?)
-    }
-
-    fn ended(&self, message: &Message) -> Result<Ended, Failed> {
-        Ok(Ended::of(&self.ask(self.init, message)?).ok_or(Error::BadState)?)
     }
 
     fn ask(&self, whom: Handle, message: &Message) -> Result<Message, Failed> {
@@ -267,7 +273,7 @@ impl Keeper {
             let info = init.call(&ask, Deadline::after_ms(SAFETY_MS))?;
             if !self.drivers.iter().any(|driver| driver.id == info.service.id) {
                 let why = || format!("{:?} {:?}", info.service, info.state);
-                let first = info.service.incarnation <= 1 && !info.state.has_ended();
+                let first = info.service.incarnation <= 1 && info.state.lives();
                 note(&mut checks, holds(first, why));
             }
             cursor = info.next.into();

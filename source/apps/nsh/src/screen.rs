@@ -109,6 +109,9 @@ impl Screen {
     /// # Errors
     /// consoled is gone, or somebody else has the keyboard.
     pub fn read(&self) -> Result<Typed, CallError> {
+        // A life of consoled that began meanwhile does not know it yet. Whether there is one, the next call
+        // tells.
+        let _ = self.call(&self.prompt, Deadline::after_ms(WRITE_MS));
         let event = self.call(&ReadLine { deadline: NO_DEADLINE }, Deadline::NEVER)?;
         table::set_columns(event.columns.into());
         // It is gone with the life of consoled that had it.

@@ -13,8 +13,8 @@ use nexus_sysdesc::{Need, Serial};
 
 use crate::board::{Finder, Line, Node, Probe, Range, Tree, view};
 use crate::grant::{
-    Bus, Grant, Granted, KEPT, LineRoute, Outcome, Question, Refused, Route, Source, not_derived,
-    refusal_entry,
+    Bus, Grant, Granted, KEPT, Laid, LineRoute, Outcome, Question, Refused, Route, Source,
+    not_derived, refusal_entry,
 };
 use crate::init::{Init, Lines, Machine, Root};
 use crate::serials::{Asked, serial_of};
@@ -151,9 +151,19 @@ impl<M: Machine> Init<M> {
             len: window.map_or(0, |window| window.len),
             registers: need.registers,
             line: line.number(),
-            pool: pages_of(need),
+            pool: self.laid(need).map_or(0, |laid| laid.pages),
             nonce: self.nonces.take(),
         }
+    }
+
+    /// What the queues of a need come to, computed once: each device has one owner, and its queues stay. `None`
+    /// for queues that no device can have.
+    fn laid(&mut self, need: &Need) -> Option<Laid> {
+        let record = self.registry.device_mut(need.device)?;
+        if record.laid.is_none() {
+            record.laid = Laid::of(&need.queues);
+        }
+        record.laid
     }
 
     /// True when the line is asked for, and not only where the machine has lines to give.
@@ -197,7 +207,9 @@ impl<M: Machine> Init<M> {
         }
         let rule = description.rule_for(question.service, question.device);
         let as_ruled = rule.is_some_and(|rule| rule.queues == need.queues);
-        Bus::new(self.registry.sender(ids::BUSD), &need.queues, as_ruled).map(Source::Bus)
+        let laid = self.registry.device(need.device).and_then(|record| record.laid);
+        let laid = laid.ok_or(Refusal::BusRefused)?;
+        Ok(Source::Bus(Bus::of(self.registry.sender(ids::BUSD), laid, as_ruled)))
     }
 
     pub(crate) fn root_of(&self, window: Range) -> Result<Root, Refusal> {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use nexus_abi::{CapInfo, Error, Handle, IrqInfo, ProcessInfo, Received};
 use nexus_proto::bus::Take;
 use nexus_proto::init::Refusal;
+use nexus_proto::log::Entry;
 
 use crate::board::{Piece, Range};
 use crate::grant::{Nonces, World};
@@ -150,6 +151,8 @@ pub struct Init<M> {
     pub asked: Asked,
     /// What it can hand out.
     pub roots: Vec<Root>,
+    /// What happened while logd was not there: it is recorded when it is.
+    pub(crate) unrecorded: Vec<Entry>,
     /// The interrupt lines that it can hand out: all of the board, until it has distributed; none on a board
     /// without them.
     pub lines: Vec<Lines>,
@@ -179,6 +182,7 @@ impl<M: Machine> Init<M> {
             reaching: Vec::new(),
             asked: Asked::default(),
             roots,
+            unrecorded: Vec::new(),
             lines: Vec::new(),
             rings: Vec::new(),
             read_as: None,

@@ -13,6 +13,7 @@ mod distribute;
 pub mod grant;
 pub mod init;
 pub mod live;
+mod notes;
 pub mod order;
 pub mod records;
 pub mod registry;

@@ -10,7 +10,7 @@ use nexus_proto::{Asker, Subject};
 use nexus_sysdesc::restart::Deaths;
 
 use crate::board::{Line, Range};
-use crate::grant::{Memory, Pieces};
+use crate::grant::{Laid, Memory, Pieces};
 
 /// One service of the description.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -121,6 +121,8 @@ pub struct DeviceRecord {
     pub registers: Option<u64>,
     /// The interrupt line that its owner has.
     pub given_line: Option<u16>,
+    /// What its queues come to, once somebody asked for it.
+    pub laid: Option<Laid>,
     /// The memory that it reaches by itself, once it was set up to reach any.
     pub memory: Option<Memory>,
     /// How that stands.
@@ -143,6 +145,7 @@ impl DeviceRecord {
         rights: 0,
         registers: None,
         given_line: None,
+        laid: None,
         memory: None,
         dma: DmaState::None,
         rule: NO_RULE,

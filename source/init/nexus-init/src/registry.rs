@@ -59,6 +59,11 @@ impl Registry {
         &self.services
     }
 
+    /// The same, to change them.
+    pub(crate) fn services_mut(&mut self) -> &mut [ServiceRecord] {
+        &mut self.services
+    }
+
     /// Every device.
     #[must_use]
     pub fn devices(&self) -> &[DeviceRecord] {

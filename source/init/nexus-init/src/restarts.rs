@@ -13,11 +13,15 @@ use crate::start::{Failed, LoadFailure};
 use crate::supervise::nanoseconds;
 use crate::words;
 
+/// When a service is started again that waits for policyd or logd, while nobody starts that.
+const WAITING: u64 = u64::MAX;
+
 impl<M: Machine> Init<M> {
     /// The first tick at which a service is to be started again.
     #[must_use]
     pub fn next_start(&self) -> Option<u64> {
-        self.registry.services().iter().filter_map(|record| record.again).min()
+        let again = self.registry.services().iter().filter_map(|record| record.again);
+        again.filter(|tick| *tick != WAITING).min()
     }
 
     /// Starts each service whose time has come, authorities first.
@@ -41,14 +45,27 @@ impl<M: Machine> Init<M> {
         }
     }
 
-    /// The tick at which somebody is started again whom the service needs to be given its devices.
+    /// The tick at which somebody is started again whom the service needs to be given its devices;
+    /// [`WAITING`] when that is not started again by itself.
     fn waits_for(&self, id: u32) -> Option<u64> {
         let needs = self.registry.description().service(id).map(|service| &service.needs);
         let needs_device = needs.is_some_and(|needs| !needs.is_empty());
         let deciders = [ids::LOGD, ids::POLICYD].into_iter().filter(|_| needs_device);
         let recorder = Some(ids::LOGD).filter(|_| id == ids::POLICYD);
-        let again = deciders.chain(recorder).filter_map(|id| self.registry.service(id)?.again);
-        again.max()
+        let records = deciders.chain(recorder).filter_map(|id| self.registry.service(id));
+        let gone = records.filter(|record| !record.lives());
+        gone.map(|record| record.again.unwrap_or(WAITING)).max()
+    }
+
+    /// Whoever waits for this service is started, too.
+    fn is_back(&mut self, id: u32) {
+        if ![ids::LOGD, ids::POLICYD].contains(&id) {
+            return;
+        }
+        let now = self.machine.ticks();
+        for record in self.registry.services_mut() {
+            record.again = record.again.map(|tick| if tick == WAITING { now } else { tick });
+        }
     }
 
     fn start_again(&mut self, index: usize, id: u32) {
@@ -58,7 +75,7 @@ impl<M: Machine> Init<M> {
             record.born = now;
         }
         let next = match self.start(index) {
-            Ok(()) => return,
+            Ok(()) => return self.is_back(id),
             Err(Failed::NoDevice(refused)) if !refused.may_pass() => Err(Last::NoDevice),
             Err(Failed::Load(LoadFailure::Kernel(_)) | Failed::NoDevice(_)) => self.pause(id, now),
             Err(Failed::Load(_)) => Err(Last::NotLoaded),
@@ -158,7 +175,7 @@ impl<M: Machine> Init<M> {
             deaths: u32::try_from(record.deaths.recent(now)).unwrap_or(u32::MAX),
             code,
             since: record.since,
-            again: record.again.unwrap_or(0),
+            again: record.again.filter(|tick| *tick != WAITING).unwrap_or(0),
         })
     }
 }

@@ -129,8 +129,7 @@ impl<M: Machine> Init<M> {
         for ring in over.iter().filter(|ring| ring.recorded) {
             let entry =
                 Entry { event: Event::Unshare, outcome: Outcome::None, ..self.share_entry(ring) };
-            // The end of the service says as much, if this record is lost.
-            let _ = self.machine.record(&entry);
+            self.note(&entry);
         }
     }
 

@@ -152,6 +152,7 @@ impl<M: Machine> Init<M> {
         let memory = self.machine.run(process, service, loaded, &block, endpoint)?;
         let ticks = self.machine.ticks();
         self.registry.runs(service.id, memory, ticks);
+        self.note_start(service.id);
         let told = self.registry.service(service.id).map_or(Handle::NONE, |record| record.told);
         self.machine.watch(service.id, process, told);
         Ok(())

@@ -3,7 +3,7 @@
 
 use nexus_abi::{EndReason, Handle, ProcessState};
 use nexus_proto::bus::Release;
-use nexus_proto::init::{DmaState, Last, ServiceState};
+use nexus_proto::init::{DmaState, Last, ServiceState, killed};
 use nexus_proto::{Subject, ids};
 use nexus_sysdesc::Restart;
 use nexus_sysdesc::restart::{Life, Next};
@@ -32,7 +32,7 @@ impl<M: Machine> Init<M> {
         let end = match self.machine.process_stat(process) {
             Ok(info) => info.end.filter(|_| info.state != ProcessState::Live),
             // It is gone, and nobody can tell how.
-            Err(_) => Some(EndReason::Killed(0)),
+            Err(_) => Some(EndReason::Killed(killed::UNKNOWN)),
         };
         let Some(end) = end else { return };
         self.machine.forget(id);
@@ -49,8 +49,8 @@ impl<M: Machine> Init<M> {
         let order = self.registry.service(id).and_then(|record| record.order);
         let next = match (order.map(|order| order.then), self.restart_of(id)) {
             _ if self.has_lost_device(id) => Err(Last::NoDevice),
-            (Some(Then::Stop), _) => Err(Last::Stopped),
             (_, Restart::Never) => Err(Last::Never),
+            (Some(Then::Stop), _) => Err(Last::Stopped),
             (Some(Then::Again), _) => Ok(now),
             (_, Restart::OnFailure) if end == EndReason::Exit(0) => Err(Last::EndedWell),
             (Some(Then::AsRuled), _) => Ok(now),
@@ -199,8 +199,7 @@ impl<M: Machine> Init<M> {
     fn record_revokes(&mut self, devices: &[(u16, Pieces)]) {
         for (device, _) in devices {
             if let Some(entry) = self.registry.revoke_entry(*device) {
-                // The end of the service says as much, if this record is lost.
-                let _ = self.machine.record(&entry);
+                self.note(&entry);
             }
         }
     }
@@ -209,7 +208,7 @@ impl<M: Machine> Init<M> {
     fn tell_end(&mut self, id: u32, subject: Subject, end: EndReason) {
         let order = self.registry.service(id).and_then(|record| record.order);
         let asker = order.map(|order| order.asker).unwrap_or_default();
-        let recorded = self.machine.record(&words::exit_entry(subject, end, asker)).is_some();
+        let recorded = self.note(&words::exit_entry(subject, end, asker));
         let name = self.registry.name(id);
         let text = alloc::format!("{name} ended: {}", words::end_text(end));
         if recorded {

@@ -8,8 +8,7 @@ use nexus_abi::Handle;
 /// The bit by which a service is asked whether it answers.
 pub use nexus_abi::ASKED;
 
-/// The code with which init ends a life that does not answer.
-pub const LATE: u64 = 2;
+pub use nexus_proto::init::killed::LATE;
 
 /// How far it has come with one life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,12 +3,11 @@
 use alloc::string::String;
 
 use nexus_abi::EndReason;
-use nexus_proto::init::{EndKind, Refusal};
+use nexus_proto::init::{EndKind, Refusal, killed};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::{Asker, Subject};
 
 use crate::grant::Refused;
-use crate::watch::LATE;
 
 /// Why a window was not given, in one word for programs.
 #[must_use]
@@ -56,7 +55,8 @@ pub fn end_text(end: EndReason) -> String {
         EndReason::Fault { cause, address, pc } => {
             alloc::format!("fault, cause {cause} at {address:#x}, pc {pc:#x}")
         }
-        EndReason::Killed(LATE) => "it did not answer in time".into(),
+        EndReason::Killed(killed::ORDERED) => "somebody ordered it".into(),
+        EndReason::Killed(killed::LATE) => "it did not answer in time".into(),
         EndReason::Killed(code) => alloc::format!("ended by its supervisor, code {code}"),
     }
 }

@@ -213,6 +213,8 @@ codes! {
 
 /// Codes with which init ends a process.
 pub mod killed {
+    /// Nobody can tell.
+    pub const UNKNOWN: u64 = 0;
     /// Somebody ordered it who may.
     pub const ORDERED: u64 = 1;
     /// It did not answer in time.
@@ -300,7 +302,8 @@ payloads! {
         pub code: u64,
         /// Tick of the `time` CSR at which it came into its state.
         pub since: u64,
-        /// Tick at which it is started again; 0 when no such time is set.
+        /// Tick at which it is started again; 0 when no such time is set: it has ended for good, or waits
+        /// until policyd and logd run.
         pub again: u64,
     }
 

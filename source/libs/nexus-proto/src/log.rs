@@ -87,6 +87,8 @@ codes! {
         12 Fold,
         /// A later life of logd goes on with the ledger that it found ([`crate::Resume`]).
         13 Resume,
+        /// A later life of a service has begun, of one that is given no device: else its grant says so.
+        14 Start,
     }
 }
 

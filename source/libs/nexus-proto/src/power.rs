@@ -7,11 +7,11 @@ protocol! {
     /// Marker of the protocol.
     pub Power = 6 "power" {
         /// Turns the machine off.
-        1 Off -> (), again;
+        1 Off -> ();
         /// Starts the machine anew.
-        2 Reboot -> (), again;
+        2 Reboot -> ();
         /// Ends QEMU with an exit code. Test profile only, else `NotSupported`.
-        3 Exit -> (), again;
+        3 Exit -> ();
     }
 }
 

@@ -503,6 +503,8 @@ fn what_is_not_the_same_twice_is_asked_once() {
         net::Send::AGAIN,
         net::Receive::AGAIN,
         policy::Decide::AGAIN,
+        power::Off::AGAIN,
+        power::Reboot::AGAIN,
     ];
     assert!(!once.contains(&true), "{once:?}");
     let again = [disk::Read::AGAIN, disk::Write::AGAIN, disk::Flush::AGAIN, disk::Attach::AGAIN];

@@ -293,7 +293,7 @@ fn a_driver_that_has_joined_has_made_nothing() {
     }
 }
 
-// attack 59 U: the consumer loaded an index ahead, before the driver joined; it is not taken for one of this attachment; broken: ring-fence-agree, ring-fence-begun
+// attack 59 U: the consumer loaded an index ahead, before the driver joined; it is not taken for one of this attachment; broken: ring-fence-agree, ring-fence-asked
 #[test]
 fn what_was_loaded_before_both_agree_is_loaded_again() {
     let memory = FakeMemory::new(END);

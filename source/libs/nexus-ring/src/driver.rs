@@ -125,8 +125,6 @@ impl<M: SharedMut, const N: usize> Driver<M, N> {
         if begun == attachment && !over {
             return Ok(begun);
         }
-        // The attachment, before the index that is of it.
-        self.side.memory.fence();
         // One that has begun has made nothing: what stands there is of one before.
         let is_new = begun > attachment && begun.life() == life && self.side.peer_index() == 0;
         is_new.then_some(begun).ok_or(NotBegun)

@@ -226,12 +226,39 @@ pub struct Seal(Sha256);
 impl Seal {
     /// A descriptor was written.
     pub fn descriptor(&mut self, one: &Descriptor) {
-        self.0.update([1, u8::from(one.of_tables)]);
-        self.0.update(one.index.to_le_bytes());
-        self.0.update(one.offset.to_le_bytes());
-        self.0.update(one.len.to_le_bytes());
-        self.0.update(one.flags.to_le_bytes());
-        self.0.update(one.next.to_le_bytes());
+        let [a, b, c, d, e, f, g, h] = one.index.to_le_bytes();
+        let [i, j, k, l, m, n, o, p] = one.offset.to_le_bytes();
+        let ([q, r, s, t], [u, v], [w, x]) =
+            (one.len.to_le_bytes(), one.flags.to_le_bytes(), one.next.to_le_bytes());
+        // One piece: a descriptor is soon hashed, and there are many.
+        self.0.update([
+            1,
+            u8::from(one.of_tables),
+            a,
+            b,
+            c,
+            d,
+            e,
+            f,
+            g,
+            h,
+            i,
+            j,
+            k,
+            l,
+            m,
+            n,
+            o,
+            p,
+            q,
+            r,
+            s,
+            t,
+            u,
+            v,
+            w,
+            x,
+        ]);
     }
 
     /// The next queue has rings of `size` entries, and its table, available ring and used ring at these

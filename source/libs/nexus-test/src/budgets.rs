@@ -51,7 +51,7 @@ impl Budgets {
     pub fn ended(&self, service: u32) -> Result<ServiceStat, CallError> {
         for _ in 0..LOOKS {
             let stat = self.stat(service)?;
-            if stat.state.has_ended() {
+            if !stat.state.lives() {
                 return Ok(stat);
             }
             // It has threads left, maybe, that are less important.

@@ -71,6 +71,7 @@ const fn event(event: Event) -> &'static str {
         Event::Unshare => "unshare",
         Event::Fold => "fold",
         Event::Resume => "resume",
+        Event::Start => "start",
     }
 }
 

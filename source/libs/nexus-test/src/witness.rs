@@ -90,7 +90,7 @@ impl Host {
     /// Capabilities, and the root page table; who has ended has none.
     fn show_service(&self, init: Client<Init>, service: u32) -> Result<(), CallError> {
         let stat = ask(init, &Stat { service, zero: Zero::ZERO })?;
-        if stat.state.has_ended() {
+        if !stat.state.lives() {
             return Ok(());
         }
         let mut cursor = 0;

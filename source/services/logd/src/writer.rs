@@ -26,6 +26,7 @@ impl Writer {
             | Event::Refusal
             | Event::Revoke
             | Event::Exit
+            | Event::Start
             | Event::Drop
             | Event::Prepared
             | Event::Share
@@ -46,6 +47,7 @@ pub(crate) fn is_sound(entry: &Entry) -> bool {
         | Event::Clock
         | Event::Revoke
         | Event::Exit
+        | Event::Start
         | Event::Drop
         | Event::Unshare
         | Event::Fold

@@ -263,7 +263,9 @@ fn each_event_has_one_writer() {
             Event::Decision => &[(2, Outcome::Deny), (2, Outcome::Allow)],
             Event::Grant | Event::Prepared | Event::Share => &[(1, Outcome::Allow)],
             Event::Refusal => &[(1, Outcome::Deny)],
-            Event::Revoke | Event::Exit | Event::Drop | Event::Unshare => &[(1, Outcome::None)],
+            Event::Revoke | Event::Exit | Event::Start | Event::Drop | Event::Unshare => {
+                &[(1, Outcome::None)]
+            }
         };
         assert_eq!(written, expected, "{event:?}");
     }

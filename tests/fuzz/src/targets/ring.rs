@@ -3,6 +3,7 @@
 use nexus_ring::fake;
 
 // attack 92 Z: a peer that writes anything anywhere in the memory of a ring, at any moment; no panic, no loop without end, no bytes outside, no id that is not in flight; broken: ring-len, ring-op, ring-range, ring-twice
+// attack 59 Z: a peer that names any attachment at any moment, and this side begins anew; it is in use while both agree, and who had something in flight is told; broken: ring-lost
 /// Whatever the other side of a ring writes, and whenever: this side holds, or says once what was done.
 pub fn ring(data: &[u8]) {
     let _ = fake::exercise(data);
@@ -26,6 +27,8 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
         ("consumer-too-long", consumer(&[0, 6, 0, 2, 0, 7, 0x1f, 0, 0xc0, 4, 0, 0])),
         ("consumer-index", consumer(&[7, 0, 0xff, 0x7f, 4, 0])),
         ("consumer-again", consumer(&[&ASK[..], &[7, 0, 9, 0, 4, 0, 0xf6]].concat())),
+        ("consumer-peer-gone", consumer(&[&ASK[..], &[7, 0xc8, 4, 0, 0xf6, 0, 0]].concat())),
+        ("driver-peer-gone", driver(&[&ASKED[..], &[6, 0xe8, 0, 0, 0, 0xf5, 5, 0, 0]].concat())),
         ("driver", driver(&[])),
         ("driver-operation", driver(&asks(0xf6, 0))),
         ("driver-reserved", driver(&asks(0x9e, 0))),

@@ -117,6 +117,8 @@ pub enum Event {
     Share,
     /// One of the two ended.
     Unshare,
+    /// A later life of a service without a device has begun.
+    Start,
     /// logd folded records of lives that have ended away.
     Fold,
     /// A later life of logd went on with the ledger.
@@ -304,6 +306,7 @@ impl fmt::Display for Event {
             Event::Unshare => "unshare",
             Event::Fold => "fold",
             Event::Resume => "resume",
+            Event::Start => "start",
         })
     }
 }

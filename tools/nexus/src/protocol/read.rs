@@ -136,6 +136,7 @@ fn event_named(name: &str) -> Option<Event> {
         "prepared" => Event::Prepared,
         "share" => Event::Share,
         "unshare" => Event::Unshare,
+        "start" => Event::Start,
         "fold" => Event::Fold,
         "resume" => Event::Resume,
         _ => return None,

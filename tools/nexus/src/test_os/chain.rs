@@ -66,6 +66,7 @@ fn writer(event: Event) -> u32 {
         Event::Grant
         | Event::Refusal
         | Event::Exit
+        | Event::Start
         | Event::Revoke
         | Event::Drop
         | Event::Prepared
@@ -141,6 +142,7 @@ fn code(event: Event) -> u64 {
         Event::Unshare => 11,
         Event::Fold => 12,
         Event::Resume => 13,
+        Event::Start => 14,
     }
 }
 

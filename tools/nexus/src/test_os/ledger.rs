@@ -152,7 +152,7 @@ impl State {
             self.ended.remove(&entry.subject);
         }
         match entry.event {
-            Event::Boot | Event::Drop | Event::Clock | Event::Resume => {}
+            Event::Boot | Event::Drop | Event::Clock | Event::Resume | Event::Start => {}
             Event::Fold => self.fold(entry),
             Event::Prepared => self.prepare(entry),
             Event::Share => self.share(entry),
@@ -306,9 +306,11 @@ mod tests {
         assert_eq!(replay(&entries[..5]).holdings, vec![holding(8, 0x2000)], "the end says it all");
         assert!(all.ended.iter().eq([(&7, &1)]));
         // It lives again.
-        entries.push(Entry { incarnation: 2, ..entry(8, Event::Decision, 7, 0x1000) });
-        assert!(replay(&entries).ended.is_empty());
-        entries.pop();
+        for event in [Event::Decision, Event::Start] {
+            entries.push(Entry { incarnation: 2, ..entry(8, event, 7, 0x1000) });
+            assert!(replay(&entries).ended.is_empty());
+            entries.pop();
+        }
         // The end of another life, and a revoke from it, take nothing back.
         (entries[4].incarnation, entries[6].incarnation) = (2, 2);
         assert_eq!(replay(&entries).holdings, vec![holding(7, 0x1000), holding(8, 0x2000)]);

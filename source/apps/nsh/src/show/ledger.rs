@@ -209,6 +209,7 @@ fn what(entry: &Entry) -> &'static str {
         (Event::Refusal, _) => "refused",
         (Event::Revoke, _) => "revoked",
         (Event::Exit, _) => "ended",
+        (Event::Start, _) => "started",
         (Event::Drop, _) => "let go",
         (Event::Clock, _) => "clock set",
         (Event::Prepared, _) => "set up",
@@ -233,6 +234,7 @@ fn reason(entry: &Entry, names: &Names) -> String {
             let kind = EndKind::from_code(code).unwrap_or(EndKind::None);
             end(kind, entry.detail, entry.len, entry.base)
         }
+        Event::Start => String::new(),
         Event::Drop => authority(entry),
         Event::Prepared => {
             format!("{} of {} bytes, {:016x}", entry.interval, entry.len, entry.detail)

@@ -51,6 +51,7 @@ pub(super) fn age(life: &LifeInfo, now: u64) -> String {
 /// When the next life begins, or why none does; nothing for one that lives.
 fn next(life: &LifeInfo, now: u64) -> String {
     match (life.state, life.last) {
+        (ServiceState::Restarting, _) if life.again == 0 => "waits".to_string(),
         (ServiceState::Restarting, _) => soon(life, now),
         (_, Last::None) => String::new(),
         (_, Last::Never) => "none: started once".to_string(),
@@ -65,6 +66,7 @@ fn next(life: &LifeInfo, now: u64) -> String {
 /// When one begins that is to begin.
 pub(super) fn soon(life: &LifeInfo, now: u64) -> String {
     match life.again.saturating_sub(now) {
+        0 if life.again == 0 => "once policyd and logd run".to_string(),
         0 => "now".to_string(),
         ticks => format!("in {}", brief(ns_of_ticks(ticks))),
     }
@@ -83,7 +85,8 @@ pub fn is_over(before: &LifeInfo, life: &LifeInfo, owner: bool) -> bool {
     match life.state {
         ServiceState::Started => life.lives > before.lives && !owner,
         ServiceState::Ready | ServiceState::Failed => life.lives > before.lives,
-        ServiceState::Restarting => false,
+        // It waits for somebody who is not started by itself.
+        ServiceState::Restarting => life.again == 0,
         _ => true,
     }
 }

@@ -23,6 +23,7 @@ fn how_the_services_live() {
         LifeInfo { end: EndKind::Killed, code, ..life(2, 3, ServiceState::Started) },
         LifeInfo { since: SECOND / 2, ..pausing(7) },
         ended(8, ServiceState::GivenUp, Last::TooOften),
+        LifeInfo { again: 0, ..pausing(5) },
         LifeInfo { code, end: EndKind::Killed, ..ended(9, ServiceState::Stopped, Last::Stopped) },
     ];
     assert_eq!(
@@ -33,6 +34,7 @@ init            1       0  running        1 s
 policyd         3       0  running        1 s  by order
 rngd            4       4  restarting  500 ms  load page fault  in 80 ms
 virtioblkd      8       8  given up       1 s  exit 3           none: too often
+rtcd            4       4  restarting     1 s  load page fault  waits
 virtionetd      8       8  stopped        1 s  by order         none: by order
 "
     );
@@ -87,7 +89,9 @@ fn an_order_is_over_when_the_next_life_works_or_none_comes() {
     let is = |lives, state, owner| is_over(&before, &life(7, lives, state), owner);
     assert!(!is(2, ServiceState::Ready, true), "it has not ended yet");
     assert!(!is(2, ServiceState::Started, false));
-    assert!(!is(2, ServiceState::Restarting, true));
+    let pausing = LifeInfo { again: SECOND, ..life(7, 2, ServiceState::Restarting) };
+    assert!(!is_over(&before, &pausing, true));
+    assert!(is(2, ServiceState::Restarting, true), "it waits for somebody else");
     assert!(!is(3, ServiceState::Started, true), "an owner tells when it is ready");
     assert!(is(3, ServiceState::Started, false));
     assert!(is(3, ServiceState::Ready, true));

@@ -83,6 +83,7 @@ pub(super) fn end_brief(kind: EndKind, code: u64) -> String {
             code => format!("exit {code}"),
         },
         EndKind::Killed => match code {
+            killed::UNKNOWN => "nobody knows how".to_string(),
             killed::ORDERED => "by order".to_string(),
             killed::LATE => "did not answer".to_string(),
             code => format!("killed, code {code}"),
@@ -201,6 +202,7 @@ ID  NAME        LIFE  PRIO   MEMORY     OF  OBJECTS  STATE
         assert_eq!(end(EndKind::Exit, 0xdead_0001, 0, 0), "panic");
         assert_eq!(end(EndKind::Killed, 7, 0, 0), "killed, code 7");
         assert_eq!(end(EndKind::Killed, killed::ORDERED, 0, 0), "by order");
+        assert_eq!(end(EndKind::Killed, killed::UNKNOWN, 0, 0), "nobody knows how");
         assert_eq!(end(EndKind::Killed, killed::LATE, 0, 0), "did not answer");
         assert_eq!(
             end(EndKind::Fault, 12, 0x1000, 0x1000),

@@ -91,6 +91,9 @@ fn change(life: &LifeInfo, name: &str, lost: bool) -> Option<String> {
     let reboot = "`reboot` starts all anew";
     Some(match (life.state, life.last) {
         (ServiceState::Started | ServiceState::Ready, _) => return None,
+        (ServiceState::Restarting, _) if life.again == 0 => {
+            "`restart policyd` and `restart logd` start what does not run of them".to_string()
+        }
         (ServiceState::Restarting, _) => format!("`restart {name}` starts it now"),
         (ServiceState::Failed, _) => format!("{again}; `log {name}` tells what it saw"),
         (ServiceState::Waiting, _) => {

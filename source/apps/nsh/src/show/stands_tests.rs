@@ -71,6 +71,14 @@ fn who_is_started_again_says_when() {
 }
 
 #[test]
+fn who_waits_for_who_decides_says_so() {
+    let waits = ended(ServiceState::Restarting, Last::None);
+    let text = text(&waits, OwnerState::OwnerEnded, DmaState::Quiet);
+    assert!(text.contains("and is started again once policyd and logd run\n"), "{text}");
+    assert!(text.contains("  to change  `restart policyd` and `restart logd` start"), "{text}");
+}
+
+#[test]
 fn who_decides_and_records_is_missed() {
     for id in [ids::POLICYD, ids::LOGD, ids::BUSD] {
         let gone = LifeInfo { last: Last::Never, ..life(id, 1, ServiceState::Ended) };

@@ -42,13 +42,22 @@ pub struct Memory {
     pub digest: u64,
 }
 
-impl Bus {
-    /// For a device with these queues. `busd` is who busd is, as the kernel stamps it.
-    ///
-    /// # Errors
-    /// `BusRefused` for queues that no device can have.
-    pub fn new(busd: Sender, queues: &[Queue], as_ruled: bool) -> Result<Bus, Refusal> {
-        let layout = Layout::of(queues).ok_or(Refusal::BusRefused)?;
+/// What the queues of a device come to: the same in each life of its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Laid {
+    /// The digest of what is placed.
+    pub digest: u64,
+    /// The memory that the device reaches; `None` without queues.
+    pub memory: Option<Memory>,
+    /// Pages of all its memory.
+    pub pages: u16,
+}
+
+impl Laid {
+    /// Lays these queues out; `None` for queues that no device can have.
+    #[must_use]
+    pub fn of(queues: &[Queue]) -> Option<Laid> {
+        let layout = Layout::of(queues)?;
         let digest = layout.digest();
         let memory = Memory {
             pool: layout.pool,
@@ -57,7 +66,23 @@ impl Bus {
             digest,
         };
         let memory = Some(memory).filter(|_| !queues.is_empty());
-        Ok(Bus { busd, as_ruled, digest, memory })
+        Some(Laid { digest, memory, pages: layout.pages() })
+    }
+}
+
+impl Bus {
+    /// For a device with these queues. `busd` is who busd is, as the kernel stamps it.
+    ///
+    /// # Errors
+    /// `BusRefused` for queues that no device can have.
+    pub fn new(busd: Sender, queues: &[Queue], as_ruled: bool) -> Result<Bus, Refusal> {
+        Laid::of(queues).map(|laid| Bus::of(busd, laid, as_ruled)).ok_or(Refusal::BusRefused)
+    }
+
+    /// The same for queues that are laid out already.
+    #[must_use]
+    pub const fn of(busd: Sender, laid: Laid, as_ruled: bool) -> Bus {
+        Bus { busd, as_ruled, digest: laid.digest, memory: laid.memory }
     }
 
     /// What busd has agreed with the device, if this is its answer to `ask`: as many capabilities as it

@@ -28,7 +28,7 @@ use nexus_proto::{Asker, Subject, Zero};
 
 pub use answer::{Allowed, check};
 pub(crate) use bus::release;
-pub use bus::{Bus, Memory, is_done};
+pub use bus::{Bus, Laid, Memory, is_done};
 pub use entry::refusal_entry;
 pub use machine::{Grant, Granted, LineRoute, Outcome, Refused, Route, Source};
 pub use pieces::{Given, Piece, Pieces};

@@ -15,6 +15,7 @@ use nexus_sysdesc::{DescError, Description, Profile};
 
 use super::machine::{Live, say};
 use super::programs::{self, Programs};
+use super::starter::Starter;
 use super::watch::Watch;
 use crate::board::{Range, Tree, TreeError};
 use crate::init::{Init, Lines, Machine, Root};
@@ -132,7 +133,8 @@ fn boot_with(block: &Startup, console: Handle) -> Result<Booted, BootError> {
     let record = at("memory for the ledger", sys::vmo_create(RECORD_PAGES))?;
     let programs = Programs::new(archive, spawn, ends, description, record, block, priority);
     let watch = at("watch", Watch::new(registry.description(), block.timebase_hz))?;
-    let machine = Live::new(console, programs, watch, &roots);
+    let starter = at("starter", Starter::new())?;
+    let machine = Live::new(console, programs, watch, starter, &roots);
     let mut init = Init::new(registry, roots, block.timebase_hz, machine);
     init.rings = rings;
     init.lines = lines(block).into_iter().collect();

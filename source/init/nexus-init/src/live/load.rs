@@ -33,11 +33,24 @@ impl Loaded {
         va: u64,
         prot: Prot,
     ) -> Result<(), Error> {
-        let held = sys::cap_derive(vmo, rights(prot), 0, 0);
-        // From here on the object lives by `held`, or ends.
+        let held = self.hold(process, vmo, len, va, prot);
+        // From here on the object lives by what is held, or ends.
         sys::cap_drop(vmo)?;
-        self.memory.push(held?);
-        child::map(process, held?, 0, len, va, prot).map(|_| ())
+        held
+    }
+
+    /// The same of an object that others hold, too.
+    fn hold(
+        &mut self,
+        process: Handle,
+        vmo: Handle,
+        len: u64,
+        va: u64,
+        prot: Prot,
+    ) -> Result<(), Error> {
+        let held = sys::cap_derive(vmo, rights(prot), 0, 0)?;
+        self.memory.push(held);
+        child::map(process, held, 0, len, va, prot).map(|_| ())
     }
 }
 
@@ -58,33 +71,77 @@ impl Drop for Loaded {
     }
 }
 
-/// Maps the segments of `image` and a stack into `process`.
-pub(super) fn load(process: Handle, image: &[u8], stack_pages: u32) -> Result<Loaded, LoadFailure> {
-    let plan = Plan::parse(image).map_err(LoadFailure::Program)?;
-    let mut loaded = Loaded { entry: plan.entry, memory: Vec::new() };
-    for segment in plan.segments() {
-        let vmo = fill(segment, image)?;
-        let len = segment.pages() * PAGE_SIZE;
-        loaded.add(process, vmo, len, segment.va, segment.perm.prot())?;
-    }
-    let stack = sys::vmo_create(u64::from(stack_pages))?;
-    let len = u64::from(stack_pages) * PAGE_SIZE;
-    loaded.add(process, stack, len, STACK_TOP - len, Prot::READ | Prot::WRITE)?;
-    Ok(loaded)
+/// A program, read once: what all its lives share, and what each has for itself.
+#[derive(Debug)]
+pub(super) struct Program {
+    plan: Plan,
+    /// By segment: memory that nobody can write any more. `None` for what each life writes.
+    shared: Vec<Option<Handle>>,
 }
 
-/// A memory object with the bytes of a segment; sealed when it is to be executed.
+impl Program {
+    /// Reads `image`, and fills what its lives share.
+    pub(super) fn of(image: &[u8]) -> Result<Program, LoadFailure> {
+        let plan = Plan::parse(image).map_err(LoadFailure::Program)?;
+        let mut program = Program { plan, shared: Vec::new() };
+        for segment in program.plan.segments() {
+            let shared = (segment.perm != Perm::RW).then(|| sealed(segment, image));
+            program.shared.push(shared.transpose()?);
+        }
+        Ok(program)
+    }
+
+    /// Maps its segments and a stack into `process`. `image` is what it was read from.
+    pub(super) fn load(
+        &self,
+        process: Handle,
+        image: &[u8],
+        stack_pages: u32,
+    ) -> Result<Loaded, LoadFailure> {
+        let mut loaded = Loaded { entry: self.plan.entry, memory: Vec::new() };
+        for (segment, shared) in self.plan.segments().zip(&self.shared) {
+            let (len, prot) = (segment.pages() * PAGE_SIZE, segment.perm.prot());
+            match shared {
+                Some(vmo) => loaded.hold(process, *vmo, len, segment.va, prot)?,
+                None => loaded.add(process, fill(segment, image)?, len, segment.va, prot)?,
+            }
+        }
+        let stack = sys::vmo_create(u64::from(stack_pages))?;
+        let len = u64::from(stack_pages) * PAGE_SIZE;
+        loaded.add(process, stack, len, STACK_TOP - len, Prot::READ | Prot::WRITE)?;
+        Ok(loaded)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        for vmo in self.shared.drain(..).flatten() {
+            // As for what is loaded.
+            let _ = sys::cap_drop(vmo);
+        }
+    }
+}
+
+/// A memory object with the bytes of a segment.
 fn fill(segment: &Segment, image: &[u8]) -> Result<Handle, Error> {
     let mut memory = Memory::new(segment.pages())?;
     let data = segment.data(image);
     if let Some(to) = memory.bytes_mut().get_mut(..data.len()) {
         to.copy_from_slice(data);
     }
-    let vmo = memory.into_vmo();
-    if segment.perm == Perm::RX {
-        sys::vmo_seal(vmo)?;
+    Ok(memory.into_vmo())
+}
+
+/// The same, which nobody can write any more.
+fn sealed(segment: &Segment, image: &[u8]) -> Result<Handle, Error> {
+    let vmo = fill(segment, image)?;
+    match sys::vmo_seal(vmo) {
+        Ok(()) => Ok(vmo),
+        Err(error) => {
+            let _ = sys::cap_drop(vmo);
+            Err(error)
+        }
     }
-    Ok(vmo)
 }
 
 /// Maps the startup block into the process, for reading.

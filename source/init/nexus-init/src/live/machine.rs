@@ -11,6 +11,7 @@ use nexus_rt::{Deadline, peek, sys, ticks};
 
 use super::gone::Gone;
 use super::programs::Programs;
+use super::starter::Starter;
 use super::watch::Watch;
 use crate::board::{Identity, Probe, Range};
 use crate::grant::World;
@@ -96,11 +97,18 @@ pub struct Live {
     busd: Option<Peer>,
     gone: Gone,
     pub(super) watch: Watch,
+    pub(super) starter: Starter,
 }
 
 impl Live {
     /// The kernel and the programs alone. `roots` is what slots are probed through.
-    pub(super) fn new(console: Handle, programs: Programs, watch: Watch, roots: &[Root]) -> Live {
+    pub(super) fn new(
+        console: Handle,
+        programs: Programs,
+        watch: Watch,
+        starter: Starter,
+        roots: &[Root],
+    ) -> Live {
         Live {
             console,
             programs,
@@ -110,6 +118,7 @@ impl Live {
             busd: None,
             gone: Gone::default(),
             watch,
+            starter,
         }
     }
 

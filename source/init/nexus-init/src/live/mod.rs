@@ -6,6 +6,7 @@ mod load;
 mod machine;
 mod programs;
 mod serve;
+mod starter;
 mod watch;
 
 pub use boot::{BootError, Booted, boot};

@@ -3,16 +3,14 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use nexus_abi::{
-    Error, FREE_START, Handle, PAGE_SIZE, Rights, Role, STACK_TOP, STARTUP_VA, Startup, StartupCap,
-};
+use nexus_abi::{Error, FREE_START, Handle, PAGE_SIZE, Rights, Role, Startup, StartupCap};
 use nexus_proto::ids;
 use nexus_proto::log::RECORD_PAGES;
 use nexus_rt::{ReadOnlyMemory, child, sys};
-use nexus_sysdesc::Service;
 use nexus_sysdesc::archive::{Archive, ArchiveError};
+use nexus_sysdesc::{Restart, Service};
 
-use super::load::{Loaded, load, tell};
+use super::load::{Loaded, Program, tell};
 use super::machine::{Live, Server};
 use crate::start::{LoadFailure, Loader};
 
@@ -21,6 +19,8 @@ use crate::start::{LoadFailure, Loader};
 pub struct Programs {
     /// The programs.
     archive: Archive<'static>,
+    /// Those of services that may be started again, once they were started: by service id.
+    read: Vec<(u32, Program)>,
     /// What a service is started from instead of its program there.
     replaced: Option<(u32, Vec<u8>)>,
     /// The authority to make processes.
@@ -58,6 +58,7 @@ impl Programs {
         let (timebase_hz, nonce) = (block.timebase_hz, block.nonce);
         Programs {
             archive,
+            read: Vec::new(),
             replaced: None,
             spawn,
             ends,
@@ -71,14 +72,6 @@ impl Programs {
 }
 
 impl Programs {
-    /// What a service is started from.
-    fn of(&self, service: u32) -> Option<&[u8]> {
-        match &self.replaced {
-            Some((replaced, program)) if *replaced == service => Some(program),
-            _ => self.program(service),
-        }
-    }
-
     /// The program of a service, as the archive has it.
     #[must_use]
     pub fn program(&self, service: u32) -> Option<&'static [u8]> {
@@ -113,8 +106,21 @@ impl Loader for Live {
     }
 
     fn load(&mut self, process: Handle, service: &Service) -> Result<Loaded, LoadFailure> {
-        let image = self.programs.of(service.id).ok_or(LoadFailure::Missing)?;
-        load(process, image, service.stack_pages)
+        let (id, stack) = (service.id, service.stack_pages);
+        let Programs { archive, read, replaced, .. } = &mut self.programs;
+        if let Some((_, image)) = replaced.as_ref().filter(|(replaced, _)| *replaced == id) {
+            return Program::of(image)?.load(process, image, stack);
+        }
+        let image = archive.service(id).ok_or(LoadFailure::Missing)?.data;
+        if let Some((_, program)) = read.iter().find(|(read, _)| *read == id) {
+            return program.load(process, image, stack);
+        }
+        let program = Program::of(image)?;
+        let loaded = program.load(process, image, stack)?;
+        if service.restart != Restart::Never {
+            read.push((id, program));
+        }
+        Ok(loaded)
     }
 
     fn block(&mut self, process: Handle, service: u32, life: u32) -> Result<Startup, LoadFailure> {
@@ -146,9 +152,7 @@ impl Loader for Live {
     ) -> Result<Vec<Handle>, LoadFailure> {
         tell(process, &mut loaded, block)?;
         let (entry, priority) = (loaded.entry, service.priority);
-        let thread = child::start(process, entry, STACK_TOP, STARTUP_VA, priority)?;
-        // Its process is what counts.
-        sys::cap_drop(thread)?;
+        self.starter.start(process, entry, priority)?;
         let server = Server { endpoint, process };
         match service.id {
             ids::LOGD => self.set_logd(server),

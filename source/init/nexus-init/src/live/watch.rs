@@ -14,7 +14,7 @@ use crate::watch::{ASKED, Act, Heard, LATE, Watched};
 /// Pages of the stacks of these threads.
 const STACK_PAGES: u64 = 4;
 /// Services are asked by a thread above all.
-const ABOVE_ALL: u8 = 31;
+pub(super) const ABOVE_ALL: u8 = 31;
 
 /// What init tells the thread of a service.
 #[derive(Debug, Default)]

@@ -218,6 +218,17 @@ fn what_is_stopped_stays_so() {
     assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Stopped, None));
     assert_eq!(init.machine.gone, [(7, Handle(1007))]);
     assert_eq!(ask(&mut init, NSH, stop()), Err(ServiceError::BadState));
+
+    let busd = Stop { service: 11, zero: Zero::ZERO };
+    assert_eq!(ask(&mut init, NSH, busd), Ok(()));
+    let place = init.registry.services().iter().position(|one| one.id == 11).unwrap();
+    init.notified(1 << place);
+    let busd = init.registry.service(11).unwrap();
+    assert_eq!(
+        (busd.state, busd.last),
+        (ServiceState::Ended, Some(Last::Never)),
+        "it has one life"
+    );
 }
 
 #[test]
@@ -288,4 +299,49 @@ fn who_needs_a_decision_waits_for_who_decides() {
     assert_eq!((state(&init, 2), state(&init, 7)), (ServiceState::Started, ServiceState::Started));
     let order: Vec<u32> = init.machine.started.iter().map(|(id, ..)| *id).collect();
     assert_eq!(order, [2, 7]);
+}
+
+/// The events of the ledger.
+fn recorded(init: &Init<Fake>) -> Vec<Event> {
+    init.machine.ledger.iter().map(|entry| entry.event).collect()
+}
+
+// attack 45 F: a service without a device dies, and one with a device, while logd is not there; all is on record when it is, in order; broken: init-forgets-ends
+#[test]
+fn what_happens_without_logd_is_on_record_later() {
+    let mut init = lasting();
+    init.machine.records_left = Some(0);
+    dies(&mut init);
+    let policyd = process_of(&init, 2);
+    end(&mut init, policyd, EndReason::Exit(3));
+    init.notified(1 << 1);
+    assert_eq!(recorded(&init), []);
+    init.machine.records_left = None;
+    init.note_start(nexus_proto::ids::LOGD);
+    assert_eq!(recorded(&init), [Event::Exit, Event::Exit]);
+    init.machine.now += 2 * PAUSE;
+    init.machine.answers_as = Sender { incarnation: 2, ..POLICYD };
+    init.start_due();
+    let rest = [Event::Start, Event::Decision, Event::Grant];
+    assert_eq!(recorded(&init)[2..], rest, "policyd has no device");
+}
+
+// attack 57 U: who decides is stopped, and an owner dies; it is not given up for that, and is started when who decides is; broken: init-waits-for-nobody
+#[test]
+fn who_needs_a_decision_waits_until_somebody_starts_who_decides() {
+    let mut init = lasting();
+    let zero = Zero::ZERO;
+    assert_eq!(ask(&mut init, NSH, Stop { service: 2, zero }), Ok(()));
+    init.notified(1 << 1);
+    dies(&mut init);
+    init.machine.now = init.next_start().unwrap();
+    init.start_due();
+    assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Restarting, None));
+    let info = ask(&mut init, NSH, Lives { cursor: 2 }).unwrap();
+    assert_eq!((info.deaths, info.again), (1, 0));
+
+    assert_eq!(ask(&mut init, NSH, Again { service: 2, zero }), Ok(()));
+    init.machine.answers_as = Sender { incarnation: 2, ..POLICYD };
+    init.start_due();
+    assert_eq!((state(&init, 2), state(&init, 7)), (ServiceState::Started, ServiceState::Started));
 }

@@ -53,7 +53,12 @@ fn is_foldable(entry: &Entry) -> bool {
     match entry.event {
         Event::Decision => entry.outcome == Outcome::Allow,
         Event::Resume => Resume::of(entry).is_some_and(|resume| resume.cut == 0),
-        Event::Grant | Event::Revoke | Event::Exit | Event::Prepared | Event::Fold => true,
+        Event::Grant
+        | Event::Revoke
+        | Event::Exit
+        | Event::Start
+        | Event::Prepared
+        | Event::Fold => true,
         Event::Boot
         | Event::Refusal
         | Event::Drop

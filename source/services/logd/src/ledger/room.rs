@@ -165,6 +165,7 @@ impl Room {
             | Event::Grant
             | Event::Revoke
             | Event::Exit
+            | Event::Start
             | Event::Prepared
             | Event::Fold
             | Event::Resume => self.place(entry.subject.id).map_or(Class::Common, Class::Lives),
@@ -205,6 +206,7 @@ fn is_denial(entry: &Entry) -> bool {
         | Event::Grant
         | Event::Revoke
         | Event::Exit
+        | Event::Start
         | Event::Drop
         | Event::Prepared
         | Event::Share

@@ -11,7 +11,7 @@ use nexus_virtio::Notices;
 use nexus_virtio::block::SECTOR;
 use nexus_virtio::fake::{Hostile, Order};
 
-use super::{Bench, CONFIG, DATA, bench};
+use super::{Bench, CONFIG, DATA, LIFE, bench};
 use crate::calls::Ask;
 
 /// What came of it.
@@ -23,6 +23,8 @@ pub struct Outcome {
     pub failed: usize,
     /// Messages that were answered.
     pub answered: usize,
+    /// Attachments after the first.
+    pub attached: usize,
     /// The device misbehaved.
     pub misbehaved: bool,
 }
@@ -36,8 +38,10 @@ struct Exercise<'a> {
     flight: BTreeMap<u16, (u8, u64, Range<usize>)>,
     /// Messages that were asked.
     asked: usize,
-    /// Of which message an answer came.
+    /// Of which message an answer came, or is to come no more.
     answered: Vec<usize>,
+    /// The message by which the consumer attached last.
+    attaches: Option<usize>,
     outcome: Outcome,
 }
 
@@ -46,7 +50,7 @@ struct Exercise<'a> {
 ///
 /// # Panics
 /// Something is not true that must be: a request is completed or answered twice; data of the consumer changes
-/// that no request of its own is for; a read is done, and is not what the disk has there; after the device
+/// that no request of its own in this attachment is for; a read is done, and is not what the disk has there; after the device
 /// misbehaved somebody waits for ever.
 #[must_use]
 pub fn exercise(data: &[u8]) -> Outcome {
@@ -65,6 +69,7 @@ pub fn exercise(data: &[u8]) -> Outcome {
         flight: BTreeMap::new(),
         asked: 0,
         answered: Vec::new(),
+        attaches: None,
         outcome: Outcome::default(),
     };
     while let Some(byte) = all.device.byte() {
@@ -77,6 +82,7 @@ pub fn exercise(data: &[u8]) -> Outcome {
             5 => all.turn_and_device(byte),
             6 => all.bench.memory.overtake(1),
             7 => all.device.step(),
+            15 if byte & 0x10 != 0 => all.attach(),
             _ => all.device.work(),
         }
         all.check(careful);
@@ -150,6 +156,20 @@ impl Exercise<'_> {
         };
         self.bench.engine.ask(self.asked, ask);
         self.asked += 1;
+    }
+
+    /// The consumer begins anew, and does not wait until it is answered: what was in flight is nobody's.
+    fn attach(&mut self) {
+        assert!(self.bench.consumer.begin().eq(self.flight.keys().copied()));
+        self.flight.clear();
+        self.data = self.bench.data(0..DATA as u32);
+        self.bench.engine.attach(self.asked, LIFE);
+        self.bench.consumer.attached().expect("a driver that has joined");
+        // Whoever attached before and is not answered yet waits no more.
+        let before = self.attaches.replace(self.asked).filter(|who| !self.answered.contains(who));
+        self.answered.extend(before);
+        self.asked += 1;
+        self.outcome.attached += 1;
     }
 
     fn check(&mut self, careful: bool) {

@@ -2,14 +2,14 @@
 
 use core::ops::Range;
 
-use faults::ask::{Ended, KILLED, LATE, LIFE_NS, Life, Started, answer};
+use faults::ask::{Ended, KEEPER, KILLED, LATE, LIFE_NS, LIVES, Life, START_NS, Started, answer};
 use faults::change::{Change, Code, change};
 use nexus_abi::EndReason;
 use nexus_init::init::{Init, Machine};
 use nexus_init::live::Live;
 use nexus_loader::{Perm, Plan};
 use nexus_proto::ids;
-use nexus_proto::init::{EndKind, ServiceState};
+use nexus_proto::init::EndKind;
 use nexus_rt::{Deadline, ReplyTo, sys, ticks};
 
 extern crate alloc;
@@ -47,16 +47,18 @@ impl Program {
     }
 }
 
-/// The life that was asked for last.
+/// A life with faults, which was asked for last.
 struct Current {
     driver: u32,
+    /// The honest life before it has not ended yet.
+    waits: Option<(u64, ReplyTo)>,
+    /// It has not reported that it is ready.
+    starts: bool,
     /// When it is ended.
     until: Deadline,
     /// The tick at which it was.
     died: Option<u64>,
     ended: Option<Ended>,
-    /// The keeper waits for its end.
-    waiting: Option<ReplyTo>,
 }
 
 /// All lives.
@@ -71,10 +73,10 @@ impl Lives {
     /// After the boot.
     pub(crate) fn new(init: &Init<Live>) -> Lives {
         let programs = DRIVERS.iter().filter_map(|driver| Program::new(init, *driver)).collect();
-        let keeper = init.registry.description().service(faults::ask::KEEPER);
-        let proofs = keeper.into_iter().flat_map(|keeper| &keeper.must_prove);
-        let most = proofs.map(|proof| proof.checks).max();
-        Lives { programs, current: None, verbose: most.is_some_and(|most| most < ONE_LIFE) }
+        let keeper = init.registry.description().service(KEEPER);
+        let mut proofs = keeper.into_iter().flat_map(|keeper| &keeper.must_prove);
+        let verbose = proofs.any(|proof| proof.name == LIVES && proof.checks == 1);
+        Lives { programs, current: None, verbose }
     }
 
     /// When the life that runs is to be ended.
@@ -82,86 +84,103 @@ impl Lives {
         self.current.as_ref().map_or(Deadline::NEVER, |current| current.until)
     }
 
-    /// Starts a life of a driver, which must have ended.
-    pub(crate) fn begin(&mut self, init: &mut Init<Live>, life: Life) -> Option<[u64; 2]> {
+    /// Has a life with faults follow the one that a driver has now.
+    pub(crate) fn begin(&mut self, init: &Init<Live>, life: Life, reply: ReplyTo) {
         let Life { driver, seed } = life;
-        let program = self.programs.iter().find(|program| program.driver == driver)?;
-        let record = init.registry.service_mut(driver)?;
-        if record.state != ServiceState::Restarting {
-            return None;
-        }
-        record.again = Some(0);
-        let mut faults = 0;
-        if let Some(seed) = seed {
-            let (image, changes) = program.changed(seed)?;
-            init.machine.programs.replace(driver, image);
-            faults = changes.len() as u64;
-            for change in changes.iter().filter(|_| self.verbose) {
-                init.machine.say(&format!("faults: {driver} at {change}"));
-            }
-        }
-        init.start_due();
-        init.machine.programs.restore();
-        let runs = init.registry.service(driver)?.state == ServiceState::Started;
-        let until = seed.map_or(Deadline::NEVER, |_| Deadline::after_ns(LIFE_NS));
-        self.current = Some(Current { driver, until, died: None, ended: None, waiting: None });
-        runs.then(|| Started { faults, tick: ticks() }.words())
+        let until = Deadline::NEVER;
+        let waits = Some((seed, reply));
+        self.current =
+            Some(Current { driver, waits, starts: true, until, died: None, ended: None });
+        self.end(init, KILLED);
     }
 
-    /// Ends a life of a driver.
-    pub(crate) fn kill(&mut self, init: &Init<Live>, driver: u32) {
-        let until = Deadline::NEVER;
-        self.current = Some(Current { driver, until, died: None, ended: None, waiting: None });
-        self.end(init, KILLED);
+    /// A service has reported that it is ready: from then on the life with faults has so much time.
+    pub(crate) fn reported(&mut self, sender: u32) {
+        let Some(current) = &mut self.current else { return };
+        if current.driver == sender && current.starts && current.until != Deadline::NEVER {
+            (current.starts, current.until) = (false, Deadline::after_ns(LIFE_NS));
+        }
     }
 
     /// The deadline of the life that runs has passed.
     pub(crate) fn late(&mut self, init: &Init<Live>) {
+        let now = ticks();
         self.end(init, LATE);
-    }
-
-    fn end(&mut self, init: &Init<Live>, code: u64) {
-        let Some(current) = &mut self.current else { return };
-        current.until = Deadline::NEVER;
-        let process = init.registry.service(current.driver).and_then(|record| record.process);
-        if let Some(process) = process.filter(|_| current.died.is_none()) {
-            let now = ticks();
-            // Who has ended already is noticed as well.
-            current.died = sys::process_end(process, code).ok().map(|()| now);
-        }
-    }
-
-    /// Answers the keeper once the life has ended.
-    pub(crate) fn wait(&mut self, init: &Init<Live>, reply: ReplyTo) {
         if let Some(current) = &mut self.current {
-            current.waiting = Some(reply);
+            (current.until, current.died) = (Deadline::NEVER, Some(now));
         }
-        self.look(init, ticks());
     }
 
-    /// Init has looked after who has ended, of which it was told at this tick.
-    pub(crate) fn look(&mut self, init: &Init<Live>, told: u64) {
-        let Some(current) = &mut self.current else { return };
-        let Some(record) = init.registry.service(current.driver) else { return };
-        if current.ended.is_none() && record.state.has_ended() {
-            let (end, code) = match record.end {
-                Some(EndReason::Exit(code)) => (EndKind::Exit, code),
-                Some(EndReason::Fault { cause, .. }) => (EndKind::Fault, cause),
-                Some(EndReason::Killed(code)) => (EndKind::Killed, code),
-                None => (EndKind::None, 0),
-            };
-            let (died, at_rest) = (current.died.unwrap_or(told), ticks());
-            current.until = Deadline::NEVER;
-            current.ended = Some(Ended { end, code, died, at_rest });
+    fn end(&self, init: &Init<Live>, code: u64) {
+        let Some(current) = &self.current else { return };
+        let process = init.registry.service(current.driver).and_then(|record| record.process);
+        if let Some(process) = process {
+            // Who has ended already is noticed as well.
+            let _ = sys::process_end(process, code);
         }
-        if let Some(ended) = current.ended
-            && let Some(reply) = current.waiting.take()
-        {
-            // Nothing to do when it fails: then the keeper is gone.
-            let _ = reply.send(&answer(Some(ended.words())));
+    }
+
+    /// How the life with faults ended.
+    pub(crate) fn ended(&self) -> Option<[u64; 5]> {
+        self.current.as_ref()?.ended.map(Ended::words)
+    }
+
+    /// Init has looked after who has ended, of which it was told at this tick: what comes next.
+    pub(crate) fn next(&mut self, init: &mut Init<Live>, told: u64) {
+        let Some(mut current) = self.current.take() else { return };
+        let record = init.registry.service(current.driver);
+        if let Some(end) = record.filter(|record| !record.lives()).and_then(|record| record.end) {
+            match current.waits.take() {
+                Some((seed, reply)) => self.start_faulty(init, &mut current, seed, reply),
+                None => start_honest(init, &mut current, end, told),
+            }
         }
+        self.current = Some(current);
+    }
+
+    fn start_faulty(
+        &self,
+        init: &mut Init<Live>,
+        current: &mut Current,
+        seed: u64,
+        reply: ReplyTo,
+    ) {
+        let driver = current.driver;
+        let program = self.programs.iter().find(|program| program.driver == driver);
+        let changed = program.and_then(|program| program.changed(seed));
+        let faults = changed.map(|(image, changes)| {
+            init.machine.programs.replace(driver, image);
+            for change in changes.iter().filter(|_| self.verbose) {
+                init.machine.say(&format!("faults: {driver} at {change}"));
+            }
+            changes.len() as u64
+        });
+        let tick = init.registry.service(driver).and_then(|_| start(init, driver));
+        init.machine.programs.restore();
+        current.until = Deadline::after_ns(START_NS);
+        let started = faults.zip(tick).map(|(faults, tick)| Started { faults, tick }.words());
+        // Nothing to do when it fails: then the keeper is gone.
+        let _ = reply.send(&answer(started));
     }
 }
 
-/// A run that is to prove less than this often is one of a single life.
-const ONE_LIFE: u32 = 30;
+/// The life with faults has ended: another one, without.
+fn start_honest(init: &mut Init<Live>, current: &mut Current, end: EndReason, told: u64) {
+    let at_rest = ticks();
+    let again = start(init, current.driver).unwrap_or(0);
+    let (end, code) = match end {
+        EndReason::Exit(code) => (EndKind::Exit, code),
+        EndReason::Fault { cause, .. } => (EndKind::Fault, cause),
+        EndReason::Killed(code) => (EndKind::Killed, code),
+    };
+    let died = current.died.unwrap_or(told);
+    current.until = Deadline::NEVER;
+    current.ended = Some(Ended { end, code, died, at_rest, again });
+}
+
+/// Starts a service that has ended; the tick from which on it runs.
+fn start(init: &mut Init<Live>, driver: u32) -> Option<u64> {
+    init.registry.service_mut(driver)?.again = Some(0);
+    init.start_due();
+    init.registry.service(driver)?.lives().then(ticks)
+}

@@ -10,6 +10,7 @@ use faults::ask::{KEEPER, answer};
 use nexus_abi::{Handle, Sender};
 use nexus_init::init::Init;
 use nexus_init::live::{Live, boot, serve};
+use nexus_proto::init::Request as Ordinary;
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, entry, log, ticks};
 
 use lives::Lives;
@@ -42,17 +43,17 @@ impl Service for Server {
         let Server { init, lives } = self;
         let keeper = sender.service_id == KEEPER;
         match request {
-            Request::Ordinary(request) => reply.message(init.handle(sender, &request)),
-            Request::Life(life) if keeper => reply.message(answer(lives.begin(init, life))),
-            Request::Ended if keeper => {
-                lives.wait(init, reply);
+            Request::Ordinary(request) => {
+                if matches!(request, Ordinary::Report(_)) {
+                    lives.reported(sender.service_id);
+                }
+                reply.message(init.handle(sender, &request))
+            }
+            Request::Life(life) if keeper => {
+                lives.begin(init, life, reply);
                 Answer::later()
             }
-            Request::Kill(driver) if keeper => {
-                lives.kill(init, driver);
-                lives.wait(init, reply);
-                Answer::later()
-            }
+            Request::Ended if keeper => reply.message(answer(lives.ended())),
             _ => reply.message(answer::<1>(None)),
         }
     }
@@ -68,6 +69,6 @@ impl Service for Server {
     fn notified(&mut self, bits: u64) {
         let told = ticks();
         self.init.notified(bits);
-        self.lives.look(&self.init, told);
+        self.lives.next(&mut self.init, told);
     }
 }

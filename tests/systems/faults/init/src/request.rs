@@ -1,11 +1,11 @@
 //! What this init is asked.
 
-use faults::ask::{ENDED, KILL, LIFE, Life};
+use faults::ask::{ENDED, LIFE, Life};
 use nexus_abi::Message;
 use nexus_proto::init::{Init, Request as Ordinary};
 use nexus_proto::{Malformed, Protocol};
 
-/// The protocol of init, and three requests more.
+/// The protocol of init, and two requests more.
 pub(crate) enum Faults {}
 
 impl Protocol for Faults {
@@ -24,17 +24,13 @@ pub(crate) enum Request {
     Life(Life),
     /// See [`ENDED`].
     Ended,
-    /// See [`KILL`].
-    Kill(u32),
 }
 
 impl nexus_proto::Request for Request {
     fn decode(message: &Message) -> Result<Request, Malformed> {
-        let [driver, ..] = message.words;
         match message.tag.label() {
             LIFE => Life::of(message).map(Request::Life).ok_or(Malformed::Value),
             ENDED => Ok(Request::Ended),
-            KILL => u32::try_from(driver).map(Request::Kill).map_err(|_| Malformed::Value),
             _ => Ordinary::decode(message).map(Request::Ordinary),
         }
     }
@@ -44,7 +40,6 @@ impl nexus_proto::Request for Request {
             Request::Ordinary(request) => request.encode(),
             Request::Life(life) => Message::new(LIFE, &life.words()),
             Request::Ended => Message::new(ENDED, &[]),
-            Request::Kill(driver) => Message::new(KILL, &[(*driver).into()]),
         }
     }
 }

@@ -65,7 +65,12 @@ fn is_foldable(entry: &Entry) -> bool {
     match entry.event {
         Event::Decision => entry.decision == Decision::Allow,
         Event::Resume => entry.base == 0,
-        Event::Grant | Event::Exit | Event::Revoke | Event::Prepared | Event::Fold => true,
+        Event::Grant
+        | Event::Exit
+        | Event::Start
+        | Event::Revoke
+        | Event::Prepared
+        | Event::Fold => true,
         Event::Boot
         | Event::Refusal
         | Event::Drop

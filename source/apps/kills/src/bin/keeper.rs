@@ -1,0 +1,14 @@
+//! The keeper: kills drivers.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+
+use core::convert::Infallible;
+
+use kills::keeper::Keeper;
+use nexus_test::Failed;
+
+nexus_rt::entry!(main);
+
+fn main() -> Result<Infallible, Failed> {
+    Keeper::new()?.run()
+}
