@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use nexus_abi::{Error, FREE_START, Handle, PAGE_SIZE, Rights, Role, Startup, StartupCap};
 use nexus_proto::ids;
 use nexus_proto::log::RECORD_PAGES;
-use nexus_rt::{ReadOnlyMemory, child, sys};
+use nexus_rt::{ReadOnlyMemory, sys};
 use nexus_sysdesc::archive::{Archive, ArchiveError};
 use nexus_sysdesc::{Restart, Service};
 

@@ -155,7 +155,7 @@ impl Lives {
             }
             changes.len() as u64
         });
-        let tick = init.registry.service(driver).and_then(|_| start(init, driver));
+        let tick = start(init, driver);
         init.machine.programs.restore();
         current.until = Deadline::after_ns(START_NS);
         let started = faults.zip(tick).map(|(faults, tick)| Started { faults, tick }.words());
