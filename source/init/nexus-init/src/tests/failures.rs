@@ -209,6 +209,10 @@ fn check_outcome(init: &Init<Fake>, id: u32) {
             assert!(matches!(why, Last::TooOften | Last::NoDevice), "{id}: {why:?}");
         }
         ServiceState::Ended => assert_eq!((id, record.last), (ids::BUSD, Some(Last::Never))),
+        ServiceState::Restarting => {
+            let decided = runs(init, ids::POLICYD) && runs(init, ids::LOGD);
+            assert!([7, 8].contains(&id) && !decided, "{id} waits for nobody");
+        }
         state => panic!("{id}: {state:?}"),
     }
 }
