@@ -309,6 +309,7 @@ mod tests {
             irq: false,
             interval: 0,
             dma: false,
+            again: false,
             memory: None,
         }];
         let judgement = judge(
