@@ -97,7 +97,9 @@ pub fn judge(run: &Run, expectation: &Expectation<'_>) -> Judgement {
 /// Judges `run` by how it ended, and its proofs.
 #[must_use]
 fn judge_proofs(run: &Run, expectation: &Expectation<'_>) -> Judgement {
-    let proofs = proofs::check(expectation.proofs, &run.transcript.proofs);
+    let ends = |entry: &Entry| matches!(entry.event, Event::Exit | Event::Fold);
+    let lives = run.transcript.ledger.iter().any(ends);
+    let proofs = proofs::check(expectation.proofs, &run.transcript.proofs, lives);
     let passed = proofs.passed(expectation.proofs);
     let (mut exit, mut findings) = ending(run);
     let mut worse = |kind: Exit, found: Vec<String>| {
@@ -307,6 +309,7 @@ mod tests {
             irq: false,
             interval: 0,
             dma: false,
+            again: false,
             memory: None,
         }];
         let judgement = judge(

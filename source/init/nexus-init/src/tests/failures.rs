@@ -316,6 +316,7 @@ fn fails_at(mut init: Init<Fake>, act: Act, at: At) -> bool {
     true
 }
 
+// attack 56 F: the owner of a line dies, and anything goes wrong at any call of what follows; the line is taken back before anything else, and nobody but the next life has it
 // attack 57 F: anything goes wrong at any call of init while a driver is started again, or somebody dies; it comes back later, or is given up with a reason, and nothing is left over
 // attack 61 F: a driver dies at any call of its own grant; nothing of it is left, and its next life has its device
 // attack 91 F: anybody dies at any call of the restart of another; init goes on, and the rest comes back
