@@ -65,7 +65,7 @@ fn a_ledger_that_fills_up() {
 
 /// Events while services are started again, as `NEXUS_STATES_EVENTS` asks: 2 when it does not. States
 /// of [`lives_while_anybody_dies`], and of [`the_last_life_while_anybody_dies`].
-const LIVES: [(u8, (usize, usize)); 2] = [(2, (1_996, 1_099)), (3, (10_000, 10_000))];
+const LIVES: [(u8, (usize, usize)); 2] = [(2, (1_674, 1_035)), (3, (10_000, 10_000))];
 
 fn lives() -> (u8, (usize, usize)) {
     let events = env::var("NEXUS_STATES_EVENTS").ok().and_then(|text| text.parse().ok());

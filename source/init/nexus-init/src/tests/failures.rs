@@ -209,11 +209,17 @@ fn check_outcome(init: &Init<Fake>, id: u32) {
             assert!(matches!(why, Last::TooOften | Last::NoDevice), "{id}: {why:?}");
         }
         ServiceState::Ended => assert_eq!((id, record.last), (ids::BUSD, Some(Last::Never))),
-        ServiceState::Restarting => {
-            let decided = runs(init, ids::POLICYD) && runs(init, ids::LOGD);
-            assert!([7, 8].contains(&id) && !decided, "{id} waits for nobody");
-        }
+        ServiceState::Restarting => assert!(!is_able(init, id), "{id} waits for nobody"),
         state => panic!("{id}: {state:?}"),
+    }
+}
+
+/// Those run whom it needs to be started again.
+fn is_able(init: &Init<Fake>, id: u32) -> bool {
+    let (logd, policyd) = (runs(init, ids::LOGD), runs(init, ids::POLICYD));
+    match id {
+        7 | 8 => logd && policyd,
+        id => id != ids::POLICYD || logd,
     }
 }
 
@@ -304,8 +310,7 @@ fn fails_at(mut init: Init<Fake>, act: Act, at: At) -> bool {
     restart(&mut init, &alive);
     settle(&mut init);
     check(&init);
-    let authorities = runs(&init, ids::POLICYD) && runs(&init, ids::LOGD);
-    for id in alive.iter().filter(|id| authorities || ![7, 8].contains(*id)) {
+    for id in alive.iter().filter(|id| is_able(&init, **id)) {
         assert!(runs(&init, *id), "{id} is not started again");
     }
     true
