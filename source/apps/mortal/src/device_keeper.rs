@@ -19,13 +19,12 @@ use nexus_test::{Budgets, Check, Facts, Failed, Host};
 
 use crate::ask::{self, DRIVER, END, Fate, KILLED, LOOK, Manner, Next, Rest, START};
 use crate::keeper::{holds, note};
+use crate::records::Records;
 
 /// Milliseconds that a service has to answer; a dead one fails at once.
 const ANSWER_MS: u64 = 10_000;
 /// Steps after which a life counts as endless.
 const MOST_STEPS: u64 = 100;
-/// Records of one life: decision, grant, end. What was set up is what was set up for the one before.
-const RECORDS: u64 = 3;
 /// Sectors that lives write, one each.
 const SECTORS: u64 = 4096;
 /// Random bytes that a life is asked for.
@@ -140,8 +139,8 @@ pub struct Keeper {
     asked: Asked,
     /// How memory was divided after the first death.
     divided: Option<MemInfo>,
-    /// Records before the first life.
-    records: u64,
+    /// The records of the driver's lives.
+    records: Records,
     lives: u64,
     seen: Seen,
 }
@@ -174,7 +173,7 @@ impl Keeper {
             question,
             asked: Asked::of(start.service(DRIVER)?),
             divided: None,
-            records: 0,
+            records: Records::default(),
             lives: 0,
             seen,
         })
@@ -190,7 +189,7 @@ impl Keeper {
         // The life that every boot begins with.
         self.kill()?;
         self.look_at_rest(Fate::NONE)?;
-        self.records = self.stats()?;
+        self.records = Records::new(self.stats()?);
         for manner in [Manner::Fault, Manner::Killed] {
             match self.every_step(manner) {
                 Ok(deaths) => {
@@ -301,9 +300,8 @@ impl Keeper {
         let divided = *self.divided.get_or_insert(mem);
         let why = || format!("after {fate:?} {mem:?}, after the first {divided:?}");
         note(&mut self.seen.comes_back, holds(mem == divided, why));
-        let records = self.stats()? - self.records;
-        let why = || format!("{records} records of {} lives", self.lives);
-        note(&mut self.seen.recorded, holds(records == RECORDS * self.lives, why));
+        let records = self.stats()?;
+        note(&mut self.seen.recorded, self.records.after(records, self.lives));
         let soon = Deadline::after_ms(ANSWER_MS);
         let policyd = self.policyd.call(&Epoch { nonce: self.lives }, soon).map(drop);
         let consoled = self.consoled.call(&Write { text: Text::EMPTY }, soon);

@@ -15,6 +15,7 @@ use nexus_rt::{CallError, Client, Deadline, ns_of_ticks, startup, sys};
 use nexus_test::{Budgets, Check, Facts, Failed, Host};
 
 use crate::ask::{self, ATTEMPTS, END, Fate, KILLED, Manner, Next, OLD, SECOND, START};
+use crate::records::Records;
 
 /// Milliseconds that a service has to answer; a dead one fails at once.
 const ANSWER_MS: u64 = 2_000;
@@ -28,8 +29,6 @@ const STEPS: u64 = ACCESSES + 4 + 3 + 2 + 2 * QUESTIONS as u64;
 /// Lives: two for each death, and the healthy one that follows the second; and for each manner one in
 /// which it does not come.
 const LIVES: u64 = 3 * (ACCESSES + 2 * STEPS) + 3;
-/// Records of one life: decision, grant, end.
-const RECORDS: u64 = 3;
 /// Nanoseconds by which two clocks may be apart: what is between two reads of them.
 const APART_NS: u64 = 1_000_000;
 /// A load from a page that is not mapped (RISC-V Privileged 1.12, table 4.2).
@@ -60,8 +59,8 @@ pub struct Keeper {
     first: Option<Time>,
     /// How memory was divided after the first death.
     before: Option<MemInfo>,
-    /// Records before the first life.
-    records: u64,
+    /// The records of the driver's lives.
+    records: Records,
     lives: u64,
     deaths: u64,
     seen: Seen,
@@ -84,7 +83,7 @@ impl Keeper {
             driver: start.client(ids::RTCD)?,
             first: None,
             before: None,
-            records: 0,
+            records: Records::default(),
             lives: 0,
             deaths: 0,
             seen: Seen {
@@ -107,7 +106,7 @@ impl Keeper {
         host.wait_until_ready()?;
         // The life that every boot begins with.
         self.kill()?;
-        self.records = self.stats()?;
+        self.records = Records::new(self.stats()?);
         for manner in Manner::ALL {
             let deaths = self.every_step(manner)?;
             host.console.line(&format!("mortal: {manner:?}: {deaths} deaths"))?;
@@ -248,9 +247,8 @@ impl Keeper {
         let before = *self.before.get_or_insert(mem);
         let why = || format!("after {} lives {mem:?}, after the first {before:?}", self.lives);
         note(&mut self.seen.comes_back, holds(mem == before, why));
-        let records = self.stats()? - self.records;
-        let why = || format!("{records} records of {} lives", self.lives);
-        note(&mut self.seen.recorded, holds(records == RECORDS * self.lives, why));
+        let records = self.stats()?;
+        note(&mut self.seen.recorded, self.records.after(records, self.lives));
         let soon = Deadline::after_ms(ANSWER_MS);
         let policyd = self.policyd.call(&Epoch { nonce: self.lives }, soon).map(drop);
         let consoled = self.consoled.call(&Write { text: Text::EMPTY }, soon);

@@ -13,3 +13,4 @@ pub mod ask;
 pub mod device_keeper;
 pub mod keeper;
 pub mod life;
+mod records;
