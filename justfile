@@ -30,6 +30,10 @@ test-broken *names:
 test-systems:
     @{{nexus}} ci --only systems
 
+# 3.5 million faults in the code of drivers, over hours: goes on where it was; `just faults --life SEED`: one
+faults *args:
+    @{{nexus}} faults {{args}}
+
 # libFuzzer on one target (nightly, cargo-fuzz): `just fuzz elf -max_total_time=60`; alone: lists them
 fuzz *args:
     @{{nexus}} fuzz {{args}}

@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::{
-    abi_doc, assure, attacks, audit, bench, build, check, ci, fuzz, image, run, setup, symbolize,
-    test_broken, test_os, witness,
+    abi_doc, assure, attacks, audit, bench, build, check, ci, faults, fuzz, image, run, setup,
+    symbolize, test_broken, test_os, witness,
 };
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -59,6 +59,8 @@ enum Command {
     TestOs(test_os::TestOsArgs),
     /// Leave out each defence in turn; every run must fail
     TestBroken(test_broken::TestBrokenArgs),
+    /// Millions of faults in the code of drivers, in QEMU; goes on where it was
+    Faults(faults::FaultsArgs),
     /// Look for inputs that break a target of tests/fuzz
     Fuzz(fuzz::FuzzArgs),
     /// Every check and test, as CI runs them
@@ -92,6 +94,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::TestOs(args) => test_os::run(&args),
         Command::TestBroken(args) => test_broken::run(&args),
+        Command::Faults(args) => faults::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Attacks(args) => attacks::run(&args),

@@ -17,6 +17,7 @@ pub mod cli;
 pub mod columns;
 pub mod desc;
 pub mod exit;
+pub mod faults;
 pub mod files;
 pub mod fuzz;
 pub mod image;

@@ -78,13 +78,6 @@ impl ServiceState {
     pub const fn lives(self) -> bool {
         matches!(self, ServiceState::Started | ServiceState::Ready | ServiceState::Failed)
     }
-
-    /// It has lived, and does not live now.
-    #[must_use]
-    pub const fn has_ended(self) -> bool {
-        use ServiceState::{Ended, GivenUp, Restarting, Stopped};
-        matches!(self, Ended | Restarting | GivenUp | Stopped)
-    }
 }
 
 codes! {

@@ -28,17 +28,11 @@ pub(super) fn check(seed: u64) -> Result<Outcome> {
             Options { seed: Some(seed), quiet: true, limit, ..Options::from_environment()? };
         let session = Session::run(&built, &options)?;
         session.report()?;
-        lives += proved(&session, "lives-change-nothing");
-        heads += proved(&session, "lives-heads");
+        lives += session.proved("lives-change-nothing");
+        heads += session.proved("lives-heads");
         total = total.and(Outcome::of(session.judgement.exit == Exit::Pass, ""));
     }
     let enough = Outcome::of(heads >= HEADS, "");
     let note = format!("{heads} heads in {lives} lives, seeds from {seed}");
     Ok(Outcome { note, ..total.and(enough) })
-}
-
-/// By how many checks the guest has proved something.
-fn proved(session: &Session, id: &str) -> u64 {
-    let proofs = session.run.transcript.proofs.iter();
-    proofs.filter(|proof| proof.id == id).map(|proof| u64::from(proof.checks)).sum()
 }

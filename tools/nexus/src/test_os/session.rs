@@ -181,6 +181,19 @@ impl Session {
         Ok(())
     }
 
+    /// The lines that the guest printed.
+    #[must_use]
+    pub fn console(&self) -> &[String] {
+        &self.console
+    }
+
+    /// By how many checks the guest has proved something.
+    #[must_use]
+    pub fn proved(&self, id: &str) -> u64 {
+        let proofs = self.run.transcript.proofs.iter();
+        proofs.filter(|proof| proof.id == id).map(|proof| u64::from(proof.checks)).sum()
+    }
+
     /// Prints what the run came to, and leaves that and the console in [`TRANSCRIPT`] beside the image.
     ///
     /// # Errors
@@ -270,12 +283,17 @@ fn expected_rings(image: &[u8]) -> Result<Vec<Ring>> {
 fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {
     let audit = audit::of_image(image)?;
     let has_dma = |name: &str| audit.device(name).is_some_and(|device| device.dma);
+    let again = |id: u32| {
+        let mut services = audit.services.iter();
+        services.any(|service| service.id == id && service.restart != "never")
+    };
     let windows = audit.windows.iter().cloned();
     Ok(windows
         .map(|window| Expected {
             service: window.service,
             device: window.device,
             dma: has_dma(&window.device_name),
+            again: again(window.service),
             memory: window.memory.as_ref().and_then(memory),
             device_name: window.device_name,
             len: window.len,
