@@ -142,6 +142,9 @@ pub struct Keeper {
     divided: Option<MemInfo>,
     /// Records before the first life.
     records: u64,
+    /// Incarnation of the life that the boot began with.
+    first: u32,
+    /// How many there were after that.
     lives: u64,
     seen: Seen,
 }
@@ -175,6 +178,7 @@ impl Keeper {
             asked: Asked::of(start.service(DRIVER)?),
             divided: None,
             records: 0,
+            first: 0,
             lives: 0,
             seen,
         })
@@ -188,7 +192,7 @@ impl Keeper {
         let host = self.facts.host;
         host.wait_until_ready()?;
         // The life that every boot begins with.
-        self.kill()?;
+        self.first = self.kill()?.service.incarnation;
         self.look_at_rest(Fate::NONE)?;
         self.records = self.stats()?;
         for manner in [Manner::Fault, Manner::Killed] {
@@ -252,7 +256,7 @@ impl Keeper {
         let ended = if died { self.budgets.ended(DRIVER)? } else { self.kill()? };
         let expected = if died { fate } else { Fate { step: 0, manner: Manner::Killed } };
         note(&mut self.seen.deaths, ends_as(expected, &ended));
-        self.lives += 1;
+        self.count(&ended);
         self.look_around(fate)?;
         Ok(died)
     }
@@ -274,8 +278,14 @@ impl Keeper {
         let ended = self.kill()?;
         let killed = Fate { step: 0, manner: Manner::Killed };
         note(&mut self.seen.deaths, ends_as(killed, &ended));
-        self.lives += 2;
+        self.count(&ended);
         self.look_around(fate)
+    }
+
+    /// Lives, after one has ended. What a device does takes its time: a life may have answered before its
+    /// death came, and then none followed it.
+    fn count(&mut self, ended: &ServiceStat) {
+        self.lives = ended.service.incarnation.saturating_sub(self.first).into();
     }
 
     fn start(&mut self, next: Next) -> Result<(), Failed> {
