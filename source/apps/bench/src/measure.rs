@@ -13,8 +13,8 @@ pub const TAKE_BACK: u32 = 0x7fff_0001;
 /// recorded. Answers with the instructions that this took and the new handle of the window.
 pub const GIVE: u32 = 0x7fff_0002;
 
-/// What the last end of a service took: see [`crate::restarts`]. Answers with the instructions from the
-/// first revoke to the device at rest, and those that init took for all of it.
+/// What init took for the last end of a service. Answers with the instructions until its device was at rest and
+/// the end on record, and with those from then on until its next life ran.
 pub const LAST_END: u32 = 0x7fff_0003;
 
 /// It was done.

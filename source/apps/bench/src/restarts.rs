@@ -1,6 +1,6 @@
-//! Drivers that die, and their next lives: from the order to die to the first answer.
+//! Drivers that die, and their next lives: from the order to the first answer.
 
-use nexus_abi::{Handle, Message, NO_DEADLINE};
+use nexus_abi::{Error, Handle, Message, NO_DEADLINE};
 use nexus_proto::disk::{Disk, Read};
 use nexus_proto::entropy::{Entropy, Random};
 use nexus_proto::init::{Init, Kill};
@@ -12,50 +12,51 @@ use crate::count::{between, call, instret};
 use crate::measure::{LAST_END, words};
 use crate::samples::Samples;
 
-/// What one death takes, in instructions.
-pub(crate) struct Restart {
-    /// From the order to the first answer of the next life.
-    pub(crate) all: Samples,
-    /// Of which from the first revoke to the device at rest, with its memory zeroed.
-    pub(crate) quiet: Samples,
-}
-
 /// Milliseconds in which a next life answers.
 const READY_MS: u64 = 60_000;
+/// Deaths before the last measurement, with those that were measured: a thousand.
+pub(crate) const MANY: u32 = 927;
 
 /// The drivers, by the names of their figures.
 pub(crate) const DRIVERS: [(&str, u32); 3] =
     [("rng", ids::RNGD), ("blk", ids::VIRTIOBLKD), ("net", ids::VIRTIONETD)];
 
-/// Has the driver die again and again.
-pub(crate) fn restarts(init: Handle, service: u32) -> Result<Restart, CallError> {
-    let client: Client<Init> = Client::new(init);
-    let kill = Kill { service, zero: Zero::ZERO };
-    let [all, quiet] = Samples::take_two(|| {
+/// Has a driver die again and again: what it takes from the order to the first answer of the next life, and
+/// what init takes of that until the device is at rest and the end is on record.
+pub(crate) fn restart(init: Handle, service: u32) -> Result<[Samples; 2], CallError> {
+    Samples::take_two(|| {
         let start = instret();
-        client.call(&kill, Deadline::NEVER)?;
-        first_answer(service)?;
+        once(init, service)?;
         let end = instret();
         let answer = call(init, &Message::new(LAST_END, &[]), NO_DEADLINE);
-        let [quiet, _] =
-            answer.and_then(|answer| words(&answer.message)).map_err(CallError::Kernel)?;
+        let words = answer.and_then(|answer| words(&answer.message));
+        let [quiet, _] = words.map_err(CallError::Kernel)?;
         Ok::<_, CallError>([between(start, end), quiet])
-    })?;
-    Ok(Restart { all, quiet })
+    })
 }
 
-/// Asks what the driver answers only when its device works: the life before may be asked, and end with it.
+/// Has it die so many times.
+pub(crate) fn die(init: Handle, service: u32, times: u32) -> Result<(), CallError> {
+    (0..times).try_for_each(|_| once(init, service))
+}
+
+fn once(init: Handle, service: u32) -> Result<(), CallError> {
+    let client: Client<Init> = Client::new(init);
+    client.call(&Kill { service, zero: Zero::ZERO }, Deadline::NEVER)?;
+    first_answer(service)
+}
+
+/// Asks what the driver answers only when its device works.
 fn first_answer(service: u32) -> Result<(), CallError> {
-    let start = startup();
-    let handle =
-        start.service(service).map_err(|_| CallError::Kernel(nexus_abi::Error::BadHandle))?;
+    let endpoint = startup().service(service);
+    let endpoint = endpoint.map_err(|_| CallError::Kernel(Error::BadHandle))?;
     let deadline = Deadline::after_ms(READY_MS);
     match service {
-        ids::RNGD => Client::<Entropy>::new(handle).call(&Random { len: 32 }, deadline).map(drop),
+        ids::RNGD => Client::<Entropy>::new(endpoint).call(&Random { len: 32 }, deadline).map(drop),
         ids::VIRTIOBLKD => {
             let read = Read { offset: 0, len: 48, zero: Zero::ZERO };
-            Client::<Disk>::new(handle).call(&read, deadline).map(drop)
+            Client::<Disk>::new(endpoint).call(&read, deadline).map(drop)
         }
-        _ => Client::<Net>::new(handle).call(&Attach {}, deadline),
+        _ => Client::<Net>::new(endpoint).call(&Attach {}, deadline),
     }
 }

@@ -23,8 +23,8 @@ pub(crate) struct Journal {
 pub(crate) struct Lives {
     /// That have ended.
     pub(crate) ended: u32,
-    /// That were given a device.
-    pub(crate) granted: u32,
+    /// That have begun: with a device, which was given, or without.
+    pub(crate) begun: u32,
 }
 
 impl Journal {
@@ -65,11 +65,11 @@ impl Journal {
 }
 
 fn lives(records: &[Entry], service: u32) -> Lives {
-    let count = |event| {
-        let of_it = |one: &&Entry| one.event == event && one.subject.id == service;
+    let count = |events: &[Event]| {
+        let of_it = |one: &&Entry| events.contains(&one.event) && one.subject.id == service;
         u32::try_from(records.iter().filter(of_it).count()).unwrap_or(u32::MAX)
     };
-    Lives { ended: count(Event::Exit), granted: count(Event::Grant) }
+    Lives { ended: count(&[Event::Exit]), begun: count(&[Event::Grant, Event::Start]) }
 }
 
 #[cfg(test)]
@@ -86,10 +86,11 @@ mod tests {
             entry(Event::Decision, 7),
             entry(Event::Grant, 7),
             entry(Event::Exit, 8),
+            entry(Event::Start, 8),
             entry(Event::Exit, 7),
         ];
-        assert_eq!(lives(&records, 7), Lives { ended: 2, granted: 1 });
-        assert_eq!(lives(&records, 8), Lives { ended: 1, granted: 0 });
+        assert_eq!(lives(&records, 7), Lives { ended: 2, begun: 1 });
+        assert_eq!(lives(&records, 8), Lives { ended: 1, begun: 1 });
         assert_eq!(lives(&[], 7), Lives::default());
     }
 }

@@ -104,7 +104,8 @@ impl Keeper {
             before: None,
             seen,
         };
-        keeper.others.push(Victim::new(ids::POLICYD, "policyd", false));
+        let deciders = [(ids::POLICYD, "policyd"), (ids::LOGD, "logd")];
+        keeper.others.extend(deciders.map(|(id, name)| Victim::new(id, name, false)));
         Ok(keeper)
     }
 
@@ -114,8 +115,7 @@ impl Keeper {
     /// Why the machine goes on.
     pub fn run(mut self) -> Result<Infallible, Failed> {
         let [drivers, others] = self.deaths;
-        let (mut killed, mut killed_others) = (0, 0);
-        let mut turn = 0;
+        let ([mut killed, mut killed_others], mut turn, mut turn_of_others) = ([0; 2], 0, 0);
         while killed < drivers && self.is_well() {
             let at = turn % self.drivers.len().max(1);
             killed += self.kill(true, at);
@@ -123,7 +123,8 @@ impl Keeper {
             // Spread over all of them.
             if u64::from(killed_others) * u64::from(drivers) < u64::from(others) * u64::from(killed)
             {
-                let at = killed_others as usize % self.others.len().max(1);
+                let at = turn_of_others % self.others.len().max(1);
+                turn_of_others += 1;
                 killed_others += self.kill(false, at);
             }
         }
@@ -140,12 +141,12 @@ impl Keeper {
     fn kill(&mut self, driver: bool, at: usize) -> u32 {
         let victims = if driver { &mut self.drivers } else { &mut self.others };
         let Some(victim) = victims.get_mut(at) else { return 0 };
-        let (id, owns) = (victim.id, victim.owns);
+        let id = victim.id;
         let killed = self.killer.kill(victim);
         let deaths = *killed.as_ref().unwrap_or(&0);
         let check = killed.and_then(|deaths| self.answers(id).map(|()| deaths));
         note(if driver { &mut self.seen.drivers } else { &mut self.seen.others }, check);
-        let lives = Lives { ended: deaths, granted: if owns { deaths } else { 0 } };
+        let lives = Lives { ended: deaths, begun: deaths };
         let recorded = self.journal.news(id).and_then(|news| {
             let why = || format!("of {lives:?} of service {id} the ledger has {news:?}");
             (news == lives).then_some(deaths).ok_or_else(why)

@@ -24,7 +24,10 @@ pub const END: u32 = 0x7fff_0004;
 pub const SECOND: u32 = 0x7fff_0005;
 /// The keeper asks what became of the driver's device. Answers with [`Rest::word`].
 pub const LOOK: u32 = 0x7fff_0006;
-/// In how many ways that is tried.
+/// The keeper has init ask policyd for the device of the driver, which lives, on behalf of the life before.
+/// Answered when that is denied because it is over.
+pub const OLD: u32 = 0x7fff_0007;
+/// In how many ways a second owner is tried.
 pub const ATTEMPTS: usize = 6;
 
 /// How the driver dies.

@@ -14,7 +14,7 @@ use nexus_proto::{Text, ids};
 use nexus_rt::{CallError, Client, Deadline, ns_of_ticks, startup, sys};
 use nexus_test::{Budgets, Check, Facts, Failed, Host};
 
-use crate::ask::{self, ATTEMPTS, END, Fate, KILLED, Manner, Next, SECOND, START};
+use crate::ask::{self, ATTEMPTS, END, Fate, KILLED, Manner, Next, OLD, SECOND, START};
 
 /// Milliseconds that a service has to answer; a dead one fails at once.
 const ANSWER_MS: u64 = 2_000;
@@ -121,6 +121,7 @@ impl Keeper {
         let line = format!("mortal: {} deaths in {} lives", self.deaths, self.lives);
         host.console.line(&line)?;
         let one_owner = self.one_owner()?;
+        let old_life = self.old_life()?;
         host.witness(Deadline::NEVER)?;
         let Keeper { mut facts, seen, .. } = self;
         facts.tell("driver-dies-at-every-step", &seen.deaths)?;
@@ -130,6 +131,7 @@ impl Keeper {
         facts.tell("everything-comes-back", &seen.comes_back)?;
         facts.tell("every-life-recorded", &seen.recorded)?;
         facts.tell("one-owner", &one_owner)?;
+        facts.tell("old-life-is-over", &old_life)?;
         facts.end()
     }
 
@@ -214,6 +216,14 @@ impl Keeper {
                 Err(format!("of {ATTEMPTS} attempts were refused {refused:#x?}, a bit each"))
             }
         })
+    }
+
+    /// The life before the one that has the device asks for it.
+    fn old_life(&self) -> Result<Check, Failed> {
+        let soon = Deadline::after_ms(ANSWER_MS).ticks();
+        let answer = sys::call(self.init, &Message::new(OLD, &[]), soon)?;
+        let denied = ask::word(&answer.message).is_some();
+        Ok(holds(denied, || "a life that is over is not denied as such".into()))
     }
 
     fn kill(&self) -> Result<ServiceStat, Failed> {

@@ -1,9 +1,9 @@
 //! A driver that dies at each register access and at each message of its life, and a keeper that
 //! sees the system go on (test profile only, `tests/systems/mortal`).
 //!
-//! The driver is rtcd, or rngd, virtioblkd or virtionetd, whose devices reach memory by themselves: its device code and its server, with a
-//! count of steps between them and the device ([`life`]). v1 starts no service again, so that the system has an init that does when the
-//! [`keeper`] asks for it ([`ask`]); the window goes the way of every grant each time.
+//! The driver is rtcd, or rngd, virtioblkd or virtionetd, whose devices reach memory by themselves: its device code
+//! and its server, with a count of steps between them and the device ([`life`]). The init of the system starts it
+//! when the [`keeper`] asks for it ([`ask`]), and not when a pause is over; the window goes the way of every grant.
 #![cfg_attr(target_os = "none", no_std)]
 #![forbid(unsafe_code)]
 

@@ -50,11 +50,13 @@ impl<M: Machine> Init<M> {
     fn waits_for(&self, id: u32) -> Option<u64> {
         let needs = self.registry.description().service(id).map(|service| &service.needs);
         let needs_device = needs.is_some_and(|needs| !needs.is_empty());
+        let record = |id: u32| self.registry.service(id).filter(|record| !record.lives());
+        if id == ids::POLICYD {
+            // It can wait for logd by itself.
+            return record(ids::LOGD)?.again;
+        }
         let deciders = [ids::LOGD, ids::POLICYD].into_iter().filter(|_| needs_device);
-        let recorder = Some(ids::LOGD).filter(|_| id == ids::POLICYD);
-        let records = deciders.chain(recorder).filter_map(|id| self.registry.service(id));
-        let gone = records.filter(|record| !record.lives());
-        gone.map(|record| record.again.unwrap_or(WAITING)).max()
+        deciders.filter_map(record).map(|record| record.again.unwrap_or(WAITING)).max()
     }
 
     /// Whoever waits for this service is started, too.

@@ -17,7 +17,7 @@ const TOLD: Rights = Rights::RECV.union(Rights::SEND);
 
 impl<M: Machine> Init<M> {
     /// Gives a service its part of every ring of the description: the memory, what tells its peer, and what
-    /// tells it. A ring that is not recorded is given to nobody, nor is one of which the peer has ended.
+    /// tells it. A ring that is not recorded is given to nobody, nor is one of which the peer has ended for good.
     ///
     /// # Errors
     /// As `cap_install`.
@@ -102,7 +102,7 @@ impl<M: Machine> Init<M> {
         Some(*ring)
     }
 
-    /// A service has ended, and what told it of its rings is revoked: no ring of its is given to anybody any
+    /// A service has ended for good, and what told it of its rings is revoked: no ring of its is given to anybody any
     /// more, and each peer is woken, to find that it can tell it nothing. What the peer has mapped stays. The
     /// rings that are over by that.
     pub(crate) fn end_rings(&mut self, id: u32) -> Vec<RingRecord> {

@@ -69,19 +69,20 @@ codes! {
         3 Grant,
         /// A window has not been given.
         4 Refusal,
-        /// A window has been taken back.
+        /// A window has been taken back, and no end of its owner says so.
         5 Revoke,
-        /// A service has ended.
+        /// A life of a service has ended, and all that it held has come back.
         6 Exit,
-        /// The distributor has let go of the authority it no longer needs.
+        /// The distributor has let go of an authority that it no longer needs.
         7 Drop,
         /// The wall clock of the log has been set.
         8 Clock,
-        /// A device has been set up, and what it reaches by itself is its own memory (RFC-0004).
+        /// A device has been set up, and what it reaches by itself is its own memory (RFC-0004). Counts
+        /// until the next one of the device.
         9 Prepared,
         /// Memory for a ring is shared by two services: the consumer, who is the subject, and the driver.
         10 Share,
-        /// One of the two has ended: the memory is given to nobody any more.
+        /// One of the two has ended for good: the memory is given to nobody any more.
         11 Unshare,
         /// Records of lives that have ended are folded away: this one stands for them ([`crate::Fold`]).
         12 Fold,

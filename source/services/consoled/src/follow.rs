@@ -21,6 +21,8 @@ pub struct Follower {
     logd: Client<Log>,
     /// Number of the next line.
     next: u64,
+    /// Tick before which lines are not shown.
+    since: u64,
     names: Vec<(u32, String)>,
     nonce: u64,
     /// Shows every line and the proofs; else only what is wrong.
@@ -36,10 +38,18 @@ impl Follower {
         Follower {
             logd,
             next: 0,
+            since: 0,
             names: description.services.iter().map(name).collect(),
             nonce,
             all: description.profile == Profile::Test,
         }
+    }
+
+    /// The same, but for lines from before this tick: an earlier life has shown them.
+    #[must_use]
+    pub const fn since(mut self, tick: u64) -> Follower {
+        self.since = tick;
+        self
     }
 
     /// The next line that is to be shown; `None` when there is none now.
@@ -55,7 +65,8 @@ impl Follower {
                 let gone = format!("({lost} older lines of the log are gone)");
                 return Some(Line::new(gone.as_bytes(), false));
             }
-            let wanted = self.all || (info.kind == LineKind::Line && info.level >= Level::Warn);
+            let matters = self.all || (info.kind == LineKind::Line && info.level >= Level::Warn);
+            let wanted = matters && info.ticks >= self.since;
             // What cannot be read whole now is read again at the next look.
             let line = if wanted { Some(self.format(&info, &self.text(&info)?)) } else { None };
             self.next = info.line + 1;

@@ -30,7 +30,7 @@ fn answer(lines: &[Kept], message: &Message) -> Message {
 fn info(kept: &Kept) -> LineInfo {
     LineInfo {
         line: kept.0,
-        ticks: 0,
+        ticks: kept.0 * 10,
         unix_ns: 0,
         sender: Subject { id: kept.1, incarnation: 1 },
         len: u32::try_from(kept.4.len()).unwrap(),
@@ -73,6 +73,16 @@ fn the_test_profile_shows_all_with_the_number_of_the_run() {
             "nsh: warning: odd?[2J?@nx forged",
         ]
     );
+}
+
+#[test]
+fn a_later_life_shows_what_came_since() {
+    let _answering = logd(LINES);
+    let description = Description { profile: Profile::Test, ..description() };
+    let mut follower = Follower::new(Client::new(Handle(1)), &description, 0xab).since(35);
+    let line = follower.next_line().unwrap();
+    assert_eq!(line.as_str(), "nsh: warning: odd?[2J?@nx forged");
+    assert_eq!(follower.next_line(), None);
 }
 
 #[test]

@@ -84,23 +84,23 @@ impl Model for Lives {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        let more = state.events < self.events;
+        if state.events == self.events {
+            return actions.extend([Action::Hears(None), Action::Starts(None)]);
+        }
         for act in [Action::Hears, Action::Starts] {
             let mut goes_well = state.clone();
             let Some(calls) = goes_well.act(act(None)) else { continue };
             actions.push(act(None));
-            for (call, kind) in calls.into_iter().enumerate().filter(|_| more) {
+            for (call, kind) in calls.into_iter().enumerate() {
                 let fates = kind.fates().map(Happens::Goes);
                 let happens = fates.chain(MORTAL.map(Happens::Dies));
                 actions.extend(happens.map(|happens| act(Some((call, happens)))));
             }
         }
-        if more {
-            actions.extend(MORTAL.map(Action::Dies));
-            for service in [DRIVER, POLICYD.service_id] {
-                let orders = [Order::Kill, Order::Stop, Order::Again];
-                actions.extend(orders.map(|order| Action::Orders(order, service)));
-            }
+        actions.extend(MORTAL.map(Action::Dies));
+        for service in [DRIVER, POLICYD.service_id] {
+            let orders = [Order::Kill, Order::Stop, Order::Again];
+            actions.extend(orders.map(|order| Action::Orders(order, service)));
         }
     }
 

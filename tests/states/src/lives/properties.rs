@@ -1,6 +1,7 @@
 //! What must hold in every state while services are started again, and which property fails when a defence
 //! is left out (tests/broken.toml).
 
+use nexus_abi::Handle;
 use nexus_init::grant::Piece;
 use nexus_init::records::{DeviceRecord, ServiceRecord};
 use nexus_proto::init::{DmaState, Last, OwnerState, ServiceState};
@@ -10,7 +11,7 @@ use stateright::Property;
 use super::{DRIVER, Lives, MORTAL, REACHER, State};
 use crate::outside::Cap;
 use crate::properties::{has_one_owner_a_piece, is_owned};
-use crate::system::{BUSD, POLICYD, REACHING};
+use crate::system::{BUSD, BUSD_PROCESS, LOGD, POLICYD, REACHING, bit_of};
 
 /// All of them, and what must be reached, or they would say nothing.
 pub(super) fn all(tired: bool) -> Vec<Property<Lives>> {
@@ -105,8 +106,7 @@ impl State {
 
     fn is_at_rest(&self) -> bool {
         let dma = self.device(REACHING).map_or(DmaState::None, |record| record.dma);
-        let is_busds =
-            |cap: &Cap| cap.holder.is_none_or(|holder| holder == crate::system::BUSD_PROCESS);
+        let is_busds = |cap: &Cap| cap.holder.is_none_or(|holder| holder == BUSD_PROCESS);
         match dma {
             DmaState::InUse => true,
             DmaState::Quarantined => {
@@ -141,15 +141,31 @@ impl State {
         let by_init = outside.gone.contains(&record.id);
         match record.state {
             ServiceState::Started | ServiceState::Ready | ServiceState::Failed => {
-                let told = outside.ends & crate::system::bit_of(record.id) != 0;
+                let told = outside.ends & bit_of(record.id) != 0;
                 !by_init && record.again.is_none() && (told || !outside.is_dead(record.id))
             }
             ServiceState::Restarting => !by_init && record.again.is_some(),
+            // By the kernel: its endpoint is gone.
+            ServiceState::Ended if record.last == Some(Last::Never) => {
+                !by_init && record.again.is_none() && record.endpoint == Handle::NONE
+            }
             ServiceState::Ended | ServiceState::Stopped | ServiceState::GivenUp => {
                 by_init && record.again.is_none() && record.last.is_some()
             }
             ServiceState::Waiting | ServiceState::NotLoaded => false,
         }
+    }
+
+    /// It is started again with whom it needs, and nobody starts that.
+    fn waits(&self, service: u32) -> bool {
+        let is_final = |id: u32| self.last_of(id).is_some();
+        let recorder = is_final(LOGD);
+        let needs = match service {
+            DRIVER | REACHER => recorder || is_final(POLICYD.service_id),
+            id => id == POLICYD.service_id && recorder,
+        };
+        let record = self.init.registry.service(service);
+        needs && record.is_some_and(|record| record.state == ServiceState::Restarting)
     }
 
     /// When nothing happens any more, every service runs with its device at last, or does not for a reason.
@@ -170,6 +186,7 @@ impl State {
         let alive = MORTAL.into_iter().all(|service| {
             let reason = last.last_of(service);
             runs(service)
+                || last.waits(service)
                 || match service {
                     _ if reason == Some(Last::Stopped) => true,
                     id if id == BUSD.service_id => reason == Some(Last::Never),

@@ -140,6 +140,6 @@ fn boot_as(
         limit: LIMIT,
         symbols: None,
         is_virtio: &|_| false,
-        show: &mut |line| eprintln!("{line:?}"),
+        show: &mut |_| {},
     })
 }

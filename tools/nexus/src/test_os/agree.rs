@@ -28,6 +28,8 @@ pub struct Expected {
     pub interval: u32,
     /// True when it reaches memory by itself: its parent is busd's, and not init's.
     pub dma: bool,
+    /// True when the service may be started again: init keeps what the window is given from, too.
+    pub again: bool,
     /// What it is set up to reach.
     pub memory: Option<Memory>,
 }
@@ -135,8 +137,8 @@ fn ledger_and_witness(
     }
 }
 
-/// What stays with init: the unmapped parent of each window that it granted, and nothing wider; of a device
-/// that reaches memory by itself what it takes the window back by, and derives nothing from. What came back
+/// What stays with init: the unmapped parent of each window that it granted, what that comes from when it may be
+/// granted again, and nothing wider; of a device that reaches memory by itself what it takes the window back by, and derives nothing from. What came back
 /// from an owner that has ended is with nobody else.
 fn init_keeps_parents_only(
     audit: &[Expected],
@@ -155,6 +157,17 @@ fn init_keeps_parents_only(
                 "init still holds window {:#x} (len {:#x}, rights {:#x}, {} pages mapped), which is \
                  not the parent of a grant",
                 cap.base, cap.len, cap.rights, cap.mapped_pages
+            ));
+        }
+    }
+    for held in &ledger.holdings {
+        let own = caps.iter().filter(|cap| cap.kind == KIND_DEVICE && cap.service == INIT);
+        let kept = own.filter(|cap| (cap.base, cap.len) == (held.base, held.len)).count();
+        let again = audit.iter().any(|expected| expected.is(held) && expected.again);
+        if kept > 1 + usize::from(again) {
+            found.push(format!(
+                "init holds window {:#x} {kept} times, and may give it to nobody again",
+                held.base
             ));
         }
     }
@@ -206,6 +219,7 @@ mod tests {
             irq: false,
             interval: 0,
             dma: false,
+            again: false,
             memory: None,
         }]
     }
@@ -331,12 +345,18 @@ mod tests {
         );
     }
 
-    // attack 43 H: init keeps a root window or maps one; found
+    // attack 43 H: init keeps a root window, or maps one, or keeps what is given once; found; broken: judge-again
     #[test]
     fn test_init_keeps_no_root() {
         let root = Cap { base: 0x1000_0000, len: 0x10_0000, ..cap(1, 0x3c7) };
         assert_found(&check(&audit(), &ledger(), &[cap(7, 7), root]), &["init still holds"]);
         let mapped = Cap { mapped_pages: 1, ..cap(1, 0x3c7) };
         assert_found(&check(&audit(), &ledger(), &[cap(7, 7), mapped]), &["init still holds"]);
+        let twice = [cap(7, 7), cap(1, 0x3c7), cap(1, 0x3c7)];
+        assert_found(&check(&audit(), &ledger(), &twice), &["may give it to nobody again"]);
+        let again = [Expected { again: true, ..audit()[0].clone() }];
+        assert_found(&check(&again, &ledger(), &twice), &[]);
+        let thrice = [&twice[..], &[cap(1, 0x3c7)]].concat();
+        assert_found(&check(&again, &ledger(), &thrice), &["may give it to nobody again"]);
     }
 }

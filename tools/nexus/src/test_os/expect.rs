@@ -132,6 +132,7 @@ mod tests {
             irq: false,
             interval: 0,
             dma: false,
+            again: true,
             memory: None,
         })
     }

@@ -1,4 +1,5 @@
-//! The complete set of required proofs, each exactly once, and each by enough checks.
+//! The complete set of required proofs, each exactly once, and each by enough checks. Where services have ended
+//! and were started again, each life gives its proofs, and the console may show again what it has shown.
 
 use crate::protocol::Proof;
 use std::collections::BTreeMap;
@@ -36,22 +37,25 @@ impl ProofCheck {
 }
 
 /// Compares what was given with what is required. Both the service and the name count, and a proof
-/// by no check is none, whatever is required.
+/// by no check is none, whatever is required. `lives`: services were started again, so that each may be given
+/// more than once, each time by enough.
 #[must_use]
-pub(super) fn check(required: &[Proof], given: &[Proof]) -> ProofCheck {
+pub(super) fn check(required: &[Proof], given: &[Proof], lives: bool) -> ProofCheck {
     let mut by_name: BTreeMap<(&str, &str), Vec<&Proof>> = BTreeMap::new();
     for proof in given {
         by_name.entry(key(proof)).or_default().push(proof);
     }
     let mut result = ProofCheck::default();
     for proof in required {
-        match by_name.remove(&key(proof)).as_deref() {
-            None => result.missing.push(proof.clone()),
-            Some([one]) if one.checks < proof.checks.max(1) => {
-                result.thin.push(((*one).clone(), proof.checks.max(1)));
-            }
-            Some([_]) => {}
-            Some(_) => result.repeated.push(proof.clone()),
+        let Some(given) = by_name.remove(&key(proof)) else {
+            result.missing.push(proof.clone());
+            continue;
+        };
+        let needed = proof.checks.max(1);
+        match given.iter().find(|one| one.checks < needed) {
+            _ if given.len() > 1 && !lives => result.repeated.push(proof.clone()),
+            Some(thin) => result.thin.push(((*thin).clone(), needed)),
+            None => {}
         }
     }
     result.undeclared = by_name.into_values().flatten().cloned().collect();
@@ -74,15 +78,15 @@ mod tests {
     fn test_complete_set_in_any_order() {
         let required = [proof("a", "one"), proof("b", "two")];
         let given = [proof("b", "two"), proof("a", "one")];
-        assert_eq!(check(&required, &given), ProofCheck::default());
-        assert_eq!(check(&required, &given).passed(&required), 2);
-        assert_eq!(check(&required, &given[..1]).missing, required[..1]);
-        assert_eq!(check(&required, &given[..1]).passed(&required), 1);
+        assert_eq!(check(&required, &given, false), ProofCheck::default());
+        assert_eq!(check(&required, &given, false).passed(&required), 2);
+        assert_eq!(check(&required, &given[..1], false).missing, required[..1]);
+        assert_eq!(check(&required, &given[..1], false).passed(&required), 1);
     }
 
     #[test]
     fn test_proof_of_the_wrong_service_does_not_count() {
-        let result = check(&[proof("rngd", "mmio-map")], &[proof("hostile", "mmio-map")]);
+        let result = check(&[proof("rngd", "mmio-map")], &[proof("hostile", "mmio-map")], false);
         let findings: Vec<String> = result.findings().collect();
         let expected =
             ["proof missing: rngd mmio-map", "proof that nothing requires: hostile mmio-map"];
@@ -95,18 +99,28 @@ mod tests {
         let required = std::slice::from_ref(&one);
         // With another number of checks it is the same proof.
         for second in [one.clone(), Proof { checks: 9, ..one.clone() }] {
-            let result = check(required, &[one.clone(), second]);
+            let result = check(required, &[one.clone(), second], false);
             assert_eq!(result.repeated, vec![one.clone()]);
             assert_eq!(result.passed(required), 0);
             assert!(result.findings().eq(["proof given twice: a one"]));
         }
     }
 
+    #[test]
+    fn test_each_life_gives_its_proofs() {
+        let one = proof("a", "one");
+        let required = std::slice::from_ref(&one);
+        let again = |checks| check(required, &[one.clone(), Proof { checks, ..one.clone() }], true);
+        assert_eq!(again(4), ProofCheck::default());
+        assert_eq!(again(4).passed(required), 1);
+        assert_eq!(again(3).thin, [(Proof { checks: 3, ..one.clone() }, 4)]);
+    }
+
     // attack 43 H: the tests in the guest run no check, or fewer than they have; the proof does not count; broken: proofs-by-no-check
     #[test]
     fn test_a_proof_rests_on_as_many_checks_as_it_must() {
         let with = |checks| Proof { checks, ..proof("a", "one") };
-        let found = |needed, given| check(&[with(needed)], &[with(given)]);
+        let found = |needed, given| check(&[with(needed)], &[with(given)], false);
         for (needed, given, at_least) in [(4, 3, 4), (4, 0, 4), (1, 0, 1), (0, 0, 1)] {
             let result = found(needed, given);
             let expected = format!("proof by {given} of {at_least} checks: a one");

@@ -135,6 +135,7 @@ fn expected() -> Expected {
         irq: true,
         interval: 50,
         dma: false,
+        again: false,
         memory: Some(Memory { pool: 0x2000, reach: 256, digest: 9 }),
     }
 }

@@ -283,12 +283,17 @@ fn expected_rings(image: &[u8]) -> Result<Vec<Ring>> {
 fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {
     let audit = audit::of_image(image)?;
     let has_dma = |name: &str| audit.device(name).is_some_and(|device| device.dma);
+    let again = |id: u32| {
+        let mut services = audit.services.iter();
+        services.any(|service| service.id == id && service.restart != "never")
+    };
     let windows = audit.windows.iter().cloned();
     Ok(windows
         .map(|window| Expected {
             service: window.service,
             device: window.device,
             dma: has_dma(&window.device_name),
+            again: again(window.service),
             memory: window.memory.as_ref().and_then(memory),
             device_name: window.device_name,
             len: window.len,

@@ -107,7 +107,7 @@ impl Verifier {
     /// How the chain of all records stands.
     #[must_use]
     pub fn chain(&self) -> Chain {
-        match self.broken.or(self.holes.wrong()) {
+        match self.broken.into_iter().chain(self.holes.wrong()).min() {
             Some(seq) => Chain::Broken(seq),
             None if !self.known => Chain::Replaced,
             None => Chain::Whole(self.at),
@@ -241,7 +241,8 @@ fn reason(entry: &Entry, names: &Names) -> String {
         }
         Event::Share | Event::Unshare => size(entry.len),
         Event::Fold => {
-            format!("{}, {}", count(entry.epoch.into(), "life"), count(entry.len, "record"))
+            let lives = if entry.epoch == 1 { "life" } else { "lives" };
+            format!("{} {lives}, {}", entry.epoch, count(entry.len, "record"))
         }
         Event::Resume if entry.base == 0 => format!("{} kept", count(entry.detail, "record")),
         Event::Resume => {

@@ -26,7 +26,7 @@ const EQUAL: u32 = 83;
 const BRIEF: u32 = 84;
 
 /// Milliseconds within which `watched` answers, by its file.
-const WITHIN: u64 = 50;
+const WITHIN: u64 = 30;
 /// Milliseconds that nothing here takes.
 const LONG: u64 = 20_000;
 /// The code with which init ends who does not answer.
@@ -79,13 +79,13 @@ impl Keeper {
         }
         for _ in 0..CROWD {
             let one = thread::spawn(9, STACK, || {
-                for _ in 0..40 {
+                for _ in 0..15 {
                     let _ = answered(WATCHED, Told::Run(3));
                 }
             });
             one.and_then(sys::cap_drop).map_err(|error| format!("a crowd: {error:?}"))?;
         }
-        self.waiter.pause(40 * CROWD * 3);
+        self.waiter.pause(15 * CROWD * 3);
         answered(WATCHED, Told::Answer)?;
         self.same(&before, WATCHED).map(|_| 6)
     }

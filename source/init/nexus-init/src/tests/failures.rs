@@ -209,7 +209,17 @@ fn check_outcome(init: &Init<Fake>, id: u32) {
             assert!(matches!(why, Last::TooOften | Last::NoDevice), "{id}: {why:?}");
         }
         ServiceState::Ended => assert_eq!((id, record.last), (ids::BUSD, Some(Last::Never))),
+        ServiceState::Restarting => assert!(!is_able(init, id), "{id} waits for nobody"),
         state => panic!("{id}: {state:?}"),
+    }
+}
+
+/// Those run whom it needs to be started again.
+fn is_able(init: &Init<Fake>, id: u32) -> bool {
+    let (logd, policyd) = (runs(init, ids::LOGD), runs(init, ids::POLICYD));
+    match id {
+        7 | 8 => logd && policyd,
+        id => id != ids::POLICYD || logd,
     }
 }
 
@@ -300,13 +310,13 @@ fn fails_at(mut init: Init<Fake>, act: Act, at: At) -> bool {
     restart(&mut init, &alive);
     settle(&mut init);
     check(&init);
-    let authorities = runs(&init, ids::POLICYD) && runs(&init, ids::LOGD);
-    for id in alive.iter().filter(|id| authorities || ![7, 8].contains(*id)) {
+    for id in alive.iter().filter(|id| is_able(&init, **id)) {
         assert!(runs(&init, *id), "{id} is not started again");
     }
     true
 }
 
+// attack 56 F: the owner of a line dies, and anything goes wrong at any call of what follows; the line is taken back before anything else, and nobody but the next life has it
 // attack 57 F: anything goes wrong at any call of init while a driver is started again, or somebody dies; it comes back later, or is given up with a reason, and nothing is left over
 // attack 61 F: a driver dies at any call of its own grant; nothing of it is left, and its next life has its device
 // attack 91 F: anybody dies at any call of the restart of another; init goes on, and the rest comes back

@@ -67,7 +67,7 @@ fn state(init: &Init<Fake>, id: u32) -> ServiceState {
     init.registry.service(id).unwrap().state
 }
 
-// attack 57 U: an owner dies; it has its device again in its next life, after a whole grant, and three records say so; broken: init-keeps-no-root
+// attack 57 U: an owner dies; it has its device again in its next life, after a whole grant, and three records say so; broken: init-record-twice
 #[test]
 fn a_dead_owner_is_started_again_with_its_device() {
     let mut init = lasting();
@@ -94,7 +94,7 @@ fn a_dead_owner_is_started_again_with_its_device() {
     assert_eq!(Some(Handle(window.handle)), device.pieces.held(Piece::Window));
 }
 
-// attack 57 U: an owner of a device without memory dies; what its window was derived from is there for its next life, and for nobody else's
+// attack 57 U: an owner of a device without memory dies; what its window was derived from is there for its next life, and for nobody else's; broken: init-keeps-no-root
 #[test]
 fn a_window_of_inits_is_given_again_to_the_same_service_alone() {
     let mut init = lasting();
@@ -126,7 +126,7 @@ fn who_dies_before_all_is_given_out_has_its_device_again() {
     assert!(init.give(8, Handle(80), &need(UART)).is_ok());
 }
 
-// attack 58 U: an owner dies again and again; the pauses double, and it is given up, and init answers for it; broken: init-no-limit
+// attack 58 U: an owner dies again and again; the pauses double, and it is given up, and init answers for it; broken: init-no-limit, init-gone-untold
 #[test]
 fn who_dies_too_often_is_given_up() {
     let mut init = lasting();
@@ -157,7 +157,7 @@ fn who_dies_too_often_is_given_up() {
     assert_eq!((info.lives, info.code), (7, 3));
 }
 
-// attack 58 U: who may supervise starts what was given up; its deaths are forgotten, and nobody answers for it any more
+// attack 58 U: who may supervise starts what was given up; its deaths are forgotten, and nobody answers for it any more; broken: init-gone-stays
 #[test]
 fn what_was_given_up_is_started_by_order() {
     let mut init = lasting();
@@ -192,6 +192,7 @@ fn only_who_may_supervise_orders() {
     assert_eq!(ask(&mut init, NSH, busd), Err(ServiceError::NotSupported), "it has one life");
 }
 
+// attack 58 U: a service is ended by order, again and again; it counts neither for the limit nor for the pause, and the record says who ordered it; broken: init-order-counts
 #[test]
 fn deaths_by_order_count_for_neither_limit_nor_pause() {
     let mut init = lasting();
@@ -209,6 +210,7 @@ fn deaths_by_order_count_for_neither_limit_nor_pause() {
     assert_eq!(init.next_start(), Some(init.machine.now + PAUSE));
 }
 
+// attack 58 U: a service that dies again and again is stopped by order; it stays so; broken: init-stop-forgotten
 #[test]
 fn what_is_stopped_stays_so() {
     let mut init = lasting();
@@ -242,7 +244,8 @@ fn who_pauses_is_started_at_once_by_order() {
     assert_eq!(state(&init, 7), ServiceState::Started);
 }
 
-// attack 91 F: a next life cannot be made for a while, or never; the pauses and the limit hold for it, and it never blocks another
+// attack 58 F: no process, or no program, for the next life, again and again; each try counts as a death, and the limit holds
+// attack 91 F: a next life cannot be made for a while, or never; the pauses and the limit hold for it, and it never blocks another; broken: init-failed-life
 #[test]
 fn a_life_that_cannot_be_begun_counts_as_a_death() {
     let mut init = lasting();

@@ -157,7 +157,7 @@ fn nonces_belong_to_a_life_of_the_asker() {
     assert_eq!(bench.deny(&rng(200)), Reason::NonceReused, "the old life is over");
 }
 
-// attack 28 U: a question for a life that is over; denied
+// attack 28 U: a question for a life that is over; denied; broken: policyd-old-life
 #[test]
 fn a_life_that_is_over_gets_nothing() {
     let mut bench = Bench::new();
@@ -169,7 +169,7 @@ fn a_life_that_is_over_gets_nothing() {
     assert!(bench.decide(&life(4, 4)).allows(&life(4, 4)));
 }
 
-// attack 28 U: a question for a life that is over, of the second service that got something; denied
+// attack 28 U: a question for a life that is over, of the second service that got something; denied; broken: policyd-old-life
 #[test]
 fn lives_are_remembered_for_each_service() {
     let mut bench = Bench::new();

@@ -22,26 +22,27 @@ fn main() {
         Ok(booted) => booted,
         Err(error) => entry::end(error.exit_code()),
     };
-    let server = Server { init: booted.init, regrant: Regrant::default(), ends: [0; 2] };
+    let server = Server { init: booted.init, regrant: Regrant::default(), last_end: [0; 2] };
     serve(booted.endpoint, booted.priority, server)
 }
 
 struct Server {
     init: Init<Live>,
     regrant: Regrant,
-    ends: [u64; 2],
+    /// What the last end of a service took: see [`bench::measure::LAST_END`].
+    last_end: [u64; 2],
 }
 
 impl Service for Server {
     type Protocol = Measured;
 
     fn handle(&mut self, sender: Sender, request: Request, reply: ReplyTo) -> Answer {
-        let Server { init, regrant, ends } = self;
+        let Server { init, regrant, last_end } = self;
         reply.message(match request {
             Request::Ordinary(request) => init.handle(sender, &request),
             Request::TakeBack => bench::measure::answer(regrant.take_back(init, sender)),
             Request::Give => bench::measure::answer(regrant.give(init, sender)),
-            Request::LastEnd => bench::measure::answer(Some(*ends)),
+            Request::LastEnd => bench::measure::answer(Some(*last_end)),
         })
     }
 
@@ -59,6 +60,6 @@ impl Service for Server {
         let ended = instructions();
         self.init.start_due();
         let started = instructions();
-        self.ends = [ended.wrapping_sub(began), started.wrapping_sub(ended)];
+        self.last_end = [ended.wrapping_sub(began), started.wrapping_sub(ended)];
     }
 }

@@ -47,6 +47,7 @@ impl Service for Server {
             Request::Start(next) if keeper => answer(restart.start(init, next)),
             Request::End if keeper => answer(restart.end(init)),
             Request::Second if keeper => answer(restart.second_owner(init)),
+            Request::Old if keeper => answer(restart.old_life(init)),
             Request::Look if keeper => answer(restart.rest(init).map(Rest::word)),
             _ => answer(None),
         })

@@ -1,11 +1,11 @@
 //! What this init is asked.
 
-use mortal::ask::{END, FATE, Fate, KILL, LOOK, Next, SECOND, START};
+use mortal::ask::{END, FATE, Fate, KILL, LOOK, Next, OLD, SECOND, START};
 use nexus_abi::Message;
 use nexus_proto::init::{Init, Request as Ordinary};
 use nexus_proto::{Malformed, Protocol};
 
-/// The protocol of init, and six requests more.
+/// The protocol of init, and seven requests more.
 pub(crate) enum Again {}
 
 impl Protocol for Again {
@@ -30,6 +30,8 @@ pub(crate) enum Request {
     End,
     /// See [`SECOND`].
     Second,
+    /// See [`OLD`].
+    Old,
     /// See [`LOOK`].
     Look,
 }
@@ -45,6 +47,7 @@ impl nexus_proto::Request for Request {
             }
             END => Ok(Request::End),
             SECOND => Ok(Request::Second),
+            OLD => Ok(Request::Old),
             LOOK => Ok(Request::Look),
             _ => Ordinary::decode(message).map(Request::Ordinary),
         }
@@ -58,6 +61,7 @@ impl nexus_proto::Request for Request {
             Request::Start(next) => Message::new(START, &next.words()),
             Request::End => Message::new(END, &[]),
             Request::Second => Message::new(SECOND, &[]),
+            Request::Old => Message::new(OLD, &[]),
             Request::Look => Message::new(LOOK, &[]),
         }
     }

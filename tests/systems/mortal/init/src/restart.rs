@@ -2,11 +2,12 @@
 
 use mortal::ask::{ATTEMPTS, DRIVER, Fate, KEEPER, KILLED, Next, Rest};
 use nexus_abi::{Error, Handle, PAGE_SIZE, Rights};
-use nexus_init::grant::Piece;
+use nexus_init::grant::{Piece, Question, World, check};
 use nexus_init::init::Init;
 use nexus_init::live::{Booted, Live};
-use nexus_proto::ids;
 use nexus_proto::init::ServiceState;
+use nexus_proto::policy::{NO_LINE, Reason, Verdict};
+use nexus_proto::{Asker, ids};
 use nexus_rt::{peek, sys};
 
 /// Starts the driver.
@@ -86,6 +87,35 @@ impl Restart {
         ];
         let refused = attempts.iter().map(|(came, must)| u64::from(*came == Err(*must)));
         Some(refused.rev().fold(0, |bits, bit| bits << 1 | bit))
+    }
+
+    /// Asks policyd to give the device of the life that has it to the life before. A number when that is
+    /// denied because it is over.
+    pub(crate) fn old_life(&self, init: &mut Init<Live>) -> Option<u64> {
+        let description = init.registry.description();
+        let need = description.service(self.driver)?.needs.first()?;
+        let (own, rights, registers) = (description.init, need.rights, need.registers);
+        let record = init.registry.device(self.device)?;
+        let window = record.window?;
+        let ask = Question {
+            asker: Asker::new(own),
+            service: self.driver,
+            incarnation: record.owner.incarnation.checked_sub(1)?,
+            device: self.device,
+            rights,
+            base: window.base,
+            len: window.len,
+            registers,
+            line: record.given_line.unwrap_or(NO_LINE),
+            pool: 0,
+            // No other question follows.
+            nonce: u64::MAX,
+        };
+        let ask = ask.to_decide();
+        let policyd = init.registry.sender(ids::POLICYD);
+        let decision = check(&ask, policyd, init.machine.decide(&ask)).ok()?;
+        let stale = (Verdict::Deny, Reason::StaleIncarnation);
+        ((decision.verdict, decision.reason) == stale).then_some(0)
     }
 
     /// What is left of the driver's device. Of its line, the authority that init gives it from.

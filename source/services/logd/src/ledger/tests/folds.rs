@@ -116,6 +116,7 @@ fn fold_of(ledger: &Ledger, id: u32) -> Fold {
 
 /// Ten deaths a minute of one service for a day: its lives are folded, all of them are counted, and every
 /// other service is given what it is given in any other ledger. What was denied is all there.
+// attack 58 U: a service dies ten times a minute for a day; its lives are folded and counted, and others are granted; broken: logd-fold, logd-shares
 // attack 44 U: a service dies without end; others are granted, and the record stays bounded; broken: logd-fold, logd-shares
 #[test]
 fn a_day_of_deaths_keeps_nobody_from_a_grant() {
