@@ -2,13 +2,15 @@
 //! `NEXUS_UPDATE=1` writes the expected texts anew.
 
 mod common;
+#[path = "audit/text.rs"]
+mod text;
 
 use common::{build_programs, checked, elf, fixtures, image};
 use nexus::audit::{Assertions, of_image};
 use nexus::desc::Program;
 use nexus::image::{build, set_nonce, sha256};
 use nexus_sysdesc::archive::{Archive, ArchiveWriter, Kind};
-use nexus_sysdesc::{Description, Rule};
+use nexus_sysdesc::{Description, Rule, Says, Serial, Shape};
 use std::fs;
 
 fn assert_golden(name: &str, text: &str) {
@@ -38,6 +40,30 @@ fn tables_fit_terminals_of_40_to_200_columns() {
         assert!(words(&text) >= words(&audit.to_text(200)), "something is lost at {width}\n{text}");
     }
     assert_eq!(audit.to_text(0), audit.to_text(40));
+}
+
+#[test]
+fn says_what_chooses_a_device() {
+    let chosen = |device: &str, says: Says| {
+        let mut description = checked("prod").description;
+        let named = description.devices.iter_mut().find(|one| one.name == device);
+        let named = named.expect("a device");
+        named.says = Some(says);
+        let id = named.id;
+        // By this a disk is asked for its serial number.
+        let asks = Shape { heads: 1, reads: vec![16], writes: vec![20, 1] };
+        let needs = description.services.iter_mut().flat_map(|service| &mut service.needs);
+        let needs = needs.filter(|need| need.device == id).map(|need| &mut need.queues);
+        let rules = description.rules.iter_mut().filter(|rule| rule.device == id);
+        let queues = needs.chain(rules.map(|rule| &mut rule.queues));
+        queues.for_each(|queues| queues[0].shapes.push(asks.clone()));
+        let audit = of_image(&image_of(&description, |_| {})).expect("a good image");
+        audit.device(device).expect("a device").chosen_by.clone().expect("it is chosen")
+    };
+    let serial = Serial::new("nexus-1").expect("a serial number");
+    assert_eq!(chosen("blk0", Says::Serial(serial)), "serial nexus-1");
+    assert_eq!(chosen("blk0", Says::Capacity(1 << 20)), "capacity 1048576");
+    assert_eq!(chosen("net0", Says::Mac([2, 0, 0, 0, 0xab, 1])), "mac 02:00:00:00:ab:01");
 }
 
 // attack 72 H: an image made twice of the same files; the same bytes

@@ -547,7 +547,7 @@ fn rings_are_attached_anew() {
     }
 }
 
-// attack 59 U: the driver dies, and its next life finds rings with buffers and frames of the last one in them; it takes none, tells their consumer, who attaches again; broken: net-tells, ring-unattached
+// attack 59 U: the driver dies, and its next life finds rings with buffers and frames of the last one in them; it takes none, tells their consumer, who attaches again; broken: net-tells
 #[test]
 fn the_next_life_of_the_driver_takes_nothing_that_was_left() {
     let mut ringed = Ringed::new();
@@ -578,7 +578,7 @@ fn the_next_life_of_the_driver_takes_nothing_that_was_left() {
 
 const GONE: Result<bool, Ended> = Err(Ended::PeerGone);
 
-// attack 59 U: the consumer dies with buffers and frames under way; nothing of it comes to the next life, which attaches; broken: ring-attachment
+// attack 59 U: the consumer dies with buffers and frames under way; nothing of it comes to the next life, which attaches
 #[test]
 fn the_next_life_of_a_consumer_has_nothing_of_the_last() {
     let mut ringed = Ringed::new();

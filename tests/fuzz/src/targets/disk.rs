@@ -3,7 +3,7 @@
 use virtioblkd::fake::exercise;
 
 // attack 52 Z: ids, lengths and statuses that the disk makes up; each request is completed once, no read has data of another
-// attack 59 Z: the consumer attaches anew with requests under way; none of them is completed, and nothing is read for them; broken: disk-old-done, disk-old-data
+// attack 59 Z: the consumer attaches anew with requests under way; none of them is completed, and nothing is read for them; broken: disk-old-done
 // attack 90 Z: the disk is reset, interrupts for nothing or not at all; nobody waits for ever
 // attack 98 Z: anything is asked of the disk, by messages and through the ring; no data of the consumer changes that no read of its own is for
 /// Whatever the disk does, and whatever is asked.

@@ -103,9 +103,9 @@ pub enum Event {
     Grant,
     /// init did not grant.
     Refusal,
-    /// A service ended.
+    /// A life of a service ended, and all that it held came back.
     Exit,
-    /// A window came back: its owner ended, or the grant was taken back.
+    /// A window came back, and no end of its owner says so.
     Revoke,
     /// init let go of an authority.
     Drop,
@@ -115,7 +115,7 @@ pub enum Event {
     Prepared,
     /// init shares memory between two services.
     Share,
-    /// One of the two ended.
+    /// One of the two ended for good.
     Unshare,
     /// A later life of a service without a device has begun.
     Start,

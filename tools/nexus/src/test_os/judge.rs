@@ -97,8 +97,12 @@ pub fn judge(run: &Run, expectation: &Expectation<'_>) -> Judgement {
 /// Judges `run` by how it ended, and its proofs.
 #[must_use]
 fn judge_proofs(run: &Run, expectation: &Expectation<'_>) -> Judgement {
-    let ends = |entry: &Entry| matches!(entry.event, Event::Exit | Event::Fold);
-    let lives = run.transcript.ledger.iter().any(ends);
+    let later = |entry: &Entry| match entry.event {
+        Event::Fold | Event::Resume | Event::Start => true,
+        Event::Grant | Event::Exit => entry.incarnation > 1,
+        _ => false,
+    };
+    let lives = run.transcript.ledger.iter().any(later);
     let proofs = proofs::check(expectation.proofs, &run.transcript.proofs, lives);
     let passed = proofs.passed(expectation.proofs);
     let (mut exit, mut findings) = ending(run);
@@ -396,6 +400,19 @@ mod tests {
         let mut run = good();
         run.transcript.wrong.push("not a record: @nx".into());
         assert_verdict(&run, Exit::Failed, "not a record");
+    }
+
+    // attack 43 H: a proof is given twice, and a service has ended, but none was started again; the run fails; broken: judge-lives
+    #[test]
+    fn test_a_proof_is_given_twice_by_two_lives_alone() {
+        for (incarnation, twice) in [(1, true), (2, false)] {
+            let mut run = good();
+            run.transcript.proofs.push(proof());
+            run.transcript.ledger.push(Entry { subject: 9, incarnation, ..entry(4, Event::Exit) });
+            let (_, findings) = verdict(&run);
+            let found = findings.iter().any(|found| found.contains("proof given twice"));
+            assert_eq!(found, twice, "life {incarnation}: {findings:?}");
+        }
     }
 
     #[test]
