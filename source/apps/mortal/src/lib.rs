@@ -13,4 +13,3 @@ pub mod ask;
 pub mod device_keeper;
 pub mod keeper;
 pub mod life;
-mod records;
