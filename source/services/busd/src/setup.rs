@@ -77,14 +77,21 @@ impl<K: Kernel> Setup<'_, K> {
         }
     }
 
-    /// Sets a device up that was reset and identified: `id` is its DeviceID.
-    pub(crate) fn run(&mut self, id: u32, layout: &Layout, memory: Made) -> Result<Agreed> {
+    /// Sets a device up that was reset and identified: `id` is its DeviceID. `digest` is that of what is placed,
+    /// where it was placed before.
+    pub(crate) fn run(
+        &mut self,
+        id: u32,
+        layout: &Layout,
+        memory: Made,
+        digest: Option<u64>,
+    ) -> Result<Agreed> {
         let features = self.negotiate(id)?;
-        let mut seal = Seal::default();
+        let mut seal = digest.is_none().then(Seal::default);
         for one in layout.descriptors() {
             let object = if one.of_tables { memory.tables } else { memory.pool };
             self.kernel.place(memory.tables, object, &one)?;
-            seal.descriptor(&one);
+            seal.iter_mut().for_each(|seal| seal.descriptor(&one));
         }
         for number in 0..LOOKED_AT {
             let at = usize::try_from(number).unwrap_or(usize::MAX);
@@ -95,7 +102,7 @@ impl<K: Kernel> Setup<'_, K> {
             }
         }
         self.advance(ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK)?;
-        Ok((features, seal.finish()))
+        Ok((features, digest.or(seal.map(Seal::finish)).unwrap_or(0)))
     }
 
     /// Says that the device was seen, and agrees on features.
@@ -130,7 +137,13 @@ impl<K: Kernel> Setup<'_, K> {
     }
 
     /// Tells the device where the parts of a queue are, and to use it.
-    fn queue(&mut self, number: u32, queue: &QueueLayout, memory: Made, seal: &mut Seal) -> Result {
+    fn queue(
+        &mut self,
+        number: u32,
+        queue: &QueueLayout,
+        memory: Made,
+        seal: &mut Option<Seal>,
+    ) -> Result {
         if !self.is_idle(number)? {
             return Err(Failure::QueueReady(number));
         }
@@ -141,7 +154,8 @@ impl<K: Kernel> Setup<'_, K> {
         self.kernel.point(self.window, QUEUE_DESC, memory.tables, queue.table)?;
         self.kernel.point(self.window, QUEUE_DRIVER, memory.pool, queue.avail)?;
         self.kernel.point(self.window, QUEUE_DEVICE, memory.used, queue.used)?;
-        seal.queue(queue.size, [queue.table, queue.avail, queue.used]);
+        let places = [queue.table, queue.avail, queue.used];
+        seal.iter_mut().for_each(|seal| seal.queue(queue.size, places));
         self.write(QUEUE_READY, 1)?;
         match self.read(QUEUE_READY)? {
             1 => Ok(()),

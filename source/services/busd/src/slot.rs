@@ -88,6 +88,8 @@ pub(crate) struct Slot<R> {
     len: u64,
     state: State,
     pub(crate) memory: Memory,
+    /// What was placed last, and its digest: the next life of an owner has the same.
+    placed: Option<(Layout, u64)>,
     /// What it told when it was asked.
     serial: Option<Serial>,
     /// The window that busd works by, while it does.
@@ -102,7 +104,8 @@ impl<R> Slot<R> {
     pub(crate) fn new(number: u16, window: Handle, len: u64) -> Slot<R> {
         let (memory, copies) = (Memory::default(), Vec::new());
         let (state, serial, working, pending) = (State::Reset, None, None, None);
-        Slot { number, window, len, state, memory, serial, working, copies, pending }
+        let placed = None;
+        Slot { number, window, len, state, memory, placed, serial, working, copies, pending }
     }
 
     /// True for this device of the description: by the serial number that it told, or else by number.
@@ -188,7 +191,12 @@ impl<R> Slot<R> {
             by.kernel.quiet(self.window)?;
         }
         let made = self.memory.make(by, layout)?;
-        Ok((made, by.run(id, layout, made)?))
+        let known = self.placed.as_ref().filter(|(before, _)| before == layout);
+        let (features, digest) = by.run(id, layout, made, known.map(|(_, digest)| *digest))?;
+        if known.is_none() {
+            self.placed = Some((layout.clone(), digest));
+        }
+        Ok((made, (features, digest)))
     }
 
     /// Busd works on it no more.
