@@ -66,6 +66,10 @@ reproducible *args:
 attacks *args:
     @{{nexus}} attacks {{args}}
 
+# A thousand deaths of each driver under load: what was acknowledged is there, and no call hangs
+kills *args:
+    @{{nexus}} assure --only kills {{args}}
+
 # What takes longer than `just ci` may: all defences, long random runs, fuzzing, coverage
 assure *args:
     @{{nexus}} assure {{args}}

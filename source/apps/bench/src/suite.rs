@@ -25,6 +25,10 @@ const PRIORITY: u8 = 8;
 /// Objects that live beside those that are measured.
 const LEVELS: [u64; 3] = [10, 100, 1000];
 
+/// The levels at which a window is given and taken back, by their suffix: the ledger has room for so many records
+/// of one life.
+const GRANTED: [&str; 2] = ["", "_at_1000"];
+
 /// Why there is no measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failed {
@@ -196,6 +200,9 @@ impl Suite {
         let [derive, drop] = at("cap_derive", objects::derive(self.notification))?;
         self.tell("cap_derive", suffix, &derive)?;
         self.tell("cap_drop", suffix, &drop)?;
+        if !GRANTED.contains(&suffix) {
+            return Ok(());
+        }
         let ([grant, revoke], window) = at("grant", grants::grant(self.init))?;
         self.window = window;
         self.population.window_is_gone();

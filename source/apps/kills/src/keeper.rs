@@ -56,7 +56,7 @@ pub struct Keeper {
     reports: Arc<Reports>,
     drivers: Vec<Victim>,
     others: Vec<Victim>,
-    /// Deaths of drivers, and of others, that there are to be.
+    /// Deaths of each driver, and of all others together, that there are to be.
     deaths: [u32; 2],
     /// How memory was divided after the first deaths.
     before: Option<MemInfo>,
@@ -100,7 +100,7 @@ impl Keeper {
             others: [(ids::RTCD, "rtcd"), (ids::CONSOLED, "consoled"), (ids::POWERD, "powerd")]
                 .map(|(id, name)| Victim::new(id, name, true))
                 .into(),
-            deaths: [must_prove(own, DRIVERS)?, must_prove(own, OTHERS)?],
+            deaths: [must_prove(own, DRIVERS)?.div_ceil(3), must_prove(own, OTHERS)?],
             before: None,
             seen,
         };
@@ -114,21 +114,28 @@ impl Keeper {
     /// # Errors
     /// Why the machine goes on.
     pub fn run(mut self) -> Result<Infallible, Failed> {
-        let [drivers, others] = self.deaths;
-        let ([mut killed, mut killed_others], mut turn, mut turn_of_others) = ([0; 2], 0, 0);
-        while killed < drivers && self.is_well() {
-            let at = turn % self.drivers.len().max(1);
-            killed += self.kill(true, at);
-            turn += 1;
+        let [each, others] = self.deaths;
+        // Each once, of all those without load: from then on nothing must grow.
+        let mut killed_others = (0..self.others.len()).map(|at| self.kill(false, at)).sum::<u32>();
+        let mut turn = 0;
+        while let Some((at, deaths)) = self.next_driver().filter(|(_, deaths)| *deaths < each) {
+            if !self.is_well() {
+                break;
+            }
+            self.kill(true, at);
             // Spread over all of them.
-            if u64::from(killed_others) * u64::from(drivers) < u64::from(others) * u64::from(killed)
-            {
-                let at = turn_of_others % self.others.len().max(1);
-                turn_of_others += 1;
-                killed_others += self.kill(false, at);
+            if u64::from(killed_others) * u64::from(each) < u64::from(others) * u64::from(deaths) {
+                killed_others += self.kill(false, turn % self.others.len().max(1));
+                turn += 1;
             }
         }
         self.end()
+    }
+
+    /// The driver with the fewest deaths, and how many these are.
+    fn next_driver(&self) -> Option<(usize, u32)> {
+        let deaths = self.drivers.iter().map(|victim| victim.deaths).enumerate();
+        deaths.min_by_key(|(_, deaths)| *deaths)
     }
 
     fn is_well(&self) -> bool {
@@ -169,9 +176,7 @@ impl Keeper {
 
     /// A life more takes nothing more. Once each has died, of which the first life was at the boot.
     fn look_around(&mut self) {
-        let each = self.drivers.iter().chain(&self.others).all(|victim| !victim.times.is_empty());
-        let few = self.deaths.iter().sum::<u32>() < 2;
-        if !each && !few {
+        if self.drivers.iter().chain(&self.others).any(|victim| victim.deaths == 0) {
             return;
         }
         let check = match self.budgets.mem() {
@@ -192,10 +197,10 @@ impl Keeper {
         host.console.line("")?;
         for victim in self.drivers.iter().chain(&self.others) {
             let [median, late, most] = victim.microseconds();
-            let (name, deaths) = (victim.name, victim.times.len());
+            let Victim { name, deaths, .. } = victim;
             host.console.line(&format!(
-                "kills: {name} is ready again after {median} us, {late} us, {most} us (median, 99 of \
-                 100, most) of {deaths}"
+                "kills: {name}: {deaths} deaths, ready again after {median} us, {late} us, {most} us \
+                 (median, 99 of 100, most)"
             ))?;
         }
         let mut kept = Ok(0);

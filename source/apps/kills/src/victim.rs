@@ -33,6 +33,8 @@ pub(crate) struct Victim {
     pub(crate) owns: bool,
     /// The loads that ask it: it is back when each of them has an answer.
     pub(crate) loads: Vec<usize>,
+    /// How often it has died.
+    pub(crate) deaths: u32,
     /// Ticks from the order until it said that it is ready, of each death that it was given time after.
     pub(crate) times: Vec<u64>,
 }
@@ -84,6 +86,7 @@ impl Killer {
         };
         let life = self.until(victim.id, back)?;
         self.answered(victim, &done)?;
+        victim.deaths = victim.deaths.saturating_add(deaths);
         victim.times.push(life.since.saturating_sub(began));
         Ok(deaths)
     }
@@ -149,7 +152,7 @@ impl Killer {
 
 impl Victim {
     pub(crate) const fn new(id: u32, name: &'static str, owns: bool) -> Victim {
-        Victim { id, name, owns, loads: Vec::new(), times: Vec::new() }
+        Victim { id, name, owns, loads: Vec::new(), deaths: 0, times: Vec::new() }
     }
 
     /// The same, which these loads ask.

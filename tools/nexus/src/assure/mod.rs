@@ -6,6 +6,7 @@ mod broken;
 mod coverage;
 mod deny;
 mod fuzz;
+mod kills;
 mod machines;
 mod miri;
 mod model;
@@ -65,6 +66,10 @@ const STEPS: &[Step] = &[
     // attack 87 Q: 10^7 heads at random in 1,500 lives of a hostile owner; nothing outside its pool is another
     step("rogue", 15, "10^7 heads at random, in lives of a hostile owner in QEMU", |context| {
         rogue::check(context.seed)
+    }),
+    // attack 57 Q: a thousand deaths of each driver under load; nothing that was acknowledged is lost, no call hangs
+    step("kills", 15, "a thousand deaths of each driver under load, in QEMU", |context| {
+        kills::check(context.seed)
     }),
     // attack 79 Q: trees edited in every way, on many machines; the prompt, and no device in doubt with an owner
     // attack 80 Q: a second disk, network device or serial port; nobody gets either, and the prompt comes
