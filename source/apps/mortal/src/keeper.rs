@@ -196,6 +196,8 @@ impl Keeper {
         let ended = self.kill()?;
         let killed = Fate { step: 0, manner: Manner::Killed };
         note(&mut self.seen.deaths, ends_as(killed, &ended));
+        // It lived until then.
+        note(&mut self.seen.next_life, ends_as(killed, &ended));
         self.lives += 2;
         self.look_around()
     }
