@@ -50,7 +50,7 @@ impl Files {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         let (image, programs, out) = (self.at("image"), self.at(""), self.at("out"));
         match command {
-            "build" | "run" | "test-os" | "bench" | "setup" => vec![],
+            "build" | "run" | "test-os" | "bench" | "faults" | "setup" => vec![],
             "ci" | "assure" | "test-broken" => vec![words(&["--list"])],
             "check" | "fuzz" | "abi-doc" => vec![vec![]],
             "attacks" => vec![words(&["7"])],
