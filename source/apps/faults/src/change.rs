@@ -125,10 +125,12 @@ fn one(text: &mut [u8], code: &Code, random: &mut Random) -> Option<Change> {
     let before = load(text, at)?;
     let kind = Kind::ALL.get(random.below(8) as usize).copied().unwrap_or(Kind::Bit);
     let after = match kind {
-        Kind::Twice => load(text, at + length(before)).unwrap_or(before),
-        // A fault that is none there is another one.
-        kind => altered(kind, before, random).unwrap_or_else(|| bit(before, random)),
+        Kind::Twice => load(text, at + length(before)),
+        kind => altered(kind, before, random),
     };
+    // What an instruction cannot have wrong is another bit of it.
+    let (kind, after) =
+        after.map_or_else(|| (Kind::Bit, bit(before, random)), |after| (kind, after));
     let bytes = after.to_le_bytes();
     let to = text.get_mut(at..at + length(before))?;
     to.copy_from_slice(bytes.get(..to.len())?);

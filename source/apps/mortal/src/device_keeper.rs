@@ -18,14 +18,12 @@ use nexus_rt::{CallError, Client, Deadline, startup, sys};
 use nexus_test::{Budgets, Check, Facts, Failed, Host};
 
 use crate::ask::{self, DRIVER, END, Fate, KILLED, LOOK, Manner, Next, Rest, START};
-use crate::keeper::{holds, note};
+use crate::keeper::{are_of, holds, note};
 
 /// Milliseconds that a service has to answer; a dead one fails at once.
 const ANSWER_MS: u64 = 10_000;
 /// Steps after which a life counts as endless.
 const MOST_STEPS: u64 = 100;
-/// Records of one life: decision, grant, end. What was set up is what was set up for the one before.
-const RECORDS: u64 = 3;
 /// Sectors that lives write, one each.
 const SECTORS: u64 = 4096;
 /// Random bytes that a life is asked for.
@@ -142,6 +140,9 @@ pub struct Keeper {
     divided: Option<MemInfo>,
     /// Records before the first life.
     records: u64,
+    /// Incarnation of the life that the boot began with.
+    first: u32,
+    /// How many there were after that.
     lives: u64,
     seen: Seen,
 }
@@ -175,6 +176,7 @@ impl Keeper {
             asked: Asked::of(start.service(DRIVER)?),
             divided: None,
             records: 0,
+            first: 0,
             lives: 0,
             seen,
         })
@@ -188,7 +190,7 @@ impl Keeper {
         let host = self.facts.host;
         host.wait_until_ready()?;
         // The life that every boot begins with.
-        self.kill()?;
+        self.first = self.kill()?.service.incarnation;
         self.look_at_rest(Fate::NONE)?;
         self.records = self.stats()?;
         for manner in [Manner::Fault, Manner::Killed] {
@@ -252,7 +254,7 @@ impl Keeper {
         let ended = if died { self.budgets.ended(DRIVER)? } else { self.kill()? };
         let expected = if died { fate } else { Fate { step: 0, manner: Manner::Killed } };
         note(&mut self.seen.deaths, ends_as(expected, &ended));
-        self.lives += 1;
+        self.count(&ended);
         self.look_around(fate)?;
         Ok(died)
     }
@@ -274,8 +276,14 @@ impl Keeper {
         let ended = self.kill()?;
         let killed = Fate { step: 0, manner: Manner::Killed };
         note(&mut self.seen.deaths, ends_as(killed, &ended));
-        self.lives += 2;
+        self.count(&ended);
         self.look_around(fate)
+    }
+
+    /// Lives, after one has ended. What a device does takes its time: a life may have answered before its
+    /// death came, and then none followed it.
+    fn count(&mut self, ended: &ServiceStat) {
+        self.lives = ended.service.incarnation.saturating_sub(self.first).into();
     }
 
     fn start(&mut self, next: Next) -> Result<(), Failed> {
@@ -303,7 +311,8 @@ impl Keeper {
         note(&mut self.seen.comes_back, holds(mem == divided, why));
         let records = self.stats()? - self.records;
         let why = || format!("{records} records of {} lives", self.lives);
-        note(&mut self.seen.recorded, holds(records == RECORDS * self.lives, why));
+        // What was set up is what was set up for the life before, and no record.
+        note(&mut self.seen.recorded, holds(are_of(records, self.lives), why));
         let soon = Deadline::after_ms(ANSWER_MS);
         let policyd = self.policyd.call(&Epoch { nonce: self.lives }, soon).map(drop);
         let consoled = self.consoled.call(&Write { text: Text::EMPTY }, soon);

@@ -1,7 +1,7 @@
 //! A restart at each call of which something goes wrong, in every way that it can: what must be true then,
 //! and once everything goes well again.
 
-use nexus_abi::{EndReason, KindCode};
+use nexus_abi::{EndReason, KindCode, Role};
 use nexus_proto::init::{DmaState, Last, OwnerState, Restart as Again, Stop};
 use nexus_proto::log::Event;
 use nexus_proto::{Subject, Zero, ids};
@@ -317,9 +317,9 @@ fn fails_at(mut init: Init<Fake>, act: Act, at: At) -> bool {
 }
 
 // attack 56 F: the owner of a line dies, and anything goes wrong at any call of what follows; the line is taken back before anything else, and nobody but the next life has it
-// attack 57 F: anything goes wrong at any call of init while a driver is started again, or somebody dies; it comes back later, or is given up with a reason, and nothing is left over
-// attack 61 F: a driver dies at any call of its own grant; nothing of it is left, and its next life has its device
-// attack 91 F: anybody dies at any call of the restart of another; init goes on, and the rest comes back
+// attack 57 F: anything goes wrong at any call of init while a driver is started again, or somebody dies; it comes back later, or is given up with a reason, and nothing is left over; broken: init-end-unseen, init-want-is-final, init-life-left
+// attack 61 F: a driver dies at any call of its own grant; nothing of it is left, and its next life has its device; broken: init-start-undone, init-process-left
+// attack 91 F: anybody dies at any call of the restart of another; init goes on, and the rest comes back; broken: init-answers-twice
 #[test]
 fn a_driver_comes_back_whatever_goes_wrong_on_the_way() {
     every_failure(|init| restart(init, &[7]), 650);
@@ -333,7 +333,7 @@ fn policyd_and_logd_come_back_whatever_goes_wrong_on_the_way() {
     every_failure(|init| restart(init, &[2, 3, 7, 8]), 1300);
 }
 
-// attack 59 F: anything goes wrong while a driver that was stopped is started by order; it has its device and new rings, or is given up with a reason
+// attack 59 F: anything goes wrong while a driver that was stopped is started by order; it has its device and new rings, or is given up with a reason; broken: init-ring-half-renewed
 #[test]
 fn a_driver_that_was_stopped_comes_back_whatever_goes_wrong_on_the_way() {
     let act = |init: &mut Init<Fake>| {
@@ -362,4 +362,21 @@ fn both_ends_of_a_ring_come_back_whatever_goes_wrong_on_the_way() {
         }
     };
     every_failure(act, 700);
+}
+
+// attack 91 U: a driver is started by order whose client stays away; it runs, and shares a ring with nobody; broken: init-ring-without-peer
+#[test]
+fn whose_peer_stays_away_is_started_without_the_ring() {
+    let mut init = restarting();
+    let zero = Zero::ZERO;
+    for service in [10, 7] {
+        ask(&mut init, NSH, Stop { service, zero }).unwrap();
+        hears(&mut init);
+    }
+    ask(&mut init, NSH, Again { service: 7, zero }).unwrap();
+    init.start_due();
+    assert!(runs(&init, 7));
+    let (.., block) = init.machine.started.last().unwrap();
+    assert_eq!(block.with_role(Role::Ring).count(), 0);
+    check(&init);
 }

@@ -245,7 +245,7 @@ fn who_pauses_is_started_at_once_by_order() {
 }
 
 // attack 58 F: no process, or no program, for the next life, again and again; each try counts as a death, and the limit holds
-// attack 91 F: a next life cannot be made for a while, or never; the pauses and the limit hold for it, and it never blocks another; broken: init-failed-life
+// attack 91 F: a next life cannot be made for a while, or never; the pauses and the limit hold for it, and it never blocks another; broken: init-failed-life, init-end-overwritten
 #[test]
 fn a_life_that_cannot_be_begun_counts_as_a_death() {
     let mut init = lasting();
@@ -329,7 +329,7 @@ fn what_happens_without_logd_is_on_record_later() {
     assert_eq!(recorded(&init)[2..], rest, "policyd has no device");
 }
 
-// attack 57 U: who decides is stopped, and an owner dies; it is not given up for that, and is started when who decides is; broken: init-waits-for-nobody
+// attack 57 U: who decides is stopped, and an owner dies; it is not given up for that, and is started when who decides is; broken: init-waits-for-nobody, init-waits-for-ever
 #[test]
 fn who_needs_a_decision_waits_until_somebody_starts_who_decides() {
     let mut init = lasting();

@@ -45,7 +45,7 @@ impl Service for Server {
             Request::Fate if driver => Message::new(0, &restart.fate().words()),
             Request::Kill if driver => answer(restart.kill(init)),
             Request::Start(next) if keeper => answer(restart.start(init, next)),
-            Request::End if keeper => answer(restart.kill(init)),
+            Request::End if keeper => answer(restart.end(init)),
             Request::Second if keeper => answer(restart.second_owner(init)),
             Request::Old if keeper => answer(restart.old_life(init)),
             Request::Look if keeper => answer(restart.rest(init).map(Rest::word)),

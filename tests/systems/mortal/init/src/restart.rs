@@ -133,6 +133,12 @@ impl Restart {
         })
     }
 
+    /// Kills the driver for good: nothing follows by itself.
+    pub(crate) fn end(&mut self, init: &Init<Live>) -> Option<u64> {
+        self.next.followed = false;
+        self.kill(init)
+    }
+
     /// Kills the driver.
     pub(crate) fn kill(&self, init: &Init<Live>) -> Option<u64> {
         let process = init.registry.service(self.driver)?.process?;

@@ -91,5 +91,5 @@ fn covers(fold: &Entry, entry: &Entry, entries: &[Entry]) -> bool {
             && (later.line != 0 || entry.line == 0)
     };
     let stays = matches!(entry.event, Event::Decision | Event::Prepared);
-    over && is_foldable(entry) && !(stays && !entries.iter().any(again))
+    over && is_foldable(entry) && (!stays || entries.iter().any(again))
 }
