@@ -230,6 +230,9 @@ impl Clock {
 fn run_for(within: u64, spin: &Spin) {
     let (mut had, mut last) = (0u64, ticks());
     while had < within && !spin.stopped.load(Ordering::Relaxed) {
+        for _ in 0..SPINS {
+            core::hint::spin_loop();
+        }
         let now = ticks();
         let passed = now.wrapping_sub(last);
         if passed < JUMP {
@@ -239,5 +242,7 @@ fn run_for(within: u64, spin: &Spin) {
     }
 }
 
+/// Turns of the loop between two looks at the clock, which cost more than a turn on many machines.
+const SPINS: u32 = 256;
 /// Ticks between two looks at the clock that show that somebody else has run: 0.1 ms at 10 MHz.
 const JUMP: u64 = 1000;
