@@ -213,11 +213,21 @@ impl Fake {
         self.caps.iter().find(|cap| cap.handle == handle)
     }
 
-    /// A new object of this kind, with all rights.
+    /// A new object of this kind, with all rights, of init's.
     pub(crate) fn object(&mut self, kind: KindCode, len: u64) -> Handle {
+        self.object_of(None, kind, Rights::all(), len)
+    }
+
+    /// A new object of this kind.
+    fn object_of(
+        &mut self,
+        holder: Option<Handle>,
+        kind: KindCode,
+        rights: Rights,
+        len: u64,
+    ) -> Handle {
         self.next += 1;
         let handle = Handle(self.next);
-        let (holder, rights) = (None, Rights::all());
         self.caps.push(Cap {
             holder,
             kind,

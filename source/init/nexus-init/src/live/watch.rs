@@ -38,6 +38,8 @@ struct Service {
 #[derive(Debug)]
 pub(super) struct Watch {
     services: Vec<Service>,
+    /// Ticks between two looks at the clock that show that somebody else has run.
+    jump: u64,
     /// What services answer to, and what wakes the thread.
     answers: Handle,
 }
@@ -54,7 +56,8 @@ impl Watch {
             let (id, priority) = (service.id, service.priority);
             Some(Service { id, priority, within, told: Arc::default() })
         });
-        Ok(Watch { services: services.collect(), answers: sys::notification_create()? })
+        let (services, jump) = (services.collect(), timebase_hz.div_ceil(JUMPS));
+        Ok(Watch { services, jump, answers: sys::notification_create()? })
     }
 
     /// What a service answers to: the notification, and its bit; `None` for one that need not.
@@ -92,6 +95,7 @@ impl Watch {
             watched: Watched::new(one.within),
             priority: one.priority,
             within: one.within,
+            jump: self.jump,
             told: Arc::clone(&one.told),
             clock: None,
         });
@@ -115,6 +119,7 @@ struct Post {
     watched: Watched,
     priority: u8,
     within: u64,
+    jump: u64,
     told: Arc<Told>,
     /// What measures its time, once it was needed.
     clock: Option<Clock>,
@@ -165,7 +170,7 @@ impl Post {
     fn measure(&mut self, answers: Handle) {
         if self.clock.is_none() {
             // Without a clock nobody is ended: better a service that hangs than one that load kills.
-            self.clock = Clock::new(self.priority, self.within, answers).ok();
+            self.clock = Clock::new(self, answers).ok();
         }
         if let Some(clock) = &self.clock {
             clock.spin.begin();
@@ -205,13 +210,14 @@ impl Spin {
 }
 
 impl Clock {
-    fn new(priority: u8, within: u64, answers: Handle) -> Result<Clock, Error> {
+    fn new(post: &Post, answers: Handle) -> Result<Clock, Error> {
+        let Post { priority, within, jump, .. } = *post;
         let begin = sys::notification_create()?;
         let spin = Arc::new(Spin::default());
         let own = Arc::clone(&spin);
         let thread = thread::spawn(priority, STACK_PAGES, move || {
             while sys::wait(begin, NO_DEADLINE, Handle::NONE).is_ok() {
-                run_for(within, &own);
+                run_for(within, jump, &own);
                 if !own.stopped.load(Ordering::Relaxed) {
                     own.over.store(true, Ordering::Relaxed);
                     // Nobody to tell when it fails.
@@ -227,7 +233,7 @@ impl Clock {
 
 /// Runs until it has run for so many ticks. While something above it runs, the clock is seen to jump: that
 /// is not counted, nor are the turns of its equals, of whom the service is one.
-fn run_for(within: u64, spin: &Spin) {
+fn run_for(within: u64, jump: u64, spin: &Spin) {
     let (mut had, mut last) = (0u64, ticks());
     while had < within && !spin.stopped.load(Ordering::Relaxed) {
         for _ in 0..SPINS {
@@ -235,7 +241,7 @@ fn run_for(within: u64, spin: &Spin) {
         }
         let now = ticks();
         let passed = now.wrapping_sub(last);
-        if passed < JUMP {
+        if passed < jump {
             had = had.saturating_add(passed);
         }
         last = now;
@@ -244,5 +250,5 @@ fn run_for(within: u64, spin: &Spin) {
 
 /// Turns of the loop between two looks at the clock, which cost more than a turn on many machines.
 const SPINS: u32 = 256;
-/// Ticks between two looks at the clock that show that somebody else has run: 0.1 ms at 10 MHz.
-const JUMP: u64 = 1000;
+/// So many jumps make a second: who has not looked for 0.1 ms has not run all the time.
+const JUMPS: u64 = 10_000;

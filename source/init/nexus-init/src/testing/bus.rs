@@ -213,21 +213,8 @@ impl Fake {
 
     /// Memory that a device reaches.
     fn memory(&mut self, len: u64) -> Handle {
-        self.next += 1;
-        let handle = Handle(self.next);
-        let (holder, kind) = (Some(BUSD), KindCode::Vmo);
         let rights = POOL_RIGHTS | Rights::DERIVE | Rights::PLACE;
-        self.caps.push(Cap {
-            holder,
-            kind,
-            rights,
-            base: 0,
-            len,
-            limit: None,
-            parent: None,
-            handle,
-        });
-        handle
+        self.object_of(Some(BUSD), KindCode::Vmo, rights, len)
     }
 
     /// A child of what busd has, in the hands of init.
