@@ -133,7 +133,10 @@ impl Model for Bound {
     }
 
     fn properties(&self) -> Vec<Property<Bound>> {
-        properties::all()
+        let mut all = properties::all();
+        // One late answer is no refusal: it takes two.
+        all.retain(|property| property.name != "PolicyLate" || self.events > 1);
+        all
     }
 }
 

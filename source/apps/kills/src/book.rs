@@ -11,15 +11,24 @@ const APART: u64 = 0x9e37_79b9_7f4a_7c15;
 /// A number of places, in each of which one version stands; at the beginning 0, which is all zeroes.
 #[derive(Debug)]
 pub(crate) struct Book {
-    /// By place: the versions of which one stands there. More than one where a write ended without an answer.
+    /// By place: the versions of which one stands there. More than one where a write ended without an answer;
+    /// [`ANY`] where a life before wrote.
     possible: Vec<Vec<u64>>,
     last: u64,
+    /// The first version of this life.
+    first: u64,
 }
 
+/// Any version of a life before.
+const ANY: u64 = u64::MAX;
+
 impl Book {
-    /// All places hold zeroes.
-    pub(crate) fn new(places: usize) -> Book {
-        Book { possible: vec![vec![0]; places], last: 0 }
+    /// Of the life with this number of whoever writes: in the first all places hold zeroes, in a later one
+    /// whatever those before have written.
+    pub(crate) fn new(places: usize, life: u32) -> Book {
+        let first = u64::from(life) << 32;
+        let there = if life == 1 { 0 } else { ANY };
+        Book { possible: vec![vec![there]; places], last: first, first }
     }
 
     /// A version that was never written.
@@ -48,7 +57,8 @@ impl Book {
     /// It cannot be there: what was acknowledged is lost, or something comes from nowhere.
     pub(crate) fn read(&mut self, place: usize, version: Option<u64>) -> Result<(), String> {
         let possible = self.possible.get_mut(place).ok_or_else(|| String::from("no such place"))?;
-        match version.filter(|version| possible.contains(version)) {
+        let is_before = |version| possible.contains(&ANY) && version < self.first;
+        match version.filter(|version| possible.contains(version) || is_before(*version)) {
             Some(version) => {
                 *possible = vec![version];
                 Ok(())
@@ -87,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_was_acknowledged_must_be_there_and_nothing_else() {
-        let mut book = Book::new(2);
+        let mut book = Book::new(2, 1);
         assert_eq!(book.read(0, Some(0)), Ok(()));
         let (first, second) = (book.next(), book.next());
         book.begin(0, first);
@@ -101,7 +111,7 @@ mod tests {
 
     #[test]
     fn what_was_not_acknowledged_is_there_or_not_but_not_by_turns() {
-        let mut book = Book::new(1);
+        let mut book = Book::new(1, 1);
         let version = book.next();
         book.begin(0, version);
         assert_eq!(book.read(0, Some(0)), Ok(()));
@@ -109,6 +119,21 @@ mod tests {
         book.begin(0, version);
         assert_eq!(book.read(0, Some(version)), Ok(()));
         assert!(book.read(0, Some(0)).is_err(), "it was there");
+    }
+
+    #[test]
+    fn a_later_life_finds_what_those_before_wrote_and_nothing_else() {
+        let first = Book::new(1, 1).next();
+        let mut book = Book::new(1, 3);
+        let version = book.next();
+        assert!(book.read(0, Some(version)).is_err(), "it was not written");
+        assert!(book.read(0, None).is_err(), "it is no version");
+        assert_eq!(book.read(0, Some(first)), Ok(()));
+        assert!(book.read(0, Some(0)).is_err(), "it was read, and nobody has written since");
+        let mut book = Book::new(1, 3);
+        book.begin(0, version);
+        book.acknowledged(0, version);
+        assert!(book.read(0, Some(first)).is_err(), "it was written over");
     }
 
     #[test]

@@ -27,7 +27,8 @@ pub(crate) struct Messages {
 impl Messages {
     pub(crate) fn new(seed: u64) -> Result<Messages, Failed> {
         let disk = startup().client(ids::VIRTIOBLKD)?;
-        Ok(Messages { disk, book: Book::new(PLACES as usize), random: Random::new(seed) })
+        // It has one life.
+        Ok(Messages { disk, book: Book::new(PLACES as usize, 1), random: Random::new(seed) })
     }
 
     fn write(&mut self, number: u64, tally: &Tally) {

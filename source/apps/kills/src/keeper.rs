@@ -26,18 +26,74 @@ use crate::victim::{Killer, Victim};
 pub const KEEPER: u32 = 82;
 /// Its priority in the description.
 const PRIORITY: u8 = 17;
-/// The proof by whose number there are so many deaths of drivers, of each a third.
-const DRIVERS: &str = "drivers-killed";
-/// And of all others together.
-const OTHERS: &str = "others-killed";
+/// Service ids of the clients at rings.
+const DISK_CLIENT: u32 = 84;
+const NET_CLIENT: u32 = 85;
 /// Looks, a millisecond apart, until no call is under way any more.
 const LOOKS: u32 = 60_000;
 
-/// How much was checked, or what went wrong first, in each respect.
+/// Those who are killed, by kind.
+#[derive(Debug)]
+struct Group {
+    /// The proof by whose number there are to be so many deaths of them together.
+    proof: &'static str,
+    victims: Vec<Victim>,
+    /// How many deaths there are to be.
+    deaths: u32,
+    /// How many were seen to be as they must, or what went wrong first.
+    seen: Check,
+}
+
+impl Group {
+    fn new(proof: &'static str, victims: impl Into<Vec<Victim>>) -> Result<Group, StartError> {
+        let deaths = must_prove(startup().block().service_id, proof)?;
+        Ok(Group { proof, victims: victims.into(), deaths, seen: Ok(0) })
+    }
+
+    /// Drivers, with the loads that ask them; clients at their rings; and all others that can die.
+    fn all() -> Result<[Group; 3], StartError> {
+        let drivers = [
+            Victim::new(ids::RNGD, "rngd", true).with(&[BYTES]),
+            Victim::new(ids::VIRTIOBLKD, "virtioblkd", true).with(&[MESSAGES, RING]),
+            Victim::new(ids::VIRTIONETD, "virtionetd", true).with(&[FRAMES]),
+        ];
+        let clients = [
+            Victim::client(DISK_CLIENT, "kills-disk", ids::VIRTIOBLKD, RING),
+            Victim::client(NET_CLIENT, "kills-net", ids::VIRTIONETD, FRAMES),
+        ];
+        let others = [
+            Victim::new(ids::RTCD, "rtcd", true),
+            Victim::new(ids::CONSOLED, "consoled", true),
+            Victim::new(ids::POWERD, "powerd", true),
+            Victim::new(ids::POLICYD, "policyd", false),
+            Victim::new(ids::LOGD, "logd", false),
+        ];
+        Ok([
+            Group::new("drivers-killed", drivers)?,
+            Group::new("clients-killed", clients)?,
+            Group::new("others-killed", others)?,
+        ])
+    }
+
+    fn died(&self) -> u32 {
+        self.victims.iter().map(|victim| victim.deaths).sum()
+    }
+
+    /// The one with the fewest deaths.
+    fn next(&self) -> usize {
+        let deaths = self.victims.iter().map(|victim| victim.deaths).enumerate();
+        deaths.min_by_key(|(_, deaths)| *deaths).map_or(0, |(at, _)| at)
+    }
+
+    /// How far it is, in thousands of all deaths; 1,000 and more when there are to be no more.
+    fn progress(&self) -> u64 {
+        (u64::from(self.died()) * 1000).checked_div(self.deaths.into()).unwrap_or(1000)
+    }
+}
+
+/// How much was checked, or what went wrong first, in other respects.
 #[derive(Debug)]
 struct Seen {
-    drivers: Check,
-    others: Check,
     recorded: Check,
     comes_back: Check,
 }
@@ -54,10 +110,7 @@ pub struct Keeper {
     consoled: Client<Console>,
     policyd: Client<Policy>,
     reports: Arc<Reports>,
-    drivers: Vec<Victim>,
-    others: Vec<Victim>,
-    /// Deaths of each driver, and of all others together, that there are to be.
-    deaths: [u32; 2],
+    groups: [Group; 3],
     /// How memory was divided after the first deaths.
     before: Option<MemInfo>,
     seen: Seen,
@@ -72,16 +125,9 @@ impl Keeper {
         let start = startup();
         let host = Host::new()?;
         host.wait_for_owners()?;
-        let (own, seed) = (start.block().service_id, start.block().nonce);
+        let seed = start.block().nonce;
         let reports = Reports::begin(start.serve()?, PRIORITY)?;
-        let nothing = || Ok(0);
-        let seen = Seen {
-            drivers: nothing(),
-            others: nothing(),
-            recorded: nothing(),
-            comes_back: nothing(),
-        };
-        let mut keeper = Keeper {
+        Ok(Keeper {
             facts: Facts::new(host),
             budgets: Budgets::new()?,
             waiter: Waiter::new()?,
@@ -91,22 +137,10 @@ impl Keeper {
             consoled: start.client(ids::CONSOLED)?,
             policyd: start.client(ids::POLICYD)?,
             reports,
-            drivers: [
-                Victim::new(ids::RNGD, "rngd", true).with(&[BYTES]),
-                Victim::new(ids::VIRTIOBLKD, "virtioblkd", true).with(&[MESSAGES, RING]),
-                Victim::new(ids::VIRTIONETD, "virtionetd", true).with(&[FRAMES]),
-            ]
-            .into(),
-            others: [(ids::RTCD, "rtcd"), (ids::CONSOLED, "consoled"), (ids::POWERD, "powerd")]
-                .map(|(id, name)| Victim::new(id, name, true))
-                .into(),
-            deaths: [must_prove(own, DRIVERS)?.div_ceil(3), must_prove(own, OTHERS)?],
+            groups: Group::all()?,
             before: None,
-            seen,
-        };
-        let deciders = [(ids::POLICYD, "policyd"), (ids::LOGD, "logd")];
-        keeper.others.extend(deciders.map(|(id, name)| Victim::new(id, name, false)));
-        Ok(keeper)
+            seen: Seen { recorded: Ok(0), comes_back: Ok(0) },
+        })
     }
 
     /// Kills as often as it is to, and ends the machine.
@@ -114,45 +148,39 @@ impl Keeper {
     /// # Errors
     /// Why the machine goes on.
     pub fn run(mut self) -> Result<Infallible, Failed> {
-        let [each, others] = self.deaths;
-        // Each once, of all those without load: from then on nothing must grow.
-        let mut killed_others = (0..self.others.len()).map(|at| self.kill(false, at)).sum::<u32>();
-        let mut turn = 0;
-        while let Some((at, deaths)) = self.next_driver().filter(|(_, deaths)| *deaths < each) {
-            if !self.is_well() {
-                break;
+        // Each once: from then on nothing must grow.
+        for group in 0..self.groups.len() {
+            for at in 0..self.groups[group].victims.len() {
+                self.kill(group, at);
             }
-            self.kill(true, at);
-            // Spread over all of them.
-            if u64::from(killed_others) * u64::from(each) < u64::from(others) * u64::from(deaths) {
-                killed_others += self.kill(false, turn % self.others.len().max(1));
-                turn += 1;
-            }
+        }
+        while let Some(group) = self.next_group().filter(|_| self.is_well()) {
+            self.kill(group, self.groups[group].next());
         }
         self.end()
     }
 
-    /// The driver with the fewest deaths, and how many these are.
-    fn next_driver(&self) -> Option<(usize, u32)> {
-        let deaths = self.drivers.iter().map(|victim| victim.deaths).enumerate();
-        deaths.min_by_key(|(_, deaths)| *deaths)
+    /// The group that is least far, unless all have died as often as they are to.
+    fn next_group(&self) -> Option<usize> {
+        let progress = self.groups.iter().map(Group::progress).enumerate();
+        progress.min_by_key(|(_, done)| *done).filter(|(_, done)| *done < 1000).map(|(at, _)| at)
     }
 
     fn is_well(&self) -> bool {
-        let Seen { drivers, others, recorded, comes_back } = &self.seen;
-        [drivers, others, recorded, comes_back].iter().all(|check| check.is_ok())
+        let Seen { recorded, comes_back } = &self.seen;
+        let seen = self.groups.iter().map(|group| &group.seen);
+        seen.chain([recorded, comes_back]).all(Check::is_ok)
             && self.reports.all().all(|(_, load)| load.wrong == 0 && load.late == 0)
     }
 
-    /// Kills one, and looks around when it is back. How many deaths that were.
-    fn kill(&mut self, driver: bool, at: usize) -> u32 {
-        let victims = if driver { &mut self.drivers } else { &mut self.others };
-        let Some(victim) = victims.get_mut(at) else { return 0 };
+    /// Kills one, and looks around when it is back.
+    fn kill(&mut self, group: usize, at: usize) {
+        let Some(victim) = self.groups[group].victims.get_mut(at) else { return };
         let id = victim.id;
         let killed = self.killer.kill(victim);
         let deaths = *killed.as_ref().unwrap_or(&0);
         let check = killed.and_then(|deaths| self.answers(id).map(|()| deaths));
-        note(if driver { &mut self.seen.drivers } else { &mut self.seen.others }, check);
+        note(&mut self.groups[group].seen, check);
         let lives = Lives { ended: deaths, begun: deaths };
         let recorded = self.journal.news(id).and_then(|news| {
             let why = || format!("of {lives:?} of service {id} the ledger has {news:?}");
@@ -160,7 +188,10 @@ impl Keeper {
         });
         note(&mut self.seen.recorded, recorded);
         self.look_around();
-        deaths
+    }
+
+    fn victims(&self) -> impl Iterator<Item = &Victim> {
+        self.groups.iter().flat_map(|group| &group.victims)
     }
 
     /// Asks those who have no load.
@@ -176,7 +207,7 @@ impl Keeper {
 
     /// A life more takes nothing more. Once each has died, of which the first life was at the boot.
     fn look_around(&mut self) {
-        if self.drivers.iter().chain(&self.others).any(|victim| victim.deaths == 0) {
+        if self.victims().any(|victim| victim.deaths == 0) {
             return;
         }
         let check = match self.budgets.mem() {
@@ -195,7 +226,7 @@ impl Keeper {
         let host = self.facts.host;
         // What consoled had begun to say when it died stands on a line of its own.
         host.console.line("")?;
-        for victim in self.drivers.iter().chain(&self.others) {
+        for victim in self.victims() {
             let [median, late, most] = victim.microseconds();
             let Victim { name, deaths, .. } = victim;
             host.console.line(&format!(
@@ -211,9 +242,10 @@ impl Keeper {
             let why = || format!("{name}: {wrong} are not as they must be");
             note(&mut kept, (wrong == 0).then_some(count(checked)).ok_or_else(why));
         }
-        let Keeper { ref mut facts, ref seen, .. } = self;
-        facts.tell(DRIVERS, &seen.drivers)?;
-        facts.tell(OTHERS, &seen.others)?;
+        let Keeper { ref mut facts, ref seen, ref groups, .. } = self;
+        for group in groups {
+            facts.tell(group.proof, &group.seen)?;
+        }
         facts.tell("acknowledged-kept", &kept)?;
         facts.tell("calls-end", &ended)?;
         facts.tell("lives-recorded", &seen.recorded)?;

@@ -1,6 +1,6 @@
-//! Drivers that are killed under load, again and again (test profile only, `tests/systems/kills`). Threads of one
-//! process keep the [`load`] going, below all services, and know of each call how it ended; the [`keeper`], above
-//! the drivers, kills them at any instruction, and sees that the next life goes on where the last one was
+//! Drivers, and clients at their rings, that are killed under load, again and again (test profile only,
+//! `tests/systems/kills`). The [`load`] is below all services, and knows of each call how it ended; the [`keeper`],
+//! above the drivers, kills them at any instruction, and sees that the next life goes on where the last one was
 //! acknowledged.
 #![cfg_attr(target_os = "none", no_std)]
 #![forbid(unsafe_code)]

@@ -1,6 +1,7 @@
-//! The load: each in a thread of its own.
+//! The load: each by messages in a thread of its own, each by rings in a process of its own, which is killed, too.
 
 use nexus_abi::Handle;
+use nexus_proto::ids;
 use nexus_rt::{startup, sys, thread};
 use nexus_test::Failed;
 
@@ -23,19 +24,39 @@ pub(crate) trait Load {
     fn turn(&mut self, tally: &Tally);
 }
 
-/// Keeps all loads going until the keeper has enough.
+/// Keeps the loads by messages going until the keeper has enough.
 ///
 /// # Errors
 /// What is missing.
-pub fn run() -> Result<(), Failed> {
+pub fn by_messages() -> Result<(), Failed> {
     let start = startup();
     let (keeper, seed) = (start.service(KEEPER)?, start.block().nonce);
     begin(keeper, BYTES, Bytes::new)?;
-    begin(keeper, MESSAGES, move || Messages::new(seed))?;
-    begin(keeper, FRAMES, Frames::new)?;
-    keep(keeper, RING, || Side::new(seed.rotate_left(32)));
+    keep(keeper, MESSAGES, || Messages::new(seed));
+    rest()
+}
+
+/// The same of the load by the ring that this process has, or the two.
+///
+/// # Errors
+/// What is missing.
+pub fn by_ring() -> Result<(), Failed> {
+    let start = startup();
+    let keeper = start.service(KEEPER)?;
+    let block = start.block();
+    let seed = block.nonce.rotate_left(32) ^ u64::from(block.incarnation);
+    if start.ring(ids::VIRTIOBLKD).is_some() {
+        keep(keeper, RING, || Side::new(seed));
+    } else {
+        keep(keeper, FRAMES, Frames::new);
+    }
+    rest()
+}
+
+/// What the loads have told stays as it is.
+fn rest() -> Result<(), Failed> {
     let forever = sys::notification_create()?;
-    // Nobody signals it: what the threads have told stays as it is.
+    // Nobody signals it.
     sys::wait(forever, nexus_abi::NO_DEADLINE, Handle::NONE)?;
     Ok(())
 }

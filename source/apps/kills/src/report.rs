@@ -7,7 +7,8 @@ use nexus_abi::{Error, Handle, Message, NO_DEADLINE};
 use nexus_rt::{sys, thread};
 
 /// The loads, by number.
-pub(crate) const NAMES: [&str; 4] = ["random bytes", "disk by messages", "disk by ring", "frames"];
+pub(crate) const NAMES: [&str; 4] =
+    ["random bytes", "disk by messages", "disk by ring", "frames by rings"];
 /// Their numbers.
 pub(crate) const BYTES: usize = 0;
 pub(crate) const MESSAGES: usize = 1;
@@ -19,7 +20,7 @@ const WORDS: usize = 6;
 /// Pages of the stack of the thread that is told.
 const STACK_PAGES: u64 = 4;
 
-/// How the calls of one load ended.
+/// How the calls of one load ended: since the report before, as it is told; in all lives, as it is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
     /// By an answer.
@@ -81,18 +82,31 @@ impl Reports {
 
     fn take(&self, endpoint: Handle) {
         let (mut reply, mut answer) = (Handle::NONE, Message::default());
-        while let Ok(received) = sys::reply_recv(endpoint, reply, &answer, NO_DEADLINE) {
-            let number = received.message.tag.label() as usize;
-            if let Some(words) = self.words.get(number) {
-                words
-                    .iter()
-                    .zip(received.message.words)
-                    .for_each(|(to, from)| to.store(from, Ordering::Relaxed));
-            }
+        loop {
+            let received = match sys::reply_recv(endpoint, reply, &answer, NO_DEADLINE) {
+                Ok(received) => received,
+                // Whoever was to be answered has been killed.
+                Err(_) if reply != Handle::NONE => {
+                    reply = Handle::NONE;
+                    continue;
+                }
+                Err(_) => return,
+            };
+            self.add(received.message.tag.label() as usize, received.message.words);
             reply = received.reply;
             let enough = self.enough.load(Ordering::Relaxed);
             answer = Message::new(if enough { ENOUGH } else { MORE }, &[]);
         }
+    }
+
+    /// Adds what one load tells. It is over as long as it says so.
+    fn add(&self, number: usize, told: impl IntoIterator<Item = u64>) {
+        let Some([counts @ .., over]) = self.words.get(number) else { return };
+        let mut told = told.into_iter();
+        for (count, more) in counts.iter().zip(&mut told) {
+            count.fetch_add(more, Ordering::Relaxed);
+        }
+        over.store(told.next().unwrap_or(0), Ordering::Relaxed);
     }
 
     /// That of one load.
@@ -124,5 +138,17 @@ mod tests {
         let report = Report { done: 1, gone: 2, late: 3, checked: 4, wrong: 5, over: true };
         assert_eq!(Report::of(report.words()), report);
         assert_eq!(Report::of([0; WORDS]), Report::default());
+    }
+
+    #[test]
+    fn what_all_lives_tell_is_added() {
+        let reports = Reports::default();
+        let report = Report { done: 1, gone: 2, late: 3, checked: 4, wrong: 5, over: true };
+        reports.add(RING, report.words());
+        reports.add(RING, Report { over: false, ..report }.words());
+        reports.add(NAMES.len(), report.words());
+        let twice = Report { done: 2, gone: 4, late: 6, checked: 8, wrong: 10, over: false };
+        assert_eq!(reports.last(RING), twice);
+        assert_eq!(reports.last(FRAMES), Report::default());
     }
 }

@@ -50,12 +50,13 @@ impl Side {
     pub(crate) fn new(seed: u64) -> Result<Side, Failed> {
         let start = startup();
         let ring = start.ring(ids::VIRTIOBLKD).ok_or(StartError::NoMemory)?;
-        let consumer = Consumer::new(ring.map()?, start.block().incarnation);
+        let life = start.block().incarnation;
+        let consumer = Consumer::new(ring.map()?, life);
         let mut side = Side {
             ring,
             disk: start.client(ids::VIRTIOBLKD)?,
             consumer: consumer.map_err(|_| StartError::BadMemory)?,
-            book: Book::new((PLACES * SECTORS) as usize),
+            book: Book::new((PLACES * SECTORS) as usize, life),
             random: Random::new(seed),
             asked: [None; ENTRIES],
             buffer: vec![0; BYTES],

@@ -10,7 +10,7 @@ use nexus_test::SAFETY_MS;
 
 use crate::report::Report;
 
-/// Counts of calls, by how they ended, and of reads.
+/// Counts of calls, by how they ended, and of reads, since they were last told.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     done: AtomicU64,
@@ -63,15 +63,22 @@ impl Tally {
         }
     }
 
+    /// What must be so, and is not counted when it is.
+    pub(crate) fn is_good(&self, good: bool, why: impl Display) {
+        if !good {
+            self.is_wrong(why);
+        }
+    }
+
     pub(crate) fn is_wrong(&self, why: impl Display) {
         if self.wrong.fetch_add(1, Ordering::Relaxed) == 0 {
             nexus_rt::error!("{why}");
         }
     }
 
-    /// As it is told to the keeper.
+    /// As it is told to the keeper. From here on it is counted anew.
     pub(crate) fn report(&self, over: bool) -> Report {
-        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let of = |count: &AtomicU64| count.swap(0, Ordering::Relaxed);
         let Tally { done, gone, late, checked, wrong } = self;
         Report {
             done: of(done),
@@ -110,6 +117,7 @@ mod tests {
         assert_eq!(tally.report(false), report);
         tally.check::<&str>(Ok(()));
         tally.check(Err("lost"));
-        assert_eq!(tally.report(true), Report { checked: 1, wrong: 3, over: true, ..report });
+        let more = Report { checked: 1, wrong: 1, over: true, ..Report::default() };
+        assert_eq!(tally.report(true), more);
     }
 }

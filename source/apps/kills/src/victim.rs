@@ -31,8 +31,10 @@ pub(crate) struct Victim {
     pub(crate) name: &'static str,
     /// It owns a device, and says when it is ready.
     pub(crate) owns: bool,
-    /// The loads that ask it: it is back when each of them has an answer.
+    /// The loads that ask it, or that it is: it is back when each of them has an answer.
     pub(crate) loads: Vec<usize>,
+    /// The driver that goes on when it dies, where it is a client.
+    driver: Option<u32>,
     /// How often it has died.
     pub(crate) deaths: u32,
     /// Ticks from the order until it said that it is ready, of each death that it was given time after.
@@ -63,6 +65,7 @@ impl Killer {
     /// It does not come back, or as another one than it must.
     pub(crate) fn kill(&mut self, victim: &mut Victim) -> Result<u32, String> {
         let before = self.life(victim.id)?;
+        let driver = victim.driver.map(|driver| self.life(driver)).transpose()?;
         self.pause(LATEST);
         let mut done = self.done(victim);
         let mut began = self.order(victim)?;
@@ -86,6 +89,12 @@ impl Killer {
         };
         let life = self.until(victim.id, back)?;
         self.answered(victim, &done)?;
+        if let Some(before) = driver {
+            let now = self.life(before.service.id)?;
+            if now.lives != before.lives {
+                return Err(format!("with {} died its driver: {now:?}", victim.name));
+            }
+        }
         victim.deaths = victim.deaths.saturating_add(deaths);
         victim.times.push(life.since.saturating_sub(began));
         Ok(deaths)
@@ -152,7 +161,13 @@ impl Killer {
 
 impl Victim {
     pub(crate) const fn new(id: u32, name: &'static str, owns: bool) -> Victim {
-        Victim { id, name, owns, loads: Vec::new(), deaths: 0, times: Vec::new() }
+        Victim { id, name, owns, loads: Vec::new(), driver: None, deaths: 0, times: Vec::new() }
+    }
+
+    /// A client at the ring of `driver`, which is this load.
+    pub(crate) fn client(id: u32, name: &'static str, driver: u32, load: usize) -> Victim {
+        let driver = Some(driver);
+        Victim { driver, ..Victim::new(id, name, false).with(&[load]) }
     }
 
     /// The same, which these loads ask.

@@ -1,9 +1,10 @@
 //! What has happened, and is to be on record: at once, or when logd is there again.
 
-use nexus_proto::ids;
 use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::{ServiceError, ids};
 
 use crate::init::{Init, Machine};
+use crate::records::ServiceRecord;
 
 /// Records that are kept for logd while it is not there. More happens only when it never is again.
 const KEPT: usize = 64;
@@ -16,6 +17,20 @@ impl<M: Machine> Init<M> {
         }
         self.note_kept();
         self.unrecorded.is_empty()
+    }
+
+    /// Records what is to happen, or keeps it for logd's next life: what can be neither does not happen.
+    pub(crate) fn note_first(&mut self, entry: &Entry) -> Result<(), ServiceError> {
+        self.note_kept();
+        if self.unrecorded.is_empty() && self.machine.record(entry).is_some() {
+            return Ok(());
+        }
+        let refused = self.registry.service(ids::LOGD).is_some_and(ServiceRecord::lives);
+        if refused || self.unrecorded.len() >= KEPT {
+            return Err(ServiceError::Unavailable);
+        }
+        self.unrecorded.push(*entry);
+        Ok(())
     }
 
     /// Records what has happened, in order, as far as logd takes it.

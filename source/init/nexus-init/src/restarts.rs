@@ -1,7 +1,7 @@
 //! The next lives of services: when their time has come, and when somebody orders it.
 
 use nexus_abi::{Handle, Sender};
-use nexus_proto::init::{EndKind, Last, LifeInfo, Lives, ServiceState, killed};
+use nexus_proto::init::{EndKind, Last, LifeInfo, Lives, Ordered, ServiceState, killed};
 use nexus_proto::{ServiceError, Zero, ids};
 use nexus_sysdesc::restart::Deaths;
 use nexus_sysdesc::{Permission, Restart};
@@ -79,7 +79,7 @@ impl<M: Machine> Init<M> {
         let next = match self.start(index) {
             Ok(()) => return self.is_back(id),
             Err(Failed::NoDevice(refused)) if !refused.may_pass() => Err(Last::NoDevice),
-            Err(Failed::Load(LoadFailure::Kernel(_)) | Failed::NoDevice(_)) => self.pause(id, now),
+            Err(Failed::Load(LoadFailure::Kernel(_)) | Failed::NoDevice(_)) => self.failed(id, now),
             Err(Failed::Load(_)) => Err(Last::NotLoaded),
         };
         match next {
@@ -120,6 +120,7 @@ impl<M: Machine> Init<M> {
                 self.order_end(id, process, Order { asker: sender.into(), then })
             }
             (ServiceState::Restarting, Then::Stop) => {
+                self.note_order(sender, id, Ordered::Stop)?;
                 self.end_for_good(id, Last::Stopped);
                 Ok(())
             }
@@ -130,6 +131,7 @@ impl<M: Machine> Init<M> {
                 | ServiceState::Restarting,
                 Then::Again,
             ) => {
+                self.note_order(sender, id, Ordered::Start)?;
                 self.order_start(id);
                 Ok(())
             }
@@ -137,10 +139,19 @@ impl<M: Machine> Init<M> {
         }
     }
 
+    /// An order that ends no life: the record of no end tells of it.
+    fn note_order(&mut self, sender: Sender, id: u32, what: Ordered) -> Result<(), ServiceError> {
+        let subject = self.registry.subject(id);
+        self.note_first(&words::order_entry(subject, what, sender.into()))
+    }
+
     fn order_end(&mut self, id: u32, process: Handle, order: Order) -> Result<(), ServiceError> {
-        self.machine
-            .process_end(process, killed::ORDERED)
-            .map_err(|_| ServiceError::Unavailable)?;
+        let code = match order.then {
+            Then::AsRuled => killed::ORDERED,
+            Then::Again => killed::RESTARTED,
+            Then::Stop => killed::STOPPED,
+        };
+        self.machine.process_end(process, code).map_err(|_| ServiceError::Unavailable)?;
         if let Some(record) = self.registry.service_mut(id) {
             record.order = Some(order);
         }

@@ -10,7 +10,7 @@ use nexus_sysdesc::restart::{Life, Next};
 
 use crate::grant::{Piece, Pieces, is_done, release, state_after};
 use crate::init::{Init, Machine};
-use crate::records::{Held, Then};
+use crate::records::{Held, ServiceRecord, Then};
 use crate::words;
 
 impl<M: Machine> Init<M> {
@@ -54,7 +54,7 @@ impl<M: Machine> Init<M> {
             (Some(Then::Again), _) => Ok(now),
             (_, Restart::OnFailure) if end == EndReason::Exit(0) => Err(Last::EndedWell),
             (Some(Then::AsRuled), _) => Ok(now),
-            (None, _) => self.pause(id, now),
+            (None, _) => self.died(id, now),
         };
         match next {
             Ok(tick) => self.rest_until(id, tick),
@@ -62,14 +62,33 @@ impl<M: Machine> Init<M> {
         }
     }
 
+    /// Counts a life that could not be begun. As [`died`](Self::died).
+    pub(crate) fn failed(&mut self, id: u32, now: u64) -> Result<u64, Last> {
+        self.next_life(id, now, |record, now| record.deaths.count_failed(now))
+    }
+
     /// Counts a life that nobody ordered to end. The tick of the next one, if there is to be one.
-    pub(crate) fn pause(&mut self, id: u32, now: u64) -> Result<u64, Last> {
+    fn died(&mut self, id: u32, now: u64) -> Result<u64, Last> {
+        let hz = self.timebase_hz;
+        self.next_life(id, now, |record, died| {
+            let born = nanoseconds(record.born, hz);
+            record.deaths.count(Life { born, died, ordered: false })
+        })
+    }
+
+    /// What follows, as counted at `now`, which `count` is told in nanoseconds.
+    fn next_life(
+        &mut self,
+        id: u32,
+        now: u64,
+        count: impl FnOnce(&mut ServiceRecord, u64) -> Next,
+    ) -> Result<u64, Last> {
         let hz = self.timebase_hz;
         let Some(record) = self.registry.service_mut(id) else { return Err(Last::Never) };
-        let (born, died) = (nanoseconds(record.born, hz), nanoseconds(now, hz));
-        match record.deaths.count(Life { born, died, ordered: false }) {
+        let time = nanoseconds(now, hz);
+        match count(record, time) {
             Next::Now => Ok(now),
-            Next::At(time) => Ok(now.saturating_add(ticks(time.saturating_sub(died), hz))),
+            Next::At(next) => Ok(now.saturating_add(ticks(next.saturating_sub(time), hz))),
             Next::GivenUp => Err(Last::TooOften),
         }
     }

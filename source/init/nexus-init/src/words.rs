@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use nexus_abi::EndReason;
-use nexus_proto::init::{EndKind, Refusal, killed};
+use nexus_proto::init::{EndKind, Ordered, Refusal, killed};
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::{Asker, Subject};
 
@@ -37,6 +37,12 @@ pub fn exit_entry(subject: Subject, end: EndReason, asker: Asker) -> Entry {
     Entry { base, len, reason, detail, asker, ..Entry::about(Event::Exit, Outcome::None, subject) }
 }
 
+/// The record of an order about a service that has no life; `subject` is the last that it had.
+#[must_use]
+pub fn order_entry(subject: Subject, ordered: Ordered, asker: Asker) -> Entry {
+    Entry { reason: ordered.code(), asker, ..Entry::about(Event::Order, Outcome::None, subject) }
+}
+
 /// Kind, code or cause, address and program counter of an end.
 #[must_use]
 pub fn end_parts(end: EndReason) -> (EndKind, u64, u64, u64) {
@@ -56,6 +62,8 @@ pub fn end_text(end: EndReason) -> String {
             alloc::format!("fault, cause {cause} at {address:#x}, pc {pc:#x}")
         }
         EndReason::Killed(killed::ORDERED) => "somebody ordered it".into(),
+        EndReason::Killed(killed::STOPPED) => "somebody ordered that it stops".into(),
+        EndReason::Killed(killed::RESTARTED) => "somebody ordered that it is started again".into(),
         EndReason::Killed(killed::LATE) => "it did not answer in time".into(),
         EndReason::Killed(code) => alloc::format!("ended by its supervisor, code {code}"),
     }

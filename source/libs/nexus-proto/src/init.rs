@@ -208,10 +208,24 @@ codes! {
 pub mod killed {
     /// Nobody can tell.
     pub const UNKNOWN: u64 = 0;
-    /// Somebody ordered it who may.
+    /// Somebody ordered it who may; what follows is as its file says.
     pub const ORDERED: u64 = 1;
     /// It did not answer in time.
     pub const LATE: u64 = 2;
+    /// The same as [`ORDERED`], and no other life is to follow.
+    pub const STOPPED: u64 = 3;
+    /// The same as [`ORDERED`], and another life is to follow.
+    pub const RESTARTED: u64 = 4;
+}
+
+codes! {
+    /// What was ordered of a service that has no life.
+    pub enum Ordered: u8 {
+        /// Another life.
+        1 Start,
+        /// That none follows.
+        2 Stop,
+    }
 }
 
 codes! {

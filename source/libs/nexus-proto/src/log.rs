@@ -90,6 +90,9 @@ codes! {
         13 Resume,
         /// A later life of a service has begun, of one that is given no device: else its grant says so.
         14 Start,
+        /// Somebody has ordered the start of a service that has no life, or that none follows
+        /// ([`crate::init::Ordered`]). An order that ends a life is on record with its end.
+        15 Order,
     }
 }
 
@@ -148,7 +151,8 @@ payloads! {
         /// Version of the rules; 0 when they were not asked.
         pub epoch: u32,
         /// Who asked, where something was asked for; else nobody, id 0. Decision, grant, refusal: the
-        /// distributor, or the service that has it `Try`. Clock: who set it. Share: the driver.
+        /// distributor, or the service that has it `Try`. Clock: who set it. Share: the driver. Exit and
+        /// order: who ordered it.
         pub asker: Asker,
         /// Boot: the number of the run. Decision, grant, refusal: the nonce of the question. Exit: its
         /// code or cause. Drop: the kind of the capability. Clock: the time that it was set to; what
@@ -157,7 +161,7 @@ payloads! {
         pub detail: u64,
         /// Why: a code whose meaning depends on the event. Decision: a
         /// [`crate::policy::Reason`]. Refusal: a [`crate::init::Refusal`]. Exit: a
-        /// [`crate::init::EndKind`].
+        /// [`crate::init::EndKind`]. Order: a [`crate::init::Ordered`].
         pub reason: u8,
         /// Registers concerned, of a window that is written one register at a time.
         pub registers: Registers,

@@ -2,7 +2,8 @@
 //!
 //! A life that has lasted a [`PERIOD`] is followed by the next one at once. Behind a shorter one there is a
 //! pause, which doubles with each of them until a life lasts. Whoever dies [`LIMIT`] times within a
-//! [`PERIOD`] is given up. An end that somebody ordered who may counts for neither.
+//! [`PERIOD`] is given up. An end that somebody ordered who may counts for neither. Where nothing is limited
+//! there is a pause all the same behind a life that could not be begun.
 
 const MS: u64 = 1_000_000;
 
@@ -57,7 +58,8 @@ pub struct Deaths {
 }
 
 impl Deaths {
-    /// Of a service that has not died yet. With `unlimited` there is neither pause nor limit.
+    /// Of a service that has not died yet. With `unlimited` there is no limit, and no pause behind a life that
+    /// was begun.
     #[must_use]
     pub const fn new(unlimited: bool) -> Deaths {
         Deaths { unlimited, times: [None; LIMIT], short: 0 }
@@ -65,7 +67,7 @@ impl Deaths {
 
     /// Counts the end of `life`.
     pub fn count(&mut self, life: Life) -> Next {
-        if life.is_long() {
+        if life.is_long() || self.unlimited {
             self.short = 0;
         }
         if life.ordered || self.unlimited {
@@ -79,6 +81,14 @@ impl Deaths {
             return Next::GivenUp;
         }
         if life.is_long() { Next::Now } else { Next::At(life.died.saturating_add(self.pause())) }
+    }
+
+    /// Counts a life that could not be begun at `time`, as a death.
+    pub fn count_failed(&mut self, time: u64) -> Next {
+        if self.unlimited {
+            return Next::At(time.saturating_add(self.pause()));
+        }
+        self.count(Life { born: time, died: time, ordered: false })
     }
 
     /// How many deaths count towards the limit at `now`: 0 to [`LIMIT`].

@@ -94,6 +94,26 @@ fn without_limit_there_is_no_pause() {
     }
 }
 
+// attack 58 F: a life cannot be begun, again and again, where nothing is limited; each try waits longer, up to a bound, until a life has begun; broken: restart-failed-unlimited
+#[test]
+fn a_life_that_cannot_be_begun_is_not_tried_without_a_pause() {
+    let mut deaths = Deaths::new(true);
+    let tries = |deaths: &mut Deaths| {
+        [(); 9].map(|()| match deaths.count_failed(MS) {
+            Next::At(time) => time / MS - 1,
+            next => panic!("{next:?}"),
+        })
+    };
+    assert_eq!(tries(&mut deaths), [10, 20, 40, 80, 160, 320, 640, 640, 640]);
+    assert_eq!(deaths.count(life(MS, 0)), Next::Now);
+    assert_eq!(tries(&mut deaths)[0], 10);
+    let mut limited = [Deaths::new(false), Deaths::new(false)];
+    for number in 0..9 {
+        let [failed, died] = &mut limited;
+        assert_eq!(failed.count_failed(number * MS), died.count(life(number * MS, 0)));
+    }
+}
+
 #[test]
 fn no_time_is_too_late() {
     let mut deaths = Deaths::new(false);

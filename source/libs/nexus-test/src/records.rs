@@ -72,6 +72,7 @@ const fn event(event: Event) -> &'static str {
         Event::Fold => "fold",
         Event::Resume => "resume",
         Event::Start => "start",
+        Event::Order => "order",
     }
 }
 

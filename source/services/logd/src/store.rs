@@ -34,6 +34,10 @@ pub trait Words {
     fn load(&self, at: usize) -> u64;
     /// Stores a word, after all that were stored before.
     fn store(&mut self, at: usize, word: u64);
+    /// Stores words from this place on, in order.
+    fn store_all(&mut self, at: usize, words: impl ExactSizeIterator<Item = u64>) {
+        (at..).zip(words).for_each(|(at, word)| self.store(at, word));
+    }
 }
 
 impl<M: SharedMut> Words for M {
@@ -46,8 +50,12 @@ impl<M: SharedMut> Words for M {
     }
 
     fn store(&mut self, at: usize, word: u64) {
+        self.store_all(at, core::iter::once(word));
+    }
+
+    fn store_all(&mut self, at: usize, words: impl ExactSizeIterator<Item = u64>) {
         // What lies outside is not there to be loaded either.
-        let _ = self.put_words(at * 8, core::iter::once(word));
+        let _ = self.put_words(at * 8, words);
     }
 }
 
@@ -100,11 +108,17 @@ impl<W: Words> Store<W> {
     pub(crate) fn put(&mut self, slot: usize, link: &Link) {
         let parts: [&[u8]; 4] =
             [link.stamp.as_bytes(), link.entry.as_bytes(), &link.previous, &link.own];
-        let words = parts.into_iter().flat_map(|part| part.as_chunks().0);
-        let first = first_word(slot);
-        for (at, word) in words.enumerate().skip(1) {
-            self.0.store(first + at, u64::from_le_bytes(*word));
+        let mut bytes = [0; SLOT * 8];
+        let mut rest = bytes.as_mut_slice();
+        for part in parts {
+            // They fill it.
+            let Some((to, behind)) = rest.split_at_mut_checked(part.len()) else { return };
+            to.copy_from_slice(part);
+            rest = behind;
         }
+        let words = bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
+        let first = first_word(slot);
+        self.0.store_all(first + 1, words.skip(1));
         self.0.store(first, link.stamp.seq);
     }
 

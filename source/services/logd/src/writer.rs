@@ -27,6 +27,7 @@ impl Writer {
             | Event::Revoke
             | Event::Exit
             | Event::Start
+            | Event::Order
             | Event::Drop
             | Event::Prepared
             | Event::Share
@@ -48,6 +49,7 @@ pub(crate) fn is_sound(entry: &Entry) -> bool {
         | Event::Revoke
         | Event::Exit
         | Event::Start
+        | Event::Order
         | Event::Drop
         | Event::Unshare
         | Event::Fold

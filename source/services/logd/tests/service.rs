@@ -263,9 +263,12 @@ fn each_event_has_one_writer() {
             Event::Decision => &[(2, Outcome::Deny), (2, Outcome::Allow)],
             Event::Grant | Event::Prepared | Event::Share => &[(1, Outcome::Allow)],
             Event::Refusal => &[(1, Outcome::Deny)],
-            Event::Revoke | Event::Exit | Event::Start | Event::Drop | Event::Unshare => {
-                &[(1, Outcome::None)]
-            }
+            Event::Revoke
+            | Event::Exit
+            | Event::Start
+            | Event::Order
+            | Event::Drop
+            | Event::Unshare => &[(1, Outcome::None)],
         };
         assert_eq!(written, expected, "{event:?}");
     }
@@ -451,7 +454,7 @@ fn test_full_ledger_refuses() {
         taken += 1;
     }
     // A share for a service without devices, and what is open to all.
-    assert_eq!(taken, 10 + 512);
+    assert_eq!(taken, 26 + 512);
     assert_eq!(log.ask(INIT, &grant()), Err(ServiceError::Full));
     assert_eq!(log.link(1).entry.event, Event::Boot, "nothing was displaced");
 }

@@ -119,6 +119,8 @@ pub enum Event {
     Unshare,
     /// A later life of a service without a device has begun.
     Start,
+    /// Somebody has ordered the start of a service without a life, or that none follows.
+    Order,
     /// logd folded records of lives that have ended away.
     Fold,
     /// A later life of logd went on with the ledger.
@@ -307,6 +309,7 @@ impl fmt::Display for Event {
             Event::Fold => "fold",
             Event::Resume => "resume",
             Event::Start => "start",
+            Event::Order => "order",
         })
     }
 }

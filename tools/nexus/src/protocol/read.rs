@@ -137,6 +137,7 @@ fn event_named(name: &str) -> Option<Event> {
         "share" => Event::Share,
         "unshare" => Event::Unshare,
         "start" => Event::Start,
+        "order" => Event::Order,
         "fold" => Event::Fold,
         "resume" => Event::Resume,
         _ => return None,

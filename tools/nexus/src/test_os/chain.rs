@@ -67,6 +67,7 @@ fn writer(event: Event) -> u32 {
         | Event::Refusal
         | Event::Exit
         | Event::Start
+        | Event::Order
         | Event::Revoke
         | Event::Drop
         | Event::Prepared
@@ -143,6 +144,7 @@ fn code(event: Event) -> u64 {
         Event::Fold => 12,
         Event::Resume => 13,
         Event::Start => 14,
+        Event::Order => 15,
     }
 }
 

@@ -152,7 +152,12 @@ impl State {
             self.ended.remove(&entry.subject);
         }
         match entry.event {
-            Event::Boot | Event::Drop | Event::Clock | Event::Resume | Event::Start => {}
+            Event::Boot
+            | Event::Drop
+            | Event::Clock
+            | Event::Resume
+            | Event::Start
+            | Event::Order => {}
             Event::Fold => self.fold(entry),
             Event::Prepared => self.prepare(entry),
             Event::Share => self.share(entry),

@@ -1,4 +1,4 @@
-//! The load of the drivers that are killed.
+//! The load by messages of the drivers that are killed.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
@@ -7,5 +7,5 @@ use nexus_test::Failed;
 nexus_rt::entry!(main);
 
 fn main() -> Result<(), Failed> {
-    kills::load::run()
+    kills::load::by_messages()
 }

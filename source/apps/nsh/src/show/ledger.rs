@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use nexus_abi::Rights;
 use nexus_proto::Holes;
-use nexus_proto::init::{EndKind, Refusal};
+use nexus_proto::init::{EndKind, Ordered, Refusal};
 use nexus_proto::log::{Entry, Event, Hashes, Outcome, Stamp};
 use nexus_proto::policy::{NO_LINE, Reason};
 use nexus_rt::ns_of_ticks;
@@ -210,6 +210,7 @@ fn what(entry: &Entry) -> &'static str {
         (Event::Revoke, _) => "revoked",
         (Event::Exit, _) => "ended",
         (Event::Start, _) => "started",
+        (Event::Order, _) => "ordered",
         (Event::Drop, _) => "let go",
         (Event::Clock, _) => "clock set",
         (Event::Prepared, _) => "set up",
@@ -235,6 +236,7 @@ fn reason(entry: &Entry, names: &Names) -> String {
             end(kind, entry.detail, entry.len, entry.base)
         }
         Event::Start => String::new(),
+        Event::Order => Ordered::from_code(code).map_or("?", order).to_string(),
         Event::Drop => authority(entry),
         Event::Prepared => {
             format!("{} of {} bytes, {:016x}", entry.interval, entry.len, entry.detail)
@@ -250,6 +252,14 @@ fn reason(entry: &Entry, names: &Names) -> String {
         }
         // With the zone it would be wider than 80 columns have room for; the line below the table has it.
         Event::Clock => Date::of(entry.detail).to_string().replace(" UTC", ""),
+    }
+}
+
+/// What was ordered of a service without a life.
+const fn order(ordered: Ordered) -> &'static str {
+    match ordered {
+        Ordered::Start => "another life",
+        Ordered::Stop => "no other life",
     }
 }
 

@@ -86,6 +86,8 @@ pub(super) fn end_brief(kind: EndKind, code: u64) -> String {
             killed::UNKNOWN => "nobody knows how".to_string(),
             killed::ORDERED => "by order".to_string(),
             killed::LATE => "did not answer".to_string(),
+            killed::STOPPED => "order to stop".to_string(),
+            killed::RESTARTED => "order to restart".to_string(),
             code => format!("killed, code {code}"),
         },
         EndKind::Fault => cause(code),
@@ -204,6 +206,8 @@ ID  NAME        LIFE  PRIO   MEMORY     OF  OBJECTS  STATE
         assert_eq!(end(EndKind::Killed, killed::ORDERED, 0, 0), "by order");
         assert_eq!(end(EndKind::Killed, killed::UNKNOWN, 0, 0), "nobody knows how");
         assert_eq!(end(EndKind::Killed, killed::LATE, 0, 0), "did not answer");
+        assert_eq!(end(EndKind::Killed, killed::STOPPED, 0, 0), "order to stop");
+        assert_eq!(end(EndKind::Killed, killed::RESTARTED, 0, 0), "order to restart");
         assert_eq!(
             end(EndKind::Fault, 12, 0x1000, 0x1000),
             "instruction page fault at 0x1000, pc 0x1000"

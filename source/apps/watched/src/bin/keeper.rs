@@ -26,15 +26,18 @@ const EQUAL: u32 = 83;
 const BRIEF: u32 = 84;
 
 /// Milliseconds within which `watched` answers, by its file.
-const WITHIN: u64 = 30;
+const WITHIN: u64 = 10;
 /// Milliseconds that nothing here takes.
 const LONG: u64 = 20_000;
 /// The code with which init ends who does not answer.
 const LATE: u64 = 2;
 /// The exit code of who was told to end.
 const TOLD: u64 = 3;
-/// Clients in a crowd.
+/// Clients in a crowd, how often each calls, and for how many milliseconds: all together for longer than
+/// `watched` may take.
 const CROWD: u64 = 6;
+const CALLS: u64 = 15;
+const CALL: u64 = WITHIN / 10;
 /// Pages of a stack.
 const STACK: u64 = 4;
 
@@ -72,20 +75,20 @@ impl Keeper {
             answered(other, Told::Burn(1, 8 * WITHIN))?;
             self.waiter.pause(9 * WITHIN);
             self.same(&before, other)?;
-            answered(other, Told::Burn(5, 8 * WITHIN))?;
+            answered(other, Told::Burn(WITHIN / 5, 8 * WITHIN))?;
             answered(WATCHED, Told::Run(WITHIN * 4 / 5))?;
             self.same(&before, other)?;
             self.waiter.pause(9 * WITHIN);
         }
         for _ in 0..CROWD {
             let one = thread::spawn(9, STACK, || {
-                for _ in 0..15 {
-                    let _ = answered(WATCHED, Told::Run(3));
+                for _ in 0..CALLS {
+                    let _ = answered(WATCHED, Told::Run(CALL));
                 }
             });
             one.and_then(sys::cap_drop).map_err(|error| format!("a crowd: {error:?}"))?;
         }
-        self.waiter.pause(15 * CROWD * 3);
+        self.waiter.pause(CALLS * CROWD * CALL);
         answered(WATCHED, Told::Answer)?;
         self.same(&before, WATCHED).map(|_| 6)
     }

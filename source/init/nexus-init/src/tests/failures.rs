@@ -194,8 +194,9 @@ fn wrongs() -> Vec<Wrong> {
     calls.into_iter().chain(deaths).chain([Wrong::Dies(ids::BUSD)]).collect()
 }
 
-/// What is left of a service: it runs, or does not and there is a reason, which is in words.
-fn check_outcome(init: &Init<Fake>, id: u32) {
+/// What is left of a service: it runs, or does not and there is a reason, which is in words. With `on`, what
+/// went wrong still does: its start may have been ordered, and refused.
+fn check_outcome(init: &Init<Fake>, id: u32, on: bool) {
     let record = init.registry.service(id).unwrap();
     match record.state {
         ServiceState::Started => {
@@ -210,6 +211,7 @@ fn check_outcome(init: &Init<Fake>, id: u32) {
         }
         ServiceState::Ended => assert_eq!((id, record.last), (ids::BUSD, Some(Last::Never))),
         ServiceState::Restarting => assert!(!is_able(init, id), "{id} waits for nobody"),
+        ServiceState::Stopped => assert!(on, "{id} was started by order"),
         state => panic!("{id}: {state:?}"),
     }
 }
@@ -243,6 +245,15 @@ fn check_told(init: &Init<Fake>) {
             "{subject:?}: {:?}",
             init.machine.said
         );
+    }
+}
+
+/// Orders the start of a service, and once more when that is refused.
+fn order_start(init: &mut Init<Fake>, service: u32) {
+    let zero = Zero::ZERO;
+    if ask(init, NSH, Again { service, zero }) == Err(ServiceError::Unavailable) {
+        hears(init);
+        let _ = ask(init, NSH, Again { service, zero });
     }
 }
 
@@ -297,13 +308,18 @@ fn fails_at(mut init: Init<Fake>, act: Act, at: At) -> bool {
     check(&init);
     check_told(&init);
     for id in [2, 3, 7, 8, 10, 11] {
-        check_outcome(&init, id);
+        check_outcome(&init, id, at.on);
     }
     if !at.on && !costs_a_device(at.wrong, init.machine.calls[at.call]) {
         assert!([2, 3, 7, 8, 10].iter().all(|id| runs(&init, *id)), "for good");
     }
-    // Nothing goes wrong any more: whoever runs dies, and comes back.
+    // Nothing goes wrong any more: who was to be started is, and whoever runs dies, and comes back.
     init.machine.wrong = None;
+    let stopped = init.registry.services().iter().filter(|one| one.state == ServiceState::Stopped);
+    for id in stopped.map(|one| one.id).collect::<Vec<_>>() {
+        order_start(&mut init, id);
+        assert_ne!(init.registry.service(id).unwrap().state, ServiceState::Stopped);
+    }
     init.machine.now += nexus_sysdesc::restart::PERIOD;
     let able = [2, 3, 8, 10].into_iter().chain(Some(7).filter(|_| runs(&init, ids::BUSD)));
     let alive: Vec<u32> = able.filter(|id| runs(&init, *id)).collect();
@@ -340,7 +356,7 @@ fn a_driver_that_was_stopped_comes_back_whatever_goes_wrong_on_the_way() {
         let (service, zero) = (7, Zero::ZERO);
         let _ = ask(init, NSH, Stop { service, zero });
         hears(init);
-        let _ = ask(init, NSH, Again { service, zero });
+        order_start(init, service);
         init.start_due();
     };
     every_failure(act, 700);
@@ -356,7 +372,7 @@ fn both_ends_of_a_ring_come_back_whatever_goes_wrong_on_the_way() {
             hears(init);
         }
         for service in [7, 10, 7] {
-            let _ = ask(init, NSH, Again { service, zero });
+            order_start(init, service);
             hears(init);
             init.start_due();
         }

@@ -1,13 +1,14 @@
 //! The lives of a service after its first one.
 
 use nexus_abi::{EndReason, Error, Handle, KindCode, Role};
+use nexus_proto::ids::LOGD;
 use nexus_proto::init::{
-    EndKind, Kill, Last, Lives, OwnerState, Restart as Again, ServiceState, Stop,
+    EndKind, Kill, Last, Lives, Ordered, OwnerState, Restart as Again, ServiceState, Stop, killed,
 };
 use nexus_proto::log::Event;
 use nexus_proto::{ServiceError, Zero};
 use nexus_sysdesc::Restart;
-use nexus_sysdesc::restart::{FIRST_PAUSE, LIMIT, PERIOD};
+use nexus_sysdesc::restart::{Deaths, FIRST_PAUSE, LIMIT, PERIOD};
 
 use super::*;
 use crate::grant::Piece;
@@ -28,10 +29,14 @@ fn lasting_until(happens: fn(&mut Init<Fake>)) -> Init<Fake> {
     let mut shell = SHELL.to_vec();
     shell.push(Permission::Supervise);
     let mut described = description(&shell);
+    described.services.push(service(LOGD, "logd", &[], &[]));
     for service in described.services.iter_mut().filter(|one| ![1, 11].contains(&one.id)) {
         service.restart = Restart::Always;
     }
     let mut init = started_as(described);
+    let logd = init.registry.service_mut(LOGD).unwrap();
+    (logd.process, logd.incarnation, logd.state) = (Some(Handle(30)), 1, ServiceState::Started);
+    init.machine.ends.push((Handle(30), Sender { service_id: LOGD, incarnation: 1 }, None));
     for id in [2, 7, 8, 10] {
         init.machine.caps.push(Cap {
             holder: None,
@@ -233,6 +238,87 @@ fn what_is_stopped_stays_so() {
     );
 }
 
+// attack 58 U: the end, the start and the staying away of a service are ordered, whether it lives or not; each order is on record, with who and what; broken: init-order-unrecorded, init-order-kind
+#[test]
+fn every_order_is_on_record() {
+    let mut init = lasting();
+    let (service, zero) = (7, Zero::ZERO);
+    let recorded = |init: &mut Init<Fake>| {
+        let last = init.machine.ledger.iter().rfind(|entry| entry.asker.id == NSH.service_id);
+        last.map(|entry| (entry.event, entry.reason, entry.detail, entry.subject.incarnation))
+    };
+    let killed = EndKind::Killed.code();
+    let codes = [killed::ORDERED, killed::RESTARTED, killed::STOPPED];
+    for (life, code) in (1..).zip(codes) {
+        match code {
+            killed::ORDERED => ask(&mut init, NSH, Kill { service, zero }),
+            killed::STOPPED => ask(&mut init, NSH, Stop { service, zero }),
+            _ => ask(&mut init, NSH, Again { service, zero }),
+        }
+        .unwrap();
+        init.notified(1 << RNGD_INDEX);
+        assert_eq!(recorded(&mut init), Some((Event::Exit, killed, code, life)));
+        init.start_due();
+    }
+    // It is stopped.
+    ask(&mut init, NSH, Again { service, zero }).unwrap();
+    let start = Some((Event::Order, Ordered::Start.code(), 0, 3));
+    assert_eq!(recorded(&mut init), start);
+    assert_eq!(init.machine.ledger.last().unwrap().event, Event::Order, "before anything is given");
+    init.start_due();
+    dies(&mut init);
+    assert_eq!(recorded(&mut init), start, "nobody ordered this end");
+    ask(&mut init, NSH, Stop { service, zero }).unwrap();
+    assert_eq!(recorded(&mut init), Some((Event::Order, Ordered::Stop.code(), 0, 4)));
+    let records = init.machine.ledger.len();
+    assert_eq!(ask(&mut init, NSH, Stop { service, zero }), Err(ServiceError::BadState));
+    assert_eq!(ask(&mut init, RNGD_ID, Again { service, zero }), Err(ServiceError::Denied));
+    assert_eq!(init.machine.ledger.len(), records, "what is not followed is no order");
+}
+
+// attack 45 F: a start is ordered while nothing can be recorded: kept for the record as far as there is room while logd is gone, else refused; broken: init-order-unrecordable, init-order-overflow
+#[test]
+fn what_cannot_be_recorded_is_not_followed() {
+    let mut init = lasting();
+    let (service, zero) = (7, Zero::ZERO);
+    ask(&mut init, NSH, Stop { service, zero }).unwrap();
+    init.notified(1 << RNGD_INDEX);
+    init.machine.records_left = Some(0);
+    let again = |init: &mut Init<Fake>| ask(init, NSH, Again { service, zero });
+    let stop = |init: &mut Init<Fake>| ask(init, NSH, Stop { service, zero });
+    assert_eq!(again(&mut init), Err(ServiceError::Unavailable), "logd is there, and full");
+    assert_eq!(state(&init, 7), ServiceState::Stopped);
+    let logd = init.registry.service_mut(LOGD).unwrap();
+    logd.state = ServiceState::Restarting;
+    let orders =
+        (0..100).take_while(|_| again(&mut init).is_ok() && stop(&mut init).is_ok()).count();
+    assert_eq!(orders, 32, "as many as are kept");
+    assert_eq!(state(&init, 7), ServiceState::Stopped);
+    init.machine.records_left = None;
+    init.note_start(LOGD);
+    let orders = init.machine.ledger.iter().filter(|entry| entry.event == Event::Order);
+    assert_eq!(orders.count(), 64);
+    assert_eq!(again(&mut init), Ok(()));
+}
+
+// attack 58 F: the kernel has no room for a next life, again and again, where restarts are not limited; each try waits
+#[test]
+fn a_life_that_cannot_be_begun_waits_without_limits_too() {
+    let mut init = lasting();
+    init.registry.service_mut(7).unwrap().deaths = Deaths::new(true);
+    dies(&mut init);
+    assert_eq!(init.next_start(), Some(init.machine.now));
+    init.machine.create_fails = Some(Error::NoMemory);
+    for pause in [1, 2, 4] {
+        init.start_due();
+        assert_eq!(init.next_start(), Some(init.machine.now + pause * PAUSE));
+        init.machine.now = init.next_start().unwrap();
+    }
+    init.machine.create_fails = None;
+    init.start_due();
+    assert_eq!(state(&init, 7), ServiceState::Started);
+}
+
 #[test]
 fn who_pauses_is_started_at_once_by_order() {
     let mut init = lasting();
@@ -320,7 +406,7 @@ fn what_happens_without_logd_is_on_record_later() {
     init.notified(1 << 1);
     assert_eq!(recorded(&init), []);
     init.machine.records_left = None;
-    init.note_start(nexus_proto::ids::LOGD);
+    init.note_start(LOGD);
     assert_eq!(recorded(&init), [Event::Exit, Event::Exit]);
     init.machine.now += 2 * PAUSE;
     init.machine.answers_as = Sender { incarnation: 2, ..POLICYD };

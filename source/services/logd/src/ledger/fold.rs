@@ -57,6 +57,7 @@ fn is_foldable(entry: &Entry) -> bool {
         | Event::Revoke
         | Event::Exit
         | Event::Start
+        | Event::Order
         | Event::Prepared
         | Event::Fold => true,
         Event::Boot

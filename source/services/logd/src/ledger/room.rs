@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_sysdesc::Description;
 
+use super::fold::KEPT_LIVES;
+
 /// Lives of a service that its share has room for, each with all records that a life can have.
 const LIVES: usize = 8;
 /// What was denied to a service, or at its word, that there is always room for.
@@ -15,7 +17,7 @@ const DENIALS: usize = 8;
 const COMMON: usize = 128;
 /// Records that anybody's can be, beyond the shares.
 const OPEN: usize = 512;
-/// Of these, records that denials cannot take.
+/// Of these, records that neither denials nor orders can take.
 pub const KEPT_FROM_DENIALS: usize = 256;
 
 /// Whose room a record takes.
@@ -49,6 +51,8 @@ struct Service {
     id: u32,
     lives: Share,
     denials: Share,
+    /// Records that say that a life is over.
+    ends: usize,
 }
 
 /// The room of a ledger.
@@ -84,10 +88,11 @@ impl Room {
             .iter()
             .map(|service| {
                 let devices = service.needs.len();
-                // Each life ends, and is given its devices: allowed, set up, granted. What says last where
-                // each device is stays when its life is folded; and two folds are there at once.
-                let lives = LIVES * (1 + 3 * devices) + 3 * devices + 2;
-                Service { id: service.id, lives: share(lives), denials: share(DENIALS) }
+                // Each life may be ordered, begins or is given its devices (allowed, set up, granted), and
+                // ends. What says last where each device is stays when its life is folded; and two folds are
+                // there at once.
+                let lives = LIVES * (2 + (3 * devices).max(1)) + 3 * devices + 2;
+                Service { id: service.id, lives: share(lives), denials: share(DENIALS), ends: 0 }
             })
             .collect();
         let common = COMMON + 2 * description.rings().count();
@@ -112,19 +117,19 @@ impl Room {
     pub(super) fn has(&self, entry: &Entry) -> bool {
         let class = self.class(entry);
         let share = self.share(class);
-        let kept = match class {
-            Class::Denials(_) | Class::OtherDenials => KEPT_FROM_DENIALS,
-            Class::Common | Class::Lives(_) => 0,
-        };
+        // Nor orders, of which there can be any number without a life between them.
+        let is_kept_from = matches!(class, Class::Denials(_) | Class::OtherDenials);
+        let kept = if is_kept_from || entry.event == Event::Order { KEPT_FROM_DENIALS } else { 0 };
         share.used < share.room || self.open.used < self.open.room.saturating_sub(kept)
     }
 
     /// The service whose lives are to be folded before this record of one of them finds its share full:
-    /// a record, and a fold, still fit.
+    /// a record, and a fold, still fit. `None` while all that have ended are to be kept.
     pub(super) fn is_due(&self, entry: &Entry) -> Option<u32> {
         let Class::Lives(index) = self.class(entry) else { return None };
         let service = self.services.get(index)?;
-        (service.lives.used + 2 > service.lives.room).then_some(service.id)
+        let full = service.lives.used + 2 > service.lives.room;
+        (full && service.ends > KEPT_LIVES).then_some(service.id)
     }
 
     /// Counts a record that is there now.
@@ -133,6 +138,9 @@ impl Room {
         let share = self.share_mut(class);
         share.used += 1;
         self.open.used += usize::from(share.is_over());
+        if let Some(ends) = self.ends(entry) {
+            *ends += 1;
+        }
     }
 
     /// Counts a record that is there no more.
@@ -142,6 +150,16 @@ impl Room {
         let was_over = usize::from(share.is_over());
         share.used = share.used.saturating_sub(1);
         self.open.used = self.open.used.saturating_sub(was_over);
+        if let Some(ends) = self.ends(entry) {
+            *ends = ends.saturating_sub(1);
+        }
+    }
+
+    /// The count that this record is in, if it says that a life is over.
+    fn ends(&mut self, entry: &Entry) -> Option<&mut usize> {
+        let says = matches!(entry.event, Event::Exit | Event::Resume);
+        let place = self.place(entry.subject.id).filter(|_| says)?;
+        self.services.get_mut(place).map(|service| &mut service.ends)
     }
 
     fn place(&self, id: u32) -> Option<usize> {
@@ -166,6 +184,7 @@ impl Room {
             | Event::Revoke
             | Event::Exit
             | Event::Start
+            | Event::Order
             | Event::Prepared
             | Event::Fold
             | Event::Resume => self.place(entry.subject.id).map_or(Class::Common, Class::Lives),
@@ -207,6 +226,7 @@ fn is_denial(entry: &Entry) -> bool {
         | Event::Revoke
         | Event::Exit
         | Event::Start
+        | Event::Order
         | Event::Drop
         | Event::Prepared
         | Event::Share

@@ -68,6 +68,7 @@ fn is_foldable(entry: &Entry) -> bool {
         Event::Grant
         | Event::Exit
         | Event::Start
+        | Event::Order
         | Event::Revoke
         | Event::Prepared
         | Event::Fold => true,

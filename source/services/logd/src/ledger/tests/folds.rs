@@ -196,6 +196,34 @@ fn a_life_that_has_not_ended_is_not_folded() {
     assert_eq!(count(&ledger, |entry| entry.event == Event::Fold), 0);
 }
 
+// attack 58 U: a service is started and stopped by order without end, and has no life; lives of others are recorded, and denials; broken: logd-orders
+#[test]
+fn orders_use_up_the_room_of_no_other() {
+    let mut ledger = ledger();
+    let order = Entry {
+        asker: Asker::new(NSH),
+        ..Entry::about(Event::Order, Outcome::None, subject(RNGD, 1))
+    };
+    begin(&mut ledger, RNGD, 1).unwrap();
+    end(&mut ledger, RNGD, 1).unwrap();
+    while add(&mut ledger, order).is_ok() {}
+    assert!(ledger.room() >= u64::try_from(KEPT_FROM_DENIALS).unwrap());
+    for life in 1..100 {
+        begin(&mut ledger, BLKD, life).unwrap();
+        end(&mut ledger, BLKD, life).unwrap();
+        // Its own share is full, but not what nobody's orders can take.
+        begin(&mut ledger, RNGD, life + 1).unwrap();
+        end(&mut ledger, RNGD, life + 1).unwrap();
+    }
+    assert_eq!(
+        count(&ledger, |entry| *entry == order),
+        0,
+        "folded with the life that they were about"
+    );
+    add(&mut ledger, order).unwrap();
+    assert_whole(&ledger);
+}
+
 // attack 44 U: a service has itself denied, or has tries allowed, without end; lives of all are recorded; broken: logd-shares, logd-tries
 #[test]
 fn questions_of_a_service_use_up_its_own_room_only() {

@@ -1,0 +1,11 @@
+//! The load by a ring of a driver that is killed, as this process is.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+
+use nexus_test::Failed;
+
+nexus_rt::entry!(main);
+
+fn main() -> Result<(), Failed> {
+    kills::load::by_ring()
+}
