@@ -162,11 +162,23 @@ fn an_end_says_how_and_by_whose_order() {
         ..entry(Event::Exit, Outcome::None, 7, NO_DEVICE)
     };
     let killed = Entry { asker: Asker::new(10), ..exit(4, 1) };
-    let records = chain(&[(1, killed), (1, exit(4, 2)), (1, exit(2, 3))]);
+    let stopped = Entry { detail: 3, ..killed };
+    let ordered = |reason| Entry { event: Event::Order, detail: 0, reason, ..killed };
+    let records = chain(&[
+        (1, killed),
+        (1, exit(4, 2)),
+        (1, exit(2, 3)),
+        (1, stopped),
+        (1, ordered(1)),
+        (1, ordered(2)),
+    ]);
     let text = ledger(records.iter(), &verifier(&records, None), None, &names());
-    assert!(text.contains("nsh       ended  rngd     -       by order\n"), "{text}");
-    assert!(text.contains("-         ended  rngd     -       did not answer\n"), "{text}");
-    assert!(text.contains("-         ended  rngd     -       exit 3\n"), "{text}");
+    assert!(text.contains("nsh       ended    rngd     -       by order\n"), "{text}");
+    assert!(text.contains("-         ended    rngd     -       did not answer\n"), "{text}");
+    assert!(text.contains("-         ended    rngd     -       exit 3\n"), "{text}");
+    assert!(text.contains("nsh       ended    rngd     -       order to stop\n"), "{text}");
+    assert!(text.contains("nsh       ordered  rngd     -       another life\n"), "{text}");
+    assert!(text.contains("nsh       ordered  rngd     -       no other life\n"), "{text}");
 }
 
 /// The sample with a fold of its records 3 to 5 behind it.
