@@ -75,19 +75,17 @@ impl Group {
         ])
     }
 
-    fn died(&self) -> u32 {
-        self.victims.iter().map(|victim| victim.deaths).sum()
-    }
-
-    /// The one with the fewest deaths.
-    fn next(&self) -> usize {
+    /// The one with the fewest deaths, and how many these are.
+    fn next(&self) -> (usize, u32) {
         let deaths = self.victims.iter().map(|victim| victim.deaths).enumerate();
-        deaths.min_by_key(|(_, deaths)| *deaths).map_or(0, |(at, _)| at)
+        deaths.min_by_key(|(_, deaths)| *deaths).unwrap_or_default()
     }
 
-    /// How far it is, in thousands of all deaths; 1,000 and more when there are to be no more.
+    /// How far it is, in thousandths: 1,000 and more when each has died as often as it is to.
     fn progress(&self) -> u64 {
-        (u64::from(self.died()) * 1000).checked_div(self.deaths.into()).unwrap_or(1000)
+        let (_, least) = self.next();
+        let each = u64::from(self.deaths).div_ceil(self.victims.len().max(1) as u64);
+        (u64::from(least) * 1000).checked_div(each).unwrap_or(1000)
     }
 }
 
@@ -155,7 +153,8 @@ impl Keeper {
             }
         }
         while let Some(group) = self.next_group().filter(|_| self.is_well()) {
-            self.kill(group, self.groups[group].next());
+            let (at, _) = self.groups[group].next();
+            self.kill(group, at);
         }
         self.end()
     }

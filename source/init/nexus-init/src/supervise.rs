@@ -211,6 +211,9 @@ impl<M: Machine> Init<M> {
         if state == DmaState::Quarantined {
             let name = self.registry.device_name(device);
             nexus_rt::error!("{name} did not come to rest, and is given to nobody any more");
+            if let Some(entry) = self.registry.quarantine_entry(device) {
+                self.note(&entry);
+            }
         }
         self.registry.released(device, state);
     }

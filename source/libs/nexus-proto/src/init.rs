@@ -173,6 +173,8 @@ codes! {
         25 BusGarbled,
         /// No disk tells the serial number that it is known by.
         26 WrongSerial,
+        /// It did not come to rest when its owner ended, or nobody could tell.
+        27 NotAtRest,
     }
 }
 

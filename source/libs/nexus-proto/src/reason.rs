@@ -102,6 +102,7 @@ impl Refusal {
             Refusal::BusRefused => "bus-refused",
             Refusal::BusGarbled => "bus-garbled",
             Refusal::WrongSerial => "wrong-serial",
+            Refusal::NotAtRest => "not-at-rest",
         }
     }
 
@@ -135,6 +136,9 @@ impl Refusal {
             Refusal::BusRefused => "busd could not set the device up",
             Refusal::BusGarbled => "what busd gave is not what policy allows",
             Refusal::WrongSerial => "its serial number is not the one that is described",
+            Refusal::NotAtRest => {
+                "it did not come to rest when its owner ended, or nobody could tell"
+            }
         }
     }
 }

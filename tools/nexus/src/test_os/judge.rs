@@ -12,6 +12,7 @@ use super::rings;
 use crate::exit::Exit;
 use crate::protocol::{Entry, Event, Proof};
 use crate::witness::dma::Reach;
+use nexus_proto::init::Refusal;
 use crate::witness::{self, Claims};
 use std::ops::Range;
 
@@ -151,6 +152,7 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
     let chain =
         chain::check(&transcript.ledger, &transcript.holes, &transcript.heads, transcript.nonce());
     found.extend(chain.iter().map(|error| format!("ledger: {error}")));
+    found.extend(quarantined(&transcript.ledger));
     found.extend(agree::differences(
         expectation.audit,
         &replay,
@@ -197,6 +199,19 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
         found.extend(registers::left_open(&witness.opened));
     }
     found
+}
+
+/// Devices that init could not take back, as sentences.
+fn quarantined(ledger: &[Entry]) -> impl Iterator<Item = String> {
+    let lost = |entry: &&Entry| {
+        (entry.event, entry.reason) == (Event::Refusal, Refusal::NotAtRest.code())
+    };
+    ledger.iter().filter(lost).map(|entry| {
+        let Entry { device, subject, seq, .. } = entry;
+        format!(
+            "device {device} did not come to rest when service {subject} ended, and is in quarantine (record {seq})"
+        )
+    })
 }
 
 /// What each device that somebody holds reaches: as the image says, and with the last record of it.
@@ -371,6 +386,15 @@ mod tests {
         let mut run = good();
         run.witness.as_mut().unwrap().enabled[0] = 1 << 10;
         assert_verdict(&run, Exit::Differ, "line 10 is enabled at the controller");
+    }
+
+    // attack 91 H: a device that did not come to rest is in quarantine, says the ledger; found; broken: judge-quarantine
+    #[test]
+    fn test_a_device_in_quarantine_is_a_finding() {
+        let mut run = good();
+        let reason = Refusal::NotAtRest.code();
+        run.transcript.ledger.push(Entry { reason, subject: 7, ..entry(9, Event::Refusal) });
+        assert_verdict(&run, Exit::Differ, "did not come to rest when service 7 ended");
     }
 
     #[track_caller]

@@ -3,7 +3,8 @@
 use nexus_abi::{EndReason, Error, Handle, KindCode, Role};
 use nexus_proto::ids::LOGD;
 use nexus_proto::init::{
-    EndKind, Kill, Last, Lives, Ordered, OwnerState, Restart as Again, ServiceState, Stop, killed,
+    EndKind, Kill, Last, Lives, Ordered, OwnerState, Refusal, Restart as Again, ServiceState, Stop,
+    killed,
 };
 use nexus_proto::log::Event;
 use nexus_proto::{ServiceError, Zero};
@@ -356,12 +357,16 @@ fn a_life_that_cannot_be_begun_counts_as_a_death() {
     assert_eq!(record.end, Some(EndReason::Exit(3)), "of the life that ran");
 }
 
-// attack 91 F: a device does not come to rest when its owner dies; it is given to nobody any more, and init answers for its owner; broken: init-lost-device
+// attack 91 F: a device does not come to rest when its owner dies; it is given to nobody any more, and init answers for its owner, and that is on record before the end; broken: init-lost-device, init-lost-untold
 #[test]
 fn a_device_that_never_comes_to_rest_ends_its_service() {
     let mut init = lasting();
     init.machine.busd.fails = Some(Error::TimedOut);
     dies(&mut init);
+    let [lost, exit] = init.machine.ledger[..] else { panic!("{:?}", init.machine.ledger) };
+    assert_eq!((lost.event, lost.reason), (Event::Refusal, Refusal::NotAtRest.code()));
+    assert_eq!((lost.device, lost.subject), (RNG, exit.subject));
+    assert_eq!((exit.event, exit.subject), (Event::Exit, RNGD_ID.into()));
     assert_eq!(state(&init, 7), ServiceState::GivenUp);
     assert_eq!(init.registry.service(7).unwrap().last, Some(Last::NoDevice));
     assert_eq!(init.machine.gone, [(7, Handle(1007))]);
