@@ -28,7 +28,7 @@ pub const KILLED: u64 = 57;
 pub const START_NS: u64 = 4_000_000;
 /// See [`START_NS`].
 pub const LIFE_NS: u64 = 2_000_000;
-/// A seed that no faults follow from: a copy of the code is all that is different in such a life.
+/// A seed that no faults follow from: such a life has other code that does the same.
 pub const NO_FAULTS: u64 = u64::MAX;
 
 /// A life of a driver.

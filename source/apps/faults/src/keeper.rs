@@ -17,13 +17,15 @@ use rogue::canary::Canary;
 use rogue::disk::must_prove;
 
 use crate::ask::{ENDED, Ended, LATE, LIFE, LIVES, Life, NO_FAULTS, OTHERS, SEEN, Started};
-use crate::counts::{Ends, Heard, Times};
-use crate::others::{ANSWER_MS, Seen};
+use crate::counts::{End, Ends, Heard, Times};
+use crate::others::{ANSWER_MS, LOOK_NS, Seen};
 
 /// Bits of a seed that say which life of the run it is of.
 const NUMBER_BITS: u32 = 20;
 /// Lives between two looks at the canary and at how memory is divided.
 const LOOK: u64 = 32;
+/// Lives whose ends a line tells, by [letters](End::letter).
+const LINE: usize = 100;
 /// Milliseconds in which an honest life must answer: a safety net, as a device may wait for the host.
 const RECOVERY_MS: u64 = 10_000;
 /// Most lives of a copy without faults.
@@ -80,10 +82,13 @@ pub struct Keeper {
     seed: u64,
     /// How memory was divided after the first lives.
     divided: Option<MemInfo>,
+    /// How each life ended, by its number.
+    ends: String,
     /// From a death to rest, to the start of the next life, to its first answer.
     steps: [Times; 3],
-    late: u64,
-    answer: u64,
+    /// What others saw in all, and the tick from which on.
+    seen: Seen,
+    began: u64,
     /// Questions that were never answered.
     lost: u64,
     checks: Checks,
@@ -118,9 +123,10 @@ impl Keeper {
             lives: must_prove(block.service_id, LIVES)?.into(),
             seed: block.nonce,
             divided: None,
+            ends: String::new(),
             steps: Default::default(),
-            late: 0,
-            answer: 0,
+            seen: Seen::default(),
+            began: 0,
             lost: 0,
             checks: Checks {
                 control: nothing(),
@@ -143,6 +149,8 @@ impl Keeper {
         for index in 0..self.drivers.len() {
             self.control(index)?;
         }
+        self.ask(self.others, &Message::new(SEEN, &[]))?;
+        self.began = ticks();
         for number in 1..=self.lives {
             if let Err(why) = self.life(number) {
                 let seed = self.seed_of(number);
@@ -156,6 +164,7 @@ impl Keeper {
         for line in self.lines() {
             host.console.line(&line)?;
         }
+        self.looked_often();
         let live_on = self.others_live_on()?;
         let Keeper { mut facts, checks, .. } = self;
         facts.tell("copies-live-on", &checks.control)?;
@@ -206,12 +215,14 @@ impl Keeper {
         for (times, (from, to)) in self.steps.iter_mut().zip(steps) {
             times.add(us(from, to));
         }
+        let end = End::of(&ended, heard);
+        self.ends.push(end.letter());
         if let Some(driver) = self.drivers.get_mut(index) {
-            driver.ends.count(faults, &ended, heard);
+            driver.ends.count(faults, end);
             driver.recovery.add(us(died, answered));
         }
         if self.lives == 1 {
-            let line = format!("faults: life {seed}: {ended:?}, {heard:?}");
+            let line = format!("faults: life {seed}: {end:?}, {ended:?}, {heard:?}");
             self.facts.host.console.line(&line)?;
         }
         self.look_at_others(seed)
@@ -259,12 +270,19 @@ impl Keeper {
     /// The others, during these two lives.
     fn look_at_others(&mut self, seed: u64) -> Result<(), Failed> {
         let seen = Seen::of(&self.ask(self.others, &Message::new(SEEN, &[]))?);
-        (self.late, self.answer) = (self.late.max(seen.late), self.answer.max(seen.answer));
+        self.seen = self.seen.and(seen);
         let late = ns_of_ticks(seen.late) <= LATE_MS * 1_000_000;
         let why = || format!("life {seed}: {seen:?}, of {ANSWER_MS} ms for an answer");
-        let looks = u32::try_from(seen.looks).unwrap_or(u32::MAX);
-        note(&mut self.checks.in_time, holds(late && seen.silent == 0, why).map(|_| looks));
+        note(&mut self.checks.in_time, holds(late && seen.silent == 0, why));
         Ok(())
+    }
+
+    /// They were looked at, in all of this time, at least half as often as there was time for.
+    fn looked_often(&mut self) {
+        let time = ns_of_ticks(ticks().saturating_sub(self.began));
+        let looks = self.seen.looks;
+        let why = || format!("{looks} looks in {time} ns");
+        note(&mut self.checks.in_time, holds(looks.saturating_mul(2 * LOOK_NS) >= time, why));
     }
 
     /// Nothing in memory is another, and there is as much as before.
@@ -300,7 +318,8 @@ impl Keeper {
 
     /// What came of it all.
     fn lines(&mut self) -> Vec<String> {
-        let mut lines = Vec::new();
+        let whole = self.ends.as_bytes().chunks(LINE).map(String::from_utf8_lossy);
+        let mut lines: Vec<String> = whole.map(|ends| format!("faults: ends {ends}")).collect();
         let mut line = |text: String| lines.push(format!("faults: {text}"));
         for Driver { name, ends, recovery, .. } in &mut self.drivers {
             let Ends { lives, faults, faulted, ended, silent, wrong, sound } = *ends;
@@ -318,8 +337,10 @@ impl Keeper {
             line(format!("{step} {median} us, p99 {most}, max {longest}"));
         }
         let us = |ticks| ns_of_ticks(ticks) / 1000;
-        let (late, answer, lost) = (us(self.late), us(self.answer), self.lost);
-        line(format!("{lost} questions lost; others late by {late} us, answer in {answer} us"));
+        let Seen { looks, late, answer, .. } = self.seen;
+        let (late, answer, lost) = (us(late), us(answer), self.lost);
+        line(format!("{lost} questions lost"));
+        line(format!("{looks} looks at others: late by {late} us, answer in {answer} us"));
         lines
     }
 }
