@@ -43,8 +43,8 @@ pub struct FaultsArgs {
     write: bool,
 }
 
-/// Runs, of 10,000 lives and 134,700 faults each: 3.5 million faults.
-const RUNS: u32 = 26;
+/// Runs, of 10,000 lives and 126,000 faults each: 3.5 million faults.
+const RUNS: u32 = 28;
 /// Guests at a time: each has one hart.
 const AT_ONCE: usize = 2;
 /// Longest time for one run: a safety net.

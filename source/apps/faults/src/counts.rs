@@ -1,6 +1,7 @@
 //! What came of many lives.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use nexus_proto::init::EndKind;
 
@@ -89,6 +90,13 @@ impl Ends {
             End::Sound => &mut self.sound,
         };
         *place += 1;
+    }
+}
+
+impl fmt::Display for Ends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ends { faulted, ended, silent, wrong, sound, .. } = self;
+        write!(f, "{faulted} faulted, {ended} ended, {silent} silent, {wrong} wrong, {sound} sound")
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Ran {
     pub(super) passed: bool,
     /// Questions that nobody answered.
     pub(super) lost: u64,
+    /// What a consumer wrote at random into rings, in how many lives, and how many of these had joined before.
+    pub(super) written: [u64; 3],
     pub(super) drivers: Vec<Driver>,
 }
 
@@ -28,6 +30,8 @@ pub(super) struct Driver {
     pub(super) lives: u64,
     /// How they ended: faulted, ended, silent, wrong, sound.
     pub(super) ends: [u64; 5],
+    /// The same of those with random values in registers.
+    pub(super) registers: [u64; 5],
     /// Microseconds from a death to the first answer of the next life: median, 99th percentile, longest.
     pub(super) recovery: [u64; 3],
 }
@@ -39,10 +43,9 @@ impl Ran {
     /// When it says nothing of it, as after a run that did not get to its end.
     pub(super) fn of(session: &Session, seed: u64) -> Result<Ran> {
         let passed = session.judgement.exit == Exit::Pass;
-        let (lost, drivers) = read(session.console()).with_context(|| {
+        read(session.console(), seed, passed).with_context(|| {
             format!("the run with seed {seed} did not get to its end: {:?}", session.judgement.exit)
-        })?;
-        Ok(Ran { seed, passed, lost, drivers })
+        })
     }
 
     pub(super) fn faults(&self) -> u64 {
@@ -50,7 +53,8 @@ impl Ran {
     }
 
     pub(super) fn lives(&self) -> u64 {
-        self.drivers.iter().map(|driver| driver.lives).sum()
+        let lives = |driver: &Driver| driver.lives + driver.registers.iter().sum::<u64>();
+        self.drivers.iter().map(lives).sum()
     }
 
     /// For people.
@@ -61,31 +65,36 @@ impl Ran {
 }
 
 /// The lines of the keeper (source/apps/faults/src/keeper.rs).
-fn read(console: &[String]) -> Option<(u64, Vec<Driver>)> {
-    let mut drivers = Vec::new();
-    let mut lost = None;
+fn read(console: &[String], seed: u64, passed: bool) -> Option<Ran> {
+    let mut ran = Ran { seed, passed, lost: 0, written: [0; 3], drivers: Vec::new() };
+    let mut ended = false;
     for line in console.iter().filter_map(|line| line.strip_prefix("faults: ")) {
         let mut words = line.split_whitespace();
         let name = words.next()?;
-        match numbers(words.clone()).as_slice() {
-            [faults, lives, ends @ ..] if line.contains(" faults in ") => {
-                let (name, ends) = (name.to_owned(), <[u64; 5]>::try_from(ends).ok()?);
-                let (faults, lives) = (*faults, *lives);
-                drivers.push(Driver { name, faults, lives, ends, recovery: [0; 3] });
+        let numbers = numbers(line);
+        let driver = ran.drivers.iter_mut().find(|driver| driver.name == name);
+        match (words.next(), driver) {
+            (Some("random"), Some(driver)) => {
+                driver.registers = numbers.get(1..)?.try_into().ok()?
             }
-            recovery if words.next() == Some("recovery") => {
-                let driver = drivers.iter_mut().find(|driver| driver.name == name)?;
-                driver.recovery = recovery.try_into().ok()?;
+            (Some("recovery"), Some(driver)) => driver.recovery = numbers.try_into().ok()?,
+            (Some("writes"), _) => ran.written = numbers.try_into().ok()?,
+            (Some("questions"), _) => (ran.lost, ended) = (*numbers.first()?, true),
+            (Some(_), None) if line.contains(" faults in ") => {
+                let [faults, lives, ends @ ..] = <[u64; 7]>::try_from(numbers).ok()?;
+                let (name, zero) = (name.to_owned(), [0; 5]);
+                let recovery = [0; 3];
+                ran.drivers.push(Driver { name, faults, lives, ends, registers: zero, recovery });
             }
-            _ if line.ends_with(" questions lost") => lost = name.parse().ok(),
             _ => {}
         }
     }
-    Some((lost?, drivers)).filter(|(_, drivers)| !drivers.is_empty())
+    (ended && !ran.drivers.is_empty()).then_some(ran)
 }
 
 /// The words that are numbers.
-fn numbers<'a>(words: impl Iterator<Item = &'a str>) -> Vec<u64> {
+fn numbers(line: &str) -> Vec<u64> {
+    let words = line.split_whitespace();
     words.filter_map(|word| word.trim_matches([',', ':']).parse().ok()).collect()
 }
 
@@ -128,18 +137,20 @@ fn path(run: u64) -> Result<PathBuf> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
-    pub(in crate::faults) fn console() -> Vec<String> {
+    fn console() -> Vec<String> {
         let lines = [
             "init: ready",
             "faults: ends ffeo",
             "faults: ends sw",
             "faults: rngd 12583 faults in 1056 lives: 820 faulted, 167 ended, 27 silent, 3 wrong, 39 sound",
+            "faults: rngd random registers in 66 lives: 1 faulted, 50 ended, 9 silent, 4 wrong, 2 sound",
             "faults: rngd recovery 1277 us, p99 1427, max 1451",
             "faults: death to rest 56 us, p99 454, max 633",
             "faults: 14 questions lost",
+            "faults: 900 writes into rings in 40 lives, of which 39 had joined",
             "faults: 5537 looks at others: late by 1906 us, answer in 6 us",
         ];
         lines.map(str::to_owned).to_vec()
@@ -152,10 +163,13 @@ pub(super) mod tests {
             faults: 12583,
             lives: 1056,
             ends: [820, 167, 27, 3, 39],
+            registers: [1, 50, 9, 4, 2],
             recovery: [1277, 1427, 1451],
         };
-        assert_eq!(read(&console()), Some((14, vec![rngd])));
-        assert_eq!(read(&console()[..3]), None, "a run that was cut short");
+        let ran =
+            Ran { seed: 7, passed: true, lost: 14, written: [900, 40, 39], drivers: vec![rngd] };
+        assert_eq!(read(&console(), 7, true), Some(ran));
+        assert_eq!(read(&console()[..4], 7, true), None, "a run that was cut short");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(super) struct Sum {
     of: u32,
     failed: Vec<u64>,
     lost: u64,
+    written: [u64; 3],
     took: Duration,
     drivers: Vec<Driver>,
 }
@@ -27,10 +28,12 @@ impl Sum {
         sum
     }
 
-    fn add(&mut self, Ran { seed, passed, lost, drivers }: Ran, took: Duration) {
+    fn add(&mut self, ran: Ran, took: Duration) {
+        let Ran { seed, passed, lost, written, drivers } = ran;
         self.runs += 1;
         self.failed.extend((!passed).then_some(seed));
         self.lost += lost;
+        added(&mut self.written, written);
         self.took += took;
         for driver in drivers {
             match self.drivers.iter_mut().find(|own| own.name == driver.name) {
@@ -54,9 +57,11 @@ impl Sum {
             [] => "none failed".to_owned(),
             seeds => format!("failed with seeds {seeds:?}"),
         };
+        let [writes, written, _] = self.written;
         let tree = tree.get(..16).unwrap_or(tree);
         let text = format!(
-            "{faults} faults in {lives} lives; {} of {} runs, seeds from {seed}, {failed}; {} questions lost; tree {tree}",
+            "{faults} faults in {lives} lives; {writes} writes into rings in {written} lives; {} of {} runs, \
+             seeds from {seed}, {failed}; {} questions lost; tree {tree}",
             self.runs, self.of, self.lost,
         );
         rows.push(Row { name: "all".to_owned(), text, took: self.took });
@@ -68,17 +73,28 @@ impl Sum {
 fn add(own: &mut Driver, more: &Driver) {
     own.faults += more.faults;
     own.lives += more.lives;
-    own.ends.iter_mut().zip(more.ends).for_each(|(own, more)| *own += more);
+    added(&mut own.ends, more.ends);
+    added(&mut own.registers, more.registers);
     own.recovery.iter_mut().zip(more.recovery).for_each(|(own, more)| *own = (*own).max(more));
 }
 
+fn added<const N: usize>(own: &mut [u64; N], more: [u64; N]) {
+    own.iter_mut().zip(more).for_each(|(own, more)| *own += more);
+}
+
+fn ends([faulted, ended, silent, wrong, sound]: [u64; 5]) -> String {
+    format!("{faulted} faulted, {ended} ended, {silent} silent, {wrong} wrong, {sound} sound")
+}
+
 fn row(driver: &Driver, took: Duration) -> Row {
-    let [faulted, ended, silent, wrong, sound] = driver.ends;
     let [median, p99, longest] = driver.recovery;
     let text = format!(
-        "{} faults in {} lives: {faulted} faulted, {ended} ended, {silent} silent, {wrong} wrong, {sound} sound; \
+        "{} faults in {} lives: {}; with random registers: {}; \
          recovery, of the worst run: median {median} us, p99 {p99}, max {longest}",
-        driver.faults, driver.lives,
+        driver.faults,
+        driver.lives,
+        ends(driver.ends),
+        ends(driver.registers),
     );
     Row { name: driver.name.clone(), text, took }
 }
@@ -90,8 +106,9 @@ mod tests {
     fn ran(seed: u64, passed: bool, recovery: [u64; 3]) -> Ran {
         let ends = [50, 30, 10, 5, 5];
         let name = "rngd".to_owned();
-        let driver = Driver { name, faults: 1200, lives: 100, ends, recovery };
-        Ran { seed, passed, lost: 1, drivers: vec![driver] }
+        let registers = [0, 4, 0, 0, 1];
+        let driver = Driver { name, faults: 1200, lives: 100, ends, registers, recovery };
+        Ran { seed, passed, lost: 1, written: [30, 2, 2], drivers: vec![driver] }
     }
 
     #[test]
@@ -107,9 +124,10 @@ mod tests {
             texts,
             [
                 "2400 faults in 200 lives: 100 faulted, 60 ended, 20 silent, 10 wrong, 10 sound; \
+                 with random registers: 0 faulted, 8 ended, 0 silent, 0 wrong, 2 sound; \
                  recovery, of the worst run: median 3 us, p99 5, max 9",
-                "2400 faults in 200 lives; 2 of 2 runs, seeds from 7, none failed; 2 questions lost; \
-                 tree 0123456789abcdef",
+                "2400 faults in 200 lives; 60 writes into rings in 4 lives; 2 of 2 runs, seeds from 7, \
+                 none failed; 2 questions lost; tree 0123456789abcdef",
             ]
         );
         sum.add(ran(9, false, [0; 3]), Duration::ZERO);
