@@ -1,124 +1,131 @@
 //! `cargo nexus faults`: millions of faults in the code of drivers, in QEMU.
 //!
-//! One run after another of `tests/systems/faults/long`, each with a seed of its own. What each came to is kept,
-//! so that what is cut short goes on with the next run.
+//! Runs of `tests/systems/faults/long`, each with a seed of its own, two at a time. What each came to is kept, so
+//! that what is cut short goes on with the next run, and is published by `--write`.
+
+mod ran;
+mod sum;
 
 use crate::build::{self, Built};
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
 use crate::paths;
+use crate::steps::figures;
+use crate::steps::results::{Kept, Results};
 use crate::test_os::{Options, Session, fresh_nonce};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use ran::{Ends, Ran};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::panic;
+use std::sync::Mutex;
+use std::thread;
 use std::time::{Duration, Instant};
+use sum::Sum;
 
 /// Arguments of `cargo nexus faults`.
 #[derive(Args, Debug)]
 pub struct FaultsArgs {
-    /// One life alone, by its seed, with each of its faults.
-    #[arg(long, value_name = "SEED", conflicts_with_all = ["faults", "seed", "anew"])]
+    /// One life alone, by its seed, with each of its faults; it must end as it did in its run.
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["runs", "seed", "anew", "write"])]
     life: Option<u64>,
-    /// How many faults there are to be, in all.
-    #[arg(long, value_name = "NUMBER", default_value_t = 3_500_000)]
-    faults: u64,
-    /// The seed of the first run; a new one each time when absent.
+    /// No more than this many of the runs that are left.
+    #[arg(long, value_name = "NUMBER", default_value_t = RUNS)]
+    runs: u32,
+    /// The seed of the first run; a new one when absent.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// Begins anew, and does not go on with what is kept.
+    /// Begins anew, and does not go on with what is kept or published of this tree.
     #[arg(long)]
     anew: bool,
+    /// Write what all runs came to so far into docs/security/assurance.md, and publish each.
+    #[arg(long)]
+    write: bool,
 }
 
+/// Runs, of 10,000 lives and 126,000 faults each: 3.5 million faults.
+const RUNS: u32 = 28;
+/// Guests at a time: each has one hart.
+const AT_ONCE: usize = 2;
 /// Longest time for one run: a safety net.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);
-/// Bits of a seed of a run: those of a life have 20 more, and two fewer in all than a number has.
+/// Bits of the seed of a run: that of a life has so many more, and two fewer in all than a number has.
 const SEED_BITS: u32 = 40;
+const NUMBER_BITS: u32 = 20;
+/// The name of what is kept, and of the table.
+const NAME: &str = "faults";
 
-/// What all runs came to so far.
-#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-struct State {
-    /// SHA-256 of the image that they are of.
-    image: String,
-    /// Seed of the first.
-    seed: u64,
-    runs: Vec<Ran>,
-}
-
-/// What one run came to.
-#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-struct Ran {
-    seed: u64,
-    passed: bool,
-    faults: u64,
-    lives: u64,
-    took: Duration,
-    /// What the guest said of it.
-    said: Vec<String>,
-}
-
-impl State {
-    /// The next run's seed.
-    fn next(&self) -> u64 {
-        self.seed.wrapping_add(self.runs.len() as u64)
-    }
-
-    fn faults(&self) -> u64 {
-        self.runs.iter().map(|run| run.faults).sum()
-    }
-
-    /// What there is to be said.
-    fn lines(&self) -> Vec<String> {
-        let took: Duration = self.runs.iter().map(|run| run.took).sum();
-        let lives: u64 = self.runs.iter().map(|run| run.lives).sum();
-        let failed: Vec<&Ran> = self.runs.iter().filter(|run| !run.passed).collect();
-        let mut lines = vec![format!(
-            "faults: {} in {lives} lives, {} runs, seeds from {}; {:.1} h; {} runs failed",
-            self.faults(),
-            self.runs.len(),
-            self.seed,
-            took.as_secs_f64() / 3600.0,
-            failed.len(),
-        )];
-        lines.extend(failed.iter().map(|run| format!("faults: failed with seed {}", run.seed)));
-        lines
-    }
-}
-
-/// Runs until there were as many faults as there are to be.
+/// Makes the runs that are left.
 ///
 /// # Errors
-/// When the system cannot be built, or what is kept cannot be read or written.
+/// When the system cannot be built, or what is kept cannot be written.
 pub fn run(args: &FaultsArgs) -> Result<Exit> {
+    let results = Results::open(NAME, !args.anew)?;
     if let Some(life) = args.life {
-        return one_life(life);
+        return one_life(life, results.tree());
     }
-    let built = system("tests/systems/faults/long")?;
-    let path = paths::root()?.join("target/faults/state.json");
-    let seed = match args.seed {
+    let seed = match args.seed.or_else(|| results.seed()) {
         Some(seed) => seed,
         None => fresh_nonce()?,
     };
-    let mut state = begin(&path, &built, seed, args)?;
-    state.lines().iter().for_each(|line| println!("{line}"));
-    while state.faults() < args.faults {
-        let ran = one_run(&built, state.next())?;
-        let found_nothing = ran.faults == 0;
-        state.runs.push(ran);
-        keep(&path, &state)?;
-        state.lines().iter().for_each(|line| println!("{line}"));
-        if found_nothing {
-            bail!("a run without a fault: {}", path.display());
-        }
+    let seed = (seed & ((1 << SEED_BITS) - 1)).max(1);
+    println!("seed {seed}; `--seed {seed}` makes the same runs again");
+    let (done, left): (Vec<u32>, Vec<u32>) =
+        (1..=RUNS).partition(|number| kept(&results, *number, seed).is_some());
+    println!("faults: {} of {RUNS} runs are done", done.len());
+    let left = left.into_iter().take(args.runs as usize).collect::<Vec<u32>>();
+    make(&left, seed, &results)?;
+    let all = (1..=RUNS).filter_map(|number| kept(&results, number, seed));
+    let sum = Sum::of(all, RUNS);
+    let rows = sum.rows(results.tree(), seed);
+    rows.iter().for_each(|row| println!("faults: {}: {}", row.name, row.text));
+    if args.write {
+        let path = paths::root()?.join("docs/security/assurance.md");
+        let page = fs::read_to_string(&path)?;
+        fs::write(&path, figures::updated(&page, NAME, &rows)?)?;
+        results.publish()?;
     }
-    println!("faults: kept in {}", path.display());
-    let passed = state.runs.iter().all(|run| run.passed);
-    Ok(if passed { Exit::Pass } else { Exit::Failed })
+    Ok(if sum.passed() { Exit::Pass } else { Exit::Failed })
+}
+
+fn kept(results: &Results, number: u32, seed: u64) -> Option<Kept<Ran>> {
+    results.find("run", [number, RUNS], seed)
+}
+
+/// Makes these runs.
+fn make(runs: &[u32], seed: u64, results: &Results) -> Result<()> {
+    let left = Mutex::new(runs.iter().copied());
+    let next = || left.lock().ok()?.next();
+    let mut built = Vec::new();
+    for worker in 1..=AT_ONCE.min(runs.len()) {
+        let one = system("tests/systems/faults/long")?;
+        // What a run leaves beside its image is its own.
+        let directory = one.directory.join(worker.to_string());
+        fs::create_dir_all(&directory)?;
+        built.push(Built { directory, ..one });
+    }
+    let work = |built: &Built| {
+        while let Some(number) = next() {
+            one_run(built, [number, RUNS], seed, results)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = built.iter().map(|built| scope.spawn(|| work(built))).collect();
+        let each = workers.into_iter();
+        let each = each.map(|one| one.join().unwrap_or_else(|why| panic::resume_unwind(why)));
+        each.collect::<Result<Vec<()>>>().map(drop)
+    })
+}
+
+fn one_run(built: &Built, [number, of]: [u32; 2], seed: u64, results: &Results) -> Result<()> {
+    let began = Instant::now();
+    let own = seed.wrapping_add(u64::from(number) - 1);
+    let session = session(built, own, true)?;
+    let ran = Ran::of(&session, own)?;
+    Ends { tree: results.tree().to_owned(), ends: Ends::read(session.console()) }.keep(own)?;
+    println!("faults: run {number} of {of}, seed {own}: {}", ran.line());
+    results.keep("run", [number, of], seed, (ran, began.elapsed())).map(drop)
 }
 
 fn system(directory: &str) -> Result<Built> {
@@ -126,43 +133,25 @@ fn system(directory: &str) -> Result<Built> {
     build::system(&SystemArgs { system, profile: "test".to_owned() })
 }
 
-/// What is kept of this very image, unless it is not wanted.
-fn begin(path: &Path, built: &Built, seed: u64, args: &FaultsArgs) -> Result<State> {
-    let hash = Sha256::digest(built.image_for(0));
-    let image: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    let kept = fs::read(path).ok().map(|bytes| serde_json::from_slice::<State>(&bytes));
-    let kept = kept.transpose().with_context(|| format!("reading {}", path.display()))?;
-    match kept.filter(|_| !args.anew) {
-        Some(kept) if kept.image == image && args.seed.is_none_or(|seed| seed == kept.seed) => {
-            Ok(kept)
+/// One life, and whether it ended as it did in its run, where that was made here.
+fn one_life(seed: u64, tree: &str) -> Result<Exit> {
+    let built = system("tests/systems/faults/one")?;
+    let session = session(&built, seed, false)?;
+    let now = Ends::read(session.console());
+    let now = now.chars().next().context("no life is told of")?;
+    let (run, number) = (seed >> NUMBER_BITS, seed & ((1 << NUMBER_BITS) - 1));
+    let passed = session.judgement.exit;
+    match Ends::find(run, tree)?.and_then(|ends| ends.of_life(number)) {
+        Some(then) if then == now => println!("faults: it ended as in its run"),
+        Some(then) => {
+            println!("faults: it ended as `{now}`, and in its run as `{then}`");
+            return Ok(if passed == Exit::Pass { Exit::Failed } else { passed });
         }
-        other => {
-            if other.is_some() {
-                println!("faults: what is kept is of another image or seed; this begins anew");
-            }
-            let seed = (seed & ((1 << SEED_BITS) - 1)).max(1);
-            Ok(State { image, seed, runs: Vec::new() })
+        None => {
+            println!("faults: its run was not made here, of this tree: nothing to compare with")
         }
     }
-}
-
-fn one_run(built: &Built, seed: u64) -> Result<Ran> {
-    let began = Instant::now();
-    let session = session(built, seed, true)?;
-    let said = session.console().iter().filter(|line| line.starts_with("faults: "));
-    Ok(Ran {
-        seed,
-        passed: session.judgement.exit == Exit::Pass,
-        faults: session.proved("faults"),
-        lives: session.proved("honest-life-follows"),
-        took: began.elapsed(),
-        said: said.cloned().collect(),
-    })
-}
-
-fn one_life(seed: u64) -> Result<Exit> {
-    let built = system("tests/systems/faults/one")?;
-    Ok(session(&built, seed, false)?.judgement.exit)
+    Ok(passed)
 }
 
 fn session(built: &Built, seed: u64, quiet: bool) -> Result<Session> {
@@ -171,42 +160,4 @@ fn session(built: &Built, seed: u64, quiet: bool) -> Result<Session> {
     let session = Session::run(built, &options)?;
     session.report()?;
     Ok(session)
-}
-
-/// Writes what is kept in one step, so that a run that is cut short leaves all of it or what was there.
-fn keep(path: &PathBuf, state: &State) -> Result<()> {
-    fs::create_dir_all(path.parent().context("a file has a folder")?)?;
-    let whole = path.with_extension("new");
-    fs::write(&whole, serde_json::to_vec_pretty(state)?)?;
-    fs::rename(&whole, path).with_context(|| format!("writing {}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ran(seed: u64, passed: bool) -> Ran {
-        let (lives, took) = (100, Duration::from_secs(1800));
-        Ran { seed, passed, faults: 1200, lives, took, said: vec![] }
-    }
-
-    #[test]
-    fn test_what_is_kept_goes_on_with_the_next_seed() {
-        let scratch = tempfile::tempdir().unwrap();
-        let path = scratch.path().join("faults/state.json");
-        let runs = vec![ran(7, true), ran(8, false)];
-        let state = State { image: "ab".to_owned(), seed: 7, runs };
-        keep(&path, &state).unwrap();
-        let kept: State = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        assert_eq!((kept.next(), kept.faults()), (9, 2400));
-        assert_eq!(kept, state);
-        let lines = kept.lines();
-        assert_eq!(
-            lines,
-            [
-                "faults: 2400 in 200 lives, 2 runs, seeds from 7; 1.0 h; 1 runs failed",
-                "faults: failed with seed 8",
-            ]
-        );
-    }
 }

@@ -1,10 +1,53 @@
 //! What came of many lives.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use nexus_proto::init::EndKind;
 
 use crate::ask::{Ended, LATE};
+
+/// How a life with faults ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By a fault of the processor.
+    Faulted,
+    /// By a panic, or a wish of its own.
+    Ended,
+    /// At its deadline, having answered nothing.
+    Silent,
+    /// At its deadline, having answered wrongly, or refused.
+    Wrong,
+    /// At its deadline, with no sign of a fault.
+    Sound,
+}
+
+impl End {
+    /// By what init says, and what a client had of it.
+    #[must_use]
+    pub const fn of(ended: &Ended, heard: Heard) -> End {
+        let by_deadline = matches!(ended.end, EndKind::Killed) && ended.code == LATE;
+        match (by_deadline, heard) {
+            (false, _) if matches!(ended.end, EndKind::Fault) => End::Faulted,
+            (false, _) => End::Ended,
+            (true, Heard { wrong: 1.., .. }) => End::Wrong,
+            (true, Heard { right: 0, .. }) => End::Silent,
+            (true, _) => End::Sound,
+        }
+    }
+
+    /// As the host reads it.
+    #[must_use]
+    pub const fn letter(self) -> char {
+        match self {
+            End::Faulted => 'f',
+            End::Ended => 'e',
+            End::Silent => 's',
+            End::Wrong => 'w',
+            End::Sound => 'o',
+        }
+    }
+}
 
 /// How lives with faults ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,18 +79,24 @@ pub struct Heard {
 
 impl Ends {
     /// Counts a life with so many faults.
-    pub const fn count(&mut self, faults: u64, ended: &Ended, heard: Heard) {
+    pub const fn count(&mut self, faults: u64, end: End) {
         self.lives += 1;
         self.faults += faults;
-        let by_deadline = matches!(ended.end, EndKind::Killed) && ended.code == LATE;
-        let place = match (by_deadline, heard) {
-            (false, _) if matches!(ended.end, EndKind::Fault) => &mut self.faulted,
-            (false, _) => &mut self.ended,
-            (true, Heard { wrong: 1.., .. }) => &mut self.wrong,
-            (true, Heard { right: 0, .. }) => &mut self.silent,
-            (true, _) => &mut self.sound,
+        let place = match end {
+            End::Faulted => &mut self.faulted,
+            End::Ended => &mut self.ended,
+            End::Silent => &mut self.silent,
+            End::Wrong => &mut self.wrong,
+            End::Sound => &mut self.sound,
         };
         *place += 1;
+    }
+}
+
+impl fmt::Display for Ends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ends { faulted, ended, silent, wrong, sound, .. } = self;
+        write!(f, "{faulted} faulted, {ended} ended, {silent} silent, {wrong} wrong, {sound} sound")
     }
 }
 
@@ -78,13 +127,19 @@ mod tests {
     #[test]
     fn each_life_is_counted_once() {
         let mut ends = Ends::default();
-        let ended = |end, code| Ended { end, code, died: 0, at_rest: 0, again: 0 };
-        let heard = |right, wrong| Heard { right, wrong };
-        ends.count(8, &ended(EndKind::Fault, 13), heard(1, 1));
-        ends.count(9, &ended(EndKind::Exit, 101), heard(0, 0));
-        ends.count(10, &ended(EndKind::Killed, LATE), heard(0, 0));
-        ends.count(11, &ended(EndKind::Killed, LATE), heard(3, 1));
-        ends.count(12, &ended(EndKind::Killed, LATE), heard(3, 0));
+        let lives = [
+            (8, (EndKind::Fault, 13), (1, 1), 'f'),
+            (9, (EndKind::Exit, 101), (0, 0), 'e'),
+            (10, (EndKind::Killed, LATE), (0, 0), 's'),
+            (11, (EndKind::Killed, LATE), (3, 1), 'w'),
+            (12, (EndKind::Killed, LATE), (3, 0), 'o'),
+        ];
+        for (faults, (end, code), (right, wrong), letter) in lives {
+            let ended = Ended { end, code, died: 0, at_rest: 0, again: 0 };
+            let end = End::of(&ended, Heard { right, wrong });
+            assert_eq!(end.letter(), letter);
+            ends.count(faults, end);
+        }
         let each =
             Ends { lives: 5, faults: 50, faulted: 1, ended: 1, silent: 1, wrong: 1, sound: 1 };
         assert_eq!(ends, each);

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
-use mortal::device_keeper::{Asked, Question, arp, random, sector};
+use mortal::device_keeper::{Asked, Question, address, arp, random, sector};
 use mortal::keeper::{holds, note};
 use nexus_abi::{Error, Handle, Message};
 use nexus_proto::ids;
@@ -16,14 +16,19 @@ use nexus_test::{Budgets, Check, Facts, Failed, Host, SAFETY_MS};
 use rogue::canary::Canary;
 use rogue::disk::must_prove;
 
-use crate::ask::{ENDED, Ended, LATE, LIFE, LIVES, Life, NO_FAULTS, OTHERS, SEEN, Started};
-use crate::counts::{Ends, Heard, Times};
-use crate::others::{ANSWER_MS, Seen};
+use crate::ask::{
+    CONSUMER, ENDED, Ended, LATE, LIFE, LIVES, Life, NO_FAULTS, OTHERS, SEEN, Started, WRITE,
+    WRITTEN, Written, is_written_to, lies,
+};
+use crate::counts::{End, Ends, Heard, Times};
+use crate::others::{ANSWER_MS, LOOK_NS, Seen};
 
 /// Bits of a seed that say which life of the run it is of.
 const NUMBER_BITS: u32 = 20;
 /// Lives between two looks at the canary and at how memory is divided.
 const LOOK: u64 = 32;
+/// Lives whose ends a line tells, by [letters](End::letter).
+const LINE: usize = 100;
 /// Milliseconds in which an honest life must answer: a safety net, as a device may wait for the host.
 const RECOVERY_MS: u64 = 10_000;
 /// Most lives of a copy without faults.
@@ -41,8 +46,12 @@ struct Driver {
     id: u32,
     name: &'static str,
     question: Question,
+    /// What it is asked while a hostile consumer is at its ring; it has none without.
+    beside: Option<Question>,
     asked: Asked,
     ends: Ends,
+    /// The same of lives whose registers lie.
+    lies: Ends,
     recovery: Times,
 }
 
@@ -74,18 +83,24 @@ pub struct Keeper {
     budgets: Budgets,
     init: Handle,
     others: Handle,
+    consumer: Handle,
     drivers: Vec<Driver>,
     canary: Canary,
     lives: u64,
     seed: u64,
     /// How memory was divided after the first lives.
     divided: Option<MemInfo>,
+    /// How each life ended, by its number.
+    ends: String,
     /// From a death to rest, to the start of the next life, to its first answer.
     steps: [Times; 3],
-    late: u64,
-    answer: u64,
+    /// What others saw in all, and the tick from which on.
+    seen: Seen,
+    began: u64,
     /// Questions that were never answered.
     lost: u64,
+    /// What was written into rings, in how many lives, and how many of these had joined.
+    written: [u64; 3],
     checks: Checks,
 }
 
@@ -97,15 +112,15 @@ impl Keeper {
     pub fn new() -> Result<Keeper, Failed> {
         let start = startup();
         let block = start.block();
-        let all: [(u32, &str, Question); 3] = [
-            (ids::RNGD, "rngd", random),
-            (ids::VIRTIOBLKD, "virtioblkd", sector),
-            (ids::VIRTIONETD, "virtionetd", arp),
+        let all: [(u32, &str, Question, Option<Question>); 3] = [
+            (ids::RNGD, "rngd", random, None),
+            (ids::VIRTIOBLKD, "virtioblkd", sector, Some(sector)),
+            (ids::VIRTIONETD, "virtionetd", arp, Some(address)),
         ];
-        let driver = |(id, name, question)| {
+        let driver = |(id, name, question, beside)| {
             let asked = Asked::of(start.service(id).ok()?);
-            let (ends, recovery) = (Ends::default(), Times::default());
-            Some(Driver { id, name, question, asked, ends, recovery })
+            let (ends, lies, recovery) = Default::default();
+            Some(Driver { id, name, question, beside, asked, ends, lies, recovery })
         };
         let nothing = || Ok(0);
         Ok(Keeper {
@@ -113,15 +128,18 @@ impl Keeper {
             budgets: Budgets::new()?,
             init: start.service(ids::INIT)?,
             others: start.service(OTHERS)?,
+            consumer: start.service(CONSUMER)?,
             drivers: all.into_iter().filter_map(driver).collect(),
             canary: Canary::new()?,
             lives: must_prove(block.service_id, LIVES)?.into(),
             seed: block.nonce,
             divided: None,
+            ends: String::new(),
             steps: Default::default(),
-            late: 0,
-            answer: 0,
+            seen: Seen::default(),
+            began: 0,
             lost: 0,
+            written: [0; 3],
             checks: Checks {
                 control: nothing(),
                 faults: nothing(),
@@ -143,6 +161,8 @@ impl Keeper {
         for index in 0..self.drivers.len() {
             self.control(index)?;
         }
+        self.ask(self.others, &Message::new(SEEN, &[]))?;
+        self.began = ticks();
         for number in 1..=self.lives {
             if let Err(why) = self.life(number) {
                 let seed = self.seed_of(number);
@@ -152,10 +172,15 @@ impl Keeper {
             if number % LOOK == 0 || number == self.lives {
                 self.look_around(number)?;
             }
+            if !self.is_well() {
+                break;
+            }
         }
         for line in self.lines() {
             host.console.line(&line)?;
         }
+        self.looked_often();
+        self.all_kinds();
         let live_on = self.others_live_on()?;
         let Keeper { mut facts, checks, .. } = self;
         facts.tell("copies-live-on", &checks.control)?;
@@ -167,6 +192,12 @@ impl Keeper {
         facts.tell("everything-comes-back", &checks.comes_back)?;
         host.witness(Deadline::NEVER)?;
         facts.end()
+    }
+
+    /// Nothing was wrong so far.
+    fn is_well(&self) -> bool {
+        let Checks { control, faults, honest, canary, in_time, comes_back } = &self.checks;
+        [control, faults, honest, canary, in_time, comes_back].iter().all(|check| check.is_ok())
     }
 
     /// What the faults of a life follow from. The seed of a run of one life is that of the life.
@@ -199,34 +230,82 @@ impl Keeper {
         let place = usize::try_from(seed % TURNS.len() as u64).unwrap_or(0);
         let index = TURNS.get(place).copied().unwrap_or(0);
         let Lived { faults, ended, heard, answered } = self.lives_of(index, seed, number)?;
-        note(&mut self.checks.faults, Ok(u32::try_from(faults).unwrap_or(0)));
+        // A run of one life without faults in its code has to prove something, too.
+        let counted = if self.lives == 1 { faults.max(1) } else { faults };
+        note(&mut self.checks.faults, Ok(u32::try_from(counted).unwrap_or(0)));
         let us = |from: u64, to: u64| ns_of_ticks(to.saturating_sub(from)) / 1000;
         let Ended { died, at_rest, again, .. } = ended;
         let steps = [(died, at_rest), (at_rest, again), (again, answered)];
         for (times, (from, to)) in self.steps.iter_mut().zip(steps) {
             times.add(us(from, to));
         }
+        let end = End::of(&ended, heard);
+        self.ends.push(end.letter());
         if let Some(driver) = self.drivers.get_mut(index) {
-            driver.ends.count(faults, &ended, heard);
+            if lies(seed) { &mut driver.lies } else { &mut driver.ends }.count(faults, end);
             driver.recovery.add(us(died, answered));
         }
         if self.lives == 1 {
-            let line = format!("faults: life {seed}: {ended:?}, {heard:?}");
+            let line = format!("faults: life {seed}: {end:?}, {ended:?}, {heard:?}");
             self.facts.host.console.line(&line)?;
         }
+        if is_written_to(seed) {
+            self.write_to(index, seed, number)?;
+        }
         self.look_at_others(seed)
+    }
+
+    /// A consumer writes at random into the ring of the honest life: that answers rightly meanwhile, and goes on.
+    fn write_to(&mut self, index: usize, seed: u64, number: u64) -> Result<(), Failed> {
+        let driver = self.drivers.get(index).and_then(|driver| Some((driver.id, driver.beside?)));
+        let Some((driver, beside)) = driver else { return Ok(()) };
+        let life = self.budgets.stat(driver)?.service.incarnation;
+        let (number, by) = (2 * number + 1, || Deadline::after_ms(RECOVERY_MS));
+        let mut written = self.write(&Message::new(WRITE, &Life { driver, seed }.words()))?;
+        let mut answer = Ok(true);
+        while answer == Ok(true) && !written.over {
+            answer = self.ask_driver(index, beside, number, by());
+            written = self.write(&Message::new(WRITTEN, &[]))?;
+        }
+        let question = self.drivers.get(index).map_or(beside, |driver| driver.question);
+        let after = self.ask_driver(index, question, number, by());
+        let now = self.budgets.stat(driver)?.service.incarnation;
+        let goes_on = [&answer, &after].iter().all(|one| **one == Ok(true)) && now == life;
+        let why = || {
+            format!(
+                "driver {driver}, at whose ring somebody wrote after life {seed}: {answer:?}, {after:?}, life {life} and {now}"
+            )
+        };
+        note(&mut self.checks.honest, holds(goes_on, why).map(|_| 0));
+        let more = [written.writes, 1, written.attached.into()];
+        self.written.iter_mut().zip(more).for_each(|(own, more)| *own += more);
+        Ok(())
+    }
+
+    fn write(&self, message: &Message) -> Result<Written, Failed> {
+        Ok(Written::of(&self.ask(self.consumer, message)?).ok_or(Error::BadState)?)
+    }
+
+    /// All kinds of lives were among those of a whole run.
+    fn all_kinds(&mut self) {
+        let lies: u64 = self.drivers.iter().map(|driver| driver.lies.lives).sum();
+        let [writes, _, joined] = self.written;
+        let all = self.lives == 1 || (lies > 0 && writes > 0 && joined > 0);
+        let why = || format!("{lies} lives with registers that lie; in rings {:?}", self.written);
+        note(&mut self.checks.faults, holds(all, why).map(|_| 0));
     }
 
     /// A life with the faults of a seed and one without, used until the second has answered what it was asked
     /// itself.
     fn lives_of(&mut self, index: usize, seed: u64, number: u64) -> Result<Lived, Failed> {
-        let driver = self.drivers.get(index).map_or(0, |driver| driver.id);
+        let driver = self.drivers.get(index).ok_or(Error::BadHandle)?;
+        let (driver, question) = (driver.id, driver.question);
         let message = Message::new(LIFE, &Life { driver, seed }.words());
         let started = Started::of(&self.ask(self.init, &message)?).ok_or(Error::BadState)?;
         let mut heard = Heard::default();
         let by = || Deadline::after_ms(RECOVERY_MS);
         let (ended, first) = loop {
-            let answer = self.ask_driver(index, 2 * number, by());
+            let answer = self.ask_driver(index, question, 2 * number, by());
             let tick = ticks();
             if let Some(ended) = Ended::of(&self.ask(self.init, &Message::new(ENDED, &[]))?) {
                 // The second has answered, maybe, what the first had not received.
@@ -238,18 +317,24 @@ impl Keeper {
             }
         };
         self.lost += u64::from(first.is_none());
-        let honest = self.ask_driver(index, 2 * number + 1, by());
+        let honest = self.ask_driver(index, question, 2 * number + 1, by());
         let answered = first.unwrap_or_else(ticks);
         let why = || format!("driver {driver} after life {seed}: {honest:?}");
         note(&mut self.checks.honest, holds(honest == Ok(true), why));
         Ok(Lived { faults: started.faults, ended, heard, answered })
     }
 
-    fn ask_driver(&mut self, index: usize, number: u64, by: Deadline) -> Result<bool, CallError> {
+    fn ask_driver(
+        &mut self,
+        index: usize,
+        question: Question,
+        number: u64,
+        by: Deadline,
+    ) -> Result<bool, CallError> {
         let driver = self.drivers.get_mut(index);
         let driver = driver.ok_or(CallError::Kernel(Error::BadHandle))?;
         driver.asked.next(number, by);
-        (driver.question)(&mut driver.asked)
+        question(&mut driver.asked)
     }
 
     fn ask(&self, whom: Handle, message: &Message) -> Result<Message, Failed> {
@@ -259,12 +344,19 @@ impl Keeper {
     /// The others, during these two lives.
     fn look_at_others(&mut self, seed: u64) -> Result<(), Failed> {
         let seen = Seen::of(&self.ask(self.others, &Message::new(SEEN, &[]))?);
-        (self.late, self.answer) = (self.late.max(seen.late), self.answer.max(seen.answer));
+        self.seen = self.seen.and(seen);
         let late = ns_of_ticks(seen.late) <= LATE_MS * 1_000_000;
         let why = || format!("life {seed}: {seen:?}, of {ANSWER_MS} ms for an answer");
-        let looks = u32::try_from(seen.looks).unwrap_or(u32::MAX);
-        note(&mut self.checks.in_time, holds(late && seen.silent == 0, why).map(|_| looks));
+        note(&mut self.checks.in_time, holds(late && seen.silent == 0, why));
         Ok(())
+    }
+
+    /// They were looked at, in all of this time, at least half as often as there was time for.
+    fn looked_often(&mut self) {
+        let time = ns_of_ticks(ticks().saturating_sub(self.began));
+        let looks = self.seen.looks;
+        let why = || format!("{looks} looks in {time} ns");
+        note(&mut self.checks.in_time, holds(looks.saturating_mul(2 * LOOK_NS) >= time, why));
     }
 
     /// Nothing in memory is another, and there is as much as before.
@@ -300,14 +392,12 @@ impl Keeper {
 
     /// What came of it all.
     fn lines(&mut self) -> Vec<String> {
-        let mut lines = Vec::new();
+        let whole = self.ends.as_bytes().chunks(LINE).map(String::from_utf8_lossy);
+        let mut lines: Vec<String> = whole.map(|ends| format!("faults: ends {ends}")).collect();
         let mut line = |text: String| lines.push(format!("faults: {text}"));
-        for Driver { name, ends, recovery, .. } in &mut self.drivers {
-            let Ends { lives, faults, faulted, ended, silent, wrong, sound } = *ends;
-            line(format!(
-                "{name} {faults} faults in {lives} lives: {faulted} faulted, {ended} ended, \
-                 {silent} silent, {wrong} wrong, {sound} sound"
-            ));
+        for Driver { name, ends, lies, recovery, .. } in &mut self.drivers {
+            line(format!("{name} {} faults in {} lives: {ends}", ends.faults, ends.lives));
+            line(format!("{name} random registers in {} lives: {lies}", lies.lives));
             let [median, most, longest] = recovery.figures();
             line(format!("{name} recovery {median} us, p99 {most}, max {longest}"));
         }
@@ -318,8 +408,12 @@ impl Keeper {
             line(format!("{step} {median} us, p99 {most}, max {longest}"));
         }
         let us = |ticks| ns_of_ticks(ticks) / 1000;
-        let (late, answer, lost) = (us(self.late), us(self.answer), self.lost);
-        line(format!("{lost} questions lost; others late by {late} us, answer in {answer} us"));
+        let Seen { looks, late, answer, .. } = self.seen;
+        let (late, answer, lost) = (us(late), us(answer), self.lost);
+        line(format!("{lost} questions lost"));
+        let [writes, lives, joined] = self.written;
+        line(format!("{writes} writes into rings in {lives} lives, of which {joined} had joined"));
+        line(format!("{looks} looks at others: late by {late} us, answer in {answer} us"));
         lines
     }
 }

@@ -12,7 +12,7 @@ use nexus_rt::{Answer, CallError, Client, Deadline, ReplyTo, Service, StartError
 use crate::ask::{KEEPER, SEEN};
 
 /// Nanoseconds between two looks.
-const LOOK_NS: u64 = 1_000_000;
+pub const LOOK_NS: u64 = 1_000_000;
 /// Milliseconds that each of the others has for an answer.
 pub const ANSWER_MS: u64 = 20;
 
@@ -34,6 +34,17 @@ impl Seen {
     #[must_use]
     pub const fn words(self) -> [u64; 4] {
         [self.looks, self.late, self.answer, self.silent]
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn and(self, more: Seen) -> Seen {
+        Seen {
+            looks: self.looks + more.looks,
+            late: self.late.max(more.late),
+            answer: self.answer.max(more.answer),
+            silent: if self.silent == 0 { more.silent } else { self.silent },
+        }
     }
 
     /// From words of a message.

@@ -112,6 +112,15 @@ pub fn arp(asked: &mut Asked) -> Result<bool, CallError> {
     Ok(back.as_bytes().get(12..22) == Some(answer.as_slice()))
 }
 
+/// Of virtionetd: its own address, without receiving anything.
+///
+/// # Errors
+/// As a call.
+pub fn address(asked: &mut Asked) -> Result<bool, CallError> {
+    let mac = Client::<Net>::new(asked.endpoint).call(&net::Info {}, asked.by)?.mac;
+    Ok(mac != [0; 6])
+}
+
 /// How much was checked, or what went wrong first, in each respect.
 #[derive(Debug)]
 struct Seen {

@@ -7,6 +7,7 @@ mod exercise;
 mod hand;
 mod hostile;
 mod layout;
+pub mod logic;
 
 pub use bell::FakeDoorbell;
 pub use device::{FakeDevice, Order};

@@ -1,5 +1,6 @@
 //! From a fake device through its queue into the generator.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -8,6 +9,7 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use nexus_rt::mmio::fake::{FakeMemory, FakeShared};
 use nexus_rt::mmio::{ReadOnly, ReadWrite};
+use nexus_virtio::fake::logic::{Heard, faults, lives};
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Layout};
 use nexus_virtio::{Misbehaved, Notices};
 
@@ -175,4 +177,29 @@ fn a_device_that_lies_about_heads_is_told_of() {
     assert_eq!(bench.source.take(BOOT, &mut bench.generator), lie);
     assert_eq!(bench.source.may_wait(), Err(Misbehaved::Before));
     assert_eq!(bench.ask(BOOT), Err(Refused::Starting));
+}
+
+/// Bytes are asked for as soon as there can be some.
+fn bytes_of(bench: &mut Bench) -> Heard {
+    let turns = (0..8).map(|_| bench.turn(BOOT)).collect::<Vec<_>>();
+    match (bench.ask(BOOT), turns.iter().any(Result::is_err)) {
+        (Ok(()), false) => Heard::Right,
+        (Ok(()), true) => Heard::Wrong,
+        (Err(_), _) => Heard::Nothing,
+    }
+}
+
+// attack 57 F: a driver of an entropy device takes other values than it loads, and stores others than it means; the next life gives bytes
+#[test]
+fn after_a_driver_whose_logic_was_wrong_the_next_one_works() {
+    const LIVES: u64 = 200;
+    let life = |seed| {
+        let mut bench = bench(good());
+        let made = faults(&bench.memory, seed, 12);
+        let life: Box<dyn FnOnce() -> Heard> = Box::new(move || bytes_of(&mut bench));
+        (made, life)
+    };
+    let ends = lives(LIVES, life, |_| bytes_of(&mut bench(good())));
+    std::println!("rngd: {ends}");
+    assert!(ends.faults >= LIVES && ends.sound < LIVES, "{ends}");
 }

@@ -192,9 +192,13 @@ pub struct Parts {
 /// It cannot be driven.
 #[must_use]
 pub fn parts(config: Config, notices: Notices, order: Order) -> Parts {
+    parts_with(Platter::default(), config, notices, order)
+}
+
+/// The same, with this on it.
+fn parts_with(platter: Platter, config: Config, notices: Notices, order: Order) -> Parts {
     let layout = layout();
     let memory = layout.memory();
-    let platter = Platter::default();
     let its = platter.clone();
     let work = move |head, reads: &[u8]| its.work(head, reads);
     let device = FakeDevice::new(&memory, &layout, 0, notices, work).in_order(order);
@@ -229,7 +233,16 @@ pub struct Bench {
 /// The disk cannot be driven.
 #[must_use]
 pub fn bench(config: Config, notices: Notices, order: Order) -> Bench {
-    let Parts { memory, device, platter, disk } = parts(config, notices, order);
+    bench_with(Platter::default(), config, notices, order)
+}
+
+/// The same, with this on its disk.
+///
+/// # Panics
+/// The disk cannot be driven.
+#[must_use]
+pub fn bench_with(platter: Platter, config: Config, notices: Notices, order: Order) -> Bench {
+    let Parts { memory, device, platter, disk } = parts_with(platter, config, notices, order);
     let len = memory_len(DATA);
     let shared = FakeMemory::new(len);
     let mut consumer = Consumer::new(shared.peer(0..len), LIFE).expect("memory of a ring");

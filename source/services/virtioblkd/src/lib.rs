@@ -24,6 +24,8 @@ pub mod engine;
 mod engine_tests;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+#[cfg(test)]
+mod logic_tests;
 pub mod requests;
 #[cfg(test)]
 mod restart_tests;

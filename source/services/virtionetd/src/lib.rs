@@ -21,6 +21,8 @@ pub mod consumer;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 pub mod frame;
+#[cfg(test)]
+mod logic_tests;
 pub mod mailbox;
 pub mod receive;
 pub mod rings;

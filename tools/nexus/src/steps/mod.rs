@@ -2,7 +2,7 @@
 
 pub(crate) mod capture;
 pub(crate) mod counts;
-mod figures;
+pub(crate) mod figures;
 pub(crate) mod names;
 pub(crate) mod outcome;
 pub(crate) mod results;
@@ -140,7 +140,7 @@ fn one(step: &Step, seed: u64, results: Option<&Results>, tally: &mut Tally) -> 
     }
     for part in 1..=step.parts {
         let part = [part, step.parts];
-        let kept = results.and_then(|results| results.find(step.name, part, seed));
+        let kept = results.and_then(|results| results.find::<Outcome>(step.name, part, seed));
         let (outcome, time) = match kept {
             Some(kept) => {
                 println!("part {} of {}: done in an earlier run", part[0], part[1]);

@@ -2,11 +2,12 @@
 //! tree that it was of. `--write` publishes them in the tree itself, which carries them to another
 //! machine, and shows to whoever reads it what was looked at.
 
-use super::outcome::Outcome;
 use crate::build::Place;
 use crate::paths;
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,13 +33,13 @@ pub(crate) struct Results {
 /// What one part of a step came to.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Kept {
+pub(crate) struct Kept<T> {
     /// SHA-256 of all files of the tree.
     tree: String,
     /// Where random runs began.
     pub(crate) seed: u64,
     pub(crate) took: Duration,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: T,
 }
 
 impl Results {
@@ -57,11 +58,16 @@ impl Results {
     /// The seed of an earlier run that can go on.
     pub(crate) fn seed(&self) -> Option<u64> {
         let all = [&self.directory, &self.published].into_iter().flat_map(|place| files(place));
-        all.filter(|_| self.resume).find_map(|path| Some(self.read(&path)?.seed))
+        all.filter(|_| self.resume).find_map(|path| Some(self.read::<Value>(&path)?.seed))
     }
 
     /// What this part came to before, with this seed and of this tree; also that it failed.
-    pub(crate) fn find(&self, step: &str, [part, parts]: [u32; 2], seed: u64) -> Option<Kept> {
+    pub(crate) fn find<T: DeserializeOwned>(
+        &self,
+        step: &str,
+        [part, parts]: [u32; 2],
+        seed: u64,
+    ) -> Option<Kept<T>> {
         let name = name(step, part, parts);
         let all = [&self.directory, &self.published].map(|place| self.read(&place.join(&name)));
         all.into_iter().flatten().find(|kept| self.resume && kept.seed == seed)
@@ -73,10 +79,10 @@ impl Results {
     /// When they cannot be written.
     pub(crate) fn publish(&self) -> Result<()> {
         fs::create_dir_all(&self.published)?;
-        for old in files(&self.published).iter().filter(|path| self.read(path).is_none()) {
+        for old in files(&self.published).iter().filter(|path| !self.is_of_this_tree(path)) {
             fs::remove_file(old)?;
         }
-        for path in files(&self.directory).iter().filter(|path| self.read(path).is_some()) {
+        for path in files(&self.directory).iter().filter(|path| self.is_of_this_tree(path)) {
             let name = path.file_name().context("a file has a name")?;
             fs::copy(path, self.published.join(name))?;
         }
@@ -95,13 +101,13 @@ impl Results {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn keep(
+    pub(crate) fn keep<T: Serialize>(
         &self,
         step: &str,
         [part, parts]: [u32; 2],
         seed: u64,
-        (outcome, took): (Outcome, Duration),
-    ) -> Result<Kept> {
+        (outcome, took): (T, Duration),
+    ) -> Result<Kept<T>> {
         let kept = Kept { tree: self.tree.clone(), seed, took, outcome };
         fs::create_dir_all(&self.directory)?;
         let path = self.directory.join(name(step, part, parts));
@@ -113,9 +119,18 @@ impl Results {
     }
 
     /// A result of this tree.
-    fn read(&self, path: &Path) -> Option<Kept> {
-        let kept: Kept = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    fn read<T: DeserializeOwned>(&self, path: &Path) -> Option<Kept<T>> {
+        let kept: Kept<T> = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         (kept.tree == self.tree).then_some(kept)
+    }
+
+    fn is_of_this_tree(&self, path: &Path) -> bool {
+        self.read::<Value>(path).is_some()
+    }
+
+    /// SHA-256 of the tree that they are of.
+    pub(crate) fn tree(&self) -> &str {
+        &self.tree
     }
 }
 
@@ -150,6 +165,7 @@ fn hash(root: &Path, without: &[&Path]) -> Result<String> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::outcome::Outcome;
     use super::*;
 
     pub(in crate::steps) fn results(directory: &Path, tree: &str, resume: bool) -> Results {
@@ -165,15 +181,23 @@ pub(super) mod tests {
         let kept = run.keep("a", [1, 1], 7, came_to()).unwrap();
         run.publish().unwrap();
         fs::remove_file(scratch.path().join("a-1-of-1.json")).unwrap();
-        assert_eq!((run.seed(), run.find("a", [1, 1], 7)), (Some(7), Some(kept)));
+        assert_eq!((run.seed(), run.find::<Outcome>("a", [1, 1], 7)), (Some(7), Some(kept)));
         let anew = results(scratch.path(), "one", false);
-        assert_eq!((anew.seed(), anew.find("a", [1, 1], 7)), (None, None), "not asked for");
+        assert_eq!(
+            (anew.seed(), anew.find::<Outcome>("a", [1, 1], 7)),
+            (None, None),
+            "not asked for"
+        );
 
         let other = results(scratch.path(), "two", true);
-        assert_eq!((other.seed(), other.find("a", [1, 1], 7)), (None, None), "of another tree");
+        assert_eq!(
+            (other.seed(), other.find::<Outcome>("a", [1, 1], 7)),
+            (None, None),
+            "of another tree"
+        );
         other.keep("b", [1, 1], 8, came_to()).unwrap();
         other.publish().unwrap();
-        assert_eq!(run.find("a", [1, 1], 7), None, "published are those of one tree");
+        assert_eq!(run.find::<Outcome>("a", [1, 1], 7), None, "published are those of one tree");
         assert_eq!(files(&other.published).len(), 1);
     }
 
@@ -184,19 +208,23 @@ pub(super) mod tests {
         let came_to =
             |failed| (Outcome { failed, ..Outcome::success("x") }, Duration::from_secs(9));
         let kept = first.keep("a", [1, 2], 7, came_to(1)).unwrap();
-        assert_eq!((first.seed(), first.find("a", [1, 2], 7)), (None, None), "not asked for");
+        assert_eq!(
+            (first.seed(), first.find::<Outcome>("a", [1, 2], 7)),
+            (None, None),
+            "not asked for"
+        );
 
         let again = results(scratch.path(), "one", true);
         assert_eq!(again.seed(), Some(7));
-        assert_eq!(again.find("a", [1, 2], 7), Some(kept), "also what failed");
+        assert_eq!(again.find::<Outcome>("a", [1, 2], 7), Some(kept), "also what failed");
         for (step, part, seed) in [("b", [1, 2], 7), ("a", [2, 2], 7), ("a", [1, 2], 8)] {
-            assert_eq!(again.find(step, part, seed), None);
+            assert_eq!(again.find::<Outcome>(step, part, seed), None);
         }
-        assert_eq!(again.find("a", [1, 3], 7), None, "cut in another way");
+        assert_eq!(again.find::<Outcome>("a", [1, 3], 7), None, "cut in another way");
         let other = results(scratch.path(), "two", true);
-        assert_eq!((other.seed(), other.find("a", [1, 2], 7)), (None, None));
+        assert_eq!((other.seed(), other.find::<Outcome>("a", [1, 2], 7)), (None, None));
         again.forget("a", [1, 2]);
-        assert_eq!(again.find("a", [1, 2], 7), None);
+        assert_eq!(again.find::<Outcome>("a", [1, 2], 7), None);
     }
 
     #[test]

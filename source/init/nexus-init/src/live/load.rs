@@ -52,6 +52,54 @@ impl Loaded {
         self.memory.push(held);
         child::map(process, held, 0, len, va, prot).map(|_| ())
     }
+
+    /// The same of a segment whose bytes are now these: of the object are the pages that are as it has them,
+    /// each run of others is an object of its own.
+    fn hold_changed(
+        &mut self,
+        process: Handle,
+        vmo: Handle,
+        segment: &Segment,
+        [before, now]: [&[u8]; 2],
+    ) -> Result<(), Error> {
+        let prot = segment.perm.prot();
+        let held = sys::cap_derive(vmo, rights(prot), 0, 0)?;
+        self.memory.push(held);
+        for run in runs(before, now) {
+            let (offset, len) = (run.first * PAGE_SIZE, run.pages * PAGE_SIZE);
+            let va = segment.va + offset;
+            if run.same {
+                child::map(process, held, offset, len, va, prot)?;
+            } else {
+                let bytes = now.get(offset as usize..).unwrap_or(&[]);
+                let bytes = bytes.get(..len as usize).unwrap_or(bytes);
+                self.add(process, sealed(run.pages, bytes)?, len, va, prot)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Pages one after the other that are as they were, or are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    first: u64,
+    pages: u64,
+    same: bool,
+}
+
+/// All pages of these bytes, of which there are as many as before.
+fn runs(before: &[u8], now: &[u8]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let pages = before.chunks(PAGE_SIZE as usize).zip(now.chunks(PAGE_SIZE as usize));
+    for (first, (before, now)) in (0..).zip(pages) {
+        let same = before == now;
+        match runs.last_mut().filter(|run| run.same == same) {
+            Some(run) => run.pages += 1,
+            None => runs.push(Run { first, pages: 1, same }),
+        }
+    }
+    runs
 }
 
 /// What a mapping with `prot` needs.
@@ -85,8 +133,8 @@ impl Program {
         let plan = Plan::parse(image).map_err(LoadFailure::Program)?;
         let mut program = Program { plan, shared: Vec::new() };
         for segment in program.plan.segments() {
-            let shared = (segment.perm != Perm::RW).then(|| sealed(segment, image));
-            program.shared.push(shared.transpose()?);
+            let sealed = || sealed(segment.pages(), segment.data(image));
+            program.shared.push((segment.perm != Perm::RW).then(sealed).transpose()?);
         }
         Ok(program)
     }
@@ -98,12 +146,44 @@ impl Program {
         image: &[u8],
         stack_pages: u32,
     ) -> Result<Loaded, LoadFailure> {
+        self.load_sharing(process, [image; 2], stack_pages)
+    }
+
+    /// The same of another image. What they have in common is shared with the lives of this one.
+    pub(super) fn load_changed(
+        &self,
+        process: Handle,
+        image: &[u8],
+        changed: &[u8],
+        stack_pages: u32,
+    ) -> Result<Loaded, LoadFailure> {
+        if Plan::parse(changed).as_ref() != Ok(&self.plan) {
+            return Program::of(changed)?.load(process, changed, stack_pages);
+        }
+        self.load_sharing(process, [image, changed], stack_pages)
+    }
+
+    fn load_sharing(
+        &self,
+        process: Handle,
+        [image, now]: [&[u8]; 2],
+        stack_pages: u32,
+    ) -> Result<Loaded, LoadFailure> {
         let mut loaded = Loaded { entry: self.plan.entry, memory: Vec::new() };
         for (segment, shared) in self.plan.segments().zip(&self.shared) {
             let (len, prot) = (segment.pages() * PAGE_SIZE, segment.perm.prot());
             match shared {
-                Some(vmo) => loaded.hold(process, *vmo, len, segment.va, prot)?,
-                None => loaded.add(process, fill(segment, image)?, len, segment.va, prot)?,
+                Some(vmo) if core::ptr::eq(image, now) => {
+                    loaded.hold(process, *vmo, len, segment.va, prot)?;
+                }
+                Some(vmo) => {
+                    let bytes = [image, now].map(|image| segment.data(image));
+                    loaded.hold_changed(process, *vmo, segment, bytes)?;
+                }
+                None => {
+                    let own = fill(segment.pages(), segment.data(now))?;
+                    loaded.add(process, own, len, segment.va, prot)?;
+                }
             }
         }
         let stack = sys::vmo_create(u64::from(stack_pages))?;
@@ -122,19 +202,18 @@ impl Drop for Program {
     }
 }
 
-/// A memory object with the bytes of a segment.
-fn fill(segment: &Segment, image: &[u8]) -> Result<Handle, Error> {
-    let mut memory = Memory::new(segment.pages())?;
-    let data = segment.data(image);
-    if let Some(to) = memory.bytes_mut().get_mut(..data.len()) {
-        to.copy_from_slice(data);
+/// A memory object that begins with these bytes; the rest is zero.
+fn fill(pages: u64, bytes: &[u8]) -> Result<Handle, Error> {
+    let mut memory = Memory::new(pages)?;
+    if let Some(to) = memory.bytes_mut().get_mut(..bytes.len()) {
+        to.copy_from_slice(bytes);
     }
     Ok(memory.into_vmo())
 }
 
 /// The same, which nobody can write any more.
-fn sealed(segment: &Segment, image: &[u8]) -> Result<Handle, Error> {
-    let vmo = fill(segment, image)?;
+fn sealed(pages: u64, bytes: &[u8]) -> Result<Handle, Error> {
+    let vmo = fill(pages, bytes)?;
     match sys::vmo_seal(vmo) {
         Ok(()) => Ok(vmo),
         Err(error) => {

@@ -108,19 +108,22 @@ impl Loader for Live {
     fn load(&mut self, process: Handle, service: &Service) -> Result<Loaded, LoadFailure> {
         let (id, stack) = (service.id, service.stack_pages);
         let Programs { archive, read, replaced, .. } = &mut self.programs;
-        if let Some((_, image)) = replaced.as_ref().filter(|(replaced, _)| *replaced == id) {
-            return Program::of(image)?.load(process, image, stack);
-        }
+        let own = read.iter().find(|(read, _)| *read == id).map(|(_, program)| program);
         let image = archive.service(id).ok_or(LoadFailure::Missing)?.data;
-        if let Some((_, program)) = read.iter().find(|(read, _)| *read == id) {
-            return program.load(process, image, stack);
+        let replaced = replaced.as_ref().filter(|(replaced, _)| *replaced == id);
+        match (own, replaced) {
+            (Some(own), Some((_, changed))) => own.load_changed(process, image, changed, stack),
+            (None, Some((_, changed))) => Program::of(changed)?.load(process, changed, stack),
+            (Some(own), None) => own.load(process, image, stack),
+            (None, None) => {
+                let program = Program::of(image)?;
+                let loaded = program.load(process, image, stack)?;
+                if service.restart != Restart::Never {
+                    read.push((id, program));
+                }
+                Ok(loaded)
+            }
         }
-        let program = Program::of(image)?;
-        let loaded = program.load(process, image, stack)?;
-        if service.restart != Restart::Never {
-            read.push((id, program));
-        }
-        Ok(loaded)
     }
 
     fn block(&mut self, process: Handle, service: u32, life: u32) -> Result<Startup, LoadFailure> {

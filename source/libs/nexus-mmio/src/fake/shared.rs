@@ -19,6 +19,7 @@ use std::vec::Vec;
 use crate::{Exact, Outside, ReadWrite, Readable, Shared, SharedMut, Split};
 
 type Hook = Box<dyn FnMut()>;
+type Change = Box<dyn FnMut(&mut [u8])>;
 
 struct State {
     /// As the device sees it.
@@ -35,6 +36,8 @@ struct State {
     hook: Option<Hook>,
     /// What happens after each store.
     store_hook: Option<Hook>,
+    /// What becomes of the bytes of each load and store of the driver.
+    change: Option<Change>,
 }
 
 impl State {
@@ -70,6 +73,12 @@ impl State {
         }
     }
 
+    fn err(&mut self, bytes: &mut [u8]) {
+        if let Some(change) = &mut self.change {
+            change(bytes);
+        }
+    }
+
     /// The newest stores become visible, of one place in their order; the older ones stay behind.
     fn overtake(&mut self, count: usize) {
         let newest = self.held.split_off(self.held.len().saturating_sub(count));
@@ -90,7 +99,8 @@ impl FakeMemory {
     pub fn new(len: usize) -> FakeMemory {
         let (bytes, ahead) = (vec![0; len], vec![0; len]);
         let (held, changed, loaded) = (Vec::new(), Vec::new(), Vec::new());
-        let state = State { bytes, held, ahead, changed, loaded, hook: None, store_hook: None };
+        let (hook, store_hook, change) = (None, None, None);
+        let state = State { bytes, held, ahead, changed, loaded, hook, store_hook, change };
         FakeMemory(Rc::new(RefCell::new(state)))
     }
 
@@ -136,8 +146,14 @@ impl FakeMemory {
         self.0.borrow_mut().store_hook = Some(Box::new(hook));
     }
 
+    /// From now on the driver errs: it takes what it loads, and stores what it means to, as `change` leaves it.
+    pub fn change_each_access(&self, change: impl FnMut(&mut [u8]) + 'static) {
+        self.0.borrow_mut().change = Some(Box::new(change));
+    }
+
     fn driver_load(&self, offset: usize, to: &mut [u8]) {
         self.0.borrow_mut().load(offset, to);
+        self.0.borrow_mut().err(to);
         let hook = self.0.borrow_mut().hook.take();
         if let Some(mut hook) = hook {
             hook();
@@ -189,7 +205,9 @@ impl<A> FakeShared<A> {
     }
 
     fn store(&mut self, at: usize, bytes: &[u8]) {
-        self.memory.0.borrow_mut().held.push((at, bytes.to_vec()));
+        let mut bytes = bytes.to_vec();
+        self.memory.0.borrow_mut().err(&mut bytes);
+        self.memory.0.borrow_mut().held.push((at, bytes));
         let hook = self.memory.0.borrow_mut().store_hook.take();
         if let Some(mut hook) = hook {
             hook();

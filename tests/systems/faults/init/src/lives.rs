@@ -2,22 +2,21 @@
 
 use core::ops::Range;
 
-use faults::ask::{Ended, KEEPER, KILLED, LATE, LIFE_NS, LIVES, Life, START_NS, Started, answer};
+use faults::ask::{
+    DRIVERS, Ended, KEEPER, KILLED, LATE, LIFE_NS, LIVES, Life, START_NS, Started, Values, answer,
+    lies,
+};
 use faults::change::{Change, Code, change};
 use nexus_abi::EndReason;
 use nexus_init::init::{Init, Machine};
 use nexus_init::live::Live;
 use nexus_loader::{Perm, Plan};
-use nexus_proto::ids;
 use nexus_proto::init::EndKind;
 use nexus_rt::{Deadline, ReplyTo, sys, ticks};
 
 extern crate alloc;
 use alloc::format;
 use alloc::vec::Vec;
-
-/// Drivers that are given faults.
-const DRIVERS: [u32; 3] = [ids::RNGD, ids::VIRTIOBLKD, ids::VIRTIONETD];
 
 /// The program of a driver.
 struct Program {
@@ -26,21 +25,27 @@ struct Program {
     /// Where its code is in the image.
     text: Range<usize>,
     code: Code,
+    /// The same, with registers that lie.
+    lying: &'static [u8],
 }
 
 impl Program {
-    fn new(init: &Init<Live>, driver: u32) -> Option<Program> {
+    fn new(init: &Init<Live>, (driver, lying): (u32, u32)) -> Option<Program> {
         let image = init.machine.programs.program(driver)?;
         let plan = Plan::parse(image).ok()?;
         let segment = plan.segments().find(|segment| segment.perm == Perm::RX)?;
         let begin = usize::try_from(segment.file_offset).ok()?;
         let text = begin..begin.checked_add(segment.data(image).len())?;
         let code = Code::of(image.get(text.clone())?);
-        Some(Program { driver, image, text, code })
+        let lying = init.machine.programs.program(lying)?;
+        Some(Program { driver, image, text, code, lying })
     }
 
-    /// A copy with the faults of this seed.
+    /// A copy with the faults of this seed, or the one whose registers lie.
     fn changed(&self, seed: u64) -> Option<(Vec<u8>, Vec<Change>)> {
+        if lies(seed) {
+            return Some((self.lying.to_vec(), Vec::new()));
+        }
         let mut image = self.image.to_vec();
         let changes = change(image.get_mut(self.text.clone())?, &self.code, seed);
         Some((image, changes))
@@ -50,8 +55,9 @@ impl Program {
 /// A life with faults, which was asked for last.
 struct Current {
     driver: u32,
+    seed: u64,
     /// The honest life before it has not ended yet.
-    waits: Option<(u64, ReplyTo)>,
+    waits: Option<ReplyTo>,
     /// It has not reported that it is ready.
     starts: bool,
     /// When it is ended.
@@ -72,7 +78,7 @@ pub(crate) struct Lives {
 impl Lives {
     /// After the boot.
     pub(crate) fn new(init: &Init<Live>) -> Lives {
-        let programs = DRIVERS.iter().filter_map(|driver| Program::new(init, *driver)).collect();
+        let programs = DRIVERS.iter().filter_map(|one| Program::new(init, *one)).collect();
         let keeper = init.registry.description().service(KEEPER);
         let mut proofs = keeper.into_iter().flat_map(|keeper| &keeper.must_prove);
         let verbose = proofs.any(|proof| proof.name == LIVES && proof.checks == 1);
@@ -88,9 +94,9 @@ impl Lives {
     pub(crate) fn begin(&mut self, init: &Init<Live>, life: Life, reply: ReplyTo) {
         let Life { driver, seed } = life;
         let until = Deadline::NEVER;
-        let waits = Some((seed, reply));
+        let waits = Some(reply);
         self.current =
-            Some(Current { driver, waits, starts: true, until, died: None, ended: None });
+            Some(Current { driver, seed, waits, starts: true, until, died: None, ended: None });
         self.end(init, KILLED);
     }
 
@@ -120,6 +126,12 @@ impl Lives {
         }
     }
 
+    /// What the registers of this driver have, which lives now.
+    pub(crate) fn values(&self, driver: u32) -> Option<[u64; 1]> {
+        let current = self.current.as_ref().filter(|current| current.driver == driver)?;
+        Some(Values { seed: current.seed }.words())
+    }
+
     /// How the life with faults ended.
     pub(crate) fn ended(&self) -> Option<[u64; 5]> {
         self.current.as_ref()?.ended.map(Ended::words)
@@ -131,21 +143,15 @@ impl Lives {
         let record = init.registry.service(current.driver);
         if let Some(end) = record.filter(|record| !record.lives()).and_then(|record| record.end) {
             match current.waits.take() {
-                Some((seed, reply)) => self.start_faulty(init, &mut current, seed, reply),
+                Some(reply) => self.start_faulty(init, &mut current, reply),
                 None => start_honest(init, &mut current, end, told),
             }
         }
         self.current = Some(current);
     }
 
-    fn start_faulty(
-        &self,
-        init: &mut Init<Live>,
-        current: &mut Current,
-        seed: u64,
-        reply: ReplyTo,
-    ) {
-        let driver = current.driver;
+    fn start_faulty(&self, init: &mut Init<Live>, current: &mut Current, reply: ReplyTo) {
+        let Current { driver, seed, .. } = *current;
         let program = self.programs.iter().find(|program| program.driver == driver);
         let changed = program.and_then(|program| program.changed(seed));
         let faults = changed.map(|(image, changes)| {

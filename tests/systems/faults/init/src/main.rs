@@ -53,6 +53,7 @@ impl Service for Server {
                 lives.begin(init, life, reply);
                 Answer::later()
             }
+            Request::Values => reply.message(answer(lives.values(sender.service_id))),
             Request::Ended if keeper => reply.message(answer(lives.ended())),
             _ => reply.message(answer::<1>(None)),
         }

@@ -1,11 +1,11 @@
 //! What this init is asked.
 
-use faults::ask::{ENDED, LIFE, Life};
+use faults::ask::{ENDED, LIFE, Life, VALUES};
 use nexus_abi::Message;
 use nexus_proto::init::{Init, Request as Ordinary};
 use nexus_proto::{Malformed, Protocol};
 
-/// The protocol of init, and two requests more.
+/// The protocol of init, and three requests more.
 pub(crate) enum Faults {}
 
 impl Protocol for Faults {
@@ -24,6 +24,8 @@ pub(crate) enum Request {
     Life(Life),
     /// See [`ENDED`].
     Ended,
+    /// See [`VALUES`].
+    Values,
 }
 
 impl nexus_proto::Request for Request {
@@ -31,6 +33,7 @@ impl nexus_proto::Request for Request {
         match message.tag.label() {
             LIFE => Life::of(message).map(Request::Life).ok_or(Malformed::Value),
             ENDED => Ok(Request::Ended),
+            VALUES => Ok(Request::Values),
             _ => Ordinary::decode(message).map(Request::Ordinary),
         }
     }
@@ -40,6 +43,7 @@ impl nexus_proto::Request for Request {
             Request::Ordinary(request) => request.encode(),
             Request::Life(life) => Message::new(LIFE, &life.words()),
             Request::Ended => Message::new(ENDED, &[]),
+            Request::Values => Message::new(VALUES, &[]),
         }
     }
 }
