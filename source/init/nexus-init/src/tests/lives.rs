@@ -4,13 +4,14 @@ use nexus_abi::{EndReason, Error, Handle, KindCode, Role};
 use nexus_proto::init::{
     EndKind, Kill, Last, Lives, OwnerState, Restart as Again, ServiceState, Stop,
 };
-use nexus_proto::log::Event;
+use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::{ServiceError, Zero};
 use nexus_sysdesc::Restart;
 use nexus_sysdesc::restart::{FIRST_PAUSE, LIMIT, PERIOD};
 
 use super::*;
 use crate::grant::Piece;
+use crate::notes::KEPT;
 use crate::start::LoadFailure;
 use crate::testing::Cap;
 
@@ -327,6 +328,22 @@ fn what_happens_without_logd_is_on_record_later() {
     init.start_due();
     let rest = [Event::Start, Event::Decision, Event::Grant];
     assert_eq!(recorded(&init)[2..], rest, "policyd has no device");
+}
+
+#[test]
+fn what_is_kept_for_logd_is_bounded_and_then_on_record_with_what_follows() {
+    let mut init = lasting();
+    let note = |init: &mut Init<Fake>, detail| {
+        let subject = init.registry.subject(7);
+        init.note(&Entry { detail, ..Entry::about(Event::Exit, Outcome::None, subject) })
+    };
+    init.machine.records_left = Some(0);
+    let kept = KEPT as u64;
+    assert!((0..2 * kept).all(|detail| !note(&mut init, detail)));
+    init.machine.records_left = None;
+    assert!(note(&mut init, 2 * kept), "it is recorded, and not only said to be");
+    let details = init.machine.ledger.iter().map(|entry| entry.detail);
+    assert!(details.eq((0..kept).chain([2 * kept])));
 }
 
 // attack 57 U: who decides is stopped, and an owner dies; it is not given up for that, and is started when who decides is; broken: init-waits-for-nobody, init-waits-for-ever
