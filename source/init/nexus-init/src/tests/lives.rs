@@ -5,6 +5,7 @@ use nexus_proto::init::{
     EndKind, Kill, Last, Lives, OwnerState, Restart as Again, ServiceState, Stop,
 };
 use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::policy::{Reason, Verdict};
 use nexus_proto::{ServiceError, Zero};
 use nexus_sysdesc::Restart;
 use nexus_sysdesc::restart::{FIRST_PAUSE, LIMIT, PERIOD};
@@ -13,7 +14,7 @@ use super::*;
 use crate::grant::Piece;
 use crate::notes::KEPT;
 use crate::start::LoadFailure;
-use crate::testing::Cap;
+use crate::testing::{Cap, Policyd};
 
 /// Ticks in the first pause: the clock of the tests counts 10 MHz.
 const PAUSE: u64 = FIRST_PAUSE / 100;
@@ -245,6 +246,15 @@ fn who_pauses_is_started_at_once_by_order() {
     assert_eq!(state(&init, 7), ServiceState::Started);
 }
 
+#[test]
+fn who_pauses_is_stopped_by_order() {
+    let mut init = lasting();
+    dies(&mut init);
+    assert_eq!(ask(&mut init, NSH, Stop { service: 7, zero: Zero::ZERO }), Ok(()));
+    assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Stopped, None));
+    assert_eq!(init.registry.service(7).unwrap().last, Some(Last::Stopped));
+}
+
 // attack 58 F: no process, or no program, for the next life, again and again; each try counts as a death, and the limit holds
 // attack 91 F: a next life cannot be made for a while, or never; the pauses and the limit hold for it, and it never blocks another; broken: init-failed-life, init-end-overwritten
 #[test]
@@ -281,6 +291,20 @@ fn a_device_that_never_comes_to_rest_ends_its_service() {
     assert_eq!(init.registry.service(7).unwrap().last, Some(Last::NoDevice));
     assert_eq!(init.machine.gone, [(7, Handle(1007))]);
     assert_eq!(state(&init, 8), ServiceState::Started);
+}
+
+#[test]
+fn who_is_denied_its_device_has_no_next_life() {
+    let mut init = lasting();
+    dies(&mut init);
+    init.machine.policyd = Policyd::Edited(|_, answer| {
+        (answer.verdict, answer.reason) = (Verdict::Deny, Reason::NoRule);
+    });
+    init.machine.now = init.next_start().unwrap();
+    init.start_due();
+    assert_eq!((state(&init, 7), init.next_start()), (ServiceState::GivenUp, None));
+    assert_eq!(init.registry.service(7).unwrap().last, Some(Last::NoDevice));
+    assert_eq!(init.machine.gone, [(7, Handle(1007))]);
 }
 
 // attack 61 F: policyd and an owner die together; the owner waits for who decides about it, and both come back; broken: init-starts-undecided
