@@ -2,24 +2,31 @@
 
 use nexus_abi::{EndReason, Error, KindCode, Role};
 use nexus_loader::LoadError;
+use nexus_proto::Subject;
 use nexus_proto::init::{OwnerState, ServiceState};
+use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{Reason, Verdict};
 
 use super::*;
 use crate::start::LoadFailure;
 use crate::testing::Policyd;
 
-/// Where rngd stands in the description.
+/// Where rngd and the shell stand in the description.
 const PLACE: usize = 2;
+const SHELLS: usize = 4;
 
 /// Everybody runs but rngd, which was not started yet.
 fn waiting() -> Init<Fake> {
+    waiting_for(7)
+}
+
+fn waiting_for(id: u32) -> Init<Fake> {
     let mut init = started();
     let endpoint = init.machine.object(KindCode::Endpoint, 0);
-    let record = init.registry.service_mut(7).unwrap();
+    let record = init.registry.service_mut(id).unwrap();
     (record.state, record.process, record.incarnation) = (ServiceState::Waiting, None, 0);
     record.endpoint = endpoint;
-    init.machine.ends.retain(|(_, id, _)| id.service_id != 7);
+    init.machine.ends.retain(|(_, sender, _)| sender.service_id != id);
     init
 }
 
@@ -35,6 +42,18 @@ fn a_service_is_started_with_its_device() {
     assert!(block.with_role(Role::Window).next().is_some());
     assert_eq!(init.registry.device(RNG).unwrap().owner, RNGD_ID.into());
     assert_eq!(init.machine.said, [""; 0]);
+}
+
+/// The grant of a device says so of the others.
+#[test]
+fn a_later_life_without_a_device_is_on_record_and_a_first_one_is_not() {
+    let mut init = waiting_for(10);
+    init.start_first(SHELLS);
+    assert_eq!((init.registry.subject(10).incarnation, init.machine.ledger.len()), (1, 0));
+    init.start_first(SHELLS);
+    let [start] = init.machine.ledger[..] else { panic!("one: {:?}", init.machine.ledger) };
+    let subject = Subject { id: 10, incarnation: 2 };
+    assert_eq!(start, Entry::about(Event::Start, Outcome::None, subject));
 }
 
 /// People are told why, whatever logd does.

@@ -159,6 +159,8 @@ fn a_fold_says_what_it_stands_for() {
     let fold = fold_of(&ledger, RNGD);
     let missing = ledger.records() - u64::try_from(ledger.links().len()).unwrap();
     assert_eq!(fold.records, missing);
+    let link = ledger.links().iter().find(|link| link.entry.event == Event::Fold).unwrap();
+    assert_eq!(link.stamp.reporter, subject(LOGD, 1), "its keeper folds");
     // What was last prepared stays, and the last decision, that of the life that was beginning.
     assert_eq!(count(&ledger, |entry| entry.event == Event::Prepared), 1);
     let next = ledger.find(u64::from(fold.last) + 1).unwrap();
@@ -169,6 +171,33 @@ fn a_fold_says_what_it_stands_for() {
     let kept = (1..=life).filter(ended).count();
     assert!((KEPT_LIVES..KEPT_LIVES + 2).contains(&kept), "{kept}");
     assert_whole(&ledger);
+}
+
+/// Of six lives that have ended four are folded; of the fourth something stays, until the living one says it
+/// again.
+#[test]
+fn what_a_folded_life_has_left_is_not_worth_another_fold() {
+    let mut ledger = ledger();
+    let other = |life| Entry { device: 9, ..record(Event::Decision, RNGD, life) };
+    for life in 1..=7 {
+        begin(&mut ledger, RNGD, life).unwrap();
+        if life == 4 {
+            add(&mut ledger, other(life)).unwrap();
+        }
+        if life < 7 {
+            end(&mut ledger, RNGD, life).unwrap();
+        }
+    }
+    let revokes = |ledger: &mut Ledger| {
+        (0..30).for_each(|_| assert!(add(ledger, record(Event::Revoke, RNGD, 7)).is_ok()));
+    };
+    revokes(&mut ledger);
+    let fold = fold_of(&ledger, RNGD);
+    assert_eq!((fold.subject, fold.lives), (subject(RNGD, 4), 4));
+    assert_eq!(count(&ledger, |entry| *entry == other(4)), 1);
+    add(&mut ledger, other(7)).unwrap();
+    revokes(&mut ledger);
+    assert_eq!(fold_of(&ledger, RNGD), fold);
 }
 
 // attack 47 U: a life that goes on is folded away; never; broken: logd-fold-living
@@ -253,10 +282,11 @@ fn a_remembered_head_that_was_folded_away_is_no_contradiction() {
     }
     for head in heads {
         assert_eq!(replay(ledger.links().iter(), Some(&head)), Ok(checkpoint(&ledger)));
-        if ledger.get(head.records).is_some() {
-            let other = Checkpoint { head: [1; 32], ..head };
-            assert_eq!(replay(ledger.links().iter(), Some(&other)), Err(head.records));
-        }
+        // The hash of a record stands in the next one, too.
+        let is_known = (head.records..=head.records + 1).any(|seq| ledger.get(seq).is_some());
+        let other = Checkpoint { head: [1; 32], ..head };
+        let expected = if is_known { Err(head.records) } else { Ok(checkpoint(&ledger)) };
+        assert_eq!(replay(ledger.links().iter(), Some(&other)), expected);
     }
 }
 
