@@ -183,6 +183,10 @@ fn memory_that_is_too_small_leaves_less_open_and_takes_from_no_share() {
     ringed.services[5].rings = vec![ring(RNGD), ring(BLKD)];
     let room = Room::divided(&ringed, 0).records();
     assert_eq!(room, shares + 4, "that it is shared, and that it is no more");
+    let mut larger = description();
+    larger.services[3].needs.push(Need { device: 5, ..need() });
+    let room = Room::divided(&larger, 0).records();
+    assert_eq!(room, shares + 3 * 8 + 3, "of a device in eight lives, and in one that is folded");
 }
 
 #[test]
@@ -256,6 +260,25 @@ fn a_life_that_was_given_nothing_is_not_kept_in_place_of_another() {
     }
     let fold = fold_of(&ledger, RNGD);
     assert_eq!((fold.subject, fold.lives), (subject(RNGD, 3), 3));
+}
+
+/// Where a device is, and which line it has, stand in the last record that says so: a later one may say no line.
+#[test]
+fn what_is_said_of_a_line_stays_until_it_is_said_again() {
+    let mut ledger = ledger();
+    let decision = |life| {
+        let line = if life == 3 || life == 5 { 9 } else { NO_LINE };
+        Entry { line, ..record(Event::Decision, RNGD, life) }
+    };
+    for life in 1..40 {
+        add(&mut ledger, decision(life)).unwrap();
+        add(&mut ledger, record(Event::Grant, RNGD, life)).unwrap();
+        end(&mut ledger, RNGD, life).unwrap();
+    }
+    assert!(fold_of(&ledger, RNGD).subject.incarnation > 6);
+    let there = |life: &u32| count(&ledger, |entry| *entry == decision(*life)) == 1;
+    assert!((1..7).filter(there).eq([5]));
+    assert!(there(&39));
 }
 
 // attack 47 U: a life that goes on is folded away; never; broken: logd-fold-living
