@@ -7,16 +7,17 @@ use crate::init::{Init, Machine};
 use crate::records::ServiceRecord;
 
 /// Records that are kept for logd while it is not there. More happens only when it never is again.
-const KEPT: usize = 64;
+pub(crate) const KEPT: usize = 64;
 
 impl<M: Machine> Init<M> {
     /// Records what has happened, or keeps it for logd's next life. True when it is recorded now.
     pub(crate) fn note(&mut self, entry: &Entry) -> bool {
-        if self.unrecorded.len() < KEPT {
+        self.note_kept();
+        let recorded = self.unrecorded.is_empty() && self.machine.record(entry).is_some();
+        if !recorded && self.unrecorded.len() < KEPT {
             self.unrecorded.push(*entry);
         }
-        self.note_kept();
-        self.unrecorded.is_empty()
+        recorded
     }
 
     /// Records what is to happen, or keeps it for logd's next life: what can be neither does not happen.

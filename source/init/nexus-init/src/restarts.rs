@@ -9,6 +9,7 @@ use nexus_sysdesc::{Permission, Restart};
 use crate::init::{Init, Machine};
 use crate::order::start_order;
 use crate::records::{Order, ServiceRecord, Then};
+use crate::server::next;
 use crate::start::{Failed, LoadFailure};
 use crate::supervise::nanoseconds;
 use crate::words;
@@ -174,11 +175,9 @@ impl<M: Machine> Init<M> {
         let now = nanoseconds(self.machine.ticks(), self.timebase_hz);
         let services = self.registry.services();
         let record = services.get(index).ok_or(ServiceError::NotFound)?;
-        let next = index.saturating_add(1);
-        let next = if next < services.len() { u32::try_from(next).unwrap_or(0) } else { 0 };
         let (end, code, ..) = record.end.map_or((EndKind::None, 0, 0, 0), words::end_parts);
         Ok(LifeInfo {
-            next,
+            next: u32::try_from(next(ask.cursor, services.len())).unwrap_or(0),
             lives: record.lives,
             service: self.registry.subject(record.id),
             state: record.state,

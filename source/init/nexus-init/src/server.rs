@@ -330,7 +330,7 @@ impl<M: Machine> Init<M> {
 }
 
 /// The cursor after `cursor` in a list of `len`; 0 when there is none.
-fn next(cursor: u64, len: usize) -> u64 {
+pub(crate) fn next(cursor: u64, len: usize) -> u64 {
     let next = cursor.saturating_add(1);
     if usize::try_from(next).is_ok_and(|next| next < len) { next } else { 0 }
 }

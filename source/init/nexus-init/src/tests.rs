@@ -10,6 +10,7 @@ mod lines;
 mod lives;
 mod rings;
 mod serials;
+mod starts;
 
 use nexus_abi::{EndReason, Handle, Message, Rights, Sender};
 use nexus_proto::init::{Request, ServiceState};

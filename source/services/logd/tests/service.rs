@@ -4,8 +4,10 @@
 use logd::Logd;
 use logd::chain::{Link, replay};
 use logd::ledger::Ledger;
-use logd::store::{self, Store};
+use logd::store::{self, Store, Words as _};
 use nexus_abi::{Message, Rights, Sender, Tag};
+use nexus_mmio::ReadWrite;
+use nexus_mmio::fake::FakeMemory;
 use nexus_proto::log::{
     Append, Appended, Entry, Event, FindLine, Head, Level, LineInfo, LineKind, LineText, NO_DEVICE,
     Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
@@ -477,7 +479,7 @@ impl store::Words for Words {
 }
 
 /// A life of logd over what the one before it has left.
-fn life(words: Words, incarnation: u32) -> (Log, Store<Words>) {
+fn life<W: store::Words>(words: W, incarnation: u32) -> (Log, Store<W>) {
     let mut store = Store::new(words);
     let own = Sender { incarnation, ..LOGD };
     let logd = Logd::recover(&description(), HZ, &mut store, (own, NONCE, 7));
@@ -510,9 +512,35 @@ fn a_later_life_goes_on() {
     let (mut log, store) = life(words, 3);
     let told = Resume { subject: subject_of_logd(3), found: 4, kept: 2, cut: 3 };
     assert_eq!(Resume::of(&log.link(3).entry), Some(told));
+    let seen = log.ask(VIEWER, &ReadEntry { seq: 3 }).unwrap();
+    assert_eq!(seen, told.entry(), "there is no address in it");
     assert_eq!(log.ask(NSH, &Verify { from: 0 }).unwrap().first_bad, 0);
     let (mut log, _) = life(store.into_inner(), 4);
     assert_eq!(Resume::of(&log.link(4).entry).map(|resume| resume.cut), Some(0), "told once");
+}
+
+/// Two lives over some memory; what they have left there.
+fn two_lives<W: store::Words>(words: W) -> Vec<u64> {
+    let (mut log, mut store) = life(words, 1);
+    log.ask(INIT, &grant()).unwrap();
+    log.say(RNGD, b"before").unwrap();
+    log.logd.save(&mut store);
+    let (log, store) = life(store.into_inner(), 2);
+    assert_eq!(log.logd.ledger().records(), 3);
+    let words = store.into_inner();
+    (0..words.count()).map(|at| words.load(at)).collect()
+}
+
+#[test]
+fn memory_that_is_mapped_holds_a_ledger_like_any_other() {
+    let count = store::SLOT * 800;
+    let mapped = |bytes| FakeMemory::new(bytes).part::<ReadWrite>(0..bytes);
+    assert_eq!(two_lives(mapped(count * 8)), two_lives(Words(vec![0; count])));
+    let mut small = mapped(20);
+    assert_eq!(small.count(), 2, "whole words");
+    small.store(1, 5);
+    small.store(2, 6);
+    assert_eq!([0, 1, 2].map(|at| small.load(at)), [0, 5, 0], "nothing is behind them");
 }
 
 fn subject_of_logd(incarnation: u32) -> Subject {

@@ -61,7 +61,7 @@ impl Policyd {
         let mut next = 1;
         while let Some((stamp, entry)) = recorder.read(next)? {
             history.recall(&entry, self.policy.distributor());
-            next = stamp.seq.checked_add(1).filter(|after| *after > next).ok_or(Unread)?;
+            next = stamp.seq.checked_add(1).filter(|_| stamp.seq >= next).ok_or(Unread)?;
         }
         Ok(history)
     }

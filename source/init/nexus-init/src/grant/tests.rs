@@ -4,7 +4,7 @@ mod bus;
 mod lines;
 
 use nexus_abi::{Error, Message, Rights, Sender};
-use nexus_proto::init::Refusal;
+use nexus_proto::init::{DmaState, Refusal};
 use nexus_proto::log::{Event, Outcome as Came};
 use nexus_proto::policy::{Decide, Decision, NO_RULE, Reason, Verdict};
 use nexus_proto::{Operation, ServiceError, encode_error};
@@ -328,6 +328,37 @@ fn only_who_was_late_is_asked_again() {
         let outcome = Grant::new(question(1), twice()).run(&mut fake);
         assert!(matches!(outcome, Outcome::Refused(refused) if !refused.was_late()), "{outcome:?}");
         assert!(!fake.calls.contains(&"wait"), "{:?}", fake.calls);
+    }
+}
+
+/// Refusals that say no more than that somebody was late, and those after which the next life of a
+/// service is tried again: each alone, and with a ruling, and with how busd took the device back.
+#[test]
+fn what_may_come_out_otherwise_a_little_later() {
+    use Refusal::{KernelRefused, NotRecorded, PolicyDenied, PolicyGone, PolicyLate, SubjectEnded};
+    let those = |ruling: Option<Reason>, released, is: fn(&Refused) -> bool| -> Vec<Refusal> {
+        let ruling = ruling.map(|reason| (reason, 3));
+        let all = Refusal::ALL.iter();
+        all.copied()
+            .filter(|refusal| is(&Refused { refusal: *refusal, ruling, released }))
+            .collect()
+    };
+    for released in [None, Some(DmaState::Quiet)] {
+        for ruling in [None, Some(Reason::NoRule), Some(Reason::Allowed)] {
+            let late = [PolicyLate, NotRecorded];
+            assert_eq!(those(ruling, released, Refused::was_late), late);
+            let passing = [PolicyGone, PolicyLate, KernelRefused, NotRecorded, SubjectEnded];
+            assert_eq!(those(ruling, released, Refused::may_pass), passing);
+        }
+        let logd = Some(Reason::NotRecorded);
+        let late = [PolicyDenied, PolicyLate, NotRecorded];
+        assert_eq!(those(logd, released, Refused::was_late), late);
+        assert!(those(logd, released, Refused::may_pass).contains(&PolicyDenied));
+    }
+    let lost = Some(DmaState::Quarantined);
+    for ruling in [None, Some(Reason::NotRecorded)] {
+        assert_eq!(those(ruling, lost, Refused::was_late), []);
+        assert_eq!(those(ruling, lost, Refused::may_pass), []);
     }
 }
 

@@ -1,8 +1,8 @@
 //! What init answers, and to whom.
 
 use nexus_proto::init::{
-    Board, BoardKind, Caps, Mem, OwnerState, Owners, Ready, Report, ReportState, ServiceState,
-    Services, Stat, Try,
+    Board, BoardKind, Caps, Lives, Mem, OwnerState, Owners, Ready, Report, ReportState,
+    ServiceState, Services, Stat, Try,
 };
 use nexus_proto::log::{Event, NO_DEVICE};
 use nexus_proto::policy::Verdict;
@@ -162,6 +162,11 @@ fn lists_end_and_cursors_beyond_them_lead_nowhere() {
         }
     }
     assert_eq!(names, ["init", "policyd", "rngd", "greedy", "nsh", "busd"]);
+    let lives: Vec<(u32, u32)> = (0..6)
+        .map(|cursor| ask(&mut init, NSH, Lives { cursor }).unwrap())
+        .map(|info| (info.service.id, info.next))
+        .collect();
+    assert_eq!(lives, [(1, 1), (2, 2), (7, 3), (8, 4), (10, 5), (11, 0)]);
 
     let caps = |cursor| Caps { service: 7, zero: Zero::ZERO, cursor };
     let chain: Vec<u64> =
@@ -171,6 +176,7 @@ fn lists_end_and_cursors_beyond_them_lead_nowhere() {
     let missing = Err(ServiceError::NotFound);
     for cursor in [6, 1 << 16, u64::MAX] {
         assert_eq!(ask(&mut init, NSH, Services { cursor }).map(|_| ()), missing);
+        assert_eq!(ask(&mut init, NSH, Lives { cursor }).map(|_| ()), missing);
         assert_eq!(ask(&mut init, NSH, Owners { cursor }).map(|_| ()), missing);
         assert_eq!(ask(&mut init, NSH, caps(cursor)).map(|_| ()), missing);
     }

@@ -1,7 +1,7 @@
 //! What policyd is asked, what of init's own is let go of, and what people are told.
 
 use nexus_abi::{Error, KindCode};
-use nexus_proto::init::{DmaState, OwnerState, Refusal, ServiceState};
+use nexus_proto::init::{DmaState, OwnerState, Refusal, ServiceState, Try};
 use nexus_proto::log::{Entry, Event};
 use nexus_proto::policy::Reason;
 use nexus_sysdesc::layout::Layout;
@@ -19,6 +19,7 @@ fn policyd_is_asked_for_all_pages_of_the_window_and_of_the_memory() {
         assert_eq!(ask.pool, Layout::of(&queues()).unwrap().pages());
     });
     assert!(init.give(7, RNGD, &need(RNG)).is_ok());
+    ask(&mut init, NSH, Try { service: 7, device: RNG, rights: need(RNG).rights }).unwrap();
 
     let long = Question { len: 0x3000, ..question(1) };
     assert_eq!([question(1), long].map(|one| one.to_decide().pages), [1, 3]);

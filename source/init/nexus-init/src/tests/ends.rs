@@ -1,11 +1,14 @@
 //! What happens when a service ends.
 
 use nexus_abi::{EndReason, Handle};
-use nexus_proto::init::{EndKind, OwnerState, Refusal, ServiceState};
+use nexus_proto::init::{EndKind, Last, OwnerState, Refusal, ServiceState, killed};
 use nexus_proto::log::Event;
+use nexus_sysdesc::Restart;
+use nexus_sysdesc::restart::FIRST_PAUSE;
 
 use super::*;
 use crate::grant::Piece;
+use crate::records::{Order, Then};
 
 // attack 61 U: an owner ends; its window is taken back and that is recorded, in this order; broken: init-end-first
 #[test]
@@ -84,4 +87,54 @@ fn only_the_windows_of_who_ended_come_back() {
     let held = held.filter(|(device, _)| device.state == OwnerState::Held).map(|(_, id)| id);
     assert!(held.eq([RNG]), "rngd's");
     assert_eq!(init.registry.held(), 1);
+}
+
+/// What follows an end: at once (0), after a pause (1), or nothing, and why.
+type Follows = Result<u64, Last>;
+
+fn follows(restart: Restart, then: Option<Then>, end_reason: EndReason) -> Follows {
+    let mut described = description(&SHELL);
+    described.services[2].restart = restart;
+    let mut init = started_as(described);
+    init.give(7, RNGD, &need(RNG)).unwrap();
+    let order = then.map(|then| Order { asker: NSH.into(), then });
+    init.registry.service_mut(7).unwrap().order = order;
+    end(&mut init, RNGD, end_reason);
+    init.notified(1 << 2);
+    let record = init.registry.service(7).unwrap();
+    let state = match record.last {
+        None => ServiceState::Restarting,
+        Some(Last::Stopped) => ServiceState::Stopped,
+        Some(_) => ServiceState::Ended,
+    };
+    assert_eq!((record.state, record.since), (state, init.machine.now));
+    let tick = record.again.ok_or_else(|| record.last.unwrap())?;
+    assert_eq!(init.next_start(), Some(tick));
+    Ok((tick - init.machine.now) * 100 / FIRST_PAUSE)
+}
+
+/// RFC-0005: by what the service file says, by what was ordered, and by how it ended.
+#[test]
+fn what_follows_an_end() {
+    use Restart::{Always, Never, OnFailure};
+    let fault = EndReason::Fault { cause: 13, address: 0, pc: 0 };
+    let well = EndReason::Exit(0);
+    for reason in [well, EndReason::Exit(1), fault, EndReason::Killed(killed::LATE)] {
+        let failed = if reason == well { Err(Last::EndedWell) } else { Ok(1) };
+        let by_order = failed.map(|_| 0);
+        for (restart, unordered, ruled) in [
+            (Never, Err(Last::Never), Err(Last::Never)),
+            (OnFailure, failed, by_order),
+            (Always, Ok(1), Ok(0)),
+        ] {
+            let last = |then| follows(restart, then, reason);
+            assert_eq!(last(None), unordered, "{restart:?}, {reason:?}");
+            assert_eq!(last(Some(Then::AsRuled)), ruled, "{restart:?}, {reason:?}");
+            let lasts = restart != Never;
+            let stopped = if lasts { Last::Stopped } else { Last::Never };
+            assert_eq!(last(Some(Then::Stop)), Err(stopped), "{restart:?}, {reason:?}");
+            let again = if lasts { Ok(0) } else { Err(Last::Never) };
+            assert_eq!(last(Some(Then::Again)), again, "{restart:?}, {reason:?}");
+        }
+    }
 }

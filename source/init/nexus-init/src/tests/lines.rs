@@ -5,11 +5,11 @@ use nexus_proto::init::{IrqEntry, Irqs, OwnerState, Owners, Refusal, Try};
 use nexus_proto::log::Event;
 use nexus_proto::policy::NO_LINE;
 use nexus_proto::{Registers, Subject, Zero};
-use nexus_sysdesc::Rule;
+use nexus_sysdesc::{Restart, Rule};
 
 use super::*;
 use crate::board::Line;
-use crate::grant::{Piece, World};
+use crate::grant::{KEPT_LINE, Piece, World};
 use crate::init::Lines;
 use crate::testing::{INTERVAL, LINE_COUNT, LINES, Policyd, TICKS};
 
@@ -26,7 +26,10 @@ fn started() -> Init<Fake> {
 }
 
 fn started_with(shell: &[Permission]) -> Init<Fake> {
-    let mut description = description(shell);
+    started_described(description(shell))
+}
+
+fn started_described(mut description: Description) -> Init<Fake> {
     description.devices[usize::from(RNG)].irq = true;
     description.services[2].needs = vec![lined(RNG)];
     description.rules = vec![Rule { irq: true, interval: INTERVAL, ..rule() }];
@@ -142,6 +145,70 @@ fn after_distribution_no_line_is_left_to_give() {
     assert_eq!((drop.line, drop.len, drop.base), (1, LINE_COUNT, 0));
     assert_eq!(init.registry.dropped, 3);
     assert_eq!(init.machine.line_owners(), 1, "what was given stays given");
+}
+
+/// A case: whether rngd and greedy are started again, whether greedy has been given uart0; the lines that are
+/// set apart, and those that are left after distribution; and how many windows are.
+type Again = (Restart, Restart, bool, &'static [u16], &'static [u16], usize);
+
+#[test]
+fn a_line_that_may_be_given_again_is_given_from_an_authority_over_it_alone() {
+    const UARTS: u16 = 10;
+    let cases: [Again; 4] = [
+        (Restart::Never, Restart::Never, true, &[], &[], 0),
+        (Restart::Always, Restart::Never, true, &[LINE], &[LINE], 0),
+        (Restart::OnFailure, Restart::Always, true, &[UARTS, LINE], &[UARTS, LINE], 1),
+        (Restart::OnFailure, Restart::Always, false, &[UARTS, LINE], &[LINE], 0),
+    ];
+    for (rngd, greedy, given, apart, left, windows) in cases {
+        let mut described = description(&SHELL);
+        described.devices[usize::from(UART)].irq = true;
+        (described.services[2].restart, described.services[3].restart) = (rngd, greedy);
+        described.services[3].needs = vec![lined(UART), need(CLINT)];
+        let mut init = started_described(described);
+        let all = init.lines[0];
+        init.part_lines();
+        let (last, parts) = init.lines.split_last().unwrap();
+        assert_eq!(*last, all);
+        for (part, line) in parts.iter().zip(apart) {
+            assert_eq!(
+                *part,
+                Lines { handle: part.handle, first: (*line).into(), count: 1, ..all }
+            );
+            let cap = init.machine.cap(part.handle).unwrap();
+            let of = (cap.parent, cap.base, cap.len, cap.rights);
+            assert_eq!(of, (Some(LINES), part.first, 1, KEPT_LINE));
+        }
+        assert_eq!(parts.len(), apart.len());
+        let granted = init.give(7, RNGD, &lined(RNG)).unwrap();
+        let kept = init.machine.cap(granted.pieces.kept(Piece::Line).unwrap()).unwrap();
+        let from = init.lines.iter().find(|part| part.have(LINE.into())).unwrap().handle;
+        assert_eq!((kept.parent, kept.base), (Some(from), u64::from(LINE)));
+        if given {
+            init.machine.policyd = Policyd::Edited(|_, answer| answer.interval = 0);
+            init.give(8, Handle(80), &lined(UART)).unwrap();
+        }
+        init.drop_roots();
+        let first = |part: &Lines| part.first;
+        assert!(init.lines.iter().map(first).eq(left.iter().copied().map(u64::from)));
+        assert_eq!(init.roots.len(), windows);
+    }
+}
+
+#[test]
+fn of_lines_that_are_not_there_none_is_set_apart() {
+    let mut described = description(&SHELL);
+    described.services[2].restart = Restart::Always;
+    let mut init = started_described(described);
+    for line in [Line::None, Line::Shared, Line::Own(0), Line::Own(96)] {
+        init.registry.device_mut(RNG).unwrap().line = line;
+        init.part_lines();
+        assert_eq!(init.lines.len(), 1, "{line:?}");
+    }
+    init.lines.clear();
+    init.registry.device_mut(RNG).unwrap().line = Line::Own(LINE);
+    init.part_lines();
+    assert_eq!(init.lines, []);
 }
 
 // attack 56 U: the owner of a line ends; it is taken back before the window, and the record names it; broken: init-line-kept-alive

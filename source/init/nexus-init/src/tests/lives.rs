@@ -6,15 +6,17 @@ use nexus_proto::init::{
     EndKind, Kill, Last, Lives, Ordered, OwnerState, Refusal, Restart as Again, ServiceState, Stop,
     killed,
 };
-use nexus_proto::log::Event;
+use nexus_proto::log::{Entry, Event, Outcome};
+use nexus_proto::policy::{Reason, Verdict};
 use nexus_proto::{ServiceError, Zero};
 use nexus_sysdesc::Restart;
 use nexus_sysdesc::restart::{Deaths, FIRST_PAUSE, LIMIT, PERIOD};
 
 use super::*;
 use crate::grant::Piece;
+use crate::notes::KEPT;
 use crate::start::LoadFailure;
-use crate::testing::Cap;
+use crate::testing::{Cap, Policyd};
 
 /// Ticks in the first pause: the clock of the tests counts 10 MHz.
 const PAUSE: u64 = FIRST_PAUSE / 100;
@@ -331,6 +333,15 @@ fn who_pauses_is_started_at_once_by_order() {
     assert_eq!(state(&init, 7), ServiceState::Started);
 }
 
+#[test]
+fn who_pauses_is_stopped_by_order() {
+    let mut init = lasting();
+    dies(&mut init);
+    assert_eq!(ask(&mut init, NSH, Stop { service: 7, zero: Zero::ZERO }), Ok(()));
+    assert_eq!((state(&init, 7), init.next_start()), (ServiceState::Stopped, None));
+    assert_eq!(init.registry.service(7).unwrap().last, Some(Last::Stopped));
+}
+
 // attack 58 F: no process, or no program, for the next life, again and again; each try counts as a death, and the limit holds
 // attack 91 F: a next life cannot be made for a while, or never; the pauses and the limit hold for it, and it never blocks another; broken: init-failed-life, init-end-overwritten
 #[test]
@@ -371,6 +382,20 @@ fn a_device_that_never_comes_to_rest_ends_its_service() {
     assert_eq!(init.registry.service(7).unwrap().last, Some(Last::NoDevice));
     assert_eq!(init.machine.gone, [(7, Handle(1007))]);
     assert_eq!(state(&init, 8), ServiceState::Started);
+}
+
+#[test]
+fn who_is_denied_its_device_has_no_next_life() {
+    let mut init = lasting();
+    dies(&mut init);
+    init.machine.policyd = Policyd::Edited(|_, answer| {
+        (answer.verdict, answer.reason) = (Verdict::Deny, Reason::NoRule);
+    });
+    init.machine.now = init.next_start().unwrap();
+    init.start_due();
+    assert_eq!((state(&init, 7), init.next_start()), (ServiceState::GivenUp, None));
+    assert_eq!(init.registry.service(7).unwrap().last, Some(Last::NoDevice));
+    assert_eq!(init.machine.gone, [(7, Handle(1007))]);
 }
 
 // attack 61 F: policyd and an owner die together; the owner waits for who decides about it, and both come back; broken: init-starts-undecided
@@ -418,6 +443,22 @@ fn what_happens_without_logd_is_on_record_later() {
     init.start_due();
     let rest = [Event::Start, Event::Decision, Event::Grant];
     assert_eq!(recorded(&init)[2..], rest, "policyd has no device");
+}
+
+#[test]
+fn what_is_kept_for_logd_is_bounded_and_then_on_record_with_what_follows() {
+    let mut init = lasting();
+    let note = |init: &mut Init<Fake>, detail| {
+        let subject = init.registry.subject(7);
+        init.note(&Entry { detail, ..Entry::about(Event::Exit, Outcome::None, subject) })
+    };
+    init.machine.records_left = Some(0);
+    let kept = KEPT as u64;
+    assert!((0..2 * kept).all(|detail| !note(&mut init, detail)));
+    init.machine.records_left = None;
+    assert!(note(&mut init, 2 * kept), "it is recorded, and not only said to be");
+    let details = init.machine.ledger.iter().map(|entry| entry.detail);
+    assert!(details.eq((0..kept).chain([2 * kept])));
 }
 
 // attack 57 U: who decides is stopped, and an owner dies; it is not given up for that, and is started when who decides is; broken: init-waits-for-nobody, init-waits-for-ever

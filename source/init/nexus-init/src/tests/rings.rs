@@ -228,3 +228,38 @@ fn who_is_started_after_its_end_shares_new_memory() {
     init.renew(7).unwrap();
     assert_eq!(init.registry.service(7).unwrap().told, own, "once");
 }
+
+#[test]
+fn a_ring_of_others_that_is_over_stays_so() {
+    let mut init = a_driver_ends();
+    end(&mut init, BUSD, EndReason::Exit(0));
+    init.notified(u64::MAX);
+    let over = |init: &Init<Fake>| init.rings.iter().map(|ring| ring.over).collect::<Vec<_>>();
+    assert_eq!(over(&init), [true, true]);
+    init.renew(7).unwrap();
+    assert_eq!(over(&init), [false, true]);
+    assert_eq!(init.rings[1].memory, Handle(MEMORY.0 + 11));
+}
+
+/// With a ring or without: by the notification that asks it, and one to answer to.
+#[test]
+fn who_is_asked_whether_it_answers_is_told_how() {
+    let answers = Handle(3200);
+    let answer = (Role::Answer.code(), 0, 4, 0, answers, Rights::SEND);
+    let own = |id| (Role::Told.code(), 0, 0, 0, Handle(TOLD + id), BOTH);
+    for (id, asked_by, expected) in [
+        (7, Handle(TOLD + 7), vec![answer, own(7)]),
+        (8, Handle(TOLD + 11), vec![answer, own(11)]),
+        (8, Handle::NONE, vec![]),
+    ] {
+        let mut init = ringed();
+        let likeness = init.machine.cap(Handle(TOLD + 7)).unwrap().clone();
+        init.machine.caps.push(Cap { handle: answers, ..likeness });
+        init.machine.answers = Some((id, answers, 4));
+        init.registry.service_mut(id).unwrap().told = asked_by;
+        let process = init.registry.service(id).unwrap().process.unwrap();
+        let caps = init.share(id, process).unwrap();
+        let rings = if id == 7 { 2 } else { 0 };
+        assert_eq!(told(&init, &caps)[rings..], expected);
+    }
+}

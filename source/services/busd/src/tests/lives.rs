@@ -101,6 +101,29 @@ fn the_next_life_has_the_same_memory() {
     assert_eq!(bench.release(NET), Ok(()));
 }
 
+#[test]
+fn what_is_placed_is_what_is_told_of_it_whoever_had_the_memory_before() {
+    let own = queues(RNG);
+    let mut others = own.clone();
+    others[0].shapes[0].writes = [32].into();
+    let mut system = system();
+    let rule = system.rules.iter_mut().find(|rule| (rule.subject, rule.device) == (OTHER, RNG));
+    rule.unwrap().queues = others.clone();
+    let mut bench = Bench::with(system);
+    assert_eq!(bench.take(RNG), Ok(()));
+    let owners = [(OWNERS[0], &own), (OTHER, &others)];
+    for (service, queues) in owners.into_iter().chain(owners) {
+        let layout = Layout::of(queues).unwrap();
+        let got = bench.prepare(service, RNG).unwrap();
+        assert_eq!(got.prepared.digest, layout.digest());
+        let mut laid: Vec<_> = layout.descriptors().collect();
+        laid.sort_by_key(|one| one.index);
+        assert_eq!(bench.kernel.descriptors(RNG.into()), laid);
+        bench.end(got);
+        assert_eq!(bench.release(RNG), Ok(()));
+    }
+}
+
 // attack 88 U: release a device while somebody has its window, its pool, or its used rings; busy, and it can be released later; broken: busd-quiet
 #[test]
 fn a_device_is_not_released_while_somebody_has_a_part_of_it() {

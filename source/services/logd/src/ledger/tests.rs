@@ -149,6 +149,16 @@ fn reordering_and_removal_show() {
     assert_eq!(first_bad(&doubled), 41);
 }
 
+/// Whatever a fold says: only what comes later can have been folded away.
+#[test]
+fn the_first_record_is_never_missing() {
+    let ledger = filled(3);
+    let [first, second, third] = ledger.links() else { panic!("three") };
+    let follow = |at: &Checkpoint| [first, second, third].map(|link| link.follows(at));
+    assert_eq!(follow(&Checkpoint::EMPTY), [true, false, false]);
+    assert_eq!(follow(&first.checkpoint()), [false, true, true]);
+}
+
 // attack 47 F: the end of the ledger is cut; a remembered hash shows it
 #[test]
 fn a_cut_end_shows_against_a_checkpoint() {

@@ -32,6 +32,22 @@ fn a_nonce_is_used_up_after_a_restart() {
     assert_eq!(bench.decide(&rng(10)).verdict, Verdict::Allow);
 }
 
+#[test]
+fn nonces_after_a_restart_are_those_of_whom_the_description_has_distribute() {
+    let mut description = description();
+    (description.init, description.services[0].id) = (2, 2);
+    description.validate().unwrap();
+    let init = Sender { service_id: 2, incarnation: 1 };
+    let mut bench = Bench::with(description.clone());
+    let mut reason = |policyd: &mut Policyd, nonce| {
+        policyd.decide(init, &rng(nonce), &mut bench.ledger).unwrap().reason
+    };
+    assert_eq!(reason(&mut bench.policyd, 5), Reason::Allowed);
+    bench.policyd = Policyd::new(description);
+    assert_eq!(reason(&mut bench.policyd, 5), Reason::NonceReused);
+    assert_eq!(reason(&mut bench.policyd, 6), Reason::Allowed);
+}
+
 // attack 39 U: a device is elsewhere, or has another line, after policyd restarted; denied; broken: policyd-history
 #[test]
 fn devices_stay_where_they_were_after_a_restart() {
@@ -71,6 +87,15 @@ fn nothing_is_allowed_before_the_history_is_read() {
     assert_eq!(bench.decide(&rng(4)).verdict, Verdict::Allow);
     bench.ledger.unread = true;
     assert_eq!(bench.decide(&rng(5)).verdict, Verdict::Allow, "it is read once");
+}
+
+#[test]
+fn a_ledger_that_gives_a_record_again_has_no_history() {
+    let mut bench = Bench::new();
+    bench.decide(&rng(1));
+    bench.restart();
+    bench.ledger.stuck = true;
+    assert_eq!(bench.deny(&rng(2)), Reason::HistoryUnread);
 }
 
 // attack 44 U: questions without the permission, over restarts of policyd; four are recorded in all, and their nonces count for nothing; broken: policyd-history-intruders

@@ -122,6 +122,8 @@ struct Ledger {
     down: bool,
     /// It takes records, and cannot be read.
     unread: bool,
+    /// Whichever record is asked for, it gives the first.
+    stuck: bool,
 }
 
 impl Recorder for Ledger {
@@ -137,9 +139,10 @@ impl Recorder for Ledger {
         if self.unread {
             return Err(Unread);
         }
-        let index = usize::try_from(from - 1).unwrap();
+        let seq = if self.stuck { 1 } else { from };
+        let index = usize::try_from(seq - 1).unwrap();
         let reporter = Subject { id: 2, incarnation: 1 };
-        let stamp = Stamp { seq: from, ticks: from, unix_ns: 0, reporter };
+        let stamp = Stamp { seq, ticks: seq, unix_ns: 0, reporter };
         Ok(self.entries.get(index).map(|entry| (stamp, *entry)))
     }
 }

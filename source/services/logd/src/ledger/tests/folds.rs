@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nexus_proto::policy::NO_LINE;
 use nexus_proto::{Asker, Fold, Resume};
 use nexus_sysdesc::testing::service;
-use nexus_sysdesc::{Description, Need, Permission, Profile};
+use nexus_sysdesc::{Description, Need, Permission, Profile, Ring};
 use proptest::prelude::*;
 
 use super::*;
@@ -147,6 +147,48 @@ fn a_day_of_deaths_keeps_nobody_from_a_grant() {
     assert_eq!(count(&ledger, |entry| entry.event == Event::Fold && entry.subject.id == RNGD), 1);
 }
 
+/// Shares, and nothing that is open to all.
+fn closed() -> Ledger {
+    Ledger::with_room(Room::divided(&description(), 0))
+}
+
+#[test]
+fn a_fold_is_due_when_one_more_record_fits_in_the_share() {
+    let own = |ledger: &Ledger| count(ledger, |entry| entry.subject.id == RNGD);
+    let mut full = closed();
+    while add(&mut full, record(Event::Revoke, RNGD, 1)).is_ok() {}
+    let mut ledger = closed();
+    for life in 1..=4 {
+        begin(&mut ledger, RNGD, life).unwrap();
+        end(&mut ledger, RNGD, life).unwrap();
+    }
+    let mut before = 0;
+    while count(&ledger, |entry| entry.event == Event::Fold) == 0 {
+        before = own(&ledger);
+        add(&mut ledger, record(Event::Revoke, RNGD, 5)).unwrap();
+    }
+    assert_eq!(before, own(&full) - 1);
+}
+
+#[test]
+fn memory_that_is_too_small_leaves_less_open_and_takes_from_no_share() {
+    let records = |most| Room::divided(&description(), most).records();
+    let (shares, all) = (records(0), records(usize::MAX));
+    assert!(shares < all);
+    for most in 0..2 * all {
+        assert_eq!(records(most), most.clamp(shares, all), "{most}");
+    }
+    let mut ringed = description();
+    let ring = |server| Ring { server, pages: 1, id: "ring".into(), reason: "a test".into() };
+    ringed.services[5].rings = vec![ring(RNGD), ring(BLKD)];
+    let room = Room::divided(&ringed, 0).records();
+    assert_eq!(room, shares + 4, "that it is shared, and that it is no more");
+    let mut larger = description();
+    larger.services[3].needs.push(Need { device: 5, ..need() });
+    let room = Room::divided(&larger, 0).records();
+    assert_eq!(room, shares + 3 * 8 + 3, "of a device in eight lives, and in one that is folded");
+}
+
 #[test]
 fn a_fold_says_what_it_stands_for() {
     let mut ledger = ledger();
@@ -159,6 +201,8 @@ fn a_fold_says_what_it_stands_for() {
     let fold = fold_of(&ledger, RNGD);
     let missing = ledger.records() - u64::try_from(ledger.links().len()).unwrap();
     assert_eq!(fold.records, missing);
+    let link = ledger.links().iter().find(|link| link.entry.event == Event::Fold).unwrap();
+    assert_eq!(link.stamp.reporter, subject(LOGD, 1), "its keeper folds");
     // What was last prepared stays, and the last decision, that of the life that was beginning.
     assert_eq!(count(&ledger, |entry| entry.event == Event::Prepared), 1);
     let next = ledger.find(u64::from(fold.last) + 1).unwrap();
@@ -169,6 +213,72 @@ fn a_fold_says_what_it_stands_for() {
     let kept = (1..=life).filter(ended).count();
     assert!((KEPT_LIVES..KEPT_LIVES + 2).contains(&kept), "{kept}");
     assert_whole(&ledger);
+}
+
+/// Of six lives that have ended four are folded; of the fourth something stays, until the living one says it
+/// again.
+#[test]
+fn what_a_folded_life_has_left_is_not_worth_another_fold() {
+    let mut ledger = ledger();
+    let other = |life| Entry { device: 9, ..record(Event::Decision, RNGD, life) };
+    for life in 1..=7 {
+        begin(&mut ledger, RNGD, life).unwrap();
+        if life == 4 {
+            add(&mut ledger, other(life)).unwrap();
+        }
+        if life < 7 {
+            end(&mut ledger, RNGD, life).unwrap();
+        }
+    }
+    let revokes = |ledger: &mut Ledger| {
+        (0..30).for_each(|_| assert!(add(ledger, record(Event::Revoke, RNGD, 7)).is_ok()));
+    };
+    revokes(&mut ledger);
+    let fold = fold_of(&ledger, RNGD);
+    assert_eq!((fold.subject, fold.lives), (subject(RNGD, 4), 4));
+    assert_eq!(count(&ledger, |entry| *entry == other(4)), 1);
+    add(&mut ledger, other(7)).unwrap();
+    revokes(&mut ledger);
+    assert_eq!(fold_of(&ledger, RNGD), fold);
+}
+
+/// A life of which nothing is left but a denial is none of the lives that are kept whole.
+#[test]
+fn a_life_that_was_given_nothing_is_not_kept_in_place_of_another() {
+    let mut ledger = ledger();
+    for life in (1..=7).filter(|life| *life != 5) {
+        begin(&mut ledger, RNGD, life).unwrap();
+        if life < 7 {
+            end(&mut ledger, RNGD, life).unwrap();
+        }
+        if life == 4 {
+            add(&mut ledger, denial(1, RNGD, 5)).unwrap();
+        }
+    }
+    while count(&ledger, |entry| entry.event == Event::Fold) == 0 {
+        add(&mut ledger, record(Event::Revoke, RNGD, 7)).unwrap();
+    }
+    let fold = fold_of(&ledger, RNGD);
+    assert_eq!((fold.subject, fold.lives), (subject(RNGD, 3), 3));
+}
+
+/// Where a device is, and which line it has, stand in the last record that says so: a later one may say no line.
+#[test]
+fn what_is_said_of_a_line_stays_until_it_is_said_again() {
+    let mut ledger = ledger();
+    let decision = |life| {
+        let line = if life == 3 || life == 5 { 9 } else { NO_LINE };
+        Entry { line, ..record(Event::Decision, RNGD, life) }
+    };
+    for life in 1..40 {
+        add(&mut ledger, decision(life)).unwrap();
+        add(&mut ledger, record(Event::Grant, RNGD, life)).unwrap();
+        end(&mut ledger, RNGD, life).unwrap();
+    }
+    assert!(fold_of(&ledger, RNGD).subject.incarnation > 6);
+    let there = |life: &u32| count(&ledger, |entry| *entry == decision(*life)) == 1;
+    assert!((1..7).filter(there).eq([5]));
+    assert!(there(&39));
 }
 
 // attack 47 U: a life that goes on is folded away; never; broken: logd-fold-living
@@ -281,10 +391,11 @@ fn a_remembered_head_that_was_folded_away_is_no_contradiction() {
     }
     for head in heads {
         assert_eq!(replay(ledger.links().iter(), Some(&head)), Ok(checkpoint(&ledger)));
-        if ledger.get(head.records).is_some() {
-            let other = Checkpoint { head: [1; 32], ..head };
-            assert_eq!(replay(ledger.links().iter(), Some(&other)), Err(head.records));
-        }
+        // The hash of a record stands in the next one, too.
+        let is_known = (head.records..=head.records + 1).any(|seq| ledger.get(seq).is_some());
+        let other = Checkpoint { head: [1; 32], ..head };
+        let expected = if is_known { Err(head.records) } else { Ok(checkpoint(&ledger)) };
+        assert_eq!(replay(ledger.links().iter(), Some(&other)), expected);
     }
 }
 
@@ -417,16 +528,21 @@ fn a_resume_says_what_was_found() {
 // attack 44 U: logd itself dies without end; its lives are folded like others', and a cut stays on record; broken: logd-fold-cut
 #[test]
 fn lives_of_logd_are_folded_and_cuts_stay() {
-    let mut ledger = ledger();
-    let cut = Resume { subject: subject(LOGD, 2), found: 9, kept: 7, cut: 8 }.entry();
-    add(&mut ledger, cut).unwrap();
-    for life in 3..1000 {
-        let resume = Resume { subject: subject(LOGD, life), found: 9, kept: 9, cut: 0 };
-        add(&mut ledger, resume.entry()).unwrap();
-        add(&mut ledger, Entry { device: 0, ..record_exit(LOGD, life) }).unwrap();
+    // With a record of each end, or with what the next life says of it alone.
+    for ends in [true, false] {
+        let mut ledger = ledger();
+        let cut = Resume { subject: subject(LOGD, 2), found: 9, kept: 7, cut: 8 }.entry();
+        add(&mut ledger, cut).unwrap();
+        for life in 3..1000 {
+            let resume = Resume { subject: subject(LOGD, life), found: 9, kept: 9, cut: 0 };
+            add(&mut ledger, resume.entry()).unwrap();
+            if ends {
+                add(&mut ledger, Entry { device: 0, ..record_exit(LOGD, life) }).unwrap();
+            }
+        }
+        assert_eq!(count(&ledger, |entry| *entry == cut), 1);
+        assert_whole(&ledger);
     }
-    assert_eq!(count(&ledger, |entry| *entry == cut), 1);
-    assert_whole(&ledger);
 }
 
 fn record_exit(id: u32, life: u32) -> Entry {
