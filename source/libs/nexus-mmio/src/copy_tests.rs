@@ -81,15 +81,18 @@ fn a_copy_that_is_not_inside_either_copies_nothing() {
 
 #[test]
 fn each_byte_is_loaded_once() {
-    for (from_offset, to_offset, loads) in [(1, 1, 4), (0, 8, 3), (0, 1, 1)] {
-        let memory = FakeMemory::new(80);
-        let from = memory.part::<ReadWrite>(0..40);
-        let mut to = memory.part::<ReadWrite>(40..80);
+    // The last is long enough for words in a row, and for some behind them.
+    for (from_offset, to_offset, len, loads) in
+        [(1, 1, 24, 4), (0, 8, 24, 3), (0, 1, 24, 1), (0, 8, 144, 18)]
+    {
+        let memory = FakeMemory::new(320);
+        let from = memory.part::<ReadWrite>(0..160);
+        let mut to = memory.part::<ReadWrite>(160..320);
         let made = Rc::new(Cell::new(0));
         let counted = Rc::clone(&made);
         memory.after_each_load(move || counted.set(counted.get() + 1));
-        copy_between(&from, from_offset, &mut to, to_offset, 24).unwrap();
-        assert_eq!(made.get(), loads, "from {from_offset} to {to_offset}");
+        copy_between(&from, from_offset, &mut to, to_offset, len).unwrap();
+        assert_eq!(made.get(), loads, "{len} bytes from {from_offset} to {to_offset}");
     }
 }
 

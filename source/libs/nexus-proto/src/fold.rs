@@ -126,7 +126,7 @@ impl Holes {
         let hole = seq.saturating_sub(self.last).saturating_sub(1);
         let folded = Fold::of(entry).map_or(0, |fold| fold.records);
         if self.first == 0 && (hole, folded) != (0, 0) {
-            self.first = if hole > 0 { self.last.saturating_add(1) } else { seq };
+            self.first = self.last.saturating_add(1);
         }
         self.missing = self.missing.saturating_add(hole);
         self.folded = self.folded.saturating_add(folded);
@@ -150,5 +150,78 @@ impl Holes {
     #[must_use]
     pub const fn wrong(&self) -> Option<u64> {
         if self.are_accounted_for() { None } else { Some(self.first) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGD: Subject = Subject { id: 3, incarnation: 2 };
+
+    fn fold(records: u64) -> Fold {
+        let hash = core::array::from_fn(|at| at as u8 + 1);
+        Fold { subject: LOGD, lives: 5, records, last: 77, hash }
+    }
+
+    #[test]
+    fn a_fold_is_a_record() {
+        let entry = fold(40).entry();
+        let told = Entry {
+            base: 0x0807_0605_0403_0201,
+            detail: 0x100f_0e0d_0c0b_0a09,
+            registers: Registers::new(Some(0x1817_1615_1413_1211)),
+            len: 40,
+            epoch: 5,
+            interval: 77,
+            ..Entry::about(Event::Fold, Outcome::None, LOGD)
+        };
+        assert_eq!(entry, told);
+        assert_eq!((Fold::of(&entry), Resume::of(&entry)), (Some(fold(40)), None));
+    }
+
+    #[test]
+    fn a_later_life_of_logd_is_a_record() {
+        let resume = Resume { subject: LOGD, found: 12, kept: 9, cut: 10 };
+        let entry = resume.entry();
+        let about = Entry::about(Event::Resume, Outcome::None, LOGD);
+        assert_eq!(entry, Entry { base: 10, len: 12, detail: 9, ..about });
+        assert_eq!((Fold::of(&entry), Resume::of(&entry)), (None, Some(resume)));
+    }
+
+    #[test]
+    fn a_fold_has_the_beginning_of_a_hash() {
+        let hash = core::array::from_fn(|at| at as u8);
+        assert_eq!(Fold::start(&hash), hash[..24]);
+    }
+
+    /// Numbers of records, and how many each has folded away.
+    fn count(records: &[(u64, u64)]) -> (u64, Option<u64>) {
+        let mut holes = Holes::NONE;
+        for (seq, folded) in records {
+            let other = Entry::about(Event::Grant, Outcome::None, LOGD);
+            let entry = if *folded > 0 { fold(*folded).entry() } else { other };
+            holes.take(*seq, &entry);
+        }
+        assert_eq!(holes.are_accounted_for(), holes.wrong().is_none());
+        (holes.missing(), holes.wrong())
+    }
+
+    #[test]
+    fn as_many_numbers_are_missing_as_folds_say() {
+        assert_eq!(count(&[]), (0, None));
+        assert_eq!(count(&[(1, 0), (2, 0), (3, 0)]), (0, None));
+        assert_eq!(count(&[(1, 0), (4, 0), (5, 2)]), (2, None));
+        assert_eq!(count(&[(1, 2), (4, 0)]), (2, None), "the fold is there before the hole");
+        assert_eq!(count(&[(2, 0), (4, 0), (7, 0), (8, 3), (9, 1)]), (4, None));
+    }
+
+    #[test]
+    fn the_first_number_that_no_fold_accounts_for_is_told() {
+        assert_eq!(count(&[(3, 0)]), (2, Some(1)));
+        assert_eq!(count(&[(1, 0), (4, 0), (7, 0)]), (4, Some(2)), "not a later one");
+        assert_eq!(count(&[(1, 0), (4, 0), (5, 1)]), (2, Some(2)));
+        assert_eq!(count(&[(1, 0), (4, 0), (5, 3), (6, 0)]), (2, Some(2)));
+        assert_eq!(count(&[(1, 0), (2, 2), (3, 0), (4, 1)]), (0, Some(2)), "nothing is missing");
     }
 }

@@ -179,6 +179,7 @@ mod tests {
         differ(Reason::ALL, |reason| reason.remedy());
         differ(Refusal::ALL, |refusal| refusal.word());
         differ(Refusal::ALL, |refusal| refusal.text());
+        differ(Last::ALL, |last| last.text());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bus::Prepared;
+use crate::init::ServiceState;
 use crate::log::{Entry, Event, Outcome};
 use crate::policy::{Decide, Decision, NO_LINE, NO_RULE, Reason, Verdict};
 
@@ -432,6 +433,12 @@ fn what_a_record_says_of_registers_and_lines_is_hashed() {
         assert_eq!(hashed(&other), (64, 64), "{other:?}");
     }
     assert_eq!(hashed(&Entry { reason: u8::MAX, ..plain }), (49, 64));
+}
+
+#[test]
+fn a_service_lives_while_it_has_a_process() {
+    let lives: Vec<_> = ServiceState::ALL.iter().copied().filter(|one| one.lives()).collect();
+    assert_eq!(lives, [ServiceState::Started, ServiceState::Ready, ServiceState::Failed]);
 }
 
 // attack 48 U: the mask of who sets devices up; no register that holds an address is in it

@@ -1,8 +1,8 @@
 //! The archive: what is written is read back, and every damage is refused by name.
 
 use nexus_sysdesc::archive::{
-    Archive, ArchiveError, ArchiveWriter, Kind, MAX_DEVICE_FRAMES, MAX_ENTRIES, NONCE_OFFSET,
-    WriteError, image_hash,
+    Archive, ArchiveError, ArchiveWriter, HOST_READS, Kind, MAX_DEVICE_FRAMES, MAX_ENTRIES,
+    NONCE_OFFSET, WriteError, image_hash,
 };
 use proptest::prelude::*;
 
@@ -58,6 +58,9 @@ fn the_nonce_is_outside_the_hash_of_the_image() {
     assert_eq!(image_hash(&plain), image_hash(&with_nonce));
     with_nonce[5000] ^= 1;
     assert_ne!(image_hash(&plain), image_hash(&with_nonce));
+    // The highest bit of its last byte.
+    with_nonce[NONCE_OFFSET..NONCE_OFFSET + 8].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0x80]);
+    assert_eq!(Archive::parse(&with_nonce).expect("valid").nonce(), HOST_READS);
 }
 
 #[test]

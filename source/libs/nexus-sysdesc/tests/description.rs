@@ -348,7 +348,7 @@ const CASES: &[Case] = &[
     (Place::Device(1), Problem::BadText, |d| d.devices[1].compatible = "x".repeat(65)),
     (Place::Device(1), Problem::BadWindow, |d| d.devices[1].window_len = 0),
     (Place::Device(1), Problem::BadWindow, |d| d.devices[1].window_len = 4095),
-    (Place::Device(1), Problem::BadWindow, |d| d.devices[1].window_len = (1 << 30) + 4096),
+    (Place::Device(1), Problem::BadWindow, |d| d.devices[1].window_len = (1 << 27) + 4096),
     (Place::Device(0), Problem::BadWindow, |d| d.devices[0].base = Some(0x10_1800)),
     (Place::Device(0), Problem::BadWindow, |d| d.devices[0].base = Some(!4095)),
     (Place::Device(1), Problem::WindowTaken, |d| {
@@ -415,8 +415,11 @@ const CASES: &[Case] = &[
     (Place::Service(1), Problem::BadBudget, |d| d.services[1].priority = 32),
     (Place::Service(1), Problem::BadBudget, |d| d.services[1].frames = 0),
     (Place::Service(1), Problem::BadBudget, |d| d.services[1].frames = u32::MAX),
+    (Place::Service(1), Problem::BadBudget, |d| d.services[1].frames = (1 << 20) + 1),
     (Place::Service(1), Problem::BadBudget, |d| d.services[1].objects = 0),
+    (Place::Service(1), Problem::BadBudget, |d| d.services[1].objects = (1 << 16) + 1),
     (Place::Service(1), Problem::BadBudget, |d| d.services[1].stack_pages = 0),
+    (Place::Service(1), Problem::BadBudget, |d| d.services[1].stack_pages = 257),
     (Place::Service(0), Problem::NotAgain, |d| d.services[0].restart = Restart::OnFailure),
     (Place::Service(0), Problem::NotAgain, |d| d.services[0].restart = Restart::Always),
     (Place::Service(3), Problem::NotAgain, |d| {
@@ -579,6 +582,46 @@ fn refuses_bytes_that_are_not_the_encoding() {
     let mut padded = vec![0x85, 0x00];
     padded.extend(&bytes[1..]);
     assert_eq!(refused(&padded), Problem::NotCanonical);
+}
+
+/// What is at a bound, in the small system.
+const MOST: &[fn(&mut Description)] = &[
+    |d| d.services.extend((100..159).map(|id| service(id, &format!("service-{id}")))),
+    |d| d.devices.extend((2..64).map(|id| device(id, &format!("device-{id}")))),
+    |d| {
+        // Two there are; four more services may have every device.
+        d.devices.extend((2..64).map(|id| device(id, &format!("device-{id}"))));
+        d.services.extend((8..12).map(|id| service(id, &format!("service-{id}"))));
+        let all = (8..12).flat_map(|subject| (0..64).map(move |device| (subject, device)));
+        let all = (3..=256).zip(all);
+        d.rules.extend(all.map(|(number, (subject, device))| rule(number, subject, device)));
+    },
+    |d| d.name = "x".repeat(32),
+    |d| d.devices[0].compatible = "x".repeat(64),
+    |d| d.devices[0].window_len = 1 << 27,
+    |d| d.devices[0].base = Some(u64::MAX - 8191),
+    |d| d.services[1].priority = 31,
+    |d| (d.services[1].frames, d.services[1].objects) = (1 << 20, 1 << 16),
+    |d| d.services[1].stack_pages = 256,
+    |d| (d.services[1].frames, d.services[1].objects, d.services[1].stack_pages) = (1, 1, 1),
+    |d| d.services[0].permits[0].reason = "x".repeat(400),
+    |d| d.rules[1].reason = "x".repeat(400),
+    |d| d.services[3].must_prove = (0..256).map(|n| proof(&format!("p{n:03}"))).collect(),
+];
+
+#[test]
+fn what_is_at_a_bound_is_valid() {
+    for (number, change) in MOST.iter().enumerate() {
+        let mut most = system();
+        change(&mut most);
+        assert_eq!(most.validate(), Ok(()), "case {number}");
+    }
+    let most = |number: usize| {
+        let mut most = system();
+        MOST[number](&mut most);
+        (most.services.len(), most.devices.len(), most.rules.len())
+    };
+    assert_eq!((most(0).0, most(1).1, most(2).2), (63, 64, 256));
 }
 
 #[test]

@@ -62,6 +62,18 @@ fn seven_deaths_a_minute_can_go_on_for_a_day() {
     assert_eq!(faster.iter().position(|next| *next == Next::GivenUp), Some(7), "{faster:?}");
 }
 
+/// The eighth death, so long after the first.
+#[test]
+fn a_death_counts_for_less_than_a_minute() {
+    let eighth = |after: u64| {
+        let mut deaths = Deaths::new(false);
+        (0..7).for_each(|number| assert!(deaths.count(life(5 + number, 0)) != Next::GivenUp));
+        assert_eq!(deaths.recent(11), 7);
+        deaths.count(life(5 + after, 0)) == Next::GivenUp
+    };
+    assert_eq!([PERIOD - 1, PERIOD, PERIOD + 1].map(eighth), [true, false, false]);
+}
+
 #[test]
 fn a_life_that_has_lasted_ends_the_doubling() {
     let mut deaths = Deaths::new(false);
