@@ -1,6 +1,8 @@
 //! The audit reads the image alone, refuses a damaged one, and says the same every time.
 //! `NEXUS_UPDATE=1` writes the expected texts anew.
 
+#[path = "audit/command.rs"]
+mod command;
 mod common;
 #[path = "audit/text.rs"]
 mod text;

@@ -39,7 +39,7 @@ impl Refusal {
         if transcript.granted != Some(self.granted) {
             findings.push(format!("granted {:?}, not {}", transcript.granted, self.granted));
         }
-        let (mut passed, mut given) = (0, 0);
+        let (mut passed, mut given) = (0, Vec::new());
         for window in audit {
             let service = name(window.service);
             let reasons: Vec<&str> = transcript
@@ -50,15 +50,16 @@ impl Refusal {
                 .collect();
             match reasons.as_slice() {
                 [reason] if self.refused.iter().any(|known| known == reason) => passed += 1,
-                [] if given < self.granted => given += 1,
+                [] => given.push(format!("{service} {}", window.device_name)),
                 other => findings.push(format!(
                     "{service} {}: refused with {other:?}, expected one of {:?}",
                     window.device_name, self.refused
                 )),
             }
         }
-        if given != self.granted {
-            findings.push(format!("{given} windows are not refused, not {}", self.granted));
+        if u32::try_from(given.len()) != Ok(self.granted) {
+            let (count, expected) = (given.len(), self.granted);
+            findings.push(format!("{count} windows are not refused, not {expected}: {given:?}"));
         }
         if transcript.refused.len() > audit.len() {
             findings.push("a refusal of what the image does not have".to_owned());

@@ -429,13 +429,22 @@ mod tests {
     // attack 43 H: a proof is given twice, and a service has ended, but none was started again; the run fails; broken: judge-lives
     #[test]
     fn test_a_proof_is_given_twice_by_two_lives_alone() {
-        for (incarnation, twice) in [(1, true), (2, false)] {
+        for (event, incarnation, twice) in [
+            (Event::Exit, 1, true),
+            (Event::Grant, 1, true),
+            (Event::Decision, 2, true),
+            (Event::Exit, 2, false),
+            (Event::Grant, 2, false),
+            (Event::Start, 1, false),
+            (Event::Fold, 1, false),
+            (Event::Resume, 1, false),
+        ] {
             let mut run = good();
             run.transcript.proofs.push(proof());
-            run.transcript.ledger.push(Entry { subject: 9, incarnation, ..entry(4, Event::Exit) });
+            run.transcript.ledger.push(Entry { subject: 9, incarnation, ..entry(4, event) });
             let (_, findings) = verdict(&run);
             let found = findings.iter().any(|found| found.contains("proof given twice"));
-            assert_eq!(found, twice, "life {incarnation}: {findings:?}");
+            assert_eq!(found, twice, "{event:?} of life {incarnation}: {findings:?}");
         }
     }
 

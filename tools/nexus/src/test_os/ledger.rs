@@ -203,7 +203,6 @@ impl State {
             self.errors.push(format!("a life that holds a window is folded away: {entry}"));
         }
         self.allowed.retain(|(holding, life)| !over(holding.service, *life));
-        self.prepared.retain(|(service, life, _)| !over(*service, *life));
     }
 
     /// A device is set up for whoever may have it, once, before it is given.
@@ -347,6 +346,12 @@ mod tests {
             (all.holdings, all.errors),
             (vec![Holding { memory, ..holding(7, 0x1000) }], vec![])
         );
+        // A life of another with as small a number goes on.
+        let other = [Event::Decision, Event::Grant].map(|event| entry(0, event, 8, 0x2000));
+        let mut both = [&entries[..1], &other, &entries[1..]].concat();
+        (1..).zip(&mut both).for_each(|(seq, entry)| entry.seq = seq);
+        let all = replay(&both);
+        assert_eq!((all.holdings.len(), all.errors), (2, vec![]));
         let mut living = entries.clone();
         living[5].incarnation = 3;
         living.swap(4, 5);
@@ -422,6 +427,15 @@ mod tests {
         assert_eq!((all.holdings, all.errors), (vec![holding(7, 0x1000)], vec![]));
         entries[2].detail = 9;
         assert_eq!(replay(&entries).errors.len(), 1, "the refusal of another question");
+        // A refusal does not say what the device was set up to reach.
+        let entries = [
+            at(1, Event::Decision, 1),
+            Entry { len: 0x2000, ..at(2, Event::Prepared, 9) },
+            at(3, Event::Grant, 1),
+        ];
+        assert!(replay(&entries).holdings[0].memory.is_some());
+        let refused = [&entries[..], &[at(4, Event::Refusal, 1)]].concat();
+        assert_eq!(replay(&refused).holdings, []);
     }
 
     // attack 35 H: an allow whose answer came too late is refused, by who knows no interval; no grant rests on it; broken: judge-line-owner

@@ -50,3 +50,71 @@ pub(super) fn left_open(registers: &[(&'static str, u64)]) -> impl Iterator<Item
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    /// Only `time` can be read (bit 1 of `scounteren`), and guests have 64 bits (VSXL, bits 32 and 33 of
+    /// `hstatus`).
+    #[test]
+    fn test_closed_is_what_the_architecture_calls_so() {
+        let open = |hstatus, scounteren| {
+            let all = [("senvcfg", 0), ("hstatus", hstatus), ("scounteren", scounteren)];
+            left_open(&all).count()
+        };
+        assert_eq!(open(0x2_0000_0000, 2), 0);
+        assert_eq!(open(0, 2), 1);
+        assert_eq!(open(0x2_0000_0000, 0), 1);
+    }
+
+    /// What QEMU's debugger says when it is asked which registers there are.
+    const NUMBERS: &str = "l<reg name=\"senvcfg\" regnum=\"1\"/><reg name=\"hstatus\" regnum=\"2\"/>\
+                           <reg name=\"scounteren\" regnum=\"3\"/>";
+    const ALL_BITS: &str = "ffffffffffffffff";
+
+    /// Where a debugger listens that has given `answers` already, and its end of the connection.
+    fn debugger(answers: &[&str]) -> (UnixListener, UnixStream) {
+        let place = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(place.path().join("gdb")).unwrap();
+        let mut other = UnixStream::connect(place.path().join("gdb")).unwrap();
+        for answer in answers {
+            let sum = answer.bytes().fold(0, u8::wrapping_add);
+            write!(other, "${answer}#{sum:02x}").unwrap();
+        }
+        (listener, other)
+    }
+
+    /// Before the kernel begins, and of a guest that goes on afterwards.
+    #[test]
+    fn test_registers_are_opened_and_read() {
+        let to_entry = [NUMBERS, "OK", "T05", "OK"];
+        let opened = ["OK", ALL_BITS].repeat(3);
+        let stopped = ["T05", "0000000000000000", "0000000002000000", "0200000000000000"];
+        let (listener, mut other) = debugger(&[&to_entry[..], &opened, &stopped].concat());
+        let mut gdb = open(&listener).unwrap();
+        assert_eq!(read(&mut gdb).unwrap(), CLOSED);
+        drop(gdb);
+        let mut asked = String::new();
+        other.read_to_string(&mut asked).unwrap();
+        let packets = asked.split('$').skip(2).map(|packet| packet.split_once('#').unwrap().0);
+        let packets: Vec<&str> = packets.collect();
+        let [at, go, end, opening @ .., again, one, two, three, last] = &packets[..] else {
+            panic!("{asked}");
+        };
+        assert_eq!([*at, *go, *end, *again], ["Z1,80200000,4", "c", "z1,80200000,4", "c"]);
+        let of = |number| [format!("P{number}={ALL_BITS}"), format!("p{number}")];
+        assert_eq!(opening, (1..=3).flat_map(of).collect::<Vec<_>>());
+        assert_eq!([*one, *two, *three, *last], ["p1", "p2", "p3", "c"]);
+    }
+
+    #[test]
+    fn test_a_register_that_cannot_be_opened_shows_nothing() {
+        let answers = [NUMBERS, "OK", "T05", "OK", "OK", "0000000000000000"];
+        let (listener, _other) = debugger(&answers);
+        let why = open(&listener).unwrap_err().to_string();
+        assert_eq!(why, "senvcfg cannot be opened");
+    }
+}

@@ -1,9 +1,9 @@
 //! What each device reaches by itself, as QEMU has it and as guest memory has it: equal to what the image
 //! says, and recorded so. The device's own queue addresses count, not what anybody in the guest says.
 
-use super::check::Claims;
+use super::check::{Claims, overlaps};
 use super::ram::Ram;
-use super::sv39::{Leaf, Space, walk};
+use super::sv39::{Space, walk};
 use nexus_sysdesc::layout::{DESCRIPTOR, Descriptor, INDIRECT, Layout, NEXT, Seal, Segment, WRITE};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -243,7 +243,7 @@ fn check_mapped(
 ) {
     for (service, space) in spaces {
         for leaf in space.leaves.iter().filter(|leaf| !leaf.kernel_half()) {
-            for (what, _) in places.pieces().filter(|(_, range)| touches(leaf, range)) {
+            for (what, _) in places.pieces().filter(|(_, range)| overlaps(leaf, range)) {
                 let right = match what {
                     "tables" => false,
                     "pool" => *service == owner,
@@ -255,10 +255,6 @@ fn check_mapped(
             }
         }
     }
-}
-
-fn touches(leaf: &Leaf, range: &Range<u64>) -> bool {
-    leaf.pa < range.end && range.start < leaf.pa.saturating_add(leaf.len)
 }
 
 /// Whole pages of RAM, none of which is another's, the kernel's or the firmware's.

@@ -4,7 +4,7 @@
 use super::ram::Ram;
 use std::fmt;
 
-const V: u64 = 1 << 0;
+const V: u64 = 1;
 const R: u64 = 1 << 1;
 const W: u64 = 1 << 2;
 const X: u64 = 1 << 3;

@@ -7,7 +7,7 @@ use nexus_abi::Prot;
 
 use crate::store::addr::Frame;
 
-const VALID: u64 = 1 << 0;
+const VALID: u64 = 1;
 const READ: u64 = 1 << 1;
 const WRITE: u64 = 1 << 2;
 const EXEC: u64 = 1 << 3;
