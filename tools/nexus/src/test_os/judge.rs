@@ -12,8 +12,8 @@ use super::rings;
 use crate::exit::Exit;
 use crate::protocol::{Entry, Event, Proof};
 use crate::witness::dma::Reach;
-use nexus_proto::init::Refusal;
 use crate::witness::{self, Claims};
+use nexus_proto::init::Refusal;
 use std::ops::Range;
 
 /// QEMU's exit codes, as the guest sets them.
@@ -203,9 +203,8 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
 
 /// Devices that init could not take back, as sentences.
 fn quarantined(ledger: &[Entry]) -> impl Iterator<Item = String> {
-    let lost = |entry: &&Entry| {
-        (entry.event, entry.reason) == (Event::Refusal, Refusal::NotAtRest.code())
-    };
+    let lost =
+        |entry: &&Entry| (entry.event, entry.reason) == (Event::Refusal, Refusal::NotAtRest.code());
     ledger.iter().filter(lost).map(|entry| {
         let Entry { device, subject, seq, .. } = entry;
         format!(
