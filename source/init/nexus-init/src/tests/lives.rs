@@ -277,7 +277,7 @@ fn every_order_is_on_record() {
     assert_eq!(init.machine.ledger.len(), records, "what is not followed is no order");
 }
 
-// attack 45 F: a start is ordered while nothing can be recorded: kept for the record as far as there is room while logd is gone, else refused; broken: init-order-unrecordable, init-order-overflow
+// attack 45 F: a start is ordered while nothing can be recorded; kept for the record as far as there is room while logd is gone, else refused; broken: init-order-unrecordable, init-order-overflow
 #[test]
 fn what_cannot_be_recorded_is_not_followed() {
     let mut init = lasting();
