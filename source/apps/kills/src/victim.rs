@@ -106,6 +106,9 @@ impl Killer {
             if self.done(victim).iter().zip(done).all(|(now, before)| now > before) {
                 return Ok(());
             }
+            if victim.loads.iter().any(|load| self.reports.last(*load).wrong > 0) {
+                break;
+            }
             self.waiter.pause(1);
         }
         Err(format!("nobody has an answer of {}", victim.name))

@@ -304,8 +304,7 @@ impl Registry {
     /// The record that a device is given to nobody any more; `None` when it has no window.
     #[must_use]
     pub fn quarantine_entry(&self, device: u16) -> Option<Entry> {
-        let (event, outcome) = (Event::Refusal, Outcome::Deny);
         let reason = Refusal::NotAtRest.code();
-        self.revoke_entry(device).map(|entry| Entry { event, outcome, reason, ..entry })
+        self.revoke_entry(device).map(|entry| Entry { reason, ..entry })
     }
 }

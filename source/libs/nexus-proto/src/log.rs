@@ -160,7 +160,8 @@ payloads! {
         /// [`crate::bus::Prepared`]. Fold and resume: see [`crate::Fold`], [`crate::Resume`].
         pub detail: u64,
         /// Why: a code whose meaning depends on the event. Decision: a
-        /// [`crate::policy::Reason`]. Refusal: a [`crate::init::Refusal`]. Exit: a
+        /// [`crate::policy::Reason`]. Refusal: a [`crate::init::Refusal`]; revoke: 0,
+        /// or that of a device that is given to nobody any more. Exit: a
         /// [`crate::init::EndKind`]. Order: a [`crate::init::Ordered`].
         pub reason: u8,
         /// Registers concerned, of a window that is written one register at a time.

@@ -12,8 +12,8 @@ use super::rings;
 use crate::exit::Exit;
 use crate::protocol::{Entry, Event, Proof};
 use crate::witness::dma::Reach;
-use nexus_proto::init::Refusal;
 use crate::witness::{self, Claims};
+use nexus_proto::init::Refusal;
 use std::ops::Range;
 
 /// QEMU's exit codes, as the guest sets them.
@@ -203,9 +203,8 @@ fn compare(run: &Run, expectation: &Expectation<'_>) -> Vec<String> {
 
 /// Devices that init could not take back, as sentences.
 fn quarantined(ledger: &[Entry]) -> impl Iterator<Item = String> {
-    let lost = |entry: &&Entry| {
-        (entry.event, entry.reason) == (Event::Refusal, Refusal::NotAtRest.code())
-    };
+    let lost =
+        |entry: &&Entry| (entry.event, entry.reason) == (Event::Revoke, Refusal::NotAtRest.code());
     ledger.iter().filter(lost).map(|entry| {
         let Entry { device, subject, seq, .. } = entry;
         format!(
@@ -393,7 +392,7 @@ mod tests {
     fn test_a_device_in_quarantine_is_a_finding() {
         let mut run = good();
         let reason = Refusal::NotAtRest.code();
-        run.transcript.ledger.push(Entry { reason, subject: 7, ..entry(9, Event::Refusal) });
+        run.transcript.ledger.push(Entry { reason, subject: 7, ..entry(9, Event::Revoke) });
         assert_verdict(&run, Exit::Differ, "did not come to rest when service 7 ended");
     }
 

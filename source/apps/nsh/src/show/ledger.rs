@@ -228,8 +228,8 @@ fn reason(entry: &Entry, names: &Names) -> String {
         Event::Decision if entry.outcome == Outcome::Allow => names.rule(entry.rule),
         Event::Decision => Reason::from_code(code)
             .map_or_else(|| "?".to_string(), |reason| reason.word().to_string()),
-        Event::Refusal => Refusal::from_code(code)
-            .map_or_else(|| "?".to_string(), |refusal| refusal.word().to_string()),
+        Event::Refusal => refusal(code),
+        Event::Revoke if code != 0 => refusal(code),
         Event::Grant | Event::Revoke => given(entry),
         Event::Exit => {
             let kind = EndKind::from_code(code).unwrap_or(EndKind::None);
@@ -253,6 +253,11 @@ fn reason(entry: &Entry, names: &Names) -> String {
         // With the zone it would be wider than 80 columns have room for; the line below the table has it.
         Event::Clock => Date::of(entry.detail).to_string().replace(" UTC", ""),
     }
+}
+
+/// Why a device is not given.
+fn refusal(code: u8) -> String {
+    Refusal::from_code(code).map_or("?", Refusal::word).to_string()
 }
 
 /// What was ordered of a service without a life.

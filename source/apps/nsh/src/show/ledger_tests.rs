@@ -143,13 +143,15 @@ fn a_cut_or_another_ledger_is_seen_by_who_remembers() {
 fn a_grant_says_registers_and_line() {
     let grant = entry(Event::Grant, Outcome::Allow, 7, 3);
     let masked = Entry { registers: Registers::new(Some(0x11)), line: 3, interval: 100, ..grant };
-    let lined = Entry { event: Event::Revoke, line: 10, ..grant };
+    let lined = Entry { event: Event::Revoke, reason: 0, line: 10, ..grant };
+    let lost = Entry { reason: Refusal::NotAtRest.code(), ..lined };
     let drop = entry(Event::Drop, Outcome::None, 1, NO_DEVICE);
     let lines = Entry { detail: 10, len: 95, line: 1, ..drop };
-    let records = chain(&[(1, masked), (1, lined), (1, lines)]);
+    let records = chain(&[(1, masked), (1, lined), (1, lines), (1, lost)]);
     let text = ledger(records.iter(), &verifier(&records, None), None, &names());
     assert!(text.contains("granted  rngd     rng0    map read, 2 registers, line 3\n"), "{text}");
     assert!(text.contains("revoked  rngd     rng0    map read write, line 10\n"), "{text}");
+    assert!(text.contains("revoked  rngd     rng0    not-at-rest\n"), "{text}");
     assert!(text.contains("let go   init     -       95 lines from 1\n"), "{text}");
     assert!(text.lines().all(|line| width(line) <= columns()), "{text}");
 }

@@ -279,7 +279,7 @@ fn every_order_is_on_record() {
     assert_eq!(init.machine.ledger.len(), records, "what is not followed is no order");
 }
 
-// attack 45 F: a start is ordered while nothing can be recorded: kept for the record as far as there is room while logd is gone, else refused; broken: init-order-unrecordable, init-order-overflow
+// attack 45 F: a start is ordered while nothing can be recorded; kept for the record as far as there is room while logd is gone, else refused; broken: init-order-unrecordable, init-order-overflow
 #[test]
 fn what_cannot_be_recorded_is_not_followed() {
     let mut init = lasting();
@@ -375,7 +375,7 @@ fn a_device_that_never_comes_to_rest_ends_its_service() {
     init.machine.busd.fails = Some(Error::TimedOut);
     dies(&mut init);
     let [lost, exit] = init.machine.ledger[..] else { panic!("{:?}", init.machine.ledger) };
-    assert_eq!((lost.event, lost.reason), (Event::Refusal, Refusal::NotAtRest.code()));
+    assert_eq!((lost.event, lost.reason), (Event::Revoke, Refusal::NotAtRest.code()));
     assert_eq!((lost.device, lost.subject), (RNG, exit.subject));
     assert_eq!((exit.event, exit.subject), (Event::Exit, RNGD_ID.into()));
     assert_eq!(state(&init, 7), ServiceState::GivenUp);
