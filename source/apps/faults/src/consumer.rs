@@ -133,12 +133,12 @@ impl Victim {
         let (mut memory, mut raw) = (ring.map()?, ring.map()?);
         let mut sides = Vec::new();
         let part = memory.len() / count / PAGE * PAGE;
+        let split = |memory: Memory| memory.split(part).map_err(|_| StartError::BadMemory);
         for _ in 1..count {
-            let split = |memory: Memory| memory.split(part).map_err(|_| StartError::BadMemory);
-            let (first, first_raw);
-            (first, memory) = split(memory)?;
-            (first_raw, raw) = split(raw)?;
+            let (first, rest) = split(memory)?;
+            let (first_raw, rest_raw) = split(raw)?;
             sides.push(Side::new(first, first_raw)?);
+            (memory, raw) = (rest, rest_raw);
         }
         sides.push(Side::new(memory, raw)?);
         Ok(Victim { driver, ring, sides })

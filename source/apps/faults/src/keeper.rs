@@ -272,9 +272,8 @@ impl Keeper {
         let now = self.budgets.stat(driver)?.service.incarnation;
         let goes_on = [&answer, &after].iter().all(|one| **one == Ok(true)) && now == life;
         let why = || {
-            format!(
-                "driver {driver}, at whose ring somebody wrote after life {seed}: {answer:?}, {after:?}, life {life} and {now}"
-            )
+            let lives = format!("life {life} and then {now}");
+            format!("driver {driver}, {lives}, written to after {seed}: {answer:?}, {after:?}")
         };
         note(&mut self.checks.honest, holds(goes_on, why).map(|_| 0));
         let more = [written.writes, 1, written.attached.into()];

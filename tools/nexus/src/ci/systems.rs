@@ -63,11 +63,15 @@ fn one(directory: &Path, turns: &Turns) -> Result<Outcome> {
     if let Some(ships) = &ships {
         session.hold_against(&built.image, ships, &options)?;
     }
+    let asserts = || {
+        let _builds = lock(&turns.build);
+        assertions(directory, &args.profile)
+    };
     let _prints = lock(&turns.print);
     println!("-- {}", directory.display());
     session.console().iter().for_each(|line| println_raw!("{line}"));
     session.report()?;
-    let mut outcome = judged(&session).and(assertions(directory, &args.profile)?);
+    let mut outcome = judged(&session).and(asserts()?);
     // Proofs of its own are no test of the standard system.
     if outcome.failed > 0 || !built.checked.judged {
         outcome.ran.clear();
