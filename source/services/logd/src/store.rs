@@ -7,10 +7,9 @@
 
 use alloc::vec::Vec;
 
-use nexus_abi::PAGE_SIZE;
 use nexus_mmio::SharedMut;
 use nexus_proto::Wire;
-use nexus_proto::log::{Entry, RECORD_PAGES, Stamp};
+use nexus_proto::log::{Entry, Stamp};
 use zerocopy::{IntoBytes, TryFromBytes};
 
 use crate::chain::{Link, Reader};
@@ -18,8 +17,6 @@ use crate::ledger::{covered, folds};
 
 /// Words of a slot.
 pub const SLOT: usize = 20;
-/// Bytes of all the memory.
-pub const BYTES: u64 = RECORD_PAGES * PAGE_SIZE;
 
 /// Where the number of the next line is.
 const NEXT_LINE: usize = 0;

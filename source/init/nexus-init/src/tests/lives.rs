@@ -375,7 +375,8 @@ fn a_device_that_never_comes_to_rest_ends_its_service() {
     init.machine.busd.fails = Some(Error::TimedOut);
     dies(&mut init);
     let [lost, exit] = init.machine.ledger[..] else { panic!("{:?}", init.machine.ledger) };
-    assert_eq!((lost.event, lost.reason), (Event::Revoke, Refusal::NotAtRest.code()));
+    assert_eq!((lost.event, lost.outcome), (Event::Revoke, Outcome::None));
+    assert_eq!(lost.reason, Refusal::NotAtRest.code());
     assert_eq!((lost.device, lost.subject), (RNG, exit.subject));
     assert_eq!((exit.event, exit.subject), (Event::Exit, RNGD_ID.into()));
     assert_eq!(state(&init, 7), ServiceState::GivenUp);

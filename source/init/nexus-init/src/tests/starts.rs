@@ -1,6 +1,6 @@
 //! The first life of a service.
 
-use nexus_abi::{EndReason, Error, KindCode, Role};
+use nexus_abi::{EndReason, Error, KindCode, Role, StartupCap};
 use nexus_loader::LoadError;
 use nexus_proto::Subject;
 use nexus_proto::init::{OwnerState, ServiceState};
@@ -8,6 +8,7 @@ use nexus_proto::log::{Entry, Event, Outcome};
 use nexus_proto::policy::{Reason, Verdict};
 
 use super::*;
+use crate::grant::Piece;
 use crate::start::LoadFailure;
 use crate::testing::Policyd;
 
@@ -39,8 +40,19 @@ fn a_service_is_started_with_its_device() {
     assert_eq!((record.incarnation, record.born, record.since), (1, 777, 777));
     let [(7, process, block)] = init.machine.started[..] else { panic!("rngd") };
     assert_eq!(record.process, Some(process));
-    assert!(block.with_role(Role::Window).next().is_some());
-    assert_eq!(init.registry.device(RNG).unwrap().owner, RNGD_ID.into());
+    let device = init.registry.device(RNG).unwrap();
+    assert_eq!(device.owner, RNGD_ID.into());
+    let memory = device.memory.unwrap();
+    let told = |role| {
+        let mut caps = block.with_role(role);
+        let StartupCap { index, handle, base, len, .. } = *caps.next().unwrap();
+        (index, Handle(handle), base, len)
+    };
+    let held = |piece| device.pieces.held(piece).unwrap();
+    let rng = RNG.into();
+    assert_eq!(told(Role::Window), (rng, held(Piece::Window), 0, 0x1000));
+    assert_eq!(told(Role::Pool), (rng, held(Piece::Pool), 0xf, memory.pool));
+    assert_eq!(told(Role::Used), (rng, held(Piece::Used), 0, memory.used));
     assert_eq!(init.machine.said, [""; 0]);
 }
 
