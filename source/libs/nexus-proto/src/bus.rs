@@ -9,13 +9,13 @@ use crate::Zero;
 /// The registers of a virtio device (virtio 1.2, 4.2.2) that the bus writes, as a mask has them: bit n for
 /// the register at byte offset 4n. DeviceFeaturesSel, DriverFeatures, DriverFeaturesSel, QueueSel, QueueNum,
 /// QueueReady, QueueNotify, InterruptACK, Status: none of them holds an address.
-pub const REGISTERS: u64 = mask([0x14, 0x20, 0x24, 0x30, 0x38, 0x44, 0x50, 0x64, 0x70]);
+pub const REGISTERS: u64 = mask(&[0x14, 0x20, 0x24, 0x30, 0x38, 0x44, 0x50, 0x64, 0x70]);
 
-const fn mask<const COUNT: usize>(offsets: [u8; COUNT]) -> u64 {
-    let (mut mask, mut at) = (0, 0);
-    while at < COUNT {
-        mask |= 1 << (offsets[at] / 4);
-        at += 1;
+const fn mask(offsets: &[u8]) -> u64 {
+    let (mut mask, mut rest) = (0, offsets);
+    while let [offset, others @ ..] = rest {
+        mask |= 1 << (*offset / 4);
+        rest = others;
     }
     mask
 }

@@ -51,7 +51,7 @@ impl<M: SharedMut> Rings<M> {
     {
         let has = memory.len();
         let half = has / 2 / PAGE * PAGE;
-        let halves = memory.split(half).map_err(|_| TooSmall { has, needs: 2 * PAGE })?;
+        let halves = memory.split(half).map_err(|_| TooSmall { has, needs: half })?;
         Rings::new(halves.0, halves.1)
     }
 
