@@ -37,6 +37,7 @@ pub use expect::{Ends, Expect, Prompt, Random, Refusal};
 pub use kind::Kind;
 use nexus_sysdesc::Description;
 pub use programs::Program;
+pub(crate) use qemu::words::property;
 pub use report::Report;
 pub(crate) use report::Reporter;
 pub use source::{Source, Span};
