@@ -13,6 +13,8 @@ use crate::records;
 
 /// Exit code of QEMU when all tests passed.
 const PASSED: u16 = 33;
+/// Exit code of QEMU when the first of two boots is over.
+const FIRST_BOOT: u16 = 34;
 /// Exit code of QEMU when one did not.
 const FAILED: u16 = 35;
 /// Milliseconds for the last line to leave the serial port.
@@ -121,8 +123,21 @@ impl Host {
     pub fn end(&self, passed: u32, failed: u32) -> Result<Infallible, CallError> {
         self.show_rest_of_ledger()?;
         self.record(&records::verdict(passed, failed))?;
+        self.exit(if failed == 0 { PASSED } else { FAILED })
+    }
+
+    /// Tells the head of the ledger once more, and ends the machine. The host boots it again, with the same
+    /// number of the run and the same disk, for the verdict.
+    ///
+    /// # Errors
+    /// Why the machine goes on.
+    pub fn end_first_boot(&self) -> Result<Infallible, CallError> {
+        self.show_rest_of_ledger()?;
+        self.exit(FIRST_BOOT)
+    }
+
+    fn exit(&self, code: u16) -> Result<Infallible, CallError> {
         self.waiter.pause(LAST_LINE_MS);
-        let code = if failed == 0 { PASSED } else { FAILED };
         self.powerd.call(&Exit { code, zero: Zero::ZERO }, Deadline::after_ms(SAFETY_MS))?;
         Err(CallError::Service(ServiceError::BadState))
     }

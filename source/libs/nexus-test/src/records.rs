@@ -117,6 +117,9 @@ pub const WITNESS_READY: &str = "witness-ready";
 /// What the host types when it has.
 pub const WITNESS_DONE: &str = "witness-done";
 
+/// The host is to cut the power at some time from now on; the guest goes on meanwhile.
+pub const CUT: &str = "cut";
+
 /// The guest waits for so many bytes to be typed.
 #[must_use]
 pub fn paste(bytes: u32) -> String {

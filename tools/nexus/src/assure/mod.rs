@@ -4,6 +4,7 @@
 
 mod broken;
 mod coverage;
+mod cuts;
 mod deny;
 mod fuzz;
 mod kills;
@@ -71,6 +72,8 @@ const STEPS: &[Step] = &[
     step("kills", 15, "a thousand deaths of each driver under load, in QEMU", |context| {
         kills::check(context.seed)
     }),
+    // attack 65 F: 500 power cuts under load, each at a random time, with any part of what was not flushed lost; what was acknowledged is there
+    step("cuts", 8, "500 power cuts under load, in QEMU", |context| cuts::check(context.seed)),
     // attack 79 Q: trees edited in every way, on many machines; the prompt, and no device in doubt with an owner
     // attack 80 Q: a second disk, network device or serial port; nobody gets either, and the prompt comes
     step(

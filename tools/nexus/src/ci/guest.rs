@@ -97,7 +97,7 @@ fn boot(built: &Built, ships: Option<&Built>, options: &Options) -> Result<(Outc
 /// What a run came to.
 pub(super) fn judged(session: &Session) -> Outcome {
     let verdict = usize::from(session.judgement.exit == Exit::Pass);
-    let proofs = session.run.transcript.proofs.iter().map(|proof| format!("proof {proof}"));
+    let proofs = session.proofs().map(|proof| format!("proof {proof}"));
     Outcome {
         passed: session.judgement.passed + verdict,
         failed: session.judgement.findings.len(),

@@ -2,10 +2,27 @@
 
 use super::model::{Allow, Device, ProfileFile, Service, System};
 use anyhow::{Context, Result};
-use nexus_sysdesc::{self as sysdesc, Description, Proof, Rule, bounds};
+use nexus_sysdesc::{self as sysdesc, Description, Profile, Proof, Rule, bounds};
+use std::collections::BTreeMap;
 
 /// Frames of 4 KiB in a mebibyte.
 const FRAMES_PER_MIB: u32 = 256;
+
+/// By service id, what it proves in the first of two boots: of services that prove something there.
+pub(crate) fn first_boot(system: &System, profile: &ProfileFile) -> BTreeMap<u32, Vec<Proof>> {
+    let stays = |service: &&Service| {
+        profile.kind.value == Profile::Test && !profile.leaves_out(&service.name)
+    };
+    let proofs = |service: &Service| {
+        let proofs = service
+            .first_boot
+            .iter()
+            .map(|proof| Proof { name: proof.name.value.clone(), checks: proof.checks });
+        let proofs: Vec<Proof> = proofs.collect();
+        (!proofs.is_empty()).then_some((service.id.value, proofs))
+    };
+    system.services.iter().filter(stays).filter_map(proofs).collect()
+}
 
 /// The description of `system` in `profile`.
 ///

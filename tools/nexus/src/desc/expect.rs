@@ -25,6 +25,18 @@
 //! ```toml
 //! seed = 1                            # unless NEXUS_SEED is another
 //! ```
+//!
+//! One that writes to a disk until the power is cut, which is judged by what the cut leaves:
+//! ```toml
+//! cuts = 10                           # disks, each as a cut at another time leaves it
+//! seed = 1                            # as above
+//! ```
+//!
+//! One that is judged as the standard one is, on a disk that fails:
+//! ```toml
+//! disk-errors = ["write 5"]           # which requests, counted for each kind: read, write, flush; `full 5` is
+//!                                     # a write that finds no room
+//! ```
 
 use super::diagnostic::Diagnostic;
 use super::files::open;
@@ -33,6 +45,7 @@ use super::report::Reporter;
 use super::source::{At, Paths, Span};
 use super::suggest;
 use super::table::{Key, Parsed, Table, key};
+use crate::disk::DiskError;
 use crate::files;
 use anyhow::{Result, anyhow};
 use nexus_sysdesc::bounds::MAX_DEVICES;
@@ -46,6 +59,11 @@ const REFUSED: Key = key("refused", "[\"policy-gone\"]");
 const PROFILE: Key = key("profile", "\"prod\"");
 const REACHES: Key = key("reaches", "\"nexus> \"");
 const SEED: Key = key("seed", "1");
+const CUTS: Key = key("cuts", "10");
+const DISK_ERRORS: Key = key("disk-errors", "[\"write 5\"]");
+
+/// Most disks that are made of one run.
+const MOST_CUTS: u32 = 1000;
 
 /// How a run must end.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,12 +74,25 @@ pub enum Expect {
     Prompt(Prompt),
     /// With all its proofs, and everything in agreement.
     Random(Random),
+    /// In a cut of the power, after which the disk holds what it must.
+    Cuts(Cuts),
+    /// As every run of proofs, on a disk of which these requests fail.
+    Errors(Vec<DiskError>),
 }
 
 /// A run that chooses at random.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Random {
     /// Number of the run, from which everything follows; not 0.
+    pub seed: u64,
+}
+
+/// A run that ends in a cut of the power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cuts {
+    /// At how many times it is cut: each leaves a disk.
+    pub cuts: u32,
+    /// Number of the run, from which what is random follows; not 0.
     pub seed: u64,
 }
 
@@ -101,7 +132,7 @@ impl Expect {
         match self {
             Expect::Refusal(_) => "prod",
             Expect::Prompt(prompt) => &prompt.profile,
-            Expect::Random(_) => "test",
+            Expect::Random(_) | Expect::Cuts(_) | Expect::Errors(_) => "test",
         }
     }
 
@@ -131,7 +162,11 @@ pub(super) fn read(reporter: &Reporter, dir: &Path) -> Option<At<Expect>> {
     }
     let parsed = Parsed::new(&source);
     let keys = parsed.root("", reporter);
-    if keys.has(SEED) {
+    if keys.has(CUTS) {
+        read_cuts(parsed.root("an expect.toml with `cuts`", reporter))
+    } else if keys.has(DISK_ERRORS) {
+        read_errors(parsed.root("an expect.toml with `disk-errors`", reporter))
+    } else if keys.has(SEED) {
         read_random(parsed.root("an expect.toml with `seed`", reporter))
     } else if keys.has(PROFILE) || keys.has(REACHES) {
         read_prompt(parsed.root("an expect.toml with `profile` or `reaches`", reporter))
@@ -144,6 +179,35 @@ fn read_random(mut table: Table<'_>) -> Option<At<Expect>> {
     let seed = table.number(SEED, 1..=u64::MAX);
     table.finish();
     seed.map(|At { value: seed, span }| At { value: Expect::Random(Random { seed }), span })
+}
+
+fn read_cuts(mut table: Table<'_>) -> Option<At<Expect>> {
+    table.must_have(SEED);
+    let cuts = table.number(CUTS, 1..=MOST_CUTS);
+    let seed = table.number(SEED, 1..=u64::MAX);
+    table.finish();
+    let (At { value: cuts, span }, seed) = (cuts?, seed?.value);
+    Some(At { value: Expect::Cuts(Cuts { cuts, seed }), span })
+}
+
+fn read_errors(mut table: Table<'_>) -> Option<At<Expect>> {
+    let span = Span::start_of(&table.span.source);
+    let mut errors = Vec::new();
+    for text in table.words(DISK_ERRORS) {
+        match text.parse() {
+            Ok(error) => errors.push(error),
+            Err(()) => {
+                let message = format!("`{}` is no request of a disk", text.value);
+                let last = DiskError::LAST;
+                let fix = format!(
+                    "write `read`, `write`, `full` or `flush`, and a number from 1 to {last}"
+                );
+                table.refuse(Kind::OutOfRange, &text.span, message, fix);
+            }
+        }
+    }
+    table.finish();
+    Some(At { value: Expect::Errors(errors), span })
 }
 
 fn read_prompt(mut table: Table<'_>) -> Option<At<Expect>> {
@@ -181,7 +245,7 @@ pub(super) fn check_profile(expect: &At<Expect>, profiles: &[&str], reporter: &R
     let message = format!("the system is run in profile `{wanted}`, which it does not have");
     let fix = match &expect.value {
         Expect::Prompt(_) => suggest::instead(wanted, "profiles", profiles),
-        Expect::Refusal(_) | Expect::Random(_) => {
+        Expect::Refusal(_) | Expect::Random(_) | Expect::Cuts(_) | Expect::Errors(_) => {
             format!("create profiles/{wanted}.toml with `kind = \"{wanted}\"`")
         }
     };

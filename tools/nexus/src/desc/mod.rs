@@ -33,13 +33,15 @@ mod workspace;
 
 use anyhow::{Result, anyhow, bail};
 pub use diagnostic::{Diagnostic, Place};
-pub use expect::{Ends, Expect, Prompt, Random, Refusal};
+pub use expect::{Cuts, Ends, Expect, Prompt, Random, Refusal};
 pub use kind::Kind;
-use nexus_sysdesc::Description;
+use nexus_sysdesc::{Description, Proof};
 pub use programs::Program;
+pub(crate) use qemu::words::property;
 pub use report::Report;
 pub(crate) use report::Reporter;
 pub use source::{Source, Span};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 pub use tests_layer::reserved;
 
@@ -59,6 +61,9 @@ pub struct Checked {
     pub programs: Vec<Program>,
     /// The tests are laid over it.
     pub judged: bool,
+    /// By service id, what it must prove in the first of two boots in the place of the rest. Where nobody has
+    /// any, there is one boot.
+    pub first_boot: BTreeMap<u32, Vec<Proof>>,
     board_args: Vec<String>,
     watch: Option<String>,
     count: bool,
@@ -234,6 +239,7 @@ fn compile_all(
         .map(|profile| {
             let description = compile::compile(system, profile)?;
             size::check(system, profile, &description, reporter);
+            let first_boot = compile::first_boot(system, profile);
             let services = description.services.iter();
             let programs = services
                 .filter_map(|service| programs::of_service(system.service(&service.name)?))
@@ -244,6 +250,7 @@ fn compile_all(
                 directory: dir.to_path_buf(),
                 programs,
                 judged,
+                first_boot,
                 board_args: qemu::arguments(system, profile),
                 watch: qemu::watch(system, profile),
                 count: profile.count.is_some(),

@@ -181,6 +181,8 @@ pub(crate) struct Service {
     pub(crate) asks: Vec<At<Permission>>,
     pub(crate) rings: Vec<Ring>,
     pub(crate) must_prove: Vec<MustProve>,
+    /// What it proves in the first of two boots.
+    pub(crate) first_boot: Vec<MustProve>,
     /// What it has beside that in a system that has certain other services.
     pub(crate) beside: Vec<Beside>,
 }
@@ -210,6 +212,7 @@ pub(crate) struct Beside {
     pub(crate) service: At<String>,
     pub(crate) talks_to: Vec<At<String>>,
     pub(crate) must_prove: Vec<MustProve>,
+    pub(crate) first_boot: Vec<MustProve>,
     /// A ring with it, where nobody else has one with it, and what is proved by that.
     pub(crate) ring: Option<(Ring, Vec<MustProve>)>,
 }

@@ -223,12 +223,13 @@ fn ids_text() -> String {
 fn beside(service: &Service, own: &System, profile: &ProfileFile) -> Service {
     let mut service = service.clone();
     let beside = std::mem::take(&mut service.beside);
-    for Beside { service: other, talks_to, must_prove, ring } in beside {
+    for Beside { service: other, talks_to, must_prove, first_boot, ring } in beside {
         if own.service(&other).is_none() || profile.leaves_out(&other) {
             continue;
         }
         service.talks_to.extend(talks_to);
         service.must_prove.extend(must_prove);
+        service.first_boot.extend(first_boot);
         if let Some((ring, must_prove)) = ring.filter(|_| !has_consumer(own, profile, &other)) {
             service.rings.push(ring);
             service.must_prove.extend(must_prove);

@@ -45,6 +45,8 @@ pub enum Record {
     Irq(Irq),
     /// The guest waits until the host has read its memory.
     WitnessReady,
+    /// The guest asks for the power to be cut, at some time from now on.
+    Cut,
     /// The guest waits for so many bytes to be typed.
     Paste {
         /// How many.

@@ -57,6 +57,7 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
             Record::Irq(Irq { line: number(line)?, owner: number(owner)?, state: number(state)? })
         }
         ("witness-ready", []) => Record::WitnessReady,
+        ("cut", []) => Record::Cut,
         ("paste", [bytes]) => Record::Paste { bytes: number(bytes)? },
         ("ready", [owners]) => Record::Ready { owners: number(owners)? },
         ("refused", [service, device, reason]) => Record::Refused(Refused {

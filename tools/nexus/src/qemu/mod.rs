@@ -14,15 +14,22 @@ pub use version::find;
 use std::path::Path;
 use std::process::Command;
 
+/// The device that is a disk.
+pub const DISK: &str = "virtio-blk-device";
+
 /// QEMU with a kernel and an initrd; `board` is what the description says of the machine.
 ///
-/// Semihosting lets the kernel, and only the kernel, end QEMU with an exit code of its own.
+/// Semihosting lets the kernel, and only the kernel, end QEMU with an exit code of its own. What a disk cannot do,
+/// the guest is told: by itself QEMU stops a guest whose write finds no room.
 #[must_use]
 pub fn command(qemu: &Path, board: &[String], kernel: &Path, initrd: &Path) -> Command {
     let mut command = Command::new(qemu);
     command.args(board);
     command.args(["-display", "none", "-nodefaults", "-no-reboot"]);
     command.args(["-semihosting-config", "enable=on,target=native"]);
+    for what in ["werror", "rerror"] {
+        command.args(["-global", &format!("{DISK}.{what}=report")]);
+    }
     command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
     command
 }
@@ -39,4 +46,19 @@ pub fn attach(command: &mut Command, qmp: &Path) {
 pub fn debug(command: &mut Command, gdb: &Path) {
     let socket = format!("socket,id=gdb,path={}", gdb.display());
     command.args(["-chardev", &socket, "-gdb", "chardev:gdb", "-S"]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // attack 66 U: a write finds no room, at which QEMU by itself stops the guest; the guest is told; broken: disk-stops-guest
+    #[test]
+    fn test_errors_of_disks_are_the_guest_s() {
+        let command = command(Path::new("qemu"), &[], Path::new("kernel"), Path::new("initrd"));
+        let args: Vec<_> = command.get_args().filter_map(|arg| arg.to_str()).collect();
+        for error in ["virtio-blk-device.werror=report", "virtio-blk-device.rerror=report"] {
+            assert!(args.windows(2).any(|pair| pair == ["-global", error]), "{args:?}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::symbolize::Symbols;
 use crate::witness::Ram;
 use crate::witness::dma::Device;
 use anyhow::{Context, Result};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -32,6 +33,8 @@ pub enum Until {
     Marker(String),
     /// When all owners are ready.
     Ready,
+    /// When the guest asks for a cut of the power.
+    Cut,
     /// Not before the time limit.
     Timeout,
 }
@@ -62,6 +65,8 @@ pub enum Ended {
     Guest(Option<i32>),
     /// The marker came.
     Marker,
+    /// The power was cut: QEMU stood still, with all done that its devices had begun, and was killed.
+    Cut,
     /// The time limit passed.
     Deadline,
 }
@@ -202,6 +207,15 @@ impl Driver {
                     self.guest.send(WITNESS_DONE)?;
                 }
                 Meaning::Paste(bytes) => self.guest.send(&paste(bytes))?,
+                Meaning::Cut if plan.until == Until::Cut => {
+                    Qmp::accept(&self.monitor)?.execute("stop", json!({}))?;
+                    return Ok(Ended::Cut);
+                }
+                Meaning::Cut if plan.until != Until::Verdict => {}
+                Meaning::Cut => {
+                    let wrong = "a cut of the power, in a run that ends otherwise";
+                    self.transcript.wrong.push(wrong.to_owned());
+                }
                 Meaning::Record | Meaning::Verdict => {
                     if self.transcript.ready.is_some() && self.ready_after.is_none() {
                         self.ready_after = Some(self.start.elapsed());

@@ -20,8 +20,9 @@ impl Prompt {
                 findings.push(format!("the time limit passed before `{}`", self.reaches));
                 Exit::Timeout
             }
-            Ended::Guest(code) => {
-                findings.push(format!("ended with {code:?} before `{}`", self.reaches));
+            Ended::Guest(_) | Ended::Cut => {
+                let ended = run.ended;
+                findings.push(format!("ended with {ended:?} before `{}`", self.reaches));
                 Exit::Failed
             }
         };

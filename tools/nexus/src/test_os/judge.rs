@@ -20,6 +20,8 @@ use std::ops::Range;
 pub mod code {
     /// The test profile passed.
     pub const PASSED: i32 = 33;
+    /// The first of two boots is over, without a verdict.
+    pub const FIRST_BOOT: i32 = 34;
     /// A test failed in the guest.
     pub const FAILED: i32 = 35;
     /// init ended.
@@ -38,6 +40,8 @@ const MXR: u64 = 1 << 19;
 
 /// What the run is held against.
 pub struct Expectation<'a> {
+    /// Which boot it is.
+    pub boot: Boot,
     /// Every proof that must be there.
     pub proofs: &'a [Proof],
     /// Who may touch what, from the image.
@@ -56,6 +60,15 @@ pub struct Expectation<'a> {
     pub opens: bool,
     /// What devices reach by themselves, from the image; not yet what was recorded.
     pub reaches: &'a [Reach],
+}
+
+/// Which boot of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Boot {
+    /// The first of two, which ends with an exit code of its own and gives no verdict.
+    First,
+    /// The only one, or the second, which gives it.
+    Last,
 }
 
 /// The outcome of a run.
@@ -83,7 +96,8 @@ impl Judgement {
 #[must_use]
 pub fn judge(run: &Run, expectation: &Expectation<'_>) -> Judgement {
     let Judgement { mut exit, mut findings, passed } = judge_proofs(run, expectation);
-    let tested = matches!(run.ended, Ended::Guest(Some(code::PASSED | code::FAILED)));
+    let ends = [code::PASSED, code::FAILED, code::FIRST_BOOT];
+    let tested = ends.iter().any(|code| run.ended == Ended::Guest(Some(*code)));
     // What was read before a run broke off counts as well.
     if tested || run.witness.is_some() && run.ended != Ended::Marker {
         let found = compare(run, expectation);
@@ -106,7 +120,7 @@ fn judge_proofs(run: &Run, expectation: &Expectation<'_>) -> Judgement {
     let lives = run.transcript.ledger.iter().any(later);
     let proofs = proofs::check(expectation.proofs, &run.transcript.proofs, lives);
     let passed = proofs.passed(expectation.proofs);
-    let (mut exit, mut findings) = ending(run);
+    let (mut exit, mut findings) = ending(run, expectation.boot);
     let mut worse = |kind: Exit, found: Vec<String>| {
         if matches!(exit, Exit::Pass | Exit::NoVerdict) && !found.is_empty() {
             exit = kind;
@@ -121,9 +135,23 @@ fn judge_proofs(run: &Run, expectation: &Expectation<'_>) -> Judgement {
 }
 
 /// What the way in which the run ended says.
-fn ending(run: &Run) -> (Exit, Vec<String>) {
+pub(super) fn ending(run: &Run, boot: Boot) -> (Exit, Vec<String>) {
     let (exit, finding) = match run.ended {
         Ended::Marker => return (Exit::NoVerdict, Vec::new()),
+        Ended::Cut => (Exit::Failed, "the power was cut".to_owned()),
+        Ended::Guest(Some(code::FIRST_BOOT)) if boot == Boot::First => {
+            match run.transcript.verdict {
+                None => return (Exit::Pass, Vec::new()),
+                Some(_) => (Exit::Failed, "the first of two boots gives no verdict".to_owned()),
+            }
+        }
+        Ended::Guest(Some(code::FIRST_BOOT)) => {
+            let finding = "it ended as the first of two boots: what another has left was not there";
+            (Exit::Failed, finding.to_owned())
+        }
+        Ended::Guest(Some(code::PASSED)) if boot == Boot::First => {
+            (Exit::Failed, "the first of two boots ended as the last one does".to_owned())
+        }
         Ended::Deadline => (Exit::Timeout, "the time limit passed".to_owned()),
         Ended::Guest(Some(code::PASSED)) => match run.transcript.verdict {
             Some((_, 0)) => return (Exit::Pass, Vec::new()),
@@ -317,6 +345,10 @@ mod tests {
     }
 
     fn verdict(run: &Run) -> (Exit, Vec<String>) {
+        verdict_of(run, Boot::Last)
+    }
+
+    fn verdict_of(run: &Run, boot: Boot) -> (Exit, Vec<String>) {
         let audit = [Expected {
             service: 7,
             device: 3,
@@ -333,6 +365,7 @@ mod tests {
         let judgement = judge(
             run,
             &Expectation {
+                boot,
                 proofs: &[proof()],
                 audit: &audit,
                 rings: &[],
@@ -401,6 +434,34 @@ mod tests {
         let (got, findings) = verdict(run);
         assert_eq!(got, exit, "{findings:?}");
         assert!(findings.iter().any(|found| found.contains(finding)), "{findings:?}");
+    }
+
+    // attack 43 H: the first of two boots gives the verdict, or the second ends as the first; the run fails; broken: first-boot-verdict
+    #[test]
+    fn test_the_first_of_two_boots_ends_in_its_own_way() {
+        let ended = |code, verdict| {
+            let mut run = good();
+            (run.ended, run.transcript.verdict) = (Ended::Guest(Some(code)), verdict);
+            run
+        };
+        let first = |run: &Run| verdict_of(run, Boot::First);
+        assert_eq!(first(&ended(code::FIRST_BOOT, None)), (Exit::Pass, vec![]));
+        let mut unread = ended(code::FIRST_BOOT, None);
+        unread.witness = None;
+        assert_eq!(first(&unread).0, Exit::Differ, "the witness looks at both");
+        let mut unproved = ended(code::FIRST_BOOT, None);
+        unproved.transcript.proofs.clear();
+        assert_eq!(first(&unproved).0, Exit::Failed);
+        for (run, why) in [
+            (ended(code::FIRST_BOOT, Some((1, 0))), "gives no verdict"),
+            (ended(code::PASSED, Some((1, 0))), "ended as the last one does"),
+            (ended(code::FAILED, Some((0, 1))), "tests failed in the guest"),
+        ] {
+            let (exit, findings) = first(&run);
+            assert!(exit == Exit::Failed && findings[0].contains(why), "{findings:?}");
+        }
+        let (exit, findings) = verdict(&ended(code::FIRST_BOOT, None));
+        assert!(exit == Exit::Failed && findings[0].contains("was not there"), "{findings:?}");
     }
 
     #[test]

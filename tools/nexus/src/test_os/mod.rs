@@ -3,12 +3,15 @@
 mod agree;
 mod bus;
 mod chain;
+mod cuts;
+mod described;
 mod drive;
 mod expect;
 mod frames;
 mod judge;
 mod ledger;
 mod lines;
+mod machine;
 mod production;
 #[cfg(test)]
 mod production_tests;
@@ -23,8 +26,9 @@ mod session;
 mod transcript;
 
 pub use agree::{Expected, differences};
+pub use cuts::Survived;
 pub use drive::{Ended, Plan, Run, Until, Witness, run as drive};
-pub use judge::{Expectation, Judgement, code, judge};
+pub use judge::{Boot, Expectation, Judgement, code, judge};
 pub use ledger::{Holding, Replay, Ring, replay};
 pub use production::Shipped;
 pub use renamed::renamed;

@@ -6,8 +6,9 @@ use crate::exit::Exit;
 
 /// What the run came to, in lines.
 pub(super) fn lines(session: &Session) -> Vec<String> {
-    let Session { run, judgement, windows, required, shipped, .. } = session;
+    let Session { run, first, judgement, survived, windows, required, shipped, .. } = session;
     let seconds = run.took.as_secs_f64();
+    let boots = if first.is_some() { " in two boots" } else { "" };
     let mut lines = vec![String::new()];
     if !judgement.findings.is_empty() {
         lines.extend(judgement.findings.iter().map(|finding| format!("test-os: {finding}")));
@@ -26,6 +27,10 @@ pub(super) fn lines(session: &Session) -> Vec<String> {
         (Exit::NoVerdict, _) => {
             format!("test-os: stopped at the marker after {seconds:.1} s; there is no verdict")
         }
+        (Exit::Pass, Ended::Cut) => {
+            let survived = survived.unwrap_or_default();
+            format!("test-os: PASS, {survived}; {seconds:.1} s")
+        }
         (Exit::Pass, Ended::Marker) => {
             format!("test-os: PASS, the prompt was reached; {seconds:.1} s")
         }
@@ -33,10 +38,10 @@ pub(super) fn lines(session: &Session) -> Vec<String> {
             "test-os: PASS, all {windows} windows were refused, as they must be; {seconds:.1} s"
         ),
         (Exit::Pass, _) if run.witness.is_none() => {
-            format!("test-os: PASS, {required} of {required} proofs; {seconds:.1} s")
+            format!("test-os: PASS, {required} of {required} proofs{boots}; {seconds:.1} s")
         }
         (Exit::Pass, _) => format!(
-            "test-os: PASS, {required} of {required} proofs; audit, ledger and witness agree on \
+            "test-os: PASS, {required} of {required} proofs{boots}; audit, ledger and witness agree on \
              {windows} windows; {seconds:.1} s"
         ),
         (exit, _) => format!(

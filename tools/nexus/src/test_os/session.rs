@@ -1,25 +1,19 @@
 //! One run of one built system, held against its own description.
 
-use super::agree::Expected;
-use super::drive::{self, Ended, Plan, Run, Until};
-use super::frames::Networks;
-use super::judge::{Expectation, Judgement, judge};
-use super::ledger::{Memory, Ring};
+use super::cuts::Survived;
+use super::described::{Described, Judged};
+use super::drive::{Run, Until};
+use super::judge::Judgement;
+use super::machine::Machine;
 use super::production::{self, Shipped};
 use super::report;
-use crate::audit::{AuditMemory, AuditRing};
+use super::transcript::Transcript;
 use crate::build::Built;
-use crate::desc::{Checked, Expect};
+use crate::desc::{Cuts, Expect, Random};
 use crate::exit::Exit;
 use crate::protocol::Proof;
-use crate::symbolize::Symbols;
-use crate::witness::dma::Reach;
-use crate::{audit, qemu};
 use anyhow::{Context, Result, bail};
-use nexus_sysdesc::Rule;
 use nexus_sysdesc::archive::HOST_READS;
-use nexus_sysdesc::bounds::WINDOW_RIGHTS;
-use nexus_sysdesc::layout::Layout;
 use std::env;
 use std::fs::{self, File};
 use std::io::Read;
@@ -61,10 +55,14 @@ impl Options {
 /// A run and what it came to.
 #[derive(Debug)]
 pub struct Session {
-    /// The run.
+    /// The run; of two boots the second, or the first when that failed.
     pub run: Run,
+    /// What the first of two boots said, when it went as it must.
+    pub first: Option<Transcript>,
     /// The verdict.
     pub judgement: Judgement,
+    /// What cuts of the power came to, in a run that ends so.
+    pub survived: Option<Survived>,
     /// How many windows audit, ledger and witness are compared on.
     pub windows: usize,
     /// How many proofs are required.
@@ -81,82 +79,46 @@ pub struct Session {
 pub const TRANSCRIPT: &str = "console.txt";
 
 impl Session {
-    /// Starts `built`, follows it to its end and judges it. Proof records and ledger are left in
-    /// `proofs.txt` and `ledger.txt` beside the image.
+    /// Starts `built`, follows it to its end and judges it; each of two boots, where there are two. Proof records
+    /// and ledger are left in `proofs.txt` and `ledger.txt` beside the image.
     ///
     /// # Errors
     /// When QEMU cannot be started, or the handshake of the witness breaks.
     pub fn run(built: &Built, options: &Options) -> Result<Session> {
         let expect = Expect::of_system(&built.checked.directory)?;
-        let nonce = match &expect {
-            Some(Expect::Random(random)) => said_seed(random.seed, options),
-            // It tells at once that it has come up.
-            Some(Expect::Refusal(_)) => fresh_nonce()? | HOST_READS,
-            _ => fresh_nonce()?,
+        let nonce = number(expect.as_ref(), options)?;
+        let until = until(expect.as_ref(), &options.until);
+        let described = Described::of(built)?;
+        let mut machine = Machine::new(built, options, expect.as_ref(), nonce)?;
+        let mut first = None;
+        if !built.checked.first_boot.is_empty() {
+            first = Some(described.first_boot(&mut machine, until.clone())?);
+        }
+        let required = described.proofs.len() + first.as_ref().map_or(0, |_| described.first.len());
+        let last = match first.take_if(|first| first.judgement.exit != Exit::Pass) {
+            Some(failed) => failed,
+            None => described.last_boot(&mut machine, expect.as_ref(), until)?,
         };
-        let until = match (&expect, &options.until) {
-            (Some(Expect::Refusal(_)), Until::Verdict) => Until::Ready,
-            (_, until) => until.clone(),
+        let Judged { mut run, mut judgement, survived } = last;
+        let first = first.map(|first| {
+            run.took += first.run.took;
+            judgement.passed += first.judgement.passed;
+            first.run.transcript
+        });
+        let said = |lines: fn(&Transcript) -> String| -> String {
+            first.iter().chain([&run.transcript]).map(lines).collect()
         };
-        let initrd = built.directory.join("run.img");
-        fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
-        let qemu = qemu::find(options.qemu.as_deref())?;
-        let args = built.checked.qemu_args();
-        let networks = Networks::of(&args, &built.directory);
-        let mut command = qemu::command(&qemu, &args, &built.kernel, &initrd);
-        command.args(networks.dump()?);
-        let symbols = Symbols::load(&built.kernel_debug)?;
-        let virtio_id = |device| virtio_id(&built.checked, device);
-        let mut console = Vec::new();
-        let run = drive::run(Plan {
-            command,
-            // Where QEMU counts instructions as time, 7.2 does not go on after a debugger's stop.
-            opens: built.checked.judged,
-            nonce,
-            ram: built.checked.ram(),
-            until,
-            limit: options.limit,
-            symbols: Some(&symbols),
-            is_virtio: &|device| virtio_id(device).is_some(),
-            show: &mut |line| {
-                console.push(line.to_owned());
-                if !options.quiet {
-                    println_raw!("{line}");
-                }
-            },
-        })?;
-        fs::write(built.directory.join("proofs.txt"), run.transcript.proof_lines())?;
-        fs::write(built.directory.join("ledger.txt"), run.transcript.ledger_lines())?;
-        let proofs = required_proofs(&built.checked);
-        let audit = expected_windows(&built.image)?;
-        let services: Vec<u32> =
-            built.checked.description.services.iter().map(|service| service.id).collect();
-        let expectation = Expectation {
-            proofs: &proofs,
-            audit: &audit,
-            rings: &expected_rings(&built.image)?,
-            services: &services,
-            kernel: &built.kernel_ranges()?,
-            virtio_id: &virtio_id,
-            name: &|id| service_name(&built.checked, id),
-            opens: built.checked.judged,
-            reaches: &reaches(&built.checked),
-        };
-        let mut judgement = match expect {
-            Some(Expect::Refusal(expect)) => expect.judge(&run, &audit, expectation.name),
-            Some(Expect::Prompt(prompt)) => prompt.judge(&run, &options.until),
-            Some(Expect::Random(_)) | None => judge(&run, &expectation),
-        };
-        // A run that was ended at a marker need not have come to frames.
-        let sends = if run.ended == Ended::Marker { &[] } else { proofs.as_slice() };
-        judgement.and(networks.look().judge(sends));
+        fs::write(built.directory.join("proofs.txt"), said(Transcript::proof_lines))?;
+        fs::write(built.directory.join("ledger.txt"), said(Transcript::ledger_lines))?;
         Ok(Session {
             run,
+            first,
             judgement,
-            windows: audit.len(),
-            required: proofs.len(),
+            survived,
+            windows: described.audit.len(),
+            required,
             shipped: None,
-            console,
+            console: machine.console,
             transcript: built.directory.join(TRANSCRIPT),
         })
     }
@@ -187,11 +149,15 @@ impl Session {
         &self.console
     }
 
+    /// What the guest has proved, in each boot.
+    pub fn proofs(&self) -> impl Iterator<Item = &Proof> {
+        self.first.iter().chain([&self.run.transcript]).flat_map(|said| &said.proofs)
+    }
+
     /// By how many checks the guest has proved something.
     #[must_use]
     pub fn proved(&self, id: &str) -> u64 {
-        let proofs = self.run.transcript.proofs.iter();
-        proofs.filter(|proof| proof.id == id).map(|proof| u64::from(proof.checks)).sum()
+        self.proofs().filter(|proof| proof.id == id).map(|proof| u64::from(proof.checks)).sum()
     }
 
     /// Prints what the run came to, and leaves that and the console in [`TRANSCRIPT`] beside the image.
@@ -203,6 +169,27 @@ impl Session {
         report.iter().for_each(|line| println!("{line}"));
         let all = [self.console.as_slice(), report.as_slice()].concat();
         fs::write(&self.transcript, all.join("\n") + "\n").context("writing what the run printed")
+    }
+}
+
+/// The number of a run.
+fn number(expect: Option<&Expect>, options: &Options) -> Result<u64> {
+    match expect {
+        Some(Expect::Random(Random { seed }) | Expect::Cuts(Cuts { seed, .. })) => {
+            Ok(said_seed(*seed, options))
+        }
+        // It tells at once that it has come up.
+        Some(Expect::Refusal(_)) => Ok(fresh_nonce()? | HOST_READS),
+        _ => fresh_nonce(),
+    }
+}
+
+/// When a boot ends that is to go to its verdict.
+fn until(expect: Option<&Expect>, chosen: &Until) -> Until {
+    match (expect, chosen) {
+        (Some(Expect::Refusal(_)), Until::Verdict) => Until::Ready,
+        (Some(Expect::Cuts(_)), Until::Verdict) => Until::Cut,
+        (_, until) => until.clone(),
     }
 }
 
@@ -252,92 +239,4 @@ pub fn fresh_nonce() -> Result<u64> {
     let mut bytes = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut bytes).context("reading /dev/urandom")?;
     Ok(u64::from_le_bytes(bytes).max(1))
-}
-
-fn required_proofs(checked: &Checked) -> Vec<Proof> {
-    let services = checked.description.services.iter();
-    let proofs = services.flat_map(|service| {
-        service.must_prove.iter().map(|proof| Proof {
-            service: service.name.clone(),
-            id: proof.name.clone(),
-            checks: proof.checks,
-        })
-    });
-    proofs.collect()
-}
-
-fn expected_rings(image: &[u8]) -> Result<Vec<Ring>> {
-    let services = audit::of_image(image)?.services;
-    let rings = services.iter().flat_map(|consumer| {
-        let ring = |ring: &AuditRing| Ring {
-            consumer: consumer.id,
-            driver: ring.driver,
-            len: ring.bytes,
-            rights: WINDOW_RIGHTS.bits(),
-        };
-        consumer.rings.iter().map(ring)
-    });
-    Ok(rings.collect())
-}
-
-fn expected_windows(image: &[u8]) -> Result<Vec<Expected>> {
-    let audit = audit::of_image(image)?;
-    let has_dma = |name: &str| audit.device(name).is_some_and(|device| device.dma);
-    let again = |id: u32| {
-        let mut services = audit.services.iter();
-        services.any(|service| service.id == id && service.restart != "never")
-    };
-    let windows = audit.windows.iter().cloned();
-    Ok(windows
-        .map(|window| Expected {
-            service: window.service,
-            device: window.device,
-            dma: has_dma(&window.device_name),
-            again: again(window.service),
-            memory: window.memory.as_ref().and_then(memory),
-            device_name: window.device_name,
-            len: window.len,
-            rights: window.rights,
-            registers: window.registers,
-            irq: window.irq,
-            interval: window.interval,
-        })
-        .collect())
-}
-
-/// What a device is set up to reach, as the record says it.
-fn memory(memory: &AuditMemory) -> Option<Memory> {
-    let digest = u64::from_str_radix(&memory.digest, 16).ok()?;
-    let reach = u32::try_from(memory.reach).ok()?;
-    Some(Memory { pool: memory.pool, reach, digest })
-}
-
-/// What each device may be made to reach, and by whom.
-fn reaches(checked: &Checked) -> Vec<Reach> {
-    let description = &checked.description;
-    let reach = |rule: &Rule| {
-        let device = description.device(rule.device)?;
-        let layout = Layout::of(&rule.queues)?;
-        let (number, owner) = (rule.device, rule.subject);
-        device.dma.then(|| Reach {
-            device: device.name.clone(),
-            number,
-            owner,
-            serial: device.serial().map(|serial| serial.to_string()),
-            layout,
-            recorded: None,
-        })
-    };
-    description.rules.iter().filter_map(reach).collect()
-}
-
-fn virtio_id(checked: &Checked, device: u16) -> Option<u32> {
-    let devices = checked.description.devices.iter();
-    devices.filter(|one| one.id == device).find_map(|one| one.virtio_id)
-}
-
-fn service_name(checked: &Checked, id: u32) -> String {
-    let services = checked.description.services.iter();
-    let found = services.filter(|one| one.id == id).map(|one| one.name.clone()).next();
-    found.unwrap_or_else(|| format!("service {id}"))
 }

@@ -67,6 +67,8 @@ pub enum Meaning {
     Record,
     /// The guest waits for its memory to be read.
     WitnessReady,
+    /// The power is to be cut.
+    Cut,
     /// The guest waits for so many bytes to be typed.
     Paste(u32),
     /// The guest has said its verdict.
@@ -153,6 +155,7 @@ impl Transcript {
                 self.read_after = Some(self.ledger.len());
                 return Meaning::WitnessReady;
             }
+            Record::Cut => return Meaning::Cut,
             Record::Paste { bytes } => return Meaning::Paste(bytes),
             Record::Verdict { passed, failed } => {
                 self.verdict = Some((passed, failed));

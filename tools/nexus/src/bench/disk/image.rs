@@ -1,12 +1,11 @@
 //! The raw image that is the disk.
 
+use crate::disk::{Backing, Slot};
 use anyhow::{Context, Result, ensure};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// What the board calls the backend of the disk.
-const BACKEND: &str = "id=blk0-disk";
 const CHUNK: usize = 1 << 20;
 
 /// An image, gone in the end unless somebody gave it.
@@ -39,14 +38,9 @@ impl Image {
     /// The arguments of a board with this image as its disk.
     ///
     /// # Errors
-    /// When the board has no such disk.
+    /// When the board has no disk, or several.
     pub(super) fn in_place_of_the_disk(&self, board: Vec<String>) -> Result<Vec<String>> {
-        // A comma in a value is written twice.
-        let path = self.path.to_str().context("the path of the image is not UTF-8")?;
-        let drive = format!("if=none,{BACKEND},format=raw,file={}", path.replace(',', ",,"));
-        let is_it = |word: &String| word.split(',').any(|part| part == BACKEND);
-        ensure!(board.iter().filter(|word| is_it(word)).count() == 1, "no disk on the board");
-        Ok(board.into_iter().map(|word| if is_it(&word) { drive.clone() } else { word }).collect())
+        Slot::of(&board)?.with(board, Backing::Image(&self.path))
     }
 }
 
@@ -63,26 +57,17 @@ impl Drop for Image {
 mod tests {
     use super::*;
 
-    fn words(words: &[&str]) -> Vec<String> {
-        words.iter().map(|word| (*word).to_owned()).collect()
-    }
-
     #[test]
-    fn test_the_disk_of_the_board_is_replaced() {
+    fn test_an_image_of_ours_is_written_and_goes() {
         let directory = tempfile::tempdir().unwrap();
         let image = Image::of(None, directory.path(), 2 * CHUNK as u64).unwrap();
         let path = directory.path().join("disk.img");
         assert_eq!(fs::metadata(&path).unwrap().len(), 2 << 20);
-        let board = words(&[
-            "-drive",
-            "if=none,id=blk0-disk,driver=null-co",
-            "-device",
-            "x,drive=blk0-disk",
-        ]);
-        let replaced = image.in_place_of_the_disk(board).unwrap();
-        let drive = format!("if=none,id=blk0-disk,format=raw,file={}", path.display());
-        assert_eq!(replaced, words(&["-drive", &drive, "-device", "x,drive=blk0-disk"]));
-        assert!(image.in_place_of_the_disk(words(&["-drive", "id=blk0-disk2"])).is_err());
+        let board = ["-drive", "id=d0,driver=null-co", "-device", "virtio-blk-device,drive=d0"];
+        let board: Vec<String> = board.map(str::to_owned).into();
+        let replaced = image.in_place_of_the_disk(board.clone()).unwrap();
+        assert!(replaced[1].ends_with(&format!("file.filename={}", path.display())));
+        assert_eq!(replaced[2..], board[2..]);
         drop(image);
         assert!(!path.exists());
     }
@@ -93,10 +78,7 @@ mod tests {
         let path = directory.path().join("a,b");
         assert!(Image::of(Some(&path), directory.path(), 0).is_err());
         fs::write(&path, "x").unwrap();
-        let image = Image::of(Some(&path), directory.path(), 0).unwrap();
-        let replaced = image.in_place_of_the_disk(words(&["id=blk0-disk"])).unwrap();
-        assert!(replaced[0].ends_with("a,,b"), "{replaced:?}");
-        drop(image);
+        drop(Image::of(Some(&path), directory.path(), 0).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"x");
     }
 }

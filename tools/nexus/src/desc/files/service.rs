@@ -38,6 +38,7 @@ pub(super) const WITH: Key = key("with", "\"virtioblkd\"");
 pub(super) const PAGES: Key = key("pages", "65");
 const WHERE: Key = key("where", "{ rngd = { talks-to = [\"rngd\"] } }");
 const MUST_PROVE: Key = key("must-prove", "[\"mmio-window-mapped\"]");
+const FIRST_BOOT: Key = key("first-boot", "{ written = 2 }");
 
 /// Pages of the first stack, where the file does not say.
 const DEFAULT_STACK: u32 = 16;
@@ -95,8 +96,8 @@ fn read_keys(
     let asks = table.choices(ASKS, "a permission", &permissions);
     let rings = table.tables(RINGS, "an entry of `rings`").into_iter().filter_map(read_ring);
     let rings = rings.collect();
-    let must_prove = table.proofs(MUST_PROVE).into_iter();
-    let must_prove = must_prove.filter(|proof| check_proof(reporter, &proof.name));
+    let must_prove = read_proofs(table, MUST_PROVE, reporter);
+    let first_boot = read_proofs(table, FIRST_BOOT, reporter);
     let here = table.span.clone();
     let beside = table.table(WHERE, "[where]").map(|table| read_where(table, reporter));
     Some(Service {
@@ -114,7 +115,8 @@ fn read_keys(
         answers_within,
         asks,
         rings,
-        must_prove: must_prove.collect(),
+        must_prove,
+        first_boot,
         beside: beside.unwrap_or_default(),
     })
 }
@@ -142,18 +144,19 @@ fn read_budget(mut table: Table<'_>) -> Option<Budget> {
 fn read_where(table: Table<'_>, reporter: &Reporter) -> Vec<Beside> {
     let read = |(service, mut table): (At<String>, Table<'_>)| {
         let talks_to = table.words(TALKS_TO);
-        let must_prove = read_proofs(&mut table, reporter);
+        let must_prove = read_proofs(&mut table, MUST_PROVE, reporter);
+        let first_boot = read_proofs(&mut table, FIRST_BOOT, reporter);
         let ring = table.table(RING, "`ring`");
         let ring = ring.and_then(|ring| read_ring_beside(ring, &service, reporter));
         table.finish();
-        Beside { service, talks_to, must_prove, ring }
+        Beside { service, talks_to, must_prove, first_boot, ring }
     };
     table.tables_by_name("a table in [where]").into_iter().map(read).collect()
 }
 
-fn read_proofs(table: &mut Table<'_>, reporter: &Reporter) -> Vec<MustProve> {
-    let must_prove = table.proofs(MUST_PROVE).into_iter();
-    must_prove.filter(|proof| check_proof(reporter, &proof.name)).collect()
+fn read_proofs(table: &mut Table<'_>, key: Key, reporter: &Reporter) -> Vec<MustProve> {
+    let proofs = table.proofs(key).into_iter();
+    proofs.filter(|proof| check_proof(reporter, &proof.name)).collect()
 }
 
 /// A ring with the service that the table above is called by.
@@ -164,7 +167,7 @@ fn read_ring_beside(
 ) -> Option<(Ring, Vec<MustProve>)> {
     table.must_have(PAGES);
     let pages = table.number(PAGES, bounds::RING_PAGES);
-    let must_prove = read_proofs(&mut table, reporter);
+    let must_prove = read_proofs(&mut table, MUST_PROVE, reporter);
     table.finish();
     Some((Ring { with: with.clone(), pages: pages? }, must_prove))
 }

@@ -7,6 +7,7 @@ use crate::desc::qemu::words::{self, Argument, MODELS, Wrong};
 use crate::desc::report::Reporter;
 use crate::desc::source::At;
 use crate::desc::suggest;
+use crate::qemu::DISK;
 use std::path::Path;
 
 /// The board whose addresses and slots this tool knows.
@@ -149,9 +150,6 @@ fn check_files(argument: &Argument<'_>, reporter: &Reporter) {
         reporter.add(Diagnostic::at(Kind::MissingFile, &value.span, message, fix));
     }
 }
-
-/// What QEMU calls a disk.
-const DISK: &str = "virtio-blk-device";
 
 /// What is plugged in is there at all, and what the device is described as.
 fn check_model(device: &Device, reporter: &Reporter) {

@@ -1,0 +1,40 @@
+//! The disk of a run as files of the host: fresh, with each write in a log, or failing; and what a power cut leaves
+//! of it.
+
+mod backing;
+mod cut;
+mod errors;
+mod sector;
+mod write_log;
+mod written;
+
+pub use backing::{Backing, Slot, fresh};
+pub use cut::{Cut, Left};
+pub use errors::{DiskError, How, Kind};
+pub use write_log::{Entry, WriteLog};
+pub use written::{Looked, Written};
+
+/// Bytes of a sector.
+pub const SECTOR: usize = 512;
+
+/// Logs of writes for tests.
+#[cfg(test)]
+pub(crate) mod fixture {
+    use super::{Entry, WriteLog, sector, write_log};
+
+    /// A log.
+    pub(crate) fn log(entries: Vec<Entry>) -> WriteLog {
+        write_log::tests::log(entries)
+    }
+
+    /// A flush.
+    pub(crate) fn flush() -> Entry {
+        Entry::Flush
+    }
+
+    /// A write of the run 1, of one sector.
+    pub(crate) fn write(write: u64, sector: u64, flushed: u64) -> Entry {
+        let it = sector::Sector { write, sector, index: 0, count: 1, flushed };
+        Entry::Write { sector, data: sector::tests::bytes(&it).to_vec() }
+    }
+}

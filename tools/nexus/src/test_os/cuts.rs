@@ -1,0 +1,188 @@
+//! Judges a run that ended in a cut of the power, by what cuts at random times leave of its disk.
+
+use super::drive::{Ended, Run};
+use super::judge::{Boot, Judgement, ending};
+use super::machine::log_of;
+use crate::desc::Cuts;
+use crate::disk::{Cut, Slot, WriteLog, Written};
+use crate::exit::Exit;
+use anyhow::{Context, Result};
+use fastrand::Rng;
+use std::fmt;
+use std::fs;
+use std::ops::Add;
+use std::path::Path;
+
+/// What cuts came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Survived {
+    /// Cuts after each of which all was there that had to be.
+    pub cuts: usize,
+    /// Writes that had been acknowledged and were looked for, in all cuts.
+    pub checked: u64,
+    /// Writes after the last flush that the cuts took away.
+    pub taken: usize,
+}
+
+impl Add for Survived {
+    type Output = Survived;
+
+    fn add(self, other: Survived) -> Survived {
+        Survived {
+            cuts: self.cuts + other.cuts,
+            checked: self.checked + other.checked,
+            taken: self.taken + other.taken,
+        }
+    }
+}
+
+impl fmt::Display for Survived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Survived { cuts, checked, taken } = self;
+        write!(
+            f,
+            "after {cuts} power cuts all of {checked} acknowledged writes are there; {taken} others \
+             were lost"
+        )
+    }
+}
+
+/// Judges `run`, which left its log in `directory`.
+///
+/// # Errors
+/// The log cannot be read, or is odd.
+pub(super) fn judge(
+    run: &Run,
+    cuts: &Cuts,
+    board: &[String],
+    directory: &Path,
+) -> Result<(Judgement, Survived)> {
+    if run.ended != Ended::Cut {
+        let (exit, mut findings) = ending(run, Boot::Last);
+        findings.push("the power was never cut".to_owned());
+        let exit = if exit == Exit::Pass { Exit::Failed } else { exit };
+        return Ok((Judgement { exit, findings, passed: 0 }, Survived::default()));
+    }
+    let bytes = Slot::of(board)?.bytes()?;
+    let path = log_of(directory);
+    let log = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let log = WriteLog::read(&log, bytes / crate::disk::SECTOR as u64)?;
+    let written = Written::of(&log, run.transcript.nonce())?;
+    let disk = vec![0; usize::try_from(bytes)?];
+    let (mut findings, survived) = after_cuts(&log, &written, &disk, cuts);
+    findings.extend(run.transcript.wrong.clone());
+    let exit = if findings.is_empty() { Exit::Pass } else { Exit::Failed };
+    Ok((Judgement { exit, findings, passed: survived.cuts }, survived))
+}
+
+/// Cuts the power at random times, and says what is lost, and when nothing was tried.
+fn after_cuts(
+    log: &WriteLog,
+    written: &Written,
+    disk: &[u8],
+    cuts: &Cuts,
+) -> (Vec<String>, Survived) {
+    let (mut findings, mut survived) = (Vec::new(), Survived::default());
+    let Some((first, last)) = written.cuts() else {
+        let void = "void: the power was cut before any write was acknowledged by a flush";
+        return (vec![void.to_owned()], survived);
+    };
+    let mut random = Rng::with_seed(cuts.seed);
+    for _ in 0..cuts.cuts {
+        let cut = Cut { after: random.usize(first..=last), seed: random.u64(..) };
+        let left = log.cut(disk.to_vec(), cut);
+        let looked = written.look(cut.after, &left.disk);
+        survived.taken += left.lost;
+        survived.checked += looked.acknowledged;
+        match looked.lost.first() {
+            None => survived.cuts += 1,
+            Some(write) => findings.push(format!(
+                "lost in a power cut after {} of {} entries of the log: {} of {} acknowledged \
+                 writes, the first of them write {write}: {}",
+                cut.after,
+                log.entries().len(),
+                looked.lost.len(),
+                looked.acknowledged,
+                looked.first.unwrap_or_default()
+            )),
+        }
+    }
+    if survived.taken == 0 {
+        findings.push("void: no cut took anything away that was not flushed".to_owned());
+    }
+    (findings, survived)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::fixture::{flush, log, write};
+    use crate::test_os::transcript::Transcript;
+    use std::time::Duration;
+
+    const CUTS: Cuts = Cuts { cuts: 40, seed: 3 };
+
+    fn after(log: &WriteLog) -> (Vec<String>, Survived) {
+        let written = Written::of(log, 1).unwrap();
+        after_cuts(log, &written, &[0; 512 * 64], &CUTS)
+    }
+
+    /// Eight writes, each acknowledged when the next is made; flushed, or not.
+    fn entries(flushed: bool) -> WriteLog {
+        let entries = (1..=8).flat_map(|number| {
+            let entry = write(number, number * 2, number - 1);
+            [Some(entry), flushed.then(flush)].into_iter().flatten()
+        });
+        log(entries.collect())
+    }
+
+    #[test]
+    fn test_what_was_flushed_survives_each_cut() {
+        let (findings, survived) = after(&entries(true));
+        assert_eq!(findings, Vec::<String>::new());
+        assert_eq!(survived.cuts, 40);
+        assert!(survived.checked >= 40 && survived.taken > 0, "{survived}");
+        assert_eq!((findings, survived), after(&entries(true)), "the same seed, the same cuts");
+    }
+
+    // attack 65 U: what was acknowledged was never flushed; lost in some cuts, and told; broken: cut-keeps-all
+    #[test]
+    fn test_what_was_never_flushed_is_lost_in_some() {
+        let (findings, survived) = after(&entries(false));
+        assert!(!findings.is_empty() && survived.cuts < 40);
+        let says = |finding: &String| {
+            finding.starts_with("lost in a power cut after ") && finding.contains(" of 8 entries")
+        };
+        assert!(findings.iter().all(says), "{findings:?}");
+    }
+
+    // attack 65 U: nothing was acknowledged, or no cut took anything away; the run is void; broken: cut-void
+    #[test]
+    fn test_a_run_in_which_nothing_was_tried_is_void() {
+        let none = log(vec![write(1, 2, 0), flush(), write(2, 4, 0)]);
+        assert!(after(&none).0[0].starts_with("void: the power was cut before"));
+        let (findings, survived) =
+            after(&log(vec![write(1, 2, 0), flush(), write(2, 4, 1), flush()]));
+        assert_eq!(survived.taken > 0, findings.is_empty());
+        let nothing_at_risk = Cuts { cuts: 0, ..CUTS };
+        let log = entries(true);
+        let written = Written::of(&log, 1).unwrap();
+        let (findings, _) = after_cuts(&log, &written, &[0; 512 * 64], &nothing_at_risk);
+        assert!(findings[0].starts_with("void: no cut took"), "{findings:?}");
+    }
+
+    #[test]
+    fn test_a_run_that_ended_otherwise_fails() {
+        for (ended, exit) in [
+            (Ended::Guest(Some(35)), Exit::Failed),
+            (Ended::Guest(Some(101)), Exit::Panic),
+            (Ended::Deadline, Exit::Timeout),
+        ] {
+            let (witness, ready_after, took) = (None, None, Duration::ZERO);
+            let run = Run { ended, transcript: Transcript::new(1), witness, ready_after, took };
+            let (judgement, _) = judge(&run, &CUTS, &[], Path::new("/nonexistent")).unwrap();
+            assert_eq!(judgement.exit, exit);
+            assert!(judgement.findings.contains(&"the power was never cut".to_owned()));
+        }
+    }
+}

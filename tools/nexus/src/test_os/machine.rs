@@ -1,0 +1,111 @@
+//! The machine of a run: one board, one number of the run, one disk, booted once or twice.
+
+use super::described::virtio_id;
+use super::drive::{self, Plan, Run, Until};
+use super::frames::Networks;
+use super::session::Options;
+use crate::build::Built;
+use crate::desc::Expect;
+use crate::disk::{Backing, Slot, fresh};
+use crate::qemu;
+use crate::symbolize::Symbols;
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The machine.
+pub(super) struct Machine<'a> {
+    built: &'a Built,
+    nonce: u64,
+    board: Vec<String>,
+    qemu: PathBuf,
+    symbols: Symbols,
+    initrd: PathBuf,
+    quiet: bool,
+    /// What is left of the time for all boots.
+    left: Duration,
+    /// Its networks.
+    pub(super) networks: Networks,
+    /// What all boots printed.
+    pub(super) console: Vec<String>,
+}
+
+impl<'a> Machine<'a> {
+    /// The machine for `built`, with the disk that the run needs.
+    ///
+    /// # Errors
+    /// When its files cannot be written, or there is no QEMU.
+    pub(super) fn new(
+        built: &'a Built,
+        options: &Options,
+        expect: Option<&Expect>,
+        nonce: u64,
+    ) -> Result<Machine<'a>> {
+        let initrd = built.directory.join("run.img");
+        fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
+        let board = board(built, expect)?;
+        Ok(Machine {
+            built,
+            nonce,
+            networks: Networks::of(&board, &built.directory),
+            board,
+            qemu: qemu::find(options.qemu.as_deref())?,
+            symbols: Symbols::load(&built.kernel_debug)?,
+            initrd,
+            quiet: options.quiet,
+            left: options.limit,
+            console: Vec::new(),
+        })
+    }
+
+    /// Boots it, and follows it to its end.
+    ///
+    /// # Errors
+    /// When QEMU cannot be started, or the handshake of the witness breaks.
+    pub(super) fn boot(&mut self, until: Until) -> Result<Run> {
+        let mut command = qemu::command(&self.qemu, &self.board, &self.built.kernel, &self.initrd);
+        command.args(self.networks.dump()?);
+        let checked = &self.built.checked;
+        let run = drive::run(Plan {
+            command,
+            // Where QEMU counts instructions as time, 7.2 does not go on after a debugger's stop.
+            opens: checked.judged,
+            nonce: self.nonce,
+            ram: checked.ram(),
+            until,
+            limit: self.left,
+            symbols: Some(&self.symbols),
+            is_virtio: &|device| virtio_id(checked, device).is_some(),
+            show: &mut |line| {
+                self.console.push(line.to_owned());
+                if !self.quiet {
+                    println_raw!("{line}");
+                }
+            },
+        })?;
+        self.left = self.left.saturating_sub(run.took);
+        Ok(run)
+    }
+}
+
+/// The log of what a run wrote, where it ends in a cut of the power.
+pub(super) fn log_of(directory: &Path) -> PathBuf {
+    directory.join("disk.log")
+}
+
+/// The board, with a fresh disk of the host's where the run is about what is on it.
+fn board(built: &Built, expect: Option<&Expect>) -> Result<Vec<String>> {
+    let args = built.checked.qemu_args();
+    let (image, log) = (built.directory.join("disk.img"), log_of(&built.directory));
+    let backing = match expect {
+        Some(Expect::Cuts(_)) => Backing::Logged { image: &image, log: &log },
+        Some(Expect::Errors(errors)) => Backing::Failing { image: &image, errors },
+        _ if !built.checked.first_boot.is_empty() => Backing::Image(&image),
+        _ => return Ok(args),
+    };
+    let slot = Slot::of(&args)?;
+    fresh(&image, slot.bytes()?)?;
+    fresh(&log, 0)?;
+    slot.with(args, backing)
+}
