@@ -281,6 +281,29 @@ fn what_is_said_of_a_line_stays_until_it_is_said_again() {
     assert!(there(&39));
 }
 
+/// A life of which no end is on record, because it never ran, is folded with those that have ended before the
+/// two that are kept.
+#[test]
+fn two_ends_are_no_reason_for_a_fold_and_three_are() {
+    let mut ledger = ledger();
+    let folds = |ledger: &Ledger| count(ledger, |entry| entry.event == Event::Fold);
+    let revokes = |ledger: &mut Ledger, life| {
+        (0..60).for_each(|_| assert!(add(ledger, record(Event::Revoke, RNGD, life)).is_ok()));
+    };
+    begin(&mut ledger, RNGD, 1).unwrap();
+    for life in 2..=3 {
+        begin(&mut ledger, RNGD, life).unwrap();
+        end(&mut ledger, RNGD, life).unwrap();
+    }
+    begin(&mut ledger, RNGD, 4).unwrap();
+    revokes(&mut ledger, 4);
+    assert_eq!(folds(&ledger), 0);
+    end(&mut ledger, RNGD, 4).unwrap();
+    begin(&mut ledger, RNGD, 5).unwrap();
+    let fold = fold_of(&ledger, RNGD);
+    assert_eq!((fold.subject, fold.lives), (subject(RNGD, 2), 2));
+}
+
 // attack 47 U: a life that goes on is folded away; never; broken: logd-fold-living
 #[test]
 fn a_life_that_has_not_ended_is_not_folded() {
