@@ -1,6 +1,6 @@
 //! A sector that says what it is.
 //!
-//! Numbers are little endian. The host reads it with code of its own (`tools/nexus/src/disk/sector.rs`).
+//! Numbers are little endian. The host reads it with code of its own (`tools/nexus/src/qemu/disk/sector.rs`).
 //!
 //! ```text
 //!   0  "NXSECTOR"

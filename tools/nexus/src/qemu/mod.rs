@@ -1,5 +1,6 @@
 //! QEMU: how it is found, started, watched and asked.
 
+pub mod disk;
 mod gdb;
 mod guest;
 mod qmp;

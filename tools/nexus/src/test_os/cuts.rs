@@ -4,8 +4,8 @@ use super::drive::{Ended, Run};
 use super::judge::{Boot, Judgement, ending};
 use super::machine::log_of;
 use crate::desc::Cuts;
-use crate::disk::{Cut, Slot, WriteLog, Written};
 use crate::exit::Exit;
+use crate::qemu::disk::{Cut, Slot, WriteLog, Written};
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use std::fmt;
@@ -66,7 +66,7 @@ pub(super) fn judge(
     let bytes = Slot::of(board)?.bytes()?;
     let path = log_of(directory);
     let log = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    let log = WriteLog::read(&log, bytes / crate::disk::SECTOR as u64)?;
+    let log = WriteLog::read(&log, bytes / crate::qemu::disk::SECTOR as u64)?;
     let written = Written::of(&log, run.transcript.nonce())?;
     let disk = vec![0; usize::try_from(bytes)?];
     let (mut findings, survived) = after_cuts(&log, &written, &disk, cuts);
@@ -116,7 +116,7 @@ fn after_cuts(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::fixture::{flush, log, write};
+    use crate::qemu::disk::fixture::{flush, log, write};
     use crate::test_os::transcript::Transcript;
     use std::time::Duration;
 

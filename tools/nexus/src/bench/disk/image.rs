@@ -1,6 +1,6 @@
 //! The raw image that is the disk.
 
-use crate::disk::{Backing, Slot};
+use crate::qemu::disk::{Backing, Slot};
 use anyhow::{Context, Result, ensure};
 use std::fs::{self, File};
 use std::io::Write;

@@ -83,7 +83,7 @@ fn come(disk: &mut [u8], entry: &Entry, most: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::write_log::tests::{log, write};
+    use crate::qemu::disk::write_log::tests::{log, write};
     use std::collections::BTreeSet;
 
     /// The first byte of each of 8 sectors, which held 9, after cuts with many seeds.

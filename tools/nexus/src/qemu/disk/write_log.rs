@@ -142,7 +142,7 @@ pub(super) mod tests {
     /// Written by QEMU 7.2.22, which was asked for a disk of 1 MiB with `qemu-io`: `write -P 0x5a 0 1k`,
     /// `write -P 0x5b 4k 512`, `flush`, `write -P 0x5c 512 1k`, `write -z 4k 1k`, `discard 8k 2k`,
     /// `write -f -P 0x5d 16k 512`; and then to end.
-    const BY_QEMU: &[u8] = include_bytes!("../../tests/disk/qemu-7.2.log");
+    const BY_QEMU: &[u8] = include_bytes!("../../../tests/disk/qemu-7.2.log");
 
     pub(in crate::disk) fn write(sector: u64, bytes: &[u8]) -> Entry {
         let data = bytes.iter().flat_map(|byte| [*byte; SECTOR]).collect();

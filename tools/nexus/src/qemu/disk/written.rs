@@ -101,8 +101,8 @@ impl Written {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::sector::tests::bytes;
-    use crate::disk::write_log::tests::log;
+    use crate::qemu::disk::sector::tests::bytes;
+    use crate::qemu::disk::write_log::tests::log;
 
     /// A write of two sectors, in one entry or two.
     fn write(write: u64, first: u64, flushed: u64) -> [Entry; 2] {
