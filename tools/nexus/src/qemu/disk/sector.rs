@@ -45,7 +45,7 @@ pub(super) mod tests {
     use super::*;
 
     /// The bytes of a sector of the run 1.
-    pub(in crate::disk) fn bytes(sector: &Sector) -> [u8; SECTOR] {
+    pub(in crate::qemu::disk) fn bytes(sector: &Sector) -> [u8; SECTOR] {
         let Sector { write, sector, index, count, flushed } = *sector;
         let part = u64::from(count) << 32 | u64::from(index);
         let mut bytes = [0; SECTOR];

@@ -144,12 +144,12 @@ pub(super) mod tests {
     /// `write -f -P 0x5d 16k 512`; and then to end.
     const BY_QEMU: &[u8] = include_bytes!("../../../tests/disk/qemu-7.2.log");
 
-    pub(in crate::disk) fn write(sector: u64, bytes: &[u8]) -> Entry {
+    pub(in crate::qemu::disk) fn write(sector: u64, bytes: &[u8]) -> Entry {
         let data = bytes.iter().flat_map(|byte| [*byte; SECTOR]).collect();
         Entry::Write { sector, data }
     }
 
-    pub(in crate::disk) fn log(entries: Vec<Entry>) -> WriteLog {
+    pub(in crate::qemu::disk) fn log(entries: Vec<Entry>) -> WriteLog {
         WriteLog(entries)
     }
 
