@@ -159,7 +159,9 @@ impl Keeper {
         let host = self.facts.host;
         host.wait_until_ready()?;
         for index in 0..self.drivers.len() {
-            self.control(index)?;
+            if let Err(why) = self.control(index) {
+                note(&mut self.checks.honest, Err(format!("a copy of driver {index}: {why:?}")));
+            }
         }
         self.ask(self.others, &Message::new(SEEN, &[]))?;
         self.began = ticks();
