@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::{
-    abi_doc, assure, attacks, audit, bench, build, check, ci, faults, fuzz, image, run, setup,
-    symbolize, test_broken, test_os, witness,
+    abi_doc, assure, attacks, audit, bench, build, check, ci, disk, faults, fuzz, image, run,
+    setup, symbolize, test_broken, test_os, witness,
 };
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -73,6 +73,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Measure, beside the peers' figures
     Bench(bench::BenchArgs),
+    /// Make an image with a store, or look into one
+    Disk(disk::DiskArgs),
     /// Walk the page tables in a dump of guest memory
     Witness(witness::WitnessArgs),
     /// Give names to addresses of a kernel backtrace
@@ -101,6 +103,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Assure(args) => assure::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Disk(args) => disk::run(&args),
         Command::Witness(args) => witness::run(&args),
         Command::Symbolize(args) => symbolize::run(&args),
         Command::AbiDoc(args) => abi_doc::run(&args),

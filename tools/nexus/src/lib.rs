@@ -16,6 +16,7 @@ pub mod ci;
 pub mod cli;
 pub mod columns;
 pub mod desc;
+pub mod disk;
 pub mod exit;
 pub mod faults;
 pub mod files;

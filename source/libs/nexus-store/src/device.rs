@@ -1,0 +1,142 @@
+//! The disk under the store, and the part of it that the store has.
+
+use core::fmt;
+
+/// Bytes of a sector: what a disk writes whole or not at all.
+pub const SECTOR: usize = 512;
+/// Bytes of a page: what the store reads and writes.
+pub const PAGE: usize = 4096;
+/// Sectors of a page.
+pub const PAGE_SECTORS: u64 = (PAGE / SECTOR) as u64;
+
+/// Why the disk did not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceError {
+    /// The range is not on the disk, or no whole number of sectors.
+    OutOfRange,
+    /// The disk or its driver said no.
+    Failed,
+}
+
+impl fmt::Display for DeviceError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::OutOfRange => "outside the disk",
+            Self::Failed => "the disk failed",
+        })
+    }
+}
+
+impl core::error::Error for DeviceError {}
+
+/// A disk of sectors of 512 bytes.
+///
+/// What was written is on it for good after the next `flush` that succeeds, not before; until then any part of
+/// it may be there, in whole sectors and in any order.
+pub trait BlockDevice: fmt::Debug + Send + 'static {
+    /// How many sectors there are.
+    fn sectors(&self) -> u64;
+
+    /// Reads whole sectors.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    fn read(&mut self, sector: u64, out: &mut [u8]) -> Result<(), DeviceError>;
+
+    /// Writes whole sectors.
+    ///
+    /// # Errors
+    /// [`DeviceError`]: then any part of it may have been written.
+    fn write(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError>;
+
+    /// Returns when all that was written before is on the disk for good.
+    ///
+    /// # Errors
+    /// [`DeviceError`]: then nothing written since the last success may be believed to be there.
+    fn flush(&mut self) -> Result<(), DeviceError>;
+}
+
+/// What was asked of the disk so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Reads.
+    pub reads: u64,
+    /// Pages that these read.
+    pub pages_read: u64,
+    /// Writes.
+    pub writes: u64,
+    /// Pages that these wrote.
+    pub pages_written: u64,
+    /// Flushes.
+    pub flushes: u64,
+}
+
+/// A run of sectors of a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The first sector.
+    pub first: u64,
+    /// How many.
+    pub sectors: u64,
+}
+
+/// The store's part of a disk, in pages.
+#[derive(Debug)]
+pub(crate) struct Volume<D> {
+    device: D,
+    first_sector: u64,
+    pages: u64,
+    pub(crate) counters: Counters,
+}
+
+impl<D: BlockDevice> Volume<D> {
+    pub(crate) fn new(device: D, extent: Extent) -> Result<Self, DeviceError> {
+        let end = extent.first.checked_add(extent.sectors).ok_or(DeviceError::OutOfRange)?;
+        if end > device.sectors() {
+            return Err(DeviceError::OutOfRange);
+        }
+        let pages = extent.sectors / PAGE_SECTORS;
+        Ok(Self { device, first_sector: extent.first, pages, counters: Counters::default() })
+    }
+
+    pub(crate) fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    pub(crate) fn into_device(self) -> D {
+        self.device
+    }
+
+    pub(crate) fn device_mut(&mut self) -> &mut D {
+        &mut self.device
+    }
+
+    /// The first sector of a run of `bytes` bytes at `page`, and how many pages that is.
+    fn place(&self, page: u64, bytes: usize) -> Result<(u64, u64), DeviceError> {
+        let pages = (bytes / PAGE) as u64;
+        let end = page.checked_add(pages).ok_or(DeviceError::OutOfRange)?;
+        if !bytes.is_multiple_of(PAGE) || end > self.pages {
+            return Err(DeviceError::OutOfRange);
+        }
+        Ok((self.first_sector + page * PAGE_SECTORS, pages))
+    }
+
+    pub(crate) fn read(&mut self, page: u64, out: &mut [u8]) -> Result<(), DeviceError> {
+        let (sector, pages) = self.place(page, out.len())?;
+        self.counters.reads += 1;
+        self.counters.pages_read += pages;
+        self.device.read(sector, out)
+    }
+
+    pub(crate) fn write(&mut self, page: u64, data: &[u8]) -> Result<(), DeviceError> {
+        let (sector, pages) = self.place(page, data.len())?;
+        self.counters.writes += 1;
+        self.counters.pages_written += pages;
+        self.device.write(sector, data)
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), DeviceError> {
+        self.counters.flushes += 1;
+        self.device.flush()
+    }
+}

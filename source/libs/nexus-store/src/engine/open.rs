@@ -1,0 +1,238 @@
+//! Making a store, and opening one.
+
+use super::Engine;
+use super::fold::ballast;
+use super::memory::Rows;
+use crate::device::{BlockDevice, DeviceError, Extent, PAGE, Volume};
+use crate::log::frame::Head;
+use crate::log::{Log, LogDamage, OpenError, Recovered};
+use crate::pager::{Fault, Pager};
+use crate::row::{self, State};
+use crate::store::{ReadOnly, Refused, Usage};
+use crate::superblock::{Identity, Layout, Superblock};
+use crate::table::{Shared, Table, TableError};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Bound;
+use spin::Mutex;
+
+/// How a store is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FormatOptions {
+    /// Pages of the log, 16 and more; a sixteenth of the partition within 256 and 2,048 when not given.
+    pub log_pages: Option<u32>,
+}
+
+/// How a store is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenOptions {
+    /// The partition's own GUID.
+    pub guid: [u8; 16],
+    /// A number that nobody who could change the disk knows; another one each time.
+    pub seed: u64,
+    /// Bytes of the table's pages that are kept in memory.
+    pub cache: usize,
+    /// Bytes of pages that lead to others, kept beside these: with all of them in memory a get reads what it looks for
+    /// and nothing else. About 4.5 MiB for 10^6 keys of 17 bytes with values of 100.
+    pub branches: usize,
+    /// Whether it may be written; if not, not a byte is.
+    pub write: bool,
+    /// Keys that one turn folds at most.
+    pub fold_keys: usize,
+    /// Bytes that one turn folds, about.
+    pub fold_bytes: usize,
+    /// Pages of the log from which on it is folded; a quarter of it at most, which it is when not given.
+    pub fold_at: Option<u32>,
+}
+
+impl OpenOptions {
+    /// 4 MiB of memory for pages, 8 MiB for those that lead to others, 128 keys and 256 KiB a turn.
+    #[must_use]
+    pub fn new(guid: [u8; 16], seed: u64) -> Self {
+        let (fold_keys, fold_bytes) = (128, 256 << 10);
+        let (cache, branches) = (4 << 20, 8 << 20);
+        Self { guid, seed, cache, branches, write: true, fold_keys, fold_bytes, fold_at: None }
+    }
+}
+
+fn refused(error: TableError) -> Refused {
+    match error {
+        TableError::Fault(Fault::Device(error)) => Refused::Device(error),
+        TableError::Fault(Fault::Header) => Refused::TableHeader,
+        TableError::Fault(Fault::Page(page)) => Refused::TablePage(Some(page)),
+        _ => Refused::TablePage(None),
+    }
+}
+
+fn pager<D: BlockDevice>(volume: Volume<D>, superblock: &Superblock, seed: u64) -> Pager<D> {
+    let start = superblock.layout.table_start();
+    let table = start..start + superblock.layout.table_pages;
+    Pager::new(volume, table, superblock.identity.key, seed)
+}
+
+/// Makes an empty store. What was there before is gone.
+///
+/// # Errors
+/// [`Refused::Device`]; [`Refused::Superblock`] when the partition is too small; then there is no store.
+pub fn format<D: BlockDevice>(
+    device: D,
+    extent: Extent,
+    identity: Identity,
+    options: FormatOptions,
+) -> Result<D, Refused> {
+    let mut volume = Volume::new(device, extent).map_err(Refused::Device)?;
+    let layout = Layout::of(volume.pages(), options.log_pages).map_err(Refused::Superblock)?;
+    let superblock = Superblock::new(identity, layout);
+    // Nothing is a store while this is under way.
+    erase(&mut volume, layout.table_start()).map_err(Refused::Device)?;
+    let pager = Arc::new(Mutex::new(pager(volume, &superblock, identity.key)));
+    let state = State::default().encode();
+    let ballast = ballast(layout.table_pages);
+    Table::create(&pager, &[(row::STATE, &state), (row::BALLAST, &ballast)]).map_err(refused)?;
+    let pager = Arc::into_inner(pager).ok_or(Refused::Record)?.into_inner();
+    let mut volume = pager.volume;
+    superblock.write(&mut volume).map_err(Refused::Device)?;
+    Ok(volume.into_device())
+}
+
+fn erase<D: BlockDevice>(volume: &mut Volume<D>, pages: u64) -> Result<(), DeviceError> {
+    let zeros = vec![0; PAGE];
+    for page in 0..pages {
+        volume.write(page, &zeros)?;
+    }
+    volume.flush()
+}
+
+/// What the table's own rows say.
+struct Records {
+    state: State,
+    usage: BTreeMap<crate::key::TreeId, Usage>,
+    /// Whether the room for deleting is there.
+    ballast: bool,
+}
+
+fn records<D: BlockDevice>(table: &Table<D>) -> Result<Records, Refused> {
+    let state = table.get(row::STATE).map_err(refused)?;
+    let state = state.and_then(|state| State::decode(state.value())).ok_or(Refused::Record)?;
+    let mut usage = BTreeMap::new();
+    let rows = table.range(Bound::Included(row::TREES), row::TREES_END).map_err(refused)?;
+    for row in rows {
+        let row = row.map_err(refused)?;
+        let tree = row::tree_of_usage(row.key()).ok_or(Refused::Record)?;
+        usage.insert(tree, Usage::decode(row.value()).ok_or(Refused::Record)?);
+    }
+    let ballast = table.get(row::BALLAST).map_err(refused)?.is_some();
+    Ok(Records { state, usage, ballast })
+}
+
+impl<D: BlockDevice> Engine<D> {
+    /// Opens a store: verifies every page of the table, reads the log, and takes in what is not folded.
+    ///
+    /// # Errors
+    /// [`Refused`]: nothing was written, or nothing that anybody was told of.
+    pub fn open(device: D, extent: Extent, options: &OpenOptions) -> Result<Self, Refused> {
+        let mut volume = Volume::new(device, extent).map_err(Refused::Device)?;
+        let superblock = Superblock::read(&mut volume).map_err(Refused::Device)?;
+        let superblock = superblock.map_err(Refused::Superblock)?;
+        if superblock.identity.guid != options.guid {
+            let foreign = crate::superblock::Unreadable::Foreign(superblock.identity.guid);
+            return Err(Refused::Superblock(foreign));
+        }
+        let mut pager = pager(volume, &superblock, options.seed);
+        if !options.write {
+            pager.write_nothing();
+        }
+        pager.hold_branches(options.branches / PAGE);
+        pager.load_header().map_err(|fault| refused(TableError::Fault(fault)))?;
+        let pager: Shared<D> = Arc::new(Mutex::new(pager));
+        let table = Table::open(&pager, options.cache).map_err(refused)?;
+        let records = records(&table)?;
+        let recovered = Self::read_log(&pager, &superblock, &records.state)?;
+        let mut engine = Self::with(table, pager, recovered.log, records, options);
+        engine.replay(&recovered.frames)?;
+        engine.begin_life(options.write)?;
+        Ok(engine)
+    }
+
+    fn read_log(
+        pager: &Shared<D>,
+        superblock: &Superblock,
+        state: &State,
+    ) -> Result<Recovered, Refused> {
+        let layout = superblock.layout;
+        let (start, key) = (layout.log_start(), superblock.identity.key);
+        let volume = &mut pager.lock().volume;
+        Log::open(volume, start, layout.log_pages, key, state.mark).map_err(|error| match error {
+            OpenError::Device(error) => Refused::Device(error),
+            OpenError::Damage(damage) => Refused::Log(damage),
+        })
+    }
+
+    fn with(
+        table: Table<D>,
+        pager: Shared<D>,
+        log: Log,
+        records: Records,
+        options: &OpenOptions,
+    ) -> Self {
+        let quarter = log.pages() / 4;
+        let capacity = super::fold::capacity(pager.lock().table_pages());
+        Self {
+            table,
+            max_changes: Log::max_changes(log.pages()),
+            log,
+            pager,
+            active: Rows::default(),
+            frozen: None,
+            pending: Vec::new(),
+            usage: records.usage,
+            quotas: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            charge: records.state.charge,
+            capacity,
+            in_reserve: !records.ballast,
+            restore_at: capacity / 2,
+            epoch: records.state.epoch,
+            counter: 0,
+            accepted: 0,
+            durable: 0,
+            read_only: (!options.write).then_some(ReadOnly::Asked),
+            fold_keys: options.fold_keys.max(1),
+            fold_bytes: options.fold_bytes.max(1),
+            fold_at: options.fold_at.unwrap_or(quarter).clamp(1, quarter),
+        }
+    }
+
+    fn replay(&mut self, frames: &[(u64, crate::log::frame::Frame)]) -> Result<(), Refused> {
+        for (number, frame) in frames {
+            self.epoch = self.epoch.max(frame.head.epoch);
+            for change in frame.changes() {
+                let change = change.ok_or(Refused::Log(LogDamage::Meaning(*number)))?;
+                self.take_in(&change);
+            }
+        }
+        Ok(())
+    }
+
+    /// A frame without changes makes this opening's number durable, and all that was found: what is read from now on
+    /// stays.
+    fn begin_life(&mut self, write: bool) -> Result<(), Refused> {
+        self.epoch += 1;
+        if !write {
+            return Ok(());
+        }
+        // Openings that are cut before a turn must not fill the log.
+        if self.log.used() >= self.log.pages() / 2 {
+            self.freeze();
+            self.fold_all().map_err(|_| Refused::Fold)?;
+        }
+        let head = Head { epoch: self.epoch };
+        let mut pager = self.pager.lock();
+        let appended = self.log.append(&mut pager.volume, head, &[]);
+        drop(pager);
+        appended.map_err(Refused::Device)?.ok_or(Refused::Record)?;
+        self.drop_unfinished().map_err(|_| Refused::Record)
+    }
+}

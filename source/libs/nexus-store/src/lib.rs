@@ -1,0 +1,45 @@
+//! The storage engine: an append log with one write and one flush for each sync, in front of a table by
+//! [redb](https://docs.rs/redb), with every page checked before it is believed.
+//!
+//! ```text
+//! partition   superblock, 2 copies | log: a ring of pages | table: redb's file
+//! put, delete   -> memory, and the frame that is being made
+//! sync          -> the frame: one write, one flush
+//! turn          -> what is in the log goes into the table, so many keys at a time
+//! get           <- memory, else the table: a page is compared with its sum before redb sees it
+//! ```
+//!
+//! What is promised: [RFC-0006](../../../docs/rfcs/RFC-0006-store.md).
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod bytes;
+mod device;
+mod engine;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+pub mod gpt;
+mod key;
+mod log;
+mod pager;
+mod row;
+mod store;
+mod sum;
+mod superblock;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use device::{BlockDevice, Counters, DeviceError, Extent, PAGE, PAGE_SECTORS, SECTOR};
+pub use engine::{Engine, FormatOptions, OpenOptions, format};
+pub use key::{Key, KeyError, MAX_KEY, TreeId};
+pub use log::LogDamage;
+pub use store::{
+    Asked, Draft, Error, Expect, Found, Limit, Listing, MAX_BATCH, MAX_PIECES, MAX_ROWS, MAX_VALUE,
+    Page, Quota, ReadOnly, Refused, Row, Step, Store, Ticket, Usage, Version,
+};
+pub use superblock::{FORMAT, Identity, Unreadable};

@@ -1,0 +1,318 @@
+//! The table's pages: each is compared with its sum before redb sees it.
+//!
+//! Sums are held in memory, 8 bytes a page, and made with a number of this opening: what a page was before its last
+//! write, and what another page is, have other sums. They are learned in the whole pass at the opening, in which redb
+//! verifies every page against the one above it, up to its header; from then on a page without a sum is refused.
+//!
+//! The header is one sector, held in memory, with a sum and a number of its own: it is replaced whole or not at all.
+
+use crate::device::{BlockDevice, DeviceError, PAGE, SECTOR, Volume};
+use crate::sum;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::num::NonZeroU64;
+use core::ops::Range;
+
+/// Bytes of redb's header. Behind them in the sector: its number, and the sum.
+const HEADER: usize = 320;
+const NUMBER_AT: usize = SECTOR - 16;
+const SUM_AT: usize = SECTOR - 8;
+const SUMS_IN_CHUNK: usize = 512;
+
+/// What stopped an access to the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Device(DeviceError),
+    /// This page of the table is not what was written there last.
+    Page(u64),
+    /// The header is not right.
+    Header,
+    /// The table has no room.
+    Full,
+    /// redb asked for what it may not have: it was taken away from it.
+    Detached,
+}
+
+/// The sums of the pages, in chunks that are made when a page of them is known.
+#[derive(Debug, Default)]
+struct Sums(Vec<Option<Box<[Option<NonZeroU64>; SUMS_IN_CHUNK]>>>);
+
+impl Sums {
+    fn place(page: u64) -> (usize, usize) {
+        let page = usize::try_from(page).unwrap_or(usize::MAX);
+        (page / SUMS_IN_CHUNK, page % SUMS_IN_CHUNK)
+    }
+
+    fn get(&self, page: u64) -> Option<NonZeroU64> {
+        let (chunk, index) = Self::place(page);
+        *self.0.get(chunk)?.as_ref()?.get(index)?
+    }
+
+    fn set(&mut self, page: u64, sum: Option<NonZeroU64>) {
+        let (chunk, index) = Self::place(page);
+        if self.0.len() <= chunk {
+            self.0.resize_with(chunk + 1, || None);
+        }
+        let Some(chunk) = self.0.get_mut(chunk) else { return };
+        let chunk = chunk.get_or_insert_with(|| Box::new([None; SUMS_IN_CHUNK]));
+        if let Some(place) = chunk.get_mut(index) {
+            *place = sum;
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.iter().flatten().count() * SUMS_IN_CHUNK * 8
+    }
+}
+
+/// The first byte of a page of redb's that leads to others.
+const BRANCH: u8 = 2;
+
+/// Pages that lead to others, held in memory so that a get reads the disk for what it looks for alone.
+#[derive(Debug, Default)]
+struct Branches {
+    pages: BTreeMap<u64, Box<[u8]>>,
+    limit: usize,
+}
+
+impl Branches {
+    /// What is in a page now, read or written, and right.
+    fn hold(&mut self, page: u64, data: &[u8]) {
+        if data.first() != Some(&BRANCH) || self.limit == 0 {
+            self.pages.remove(&page);
+            return;
+        }
+        if self.pages.len() >= self.limit && !self.pages.contains_key(&page) {
+            self.pages.pop_first();
+        }
+        self.pages.insert(page, data.into());
+    }
+}
+
+/// The table's header, and how often it was written.
+#[derive(Debug)]
+struct Header {
+    bytes: [u8; HEADER],
+    number: u64,
+}
+
+/// The disk, and the table on it.
+#[derive(Debug)]
+pub(crate) struct Pager<D> {
+    pub(crate) volume: Volume<D>,
+    /// The first page of the table in the volume.
+    start: u64,
+    /// Pages that there are for it.
+    pages: u64,
+    /// The key of the sums on the disk.
+    key: u64,
+    /// The key of the sums in memory.
+    seed: u64,
+    header: Header,
+    sums: Sums,
+    branches: Branches,
+    /// Whether a page without a sum is learned: in the pass at the opening.
+    pub(crate) learning: bool,
+    /// Bytes that redb takes its file to have.
+    len: u64,
+    /// What is written when nothing may be: by page of the table.
+    overlay: Option<BTreeMap<u64, Box<[u8]>>>,
+    /// Which backend may use this.
+    pub(crate) attached: u64,
+    pub(crate) fault: Option<Fault>,
+}
+
+impl<D: BlockDevice> Pager<D> {
+    pub(crate) fn new(volume: Volume<D>, table: Range<u64>, key: u64, seed: u64) -> Self {
+        let pages = table.end - table.start;
+        Self {
+            volume,
+            start: table.start,
+            pages,
+            key,
+            seed,
+            header: Header { bytes: [0; HEADER], number: 0 },
+            sums: Sums::default(),
+            branches: Branches::default(),
+            learning: false,
+            len: 0,
+            overlay: None,
+            attached: 0,
+            fault: None,
+        }
+    }
+
+    /// From now on nothing is written to the disk: the changes that redb makes when it opens stay in memory.
+    pub(crate) fn write_nothing(&mut self) {
+        self.overlay.get_or_insert_default();
+    }
+
+    /// How many pages that lead to others are held in memory.
+    pub(crate) fn hold_branches(&mut self, limit: usize) {
+        self.branches.limit = limit;
+    }
+
+    pub(crate) fn sums_bytes(&self) -> usize {
+        self.sums.bytes()
+    }
+
+    /// Number of the header that is on the disk.
+    #[cfg(test)]
+    pub(crate) fn header_number(&self) -> u64 {
+        self.header.number
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Bytes that it may have.
+    pub(crate) fn limit(&self) -> u64 {
+        self.pages * PAGE as u64
+    }
+
+    pub(crate) fn table_pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// Lets redb take the file to be as long as it may become.
+    pub(crate) fn stretch(&mut self) {
+        self.len = self.limit();
+    }
+
+    /// Remembers why the caller is refused.
+    pub(crate) fn refuse(&mut self, fault: Fault) -> Fault {
+        // What came first is the reason.
+        *self.fault.get_or_insert(fault)
+    }
+
+    pub(crate) fn take_fault(&mut self) -> Option<Fault> {
+        self.fault.take()
+    }
+
+    /// Reads the header from the disk.
+    pub(crate) fn load_header(&mut self) -> Result<(), Fault> {
+        let mut page = vec![0; PAGE];
+        self.volume.read(self.start, &mut page).map_err(Fault::Device)?;
+        let number = word(&page, NUMBER_AT).ok_or(Fault::Header)?;
+        let body = page.get(..SUM_AT).ok_or(Fault::Header)?;
+        let right = word(&page, SUM_AT) == Some(sum::bound(self.key, self.start, number, body));
+        let bytes = page.get(..HEADER).and_then(|bytes| bytes.try_into().ok());
+        match bytes {
+            Some(bytes) if right && number > 0 => self.header = Header { bytes, number },
+            _ => return Err(Fault::Header),
+        }
+        self.stretch();
+        Ok(())
+    }
+
+    fn write_header(&mut self, data: &[u8]) -> Result<(), Fault> {
+        let bytes = data.try_into().map_err(|_| Fault::Header)?;
+        let number = self.header.number + 1;
+        let mut page = data.to_vec();
+        page.resize(NUMBER_AT, 0);
+        page.extend(number.to_le_bytes());
+        let sum = sum::bound(self.key, self.start, number, &page);
+        page.extend(sum.to_le_bytes());
+        page.resize(PAGE, 0);
+        if self.overlay.is_none() {
+            self.volume.write(self.start, &page).map_err(Fault::Device)?;
+        }
+        self.header = Header { bytes, number };
+        Ok(())
+    }
+
+    pub(crate) fn set_len(&mut self, len: u64) -> Result<(), Fault> {
+        if len > self.limit() {
+            return Err(Fault::Full);
+        }
+        self.len = len;
+        Ok(())
+    }
+
+    pub(crate) fn read(&mut self, offset: u64, out: &mut [u8]) -> Result<(), Fault> {
+        if offset == 0 && out.len() <= HEADER {
+            let header = self.header.bytes.get(..out.len()).ok_or(Fault::Header)?;
+            out.copy_from_slice(header);
+            return Ok(());
+        }
+        let first = self.first_page(offset, out.len())?;
+        if let Some(held) = self.branches.pages.get(&first).filter(|held| held.len() == out.len()) {
+            out.copy_from_slice(held);
+            return Ok(());
+        }
+        self.volume.read(self.start + first, out).map_err(Fault::Device)?;
+        for (page, data) in (first..).zip(out.chunks_exact_mut(PAGE)) {
+            if let Some(changed) = self.overlay.as_ref().and_then(|overlay| overlay.get(&page)) {
+                data.copy_from_slice(changed);
+            }
+            self.compare(page, data)?;
+        }
+        if out.len() == PAGE {
+            self.branches.hold(first, out);
+        }
+        Ok(())
+    }
+
+    fn first_page(&self, offset: u64, len: usize) -> Result<u64, Fault> {
+        let page = offset / PAGE as u64;
+        let aligned = offset.is_multiple_of(PAGE as u64) && len.is_multiple_of(PAGE);
+        let end = page.saturating_add((len / PAGE) as u64);
+        // Page 0 is the header's, which is read and written by itself.
+        let here = page > 0 && end <= self.pages;
+        if aligned && here { Ok(page) } else { Err(Fault::Page(page)) }
+    }
+
+    fn sum_of(&self, page: u64, data: &[u8]) -> Option<NonZeroU64> {
+        NonZeroU64::new(sum::bound(self.seed, page, 0, data)).or(Some(NonZeroU64::MAX))
+    }
+
+    fn compare(&mut self, page: u64, data: &[u8]) -> Result<(), Fault> {
+        let sum = self.sum_of(page, data);
+        match self.sums.get(page) {
+            Some(known) if Some(known) == sum => Ok(()),
+            None if self.learning => {
+                self.sums.set(page, sum);
+                Ok(())
+            }
+            _ => Err(Fault::Page(page)),
+        }
+    }
+
+    pub(crate) fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Fault> {
+        if offset == 0 && data.len() <= HEADER {
+            return self.write_header(data);
+        }
+        let first = self.first_page(offset, data.len())?;
+        let alone = data.len() == PAGE;
+        for (page, data) in (first..).zip(data.chunks_exact(PAGE)) {
+            let sum = self.sum_of(page, data);
+            self.sums.set(page, sum);
+            self.branches.hold(page, if alone { data } else { &[] });
+            if let Some(overlay) = &mut self.overlay {
+                overlay.insert(page, data.into());
+            }
+        }
+        if self.overlay.is_some() {
+            return Ok(());
+        }
+        self.volume.write(self.start + first, data).map_err(Fault::Device)
+    }
+
+    pub(crate) fn sync(&mut self) -> Result<(), Fault> {
+        if self.overlay.is_some() {
+            return Ok(());
+        }
+        self.volume.flush().map_err(Fault::Device)
+    }
+}
+
+fn word(page: &[u8], at: usize) -> Option<u64> {
+    page.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes)
+}
+
+#[cfg(test)]
+#[path = "pager_tests.rs"]
+mod tests;

@@ -1,0 +1,225 @@
+//! Rows: what the log and the table hold.
+//!
+//! | first byte | then | row |
+//! |---|---|---|
+//! | 0 | `m` | how far the table is: frame, page, epoch, charge |
+//! | 0 | `b` | nothing: room that is kept for deleting |
+//! | 0 | `o`, object | a value in pieces that is not finished |
+//! | 0 | `u`, tree | what the tree uses |
+//! | 1 | tree, key | version, and the value or what is known of its pieces |
+//! | 2 | object, index | a piece |
+
+use crate::bytes::Reader;
+use crate::key::{Key, MAX_KEY, TreeId};
+use crate::log::Mark;
+use crate::store::{MAX_VALUE, Usage, Version};
+use alloc::vec::Vec;
+
+const META: u8 = 0;
+const DATA: u8 = 1;
+const PIECE: u8 = 2;
+/// Bytes before the key in the key of a row with data.
+const TREE_END: usize = 17;
+/// Bytes of the longest key of a row.
+pub(crate) const MAX_ROW_KEY: usize = TREE_END + MAX_KEY;
+
+/// The row that says how far the table is.
+pub(crate) const STATE: &[u8] = &[META, b'm'];
+/// The row that keeps room for deleting.
+pub(crate) const BALLAST: &[u8] = &[META, b'b'];
+/// Where the rows of unfinished values begin and end.
+pub(crate) const OBJECTS: &[u8] = &[META, b'o'];
+pub(crate) const OBJECTS_END: &[u8] = &[META, b'o' + 1];
+/// Where the rows of trees' use begin and end.
+pub(crate) const TREES: &[u8] = &[META, b'u'];
+pub(crate) const TREES_END: &[u8] = &[META, b'u' + 1];
+
+/// The key of a row: without memory of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct RowKey {
+    bytes: [u8; MAX_ROW_KEY],
+    len: usize,
+}
+
+impl RowKey {
+    fn of(parts: [&[u8]; 3]) -> Self {
+        let mut key = Self { bytes: [0; MAX_ROW_KEY], len: 0 };
+        for (to, from) in key.bytes.iter_mut().zip(parts.iter().copied().flatten()) {
+            *to = *from;
+            key.len += 1;
+        }
+        key
+    }
+
+    pub(crate) fn data(tree: TreeId, key: &str) -> Self {
+        Self::of([&[DATA], &tree.0.to_be_bytes(), key.as_bytes()])
+    }
+
+    /// Behind all rows of `tree`, or behind all under `prefix` and a slash.
+    pub(crate) fn end(tree: TreeId, prefix: Option<Key<'_>>) -> Self {
+        match prefix {
+            // The byte behind the slash.
+            Some(prefix) => {
+                let mut key = Self::data(tree, prefix.as_str());
+                if let Some(place) = key.bytes.get_mut(key.len) {
+                    *place = b'/' + 1;
+                    key.len += 1;
+                }
+                key
+            }
+            // No key has a byte that is not of UTF-8.
+            None => Self::of([&[DATA], &tree.0.to_be_bytes(), &[0xff]]),
+        }
+    }
+
+    /// Before all rows of `tree`, or before all under `prefix` and a slash.
+    pub(crate) fn begin(tree: TreeId, prefix: Option<Key<'_>>) -> Self {
+        let mut key = Self::data(tree, prefix.map_or("", Key::as_str));
+        if prefix.is_some()
+            && let Some(place) = key.bytes.get_mut(key.len)
+        {
+            *place = b'/';
+            key.len += 1;
+        }
+        key
+    }
+
+    pub(crate) fn piece(object: u64, index: u32) -> Self {
+        Self::of([&[PIECE], &object.to_be_bytes(), &index.to_be_bytes()])
+    }
+
+    pub(crate) fn object(object: u64) -> Self {
+        Self::of([OBJECTS, &object.to_be_bytes(), &[]])
+    }
+
+    pub(crate) fn usage(tree: TreeId) -> Self {
+        Self::of([TREES, &tree.0.to_be_bytes(), &[]])
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Tree and key of a row with data.
+pub(crate) fn tree_and_key(row_key: &[u8]) -> Option<(TreeId, Key<'_>)> {
+    let mut reader = Reader(row_key);
+    if reader.u8()? != DATA {
+        return None;
+    }
+    let tree = TreeId(u128::from_be_bytes(reader.guid()?));
+    Some((tree, Key::from_bytes(reader.0).ok()?))
+}
+
+/// The tree of a row `u`.
+pub(crate) fn tree_of_usage(row_key: &[u8]) -> Option<TreeId> {
+    let mut reader = Reader(row_key.strip_prefix(TREES)?);
+    Some(TreeId(u128::from_be_bytes(reader.guid()?)))
+}
+
+/// The object of a row `o`.
+pub(crate) fn object_of(row_key: &[u8]) -> Option<u64> {
+    let bytes = row_key.strip_prefix(OBJECTS)?;
+    bytes.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// What a row with data holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Data<'a> {
+    pub(crate) version: Version,
+    pub(crate) content: Content<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content<'a> {
+    Whole(&'a [u8]),
+    Pieces { object: u64, size: u64, pieces: u32 },
+}
+
+const WHOLE: u8 = 0;
+const PIECES: u8 = 1;
+
+impl<'a> Data<'a> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(32);
+        out.extend(self.version.0.to_le_bytes());
+        match self.content {
+            Content::Whole(value) => {
+                out.push(WHOLE);
+                out.extend(value);
+            }
+            Content::Pieces { object, size, pieces } => {
+                out.push(PIECES);
+                out.extend(object.to_le_bytes());
+                out.extend(size.to_le_bytes());
+                out.extend(pieces.to_le_bytes());
+            }
+        }
+        out
+    }
+
+    pub(crate) fn decode(row: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader(row);
+        let version = Version(reader.u64()?);
+        let content = match reader.u8()? {
+            WHOLE if reader.0.len() <= MAX_VALUE => Content::Whole(reader.0),
+            PIECES => {
+                let (object, size) = (reader.u64()?, reader.u64()?);
+                Content::Pieces { object, size, pieces: reader.u32()? }
+            }
+            _ => return None,
+        };
+        Some(Self { version, content })
+    }
+
+    /// Bytes of the value.
+    pub(crate) fn size(&self) -> u64 {
+        match self.content {
+            Content::Whole(value) => value.len() as u64,
+            Content::Pieces { size, .. } => size,
+        }
+    }
+}
+
+/// How far the table is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) mark: Mark,
+    /// The opening that folded last.
+    pub(crate) epoch: u32,
+    /// What all rows together may take of the table, in bytes.
+    pub(crate) charge: u64,
+}
+
+impl State {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(24);
+        out.extend(self.mark.frame.to_le_bytes());
+        out.extend(self.mark.page.to_le_bytes());
+        out.extend(self.epoch.to_le_bytes());
+        out.extend(self.charge.to_le_bytes());
+        out
+    }
+
+    pub(crate) fn decode(row: &[u8]) -> Option<Self> {
+        let mut reader = Reader(row);
+        let mark = Mark { frame: reader.u64()?, page: reader.u32()? };
+        let state = Self { mark, epoch: reader.u32()?, charge: reader.u64()? };
+        reader.0.is_empty().then_some(state)
+    }
+}
+
+impl Usage {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(16);
+        out.extend(self.keys.to_le_bytes());
+        out.extend(self.bytes.to_le_bytes());
+        out
+    }
+
+    pub(crate) fn decode(row: &[u8]) -> Option<Self> {
+        let mut reader = Reader(row);
+        let usage = Self { keys: reader.u64()?, bytes: reader.u64()? };
+        reader.0.is_empty().then_some(usage)
+    }
+}
