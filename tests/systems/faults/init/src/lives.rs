@@ -144,7 +144,9 @@ impl Lives {
         if let Some(end) = record.filter(|record| !record.lives()).and_then(|record| record.end) {
             match current.waits.take() {
                 Some(reply) => self.start_faulty(init, &mut current, reply),
-                None => start_honest(init, &mut current, end, told),
+                None if current.ended.is_none() => start_honest(init, &mut current, end, told),
+                // The honest life has ended, or could not be started, which the keeper sees.
+                None => {}
             }
         }
         self.current = Some(current);
