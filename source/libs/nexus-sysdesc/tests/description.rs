@@ -400,6 +400,9 @@ fn state_is_found_and_numbered() {
         assert!(system.line(number).is_some_and(|(_, reason)| reason == "it shows it"));
     }
     assert_eq!(system.line(12), Some(("all", "it shows it")));
+    let opened = [8, 9, 10, 12, 13].map(|number| system.open(number).map(|one| one.rights));
+    assert_eq!(opened, [None, Some(3), Some(3), Some(7), None]);
+    assert_eq!((system.open(0), system.open(u16::MAX)), (None, None));
     assert_eq!((system.line_of_open(1, 3, "a"), system.line_of_open(5, 3, "")), (None, None));
     assert_eq!((system.line(13), system.line_of_ring(3, 7)), (None, Some(8)));
 }
