@@ -56,7 +56,7 @@ impl Inbox {
     }
 
     /// The next of what was kept, as it was received: the bits, then the calls as they came.
-    pub fn next(&mut self) -> Option<Received> {
+    pub fn take(&mut self) -> Option<Received> {
         let bits = core::mem::take(&mut self.bits);
         if bits == 0 {
             return self.calls.pop_front();
@@ -99,7 +99,7 @@ mod tests {
     }
 
     fn kept(inbox: &mut Inbox) -> Vec<u64> {
-        core::iter::from_fn(|| inbox.next()).map(|received| received.message.words[0]).collect()
+        core::iter::from_fn(|| inbox.take()).map(|received| received.message.words[0]).collect()
     }
 
     #[test]
