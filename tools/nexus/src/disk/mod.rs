@@ -6,6 +6,8 @@ mod file;
 mod lock;
 mod own;
 #[cfg(test)]
+mod released;
+#[cfg(test)]
 mod tests;
 mod trees;
 
@@ -15,7 +17,7 @@ use clap::{Args, Subcommand};
 use file::ImageFile;
 use nexus_store::gpt::{self, StorePartition};
 use nexus_store::{
-    Asked, Engine, Error, FormatOptions, Identity, Key, Listing, MAX_ROWS, OpenOptions, Store,
+    Check, Engine, Error, FormatOptions, Identity, Key, Listing, MAX_ROWS, OpenOptions, Store,
     TreeId,
 };
 use std::fs::File;
@@ -233,35 +235,30 @@ fn get(image: &Path, tree: TreeId, name: &str) -> Result<Exit> {
 
 fn check(image: &Path) -> Result<Exit> {
     let (guid, mut store) = open(image).context(Exit::Failed)?;
-    let trees: Vec<_> = store.trees().collect();
-    let mut wrong = 0;
-    for (tree, usage) in &trees {
-        let mut seen = nexus_store::Usage::default();
-        let read = each_row(&mut store, *tree, None, |store, row| {
-            let mut size = 0;
-            value(store, *tree, key(&row.key)?, |part| {
-                size += part.len() as u64;
-                Ok(())
-            })?;
-            if size != row.found.size {
-                return Err(Error::Damaged(Asked::Key(row.key.clone())).into());
+    let mut check = Check::default();
+    let mut wrong = 0_u64;
+    loop {
+        match store.check(&mut check) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(flaw) => {
+                wrong += 1;
+                println!("{flaw}");
             }
-            seen.keys += 1;
-            seen.bytes += row.key.len() as u64 + size;
-            Ok(())
-        });
-        let right = match read {
-            Ok(()) if seen == *usage => String::from("right"),
-            Ok(()) => format!("{} keys and {} bytes are counted", usage.keys, usage.bytes),
-            Err(error) => format!("{error:#}"),
-        };
-        wrong += usize::from(right != "right");
-        println!("{tree}  {} keys, {} bytes: {right}", seen.keys, seen.bytes);
+        }
     }
-    let (used, pages) = store.log_pages();
-    println!(
-        "store {guid}: {} trees; {used} of {pages} pages of the log to be folded",
-        trees.len()
+    for (tree, usage) in store.trees() {
+        println!("{tree}  {} keys, {} bytes", usage.keys, usage.bytes);
+    }
+    let found = check.found();
+    let read = format!(
+        "{} keys with {} bytes in {} trees; {} pages of the table and {} of the log",
+        found.rows, found.bytes, found.trees, found.pages, found.log_pages
     );
-    Ok(if wrong == 0 { Exit::Pass } else { Exit::Failed })
+    if wrong == 0 {
+        println!("store {guid}: {read}: all right");
+        return Ok(Exit::Pass);
+    }
+    println!("store {guid}: {read}: {wrong} things are not right; nothing was repaired");
+    Ok(Exit::Failed)
 }
