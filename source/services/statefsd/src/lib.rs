@@ -14,4 +14,7 @@ pub mod disk;
 #[cfg(test)]
 mod disk_tests;
 mod job;
+pub mod open;
+#[cfg(test)]
+mod open_tests;
 pub mod road;
