@@ -12,6 +12,9 @@ pub trait Keeper: Store {
     /// The trees that have keys, or once had.
     fn tree_ids(&self) -> Vec<TreeId>;
 
+    /// Bytes of its partition.
+    fn partition(&self) -> u64;
+
     /// What was asked of the disk since the opening began.
     fn asked_of_disk(&self) -> Counters;
 }
@@ -23,6 +26,10 @@ impl<D: BlockDevice> Keeper for Engine<D> {
 
     fn tree_ids(&self) -> Vec<TreeId> {
         self.trees().map(|(tree, _)| tree).collect()
+    }
+
+    fn partition(&self) -> u64 {
+        self.bytes()
     }
 
     fn asked_of_disk(&self) -> Counters {

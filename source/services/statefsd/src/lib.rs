@@ -15,6 +15,9 @@ pub mod disk;
 mod disk_tests;
 mod job;
 pub mod keeper;
+pub mod open;
+#[cfg(test)]
+mod open_tests;
 pub mod reason;
 pub mod refusals;
 pub mod road;

@@ -1,7 +1,10 @@
 //! What the store says of itself, as the protocol says it.
 
 use nexus_proto::state::{BadKey, Reason};
+use nexus_store::gpt::{NoStore, TableCopy};
 use nexus_store::{KeyError, LogDamage, ReadOnly, Refused, Unreadable};
+
+use crate::open::Why;
 
 /// Why nothing may be written, and its detail.
 #[must_use]
@@ -17,9 +20,36 @@ pub const fn read_only(why: ReadOnly) -> (Reason, u64) {
     }
 }
 
-/// Why a store was not opened, and its detail.
+/// Why there is no open store, and its detail.
 #[must_use]
-pub fn refused(why: Refused) -> (Reason, u64) {
+pub fn failed(why: Why) -> (Reason, u64) {
+    match why {
+        Why::Unnamed => (Reason::NotNamed, 0),
+        Why::Disk(_) => (Reason::NoDisk, 0),
+        Why::Table(why) => table(why),
+        Why::Store(why) => refused(why),
+    }
+}
+
+fn table(why: NoStore) -> (Reason, u64) {
+    match why {
+        NoStore::Device(_) => (Reason::Disk, 0),
+        NoStore::Table(TableCopy::First, _) => (Reason::PartitionTable, 1),
+        NoStore::Table(TableCopy::Second, _) => (Reason::PartitionTable, 2),
+        NoStore::Differ => (Reason::TablesDiffer, 0),
+        NoStore::Absent => (Reason::NoPartition, 0),
+        NoStore::Twice => (Reason::TwoPartitions, 0),
+        NoStore::Other([a, b, c, d, e, f, g, h, ..]) => {
+            (Reason::OtherStore, u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+        }
+        NoStore::WrongType => (Reason::WrongType, 0),
+        NoStore::Misaligned => (Reason::Misaligned, 0),
+        NoStore::NotBlank => (Reason::NotBlank, 0),
+        NoStore::TooSmall => (Reason::TooSmall, 0),
+    }
+}
+
+fn refused(why: Refused) -> (Reason, u64) {
     match why {
         Refused::Device(_) => (Reason::Disk, 0),
         Refused::Superblock(why) => superblock(why),

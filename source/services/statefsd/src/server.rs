@@ -21,22 +21,11 @@ use crate::road::SharedInbox;
 use crate::session::{Scratch, Session, Taken};
 use crate::trees::{Refusal, Trees};
 
-/// Where the store is, and of which format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// GUID of its partition, as its bytes are on the disk.
-    pub guid: [u8; 16],
-    /// Bytes of its partition; 0 when it is not open.
-    pub bytes: u64,
-    /// Number of its format; 0 when it is not open.
-    pub format: u32,
-}
-
 /// The service.
 #[derive(Debug)]
 pub struct Server<S, M, R> {
     store: Result<S, (Reason, u64)>,
-    place: Place,
+    guid: [u8; 16],
     trees: Trees,
     sessions: Vec<Session<M>>,
     /// Whose turn is first.
@@ -53,10 +42,10 @@ pub struct Server<S, M, R> {
 }
 
 impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
-    /// Serves this store, or says why there is none, to these clients.
+    /// Serves the store of the partition `guid`, or says why there is none, to these clients.
     pub fn new(
         mut store: Result<S, (Reason, u64)>,
-        place: Place,
+        guid: [u8; 16],
         trees: Trees,
         sessions: Vec<Session<M>>,
         refusals: R,
@@ -67,7 +56,7 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         }
         Server {
             store,
-            place,
+            guid,
             trees,
             sessions,
             first: 0,
@@ -95,7 +84,8 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         let (reason, detail) = why.unwrap_or((Reason::Fine, 0));
         let trees = store.map(Keeper::tree_ids).unwrap_or_default();
         let orphans = trees.iter().filter(|tree| self.trees.is_orphan(**tree)).count();
-        let Place { guid, bytes, format } = self.place;
+        let (bytes, format) = store.map_or((0, 0), |store| (store.partition(), nexus_store::FORMAT));
+        let guid = self.guid;
         let (trees, orphans, clients) =
             (number(trees.len()), number(orphans), number(self.sessions.len()));
         StoreInfo { standing, reason, detail, guid, bytes, format, trees, orphans, clients }
