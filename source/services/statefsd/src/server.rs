@@ -84,7 +84,8 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         let (reason, detail) = why.unwrap_or((Reason::Fine, 0));
         let trees = store.map(Keeper::tree_ids).unwrap_or_default();
         let orphans = trees.iter().filter(|tree| self.trees.is_orphan(**tree)).count();
-        let (bytes, format) = store.map_or((0, 0), |store| (store.partition(), nexus_store::FORMAT));
+        let (bytes, format) =
+            store.map_or((0, 0), |store| (store.partition(), nexus_store::FORMAT));
         let guid = self.guid;
         let (trees, orphans, clients) =
             (number(trees.len()), number(orphans), number(self.sessions.len()));

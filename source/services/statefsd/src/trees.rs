@@ -150,15 +150,6 @@ impl Access {
         }
     }
 
-    /// Whether this key of this tree may be named to the service.
-    #[must_use]
-    pub fn may_see(&self, trees: &Trees, tree: TreeId, key: Key<'_>) -> bool {
-        let opened = |line: &Line| {
-            trees.of(line.owner) == Some(tree) && line.opens(StateRight::List, Some(key))
-        };
-        self.own == Some(tree) || self.lines.iter().any(opened)
-    }
-
     fn has_line(&self, owner: u32) -> bool {
         self.lines.iter().any(|line| line.owner == owner)
     }

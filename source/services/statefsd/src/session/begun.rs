@@ -3,9 +3,7 @@
 
 use alloc::vec::Vec;
 
-use nexus_store::{Draft, Store, TreeId};
-
-use super::check::Check;
+use nexus_store::{Check, Draft, Store, TreeId};
 
 /// Most values in pieces that one attachment has at one time.
 pub(crate) const MAX_DRAFTS: usize = 4;

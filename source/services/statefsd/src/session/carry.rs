@@ -1,15 +1,15 @@
 //! Carries out what a client asks.
 
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use nexus_proto::state::ring as wire;
-use nexus_store::{Asked, Error, Key, Listing, MAX_ROWS, TreeId, Version};
+use nexus_store::{Asked, Error, Flaw, Key, Listing, MAX_ROWS, TreeId, Version};
 use nexus_sysdesc::StateRight::{Get, List, Put};
 use zerocopy::IntoBytes;
 
 use super::ask::Ask;
 use super::begun::Begun;
-use super::check::{Check, Met};
 use super::reply::{self, Fail, Head};
 use crate::keeper::Keeper;
 use crate::trees::{Access, Trees};
@@ -128,27 +128,30 @@ impl<S: Keeper> Desk<'_, S> {
 
     fn check(&mut self, first: bool, out: &mut Vec<u8>) -> Result<Head, Fail> {
         let going = self.begun.check.take().filter(|_| !first);
-        let mut check = going.unwrap_or_else(|| {
-            let trees = self.store.tree_ids();
-            let orphans = trees.iter().filter(|tree| self.trees.is_orphan(**tree)).count();
-            Check::new(trees, u32::try_from(orphans).unwrap_or(u32::MAX))
-        });
-        check.step(self.store, out).map_err(|met| self.as_may_be_told(met))?;
-        let head = self.give(check.found().as_bytes(), out)?;
-        let more = !check.is_done();
-        self.begun.check = Some(check).filter(|_| more);
-        Ok(Head { more, ..head })
-    }
-
-    /// Keys that are not the client's to see are not named to it.
-    fn as_may_be_told(&self, met: Met) -> Fail {
-        let Met { tree, error } = met;
-        let name = match &error {
-            Error::Damaged(Asked::Key(name) | Asked::Behind(name)) => name.as_str(),
-            _ => return error.into(),
+        let mut check = going.unwrap_or_default();
+        let step = self.store.check(&mut check);
+        let trees = self.store.tree_ids();
+        let orphans = trees.iter().filter(|tree| self.trees.is_orphan(**tree)).count();
+        let found = check.found();
+        let checked = wire::Checked {
+            keys: found.rows,
+            bytes: found.bytes,
+            pages: found.pages,
+            log_pages: found.log_pages,
+            objects: found.objects,
+            trees: u32::try_from(found.trees).unwrap_or(u32::MAX),
+            orphans: u32::try_from(orphans).unwrap_or(u32::MAX),
         };
-        let seen = Key::new(name).is_ok_and(|key| self.access.may_see(self.trees, tree, key));
-        if seen { error.into() } else { Error::Damaged(Asked::Store).into() }
+        let head = self.give(checked.as_bytes(), out)?;
+        let (more, n) = match step {
+            Ok(more) => (more, 0),
+            Err(flaw) => {
+                out.extend_from_slice(as_may_be_told(&flaw).as_bytes());
+                (true, 1)
+            }
+        };
+        self.begun.check = Some(check).filter(|_| more);
+        Ok(Head { more, n, ..head })
     }
 
     fn give(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<Head, Fail> {
@@ -242,5 +245,14 @@ impl<S: Keeper> Desk<'_, S> {
                 Err(error.into())
             }
         }
+    }
+}
+
+/// What is wrong, without keys, of which it is not known whose they are.
+fn as_may_be_told(flaw: &Flaw) -> String {
+    match flaw {
+        Flaw::Rows(Asked::Key(_)) => "a key is damaged".into(),
+        Flaw::Rows(Asked::Behind(_)) => "keys cannot be read".into(),
+        flaw => flaw.to_string(),
     }
 }

@@ -3,7 +3,6 @@
 mod ask;
 mod begun;
 mod carry;
-mod check;
 mod reply;
 
 use alloc::vec::Vec;
