@@ -16,7 +16,7 @@ mod values;
 
 pub use open::{FormatOptions, OpenOptions, format};
 
-use crate::device::{BlockDevice, Counters};
+use crate::device::{BlockDevice, Counters, PAGE};
 use crate::key::TreeId;
 use crate::log::Log;
 use crate::log::frame::Head;
@@ -102,6 +102,12 @@ impl<D: BlockDevice> Engine<D> {
     #[must_use]
     pub fn sums_bytes(&self) -> usize {
         self.pager.lock().sums_bytes()
+    }
+
+    /// Bytes of the partition.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.pager.lock().volume.pages() * PAGE as u64
     }
 
     /// Why nothing may be written, when that is so.
