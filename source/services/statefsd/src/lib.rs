@@ -13,7 +13,11 @@ extern crate alloc;
 pub mod disk;
 #[cfg(test)]
 mod disk_tests;
+#[cfg(test)]
+mod fake;
 mod job;
+#[cfg(test)]
+mod liar_tests;
 pub mod open;
 #[cfg(test)]
 mod open_tests;
