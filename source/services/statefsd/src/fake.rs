@@ -104,7 +104,7 @@ impl Stage {
     fn life(&mut self) -> &mut Life {
         if self.life.is_none() {
             self.lives += 1;
-            let (config, order) = (self.config.clone(), Order::Oldest);
+            let (config, order) = (self.config, Order::Oldest);
             let Parts { memory, device, disk, .. } =
                 parts_with(self.platter.clone(), config, Notices::EventIndex, order);
             let ring = Driver::new(self.shared.part(0..memory_len(ROOM)), OPS).unwrap();
