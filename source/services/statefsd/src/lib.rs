@@ -16,9 +16,15 @@ mod disk_tests;
 #[cfg(test)]
 mod fake;
 mod job;
+pub mod keeper;
 #[cfg(test)]
 mod liar_tests;
 pub mod open;
 #[cfg(test)]
 mod open_tests;
+pub mod reason;
+pub mod refusals;
 pub mod road;
+pub mod server;
+pub mod session;
+pub mod trees;
