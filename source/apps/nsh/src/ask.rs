@@ -14,8 +14,8 @@ use nexus_proto::init::{
 use nexus_proto::log::{FindLine, LineInfo, LineText, Log};
 use nexus_proto::net::{self, Card, Counters, Direction, Net};
 use nexus_proto::policy::{
-    Epoch, Explain, ExplainPermit, ExplainRing, Explanation, PermitLine, Policy, RuleReason,
-    RuleText,
+    Epoch, Explain, ExplainPermit, ExplainRing, ExplainState, Explanation, PermitLine, Policy,
+    RuleReason, RuleText, StateLine, StatePrefix,
 };
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
@@ -172,6 +172,17 @@ pub fn permit(service: u32, permission: Permission) -> Result<PermitLine, Troubl
 /// The line of the policy that lets a service share memory with another.
 pub fn ring(service: u32, driver: u32) -> Result<PermitLine, Trouble> {
     ask::<Policy, _>(ids::POLICYD, &ExplainRing { service, driver })
+}
+
+/// Of the lines of the policy that open the state of `owner` to a service, the one with this index.
+pub fn state(service: u32, owner: u32, index: u16) -> Result<StateLine, Trouble> {
+    let zero = Zero::ZERO;
+    ask::<Policy, _>(ids::POLICYD, &ExplainState { service, owner, index, zero })
+}
+
+/// The keys that a line opens: the parts that they begin with.
+pub fn state_prefix(line: u16) -> Result<String, Trouble> {
+    text(|offset| ask::<Policy, _>(ids::POLICYD, &StatePrefix { line, zero: Zero::ZERO, offset }))
 }
 
 /// Identifiers of all rules.

@@ -8,7 +8,9 @@ use alloc::vec::Vec;
 use nexus_abi::Rights;
 use nexus_proto::init::{Readiness, ServiceInfo};
 use nexus_proto::net::Direction;
+use nexus_proto::policy::NO_RULE;
 use nexus_rt::{CallError, ns_of_ticks, ticks, uptime_ns};
+use nexus_sysdesc::bounds::MAX_OPENS;
 
 use crate::ask;
 use crate::command::{Command, LogPart, parse};
@@ -18,7 +20,7 @@ use crate::names::Names;
 use crate::order::{self, Known};
 use crate::screen::{Screen, Typed};
 use crate::show::{
-    self, Chain, Checkpoint, LedgerRecord, LogLine, May, Shared, Tried, Verifier, Why,
+    self, Chain, Checkpoint, LedgerRecord, LogLine, May, Opened, Shared, Tried, Verifier, Why,
 };
 use crate::state::{self, Ask};
 use crate::store::Store;
@@ -163,6 +165,7 @@ impl Shell {
                 let line = ask::rule_text(answer.line).ok();
                 let line = line.zip(ask::reason(answer.line).ok());
                 show::ring(&Shared { service, driver, epoch: answer.epoch, line }, names)
+                    + &state(service, driver, names)?
             }
             Command::Try(service, device) => {
                 let answer = ask::try_grant(service, device, WINDOW.bits())?;
@@ -283,4 +286,25 @@ impl Shell {
         self.screen.print(text);
         how()
     }
+}
+
+/// What a service may open of the state of `owner`; nothing where that keeps none.
+fn state(service: u32, owner: u32, names: &Names) -> Result<String, Trouble> {
+    let mut opened = Vec::new();
+    for index in 0.. {
+        let answer = ask::state(service, owner, index)?;
+        if !answer.kept || service == owner {
+            return Ok(String::new());
+        }
+        if answer.line == NO_RULE || opened.len() == MAX_OPENS {
+            return Ok(show::state(service, owner, answer.epoch, &opened, names));
+        }
+        let line = (ask::rule_text(answer.line)?, ask::reason(answer.line)?);
+        opened.push(Opened {
+            prefix: ask::state_prefix(answer.line)?,
+            rights: answer.rights,
+            line,
+        });
+    }
+    Ok(String::new())
 }

@@ -83,7 +83,7 @@ specs! {
     "why" [Service, Ruled] "why SERVICE [WHAT]",
         "allowed or denied, and by which rule",
         "WHAT is a device, a permission of the policy, or another service: may the first share memory with \
-         it? Where a name is several of these, the first is meant. Asks policyd. Nothing is decided, and \
+         it, or open what the other keeps? Where a name is several of these, the first is meant. Asks policyd. Nothing is decided, and \
          nothing is recorded. Without WHAT: how the service stands, and what would change that.";
     "try" [Service, Device] "try SERVICE DEVICE", "ask for a grant the proper way, on the record",
         "init asks policyd, which records its decision. Nothing is given, even if it is allowed.";

@@ -35,7 +35,7 @@ pub use lines::{LogLine, log_line, no_lines};
 pub use lives::{is_over, needed, no_service, not_ordered, ordered, services};
 pub use net::net;
 pub use owners::owners;
-pub use policy::{May, Shared, Tried, Why, permit, ring, tried, why};
+pub use policy::{May, Opened, Shared, Tried, Why, permit, ring, state, tried, why};
 pub use random::random;
 pub use services::{end, mem, ps};
 pub use stands::{Device, stands};
