@@ -26,6 +26,12 @@ pub enum Arg {
     Sector,
     /// A number, or nothing.
     Bytes,
+    /// What is asked of the store, or nothing.
+    State,
+    /// A key, or the beginning of one.
+    Key,
+    /// All of the line.
+    Value,
 }
 
 /// A command as `help` tells it.
@@ -102,6 +108,12 @@ specs! {
         "To read a sector needs a permission of its own (`why nsh disk`). In flight are requests that \
          the device has now. A batch is what it was given at once; of some it is not told, because it is \
          about to look anyway.";
+    "state" [State, Key, Value] "state [WHAT [KEY [VALUE]]]", "what is kept on the disk, under keys",
+        "WHAT is `ls`, `get`, `put`, `rm`, `stat` or `check`; without it, how the store stands. What `put` and \
+         `rm` answer is on the disk: it is there after a cut of the power. A key is parts between slashes, as \
+         a/b; `ls a` lists what is under a, `stat a/b` tells its size, `check` reads and verifies everything. \
+         A value is all of the line behind its key. SERVICE:KEY is a key of another service, which a line \
+         [[allow-state]] of the policy must open; :KEY is one of the shell's own.";
     "net" [] "net", "the network card: link, address, counters",
         "Frames that were delivered, or that the card took; and those that were not, by reason. The card \
          hands over all frames of its network: those for another are left out.";
@@ -126,7 +138,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("systemctl", "services"),
     ("service", "services"),
     ("status", "services"),
-    ("ls", "devices"),
+    ("ls", "state ls"),
+    ("cat", "state get"),
+    ("rm", "state rm"),
+    ("fsck", "state check"),
+    ("df", "state"),
     ("lsdev", "devices"),
     ("lspci", "devices"),
     ("top", "ps"),
