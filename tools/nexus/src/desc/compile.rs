@@ -88,6 +88,7 @@ impl<'a> Compiler<'a> {
                     instance: device.instance(),
                     base: device.base.as_ref().map(|base| base.value),
                     says: device.says.as_ref().map(|says| says.value),
+                    store: None,
                     window_len: device.window(),
                     irq: device.irq,
                     dma: device.has_dma(),
@@ -133,6 +134,8 @@ impl<'a> Compiler<'a> {
             must_prove: self.must_prove(service),
             permits: self.permits(service),
             rings: self.rings(service)?,
+            tree: None,
+            opens: Vec::new(),
         })
     }
 
