@@ -28,6 +28,7 @@ fn every_command_can_be_typed() {
                 Arg::Command => "caps",
                 Arg::HowMany | Arg::LogPart | Arg::Sector | Arg::Bytes => "5",
                 Arg::Read => "read",
+                Arg::LedgerPart => "--boots",
             })
             .collect();
         let line = format!("{} {}", spec.name, args.join(" "));
@@ -62,7 +63,7 @@ fn how_many_records() {
     assert_eq!(command("ledger"), Ok(Some(Command::Ledger(SHOWN))));
     assert_eq!(command("ledger 3"), Ok(Some(Command::Ledger(3))));
     assert_eq!(command("ledger all"), Ok(Some(Command::Ledger(usize::MAX))));
-    assert_eq!(error("ledger x"), "ledger: `x` is no number; usage: ledger [N|all]");
+    assert_eq!(error("ledger x"), "ledger: `x` is no number; usage: ledger [N|all] [OPTIONS]");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use nexus_proto::init::{Readiness, ServiceInfo};
 use nexus_proto::net::Direction;
 use nexus_rt::{CallError, ns_of_ticks, ticks, uptime_ns};
 
+use crate::archive;
 use crate::ask;
 use crate::command::{Command, LogPart, parse};
 use crate::complete::complete;
@@ -20,6 +21,7 @@ use crate::screen::{Screen, Typed};
 use crate::show::{
     self, Chain, Checkpoint, LedgerRecord, LogLine, May, Shared, Tried, Verifier, Why,
 };
+use crate::store::Store;
 use crate::table::grid;
 use crate::trouble::Trouble;
 use crate::units::duration;
@@ -46,13 +48,14 @@ pub struct Shell {
     names: Names,
     /// The ledger as it was when it was last shown.
     seen: Option<Checkpoint>,
+    store: Store,
 }
 
 impl Shell {
     /// A shell on `screen`.
     #[must_use]
     pub fn new(screen: Screen) -> Shell {
-        Shell { screen, names: Names::default(), seen: None }
+        Shell { screen, names: Names::default(), seen: None, store: Store::default() }
     }
 
     /// Welcomes, and does what is typed, until consoled is gone.
@@ -137,6 +140,7 @@ impl Shell {
                 show::caps(service, &ask::caps(service)?, &servers, &owners, names)
             }
             Command::Ledger(count) => self.ledger(count)?,
+            Command::Past(past) => archive::answer(past, &mut self.store, names),
             Command::Why(service, device) => {
                 let answer = ask::explain(service, device)?;
                 let known = Known::ask();

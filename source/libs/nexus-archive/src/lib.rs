@@ -24,9 +24,11 @@ pub mod key;
 mod record;
 mod tree;
 mod value;
+mod walk;
 
 pub use boots::{Boot, Kept, boots, next, parts, read};
 pub use chain::{Chain, Place};
 pub use record::{Hash, PART_RECORDS, RECORD, Record, records};
 pub use tree::{OwnTree, StoreTree, Tree};
 pub use value::{Dropped, Facts, Head, Last, Stored};
+pub use walk::{Standing, Walked, walk};

@@ -11,8 +11,8 @@ use nexus_abi::{Error as KernelError, Sender};
 use nexus_archive::Tree as _;
 use nexus_archive::fake::FakeTree;
 use nexus_archive::{
-    Chain, Dropped, Facts, Head, Kept, PART_RECORDS, Place, Record, Stored, boots, key, parts,
-    records,
+    Chain, Dropped, Facts, Head, Kept, PART_RECORDS, Place, Record, Standing, Stored, boots, key,
+    walk,
 };
 use nexus_proto::log::{
     Anchor, Append, Await, Entry, Event, HeadInfo, Outcome, ReadEntry, ReadHashes, ReadStamp,
@@ -97,10 +97,11 @@ impl Boot {
         self.memory = Some(memory);
     }
 
-    fn ask<T: Operation>(&mut self, sender: Sender, ask: &T) -> Result<T::Reply, CallError>
-    where
-        T: Copy + Into<Request>,
-    {
+    fn ask<T: Operation + Into<Request>>(
+        &mut self,
+        sender: Sender,
+        ask: &T,
+    ) -> Result<T::Reply, CallError> {
         self.now += 1;
         let answer = self.logd.handle(sender, &(*ask).into(), self.now);
         self.logd.save(self.memory.as_mut().unwrap());
@@ -181,21 +182,10 @@ impl Ledger for Boot {
 
 /// The records of a boot, and how each stands to the one before it.
 fn kept(tree: &mut FakeTree, boot: u32) -> Vec<(Record, Place)> {
-    let (mut chain, mut all) = (Chain::default(), Vec::new());
-    for part in parts(tree, boot).unwrap() {
-        let part = &tree.rows[&key::part(boot, part)].1;
-        for record in records(part).unwrap() {
-            all.push((record, chain.take(&record)));
-        }
-        chain.next_part();
-    }
-    assert_eq!(Some(chain.head()), head(tree, boot));
-    assert_eq!(chain.untold(), None);
+    let mut all = Vec::new();
+    let walked = walk(tree, boot, |record, place| all.push((*record, place))).unwrap();
+    assert_eq!((walked.standing, walked.lacks_folds()), (Standing::Whole, false));
     all
-}
-
-fn head(tree: &FakeTree, boot: u32) -> Option<Head> {
-    tree.rows.get(&key::head(boot)).and_then(|(_, value)| Head::read(value))
 }
 
 /// The records of a boot, each of which follows the one before.

@@ -138,26 +138,9 @@ pub fn ledger<'a>(
 ) -> String {
     let shown = u64::try_from(last.len()).unwrap_or(u64::MAX);
     let skipped = all.records().saturating_sub(shown);
-    let mut table = Table::new(&[
-        right("SEQ"),
-        right("SECOND"),
-        left("ASKED BY"),
-        left("WHAT"),
-        left("SERVICE"),
-        left("DEVICE"),
-        left("WHY"),
-    ]);
-    for record in last {
-        let LedgerRecord { stamp, entry, .. } = record;
-        table.row([
-            stamp.seq.to_string(),
-            seconds(ns_of_ticks(stamp.ticks)),
-            asker(entry, names),
-            what(entry).to_string(),
-            names.service(entry.subject.id),
-            names.device(entry.device),
-            reason(entry, names),
-        ]);
+    let mut table = headings();
+    for LedgerRecord { stamp, entry, .. } in last {
+        table.row(row(stamp, entry, seconds(ns_of_ticks(stamp.ticks)), names));
     }
     let mut text = table.render() + "\n";
     if let Some(since) = since {
@@ -168,6 +151,32 @@ pub fn ledger<'a>(
         text += &wrap("", &format!("{before} before these: `ledger all` shows them."));
     }
     text + &verdict(all)
+}
+
+/// A table of records.
+pub(super) fn headings() -> Table {
+    Table::new(&[
+        right("SEQ"),
+        right("SECOND"),
+        left("ASKED BY"),
+        left("WHAT"),
+        left("SERVICE"),
+        left("DEVICE"),
+        left("WHY"),
+    ])
+}
+
+/// A record in such a table; `second` is when it was made.
+pub(super) fn row(stamp: &Stamp, entry: &Entry, second: String, names: &Names) -> [String; 7] {
+    [
+        stamp.seq.to_string(),
+        second,
+        asker(entry, names),
+        what(entry).to_string(),
+        names.service(entry.subject.id),
+        names.device(entry.device),
+        reason(entry, names),
+    ]
 }
 
 fn verdict(all: &Verifier) -> String {
