@@ -14,4 +14,13 @@ pub mod disk;
 #[cfg(test)]
 mod disk_tests;
 mod job;
+pub mod keeper;
+pub mod open;
+#[cfg(test)]
+mod open_tests;
+pub mod reason;
+pub mod refusals;
 pub mod road;
+pub mod server;
+pub mod session;
+pub mod trees;
