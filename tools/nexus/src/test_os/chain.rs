@@ -64,7 +64,7 @@ fn hole(holes: &[Head], seq: u64) -> Option<[u8; 32]> {
 }
 
 /// Who records an event.
-fn writer(event: Event) -> u32 {
+pub(crate) fn writer(event: Event) -> u32 {
     match event {
         Event::Boot | Event::Clock | Event::Fold | Event::Resume | Event::Anchor => LOGD,
         Event::Access => STATEFSD,
@@ -98,7 +98,7 @@ fn beside(entries: &[Entry], holes: &[Head], head: &Head) -> Option<String> {
 
 /// SHA-256 over the hash before, the stamp and the entry, little-endian, as they travel; the registers,
 /// line and interval at the end of the entry only where there are any.
-fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
+pub(crate) fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
     let decision = match entry.decision {
         Decision::None => 1,
         Decision::Deny => 2,
@@ -134,7 +134,29 @@ fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
     Sha256::digest(&bytes).into()
 }
 
-fn code(event: Event) -> u64 {
+/// Every event, in the order of their numbers.
+pub(crate) const EVENTS: [Event; 17] = [
+    Event::Boot,
+    Event::Decision,
+    Event::Grant,
+    Event::Refusal,
+    Event::Revoke,
+    Event::Exit,
+    Event::Drop,
+    Event::Clock,
+    Event::Prepared,
+    Event::Share,
+    Event::Unshare,
+    Event::Fold,
+    Event::Resume,
+    Event::Start,
+    Event::Order,
+    Event::Anchor,
+    Event::Access,
+];
+
+/// The number of an event.
+pub(crate) fn code(event: Event) -> u64 {
     match event {
         Event::Boot => 1,
         Event::Decision => 2,
