@@ -716,6 +716,7 @@ const CASES: &[Case] = &[
 // attack 39 U: a description with two owners, equal names or any other damage; refused
 // attack 80 U: an empty slot in a description for use; refused; broken: empty-slot-in-prod
 // attack 48 U: a description that gives a register with an address, or whose rule has other queues; refused; broken: sysdesc-owners-registers, sysdesc-other-queues
+// attack 92 U: a description in which two services have one tree, state is opened that nobody keeps, or for more than there is, or two disks hold the store; refused; broken: sysdesc-tree-taken, sysdesc-no-tree, sysdesc-open-rights, sysdesc-second-store
 // attack 86 U: a description with a class that cannot be sealed, or other queues than the class has; refused; broken: sysdesc-class, sysdesc-queues
 #[test]
 fn refuses_every_damage_by_name_and_place() {

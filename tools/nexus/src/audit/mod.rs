@@ -22,8 +22,8 @@ use std::path::PathBuf;
 
 pub use assert::{Assertions, Outcome};
 pub use model::{
-    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditRing, AuditSegment,
-    AuditService, AuditWindow, MemoryTrust, SCHEMA, Trusted,
+    Audit, AuditDevice, AuditOpen, AuditPermit, AuditProgram, AuditRefusal, AuditRing,
+    AuditSegment, AuditService, AuditTree, AuditWindow, MemoryTrust, SCHEMA, Trusted,
 };
 pub use reach::{AuditMemory, AuditQueue};
 pub use read::of_image;

@@ -2,7 +2,7 @@
 
 use super::reach::AuditMemory;
 use nexus_abi::Rights;
-use nexus_sysdesc::registers;
+use nexus_sysdesc::{StateRight, registers};
 use serde::{Serialize, Serializer};
 
 /// Name and version of the JSON form. Fields may be added without a new version.
@@ -55,6 +55,8 @@ pub struct AuditDevice {
     /// What chooses it among several of its class beside that: `serial nexus-1`, `mac …`, `capacity …`;
     /// null where nothing does.
     pub chosen_by: Option<String>,
+    /// The GUID of the partition on it that is the store; null where there is none.
+    pub store: Option<String>,
     /// Bytes of its window.
     pub len: u64,
     /// True when it has an interrupt line.
@@ -96,6 +98,10 @@ pub struct AuditService {
     pub permits: Vec<AuditPermit>,
     /// The memory that it shares with drivers, to ask them by.
     pub rings: Vec<AuditRing>,
+    /// What it keeps in the store; null for one that keeps nothing.
+    pub tree: Option<AuditTree>,
+    /// What it may see of the trees of others.
+    pub opens: Vec<AuditOpen>,
     /// Names of the devices that it will hold.
     pub owns: Vec<String>,
     /// Names of those whose interrupts it will receive.
@@ -198,6 +204,35 @@ pub struct AuditRing {
     pub reason: String,
 }
 
+/// The tree of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditTree {
+    /// 32 hexadecimal digits: what names it on the disk.
+    pub id: String,
+    /// Most keys.
+    pub keys: u64,
+    /// Most bytes of keys and values.
+    pub bytes: u64,
+}
+
+/// What a service may see of the tree of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditOpen {
+    /// Service id of whose tree it is.
+    pub owner: u32,
+    /// Its name.
+    pub owner_name: String,
+    /// Whole parts at the beginning of the keys that are open; empty for every key.
+    pub prefix: String,
+    /// What it may do (bits of [`StateRight`]); names in JSON.
+    #[serde(serialize_with = "state_rights_by_name")]
+    pub rights: u8,
+    /// The policy line that allows it.
+    pub rule: String,
+    /// Why, in the words of that line.
+    pub reason: String,
+}
+
 /// A request that policyd will deny.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuditRefusal {
@@ -238,6 +273,12 @@ impl Audit {
         serde_json::to_string_pretty(self)
     }
 
+    /// The device that holds the store, and the GUID of its partition.
+    #[must_use]
+    pub fn store(&self) -> Option<(&AuditDevice, &str)> {
+        self.devices.iter().find_map(|device| Some((device, device.store.as_deref()?)))
+    }
+
     /// The service of this name.
     #[must_use]
     pub fn service(&self, name: &str) -> Option<&AuditService> {
@@ -265,6 +306,15 @@ pub(super) fn rights_names(rights: u16) -> Vec<String> {
 
 fn rights_by_name<S: Serializer>(rights: &u16, serializer: S) -> Result<S::Ok, S::Error> {
     rights_names(*rights).serialize(serializer)
+}
+
+/// `get`, `list`, …
+pub(super) fn state_rights_names(rights: u8) -> Vec<&'static str> {
+    StateRight::of(rights).map(StateRight::name).collect()
+}
+
+fn state_rights_by_name<S: Serializer>(rights: &u8, serializer: S) -> Result<S::Ok, S::Error> {
+    state_rights_names(*rights).serialize(serializer)
 }
 
 /// `[0, 16]`, or null.

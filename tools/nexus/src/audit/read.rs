@@ -1,15 +1,18 @@
 //! From an image to an audit.
 
 use super::model::{
-    Audit, AuditDevice, AuditPermit, AuditProgram, AuditRefusal, AuditRing, AuditSegment,
-    AuditService, AuditWindow, SCHEMA,
+    Audit, AuditDevice, AuditOpen, AuditPermit, AuditProgram, AuditRefusal, AuditRing,
+    AuditSegment, AuditService, AuditTree, AuditWindow, SCHEMA,
 };
 use super::{reach, trust};
 use crate::image::hex;
 use anyhow::{Context, Result, anyhow, ensure};
 use nexus_loader::{Perm, Plan};
 use nexus_sysdesc::archive::{Archive, Entry, Kind, image_hash};
-use nexus_sysdesc::{Danger, Description, Device, Need, Permit, Ring, Rule, Says, Service};
+use nexus_sysdesc::{
+    Danger, Description, Device, Need, OpenTree, Permit, Ring, Rule, Says, Service, Tree,
+};
+use uguid::Guid;
 
 /// Reads the audit out of an image.
 ///
@@ -98,6 +101,8 @@ fn audit_service(
         permissions: service.permits.iter().map(|permit| permit.permission.name()).collect(),
         permits: service.permits.iter().map(audit_permit).collect(),
         rings: service.rings.iter().map(|ring| audit_ring(description, ring)).collect(),
+        tree: service.tree.as_ref().map(audit_tree),
+        opens: service.opens.iter().map(|open| audit_open(description, open)).collect(),
         owns: held.iter().map(|device| device.name.clone()).collect(),
         receives: lines.map(|request| request.device.name.clone()).collect(),
         danger: held.iter().map(|device| device.danger).max().map_or("none", Danger::name),
@@ -122,6 +127,22 @@ fn audit_ring(description: &Description, ring: &Ring) -> AuditRing {
         bytes: ring.bytes(),
         rule: ring.id.clone(),
         reason: ring.reason.clone(),
+    }
+}
+
+fn audit_tree(tree: &Tree) -> AuditTree {
+    AuditTree { id: format!("{:032x}", tree.id), keys: tree.keys, bytes: tree.bytes }
+}
+
+fn audit_open(description: &Description, open: &OpenTree) -> AuditOpen {
+    let owner = description.service(open.owner);
+    AuditOpen {
+        owner: open.owner,
+        owner_name: owner.map_or_else(String::new, |owner| owner.name.clone()),
+        prefix: open.prefix.clone(),
+        rights: open.rights,
+        rule: open.id.clone(),
+        reason: open.reason.clone(),
     }
 }
 
@@ -156,6 +177,7 @@ fn audit_device(description: &Description, device: &Device) -> AuditDevice {
         instance: device.instance,
         base: device.base,
         chosen_by: device.says.map(chosen_by),
+        store: device.store.map(|guid| Guid::from_bytes(guid).to_string()),
         len: device.window_len,
         irq: device.irq,
         dma: device.dma,

@@ -1,7 +1,10 @@
 //! An audit for people.
 
-use super::model::{Audit, AuditDevice, AuditRing, AuditWindow, rights_names};
+use super::model::{
+    Audit, AuditDevice, AuditOpen, AuditRing, AuditWindow, rights_names, state_rights_names,
+};
 use crate::columns::{NARROWEST, broken, row, section};
+use crate::visible;
 use nexus_abi::Rights;
 use nexus_sysdesc::registers;
 use std::fmt::Write as _;
@@ -54,6 +57,7 @@ impl Audit {
         if rings.len() > 1 {
             section(&mut text, width, "Who shares memory with whom, to ask by, in bytes", &rings);
         }
+        self.add_state(&mut text, width);
         section(&mut text, width, "Who must be trusted, and with what", &self.trusted_rows());
         section(&mut text, width, "Who is trusted with all memory", &self.all_memory_rows());
         text
@@ -150,6 +154,47 @@ impl Audit {
         for service in &self.services {
             for AuditRing { driver_name, bytes, rule, reason, .. } in &service.rings {
                 rows.push(row(&[driver_name, &bytes.to_string(), &service.name, rule, reason]));
+            }
+        }
+        rows
+    }
+
+    /// What is kept in the store, where somebody keeps something, or a disk has one.
+    fn add_state(&self, text: &mut String, width: usize) {
+        let (trees, opens) = (self.tree_rows(), self.open_rows());
+        let store = self.store();
+        if trees.len() > 1 || store.is_some() {
+            let place = store.map_or_else(
+                || String::from("on no disk"),
+                |(device, guid)| format!("on {}, in partition {guid}", device.name),
+            );
+            section(text, width, &format!("Who keeps state, at most how much, {place}"), &trees);
+        }
+        if opens.len() > 1 {
+            section(text, width, "Who may open whose state beside its own", &opens);
+        }
+    }
+
+    fn tree_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&["SERVICE", "TREE", "KEYS", "BYTES"])];
+        for service in &self.services {
+            let Some(tree) = &service.tree else { continue };
+            let (keys, bytes) = (tree.keys.to_string(), tree.bytes.to_string());
+            rows.push(row(&[&service.name, &tree.id, &keys, &bytes]));
+        }
+        rows
+    }
+
+    fn open_rows(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![row(&["SERVICE", "OPENS", "KEYS", "RIGHTS", "RULE", "REASON"])];
+        for service in &self.services {
+            for AuditOpen { owner_name, prefix, rights, rule, reason, .. } in &service.opens {
+                let keys = match prefix.as_str() {
+                    "" => String::from("all"),
+                    prefix => format!("`{}`", visible::shown(prefix)),
+                };
+                let rights = state_rights_names(*rights).join("|");
+                rows.push(row(&[&service.name, owner_name, &keys, &rights, rule, reason]));
             }
         }
         rows

@@ -37,7 +37,21 @@ fn with(description: &Description, service: &Service) -> Vec<String> {
     if service.id == ids::BUSD {
         with.push(String::from("setting up devices with DMA, without their addresses"));
     }
+    with.extend(state(description, service));
     with.extend(through(description, service));
+    with
+}
+
+/// Who keeps state, and whose disk it is on.
+fn state(description: &Description, service: &Service) -> Vec<String> {
+    let mut with = Vec::new();
+    if service.id == ids::STATEFSD {
+        with.push(String::from("keeping the state of every service"));
+    }
+    let disk = description.store().filter(|(disk, _)| service.need(*disk).is_some());
+    if let Some(disk) = disk.and_then(|(disk, _)| description.device(disk)) {
+        with.push(format!("the state of every service, on {}", disk.name));
+    }
     with
 }
 

@@ -5,8 +5,9 @@ use super::drive::{Ended, Run};
 use super::production::{hold, verdict};
 use super::transcript::Transcript;
 use crate::audit::{
-    Audit, AuditDevice, AuditMemory, AuditPermit, AuditProgram, AuditQueue, AuditRefusal,
-    AuditRing, AuditSegment, AuditService, AuditWindow, MemoryTrust, SCHEMA, Trusted,
+    Audit, AuditDevice, AuditMemory, AuditOpen, AuditPermit, AuditProgram, AuditQueue,
+    AuditRefusal, AuditRing, AuditSegment, AuditService, AuditTree, AuditWindow, MemoryTrust,
+    SCHEMA, Trusted,
 };
 use crate::exit::Exit;
 use std::time::Duration;
@@ -36,6 +37,15 @@ fn service(id: u32, name: &str) -> AuditService {
             rule: "ring-rngd-virtioblkd".into(),
             reason: "a test".into(),
         }],
+        tree: Some(AuditTree { id: "07".into(), keys: 10, bytes: 4096 }),
+        opens: vec![AuditOpen {
+            owner: 3,
+            owner_name: "logd".into(),
+            prefix: "a".into(),
+            rights: 1,
+            rule: "open-rngd-logd".into(),
+            reason: "a test".into(),
+        }],
         owns: vec!["rng0".into()],
         receives: vec!["rng0".into()],
         danger: "high",
@@ -57,6 +67,7 @@ fn device(name: &str) -> AuditDevice {
         instance: 0,
         base: None,
         chosen_by: None,
+        store: None,
         len: 0x1000,
         irq: true,
         dma: true,
@@ -146,6 +157,10 @@ fn judged() -> Audit {
 
 type Change = fn(&mut Audit);
 
+fn tree_of(audit: &mut Audit) -> &mut AuditTree {
+    audit.services[0].tree.as_mut().expect("a tree")
+}
+
 fn memory_of(audit: &mut Audit) -> &mut AuditMemory {
     audit.windows[0].memory.as_mut().unwrap()
 }
@@ -170,6 +185,7 @@ fn test_every_difference_between_what_is_judged_and_what_ships_is_found() {
         ("audit.devices[rng0].class is", |audit| audit.devices[0].class.clear()),
         ("audit.devices[rng0].instance is", |audit| audit.devices[0].instance += 1),
         ("audit.devices[rng0].base is", |audit| audit.devices[0].base = Some(0)),
+        ("audit.devices[rng0].store is", |audit| audit.devices[0].store = Some("1".into())),
         ("audit.devices[rng0].len is", |audit| audit.devices[0].len *= 2),
         ("audit.devices[rng0].irq is", |audit| audit.devices[0].irq = false),
         ("audit.devices[rng0].dma is", |audit| audit.devices[0].dma = false),
@@ -210,6 +226,26 @@ fn test_every_difference_between_what_is_judged_and_what_ships_is_found() {
         }),
         ("audit.services[rngd].rings[0].reason is", |audit| {
             audit.services[0].rings[0].reason.clear();
+        }),
+        ("audit.services[rngd].tree is", |audit| audit.services[0].tree = None),
+        ("audit.services[rngd].tree.id is", |audit| tree_of(audit).id.clear()),
+        ("audit.services[rngd].tree.keys is", |audit| tree_of(audit).keys += 1),
+        ("audit.services[rngd].tree.bytes is", |audit| tree_of(audit).bytes += 1),
+        ("audit.services[rngd].opens[0].owner is", |audit| audit.services[0].opens[0].owner += 1),
+        ("audit.services[rngd].opens[0].owner_name is", |audit| {
+            audit.services[0].opens[0].owner_name.clear();
+        }),
+        ("audit.services[rngd].opens[0].prefix is", |audit| {
+            audit.services[0].opens[0].prefix.clear();
+        }),
+        ("audit.services[rngd].opens[0].rights[1] is", |audit| {
+            audit.services[0].opens[0].rights = 3;
+        }),
+        ("audit.services[rngd].opens[0].rule is", |audit| {
+            audit.services[0].opens[0].rule.clear();
+        }),
+        ("audit.services[rngd].opens[0].reason is", |audit| {
+            audit.services[0].opens[0].reason.clear();
         }),
         ("audit.services[rngd].owns[0] is", |audit| audit.services[0].owns.clear()),
         ("audit.services[rngd].receives[0] is", |audit| audit.services[0].receives.clear()),

@@ -122,6 +122,10 @@ mod tests {
         let made = Cap { rights: RIGHTS | GRANT, ..cap(BUSD, 4) };
         assert_eq!(found(&[], &[], &[cap(8, 4), made]), none);
         assert_eq!(found(&[], &[], &[cap(8, 4), cap(BUSD, 4)]).len(), 1);
+        // One driver shares with two, each by memory of its own.
+        let other = Ring { consumer: 10, ..RING };
+        let two = [cap(9, 3), cap(8, 3), cap(10, 6), cap(8, 6)];
+        assert_eq!(found(&[RING, other], &[RING, other], &two), none);
         // What nobody can write may be held by many.
         let reads = |service| Cap { rights: 3, ..cap(service, 5) };
         assert_eq!(found(&[], &[], &[reads(8), reads(9)]), none);
@@ -168,5 +172,9 @@ mod tests {
             assert_eq!(found(&[RING], &[RING], &[cap(9, 3), other]).len(), 2);
         }
         assert_eq!(found(&[RING], &[RING], &[cap(9, 3), cap(8, 3), cap(7, 3)]).len(), 2);
+        // One consumer holds the memory of another.
+        let other = Ring { consumer: 10, ..RING };
+        let both = [cap(9, 3), cap(8, 3), cap(10, 6), cap(8, 6), cap(9, 6)];
+        assert_eq!(found(&[RING, other], &[RING, other], &both).len(), 2);
     }
 }

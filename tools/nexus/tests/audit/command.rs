@@ -53,8 +53,8 @@ fn the_command_fails_when_an_assertion_does_not_hold() {
         let sums = text.lines().filter(|line| line.starts_with("assertions: ")).map(str::to_owned);
         (code, sums.collect::<Vec<String>>())
     };
-    let good = "assertions: 21 hold, 0 broken, 1 skipped".to_owned();
-    let bad = "assertions: 0 hold, 20 broken, 0 skipped".to_owned();
+    let good = "assertions: 26 hold, 0 broken, 1 skipped".to_owned();
+    let bad = "assertions: 0 hold, 25 broken, 0 skipped".to_owned();
     let (passed, failed) = (Some(Exit::Pass as i32), Some(Exit::Failed as i32));
     assert_eq!(says(&[&hold]), (passed, vec![good.clone()]));
     assert_eq!(says(&[&broken]), (failed, vec![bad.clone()]));

@@ -17,6 +17,7 @@ mod protect;
 mod random;
 mod register;
 mod ring;
+mod state;
 mod switch;
 mod window;
 
@@ -283,6 +284,19 @@ const ALIVE: &[Proof] = &[
         fact: "a disk that holds the store is read and written by statefsd alone",
         check: disk::of_the_store,
         about: About::Service(ids::STATEFSD),
+    },
+    Proof {
+        id: "state-kept",
+        fact: "what is put into the store by a ring is there, listed in order, durable when that is answered, and gone when it is deleted",
+        check: state::kept,
+        about: About::Ring(ids::STATEFSD),
+    },
+    // attack 67 Q: ask for the trees of others, of services that have none, and of ids that nobody has; put under keys that are none; denied; broken: state-owner
+    Proof {
+        id: "state-refused",
+        fact: "the tree of another is shown to nobody whom no line opens it to, and no key leads out of a tree",
+        check: state::refused,
+        about: About::Ring(ids::STATEFSD),
     },
     // attack 27 Q: name init and rngd in the message; denied by the kernel's stamp; broken: policyd-asker
     // attack 30 Q: ask policyd on behalf of others; denied, and recorded under who asked; broken: logd-permission

@@ -2,8 +2,11 @@
 
 use super::file::Assertion;
 use super::sentence::{Act, Devices, Sentence, Services};
+use crate::audit::model::state_rights_names;
 use crate::audit::{Audit, AuditDevice, AuditService, AuditWindow, MemoryTrust};
 use crate::desc::suggest;
+use crate::visible;
+use nexus_sysdesc::StateRight;
 use std::fmt;
 
 /// What became of the assertions of a file.
@@ -99,7 +102,7 @@ fn unknown_names(sentence: &Sentence, audit: &Audit) -> Vec<String> {
         | Sentence::WithinPools
         | Sentence::ReachAtMost(_)
         | Sentence::Absent(_) => {}
-        Sentence::Owned(device) | Sentence::Unowned(device) => {
+        Sentence::Owned(device) | Sentence::Unowned(device) | Sentence::HoldsStore(device) => {
             unknown.extend(unknown_device(device, audit));
         }
         Sentence::Only(_, act) | Sentence::Nobody(act) => unknown.extend(unknown_in(act, audit)),
@@ -121,9 +124,10 @@ fn unknown_in(act: &Act, audit: &Audit) -> Option<String> {
             Devices::Named(device) => unknown_device(device, audit),
             Devices::Any | Devices::Dma | Devices::Danger(_) => None,
         },
-        Act::Call(service) | Act::Share(Services::Named(service)) => {
-            unknown_service(service, audit)
-        }
+        Act::Call(service)
+        | Act::Share(Services::Named(service))
+        | Act::Open(Services::Named(service))
+        | Act::Change(Services::Named(service)) => unknown_service(service, audit),
         _ => None,
     }
 }
@@ -158,6 +162,11 @@ fn broken_ways(sentence: &Sentence, audit: &Audit) -> Vec<String> {
             let owners = audit.device(name).map(|device| device.owners.as_slice());
             owners.unwrap_or_default().iter().map(|owner| format!("{owner} owns {name}")).collect()
         }
+        Sentence::HoldsStore(name) => match audit.store() {
+            Some((device, _)) if device.name == *name => Vec::new(),
+            Some((device, _)) => vec![format!("{} holds it", device.name)],
+            None => vec![String::from("no device holds it")],
+        },
         Sentence::WithinPools => with_dma(audit).filter_map(beyond_its_pool).collect(),
         Sentence::ReachAtMost(most) => {
             with_dma(audit).filter_map(|window| reaches_over(window, *most)).collect()
@@ -242,6 +251,12 @@ fn does(audit: &Audit, service: &AuditService, act: &Act) -> Option<String> {
             service.calls.contains(callee).then(|| format!("{name} calls {callee}"))
         }
         Act::Share(peers) => shares(audit, service, peers),
+        Act::Keep => {
+            let tree = service.tree.as_ref()?;
+            Some(format!("{name} keeps state, in tree {}", tree.id))
+        }
+        Act::Open(owners) => opens(service, owners, StateRight::BITS),
+        Act::Change(owners) => opens(service, owners, StateRight::Put.bit()),
         Act::May(permission) => {
             let permitted = service.permissions.contains(&permission.name());
             permitted.then(|| format!("{name} may {}", permission.name()))
@@ -270,6 +285,24 @@ fn shares(audit: &Audit, service: &AuditService, peers: &Services) -> Option<Str
         Services::Named(name) => name == peer,
     })?;
     Some(format!("{} shares memory with {peer}, by {}", service.name, ring.rule))
+}
+
+/// What `service` may open of the state of `owners`, with one of these rights, and by which line.
+fn opens(service: &AuditService, owners: &Services, rights: u8) -> Option<String> {
+    let open = service.opens.iter().find(|open| {
+        let meant = match owners {
+            Services::Any => true,
+            Services::Named(name) => open.owner_name == *name,
+        };
+        meant && open.rights & rights != 0
+    })?;
+    let names = state_rights_names(open.rights).join(" and ");
+    let under = match open.prefix.as_str() {
+        "" => String::new(),
+        prefix => format!(" under `{}`", visible::shown(prefix)),
+    };
+    let (name, owner, rule) = (&service.name, &open.owner_name, &open.rule);
+    Some(format!("{name} may {names} state of {owner}{under}, by {rule}"))
 }
 
 fn is_among(audit: &Audit, name: &str, devices: &Devices) -> bool {

@@ -5,6 +5,7 @@
 //!           each request is allowed
 //!           device NAME has exactly one owner
 //!           device NAME has no owner
+//!           device NAME holds the store
 //!           no device reaches more than its pool
 //!           no device reaches more than N bytes
 //!           there is no service NAME
@@ -18,6 +19,9 @@
 //!           receives interrupts of DEVICE
 //!           calls NAME            may call that service
 //!           shares memory with NAME    by a ring; or with a service, whichever
+//!           keeps state
+//!           opens state of NAME    of another, by a line of the policy; or `of a service`, whichever
+//!           changes state of NAME  likewise, by a line with the right to put
 //!           may PERMISSION        distribute, record, view, log, ask, report, clock, power, disk, net,
 //!                                 supervise
 //!           has more than N frames
@@ -39,6 +43,8 @@ pub(crate) enum Sentence {
     Owned(String),
     /// This device has no owner.
     Unowned(String),
+    /// This device holds the store.
+    HoldsStore(String),
     /// No device reaches, by itself, what is not in its pool.
     WithinPools,
     /// No device reaches more than this many bytes by itself.
@@ -64,6 +70,9 @@ pub(crate) enum Act {
     Receive(Devices),
     Call(String),
     Share(Services),
+    Keep,
+    Open(Services),
+    Change(Services),
     May(Permission),
     HaveFramesOver(u64),
     ReachAllMemory,
@@ -116,7 +125,7 @@ const STARTS: &str = "begin with `each device`, `each request`, `device NAME`, `
                       reaches more than`, `there is no service`, `only NAME`, `no service`, or the name of a service";
 const ACTS: &str = "say what it does: `owns DEVICE`, `reaches DEVICE`, `owns more than N devices`, \
                     `receives interrupts of DEVICE`, `calls NAME`, `shares memory with NAME`, \
-                    `may PERMISSION`, `has more than N frames`, or `is trusted with all memory`";
+                    `keeps state`, `opens state of NAME`, `changes state of NAME`, `may PERMISSION`, `has more than N frames`, or `is trusted with all memory`";
 const DEVICES: &str =
     "name a device, or write `a device`, `a dma device`, or `a low|medium|high device`";
 
@@ -195,6 +204,9 @@ impl<'a> Words<'a> {
         if self.take("has no owner") {
             return Ok(Sentence::Unowned(name));
         }
+        if self.take("holds the store") {
+            return Ok(Sentence::HoldsStore(name));
+        }
         self.expect("has exactly one owner")?;
         Ok(Sentence::Owned(name))
     }
@@ -234,13 +246,19 @@ impl<'a> Words<'a> {
             Some("calls" | "call") => Ok(Act::Call(self.name("the name of a service")?)),
             Some("shares" | "share") => {
                 self.expect("memory with")?;
-                let any = self.take("a service");
-                let named = |name| Act::Share(Services::Named(name));
-                if any {
-                    Ok(Act::Share(Services::Any))
-                } else {
-                    self.name("the name of a service").map(named)
-                }
+                self.services().map(Act::Share)
+            }
+            Some("keeps" | "keep") => {
+                self.expect("state")?;
+                Ok(Act::Keep)
+            }
+            Some("opens" | "open") => {
+                self.expect("state of")?;
+                self.services().map(Act::Open)
+            }
+            Some("changes" | "change") => {
+                self.expect("state of")?;
+                self.services().map(Act::Change)
             }
             Some("may") => self.permission(),
             Some("has" | "have") => {
@@ -259,6 +277,14 @@ impl<'a> Words<'a> {
             Some(word) => Err(refused(format!("`{word}` is nothing that a service does"), ACTS)),
             None => Err(refused(format!("the sentence ends after {before}"), ACTS)),
         }
+    }
+
+    /// `a service`, or the name of one.
+    fn services(&mut self) -> Result<Services, NotASentence> {
+        if self.take("a service") {
+            return Ok(Services::Any);
+        }
+        self.name("the name of a service").map(Services::Named)
     }
 
     fn permission(&mut self) -> Result<Act, NotASentence> {

@@ -54,6 +54,17 @@ fn reads_every_form() {
             "nsh does not share memory with a service",
             Sentence::DoesNot("nsh".into(), Act::Share(Services::Any)),
         ),
+        ("device blk0 holds the store", Sentence::HoldsStore("blk0".into())),
+        ("only a and b keep state", Sentence::Only(names(&["a", "b"]), Act::Keep)),
+        ("no service opens state of a", {
+            Sentence::Nobody(Act::Open(Services::Named("a".into())))
+        }),
+        ("nsh does not open state of a service", {
+            Sentence::DoesNot("nsh".into(), Act::Open(Services::Any))
+        }),
+        ("only a changes state of b", {
+            Sentence::Only(names(&["a"]), Act::Change(Services::Named("b".into())))
+        }),
         ("nsh does not receive interrupts of uart0", {
             Sentence::DoesNot("nsh".into(), Act::Receive(named("uart0")))
         }),
@@ -94,6 +105,10 @@ fn says_what_is_wrong() {
         ("no service receives interrupts of", "a device should follow `of`"),
         ("no service shares blkd", "`memory with` should follow `shares`"),
         ("no service shares memory with", "the name of a service should follow `with`"),
+        ("no service keeps blk0", "`state` should follow `keeps`"),
+        ("no service opens blk0", "`state of` should follow `opens`"),
+        ("no service changes state of", "the name of a service should follow `of`"),
+        ("device blk0 holds a store", "`has exactly one owner` should follow `blk0`"),
         ("no device reaches more than its memory", "`its` is not a number"),
         ("no device reaches more than 9 pages", "`bytes` should follow `9`"),
         ("no service owns blk0 today", "`today` follows a whole sentence"),

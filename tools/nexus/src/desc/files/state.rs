@@ -9,8 +9,7 @@ use crate::visible;
 use nexus_sysdesc::{GUID_LEN, StateRight, bounds};
 use uguid::Guid;
 
-const STATE: Key =
-    key("state", "{ tree = \"5b0c8e63f1d94f0e8a1b7c2d3e4f5a69\", keys = 1000, bytes = 1048576 }");
+const STATE: Key = key("state", "{ tree = \"…\", keys = 1000, bytes = 1048576 }");
 const TREE_ID: Key = key("tree", "\"…\"");
 const KEYS: Key = key("keys", "1000");
 const BYTES: Key = key("bytes", "1048576");
@@ -175,6 +174,8 @@ pub(super) fn read_store(table: &mut Table<'_>) -> Option<At<[u8; GUID_LEN]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nexus_store::Key as StoreKey;
+    use nexus_sysdesc::OpenTree;
 
     #[test]
     fn test_an_id_of_a_tree_has_32_digits() {
@@ -185,6 +186,32 @@ mod tests {
         }
         assert_eq!(tree_id("+0000000000000000000000000000001"), None);
         assert_eq!(tree_id("0000-000000000000000000000000001"), None);
+    }
+
+    /// What a description takes for a prefix is what the store takes for one.
+    #[test]
+    fn test_prefixes_are_as_the_store_has_them() {
+        let parts = ["", "a", ".", "..", "...", "a.", "\u{7f}", "\u{85}", "\u{e4}", "a\n"];
+        let long = ["x".repeat(127), "x".repeat(128)];
+        let words = || parts.into_iter().chain(long.iter().map(String::as_str));
+        let pairs = words().flat_map(|one| words().map(move |two| format!("{one}/{two}")));
+        let all: Vec<String> = words().map(str::to_owned).chain(pairs).collect();
+        let open = |prefix: &str| OpenTree {
+            owner: 1,
+            prefix: prefix.to_owned(),
+            rights: 1,
+            id: String::new(),
+            reason: String::new(),
+        };
+        for text in all.iter().filter(|text| !text.is_empty()) {
+            assert_eq!(bounds::is_prefix(text), StoreKey::new(text).is_ok(), "{text:?}");
+        }
+        let keys: Vec<&String> = all.iter().filter(|text| StoreKey::new(text).is_ok()).collect();
+        assert!(keys.len() > 20);
+        for (prefix, key) in keys.iter().flat_map(|one| keys.iter().map(move |key| (one, key))) {
+            let (one, under) = (StoreKey::new(prefix).unwrap(), StoreKey::new(key).unwrap());
+            assert_eq!(open(prefix).covers(key), under.is_under(one), "{prefix} {key}");
+        }
     }
 
     #[test]
