@@ -169,16 +169,17 @@ impl<D> fmt::Debug for Table<D> {
 }
 
 impl<D: BlockDevice> Table<D> {
-    /// Makes one with these rows.
-    pub(crate) fn create(pager: &Shared<D>, rows: &[(&[u8], &[u8])]) -> Result<(), TableError> {
+    /// Makes one, with what `fill` puts into it.
+    pub(crate) fn create(
+        pager: &Shared<D>,
+        fill: impl FnOnce(&mut RowsToWrite<'_>) -> redb::Result<()>,
+    ) -> Result<(), TableError> {
         let backing = Backing::attach(pager, false);
         let mut builder = Builder::new();
         let made = builder.set_cache_size(64 * PAGE).create_with_backend(backing);
         let mut table = Self::none(pager, 0);
         table.redb = Some(Redb::Writing(made.map_err(|_| table.why())?));
-        table.write(|table| {
-            rows.iter().try_for_each(|(key, row)| table.insert(*key, *row).map(drop))
-        })
+        table.write(fill)
     }
 
     fn none(pager: &Shared<D>, cache: usize) -> Self {
