@@ -179,7 +179,7 @@ impl<D: BlockDevice> Table<D> {
         let made = builder.set_cache_size(64 * PAGE).create_with_backend(backing);
         let mut table = Self::none(pager, 0);
         table.redb = Some(Redb::Writing(made.map_err(|_| table.why())?));
-        table.write(fill)
+        table.write(true, fill)
     }
 
     fn none(pager: &Shared<D>, cache: usize) -> Self {
@@ -259,16 +259,22 @@ impl<D: BlockDevice> Table<D> {
         Ok(Range { inner: range.map_err(|_| self.why())?, table: self })
     }
 
-    /// One transaction, committed in two phases.
+    /// One transaction, committed in two phases. With `record` it says which pages are free, too, so that the next
+    /// opening need not look at all of them once more for that.
     pub(crate) fn write(
         &mut self,
+        record: bool,
         work: impl FnOnce(&mut RowsToWrite<'_>) -> redb::Result<()>,
     ) -> Result<(), TableError> {
         let Some(Redb::Writing(database)) = &self.redb else { return Err(self.why()) };
         let mut transaction = database.begin_write().map_err(|_| self.why())?;
         transaction.set_two_phase_commit(true);
-        // Which pages are free is recorded, so that the next opening need not look at all of them again for that.
-        transaction.set_quick_repair(true);
+        // Where the file cannot double once more, the next growth is an opening anew.
+        let near = {
+            let pager = self.pager.lock();
+            pager.len() < pager.limit() && pager.len().saturating_mul(2) > pager.limit()
+        };
+        transaction.set_quick_repair(record || near);
         {
             let mut rows = transaction.open_table(ROWS).map_err(|_| self.why())?;
             work(&mut rows).map_err(|_| self.why())?;

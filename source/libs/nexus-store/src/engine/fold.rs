@@ -64,7 +64,7 @@ impl<D: BlockDevice> Engine<D> {
         });
     }
 
-    /// One transaction of what is frozen; whether there is more.
+    /// One transaction of what is frozen, the last of which says that all is in the table; whether there is more.
     pub(super) fn fold_step(&mut self) -> Result<bool, Error> {
         let Some(frozen) = self.frozen.take() else { return Ok(false) };
         let (keys, bytes) = (self.fold_keys, self.fold_bytes);
@@ -91,9 +91,10 @@ impl<D: BlockDevice> Engine<D> {
         keys: usize,
         bytes: usize,
     ) -> Result<bool, TableError> {
-        let (chunk, last) = frozen.chunk(keys, bytes);
+        let chunk = frozen.chunk(keys, bytes);
+        let last = chunk.is_empty();
         let done = chunk.last().map(|(key, _)| Box::from(*key));
-        let folded = self.write_table(&|rows| {
+        let folded = self.write_table(last, &|rows| {
             for (key, row) in &chunk {
                 match row {
                     Some(row) => drop(rows.insert(*key, *row)?),
@@ -117,18 +118,19 @@ impl<D: BlockDevice> Engine<D> {
     /// what was kept for deleting.
     fn write_table(
         &mut self,
+        record: bool,
         work: &dyn Fn(&mut RowsToWrite<'_>) -> redb::Result<()>,
     ) -> Result<(), TableError> {
-        let first = self.table.write(work);
+        let first = self.table.write(record, work);
         if first != FULL {
             return first;
         }
         self.table.stretch()?;
-        let mut written = self.table.write(work);
+        let mut written = self.table.write(record, work);
         while written == FULL && self.ballast > 0 {
             self.table.stretch()?;
             self.give_up_ballast()?;
-            written = self.table.write(work);
+            written = self.table.write(record, work);
         }
         written
     }
@@ -136,13 +138,13 @@ impl<D: BlockDevice> Engine<D> {
     fn give_up_ballast(&mut self) -> Result<(), TableError> {
         let first = self.ballast_rows - self.ballast;
         let end = self.ballast_rows.min(first + GIVEN_UP);
-        self.table.write(|rows| {
+        self.table.write(true, |rows| {
             (first..end)
                 .try_for_each(|index| rows.remove(RowKey::ballast(index).as_bytes()).map(drop))
         })?;
         self.ballast = self.ballast_rows - end;
         // Pages that a commit freed can be had after the next one.
-        self.table.write(|_| Ok(()))
+        self.table.write(true, |_| Ok(()))
     }
 
     /// Whether room that was kept for deleting is given up.
@@ -157,7 +159,7 @@ impl<D: BlockDevice> Engine<D> {
         }
         let index = self.ballast_rows - self.ballast - 1;
         let (key, row) = (RowKey::ballast(index), ballast(self.pager.lock().table_pages(), index));
-        match self.table.write(|rows| rows.insert(key.as_bytes(), row.as_slice()).map(drop)) {
+        match self.table.write(true, |rows| rows.insert(key.as_bytes(), row.as_slice()).map(drop)) {
             Ok(()) => self.ballast += 1,
             FULL => {
                 self.restore_at = self.charge / 2;

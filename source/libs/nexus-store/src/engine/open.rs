@@ -49,10 +49,10 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// 4 MiB of memory for pages, 8 MiB for those that lead to others, 128 keys and 256 KiB a turn.
+    /// 4 MiB of memory for pages, 8 MiB for those that lead to others, 64 keys and 128 KiB a turn.
     #[must_use]
     pub fn new(guid: [u8; 16], seed: u64) -> Self {
-        let (fold_keys, fold_bytes) = (128, 256 << 10);
+        let (fold_keys, fold_bytes) = (64, 128 << 10);
         let (cache, branches) = (4 << 20, 8 << 20);
         Self { guid, seed, cache, branches, write: true, fold_keys, fold_bytes, fold_at: None }
     }

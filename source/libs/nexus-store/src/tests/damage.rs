@@ -115,7 +115,7 @@ fn answers(store: &mut Engine<FakeDisk>, content_of: &Content, tried: &mut Tried
     right
 }
 
-// attack 67 Z: any one sector of a disk flipped, foreign or stale before it is opened; refused, or an error, or right
+// attack 67 Z: any one sector of a disk flipped, foreign or stale before it is opened; refused, or an error, or right; broken: store-pass-sum
 #[test]
 fn a_damaged_disk_gives_no_wrong_answer_when_it_is_opened() {
     let subject = subject();
