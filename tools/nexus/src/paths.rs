@@ -49,8 +49,22 @@ pub fn build() -> Result<PathBuf> {
     }
 }
 
-/// The files below `root`, from there, without what git keeps, what is in `without`, and what cargo
-/// has built.
+/// The disk of the system `name` in `directory`, for people who run it. It is no part of any tree: whatever copies or
+/// compares trees leaves it out.
+#[must_use]
+pub fn own_disk(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("{name}.{DISK}"))
+}
+
+/// The ending of that.
+const DISK: &str = "disk";
+
+fn is_disk(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == DISK)
+}
+
+/// The files below `root`, from there, without what git keeps, what is in `without`, what cargo
+/// has built, and disks.
 ///
 /// # Errors
 /// When an entry cannot be read.
@@ -68,7 +82,7 @@ pub fn files(root: &Path, without: &[&Path]) -> Result<BTreeSet<PathBuf>> {
             }
             if entry.file_type()?.is_dir() {
                 directories.push(path);
-            } else {
+            } else if !is_disk(&path) {
                 found.insert(path.strip_prefix(root)?.to_path_buf());
             }
         }
@@ -76,7 +90,7 @@ pub fn files(root: &Path, without: &[&Path]) -> Result<BTreeSet<PathBuf>> {
     Ok(found)
 }
 
-/// Copies a file, or a directory with all that is in it but what was built there.
+/// Copies a file, or a directory with all that is in it but disks, and what was built there.
 ///
 /// # Errors
 /// When something cannot be read or written.
@@ -88,9 +102,28 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     }
     for entry in from.read_dir().with_context(|| format!("reading {}", from.display()))? {
         let name = entry?.file_name();
-        if name != "target" && name != "build" {
+        if name != "target" && name != "build" && !is_disk(Path::new(&name)) {
             copy_tree(&from.join(&name), &to.join(&name))?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_the_disk_of_a_system_is_no_part_of_its_tree() {
+        let [one, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let disk = own_disk(one.path(), "standard");
+        assert_eq!(disk, one.path().join("standard.disk"));
+        fs::write(&disk, "state").unwrap();
+        fs::write(one.path().join("disk"), "file").unwrap();
+        let file = BTreeSet::from([PathBuf::from("disk")]);
+        assert_eq!(files(one.path(), &[]).unwrap(), file);
+        copy_tree(one.path(), other.path()).unwrap();
+        assert!(!own_disk(other.path(), "standard").exists());
+        assert_eq!(files(other.path(), &[]).unwrap(), file);
+    }
 }

@@ -1,7 +1,8 @@
 //! `cargo nexus run`: boots to the prompt.
 
-use crate::build;
+use crate::build::{self, Place};
 use crate::cli::SystemArgs;
+use crate::disk::OwnDisk;
 use crate::exit::Exit;
 use crate::qemu;
 use crate::test_os::fresh_nonce;
@@ -21,18 +22,28 @@ pub struct RunArgs {
     qemu: Option<PathBuf>,
 }
 
-/// Builds, then hands the terminal to the guest.
+/// Builds, then hands the terminal to the guest. A system with a store has its disk for as long as it runs.
 ///
 /// # Errors
-/// When the system cannot be built or QEMU cannot be started.
+/// When the disk is not the described one or in use, the system cannot be built, or QEMU cannot be started.
 pub fn run(args: &RunArgs) -> Result<Exit> {
     let qemu = qemu::find(args.qemu.as_deref())?;
-    let built = build::system(&args.system)?;
+    let place = Place::tree()?;
+    let disk = OwnDisk::of(&place.load(&args.system)?)?;
+    if let Some(disk) = &disk {
+        eprintln!("nexus: {}", disk.shown());
+    }
+    let built = build::system_in(&place, &args.system)?;
     let initrd = built.directory.join("run.img");
     // A person reads this run, and no host: init prints no record between the lines.
     let nonce = fresh_nonce()? & !HOST_READS;
     fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
-    let mut command = qemu::command(&qemu, &built.checked.qemu_args(), &built.kernel, &initrd);
+    let board = built.checked.qemu_args();
+    let board = match &disk {
+        Some(disk) => disk.arguments(board)?,
+        None => board,
+    };
+    let mut command = qemu::command(&qemu, &board, &built.kernel, &initrd);
     // Ctrl-] (0x1d) instead of QEMU's Ctrl-A, which the line editor has a use for.
     command.args(["-serial", "mon:stdio", "-echr", "0x1d"]);
     // `reboot` starts the machine anew; a test run ends instead.

@@ -19,6 +19,7 @@ use nexus_proto::policy::{
 };
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
+use nexus_proto::state::{self, State, StoreInfo};
 use nexus_proto::{Malformed, Operation, Protocol, ServiceError, Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, record_in_chain, startup};
 use nexus_sysdesc::Permission;
@@ -277,6 +278,11 @@ pub fn disk_sector(sector: u64) -> Result<Vec<u8>, Trouble> {
         bytes.extend_from_slice(ask::<Disk, _>(ids::VIRTIOBLKD, &read)?.as_bytes());
     }
     Ok(bytes)
+}
+
+/// How the store stands.
+pub fn store() -> Result<StoreInfo, Trouble> {
+    ask::<State, _>(ids::STATEFSD, &state::Info {})
 }
 
 /// The network card.

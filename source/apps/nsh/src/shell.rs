@@ -12,6 +12,7 @@ use nexus_proto::policy::NO_RULE;
 use nexus_rt::{CallError, ns_of_ticks, ticks, uptime_ns};
 use nexus_sysdesc::bounds::MAX_OPENS;
 
+use crate::archive;
 use crate::ask;
 use crate::command::{Command, LogPart, parse};
 use crate::complete::complete;
@@ -22,6 +23,8 @@ use crate::screen::{Screen, Typed};
 use crate::show::{
     self, Chain, Checkpoint, LedgerRecord, LogLine, May, Opened, Shared, Tried, Verifier, Why,
 };
+use crate::state::{self, Ask};
+use crate::store::Store;
 use crate::table::grid;
 use crate::trouble::Trouble;
 use crate::units::duration;
@@ -48,13 +51,14 @@ pub struct Shell {
     names: Names,
     /// The ledger as it was when it was last shown.
     seen: Option<Checkpoint>,
+    store: Store,
 }
 
 impl Shell {
     /// A shell on `screen`.
     #[must_use]
     pub fn new(screen: Screen) -> Shell {
-        Shell { screen, names: Names::default(), seen: None }
+        Shell { screen, names: Names::default(), seen: None, store: Store::default() }
     }
 
     /// Welcomes, and does what is typed, until consoled is gone.
@@ -93,8 +97,9 @@ impl Shell {
         ready
     }
 
-    fn tab(&self, text: &str, cursor: usize) {
-        let completion = complete(text, cursor, &self.names);
+    fn tab(&mut self, text: &str, cursor: usize) {
+        let (names, store) = (&self.names, &mut self.store);
+        let completion = complete(text, cursor, names, |word| state::begun(word, store, names));
         if completion.candidates.len() > 1 {
             let words: Vec<&str> = completion.candidates.iter().map(String::as_str).collect();
             self.screen.print(&grid(&words));
@@ -112,6 +117,7 @@ impl Shell {
         };
         let shown = match command {
             Command::Log(part) => self.log(part),
+            Command::State(ask) => self.state(&ask),
             Command::PowerOff => self.end("Turning the machine off.\n", ask::power_off),
             Command::Reboot => self.end("Starting the machine anew.\n", ask::reboot),
             command => self.answer(&command).map(|text| self.screen.print(&text)),
@@ -139,6 +145,7 @@ impl Shell {
                 show::caps(service, &ask::caps(service)?, &servers, &owners, names)
             }
             Command::Ledger(count) => self.ledger(count)?,
+            Command::Past(past) => archive::answer(past, &mut self.store, names),
             Command::Why(service, device) => {
                 let answer = ask::explain(service, device)?;
                 let known = Known::ask();
@@ -187,7 +194,9 @@ impl Shell {
             Command::Date => format!("{}\n", Date::of(ask::now()?.unix_ns)),
             Command::Random(count) => show::random(&ask::random(count)?),
             Command::Uptime => format!("up {}\n", duration(uptime_ns())),
-            Command::Log(_) | Command::PowerOff | Command::Reboot => String::new(),
+            Command::Log(_) | Command::State(_) | Command::PowerOff | Command::Reboot => {
+                String::new()
+            }
         })
     }
 
@@ -221,6 +230,16 @@ impl Shell {
             .ok()
             .map(|now| Date::of(now.unix_ns.saturating_sub(ns_of_ticks(now.ticks))).to_string());
         Ok(show::ledger(last.iter(), &verifier, since.as_deref(), &self.names))
+    }
+
+    fn state(&mut self, ask: &Ask) -> Result<(), Trouble> {
+        if ask.is_about_the_store() {
+            self.screen.print(&show::store(&ask::store()?));
+        }
+        if let Err(why) = state::answer(ask, &mut self.store, &self.screen, &self.names) {
+            self.screen.print(&show::refused(&why, &ask.place(), &self.names));
+        }
+        Ok(())
     }
 
     fn log(&self, part: LogPart) -> Result<(), Trouble> {

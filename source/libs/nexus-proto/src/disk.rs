@@ -1,7 +1,8 @@
 //! `disk`: what the disk is, and its data in small pieces. Served by the owner of the disk.
 //!
-//! Everybody may ask what it is and what was done; data is for whom policy permits it (`disk`). Bytes are
-//! numbered from the start of the disk. A write that is not whole sectors is a read of the sector and a
+//! Everybody may ask what it is and what was done; data is for whom policy permits it (`disk`). Where statefsd
+//! shares the ring, the disk holds the store, and data is statefsd's alone, by the ring: whoever else may ask for it is
+//! told `BadState`, whether or not statefsd has attached. Bytes are numbered from the start of the disk. A write that is not whole sectors is a read of the sector and a
 //! write of it. What was written lasts when a later flush was answered. Requests that are under way at the
 //! same time have no order.
 //!
@@ -54,11 +55,11 @@ protocol! {
     pub Disk = 10 "disk" {
         /// What the disk is.
         1 Info -> DiskInfo, again;
-        /// Bytes of the disk. Needs the permission `disk`.
+        /// Bytes of the disk. Needs the permission `disk`. `BadState`: it holds the store.
         2 Read -> Text, again;
-        /// Bytes to the disk. Needs the permission `disk`.
+        /// Bytes to the disk. Needs the permission `disk`. `BadState`: it holds the store.
         3 Write -> Written, again;
-        /// Makes what was written last. Needs the permission `disk`.
+        /// Makes what was written last. Needs the permission `disk`. `BadState`: it holds the store.
         4 Flush -> (), again;
         /// What was done since its owner began.
         5 Stats -> DiskStats, again;

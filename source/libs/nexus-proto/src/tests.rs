@@ -237,7 +237,8 @@ protocols!(
     net::Net,
     policy::Policy,
     power::Power,
-    rtc::Rtc
+    rtc::Rtc,
+    state::State
 );
 
 // attack 31 U: a message of another protocol; refused
@@ -507,6 +508,7 @@ fn what_is_not_the_same_twice_is_asked_once() {
         log::Write::AGAIN,
         log::Append::AGAIN,
         log::Proof::AGAIN,
+        log::Refuse::AGAIN,
         net::Send::AGAIN,
         net::Receive::AGAIN,
         policy::Decide::AGAIN,

@@ -1,8 +1,8 @@
 //! The table's pages: each is compared with its sum before redb sees it.
 //!
 //! Sums are held in memory, 8 bytes a page, and made with a number of this opening: what a page was before its last
-//! write, and what another page is, have other sums. They are learned in the whole pass at the opening, in which redb
-//! verifies every page against the one above it, up to its header; from then on a page without a sum is refused.
+//! write, and what another page is, have other sums. They are learned in the pass at the opening, in which every page
+//! is compared with the one above it, up to the header, before redb sees any; a page without a sum is refused.
 //!
 //! The header is one sector, held in memory, with a sum and a number of its own: it is replaced whole or not at all.
 
@@ -16,10 +16,12 @@ use core::num::NonZeroU64;
 use core::ops::Range;
 
 /// Bytes of redb's header. Behind them in the sector: its number, and the sum.
-const HEADER: usize = 320;
+pub(crate) const HEADER: usize = 320;
 const NUMBER_AT: usize = SECTOR - 16;
 const SUM_AT: usize = SECTOR - 8;
 const SUMS_IN_CHUNK: usize = 512;
+/// Pages that one step of a check looks at.
+pub(crate) const CHECK_PAGES: u64 = 64;
 
 /// What stopped an access to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +115,6 @@ pub(crate) struct Pager<D> {
     header: Header,
     sums: Sums,
     branches: Branches,
-    /// Whether a page without a sum is learned: in the pass at the opening.
-    pub(crate) learning: bool,
     /// Bytes that redb takes its file to have.
     len: u64,
     /// What is written when nothing may be: by page of the table.
@@ -136,7 +136,6 @@ impl<D: BlockDevice> Pager<D> {
             header: Header { bytes: [0; HEADER], number: 0 },
             sums: Sums::default(),
             branches: Branches::default(),
-            learning: false,
             len: 0,
             overlay: None,
             attached: 0,
@@ -156,6 +155,17 @@ impl<D: BlockDevice> Pager<D> {
 
     pub(crate) fn sums_bytes(&self) -> usize {
         self.sums.bytes()
+    }
+
+    /// How many pages have a sum.
+    #[cfg(test)]
+    pub(crate) fn sums_pages(&self) -> u64 {
+        (0..self.pages).filter(|page| self.sums_known(*page)).count() as u64
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sums_known(&self, page: u64) -> bool {
+        self.sums.get(page).is_some()
     }
 
     /// Number of the header that is on the disk.
@@ -194,6 +204,12 @@ impl<D: BlockDevice> Pager<D> {
 
     /// Reads the header from the disk.
     pub(crate) fn load_header(&mut self) -> Result<(), Fault> {
+        self.header = self.header_on_disk()?;
+        self.stretch();
+        Ok(())
+    }
+
+    fn header_on_disk(&mut self) -> Result<Header, Fault> {
         let mut page = vec![0; PAGE];
         self.volume.read(self.start, &mut page).map_err(Fault::Device)?;
         let number = word(&page, NUMBER_AT).ok_or(Fault::Header)?;
@@ -201,11 +217,56 @@ impl<D: BlockDevice> Pager<D> {
         let right = word(&page, SUM_AT) == Some(sum::bound(self.key, self.start, number, body));
         let bytes = page.get(..HEADER).and_then(|bytes| bytes.try_into().ok());
         match bytes {
-            Some(bytes) if right && number > 0 => self.header = Header { bytes, number },
-            _ => return Err(Fault::Header),
+            Some(bytes) if right && number > 0 => Ok(Header { bytes, number }),
+            _ => Err(Fault::Header),
         }
-        self.stretch();
+    }
+
+    /// Compares what is on the disk from page `first` on, [`CHECK_PAGES`] of them at most, with what was written
+    /// there; `count` more pages were right. An error names the page.
+    pub(crate) fn check(&mut self, first: u64, count: &mut u64) -> Result<(), (u64, Fault)> {
+        if first == 0 {
+            self.check_header().map_err(|fault| (0, fault))?;
+            *count += 1;
+        }
+        let on_disk = |page: &u64| {
+            let in_memory = self.overlay.as_ref().is_some_and(|overlay| overlay.contains_key(page));
+            !in_memory && self.sums.get(*page).is_some()
+        };
+        let all = first.max(1)..(first + CHECK_PAGES).min(self.pages);
+        let known: Vec<u64> = all.filter(on_disk).collect();
+        let (Some(from), Some(last)) = (known.first(), known.last()) else { return Ok(()) };
+        let mut run = vec![0; usize::try_from(last - from + 1).unwrap_or(0) * PAGE];
+        if self.volume.read(self.start + from, &mut run).is_err() {
+            self.read_each(*from, &known, &mut run)?;
+        }
+        for page in &known {
+            let data =
+                run.chunks_exact(PAGE).nth(usize::try_from(page - from).unwrap_or(usize::MAX));
+            if data.and_then(|data| self.sum_of(*page, data)) != self.sums.get(*page) {
+                return Err((*page, Fault::Page(*page)));
+            }
+            *count += 1;
+        }
         Ok(())
+    }
+
+    /// Reads pages one by one, where all at once cannot be read.
+    fn read_each(&mut self, first: u64, pages: &[u64], run: &mut [u8]) -> Result<(), (u64, Fault)> {
+        for (page, out) in (first..).zip(run.chunks_exact_mut(PAGE)) {
+            if pages.contains(&page) {
+                let read = self.volume.read(self.start + page, out);
+                read.map_err(|error| (page, Fault::Device(error)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_header(&mut self) -> Result<(), Fault> {
+        let Header { bytes, number } = self.header_on_disk()?;
+        let same = bytes == self.header.bytes && number == self.header.number;
+        // What was not written is not there.
+        if same || self.overlay.is_some() { Ok(()) } else { Err(Fault::Header) }
     }
 
     fn write_header(&mut self, data: &[u8]) -> Result<(), Fault> {
@@ -221,6 +282,35 @@ impl<D: BlockDevice> Pager<D> {
             self.volume.write(self.start, &page).map_err(Fault::Device)?;
         }
         self.header = Header { bytes, number };
+        Ok(())
+    }
+
+    pub(crate) fn header(&self) -> &[u8; HEADER] {
+        &self.header.bytes
+    }
+
+    /// Reads pages whose sums are not known, in the pass at the opening.
+    pub(crate) fn read_unknown(&mut self, first: u64, pages: u64) -> Result<Vec<u8>, Fault> {
+        if first == 0 || pages > self.pages || first > self.pages - pages {
+            return Err(Fault::Page(first));
+        }
+        let mut bytes = vec![0; usize::try_from(pages).map_or(0, |pages| pages * PAGE)];
+        self.volume.read(self.start + first, &mut bytes).map_err(Fault::Device)?;
+        Ok(bytes)
+    }
+
+    /// From now on these pages are what is there. No page is in two places of the table.
+    pub(crate) fn learn(&mut self, first: u64, bytes: &[u8]) -> Result<(), Fault> {
+        for (page, data) in (first..).zip(bytes.chunks_exact(PAGE)) {
+            if self.sums.get(page).is_some() {
+                return Err(Fault::Page(page));
+            }
+            let sum = self.sum_of(page, data);
+            self.sums.set(page, sum);
+        }
+        if bytes.len() == PAGE {
+            self.branches.hold(first, bytes);
+        }
         Ok(())
     }
 
@@ -273,10 +363,6 @@ impl<D: BlockDevice> Pager<D> {
         let sum = self.sum_of(page, data);
         match self.sums.get(page) {
             Some(known) if Some(known) == sum => Ok(()),
-            None if self.learning => {
-                self.sums.set(page, sum);
-                Ok(())
-            }
             _ => Err(Fault::Page(page)),
         }
     }

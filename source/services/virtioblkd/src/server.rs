@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use nexus_mmio::{Bus, Exact, Registers, Shared, SharedMut};
 use nexus_proto::disk::{Disk as Protocol, Request};
-use nexus_proto::{ServiceError, encode_error};
+use nexus_proto::{ServiceError, encode_error, ids};
 use nexus_rt::abi::Sender;
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, Tell, error, ticks, ticks_of_ns, warn};
 use nexus_virtio::acknowledge;
@@ -104,6 +104,11 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize
         };
     }
 
+    /// What is on the disk is statefsd's alone, in each of its lives and between them.
+    fn holds_the_store(&self) -> bool {
+        self.consumer.is_some_and(|consumer| consumer.service == ids::STATEFSD)
+    }
+
     /// The consumer at the ring has begun a new attachment: nobody waits for what was asked before.
     fn attach(&mut self, sender: Sender, reply: ReplyTo) -> Answer {
         if self.consumer.is_none_or(|consumer| consumer.service != sender.service_id) {
@@ -157,6 +162,9 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize
         };
         if !self.permitted.contains(&sender.service_id) {
             return reply.message(encode_error(ServiceError::Denied));
+        }
+        if self.holds_the_store() {
+            return reply.message(encode_error(ServiceError::BadState));
         }
         self.engine.ask(reply, ask);
         self.turn();

@@ -8,7 +8,7 @@ use std::vec::Vec;
 use nexus_mmio::fake::{Closures, Device, FakeBus, FakeMemory, FakeShared};
 use nexus_mmio::{ReadOnly, ReadWrite, Registers};
 use nexus_proto::disk::{Attach, Flush, Info, Read, Stats, Write};
-use nexus_proto::{Operation, ReplyError, ServiceError, Text, Zero};
+use nexus_proto::{Operation, ReplyError, ServiceError, Text, Zero, ids};
 use nexus_ring::{Completion, DONE, Driver, Submission, memory_len};
 use nexus_rt::abi::{Error, Handle, Message};
 use nexus_rt::host::{deliver, logd, received};
@@ -176,6 +176,44 @@ fn the_ring_is_for_whom_init_gave_it() {
 /// A server with this consumer begins.
 pub(crate) fn begins(tell: Tell) {
     drop(bench_with(None, Some(Consumer::new(OWNER, ASKS, tell))));
+}
+
+// attack 67 U: who may read and write the disk does so by messages though it holds the store, before statefsd has attached and afterwards; told that it is not theirs, and the device does not hear of it; broken: disk-of-the-store
+#[test]
+fn a_disk_that_holds_the_store_is_statefsd_s_alone() {
+    let len = memory_len(ENTRIES * 4096);
+    let memory = FakeMemory::new(len);
+    let mut asks = nexus_ring::Consumer::<_, ENTRIES>::new(memory.peer(0..len), LIFE).unwrap();
+    let driver = Driver::new(memory.part(0..len), OPS).unwrap();
+    let consumer = Consumer::new(ids::STATEFSD, ASKS, Tell::new(Handle(5), 1));
+    let mut bench = bench_with(Some(driver), Some(consumer));
+    bench.server.tick();
+    let write = Write { offset: 512, data: Text::piece(b"abc") };
+    let messages = [read(512).encode(), write.encode(), Flush {}.encode()];
+    for attached in [false, true] {
+        if attached {
+            assert_eq!(served(&mut bench, &[(ids::STATEFSD, Attach {}.encode())]).len(), 1);
+            memory.settle();
+            asks.attached().unwrap();
+        }
+        // statefsd itself does not ask by messages.
+        for who in [OWNER, ids::STATEFSD, OTHER] {
+            let refused = served(&mut bench, &messages.map(|message| (who, message)));
+            let why = if who == OWNER { ServiceError::BadState } else { ServiceError::Denied };
+            let why = ReplyError::Service(why);
+            assert_eq!(Read::decode_reply(&refused[0]), Err(why));
+            assert_eq!(Write::decode_reply(&refused[1]), Err(why));
+            assert_eq!(Flush::decode_reply(&refused[2]), Err(why));
+        }
+        assert_eq!(bench.platter.asked().len(), 1, "the serial number alone");
+    }
+    let told = served(&mut bench, &[(OTHER, Info {}.encode()), (OTHER, Stats {}.encode())]);
+    assert_eq!(Info::decode_reply(&told[0]).unwrap().sectors, SECTORS);
+    assert_eq!(Stats::decode_reply(&told[1]).unwrap().writes, 0);
+    // By the ring it reads and writes as ever.
+    asks.submit(Submission { id: 1, op: 0, len: 512, offset: 4096, arg: 3 }).unwrap();
+    bench.server.notified(ASKS);
+    assert_eq!(asks.pop(), Ok(Some(Completion { id: 1, status: DONE, len: 512 })));
 }
 
 #[test]

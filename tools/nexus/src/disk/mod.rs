@@ -1,10 +1,15 @@
 //! `cargo nexus disk`: images with a store, made and looked into.
 //!
-//! What looks opens an image for reading alone, and repairs nothing.
+//! What looks opens an image for reading alone, and repairs nothing. While a machine runs on it, nobody looks.
 
 mod file;
+mod lock;
+mod own;
+#[cfg(test)]
+mod released;
 #[cfg(test)]
 mod tests;
+mod trees;
 
 use crate::exit::Exit;
 use anyhow::{Context, Result, anyhow, bail};
@@ -12,13 +17,20 @@ use clap::{Args, Subcommand};
 use file::ImageFile;
 use nexus_store::gpt::{self, StorePartition};
 use nexus_store::{
-    Asked, Engine, Error, FormatOptions, Identity, Key, Listing, MAX_ROWS, OpenOptions, Store,
+    Check, Engine, Error, FormatOptions, Identity, Key, Listing, MAX_ROWS, OpenOptions, Store,
     TreeId,
 };
-use std::fs::{self, File};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use trees::Trees;
 use uguid::Guid;
+
+pub use own::OwnDisk;
+
+/// Mebibytes of an image when nobody says how many.
+const DEFAULT_MIB: u64 = 64;
 
 /// Arguments of `cargo nexus disk`.
 #[derive(Args, Debug)]
@@ -34,30 +46,39 @@ enum Command {
         /// The file to make.
         image: PathBuf,
         /// Its size in MiB.
-        #[arg(long, value_name = "MIB", default_value = "64",
+        #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MIB,
               value_parser = clap::value_parser!(u64).range(4..=1 << 20))]
         size: u64,
+        /// The GUID of the partition; a random one when absent.
+        #[arg(long)]
+        guid: Option<Guid>,
     },
     /// List the trees, or the keys of one
     Ls {
         /// The image.
         image: PathBuf,
-        /// The tree: 32 hexadecimal digits.
-        #[arg(long, value_parser = parse_tree)]
-        tree: Option<TreeId>,
+        /// The tree: 32 hexadecimal digits, or with --system the service whose it is.
+        #[arg(long)]
+        tree: Option<String>,
         /// Only keys under this one.
         #[arg(requires = "tree")]
         under: Option<String>,
+        /// The system whose services are named: its directory, or `standard`.
+        #[arg(long, value_name = "DIR")]
+        system: Option<PathBuf>,
     },
     /// Write the value under a key to standard output
     Get {
         /// The image.
         image: PathBuf,
-        /// The tree: 32 hexadecimal digits.
-        #[arg(long, value_parser = parse_tree)]
-        tree: TreeId,
+        /// The tree: 32 hexadecimal digits, or with --system the service whose it is.
+        #[arg(long)]
+        tree: String,
         /// The key.
         key: String,
+        /// The system whose services are named: its directory, or `standard`.
+        #[arg(long, value_name = "DIR")]
+        system: Option<PathBuf>,
     },
     /// Read everything, and say whether it is right
     Check {
@@ -66,21 +87,21 @@ enum Command {
     },
 }
 
-fn parse_tree(text: &str) -> Result<TreeId, String> {
-    let right = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let number = u128::from_str_radix(text, 16).ok().filter(|_| right);
-    number.map(TreeId).ok_or_else(|| "a tree has 32 hexadecimal digits".to_owned())
-}
-
 /// Does what was asked.
 ///
 /// # Errors
 /// When an image cannot be made or opened, or is not right.
 pub fn run(args: &DiskArgs) -> Result<Exit> {
     match &args.command {
-        Command::New { image, size } => new(image, size << 20),
-        Command::Ls { image, tree, under } => ls(image, *tree, under.as_deref()),
-        Command::Get { image, tree, key } => get(image, *tree, key),
+        Command::New { image, size, guid } => new(image, size << 20, *guid),
+        Command::Ls { image, tree, under, system } => {
+            let trees = Trees::of(system.as_deref())?;
+            let tree = tree.as_ref().map(|tree| trees.find(tree)).transpose()?;
+            ls(image, &trees, tree, under.as_deref())
+        }
+        Command::Get { image, tree, key, system } => {
+            get(image, Trees::of(system.as_deref())?.find(tree)?, key)
+        }
         Command::Check { image } => check(image),
     }
 }
@@ -97,23 +118,23 @@ fn random_guid() -> Result<Guid> {
     Ok(Guid::from_random_bytes(random()?))
 }
 
-fn new(image: &Path, bytes: u64) -> Result<Exit> {
-    let file = ImageFile::create(image, bytes)?;
-    let made = make(file).inspect_err(|_| {
-        // It was made just now, by this command.
-        let _ = fs::remove_file(image);
-    })?;
-    println!("{}  {made}", image.display());
+fn new(image: &Path, bytes: u64, guid: Option<Guid>) -> Result<Exit> {
+    let store = guid.map_or_else(random_guid, Ok)?;
+    if store == Guid::ZERO {
+        bail!("{store} is the GUID of nothing; leave --guid out for a random one");
+    }
+    ImageFile::create(image, bytes, |file| make(file, store))?;
+    println!("{}  {store}", image.display());
     Ok(Exit::Pass)
 }
 
-fn make(mut file: ImageFile) -> Result<Guid> {
-    let store = random_guid()?;
+/// Writes a partition table and an empty store to a blank image.
+fn make(mut file: ImageFile, store: Guid) -> Result<()> {
     let extent = gpt::create(&mut file, random_guid()?.to_bytes(), store.to_bytes())?;
     let key = u64::from_le_bytes(random()?);
     let identity = Identity { guid: store.to_bytes(), key };
     nexus_store::format(file, extent, identity, FormatOptions::default())?;
-    Ok(store)
+    Ok(())
 }
 
 /// The one store of an image, for reading.
@@ -137,20 +158,49 @@ fn key(text: &str) -> Result<Key<'_>> {
     Key::new(text).map_err(|error| anyhow!("{text:?}: {error}"))
 }
 
-fn ls(image: &Path, tree: Option<TreeId>, under: Option<&str>) -> Result<Exit> {
-    let (_, mut store) = open(image)?;
+fn ls(image: &Path, trees: &Trees, tree: Option<TreeId>, under: Option<&str>) -> Result<Exit> {
+    let (guid, mut store) = open(image)?;
     let Some(tree) = tree else {
-        for (tree, usage) in store.trees().filter(|(_, usage)| usage.keys > 0) {
-            println!("{tree}  {} keys, {} bytes", usage.keys, usage.bytes);
+        let used: Vec<_> = store.trees().filter(|(_, usage)| usage.keys > 0).collect();
+        for (tree, usage) in &used {
+            println!("{tree}  {}{} keys, {} bytes", trees.whose(*tree), usage.keys, usage.bytes);
+        }
+        if used.is_empty() {
+            println!("store {guid} is empty");
         }
         return Ok(Exit::Pass);
     };
     let under = under.map(key).transpose()?;
+    let mut rows = 0_u64;
     each_row(&mut store, tree, under, |_, row| {
+        rows += 1;
         println!("{:>10}  {}", row.found.size, row.key);
         Ok(())
     })?;
+    if rows == 0 {
+        println!("no keys there");
+    }
     Ok(Exit::Pass)
+}
+
+/// All rows of a tree of an image: keys, and values. A system names the tree by its service.
+///
+/// # Errors
+/// As the image; there is no such tree.
+pub(crate) fn rows(image: &Path, system: &Path, tree: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+    let tree = Trees::of(Some(system))?.find(tree)?;
+    let (_, mut store) = open(image)?;
+    let mut rows = BTreeMap::new();
+    each_row(&mut store, tree, None, |store, row| {
+        let mut bytes = Vec::new();
+        value(store, tree, key(&row.key)?, |part| {
+            bytes.extend_from_slice(part);
+            Ok(())
+        })?;
+        rows.insert(row.key.clone(), bytes);
+        Ok(())
+    })?;
+    Ok(rows)
 }
 
 fn each_row(
@@ -207,35 +257,30 @@ fn get(image: &Path, tree: TreeId, name: &str) -> Result<Exit> {
 
 fn check(image: &Path) -> Result<Exit> {
     let (guid, mut store) = open(image).context(Exit::Failed)?;
-    let trees: Vec<_> = store.trees().collect();
-    let mut wrong = 0;
-    for (tree, usage) in &trees {
-        let mut seen = nexus_store::Usage::default();
-        let read = each_row(&mut store, *tree, None, |store, row| {
-            let mut size = 0;
-            value(store, *tree, key(&row.key)?, |part| {
-                size += part.len() as u64;
-                Ok(())
-            })?;
-            if size != row.found.size {
-                return Err(Error::Damaged(Asked::Key(row.key.clone())).into());
+    let mut check = Check::default();
+    let mut wrong = 0_u64;
+    loop {
+        match store.check(&mut check) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(flaw) => {
+                wrong += 1;
+                println!("{flaw}");
             }
-            seen.keys += 1;
-            seen.bytes += row.key.len() as u64 + size;
-            Ok(())
-        });
-        let right = match read {
-            Ok(()) if seen == *usage => String::from("right"),
-            Ok(()) => format!("{} keys and {} bytes are counted", usage.keys, usage.bytes),
-            Err(error) => format!("{error:#}"),
-        };
-        wrong += usize::from(right != "right");
-        println!("{tree}  {} keys, {} bytes: {right}", seen.keys, seen.bytes);
+        }
     }
-    let (used, pages) = store.log_pages();
-    println!(
-        "store {guid}: {} trees; {used} of {pages} pages of the log to be folded",
-        trees.len()
+    for (tree, usage) in store.trees() {
+        println!("{tree}  {} keys, {} bytes", usage.keys, usage.bytes);
+    }
+    let found = check.found();
+    let read = format!(
+        "{} keys with {} bytes in {} trees; {} pages of the table and {} of the log",
+        found.rows, found.bytes, found.trees, found.pages, found.log_pages
     );
-    Ok(if wrong == 0 { Exit::Pass } else { Exit::Failed })
+    if wrong == 0 {
+        println!("store {guid}: {read}: all right");
+        return Ok(Exit::Pass);
+    }
+    println!("store {guid}: {read}: {wrong} things are not right; nothing was repaired");
+    Ok(Exit::Failed)
 }

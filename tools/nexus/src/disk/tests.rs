@@ -1,5 +1,6 @@
 use super::*;
 use nexus_store::{Expect, Refused};
+use std::fs;
 use std::os::unix::fs::FileExt;
 
 const TREE: TreeId = TreeId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
@@ -12,10 +13,9 @@ fn command(command: Command) -> Result<Exit> {
 fn image() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.disk");
-    command(Command::New { image: path.clone(), size: 4 }).unwrap();
-    let mut reader = ImageFile::open(&path).unwrap();
-    let [StorePartition { guid, extent }] = gpt::stores(&mut reader).unwrap()[..] else { panic!() };
-    let writer = ImageFile::open_to_write(&path).unwrap();
+    command(Command::New { image: path.clone(), size: 4, guid: None }).unwrap();
+    let mut writer = ImageFile::open_to_write(&path).unwrap();
+    let [StorePartition { guid, extent }] = gpt::stores(&mut writer).unwrap()[..] else { panic!() };
     let mut store = Engine::open(writer, extent, &OpenOptions::new(guid, 1)).unwrap();
     for at in 0..40_u8 {
         let name = format!("dir/{at}");
@@ -29,7 +29,7 @@ fn image() -> (tempfile::TempDir, PathBuf) {
 fn test_a_new_image_has_an_empty_store_and_is_never_made_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.disk");
-    let new = || command(Command::New { image: path.clone(), size: 8 });
+    let new = || command(Command::New { image: path.clone(), size: 8, guid: None });
     assert_eq!(new().unwrap(), Exit::Pass);
     let before = fs::read(&path).unwrap();
     assert_eq!(before.len(), 8 << 20);
@@ -47,11 +47,14 @@ fn test_what_looks_at_an_image_writes_nothing() {
     permissions.set_readonly(true);
     fs::set_permissions(&path, permissions).unwrap();
     let before = fs::read(&path).unwrap();
-    let ls = |tree, under| command(Command::Ls { image: path.clone(), tree, under });
+    let ls = |tree, under| command(Command::Ls { image: path.clone(), tree, under, system: None });
     assert_eq!(ls(None, None).unwrap(), Exit::Pass);
-    assert_eq!(ls(Some(TREE), Some("dir".into())).unwrap(), Exit::Pass);
-    let get =
-        |key: &str| command(Command::Get { image: path.clone(), tree: TREE, key: key.into() });
+    assert_eq!(ls(Some(TREE.to_string()), Some("dir".into())).unwrap(), Exit::Pass);
+    assert!(ls(Some("nsh".into()), None).is_err(), "no system");
+    let get = |key: &str| {
+        let (tree, key) = (TREE.to_string(), key.into());
+        command(Command::Get { image: path.clone(), tree, key, system: None })
+    };
     assert_eq!(get("dir/7").unwrap(), Exit::Pass);
     assert_eq!(crate::exit::of_error(&get("dir/77").unwrap_err()), Exit::Failed);
     assert!(get("../etc").is_err());
@@ -80,9 +83,10 @@ fn test_a_damaged_image_is_told_of_and_not_repaired() {
     };
     let log = mib + 2 * 4096;
     let table = log + 256 * 4096;
-    // One copy of the superblock is enough; both are not.
+    // One copy of the superblock is enough to read what there is; both are not.
     flip(mib + 9);
-    assert_eq!(command(Command::Check { image: path.clone() }).unwrap(), Exit::Pass);
+    assert_eq!(command(Command::Check { image: path.clone() }).unwrap(), Exit::Failed);
+    assert_eq!(open(&path).unwrap().1.trees().count(), 1);
     for (at, text) in [(512 + 60, "wrong sum"), (log + 20, "frame 1"), (table + 12, "header")] {
         flip(at);
         let before = fs::read(&path).unwrap();
@@ -99,9 +103,31 @@ fn test_a_damaged_image_is_told_of_and_not_repaired() {
 }
 
 #[test]
-fn test_trees_are_32_digits() {
-    assert_eq!(parse_tree(&TREE.to_string()), Ok(TREE));
-    for bad in ["", "7", "+123456789abcdef0123456789abcdef0", "0123456789abcdef0123456789abcdeg"] {
-        assert!(parse_tree(bad).is_err(), "{bad}");
-    }
+fn test_a_guid_can_be_given_and_nothing_is_left_of_what_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.disk");
+    let guid = random_guid().unwrap();
+    let new = |guid, size| command(Command::New { image: path.clone(), size, guid: Some(guid) });
+    assert!(new(Guid::ZERO, 4).is_err(), "the GUID of nothing");
+    assert!(new(guid, 1).is_err(), "too small");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    assert_eq!(new(guid, 4).unwrap(), Exit::Pass);
+    assert_eq!(open(&path).unwrap().0, guid);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+// attack 67 H: an image is looked at while a machine runs on it; refused, and it is told who has it; broken: disk-lock
+#[test]
+fn test_an_image_in_use_is_not_looked_at() {
+    let (_dir, path) = image();
+    let running = ImageFile::open_to_write(&path).unwrap();
+    let error = format!("{:#}", command(Command::Check { image: path.clone() }).unwrap_err());
+    assert!(error.contains("is in use: "), "{error}");
+    assert!(open(&path).is_err());
+    drop(running);
+    let looked = open(&path).unwrap();
+    assert!(open(&path).is_ok(), "many may look at one time");
+    assert!(ImageFile::open_to_write(&path).is_err());
+    drop(looked);
+    assert!(ImageFile::open_to_write(&path).is_ok());
 }

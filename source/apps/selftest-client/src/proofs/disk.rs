@@ -28,13 +28,13 @@ fn read(offset: u64, len: u32) -> Read {
     Read { offset, len, zero: Zero::ZERO }
 }
 
-fn refused<T: Debug>(what: &str, answer: Result<T, CallError>) -> Check {
+fn refused<T: Debug>(what: &str, answer: Result<T, CallError>, why: ServiceError) -> Check {
     match answer {
-        Err(CallError::Service(ServiceError::OutOfRange)) => {
+        Err(CallError::Service(error)) if error == why => {
             passed(1);
             Ok(())
         }
-        other => Err(Failure::new(format_args!("{what}: {other:?}, expected OutOfRange"))),
+        other => Err(Failure::new(format_args!("{what}: {other:?}, expected {why:?}"))),
     }
 }
 
@@ -211,12 +211,24 @@ pub(crate) fn refusals(context: &Context) -> Check {
         (u64::MAX - 47, 48),
         (u64::MAX, 1),
     ] {
-        refused("a read", ask(context, &read(offset, len)))?;
+        refused("a read", ask(context, &read(offset, len)), ServiceError::OutOfRange)?;
     }
     for (offset, bytes) in [(0, 0), (SECTOR - 1, 2), (end, 1), (end - 1, 2), (u64::MAX, 1)] {
         let data = Text::piece([1; 2].get(..bytes).unwrap_or(&[]));
-        refused("a write", ask(context, &Write { offset, data }))?;
+        refused("a write", ask(context, &Write { offset, data }), ServiceError::OutOfRange)?;
     }
     let after: DiskStats = ask(context, &Stats {})?;
     same("what was done", &after, &before)
+}
+
+/// A disk that holds the store takes no data by messages, whatever is asked, and tells what it is.
+pub(crate) fn of_the_store(context: &Context) -> Check {
+    let end = ask(context, &Info {})?.sectors * SECTOR;
+    for offset in [0, SECTOR, end - SECTOR, end, u64::MAX] {
+        let data = Text::piece(&pattern(offset));
+        refused("a read", ask(context, &read(offset, 48)), ServiceError::BadState)?;
+        refused("a write", ask(context, &Write { offset, data }), ServiceError::BadState)?;
+        refused("a flush", ask(context, &Flush {}), ServiceError::BadState)?;
+    }
+    same("errors", &ask(context, &Stats {})?.errors, &0)
 }

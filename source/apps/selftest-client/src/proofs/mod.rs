@@ -17,6 +17,7 @@ mod protect;
 mod random;
 mod register;
 mod ring;
+mod state;
 mod switch;
 mod window;
 
@@ -261,14 +262,14 @@ const ALIVE: &[Proof] = &[
         id: "disk-read-back",
         fact: "what is written to the disk is read back where it was written, and nowhere else",
         check: disk::read_back,
-        about: About::Service(ids::VIRTIOBLKD),
+        about: About::Ring(ids::VIRTIOBLKD),
     },
     // attack 98 Q: read and write past the end of the disk, at offsets that wrap, across sectors, nothing at all; refused; broken: disk-range
     Proof {
         id: "disk-refuse-range",
         fact: "nothing is read or written that is not on the disk",
         check: disk::refusals,
-        about: About::Service(ids::VIRTIOBLKD),
+        about: About::Ring(ids::VIRTIOBLKD),
     },
     // attack 92 Q: by the ring, sectors past the end and at places that wrap, lengths that are none, operations that there are not; refused, and the device does not hear of it
     Proof {
@@ -276,6 +277,26 @@ const ALIVE: &[Proof] = &[
         fact: "what is written to the disk by a ring, 32 requests at once, is read back by it and by messages",
         check: disk::by_ring,
         about: About::Ring(ids::VIRTIOBLKD),
+    },
+    // attack 67 Q: with the permission to, read, write and flush the disk that holds the store; told that it is statefsd's; broken: disk-of-the-store
+    Proof {
+        id: "disk-of-the-store",
+        fact: "a disk that holds the store is read and written by statefsd alone",
+        check: disk::of_the_store,
+        about: About::Service(ids::STATEFSD),
+    },
+    Proof {
+        id: "state-kept",
+        fact: "what is put into the store by a ring is there, listed in order, durable when that is answered, and gone when it is deleted",
+        check: state::kept,
+        about: About::Ring(ids::STATEFSD),
+    },
+    // attack 67 Q: ask for the trees of others, of services that have none, and of ids that nobody has; put under keys that are none; denied; broken: state-owner
+    Proof {
+        id: "state-refused",
+        fact: "the tree of another is shown to nobody whom no line opens it to, and no key leads out of a tree",
+        check: state::refused,
+        about: About::Ring(ids::STATEFSD),
     },
     // attack 27 Q: name init and rngd in the message; denied by the kernel's stamp; broken: policyd-asker
     // attack 30 Q: ask policyd on behalf of others; denied, and recorded under who asked; broken: logd-permission

@@ -49,14 +49,28 @@ impl Slot {
     /// # Errors
     /// The board has no disk, or several, or nothing is behind it.
     pub fn of(board: &[String]) -> Result<Slot> {
+        Slot::among(board, None)
+    }
+
+    /// Where `board` says it of the disk that is this device of the description.
+    ///
+    /// # Errors
+    /// There is no such disk, or nothing is behind it.
+    pub fn of_device(board: &[String], device: &str) -> Result<Slot> {
+        Slot::among(board, Some(device))
+    }
+
+    fn among(board: &[String], device: Option<&str>) -> Result<Slot> {
         let words = |option: &'static str| {
             let pairs = board.iter().zip(board.iter().skip(1)).enumerate();
             pairs.filter(move |(_, (word, _))| *word == option).map(|(at, (_, value))| (at, value))
         };
-        let disks = words("-device").filter_map(|(_, value)| {
-            let is_disk = property(value, "driver").as_deref() == Some(DISK);
-            is_disk.then(|| property(value, "drive"))
-        });
+        let is_meant = |value: &str| {
+            let is = |key: &str, word: &str| property(value, key).as_deref() == Some(word);
+            is("driver", DISK) && device.is_none_or(|device| is("id", device))
+        };
+        let disks = words("-device").filter(|(_, value)| is_meant(value));
+        let disks = disks.map(|(_, value)| property(value, "drive"));
         let name = match disks.collect::<Vec<_>>().as_slice() {
             [Some(name)] => name.clone(),
             [] => bail!("the board has no {DISK}: a run on a disk needs one"),
@@ -172,6 +186,20 @@ mod tests {
         );
         let log = "driver=blklogwrites,node-name=d0,file=d0-image,log=d0-log,log-sector-size=512";
         assert!(logged.contains(log) && logged.ends_with(rest), "{logged}");
+    }
+
+    #[test]
+    fn test_a_disk_among_others_is_known_by_its_device() {
+        let board = board(
+            "-drive if=none,id=a -device virtio-blk-device,drive=a,id=blk0 \
+             -blockdev node-name=b,size=512 -device virtio-blk-device,drive=b,id=blk1 -device x,id=blk2",
+        );
+        assert!(Slot::of(&board).is_err(), "two");
+        assert_eq!(Slot::of_device(&board, "blk1").unwrap().bytes().unwrap(), 512);
+        let with = Slot::of_device(&board, "blk0").unwrap();
+        let with = with.with(board.clone(), Backing::Image(Path::new("i"))).unwrap();
+        assert!(with[1].ends_with("filename=i") && with[2..] == board[2..], "{with:?}");
+        assert!(Slot::of_device(&board, "blk2").is_err(), "no disk");
     }
 
     #[test]
