@@ -13,6 +13,8 @@ extern crate alloc;
 pub mod disk;
 #[cfg(test)]
 mod disk_tests;
+#[cfg(any(test, feature = "fake"))]
+pub mod exercise;
 mod job;
 pub mod keeper;
 pub mod open;
@@ -23,4 +25,6 @@ pub mod refusals;
 pub mod road;
 pub mod server;
 pub mod session;
+#[cfg(test)]
+mod tests;
 pub mod trees;

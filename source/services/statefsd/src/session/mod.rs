@@ -1,6 +1,6 @@
 //! A client: its ring, what it may, and what it has begun.
 
-mod ask;
+pub(crate) mod ask;
 mod begun;
 mod carry;
 mod reply;
