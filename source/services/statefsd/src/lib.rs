@@ -15,8 +15,12 @@ pub mod disk;
 mod disk_tests;
 #[cfg(any(test, feature = "fake"))]
 pub mod exercise;
+#[cfg(test)]
+mod fake;
 mod job;
 pub mod keeper;
+#[cfg(test)]
+mod liar_tests;
 pub mod open;
 #[cfg(test)]
 mod open_tests;
