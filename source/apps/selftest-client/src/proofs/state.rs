@@ -45,8 +45,9 @@ pub(crate) fn kept(context: &Context) -> Check {
     batches(&mut store)?;
     lists(&mut store)?;
     large(&mut store)?;
-    let checked = store.check(|_| ())?;
-    ensure!(checked.trees >= 1 && checked.orphans == 0, "{checked:?}");
+    let mut flaws = 0;
+    let checked = store.check(|_| flaws += 1)?;
+    ensure!(checked.pages > 0 && checked.orphans == 0 && flaws == 0, "{flaws}: {checked:?}");
     same("what is left", &store.usage(OWN)?.keys, &0)
 }
 
