@@ -27,4 +27,6 @@ pub mod refusals;
 pub mod road;
 pub mod server;
 pub mod session;
+#[cfg(test)]
+mod trace_tests;
 pub mod trees;

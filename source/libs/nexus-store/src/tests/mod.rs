@@ -6,5 +6,4 @@ mod damage;
 mod failing;
 mod model;
 mod partitions;
-mod program;
 mod values;
