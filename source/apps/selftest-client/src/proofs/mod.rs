@@ -88,7 +88,7 @@ pub(crate) fn is_first_boot(context: &Context) -> bool {
 }
 
 const ALIVE: &[Proof] = &[
-    // attack 65 Q: the machine is turned off after a sync, and boots again with the same disk and number; what was put is there; broken: state-persists
+    // attack 65 F: the machine is turned off after a sync, and boots again with the same disk and number; what was put is there; broken: state-persists
     Proof {
         id: "statefs-persist",
         fact: "what was put and synced in the boot before this one is there, whole",
