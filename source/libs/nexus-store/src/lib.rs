@@ -14,7 +14,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "trial"))]
 extern crate std;
 
 mod bytes;
@@ -35,6 +35,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod verify;
+#[cfg(any(test, feature = "trial"))]
+pub mod trial;
 
 pub use check::{Check, Checked, Flaw, Part};
 pub use device::{BlockDevice, Counters, DeviceError, Extent, PAGE, PAGE_SECTORS, SECTOR};
