@@ -8,6 +8,7 @@ use nexus_proto::disk::SECTOR;
 use nexus_sysdesc::Permission;
 
 use crate::names::Names;
+use crate::past::{Options, Past};
 use crate::specs::{Arg, Spec, spec, unknown_command};
 use crate::state::{self, Ask};
 use crate::suggest::suggest;
@@ -37,6 +38,8 @@ pub enum Command {
     Caps(u32),
     /// So many records.
     Ledger(usize),
+    /// What the archive has of the boots.
+    Past(Past),
     /// What policy says about a service and a device.
     Why(u32, u16),
     /// Whether a service may share memory with another, the driver.
@@ -125,7 +128,7 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("irqs", _) => Command::Irqs,
         ("dma", _) => Command::Dma,
         ("caps", args) => Command::Caps(service(spec, args.first(), names)?),
-        ("ledger", args) => Command::Ledger(how_many(spec, args.first())?),
+        ("ledger", args) => ledger(spec, args, names)?,
         ("why", args) => {
             let service = service(spec, args.first(), names)?;
             let what = args.get(1);
@@ -160,6 +163,18 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("reboot", _) => Command::Reboot,
         _ => return Err(unknown_command(name)),
     }))
+}
+
+fn ledger(spec: &Spec, words: &[&str], names: &Names) -> Result<Command, String> {
+    let wrong = |what| format!("ledger: {what}; usage: {}", spec.usage);
+    let Some(options) = Options::of(words).map_err(wrong)? else {
+        if words.len() > 1 {
+            return Err(format!("ledger: too many words; usage: {}", spec.usage));
+        }
+        return Ok(Command::Ledger(how_many(spec, words.first())?));
+    };
+    let count = how_many(spec, options.count.as_ref())?;
+    options.past(count, names).map(Command::Past).map_err(wrong)
 }
 
 fn service(spec: &Spec, word: Option<&&str>, names: &Names) -> Result<u32, String> {

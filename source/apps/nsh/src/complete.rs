@@ -69,6 +69,11 @@ fn known(words: &[&str], names: &Names) -> Vec<String> {
         Some(Arg::Bytes | Arg::Key | Arg::Value) => Vec::new(),
         Some(Arg::State) => VERBS.map(ToString::to_string).into(),
         Some(Arg::HowMany) => ["all".to_string()].into(),
+        Some(Arg::LedgerPart) => match args.last() {
+            Some(&"--device") => names.device_names().map(ToString::to_string).collect(),
+            Some(&("--at" | "--boot")) => Vec::new(),
+            _ => ["all", "--boots", "--boot", "--device", "--at"].map(String::from).into(),
+        },
         Some(Arg::Read) => ["read".to_string()].into(),
         Some(Arg::Sector) => Vec::new(),
         Some(Arg::LogPart) => services().chain(["-f".to_string(), "all".to_string()]).collect(),
@@ -124,7 +129,10 @@ mod tests {
         assert_eq!(inserted("why n"), "sh ");
         assert_eq!(inserted("why virtion"), "etd ");
         assert_eq!(tab("try rngd r"), (String::new(), "rng0 rtc0".into()));
-        assert_eq!(tab("why rngd r"), (String::new(), "record report rng0 rngd rtc0 rtcd".into()));
+        assert_eq!(
+            tab("why rngd r"),
+            (String::new(), "record refuse report rng0 rngd rtc0 rtcd".into())
+        );
         assert_eq!(inserted("kill rn"), "gd ");
         assert_eq!(tab("restart r"), (String::new(), "rngd rtcd".into()));
         assert_eq!(inserted("why nsh vie"), "w ");
@@ -132,7 +140,9 @@ mod tests {
         assert_eq!(inserted("help le"), "dger ");
         assert_eq!(inserted("log -"), "f ");
         assert_eq!(inserted("log -f rn"), "gd ");
-        assert_eq!(inserted("ledger "), "all ");
+        assert_eq!(inserted("ledger a"), "ll ");
+        assert_eq!(inserted("ledger --b"), "oot");
+        assert_eq!(inserted("ledger --device bl"), "k0 ");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use nexus_proto::policy::NO_RULE;
 use nexus_rt::{CallError, ns_of_ticks, ticks, uptime_ns};
 use nexus_sysdesc::bounds::MAX_OPENS;
 
+use crate::archive;
 use crate::ask;
 use crate::command::{Command, LogPart, parse};
 use crate::complete::complete;
@@ -144,6 +145,7 @@ impl Shell {
                 show::caps(service, &ask::caps(service)?, &servers, &owners, names)
             }
             Command::Ledger(count) => self.ledger(count)?,
+            Command::Past(past) => archive::answer(past, &mut self.store, names),
             Command::Why(service, device) => {
                 let answer = ask::explain(service, device)?;
                 let known = Known::ask();

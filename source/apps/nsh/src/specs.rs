@@ -32,6 +32,8 @@ pub enum Arg {
     Key,
     /// All of the line.
     Value,
+    /// Anything of a number, `all`, options of the past, and what follows those.
+    LedgerPart,
 }
 
 /// A command as `help` tells it.
@@ -75,11 +77,15 @@ specs! {
     "caps" [Service] "caps SERVICE", "what a service holds, as the kernel tells it",
         "`send` is an endpoint that it may call, `recv` the one that it serves; `own` stands for \
          derive, grant, revoke and manage together.";
-    "ledger" [HowMany] "ledger [N|all]", "the security record, and whether its chain holds",
+    "ledger" [LedgerPart, LedgerPart, LedgerPart, LedgerPart, LedgerPart, LedgerPart]
+        "ledger [N|all] [OPTIONS]",
+        "the security record, and whether its chain holds",
         "Every decision, grant, refusal and end, in order. Each record holds the hash of the one \
          before; all of them are computed anew here. The head below is the hash of the last: init \
          tells one on the console when the machine starts, and whoever keeps one knows later that \
-         nothing before it was written anew.";
+         nothing before it was written anew. With `--boots`, `--boot 7`, or `--device blk0 --at \
+         2026-11-30T09:00:00` (or `--boot 7 --device blk0 --at 12.5`, in seconds) it is the archive that \
+         is asked: which boots it has, the ledger of one, and who held a device then.";
     "why" [Service, Ruled] "why SERVICE [WHAT]",
         "allowed or denied, and by which rule",
         "WHAT is a device, a permission of the policy, or another service: may the first share memory with \

@@ -13,8 +13,12 @@ extern crate alloc;
 pub mod disk;
 #[cfg(test)]
 mod disk_tests;
+#[cfg(test)]
+mod fake;
 mod job;
 pub mod keeper;
+#[cfg(test)]
+mod liar_tests;
 pub mod open;
 #[cfg(test)]
 mod open_tests;

@@ -36,10 +36,11 @@ fn main() -> Result<(), StartError> {
     // Without it nobody tells of a ring, and there is none to serve.
     owner::listen(endpoint).ok_or(StartError::NoMemory)?;
     let inbox = SharedInbox::new(Inbox::new(endpoint, KEPT));
+    let trees = Trees::new(&description);
+    // Before the store, whose memory may be all that there is.
+    let sessions = sessions(&trees);
     let store = opened(&description, inbox.clone());
     tell(&store);
-    let trees = Trees::new(&description);
-    let sessions = sessions(&trees);
     let guid = description.store().map(|(_, guid)| guid).unwrap_or_default();
     let store = store.map_err(reason::failed);
     let mut server = Server::new(store, guid, trees, sessions, ToLog, Some(inbox));

@@ -11,6 +11,7 @@ mod lines;
 mod lives;
 mod net;
 mod owners;
+pub mod past;
 mod policy;
 mod random;
 mod services;

@@ -1,0 +1,156 @@
+//! Nobody takes more than is theirs: quotas, what is begun and not finished, and the time of others.
+
+use nexus_proto::ServiceError;
+use nexus_proto::state::ring as wire;
+use nexus_ring::DONE;
+use nexus_rt::abi::Sender;
+use nexus_state::{Error, Expect, OWN};
+use nexus_store::Store;
+
+use super::{A, B, BYTES, KEYS, World, answer, head, tree};
+use crate::session::SHARE;
+
+// attack 92 U: fill the disk with keys of few bytes, and with few keys of many; the quota ends it, and others go on; broken: state-quotas
+#[test]
+fn quotas_of_keys_and_bytes_hold() {
+    let world = World::new();
+    let (mut a, mut b) = (world.client(A), world.client(B));
+    for key in 0..KEYS {
+        a.put(&format!("{key}"), b"", Expect::Absent).unwrap();
+    }
+    assert_eq!(a.put("more", b"", Expect::Any), Err(Error::QuotaKeys));
+    b.put("more", b"", Expect::Any).unwrap();
+    a.delete(OWN, "7", Expect::Any, false).unwrap();
+    a.put("more", b"", Expect::Any).unwrap();
+    let usage = a.usage(OWN).unwrap();
+    assert_eq!((usage.keys, usage.most_keys, usage.most_bytes), (KEYS, KEYS, BYTES));
+    let value = vec![0; 60_000];
+    let puts = (0..20).map(|key| a.put(&format!("{key}"), &value, Expect::Any));
+    let full = puts.filter(Result::is_err).count();
+    assert!(full >= 20 - (BYTES / 60_000) as usize, "{full} were refused");
+    b.put("large", &value, Expect::Any).unwrap();
+}
+
+// attack 92 U: fill the disk with pieces that are never finished; they are counted for the quota; broken: state-pieces-quota
+#[test]
+fn pieces_count_while_they_are_there() {
+    let world = World::new();
+    let mut a = world.raw(A, 1);
+    let begin = |a: &mut super::Raw| {
+        a.ask(wire::BEGIN, wire::Head::default(), &[], 0);
+        world.turn();
+        let (done, bytes) = a.done().remove(0);
+        (done.status, answer(&bytes).version)
+    };
+    let drafts: Vec<u64> = (0..4).map(|_| begin(&mut a).1).collect();
+    assert_eq!(begin(&mut a).0, wire::NO_DRAFT, "as many as there may be");
+    let piece = vec![1; 1000];
+    let mut taken = 0;
+    let last = loop {
+        let head = wire::Head { value: 1000, ..wire::Head::default() };
+        a.ask(wire::PIECE, head, &piece, drafts[taken % 4]);
+        world.turn();
+        match a.statuses()[..] {
+            [DONE] => taken += 1,
+            [other] => break other,
+            _ => panic!("one answer"),
+        }
+    };
+    assert!(taken * 1000 <= BYTES as usize, "{taken} pieces");
+    assert!(last == wire::QUOTA_BYTES || (last == wire::TOO_LARGE && taken >= 1000), "{last}");
+}
+
+// attack 92 U: a client dies with values in pieces begun; nothing of them is left, and its next life has none of them; broken: state-drafts-end
+#[test]
+fn what_was_begun_ends_with_the_attachment() {
+    let world = World::new();
+    let mut first = world.raw(A, 1);
+    first.ask(wire::BEGIN, wire::Head::default(), &[], 0);
+    world.turn();
+    let draft = answer(&first.done()[0].1).version;
+    let piece = vec![1; 1000];
+    for _ in 0..5 {
+        first.ask(wire::PIECE, wire::Head { value: 1000, ..wire::Head::default() }, &piece, draft);
+    }
+    world.turn();
+    assert_eq!(first.statuses(), [DONE; 5]);
+    let mut second = world.raw(A, 2);
+    second.ask(wire::FINISH, head("key", &[]), b"key", draft);
+    second.get("key");
+    world.turn();
+    assert_eq!(second.statuses(), [wire::NO_DRAFT, wire::ABSENT]);
+    let free = |world: &World| {
+        let mut check = nexus_store::Check::default();
+        world.with(|server| {
+            let store = server.store().unwrap();
+            store.sync().unwrap();
+            while store.check(&mut check).unwrap() {}
+        });
+        check.found()
+    };
+    assert_eq!((free(&world).rows, free(&world).objects), (0, 0));
+    let begun = world.with(|server| server.store().unwrap().begin()).unwrap();
+    world.with(|server| server.store().unwrap().abandon(begun)).unwrap();
+    // Its ring is given up: the same.
+    second.ask(wire::BEGIN, wire::Head::default(), &[], 0);
+    world.turn();
+    second.done();
+    world.memory(A).device_write(0, &999_u16.to_le_bytes());
+    world.turn();
+    let third = world.client_in(A, 3).put("key", b"1", Expect::Absent);
+    third.unwrap();
+}
+
+// attack 92 U: one client asks without end; another is answered within a turn; broken: state-share
+#[test]
+fn a_flood_keeps_nobody_waiting() {
+    let world = World::new();
+    let (mut a, mut b) = (world.raw(A, 1), world.raw(B, 1));
+    for round in 0..20 {
+        while a.side().in_flight() < 64 {
+            a.put(&format!("k{}", a.side().in_flight()), &[1; 100], wire::FLAG_SYNC);
+        }
+        b.get("x");
+        world.turn();
+        assert_eq!(b.statuses(), [wire::ABSENT], "in round {round}");
+        let served = a.statuses().len();
+        assert!(served <= SHARE && served > 0, "{served} in a turn");
+    }
+    // Large ones are fewer.
+    while a.side().in_flight() > 0 {
+        world.turn();
+        a.statuses();
+    }
+}
+
+// attack 39 U: attach without a ring; denied
+#[test]
+fn who_has_no_ring_has_nothing_to_attach() {
+    let world = World::new();
+    let attach = |service_id| {
+        world.with(|server| server.attach(Sender { service_id, incarnation: 1 }))
+    };
+    assert_eq!(attach(10), Err(ServiceError::Denied));
+    assert_eq!(attach(A), Err(ServiceError::BadState), "it has begun nothing");
+}
+
+#[test]
+fn trees_that_no_service_has_are_kept_and_opened_to_nobody() {
+    let world = World::new();
+    let orphan = tree(99);
+    let key = nexus_store::Key::new("x").unwrap();
+    world.with(|server| {
+        let store = server.store().unwrap();
+        store.put(orphan, key, b"kept", nexus_store::Expect::Any).unwrap();
+        store.sync().unwrap();
+    });
+    world.restart();
+    let info = world.with(|server| server.info());
+    assert_eq!((info.trees, info.orphans), (1, 1));
+    let mut client = world.client(A);
+    assert_eq!(client.check(|_| ()).unwrap().orphans, 1);
+    assert_eq!(client.get(99, "x"), Err(Error::Denied));
+    let mut out = Vec::new();
+    world.with(|server| server.store().unwrap().get(orphan, key, &mut out)).unwrap();
+    assert_eq!(out, b"kept");
+}
