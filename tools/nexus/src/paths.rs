@@ -63,7 +63,9 @@ pub fn own_disk(directory: &Path, name: &str) -> PathBuf {
 /// The ending of that.
 const DISK: &str = "disk";
 
-fn is_disk(path: &Path) -> bool {
+/// True for the name of such a disk.
+#[must_use]
+pub fn is_disk(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == DISK)
 }
 
