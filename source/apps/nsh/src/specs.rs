@@ -111,7 +111,8 @@ specs! {
     "log" [LogPart, LogPart, LogPart] "log [-f] [SERVICE] [N|all]", "what the services said",
         "-f goes on showing what is new, until Ctrl-C or q.";
     "disk" [Read, Sector] "disk [read SECTOR]", "what the disk is and does; or what a sector holds",
-        "To read a sector needs a permission of its own (`why nsh disk`). In flight are requests that \
+        "To read a sector needs a permission of its own (`why nsh disk`), and a disk that does not hold the \
+         store: `state` is for that. In flight are requests that \
          the device has now. A batch is what it was given at once; of some it is not told, because it is \
          about to look anyway.";
     "state" [State, Key, Value] "state [WHAT [KEY [VALUE]]]", "what is kept on the disk, under keys",

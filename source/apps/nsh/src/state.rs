@@ -148,8 +148,8 @@ pub(crate) fn answer(
         },
         Ask::Put(place, value) => {
             let bytes = value.as_bytes();
-            let put = client.put_in(place.owner, &place.key, bytes, Expect::Any, true);
-            show::kept(place, bytes.len() as u64, put?, names)
+            client.put_in(place.owner, &place.key, bytes, Expect::Any, true)?;
+            show::kept(place, bytes.len() as u64, names)
         }
         Ask::Remove(place) => match client.delete(place.owner, &place.key, Expect::Any, true)? {
             true => show::removed(place, names),

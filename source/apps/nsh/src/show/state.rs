@@ -16,11 +16,13 @@ use crate::units::{count, size};
 use super::disk::sector;
 use super::store::reason;
 
-/// A key, and whose, where it is not the shell's own.
+/// A key, and whose, where it is not the shell's own; or a whole tree.
 fn shown(place: &Place, names: &Names) -> String {
-    match place.owner {
-        OWN => seen(&place.key),
-        other => format!("{}:{}", names.service(other), seen(&place.key)),
+    match (place.owner, place.key.as_str()) {
+        (OWN, "") => "this shell's tree".to_string(),
+        (other, "") => format!("the tree of {}", names.service(other)),
+        (OWN, key) => seen(key),
+        (other, key) => format!("{}:{}", names.service(other), seen(key)),
     }
 }
 
@@ -72,7 +74,7 @@ pub fn no_key(place: &Place, names: &Names) -> String {
 pub fn no_keys(place: &Place, names: &Names) -> String {
     match place {
         Place { owner: OWN, key } if key.is_empty() => "this shell keeps nothing yet\n".to_string(),
-        Place { key, .. } if key.is_empty() => format!("{} no keys\n", shown(place, names)),
+        Place { key, .. } if key.is_empty() => format!("{} has no keys\n", shown(place, names)),
         place => wrap("", &format!("no keys under {}", shown(place, names))),
     }
 }
@@ -95,11 +97,10 @@ pub fn found(place: &Place, found: &Found, names: &Names) -> String {
     wrap("", &format!("{}: {bytes}{pieces}, version {version}", shown(place, names)))
 }
 
-/// That a value was put and is durable.
+/// That a value of so many bytes was put, and is durable.
 #[must_use]
-pub fn kept(place: &Place, bytes: u64, Version(version): Version, names: &Names) -> String {
-    let bytes = count(bytes, "byte");
-    wrap("", &format!("{} is on the disk: {bytes}, version {version}", shown(place, names)))
+pub fn kept(place: &Place, bytes: u64, names: &Names) -> String {
+    wrap("", &format!("{} is on the disk: {}", shown(place, names), count(bytes, "byte")))
 }
 
 /// That a key was removed, durably.
@@ -111,12 +112,16 @@ pub fn removed(place: &Place, names: &Names) -> String {
 /// What a tree uses, and may use.
 #[must_use]
 pub fn usage(place: &Place, usage: &Usage, names: &Names) -> String {
-    let whose = match place.owner {
-        OWN => "this shell's tree".to_string(),
-        other => format!("the tree of {}", names.service(other)),
-    };
     let (keys, bytes) = (size(usage.bytes), size(usage.most_bytes));
-    wrap("", &format!("{whose} has {} of {} keys, {keys} of {bytes}", usage.keys, usage.most_keys))
+    wrap(
+        "",
+        &format!(
+            "{} has {} of {} keys, {keys} of {bytes}",
+            shown(place, names),
+            usage.keys,
+            usage.most_keys
+        ),
+    )
 }
 
 /// Something that a check found wrong.
@@ -160,7 +165,9 @@ pub fn refused(error: &Error, place: &Place, names: &Names) -> String {
         Error::Unknown => format!("statefsd ended while it was asked: {key} is changed, or it is not; `state get` tells"),
         Error::Lost => "statefsd ended, and what it had not made durable is gone; nothing was done now, type it again"
             .to_string(),
-        Error::Denied => format!("{key} is not this shell's, and no [[allow-state]] in policy.toml opens it for that"),
+        Error::Denied => {
+            format!("{key} is not open to this shell: no [[allow-state]] in policy.toml opens it for that")
+        },
         Error::NoTree => match place.owner {
             OWN => "this shell has no tree: `state` in its service file would give it one".to_string(),
             other => format!("{} keeps nothing: it has no tree", names.service(other)),

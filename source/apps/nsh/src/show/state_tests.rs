@@ -29,7 +29,7 @@ fn text_is_shown_as_text_and_bytes_as_bytes() {
     assert_eq!(value(&[0, 255]), bytes);
 }
 
-// attack 65 H: a value or a key has what moves the cursor, hides text or turns it round; the terminal is sent none of it; broken: nsh-value-shown
+// attack 78 U: a value or a key has what moves the cursor, hides text or turns it round; the terminal is sent none of it; broken: nsh-value-shown
 #[test]
 fn nothing_that_is_kept_reaches_the_terminal_as_a_command() {
     for hidden in
@@ -57,7 +57,7 @@ fn nothing_that_is_kept_reaches_the_terminal_as_a_command() {
 #[test]
 fn what_was_done() {
     let names = names();
-    assert_eq!(kept(&own("a/b"), 1, Version(7), &names), "a/b is on the disk: 1 byte, version 7\n");
+    assert_eq!(kept(&own("a/b"), 1, &names), "a/b is on the disk: 1 byte\n");
     assert_eq!(removed(&rngd("a"), &names), "rngd:a is gone from the store\n");
     assert_eq!(no_key(&own("a"), &names), "there is no a\n");
     let pieces = Found { version: Version(3), size: 70_000, pieces: 2 };
@@ -77,7 +77,7 @@ fn keys_in_a_list() {
     assert_eq!(rows(&[row("a/b", 5), row("c", 70_000)]), "     5 B  a/b\n  68 KiB  c\n");
     assert_eq!(no_keys(&own(""), &names()), "this shell keeps nothing yet\n");
     assert_eq!(no_keys(&own("a"), &names()), "no keys under a\n");
-    assert_eq!(no_keys(&rngd(""), &names()), "rngd: no keys\n");
+    assert_eq!(no_keys(&rngd(""), &names()), "the tree of rngd has no keys\n");
 }
 
 #[test]
@@ -113,7 +113,8 @@ fn each_refusal_says_why_and_what_would_help() {
         (Error::TimedOut, own("a"), ["does not answer", "`state get`"]),
         (Error::Unknown, own("a"), ["a is changed, or it is not", "`state get`"]),
         (Error::Lost, own("a"), ["nothing was done now", "again"]),
-        (Error::Denied, rngd("a"), ["rngd:a is not this shell's", "[[allow-state]]"]),
+        (Error::Denied, rngd("a"), ["rngd:a is not open to this shell", "[[allow-state]]"]),
+        (Error::Denied, rngd(""), ["the tree of rngd is not open", "[[allow-state]]"]),
         (Error::NoTree, own(""), ["this shell has no tree", "`state` in its service file"]),
         (Error::NoTree, rngd(""), ["rngd keeps nothing", "no tree"]),
         (Error::QuotaKeys, own("a"), ["as many keys", "`state rm`"]),
