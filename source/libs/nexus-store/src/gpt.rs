@@ -361,10 +361,11 @@ pub fn create<D: BlockDevice>(
 }
 
 fn is_blank<D: BlockDevice>(device: &mut D) -> Result<bool, NoStore> {
-    let mut buffer = vec![0; 64 * SECTOR];
+    const AT_ONCE: u64 = 512;
+    let mut buffer = vec![0; AT_ONCE as usize * SECTOR];
     let sectors = device.sectors();
-    for first in (0..sectors).step_by(64) {
-        let count = usize::try_from((sectors - first).min(64)).unwrap_or(0);
+    for first in (0..sectors).step_by(AT_ONCE as usize) {
+        let count = usize::try_from((sectors - first).min(AT_ONCE)).unwrap_or(0);
         let Some(part) = buffer.get_mut(..count * SECTOR) else { return Ok(false) };
         device.read(first, part).map_err(NoStore::Device)?;
         if part.iter().any(|byte| *byte != 0) {

@@ -1,1 +1,200 @@
+//! The disk over the real driver, with a device that is not there: deaths of the driver at each step, and drivers
+//! that lie.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::vec;
+use std::vec::Vec;
+
+use nexus_store::DeviceError;
+use virtioblkd::fake::Change;
+
+use crate::disk::NoDisk;
+use crate::fake::{Deaths, FakeDisk, FakeRoad, Stage};
+
+const SECTOR: usize = 512;
+/// Of the disk.
+const SECTORS: usize = 512;
+
+fn bytes(seed: usize, len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at * 7 + at / 251 + seed * 31) as u8).collect()
+}
+
+fn blank(deaths: Deaths) -> (FakeDisk, FakeRoad) {
+    Stage::new(vec![0; SECTORS * SECTOR], deaths).disk().unwrap()
+}
+
+fn deaths(at: &[usize]) -> Deaths {
+    Deaths { at: at.iter().copied().collect(), ..Deaths::default() }
+}
+
+/// That what was acknowledged is on the disk, and by a flush for good.
+fn check(road: &FakeRoad, range: Range<usize>, expected: &[u8], flushed: bool) {
+    let stage = road.0.borrow();
+    assert_eq!(&stage.platter.bytes()[range.clone()], expected);
+    let done = stage.platter.done();
+    let overlaps = |change: &Change| match change {
+        Change::Write { sector, data } => {
+            let start = *sector as usize * SECTOR;
+            start < range.end && range.start < start + data.len()
+        }
+        Change::Flush => false,
+    };
+    let last = done.iter().rposition(overlaps).unwrap();
+    assert!(!flushed || done[last..].contains(&Change::Flush), "no flush after its last write");
+}
+
+/// Writes long and short, and reads.
+fn program(disk: &mut FakeDisk, road: &FakeRoad) {
+    for (seed, sector, len) in [(1, 3, 19 << 10), (2, 200, 512), (3, 100, 4096)] {
+        let (data, start) = (bytes(seed, len), sector as usize * SECTOR);
+        disk.write_sectors(sector, &data).unwrap();
+        check(road, start..start + len, &data, false);
+        disk.flush_all().unwrap();
+        check(road, start..start + len, &data, true);
+        let mut read = vec![0; len];
+        disk.read_sectors(sector, &mut read).unwrap();
+        assert!(read == data, "{sector}");
+    }
+}
+
+#[test]
+fn a_long_request_is_several_at_one_time() {
+    let (mut disk, road) = blank(Deaths::default());
+    program(&mut disk, &road);
+    let stage = road.0.borrow();
+    assert_eq!(stage.lives, 1);
+    let flushes = stage.platter.done().iter().filter(|change| **change == Change::Flush).count();
+    assert_eq!(flushes, 3, "one for each that was asked");
+}
+
+// attack 92 F: the driver dies at each step of its own and of the device, with what the device had done or lost; every request is done, and what was acknowledged is there; broken: state-disk-again
+#[test]
+fn the_driver_may_die_at_each_step() {
+    let (mut disk, road) = blank(Deaths::default());
+    program(&mut disk, &road);
+    let steps = road.0.borrow().steps;
+    assert!(steps > 100, "{steps}");
+    let mut died = 0;
+    for at in 1..=steps {
+        for finishes in [false, true] {
+            let (mut disk, road) = blank(Deaths { finishes, ..deaths(&[at]) });
+            program(&mut disk, &road);
+            died += usize::from(road.0.borrow().lives == 2);
+        }
+    }
+    assert!(died > steps, "{died} of {steps} twice");
+}
+
+// attack 92 F: the driver dies again and again, as soon as it has begun; broken: state-disk-again
+#[test]
+fn the_driver_may_die_often() {
+    for apart in [7, 10, 17] {
+        let at: BTreeSet<usize> = (1..60).map(|number| number * apart).collect();
+        for finishes in [false, true] {
+            let (mut disk, road) = blank(Deaths { at: at.clone(), finishes, ..Deaths::default() });
+            program(&mut disk, &road);
+            assert!(road.0.borrow().lives > 5);
+        }
+    }
+}
+
+// attack 92 F: the driver ends for good at each step; each request fails at once, none hangs, and none is called done that was not; broken: state-disk-over
+#[test]
+fn a_driver_that_ends_for_good_is_a_failure_at_once() {
+    for at in 1..120 {
+        let made = Stage::new(vec![0; SECTORS * SECTOR], Deaths { last: true, ..deaths(&[at]) });
+        let Ok((mut disk, road)) = made.disk() else { continue };
+        let data = bytes(at, 9 << 10);
+        let written = disk.write_sectors(9, &data).and_then(|()| disk.flush_all());
+        if written.is_ok() {
+            check(&road, 9 * SECTOR..9 * SECTOR + data.len(), &data, true);
+        }
+        let mut end = Ok(());
+        for _ in 0..40 {
+            end = end.and_then(|()| disk.read_sectors(9, &mut [0; 4096]));
+        }
+        assert_eq!(end, Err(DeviceError::Failed), "{at}");
+        assert_eq!(disk.flush_all(), Err(DeviceError::Failed));
+        let clock = road.0.borrow().clock;
+        assert!(clock < 10_000, "{at}: it waited {clock}");
+    }
+}
+
+// attack 92 F: the device does nothing any more; a request fails at its deadline, the next ones soon, and it goes on when the device does; broken: state-disk-late
+#[test]
+fn a_disk_that_is_stuck_is_a_failure_in_the_end() {
+    let (mut disk, road) = blank(Deaths::default());
+    let data = bytes(1, 18 << 10);
+    disk.write_sectors(9, &data).unwrap();
+    let now = || road.0.borrow().clock;
+    let second = 10_000_000;
+    let before = now();
+    road.0.borrow_mut().stuck = true;
+    let mut read = vec![0; data.len()];
+    assert_eq!(disk.read_sectors(9, &mut read), Err(DeviceError::Failed));
+    let took = now() - before;
+    assert!((20 * second..21 * second).contains(&took), "{took}");
+    for _ in 0..10 {
+        assert_eq!(disk.flush_all(), Err(DeviceError::Failed));
+    }
+    assert!(now() - before - took < 2 * second, "nobody else waits so long");
+    road.0.borrow_mut().stuck = false;
+    disk.read_sectors(9, &mut read).unwrap();
+    assert!(read == data);
+    disk.flush_all().unwrap();
+}
+
+// attack 92 U: a disk so quick that nobody waits for it; whoever asks whether this process lives is looked for all the same; broken: state-disk-looks
+#[test]
+fn what_came_is_looked_at_now_and_then() {
+    let (mut disk, road) = blank(Deaths::default());
+    let looks = || road.0.borrow().looks;
+    let before = looks();
+    for _ in 0..20 {
+        disk.flush_all().unwrap();
+    }
+    assert_eq!(looks(), before, "not each time");
+    road.0.borrow_mut().clock += 1_000_000;
+    disk.flush_all().unwrap();
+    assert_eq!(looks(), before + 1);
+}
+
+#[test]
+fn a_device_that_fails_a_request_fails_it_alone() {
+    let (mut disk, road) = blank(Deaths::default());
+    let data = bytes(1, 18 << 10);
+    disk.write_sectors(9, &data).unwrap();
+    road.0.borrow().platter.answer_with(Some(1));
+    let mut read = vec![0; data.len()];
+    assert_eq!(disk.read_sectors(9, &mut read), Err(DeviceError::Failed));
+    assert_eq!(disk.write_sectors(9, &[0; 512]), Err(DeviceError::Failed));
+    assert_eq!(disk.flush_all(), Err(DeviceError::Failed));
+    road.0.borrow().platter.answer_with(None);
+    disk.read_sectors(9, &mut read).unwrap();
+    assert!(read == data);
+}
+
+#[test]
+fn sectors_past_the_end_are_not_asked_for() {
+    let (mut disk, road) = blank(Deaths::default());
+    let asked = road.0.borrow().platter.asked().len();
+    let sectors = SECTORS as u64;
+    for (sector, len) in [(sectors, 512), (sectors - 1, 1024), (u64::MAX, 512), (0, 511)] {
+        let mut data = vec![0; len];
+        let out = DeviceError::OutOfRange;
+        assert_eq!(disk.read_sectors(sector, &mut data), Err(out));
+        assert_eq!(disk.write_sectors(sector, &data), Err(out));
+    }
+    assert_eq!(road.0.borrow().platter.asked().len(), asked);
+    disk.read_sectors(sectors - 1, &mut [0; 512]).unwrap();
+    disk.read_sectors(sectors, &mut []).unwrap();
+}
+
+#[test]
+fn a_driver_that_never_comes_is_no_disk() {
+    let mut stage = Stage::new(vec![0; SECTORS * SECTOR], Deaths::default());
+    stage.over = true;
+    let none = stage.disk().map(|_| ());
+    assert_eq!(none.unwrap_err(), NoDisk::Driver(DeviceError::Failed));
+}

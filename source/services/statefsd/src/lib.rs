@@ -13,8 +13,14 @@ extern crate alloc;
 pub mod disk;
 #[cfg(test)]
 mod disk_tests;
+#[cfg(any(test, feature = "fake"))]
+pub mod exercise;
+#[cfg(test)]
+mod fake;
 mod job;
 pub mod keeper;
+#[cfg(test)]
+mod liar_tests;
 pub mod open;
 #[cfg(test)]
 mod open_tests;
@@ -23,4 +29,6 @@ pub mod refusals;
 pub mod road;
 pub mod server;
 pub mod session;
+#[cfg(test)]
+mod tests;
 pub mod trees;

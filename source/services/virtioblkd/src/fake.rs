@@ -87,20 +87,48 @@ struct State {
     bytes: Vec<u8>,
     /// What it was asked for: the type of each request, and its first sector.
     asked: Vec<(u32, u64)>,
+    /// What was done that changes it, or makes a change last.
+    done: Vec<Change>,
     /// The status of every request from now on, instead of doing it.
     status: Option<u8>,
+}
+
+/// What was done to the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Sectors were written from this one on.
+    Write {
+        /// The first.
+        sector: u64,
+        /// Whole sectors.
+        data: Vec<u8>,
+    },
+    /// All before it lasts.
+    Flush,
 }
 
 impl Default for Platter {
     /// Each sector holds its number.
     fn default() -> Platter {
         let sector = |number: u64| number.to_le_bytes().repeat(SECTOR as usize / 8);
-        let bytes = (0..SECTORS).flat_map(sector).collect();
-        Platter(Rc::new(RefCell::new(State { bytes, asked: Vec::new(), status: None })))
+        Platter::of((0..SECTORS).flat_map(sector).collect())
     }
 }
 
 impl Platter {
+    /// Whole sectors with these bytes.
+    #[must_use]
+    pub fn of(bytes: Vec<u8>) -> Platter {
+        let (asked, done) = (Vec::new(), Vec::new());
+        Platter(Rc::new(RefCell::new(State { bytes, asked, done, status: None })))
+    }
+
+    /// The writes and flushes so far, as they were done.
+    #[must_use]
+    pub fn done(&self) -> Vec<Change> {
+        self.0.borrow().done.clone()
+    }
+
     /// All of it.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
@@ -120,7 +148,7 @@ impl Platter {
 
     /// Does a request, as the bytes that the device reads of a head say: the bytes that it writes.
     fn work(&self, head: u16, reads: &[u8]) -> Vec<u8> {
-        let State { bytes, asked, status } = &mut *self.0.borrow_mut();
+        let State { bytes, asked, done: changes, status } = &mut *self.0.borrow_mut();
         let shape = shape_of(head);
         let writes = if matches!(shape.used_for, Use::Read | Use::Serial) { shape.len } else { 0 };
         let mut answer = vec![0; writes as usize];
@@ -140,10 +168,14 @@ impl Platter {
             }
             (1, Use::Write, Some(range)) => {
                 bytes[range].copy_from_slice(&reads[16..]);
+                changes.push(Change::Write { sector: first, data: reads[16..].to_vec() });
                 0
             }
             (0, Use::Read, None) | (1, Use::Write, None) => 1,
-            (4, Use::Flush, _) => 0,
+            (4, Use::Flush, _) => {
+                changes.push(Change::Flush);
+                0
+            }
             (8, Use::Serial, _) => {
                 answer[..7].copy_from_slice(b"nexus-1");
                 0
@@ -195,8 +227,12 @@ pub fn parts(config: Config, notices: Notices, order: Order) -> Parts {
     parts_with(Platter::default(), config, notices, order)
 }
 
-/// The same, with this on it.
-fn parts_with(platter: Platter, config: Config, notices: Notices, order: Order) -> Parts {
+/// The same, with this on it, which has as many sectors as `config` says.
+///
+/// # Panics
+/// It cannot be driven.
+#[must_use]
+pub fn parts_with(platter: Platter, config: Config, notices: Notices, order: Order) -> Parts {
     let layout = layout();
     let memory = layout.memory();
     let its = platter.clone();

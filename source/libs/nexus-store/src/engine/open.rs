@@ -99,9 +99,11 @@ pub fn format<D: BlockDevice>(
 }
 
 fn erase<D: BlockDevice>(volume: &mut Volume<D>, pages: u64) -> Result<(), DeviceError> {
-    let zeros = vec![0; PAGE];
-    for page in 0..pages {
-        volume.write(page, &zeros)?;
+    const AT_ONCE: u64 = 32;
+    let zeros = vec![0; AT_ONCE as usize * PAGE];
+    for page in (0..pages).step_by(AT_ONCE as usize) {
+        let count = usize::try_from((pages - page).min(AT_ONCE)).unwrap_or(0);
+        volume.write(page, zeros.get(..count * PAGE).unwrap_or_default())?;
     }
     volume.flush()
 }
