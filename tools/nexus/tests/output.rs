@@ -61,7 +61,7 @@ impl Files {
             "witness" => vec![words(&[&self.at("ram"), "80000000"])],
             "disk" => {
                 let disk = self.at("disk");
-                vec![words(&["new", &disk]), words(&["check", &disk])]
+                vec![words(&["new", &disk]), words(&["ls", &disk]), words(&["check", &disk])]
             }
             "symbolize" => vec![words(&["--elf", env!("CARGO_BIN_EXE_nexus"), "100000"])],
             new => panic!("say what `{new}` can be asked for in this test"),

@@ -10,6 +10,7 @@ use nexus_sysdesc::Permission;
 use crate::names::Names;
 use crate::past::{Options, Past};
 use crate::specs::{Arg, Spec, spec, unknown_command};
+use crate::state::{self, Ask};
 use crate::suggest::suggest;
 
 /// Records or lines that are shown when nobody says how many.
@@ -63,6 +64,8 @@ pub enum Command {
     Disk,
     /// What a sector holds.
     DiskRead(u64),
+    /// Something of the store.
+    State(Ask),
     /// The network card.
     Net,
     /// Wall clock.
@@ -108,6 +111,9 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
     let Some(name) = words.next() else { return Ok(None) };
     let spec =
         spec(if name == "?" { "help" } else { name }).ok_or_else(|| unknown_command(name))?;
+    if spec.name == "state" {
+        return state::parse(line, spec, names).map(|ask| Some(Command::State(ask)));
+    }
     let args: Vec<&str> = words.collect();
     if args.len() > spec.args.len() {
         return Err(format!("{name}: too many words; usage: {}", spec.usage));

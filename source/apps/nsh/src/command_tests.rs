@@ -28,6 +28,8 @@ fn every_command_can_be_typed() {
                 Arg::Command => "caps",
                 Arg::HowMany | Arg::LogPart | Arg::Sector | Arg::Bytes => "5",
                 Arg::Read => "read",
+                Arg::State => "put",
+                Arg::Key | Arg::Value => "a/b",
                 Arg::LedgerPart => "--boots",
             })
             .collect();

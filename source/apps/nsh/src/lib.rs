@@ -21,6 +21,7 @@ pub mod screen;
 pub mod shell;
 pub mod show;
 pub mod specs;
+pub mod state;
 pub mod store;
 pub mod suggest;
 pub mod table;

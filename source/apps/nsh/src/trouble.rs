@@ -58,6 +58,12 @@ impl Trouble {
             Some(CallError::Service(ServiceError::Denied)) => {
                 format!("{name} refuses: this shell lacks the permission{}", lacking(self.service))
             }
+            Some(CallError::Service(ServiceError::BadState)) if self.service == ids::VIRTIOBLKD => {
+                format!(
+                    "{name} refuses: the disk holds the store, and what is on it is statefsd's alone; `state` shows \
+                 what this shell keeps there"
+                )
+            }
             Some(CallError::Service(error)) => format!("{name} refuses: {}", refusal(error)),
         }
     }
@@ -129,6 +135,10 @@ mod tests {
             trouble(ids::RNGD, ended),
             "rngd ended while it was asked: it is done, or it is not; `services` tells how it goes on"
         );
+        let store = Some(CallError::Service(ServiceError::BadState));
+        let text = trouble(ids::VIRTIOBLKD, store);
+        assert!(text.contains("the disk holds the store") && text.contains("`state`"), "{text}");
+        assert_eq!(trouble(ids::INIT, store), "init refuses: it cannot do that now");
         let failed = Some(CallError::Service(ServiceError::DeviceFailed));
         assert_eq!(
             trouble(ids::VIRTIOBLKD, failed),

@@ -34,6 +34,7 @@ mod superblock;
 mod table;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use check::{Check, Checked, Flaw, Part};
 pub use device::{BlockDevice, Counters, DeviceError, Extent, PAGE, PAGE_SECTORS, SECTOR};

@@ -274,13 +274,13 @@ fn check(image: &Path) -> Result<Exit> {
     }
     let found = check.found();
     let read = format!(
-        "{} keys with {} bytes in {} trees; {} pages of the table and {} of the log",
-        found.rows, found.bytes, found.trees, found.pages, found.log_pages
+        "trees {}, keys {}, bytes {}; pages read of the table {}, of the log {}",
+        found.trees, found.rows, found.bytes, found.pages, found.log_pages
     );
-    if wrong == 0 {
-        println!("store {guid}: {read}: all right");
-        return Ok(Exit::Pass);
-    }
-    println!("store {guid}: {read}: {wrong} things are not right; nothing was repaired");
-    Ok(Exit::Failed)
+    let result = match wrong {
+        0 => "all is right".to_owned(),
+        wrong => format!("wrong: {wrong}; nothing was repaired"),
+    };
+    println!("store {guid}: {read}: {result}");
+    Ok(if wrong == 0 { Exit::Pass } else { Exit::Failed })
 }
