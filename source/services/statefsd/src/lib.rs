@@ -31,4 +31,6 @@ pub mod server;
 pub mod session;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trace_tests;
 pub mod trees;

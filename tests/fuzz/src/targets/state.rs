@@ -2,7 +2,7 @@
 
 use nexus_proto::Zero;
 use nexus_proto::state::ring::{
-    BATCH, FLAG_SYNC, FLAG_VALUES, FINISH, GET, Head, LIST, PIECE, PUT, SYNC, Step,
+    BATCH, FINISH, FLAG_SYNC, FLAG_VALUES, GET, Head, LIST, PIECE, PUT, SYNC, Step,
 };
 use statefsd::exercise;
 use zerocopy::IntoBytes;

@@ -27,7 +27,7 @@ impl From<Error> for Failure {
     }
 }
 
-fn open() -> Result<Store, Failure> {
+pub(crate) fn open() -> Result<Store, Failure> {
     Ok(nexus_state::open_with(ids::STATEFSD)?)
 }
 

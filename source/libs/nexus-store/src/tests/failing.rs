@@ -4,8 +4,8 @@ use std::prelude::rust_2024::*;
 use std::{format, vec};
 
 use super::common::{Content, Random, TREE, content, formatted, key, open, open_with, options};
-use super::program::{ALL, History, step};
 use crate::fake::{FakeDisk, Faults};
+use crate::trial::program::{ALL, History, step};
 use crate::{DeviceError, Error, Expect, ReadOnly, Store};
 
 // attack 66 F: each write and flush of a program fails in turn; every waiter of that sync is told, and nothing acknowledged is lost

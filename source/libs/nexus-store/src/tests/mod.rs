@@ -7,5 +7,4 @@ mod damage;
 mod failing;
 mod model;
 mod partitions;
-mod program;
 mod values;
