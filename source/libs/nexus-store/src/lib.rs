@@ -34,9 +34,9 @@ mod superblock;
 mod table;
 #[cfg(test)]
 mod tests;
-mod verify;
 #[cfg(any(test, feature = "trial"))]
 pub mod trial;
+mod verify;
 
 pub use check::{Check, Checked, Flaw, Part};
 pub use device::{BlockDevice, Counters, DeviceError, Extent, PAGE, PAGE_SECTORS, SECTOR};
