@@ -8,4 +8,6 @@ mod failing;
 mod model;
 mod partitions;
 mod program;
+mod texts;
 mod values;
+mod volume;
