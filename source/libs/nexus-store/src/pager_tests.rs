@@ -135,3 +135,37 @@ fn nothing_outside_the_table_is_touched() {
     assert_eq!(pager.set_len(end + 1), Err(Fault::Full));
     assert_eq!(pager.set_len(end), Ok(()));
 }
+
+#[test]
+fn sums_of_all_pages_are_told_apart() {
+    let mut sums = Sums::default();
+    let sum = |number: u64| NonZeroU64::new(number + 1);
+    for page in [0, 3, 511, 512, 515, 1027] {
+        sums.set(page, sum(page));
+    }
+    for page in [0, 3, 511, 512, 515, 1027] {
+        assert_eq!(sums.get(page), sum(page), "{page}");
+    }
+    assert_eq!((sums.get(4), sums.get(1024), sums.get(5000)), (None, None, None));
+    assert_eq!(sums.bytes(), 3 * 512 * 8);
+}
+
+// attack 67 U: a header with a right sum and no number, and one that was put back and differs in its number alone; refused
+#[test]
+fn a_header_has_a_number() {
+    let disk = FakeDisk::new(PAGES * 8);
+    let mut pager = pager(&disk);
+    pager.write(0, &[4; HEADER]).unwrap();
+    let first = disk.bytes();
+    pager.write(0, &[4; HEADER]).unwrap();
+    assert_eq!(pager.check(0, &mut 0), Ok(()));
+    disk.tamper(|bytes| bytes.copy_from_slice(&first));
+    assert_eq!(pager.check(0, &mut 0), Err((0, Fault::Header)));
+    disk.tamper(|bytes| {
+        let header = &mut bytes[10 * PAGE..10 * PAGE + SECTOR];
+        header[NUMBER_AT..SUM_AT].fill(0);
+        let sum = sum::bound(5, 10, 0, &header[..SUM_AT]);
+        header[SUM_AT..].copy_from_slice(&sum.to_le_bytes());
+    });
+    assert_eq!(super::tests::pager(&disk).load_header(), Err(Fault::Header));
+}
