@@ -64,16 +64,22 @@ fn a_check_says_what_it_looked_at_in_bounded_steps() {
     let mut store = open(&disk);
     let pages = store.pager.lock().sums_pages() + 1;
     let (mut check, mut before, mut most) = (Check::default(), store.counters(), 0);
+    let mut rows = (0, 0);
     while store.check(&mut check).unwrap() {
         let now = store.counters();
         assert!(now.pages_read - before.pages_read <= 2 * CHECK_PAGES, "bounded");
         most = most.max(now.pages_read - before.pages_read);
         before = now;
+        let found = check.found();
+        assert!(found.rows - rows.0 <= STEP_ROWS as u64, "{found:?}");
+        assert!(found.bytes - rows.1 <= (STEP_BYTES + 65_536) as u64, "{found:?}");
+        rows = (found.rows, found.bytes);
     }
     assert!(most > 20, "it is the disk that is read: {most}");
     let found = check.found();
     assert_eq!((found.pages, found.trees, found.rows, found.objects), (pages, 2, 302, 1));
     assert_eq!(found.bytes, 300 * 104 + 6 + 60_010 + 1 + 5000);
+    assert!(found.pages > 40, "{found:?}");
     // The frame with one row of 5,000 bytes, and the one with which the opening began.
     assert_eq!((found.log_pages, found.moved, found.unjudged), (3, 0, 0));
     assert_eq!(store.check(&mut check), Ok(false), "it stays at its end");

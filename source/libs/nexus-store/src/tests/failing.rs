@@ -5,7 +5,7 @@ use std::{format, vec};
 
 use super::common::{Content, Random, TREE, content, formatted, key, open, open_with, options};
 use super::program::{ALL, History, step};
-use crate::fake::{FakeDisk, Faults};
+use crate::fake::{Event, FakeDisk, Faults};
 use crate::{DeviceError, Error, Expect, ReadOnly, Store};
 
 // attack 66 F: each write and flush of a program fails in turn; every waiter of that sync is told, and nothing acknowledged is lost
@@ -155,13 +155,16 @@ fn what_was_accepted_before_damage_is_durable() {
     let flip = || disk.tamper(|bytes| bytes[table..].iter_mut().for_each(|byte| *byte ^= 1));
     flip();
     let mut out = Vec::new();
+    disk.record();
     let got = store.get(TREE, key("old"), &mut out);
     assert!(matches!(got, Err(Error::Damaged(_))), "{got:?}");
     assert!(matches!(store.read_only(), Some(ReadOnly::DamagedPage(page)) if page > 0));
     assert_eq!(store.settled(ticket), Some(Ok(())));
     assert_eq!(store.sync(), Ok(()), "nothing is left to be made durable");
-    flip();
     drop(store);
+    let trace = disk.trace();
+    assert!(matches!(&trace[..], [Event::Write { sector, .. }, Event::Flush] if *sector < 18 * 8));
+    flip();
     let found = content(&mut open(&disk), TREE, 5).unwrap();
     assert_eq!(found.keys().collect::<Vec<_>>(), ["new", "old"]);
 }
@@ -185,5 +188,20 @@ fn what_is_opened_for_reading_reads_a_page_for_a_get() {
         let before = store.counters().pages_read;
         store.stat(TREE, key(&format!("{at:02}"))).unwrap().unwrap();
         assert!(store.counters().pages_read - before <= 1, "{at}");
+    }
+}
+
+// attack 65 U: a store is dropped; what redb would write at its end stays away from the disk
+#[test]
+fn a_store_that_is_dropped_writes_nothing() {
+    let disk = formatted(16, 64);
+    for _ in 0..3 {
+        let mut store = open(&disk);
+        store.put(TREE, key("a"), b"1", Expect::Any).unwrap();
+        store.sync().unwrap();
+        while store.turn().unwrap() {}
+        disk.record();
+        drop(store);
+        assert!(disk.trace().is_empty());
     }
 }
