@@ -28,3 +28,7 @@ pub const VIRTIONETD: u32 = 9;
 pub const NSH: u32 = 10;
 /// Sets up devices that reach memory by themselves.
 pub const BUSD: u32 = 11;
+/// Keeps the store.
+pub const STATEFSD: u32 = 12;
+/// Keeps the ledger of former boots in the store.
+pub const ARCHIVED: u32 = 13;

@@ -29,6 +29,7 @@ pub mod policy;
 pub mod power;
 mod reason;
 pub mod rtc;
+pub mod state;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -36,6 +37,6 @@ mod wire;
 pub use fold::{Fold, Holes, Resume};
 pub use message::{
     Malformed, Operation, Payload, Protocol, ReplyError, Request, ServiceError, decode_payload,
-    decode_with_caps, encode_error, encode_payload, encode_with_caps,
+    decode_with_caps, encode_error, encode_payload, encode_with_caps, read_payload,
 };
 pub use wire::{Asker, Name, Registers, Subject, Text, Wire, Zero};

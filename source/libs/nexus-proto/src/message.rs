@@ -217,3 +217,11 @@ pub fn decode_payload<T: Payload>(message: &Message) -> Result<T, Malformed> {
         T::try_read_from_prefix(message.words.as_bytes()).map_err(|_| Malformed::Value)?;
     if payload.is_canonical() { Ok(payload) } else { Err(Malformed::Value) }
 }
+
+/// The payload that `bytes` begin with, and the bytes behind it; `None` when they are too few, or a field has
+/// no such value. For what lies in memory and is no message.
+#[must_use]
+pub fn read_payload<T: Payload>(bytes: &[u8]) -> Option<(T, &[u8])> {
+    let (payload, rest) = T::try_read_from_prefix(bytes).ok()?;
+    payload.is_canonical().then_some((payload, rest))
+}

@@ -237,7 +237,8 @@ protocols!(
     net::Net,
     policy::Policy,
     power::Power,
-    rtc::Rtc
+    rtc::Rtc,
+    state::State
 );
 
 // attack 31 U: a message of another protocol; refused
