@@ -136,6 +136,7 @@ fn device(id: u16) -> Device {
         instance: 0,
         base: None,
         says: None,
+        store: None,
         window_len: 0x1000,
         irq: id == 0,
         dma: id == REACHING,

@@ -43,6 +43,21 @@ fn refusal(dir: &Path) -> Option<Report> {
     desc::check_with_tests(dir, &standard, tests, dir).expect("the tool works").err()
 }
 
+/// `text`, with the same digits wherever the id of a tree was drawn.
+fn without_drawn(text: &str) -> String {
+    const DRAWN: &str = "`, which was drawn just now";
+    let shown = |line: &str| {
+        let (fix, _) = line.split_once(DRAWN).unwrap_or((line, ""));
+        match fix.rsplit_once('"').and_then(|(fix, _)| fix.rsplit_once('"')) {
+            Some((_, id)) if line.contains(DRAWN) && id.len() == 32 => {
+                line.replace(id, "00112233445566778899aabbccddeeff")
+            }
+            _ => line.to_owned(),
+        }
+    };
+    text.lines().map(|line| shown(line) + "\n").collect()
+}
+
 #[test]
 fn the_base_is_accepted() {
     let base = fixtures().join("base");
@@ -69,6 +84,7 @@ fn each_fixture_is_refused_in_the_expected_words() {
             wrong.push(format!("{}: refused as {kinds:?}\n{report}", dir.display()));
         }
         let text = format!("{report}\n").replace(&fixtures().display().to_string(), "FIXTURES");
+        let text = without_drawn(&text);
         let expected = dir.join("expected.txt");
         if update {
             fs::write(&expected, &text).expect("writing");

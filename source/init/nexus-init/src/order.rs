@@ -87,6 +87,8 @@ mod tests {
             must_prove: Vec::new(),
             permits: Vec::new(),
             rings: Vec::new(),
+            tree: None,
+            opens: Vec::new(),
         }
     }
 

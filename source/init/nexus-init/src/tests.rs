@@ -42,6 +42,7 @@ fn device(id: u16, name: &str, compatible: &str, virtio_id: Option<u32>) -> Devi
         instance: 0,
         base: None,
         says: None,
+        store: None,
         window_len: if id == CLINT { 0x1_0000 } else { 0x1000 },
         irq: false,
         dma: virtio_id.is_some(),

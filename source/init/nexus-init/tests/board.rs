@@ -36,6 +36,7 @@ fn plain(compatible: &str) -> Device {
         instance: 0,
         base: None,
         says: None,
+        store: None,
         window_len: 4096,
         irq: false,
         dma: false,

@@ -28,7 +28,7 @@ pub const VIRTIONETD: u32 = 9;
 pub const NSH: u32 = 10;
 /// Sets up devices that reach memory by themselves.
 pub const BUSD: u32 = 11;
-/// Keeps the store.
+/// Keeps what services put under names, on a disk.
 pub const STATEFSD: u32 = 12;
-/// Keeps the ledger of former boots in the store.
+/// Keeps the ledger of every boot.
 pub const ARCHIVED: u32 = 13;

@@ -44,7 +44,7 @@ pub mod ring {
     /// What a tree uses, and may use: the bytes of the answer are a [`Usage`].
     pub const USAGE: u8 = 13;
     /// Reads and verifies the next part of all that is stored, of every tree, from the start with `n` 0. The bytes of
-    /// the answer are a [`Checked`] of all parts so far.
+    /// the answer are a [`Checked`] of all parts so far, and behind it, with `n` 1, what is wrong in this part, as text.
     pub const CHECK: u8 = 14;
 
     /// Every operation.
@@ -189,9 +189,15 @@ pub mod ring {
             pub keys: u64,
             /// Bytes of keys and values.
             pub bytes: u64,
-            /// Trees.
+            /// Pages of the table.
+            pub pages: u64,
+            /// Pages of the log.
+            pub log_pages: u64,
+            /// Values in pieces.
+            pub objects: u64,
+            /// Trees with keys.
             pub trees: u32,
-            /// Of those, trees that no service has.
+            /// Trees that no service has.
             pub orphans: u32,
         }
     }

@@ -33,6 +33,7 @@ pub mod entry;
 mod growth;
 #[cfg(target_os = "none")]
 mod heap;
+mod inbox;
 mod line;
 pub mod log;
 mod memory;
@@ -57,6 +58,7 @@ mod window;
 
 pub use attach::attach;
 pub use client::{CallError, Client};
+pub use inbox::Inbox;
 pub use line::Line;
 pub use log::proof;
 pub use memory::{Memory, ReadOnlyMemory};

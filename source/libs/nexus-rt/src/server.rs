@@ -44,6 +44,13 @@ pub trait Service {
         true
     }
 
+    /// What was received within a request, while it waited for somebody else ([`crate::Inbox`]): it is served
+    /// before anything else is received.
+    #[inline]
+    fn kept(&mut self) -> Option<Received> {
+        None
+    }
+
     /// A message of `sender` could not be decoded, and is being refused.
     fn refused(&mut self, _sender: Sender) {}
 
@@ -74,6 +81,11 @@ impl ReplyTo {
     #[cfg(not(target_os = "none"))]
     pub fn nobody() -> ReplyTo {
         ReplyTo(Handle::NONE)
+    }
+
+    /// The right to answer this call.
+    pub(crate) const fn of(call: &Received) -> ReplyTo {
+        ReplyTo(call.reply)
     }
 
     /// The answer to `op`.
@@ -123,6 +135,14 @@ impl Answer {
         Answer::NOTHING
     }
 
+    /// Sends it now, if there is one.
+    fn send(&self) {
+        if self.reply != Handle::NONE {
+            // Nobody to tell when the caller is gone.
+            let _ = ReplyTo(self.reply).send(&self.message);
+        }
+    }
+
     /// For a test: the message that would be sent.
     #[cfg(not(target_os = "none"))]
     #[must_use]
@@ -149,7 +169,13 @@ pub fn drive<S: Service>(endpoint: Handle, mut line: Option<Line>, service: &mut
             deadline = service.deadline();
         }
         let sent = next.reply;
-        let received = receive(endpoint, &next, deadline, line.as_mut(), service);
+        let received = match service.kept() {
+            Some(kept) => {
+                next.send();
+                Ok(kept)
+            }
+            None => receive(endpoint, &next, deadline, line.as_mut(), service),
+        };
         next = match received {
             Ok(received) => dispatch(service, line.as_mut(), watch, received),
             Err(Error::TimedOut) => {

@@ -1,5 +1,8 @@
 //! The server loop, the client and the log against a test that stands in for the kernel.
 
+use std::vec;
+use std::vec::Vec;
+
 use nexus_abi::{Error, Handle, Message, Received, Role, Sender, Startup, StartupCap, Tag};
 use nexus_proto::power::{Exit, Off, Power, Reboot, Request};
 use nexus_proto::rtc::{Now, Rtc, Time};
@@ -33,6 +36,8 @@ struct Kept {
     interrupts: u32,
     /// Waits that are let pass before the line may come again.
     deaf: core::cell::Cell<u32>,
+    /// Received within a request.
+    within: Vec<Received>,
 }
 
 impl Service for Kept {
@@ -70,6 +75,10 @@ impl Service for Kept {
         self.refused.push(sender);
     }
 
+    fn kept(&mut self) -> Option<Received> {
+        self.within.pop()
+    }
+
     fn interrupt(&mut self) {
         self.interrupts += 1;
     }
@@ -91,6 +100,17 @@ fn requests_are_answered_in_order() {
     let done = Off {}.answer(Ok(()));
     assert_eq!(delivery.sent(), [(reply(1), done), (reply(2), done)]);
     assert_eq!(delivery.dropped(), []);
+}
+
+// attack 92 U: calls came while a request waited for the disk; each is answered, before anything else is received; broken: rt-kept
+#[test]
+fn what_was_received_within_a_request_is_served_first() {
+    let delivery = deliver([Ok(received(10, reply(3), Off {}.encode()))]);
+    let call = |number| received(10, reply(number), Off {}.encode());
+    let mut service = Kept { within: vec![call(2), call(1)], ..Kept::default() };
+    assert_eq!(run(ENDPOINT, &mut service), Error::PeerGone);
+    let done = Off {}.answer(Ok(()));
+    assert_eq!(delivery.sent(), [1, 2, 3].map(|number| (reply(number), done)));
 }
 
 // attack 31 U: capabilities where none belong; the message is refused and they are dropped

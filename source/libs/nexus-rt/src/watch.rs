@@ -24,6 +24,12 @@ impl Watch {
         Watch { answers: Handle(answer.handle), bit: answer.base }
     }
 
+    /// One that is asked in a test.
+    #[cfg(test)]
+    pub(crate) const fn for_test(answers: Handle, bit: u64) -> Watch {
+        Watch { answers, bit }
+    }
+
     /// Answers, if these bits ask for it. The other bits.
     pub(crate) fn answer(self, bits: u64) -> u64 {
         if bits & ASKED != 0 {

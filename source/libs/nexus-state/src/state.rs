@@ -1,9 +1,10 @@
 //! The calls.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use nexus_mmio::SharedMut;
-use nexus_proto::state::ring as wire;
+use nexus_proto::{read_payload, state::ring as wire};
 use nexus_ring::DONE;
 use nexus_rt::Deadline;
 
@@ -308,19 +309,23 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
         done(self.one(Ask::new(wire::USAGE, owner, "", &[]).room(room))?)?.payload()
     }
 
-    /// Reads and verifies all that is stored, of every tree.
+    /// Reads and verifies all that is stored, of every tree, and tells `flaw` of each thing that is wrong.
     ///
     /// # Errors
-    /// [`Error::Damaged`]: what, as far as this service may know; see [`Error`].
-    pub fn check(&mut self) -> Result<Checked, Error> {
-        let mut part = 0;
+    /// See [`Error`].
+    pub fn check(&mut self, mut flaw: impl FnMut(&str)) -> Result<Checked, Error> {
+        let mut first = true;
         loop {
-            let ask = Ask::new(wire::CHECK, OWN, "", &[]).n(part).room(size_of::<Checked>());
-            let checked = done(self.one(ask)?)?;
-            if !checked.head.more {
-                return checked.payload();
+            let ask = Ask::new(wire::CHECK, OWN, "", &[]).n(u32::from(!first));
+            let part = done(self.look(ask)?)?;
+            let (checked, text) = read_payload(&part.bytes).ok_or(Error::Garbled)?;
+            if part.head.n != 0 {
+                flaw(&String::from_utf8_lossy(text));
             }
-            part = 1;
+            if !part.head.more {
+                return Ok(checked);
+            }
+            first = false;
         }
     }
 

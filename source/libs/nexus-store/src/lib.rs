@@ -18,6 +18,7 @@ extern crate alloc;
 extern crate std;
 
 mod bytes;
+mod check;
 mod device;
 mod engine;
 #[cfg(any(test, feature = "fake"))]
@@ -34,6 +35,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use check::{Check, Checked, Flaw, Part};
 pub use device::{BlockDevice, Counters, DeviceError, Extent, PAGE, PAGE_SECTORS, SECTOR};
 pub use engine::{Engine, FormatOptions, OpenOptions, format};
 pub use key::{Key, KeyError, MAX_KEY, TreeId};

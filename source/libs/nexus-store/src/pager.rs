@@ -20,6 +20,8 @@ const HEADER: usize = 320;
 const NUMBER_AT: usize = SECTOR - 16;
 const SUM_AT: usize = SECTOR - 8;
 const SUMS_IN_CHUNK: usize = 512;
+/// Pages that one step of a check looks at.
+pub(crate) const CHECK_PAGES: u64 = 64;
 
 /// What stopped an access to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +160,17 @@ impl<D: BlockDevice> Pager<D> {
         self.sums.bytes()
     }
 
+    /// How many pages have a sum.
+    #[cfg(test)]
+    pub(crate) fn sums_pages(&self) -> u64 {
+        (0..self.pages).filter(|page| self.sums_known(*page)).count() as u64
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sums_known(&self, page: u64) -> bool {
+        self.sums.get(page).is_some()
+    }
+
     /// Number of the header that is on the disk.
     #[cfg(test)]
     pub(crate) fn header_number(&self) -> u64 {
@@ -194,6 +207,12 @@ impl<D: BlockDevice> Pager<D> {
 
     /// Reads the header from the disk.
     pub(crate) fn load_header(&mut self) -> Result<(), Fault> {
+        self.header = self.header_on_disk()?;
+        self.stretch();
+        Ok(())
+    }
+
+    fn header_on_disk(&mut self) -> Result<Header, Fault> {
         let mut page = vec![0; PAGE];
         self.volume.read(self.start, &mut page).map_err(Fault::Device)?;
         let number = word(&page, NUMBER_AT).ok_or(Fault::Header)?;
@@ -201,11 +220,56 @@ impl<D: BlockDevice> Pager<D> {
         let right = word(&page, SUM_AT) == Some(sum::bound(self.key, self.start, number, body));
         let bytes = page.get(..HEADER).and_then(|bytes| bytes.try_into().ok());
         match bytes {
-            Some(bytes) if right && number > 0 => self.header = Header { bytes, number },
-            _ => return Err(Fault::Header),
+            Some(bytes) if right && number > 0 => Ok(Header { bytes, number }),
+            _ => Err(Fault::Header),
         }
-        self.stretch();
+    }
+
+    /// Compares what is on the disk from page `first` on, [`CHECK_PAGES`] of them at most, with what was written
+    /// there; `count` more pages were right. An error names the page.
+    pub(crate) fn check(&mut self, first: u64, count: &mut u64) -> Result<(), (u64, Fault)> {
+        if first == 0 {
+            self.check_header().map_err(|fault| (0, fault))?;
+            *count += 1;
+        }
+        let on_disk = |page: &u64| {
+            let in_memory = self.overlay.as_ref().is_some_and(|overlay| overlay.contains_key(page));
+            !in_memory && self.sums.get(*page).is_some()
+        };
+        let all = first.max(1)..(first + CHECK_PAGES).min(self.pages);
+        let known: Vec<u64> = all.filter(on_disk).collect();
+        let (Some(from), Some(last)) = (known.first(), known.last()) else { return Ok(()) };
+        let mut run = vec![0; usize::try_from(last - from + 1).unwrap_or(0) * PAGE];
+        if self.volume.read(self.start + from, &mut run).is_err() {
+            self.read_each(*from, &known, &mut run)?;
+        }
+        for page in &known {
+            let data =
+                run.chunks_exact(PAGE).nth(usize::try_from(page - from).unwrap_or(usize::MAX));
+            if data.and_then(|data| self.sum_of(*page, data)) != self.sums.get(*page) {
+                return Err((*page, Fault::Page(*page)));
+            }
+            *count += 1;
+        }
         Ok(())
+    }
+
+    /// Reads pages one by one, where all at once cannot be read.
+    fn read_each(&mut self, first: u64, pages: &[u64], run: &mut [u8]) -> Result<(), (u64, Fault)> {
+        for (page, out) in (first..).zip(run.chunks_exact_mut(PAGE)) {
+            if pages.contains(&page) {
+                let read = self.volume.read(self.start + page, out);
+                read.map_err(|error| (page, Fault::Device(error)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_header(&mut self) -> Result<(), Fault> {
+        let Header { bytes, number } = self.header_on_disk()?;
+        let same = bytes == self.header.bytes && number == self.header.number;
+        // What was not written is not there.
+        if same || self.overlay.is_some() { Ok(()) } else { Err(Fault::Header) }
     }
 
     fn write_header(&mut self, data: &[u8]) -> Result<(), Fault> {

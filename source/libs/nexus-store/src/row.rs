@@ -123,6 +123,24 @@ pub(crate) fn object_of(row_key: &[u8]) -> Option<u64> {
     bytes.try_into().ok().map(u64::from_be_bytes)
 }
 
+/// The object of a piece.
+pub(crate) fn object_of_piece(row_key: &[u8]) -> Option<u64> {
+    let mut reader = Reader(row_key);
+    let object = (reader.u8()? == PIECE).then(|| reader.take(8))??;
+    reader.u32()?;
+    let whole = reader.0.is_empty();
+    object.try_into().ok().filter(|_| whole).map(u64::from_be_bytes)
+}
+
+/// Whether a row of the store's own, that no object has, says what it must.
+pub(crate) fn is_own(row_key: &[u8], row: &[u8]) -> bool {
+    match row_key {
+        STATE => State::decode(row).is_some(),
+        BALLAST => true,
+        _ => tree_of_usage(row_key).is_some() && Usage::decode(row).is_some(),
+    }
+}
+
 /// What a row with data holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Data<'a> {

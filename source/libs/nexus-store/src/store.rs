@@ -1,5 +1,6 @@
 //! What a store does, whatever is under it.
 
+use crate::check::{Check, Flaw};
 use crate::device::DeviceError;
 use crate::key::{Key, TreeId};
 use crate::log::LogDamage;
@@ -363,6 +364,13 @@ pub trait Store {
     /// # Errors
     /// [`Error::ReadOnly`]; nobody waits for what failed.
     fn turn(&mut self) -> Result<bool, Error>;
+
+    /// Verifies a bounded part of the store: every page that has anything, and every row; whether there is more. A
+    /// check that begins is `Check::default()`; others may use the store between its steps.
+    ///
+    /// # Errors
+    /// [`Flaw`]: one thing that is not as it must be. The next call goes on behind it.
+    fn check(&mut self, check: &mut Check) -> Result<bool, Flaw>;
 
     /// What a tree uses.
     fn usage(&self, tree: TreeId) -> Usage;

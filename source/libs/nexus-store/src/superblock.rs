@@ -16,7 +16,7 @@ pub const FORMAT: u32 = 1;
 
 const MAGIC: &[u8; 8] = b"NXstore\n";
 const SUM_AT: usize = SECTOR - 8;
-const COPIES: u64 = 2;
+pub(crate) const COPIES: u64 = 2;
 /// Pages of the smallest log and of the smallest table.
 const LEAST_LOG: u32 = 16;
 const LEAST_TABLE: u64 = 64;
@@ -142,14 +142,20 @@ impl Superblock {
         let mut found: Option<Self> = None;
         let mut blank = true;
         for copy in 0..COPIES {
-            let mut page = vec![0; PAGE];
-            volume.read(copy, &mut page)?;
+            let page = read_page(volume, copy)?;
             blank &= page.iter().all(|byte| *byte == 0);
-            let one = Self::decode(&page, copy);
-            found = found.max_by_generation(one);
+            found = found.max_by_generation(Self::decode(&page, copy));
         }
         let none = if blank { Unreadable::Blank } else { Unreadable::Damaged };
         Ok(found.ok_or(none).and_then(|one| one.usable(volume.pages())))
+    }
+
+    /// One copy, when it is right.
+    pub(crate) fn read_copy<D: BlockDevice>(
+        volume: &mut Volume<D>,
+        copy: u64,
+    ) -> Result<Option<Self>, DeviceError> {
+        read_page(volume, copy).map(|page| Self::decode(&page, copy))
     }
 
     fn usable(self, pages: u64) -> Result<Self, Unreadable> {
@@ -168,6 +174,11 @@ impl Superblock {
         }
         Ok(())
     }
+}
+
+fn read_page<D: BlockDevice>(volume: &mut Volume<D>, page: u64) -> Result<Vec<u8>, DeviceError> {
+    let mut bytes = vec![0; PAGE];
+    volume.read(page, &mut bytes).map(|()| bytes)
 }
 
 trait ByGeneration {

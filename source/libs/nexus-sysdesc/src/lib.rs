@@ -31,7 +31,7 @@ pub mod testing;
 
 #[cfg(feature = "alloc")]
 pub use description::{
-    Danger, DescError, Description, Device, MAX_LEN, Need, NoSerial, Permission, Permit, Place,
-    Problem, Profile, Proof, Queue, Restart, Ring, Rule, SERIAL_LEN, Says, Serial, Service, Shape,
-    are_queues, bounds, registers,
+    Danger, DescError, Description, Device, GUID_LEN, MAX_LEN, Need, NoSerial, OpenTree,
+    Permission, Permit, Place, Problem, Profile, Proof, Queue, Restart, Ring, Rule, SERIAL_LEN,
+    Says, Serial, Service, Shape, StateRight, Tree, are_queues, bounds, registers,
 };

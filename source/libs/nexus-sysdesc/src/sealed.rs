@@ -3,6 +3,8 @@
 
 /// The `compatible` of virtio's register windows.
 pub const VIRTIO_MMIO: &str = "virtio,mmio";
+/// The DeviceID of a disk (virtio 1.2, section 5.2).
+pub const DISK: u32 = 2;
 
 /// QueueNotify: new heads are in the available ring (virtio 1.2, 4.2.2).
 pub const QUEUE_NOTIFY: u8 = 0x50;
@@ -29,7 +31,7 @@ pub struct Class {
 /// or are the requests of a whole file system.
 pub const CLASSES: [Class; 5] = [
     Class { virtio_id: 1, name: "network device", queues: 2, entries: 256 },
-    Class { virtio_id: 2, name: "disk", queues: 1, entries: 256 },
+    Class { virtio_id: DISK, name: "disk", queues: 1, entries: 256 },
     Class { virtio_id: 3, name: "console", queues: 2, entries: 128 },
     Class { virtio_id: 4, name: "entropy device", queues: 1, entries: 8 },
     Class { virtio_id: 18, name: "input device", queues: 2, entries: 64 },

@@ -28,5 +28,7 @@ pub fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
         must_prove: Vec::new(),
         permits: permissions.iter().map(permit).collect(),
         rings: Vec::new(),
+        tree: None,
+        opens: Vec::new(),
     }
 }

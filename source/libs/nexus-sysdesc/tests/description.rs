@@ -7,8 +7,9 @@ use std::collections::HashSet;
 use common::{device, permit, rule, service, system};
 use nexus_sysdesc::layout::Layout;
 use nexus_sysdesc::{
-    Danger, DescError, Description, Device, MAX_LEN, Need, Permission, Permit, Place, Problem,
-    Profile, Proof, Queue, Restart, Ring, Rule, Says, Serial, Service, Shape, bounds,
+    Danger, DescError, Description, Device, MAX_LEN, Need, OpenTree, Permission, Permit, Place,
+    Problem, Profile, Proof, Queue, Restart, Ring, Rule, Says, Serial, Service, Shape, StateRight,
+    Tree, bounds,
 };
 
 /// One queue with `heads` heads of a page that the device writes.
@@ -20,6 +21,36 @@ fn queues(heads: u16) -> Vec<Queue> {
 /// A ring with service `server`.
 fn ring(server: u32) -> Ring {
     Ring { server, pages: 65, id: format!("ring-{server}"), reason: "it asks by it".into() }
+}
+
+/// rtcd owns a device; init and rngd have a ring with it.
+fn owner_with_two_consumers(system: &mut Description) {
+    let [init, _, rtcd, rngd] = &mut system.services[..] else { panic!("four services") };
+    (rtcd.serves, rtcd.talks_to) = (true, vec![]);
+    (init.talks_to, init.rings) = (vec![5], vec![ring(5)]);
+    (rngd.talks_to, rngd.rings) = (vec![5], vec![Ring { id: "another".into(), ..ring(5) }]);
+}
+
+/// The tree with this id.
+fn tree(id: u128) -> Tree {
+    Tree { id, keys: 100, bytes: 1 << 20 }
+}
+
+/// All that is under `prefix` in the tree of `owner`, to be read.
+fn open(owner: u32, prefix: &str) -> OpenTree {
+    let id = format!("open-{owner}-{}", prefix.len());
+    OpenTree { owner, prefix: prefix.into(), rights: 0b011, id, reason: "it shows it".into() }
+}
+
+/// logd keeps state, and the service at `index` opens this of others.
+fn opened(system: &mut Description, index: usize, mut opens: Vec<OpenTree>) {
+    system.services[1].tree = Some(tree(7));
+    for (number, open) in
+        opens.iter_mut().enumerate().filter(|(_, open)| open.prefix.starts_with('p'))
+    {
+        open.id = format!("open-{number}");
+    }
+    system.services[index].opens = opens;
 }
 
 fn says(serial: &str) -> Says {
@@ -299,6 +330,15 @@ fn rings_that_cannot_be_are_refused() {
         }),
         at(1, Problem::SecondConsumer)
     );
+    // Who owns no device may have more.
+    assert_eq!(
+        refused(|all| {
+            all[2].needs.clear();
+            all[0].talks_to.push(5);
+            all[0].rings.push(Ring { id: "another".into(), ..ring(5) });
+        }),
+        Ok(())
+    );
     assert_eq!(refused(|all| all[0].rings[0].id = "Ring".into()), at(0, Problem::BadName));
     for taken in ["rule-2", "ring-7", "permit-1-distribute"] {
         let mut system = ringed();
@@ -307,6 +347,86 @@ fn rings_that_cannot_be_are_refused() {
         assert_eq!(problem, at(0, Problem::NameTaken), "{taken}");
     }
     assert_eq!(refused(|all| all[0].rings[0].reason.clear()), at(0, Problem::BadText));
+}
+
+/// A server without a device has as many consumers as it can be given handles for, each with a bit of its own.
+#[test]
+fn a_server_without_a_device_has_many_consumers() {
+    let with = |count: u32| {
+        let mut system = system();
+        system.services.truncate(3);
+        system.rules.truncate(1);
+        let consumer = |id: u32| Service {
+            talks_to: vec![3],
+            rings: vec![Ring { id: format!("ring-of-{id}"), ..ring(3) }],
+            ..service(id, &format!("client-{id}"))
+        };
+        system.services.extend((100..100 + count).map(consumer));
+        system
+    };
+    let most = with(59);
+    assert_eq!(most.validate(), Ok(()));
+    let bits: HashSet<u64> = (100..159).filter_map(|id| most.ring_bit(3, id)).collect();
+    assert_eq!(bits, (0..59).map(|bit| 1 << bit).collect());
+    assert!((100..159).all(|id| most.ring_bit(id, 3) == Some(1)));
+    assert_eq!(most.line_of_ring(158, 3), most.line_of_ring(100, 3).map(|first| first + 58));
+    let refused = with(60).validate().map_err(|error| (error.place, error.problem));
+    assert_eq!(refused, Err((Place::Service(1), Problem::TooMany)));
+}
+
+/// What lets services see state has numbers behind everything else.
+#[test]
+fn state_is_found_and_numbered() {
+    let mut system = ringed();
+    two_disks(&mut system, ["nexus-1", "nexus-2"]);
+    system.devices[3].store = Some([9; 16]);
+    (system.services[1].tree, system.services[2].tree) = (Some(tree(7)), Some(tree(u128::MAX)));
+    system.services[0].opens = vec![open(3, ""), open(3, "a/b"), open(5, &"x".repeat(255))];
+    system.services[3].opens = vec![OpenTree { rights: 7, id: "all".into(), ..open(5, "") }];
+    assert_eq!(system.validate(), Ok(()));
+    let bytes = system.encode().expect("valid");
+    assert_eq!(Description::decode(&bytes), Ok(system.clone()));
+    assert_eq!(system.store(), Some((3, [9; 16])));
+    assert_eq!(
+        (system.tree_of(5), system.tree_of(1), system.tree_of(9)),
+        (Some(tree(u128::MAX)), None, None)
+    );
+    // Four rules, a permit, three rings, and then they.
+    let long = "x".repeat(255);
+    for (subject, owner, prefix, number) in
+        [(1, 3, "", 9), (1, 3, "a/b", 10), (1, 5, long.as_str(), 11), (7, 5, "", 12)]
+    {
+        assert_eq!(system.line_of_open(subject, owner, prefix), Some(number), "{prefix}");
+        assert!(system.line(number).is_some_and(|(_, reason)| reason == "it shows it"));
+    }
+    assert_eq!(system.line(12), Some(("all", "it shows it")));
+    assert_eq!((system.line_of_open(1, 3, "a"), system.line_of_open(5, 3, "")), (None, None));
+    assert_eq!((system.line(13), system.line_of_ring(3, 7)), (None, Some(8)));
+}
+
+// attack 92 U: a prefix that is no key, or keys that only begin like one; refused, and not covered; broken: sysdesc-prefix, sysdesc-covers
+#[test]
+fn a_prefix_is_whole_parts() {
+    for good in ["", "a", "a/b", "...", "a b", "\u{e4}", &"x".repeat(255)] {
+        assert!(bounds::is_prefix(good), "{good:?}");
+    }
+    for bad in ["/", "/a", "a/", "a//b", ".", "..", "a/..", "./a", "a\0", "a\n", "\u{85}"] {
+        assert!(!bounds::is_prefix(bad), "{bad:?}");
+    }
+    assert!(!bounds::is_prefix(&"x".repeat(256)));
+    let covers = |prefix, key| open(3, prefix).covers(key);
+    assert!(covers("", "a") && covers("a", "a") && covers("a", "a/b") && covers("a/b", "a/b/c"));
+    assert!(!covers("a", "ab") && !covers("a/b", "a") && !covers("a", "b/a") && !covers("a", ""));
+}
+
+#[test]
+fn rights_to_state_are_bits() {
+    let bits = StateRight::ALL.map(StateRight::bit);
+    assert_eq!((bits, bits.iter().sum::<u8>()), ([1, 2, 4], StateRight::BITS));
+    assert!(StateRight::of(0b101).eq([StateRight::Get, StateRight::Put]));
+    let reads = open(3, "");
+    assert!(reads.gives(StateRight::Get) && reads.gives(StateRight::List));
+    assert!(!reads.gives(StateRight::Put));
 }
 
 #[test]
@@ -477,8 +597,62 @@ const CASES: &[Case] = &[
         d.services[2].rings = vec![Ring { pages: 1, ..ring(3) }];
     }),
     (Place::Service(3), Problem::SecondConsumer, |d| {
-        d.services[2].rings = vec![ring(3)];
-        d.services[3].rings = vec![Ring { id: "another".into(), ..ring(3) }];
+        owner_with_two_consumers(d);
+    }),
+    (Place::Device(1), Problem::BadStore, |d| d.devices[1].store = Some([1; 16])),
+    (Place::Device(0), Problem::BadStore, |d| d.devices[0].store = Some([1; 16])),
+    (Place::Device(2), Problem::BadStore, |d| {
+        two_disks(d, ["nexus-1", "nexus-2"]);
+        d.devices[2].store = Some([0; 16]);
+    }),
+    (Place::Device(3), Problem::SecondStore, |d| {
+        two_disks(d, ["nexus-1", "nexus-2"]);
+        (d.devices[2].store, d.devices[3].store) = (Some([1; 16]), Some([2; 16]));
+    }),
+    (Place::Service(1), Problem::BadTree, |d| d.services[1].tree = Some(tree(0))),
+    (Place::Service(1), Problem::BadTree, |d| {
+        d.services[1].tree = Some(Tree { keys: 0, ..tree(7) });
+    }),
+    (Place::Service(1), Problem::BadTree, |d| {
+        d.services[1].tree = Some(Tree { keys: (1 << 32) + 1, ..tree(7) });
+    }),
+    (Place::Service(1), Problem::BadTree, |d| {
+        d.services[1].tree = Some(Tree { bytes: 0, ..tree(7) });
+    }),
+    (Place::Service(1), Problem::BadTree, |d| {
+        d.services[1].tree = Some(Tree { bytes: (1 << 40) + 1, ..tree(7) });
+    }),
+    (Place::Service(3), Problem::TreeTaken, |d| {
+        (d.services[0].tree, d.services[3].tree) = (Some(tree(7)), Some(tree(7)));
+    }),
+    (Place::Service(2), Problem::NoTree, |d| d.services[2].opens = vec![open(3, "")]),
+    (Place::Service(2), Problem::NoTree, |d| d.services[2].opens = vec![open(4, "")]),
+    (Place::Service(1), Problem::NoTree, |d| opened(d, 1, vec![open(3, "")])),
+    (Place::Service(2), Problem::BadPrefix, |d| opened(d, 2, vec![open(3, "a/../b")])),
+    (Place::Service(2), Problem::BadPrefix, |d| opened(d, 2, vec![open(3, &"x".repeat(256))])),
+    (Place::Service(2), Problem::BadOpen, |d| {
+        opened(d, 2, vec![OpenTree { rights: 0, ..open(3, "a") }]);
+    }),
+    (Place::Service(2), Problem::BadOpen, |d| {
+        opened(d, 2, vec![OpenTree { rights: 8 | 1, ..open(3, "a") }]);
+    }),
+    (Place::Service(2), Problem::NotSorted, |d| {
+        opened(d, 2, vec![open(3, "b"), open(3, "a")]);
+    }),
+    (Place::Service(2), Problem::NotSorted, |d| {
+        opened(d, 2, vec![open(3, "a"), OpenTree { id: "twice".into(), ..open(3, "a") }]);
+    }),
+    (Place::Service(2), Problem::TooMany, |d| {
+        opened(d, 2, (0..65).map(|n| open(3, &format!("p{n:02}"))).collect());
+    }),
+    (Place::Service(2), Problem::BadName, |d| {
+        opened(d, 2, vec![OpenTree { id: "Open".into(), ..open(3, "a") }]);
+    }),
+    (Place::Service(2), Problem::NameTaken, |d| {
+        opened(d, 2, vec![OpenTree { id: "rule-1".into(), ..open(3, "a") }]);
+    }),
+    (Place::Service(2), Problem::BadText, |d| {
+        opened(d, 2, vec![OpenTree { reason: String::new(), ..open(3, "a") }]);
     }),
     (Place::Service(3), Problem::BadName, |d| d.services[3].must_prove = vec![proof("a b")]),
     (Place::Service(3), Problem::NotSorted, |d| {
@@ -606,6 +780,9 @@ const MOST: &[fn(&mut Description)] = &[
     |d| (d.services[1].frames, d.services[1].objects, d.services[1].stack_pages) = (1, 1, 1),
     |d| d.services[0].permits[0].reason = "x".repeat(400),
     |d| d.rules[1].reason = "x".repeat(400),
+    |d| d.services[1].tree = Some(Tree { id: 1, keys: 1 << 32, bytes: 1 << 40 }),
+    |d| d.services[1].tree = Some(Tree { id: u128::MAX, keys: 1, bytes: 1 }),
+    |d| opened(d, 2, (0..64).map(|n| open(3, &format!("p{n:02}"))).collect()),
     |d| d.services[3].must_prove = (0..256).map(|n| proof(&format!("p{n:03}"))).collect(),
 ];
 

@@ -122,6 +122,7 @@ fn device(id: u16, input: &mut Input<'_>) -> Device {
         compatible: if sealed { VIRTIO_MMIO.to_owned() } else { format!("fuzz,device{id}") },
         virtio_id: sealed.then_some(class.virtio_id),
         says: None,
+        store: None,
         instance: 0,
         base: (shape & 1 == 1).then(|| u64::from(id) << 16),
         window_len: u64::from(shape >> 1 & 3) << 12,

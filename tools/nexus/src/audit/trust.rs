@@ -101,6 +101,7 @@ mod tests {
             instance: 0,
             base: None,
             says: None,
+            store: None,
             window_len: 4096,
             irq: false,
             dma,

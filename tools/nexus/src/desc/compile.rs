@@ -1,6 +1,6 @@
 //! From a checked system to the description that goes into the image.
 
-use super::model::{Allow, Device, ProfileFile, Service, System};
+use super::model::{Allow, Device, ProfileFile, Service, System, Tree};
 use anyhow::{Context, Result};
 use nexus_sysdesc::{self as sysdesc, Description, Profile, Proof, Rule, bounds};
 use std::collections::BTreeMap;
@@ -46,6 +46,10 @@ pub(crate) fn compile(system: &System, profile: &ProfileFile) -> Result<Descript
     Ok(description)
 }
 
+const fn tree(tree: &Tree) -> sysdesc::Tree {
+    sysdesc::Tree { id: tree.id.value, keys: tree.keys, bytes: tree.bytes }
+}
+
 struct Compiler<'a> {
     system: &'a System,
     profile: &'a ProfileFile,
@@ -88,6 +92,7 @@ impl<'a> Compiler<'a> {
                     instance: device.instance(),
                     base: device.base.as_ref().map(|base| base.value),
                     says: device.says.as_ref().map(|says| says.value),
+                    store: device.store.as_ref().map(|store| store.value),
                     window_len: device.window(),
                     irq: device.irq,
                     dma: device.has_dma(),
@@ -133,6 +138,8 @@ impl<'a> Compiler<'a> {
             must_prove: self.must_prove(service),
             permits: self.permits(service),
             rings: self.rings(service)?,
+            tree: service.state.as_ref().map(tree),
+            opens: self.opens(service)?,
         })
     }
 
@@ -187,6 +194,30 @@ impl<'a> Compiler<'a> {
         }
         rings.sort_by_key(|ring| ring.server);
         Ok(rings)
+    }
+
+    /// The same, of the trees of others.
+    fn opens(&self, service: &Service) -> Result<Vec<sysdesc::OpenTree>> {
+        let mut opens = Vec::new();
+        for open in &service.opens {
+            let none =
+                || format!("no line lets {} open {}", service.name.value, open.keys.tree.value);
+            let mut lines = self.system.policy.states.iter();
+            let line = lines.find(|line| {
+                let same = line.keys.are(&open.keys) && line.rights.value == open.rights.value;
+                same && line.subject.value == service.name.value
+            });
+            let line = line.with_context(none)?;
+            opens.push(sysdesc::OpenTree {
+                owner: self.service_id(&open.keys.tree).with_context(none)?,
+                prefix: line.keys.prefix.value.clone(),
+                rights: line.rights.value,
+                id: line.id.value.clone(),
+                reason: line.reason.clone(),
+            });
+        }
+        opens.sort_by(|one, next| (one.owner, &one.prefix).cmp(&(next.owner, &next.prefix)));
+        Ok(opens)
     }
 
     /// The lines about services and devices of this profile, numbered.

@@ -99,10 +99,22 @@ kinds! {
     MissingBinary = "missing-binary",
     /// Two services that ask for one device.
     TwoOwners = "two-owners",
-    /// Two services that ask for a ring with one driver.
+    /// Two services that ask for a ring with one owner of a device.
     TwoConsumers = "two-consumers",
     /// A ring with a service that the consumer does not call.
     RingWithoutCall = "ring-without-call",
+    /// A prefix that no key can begin with, or that nobody sees whole.
+    BadPrefix = "bad-prefix",
+    /// Two services with one tree.
+    DuplicateTree = "duplicate-tree",
+    /// The state of a service that has none, or of itself.
+    NoTree = "no-tree",
+    /// State without a ring to ask for it by.
+    StateWithoutRing = "state-without-ring",
+    /// A store on what is no disk.
+    NoDisk = "no-disk",
+    /// Two devices that would hold the store.
+    TwoStores = "two-stores",
     /// Rights that no window can have, or that nobody can use.
     WindowRights = "window-rights",
     /// Of a device that reaches memory by itself, registers that nobody can be given, or all of them.

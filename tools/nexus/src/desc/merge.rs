@@ -8,7 +8,7 @@
 use super::diagnostic::Diagnostic;
 use super::kind::Kind;
 use super::layers::{Layer, read_named_board};
-use super::model::{Allow, Permit, Policy, ProfileFile, Service, Share, System};
+use super::model::{Allow, AllowState, Permit, Policy, ProfileFile, Service, Share, System};
 use super::report::Reporter;
 use super::source::{At, Span};
 use super::suggest;
@@ -63,6 +63,7 @@ impl Parts {
                 self.policy.allows.retain(|line| line.id.value != id.value);
                 self.policy.permits.retain(|line| line.id.value != id.value);
                 self.policy.shares.retain(|line| line.id.value != id.value);
+                self.policy.states.retain(|line| line.id.value != id.value);
             } else if !self.base {
                 refuse_removal(reporter, id, "policy line", &ids);
             }
@@ -86,6 +87,7 @@ impl Parts {
             self.policy.allows.extend(policy.allows);
             self.policy.permits.extend(policy.permits);
             self.policy.shares.extend(policy.shares);
+            self.policy.states.extend(policy.states);
         }
     }
 }
@@ -102,8 +104,8 @@ fn refuse_removal(reporter: &Reporter, name: &At<String>, what: &str, names: &[S
 
 impl Policy {
     fn empty() -> Policy {
-        let (shown, allows) = (String::new(), Vec::new());
-        Policy { epoch: 1, shown, allows, permits: Vec::new(), shares: Vec::new() }
+        let (shown, allows, permits) = (String::new(), Vec::new(), Vec::new());
+        Policy { epoch: 1, shown, allows, permits, shares: Vec::new(), states: Vec::new() }
     }
 
     fn ids(&self) -> Vec<String> {
@@ -116,7 +118,9 @@ impl Policy {
         let permits =
             self.permits.iter().map(|Permit { id, subject, span, .. }| (id, subject, span));
         let shares = self.shares.iter().map(|Share { id, subject, span, .. }| (id, subject, span));
-        allows.chain(permits).chain(shares)
+        let states =
+            self.states.iter().map(|AllowState { id, subject, span, .. }| (id, subject, span));
+        allows.chain(permits).chain(shares).chain(states)
     }
 }
 

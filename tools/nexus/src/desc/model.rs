@@ -5,7 +5,7 @@ use super::source::{At, Span};
 use super::unread::Unread;
 use nexus_abi::Rights;
 use nexus_sysdesc::{
-    Danger, Permission, Profile, Queue, Restart, Says, Serial, Shape, bounds, registers,
+    Danger, GUID_LEN, Permission, Profile, Queue, Restart, Says, Serial, Shape, bounds, registers,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -87,6 +87,8 @@ pub(crate) struct Device {
     pub(crate) instance: Option<At<u8>>,
     pub(crate) base: Option<At<u64>>,
     pub(crate) says: Option<At<Says>>,
+    /// The GUID of the partition that is the store.
+    pub(crate) store: Option<At<[u8; GUID_LEN]>>,
     pub(crate) window: Option<At<u64>>,
     /// It has an interrupt line.
     pub(crate) irq: bool,
@@ -180,6 +182,10 @@ pub(crate) struct Service {
     pub(crate) answers_within: Option<At<u32>>,
     pub(crate) asks: Vec<At<Permission>>,
     pub(crate) rings: Vec<Ring>,
+    /// What it keeps in the store.
+    pub(crate) state: Option<Tree>,
+    /// What it opens of the trees of others.
+    pub(crate) opens: Vec<Opens>,
     pub(crate) must_prove: Vec<MustProve>,
     /// What it proves in the first of two boots.
     pub(crate) first_boot: Vec<MustProve>,
@@ -230,6 +236,54 @@ impl Ring {
     /// `rings = [{ with = "virtioblkd", pages = 65 }]`.
     pub(crate) fn toml(with: &str, pages: u16) -> String {
         format!("rings = [{{ with = \"{with}\", pages = {pages} }}]")
+    }
+}
+
+/// The tree of a service.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    pub(crate) span: Span,
+    pub(crate) id: At<u128>,
+    pub(crate) keys: u64,
+    pub(crate) bytes: u64,
+}
+
+/// A request to open the tree of another.
+#[derive(Clone, Debug)]
+pub(crate) struct Opens {
+    pub(crate) keys: Keys,
+    /// Bits of [`nexus_sysdesc::StateRight`].
+    pub(crate) rights: At<u8>,
+}
+
+/// Keys in the tree of a service.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    /// Whose.
+    pub(crate) tree: At<String>,
+    /// Empty for every key.
+    pub(crate) prefix: At<String>,
+}
+
+impl Keys {
+    pub(crate) fn are(&self, other: &Keys) -> bool {
+        (&self.tree.value, &self.prefix.value) == (&other.tree.value, &other.prefix.value)
+    }
+
+    /// For people.
+    pub(crate) fn shown(&self) -> String {
+        match self.prefix.value.as_str() {
+            "" => format!("the tree of {}", self.tree.value),
+            prefix => format!("`{prefix}` in the tree of {}", self.tree.value),
+        }
+    }
+
+    /// The key `prefix` after `between`, where there is one.
+    pub(crate) fn prefix_toml(&self, between: &str) -> String {
+        match self.prefix.value.as_str() {
+            "" => String::new(),
+            prefix => format!("{between}prefix = {prefix:?}"),
+        }
     }
 }
 
@@ -293,6 +347,7 @@ pub(crate) struct Policy {
     pub(crate) allows: Vec<Allow>,
     pub(crate) permits: Vec<Permit>,
     pub(crate) shares: Vec<Share>,
+    pub(crate) states: Vec<AllowState>,
 }
 
 /// Lets a service receive a device.
@@ -332,6 +387,17 @@ pub(crate) struct Share {
     pub(crate) subject: At<String>,
     pub(crate) with: At<String>,
     pub(crate) pages: At<u16>,
+    pub(crate) reason: String,
+}
+
+/// Lets a service open the tree of another.
+#[derive(Clone, Debug)]
+pub(crate) struct AllowState {
+    pub(crate) span: Span,
+    pub(crate) id: At<String>,
+    pub(crate) subject: At<String>,
+    pub(crate) keys: Keys,
+    pub(crate) rights: At<u8>,
     pub(crate) reason: String,
 }
 

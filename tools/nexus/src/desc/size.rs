@@ -52,7 +52,8 @@ fn reasons(system: &System) -> Option<Part<'_>> {
     let allows = policy.allows.iter().map(|line| (&line.span, line.reason.len()));
     let permits = policy.permits.iter().map(|line| (&line.span, line.reason.len()));
     let shares = policy.shares.iter().map(|line| (&line.span, line.reason.len()));
-    let all = allows.chain(permits).chain(shares);
+    let states = policy.states.iter().map(|line| (&line.span, line.reason.len()));
+    let all = allows.chain(permits).chain(shares).chain(states);
     let (place, _) = all.clone().next()?;
     Some(Part {
         place,

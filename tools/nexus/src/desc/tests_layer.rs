@@ -85,6 +85,7 @@ impl Tests {
             let lines = policy.shares.iter().filter(|line| !self.is_left_out(line, &both));
             let lines: Vec<Share> = lines.cloned().collect();
             both.policy.shares.extend(lines);
+            both.policy.states.extend(policy.states.iter().cloned());
         }
         both.profiles = vec![profile];
         both
@@ -133,7 +134,8 @@ impl Tests {
         let lines = self.layer.policy.iter().flat_map(|policy| {
             let allows = policy.allows.iter().map(|line| &line.id);
             let permits = policy.permits.iter().map(|line| &line.id);
-            allows.chain(permits).chain(policy.shares.iter().map(|line| &line.id))
+            let states = policy.states.iter().map(|line| &line.id);
+            allows.chain(permits).chain(policy.shares.iter().map(|line| &line.id)).chain(states)
         });
         let wrong = names.chain(lines).filter(|name| !reserved::is_name(name));
         for name in wrong {
@@ -238,8 +240,11 @@ fn beside(service: &Service, own: &System, profile: &ProfileFile) -> Service {
     service
 }
 
-/// Somebody in `own` has a ring with `driver`, in `profile`.
+/// Somebody in `own` has a ring with `driver`, in `profile`, and nobody else can have one.
 fn has_consumer(own: &System, profile: &ProfileFile, driver: &str) -> bool {
+    if own.service(driver).is_some_and(|driver| driver.needs.is_empty()) {
+        return false;
+    }
     let mut stays = own.services.iter().filter(|one| !profile.leaves_out(&one.name));
     stays.any(|service| service.rings.iter().any(|ring| ring.with.value == driver))
 }

@@ -85,7 +85,8 @@ pub fn run(args: &DiskArgs) -> Result<Exit> {
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N]> {
+/// Bytes that nobody can know before.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     File::open("/dev/urandom")?.read_exact(&mut bytes).context("reading random bytes")?;
     Ok(bytes)

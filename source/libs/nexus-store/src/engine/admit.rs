@@ -55,7 +55,7 @@ impl<D: BlockDevice> Engine<D> {
         }
         let Some(tree) = tree else { return Ok(()) };
         let Some(Quota { keys, bytes }) = self.quotas.get(&tree).copied() else { return Ok(()) };
-        let used = self.usage.get(&tree).copied().unwrap_or_default();
+        let used = self.used(tree);
         if growth.keys > 0 && used.keys.saturating_add_signed(growth.keys) > keys {
             return Err(Error::Quota(Limit::Keys));
         }
@@ -74,11 +74,11 @@ impl<D: BlockDevice> Engine<D> {
         if self.pending.len() + len > self.max_changes {
             self.sync_all()?;
         }
+        self.accepted += 1;
         for change in changes {
             change.encode(&mut self.pending);
             self.take_in(change);
         }
-        self.accepted += 1;
         Ok(())
     }
 
@@ -90,10 +90,11 @@ impl<D: BlockDevice> Engine<D> {
         self.charge = self.charge.saturating_add_signed(growth.charge);
         let Some((tree, _)) = row::tree_and_key(change.key) else { return };
         let used = self.usage.entry(tree).or_default();
-        *used = Usage {
-            keys: used.keys.saturating_add_signed(growth.keys),
-            bytes: used.bytes.saturating_add_signed(growth.bytes),
+        used.usage = Usage {
+            keys: used.usage.keys.saturating_add_signed(growth.keys),
+            bytes: used.usage.bytes.saturating_add_signed(growth.bytes),
         };
+        used.changed = self.accepted;
         self.dirty.insert(tree);
     }
 }

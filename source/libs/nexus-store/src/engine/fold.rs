@@ -45,12 +45,12 @@ impl<D: BlockDevice> Engine<D> {
 
     pub(super) fn freeze(&mut self) {
         let dirty = mem::take(&mut self.dirty);
-        let usage = dirty.into_iter().map(|tree| (tree, self.usage.get(&tree).copied()));
+        let usage = dirty.into_iter().map(|tree| (tree, self.used(tree))).collect();
         self.frozen = Some(Frozen {
             rows: mem::take(&mut self.active),
             done: None,
             state: State { mark: self.log.mark(), epoch: self.epoch, charge: self.charge },
-            usage: usage.map(|(tree, used)| (tree, used.unwrap_or_default())).collect(),
+            usage,
         });
     }
 

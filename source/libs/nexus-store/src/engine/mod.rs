@@ -6,6 +6,7 @@
 //! the table is, and from then on these pages of the log may be written again. A fold that is cut off is begun again.
 
 mod admit;
+mod check;
 mod fold;
 mod list;
 mod memory;
@@ -15,7 +16,7 @@ mod values;
 
 pub use open::{FormatOptions, OpenOptions, format};
 
-use crate::device::{BlockDevice, Counters};
+use crate::device::{BlockDevice, Counters, PAGE};
 use crate::key::TreeId;
 use crate::log::Log;
 use crate::log::frame::Head;
@@ -42,7 +43,7 @@ pub struct Engine<D: BlockDevice> {
     /// Changes that the next frame will have.
     pending: Vec<u8>,
     max_changes: usize,
-    usage: BTreeMap<TreeId, Usage>,
+    usage: BTreeMap<TreeId, Used>,
     quotas: BTreeMap<TreeId, Quota>,
     /// Trees whose use is not in the table as it is.
     dirty: BTreeSet<TreeId>,
@@ -62,6 +63,13 @@ pub struct Engine<D: BlockDevice> {
     fold_bytes: usize,
     /// Pages of the log from which on it is folded.
     fold_at: u32,
+}
+
+/// What a tree uses, and how much had been changed in the store when that changed last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Used {
+    usage: Usage,
+    changed: u64,
 }
 
 /// A row that was found.
@@ -96,6 +104,12 @@ impl<D: BlockDevice> Engine<D> {
         self.pager.lock().sums_bytes()
     }
 
+    /// Bytes of the partition.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.pager.lock().volume.pages() * PAGE as u64
+    }
+
     /// Why nothing may be written, when that is so.
     #[must_use]
     pub fn read_only(&self) -> Option<ReadOnly> {
@@ -109,7 +123,7 @@ impl<D: BlockDevice> Engine<D> {
 
     /// The trees that have keys or once had, and what each uses.
     pub fn trees(&self) -> impl Iterator<Item = (TreeId, Usage)> {
-        self.usage.iter().map(|(tree, usage)| (*tree, *usage))
+        self.usage.iter().map(|(tree, used)| (*tree, used.usage))
     }
 
     /// Pages of the log that are in use, and how many there are.
@@ -126,8 +140,16 @@ impl<D: BlockDevice> Engine<D> {
         }
     }
 
+    fn used(&self, tree: TreeId) -> Usage {
+        self.usage.get(&tree).map(|used| used.usage).unwrap_or_default()
+    }
+
     fn next_version(&mut self) -> Version {
         self.counter += 1;
+        self.last_version()
+    }
+
+    fn last_version(&self) -> Version {
         Version(u64::from(self.epoch) << COUNTER_BITS | self.counter)
     }
 

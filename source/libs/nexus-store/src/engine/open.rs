@@ -1,9 +1,10 @@
 //! Making a store, and opening one.
 
-use super::Engine;
 use super::fold::ballast;
 use super::memory::Rows;
+use super::{Engine, Used};
 use crate::device::{BlockDevice, DeviceError, Extent, PAGE, Volume};
+use crate::key::TreeId;
 use crate::log::frame::Head;
 use crate::log::{Log, LogDamage, OpenError, Recovered};
 use crate::pager::{Fault, Pager};
@@ -108,7 +109,7 @@ fn erase<D: BlockDevice>(volume: &mut Volume<D>, pages: u64) -> Result<(), Devic
 /// What the table's own rows say.
 struct Records {
     state: State,
-    usage: BTreeMap<crate::key::TreeId, Usage>,
+    trees: BTreeMap<TreeId, Used>,
     /// Whether the room for deleting is there.
     ballast: bool,
 }
@@ -116,15 +117,16 @@ struct Records {
 fn records<D: BlockDevice>(table: &Table<D>) -> Result<Records, Refused> {
     let state = table.get(row::STATE).map_err(refused)?;
     let state = state.and_then(|state| State::decode(state.value())).ok_or(Refused::Record)?;
-    let mut usage = BTreeMap::new();
+    let mut trees = BTreeMap::new();
     let rows = table.range(Bound::Included(row::TREES), row::TREES_END).map_err(refused)?;
     for row in rows {
         let row = row.map_err(refused)?;
         let tree = row::tree_of_usage(row.key()).ok_or(Refused::Record)?;
-        usage.insert(tree, Usage::decode(row.value()).ok_or(Refused::Record)?);
+        let usage = Usage::decode(row.value()).ok_or(Refused::Record)?;
+        trees.insert(tree, Used { usage, changed: 0 });
     }
     let ballast = table.get(row::BALLAST).map_err(refused)?.is_some();
-    Ok(Records { state, usage, ballast })
+    Ok(Records { state, trees, ballast })
 }
 
 impl<D: BlockDevice> Engine<D> {
@@ -187,7 +189,7 @@ impl<D: BlockDevice> Engine<D> {
             active: Rows::default(),
             frozen: None,
             pending: Vec::new(),
-            usage: records.usage,
+            usage: records.trees,
             quotas: BTreeMap::new(),
             dirty: BTreeSet::new(),
             charge: records.state.charge,

@@ -2,6 +2,7 @@
 
 use super::admit::Growth;
 use super::{Engine, Seen, asked, data_key};
+use crate::check::{Check, Flaw};
 use crate::device::BlockDevice;
 use crate::key::{Key, TreeId};
 use crate::log::frame::{Change, Old};
@@ -249,8 +250,12 @@ impl<D: BlockDevice> Store for Engine<D> {
         self.background()
     }
 
+    fn check(&mut self, check: &mut Check) -> Result<bool, Flaw> {
+        self.check_step(check)
+    }
+
     fn usage(&self, tree: TreeId) -> Usage {
-        self.usage.get(&tree).copied().unwrap_or_default()
+        self.used(tree)
     }
 
     fn set_quota(&mut self, tree: TreeId, quota: Quota) {

@@ -66,6 +66,19 @@ pub(crate) struct Recovered {
     pub(crate) frames: Vec<(u64, Frame)>,
 }
 
+/// A page of the log that was read again.
+#[derive(Debug)]
+pub(crate) struct CheckedPage {
+    /// Whose page it is.
+    pub(crate) frame: u64,
+    /// Where it is in the log.
+    pub(crate) page: u32,
+    /// The frame's next page, counted from its first.
+    pub(crate) next: u32,
+    /// Whether it is what was written there.
+    pub(crate) right: Result<bool, DeviceError>,
+}
+
 impl Log {
     /// How many bytes of changes one frame may have: a quarter of the log.
     pub(crate) fn max_changes(pages: u32) -> usize {
@@ -86,17 +99,13 @@ impl Log {
         let mut next = Mark { frame: mark.frame + 1, page: mark.page };
         let mut frames = Vec::new();
         while let Some((place, count, frame)) = scan.find(next) {
-            let live = Live { frame: next.frame, page: place, pages: Self::pages_of(count) };
+            let live = Live { frame: next.frame, page: place, sectors: count };
             frames.push((next.frame, frame));
-            next = Mark { frame: next.frame + 1, page: live.page + live.pages };
+            next = Mark { frame: next.frame + 1, page: live.page + live.pages() };
             ring.push(live);
         }
         scan.look_behind(next).map_err(OpenError::Damage)?;
         Ok(Recovered { log: Self { start, key, ring, next }, frames })
-    }
-
-    fn pages_of(sectors: u16) -> u32 {
-        u32::from(sectors).div_ceil(8)
     }
 
     /// Pages that frames have which are not folded.
@@ -127,9 +136,10 @@ impl Log {
     ) -> Result<Option<u64>, DeviceError> {
         let payload = frame::encode(self.key, self.next.frame, head, changes);
         let Ok(count) = u16::try_from(payload.len().div_ceil(PAYLOAD)) else { return Ok(None) };
-        let pages = Self::pages_of(count);
-        let Some(page) = self.ring.place(self.next.page, pages) else { return Ok(None) };
-        let mut out = vec![0; pages as usize * PAGE];
+        let mut live = Live { frame: self.next.frame, page: 0, sectors: count };
+        let Some(page) = self.ring.place(self.next.page, live.pages()) else { return Ok(None) };
+        live.page = page;
+        let mut out = vec![0; live.pages() as usize * PAGE];
         let sectors = out.chunks_exact_mut(SECTOR).zip(payload.chunks(PAYLOAD));
         for (index, (sector, payload)) in (0..count).zip(sectors) {
             let place = u64::from(page) * PAGE_SECTORS + u64::from(index);
@@ -138,10 +148,37 @@ impl Log {
         }
         volume.write(self.start + u64::from(page), &out)?;
         volume.flush()?;
-        let frame = self.next.frame;
-        self.ring.push(Live { frame, page, pages });
-        self.next = Mark { frame: frame + 1, page: page + pages };
-        Ok(Some(frame))
+        self.ring.push(live);
+        self.next = Mark { frame: live.frame + 1, page: page + live.pages() };
+        Ok(Some(live.frame))
+    }
+
+    /// Reads a page of a frame that is not folded: page `page` of frame `frame`, or when that has no such page the
+    /// first one of the next frame. `None`: there is none behind.
+    pub(crate) fn check<D: BlockDevice>(
+        &self,
+        volume: &mut Volume<D>,
+        frame: u64,
+        page: u32,
+    ) -> Option<CheckedPage> {
+        let (live, offset) = self.ring.from(frame, page)?;
+        let page = live.page + offset;
+        let mut bytes = vec![0; PAGE];
+        let read = volume.read(self.start + u64::from(page), &mut bytes);
+        let first = u64::from(page) * PAGE_SECTORS;
+        let sectors = (first..).zip(bytes.chunks_exact(SECTOR));
+        let right =
+            (u64::from(offset) * PAGE_SECTORS..).zip(sectors).all(|(index, (place, bytes))| {
+                match sector::decode(bytes, self.key, place) {
+                    Sector::Part(part, _) => {
+                        let Part { frame, index: own, count } = part;
+                        frame == live.frame && u64::from(own) == index && count == live.sectors
+                    }
+                    Sector::Zero => index >= u64::from(live.sectors),
+                    Sector::Damaged => false,
+                }
+            });
+        Some(CheckedPage { frame: live.frame, page, next: offset + 1, right: read.map(|()| right) })
     }
 }
 

@@ -7,7 +7,13 @@ use alloc::collections::VecDeque;
 pub(super) struct Live {
     pub(super) frame: u64,
     pub(super) page: u32,
-    pub(super) pages: u32,
+    pub(super) sectors: u16,
+}
+
+impl Live {
+    pub(super) fn pages(&self) -> u32 {
+        u32::from(self.sectors).div_ceil(8)
+    }
 }
 
 #[derive(Debug)]
@@ -33,6 +39,15 @@ impl Ring {
         while self.live.front().is_some_and(|live| live.frame <= frame) {
             self.live.pop_front();
         }
+    }
+
+    /// The frame with this number, when it has page `page` of its own; else the next one, from its beginning.
+    pub(super) fn from(&self, frame: u64, page: u32) -> Option<(Live, u32)> {
+        let live = self
+            .live
+            .iter()
+            .find(|live| live.frame > frame || (live.frame == frame && page < live.pages()))?;
+        Some((*live, if live.frame == frame { page } else { 0 }))
     }
 
     /// Pages from the oldest frame to `next`, with those that were skipped at the end.

@@ -2,6 +2,8 @@
 
 use nexus_abi::Rights;
 
+pub use super::state::is_prefix;
+
 /// Most services. With the description itself they fill an archive.
 pub const MAX_SERVICES: usize = 63;
 /// Most devices.
@@ -50,6 +52,14 @@ pub const STRANGERS: u64 = 2;
 /// Pages of the memory of a ring: one for what is in order, and one of data; what one memory object can
 /// have.
 pub const RING_PAGES: core::ops::RangeInclusive<u16> = 2..=512;
+/// Keys of a tree.
+pub const TREE_KEYS: core::ops::RangeInclusive<u64> = 1..=1 << 32;
+/// Bytes of a tree: to a tebibyte.
+pub const TREE_BYTES: core::ops::RangeInclusive<u64> = 1..=1 << 40;
+/// Most bytes of a key in a tree, and of a prefix of keys.
+pub const MAX_KEY: usize = 255;
+/// Most lines by which one service opens trees of others.
+pub const MAX_OPENS: usize = 64;
 /// Most microseconds between two deliveries of an interrupt line: a second.
 pub const MAX_INTERVAL: u32 = 1_000_000;
 /// Service id of who sets up devices that reach memory by themselves, in `nexus-proto` as well. It is not

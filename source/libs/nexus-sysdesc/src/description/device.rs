@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::Serial;
+use super::{GUID_LEN, Serial};
 
 /// One device, by what it is and not by where it is: init finds it in the device tree.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Device {
     pub base: Option<u64>,
     /// What it must say of itself, where that is described.
     pub says: Option<Says>,
+    /// The GUID of the partition that is the store, on a disk that holds it: in the order of bytes on the disk.
+    pub store: Option<[u8; GUID_LEN]>,
     /// Bytes of its window: whole pages.
     pub window_len: u64,
     /// True when it has an interrupt line.

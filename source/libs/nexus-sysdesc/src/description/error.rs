@@ -93,8 +93,22 @@ problems! {
     NotServed = "calls a service that has no endpoint",
     /// A ring of more or fewer pages than there can be, or with a service that has one with it already.
     BadRing = "has a ring that there cannot be",
-    /// Another service has a ring with the same driver.
-    SecondConsumer = "has a ring with a driver that another service has one with",
+    /// Another service has a ring with the same owner of a device.
+    SecondConsumer = "has a ring with an owner of a device that another service has one with",
+    /// A GUID that is zero, or of what is no disk.
+    BadStore = "holds a store that there cannot be",
+    /// Another disk holds a store.
+    SecondStore = "holds a store, as another device does",
+    /// The id of a tree is 0, or a quota is out of its bounds.
+    BadTree = "has a tree with id 0, or a quota out of its bounds",
+    /// Another service has a tree of this id.
+    TreeTaken = "has a tree with the id of another one's",
+    /// It opens the state of a service that has none, or of itself.
+    NoTree = "opens the state of a service that has none, or of itself",
+    /// A prefix that no key can begin with.
+    BadPrefix = "opens what no key can begin with",
+    /// A tree is opened for nothing, or for more than there is.
+    BadOpen = "opens state for nothing, or for more than there is",
     /// A list is not strictly ascending.
     NotSorted = "has a list that is not strictly ascending",
     /// Another service needs the same device.

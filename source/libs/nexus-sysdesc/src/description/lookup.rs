@@ -1,7 +1,10 @@
 //! Finding things in a valid description.
 
 use super::bounds::STRANGERS;
-use super::{Description, Device, Need, Permission, Permit, Queue, Ring, Rule, Service};
+use super::{
+    Description, Device, GUID_LEN, Need, OpenTree, Permission, Permit, Queue, Ring, Rule, Service,
+    Tree,
+};
 use crate::layout::Layout;
 
 impl Description {
@@ -77,7 +80,7 @@ impl Description {
     }
 
     /// Identifier and reason of the policy line with this number: the rules, from 1, after them
-    /// the permits, service by service, and after them the rings, likewise.
+    /// the permits, service by service, and after them the rings and what opens trees, likewise.
     #[must_use]
     pub fn line(&self, number: u16) -> Option<(&str, &str)> {
         self.lines().nth(usize::from(number).checked_sub(1)?)
@@ -90,7 +93,9 @@ impl Description {
         let permits = permits.map(|permit| (permit.id.as_str(), permit.reason.as_str()));
         let rings = self.services.iter().flat_map(|service| &service.rings);
         let rings = rings.map(|ring| (ring.id.as_str(), ring.reason.as_str()));
-        rules.chain(permits).chain(rings)
+        let opens = self.services.iter().flat_map(|service| &service.opens);
+        let opens = opens.map(|open| (open.id.as_str(), open.reason.as_str()));
+        rules.chain(permits).chain(rings).chain(opens)
     }
 
     /// The number of the policy line that lets `consumer` share memory with `server`; absence is deny.
@@ -102,6 +107,35 @@ impl Description {
         let number = self.rules.len().checked_add(permits)?.checked_add(index)?.checked_add(1)?;
         self.service(consumer)?.ring(server)?;
         u16::try_from(number).ok()
+    }
+
+    /// The number of the policy line that opens `prefix` in the tree of `owner` to `subject`; absence is deny.
+    #[must_use]
+    pub fn line_of_open(&self, subject: u32, owner: u32, prefix: &str) -> Option<u16> {
+        let all = self.services.iter();
+        let before = all.map(|one| one.permits.len().saturating_add(one.rings.len())).sum();
+        let index = self.opens().position(|(who, open)| {
+            (who, open.owner, open.prefix.as_str()) == (subject, owner, prefix)
+        })?;
+        let number = self.rules.len().checked_add(before)?.checked_add(index)?.checked_add(1)?;
+        u16::try_from(number).ok()
+    }
+
+    /// All that opens trees of others, and to whom, by ascending subject, then owner, then prefix.
+    pub fn opens(&self) -> impl Iterator<Item = (u32, &OpenTree)> {
+        self.services.iter().flat_map(|one| one.opens.iter().map(|open| (one.id, open)))
+    }
+
+    /// What this service keeps in the store.
+    #[must_use]
+    pub fn tree_of(&self, service: u32) -> Option<Tree> {
+        self.service(service)?.tree
+    }
+
+    /// The disk that holds the store, and the GUID of its partition there.
+    #[must_use]
+    pub fn store(&self) -> Option<(u16, [u8; GUID_LEN])> {
+        self.devices.iter().find_map(|device| Some((device.id, device.store?)))
     }
 
     /// Every ring, and its consumer, by ascending consumer, then driver.

@@ -2,7 +2,7 @@
 //! what they may ask of each other.
 //!
 //! The host tool makes it from the files under `system/`; init and policyd act on it. Requests
-//! ([`Need`]) and permissions ([`Rule`], [`Permit`], [`Ring`]) stand apart: init asks for what a service
+//! ([`Need`]) and permissions ([`Rule`], [`Permit`], [`Ring`], [`OpenTree`]) stand apart: init asks for what a service
 //! needs, and policyd answers from the rules alone.
 
 pub mod bounds;
@@ -15,6 +15,7 @@ pub mod registers;
 mod rule;
 mod serial;
 mod service;
+mod state;
 mod validate;
 
 use alloc::string::String;
@@ -28,6 +29,7 @@ pub use rule::{Permission, Permit, Ring, Rule};
 use serde::{Deserialize, Serialize};
 pub use serial::{NoSerial, SERIAL_LEN, Serial};
 pub use service::{Need, Proof, Restart, Service};
+pub use state::{GUID_LEN, OpenTree, StateRight, Tree};
 
 /// A whole system in one profile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

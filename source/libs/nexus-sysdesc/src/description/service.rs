@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use nexus_abi::{EndReason, Rights};
 use serde::{Deserialize, Serialize};
 
-use super::{Permit, Queue, Ring};
+use super::{OpenTree, Permit, Queue, Ring, Tree};
 
 /// One program and what it is given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,6 +40,10 @@ pub struct Service {
     pub permits: Vec<Permit>,
     /// The drivers that it shares memory with, to ask by a ring in it, by ascending driver.
     pub rings: Vec<Ring>,
+    /// What it keeps in the store.
+    pub tree: Option<Tree>,
+    /// What it may see of the trees of others, by ascending owner, then prefix.
+    pub opens: Vec<OpenTree>,
 }
 
 /// What a test run must see from a service.

@@ -2,13 +2,13 @@
 
 use super::bounds::{
     ANSWERS_WITHIN, BUSD, MAX_COMPATIBLE, MAX_DEVICES, MAX_FRAMES, MAX_HANDLES, MAX_INTERVAL,
-    MAX_OBJECTS, MAX_PRIORITY, MAX_PROOFS, MAX_REASON, MAX_RULES, MAX_SERVICES, MAX_STACK_PAGES,
-    MAX_WINDOW, PAGE, RING_PAGES, is_mask_for, is_name, is_proof, is_text, is_window_rights,
-    ring_handles,
+    MAX_OBJECTS, MAX_OPENS, MAX_PRIORITY, MAX_PROOFS, MAX_REASON, MAX_RULES, MAX_SERVICES,
+    MAX_STACK_PAGES, MAX_WINDOW, PAGE, RING_PAGES, is_mask_for, is_name, is_prefix, is_proof,
+    is_text, is_window_rights, ring_handles,
 };
 use super::{
-    Danger, DescError, Description, Device, Permission, Place, Problem, Profile, Queue, Restart,
-    Rule, Says, Service,
+    Danger, DescError, Description, Device, GUID_LEN, Permission, Place, Problem, Profile, Queue,
+    Restart, Rule, Says, Service, StateRight,
 };
 
 use crate::ask::Ask;
@@ -69,6 +69,7 @@ impl Description {
         let mut alike = before.iter().filter(|other| other.same_class(device));
         let asked = device.serial().is_some();
         require(alike.all(|other| other.serial().is_some() == asked), Problem::Unasked)?;
+        check_store(before, device)?;
         for other in before {
             let alike = other.same_class(device) && other.says == device.says;
             require(!alike || device.says.is_none(), Problem::BadSays)?;
@@ -96,6 +97,8 @@ impl Description {
         self.check_calls(service)?;
         self.check_permits(before, service)?;
         self.check_rings(before, service)?;
+        self.check_tree(before, service)?;
+        self.check_opens(service)?;
         self.check_proofs(service)
     }
 
@@ -161,12 +164,42 @@ impl Description {
             require(RING_PAGES.contains(&ring.pages), Problem::BadRing)?;
             let server = self.service(ring.server).ok_or(Problem::UnknownService)?;
             require(server.ring(service.id).is_none(), Problem::BadRing)?;
+            // The requests of one consumer are what an owner's device does.
             let taken = before.iter().any(|other| other.ring(ring.server).is_some());
-            require(!taken, Problem::SecondConsumer)?;
-            require(is_name(&ring.id), Problem::BadName)?;
-            let lines = self.lines().filter(|(id, _)| *id == ring.id);
-            require(lines.count() == 1, Problem::NameTaken)?;
-            require(is_text(&ring.reason, MAX_REASON), Problem::BadText)?;
+            require(server.needs.is_empty() || !taken, Problem::SecondConsumer)?;
+            self.check_line(&ring.id, &ring.reason)?;
+        }
+        Ok(())
+    }
+
+    /// A line of the policy whose identifier no other line has, with a reason.
+    fn check_line(&self, id: &str, reason: &str) -> Result<(), Problem> {
+        require(is_name(id), Problem::BadName)?;
+        let lines = self.lines().filter(|(other, _)| *other == id);
+        require(lines.count() == 1, Problem::NameTaken)?;
+        require(is_text(reason, MAX_REASON), Problem::BadText)
+    }
+
+    fn check_tree(&self, before: &[Service], service: &Service) -> Result<(), Problem> {
+        let Some(tree) = service.tree else { return Ok(()) };
+        require(tree.is_possible(), Problem::BadTree)?;
+        let taken = before.iter().filter_map(|other| other.tree).any(|other| other.id == tree.id);
+        require(!taken, Problem::TreeTaken)
+    }
+
+    fn check_opens(&self, service: &Service) -> Result<(), Problem> {
+        require(service.opens.len() <= MAX_OPENS, Problem::TooMany)?;
+        let sorted = service
+            .opens
+            .is_sorted_by(|one, next| (one.owner, &one.prefix) < (next.owner, &next.prefix));
+        require(sorted, Problem::NotSorted)?;
+        for open in &service.opens {
+            let has_tree = self.tree_of(open.owner).is_some();
+            require(has_tree && open.owner != service.id, Problem::NoTree)?;
+            require(is_prefix(&open.prefix), Problem::BadPrefix)?;
+            let known = StateRight::BITS | open.rights == StateRight::BITS;
+            require(open.rights != 0 && known, Problem::BadOpen)?;
+            self.check_line(&open.id, &open.reason)?;
         }
         Ok(())
     }
@@ -229,6 +262,14 @@ fn check_window(device: &Device) -> Result<(), Problem> {
     let base = device.base.unwrap_or(0);
     require(base.is_multiple_of(PAGE), Problem::BadWindow)?;
     require(base.checked_add(len).is_some(), Problem::BadWindow)
+}
+
+/// The store is on one disk.
+fn check_store(before: &[Device], device: &Device) -> Result<(), Problem> {
+    let Some(guid) = device.store else { return Ok(()) };
+    let is_disk = device.compatible == VIRTIO_MMIO && device.virtio_id == Some(sealed::DISK);
+    require(is_disk && guid != [0; GUID_LEN], Problem::BadStore)?;
+    require(before.iter().all(|other| other.store.is_none()), Problem::SecondStore)
 }
 
 fn fixed_overlap(one: &Device, other: &Device) -> bool {

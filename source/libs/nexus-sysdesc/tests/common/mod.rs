@@ -16,6 +16,7 @@ pub(crate) fn device(id: u16, name: &str) -> Device {
         instance: 0,
         base: None,
         says: None,
+        store: None,
         window_len: 4096,
         irq: false,
         dma: false,
@@ -39,6 +40,8 @@ pub(crate) fn service(id: u32, name: &str) -> Service {
         must_prove: vec![],
         permits: vec![],
         rings: vec![],
+        tree: None,
+        opens: vec![],
     }
 }
 

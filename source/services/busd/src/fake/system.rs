@@ -57,6 +57,7 @@ fn device(id: u16, name: &str, virtio_id: Option<u32>) -> Device {
         compatible: name.into(),
         virtio_id,
         says: None,
+        store: None,
         instance: 0,
         base: None,
         window_len: 4096,

@@ -42,6 +42,7 @@ fn device(id: u16, name: &str, base: Option<u64>, dma: bool) -> Device {
         compatible: if dma { "virtio,mmio" } else { name }.into(),
         virtio_id: dma.then_some(4),
         says: None,
+        store: None,
         instance: 0,
         base,
         window_len: 4096,

@@ -1,6 +1,7 @@
 //! `boards/NAME.toml`: how QEMU is started, and which devices there are.
 
 use super::lines::read_irq;
+use super::state::read_store;
 use crate::desc::kind::Kind;
 use crate::desc::model::{Device, DmaMark, Machine};
 use crate::desc::report::Reporter;
@@ -114,6 +115,7 @@ fn read_device(mut table: Table<'_>) -> (Option<String>, Option<Device>) {
     let base = table.number(BASE, 0..=u64::MAX);
     let base = base.filter(|base| whole_pages(&table, BASE, base));
     let says = read_says(&mut table);
+    let store = read_store(&mut table);
     let window = table.number(WINDOW, bounds::PAGE..=bounds::MAX_WINDOW);
     let window = window.filter(|window| whole_pages(&table, WINDOW, window));
     let irq = read_irq(&mut table).is_some();
@@ -134,6 +136,7 @@ fn read_device(mut table: Table<'_>) -> (Option<String>, Option<Device>) {
             instance,
             base,
             says,
+            store,
             window,
             irq,
             dma,

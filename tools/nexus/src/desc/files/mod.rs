@@ -8,6 +8,7 @@ mod queues;
 mod restart;
 mod rights;
 mod service;
+mod state;
 mod system;
 
 use super::diagnostic::Diagnostic;
@@ -24,6 +25,7 @@ pub(crate) use board::read_board;
 pub(crate) use policy::{PolicyFile, read_policy};
 pub(crate) use profile::read_profile;
 pub(crate) use service::read_service;
+pub(crate) use state::{fresh_tree, rights_toml};
 pub(crate) use system::{SystemFile, read_system};
 
 /// The text of a file that must be there. `what` says what it is and `fix` what to do without it.

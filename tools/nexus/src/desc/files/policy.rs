@@ -4,8 +4,9 @@ use super::lines::{read_interval, read_irq, read_registers};
 use super::queues::read_queues;
 use super::rights::read_rights;
 use super::service::{PAGES, WITH};
+use super::state::read_allow_state;
 use crate::desc::kind::Kind;
-use crate::desc::model::{Allow, Permit, Share};
+use crate::desc::model::{Allow, AllowState, Permit, Share};
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
@@ -16,6 +17,7 @@ const EPOCH: Key = key("epoch", "1");
 const ALLOW: Key = key("allow", "[]");
 const PERMIT: Key = key("permit", "[]");
 const RING: Key = key("ring", "[]");
+const ALLOW_STATE: Key = key("allow-state", "[]");
 const ID: Key = key("id", "\"allow-rngd-rng0\"");
 const SUBJECT: Key = key("subject", "\"rngd\"");
 const DEVICE: Key = key("device", "\"rng0\"");
@@ -32,6 +34,7 @@ pub(crate) struct PolicyFile {
     pub(crate) allows: Vec<Allow>,
     pub(crate) permits: Vec<Permit>,
     pub(crate) shares: Vec<Share>,
+    pub(crate) states: Vec<AllowState>,
     /// What lines that could not be read whole may give.
     pub(crate) unread: Vec<(Option<String>, Option<String>)>,
 }
@@ -54,8 +57,10 @@ pub(crate) fn read_policy(reporter: &Reporter, source: &Arc<Source>, extends: bo
     let permits = permits.filter_map(|line| read_permit(line, &mut unread)).collect();
     let shares = table.tables(RING, "[[ring]]").into_iter();
     let shares = shares.filter_map(|line| read_share(line, &mut unread)).collect();
+    let states = table.tables(ALLOW_STATE, "[[allow-state]]").into_iter();
+    let states = states.filter_map(|line| read_allow_state(line, &mut unread)).collect();
     table.finish();
-    PolicyFile { epoch, allows, permits, shares, unread }
+    PolicyFile { epoch, allows, permits, shares, states, unread }
 }
 
 fn value<T: Clone>(read: Option<&At<T>>) -> Option<T> {

@@ -5,6 +5,7 @@ use super::name_of_file;
 use super::queues::read_queues;
 use super::restart::{read_answers_within, read_restart};
 use super::rights::read_rights;
+use super::state::{read_opens, read_state};
 use crate::desc::diagnostic::Diagnostic;
 use crate::desc::kind::Kind;
 use crate::desc::model::{Beside, Binary, Budget, MustProve, Need, Ring, Service};
@@ -96,6 +97,8 @@ fn read_keys(
     let asks = table.choices(ASKS, "a permission", &permissions);
     let rings = table.tables(RINGS, "an entry of `rings`").into_iter().filter_map(read_ring);
     let rings = rings.collect();
+    let state = read_state(table);
+    let opens = read_opens(table);
     let must_prove = read_proofs(table, MUST_PROVE, reporter);
     let first_boot = read_proofs(table, FIRST_BOOT, reporter);
     let here = table.span.clone();
@@ -115,6 +118,8 @@ fn read_keys(
         answers_within,
         asks,
         rings,
+        state,
+        opens,
         must_prove,
         first_boot,
         beside: beside.unwrap_or_default(),

@@ -15,6 +15,7 @@ mod queues;
 mod restart;
 mod rings;
 mod services;
+mod state;
 
 use super::model::System;
 use super::report::Reporter;
@@ -33,5 +34,6 @@ pub(crate) fn check(system: &System, reporter: &Reporter) {
     policy::check(system, reporter);
     permits::check(system, reporter);
     rings::check(system, reporter);
+    state::check(system, reporter);
     profiles::check(system, reporter);
 }

@@ -23,6 +23,7 @@ pub(super) fn check(system: &System, reporter: &Reporter) {
         check_names(system, profile, reporter);
         check_calls(system, profile, reporter);
         check_devices(system, profile, reporter);
+        check_state(system, profile, reporter);
         proofs::check(system, profile, reporter);
         check_watch(system, profile, reporter);
         check_reports(system, profile, reporter);
@@ -87,6 +88,20 @@ fn check_devices(system: &System, profile: &ProfileFile, reporter: &Reporter) {
             Some(&need.span)
         });
         report_users(profile, left_out, &users, ["needs", "need"], reporter);
+    }
+}
+
+/// Nobody who stays opens the state of somebody who is left out.
+fn check_state(system: &System, profile: &ProfileFile, reporter: &Reporter) {
+    for left_out in &profile.without {
+        let users = users(system, profile, |service| {
+            // That it calls it, is said.
+            let calls = service.talks_to.iter().any(|callee| callee.value == left_out.value);
+            let trees = service.opens.iter().map(|open| &open.keys.tree);
+            let tree = trees.filter(|_| !calls).find(|tree| tree.value == left_out.value)?;
+            Some(&tree.span)
+        });
+        report_users(profile, left_out, &users, ["opens state of", "open state of"], reporter);
     }
 }
 

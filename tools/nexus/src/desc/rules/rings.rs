@@ -1,4 +1,4 @@
-//! Rings: what is asked is allowed, and what is allowed is asked, exactly; and a driver has one consumer.
+//! Rings: what is asked is allowed, and what is allowed is asked, exactly; and an owner of a device has one consumer.
 
 use super::policy::check_subject;
 use crate::desc::diagnostic::Diagnostic;
@@ -155,13 +155,14 @@ fn check_allowed(system: &System, service: &Service, ring: &Ring, reporter: &Rep
     }
 }
 
-/// No driver has two consumers: who has the data of the disk, and who has the frames, is one.
+/// No owner of a device has two consumers: who has the data of the disk, and who has the frames, is one.
 fn check_consumers(system: &System, reporter: &Reporter) {
     let all = || {
         let services = system.services.iter();
         services.flat_map(|service| service.rings.iter().map(move |ring| (service, ring)))
     };
-    for (index, (service, ring)) in all().enumerate() {
+    let owns = |ring: &Ring| system.service(&ring.with).is_some_and(|one| !one.needs.is_empty());
+    for (index, (service, ring)) in all().enumerate().filter(|(_, (_, ring))| owns(ring)) {
         let other = all().take(index).find(|(other, one)| {
             one.with.value == ring.with.value && other.name.value != service.name.value
         });

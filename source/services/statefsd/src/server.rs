@@ -1,0 +1,258 @@
+//! The service: turns in which every client has its share, and one sync for all who wait.
+//!
+//! A turn takes what each client asks, one client after the other, up to its share; who comes first goes round.
+//! What waits for nothing is answered at once. Then, when somebody waits for it, all that was changed is made durable
+//! by one sync, and everybody who waits is told what came of it. What the store does in the background it does when
+//! nobody has asked anything.
+
+use alloc::vec::Vec;
+
+use nexus_mmio::SharedMut;
+use nexus_proto::state::{Reason, Request, Standing, State as Protocol, StoreInfo, StoreStats};
+use nexus_proto::{ServiceError, Zero};
+use nexus_ring::{Ended, NotBegun};
+use nexus_rt::abi::{Received, Sender};
+use nexus_rt::{Answer, Deadline, ReplyTo, Service, error, info, warn};
+
+use crate::keeper::Keeper;
+use crate::reason;
+use crate::refusals::{Counted, Denied, Refusals};
+use crate::road::SharedInbox;
+use crate::session::{Scratch, Session, Taken};
+use crate::trees::{Refusal, Trees};
+
+/// The service.
+#[derive(Debug)]
+pub struct Server<S, M, R> {
+    store: Result<S, (Reason, u64)>,
+    guid: [u8; 16],
+    trees: Trees,
+    sessions: Vec<Session<M>>,
+    /// Whose turn is first.
+    first: usize,
+    refusals: Counted<R>,
+    inbox: Option<SharedInbox>,
+    scratch: Scratch,
+    stats: StoreStats,
+    next: Deadline,
+    /// It was told that the store is read-only.
+    told: bool,
+    /// The store has something to do in the background.
+    busy: bool,
+}
+
+impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
+    /// Serves the store of the partition `guid`, or says why there is none, to these clients.
+    pub fn new(
+        mut store: Result<S, (Reason, u64)>,
+        guid: [u8; 16],
+        trees: Trees,
+        sessions: Vec<Session<M>>,
+        refusals: R,
+        inbox: Option<SharedInbox>,
+    ) -> Self {
+        if let Ok(store) = &mut store {
+            trees.quotas().for_each(|(tree, quota)| store.set_quota(tree, quota));
+        }
+        Server {
+            store,
+            guid,
+            trees,
+            sessions,
+            first: 0,
+            refusals: Counted::new(refusals),
+            inbox,
+            scratch: Scratch::default(),
+            stats: NOTHING_DONE,
+            next: Deadline::at(0),
+            told: false,
+            busy: true,
+        }
+    }
+
+    /// What the store is.
+    #[must_use]
+    pub fn info(&self) -> StoreInfo {
+        let store = self.store.as_ref();
+        let why = store
+            .map_or_else(|why| Some(*why), |store| Some(reason::read_only(store.why_read_only()?)));
+        let standing = match (store, why) {
+            (Err(_), _) => Standing::Failed,
+            (Ok(_), Some(_)) => Standing::ReadOnly,
+            (Ok(_), None) => Standing::Ready,
+        };
+        let (reason, detail) = why.unwrap_or((Reason::Fine, 0));
+        let trees = store.map(Keeper::tree_ids).unwrap_or_default();
+        let orphans = trees.iter().filter(|tree| self.trees.is_orphan(**tree)).count();
+        let (bytes, format) =
+            store.map_or((0, 0), |store| (store.partition(), nexus_store::FORMAT));
+        let guid = self.guid;
+        let (trees, orphans, clients) =
+            (number(trees.len()), number(orphans), number(self.sessions.len()));
+        StoreInfo { standing, reason, detail, guid, bytes, format, trees, orphans, clients }
+    }
+
+    /// What was done.
+    #[must_use]
+    pub fn stats(&self) -> StoreStats {
+        let disk = self.store.as_ref().map(Keeper::asked_of_disk).unwrap_or_default();
+        let denied = u32::try_from(self.refusals.total()).unwrap_or(u32::MAX);
+        let nexus_store::Counters { reads, writes, flushes, .. } = disk;
+        StoreStats { reads, writes, flushes, denied, ..self.stats }
+    }
+
+    /// What was denied to whom.
+    pub const fn refusals(&mut self) -> &mut Counted<R> {
+        &mut self.refusals
+    }
+
+    /// The store.
+    pub fn store(&mut self) -> Option<&mut S> {
+        self.store.as_mut().ok()
+    }
+
+    /// This life of a service has begun an attachment.
+    ///
+    /// # Errors
+    /// `Denied`: it shares no ring. `BadState`: it has begun none.
+    pub fn attach(&mut self, who: Sender) -> Result<(), ServiceError> {
+        let mut sessions = self.sessions.iter_mut();
+        let session = sessions.find(|session| session.service() == who.service_id);
+        let session = session.ok_or(ServiceError::Denied)?;
+        let attached = session.attach(who.incarnation, self.store.as_mut().ok());
+        attached.map_err(|NotBegun| ServiceError::BadState)
+    }
+
+    /// One turn.
+    pub fn turn(&mut self) {
+        let taken = self.take();
+        // Who asked for what is known waits for no disk.
+        self.sessions.iter_mut().for_each(Session::ring);
+        self.sync();
+        if !taken.any && self.busy {
+            self.busy = self.background();
+        }
+        let asked =
+            self.sessions.iter_mut().filter_map(|one| (!one.may_wait()).then_some(())).count() > 0;
+        self.tell_trouble();
+        let again = taken.more || asked || self.busy;
+        self.next = if again { Deadline::at(0) } else { Deadline::NEVER };
+    }
+
+    fn take(&mut self) -> Turn {
+        let mut turn = Turn::default();
+        self.first += 1;
+        if self.first >= self.sessions.len() {
+            self.first = 0;
+        }
+        let (before, after) = self.sessions.split_at_mut(self.first);
+        for session in after.iter_mut().chain(before) {
+            let service = session.service();
+            let refusals = &mut self.refusals;
+            let denied = |refusal| {
+                if let Refusal::Denied { rule, right } = refusal {
+                    refusals.add(Denied { service, rule, right });
+                }
+            };
+            let store = self.store.as_mut().map_err(|why| *why);
+            let taken = session.take(store, &self.trees, &mut self.scratch, denied);
+            let Taken { looks, changes, waits, more, ended } = taken;
+            self.stats.looks += looks;
+            self.stats.changes += changes;
+            self.stats.waited += waits;
+            turn.any |= looks + changes > 0;
+            turn.more |= more;
+            match ended {
+                Some(Ended::PeerGone) => info!("service {service} attaches again"),
+                Some(why) => warn!("the ring of service {service} is given up: {why}"),
+                None => {}
+            }
+        }
+        turn
+    }
+
+    /// One sync for all who wait.
+    fn sync(&mut self) {
+        let Ok(store) = &mut self.store else { return };
+        if !self.sessions.iter().any(Session::waits) {
+            return;
+        }
+        self.stats.syncs += 1;
+        self.busy = true;
+        let synced = store.sync();
+        for session in &mut self.sessions {
+            session.settle(store, &synced);
+            session.ring();
+        }
+    }
+
+    /// A part of what is left in the background; whether there is more.
+    fn background(&mut self) -> bool {
+        // Nobody waits for what failed: the store says so from now on.
+        self.store.as_mut().is_ok_and(|store| store.turn().unwrap_or(false))
+    }
+
+    fn tell_trouble(&mut self) {
+        let why = self.store.as_ref().ok().and_then(Keeper::why_read_only);
+        if let Some(why) = why.filter(|_| !self.told) {
+            self.told = true;
+            error!("the store is read-only: {why}");
+        }
+    }
+}
+
+/// What a turn came to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turn {
+    any: bool,
+    more: bool,
+}
+
+const NOTHING_DONE: StoreStats = StoreStats {
+    looks: 0,
+    changes: 0,
+    waited: 0,
+    syncs: 0,
+    reads: 0,
+    writes: 0,
+    flushes: 0,
+    denied: 0,
+    zero: Zero::ZERO,
+};
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+impl<S: Keeper, M: SharedMut, R: Refusals> Service for Server<S, M, R> {
+    type Protocol = Protocol;
+
+    fn handle(&mut self, sender: Sender, request: Request, reply: ReplyTo) -> Answer {
+        match request {
+            Request::Info(op) => reply.answer(&op, Ok(self.info())),
+            Request::Stats(op) => reply.answer(&op, Ok(self.stats())),
+            Request::Attach(op) => reply.answer(&op, self.attach(sender)),
+        }
+    }
+
+    fn deadline(&self) -> Deadline {
+        self.next
+    }
+
+    fn tick(&mut self) {
+        self.turn();
+    }
+
+    fn notified(&mut self, _bits: u64) {
+        for session in &mut self.sessions {
+            if session.is_over() {
+                session.end(self.store.as_mut().ok());
+            }
+        }
+        self.turn();
+    }
+
+    fn kept(&mut self) -> Option<Received> {
+        self.inbox.as_ref().and_then(SharedInbox::kept)
+    }
+}

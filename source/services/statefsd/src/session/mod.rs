@@ -1,0 +1,279 @@
+//! A client: its ring, what it may, and what it has begun.
+
+mod ask;
+mod begun;
+mod carry;
+mod reply;
+
+use alloc::vec::Vec;
+
+use nexus_mmio::SharedMut;
+use nexus_proto::state::ring::{self as wire, ENTRIES, OPS};
+use nexus_ring::{DONE, Driver, Ended, NotBegun, Ops, Request};
+use nexus_rt::Tell;
+use nexus_store::{MAX_VALUE, Ticket};
+use zerocopy::IntoBytes;
+
+use crate::keeper::Keeper;
+use crate::trees::{Access, Refusal, Trees};
+use ask::{Ask, Bad, HEAD};
+use begun::Begun;
+use carry::Desk;
+use reply::{ANSWER, Fail, Head};
+
+/// Requests of one client in a turn.
+pub const SHARE: usize = 16;
+/// Bytes of them and of their answers after which its turn is over.
+pub const SHARE_BYTES: usize = 2 * MAX_VALUE;
+
+/// This side of the ring of a client.
+pub type Side<M> = Driver<M, ENTRIES>;
+
+/// The side of the ring in all of this memory.
+///
+/// # Errors
+/// There is no room for it.
+pub fn side<M: SharedMut>(memory: M) -> Result<Side<M>, nexus_mmio::TooSmall> {
+    const KNOWN: Ops = Ops::of(&OPS);
+    Driver::new(memory, KNOWN)
+}
+
+/// A client that shares a ring.
+#[derive(Debug)]
+pub struct Session<M> {
+    service: u32,
+    side: Side<M>,
+    tell: Tell,
+    access: Access,
+    begun: Begun,
+    waiting: Vec<Waiting>,
+}
+
+/// A request that is done when a sync is.
+#[derive(Debug)]
+struct Waiting {
+    request: Request,
+    ticket: Ticket,
+    head: Head,
+}
+
+/// Memory that one request after the other is looked at in.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    asked: Vec<u8>,
+    body: Vec<u8>,
+}
+
+/// What one turn of a client came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Requests that changed nothing.
+    pub looks: u64,
+    /// Requests that changed something.
+    pub changes: u64,
+    /// Requests that wait for a sync.
+    pub waits: u64,
+    /// Its share is used up, and it may have more.
+    pub more: bool,
+    /// Why its attachment is over.
+    pub ended: Option<Ended>,
+}
+
+/// The state of the store that a session works with: open, or why not.
+pub type Opened<'a, S> = Result<&'a mut S, (nexus_proto::state::Reason, u64)>;
+
+impl<M: SharedMut> Session<M> {
+    /// The client with this service id, which may see so much, by this side of its ring. It is told that this life
+    /// is none that it was attached to.
+    #[must_use]
+    pub fn new(service: u32, side: Side<M>, tell: Tell, access: Access) -> Session<M> {
+        // Nobody to tell when it is gone.
+        let _ = tell.tell();
+        let (begun, waiting) = (Begun::default(), Vec::new());
+        Session { service, side, tell, access, begun, waiting }
+    }
+
+    /// Its service id.
+    #[must_use]
+    pub const fn service(&self) -> u32 {
+        self.service
+    }
+
+    /// Joins the attachment that this life of the client has begun. What was of the last one ends.
+    ///
+    /// # Errors
+    /// [`NotBegun`].
+    pub fn attach(&mut self, life: u32, store: Option<&mut impl Keeper>) -> Result<(), NotBegun> {
+        if self.side.attach(life)? {
+            self.end(store);
+        }
+        Ok(())
+    }
+
+    /// True when it has begun something, and has ended for good.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !self.begun.is_empty() && self.tell.is_over()
+    }
+
+    /// Drops what it has begun, and what it waits for.
+    pub fn end(&mut self, store: Option<&mut impl Keeper>) {
+        self.waiting.clear();
+        match store {
+            Some(store) => self.begun.end(store),
+            None => self.begun = Begun::default(),
+        }
+    }
+
+    /// Carries out what it asks, up to its share. `denied` is told of each denial.
+    pub fn take<S: Keeper>(
+        &mut self,
+        mut store: Opened<'_, S>,
+        trees: &Trees,
+        scratch: &mut Scratch,
+        mut denied: impl FnMut(Refusal),
+    ) -> Taken {
+        let mut taken = Taken::default();
+        let mut bytes = 0;
+        for _ in 0..SHARE {
+            if bytes >= SHARE_BYTES {
+                taken.more = true;
+                return taken;
+            }
+            match self.side.take() {
+                Ok(Some(request)) => {
+                    let store = store.as_mut().map(|store| &mut **store).map_err(|why| *why);
+                    let cost = self.carry(request, store, trees, scratch, &mut taken, &mut denied);
+                    bytes = bytes.saturating_add(cost);
+                }
+                Ok(None) => return taken,
+                Err(why) => {
+                    taken.ended = Some(why).filter(|why| *why != Ended::Before);
+                    if taken.ended.is_some() {
+                        self.end(store.ok());
+                    }
+                    return taken;
+                }
+            }
+        }
+        taken.more = true;
+        taken
+    }
+
+    /// Carries out a request; what it cost, in bytes.
+    fn carry<S: Keeper>(
+        &mut self,
+        request: Request,
+        store: Opened<'_, S>,
+        trees: &Trees,
+        scratch: &mut Scratch,
+        taken: &mut Taken,
+        denied: &mut impl FnMut(Refusal),
+    ) -> usize {
+        let Scratch { asked, body } = scratch;
+        let submission = request.submission();
+        let len = submission.len as usize;
+        let Some(room) = len.checked_sub(ANSWER) else {
+            // There is no room for an answer, and nobody to tell when it is over.
+            let _ = self.side.complete(request, wire::MALFORMED, 0);
+            return 0;
+        };
+        let copied = self.copy(&request, len, asked);
+        let ask = copied.and_then(|()| Ask::parse(submission.op, submission.arg, asked));
+        let changes = ask.as_ref().is_ok_and(Ask::is_change);
+        *(if changes { &mut taken.changes } else { &mut taken.looks }) += 1;
+        let Session { access, begun, .. } = self;
+        let (done, ticket) = match (ask, store) {
+            (Err(bad), _) => (Err(Fail::Bad(bad)), None),
+            (_, Err(why)) => {
+                body.clear();
+                let head = reply::of_reason(why);
+                return self.answer(request, wire::NO_STORE, head, body);
+            }
+            (Ok(ask), Ok(store)) => {
+                let mut desk = Desk { store: &mut *store, trees, access, begun, room };
+                let done = desk.carry(&ask, body);
+                let ticket = done.as_ref().is_ok_and(|done| done.waits).then(|| store.ticket());
+                (done, ticket)
+            }
+        };
+        let (status, head) = match done {
+            Ok(done) => (DONE, done.head),
+            Err(why) => {
+                if let Fail::Refused(refusal) = why {
+                    denied(refusal);
+                }
+                reply::failed(why, body)
+            }
+        };
+        let cost = asked.len();
+        match ticket {
+            Some(ticket) => {
+                taken.waits += 1;
+                self.waiting.push(Waiting { request, ticket, head });
+                cost
+            }
+            None => cost.saturating_add(self.answer(request, status, head, body)),
+        }
+    }
+
+    /// Copies a request out of the ring: each byte is loaded once, and what it says is looked at in the copy.
+    fn copy(&self, request: &Request, len: usize, asked: &mut Vec<u8>) -> Result<(), Bad> {
+        asked.clear();
+        asked.resize(HEAD, 0);
+        self.side.read(request, 0, asked).map_err(|_| Bad::Malformed)?;
+        let body = ask::body(asked, len)?;
+        asked.resize(HEAD + body, 0);
+        let rest = asked.get_mut(HEAD..).ok_or(Bad::Malformed)?;
+        self.side.read(request, HEAD, rest).map_err(|_| Bad::Malformed)
+    }
+
+    /// Answers; what that cost. Nobody waits for it when the attachment is over.
+    fn answer(&mut self, request: Request, status: u8, head: Head, body: &mut Vec<u8>) -> usize {
+        let room = (request.submission().len as usize).saturating_sub(ANSWER);
+        body.truncate(room);
+        let len = u32::try_from(body.len()).unwrap_or(0);
+        let head = Head { len, ..head };
+        // What the store had to read for it.
+        let cost = body.len().max(usize::try_from(head.size).unwrap_or(MAX_VALUE).min(MAX_VALUE));
+        let written = self.side.write(&request, 0, head.as_bytes());
+        if written.and_then(|()| self.side.write(&request, ANSWER, body)).is_ok() {
+            let _ = self.side.complete(request, status, ANSWER as u32 + len);
+        }
+        cost
+    }
+
+    /// True when something waits for a sync.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Answers all that waits for a sync, which ended so.
+    pub fn settle(&mut self, store: &impl Keeper, synced: &Result<(), nexus_store::Error>) {
+        for waiting in core::mem::take(&mut self.waiting) {
+            let Waiting { request, ticket, head } = waiting;
+            let mut body = Vec::new();
+            // Who waits for what was made durable before has what it waited for.
+            match store.settled(ticket).unwrap_or_else(|| synced.clone()) {
+                Ok(()) => self.answer(request, DONE, head, &mut body),
+                Err(why) => {
+                    let (status, head) = reply::failed(why.into(), &mut body);
+                    self.answer(request, status, head, &mut body)
+                }
+            };
+        }
+    }
+
+    /// Tells the client of what was answered, if it wants to be told.
+    pub fn ring(&mut self) {
+        let tell = self.tell;
+        // Nobody to tell when it is gone.
+        let _ = self.side.ring(|| tell.tell());
+    }
+
+    /// Before waiting. False when it has asked something meanwhile.
+    pub fn may_wait(&mut self) -> bool {
+        self.side.may_wait().unwrap_or(true)
+    }
+}
