@@ -361,16 +361,14 @@ payloads! {
 
     /// Counts refusals of one kind.
     pub struct Refuse {
-        /// Who was refused, as the kernel stamped it.
+        /// Who was refused; life 0 where it is not told which of its lives it was.
         pub subject: Subject,
-        /// Service id of whose tree it was.
-        pub owner: u32,
         /// Number of the line of the policy concerned; [`crate::policy::NO_RULE`] when there is none.
         pub rule: u16,
         /// What was asked for.
         pub access: Access,
         /// Padding.
-        pub zero: Zero<1>,
+        pub zero: Zero<5>,
         /// How often since this was told last; at least 1.
         pub times: u64,
     }

@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(kept(&mut inbox), [1]);
     }
 
-    // attack 92 U: more calls than there is room for come while a request waits for the disk; the last are refused, none is lost; broken: inbox-room
+    // attack 60 U: more calls than there is room for come while a request waits for the disk; the last are refused, none is lost; broken: inbox-room
     #[test]
     fn calls_beyond_the_room_are_refused() {
         let delivery = deliver([call(1), call(2), call(3), bits(1)]);
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(kept(&mut inbox), [1, 2]);
     }
 
-    // attack 92 U: init asks whether a server lives that waits for a slow disk; it answers from within; broken: inbox-answers
+    // attack 60 U: init asks whether a server lives that waits for a slow disk; it answers from within; broken: inbox-answers
     #[test]
     fn who_asks_whether_it_lives_is_answered_from_within() {
         let _delivery = deliver([bits(nexus_abi::ASKED | 2), bits(1)]);

@@ -102,7 +102,7 @@ fn requests_are_answered_in_order() {
     assert_eq!(delivery.dropped(), []);
 }
 
-// attack 92 U: calls came while a request waited for the disk; each is answered, before anything else is received; broken: rt-kept
+// attack 60 U: calls came while a request waited for the disk; each is answered, before anything else is received; broken: rt-kept
 #[test]
 fn what_was_received_within_a_request_is_served_first() {
     let delivery = deliver([Ok(received(10, reply(3), Off {}.encode()))]);

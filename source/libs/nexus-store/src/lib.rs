@@ -14,7 +14,7 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "trial"))]
 extern crate std;
 
 mod bytes;
@@ -34,6 +34,8 @@ mod superblock;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "trial"))]
+pub mod trial;
 mod verify;
 
 pub use check::{Check, Checked, Flaw, Part};

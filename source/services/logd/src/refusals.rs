@@ -85,12 +85,11 @@ impl Refusals {
     }
 }
 
-/// The first of its kind as a record: the line in `rule`, what was asked for in `reason`, whose tree it was in
-/// `detail`.
+/// The first of its kind as a record: the line in `rule`, what was asked for in `reason`.
 pub(crate) fn entry(ask: &Refuse) -> Entry {
-    let Refuse { subject, owner, rule, access, .. } = *ask;
+    let Refuse { subject, rule, access, .. } = *ask;
     let about = Entry::about(Event::Access, Outcome::Deny, subject);
-    Entry { rule, reason: access.code(), detail: owner.into(), ..about }
+    Entry { rule, reason: access.code(), ..about }
 }
 
 const fn kind(entry: &Entry) -> Kind {

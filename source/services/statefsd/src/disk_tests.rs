@@ -68,7 +68,7 @@ fn a_long_request_is_several_at_one_time() {
     assert_eq!(flushes, 3, "one for each that was asked");
 }
 
-// attack 92 F: the driver dies at each step of its own and of the device, with what the device had done or lost; every request is done, and what was acknowledged is there; broken: state-disk-again
+// attack 57 F: the driver dies at each step of its own and of the device, with what the device had done or lost; every request is done, and what was acknowledged is there; broken: state-disk-again
 #[test]
 fn the_driver_may_die_at_each_step() {
     let (mut disk, road) = blank(Deaths::default());
@@ -86,7 +86,7 @@ fn the_driver_may_die_at_each_step() {
     assert!(died > steps, "{died} of {steps} twice");
 }
 
-// attack 92 F: the driver dies again and again, as soon as it has begun; broken: state-disk-again
+// attack 57 F: the driver dies again and again, as soon as it has begun; broken: state-disk-again
 #[test]
 fn the_driver_may_die_often() {
     for apart in [7, 10, 17] {
@@ -99,7 +99,7 @@ fn the_driver_may_die_often() {
     }
 }
 
-// attack 92 F: the driver ends for good at each step; each request fails at once, none hangs, and none is called done that was not; broken: state-disk-over
+// attack 57 F: the driver ends for good at each step; each request fails at once, none hangs, and none is called done that was not; broken: state-disk-over
 #[test]
 fn a_driver_that_ends_for_good_is_a_failure_at_once() {
     for at in 1..120 {
@@ -121,7 +121,7 @@ fn a_driver_that_ends_for_good_is_a_failure_at_once() {
     }
 }
 
-// attack 92 F: the device does nothing any more; a request fails at its deadline, the next ones soon, and it goes on when the device does; broken: state-disk-late
+// attack 66 F: the device does nothing any more; a request fails at its deadline, the next ones soon, and it goes on when the device does; broken: state-disk-late
 #[test]
 fn a_disk_that_is_stuck_is_a_failure_in_the_end() {
     let (mut disk, road) = blank(Deaths::default());
@@ -145,7 +145,7 @@ fn a_disk_that_is_stuck_is_a_failure_in_the_end() {
     disk.flush_all().unwrap();
 }
 
-// attack 92 U: a disk so quick that nobody waits for it; whoever asks whether this process lives is looked for all the same; broken: state-disk-looks
+// attack 60 U: a disk so quick that nobody waits for it; whoever asks whether this process lives is looked for all the same; broken: state-disk-looks
 #[test]
 fn what_came_is_looked_at_now_and_then() {
     let (mut disk, road) = blank(Deaths::default());
@@ -160,6 +160,7 @@ fn what_came_is_looked_at_now_and_then() {
     assert_eq!(looks(), before + 1);
 }
 
+// attack 66 U: the device fails reads, writes and flushes; each is told, and the next one is done; broken: state-disk-status
 #[test]
 fn a_device_that_fails_a_request_fails_it_alone() {
     let (mut disk, road) = blank(Deaths::default());

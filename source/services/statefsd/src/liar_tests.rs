@@ -105,7 +105,7 @@ fn lying(lie: Lie) -> (Disk<FakePeer, Liar>, Liar) {
     (Disk::new(consumer, liar.clone()).unwrap(), liar)
 }
 
-// attack 59 U: a driver fails requests, calls short ones done, completes what it does not have, and more than there can be; each is a failure of the request, and the next one is asked for anew; broken: state-disk-short
+// attack 92 U: a driver fails requests, calls short ones done, completes what it does not have, and more than there can be; each is a failure of the request, and the next one is asked for anew; broken: state-disk-short
 #[test]
 fn what_a_driver_says_that_is_not_so_is_a_failure() {
     let failed = DeviceError::Failed;

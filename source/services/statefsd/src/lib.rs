@@ -13,6 +13,8 @@ extern crate alloc;
 pub mod disk;
 #[cfg(test)]
 mod disk_tests;
+#[cfg(any(test, feature = "fake"))]
+pub mod exercise;
 #[cfg(test)]
 mod fake;
 mod job;
@@ -27,4 +29,8 @@ pub mod refusals;
 pub mod road;
 pub mod server;
 pub mod session;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod trace_tests;
 pub mod trees;

@@ -36,7 +36,7 @@ fn flip(disk: &FakeDisk, sector: u64) {
     disk.tamper(|bytes| bytes[sector as usize * 512 + 100] ^= 1);
 }
 
-// attack 66 F: a system for use meets a disk of zeros, and a test one that is not all zero; nothing is written; broken: state-format
+// attack 67 U: a system for use meets a disk of zeros, and a test one that is not all zero; nothing is written; broken: state-format
 #[test]
 fn a_disk_of_zeros_is_formatted_in_a_test_alone() {
     let blank = FakeDisk::new(SECTORS);
@@ -58,7 +58,7 @@ fn a_disk_of_zeros_is_formatted_in_a_test_alone() {
     }
 }
 
-// attack 66 F: disks with another store, with two, with copies that differ or are damaged, with none; each is refused by what was seen, and nothing is written; broken: store-gpt-other
+// attack 67 U: disks with another store, with two, with copies that differ or are damaged, with none; each is refused by what was seen, and nothing is written; broken: store-gpt-other
 #[test]
 fn whatever_is_not_the_store_is_refused_by_what_was_seen() {
     let other = Wanted { guid: *b"another one's id", ..TEST };
@@ -76,7 +76,7 @@ fn whatever_is_not_the_store_is_refused_by_what_was_seen() {
     assert_eq!(refused(&halfway, &TEST), Why::Store(Refused::Device(DeviceError::Failed)));
 }
 
-// attack 66 F: a store whose superblocks, log or table were damaged; this process says so and goes on; broken: store-superblock-sum
+// attack 67 U: a store whose superblocks, log or table were damaged; this process says so and goes on; broken: store-superblock-sum
 #[test]
 fn a_damaged_store_is_refused_and_nothing_ends() {
     let first = 2048;

@@ -20,6 +20,7 @@ mod ring;
 mod rngd;
 mod rtcd;
 mod serial;
+mod state;
 mod syscalls;
 mod system;
 
@@ -60,6 +61,7 @@ targets! {
     rngd: 500;
     rtcd: 500;
     serial: 1000;
+    state: 3000;
     syscalls: 1500;
     system: 200;
 }

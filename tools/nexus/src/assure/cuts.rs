@@ -8,13 +8,23 @@ use crate::steps::outcome::Outcome;
 use crate::test_os::{Options, Session, Survived};
 use anyhow::Result;
 
-/// Runs, each of which ends in a cut, and has as many more tried as its `expect.toml` says.
+/// Systems: what is looked for was put into sectors by a ring, and into the store.
+const SYSTEMS: [&str; 2] = ["cuts", "store-cuts"];
+/// Runs of each, each of which ends in a cut, and has as many more tried as its `expect.toml` says.
 const RUNS: u64 = 50;
-/// Cuts that must have been survived in all runs together.
+/// Cuts of each that must have been survived in all runs together.
 const CUTS: usize = 500;
 
 pub(super) fn check(seed: u64) -> Result<Outcome> {
-    let system = Some(paths::root()?.join("tests/systems/cuts"));
+    let mut all = Outcome::default();
+    for system in SYSTEMS {
+        all = all.and(runs(system, seed)?);
+    }
+    Ok(all)
+}
+
+fn runs(name: &str, seed: u64) -> Result<Outcome> {
+    let system = Some(paths::root()?.join("tests/systems").join(name));
     let built = build::system(&SystemArgs { system, profile: "test".to_owned() })?;
     let (mut total, mut all) = (Outcome::default(), Survived::default());
     for run in 0..RUNS {
@@ -26,5 +36,5 @@ pub(super) fn check(seed: u64) -> Result<Outcome> {
         total = total.and(Outcome::of(session.judgement.exit == Exit::Pass, ""));
     }
     let enough = Outcome::of(all.cuts >= CUTS, "");
-    Ok(Outcome { note: format!("{all}, seeds from {seed}"), ..total.and(enough) })
+    Ok(Outcome { note: format!("{name}: {all}, seeds from {seed}"), ..total.and(enough) })
 }

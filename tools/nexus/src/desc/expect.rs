@@ -30,6 +30,7 @@
 //! ```toml
 //! cuts = 10                           # disks, each as a cut at another time leaves it
 //! seed = 1                            # as above
+//! store = true                        # what must be there was put through statefsd, and not into sectors
 //! ```
 //!
 //! One that is judged as the standard one is, on a disk that fails:
@@ -60,6 +61,7 @@ const PROFILE: Key = key("profile", "\"prod\"");
 const REACHES: Key = key("reaches", "\"nexus> \"");
 const SEED: Key = key("seed", "1");
 const CUTS: Key = key("cuts", "10");
+const STORE: Key = key("store", "true");
 const DISK_ERRORS: Key = key("disk-errors", "[\"write 5\"]");
 
 /// Most disks that are made of one run.
@@ -94,6 +96,8 @@ pub struct Cuts {
     pub cuts: u32,
     /// Number of the run, from which what is random follows; not 0.
     pub seed: u64,
+    /// What was acknowledged was put into the store, and not into sectors.
+    pub store: bool,
 }
 
 /// How a run with refusals ends.
@@ -185,9 +189,10 @@ fn read_cuts(mut table: Table<'_>) -> Option<At<Expect>> {
     table.must_have(SEED);
     let cuts = table.number(CUTS, 1..=MOST_CUTS);
     let seed = table.number(SEED, 1..=u64::MAX);
+    let store = table.boolean(STORE).is_some_and(|store| store.value);
     table.finish();
     let (At { value: cuts, span }, seed) = (cuts?, seed?.value);
-    Some(At { value: Expect::Cuts(Cuts { cuts, seed }), span })
+    Some(At { value: Expect::Cuts(Cuts { cuts, seed, store }), span })
 }
 
 fn read_errors(mut table: Table<'_>) -> Option<At<Expect>> {

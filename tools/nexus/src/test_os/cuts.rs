@@ -3,9 +3,9 @@
 use super::drive::{Ended, Run};
 use super::judge::{Boot, Judgement, ending};
 use super::machine::log_of;
-use crate::desc::Cuts;
+use crate::desc::{Checked, Cuts};
 use crate::exit::Exit;
-use crate::qemu::disk::{Cut, Slot, WriteLog, Written};
+use crate::qemu::disk::{Cut, Kept, Looked, Slot, WriteLog, Written};
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use std::fmt;
@@ -47,6 +47,43 @@ impl fmt::Display for Survived {
     }
 }
 
+/// What was written, and was acknowledged.
+trait Load {
+    /// After how many entries of the log something had been, and how many there were with the last of it.
+    fn cuts(&self) -> Option<(usize, usize)>;
+    /// Looks for all that had been when the log had so many entries, on a disk that was left then.
+    fn look(&self, after: usize, disk: Vec<u8>) -> Looked;
+}
+
+impl Load for Written {
+    fn cuts(&self) -> Option<(usize, usize)> {
+        self.cuts()
+    }
+    fn look(&self, after: usize, disk: Vec<u8>) -> Looked {
+        self.look(after, &disk)
+    }
+}
+
+impl Load for Kept {
+    fn cuts(&self) -> Option<(usize, usize)> {
+        self.cuts()
+    }
+    fn look(&self, after: usize, disk: Vec<u8>) -> Looked {
+        self.look(after, disk)
+    }
+}
+
+/// What a run wrote, by its log.
+fn load(log: &WriteLog, run: u64, cuts: &Cuts, checked: &Checked) -> Result<Box<dyn Load>> {
+    if !cuts.store {
+        return Ok(Box::new(Written::of(log, run)?));
+    }
+    let description = &checked.description;
+    let (_, guid) = description.store().context("no disk of the board has a store")?;
+    let tree = |id| description.service(id)?.tree.map(|tree| tree.id);
+    Ok(Box::new(Kept::of(log, run, guid, tree)))
+}
+
 /// Judges `run`, which left its log in `directory`.
 ///
 /// # Errors
@@ -54,44 +91,49 @@ impl fmt::Display for Survived {
 pub(super) fn judge(
     run: &Run,
     cuts: &Cuts,
-    board: &[String],
+    checked: &Checked,
     directory: &Path,
 ) -> Result<(Judgement, Survived)> {
     if run.ended != Ended::Cut {
-        let (exit, mut findings) = ending(run, Boot::Last);
-        findings.push("the power was never cut".to_owned());
-        let exit = if exit == Exit::Pass { Exit::Failed } else { exit };
-        return Ok((Judgement { exit, findings, passed: 0 }, Survived::default()));
+        return Ok((never_cut(run), Survived::default()));
     }
-    let bytes = Slot::of(board)?.bytes()?;
+    let bytes = Slot::of(&checked.qemu_args())?.bytes()?;
     let path = log_of(directory);
     let log = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     let log = WriteLog::read(&log, bytes / crate::qemu::disk::SECTOR as u64)?;
-    let written = Written::of(&log, run.transcript.nonce())?;
+    let load = load(&log, run.transcript.nonce(), cuts, checked)?;
     let disk = vec![0; usize::try_from(bytes)?];
-    let (mut findings, survived) = after_cuts(&log, &written, &disk, cuts);
+    let (mut findings, survived) = after_cuts(&log, load.as_ref(), &disk, cuts);
     findings.extend(run.transcript.wrong.clone());
     let exit = if findings.is_empty() { Exit::Pass } else { Exit::Failed };
     Ok((Judgement { exit, findings, passed: survived.cuts }, survived))
 }
 
+/// The run ended otherwise.
+fn never_cut(run: &Run) -> Judgement {
+    let (exit, mut findings) = ending(run, Boot::Last);
+    findings.push("the power was never cut".to_owned());
+    let exit = if exit == Exit::Pass { Exit::Failed } else { exit };
+    Judgement { exit, findings, passed: 0 }
+}
+
 /// Cuts the power at random times, and says what is lost, and when nothing was tried.
 fn after_cuts(
     log: &WriteLog,
-    written: &Written,
+    written: &dyn Load,
     disk: &[u8],
     cuts: &Cuts,
 ) -> (Vec<String>, Survived) {
     let (mut findings, mut survived) = (Vec::new(), Survived::default());
     let Some((first, last)) = written.cuts() else {
-        let void = "void: the power was cut before any write was acknowledged by a flush";
+        let void = "void: the power was cut before any write was acknowledged";
         return (vec![void.to_owned()], survived);
     };
     let mut random = Rng::with_seed(cuts.seed);
     for _ in 0..cuts.cuts {
         let cut = Cut { after: random.usize(first..=last), seed: random.u64(..) };
         let left = log.cut(disk.to_vec(), cut);
-        let looked = written.look(cut.after, &left.disk);
+        let looked = written.look(cut.after, left.disk);
         survived.taken += left.lost;
         survived.checked += looked.acknowledged;
         match looked.lost.first() {
@@ -120,7 +162,7 @@ mod tests {
     use crate::test_os::transcript::Transcript;
     use std::time::Duration;
 
-    const CUTS: Cuts = Cuts { cuts: 40, seed: 3 };
+    const CUTS: Cuts = Cuts { cuts: 40, seed: 3, store: false };
 
     fn after(log: &WriteLog) -> (Vec<String>, Survived) {
         let written = Written::of(log, 1).unwrap();
@@ -180,7 +222,7 @@ mod tests {
         ] {
             let (witness, ready_after, took) = (None, None, Duration::ZERO);
             let run = Run { ended, transcript: Transcript::new(1), witness, ready_after, took };
-            let (judgement, _) = judge(&run, &CUTS, &[], Path::new("/nonexistent")).unwrap();
+            let judgement = never_cut(&run);
             assert_eq!(judgement.exit, exit);
             assert!(judgement.findings.contains(&"the power was never cut".to_owned()));
         }

@@ -94,8 +94,8 @@ impl<'a> Described<'a> {
             }
             Some(Expect::Prompt(prompt)) => prompt.judge(&run, &until),
             Some(Expect::Cuts(cuts)) if until == Until::Cut => {
-                let board = self.built.checked.qemu_args();
-                let (judgement, after) = cuts::judge(&run, cuts, &board, &self.built.directory)?;
+                let built = &self.built;
+                let (judgement, after) = cuts::judge(&run, cuts, &built.checked, &built.directory)?;
                 survived = Some(after);
                 judgement
             }

@@ -271,7 +271,7 @@ fn reason(entry: &Entry, names: &Names) -> String {
     }
 }
 
-/// What was to be done with whose state.
+/// What was to be done with the state of another, and by which line it was not.
 fn access(entry: &Entry, names: &Names) -> String {
     let what = match Access::from_code(entry.reason) {
         Some(Access::Get) => "get",
@@ -279,8 +279,7 @@ fn access(entry: &Entry, names: &Names) -> String {
         Some(Access::Put) => "put",
         None => "?",
     };
-    let owner = u32::try_from(entry.detail).unwrap_or(0);
-    format!("{what}, tree of {}", names.service(owner))
+    format!("{what}, {}", names.rule(entry.rule))
 }
 
 /// Why a device is not given.

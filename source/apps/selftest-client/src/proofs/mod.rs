@@ -12,6 +12,7 @@ mod memory;
 mod net;
 #[cfg(test)]
 mod page;
+mod persist;
 mod policy;
 mod protect;
 mod random;
@@ -73,7 +74,27 @@ const fn proof(id: &'static str, fact: &'static str, check: fn(&Context) -> Chec
     Proof { id, fact, check, about: About::All }
 }
 
+/// In the first of two boots, and nothing else there.
+pub(crate) const FIRST: Proof = Proof {
+    id: "statefs-put",
+    fact: "values that follow from the number of the run are put into the store, and a sync is answered",
+    check: persist::put,
+    about: About::Ring(ids::STATEFSD),
+};
+
+/// Whether this is the first of two boots: the system has a store, and it holds nothing yet.
+pub(crate) fn is_first_boot(context: &Context) -> bool {
+    FIRST.about.is_there(context) && persist::is_first_boot() == Ok(true)
+}
+
 const ALIVE: &[Proof] = &[
+    // attack 65 F: the machine is turned off after a sync, and boots again with the same disk and number; what was put is there; broken: state-persists
+    Proof {
+        id: "statefs-persist",
+        fact: "what was put and synced in the boot before this one is there, whole",
+        check: persist::found,
+        about: About::Ring(ids::STATEFSD),
+    },
     proof(
         "mmio-map",
         "the window of this service can be mapped, and holds the device that it must",
@@ -384,7 +405,8 @@ pub(crate) fn last() -> &'static [Proof] {
 #[must_use]
 pub fn all() -> Vec<String> {
     let names = |proofs: &[Proof]| proofs.iter().map(|one| one.id.into()).collect::<Vec<String>>();
-    let mut all = names(ALIVE);
+    let mut all = names(&[FIRST]);
+    all.extend(names(ALIVE));
     all.extend(hostile::names());
     all.extend(names(LAST));
     all
@@ -411,6 +433,7 @@ mod tests {
             "/../../../tests/overlay/services/selftest-client.toml"
         );
         let text = std::fs::read_to_string(path).unwrap();
+        let text = text.replace("first-boot]\n", "must-prove]\n");
         let lists =
             text.split("must-prove]\n").skip(1).filter_map(|rest| rest.split("\n\n").next());
         let rows = lists.flat_map(|list| list.lines().filter_map(|line| line.split_once(" = ")));

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use ::hostile::Attack;
 
-use super::{ALIVE, LAST, Proof, hostile};
+use super::{ALIVE, FIRST, LAST, Proof, hostile};
 
 const HEAD: &str = "\
 # Proofs in QEMU
@@ -25,6 +25,9 @@ its turn comes; `selftest-client` sees by the kernel's report to init that it en
 fault, at exactly the address and instruction, that its row says, and that the call to it failed with
 `PeerGone`. Those with a window of their own are in `tests/systems/windows`, because the tests take
 one slot of a board and no more.
+
+A system with `statefsd` is booted twice, on one disk and with one number: the first boot puts values into the store,
+and ends without a verdict; the second finds them, proves all the rest, and gives it.
 ";
 
 fn page() -> String {
@@ -36,6 +39,7 @@ fn page() -> String {
         }
     };
     let row = |proof: &Proof| (String::from(proof.id), String::from(proof.fact));
+    section("In the first of two boots", &mut core::iter::once(&FIRST).map(row));
     section("With everybody alive", &mut ALIVE.iter().map(row));
     let attack = |(_, attack)| (hostile::name(attack), hostile::fact(attack));
     let with_window = |(_, attack): &(u32, &Attack)| attack.has_window();

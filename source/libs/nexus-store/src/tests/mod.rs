@@ -7,5 +7,6 @@ mod damage;
 mod failing;
 mod model;
 mod partitions;
-mod program;
+mod texts;
 mod values;
+mod volume;

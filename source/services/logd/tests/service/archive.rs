@@ -11,7 +11,7 @@ fn anchor() -> Anchor {
 
 fn refusal(id: u32, rule: u16, access: Access) -> Refuse {
     let subject = Subject { id, incarnation: 1 };
-    Refuse { subject, owner: 13, rule, access, zero: Zero::ZERO, times: 1 }
+    Refuse { subject, rule, access, zero: Zero::ZERO, times: 1 }
 }
 
 fn first() -> Refuse {
@@ -133,7 +133,7 @@ fn only_who_keeps_state_tells_of_refusals() {
     assert_eq!(log.ask(STATEFSD, &first()), Ok(Appended { seq: 2 }));
     let link = log.link(2);
     let about = Entry::about(Event::Access, Outcome::Deny, first().subject);
-    let told = Entry { reason: Access::Get.code(), detail: 13, ..about };
+    let told = Entry { reason: Access::Get.code(), ..about };
     assert_eq!((link.stamp.reporter, link.entry), (STATEFSD.into(), told));
     assert_eq!(times(&mut log, 2), Ok(1));
     assert_eq!(
@@ -150,14 +150,14 @@ fn a_kind_of_refusal_is_recorded_once_and_then_counted() {
     for _ in 0..10_000 {
         assert_eq!(log.ask(STATEFSD, &first()), Ok(Appended { seq: 2 }));
     }
-    // Another service, line or operation is another kind; another life or another tree is not.
+    // Another service, line or operation is another kind; another life is not.
     let kinds =
         [refusal(10, NO_RULE, Access::Get), refusal(7, 3, Access::Get), refusal(7, 3, Access::Put)];
     for (seq, kind) in (3..).zip(kinds) {
         assert_eq!(log.ask(STATEFSD, &kind), Ok(Appended { seq }));
     }
     let same = Subject { incarnation: 9, ..first().subject };
-    let same = Refuse { subject: same, owner: 5, times: u64::MAX, ..first() };
+    let same = Refuse { subject: same, times: u64::MAX, ..first() };
     assert_eq!(log.ask(STATEFSD, &same), Ok(Appended { seq: 2 }));
     assert_eq!([2, 3, 4, 5].map(|seq| times(&mut log, seq)), [Ok(u64::MAX), Ok(1), Ok(1), Ok(1)]);
     assert_eq!(log.ask(NSH, &Head {}).unwrap().records, 5);

@@ -1,6 +1,6 @@
 //! A client: its ring, what it may, and what it has begun.
 
-mod ask;
+pub(crate) mod ask;
 mod begun;
 mod carry;
 mod reply;
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use nexus_mmio::SharedMut;
 use nexus_proto::state::ring::{self as wire, ENTRIES, OPS};
-use nexus_ring::{DONE, Driver, Ended, NotBegun, Ops, Request};
+use nexus_ring::{DONE, Driver, Ended, NotBegun, Ops, Request, Submission};
 use nexus_rt::Tell;
 use nexus_store::{MAX_VALUE, Ticket};
 use zerocopy::IntoBytes;
@@ -18,7 +18,7 @@ use crate::keeper::Keeper;
 use crate::trees::{Access, Refusal, Trees};
 use ask::{Ask, Bad, HEAD};
 use begun::Begun;
-use carry::Desk;
+use carry::{Desk, Reply};
 use reply::{ANSWER, Fail, Head};
 
 /// Requests of one client in a turn.
@@ -55,6 +55,12 @@ struct Waiting {
     request: Request,
     ticket: Ticket,
     head: Head,
+}
+
+/// What was done: the head of its answer, and the sync that it waits for.
+struct Done {
+    head: Head,
+    waits: Option<Ticket>,
 }
 
 /// Memory that one request after the other is looked at in.
@@ -170,35 +176,20 @@ impl<M: SharedMut> Session<M> {
         taken: &mut Taken,
         denied: &mut impl FnMut(Refusal),
     ) -> usize {
-        let Scratch { asked, body } = scratch;
-        let submission = request.submission();
-        let len = submission.len as usize;
-        let Some(room) = len.checked_sub(ANSWER) else {
+        if (request.submission().len as usize) < ANSWER {
             // There is no room for an answer, and nobody to tell when it is over.
             let _ = self.side.complete(request, wire::MALFORMED, 0);
             return 0;
-        };
-        let copied = self.copy(&request, len, asked);
-        let ask = copied.and_then(|()| Ask::parse(submission.op, submission.arg, asked));
-        let changes = ask.as_ref().is_ok_and(Ask::is_change);
-        *(if changes { &mut taken.changes } else { &mut taken.looks }) += 1;
-        let Session { access, begun, .. } = self;
-        let (done, ticket) = match (ask, store) {
-            (Err(bad), _) => (Err(Fail::Bad(bad)), None),
-            (_, Err(why)) => {
-                body.clear();
-                let head = reply::of_reason(why);
-                return self.answer(request, wire::NO_STORE, head, body);
-            }
-            (Ok(ask), Ok(store)) => {
-                let mut desk = Desk { store: &mut *store, trees, access, begun, room };
-                let done = desk.carry(&ask, body);
-                let ticket = done.as_ref().is_ok_and(|done| done.waits).then(|| store.ticket());
-                (done, ticket)
-            }
-        };
+        }
+        let done = self.done(&request, store, trees, scratch, taken);
+        let Scratch { asked, body } = scratch;
         let (status, head) = match done {
-            Ok(done) => (DONE, done.head),
+            Ok(Done { head, waits: Some(ticket) }) => {
+                taken.waits += 1;
+                self.waiting.push(Waiting { request, ticket, head });
+                return asked.len();
+            }
+            Ok(Done { head, waits: None }) => (DONE, head),
             Err(why) => {
                 if let Fail::Refused(refusal) = why {
                     denied(refusal);
@@ -206,15 +197,30 @@ impl<M: SharedMut> Session<M> {
                 reply::failed(why, body)
             }
         };
-        let cost = asked.len();
-        match ticket {
-            Some(ticket) => {
-                taken.waits += 1;
-                self.waiting.push(Waiting { request, ticket, head });
-                cost
-            }
-            None => cost.saturating_add(self.answer(request, status, head, body)),
-        }
+        asked.len().saturating_add(self.answer(request, status, head, body))
+    }
+
+    fn done<S: Keeper>(
+        &mut self,
+        request: &Request,
+        store: Opened<'_, S>,
+        trees: &Trees,
+        scratch: &mut Scratch,
+        taken: &mut Taken,
+    ) -> Result<Done, Fail> {
+        let Submission { op, arg, len, .. } = request.submission();
+        let Scratch { asked, body } = scratch;
+        let copied = self.copy(request, len as usize, asked);
+        let ask = copied.and_then(|()| Ask::parse(op, arg, asked));
+        let changes = ask.as_ref().is_ok_and(Ask::is_change);
+        *(if changes { &mut taken.changes } else { &mut taken.looks }) += 1;
+        let ask = ask.map_err(Fail::Bad)?;
+        let store = store.map_err(Fail::NoStore)?;
+        let Session { access, begun, .. } = self;
+        let room = len as usize - ANSWER;
+        let mut desk = Desk { store: &mut *store, trees, access, begun, room };
+        let Reply { head, waits } = desk.carry(&ask, body)?;
+        Ok(Done { head, waits: waits.then(|| store.ticket()) })
     }
 
     /// Copies a request out of the ring: each byte is loaded once, and what it says is looked at in the copy.

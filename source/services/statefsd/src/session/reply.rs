@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use nexus_proto::Zero;
-use nexus_proto::state::ring as wire;
+use nexus_proto::state::{Reason, ring as wire};
 use nexus_store::{Asked, Error, Found, Limit, Page, Version};
 use zerocopy::IntoBytes;
 
@@ -23,6 +23,8 @@ pub(crate) enum Fail {
     Refused(Refusal),
     /// The request is none.
     Bad(Bad),
+    /// There is no open store: why, and its detail.
+    NoStore((Reason, u64)),
     /// Another status.
     Status(u8),
 }
@@ -101,6 +103,7 @@ pub(crate) fn failed(why: Fail, out: &mut Vec<u8>) -> (u8, Head) {
         Fail::Bad(Bad::Key(key)) => (wire::BAD_KEY, Head { n: key.code(), ..Head::default() }),
         Fail::Bad(Bad::TooLarge) => (wire::TOO_LARGE, Head::default()),
         Fail::Bad(Bad::Malformed) => (wire::MALFORMED, Head::default()),
+        Fail::NoStore(why) => (wire::NO_STORE, of_reason(why)),
         Fail::Status(status) => (status, Head::default()),
     }
 }
@@ -129,6 +132,6 @@ fn of_error(error: Error, out: &mut Vec<u8>) -> (u8, Head) {
 }
 
 /// What stands in the head for a reason.
-pub(crate) fn of_reason((reason, detail): (nexus_proto::state::Reason, u64)) -> Head {
+fn of_reason((reason, detail): (Reason, u64)) -> Head {
     Head { version: detail, n: reason.code(), ..Head::default() }
 }

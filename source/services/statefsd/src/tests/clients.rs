@@ -5,7 +5,7 @@ use nexus_proto::state::ring as wire;
 use nexus_ring::DONE;
 use nexus_state::{Change, Error, Expect, OWN};
 
-use super::{A, B, World, answer, head};
+use super::{A, ANSWER, B, World, answer, head};
 
 #[test]
 fn what_is_put_is_there_and_durable_once_that_is_answered() {
@@ -47,7 +47,7 @@ fn a_batch_and_a_value_in_pieces_are_there_as_a_whole() {
 
 #[test]
 fn a_ring_of_one_page_of_data_is_enough() {
-    let world = World::on(super::formatted(64, 512), 4096);
+    let world = World::on(super::formatted(256, 1024), 4096);
     let mut client = world.client(A);
     let value = vec![7; 20_000];
     client.put_pieces(OWN, "large", &value, Expect::Any, true).unwrap();
@@ -71,7 +71,7 @@ fn a_ring_of_one_page_of_data_is_enough() {
 
 #[test]
 fn a_whole_value_that_a_small_ring_cannot_carry_is_read_in_parts() {
-    let world = World::on(super::formatted(64, 512), 4096);
+    let world = World::on(super::formatted(256, 1024), 4096);
     let mut client = world.client(A);
     let value: Vec<u8> = (0..60_000_u32).map(|byte| byte as u8).collect();
     let key = nexus_store::Key::new("whole").unwrap();
@@ -191,7 +191,7 @@ fn a_version_that_is_read_in_parts_is_one_version() {
         raw.done().remove(0)
     };
     let (done, bytes) = part(&mut raw, version, 4);
-    assert_eq!((done.status, &bytes[super::super::session::ANSWER_LEN..]), (DONE, &b"456789"[..]));
+    assert_eq!((done.status, &bytes[ANSWER..]), (DONE, &b"456789"[..]));
     let (done, bytes) = part(&mut raw, version, 99);
     assert_eq!((done.status, answer(&bytes).len, answer(&bytes).more), (DONE, 0, false));
     let (done, bytes) = part(&mut raw, version + 1, 0);

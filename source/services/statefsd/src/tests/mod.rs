@@ -42,9 +42,11 @@ pub(super) const B: u32 = 21;
 pub(super) const C: u32 = 22;
 /// Bytes of the data of a ring.
 pub(super) const DATA: usize = 17 * 4096;
+/// Bytes of the head of an answer.
+pub(super) const ANSWER: usize = size_of::<wire::Answer>();
 /// Keys and bytes of a tree.
 pub(super) const KEYS: u64 = 200;
-pub(super) const BYTES: u64 = 1 << 20;
+pub(super) const BYTES: u64 = 512 << 10;
 
 type Memory = FakeShared<ReadWrite>;
 pub(super) type Store = Engine<FakeDisk>;
@@ -75,7 +77,8 @@ pub(super) fn description() -> Description {
         id: id.into(),
         reason: "a test".into(),
     };
-    let mut services = [A, B, C].map(|id| nexus_sysdesc::testing::service(id, &format!("s{id}"), &[]));
+    let mut services =
+        [A, B, C].map(|id| nexus_sysdesc::testing::service(id, &format!("s{id}"), &[]));
     for service in &mut services[..2] {
         service.tree = Some(Tree { id: tree(service.id).0, keys: KEYS, bytes: BYTES });
     }
@@ -108,7 +111,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Rc<World> {
-        World::on(formatted(64, 512), DATA)
+        World::on(formatted(256, 1024), DATA)
     }
 
     pub(super) fn on(disk: FakeDisk, data: usize) -> Rc<World> {
@@ -174,6 +177,15 @@ impl World {
     pub(super) fn client_in(self: &Rc<World>, service: u32, life: u32) -> Client {
         let link = FakeLink { world: Rc::clone(self), service, life };
         State::new(link, self.peer(service), life).unwrap()
+    }
+
+    /// As [`raw`](Self::raw), where the words of the ring may be anything.
+    pub(super) fn raw_anew(&self, service: u32, life: u32) -> Raw {
+        let mut side = Consumer::new(self.peer(service), life).unwrap();
+        let sender = Sender { service_id: service, incarnation: life };
+        let _ = self.with(|server| server.attach(sender));
+        let _ = side.attached();
+        Raw { side, slot: self.data / ENTRIES }
     }
 
     pub(super) fn raw(&self, service: u32, life: u32) -> Raw {
@@ -293,7 +305,8 @@ pub(super) fn formatted(log_pages: u32, table_pages: u64) -> FakeDisk {
 }
 
 pub(super) fn open(disk: &FakeDisk) -> Result<Store, nexus_store::Refused> {
-    let options = OpenOptions { cache: 256 << 10, branches: 256 << 10, ..OpenOptions::new(GUID, 99) };
+    let options =
+        OpenOptions { cache: 256 << 10, branches: 256 << 10, ..OpenOptions::new(GUID, 99) };
     let sectors = disk.sectors();
     Engine::open(disk.clone(), Extent { first: 0, sectors }, &options)
 }

@@ -111,10 +111,15 @@ fn a_denial_is_told_once_and_counted() {
     for _ in 0..50 {
         assert!(a.get(B, "other").is_err());
     }
-    let told: Vec<_> = world.told.0.borrow().iter().map(|one| (one.service, one.rule, one.right)).collect();
+    let told: Vec<_> =
+        world.told.0.borrow().iter().map(|one| (one.service, one.rule, one.right)).collect();
     let line = description().line_of_open(A, B, "open").unwrap();
-    assert_eq!(told, [(C, 0, StateRight::Get), (C, 0, StateRight::List), (A, line, StateRight::Get)]);
-    let counts: Vec<u64> = world.with(|server| server.refusals().each().map(|(_, count)| count).collect());
+    assert_eq!(
+        told,
+        [(C, 0, StateRight::Get), (C, 0, StateRight::List), (A, line, StateRight::Get)]
+    );
+    let counts: Vec<u64> =
+        world.with(|server| server.refusals().each().map(|(_, count)| count).collect());
     assert_eq!(counts, [50, 50, 50]);
     assert_eq!(world.with(|server| server.stats()).denied, 150);
 }

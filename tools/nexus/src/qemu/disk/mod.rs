@@ -4,6 +4,7 @@
 mod backing;
 mod cut;
 mod errors;
+mod kept;
 mod sector;
 mod write_log;
 mod written;
@@ -11,6 +12,7 @@ mod written;
 pub use backing::{Backing, Slot, fresh};
 pub use cut::{Cut, Left};
 pub use errors::{DiskError, How, Kind};
+pub use kept::Kept;
 pub use write_log::{Entry, WriteLog};
 pub use written::{Looked, Written};
 

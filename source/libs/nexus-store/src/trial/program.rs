@@ -3,48 +3,62 @@
 use std::prelude::rust_2024::*;
 use std::vec;
 
-use super::common::{Content, TREE, key};
-use crate::fake::FakeDisk;
-use crate::{Engine, Error, Expect, Step, Store};
+use super::content::{Content, TREE, key};
+use crate::{BlockDevice, Engine, Error, Expect, Step, Store};
 
+/// An operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Op {
+pub enum Op {
+    /// A short value.
     PutA,
     /// More than a page of the log.
     PutLong,
+    /// Another.
     PutB,
+    /// Removes the first.
     DeleteA,
     /// Both keys, one of them removed every other time.
     Batch,
     /// A value in two pieces.
     Pieces,
+    /// All before it is acknowledged.
     Sync,
+    /// The same, and the log goes into the table.
     Fold,
 }
 
-pub(crate) const ALL: [Op; 8] =
+/// Each of them.
+pub const ALL: [Op; 8] =
     [Op::PutA, Op::PutLong, Op::PutB, Op::DeleteA, Op::Batch, Op::Pieces, Op::Sync, Op::Fold];
 
 /// What happened: the content after each operation, and how far it was acknowledged when.
 #[derive(Clone, Debug)]
-pub(crate) struct History {
+pub struct History {
     /// Index 0: before the first one.
-    pub(crate) states: Vec<Content>,
+    pub states: Vec<Content>,
     /// (events of the disk by then, operations that are durable)
-    pub(crate) durable: Vec<(usize, usize)>,
+    pub durable: Vec<(usize, usize)>,
 }
 
 impl History {
-    pub(crate) fn of(content: Content) -> Self {
+    /// Nothing yet, on a store with this content.
+    #[must_use]
+    pub fn of(content: Content) -> Self {
         Self { states: vec![content], durable: vec![(0, 0)] }
     }
 
-    pub(crate) fn last(&self) -> &Content {
+    /// The content by now.
+    ///
+    /// # Panics
+    /// Never: there is one.
+    #[must_use]
+    pub fn last(&self) -> &Content {
         self.states.last().unwrap()
     }
 
     /// How many operations are durable once the disk was asked so much.
-    pub(crate) fn durable_at(&self, events: usize) -> usize {
+    #[must_use]
+    pub fn durable_at(&self, events: usize) -> usize {
         let known = self.durable.iter().filter(|(at, _)| *at <= events);
         known.map(|(_, operations)| *operations).max().unwrap_or(0)
     }
@@ -54,7 +68,7 @@ fn fill(number: usize, len: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 7 + number * 13) as u8).collect()
 }
 
-fn pieces(store: &mut Engine<FakeDisk>, number: usize) -> Result<Vec<u8>, Error> {
+fn pieces<D: BlockDevice>(store: &mut Engine<D>, number: usize) -> Result<Vec<u8>, Error> {
     let mut draft = store.begin()?;
     let parts = [fill(number, 900), fill(number + 1, 300)];
     for part in &parts {
@@ -64,7 +78,11 @@ fn pieces(store: &mut Engine<FakeDisk>, number: usize) -> Result<Vec<u8>, Error>
     Ok(parts.concat())
 }
 
-fn batch(store: &mut Engine<FakeDisk>, number: usize, next: &mut Content) -> Result<(), Error> {
+fn batch<D: BlockDevice>(
+    store: &mut Engine<D>,
+    number: usize,
+    next: &mut Content,
+) -> Result<(), Error> {
     let value = fill(number, 20);
     let other = number.is_multiple_of(2).then_some(value.as_slice());
     let steps = [("a", Some(value.as_slice())), ("b", other)];
@@ -79,15 +97,18 @@ fn batch(store: &mut Engine<FakeDisk>, number: usize, next: &mut Content) -> Res
 }
 
 /// Does one operation; `events` says how much the disk has been asked.
-pub(crate) fn step(
-    store: &mut Engine<FakeDisk>,
+///
+/// # Errors
+/// As the store.
+pub fn step<D: BlockDevice>(
+    store: &mut Engine<D>,
     op: Op,
     history: &mut History,
     events: impl Fn() -> usize,
 ) -> Result<(), Error> {
     let number = history.states.len();
     let mut next = history.last().clone();
-    let mut put = |store: &mut Engine<FakeDisk>, name: &str, value: Vec<u8>| {
+    let mut put = |store: &mut Engine<D>, name: &str, value: Vec<u8>| {
         store.put(TREE, key(name), &value, Expect::Any)?;
         next.insert(name.into(), value);
         Ok::<(), Error>(())
