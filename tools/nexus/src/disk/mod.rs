@@ -12,6 +12,7 @@ mod tests;
 mod trees;
 
 use crate::exit::Exit;
+use crate::visible;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use file::ImageFile;
@@ -174,7 +175,7 @@ fn ls(image: &Path, trees: &Trees, tree: Option<TreeId>, under: Option<&str>) ->
     let mut rows = 0_u64;
     each_row(&mut store, tree, under, |_, row| {
         rows += 1;
-        println!("{:>10}  {}", row.found.size, row.key);
+        println!("{:>10}  {}", row.found.size, visible::shown(&row.key));
         Ok(())
     })?;
     if rows == 0 {
@@ -265,7 +266,7 @@ fn check(image: &Path) -> Result<Exit> {
             Ok(false) => break,
             Err(flaw) => {
                 wrong += 1;
-                println!("{flaw}");
+                println!("{}", visible::shown(&flaw.to_string()));
             }
         }
     }

@@ -114,6 +114,7 @@ fn opened(path: &Path, device: &str, store: Guid) -> Result<ImageFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desc;
     use crate::disk::random_guid;
     use std::fs;
 
@@ -172,5 +173,14 @@ mod tests {
         fs::write(&path, "text").unwrap();
         let error = OwnDisk::at(&path, described(mine)).unwrap_err().to_string();
         assert!(error.contains("no disk image"), "{error}");
+    }
+
+    // attack 67 U: a run for tests is started by hand; the disk that people keep things on is not opened; broken: disk-of-people
+    #[test]
+    fn test_the_disk_of_people_is_not_for_tests() {
+        let checked = desc::load(None, "test").unwrap();
+        let described = Described::of(&checked.description).unwrap();
+        assert_eq!((described.device.as_str(), described.bytes), ("blk0", DEFAULT_MIB << 20));
+        assert!(OwnDisk::of(&checked).unwrap().is_none());
     }
 }
