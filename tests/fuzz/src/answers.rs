@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nexus_abi::{Handle, Message, Received};
 use nexus_proto::{
     Operation, ReplyError, Request, ServiceError, console, device, encode_error, entropy, init,
-    log, net, policy, power, rtc,
+    log, net, policy, power, rtc, state,
 };
 use nexus_rt::host::Delivery;
 
@@ -32,8 +32,8 @@ macro_rules! answered {
 }
 
 answered! {
-    policy: Decide, Explain, ExplainPermit, ExplainRing, RuleText, Epoch, RuleReason;
-    log: Write, Append, Proof, SetClock, FindLine, LineText, ReadEntry, ReadStamp, ReadHashes, Verify, Stats, Head;
+    policy: Decide, Explain, ExplainPermit, ExplainRing, ExplainState, StatePrefix, RuleText, Epoch, RuleReason;
+    log: Write, Append, Proof, SetClock, FindLine, LineText, ReadEntry, ReadStamp, ReadHashes, Verify, Stats, Head, Await, Anchor, Refuse, ReadCount;
     init: Services, Owners, Caps, Stat, Mem, Try, Ready, Board, Report, Irqs, Dma, Lives, Restart, Stop, Kill;
     console: Write, Prompt, ReadLine, LineText, Insert, ReadKey;
     rtc: Now;
@@ -41,6 +41,7 @@ answered! {
     device: Identify, Read, Write, Flush;
     entropy: Random;
     net: Info, Stats, Attach, Send, Receive, AttachRings;
+    state: Info, Attach, Stats;
 }
 
 /// Checks all answers to `frames`: none twice, none for a message that never came, each in the form

@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::{
-    abi_doc, assure, attacks, audit, bench, build, check, ci, disk, faults, fuzz, image, run,
-    setup, symbolize, test_broken, test_os, witness,
+    abi_doc, assure, attacks, audit, bench, build, check, ci, disk, faults, fuzz, image, ledger,
+    run, setup, symbolize, test_broken, test_os, witness,
 };
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -75,6 +75,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Make an image with a store, or look into one
     Disk(disk::DiskArgs),
+    /// The ledgers of all boots out of an image, checked against heads that were kept
+    Ledger(ledger::LedgerArgs),
     /// Walk the page tables in a dump of guest memory
     Witness(witness::WitnessArgs),
     /// Give names to addresses of a kernel backtrace
@@ -104,6 +106,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Audit(args) => audit::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Disk(args) => disk::run(&args),
+        Command::Ledger(args) => ledger::run(&args),
         Command::Witness(args) => witness::run(&args),
         Command::Symbolize(args) => symbolize::run(&args),
         Command::AbiDoc(args) => abi_doc::run(&args),

@@ -22,6 +22,7 @@ pub mod faults;
 pub mod files;
 pub mod fuzz;
 pub mod image;
+pub mod ledger;
 pub mod paths;
 pub mod progress;
 pub mod protocol;

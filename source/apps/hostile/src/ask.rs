@@ -8,7 +8,8 @@ use nexus_proto::log::{
     SetClock, Verify,
 };
 use nexus_proto::policy::{
-    Decide, Explain, ExplainPermit, ExplainRing, Policy, RuleReason, RuleText,
+    Decide, Explain, ExplainPermit, ExplainRing, ExplainState, Policy, RuleReason, RuleText,
+    StatePrefix,
 };
 use nexus_proto::power::{Exit, Off, Power, Reboot};
 use nexus_proto::{Asker, Operation, Registers, ServiceError, Subject, Text, Zero, ids, init};
@@ -80,6 +81,9 @@ fn ask_policyd(score: &mut Score, policyd: Client<Policy>) {
     score.denied(policyd, &Explain { service: ids::CONSOLED, device: 0, rights: 0 });
     score.denied(policyd, &ExplainPermit { service: ids::INIT, permission: 0, zero: Zero::ZERO });
     score.denied(policyd, &ExplainRing { service: ids::INIT, driver: ids::LOGD });
+    let (service, owner, zero) = (ids::INIT, ids::NSH, Zero::ZERO);
+    score.denied(policyd, &ExplainState { service, owner, index: 0, zero });
+    score.denied(policyd, &StatePrefix { line: 1, zero: Zero::ZERO, offset: 0 });
     score.denied(policyd, &RuleText { rule: 1, zero: Zero::ZERO, offset: 0 });
     score.denied(policyd, &RuleReason { rule: 1, zero: Zero::ZERO, offset: 0 });
 }

@@ -14,11 +14,12 @@ use nexus_proto::init::{
 use nexus_proto::log::{FindLine, LineInfo, LineText, Log};
 use nexus_proto::net::{self, Card, Counters, Direction, Net};
 use nexus_proto::policy::{
-    Epoch, Explain, ExplainPermit, ExplainRing, Explanation, PermitLine, Policy, RuleReason,
-    RuleText,
+    Epoch, Explain, ExplainPermit, ExplainRing, ExplainState, Explanation, PermitLine, Policy,
+    RuleReason, RuleText, StateLine, StatePrefix,
 };
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
+use nexus_proto::state::{self, State, StoreInfo};
 use nexus_proto::{Malformed, Operation, Protocol, ServiceError, Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, record_in_chain, startup};
 use nexus_sysdesc::Permission;
@@ -173,6 +174,17 @@ pub fn ring(service: u32, driver: u32) -> Result<PermitLine, Trouble> {
     ask::<Policy, _>(ids::POLICYD, &ExplainRing { service, driver })
 }
 
+/// Of the lines of the policy that open the state of `owner` to a service, the one with this index.
+pub fn state(service: u32, owner: u32, index: u16) -> Result<StateLine, Trouble> {
+    let zero = Zero::ZERO;
+    ask::<Policy, _>(ids::POLICYD, &ExplainState { service, owner, index, zero })
+}
+
+/// The keys that a line opens: the parts that they begin with.
+pub fn state_prefix(line: u16) -> Result<String, Trouble> {
+    text(|offset| ask::<Policy, _>(ids::POLICYD, &StatePrefix { line, zero: Zero::ZERO, offset }))
+}
+
 /// Identifiers of all rules.
 fn rules() -> Result<Vec<(u16, String)>, Trouble> {
     let count = ask::<Policy, _>(ids::POLICYD, &Epoch { nonce: 0 })?.rules;
@@ -266,6 +278,11 @@ pub fn disk_sector(sector: u64) -> Result<Vec<u8>, Trouble> {
         bytes.extend_from_slice(ask::<Disk, _>(ids::VIRTIOBLKD, &read)?.as_bytes());
     }
     Ok(bytes)
+}
+
+/// How the store stands.
+pub fn store() -> Result<StoreInfo, Trouble> {
+    ask::<State, _>(ids::STATEFSD, &state::Info {})
 }
 
 /// The network card.

@@ -8,7 +8,9 @@ use nexus_proto::disk::SECTOR;
 use nexus_sysdesc::Permission;
 
 use crate::names::Names;
+use crate::past::{Options, Past};
 use crate::specs::{Arg, Spec, spec, unknown_command};
+use crate::state::{self, Ask};
 use crate::suggest::suggest;
 
 /// Records or lines that are shown when nobody says how many.
@@ -36,6 +38,8 @@ pub enum Command {
     Caps(u32),
     /// So many records.
     Ledger(usize),
+    /// What the archive has of the boots.
+    Past(Past),
     /// What policy says about a service and a device.
     Why(u32, u16),
     /// Whether a service may share memory with another, the driver.
@@ -60,6 +64,8 @@ pub enum Command {
     Disk,
     /// What a sector holds.
     DiskRead(u64),
+    /// Something of the store.
+    State(Ask),
     /// The network card.
     Net,
     /// Wall clock.
@@ -105,6 +111,9 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
     let Some(name) = words.next() else { return Ok(None) };
     let spec =
         spec(if name == "?" { "help" } else { name }).ok_or_else(|| unknown_command(name))?;
+    if spec.name == "state" {
+        return state::parse(line, spec, names).map(|ask| Some(Command::State(ask)));
+    }
     let args: Vec<&str> = words.collect();
     if args.len() > spec.args.len() {
         return Err(format!("{name}: too many words; usage: {}", spec.usage));
@@ -119,7 +128,7 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("irqs", _) => Command::Irqs,
         ("dma", _) => Command::Dma,
         ("caps", args) => Command::Caps(service(spec, args.first(), names)?),
-        ("ledger", args) => Command::Ledger(how_many(spec, args.first())?),
+        ("ledger", args) => ledger(spec, args, names)?,
         ("why", args) => {
             let service = service(spec, args.first(), names)?;
             let what = args.get(1);
@@ -154,6 +163,18 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("reboot", _) => Command::Reboot,
         _ => return Err(unknown_command(name)),
     }))
+}
+
+fn ledger(spec: &Spec, words: &[&str], names: &Names) -> Result<Command, String> {
+    let wrong = |what| format!("ledger: {what}; usage: {}", spec.usage);
+    let Some(options) = Options::of(words).map_err(wrong)? else {
+        if words.len() > 1 {
+            return Err(format!("ledger: too many words; usage: {}", spec.usage));
+        }
+        return Ok(Command::Ledger(how_many(spec, words.first())?));
+    };
+    let count = how_many(spec, options.count.as_ref())?;
+    options.past(count, names).map(Command::Past).map_err(wrong)
 }
 
 fn service(spec: &Spec, word: Option<&&str>, names: &Names) -> Result<u32, String> {

@@ -28,6 +28,9 @@ fn every_command_can_be_typed() {
                 Arg::Command => "caps",
                 Arg::HowMany | Arg::LogPart | Arg::Sector | Arg::Bytes => "5",
                 Arg::Read => "read",
+                Arg::State => "put",
+                Arg::Key | Arg::Value => "a/b",
+                Arg::LedgerPart => "--boots",
             })
             .collect();
         let line = format!("{} {}", spec.name, args.join(" "));
@@ -62,7 +65,7 @@ fn how_many_records() {
     assert_eq!(command("ledger"), Ok(Some(Command::Ledger(SHOWN))));
     assert_eq!(command("ledger 3"), Ok(Some(Command::Ledger(3))));
     assert_eq!(command("ledger all"), Ok(Some(Command::Ledger(usize::MAX))));
-    assert_eq!(error("ledger x"), "ledger: `x` is no number; usage: ledger [N|all]");
+    assert_eq!(error("ledger x"), "ledger: `x` is no number; usage: ledger [N|all] [OPTIONS]");
 }
 
 #[test]
@@ -116,7 +119,7 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(
         error("why rngd gpu"),
         "no device, permission or service `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0 distribute record \
-         view log ask report clock power disk net supervise init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh"
+         view log ask report clock power disk net supervise archive refuse init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh"
     );
     assert_eq!(
         error("try rngd gpu"),

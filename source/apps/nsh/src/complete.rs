@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::command::permission_names;
 use crate::names::Names;
 use crate::specs::{Arg, SPECS, spec};
+use crate::state::VERBS;
 
 /// What Tab leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,18 +17,24 @@ pub struct Completion {
     pub candidates: Vec<String>,
 }
 
-/// Completes the word that ends at byte `cursor` of `text`.
-#[must_use]
-pub fn complete(text: &str, cursor: usize, names: &Names) -> Completion {
+/// Completes the word that ends at byte `cursor` of `text`. `keys` says what the key could become that was begun.
+pub fn complete(
+    text: &str,
+    cursor: usize,
+    names: &Names,
+    keys: impl FnOnce(&str) -> Vec<String>,
+) -> Completion {
     let before = text.get(..cursor).unwrap_or(text);
     let mut words: Vec<&str> = before.split_whitespace().collect();
     let begun = if before.ends_with(char::is_whitespace) { "" } else { words.pop().unwrap_or("") };
-    let mut fitting = known(&words, names);
+    let mut fitting = if is_key(&words) { keys(begun) } else { known(&words, names) };
     fitting.retain(|word| word.starts_with(begun));
     fitting.sort_unstable();
     fitting.dedup();
     let insert = match fitting.as_slice() {
         [] => return Completion::default(),
+        // More follows in the same word.
+        [only] if only.ends_with(['/', ':']) => rest(only, begun).to_string(),
         [only] => rest(only, begun).to_string() + " ",
         [first, others @ ..] => {
             let shared =
@@ -37,6 +44,11 @@ pub fn complete(text: &str, cursor: usize, names: &Names) -> Completion {
     };
     let candidates = if insert.is_empty() { fitting } else { Vec::new() };
     Completion { insert, candidates }
+}
+
+/// Whether a key of the store stands after `words`.
+fn is_key(words: &[&str]) -> bool {
+    matches!(words, ["state", verb] if *verb != "check" && VERBS.contains(verb))
 }
 
 /// Words that can stand after `words`.
@@ -54,8 +66,14 @@ fn known(words: &[&str], names: &Names) -> Vec<String> {
             names.device_names().chain(others).map(ToString::to_string).collect()
         }
         Some(Arg::Command) => commands().collect(),
-        Some(Arg::Bytes) => Vec::new(),
+        Some(Arg::Bytes | Arg::Key | Arg::Value) => Vec::new(),
+        Some(Arg::State) => VERBS.map(ToString::to_string).into(),
         Some(Arg::HowMany) => ["all".to_string()].into(),
+        Some(Arg::LedgerPart) => match args.last() {
+            Some(&"--device") => names.device_names().map(ToString::to_string).collect(),
+            Some(&("--at" | "--boot")) => Vec::new(),
+            _ => ["all", "--boots", "--boot", "--device", "--at"].map(String::from).into(),
+        },
         Some(Arg::Read) => ["read".to_string()].into(),
         Some(Arg::Sector) => Vec::new(),
         Some(Arg::LogPart) => services().chain(["-f".to_string(), "all".to_string()]).collect(),
@@ -78,7 +96,7 @@ mod tests {
     use crate::fixture::names;
 
     fn tab(text: &str) -> (String, String) {
-        let completion = complete(text, text.len(), &names());
+        let completion = complete(text, text.len(), &names(), |_| Vec::new());
         (completion.insert, completion.candidates.join(" "))
     }
 
@@ -111,7 +129,10 @@ mod tests {
         assert_eq!(inserted("why n"), "sh ");
         assert_eq!(inserted("why virtion"), "etd ");
         assert_eq!(tab("try rngd r"), (String::new(), "rng0 rtc0".into()));
-        assert_eq!(tab("why rngd r"), (String::new(), "record report rng0 rngd rtc0 rtcd".into()));
+        assert_eq!(
+            tab("why rngd r"),
+            (String::new(), "record refuse report rng0 rngd rtc0 rtcd".into())
+        );
         assert_eq!(inserted("kill rn"), "gd ");
         assert_eq!(tab("restart r"), (String::new(), "rngd rtcd".into()));
         assert_eq!(inserted("why nsh vie"), "w ");
@@ -119,14 +140,16 @@ mod tests {
         assert_eq!(inserted("help le"), "dger ");
         assert_eq!(inserted("log -"), "f ");
         assert_eq!(inserted("log -f rn"), "gd ");
-        assert_eq!(inserted("ledger "), "all ");
+        assert_eq!(inserted("ledger a"), "ll ");
+        assert_eq!(inserted("ledger --b"), "oot");
+        assert_eq!(inserted("ledger --device bl"), "k0 ");
     }
 
     #[test]
     fn what_several_share_is_inserted_first() {
         let mut names = names();
         names.services = [(1, "disk-a".into()), (2, "disk-b".into())].into();
-        let completion = complete("caps d", 6, &names);
+        let completion = complete("caps d", 6, &names, |_| Vec::new());
         assert_eq!((completion.insert.as_str(), completion.candidates.len()), ("isk-", 0));
     }
 
@@ -139,8 +162,31 @@ mod tests {
 
     #[test]
     fn only_what_stands_before_the_cursor_counts() {
-        assert_eq!(complete("he rest", 2, &names()).insert, "lp ");
-        assert_eq!(complete("é", 1, &names()).insert, "");
-        assert_eq!(complete("he", 99, &names()).insert, "lp ");
+        assert_eq!(complete("he rest", 2, &names(), |_| Vec::new()).insert, "lp ");
+        assert_eq!(complete("é", 1, &names(), |_| Vec::new()).insert, "");
+        assert_eq!(complete("he", 99, &names(), |_| Vec::new()).insert, "lp ");
+    }
+
+    /// What Tab inserts behind `text`, in a tree with these keys.
+    fn inserted_key(text: &str) -> String {
+        let keys = ["boots/", "rngd:", "rules"].map(ToString::to_string);
+        complete(text, text.len(), &names(), |_| keys.into()).insert
+    }
+
+    #[test]
+    fn keys_where_the_store_is_asked() {
+        assert_eq!(inserted("state g"), "et ");
+        assert_eq!(tab("state "), (String::new(), "check get ls put rm stat".into()));
+        for verb in ["ls", "get", "put", "rm", "stat"] {
+            assert_eq!(inserted_key(&format!("state {verb} b")), "oots/", "{verb}");
+        }
+        assert_eq!(
+            (inserted_key("state get ru"), inserted_key("state get rn")),
+            ("les ".into(), "gd:".into())
+        );
+        assert_eq!(inserted_key("state get r"), "");
+        for none in ["state check b", "state put a b", "state b", "caps b"] {
+            assert_eq!(inserted_key(none), "", "{none}");
+        }
     }
 }

@@ -34,6 +34,21 @@ impl Date {
         Date { year, month, day, weekday, second: seconds % SECONDS_PER_DAY }
     }
 
+    /// Nanoseconds after 1970-01-01 00:00 UTC of a moment as in `2026-11-30T09:00:00`; `None` when it is none that
+    /// there is, or before that time.
+    #[must_use]
+    pub fn read(text: &str) -> Option<u64> {
+        let (date, time) = text.split_once('T')?;
+        let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+        let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+        if hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let days = days(year, month, day)?;
+        let seconds = days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second;
+        seconds.checked_mul(NS_PER_SECOND)
+    }
+
     fn month_name(&self) -> &'static str {
         let index = usize::try_from(self.month.saturating_sub(1)).unwrap_or(0);
         MONTHS.get(index).unwrap_or(&"?")
@@ -62,6 +77,29 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let day = day_of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+/// Three numbers of so many digits.
+fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[u64; 3]> {
+    let mut numbers = [0; 3];
+    let mut parts = text.split(between);
+    for (number, digits) in numbers.iter_mut().zip(digits) {
+        let part = parts.next().filter(|part| part.len() == digits)?;
+        let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
+        *number = part.parse().ok().filter(|_| is_number)?;
+    }
+    parts.next().is_none().then_some(numbers)
+}
+
+/// How many days after 1970-01-01 a day is: the inverse of [`civil`], which decides whether there is such a day.
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    let from_march = (month + 9) % 12;
+    let year_from_march = year.checked_sub(u64::from(month <= 2))?;
+    let (era, year_of_era) = (year_from_march / 400, year_from_march % 400);
+    let day_of_year = (153 * from_march + 2) / 5 + day.checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = (era * 146_097 + day_of_era).checked_sub(719_468)?;
+    (civil(days) == (year, month, day)).then_some(days)
 }
 
 #[cfg(test)]
@@ -99,6 +137,46 @@ mod tests {
                 "{last:?} -> {now:?}"
             );
             last = now;
+        }
+    }
+
+    #[test]
+    fn a_moment_is_read_as_it_is_written_or_not_at_all() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00", 0),
+            ("2000-02-29T00:00:00", 951_782_400),
+            ("2026-11-22T17:32:10", 1_795_368_730),
+            ("2100-02-28T23:59:59", 4_107_542_399),
+        ] {
+            assert_eq!(Date::read(text), Some(seconds * NS_PER_SECOND), "{text}");
+        }
+        for day in 0..150_000 {
+            let (year, month, day_of_month) = civil(day);
+            assert_eq!(days(year, month, day_of_month), Some(day));
+        }
+        for wrong in [
+            "",
+            "T",
+            "2026-11-22",
+            "2026-11-22T",
+            "2026-11-22T17:32",
+            "2026-11-22T17:32:10Z",
+            "2026-11-22 17:32:10",
+            "2100-02-29T00:00:00",
+            "2026-00-01T00:00:00",
+            "2026-13-01T00:00:00",
+            "2026-04-31T00:00:00",
+            "2026-04-00T00:00:00",
+            "2026-04-01T24:00:00",
+            "2026-04-01T00:60:00",
+            "2026-04-01T00:00:60",
+            "1969-12-31T23:59:59",
+            "+026-04-01T00:00:00",
+            "2026-4-1T00:00:00",
+            "2026-04-01-01T00:00:00",
+            "9999-12-31T23:59:59",
+        ] {
+            assert_eq!(Date::read(wrong), None, "{wrong}");
         }
     }
 

@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod archive;
 pub mod ask;
 pub mod command;
 pub mod complete;
@@ -15,10 +16,13 @@ pub mod date;
 mod fixture;
 pub mod names;
 mod order;
+pub mod past;
 pub mod screen;
 pub mod shell;
 pub mod show;
 pub mod specs;
+pub mod state;
+pub mod store;
 pub mod suggest;
 pub mod table;
 pub mod trouble;

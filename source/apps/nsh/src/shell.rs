@@ -8,8 +8,11 @@ use alloc::vec::Vec;
 use nexus_abi::Rights;
 use nexus_proto::init::{Readiness, ServiceInfo};
 use nexus_proto::net::Direction;
+use nexus_proto::policy::NO_RULE;
 use nexus_rt::{CallError, ns_of_ticks, ticks, uptime_ns};
+use nexus_sysdesc::bounds::MAX_OPENS;
 
+use crate::archive;
 use crate::ask;
 use crate::command::{Command, LogPart, parse};
 use crate::complete::complete;
@@ -18,8 +21,10 @@ use crate::names::Names;
 use crate::order::{self, Known};
 use crate::screen::{Screen, Typed};
 use crate::show::{
-    self, Chain, Checkpoint, LedgerRecord, LogLine, May, Shared, Tried, Verifier, Why,
+    self, Chain, Checkpoint, LedgerRecord, LogLine, May, Opened, Shared, Tried, Verifier, Why,
 };
+use crate::state::{self, Ask};
+use crate::store::Store;
 use crate::table::grid;
 use crate::trouble::Trouble;
 use crate::units::duration;
@@ -46,13 +51,14 @@ pub struct Shell {
     names: Names,
     /// The ledger as it was when it was last shown.
     seen: Option<Checkpoint>,
+    store: Store,
 }
 
 impl Shell {
     /// A shell on `screen`.
     #[must_use]
     pub fn new(screen: Screen) -> Shell {
-        Shell { screen, names: Names::default(), seen: None }
+        Shell { screen, names: Names::default(), seen: None, store: Store::default() }
     }
 
     /// Welcomes, and does what is typed, until consoled is gone.
@@ -91,8 +97,9 @@ impl Shell {
         ready
     }
 
-    fn tab(&self, text: &str, cursor: usize) {
-        let completion = complete(text, cursor, &self.names);
+    fn tab(&mut self, text: &str, cursor: usize) {
+        let (names, store) = (&self.names, &mut self.store);
+        let completion = complete(text, cursor, names, |word| state::begun(word, store, names));
         if completion.candidates.len() > 1 {
             let words: Vec<&str> = completion.candidates.iter().map(String::as_str).collect();
             self.screen.print(&grid(&words));
@@ -110,6 +117,7 @@ impl Shell {
         };
         let shown = match command {
             Command::Log(part) => self.log(part),
+            Command::State(ask) => self.state(&ask),
             Command::PowerOff => self.end("Turning the machine off.\n", ask::power_off),
             Command::Reboot => self.end("Starting the machine anew.\n", ask::reboot),
             command => self.answer(&command).map(|text| self.screen.print(&text)),
@@ -137,6 +145,7 @@ impl Shell {
                 show::caps(service, &ask::caps(service)?, &servers, &owners, names)
             }
             Command::Ledger(count) => self.ledger(count)?,
+            Command::Past(past) => archive::answer(past, &mut self.store, names),
             Command::Why(service, device) => {
                 let answer = ask::explain(service, device)?;
                 let known = Known::ask();
@@ -158,6 +167,7 @@ impl Shell {
                 let line = ask::rule_text(answer.line).ok();
                 let line = line.zip(ask::reason(answer.line).ok());
                 show::ring(&Shared { service, driver, epoch: answer.epoch, line }, names)
+                    + &state(service, driver, names)?
             }
             Command::Try(service, device) => {
                 let answer = ask::try_grant(service, device, WINDOW.bits())?;
@@ -184,7 +194,9 @@ impl Shell {
             Command::Date => format!("{}\n", Date::of(ask::now()?.unix_ns)),
             Command::Random(count) => show::random(&ask::random(count)?),
             Command::Uptime => format!("up {}\n", duration(uptime_ns())),
-            Command::Log(_) | Command::PowerOff | Command::Reboot => String::new(),
+            Command::Log(_) | Command::State(_) | Command::PowerOff | Command::Reboot => {
+                String::new()
+            }
         })
     }
 
@@ -218,6 +230,16 @@ impl Shell {
             .ok()
             .map(|now| Date::of(now.unix_ns.saturating_sub(ns_of_ticks(now.ticks))).to_string());
         Ok(show::ledger(last.iter(), &verifier, since.as_deref(), &self.names))
+    }
+
+    fn state(&mut self, ask: &Ask) -> Result<(), Trouble> {
+        if ask.is_about_the_store() {
+            self.screen.print(&show::store(&ask::store()?));
+        }
+        if let Err(why) = state::answer(ask, &mut self.store, &self.screen, &self.names) {
+            self.screen.print(&show::refused(&why, &ask.place(), &self.names));
+        }
+        Ok(())
     }
 
     fn log(&self, part: LogPart) -> Result<(), Trouble> {
@@ -266,4 +288,25 @@ impl Shell {
         self.screen.print(text);
         how()
     }
+}
+
+/// What a service may open of the state of `owner`; nothing where that keeps none.
+fn state(service: u32, owner: u32, names: &Names) -> Result<String, Trouble> {
+    let mut opened = Vec::new();
+    for index in 0.. {
+        let answer = ask::state(service, owner, index)?;
+        if !answer.kept || service == owner {
+            return Ok(String::new());
+        }
+        if answer.line == NO_RULE || opened.len() == MAX_OPENS {
+            return Ok(show::state(service, owner, answer.epoch, &opened, names));
+        }
+        let line = (ask::rule_text(answer.line)?, ask::reason(answer.line)?);
+        opened.push(Opened {
+            prefix: ask::state_prefix(answer.line)?,
+            rights: answer.rights,
+            line,
+        });
+    }
+    Ok(String::new())
 }

@@ -26,6 +26,14 @@ pub enum Arg {
     Sector,
     /// A number, or nothing.
     Bytes,
+    /// What is asked of the store, or nothing.
+    State,
+    /// A key, or the beginning of one.
+    Key,
+    /// All of the line.
+    Value,
+    /// Anything of a number, `all`, options of the past, and what follows those.
+    LedgerPart,
 }
 
 /// A command as `help` tells it.
@@ -69,15 +77,19 @@ specs! {
     "caps" [Service] "caps SERVICE", "what a service holds, as the kernel tells it",
         "`send` is an endpoint that it may call, `recv` the one that it serves; `own` stands for \
          derive, grant, revoke and manage together.";
-    "ledger" [HowMany] "ledger [N|all]", "the security record, and whether its chain holds",
+    "ledger" [LedgerPart, LedgerPart, LedgerPart, LedgerPart, LedgerPart, LedgerPart]
+        "ledger [N|all] [OPTIONS]",
+        "the security record, and whether its chain holds",
         "Every decision, grant, refusal and end, in order. Each record holds the hash of the one \
          before; all of them are computed anew here. The head below is the hash of the last: init \
          tells one on the console when the machine starts, and whoever keeps one knows later that \
-         nothing before it was written anew.";
+         nothing before it was written anew. With `--boots`, `--boot 7`, or `--device blk0 --at \
+         2026-11-30T09:00:00` (or `--boot 7 --device blk0 --at 12.5`, in seconds) it is the archive that \
+         is asked: which boots it has, the ledger of one, and who held a device then.";
     "why" [Service, Ruled] "why SERVICE [WHAT]",
         "allowed or denied, and by which rule",
         "WHAT is a device, a permission of the policy, or another service: may the first share memory with \
-         it? Where a name is several of these, the first is meant. Asks policyd. Nothing is decided, and \
+         it, or open what the other keeps? Where a name is several of these, the first is meant. Asks policyd. Nothing is decided, and \
          nothing is recorded. Without WHAT: how the service stands, and what would change that.";
     "try" [Service, Device] "try SERVICE DEVICE", "ask for a grant the proper way, on the record",
         "init asks policyd, which records its decision. Nothing is given, even if it is allowed.";
@@ -102,6 +114,12 @@ specs! {
         "To read a sector needs a permission of its own (`why nsh disk`). In flight are requests that \
          the device has now. A batch is what it was given at once; of some it is not told, because it is \
          about to look anyway.";
+    "state" [State, Key, Value] "state [WHAT [KEY [VALUE]]]", "what is kept on the disk, under keys",
+        "WHAT is `ls`, `get`, `put`, `rm`, `stat` or `check`; without it, how the store stands. What `put` and \
+         `rm` answer is on the disk: it is there after a cut of the power. A key is parts between slashes, as \
+         a/b; `ls a` lists what is under a, `stat a/b` tells its size, `check` reads and verifies everything. \
+         A value is all of the line behind its key. SERVICE:KEY is a key of another service, which a line \
+         [[allow-state]] of the policy must open; :KEY is one of the shell's own.";
     "net" [] "net", "the network card: link, address, counters",
         "Frames that were delivered, or that the card took; and those that were not, by reason. The card \
          hands over all frames of its network: those for another are left out.";
@@ -126,7 +144,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("systemctl", "services"),
     ("service", "services"),
     ("status", "services"),
-    ("ls", "devices"),
+    ("ls", "state ls"),
+    ("cat", "state get"),
+    ("rm", "state rm"),
+    ("fsck", "state check"),
+    ("df", "state"),
     ("lsdev", "devices"),
     ("lspci", "devices"),
     ("top", "ps"),

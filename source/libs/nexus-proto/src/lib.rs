@@ -14,6 +14,7 @@
 #[macro_use]
 mod table;
 
+mod anchor;
 pub mod bus;
 pub mod console;
 pub mod device;

@@ -40,6 +40,18 @@ protocol! {
         /// How long the ledger is, and the hash of its last record, to be kept elsewhere. Needs the
         /// permission to view, to record or to report.
         12 Head -> HeadInfo, again;
+        /// Waits for a record with a higher number: answered once there is one. Needs the permission to
+        /// archive. One can wait at a time: who waited before is answered with `PeerGone`.
+        13 Await -> HeadInfo, again;
+        /// Has the anchor of this boot recorded. Needs the permission to archive. There is one a boot: asked
+        /// again for the same one it is that record, and for another it is `BadState`.
+        14 Anchor -> Appended, again;
+        /// Counts what a service was refused by who keeps state for others, and records the first of each
+        /// kind. Needs the permission to tell of refusals. The answer is the record, number 0 where its
+        /// service has no room for one.
+        15 Refuse -> Appended;
+        /// How often what such a record says has happened. Needs the permission to view, or to record.
+        16 ReadCount -> Count, again;
     }
 }
 
@@ -93,6 +105,11 @@ codes! {
         /// Somebody has ordered the start of a service that has no life, or that none follows
         /// ([`crate::init::Ordered`]). An order that ends a life is on record with its end.
         15 Order,
+        /// Where the archive of the boots before this one ends ([`Anchor`]). The subject is the archive.
+        16 Anchor,
+        /// Who keeps state for others has refused it to one: the first of its kind ([`Refuse`]). Those that
+        /// follow are counted.
+        17 Access,
     }
 }
 
@@ -105,6 +122,18 @@ codes! {
         2 Deny,
         /// Allowed.
         3 Allow,
+    }
+}
+
+codes! {
+    /// What was to be done with a tree of state.
+    pub enum Access: u8 {
+        /// To read a value, or how large it is.
+        1 Get,
+        /// To list keys.
+        2 List,
+        /// To put, delete, or change many.
+        3 Put,
     }
 }
 
@@ -162,7 +191,7 @@ payloads! {
         /// Why: a code whose meaning depends on the event. Decision: a
         /// [`crate::policy::Reason`]. Refusal: a [`crate::init::Refusal`]; revoke: 0,
         /// or that of a device that is given to nobody any more. Exit: a
-        /// [`crate::init::EndKind`]. Order: a [`crate::init::Ordered`].
+        /// [`crate::init::EndKind`]. Order: a [`crate::init::Ordered`]. Access: an [`Access`].
         pub reason: u8,
         /// Registers concerned, of a window that is written one register at a time.
         pub registers: Registers,
@@ -308,6 +337,54 @@ payloads! {
         pub records: u64,
         /// Hash of the last one; zero when there is none.
         pub head: [u8; 32],
+    }
+
+    /// Waits for a record.
+    pub struct Await {
+        /// The number that it is to be above.
+        pub after: u64,
+    }
+
+    /// Where the archive of the boots before this one ends. As a record: see [`Anchor::entry`].
+    pub struct Anchor {
+        /// Number of this boot in the archive, from 1. The archive of the one before ends at what follows.
+        pub boot: u32,
+        /// Number of the last record there; 0 when this is the first boot.
+        pub records: u32,
+        /// Boots just before this one whose ledgers, as they are kept, have no anchor; 65,535 for more.
+        pub without: u16,
+        /// Padding.
+        pub zero: Zero<6>,
+        /// Hash of that record; zero when this is the first boot.
+        pub head: [u8; 32],
+    }
+
+    /// Counts refusals of one kind.
+    pub struct Refuse {
+        /// Who was refused, as the kernel stamped it.
+        pub subject: Subject,
+        /// Service id of whose tree it was.
+        pub owner: u32,
+        /// Number of the line of the policy concerned; [`crate::policy::NO_RULE`] when there is none.
+        pub rule: u16,
+        /// What was asked for.
+        pub access: Access,
+        /// Padding.
+        pub zero: Zero<1>,
+        /// How often since this was told last; at least 1.
+        pub times: u64,
+    }
+
+    /// Asks how often it has happened.
+    pub struct ReadCount {
+        /// Number of the record; 0 asks for what had no room for a record.
+        pub seq: u64,
+    }
+
+    /// How often something has happened.
+    pub struct Count {
+        /// Times since boot.
+        pub times: u64,
     }
 
     /// Asks for counts.

@@ -22,6 +22,11 @@ protocol! {
         /// Which line of the policy lets a service share memory with another. That is no decision: init
         /// does what the description says, and asks nobody.
         7 ExplainRing -> PermitLine, again;
+        /// Which lines of the policy open the state of a service to another, one by one. That is no decision,
+        /// either: who keeps the state does what the description says.
+        8 ExplainState -> StateLine, again;
+        /// Which keys such a line opens: the whole parts at their beginning.
+        9 StatePrefix -> Text, again;
     }
 }
 
@@ -178,6 +183,40 @@ payloads! {
         pub line: u16,
         /// Padding.
         pub zero: Zero<2>,
+    }
+
+    /// Asks about the state of a service.
+    pub struct ExplainState {
+        /// Service id of who would open it.
+        pub service: u32,
+        /// Of whose state it is.
+        pub owner: u32,
+        /// Which of the lines about these two, from 0.
+        pub index: u16,
+        /// Padding.
+        pub zero: Zero<6>,
+    }
+
+    /// What opens the state of a service to another.
+    pub struct StateLine {
+        /// Version of the rules.
+        pub epoch: u32,
+        /// Number of the line, among those of [`RuleText`]; [`NO_RULE`] when there are no more.
+        pub line: u16,
+        /// What may be done: 1 get, 2 list, 4 put.
+        pub rights: u8,
+        /// The owner keeps state at all.
+        pub kept: bool,
+    }
+
+    /// Asks for a piece of the prefix that a line opens; empty for every key.
+    pub struct StatePrefix {
+        /// Number of the line: that of [`StateLine`].
+        pub line: u16,
+        /// Padding.
+        pub zero: Zero<2>,
+        /// First byte wanted.
+        pub offset: u32,
     }
 
     /// Asks for a piece of the identifier of a line: of a rule, or of a permit.

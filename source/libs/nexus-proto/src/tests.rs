@@ -508,6 +508,7 @@ fn what_is_not_the_same_twice_is_asked_once() {
         log::Write::AGAIN,
         log::Append::AGAIN,
         log::Proof::AGAIN,
+        log::Refuse::AGAIN,
         net::Send::AGAIN,
         net::Receive::AGAIN,
         policy::Decide::AGAIN,

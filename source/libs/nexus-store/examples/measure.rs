@@ -3,7 +3,7 @@
 
 use nexus_store::fake::FakeDisk;
 use nexus_store::{
-    BlockDevice, Counters, Engine, Expect, Extent, FormatOptions, Identity, Key, Listing,
+    BlockDevice, Check, Counters, Engine, Expect, Extent, FormatOptions, Identity, Key, Listing,
     OpenOptions, Step, Store, TreeId, format,
 };
 use std::error::Error;
@@ -68,33 +68,63 @@ fn load(store: &mut Engine<FakeDisk>, keys: u64) -> Measured {
     Ok(())
 }
 
-fn puts(store: &mut Engine<FakeDisk>, keys: u64) -> Measured {
+/// Puts and syncs keys so far apart, one at a time, with a turn behind each or none.
+fn put_each(
+    store: &mut Engine<FakeDisk>,
+    keys: u64,
+    apart: u64,
+    times: u64,
+    turns: bool,
+) -> Measured {
     let (before, begun) = (store.counters(), Instant::now());
-    for at in 0..100 {
-        let name = name(at * 7919 % keys);
-        store.put(
-            TREE,
-            Key::new(&name).map_err(|error| error.to_string())?,
-            &value(at),
-            Expect::Any,
-        )?;
+    for at in 0..times {
+        let name = name(at * apart % keys);
+        let key = Key::new(&name).map_err(|error| error.to_string())?;
+        store.put(TREE, key, &value(at), Expect::Any)?;
         store.sync()?;
+        if turns {
+            store.turn()?;
+        }
     }
-    shown("put + sync, no turn", 100, store, before, begun);
-    let (before, begun) = (store.counters(), Instant::now());
-    for at in 0..4000 {
-        let name = name(at * 104_729 % keys);
-        store.put(
-            TREE,
-            Key::new(&name).map_err(|error| error.to_string())?,
-            &value(at),
-            Expect::Any,
-        )?;
-        store.sync()?;
-        store.turn()?;
-    }
-    shown("put + sync + its share of turns", 4000, store, before, begun);
+    let what = if turns { "put + sync + its share of turns" } else { "put + sync, no turn" };
+    shown(what, times, store, before, begun);
     Ok(())
+}
+
+/// Fills the log and folds it: what the largest of these turns asks for.
+fn turns(store: &mut Engine<FakeDisk>, keys: u64) -> Measured {
+    let (begun, mut most, mut turns) = (store.counters(), Counters::default(), 0);
+    for round in 0..64 {
+        let mut more = true;
+        for at in 0..64 {
+            let name = name((round * 64 + at) * 104_729 % keys);
+            let key = Key::new(&name).map_err(|error| error.to_string())?;
+            store.put(TREE, key, &value(at), Expect::Any)?;
+            if at % 4 == 0 {
+                store.sync()?;
+            }
+        }
+        store.sync()?;
+        while more {
+            let before = store.counters();
+            more = store.turn()?;
+            most = largest(most, since(store.counters(), before));
+            turns += 1;
+        }
+    }
+    let all = since(store.counters(), begun);
+    println!("  {turns} turns, {} pages written; the largest: {most:?}", all.pages_written);
+    Ok(())
+}
+
+fn largest(one: Counters, two: Counters) -> Counters {
+    Counters {
+        reads: one.reads.max(two.reads),
+        pages_read: one.pages_read.max(two.pages_read),
+        writes: one.writes.max(two.writes),
+        pages_written: one.pages_written.max(two.pages_written),
+        flushes: one.flushes.max(two.flushes),
+    }
 }
 
 fn gets(store: &mut Engine<FakeDisk>, keys: u64) -> Measured {
@@ -142,13 +172,24 @@ fn measure(keys: u64, cache: usize) -> Measured {
     println!("{keys} keys, {} MiB of partition, {} MiB of cache", pages >> 8, cache >> 20);
     let mut store = Engine::open(disk.clone(), extent, &options)?;
     load(&mut store, keys)?;
-    puts(&mut store, keys)?;
+    put_each(&mut store, keys, 7919, 100, false)?;
+    put_each(&mut store, keys, 104_729, 4000, true)?;
+    turns(&mut store, keys)?;
     drop(store);
     let begun = Instant::now();
     let mut store = Engine::open(disk.clone(), extent, &options)?;
+    let opened = store.counters();
     shown("open", 1, &store, Counters::default(), begun);
     let known = store.sums_bytes();
     println!("    sums: {known} bytes, {:.2} a key", known as f64 / keys as f64);
+    let mut check = Check::default();
+    while store.check(&mut check).map_err(|flaw| flaw.to_string())? {}
+    let (found, read) = (check.found(), opened.pages_read);
+    println!(
+        "    pages of the table: {}; read by the opening for each: {:.3}",
+        found.pages,
+        read as f64 / found.pages as f64
+    );
     gets(&mut store, keys)?;
     scan(&mut store)?;
     assert_eq!(disk.sectors(), pages * 8);

@@ -59,10 +59,13 @@ impl<'a> Key<'a> {
         if text.is_empty() || text.len() > MAX_KEY {
             return Err(KeyError::Length);
         }
-        if text.chars().any(char::is_control) {
+        if text.bytes().any(|byte| !(b' '..0x7f).contains(&byte))
+            && text.chars().any(char::is_control)
+        {
             return Err(KeyError::Control);
         }
-        if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        let mut parts = text.as_bytes().split(|byte| *byte == b'/');
+        if parts.any(|part| matches!(part, b"" | b"." | b"..")) {
             return Err(KeyError::Part);
         }
         Ok(Self(text))

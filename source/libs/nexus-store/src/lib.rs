@@ -36,6 +36,7 @@ mod table;
 mod tests;
 #[cfg(any(test, feature = "trial"))]
 pub mod trial;
+mod verify;
 
 pub use check::{Check, Checked, Flaw, Part};
 pub use device::{BlockDevice, Counters, DeviceError, Extent, PAGE, PAGE_SECTORS, SECTOR};

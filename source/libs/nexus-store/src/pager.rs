@@ -1,8 +1,8 @@
 //! The table's pages: each is compared with its sum before redb sees it.
 //!
 //! Sums are held in memory, 8 bytes a page, and made with a number of this opening: what a page was before its last
-//! write, and what another page is, have other sums. They are learned in the whole pass at the opening, in which redb
-//! verifies every page against the one above it, up to its header; from then on a page without a sum is refused.
+//! write, and what another page is, have other sums. They are learned in the pass at the opening, in which every page
+//! is compared with the one above it, up to the header, before redb sees any; a page without a sum is refused.
 //!
 //! The header is one sector, held in memory, with a sum and a number of its own: it is replaced whole or not at all.
 
@@ -16,7 +16,7 @@ use core::num::NonZeroU64;
 use core::ops::Range;
 
 /// Bytes of redb's header. Behind them in the sector: its number, and the sum.
-const HEADER: usize = 320;
+pub(crate) const HEADER: usize = 320;
 const NUMBER_AT: usize = SECTOR - 16;
 const SUM_AT: usize = SECTOR - 8;
 const SUMS_IN_CHUNK: usize = 512;
@@ -115,8 +115,6 @@ pub(crate) struct Pager<D> {
     header: Header,
     sums: Sums,
     branches: Branches,
-    /// Whether a page without a sum is learned: in the pass at the opening.
-    pub(crate) learning: bool,
     /// Bytes that redb takes its file to have.
     len: u64,
     /// What is written when nothing may be: by page of the table.
@@ -138,7 +136,6 @@ impl<D: BlockDevice> Pager<D> {
             header: Header { bytes: [0; HEADER], number: 0 },
             sums: Sums::default(),
             branches: Branches::default(),
-            learning: false,
             len: 0,
             overlay: None,
             attached: 0,
@@ -288,6 +285,35 @@ impl<D: BlockDevice> Pager<D> {
         Ok(())
     }
 
+    pub(crate) fn header(&self) -> &[u8; HEADER] {
+        &self.header.bytes
+    }
+
+    /// Reads pages whose sums are not known, in the pass at the opening.
+    pub(crate) fn read_unknown(&mut self, first: u64, pages: u64) -> Result<Vec<u8>, Fault> {
+        if first == 0 || pages > self.pages || first > self.pages - pages {
+            return Err(Fault::Page(first));
+        }
+        let mut bytes = vec![0; usize::try_from(pages).map_or(0, |pages| pages * PAGE)];
+        self.volume.read(self.start + first, &mut bytes).map_err(Fault::Device)?;
+        Ok(bytes)
+    }
+
+    /// From now on these pages are what is there. No page is in two places of the table.
+    pub(crate) fn learn(&mut self, first: u64, bytes: &[u8]) -> Result<(), Fault> {
+        for (page, data) in (first..).zip(bytes.chunks_exact(PAGE)) {
+            if self.sums.get(page).is_some() {
+                return Err(Fault::Page(page));
+            }
+            let sum = self.sum_of(page, data);
+            self.sums.set(page, sum);
+        }
+        if bytes.len() == PAGE {
+            self.branches.hold(first, bytes);
+        }
+        Ok(())
+    }
+
     pub(crate) fn set_len(&mut self, len: u64) -> Result<(), Fault> {
         if len > self.limit() {
             return Err(Fault::Full);
@@ -337,10 +363,6 @@ impl<D: BlockDevice> Pager<D> {
         let sum = self.sum_of(page, data);
         match self.sums.get(page) {
             Some(known) if Some(known) == sum => Ok(()),
-            None if self.learning => {
-                self.sums.set(page, sum);
-                Ok(())
-            }
             _ => Err(Fault::Page(page)),
         }
     }

@@ -51,15 +51,20 @@ fn a_page_is_what_was_written_there_last_or_refused() {
 fn what_is_not_known_is_learned_in_the_pass_alone() {
     let disk = FakeDisk::new(PAGES * 8);
     let mut pager = pager(&disk);
-    pager.learning = true;
-    assert_eq!(read(&mut pager, 7), Ok(0));
+    let bytes = pager.read_unknown(7, 1).unwrap();
+    assert_eq!(read(&mut pager, 7), Err(Fault::Page(7)), "read, and not learned");
+    pager.learn(7, &bytes).unwrap();
+    assert_eq!(pager.learn(7, &bytes), Err(Fault::Page(7)), "in two places");
     disk.tamper(|bytes| bytes[17 * PAGE] = 1);
-    assert_eq!(read(&mut pager, 7), Err(Fault::Page(7)), "not twice different in one pass");
-    pager.learning = false;
+    assert_eq!(read(&mut pager, 7), Err(Fault::Page(7)), "another content later");
     disk.tamper(|bytes| bytes[17 * PAGE] = 0);
     assert_eq!(read(&mut pager, 7), Ok(0));
     assert_eq!(read(&mut pager, 8), Err(Fault::Page(8)));
     assert_eq!(pager.sums_bytes(), 512 * 8);
+    for (first, pages) in [(0, 1), (90, 1), (89, 2), (1, 90), (1, u64::MAX), (u64::MAX, 1)] {
+        assert_eq!(pager.read_unknown(first, pages), Err(Fault::Page(first)), "{first} {pages}");
+    }
+    assert_eq!(pager.read_unknown(1, 89).map(|bytes| bytes.len()), Ok(89 * PAGE));
 }
 
 // attack 67 U: the table's header with each bit flipped, and of another number; refused; broken: store-header-sum

@@ -3,7 +3,7 @@
 //! | first byte | then | row |
 //! |---|---|---|
 //! | 0 | `m` | how far the table is: frame, page, epoch, charge |
-//! | 0 | `b` | nothing: room that is kept for deleting |
+//! | 0 | `b`, index | nothing: room that is kept for deleting |
 //! | 0 | `o`, object | a value in pieces that is not finished |
 //! | 0 | `u`, tree | what the tree uses |
 //! | 1 | tree, key | version, and the value or what is known of its pieces |
@@ -25,8 +25,8 @@ pub(crate) const MAX_ROW_KEY: usize = TREE_END + MAX_KEY;
 
 /// The row that says how far the table is.
 pub(crate) const STATE: &[u8] = &[META, b'm'];
-/// The row that keeps room for deleting.
-pub(crate) const BALLAST: &[u8] = &[META, b'b'];
+/// The rows that keep room for deleting.
+const BALLAST: &[u8] = &[META, b'b'];
 /// Where the rows of unfinished values begin and end.
 pub(crate) const OBJECTS: &[u8] = &[META, b'o'];
 pub(crate) const OBJECTS_END: &[u8] = &[META, b'o' + 1];
@@ -92,6 +92,10 @@ impl RowKey {
         Self::of([OBJECTS, &object.to_be_bytes(), &[]])
     }
 
+    pub(crate) fn ballast(index: u32) -> Self {
+        Self::of([BALLAST, &index.to_be_bytes(), &[]])
+    }
+
     pub(crate) fn usage(tree: TreeId) -> Self {
         Self::of([TREES, &tree.0.to_be_bytes(), &[]])
     }
@@ -136,7 +140,7 @@ pub(crate) fn object_of_piece(row_key: &[u8]) -> Option<u64> {
 pub(crate) fn is_own(row_key: &[u8], row: &[u8]) -> bool {
     match row_key {
         STATE => State::decode(row).is_some(),
-        BALLAST => true,
+        _ if row_key.strip_prefix(BALLAST).is_some_and(|index| index.len() == 4) => true,
         _ => tree_of_usage(row_key).is_some() && Usage::decode(row).is_some(),
     }
 }

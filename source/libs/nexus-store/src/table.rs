@@ -2,6 +2,7 @@
 
 use crate::device::{BlockDevice, PAGE};
 use crate::pager::{Fault, Pager};
+use crate::verify::verify;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
@@ -152,8 +153,6 @@ pub(crate) struct Table<D> {
     // Dropped before what they read from.
     rows: Option<Rows>,
     redb: Option<Redb>,
-    /// Whether the last commit recorded which pages are free, so that the next opening need not look for them.
-    recorded: bool,
 }
 
 impl<D> Drop for Table<D> {
@@ -170,36 +169,35 @@ impl<D> fmt::Debug for Table<D> {
 }
 
 impl<D: BlockDevice> Table<D> {
-    /// Makes one with these rows.
-    pub(crate) fn create(pager: &Shared<D>, rows: &[(&[u8], &[u8])]) -> Result<(), TableError> {
+    /// Makes one, with what `fill` puts into it.
+    pub(crate) fn create(
+        pager: &Shared<D>,
+        fill: impl FnOnce(&mut RowsToWrite<'_>) -> redb::Result<()>,
+    ) -> Result<(), TableError> {
         let backing = Backing::attach(pager, false);
         let mut builder = Builder::new();
         let made = builder.set_cache_size(64 * PAGE).create_with_backend(backing);
         let mut table = Self::none(pager, 0);
         table.redb = Some(Redb::Writing(made.map_err(|_| table.why())?));
-        table.write(|table| {
-            rows.iter().try_for_each(|(key, row)| table.insert(*key, *row).map(drop))
-        })
+        table.write(true, fill)
     }
 
     fn none(pager: &Shared<D>, cache: usize) -> Self {
-        Self { pager: pager.clone(), cache, rows: None, redb: None, recorded: false }
+        Self { pager: pager.clone(), cache, rows: None, redb: None }
     }
 
     /// Opens it after a pass over every page.
     pub(crate) fn open(pager: &Shared<D>, cache: usize) -> Result<Self, TableError> {
         let mut table = Self::none(pager, cache);
-        pager.lock().learning = true;
-        let opened = table.attach(true);
-        pager.lock().learning = false;
-        opened.map(|()| table)
+        verify(&mut pager.lock()).map_err(TableError::Fault)?;
+        table.attach().map(|()| table)
     }
 
-    fn attach(&mut self, verify: bool) -> Result<(), TableError> {
+    fn attach(&mut self) -> Result<(), TableError> {
         self.detach();
         let backing = Backing::attach(&self.pager, false);
         let mut builder = Builder::new();
-        builder.set_cache_size(self.cache).set_check_integrity_on_open(verify);
+        builder.set_cache_size(self.cache);
         let database = builder.create_with_backend(backing).map_err(|_| self.why())?;
         self.redb = Some(Redb::Writing(database));
         self.renew()
@@ -208,7 +206,7 @@ impl<D: BlockDevice> Table<D> {
     /// Opens it anew as long as it may be, after redb ran out of room. What is not committed is lost.
     pub(crate) fn stretch(&mut self) -> Result<(), TableError> {
         self.pager.lock().stretch();
-        self.attach(!self.recorded)
+        self.attach()
     }
 
     /// Opens it for reading alone, without a pass: pages that are not right are refused one by one.
@@ -261,26 +259,27 @@ impl<D: BlockDevice> Table<D> {
         Ok(Range { inner: range.map_err(|_| self.why())?, table: self })
     }
 
-    /// One transaction, committed in two phases.
+    /// One transaction, committed in two phases. With `record` it says which pages are free, too, so that the next
+    /// opening need not look at all of them once more for that.
     pub(crate) fn write(
         &mut self,
+        record: bool,
         work: impl FnOnce(&mut RowsToWrite<'_>) -> redb::Result<()>,
     ) -> Result<(), TableError> {
         let Some(Redb::Writing(database)) = &self.redb else { return Err(self.why()) };
         let mut transaction = database.begin_write().map_err(|_| self.why())?;
         transaction.set_two_phase_commit(true);
-        // Where the file cannot double once more, the next growth is an opening anew: made cheap beforehand.
+        // Where the file cannot double once more, the next growth is an opening anew.
         let near = {
             let pager = self.pager.lock();
             pager.len() < pager.limit() && pager.len().saturating_mul(2) > pager.limit()
         };
-        transaction.set_quick_repair(near);
+        transaction.set_quick_repair(record || near);
         {
             let mut rows = transaction.open_table(ROWS).map_err(|_| self.why())?;
             work(&mut rows).map_err(|_| self.why())?;
         }
         transaction.commit().map_err(|_| self.why())?;
-        self.recorded = near;
         self.renew()
     }
 }

@@ -400,6 +400,9 @@ fn state_is_found_and_numbered() {
         assert!(system.line(number).is_some_and(|(_, reason)| reason == "it shows it"));
     }
     assert_eq!(system.line(12), Some(("all", "it shows it")));
+    let opened = [8, 9, 10, 12, 13].map(|number| system.open(number).map(|one| one.rights));
+    assert_eq!(opened, [None, Some(3), Some(3), Some(7), None]);
+    assert_eq!((system.open(0), system.open(u16::MAX)), (None, None));
     assert_eq!((system.line_of_open(1, 3, "a"), system.line_of_open(5, 3, "")), (None, None));
     assert_eq!((system.line(13), system.line_of_ring(3, 7)), (None, Some(8)));
 }
@@ -419,6 +422,7 @@ fn a_prefix_is_whole_parts() {
     assert!(!covers("a", "ab") && !covers("a/b", "a") && !covers("a", "b/a") && !covers("a", ""));
 }
 
+// attack 92 U: a line with one right to state, and another is wanted; not given; broken: sysdesc-gives
 #[test]
 fn rights_to_state_are_bits() {
     let bits = StateRight::ALL.map(StateRight::bit);
@@ -716,7 +720,7 @@ const CASES: &[Case] = &[
 // attack 39 U: a description with two owners, equal names or any other damage; refused
 // attack 80 U: an empty slot in a description for use; refused; broken: empty-slot-in-prod
 // attack 48 U: a description that gives a register with an address, or whose rule has other queues; refused; broken: sysdesc-owners-registers, sysdesc-other-queues
-// attack 92 U: a description in which two services have one tree, state is opened that nobody keeps, or for more than there is, or two disks hold the store; refused; broken: sysdesc-tree-taken, sysdesc-no-tree, sysdesc-open-rights, sysdesc-second-store
+// attack 92 U: a description in which two services have one tree, state is opened that nobody keeps, or for more than there is, or two disks hold the store; refused; broken: sysdesc-tree-taken, sysdesc-quota, sysdesc-no-tree, sysdesc-open-rights, sysdesc-second-store
 // attack 86 U: a description with a class that cannot be sealed, or other queues than the class has; refused; broken: sysdesc-class, sysdesc-queues
 #[test]
 fn refuses_every_damage_by_name_and_place() {

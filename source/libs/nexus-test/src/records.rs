@@ -73,6 +73,8 @@ const fn event(event: Event) -> &'static str {
         Event::Resume => "resume",
         Event::Start => "start",
         Event::Order => "order",
+        Event::Anchor => "anchor",
+        Event::Access => "access",
     }
 }
 

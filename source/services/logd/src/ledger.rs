@@ -16,10 +16,16 @@ mod room;
 
 pub use fold::KEPT_LIVES;
 pub use room::KEPT_FROM_DENIALS;
-use room::Room;
+use room::{ACCESSES, Room};
 
 /// Records that fit in a ledger of no system in particular.
 pub const CAPACITY: usize = 1024;
+
+/// Counts of refusals that a system can have: one for each record of them, and one for the others.
+#[must_use]
+pub fn counts(description: &Description) -> usize {
+    ACCESSES * description.services.len() + 1
+}
 
 /// There is no room for the record. What it would have said did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,10 @@
 //!   holds, and records what it found.
 //! - Each record holds the hash of the record before it. Whoever remembers one hash can tell
 //!   whether anything up to it was changed, reordered or cut.
+//! - What services were refused by who keeps state for others is recorded once for each kind, in room of
+//!   its own, and then counted.
+//! - The archive waits for records and reads them. It has the one record made that ties this ledger to those
+//!   before it. Nobody waits for the archive.
 //! - Who may record which event is one table: what the one did, no other can claim.
 //! - The wall clock can be set once; later it can be set right, within minutes, and each change is
 //!   a record.
@@ -27,10 +31,12 @@ pub mod chain;
 pub mod ledger;
 pub mod lines;
 pub mod proofs;
+pub mod refusals;
 mod service;
 pub mod store;
 pub mod text;
 pub mod time;
+pub mod waiting;
 mod writer;
 
 pub use service::Logd;

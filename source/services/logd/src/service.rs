@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use nexus_abi::{Message, Sender};
 use nexus_proto::log::{
-    Append, Appended, Counts, Entry, Event, FindLine, Hashes, Head, HeadInfo, Level, LineInfo,
-    LineKind, LineText, Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats,
-    Verify, Write,
+    Anchor, Append, Appended, Await, Count, Counts, Entry, Event, FindLine, Hashes, Head, HeadInfo,
+    Level, LineInfo, LineKind, LineText, Outcome, Proof, ReadCount, ReadEntry, ReadHashes,
+    ReadStamp, Refuse, Request, SetClock, Stats, Verify, Write,
 };
 use nexus_proto::{Operation, Registers, Resume, ServiceError, Text, Zero};
 use nexus_sysdesc::{Description, Permission, Profile};
@@ -14,6 +14,7 @@ use nexus_sysdesc::{Description, Permission, Profile};
 use crate::ledger::{Full, Ledger};
 use crate::lines::{Line, Lines, Written};
 use crate::proofs::{self, ProofError, Proofs};
+use crate::refusals::{self, Refusals};
 use crate::store::{Found, Store, Words};
 use crate::time::{Change, Clock, Moment};
 use crate::writer::{Writer, is_sound};
@@ -29,6 +30,7 @@ pub struct Logd {
     lines: Lines,
     proofs: Proofs,
     ledger: Ledger,
+    refusals: Refusals,
     permissions: Vec<(u32, Permission)>,
     /// This is a test run: proofs are kept.
     is_test: bool,
@@ -62,6 +64,7 @@ impl Logd {
         let (ledger, found) = Ledger::recover(description, store);
         let mut logd = Logd::with_ledger(description, timebase_hz, ledger);
         logd.next_line = store.next_line().max(1);
+        logd.refusals = Refusals::recover(logd.ledger.links(), store);
         logd.begin(own, nonce, ticks);
         if let Some(found) = found {
             logd.resume(found, ticks);
@@ -83,6 +86,7 @@ impl Logd {
             lines: Lines::new(description.services.iter().map(|service| service.id), timebase_hz),
             proofs: Proofs::default(),
             ledger,
+            refusals: Refusals::default(),
             permissions: permissions.collect(),
             is_test: description.profile == Profile::Test,
             next_line: 1,
@@ -119,6 +123,7 @@ impl Logd {
     /// so when logd ends.
     pub fn save<W: Words>(&mut self, store: &mut Store<W>) {
         self.ledger.save(store);
+        self.refusals.save(store);
         if self.next_line != store.next_line() {
             store.set_next_line(self.next_line);
         }
@@ -140,6 +145,10 @@ impl Logd {
             Request::Verify(ask) => ask.answer(self.verify(sender, ask)),
             Request::Stats(ask) => ask.answer(self.stats(ask)),
             Request::Head(ask) => ask.answer(self.head(sender, ask)),
+            Request::Await(ask) => ask.answer(self.await_record(sender, ask)),
+            Request::Anchor(ask) => ask.answer(self.anchor(sender, ask, at)),
+            Request::Refuse(ask) => ask.answer(self.refuse(sender, ask, at)),
+            Request::ReadCount(ask) => ask.answer(self.read_count(sender, ask)),
         }
     }
 
@@ -178,10 +187,7 @@ impl Logd {
             self.refused();
             return Err(ServiceError::Malformed);
         }
-        match self.ledger.append(sender, ask.entry, at) {
-            Ok(seq) => Ok(Appended { seq }),
-            Err(Full) => Err(ServiceError::Full),
-        }
+        self.record(sender, ask.entry, at)
     }
 
     fn proof(&mut self, sender: Sender, ask: &Proof, at: Moment) -> Answer<Proof> {
@@ -231,7 +237,83 @@ impl Logd {
             self.refused();
             return Err(ServiceError::Denied);
         }
-        Ok(HeadInfo { records: self.ledger.records(), head: self.ledger.head() })
+        Ok(self.head_info())
+    }
+
+    fn head_info(&self) -> HeadInfo {
+        HeadInfo { records: self.ledger.records(), head: self.ledger.head() }
+    }
+
+    /// What is answered at once: `NotFound` for who may wait ([`is_awaited`](Self::is_awaited)).
+    fn await_record(&mut self, sender: Sender, ask: &Await) -> Answer<Await> {
+        self.require_archive(sender)?;
+        if self.is_awaited(sender, ask) {
+            return Err(ServiceError::NotFound);
+        }
+        Ok(self.head_info())
+    }
+
+    /// True when the answer is to be given later: who asks may, and there is no such record yet.
+    #[must_use]
+    pub fn is_awaited(&self, sender: Sender, ask: &Await) -> bool {
+        self.is_archive(sender) && self.ledger.records() <= ask.after
+    }
+
+    /// The answer to who has waited.
+    #[must_use]
+    pub fn awaited(&self, ask: &Await) -> Message {
+        ask.answer(Ok(self.head_info()))
+    }
+
+    /// One a boot, whatever lives of logd and of the archive there are: a record that is there is the answer.
+    fn anchor(&mut self, sender: Sender, ask: &Anchor, at: Moment) -> Answer<Anchor> {
+        self.require_archive(sender)?;
+        if !ask.is_sound() {
+            self.refused();
+            return Err(ServiceError::Malformed);
+        }
+        let mut links = self.ledger.links().iter();
+        match links.find_map(|link| Some((link.stamp.seq, Anchor::of(&link.entry)?))) {
+            Some((seq, there)) if there == *ask => return Ok(Appended { seq }),
+            Some(_) => {
+                self.refused();
+                return Err(ServiceError::BadState);
+            }
+            None => {}
+        }
+        self.record(self.own, ask.entry(sender.into()), at)
+    }
+
+    fn record(&mut self, by: Sender, entry: Entry, at: Moment) -> Result<Appended, ServiceError> {
+        match self.ledger.append(by, entry, at) {
+            Ok(seq) => Ok(Appended { seq }),
+            Err(Full) => Err(ServiceError::Full),
+        }
+    }
+
+    /// The first of its kind is a record; those that follow, and what has no room, are counted.
+    fn refuse(&mut self, sender: Sender, ask: &Refuse, at: Moment) -> Answer<Refuse> {
+        self.require(sender, Permission::Refuse)?;
+        if ask.times == 0 {
+            self.refused();
+            return Err(ServiceError::Malformed);
+        }
+        let entry = refusals::entry(ask);
+        if let Some(seq) = self.refusals.count(&entry, ask.times) {
+            return Ok(Appended { seq });
+        }
+        let Ok(seq) = self.ledger.append(sender, entry, at) else {
+            self.refusals.count_other(ask.times);
+            return Ok(Appended { seq: 0 });
+        };
+        self.refusals.begin(seq, &entry, ask.times);
+        Ok(Appended { seq })
+    }
+
+    fn read_count(&mut self, sender: Sender, ask: &ReadCount) -> Answer<ReadCount> {
+        self.require_reader(sender)?;
+        let times = self.refusals.times(ask.seq).ok_or(ServiceError::NotFound)?;
+        Ok(Count { times })
     }
 
     fn find_line(&self, sender: Sender, ask: &FindLine) -> Answer<FindLine> {
@@ -247,7 +329,7 @@ impl Logd {
     }
 
     fn read_entry(&mut self, sender: Sender, ask: &ReadEntry) -> Answer<ReadEntry> {
-        let addresses = [Permission::Log, Permission::Record];
+        let addresses = [Permission::Log, Permission::Record, Permission::Archive];
         let addresses = addresses.into_iter().any(|permission| self.may(sender, permission));
         self.require_reader(sender)?;
         let entry = self.ledger.get(ask.seq).ok_or(ServiceError::NotFound)?.entry;
@@ -262,8 +344,10 @@ impl Logd {
     }
 
     fn read_hashes(&mut self, sender: Sender, ask: &ReadHashes) -> Answer<ReadHashes> {
-        self.require(sender, Permission::Log)?;
-        self.require(sender, Permission::View)?;
+        if !self.is_archive(sender) {
+            self.require(sender, Permission::Log)?;
+            self.require(sender, Permission::View)?;
+        }
         let link = self.ledger.get(ask.seq).ok_or(ServiceError::NotFound);
         link.map(|link| Hashes { previous: link.previous, own: link.own })
     }
@@ -286,9 +370,10 @@ impl Logd {
         })
     }
 
-    /// Records are for who may view, and for who records: what was decided before has to be known to decide.
+    /// Records are for who may view, for the archive, and for who records: what was decided before has to be
+    /// known to decide.
     fn require_reader(&mut self, sender: Sender) -> Result<(), ServiceError> {
-        if self.may(sender, Permission::Record) {
+        if self.may(sender, Permission::Record) || self.is_archive(sender) {
             return Ok(());
         }
         self.require(sender, Permission::View)
@@ -310,6 +395,20 @@ impl Logd {
         Err(ServiceError::Denied)
     }
 
+    fn require_archive(&mut self, sender: Sender) -> Result<(), ServiceError> {
+        if self.is_archive(sender) {
+            return Ok(());
+        }
+        self.refused();
+        Err(ServiceError::Denied)
+    }
+
+    /// The archive is the one service with the permission. Where two have it, neither is.
+    fn is_archive(&self, sender: Sender) -> bool {
+        let archives = self.permissions.iter().filter(|(_, one)| *one == Permission::Archive);
+        self.may(sender, Permission::Archive) && archives.count() == 1
+    }
+
     fn may(&self, sender: Sender, permission: Permission) -> bool {
         self.permissions.contains(&(sender.service_id, permission))
     }
@@ -321,6 +420,9 @@ fn without_addresses(entry: Entry) -> Entry {
     match entry.event {
         Event::Resume => entry,
         Event::Fold => Entry { base: 0, detail: 0, registers: Registers::UNMASKED, ..entry },
+        Event::Anchor => {
+            Entry { base: 0, len: 0, detail: 0, registers: Registers::UNMASKED, ..entry }
+        }
         Event::Exit => Entry { base: 0, len: 0, ..entry },
         _ => Entry { base: 0, ..entry },
     }

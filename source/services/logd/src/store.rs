@@ -1,6 +1,6 @@
 //! How the ledger lies in memory that outlives logd.
 //!
-//! Twenty words are a slot. The first holds what is not the ledger's: the number that the next line gets,
+//! Twenty words are a slot. Behind the slots are counts, a word each. The first holds what is not the ledger's: the number that the next line gets,
 //! and that of the first record that is being cut. Each other one holds a record: its number in the first
 //! word, 0 in a free slot, the rest of its stamp, what it says, the hash before it, its own. The number is
 //! stored last and cleared alone, so that a life that ends at any instruction leaves whole records only.
@@ -69,37 +69,67 @@ pub struct Found {
 
 /// The memory.
 #[derive(Debug)]
-pub struct Store<W>(W);
+pub struct Store<W> {
+    memory: W,
+    counts: usize,
+}
 
 impl<W: Words> Store<W> {
     /// Over memory that is zero, or that a life of logd has left.
     pub const fn new(memory: W) -> Store<W> {
-        Store(memory)
+        Store { memory, counts: 0 }
+    }
+
+    /// The same, with so many counts at its end.
+    pub const fn with_counts(memory: W, counts: usize) -> Store<W> {
+        Store { memory, counts }
     }
 
     /// The memory itself.
     pub fn into_inner(self) -> W {
-        self.0
+        self.memory
+    }
+
+    /// Counts that fit.
+    pub(crate) fn counts(&self) -> usize {
+        self.counts.min(self.memory.count())
+    }
+
+    /// The count at this place; 0 behind the last.
+    pub(crate) fn count(&self, place: usize) -> u64 {
+        self.count_word(place).map_or(0, |word| self.memory.load(word))
+    }
+
+    /// Keeps a count, if there is such a place.
+    pub(crate) fn set_count(&mut self, place: usize, times: u64) {
+        if let Some(word) = self.count_word(place) {
+            self.memory.store(word, times);
+        }
+    }
+
+    fn count_word(&self, place: usize) -> Option<usize> {
+        let first = self.memory.count() - self.counts();
+        (place < self.counts()).then_some(first + place)
     }
 
     /// Records that fit.
     pub fn slots(&self) -> usize {
-        (self.0.count() / SLOT).saturating_sub(1)
+        ((self.memory.count() - self.counts()) / SLOT).saturating_sub(1)
     }
 
     /// The number that the next line gets; 0 when no life of logd has stored it.
     pub fn next_line(&self) -> u64 {
-        self.0.load(NEXT_LINE)
+        self.memory.load(NEXT_LINE)
     }
 
     /// Keeps the number that the next line gets.
     pub fn set_next_line(&mut self, number: u64) {
-        self.0.store(NEXT_LINE, number);
+        self.memory.store(NEXT_LINE, number);
     }
 
     /// Forgets a cut, which is on record now.
     pub fn cut_is_recorded(&mut self) {
-        self.0.store(CUT, 0);
+        self.memory.store(CUT, 0);
     }
 
     pub(crate) fn put(&mut self, slot: usize, link: &Link) {
@@ -115,12 +145,12 @@ impl<W: Words> Store<W> {
         }
         let words = bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
         let first = first_word(slot);
-        self.0.store_all(first + 1, words.skip(1));
-        self.0.store(first, link.stamp.seq);
+        self.memory.store_all(first + 1, words.skip(1));
+        self.memory.store(first, link.stamp.seq);
     }
 
     pub(crate) fn clear(&mut self, slot: usize) {
-        self.0.store(first_word(slot), 0);
+        self.memory.store(first_word(slot), 0);
     }
 
     /// The records to go on with, in order, each with its slot; nothing else is in the memory any more.
@@ -148,20 +178,20 @@ impl<W: Words> Store<W> {
     /// The number of the first record that is cut, by this life or by one before it that could not say so.
     fn cut(&mut self, cuts: bool, kept: &[(usize, Link)]) -> u64 {
         let next = kept.last().map_or(0, |(_, link)| link.stamp.seq).saturating_add(1);
-        let before = self.0.load(CUT);
+        let before = self.memory.load(CUT);
         let cut = match (cuts, before) {
             (false, before) => before,
             (true, 0) => next,
             (true, before) => before.min(next),
         };
-        self.0.store(CUT, cut);
+        self.memory.store(CUT, cut);
         cut
     }
 
     /// What is in the slots that are not free, by number.
     fn read(&self) -> Vec<InSlot> {
         let in_slot = |slot| {
-            let seq = self.0.load(first_word(slot));
+            let seq = self.memory.load(first_word(slot));
             (seq != 0).then(|| InSlot { slot, seq, link: self.link(slot) })
         };
         let mut all: Vec<InSlot> = (0..self.slots()).filter_map(in_slot).collect();
@@ -172,7 +202,7 @@ impl<W: Words> Store<W> {
     fn link(&self, slot: usize) -> Option<Link> {
         let mut bytes = [0; SLOT * 8];
         for (at, word) in bytes.as_chunks_mut().0.iter_mut().enumerate() {
-            *word = self.0.load(first_word(slot) + at).to_le_bytes();
+            *word = self.memory.load(first_word(slot) + at).to_le_bytes();
         }
         let (stamp, rest) = bytes.split_at_checked(size_of::<Stamp>())?;
         let (entry, hashes) = rest.split_at_checked(size_of::<Entry>())?;

@@ -13,6 +13,8 @@ pub(crate) enum Writer {
     Policyd,
     /// init: who may record and distributes.
     Init,
+    /// Who keeps state for others, by an operation of its own.
+    Keeper,
 }
 
 impl Writer {
@@ -20,7 +22,10 @@ impl Writer {
     #[must_use]
     pub(crate) const fn of(event: Event) -> Writer {
         match event {
-            Event::Boot | Event::Clock | Event::Fold | Event::Resume => Writer::Logd,
+            Event::Boot | Event::Clock | Event::Fold | Event::Resume | Event::Anchor => {
+                Writer::Logd
+            }
+            Event::Access => Writer::Keeper,
             Event::Decision => Writer::Policyd,
             Event::Grant
             | Event::Refusal
@@ -43,7 +48,7 @@ pub(crate) fn is_sound(entry: &Entry) -> bool {
     let outcome_fits = match entry.event {
         Event::Decision => entry.outcome != Outcome::None,
         Event::Grant | Event::Prepared | Event::Share => entry.outcome == Outcome::Allow,
-        Event::Refusal => entry.outcome == Outcome::Deny,
+        Event::Refusal | Event::Access => entry.outcome == Outcome::Deny,
         Event::Boot
         | Event::Clock
         | Event::Revoke
@@ -53,7 +58,8 @@ pub(crate) fn is_sound(entry: &Entry) -> bool {
         | Event::Drop
         | Event::Unshare
         | Event::Fold
-        | Event::Resume => entry.outcome == Outcome::None,
+        | Event::Resume
+        | Event::Anchor => entry.outcome == Outcome::None,
     };
     outcome_fits
         && Rights::from_bits(entry.rights).is_some()

@@ -80,6 +80,28 @@ impl Policy {
         self.description.line_of_ring(service, driver)
     }
 
+    /// Of the lines that open the state of `owner` to the service, the one with this index: its number, and
+    /// the rights that it gives.
+    #[must_use]
+    pub fn open(&self, service: u32, owner: u32, index: u16) -> Option<(u16, u8)> {
+        let opens = &self.description.service(service)?.opens;
+        let open = opens.iter().filter(|open| open.owner == owner).nth(usize::from(index))?;
+        let line = self.description.line_of_open(service, owner, &open.prefix)?;
+        Some((line, open.rights))
+    }
+
+    /// The prefix that the line with this number opens.
+    #[must_use]
+    pub fn prefix(&self, line: u16) -> Option<&str> {
+        self.description.open(line).map(|open| open.prefix.as_str())
+    }
+
+    /// True when the service keeps state.
+    #[must_use]
+    pub fn keeps_state(&self, service: u32) -> bool {
+        self.description.tree_of(service).is_some()
+    }
+
     /// True when there is such a service.
     #[must_use]
     pub fn has_service(&self, service: u32) -> bool {

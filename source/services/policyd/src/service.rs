@@ -3,8 +3,8 @@
 use nexus_abi::{Message, Rights, Sender};
 use nexus_proto::log::{Entry, Event, Outcome, Stamp};
 use nexus_proto::policy::{
-    Decide, Decision, EpochInfo, Explain, ExplainPermit, ExplainRing, Explanation, NO_RULE,
-    PermitLine, Reason, Request, Verdict,
+    Decide, Decision, EpochInfo, Explain, ExplainPermit, ExplainRing, ExplainState, Explanation,
+    NO_RULE, PermitLine, Reason, Request, StateLine, StatePrefix, Verdict,
 };
 use nexus_proto::{Operation, Registers, ServiceError, Text, Zero};
 use nexus_sysdesc::{Description, Permission};
@@ -78,6 +78,8 @@ impl Policyd {
             Request::Explain(ask) => ask.answer(self.explain(sender, ask)),
             Request::ExplainPermit(ask) => ask.answer(self.explain_permit(sender, ask)),
             Request::ExplainRing(ask) => ask.answer(self.explain_ring(sender, ask)),
+            Request::ExplainState(ask) => ask.answer(self.explain_state(sender, ask)),
+            Request::StatePrefix(ask) => ask.answer(self.state_prefix(sender, ask)),
             Request::RuleText(ask) => {
                 ask.answer(self.line_text(sender, ask.rule, ask.offset, |(id, _)| id))
             }
@@ -206,6 +208,22 @@ impl Policyd {
         Ok(PermitLine { epoch: self.policy.epoch(), line, zero: Zero::ZERO })
     }
 
+    fn explain_state(&self, sender: Sender, ask: &ExplainState) -> Answer<ExplainState> {
+        self.require_view(sender)?;
+        let ExplainState { service, owner, index, .. } = *ask;
+        if ![service, owner].iter().all(|id| self.policy.has_service(*id)) {
+            return Err(ServiceError::NoSuchService);
+        }
+        let (line, rights) = self.policy.open(service, owner, index).unwrap_or((NO_RULE, 0));
+        let kept = self.policy.keeps_state(owner);
+        Ok(StateLine { epoch: self.policy.epoch(), line, rights, kept })
+    }
+
+    fn state_prefix(&self, sender: Sender, ask: &StatePrefix) -> Answer<StatePrefix> {
+        self.require_view(sender)?;
+        piece(self.policy.prefix(ask.line).ok_or(ServiceError::NotFound)?, ask.offset)
+    }
+
     /// A text of a line of the policy from an offset.
     fn line_text(
         &self,
@@ -215,13 +233,16 @@ impl Policyd {
         text: impl for<'a> Fn((&'a str, &'a str)) -> &'a str,
     ) -> Result<Text, ServiceError> {
         self.require_view(sender)?;
-        let line = self.policy.line(line).ok_or(ServiceError::NotFound)?;
-        let offset = usize::try_from(offset).map_err(|_| ServiceError::OutOfRange)?;
-        text(line).as_bytes().get(offset..).map(Text::piece).ok_or(ServiceError::OutOfRange)
+        piece(text(self.policy.line(line).ok_or(ServiceError::NotFound)?), offset)
     }
 
     fn require_view(&self, sender: Sender) -> Result<(), ServiceError> {
         let may = self.policy.permits(sender.service_id, Permission::View);
         if may { Ok(()) } else { Err(ServiceError::Denied) }
     }
+}
+
+fn piece(text: &str, offset: u32) -> Result<Text, ServiceError> {
+    let offset = usize::try_from(offset).map_err(|_| ServiceError::OutOfRange)?;
+    text.as_bytes().get(offset..).map(Text::piece).ok_or(ServiceError::OutOfRange)
 }

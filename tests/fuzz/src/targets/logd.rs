@@ -51,9 +51,16 @@ pub fn logd(data: &[u8]) {
             let previous = logd.ledger().get(records + 1).expect("the new record").previous;
             assert_eq!(previous, head, "the new record hangs on the last one");
         }
+        let by_archive = matches!(request, Request::Anchor(_));
+        let told = by_archive || matches!(request, Request::Refuse(_));
         let set = matches!(request, Request::SetClock(_)) && is_ok(&answer);
         let new = logd.ledger().records() - records;
-        assert!(new == u64::from(appended) || (set && new == 1), "{request:?}");
+        assert!(new == u64::from(appended) || ((set || told) && new == 1), "{request:?}");
+        if told && new == 1 {
+            let permission = if by_archive { Permission::Archive } else { Permission::Refuse };
+            assert!(is_ok(&answer) && description.permits(sender.service_id, permission));
+            reporters.insert(records + 1, if by_archive { OWN } else { sender });
+        }
         if set && new == 1 {
             reporters.insert(records + 1, OWN);
         }

@@ -6,15 +6,19 @@ use anyhow::Result;
 
 /// Random inputs for each property, but for tests that run proptest themselves.
 const CASES: &str = "1024";
-/// How many times as many damaged disks and power cuts of the store.
-const STORE_SCALE: &str = "100";
+/// How many times as many damaged disks of the store as in `make test`, and how many these are: a sector of each is
+/// flipped, foreign or stale.
+const STORE_SCALE: u32 = 334;
+const STORE_DISKS: u32 = 3_000;
 
 pub(super) fn check(seed: u64) -> Result<Outcome> {
     let random = [
         ("PROPTEST_CASES", CASES),
         ("PROPTEST_RNG_SEED", &seed.to_string()),
-        ("NEXUS_STORE_SCALE", STORE_SCALE),
+        ("NEXUS_STORE_SCALE", &STORE_SCALE.to_string()),
     ];
     let outcome = host::nextest(&[], &random)?;
-    Ok(Outcome { note: format!("{CASES} inputs for each, seed {seed}"), ..outcome })
+    let disks = STORE_SCALE * STORE_DISKS;
+    let note = format!("{CASES} inputs for each, {disks} damaged disks of the store, seed {seed}");
+    Ok(Outcome { note, ..outcome })
 }

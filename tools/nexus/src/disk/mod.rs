@@ -20,6 +20,7 @@ use nexus_store::{
     Check, Engine, Error, FormatOptions, Identity, Key, Listing, MAX_ROWS, OpenOptions, Store,
     TreeId,
 };
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -180,6 +181,26 @@ fn ls(image: &Path, trees: &Trees, tree: Option<TreeId>, under: Option<&str>) ->
         println!("no keys there");
     }
     Ok(Exit::Pass)
+}
+
+/// All rows of a tree of an image: keys, and values. A system names the tree by its service.
+///
+/// # Errors
+/// As the image; there is no such tree.
+pub(crate) fn rows(image: &Path, system: &Path, tree: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+    let tree = Trees::of(Some(system))?.find(tree)?;
+    let (_, mut store) = open(image)?;
+    let mut rows = BTreeMap::new();
+    each_row(&mut store, tree, None, |store, row| {
+        let mut bytes = Vec::new();
+        value(store, tree, key(&row.key)?, |part| {
+            bytes.extend_from_slice(part);
+            Ok(())
+        })?;
+        rows.insert(row.key.clone(), bytes);
+        Ok(())
+    })?;
+    Ok(rows)
 }
 
 fn each_row(

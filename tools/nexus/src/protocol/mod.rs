@@ -127,6 +127,10 @@ pub enum Event {
     Fold,
     /// A later life of logd went on with the ledger.
     Resume,
+    /// The archive told where its ledgers of the boots before this one end.
+    Anchor,
+    /// Who keeps state for others refused it to one: the first of its kind.
+    Access,
 }
 
 /// What was decided, in a ledger entry.
@@ -312,11 +316,13 @@ impl fmt::Display for Event {
             Event::Resume => "resume",
             Event::Start => "start",
             Event::Order => "order",
+            Event::Anchor => "anchor",
+            Event::Access => "access",
         })
     }
 }
 
-/// Without what differs from run to run: times, nonces, and so hashes, that in a fold, too.
+/// Without what differs from run to run: times, nonces, and so hashes, those in a fold and an anchor, too.
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decision = match self.decision {
@@ -324,8 +330,11 @@ impl fmt::Display for Entry {
             Decision::Deny => "deny",
             Decision::Allow => "allow",
         };
-        let (base, registers) =
-            if self.event == Event::Fold { (0, None) } else { (self.base, self.registers) };
+        let (base, len, registers) = match self.event {
+            Event::Fold => (0, self.len, None),
+            Event::Anchor => (0, 0, None),
+            _ => (self.base, self.len, self.registers),
+        };
         write!(
             f,
             "{} {} {} {} {} {:x} {:x} {:x} {} {} {} {decision} {} {} {} {} {} {}",
@@ -335,7 +344,7 @@ impl fmt::Display for Entry {
             self.incarnation,
             self.device,
             base,
-            self.len,
+            len,
             self.rights,
             registers.map_or_else(|| "-".to_owned(), |mask| format!("{mask:x}")),
             self.line,

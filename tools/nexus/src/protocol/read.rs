@@ -141,6 +141,8 @@ fn event_named(name: &str) -> Option<Event> {
         "order" => Event::Order,
         "fold" => Event::Fold,
         "resume" => Event::Resume,
+        "anchor" => Event::Anchor,
+        "access" => Event::Access,
         _ => return None,
     })
 }

@@ -4,12 +4,16 @@
 use crate::protocol::{Decision, Entry, Event, Head};
 use sha2::{Digest, Sha256};
 
+mod anchors;
 mod folds;
 
 /// Services that record, and what.
 const INIT: u32 = 1;
 const POLICYD: u32 = 2;
 const LOGD: u32 = 3;
+const STATEFSD: u32 = 12;
+/// Who has the anchor recorded.
+const ARCHIVED: u32 = 13;
 
 /// What is wrong with the ledger of the run `nonce`, as sentences. `holes` is what the guest tells of the
 /// last record in each hole. `heads` are those that the guest has told at different times: none of them may
@@ -42,6 +46,7 @@ pub(super) fn check(entries: &[Entry], holes: &[Head], heads: &[Head], nonce: u6
         _ => found.push("it does not begin with this run".to_owned()),
     }
     found.extend(folds::check(entries, holes));
+    found.extend(anchors::check(entries));
     found.extend(heads.iter().filter_map(|head| beside(entries, holes, head)));
     if heads.len() < 2 {
         found.push(format!("{} heads, not one after distribution and one at the end", heads.len()));
@@ -59,9 +64,10 @@ fn hole(holes: &[Head], seq: u64) -> Option<[u8; 32]> {
 }
 
 /// Who records an event.
-fn writer(event: Event) -> u32 {
+pub(crate) fn writer(event: Event) -> u32 {
     match event {
-        Event::Boot | Event::Clock | Event::Fold | Event::Resume => LOGD,
+        Event::Boot | Event::Clock | Event::Fold | Event::Resume | Event::Anchor => LOGD,
+        Event::Access => STATEFSD,
         Event::Decision => POLICYD,
         Event::Grant
         | Event::Refusal
@@ -92,7 +98,7 @@ fn beside(entries: &[Entry], holes: &[Head], head: &Head) -> Option<String> {
 
 /// SHA-256 over the hash before, the stamp and the entry, little-endian, as they travel; the registers,
 /// line and interval at the end of the entry only where there are any.
-fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
+pub(crate) fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
     let decision = match entry.decision {
         Decision::None => 1,
         Decision::Deny => 2,
@@ -128,7 +134,29 @@ fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
     Sha256::digest(&bytes).into()
 }
 
-fn code(event: Event) -> u64 {
+/// Every event, in the order of their numbers.
+pub(crate) const EVENTS: [Event; 17] = [
+    Event::Boot,
+    Event::Decision,
+    Event::Grant,
+    Event::Refusal,
+    Event::Revoke,
+    Event::Exit,
+    Event::Drop,
+    Event::Clock,
+    Event::Prepared,
+    Event::Share,
+    Event::Unshare,
+    Event::Fold,
+    Event::Resume,
+    Event::Start,
+    Event::Order,
+    Event::Anchor,
+    Event::Access,
+];
+
+/// The number of an event.
+pub(crate) fn code(event: Event) -> u64 {
     match event {
         Event::Boot => 1,
         Event::Decision => 2,
@@ -145,6 +173,8 @@ fn code(event: Event) -> u64 {
         Event::Resume => 13,
         Event::Start => 14,
         Event::Order => 15,
+        Event::Anchor => 16,
+        Event::Access => 17,
     }
 }
 

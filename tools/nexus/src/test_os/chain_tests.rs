@@ -169,7 +169,8 @@ fn test_a_history_written_anew_shows_in_the_heads() {
 fn test_each_event_has_one_writer() {
     let events = [Event::Boot, Event::Clock, Event::Decision, Event::Grant, Event::Prepared];
     assert_eq!(events.map(writer), [LOGD, LOGD, POLICYD, INIT, INIT]);
-    assert_eq!([Event::Fold, Event::Resume].map(writer), [LOGD; 2]);
+    assert_eq!([Event::Fold, Event::Resume, Event::Anchor].map(writer), [LOGD; 3]);
+    assert_eq!(writer(Event::Access), STATEFSD);
     for at in 0..5 {
         for id in [INIT, POLICYD, LOGD, 7] {
             let mut entries = good();
@@ -302,4 +303,70 @@ fn test_a_fold_of_a_life_that_goes_on_is_found() {
     entries.push(Entry { incarnation: 2, ..blank(15, Event::Grant) });
     chain_behind(&mut entries, good.len());
     assert_folds(&entries, &holes, "goes on after it was folded away");
+}
+
+/// A good anchor, of the fourth boot.
+fn anchor(seq: u64) -> Entry {
+    let (asker, subject, epoch, interval, line) = (ARCHIVED, ARCHIVED, 4, 90, 1);
+    let registers = Some(9);
+    Entry { asker, subject, epoch, interval, line, registers, ..blank(seq, Event::Anchor) }
+}
+
+/// What is found when these follow the first record.
+fn found_with(others: &[Entry]) -> Vec<String> {
+    let mut entries = vec![blank(1, Event::Boot)];
+    entries.extend(others.iter().cloned());
+    chain(&mut entries);
+    check(&entries, &heads(&entries), 5)
+}
+
+// attack 67 H: an anchor by another service than the archive, a second one, or one that cannot be; found; broken: judge-anchor
+#[test]
+fn test_there_is_one_anchor_and_it_is_the_archives() {
+    let good = anchor(2);
+    let first = Entry {
+        epoch: 1,
+        interval: 0,
+        line: 0,
+        base: 0,
+        len: 0,
+        detail: 0,
+        registers: Some(0),
+        ..good.clone()
+    };
+    for entry in [&good, &first] {
+        assert_eq!(found_with(std::slice::from_ref(entry)), Vec::<String>::new());
+    }
+    for wrong in [
+        Entry { asker: 7, ..good.clone() },
+        Entry { subject: 7, ..good.clone() },
+        Entry { reporter: (ARCHIVED, 1), ..good.clone() },
+        Entry { epoch: 0, ..good.clone() },
+        Entry { epoch: 1, ..good.clone() },
+        Entry { line: 4, ..good.clone() },
+        Entry { interval: 0, ..good.clone() },
+        Entry { registers: None, ..good.clone() },
+        Entry { interval: 1, ..first.clone() },
+        Entry { detail: 1, ..first.clone() },
+        Entry { epoch: 2, ..first.clone() },
+    ] {
+        assert_eq!(found_with(&[wrong.clone()]).len(), 1, "{wrong}");
+    }
+    let found = found_with(&[good.clone(), anchor(3)]);
+    assert!(found.iter().any(|found| found.contains("a second anchor")), "{found:?}");
+}
+
+// attack 92 H: a kind of refusal is on record twice, or told of by another than who keeps state; found; broken: judge-access
+#[test]
+fn test_a_kind_of_refusal_is_on_record_once() {
+    let access = |seq, rule| {
+        let decision = Decision::Deny;
+        Entry { rule, decision, ..blank(seq, Event::Access) }
+    };
+    let other = Entry { reason: 3, ..access(4, 2) };
+    assert_eq!(found_with(&[access(2, 1), access(3, 2), other]), Vec::<String>::new());
+    let found = found_with(&[access(2, 1), access(3, 1)]);
+    assert!(found.iter().any(|found| found.contains("on record twice")), "{found:?}");
+    let found = found_with(&[Entry { reporter: (7, 1), ..access(2, 1) }]);
+    assert!(found.iter().any(|found| found.contains("record by service 7")), "{found:?}");
 }

@@ -157,7 +157,9 @@ impl State {
             | Event::Clock
             | Event::Resume
             | Event::Start
-            | Event::Order => {}
+            | Event::Order
+            | Event::Anchor
+            | Event::Access => {}
             Event::Fold => self.fold(entry),
             Event::Prepared => self.prepare(entry),
             Event::Share => self.share(entry),

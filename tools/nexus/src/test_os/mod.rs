@@ -2,7 +2,7 @@
 
 mod agree;
 mod bus;
-mod chain;
+pub(crate) mod chain;
 mod cuts;
 mod described;
 mod drive;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use nexus_abi::Rights;
 use nexus_proto::Holes;
 use nexus_proto::init::{EndKind, Ordered, Refusal};
-use nexus_proto::log::{Entry, Event, Hashes, Outcome, Stamp};
+use nexus_proto::log::{Access, Entry, Event, Hashes, Outcome, Stamp};
 use nexus_proto::policy::{NO_LINE, Reason};
 use nexus_rt::ns_of_ticks;
 use sha2::{Digest, Sha256};
@@ -138,26 +138,9 @@ pub fn ledger<'a>(
 ) -> String {
     let shown = u64::try_from(last.len()).unwrap_or(u64::MAX);
     let skipped = all.records().saturating_sub(shown);
-    let mut table = Table::new(&[
-        right("SEQ"),
-        right("SECOND"),
-        left("ASKED BY"),
-        left("WHAT"),
-        left("SERVICE"),
-        left("DEVICE"),
-        left("WHY"),
-    ]);
-    for record in last {
-        let LedgerRecord { stamp, entry, .. } = record;
-        table.row([
-            stamp.seq.to_string(),
-            seconds(ns_of_ticks(stamp.ticks)),
-            asker(entry, names),
-            what(entry).to_string(),
-            names.service(entry.subject.id),
-            names.device(entry.device),
-            reason(entry, names),
-        ]);
+    let mut table = headings();
+    for LedgerRecord { stamp, entry, .. } in last {
+        table.row(row(stamp, entry, seconds(ns_of_ticks(stamp.ticks)), names));
     }
     let mut text = table.render() + "\n";
     if let Some(since) = since {
@@ -168,6 +151,32 @@ pub fn ledger<'a>(
         text += &wrap("", &format!("{before} before these: `ledger all` shows them."));
     }
     text + &verdict(all)
+}
+
+/// A table of records.
+pub(super) fn headings() -> Table {
+    Table::new(&[
+        right("SEQ"),
+        right("SECOND"),
+        left("ASKED BY"),
+        left("WHAT"),
+        left("SERVICE"),
+        left("DEVICE"),
+        left("WHY"),
+    ])
+}
+
+/// A record in such a table; `second` is when it was made.
+pub(super) fn row(stamp: &Stamp, entry: &Entry, second: String, names: &Names) -> [String; 7] {
+    [
+        stamp.seq.to_string(),
+        second,
+        asker(entry, names),
+        what(entry).to_string(),
+        names.service(entry.subject.id),
+        names.device(entry.device),
+        reason(entry, names),
+    ]
 }
 
 fn verdict(all: &Verifier) -> String {
@@ -218,6 +227,8 @@ fn what(entry: &Entry) -> &'static str {
         (Event::Unshare, _) => "unshared",
         (Event::Fold, _) => "folded",
         (Event::Resume, _) => "resumed",
+        (Event::Anchor, _) => "anchored",
+        (Event::Access, _) => "no access",
     }
 }
 
@@ -246,6 +257,11 @@ fn reason(entry: &Entry, names: &Names) -> String {
             let lives = if entry.epoch == 1 { "life" } else { "lives" };
             format!("{} {lives}, {}", entry.epoch, count(entry.len, "record"))
         }
+        Event::Anchor if entry.epoch == 1 => "boot 1, the first".to_string(),
+        Event::Anchor => {
+            format!("boot {}, {} before", entry.epoch, count(entry.interval.into(), "record"))
+        }
+        Event::Access => access(entry, names),
         Event::Resume if entry.base == 0 => format!("{} kept", count(entry.detail, "record")),
         Event::Resume => {
             format!("{} of {} kept, cut at {}", entry.detail, entry.len, entry.base)
@@ -253,6 +269,18 @@ fn reason(entry: &Entry, names: &Names) -> String {
         // With the zone it would be wider than 80 columns have room for; the line below the table has it.
         Event::Clock => Date::of(entry.detail).to_string().replace(" UTC", ""),
     }
+}
+
+/// What was to be done with whose state.
+fn access(entry: &Entry, names: &Names) -> String {
+    let what = match Access::from_code(entry.reason) {
+        Some(Access::Get) => "get",
+        Some(Access::List) => "list",
+        Some(Access::Put) => "put",
+        None => "?",
+    };
+    let owner = u32::try_from(entry.detail).unwrap_or(0);
+    format!("{what}, tree of {}", names.service(owner))
 }
 
 /// Why a device is not given.

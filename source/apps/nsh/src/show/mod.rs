@@ -11,10 +11,13 @@ mod lines;
 mod lives;
 mod net;
 mod owners;
+pub mod past;
 mod policy;
 mod random;
 mod services;
 mod stands;
+mod state;
+mod store;
 
 use alloc::format;
 use alloc::string::String;
@@ -33,10 +36,14 @@ pub use lines::{LogLine, log_line, no_lines};
 pub use lives::{is_over, needed, no_service, not_ordered, ordered, services};
 pub use net::net;
 pub use owners::owners;
-pub use policy::{May, Shared, Tried, Why, permit, ring, tried, why};
+pub use policy::{May, Opened, Shared, Tried, Why, permit, ring, state, tried, why};
 pub use random::random;
 pub use services::{end, mem, ps};
 pub use stands::{Device, stands};
+pub use state::{
+    checked, flaw, found, kept, no_key, no_keys, refused, removed, rows, too_large, usage, value,
+};
+pub use store::store;
 
 /// A physical address.
 fn address(base: u64) -> String {

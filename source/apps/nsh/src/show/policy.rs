@@ -2,10 +2,11 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use nexus_proto::init::TryAnswer;
 use nexus_proto::policy::{Explanation, NO_RULE, Reason, Verdict};
-use nexus_sysdesc::Permission;
+use nexus_sysdesc::{Permission, StateRight};
 
 use super::{Device, registers};
 use crate::names::Names;
@@ -126,6 +127,47 @@ pub fn ring(shared: &Shared, names: &Names) -> String {
     wrap("", &format!("allowed: {who} may share memory with {whom}, its driver"))
         + &wrap("  by rule    ", &format!("{id} (policy epoch {epoch})"))
         + &wrap("  reason     ", reason)
+}
+
+/// What a line of the policy opens of the state of another.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The parts that the keys begin with; empty for every key.
+    pub prefix: String,
+    /// Bits of [`StateRight`].
+    pub rights: u8,
+    /// Identifier and reason of the line.
+    pub line: (String, String),
+}
+
+/// What a service may open of the state of `owner`, which keeps some: by which lines, or what would have to
+/// change.
+#[must_use]
+pub fn state(service: u32, owner: u32, epoch: u32, opened: &[Opened], names: &Names) -> String {
+    let (who, whom) = (names.service(service), names.service(owner));
+    if opened.is_empty() {
+        let change = format!(
+            "`opens = [{{ tree = \"{whom}\", rights = [\"get\"] }}]` in the file of {who}, a reviewed \
+             [[allow-state]] in policy.toml, and a new image"
+        );
+        return wrap("", &format!("denied: {who} may not open state of {whom}"))
+            + &wrap("  by rule    ", &rule(NO_RULE, epoch, names))
+            + &wrap("  because    ", "no line opens it to this service")
+            + &wrap("  to change  ", &change);
+    }
+    let shown = |Opened { prefix, rights, line: (id, reason) }: &Opened| {
+        let keys = match prefix.as_str() {
+            "" => "all".to_string(),
+            prefix => format!("`{prefix}` and what is under it"),
+        };
+        let rights: Vec<&str> = StateRight::of(*rights).map(StateRight::name).collect();
+        wrap("", &format!("allowed: {who} may open state of {whom}"))
+            + &wrap("  by rule    ", &format!("{id} (policy epoch {epoch})"))
+            + &wrap("  reason     ", reason)
+            + &wrap("  keys       ", &keys)
+            + &wrap("  rights     ", &rights.join(" "))
+    };
+    opened.iter().map(shown).collect()
 }
 
 /// What `try` was about and what was answered.
@@ -332,6 +374,40 @@ denied: nsh may not share memory with virtionetd
   because    no line lets the one ask the other by a ring
   to change  `rings = [{ with = \"virtionetd\", pages = N }]` in the file of nsh,
              a reviewed [[ring]] in policy.toml, and a new image
+"
+        );
+    }
+
+    #[test]
+    fn state_has_its_lines_or_the_way_to_one() {
+        let line = |id: &str| (id.into(), "the person looks at it".into());
+        let opened = [
+            Opened { prefix: String::new(), rights: 2, line: line("list-nsh-logd") },
+            Opened { prefix: "boots/1".into(), rights: 5, line: line("write-nsh-logd") },
+        ];
+        assert_eq!(
+            state(10, 3, 2, &opened, &names()),
+            "\
+allowed: nsh may open state of logd
+  by rule    list-nsh-logd (policy epoch 2)
+  reason     the person looks at it
+  keys       all
+  rights     list
+allowed: nsh may open state of logd
+  by rule    write-nsh-logd (policy epoch 2)
+  reason     the person looks at it
+  keys       `boots/1` and what is under it
+  rights     get put
+"
+        );
+        assert_eq!(
+            state(7, 3, 2, &[], &names()),
+            "\
+denied: rngd may not open state of logd
+  by rule    none: what no rule allows is denied (policy epoch 2)
+  because    no line opens it to this service
+  to change  `opens = [{ tree = \"logd\", rights = [\"get\"] }]` in the file of
+             rngd, a reviewed [[allow-state]] in policy.toml, and a new image
 "
         );
     }

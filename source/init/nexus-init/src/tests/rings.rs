@@ -17,15 +17,25 @@ const TOLD: u64 = 3100;
 
 /// The shell has rings with rngd, number 7, and busd, number 11.
 fn ringed() -> Init<Fake> {
+    with_rings(&[(10, 7, "ring-7"), (10, 11, "ring-11")])
+}
+
+/// rngd, the service of number 8 and the shell each have a ring with busd, which owns no device.
+fn served() -> Init<Fake> {
+    with_rings(&[(7, 11, "ring-of-7"), (8, 11, "ring-of-8"), (10, 11, "ring-of-10")])
+}
+
+/// These have rings: consumer, server, and the line.
+fn with_rings(rings: &[(u32, u32, &str)]) -> Init<Fake> {
     let mut description = description(&SHELL);
-    let ring = |server: u32| Ring {
-        server,
-        pages: 65,
-        id: format!("ring-{server}"),
-        reason: "a test".into(),
-    };
-    let nsh = description.services.iter_mut().find(|service| service.id == 10).unwrap();
-    (nsh.talks_to, nsh.rings) = (vec![7, 11], vec![ring(7), ring(11)]);
+    for (consumer, server, id) in rings {
+        let (id, reason) = ((*id).into(), "a test".into());
+        let ring = Ring { server: *server, pages: 65, id, reason };
+        let mut services = description.services.iter_mut();
+        let service = services.find(|service| service.id == *consumer).unwrap();
+        service.talks_to.push(*server);
+        service.rings.push(ring);
+    }
     description.validate().unwrap();
     let mut init = started_as(description);
     let object = |kind, handle, rights| Cap {
@@ -38,13 +48,15 @@ fn ringed() -> Init<Fake> {
         parent: None,
         handle,
     };
-    for server in [7, 11] {
-        let (consumer, memory, recorded) = (10, Handle(MEMORY.0 + u64::from(server)), false);
+    for (consumer, server, _) in rings.iter().copied() {
+        let of = if consumer == 10 { server } else { consumer };
+        let (memory, recorded) = (Handle(MEMORY.0 + u64::from(of)), false);
         let record = RingRecord { consumer, server, memory, len: LEN, recorded, over: false };
         init.rings.push(record);
         init.machine.caps.push(object(KindCode::Vmo, memory, Rights::all()));
     }
-    for id in [7, 10, 11] {
+    let of_ring = |id: &u32| rings.iter().any(|(one, other, _)| [one, other].contains(&id));
+    for id in [7, 8, 10, 11].into_iter().filter(of_ring) {
         let told = Handle(TOLD + u64::from(id));
         init.registry.service_mut(id).unwrap().told = told;
         init.machine.caps.push(object(KindCode::Notification, told, Rights::all()));
@@ -262,4 +274,92 @@ fn who_is_asked_whether_it_answers_is_told_how() {
         let rings = if id == 7 { 2 } else { 0 };
         assert_eq!(told(&init, &caps)[rings..], expected);
     }
+}
+
+/// The memory of the ring of one of the consumers of busd.
+fn memory_of(consumer: u64) -> Handle {
+    Handle(MEMORY.0 + if consumer == 10 { 11 } else { consumer })
+}
+
+/// Everybody of [`served`] has its part of every ring.
+fn all_served() -> Init<Fake> {
+    let mut init = served();
+    for (service, process) in [(11, BUSD), (7, RNGD), (8, Handle(80)), (10, NSH_PROCESS)] {
+        init.share(service, process).unwrap();
+    }
+    init
+}
+
+// attack 92 U: a server shares memory with many; each has its own, and tells the server by its own bit; broken: init-ring-bit
+#[test]
+fn each_consumer_of_a_server_has_memory_and_a_bit_of_its_own() {
+    let mut init = served();
+    let (ring, tell, own) = (Role::Ring.code(), Role::Tell.code(), Role::Told.code());
+    let bell = |id: u64| Handle(TOLD + id);
+    let caps = init.share(11, BUSD).unwrap();
+    let part = |id: u32, bit| {
+        let (memory, peer) = (memory_of(u64::from(id)), bell(u64::from(id)));
+        [(ring, id, bit, LEN, memory, SHARED), (tell, id, 1, 0, peer, Rights::SEND)]
+    };
+    let parts = [part(7, 1), part(8, 2), part(10, 4)].concat();
+    let expected = [parts, vec![(own, 0, 0, 0, bell(11), BOTH)]].concat();
+    assert_eq!(told(&init, &caps), expected);
+    for (id, process, bit) in [(7, RNGD, 1), (8, Handle(80), 2), (10, NSH_PROCESS, 4)] {
+        let caps = init.share(id, process).unwrap();
+        let expected = [
+            (ring, 11, 1, LEN, memory_of(u64::from(id)), SHARED),
+            (tell, 11, bit, 0, bell(11), Rights::SEND),
+            (own, 0, 0, 0, bell(u64::from(id)), BOTH),
+        ];
+        assert_eq!(told(&init, &caps), expected);
+    }
+    let shares = init.machine.ledger.iter().filter(|entry| entry.event == Event::Share);
+    let about: Vec<_> = shares.map(|entry| (entry.subject.id, entry.asker)).collect();
+    assert_eq!(about, [7, 8, 10].map(|consumer| (consumer, Asker::new(11))));
+}
+
+// attack 92 U: one of the consumers of a server ends; the server is told which, and the others have what they had
+#[test]
+fn the_end_of_one_consumer_is_no_end_for_the_others() {
+    let mut init = all_served();
+    end(&mut init, Handle(80), EndReason::Killed(0));
+    init.notified(u64::MAX);
+    init.machine.live = true;
+    assert_eq!(init.machine.signalled, [(Handle(TOLD + 11), 2)], "by the bit of that ring");
+    let over: Vec<_> = init.rings.iter().map(|ring| (ring.consumer, ring.over)).collect();
+    assert_eq!(over, [(7, false), (8, true), (10, false)]);
+    let ends = init.machine.ledger.iter().filter(|entry| entry.event == Event::Unshare);
+    assert_eq!(ends.map(|entry| entry.subject.id).collect::<Vec<_>>(), [8]);
+    let told = [7, 10, 11].map(|id| init.machine.cap(Handle(TOLD + id)).is_some());
+    assert_eq!(told, [true; 3]);
+    // The next life of the server has the rest, by the bits of before.
+    let caps = init.share(11, BUSD).unwrap();
+    let rings: Vec<_> = caps.iter().filter(|cap| cap.role == Role::Ring.code()).collect();
+    let bits: Vec<_> = rings.iter().map(|cap| (cap.index, cap.base)).collect();
+    assert_eq!(bits, [(7, 1), (10, 4)]);
+
+    // Whoever is started again by order shares new memory with it, and the others keep theirs.
+    let before = init.rings.clone();
+    init.renew(8).unwrap();
+    let kept = [0, 2].map(|index| init.rings[index] == before[index]);
+    assert_eq!(kept, [true, true]);
+    assert!(init.rings[1].memory != before[1].memory && !init.rings[1].over);
+    let caps = init.share(8, Handle(80)).unwrap();
+    let parent = |cap: &StartupCap| init.machine.cap(Handle(cap.handle)).unwrap().parent;
+    assert_eq!(parent(&caps[0]), Some(init.rings[1].memory));
+    assert_eq!(caps[1].base, 2);
+}
+
+// attack 92 U: a server of many ends for good; each consumer is told, and all its rings are over, on record; broken: init-ring-woken
+#[test]
+fn the_end_of_a_server_is_told_to_each_consumer() {
+    let mut init = all_served();
+    end(&mut init, BUSD, EndReason::Killed(0));
+    init.notified(u64::MAX);
+    let signalled = [7, 8, 10].map(|id| (Handle(TOLD + id), 1));
+    assert_eq!(init.machine.signalled, signalled);
+    assert!(init.rings.iter().all(|ring| ring.over));
+    let ends = init.machine.ledger.iter().filter(|entry| entry.event == Event::Unshare);
+    assert_eq!(ends.map(|entry| entry.subject.id).collect::<Vec<_>>(), [7, 8, 10]);
+    assert!(init.machine.cap(Handle(TOLD + 11)).is_none(), "nobody can tell it anything");
 }

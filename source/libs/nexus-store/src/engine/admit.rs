@@ -50,7 +50,7 @@ impl<D: BlockDevice> Engine<D> {
     /// Whether the tree, and the disk, have room for it.
     pub(super) fn has_room(&self, tree: Option<TreeId>, growth: Growth) -> Result<(), Error> {
         let charge = self.charge.saturating_add_signed(growth.charge);
-        if growth.charge > 0 && (charge > self.capacity || self.in_reserve) {
+        if growth.charge > 0 && (charge > self.capacity || self.in_reserve()) {
             return Err(Error::NoSpace);
         }
         let Some(tree) = tree else { return Ok(()) };

@@ -15,12 +15,22 @@ use core::mem;
 const FULL: Result<(), TableError> = Err(TableError::Fault(Fault::Full));
 /// The part of the table that is kept for deleting.
 const BALLAST_PART: u64 = 16;
+/// Pages of it that one row keeps.
+const BALLAST_PAGES: u64 = 16;
+/// Rows of it that are given up at once.
+const GIVEN_UP: u32 = 16;
 
-/// A row as large as what is kept for deleting.
-pub(super) fn ballast(table_pages: u64) -> Vec<u8> {
-    let pages = usize::try_from(table_pages / BALLAST_PART).unwrap_or(usize::MAX);
+/// How many rows keep room for deleting.
+pub(super) fn ballast_rows(table_pages: u64) -> u32 {
+    u32::try_from((table_pages / BALLAST_PART).div_ceil(BALLAST_PAGES)).unwrap_or(u32::MAX)
+}
+
+/// One of them.
+pub(super) fn ballast(table_pages: u64, index: u32) -> Vec<u8> {
+    let behind = table_pages / BALLAST_PART - u64::from(index) * BALLAST_PAGES;
+    let pages = usize::try_from(behind.min(BALLAST_PAGES)).unwrap_or(0);
     // What redb adds to it stays within the same pages.
-    vec![0; pages.saturating_mul(PAGE) - 256]
+    vec![0; pages * PAGE - 256]
 }
 
 /// What all rows together may be charged with: half of the rest.
@@ -54,7 +64,7 @@ impl<D: BlockDevice> Engine<D> {
         });
     }
 
-    /// One transaction of what is frozen; whether there is more.
+    /// One transaction of what is frozen, the last of which says that all is in the table; whether there is more.
     pub(super) fn fold_step(&mut self) -> Result<bool, Error> {
         let Some(frozen) = self.frozen.take() else { return Ok(false) };
         let (keys, bytes) = (self.fold_keys, self.fold_bytes);
@@ -81,9 +91,10 @@ impl<D: BlockDevice> Engine<D> {
         keys: usize,
         bytes: usize,
     ) -> Result<bool, TableError> {
-        let (chunk, last) = frozen.chunk(keys, bytes);
+        let chunk = frozen.chunk(keys, bytes);
+        let last = chunk.is_empty();
         let done = chunk.last().map(|(key, _)| Box::from(*key));
-        let folded = self.write_table(&|rows| {
+        let folded = self.write_table(last, &|rows| {
             for (key, row) in &chunk {
                 match row {
                     Some(row) => drop(rows.insert(*key, *row)?),
@@ -107,33 +118,49 @@ impl<D: BlockDevice> Engine<D> {
     /// what was kept for deleting.
     fn write_table(
         &mut self,
+        record: bool,
         work: &dyn Fn(&mut RowsToWrite<'_>) -> redb::Result<()>,
     ) -> Result<(), TableError> {
-        let first = self.table.write(work);
+        let first = self.table.write(record, work);
         if first != FULL {
             return first;
         }
         self.table.stretch()?;
-        let second = self.table.write(work);
-        if second != FULL || self.in_reserve {
-            return second;
+        let mut written = self.table.write(record, work);
+        while written == FULL && self.ballast > 0 {
+            self.table.stretch()?;
+            self.give_up_ballast()?;
+            written = self.table.write(record, work);
         }
-        self.table.stretch()?;
-        self.in_reserve = true;
-        self.table.write(|rows| rows.remove(row::BALLAST).map(drop))?;
-        // Pages that a commit freed can be had after the next one.
-        self.table.write(|_| Ok(()))?;
-        self.table.write(work)
+        written
     }
 
-    /// Keeps room for deleting again, once there is much less in the table.
+    fn give_up_ballast(&mut self) -> Result<(), TableError> {
+        let first = self.ballast_rows - self.ballast;
+        let end = self.ballast_rows.min(first + GIVEN_UP);
+        self.table.write(true, |rows| {
+            (first..end)
+                .try_for_each(|index| rows.remove(RowKey::ballast(index).as_bytes()).map(drop))
+        })?;
+        self.ballast = self.ballast_rows - end;
+        // Pages that a commit freed can be had after the next one.
+        self.table.write(true, |_| Ok(()))
+    }
+
+    /// Whether room that was kept for deleting is given up.
+    pub(super) fn in_reserve(&self) -> bool {
+        self.ballast < self.ballast_rows
+    }
+
+    /// Keeps a row more of room for deleting, once there is much less in the table.
     fn restore_ballast(&mut self) -> Result<(), TableError> {
-        if !self.in_reserve || self.charge > self.restore_at {
+        if !self.may_restore() {
             return Ok(());
         }
-        let ballast = ballast(self.pager.lock().table_pages());
-        match self.table.write(|rows| rows.insert(row::BALLAST, ballast.as_slice()).map(drop)) {
-            Ok(()) => self.in_reserve = false,
+        let index = self.ballast_rows - self.ballast - 1;
+        let (key, row) = (RowKey::ballast(index), ballast(self.pager.lock().table_pages(), index));
+        match self.table.write(true, |rows| rows.insert(key.as_bytes(), row.as_slice()).map(drop)) {
+            Ok(()) => self.ballast += 1,
             FULL => {
                 self.restore_at = self.charge / 2;
                 self.table.stretch()?;
@@ -141,6 +168,10 @@ impl<D: BlockDevice> Engine<D> {
             other => return other,
         }
         Ok(())
+    }
+
+    fn may_restore(&self) -> bool {
+        self.in_reserve() && self.charge <= self.restore_at
     }
 
     /// Folds all that is frozen.
@@ -159,7 +190,8 @@ impl<D: BlockDevice> Engine<D> {
             self.restore_ballast().map_err(|error| self.fold_failed(error))?;
         }
         let (used, _) = self.log_pages();
-        Ok(more || (used >= self.fold_at && self.pending.is_empty()))
+        let due = used >= self.fold_at && self.pending.is_empty();
+        Ok(more || due || self.may_restore())
     }
 }
 

@@ -70,17 +70,17 @@ pub(super) struct Frozen {
 }
 
 impl Frozen {
-    /// The next rows, of at most about so many keys and bytes, and whether they are the last.
-    pub(super) fn chunk(&self, keys: usize, bytes: usize) -> (Vec<ToFold<'_>>, bool) {
+    /// The next rows, of at most about so many keys and bytes; none behind the last.
+    pub(super) fn chunk(&self, keys: usize, bytes: usize) -> Vec<ToFold<'_>> {
         let from = self.done.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut rest = self.rows.0.range::<[u8], _>((from, Bound::Unbounded));
         let mut chunk = Vec::new();
         let mut taken = 0;
         while chunk.len() < keys && taken < bytes {
-            let Some((key, row)) = rest.next() else { return (chunk, true) };
+            let Some((key, row)) = rest.next() else { return chunk };
             taken += key.len() + row.as_ref().map_or(0, |row| row.len());
             chunk.push((&**key, row.as_deref()));
         }
-        (chunk, rest.next().is_none())
+        chunk
     }
 }

@@ -49,8 +49,9 @@ pub struct Engine<D: BlockDevice> {
     dirty: BTreeSet<TreeId>,
     charge: u64,
     capacity: u64,
-    /// The table used what is kept for deleting.
-    in_reserve: bool,
+    /// How many rows keep room for deleting when all are there, and how many of them are, from the last one on.
+    ballast_rows: u32,
+    ballast: u32,
     /// The charge at which it is tried to keep that again.
     restore_at: u64,
     epoch: u32,

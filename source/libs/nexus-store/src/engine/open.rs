@@ -1,6 +1,6 @@
 //! Making a store, and opening one.
 
-use super::fold::ballast;
+use super::fold::{ballast, ballast_rows};
 use super::memory::Rows;
 use super::{Engine, Used};
 use crate::device::{BlockDevice, DeviceError, Extent, PAGE, Volume};
@@ -8,7 +8,7 @@ use crate::key::TreeId;
 use crate::log::frame::Head;
 use crate::log::{Log, LogDamage, OpenError, Recovered};
 use crate::pager::{Fault, Pager};
-use crate::row::{self, State};
+use crate::row::{self, RowKey, State};
 use crate::store::{ReadOnly, Refused, Usage};
 use crate::superblock::{Identity, Layout, Superblock};
 use crate::table::{Shared, Table, TableError};
@@ -49,10 +49,10 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// 4 MiB of memory for pages, 8 MiB for those that lead to others, 128 keys and 256 KiB a turn.
+    /// 4 MiB of memory for pages, 8 MiB for those that lead to others, 64 keys and 128 KiB a turn.
     #[must_use]
     pub fn new(guid: [u8; 16], seed: u64) -> Self {
-        let (fold_keys, fold_bytes) = (128, 256 << 10);
+        let (fold_keys, fold_bytes) = (64, 128 << 10);
         let (cache, branches) = (4 << 20, 8 << 20);
         Self { guid, seed, cache, branches, write: true, fold_keys, fold_bytes, fold_at: None }
     }
@@ -90,8 +90,14 @@ pub fn format<D: BlockDevice>(
     erase(&mut volume, layout.table_start()).map_err(Refused::Device)?;
     let pager = Arc::new(Mutex::new(pager(volume, &superblock, identity.key)));
     let state = State::default().encode();
-    let ballast = ballast(layout.table_pages);
-    Table::create(&pager, &[(row::STATE, &state), (row::BALLAST, &ballast)]).map_err(refused)?;
+    Table::create(&pager, |rows| {
+        rows.insert(row::STATE, state.as_slice())?;
+        (0..ballast_rows(layout.table_pages)).try_for_each(|index| {
+            let row = ballast(layout.table_pages, index);
+            rows.insert(RowKey::ballast(index).as_bytes(), row.as_slice()).map(drop)
+        })
+    })
+    .map_err(refused)?;
     let pager = Arc::into_inner(pager).ok_or(Refused::Record)?.into_inner();
     let mut volume = pager.volume;
     superblock.write(&mut volume).map_err(Refused::Device)?;
@@ -112,11 +118,24 @@ fn erase<D: BlockDevice>(volume: &mut Volume<D>, pages: u64) -> Result<(), Devic
 struct Records {
     state: State,
     trees: BTreeMap<TreeId, Used>,
-    /// Whether the room for deleting is there.
-    ballast: bool,
+    /// How many rows keep room for deleting.
+    ballast: u32,
 }
 
-fn records<D: BlockDevice>(table: &Table<D>) -> Result<Records, Refused> {
+/// How many of these rows there are. They are given up from the first one on, and kept again from the last one on.
+fn kept<D: BlockDevice>(table: &Table<D>, rows: u32) -> Result<u32, TableError> {
+    let there = |index| Ok(table.get(RowKey::ballast(index).as_bytes())?.is_some());
+    if there(0)? {
+        return Ok(rows);
+    }
+    let mut kept = 0;
+    while kept < rows && there(rows - kept - 1)? {
+        kept += 1;
+    }
+    Ok(kept)
+}
+
+fn records<D: BlockDevice>(table: &Table<D>, ballast_rows: u32) -> Result<Records, Refused> {
     let state = table.get(row::STATE).map_err(refused)?;
     let state = state.and_then(|state| State::decode(state.value())).ok_or(Refused::Record)?;
     let mut trees = BTreeMap::new();
@@ -127,7 +146,7 @@ fn records<D: BlockDevice>(table: &Table<D>) -> Result<Records, Refused> {
         let usage = Usage::decode(row.value()).ok_or(Refused::Record)?;
         trees.insert(tree, Used { usage, changed: 0 });
     }
-    let ballast = table.get(row::BALLAST).map_err(refused)?.is_some();
+    let ballast = kept(table, ballast_rows).map_err(refused)?;
     Ok(Records { state, trees, ballast })
 }
 
@@ -152,7 +171,7 @@ impl<D: BlockDevice> Engine<D> {
         pager.load_header().map_err(|fault| refused(TableError::Fault(fault)))?;
         let pager: Shared<D> = Arc::new(Mutex::new(pager));
         let table = Table::open(&pager, options.cache).map_err(refused)?;
-        let records = records(&table)?;
+        let records = records(&table, ballast_rows(superblock.layout.table_pages))?;
         let recovered = Self::read_log(&pager, &superblock, &records.state)?;
         let mut engine = Self::with(table, pager, recovered.log, records, options);
         engine.replay(&recovered.frames)?;
@@ -182,7 +201,8 @@ impl<D: BlockDevice> Engine<D> {
         options: &OpenOptions,
     ) -> Self {
         let quarter = log.pages() / 4;
-        let capacity = super::fold::capacity(pager.lock().table_pages());
+        let table_pages = pager.lock().table_pages();
+        let capacity = super::fold::capacity(table_pages);
         Self {
             table,
             max_changes: Log::max_changes(log.pages()),
@@ -196,7 +216,8 @@ impl<D: BlockDevice> Engine<D> {
             dirty: BTreeSet::new(),
             charge: records.state.charge,
             capacity,
-            in_reserve: !records.ballast,
+            ballast_rows: ballast_rows(table_pages),
+            ballast: records.ballast,
             restore_at: capacity / 2,
             epoch: records.state.epoch,
             counter: 0,

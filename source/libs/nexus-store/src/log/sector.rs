@@ -30,22 +30,16 @@ pub(super) enum Sector<'a> {
     Damaged,
 }
 
-pub(super) fn encode(out: &mut [u8], key: u64, place: u64, part: Part, payload: &[u8]) {
-    let mut trailer = [0; 16];
-    let (frame, counts) = trailer.split_at_mut(8);
-    frame.copy_from_slice(&part.frame.to_le_bytes());
-    let (index, rest) = counts.split_at_mut(2);
-    index.copy_from_slice(&part.index.to_le_bytes());
-    for (to, from) in rest.iter_mut().zip(part.count.to_le_bytes()) {
-        *to = from;
+/// Makes a sector of zeros the `part` of a frame that has this payload.
+pub(super) fn encode(sector: &mut [u8], key: u64, place: u64, part: Part, payload: &[u8]) {
+    let Some((body, sum)) = sector.split_at_mut_checked(SECTOR - 8) else { return };
+    let Some((to, trailer)) = body.split_at_mut_checked(PAYLOAD) else { return };
+    to.iter_mut().zip(payload).for_each(|(to, from)| *to = *from);
+    let counts = u64::from(part.index) | u64::from(part.count) << 16;
+    for (to, word) in trailer.chunks_exact_mut(8).zip([part.frame, counts]) {
+        to.copy_from_slice(&word.to_le_bytes());
     }
-    let body = payload.iter().chain(core::iter::repeat_n(&0, PAYLOAD - payload.len()));
-    for (to, from) in out.iter_mut().zip(body.chain(&trailer)) {
-        *to = *from;
-    }
-    if let Some((body, sum)) = out.split_at_mut_checked(SECTOR - 8) {
-        sum.copy_from_slice(&sum::bound(key, place, part.frame, body).to_le_bytes());
-    }
+    sum.copy_from_slice(&sum::bound(key, place, part.frame, body).to_le_bytes());
 }
 
 pub(super) fn decode(sector: &[u8], key: u64, place: u64) -> Sector<'_> {

@@ -1,5 +1,6 @@
 //! The engine over a disk in memory.
 
+mod bounds;
 pub(crate) mod common;
 mod cuts;
 mod damage;

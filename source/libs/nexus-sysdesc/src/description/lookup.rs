@@ -112,13 +112,24 @@ impl Description {
     /// The number of the policy line that opens `prefix` in the tree of `owner` to `subject`; absence is deny.
     #[must_use]
     pub fn line_of_open(&self, subject: u32, owner: u32, prefix: &str) -> Option<u16> {
-        let all = self.services.iter();
-        let before = all.map(|one| one.permits.len().saturating_add(one.rings.len())).sum();
         let index = self.opens().position(|(who, open)| {
             (who, open.owner, open.prefix.as_str()) == (subject, owner, prefix)
         })?;
-        let number = self.rules.len().checked_add(before)?.checked_add(index)?.checked_add(1)?;
-        u16::try_from(number).ok()
+        u16::try_from(self.before_opens().checked_add(index)?.checked_add(1)?).ok()
+    }
+
+    /// What the policy line with this number opens, when it opens state.
+    #[must_use]
+    pub fn open(&self, number: u16) -> Option<&OpenTree> {
+        let index = usize::from(number).checked_sub(self.before_opens())?.checked_sub(1)?;
+        self.opens().nth(index).map(|(_, open)| open)
+    }
+
+    /// Lines before those that open state.
+    fn before_opens(&self) -> usize {
+        let others = |one: &Service| one.permits.len().saturating_add(one.rings.len());
+        let others = self.services.iter().map(others);
+        others.fold(self.rules.len(), usize::saturating_add)
     }
 
     /// All that opens trees of others, and to whom, by ascending subject, then owner, then prefix.

@@ -98,11 +98,15 @@ pub enum Permission {
     Net,
     /// End services, and start them again.
     Supervise,
+    /// Read the ledger whole, wait for its records, and say where the archive of those before it ends.
+    Archive,
+    /// Tell what a service was refused that asked for the state of others.
+    Refuse,
 }
 
 impl Permission {
     /// Every permission, in order.
-    pub const ALL: [Permission; 11] = [
+    pub const ALL: [Permission; 13] = [
         Permission::Distribute,
         Permission::Record,
         Permission::View,
@@ -114,6 +118,8 @@ impl Permission {
         Permission::Disk,
         Permission::Net,
         Permission::Supervise,
+        Permission::Archive,
+        Permission::Refuse,
     ];
 
     /// Its number in messages: its place in [`Permission::ALL`], from 0.
@@ -143,6 +149,8 @@ impl Permission {
             Permission::Disk => "disk",
             Permission::Net => "net",
             Permission::Supervise => "supervise",
+            Permission::Archive => "archive",
+            Permission::Refuse => "refuse",
         }
     }
 }

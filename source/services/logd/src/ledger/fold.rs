@@ -65,7 +65,9 @@ fn is_foldable(entry: &Entry) -> bool {
         | Event::Drop
         | Event::Clock
         | Event::Share
-        | Event::Unshare => false,
+        | Event::Unshare
+        | Event::Anchor
+        | Event::Access => false,
     }
 }
 

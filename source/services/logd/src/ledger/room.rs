@@ -12,6 +12,9 @@ use super::fold::KEPT_LIVES;
 const LIVES: usize = 8;
 /// What was denied to a service, or at its word, that there is always room for.
 const DENIALS: usize = 8;
+/// Kinds of refusals of a service by who keeps state for others that are on record: nothing else takes this
+/// room, and they take no other.
+pub(super) const ACCESSES: usize = 8;
 /// Records about no life of a service: the boot, the clock, what init lets go of. Twice as many and more
 /// than there are in any boot.
 const COMMON: usize = 128;
@@ -29,6 +32,9 @@ enum Class {
     Lives(usize),
     /// That of what was denied to the service at this place, or to what it had asked.
     Denials(usize),
+    /// That of what the service at this place was refused by who keeps state for others; none where there is
+    /// no such service.
+    Accesses(Option<usize>),
     /// The open room only: a denial of a service that is not in the description.
     OtherDenials,
 }
@@ -51,8 +57,15 @@ struct Service {
     id: u32,
     lives: Share,
     denials: Share,
+    accesses: Share,
     /// Records that say that a life is over.
     ends: usize,
+}
+
+impl Service {
+    fn shares(&self) -> [&Share; 3] {
+        [&self.lives, &self.denials, &self.accesses]
+    }
 }
 
 /// The room of a ledger.
@@ -63,6 +76,7 @@ pub(super) struct Room {
     distributor: Option<u32>,
     common: Share,
     other_denials: Share,
+    no_accesses: Share,
     /// Records that can be anybody's, and those that have no room in their share.
     open: Share,
 }
@@ -75,15 +89,16 @@ impl Room {
             distributor: None,
             common: Share::default(),
             other_denials: Share::default(),
+            no_accesses: Share::default(),
             open: Share { room: records, used: 0 },
         }
     }
 
     /// A share for each service of the description, as its devices need. Of `most` records there is less
-    /// that is open when they are too few.
+    /// for refusals, and less that is open, when they are too few.
     pub(super) fn divided(description: &Description, most: usize) -> Room {
         let share = |room| Share { room, used: 0 };
-        let services: Vec<Service> = description
+        let mut services: Vec<Service> = description
             .services
             .iter()
             .map(|service| {
@@ -92,23 +107,34 @@ impl Room {
                 // ends. What says last where each device is stays when its life is folded; and two folds are
                 // there at once.
                 let lives = LIVES * (2 + (3 * devices).max(1)) + 3 * devices + 2;
-                Service { id: service.id, lives: share(lives), denials: share(DENIALS), ends: 0 }
+                Service {
+                    id: service.id,
+                    lives: share(lives),
+                    denials: share(DENIALS),
+                    accesses: share(0),
+                    ends: 0,
+                }
             })
             .collect();
         let common = COMMON + 2 * description.rings().count();
-        let shares: usize = services.iter().map(|one| one.lives.room + one.denials.room).sum();
+        let shares: usize = services.iter().flat_map(Service::shares).map(|share| share.room).sum();
+        let left = most.saturating_sub(shares + common);
+        let accesses = ACCESSES.min(left / 2 / services.len().max(1));
+        services.iter_mut().for_each(|service| service.accesses.room = accesses);
+        let left = left - accesses * services.len();
         Room {
             services,
             distributor: Some(description.init),
             common: share(common),
             other_denials: share(0),
-            open: share(OPEN.min(most.saturating_sub(shares + common))),
+            no_accesses: share(0),
+            open: share(OPEN.min(left)),
         }
     }
 
     /// Records that there is room for in all.
     pub(super) fn records(&self) -> usize {
-        let own = self.services.iter().flat_map(|service| [&service.lives, &service.denials]);
+        let own = self.services.iter().flat_map(Service::shares);
         let all = own.chain([&self.common, &self.other_denials, &self.open]);
         all.map(|share| share.room).sum()
     }
@@ -117,6 +143,9 @@ impl Room {
     pub(super) fn has(&self, entry: &Entry) -> bool {
         let class = self.class(entry);
         let share = self.share(class);
+        if matches!(class, Class::Accesses(_)) {
+            return share.used < share.room;
+        }
         // Nor orders, of which there can be any number without a life between them.
         let is_kept_from = matches!(class, Class::Denials(_) | Class::OtherDenials);
         let kept = if is_kept_from || entry.event == Event::Order { KEPT_FROM_DENIALS } else { 0 };
@@ -175,9 +204,13 @@ impl Room {
                 let whose = if asked { asker } else { entry.subject.id };
                 self.place(whose).map_or(Class::OtherDenials, Class::Denials)
             }
-            Event::Boot | Event::Clock | Event::Drop | Event::Share | Event::Unshare => {
-                Class::Common
-            }
+            Event::Access => Class::Accesses(self.place(entry.subject.id)),
+            Event::Boot
+            | Event::Clock
+            | Event::Drop
+            | Event::Share
+            | Event::Unshare
+            | Event::Anchor => Class::Common,
             Event::Decision
             | Event::Refusal
             | Event::Grant
@@ -197,6 +230,9 @@ impl Room {
             Class::Common => None,
             Class::Lives(index) => of(index).map(|service| &service.lives),
             Class::Denials(index) => of(index).map(|service| &service.denials),
+            Class::Accesses(index) => {
+                Some(index.and_then(of).map_or(&self.no_accesses, |service| &service.accesses))
+            }
             Class::OtherDenials => Some(&self.other_denials),
         }
         .unwrap_or(&self.common)
@@ -209,6 +245,10 @@ impl Room {
             Class::Denials(index) => {
                 self.services.get_mut(index).map(|service| &mut service.denials)
             }
+            Class::Accesses(None) => Some(&mut self.no_accesses),
+            Class::Accesses(Some(index)) => {
+                self.services.get_mut(index).map(|service| &mut service.accesses)
+            }
             Class::OtherDenials => Some(&mut self.other_denials),
         }
         .unwrap_or(&mut self.common)
@@ -218,7 +258,7 @@ impl Room {
 /// A record of something that did not happen.
 fn is_denial(entry: &Entry) -> bool {
     match entry.event {
-        Event::Refusal => true,
+        Event::Refusal | Event::Access => true,
         Event::Decision => entry.outcome != Outcome::Allow,
         Event::Boot
         | Event::Clock
@@ -232,6 +272,7 @@ fn is_denial(entry: &Entry) -> bool {
         | Event::Share
         | Event::Unshare
         | Event::Fold
-        | Event::Resume => false,
+        | Event::Resume
+        | Event::Anchor => false,
     }
 }

@@ -69,6 +69,60 @@ fn rings_are_told_to_those_who_may_view() {
     assert!(bench.ledger.entries.is_empty(), "an explanation decides nothing");
 }
 
+// attack 25 U: who may not view asks who opens whose state; denied; broken: policyd-inspect
+#[test]
+fn state_is_told_to_those_who_may_view() {
+    let mut description = description();
+    let [rngd, nsh] = [RNGD, 10]
+        .map(|id| description.services.iter().position(|service| service.id == id).unwrap());
+    description.services[rngd].tree = Some(Tree { id: 7, keys: 10, bytes: 4096 });
+    let open = |prefix: &str, rights, id: &str| OpenTree {
+        owner: RNGD,
+        prefix: prefix.into(),
+        rights,
+        id: id.into(),
+        reason: "a person looks at it".into(),
+    };
+    let long = "p/".repeat(60) + "p";
+    description.services[nsh].opens =
+        vec![open("", 2, "list-nsh-rngd"), open(&long, 5, "write-nsh-rngd")];
+    description.validate().unwrap();
+    let mut bench = Bench::with(description);
+    let about = |service, owner, index| {
+        let zero = Zero::ZERO;
+        ExplainState { service, owner, index, zero }
+    };
+    let prefix = |line, offset| StatePrefix { line, zero: Zero::ZERO, offset };
+    assert_eq!(bench.ask(INIT, about(10, RNGD, 0)), Err(ServiceError::Denied));
+    assert_eq!(bench.ask(INIT, prefix(7, 0)), Err(ServiceError::Denied));
+    let mut ask = |service, owner, index| bench.ask(NSH, about(service, owner, index));
+    let line = |line, rights, kept| Ok(StateLine { epoch: 5, line, rights, kept });
+    assert_eq!(ask(10, RNGD, 0), line(7, 2, true));
+    assert_eq!(ask(10, RNGD, 1), line(8, 5, true));
+    assert_eq!(ask(10, RNGD, 2), line(NO_RULE, 0, true));
+    assert_eq!(ask(1, RNGD, 0), line(NO_RULE, 0, true));
+    assert_eq!(ask(RNGD, 10, 0), line(NO_RULE, 0, false));
+    for (service, owner) in [(99, RNGD), (10, 99)] {
+        assert_eq!(ask(service, owner, 0), Err(ServiceError::NoSuchService));
+    }
+    let mut text = |line, offset| bench.ask(NSH, prefix(line, offset));
+    assert_eq!(text(7, 0).unwrap().as_bytes(), b"");
+    let first = text(8, 0).unwrap();
+    assert!(first.more());
+    let read = u32::try_from(first.as_bytes().len()).unwrap();
+    let rest = text(8, read).unwrap();
+    assert!(long.as_bytes().starts_with(&[first.as_bytes(), rest.as_bytes()].concat()));
+    assert_eq!(
+        (text(8, 121).unwrap().as_bytes(), text(8, 122)),
+        (&b""[..], Err(ServiceError::OutOfRange))
+    );
+    assert_eq!(
+        (text(6, 0), text(9, 0)),
+        (Err(ServiceError::NotFound), Err(ServiceError::NotFound))
+    );
+    assert!(bench.ledger.entries.is_empty(), "an explanation decides nothing");
+}
+
 #[test]
 fn texts_of_rules_at_their_bounds() {
     let mut bench = Bench::new();

@@ -11,14 +11,15 @@ mod sequences;
 use nexus_abi::{Message, Rights, Sender};
 use nexus_proto::log::{Entry, Event, Outcome, Stamp};
 use nexus_proto::policy::{
-    Decide, Decision, Epoch, Explain, ExplainPermit, ExplainRing, Explanation, NO_LINE, NO_RULE,
-    PermitLine, Reason, Request, RuleReason, RuleText, Verdict,
+    Decide, Decision, Epoch, Explain, ExplainPermit, ExplainRing, ExplainState, Explanation,
+    NO_LINE, NO_RULE, PermitLine, Reason, Request, RuleReason, RuleText, StateLine, StatePrefix,
+    Verdict,
 };
 use nexus_proto::{Asker, Operation, Registers, ReplyError, ServiceError, Subject, Zero};
 use nexus_sysdesc::sealed::OWNERS_REGISTERS;
 use nexus_sysdesc::{
-    Danger, Description, Device, Need, Permission, Profile, Queue, Ring, Rule, Service, Shape,
-    testing,
+    Danger, Description, Device, Need, OpenTree, Permission, Profile, Queue, Ring, Rule, Service,
+    Shape, Tree, testing,
 };
 use policyd::{Policyd, Recorder, Unread};
 

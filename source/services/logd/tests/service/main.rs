@@ -3,14 +3,15 @@
 
 use logd::Logd;
 use logd::chain::{Link, replay};
-use logd::ledger::Ledger;
+use logd::ledger::{Ledger, counts};
 use logd::store::{self, Store, Words as _};
 use nexus_abi::{Message, Rights, Sender, Tag};
 use nexus_mmio::ReadWrite;
 use nexus_mmio::fake::FakeMemory;
 use nexus_proto::log::{
-    Append, Appended, Entry, Event, FindLine, Head, Level, LineInfo, LineKind, LineText, NO_DEVICE,
-    Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Request, SetClock, Stats, Verify, Write,
+    Anchor, Append, Appended, Entry, Event, FindLine, Head, Level, LineInfo, LineKind, LineText,
+    NO_DEVICE, Outcome, Proof, ReadEntry, ReadHashes, ReadStamp, Refuse, Request, SetClock, Stats,
+    Verify, Write,
 };
 use nexus_proto::{
     Asker, Operation, Registers, ReplyError, Request as _, Resume, ServiceError, Subject, Text,
@@ -20,6 +21,8 @@ use nexus_sysdesc::testing::service;
 use nexus_sysdesc::{Description, Permission, Profile};
 use proptest::prelude::*;
 
+mod archive;
+
 const HZ: u64 = 10_000_000;
 const NONCE: u64 = 0x1234_5678_9abc_def0;
 
@@ -28,8 +31,10 @@ const POLICYD: Sender = Sender { service_id: 2, incarnation: 1 };
 const LOGD: Sender = Sender { service_id: 3, incarnation: 1 };
 const RTCD: Sender = Sender { service_id: 5, incarnation: 1 };
 const NSH: Sender = Sender { service_id: 10, incarnation: 1 };
-const VIEWER: Sender = Sender { service_id: 12, incarnation: 1 };
-const READER: Sender = Sender { service_id: 13, incarnation: 1 };
+const STATEFSD: Sender = Sender { service_id: 12, incarnation: 1 };
+const ARCHIVED: Sender = Sender { service_id: 13, incarnation: 1 };
+const VIEWER: Sender = Sender { service_id: 14, incarnation: 1 };
+const READER: Sender = Sender { service_id: 15, incarnation: 1 };
 const RNGD: Sender = Sender { service_id: 7, incarnation: 4 };
 
 fn proof(name: &[u8]) -> Proof {
@@ -51,8 +56,10 @@ fn description() -> Description {
             service(5, "rtcd", &[Permission::Clock]),
             service(7, "rngd", &[]),
             service(10, "nsh", &[Permission::View, Permission::Log]),
-            service(12, "viewer", &[Permission::View]),
-            service(13, "reader", &[Permission::Log]),
+            service(12, "statefsd", &[Permission::Refuse]),
+            service(13, "archived", &[Permission::Archive]),
+            service(14, "viewer", &[Permission::View]),
+            service(15, "reader", &[Permission::Log]),
         ],
         rules: vec![],
     }
@@ -240,7 +247,7 @@ fn each_event_has_one_writer() {
     let mut log = Log::new();
     for event in Event::ALL {
         let mut written = Vec::new();
-        for sender in [INIT, POLICYD, LOGD, RNGD, NSH, RTCD] {
+        for sender in [INIT, POLICYD, LOGD, RNGD, NSH, RTCD, STATEFSD, ARCHIVED] {
             for outcome in Outcome::ALL {
                 let entry = Entry { event: *event, outcome: *outcome, ..grant().entry };
                 match log.ask(sender, &Append { entry }) {
@@ -261,7 +268,9 @@ fn each_event_has_one_writer() {
         }
         let expected: &[(u32, Outcome)] = match event {
             // logd writes these itself, and takes them from nobody.
-            Event::Boot | Event::Clock | Event::Fold | Event::Resume => &[],
+            Event::Boot | Event::Clock | Event::Fold | Event::Resume | Event::Anchor => &[],
+            // It has an operation of its own.
+            Event::Access => &[],
             Event::Decision => &[(2, Outcome::Deny), (2, Outcome::Allow)],
             Event::Grant | Event::Prepared | Event::Share => &[(1, Outcome::Allow)],
             Event::Refusal => &[(1, Outcome::Deny)],
@@ -480,7 +489,7 @@ impl store::Words for Words {
 
 /// A life of logd over what the one before it has left.
 fn life<W: store::Words>(words: W, incarnation: u32) -> (Log, Store<W>) {
-    let mut store = Store::new(words);
+    let mut store = Store::with_counts(words, counts(&description()));
     let own = Sender { incarnation, ..LOGD };
     let logd = Logd::recover(&description(), HZ, &mut store, (own, NONCE, 7));
     (Log { logd, now: 100 }, store)
@@ -604,7 +613,7 @@ proptest! {
     // attack 31 P: any message to logd; an answer in the form of the protocol
     #[test]
     fn any_message_gets_an_answer(
-        label in prop_oneof![any::<u32>(), 0x2_0000u32..0x2_0010, records()],
+        label in prop_oneof![any::<u32>(), 0x2_0000u32..0x2_0014, records()],
         words in 0u8..=8,
         payload in prop::array::uniform8(prop_oneof![any::<u64>(), 0u64..4]),
         id in 0u32..16,
@@ -618,6 +627,8 @@ proptest! {
         let may = match label {
             Append::LABEL => sender == INIT || sender == POLICYD,
             SetClock::LABEL => sender == RTCD,
+            Anchor::LABEL => sender == ARCHIVED,
+            Refuse::LABEL => sender == STATEFSD,
             _ => false,
         };
         let added = log.logd.ledger().records() - 1;
@@ -625,9 +636,9 @@ proptest! {
     }
 }
 
-/// Labels of the two requests that can leave a record.
+/// Labels of the requests that can leave a record.
 fn records() -> impl Strategy<Value = u32> {
-    prop::sample::select(&[Append::LABEL, SetClock::LABEL][..])
+    prop::sample::select(&[Append::LABEL, SetClock::LABEL, Anchor::LABEL, Refuse::LABEL][..])
 }
 
 #[test]

@@ -1,0 +1,171 @@
+//! What an opening, a turn and a get ask of the disk at most.
+
+use std::prelude::rust_2024::*;
+use std::{format, println, vec};
+
+use super::common::{GUID, TREE, formatted, key, open_with, scale};
+use crate::fake::FakeDisk;
+use crate::{Check, Counters, Engine, Expect, OpenOptions, Step, Store};
+
+const LOG: u32 = 256;
+/// Keys that one turn folds, unless something else is said.
+const FOLD_KEYS: u64 = 64;
+
+/// 10^4, and 10^6 in `just assure`.
+fn keys() -> u64 {
+    if scale() > 1 { 1_000_000 } else { 10_000 }
+}
+
+/// Keys in an order that is none.
+fn name(at: u64) -> String {
+    format!("k{:016x}", at.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+fn open(disk: &FakeDisk) -> Engine<FakeDisk> {
+    let cache = 256 << 10;
+    open_with(disk, &OpenOptions { cache, ..OpenOptions::new(GUID, 7) }).unwrap()
+}
+
+/// A store with so many keys of 17 bytes and values of 100, all in its table.
+fn filled(keys: u64) -> FakeDisk {
+    let disk = formatted(LOG, (keys / 10).max(2048));
+    let mut store = open(&disk);
+    let names: Vec<String> = (0..keys).map(name).collect();
+    for names in names.chunks(50) {
+        let steps = names.iter().map(|name| {
+            let value = Some(&[5; 100][..]);
+            Step { key: key(name), value, expect: Expect::Any }
+        });
+        store.batch(TREE, &steps.collect::<Vec<_>>()).unwrap();
+        store.turn().unwrap();
+    }
+    settle(&mut store);
+    disk
+}
+
+fn settle(store: &mut Engine<FakeDisk>) {
+    store.sync().unwrap();
+    while store.turn().unwrap() {}
+}
+
+/// What was asked for since.
+fn since(store: &Engine<FakeDisk>, before: Counters) -> Counters {
+    let now = store.counters();
+    Counters {
+        reads: now.reads - before.reads,
+        pages_read: now.pages_read - before.pages_read,
+        writes: now.writes - before.writes,
+        pages_written: now.pages_written - before.pages_written,
+        flushes: now.flushes - before.flushes,
+    }
+}
+
+/// Pages of the table that have anything, and how many an opening reads beside the log and three others.
+fn opening(disk: &FakeDisk) -> (u64, u64) {
+    let mut store = open(disk);
+    let read = store.counters().pages_read - u64::from(LOG) - 3;
+    let mut check = Check::default();
+    while store.check(&mut check).unwrap() {}
+    (check.found().pages, read)
+}
+
+/// Puts keys until the log is to be folded; what each turn asked for at most.
+fn turns(store: &mut Engine<FakeDisk>, keys: u64, value: &[u8]) -> Counters {
+    let mut most = Counters::default();
+    for at in 0..2000 {
+        store.put(TREE, key(&name(at * 104_729 % keys)), value, Expect::Any).unwrap();
+        store.sync().unwrap();
+        let before = store.counters();
+        let more = store.turn().unwrap();
+        let one = since(store, before);
+        most = Counters {
+            reads: most.reads.max(one.reads),
+            pages_read: most.pages_read.max(one.pages_read),
+            writes: most.writes.max(one.writes),
+            pages_written: most.pages_written.max(one.pages_written),
+            flushes: most.flushes.max(one.flushes),
+        };
+        if at > 600 && !more {
+            break;
+        }
+    }
+    most
+}
+
+#[test]
+fn an_opening_a_turn_and_a_get_ask_for_no_more_than_is_stated() {
+    let keys = keys();
+    let disk = filled(keys);
+    let (pages, read) = opening(&disk);
+    println!("opening: {read} of {pages}");
+    assert!(pages > keys / 40 && read < pages + pages / 20, "{read} of {pages}");
+
+    let mut store = open(&disk);
+    let mut most = 0;
+    for at in 0..20_000 {
+        let before = store.counters();
+        store.get(TREE, key(&name(at * 7919 % keys)), &mut Vec::new()).unwrap().unwrap();
+        most = most.max(since(&store, before).pages_read);
+    }
+    println!("a get: {most} pages");
+    assert!(most <= 2, "{most}");
+
+    let one = turns(&mut store, keys, &[6; 100]);
+    println!("a turn, values of 100 bytes: {one:?}");
+    // For each key a leaf is read, twice where the cache is too small to hold it, and a leaf and what leads to it are
+    // written; beside these redb's own.
+    assert!(one.reads <= 2 * FOLD_KEYS + 8 && one.writes <= 3 * FOLD_KEYS + 32, "{one:?}");
+    assert!(one.pages_written <= 3 * FOLD_KEYS + 64 && one.flushes <= 2, "{one:?}");
+    assert!(one.writes > 20, "it was folded: {one:?}");
+    settle(&mut store);
+    drop(store);
+    let (pages, read) = opening(&disk);
+    assert!(read < pages + pages / 20, "{read} of {pages}");
+}
+
+#[test]
+fn a_turn_with_large_values_is_bounded_by_their_bytes() {
+    let disk = formatted(1024, 4096);
+    let mut store = open(&disk);
+    let mut most = Counters::default();
+    for size in [60_000, 65_536, 30_000, 3000, 1500] {
+        let value = vec![9; size];
+        for round in 0..30 {
+            store.put(TREE, key(&name(round)), &value, Expect::Any).unwrap();
+            if round % 3 == 0 {
+                store.sync().unwrap();
+            }
+        }
+        store.sync().unwrap();
+        loop {
+            let before = store.counters();
+            let more = store.turn().unwrap();
+            let one = since(&store, before);
+            most.pages_written = most.pages_written.max(one.pages_written);
+            most.writes = most.writes.max(one.writes);
+            if !more {
+                break;
+            }
+        }
+    }
+    println!("a turn, large values: {most:?}");
+    // Three rows of 64 KiB, of 32 pages each, or 64 of 3,000 bytes.
+    assert!(most.pages_written <= 320 && most.writes <= 160, "{most:?}");
+    assert!(most.pages_written > 90, "{most:?}");
+}
+
+/// An opening after a cut in the middle of a fold: which pages are free was not recorded by the last commit.
+#[test]
+fn an_opening_within_a_fold_reads_each_page_three_times_at_most() {
+    let disk = filled(10_000);
+    let mut store = open(&disk);
+    for at in 0..600 {
+        store.put(TREE, key(&name(at)), &[7; 100], Expect::Any).unwrap();
+        store.sync().unwrap();
+    }
+    assert!(store.turn().unwrap());
+    drop(store);
+    let (pages, read) = opening(&disk);
+    println!("opening within a fold: {read} of {pages}");
+    assert!(read > pages && read <= 3 * pages + 64, "{read} of {pages}");
+}

@@ -1,0 +1,343 @@
+use super::heads::KeptHead;
+use super::read::{Dropped, Record};
+use super::*;
+use crate::protocol::{Decision, Entry, Event};
+use crate::test_os::chain;
+use std::collections::BTreeMap;
+
+type Rows = BTreeMap<String, Vec<u8>>;
+
+fn entry(seq: u64, event: Event) -> Entry {
+    Entry {
+        seq,
+        event,
+        subject: 7,
+        incarnation: 1,
+        device: 3,
+        base: 0x1000,
+        len: 0x2000,
+        rights: 7,
+        registers: None,
+        line: 0,
+        interval: 0,
+        decision: Decision::None,
+        rule: 1,
+        reporter: (chain::writer(event), 1),
+        asker: 1,
+        epoch: 4,
+        reason: 2,
+        detail: 5,
+        ticks: seq * 10,
+        unix_ns: 0,
+        hash: [0; 32],
+    }
+}
+
+/// A record as archived puts it.
+fn bytes((previous, entry): &Record) -> Vec<u8> {
+    let mut bytes = previous.to_vec();
+    for double in [entry.seq, entry.ticks, entry.unix_ns] {
+        bytes.extend(double.to_le_bytes());
+    }
+    bytes.extend(entry.reporter.0.to_le_bytes());
+    bytes.extend(entry.reporter.1.to_le_bytes());
+    let outcome = match entry.decision {
+        Decision::None => 1,
+        Decision::Deny => 2,
+        Decision::Allow => 3,
+    };
+    bytes.extend([u8::try_from(chain::code(entry.event)).unwrap(), outcome]);
+    for word in [entry.device, entry.rights, entry.rule] {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes.extend(entry.subject.to_le_bytes());
+    bytes.extend(entry.incarnation.to_le_bytes());
+    bytes.extend(entry.base.to_le_bytes());
+    bytes.extend(entry.len.to_le_bytes());
+    bytes.extend(entry.epoch.to_le_bytes());
+    bytes.extend(entry.asker.to_le_bytes());
+    bytes.extend(entry.detail.to_le_bytes());
+    bytes.extend([entry.reason, u8::from(entry.registers.is_some())]);
+    bytes.extend(entry.registers.unwrap_or(0).to_le_bytes());
+    bytes.extend(entry.line.to_le_bytes());
+    bytes.extend(entry.interval.to_le_bytes());
+    bytes
+}
+
+/// Gives each record its hash, and the one before; behind a hole it hangs on what is not there.
+fn linked(entries: Vec<Entry>) -> Vec<Record> {
+    let (mut at, mut own) = (0, [0; 32]);
+    let link = |mut entry: Entry| {
+        let previous = if entry.seq == at + 1 { own } else { [9; 32] };
+        entry.hash = chain::hash(&previous, &entry);
+        (at, own) = (entry.seq, entry.hash);
+        (previous, entry)
+    };
+    entries.into_iter().map(link).collect()
+}
+
+fn anchor(boot: u32, before: (u64, [u8; 32])) -> Entry {
+    let (parts, _) = before.1.as_chunks::<8>();
+    let part = |at: usize| u64::from_le_bytes(parts[at]);
+    Entry {
+        base: part(0),
+        len: part(1),
+        detail: part(2),
+        registers: Some(part(3)),
+        epoch: boot,
+        interval: u32::try_from(before.0).unwrap(),
+        ..entry(3, Event::Anchor)
+    }
+}
+
+fn put(rows: &mut Rows, boot: u32, nonce: u64, records: &[Record]) -> (u64, [u8; 32]) {
+    let first = records.first().map_or([0; 32], |(_, entry)| entry.hash);
+    let head = records.last().map_or((0, [0; 32]), |(_, entry)| (entry.seq, entry.hash));
+    let mut facts = first.to_vec();
+    facts.extend(nonce.to_le_bytes());
+    facts.resize(72, 0);
+    rows.insert(format!("boot/{boot:08}/facts"), facts);
+    let mut value = head.0.to_le_bytes().to_vec();
+    value.extend(head.1);
+    value.resize(64, 0);
+    rows.insert(format!("boot/{boot:08}/head"), value);
+    for (part, records) in (1..).zip(records.chunks(64)) {
+        let value = records.iter().flat_map(bytes).collect();
+        rows.insert(format!("boot/{boot:08}/{part:08}"), value);
+    }
+    rows.insert("last".into(), boot.to_le_bytes().to_vec());
+    head
+}
+
+/// The records of a boot behind one that ended so.
+fn boot(number: u32, nonce: u64, before: (u64, [u8; 32])) -> Vec<Record> {
+    let mut entries = vec![Entry { detail: nonce, ..entry(1, Event::Boot) }, entry(2, Event::Exit)];
+    entries.push(anchor(number, before));
+    entries.extend((4..=100).map(|seq| entry(seq, Event::Revoke)));
+    linked(entries)
+}
+
+/// Three boots, and the heads that they told.
+fn good() -> (Rows, Vec<KeptHead>) {
+    let (mut rows, mut heads, mut before) = (Rows::new(), Vec::new(), (0, [0; 32]));
+    for number in 1..=3 {
+        let nonce = u64::from(number) + 0x10;
+        let records = boot(number, nonce, before);
+        before = put(&mut rows, number, nonce, &records);
+        for at in [20, 99] {
+            heads.push(KeptHead { nonce, records: at + 1, hash: records[at as usize].1.hash });
+        }
+    }
+    (rows, heads)
+}
+
+fn findings(rows: &Rows, heads: &[KeptHead]) -> Vec<String> {
+    check::check(&read::kept(rows), heads).0
+}
+
+#[track_caller]
+fn assert_found(rows: &Rows, heads: &[KeptHead], expected: &str) {
+    let found = findings(rows, heads);
+    assert!(found.iter().any(|found| found.contains(expected)), "{found:?} / {expected}");
+}
+
+#[test]
+fn test_a_good_archive_has_nothing() {
+    let (rows, heads) = good();
+    let kept = read::kept(&rows);
+    assert_eq!(check::check(&kept, &heads), (vec![], vec![]));
+    assert_eq!(kept.boots[&2].records.len(), 100);
+    assert!(
+        lines(&kept)[1]
+            .starts_with("boot 2: run 0000000000000012, 100 records of 100, 0 missing, whole")
+    );
+}
+
+/// The bytes are those of the guest, compared where both can be had.
+#[test]
+fn test_a_record_is_read_as_the_guest_puts_it() {
+    use nexus_proto::{Asker, Registers, Subject, log};
+    let (base, len, rights, rule) = (0x1000, 0x2000, 7, 50);
+    let stamp =
+        log::Stamp { seq: 3, ticks: 30, unix_ns: 4, reporter: Subject { id: 1, incarnation: 9 } };
+    let subject = Subject { id: 7, incarnation: 8 };
+    let said = log::Entry {
+        device: 3,
+        rights,
+        rule,
+        asker: Asker::new(10),
+        base,
+        len,
+        epoch: 11,
+        detail: 12,
+        reason: 13,
+        registers: Registers::new(Some(14)),
+        line: 15,
+        interval: 16,
+        ..log::Entry::about(log::Event::Access, log::Outcome::Deny, subject)
+    };
+    let record = nexus_archive::Record { previous: [5; 32], stamp, entry: said };
+    let mut put = Vec::new();
+    record.put(&mut put);
+    let (previous, read) = read::record(put.as_slice().try_into().unwrap()).unwrap();
+    let expected = Entry {
+        event: Event::Access,
+        decision: Decision::Deny,
+        incarnation: 8,
+        base,
+        len,
+        rights,
+        registers: Some(14),
+        line: 15,
+        interval: 16,
+        rule,
+        reporter: (1, 9),
+        asker: 10,
+        epoch: 11,
+        reason: 13,
+        detail: 12,
+        ticks: 30,
+        unix_ns: 4,
+        hash: record.own(),
+        ..entry(3, Event::Access)
+    };
+    assert_eq!((previous, &read), ([5; 32], &expected));
+    assert_eq!(bytes(&(previous, read)), put);
+    let codes = log::Event::ALL.iter().map(|event| u64::from(event.code()));
+    assert!(chain::EVENTS.map(chain::code).into_iter().eq(codes), "each event there is");
+}
+
+// attack 47 H: any byte of a record in an image is changed; found; broken: host-archive-chain
+#[test]
+fn test_any_byte_of_a_record_counts() {
+    let (good, _) = good();
+    for at in 0..128 {
+        let mut rows = good.clone();
+        rows.get_mut("boot/00000002/00000001").unwrap()[10 * 128 + at] ^= 1;
+        assert_ne!(findings(&rows, &[]), Vec::<String>::new(), "byte {at}");
+    }
+}
+
+// attack 67 H: an image is put back as it was a boot ago; a head that was kept is of no boot that is there; broken: host-archive-rollback
+#[test]
+fn test_an_image_that_was_put_back_shows_in_the_heads() {
+    let (now, heads) = good();
+    let mut old = now.clone();
+    old.retain(|key, _| !key.starts_with("boot/00000003"));
+    old.insert("last".into(), 2_u32.to_le_bytes().to_vec());
+    assert_eq!(findings(&old, &heads[..4]), Vec::<String>::new(), "it fits in itself");
+    assert_found(&old, &heads, "run 0000000000000013 told is of no boot that is here");
+    // The machine went on from there.
+    let before = (100, boot(2, 0x12, (100, boot(1, 0x11, (0, [0; 32]))[99].1.hash))[99].1.hash);
+    put(&mut old, 3, 0x14, &boot(3, 0x14, before));
+    assert_eq!(findings(&old, &[]), Vec::<String>::new());
+    assert_found(&old, &heads, "run 0000000000000013 told is of no boot that is here");
+}
+
+// attack 67 H: a boot is written anew, with hashes that fit; the next anchor or a kept head says otherwise; broken: host-archive-anchor, host-archive-heads
+#[test]
+fn test_a_boot_that_was_written_anew_shows() {
+    let (mut rows, heads) = good();
+    let mut entries: Vec<Entry> =
+        read::kept(&rows).boots[&2].records.iter().map(|(_, entry)| entry.clone()).collect();
+    entries[15].subject = 9;
+    put(&mut rows, 2, 0x12, &linked(entries.clone()));
+    rows.insert("last".into(), 3_u32.to_le_bytes().to_vec());
+    assert_found(&rows, &[], "boot 3: its anchor says that the boot before ended with record 100");
+    assert_found(&rows, &heads, "run 0000000000000012 told is not what boot 2 has there");
+    entries.truncate(50);
+    put(&mut rows, 2, 0x12, &linked(entries));
+    assert_found(&rows, &[], "which ends with record 50");
+}
+
+#[test]
+fn test_what_is_missing_is_told() {
+    let (good, heads) = good();
+    // Records in between: a gap, which hangs on what is not there.
+    let mut rows = good.clone();
+    let mut entries: Vec<Entry> =
+        read::kept(&rows).boots[&3].records.iter().map(|(_, entry)| entry.clone()).collect();
+    entries.drain(40..50);
+    put(&mut rows, 3, 0x13, &linked(entries));
+    let (found, notes) = check::check(&read::kept(&rows), &[]);
+    assert_eq!(found, Vec::<String>::new());
+    assert!(notes[0].starts_with("boot 3: a gap of 10 before record 51"), "{notes:?}");
+    assert!(notes[1].contains("10 records are missing, and folds account for 0"), "{notes:?}");
+    let in_gap = KeptHead { records: 45, ..heads[4] };
+    let (found, notes) = check::check(&read::kept(&rows), &[in_gap]);
+    assert!(found.is_empty() && notes.iter().any(|note| note.contains("is in a gap of boot 3")));
+    assert_found(&rows, &[KeptHead { records: 50, ..in_gap }], "is not what boot 3 has there");
+    let behind = KeptHead { records: 101, ..in_gap };
+    assert!(findings(&rows, &[behind]).is_empty(), "it was not kept in time");
+
+    let mut rows = good.clone();
+    rows.remove("boot/00000002/00000001");
+    assert_found(&rows, &[], "boot 2: part 00000002 is there, and not part 1");
+    let mut rows = good.clone();
+    rows.retain(|key, _| !key.starts_with("boot/00000002"));
+    assert_found(&rows, &[], "boot 3 stands where boot 2 should");
+    let mut rows = good.clone();
+    rows.remove("boot/00000003/head");
+    assert_found(&rows, &[], "boot 3: its head is not that of record 100");
+    let mut rows = good.clone();
+    rows.insert("last".into(), 4_u32.to_le_bytes().to_vec());
+    assert_found(&rows, &[], "the last boot is 3, and was 4 when it got its number");
+    for odd in ["other", "boot/1/facts", "boot/00000001/x", "dropped/00000009"] {
+        let mut rows = good.clone();
+        rows.insert(odd.into(), vec![1]);
+        assert_found(&rows, &[], &format!("{odd}: no row of an archive"));
+    }
+}
+
+#[test]
+fn test_boots_that_were_dropped_are_no_holes() {
+    let (mut rows, heads) = good();
+    let kept = read::kept(&rows);
+    let (records, own) = kept.boots[&1].head.unwrap();
+    let gone = Dropped { first: 1, last: 1, here: 100, records, own };
+    let mut value = Vec::new();
+    value.extend(gone.first.to_le_bytes());
+    value.extend(gone.last.to_le_bytes());
+    value.extend(gone.here.to_le_bytes());
+    value.extend(gone.records.to_le_bytes());
+    value.extend(gone.own);
+    value.resize(64, 0);
+    rows.insert("dropped/00000001".into(), value.clone());
+    rows.retain(|key, _| key != "boot/00000001/head");
+    let kept = read::kept(&rows);
+    assert_eq!(kept.dropped, [gone]);
+    let (found, notes) = check::check(&kept, &heads);
+    assert_eq!(found, Vec::<String>::new(), "what is left of it is none");
+    assert!(notes[0].contains("it may have been dropped"), "{notes:?}");
+    value[24] ^= 1;
+    rows.insert("dropped/00000001".into(), value);
+    assert_found(&rows, &heads, "boot 2: its anchor says that the boot before ended");
+}
+
+#[test]
+fn test_what_logd_cut_is_told_by_logd() {
+    let (good, _) = good();
+    let mut entries: Vec<Entry> =
+        read::kept(&good).boots[&3].records.iter().map(|(_, entry)| entry.clone()).collect();
+    let own: Vec<Record> = linked(entries.clone());
+    let resume = |cut| Entry { base: cut, incarnation: 2, subject: 3, ..entry(60, Event::Resume) };
+    let mut anew = entries.split_off(59);
+    anew[0] = resume(60);
+    let (mut rows, mut all) = (good.clone(), own.clone());
+    let mut previous = own[58].1.hash;
+    for mut entry in anew.clone() {
+        entry.hash = chain::hash(&previous, &entry);
+        all.push((previous, entry.clone()));
+        previous = entry.hash;
+    }
+    put(&mut rows, 3, 0x13, &all);
+    assert_eq!(findings(&rows, &[]), Vec::<String>::new());
+    all[100].1 = resume(61);
+    let mut previous = all[100].0;
+    for record in all.iter_mut().skip(100) {
+        *record = (previous, Entry { hash: chain::hash(&previous, &record.1), ..record.1.clone() });
+        previous = record.1.hash;
+    }
+    put(&mut rows, 3, 0x13, &all);
+    assert_found(&rows, &[], "written anew from record 60 on, and no life of logd says so");
+}
