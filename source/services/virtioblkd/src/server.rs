@@ -6,7 +6,7 @@ use nexus_mmio::{Bus, Exact, Registers, Shared, SharedMut};
 use nexus_proto::disk::{Disk as Protocol, Request};
 use nexus_proto::{ServiceError, encode_error, ids};
 use nexus_rt::abi::Sender;
-use nexus_rt::{Answer, Deadline, ReplyTo, Service, Tell, error, ticks, ticks_of_ns, warn};
+use nexus_rt::{Answer, Deadline, ReplyTo, Service, Tell, error, info, ticks, ticks_of_ns, warn};
 use nexus_virtio::acknowledge;
 use nexus_virtio::block::{Config, LEN};
 
@@ -94,6 +94,7 @@ impl<A: SharedMut, U: Shared, P: Exact, R: SharedMut, B: Bus, const HEADS: usize
         self.tell_trouble();
         if self.engine.is_alive() && !self.told {
             self.told = true;
+            info!("blk: virtio-blk up, {} sectors", self.engine.info().sectors);
             // Only a test run keeps it, and only a test run misses it.
             let _ = nexus_rt::proof(PROOF, 1);
         }
