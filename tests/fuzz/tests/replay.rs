@@ -72,7 +72,7 @@ macro_rules! replays {
 
 replays! {
     archive board busd consoled description device disk elf init lines logd net policy policyd powerd queue ring
-    rngd rtcd serial syscalls system
+    rngd rtcd serial state syscalls system
 }
 
 #[test]

@@ -49,17 +49,23 @@ pub fn build() -> Result<PathBuf> {
     }
 }
 
-/// The disk of the system `name` in `directory`, for people who run it. It is no part of any tree: whatever copies or
-/// compares trees leaves it out.
+/// Names the directory where disks of systems are, instead of the systems' own.
+pub const DISKS_VARIABLE: &str = "NEXUS_DISKS";
+
+/// The disk of the system `name` in `directory`, for people who run it: there, or in `NEXUS_DISKS`. It is no part of any
+/// tree: whatever copies or compares trees leaves it out.
 #[must_use]
 pub fn own_disk(directory: &Path, name: &str) -> PathBuf {
-    directory.join(format!("{name}.{DISK}"))
+    let disks = env::var_os(DISKS_VARIABLE).filter(|disks| !disks.is_empty()).map(PathBuf::from);
+    disks.unwrap_or_else(|| directory.to_path_buf()).join(format!("{name}.{DISK}"))
 }
 
 /// The ending of that.
 const DISK: &str = "disk";
 
-fn is_disk(path: &Path) -> bool {
+/// True for the name of such a disk.
+#[must_use]
+pub fn is_disk(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == DISK)
 }
 

@@ -89,3 +89,80 @@ fn standard_can_be_extended_from_anywhere() {
     let standard = load(&tree().join("system"));
     assert_eq!(all[0].description.rules, standard[0].description.rules);
 }
+
+/// Writes these files into a directory of their own: path and text.
+fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (path, text) in files {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("making a directory");
+        let program = tree().join("tests/fixtures/check/base/crate");
+        let text = text.replace("PROGRAM", &program.display().to_string());
+        std::fs::write(path, text).expect("writing");
+    }
+    dir
+}
+
+/// A file of a service without anything in it.
+const SERVICE: &str = "binary = { path = \"PROGRAM\", bin = \"program\" }\npriority = 5\n\
+                       budget = { frames = 64, objects = 32 }\n";
+
+/// A system that extends the one of the audit's tests: its nsh keeps a tree, and opens that of webd.
+fn over_the_audit(files: &[(&str, &str)], remove: &str) -> tempfile::TempDir {
+    let base = tree().join("tests/fixtures/audit/system");
+    let system = format!("name = \"mine\"\nextends = {:?}\n{remove}", base.display().to_string());
+    let files: Vec<_> = files.iter().copied().chain([("system.toml", system.as_str())]).collect();
+    directory(&files)
+}
+
+#[test]
+fn lines_about_state_are_added_and_removed() {
+    let nsh = format!(
+        "id = 10\n{SERVICE}talks-to = [\"init\", \"statefsd\"]\nasks = [\"view\"]\n\
+         rings = [{{ with = \"statefsd\", pages = 9 }}]\n\
+         opens = [{{ tree = \"webd\", prefix = \"a\", rights = [\"list\"] }}]\n"
+    );
+    let policy = "[[allow-state]]\nid = \"nsh-lists\"\nsubject = \"nsh\"\ntree = \"webd\"\n\
+                  prefix = \"a\"\nrights = [\"list\"]\nreason = \"less than the base\"\n";
+    let remove = "[remove]\npolicy = [\"list-nsh-webd\", \"write-nsh-webd\"]\n";
+    let dir = over_the_audit(&[("services/nsh.toml", &nsh), ("policy.toml", policy)], remove);
+    let description = &load_small(dir.path())[0].description;
+    let opens: Vec<_> = description.opens().map(|(who, open)| (who, open.id.as_str())).collect();
+    assert_eq!(opens, [(10, "nsh-lists")]);
+    let (nsh, webd) = (description.tree_of(10), description.tree_of(22));
+    assert!(nsh.is_none() && webd.is_some(), "a service is replaced whole, its tree as well");
+    assert!(description.store().is_some(), "the base's board");
+}
+
+#[test]
+fn a_server_without_a_device_has_the_tests_as_consumers_too() {
+    let tester = format!(
+        "id = 900\n{SERVICE}state = {{ tree = \"{:032x}\", keys = 1, bytes = 1 }}\n\
+         [where.statefsd]\ntalks-to = [\"statefsd\"]\n[where.statefsd.ring]\npages = 3\n\
+         [where.virtionetd]\ntalks-to = [\"virtionetd\"]\n[where.virtionetd.ring]\npages = 4\n",
+        7
+    );
+    let line = |with: &str, pages: u16| {
+        format!(
+            "[[ring]]\nid = \"selftest-ring-{with}\"\nsubject = \"selftest\"\nwith = \"{with}\"\n\
+             pages = {pages}\nreason = \"a test\"\n"
+        )
+    };
+    let policy = format!("{}\n{}", line("statefsd", 3), line("virtionetd", 4));
+    let tests = directory(&[
+        ("system.toml", "name = \"tests\"\nboard = \"tests\"\nextends = \"standard\"\n"),
+        ("boards/tests.toml", "device = []\n"),
+        ("profiles/test.toml", "kind = \"test\"\n"),
+        ("policy.toml", &policy),
+        ("services/selftest.toml", &tester),
+    ]);
+    let base = tree().join("tests/fixtures/audit/system");
+    let checked = desc::check_with_tests(&base, &base, Some(tests.path()), &base);
+    let all = checked.expect("the tool works").unwrap_or_else(|report| panic!("{report}"));
+    let judged = all.iter().find(|checked| checked.judged).expect("one that is judged");
+    let rings = judged.description.rings();
+    let rings: Vec<_> = rings.map(|(consumer, ring)| (consumer, ring.server)).collect();
+    // virtionetd owns a device, and has a consumer.
+    assert_eq!(rings, [(10, 12), (12, 8), (22, 9), (22, 12), (900, 12)]);
+    assert_eq!(judged.description.tree_of(900).map(|tree| tree.id), Some(7));
+}

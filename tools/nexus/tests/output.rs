@@ -27,7 +27,7 @@ fn unread(arguments: &[&str], root: Option<&Path>) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// Files that commands can be about: `ram`, `image`, and a program `NAME.elf` for each service.
+/// Files that commands can be about: `ram`, `image`, `store`, and a program `NAME.elf` for each service.
 struct Files(TempDir);
 
 impl Files {
@@ -37,6 +37,9 @@ impl Files {
         common::build_programs(&standard, dir.path(), ".elf");
         fs::write(dir.path().join("image"), common::image("prod")).expect("writing");
         fs::write(dir.path().join("ram"), [0; 4096]).expect("writing");
+        let mut new = Command::new(env!("CARGO_BIN_EXE_nexus"));
+        new.args(["disk", "new"]).arg(dir.path().join("store")).stdout(Stdio::null());
+        assert!(new.status().expect("the tool").success());
         Files(dir)
     }
 
@@ -63,6 +66,7 @@ impl Files {
                 let disk = self.at("disk");
                 vec![words(&["new", &disk]), words(&["ls", &disk]), words(&["check", &disk])]
             }
+            "ledger" => vec![words(&[&self.at("store"), "--tree", &"0".repeat(32)])],
             "symbolize" => vec![words(&["--elf", env!("CARGO_BIN_EXE_nexus"), "100000"])],
             new => panic!("say what `{new}` can be asked for in this test"),
         }

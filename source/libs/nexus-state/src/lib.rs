@@ -32,6 +32,8 @@ mod link;
 mod request;
 mod session;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Checked, Found, Page, Row, Usage, Value, Version};
 pub use error::{Damage, Error};

@@ -62,10 +62,12 @@ impl From<Ended> for Broken {
 
 impl From<KernelError> for Broken {
     fn from(why: KernelError) -> Broken {
-        Broken::Error(match why {
-            KernelError::TimedOut => Error::TimedOut,
-            why => Error::Call(CallError::Kernel(why)),
-        })
+        match why {
+            KernelError::TimedOut => Broken::Error(Error::TimedOut),
+            // For good: nobody answers the next call.
+            KernelError::PeerGone | KernelError::BadHandle => Broken::Gone,
+            why => Broken::Error(Error::Call(CallError::Kernel(why))),
+        }
     }
 }
 

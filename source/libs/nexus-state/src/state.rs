@@ -76,12 +76,8 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
             }
             let part = done(part)?;
             version = part.head.version;
-            bytes.extend_from_slice(&part.bytes);
-            if !part.head.more {
+            if !append(&mut bytes, &part)? {
                 return Ok(Some(Value { version: part.version(), bytes }));
-            }
-            if part.bytes.is_empty() {
-                return Err(Error::Garbled);
             }
         }
     }
@@ -113,12 +109,8 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
         let mut bytes = Vec::new();
         loop {
             let part = done(self.look(ask.arg(bytes.len() as u64))?)?;
-            bytes.extend_from_slice(&part.bytes);
-            if !part.head.more {
+            if !append(&mut bytes, &part)? {
                 return Ok(bytes);
-            }
-            if part.bytes.is_empty() {
-                return Err(Error::Garbled);
             }
         }
     }
@@ -364,6 +356,18 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
         let deadline = Deadline::after_ms(self.patience_ms);
         self.session.ask(&[ask], deadline, |_, done| answer = done)?;
         Ok(answer)
+    }
+}
+
+/// Appends a part of a value, or of a piece, to those before it; whether there is more.
+fn append(bytes: &mut Vec<u8>, part: &Done) -> Result<bool, Error> {
+    bytes.extend_from_slice(&part.bytes);
+    let fits = bytes.len() <= MAX_PIECE && part.head.size == bytes.len() as u64;
+    let goes_on = !part.bytes.is_empty() && bytes.len() < MAX_PIECE;
+    match part.head.more {
+        false if fits => Ok(false),
+        true if goes_on => Ok(true),
+        _ => Err(Error::Garbled),
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Faults {
     pub flushes_left: Option<u64>,
     /// So many reads succeed before all others fail.
     pub reads_left: Option<u64>,
+    /// This sector cannot be read.
+    pub unreadable: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -117,6 +119,10 @@ impl BlockDevice for FakeDisk {
         let mut inner = self.0.lock();
         left(&mut inner.faults.reads_left)?;
         let range = inner.range(sector, out.len())?;
+        let end = sector + (out.len() / SECTOR) as u64;
+        if inner.faults.unreadable.is_some_and(|bad| (sector..end).contains(&bad)) {
+            return Err(DeviceError::Failed);
+        }
         out.copy_from_slice(inner.bytes.get(range).ok_or(DeviceError::OutOfRange)?);
         Ok(())
     }

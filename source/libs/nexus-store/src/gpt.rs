@@ -376,7 +376,7 @@ fn is_blank<D: BlockDevice>(device: &mut D) -> Result<bool, NoStore> {
 }
 
 /// The record that tells programs which know no such tables that all of the disk is taken.
-fn protective_record(sectors: u64) -> Vec<u8> {
+pub(crate) fn protective_record(sectors: u64) -> Vec<u8> {
     let mut record = vec![0; SECTOR];
     let size = u32::try_from(sectors - 1).unwrap_or(u32::MAX).to_le_bytes();
     // Type 0xee from sector 1 on, to the end; first and last place as they are written for that.

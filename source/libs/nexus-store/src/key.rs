@@ -135,6 +135,9 @@ mod tests {
         assert!(Key::new(&long[1..]).is_ok());
         assert_eq!(Key::from_bytes(b"a\xff"), Err(KeyError::NotText));
         assert_eq!(Key::from_bytes(&[0xff; 256]), Err(KeyError::Length));
+        assert_eq!(Key::from_bytes(&[b'x'; MAX_KEY]).map(|key| key.as_str().len()), Ok(MAX_KEY));
+        assert_eq!(Key::from_bytes(b""), Err(KeyError::Length));
+        assert_eq!(std::format!("{}", Key::new("a/b").unwrap()), "a/b");
     }
 
     // attack 92 U: keys that begin like a prefix and are not under it; told apart by whole parts

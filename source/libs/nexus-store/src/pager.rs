@@ -237,27 +237,20 @@ impl<D: BlockDevice> Pager<D> {
         let known: Vec<u64> = all.filter(on_disk).collect();
         let (Some(from), Some(last)) = (known.first(), known.last()) else { return Ok(()) };
         let mut run = vec![0; usize::try_from(last - from + 1).unwrap_or(0) * PAGE];
-        if self.volume.read(self.start + from, &mut run).is_err() {
-            self.read_each(*from, &known, &mut run)?;
-        }
-        for page in &known {
-            let data =
-                run.chunks_exact(PAGE).nth(usize::try_from(page - from).unwrap_or(usize::MAX));
-            if data.and_then(|data| self.sum_of(*page, data)) != self.sums.get(*page) {
-                return Err((*page, Fault::Page(*page)));
+        let at_once = self.volume.read(self.start + from, &mut run).is_ok();
+        for (page, data) in (*from..).zip(run.chunks_exact_mut(PAGE)) {
+            if known.binary_search(&page).is_err() {
+                continue;
             }
-            *count += 1;
-        }
-        Ok(())
-    }
-
-    /// Reads pages one by one, where all at once cannot be read.
-    fn read_each(&mut self, first: u64, pages: &[u64], run: &mut [u8]) -> Result<(), (u64, Fault)> {
-        for (page, out) in (first..).zip(run.chunks_exact_mut(PAGE)) {
-            if pages.contains(&page) {
-                let read = self.volume.read(self.start + page, out);
+            // Where all cannot be read at once, one by one.
+            if !at_once {
+                let read = self.volume.read(self.start + page, data);
                 read.map_err(|error| (page, Fault::Device(error)))?;
             }
+            if self.sum_of(page, data) != self.sums.get(page) {
+                return Err((page, Fault::Page(page)));
+            }
+            *count += 1;
         }
         Ok(())
     }

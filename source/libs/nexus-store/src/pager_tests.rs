@@ -129,9 +129,74 @@ fn nothing_outside_the_table_is_touched() {
     for (offset, len) in
         [(0, PAGE), (end, PAGE), (end - PAGE as u64, 2 * PAGE), (100, PAGE), (PAGE as u64, 100)]
     {
-        assert!(pager.write(offset, &[0; 2 * PAGE][..len]).is_err(), "{offset} {len}");
-        assert!(pager.read(offset, &mut [0; 2 * PAGE][..len]).is_err(), "{offset} {len}");
+        let fault = Err(Fault::Page(offset / PAGE as u64));
+        assert_eq!(pager.write(offset, &[0; 2 * PAGE][..len]), fault, "{offset} {len}");
+        assert_eq!(pager.read(offset, &mut [0; 2 * PAGE][..len]), fault, "{offset} {len}");
     }
     assert_eq!(pager.set_len(end + 1), Err(Fault::Full));
     assert_eq!(pager.set_len(end), Ok(()));
+}
+
+#[test]
+fn sums_of_all_pages_are_told_apart() {
+    let mut sums = Sums::default();
+    let sum = |number: u64| NonZeroU64::new(number + 1);
+    for page in [0, 3, 511, 512, 515, 1027] {
+        sums.set(page, sum(page));
+    }
+    for page in [0, 3, 511, 512, 515, 1027] {
+        assert_eq!(sums.get(page), sum(page), "{page}");
+    }
+    assert_eq!((sums.get(4), sums.get(1024), sums.get(5000)), (None, None, None));
+    assert_eq!(sums.bytes(), 3 * 512 * 8);
+}
+
+// attack 67 U: a header with a right sum and no number, and one that was put back and differs in its number alone; refused
+#[test]
+fn a_header_has_a_number() {
+    let disk = FakeDisk::new(PAGES * 8);
+    let mut pager = pager(&disk);
+    pager.write(0, &[4; HEADER]).unwrap();
+    let first = disk.bytes();
+    pager.write(0, &[4; HEADER]).unwrap();
+    assert_eq!(pager.check(0, &mut 0), Ok(()));
+    disk.tamper(|bytes| bytes.copy_from_slice(&first));
+    assert_eq!(pager.check(0, &mut 0), Err((0, Fault::Header)));
+    disk.tamper(|bytes| {
+        let header = &mut bytes[10 * PAGE..10 * PAGE + SECTOR];
+        header[NUMBER_AT..SUM_AT].fill(0);
+        let sum = sum::bound(5, 10, 0, &header[..SUM_AT]);
+        header[SUM_AT..].copy_from_slice(&sum.to_le_bytes());
+    });
+    assert_eq!(super::tests::pager(&disk).load_header(), Err(Fault::Header));
+}
+
+#[test]
+fn pages_that_lead_to_others_are_held_in_memory() {
+    let disk = FakeDisk::new(PAGES * 8);
+    let mut pager = pager(&disk);
+    let read_from_disk = |pager: &mut Pager<FakeDisk>, page: u64| {
+        let before = pager.volume.counters.reads;
+        read(pager, page).unwrap();
+        pager.volume.counters.reads > before
+    };
+    write(&mut pager, 3, BRANCH);
+    assert!(read_from_disk(&mut pager, 3), "none is held unless it is said how many");
+    pager.hold_branches(2);
+    assert!(read_from_disk(&mut pager, 3) && !read_from_disk(&mut pager, 3), "read");
+    write(&mut pager, 4, BRANCH);
+    assert!(!read_from_disk(&mut pager, 4), "written");
+    write(&mut pager, 4, BRANCH);
+    assert!(!read_from_disk(&mut pager, 3), "written again it takes the place of itself");
+    write(&mut pager, 5, BRANCH);
+    assert!(!read_from_disk(&mut pager, 4) && !read_from_disk(&mut pager, 5));
+    assert!(read_from_disk(&mut pager, 3), "the first of them gave way");
+    write(&mut pager, 5, 1);
+    assert!(read_from_disk(&mut pager, 5) && read_from_disk(&mut pager, 5), "it leads to none");
+    let bytes = pager.read_unknown(9, 1).unwrap();
+    pager.learn(9, &bytes).unwrap();
+    assert!(read_from_disk(&mut pager, 9), "learned, and leading to none");
+    let run = [BRANCH; 2 * PAGE];
+    pager.write(6 * PAGE as u64, &run).unwrap();
+    assert!(read_from_disk(&mut pager, 6) && !read_from_disk(&mut pager, 6), "alone");
 }

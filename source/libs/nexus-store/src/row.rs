@@ -245,3 +245,42 @@ impl Usage {
         reader.0.is_empty().then_some(usage)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+
+    #[test]
+    fn a_value_is_as_long_as_it_may_be() {
+        let row = |len| vec![WHOLE; 9 + len];
+        let size = |row: &[u8]| Data::decode(row).map(|data| data.size());
+        assert_eq!(size(&row(MAX_VALUE)), Some(MAX_VALUE as u64));
+        assert_eq!(size(&row(MAX_VALUE + 1)), None);
+        assert_eq!((size(&row(0)), size(&[0; 8])), (Some(0), None));
+        assert_eq!(size(&[0, 0, 0, 0, 0, 0, 0, 0, 2]), None);
+    }
+
+    #[test]
+    fn rows_of_the_store_are_known() {
+        let usage = Usage { keys: 1, bytes: 2 }.encode();
+        let tree = RowKey::usage(TreeId(3));
+        let ballast = RowKey::ballast(0);
+        assert!(is_own(tree.as_bytes(), &usage) && is_own(STATE, &State::default().encode()));
+        assert!(is_own(ballast.as_bytes(), b""));
+        for (key, row) in [
+            (tree.as_bytes(), &usage[1..]),
+            (&tree.as_bytes()[1..], &usage),
+            (STATE, &usage),
+            (&ballast.as_bytes()[..4], b""),
+            (&[META, b'z'], b""),
+        ] {
+            assert!(!is_own(key, row), "{key:?}");
+        }
+        let piece = RowKey::piece(9, 1);
+        assert_eq!(object_of_piece(piece.as_bytes()), Some(9));
+        assert_eq!(object_of_piece(&piece.as_bytes()[..12]), None);
+        assert_eq!(object_of_piece(RowKey::object(9).as_bytes()), None);
+        assert_eq!(object_of(RowKey::object(9).as_bytes()), Some(9));
+    }
+}

@@ -296,3 +296,7 @@ fn run_len(nodes: &[Node]) -> usize {
     });
     1 + more.count()
 }
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

@@ -3,8 +3,21 @@
 mod common;
 
 use common::{device, permit, rule, service, system};
-use nexus_sysdesc::{Description, Need, Permission, Profile, Restart, Service, bounds};
+use nexus_sysdesc::{
+    Description, Need, OpenTree, Permission, Profile, Restart, Service, Tree, bounds,
+};
 use proptest::prelude::*;
+
+/// Service `id` opens a part of the state of `owner`.
+fn open(id: u32, owner: u32, rights: u32, parts: usize) -> OpenTree {
+    OpenTree {
+        owner,
+        prefix: ["a", "b", "c"].into_iter().take(parts).collect::<Vec<_>>().join("/"),
+        rights: u8::try_from(rights % 7 + 1).expect("few bits"),
+        id: format!("open-{id}-{owner}"),
+        reason: "it shows it".into(),
+    }
+}
 
 /// A valid description with up to 12 services, each with at most one device.
 fn any_valid() -> impl Strategy<Value = Description> {
@@ -26,6 +39,13 @@ fn any_valid() -> impl Strategy<Value = Description> {
                     let may = serves && next.restart != Restart::Never;
                     next.answers_within = within.filter(|_| may);
                 }
+                next.tree = serves.then_some(Tree {
+                    id: u128::from(frames) << 64 | u128::from(id),
+                    keys: u64::from(frames),
+                    bytes: u64::from(frames) << 12,
+                });
+                let trees = services.iter().filter(|other| other.tree.is_some()).take(3);
+                next.opens = trees.map(|other| open(id, other.id, frames, restart)).collect();
                 next.name = format!("service-{id}");
                 next.permits =
                     Permission::ALL[..permissions].iter().map(|one| permit(id, *one)).collect();

@@ -46,6 +46,12 @@ pub fn hole(last: u64, hash: &[u8; 32]) -> String {
     format!("hole {last} {}", hex(hash))
 }
 
+/// How long a store took for so many operations, and how often the disk was asked to flush meanwhile.
+#[must_use]
+pub fn store_load(name: &str, operations: u64, ns: u64, flushes: u64) -> String {
+    format!("store-load {name} {operations} {ns} {flushes}")
+}
+
 /// How long the ledger is, and the hash of its last record.
 #[must_use]
 pub fn head(head: &HeadInfo) -> String {

@@ -178,7 +178,7 @@ pub(crate) fn begins(tell: Tell) {
     drop(bench_with(None, Some(Consumer::new(OWNER, ASKS, tell))));
 }
 
-// attack 67 U: who may read and write the disk does so by messages though it holds the store, before statefsd has attached and afterwards; told that it is not theirs, and the device does not hear of it; broken: disk-of-the-store
+// attack 98 U: who may read and write the disk does so by messages though it holds the store, before statefsd has attached and afterwards; told that it is not theirs, and the device does not hear of it; broken: disk-of-the-store
 #[test]
 fn a_disk_that_holds_the_store_is_statefsd_s_alone() {
     let len = memory_len(ENTRIES * 4096);

@@ -6,6 +6,7 @@ use crate::system;
 
 // attack 40 Z: a compiled description with two equal names; refused
 // attack 39 Z: a compiled description in which two services need one device; refused
+// attack 92 Z: a compiled description in which two services have one tree, or state is opened that nobody keeps; refused
 // attack 31 Z: any bytes as a compiled description; only the one encoding of a valid one is read
 /// What is decoded is valid, has one encoding, and gives every device to one service at most.
 pub fn description(data: &[u8]) {
@@ -33,6 +34,7 @@ pub(super) fn invariants(description: &Description) {
             owned.push(need.device);
         }
     }
+    state(description);
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let devices = description.devices.iter().map(|device| device.name.as_str());
     let rules = description.rules.iter().map(|rule| rule.id.as_str());
@@ -50,6 +52,27 @@ pub(super) fn invariants(description: &Description) {
         assert!(rule.interval == 0 || rule.irq && rule.interval <= 1_000_000);
         mask_and_rights(rule.rights, rule.registers);
     }
+}
+
+/// Each tree is one service's, what is opened is another's, and one disk holds the store.
+fn state(description: &Description) {
+    let mut trees = Vec::new();
+    for tree in description.services.iter().filter_map(|service| service.tree) {
+        assert!(tree.id != 0 && !trees.contains(&tree.id), "two services of one tree");
+        assert!(tree.keys > 0 && tree.bytes > 0, "a tree without a quota");
+        trees.push(tree.id);
+    }
+    for (subject, open) in description.opens() {
+        let owner = description.services.iter().find(|service| service.id == open.owner);
+        assert!(owner.is_some_and(|owner| owner.tree.is_some() && owner.id != subject));
+        assert!(open.rights != 0 && open.rights & !7 == 0, "rights that there are not");
+        let parts = open.prefix.split('/');
+        let whole =
+            open.prefix.is_empty() || parts.clone().all(|part| !["", ".", ".."].contains(&part));
+        assert!(whole && open.prefix.len() <= 255, "{:?}", open.prefix);
+    }
+    let stores = description.devices.iter().filter(|device| device.store.is_some());
+    assert!(stores.clone().count() <= 1 && stores.into_iter().all(|one| one.virtio_id == Some(2)));
 }
 
 /// With a mask, who may write has a register to write, and who may not has none.

@@ -6,6 +6,7 @@
 
 mod disk;
 mod peers;
+mod store;
 mod table;
 
 use crate::build::{self, Built};
@@ -50,6 +51,15 @@ pub struct BenchArgs {
     /// A raw image to be the disk, which is overwritten; else one of 512 MiB is made for the run.
     #[arg(long, value_name = "FILE", requires = "disk", conflicts_with = "quick")]
     image: Option<PathBuf>,
+    /// The store instead: wall time of what services ask of it, beside SQLite in a Linux guest.
+    #[arg(long, conflicts_with_all = ["no_start", "disk"])]
+    store: bool,
+    /// A directory with a Linux guest, made by tests/peers/sqlite/guest.sh.
+    #[arg(long, value_name = "DIR", requires = "store")]
+    beside: Option<PathBuf>,
+    /// How many keys are in the store.
+    #[arg(long, requires = "store", default_value = "10000")]
+    keys: store::Keys,
     /// The QEMU to use.
     #[arg(long, value_name = "PATH", env = "NEXUS_QEMU")]
     qemu: Option<PathBuf>,
@@ -62,6 +72,9 @@ pub struct BenchArgs {
 pub fn run(args: &BenchArgs) -> Result<Exit> {
     if args.disk {
         return disk::run(args);
+    }
+    if args.store {
+        return store::run(args);
     }
     let mut figures = instructions(args)?;
     if !args.no_start {
@@ -142,4 +155,11 @@ fn boot_as(
         is_virtio: &|_| false,
         show: &mut |_| {},
     })
+}
+
+/// As the host tells it: processes that were ready, on average of 1, 5 and 15 minutes.
+fn load_of_host() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let averages: Vec<&str> = text.split(' ').take(3).collect();
+    if averages.len() == 3 { averages.join(" ") } else { "unknown".to_owned() }
 }

@@ -68,6 +68,8 @@ pub enum Record {
     Bench(Bench),
     /// How long a disk took.
     Load(Load),
+    /// How long a store took.
+    StoreLoad(StoreLoad),
     /// The guest's own opinion, just before it ends the machine.
     Verdict {
         /// Tests passed.
@@ -280,6 +282,19 @@ pub struct Load {
     pub batches: u64,
     /// How often it rang the doorbell for them.
     pub doorbells: u64,
+}
+
+/// A store under load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreLoad {
+    /// Which load.
+    pub name: String,
+    /// Puts, gets or rows.
+    pub operations: u64,
+    /// Nanoseconds from before the first to after the last.
+    pub ns: u64,
+    /// Flushes that the disk was asked for meanwhile.
+    pub flushes: u64,
 }
 
 /// A line of the serial output.

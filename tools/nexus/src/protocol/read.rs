@@ -2,6 +2,7 @@
 
 use super::{
     Bench, Cap, Decision, Entry, Event, Head, Irq, Line, Load, PREFIX, Proof, Record, Refused, Root,
+    StoreLoad,
 };
 
 /// Reads one line, without its line end.
@@ -79,6 +80,12 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
             ns: number(ns)?,
             batches: number(batches)?,
             doorbells: number(doorbells)?,
+        }),
+        ("store-load", [load, operations, ns, flushes]) => Record::StoreLoad(StoreLoad {
+            name: name(load)?,
+            operations: number(operations)?,
+            ns: number(ns)?,
+            flushes: number(flushes)?,
         }),
         ("verdict", [passed, failed]) => {
             Record::Verdict { passed: number(passed)?, failed: number(failed)? }
@@ -245,6 +252,13 @@ mod tests {
             Some(Record::Load(load))
         );
         assert_eq!(record_of(&format!("{nonce} load random_read_4k_8 16 65536 1000000 3")), None);
+        let load =
+            StoreLoad { name: "put_sync_1".into(), operations: 1000, ns: 7, flushes: 1000 };
+        assert_eq!(
+            record_of(&format!("{nonce} store-load put_sync_1 1000 7 1000")),
+            Some(Record::StoreLoad(load))
+        );
+        assert_eq!(record_of(&format!("{nonce} store-load put_sync_1 1000 7")), None);
         let refused = Refused {
             service: "rngd".into(),
             device: "rng0".into(),

@@ -1,7 +1,7 @@
 //! What a run said, sorted.
 
 use crate::protocol::{
-    Bench, Cap, Entry, Event, Head, Irq, Line, Load, Proof, Record, Refused, Root, read,
+    Bench, Cap, Entry, Event, Head, Irq, Line, Load, Proof, Record, Refused, Root, StoreLoad, read,
 };
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -33,6 +33,8 @@ pub struct Transcript {
     pub bench: Vec<Bench>,
     /// Disks under load.
     pub loads: Vec<Load>,
+    /// How long a store took.
+    pub store_loads: Vec<StoreLoad>,
     /// Devices that were not granted.
     pub refused: Vec<Refused>,
     /// How many devices were granted, in a system that cannot reach its prompt.
@@ -148,6 +150,7 @@ impl Transcript {
             Record::Irq(irq) => self.irqs.push(irq),
             Record::Bench(bench) => self.bench.push(bench),
             Record::Load(load) => self.loads.push(load),
+            Record::StoreLoad(load) => self.store_loads.push(load),
             Record::Refused(refused) => self.refused.push(refused),
             Record::Granted { devices } => self.granted = Some(devices),
             Record::Ready { owners } => self.ready = Some(owners),

@@ -29,7 +29,7 @@ fn text_is_shown_as_text_and_bytes_as_bytes() {
     assert_eq!(value(&[0, 255]), bytes);
 }
 
-// attack 65 H: a value or a key has what moves the cursor, hides text or turns it round; the terminal is sent none of it; broken: nsh-value-shown
+// attack 78 U: a value or a key has what moves the cursor, hides text or turns it round; the terminal is sent none of it; broken: nsh-value-shown
 #[test]
 fn nothing_that_is_kept_reaches_the_terminal_as_a_command() {
     for hidden in

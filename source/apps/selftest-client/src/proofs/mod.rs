@@ -299,7 +299,7 @@ const ALIVE: &[Proof] = &[
         check: disk::by_ring,
         about: About::Ring(ids::VIRTIOBLKD),
     },
-    // attack 67 Q: with the permission to, read, write and flush the disk that holds the store; told that it is statefsd's; broken: disk-of-the-store
+    // attack 98 Q: with the permission to, read, write and flush the disk that holds the store; told that it is statefsd's; broken: disk-of-the-store
     Proof {
         id: "disk-of-the-store",
         fact: "a disk that holds the store is read and written by statefsd alone",

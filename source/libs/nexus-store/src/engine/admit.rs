@@ -98,3 +98,7 @@ impl<D: BlockDevice> Engine<D> {
         self.dirty.insert(tree);
     }
 }
+
+#[cfg(test)]
+#[path = "admit_tests.rs"]
+mod tests;

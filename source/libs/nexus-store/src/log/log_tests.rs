@@ -186,3 +186,11 @@ fn what_a_frame_says_is_read_without_a_panic() {
         }
     }
 }
+
+#[test]
+fn a_frame_has_a_quarter_of_the_log_and_no_more_sectors_than_can_be_counted() {
+    assert_eq!(Log::max_changes(16), 4 * 8 * 488 - 24);
+    assert_eq!(Log::max_changes(19), 4 * 8 * 488 - 24);
+    assert_eq!(Log::max_changes(2048), 512 * 8 * 488 - 24);
+    assert_eq!(Log::max_changes(u32::MAX), 65_535 * 488 - 24);
+}

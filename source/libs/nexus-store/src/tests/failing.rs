@@ -4,7 +4,7 @@ use std::prelude::rust_2024::*;
 use std::{format, vec};
 
 use super::common::{Content, Random, TREE, content, formatted, key, open, open_with, options};
-use crate::fake::{FakeDisk, Faults};
+use crate::fake::{Event, FakeDisk, Faults};
 use crate::trial::program::{ALL, History, step};
 use crate::{DeviceError, Error, Expect, ReadOnly, Store};
 
@@ -133,5 +133,75 @@ fn a_full_disk_says_so_and_deleting_helps() {
         assert_eq!(store.read_only(), None);
         drop(store);
         assert_eq!(content(&mut open(&disk), TREE, 64).unwrap(), kept);
+    }
+}
+
+// attack 67 U: damage is met after changes that nobody has synced; they are made durable, and each waiter is told so
+#[test]
+fn what_was_accepted_before_damage_is_durable() {
+    let disk = formatted(16, 64);
+    let mut store = open(&disk);
+    store.put(TREE, key("old"), b"1", Expect::Any).unwrap();
+    store.sync().unwrap();
+    while store.turn().unwrap() {}
+    drop(store);
+    let none = crate::OpenOptions { cache: 0, branches: 0, fold_at: Some(1), ..options() };
+    let mut store = open_with(&disk, &none).unwrap();
+    while store.turn().unwrap() {}
+    store.put(TREE, key("new"), b"2", Expect::Absent).unwrap();
+    let ticket = store.ticket();
+    assert_eq!(store.settled(ticket), None);
+    let table = (2 + 16 + 1) * crate::PAGE;
+    let flip = || disk.tamper(|bytes| bytes[table..].iter_mut().for_each(|byte| *byte ^= 1));
+    flip();
+    let mut out = Vec::new();
+    disk.record();
+    let got = store.get(TREE, key("old"), &mut out);
+    assert!(matches!(got, Err(Error::Damaged(_))), "{got:?}");
+    assert!(matches!(store.read_only(), Some(ReadOnly::DamagedPage(page)) if page > 0));
+    assert_eq!(store.settled(ticket), Some(Ok(())));
+    assert_eq!(store.sync(), Ok(()), "nothing is left to be made durable");
+    drop(store);
+    let trace = disk.trace();
+    assert!(matches!(&trace[..], [Event::Write { sector, .. }, Event::Flush] if *sector < 18 * 8));
+    flip();
+    let found = content(&mut open(&disk), TREE, 5).unwrap();
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["new", "old"]);
+}
+
+#[test]
+fn what_is_opened_for_reading_reads_a_page_for_a_get() {
+    let disk = formatted(16, 64);
+    let mut store = open(&disk);
+    for at in 0..40 {
+        store.put(TREE, key(&format!("{at:02}")), &[at; 400], Expect::Any).unwrap();
+        store.sync().unwrap();
+        while store.turn().unwrap() {}
+    }
+    drop(store);
+    let read = crate::OpenOptions { cache: 0, write: false, ..options() };
+    let mut store = open_with(&disk, &read).unwrap();
+    assert_eq!(store.sync(), Ok(()));
+    assert_eq!(store.turn(), Err(Error::ReadOnly(ReadOnly::Asked)));
+    assert_eq!(store.sums_bytes(), 4096);
+    for at in 0..40 {
+        let before = store.counters().pages_read;
+        store.stat(TREE, key(&format!("{at:02}"))).unwrap().unwrap();
+        assert!(store.counters().pages_read - before <= 1, "{at}");
+    }
+}
+
+// attack 65 U: a store is dropped; what redb would write at its end stays away from the disk
+#[test]
+fn a_store_that_is_dropped_writes_nothing() {
+    let disk = formatted(16, 64);
+    for _ in 0..3 {
+        let mut store = open(&disk);
+        store.put(TREE, key("a"), b"1", Expect::Any).unwrap();
+        store.sync().unwrap();
+        while store.turn().unwrap() {}
+        disk.record();
+        drop(store);
+        assert!(disk.trace().is_empty());
     }
 }

@@ -7,4 +7,6 @@ mod damage;
 mod failing;
 mod model;
 mod partitions;
+mod texts;
 mod values;
+mod volume;

@@ -3,7 +3,9 @@
 use std::prelude::rust_2024::*;
 
 use crate::fake::FakeDisk;
-use crate::gpt::{NoStore, STORE_TYPE, TableCopy, TableFault, create, find, stores};
+use crate::gpt::{
+    NoStore, STORE_TYPE, TableCopy, TableFault, create, find, protective_record, stores,
+};
 use crate::{BlockDevice, SECTOR};
 
 const SECTORS: u64 = 8 << 11;
@@ -64,8 +66,8 @@ fn entry(array: &mut [u8], index: usize, kind: [u8; 16], guid: [u8; 16], range: 
 fn a_store_is_found_by_its_guid() {
     let mut disk = made();
     let extent = find(&mut disk, STORE).unwrap();
-    assert_eq!((extent.first, extent.sectors % 2048), (2048, 0));
-    assert!(extent.first + extent.sectors <= SECTORS - 34);
+    assert_eq!((extent.first, extent.sectors), (2048, 6 << 11));
+    assert_eq!(stores(&mut disk).unwrap()[0].extent, extent);
     assert_eq!(stores(&mut disk).unwrap()[0].guid, STORE);
 }
 
@@ -184,4 +186,79 @@ fn a_table_is_made_on_a_blank_disk_alone() {
     create(&mut least, DISK, STORE).unwrap();
     assert_eq!(find(&mut least, STORE).unwrap().sectors, 2048);
     assert_eq!(least.sectors(), 4096 + 34);
+}
+
+fn number(bytes: &[u8], at: usize, len: usize) -> u64 {
+    bytes[at..at + len].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// As the UEFI specification has it, byte by byte.
+#[test]
+fn a_table_is_as_other_programs_read_it() {
+    let bytes = made().bytes();
+    let mut record = [0; SECTOR];
+    record[446..458].copy_from_slice(&[0, 0, 2, 0, 0xee, 0xff, 0xff, 0xff, 1, 0, 0, 0]);
+    record[458..462].copy_from_slice(&16_383_u32.to_le_bytes());
+    record[510..].copy_from_slice(&[0x55, 0xaa]);
+    assert_eq!(bytes[..SECTOR], record);
+    let last = SECTORS - 1;
+    for (mine, other, entries) in [(1, last, 2), (last, 1, last - 32)] {
+        let head = &bytes[mine as usize * SECTOR..][..SECTOR];
+        assert_eq!(&head[..8], b"EFI PART");
+        assert_eq!((number(head, 8, 4), number(head, 12, 4)), (0x1_0000, 92));
+        assert_eq!((number(head, 24, 8), number(head, 32, 8)), (mine, other));
+        assert_eq!((number(head, 40, 8), number(head, 48, 8)), (34, last - 33));
+        assert_eq!(head[56..72], DISK);
+        assert_eq!(
+            (number(head, 72, 8), number(head, 80, 4), number(head, 84, 4)),
+            (entries, 128, 128)
+        );
+        assert!(head[92..].iter().all(|byte| *byte == 0));
+        let array = &bytes[entries as usize * SECTOR..][..128 * 128];
+        assert_eq!((&array[..16], &array[16..32]), (&STORE_TYPE[..], &STORE[..]));
+        assert_eq!((number(array, 32, 8), number(array, 40, 8)), (2048, (7 << 11) - 1));
+        assert_eq!((number(array, 48, 8), &array[56..60]), (0, &b"n\0e\0"[..]));
+    }
+    assert!(bytes[34 * SECTOR..(SECTORS as usize - 33) * SECTOR].iter().all(|byte| *byte == 0));
+    let large = protective_record(u64::from(u32::MAX) + 2);
+    assert_eq!(number(&large, 458, 4), u64::from(u32::MAX), "longer than it can say");
+}
+
+// attack 67 U: headers with right sums at each bound of what can be, and one beside it
+#[test]
+fn what_a_header_says_is_compared_at_its_bounds() {
+    let last = SECTORS - 1;
+    let set = |at: usize, value: u64| {
+        move |head: &mut [u8], _: &mut [u8]| head[at..at + 8].copy_from_slice(&value.to_le_bytes())
+    };
+    let fault = |copy, fault| Err(NoStore::Table(copy, fault));
+    let (first, second) = (TableCopy::First, TableCopy::Second);
+    for (at, value, expected) in [
+        (40, 33, fault(first, TableFault::Header)),
+        (40, last - 32, fault(first, TableFault::Header)),
+        (40, last - 33, fault(first, TableFault::Entries)),
+        (48, last, fault(first, TableFault::Header)),
+        (48, last - 1, fault(second, TableFault::Header)),
+        (48, last - 32, fault(second, TableFault::Header)),
+        (48, last - 33, Ok(())),
+    ] {
+        let mut disk = made();
+        rewrite(&disk, &BOTH, set(at, value));
+        assert_eq!(find(&mut disk, STORE).map(drop), expected, "{at} {value}");
+    }
+    for (entries_at, expected) in [
+        (1, fault(first, TableFault::Header)),
+        (3, fault(first, TableFault::Header)),
+        (last - 33, fault(first, TableFault::Header)),
+        (last - 32, Ok(())),
+        (last - 31, fault(first, TableFault::Header)),
+        (u64::MAX, fault(first, TableFault::Header)),
+    ] {
+        let mut disk = made();
+        rewrite(&disk, &[first], set(72, entries_at));
+        assert_eq!(find(&mut disk, STORE).map(drop), expected, "{entries_at}");
+    }
+    let mut disk = made();
+    rewrite(&disk, &BOTH, |head, _| head[80..84].copy_from_slice(&129_u32.to_le_bytes()));
+    assert_eq!(find(&mut disk, STORE).map(drop), fault(first, TableFault::Header));
 }

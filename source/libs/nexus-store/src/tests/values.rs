@@ -263,3 +263,25 @@ fn a_store_of_another_partition_is_refused() {
     let refused = open_with(&disk, &OpenOptions { guid: [9; 16], ..options() }).unwrap_err();
     assert!(matches!(refused, Refused::Superblock(Unreadable::Foreign(_))), "{refused}");
 }
+
+#[test]
+fn a_long_log_is_read_to_its_end() {
+    let disk = formatted(160, 256);
+    let mut store = open(&disk);
+    for round in 0..150_u8 {
+        store.put(TREE, key(&format!("{}", round % 50)), &[round; 30], Expect::Any).unwrap();
+        store.sync().unwrap();
+        if round < 145 {
+            while store.turn().unwrap() {}
+        }
+    }
+    let (used, pages) = store.log_pages();
+    assert!(used > 0 && pages == 160, "{used}");
+    drop(store);
+    let mut store = open(&disk);
+    for name in 0..50_u8 {
+        let mut out = Vec::new();
+        store.get(TREE, key(&format!("{name}")), &mut out).unwrap().unwrap();
+        assert_eq!(out, [name + 100; 30]);
+    }
+}

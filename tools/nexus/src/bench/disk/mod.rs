@@ -10,7 +10,7 @@ mod image;
 mod log;
 mod switches;
 
-use super::{BenchArgs, Ended, Until, boot_as, code};
+use super::{BenchArgs, Ended, Until, boot_as, code, load_of_host};
 use crate::build::{self, Built};
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
@@ -116,11 +116,4 @@ fn line(
         word.to_string_lossy().replace(&prefix, "")
     };
     Ok(words.map(short).collect::<Vec<_>>().join(" "))
-}
-
-/// As the host tells it: processes that were ready, on average of 1, 5 and 15 minutes.
-fn load_of_host() -> String {
-    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let averages: Vec<&str> = text.split(' ').take(3).collect();
-    if averages.len() == 3 { averages.join(" ") } else { "unknown".to_owned() }
 }

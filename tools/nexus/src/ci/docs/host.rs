@@ -52,6 +52,8 @@ impl Host<'_> {
         command.args(["-c", &script]).current_dir(self.root);
         // What is shown is as wide as where nobody says how wide.
         command.env_remove("NEXUS_UPDATE").env_remove("COLUMNS");
+        // Whoever reads keeps something on the disks of the tree.
+        command.env(paths::DISKS_VARIABLE, self.beside.path());
         if let Some((_, crate_dir)) =
             typed.split_once(COPY).filter(|_| typed.starts_with("cargo test"))
         {

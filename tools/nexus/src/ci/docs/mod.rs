@@ -102,6 +102,8 @@ fn session(host: &Host<'_>, block: &[Typed]) -> Result<Vec<Vec<String>>> {
             (true, Some(session)) => session.command(&typed.text)?,
             (true, None) => vec!["there is no prompt here".to_owned()],
             (false, _) if block.get(index + 1).is_some_and(|next| next.at_prompt) => {
+                // The machine before it has the disk until it has ended.
+                drop(prompt.take());
                 let (session, printed) = Session::start(&mut host.command(&typed.text)?)?;
                 prompt = Some(session);
                 printed
@@ -148,7 +150,10 @@ fn judged(page: &str, typed: &Typed, printed: &[String]) -> Outcome {
 /// docs/prompt.svg, against the prompt of the standard system.
 fn picture(root: &Path) -> Result<Outcome> {
     let path = root.join("docs/prompt.svg");
-    let (mut session, _) = Session::start(Command::new(paths::TOOL).arg("run").current_dir(root))?;
+    let disks = tempfile::tempdir()?;
+    let mut command = Command::new(paths::TOOL);
+    command.arg("run").current_dir(root).env(paths::DISKS_VARIABLE, disks.path());
+    let (mut session, _) = Session::start(&mut command)?;
     let mut lines = Vec::new();
     for command in svg::COMMANDS {
         lines.push(format!("nexus> {command}"));

@@ -1,6 +1,7 @@
 //! What a page names: files, commands of the tool, recipes.
 
 use crate::cli::Cli;
+use crate::paths;
 use clap::CommandFactory;
 use std::collections::BTreeSet;
 use std::fs;
@@ -68,14 +69,16 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// True for a path that begins with a directory of the tree, without a place for a name in it.
+/// True for a path that begins with a directory of the tree, without a place for a name in it, and not of what is made
+/// there.
 fn is_path_of_tree(root: &Path, code: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     let named =
         code.split('/').any(|part| part.len() > 1 && part.chars().all(|c| c.is_uppercase()));
     let Some((first, _)) = code.split_once('/') else { return false };
     let elsewhere = ["", ".", "..", "target", "build"].contains(&first);
-    code.chars().all(plain) && !named && !elsewhere && root.join(first).is_dir()
+    let made = elsewhere || paths::is_disk(Path::new(code));
+    code.chars().all(plain) && !named && !made && root.join(first).is_dir()
 }
 
 /// The word that follows `program` in a command.
@@ -133,7 +136,6 @@ fn commands(text: &str) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::paths;
 
     fn missing_in(text: &str) -> Vec<String> {
         let root = paths::root().unwrap();
@@ -145,7 +147,7 @@ mod tests {
     fn test_what_is_there() {
         let page = "# A `b` c\n[a](docs/system.md#tests) [b](https://x/y) [c](#a-b-c) `docs/system.md`\n\
                     `just run`, `just fuzz NAME`, `make test` only\n`cargo nexus ci --only a`\n\
-                    `tests/systems/NAME` `target/nothing` `just` `cargo nexus …`\njust one\n```\njust ci   all\n";
+                    `tests/systems/NAME` `target/nothing` `system/standard.disk` `just` `cargo nexus …`\njust one\n```\njust ci   all\n";
         let root = paths::root().unwrap();
         let place = tempfile::tempdir_in(root.join("target")).unwrap();
         let file = place.path().join("page.md");

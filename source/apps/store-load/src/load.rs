@@ -1,0 +1,186 @@
+//! All loads, several times.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::convert::Infallible;
+
+use nexus_mmio::{ReadWrite, SharedMemory};
+use nexus_proto::disk::{Disk, DiskInfo, DiskStats, Info, Stats};
+use nexus_proto::ids;
+use nexus_rt::{Client, Deadline, ns_of_ticks, startup, ticks};
+use nexus_state::{Expect, OWN, RingLink, State, open};
+use nexus_test::{Host, SAFETY_MS, records};
+
+use crate::gate::{Gate, Work};
+use crate::keys::{Numbers, VALUE, key};
+use crate::{CLIENTS, Failed};
+
+/// How often each load is measured.
+const ROUNDS: u64 = 5;
+/// Sectors of a disk from which on it is filled with many keys.
+const LARGE: u64 = 1 << 21;
+const FEW_KEYS: u64 = 10_000;
+const MANY_KEYS: u64 = 1_000_000;
+/// Puts between two syncs while the store is filled, and in the load of that name.
+const FILLED: u64 = 1000;
+const HUNDRED: u64 = 100;
+const PUTS: u64 = 1000;
+const PUTS_OF_EACH: u64 = 500;
+const HUNDREDS: u64 = 100;
+const GETS: u64 = 10_000;
+/// Rows of a page.
+const ROWS: u32 = 256;
+
+/// Measures everything, tells the host, and ends the machine.
+///
+/// # Errors
+/// Why the machine goes on.
+pub fn run() -> Result<Infallible, Failed> {
+    let host = Host::new()?;
+    let (passed, failed) = match measured(host) {
+        Ok(measured) => (measured, 0),
+        Err(failed) => {
+            host.console.line(&format!("store-load: {failed:?}"))?;
+            (0, 1)
+        }
+    };
+    Ok(host.end(passed, failed)?)
+}
+
+/// How many figures were told.
+fn measured(host: Host) -> Result<u32, Failed> {
+    host.wait_for_owners()?;
+    let disk: Client<Disk> = startup().client(ids::VIRTIOBLKD)?;
+    let DiskInfo { sectors, .. } = disk.call(&Info {}, Deadline::after_ms(SAFETY_MS))?;
+    let keys = if sectors > LARGE { MANY_KEYS } else { FEW_KEYS };
+    let (state, gate) = (open()?, Gate::new()?);
+    let mut suite = Suite { host, disk, state, gate, keys, numbers: Numbers::new(1), told: 0 };
+    suite.run()?;
+    Ok(suite.told)
+}
+
+/// What is measured on.
+struct Suite {
+    host: Host,
+    disk: Client<Disk>,
+    state: State<RingLink, SharedMemory<ReadWrite>>,
+    gate: Gate,
+    keys: u64,
+    numbers: Numbers,
+    /// Figures that were told.
+    told: u32,
+}
+
+impl Suite {
+    fn run(&mut self) -> Result<(), Failed> {
+        self.measure("fill", Suite::fill)?;
+        for _ in 0..ROUNDS {
+            self.measure("put_sync_1", Suite::put_and_sync)?;
+            self.put_by_all()?;
+            self.measure("put_100_sync", Suite::put_hundreds)?;
+            self.measure("get", Suite::get)?;
+            self.measure("scan", Suite::scan)?;
+        }
+        Ok(())
+    }
+
+    /// The time that a load takes, which returns how many operations it made.
+    fn measure(
+        &mut self,
+        name: &str,
+        load: impl FnOnce(&mut Suite) -> Result<u64, Failed>,
+    ) -> Result<(), Failed> {
+        let before = self.flushes()?;
+        let start = ticks();
+        let operations = load(self)?;
+        let took = ns_of_ticks(ticks().saturating_sub(start));
+        let flushes = u64::from(self.flushes()?.wrapping_sub(before));
+        self.host.record(&records::store_load(name, operations, took, flushes))?;
+        self.told += 1;
+        Ok(())
+    }
+
+    fn flushes(&self) -> Result<u32, Failed> {
+        let DiskStats { flushes, .. } = self.disk.call(&Stats {}, Deadline::after_ms(SAFETY_MS))?;
+        Ok(flushes)
+    }
+
+    fn fill(&mut self) -> Result<u64, Failed> {
+        for first in (0..self.keys).step_by(FILLED as usize) {
+            let numbers = first..self.keys.min(first + FILLED);
+            self.put_each(numbers.map(key).collect())?;
+        }
+        Ok(self.keys)
+    }
+
+    /// Puts new values under these, and syncs once.
+    fn put_each(&mut self, keys: Vec<String>) -> Result<(), Failed> {
+        let values: Vec<[u8; VALUE]> = keys.iter().map(|_| self.numbers.value()).collect();
+        let pairs = keys.iter().zip(&values).map(|(key, value)| (key.as_str(), value.as_slice()));
+        let pairs: Vec<(&str, &[u8])> = pairs.collect();
+        for put in self.state.put_each(OWN, &pairs)? {
+            put?;
+        }
+        Ok(self.state.sync()?)
+    }
+
+    fn put_and_sync(&mut self) -> Result<u64, Failed> {
+        for _ in 0..PUTS {
+            let key = key(self.numbers.below(self.keys));
+            self.state.put_sync(&key, &self.numbers.value(), Expect::Any)?;
+        }
+        Ok(PUTS)
+    }
+
+    /// Eight others, at the same time.
+    fn put_by_all(&mut self) -> Result<(), Failed> {
+        self.gather()?;
+        let (keys, seed) = (self.keys, self.numbers.next());
+        self.measure("put_sync_8", |suite| {
+            suite.gate.open(Work { puts: PUTS_OF_EACH, keys, seed })?;
+            suite.gather()?;
+            Ok(PUTS_OF_EACH * CLIENTS as u64)
+        })
+    }
+
+    fn gather(&mut self) -> Result<(), Failed> {
+        if self.gate.gather()? { Ok(()) } else { Err(Failed::Wrong("a client's put")) }
+    }
+
+    fn put_hundreds(&mut self) -> Result<u64, Failed> {
+        for _ in 0..HUNDREDS {
+            let keys = (0..HUNDRED).map(|_| key(self.numbers.below(self.keys))).collect();
+            self.put_each(keys)?;
+        }
+        Ok(HUNDREDS * HUNDRED)
+    }
+
+    fn get(&mut self) -> Result<u64, Failed> {
+        for _ in 0..GETS {
+            let key = key(self.numbers.below(self.keys));
+            let value = self.state.get(OWN, &key)?.ok_or(Failed::Wrong("a key that is not there"))?;
+            if value.bytes.len() != VALUE {
+                return Err(Failed::Wrong("a value"));
+            }
+        }
+        Ok(GETS)
+    }
+
+    /// All rows in order.
+    fn scan(&mut self) -> Result<u64, Failed> {
+        let (mut rows, mut last) = (0, None::<String>);
+        loop {
+            let page = self.state.list(OWN, "", last.as_deref(), ROWS, true)?;
+            rows += page.rows.len() as u64;
+            if page.rows.iter().any(|row| row.value.len() != VALUE) {
+                return Err(Failed::Wrong("a row's value"));
+            }
+            if !page.more {
+                break;
+            }
+            last = page.rows.last().map(|row| row.key.clone());
+        }
+        if rows == self.keys { Ok(rows) } else { Err(Failed::Wrong("how many rows there are")) }
+    }
+}
