@@ -11,7 +11,7 @@ use nexus_proto::init::{
     Mem, MemInfo, OwnerInfo, Owners, Readiness, Ready, Restart, ServiceInfo, ServiceStat, Services,
     Stat, Stop, Try, TryAnswer,
 };
-use nexus_proto::log::{FindLine, LineInfo, LineText, Log};
+use nexus_proto::log::{Event, FindLine, LineInfo, LineText, Log, ReadCount};
 use nexus_proto::net::{self, Card, Counters, Direction, Net};
 use nexus_proto::policy::{
     Epoch, Explain, ExplainPermit, ExplainRing, ExplainState, Explanation, PermitLine, Policy,
@@ -236,7 +236,15 @@ pub fn record(seq: u64) -> Result<Option<LedgerRecord>, Trouble> {
     let logd: Client<Log> = startup().client(ids::LOGD).map_err(|_| trouble(None))?;
     let found = record_in_chain(logd, seq, Deadline::after_ms(ANSWER_MS));
     let found = found.map_err(|error| trouble(Some(error)))?;
-    Ok(found.map(|(stamp, entry, hashes)| LedgerRecord { stamp, entry, hashes }))
+    Ok(found.map(|(stamp, entry, hashes)| {
+        let times = if entry.event == Event::Access { times(stamp.seq) } else { 0 };
+        LedgerRecord { stamp, entry, hashes, times }
+    }))
+}
+
+/// How often what a record says has happened; 0 when logd does not tell.
+fn times(seq: u64) -> u64 {
+    ask::<Log, _>(ids::LOGD, &ReadCount { seq }).map_or(0, |count| count.times)
 }
 
 /// The first line of the log with this number or a higher one; `None` past the end.

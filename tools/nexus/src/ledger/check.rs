@@ -3,8 +3,8 @@
 use super::heads::KeptHead;
 use super::read::{Boot, Kept, Record};
 use crate::image::hex;
-use crate::protocol::{Entry, Event};
-use crate::test_os::chain;
+use crate::protocol::Event;
+use crate::test_os::chain::{self, anchored};
 use std::collections::BTreeMap;
 
 /// What is wrong, and what else there is to know, as sentences.
@@ -136,10 +136,10 @@ fn anchor(kept: &Kept, number: u32, boot: &Boot) -> Anchored {
     let mut anchors =
         boot.records.iter().map(|(_, entry)| entry).filter(|entry| entry.event == Event::Anchor);
     let Some(anchor) = anchors.next() else { return Anchored::None };
-    if let Some(second) = anchors.find(|other| of(other) != of(anchor)) {
+    if let Some(second) = anchors.find(|other| anchored(other) != anchored(anchor)) {
         return Anchored::Not(format!("a second anchor: {second}"));
     }
-    let (of, records, head) = of(anchor);
+    let (of, records, head) = anchored(anchor);
     if of != number {
         return Anchored::Not(format!("its anchor is that of boot {of}"));
     }
@@ -161,13 +161,6 @@ fn anchor(kept: &Kept, number: u32, boot: &Boot) -> Anchored {
         )),
         None => Anchored::Not("the boot that its anchor is tied to is not there".to_owned()),
     }
-}
-
-/// The boot, and the last record and the head of the one before it, of a record of an anchor.
-fn of(anchor: &Entry) -> (u32, u32, [u8; 32]) {
-    let parts = [anchor.base, anchor.len, anchor.detail, anchor.registers.unwrap_or(0)];
-    let head = parts.map(u64::to_le_bytes).as_flattened().try_into().unwrap_or([0; 32]);
-    (anchor.epoch, anchor.interval, head)
 }
 
 /// How a kept head stands to a boot.

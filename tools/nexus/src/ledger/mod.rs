@@ -1,7 +1,7 @@
 //! `cargo nexus ledger`: the ledgers of all boots, out of a disk image, and whether they are what they were.
 //!
 //! The image is opened for reading alone. What is in the archive is read and computed anew with none of the guest's
-//! code (RFC-0006, section 10).
+//! code (RFC-0006, section 11).
 
 mod check;
 mod heads;

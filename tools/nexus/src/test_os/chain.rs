@@ -13,7 +13,7 @@ const POLICYD: u32 = 2;
 const LOGD: u32 = 3;
 const STATEFSD: u32 = 12;
 /// Who has the anchor recorded.
-const ARCHIVED: u32 = 13;
+pub(super) const ARCHIVED: u32 = 13;
 
 /// What is wrong with the ledger of the run `nonce`, as sentences. `holes` is what the guest tells of the
 /// last record in each hole. `heads` are those that the guest has told at different times: none of them may
@@ -132,6 +132,13 @@ pub(crate) fn hash(previous: &[u8; 32], entry: &Entry) -> [u8; 32] {
         bytes.extend(entry.interval.to_le_bytes());
     }
     Sha256::digest(&bytes).into()
+}
+
+/// The boot, and the last record and the head of the one before it, of a record of an anchor.
+pub(crate) fn anchored(anchor: &Entry) -> (u32, u32, [u8; 32]) {
+    let parts = [anchor.base, anchor.len, anchor.detail, anchor.registers.unwrap_or(0)];
+    let head = parts.map(u64::to_le_bytes).as_flattened().try_into().unwrap_or([0; 32]);
+    (anchor.epoch, anchor.interval, head)
 }
 
 /// Every event, in the order of their numbers.

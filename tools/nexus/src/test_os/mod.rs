@@ -23,6 +23,7 @@ mod rings;
 #[cfg(test)]
 mod rules_tests;
 mod session;
+mod tied;
 mod transcript;
 
 pub use agree::{Expected, differences};

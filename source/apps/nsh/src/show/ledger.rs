@@ -30,6 +30,8 @@ pub struct LedgerRecord {
     pub entry: Entry,
     /// How it hangs in the chain.
     pub hashes: Hashes,
+    /// How often what it says has happened, where that is counted; else 0.
+    pub times: u64,
 }
 
 /// What the shell remembers of a ledger that it has seen: how long it was, and its last hash.
@@ -77,7 +79,7 @@ impl Verifier {
 
     /// Takes the next record.
     pub fn push(&mut self, record: &LedgerRecord) {
-        let LedgerRecord { stamp, entry, hashes } = record;
+        let LedgerRecord { stamp, entry, hashes, .. } = record;
         let next = self.next();
         let hole = stamp.seq > next && self.taken > 0;
         let previous = if hole { hashes.previous } else { self.at.head };
@@ -139,8 +141,12 @@ pub fn ledger<'a>(
     let shown = u64::try_from(last.len()).unwrap_or(u64::MAX);
     let skipped = all.records().saturating_sub(shown);
     let mut table = headings();
-    for LedgerRecord { stamp, entry, .. } in last {
-        table.row(row(stamp, entry, seconds(ns_of_ticks(stamp.ticks)), names));
+    for LedgerRecord { stamp, entry, times, .. } in last {
+        let mut cells = row(stamp, entry, seconds(ns_of_ticks(stamp.ticks)), names);
+        if *times > 1 {
+            cells[6] = format!("{times} times {}", cells[6]);
+        }
+        table.row(cells);
     }
     let mut text = table.render() + "\n";
     if let Some(since) = since {

@@ -41,7 +41,12 @@ fn chain(entries: &[(u32, Entry)]) -> Vec<LedgerRecord> {
         let stamp = Stamp { seq, ticks: seq * 1_000_000, unix_ns: 0, reporter };
         // The formula of logd, so that the two are compared.
         let own = logd::chain::hash(&previous, &stamp, entry);
-        records.push(LedgerRecord { stamp, entry: *entry, hashes: Hashes { previous, own } });
+        records.push(LedgerRecord {
+            stamp,
+            entry: *entry,
+            hashes: Hashes { previous, own },
+            times: 0,
+        });
         previous = own;
     }
     records
@@ -226,4 +231,20 @@ fn a_head_that_is_folded_away_is_seen_where_the_hole_ends_with_it() {
         let seen = Checkpoint { records, head };
         assert_eq!(matches!(verify(&good, Some(&seen)), Chain::Whole(_)), there, "{records}");
     }
+}
+
+#[test]
+fn a_refusal_that_is_counted_says_how_often() {
+    use nexus_proto::log::Access;
+    let refused = |access: Access| Entry {
+        rule: NO_RULE,
+        reason: access.code(),
+        ..entry(Event::Access, Outcome::Deny, 7, NO_DEVICE)
+    };
+    let mut records = chain(&[(12, refused(Access::Put)), (12, refused(Access::List))]);
+    (records[0].times, records[1].times) = (300, 1);
+    let text = ledger(records.iter(), &Verifier::new(None), None, &names());
+    assert!(text.contains("no access"), "{text}");
+    assert!(text.contains("300 times put, no rule\n"), "{text}");
+    assert!(text.contains("  list, no rule\n"), "{text}");
 }

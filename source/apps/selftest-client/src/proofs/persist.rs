@@ -3,7 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use nexus_rt::startup;
+use nexus_proto::ids;
+use nexus_proto::log::{Event, Log};
+use nexus_rt::{Client, Deadline, record, startup};
 use nexus_state::{Expect, OWN};
 
 use super::state::open;
@@ -12,6 +14,10 @@ use crate::context::Context;
 
 /// Values that are put. The last one is in pieces.
 const VALUES: u64 = 32;
+/// Milliseconds that the archive has for the anchor.
+const ANCHOR_MS: u64 = 30_000;
+/// Milliseconds between two looks at the ledger.
+const LOOK_MS: u64 = 5;
 /// Bytes of that.
 const LARGE: usize = 90_000;
 
@@ -21,7 +27,7 @@ pub(crate) fn is_first_boot() -> Result<bool, Failure> {
 }
 
 /// In the first boot: puts values that follow from the number of the run, and syncs.
-pub(crate) fn put(_: &Context) -> Check {
+pub(crate) fn put(context: &Context) -> Check {
     let mut store = open()?;
     for at in 0..VALUES - 1 {
         store.put(&key(at), &value(at), Expect::Absent)?;
@@ -30,11 +36,28 @@ pub(crate) fn put(_: &Context) -> Check {
     let last = VALUES - 1;
     store.put_pieces(OWN, &key(last), &value(last), Expect::Absent, false)?;
     // Nothing behind this is needed.
-    Ok(store.sync()?)
+    store.sync()?;
+    wait_for_the_anchor(context)
+}
+
+/// Waits until the ledger of this boot is tied to those before it: from then on its first records are in the store.
+fn wait_for_the_anchor(context: &Context) -> Check {
+    let logd: Client<Log> = startup().client(ids::LOGD)?;
+    let deadline = Deadline::after_ms(ANCHOR_MS);
+    let mut seq = 1;
+    while !deadline.has_passed() {
+        match record(logd, seq, deadline)? {
+            Some((_, entry)) if entry.event == Event::Anchor => return Ok(()),
+            Some((stamp, _)) => seq = stamp.seq + 1,
+            None => context.waiter.pause(LOOK_MS),
+        }
+    }
+    ensure!(false, "no anchor within {ANCHOR_MS} ms");
+    Ok(())
 }
 
 /// In the second: all are there, whole, and can be deleted.
-pub(crate) fn found(_: &Context) -> Check {
+pub(crate) fn found(context: &Context) -> Check {
     let mut store = open()?;
     for at in 0..VALUES {
         let found = store.get_all(OWN, &key(at), LARGE as u64)?.map(|value| value.bytes);
@@ -43,7 +66,8 @@ pub(crate) fn found(_: &Context) -> Check {
     for at in 0..VALUES {
         same("removed", &store.delete(OWN, &key(at), Expect::Any, false)?, &true)?;
     }
-    Ok(store.sync()?)
+    store.sync()?;
+    wait_for_the_anchor(context)
 }
 
 fn key(at: u64) -> String {
