@@ -321,3 +321,18 @@ fn rows_that_cannot_be_read_end_a_check() {
     assert!(matches!(store.put(TREE, key("a"), b"", Expect::Any), Err(Error::ReadOnly(_))));
     assert_eq!(PAGE_SECTORS as usize * SECTOR, PAGE);
 }
+
+// attack 67 U: a row that says nothing is met; writing ends, and what redb would write at its end stays away
+#[test]
+fn a_row_that_says_nothing_ends_writing() {
+    let disk = formatted(LOG, TABLE);
+    let mut store = open(&disk);
+    let row = super::super::data_key(TREE, key("x"));
+    force(&mut store, row.as_bytes(), Some(b"short"));
+    fold(&mut store);
+    disk.record();
+    let got = store.get(TREE, key("x"), &mut Vec::new());
+    assert_eq!(got, Err(Error::Damaged(Asked::Key("x".into()))));
+    assert_eq!(store.read_only(), Some(crate::ReadOnly::Inconsistent));
+    assert!(disk.trace().is_empty());
+}

@@ -194,3 +194,32 @@ fn a_frame_has_a_quarter_of_the_log_and_no_more_sectors_than_can_be_counted() {
     assert_eq!(Log::max_changes(2048), 512 * 8 * 488 - 24);
     assert_eq!(Log::max_changes(u32::MAX), 65_535 * 488 - 24);
 }
+
+// attack 67 U: one sector of the newest frame damaged, the first, one within and the last; it is not taken for torn; broken: store-log-damage
+#[test]
+fn each_sector_of_the_newest_frame_may_not_be_damaged() {
+    let (disk, images) = with(&[10, 2000]);
+    for sector in 0..5 {
+        disk.tamper(|bytes| {
+            bytes.copy_from_slice(&images[2]);
+            bytes[(START as usize + 1) * PAGE + sector * SECTOR + 20] ^= 1;
+        });
+        let opened = open(&disk, Mark::default()).map(drop);
+        assert_eq!(opened, Err(OpenError::Damage(LogDamage::Frame(2))), "{sector}");
+    }
+}
+
+#[test]
+fn what_an_older_frame_left_behind_the_newest_does_not_count() {
+    let (disk, images) = with(&[10, 2000]);
+    // Both frames are folded, and the next one begins where the second is.
+    let mark = Mark { frame: 2, page: 1 };
+    for sector in 1..5 {
+        disk.tamper(|bytes| {
+            bytes.copy_from_slice(&images[2]);
+            bytes[(START as usize + 1) * PAGE + sector * SECTOR + 20] ^= 1;
+        });
+        let found = open(&disk, mark).unwrap();
+        assert_eq!((numbers(&found), found.log.used()), (vec![], 0), "{sector}");
+    }
+}
