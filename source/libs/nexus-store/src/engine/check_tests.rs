@@ -336,3 +336,33 @@ fn a_row_that_says_nothing_ends_writing() {
     assert_eq!(store.read_only(), Some(crate::ReadOnly::Inconsistent));
     assert!(disk.trace().is_empty());
 }
+
+#[test]
+fn large_values_and_pieces_take_several_steps() {
+    let disk = formatted(128, 1024);
+    let mut store = open(&disk);
+    (0..12).for_each(|at| put(&mut store, TREE, &format!("{at:02}"), 60_000));
+    pieces(&mut store, "x", &[60_000; 12]);
+    let (mut check, mut steps, mut before) = (Check::default(), 0, 0);
+    while store.check(&mut check).unwrap() {
+        let bytes = check.found().bytes;
+        assert!(bytes - before <= (STEP_BYTES + 65_536) as u64 || check.value.is_some());
+        before = bytes;
+        steps += u32::from(check.at == At::Rows);
+    }
+    // Twelve values, five of them a step; twelve pieces, five of them a step; and what is behind.
+    assert!(steps >= 6, "{steps}");
+    assert_eq!((check.found().rows, check.found().objects), (13, 1));
+}
+
+#[test]
+fn what_is_abandoned_is_gone() {
+    let disk = formatted(LOG, TABLE);
+    let mut store = open(&disk);
+    let charge = store.charge;
+    let mut draft = store.begin().unwrap();
+    store.piece(&mut draft, &[1; 100]).unwrap();
+    assert!(store.charge > charge);
+    store.abandon(draft).unwrap();
+    assert_eq!(store.charge, charge);
+}

@@ -223,3 +223,26 @@ fn what_an_older_frame_left_behind_the_newest_does_not_count() {
         assert_eq!((numbers(&found), found.log.used()), (vec![], 0), "{sector}");
     }
 }
+
+#[test]
+fn a_sector_says_which_part_it_is() {
+    let decoded = |frame, index, count| {
+        let mut bytes = [0; SECTOR];
+        let part = Part { frame, index, count };
+        sector::encode(&mut bytes, KEY, 3, part, b"payload");
+        match sector::decode(&bytes, KEY, 3) {
+            Sector::Part(seen, payload) => {
+                assert_eq!((seen, payload.len()), (part, PAYLOAD));
+                assert!(payload.starts_with(b"payload\0"));
+                true
+            }
+            other => {
+                assert_eq!(other, Sector::Damaged);
+                false
+            }
+        }
+    };
+    assert!(decoded(1, 0, 1) && decoded(u64::MAX, 0x1234, 0xabcd));
+    assert!(!decoded(0, 0, 1) && !decoded(1, 1, 1) && !decoded(1, 5, 4));
+    assert_eq!(sector::decode(&[0; SECTOR], KEY, 3), Sector::Zero);
+}
