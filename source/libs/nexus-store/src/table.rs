@@ -269,12 +269,7 @@ impl<D: BlockDevice> Table<D> {
         let Some(Redb::Writing(database)) = &self.redb else { return Err(self.why()) };
         let mut transaction = database.begin_write().map_err(|_| self.why())?;
         transaction.set_two_phase_commit(true);
-        // Where the file cannot double once more, the next growth is an opening anew.
-        let near = {
-            let pager = self.pager.lock();
-            pager.len() < pager.limit() && pager.len().saturating_mul(2) > pager.limit()
-        };
-        transaction.set_quick_repair(record || near);
+        transaction.set_quick_repair(record);
         {
             let mut rows = transaction.open_table(ROWS).map_err(|_| self.why())?;
             work(&mut rows).map_err(|_| self.why())?;

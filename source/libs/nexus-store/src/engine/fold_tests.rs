@@ -181,3 +181,18 @@ fn a_sync_folds_when_half_of_the_log_is_used_and_not_before() {
     }
     assert!((30..=32).contains(&most), "{most}");
 }
+
+#[test]
+fn a_turn_says_that_there_is_more_while_others_put() {
+    let mut store = open(&formatted(32, 256));
+    for at in 0..8 {
+        assert!(put(&mut store, at, 10, &mut Content::new()));
+        store.sync().unwrap();
+    }
+    assert!(store.frozen.is_some());
+    assert!(put(&mut store, 9, 10, &mut Content::new()));
+    assert!(!store.pending.is_empty());
+    // Two keys a turn, and one that says that all is in the table.
+    let turns: Vec<bool> = (0..6).map(|_| store.turn().unwrap()).collect();
+    assert_eq!(turns, [true, true, true, true, false, false]);
+}
