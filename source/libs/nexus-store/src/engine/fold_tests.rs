@@ -2,6 +2,7 @@ use super::*;
 use crate::OpenOptions;
 use crate::fake::FakeDisk;
 use crate::key::{Key, TreeId};
+use crate::log::frame::Change;
 use crate::store::{Expect, Store};
 use crate::tests::common::{Content, GUID, TREE, content, formatted, open, open_with};
 use std::prelude::rust_2024::*;
@@ -195,4 +196,28 @@ fn a_turn_says_that_there_is_more_while_others_put() {
     // Two keys a turn, and one that says that all is in the table.
     let turns: Vec<bool> = (0..6).map(|_| store.turn().unwrap()).collect();
     assert_eq!(turns, [true, true, true, true, false, false]);
+}
+
+// attack 66 F: a table is full and nothing is left to be given up; writing ends, and all is read
+#[test]
+fn a_table_that_is_full_to_the_end_ends_writing() {
+    let mut store = without_admission(&formatted(32, 128));
+    let mut kept = Content::new();
+    assert!(put(&mut store, 1, 100, &mut kept));
+    store.give_up_ballast().unwrap();
+    assert_eq!(store.ballast, 0);
+    let full = (0..).find_map(|at| {
+        let (key, row) = (RowKey::piece(9, at), vec![1; 5000]);
+        let change = Change { key: key.as_bytes(), row: Some(&row), old: None };
+        let made = store.make(&[change]).and_then(|()| store.sync());
+        let turned = made.and_then(|()| while_more(&mut store));
+        turned.err()
+    });
+    assert_eq!(full, Some(Error::ReadOnly(ReadOnly::TableFull)));
+    assert_eq!(content(&mut store, TREE, 50).unwrap(), kept);
+}
+
+fn while_more(store: &mut Engine<FakeDisk>) -> Result<(), Error> {
+    while store.turn()? {}
+    Ok(())
 }
