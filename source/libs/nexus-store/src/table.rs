@@ -322,7 +322,7 @@ mod tests {
         let pager = Arc::new(Mutex::new(Pager::new(volume, 0..10, 5, 6)));
         pager.lock().write(0, &[0xff; 320]).unwrap();
         pager.lock().write(3 * PAGE as u64, &[0xff; PAGE]).unwrap();
-        for (closed, state) in [(true, 0xff & !UNCLEAN), (false, 0xff)] {
+        for (closed, state) in [(true, !UNCLEAN), (false, 0xff)] {
             let backing = Backing::attach(&pager, closed);
             let (mut header, mut page) = ([0; 320], [0; PAGE]);
             backing.read(0, &mut header).unwrap();

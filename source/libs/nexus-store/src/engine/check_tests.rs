@@ -85,7 +85,7 @@ fn a_check_says_what_it_looked_at_in_bounded_steps() {
     assert_eq!(store.check(&mut check), Ok(false), "it stays at its end");
 }
 
-// attack 67 U: each page of a store flipped in turn under it; a check names it, or it has nothing; broken: store-check-pages, store-check-log
+// attack 67 U: each page of a store flipped in turn under it; a check names it, or it has nothing; broken: store-check-pages
 #[test]
 fn a_check_names_each_page_that_is_not_what_was_written() {
     let disk = subject();
@@ -174,7 +174,7 @@ fn a_check_names_what_cannot_be_read() {
     assert!(known.len() > 10);
 }
 
-// attack 67 U: a page of the log as an older frame left it, which is right by itself; a check names it
+// attack 67 U: a page of the log as an older frame left it, which is right by itself; a check names it; broken: store-check-log
 #[test]
 fn a_check_tells_frames_apart() {
     let disk = formatted(16, 64);
