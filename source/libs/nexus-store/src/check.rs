@@ -205,6 +205,16 @@ mod tests {
             check.judge(object);
         }
         assert_eq!((check.found.unjudged, check.flaws.len()), (2, 0));
+        let mut check = Check { version: 5, ..Check::default() };
+        (4..8).for_each(|object| check.judge(object));
+        assert_eq!(check.flaws, [Flaw::Orphan(4), Flaw::Orphan(5)], "later ones are not judged");
+    }
+
+    #[test]
+    fn between_objects_that_are_known_others_are_told() {
+        let mut check = Check { version: u64::MAX, ..Check::default() };
+        let most = OBJECTS as u64;
+        (0..most).for_each(|object| check.known(object * 2));
         check.judge(1);
         check.judge(most * 2 - 1);
         assert_eq!(check.flaws, [Flaw::Orphan(1), Flaw::Orphan(most * 2 - 1)]);

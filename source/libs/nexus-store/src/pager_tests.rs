@@ -193,6 +193,10 @@ fn pages_that_lead_to_others_are_held_in_memory() {
     assert!(read_from_disk(&mut pager, 3), "the first of them gave way");
     write(&mut pager, 5, 1);
     assert!(read_from_disk(&mut pager, 5) && read_from_disk(&mut pager, 5), "it leads to none");
+    disk.tamper(|bytes| bytes[18 * PAGE] = BRANCH);
+    let bytes = pager.read_unknown(8, 1).unwrap();
+    pager.learn(8, &bytes).unwrap();
+    assert!(!read_from_disk(&mut pager, 8), "learned");
     let bytes = pager.read_unknown(9, 1).unwrap();
     pager.learn(9, &bytes).unwrap();
     assert!(read_from_disk(&mut pager, 9), "learned, and leading to none");

@@ -269,12 +269,7 @@ impl<D: BlockDevice> Table<D> {
         let Some(Redb::Writing(database)) = &self.redb else { return Err(self.why()) };
         let mut transaction = database.begin_write().map_err(|_| self.why())?;
         transaction.set_two_phase_commit(true);
-        // Where the file cannot double once more, the next growth is an opening anew.
-        let near = {
-            let pager = self.pager.lock();
-            pager.len() < pager.limit() && pager.len().saturating_mul(2) > pager.limit()
-        };
-        transaction.set_quick_repair(record || near);
+        transaction.set_quick_repair(record);
         {
             let mut rows = transaction.open_table(ROWS).map_err(|_| self.why())?;
             work(&mut rows).map_err(|_| self.why())?;
@@ -312,5 +307,28 @@ impl<D: BlockDevice> Iterator for Range<'_, D> {
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.inner.next()?;
         Some(row.map(|(key, value)| TableRow { key, value }).map_err(|_| self.table.why()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{Extent, Volume};
+    use crate::fake::FakeDisk;
+
+    #[test]
+    fn a_file_is_shown_as_closed_in_its_header_alone() {
+        let volume = Volume::new(FakeDisk::new(80), Extent { first: 0, sectors: 80 }).unwrap();
+        let pager = Arc::new(Mutex::new(Pager::new(volume, 0..10, 5, 6)));
+        pager.lock().write(0, &[0xff; 320]).unwrap();
+        pager.lock().write(3 * PAGE as u64, &[0xff; PAGE]).unwrap();
+        for (closed, state) in [(true, !UNCLEAN), (false, 0xff)] {
+            let backing = Backing::attach(&pager, closed);
+            let (mut header, mut page) = ([0; 320], [0; PAGE]);
+            backing.read(0, &mut header).unwrap();
+            backing.read(3 * PAGE as u64, &mut page).unwrap();
+            assert_eq!((header[STATE_AT], header[STATE_AT + 1]), (state, 0xff));
+            assert_eq!(page, [0xff; PAGE]);
+        }
     }
 }

@@ -59,6 +59,14 @@ const GROUPS: &[Group] = &[
         parts: 2,
     },
     Group {
+        name: "store",
+        packages: &["nexus-store"],
+        together: false,
+        targets: &["--lib"],
+        tests: &[],
+        parts: 4,
+    },
+    Group {
         name: "kernel",
         packages: &["neuron-core"],
         together: false,

@@ -94,21 +94,20 @@ impl<D: BlockDevice> Engine<D> {
             return self.check_pieces(check, value);
         }
         let last = mem::take(&mut check.last);
-        let (mut rows, mut bytes) = (0, 0);
+        let (mut rows, mut bytes, mut enough) = (0, 0, false);
         let walked = self.walk(Bound::Excluded(&last), END, |key, row| {
             check.last.clear();
             check.last.extend_from_slice(key);
             rows += 1;
             bytes += key.len() + row.len();
             self.check_row(check, key, row);
-            let enough = rows == STEP_ROWS || bytes >= STEP_BYTES || check.value.is_some();
+            enough = rows == STEP_ROWS || bytes >= STEP_BYTES || check.value.is_some();
             Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         });
         if check.last.is_empty() {
             check.last = last;
         }
-        let ended = rows < STEP_ROWS && bytes < STEP_BYTES && check.value.is_none();
-        if walked.is_err() || ended {
+        if walked.is_err() || !enough {
             check.at = At::End;
         }
         if let Err(error) = walked {
@@ -117,7 +116,7 @@ impl<D: BlockDevice> Engine<D> {
             let _ = self.hurt(error, asked.clone());
             return Err(Flaw::Rows(asked));
         }
-        if ended {
+        if !enough {
             self.counted(check);
             self.check_empty(check);
         }

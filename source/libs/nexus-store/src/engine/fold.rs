@@ -107,7 +107,7 @@ impl<D: BlockDevice> Engine<D> {
             self.log.release(frozen.state.mark);
             return Ok(false);
         }
-        if done.is_some() && folded.is_ok() {
+        if folded.is_ok() {
             frozen.done = done;
         }
         self.frozen = Some(frozen);

@@ -1,8 +1,10 @@
 use super::*;
+use crate::OpenOptions;
 use crate::fake::FakeDisk;
 use crate::key::{Key, TreeId};
+use crate::log::frame::Change;
 use crate::store::{Expect, Store};
-use crate::tests::common::{Content, TREE, content, formatted, open};
+use crate::tests::common::{Content, GUID, TREE, content, formatted, open, open_with};
 use std::prelude::rust_2024::*;
 use std::{format, vec};
 
@@ -99,4 +101,123 @@ fn a_table_that_cannot_double_is_opened_anew() {
         assert_eq!(content(&mut store, TREE, 50).unwrap(), kept);
     }
     assert!(!store.in_reserve());
+}
+
+#[test]
+fn room_for_deleting_is_a_sixteenth_in_rows_of_16_pages() {
+    assert_eq!((ballast_rows(64), ballast_rows(256), ballast_rows(272)), (1, 1, 2));
+    assert_eq!(ballast_rows(5000), 20);
+    let bytes = |pages: usize| pages * PAGE - 256;
+    assert_eq!((ballast(5000, 0).len(), ballast(5000, 18).len()), (bytes(16), bytes(16)));
+    assert_eq!((ballast(5000, 19).len(), ballast(64, 0).len()), (bytes(8), bytes(4)));
+    assert_eq!(capacity(1600), 1500 * PAGE as u64 / 2);
+}
+
+// attack 66 U: some of the room for deleting is given up, and kept again a row a turn; over openings it is known how much there is
+#[test]
+fn room_for_deleting_is_given_up_and_kept_again_in_parts() {
+    let disk = formatted(32, 5000);
+    let mut store = open(&disk);
+    assert!(put(&mut store, 1, 100, &mut Content::new()));
+    settle(&mut store);
+    assert_eq!((store.ballast, store.ballast_rows, store.in_reserve()), (20, 20, false));
+    store.give_up_ballast().unwrap();
+    assert_eq!((store.ballast, store.in_reserve()), (4, true));
+    drop(store);
+    let mut store = open(&disk);
+    assert_eq!(store.ballast, 4);
+    let charge = store.charge;
+    store.charge = store.capacity / 2 + 1;
+    assert_eq!((store.turn(), store.ballast), (Ok(false), 4), "there is too much yet");
+    store.charge = charge;
+    for kept in 5..=20 {
+        assert_eq!((store.turn(), store.ballast), (Ok(kept < 20), kept));
+        for index in 0..20 {
+            let key = RowKey::ballast(index);
+            let row = store.table.get(key.as_bytes()).unwrap();
+            let len = row.map(|row| row.value().len());
+            let there = index >= 20 - kept;
+            assert_eq!(len, there.then(|| ballast(5000, index).len()), "{kept} {index}");
+        }
+    }
+    assert_eq!(store.turn(), Ok(false));
+    drop(store);
+    let mut store = open(&disk);
+    assert_eq!(store.ballast, 20);
+    for left in [4, 0] {
+        store.give_up_ballast().unwrap();
+        assert_eq!(store.ballast, left);
+    }
+    drop(store);
+    assert_eq!(open(&disk).ballast, 0);
+}
+
+#[test]
+fn a_turn_takes_so_many_keys_and_bytes() {
+    let mut rows = crate::engine::memory::Rows::default();
+    for at in 0..9_u8 {
+        rows.set(&[at; 3], Some(&[at; 20]));
+    }
+    let state = State::default();
+    let mut frozen = Frozen { rows, done: None, state, usage: Vec::new() };
+    let len = |frozen: &Frozen, keys, bytes| frozen.chunk(keys, bytes).len();
+    assert_eq!((len(&frozen, 2, 1000), len(&frozen, 9, 1000), len(&frozen, 10, 1000)), (2, 9, 9));
+    assert_eq!((len(&frozen, 9, 45), len(&frozen, 9, 46), len(&frozen, 9, 47)), (2, 2, 3));
+    frozen.done = Some(Box::from([7; 3]));
+    assert_eq!(frozen.chunk(5, 1000), [(&[8; 3][..], Some(&[8; 20][..]))]);
+}
+
+#[test]
+fn a_sync_folds_when_half_of_the_log_is_used_and_not_before() {
+    let mut store = open_with(&formatted(64, 256), &OpenOptions::new(GUID, 3)).unwrap();
+    let mut most = 0;
+    for at in 0..200 {
+        assert!(put(&mut store, at % 20, 10, &mut Content::new()));
+        let (before, frozen) = (store.counters().writes, store.frozen.is_some());
+        let (used, _) = store.log_pages();
+        store.sync().unwrap();
+        let one = store.counters().writes - before == 1;
+        assert_eq!(one, !frozen || used + 1 < 32, "{at}: {used}");
+        most = most.max(used);
+    }
+    assert!((30..=32).contains(&most), "{most}");
+}
+
+#[test]
+fn a_turn_says_that_there_is_more_while_others_put() {
+    let mut store = open(&formatted(32, 256));
+    for at in 0..8 {
+        assert!(put(&mut store, at, 10, &mut Content::new()));
+        store.sync().unwrap();
+    }
+    assert!(store.frozen.is_some());
+    assert!(put(&mut store, 9, 10, &mut Content::new()));
+    assert!(!store.pending.is_empty());
+    // Two keys a turn, and one that says that all is in the table.
+    let turns: Vec<bool> = (0..6).map(|_| store.turn().unwrap()).collect();
+    assert_eq!(turns, [true, true, true, true, false, false]);
+}
+
+// attack 66 F: a table is full and nothing is left to be given up; writing ends, and all is read
+#[test]
+fn a_table_that_is_full_to_the_end_ends_writing() {
+    let mut store = without_admission(&formatted(32, 128));
+    let mut kept = Content::new();
+    assert!(put(&mut store, 1, 100, &mut kept));
+    store.give_up_ballast().unwrap();
+    assert_eq!(store.ballast, 0);
+    let full = (0..).find_map(|at| {
+        let (key, row) = (RowKey::piece(9, at), vec![1; 5000]);
+        let change = Change { key: key.as_bytes(), row: Some(&row), old: None };
+        let made = store.make(&[change]).and_then(|()| store.sync());
+        let turned = made.and_then(|()| while_more(&mut store));
+        turned.err()
+    });
+    assert_eq!(full, Some(Error::ReadOnly(ReadOnly::TableFull)));
+    assert_eq!(content(&mut store, TREE, 50).unwrap(), kept);
+}
+
+fn while_more(store: &mut Engine<FakeDisk>) -> Result<(), Error> {
+    while store.turn()? {}
+    Ok(())
 }

@@ -194,3 +194,55 @@ fn a_frame_has_a_quarter_of_the_log_and_no_more_sectors_than_can_be_counted() {
     assert_eq!(Log::max_changes(2048), 512 * 8 * 488 - 24);
     assert_eq!(Log::max_changes(u32::MAX), 65_535 * 488 - 24);
 }
+
+// attack 67 U: one sector of the newest frame damaged, the first, one within and the last; it is not taken for torn; broken: store-log-damage
+#[test]
+fn each_sector_of_the_newest_frame_may_not_be_damaged() {
+    let (disk, images) = with(&[10, 2000]);
+    for sector in 0..5 {
+        disk.tamper(|bytes| {
+            bytes.copy_from_slice(&images[2]);
+            bytes[(START as usize + 1) * PAGE + sector * SECTOR + 20] ^= 1;
+        });
+        let opened = open(&disk, Mark::default()).map(drop);
+        assert_eq!(opened, Err(OpenError::Damage(LogDamage::Frame(2))), "{sector}");
+    }
+}
+
+#[test]
+fn what_an_older_frame_left_behind_the_newest_does_not_count() {
+    let (disk, images) = with(&[10, 2000]);
+    // Both frames are folded, and the next one begins where the second is.
+    let mark = Mark { frame: 2, page: 1 };
+    for sector in 1..5 {
+        disk.tamper(|bytes| {
+            bytes.copy_from_slice(&images[2]);
+            bytes[(START as usize + 1) * PAGE + sector * SECTOR + 20] ^= 1;
+        });
+        let found = open(&disk, mark).unwrap();
+        assert_eq!((numbers(&found), found.log.used()), (vec![], 0), "{sector}");
+    }
+}
+
+#[test]
+fn a_sector_says_which_part_it_is() {
+    let decoded = |frame, index, count| {
+        let mut bytes = [0; SECTOR];
+        let part = Part { frame, index, count };
+        sector::encode(&mut bytes, KEY, 3, part, b"payload");
+        match sector::decode(&bytes, KEY, 3) {
+            Sector::Part(seen, payload) => {
+                assert_eq!((seen, payload.len()), (part, PAYLOAD));
+                assert!(payload.starts_with(b"payload\0"));
+                true
+            }
+            other => {
+                assert_eq!(other, Sector::Damaged);
+                false
+            }
+        }
+    };
+    assert!(decoded(1, 0, 1) && decoded(u64::MAX, 0x1234, 0xabcd));
+    assert!(!decoded(0, 0, 1) && !decoded(1, 1, 1) && !decoded(1, 5, 4));
+    assert_eq!(sector::decode(&[0; SECTOR], KEY, 3), Sector::Zero);
+}

@@ -265,7 +265,6 @@ impl Scan {
     /// Whether a frame that begins at `page` may have been torn: no sector of it is damaged.
     fn may_be_torn(&self, page: u32, number: u64) -> bool {
         let count = match self.from(page).next() {
-            Some(Sector::Damaged) => return false,
             Some(Sector::Part(part, _)) if part.frame == number => part.count,
             _ => 1,
         };

@@ -72,3 +72,46 @@ impl Ring {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(page: u32) -> Ring {
+        let mut ring = Ring::new(16);
+        ring.push(Live { frame: 1, page, sectors: 9 });
+        ring
+    }
+
+    #[test]
+    fn pages_in_use_are_counted_round_the_ring() {
+        assert_eq!(Ring::new(16).used(5), 0);
+        let ring = ring(4);
+        assert_eq!((ring.used(5), ring.used(16), ring.used(2), ring.used(4)), (1, 12, 14, 16));
+    }
+
+    #[test]
+    fn a_frame_goes_where_it_lies_in_one_piece() {
+        let empty = Ring::new(16);
+        let places = [empty.place(14, 2), empty.place(14, 3), empty.place(0, 16)];
+        assert_eq!(places, [Some(14), Some(0), Some(0)]);
+        assert_eq!((empty.place(0, 17), empty.place(3, u32::MAX)), (None, None));
+        let ring = ring(4);
+        assert_eq!((ring.place(5, 11), ring.place(5, 12)), (Some(5), None));
+        assert_eq!((ring.place(13, 4), ring.place(13, 5)), (Some(0), None));
+        assert_eq!((ring.place(2, 2), ring.place(2, 3), ring.place(4, 1)), (Some(2), None, None));
+        assert_eq!(ring.place(4, 13), None);
+    }
+
+    #[test]
+    fn frames_are_walked_page_by_page() {
+        let mut ring = ring(4);
+        ring.push(Live { frame: 2, page: 6, sectors: 8 });
+        let from = |frame, page| ring.from(frame, page).map(|(live, page)| (live.frame, page));
+        assert_eq!(
+            (from(0, 0), from(1, 1), from(1, 2)),
+            (Some((1, 0)), Some((1, 1)), Some((2, 0)))
+        );
+        assert_eq!((from(2, 0), from(2, 1), from(3, 0)), (Some((2, 0)), None, None));
+    }
+}

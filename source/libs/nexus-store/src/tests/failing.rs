@@ -6,7 +6,7 @@ use std::{format, vec};
 use super::common::{Content, Random, TREE, content, formatted, key, open, open_with, options};
 use crate::fake::{Event, FakeDisk, Faults};
 use crate::trial::program::{ALL, History, step};
-use crate::{DeviceError, Error, Expect, ReadOnly, Store};
+use crate::{DeviceError, Error, Expect, ReadOnly, Refused, Store};
 
 // attack 66 F: each write and flush of a program fails in turn; every waiter of that sync is told, and nothing acknowledged is lost
 #[test]
@@ -204,4 +204,49 @@ fn a_store_that_is_dropped_writes_nothing() {
         drop(store);
         assert!(disk.trace().is_empty());
     }
+}
+
+// attack 67 U: an opening meets a page that is damaged or cannot be read; the refusal says which and why
+#[test]
+fn a_refusal_names_what_an_opening_met() {
+    let disk = formatted(16, 64);
+    let mut store = open(&disk);
+    store.put(TREE, key("a"), b"1", Expect::Any).unwrap();
+    store.sync().unwrap();
+    while store.turn().unwrap() {}
+    drop(store);
+    let good = disk.bytes();
+    let refused = || open_with(&disk, &options()).err();
+    let unreadable = |page: u64| {
+        disk.set_faults(Faults { unreadable: Some(page * 8), ..Faults::default() });
+        let refused = refused();
+        disk.set_faults(Faults::default());
+        refused
+    };
+    let table = 2 + 16;
+    for page in [0, 1, 2, table] {
+        assert_eq!(unreadable(page), Some(Refused::Device(DeviceError::Failed)), "{page}");
+    }
+    disk.tamper(|bytes| bytes[table as usize * crate::PAGE + 20] ^= 1);
+    assert_eq!(refused(), Some(Refused::TableHeader));
+    disk.tamper(|bytes| bytes.copy_from_slice(&good));
+    let mut named = 0;
+    for page in 1..64 {
+        let at = (table + page) as usize * crate::PAGE;
+        disk.tamper(|bytes| bytes[at] ^= 1);
+        match refused() {
+            None => {}
+            Some(refused) => {
+                // Some of redb's pages have several of ours; the first is named.
+                let Refused::TablePage(Some(first)) = refused else { unreachable!("{refused}") };
+                assert!(first <= page && page < first + 16, "{first} {page}");
+                disk.tamper(|bytes| bytes[at] ^= 1);
+                assert_eq!(unreadable(table + page), Some(Refused::Device(DeviceError::Failed)));
+                disk.tamper(|bytes| bytes[at] ^= 1);
+                named += 1;
+            }
+        }
+        disk.tamper(|bytes| bytes.copy_from_slice(&good));
+    }
+    assert!(named > 3, "{named}");
 }

@@ -73,6 +73,7 @@ fn a_list_is_ordered_paged_and_within_its_tree_and_prefix() {
     assert_eq!(listed(Some("a"), Some("a/b"), 100), (owned(&["a/c/d"]), false));
     assert_eq!(listed(Some("a"), Some("a"), 1), (owned(&["a/b"]), true));
     assert_eq!(listed(Some("a"), Some("z"), 1), (vec![], false));
+    assert_eq!(listed(Some("a"), Some("a0"), 1), (vec![], false), "where the prefix ends");
     assert_eq!(listed(None, Some("a/bb"), 2), (owned(&["a/c/d", "a0"]), true));
     assert_eq!(listed(Some("none"), None, 2), (vec![], false));
 }
@@ -284,4 +285,74 @@ fn a_long_log_is_read_to_its_end() {
         store.get(TREE, key(&format!("{name}")), &mut out).unwrap().unwrap();
         assert_eq!(out, [name + 100; 30]);
     }
+}
+
+#[test]
+fn values_pieces_and_batches_have_their_bounds() {
+    let disk = formatted(256, 1024);
+    let mut store = open(&disk);
+    let value = vec![1; MAX_VALUE + 1];
+    let put = |store: &mut crate::Engine<_>, len: usize| {
+        store.put(TREE, key("a"), &value[..len], Expect::Any).map(drop)
+    };
+    assert_eq!(put(&mut store, MAX_VALUE + 1), Err(Error::TooLarge));
+    assert_eq!((put(&mut store, MAX_VALUE), put(&mut store, 0)), (Ok(()), Ok(())));
+    let names: Vec<String> = (0..=MAX_BATCH).map(|at| format!("{at}")).collect();
+    let steps: Vec<Step<'_>> = names
+        .iter()
+        .map(|name| Step { key: key(name), value: Some(b"1"), expect: Expect::Any })
+        .collect();
+    assert_eq!(store.batch(TREE, &steps), Err(Error::TooLarge));
+    assert_eq!(store.batch(TREE, &steps[1..]).map(drop), Ok(()));
+    let mut draft = store.begin().unwrap();
+    assert_eq!(store.piece(&mut draft, b""), Err(Error::TooLarge));
+    assert_eq!(store.piece(&mut draft, &value), Err(Error::TooLarge));
+    assert_eq!(store.piece(&mut draft, &value[..MAX_VALUE]), Ok(()));
+    for _ in 1..crate::MAX_PIECES {
+        assert_eq!(store.piece(&mut draft, b"2"), Ok(()));
+    }
+    assert_eq!(store.piece(&mut draft, b"2"), Err(Error::TooLarge));
+    store.finish(TREE, key("p"), draft, Expect::Absent).unwrap();
+    let found = store.stat(TREE, key("p")).unwrap().unwrap();
+    assert_eq!((found.size, found.pieces), (MAX_VALUE as u64 + 255, 256));
+}
+
+#[test]
+fn a_store_that_is_made_anew_is_empty() {
+    use super::common::{GUID, KEY, extent};
+    let disk = formatted(16, 64);
+    let mut store = open(&disk);
+    for at in 0..3 {
+        store.put(TREE, key(&format!("{at}")), b"old", Expect::Any).unwrap();
+        store.sync().unwrap();
+    }
+    drop(store);
+    let identity = crate::Identity { guid: GUID, key: KEY };
+    let options_of = crate::FormatOptions { log_pages: Some(16) };
+    crate::format(disk.clone(), extent(82), identity, options_of).unwrap();
+    let mut store = open(&disk);
+    assert!(super::common::content(&mut store, TREE, 5).unwrap().is_empty());
+}
+
+#[test]
+fn only_so_many_pages_that_lead_to_others_are_held() {
+    let disk = formatted(64, 512);
+    let mut store = open(&disk);
+    for at in 0..4000_u32 {
+        store.put(TREE, key(&format!("key/{at}")), &[at as u8; 100], Expect::Any).unwrap();
+        if at % 50 == 49 {
+            store.sync().unwrap();
+            while store.turn().unwrap() {}
+        }
+    }
+    drop(store);
+    let one = OpenOptions { cache: 0, branches: PAGE, ..options() };
+    let mut store = open_with(&disk, &one).unwrap();
+    let mut most = 0;
+    for at in 0..400_u32 {
+        let before = store.counters().pages_read;
+        store.stat(TREE, key(&format!("key/{at}"))).unwrap().unwrap();
+        most = most.max(store.counters().pages_read - before);
+    }
+    assert!(most >= 2, "{most}");
 }
