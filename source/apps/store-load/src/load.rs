@@ -159,7 +159,8 @@ impl Suite {
     fn get(&mut self) -> Result<u64, Failed> {
         for _ in 0..GETS {
             let key = key(self.numbers.below(self.keys));
-            let value = self.state.get(OWN, &key)?.ok_or(Failed::Wrong("a key that is not there"))?;
+            let value =
+                self.state.get(OWN, &key)?.ok_or(Failed::Wrong("a key that is not there"))?;
             if value.bytes.len() != VALUE {
                 return Err(Failed::Wrong("a value"));
             }

@@ -1,8 +1,8 @@
 //! Reading a line of the serial output.
 
 use super::{
-    Bench, Cap, Decision, Entry, Event, Head, Irq, Line, Load, PREFIX, Proof, Record, Refused, Root,
-    StoreLoad,
+    Bench, Cap, Decision, Entry, Event, Head, Irq, Line, Load, PREFIX, Proof, Record, Refused,
+    Root, StoreLoad,
 };
 
 /// Reads one line, without its line end.
@@ -252,8 +252,7 @@ mod tests {
             Some(Record::Load(load))
         );
         assert_eq!(record_of(&format!("{nonce} load random_read_4k_8 16 65536 1000000 3")), None);
-        let load =
-            StoreLoad { name: "put_sync_1".into(), operations: 1000, ns: 7, flushes: 1000 };
+        let load = StoreLoad { name: "put_sync_1".into(), operations: 1000, ns: 7, flushes: 1000 };
         assert_eq!(
             record_of(&format!("{nonce} store-load put_sync_1 1000 7 1000")),
             Some(Record::StoreLoad(load))

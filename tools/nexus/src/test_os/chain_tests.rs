@@ -350,7 +350,7 @@ fn test_there_is_one_anchor_and_it_is_the_archives() {
         Entry { detail: 1, ..first.clone() },
         Entry { epoch: 2, ..first.clone() },
     ] {
-        assert_eq!(found_with(&[wrong.clone()]).len(), 1, "{wrong}");
+        assert_eq!(found_with(std::slice::from_ref(&wrong)).len(), 1, "{wrong}");
     }
     let found = found_with(&[good.clone(), anchor(3)]);
     assert!(found.iter().any(|found| found.contains("a second anchor")), "{found:?}");

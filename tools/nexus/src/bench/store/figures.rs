@@ -6,13 +6,8 @@ use serde_json::json;
 use std::fmt::Write;
 
 /// Loads that have a gate, with 10,000 keys: how many times SQLite's rate at least.
-const GATES: [(&str, f64); 5] = [
-    ("put_sync_1", 2.0),
-    ("put_sync_8", 3.0),
-    ("put_100_sync", 1.5),
-    ("get", 1.5),
-    ("scan", 1.5),
-];
+const GATES: [(&str, f64); 5] =
+    [("put_sync_1", 2.0), ("put_sync_8", 3.0), ("put_100_sync", 1.5), ("get", 1.5), ("scan", 1.5)];
 /// What is left of a gate with 1,000,000 keys.
 const MANY: f64 = 0.8;
 
