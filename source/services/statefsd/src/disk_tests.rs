@@ -86,7 +86,7 @@ fn the_driver_may_die_at_each_step() {
     assert!(died > steps, "{died} of {steps} twice");
 }
 
-// attack 57 F: the driver dies again and again, as soon as it has begun; broken: state-disk-again
+// attack 57 F: the driver dies again and again, as soon as it has begun; each request is done in the end; broken: state-disk-again
 #[test]
 fn the_driver_may_die_often() {
     for apart in [7, 10, 17] {

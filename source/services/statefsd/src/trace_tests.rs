@@ -84,7 +84,7 @@ fn whatever_was_acknowledged_outlives_a_cut_under_the_driver() {
     assert!(tried.programs == 32 && tried.cuts > 500, "{tried:?}");
 }
 
-// attack 65 F: the same while the driver dies again and again, and what was under way is written twice; broken: state-flush
+// attack 65 F: power is cut while the driver dies again and again, and what was under way is written twice; what was acknowledged is there; broken: state-flush
 #[test]
 fn a_cut_among_deaths_of_the_driver_loses_nothing() {
     let base = formatted(16, 64).bytes();

@@ -18,7 +18,8 @@ use std::{io, thread};
 /// Guests at a time: as many as there are cores where `make test` has its share of time.
 const AT_ONCE: usize = 2;
 /// They have steps of their own.
-const ELSEWHERE: [&str; 2] = ["tests/systems/bench", "tests/systems/bench-disk"];
+const ELSEWHERE: [&str; 3] =
+    ["tests/systems/bench", "tests/systems/bench-disk", "tests/systems/bench-store"];
 
 /// What only one does at a time.
 #[derive(Default)]

@@ -104,8 +104,18 @@ fn board(built: &Built, expect: Option<&Expect>) -> Result<Vec<String>> {
         _ if !built.checked.first_boot.is_empty() => Backing::Image(&image),
         _ => return Ok(args),
     };
-    let slot = Slot::of(&args)?;
+    let slot = slot(built, &args)?;
     fresh(&image, slot.bytes()?)?;
     fresh(&log, 0)?;
     slot.with(args, backing)
+}
+
+/// The disk that has the store; without one, the only disk that there is.
+fn slot(built: &Built, args: &[String]) -> Result<Slot> {
+    let description = &built.checked.description;
+    let store = description.store().and_then(|(device, _)| description.device(device));
+    match store {
+        Some(device) => Slot::of_device(args, &device.name),
+        None => Slot::of(args),
+    }
 }

@@ -88,7 +88,7 @@ pub(crate) fn is_first_boot(context: &Context) -> bool {
 }
 
 const ALIVE: &[Proof] = &[
-    // attack 65 F: the machine is turned off after a sync, and boots again with the same disk and number; what was put is there; broken: state-persists
+    // attack 65 F: the machine is turned off after a sync, and boots again with the same disk and number; what was put is there
     Proof {
         id: "statefs-persist",
         fact: "what was put and synced in the boot before this one is there, whole",
@@ -285,14 +285,12 @@ const ALIVE: &[Proof] = &[
         check: disk::read_back,
         about: About::Ring(ids::VIRTIOBLKD),
     },
-    // attack 98 Q: read and write past the end of the disk, at offsets that wrap, across sectors, nothing at all; refused; broken: disk-range
     Proof {
         id: "disk-refuse-range",
         fact: "nothing is read or written that is not on the disk",
         check: disk::refusals,
         about: About::Ring(ids::VIRTIOBLKD),
     },
-    // attack 92 Q: by the ring, sectors past the end and at places that wrap, lengths that are none, operations that there are not; refused, and the device does not hear of it
     Proof {
         id: "disk-ring",
         fact: "what is written to the disk by a ring, 32 requests at once, is read back by it and by messages",
@@ -312,7 +310,7 @@ const ALIVE: &[Proof] = &[
         check: state::kept,
         about: About::Ring(ids::STATEFSD),
     },
-    // attack 67 Q: ask for the trees of others, of services that have none, and of ids that nobody has; put under keys that are none; denied; broken: state-owner
+    // attack 92 Q: ask for the trees of others, of services that have none, and of ids that nobody has; put under keys that are none; denied; broken: state-owner
     Proof {
         id: "state-refused",
         fact: "the tree of another is shown to nobody whom no line opens it to, and no key leads out of a tree",

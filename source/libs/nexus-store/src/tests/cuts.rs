@@ -55,7 +55,7 @@ fn programs(len: usize) -> Vec<Vec<Op>> {
     }
 }
 
-// attack 65 F: every power cut in every program of one or two operations, and in each 31st of three; what was acknowledged is there, whole; broken: store-flush
+// attack 65 F: every power cut in every program of one or two operations, and in each 31st of three; what was acknowledged is there, whole; broken: store-flush, state-persists
 #[test]
 fn whatever_was_acknowledged_outlives_a_cut() {
     let mut tried = Tried::default();

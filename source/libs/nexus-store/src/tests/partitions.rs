@@ -224,7 +224,7 @@ fn a_table_is_as_other_programs_read_it() {
     assert_eq!(number(&large, 458, 4), u64::from(u32::MAX), "longer than it can say");
 }
 
-// attack 67 U: headers with right sums at each bound of what can be, and one beside it
+// attack 67 U: headers with right sums at each bound of what can be, and one beside it; what is inside is read, what is beside is refused
 #[test]
 fn what_a_header_says_is_compared_at_its_bounds() {
     let last = SECTORS - 1;
