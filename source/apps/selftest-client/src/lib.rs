@@ -13,6 +13,7 @@ extern crate alloc;
 mod check;
 mod context;
 mod ledger;
+mod others;
 mod proofs;
 mod verdict;
 

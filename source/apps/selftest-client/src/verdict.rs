@@ -7,6 +7,7 @@ use nexus_rt::Deadline;
 
 use crate::check::{Check, Failure, take_count};
 use crate::context::Context;
+use crate::others;
 use crate::proofs::{self, hostile_proof};
 
 /// Milliseconds that the host has to read the guest's memory.
@@ -56,8 +57,10 @@ impl Score {
         }
     }
 
-    /// The host reads the memory of the guest.
+    /// The host reads the memory of the guest, once everybody else has proved what they must.
     fn witness(&mut self, context: &Context) {
+        let waited = others::wait(context).map_err(Failure::from);
+        self.step(context, "others proved", "what others must prove can be looked for", waited);
         let shown = context.host.witness(Deadline::after_ms(HOST_MS)).map_err(Failure::from);
         self.step(context, "witness", "the host reads the memory of the guest", shown);
     }
