@@ -72,13 +72,22 @@ impl Console {
         }
     }
 
+    /// Takes the keyboard for lines: what is typed from now on is for [`Console::wait_for`], and for nobody else.
+    ///
+    /// # Errors
+    /// consoled does not answer.
+    pub fn take_lines(&self) -> Result<(), CallError> {
+        let text = Text::piece(PROMPT);
+        self.consoled.call(&Prompt { text }, Deadline::after_ms(SAFETY_MS))?;
+        // A time that is over: no line is waited for.
+        self.consoled.call(&ReadLine { deadline: 0 }, Deadline::NEVER).map(|_| ())
+    }
+
     /// Waits until `expected` is typed as a line, until `deadline` at most.
     ///
     /// # Errors
     /// Nobody typed it in time: `TimedOut` of consoled.
     pub fn wait_for(&self, expected: &str, deadline: Deadline) -> Result<(), CallError> {
-        let text = Text::piece(PROMPT);
-        self.consoled.call(&Prompt { text }, Deadline::after_ms(SAFETY_MS))?;
         let ask = ReadLine { deadline: deadline.ticks() };
         loop {
             let event: LineEvent = self.consoled.call(&ask, Deadline::NEVER)?;

@@ -33,6 +33,8 @@ impl Host {
             }
         }
         self.show_lines(init)?;
+        // Before the host is told: it answers at once.
+        self.console.take_lines()?;
         self.record(records::WITNESS_READY)?;
         Ok(self.console.wait_for(records::WITNESS_DONE, deadline)?)
     }
