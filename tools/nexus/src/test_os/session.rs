@@ -92,7 +92,9 @@ impl Session {
         let described = Described::of(built)?;
         let mut machine = Machine::new(built, options, expect.as_ref(), nonce)?;
         let mut first = None;
-        if !built.checked.first_boot.is_empty() {
+        // A run that ends where it reaches something is one boot.
+        let one_boot = matches!(expect, Some(Expect::Prompt(_)));
+        if !(built.checked.first_boot.is_empty() || one_boot) {
             first = Some(described.first_boot(&mut machine, until.clone())?);
         }
         let required = described.proofs.len() + first.as_ref().map_or(0, |_| described.first.len());
