@@ -54,7 +54,9 @@ fn measured(host: Host) -> Result<u32, Failed> {
     let disk: Client<Disk> = startup().client(ids::VIRTIOBLKD)?;
     let DiskInfo { sectors, .. } = disk.call(&Info {}, Deadline::after_ms(SAFETY_MS))?;
     let keys = if sectors > LARGE { MANY_KEYS } else { FEW_KEYS };
-    let (state, gate) = (open()?, Gate::new()?);
+    let (mut state, gate) = (open()?, Gate::new()?);
+    // Once that is answered, the store is open.
+    state.usage(OWN)?;
     let mut suite = Suite { host, disk, state, gate, keys, numbers: Numbers::new(1), told: 0 };
     suite.run()?;
     Ok(suite.told)
