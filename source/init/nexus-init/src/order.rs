@@ -67,42 +67,17 @@ fn is_free(description: &Description, index: usize, waiting: &[usize]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use nexus_sysdesc::{Profile, Restart, Service};
+    use nexus_sysdesc::{Profile, Service};
 
     use super::*;
 
     fn service(id: u32, priority: u8, talks_to: &[u32]) -> Service {
-        Service {
-            id,
-            name: alloc::format!("s{id}"),
-            priority,
-            frames: 1,
-            objects: 1,
-            stack_pages: 1,
-            needs: Vec::new(),
-            talks_to: talks_to.to_vec(),
-            serves: true,
-            restart: Restart::Never,
-            answers_within: None,
-            must_prove: Vec::new(),
-            permits: Vec::new(),
-            rings: Vec::new(),
-            tree: None,
-            opens: Vec::new(),
-        }
+        let service = nexus_sysdesc::testing::service(id, "test", &[]);
+        Service { priority, talks_to: talks_to.to_vec(), ..service }
     }
 
     fn described(services: Vec<Service>) -> Description {
-        Description {
-            name: "test".into(),
-            profile: Profile::Test,
-            epoch: 1,
-            unlimited_restarts: false,
-            init: 1,
-            devices: Vec::new(),
-            services,
-            rules: Vec::new(),
-        }
+        nexus_sysdesc::testing::system(Profile::Test, services)
     }
 
     fn order(services: Vec<Service>) -> Vec<u32> {

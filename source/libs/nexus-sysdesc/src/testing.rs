@@ -3,7 +3,34 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use crate::{Permission, Permit, Restart, Service};
+use crate::{Description, Permission, Permit, Profile, Restart, Service};
+
+/// A system of these services, whose init is service 1: no device, and no rule.
+#[must_use]
+pub fn system(profile: Profile, services: Vec<Service>) -> Description {
+    Description {
+        name: "test".into(),
+        profile,
+        epoch: 1,
+        unlimited_restarts: false,
+        init: 1,
+        devices: Vec::new(),
+        services,
+        rules: Vec::new(),
+    }
+}
+
+/// What a ledger is of, for tests, with `others` beside them: init and policyd, which record, and logd.
+#[must_use]
+pub fn with_ledger(others: impl IntoIterator<Item = Service>) -> Description {
+    let mut services = Vec::from([
+        service(1, "init", &[Permission::Distribute, Permission::Record]),
+        service(2, "policyd", &[Permission::Record]),
+        service(3, "logd", &[]),
+    ]);
+    services.extend(others);
+    system(Profile::Test, services)
+}
 
 /// A service that serves, needs nothing and calls nobody.
 #[must_use]

@@ -21,8 +21,8 @@ use nexus_proto::log::{
 use nexus_proto::{Operation, ReplyError, ServiceError, Subject, Zero};
 use nexus_rt::CallError;
 use nexus_state::Error;
-use nexus_sysdesc::testing::service;
-use nexus_sysdesc::{Description, Permission, Profile};
+use nexus_sysdesc::testing::{service, with_ledger};
+use nexus_sysdesc::{Description, Permission};
 
 use super::*;
 
@@ -34,23 +34,11 @@ const INIT: Sender = Sender { service_id: 1, incarnation: 1 };
 const RTCD: Sender = Sender { service_id: 5, incarnation: 1 };
 
 fn description() -> Description {
-    Description {
-        name: "test".into(),
-        profile: Profile::Test,
-        epoch: 1,
-        unlimited_restarts: false,
-        init: 1,
-        devices: vec![],
-        services: vec![
-            service(1, "init", &[Permission::Distribute, Permission::Record]),
-            service(2, "policyd", &[Permission::Record]),
-            service(3, "logd", &[]),
-            service(5, "rtcd", &[Permission::Clock]),
-            service(7, "rngd", &[]),
-            service(13, "archived", &[Permission::Archive]),
-        ],
-        rules: vec![],
-    }
+    with_ledger([
+        service(5, "rtcd", &[Permission::Clock]),
+        service(7, "rngd", &[]),
+        service(13, "archived", &[Permission::Archive]),
+    ])
 }
 
 /// The memory that a ledger lies in.

@@ -3,26 +3,18 @@
 use std::collections::VecDeque;
 
 use nexus_mmio::fake::Device;
-use nexus_sysdesc::testing::service;
+use nexus_sysdesc::testing::{service, system};
 use nexus_sysdesc::{Description, Permission, Profile};
 
 /// init (1), rngd (7), nsh (10, the shell), tests (11, which report).
 pub(crate) fn description() -> Description {
-    Description {
-        name: "test".into(),
-        profile: Profile::Test,
-        epoch: 1,
-        unlimited_restarts: false,
-        init: 1,
-        devices: Vec::new(),
-        services: vec![
-            service(1, "init", &[]),
-            service(7, "rngd", &[]),
-            service(10, "nsh", &[Permission::View, Permission::Log, Permission::Ask]),
-            service(11, "tests", &[Permission::Report]),
-        ],
-        rules: Vec::new(),
-    }
+    let services = vec![
+        service(1, "init", &[]),
+        service(7, "rngd", &[]),
+        service(10, "nsh", &[Permission::View, Permission::Log, Permission::Ask]),
+        service(11, "tests", &[Permission::Report]),
+    ];
+    system(Profile::Test, services)
 }
 
 /// Looks at the line status for which a byte is on its way.

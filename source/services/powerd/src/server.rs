@@ -97,27 +97,19 @@ mod tests {
     use nexus_mmio::fake::{Access, FakeBus, Script};
     use nexus_proto::power::Off;
     use nexus_proto::{Operation, ReplyError};
-    use nexus_sysdesc::testing::service;
+    use nexus_sysdesc::testing::{service, system};
 
     const INIT: u32 = 1;
     const SHELL: u32 = 10;
     const OTHER: u32 = 11;
 
     fn description() -> Description {
-        Description {
-            name: "test".into(),
-            profile: Profile::Prod,
-            epoch: 1,
-            unlimited_restarts: false,
-            init: INIT,
-            devices: Vec::new(),
-            services: vec![
-                service(INIT, "init", &[]),
-                service(SHELL, "nsh", &[Permission::Power]),
-                service(OTHER, "other", &[Permission::View]),
-            ],
-            rules: Vec::new(),
-        }
+        let services = vec![
+            service(INIT, "init", &[]),
+            service(SHELL, "nsh", &[Permission::Power]),
+            service(OTHER, "other", &[Permission::View]),
+        ];
+        system(Profile::Prod, services)
     }
 
     fn server(script: Vec<Access>) -> Server<FakeBus<Script>> {

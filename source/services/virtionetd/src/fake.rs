@@ -7,7 +7,7 @@ use core::cell::RefCell;
 use nexus_abi::Sender;
 use nexus_mmio::fake::{Device, FakeBus, FakeMemory, FakeShared};
 use nexus_mmio::{ReadOnly, ReadWrite, Registers};
-use nexus_sysdesc::testing::service;
+use nexus_sysdesc::testing::{service, system};
 use nexus_sysdesc::{Description, Permission, Profile, Queue, Shape};
 use nexus_virtio::fake::{FakeDevice, FakeDoorbell, Layout};
 use nexus_virtio::net::config::{self, REGISTERS};
@@ -210,18 +210,6 @@ pub const STRANGER: Sender = Sender { service_id: 13, incarnation: 1 };
 /// A system with both.
 #[must_use]
 pub fn description() -> Description {
-    Description {
-        name: "small".into(),
-        profile: Profile::Prod,
-        epoch: 1,
-        unlimited_restarts: false,
-        init: 1,
-        devices: Vec::new(),
-        services: [
-            service(CONSUMER.service_id, "consumer", &[Permission::Net]),
-            service(STRANGER.service_id, "stranger", &[]),
-        ]
-        .into(),
-        rules: Vec::new(),
-    }
+    let consumer = service(CONSUMER.service_id, "consumer", &[Permission::Net]);
+    system(Profile::Prod, [consumer, service(STRANGER.service_id, "stranger", &[])].into())
 }

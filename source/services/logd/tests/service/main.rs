@@ -17,7 +17,7 @@ use nexus_proto::{
     Asker, Operation, Registers, ReplyError, Request as _, Resume, ServiceError, Subject, Text,
     Zero, encode_error,
 };
-use nexus_sysdesc::testing::service;
+use nexus_sysdesc::testing::{service, with_ledger};
 use nexus_sysdesc::{Description, Permission, Profile};
 use proptest::prelude::*;
 
@@ -42,27 +42,15 @@ fn proof(name: &[u8]) -> Proof {
 }
 
 fn description() -> Description {
-    Description {
-        name: "test".into(),
-        profile: Profile::Test,
-        epoch: 1,
-        unlimited_restarts: false,
-        init: 1,
-        devices: vec![],
-        services: vec![
-            service(1, "init", &[Permission::Distribute, Permission::Record]),
-            service(2, "policyd", &[Permission::Record]),
-            service(3, "logd", &[]),
-            service(5, "rtcd", &[Permission::Clock]),
-            service(7, "rngd", &[]),
-            service(10, "nsh", &[Permission::View, Permission::Log]),
-            service(12, "statefsd", &[Permission::Refuse]),
-            service(13, "archived", &[Permission::Archive]),
-            service(14, "viewer", &[Permission::View]),
-            service(15, "reader", &[Permission::Log]),
-        ],
-        rules: vec![],
-    }
+    with_ledger([
+        service(5, "rtcd", &[Permission::Clock]),
+        service(7, "rngd", &[]),
+        service(10, "nsh", &[Permission::View, Permission::Log]),
+        service(12, "statefsd", &[Permission::Refuse]),
+        service(13, "archived", &[Permission::Archive]),
+        service(14, "viewer", &[Permission::View]),
+        service(15, "reader", &[Permission::Log]),
+    ])
 }
 
 /// As the server loop does it.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use nexus_proto::policy::NO_LINE;
 use nexus_proto::{Asker, Fold, Resume};
-use nexus_sysdesc::testing::service;
-use nexus_sysdesc::{Description, Need, Permission, Profile, Ring};
+use nexus_sysdesc::testing::{service, with_ledger};
+use nexus_sysdesc::{Description, Need, Permission, Ring};
 use proptest::prelude::*;
 
 use super::*;
@@ -21,23 +21,11 @@ fn description() -> Description {
         needs: vec![Need { device, ..need() }],
         ..service(id, name, &[])
     };
-    Description {
-        name: "test".into(),
-        profile: Profile::Test,
-        epoch: 1,
-        unlimited_restarts: false,
-        init: 1,
-        devices: vec![],
-        services: vec![
-            service(1, "init", &[Permission::Distribute, Permission::Record]),
-            service(2, "policyd", &[Permission::Record]),
-            service(LOGD, "logd", &[]),
-            driver(RNGD, "rngd", 3),
-            driver(BLKD, "virtioblkd", 4),
-            service(NSH, "nsh", &[Permission::View]),
-        ],
-        rules: vec![],
-    }
+    with_ledger([
+        driver(RNGD, "rngd", 3),
+        driver(BLKD, "virtioblkd", 4),
+        service(NSH, "nsh", &[Permission::View]),
+    ])
 }
 
 fn need() -> Need {
