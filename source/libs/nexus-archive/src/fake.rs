@@ -19,6 +19,8 @@ pub struct FakeTree {
     pub bytes: usize,
     /// Changes that were made durable.
     pub changes: u64,
+    /// Changes that are made before those of `fails`.
+    pub spared: u32,
     /// What the next changes come to, in order, and whether each is made all the same.
     pub fails: Vec<(Error, bool)>,
     /// The version that was given last.
@@ -32,6 +34,7 @@ impl Default for FakeTree {
             keys: usize::MAX,
             bytes: usize::MAX,
             changes: 0,
+            spared: 0,
             fails: Vec::new(),
             version: 0,
         }
@@ -110,7 +113,8 @@ impl OwnTree for FakeTree {
         if changes.len() > 64 {
             return Err(Error::TooLarge);
         }
-        if self.fails.is_empty() {
+        if self.spared > 0 || self.fails.is_empty() {
+            self.spared = self.spared.saturating_sub(1);
             return self.make(changes);
         }
         let (error, is_made) = self.fails.remove(0);
