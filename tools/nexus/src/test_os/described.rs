@@ -6,6 +6,7 @@ use super::drive::{Ended, Run, Until};
 use super::judge::{Boot, Expectation, Judgement, judge};
 use super::ledger::{Memory, Ring};
 use super::machine::Machine;
+use super::tied;
 use crate::audit::{self, AuditMemory, AuditRing};
 use crate::build::Built;
 use crate::desc::{Checked, Expect};
@@ -103,6 +104,11 @@ impl<'a> Described<'a> {
         };
         self.networks(machine, &run, &self.proofs, &mut judgement);
         Ok(Judged { run, judgement, survived })
+    }
+
+    /// What is wrong with two boots together: what each is judged by says nothing of the other.
+    pub(super) fn tied(&self, first: &Run, second: &Run) -> Vec<String> {
+        tied::check(&self.services, &first.transcript.ledger, &second.transcript.ledger)
     }
 
     fn judge(&self, run: &Run, boot: Boot) -> Judgement {

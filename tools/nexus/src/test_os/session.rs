@@ -7,7 +7,6 @@ use super::judge::Judgement;
 use super::machine::Machine;
 use super::production::{self, Shipped};
 use super::report;
-use super::tied;
 use super::transcript::Transcript;
 use crate::build::Built;
 use crate::desc::{Cuts, Expect, Random};
@@ -104,14 +103,7 @@ impl Session {
         };
         let Judged { mut run, mut judgement, survived } = last;
         if let Some(first) = &first {
-            let services: Vec<u32> =
-                built.checked.description.services.iter().map(|service| service.id).collect();
-            let ledgers = (&first.run.transcript.ledger, &run.transcript.ledger);
-            let found = tied::check(&services, ledgers.0, ledgers.1);
-            if judgement.exit == Exit::Pass && !found.is_empty() {
-                judgement.exit = Exit::Differ;
-            }
-            judgement.findings.extend(found);
+            judgement.and(described.tied(&first.run, &run));
         }
         let first = first.map(|first| {
             run.took += first.run.took;
