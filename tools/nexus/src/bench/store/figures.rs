@@ -77,22 +77,23 @@ pub(super) fn figures(nexus: &[StoreLoad], sqlite: &[StoreLoad], keys: Keys) -> 
 
 /// A table: a row for each load.
 pub(super) fn text(figures: &[Figure]) -> String {
-    let rounds = figures.iter().map(|figure| figure.nexus.rounds).min().unwrap_or(0);
     let mut text = format!(
-        "\nOperations in a second, and flushes for each 1,000 operations: medians of {rounds} rounds.\n\n\
-         {:14} {:>10} {:>8} {:>10} {:>8} {:>6} {:>5}\n",
-        "load", "Nexus", "flushes", "SQLite", "flushes", "ratio", "gate"
+        "\nOperations in a second, and flushes for each 1,000 operations: medians of the rounds of each.\n\n\
+         {:14} {:>10} {:>8} {:>6} {:>10} {:>8} {:>6} {:>6} {:>5}\n",
+        "load", "Nexus", "flushes", "rounds", "SQLite", "flushes", "rounds", "ratio", "gate"
     );
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     for figure in figures {
         let Figure { name, nexus, sqlite, gate } = figure;
         let _ = writeln!(
             text,
-            "{name:14} {:>10.0} {:>8.1} {:>10} {:>8} {:>6} {:>5}",
+            "{name:14} {:>10.0} {:>8.1} {:>6} {:>10} {:>8} {:>6} {:>6} {:>5}",
             nexus.rate,
             nexus.flushes,
+            nexus.rounds,
             or_dash(sqlite.map(|side| format!("{:.0}", side.rate))),
             or_dash(sqlite.map(|side| format!("{:.1}", side.flushes))),
+            or_dash(sqlite.map(|side| side.rounds.to_string())),
             or_dash(figure.ratio().map(|ratio| format!("{ratio:.2}"))),
             or_dash(gate.map(|gate| format!("{gate:.1}"))),
         );
@@ -147,9 +148,11 @@ mod tests {
         let sqlite = [load("put_sync_1", 1000, 1_000_000_000, 2000)];
         let figures = figures(&nexus(), &sqlite, Keys::Few);
         let told = text(&figures);
-        let row = "put_sync_1           2000   1000.0       1000   2000.0   2.00   2.0";
+        let row =
+            "put_sync_1           2000   1000.0      3       1000   2000.0      1   2.00   2.0";
         assert!(told.lines().any(|line| line == row), "{told}");
-        let row = "fill                   10    100.0          -        -      -     -";
+        let row =
+            "fill                   10    100.0      1          -        -      -      -     -";
         assert!(told.lines().any(|line| line == row), "{told}");
         assert!(missed(&figures).is_empty());
     }
