@@ -59,7 +59,8 @@ impl fmt::Display for Failed {
 }
 
 impl Failed {
-    /// True when the same may work soon; else something must happen before, and that is on record.
+    /// True when the same may work soon, as where another makes room on the disk; else something must happen before,
+    /// and that is on record.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         matches!(
@@ -71,6 +72,7 @@ impl Failed {
                         | Error::Lost
                         | Error::Call(_)
                         | Error::Conflict(_)
+                        | Error::NoSpace
                 )
         )
     }

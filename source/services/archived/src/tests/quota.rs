@@ -85,6 +85,20 @@ fn a_boot_that_was_dropped_in_part_is_dropped_wholly() {
     assert_eq!(numbers(&mut tree), (vec![2, 3], vec![(1, 1)]));
 }
 
+// attack 67 F: the disk is full, by what others put, and there is no boot to drop; the archive stands still, and goes on by itself when they make room; broken: archive-full
+#[test]
+fn a_full_disk_is_tried_again() {
+    let (mut boot, mut tree) = (Boot::new(1), FakeTree::default());
+    let mut archive = boot.archive(&mut tree).unwrap();
+    boot.happens(3);
+    tree.fails = vec![(Error::NoSpace, false)];
+    let full = archive.pull(&mut tree, &mut boot).unwrap_err();
+    assert_eq!((&full, full.is_passing()), (&Failed::Store(Error::NoSpace), true));
+    assert!(!Failed::Store(Error::QuotaKeys).is_passing(), "that it has itself to change");
+    assert_eq!(archive.pull(&mut tree, &mut boot), Ok(true));
+    assert_eq!(whole(&mut tree, 1), boot.all());
+}
+
 #[test]
 fn records_of_dropped_boots_are_bounded() {
     let most = u32::try_from(MOST_DROPPED).unwrap();
