@@ -62,15 +62,23 @@ pub fn own_disk(directory: &Path, name: &str) -> PathBuf {
 
 /// The ending of that.
 const DISK: &str = "disk";
+/// The ending of the file with the heads of its ledgers.
+const HEADS: &str = "heads";
 
-/// True for the name of such a disk.
+/// The file with the heads of the ledgers that are on the disk `image`: beside it.
 #[must_use]
-pub fn is_disk(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == DISK)
+pub fn heads_beside(image: &Path) -> PathBuf {
+    image.with_extension(HEADS)
+}
+
+/// True for the name of such a disk, and of such a file.
+#[must_use]
+pub fn is_kept(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == DISK || ending == HEADS)
 }
 
 /// The files below `root`, from there, without what git keeps, what is in `without`, what cargo
-/// has built, and disks.
+/// has built, disks and what is kept of them.
 ///
 /// # Errors
 /// When an entry cannot be read.
@@ -88,7 +96,7 @@ pub fn files(root: &Path, without: &[&Path]) -> Result<BTreeSet<PathBuf>> {
             }
             if entry.file_type()?.is_dir() {
                 directories.push(path);
-            } else if !is_disk(&path) {
+            } else if !is_kept(&path) {
                 found.insert(path.strip_prefix(root)?.to_path_buf());
             }
         }
@@ -96,7 +104,7 @@ pub fn files(root: &Path, without: &[&Path]) -> Result<BTreeSet<PathBuf>> {
     Ok(found)
 }
 
-/// Copies a file, or a directory with all that is in it but disks, and what was built there.
+/// Copies a file, or a directory with all that is in it but disks, what is kept of them, and what was built there.
 ///
 /// # Errors
 /// When something cannot be read or written.
@@ -108,7 +116,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     }
     for entry in from.read_dir().with_context(|| format!("reading {}", from.display()))? {
         let name = entry?.file_name();
-        if name != "target" && name != "build" && !is_disk(Path::new(&name)) {
+        if name != "target" && name != "build" && !is_kept(Path::new(&name)) {
             copy_tree(&from.join(&name), &to.join(&name))?;
         }
     }
@@ -125,11 +133,13 @@ mod tests {
         let disk = own_disk(one.path(), "standard");
         assert_eq!(disk, one.path().join("standard.disk"));
         fs::write(&disk, "state").unwrap();
+        fs::write(heads_beside(&disk), "head").unwrap();
         fs::write(one.path().join("disk"), "file").unwrap();
         let file = BTreeSet::from([PathBuf::from("disk")]);
         assert_eq!(files(one.path(), &[]).unwrap(), file);
         copy_tree(one.path(), other.path()).unwrap();
-        assert!(!own_disk(other.path(), "standard").exists());
+        assert!(!other.path().join("standard.disk").exists());
+        assert!(!other.path().join("standard.heads").exists());
         assert_eq!(files(other.path(), &[]).unwrap(), file);
     }
 }

@@ -81,9 +81,9 @@ specs! {
         "ledger [N|all] [OPTIONS]",
         "the security record, and whether its chain holds",
         "Every decision, grant, refusal and end, in order. Each record holds the hash of the one \
-         before; all of them are computed anew here. The head below is the hash of the last: init \
-         tells one on the console when the machine starts, and whoever keeps one knows later that \
-         nothing before it was written anew. With `--boots`, `--boot 7`, or `--device blk0 --at \
+         before; all of them are computed anew here. The head below is the number and the hash of the last: init \
+         tells one on the console when the machine starts, and whoever keeps one, as `cargo nexus run` does, \
+         knows later that nothing before it was written anew. With `--boots`, `--boot 7`, or `--device blk0 --at \
          2026-11-30T09:00:00` (or `--boot 7 --device blk0 --at 12.5`, in seconds) it is the archive that \
          is asked: which boots it has, the ledger of one, and who held a device then.";
     "why" [Service, Ruled] "why SERVICE [WHAT]",

@@ -29,6 +29,7 @@ use trees::Trees;
 use uguid::Guid;
 
 pub use own::OwnDisk;
+pub(crate) use own::own_of;
 
 /// Mebibytes of an image when nobody says how many.
 const DEFAULT_MIB: u64 = 64;
@@ -189,7 +190,14 @@ fn ls(image: &Path, trees: &Trees, tree: Option<TreeId>, under: Option<&str>) ->
 /// # Errors
 /// As the image; there is no such tree.
 pub(crate) fn rows(image: &Path, system: &Path, tree: &str) -> Result<BTreeMap<String, Vec<u8>>> {
-    let tree = Trees::of(Some(system))?.find(tree)?;
+    rows_of(image, Trees::of(Some(system))?.find(tree)?)
+}
+
+/// The same, of the tree with this id.
+///
+/// # Errors
+/// As the image.
+pub(crate) fn rows_of(image: &Path, tree: TreeId) -> Result<BTreeMap<String, Vec<u8>>> {
     let (_, mut store) = open(image)?;
     let mut rows = BTreeMap::new();
     each_row(&mut store, tree, None, |store, row| {

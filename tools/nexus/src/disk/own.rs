@@ -5,7 +5,7 @@
 
 use super::file::ImageFile;
 use super::{DEFAULT_MIB, make};
-use crate::desc::Checked;
+use crate::desc::{self, Checked};
 use crate::paths;
 use crate::qemu::disk::{Backing, Slot};
 use anyhow::{Result, anyhow};
@@ -14,6 +14,9 @@ use nexus_sysdesc::{Description, Profile, Says};
 use std::env;
 use std::path::{Path, PathBuf};
 use uguid::Guid;
+
+/// The profile of a system that people run.
+const IN_USE: &str = "prod";
 
 /// The disk, locked for as long as this is there, and for what [`OwnDisk::arguments`] starts.
 #[derive(Debug)]
@@ -59,11 +62,8 @@ impl OwnDisk {
         if description.profile != Profile::Prod {
             return Ok(None);
         }
-        let described = Described::of(description);
-        let path = paths::own_disk(&checked.directory.canonicalize()?, &description.name);
-        let here = env::current_dir()?.canonicalize()?;
-        let path = path.strip_prefix(&here).unwrap_or(&path);
-        described.map(|described| OwnDisk::at(path, described)).transpose()
+        let path = place(checked)?;
+        Described::of(description).map(|described| OwnDisk::at(&path, described)).transpose()
     }
 
     fn at(path: &Path, described: Described) -> Result<OwnDisk> {
@@ -74,6 +74,12 @@ impl OwnDisk {
             (ImageFile::create(path, bytes, |image| make(image, store))?.0, Some(store))
         };
         Ok(OwnDisk { image, path: path.to_owned(), device, made })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where it is, and whether it was made just now.
@@ -98,6 +104,22 @@ impl OwnDisk {
     }
 }
 
+/// Where the disk of a system is, from here.
+fn place(checked: &Checked) -> Result<PathBuf> {
+    let path = paths::own_disk(&checked.directory.canonicalize()?, &checked.description.name);
+    let here = env::current_dir()?.canonicalize()?;
+    Ok(path.strip_prefix(&here).unwrap_or(&path).to_owned())
+}
+
+/// Where the disk is of the system in this directory, or of the `standard` one.
+///
+/// # Errors
+/// There is no such system.
+pub(crate) fn own_of(system: &Path) -> Result<PathBuf> {
+    let named = Some(system).filter(|system| *system != Path::new("standard"));
+    place(&desc::load(named, IN_USE)?)
+}
+
 /// The image at `path`, which must have `store`.
 fn opened(path: &Path, device: &str, store: Guid) -> Result<ImageFile> {
     let mut image = ImageFile::open_to_write(path)?;
@@ -114,7 +136,6 @@ fn opened(path: &Path, device: &str, store: Guid) -> Result<ImageFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desc;
     use crate::disk::random_guid;
     use std::fs;
 

@@ -199,29 +199,59 @@ fn stands(head: &KeptHead, boot: &Boot) -> Stands {
 fn heads(kept: &Kept, heads: &[KeptHead], findings: &mut Vec<String>, notes: &mut Vec<String>) {
     let mut was_here = false;
     for head in heads {
-        let KeptHead { nonce, records, .. } = *head;
-        let told = format!("the head of {records} records that run {nonce:016x} told");
-        let boots = || kept.boots.iter().filter(|(_, boot)| boot.nonce == nonce);
-        let best = boots().map(|(number, boot)| (stands(head, boot), number));
+        let told = shown(head);
+        let boots = kept.boots.iter().filter(|(number, boot)| {
+            boot.nonce == head.nonce && head.boot.is_none_or(|own| own == **number)
+        });
+        let best = boots.map(|(number, boot)| (stands(head, boot), number));
         let best = best.min_by_key(|(stands, _)| *stands as u8);
-        match best {
-            Some((Stands::There, _)) => was_here = true,
-            Some((Stands::Gap, number)) => {
+        match (best, head.boot) {
+            (Some((Stands::There, _)), _) => was_here = true,
+            (Some((Stands::Gap | Stands::Behind, _)), Some(_)) => {
+                findings.push(format!("{told} is there no more: the image was put back"));
+            }
+            (Some((Stands::Gap, number)), None) => {
                 notes.push(format!("{told} is in a gap of boot {number}"));
             }
-            Some((Stands::Behind, number)) => notes.push(format!(
+            (Some((Stands::Behind, number)), None) => notes.push(format!(
                 "{told} is behind the end of boot {number}: the power went before it was kept, or the image was put \
                  back"
             )),
-            Some((Stands::Against, number)) => findings.push(format!(
-                "{told} is not what boot {number} has there: it was written anew"
+            (Some((Stands::Against, number)), _) => findings.push(format!(
+                "{told} is not what boot {number} has there: it was written anew, or the head is of another boot of \
+                 that run, in which the store never came up"
             )),
-            None if !was_here && !kept.dropped.is_empty() => {
+            (None, _) if is_dropped(kept, head, was_here) => {
                 notes.push(format!("{told} is of no boot that is here: it may have been dropped"));
             }
-            None => findings.push(format!(
-                "{told} is of no boot that is here: the store never came up then, or the image was put back"
+            (None, _) if had_a_boot(heads, head.nonce) => findings.push(format!(
+                "{told} is of no boot that is here, and one was when that run had ended: the image was put back"
+            )),
+            (None, _) => findings.push(format!(
+                "{told} is of no boot that is here: the store never came up then, the power went first, or the image \
+                 was put back"
             )),
         }
     }
+}
+
+fn shown(head: &KeptHead) -> String {
+    let KeptHead { nonce, records, boot, .. } = head;
+    match boot {
+        None => format!("the head of {records} records that run {nonce:016x} told"),
+        Some(boot) => format!(
+            "the head of {records} records that the image had of boot {boot}, run {nonce:016x}, when it had ended,"
+        ),
+    }
+}
+
+/// Whether a head may be of a boot that was dropped: by its number, else because no later one was here before it.
+fn is_dropped(kept: &Kept, head: &KeptHead, was_here: bool) -> bool {
+    let Some(gone) = kept.dropped.last() else { return false };
+    head.boot.map_or(!was_here, |boot| boot <= gone.last)
+}
+
+/// Whether the image had a boot of that run when it had ended.
+fn had_a_boot(heads: &[KeptHead], nonce: u64) -> bool {
+    heads.iter().any(|head| head.nonce == nonce && head.boot.is_some())
 }

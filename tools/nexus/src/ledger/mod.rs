@@ -5,6 +5,7 @@
 
 mod check;
 mod heads;
+mod keep;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -12,25 +13,28 @@ mod tests;
 use crate::disk;
 use crate::exit::Exit;
 use crate::image::hex;
-use anyhow::{Context, Result};
+use crate::paths;
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use heads::KeptHead;
 use read::{Boot, Kept};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-pub use heads::{KeptHead, append};
+pub use keep::Keeper;
 
 /// Arguments of `cargo nexus ledger`.
 #[derive(Args, Debug)]
 pub struct LedgerArgs {
-    /// The image.
-    image: PathBuf,
+    /// The image; the disk that `cargo nexus run` has of the system when absent.
+    image: Option<PathBuf>,
     /// The tree of the archive: 32 hexadecimal digits, or the service whose it is.
     #[arg(long, default_value = "archived")]
     tree: String,
     /// The system whose services are named: its directory, or `standard`.
     #[arg(long, value_name = "DIR", default_value = "standard")]
     system: PathBuf,
-    /// Heads that were kept, a line each: number of the run, records, hash, in the order in which they were told.
+    /// Heads that were kept, a line each: number of the run, records, hash, in the order in which they were told. The
+    /// file that `cargo nexus run` keeps beside the image when absent.
     #[arg(long, value_name = "FILE")]
     heads: Option<PathBuf>,
     /// Show the records of this boot.
@@ -43,8 +47,12 @@ pub struct LedgerArgs {
 /// # Errors
 /// When the image or the heads cannot be read.
 pub fn run(args: &LedgerArgs) -> Result<Exit> {
-    let heads = args.heads.as_deref().map(heads::read).transpose()?.unwrap_or_default();
-    let rows = disk::rows(&args.image, &args.system, &args.tree)?;
+    let image = match &args.image {
+        Some(image) => image.clone(),
+        None => own(&args.system)?,
+    };
+    let heads = heads_of(args.heads.as_deref(), &image)?;
+    let rows = disk::rows(&image, &args.system, &args.tree)?;
     let kept = read::kept(&rows);
     if let Some(boot) = args.boot {
         let boot =
@@ -64,6 +72,28 @@ pub fn run(args: &LedgerArgs) -> Result<Exit> {
     let (boots, told) = (kept.boots.len(), heads.len());
     println!("{boots} boots, {told} heads that were kept: {} findings", findings.len());
     Ok(if findings.is_empty() { Exit::Pass } else { Exit::Failed })
+}
+
+/// The disk that people have of a system.
+fn own(system: &Path) -> Result<PathBuf> {
+    let image = disk::own_of(system)?;
+    if !image.exists() {
+        bail!("there is no {} yet: `cargo nexus run` makes it; or name an image", image.display());
+    }
+    Ok(image)
+}
+
+/// The heads in `file`, else those that were kept beside the image, if any were.
+fn heads_of(file: Option<&Path>, image: &Path) -> Result<Vec<KeptHead>> {
+    let beside = paths::heads_beside(image);
+    match file {
+        Some(file) => heads::read(file),
+        None if beside.exists() => heads::read(&beside),
+        None => {
+            println!("note: no heads were kept in {}", beside.display());
+            Ok(Vec::new())
+        }
+    }
 }
 
 /// A line for each boot.

@@ -125,7 +125,8 @@ fn good() -> (Rows, Vec<KeptHead>) {
         let records = boot(number, nonce, before);
         before = put(&mut rows, number, nonce, &records);
         for at in [20, 99] {
-            heads.push(KeptHead { nonce, records: at + 1, hash: records[at as usize].1.hash });
+            let hash = records[at as usize].1.hash;
+            heads.push(KeptHead { nonce, records: at + 1, hash, boot: None });
         }
     }
     (rows, heads)
@@ -232,6 +233,43 @@ fn test_an_image_that_was_put_back_shows_in_the_heads() {
     put(&mut old, 3, 0x14, &boot(3, 0x14, before));
     assert_eq!(findings(&old, &[]), Vec::<String>::new());
     assert_found(&old, &heads, "run 0000000000000013 told is of no boot that is here");
+}
+
+// attack 67 H: an image is put back to within a boot, or to before one whose ledger it had; told apart from a store that never came up; broken: host-archive-had
+#[test]
+fn test_a_store_that_never_came_up_is_no_image_that_was_put_back() {
+    let (now, mut heads) = good();
+    let read =
+        |heads: &[KeptHead], boot| KeptHead { boot: Some(boot), ..heads[2 * boot as usize - 1] };
+    let all: Vec<KeptHead> = [1, 2, 3].map(|boot| read(&heads, boot)).into();
+    assert_eq!(findings(&now, &all), Vec::<String>::new());
+    // It told a head, and left no boot.
+    heads.push(KeptHead { nonce: 0x99, ..heads[5] });
+    assert_found(
+        &now,
+        &heads,
+        "run 0000000000000099 told is of no boot that is here: the store never",
+    );
+    // It left one.
+    let mut old = now.clone();
+    old.retain(|key, _| !key.starts_with("boot/00000003"));
+    old.insert("last".into(), 2_u32.to_le_bytes().to_vec());
+    let with = [heads[4], all[2]];
+    let found = findings(&old, &with);
+    assert_eq!(found.len(), 2, "{found:?}");
+    for found in found {
+        assert!(found.contains("and one was when that run had ended: the image was put back"));
+    }
+    // It left more of it than is there.
+    let mut short = now.clone();
+    let records: Vec<Record> = read::kept(&now).boots[&3].records[..50].to_vec();
+    short.remove("boot/00000003/00000002");
+    put(&mut short, 3, 0x13, &records);
+    assert_eq!(findings(&short, &[]), Vec::<String>::new(), "it fits in itself");
+    assert_found(&short, &all, "is there no more: the image was put back");
+    // It left one with another number.
+    let other = KeptHead { boot: Some(2), ..all[2] };
+    assert_found(&now, &[other], "and one was when that run had ended");
 }
 
 // attack 67 H: a boot is written anew, with hashes that fit; the next anchor or a kept head says otherwise; broken: host-archive-anchor, host-archive-heads

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use std::io::{Read, Write};
+use std::mem;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -97,26 +98,47 @@ impl Drop for Guest {
 
 fn split(mut output: impl Read, lines: &Sender<Event>) {
     let mut buffer = [0; 4096];
-    let mut line = Vec::new();
+    let mut serial = Lines::default();
     while let Ok(count @ 1..) = output.read(&mut buffer) {
-        for byte in buffer.iter().take(count) {
-            match byte {
-                b'\n' => {
-                    if lines.send(Event::Line(text(&line))).is_err() {
-                        return;
-                    }
-                    line.clear();
-                }
-                byte if line.len() < LONGEST_LINE => line.push(*byte),
-                _ => {}
+        for line in buffer.iter().take(count).filter_map(|byte| serial.take(*byte)) {
+            if lines.send(Event::Line(line)).is_err() {
+                return;
             }
         }
-        if !line.is_empty() && lines.send(Event::Part(text(&line))).is_err() {
+        if let Some(part) = serial.rest()
+            && lines.send(Event::Part(part)).is_err()
+        {
             return;
         }
     }
-    if !line.is_empty() {
-        let _ = lines.send(Event::Line(text(&line)));
+    if let Some(line) = serial.rest() {
+        let _ = lines.send(Event::Line(line));
+    }
+}
+
+/// What comes from a serial port, in lines.
+#[derive(Debug, Default)]
+pub struct Lines {
+    line: Vec<u8>,
+}
+
+impl Lines {
+    /// Takes a byte; the line that it ends, as a terminal shows that.
+    pub fn take(&mut self, byte: u8) -> Option<String> {
+        match byte {
+            b'\n' => Some(text(&mem::take(&mut self.line))),
+            byte => {
+                if self.line.len() < LONGEST_LINE {
+                    self.line.push(byte);
+                }
+                None
+            }
+        }
+    }
+
+    /// What there is of a line that has not ended.
+    fn rest(&self) -> Option<String> {
+        (!self.line.is_empty()).then(|| text(&self.line))
     }
 }
 

@@ -8,10 +8,14 @@ mod version;
 pub(crate) mod virtio;
 
 pub use gdb::Gdb;
-pub use guest::{Event, Guest};
+pub use guest::{Event, Guest, Lines};
 pub use qmp::Qmp;
 pub use version::find;
 
+use anyhow::{Context, Result};
+use rustix::io::{FdFlags, fcntl_setfd};
+use std::io::PipeWriter;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::Command;
 
@@ -33,6 +37,20 @@ pub fn command(qemu: &Path, board: &[String], kernel: &Path, initrd: &Path) -> C
     }
     command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
     command
+}
+
+/// Puts the serial port on this terminal, with QEMU's monitor behind Ctrl-]: Ctrl-A is a key of the line editor. Whatever
+/// the guest prints QEMU writes to `copy`, too.
+///
+/// # Errors
+/// QEMU cannot be handed `copy`.
+pub fn on_terminal(command: &mut Command, copy: &PipeWriter) -> Result<()> {
+    fcntl_setfd(copy, FdFlags::empty()).context("handing on a copy of the serial port")?;
+    let log = format!("logfile=/dev/fd/{}", copy.as_raw_fd());
+    command.args(["-chardev", &format!("stdio,id=serial,mux=on,signal=off,{log}")]);
+    command.args(["-serial", "chardev:serial", "-mon", "chardev=serial,mode=readline"]);
+    command.args(["-echr", "0x1d"]);
+    Ok(())
 }
 
 /// Puts the serial port on standard input and output, as bytes without a monitor, and the machine

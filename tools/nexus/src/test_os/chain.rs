@@ -13,7 +13,7 @@ const POLICYD: u32 = 2;
 const LOGD: u32 = 3;
 const STATEFSD: u32 = 12;
 /// Who has the anchor recorded.
-pub(super) const ARCHIVED: u32 = 13;
+pub(crate) const ARCHIVED: u32 = 13;
 
 /// What is wrong with the ledger of the run `nonce`, as sentences. `holes` is what the guest tells of the
 /// last record in each hole. `heads` are those that the guest has told at different times: none of them may

@@ -194,8 +194,9 @@ fn verdict(all: &Verifier) -> String {
                 0 => String::new(),
                 missing => format!(", {missing} more folded away"),
             };
-            wrap("", &format!("Chain whole: {records} computed anew, each fits{folded}. Its head:"))
-                + &format!("{head}\n")
+            // `cargo nexus run` reads the second line, and keeps it.
+            wrap("", &format!("Chain whole: {records} computed anew, each fits{folded}."))
+                + &format!("head {} {head}\n", at.records)
         }
         Chain::Broken(seq) => {
             wrap("", &format!("CHAIN BROKEN at record {seq}: it was changed, moved or taken out."))

@@ -101,7 +101,7 @@ SEQ  SECOND  ASKED BY  WHAT     SERVICE     DEVICE  WHY
     );
     assert!(below.starts_with(
         "Seconds count from Sun 22 Nov 2026 17:32:10 UTC.\n\
-         Chain whole: 8 records computed anew, each fits. Its head:\n"
+         Chain whole: 8 records computed anew, each fits.\nhead 8 "
     ));
     assert!(text.lines().all(|line| width(line) <= columns()));
 }

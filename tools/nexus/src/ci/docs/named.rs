@@ -77,7 +77,7 @@ fn is_path_of_tree(root: &Path, code: &str) -> bool {
         code.split('/').any(|part| part.len() > 1 && part.chars().all(|c| c.is_uppercase()));
     let Some((first, _)) = code.split_once('/') else { return false };
     let elsewhere = ["", ".", "..", "target", "build"].contains(&first);
-    let made = elsewhere || paths::is_disk(Path::new(code));
+    let made = elsewhere || paths::is_kept(Path::new(code));
     code.chars().all(plain) && !named && !made && root.join(first).is_dir()
 }
 
