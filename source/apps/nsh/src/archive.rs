@@ -4,8 +4,11 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
 
-use nexus_archive::{Boot, Facts, Kept, Standing, StoreTree, Tree, boots, walk};
+use nexus_archive::{
+    Boot, Facts, Head, Kept, Last, Standing, StoreTree, Tree, boots, key, read, walk,
+};
 use nexus_proto::ids;
+use nexus_proto::log::HeadInfo;
 use nexus_state::Error;
 
 use crate::names::Names;
@@ -19,6 +22,22 @@ pub fn answer(past: Past, store: &mut Store, names: &Names) -> String {
         .open()
         .and_then(|state| answer_from(past, &mut StoreTree::of(state, ids::ARCHIVED), names));
     said.unwrap_or_else(|error| format!("the archive cannot be read: {error}\n"))
+}
+
+/// Whether the archive has all of the ledger, which ends so; none where it cannot be asked.
+pub fn has_all(ends: &HeadInfo, store: &mut Store) -> Option<bool> {
+    let state = store.open().ok()?;
+    tree_has_all(ends, &mut StoreTree::of(state, ids::ARCHIVED)).ok()
+}
+
+/// The same by what is in a tree: the last boot ends with that record, and has its anchor.
+///
+/// # Errors
+/// As the tree.
+pub fn tree_has_all<T: Tree>(ends: &HeadInfo, tree: &mut T) -> Result<bool, Error> {
+    let Some(last) = read::<Last, T>(tree, key::LAST)? else { return Ok(false) };
+    let head: Option<Head> = read(tree, &key::head(last.boot))?;
+    Ok(head.is_some_and(|head| head.own == ends.head && head.anchor > 0))
 }
 
 /// The answer by what is in a tree.

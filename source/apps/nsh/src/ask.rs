@@ -11,7 +11,7 @@ use nexus_proto::init::{
     Mem, MemInfo, OwnerInfo, Owners, Readiness, Ready, Restart, ServiceInfo, ServiceStat, Services,
     Stat, Stop, Try, TryAnswer,
 };
-use nexus_proto::log::{Event, FindLine, LineInfo, LineText, Log, ReadCount};
+use nexus_proto::log::{Event, FindLine, Head, HeadInfo, LineInfo, LineText, Log, ReadCount};
 use nexus_proto::net::{self, Card, Counters, Direction, Net};
 use nexus_proto::policy::{
     Epoch, Explain, ExplainPermit, ExplainRing, ExplainState, Explanation, PermitLine, Policy,
@@ -291,6 +291,11 @@ pub fn disk_sector(sector: u64) -> Result<Vec<u8>, Trouble> {
 /// How the store stands.
 pub fn store() -> Result<StoreInfo, Trouble> {
     ask::<State, _>(ids::STATEFSD, &state::Info {})
+}
+
+/// Where the ledger ends.
+pub fn head() -> Result<HeadInfo, Trouble> {
+    ask::<Log, _>(ids::LOGD, &Head {})
 }
 
 /// The network card.

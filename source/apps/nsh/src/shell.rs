@@ -9,6 +9,7 @@ use nexus_abi::Rights;
 use nexus_proto::init::{Readiness, ServiceInfo};
 use nexus_proto::net::Direction;
 use nexus_proto::policy::NO_RULE;
+use nexus_proto::state::Standing;
 use nexus_rt::{CallError, ns_of_ticks, ticks, uptime_ns};
 use nexus_sysdesc::bounds::MAX_OPENS;
 
@@ -35,6 +36,8 @@ pub const PROMPT: &str = "nexus> ";
 const READY_MS: u64 = 2000;
 /// Milliseconds between two looks at them.
 const LOOK_MS: u64 = 5;
+/// Milliseconds that the archive has for the end of the ledger before power goes.
+const ARCHIVE_MS: u64 = 10_000;
 /// Times that a ledger is read again that does not fit.
 const LEDGER_AGAIN: usize = 2;
 /// Milliseconds between two looks at the log while it is followed.
@@ -284,9 +287,32 @@ impl Shell {
         }
     }
 
-    fn end(&self, text: &str, how: fn() -> Result<(), Trouble>) -> Result<(), Trouble> {
+    fn end(&mut self, text: &str, how: fn() -> Result<(), Trouble>) -> Result<(), Trouble> {
         self.screen.print(text);
+        if !self.archive_is_through() {
+            self.screen.print("The archive has not all of the ledger of this boot.\n");
+        }
         how()
+    }
+
+    /// Lets the archive come to the end of the ledger, for a while: what it has not kept when power goes is lost. False
+    /// when it has not all of it then; where there is none to ask, there is nothing to wait for.
+    fn archive_is_through(&mut self) -> bool {
+        for _ in 0..ARCHIVE_MS / LOOK_MS {
+            let Ok(info) = ask::store() else { return true };
+            let has_all = match info.standing {
+                Standing::Opening => Some(false),
+                Standing::Ready => {
+                    ask::head().ok().and_then(|ends| archive::has_all(&ends, &mut self.store))
+                }
+                Standing::ReadOnly | Standing::Failed => None,
+            };
+            match has_all {
+                Some(false) => self.screen.pause(LOOK_MS),
+                Some(true) | None => return true,
+            }
+        }
+        false
     }
 }
 

@@ -1,12 +1,12 @@
 use super::*;
-use crate::archive::answer_from;
+use crate::archive::{answer_from, tree_has_all};
 use crate::fixture::{SECOND, names};
 use crate::past::{At, Past};
 use crate::table::{columns, width};
 use alloc::vec::Vec;
 use nexus_archive::fake::FakeTree;
 use nexus_archive::{Chain, Dropped, Head, key};
-use nexus_proto::log::{Entry, Event, Outcome, Stamp};
+use nexus_proto::log::{Entry, Event, HeadInfo, Outcome, Stamp};
 use nexus_proto::{Subject, Zero};
 use zerocopy::IntoBytes;
 
@@ -132,4 +132,20 @@ virtioblkd held blk0 in boot 4, Sun 22 Nov 2026 17:32:13 UTC
     assert!(text.contains("nobody held blk0"), "{text}");
     assert!(text.contains("the last record is of Sun 22 Nov 2026 17:32:15 UTC"), "{text}");
     assert!(said(Past::Held(4, At::Clock(began - 1)), &mut tree).starts_with("No boot"));
+}
+
+// attack 67 F: the machine is turned off as soon as it is up; the prompt waits for the archive, or the boot had no ledger in the store; broken: nsh-archive-waits
+#[test]
+fn the_archive_has_all_when_its_last_boot_ends_so_and_has_its_anchor() {
+    let mut tree = FakeTree::default();
+    let ends = |head| HeadInfo { records: 5, head };
+    assert_eq!(tree_has_all(&ends([0; 32]), &mut tree), Ok(false), "no boot yet");
+    let head = put(&mut tree, 4, 0, &EVENTS, 99);
+    let last = nexus_archive::Last { boot: 4 };
+    tree.rows.insert(key::LAST.into(), (1, last.as_bytes().to_vec()));
+    assert_eq!(tree_has_all(&ends(head.own), &mut tree), Ok(false), "no anchor yet");
+    let anchored = nexus_archive::Head { anchor: 3, ..head };
+    tree.rows.insert(key::head(4), (1, anchored.as_bytes().to_vec()));
+    assert_eq!(tree_has_all(&ends(head.own), &mut tree), Ok(true));
+    assert_eq!(tree_has_all(&ends([7; 32]), &mut tree), Ok(false), "there is more");
 }
