@@ -19,6 +19,8 @@ pub struct Inbox {
     /// Most calls that are kept.
     most: usize,
     bits: u64,
+    /// Whoever asks the first meanwhile is answered the second.
+    at_once: Option<(Message, Message)>,
 }
 
 impl Inbox {
@@ -26,7 +28,13 @@ impl Inbox {
     #[must_use]
     pub fn new(endpoint: Handle, most: usize) -> Inbox {
         let (watch, calls) = (Watch::of(endpoint), VecDeque::with_capacity(most));
-        Inbox { endpoint, watch, calls, most, bits: 0 }
+        Inbox { endpoint, watch, calls, most, bits: 0, at_once: None }
+    }
+
+    /// From now on whoever asks the first of the two, to the letter, while the server waits is answered the second at
+    /// once; with none, nobody is.
+    pub const fn answer_at_once(&mut self, ask_and_answer: Option<(Message, Message)>) {
+        self.at_once = ask_and_answer;
     }
 
     /// Waits at the endpoint until one of the bits of `mine` is told, or until `deadline`, which may have passed:
@@ -67,6 +75,13 @@ impl Inbox {
     }
 
     fn keep(&mut self, call: Received) {
+        if let Some((ask, answer)) = &self.at_once
+            && call.message == *ask
+        {
+            // Nobody to tell when the caller is gone.
+            let _ = ReplyTo::of(&call).send(answer);
+            return;
+        }
         if self.calls.len() < self.most {
             return self.calls.push_back(call);
         }
@@ -130,6 +145,22 @@ mod tests {
         assert_eq!(inbox.wait(0b1, Deadline::NEVER), Ok(true));
         assert_eq!(delivery.sent(), [(reply(3), encode_error(ServiceError::Busy))]);
         assert_eq!(kept(&mut inbox), [1, 2]);
+    }
+
+    // attack 60 U: a server is asked how it stands while it waits for long; it says so at once, and keeps everything else; broken: inbox-at-once
+    #[test]
+    fn what_is_known_is_answered_from_within() {
+        let delivery = deliver([call(1), call(2), call(1), bits(1)]);
+        let (ask, answer) = (Message::new(7, &[1]), Message::new(0, &[9]));
+        let mut inbox = Inbox::new(ENDPOINT, 2);
+        inbox.answer_at_once(Some((ask, answer)));
+        assert_eq!(inbox.wait(0b1, Deadline::NEVER), Ok(true));
+        assert_eq!(delivery.sent(), [(reply(1), answer), (reply(1), answer)]);
+        assert_eq!(kept(&mut inbox), [2]);
+        let _delivery = deliver([call(1), bits(1)]);
+        inbox.answer_at_once(None);
+        assert_eq!(inbox.wait(0b1, Deadline::NEVER), Ok(true));
+        assert_eq!(kept(&mut inbox), [1], "once it is not known any more");
     }
 
     // attack 60 U: init asks whether a server lives that waits for a slow disk; it answers from within; broken: inbox-answers

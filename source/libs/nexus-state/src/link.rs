@@ -2,12 +2,15 @@
 
 use nexus_mmio::{ReadWrite, SharedMemory, SharedMut};
 use nexus_proto::ids;
-use nexus_proto::state::{Attach, State as Protocol, ring::ENTRIES};
+use nexus_proto::state::{Attach, Info, Standing, State as Protocol, ring::ENTRIES};
 use nexus_ring::Consumer;
 use nexus_rt::abi::Error as KernelError;
 use nexus_rt::{CallError, Client, Deadline, Ring, attach, startup};
 
 use crate::{Error, State};
+
+/// Milliseconds that statefsd has to say how the store stands: it does so while it waits for the disk.
+const ANSWER_MS: u64 = 1000;
 
 /// What is between a client and statefsd, beside the memory `M`.
 pub trait Link<M> {
@@ -20,6 +23,9 @@ pub trait Link<M> {
         side: &mut Consumer<M, ENTRIES>,
         deadline: Deadline,
     ) -> Result<(), CallError>;
+
+    /// True when statefsd says that it is opening the store: then it attaches nobody yet.
+    fn is_opening(&mut self) -> bool;
 
     /// Tells statefsd that something was asked.
     ///
@@ -48,6 +54,11 @@ impl<M: SharedMut> Link<M> for RingLink {
         deadline: Deadline,
     ) -> Result<(), CallError> {
         attach(&self.client, &Attach {}, [side], deadline)
+    }
+
+    fn is_opening(&mut self) -> bool {
+        let info = self.client.call(&Info {}, Deadline::after_ms(ANSWER_MS));
+        info.is_ok_and(|info| info.standing == Standing::Opening)
     }
 
     fn tell(&mut self) -> Result<(), KernelError> {

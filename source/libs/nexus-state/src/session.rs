@@ -4,6 +4,7 @@ use alloc::vec;
 use core::mem;
 
 use nexus_mmio::SharedMut;
+use nexus_proto::ServiceError;
 use nexus_proto::state::ring::{self as wire, ENTRIES};
 use nexus_ring::{Completion, Consumer, DONE, Ended, Refused, Submission};
 use nexus_rt::abi::Error as KernelError;
@@ -35,6 +36,11 @@ pub(crate) struct Session<L, M> {
     flying: [Option<(usize, u32)>; ENTRIES],
     /// Where there is room in the data area.
     free: usize,
+}
+
+/// What whoever attaches to statefsd is told, while that opens the store: nothing, or that too many wait.
+const fn may_be_opening(why: CallError) -> bool {
+    matches!(why, CallError::Kernel(KernelError::TimedOut) | CallError::Service(ServiceError::Busy))
 }
 
 /// Why requests ended before they were answered.
@@ -83,7 +89,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         self.side.data_len() as usize
     }
 
-    /// Asks all, as many at a time as there is room for, and gives each answer to `each` with the number of its
+    /// Asks all, within so many milliseconds, as many at a time as there is room for, and gives each answer to `each` with the number of its
     /// request. The order in which they are done is that of the requests.
     ///
     /// # Errors
@@ -91,7 +97,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     pub(crate) fn ask(
         &mut self,
         asks: &[Ask<'_>],
-        deadline: Deadline,
+        patience_ms: u64,
         mut each: impl FnMut(usize, Done),
     ) -> Result<(), Error> {
         let has = self.data_len();
@@ -103,8 +109,9 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         }
         let changes = asks.iter().any(Ask::is_change);
         let again = asks.iter().all(Ask::again);
+        let mut deadline = Deadline::after_ms(patience_ms);
         for _ in 0..MOST {
-            self.attach(deadline)?;
+            deadline = self.attach(deadline, patience_ms)?;
             let why = match self.carry(asks, deadline, &mut each) {
                 Ok(()) => return Ok(()),
                 Err(why) => why,
@@ -125,12 +132,19 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         Err(Error::Call(CallError::Kernel(KernelError::PeerGone)))
     }
 
-    fn attach(&mut self, deadline: Deadline) -> Result<(), Error> {
-        if !self.attached {
-            self.link.attach(&mut self.side, deadline)?;
-            self.attached = true;
+    /// Attaches, if it is not attached. A store that is being opened is waited for, as long as that takes: then the
+    /// deadline is a later one.
+    fn attach(&mut self, mut deadline: Deadline, patience_ms: u64) -> Result<Deadline, Error> {
+        while !self.attached {
+            match self.link.attach(&mut self.side, deadline) {
+                Ok(()) => self.attached = true,
+                Err(why) if may_be_opening(why) && self.link.is_opening() => {
+                    deadline = Deadline::after_ms(patience_ms);
+                }
+                Err(why) => return Err(why.into()),
+            }
         }
-        Ok(())
+        Ok(deadline)
     }
 
     /// Begins the next attachment; whether changes were not synced in this one.

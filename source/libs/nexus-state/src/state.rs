@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 use nexus_mmio::SharedMut;
 use nexus_proto::{read_payload, state::ring as wire};
 use nexus_ring::DONE;
-use nexus_rt::Deadline;
 
 use crate::answer::Done;
 use crate::request::{ANSWER, Ask, steps};
 use crate::session::Session;
 use crate::{Change, Checked, Error, Expect, Found, Link, OWN, Page, Usage, Value, Version};
 
-/// Milliseconds that statefsd has for an answer, also when it is being started again.
+/// Milliseconds that statefsd has for an answer, also when it is being started again. While it opens the store it has
+/// longer: it says so.
 const PATIENCE_MS: u64 = 30_000;
 /// Bytes of the longest key.
 const MAX_KEY: usize = 255;
@@ -38,7 +38,7 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
         Ok(State { session: Session::new(link, memory, life)?, patience_ms: PATIENCE_MS })
     }
 
-    /// Waits so many milliseconds for each answer.
+    /// Waits so many milliseconds for each answer, and beyond them while statefsd says that it opens the store.
     pub const fn set_patience(&mut self, ms: u64) {
         self.patience_ms = ms;
     }
@@ -219,7 +219,7 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
         let asks: Vec<Ask<'_>> =
             values.iter().map(|(key, value)| Ask::new(wire::PUT, owner, key, value)).collect();
         let mut outcomes = alloc::vec![Err(Error::Garbled); asks.len()];
-        self.session.ask(&asks, Deadline::after_ms(self.patience_ms), |number, answer| {
+        self.session.ask(&asks, self.patience_ms, |number, answer| {
             if let Some(outcome) = outcomes.get_mut(number) {
                 *outcome = done(answer).map(|put| put.version());
             }
@@ -353,8 +353,7 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
             return Err(Error::BadKey(nexus_proto::state::BadKey::Length));
         }
         let mut answer = Done::default();
-        let deadline = Deadline::after_ms(self.patience_ms);
-        self.session.ask(&[ask], deadline, |_, done| answer = done)?;
+        self.session.ask(&[ask], self.patience_ms, |_, done| answer = done)?;
         Ok(answer)
     }
 }

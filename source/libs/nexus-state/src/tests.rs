@@ -4,9 +4,9 @@ use std::vec;
 use std::vec::Vec;
 
 use nexus_mmio::fake::{FakeMemory, FakePeer};
-use nexus_proto::Zero;
 use nexus_proto::state::Reason;
 use nexus_proto::state::ring::{self as wire, ENTRIES, OPS};
+use nexus_proto::{ServiceError, Zero};
 use nexus_ring::{Consumer, DONE, Driver, Ops, memory_len};
 use nexus_rt::abi::Error as KernelError;
 use nexus_rt::{CallError, Deadline};
@@ -27,6 +27,8 @@ struct Liar {
     answers: Vec<Given>,
     /// It has no next life once it has given all.
     gone: bool,
+    /// What it answers to whoever attaches while it opens the store.
+    opening: Vec<CallError>,
 }
 
 impl Link<FakePeer> for Liar {
@@ -36,11 +38,18 @@ impl Link<FakePeer> for Liar {
         _: Deadline,
     ) -> Result<(), CallError> {
         let gone = CallError::Kernel(KernelError::PeerGone);
+        if let Some(why) = self.opening.last() {
+            return Err(*why);
+        }
         if self.gone && self.answers.is_empty() {
             return Err(gone);
         }
         self.driver.attach(LIFE).map_err(|_| gone)?;
         side.attached().map_err(|_| gone)
+    }
+
+    fn is_opening(&mut self) -> bool {
+        self.opening.pop().is_some()
     }
 
     fn tell(&mut self) -> Result<(), KernelError> {
@@ -62,12 +71,21 @@ impl Link<FakePeer> for Liar {
     }
 }
 
-fn client(mut answers: Vec<Given>, gone: bool) -> State<Liar, FakePeer> {
+fn client(answers: Vec<Given>, gone: bool) -> State<Liar, FakePeer> {
+    client_while(answers, gone, &[])
+}
+
+fn client_while(
+    mut answers: Vec<Given>,
+    gone: bool,
+    opening: &[CallError],
+) -> State<Liar, FakePeer> {
     let memory = FakeMemory::new(memory_len(DATA));
     let part = || memory.peer(0..memory_len(DATA));
     const KNOWN: Ops = Ops::of(&OPS);
     answers.reverse();
-    let link = Liar { driver: Driver::new(part(), KNOWN).unwrap(), answers, gone };
+    let driver = Driver::new(part(), KNOWN).unwrap();
+    let link = Liar { driver, answers, gone, opening: opening.to_vec() };
     State::new(link, part(), LIFE).unwrap()
 }
 
@@ -81,6 +99,19 @@ fn given(status: u8, head: wire::Answer, bytes: &[u8]) -> Given {
 fn part(more: bool, size: u64, bytes: &[u8]) -> Given {
     let head = wire::Answer { version: 5, size, more, ..wire::Answer::default() };
     given(DONE, head, bytes)
+}
+
+// attack 60 U: the opening of a large store takes longer than a client waits for an answer; it goes on waiting for as long as statefsd says so, and no longer; broken: state-opening
+#[test]
+fn a_store_that_is_being_opened_is_waited_for() {
+    let late = CallError::Kernel(KernelError::TimedOut);
+    let busy = CallError::Service(ServiceError::Busy);
+    let mut client = client_while(vec![part(false, 3, b"abc")], false, &[late, busy, late, late]);
+    assert_eq!(client.get(OWN, "x").unwrap().unwrap().bytes, b"abc");
+    // Whatever else it says is no reason to wait.
+    let denied = CallError::Service(ServiceError::Denied);
+    let mut client = client_while(vec![], false, &[denied]);
+    assert_eq!(client.get(OWN, "x"), Err(Error::Call(denied)));
 }
 
 #[test]

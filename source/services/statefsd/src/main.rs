@@ -39,9 +39,11 @@ fn main() -> Result<(), StartError> {
     let trees = Trees::new(&description);
     // Before the store, whose memory may be all that there is.
     let sessions = sessions(&trees);
-    let store = opened(&description, inbox.clone());
-    tell(&store);
     let guid = description.store().map(|(_, guid)| guid).unwrap_or_default();
+    inbox.opening(guid, u32::try_from(sessions.len()).unwrap_or(u32::MAX));
+    let store = opened(&description, inbox.clone());
+    inbox.opened();
+    tell(&store);
     let store = store.map_err(reason::failed);
     let mut server = Server::new(store, guid, trees, sessions, ToLedger::default(), Some(inbox));
     Err(StartError::Kernel(drive(endpoint, None, &mut server)))

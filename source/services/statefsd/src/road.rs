@@ -3,7 +3,9 @@
 use alloc::sync::Arc;
 use core::fmt::Debug;
 
+use nexus_proto::Operation;
 use nexus_proto::disk::{Attach, Disk as Protocol, DiskInfo, Info};
+use nexus_proto::state::{self, Reason, Standing, StoreInfo};
 use nexus_rt::abi::{Error, Received};
 use nexus_rt::{CallError, Client, Deadline, Inbox, Ring, ticks};
 use spin::Mutex;
@@ -47,6 +49,29 @@ impl SharedInbox {
     #[must_use]
     pub fn new(inbox: Inbox) -> SharedInbox {
         SharedInbox(Arc::new(Mutex::new(inbox)))
+    }
+
+    /// Until [`opened`](Self::opened), whoever asks how the store stands while the disk is waited for is told that it is
+    /// being opened: by the partition `guid`, and with so many clients.
+    pub fn opening(&self, guid: [u8; 16], clients: u32) {
+        let info = StoreInfo {
+            standing: Standing::Opening,
+            reason: Reason::Fine,
+            detail: 0,
+            guid,
+            bytes: 0,
+            format: 0,
+            trees: 0,
+            orphans: 0,
+            clients,
+        };
+        let ask = state::Info {};
+        self.0.lock().answer_at_once(Some((ask.encode(), ask.answer(Ok(info)))));
+    }
+
+    /// The store is open, or is not going to be.
+    pub fn opened(&self) {
+        self.0.lock().answer_at_once(None);
     }
 
     /// What was received while the disk was waited for: for [`nexus_rt::Service::kept`].

@@ -84,16 +84,7 @@ pub(super) fn description() -> Description {
     }
     services[0].opens = vec![open(B, "open", 0b011, "a-b")];
     services[1].opens = vec![open(A, "in", 0b100, "b-a")];
-    Description {
-        name: "test".into(),
-        profile: Profile::Test,
-        epoch: 1,
-        unlimited_restarts: false,
-        init: 1,
-        devices: Vec::new(),
-        services: services.to_vec(),
-        rules: Vec::new(),
-    }
+    nexus_sysdesc::testing::system(Profile::Test, services.to_vec())
 }
 
 /// The server, and what it stands on.
@@ -211,6 +202,10 @@ impl Link<FakePeer> for FakeLink {
     ) -> Result<(), CallError> {
         self.world.attach(self.service, self.life);
         side.attached().map_err(|_| CallError::Kernel(KernelError::PeerGone))
+    }
+
+    fn is_opening(&mut self) -> bool {
+        false
     }
 
     fn tell(&mut self) -> Result<(), KernelError> {
