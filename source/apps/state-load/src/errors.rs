@@ -5,12 +5,13 @@ use alloc::format;
 use alloc::string::String;
 use core::convert::Infallible;
 
-use nexus_proto::init::{Init, Kill};
-use nexus_proto::{Zero, ids};
-use nexus_rt::{CallError, Client, Deadline, startup};
+use nexus_proto::ids;
+use nexus_proto::init::Init;
+use nexus_rt::{Client, Deadline, startup};
 use nexus_state::Error;
-use nexus_test::{Facts, Host, SAFETY_MS};
+use nexus_test::{Facts, Host};
 
+use crate::lives::kill;
 use crate::load::{Load, Lost};
 
 /// Changes from one sync to the next.
@@ -22,13 +23,9 @@ const AFTER: u64 = 100;
 /// Changes by which each of them must have failed.
 const TOO_MANY: u64 = 5000;
 
-/// Why it cannot go on.
+/// What must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Failed {
-    /// A call other than one of the store.
-    Call(CallError),
-    /// What was acknowledged is not there, or not readable.
-    Lost(Lost),
+enum Saw {
     /// The store does not say that nothing may be written.
     Said(Error),
     /// A store in which nothing may be written took a change.
@@ -36,6 +33,8 @@ enum Failed {
     /// No request failed.
     NoError,
 }
+
+type Failed = crate::failed::Failed<Saw>;
 
 /// What was seen.
 #[derive(Debug, Default)]
@@ -64,26 +63,26 @@ pub fn run() -> Result<Infallible, nexus_test::Failed> {
 }
 
 fn used(init: Client<Init>) -> Result<Seen, Failed> {
-    let mut load = Load::new().map_err(Lost::from)?;
+    let mut load = Load::new()?;
     let mut seen = Seen::default();
     while seen.errors < ERRORS {
         match until_an_error(&mut load, TOO_MANY)? {
             Error::ReadOnly(..) => seen.errors += 1,
-            other => return Err(Failed::Said(other)),
+            other => return Err(Failed::Saw(Saw::Said(other))),
         }
         // What is read was made, if it was not acknowledged.
         seen.checks += load.found()?.1;
         match load.change() {
             Err(Error::ReadOnly(..)) => {}
-            Err(other) => return Err(Failed::Said(other)),
-            Ok(()) => return Err(Failed::Taken),
+            Err(other) => return Err(Failed::Saw(Saw::Said(other))),
+            Ok(()) => return Err(Failed::Saw(Saw::Taken)),
         }
-        kill(init)?;
+        kill(init, ids::STATEFSD)?;
         seen.checks += again(&mut load)?;
     }
     let last = load.made + AFTER;
     while load.made < last {
-        next(&mut load).map_err(Lost::from)?;
+        next(&mut load)?;
     }
     seen.checks += load.found()?.1;
     Ok(seen)
@@ -96,7 +95,7 @@ fn until_an_error(load: &mut Load, most: u64) -> Result<Error, Failed> {
             return Ok(why);
         }
     }
-    Err(Failed::NoError)
+    Err(Failed::Saw(Saw::NoError))
 }
 
 /// The next change, and a sync when it is time for one.
@@ -114,21 +113,4 @@ fn again(load: &mut Load) -> Result<u32, Failed> {
     };
     load.go_on_behind(upto);
     Ok(keys)
-}
-
-fn kill(init: Client<Init>) -> Result<(), Failed> {
-    let kill = Kill { service: ids::STATEFSD, zero: Zero::ZERO };
-    Ok(init.call(&kill, Deadline::after_ms(SAFETY_MS))?)
-}
-
-impl From<CallError> for Failed {
-    fn from(why: CallError) -> Failed {
-        Failed::Call(why)
-    }
-}
-
-impl From<Lost> for Failed {
-    fn from(why: Lost) -> Failed {
-        Failed::Lost(why)
-    }
 }

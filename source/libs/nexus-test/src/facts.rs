@@ -51,6 +51,14 @@ impl Facts {
         Ok(())
     }
 
+    /// Ends the first of two boots: without a verdict, unless something is wrong.
+    ///
+    /// # Errors
+    /// Why the machine goes on.
+    pub fn end_first_boot(&self) -> Result<Infallible, Failed> {
+        if self.failed > 0 { self.end() } else { Ok(self.host.end_first_boot()?) }
+    }
+
     /// Tells how the facts came out, and ends the machine.
     ///
     /// # Errors
