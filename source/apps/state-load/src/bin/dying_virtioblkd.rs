@@ -15,6 +15,7 @@ use state_load::deaths::DYING;
 use virtioblkd::engine::Engine;
 use virtioblkd::requests::{ENTRIES, OPS};
 use virtioblkd::server::{Consumer, Server};
+use nexus_virtio::owner::description;
 use virtioblkd::start::{Memory, start_by};
 
 nexus_rt::entry!(main);
@@ -87,7 +88,7 @@ fn main() -> Result<(), StartError> {
     log::to_logd(NOBODY);
     let endpoint = startup().serve()?;
     let life = startup().block().incarnation;
-    let (disk, regs) = start_by(|window| Dying::new(window, life))?;
+    let (disk, regs) = start_by(&description()?, |window| Dying::new(window, life))?;
     let line = owner::line(endpoint);
     let ring = owner::ring();
     let peer = ring.as_ref().map(|(ring, _)| *ring);
