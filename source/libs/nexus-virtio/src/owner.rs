@@ -51,7 +51,8 @@ pub fn description() -> Result<Description, StartError> {
 /// # Errors
 /// Why it cannot work with it.
 pub fn take<const BYTES: usize>(expected: DeviceType) -> Result<Owner<BYTES>, StartError> {
-    take_by(expected, &description()?, |window| window)
+    let (regs, identity) = identified(expected, |window| window)?;
+    Owner::new(regs, identity, &description()?)
 }
 
 /// The same, by a [`description`] that the caller has, since to read it is most of what a driver does when it begins;
@@ -65,11 +66,19 @@ pub fn take_by<const BYTES: usize, B: Bus>(
     by: impl FnOnce(DeviceWindow) -> B,
 ) -> Result<Owner<BYTES, B>, StartError> {
     let (regs, identity) = identified(expected, by)?;
-    let sealed = sealed(startup(), description, &identity)?;
-    Ok(Owner { regs, identity, sealed })
+    Owner::new(regs, identity, description)
 }
 
 impl<const BYTES: usize, B> Owner<BYTES, B> {
+    fn new(
+        regs: Registers<B, BYTES>,
+        identity: Identity,
+        description: &Description,
+    ) -> Result<Self, StartError> {
+        let sealed = sealed(startup(), description, &identity)?;
+        Ok(Owner { regs, identity, sealed })
+    }
+
     /// True when `feature` was agreed with the device.
     #[must_use]
     pub const fn has(&self, feature: Feature) -> bool {

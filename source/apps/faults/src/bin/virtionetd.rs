@@ -17,7 +17,8 @@ fn main() -> Result<(), StartError> {
     let seed = begin()?;
     let start = startup();
     let description = description()?;
-    let mut card = take_by(DeviceType::NETWORK, &description, |window| LyingBus::new(window, seed))?;
+    let mut card =
+        take_by(DeviceType::NETWORK, &description, |window| LyingBus::new(window, seed))?;
     let config = config::read(&card.regs, |feature| card.has(feature))
         .map_err(|unusable| owner::wrong_device(&unusable, card.identity.device_id.into()))?;
     let input = Receiver::new(card.queue(net::RECEIVE)?, config.mac, config.longest());

@@ -23,7 +23,8 @@ fn main() -> Result<(), StartError> {
     let life = Life::begin()?;
     life.step();
     let description = description()?;
-    let mut card = take_by(DeviceType::NETWORK, &description, |window| MortalBus::new(window, &life))?;
+    let mut card =
+        take_by(DeviceType::NETWORK, &description, |window| MortalBus::new(window, &life))?;
     let config = config::read(&card.regs, |feature| card.has(feature))
         .map_err(|unusable| owner::wrong_device(&unusable, card.identity.device_id.into()))?;
     let input = Receiver::new(card.queue(net::RECEIVE)?, config.mac, config.longest());

@@ -11,11 +11,11 @@ use nexus_abi::Handle;
 use nexus_mmio::Bus;
 use nexus_ring::Driver;
 use nexus_rt::{StartError, drive, entry, log, owner, startup};
+use nexus_virtio::owner::description;
 use state_load::deaths::DYING;
 use virtioblkd::engine::Engine;
 use virtioblkd::requests::{ENTRIES, OPS};
 use virtioblkd::server::{Consumer, Server};
-use nexus_virtio::owner::description;
 use virtioblkd::start::{Memory, start_by};
 
 nexus_rt::entry!(main);

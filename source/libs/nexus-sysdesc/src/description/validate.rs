@@ -236,8 +236,7 @@ impl Description {
         // Memory is made for a disk before anybody knows which one it is.
         let asked = device.serial().is_some() && !rule.queues.is_empty();
         let alike = self.asked_queues().is_none_or(|queues| queues == rule.queues);
-        let has_head =
-            || Layout::of(&rule.queues).is_some_and(|layout| Ask::of(&layout).is_some());
+        let has_head = || Layout::of(&rule.queues).is_some_and(|layout| Ask::of(&layout).is_some());
         require(!asked || alike && has_head(), Problem::Unasked)
     }
 }
