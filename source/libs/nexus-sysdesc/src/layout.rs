@@ -56,9 +56,7 @@ impl Sizes {
         }
         cursor.pool = whole_pages(cursor.pool)?;
         for shape in queues.iter().flat_map(|queue| &queue.shapes) {
-            for _ in 0..shape.heads {
-                cursor.head(shape, |_| ())?;
-            }
+            cursor.alike(shape)?;
         }
         cursor.sizes()
     }
@@ -354,6 +352,18 @@ impl Cursor {
             }
         }
         Some(heads)
+    }
+
+    /// All heads of a shape, of which each takes as much as the first.
+    fn alike(&mut self, shape: &Shape) -> Option<()> {
+        let before = self.pool.checked_next_multiple_of(ALIGN)?;
+        let table = self.head(shape, |_| ())?;
+        let others = u64::from(shape.heads).checked_sub(1)?;
+        let slot = self.pool.checked_next_multiple_of(ALIGN)?.checked_sub(before)?;
+        self.pool = self.pool.checked_add(slot.checked_mul(others)?)?;
+        let tables = self.tables.checked_sub(table)?.checked_mul(others)?;
+        self.tables = self.tables.checked_add(tables)?;
+        Some(())
     }
 
     /// One head: where its table begins, and each of its pieces.
