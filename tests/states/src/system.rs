@@ -123,8 +123,8 @@ pub fn memory() -> Memory {
 /// As for [`memory`].
 #[must_use]
 pub fn pool_of(device: u16) -> u16 {
-    let layout = nexus_sysdesc::layout::Layout::of(&need(device).queues);
-    layout.expect("queues of a device").pages()
+    let sizes = nexus_sysdesc::layout::Sizes::of(&need(device).queues);
+    sizes.expect("queues of a device").pages()
 }
 
 fn device(id: u16) -> Device {

@@ -289,8 +289,8 @@ fn an_image_says_how_many_frames_its_devices_have() {
         .rules
         .iter()
         .map(|rule| {
-            let layout = nexus_sysdesc::layout::Layout::of(&rule.queues).expect("a layout");
-            layout.frames()
+            let sizes = nexus_sysdesc::layout::Sizes::of(&rule.queues).expect("a layout");
+            sizes.frames()
         })
         .sum::<u64>();
     assert!(laid > 0);

@@ -5,6 +5,7 @@ use nexus_abi::{Error, Handle, Message, NO_DEADLINE};
 use nexus_rt::{StartError, startup, sys};
 use nexus_virtio::acknowledge;
 use nexus_virtio::block::Op;
+use nexus_virtio::owner::description;
 use virtioblkd::disk::Request;
 use virtioblkd::start::{OwnDisk, OwnRegisters, start};
 
@@ -33,7 +34,7 @@ struct Bench {
 /// Why it cannot go on.
 pub fn serve() -> Result<(), StartError> {
     let endpoint = startup().serve()?;
-    let (disk, regs) = start()?;
+    let (disk, regs) = start(&description()?)?;
     let line = Handle(startup().line().ok_or(Error::BadHandle)?.handle);
     let interrupts = sys::notification_create()?;
     sys::irq_bind(line, interrupts, 1, Handle::NONE, 0)?;

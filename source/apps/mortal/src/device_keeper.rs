@@ -90,7 +90,8 @@ const PANIC: u64 = nexus_rt::entry::exit::PANIC;
 const AT_REST: Rest =
     Rest { line: LineState::Free as u8, memory: DmaState::Quiet as u8, pieces: 0 };
 
-/// Of virtionetd: who has the address of QEMU's gateway (RFC 826).
+/// Of virtionetd: who has the address of QEMU's gateway (RFC 826). It attaches first: a life that it is not attached
+/// to refuses the rest, so that no frame goes out with what another life said, and no answer to one is waited for.
 ///
 /// # Errors
 /// As a call.
@@ -101,8 +102,8 @@ pub fn arp(asked: &mut Asked) -> Result<bool, CallError> {
     const KINDS: [u8; 6] = [0, 1, 8, 0, 6, 4];
     const ARP: [u8; 2] = [8, 6];
     let card = Client::<Net>::new(asked.endpoint);
-    let mac = card.call(&net::Info {}, asked.by)?.mac;
     card.call(&net::Attach {}, asked.by)?;
+    let mac = card.call(&net::Info {}, asked.by)?.mac;
     let header = [[0xff; 6].as_slice(), &mac, &ARP, &KINDS, &[0, 1]].concat();
     let frame = [header.as_slice(), &mac, &FROM, &[0; 6], &TO].concat();
     let data = Text::piece(&frame).with_more(false);
@@ -359,4 +360,60 @@ fn ends_as(fate: Fate, ended: &ServiceStat) -> Check {
     };
     let ServiceStat { end, code, address, .. } = ended;
     holds(fits, || format!("{fate:?}: {end:?} {code} at {address:#x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use nexus_proto::Request as _;
+    use nexus_proto::net::{Card, Request};
+    use nexus_proto::{Operation, ServiceError};
+    use nexus_rt::host::answer_calls;
+
+    use super::*;
+
+    const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+
+    /// What two lives of a card answer: the first has another address than the network knows, and ends before call
+    /// `ends`. True when a frame was waited for that nobody sends.
+    fn waits(ends: u32) -> bool {
+        let waited = Rc::new(Cell::new(false));
+        let (its, mut calls, mut attached, mut sent) = (Rc::clone(&waited), 0, None, None);
+        let _answering = answer_calls(move |_, message| {
+            let life = u32::from(calls >= ends);
+            calls += 1;
+            let may = if attached == Some(life) { Ok(()) } else { Err(ServiceError::BadState) };
+            Ok(match Request::decode(message).unwrap() {
+                Request::Attach(op) => {
+                    attached = Some(life);
+                    op.answer(Ok(()))
+                }
+                Request::Info(op) => {
+                    let mac = if life == 0 { [9; 6] } else { MAC };
+                    let zero = Zero::ZERO;
+                    op.answer(Ok(Card { mac, mtu: 1500, consumer: 0, link: true, zero }))
+                }
+                Request::Send(op) => {
+                    sent = may.is_ok().then(|| op.data.as_bytes().to_vec());
+                    op.answer(may)
+                }
+                Request::Receive(op) => {
+                    let comes = sent.as_ref().is_some_and(|frame| frame.get(6..12) == Some(&MAC));
+                    its.set(its.get() || life == 1 && may.is_ok() && !comes);
+                    op.answer(may.and(Err(ServiceError::TimedOut)))
+                }
+                other => panic!("{other:?}"),
+            })
+        });
+        let mut asked = Asked::of(Handle(1));
+        assert!(arp(&mut asked).is_err());
+        waited.get()
+    }
+
+    #[test]
+    fn no_life_is_waited_for_by_what_another_one_said() {
+        assert!((0..5).all(|ends| !waits(ends)));
+    }
 }

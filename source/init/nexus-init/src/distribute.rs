@@ -8,7 +8,7 @@ use nexus_proto::init::{DmaState, OwnerState, Refusal};
 use nexus_proto::log::NO_DEVICE;
 use nexus_proto::policy::{NO_LINE, NO_RULE};
 use nexus_proto::{Asker, Zero, ids};
-use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::layout::Sizes;
 use nexus_sysdesc::{Need, Serial};
 
 use crate::board::{Finder, Line, Node, Probe, Range, Tree, view};
@@ -52,7 +52,7 @@ impl<M: Machine + Probe> Init<M> {
 
 /// Pages of all memory that a device is to reach for a need.
 pub(crate) fn pages_of(need: &Need) -> u16 {
-    Layout::of(&need.queues).map_or(0, |layout| layout.pages())
+    Sizes::of(&need.queues).map_or(0, Sizes::pages)
 }
 
 impl<M: Machine> Init<M> {

@@ -20,7 +20,7 @@ use nexus_abi::DEVICE_GUARD_PAGES;
 use sha2::{Digest as _, Sha256};
 
 use crate::bounds::{MAX_MEMORY, PAGE};
-use crate::{Queue, are_queues};
+use crate::{Queue, Shape, are_queues};
 
 /// Pieces of slots, and slots, begin at a multiple of this many bytes, so that they are copied in words.
 pub const ALIGN: u64 = 8;
@@ -33,6 +33,54 @@ pub const NEXT: u16 = 1;
 pub const WRITE: u16 = 2;
 /// It names a table of descriptors.
 pub const INDIRECT: u16 = 4;
+
+/// What the memory of a device comes to, in bytes: whole pages, 0 without queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Of the tables.
+    pub tables: u64,
+    /// Of the pool.
+    pub pool: u64,
+    /// Of the used rings.
+    pub used: u64,
+}
+
+impl Sizes {
+    /// The sizes of these queues, which are those of their [`Layout`]; but nothing is laid out, which costs a piece
+    /// of heap for each head.
+    #[must_use]
+    pub fn of(queues: &[Queue]) -> Option<Sizes> {
+        let mut cursor = Cursor::of(queues)?;
+        for queue in queues {
+            cursor.rings(queue)?;
+        }
+        cursor.pool = whole_pages(cursor.pool)?;
+        for shape in queues.iter().flat_map(|queue| &queue.shapes) {
+            cursor.alike(shape)?;
+        }
+        cursor.sizes()
+    }
+
+    /// Bytes of all of it.
+    fn bytes(self) -> Option<u64> {
+        self.tables.checked_add(self.pool)?.checked_add(self.used)
+    }
+
+    /// Pages of all of it.
+    #[must_use]
+    pub fn pages(self) -> u16 {
+        let bytes = self.bytes().unwrap_or(u64::MAX);
+        u16::try_from(bytes.checked_div(PAGE).unwrap_or(0)).unwrap_or(u16::MAX)
+    }
+
+    /// Frames that the machine sets aside for all of it, with what stays free behind each piece.
+    #[must_use]
+    pub fn frames(self) -> u64 {
+        let pieces = [self.tables, self.pool, self.used].into_iter().filter(|bytes| *bytes > 0);
+        let frames = pieces.map(|bytes| bytes.checked_div(PAGE).unwrap_or(0));
+        frames.fold(0, |sum, frames| sum.saturating_add(frames).saturating_add(DEVICE_GUARD_PAGES))
+    }
+}
 
 /// The queues of a device, laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,43 +152,22 @@ impl Layout {
     /// device can be given.
     #[must_use]
     pub fn of(queues: &[Queue]) -> Option<Layout> {
-        let mut cursor = Cursor::default();
-        if !are_queues(queues) {
-            return None;
-        }
+        let mut cursor = Cursor::of(queues)?;
         let rings = queues.iter().map(|queue| cursor.rings(queue));
         let mut laid = rings.collect::<Option<Vec<QueueLayout>>>()?;
         cursor.pool = whole_pages(cursor.pool)?;
         for (one, queue) in laid.iter_mut().zip(queues) {
             one.heads = cursor.heads(queue)?;
         }
-        let layout = Layout {
-            queues: laid,
-            tables: whole_pages(cursor.tables)?,
-            pool: whole_pages(cursor.pool)?,
-            used: whole_pages(cursor.used)?,
-        };
-        (layout.bytes()? <= MAX_MEMORY).then_some(layout)
+        let Sizes { tables, pool, used } = cursor.sizes()?;
+        Some(Layout { queues: laid, tables, pool, used })
     }
 
-    /// Bytes of all its memory: whole pages.
-    fn bytes(&self) -> Option<u64> {
-        self.tables.checked_add(self.pool)?.checked_add(self.used)
-    }
-
-    /// Pages of all its memory.
+    /// What its memory comes to.
     #[must_use]
-    pub fn pages(&self) -> u16 {
-        let bytes = self.bytes().unwrap_or(u64::MAX);
-        u16::try_from(bytes.checked_div(PAGE).unwrap_or(0)).unwrap_or(u16::MAX)
-    }
-
-    /// Frames that the machine sets aside for all of it, with what stays free behind each piece.
-    #[must_use]
-    pub fn frames(&self) -> u64 {
-        let pieces = [self.tables, self.pool, self.used].into_iter().filter(|bytes| *bytes > 0);
-        let frames = pieces.map(|bytes| bytes.checked_div(PAGE).unwrap_or(0));
-        frames.fold(0, |sum, frames| sum.saturating_add(frames).saturating_add(DEVICE_GUARD_PAGES))
+    pub const fn sizes(&self) -> Sizes {
+        let Layout { tables, pool, used, .. } = *self;
+        Sizes { tables, pool, used }
     }
 
     /// The digest of everything that is placed, when it is as laid out here.
@@ -172,12 +199,11 @@ impl Layout {
     /// Every descriptor, in the order in which the kernel is asked for them. The rest of the tables is
     /// zero.
     pub fn descriptors(&self) -> impl Iterator<Item = Descriptor> {
-        let heads = |queue: &QueueLayout| (0u64..).zip(queue.heads.clone());
-        self.queues.iter().flat_map(move |queue| {
+        self.queues.iter().flat_map(|queue| {
             let first = index(queue.table);
-            heads(queue).flat_map(move |(at, head)| {
+            (0u64..).zip(&queue.heads).flat_map(move |(at, head)| {
                 let whole = head.descriptor(first.saturating_add(at));
-                head.pieces().into_iter().chain([whole])
+                head.pieces().chain([whole])
             })
         })
     }
@@ -198,13 +224,13 @@ impl Head {
     }
 
     /// The descriptors of its table.
-    fn pieces(&self) -> Vec<Descriptor> {
-        let last = self.segments.len();
-        let piece = |(segment, after): (&Segment, u16)| {
+    fn pieces(&self) -> impl Iterator<Item = Descriptor> {
+        let (table, last) = (index(self.table), self.segments.len());
+        let piece = move |(segment, after): (&Segment, u16)| {
             let follows = usize::from(after) < last;
             let next = if follows { NEXT } else { 0 };
             Descriptor {
-                index: index(self.table).saturating_add(u64::from(after).saturating_sub(1)),
+                index: table.saturating_add(u64::from(after).saturating_sub(1)),
                 of_tables: false,
                 offset: segment.offset,
                 len: segment.len,
@@ -212,7 +238,7 @@ impl Head {
                 next: if follows { after } else { 0 },
             }
         };
-        self.segments.iter().zip(1..).map(piece).collect()
+        self.segments.iter().zip(1..).map(piece)
     }
 }
 
@@ -288,6 +314,21 @@ struct Cursor {
 }
 
 impl Cursor {
+    /// Before the first of these queues, which a device can have.
+    fn of(queues: &[Queue]) -> Option<Cursor> {
+        are_queues(queues).then(Cursor::default)
+    }
+
+    /// Behind the last: what was taken, which is no more than a device can be given.
+    fn sizes(&self) -> Option<Sizes> {
+        let sizes = Sizes {
+            tables: whole_pages(self.tables)?,
+            pool: whole_pages(self.pool)?,
+            used: whole_pages(self.used)?,
+        };
+        (sizes.bytes()? <= MAX_MEMORY).then_some(sizes)
+    }
+
     /// The rings of a queue, and its descriptors; no heads yet.
     fn rings(&mut self, queue: &Queue) -> Option<QueueLayout> {
         let size = u16::try_from(queue.heads().checked_next_power_of_two()?).ok()?;
@@ -302,20 +343,37 @@ impl Cursor {
     }
 
     fn heads(&mut self, queue: &Queue) -> Option<Vec<Head>> {
-        let mut heads = Vec::new();
+        let mut heads = Vec::with_capacity(usize::try_from(queue.heads()).ok()?);
         for shape in &queue.shapes {
             for _ in 0..shape.heads {
-                let mut segments = Vec::new();
-                for (len, writes) in shape.segments() {
-                    let offset = take(&mut self.pool, u64::from(len), ALIGN)?;
-                    segments.push(Segment { offset, len, writes });
-                }
-                let pieces = u64::try_from(segments.len()).ok()?;
-                let table = take(&mut self.tables, pieces.checked_mul(DESCRIPTOR)?, DESCRIPTOR)?;
+                let mut segments = Vec::with_capacity(shape.pieces());
+                let table = self.head(shape, |segment| segments.push(segment))?;
                 heads.push(Head { table, segments });
             }
         }
         Some(heads)
+    }
+
+    /// All heads of a shape, of which each takes as much as the first.
+    fn alike(&mut self, shape: &Shape) -> Option<()> {
+        let before = self.pool.checked_next_multiple_of(ALIGN)?;
+        let table = self.head(shape, |_| ())?;
+        let others = u64::from(shape.heads).checked_sub(1)?;
+        let slot = self.pool.checked_next_multiple_of(ALIGN)?.checked_sub(before)?;
+        self.pool = self.pool.checked_add(slot.checked_mul(others)?)?;
+        let tables = self.tables.checked_sub(table)?.checked_mul(others)?;
+        self.tables = self.tables.checked_add(tables)?;
+        Some(())
+    }
+
+    /// One head: where its table begins, and each of its pieces.
+    fn head(&mut self, shape: &Shape, mut piece: impl FnMut(Segment)) -> Option<u64> {
+        for (len, writes) in shape.segments() {
+            let offset = take(&mut self.pool, u64::from(len), ALIGN)?;
+            piece(Segment { offset, len, writes });
+        }
+        let pieces = u64::try_from(shape.pieces()).ok()?;
+        take(&mut self.tables, pieces.checked_mul(DESCRIPTOR)?, DESCRIPTOR)
     }
 }
 

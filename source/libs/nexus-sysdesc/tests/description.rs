@@ -5,7 +5,7 @@ mod common;
 use std::collections::HashSet;
 
 use common::{device, permit, rule, service, system};
-use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::layout::Sizes;
 use nexus_sysdesc::{
     Danger, DescError, Description, Device, MAX_LEN, Need, OpenTree, Permission, Permit, Place,
     Problem, Profile, Proof, Queue, Restart, Ring, Rule, Says, Serial, Service, Shape, StateRight,
@@ -159,7 +159,7 @@ fn frames_for_devices_are_those_of_all_rules() {
     system.rules[1].queues = queues(3);
     system.services[3].needs[0].queues = queues(3);
     assert_eq!(system.validate(), Ok(()));
-    let frames = Layout::of(&queues(3)).unwrap().frames();
+    let frames = Sizes::of(&queues(3)).unwrap().frames();
     assert_eq!(system.device_frames(), frames);
     system.rules.push(system.rules[1].clone());
     assert_eq!(system.device_frames(), 2 * frames);
@@ -174,7 +174,7 @@ fn disks_that_are_known_by_their_serial_numbers_are_asked_alike() {
     assert_eq!(system.validate(), Ok(()));
     let asked = system.asked_layout().expect("both can be asked");
     // 4 pages, and 128 frames behind each of 3 pieces; for these two, and for two strangers.
-    assert_eq!((asked.frames(), system.device_frames()), (388, before + 4 * 388));
+    assert_eq!((asked.sizes().frames(), system.device_frames()), (388, before + 4 * 388));
     let bytes = system.encode().expect("valid");
     assert_eq!(Description::decode(&bytes), Ok(system.clone()));
     system.rules.truncate(2);

@@ -3,7 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests")]
 
 use nexus_sysdesc::bounds::{MAX_HEADS, MAX_MEMORY, MAX_SEGMENT, PAGE};
-use nexus_sysdesc::layout::{DESCRIPTOR, INDIRECT, Layout, NEXT, Seal, WRITE};
+use nexus_sysdesc::layout::{DESCRIPTOR, INDIRECT, Layout, NEXT, Seal, Sizes, WRITE};
 use nexus_sysdesc::{Queue, Shape};
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ fn a_disk_is_laid_out() {
     let queue = &layout.queues[0];
     assert_eq!((queue.size, queue.table, queue.avail, queue.used), (8, 0, 0, 0));
     assert_eq!((layout.tables, layout.pool, layout.used), (PAGE, 7 * PAGE, PAGE));
-    assert_eq!((layout.pages(), layout.frames()), (9, 9 + 3 * 128));
+    assert_eq!((layout.sizes().pages(), layout.sizes().frames()), (9, 9 + 3 * 128));
     assert_eq!(layout.reach(), 5 * (16 + 4096 + 1));
     let second = &queue.heads[1];
     assert_eq!(second.table, 8 * 16 + 3 * 16);
@@ -39,7 +39,7 @@ fn a_disk_is_laid_out() {
 #[test]
 fn a_device_without_queues_needs_no_memory() {
     let layout = Layout::of(&[]).unwrap();
-    assert_eq!((layout.pages(), layout.frames(), layout.reach()), (0, 0, 0));
+    assert_eq!((layout.sizes().pages(), layout.sizes().frames(), layout.reach()), (0, 0, 0));
     assert_eq!(layout.descriptors().count(), 0);
 }
 
@@ -57,7 +57,8 @@ fn queues_that_no_device_can_have_are_refused() {
         shape(1, &[1; 5], &[1; 4]),
         shape(17, &[], &[MAX_SEGMENT]),
     ] {
-        assert_eq!(Layout::of(&one(wrong.clone())), None, "{wrong:?}");
+        let wrong = one(wrong);
+        assert_eq!((Layout::of(&wrong), Sizes::of(&wrong)), (None, None), "{wrong:?}");
     }
     assert_eq!(Layout::of(&[Queue::default()]), None);
     let shapes = vec![shape(1, &[1], &[]), shape(0, &[1], &[])];
@@ -140,7 +141,12 @@ proptest! {
         let heads = layout.queues.iter().flat_map(|queue| &queue.heads);
         let indirect = heads.map(|head| (head.table, head.segments.len() as u64 * DESCRIPTOR));
         apart(rings().map(|(queue, n)| (queue.table, 16 * n)).chain(indirect).collect(), layout.tables);
-        prop_assert!(layout.pages() <= (MAX_MEMORY / PAGE) as u16);
+        prop_assert!(layout.sizes().pages() <= (MAX_MEMORY / PAGE) as u16);
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_layout(queues in queues()) {
+        prop_assert_eq!(Sizes::of(&queues), Layout::of(&queues).map(|layout| layout.sizes()));
     }
 
     #[test]

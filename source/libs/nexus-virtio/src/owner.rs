@@ -31,6 +31,19 @@ pub struct Owner<const BYTES: usize, B = DeviceWindow> {
     sealed: OwnQueues,
 }
 
+/// The description of the system, which says what the device of this process reaches, and who may ask for what.
+/// What is wrong is logged.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn description() -> Result<Description, StartError> {
+    let memory = startup().map_memory(Role::Description)?;
+    Description::decode(memory.bytes()).map_err(|error| {
+        nexus_rt::error!("the description cannot be read: {error}");
+        StartError::BadMemory
+    })
+}
+
 /// Takes the one device of this process: maps its window, checks that `expected` is in it, finds what it
 /// reaches in the description of the system, and maps the pool and the used rings if they are exactly that
 /// long. What is wrong is logged, told to init, and the end of the driver.
@@ -38,23 +51,34 @@ pub struct Owner<const BYTES: usize, B = DeviceWindow> {
 /// # Errors
 /// Why it cannot work with it.
 pub fn take<const BYTES: usize>(expected: DeviceType) -> Result<Owner<BYTES>, StartError> {
-    take_by(expected, |window| window)
+    let (regs, identity) = identified(expected, |window| window)?;
+    Owner::new(regs, identity, &description()?)
 }
 
-/// The same, with something of the caller's between the driver and the registers.
+/// The same, by a [`description`] that the caller has, since to read it is most of what a driver does when it begins;
+/// and with something of the caller's between the driver and the registers.
 ///
 /// # Errors
 /// As [`take`].
 pub fn take_by<const BYTES: usize, B: Bus>(
     expected: DeviceType,
+    description: &Description,
     by: impl FnOnce(DeviceWindow) -> B,
 ) -> Result<Owner<BYTES, B>, StartError> {
     let (regs, identity) = identified(expected, by)?;
-    let sealed = sealed(startup(), &identity)?;
-    Ok(Owner { regs, identity, sealed })
+    Owner::new(regs, identity, description)
 }
 
 impl<const BYTES: usize, B> Owner<BYTES, B> {
+    fn new(
+        regs: Registers<B, BYTES>,
+        identity: Identity,
+        description: &Description,
+    ) -> Result<Self, StartError> {
+        let sealed = sealed(startup(), description, &identity)?;
+        Ok(Owner { regs, identity, sealed })
+    }
+
     /// True when `feature` was agreed with the device.
     #[must_use]
     pub const fn has(&self, feature: Feature) -> bool {
@@ -101,9 +125,13 @@ fn ready(identity: &Identity) {
 }
 
 /// The memory of the one device, mapped.
-fn sealed(start: Start, identity: &Identity) -> Result<OwnQueues, StartError> {
+fn sealed(
+    start: Start,
+    description: &Description,
+    identity: &Identity,
+) -> Result<OwnQueues, StartError> {
     let device = start.window()?.index;
-    let (place, layout) = described(start, device)?;
+    let (place, layout) = described(description, start.block().service_id, device)?;
     let wrong = |what| refused(&Misfit { place: place.clone(), what }, identity);
     let layout = layout.ok_or_else(|| wrong(Mismatch::NoQueues))?;
     let memory = start.device_memory(device).map_err(|_| wrong(Mismatch::NoMemory))?;
@@ -114,15 +142,14 @@ fn sealed(start: Start, identity: &Identity) -> Result<OwnQueues, StartError> {
         .map_err(|misfit| refused(&misfit, identity))
 }
 
-/// What this process asks its device to reach, and where that is said.
-fn described(start: Start, device: u32) -> Result<(String, Option<Layout>), StartError> {
-    let memory = start.map_memory(Role::Description)?;
-    let description = Description::decode(memory.bytes()).map_err(|error| {
-        nexus_rt::error!("the description cannot be read: {error}");
-        StartError::BadMemory
-    })?;
+/// What a service asks its device to reach, and where that is said.
+fn described(
+    description: &Description,
+    service: u32,
+    device: u32,
+) -> Result<(String, Option<Layout>), StartError> {
     let number = u16::try_from(device).map_err(|_| StartError::BadMemory)?;
-    let service = description.service(start.block().service_id).ok_or(StartError::BadMemory)?;
+    let service = description.service(service).ok_or(StartError::BadMemory)?;
     let name = description.device(number).map_or("?", |device| &device.name);
     let place = format!("services/{}.toml, needs {name}", service.name);
     let need = service.need(number).filter(|need| !need.queues.is_empty());

@@ -88,11 +88,11 @@ impl<K: Kernel> Setup<'_, K> {
     ) -> Result<Agreed> {
         let features = self.negotiate(id)?;
         let mut seal = digest.is_none().then(Seal::default);
-        for one in layout.descriptors() {
+        layout.descriptors().try_for_each(|one| {
             let object = if one.of_tables { memory.tables } else { memory.pool };
-            self.kernel.place(memory.tables, object, &one)?;
             seal.iter_mut().for_each(|seal| seal.descriptor(&one));
-        }
+            self.kernel.place(memory.tables, object, &one)
+        })?;
         for number in 0..LOOKED_AT {
             let at = usize::try_from(number).unwrap_or(usize::MAX);
             match layout.queues.get(at) {

@@ -4,7 +4,7 @@ use nexus_abi::{PAGE_SIZE, Rights};
 use nexus_proto::Registers;
 use nexus_proto::policy::{Decide, Explain, NO_LINE, NO_RULE, Reason};
 use nexus_sysdesc::bounds::is_window_rights;
-use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::layout::Sizes;
 use nexus_sysdesc::sealed::is_owners;
 use nexus_sysdesc::{Description, Permission, Rule};
 
@@ -134,7 +134,7 @@ impl Policy {
         let rule = self.rule_for(ask.subject.id, ask.device);
         let written = rule.is_some_and(|rule| ask.registers.is_within(registers(rule)))
             && (!self.has_dma(ask.device) || ask.registers.mask().is_some_and(is_owners));
-        let reached = rule.and_then(|rule| Layout::of(&rule.queues)).map(|layout| layout.pages());
+        let reached = rule.and_then(|rule| Sizes::of(&rule.queues)).map(Sizes::pages);
         let lined = ask.line == NO_LINE || rule.is_some_and(|rule| rule.irq);
         ruling
             .unless(!written, Reason::RegistersDenied)

@@ -7,9 +7,9 @@ extern crate alloc;
 use alloc::vec::Vec;
 
 use nexus_ring::Driver;
-use nexus_rt::abi::Role;
 use nexus_rt::{StartError, drive, owner, startup};
 use nexus_sysdesc::{Description, Permission};
+use nexus_virtio::owner::description;
 use virtioblkd::engine::Engine;
 use virtioblkd::requests::{ENTRIES, OPS};
 use virtioblkd::server::{Consumer, Server};
@@ -19,8 +19,10 @@ nexus_rt::entry!(main);
 
 fn main() -> Result<(), StartError> {
     let endpoint = startup().serve()?;
-    let permitted = permitted()?;
-    let (disk, regs) = start()?;
+    let description = description()?;
+    let permitted = permitted(&description);
+    let (disk, regs) = start(&description)?;
+    drop(description);
     let line = owner::line(endpoint);
     let ring = owner::ring();
     let peer = ring.as_ref().map(|(ring, _)| *ring);
@@ -39,12 +41,7 @@ fn driver(memory: Memory) -> Option<Driver<Memory, ENTRIES>> {
 }
 
 /// The services that may read and write the disk.
-fn permitted() -> Result<Vec<u32>, StartError> {
-    let memory = startup().map_memory(Role::Description)?;
-    let description = Description::decode(memory.bytes()).map_err(|error| {
-        nexus_rt::error!("{error}");
-        StartError::BadMemory
-    })?;
+fn permitted(description: &Description) -> Vec<u32> {
     let ids = description.services.iter().map(|service| service.id);
-    Ok(ids.filter(|id| description.permits(*id, Permission::Disk)).collect())
+    ids.filter(|id| description.permits(*id, Permission::Disk)).collect()
 }

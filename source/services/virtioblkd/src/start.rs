@@ -4,6 +4,7 @@ use core::fmt::Display;
 
 use nexus_mmio::{Bus, ReadOnly, ReadWrite, Registers, SharedMemory};
 use nexus_rt::{DeviceWindow, StartError, owner};
+use nexus_sysdesc::Description;
 use nexus_virtio::DeviceType;
 use nexus_virtio::block::{Config, LEN};
 use nexus_virtio::owner::take_by;
@@ -25,8 +26,8 @@ pub type OwnRegisters = Registers<DeviceWindow, LEN>;
 ///
 /// # Errors
 /// Why it cannot work with it.
-pub fn start() -> Result<(OwnDisk, OwnRegisters), StartError> {
-    start_by(|window| window)
+pub fn start(description: &Description) -> Result<(OwnDisk, OwnRegisters), StartError> {
+    start_by(description, |window| window)
 }
 
 /// The same, with something of the caller's between the driver and the registers.
@@ -34,9 +35,10 @@ pub fn start() -> Result<(OwnDisk, OwnRegisters), StartError> {
 /// # Errors
 /// As [`start`].
 pub fn start_by<B: Bus>(
+    description: &Description,
     by: impl FnOnce(DeviceWindow) -> B,
 ) -> Result<(OwnDisk, Registers<B, LEN>), StartError> {
-    let mut device = take_by::<LEN, B>(DeviceType::BLOCK, by)?;
+    let mut device = take_by::<LEN, B>(DeviceType::BLOCK, description, by)?;
     let (queue, heads, slots) = device.queue::<HEADS>(0)?;
     let config = Config::read(&device.regs, |feature| device.has(feature));
     let config = config.map_err(|why| refused(&why))?;

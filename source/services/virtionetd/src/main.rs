@@ -2,12 +2,11 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
-use nexus_abi::Role;
 use nexus_mmio::{ReadWrite, SharedMemory};
 use nexus_rt::{StartError, drive, owner, startup};
-use nexus_sysdesc::Description;
 use nexus_virtio::DeviceType;
 use nexus_virtio::net::{self, config};
+use nexus_virtio::owner::{description, take_by};
 use virtionetd::consumer::{Bell, Ringed};
 use virtionetd::receive::Receiver;
 use virtionetd::rings::Rings;
@@ -18,12 +17,8 @@ nexus_rt::entry!(main);
 
 fn main() -> Result<(), StartError> {
     let start = startup();
-    let description = start.map_memory(Role::Description)?;
-    let description = Description::decode(description.bytes()).map_err(|error| {
-        nexus_rt::error!("{error}");
-        StartError::BadMemory
-    })?;
-    let mut card = nexus_virtio::owner::take(DeviceType::NETWORK)?;
+    let description = description()?;
+    let mut card = take_by(DeviceType::NETWORK, &description, |window| window)?;
     let config = config::read(&card.regs, |feature| card.has(feature))
         .map_err(|unusable| owner::wrong_device(&unusable, card.identity.device_id.into()))?;
     let input = Receiver::new(card.queue(net::RECEIVE)?, config.mac, config.longest());

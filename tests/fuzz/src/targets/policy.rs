@@ -4,7 +4,7 @@ use nexus_abi::{Message, Sender};
 use nexus_proto::log::{Entry, Stamp};
 use nexus_proto::policy::{Decide, Explain, Request, Verdict};
 use nexus_proto::{Asker, Operation, Subject, Zero};
-use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::layout::Sizes;
 use nexus_sysdesc::sealed::{CLASSES, VIRTIO_MMIO, class};
 use nexus_sysdesc::{
     Danger, Description, Device, Permission, Permit, Profile, Queue, Rule, Service, Shape,
@@ -41,7 +41,7 @@ pub fn policy(data: &[u8]) {
         let (subject, device) = (u32::from(who & 7), u16::from(which & 7));
         let (shape, rights) = (input.byte(), u16::from(input.byte()));
         let described = description.rule_for(subject, device).map_or(&[][..], |rule| &rule.queues);
-        let pages = Layout::of(described).map_or(0, |layout| layout.pages());
+        let pages = Sizes::of(described).map_or(0, Sizes::pages);
         let ask = Decide {
             subject: Subject { id: subject, incarnation: u32::from(shape & 3) },
             asker: Asker::default(),

@@ -9,7 +9,7 @@ use nexus_proto::policy::{
 };
 use nexus_proto::{Asker, Operation, Protocol, Subject, Zero};
 use nexus_rt::{host, serve};
-use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::layout::{Layout, Sizes};
 use nexus_sysdesc::{Description, Permission};
 use policyd::{Policyd, Recorder, Unread};
 
@@ -135,7 +135,7 @@ pub(super) fn allowed_by_rules(description: &Description, ask: &Decide) -> bool 
 pub(super) fn question(subject: u32, device: u16, rights: u16, nonce: u64) -> Decide {
     let described = system::either(0).device(device);
     let need = system::either(0).service(subject).and_then(|service| service.need(device));
-    let layout = need.and_then(|need| Layout::of(&need.queues));
+    let sizes = need.and_then(|need| Sizes::of(&need.queues));
     Decide {
         subject: Subject { id: subject, incarnation: 1 },
         asker: Asker::default(),
@@ -144,7 +144,7 @@ pub(super) fn question(subject: u32, device: u16, rights: u16, nonce: u64) -> De
         base: described.and_then(|device| device.base).unwrap_or(0x1000_1000),
         nonce,
         pages: described.map_or(1, |device| u16::try_from(device.window_len / 4096).unwrap_or(0)),
-        pool: layout.map_or(0, |layout| layout.pages()),
+        pool: sizes.map_or(0, Sizes::pages),
         line: NO_LINE,
         registers: need.and_then(|need| need.registers).into(),
         zero: Zero::ZERO,

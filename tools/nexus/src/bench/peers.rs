@@ -64,11 +64,11 @@ pub(super) const GOALS: &[Goal] = &[
     ours("audit_record", "one ledger record"),
     ours("exchange_nsh_init", "nsh asks init, whole"),
     ours("exchange_policyd_logd", "policyd records with logd, whole"),
-    bounded("restart_rng", "rngd dies, until it answers again", 5_000_000),
+    bounded("restart_rng", "rngd dies, until it answers again", 1_200_000),
     ours("restart_rng_quiet", "until its device is at rest"),
-    bounded("restart_blk", "virtioblkd dies, until it answers", 5_000_000),
+    bounded("restart_blk", "virtioblkd dies, until it answers", 2_500_000),
     ours("restart_blk_quiet", "until its device is at rest"),
-    bounded("restart_net", "virtionetd dies, until it answers", 5_000_000),
+    bounded("restart_net", "virtionetd dies, until it answers", 1_800_000),
     ours("restart_net_quiet", "until its device is at rest"),
 ];
 

@@ -34,6 +34,8 @@ pub(super) struct Driver {
     pub(super) registers: [u64; 5],
     /// Microseconds from a death to the first answer of the next life: median, 99th percentile, longest.
     pub(super) recovery: [u64; 3],
+    /// The seed of the life behind which it was longest.
+    pub(super) slowest: u64,
 }
 
 impl Ran {
@@ -77,14 +79,18 @@ fn read(console: &[String], seed: u64, passed: bool) -> Option<Ran> {
             (Some("random"), Some(driver)) => {
                 driver.registers = numbers.get(1..)?.try_into().ok()?
             }
-            (Some("recovery"), Some(driver)) => driver.recovery = numbers.try_into().ok()?,
+            (Some("recovery"), Some(driver)) => {
+                let [median, p99, longest, slowest] = <[u64; 4]>::try_from(numbers).ok()?;
+                (driver.recovery, driver.slowest) = ([median, p99, longest], slowest);
+            }
             (Some("writes"), _) => ran.written = numbers.try_into().ok()?,
             (Some("questions"), _) => (ran.lost, ended) = (*numbers.first()?, true),
             (Some(_), None) if line.contains(" faults in ") => {
                 let [faults, lives, ends @ ..] = <[u64; 7]>::try_from(numbers).ok()?;
-                let (name, zero) = (name.to_owned(), [0; 5]);
-                let recovery = [0; 3];
-                ran.drivers.push(Driver { name, faults, lives, ends, registers: zero, recovery });
+                let (name, registers) = (name.to_owned(), [0; 5]);
+                let (recovery, slowest) = ([0; 3], 0);
+                let driver = Driver { name, faults, lives, ends, registers, recovery, slowest };
+                ran.drivers.push(driver);
             }
             _ => {}
         }
@@ -147,7 +153,7 @@ mod tests {
             "faults: ends sw",
             "faults: rngd 12583 faults in 1056 lives: 820 faulted, 167 ended, 27 silent, 3 wrong, 39 sound",
             "faults: rngd random registers in 66 lives: 1 faulted, 50 ended, 9 silent, 4 wrong, 2 sound",
-            "faults: rngd recovery 1277 us, p99 1427, max 1451",
+            "faults: rngd recovery 1277 us, p99 1427, max 1451 after life 7340039",
             "faults: death to rest 56 us, p99 454, max 633",
             "faults: 14 questions lost",
             "faults: 900 writes into rings in 40 lives, of which 39 had joined",
@@ -165,6 +171,7 @@ mod tests {
             ends: [820, 167, 27, 3, 39],
             registers: [1, 50, 9, 4, 2],
             recovery: [1277, 1427, 1451],
+            slowest: 7_340_039,
         };
         let ran =
             Ran { seed: 7, passed: true, lost: 14, written: [900, 40, 39], drivers: vec![rngd] };

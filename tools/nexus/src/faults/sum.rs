@@ -75,6 +75,9 @@ fn add(own: &mut Driver, more: &Driver) {
     own.lives += more.lives;
     added(&mut own.ends, more.ends);
     added(&mut own.registers, more.registers);
+    if more.recovery.last() > own.recovery.last() {
+        own.slowest = more.slowest;
+    }
     own.recovery.iter_mut().zip(more.recovery).for_each(|(own, more)| *own = (*own).max(more));
 }
 
@@ -90,11 +93,12 @@ fn row(driver: &Driver, took: Duration) -> Row {
     let [median, p99, longest] = driver.recovery;
     let text = format!(
         "{} faults in {} lives: {}; with random registers: {}; \
-         recovery, of the worst run: median {median} us, p99 {p99}, max {longest}",
+         recovery, of the worst run: median {median} us, p99 {p99}, max {longest} after life {}",
         driver.faults,
         driver.lives,
         ends(driver.ends),
         ends(driver.registers),
+        driver.slowest,
     );
     Row { name: driver.name.clone(), text, took }
 }
@@ -107,7 +111,8 @@ mod tests {
         let ends = [50, 30, 10, 5, 5];
         let name = "rngd".to_owned();
         let registers = [0, 4, 0, 0, 1];
-        let driver = Driver { name, faults: 1200, lives: 100, ends, registers, recovery };
+        let slowest = seed << 20 | 3;
+        let driver = Driver { name, faults: 1200, lives: 100, ends, registers, recovery, slowest };
         Ran { seed, passed, lost: 1, written: [30, 2, 2], drivers: vec![driver] }
     }
 
@@ -125,7 +130,7 @@ mod tests {
             [
                 "2400 faults in 200 lives: 100 faulted, 60 ended, 20 silent, 10 wrong, 10 sound; \
                  with random registers: 0 faulted, 8 ended, 0 silent, 0 wrong, 2 sound; \
-                 recovery, of the worst run: median 3 us, p99 5, max 9",
+                 recovery, of the worst run: median 3 us, p99 5, max 9 after life 7340035",
                 "2400 faults in 200 lives; 60 writes into rings in 4 lives; 2 of 2 runs, seeds from 7, \
                  none failed; 2 questions lost; tree 0123456789abcdef",
             ]

@@ -7,7 +7,7 @@ use core::time::Duration;
 use faults::lies::{LyingBus, begin};
 use nexus_rt::{StartError, drive, owner, startup, uptime_ns};
 use nexus_virtio::DeviceType;
-use nexus_virtio::owner::take_by;
+use nexus_virtio::owner::{description, take_by};
 use nexus_virtio::regs::LEN;
 use rngd::server::Server;
 use rngd::source::Source;
@@ -21,7 +21,7 @@ fn main() -> Result<(), StartError> {
     let seed = begin()?;
     let endpoint = startup().serve()?;
     let by = |window| LyingBus::new(window, seed);
-    let mut device = take_by::<LEN, _>(DeviceType::ENTROPY, by)?;
+    let mut device = take_by::<LEN, _>(DeviceType::ENTROPY, &description()?, by)?;
     let (queue, heads, slots) = device.queue::<HEADS>(0)?;
     let line = owner::line(endpoint);
     device.ready();

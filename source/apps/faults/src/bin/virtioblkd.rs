@@ -10,6 +10,7 @@ use faults::ask::KEEPER;
 use faults::lies::{LyingBus, begin};
 use nexus_ring::Driver;
 use nexus_rt::{StartError, drive, owner, startup};
+use nexus_virtio::owner::description;
 use virtioblkd::engine::Engine;
 use virtioblkd::requests::ENTRIES;
 use virtioblkd::server::Server;
@@ -20,7 +21,7 @@ nexus_rt::entry!(main);
 fn main() -> Result<(), StartError> {
     let seed = begin()?;
     let endpoint = startup().serve()?;
-    let (disk, regs) = start_by(|window| LyingBus::new(window, seed))?;
+    let (disk, regs) = start_by(&description()?, |window| LyingBus::new(window, seed))?;
     let line = owner::line(endpoint);
     let ring: Option<Driver<Memory, ENTRIES>> = None;
     let permitted = Vec::from([KEEPER]);

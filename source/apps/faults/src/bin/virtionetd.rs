@@ -3,12 +3,10 @@
 #![forbid(unsafe_code)]
 
 use faults::lies::{LyingBus, begin};
-use nexus_abi::Role;
 use nexus_rt::{StartError, drive, owner, startup};
-use nexus_sysdesc::Description;
 use nexus_virtio::DeviceType;
 use nexus_virtio::net::{self, config};
-use nexus_virtio::owner::take_by;
+use nexus_virtio::owner::{description, take_by};
 use virtionetd::receive::Receiver;
 use virtionetd::server::Server;
 use virtionetd::transmit::Transmitter;
@@ -18,10 +16,9 @@ nexus_rt::entry!(main);
 fn main() -> Result<(), StartError> {
     let seed = begin()?;
     let start = startup();
-    let description = start.map_memory(Role::Description)?;
-    let description =
-        Description::decode(description.bytes()).map_err(|_| StartError::BadMemory)?;
-    let mut card = take_by(DeviceType::NETWORK, |window| LyingBus::new(window, seed))?;
+    let description = description()?;
+    let mut card =
+        take_by(DeviceType::NETWORK, &description, |window| LyingBus::new(window, seed))?;
     let config = config::read(&card.regs, |feature| card.has(feature))
         .map_err(|unusable| owner::wrong_device(&unusable, card.identity.device_id.into()))?;
     let input = Receiver::new(card.queue(net::RECEIVE)?, config.mac, config.longest());

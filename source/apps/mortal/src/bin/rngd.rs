@@ -8,7 +8,7 @@ use mortal::life::{Life, MortalBus, MortalServer};
 use nexus_abi::Handle;
 use nexus_rt::{StartError, drive, log, owner, startup, uptime_ns};
 use nexus_virtio::DeviceType;
-use nexus_virtio::owner::take_by;
+use nexus_virtio::owner::{description, take_by};
 use nexus_virtio::regs::LEN;
 use rngd::server::Server;
 use rngd::source::Source;
@@ -26,7 +26,7 @@ fn main() -> Result<(), StartError> {
     let life = Life::begin()?;
     life.step();
     let by = |window| MortalBus::new(window, &life);
-    let mut device = take_by::<LEN, _>(DeviceType::ENTROPY, by)?;
+    let mut device = take_by::<LEN, _>(DeviceType::ENTROPY, &description()?, by)?;
     life.step();
     let (queue, heads, slots) = device.queue::<HEADS>(0)?;
     let line = owner::line(endpoint);

@@ -11,6 +11,7 @@ use mortal::life::{Life, MortalBus, MortalServer};
 use nexus_abi::Handle;
 use nexus_ring::Driver;
 use nexus_rt::{StartError, drive, log, owner, startup};
+use nexus_virtio::owner::description;
 use virtioblkd::engine::Engine;
 use virtioblkd::requests::ENTRIES;
 use virtioblkd::server::Server;
@@ -26,7 +27,7 @@ fn main() -> Result<(), StartError> {
     let endpoint = startup().serve()?;
     let life = Life::begin()?;
     life.step();
-    let (disk, regs) = start_by(|window| MortalBus::new(window, &life))?;
+    let (disk, regs) = start_by(&description()?, |window| MortalBus::new(window, &life))?;
     life.step();
     let line = owner::line(endpoint);
     life.step();

@@ -3,12 +3,11 @@
 #![forbid(unsafe_code)]
 
 use mortal::life::{Life, MortalBus, MortalServer};
-use nexus_abi::{Handle, Role};
+use nexus_abi::Handle;
 use nexus_rt::{StartError, drive, log, owner, startup};
-use nexus_sysdesc::Description;
 use nexus_virtio::DeviceType;
 use nexus_virtio::net::{self, config};
-use nexus_virtio::owner::take_by;
+use nexus_virtio::owner::{description, take_by};
 use virtionetd::receive::Receiver;
 use virtionetd::server::Server;
 use virtionetd::transmit::Transmitter;
@@ -23,10 +22,9 @@ fn main() -> Result<(), StartError> {
     let start = startup();
     let life = Life::begin()?;
     life.step();
-    let description = start.map_memory(Role::Description)?;
-    let description =
-        Description::decode(description.bytes()).map_err(|_| StartError::BadMemory)?;
-    let mut card = take_by(DeviceType::NETWORK, |window| MortalBus::new(window, &life))?;
+    let description = description()?;
+    let mut card =
+        take_by(DeviceType::NETWORK, &description, |window| MortalBus::new(window, &life))?;
     let config = config::read(&card.regs, |feature| card.has(feature))
         .map_err(|unusable| owner::wrong_device(&unusable, card.identity.device_id.into()))?;
     let input = Receiver::new(card.queue(net::RECEIVE)?, config.mac, config.longest());

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use nexus_abi::Handle;
 use nexus_ring::Driver;
 use nexus_rt::{StartError, drive, entry, log, owner, startup};
+use nexus_virtio::owner::description;
 use state_load::deaths::steps;
 use state_load::dying::{Dying, Steps};
 use virtioblkd::engine::Engine;
@@ -29,7 +30,7 @@ fn main() -> Result<(), StartError> {
     let endpoint = startup().serve()?;
     let life = startup().block().incarnation;
     let steps = Steps::new(steps(life), || entry::end(DEAD));
-    let (disk, regs) = start_by(|window| Dying::new(window, steps.clone()))?;
+    let (disk, regs) = start_by(&description()?, |window| Dying::new(window, steps.clone()))?;
     let line = owner::line(endpoint);
     let ring = owner::ring();
     let peer = ring.as_ref().map(|(ring, _)| *ring);

@@ -66,7 +66,7 @@ impl Laid {
             digest,
         };
         let memory = Some(memory).filter(|_| !queues.is_empty());
-        Some(Laid { digest, memory, pages: layout.pages() })
+        Some(Laid { digest, memory, pages: layout.sizes().pages() })
     }
 }
 

@@ -4,7 +4,7 @@ use nexus_abi::{Error, KindCode};
 use nexus_proto::init::{DmaState, OwnerState, Refusal, ServiceState, Try};
 use nexus_proto::log::{Entry, Event};
 use nexus_proto::policy::Reason;
-use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::layout::Sizes;
 
 use super::*;
 use crate::grant::{Question, Refused};
@@ -16,7 +16,7 @@ fn policyd_is_asked_for_all_pages_of_the_window_and_of_the_memory() {
     let mut init = started();
     init.machine.policyd = Policyd::Edited(|ask, _| {
         assert_eq!(ask.pages, 1);
-        assert_eq!(ask.pool, Layout::of(&queues()).unwrap().pages());
+        assert_eq!(ask.pool, Sizes::of(&queues()).unwrap().pages());
     });
     assert!(init.give(7, RNGD, &need(RNG)).is_ok());
     ask(&mut init, NSH, Try { service: 7, device: RNG, rights: need(RNG).rights }).unwrap();

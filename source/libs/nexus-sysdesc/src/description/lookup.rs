@@ -5,7 +5,7 @@ use super::{
     Description, Device, GUID_LEN, Need, OpenTree, Permission, Permit, Queue, Ring, Rule, Service,
     Tree,
 };
-use crate::layout::Layout;
+use crate::layout::{Layout, Sizes};
 
 impl Description {
     /// Frames that the machine sets aside for devices: for what the rules let them reach; and where disks
@@ -14,11 +14,11 @@ impl Description {
     pub fn device_frames(&self) -> u64 {
         let asked = |id: u16| self.device(id).and_then(Device::serial).is_some();
         let others = self.rules.iter().filter(|rule| !asked(rule.device));
-        let frames = others.filter_map(|rule| Some(Layout::of(&rule.queues)?.frames()));
+        let frames = others.filter_map(|rule| Some(Sizes::of(&rule.queues)?.frames()));
         let others = frames.fold(0, |sum: u64, frames| sum.saturating_add(frames));
         let described = self.devices.iter().filter(|device| device.serial().is_some()).count();
         let disks = u64::try_from(described).unwrap_or(u64::MAX).saturating_add(STRANGERS);
-        let asked = self.asked_layout().map_or(0, |layout| layout.frames());
+        let asked = self.asked_queues().and_then(Sizes::of).map_or(0, Sizes::frames);
         others.saturating_add(asked.saturating_mul(disks))
     }
 

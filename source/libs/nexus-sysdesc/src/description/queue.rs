@@ -40,10 +40,15 @@ impl Shape {
         reads.chain(self.writes.iter().map(|len| (*len, true)))
     }
 
+    /// How many these are.
+    #[must_use]
+    pub const fn pieces(&self) -> usize {
+        self.reads.len().saturating_add(self.writes.len())
+    }
+
     fn is_whole(&self) -> bool {
-        let pieces = self.reads.len().saturating_add(self.writes.len());
         self.heads > 0
-            && (1..=MAX_SEGMENTS).contains(&pieces)
+            && (1..=MAX_SEGMENTS).contains(&self.pieces())
             && self.segments().all(|(len, _)| (1..=MAX_SEGMENT).contains(&len))
     }
 }

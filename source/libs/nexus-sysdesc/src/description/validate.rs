@@ -12,7 +12,7 @@ use super::{
 };
 
 use crate::ask::Ask;
-use crate::layout::Layout;
+use crate::layout::{Layout, Sizes};
 use crate::sealed::{self, Class, VIRTIO_MMIO, is_owners};
 
 /// `Err(problem)` unless `holds`.
@@ -236,8 +236,8 @@ impl Description {
         // Memory is made for a disk before anybody knows which one it is.
         let asked = device.serial().is_some() && !rule.queues.is_empty();
         let alike = self.asked_queues().is_none_or(|queues| queues == rule.queues);
-        let has_head = Layout::of(&rule.queues).is_some_and(|layout| Ask::of(&layout).is_some());
-        require(!asked || alike && has_head, Problem::Unasked)
+        let has_head = || Layout::of(&rule.queues).is_some_and(|layout| Ask::of(&layout).is_some());
+        require(!asked || alike && has_head(), Problem::Unasked)
     }
 }
 
@@ -248,7 +248,7 @@ fn check_queues(device: &Device, registers: Option<u64>, queues: &[Queue]) -> Re
     require(!device.dma || registers.is_some_and(is_owners), Problem::NotOwners)?;
     let possible = class_of(device).is_some_and(|class| class.has(queues));
     require(queues.is_empty() || possible, Problem::BadQueues)?;
-    require(Layout::of(queues).is_some(), Problem::BadQueues)
+    require(Sizes::of(queues).is_some(), Problem::BadQueues)
 }
 
 /// The class of a device that can be sealed.

@@ -3,7 +3,7 @@
 use crate::desc::kind::Kind;
 use crate::desc::source::At;
 use crate::desc::table::{Key, Table, key};
-use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::layout::Sizes;
 use nexus_sysdesc::{Queue, Shape, are_queues, bounds};
 
 const QUEUES: Key = key("queues", "[{ heads = [{ count = 4, writes = [64] }] }]");
@@ -37,7 +37,7 @@ pub(super) fn read_queues(table: &mut Table<'_>) -> Option<At<Vec<Queue>>> {
             bounds::MAX_SEGMENT
         );
         table.refuse(Kind::OutOfRange, &span, message, fix);
-    } else if Layout::of(&queues).is_none() {
+    } else if Sizes::of(&queues).is_none() {
         let most = bounds::MAX_MEMORY >> 20;
         let message =
             format!("these queues need more than {most} MiB, the most that a device can have");

@@ -10,7 +10,7 @@ use crate::desc::source::{At, Span};
 use nexus_abi::Rights;
 use nexus_sysdesc::ask::Ask;
 use nexus_sysdesc::bounds::{STRANGERS, is_window_rights};
-use nexus_sysdesc::layout::Layout;
+use nexus_sysdesc::layout::{Layout, Sizes};
 use nexus_sysdesc::sealed::{self, Class, OWNERS_REGISTERS};
 use nexus_sysdesc::{Queue, Shape};
 
@@ -231,7 +231,7 @@ fn pools<'a>(
     needs.filter_map(|need| {
         let device = system.board.device(&need.device).filter(|device| device.has_dma())?;
         let queues = need.queues.as_ref()?;
-        Some((device, queues, Layout::of(queues)?.frames()))
+        Some((device, queues, Sizes::of(queues)?.frames()))
     })
 }
 
