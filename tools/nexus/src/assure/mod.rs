@@ -82,7 +82,7 @@ const STEPS: &[Step] = &[
         "the system in use on many machines; NEXUS_QEMU10 names a second QEMU",
         |_| machines::check(),
     ),
-    step("states", 5, "every state of init, policyd and logd, to a larger bound", |_| {
+    step("states", 8, "every state of init, policyd and logd, to a larger bound", |_| {
         states::check()
     }),
     Step {
