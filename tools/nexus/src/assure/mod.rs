@@ -52,12 +52,12 @@ const STEPS: &[Step] = &[
     step("reproducible", 3, "two clean builds in two places, the same bytes", |_| {
         reproducible::check()
     }),
-    step("model", 25, "10^8 random steps of kernel and reference model", |context| {
+    step("model", 35, "10^8 random steps of kernel and reference model", |context| {
         model::check(context.seed)
     }),
     Step {
         needs: &[NEXTEST],
-        ..step("properties", 5, "tests on the host, with new and more random inputs", |context| {
+        ..step("properties", 8, "tests on the host, with new and more random inputs", |context| {
             properties::check(context.seed)
         })
     },
