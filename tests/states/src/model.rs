@@ -9,7 +9,8 @@ use nexus_proto::log::Entry;
 use nexus_proto::policy::Decide;
 use stateright::{Model, Property};
 
-use crate::outside::{Cap, FAILURES, Fate, Outside};
+use crate::lives::turns::{Kind, Turns};
+use crate::outside::{Cap, Fate, Outside};
 use crate::properties;
 use crate::system::{
     BUSD_PROCESS, INIT, LINE, OWNERS, REQUESTS, RIGHTS, SHELL, need, pool_of, process_of, started,
@@ -85,9 +86,6 @@ pub enum Action {
     DropRoots,
 }
 
-/// How a call to busd goes when an owner has ended.
-const RELEASES: [Fate; 4] = [Fate::BusGone, Fate::BusLost, Fate::BusRefuses, Fate::Stranger];
-
 const EVENTS: [Action; 10] = [
     Action::EndBusd,
     Action::End(0),
@@ -114,21 +112,30 @@ impl Model for Bound {
         let more = state.events < self.events;
         if state.under_way.is_some() {
             actions.push(Action::Step(Fate::Fine));
-            actions.extend(FAILURES.iter().filter(|_| more).map(|fate| Action::Step(*fate)));
+            let kind = state.next_call().filter(|_| more);
+            actions.extend(kind.into_iter().flat_map(Kind::fates).map(Action::Step));
         } else {
             if state.grants < self.grants {
                 actions.extend((0..REQUESTS.len()).map(Action::Begin));
             }
-            actions.extend([Action::Notify(Fate::Fine), Action::DropRoots]);
-            let released = RELEASES.iter().filter(|_| more && state.pending != 0);
-            actions.extend(released.map(|fate| Action::Notify(*fate)));
+            if state.pending != 0 {
+                actions.push(Action::Notify(Fate::Fine));
+                actions.extend(Kind::Release.fates().filter(|_| more).map(Action::Notify));
+            }
+            actions.extend((!state.init.roots.is_empty()).then_some(Action::DropRoots));
         }
         actions.extend(EVENTS.iter().filter(|_| more));
     }
 
+    /// Once nothing more may happen, a grant under way has one way to go on, and goes it to its end: one
+    /// transition, of which every state is looked at. The first in which something is not as it must be
+    /// is where it stops, so that it is found there.
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut next = last.clone();
         next.take(action)?;
+        while next.under_way.is_some() && next.events == self.events && self.holds(&next) {
+            next.take(Action::Step(Fate::Fine))?;
+        }
         Some(next)
     }
 
@@ -137,6 +144,13 @@ impl Model for Bound {
         // One late answer is no refusal: it takes two.
         all.retain(|property| property.name != "PolicyLate" || self.events > 1);
         all
+    }
+}
+
+impl Bound {
+    /// Nothing is otherwise than it must always be.
+    fn holds(&self, state: &State) -> bool {
+        properties::ALWAYS.iter().all(|property| (property.condition)(self, state))
     }
 }
 
@@ -159,23 +173,27 @@ pub fn question_of(entry: &Entry) -> Decide {
 }
 
 impl State {
+    /// What the next call of the grant under way is about; `None` when it calls nobody.
+    fn next_call(&self) -> Option<Kind> {
+        let mut next = self.clone();
+        next.init.machine.turns = Some(Turns::default());
+        next.step(Fate::Fine)?;
+        next.init.machine.turns?.calls.first().copied()
+    }
+
     /// `None` when it cannot happen now.
     fn take(&mut self, action: Action) -> Option<()> {
         match action {
             Action::Begin(request) => self.begin(request),
             Action::Step(fate) => self.step(fate)?,
             Action::Notify(fate) => {
-                (self.pending != 0).then_some(())?;
                 self.events += u8::from(fate != Fate::Fine);
                 self.init.machine.fate = fate;
                 self.init.notified(core::mem::take(&mut self.pending));
                 // No call was one that can go like that.
                 (self.init.machine.fate == Fate::Fine).then_some(())?;
             }
-            Action::DropRoots => {
-                (!self.init.roots.is_empty()).then_some(())?;
-                self.init.drop_roots();
-            }
+            Action::DropRoots => self.init.drop_roots(),
             event => {
                 self.events += 1;
                 self.happen(event)?;

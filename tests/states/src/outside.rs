@@ -1,6 +1,8 @@
 //! What surrounds the code under test: a small kernel, calls to the real policyd and logd that can fail
 //! in every way that a call can, and a busd that can also lie.
 
+use std::sync::Arc;
+
 use logd::Logd;
 use logd::ledger::Ledger;
 use nexus_abi::{
@@ -136,11 +138,13 @@ pub struct Outside {
     pub asked_twice: bool,
     /// The first thing that was seen and must not be.
     pub wrong: Option<&'static str>,
-    policyd: Policyd,
+    /// Shared by all states in which it is the same, as logd is.
+    policyd: Arc<Policyd>,
     pub(crate) policyd_id: Sender,
-    logd: Logd,
+    logd: Arc<Logd>,
     room: usize,
-    answers: Vec<Message>,
+    /// The last two answers of policyd, as far back as [`Fate::Replayed`] goes: the newest first.
+    answers: [Option<Message>; 2],
     /// The last question of init.
     asked: u64,
     /// Questions that this life of policyd has allowed.
@@ -185,11 +189,11 @@ impl Outside {
             set_up: false,
             asked_twice: false,
             wrong: None,
-            policyd: Policyd::new(description(1)),
+            policyd: new_policyd(1),
             policyd_id: POLICYD,
             logd: new_logd(room),
             room,
-            answers: Vec::new(),
+            answers: [None; 2],
             asked: 0,
             allowed: Vec::new(),
             next: 100,
@@ -223,12 +227,12 @@ impl Outside {
     /// policyd decides by the rules of the next epoch from now on.
     pub fn change_rules(&mut self) {
         self.epoch += 1;
-        self.policyd = Policyd::new(description(self.epoch));
+        self.policyd = new_policyd(self.epoch);
     }
 
     /// policyd ends and begins anew: it knows what the ledger says.
     pub fn restart_policyd(&mut self) {
-        self.policyd = Policyd::new(description(self.epoch));
+        self.policyd = new_policyd(self.epoch);
         self.policyd_id.incarnation += 1;
     }
 
@@ -270,10 +274,10 @@ impl Outside {
     /// The real policyd's answer to a message, and what must be true of it.
     fn policyd_says(&mut self, asker: Sender, message: &Message) -> Message {
         let Ok(request) = policy::Request::decode(message) else { return Message::default() };
-        let mut policyd = self.policyd.clone();
-        let answer = policyd.handle(asker, &request, self);
+        let mut policyd = Arc::clone(&self.policyd);
+        let answer = Arc::make_mut(&mut policyd).handle(asker, &request, self);
         self.policyd = policyd;
-        self.answers.push(answer);
+        self.answers = [Some(answer), self.answers[0]];
         let policy::Request::Decide(ask) = request else { return answer };
         let Ok(decision) = Decide::decode_reply(&answer) else { return answer };
         self.see(asker == INIT, "policyd decides for one that may not distribute");
@@ -294,7 +298,7 @@ impl Outside {
         }
         let received = |message, sender| Ok(Received { message, sender, reply: Handle::NONE });
         if let Fate::Replayed(back) = self.fate
-            && let Some(old) = self.answers.iter().rev().nth(usize::from(back))
+            && let Some(Some(old)) = self.answers.get(usize::from(back))
         {
             self.fate = Fate::Fine;
             return received(*old, self.policyd_id);
@@ -321,7 +325,7 @@ impl Outside {
         }
         let op = Append { entry: *entry };
         let Ok(request) = log::Request::decode(&op.encode()) else { return None };
-        let answer = self.logd.handle(reporter, &request, 0);
+        let answer = Arc::make_mut(&mut self.logd).handle(reporter, &request, 0);
         if self.takes(Fate::LogLost) {
             return None;
         }
@@ -363,12 +367,16 @@ impl Outside {
     }
 }
 
-fn new_logd(room: usize) -> Logd {
+fn new_policyd(epoch: u32) -> Arc<Policyd> {
+    Arc::new(Policyd::new(description(epoch)))
+}
+
+fn new_logd(room: usize) -> Arc<Logd> {
     over(Ledger::with_capacity(room))
 }
 
-fn over(ledger: Ledger) -> Logd {
-    Logd::with_ledger(&description(1), 10_000_000, ledger)
+fn over(ledger: Ledger) -> Arc<Logd> {
+    Arc::new(Logd::with_ledger(&description(1), 10_000_000, ledger))
 }
 
 /// True for the record of an allow of this question.

@@ -16,7 +16,7 @@ use nexus_init::init::SECOND_QUESTIONS;
 use nexus_init::records::DeviceRecord;
 use nexus_proto::init::{DmaState, OwnerState, Refusal};
 use nexus_proto::log::{Entry, Event};
-use stateright::Property;
+use stateright::{Expectation, Property};
 
 use crate::model::{Bound, State, question_of};
 use crate::outside::{Cap, is_allow_of};
@@ -35,35 +35,35 @@ macro_rules! reached {
     };
 }
 
+const fn always(name: &'static str, condition: fn(&Bound, &State) -> bool) -> Property<Bound> {
+    Property { expectation: Expectation::Always, name, condition }
+}
+
+/// What holds in every state.
+pub const ALWAYS: [Property<Bound>; 6] = [
+    always("a piece of a device has a live allow, and a record after it", |_, state| {
+        state.pieces().all(|cap| state.is_justified(cap))
+    }),
+    always("a piece of a device has one owner", |_, state| {
+        has_one_owner_a_piece(&state.init.machine.caps)
+    }),
+    always("a device that nobody has is at rest or in quarantine", |_, state| state.is_at_rest()),
+    always("nothing survives an end or a refusal", |_, state| {
+        state.under_way.is_some() || state.nothing_is_left_over()
+    }),
+    always("every call is answered or fails, and a grant ends", |_, state| {
+        let calls = state.under_way.as_ref().map_or(0, |grant| grant.calls);
+        calls < MOST_CALLS && !state.init.machine.asked_twice
+    }),
+    always("a denial changes nothing but the record; each allow has one", |_, state| {
+        state.init.machine.wrong.is_none()
+    }),
+];
+
 /// All of them, and what must be reached, or they would say nothing.
 #[must_use]
 pub fn all() -> Vec<Property<Bound>> {
-    vec![
-        Property::always(
-            "a piece of a device has a live allow, and a record after it",
-            |_, state: &State| state.pieces().all(|cap| state.is_justified(cap)),
-        ),
-        Property::always("a piece of a device has one owner", |_, state: &State| {
-            has_one_owner_a_piece(&state.init.machine.caps)
-        }),
-        Property::always(
-            "a device that nobody has is at rest or in quarantine",
-            |_, state: &State| state.is_at_rest(),
-        ),
-        Property::always("nothing survives an end or a refusal", |_, state: &State| {
-            state.under_way.is_some() || state.nothing_is_left_over()
-        }),
-        Property::always(
-            "every call is answered or fails, and a grant ends",
-            |_, state: &State| {
-                let calls = state.under_way.as_ref().map_or(0, |grant| grant.calls);
-                calls < MOST_CALLS && !state.init.machine.asked_twice
-            },
-        ),
-        Property::always(
-            "a denial changes nothing but the record; each allow has one",
-            |_, state: &State| state.init.machine.wrong.is_none(),
-        ),
+    let reached = vec![
         Property::sometimes("both devices are given", |_, state: &State| {
             state.init.registry.held() == 2
         }),
@@ -87,7 +87,8 @@ pub fn all() -> Vec<Property<Bound>> {
         reached!(NotRecorded),
         reached!(SubjectEnded),
         reached!(OutOfReach),
-    ]
+    ];
+    ALWAYS.into_iter().chain(reached).collect()
 }
 
 impl State {

@@ -102,8 +102,14 @@ impl Symbols {
     /// The source files that instructions come from, inlined ones too.
     #[must_use]
     pub fn files(&self) -> Vec<String> {
+        self.files_in(self.text.clone())
+    }
+
+    /// Those of the instructions at these addresses.
+    #[must_use]
+    pub(crate) fn files_in(&self, addresses: Range<u64>) -> Vec<String> {
         let mut files = BTreeSet::new();
-        for address in self.text.clone().step_by(INSTRUCTION) {
+        for address in addresses.step_by(INSTRUCTION) {
             let Ok(mut frames) = self.loader.find_frames(address) else { continue };
             while let Ok(Some(frame)) = frames.next() {
                 files.extend(frame.location.and_then(|location| location.file).map(str::to_owned));

@@ -17,7 +17,7 @@ const ROUNDS: u64 = 5;
 
 /// Why there is no measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failed {
+pub enum Failed {
     /// As every test program.
     Program(nexus_test::Failed),
     /// The ring is not as it must be.
@@ -38,7 +38,7 @@ impl<T: Into<nexus_test::Failed>> From<T> for Failed {
 ///
 /// # Errors
 /// Why the machine goes on.
-pub(crate) fn run() -> Result<Infallible, Failed> {
+pub fn run() -> Result<Infallible, Failed> {
     let host = Host::new()?;
     let (passed, failed) = match measured(host) {
         Ok(measured) => (measured, 0),

@@ -35,8 +35,9 @@ impl Kind {
                     | Fate::PolicyLate
                     | Fate::Garbled
                     | Fate::Stranger
-                    | Fate::Replayed(0)
+                    | Fate::Replayed(_)
                     | Fate::LogGone
+                    | Fate::LogLost
             ),
             Kind::Logd => matches!(fate, Fate::LogGone | Fate::LogLost),
             Kind::Prepare | Kind::Release => match fate {
@@ -45,6 +46,7 @@ impl Kind {
                 | Fate::BusLost
                 | Fate::BusLate
                 | Fate::BusRefuses
+                | Fate::Garbled
                 | Fate::Stranger => true,
                 _ => false,
             },

@@ -52,12 +52,12 @@ const STEPS: &[Step] = &[
     step("reproducible", 3, "two clean builds in two places, the same bytes", |_| {
         reproducible::check()
     }),
-    step("model", 25, "10^8 random steps of kernel and reference model", |context| {
+    step("model", 35, "10^8 random steps of kernel and reference model", |context| {
         model::check(context.seed)
     }),
     Step {
         needs: &[NEXTEST],
-        ..step("properties", 5, "tests on the host, with new and more random inputs", |context| {
+        ..step("properties", 8, "tests on the host, with new and more random inputs", |context| {
             properties::check(context.seed)
         })
     },
@@ -82,7 +82,7 @@ const STEPS: &[Step] = &[
         "the system in use on many machines; NEXUS_QEMU10 names a second QEMU",
         |_| machines::check(),
     ),
-    step("states", 5, "every state of init, policyd and logd, to a larger bound", |_| {
+    step("states", 8, "every state of init, policyd and logd, to a larger bound", |_| {
         states::check()
     }),
     Step {

@@ -4,6 +4,7 @@ use crate::steps::outcome::Outcome;
 use crate::steps::tools::cargo;
 use crate::steps::{capture, counts};
 use anyhow::Result;
+use std::collections::BTreeSet;
 
 pub(super) fn check() -> Result<Outcome> {
     Ok(kernel()?.and(services()?))
@@ -15,12 +16,18 @@ fn kernel() -> Result<Outcome> {
     command.env("NEURON_STATES", "large").args(["--", "--nocapture"]);
     let (good, text) = capture::run(&mut command)?;
     let outcome = counts::of_output(&text);
-    // `NAME: N states, ...`
+    // `NAME: N states, ..., Bound { ... }`
     let counted = text.lines().filter(|line| line.contains(" states, "));
-    let found: u64 =
-        counted.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum();
+    let found: u64 = counted
+        .clone()
+        .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .sum();
+    let bounds: BTreeSet<&str> =
+        counted.filter_map(|line| Some(&line[line.find("Bound")?..])).collect();
+    let bounds: Vec<&str> = bounds.into_iter().collect();
+    let note = format!("states {found} of the kernel: {}", bounds.join(", "));
     Ok(match good && outcome.passed > 0 && found > 0 {
-        true => Outcome { note: format!("{found} states of the kernel"), ..outcome },
+        true => Outcome { note, ..outcome },
         false => Outcome::failure("see above"),
     })
 }

@@ -73,18 +73,35 @@ pub(crate) fn package_name(manifest: &Path) -> Result<Option<String>> {
 fn files_of(directory: &Path, package: &str) -> Result<BTreeMap<PathBuf, Module>> {
     let mut files = BTreeMap::new();
     let source = directory.join("src");
-    let mut roots = vec![
-        (source.join("lib.rs"), package.to_owned()),
-        (source.join("main.rs"), format!("{package}::bin/{package}")),
-    ];
-    roots.extend(crates_in(&source.join("bin"), &|name| format!("{package}::bin/{name}"))?);
+    let mut roots = vec![(source.join("lib.rs"), package.to_owned())];
+    roots.extend(programs(directory, package)?);
     roots.extend(crates_in(&directory.join("tests"), &|name| format!("{package}::{name}"))?);
+    visit_all(roots, &mut files)?;
+    Ok(files)
+}
+
+/// Files of the programs of a package alone.
+#[cfg(test)]
+pub(super) fn files_of_programs(directory: &Path) -> Result<BTreeMap<PathBuf, Module>> {
+    let mut files = BTreeMap::new();
+    visit_all(programs(directory, "")?, &mut files)?;
+    Ok(files)
+}
+
+fn programs(directory: &Path, package: &str) -> Result<Vec<(PathBuf, String)>> {
+    let source = directory.join("src");
+    let mut roots = crates_in(&source.join("bin"), &|name| format!("{package}::bin/{name}"))?;
+    roots.insert(0, (source.join("main.rs"), format!("{package}::bin/{package}")));
+    Ok(roots)
+}
+
+fn visit_all(roots: Vec<(PathBuf, String)>, files: &mut BTreeMap<PathBuf, Module>) -> Result<()> {
     for (root, binary) in roots {
         if root.is_file() {
-            visit(&root, Module { binary, path: Vec::new() }, true, &mut files)?;
+            visit(&root, Module { binary, path: Vec::new() }, true, files)?;
         }
     }
-    Ok(files)
+    Ok(())
 }
 
 /// `NAME.rs` and `NAME/main.rs` in `directory`.

@@ -92,7 +92,7 @@ pub(super) fn unnamed(broken: &[Defence], entries: &[Entry]) -> Vec<Fault> {
 }
 
 /// Rust and TOML files in `directory`, by name.
-fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let Ok(entries) = directory.read_dir() else { return Ok(found) };
     for entry in entries {

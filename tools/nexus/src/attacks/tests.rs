@@ -1,6 +1,6 @@
 //! Good and bad text.
 
-use super::modules::Modules;
+use super::modules::{Modules, files_of_programs};
 use super::scan::{File, Known};
 use super::*;
 use crate::broken::Defence;
@@ -322,4 +322,24 @@ fn test_names_of_this_crate_are_those_of_the_runner() {
     let path = [module.path.join("::"), "test_names_of_this_crate_are_those_of_the_runner".into()];
     assert_eq!(std::thread::current().name(), Some(path.join("::").as_str()));
     assert_eq!(module.binary, "nexus");
+}
+
+#[test]
+fn test_no_program_has_tests_of_its_own() {
+    let root = crate::paths::root().unwrap();
+    let files =
+        ["source", "tests", "tools"].map(|top| super::scan::files(&root.join(top)).unwrap());
+    let mut programs = 0;
+    for manifest in files.concat().iter().filter(|file| file.ends_with("Cargo.toml")) {
+        for file in files_of_programs(manifest.parent().unwrap()).unwrap().into_keys() {
+            let text = fs::read_to_string(&file).unwrap();
+            let file = file.display();
+            assert!(
+                !text.contains("#[test]"),
+                "{file}: no step runs its tests; they go into a library"
+            );
+            programs += 1;
+        }
+    }
+    assert!(programs > 50, "{programs} files of programs");
 }

@@ -11,12 +11,12 @@ use std::process::Command;
 /// Format, lints and host tests of each.
 pub(super) fn check() -> Result<Outcome> {
     let mut total = Outcome::default();
+    let environment = environment()?;
     for manifest in manifests()? {
-        let target = Place::tree()?.target_of(&manifest);
         let cargo = |subcommand: &str| -> Result<Command> {
             let mut command = tools::cargo(&[subcommand])?;
             command.arg("--manifest-path").arg(&manifest);
-            command.env("CARGO_TARGET_DIR", &target);
+            command.envs(environment.clone());
             Ok(command)
         };
         if tools::has("fmt")? {
@@ -30,6 +30,17 @@ pub(super) fn check() -> Result<Outcome> {
         total = total.and(tests(cargo("test")?.arg("--locked"))?);
     }
     Ok(total)
+}
+
+/// Where cargo compiles them for the host: in one place, so that what all are made of is compiled once; and as the
+/// profile of the tree says. No two of them have one name, by which cargo would take one for another
+/// ([`Place::target_of`]).
+///
+/// # Errors
+/// When the tree is not found.
+pub(super) fn environment() -> Result<[(&'static str, PathBuf); 2]> {
+    let target = Place::tree()?.target.join("workspaces/examples");
+    Ok([("CARGO_TARGET_DIR", target), ("CARGO_INCREMENTAL", "0".into())])
 }
 
 fn succeeds(command: &mut Command) -> Result<Outcome> {

@@ -68,9 +68,14 @@ pub(super) fn run_tests(filters: &[&str]) -> Result<Outcome> {
     })
 }
 
+/// Libraries and what stands in folders `tests`: no program has tests of its own, and to link each of a hundred as
+/// if it had would take longer than most tests.
+pub(crate) const TESTED: [&str; 3] = ["--lib", "--test", "*"];
+
 /// By nextest, which fails when no test ran.
 pub(crate) fn nextest(filters: &[&str], environment: &[(&str, &str)]) -> Result<Outcome> {
     let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])?;
+    command.args(TESTED);
     command.args(["--color", "never", "--status-level", "pass", "--final-status-level", "fail"]);
     command.envs(environment.iter().copied());
     let (good, text) = capture::run_showing(command.args(filters), &|line| !names::is_pass(line))?;
@@ -79,7 +84,8 @@ pub(crate) fn nextest(filters: &[&str], environment: &[(&str, &str)]) -> Result<
 
 fn cargo_test(filters: &[&str]) -> Result<Outcome> {
     let binaries = names::binaries()?;
-    let mut command = cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"])?;
+    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"])?;
+    command.args(TESTED);
     let (good, text) = capture::run(command.args(filters))?;
     Ok(Outcome { ran: names::of_cargo_test(&text, &binaries), ..of_counts(good, &text) })
 }

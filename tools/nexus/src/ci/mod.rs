@@ -31,7 +31,7 @@ const fn step(name: &'static str, seconds: u64, about: &'static str, work: Work)
 }
 
 const STEPS: &[Step] = &[
-    step("fmt", 5, "rustfmt finds nothing to change", |_| host::fmt()),
+    step("fmt", 4, "rustfmt finds nothing to change", |_| host::fmt()),
     // attack 71 H: unsafe code over its budget anywhere in the tree; the run fails
     step("unsafe", 5, "no unsafe code beyond its budget", |_| unsafe_code::check()),
     step("size", 1, "the kernel within its budget of code lines", |_| kernel_size::check()),
@@ -46,9 +46,9 @@ const STEPS: &[Step] = &[
         |_| guest::check(),
     ),
     step("clippy", 90, "lints, for the host and for the target", |_| host::clippy()),
-    step("host", 230, "tests on the host", |_| host::tests()),
+    step("host", 235, "tests on the host", |_| host::tests()),
     step("examples", 45, "the crates of the examples: format, lints, tests", |_| examples::check()),
-    step("doc", 35, "rustdoc without warnings", |_| host::doc()),
+    step("doc", 45, "rustdoc without warnings", |_| host::doc()),
     // attack 7 Q: the host walks every page table; no user page is kernel, firmware or table; broken: kernel-write-exec, kernel-text-alias
     // attack 41 H: the same image with every service renamed; the same verdict
     // attack 41 Q: hostile processes under other names; the same ends
@@ -61,7 +61,7 @@ const STEPS: &[Step] = &[
     // attack 62 Q: the kernel checks accounts after each end of a hostile program; all of it is back; broken: budget-return
     // attack 13 Q: the kernel counts writable mappings after each call of hostile programs; no count is wrong; broken: writable-count
     // attack 10 Q: the kernel checks itself after each call of hostile programs; every write is fenced; broken: map-fence, unmap-fence
-    step("os", 70, "proofs in QEMU: twice, with equal records, and with other names", |_| {
+    step("os", 60, "proofs in QEMU: twice, with equal records, and with other names", |_| {
         guest::os()
     }),
     // attack 70 H: what is asserted of the production image, read out of it; no test program, only the declared owners
@@ -72,7 +72,7 @@ const STEPS: &[Step] = &[
     }),
     step(
         "bench",
-        25,
+        20,
         "instructions for each operation and switches for the disk, within their limits",
         |_| guest::bench(),
     ),
@@ -82,10 +82,10 @@ const STEPS: &[Step] = &[
     step("docs", 10, "documents show what commands print, and name what is there", |_| {
         docs::check()
     }),
-    step("broken", 135, "a few defences left out, each of which must be noticed", |_| {
+    step("broken", 150, "a few defences left out, each of which must be noticed", |_| {
         guest::broken()
     }),
-    step("mutants", 30, "a few changes of the code, each of which a test must notice", |_| {
+    step("mutants", 20, "a few changes of the code, each of which a test must notice", |_| {
         guest::mutants()
     }),
     step("attacks", 5, "every attack has a test, which ran and passed in this run", |context| {

@@ -1,6 +1,7 @@
 //! The machine that a page is read on.
 
 use crate::build::Place;
+use crate::ci::examples;
 use crate::paths;
 use crate::test_os::TRANSCRIPT;
 use anyhow::{Context, Result};
@@ -54,11 +55,8 @@ impl Host<'_> {
         command.env_remove("NEXUS_UPDATE").env_remove("COLUMNS");
         // Whoever reads keeps something on the disks of the tree.
         command.env(paths::DISKS_VARIABLE, self.beside.path());
-        if let Some((_, crate_dir)) =
-            typed.split_once(COPY).filter(|_| typed.starts_with("cargo test"))
-        {
-            let manifest = self.root.join("examples").join(crate_dir);
-            command.env("CARGO_TARGET_DIR", Place::tree()?.target_of(&manifest));
+        if typed.contains(COPY) && typed.starts_with("cargo test") {
+            command.envs(examples::environment()?);
         }
         Ok(command)
     }
