@@ -66,6 +66,23 @@ const GROUPS: &[Group] = &[
         tests: &[],
         parts: 4,
     },
+    // What a client says it is told, it is told by statefsd: the tests of both.
+    Group {
+        name: "state",
+        packages: &["nexus-state", "statefsd"],
+        together: true,
+        targets: &["--lib"],
+        tests: &[],
+        parts: 2,
+    },
+    Group {
+        name: "archive",
+        packages: &["nexus-archive", "archived"],
+        together: true,
+        targets: &["--lib"],
+        tests: &[],
+        parts: 1,
+    },
     Group {
         name: "kernel",
         packages: &["neuron-core"],
