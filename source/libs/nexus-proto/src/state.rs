@@ -218,16 +218,14 @@ protocol! {
 }
 
 codes! {
-    /// How the store stands.
+    /// How the store stands. While it is being opened, who asks waits.
     pub enum Standing: u32 {
-        /// It is being found, verified and opened.
-        1 Opening,
         /// It can be read and written.
-        2 Ready,
+        1 Ready,
         /// It can be read; the reason says why it cannot be written.
-        3 ReadOnly,
+        2 ReadOnly,
         /// It is not open; the reason says why.
-        4 Failed,
+        3 Failed,
     }
 }
 

@@ -135,6 +135,9 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
                 return Err(Error::TooLarge);
             }
         }
+        if bytes.len() as u64 != found.size {
+            return Err(Error::Garbled);
+        }
         Ok(Some(Value { version: found.version, bytes }))
     }
 

@@ -99,6 +99,21 @@ fn a_value_is_as_long_as_it_is_said_to_be() {
 }
 
 #[test]
+fn a_value_in_pieces_is_as_long_as_it_is_said_to_be() {
+    let found = wire::Answer { version: 5, size: 5, pieces: 2, ..wire::Answer::default() };
+    let of = |last: &[u8]| {
+        let head = [given(DONE, found, &[]), given(wire::IN_PIECES, found, &[])];
+        let pieces = [part(false, 3, b"abc"), part(false, last.len() as u64, last)];
+        let answers: Vec<Given> = head.into_iter().chain(pieces).collect();
+        client(answers, false).get_all(OWN, "x", 100)
+    };
+    assert_eq!(of(b"de").unwrap().unwrap().bytes, b"abcde");
+    for wrong in [&b"d"[..], b"def"] {
+        assert_eq!(of(wrong), Err(Error::Garbled));
+    }
+}
+
+#[test]
 fn each_status_is_an_error_of_its_own() {
     let head = |n, version| wire::Answer { n, version, ..wire::Answer::default() };
     for (status, head, expected) in [

@@ -13,9 +13,6 @@ use crate::units::{count, size};
 pub fn store(info: &StoreInfo) -> String {
     let why = || reason(info.reason, info.detail);
     let text = match info.standing {
-        Standing::Opening => {
-            "the store is being opened: what is on the disk is verified first".into()
-        }
         Standing::Ready => {
             let trees = count(info.trees.into(), "tree");
             let orphans = match info.orphans {
@@ -137,7 +134,6 @@ mod tests {
             orphans,
             "the store is ready: 62 MiB, format 1, 2 trees, 1 of them of no service\n"
         );
-        assert!(store(&info(Standing::Opening, Reason::Fine, 0)).contains("is being opened"));
         assert_eq!(
             store(&info(Standing::Failed, Reason::NotNamed, 0)),
             "the store is not open: the description names none; `store` of a disk in the\nboard file would\n"

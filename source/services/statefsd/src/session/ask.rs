@@ -91,6 +91,15 @@ impl<'a> Ask<'a> {
             Ask::Put { .. } | Ask::Delete { .. } | Ask::Batch { .. } | Ask::Finish { .. }
         )
     }
+
+    /// Rows that it changes, but those of pieces that go with a value.
+    pub(crate) const fn rows(&self) -> usize {
+        match self {
+            Ask::Batch { steps, .. } => steps.len(),
+            Ask::Piece { .. } => 1,
+            ask => ask.is_change() as usize,
+        }
+    }
 }
 
 struct Parts<'a> {

@@ -124,6 +124,90 @@ fn a_flood_keeps_nobody_waiting() {
     }
 }
 
+/// Most flushes that `server` asks for in one turn, of which `each` says what is asked before it.
+fn most_flushes(world: &World, rounds: u32, mut each: impl FnMut(u32)) -> u64 {
+    let flushes = || world.with(|server| server.stats().flushes);
+    let turns = (0..rounds).map(|round| {
+        each(round);
+        let before = flushes();
+        world.turn();
+        flushes() - before
+    });
+    turns.max().unwrap_or(0)
+}
+
+/// A sync, and a step in the background.
+const FLUSHES: u64 = 1 + 2;
+
+// attack 92 U: one client asks without end, so that nothing is done in the background; another syncs, and never waits for all of that at once; broken: state-background
+#[test]
+fn a_flood_keeps_the_background_from_nothing() {
+    let world = World::new();
+    let (mut a, mut b) = (world.raw(A, 1), world.raw(B, 1));
+    let mut log = 0;
+    let most = most_flushes(&world, 2000, |round| {
+        a.statuses();
+        while a.side().in_flight() < 64 {
+            a.get("x");
+        }
+        b.statuses();
+        b.put(&format!("{}", round % KEYS as u32), &[1; 100], wire::FLAG_SYNC);
+        log = log.max(world.with(|server| server.store().unwrap().log_pages().0));
+    });
+    assert!(log >= 64, "it was folded: {log}");
+    assert!(most <= FLUSHES, "{most} flushes in a turn");
+}
+
+// attack 92 U: a client changes much and never syncs; it is folded step by step all the same; broken: state-background
+#[test]
+fn what_nobody_waits_for_is_folded_step_by_step() {
+    let world = World::new();
+    let mut a = world.raw(A, 1);
+    let mut round = 0;
+    let most = most_flushes(&world, 1000, |_| {
+        a.statuses();
+        while a.side().in_flight() < 64 {
+            round += 1;
+            a.put(&format!("{}", round % 150), &vec![1; 800], 0);
+        }
+    });
+    let writes = world.with(|server| server.stats().writes);
+    assert!(writes > 1000, "it was folded: {writes}");
+    assert!(most <= FLUSHES, "{most} flushes in a turn");
+}
+
+// attack 92 U: requests of few bytes for which much is read, one after the other; what is read is of the share of who asks; broken: state-share-reads
+#[test]
+fn what_is_read_for_a_request_counts() {
+    let world = World::new();
+    let mut a = world.client(A);
+    for key in 0..150 {
+        a.put(&format!("{key}"), &[1; 3000], Expect::Any).unwrap();
+    }
+    a.sync().unwrap();
+    drop(a);
+    world.restart();
+    for _ in 0..100 {
+        world.turn();
+    }
+    let mut a = world.raw(A, 2);
+    let read = || world.with(|server| server.store().unwrap().counters().pages_read);
+    let (mut most, before) = (0, read());
+    for step in 0..100 {
+        while a.side().in_flight() < 64 {
+            a.ask(wire::CHECK, wire::Head { n: u32::from(step > 0), ..head("", &[]) }, &[], 0);
+        }
+        let before = read();
+        world.turn();
+        most = most.max(read() - before);
+        a.statuses();
+    }
+    assert!(read() - before > 150, "{}", read() - before);
+    // A share, and what the request that ends it reads.
+    let share = (crate::session::SHARE_BYTES / nexus_store::PAGE) as u64;
+    assert!(most < share + 64, "{most} pages in a turn");
+}
+
 // attack 39 U: attach without a ring; denied
 #[test]
 fn who_has_no_ring_has_nothing_to_attach() {
