@@ -197,3 +197,32 @@ fn a_version_that_is_read_in_parts_is_one_version() {
     let (done, bytes) = part(&mut raw, version + 1, 0);
     assert_eq!((done.status, answer(&bytes).version), (wire::CONFLICT, version));
 }
+
+#[test]
+fn what_fits_is_given_whole_and_said_to_be_all() {
+    let world = World::new();
+    let mut client = world.client(A);
+    let room = super::DATA / nexus_proto::state::ring::ENTRIES - ANSWER;
+    client.put("fits", &vec![7; room], Expect::Any).unwrap();
+    client.put("more", &vec![7; room + 1], Expect::Any).unwrap();
+    for name in 0..40 {
+        client.put(&format!("rows/{name:02}"), b"", Expect::Any).unwrap();
+    }
+    // The largest there is, with the longest key.
+    let key = "k".repeat(255);
+    let large = vec![7; 64 << 10];
+    client.put(&key, &large, Expect::Any).unwrap();
+    assert_eq!(client.get(OWN, &key).unwrap().unwrap().bytes, large);
+    let mut raw = world.raw(A, 2);
+    for (key, more) in [("fits", false), ("more", true)] {
+        raw.get(key);
+        world.turn();
+        let told = answer(&raw.done()[0].1);
+        assert_eq!((told.len as usize, told.more), (room, more), "{key}");
+    }
+    raw.ask(wire::LIST, wire::Head { n: 64, ..head("rows", &[]) }, b"rows", 0);
+    world.turn();
+    let told = answer(&raw.done()[0].1);
+    let row = size_of::<wire::Row>() + "rows/00".len();
+    assert_eq!((told.n as usize, told.more), (room / row, true));
+}

@@ -120,4 +120,21 @@ fn damage_names_the_key_that_was_asked_for() {
         }
     }
     assert!(damaged > 0, "nothing was read from the table");
+    let mut named = 0;
+    for name in 0..40 {
+        let key = format!("key{name}");
+        let damage = Error::Damaged(nexus_state::Damage::Key(key.clone()));
+        let stat = client.stat(OWN, &key);
+        assert!(stat.is_ok() || stat == Err(damage.clone()), "{stat:?}");
+        named += usize::from(stat.is_err());
+    }
+    assert!(named > 0, "whatever is asked of it");
+    // A check tells it to anybody, and to nobody which keys there are.
+    let mut told = Vec::new();
+    world.client(B).check(|flaw| told.push(flaw.to_owned())).unwrap();
+    assert!(!told.is_empty() && told.iter().all(|flaw| !flaw.is_empty() && !flaw.contains("key3")));
+    assert!(
+        told.iter().any(|flaw| flaw == "keys cannot be read" || flaw == "a key is damaged"),
+        "{told:?}"
+    );
 }

@@ -2,9 +2,9 @@
 
 use nexus_proto::state::ring as wire;
 use nexus_state::{Change, Error, Expect, OWN};
-use nexus_sysdesc::StateRight;
+use nexus_sysdesc::{StateRight, Tree};
 
-use super::{A, B, C, World, description, head, tree};
+use super::{A, B, C, KEYS, World, description, head, tree};
 use crate::trees::Trees;
 
 fn filled(world: &std::rc::Rc<World>) {
@@ -135,4 +135,22 @@ fn a_tree_goes_with_its_id_and_not_with_a_number() {
     let own = trees.access(A).to(&trees, 0, StateRight::Put, [None]);
     assert_eq!(own, Ok(tree(B)));
     assert!(trees.is_orphan(tree(C)) && !trees.is_orphan(tree(A)));
+}
+
+#[test]
+fn each_tree_has_the_quota_of_its_own_service() {
+    let mut other = description();
+    other.services[1].tree = other.services[1].tree.map(|tree| Tree { keys: 7, ..tree });
+    let trees = Trees::new(&other);
+    let keys = [A, B, C].map(|id| trees.quota(tree(id)).map(|quota| quota.keys));
+    assert_eq!(keys, [Some(KEYS), Some(7), None]);
+}
+
+// attack 92 U: a request about no key at all; where no line opens the tree it opens nothing
+#[test]
+fn no_key_opens_no_tree() {
+    let trees = Trees::new(&description());
+    let to = |service, owner| trees.access(service).to(&trees, owner, StateRight::Get, []);
+    assert!(to(C, A).is_err() && to(C, B).is_err() && to(A, C).is_err());
+    assert_eq!(to(A, B), Ok(tree(B)), "some of it is open");
 }
