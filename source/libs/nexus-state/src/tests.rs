@@ -127,7 +127,7 @@ fn a_value_in_pieces_is_as_long_as_it_is_said_to_be() {
         let head = [given(DONE, found, &[]), given(wire::IN_PIECES, found, &[])];
         let pieces = [part(false, 3, b"abc"), part(false, last.len() as u64, last)];
         let answers: Vec<Given> = head.into_iter().chain(pieces).collect();
-        client(answers, false).get_all(OWN, "x", 100)
+        client(answers, false).get_all(OWN, "x", 5)
     };
     assert_eq!(of(b"de").unwrap().unwrap().bytes, b"abcde");
     for wrong in [&b"d"[..], b"def"] {

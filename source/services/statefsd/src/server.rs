@@ -136,11 +136,12 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         self.sessions.iter_mut().for_each(Session::ring);
         self.sync();
         self.background(&taken);
+        // Meanwhile, or more than its share.
         let asked =
             self.sessions.iter_mut().filter_map(|one| (!one.may_wait()).then_some(())).count() > 0;
         self.tell_trouble();
         self.refusals.to().again();
-        let again = taken.more || asked || self.busy;
+        let again = asked || self.busy;
         self.next = if again { Deadline::at(0) } else { self.refusals.to().due() };
     }
 
@@ -161,12 +162,11 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
             };
             let store = self.store.as_mut().map_err(|why| *why);
             let taken = session.take(store, &self.trees, &mut self.scratch, denied);
-            let Taken { looks, changes, waits, changed, more, ended } = taken;
+            let Taken { looks, changes, waits, changed, ended } = taken;
             self.stats.looks += looks;
             self.stats.changes += changes;
             self.stats.waited += waits;
             turn.any |= looks + changes > 0;
-            turn.more |= more;
             turn.changed += changed;
             match ended {
                 Some(Ended::PeerGone) => info!("service {service} attaches again"),
@@ -221,7 +221,6 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
 #[derive(Clone, Copy, Debug, Default)]
 struct Turn {
     any: bool,
-    more: bool,
     /// Bytes that were changed.
     changed: usize,
 }

@@ -85,8 +85,6 @@ pub struct Taken {
     pub waits: u64,
     /// Bytes of what was changed: [`ROW_BYTES`] for each row, at least.
     pub changed: usize,
-    /// Its share is used up, and it may have more.
-    pub more: bool,
     /// Why its attachment is over.
     pub ended: Option<Ended>,
 }
@@ -150,7 +148,6 @@ impl<M: SharedMut> Session<M> {
         let mut bytes = 0;
         for _ in 0..SHARE {
             if bytes >= SHARE_BYTES {
-                taken.more = true;
                 return taken;
             }
             match self.over.take().map_or_else(|| self.side.take(), Err) {
@@ -169,7 +166,6 @@ impl<M: SharedMut> Session<M> {
                 }
             }
         }
-        taken.more = true;
         taken
     }
 

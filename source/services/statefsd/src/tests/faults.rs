@@ -91,6 +91,22 @@ fn without_a_store_everything_is_answered_with_why() {
     assert_eq!(raw.statuses(), [wire::MALFORMED], "what is no request is none here, too");
 }
 
+#[test]
+fn why_there_is_no_store_is_told_with_its_detail() {
+    let world = World::new();
+    let mut client = world.client(A);
+    for _ in 0..3 {
+        client.put_sync("x", &[7; 10_000], Expect::Any).unwrap();
+    }
+    // In the second frame of the log; the first one is the opening's.
+    world.disk.tamper(|bytes| bytes[3 * 4096 + 100] ^= 1);
+    world.restart();
+    let none = Error::NoStore(Reason::LogFrame, 2);
+    assert_eq!(client.get(OWN, "x"), Err(none));
+    let info = world.with(|server| server.info());
+    assert_eq!((info.reason, info.detail), (Reason::LogFrame, 2));
+}
+
 // attack 92 U: a page of the table changes under an open store; the key that is asked for is named, to whoever may ask for it
 #[test]
 fn damage_names_the_key_that_was_asked_for() {

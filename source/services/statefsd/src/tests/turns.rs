@@ -6,12 +6,20 @@ use std::rc::Rc;
 use nexus_proto::log::Level;
 use nexus_proto::state::ring as wire;
 use nexus_ring::DONE;
-use nexus_rt::{Deadline, Service, host};
+use nexus_rt::abi::{Error, Handle, Message};
+use nexus_rt::{Deadline, Inbox, Service, host};
 use nexus_state::{Expect, OWN};
 use nexus_store::fake::{Event, Faults};
 
-use super::{A, B, C, World, answer, head};
+use super::{
+    A, B, C, Fake, GUID, Raw, Told, World, answer, description, formatted, head, open, step,
+};
+use crate::open::Why;
+use crate::reason;
+use crate::road::SharedInbox;
+use crate::server::Server;
 use crate::session::{SHARE, SHARE_BYTES};
+use crate::trees::Trees;
 
 /// It has nothing to do until it is told.
 fn rests(world: &World) -> bool {
@@ -19,7 +27,8 @@ fn rests(world: &World) -> bool {
 }
 
 fn until_it_rests(world: &World) {
-    let turns = (0..1000).take_while(|_| !rests(world)).map(|_| world.turn()).count();
+    let turn = |_| world.with(Service::tick);
+    let turns = (0..1000).take_while(|_| !rests(world)).map(turn).count();
     assert!(turns < 1000, "it never rests");
 }
 
@@ -116,8 +125,9 @@ fn the_background_waits_for_who_asks_and_then_comes_to_an_end() {
     }
     until_it_rests(&world);
     assert!(writes() > 0);
+    a.get("0");
     world.turn();
-    assert!(rests(&world), "nothing is left");
+    assert!(rests(&world), "whoever looks leaves nothing to do");
 }
 
 #[test]
@@ -130,12 +140,25 @@ fn a_share_that_is_used_up_is_gone_on_with_at_once() {
     until_it_rests(&world);
     drop(a);
     let mut a = world.raw(A, 2);
-    for (key, most) in [("gone", SHARE), ("large", SHARE_BYTES.div_ceil(len))] {
+    let steps: Vec<u8> = (0..32).flat_map(|key| step(&key.to_string(), Some(b"1"), 0)).collect();
+    let batch = |a: &mut Raw| {
+        let head = wire::Head { n: 32, value: steps.len() as u32, ..head("", &[]) };
+        a.ask(wire::BATCH, head, &steps, 0)
+    };
+    // A changed row counts as half a page.
+    let rows = SHARE_BYTES.div_ceil(32 * nexus_store::PAGE / 2);
+    let cases: [(&dyn Fn(&mut Raw) -> u16, usize); 4] = [
+        (&|a| a.get("gone"), SHARE),
+        (&|a| a.put("small", b"1", 0), SHARE),
+        (&|a| a.get("large"), SHARE_BYTES.div_ceil(len)),
+        (&batch, rows),
+    ];
+    for (number, (ask, most)) in cases.into_iter().enumerate() {
         for _ in 0..SHARE + 2 {
-            a.get(key);
+            ask(&mut a);
         }
         world.turn();
-        assert_eq!(a.statuses().len(), most, "{key}");
+        assert_eq!(a.statuses().len(), most, "{number}");
         assert!(!rests(&world));
         until_it_rests(&world);
         assert_eq!(a.statuses().len(), SHARE + 2 - most);
@@ -168,4 +191,19 @@ fn what_goes_wrong_is_told_once() {
     let told = of(Level::Error);
     assert!(told.len() == 1 && told[0].contains("the store is read-only: "), "{told:?}");
     assert!(world.client(C).get(OWN, "x").is_err());
+}
+
+#[test]
+fn what_came_while_the_disk_was_waited_for_is_handed_on() {
+    let inbox = SharedInbox::new(Inbox::new(Handle(1), 4));
+    let call = host::received(A, Handle(9), Message::default());
+    let delivery = host::deliver([Ok(call), Err(Error::TimedOut)]);
+    assert_eq!(inbox.wait(1, Deadline::at(0)), Ok(false));
+    let (trees, sessions) = (Trees::new(&description()), Vec::new());
+    let store = open(&formatted(16, 64)).map_err(|why| reason::failed(Why::Store(why)));
+    let told = Told::default();
+    let mut server: Fake = Server::new(store, GUID, trees, sessions, told, Some(inbox));
+    let kept = server.kept().map(|call| (call.sender.service_id, call.reply));
+    assert_eq!((kept, server.kept().is_none()), (Some((A, Handle(9))), true));
+    drop(delivery);
 }
