@@ -107,6 +107,11 @@ impl<'a> Ask<'a> {
         matches!(self.op, wire::PUT | wire::DELETE | wire::BATCH | wire::FINISH)
     }
 
+    /// Whether to ask it twice is the same as once.
+    pub(crate) const fn again(&self) -> bool {
+        !self.is_change() && !matches!(self.op, wire::BEGIN | wire::PIECE | wire::ABANDON)
+    }
+
     /// Whether all that was changed before is durable when it is done.
     pub(crate) const fn is_sync(&self) -> bool {
         self.op == wire::SYNC || self.head.flags & wire::FLAG_SYNC != 0

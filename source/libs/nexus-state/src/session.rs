@@ -102,6 +102,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             return Err(Error::Lost);
         }
         let changes = asks.iter().any(Ask::is_change);
+        let again = asks.iter().all(Ask::again);
         for _ in 0..MOST {
             self.attach(deadline)?;
             let why = match self.carry(asks, deadline, &mut each) {
@@ -117,7 +118,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
                 Broken::Gone if changes => return Err(Error::Unknown),
                 // A sync of the next life is none of what this one has lost.
                 Broken::Gone if lost => return Err(Error::Lost),
-                // What else there is can be asked twice: in the next life there is no draft whose number it could meet.
+                Broken::Gone if !again => return Err(Error::NoDraft),
                 Broken::Gone => {}
             }
         }

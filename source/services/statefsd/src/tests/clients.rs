@@ -251,6 +251,7 @@ fn a_value_in_pieces_is_whole_whenever_statefsd_ends() {
         world.dies.set(Some(dies));
         let made = client.put_pieces(OWN, "large", &large, Expect::Absent, true);
         world.dies.set(None);
+        assert!(dies > 0 || made == Err(Error::NoDraft), "in the next life nothing was begun");
         let found = client.get_all(OWN, "large", 1 << 20);
         match made {
             Ok(_) => {

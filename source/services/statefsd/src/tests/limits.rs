@@ -218,6 +218,7 @@ fn who_has_no_ring_has_nothing_to_attach() {
     assert_eq!(attach(A), Err(ServiceError::BadState), "it has begun nothing");
 }
 
+// attack 92 U: the image has no service any more whose tree there is; it is kept, counted as an orphan, and denied to whoever asks; broken: state-orphan
 #[test]
 fn trees_that_no_service_has_are_kept_and_opened_to_nobody() {
     let world = World::new();

@@ -166,7 +166,7 @@ impl World {
     /// What statefsd does of itself, or because it was told.
     fn goes_on(&self) {
         let told = self.awake.take();
-        let due = self.with(|server| server.deadline()) == Deadline::at(0);
+        let due = self.with(|server| server.deadline()) != Deadline::NEVER;
         assert!(told || due, "statefsd waits, and so does its client");
         self.turns.set(self.turns.get() + 1);
         self.with(|server| if told { server.notified(1) } else { server.tick() });

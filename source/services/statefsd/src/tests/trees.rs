@@ -2,6 +2,7 @@
 
 use nexus_proto::state::ring as wire;
 use nexus_state::{Change, Error, Expect, OWN};
+use nexus_store::Key;
 use nexus_sysdesc::{StateRight, Tree};
 
 use super::{A, B, C, KEYS, World, description, head, tree};
@@ -36,6 +37,23 @@ fn a_line_opens_its_prefix_and_nothing_else() {
     assert_eq!(a.delete(B, "open/a", Expect::Any, false), Err(Error::Denied));
     assert_eq!(a.get(C, "open/a"), Err(Error::Denied));
     assert_eq!(a.usage(B), Err(Error::Denied), "the whole tree is not open");
+}
+
+// attack 92 U: a line whose prefix no key can have, in a description that nobody has checked; it opens nothing; broken: state-prefix-none
+#[test]
+fn a_line_whose_prefix_is_none_opens_nothing() {
+    let opened = |prefix: &str| {
+        let mut description = description();
+        description.services[0].opens[0].prefix = prefix.into();
+        let trees = Trees::new(&description);
+        let key = |key| [Some(Key::new(key).unwrap())];
+        let to = |keys| trees.access(A).to(&trees, B, StateRight::Get, keys).is_ok();
+        [to(key("open/a")), to(key("other")), to([None])]
+    };
+    assert_eq!((opened("open"), opened("")), ([true, false, false], [true; 3]));
+    for odd in ["/", "open/", "open//a", ".", "\n"] {
+        assert_eq!(opened(odd), [false; 3], "{odd:?}");
+    }
 }
 
 // attack 92 U: list under a shorter prefix than is open, under none, and with a cursor outside; nothing but what is open is shown; broken: state-prefix
