@@ -15,7 +15,8 @@ use crate::image::hex;
 use anyhow::{Context, Result};
 use clap::Args;
 use read::{Boot, Kept};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 pub use heads::{KeptHead, append};
 
@@ -64,6 +65,15 @@ pub fn run(args: &LedgerArgs) -> Result<Exit> {
     let (boots, told) = (kept.boots.len(), heads.len());
     println!("{boots} boots, {told} heads that were kept: {} findings", findings.len());
     Ok(if findings.is_empty() { Exit::Pass } else { Exit::Failed })
+}
+
+/// What is wrong with the archive that these rows are, as sentences; also by the heads that are kept in a file.
+///
+/// # Errors
+/// When the heads cannot be read.
+pub fn findings(rows: &BTreeMap<String, Vec<u8>>, heads: Option<&Path>) -> Result<Vec<String>> {
+    let heads = heads.map(heads::read).transpose()?.unwrap_or_default();
+    Ok(check::check(&read::kept(rows), &heads).0)
 }
 
 /// A line for each boot.
