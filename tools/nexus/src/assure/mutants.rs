@@ -97,7 +97,7 @@ const GROUPS: &[Group] = &[
         together: false,
         targets: &["--lib", "--test=audit"],
         tests: &["-E", JUDGES],
-        parts: 4,
+        parts: 6,
     },
 ];
 
@@ -108,7 +108,8 @@ const DRIVERS: &[&str] = &["nexus-ring", "nexus-virtio", "rngd", "virtioblkd", "
 const QUICK: &str = "not test(/wild_calls|random_deadlines|partners_in_a_call/)";
 
 /// The tests of the tool about what judges a run.
-const JUDGES: &str = "test(/^(test_os|witness|audit|protocol)::/) | binary(audit)";
+const JUDGES: &str =
+    "test(/^(test_os|witness|audit|protocol|disk|ledger|qemu::disk)::/) | binary(audit)";
 
 /// How many changes `make test` tries, others with each commit: about half a minute's worth.
 const FEW: usize = 3;
