@@ -135,7 +135,8 @@ fn a_boot_that_is_as_it_was_is_whole() {
 // attack 47 U: a record, a part or the head is changed, or taken out; the boot is broken from there on, and nothing behind it is shown
 #[test]
 fn a_boot_that_was_changed_is_broken_from_there_on() {
-    let spoils: [(fn(&mut FakeTree), u64, u64); 6] = [
+    type Spoil = fn(&mut FakeTree);
+    let spoils: [(Spoil, u64, u64); 6] = [
         (|tree| tree.rows.get_mut(&key::part(7, 2)).unwrap().1[40] ^= 1, 5, 4),
         (|tree| tree.rows.get_mut(&key::part(7, 2)).unwrap().1.truncate(100), 4, 3),
         (|tree| drop(tree.rows.remove(&key::part(7, 2))), 4, 3),

@@ -150,7 +150,8 @@ fn a_share_that_is_used_up_is_gone_on_with_at_once() {
     };
     // A changed row counts as half a page.
     let rows = SHARE_BYTES.div_ceil(32 * nexus_store::PAGE / 2);
-    let cases: [(&dyn Fn(&mut Raw) -> u16, usize); 4] = [
+    type Ask<'a> = &'a dyn Fn(&mut Raw) -> u16;
+    let cases: [(Ask<'_>, usize); 4] = [
         (&|a| a.get("gone"), SHARE),
         (&|a| a.put("small", b"1", 0), SHARE),
         (&|a| a.get("large"), SHARE_BYTES.div_ceil(len)),
