@@ -158,7 +158,7 @@ fn a_flood_keeps_the_background_from_nothing() {
     assert!(most <= FLUSHES, "{most} flushes in a turn");
 }
 
-// attack 92 U: a client changes much and never syncs; it is folded step by step all the same; broken: state-background
+// attack 92 U: a client changes much and never syncs; it is folded step by step all the same; broken: state-background, state-background-unsynced
 #[test]
 fn what_nobody_waits_for_is_folded_step_by_step() {
     let world = World::new();
