@@ -199,6 +199,25 @@ fn what_nobody_waits_for_is_folded_step_by_step() {
     assert!(most <= FLUSHES, "{most} flushes in a turn");
 }
 
+// attack 92 U: a client begins values in pieces and drops them, without end; what that leaves is folded step by step; broken: state-background, state-drafts-count
+#[test]
+fn what_is_begun_and_dropped_is_folded_step_by_step() {
+    let world = World::new();
+    let mut a = world.raw(A, 1);
+    let mut begun = 0;
+    let most = most_flushes(&world, 1000, |_| {
+        a.statuses();
+        while a.side().in_flight() < 63 {
+            begun += 1;
+            a.ask(wire::BEGIN, wire::Head::default(), &[], 0);
+            a.ask(wire::ABANDON, wire::Head::default(), &[], begun);
+        }
+    });
+    let writes = world.with(|server| server.stats().writes);
+    assert!(writes > 200, "it was folded: {writes}");
+    assert!(most <= FLUSHES, "{most} flushes in a turn");
+}
+
 // attack 92 U: requests of few bytes for which much is read, one after the other; what is read is of the share of who asks; broken: state-share-reads
 #[test]
 fn what_is_read_for_a_request_counts() {
