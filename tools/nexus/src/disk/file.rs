@@ -70,7 +70,11 @@ impl ImageFile {
     }
 
     fn of(file: File, path: &Path) -> Result<Self> {
-        let bytes = file.metadata()?.len();
+        let about = file.metadata()?;
+        let bytes = about.len();
+        if about.is_dir() {
+            bail!("{} is a directory, and no disk image", path.display());
+        }
         if bytes == 0 || !bytes.is_multiple_of(SECTOR as u64) {
             bail!("{} is no disk image: it has {bytes} bytes", path.display());
         }

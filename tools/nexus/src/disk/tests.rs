@@ -59,6 +59,8 @@ fn test_what_looks_at_an_image_writes_nothing() {
     assert_eq!(get("dir/7").unwrap(), Exit::Pass);
     assert_eq!(crate::exit::of_error(&get("dir/77").unwrap_err()), Exit::Failed);
     assert!(get("../etc").is_err());
+    let error = open(path.parent().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("is a directory"), "{error}");
     assert_eq!(command(Command::Check { image: path.clone() }).unwrap(), Exit::Pass);
     assert!(fs::read(&path).unwrap() == before);
     let (_, mut store) = open(&path).unwrap();

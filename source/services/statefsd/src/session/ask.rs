@@ -92,11 +92,11 @@ impl<'a> Ask<'a> {
         )
     }
 
-    /// Rows that it changes, but those of pieces that go with a value.
+    /// Rows that it changes, but those of pieces that go with a value, or are dropped.
     pub(crate) const fn rows(&self) -> usize {
         match self {
             Ask::Batch { steps, .. } => steps.len(),
-            Ask::Piece { .. } => 1,
+            Ask::Begin { .. } | Ask::Piece { .. } | Ask::Abandon { .. } => 1,
             ask => ask.is_change() as usize,
         }
     }

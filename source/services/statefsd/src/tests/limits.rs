@@ -3,7 +3,8 @@
 use nexus_proto::ServiceError;
 use nexus_proto::state::ring as wire;
 use nexus_ring::DONE;
-use nexus_rt::abi::Sender;
+use nexus_rt::Service;
+use nexus_rt::abi::{Handle, Sender};
 use nexus_state::{Error, Expect, OWN};
 use nexus_store::Store;
 
@@ -60,7 +61,7 @@ fn pieces_count_while_they_are_there() {
     assert_eq!((last, taken as u64), (wire::QUOTA_BYTES, BYTES / 900));
 }
 
-// attack 92 U: a client dies with values in pieces begun; nothing of them is left, and its next life has none of them; broken: state-drafts-end
+// attack 92 U: a client dies with values in pieces begun; nothing of them is left, and its next life has none of them; broken: state-drafts-end, state-drafts-over
 #[test]
 fn what_was_begun_ends_with_the_attachment() {
     let world = World::new();
@@ -96,7 +97,7 @@ fn what_was_begun_ends_with_the_attachment() {
     world.turn();
     second.done();
     world.memory(A).device_write(0, &999_u16.to_le_bytes());
-    world.turn();
+    assert!(changes(&world, || world.turn()), "what it has begun is gone");
     let third = world.client_in(A, 3).put("key", b"1", Expect::Absent);
     third.unwrap();
 }
@@ -122,6 +123,28 @@ fn a_flood_keeps_nobody_waiting() {
         world.turn();
         a.statuses();
     }
+}
+
+/// Whether `work` changes what is stored.
+fn changes(world: &World, work: impl FnOnce()) -> bool {
+    let ticket = || world.with(|server| server.store().unwrap().ticket());
+    let before = ticket();
+    work();
+    ticket() != before
+}
+
+// attack 92 U: a client with values in pieces begun ends, and no life of it follows; nothing of them is left; broken: state-drafts-over
+#[test]
+fn what_was_begun_ends_with_a_client_that_ends_for_good() {
+    let world = World::new();
+    let mut a = world.raw(A, 1);
+    a.ask(wire::BEGIN, wire::Head::default(), &[], 0);
+    world.turn();
+    let told = || world.with(|server| server.notified(1));
+    assert!(!changes(&world, told), "it may go on");
+    let _over = nexus_rt::host::revoke(Handle(A.into()));
+    assert!(changes(&world, told), "nobody finishes it");
+    assert!(!changes(&world, told));
 }
 
 /// Most flushes that `server` asks for in one turn, of which `each` says what is asked before it.
@@ -158,7 +181,7 @@ fn a_flood_keeps_the_background_from_nothing() {
     assert!(most <= FLUSHES, "{most} flushes in a turn");
 }
 
-// attack 92 U: a client changes much and never syncs; it is folded step by step all the same; broken: state-background
+// attack 92 U: a client changes much and never syncs; it is folded step by step all the same; broken: state-background, state-background-unsynced
 #[test]
 fn what_nobody_waits_for_is_folded_step_by_step() {
     let world = World::new();
@@ -173,6 +196,25 @@ fn what_nobody_waits_for_is_folded_step_by_step() {
     });
     let writes = world.with(|server| server.stats().writes);
     assert!(writes > 1000, "it was folded: {writes}");
+    assert!(most <= FLUSHES, "{most} flushes in a turn");
+}
+
+// attack 92 U: a client begins values in pieces and drops them, without end; what that leaves is folded step by step; broken: state-background, state-drafts-count
+#[test]
+fn what_is_begun_and_dropped_is_folded_step_by_step() {
+    let world = World::new();
+    let mut a = world.raw(A, 1);
+    let mut begun = 0;
+    let most = most_flushes(&world, 1000, |_| {
+        a.statuses();
+        while a.side().in_flight() < 63 {
+            begun += 1;
+            a.ask(wire::BEGIN, wire::Head::default(), &[], 0);
+            a.ask(wire::ABANDON, wire::Head::default(), &[], begun);
+        }
+    });
+    let writes = world.with(|server| server.stats().writes);
+    assert!(writes > 200, "it was folded: {writes}");
     assert!(most <= FLUSHES, "{most} flushes in a turn");
 }
 

@@ -79,7 +79,7 @@ fn pieces_are_begun_for_a_tree_that_may_be_put_to() {
     assert_eq!(ask(&world, &mut b, wire::BEGIN, of(A), &[], 0), DONE);
 }
 
-// attack 92 U: a client ends for good with the disk full of pieces that it has begun; statefsd is told, and others have the room; broken: state-over
+// attack 92 U: a client ends for good with the disk full of pieces that it has begun; statefsd is told, and others have the room; broken: state-drafts-over
 #[test]
 fn what_was_begun_by_who_ended_for_good_takes_no_room() {
     let world = World::on(formatted(16, 64), super::DATA);
