@@ -148,8 +148,9 @@ fn a_share_that_is_used_up_is_gone_on_with_at_once() {
         let head = wire::Head { n: 32, value: steps.len() as u32, ..head("", &[]) };
         a.ask(wire::BATCH, head, &steps, 0)
     };
-    // A changed row counts as half a page.
-    let rows = SHARE_BYTES.div_ceil(32 * nexus_store::PAGE / 2);
+    assert_eq!(SHARE_BYTES, 128 << 10);
+    // A changed row counts as 2 KiB.
+    let rows = SHARE_BYTES / (32 * 2048);
     type Ask<'a> = &'a dyn Fn(&mut Raw) -> u16;
     let cases: [(Ask<'_>, usize); 4] = [
         (&|a| a.get("gone"), SHARE),
