@@ -71,8 +71,8 @@ macro_rules! replays {
 }
 
 replays! {
-    archive board busd consoled description device disk elf init lines logd net policy policyd powerd queue ring
-    rngd rtcd serial state syscalls system
+    archive board busd consoled description device disk elf init ledgers lines logd net policy policyd powerd queue ring
+    rngd rtcd serial state store syscalls system
 }
 
 #[test]

@@ -244,7 +244,7 @@ fn keys_begun(
         let (keys, more) = list(under, last.as_deref())?;
         for found in keys.iter().filter(|found| found.starts_with(key)) {
             let word = format!("{tree}{}", up_to_slash(found, key.len()));
-            if words.last() != Some(&word) {
+            if words.last() != Some(&word) && is_one_word(&word, tree) {
                 words.push(word);
             }
         }
@@ -254,6 +254,13 @@ fn keys_begun(
         }
     }
     None
+}
+
+/// Whether the word, typed, is this key: it is not parted, each character of it is seen, and what stands before a
+/// colon is the `tree` that was typed.
+fn is_one_word(word: &str, tree: &str) -> bool {
+    let is_named = !tree.is_empty() || !word.contains(':');
+    is_named && !word.contains(char::is_whitespace) && show::is_seen(word)
 }
 
 /// A key up to the first slash behind byte `from`, with it.

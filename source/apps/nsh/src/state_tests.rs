@@ -83,6 +83,16 @@ fn keys_are_completed_part_by_part() {
     assert_eq!(tab("x", &KEYS), Some(vec![]));
 }
 
+// attack 78 U: keys that another service has put, with characters that change how a line stands, or that part it; Tab offers none of them
+#[test]
+fn what_cannot_be_typed_as_it_stands_is_not_offered() {
+    const KEYS: [&str; 6] = ["a", "a b/c", "a:b", "ab", "a\u{a0}b", "a\u{202e}b"];
+    let words =
+        |words: &[&str]| Some(words.iter().map(|word| (*word).into()).collect::<Vec<String>>());
+    assert_eq!(tab("", &KEYS), words(&["a", "ab"]));
+    assert_eq!(tab(":a", &KEYS), words(&[":a", ":a:b", ":ab"]));
+}
+
 #[test]
 fn what_becomes_one_word_is_looked_at_once() {
     let mut asked = Vec::new();

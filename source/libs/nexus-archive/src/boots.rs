@@ -36,16 +36,8 @@ pub struct Kept {
 /// As the tree.
 pub fn boots<T: Tree>(tree: &mut T) -> Result<Kept, Error> {
     let mut kept = Kept::default();
-    let mut after: Option<String> = None;
-    loop {
-        let page = tree.list(key::DROPPED, after.as_deref(), ROWS)?;
-        for row in &page.rows {
-            kept.dropped.extend(read::<Dropped, T>(tree, &row.key)?);
-        }
-        after = page.rows.last().map(|row| row.key.clone());
-        if !page.more || after.is_none() {
-            break;
-        }
+    for key in keys(tree, key::DROPPED)? {
+        kept.dropped.extend(read::<Dropped, T>(tree, &key)?);
     }
     let gone = kept.dropped.last().map_or(0, |dropped| dropped.last);
     let mut after: Option<String> = None;
@@ -81,14 +73,22 @@ pub fn next<T: Tree>(tree: &mut T, after: Option<&str>) -> Result<Option<u32>, E
 /// # Errors
 /// As the tree.
 pub fn parts<T: Tree>(tree: &mut T, boot: u32) -> Result<Vec<u32>, Error> {
-    let (under, mut after, mut parts) = (key::boot(boot), None::<String>, Vec::new());
+    let keys = keys(tree, &key::boot(boot))?;
+    let number = |key: &String| key.rsplit('/').next().and_then(|last| last.parse::<u32>().ok());
+    Ok(keys.iter().filter_map(number).collect())
+}
+
+/// All keys under this one, in order.
+///
+/// # Errors
+/// As the tree.
+pub fn keys<T: Tree>(tree: &mut T, under: &str) -> Result<Vec<String>, Error> {
+    let mut keys = Vec::<String>::new();
     loop {
-        let page = tree.list(&under, after.as_deref(), ROWS)?;
-        let number = |key: &str| key.rsplit('/').next().and_then(|last| last.parse::<u32>().ok());
-        parts.extend(page.rows.iter().filter_map(|row| number(&row.key)));
-        after = page.rows.last().map(|row| row.key.clone());
-        if !page.more || after.is_none() {
-            return Ok(parts);
+        let page = tree.list(under, keys.last().map(String::as_str), ROWS)?;
+        keys.extend(page.rows.into_iter().map(|row| row.key));
+        if !page.more {
+            return Ok(keys);
         }
     }
 }

@@ -25,7 +25,7 @@ pub enum Place {
 pub struct Chain {
     head: Head,
     /// The number at which logd has cut, until it says so.
-    untold: u64,
+    untold: Option<u64>,
     missing: u64,
 }
 
@@ -39,7 +39,7 @@ impl Chain {
     /// Behind the records that this head tells of.
     #[must_use]
     pub const fn at(head: Head) -> Chain {
-        Chain { head, untold: 0, missing: 0 }
+        Chain { head, untold: None, missing: 0 }
     }
 
     /// Takes the next record. A wrong one changes nothing.
@@ -48,15 +48,15 @@ impl Chain {
         match place {
             Place::Wrong => return place,
             Place::Gap(count, _) => self.missing = self.missing.saturating_add(count),
-            Place::Anew if self.untold == 0 => self.untold = record.stamp.seq,
-            Place::Anew => self.untold = self.untold.min(record.stamp.seq),
+            Place::Anew => {
+                let cut = record.stamp.seq;
+                self.untold = Some(self.untold.map_or(cut, |first| first.min(cut)));
+            }
             Place::Follows => {}
         }
         if let Some(resume) = Resume::of(&record.entry) {
             self.head.logd = resume.subject.incarnation;
-            if (1..=self.untold).contains(&resume.cut) {
-                self.untold = 0;
-            }
+            self.untold = self.untold.filter(|cut| !(1..=*cut).contains(&resume.cut));
         }
         if Anchor::of(&record.entry).is_some() {
             self.head.anchor = record.stamp.seq;
@@ -102,6 +102,6 @@ impl Chain {
     /// The number from which on the records were written anew, and no life of logd says that it has cut there.
     #[must_use]
     pub const fn untold(&self) -> Option<u64> {
-        if self.untold == 0 { None } else { Some(self.untold) }
+        self.untold
     }
 }

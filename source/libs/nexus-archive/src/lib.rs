@@ -22,11 +22,13 @@ mod chain;
 pub mod fake;
 pub mod key;
 mod record;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod value;
 mod walk;
 
-pub use boots::{Boot, Kept, boots, next, parts, read};
+pub use boots::{Boot, Kept, boots, keys, next, parts, read};
 pub use chain::{Chain, Place};
 pub use record::{Hash, PART_RECORDS, RECORD, Record, records};
 pub use tree::{OwnTree, StoreTree, Tree};

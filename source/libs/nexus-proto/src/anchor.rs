@@ -4,12 +4,11 @@ use crate::log::{Anchor, Entry, Event, Outcome};
 use crate::{Asker, Registers, Subject, Zero};
 
 impl Anchor {
-    /// True when it can be: the first boot has none before it, and every other one has.
+    /// True when it can be: the first boot has none before it, and every other one has. No boot has the number 0.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let is_first = self.boot == 1;
-        self.boot > 0
-            && is_first == (self.records == 0)
+        is_first == (self.records == 0)
             && is_first == (self.head == [0; 32])
             && u32::from(self.without) < self.boot
     }

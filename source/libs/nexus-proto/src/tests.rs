@@ -519,3 +519,24 @@ fn what_is_not_the_same_twice_is_asked_once() {
     let again = [disk::Read::AGAIN, disk::Write::AGAIN, disk::Flush::AGAIN, disk::Attach::AGAIN];
     assert!(!again.contains(&false), "{again:?}");
 }
+
+#[test]
+fn a_payload_is_read_from_the_front_of_bytes() {
+    use zerocopy::IntoBytes;
+    let answer = state::ring::Answer { version: 7, more: true, ..state::ring::Answer::default() };
+    let mut bytes = [answer.as_bytes(), b"rest"].concat();
+    let read = |bytes: &[u8]| {
+        read_payload::<state::ring::Answer>(bytes).map(|(read, rest)| (read, rest.to_vec()))
+    };
+    assert_eq!(read(&bytes), Some((answer, b"rest".to_vec())));
+    assert_eq!(read(&bytes[..size_of_val(&answer) - 1]), None);
+    // Padding is zero, and a truth value is one.
+    let places = 0..size_of_val(&answer);
+    let odd = places.filter(|at| {
+        let before = core::mem::replace(&mut bytes[*at], 0xff);
+        let is_none = read(&bytes).is_none();
+        bytes[*at] = before;
+        is_none
+    });
+    assert!(odd.count() >= 2);
+}

@@ -79,6 +79,10 @@ impl Done {
             rows.push(row);
             rest = behind;
         }
+        // Whoever asks for what is behind the last row must get on.
+        if self.head.more && rows.is_empty() {
+            return Err(Error::Garbled);
+        }
         Ok(Page { rows, more: self.head.more })
     }
 

@@ -61,7 +61,8 @@ pub(crate) const ANSWER: usize = size_of::<wire::Answer>();
 impl<'a> Ask<'a> {
     pub(crate) fn new(op: u8, owner: u32, key: &'a str, value: &'a [u8]) -> Ask<'a> {
         let head = wire::Head { owner, ..wire::Head::default() };
-        Ask { op, head, key, value, arg: 0, room: 0 }
+        // What is damaged is named by its key.
+        Ask { op, head, key, value, arg: 0, room: key.len() }
     }
 
     pub(crate) const fn expect(mut self, expect: u64) -> Ask<'a> {

@@ -45,9 +45,8 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
 
     /// Bytes of the largest value that can be put at once under a key of so many bytes.
     #[must_use]
-    pub const fn largest(&self, key: usize) -> usize {
-        let room = self.session.data_len().saturating_sub(size_of::<wire::Head>() + key);
-        if room < MAX_PIECE { room } else { MAX_PIECE }
+    pub fn largest(&self, key: usize) -> usize {
+        self.session.data_len().saturating_sub(size_of::<wire::Head>() + key).min(MAX_PIECE)
     }
 
     /// The value under a key, which is whole.
@@ -134,6 +133,9 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
             if bytes.len() as u64 > most {
                 return Err(Error::TooLarge);
             }
+        }
+        if bytes.len() as u64 != found.size {
+            return Err(Error::Garbled);
         }
         Ok(Some(Value { version: found.version, bytes }))
     }
@@ -361,11 +363,12 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
 /// Appends a part of a value, or of a piece, to those before it; whether there is more.
 fn append(bytes: &mut Vec<u8>, part: &Done) -> Result<bool, Error> {
     bytes.extend_from_slice(&part.bytes);
-    let fits = bytes.len() <= MAX_PIECE && part.head.size == bytes.len() as u64;
-    let goes_on = !part.bytes.is_empty() && bytes.len() < MAX_PIECE;
+    if bytes.len() > MAX_PIECE {
+        return Err(Error::Garbled);
+    }
     match part.head.more {
-        false if fits => Ok(false),
-        true if goes_on => Ok(true),
+        false if part.head.size == bytes.len() as u64 => Ok(false),
+        true if !part.bytes.is_empty() => Ok(true),
         _ => Err(Error::Garbled),
     }
 }

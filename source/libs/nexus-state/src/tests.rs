@@ -1,19 +1,23 @@
 //! A client whose statefsd answers anything, or nothing.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
 
 use nexus_mmio::fake::{FakeMemory, FakePeer};
-use nexus_proto::state::Reason;
 use nexus_proto::state::ring::{self as wire, ENTRIES, OPS};
+use nexus_proto::state::{BadKey, Reason};
 use nexus_proto::{ServiceError, Zero};
 use nexus_ring::{Consumer, DONE, Driver, Ops, memory_len};
 use nexus_rt::abi::Error as KernelError;
-use nexus_rt::{CallError, Deadline};
+use nexus_rt::{CallError, Deadline, StartError, ticks};
 use proptest::prelude::*;
 use zerocopy::IntoBytes;
 
-use crate::{Change, Error, Expect, Link, OWN, State};
+use crate::{Change, Damage, Error, Expect, Found, Link, OWN, State, Version};
 
 const DATA: usize = 4096;
 const LIFE: u32 = 1;
@@ -29,6 +33,8 @@ struct Liar {
     gone: bool,
     /// What it answers to whoever attaches while it opens the store.
     opening: Vec<CallError>,
+    /// Until when it was last waited for.
+    until: Rc<Cell<u64>>,
 }
 
 impl Link<FakePeer> for Liar {
@@ -56,7 +62,8 @@ impl Link<FakePeer> for Liar {
         Ok(())
     }
 
-    fn wait(&mut self, _: Deadline) -> Result<(), KernelError> {
+    fn wait(&mut self, until: Deadline) -> Result<(), KernelError> {
+        self.until.set(until.ticks());
         if self.answers.is_empty() {
             return Err(if self.gone { KernelError::PeerGone } else { KernelError::TimedOut });
         }
@@ -72,20 +79,22 @@ impl Link<FakePeer> for Liar {
 }
 
 fn client(answers: Vec<Given>, gone: bool) -> State<Liar, FakePeer> {
-    client_while(answers, gone, &[])
+    client_of(answers, gone, &[], Rc::default())
 }
 
-fn client_while(
+/// As [`client`]; `opening` is what it is answered while the store is opened, `until` tells until when it waits.
+fn client_of(
     mut answers: Vec<Given>,
     gone: bool,
     opening: &[CallError],
+    until: Rc<Cell<u64>>,
 ) -> State<Liar, FakePeer> {
     let memory = FakeMemory::new(memory_len(DATA));
     let part = || memory.peer(0..memory_len(DATA));
     const KNOWN: Ops = Ops::of(&OPS);
     answers.reverse();
     let driver = Driver::new(part(), KNOWN).unwrap();
-    let link = Liar { driver, answers, gone, opening: opening.to_vec() };
+    let link = Liar { driver, answers, gone, opening: opening.to_vec(), until };
     State::new(link, part(), LIFE).unwrap()
 }
 
@@ -106,11 +115,12 @@ fn part(more: bool, size: u64, bytes: &[u8]) -> Given {
 fn a_store_that_is_being_opened_is_waited_for() {
     let late = CallError::Kernel(KernelError::TimedOut);
     let busy = CallError::Service(ServiceError::Busy);
-    let mut client = client_while(vec![part(false, 3, b"abc")], false, &[late, busy, late, late]);
+    let mut client =
+        client_of(vec![part(false, 3, b"abc")], false, &[late, busy, late, late], Rc::default());
     assert_eq!(client.get(OWN, "x").unwrap().unwrap().bytes, b"abc");
     // Whatever else it says is no reason to wait.
     let denied = CallError::Service(ServiceError::Denied);
-    let mut client = client_while(vec![], false, &[denied]);
+    let mut client = client_of(vec![], false, &[denied], Rc::default());
     assert_eq!(client.get(OWN, "x"), Err(Error::Call(denied)));
 }
 
@@ -125,25 +135,66 @@ fn a_value_is_as_long_as_it_is_said_to_be() {
     ] {
         assert_eq!(self::client(wrong, false).get(OWN, "x"), Err(Error::Garbled));
     }
+    // The largest there is, in parts as a small ring takes them.
+    let bytes = vec![7; 64 << 10];
+    let all = bytes.chunks(3000).map(|bytes| part(true, 64 << 10, bytes));
+    let mut all: Vec<Given> = all.collect();
+    *all.last_mut().unwrap() = part(false, 64 << 10, bytes.chunks(3000).next_back().unwrap());
+    assert_eq!(self::client(all, false).get(OWN, "x").unwrap().unwrap().bytes, bytes);
     let endless = vec![part(true, 1 << 40, &[0; 3000]); 100];
     assert_eq!(self::client(endless, false).get(OWN, "x"), Err(Error::Garbled));
 }
 
 #[test]
+fn a_value_in_pieces_is_as_long_as_it_is_said_to_be() {
+    let found = wire::Answer { version: 5, size: 5, pieces: 2, ..wire::Answer::default() };
+    let of = |last: &[u8]| {
+        let head = [given(DONE, found, &[]), given(wire::IN_PIECES, found, &[])];
+        let pieces = [part(false, 3, b"abc"), part(false, last.len() as u64, last)];
+        let answers: Vec<Given> = head.into_iter().chain(pieces).collect();
+        client(answers, false).get_all(OWN, "x", 5)
+    };
+    assert_eq!(of(b"de").unwrap().unwrap().bytes, b"abcde");
+    assert_eq!(of(b"d"), Err(Error::Garbled));
+    assert_eq!(of(b"def"), Err(Error::TooLarge), "than was asked for");
+}
+
+// attack 92 U: each answer that there is, to a request that has no room but for its key; each is an error of its own, and names what is damaged in full; broken: state-damage-named
+#[test]
 fn each_status_is_an_error_of_its_own() {
     let head = |n, version| wire::Answer { n, version, ..wire::Answer::default() };
+    let in_pieces = Error::InPieces(Found { version: Version(7), size: 0, pieces: 0 });
     for (status, head, expected) in [
         (wire::CONFLICT, head(0, 0), Error::Conflict(None)),
         (wire::CONFLICT, head(0, 7), Error::Conflict(Some(crate::Version(7)))),
+        (wire::IN_PIECES, head(0, 7), in_pieces),
+        (wire::NO_PIECE, head(0, 0), Error::NoPiece),
+        (wire::TOO_LARGE, head(0, 0), Error::TooLarge),
         (wire::NO_SPACE, head(0, 0), Error::NoSpace),
+        (wire::QUOTA_KEYS, head(0, 0), Error::QuotaKeys),
+        (wire::QUOTA_BYTES, head(0, 0), Error::QuotaBytes),
+        (wire::DAMAGED, head(0, 0), Error::Damaged(Damage::Key("a/b".into()))),
+        (wire::DAMAGED_BEHIND, head(0, 0), Error::Damaged(Damage::Behind("a/b".into()))),
+        (wire::DAMAGED_STORE, head(0, 0), Error::Damaged(Damage::Store)),
         (wire::READ_ONLY, head(27, 3), Error::ReadOnly(Reason::LogWrite, 3)),
         (wire::READ_ONLY, head(0, 3), Error::Garbled),
         (wire::NO_STORE, head(14, 0), Error::NoStore(Reason::NotFormatted, 0)),
         (wire::DENIED, head(0, 0), Error::Denied),
+        (wire::NO_TREE, head(0, 0), Error::NoTree),
+        (wire::BAD_KEY, head(BadKey::Part.code(), 0), Error::BadKey(BadKey::Part)),
+        (wire::BAD_KEY, head(0, 0), Error::Garbled),
+        (wire::MALFORMED, head(0, 0), Error::Malformed),
+        (wire::NO_DRAFT, head(0, 0), Error::NoDraft),
         (nexus_ring::REFUSED, head(0, 0), Error::Malformed),
         (200, head(0, 0), Error::Garbled),
     ] {
-        let mut client = client(vec![given(status, head, &[])], false);
+        // There is room for the key, whatever else there is in a request.
+        let mut client = client(vec![given(status, head, b"a/b")], false);
+        assert_eq!(client.put("a/b", b"", Expect::Any), Err(expected), "status {status}");
+    }
+    // What was done has a head, always. What the ring itself refuses has none.
+    for (status, expected) in [(nexus_ring::REFUSED, Error::Malformed), (DONE, Error::Garbled)] {
+        let mut client = client(vec![(status, Vec::new(), 0)], false);
         assert_eq!(client.put("x", b"", Expect::Any), Err(expected), "status {status}");
     }
 }
@@ -169,6 +220,101 @@ fn a_request_that_does_not_fit_is_not_asked() {
     let long = [b'k'; 256];
     let long = core::str::from_utf8(&long).unwrap();
     assert!(matches!(client.stat(OWN, long), Err(Error::BadKey(_))));
+    assert_eq!(client.stat(OWN, &long[1..]), Err(Error::TimedOut), "one byte less is asked");
+}
+
+#[test]
+fn requests_that_do_not_fit_together_are_asked_one_after_the_other() {
+    let mut client = client(vec![part(false, 0, b""); 3], false);
+    let value = [7; 3000];
+    let values = [("a", &value[..]), ("b", &value), ("c", &value)];
+    let outcomes = client.put_each(OWN, &values).unwrap();
+    assert_eq!(outcomes, [Ok(Version(5)), Ok(Version(5)), Ok(Version(5))]);
+}
+
+// attack 92 U: a value of more bytes than were asked for, or than it was said to have; it is not collected
+#[test]
+fn no_more_of_a_value_is_read_than_was_asked_for() {
+    let found = |size| {
+        given(DONE, wire::Answer { version: 5, size, pieces: 9, ..wire::Answer::default() }, &[])
+    };
+    let whole = || vec![found(5), part(false, 5, b"abcde")];
+    assert_eq!(client(whole(), false).get_all(OWN, "x", 5).unwrap().unwrap().bytes, b"abcde");
+    for most in [4, 3] {
+        assert_eq!(client(whole(), false).get_all(OWN, "x", most), Err(Error::TooLarge));
+    }
+    let (status, bytes, len) = found(5);
+    let in_pieces = vec![(status, bytes.clone(), len), (wire::IN_PIECES, bytes, len)];
+    let pieces = [part(false, 3, b"abc"), part(false, 4, b"defg"), part(false, 1, b"h")];
+    let mut client = client([in_pieces, pieces.to_vec()].concat(), false);
+    assert_eq!(client.get_all(OWN, "x", 5), Err(Error::TooLarge));
+}
+
+// attack 92 U: a page without rows that says that there are more; whoever lists all does not ask for ever
+#[test]
+fn a_page_that_says_that_there_is_more_has_a_row() {
+    assert_eq!(
+        client(vec![part(false, 0, b"")], false).list(OWN, "", None, 9, false).unwrap().rows,
+        []
+    );
+    let more = client(vec![part(true, 0, b"")], false).list(OWN, "", None, 9, false);
+    assert_eq!(more, Err(Error::Garbled));
+}
+
+#[test]
+fn an_answer_is_waited_for_as_long_as_was_said() {
+    let second = 10_000_000;
+    for (patience, seconds) in [(None, 30), (Some(7_000), 7)] {
+        let until = Rc::default();
+        let mut client = client_of(Vec::new(), false, &[], Rc::clone(&until));
+        if let Some(ms) = patience {
+            client.set_patience(ms);
+        }
+        let before = ticks();
+        assert_eq!(client.sync(), Err(Error::TimedOut));
+        let expected = before + seconds * second..=ticks() + seconds * second;
+        assert!(expected.contains(&until.get()), "{} in {expected:?}", until.get());
+    }
+}
+
+#[test]
+fn no_two_errors_read_the_same() {
+    let found = Found { version: Version(7), size: 9, pieces: 3 };
+    let errors = [
+        Error::NoRing(None),
+        Error::NoRing(Some(StartError::NoMemory)),
+        Error::Call(CallError::Kernel(KernelError::PeerGone)),
+        Error::TimedOut,
+        Error::Unknown,
+        Error::Lost,
+        Error::Garbled,
+        Error::NoRoom { needs: 77, has: 66 },
+        Error::Conflict(None),
+        Error::Conflict(Some(Version(7))),
+        Error::InPieces(found),
+        Error::NoPiece,
+        Error::TooLarge,
+        Error::NoSpace,
+        Error::QuotaKeys,
+        Error::QuotaBytes,
+        Error::Damaged(Damage::Key("a/b".into())),
+        Error::Damaged(Damage::Behind("a/b".into())),
+        Error::Damaged(Damage::Store),
+        Error::ReadOnly(Reason::LogWrite, 77),
+        Error::NoStore(Reason::NotFormatted, 77),
+        Error::Denied,
+        Error::NoTree,
+        Error::BadKey(BadKey::Length),
+        Error::BadKey(BadKey::NotText),
+        Error::BadKey(BadKey::Control),
+        Error::BadKey(BadKey::Part),
+        Error::BadKey(BadKey::Twice),
+        Error::Malformed,
+        Error::NoDraft,
+    ];
+    let texts: BTreeSet<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), errors.len(), "{texts:?}");
+    assert!(texts.iter().all(|text| text.len() > 10), "{texts:?}");
 }
 
 proptest! {

@@ -40,6 +40,8 @@ mod verify;
 
 pub use check::{Check, Checked, Flaw, Part};
 pub use device::{BlockDevice, Counters, DeviceError, Extent, PAGE, PAGE_SECTORS, SECTOR};
+#[cfg(any(test, feature = "trial"))]
+pub use engine::exercise;
 pub use engine::{Engine, FormatOptions, OpenOptions, format};
 pub use key::{Key, KeyError, MAX_KEY, TreeId};
 pub use log::LogDamage;

@@ -107,6 +107,20 @@ impl Superblock {
         Self { identity, layout, format: FORMAT, generation: 1 }
     }
 
+    /// The same, said to be of another format.
+    #[cfg(any(test, feature = "trial"))]
+    pub(crate) fn of_format(self, format: u32) -> Self {
+        Self { format, ..self }
+    }
+
+    /// Puts both copies at the front of a volume.
+    #[cfg(any(test, feature = "trial"))]
+    pub(crate) fn put(&self, volume: &mut [u8]) {
+        for (copy, page) in (0..COPIES).zip(volume.chunks_exact_mut(PAGE)) {
+            page.copy_from_slice(&self.encode(copy));
+        }
+    }
+
     fn encode(&self, copy: u64) -> Vec<u8> {
         let mut page = Vec::with_capacity(PAGE);
         page.extend(MAGIC);

@@ -141,8 +141,8 @@ impl Archive {
         tree: &mut T,
         ledger: &mut L,
     ) -> Result<bool, Failed> {
-        if self.is_cut(ledger)? {
-            self.rewind(ledger)?;
+        if let Some(cut) = self.cut(ledger)? {
+            self.from = cut;
         }
         let mut next = self.clone();
         next.take(ledger)?;
@@ -216,26 +216,19 @@ impl Archive {
         Ok(room::change(tree, self.boot, &changes)?)
     }
 
-    /// The ledger does not go on from what is kept: a later life of logd has cut it.
-    fn is_cut<L: Ledger>(&self, ledger: &mut L) -> Result<bool, Failed> {
+    /// Where a later life of logd has cut, when the ledger does not go on from what is kept.
+    fn cut<L: Ledger>(&self, ledger: &mut L) -> Result<Option<u64>, Failed> {
         let Head { records, own, .. } = self.head();
-        if self.from <= records || records == 0 {
-            return Ok(false);
-        }
         let there = ledger.record(records)?.map(|(record, _)| record);
-        let same = there.filter(|record| record.stamp.seq == records);
-        if let Some(record) = same {
-            return Ok(record.own() != own);
+        match there.filter(|record| record.stamp.seq == records) {
+            Some(last) if last.own() == own => Ok(None),
+            // Another record has its number: where nobody has cut that is another ledger.
+            Some(_) => {
+                self.cut_of(ledger)?.map_or(Err(Failed::Record(records)), |cut| Ok(Some(cut)))
+            }
+            // It is folded away, or cut. A cut is told.
+            None => self.cut_of(ledger),
         }
-        // It is folded away, or cut. A cut is told.
-        Ok(self.cut_of(ledger)?.is_some())
-    }
-
-    /// Goes back to where logd has cut.
-    fn rewind<L: Ledger>(&mut self, ledger: &mut L) -> Result<(), Failed> {
-        let records = self.head().records;
-        self.from = self.cut_of(ledger)?.ok_or(Failed::Record(records))?;
-        Ok(())
     }
 
     /// The first number at which a life of logd that is not kept yet has cut what is.

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use nexus_archive::{Dropped, Head, OwnTree, Tree, key, next, read};
+use nexus_archive::{Dropped, Head, OwnTree, Tree, key, keys, next, read};
 use nexus_state::{Change, Error, Expect, Version};
 use zerocopy::IntoBytes;
 
@@ -12,8 +12,6 @@ pub const MOST_DROPPED: usize = 1024;
 
 /// Keys that are removed at a time, beside the other changes of a batch.
 const REMOVED: u32 = 48;
-/// Keys that are listed at a time.
-const LISTED: u32 = 64;
 
 /// Makes the changes; when there is no room, after dropping boots before `boot`, as many as it takes.
 pub(crate) fn change<T: OwnTree>(
@@ -77,15 +75,7 @@ fn dropped<T: Tree>(tree: &mut T, boot: u32) -> Result<Dropped, Error> {
 
 /// The oldest record of dropped boots, and what the one behind it becomes, when there are as many as may be.
 fn merged<T: Tree>(tree: &mut T) -> Result<Option<(String, String, Dropped)>, Error> {
-    let (mut keys, mut after): (Vec<String>, Option<String>) = (Vec::new(), None);
-    loop {
-        let page = tree.list(key::DROPPED, after.as_deref(), LISTED)?;
-        after = page.rows.last().map(|row| row.key.clone());
-        keys.extend(page.rows.into_iter().map(|row| row.key));
-        if !page.more || after.is_none() {
-            break;
-        }
-    }
+    let keys = keys(tree, key::DROPPED)?;
     let [old, into, ..] = keys.as_slice() else { return Ok(None) };
     if keys.len() < MOST_DROPPED {
         return Ok(None);

@@ -321,3 +321,18 @@ fn a_store_that_was_put_back_shows_in_the_anchor() {
     assert_eq!((anchor.boot, anchor.head), (2, first.head().own));
     assert_ne!(anchor.head, second.head().own, "whoever kept this one sees it");
 }
+
+#[test]
+fn why_it_stands_still_is_told_with_what_it_is_about() {
+    for (failed, told) in [
+        (Failed::Store(Error::QuotaKeys), "as many keys as it may"),
+        (Failed::Logd(CallError::Kernel(KernelError::TimedOut)), "logd: "),
+        (Failed::Record(77), "record 77 "),
+        (Failed::Tree(77), "boot 77 "),
+        (Failed::OtherStore(77), "boot 77, "),
+        (Failed::Numbers, "higher number"),
+    ] {
+        let text = failed.to_string();
+        assert!(text.contains(told), "{text}");
+    }
+}

@@ -116,14 +116,8 @@ impl<M: SharedMut, R: Road> Disk<M, R> {
 
     /// Sectors of the disk.
     #[must_use]
-    pub const fn len(&self) -> u64 {
+    pub const fn size(&self) -> u64 {
         self.info.sectors
-    }
-
-    /// True when it has none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.info.sectors == 0
     }
 
     /// The driver, as this side reaches it.
@@ -309,7 +303,7 @@ impl<M: SharedMut, R: Road> Disk<M, R> {
 
 /// How long a request is, and how many there is room for, in a data area of so many bytes. None where it has no room
 /// for one of a page.
-fn places(data_len: u32) -> Option<(u32, u16)> {
+pub(crate) fn places(data_len: u32) -> Option<(u32, u16)> {
     const PAGE: u32 = nexus_store::PAGE as u32;
     let piece = (data_len / AT_ONCE / PAGE * PAGE).clamp(PAGE, MOST);
     let most = (data_len / piece).min(ENTRIES as u32);
@@ -322,7 +316,7 @@ where
     R: Road + Send + 'static,
 {
     fn sectors(&self) -> u64 {
-        self.len()
+        self.size()
     }
 
     fn read(&mut self, sector: u64, out: &mut [u8]) -> Result<(), DeviceError> {

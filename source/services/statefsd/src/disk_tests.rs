@@ -9,7 +9,7 @@ use std::vec::Vec;
 use nexus_store::DeviceError;
 use virtioblkd::fake::Change;
 
-use crate::disk::NoDisk;
+use crate::disk::{NoDisk, places};
 use crate::fake::{Deaths, FakeDisk, FakeRoad, Stage};
 
 const SECTOR: usize = 512;
@@ -155,6 +155,10 @@ fn what_came_is_looked_at_now_and_then() {
         disk.flush_all().unwrap();
     }
     assert_eq!(looks(), before, "not each time");
+    // Within a tenth of a second.
+    road.0.borrow_mut().clock += 900_000;
+    disk.flush_all().unwrap();
+    assert_eq!(looks(), before);
     road.0.borrow_mut().clock += 1_000_000;
     disk.flush_all().unwrap();
     assert_eq!(looks(), before + 1);
@@ -198,4 +202,41 @@ fn a_driver_that_never_comes_is_no_disk() {
     stage.over = true;
     let none = stage.disk().map(|_| ());
     assert_eq!(none.unwrap_err(), NoDisk::Driver(DeviceError::Failed));
+}
+
+#[test]
+fn the_room_of_a_ring_is_for_four_requests_or_more() {
+    let page = 4 << 10;
+    for (room, expected) in [
+        (page - 1, None),
+        (page, Some((page, 1))),
+        (4 * page, Some((page, 4))),
+        (10 * page, Some((2 * page, 5))),
+        (96 << 10, Some((24 << 10, 4))),
+        (512 << 10, Some((128 << 10, 4))),
+        (1 << 20, Some((128 << 10, 8))),
+        (64 << 20, Some((128 << 10, 64))),
+    ] {
+        assert_eq!(places(room), expected, "{room}");
+    }
+}
+
+#[test]
+fn why_there_is_no_disk_or_no_store_is_told() {
+    use crate::open::Why;
+    use nexus_rt::StartError;
+    use nexus_store::Refused;
+    use nexus_store::gpt::NoStore;
+    let none = NoDisk::Driver(DeviceError::Failed);
+    for (why, told) in [
+        (Why::Unnamed, "no disk of this board"),
+        (Why::Disk(NoDisk::Start(StartError::NoMemory)), "no ring with virtioblkd: NoMemory"),
+        (Why::Disk(NoDisk::Room), "no room for data"),
+        (Why::Disk(none), "virtioblkd does not answer: "),
+        (Why::Table(NoStore::Twice), &std::format!("{}", NoStore::Twice)),
+        (Why::Store(Refused::Fold), &std::format!("{}", Refused::Fold)),
+    ] {
+        let text = std::format!("{why}");
+        assert!(text.contains(told) && told.len() > 10, "{text}");
+    }
 }

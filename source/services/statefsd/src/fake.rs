@@ -61,6 +61,8 @@ pub(crate) struct Stage {
     /// The device does nothing any more.
     pub(crate) stuck: bool,
     pub(crate) clock: u64,
+    /// The driver waits to be told, by the consumer or the device.
+    rests: bool,
     /// Waits so far that only looked.
     pub(crate) looks: usize,
 }
@@ -90,6 +92,7 @@ impl Stage {
             over: false,
             stuck: false,
             clock: 0,
+            rests: false,
             looks: 0,
         }
     }
@@ -104,6 +107,7 @@ impl Stage {
     fn life(&mut self) -> &mut Life {
         if self.life.is_none() {
             self.lives += 1;
+            self.rests = false;
             let (config, order) = (self.config, Order::Oldest);
             let Parts { memory, device, disk, .. } =
                 parts_with(self.platter.clone(), config, Notices::EventIndex, order);
@@ -133,16 +137,23 @@ impl Stage {
             self.die();
             return true;
         }
-        let steps = self.steps;
+        self.life();
+        let (is_device, mut rests) = (self.steps.is_multiple_of(2), self.rests);
         let Life { memory, device, doorbell, engine } = self.life();
         let mut told = false;
-        let goes_on = if steps.is_multiple_of(2) {
-            device.step()
+        let goes_on = if is_device {
+            let did = device.step();
+            rests &= !did;
+            did
+        } else if rests {
+            false
         } else {
-            engine.turn(doorbell, || told = true, || || false).unwrap() == Next::Again
+            rests = engine.turn(doorbell, || told = true, || || false).unwrap() != Next::Again;
+            !rests
         };
         memory.settle();
         let goes_on = goes_on || told || engine.busy();
+        self.rests = rests;
         self.shared.settle();
         goes_on
     }
@@ -158,6 +169,7 @@ impl Stage {
     fn join(&mut self, until: u64) -> Result<(), CallError> {
         let of = {
             self.life().engine.attach(7, LIFE);
+            self.rests = false;
             self.lives
         };
         loop {
@@ -183,7 +195,9 @@ impl Stage {
 
 impl Road for FakeRoad {
     fn tell(&mut self) -> bool {
-        !self.0.borrow().over
+        let mut stage = self.0.borrow_mut();
+        stage.rests = false;
+        !stage.over
     }
 
     fn is_over(&self) -> bool {

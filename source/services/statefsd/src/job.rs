@@ -48,8 +48,8 @@ pub(crate) struct Job<'a> {
     /// Bytes of a piece, but of the last.
     piece: usize,
     pieces: usize,
-    /// The first piece that was never asked for.
-    next: usize,
+    /// Pieces that were never asked for.
+    rest: Range<usize>,
     /// Pieces that were asked of a driver that died.
     again: Vec<usize>,
     /// The piece that each request is for.
@@ -67,8 +67,8 @@ impl<'a> Job<'a> {
             Data::Nothing => 1,
             _ => data.len().div_ceil(piece),
         };
-        let (again, of) = (Vec::new(), [0; ENTRIES]);
-        Job { data, sector, piece, pieces, next: 0, again, of, done: 0, failed: None }
+        let (rest, again, of) = (0..pieces, Vec::new(), [0; ENTRIES]);
+        Job { data, sector, piece, pieces, rest, again, of, done: 0, failed: None }
     }
 
     /// What came of it, once nothing of it is under way.
@@ -90,19 +90,12 @@ impl<'a> Job<'a> {
         most: u16,
     ) -> Result<(), DeviceError> {
         while ring.in_flight() < most && self.failed.is_none() {
-            let Some(piece) = self.again.pop().or_else(|| self.first()) else { break };
+            let Some(piece) = self.again.pop().or_else(|| self.rest.next()) else { break };
             // With less than `most` under way the lowest free one is below `most`: its data has a place.
             let id = ring.free_id().ok_or(DeviceError::Failed)?;
             self.ask(ring, id, piece)?;
         }
         Ok(())
-    }
-
-    /// The first piece that was never asked for.
-    fn first(&mut self) -> Option<usize> {
-        let piece = self.next;
-        self.next += usize::from(piece < self.pieces);
-        (piece < self.pieces).then_some(piece)
     }
 
     fn range(&self, piece: usize) -> Range<usize> {

@@ -13,7 +13,7 @@ use nexus_rt::{CallError, Deadline};
 use nexus_store::DeviceError;
 use virtioblkd::requests::OPS;
 
-use crate::disk::{Disk, ENTRIES};
+use crate::disk::{Disk, ENTRIES, NoDisk};
 use crate::road::Road;
 
 const LEN: usize = memory_len(16 << 10);
@@ -41,6 +41,8 @@ struct Behind {
     lie: Lie,
     clock: u64,
     joined: usize,
+    /// What the disk can.
+    can: u32,
 }
 
 #[derive(Clone)]
@@ -62,7 +64,7 @@ impl Road for Liar {
     }
 
     fn info(&mut self, _: Deadline) -> Result<DiskInfo, CallError> {
-        let can = can::WRITE | can::FLUSH;
+        let can = self.0.borrow().can;
         Ok(DiskInfo { sectors: 1000, block: 512, can, serial: Name::default() })
     }
 
@@ -78,8 +80,10 @@ impl Road for Liar {
         while let Ok(Some(request)) = behind.driver.take() {
             let len = request.submission().len;
             match behind.lie {
+                // What is under way beside it is done at another time.
                 Lie::Status(status, less) => {
                     behind.driver.complete(request, status, len - less.min(len)).unwrap();
+                    return Ok(());
                 }
                 Lie::Honest => behind.driver.complete(request, DONE, len).unwrap(),
                 Lie::NotInFlight => {
@@ -98,11 +102,17 @@ impl Road for Liar {
 }
 
 fn lying(lie: Lie) -> (Disk<FakePeer, Liar>, Liar) {
-    let memory = FakeMemory::new(LEN);
-    let consumer = Consumer::new(memory.peer(0..LEN), LIFE).unwrap();
-    let driver = Driver::new(memory.peer(0..LEN), OPS).unwrap();
-    let liar = Liar(Rc::new(RefCell::new(Behind { memory, driver, lie, clock: 0, joined: 0 })));
-    (Disk::new(consumer, liar.clone()).unwrap(), liar)
+    let (disk, liar) = with(LEN, lie, can::WRITE | can::FLUSH);
+    (disk.unwrap(), liar)
+}
+
+fn with(len: usize, lie: Lie, can: u32) -> (Result<Disk<FakePeer, Liar>, NoDisk>, Liar) {
+    let memory = FakeMemory::new(len);
+    let consumer = Consumer::new(memory.peer(0..len), LIFE).unwrap();
+    let driver = Driver::new(memory.peer(0..len), OPS).unwrap();
+    let behind = Behind { memory, driver, lie, clock: 0, joined: 0, can };
+    let liar = Liar(Rc::new(RefCell::new(behind)));
+    (Disk::new(consumer, liar.clone()), liar)
 }
 
 // attack 92 U: a driver fails requests, calls short ones done, completes what it does not have, and more than there can be; each is a failure of the request, and the next one is asked for anew; broken: state-disk-short
@@ -130,6 +140,9 @@ fn what_a_driver_says_that_is_not_so_is_a_failure() {
         if !matches!(lie, Lie::Status(DONE, _)) {
             assert_eq!(disk.flush_all(), Err(expected), "{lie:?}");
         }
+        // What was under way beside a request that failed came to its end.
+        let is_left = liar.0.borrow().joined > 1;
+        assert_eq!(is_left, matches!(lie, Lie::NotInFlight | Lie::Index), "{lie:?}");
         liar.0.borrow_mut().lie = Lie::Honest;
         disk.read_sectors(8, &mut data).unwrap();
         disk.write_sectors(8, &data).unwrap();
@@ -144,4 +157,23 @@ fn a_driver_that_behaves_is_attached_once() {
         disk.flush_all().unwrap();
     }
     assert_eq!(liar.0.borrow().joined, 1);
+}
+
+#[test]
+fn a_disk_is_written_that_can_be_written_and_flushed() {
+    let both = can::WRITE | can::FLUSH;
+    for (can, expected) in
+        [(both, true), (u32::MAX, true), (can::WRITE, false), (can::FLUSH, false), (0, false)]
+    {
+        let disk = with(LEN, Lie::Honest, can).0.unwrap();
+        assert_eq!((disk.is_writable(), disk.size()), (expected, 1000), "{can:#x}");
+    }
+}
+
+#[test]
+fn a_ring_without_room_for_a_page_is_no_disk() {
+    for (room, has) in [(4096, true), (4092, false), (0, false)] {
+        let made = with(nexus_ring::DATA + room, Lie::Honest, 0).0.map(|_| ());
+        assert_eq!(made, if has { Ok(()) } else { Err(NoDisk::Room) }, "{room}");
+    }
 }

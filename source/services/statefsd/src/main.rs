@@ -15,7 +15,7 @@ use nexus_sysdesc::{Description, Profile};
 use statefsd::disk::OwnDisk;
 use statefsd::open::{Wanted, Why, open};
 use statefsd::reason;
-use statefsd::refusals::ToLedger;
+use statefsd::refusals::{Logd, ToLedger};
 use statefsd::road::SharedInbox;
 use statefsd::server::Server;
 use statefsd::session::{Session, side};
@@ -45,7 +45,7 @@ fn main() -> Result<(), StartError> {
     inbox.opened();
     tell(&store);
     let store = store.map_err(reason::failed);
-    let mut server = Server::new(store, guid, trees, sessions, ToLedger::default(), Some(inbox));
+    let mut server = Server::new(store, guid, trees, sessions, ToLedger::new(Logd), Some(inbox));
     Err(StartError::Kernel(drive(endpoint, None, &mut server)))
 }
 

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use nexus_proto::log::{Access, Log, Refuse};
 use nexus_proto::policy::NO_RULE;
 use nexus_proto::{Subject, Zero, ids};
-use nexus_rt::{Deadline, startup};
+use nexus_rt::{Deadline, startup, ticks, ticks_of_ns};
 use nexus_sysdesc::StateRight;
 
 /// What was denied.
@@ -26,31 +26,86 @@ pub trait Refusals {
 
     /// So many more of a kind of which the first was told.
     fn more(&mut self, _denied: Denied, _times: u64) {}
+
+    /// Tells what was not taken once more, when it is time to.
+    fn again(&mut self) {}
+
+    /// When it is time to.
+    fn due(&self) -> Deadline {
+        Deadline::NEVER
+    }
 }
 
-/// Tells the log of the first of each kind, and logd, which has it on record and counts.
-#[derive(Clone, Debug, Default)]
-pub struct ToLedger {
-    /// What logd has not taken.
-    owed: BTreeMap<Denied, u64>,
+/// What keeps records of denials.
+pub trait Records {
+    /// Whether it has it on record now.
+    fn take(&mut self, refuse: &Refuse) -> bool;
+
+    /// The time, in ticks.
+    fn now(&self) -> u64;
 }
+
+/// logd, called where it is needed.
+#[derive(Clone, Copy, Debug)]
+pub struct Logd;
 
 /// Milliseconds that logd has: as many as for a line.
 const TELL_MS: u64 = 50;
 
-impl ToLedger {
+impl Records for Logd {
+    fn take(&mut self, refuse: &Refuse) -> bool {
+        let logd = startup().client::<Log>(ids::LOGD);
+        let told = logd.map(|logd| logd.call(refuse, Deadline::after_ms(TELL_MS)));
+        matches!(told, Ok(Ok(_)))
+    }
+
+    fn now(&self) -> u64 {
+        ticks()
+    }
+}
+
+/// Tells the log of the first of each kind, and logd, which has it on record and counts.
+#[derive(Clone, Debug)]
+pub struct ToLedger<K> {
+    logd: K,
+    /// What logd has not taken.
+    owed: BTreeMap<Denied, u64>,
+    /// When it is asked again.
+    due: Option<u64>,
+}
+
+/// Nanoseconds after which logd is asked again that has not taken something: it may be starting.
+const AGAIN_NS: u64 = 1_000_000_000;
+
+impl<K: Records> ToLedger<K> {
+    /// Tells `logd`.
+    #[must_use]
+    pub const fn new(logd: K) -> ToLedger<K> {
+        ToLedger { logd, owed: BTreeMap::new(), due: None }
+    }
+
     fn tell(&mut self, denied: Denied, times: u64) {
         let owed = self.owed.entry(denied).or_default();
         *owed = owed.saturating_add(times);
-        let logd = startup().client::<Log>(ids::LOGD);
-        let told = logd.map(|logd| logd.call(&refuse(denied, *owed), Deadline::after_ms(TELL_MS)));
-        if matches!(told, Ok(Ok(_))) {
-            *owed = 0;
+        if self.due.is_none() {
+            self.settle();
+        }
+    }
+
+    /// Tells all that is owed, up to what is not taken.
+    fn settle(&mut self) {
+        self.due = None;
+        while let Some((denied, times)) = self.owed.first_key_value() {
+            if !self.logd.take(&refuse(*denied, *times)) {
+                self.due = Some(self.logd.now().saturating_add(ticks_of_ns(AGAIN_NS)));
+                return;
+            }
+            self.owed.pop_first();
         }
     }
 }
 
-impl Refusals for ToLedger {
+impl<K: Records> Refusals for ToLedger<K> {
     fn first(&mut self, denied: Denied) {
         let Denied { service, rule, right } = denied;
         nexus_rt::warn!("service {service} was denied `{}` by line {rule}", right.name());
@@ -59,6 +114,16 @@ impl Refusals for ToLedger {
 
     fn more(&mut self, denied: Denied, times: u64) {
         self.tell(denied, times);
+    }
+
+    fn again(&mut self) {
+        if self.due.is_some_and(|due| self.logd.now() >= due) {
+            self.settle();
+        }
+    }
+
+    fn due(&self) -> Deadline {
+        self.due.map_or(Deadline::NEVER, Deadline::at)
     }
 }
 
@@ -160,5 +225,56 @@ mod tests {
         assert_eq!((told.subject, told.rule), (Subject { id: 7, incarnation: 0 }, NO_RULE));
         assert_eq!((told.access, told.times), (Access::List, 3));
         assert_eq!(refuse(Denied { service: 7, rule: 5, right: StateRight::Get }, 1).rule, 5);
+    }
+
+    /// logd, as it may be: away, and what it has on record.
+    #[derive(Default)]
+    struct Fake {
+        away: bool,
+        now: u64,
+        asked: u32,
+        taken: alloc::vec::Vec<(u32, u64)>,
+    }
+
+    impl Records for Fake {
+        fn take(&mut self, refuse: &Refuse) -> bool {
+            self.asked += 1;
+            if !self.away {
+                self.taken.push((refuse.subject.id, refuse.times));
+            }
+            !self.away
+        }
+
+        fn now(&self) -> u64 {
+            self.now
+        }
+    }
+
+    // attack 92 U: ask once for what is another's while logd ends; it is on record once logd is there again, and nobody waits for it meanwhile; broken: state-refusal-owed
+    #[test]
+    fn what_logd_has_not_taken_is_told_again() {
+        let denied = |service| Denied { service, rule: 0, right: StateRight::Get };
+        let logd = Fake { away: true, now: 5, ..Fake::default() };
+        let mut told = ToLedger::new(logd);
+        assert_eq!(told.due(), Deadline::NEVER);
+        told.first(denied(7));
+        told.more(denied(7), 2);
+        told.first(denied(8));
+        assert_eq!(told.logd.asked, 1, "it is asked once until it is time to ask again");
+        let due = 5 + ticks_of_ns(AGAIN_NS);
+        assert_eq!(told.due(), Deadline::at(due));
+        told.logd.now = due - 1;
+        told.again();
+        assert_eq!(told.logd.asked, 1);
+        told.logd.now = due;
+        told.again();
+        assert_eq!((told.logd.asked, told.due()), (2, Deadline::at(due + ticks_of_ns(AGAIN_NS))));
+        told.logd.away = false;
+        told.logd.now = due + ticks_of_ns(AGAIN_NS);
+        told.again();
+        assert_eq!(told.logd.taken, [(7, 3), (8, 1)]);
+        assert_eq!(told.due(), Deadline::NEVER);
+        told.first(denied(9));
+        assert_eq!(told.logd.taken.last(), Some(&(9, 1)));
     }
 }

@@ -74,6 +74,14 @@ impl SharedInbox {
         self.0.lock().answer_at_once(None);
     }
 
+    /// Waits at it for one of these bits, until `until` at most; whether that came. What else comes is kept.
+    ///
+    /// # Errors
+    /// The endpoint is gone.
+    pub fn wait(&self, bits: u64, until: Deadline) -> Result<bool, Error> {
+        self.0.lock().wait(bits, until)
+    }
+
     /// What was received while the disk was waited for: for [`nexus_rt::Service::kept`].
     #[must_use]
     pub fn kept(&self) -> Option<Received> {
@@ -115,7 +123,7 @@ impl Road for OwnRoad {
     }
 
     fn wait(&mut self, until: Deadline) -> Result<(), Error> {
-        self.inbox.0.lock().wait(self.ring.bit(), until).map(|_| ())
+        self.inbox.wait(self.ring.bit(), until).map(|_| ())
     }
 
     fn now(&self) -> u64 {

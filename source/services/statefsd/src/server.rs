@@ -3,7 +3,7 @@
 //! A turn takes what each client asks, one client after the other, up to its share; who comes first goes round.
 //! What waits for nothing is answered at once. Then, when somebody waits for it, all that was changed is made durable
 //! by one sync, and everybody who waits is told what came of it. What the store does in the background it does when
-//! nobody has asked anything.
+//! nobody has asked anything; and for what was changed, so that whoever asks without end keeps it from nothing.
 
 use alloc::vec::Vec;
 
@@ -18,7 +18,7 @@ use crate::keeper::Keeper;
 use crate::reason;
 use crate::refusals::{Counted, Denied, Refusals};
 use crate::road::SharedInbox;
-use crate::session::{Scratch, Session, Taken};
+use crate::session::{SHARE_BYTES, Scratch, Session, Taken};
 use crate::trees::{Refusal, Trees};
 
 /// The service.
@@ -39,7 +39,12 @@ pub struct Server<S, M, R> {
     told: bool,
     /// The store has something to do in the background.
     busy: bool,
+    /// Bytes that were changed, and for which nothing was done in the background yet.
+    owed: usize,
 }
+
+/// Bytes that are changed for which a step of the background is due: half of what one folds, so that it is always ahead.
+const STEP_BYTES: usize = SHARE_BYTES / 2;
 
 impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
     /// Serves the store of the partition `guid`, or says why there is none, to these clients.
@@ -67,6 +72,7 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
             next: Deadline::at(0),
             told: false,
             busy: true,
+            owed: 0,
         }
     }
 
@@ -129,14 +135,14 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         // Who asked for what is known waits for no disk.
         self.sessions.iter_mut().for_each(Session::ring);
         self.sync();
-        if !taken.any && self.busy {
-            self.busy = self.background();
-        }
+        self.background(&taken);
+        // Meanwhile, or more than its share.
         let asked =
             self.sessions.iter_mut().filter_map(|one| (!one.may_wait()).then_some(())).count() > 0;
         self.tell_trouble();
-        let again = taken.more || asked || self.busy;
-        self.next = if again { Deadline::at(0) } else { Deadline::NEVER };
+        self.refusals.to().again();
+        let again = asked || self.busy;
+        self.next = if again { Deadline::at(0) } else { self.refusals.to().due() };
     }
 
     fn take(&mut self) -> Turn {
@@ -156,12 +162,12 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
             };
             let store = self.store.as_mut().map_err(|why| *why);
             let taken = session.take(store, &self.trees, &mut self.scratch, denied);
-            let Taken { looks, changes, waits, more, ended } = taken;
+            let Taken { looks, changes, waits, changed, ended } = taken;
             self.stats.looks += looks;
             self.stats.changes += changes;
             self.stats.waited += waits;
             turn.any |= looks + changes > 0;
-            turn.more |= more;
+            turn.changed += changed;
             match ended {
                 Some(Ended::PeerGone) => info!("service {service} attaches again"),
                 Some(why) => warn!("the ring of service {service} is given up: {why}"),
@@ -186,10 +192,20 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         }
     }
 
-    /// A part of what is left in the background; whether there is more.
-    fn background(&mut self) -> bool {
-        // Nobody waits for what failed: the store says so from now on.
-        self.store.as_mut().is_ok_and(|store| store.turn().unwrap_or(false))
+    /// A part of what is left in the background, when nobody has asked; else as many as are due for what was changed.
+    fn background(&mut self, taken: &Turn) {
+        // What nobody waits for is written, too, once there is enough of it.
+        self.busy |= taken.changed > 0;
+        self.owed = self.owed.saturating_add(taken.changed);
+        let due = self.owed / STEP_BYTES;
+        self.owed %= STEP_BYTES;
+        for _ in 0..due.max(usize::from(!taken.any)) {
+            if !self.busy {
+                return;
+            }
+            // Nobody waits for what failed: the store says so from now on.
+            self.busy = self.store.as_mut().is_ok_and(|store| store.turn().unwrap_or(false));
+        }
     }
 
     fn tell_trouble(&mut self) {
@@ -205,7 +221,8 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
 #[derive(Clone, Copy, Debug, Default)]
 struct Turn {
     any: bool,
-    more: bool,
+    /// Bytes that were changed.
+    changed: usize,
 }
 
 const NOTHING_DONE: StoreStats = StoreStats {

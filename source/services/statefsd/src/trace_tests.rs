@@ -30,7 +30,7 @@ impl Wire {
 
 impl BlockDevice for Wire {
     fn sectors(&self) -> u64 {
-        Wire::with(|disk| disk.len())
+        Wire::with(|disk| disk.size())
     }
     fn read(&mut self, sector: u64, out: &mut [u8]) -> Result<(), DeviceError> {
         Wire::with(|disk| disk.read_sectors(sector, out))

@@ -163,12 +163,10 @@ impl Access {
 impl Line {
     /// Whether it opens this key, or everything under it, for this; none stands for all keys.
     fn opens(&self, right: StateRight, key: Option<Key<'_>>) -> bool {
-        let covers = match (Key::new(&self.prefix), key) {
-            // Only the empty prefix is no key.
-            (Err(_), _) => true,
+        let covers = || match (Key::new(&self.prefix), key) {
             (Ok(prefix), Some(key)) => key.is_under(prefix),
-            (Ok(_), None) => false,
+            _ => self.prefix.is_empty(),
         };
-        self.rights & right.bit() != 0 && covers
+        self.rights & right.bit() != 0 && covers()
     }
 }

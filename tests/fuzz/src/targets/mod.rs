@@ -9,6 +9,7 @@ mod device;
 mod disk;
 mod elf;
 mod init;
+mod ledgers;
 mod lines;
 mod logd;
 mod net;
@@ -21,6 +22,7 @@ mod rngd;
 mod rtcd;
 mod serial;
 mod state;
+mod store;
 mod syscalls;
 mod system;
 
@@ -50,6 +52,7 @@ targets! {
     disk: 500;
     elf: 2000;
     init: 300;
+    ledgers: 500;
     lines: 500;
     logd: 500;
     net: 300;
@@ -62,6 +65,7 @@ targets! {
     rtcd: 500;
     serial: 1000;
     state: 3000;
+    store: 400;
     syscalls: 1500;
     system: 200;
 }

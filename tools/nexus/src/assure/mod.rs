@@ -114,7 +114,7 @@ const STEPS: &[Step] = &[
     Step {
         needs: &[MUTANTS, NEXTEST],
         parts: mutants::PARTS,
-        ..step("mutants", 180, "changes of the code that decides or judges", |context| {
+        ..step("mutants", 240, "changes of the code that decides or judges", |context| {
             let [part, _] = context.part;
             mutants::check(part)
         })

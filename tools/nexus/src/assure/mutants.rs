@@ -66,6 +66,23 @@ const GROUPS: &[Group] = &[
         tests: &[],
         parts: 4,
     },
+    // What a client says it is told, it is told by statefsd: the tests of both.
+    Group {
+        name: "state",
+        packages: &["nexus-state", "statefsd"],
+        together: true,
+        targets: &["--lib"],
+        tests: &[],
+        parts: 2,
+    },
+    Group {
+        name: "archive",
+        packages: &["nexus-archive", "archived"],
+        together: true,
+        targets: &["--lib"],
+        tests: &[],
+        parts: 1,
+    },
     Group {
         name: "kernel",
         packages: &["neuron-core"],
@@ -80,7 +97,7 @@ const GROUPS: &[Group] = &[
         together: false,
         targets: &["--lib", "--test=audit"],
         tests: &["-E", JUDGES],
-        parts: 4,
+        parts: 5,
     },
 ];
 
@@ -91,7 +108,8 @@ const DRIVERS: &[&str] = &["nexus-ring", "nexus-virtio", "rngd", "virtioblkd", "
 const QUICK: &str = "not test(/wild_calls|random_deadlines|partners_in_a_call/)";
 
 /// The tests of the tool about what judges a run.
-const JUDGES: &str = "test(/^(test_os|witness|audit|protocol)::/) | binary(audit)";
+const JUDGES: &str =
+    "test(/^(test_os|witness|audit|protocol|disk|ledger|qemu::disk)::/) | binary(audit)";
 
 /// How many changes `make test` tries, others with each commit: about half a minute's worth.
 const FEW: usize = 3;

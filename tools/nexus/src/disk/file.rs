@@ -1,9 +1,10 @@
 //! An image as a disk.
 
 use super::lock;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use nexus_store::{BlockDevice, DeviceError, SECTOR};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -36,8 +37,13 @@ impl ImageFile {
         let image = |file: File| Self { file, sectors };
         let made = fill(image(new.as_file().try_clone()?))?;
         new.as_file().sync_all().with_context(making)?;
-        let file = new.persist_noclobber(path).map_err(|refused| refused.error);
-        let file = file.with_context(making)?;
+        let file = new.persist_noclobber(path).map_err(|refused| match refused.error.kind() {
+            ErrorKind::AlreadyExists => anyhow!(
+                "{} is there, and nothing is ever made over it; give another name, or move it elsewhere",
+                path.display()
+            ),
+            _ => Error::from(refused.error).context(making()),
+        })?;
         File::open(directory).and_then(|directory| directory.sync_all()).with_context(making)?;
         Ok((image(file), made))
     }
@@ -64,7 +70,11 @@ impl ImageFile {
     }
 
     fn of(file: File, path: &Path) -> Result<Self> {
-        let bytes = file.metadata()?.len();
+        let about = file.metadata()?;
+        let bytes = about.len();
+        if about.is_dir() {
+            bail!("{} is a directory, and no disk image", path.display());
+        }
         if bytes == 0 || !bytes.is_multiple_of(SECTOR as u64) {
             bail!("{} is no disk image: it has {bytes} bytes", path.display());
         }

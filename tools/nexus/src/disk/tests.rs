@@ -33,7 +33,8 @@ fn test_a_new_image_has_an_empty_store_and_is_never_made_again() {
     assert_eq!(new().unwrap(), Exit::Pass);
     let before = fs::read(&path).unwrap();
     assert_eq!(before.len(), 8 << 20);
-    assert!(new().is_err(), "there is one");
+    let there = new().unwrap_err().to_string();
+    assert!(there.contains("a.disk is there, and nothing is ever made over it"), "{there}");
     assert!(fs::read(&path).unwrap() == before);
     assert_eq!(command(Command::Check { image: path.clone() }).unwrap(), Exit::Pass);
     let (_, store) = open(&path).unwrap();
@@ -58,6 +59,8 @@ fn test_what_looks_at_an_image_writes_nothing() {
     assert_eq!(get("dir/7").unwrap(), Exit::Pass);
     assert_eq!(crate::exit::of_error(&get("dir/77").unwrap_err()), Exit::Failed);
     assert!(get("../etc").is_err());
+    let error = open(path.parent().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("is a directory"), "{error}");
     assert_eq!(command(Command::Check { image: path.clone() }).unwrap(), Exit::Pass);
     assert!(fs::read(&path).unwrap() == before);
     let (_, mut store) = open(&path).unwrap();

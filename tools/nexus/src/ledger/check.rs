@@ -112,14 +112,19 @@ pub(super) fn missing(records: &[Record]) -> u64 {
         [(_, before), (_, behind)] => behind.seq.saturating_sub(before.seq).saturating_sub(1),
         _ => 0,
     };
-    records.windows(2).map(between).sum()
+    sum(records.windows(2).map(between))
+}
+
+/// The sum, or the largest number: an image may say anything.
+fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
 }
 
 /// Whether more is missing than the folds that are there account for.
 fn lacks_folds(records: &[Record]) -> Option<String> {
     let folds = records.iter().filter(|(_, entry)| entry.event == Event::Fold);
     let last: BTreeMap<u32, u64> = folds.map(|(_, fold)| (fold.subject, fold.len)).collect();
-    let (missing, folded) = (missing(records), last.values().sum::<u64>());
+    let (missing, folded) = (missing(records), sum(last.into_values()));
     (missing > folded).then(|| {
         format!("{missing} records are missing, and folds account for {folded}: power was cut, or they were taken out")
     })

@@ -18,6 +18,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use heads::KeptHead;
 use read::{Boot, Kept};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use keep::Keeper;
@@ -94,6 +95,15 @@ fn heads_of(file: Option<&Path>, image: &Path) -> Result<Vec<KeptHead>> {
             Ok(Vec::new())
         }
     }
+}
+
+/// What is wrong with the archive that these rows are, as sentences; also by the heads that are kept in a file.
+///
+/// # Errors
+/// When the heads cannot be read.
+pub fn findings(rows: &BTreeMap<String, Vec<u8>>, heads: Option<&Path>) -> Result<Vec<String>> {
+    let heads = heads.map(heads::read).transpose()?.unwrap_or_default();
+    Ok(check::check(&read::kept(rows), &heads).0)
 }
 
 /// A line for each boot.

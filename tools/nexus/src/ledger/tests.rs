@@ -66,9 +66,9 @@ fn bytes((previous, entry): &Record) -> Vec<u8> {
 
 /// Gives each record its hash, and the one before; behind a hole it hangs on what is not there.
 fn linked(entries: Vec<Entry>) -> Vec<Record> {
-    let (mut at, mut own) = (0, [0; 32]);
+    let (mut at, mut own) = (0_u64, [0; 32]);
     let link = |mut entry: Entry| {
-        let previous = if entry.seq == at + 1 { own } else { [9; 32] };
+        let previous = if entry.seq == at.wrapping_add(1) { own } else { [9; 32] };
         entry.hash = chain::hash(&previous, &entry);
         (at, own) = (entry.seq, entry.hash);
         (previous, entry)
@@ -115,6 +115,24 @@ fn boot(number: u32, nonce: u64, before: (u64, [u8; 32])) -> Vec<Record> {
     entries.push(anchor(number, before));
     entries.extend((4..=100).map(|seq| entry(seq, Event::Revoke)));
     linked(entries)
+}
+
+// attack 67 H: an image whose records have the largest numbers there are, missing and folded; it is judged, and nothing stops; broken: host-archive-sums
+#[test]
+fn test_the_largest_numbers_are_judged() {
+    let fold = |seq, subject| Entry { seq, subject, len: u64::MAX, ..entry(7, Event::Fold) };
+    let (first, last) = (entry(1, Event::Boot), u64::MAX);
+    let mut entries = vec![Entry { detail: 1, ..first }];
+    for seq in [last, 2, last - 1] {
+        entries.extend([fold(seq, 7), fold(seq, 8)]);
+    }
+    let mut rows = Rows::new();
+    put(&mut rows, 1, 1, &linked(entries));
+    let kept = read::kept(&rows);
+    assert_eq!(lines(&kept).len(), 1);
+    let (findings, _) =
+        check::check(&kept, &[KeptHead { boot: None, nonce: 1, records: last, hash: [0; 32] }]);
+    assert!(!findings.is_empty());
 }
 
 /// Three boots, and the heads that they told.

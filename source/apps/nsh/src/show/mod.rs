@@ -41,7 +41,8 @@ pub use random::random;
 pub use services::{end, mem, ps};
 pub use stands::{Device, stands};
 pub use state::{
-    checked, flaw, found, kept, no_key, no_keys, refused, removed, rows, too_large, usage, value,
+    checked, flaw, found, is_seen, kept, no_key, no_keys, refused, removed, rows, too_large, usage,
+    value,
 };
 pub use store::store;
 

@@ -38,12 +38,18 @@ fn seen(text: &str) -> String {
     text.chars().map(one).collect()
 }
 
+/// True for a text that is shown as it is.
+#[must_use]
+pub fn is_seen(text: &str) -> bool {
+    seen(text) == text
+}
+
 /// A value: as text where it is some, else its bytes.
 #[must_use]
 pub fn value(bytes: &[u8]) -> String {
     match core::str::from_utf8(bytes) {
         Ok("") => "(no bytes)\n".to_string(),
-        Ok(text) if text.lines().all(|line| seen(line) == line) => {
+        Ok(text) if text.lines().all(is_seen) => {
             format!("{}\n", text.trim_end_matches('\n'))
         }
         _ => sector(bytes) + &format!("{}\n", count(bytes.len() as u64, "byte")),

@@ -32,16 +32,16 @@ impl Growth {
     pub(super) fn add(&mut self, change: &Change<'_>) {
         let now = change.row.map_or(0, |row| charge(change.key.len(), row.len() as u64));
         let before = change.old.map_or(0, |old| charge(change.key.len(), u64::from(old.row)));
-        self.charge += now - before;
+        self.charge = self.charge.saturating_add(now.saturating_sub(before));
         let Some((_, key)) = row::tree_and_key(change.key) else { return };
         let key = signed(key.as_str().len() as u64);
         if let Some(data) = change.row.and_then(Data::decode) {
             self.keys += 1;
-            self.bytes += key + signed(data.size());
+            self.bytes = self.bytes.saturating_add(key).saturating_add(signed(data.size()));
         }
         if let Some(Old { size, .. }) = change.old {
             self.keys -= 1;
-            self.bytes -= key + signed(size);
+            self.bytes = self.bytes.saturating_sub(key).saturating_sub(signed(size));
         }
     }
 }

@@ -7,6 +7,8 @@
 
 mod admit;
 mod check;
+#[cfg(any(test, feature = "trial"))]
+pub mod exercise;
 mod fold;
 mod list;
 mod memory;

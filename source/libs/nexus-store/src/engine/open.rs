@@ -244,7 +244,8 @@ impl<D: BlockDevice> Engine<D> {
     /// A frame without changes makes this opening's number durable, and all that was found: what is read from now on
     /// stays.
     fn begin_life(&mut self, write: bool) -> Result<(), Refused> {
-        self.epoch += 1;
+        // Without a number of its own it would give versions a second time.
+        self.epoch = self.epoch.checked_add(1).ok_or(Refused::Record)?;
         if !write {
             return Ok(());
         }

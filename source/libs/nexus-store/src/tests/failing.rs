@@ -136,7 +136,7 @@ fn a_full_disk_says_so_and_deleting_helps() {
     }
 }
 
-// attack 67 U: damage is met after changes that nobody has synced; they are made durable, and each waiter is told so
+// attack 67 U: damage is met after changes that nobody has synced; they are made durable, and each waiter is told so; broken: store-damage-durable
 #[test]
 fn what_was_accepted_before_damage_is_durable() {
     let disk = formatted(16, 64);

@@ -80,6 +80,46 @@ fn boots_that_begin_alike_have_numbers_of_their_own() {
     assert_eq!(boot.archive(&mut tree).unwrap().boot(), 4);
 }
 
+// attack 67 U: power is cut before the anchor of a boot is kept; the next boot, which begins alike or in a later life of the archive, has a number of its own
+#[test]
+fn a_boot_that_has_no_anchor_yet_is_continued_by_no_other() {
+    for (nonce, life) in [(1, 1), (2, 1), (2, 2)] {
+        let (mut boot, mut tree) = (Boot::new(1), FakeTree::default());
+        Beginning::new(boot.machine()).open(&mut tree, &mut boot).unwrap().1.unwrap();
+        let before = whole(&mut tree, 1);
+        let mut boot = Boot::new(nonce);
+        boot.archived.incarnation = life;
+        assert_eq!(boot.archive(&mut tree).unwrap().boot(), 2, "run {nonce}, life {life}");
+        assert_eq!((whole(&mut tree, 1), whole(&mut tree, 2)), (before, boot.all()));
+    }
+}
+
+// attack 57 U: logd does not answer when the anchor is to be recorded; it is asked again, and the boot has its anchor, once
+#[test]
+fn an_anchor_that_was_not_answered_is_asked_for_again() {
+    struct Late<'a>(&'a mut Boot, Option<CallError>);
+    impl Ledger for Late<'_> {
+        fn record(&mut self, seq: u64) -> Result<Option<Told>, CallError> {
+            self.0.record(seq)
+        }
+        fn wait(&mut self, after: u64) -> Result<HeadInfo, CallError> {
+            self.0.wait(after)
+        }
+        fn anchor(&mut self, anchor: &Anchor) -> Result<(), CallError> {
+            self.1.take().map_or(Ok(()), Err)?;
+            self.0.anchor(anchor)
+        }
+    }
+    let (mut boot, mut tree) = (Boot::new(1), FakeTree::default());
+    let mut beginning = Beginning::new(boot.machine());
+    let timed_out = CallError::Kernel(KernelError::TimedOut);
+    let mut late = Late(&mut boot, Some(timed_out));
+    assert_eq!(beginning.open(&mut tree, &mut late).unwrap_err(), Failed::Logd(timed_out));
+    let (archive, anchored) = beginning.open(&mut tree, &mut late).unwrap();
+    assert_eq!((archive.boot(), anchored), (1, Ok(())));
+    assert_eq!(anchors(&boot).len(), 1);
+}
+
 // attack 67 U: two archives at the same tree; one of them goes on, the other finds another's hand and begins anew, and nothing is twice; broken: archive-head
 #[test]
 fn of_two_archives_one_writes_at_a_time() {
@@ -163,6 +203,26 @@ fn what_logd_cuts_is_kept_and_what_follows_is_written_anew() {
         let again = boot.archive(&mut tree).unwrap();
         assert_eq!(again.head(), archive.head());
     }
+}
+
+// attack 60 U: a cut that is kept, and then the last record that is kept is folded away; what was written anew is not written a second time
+#[test]
+fn what_was_cut_is_written_anew_once() {
+    let (mut boot, mut tree) = (Boot::new(1), FakeTree::default());
+    boot.happens(6);
+    let mut archive = boot.archive(&mut tree).unwrap();
+    boot.next_logd(2, |words| words[SLOT * 5 + 9] ^= 1);
+    boot.lives(1..4);
+    while archive.pull(&mut tree, &mut boot).unwrap() {}
+    let before = kept(&mut tree, 1);
+    boot.lives(4..60);
+    let last = archive.head().records;
+    assert!(!boot.all().iter().any(|record| record.stamp.seq == last), "it is folded away");
+    while archive.pull(&mut tree, &mut boot).unwrap() {}
+    let kept = kept(&mut tree, 1);
+    let (old, new) = kept.split_at(before.len());
+    assert_eq!(old, before);
+    assert!(new.iter().all(|(record, place)| record.stamp.seq > last && *place != Place::Anew));
 }
 
 #[test]

@@ -222,3 +222,31 @@ fn counts_outlive_logd() {
     let Appended { seq } = ask(&mut three, STATEFSD, &other).unwrap();
     assert_eq!(times(&mut three.0, seq), Ok(1));
 }
+
+// attack 92 U: every kind of refusal that has a record, of all services, in a ledger that is full beside; logd ends twice, and each count and each record is there still
+#[test]
+fn each_count_that_there_can_be_outlives_logd() {
+    let mut one = life(words(), 1);
+    let mut told = Vec::new();
+    for id in [1, 2, 3, 5, 7, 10, 12, 13, 14, 15] {
+        for rule in 1..=8 {
+            let times = u64::from(1000 * id) + u64::from(rule);
+            let refuse = Refuse { times, ..refusal(id, rule, Access::Get) };
+            let Appended { seq } = ask(&mut one, STATEFSD, &refuse).unwrap();
+            told.push((seq, times));
+        }
+    }
+    ask(&mut one, STATEFSD, &Refuse { times: 77, ..refusal(1, 9, Access::Get) }).unwrap();
+    told.push((0, 77));
+    assert!(told[..80].iter().all(|(seq, _)| *seq > 0));
+    while ask(&mut one, INIT, &grant()).is_ok() {}
+    for life_of_logd in 2..4 {
+        one = life(one.1.into_inner(), life_of_logd);
+        for (seq, expected) in &told {
+            assert_eq!(times(&mut one.0, *seq), Ok(*expected), "record {seq}");
+        }
+        let records = one.0.ask(NSH, &Head {}).unwrap().records;
+        let resume = Resume::of(&one.0.link(records).entry).unwrap();
+        assert_eq!((resume.kept, resume.cut), (resume.found, 0));
+    }
+}

@@ -91,6 +91,15 @@ impl<'a> Ask<'a> {
             Ask::Put { .. } | Ask::Delete { .. } | Ask::Batch { .. } | Ask::Finish { .. }
         )
     }
+
+    /// Rows that it changes, but those of pieces that go with a value, or are dropped.
+    pub(crate) const fn rows(&self) -> usize {
+        match self {
+            Ask::Batch { steps, .. } => steps.len(),
+            Ask::Begin { .. } | Ask::Piece { .. } | Ask::Abandon { .. } => 1,
+            ask => ask.is_change() as usize,
+        }
+    }
 }
 
 struct Parts<'a> {

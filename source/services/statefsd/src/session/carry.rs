@@ -248,11 +248,35 @@ impl<S: Keeper> Desk<'_, S> {
     }
 }
 
-/// What is wrong, without keys, of which it is not known whose they are.
+/// What is wrong, without keys and without what a tree uses: it is not known whose they are.
 fn as_may_be_told(flaw: &Flaw) -> String {
     match flaw {
         Flaw::Rows(Asked::Key(_)) => "a key is damaged".into(),
         Flaw::Rows(Asked::Behind(_)) => "keys cannot be read".into(),
+        Flaw::Usage { .. } => "a tree has other keys or bytes than are counted for it".into(),
         flaw => flaw.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_store::Usage;
+
+    use super::*;
+
+    // attack 92 U: check the store while trees of others are damaged; that is told, and neither a key nor what a tree uses; broken: state-check-tells
+    #[test]
+    fn a_check_tells_nothing_that_is_anybodys() {
+        let usage = |keys| Usage { keys, bytes: 4712 };
+        let flaws = [
+            Flaw::Rows(Asked::Key("4713".into())),
+            Flaw::Rows(Asked::Behind("4713".into())),
+            Flaw::Usage { tree: TreeId(0x4714), counted: usage(4711), found: usage(4710) },
+        ];
+        for flaw in flaws {
+            assert!(flaw.to_string().contains("471"), "{flaw}");
+            assert!(!as_may_be_told(&flaw).contains("471"), "{flaw}");
+        }
+        assert_eq!(as_may_be_told(&Flaw::Page(7)), "page 7 of the table is damaged");
     }
 }

@@ -11,7 +11,7 @@ use nexus_mmio::SharedMut;
 use nexus_proto::state::ring::{self as wire, ENTRIES, OPS};
 use nexus_ring::{DONE, Driver, Ended, NotBegun, Ops, Request, Submission};
 use nexus_rt::Tell;
-use nexus_store::{MAX_VALUE, Ticket};
+use nexus_store::{MAX_BATCH, MAX_VALUE, PAGE, Ticket};
 use zerocopy::IntoBytes;
 
 use crate::keeper::Keeper;
@@ -23,8 +23,10 @@ use reply::{ANSWER, Fail, Head};
 
 /// Requests of one client in a turn.
 pub const SHARE: usize = 16;
-/// Bytes of them and of their answers after which its turn is over.
+/// Bytes of them, of their answers, and of what was read for them, after which its turn is over.
 pub const SHARE_BYTES: usize = 2 * MAX_VALUE;
+/// Bytes for which each row counts that a request changes, at least: it is to be found, and folded.
+pub const ROW_BYTES: usize = SHARE_BYTES / MAX_BATCH;
 
 /// This side of the ring of a client.
 pub type Side<M> = Driver<M, ENTRIES>;
@@ -47,6 +49,8 @@ pub struct Session<M> {
     access: Access,
     begun: Begun,
     waiting: Vec<Waiting>,
+    /// Why its attachment is over, until that is told.
+    over: Option<Ended>,
 }
 
 /// A request that is done when a sync is.
@@ -79,8 +83,8 @@ pub struct Taken {
     pub changes: u64,
     /// Requests that wait for a sync.
     pub waits: u64,
-    /// Its share is used up, and it may have more.
-    pub more: bool,
+    /// Bytes of what was changed: [`ROW_BYTES`] for each row, at least.
+    pub changed: usize,
     /// Why its attachment is over.
     pub ended: Option<Ended>,
 }
@@ -96,7 +100,7 @@ impl<M: SharedMut> Session<M> {
         // Nobody to tell when it is gone.
         let _ = tell.tell();
         let (begun, waiting) = (Begun::default(), Vec::new());
-        Session { service, side, tell, access, begun, waiting }
+        Session { service, side, tell, access, begun, waiting, over: None }
     }
 
     /// Its service id.
@@ -112,6 +116,7 @@ impl<M: SharedMut> Session<M> {
     pub fn attach(&mut self, life: u32, store: Option<&mut impl Keeper>) -> Result<(), NotBegun> {
         if self.side.attach(life)? {
             self.end(store);
+            self.over = None;
         }
         Ok(())
     }
@@ -143,10 +148,9 @@ impl<M: SharedMut> Session<M> {
         let mut bytes = 0;
         for _ in 0..SHARE {
             if bytes >= SHARE_BYTES {
-                taken.more = true;
                 return taken;
             }
-            match self.side.take() {
+            match self.over.take().map_or_else(|| self.side.take(), Err) {
                 Ok(Some(request)) => {
                     let store = store.as_mut().map(|store| &mut **store).map_err(|why| *why);
                     let cost = self.carry(request, store, trees, scratch, &mut taken, &mut denied);
@@ -162,7 +166,6 @@ impl<M: SharedMut> Session<M> {
                 }
             }
         }
-        taken.more = true;
         taken
     }
 
@@ -170,7 +173,7 @@ impl<M: SharedMut> Session<M> {
     fn carry<S: Keeper>(
         &mut self,
         request: Request,
-        store: Opened<'_, S>,
+        mut store: Opened<'_, S>,
         trees: &Trees,
         scratch: &mut Scratch,
         taken: &mut Taken,
@@ -181,13 +184,17 @@ impl<M: SharedMut> Session<M> {
             let _ = self.side.complete(request, wire::MALFORMED, 0);
             return 0;
         }
-        let done = self.done(&request, store, trees, scratch, taken);
+        let (read, changed) = (pages_read(&store), taken.changed);
+        let opened = store.as_mut().map(|store| &mut **store).map_err(|why| *why);
+        let done = self.done(&request, opened, trees, scratch, taken);
+        let read = (pages_read(&store) - read).saturating_mul(PAGE);
         let Scratch { asked, body } = scratch;
+        let cost = asked.len().max(taken.changed - changed).saturating_add(read);
         let (status, head) = match done {
             Ok(Done { head, waits: Some(ticket) }) => {
                 taken.waits += 1;
                 self.waiting.push(Waiting { request, ticket, head });
-                return asked.len();
+                return cost;
             }
             Ok(Done { head, waits: None }) => (DONE, head),
             Err(why) => {
@@ -197,7 +204,7 @@ impl<M: SharedMut> Session<M> {
                 reply::failed(why, body)
             }
         };
-        asked.len().saturating_add(self.answer(request, status, head, body))
+        cost.saturating_add(self.answer(request, status, head, body))
     }
 
     fn done<S: Keeper>(
@@ -220,6 +227,10 @@ impl<M: SharedMut> Session<M> {
         let room = len as usize - ANSWER;
         let mut desk = Desk { store: &mut *store, trees, access, begun, room };
         let Reply { head, waits } = desk.carry(&ask, body)?;
+        taken.changed += match ask.rows() {
+            0 => 0,
+            rows => asked.len().max(rows * ROW_BYTES),
+        };
         Ok(Done { head, waits: waits.then(|| store.ticket()) })
     }
 
@@ -278,8 +289,17 @@ impl<M: SharedMut> Session<M> {
         let _ = self.side.ring(|| tell.tell());
     }
 
-    /// Before waiting. False when it has asked something meanwhile.
+    /// Before waiting. False when it has asked something meanwhile, or its attachment is over.
     pub fn may_wait(&mut self) -> bool {
-        self.side.may_wait().unwrap_or(true)
+        self.side.may_wait().unwrap_or_else(|why| {
+            self.over = Some(why).filter(|why| *why != Ended::Before);
+            self.over.is_none()
+        })
     }
+}
+
+/// Pages that the store has read so far.
+fn pages_read<S: Keeper>(store: &Opened<'_, S>) -> usize {
+    let read = store.as_ref().map_or(0, |store| store.asked_of_disk().pages_read);
+    usize::try_from(read).unwrap_or(usize::MAX)
 }

@@ -197,3 +197,103 @@ fn a_version_that_is_read_in_parts_is_one_version() {
     let (done, bytes) = part(&mut raw, version + 1, 0);
     assert_eq!((done.status, answer(&bytes).version), (wire::CONFLICT, version));
 }
+
+#[test]
+fn what_fits_is_given_whole_and_said_to_be_all() {
+    let world = World::new();
+    let mut client = world.client(A);
+    let room = super::DATA / nexus_proto::state::ring::ENTRIES - ANSWER;
+    client.put("fits", &vec![7; room], Expect::Any).unwrap();
+    client.put("more", &vec![7; room + 1], Expect::Any).unwrap();
+    for name in 0..40 {
+        client.put(&format!("rows/{name:02}"), b"", Expect::Any).unwrap();
+    }
+    // The largest there is, with the longest key.
+    let key = "k".repeat(255);
+    let large = vec![7; 64 << 10];
+    client.put(&key, &large, Expect::Any).unwrap();
+    assert_eq!(client.get(OWN, &key).unwrap().unwrap().bytes, large);
+    let mut raw = world.raw(A, 2);
+    for (key, more) in [("fits", false), ("more", true)] {
+        raw.get(key);
+        world.turn();
+        let told = answer(&raw.done()[0].1);
+        assert_eq!((told.len as usize, told.more), (room, more), "{key}");
+    }
+    raw.ask(wire::LIST, wire::Head { n: 64, ..head("rows", &[]) }, b"rows", 0);
+    world.turn();
+    let told = answer(&raw.done()[0].1);
+    let row = size_of::<wire::Row>() + "rows/00".len();
+    assert_eq!((told.n as usize, told.more), (room / row, true));
+}
+
+#[test]
+fn each_of_many_values_is_put_under_its_own_key() {
+    let world = World::new();
+    let mut client = world.client(A);
+    let values: Vec<(String, Vec<u8>)> =
+        (0..150_u8).map(|at| (format!("{at}"), vec![at; 900 + usize::from(at)])).collect();
+    let asked: Vec<(&str, &[u8])> = values.iter().map(|(key, value)| (&**key, &**value)).collect();
+    let outcomes = client.put_each(OWN, &asked).unwrap();
+    assert!(outcomes.len() == 150 && outcomes.iter().all(Result::is_ok));
+    for (key, value) in &values {
+        assert_eq!(client.get(OWN, key).unwrap().unwrap().bytes, *value, "{key}");
+    }
+}
+
+// attack 92 U: statefsd ends at each of the turns of a value in pieces; it is put as a whole, or not at all, and that is known
+#[test]
+fn a_value_in_pieces_is_whole_whenever_statefsd_ends() {
+    let (mut put, large) = (0, vec![7; 200_000]);
+    for dies in 0..12 {
+        let world = World::new();
+        let mut client = world.client(A);
+        world.dies.set(Some(dies));
+        let made = client.put_pieces(OWN, "large", &large, Expect::Absent, true);
+        world.dies.set(None);
+        assert!(dies > 0 || made == Err(Error::NoDraft), "in the next life nothing was begun");
+        let found = client.get_all(OWN, "large", 1 << 20);
+        match made {
+            Ok(_) => {
+                assert_eq!(found.unwrap().unwrap().bytes, large);
+                put += 1;
+            }
+            Err(Error::NoDraft) => assert_eq!(found, Ok(None), "{dies}"),
+            Err(Error::Unknown) => assert!(found.unwrap().is_none_or(|found| found.bytes == large)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(put > 0 && put < 12, "{put}");
+}
+
+#[test]
+fn a_row_is_shown_with_its_value_where_that_fits() {
+    let world = World::new();
+    let mut client = world.client(A);
+    for (key, len) in [("a", 100), ("b", 1000), ("c", 2000)] {
+        client.put(key, &vec![7; len], Expect::Any).unwrap();
+    }
+    let mut raw = world.raw(A, 2);
+    let list = |raw: &mut super::Raw, after: &str| {
+        let flags = wire::FLAG_VALUES;
+        let head = wire::Head { n: 64, flags, ..head("", after.as_bytes()) };
+        raw.ask(wire::LIST, head, after.as_bytes(), 0);
+        world.turn();
+        let (done, bytes) = raw.done().remove(0);
+        let head = answer(&bytes);
+        let (row, _) = nexus_proto::read_payload::<wire::Row>(&bytes[ANSWER..]).unwrap();
+        (done.status, head.n, head.more, row.size, row.value)
+    };
+    assert_eq!(list(&mut raw, ""), (DONE, 1, true, 100, 100));
+    assert_eq!(list(&mut raw, "a"), (DONE, 1, true, 1000, 1000), "it is the next page's");
+    assert_eq!(list(&mut raw, "b"), (DONE, 1, false, 2000, 0), "no page has room for it");
+    let len = (ANSWER + size_of::<wire::Row>()) as u32;
+    let bytes = [zerocopy::IntoBytes::as_bytes(&wire::Head { n: 64, ..head("", &[]) })].concat();
+    raw.side().write(0, &bytes).unwrap();
+    let op = wire::LIST;
+    for (len, status) in [(len, wire::MALFORMED), (len + 1, DONE)] {
+        raw.side().submit(nexus_ring::Submission { id: 0, op, len, offset: 0, arg: 0 }).unwrap();
+        world.turn();
+        assert_eq!(raw.side().pop().unwrap().unwrap().status, status, "{len}");
+    }
+}

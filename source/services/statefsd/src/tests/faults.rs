@@ -91,6 +91,22 @@ fn without_a_store_everything_is_answered_with_why() {
     assert_eq!(raw.statuses(), [wire::MALFORMED], "what is no request is none here, too");
 }
 
+#[test]
+fn why_there_is_no_store_is_told_with_its_detail() {
+    let world = World::new();
+    let mut client = world.client(A);
+    for _ in 0..3 {
+        client.put_sync("x", &[7; 10_000], Expect::Any).unwrap();
+    }
+    // In the second frame of the log; the first one is the opening's.
+    world.disk.tamper(|bytes| bytes[3 * 4096 + 100] ^= 1);
+    world.restart();
+    let none = Error::NoStore(Reason::LogFrame, 2);
+    assert_eq!(client.get(OWN, "x"), Err(none));
+    let info = world.with(|server| server.info());
+    assert_eq!((info.reason, info.detail), (Reason::LogFrame, 2));
+}
+
 // attack 92 U: a page of the table changes under an open store; the key that is asked for is named, to whoever may ask for it
 #[test]
 fn damage_names_the_key_that_was_asked_for() {
@@ -120,4 +136,21 @@ fn damage_names_the_key_that_was_asked_for() {
         }
     }
     assert!(damaged > 0, "nothing was read from the table");
+    let mut named = 0;
+    for name in 0..40 {
+        let key = format!("key{name}");
+        let damage = Error::Damaged(nexus_state::Damage::Key(key.clone()));
+        let stat = client.stat(OWN, &key);
+        assert!(stat.is_ok() || stat == Err(damage.clone()), "{stat:?}");
+        named += usize::from(stat.is_err());
+    }
+    assert!(named > 0, "whatever is asked of it");
+    // A check tells it to anybody, and to nobody which keys there are.
+    let mut told = Vec::new();
+    world.client(B).check(|flaw| told.push(flaw.to_owned())).unwrap();
+    assert!(!told.is_empty() && told.iter().all(|flaw| !flaw.is_empty() && !flaw.contains("key3")));
+    assert!(
+        told.iter().any(|flaw| flaw == "keys cannot be read" || flaw == "a key is damaged"),
+        "{told:?}"
+    );
 }

@@ -3,14 +3,19 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use nexus_mmio::fake::FakeMemory;
 use nexus_proto::state::ring as wire;
-use nexus_ring::{DATA, DONE, REFUSED, Submission};
+use nexus_ring::{Consumer, DATA as DATA_AT, DONE, Ended, REFUSED, Submission, memory_len};
+use nexus_rt::Tell;
+use nexus_rt::abi::Handle;
 use nexus_state::{Expect, OWN};
 use nexus_store::Store;
 use proptest::prelude::*;
 use zerocopy::IntoBytes;
 
-use super::{A, B, World, head, step};
+use super::{A, B, DATA, World, description, formatted, head, open, step};
+use crate::session::{Scratch, Session, side};
+use crate::trees::Trees;
 
 fn submit(world: &World, raw: &mut super::Raw, submission: Submission) -> Vec<u8> {
     raw.side().submit(submission).unwrap();
@@ -59,7 +64,7 @@ fn what_changes_meanwhile_is_looked_at_once() {
         raw.side().write(0, &good).unwrap();
         let (memory, counter) = (world.memory(A).clone(), Rc::clone(&left));
         world.memory(A).after_each_load(move || match counter.get() {
-            0 => memory.device_write(DATA, lie.as_bytes()),
+            0 => memory.device_write(DATA_AT, lie.as_bytes()),
             count => counter.set(count - 1),
         });
         let request = Submission { id: 0, op: wire::PUT, len: 60_000, offset: 0, arg: 0 };
@@ -109,6 +114,29 @@ fn a_ring_that_lies_is_given_up() {
     }
     let mut again = world.client_in(A, 2);
     assert_eq!(again.get(OWN, "x").unwrap().unwrap().bytes, b"1");
+}
+
+// attack 66 U: an index from nowhere, just when statefsd is about to wait; the ring is given up, what was begun ends, and that is told; broken: state-ring-given-up
+#[test]
+fn a_ring_that_lies_before_the_wait_is_given_up_too() {
+    let memory = FakeMemory::new(memory_len(DATA));
+    let all = 0..memory_len(DATA);
+    let mut consumer = Consumer::<_, { wire::ENTRIES }>::new(memory.peer(all.clone()), 1).unwrap();
+    let trees = Trees::new(&description());
+    let ring = side(memory.part(all)).unwrap();
+    let mut session = Session::new(A, ring, Tell::new(Handle(1), 1), trees.access(A));
+    let mut store = open(&formatted(256, 1024)).unwrap();
+    session.attach(1, Some(&mut store)).unwrap();
+    consumer.attached().unwrap();
+    let mut take = |session: &mut Session<_>| {
+        session.take(Ok(&mut store), &trees, &mut Scratch::default(), |_| ()).ended
+    };
+    assert_eq!((take(&mut session), session.may_wait()), (None, true));
+    memory.device_write(0, &30_000_u16.to_le_bytes());
+    assert!(!session.may_wait(), "there is something to do");
+    let ended = Some(Ended::Index { index: 30_000, room: 64 });
+    assert_eq!((take(&mut session), take(&mut session)), (ended, None));
+    assert!(session.may_wait());
 }
 
 #[derive(Clone, Debug)]

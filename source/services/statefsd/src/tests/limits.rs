@@ -3,7 +3,8 @@
 use nexus_proto::ServiceError;
 use nexus_proto::state::ring as wire;
 use nexus_ring::DONE;
-use nexus_rt::abi::Sender;
+use nexus_rt::Service;
+use nexus_rt::abi::{Handle, Sender};
 use nexus_state::{Error, Expect, OWN};
 use nexus_store::Store;
 
@@ -60,7 +61,7 @@ fn pieces_count_while_they_are_there() {
     assert_eq!((last, taken as u64), (wire::QUOTA_BYTES, BYTES / 900));
 }
 
-// attack 92 U: a client dies with values in pieces begun; nothing of them is left, and its next life has none of them; broken: state-drafts-end
+// attack 92 U: a client dies with values in pieces begun; nothing of them is left, and its next life has none of them; broken: state-drafts-end, state-drafts-over
 #[test]
 fn what_was_begun_ends_with_the_attachment() {
     let world = World::new();
@@ -96,7 +97,7 @@ fn what_was_begun_ends_with_the_attachment() {
     world.turn();
     second.done();
     world.memory(A).device_write(0, &999_u16.to_le_bytes());
-    world.turn();
+    assert!(changes(&world, || world.turn()), "what it has begun is gone");
     let third = world.client_in(A, 3).put("key", b"1", Expect::Absent);
     third.unwrap();
 }
@@ -124,6 +125,131 @@ fn a_flood_keeps_nobody_waiting() {
     }
 }
 
+/// Whether `work` changes what is stored.
+fn changes(world: &World, work: impl FnOnce()) -> bool {
+    let ticket = || world.with(|server| server.store().unwrap().ticket());
+    let before = ticket();
+    work();
+    ticket() != before
+}
+
+// attack 92 U: a client with values in pieces begun ends, and no life of it follows; nothing of them is left; broken: state-drafts-over
+#[test]
+fn what_was_begun_ends_with_a_client_that_ends_for_good() {
+    let world = World::new();
+    let mut a = world.raw(A, 1);
+    a.ask(wire::BEGIN, wire::Head::default(), &[], 0);
+    world.turn();
+    let told = || world.with(|server| server.notified(1));
+    assert!(!changes(&world, told), "it may go on");
+    let _over = nexus_rt::host::revoke(Handle(A.into()));
+    assert!(changes(&world, told), "nobody finishes it");
+    assert!(!changes(&world, told));
+}
+
+/// Most flushes that `server` asks for in one turn, of which `each` says what is asked before it.
+fn most_flushes(world: &World, rounds: u32, mut each: impl FnMut(u32)) -> u64 {
+    let flushes = || world.with(|server| server.stats().flushes);
+    let turns = (0..rounds).map(|round| {
+        each(round);
+        let before = flushes();
+        world.turn();
+        flushes() - before
+    });
+    turns.max().unwrap_or(0)
+}
+
+/// A sync, and a step in the background.
+const FLUSHES: u64 = 1 + 2;
+
+// attack 92 U: one client asks without end, so that nothing is done in the background; another syncs, and never waits for all of that at once; broken: state-background
+#[test]
+fn a_flood_keeps_the_background_from_nothing() {
+    let world = World::new();
+    let (mut a, mut b) = (world.raw(A, 1), world.raw(B, 1));
+    let mut log = 0;
+    let most = most_flushes(&world, 2000, |round| {
+        a.statuses();
+        while a.side().in_flight() < 64 {
+            a.get("x");
+        }
+        b.statuses();
+        b.put(&format!("{}", round % KEYS as u32), &[1; 100], wire::FLAG_SYNC);
+        log = log.max(world.with(|server| server.store().unwrap().log_pages().0));
+    });
+    assert!(log >= 64, "it was folded: {log}");
+    assert!(most <= FLUSHES, "{most} flushes in a turn");
+}
+
+// attack 92 U: a client changes much and never syncs; it is folded step by step all the same; broken: state-background, state-background-unsynced
+#[test]
+fn what_nobody_waits_for_is_folded_step_by_step() {
+    let world = World::new();
+    let mut a = world.raw(A, 1);
+    let mut round = 0;
+    let most = most_flushes(&world, 1000, |_| {
+        a.statuses();
+        while a.side().in_flight() < 64 {
+            round += 1;
+            a.put(&format!("{}", round % 150), &vec![1; 800], 0);
+        }
+    });
+    let writes = world.with(|server| server.stats().writes);
+    assert!(writes > 1000, "it was folded: {writes}");
+    assert!(most <= FLUSHES, "{most} flushes in a turn");
+}
+
+// attack 92 U: a client begins values in pieces and drops them, without end; what that leaves is folded step by step; broken: state-background, state-drafts-count
+#[test]
+fn what_is_begun_and_dropped_is_folded_step_by_step() {
+    let world = World::new();
+    let mut a = world.raw(A, 1);
+    let mut begun = 0;
+    let most = most_flushes(&world, 1000, |_| {
+        a.statuses();
+        while a.side().in_flight() < 63 {
+            begun += 1;
+            a.ask(wire::BEGIN, wire::Head::default(), &[], 0);
+            a.ask(wire::ABANDON, wire::Head::default(), &[], begun);
+        }
+    });
+    let writes = world.with(|server| server.stats().writes);
+    assert!(writes > 200, "it was folded: {writes}");
+    assert!(most <= FLUSHES, "{most} flushes in a turn");
+}
+
+// attack 92 U: requests of few bytes for which much is read, one after the other; what is read is of the share of who asks; broken: state-share-reads
+#[test]
+fn what_is_read_for_a_request_counts() {
+    let world = World::new();
+    let mut a = world.client(A);
+    for key in 0..150 {
+        a.put(&format!("{key}"), &[1; 3000], Expect::Any).unwrap();
+    }
+    a.sync().unwrap();
+    drop(a);
+    world.restart();
+    for _ in 0..100 {
+        world.turn();
+    }
+    let mut a = world.raw(A, 2);
+    let read = || world.with(|server| server.store().unwrap().counters().pages_read);
+    let (mut most, before) = (0, read());
+    for step in 0..100 {
+        while a.side().in_flight() < 64 {
+            a.ask(wire::CHECK, wire::Head { n: u32::from(step > 0), ..head("", &[]) }, &[], 0);
+        }
+        let before = read();
+        world.turn();
+        most = most.max(read() - before);
+        a.statuses();
+    }
+    assert!(read() - before > 150, "{}", read() - before);
+    // A share, and what the request that ends it reads.
+    let share = (crate::session::SHARE_BYTES / nexus_store::PAGE) as u64;
+    assert!(most < share + 64, "{most} pages in a turn");
+}
+
 // attack 39 U: attach without a ring; denied
 #[test]
 fn who_has_no_ring_has_nothing_to_attach() {
@@ -134,6 +260,7 @@ fn who_has_no_ring_has_nothing_to_attach() {
     assert_eq!(attach(A), Err(ServiceError::BadState), "it has begun nothing");
 }
 
+// attack 92 U: the image has no service any more whose tree there is; it is kept, counted as an orphan, and denied to whoever asks; broken: state-orphan
 #[test]
 fn trees_that_no_service_has_are_kept_and_opened_to_nobody() {
     let world = World::new();

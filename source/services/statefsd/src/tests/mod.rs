@@ -6,10 +6,12 @@ mod faults;
 mod hostile;
 mod limits;
 mod model;
+mod pieces;
 mod trees;
+mod turns;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use nexus_mmio::ReadWrite;
@@ -18,7 +20,7 @@ use nexus_proto::Zero;
 use nexus_proto::state::ring::{self as wire, ENTRIES};
 use nexus_ring::{Completion, Consumer, Submission, memory_len};
 use nexus_rt::abi::{Error as KernelError, Handle, Sender};
-use nexus_rt::{CallError, Deadline, Tell};
+use nexus_rt::{CallError, Deadline, Service, Tell, host};
 use nexus_state::{Link, State};
 use nexus_store::fake::FakeDisk;
 use nexus_store::{
@@ -98,6 +100,10 @@ pub(super) struct World {
     pub(super) dies: Cell<Option<u32>>,
     pub(super) lives: Cell<u32>,
     pub(super) turns: Cell<u32>,
+    /// statefsd was told of something.
+    awake: Cell<bool>,
+    /// Clients that were.
+    woken: RefCell<BTreeSet<u32>>,
 }
 
 impl World {
@@ -116,6 +122,8 @@ impl World {
             dies: Cell::new(None),
             lives: Cell::new(0),
             turns: Cell::new(0),
+            awake: Cell::new(false),
+            woken: RefCell::default(),
         };
         world.restart();
         Rc::new(world)
@@ -144,6 +152,22 @@ impl World {
     pub(super) fn turn(&self) {
         self.turns.set(self.turns.get() + 1);
         self.with(Server::turn);
+    }
+
+    /// What statefsd does of itself, or because it was told.
+    fn goes_on(&self) {
+        let told = self.awake.take();
+        let due = self.with(|server| server.deadline()) != Deadline::NEVER;
+        assert!(told || due, "statefsd waits, and so does its client");
+        self.turns.set(self.turns.get() + 1);
+        self.with(|server| if told { server.notified(1) } else { server.tick() });
+    }
+
+    /// Whether this client was told of something.
+    fn is_woken(&self, service: u32) -> bool {
+        let told = host::signals().into_iter().filter_map(|(at, _)| u32::try_from(at.0).ok());
+        self.woken.borrow_mut().extend(told);
+        self.woken.borrow_mut().remove(&service)
     }
 
     /// This life of a service has begun an attachment.
@@ -176,18 +200,18 @@ impl World {
         let sender = Sender { service_id: service, incarnation: life };
         let _ = self.with(|server| server.attach(sender));
         let _ = side.attached();
-        Raw { side, slot: self.data / ENTRIES }
+        Raw { side, slot: self.data / ENTRIES, told: false }
     }
 
     pub(super) fn raw(&self, service: u32, life: u32) -> Raw {
         let mut side = Consumer::new(self.peer(service), life).unwrap();
         self.attach(service, life);
         side.attached().unwrap();
-        Raw { side, slot: self.data / ENTRIES }
+        Raw { side, slot: self.data / ENTRIES, told: false }
     }
 }
 
-/// What is between a client and the server: a wait is a turn of the server.
+/// What is between a client and the server: while it waits, the server does what it is told, or has left to do.
 pub(super) struct FakeLink {
     world: Rc<World>,
     service: u32,
@@ -209,20 +233,23 @@ impl Link<FakePeer> for FakeLink {
     }
 
     fn tell(&mut self) -> Result<(), KernelError> {
+        self.world.awake.set(true);
         Ok(())
     }
 
     fn wait(&mut self, _: Deadline) -> Result<(), KernelError> {
-        match self.world.dies.get() {
-            Some(0) => {
-                self.world.dies.set(None);
-                self.world.restart();
+        while !self.world.is_woken(self.service) {
+            match self.world.dies.get() {
+                Some(0) => {
+                    self.world.dies.set(None);
+                    self.world.restart();
+                }
+                Some(left) => {
+                    self.world.dies.set(Some(left - 1));
+                    self.world.goes_on();
+                }
+                None => self.world.goes_on(),
             }
-            Some(left) => {
-                self.world.dies.set(Some(left - 1));
-                self.world.turn();
-            }
-            None => self.world.turn(),
         }
         Ok(())
     }
@@ -233,6 +260,8 @@ pub(super) struct Raw {
     side: Consumer<FakePeer, ENTRIES>,
     /// Bytes of the data that each id has.
     slot: usize,
+    /// statefsd was to be told of what was submitted last.
+    pub(super) told: bool,
 }
 
 impl Raw {
@@ -248,7 +277,7 @@ impl Raw {
         self.side.write(offset, bytes).unwrap();
         let len = self.slot as u32;
         self.side.submit(Submission { id, op, len, offset, arg }).unwrap();
-        self.side.ring(|| Ok::<(), ()>(())).unwrap();
+        self.told = self.side.ring(|| Ok::<(), ()>(())).unwrap();
         id
     }
 

@@ -2,9 +2,10 @@
 
 use nexus_proto::state::ring as wire;
 use nexus_state::{Change, Error, Expect, OWN};
-use nexus_sysdesc::StateRight;
+use nexus_store::Key;
+use nexus_sysdesc::{StateRight, Tree};
 
-use super::{A, B, C, World, description, head, tree};
+use super::{A, B, C, KEYS, World, description, head, tree};
 use crate::trees::Trees;
 
 fn filled(world: &std::rc::Rc<World>) {
@@ -36,6 +37,23 @@ fn a_line_opens_its_prefix_and_nothing_else() {
     assert_eq!(a.delete(B, "open/a", Expect::Any, false), Err(Error::Denied));
     assert_eq!(a.get(C, "open/a"), Err(Error::Denied));
     assert_eq!(a.usage(B), Err(Error::Denied), "the whole tree is not open");
+}
+
+// attack 92 U: a line whose prefix no key can have, in a description that nobody has checked; it opens nothing; broken: state-prefix-none
+#[test]
+fn a_line_whose_prefix_is_none_opens_nothing() {
+    let opened = |prefix: &str| {
+        let mut description = description();
+        description.services[0].opens[0].prefix = prefix.into();
+        let trees = Trees::new(&description);
+        let key = |key| [Some(Key::new(key).unwrap())];
+        let to = |keys| trees.access(A).to(&trees, B, StateRight::Get, keys).is_ok();
+        [to(key("open/a")), to(key("other")), to([None])]
+    };
+    assert_eq!((opened("open"), opened("")), ([true, false, false], [true; 3]));
+    for odd in ["/", "open/", "open//a", ".", "\n"] {
+        assert_eq!(opened(odd), [false; 3], "{odd:?}");
+    }
 }
 
 // attack 92 U: list under a shorter prefix than is open, under none, and with a cursor outside; nothing but what is open is shown; broken: state-prefix
@@ -135,4 +153,22 @@ fn a_tree_goes_with_its_id_and_not_with_a_number() {
     let own = trees.access(A).to(&trees, 0, StateRight::Put, [None]);
     assert_eq!(own, Ok(tree(B)));
     assert!(trees.is_orphan(tree(C)) && !trees.is_orphan(tree(A)));
+}
+
+#[test]
+fn each_tree_has_the_quota_of_its_own_service() {
+    let mut other = description();
+    other.services[1].tree = other.services[1].tree.map(|tree| Tree { keys: 7, ..tree });
+    let trees = Trees::new(&other);
+    let keys = [A, B, C].map(|id| trees.quota(tree(id)).map(|quota| quota.keys));
+    assert_eq!(keys, [Some(KEYS), Some(7), None]);
+}
+
+// attack 92 U: a request about no key at all; where no line opens the tree it opens nothing
+#[test]
+fn no_key_opens_no_tree() {
+    let trees = Trees::new(&description());
+    let to = |service, owner| trees.access(service).to(&trees, owner, StateRight::Get, []);
+    assert!(to(C, A).is_err() && to(C, B).is_err() && to(A, C).is_err());
+    assert_eq!(to(A, B), Ok(tree(B)), "some of it is open");
 }
