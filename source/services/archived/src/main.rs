@@ -18,9 +18,10 @@ fn main() -> Result<(), StartError> {
         StartError::BadMemory
     })?;
     let machine = Machine { life: block.incarnation, timebase_hz: block.timebase_hz };
-    let (mut beginning, mut told) = (Beginning::new(machine), None);
+    let (mut beginning, mut told, mut is_proved) = (Beginning::new(machine), None, false);
     loop {
-        let failed = keep(&mut beginning, &mut StoreTree::own(&mut state), &mut ledger);
+        let tree = &mut StoreTree::own(&mut state);
+        let failed = keep(&mut beginning, tree, &mut ledger, &mut is_proved);
         if told.as_ref() != Some(&failed) {
             nexus_rt::warn!("stands still: {failed}");
         }
@@ -29,8 +30,13 @@ fn main() -> Result<(), StartError> {
     }
 }
 
-/// Keeps what there is and what comes, until that fails.
-fn keep<T: OwnTree, L: Ledger>(beginning: &mut Beginning, tree: &mut T, ledger: &mut L) -> Failed {
+/// Keeps what there is and what comes, until that fails. `is_proved`: that this boot has an anchor was proved.
+fn keep<T: OwnTree, L: Ledger>(
+    beginning: &mut Beginning,
+    tree: &mut T,
+    ledger: &mut L,
+    is_proved: &mut bool,
+) -> Failed {
     let mut archive = match beginning.open(tree, ledger) {
         Ok((archive, Ok(()))) => archive,
         Ok((archive, Err(why))) => {
@@ -40,7 +46,6 @@ fn keep<T: OwnTree, L: Ledger>(beginning: &mut Beginning, tree: &mut T, ledger: 
         Err(failed) => return failed,
     };
     nexus_rt::info!("boot {}", archive.boot());
-    let mut is_proved = false;
     loop {
         let pulled = match archive.pull(tree, ledger) {
             Ok(false) => archive.wait(ledger).map(|_| ()),
@@ -49,10 +54,10 @@ fn keep<T: OwnTree, L: Ledger>(beginning: &mut Beginning, tree: &mut T, ledger: 
         if let Err(failed) = pulled {
             return failed;
         }
-        if !is_proved && archive.head().anchor != 0 {
+        if !*is_proved && archive.head().anchor != 0 {
             // Only a test run keeps it, and only a test run misses it.
             let _ = nexus_rt::proof("ledger-archived", 2);
-            is_proved = true;
+            *is_proved = true;
         }
     }
 }

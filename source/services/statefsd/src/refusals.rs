@@ -4,8 +4,8 @@ use alloc::collections::BTreeMap;
 
 use nexus_proto::log::{Access, Log, Refuse};
 use nexus_proto::policy::NO_RULE;
-use nexus_proto::{Subject, Zero, ids};
-use nexus_rt::{Deadline, startup, ticks, ticks_of_ns};
+use nexus_proto::{ServiceError, Subject, Zero, ids};
+use nexus_rt::{CallError, Deadline, startup, ticks, ticks_of_ns};
 use nexus_sysdesc::StateRight;
 
 /// What was denied.
@@ -38,7 +38,7 @@ pub trait Refusals {
 
 /// What keeps records of denials.
 pub trait Records {
-    /// Whether it has it on record now.
+    /// Takes it: it is on record now, or never will be. False when there is nobody who answers.
     fn take(&mut self, refuse: &Refuse) -> bool;
 
     /// The time, in ticks.
@@ -54,9 +54,15 @@ const TELL_MS: u64 = 50;
 
 impl Records for Logd {
     fn take(&mut self, refuse: &Refuse) -> bool {
-        let logd = startup().client::<Log>(ids::LOGD);
-        let told = logd.map(|logd| logd.call(refuse, Deadline::after_ms(TELL_MS)));
-        matches!(told, Ok(Ok(_)))
+        let Ok(logd) = startup().client::<Log>(ids::LOGD) else { return true };
+        let told = logd.call(refuse, Deadline::after_ms(TELL_MS));
+        // What it refuses it will not take later either; one that is away may.
+        let away = |why| matches!(why, ServiceError::Gone | ServiceError::Busy);
+        match told {
+            Ok(_) | Err(CallError::Malformed(_)) => true,
+            Err(CallError::Service(why)) => !away(why),
+            Err(CallError::Kernel(_)) => false,
+        }
     }
 
     fn now(&self) -> u64 {
