@@ -23,7 +23,9 @@ mod device;
 mod engine;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+mod format;
 pub mod gpt;
+mod held;
 mod key;
 mod log;
 mod pager;
@@ -32,6 +34,7 @@ mod store;
 mod sum;
 mod superblock;
 mod table;
+mod tree;
 #[cfg(test)]
 mod tests;
 #[cfg(any(test, feature = "trial"))]
@@ -44,7 +47,7 @@ pub use engine::{Engine, FormatOptions, OpenOptions, format};
 pub use key::{Key, KeyError, MAX_KEY, TreeId};
 pub use log::LogDamage;
 pub use store::{
-    Asked, Draft, Error, Expect, Found, Limit, Listing, MAX_BATCH, MAX_PIECES, MAX_ROWS, MAX_VALUE,
+    Asked, Draft, Error, Expect, Found, Limit, Listed, Listing, MAX_BATCH, MAX_PIECES, MAX_ROWS, MAX_VALUE,
     Page, Quota, ReadOnly, Refused, Row, Step, Store, Ticket, Usage, Version,
 };
 pub use superblock::{FORMAT, Identity, Unreadable};

@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map;
 use alloc::vec::Vec;
-use core::iter::Peekable;
+use core::mem;
 use core::ops::Bound;
 
 /// Rows by key; none: the row is removed.
@@ -28,35 +28,65 @@ impl Rows {
         }
     }
 
-    pub(super) fn range<'a>(&'a self, from: Bound<&[u8]>, end: &[u8]) -> Walk<'a> {
+    fn range(&self, from: Bound<&[u8]>, end: &[u8]) -> Walk<'_> {
         // A range that ends before it begins has nothing, and `BTreeMap` does not take it.
         let start = match from {
             Bound::Included(key) | Bound::Excluded(key) => key,
             Bound::Unbounded => &[],
         };
         let range = (start < end).then(|| self.0.range::<[u8], _>((from, Bound::Excluded(end))));
-        Walk(range.unwrap_or_default().peekable())
+        let mut walk = Walk { next: None, rest: range.unwrap_or_default() };
+        walk.take();
+        walk
     }
 }
 
 type InOrder<'a> = btree_map::Range<'a, Box<[u8]>, Option<Box<[u8]>>>;
+/// A key, and its row; none: that is removed.
+type Changed<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// Rows in order.
-pub(super) struct Walk<'a>(Peekable<InOrder<'a>>);
+struct Walk<'a> {
+    next: Option<Changed<'a>>,
+    rest: InOrder<'a>,
+}
 
 impl<'a> Walk<'a> {
-    pub(super) fn key(&mut self) -> Option<&'a [u8]> {
-        self.0.peek().map(|(key, _)| &***key)
-    }
-
-    /// The row, when it is that of `key`.
-    pub(super) fn next_if(&mut self, key: &[u8]) -> Option<Option<&'a [u8]>> {
-        self.0.next_if(|(next, _)| ***next == *key).map(|(_, row)| row.as_deref())
+    fn take(&mut self) -> Option<Changed<'a>> {
+        let next = self.rest.next().map(|(key, row)| (&**key, row.as_deref()));
+        mem::replace(&mut self.next, next)
     }
 }
 
-/// A row for the table; none: it is removed.
-pub(super) type ToFold<'a> = (&'a [u8], Option<&'a [u8]>);
+/// What changed, in the order of the keys, each as it is now.
+pub(super) struct Newest<'a> {
+    active: Walk<'a>,
+    frozen: Option<Walk<'a>>,
+}
+
+impl<'a> Newest<'a> {
+    pub(super) fn new(
+        active: &'a Rows,
+        frozen: Option<&'a Rows>,
+        from: Bound<&[u8]>,
+        end: &[u8],
+    ) -> Self {
+        let frozen = frozen.map(|rows| rows.range(from, end));
+        Self { active: active.range(from, end), frozen }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Changed<'a>> {
+        let Some(frozen) = &mut self.frozen else { return self.active.take() };
+        match (self.active.next, frozen.next) {
+            (Some((active, _)), Some((older, _))) if older <= active => {
+                let older_row = frozen.take();
+                if older == active { self.active.take() } else { older_row }
+            }
+            (Some(_), _) => self.active.take(),
+            (None, _) => frozen.take(),
+        }
+    }
+}
 
 /// What is being folded into the table: all of it is durable in the log, and nothing is added.
 #[derive(Debug)]
@@ -71,7 +101,7 @@ pub(super) struct Frozen {
 
 impl Frozen {
     /// The next rows, of at most about so many keys and bytes; none behind the last.
-    pub(super) fn chunk(&self, keys: usize, bytes: usize) -> Vec<ToFold<'_>> {
+    pub(super) fn chunk(&self, keys: usize, bytes: usize) -> Vec<Changed<'_>> {
         let from = self.done.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut rest = self.rows.0.range::<[u8], _>((from, Bound::Unbounded));
         let mut chunk = Vec::new();

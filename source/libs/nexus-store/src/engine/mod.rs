@@ -23,7 +23,8 @@ use crate::log::frame::Head;
 use crate::pager::Fault;
 use crate::row::{Data, RowKey};
 use crate::store::{Asked, Error, Quota, ReadOnly, Ticket, Usage, Version};
-use crate::table::{Shared, Table, TableError, Value};
+use crate::table::{Shared, Table, TableError};
+use crate::tree::Value;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -76,7 +77,7 @@ struct Used {
 /// A row that was found.
 enum Seen<'a> {
     Memory(&'a [u8]),
-    Table(Value<'a>),
+    Table(Value),
 }
 
 impl Seen<'_> {

@@ -124,7 +124,7 @@ struct Records {
 
 /// How many of these rows there are. They are given up from the first one on, and kept again from the last one on.
 fn kept<D: BlockDevice>(table: &Table<D>, rows: u32) -> Result<u32, TableError> {
-    let there = |index| Ok(table.get(RowKey::ballast(index).as_bytes())?.is_some());
+    let there = |index| table.get(RowKey::ballast(index).as_bytes()).map(|row| row.is_some());
     if there(0)? {
         return Ok(rows);
     }
@@ -139,12 +139,12 @@ fn records<D: BlockDevice>(table: &Table<D>, ballast_rows: u32) -> Result<Record
     let state = table.get(row::STATE).map_err(refused)?;
     let state = state.and_then(|state| State::decode(state.value())).ok_or(Refused::Record)?;
     let mut trees = BTreeMap::new();
-    let rows = table.range(Bound::Included(row::TREES), row::TREES_END).map_err(refused)?;
-    for row in rows {
-        let row = row.map_err(refused)?;
-        let tree = row::tree_of_usage(row.key()).ok_or(Refused::Record)?;
-        let usage = Usage::decode(row.value()).ok_or(Refused::Record)?;
+    let mut rows = table.range(Bound::Included(row::TREES), row::TREES_END).map_err(refused)?;
+    while let Some((key, row)) = rows.row() {
+        let tree = row::tree_of_usage(key).ok_or(Refused::Record)?;
+        let usage = Usage::decode(row).ok_or(Refused::Record)?;
         trees.insert(tree, Used { usage, changed: 0 });
+        rows.advance().map_err(refused)?;
     }
     let ballast = kept(table, ballast_rows).map_err(refused)?;
     Ok(Records { state, trees, ballast })
@@ -167,10 +167,9 @@ impl<D: BlockDevice> Engine<D> {
         if !options.write {
             pager.write_nothing();
         }
-        pager.hold_branches(options.branches / PAGE);
         pager.load_header().map_err(|fault| refused(TableError::Fault(fault)))?;
         let pager: Shared<D> = Arc::new(Mutex::new(pager));
-        let table = Table::open(&pager, options.cache).map_err(refused)?;
+        let table = Table::open(&pager, options.cache, options.branches).map_err(refused)?;
         let records = records(&table, ballast_rows(superblock.layout.table_pages))?;
         let recovered = Self::read_log(&pager, &superblock, &records.state)?;
         let mut engine = Self::with(table, pager, recovered.log, records, options);

@@ -115,8 +115,7 @@ pub fn content<D: BlockDevice>(
     let mut after: Option<String> = None;
     loop {
         let cursor = after.as_deref().map(key);
-        let listing = Listing { under: None, after: cursor, rows, bytes: 1 << 20 };
-        let page = store.list(tree, &listing)?;
+        let page = store.page(tree, &Listing { under: None, after: cursor, rows }, true)?;
         for row in &page.rows {
             let value = value(store, tree, &row.key)?.expect("what is listed is there");
             if row.found.pieces == 0 {
