@@ -9,7 +9,7 @@ use nexus_mmio::{ReadWrite, SharedMemory};
 use nexus_proto::disk::{Disk, DiskInfo, DiskStats, Info, Stats};
 use nexus_proto::ids;
 use nexus_rt::{Client, Deadline, ns_of_ticks, startup, ticks};
-use nexus_state::{Expect, OWN, RingLink, State, open};
+use nexus_state::{Expect, OWN, RingLink, Rows, State, open};
 use nexus_test::{Host, SAFETY_MS, records};
 
 use crate::gate::{Gate, Work};
@@ -29,8 +29,8 @@ const PUTS: u64 = 1000;
 const PUTS_OF_EACH: u64 = 500;
 const HUNDREDS: u64 = 100;
 const GETS: u64 = 10_000;
-/// Rows of a page.
-const ROWS: u32 = 256;
+/// Rows of a page, at most: the ring has room for some 430.
+const ROWS: u32 = 1024;
 
 /// Measures everything, tells the host, and ends the machine.
 ///
@@ -170,19 +170,24 @@ impl Suite {
         Ok(GETS)
     }
 
-    /// All rows in order.
+    /// All rows in order, each looked at where it lies, as SQLite shows them.
     fn scan(&mut self) -> Result<u64, Failed> {
-        let (mut rows, mut last) = (0, None::<String>);
+        let (mut rows, mut page, mut last) = (0, Rows::default(), None::<String>);
         loop {
-            let page = self.state.list(OWN, "", last.as_deref(), ROWS, true)?;
-            rows += page.rows.len() as u64;
-            if page.rows.iter().any(|row| row.value.len() != VALUE) {
-                return Err(Failed::Wrong("a row's value"));
+            page = self.state.rows(OWN, "", last.as_deref(), ROWS, true, page)?;
+            let mut behind = None;
+            for row in page.iter() {
+                let row = row?;
+                if row.value.len() != VALUE {
+                    return Err(Failed::Wrong("a row's value"));
+                }
+                rows += 1;
+                behind = Some(row.key);
             }
-            if !page.more {
+            if !page.more() {
                 break;
             }
-            last = page.rows.last().map(|row| row.key.clone());
+            last = behind.map(Into::into);
         }
         if rows == self.keys { Ok(rows) } else { Err(Failed::Wrong("how many rows there are")) }
     }

@@ -6,6 +6,8 @@ use core::ptr::{
 };
 use core::sync::atomic::{Ordering, fence};
 
+use zerocopy::FromBytes;
+
 use crate::window::address;
 use crate::{Exact, Outside, ReadWrite, Readable, Shared, SharedMut, Split};
 
@@ -164,7 +166,11 @@ impl<A: Readable, L: Length> Shared for SharedMemory<A, L> {
         let places = self.places(offset, first.len()).ok_or(Outside)?;
         first.iter_mut().zip(places).for_each(|(byte, place)| *byte = place.load());
         let loaded = self.words(middle, words.len())?;
-        words.iter_mut().zip(loaded).for_each(|(to, word)| *to = word.to_ne_bytes());
+        // Where both are aligned, a word is stored as one.
+        match <[u64]>::mut_from_bytes(words.as_flattened_mut()) {
+            Ok(words) => words.iter_mut().zip(loaded).for_each(|(to, word)| *to = word),
+            Err(_) => words.iter_mut().zip(loaded).for_each(|(to, word)| *to = word.to_ne_bytes()),
+        }
         let places = self.places(end, last.len()).ok_or(Outside)?;
         last.iter_mut().zip(places).for_each(|(byte, place)| *byte = place.load());
         Ok(())
@@ -213,7 +219,11 @@ impl<L: Length> SharedMut for SharedMemory<ReadWrite, L> {
         let end = middle + words.len() * WORD;
         let places = self.places(offset, first.len()).ok_or(Outside)?;
         first.iter().zip(places).for_each(|(byte, place)| place.store(*byte));
-        self.put_words(middle, words.iter().map(|word| u64::from_ne_bytes(*word)))?;
+        // Where both are aligned, a word is loaded as one.
+        match <[u64]>::ref_from_bytes(words.as_flattened()) {
+            Ok(words) => self.put_words(middle, words.iter().copied())?,
+            Err(_) => self.put_words(middle, words.iter().map(|word| u64::from_ne_bytes(*word)))?,
+        }
         let places = self.places(end, last.len()).ok_or(Outside)?;
         last.iter().zip(places).for_each(|(byte, place)| place.store(*byte));
         Ok(())

@@ -11,7 +11,9 @@ use nexus_rt::Deadline;
 use crate::answer::Done;
 use crate::request::{ANSWER, Ask, steps};
 use crate::session::Session;
-use crate::{Change, Checked, Error, Expect, Found, Link, OWN, Page, Usage, Value, Version};
+use crate::{
+    Change, Checked, Error, Expect, Found, Link, OWN, Page, Row, Rows, Usage, Value, Version,
+};
 
 /// Milliseconds that statefsd has for an answer, also when it is being started again.
 const PATIENCE_MS: u64 = 30_000;
@@ -279,9 +281,28 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
         rows: u32,
         values: bool,
     ) -> Result<Page, Error> {
+        let page = self.rows(owner, under, after, rows, values, Rows::default())?;
+        let rows = page.iter().map(|row| row.map(Row::from)).collect::<Result<_, _>>()?;
+        Ok(Page { rows, more: page.more() })
+    }
+
+    /// The same, in the memory of a page that is not needed any more: for who looks at many.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn rows(
+        &mut self,
+        owner: u32,
+        under: &str,
+        after: Option<&str>,
+        rows: u32,
+        values: bool,
+        used: Rows,
+    ) -> Result<Rows, Error> {
+        self.session.reuse(used.into_memory());
         let after = after.unwrap_or_default().as_bytes();
         let ask = Ask::new(wire::LIST, owner, under, after).n(rows);
-        done(self.look(ask.flag(wire::FLAG_VALUES, values))?)?.page()
+        Ok(Rows::new(done(self.look(ask.flag(wire::FLAG_VALUES, values))?)?))
     }
 
     /// Returns when all that was changed before by this client is durable.
@@ -310,7 +331,7 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
         loop {
             let ask = Ask::new(wire::CHECK, OWN, "", &[]).n(u32::from(!first));
             let part = done(self.look(ask)?)?;
-            let (checked, text) = read_payload(&part.bytes).ok_or(Error::Garbled)?;
+            let (checked, text) = read_payload(part.body()).ok_or(Error::Garbled)?;
             if part.head.n != 0 {
                 flaw(&String::from_utf8_lossy(text));
             }
@@ -361,9 +382,9 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
 
 /// Appends a part of a value, or of a piece, to those before it; whether there is more.
 fn append(bytes: &mut Vec<u8>, part: &Done) -> Result<bool, Error> {
-    bytes.extend_from_slice(&part.bytes);
+    bytes.extend_from_slice(part.body());
     let fits = bytes.len() <= MAX_PIECE && part.head.size == bytes.len() as u64;
-    let goes_on = !part.bytes.is_empty() && bytes.len() < MAX_PIECE;
+    let goes_on = !part.body().is_empty() && bytes.len() < MAX_PIECE;
     match part.head.more {
         false if fits => Ok(false),
         true if goes_on => Ok(true),
