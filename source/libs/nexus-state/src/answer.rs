@@ -92,9 +92,8 @@ impl Rows {
             if rest.is_empty() {
                 return None;
             }
-            let (row, behind) = row(rest).map_or((Err(Error::Garbled), &[][..]), |(row, behind)| {
-                (Ok(row), behind)
-            });
+            let (row, behind) =
+                row(rest).map_or((Err(Error::Garbled), &[][..]), |(row, behind)| (Ok(row), behind));
             rest = behind;
             Some(row)
         })

@@ -34,9 +34,9 @@ mod store;
 mod sum;
 mod superblock;
 mod table;
-mod tree;
 #[cfg(test)]
 mod tests;
+mod tree;
 #[cfg(any(test, feature = "trial"))]
 pub mod trial;
 mod verify;
@@ -47,7 +47,7 @@ pub use engine::{Engine, FormatOptions, OpenOptions, format};
 pub use key::{Key, KeyError, MAX_KEY, TreeId};
 pub use log::LogDamage;
 pub use store::{
-    Asked, Draft, Error, Expect, Found, Limit, Listed, Listing, MAX_BATCH, MAX_PIECES, MAX_ROWS, MAX_VALUE,
-    Page, Quota, ReadOnly, Refused, Row, Step, Store, Ticket, Usage, Version,
+    Asked, Draft, Error, Expect, Found, Limit, Listed, Listing, MAX_BATCH, MAX_PIECES, MAX_ROWS,
+    MAX_VALUE, Page, Quota, ReadOnly, Refused, Row, Step, Store, Ticket, Usage, Version,
 };
 pub use superblock::{FORMAT, Identity, Unreadable};

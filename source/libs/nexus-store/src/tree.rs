@@ -185,7 +185,8 @@ impl At {
     }
 
     fn is_inside(&self) -> bool {
-        let inside = |range: &Range<usize>| range.start <= range.end && range.end <= self.page.len();
+        let inside =
+            |range: &Range<usize>| range.start <= range.end && range.end <= self.page.len();
         inside(&self.key) && inside(&self.row)
     }
 

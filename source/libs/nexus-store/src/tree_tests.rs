@@ -112,9 +112,8 @@ fn rows_are_read_as_redb_wrote_them() {
     }
     assert!(model.len() > 4000, "{}", model.len());
     let all: Vec<Vec<u8>> = model.keys().cloned().collect();
-    let removed = table.write(true, |rows| {
-        all.iter().try_for_each(|key| rows.remove(key.as_slice()).map(drop))
-    });
+    let removed = table
+        .write(true, |rows| all.iter().try_for_each(|key| rows.remove(key.as_slice()).map(drop)));
     assert_eq!(removed, Ok(()));
     compare(&table, &Model::new(), &mut random);
 }
