@@ -177,7 +177,11 @@ impl<'a> Branch<'a> {
         }
     }
 
+    /// None: there is no such key.
     pub(crate) fn key(&self, key: usize) -> Option<&'a [u8]> {
+        if key >= self.keys {
+            return None;
+        }
         let from = match (key, self.lengths.key) {
             (0, None) => self.ends_at() + 4 * self.keys,
             (0, Some(_)) => self.ends_at(),

@@ -43,7 +43,7 @@ mod verify;
 
 pub use check::{Check, Checked, Flaw, Part};
 pub use device::{BlockDevice, Counters, DeviceError, Extent, PAGE, PAGE_SECTORS, SECTOR};
-pub use engine::{Engine, FormatOptions, OpenOptions, format};
+pub use engine::{Engine, FoldLimits, FormatOptions, OpenOptions, format};
 pub use key::{Key, KeyError, MAX_KEY, TreeId};
 pub use log::LogDamage;
 pub use store::{

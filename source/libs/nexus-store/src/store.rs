@@ -396,6 +396,9 @@ pub trait Store {
     /// [`Error::ReadOnly`]; nobody waits for what failed.
     fn turn(&mut self) -> Result<bool, Error>;
 
+    /// Whether that work must not wait until nobody asks for anything: else a sync has to do all of it at once.
+    fn pressing(&self) -> bool;
+
     /// Verifies a bounded part of the store: every page that has anything, and every row; whether there is more. A
     /// check that begins is `Check::default()`; others may use the store between its steps.
     ///

@@ -6,6 +6,7 @@ use crate::tree::{Cursor, Tree, Value};
 use crate::verify::verify;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Bound;
 use redb::{
@@ -17,7 +18,7 @@ use spin::Mutex;
 /// One table has everything: keys and values as [`crate::row`] makes them.
 const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("rows");
 /// The part of the memory for pages that redb has, for what it changes; the rest is for what is read.
-const WRITING: usize = 4;
+const WRITING: usize = 3;
 
 pub(crate) type Shared<D> = Arc<Mutex<Pager<D>>>;
 pub(crate) type RowsToWrite<'a> = RedbTable<'a, &'static [u8], &'static [u8]>;
@@ -243,6 +244,11 @@ impl<D: BlockDevice> Table<D> {
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value>, TableError> {
         Ok(self.tree()?.get(&mut self.pager.lock(), key)?)
+    }
+
+    /// The last key that may stand in the same leaf as `key`; none: there is no leaf behind it.
+    pub(crate) fn leaf_end(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
+        Ok(self.tree()?.leaf_end(&mut self.pager.lock(), key)?)
     }
 
     /// The rows from `from` on, below `end`, in order.

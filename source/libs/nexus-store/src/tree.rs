@@ -104,6 +104,27 @@ impl Tree {
         Err(odd(node))
     }
 
+    /// The last key that may stand in the same leaf as `key`; none: there is no leaf behind it.
+    pub(crate) fn leaf_end<D: BlockDevice>(
+        self,
+        pager: &mut Pager<D>,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let Some(mut node) = self.root else { return Ok(None) };
+        let mut end = None;
+        for _ in 0..DEEPEST {
+            let page = pager.page(node.first, node.pages)?;
+            if page.first() != Some(&BRANCH) {
+                return Ok(end);
+            }
+            let place = child(&page, Bound::Included(key)).ok_or(odd(node))?;
+            let behind = Branch::of(&page, ROWS).and_then(|branch| branch.key(place));
+            end = behind.map(Vec::from).or(end);
+            node = self.below(&page, Some(place)).ok_or(odd(node))?;
+        }
+        Err(odd(node))
+    }
+
     fn below(self, page: &[u8], child: Option<usize>) -> Option<Node> {
         Branch::of(page, ROWS)?.below(child?, self.regions)
     }

@@ -3,7 +3,8 @@
 //! A turn takes what each client asks, one client after the other, up to its share; who comes first goes round.
 //! What waits for nothing is answered at once. Then, when somebody waits for it, all that was changed is made durable
 //! by one sync, and everybody who waits is told what came of it. What the store does in the background it does when
-//! nobody has asked anything.
+//! nobody has asked anything for some time: who puts one value after the other, each durable before the next, must not
+//! wait for a part of it each time. When it cannot wait, a part of it is done each turn.
 
 use alloc::vec::Vec;
 
@@ -21,6 +22,9 @@ use crate::road::SharedInbox;
 use crate::session::{Scratch, Session, Taken};
 use crate::trees::{Refusal, Trees};
 
+/// Milliseconds in which nobody asks for anything, after which the store works in the background.
+const QUIET_MS: u64 = 5;
+
 /// The service.
 #[derive(Debug)]
 pub struct Server<S, M, R> {
@@ -35,6 +39,8 @@ pub struct Server<S, M, R> {
     scratch: Scratch,
     stats: StoreStats,
     next: Deadline,
+    /// Until then it is not quiet: somebody has asked for something.
+    quiet: Deadline,
     /// It was told that the store is read-only.
     told: bool,
     /// The store has something to do in the background.
@@ -65,6 +71,7 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
             scratch: Scratch::default(),
             stats: NOTHING_DONE,
             next: Deadline::at(0),
+            quiet: Deadline::at(0),
             told: false,
             busy: true,
         }
@@ -123,20 +130,34 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         attached.map_err(|NotBegun| ServiceError::BadState)
     }
 
-    /// One turn.
+    /// One turn, at its deadline.
     pub fn turn(&mut self) {
+        let quiet = self.next == self.quiet;
+        self.round(quiet);
+    }
+
+    /// One turn. `quiet`: nobody has asked for anything for some time.
+    fn round(&mut self, quiet: bool) {
         let taken = self.take();
         // Who asked for what is known waits for no disk.
         self.sessions.iter_mut().for_each(Session::ring);
         self.sync();
-        if !taken.any && self.busy {
+        if taken.any {
+            self.quiet = Deadline::after_ms(QUIET_MS);
+        }
+        let pressing = self.store.as_ref().is_ok_and(|store| store.pressing());
+        if self.busy && (pressing || (quiet && !taken.any)) {
             self.busy = self.background();
         }
         let asked =
             self.sessions.iter_mut().filter_map(|one| (!one.may_wait()).then_some(())).count() > 0;
         self.tell_trouble();
-        let again = taken.more || asked || self.busy;
-        self.next = if again { Deadline::at(0) } else { Deadline::NEVER };
+        self.next = match self.busy {
+            _ if taken.more || asked => Deadline::at(0),
+            true if pressing => Deadline::at(0),
+            true => self.quiet,
+            false => Deadline::NEVER,
+        };
     }
 
     fn take(&mut self) -> Turn {
@@ -249,7 +270,7 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Service for Server<S, M, R> {
                 session.end(self.store.as_mut().ok());
             }
         }
-        self.turn();
+        self.round(false);
     }
 
     fn kept(&mut self) -> Option<Received> {

@@ -148,7 +148,7 @@ fn a_check_names_what_was_put_back() {
 fn a_check_names_what_cannot_be_read() {
     let disk = subject();
     let mut store = open(&disk);
-    let whole = check(&mut store).0;
+    let mut whole = check(&mut store).0;
     let known: Vec<u64> = (1..TABLE).filter(|page| store.pager.lock().sums_known(*page)).collect();
     let table = 2 + u64::from(LOG);
     let log = store.log.mark().page - 1;
@@ -161,6 +161,10 @@ fn a_check_names_what_cannot_be_read() {
     cases.extend(known.iter().map(|page| (table + page, Part::Table(*page))));
     let mut in_memory = 0;
     for (page, part) in cases {
+        // An opening that repairs leaves pages behind.
+        if matches!(part, Part::Table(1..)) && !store.pager.lock().sums_known(page - table) {
+            continue;
+        }
         disk.set_faults(Faults { unreadable: Some(page * PAGE_SECTORS + 3), ..Faults::default() });
         let (found, flaws) = check(&mut store);
         assert_eq!(flaws.first(), Some(&Flaw::Unread(part, DeviceError::Failed)));
@@ -169,7 +173,7 @@ fn a_check_names_what_cannot_be_read() {
             assert!(flaws[1..].iter().all(|flaw| matches!(flaw, Flaw::Rows(_))), "{flaws:?}");
             disk.set_faults(Faults::default());
             store = open(&disk);
-            check(&mut store);
+            whole = check(&mut store).0;
             continue;
         }
         in_memory += 1;

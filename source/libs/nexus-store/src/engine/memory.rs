@@ -100,17 +100,19 @@ pub(super) struct Frozen {
 }
 
 impl Frozen {
-    /// The next rows, of at most about so many keys and bytes; none behind the last.
-    pub(super) fn chunk(&self, keys: usize, bytes: usize) -> Vec<Changed<'_>> {
+    /// The next rows, as many as are `taken`, and whether they are the last.
+    pub(super) fn chunk<E>(
+        &self,
+        mut taken: impl FnMut(&[u8], usize) -> Result<bool, E>,
+    ) -> Result<(Vec<Changed<'_>>, bool), E> {
         let from = self.done.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rest = self.rows.0.range::<[u8], _>((from, Bound::Unbounded));
         let mut chunk = Vec::new();
-        let mut taken = 0;
-        while chunk.len() < keys && taken < bytes {
-            let Some((key, row)) = rest.next() else { return chunk };
-            taken += key.len() + row.as_ref().map_or(0, |row| row.len());
+        for (key, row) in self.rows.0.range::<[u8], _>((from, Bound::Unbounded)) {
+            if !taken(key, row.as_ref().map_or(0, |row| row.len()))? {
+                return Ok((chunk, false));
+            }
             chunk.push((&**key, row.as_deref()));
         }
-        chunk
+        Ok((chunk, true))
     }
 }

@@ -14,6 +14,7 @@ mod open;
 mod pieces;
 mod values;
 
+pub use fold::FoldLimits;
 pub use open::{FormatOptions, OpenOptions, format};
 
 use crate::device::{BlockDevice, Counters, PAGE};
@@ -61,8 +62,9 @@ pub struct Engine<D: BlockDevice> {
     accepted: u64,
     durable: u64,
     read_only: Option<ReadOnly>,
-    fold_keys: usize,
-    fold_bytes: usize,
+    fold: FoldLimits,
+    /// How much had been changed at the last turn that folded.
+    folded: u64,
     /// Pages of the log from which on it is folded.
     fold_at: u32,
 }

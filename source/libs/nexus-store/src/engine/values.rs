@@ -255,6 +255,10 @@ impl<D: BlockDevice> Store for Engine<D> {
         self.background()
     }
 
+    fn pressing(&self) -> bool {
+        self.is_pressing()
+    }
+
     fn check(&mut self, check: &mut Check) -> Result<bool, Flaw> {
         self.check_step(check)
     }

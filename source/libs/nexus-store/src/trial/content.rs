@@ -4,8 +4,8 @@ use std::prelude::rust_2024::*;
 
 use crate::fake::FakeDisk;
 use crate::{
-    BlockDevice, Engine, Error, Extent, FormatOptions, Identity, Key, Listing, OpenOptions,
-    Refused, Store, TreeId, format,
+    BlockDevice, Engine, Error, Extent, FoldLimits, FormatOptions, Identity, Key, Listing,
+    OpenOptions, Refused, Store, TreeId, format,
 };
 use std::collections::BTreeMap;
 
@@ -40,7 +40,9 @@ pub fn formatted(log_pages: u32, table_pages: u64) -> FakeDisk {
 /// How it is opened: with turns of two keys.
 #[must_use]
 pub fn options() -> OpenOptions {
-    OpenOptions { cache: 256 << 10, fold_keys: 2, ..OpenOptions::new(GUID, 99) }
+    let options = OpenOptions::new(GUID, 99);
+    let fold = FoldLimits { keys: 2, ..options.fold };
+    OpenOptions { cache: 256 << 10, fold, ..options }
 }
 
 /// Opens the store that all of a disk is.

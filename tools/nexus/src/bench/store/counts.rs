@@ -80,14 +80,22 @@ fn logged<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Logged> {
         let Some(byte) = serial(line) else { continue };
         text.push(char::from(byte));
         if byte == b'\n' {
-            if let Some((_, record)) = text.split_once(RECORD) {
-                let name = record.split(' ').next().unwrap_or_default().to_owned();
+            if let Some(name) = name(&text) {
                 all.push(Logged { name, spaces: std::mem::take(&mut spaces) });
             }
             text.clear();
         }
     }
     all
+}
+
+/// The name of a load, in a line with its record: three numbers follow it.
+fn name(line: &str) -> Option<String> {
+    let (_, record) = line.split_once(RECORD)?;
+    let words: Vec<&str> = record.split_whitespace().collect();
+    let [name, numbers @ ..] = &words[..] else { return None };
+    let all_are = numbers.len() == 3 && numbers.iter().all(|word| word.parse::<u64>().is_ok());
+    all_are.then(|| (*name).to_owned())
 }
 
 /// The byte, in a line `serial_write write addr 0x00 val 0x41`.
@@ -196,7 +204,7 @@ mod tests {
     #[test]
     fn test_what_was_logged_belongs_to_the_next_record() {
         let mut lines = vec![satp(1), satp(2), "Stopped execution of TB chain before 0x7".into()];
-        lines.extend(serial_of("store is not a record\n"));
+        lines.extend(serial_of("services: store-load and others\n"));
         lines.push(satp(3));
         lines.extend(serial_of("NX 77 store-load fill 10 20 30\r\n"));
         lines.push("serial_write write addr 0x01 val 0x41".into());
