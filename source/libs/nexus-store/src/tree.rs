@@ -39,6 +39,8 @@ impl Value {
 fn first(count: usize, before: impl Fn(usize) -> Option<bool>) -> Option<usize> {
     let (mut low, mut high) = (0, count);
     while low < high {
+        #[cfg(test)]
+        tests::LOOKS.with(|looks| looks.set(looks.get() + 1));
         let middle = low.midpoint(high);
         if before(middle)? {
             low = middle + 1;
@@ -295,4 +297,4 @@ impl Cursor {
 
 #[cfg(test)]
 #[path = "tree_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -5,11 +5,17 @@ use crate::table::{Shared, Table};
 use crate::trial::content::Random;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use core::cell::Cell;
 use spin::Mutex;
 use std::prelude::rust_2024::*;
 use std::{format, vec};
 
 const PAGES: u64 = 20_000;
+
+std::thread_local! {
+    /// Keys that were compared in this thread to find a place.
+    pub(crate) static LOOKS: Cell<u64> = const { Cell::new(0) };
+}
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 

@@ -29,6 +29,8 @@ const READY: &str = "devices are with their owners, ";
 /// How often the system is started for the median.
 const STARTS: usize = 5;
 const LIMIT: Duration = Duration::from_secs(300);
+/// The same where a store is filled with a million keys.
+const LONG_LIMIT: Duration = Duration::from_secs(7200);
 
 /// Arguments of `cargo nexus bench`.
 #[derive(Args, Debug)]
@@ -153,7 +155,7 @@ fn boot_as(
         nonce,
         ram: built.checked.ram(),
         until,
-        limit: LIMIT,
+        limit: if args.keys == store::Keys::Few { LIMIT } else { LONG_LIMIT },
         symbols: None,
         is_virtio: &|_| false,
         show: &mut |_| {},

@@ -5,6 +5,7 @@ use std::{format, println, vec};
 
 use super::common::{GUID, TREE, formatted, key, open_with, scale};
 use crate::fake::FakeDisk;
+use crate::tree::tests::LOOKS;
 use crate::{Check, Counters, Engine, Expect, FoldLimits, OpenOptions, Step, Store};
 
 const LOG: u32 = 256;
@@ -212,4 +213,23 @@ fn who_puts_alone_pays_two_flushes_in_a_hundred_for_folds() {
     println!("{PUTS} puts, {folded} turns: {all:?}");
     assert!(folded >= 6 && all.flushes <= PUTS + PUTS / 50, "{folded} turns: {all:?}");
     assert!(all.writes <= 2 * PUTS, "{all:?}");
+}
+
+/// What a get costs without the disk grows with the number of keys it compares, and of pages it looks into.
+#[test]
+fn a_get_compares_at_most_twice_as_many_keys_with_a_thousand_times_as_many() {
+    let compared = |keys: u64| {
+        let disk = filled(keys);
+        let options = OpenOptions { fold_at: Some(1), ..OpenOptions::new(GUID, 7) };
+        let mut store = open_with(&disk, &options).unwrap();
+        settle(&mut store);
+        LOOKS.set(0);
+        for at in 0..1000 {
+            store.get(TREE, key(&name(at * 7919 % keys)), &mut Vec::new()).unwrap().unwrap();
+        }
+        LOOKS.get()
+    };
+    let (few, many) = (compared(1000), compared(keys()));
+    println!("keys compared by 1,000 gets: {few} of 1,000, {many} of many");
+    assert!(few > 5000 && many <= 2 * few, "{few} and {many}");
 }

@@ -3,6 +3,7 @@
 use nexus_proto::ServiceError;
 use nexus_proto::state::ring as wire;
 use nexus_ring::DONE;
+use nexus_rt::Service;
 use nexus_rt::abi::Sender;
 use nexus_state::{Error, Expect, OWN};
 use nexus_store::Store;
@@ -153,4 +154,31 @@ fn trees_that_no_service_has_are_kept_and_opened_to_nobody() {
     let mut out = Vec::new();
     world.with(|server| server.store().unwrap().get(orphan, key, &mut out)).unwrap();
     assert_eq!(out, b"kept");
+}
+
+/// How often the disk was flushed.
+fn flushes(world: &World) -> u64 {
+    world.with(|server| server.stats().flushes)
+}
+
+#[test]
+fn who_puts_alone_waits_for_no_fold() {
+    let world = World::new();
+    let mut client = world.client(A);
+    let mut put = |count: u64| {
+        let before = flushes(&world);
+        for at in 0..count {
+            client.put_sync("key", &at.to_le_bytes(), Expect::Any).unwrap();
+            // The disk tells of what statefsd has seen already.
+            world.with(|server| server.notified(0));
+        }
+        flushes(&world) - before
+    };
+    assert_eq!(put(85), 85, "a quarter of the log is used, and nothing is folded");
+    let before = flushes(&world);
+    world.turn();
+    assert!(flushes(&world) > before, "it is when nobody asks");
+    assert_eq!(put(64), 64);
+    let pressed = put(40);
+    assert!((42..=44).contains(&pressed), "three eighths of the log: {pressed}");
 }

@@ -30,6 +30,9 @@ pub(super) enum Keys {
     /// 10,000 keys.
     #[value(name = "10000")]
     Few,
+    /// 100,000 keys, which have no gate.
+    #[value(name = "100000")]
+    More,
     /// 1,000,000 keys.
     #[value(name = "1000000")]
     Many,
@@ -40,6 +43,7 @@ impl Keys {
     pub(super) const fn count(self) -> u64 {
         match self {
             Self::Few => 10_000,
+            Self::More => 100_000,
             Self::Many => 1_000_000,
         }
     }
@@ -48,6 +52,7 @@ impl Keys {
     const fn disk(self) -> u64 {
         match self {
             Self::Few => 512 * MIB,
+            Self::More => 1024 * MIB,
             Self::Many => 2048 * MIB,
         }
     }
