@@ -178,7 +178,8 @@ impl Suite {
             if !page.more() {
                 break;
             }
-            last = behind.map(Into::into);
+            let behind = core::str::from_utf8(behind.unwrap_or_default());
+            last = Some(behind.map_err(|_| Failed::Wrong("a key"))?.into());
         }
         if rows == self.size.keys {
             Ok(rows)

@@ -61,8 +61,8 @@ pub struct Rows {
 /// A row of such a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowRef<'a> {
-    /// The key.
-    pub key: &'a str,
+    /// The key: UTF-8.
+    pub key: &'a [u8],
     /// What is under it.
     pub found: Found,
     /// As [`Row::value`].
@@ -138,13 +138,15 @@ fn row(bytes: &[u8]) -> Option<(RowRef<'_>, &[u8])> {
     let (value, rest) = rest.split_at_checked(usize::try_from(row.value).ok()?)?;
     let padding = (bytes.len() - rest.len()).wrapping_neg() % wire::ROW_ALIGN;
     let behind = rest.get(padding..).unwrap_or_default();
-    let key = core::str::from_utf8(key).ok()?;
     let found = Found { version: Version(row.version), size: row.size, pieces: row.pieces };
     Some((RowRef { key, found, value }, behind))
 }
 
-impl From<RowRef<'_>> for Row {
-    fn from(RowRef { key, found, value }: RowRef<'_>) -> Row {
-        Row { key: key.into(), found, value: value.into() }
+impl TryFrom<RowRef<'_>> for Row {
+    type Error = Error;
+
+    fn try_from(RowRef { key, found, value }: RowRef<'_>) -> Result<Row, Error> {
+        let key = core::str::from_utf8(key).map_err(|_| Error::Garbled)?;
+        Ok(Row { key: key.into(), found, value: value.into() })
     }
 }

@@ -282,7 +282,7 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
         values: bool,
     ) -> Result<Page, Error> {
         let page = self.rows(owner, under, after, rows, values, Rows::default())?;
-        let rows = page.iter().map(|row| row.map(Row::from)).collect::<Result<_, _>>()?;
+        let rows = page.iter().map(|row| Row::try_from(row?)).collect::<Result<_, _>>()?;
         Ok(Page { rows, more: page.more() })
     }
 

@@ -35,28 +35,44 @@ impl Value {
     }
 }
 
-/// The first of `count` places that is not `before`. None: one of them cannot be told.
-fn first(count: usize, before: impl Fn(usize) -> Option<bool>) -> Option<usize> {
+/// The first of `count` keys in order that is not before `from`. None: one of them cannot be told. Bytes that both
+/// ends of what is left share with `from` are not compared again.
+fn first<'a>(
+    count: usize,
+    from: Bound<&[u8]>,
+    key: impl Fn(usize) -> Option<&'a [u8]>,
+) -> Option<usize> {
+    let (bound, at_itself) = match from {
+        Bound::Included(bound) => (bound, false),
+        Bound::Excluded(bound) => (bound, true),
+        Bound::Unbounded => return Some(0),
+    };
     let (mut low, mut high) = (0, count);
+    let (mut low_shares, mut high_shares) = (0, 0);
     while low < high {
         #[cfg(test)]
         tests::LOOKS.with(|looks| looks.set(looks.get() + 1));
         let middle = low.midpoint(high);
-        if before(middle)? {
-            low = middle + 1;
+        let key = key(middle)?;
+        let shares: usize = low_shares.min(high_shares);
+        let shares = shares + shared(key.get(shares..)?, bound.get(shares..)?);
+        let before = match (key.get(shares), bound.get(shares)) {
+            (Some(one), Some(two)) => one < two,
+            (None, None) => at_itself,
+            (key, _) => key.is_none(),
+        };
+        if before {
+            (low, low_shares) = (middle + 1, shares);
         } else {
-            high = middle;
+            (high, high_shares) = (middle, shares);
         }
     }
     Some(low)
 }
 
-fn is_before(key: &[u8], from: Bound<&[u8]>) -> bool {
-    match from {
-        Bound::Included(bound) => key < bound,
-        Bound::Excluded(bound) => key <= bound,
-        Bound::Unbounded => false,
-    }
+/// Bytes with which both begin.
+pub(crate) fn shared(one: &[u8], two: &[u8]) -> usize {
+    one.iter().zip(two).take_while(|(one, two)| one == two).count()
 }
 
 /// A page that is none of redb's.
@@ -68,7 +84,7 @@ const fn odd(node: Node) -> Fault {
 fn child(page: &[u8], from: Bound<&[u8]>) -> Option<usize> {
     let branch = Branch::of(page, ROWS)?;
     // Below a page are keys up to the one that it has here.
-    first(branch.len(), |key| Some(is_before(branch.key(key)?, from)))
+    first(branch.len(), from, |key| branch.key(key))
 }
 
 impl Tree {
@@ -151,7 +167,7 @@ impl Tree {
 fn value(page: Bytes, key: &[u8]) -> Option<Option<Value>> {
     let leaf = Leaf::of(&page, ROWS)?;
     let key_at = |entry| page.get(leaf.key(entry)?);
-    let entry = first(leaf.len(), |entry| Some(key_at(entry)? < key))?;
+    let entry = first(leaf.len(), Bound::Included(key), key_at)?;
     if entry == leaf.len() || key_at(entry)? != key {
         return Some(None);
     }
@@ -197,9 +213,9 @@ impl At {
     fn new(page: Bytes, node: Node, from: Bound<&[u8]>, end: &[u8]) -> Option<Self> {
         let leaf = Leaf::of(&page, ROWS)?;
         let (count, key_at) = (leaf.len(), |entry| page.get(leaf.key(entry)?));
-        let entry = first(count, |entry| Some(is_before(key_at(entry)?, from)))?;
+        let entry = first(count, from, key_at)?;
         let last = key_at(count - 1)? >= end;
-        let limit = if last { first(count, |entry| Some(key_at(entry)? < end))? } else { count };
+        let limit = if last { first(count, Bound::Included(end), key_at)? } else { count };
         // Behind the last one nobody asks for it.
         let place = entry.min(count - 1);
         let (key, row) = (leaf.key(place)?, leaf.value(place)?);

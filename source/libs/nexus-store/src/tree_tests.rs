@@ -126,12 +126,23 @@ fn rows_are_read_as_redb_wrote_them() {
 
 #[test]
 fn a_place_is_found_among_any_number() {
-    for count in 0..20 {
-        for place in 0..=count {
-            assert_eq!(first(count, |at| Some(at < place)), Some(place));
+    let names: Vec<Vec<u8>> = (0..20_u8).map(|at| vec![7, at / 8, at, 0]).collect();
+    for count in 0..=names.len() {
+        let key = |at: usize| names.get(at).map(Vec::as_slice);
+        for (place, name) in names.iter().enumerate().take(count) {
+            let (longer, shorter) = ([&name[..], &[0]].concat(), &name[..3]);
+            let place_of = |from| first(count, from, key);
+            assert_eq!(place_of(Bound::Included(name)), Some(place));
+            assert_eq!(place_of(Bound::Excluded(name)), Some(place + 1));
+            assert_eq!(place_of(Bound::Included(&longer)), Some(place + 1));
+            assert_eq!(place_of(Bound::Excluded(shorter)), Some(place));
         }
+        for (from, place) in [(&[7][..], 0), (&[], 0), (&[8], count), (&[7, 9], count)] {
+            assert_eq!(first(count, Bound::Included(from), key), Some(place), "{from:?}");
+        }
+        assert_eq!(first(count, Bound::Unbounded, key), Some(0));
     }
-    assert_eq!(first(5, |_| None), None);
+    assert_eq!(first(5, Bound::Included(b"a"), |_| None), None);
 }
 
 /// A page that is right by its sum, and none of redb's.

@@ -7,17 +7,17 @@ use crate::key::TreeId;
 use crate::row::{self, Data, RowKey};
 use crate::store::{Asked, Error, Listed, Listing, MAX_ROWS};
 use crate::table::TableError;
+use crate::tree::shared;
 use alloc::string::String;
 use core::cmp::Ordering;
 use core::ops::{Bound, ControlFlow};
 
 /// Bytes that both bounds begin with, and so all keys between them.
-fn shared(from: Bound<&[u8]>, end: &[u8]) -> usize {
-    let from = match from {
-        Bound::Included(key) | Bound::Excluded(key) => key,
-        Bound::Unbounded => &[],
-    };
-    from.iter().zip(end).take_while(|(one, two)| one == two).count()
+fn shared_by_all(from: Bound<&[u8]>, end: &[u8]) -> usize {
+    match from {
+        Bound::Included(key) | Bound::Excluded(key) => shared(key, end),
+        Bound::Unbounded => 0,
+    }
 }
 
 impl<D: BlockDevice> Engine<D> {
@@ -31,7 +31,7 @@ impl<D: BlockDevice> Engine<D> {
         let frozen = self.frozen.as_ref().map(|frozen| &frozen.rows);
         let mut memory = Newest::new(&self.active, frozen, from, end);
         let mut table = self.table.range(from, end)?;
-        let shared = shared(from, end);
+        let shared = shared_by_all(from, end);
         let mut newest = memory.next();
         loop {
             let order = match (newest, table.row()) {

@@ -47,6 +47,8 @@ pub struct Session<M> {
     access: Access,
     begun: Begun,
     waiting: Vec<Waiting>,
+    /// It tells of its next request, and has made none since it was asked to.
+    tells: bool,
 }
 
 /// A request that is done when a sync is.
@@ -96,7 +98,7 @@ impl<M: SharedMut> Session<M> {
         // Nobody to tell when it is gone.
         let _ = tell.tell();
         let (begun, waiting) = (Begun::default(), Vec::new());
-        Session { service, side, tell, access, begun, waiting }
+        Session { service, side, tell, access, begun, waiting, tells: false }
     }
 
     /// Its service id.
@@ -110,6 +112,7 @@ impl<M: SharedMut> Session<M> {
     /// # Errors
     /// [`NotBegun`].
     pub fn attach(&mut self, life: u32, store: Option<&mut impl Keeper>) -> Result<(), NotBegun> {
+        self.tells = false;
         if self.side.attach(life)? {
             self.end(store);
         }
@@ -148,6 +151,7 @@ impl<M: SharedMut> Session<M> {
             }
             match self.side.take() {
                 Ok(Some(request)) => {
+                    self.tells = false;
                     let store = store.as_mut().map(|store| &mut **store).map_err(|why| *why);
                     let cost = self.carry(request, store, trees, scratch, &mut taken, &mut denied);
                     bytes = bytes.saturating_add(cost);
@@ -280,6 +284,9 @@ impl<M: SharedMut> Session<M> {
 
     /// Before waiting. False when it has asked something meanwhile.
     pub fn may_wait(&mut self) -> bool {
-        self.side.may_wait().unwrap_or(true)
+        if !self.tells {
+            self.tells = self.side.may_wait().unwrap_or(true);
+        }
+        self.tells
     }
 }
