@@ -34,7 +34,8 @@ impl<D: BlockDevice> Engine<D> {
         let shared = shared_by_all(from, end);
         let mut newest = memory.next();
         loop {
-            let order = match (newest, table.row()) {
+            let oldest = table.row();
+            let order = match (newest, oldest) {
                 (None, None) => return Ok(()),
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
@@ -42,7 +43,7 @@ impl<D: BlockDevice> Engine<D> {
             };
             let row = match newest {
                 Some((key, row)) if order.is_le() => row.map(|row| (key, row)),
-                _ => table.row(),
+                _ => oldest,
             };
             if let Some((key, row)) = row
                 && visit(key, row)?.is_break()

@@ -19,13 +19,13 @@ const MORE: u64 = 8;
 
 /// A key as words that are in the order of keys: compared eight bytes at a time, where the compiler's own comparison
 /// takes them one by one.
-struct Order {
+pub(super) struct Order {
     words: [u64; WORDS],
     len: usize,
 }
 
 impl Order {
-    fn of(key: &[u8]) -> Self {
+    pub(super) fn of(key: &[u8]) -> Self {
         let mut order = Self { words: [0; WORDS], len: key.len() / KEY_BYTES + 1 };
         let (whole, rest) = key.as_chunks::<KEY_BYTES>();
         let parts = whole.iter().map(<[u8; KEY_BYTES]>::as_slice).chain([rest]);
@@ -64,11 +64,8 @@ pub(super) struct Rows(BTreeMap<Box<[u64]>, Entry>);
 
 impl Rows {
     /// `None`: nothing is known here. `Some(None)`: it is removed.
-    pub(super) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        if self.0.is_empty() {
-            return None;
-        }
-        self.0.get(Order::of(key).words()).map(|entry| entry.row.as_deref())
+    pub(super) fn get(&self, key: &Order) -> Option<Option<&[u8]>> {
+        self.0.get(key.words()).map(|entry| entry.row.as_deref())
     }
 
     pub(super) fn set(&mut self, key: &[u8], row: Option<&[u8]>) {

@@ -29,7 +29,7 @@ use crate::tree::Value;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
-use memory::{Frozen, Rows};
+use memory::{Frozen, Order, Rows};
 
 /// Bits of a version that count the puts of one opening.
 const COUNTER_BITS: u32 = 40;
@@ -137,8 +137,9 @@ impl<D: BlockDevice> Engine<D> {
     }
 
     fn find(&self, key: &[u8]) -> Result<Option<Seen<'_>>, TableError> {
-        let frozen = || self.frozen.as_ref().and_then(|frozen| frozen.rows.get(key));
-        match self.active.get(key).or_else(frozen) {
+        let order = Order::of(key);
+        let frozen = || self.frozen.as_ref().and_then(|frozen| frozen.rows.get(&order));
+        match self.active.get(&order).or_else(frozen) {
             Some(row) => Ok(row.map(Seen::Memory)),
             None => Ok(self.table.get(key)?.map(Seen::Table)),
         }

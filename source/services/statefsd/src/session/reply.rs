@@ -74,6 +74,8 @@ impl<'a> Rows<'a> {
     /// In `out`, of at most `room` bytes.
     pub(crate) fn new(out: &'a mut Vec<u8>, room: usize, values: bool) -> Rows<'a> {
         out.clear();
+        // Once, and not for each row.
+        out.reserve(room);
         Rows { out, room, values, count: 0 }
     }
 
