@@ -2,9 +2,9 @@
 
 /// Sectors of a disk up to which little is done, for what is counted and not timed.
 const SMALL: u64 = 1 << 17;
-/// The same, up to which there are 10,000 keys, and up to which there are 100,000: a million on a larger one.
+/// The same, up to which there are 10,000 keys; and from which on there are a million, and 100,000 in between.
 const MEDIUM: u64 = 1 << 20;
-const LARGE: u64 = 1 << 21;
+const LARGE: u64 = 1 << 22;
 
 /// How many keys there are, how often the loads are done, and how many operations each is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +24,14 @@ const TIMED: Size =
 impl Size {
     /// On a disk of so many sectors.
     pub(crate) const fn of(sectors: u64) -> Size {
-        match sectors {
-            ..=SMALL => {
-                Size { rounds: 1, puts: 100, puts_of_each: 20, hundreds: 10, gets: 1000, ..TIMED }
-            }
-            ..=MEDIUM => TIMED,
-            ..=LARGE => Size { keys: 100_000, ..TIMED },
-            _ => Size { keys: 1_000_000, ..TIMED },
+        if sectors <= SMALL {
+            Size { rounds: 1, puts: 100, puts_of_each: 20, hundreds: 10, gets: 1000, ..TIMED }
+        } else if sectors <= MEDIUM {
+            TIMED
+        } else if sectors < LARGE {
+            Size { keys: 100_000, ..TIMED }
+        } else {
+            Size { keys: 1_000_000, ..TIMED }
         }
     }
 }
