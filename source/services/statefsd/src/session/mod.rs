@@ -47,8 +47,6 @@ pub struct Session<M> {
     access: Access,
     begun: Begun,
     waiting: Vec<Waiting>,
-    /// It tells of its next request, and has made none since it was asked to.
-    tells: bool,
 }
 
 /// A request that is done when a sync is.
@@ -98,7 +96,7 @@ impl<M: SharedMut> Session<M> {
         // Nobody to tell when it is gone.
         let _ = tell.tell();
         let (begun, waiting) = (Begun::default(), Vec::new());
-        Session { service, side, tell, access, begun, waiting, tells: false }
+        Session { service, side, tell, access, begun, waiting }
     }
 
     /// Its service id.
@@ -112,7 +110,6 @@ impl<M: SharedMut> Session<M> {
     /// # Errors
     /// [`NotBegun`].
     pub fn attach(&mut self, life: u32, store: Option<&mut impl Keeper>) -> Result<(), NotBegun> {
-        self.tells = false;
         if self.side.attach(life)? {
             self.end(store);
         }
@@ -151,7 +148,6 @@ impl<M: SharedMut> Session<M> {
             }
             match self.side.take() {
                 Ok(Some(request)) => {
-                    self.tells = false;
                     let store = store.as_mut().map(|store| &mut **store).map_err(|why| *why);
                     let cost = self.carry(request, store, trees, scratch, &mut taken, &mut denied);
                     bytes = bytes.saturating_add(cost);
@@ -282,11 +278,9 @@ impl<M: SharedMut> Session<M> {
         let _ = self.side.ring(|| tell.tell());
     }
 
-    /// Before waiting. False when it has asked something meanwhile.
+    /// Before waiting. False when it has asked something meanwhile: what it told of while the disk was waited for is
+    /// told no second time, so that this is asked in each turn.
     pub fn may_wait(&mut self) -> bool {
-        if !self.tells {
-            self.tells = self.side.may_wait().unwrap_or(true);
-        }
-        self.tells
+        self.side.may_wait().unwrap_or(true)
     }
 }
