@@ -9,6 +9,7 @@ pub mod client;
 mod gate;
 mod keys;
 pub mod load;
+mod size;
 
 /// Service id of who has the clients put, and whose tree it is.
 pub const LOAD: u32 = 110;

@@ -9,28 +9,19 @@ use nexus_mmio::{ReadWrite, SharedMemory};
 use nexus_proto::disk::{Disk, DiskInfo, DiskStats, Info, Stats};
 use nexus_proto::ids;
 use nexus_rt::{Client, Deadline, ns_of_ticks, startup, ticks};
-use nexus_state::{Expect, OWN, RingLink, State, open};
+use nexus_state::{Expect, OWN, RingLink, Rows, State, open};
 use nexus_test::{Host, SAFETY_MS, records};
 
 use crate::gate::{Gate, Work};
 use crate::keys::{Numbers, VALUE, key};
+use crate::size::Size;
 use crate::{CLIENTS, Failed};
 
-/// How often each load is measured.
-const ROUNDS: u64 = 5;
-/// Sectors of a disk from which on it is filled with many keys.
-const LARGE: u64 = 1 << 21;
-const FEW_KEYS: u64 = 10_000;
-const MANY_KEYS: u64 = 1_000_000;
 /// Puts between two syncs while the store is filled, and in the load of that name.
 const FILLED: u64 = 1000;
 const HUNDRED: u64 = 100;
-const PUTS: u64 = 1000;
-const PUTS_OF_EACH: u64 = 500;
-const HUNDREDS: u64 = 100;
-const GETS: u64 = 10_000;
-/// Rows of a page.
-const ROWS: u32 = 256;
+/// Rows of a page, at most: the ring has room for some 430.
+const ROWS: u32 = 1024;
 
 /// Measures everything, tells the host, and ends the machine.
 ///
@@ -53,11 +44,11 @@ fn measured(host: Host) -> Result<u32, Failed> {
     host.wait_for_owners()?;
     let disk: Client<Disk> = startup().client(ids::VIRTIOBLKD)?;
     let DiskInfo { sectors, .. } = disk.call(&Info {}, Deadline::after_ms(SAFETY_MS))?;
-    let keys = if sectors > LARGE { MANY_KEYS } else { FEW_KEYS };
     let (mut state, gate) = (open()?, Gate::new()?);
     // Once that is answered, the store is open.
     state.usage(OWN)?;
-    let mut suite = Suite { host, disk, state, gate, keys, numbers: Numbers::new(1), told: 0 };
+    let (size, numbers) = (Size::of(sectors), Numbers::new(1));
+    let mut suite = Suite { host, disk, state, gate, size, numbers, told: 0 };
     suite.run()?;
     Ok(suite.told)
 }
@@ -68,7 +59,7 @@ struct Suite {
     disk: Client<Disk>,
     state: State<RingLink, SharedMemory<ReadWrite>>,
     gate: Gate,
-    keys: u64,
+    size: Size,
     numbers: Numbers,
     /// Figures that were told.
     told: u32,
@@ -77,7 +68,7 @@ struct Suite {
 impl Suite {
     fn run(&mut self) -> Result<(), Failed> {
         self.measure("fill", Suite::fill)?;
-        for _ in 0..ROUNDS {
+        for _ in 0..self.size.rounds {
             self.measure("put_sync_1", Suite::put_and_sync)?;
             self.put_by_all()?;
             self.measure("put_100_sync", Suite::put_hundreds)?;
@@ -109,11 +100,11 @@ impl Suite {
     }
 
     fn fill(&mut self) -> Result<u64, Failed> {
-        for first in (0..self.keys).step_by(FILLED as usize) {
-            let numbers = first..self.keys.min(first + FILLED);
+        for first in (0..self.size.keys).step_by(FILLED as usize) {
+            let numbers = first..self.size.keys.min(first + FILLED);
             self.put_each(numbers.map(key).collect())?;
         }
-        Ok(self.keys)
+        Ok(self.size.keys)
     }
 
     /// Puts new values under these, and syncs once.
@@ -128,21 +119,21 @@ impl Suite {
     }
 
     fn put_and_sync(&mut self) -> Result<u64, Failed> {
-        for _ in 0..PUTS {
-            let key = key(self.numbers.below(self.keys));
+        for _ in 0..self.size.puts {
+            let key = key(self.numbers.below(self.size.keys));
             self.state.put_sync(&key, &self.numbers.value(), Expect::Any)?;
         }
-        Ok(PUTS)
+        Ok(self.size.puts)
     }
 
     /// Eight others, at the same time.
     fn put_by_all(&mut self) -> Result<(), Failed> {
         self.gather()?;
-        let (keys, seed) = (self.keys, self.numbers.next());
+        let (keys, seed, puts) = (self.size.keys, self.numbers.next(), self.size.puts_of_each);
         self.measure("put_sync_8", |suite| {
-            suite.gate.open(Work { puts: PUTS_OF_EACH, keys, seed })?;
+            suite.gate.open(Work { puts, keys, seed })?;
             suite.gather()?;
-            Ok(PUTS_OF_EACH * CLIENTS as u64)
+            Ok(puts * CLIENTS as u64)
         })
     }
 
@@ -151,39 +142,49 @@ impl Suite {
     }
 
     fn put_hundreds(&mut self) -> Result<u64, Failed> {
-        for _ in 0..HUNDREDS {
-            let keys = (0..HUNDRED).map(|_| key(self.numbers.below(self.keys))).collect();
+        for _ in 0..self.size.hundreds {
+            let keys = (0..HUNDRED).map(|_| key(self.numbers.below(self.size.keys))).collect();
             self.put_each(keys)?;
         }
-        Ok(HUNDREDS * HUNDRED)
+        Ok(self.size.hundreds * HUNDRED)
     }
 
     fn get(&mut self) -> Result<u64, Failed> {
-        for _ in 0..GETS {
-            let key = key(self.numbers.below(self.keys));
+        for _ in 0..self.size.gets {
+            let key = key(self.numbers.below(self.size.keys));
             let value =
                 self.state.get(OWN, &key)?.ok_or(Failed::Wrong("a key that is not there"))?;
             if value.bytes.len() != VALUE {
                 return Err(Failed::Wrong("a value"));
             }
         }
-        Ok(GETS)
+        Ok(self.size.gets)
     }
 
-    /// All rows in order.
+    /// All rows in order, each looked at where it lies, as SQLite shows them.
     fn scan(&mut self) -> Result<u64, Failed> {
-        let (mut rows, mut last) = (0, None::<String>);
+        let (mut rows, mut page, mut last) = (0, Rows::default(), None::<String>);
         loop {
-            let page = self.state.list(OWN, "", last.as_deref(), ROWS, true)?;
-            rows += page.rows.len() as u64;
-            if page.rows.iter().any(|row| row.value.len() != VALUE) {
-                return Err(Failed::Wrong("a row's value"));
+            page = self.state.rows(OWN, "", last.as_deref(), ROWS, true, page)?;
+            let mut behind = None;
+            for row in page.iter() {
+                let row = row?;
+                if row.value.len() != VALUE {
+                    return Err(Failed::Wrong("a row's value"));
+                }
+                rows += 1;
+                behind = Some(row.key);
             }
-            if !page.more {
+            if !page.more() {
                 break;
             }
-            last = page.rows.last().map(|row| row.key.clone());
+            let behind = core::str::from_utf8(behind.unwrap_or_default());
+            last = Some(behind.map_err(|_| Failed::Wrong("a key"))?.into());
         }
-        if rows == self.keys { Ok(rows) } else { Err(Failed::Wrong("how many rows there are")) }
+        if rows == self.size.keys {
+            Ok(rows)
+        } else {
+            Err(Failed::Wrong("how many rows there are"))
+        }
     }
 }

@@ -1,16 +1,21 @@
 //! The shared memory that is real: volatile copies out of and into a mapping.
 
+use core::array::from_fn;
 use core::marker::PhantomData;
 use core::ptr::{
     read_volatile, with_exposed_provenance, with_exposed_provenance_mut, write_volatile,
 };
 use core::sync::atomic::{Ordering, fence};
 
+use zerocopy::FromBytes;
+
 use crate::window::address;
 use crate::{Exact, Outside, ReadWrite, Readable, Shared, SharedMut, Split};
 
 /// Bytes in the widest load or store of a copy.
 const WORD: usize = size_of::<u64>();
+/// Words whose places are found at once.
+const BLOCK: usize = 8;
 
 /// Memory that a device, or another process, reaches as well, mapped into this process. One that is
 /// [`ReadOnly`](crate::ReadOnly) has no stores:
@@ -78,6 +83,13 @@ impl<A, L: Length> SharedMemory<A, L> {
         let first = address::<T>(self.base, self.len.bytes(), offset, count)?;
         let place = move |index| Place { at: first + index * size_of::<T>(), holds: PhantomData };
         Some((0..count).map(place))
+    }
+
+    /// The places of a block of words from `offset` on.
+    #[inline]
+    fn block(&self, offset: usize) -> Option<[Place<u64>; BLOCK]> {
+        let first = address::<u64>(self.base, self.len.bytes(), offset, BLOCK)?;
+        Some(from_fn(|index| Place { at: first + index * WORD, holds: PhantomData }))
     }
 
     #[inline]
@@ -149,6 +161,46 @@ impl Exact for SharedMemory<ReadWrite> {
     }
 }
 
+impl<A: Readable, L: Length> SharedMemory<A, L> {
+    /// Loads words from `offset` on. Where they go is written a word at a time when it is aligned.
+    #[inline]
+    fn load_words(&self, offset: usize, to: &mut [[u8; WORD]]) -> Result<(), Outside> {
+        let Ok(words) = <[u64]>::mut_from_bytes(to.as_flattened_mut()) else {
+            let loaded = self.words(offset, to.len())?;
+            to.iter_mut().zip(loaded).for_each(|(to, word)| *to = word.to_ne_bytes());
+            return Ok(());
+        };
+        let (blocks, rest) = words.as_chunks_mut::<BLOCK>();
+        let mut at = offset;
+        for block in blocks {
+            let places = self.block(at).ok_or(Outside)?;
+            block.iter_mut().zip(places).for_each(|(to, place)| *to = place.load());
+            at += BLOCK * WORD;
+        }
+        let loaded = self.words(at, rest.len())?;
+        rest.iter_mut().zip(loaded).for_each(|(to, word)| *to = word);
+        Ok(())
+    }
+}
+
+impl<L: Length> SharedMemory<ReadWrite, L> {
+    /// Stores words from `offset` on. Where they come from is read a word at a time when it is aligned.
+    #[inline]
+    fn store_words(&mut self, offset: usize, from: &[[u8; WORD]]) -> Result<(), Outside> {
+        let Ok(words) = <[u64]>::ref_from_bytes(from.as_flattened()) else {
+            return self.put_words(offset, from.iter().map(|word| u64::from_ne_bytes(*word)));
+        };
+        let (blocks, rest) = words.as_chunks::<BLOCK>();
+        let mut at = offset;
+        for block in blocks {
+            let places = self.block(at).ok_or(Outside)?;
+            block.iter().zip(places).for_each(|(word, place)| place.store(*word));
+            at += BLOCK * WORD;
+        }
+        self.put_words(at, rest.iter().copied())
+    }
+}
+
 impl<A: Readable, L: Length> Shared for SharedMemory<A, L> {
     #[inline]
     fn len(&self) -> usize {
@@ -163,8 +215,7 @@ impl<A: Readable, L: Length> Shared for SharedMemory<A, L> {
         let end = middle + words.len() * WORD;
         let places = self.places(offset, first.len()).ok_or(Outside)?;
         first.iter_mut().zip(places).for_each(|(byte, place)| *byte = place.load());
-        let loaded = self.words(middle, words.len())?;
-        words.iter_mut().zip(loaded).for_each(|(to, word)| *to = word.to_ne_bytes());
+        self.load_words(middle, words)?;
         let places = self.places(end, last.len()).ok_or(Outside)?;
         last.iter_mut().zip(places).for_each(|(byte, place)| *byte = place.load());
         Ok(())
@@ -213,7 +264,7 @@ impl<L: Length> SharedMut for SharedMemory<ReadWrite, L> {
         let end = middle + words.len() * WORD;
         let places = self.places(offset, first.len()).ok_or(Outside)?;
         first.iter().zip(places).for_each(|(byte, place)| place.store(*byte));
-        self.put_words(middle, words.iter().map(|word| u64::from_ne_bytes(*word)))?;
+        self.store_words(middle, words)?;
         let places = self.places(end, last.len()).ok_or(Outside)?;
         last.iter().zip(places).for_each(|(byte, place)| place.store(*byte));
         Ok(())

@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::vec;
 use std::vec::Vec;
+use zerocopy::IntoBytes;
 
 use crate::{Exact, Outside, ReadOnly, ReadWrite, Shared, SharedMemory, SharedMut, Split};
 
@@ -56,6 +57,31 @@ fn a_copy_that_is_not_inside_is_refused_and_copies_nothing() {
     }
     assert_eq!(memory.copy_out(16, &mut []), Ok(()));
     assert_eq!(bytes(&memory), [0; 16]);
+}
+
+#[test]
+fn blocks_of_words_are_copied_wherever_they_lie() {
+    static MEMORY: [AtomicU64; 30] = [const { AtomicU64::new(0) }; 30];
+    let mut memory: SharedMemory<ReadWrite> = memory(&MEMORY);
+    let mut words = [0_u64; 30];
+    words.as_mut_bytes().iter_mut().zip(1..).for_each(|(byte, number)| *byte = number);
+    for skew in 0..9 {
+        for offset in 0..17 {
+            for len in [0, 1, 8, 63, 64, 65, 72, 127, 128, 136, 200] {
+                memory.copy_in(0, &[0; 240]).unwrap();
+                let from = &words.as_bytes()[skew..skew + len];
+                memory.copy_in(offset, from).unwrap();
+                let there = bytes(&memory);
+                assert_eq!(&there[offset..offset + len], from, "{skew} {offset} {len}");
+                let others = there[..offset].iter().chain(&there[offset + len..]);
+                assert!(others.copied().all(|byte| byte == 0), "{skew} {offset} {len}");
+                let mut back = [0_u64; 30];
+                memory.copy_out(offset, &mut back.as_mut_bytes()[skew..skew + len]).unwrap();
+                assert_eq!(&back.as_bytes()[skew..skew + len], from, "{skew} {offset} {len}");
+                assert!(back.as_bytes()[skew + len..].iter().all(|byte| *byte == 0));
+            }
+        }
+    }
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub mod ring {
     /// Makes `n` changes, or none. The value is so many times a [`Step`], its key and its value. No key.
     pub const BATCH: u8 = 6;
     /// At most `n` rows under the key, which is a prefix of whole parts, or is not there; behind the value, which is
-    /// the cursor: a key, or nothing. The bytes of the answer are so many times a [`Row`], its key and its value.
+    /// the cursor: a key, or nothing. The bytes of the answer are so many times a [`Row`], its key, its value, and zeros up
+    /// to a multiple of [`ROW_ALIGN`], which the last one may lack.
     pub const LIST: u8 = 7;
     /// Answered when all that this client changed before is durable.
     pub const SYNC: u8 = 8;
@@ -57,6 +58,9 @@ pub mod ring {
     pub const FLAG_SYNC: u16 = 1;
     /// A flag of a list: with values, as far as they are whole and there is room.
     pub const FLAG_VALUES: u16 = 2;
+
+    /// Where each [`Row`] of an answer begins: at a multiple of so many bytes.
+    pub const ROW_ALIGN: usize = 8;
 
     /// In [`Head::expect`]: whatever is there.
     pub const ANY: u64 = 0;

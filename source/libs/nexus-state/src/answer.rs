@@ -52,11 +52,60 @@ pub struct Page {
     pub more: bool,
 }
 
+/// A page of a list as it came: its rows are looked at where they lie. A page that is used again takes no new memory.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    done: Done,
+}
+
+/// A row of such a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowRef<'a> {
+    /// The key: UTF-8.
+    pub key: &'a [u8],
+    /// What is under it.
+    pub found: Found,
+    /// As [`Row::value`].
+    pub value: &'a [u8],
+}
+
+impl Rows {
+    pub(crate) const fn new(done: Done) -> Rows {
+        Rows { done }
+    }
+
+    /// The memory that it has.
+    pub(crate) fn into_memory(self) -> Vec<u8> {
+        self.done.bytes
+    }
+
+    /// Whether more may follow behind the last of them.
+    #[must_use]
+    pub const fn more(&self) -> bool {
+        self.done.head.more
+    }
+
+    /// The rows, in the order of their keys' bytes. An error is the last one: what was answered is none.
+    pub fn iter(&self) -> impl Iterator<Item = Result<RowRef<'_>, Error>> {
+        let mut rest = self.done.body();
+        core::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let (row, behind) =
+                row(rest).map_or((Err(Error::Garbled), &[][..]), |(row, behind)| (Ok(row), behind));
+            rest = behind;
+            Some(row)
+        })
+    }
+}
+
 /// An answer as it came.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Done {
     pub(crate) status: u8,
     pub(crate) head: wire::Answer,
+    /// The head once more, and what follows it.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -70,34 +119,34 @@ impl Done {
         Found { version: self.version(), size, pieces }
     }
 
-    /// The rows of a list.
-    pub(crate) fn page(&self) -> Result<Page, Error> {
-        let mut rest = self.bytes.as_slice();
-        let mut rows = Vec::new();
-        while !rest.is_empty() {
-            let (row, behind) = row(rest).ok_or(Error::Garbled)?;
-            rows.push(row);
-            rest = behind;
-        }
-        // Whoever asks for what is behind the last row must get on.
-        if self.head.more && rows.is_empty() {
-            return Err(Error::Garbled);
-        }
-        Ok(Page { rows, more: self.head.more })
+    /// What follows the head: as much as that says.
+    pub(crate) fn body(&self) -> &[u8] {
+        let rest = self.bytes.get(size_of::<wire::Answer>()..).unwrap_or_default();
+        rest.get(..self.head.len as usize).unwrap_or_default()
     }
 
     /// A payload that is all of the bytes.
     pub(crate) fn payload<T: nexus_proto::Payload>(&self) -> Result<T, Error> {
-        let (payload, rest) = read_payload(&self.bytes).ok_or(Error::Garbled)?;
+        let (payload, rest) = read_payload(self.body()).ok_or(Error::Garbled)?;
         if rest.is_empty() { Ok(payload) } else { Err(Error::Garbled) }
     }
 }
 
-fn row(bytes: &[u8]) -> Option<(Row, &[u8])> {
+fn row(bytes: &[u8]) -> Option<(RowRef<'_>, &[u8])> {
     let (row, rest) = read_payload::<wire::Row>(bytes)?;
     let (key, rest) = rest.split_at_checked(row.key.into())?;
     let (value, rest) = rest.split_at_checked(usize::try_from(row.value).ok()?)?;
-    let key = core::str::from_utf8(key).ok()?.into();
+    let padding = (bytes.len() - rest.len()).wrapping_neg() % wire::ROW_ALIGN;
+    let behind = rest.get(padding..).unwrap_or_default();
     let found = Found { version: Version(row.version), size: row.size, pieces: row.pieces };
-    Some((Row { key, found, value: value.to_vec() }, rest))
+    Some((RowRef { key, found, value }, behind))
+}
+
+impl TryFrom<RowRef<'_>> for Row {
+    type Error = Error;
+
+    fn try_from(RowRef { key, found, value }: RowRef<'_>) -> Result<Row, Error> {
+        let key = core::str::from_utf8(key).map_err(|_| Error::Garbled)?;
+        Ok(Row { key: key.into(), found, value: value.into() })
+    }
 }

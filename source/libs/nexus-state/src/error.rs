@@ -102,7 +102,7 @@ impl Error {
 }
 
 fn text(done: &Done) -> String {
-    String::from_utf8_lossy(&done.bytes).into_owned()
+    String::from_utf8_lossy(done.body()).into_owned()
 }
 
 fn with_reason(done: &Done, error: fn(Reason, u64) -> Error) -> Error {
@@ -167,9 +167,9 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// The answer that stands in these bytes, and what follows it.
-pub(crate) fn answer(bytes: &[u8]) -> Option<(wire::Answer, &[u8])> {
+/// The head of the answer that these bytes are: as much follows it as it says.
+pub(crate) fn answer(bytes: &[u8]) -> Option<wire::Answer> {
     let (head, rest) = read_payload::<wire::Answer>(bytes)?;
-    let len = usize::try_from(head.len).ok()?;
-    Some((head, rest.get(..len)?))
+    rest.get(..usize::try_from(head.len).ok()?)?;
+    Some(head)
 }

@@ -35,7 +35,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Checked, Found, Page, Row, Usage, Value, Version};
+pub use answer::{Checked, Found, Page, Row, RowRef, Rows, Usage, Value, Version};
 pub use error::{Damage, Error};
 pub use link::{Link, RingLink, open, open_with};
 pub use request::{Change, Expect, OWN};

@@ -1,6 +1,6 @@
 //! Requests in the ring and their answers, whichever life of statefsd gives them.
 
-use alloc::vec;
+use alloc::vec::Vec;
 use core::mem;
 
 use nexus_mmio::SharedMut;
@@ -36,6 +36,8 @@ pub(crate) struct Session<L, M> {
     flying: [Option<(usize, u32)>; ENTRIES],
     /// Where there is room in the data area.
     free: usize,
+    /// Memory for the next answer.
+    spare: Vec<u8>,
 }
 
 /// What whoever attaches to statefsd is told, while that opens the store: nothing, or that too many wait.
@@ -81,7 +83,8 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     pub(crate) fn new(link: L, memory: M, life: u32) -> Result<Self, Error> {
         let side = Consumer::new(memory, life).map_err(|_| Error::NoRing(None))?;
         let (attached, dirty, lost) = (false, false, false);
-        Ok(Session { link, side, attached, dirty, lost, flying: [None; ENTRIES], free: 0 })
+        let (flying, free, spare) = ([None; ENTRIES], 0, Vec::new());
+        Ok(Session { link, side, attached, dirty, lost, flying, free, spare })
     }
 
     /// Bytes of the ring's data.
@@ -247,12 +250,18 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     fn answer(&mut self, done: Completion) -> Result<(usize, Done), Broken> {
         let flying = self.flying.get_mut(usize::from(done.id)).and_then(Option::take);
         let (number, offset) = flying.ok_or(Error::Garbled)?;
-        let mut bytes = vec![0; done.len as usize];
+        let mut bytes = mem::take(&mut self.spare);
+        bytes.resize(done.len as usize, 0);
         self.side.read(offset, &mut bytes).map_err(|_| Error::Garbled)?;
         if done.len == 0 && done.status != DONE {
             return Ok((number, Done { status: done.status, ..Done::default() }));
         }
-        let (head, rest) = answer(&bytes).ok_or(Error::Garbled)?;
-        Ok((number, Done { status: done.status, head, bytes: rest.to_vec() }))
+        let head = answer(&bytes).ok_or(Error::Garbled)?;
+        Ok((number, Done { status: done.status, head, bytes }))
+    }
+
+    /// The next answer may lie in this memory.
+    pub(crate) fn reuse(&mut self, memory: Vec<u8>) {
+        self.spare = memory;
     }
 }

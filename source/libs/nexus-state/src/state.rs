@@ -10,7 +10,9 @@ use nexus_ring::DONE;
 use crate::answer::Done;
 use crate::request::{ANSWER, Ask, steps};
 use crate::session::Session;
-use crate::{Change, Checked, Error, Expect, Found, Link, OWN, Page, Usage, Value, Version};
+use crate::{
+    Change, Checked, Error, Expect, Found, Link, OWN, Page, Row, Rows, Usage, Value, Version,
+};
 
 /// Milliseconds that statefsd has for an answer, also when it is being started again. While it opens the store it has
 /// longer: it says so.
@@ -281,9 +283,30 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
         rows: u32,
         values: bool,
     ) -> Result<Page, Error> {
+        let page = self.rows(owner, under, after, rows, values, Rows::default())?;
+        let rows = page.iter().map(|row| Row::try_from(row?)).collect::<Result<_, _>>()?;
+        Ok(Page { rows, more: page.more() })
+    }
+
+    /// The same, in the memory of a page that is not needed any more: for who looks at many.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn rows(
+        &mut self,
+        owner: u32,
+        under: &str,
+        after: Option<&str>,
+        rows: u32,
+        values: bool,
+        used: Rows,
+    ) -> Result<Rows, Error> {
+        self.session.reuse(used.into_memory());
         let after = after.unwrap_or_default().as_bytes();
         let ask = Ask::new(wire::LIST, owner, under, after).n(rows);
-        done(self.look(ask.flag(wire::FLAG_VALUES, values))?)?.page()
+        let rows = Rows::new(done(self.look(ask.flag(wire::FLAG_VALUES, values))?)?);
+        // Whoever asks for what is behind the last row must get on.
+        if rows.more() && rows.iter().next().is_none() { Err(Error::Garbled) } else { Ok(rows) }
     }
 
     /// Returns when all that was changed before by this client is durable.
@@ -312,7 +335,7 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
         loop {
             let ask = Ask::new(wire::CHECK, OWN, "", &[]).n(u32::from(!first));
             let part = done(self.look(ask)?)?;
-            let (checked, text) = read_payload(&part.bytes).ok_or(Error::Garbled)?;
+            let (checked, text) = read_payload(part.body()).ok_or(Error::Garbled)?;
             if part.head.n != 0 {
                 flaw(&String::from_utf8_lossy(text));
             }
@@ -362,13 +385,13 @@ impl<L: Link<M>, M: SharedMut> State<L, M> {
 
 /// Appends a part of a value, or of a piece, to those before it; whether there is more.
 fn append(bytes: &mut Vec<u8>, part: &Done) -> Result<bool, Error> {
-    bytes.extend_from_slice(&part.bytes);
+    bytes.extend_from_slice(part.body());
     if bytes.len() > MAX_PIECE {
         return Err(Error::Garbled);
     }
     match part.head.more {
         false if part.head.size == bytes.len() as u64 => Ok(false),
-        true if !part.bytes.is_empty() => Ok(true),
+        true if !part.body().is_empty() => Ok(true),
         _ => Err(Error::Garbled),
     }
 }

@@ -152,7 +152,7 @@ fn scan(store: &mut Engine<FakeDisk>) -> Measured {
     let (mut last, mut pages): (Option<String>, u64) = (None, 0);
     loop {
         let after = last.as_deref().map(Key::new).transpose().map_err(|error| error.to_string())?;
-        let page = store.list(TREE, &Listing { under: None, after, rows: 64, bytes: 64 << 10 })?;
+        let page = store.page(TREE, &Listing { under: None, after, rows: 64 }, true)?;
         last = page.rows.last().map(|row| row.key.clone());
         pages += 1;
         if !page.more {

@@ -23,7 +23,9 @@ mod device;
 mod engine;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+mod format;
 pub mod gpt;
+mod held;
 mod key;
 mod log;
 mod pager;
@@ -34,6 +36,7 @@ mod superblock;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tree;
 #[cfg(any(test, feature = "trial"))]
 pub mod trial;
 mod verify;
@@ -42,11 +45,11 @@ pub use check::{Check, Checked, Flaw, Part};
 pub use device::{BlockDevice, Counters, DeviceError, Extent, PAGE, PAGE_SECTORS, SECTOR};
 #[cfg(any(test, feature = "trial"))]
 pub use engine::exercise;
-pub use engine::{Engine, FormatOptions, OpenOptions, format};
+pub use engine::{Engine, FoldLimits, FormatOptions, OpenOptions, format};
 pub use key::{Key, KeyError, MAX_KEY, TreeId};
 pub use log::LogDamage;
 pub use store::{
-    Asked, Draft, Error, Expect, Found, Limit, Listing, MAX_BATCH, MAX_PIECES, MAX_ROWS, MAX_VALUE,
-    Page, Quota, ReadOnly, Refused, Row, Step, Store, Ticket, Usage, Version,
+    Asked, Draft, Error, Expect, Found, Limit, Listed, Listing, MAX_BATCH, MAX_PIECES, MAX_ROWS,
+    MAX_VALUE, Page, Quota, ReadOnly, Refused, Row, Step, Store, Ticket, Usage, Version,
 };
 pub use superblock::{FORMAT, Identity, Unreadable};

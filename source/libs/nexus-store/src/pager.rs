@@ -7,6 +7,8 @@
 //! The header is one sector, held in memory, with a sum and a number of its own: it is replaced whole or not at all.
 
 use crate::device::{BlockDevice, DeviceError, PAGE, SECTOR, Volume};
+use crate::format::BRANCH;
+use crate::held::{Bytes, Held};
 use crate::sum;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -69,30 +71,6 @@ impl Sums {
     }
 }
 
-/// The first byte of a page of redb's that leads to others.
-const BRANCH: u8 = 2;
-
-/// Pages that lead to others, held in memory so that a get reads the disk for what it looks for alone.
-#[derive(Debug, Default)]
-struct Branches {
-    pages: BTreeMap<u64, Box<[u8]>>,
-    limit: usize,
-}
-
-impl Branches {
-    /// What is in a page now, read or written, and right.
-    fn hold(&mut self, page: u64, data: &[u8]) {
-        if data.first() != Some(&BRANCH) || self.limit == 0 {
-            self.pages.remove(&page);
-            return;
-        }
-        if self.pages.len() >= self.limit && !self.pages.contains_key(&page) {
-            self.pages.pop_first();
-        }
-        self.pages.insert(page, data.into());
-    }
-}
-
 /// The table's header, and how often it was written.
 #[derive(Debug)]
 struct Header {
@@ -114,7 +92,7 @@ pub(crate) struct Pager<D> {
     seed: u64,
     header: Header,
     sums: Sums,
-    branches: Branches,
+    held: Held,
     /// Bytes that redb takes its file to have.
     len: u64,
     /// What is written when nothing may be: by page of the table.
@@ -135,7 +113,7 @@ impl<D: BlockDevice> Pager<D> {
             seed,
             header: Header { bytes: [0; HEADER], number: 0 },
             sums: Sums::default(),
-            branches: Branches::default(),
+            held: Held::default(),
             len: 0,
             overlay: None,
             attached: 0,
@@ -148,9 +126,9 @@ impl<D: BlockDevice> Pager<D> {
         self.overlay.get_or_insert_default();
     }
 
-    /// How many pages that lead to others are held in memory.
-    pub(crate) fn hold_branches(&mut self, limit: usize) {
-        self.branches.limit = limit;
+    /// How many pages are held in memory: of those that lead to others, and of those with rows.
+    pub(crate) fn hold(&mut self, branches: usize, leaves: usize) {
+        self.held = Held::new(branches, leaves);
     }
 
     pub(crate) fn sums_bytes(&self) -> usize {
@@ -301,8 +279,9 @@ impl<D: BlockDevice> Pager<D> {
             let sum = self.sum_of(page, data);
             self.sums.set(page, sum);
         }
-        if bytes.len() == PAGE {
-            self.branches.hold(first, bytes);
+        // Those with rows are many more than there is room for.
+        if bytes.len() == PAGE && bytes.first() == Some(&BRANCH) {
+            self.held.hold(first, bytes.into());
         }
         Ok(())
     }
@@ -322,19 +301,44 @@ impl<D: BlockDevice> Pager<D> {
             return Ok(());
         }
         let first = self.first_page(offset, out.len())?;
-        if let Some(held) = self.branches.pages.get(&first).filter(|held| held.len() == out.len()) {
+        if let Some(held) = self.held.get(first).filter(|held| held.len() == out.len()) {
             out.copy_from_slice(held);
             return Ok(());
         }
+        self.read_pages(first, out)?;
+        if out.len() == PAGE && out.first() == Some(&BRANCH) {
+            self.held.hold(first, (&*out).into());
+        }
+        Ok(())
+    }
+
+    /// What is in `pages` pages from `first` on, which are one of redb's.
+    pub(crate) fn page(&mut self, first: u64, pages: u64) -> Result<Bytes, Fault> {
+        let len = usize::try_from(pages).map_or(usize::MAX, |pages| pages.saturating_mul(PAGE));
+        if let Some(held) = self.held.get(first).filter(|held| held.len() == len) {
+            return Ok(held.clone());
+        }
+        let end = first.saturating_add(pages);
+        if first == 0 || end > self.pages {
+            return Err(Fault::Page(first));
+        }
+        let mut bytes = vec![0; len];
+        self.read_pages(first, &mut bytes)?;
+        let bytes = Bytes::from(bytes);
+        if pages == 1 {
+            self.held.hold(first, bytes.clone());
+        }
+        Ok(bytes)
+    }
+
+    /// Reads pages from the disk, and compares each with its sum.
+    fn read_pages(&mut self, first: u64, out: &mut [u8]) -> Result<(), Fault> {
         self.volume.read(self.start + first, out).map_err(Fault::Device)?;
         for (page, data) in (first..).zip(out.chunks_exact_mut(PAGE)) {
             if let Some(changed) = self.overlay.as_ref().and_then(|overlay| overlay.get(&page)) {
                 data.copy_from_slice(changed);
             }
             self.compare(page, data)?;
-        }
-        if out.len() == PAGE {
-            self.branches.hold(first, out);
         }
         Ok(())
     }
@@ -369,7 +373,11 @@ impl<D: BlockDevice> Pager<D> {
         for (page, data) in (first..).zip(data.chunks_exact(PAGE)) {
             let sum = self.sum_of(page, data);
             self.sums.set(page, sum);
-            self.branches.hold(page, if alone { data } else { &[] });
+            if alone {
+                self.held.hold(page, data.into());
+            } else {
+                self.held.forget(page);
+            }
             if let Some(overlay) = &mut self.overlay {
                 overlay.insert(page, data.into());
             }

@@ -182,7 +182,7 @@ fn pages_that_lead_to_others_are_held_in_memory() {
     };
     write(&mut pager, 3, BRANCH);
     assert!(read_from_disk(&mut pager, 3), "none is held unless it is said how many");
-    pager.hold_branches(2);
+    pager.hold(2, 0);
     assert!(read_from_disk(&mut pager, 3) && !read_from_disk(&mut pager, 3), "read");
     write(&mut pager, 4, BRANCH);
     assert!(!read_from_disk(&mut pager, 4), "written");

@@ -115,6 +115,12 @@ pub(crate) fn tree_and_key(row_key: &[u8]) -> Option<(TreeId, Key<'_>)> {
     Some((tree, Key::from_bytes(reader.0).ok()?))
 }
 
+/// The key of a row with data, as it was checked when it was put.
+pub(crate) fn key_in_tree(row_key: &[u8]) -> Option<&[u8]> {
+    let (first, key) = (row_key.first()?, row_key.get(TREE_END..)?);
+    (*first == DATA && !key.is_empty()).then_some(key)
+}
+
 /// The tree of a row `u`.
 pub(crate) fn tree_of_usage(row_key: &[u8]) -> Option<TreeId> {
     let mut reader = Reader(row_key.strip_prefix(TREES)?);

@@ -82,22 +82,31 @@ pub struct Listing<'a> {
     pub after: Option<Key<'a>>,
     /// At most so many rows, of [`MAX_ROWS`].
     pub rows: usize,
-    /// With values, when they are whole, as long as these come to no more bytes than this; one is always given.
-    pub bytes: usize,
 }
 
-/// A row of a list.
+/// A row of a list, as it lies in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed<'a> {
+    /// The key: UTF-8, as it was put.
+    pub key: &'a [u8],
+    /// What is under it.
+    pub found: Found,
+    /// The value, when it is whole.
+    pub value: Option<&'a [u8]>,
+}
+
+/// A row of a list, with memory of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The key.
     pub key: String,
     /// What is under it.
     pub found: Found,
-    /// The value, when it is whole and was asked for.
+    /// The value, when it is whole.
     pub value: Vec<u8>,
 }
 
-/// A page of a list.
+/// A page of a list, with memory of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// The rows, in the order of their keys' bytes.
@@ -311,11 +320,33 @@ pub trait Store {
     /// As [`put`](Store::put), for any of them.
     fn batch(&mut self, tree: TreeId, steps: &[Step<'_>]) -> Result<Version, Error>;
 
-    /// A page of keys in order.
+    /// Shows `take` keys in order, each as it lies in the store, until it has no room for one (false), or has as many
+    /// as were asked for; whether there are more. What it had no room for is shown again by a list behind the last
+    /// that it took.
     ///
     /// # Errors
     /// [`Error::Damaged`].
-    fn list(&mut self, tree: TreeId, listing: &Listing<'_>) -> Result<Page, Error>;
+    fn list(
+        &mut self,
+        tree: TreeId,
+        listing: &Listing<'_>,
+        take: &mut dyn FnMut(&Listed<'_>) -> bool,
+    ) -> Result<bool, Error>;
+
+    /// The same with memory of its own, and with values or without.
+    ///
+    /// # Errors
+    /// As [`list`](Store::list).
+    fn page(&mut self, tree: TreeId, listing: &Listing<'_>, values: bool) -> Result<Page, Error> {
+        let mut rows = Vec::new();
+        let more = self.list(tree, listing, &mut |row| {
+            let key = String::from_utf8_lossy(row.key).into_owned();
+            let value = row.value.filter(|_| values).unwrap_or_default().into();
+            rows.push(Row { key, found: row.found, value });
+            true
+        })?;
+        Ok(Page { rows, more })
+    }
 
     /// Begins a value in pieces. What is begun and not finished is gone at the next opening.
     ///
@@ -364,6 +395,9 @@ pub trait Store {
     /// # Errors
     /// [`Error::ReadOnly`]; nobody waits for what failed.
     fn turn(&mut self) -> Result<bool, Error>;
+
+    /// Whether that work must not wait until nobody asks for anything: else a sync has to do all of it at once.
+    fn pressing(&self) -> bool;
 
     /// Verifies a bounded part of the store: every page that has anything, and every row; whether there is more. A
     /// check that begins is `Check::default()`; others may use the store between its steps.

@@ -1,24 +1,24 @@
-//! redb over the pager: the only place that calls it.
+//! The table: redb over the pager, which writes it, and its pages, which are read as they are. No other place calls redb.
 
 use crate::device::{BlockDevice, PAGE};
 use crate::pager::{Fault, Pager};
+use crate::tree::{Cursor, Tree, Value};
 use crate::verify::verify;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Bound;
 use redb::{
-    AccessGuard, BackendError, Builder, ConcurrencyMode, Database, OwnedRange, ReadOnlyDatabase,
-    ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, Table as RedbTable,
-    TableDefinition,
+    BackendError, Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend,
+    Table as RedbTable, TableDefinition,
 };
 use spin::Mutex;
 
 /// One table has everything: keys and values as [`crate::row`] makes them.
 const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("rows");
-/// Where redb's header says, in the bits 1 and 3, that the file was not closed, and that a commit was not flushed.
-const STATE_AT: usize = 9;
-const UNCLEAN: u8 = 0b1010;
+/// The part of the memory for pages that redb has, for what it changes; the rest is for what is read.
+const WRITING: usize = 3;
 
 pub(crate) type Shared<D> = Arc<Mutex<Pager<D>>>;
 pub(crate) type RowsToWrite<'a> = RedbTable<'a, &'static [u8], &'static [u8]>;
@@ -28,8 +28,6 @@ pub(crate) type RowsToWrite<'a> = RedbTable<'a, &'static [u8], &'static [u8]>;
 struct Backing<D> {
     pager: Shared<D>,
     number: u64,
-    /// For reading beside what another redb wrote: the header is shown as that of a closed file.
-    closed: bool,
 }
 
 impl<D> fmt::Debug for Backing<D> {
@@ -51,11 +49,11 @@ impl fmt::Display for Refused {
 impl core::error::Error for Refused {}
 
 impl<D: BlockDevice> Backing<D> {
-    fn attach(pager: &Shared<D>, closed: bool) -> Self {
+    fn attach(pager: &Shared<D>) -> Self {
         let mut inner = pager.lock();
         inner.attached += 1;
         inner.fault = None;
-        Self { pager: pager.clone(), number: inner.attached, closed }
+        Self { pager: pager.clone(), number: inner.attached }
     }
 
     fn with<T>(
@@ -79,14 +77,7 @@ impl<D: BlockDevice> StorageBackend for Backing<D> {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), BackendError> {
-        self.with(|pager| pager.read(offset, out))?;
-        if self.closed
-            && offset == 0
-            && let Some(state) = out.get_mut(STATE_AT)
-        {
-            *state &= !UNCLEAN;
-        }
-        Ok(())
+        self.with(|pager| pager.read(offset, out))
     }
 
     fn set_len(&self, len: u64) -> Result<(), BackendError> {
@@ -136,23 +127,22 @@ pub(crate) enum TableError {
     Inconsistent,
 }
 
-type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
-pub(crate) type Value<'a> = AccessGuard<'a, &'static [u8]>;
-
-enum Redb {
-    Writing(Database),
-    Reading(
-        #[expect(dead_code, reason = "its rows are read; it keeps the file open")] ReadOnlyDatabase,
-    ),
+impl From<Fault> for TableError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 /// The table: what was folded out of the log.
 pub(crate) struct Table<D> {
     pager: Shared<D>,
     cache: usize,
-    // Dropped before what they read from.
-    rows: Option<Rows>,
-    redb: Option<Redb>,
+    /// None: what was committed last could not be found.
+    tree: Option<Tree>,
+    /// Tells redb that these pages are being read. Dropped before it.
+    reading: Option<ReadTransaction>,
+    /// None: nothing is written any more.
+    redb: Option<Database>,
 }
 
 impl<D> Drop for Table<D> {
@@ -174,32 +164,38 @@ impl<D: BlockDevice> Table<D> {
         pager: &Shared<D>,
         fill: impl FnOnce(&mut RowsToWrite<'_>) -> redb::Result<()>,
     ) -> Result<(), TableError> {
-        let backing = Backing::attach(pager, false);
+        let backing = Backing::attach(pager);
         let mut builder = Builder::new();
         let made = builder.set_cache_size(64 * PAGE).create_with_backend(backing);
         let mut table = Self::none(pager, 0);
-        table.redb = Some(Redb::Writing(made.map_err(|_| table.why())?));
+        table.redb = Some(made.map_err(|_| table.why())?);
         table.write(true, fill)
     }
 
     fn none(pager: &Shared<D>, cache: usize) -> Self {
-        Self { pager: pager.clone(), cache, rows: None, redb: None }
+        Self { pager: pager.clone(), cache, tree: None, reading: None, redb: None }
     }
 
-    /// Opens it after a pass over every page.
-    pub(crate) fn open(pager: &Shared<D>, cache: usize) -> Result<Self, TableError> {
-        let mut table = Self::none(pager, cache);
+    /// Opens it after a pass over every page. Pages with rows take `cache` bytes of memory, and up to `branches`
+    /// bytes those that lead to others.
+    pub(crate) fn open(
+        pager: &Shared<D>,
+        cache: usize,
+        branches: usize,
+    ) -> Result<Self, TableError> {
+        let writing = cache / WRITING;
+        let mut table = Self::none(pager, writing);
+        pager.lock().hold(branches / PAGE, (cache - writing) / PAGE);
         verify(&mut pager.lock()).map_err(TableError::Fault)?;
         table.attach().map(|()| table)
     }
 
     fn attach(&mut self) -> Result<(), TableError> {
         self.detach();
-        let backing = Backing::attach(&self.pager, false);
+        let backing = Backing::attach(&self.pager);
         let mut builder = Builder::new();
         builder.set_cache_size(self.cache);
-        let database = builder.create_with_backend(backing).map_err(|_| self.why())?;
-        self.redb = Some(Redb::Writing(database));
+        self.redb = Some(builder.create_with_backend(backing).map_err(|_| self.why())?);
         self.renew()
     }
 
@@ -209,31 +205,28 @@ impl<D: BlockDevice> Table<D> {
         self.attach()
     }
 
-    /// Opens it for reading alone, without a pass: pages that are not right are refused one by one.
+    /// From now on it is only read, page by page: redb answers nothing any more once it met an error.
     pub(crate) fn read_only(&mut self) -> Result<(), TableError> {
         self.detach();
-        let backing = Backing::attach(&self.pager, true);
-        let mut builder = Builder::new();
-        builder.set_cache_size(self.cache).set_concurrency_mode(ConcurrencyMode::SingleWriter);
-        let opened = builder.open_read_only_with_backend(backing).map_err(|_| self.why())?;
-        let rows = opened.begin_read().map_err(|_| self.why())?.open_table(ROWS);
-        self.redb = Some(Redb::Reading(opened));
-        self.rows = Some(rows.map_err(|_| self.why())?);
+        if self.tree.is_none() {
+            self.renew()?;
+        }
         Ok(())
     }
 
     fn detach(&mut self) {
         self.pager.lock().attached += 1;
-        self.rows = None;
+        self.reading = None;
         self.redb = None;
     }
 
     /// Reads what was committed last from now on.
     fn renew(&mut self) -> Result<(), TableError> {
-        self.rows = None;
-        let Some(Redb::Writing(database)) = &self.redb else { return Err(self.why()) };
-        let rows = database.begin_read().map_err(|_| self.why())?.open_table(ROWS);
-        self.rows = Some(rows.map_err(|_| self.why())?);
+        self.reading = None;
+        if let Some(redb) = &self.redb {
+            self.reading = Some(redb.begin_read().map_err(|_| self.why())?);
+        }
+        self.tree = Some(Tree::committed(&mut self.pager.lock())?);
         Ok(())
     }
 
@@ -242,21 +235,26 @@ impl<D: BlockDevice> Table<D> {
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.rows.is_some()
+        self.tree.is_some()
     }
 
-    fn rows(&self) -> Result<&Rows, TableError> {
-        self.rows.as_ref().ok_or(TableError::Fault(Fault::Detached))
+    fn tree(&self) -> Result<Tree, TableError> {
+        self.tree.ok_or(TableError::Fault(Fault::Detached))
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value<'_>>, TableError> {
-        self.rows()?.get(key).map_err(|_| self.why())
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Value>, TableError> {
+        Ok(self.tree()?.get(&mut self.pager.lock(), key)?)
     }
 
-    /// The rows behind `after`, below `end`, in order.
+    /// The last key that may stand in the same leaf as `key`; none: there is no leaf behind it.
+    pub(crate) fn leaf_end(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
+        Ok(self.tree()?.leaf_end(&mut self.pager.lock(), key)?)
+    }
+
+    /// The rows from `from` on, below `end`, in order.
     pub(crate) fn range(&self, from: Bound<&[u8]>, end: &[u8]) -> Result<Range<'_, D>, TableError> {
-        let range = self.rows()?.range_owned((from, Bound::Excluded(end)));
-        Ok(Range { inner: range.map_err(|_| self.why())?, table: self })
+        let cursor = self.tree()?.cursor(&mut self.pager.lock(), from, end)?;
+        Ok(Range { cursor, pager: &self.pager })
     }
 
     /// One transaction, committed in two phases. With `record` it says which pages are free, too, so that the next
@@ -266,7 +264,7 @@ impl<D: BlockDevice> Table<D> {
         record: bool,
         work: impl FnOnce(&mut RowsToWrite<'_>) -> redb::Result<()>,
     ) -> Result<(), TableError> {
-        let Some(Redb::Writing(database)) = &self.redb else { return Err(self.why()) };
+        let Some(database) = &self.redb else { return Err(self.why()) };
         let mut transaction = database.begin_write().map_err(|_| self.why())?;
         transaction.set_two_phase_commit(true);
         transaction.set_quick_repair(record);
@@ -281,54 +279,21 @@ impl<D: BlockDevice> Table<D> {
 
 /// Rows in order.
 pub(crate) struct Range<'a, D> {
-    inner: OwnedRange<&'static [u8], &'static [u8]>,
-    table: &'a Table<D>,
+    cursor: Cursor,
+    pager: &'a Shared<D>,
 }
 
-/// A row of the table.
-pub(crate) struct TableRow {
-    key: redb::OwnedAccessGuard<&'static [u8]>,
-    value: redb::OwnedAccessGuard<&'static [u8]>,
-}
-
-impl TableRow {
-    pub(crate) fn key(&self) -> &[u8] {
-        self.key.value()
+impl<D: BlockDevice> Range<'_, D> {
+    /// Key and value of the next row; none behind the last.
+    pub(crate) fn row(&self) -> Option<(&[u8], &[u8])> {
+        self.cursor.row()
     }
 
-    pub(crate) fn value(&self) -> &[u8] {
-        self.value.value()
-    }
-}
-
-impl<D: BlockDevice> Iterator for Range<'_, D> {
-    type Item = Result<TableRow, TableError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = self.inner.next()?;
-        Some(row.map(|(key, value)| TableRow { key, value }).map_err(|_| self.table.why()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::device::{Extent, Volume};
-    use crate::fake::FakeDisk;
-
-    #[test]
-    fn a_file_is_shown_as_closed_in_its_header_alone() {
-        let volume = Volume::new(FakeDisk::new(80), Extent { first: 0, sectors: 80 }).unwrap();
-        let pager = Arc::new(Mutex::new(Pager::new(volume, 0..10, 5, 6)));
-        pager.lock().write(0, &[0xff; 320]).unwrap();
-        pager.lock().write(3 * PAGE as u64, &[0xff; PAGE]).unwrap();
-        for (closed, state) in [(true, !UNCLEAN), (false, 0xff)] {
-            let backing = Backing::attach(&pager, closed);
-            let (mut header, mut page) = ([0; 320], [0; PAGE]);
-            backing.read(0, &mut header).unwrap();
-            backing.read(3 * PAGE as u64, &mut page).unwrap();
-            assert_eq!((header[STATE_AT], header[STATE_AT + 1]), (state, 0xff));
-            assert_eq!(page, [0xff; PAGE]);
+    /// Goes on to the one behind it.
+    pub(crate) fn advance(&mut self) -> Result<(), TableError> {
+        if !self.cursor.step()? {
+            self.cursor.settle(&mut self.pager.lock())?;
         }
+        Ok(())
     }
 }

@@ -3,7 +3,9 @@
 //! A turn takes what each client asks, one client after the other, up to its share; who comes first goes round.
 //! What waits for nothing is answered at once. Then, when somebody waits for it, all that was changed is made durable
 //! by one sync, and everybody who waits is told what came of it. What the store does in the background it does when
-//! nobody has asked anything; and for what was changed, so that whoever asks without end keeps it from nothing.
+//! nobody has asked anything for some time: who puts one value after the other, each durable before the next, must not
+//! wait for a part of it each time. When it cannot wait, it does as much as is due for what was changed, and a part at
+//! least, in each turn, so that whoever asks without end keeps it from nothing.
 
 use alloc::vec::Vec;
 
@@ -13,6 +15,7 @@ use nexus_proto::{ServiceError, Zero};
 use nexus_ring::{Ended, NotBegun};
 use nexus_rt::abi::{Received, Sender};
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, error, info, warn};
+use nexus_store::Store;
 
 use crate::keeper::Keeper;
 use crate::reason;
@@ -20,6 +23,9 @@ use crate::refusals::{Counted, Denied, Refusals};
 use crate::road::SharedInbox;
 use crate::session::{SHARE_BYTES, Scratch, Session, Taken};
 use crate::trees::{Refusal, Trees};
+
+/// Milliseconds in which nobody asks for anything, after which the store works in the background.
+const QUIET_MS: u64 = 5;
 
 /// The service.
 #[derive(Debug)]
@@ -35,6 +41,8 @@ pub struct Server<S, M, R> {
     scratch: Scratch,
     stats: StoreStats,
     next: Deadline,
+    /// Until then it is not quiet: somebody has asked for something.
+    quiet: Deadline,
     /// It was told that the store is read-only.
     told: bool,
     /// The store has something to do in the background.
@@ -70,6 +78,7 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
             scratch: Scratch::default(),
             stats: NOTHING_DONE,
             next: Deadline::at(0),
+            quiet: Deadline::at(0),
             told: false,
             busy: true,
             owed: 0,
@@ -129,20 +138,33 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         attached.map_err(|NotBegun| ServiceError::BadState)
     }
 
-    /// One turn.
+    /// One turn, at its deadline.
     pub fn turn(&mut self) {
+        let quiet = self.next == self.quiet;
+        self.round(quiet);
+    }
+
+    /// One turn. `quiet`: nobody has asked for anything for some time.
+    fn round(&mut self, quiet: bool) {
         let taken = self.take();
         // Who asked for what is known waits for no disk.
         self.sessions.iter_mut().for_each(Session::ring);
         self.sync();
-        self.background(&taken);
+        if taken.any {
+            self.quiet = Deadline::after_ms(QUIET_MS);
+        }
+        self.background(&taken, quiet && !taken.any);
         // Meanwhile, or more than its share.
         let asked =
             self.sessions.iter_mut().filter_map(|one| (!one.may_wait()).then_some(())).count() > 0;
         self.tell_trouble();
         self.refusals.to().again();
-        let again = asked || self.busy;
-        self.next = if again { Deadline::at(0) } else { self.refusals.to().due() };
+        self.next = match self.busy {
+            _ if asked => Deadline::at(0),
+            true if self.is_pressing() => Deadline::at(0),
+            true => self.quiet,
+            false => self.refusals.to().due(),
+        };
     }
 
     fn take(&mut self) -> Turn {
@@ -192,20 +214,26 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         }
     }
 
-    /// A part of what is left in the background, when nobody has asked; else as many as are due for what was changed.
-    fn background(&mut self, taken: &Turn) {
+    /// A part of what is left in the background, when it is `quiet`; when that cannot wait, as much as is due for what
+    /// was changed, and a part at least.
+    fn background(&mut self, taken: &Turn, quiet: bool) {
         // What nobody waits for is written, too, once there is enough of it.
         self.busy |= taken.changed > 0;
         self.owed = self.owed.saturating_add(taken.changed);
         let due = self.owed / STEP_BYTES;
         self.owed %= STEP_BYTES;
-        for _ in 0..due.max(usize::from(!taken.any)) {
+        let steps = if self.is_pressing() { due.max(1) } else { usize::from(quiet) };
+        for _ in 0..steps {
             if !self.busy {
                 return;
             }
             // Nobody waits for what failed: the store says so from now on.
             self.busy = self.store.as_mut().is_ok_and(|store| store.turn().unwrap_or(false));
         }
+    }
+
+    fn is_pressing(&self) -> bool {
+        self.store.as_ref().is_ok_and(Store::pressing)
     }
 
     fn tell_trouble(&mut self) {
@@ -266,7 +294,7 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Service for Server<S, M, R> {
                 session.end(self.store.as_mut().ok());
             }
         }
-        self.turn();
+        self.round(false);
     }
 
     fn kept(&mut self) -> Option<Received> {

@@ -53,7 +53,9 @@ pub(crate) fn reproducible(profile: &str) -> Result<Outcome> {
 }
 
 pub(super) fn bench() -> Result<Outcome> {
-    Ok(nexus(&["bench", "--check"])?.and(nexus(&["bench", "--disk", "--quick", "--check"])?))
+    let disk = nexus(&["bench", "--disk", "--quick", "--check"])?;
+    let store = nexus(&["bench", "--store", "--quick", "--check"])?;
+    Ok(nexus(&["bench", "--check"])?.and(disk).and(store))
 }
 
 /// What a system asserts of its own image.

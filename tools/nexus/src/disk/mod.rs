@@ -221,7 +221,7 @@ fn each_row(
     let mut last: Option<String> = None;
     loop {
         let after = last.as_deref().map(key).transpose()?;
-        let page = store.list(tree, &Listing { under, after, rows: MAX_ROWS, bytes: 0 })?;
+        let page = store.page(tree, &Listing { under, after, rows: MAX_ROWS }, false)?;
         for row in &page.rows {
             visit(store, row)?;
         }

@@ -148,7 +148,7 @@ fn a_check_names_what_was_put_back() {
 fn a_check_names_what_cannot_be_read() {
     let disk = subject();
     let mut store = open(&disk);
-    let whole = check(&mut store).0;
+    let mut whole = check(&mut store).0;
     let known: Vec<u64> = (1..TABLE).filter(|page| store.pager.lock().sums_known(*page)).collect();
     let table = 2 + u64::from(LOG);
     let log = store.log.mark().page - 1;
@@ -159,11 +159,24 @@ fn a_check_names_what_cannot_be_read() {
         (2 + u64::from(log), Part::Log(log)),
     ];
     cases.extend(known.iter().map(|page| (table + page, Part::Table(*page))));
+    let mut in_memory = 0;
     for (page, part) in cases {
+        // An opening that repairs leaves pages behind.
+        if matches!(part, Part::Table(1..)) && !store.pager.lock().sums_known(page - table) {
+            continue;
+        }
         disk.set_faults(Faults { unreadable: Some(page * PAGE_SECTORS + 3), ..Faults::default() });
-        // What is read of it is in memory.
         let (found, flaws) = check(&mut store);
-        assert_eq!(flaws, [Flaw::Unread(part, DeviceError::Failed)]);
+        assert_eq!(flaws.first(), Some(&Flaw::Unread(part, DeviceError::Failed)));
+        if flaws.len() > 1 {
+            // It was not held in memory: its rows cannot be read either.
+            assert!(flaws[1..].iter().all(|flaw| matches!(flaw, Flaw::Rows(_))), "{flaws:?}");
+            disk.set_faults(Faults::default());
+            store = open(&disk);
+            whole = check(&mut store).0;
+            continue;
+        }
+        in_memory += 1;
         let in_table = matches!(part, Part::Table(_));
         let missed = |one: bool| u64::from(one);
         assert_eq!(found.pages, whole.pages - missed(in_table), "{part}");
@@ -171,7 +184,7 @@ fn a_check_names_what_cannot_be_read() {
         assert_eq!((found.rows, found.bytes), (whole.rows, whole.bytes));
         disk.set_faults(Faults::default());
     }
-    assert!(known.len() > 10);
+    assert!(in_memory > 10, "{in_memory} of {}", known.len());
 }
 
 // attack 67 U: a page of the log as an older frame left it, which is right by itself; a check names it; broken: store-check-log

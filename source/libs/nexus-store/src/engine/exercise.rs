@@ -42,8 +42,8 @@ fn base() -> FakeDisk {
 fn used(store: &mut Engine<FakeDisk>) {
     let trees: Vec<TreeId> = store.trees().map(|(tree, _)| tree).chain([TREE]).take(8).collect();
     for tree in trees {
-        let listing = Listing { under: None, after: None, rows: 64, bytes: 1 << 16 };
-        let Ok(page) = store.list(tree, &listing) else { continue };
+        let listing = Listing { under: None, after: None, rows: 64 };
+        let Ok(page) = store.page(tree, &listing, false) else { continue };
         assert!(page.rows.is_sorted_by(|one, next| one.key < next.key), "in order, none twice");
         for shown in &page.rows {
             let (name, mut out) = (Key::new(&shown.key).unwrap(), Vec::new());

@@ -6,7 +6,7 @@ use crate::device::{BlockDevice, PAGE};
 use crate::pager::Fault;
 use crate::row::{self, RowKey, State};
 use crate::store::{Error, ReadOnly};
-use crate::table::{RowsToWrite, TableError};
+use crate::table::{RowsToWrite, Table, TableError};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -38,9 +38,66 @@ pub(super) fn capacity(table_pages: u64) -> u64 {
     (table_pages - table_pages / BALLAST_PART) * PAGE as u64 / 2
 }
 
+/// What one turn folds at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoldLimits {
+    /// Keys.
+    pub keys: usize,
+    /// Leaves of the table that have these keys, or will.
+    pub leaves: usize,
+    /// Bytes of keys and rows, about: the last one may have more.
+    pub bytes: usize,
+}
+
+impl FoldLimits {
+    /// So that each turn takes something.
+    pub(super) fn at_least_one(self) -> Self {
+        let Self { keys, leaves, bytes } = self;
+        Self { keys: keys.max(1), leaves: leaves.max(1), bytes: bytes.max(1) }
+    }
+}
+
+/// What one turn takes.
+struct Turn {
+    left: FoldLimits,
+    /// The last key of the leaf that has the last one that was taken: of none yet, of the last leaf, or of another.
+    leaf: Option<Option<Vec<u8>>>,
+}
+
+impl Turn {
+    const fn new(left: FoldLimits) -> Self {
+        Self { left, leaf: None }
+    }
+
+    /// Whether there is room for one more row; keys come in order.
+    fn takes<D: BlockDevice>(
+        &mut self,
+        table: &Table<D>,
+        key: &[u8],
+        row: usize,
+    ) -> Result<bool, TableError> {
+        let FoldLimits { keys, leaves, bytes } = &mut self.left;
+        if *keys == 0 || *bytes == 0 {
+            return Ok(false);
+        }
+        let here = |end: &Option<Vec<u8>>| end.as_deref().is_none_or(|end| key <= end);
+        if !self.leaf.as_ref().is_some_and(here) {
+            if *leaves == 0 {
+                return Ok(false);
+            }
+            *leaves -= 1;
+            self.leaf = Some(table.leaf_end(key)?);
+        }
+        *keys -= 1;
+        *bytes = bytes.saturating_sub(key.len() + row);
+        Ok(true)
+    }
+}
+
 impl<D: BlockDevice> Engine<D> {
     /// Freezes what is in the log once enough of it is used, a quarter at most, and folds at once when half is: then
-    /// there is always room for a frame. Nothing is pending.
+    /// there is always room for a frame. Between the two [`is_pressing`](Self::is_pressing) has turns taken. Nothing
+    /// is pending.
     pub(super) fn freeze_when_due(&mut self) -> Result<(), Error> {
         let (used, pages) = self.log_pages();
         if self.frozen.is_some() && used >= pages / 2 {
@@ -51,6 +108,18 @@ impl<D: BlockDevice> Engine<D> {
             self.freeze();
         }
         Ok(())
+    }
+
+    /// Whether what is frozen is to be folded though others ask: three eighths of the log are used, with what is not
+    /// written yet, or as many changes were made since the last turn as one has room for. So who puts much at a time
+    /// leaves no more behind.
+    pub(super) fn is_pressing(&self) -> bool {
+        let (used, pages) = self.log_pages();
+        let used = used as usize + self.pending.len() / PAGE;
+        let many = self.accepted - self.folded >= self.fold.keys as u64;
+        self.frozen.is_some()
+            && self.read_only.is_none()
+            && (used >= pages as usize / 8 * 3 || many)
     }
 
     pub(super) fn freeze(&mut self) {
@@ -67,8 +136,7 @@ impl<D: BlockDevice> Engine<D> {
     /// One transaction of what is frozen, the last of which says that all is in the table; whether there is more.
     pub(super) fn fold_step(&mut self) -> Result<bool, Error> {
         let Some(frozen) = self.frozen.take() else { return Ok(false) };
-        let (keys, bytes) = (self.fold_keys, self.fold_bytes);
-        match self.fold_chunk(frozen, keys, bytes) {
+        match self.fold_chunk(frozen) {
             Ok(more) => Ok(more),
             Err(error) => Err(self.fold_failed(error)),
         }
@@ -85,14 +153,16 @@ impl<D: BlockDevice> Engine<D> {
         Error::ReadOnly(reason)
     }
 
-    fn fold_chunk(
-        &mut self,
-        mut frozen: Frozen,
-        keys: usize,
-        bytes: usize,
-    ) -> Result<bool, TableError> {
-        let chunk = frozen.chunk(keys, bytes);
-        let last = chunk.is_empty();
+    fn fold_chunk(&mut self, mut frozen: Frozen) -> Result<bool, TableError> {
+        let mut turn = Turn::new(self.fold);
+        let chunk = frozen.chunk(|key, row| turn.takes(&self.table, key, row));
+        let (chunk, last) = match chunk {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                self.frozen = Some(frozen);
+                return Err(error);
+            }
+        };
         let done = chunk.last().map(|(key, _)| Box::from(*key));
         let folded = self.write_table(last, &|rows| {
             for (key, row) in &chunk {
@@ -103,6 +173,7 @@ impl<D: BlockDevice> Engine<D> {
             }
             if last { finish(&frozen, rows) } else { Ok(()) }
         });
+        self.folded = self.accepted;
         if folded.is_ok() && last {
             self.log.release(frozen.state.mark);
             return Ok(false);

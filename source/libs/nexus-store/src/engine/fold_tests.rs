@@ -152,19 +152,56 @@ fn room_for_deleting_is_given_up_and_kept_again_in_parts() {
     assert_eq!(open(&disk).ballast, 0);
 }
 
+/// What a turn with these limits takes of rows with keys of 3 bytes and 20 more: how many, and whether they are the last.
+fn taken(store: &Engine<FakeDisk>, frozen: &Frozen, fold: FoldLimits) -> (usize, bool) {
+    let mut turn = Turn::new(fold);
+    let (chunk, last) = frozen.chunk(|key, row| turn.takes(&store.table, key, row)).unwrap();
+    (chunk.len(), last)
+}
+
 #[test]
 fn a_turn_takes_so_many_keys_and_bytes() {
+    let store = open(&formatted(16, 64));
     let mut rows = crate::engine::memory::Rows::default();
     for at in 0..9_u8 {
         rows.set(&[at; 3], Some(&[at; 20]));
     }
-    let state = State::default();
-    let mut frozen = Frozen { rows, done: None, state, usage: Vec::new() };
-    let len = |frozen: &Frozen, keys, bytes| frozen.chunk(keys, bytes).len();
-    assert_eq!((len(&frozen, 2, 1000), len(&frozen, 9, 1000), len(&frozen, 10, 1000)), (2, 9, 9));
-    assert_eq!((len(&frozen, 9, 45), len(&frozen, 9, 46), len(&frozen, 9, 47)), (2, 2, 3));
+    let mut frozen = Frozen { rows, done: None, state: State::default(), usage: Vec::new() };
+    let len = |keys, bytes| taken(&store, &frozen, FoldLimits { keys, leaves: 100, bytes });
+    assert_eq!([len(2, 1000), len(8, 1000), len(9, 1000)], [(2, false), (8, false), (9, true)]);
+    assert_eq!(len(10, 1000), (9, true));
+    assert_eq!([len(9, 45), len(9, 46), len(9, 47)], [(2, false), (2, false), (3, false)]);
+    assert_eq!([len(9, 8 * 23), len(9, 8 * 23 + 1)], [(8, false), (9, true)]);
     frozen.done = Some(Box::from([7; 3]));
-    assert_eq!(frozen.chunk(5, 1000), [(&[8; 3][..], Some(&[8; 20][..]))]);
+    let all = frozen.chunk(|_, _| Ok::<_, TableError>(true)).unwrap();
+    assert_eq!(all, (vec![(&[8; 3][..], Some(&[8; 20][..]))], true));
+    frozen.done = Some(Box::from([8; 3]));
+    let none = frozen.chunk(|_, _| Ok::<_, TableError>(true)).unwrap();
+    assert_eq!(none, (vec![], true));
+}
+
+#[test]
+fn a_turn_changes_so_many_leaves() {
+    let mut store = open(&formatted(64, 512));
+    for at in 0..1000 {
+        let name = format!("{at:04}");
+        store.put(TREE, Key::new(&name).unwrap(), &[1; 100], Expect::Any).unwrap();
+    }
+    settle(&mut store);
+    let row = |at: u32| RowKey::data(TREE, &format!("{at:04}"));
+    let frozen = |names: &mut dyn Iterator<Item = u32>| {
+        let mut rows = crate::engine::memory::Rows::default();
+        names.for_each(|at| rows.set(row(at).as_bytes(), Some(&[2; 100])));
+        Frozen { rows, done: None, state: State::default(), usage: Vec::new() }
+    };
+    let fold = FoldLimits { keys: 1000, leaves: 4, bytes: 1 << 20 };
+    let (dense, last) = taken(&store, &frozen(&mut (0..1000)), fold);
+    assert!((60..160).contains(&dense) && !last, "all of four leaves: {dense}");
+    let (sparse, _) = taken(&store, &frozen(&mut (0..1000).step_by(100)), fold);
+    assert_eq!(sparse, 4, "one of each");
+    let behind = frozen(&mut (990..1100));
+    assert_eq!(taken(&store, &behind, FoldLimits { leaves: 1, ..fold }), (110, true));
+    assert_eq!(taken(&store, &behind, FoldLimits { leaves: 0, ..fold }), (0, false));
 }
 
 #[test]
@@ -184,6 +221,20 @@ fn a_sync_folds_when_half_of_the_log_is_used_and_not_before() {
 }
 
 #[test]
+fn what_is_frozen_presses_when_three_eighths_of_the_log_are_used() {
+    let mut store = open_with(&formatted(64, 256), &OpenOptions::new(GUID, 3)).unwrap();
+    for at in 0..28 {
+        let (used, _) = store.log_pages();
+        assert_eq!((store.pressing(), store.frozen.is_some()), (used >= 24, used >= 16), "{used}");
+        assert!(put(&mut store, at, 10, &mut Content::new()));
+        store.sync().unwrap();
+    }
+    assert!(store.pressing());
+    assert_eq!(store.turn(), Ok(false));
+    assert!(!store.pressing(), "{:?}", store.log_pages());
+}
+
+#[test]
 fn a_turn_says_that_there_is_more_while_others_put() {
     let mut store = open(&formatted(32, 256));
     for at in 0..8 {
@@ -193,9 +244,9 @@ fn a_turn_says_that_there_is_more_while_others_put() {
     assert!(store.frozen.is_some());
     assert!(put(&mut store, 9, 10, &mut Content::new()));
     assert!(!store.pending.is_empty());
-    // Two keys a turn, and one that says that all is in the table.
-    let turns: Vec<bool> = (0..6).map(|_| store.turn().unwrap()).collect();
-    assert_eq!(turns, [true, true, true, true, false, false]);
+    // Two keys a turn, the last of which says that all is in the table.
+    let turns: Vec<bool> = (0..5).map(|_| store.turn().unwrap()).collect();
+    assert_eq!(turns, [true, true, true, false, false]);
 }
 
 // attack 66 F: a table is full and nothing is left to be given up; writing ends, and all is read

@@ -16,6 +16,7 @@ mod open;
 mod pieces;
 mod values;
 
+pub use fold::FoldLimits;
 pub use open::{FormatOptions, OpenOptions, format};
 
 use crate::device::{BlockDevice, Counters, PAGE};
@@ -25,11 +26,12 @@ use crate::log::frame::Head;
 use crate::pager::Fault;
 use crate::row::{Data, RowKey};
 use crate::store::{Asked, Error, Quota, ReadOnly, Ticket, Usage, Version};
-use crate::table::{Shared, Table, TableError, Value};
+use crate::table::{Shared, Table, TableError};
+use crate::tree::Value;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
-use memory::{Frozen, Rows};
+use memory::{Frozen, Order, Rows};
 
 /// Bits of a version that count the puts of one opening.
 const COUNTER_BITS: u32 = 40;
@@ -62,8 +64,9 @@ pub struct Engine<D: BlockDevice> {
     accepted: u64,
     durable: u64,
     read_only: Option<ReadOnly>,
-    fold_keys: usize,
-    fold_bytes: usize,
+    fold: FoldLimits,
+    /// How much had been changed at the last turn that folded.
+    folded: u64,
     /// Pages of the log from which on it is folded.
     fold_at: u32,
 }
@@ -78,7 +81,7 @@ struct Used {
 /// A row that was found.
 enum Seen<'a> {
     Memory(&'a [u8]),
-    Table(Value<'a>),
+    Table(Value),
 }
 
 impl Seen<'_> {
@@ -136,8 +139,9 @@ impl<D: BlockDevice> Engine<D> {
     }
 
     fn find(&self, key: &[u8]) -> Result<Option<Seen<'_>>, TableError> {
-        let frozen = || self.frozen.as_ref().and_then(|frozen| frozen.rows.get(key));
-        match self.active.get(key).or_else(frozen) {
+        let order = Order::of(key);
+        let frozen = || self.frozen.as_ref().and_then(|frozen| frozen.rows.get(&order));
+        match self.active.get(&order).or_else(frozen) {
             Some(row) => Ok(row.map(Seen::Memory)),
             None => Ok(self.table.get(key)?.map(Seen::Table)),
         }

@@ -8,7 +8,7 @@ use crate::key::{Key, TreeId};
 use crate::log::frame::{Change, Old};
 use crate::row::{Content, Data, RowKey};
 use crate::store::{
-    Draft, Error, Expect, Found, Listing, MAX_BATCH, MAX_VALUE, Page, Quota, Step, Store, Ticket,
+    Draft, Error, Expect, Found, Listed, Listing, MAX_BATCH, MAX_VALUE, Quota, Step, Store, Ticket,
     Usage, Version,
 };
 use crate::table::TableError;
@@ -207,9 +207,14 @@ impl<D: BlockDevice> Store for Engine<D> {
         Ok(version)
     }
 
-    fn list(&mut self, tree: TreeId, listing: &Listing<'_>) -> Result<Page, Error> {
+    fn list(
+        &mut self,
+        tree: TreeId,
+        listing: &Listing<'_>,
+        take: &mut dyn FnMut(&Listed<'_>) -> bool,
+    ) -> Result<bool, Error> {
         self.look_again();
-        self.list_page(tree, listing)
+        self.list_rows(tree, listing, take)
     }
 
     fn begin(&mut self) -> Result<Draft, Error> {
@@ -248,6 +253,10 @@ impl<D: BlockDevice> Store for Engine<D> {
 
     fn turn(&mut self) -> Result<bool, Error> {
         self.background()
+    }
+
+    fn pressing(&self) -> bool {
+        self.is_pressing()
     }
 
     fn check(&mut self, check: &mut Check) -> Result<bool, Flaw> {

@@ -5,11 +5,12 @@ use std::{format, println, vec};
 
 use super::common::{GUID, TREE, formatted, key, open_with, scale};
 use crate::fake::FakeDisk;
-use crate::{Check, Counters, Engine, Expect, OpenOptions, Step, Store};
+use crate::tree::tests::LOOKS;
+use crate::{Check, Counters, Engine, Expect, FoldLimits, OpenOptions, Step, Store};
 
 const LOG: u32 = 256;
-/// Keys that one turn folds, unless something else is said.
-const FOLD_KEYS: u64 = 64;
+/// Leaves that one turn changes, unless something else is said.
+const FOLD_LEAVES: u64 = 128;
 
 /// 10^4, and 10^6 in `just assure`.
 fn keys() -> u64 {
@@ -112,15 +113,20 @@ fn an_opening_a_turn_and_a_get_ask_for_no_more_than_is_stated() {
 
     let one = turns(&mut store, keys, &[6; 100]);
     println!("a turn, values of 100 bytes: {one:?}");
-    // For each key a leaf is read, twice where the cache is too small to hold it, and a leaf and what leads to it are
+    // Each leaf is read, three times where the cache is too small to hold it, and a leaf and what leads to it are
     // written; beside these redb's own.
-    assert!(one.reads <= 2 * FOLD_KEYS + 8 && one.writes <= 3 * FOLD_KEYS + 32, "{one:?}");
-    assert!(one.pages_written <= 3 * FOLD_KEYS + 64 && one.flushes <= 2, "{one:?}");
+    assert!(one.reads <= 3 * FOLD_LEAVES + 8 && one.writes <= 3 * FOLD_LEAVES + 32, "{one:?}");
+    assert!(one.pages_written <= 3 * FOLD_LEAVES + 64 && one.flushes <= 2, "{one:?}");
     assert!(one.writes > 20, "it was folded: {one:?}");
     settle(&mut store);
     drop(store);
     let (pages, read) = opening(&disk);
     assert!(read < pages + pages / 20, "{read} of {pages}");
+
+    let mut store = open_with(&disk, &OpenOptions::new(GUID, 7)).unwrap();
+    let one = turns(&mut store, keys, &[7; 100]);
+    println!("the same with the memory that it is given in use: {one:?}");
+    assert!(one.reads <= FOLD_LEAVES + 8 && one.writes <= 2 * FOLD_LEAVES + 32, "{one:?}");
 }
 
 #[test]
@@ -158,7 +164,9 @@ fn a_turn_with_large_values_is_bounded_by_their_bytes() {
 #[test]
 fn an_opening_within_a_fold_reads_each_page_three_times_at_most() {
     let disk = filled(10_000);
-    let mut store = open(&disk);
+    let options = OpenOptions::new(GUID, 7);
+    let fold = FoldLimits { keys: 16, ..options.fold };
+    let mut store = open_with(&disk, &OpenOptions { fold, ..options }).unwrap();
     for at in 0..600 {
         store.put(TREE, key(&name(at)), &[7; 100], Expect::Any).unwrap();
         store.sync().unwrap();
@@ -168,4 +176,60 @@ fn an_opening_within_a_fold_reads_each_page_three_times_at_most() {
     let (pages, read) = opening(&disk);
     println!("opening within a fold: {read} of {pages}");
     assert!(read > pages && read <= 3 * pages + 64, "{read} of {pages}");
+}
+
+/// One client puts alone, each put durable before the next: what that costs beside one write and one flush each.
+#[test]
+fn who_puts_alone_pays_two_flushes_in_a_hundred_for_folds() {
+    const PUTS: u64 = 2000;
+    let keys = keys();
+    let disk = {
+        let disk = formatted(2048, (keys / 10).max(2048));
+        let fold_at = Some(1);
+        let mut store =
+            open_with(&disk, &OpenOptions { fold_at, ..OpenOptions::new(GUID, 7) }).unwrap();
+        for first in (0..keys).step_by(50) {
+            let names: Vec<String> = (first..first + 50).map(name).collect();
+            let step = |name| Step { key: key(name), value: Some(&[5; 100]), expect: Expect::Any };
+            let steps: Vec<Step<'_>> = names.iter().map(|name| step(name)).collect();
+            store.batch(TREE, &steps).unwrap();
+            store.turn().unwrap();
+        }
+        settle(&mut store);
+        disk
+    };
+    let mut store = open_with(&disk, &OpenOptions::new(GUID, 7)).unwrap();
+    let before = store.counters();
+    let mut folded = 0;
+    for at in 0..PUTS {
+        store.put(TREE, key(&name(at * 104_729 % keys)), &at.to_le_bytes(), Expect::Any).unwrap();
+        store.sync().unwrap();
+        if store.pressing() {
+            store.turn().unwrap();
+            folded += 1;
+        }
+    }
+    let all = since(&store, before);
+    println!("{PUTS} puts, {folded} turns: {all:?}");
+    assert!(folded >= 6 && all.flushes <= PUTS + PUTS / 50, "{folded} turns: {all:?}");
+    assert!(all.writes <= 2 * PUTS, "{all:?}");
+}
+
+/// What a get costs without the disk grows with the number of keys it compares, and of pages it looks into.
+#[test]
+fn a_get_compares_at_most_twice_as_many_keys_with_a_thousand_times_as_many() {
+    let compared = |keys: u64| {
+        let disk = filled(keys);
+        let options = OpenOptions { fold_at: Some(1), ..OpenOptions::new(GUID, 7) };
+        let mut store = open_with(&disk, &options).unwrap();
+        settle(&mut store);
+        LOOKS.set(0);
+        for at in 0..1000 {
+            store.get(TREE, key(&name(at * 7919 % keys)), &mut Vec::new()).unwrap().unwrap();
+        }
+        LOOKS.get()
+    };
+    let (few, many) = (compared(1000), compared(keys()));
+    println!("keys compared by 1,000 gets: {few} of 1,000, {many} of many");
+    assert!(few > 5000 && many <= 2 * few, "{few} and {many}");
 }

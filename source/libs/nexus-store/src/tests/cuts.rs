@@ -8,7 +8,7 @@ use super::common::{Content, Random, TREE, content, formatted, key, open_with, o
 use crate::fake::{Event, FakeDisk};
 use crate::trial::cuts::{Run, Tried, apply, folding, sectors};
 use crate::trial::program::{ALL, History, Op, step};
-use crate::{Engine, Expect, OpenOptions, Refused, SECTOR, Store};
+use crate::{Engine, Expect, FoldLimits, OpenOptions, Refused, SECTOR, Store};
 
 fn open(disk: &FakeDisk) -> Engine<FakeDisk> {
     open_with(disk, &folding()).unwrap()
@@ -95,7 +95,8 @@ fn an_opening_that_is_cut_loses_nothing() {
 #[test]
 fn the_log_stays_until_all_of_a_fold_is_in_the_table() {
     let disk = formatted(16, 256);
-    let mut store = open_with(&disk, &OpenOptions { fold_keys: 1, ..options() }).unwrap();
+    let fold = FoldLimits { keys: 1, ..options().fold };
+    let mut store = open_with(&disk, &OpenOptions { fold, ..options() }).unwrap();
     let mut put = Content::new();
     // Of 16 pages the opening has one, and then these; a long one does not fit behind the others.
     let (short, long) = (10, 14_000);

@@ -229,8 +229,8 @@ impl Pair {
 
     fn list(&mut self, rows: usize, under: bool) {
         let under = under.then(|| key("even"));
-        let listing = Listing { under, after: None, rows, bytes: 0 };
-        let page = self.store().list(TREE, &listing).unwrap();
+        let listing = Listing { under, after: None, rows };
+        let page = self.store().page(TREE, &listing, false).unwrap();
         let all: Vec<&String> = self
             .now
             .content

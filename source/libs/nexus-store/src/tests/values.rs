@@ -48,7 +48,7 @@ fn many_keys_go_through_the_table() {
 }
 
 fn listing<'a>(under: Option<&'a str>, after: Option<&'a str>, rows: usize) -> Listing<'a> {
-    Listing { under: under.map(key), after: after.map(key), rows, bytes: 0 }
+    Listing { under: under.map(key), after: after.map(key), rows }
 }
 
 // attack 92 U: lists under a prefix, beside keys that begin like it, and in a tree beside another's; only what is under it; broken: store-list-tree, store-list-prefix, store-list-cursor
@@ -64,7 +64,7 @@ fn a_list_is_ordered_paged_and_within_its_tree_and_prefix() {
         store.put(other, key("a/other"), b"2", Expect::Any).unwrap();
     }
     let mut listed = |under, after, rows| {
-        let page = store.list(TREE, &listing(under, after, rows)).unwrap();
+        let page = store.page(TREE, &listing(under, after, rows), false).unwrap();
         (page.rows.into_iter().map(|row| row.key).collect::<Vec<_>>(), page.more)
     };
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -79,16 +79,29 @@ fn a_list_is_ordered_paged_and_within_its_tree_and_prefix() {
 }
 
 #[test]
-fn a_page_of_a_list_has_at_least_one_value_and_no_more_bytes_than_asked() {
-    let disk = formatted(16, 64);
-    let mut store = open(&disk);
+fn a_list_ends_where_there_is_no_room_and_goes_on_there() {
+    let mut store = open(&formatted(16, 64));
     for name in ["a", "b", "c"] {
-        store.put(TREE, key(name), &[7; 1000], Expect::Any).unwrap();
+        store.put(TREE, key(name), name.as_bytes(), Expect::Any).unwrap();
     }
-    for (bytes, rows) in [(1, 1), (999, 1), (1000, 1), (1999, 1), (2000, 2), (3000, 3)] {
-        let page = store.list(TREE, &Listing { bytes, ..listing(None, None, 10) }).unwrap();
-        assert_eq!((page.rows.len(), page.more), (rows, rows < 3), "{bytes}");
-        assert!(page.rows.iter().all(|row| row.value.len() == 1000));
+    for (room, after, rows, more) in [
+        (0, None, "", true),
+        (2, None, "ab", true),
+        (3, None, "abc", false),
+        (1, Some("b"), "c", false),
+        (9, Some("c"), "", false),
+    ] {
+        let mut seen = String::new();
+        let listing = listing(None, after, 10);
+        let told = store.list(TREE, &listing, &mut |row| {
+            let has_room = seen.len() < room;
+            if has_room {
+                assert_eq!(row.value, Some(row.key));
+                seen.push_str(std::str::from_utf8(row.key).unwrap());
+            }
+            has_room
+        });
+        assert_eq!((told, seen.as_str()), (Ok(more), rows), "{room} {after:?}");
     }
 }
 

@@ -4,8 +4,8 @@ use std::prelude::rust_2024::*;
 
 use crate::fake::FakeDisk;
 use crate::{
-    BlockDevice, Engine, Error, Extent, FormatOptions, Identity, Key, Listing, OpenOptions,
-    Refused, Store, TreeId, format,
+    BlockDevice, Engine, Error, Extent, FoldLimits, FormatOptions, Identity, Key, Listing,
+    OpenOptions, Refused, Store, TreeId, format,
 };
 use std::collections::BTreeMap;
 
@@ -40,7 +40,9 @@ pub fn formatted(log_pages: u32, table_pages: u64) -> FakeDisk {
 /// How it is opened: with turns of two keys.
 #[must_use]
 pub fn options() -> OpenOptions {
-    OpenOptions { cache: 256 << 10, fold_keys: 2, ..OpenOptions::new(GUID, 99) }
+    let options = OpenOptions::new(GUID, 99);
+    let fold = FoldLimits { keys: 2, ..options.fold };
+    OpenOptions { cache: 256 << 10, fold, ..options }
 }
 
 /// Opens the store that all of a disk is.
@@ -115,8 +117,7 @@ pub fn content<D: BlockDevice>(
     let mut after: Option<String> = None;
     loop {
         let cursor = after.as_deref().map(key);
-        let listing = Listing { under: None, after: cursor, rows, bytes: 1 << 20 };
-        let page = store.list(tree, &listing)?;
+        let page = store.page(tree, &Listing { under: None, after: cursor, rows }, true)?;
         for row in &page.rows {
             let value = value(store, tree, &row.key)?.expect("what is listed is there");
             if row.found.pieces == 0 {

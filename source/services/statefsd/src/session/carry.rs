@@ -10,7 +10,7 @@ use zerocopy::IntoBytes;
 
 use super::ask::Ask;
 use super::begun::Begun;
-use super::reply::{self, Fail, Head};
+use super::reply::{self, Fail, Head, Rows};
 use crate::keeper::Keeper;
 use crate::trees::{Access, Trees};
 
@@ -109,9 +109,10 @@ impl<S: Keeper> Desk<'_, S> {
         // No more than could have room.
         let most = self.room / size_of::<wire::Row>() + 1;
         let rows = usize::try_from(rows).unwrap_or(MAX_ROWS).min(MAX_ROWS).min(most);
-        let bytes = if values { self.room.max(1) } else { 0 };
-        let page = self.store.list(tree, &Listing { under, after, rows, bytes })?;
-        reply::rows(&page, self.room, out).ok_or(Fail::Status(wire::MALFORMED))
+        let mut page = Rows::new(out, self.room, values);
+        let listing = Listing { under, after, rows };
+        let more = self.store.list(tree, &listing, &mut |row| page.take(row))?;
+        page.head(more).ok_or(Fail::Status(wire::MALFORMED))
     }
 
     fn usage(&mut self, tree: TreeId, out: &mut Vec<u8>) -> Result<Head, Fail> {

@@ -289,7 +289,8 @@ impl<M: SharedMut> Session<M> {
         let _ = self.side.ring(|| tell.tell());
     }
 
-    /// Before waiting. False when it has asked something meanwhile, or its attachment is over.
+    /// Before waiting. False when it has asked something meanwhile, or its attachment is over: what it told of while the
+    /// disk was waited for is told no second time, so that this is asked in each turn.
     pub fn may_wait(&mut self) -> bool {
         self.side.may_wait().unwrap_or_else(|why| {
             self.over = Some(why).filter(|why| *why != Ended::Before);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use nexus_proto::Zero;
 use nexus_proto::state::{Reason, ring as wire};
-use nexus_store::{Asked, Error, Found, Limit, Page, Version};
+use nexus_store::{Asked, Error, Found, Limit, Listed, Version};
 use zerocopy::IntoBytes;
 
 use super::ask::Bad;
@@ -62,20 +62,33 @@ pub(crate) fn cut(out: &mut Vec<u8>, from: u64, room: usize) -> bool {
     more
 }
 
-/// The rows of a page that have room, and what stands in the head. `None`: there is no room for the first.
-pub(crate) fn rows(page: &Page, room: usize, out: &mut Vec<u8>) -> Option<Head> {
-    out.clear();
-    let mut head = Head { more: page.more, ..Head::default() };
-    for row in &page.rows {
-        let left = room - out.len();
+/// A page of a list, made of rows as they come from the store.
+pub(crate) struct Rows<'a> {
+    out: &'a mut Vec<u8>,
+    room: usize,
+    values: bool,
+    count: u32,
+}
+
+impl<'a> Rows<'a> {
+    /// In `out`, of at most `room` bytes.
+    pub(crate) fn new(out: &'a mut Vec<u8>, room: usize, values: bool) -> Rows<'a> {
+        out.clear();
+        // Once, and not for each row.
+        out.reserve(room);
+        Rows { out, room, values, count: 0 }
+    }
+
+    /// Adds a row; false when there is no room for it.
+    pub(crate) fn take(&mut self, row: &Listed<'_>) -> bool {
+        let left = self.room - self.out.len();
         let bare = size_of::<wire::Row>() + row.key.len();
-        let whole = bare + row.value.len();
+        let value = row.value.filter(|_| self.values).unwrap_or_default();
         // The first is given without its value, when it has no room with it: else there would be no way past it.
-        let fits = if whole <= left { Some(row.value.as_slice()) } else { None };
-        let alone = (head.n == 0 && bare <= left).then_some(&[][..]);
-        let Some(value) = fits.or(alone) else {
-            head.more = true;
-            break;
+        let value = match bare + value.len() <= left {
+            true => value,
+            false if self.count == 0 && bare <= left => &[],
+            false => return false,
         };
         let Found { version, size, pieces } = row.found;
         let entry = wire::Row {
@@ -86,12 +99,21 @@ pub(crate) fn rows(page: &Page, room: usize, out: &mut Vec<u8>) -> Option<Head> 
             key: u16::try_from(row.key.len()).unwrap_or(u16::MAX),
             zero: Zero::ZERO,
         };
-        out.extend_from_slice(entry.as_bytes());
-        out.extend_from_slice(row.key.as_bytes());
-        out.extend_from_slice(value);
-        head.n += 1;
+        self.out.extend_from_slice(entry.as_bytes());
+        self.out.extend_from_slice(row.key);
+        self.out.extend_from_slice(value);
+        // What the last row has no room for is left out.
+        let whole = self.out.len().next_multiple_of(wire::ROW_ALIGN).min(self.room);
+        self.out.resize(whole, 0);
+        self.count += 1;
+        true
     }
-    (head.n > 0 || page.rows.is_empty()).then_some(head)
+
+    /// What stands in the head, with more rows behind these or none. `None`: there was no room for the first.
+    pub(crate) fn head(&self, more: bool) -> Option<Head> {
+        let head = Head { more, n: self.count, ..Head::default() };
+        (self.count > 0 || !more).then_some(head)
+    }
 }
 
 /// Status and head of what was not done; what it is about goes into `out`.

@@ -174,7 +174,10 @@ fn a_flood_keeps_the_background_from_nothing() {
             a.get("x");
         }
         b.statuses();
-        b.put(&format!("{}", round % KEYS as u32), &[1; 100], wire::FLAG_SYNC);
+        // What a quarter of the log has of it takes more than one step.
+        for put in 0..4 {
+            b.put(&format!("{}", (4 * round + put) % KEYS as u32), &[1; 800], wire::FLAG_SYNC);
+        }
         log = log.max(world.with(|server| server.store().unwrap().log_pages().0));
     });
     assert!(log >= 64, "it was folded: {log}");
@@ -191,7 +194,7 @@ fn what_nobody_waits_for_is_folded_step_by_step() {
         a.statuses();
         while a.side().in_flight() < 64 {
             round += 1;
-            a.put(&format!("{}", round % 150), &vec![1; 800], 0);
+            a.put(&format!("{}", round % KEYS), &[1; 800], 0);
         }
     });
     let writes = world.with(|server| server.stats().writes);
@@ -204,17 +207,17 @@ fn what_nobody_waits_for_is_folded_step_by_step() {
 fn what_is_begun_and_dropped_is_folded_step_by_step() {
     let world = World::new();
     let mut a = world.raw(A, 1);
-    let mut begun = 0;
-    let most = most_flushes(&world, 1000, |_| {
+    let (mut begun, mut log) = (0, 0);
+    let most = most_flushes(&world, 2500, |_| {
         a.statuses();
         while a.side().in_flight() < 63 {
             begun += 1;
             a.ask(wire::BEGIN, wire::Head::default(), &[], 0);
             a.ask(wire::ABANDON, wire::Head::default(), &[], begun);
         }
+        log = log.max(world.with(|server| server.store().unwrap().log_pages().0));
     });
-    let writes = world.with(|server| server.stats().writes);
-    assert!(writes > 200, "it was folded: {writes}");
+    assert!((64..128).contains(&log), "it was folded before half of the log was used: {log}");
     assert!(most <= FLUSHES, "{most} flushes in a turn");
 }
 
@@ -280,4 +283,31 @@ fn trees_that_no_service_has_are_kept_and_opened_to_nobody() {
     let mut out = Vec::new();
     world.with(|server| server.store().unwrap().get(orphan, key, &mut out)).unwrap();
     assert_eq!(out, b"kept");
+}
+
+/// How often the disk was flushed.
+fn flushes(world: &World) -> u64 {
+    world.with(|server| server.stats().flushes)
+}
+
+#[test]
+fn who_puts_alone_waits_for_no_fold() {
+    let world = World::new();
+    let mut client = world.client(A);
+    let mut put = |count: u64| {
+        let before = flushes(&world);
+        for at in 0..count {
+            client.put_sync("key", &at.to_le_bytes(), Expect::Any).unwrap();
+            // The disk tells of what statefsd has seen already.
+            world.with(|server| server.notified(0));
+        }
+        flushes(&world) - before
+    };
+    assert_eq!(put(85), 85, "a quarter of the log is used, and nothing is folded");
+    let before = flushes(&world);
+    world.turn();
+    assert!(flushes(&world) > before, "it is when nobody asks");
+    assert_eq!(put(64), 64);
+    let pressed = put(40);
+    assert!((42..=44).contains(&pressed), "three eighths of the log: {pressed}");
 }

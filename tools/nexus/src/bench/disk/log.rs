@@ -2,6 +2,8 @@
 
 /// Trace event: the disk is asked to read.
 pub(super) const READ: &str = "virtio_blk_handle_read";
+/// A block that was told is not executed, and is told once more.
+pub(in crate::bench) const STOPPED: &str = "Stopped execution of TB chain before ";
 /// Trace event: a doorbell.
 pub(super) const NOTIFY: &str = "virtio_queue_notify";
 
@@ -60,7 +62,7 @@ pub(super) fn between<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Between> 
 fn collect(between: &mut Between, disk: &str, line: &str) {
     if let Some(space) = satp(line) {
         between.0.push(Logged::Space(space));
-    } else if line.starts_with("Stopped execution of TB chain before ") {
+    } else if line.starts_with(STOPPED) {
         // It was told, and is begun once more.
         let last = between.0.iter().rposition(|one| matches!(one, Logged::Space(_)));
         last.map(|at| between.0.remove(at));
@@ -70,7 +72,7 @@ fn collect(between: &mut Between, disk: &str, line: &str) {
 }
 
 /// The value, in a line ` satp     8000100000080513`.
-fn satp(line: &str) -> Option<u64> {
+pub(in crate::bench) fn satp(line: &str) -> Option<u64> {
     let (name, value) = line.strip_prefix(' ')?.split_once(' ')?;
     (name == "satp").then(|| u64::from_str_radix(value.trim(), 16).ok())?
 }

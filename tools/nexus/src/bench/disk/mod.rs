@@ -7,8 +7,8 @@
 
 mod figures;
 mod image;
-mod log;
-mod switches;
+pub(super) mod log;
+pub(super) mod switches;
 
 use super::{BenchArgs, Ended, Until, boot_as, code, load_of_host};
 use crate::build::{self, Built};

@@ -72,7 +72,7 @@ impl Pair {
     }
 }
 
-fn commonest(numbers: impl Iterator<Item = u64>) -> Option<u64> {
+pub(in crate::bench) fn commonest(numbers: impl Iterator<Item = u64>) -> Option<u64> {
     let mut counts = BTreeMap::new();
     for number in numbers {
         *counts.entry(number).or_insert(0_u64) += 1;
@@ -84,7 +84,7 @@ fn commonest(numbers: impl Iterator<Item = u64>) -> Option<u64> {
 ///
 /// # Errors
 /// When `elf` is not a 64-bit little-endian ELF file.
-pub(super) fn sites(elf: &[u8]) -> Result<Vec<u64>> {
+pub(in crate::bench) fn sites(elf: &[u8]) -> Result<Vec<u64>> {
     let header = FileHeader64::<LE>::parse(elf).context("not a 64-bit ELF file")?;
     let segments = header.program_headers(LE, elf).context("reading program headers")?;
     let code =

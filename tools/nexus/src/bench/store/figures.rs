@@ -65,10 +65,14 @@ pub(super) fn figures(nexus: &[StoreLoad], sqlite: &[StoreLoad], keys: Keys) -> 
             names.push(&load.name);
         }
     }
-    let part = if keys == Keys::Few { 1.0 } else { MANY };
+    let part = match keys {
+        Keys::Few => Some(1.0),
+        Keys::More => None,
+        Keys::Many => Some(MANY),
+    };
     let figure = |name: &str| {
         let gate = GATES.iter().find(|(gated, _)| *gated == name);
-        let gate = gate.map(|(_, gate)| gate * part);
+        let gate = gate.and_then(|(_, gate)| Some(gate * part?));
         let (nexus, sqlite) = (side(nexus, name)?, side(sqlite, name));
         Some(Figure { name: name.to_owned(), nexus, sqlite, gate })
     };
@@ -163,6 +167,7 @@ mod tests {
         let told = missed(&figures(&nexus(), &sqlite, Keys::Few));
         assert_eq!(told, ["put_sync_1: 2.00 times SQLite, not 2.0"]);
         assert!(missed(&figures(&nexus(), &sqlite, Keys::Many)).is_empty());
+        assert!(missed(&figures(&nexus(), &[], Keys::More)).is_empty(), "no gate");
         let alone = missed(&figures(&nexus(), &[], Keys::Few));
         assert_eq!(alone, ["put_sync_1: nothing beside it"]);
     }

@@ -3,6 +3,7 @@
 //! Both are started by turns, in the same QEMU, each on a new raw image of the same size. Both tell operations, time
 //! and flushes of each load, and the same loads (source/apps/store-load, tests/peers/sqlite/sqlite-load.c).
 
+mod counts;
 mod figures;
 mod linux;
 
@@ -15,6 +16,7 @@ use crate::protocol::StoreLoad;
 use crate::qemu::disk::{Backing, Slot, fresh};
 use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,9 @@ pub(super) enum Keys {
     /// 10,000 keys.
     #[value(name = "10000")]
     Few,
+    /// 100,000 keys, which have no gate.
+    #[value(name = "100000")]
+    More,
     /// 1,000,000 keys.
     #[value(name = "1000000")]
     Many,
@@ -38,6 +43,7 @@ impl Keys {
     pub(super) const fn count(self) -> u64 {
         match self {
             Self::Few => 10_000,
+            Self::More => 100_000,
             Self::Many => 1_000_000,
         }
     }
@@ -46,6 +52,7 @@ impl Keys {
     const fn disk(self) -> u64 {
         match self {
             Self::Few => 512 * MIB,
+            Self::More => 1024 * MIB,
             Self::Many => 2048 * MIB,
         }
     }
@@ -70,6 +77,9 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit> {
     let built = build::system(&SystemArgs { system: Some(system), profile: "test".to_owned() })?;
     let keys = args.keys;
     let image = Image(built.directory.join("store.img"));
+    if args.quick {
+        return count(&built, args, &image.0);
+    }
     println!("load of the host: {}", load_of_host());
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..PAIRS {
@@ -78,7 +88,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit> {
             theirs.extend(linux::loads(args, guest, &image.0, keys)?);
         }
         fresh(&image.0, keys.disk())?;
-        ours.extend(loads(&built, args, &image.0)?);
+        ours.extend(loads(&built, args, &image.0, &[""; 0])?);
     }
     println!("load of the host: {}", load_of_host());
     let figures = figures::figures(&ours, &theirs, keys);
@@ -95,12 +105,28 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit> {
     Ok(Exit::Pass)
 }
 
+/// Prints what is counted and not timed.
+fn count(built: &Built, args: &BenchArgs, image: &Path) -> Result<Exit> {
+    let counts = counts::counts(built, args, image)?;
+    print!("{}", counts::text(&counts));
+    let over = counts::over(&counts);
+    if args.check && !over.is_empty() {
+        eprintln!("bench: {}", over.join("; "));
+        return Ok(Exit::Failed);
+    }
+    Ok(Exit::Pass)
+}
+
 /// Boots the system on `image`, and returns what it told.
-fn loads(built: &Built, args: &BenchArgs, image: &Path) -> Result<Vec<StoreLoad>> {
+fn loads(
+    built: &Built,
+    args: &BenchArgs,
+    image: &Path,
+    extra: &[impl AsRef<OsStr>],
+) -> Result<Vec<StoreLoad>> {
     let board = built.checked.qemu_args();
     let board = Slot::of(&board)?.with(board, Backing::Image(image))?;
-    let extra: [&str; 0] = [];
-    let run = boot_as(built, args, &board, &extra, Until::Verdict)?;
+    let run = boot_as(built, args, &board, extra, Until::Verdict)?;
     match run.ended {
         Ended::Guest(Some(code::PASSED)) if run.transcript.wrong.is_empty() => {}
         ended => {

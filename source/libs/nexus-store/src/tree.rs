@@ -1,0 +1,316 @@
+//! Rows, read out of the pages that redb committed last. redb writes the table, and is not asked to read it: for each
+//! row it would count three more references to a page, and compare each key once more.
+//!
+//! A page is right by its sum when it comes here ([`crate::pager`]). One that is none of redb's all the same is refused
+//! by its number.
+
+use crate::device::BlockDevice;
+use crate::format::{self, BRANCH, Branch, DEEPEST, LEAF, Leaf, Lengths, Node, Regions};
+use crate::held::Bytes;
+use crate::pager::{Fault, Pager};
+use alloc::vec::Vec;
+use core::ops::{Bound, Range};
+
+/// Keys and values of the table have lengths of their own.
+const ROWS: Lengths = Lengths { key: None, value: None };
+
+/// The tree of all rows, as it was committed last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tree {
+    regions: Regions,
+    /// None: there are no rows.
+    root: Option<Node>,
+}
+
+/// What is under a key: a part of its page.
+#[derive(Debug)]
+pub(crate) struct Value {
+    page: Bytes,
+    range: Range<usize>,
+}
+
+impl Value {
+    pub(crate) fn value(&self) -> &[u8] {
+        self.page.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+/// The first of `count` keys in order that is not before `from`. None: one of them cannot be told. Bytes that both
+/// ends of what is left share with `from` are not compared again.
+fn first<'a>(
+    count: usize,
+    from: Bound<&[u8]>,
+    key: impl Fn(usize) -> Option<&'a [u8]>,
+) -> Option<usize> {
+    let (bound, at_itself) = match from {
+        Bound::Included(bound) => (bound, false),
+        Bound::Excluded(bound) => (bound, true),
+        Bound::Unbounded => return Some(0),
+    };
+    let (mut low, mut high) = (0, count);
+    let (mut low_shares, mut high_shares) = (0, 0);
+    while low < high {
+        #[cfg(test)]
+        tests::LOOKS.with(|looks| looks.set(looks.get() + 1));
+        let middle = low.midpoint(high);
+        let key = key(middle)?;
+        let shares: usize = low_shares.min(high_shares);
+        let shares = shares + shared(key.get(shares..)?, bound.get(shares..)?);
+        let before = match (key.get(shares), bound.get(shares)) {
+            (Some(one), Some(two)) => one < two,
+            (None, None) => at_itself,
+            (key, _) => key.is_none(),
+        };
+        if before {
+            (low, low_shares) = (middle + 1, shares);
+        } else {
+            (high, high_shares) = (middle, shares);
+        }
+    }
+    Some(low)
+}
+
+/// Bytes with which both begin.
+pub(crate) fn shared(one: &[u8], two: &[u8]) -> usize {
+    one.iter().zip(two).take_while(|(one, two)| one == two).count()
+}
+
+/// A page that is none of redb's.
+const fn odd(node: Node) -> Fault {
+    Fault::Page(node.first)
+}
+
+/// The page below this one that has the first key that is not before `from`, if any has it.
+fn child(page: &[u8], from: Bound<&[u8]>) -> Option<usize> {
+    let branch = Branch::of(page, ROWS)?;
+    // Below a page are keys up to the one that it has here.
+    first(branch.len(), from, |key| branch.key(key))
+}
+
+impl Tree {
+    /// The one that the header leads to. No other tree is there but redb's own.
+    pub(crate) fn committed<D: BlockDevice>(pager: &mut Pager<D>) -> Result<Self, Fault> {
+        let header = *pager.header();
+        let regions = Regions::of(&header).ok_or(Fault::Header)?;
+        let [tables, _] = format::roots(&header, regions).ok_or(Fault::Header)?;
+        let Some(tables) = tables else { return Ok(Self { regions, root: None }) };
+        let page = pager.page(tables.first, tables.pages)?;
+        let only = Leaf::of(&page, Lengths::default()).filter(|leaf| leaf.len() == 1);
+        let entry = only.and_then(|leaf| format::table(leaf.values().next()??, regions));
+        let (root, lengths) = entry.ok_or(odd(tables))?;
+        if lengths == ROWS { Ok(Self { regions, root }) } else { Err(odd(tables)) }
+    }
+
+    /// What is under a key.
+    pub(crate) fn get<D: BlockDevice>(
+        self,
+        pager: &mut Pager<D>,
+        key: &[u8],
+    ) -> Result<Option<Value>, Fault> {
+        let from = Bound::Included(key);
+        let Some(mut node) = self.root else { return Ok(None) };
+        for _ in 0..DEEPEST {
+            let page = pager.page(node.first, node.pages)?;
+            match page.first() {
+                Some(&LEAF) => return value(page, key).ok_or(odd(node)),
+                Some(&BRANCH) => {
+                    node = self.below(&page, child(&page, from)).ok_or(odd(node))?;
+                }
+                _ => break,
+            }
+        }
+        Err(odd(node))
+    }
+
+    /// The last key that may stand in the same leaf as `key`; none: there is no leaf behind it.
+    pub(crate) fn leaf_end<D: BlockDevice>(
+        self,
+        pager: &mut Pager<D>,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let Some(mut node) = self.root else { return Ok(None) };
+        let mut end = None;
+        for _ in 0..DEEPEST {
+            let page = pager.page(node.first, node.pages)?;
+            if page.first() != Some(&BRANCH) {
+                return Ok(end);
+            }
+            let place = child(&page, Bound::Included(key)).ok_or(odd(node))?;
+            let behind = Branch::of(&page, ROWS).and_then(|branch| branch.key(place));
+            end = behind.map(Vec::from).or(end);
+            node = self.below(&page, Some(place)).ok_or(odd(node))?;
+        }
+        Err(odd(node))
+    }
+
+    fn below(self, page: &[u8], child: Option<usize>) -> Option<Node> {
+        Branch::of(page, ROWS)?.below(child?, self.regions)
+    }
+
+    /// Stands at the first row that is not before `from`, and ends before `end`.
+    pub(crate) fn cursor<D: BlockDevice>(
+        self,
+        pager: &mut Pager<D>,
+        from: Bound<&[u8]>,
+        end: &[u8],
+    ) -> Result<Cursor, Fault> {
+        let mut cursor = Cursor { tree: self, end: end.into(), path: Vec::new(), at: None };
+        if let Some(root) = self.root {
+            cursor.descend(pager, root, from)?;
+            cursor.settle(pager)?;
+        }
+        Ok(cursor)
+    }
+}
+
+/// What a leaf has under `key`. None: it is no leaf of redb's.
+fn value(page: Bytes, key: &[u8]) -> Option<Option<Value>> {
+    let leaf = Leaf::of(&page, ROWS)?;
+    let key_at = |entry| page.get(leaf.key(entry)?);
+    let entry = first(leaf.len(), Bound::Included(key), key_at)?;
+    if entry == leaf.len() || key_at(entry)? != key {
+        return Some(None);
+    }
+    let range = leaf.value(entry)?;
+    page.get(range.clone())?;
+    Some(Some(Value { page, range }))
+}
+
+/// A place among the rows, in their order.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    tree: Tree,
+    end: Vec<u8>,
+    /// The pages above.
+    path: Vec<Above>,
+    /// None: behind the last row.
+    at: Option<At>,
+}
+
+/// A page that leads to others, and which of those is being read.
+#[derive(Debug)]
+struct Above {
+    page: Bytes,
+    node: Node,
+    child: usize,
+}
+
+/// A place in a leaf.
+#[derive(Debug)]
+struct At {
+    page: Bytes,
+    node: Node,
+    entry: usize,
+    /// Entries before the end of the walk.
+    limit: usize,
+    /// The walk ends in this leaf.
+    last: bool,
+    key: Range<usize>,
+    row: Range<usize>,
+}
+
+impl At {
+    fn new(page: Bytes, node: Node, from: Bound<&[u8]>, end: &[u8]) -> Option<Self> {
+        let leaf = Leaf::of(&page, ROWS)?;
+        let (count, key_at) = (leaf.len(), |entry| page.get(leaf.key(entry)?));
+        let entry = first(count, from, key_at)?;
+        let last = key_at(count - 1)? >= end;
+        let limit = if last { first(count, Bound::Included(end), key_at)? } else { count };
+        // Behind the last one nobody asks for it.
+        let place = entry.min(count - 1);
+        let (key, row) = (leaf.key(place)?, leaf.value(place)?);
+        let at = Self { page, node, entry, limit, last, key, row };
+        at.is_inside().then_some(at)
+    }
+
+    fn is_inside(&self) -> bool {
+        let inside =
+            |range: &Range<usize>| range.start <= range.end && range.end <= self.page.len();
+        inside(&self.key) && inside(&self.row)
+    }
+
+    /// Goes to the next entry, which there is. None: it is no leaf of redb's.
+    fn next(&mut self) -> Option<()> {
+        let leaf = Leaf::of(&self.page, ROWS)?;
+        self.key = self.key.end..leaf.key_end(self.entry)?;
+        self.row = self.row.end..leaf.value_end(self.entry)?;
+        self.is_inside().then_some(())
+    }
+}
+
+impl Cursor {
+    /// Key and value of the row that it stands at; none behind the last.
+    pub(crate) fn row(&self) -> Option<(&[u8], &[u8])> {
+        let At { page, key, row, .. } = self.at.as_ref()?;
+        // Both are inside.
+        Some((page.get(key.clone())?, page.get(row.clone())?))
+    }
+
+    /// Goes on to the next row. False: that is in another leaf, to which [`settle`](Self::settle) goes.
+    pub(crate) fn step(&mut self) -> Result<bool, Fault> {
+        let Some(at) = &mut self.at else { return Ok(true) };
+        at.entry += 1;
+        let here = at.entry < at.limit;
+        if here {
+            at.next().ok_or(odd(at.node))?;
+        }
+        Ok(here)
+    }
+
+    /// Goes on to the next leaf until one has a row.
+    pub(crate) fn settle<D: BlockDevice>(&mut self, pager: &mut Pager<D>) -> Result<(), Fault> {
+        while let Some(At { entry, limit, last, .. }) = &self.at
+            && entry >= limit
+        {
+            let next = if *last { None } else { self.next_below()? };
+            match next {
+                Some(node) => self.descend(pager, node, Bound::Unbounded)?,
+                None => self.at = None,
+            }
+        }
+        Ok(())
+    }
+
+    /// The next page beside the path.
+    fn next_below(&mut self) -> Result<Option<Node>, Fault> {
+        while let Some(Above { page, node, child }) = self.path.last_mut() {
+            *child += 1;
+            let branch = Branch::of(page, ROWS).ok_or(odd(*node))?;
+            if *child <= branch.len() {
+                return branch.below(*child, self.tree.regions).ok_or(odd(*node)).map(Some);
+            }
+            self.path.pop();
+        }
+        Ok(None)
+    }
+
+    /// Goes down from `node` to the leaf that has the first row that is not before `from`, or ends before it.
+    fn descend<D: BlockDevice>(
+        &mut self,
+        pager: &mut Pager<D>,
+        mut node: Node,
+        from: Bound<&[u8]>,
+    ) -> Result<(), Fault> {
+        while self.path.len() < DEEPEST {
+            let page = pager.page(node.first, node.pages)?;
+            match page.first() {
+                Some(&LEAF) => {
+                    self.at = Some(At::new(page, node, from, &self.end).ok_or(odd(node))?);
+                    return Ok(());
+                }
+                Some(&BRANCH) => {
+                    let child = child(&page, from).ok_or(odd(node))?;
+                    let below = self.tree.below(&page, Some(child)).ok_or(odd(node))?;
+                    self.path.push(Above { page, node, child });
+                    node = below;
+                }
+                _ => break,
+            }
+        }
+        Err(odd(node))
+    }
+}
+
+#[cfg(test)]
+#[path = "tree_tests.rs"]
+pub(crate) mod tests;
