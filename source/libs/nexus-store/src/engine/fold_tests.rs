@@ -180,6 +180,7 @@ fn a_turn_takes_so_many_keys_and_bytes() {
     assert_eq!(none, (vec![], true));
 }
 
+// attack 92 U: a client changes rows that lie far from one another; one turn in the background changes no more pages than is stated; broken: store-turn-leaves
 #[test]
 fn a_turn_changes_so_many_leaves() {
     let mut store = open(&formatted(64, 512));
@@ -220,6 +221,7 @@ fn a_sync_folds_when_half_of_the_log_is_used_and_not_before() {
     assert!((30..=32).contains(&most), "{most}");
 }
 
+// attack 92 U: others ask without end; from three eighths of the log on the background waits no more; broken: store-pressing
 #[test]
 fn what_is_frozen_presses_when_three_eighths_of_the_log_are_used() {
     let mut store = open_with(&formatted(64, 256), &OpenOptions::new(GUID, 3)).unwrap();

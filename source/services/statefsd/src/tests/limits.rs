@@ -290,6 +290,7 @@ fn flushes(world: &World) -> u64 {
     world.with(|server| server.stats().flushes)
 }
 
+// attack 92 U: the disk tells of what statefsd has seen already, while one client puts; it waits for no work of the background; broken: state-quiet
 #[test]
 fn who_puts_alone_waits_for_no_fold() {
     let world = World::new();
