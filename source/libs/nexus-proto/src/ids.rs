@@ -32,3 +32,7 @@ pub const BUSD: u32 = 11;
 pub const STATEFSD: u32 = 12;
 /// Keeps the ledger of every boot.
 pub const ARCHIVED: u32 = 13;
+/// Gives sockets to services, over the frames of virtionetd.
+pub const NETSTACKD: u32 = 14;
+/// Serves the page that shows the machine.
+pub const HTTPD: u32 = 15;

@@ -30,6 +30,7 @@ pub mod policy;
 pub mod power;
 mod reason;
 pub mod rtc;
+pub mod socket;
 pub mod state;
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,8 @@ pub mod testing;
 
 #[cfg(feature = "alloc")]
 pub use description::{
-    Danger, DescError, Description, Device, GUID_LEN, MAX_LEN, Need, NoSerial, OpenTree,
-    Permission, Permit, Place, Problem, Profile, Proof, Queue, Restart, Ring, Rule, SERIAL_LEN,
-    Says, Serial, Service, Shape, StateRight, Tree, are_queues, bounds, registers,
+    Address, Danger, DescError, Description, Device, GUID_LEN, Ip, MAPPED_BITS, MAX_LEN, Need,
+    NetDirection, NetProtocol, Network, NetworkSays, NoSerial, OpenTree, Permission, Permit, Place,
+    Ports, Problem, Profile, Proof, Queue, Reach, Restart, Ring, Rule, SERIAL_LEN, Says, Serial,
+    Service, Shape, Sockets, StateRight, Tree, are_queues, bounds, mapped, registers, v4,
 };

@@ -17,6 +17,7 @@ pub fn system(profile: Profile, services: Vec<Service>) -> Description {
         devices: Vec::new(),
         services,
         rules: Vec::new(),
+        network: None,
     }
 }
 
@@ -57,5 +58,7 @@ pub fn service(id: u32, name: &str, permissions: &[Permission]) -> Service {
         rings: Vec::new(),
         tree: None,
         opens: Vec::new(),
+        sockets: None,
+        reaches: Vec::new(),
     }
 }

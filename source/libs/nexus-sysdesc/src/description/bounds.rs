@@ -60,6 +60,18 @@ pub const TREE_BYTES: core::ops::RangeInclusive<u64> = 1..=1 << 40;
 pub const MAX_KEY: usize = 255;
 /// Most lines by which one service opens trees of others.
 pub const MAX_OPENS: usize = 64;
+/// Sockets of one service.
+pub const SOCKETS: core::ops::RangeInclusive<u32> = 1..=256;
+/// Bytes of the buffers of one service's sockets: to 64 MiB.
+pub const SOCKET_BYTES: core::ops::RangeInclusive<u64> = 4096..=1 << 26;
+/// Most lines by which one service reaches others by the network, or is reached.
+pub const MAX_REACHES: usize = 32;
+/// Most ranges of ports, and most networks, of one of them.
+pub const MAX_NET_LIST: usize = 16;
+/// Most addresses that lead back to this machine.
+pub const MAX_LEADS_BACK: usize = 8;
+/// Most servers of names that a description can say.
+pub const MAX_SERVERS: usize = 3;
 /// Most microseconds between two deliveries of an interrupt line: a second.
 pub const MAX_INTERVAL: u32 = 1_000_000;
 /// Service id of who sets up devices that reach memory by themselves, in `nexus-proto` as well. It is not

@@ -10,6 +10,7 @@ mod codec;
 mod device;
 mod error;
 mod lookup;
+mod net;
 mod queue;
 pub mod registers;
 mod rule;
@@ -24,6 +25,10 @@ use alloc::vec::Vec;
 pub use codec::MAX_LEN;
 pub use device::{Danger, Device, Says};
 pub use error::{DescError, Place, Problem};
+pub use net::{
+    Address, Ip, MAPPED_BITS, NetDirection, NetProtocol, Network, NetworkSays, Ports, Reach,
+    Sockets, mapped, v4,
+};
 pub use queue::{Queue, Shape, are_queues};
 pub use rule::{Permission, Permit, Ring, Rule};
 use serde::{Deserialize, Serialize};
@@ -50,6 +55,8 @@ pub struct Description {
     pub services: Vec<Service>,
     /// What may be granted, by ascending subject, then device.
     pub rules: Vec<Rule>,
+    /// How the network of the board is; `None`: no service has to do with one.
+    pub network: Option<NetworkSays>,
 }
 
 /// What an image is for.

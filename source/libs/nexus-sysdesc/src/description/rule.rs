@@ -102,11 +102,13 @@ pub enum Permission {
     Archive,
     /// Tell what a service was refused that asked for the state of others.
     Refuse,
+    /// Have names resolved by the network stack.
+    Resolve,
 }
 
 impl Permission {
     /// Every permission, in order.
-    pub const ALL: [Permission; 13] = [
+    pub const ALL: [Permission; 14] = [
         Permission::Distribute,
         Permission::Record,
         Permission::View,
@@ -120,6 +122,7 @@ impl Permission {
         Permission::Supervise,
         Permission::Archive,
         Permission::Refuse,
+        Permission::Resolve,
     ];
 
     /// Its number in messages: its place in [`Permission::ALL`], from 0.
@@ -151,6 +154,7 @@ impl Permission {
             Permission::Supervise => "supervise",
             Permission::Archive => "archive",
             Permission::Refuse => "refuse",
+            Permission::Resolve => "resolve",
         }
     }
 }

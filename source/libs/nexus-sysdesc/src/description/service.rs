@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use nexus_abi::{EndReason, Rights};
 use serde::{Deserialize, Serialize};
 
-use super::{OpenTree, Permit, Queue, Ring, Tree};
+use super::{OpenTree, Permit, Queue, Reach, Ring, Sockets, Tree};
 
 /// One program and what it is given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,6 +44,11 @@ pub struct Service {
     pub tree: Option<Tree>,
     /// What it may see of the trees of others, by ascending owner, then prefix.
     pub opens: Vec<OpenTree>,
+    /// What it may have of the network stack.
+    pub sockets: Option<Sockets>,
+    /// Whom it may reach by the network, and who may reach it, by ascending protocol, then direction, then ports, then
+    /// addresses.
+    pub reaches: Vec<Reach>,
 }
 
 /// What a test run must see from a service.

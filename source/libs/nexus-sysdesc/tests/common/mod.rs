@@ -42,6 +42,8 @@ pub(crate) fn service(id: u32, name: &str) -> Service {
         rings: vec![],
         tree: None,
         opens: vec![],
+        sockets: None,
+        reaches: vec![],
     }
 }
 
