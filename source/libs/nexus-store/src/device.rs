@@ -54,6 +54,16 @@ pub trait BlockDevice: fmt::Debug + Send + 'static {
     /// # Errors
     /// [`DeviceError`]: then nothing written since the last success may be believed to be there.
     fn flush(&mut self) -> Result<(), DeviceError>;
+
+    /// Writes whole sectors, and returns when they and all that was written before are on the disk for good: one
+    /// request where the disk holds a flush back until the writes ahead of it are done.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write) and [`flush`](Self::flush): it is not told which of the two failed.
+    fn write_flushed(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.write(sector, data)?;
+        self.flush()
+    }
 }
 
 /// What was asked of the disk so far.
@@ -129,10 +139,22 @@ impl<D: BlockDevice> Volume<D> {
     }
 
     pub(crate) fn write(&mut self, page: u64, data: &[u8]) -> Result<(), DeviceError> {
+        let sector = self.place_to_write(page, data)?;
+        self.device.write(sector, data)
+    }
+
+    /// Writes it, and flushes it with all that was written before.
+    pub(crate) fn write_flushed(&mut self, page: u64, data: &[u8]) -> Result<(), DeviceError> {
+        let sector = self.place_to_write(page, data)?;
+        self.counters.flushes += 1;
+        self.device.write_flushed(sector, data)
+    }
+
+    fn place_to_write(&mut self, page: u64, data: &[u8]) -> Result<u64, DeviceError> {
         let (sector, pages) = self.place(page, data.len())?;
         self.counters.writes += 1;
         self.counters.pages_written += pages;
-        self.device.write(sector, data)
+        Ok(sector)
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), DeviceError> {

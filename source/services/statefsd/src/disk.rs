@@ -2,7 +2,8 @@
 //!
 //! One request at a time is asked for, and answered before this returns; a long one is several requests of the ring
 //! that are under way together. virtioblkd may die at any moment: what was under way is asked of its next life. A read
-//! or a write is the same twice, and a flush that is answered is of writes that were answered before it was asked.
+//! or a write is the same twice, and a flush stands in the ring behind the writes that it is for, and counts when they
+//! were answered before it.
 //!
 //! Nothing here waits for ever. While it waits, calls to this process are kept for afterwards, and whoever asks
 //! whether it lives is answered ([`crate::road`]).
@@ -148,7 +149,17 @@ impl<M: SharedMut, R: Road> Disk<M, R> {
     /// # Errors
     /// [`DeviceError`].
     pub fn flush_all(&mut self) -> Result<(), DeviceError> {
-        self.run(Job::new(Data::Nothing, 0, self.piece))
+        self.run(Job::flushed(Data::Nothing, 0, self.piece))
+    }
+
+    /// Writes whole sectors, and returns when they, and all that was written before, are there for good. Write and flush
+    /// are asked at once: the driver holds the flush back until the write is done.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn write_flushed(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.check(sector, data.len())?;
+        self.run(Job::flushed(Data::From(data), sector, self.piece))
     }
 
     fn check(&self, sector: u64, bytes: usize) -> Result<(), DeviceError> {
@@ -193,8 +204,8 @@ impl<M: SharedMut, R: Road> Disk<M, R> {
         }
     }
 
-    /// Takes a completion, and those that came with it; waits for it if there is none. `told`: the driver was told
-    /// just now, and so has not ended for good.
+    /// Takes a completion, and those that came with it; waits for it if there is none, and for all when nothing can be
+    /// done before. `told`: the driver was told just now, and so has not ended for good.
     fn next(
         &mut self,
         job: &mut Job<'_>,
@@ -211,7 +222,9 @@ impl<M: SharedMut, R: Road> Disk<M, R> {
                 self.late = false;
                 return Ok(Ok(()));
             }
-            if !self.ring.may_wait()? {
+            let ring = &mut self.ring;
+            let waits = if job.is_given() { ring.may_wait_for_all() } else { ring.may_wait() };
+            if !waits? {
                 continue;
             }
             if (!told && self.road.is_over()) || self.wait(until).is_err() {
@@ -329,5 +342,9 @@ where
 
     fn flush(&mut self) -> Result<(), DeviceError> {
         self.flush_all()
+    }
+
+    fn write_flushed(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.write_flushed(sector, data)
     }
 }
