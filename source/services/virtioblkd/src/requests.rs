@@ -225,8 +225,8 @@ impl<R: SharedMut> Requests<R> {
     /// The device is of no use: whoever waits is told.
     pub(crate) fn fail(&mut self) {
         self.waiting.clear();
-        self.held = Held::default();
         self.old = 0;
+        self.held = Held::default();
         for place in &mut self.jobs {
             if let Some(job) = place.take() {
                 // Over: nobody waits for it.
