@@ -58,6 +58,7 @@ fn since(store: &Engine<FakeDisk>, before: Counters) -> Counters {
         writes: now.writes - before.writes,
         pages_written: now.pages_written - before.pages_written,
         flushes: now.flushes - before.flushes,
+        waits: now.waits - before.waits,
     }
 }
 
@@ -85,6 +86,7 @@ fn turns(store: &mut Engine<FakeDisk>, keys: u64, value: &[u8]) -> Counters {
             writes: most.writes.max(one.writes),
             pages_written: most.pages_written.max(one.pages_written),
             flushes: most.flushes.max(one.flushes),
+            waits: most.waits.max(one.waits),
         };
         if at > 600 && !more {
             break;
