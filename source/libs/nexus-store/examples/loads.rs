@@ -13,8 +13,8 @@ const GUID: [u8; 16] = [7; 16];
 const TREE: TreeId = TreeId(1);
 /// Bytes that are changed for which statefsd has a step of the background due.
 const STEP_BYTES: usize = 64 << 10;
-/// Bytes of a change, about.
-const CHANGE: usize = 17 + 100;
+/// Bytes for which it counts a row that is changed.
+const CHANGE: usize = 2048;
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -122,7 +122,8 @@ fn fill(store: &mut Engine<FakeDisk>, keys: u64) -> Done {
 
 fn main() -> Done {
     let keys: u64 = std::env::args().nth(1).map_or(Ok(100_000), |text| text.parse())?;
-    let only = std::env::args().nth(2);
+    let cache: usize = std::env::args().nth(2).map_or(Ok(6), |text| text.parse())?;
+    let only = std::env::args().nth(3);
     let pages = (2_u64 << 30) / 4096 * keys / 1_000_000;
     let extent = Extent { first: 0, sectors: pages * 8 };
     let identity = Identity { guid: GUID, key: 3 };
@@ -132,7 +133,7 @@ fn main() -> Done {
         identity,
         FormatOptions { log_pages: Some(2048) },
     )?;
-    let mut store = Engine::open(disk, extent, &OpenOptions::new(GUID, 9))?;
+    let mut store = Engine::open(disk, extent, &OpenOptions { cache: cache << 20, ..OpenOptions::new(GUID, 9) })?;
     let begun = Instant::now();
     fill(&mut store, keys)?;
     println!("fill: {} ms", begun.elapsed().as_millis());

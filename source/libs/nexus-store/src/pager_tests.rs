@@ -28,9 +28,11 @@ fn a_page_is_what_was_written_there_last_or_refused() {
     let disk = FakeDisk::new(PAGES * 8);
     let mut pager = pager(&disk);
     write(&mut pager, 3, 1);
+    pager.sync().unwrap();
     let old = disk.bytes();
     write(&mut pager, 3, 2);
     write(&mut pager, 4, 3);
+    pager.sync().unwrap();
     assert_eq!((read(&mut pager, 3), read(&mut pager, 4)), (Ok(2), Ok(3)));
     let good = disk.bytes();
     let place = |page: usize| (10 + page) * PAGE..(11 + page) * PAGE;
@@ -74,6 +76,7 @@ fn a_header_is_right_or_refused() {
     let mut first = pager(&disk);
     for number in 1..=3_u8 {
         first.write(0, &[number; HEADER]).unwrap();
+        first.sync().unwrap();
     }
     let mut second = pager(&disk);
     second.load_header().unwrap();
@@ -96,7 +99,10 @@ fn the_header_is_one_sector_and_read_from_memory() {
     let mut pager = pager(&disk);
     disk.record();
     pager.write(0, &[9; HEADER]).unwrap();
-    let [Event::Write { sector: 80, data }] = &disk.trace()[..] else { unreachable!() };
+    pager.sync().unwrap();
+    let [Event::Write { sector: 80, data }, Event::Flush] = &disk.trace()[..] else {
+        unreachable!()
+    };
     assert!(data[SECTOR..].iter().all(|byte| *byte == 0));
     let reads = pager.volume.counters.reads;
     pager.read(0, &mut [0; HEADER]).unwrap();
@@ -110,6 +116,7 @@ fn what_may_not_be_written_stays_in_memory() {
     let mut pager = pager(&disk);
     pager.write(0, &[1; HEADER]).unwrap();
     write(&mut pager, 3, 1);
+    pager.sync().unwrap();
     pager.write_nothing();
     disk.record();
     write(&mut pager, 3, 2);
@@ -157,8 +164,10 @@ fn a_header_has_a_number() {
     let disk = FakeDisk::new(PAGES * 8);
     let mut pager = pager(&disk);
     pager.write(0, &[4; HEADER]).unwrap();
+    pager.sync().unwrap();
     let first = disk.bytes();
     pager.write(0, &[4; HEADER]).unwrap();
+    pager.sync().unwrap();
     assert_eq!(pager.check(0, &mut 0), Ok(()));
     disk.tamper(|bytes| bytes.copy_from_slice(&first));
     assert_eq!(pager.check(0, &mut 0), Err((0, Fault::Header)));
@@ -176,6 +185,7 @@ fn pages_that_lead_to_others_are_held_in_memory() {
     let disk = FakeDisk::new(PAGES * 8);
     let mut pager = pager(&disk);
     let read_from_disk = |pager: &mut Pager<FakeDisk>, page: u64| {
+        pager.sync().unwrap();
         let before = pager.volume.counters.reads;
         read(pager, page).unwrap();
         pager.volume.counters.reads > before

@@ -60,7 +60,7 @@ impl FoldLimits {
 
 /// Keys from which on they are folded, however little of the log they take: who puts many at a time leaves no more of
 /// them to whoever puts next.
-const KEYS_AT_ONCE: usize = 2048;
+const KEYS_AT_ONCE: usize = 1024;
 
 /// What one turn takes.
 struct Turn {
