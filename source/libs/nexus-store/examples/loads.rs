@@ -133,7 +133,11 @@ fn main() -> Done {
         identity,
         FormatOptions { log_pages: Some(2048) },
     )?;
-    let mut store = Engine::open(disk, extent, &OpenOptions { cache: cache << 20, ..OpenOptions::new(GUID, 9) })?;
+    let mut store = Engine::open(
+        disk,
+        extent,
+        &OpenOptions { cache: cache << 20, ..OpenOptions::new(GUID, 9) },
+    )?;
     let begun = Instant::now();
     fill(&mut store, keys)?;
     println!("fill: {} ms", begun.elapsed().as_millis());

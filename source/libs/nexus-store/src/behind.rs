@@ -35,6 +35,10 @@ impl Behind {
         (numbers, bytes.concat())
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// All of them are written.
     pub(crate) fn clear(&mut self) {
         self.0.clear();

@@ -70,11 +70,31 @@ pub trait BlockDevice: fmt::Debug + Send + 'static {
         each.try_for_each(|(sector, page)| self.write(*sector, page))
     }
 
+    /// The same, and returns when they and all that was written before are on the disk for good, as
+    /// [`write_flushed`](Self::write_flushed).
+    ///
+    /// # Errors
+    /// As [`write_each`](Self::write_each) and [`flush`](Self::flush).
+    fn write_each_flushed(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        self.write_each(sectors, data)?;
+        self.flush()
+    }
+
     /// Returns when all that was written before is on the disk for good.
     ///
     /// # Errors
     /// [`DeviceError`]: then nothing written since the last success may be believed to be there.
     fn flush(&mut self) -> Result<(), DeviceError>;
+
+    /// Writes whole sectors, and returns when they and all that was written before are on the disk for good: one
+    /// request where the disk holds a flush back until the writes ahead of it are done.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write) and [`flush`](Self::flush): it is not told which of the two failed.
+    fn write_flushed(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.write(sector, data)?;
+        self.flush()
+    }
 }
 
 /// What was asked of the disk so far.
@@ -153,11 +173,23 @@ impl<D: BlockDevice> Volume<D> {
     }
 
     pub(crate) fn write(&mut self, page: u64, data: &[u8]) -> Result<(), DeviceError> {
+        let sector = self.place_to_write(page, data)?;
+        self.device.write(sector, data)
+    }
+
+    /// Writes it, and flushes it with all that was written before.
+    pub(crate) fn write_flushed(&mut self, page: u64, data: &[u8]) -> Result<(), DeviceError> {
+        let sector = self.place_to_write(page, data)?;
+        self.counters.flushes += 1;
+        self.device.write_flushed(sector, data)
+    }
+
+    fn place_to_write(&mut self, page: u64, data: &[u8]) -> Result<u64, DeviceError> {
         let (sector, pages) = self.place(page, data.len())?;
         self.counters.writes += 1;
         self.counters.pages_written += pages;
         self.counters.waits += 1;
-        self.device.write(sector, data)
+        Ok(sector)
     }
 
     /// The first sectors of these pages, which are to fill so many bytes.
@@ -180,11 +212,27 @@ impl<D: BlockDevice> Volume<D> {
 
     /// Writes these pages together.
     pub(crate) fn write_each(&mut self, pages: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        let sectors = self.places_to_write(pages, data)?;
+        self.device.write_each(&sectors, data)
+    }
+
+    /// Writes them, and flushes them with all that was written before.
+    pub(crate) fn write_each_flushed(
+        &mut self,
+        pages: &[u64],
+        data: &[u8],
+    ) -> Result<(), DeviceError> {
+        let sectors = self.places_to_write(pages, data)?;
+        self.counters.flushes += 1;
+        self.device.write_each_flushed(&sectors, data)
+    }
+
+    fn places_to_write(&mut self, pages: &[u64], data: &[u8]) -> Result<Vec<u64>, DeviceError> {
         let sectors = self.places(pages, data.len())?;
         self.counters.writes += pages.len() as u64;
         self.counters.pages_written += pages.len() as u64;
         self.counters.waits += 1;
-        self.device.write_each(&sectors, data)
+        Ok(sectors)
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), DeviceError> {

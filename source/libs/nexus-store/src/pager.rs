@@ -271,17 +271,20 @@ impl<D: BlockDevice> Pager<D> {
 
     /// Writes a single page, with others and before the next flush.
     fn write_behind(&mut self, page: u64, bytes: Bytes) -> Result<(), Fault> {
-        if self.behind.insert(page, bytes) { self.drain() } else { Ok(()) }
+        if self.behind.insert(page, bytes) { self.drain(false) } else { Ok(()) }
     }
 
-    /// Writes what is to be written. Where that fails all of it stays to be written: it is read as it is to be.
-    fn drain(&mut self) -> Result<(), Fault> {
+    /// Writes what is to be written, and flushes it or not. Where that fails all of it stays to be written: it is read
+    /// as it is to be.
+    fn drain(&mut self, flushed: bool) -> Result<(), Fault> {
         let (mut pages, bytes) = self.behind.all();
-        if pages.is_empty() {
-            return Ok(());
-        }
         pages.iter_mut().for_each(|page| *page += self.start);
-        self.volume.write_each(&pages, &bytes).map_err(Fault::Device)?;
+        let written = if flushed {
+            self.volume.write_each_flushed(&pages, &bytes)
+        } else {
+            self.volume.write_each(&pages, &bytes)
+        };
+        written.map_err(Fault::Device)?;
         self.behind.clear();
         Ok(())
     }
@@ -458,8 +461,10 @@ impl<D: BlockDevice> Pager<D> {
         if self.overlay.is_some() {
             return Ok(());
         }
-        self.drain()?;
-        self.volume.flush().map_err(Fault::Device)
+        if self.behind.is_empty() {
+            return self.volume.flush().map_err(Fault::Device);
+        }
+        self.drain(true)
     }
 }
 
