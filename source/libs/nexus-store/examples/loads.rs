@@ -60,9 +60,7 @@ impl Loads {
             let before = self.store.counters();
             let more = self.store.turn()?;
             let now = self.store.counters();
-            self.largest = self
-                .largest
-                .max(now.pages_read + now.pages_written - before.pages_read - before.pages_written);
+            self.largest = self.largest.max(now.waits - before.waits);
             self.turns += 1;
             if !more {
                 break;
@@ -75,7 +73,7 @@ impl Loads {
         let now = self.store.counters();
         let each = |now: u64, before: u64| (now - before) as f64 / times as f64;
         println!(
-            "{what:14} {:7.3} reads {:7.3} writes {:7.3} pages written {:7.3} flushes {:7.3} waits {:8.2} us; {} turns, largest {} pages; log {:?}",
+            "{what:14} {:7.3} reads {:7.3} writes {:7.3} pages written {:7.3} flushes {:7.3} waits {:8.2} us; {} turns, of {} waits at most; log {:?}",
             each(now.reads, before.reads),
             each(now.writes, before.writes),
             each(now.pages_written, before.pages_written),

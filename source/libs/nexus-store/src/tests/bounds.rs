@@ -220,9 +220,7 @@ fn who_puts_alone_pays_two_flushes_in_a_hundred_for_folds() {
     assert!(all.writes <= 2 * PUTS, "{all:?}");
 }
 
-/// Leaves that are wanted soon are asked for together, and what is written goes together: what is waited for.
-///
-/// attack 92 U: each key that is put has a leaf of its own, and none is in memory; broken: store-ahead, store-list-ahead
+// attack 92 U: each key that is put has a leaf of its own, and none is in memory; what is wanted soon is read together, what is written goes together; broken: store-ahead, store-list-ahead
 #[test]
 fn leaves_are_asked_for_together() {
     const PUTS: u64 = 1000;
