@@ -17,6 +17,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "trial"))]
 extern crate std;
 
+mod behind;
 mod bytes;
 mod check;
 mod device;

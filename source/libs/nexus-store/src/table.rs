@@ -1,12 +1,12 @@
 //! The table: redb over the pager, which writes it, and its pages, which are read as they are. No other place calls redb.
 
 use crate::device::{BlockDevice, PAGE};
+use crate::format::Node;
 use crate::pager::{Fault, Pager};
-use crate::tree::{Cursor, Tree, Value};
+use crate::tree::{Cursor, Place, Tree, Value};
 use crate::verify::verify;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Bound;
 use redb::{
@@ -246,9 +246,14 @@ impl<D: BlockDevice> Table<D> {
         Ok(self.tree()?.get(&mut self.pager.lock(), key)?)
     }
 
-    /// The last key that may stand in the same leaf as `key`; none: there is no leaf behind it.
-    pub(crate) fn leaf_end(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
-        Ok(self.tree()?.leaf_end(&mut self.pager.lock(), key)?)
+    /// Where `key` has its place; `above`: how many pages are above a leaf, once that is known.
+    pub(crate) fn place(&self, key: &[u8], above: &mut Option<usize>) -> Result<Place, TableError> {
+        Ok(self.tree()?.place(&mut self.pager.lock(), key, above)?)
+    }
+
+    /// Reads these leaves together, for those who want them soon.
+    pub(crate) fn ahead(&self, leaves: &[Node]) {
+        self.pager.lock().ahead(leaves);
     }
 
     /// The rows from `from` on, below `end`, in order.

@@ -4,10 +4,14 @@
 //! A page is right by its sum when it comes here ([`crate::pager`]). One that is none of redb's all the same is refused
 //! by its number.
 
+mod ahead;
+
 use crate::device::BlockDevice;
 use crate::format::{self, BRANCH, Branch, DEEPEST, LEAF, Leaf, Lengths, Node, Regions};
 use crate::held::Bytes;
 use crate::pager::{Fault, Pager};
+use ahead::Ahead;
+pub(crate) use ahead::Place;
 use alloc::vec::Vec;
 use core::ops::{Bound, Range};
 
@@ -122,27 +126,6 @@ impl Tree {
         Err(odd(node))
     }
 
-    /// The last key that may stand in the same leaf as `key`; none: there is no leaf behind it.
-    pub(crate) fn leaf_end<D: BlockDevice>(
-        self,
-        pager: &mut Pager<D>,
-        key: &[u8],
-    ) -> Result<Option<Vec<u8>>, Fault> {
-        let Some(mut node) = self.root else { return Ok(None) };
-        let mut end = None;
-        for _ in 0..DEEPEST {
-            let page = pager.page(node.first, node.pages)?;
-            if page.first() != Some(&BRANCH) {
-                return Ok(end);
-            }
-            let place = child(&page, Bound::Included(key)).ok_or(odd(node))?;
-            let behind = Branch::of(&page, ROWS).and_then(|branch| branch.key(place));
-            end = behind.map(Vec::from).or(end);
-            node = self.below(&page, Some(place)).ok_or(odd(node))?;
-        }
-        Err(odd(node))
-    }
-
     fn below(self, page: &[u8], child: Option<usize>) -> Option<Node> {
         Branch::of(page, ROWS)?.below(child?, self.regions)
     }
@@ -154,7 +137,8 @@ impl Tree {
         from: Bound<&[u8]>,
         end: &[u8],
     ) -> Result<Cursor, Fault> {
-        let mut cursor = Cursor { tree: self, end: end.into(), path: Vec::new(), at: None };
+        let mut cursor =
+            Cursor { tree: self, end: end.into(), path: Vec::new(), at: None, ahead: Ahead::new() };
         if let Some(root) = self.root {
             cursor.descend(pager, root, from)?;
             cursor.settle(pager)?;
@@ -185,6 +169,7 @@ pub(crate) struct Cursor {
     path: Vec<Above>,
     /// None: behind the last row.
     at: Option<At>,
+    ahead: Ahead,
 }
 
 /// A page that leads to others, and which of those is being read.
@@ -292,9 +277,11 @@ impl Cursor {
         from: Bound<&[u8]>,
     ) -> Result<(), Fault> {
         while self.path.len() < DEEPEST {
+            self.read_ahead(pager, node);
             let page = pager.page(node.first, node.pages)?;
             match page.first() {
                 Some(&LEAF) => {
+                    self.ahead.met(self.path.len());
                     self.at = Some(At::new(page, node, from, &self.end).ok_or(odd(node))?);
                     return Ok(());
                 }

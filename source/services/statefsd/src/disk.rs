@@ -16,7 +16,7 @@ use nexus_proto::{Name, ids};
 use nexus_ring::{Consumer, Ended};
 use nexus_rt::abi::Error;
 use nexus_rt::{CallError, Client, Deadline, StartError, startup, ticks_of_ns};
-use nexus_store::{BlockDevice, DeviceError};
+use nexus_store::{BlockDevice, DeviceError, PAGE};
 
 use crate::job::{Data, Job};
 use crate::road::{OwnRoad, Road, SharedInbox};
@@ -160,6 +160,40 @@ impl<M: SharedMut, R: Road> Disk<M, R> {
     pub fn write_flushed(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError> {
         self.check(sector, data.len())?;
         self.run(Job::flushed(Data::From(data), sector, self.piece))
+    }
+
+    /// Reads as many pages as there are sectors, each from its own, together.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn read_each(&mut self, sectors: &[u64], out: &mut [u8]) -> Result<(), DeviceError> {
+        self.check_each(sectors, out.len())?;
+        self.run(Job::each(Data::Into(out), sectors))
+    }
+
+    /// Writes as many pages as there are sectors, each to its own, together.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn write_each(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        self.check_each(sectors, data.len())?;
+        self.run(Job::each(Data::From(data), sectors))
+    }
+
+    /// The same, and returns when they, and all that was written before, are there for good.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn write_each_flushed(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        self.check_each(sectors, data.len())?;
+        self.run(Job::each_flushed(Data::From(data), sectors))
+    }
+
+    fn check_each(&self, sectors: &[u64], bytes: usize) -> Result<(), DeviceError> {
+        if bytes != sectors.len() * PAGE {
+            return Err(DeviceError::OutOfRange);
+        }
+        sectors.iter().try_for_each(|sector| self.check(*sector, PAGE))
     }
 
     fn check(&self, sector: u64, bytes: usize) -> Result<(), DeviceError> {
@@ -346,5 +380,17 @@ where
 
     fn write_flushed(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError> {
         self.write_flushed(sector, data)
+    }
+
+    fn read_each(&mut self, sectors: &[u64], out: &mut [u8]) -> Result<(), DeviceError> {
+        self.read_each(sectors, out)
+    }
+
+    fn write_each(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        self.write_each(sectors, data)
+    }
+
+    fn write_each_flushed(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        self.write_each_flushed(sectors, data)
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::vec;
 use std::vec::Vec;
 
-use nexus_store::DeviceError;
+use nexus_store::{DeviceError, PAGE};
 use nexus_virtio::fake::Order;
 use virtioblkd::fake::Change;
 
@@ -60,6 +60,24 @@ fn program(disk: &mut FakeDisk, road: &FakeRoad) {
         disk.read_sectors(sector, &mut read).unwrap();
         assert!(read == data, "{sector}");
     }
+    each(disk, road);
+}
+
+/// Writes pages in an order that is none, more of them than there is room for at one time, and reads them.
+fn each(disk: &mut FakeDisk, road: &FakeRoad) {
+    let sectors: Vec<u64> = [7, 1, 4, 0, 6, 2].iter().map(|at| 300 + at * 24).collect();
+    for flushed in [false, true] {
+        let data = bytes(11 + usize::from(flushed), sectors.len() * PAGE);
+        let write = if flushed { FakeDisk::write_each_flushed } else { FakeDisk::write_each };
+        write(disk, &sectors, &data).unwrap();
+        for (sector, page) in sectors.iter().zip(data.chunks_exact(PAGE)) {
+            let start = *sector as usize * SECTOR;
+            check(road, start..start + PAGE, page, flushed);
+        }
+        let mut read = vec![0; data.len()];
+        disk.read_each(&sectors, &mut read).unwrap();
+        assert!(read == data, "{flushed}");
+    }
 }
 
 #[test]
@@ -69,7 +87,7 @@ fn a_long_request_is_several_at_one_time() {
     let stage = road.0.borrow();
     assert_eq!(stage.lives, 1);
     let flushes = stage.platter.done().iter().filter(|change| **change == Change::Flush).count();
-    assert_eq!(flushes, 6, "one for each that was asked");
+    assert_eq!(flushes, 7, "one for each that was asked");
 }
 
 // attack 90 U: a write and its flush; both sides are told once, however many pieces it has; broken: ring-all
@@ -87,6 +105,43 @@ fn a_write_and_its_flush_are_asked_at_once_and_told_once() {
             assert_eq!((asks - before.0, answers - before.1), (1, 1), "{len}");
         }
     }
+}
+
+// attack 90 U: pages that lie apart; both sides are told once for as many as there is room for; broken: state-disk-each
+#[test]
+fn pages_are_asked_for_together_and_told_once() {
+    let (mut disk, road) = blank(Deaths::default());
+    disk.flush_all().unwrap();
+    let sectors = [400, 8, 200];
+    let mut data = bytes(5, 3 * PAGE);
+    for job in 0..3 {
+        let before = road.0.borrow().told;
+        match job {
+            0 => disk.write_each(&sectors, &data).unwrap(),
+            1 => disk.write_each_flushed(&sectors, &data).unwrap(),
+            _ => disk.read_each(&sectors, &mut data).unwrap(),
+        }
+        let (asks, answers) = road.0.borrow().told;
+        assert_eq!((asks - before.0, answers - before.1), (1, 1), "{job}");
+    }
+    assert!(data == bytes(5, 3 * PAGE));
+}
+
+#[test]
+fn pages_are_as_many_as_sectors_and_on_the_disk() {
+    let (mut disk, road) = blank(Deaths::default());
+    let asked = road.0.borrow().platter.asked().len();
+    let end = SECTORS as u64;
+    for (sectors, len) in
+        [(&[8][..], 2 * PAGE), (&[8, 16], PAGE), (&[8, end - 7], 2 * PAGE), (&[u64::MAX], PAGE)]
+    {
+        let mut data = vec![0; len];
+        let refused = Err(DeviceError::OutOfRange);
+        assert_eq!(disk.read_each(sectors, &mut data), refused, "{sectors:?}");
+        assert_eq!(disk.write_each(sectors, &data), refused, "{sectors:?}");
+        assert_eq!(disk.write_each_flushed(sectors, &data), refused, "{sectors:?}");
+    }
+    assert_eq!(road.0.borrow().platter.asked().len(), asked, "nothing was asked of the device");
 }
 
 // attack 65 F: more to write than there is room for at one time, in a device that does what came last first; the flush comes behind all of it; broken: state-disk-flush-last

@@ -6,7 +6,7 @@ use core::ops::Range;
 use nexus_mmio::SharedMut;
 use nexus_proto::disk::{SECTOR, ring as wire};
 use nexus_ring::{Completion, Consumer, DONE, Submission};
-use nexus_store::DeviceError;
+use nexus_store::{DeviceError, PAGE};
 
 use crate::disk::ENTRIES;
 
@@ -35,8 +35,7 @@ impl Data<'_> {
 #[derive(Debug)]
 pub(crate) struct Job<'a> {
     data: Data<'a>,
-    /// The first sector.
-    sector: u64,
+    to: Place<'a>,
     /// Bytes of a piece, but of the last.
     piece: usize,
     /// Pieces of data. The number behind the last stands for the flush.
@@ -52,6 +51,15 @@ pub(crate) struct Job<'a> {
     /// Pieces of data that are done.
     done: usize,
     failed: Option<DeviceError>,
+}
+
+/// Where it is on the disk.
+#[derive(Debug)]
+enum Place<'a> {
+    /// From this sector on.
+    From(u64),
+    /// Each piece from a sector of its own on.
+    Each(&'a [u64]),
 }
 
 /// How far the flush of a job is.
@@ -71,7 +79,35 @@ impl<'a> Job<'a> {
         let piece = piece as usize;
         let pieces = data.len().div_ceil(piece);
         let (rest, again, flush, of) = (0..pieces, Vec::new(), Flush::Nothing, [0; ENTRIES]);
-        Job { data, sector, piece, pieces, rest, again, flush, of, done: 0, failed: None }
+        let to = Place::From(sector);
+        Job { data, to, piece, pieces, rest, again, flush, of, done: 0, failed: None }
+    }
+
+    /// Of pages, each from a sector of its own on: as many as there are.
+    pub(crate) fn each(data: Data<'a>, sectors: &'a [u64]) -> Job<'a> {
+        Job { to: Place::Each(sectors), ..Job::new(data, 0, PAGE as u32) }
+    }
+
+    /// The same, and a flush of them.
+    pub(crate) fn each_flushed(data: Data<'a>, sectors: &'a [u64]) -> Job<'a> {
+        Job { flush: Flush::Waits, ..Job::each(data, sectors) }
+    }
+
+    /// How many pieces there may be at one time, where there is room for `most` of the length that is usual.
+    fn most<M: SharedMut>(&self, ring: &Consumer<M, ENTRIES>, most: u16) -> u16 {
+        match self.to {
+            Place::From(_) => most,
+            Place::Each(_) => (ring.data_len() as usize / self.piece).min(ENTRIES) as u16,
+        }
+    }
+
+    fn sector(&self, piece: usize) -> u64 {
+        let start = self.range(piece).start as u64 / SECTOR;
+        match self.to {
+            Place::From(first) => first.saturating_add(start),
+            // The flush has none.
+            Place::Each(sectors) => sectors.get(piece).copied().unwrap_or(0),
+        }
     }
 
     /// The same, and a flush of what it writes.
@@ -90,7 +126,8 @@ impl<'a> Job<'a> {
 
     /// True when there is nothing to do for it until all that is under way is done.
     pub(crate) fn is_given(&self) -> bool {
-        let reads = matches!(self.data, Data::Into(_));
+        // What was read of a long run is copied while the rest is read; pages are few.
+        let reads = matches!((&self.data, &self.to), (Data::Into(_), Place::From(_)));
         !reads && self.has_no_more_data() && self.flush != Flush::Waits
     }
 
@@ -108,6 +145,7 @@ impl<'a> Job<'a> {
         ring: &mut Consumer<M, ENTRIES>,
         most: u16,
     ) -> Result<(), DeviceError> {
+        let most = self.most(ring, most);
         while ring.in_flight() < most && self.failed.is_none() {
             let Some(piece) = self.again.pop().or_else(|| self.rest.next()) else { break };
             // With less than `most` under way the lowest free one is below `most`: its data has a place.
@@ -153,7 +191,7 @@ impl<'a> Job<'a> {
             ring.write(offset, bytes).map_err(|_| DeviceError::Failed)?;
         }
         *self.of.get_mut(usize::from(id)).ok_or(DeviceError::Failed)? = piece;
-        let arg = self.sector.saturating_add(range.start as u64 / SECTOR);
+        let arg = self.sector(piece);
         let request = Submission { id, op: self.op(piece), len: range.len() as u32, offset, arg };
         ring.submit(request).map_err(|_| DeviceError::Failed)
     }

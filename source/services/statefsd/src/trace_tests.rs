@@ -45,6 +45,15 @@ impl BlockDevice for Wire {
     fn write_flushed(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError> {
         Wire::with(|disk| disk.write_flushed(sector, data))
     }
+    fn read_each(&mut self, sectors: &[u64], out: &mut [u8]) -> Result<(), DeviceError> {
+        Wire::with(|disk| disk.read_each(sectors, out))
+    }
+    fn write_each(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        Wire::with(|disk| disk.write_each(sectors, data))
+    }
+    fn write_each_flushed(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        Wire::with(|disk| disk.write_each_flushed(sectors, data))
+    }
 }
 
 fn event(change: Change) -> Event {

@@ -63,6 +63,11 @@ struct Entry {
 pub(super) struct Rows(BTreeMap<Box<[u64]>, Entry>);
 
 impl Rows {
+    /// How many keys.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// `None`: nothing is known here. `Some(None)`: it is removed.
     pub(super) fn get(&self, key: &Order) -> Option<Option<&[u8]>> {
         self.0.get(key.words()).map(|entry| entry.row.as_deref())
