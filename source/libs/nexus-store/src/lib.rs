@@ -30,6 +30,7 @@ mod key;
 mod log;
 mod pager;
 mod row;
+mod span;
 mod store;
 mod sum;
 mod superblock;
@@ -52,4 +53,5 @@ pub use store::{
     Asked, Draft, Error, Expect, Found, Limit, Listed, Listing, MAX_BATCH, MAX_PIECES, MAX_ROWS,
     MAX_VALUE, Page, Quota, ReadOnly, Refused, Row, Step, Store, Ticket, Usage, Version,
 };
+pub use span::Span;
 pub use superblock::{FORMAT, Identity, Unreadable};

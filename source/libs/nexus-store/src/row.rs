@@ -12,6 +12,7 @@
 use crate::bytes::Reader;
 use crate::key::{Key, MAX_KEY, TreeId};
 use crate::log::Mark;
+use crate::span::Span;
 use crate::store::{MAX_VALUE, Usage, Version};
 use alloc::vec::Vec;
 
@@ -116,8 +117,8 @@ pub(crate) fn tree_and_key(row_key: &[u8]) -> Option<(TreeId, Key<'_>)> {
 }
 
 /// The key of a row with data, as it was checked when it was put.
-pub(crate) fn key_in_tree(row_key: &[u8]) -> Option<&[u8]> {
-    let (first, key) = (row_key.first()?, row_key.get(TREE_END..)?);
+pub(crate) fn key_in_tree(row_key: Span<'_>) -> Option<Span<'_>> {
+    let (first, key) = (row_key.bytes().first()?, row_key.behind(TREE_END)?);
     (*first == DATA && !key.is_empty()).then_some(key)
 }
 
@@ -186,6 +187,7 @@ impl<'a> Data<'a> {
         out
     }
 
+    #[inline]
     pub(crate) fn decode(row: &'a [u8]) -> Option<Self> {
         let mut reader = Reader(row);
         let version = Version(reader.u64()?);

@@ -1,23 +1,79 @@
 //! Rows in order, out of memory and table together.
 
 use super::Engine;
-use super::memory::Newest;
+use super::memory::{InOrder, Newest, Order};
 use crate::device::BlockDevice;
 use crate::key::TreeId;
+use crate::span::Span;
 use crate::row::{self, Data, RowKey};
 use crate::store::{Asked, Error, Listed, Listing, MAX_ROWS};
 use crate::table::TableError;
-use crate::tree::shared;
+use crate::tree::LeafRows;
 use alloc::string::String;
-use core::cmp::Ordering;
+use core::mem;
 use core::ops::{Bound, ControlFlow};
 
-/// Bytes that both bounds begin with, and so all keys between them.
-fn shared_by_all(from: Bound<&[u8]>, end: &[u8]) -> usize {
-    match from {
-        Bound::Included(key) | Bound::Excluded(key) => shared(key, end),
-        Bound::Unbounded => 0,
+/// What memory has next, and how it stands to the rows of a leaf.
+struct Newer<'a> {
+    memory: Newest<'a>,
+    next: Option<InOrder<'a>>,
+}
+
+impl<'a> Newer<'a> {
+    fn take(&mut self) -> Option<InOrder<'a>> {
+        let next = self.memory.next();
+        mem::replace(&mut self.next, next)
     }
+
+    /// Where the keys of a leaf, of which `last` is the last and all begin with `shared` bytes, can differ from the next
+    /// one here. None: that is behind all of them, or there is none.
+    fn differs(&self, shared: usize, last: &Order) -> Option<usize> {
+        let (is_behind, same) = last.behind(self.next?.order);
+        (!is_behind).then_some(same.min(shared))
+    }
+}
+
+type Visited = Result<ControlFlow<()>, TableError>;
+
+/// Shows the rows of a leaf, and before each what memory has up to it: instead of it, when it has the same key.
+///
+/// In a frame of its own, which is small: what it has at hand for each row is reached at once.
+#[inline(never)]
+fn show(
+    leaf: LeafRows<'_>,
+    newer: &mut Newer<'_>,
+    visit: &mut impl FnMut(Span<'_>, Span<'_>) -> Visited,
+) -> Visited {
+    let (shared, last) = (leaf.shared(), Order::of(leaf.last));
+    let mut differs = newer.differs(shared, &last);
+    for row in leaf.rows() {
+        let (old, old_row) = row?;
+        let mut shown = Some((old, old_row));
+        while let Some(at) = differs
+            && let Some(InOrder { key: new, row: new_row, .. }) = newer.next
+            && let order = new.bytes().get(at..).cmp(&old.bytes().get(at..))
+            && order.is_le()
+        {
+            if order.is_eq() {
+                shown = new_row.map(|row| (new, row));
+            } else if let Some(row) = new_row
+                && visit(new, row)?.is_break()
+            {
+                return Ok(ControlFlow::Break(()));
+            }
+            newer.take();
+            differs = newer.differs(shared, &last);
+            if order.is_eq() {
+                break;
+            }
+        }
+        if let Some((key, row)) = shown
+            && visit(key, row)?.is_break()
+        {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 impl<D: BlockDevice> Engine<D> {
@@ -26,37 +82,26 @@ impl<D: BlockDevice> Engine<D> {
         &self,
         from: Bound<&[u8]>,
         end: &[u8],
-        mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, TableError>,
+        mut visit: impl FnMut(Span<'_>, Span<'_>) -> Visited,
     ) -> Result<(), TableError> {
         let frozen = self.frozen.as_ref().map(|frozen| &frozen.rows);
         let mut memory = Newest::new(&self.active, frozen, from, end);
+        let mut newer = Newer { next: memory.next(), memory };
         let mut table = self.table.range(from, end)?;
-        let shared = shared_by_all(from, end);
-        let mut newest = memory.next();
-        loop {
-            let oldest = table.row();
-            let order = match (newest, oldest) {
-                (None, None) => return Ok(()),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((new, _)), Some((old, _))) => new.get(shared..).cmp(&old.get(shared..)),
-            };
-            let row = match newest {
-                Some((key, row)) if order.is_le() => row.map(|row| (key, row)),
-                _ => oldest,
-            };
-            if let Some((key, row)) = row
+        while let Some(leaf) = table.leaf()? {
+            if show(leaf, &mut newer, &mut visit)?.is_break() {
+                return Ok(());
+            }
+            table.leave()?;
+        }
+        while let Some(InOrder { key, row, .. }) = newer.take() {
+            if let Some(row) = row
                 && visit(key, row)?.is_break()
             {
                 return Ok(());
             }
-            if order.is_le() {
-                newest = memory.next();
-            }
-            if order.is_ge() {
-                table.advance()?;
-            }
         }
+        Ok(())
     }
 
     /// Shows the rows that are listed until `take` has no room for one, or there are as many as asked for; whether
@@ -79,8 +124,9 @@ impl<D: BlockDevice> Engine<D> {
         let (mut left, mut more) = (listing.rows.clamp(1, MAX_ROWS), false);
         let walked = self.walk(from, end.as_bytes(), |key, row| {
             let key = row::key_in_tree(key).ok_or(TableError::Inconsistent)?;
-            let data = Data::decode(row).ok_or(TableError::Inconsistent)?;
-            let listed = Listed { key, found: data.found(), value: data.whole() };
+            let data = Data::decode(row.bytes()).ok_or(TableError::Inconsistent)?;
+            let value = data.whole().and_then(|value| row.behind(row.len() - value.len()));
+            let listed = Listed { key, found: data.found(), value };
             more = left == 0 || !take(&listed);
             left = left.saturating_sub(1);
             Ok(if more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })

@@ -97,7 +97,7 @@ fn a_list_ends_where_there_is_no_room_and_goes_on_there() {
             let has_room = seen.len() < room;
             if has_room {
                 assert_eq!(row.value, Some(row.key));
-                seen.push_str(std::str::from_utf8(row.key).unwrap());
+                seen.push_str(std::str::from_utf8(row.key.bytes()).unwrap());
             }
             has_room
         });
