@@ -16,7 +16,7 @@
 
 use crate::bytes::Reader;
 use crate::pager::HEADER;
-use crate::span::{Span, words};
+use crate::span::{self, Span};
 use alloc::vec::Vec;
 use core::iter::Zip;
 use core::ops::Range;
@@ -150,11 +150,11 @@ impl<'a> Leaf<'a> {
     pub(crate) fn rows(&self, entries: Range<usize>) -> Option<Rows<'a>> {
         let at = 4 + 4 * entries.start;
         let len = 4 * entries.len();
-        let key_ends = self.page.get(at..at + len)?.as_chunks().0;
+        let key_ends = span::halves(self.page.get(at..at + len)?)?;
         let at = at + self.ends(self.lengths.key);
-        let row_ends = self.page.get(at..at + len)?.as_chunks().0;
+        let row_ends = span::halves(self.page.get(at..at + len)?)?;
         let (key, row) = (self.key(entries.start)?.start, self.value(entries.start)?.start);
-        Some(Rows { words: words(self.page)?, ends: key_ends.iter().zip(row_ends), key, row })
+        Some(Rows { words: span::words(self.page)?, ends: key_ends.iter().zip(row_ends), key, row })
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = Option<&'a [u8]>> {
@@ -166,7 +166,7 @@ impl<'a> Leaf<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Rows<'a> {
     words: &'a [u64],
-    ends: Zip<slice::Iter<'a, [u8; 4]>, slice::Iter<'a, [u8; 4]>>,
+    ends: Zip<slice::Iter<'a, u32>, slice::Iter<'a, u32>>,
     /// Where the next key begins, and the next value.
     key: usize,
     row: usize,
@@ -178,17 +178,13 @@ impl<'a> Iterator for Rows<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let (key_end, row_end) = self.ends.next()?;
-        let (key_end, row_end) = (end(*key_end), end(*row_end));
+        let end = |end: &u32| u32::from_le(*end) as usize;
+        let (key_end, row_end) = (end(key_end), end(row_end));
         let key = Span::new(self.words, self.key..key_end);
         let row = Span::new(self.words, self.row..row_end);
         (self.key, self.row) = (key_end, row_end);
         Some(key.zip(row))
     }
-}
-
-/// Where something ends that a leaf says so of.
-fn end(bytes: [u8; 4]) -> usize {
-    u32::from_le_bytes(bytes) as usize
 }
 
 /// Where the keys of a branch end, and which pages are below.

@@ -56,6 +56,25 @@ impl<'a> Span<'a> {
         self.words.as_bytes().get(self.start..self.start + self.len).unwrap_or_default()
     }
 
+    /// The number that the bytes begin with, of which there are eight.
+    #[inline]
+    pub(crate) fn number(self) -> Option<u64> {
+        let (first, shift) = (self.start / WORD, 8 * (self.start % WORD) as u32);
+        let word = u64::from_le(*self.words.get(first)?).wrapping_shr(shift);
+        let rest = match shift {
+            0 => 0,
+            _ => u64::from_le(*self.words.get(first + 1)?).wrapping_shl(u64::BITS - shift),
+        };
+        (self.len >= WORD).then_some(word | rest)
+    }
+
+    /// Byte `at` of them.
+    #[inline]
+    pub(crate) fn byte(self, at: usize) -> Option<u8> {
+        let at = (at < self.len).then_some(self.start + at)?;
+        self.words.as_bytes().get(at).copied()
+    }
+
     /// Writes the bytes to the first words of `to`, as many as they take, and zeros behind them in the last of these.
     /// What `to` has no room for is left out.
     pub fn copy_to(self, to: &mut [u64]) {
@@ -78,11 +97,16 @@ impl<'a> Span<'a> {
 /// Writes the words that begin `shift` bits behind those of `from`, 0 to 56, of which there is one more.
 fn shifted(to: &mut [u64], from: &[u64], shift: u32) {
     let Some((first, from)) = from.split_first() else { return };
-    let mut low = u64::from_le(*first);
+    let back = u64::BITS - shift;
+    if back == u64::BITS {
+        to.iter_mut().zip([first].into_iter().chain(from)).for_each(|(to, word)| *to = *word);
+        return;
+    }
+    let mut low = u64::from_le(*first).wrapping_shr(shift);
     let mut put = |to: &mut u64, word: u64| {
         let word = u64::from_le(word);
-        *to = (low.wrapping_shr(shift) | (word << 1).wrapping_shl(63 - shift)).to_le();
-        low = word;
+        *to = (low | word.wrapping_shl(back)).to_le();
+        low = word.wrapping_shr(shift);
     };
     let (blocks, rest) = to.as_chunks_mut::<BLOCK>();
     let (from_blocks, from_rest) = from.as_chunks::<BLOCK>();
@@ -94,6 +118,7 @@ fn shifted(to: &mut [u64], from: &[u64], shift: u32) {
 
 /// The same a byte at a time.
 #[cold]
+#[inline(never)]
 fn pieces(bytes: &[u8], to: &mut [u64]) {
     for (to, bytes) in to.iter_mut().zip(bytes.chunks(WORD)) {
         let word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
@@ -104,6 +129,11 @@ fn pieces(bytes: &[u8], to: &mut [u64]) {
 /// The bytes as words. None: they are not whole words, or the memory does not begin with one.
 pub(crate) fn words(bytes: &[u8]) -> Option<&[u64]> {
     <[u64]>::ref_from_bytes(bytes).ok()
+}
+
+/// The bytes as halves of words. None: as there.
+pub(crate) fn halves(bytes: &[u8]) -> Option<&[u32]> {
+    <[u32]>::ref_from_bytes(bytes).ok()
 }
 
 impl PartialEq for Span<'_> {
@@ -129,7 +159,8 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(crate) fn new(bytes: &[u8]) -> Self {
-        let mut words = vec![0; bytes.len() / WORD + 1 + usize::from(!bytes.len().is_multiple_of(WORD))];
+        let mut words =
+            vec![0; bytes.len() / WORD + 1 + usize::from(!bytes.len().is_multiple_of(WORD))];
         words.as_mut_bytes().iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
         Self { words: words.into(), len: bytes.len() }
     }
@@ -187,6 +218,13 @@ mod tests {
         }
         let span = Span::new(&memory, 3..7).unwrap();
         assert_eq!(span.behind(1).map(Span::bytes), Some(&[5, 6, 7][..]));
+        assert_eq!((span.byte(3), span.byte(4)), (Some(7), None));
+        for start in 0..=LEN - WORD {
+            let number = Span::new(&memory, start..start + WORD).unwrap().number().unwrap();
+            assert_eq!(number.to_le_bytes().first(), Some(&(start as u8 + 1)));
+            assert_eq!(number.to_le_bytes().last(), Some(&((start + WORD) as u8)));
+            assert_eq!(Span::new(&memory, start..start + WORD - 1).unwrap().number(), None);
+        }
         assert_eq!((span.behind(4).map(Span::len), span.behind(5)), (Some(0), None));
         assert_eq!(std::format!("{span:?}"), "[4, 5, 6, 7]");
         assert_eq!((words(&memory.as_bytes()[1..9]), words(&memory.as_bytes()[..9])), (None, None));

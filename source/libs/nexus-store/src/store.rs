@@ -2,9 +2,9 @@
 
 use crate::check::{Check, Flaw};
 use crate::device::DeviceError;
-use crate::span::Span;
 use crate::key::{Key, TreeId};
 use crate::log::LogDamage;
+use crate::span::Span;
 use crate::superblock::Unreadable;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -342,7 +342,8 @@ pub trait Store {
         let mut rows = Vec::new();
         let more = self.list(tree, listing, &mut |row| {
             let key = String::from_utf8_lossy(row.key.bytes()).into_owned();
-            let value = row.value.filter(|_| values).map_or_else(Vec::new, |value| value.bytes().into());
+            let value =
+                row.value.filter(|_| values).map_or_else(Vec::new, |value| value.bytes().into());
             rows.push(Row { key, found: row.found, value });
             true
         })?;

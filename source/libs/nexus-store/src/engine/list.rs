@@ -4,76 +4,78 @@ use super::Engine;
 use super::memory::{InOrder, Newest, Order};
 use crate::device::BlockDevice;
 use crate::key::TreeId;
+use crate::row::{self, RowKey};
 use crate::span::Span;
-use crate::row::{self, Data, RowKey};
 use crate::store::{Asked, Error, Listed, Listing, MAX_ROWS};
 use crate::table::TableError;
 use crate::tree::LeafRows;
 use alloc::string::String;
-use core::mem;
+use core::cmp::Ordering;
 use core::ops::{Bound, ControlFlow};
 
-/// What memory has next, and how it stands to the rows of a leaf.
+/// What memory has next.
 struct Newer<'a> {
     memory: Newest<'a>,
     next: Option<InOrder<'a>>,
 }
 
-impl<'a> Newer<'a> {
-    fn take(&mut self) -> Option<InOrder<'a>> {
-        let next = self.memory.next();
-        mem::replace(&mut self.next, next)
-    }
-
-    /// Where the keys of a leaf, of which `last` is the last and all begin with `shared` bytes, can differ from the next
-    /// one here. None: that is behind all of them, or there is none.
-    fn differs(&self, shared: usize, last: &Order) -> Option<usize> {
-        let (is_behind, same) = last.behind(self.next?.order);
-        (!is_behind).then_some(same.min(shared))
+impl Newer<'_> {
+    /// The number of bytes that the keys of a leaf, of which `last` is the last and all begin with `shared` bytes, have
+    /// in common with the next key here. None: that is behind all of them, or there is none.
+    fn shares(&self, shared: usize, last: &Order) -> Option<usize> {
+        let next = self.next?;
+        let (is_behind, same) = last.behind(next.order);
+        (!is_behind).then_some(same.min(shared).min(next.key().len()))
     }
 }
 
 type Visited = Result<ControlFlow<()>, TableError>;
 
-/// Shows the rows of a leaf, and before each what memory has up to it: instead of it, when it has the same key.
+/// Shows the rows of a leaf, and before each what memory has up to it: instead of it, when it has the same key. Without a
+/// leaf, what memory has left.
 ///
 /// In a frame of its own, which is small: what it has at hand for each row is reached at once.
 #[inline(never)]
 fn show(
-    leaf: LeafRows<'_>,
+    leaf: Option<LeafRows<'_>>,
     newer: &mut Newer<'_>,
-    visit: &mut impl FnMut(Span<'_>, Span<'_>) -> Visited,
+    mut visit: impl FnMut(Span<'_>, Span<'_>) -> Visited,
 ) -> Visited {
-    let (shared, last) = (leaf.shared(), Order::of(leaf.last));
-    let mut differs = newer.differs(shared, &last);
-    for row in leaf.rows() {
-        let (old, old_row) = row?;
-        let mut shown = Some((old, old_row));
-        while let Some(at) = differs
-            && let Some(InOrder { key: new, row: new_row, .. }) = newer.next
-            && let order = new.bytes().get(at..).cmp(&old.bytes().get(at..))
-            && order.is_le()
-        {
-            if order.is_eq() {
-                shown = new_row.map(|row| (new, row));
-            } else if let Some(row) = new_row
-                && visit(new, row)?.is_break()
-            {
-                return Ok(ControlFlow::Break(()));
+    let bounds = leaf.as_ref().map(|leaf| (leaf.shared(), Order::of(leaf.last)));
+    let shares = |newer: &Newer<'_>| match &bounds {
+        Some((shared, last)) => newer.shares(*shared, last),
+        None => newer.next.map(|_| 0),
+    };
+    let mut rows = leaf.map(LeafRows::rows);
+    let mut next = || rows.as_mut().and_then(Iterator::next).transpose();
+    let (mut old, mut same) = (next()?, shares(newer));
+    loop {
+        let new = same.zip(newer.next);
+        let order = match (new, old) {
+            (None, None) => return Ok(ControlFlow::Continue(())),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((same, new)), Some((old, _))) => {
+                new.key().bytes().get(same..).cmp(&old.bytes().get(same..))
             }
-            newer.take();
-            differs = newer.differs(shared, &last);
-            if order.is_eq() {
-                break;
-            }
-        }
-        if let Some((key, row)) = shown
+        };
+        let row = match new {
+            Some((_, new)) if order.is_le() => new.row().map(|row| (new.key(), row)),
+            _ => old,
+        };
+        if let Some((key, row)) = row
             && visit(key, row)?.is_break()
         {
             return Ok(ControlFlow::Break(()));
         }
+        if order.is_le() {
+            newer.next = newer.memory.next();
+            same = shares(newer);
+        }
+        if order.is_ge() {
+            old = next()?;
+        }
     }
-    Ok(ControlFlow::Continue(()))
 }
 
 impl<D: BlockDevice> Engine<D> {
@@ -88,20 +90,14 @@ impl<D: BlockDevice> Engine<D> {
         let mut memory = Newest::new(&self.active, frozen, from, end);
         let mut newer = Newer { next: memory.next(), memory };
         let mut table = self.table.range(from, end)?;
-        while let Some(leaf) = table.leaf()? {
-            if show(leaf, &mut newer, &mut visit)?.is_break() {
+        loop {
+            let leaf = table.leaf()?;
+            let is_last = leaf.is_none();
+            if show(leaf, &mut newer, &mut visit)?.is_break() || is_last {
                 return Ok(());
             }
             table.leave()?;
         }
-        while let Some(InOrder { key, row, .. }) = newer.take() {
-            if let Some(row) = row
-                && visit(key, row)?.is_break()
-            {
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 
     /// Shows the rows that are listed until `take` has no room for one, or there are as many as asked for; whether
@@ -124,9 +120,8 @@ impl<D: BlockDevice> Engine<D> {
         let (mut left, mut more) = (listing.rows.clamp(1, MAX_ROWS), false);
         let walked = self.walk(from, end.as_bytes(), |key, row| {
             let key = row::key_in_tree(key).ok_or(TableError::Inconsistent)?;
-            let data = Data::decode(row.bytes()).ok_or(TableError::Inconsistent)?;
-            let value = data.whole().and_then(|value| row.behind(row.len() - value.len()));
-            let listed = Listed { key, found: data.found(), value };
+            let (found, value) = row::found(row).ok_or(TableError::Inconsistent)?;
+            let listed = Listed { key, found, value };
             more = left == 0 || !take(&listed);
             left = left.saturating_sub(1);
             Ok(if more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })

@@ -1,8 +1,8 @@
 //! Rows that are in the log and not in the table.
 
 use crate::key::TreeId;
-use crate::span::{Kept, Span};
 use crate::row::{MAX_ROW_KEY, State};
+use crate::span::{Kept, Span};
 use crate::store::Usage;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -43,11 +43,13 @@ impl Order {
         self.words.get(..self.len).unwrap_or(&self.words)
     }
 
-    /// Whether the key of these words is behind this one; and how many bytes both begin with, of those that are
-    /// known of whole words.
+    /// Whether the key of these words is behind this one; and how many bytes both begin with, if they have so many.
     pub(super) fn behind(&self, words: &[u64]) -> (bool, usize) {
         let same = self.words().iter().zip(words).take_while(|(one, two)| one == two).count();
-        (words.get(same) > self.words().get(same), same * KEY_BYTES)
+        let (one, two) = (self.words().get(same).copied(), words.get(same).copied());
+        let differs = one.unwrap_or_default() ^ two.unwrap_or_default();
+        let bytes = (differs.leading_zeros() / u8::BITS) as usize;
+        (two > one, same * KEY_BYTES + bytes.min(KEY_BYTES))
     }
 }
 
@@ -103,14 +105,22 @@ impl Rows {
 /// A key, and its row; none: that is removed.
 pub(super) type Changed<'a> = (&'a [u8], Option<&'a [u8]>);
 
-/// What changed, in order.
+/// What changed, in order: the words of the key, and the row.
 #[derive(Clone, Copy)]
 pub(super) struct InOrder<'a> {
-    /// The words of the key.
     pub(super) order: &'a [u64],
-    pub(super) key: Span<'a>,
+    entry: &'a Entry,
+}
+
+impl<'a> InOrder<'a> {
+    pub(super) fn key(self) -> Span<'a> {
+        self.entry.key.span()
+    }
+
     /// None: it is removed.
-    pub(super) row: Option<Span<'a>>,
+    pub(super) fn row(self) -> Option<Span<'a>> {
+        self.entry.row.as_ref().map(Kept::span)
+    }
 }
 
 /// Rows in order.
@@ -122,11 +132,7 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn take(&mut self) -> Option<InOrder<'a>> {
         let next = self.rest.next();
-        let next = next.map(|(order, Entry { key, row })| InOrder {
-            order,
-            key: key.span(),
-            row: row.as_ref().map(Kept::span),
-        });
+        let next = next.map(|(order, entry)| InOrder { order, entry });
         mem::replace(&mut self.next, next)
     }
 }
