@@ -119,8 +119,9 @@ impl<D: BlockDevice> Engine<D> {
         };
         let (mut left, mut more) = (listing.rows.clamp(1, MAX_ROWS), false);
         let walked = self.walk(from, end.as_bytes(), |key, row| {
-            let key = row::key_in_tree(key).ok_or(TableError::Inconsistent)?;
-            let (found, value) = row::found(row).ok_or(TableError::Inconsistent)?;
+            let (Some(key), Some((found, value))) = (row::key_in_tree(key), row::found(row)) else {
+                return Err(TableError::Inconsistent);
+            };
             let listed = Listed { key, found, value };
             more = left == 0 || !take(&listed);
             left = left.saturating_sub(1);
