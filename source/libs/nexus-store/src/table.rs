@@ -3,7 +3,7 @@
 use crate::device::{BlockDevice, PAGE};
 use crate::format::Node;
 use crate::pager::{Fault, Pager};
-use crate::tree::{Cursor, Place, Tree, Value};
+use crate::tree::{Cursor, LeafRows, Place, Tree, Value};
 use crate::verify::verify;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -256,7 +256,7 @@ impl<D: BlockDevice> Table<D> {
         self.pager.lock().ahead(leaves);
     }
 
-    /// The rows from `from` on, below `end`, in order.
+    /// The rows from `from` on, below `end`, in order, a leaf at a time.
     pub(crate) fn range(&self, from: Bound<&[u8]>, end: &[u8]) -> Result<Range<'_, D>, TableError> {
         let cursor = self.tree()?.cursor(&mut self.pager.lock(), from, end)?;
         Ok(Range { cursor, pager: &self.pager })
@@ -289,16 +289,13 @@ pub(crate) struct Range<'a, D> {
 }
 
 impl<D: BlockDevice> Range<'_, D> {
-    /// Key and value of the next row; none behind the last.
-    pub(crate) fn row(&self) -> Option<(&[u8], &[u8])> {
-        self.cursor.row()
+    /// The next rows, which lie in one leaf; none behind the last.
+    pub(crate) fn leaf(&self) -> Result<Option<LeafRows<'_>>, TableError> {
+        Ok(self.cursor.leaf()?)
     }
 
-    /// Goes on to the one behind it.
-    pub(crate) fn advance(&mut self) -> Result<(), TableError> {
-        if !self.cursor.step()? {
-            self.cursor.settle(&mut self.pager.lock())?;
-        }
-        Ok(())
+    /// Goes on to those behind them.
+    pub(crate) fn leave(&mut self) -> Result<(), TableError> {
+        Ok(self.cursor.leave(&mut self.pager.lock())?)
     }
 }

@@ -91,7 +91,7 @@ impl<D: BlockDevice> Engine<D> {
     pub(super) fn drop_unfinished(&mut self) -> Result<(), Error> {
         let mut objects = Vec::new();
         let walked = self.walk(Bound::Included(row::OBJECTS), row::OBJECTS_END, |key, _| {
-            objects.push(row::object_of(key).ok_or(TableError::Inconsistent)?);
+            objects.push(row::object_of(key.bytes()).ok_or(TableError::Inconsistent)?);
             Ok(ControlFlow::Continue(()))
         });
         walked.map_err(|error| self.hurt(error, Asked::Store))?;
