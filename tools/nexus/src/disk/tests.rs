@@ -1,5 +1,5 @@
 use super::*;
-use nexus_store::{Expect, Refused};
+use nexus_store::{BlockDevice, DeviceError, Expect, Refused};
 use std::fs;
 use std::os::unix::fs::FileExt;
 
@@ -217,4 +217,39 @@ fn test_a_tree_is_named_by_the_service_of_a_system() {
     let (image, system) = (path, Some(standard.to_owned()));
     let listed = text(Command::Ls { image, tree: None, under: None, system });
     assert!(listed.starts_with(&format!("{tree}  archived ")), "{listed}");
+}
+
+#[test]
+fn test_an_image_is_whole_sectors_within_its_bounds() {
+    let (_dir, path) = image();
+    let mut image = ImageFile::open_to_write(&path).unwrap();
+    let (sectors, size) = (image.sectors(), fs::metadata(&path).unwrap().len());
+    assert_eq!(sectors, size / 512);
+    let beyond = Err(DeviceError::OutOfRange);
+    for (sector, len) in [(sectors - 1, 1024), (sectors, 512), (0, 100), (u64::MAX, 512)] {
+        assert_eq!(image.read(sector, &mut vec![0; len]), beyond, "{len} bytes from {sector} on");
+        assert_eq!(image.write(sector, &vec![0; len]), beyond, "{len} bytes from {sector} on");
+    }
+    image.write(sectors - 1, &[7; 512]).unwrap();
+    image.flush().unwrap();
+    let mut last = [0; 512];
+    image.read(sectors - 1, &mut last).unwrap();
+    assert!(last == [7; 512] && fs::metadata(&path).unwrap().len() == size);
+}
+
+#[test]
+fn test_what_is_started_has_the_lock_of_the_image() {
+    use std::process::{Command, Stdio};
+    let (_dir, path) = image();
+    let image = ImageFile::open_to_write(&path).unwrap();
+    image.hand_on_lock().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo; read line"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    drop(image);
+    assert!(ImageFile::open_to_write(&path).is_err(), "it runs");
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert!(ImageFile::open_to_write(&path).is_ok());
 }
