@@ -24,7 +24,7 @@ const MOST_SWITCHES: u64 = 2;
 /// more changes: its client has told statefsd, and goes on to its wait when that waits for the disk.
 const CALLS: &str = "get";
 /// Most instructions of an operation.
-const MOST: [(&str, u64); 2] = [("get", 18_000), ("scan", 1_250)];
+const MOST: [(&str, u64); 2] = [("get", 17_000), ("scan", 870)];
 /// Trace event: a byte to the serial port.
 const SERIAL: &str = "serial_write";
 /// What a record of a load has before its name.
