@@ -254,8 +254,8 @@ mod tests {
         };
         let told =
             |name: &str, instructions, switches| over(&[count(name, instructions, switches)]);
-        assert!(told("get", Some(180_000), 23).is_empty() && told("fill", None, 99).is_empty());
+        assert!(told("get", Some(170_000), 23).is_empty() && told("fill", None, 99).is_empty());
         assert_eq!(told("get", Some(0), 24), ["get: 24 switches, of 10 calls at most 23"]);
-        assert_eq!(told("scan", Some(12_501), 99), ["scan: 1250 instructions each, at most 1250"]);
+        assert_eq!(told("scan", Some(8_701), 99), ["scan: 870 instructions each, at most 870"]);
     }
 }
