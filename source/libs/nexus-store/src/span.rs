@@ -13,7 +13,7 @@ const BLOCK: usize = 4;
 
 /// Bytes of a key or of a value, at any place of memory that has other things before and behind them: nobody is shown
 /// these.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Span<'a> {
     words: &'a [u64],
     start: usize,
@@ -42,10 +42,25 @@ impl<'a> Span<'a> {
         self.len
     }
 
+    /// How many words they take.
+    #[must_use]
+    #[inline]
+    pub const fn words(self) -> usize {
+        // No memory is so large that this is too much.
+        self.len.saturating_add(WORD - 1) / WORD
+    }
+
     /// True when there are none.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.len == 0
+    }
+
+    /// The bytes behind so many at the beginning; none: there are fewer.
+    #[inline]
+    pub(crate) fn rest(self, count: usize) -> Option<&'a [u8]> {
+        let (start, end) = (self.start.checked_add(count)?, self.start + self.len);
+        self.words.as_bytes().get(start..end)
     }
 
     /// The bytes.
@@ -76,9 +91,10 @@ impl<'a> Span<'a> {
     }
 
     /// Writes the bytes to the first words of `to`, as many as they take, and zeros behind them in the last of these.
-    /// What `to` has no room for is left out.
+    /// What `to` has no room for is left out. Inside of who calls it: the call would take as long as a key's copy.
+    #[inline(always)]
     pub fn copy_to(self, to: &mut [u64]) {
-        let (first, count) = (self.start / WORD, self.len.div_ceil(WORD));
+        let (first, count) = (self.start / WORD, self.words());
         let from = self.words.get(first..first + count + 1);
         let (Some((low, from)), Some(to)) =
             (from.and_then(<[_]>::split_first), to.get_mut(..count))
@@ -96,6 +112,7 @@ impl<'a> Span<'a> {
 
 /// Writes the words that begin `shift` bits behind `low` and those of `from` that follow it, 0 to 56. Without a case for
 /// 0: that costs more than a shift by one.
+#[inline(always)]
 fn shifted(to: &mut [u64], low: u64, from: &[u64], shift: u32) {
     let mut low = u64::from_le(low);
     let mut put = |to: &mut u64, word: u64| {
@@ -214,6 +231,8 @@ mod tests {
         }
         let span = Span::new(&memory, 3..7).unwrap();
         assert_eq!(span.behind(1).map(Span::bytes), Some(&[5, 6, 7][..]));
+        assert_eq!((span.rest(3), span.rest(4)), (Some(&[7][..]), Some(&[][..])));
+        assert_eq!((span.rest(5), span.rest(usize::MAX), span.words()), (None, None, 1));
         assert_eq!((span.byte(3), span.byte(4)), (Some(7), None));
         for start in 0..=LEN - WORD {
             let number = Span::new(&memory, start..start + WORD).unwrap().number().unwrap();

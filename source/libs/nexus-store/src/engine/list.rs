@@ -55,9 +55,7 @@ fn show(
             (None, None) => return Ok(ControlFlow::Continue(())),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some((same, new)), Some((old, _))) => {
-                new.key().bytes().get(same..).cmp(&old.bytes().get(same..))
-            }
+            (Some((same, new)), Some((old, _))) => new.key().rest(same).cmp(&old.rest(same)),
         };
         let row = match new {
             Some((_, new)) if order.is_le() => new.row().map(|row| (new.key(), row)),

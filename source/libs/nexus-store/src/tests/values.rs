@@ -86,13 +86,13 @@ fn a_list_has_each_row_once_as_it_is_now() {
     let mut model = BTreeMap::new();
     let mut store = open(&formatted(16, 256));
     for round in 0..600_u32 {
-        let (number, zeros) = (random.below(120), random.below(8) as usize);
+        let (number, zeros) = (random.below(120), random.below(8));
         let name = format!("k/{}{number}", "0".repeat(zeros));
         if random.below(4) == 0 {
             let _ = store.delete(TREE, key(&name), Expect::Any).unwrap();
             model.remove(&name);
         } else {
-            let value = vec![round as u8; random.below(40) as usize];
+            let value = vec![round as u8; random.below(40)];
             store.put(TREE, key(&name), &value, Expect::Any).unwrap();
             model.insert(name, value);
         }

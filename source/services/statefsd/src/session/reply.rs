@@ -89,14 +89,13 @@ impl<'a> Rows<'a> {
     /// Adds a row; false when there is no room for it.
     pub(crate) fn take(&mut self, row: &Listed<'_>) -> bool {
         let left = self.page.get_mut(self.used..).unwrap_or_default();
-        let key_words = row.key.len().div_ceil(WORD);
+        let key_words = row.key.words();
         let bare = ROW + key_words;
-        let value = row.value.filter(|_| self.values);
-        let len = value.map_or(0, Span::len);
+        let value = row.value.filter(|_| self.values).unwrap_or_default();
         // The first is given without its value, when it has no room with it: else there would be no way past it.
-        let (value, len) = match bare + len.div_ceil(WORD) <= left.len() {
-            true => (value, len),
-            false if self.count == 0 && bare <= left.len() => (None, 0),
+        let value = match bare + value.words() <= left.len() {
+            true => value,
+            false if self.count == 0 && bare <= left.len() => Span::default(),
             false => return false,
         };
         let Found { version, size, pieces } = row.found;
@@ -104,18 +103,16 @@ impl<'a> Rows<'a> {
             version: version.0,
             size,
             pieces,
-            value: u32::try_from(len).unwrap_or(u32::MAX),
+            value: u32::try_from(value.len()).unwrap_or(u32::MAX),
             key: row.key.len() as u64,
         };
-        let words = bare + len.div_ceil(WORD);
+        let words = bare + value.words();
         let Some((head, rest)) = left.split_first_chunk_mut::<ROW>() else { return false };
         let Some((key_place, rest)) = rest.split_at_mut_checked(key_words) else { return false };
         let Some(value_place) = rest.get_mut(..words - bare) else { return false };
         *head = transmute!(entry);
         row.key.copy_to(key_place);
-        if let Some(value) = value {
-            value.copy_to(value_place);
-        }
+        value.copy_to(value_place);
         self.used += words;
         self.count += 1;
         true

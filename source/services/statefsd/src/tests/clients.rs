@@ -232,8 +232,9 @@ fn what_fits_is_given_whole_and_said_to_be_all() {
 fn a_list_has_nothing_but_what_was_asked_for() {
     let world = World::new();
     let (mut other, mut client) = (world.client(B), world.client(A));
-    let values =
-        |fill: u8| (0..40_usize).map(move |at| (format!("{at:0$}", 1 + at), vec![fill; at]));
+    // Keys and values of each length, in the order of the keys.
+    let key = |at: usize| format!("{at:02}{}", "x".repeat(at));
+    let values = |fill: u8| (0..40_usize).map(move |at| (key(at), vec![fill; at]));
     for (owner, fill) in [(&mut client, 7), (&mut other, 0xee)] {
         for (key, value) in values(fill) {
             owner.put(&key, &value, Expect::Any).unwrap();
