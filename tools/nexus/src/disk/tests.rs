@@ -76,6 +76,7 @@ fn test_what_looks_at_an_image_writes_nothing() {
     assert_eq!(command(Command::Check { image: path.clone() }).unwrap(), Exit::Pass);
     assert!(fs::read(&path).unwrap() == before);
     let (_, mut store) = open(&path).unwrap();
+    assert_eq!(store.read_only(), Some(nexus_store::ReadOnly::Asked));
     let mut names = Vec::new();
     each_row(&mut store, TREE, None, |_, row| {
         names.push(row.key.clone());

@@ -421,6 +421,11 @@ fn test_what_a_boot_begins_with_is_told() {
     let mut rows = good.clone();
     put(&mut rows, 1, 0x99, &records(&good));
     assert_found(&rows, &[], "boot 1: it does not begin as its facts say");
+    let mut rows = good.clone();
+    let mut zero: Vec<Entry> = records(&rows).into_iter().map(|(_, entry)| entry).collect();
+    zero[0].seq = 0;
+    put(&mut rows, 1, 0x11, &linked(zero));
+    assert_found(&rows, &[], "boot 1: record 0 does not follow record 0");
     let mut rows = good;
     rows.retain(|key, _| !key.starts_with("boot/00000001"));
     put(&mut rows, 1, 0x11, &[]);

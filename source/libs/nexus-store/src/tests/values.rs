@@ -401,3 +401,21 @@ fn only_so_many_pages_that_lead_to_others_are_held() {
     }
     assert!(most >= 2, "{most}");
 }
+
+#[test]
+fn what_is_dropped_is_read_once() {
+    let disk = formatted(128, 1024);
+    let options = OpenOptions { cache: 0, fold_at: Some(1), ..options() };
+    let mut store = open_with(&disk, &options).unwrap();
+    let mut draft = store.begin().unwrap();
+    for _ in 0..12 {
+        store.piece(&mut draft, &[7; 60_000]).unwrap();
+    }
+    store.sync().unwrap();
+    while store.turn().unwrap() {}
+    let before = store.counters().pages_read;
+    store.abandon(draft).unwrap();
+    let pages = store.counters().pages_read - before;
+    // A piece of so many bytes is a leaf of 16 pages.
+    assert!((12 * 16..12 * 18).contains(&pages), "{pages}");
+}

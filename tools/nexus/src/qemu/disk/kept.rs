@@ -215,7 +215,7 @@ impl Kept {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::qemu::disk::write_log::tests::log;
     use nexus_store::fake::Event;
@@ -226,7 +226,7 @@ mod tests {
     const WHO: u32 = 120;
 
     /// A part of a value: its run, how many parts and whose it is, the change, and what was acknowledged.
-    fn part([run, parts, who, number, synced]: [u64; 5]) -> Vec<u8> {
+    pub(in crate::qemu::disk) fn part([run, parts, who, number, synced]: [u64; 5]) -> Vec<u8> {
         let words = [run, parts << 32 | who, number, synced].map(u64::to_le_bytes);
         let mut part = [MAGIC.as_slice(), words.as_flattened()].concat();
         let sum = fnv1a(&part).to_le_bytes();
