@@ -4,7 +4,7 @@
 //! shares the ring, the disk holds the store, and data is statefsd's alone, by the ring: whoever else may ask for it is
 //! told `BadState`, whether or not statefsd has attached. Bytes are numbered from the start of the disk. A write that is not whole sectors is a read of the sector and a
 //! write of it. What was written lasts when a later flush was answered. Requests that are under way at the
-//! same time have no order.
+//! same time have no order, but that a flush of the ring comes behind the changes ahead of it.
 //!
 //! Who needs more has a ring (crate nexus-ring), whose operations are in [`ring`].
 
@@ -31,7 +31,8 @@ pub mod ring {
     pub const READ: u8 = 0;
     /// Writes whole sectors from sector `arg` on.
     pub const WRITE: u8 = 1;
-    /// Makes what was written last: every write that was completed before this was submitted. No data.
+    /// Makes what was written last: every change (write, discard, zeroes) that was submitted before this. One that
+    /// was not completed yet holds it back, and fails it when it fails (RFC-0004, FL1 to FL4). No data.
     pub const FLUSH: u8 = 2;
     /// Forgets sectors. The data is one range of 16 bytes, little endian: first sector (8), count (4), 0.
     pub const DISCARD: u8 = 3;

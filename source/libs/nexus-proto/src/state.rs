@@ -29,8 +29,8 @@ pub mod ring {
     /// Makes `n` changes, or none. The value is so many times a [`Step`], its key and its value. No key.
     pub const BATCH: u8 = 6;
     /// At most `n` rows under the key, which is a prefix of whole parts, or is not there; behind the value, which is
-    /// the cursor: a key, or nothing. The bytes of the answer are so many times a [`Row`], its key, its value, and zeros up
-    /// to a multiple of [`ROW_ALIGN`], which the last one may lack.
+    /// the cursor: a key, or nothing. The bytes of the answer are so many times a [`Row`], its key and its value, behind
+    /// each of these zeros up to a multiple of [`ROW_ALIGN`].
     pub const LIST: u8 = 7;
     /// Answered when all that this client changed before is durable.
     pub const SYNC: u8 = 8;
@@ -59,7 +59,7 @@ pub mod ring {
     /// A flag of a list: with values, as far as they are whole and there is room.
     pub const FLAG_VALUES: u16 = 2;
 
-    /// Where each [`Row`] of an answer begins: at a multiple of so many bytes.
+    /// Where each [`Row`] of an answer begins, its key and its value: at a multiple of so many bytes.
     pub const ROW_ALIGN: usize = 8;
 
     /// In [`Head::expect`]: whatever is there.
@@ -167,10 +167,8 @@ pub mod ring {
             pub pieces: u32,
             /// Bytes of it that are here.
             pub value: u32,
-            /// Bytes of the key.
-            pub key: u16,
-            /// Padding.
-            pub zero: Zero<6>,
+            /// Bytes of the key: in a word of its own, so that nothing of a row is to be compared with zero.
+            pub key: u64,
         }
 
         /// What a tree uses, and may use.

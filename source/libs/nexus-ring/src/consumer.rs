@@ -137,7 +137,17 @@ impl<M: SharedMut, const N: usize> Consumer<M, N> {
     /// # Errors
     /// As [`pop`](Self::pop).
     pub fn may_wait(&mut self) -> Result<bool, Ended> {
-        self.side.may_wait(self.in_flight.count())
+        self.side.may_wait(self.in_flight.count(), 0)
+    }
+
+    /// The same, and asks for the notification when all that is in flight is completed: who has nothing to do before
+    /// is woken once. It comes earlier when the driver leaves, as always.
+    ///
+    /// # Errors
+    /// As [`pop`](Self::pop).
+    pub fn may_wait_for_all(&mut self) -> Result<bool, Ended> {
+        let flight = self.in_flight.count();
+        self.side.may_wait(flight, flight.saturating_sub(1))
     }
 
     /// Copies bytes of the data area from `offset` on into `to`.

@@ -182,7 +182,7 @@ impl<M: SharedMut, const N: usize> Driver<M, N> {
     /// # Errors
     /// As [`take`](Self::take).
     pub fn may_wait(&mut self) -> Result<bool, Ended> {
-        self.side.may_wait(self.room())
+        self.side.may_wait(self.room(), 0)
     }
 
     /// Copies bytes of a request's data from `offset` on into `to`.

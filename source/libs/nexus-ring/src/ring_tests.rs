@@ -235,6 +235,41 @@ fn a_side_that_is_awake_is_not_told() {
     assert!(notified(|f| driver.ring(f)));
 }
 
+// attack 90 U: a consumer has nothing to do until all that it asked for is done; it is told once, at the last; broken: ring-all, ring-all-past
+#[test]
+fn a_consumer_that_waits_for_all_is_told_once() {
+    for before in [0, 1, 2] {
+        let (_, mut consumer, mut driver) = pair();
+        for _ in 0..3 {
+            for id in 0..N as u16 {
+                consumer.submit(request(id)).unwrap();
+            }
+            let mut taken: Vec<_> = core::iter::from_fn(|| driver.take().unwrap()).collect();
+            for request in taken.drain(..before) {
+                driver.complete(request, DONE, 8).unwrap();
+            }
+            driver.ring::<()>(|| Ok(())).unwrap();
+            if before > 0 {
+                assert_eq!(consumer.may_wait_for_all(), Ok(false), "there is something to take");
+            }
+            while consumer.pop().unwrap().is_some() {}
+            assert_eq!(consumer.may_wait_for_all(), Ok(true));
+            let last = taken.len() - 1;
+            for (at, request) in taken.into_iter().enumerate() {
+                driver.complete(request, DONE, 8).unwrap();
+                assert_eq!(notified(|f| driver.ring(f)), at == last, "{at} of {last}");
+                if at == 0 && at < last {
+                    assert_eq!(consumer.may_wait_for_all(), Ok(false), "it looks in between");
+                    assert!(consumer.pop().unwrap().is_some());
+                    assert_eq!(consumer.may_wait_for_all(), Ok(true));
+                }
+            }
+            while consumer.pop().unwrap().is_some() {}
+            assert_eq!(consumer.in_flight(), 0);
+        }
+    }
+}
+
 // attack 92 U: the words of a life that is over are still there when the next is told of; they are gone; broken: ring-fence-begin, ring-fence-join
 #[test]
 fn a_side_begins_before_the_other_is_told() {

@@ -130,10 +130,11 @@ impl<M: SharedMut, const N: usize> Side<M, N> {
         Some(entry)
     }
 
-    /// Before waiting: asks to be told of the next entry. True when there has been none meanwhile.
-    pub(crate) fn may_wait(&mut self, room: u16) -> Result<bool, Ended> {
+    /// Before waiting: asks to be told of the entry that so many others come `before`. True when there has been none
+    /// meanwhile.
+    pub(crate) fn may_wait(&mut self, room: u16, before: u16) -> Result<bool, Ended> {
         self.in_use()?;
-        self.memory.write16(self.words.event, self.taken);
+        self.memory.write16(self.words.event, self.taken.wrapping_add(before));
         self.asked = true;
         // What is wanted, before the load of the index: as in `ring`, with the sides changed.
         self.memory.fence();

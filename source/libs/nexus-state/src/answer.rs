@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 pub use nexus_proto::state::ring::{Checked, Usage};
 use nexus_proto::{read_payload, state::ring as wire};
 
+use zerocopy::TryFromBytes;
+
 use crate::Error;
 
 /// Which put a value is from. A later one has a higher one, in every life of the store.
@@ -133,13 +135,30 @@ impl Done {
 }
 
 fn row(bytes: &[u8]) -> Option<(RowRef<'_>, &[u8])> {
-    let (row, rest) = read_payload::<wire::Row>(bytes)?;
-    let (key, rest) = rest.split_at_checked(row.key.into())?;
-    let (value, rest) = rest.split_at_checked(usize::try_from(row.value).ok()?)?;
-    let padding = (bytes.len() - rest.len()).wrapping_neg() % wire::ROW_ALIGN;
-    let behind = rest.get(padding..).unwrap_or_default();
+    // Memory for an answer begins with a word, and so does each row.
+    let (row, rest) = match wire::Row::try_ref_from_prefix(bytes) {
+        Ok((row, rest)) => (*row, rest),
+        Err(_) => anywhere(bytes)?,
+    };
+    let (key, rest) = part(rest, row.key)?;
+    let (value, behind) = part(rest, row.value.into())?;
     let found = Found { version: Version(row.version), size: row.size, pieces: row.pieces };
     Some((RowRef { key, found, value }, behind))
+}
+
+/// A row's head that does not begin with a word. Apart, so that the other one is loaded in words.
+#[cold]
+#[inline(never)]
+fn anywhere(bytes: &[u8]) -> Option<(wire::Row, &[u8])> {
+    read_payload(bytes)
+}
+
+/// So many bytes, and what is behind the zeros that follow them.
+fn part(bytes: &[u8], len: u64) -> Option<(&[u8], &[u8])> {
+    const BEHIND: usize = wire::ROW_ALIGN - 1;
+    let len = usize::try_from(len).ok()?;
+    let (part, rest) = bytes.split_at_checked(len.checked_add(BEHIND)? & !BEHIND)?;
+    Some((part.get(..len)?, rest))
 }
 
 impl TryFrom<RowRef<'_>> for Row {

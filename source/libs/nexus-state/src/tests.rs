@@ -250,6 +250,30 @@ fn no_more_of_a_value_is_read_than_was_asked_for() {
     assert_eq!(client.get_all(OWN, "x", 5), Err(Error::TooLarge));
 }
 
+// attack 92 U: rows with keys and values of which not all is in the answer, nor the zeros behind them; refused; broken: state-row-inside
+#[test]
+fn a_row_is_all_in_the_answer() {
+    let list = |key: u64, value: u32, body: &[u8]| {
+        let row = wire::Row { version: 5, size: 3, pieces: 0, value, key };
+        let answer = part(false, 0, &[row.as_bytes(), body].concat());
+        client(vec![answer], false).list(OWN, "", None, 9, true).map(|page| page.rows)
+    };
+    let rows = list(3, 3, b"abc\0\0\0\0\0xyz\0\0\0\0\0").unwrap();
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((&*row.key, &*row.value, row.found.version), ("abc", &b"xyz"[..], Version(5)));
+    for (key, value, body) in [
+        (3, 3, &b"abc\0\0\0\0\0xyz\0\0\0\0"[..]),
+        (3, 3, b"abc\0\0\0\0\0"),
+        (3, 0, b"abc"),
+        (9, 0, b"abcdefgh"),
+        (u64::MAX, 0, b"abcdefgh"),
+        (u64::MAX - 6, 0, b"abcdefgh"),
+        (8, u32::MAX, b"abcdefgh"),
+    ] {
+        assert_eq!(list(key, value, body), Err(Error::Garbled), "{key} {value}");
+    }
+}
+
 // attack 92 U: a page without rows that says that there are more; whoever lists all does not ask for ever
 #[test]
 fn a_page_that_says_that_there_is_more_has_a_row() {

@@ -30,6 +30,7 @@ fn since(now: Counters, before: Counters) -> Counters {
         writes: now.writes - before.writes,
         pages_written: now.pages_written - before.pages_written,
         flushes: now.flushes - before.flushes,
+        waits: now.waits - before.waits,
     }
 }
 
@@ -124,6 +125,7 @@ fn largest(one: Counters, two: Counters) -> Counters {
         writes: one.writes.max(two.writes),
         pages_written: one.pages_written.max(two.pages_written),
         flushes: one.flushes.max(two.flushes),
+        waits: one.waits.max(two.waits),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The disk under the store, and the part of it that the store has.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 /// Bytes of a sector: what a disk writes whole or not at all.
@@ -49,11 +50,51 @@ pub trait BlockDevice: fmt::Debug + Send + 'static {
     /// [`DeviceError`]: then any part of it may have been written.
     fn write(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError>;
 
+    /// Reads as many pages as there are sectors, each from its sector, one behind the other into `out`: together, where
+    /// the disk can do several things at one time.
+    ///
+    /// # Errors
+    /// [`DeviceError`]: of any of them.
+    fn read_each(&mut self, sectors: &[u64], out: &mut [u8]) -> Result<(), DeviceError> {
+        let mut each = sectors.iter().zip(out.chunks_exact_mut(PAGE));
+        each.try_for_each(|(sector, page)| self.read(*sector, page))
+    }
+
+    /// Writes as many pages as there are sectors, one behind the other in `data`, each to its sector: together, where the
+    /// disk can do several things at one time.
+    ///
+    /// # Errors
+    /// [`DeviceError`]: then any part of any of them may have been written.
+    fn write_each(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        let mut each = sectors.iter().zip(data.chunks_exact(PAGE));
+        each.try_for_each(|(sector, page)| self.write(*sector, page))
+    }
+
+    /// The same, and returns when they and all that was written before are on the disk for good, as
+    /// [`write_flushed`](Self::write_flushed).
+    ///
+    /// # Errors
+    /// As [`write_each`](Self::write_each) and [`flush`](Self::flush).
+    fn write_each_flushed(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        self.write_each(sectors, data)?;
+        self.flush()
+    }
+
     /// Returns when all that was written before is on the disk for good.
     ///
     /// # Errors
     /// [`DeviceError`]: then nothing written since the last success may be believed to be there.
     fn flush(&mut self) -> Result<(), DeviceError>;
+
+    /// Writes whole sectors, and returns when they and all that was written before are on the disk for good: one
+    /// request where the disk holds a flush back until the writes ahead of it are done.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write) and [`flush`](Self::flush): it is not told which of the two failed.
+    fn write_flushed(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.write(sector, data)?;
+        self.flush()
+    }
 }
 
 /// What was asked of the disk so far.
@@ -69,6 +110,8 @@ pub struct Counters {
     pub pages_written: u64,
     /// Flushes.
     pub flushes: u64,
+    /// How often the disk was waited for: once for all that was asked of it together.
+    pub waits: u64,
 }
 
 /// A run of sectors of a disk.
@@ -125,17 +168,75 @@ impl<D: BlockDevice> Volume<D> {
         let (sector, pages) = self.place(page, out.len())?;
         self.counters.reads += 1;
         self.counters.pages_read += pages;
+        self.counters.waits += 1;
         self.device.read(sector, out)
     }
 
     pub(crate) fn write(&mut self, page: u64, data: &[u8]) -> Result<(), DeviceError> {
-        let (sector, pages) = self.place(page, data.len())?;
-        self.counters.writes += 1;
-        self.counters.pages_written += pages;
+        let sector = self.place_to_write(page, data)?;
         self.device.write(sector, data)
     }
 
+    /// Writes it, and flushes it with all that was written before.
+    pub(crate) fn write_flushed(&mut self, page: u64, data: &[u8]) -> Result<(), DeviceError> {
+        let sector = self.place_to_write(page, data)?;
+        self.counters.flushes += 1;
+        self.device.write_flushed(sector, data)
+    }
+
+    fn place_to_write(&mut self, page: u64, data: &[u8]) -> Result<u64, DeviceError> {
+        let (sector, pages) = self.place(page, data.len())?;
+        self.counters.writes += 1;
+        self.counters.pages_written += pages;
+        self.counters.waits += 1;
+        Ok(sector)
+    }
+
+    /// The first sectors of these pages, which are to fill so many bytes.
+    fn places(&self, pages: &[u64], bytes: usize) -> Result<Vec<u64>, DeviceError> {
+        if bytes != pages.len() * PAGE {
+            return Err(DeviceError::OutOfRange);
+        }
+        let place = |page: &u64| self.place(*page, PAGE).map(|(sector, _)| sector);
+        pages.iter().map(place).collect()
+    }
+
+    /// Reads these pages together.
+    pub(crate) fn read_each(&mut self, pages: &[u64], out: &mut [u8]) -> Result<(), DeviceError> {
+        let sectors = self.places(pages, out.len())?;
+        self.counters.reads += pages.len() as u64;
+        self.counters.pages_read += pages.len() as u64;
+        self.counters.waits += 1;
+        self.device.read_each(&sectors, out)
+    }
+
+    /// Writes these pages together.
+    pub(crate) fn write_each(&mut self, pages: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        let sectors = self.places_to_write(pages, data)?;
+        self.device.write_each(&sectors, data)
+    }
+
+    /// Writes them, and flushes them with all that was written before.
+    pub(crate) fn write_each_flushed(
+        &mut self,
+        pages: &[u64],
+        data: &[u8],
+    ) -> Result<(), DeviceError> {
+        let sectors = self.places_to_write(pages, data)?;
+        self.counters.flushes += 1;
+        self.device.write_each_flushed(&sectors, data)
+    }
+
+    fn places_to_write(&mut self, pages: &[u64], data: &[u8]) -> Result<Vec<u64>, DeviceError> {
+        let sectors = self.places(pages, data.len())?;
+        self.counters.writes += pages.len() as u64;
+        self.counters.pages_written += pages.len() as u64;
+        self.counters.waits += 1;
+        Ok(sectors)
+    }
+
     pub(crate) fn flush(&mut self) -> Result<(), DeviceError> {
+        self.counters.waits += 1;
         self.counters.flushes += 1;
         self.device.flush()
     }

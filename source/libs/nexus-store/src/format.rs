@@ -16,8 +16,11 @@
 
 use crate::bytes::Reader;
 use crate::pager::HEADER;
+use crate::span::{self, Span};
 use alloc::vec::Vec;
+use core::iter::Zip;
 use core::ops::Range;
+use core::slice;
 use twox_hash::xxhash3_128;
 
 const SLOTS: [Range<usize>; 2] = [64..192, 192..320];
@@ -143,8 +146,44 @@ impl<'a> Leaf<'a> {
         self.page.get(..self.value_end(self.entries - 1)?)
     }
 
+    /// Rows of these entries, of a leaf of rows: one walk over the ends of their keys and values.
+    pub(crate) fn rows(&self, entries: Range<usize>) -> Option<Rows<'a>> {
+        let at = 4 + 4 * entries.start;
+        let len = 4 * entries.len();
+        let key_ends = span::halves(self.page.get(at..at + len)?)?;
+        let at = at + self.ends(self.lengths.key);
+        let row_ends = span::halves(self.page.get(at..at + len)?)?;
+        let (key, row) = (self.key(entries.start)?.start, self.value(entries.start)?.start);
+        Some(Rows { words: span::words(self.page)?, ends: key_ends.iter().zip(row_ends), key, row })
+    }
+
     pub(crate) fn values(&self) -> impl Iterator<Item = Option<&'a [u8]>> {
         (0..self.entries).map(|entry| self.page.get(self.value(entry)?))
+    }
+}
+
+/// Key and value of each of a leaf's entries in order; none of one that is not inside the page.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows<'a> {
+    words: &'a [u64],
+    ends: Zip<slice::Iter<'a, u32>, slice::Iter<'a, u32>>,
+    /// Where the next key begins, and the next value.
+    key: usize,
+    row: usize,
+}
+
+impl<'a> Iterator for Rows<'a> {
+    type Item = Option<(Span<'a>, Span<'a>)>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key_end, row_end) = self.ends.next()?;
+        let end = |end: &u32| u32::from_le(*end) as usize;
+        let (key_end, row_end) = (end(key_end), end(row_end));
+        let key = Span::new(self.words, self.key..key_end);
+        let row = Span::new(self.words, self.row..row_end);
+        (self.key, self.row) = (key_end, row_end);
+        Some(key.zip(row))
     }
 }
 

@@ -17,6 +17,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "trial"))]
 extern crate std;
 
+mod behind;
 mod bytes;
 mod check;
 mod device;
@@ -30,6 +31,7 @@ mod key;
 mod log;
 mod pager;
 mod row;
+mod span;
 mod store;
 mod sum;
 mod superblock;
@@ -48,6 +50,7 @@ pub use engine::exercise;
 pub use engine::{Engine, FoldLimits, FormatOptions, OpenOptions, format};
 pub use key::{Key, KeyError, MAX_KEY, TreeId};
 pub use log::LogDamage;
+pub use span::Span;
 pub use store::{
     Asked, Draft, Error, Expect, Found, Limit, Listed, Listing, MAX_BATCH, MAX_PIECES, MAX_ROWS,
     MAX_VALUE, Page, Quota, ReadOnly, Refused, Row, Step, Store, Ticket, Usage, Version,

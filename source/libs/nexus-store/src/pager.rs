@@ -6,8 +6,9 @@
 //!
 //! The header is one sector, held in memory, with a sum and a number of its own: it is replaced whole or not at all.
 
+use crate::behind::Behind;
 use crate::device::{BlockDevice, DeviceError, PAGE, SECTOR, Volume};
-use crate::format::BRANCH;
+use crate::format::{BRANCH, Node};
 use crate::held::{Bytes, Held};
 use crate::sum;
 use alloc::boxed::Box;
@@ -22,6 +23,8 @@ pub(crate) const HEADER: usize = 320;
 const NUMBER_AT: usize = SECTOR - 16;
 const SUM_AT: usize = SECTOR - 8;
 const SUMS_IN_CHUNK: usize = 512;
+/// Pages that are read ahead together at most: 256 KiB.
+const AHEAD: usize = 64;
 /// Pages that one step of a check looks at.
 pub(crate) const CHECK_PAGES: u64 = 64;
 
@@ -97,6 +100,10 @@ pub(crate) struct Pager<D> {
     len: u64,
     /// What is written when nothing may be: by page of the table.
     overlay: Option<BTreeMap<u64, Box<[u8]>>>,
+    /// What is to be written before the next flush, the header among it: it is read from here until then.
+    behind: Behind,
+    /// Pages with rows that there is room for in memory.
+    leaves: usize,
     /// Which backend may use this.
     pub(crate) attached: u64,
     pub(crate) fault: Option<Fault>,
@@ -116,6 +123,8 @@ impl<D: BlockDevice> Pager<D> {
             held: Held::default(),
             len: 0,
             overlay: None,
+            behind: Behind::default(),
+            leaves: 0,
             attached: 0,
             fault: None,
         }
@@ -129,6 +138,7 @@ impl<D: BlockDevice> Pager<D> {
     /// How many pages are held in memory: of those that lead to others, and of those with rows.
     pub(crate) fn hold(&mut self, branches: usize, leaves: usize) {
         self.held = Held::new(branches, leaves);
+        self.leaves = leaves;
     }
 
     pub(crate) fn sums_bytes(&self) -> usize {
@@ -207,10 +217,7 @@ impl<D: BlockDevice> Pager<D> {
             self.check_header().map_err(|fault| (0, fault))?;
             *count += 1;
         }
-        let on_disk = |page: &u64| {
-            let in_memory = self.overlay.as_ref().is_some_and(|overlay| overlay.contains_key(page));
-            !in_memory && self.sums.get(*page).is_some()
-        };
+        let on_disk = |page: &u64| self.changed(*page).is_none() && self.sums.get(*page).is_some();
         let all = first.max(1)..(first + CHECK_PAGES).min(self.pages);
         let known: Vec<u64> = all.filter(on_disk).collect();
         let (Some(from), Some(last)) = (known.first(), known.last()) else { return Ok(()) };
@@ -234,6 +241,9 @@ impl<D: BlockDevice> Pager<D> {
     }
 
     fn check_header(&mut self) -> Result<(), Fault> {
+        if self.behind.get(0).is_some() {
+            return Ok(());
+        }
         let Header { bytes, number } = self.header_on_disk()?;
         let same = bytes == self.header.bytes && number == self.header.number;
         // What was not written is not there.
@@ -249,11 +259,65 @@ impl<D: BlockDevice> Pager<D> {
         let sum = sum::bound(self.key, self.start, number, &page);
         page.extend(sum.to_le_bytes());
         page.resize(PAGE, 0);
-        if self.overlay.is_none() {
-            self.volume.write(self.start, &page).map_err(Fault::Device)?;
-        }
         self.header = Header { bytes, number };
+        if self.overlay.is_some() { Ok(()) } else { self.write_behind(0, page.into()) }
+    }
+
+    /// What a page is, where that is in memory alone.
+    fn changed(&self, page: u64) -> Option<&[u8]> {
+        let over = self.overlay.as_ref().and_then(|overlay| overlay.get(&page));
+        over.map(|bytes| &**bytes).or_else(|| self.behind.get(page).map(|bytes| &**bytes))
+    }
+
+    /// Writes a single page, with others and before the next flush.
+    fn write_behind(&mut self, page: u64, bytes: Bytes) -> Result<(), Fault> {
+        if self.behind.insert(page, bytes) { self.drain(false) } else { Ok(()) }
+    }
+
+    /// Writes what is to be written, and flushes it or not. Where that fails all of it stays to be written: it is read
+    /// as it is to be.
+    fn drain(&mut self, flushed: bool) -> Result<(), Fault> {
+        let (mut pages, bytes) = self.behind.all();
+        pages.iter_mut().for_each(|page| *page += self.start);
+        let written = if flushed {
+            self.volume.write_each_flushed(&pages, &bytes)
+        } else {
+            self.volume.write_each(&pages, &bytes)
+        };
+        written.map_err(Fault::Device)?;
+        self.behind.clear();
         Ok(())
+    }
+
+    /// Whether a page is in memory, right.
+    pub(crate) fn has(&self, page: u64) -> bool {
+        self.held.get(page).is_some() || self.changed(page).is_some()
+    }
+
+    /// Reads those of these pages that are single and not in memory, together, and holds each that is right. Whoever
+    /// wants one that is not reads it himself, and is told what is wrong with it: here nothing is.
+    ///
+    /// No more are read than a quarter of those that there is room for: what was read first must not give way to what
+    /// follows.
+    pub(crate) fn ahead(&mut self, nodes: &[Node]) {
+        let single = nodes.iter().filter(|node| node.pages == 1 && node.first > 0);
+        let here = single.map(|node| node.first).filter(|page| *page < self.pages);
+        let mut wanted: Vec<u64> = here.filter(|page| !self.has(*page)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted.truncate(self.leaves / 4);
+        for pages in wanted.chunks(AHEAD) {
+            let places: Vec<u64> = pages.iter().map(|page| self.start + page).collect();
+            let mut bytes = vec![0; pages.len() * PAGE];
+            if self.volume.read_each(&places, &mut bytes).is_err() {
+                return;
+            }
+            for (page, data) in pages.iter().zip(bytes.chunks_exact(PAGE)) {
+                if self.compare(*page, data).is_ok() {
+                    self.held.hold(*page, data.into());
+                }
+            }
+        }
     }
 
     pub(crate) fn header(&self) -> &[u8; HEADER] {
@@ -333,9 +397,12 @@ impl<D: BlockDevice> Pager<D> {
 
     /// Reads pages from the disk, and compares each with its sum.
     fn read_pages(&mut self, first: u64, out: &mut [u8]) -> Result<(), Fault> {
-        self.volume.read(self.start + first, out).map_err(Fault::Device)?;
+        let on_disk = out.len() > PAGE || self.behind.get(first).is_none();
+        if on_disk {
+            self.volume.read(self.start + first, out).map_err(Fault::Device)?;
+        }
         for (page, data) in (first..).zip(out.chunks_exact_mut(PAGE)) {
-            if let Some(changed) = self.overlay.as_ref().and_then(|overlay| overlay.get(&page)) {
+            if let Some(changed) = self.changed(page) {
                 data.copy_from_slice(changed);
             }
             self.compare(page, data)?;
@@ -369,20 +436,22 @@ impl<D: BlockDevice> Pager<D> {
             return self.write_header(data);
         }
         let first = self.first_page(offset, data.len())?;
-        let alone = data.len() == PAGE;
         for (page, data) in (first..).zip(data.chunks_exact(PAGE)) {
             let sum = self.sum_of(page, data);
             self.sums.set(page, sum);
-            if alone {
-                self.held.hold(page, data.into());
-            } else {
-                self.held.forget(page);
-            }
             if let Some(overlay) = &mut self.overlay {
                 overlay.insert(page, data.into());
             }
+            self.held.forget(page);
+            self.behind.forget(page);
         }
-        if self.overlay.is_some() {
+        let written = self.overlay.is_none();
+        if data.len() == PAGE {
+            let bytes = Bytes::from(data);
+            self.held.hold(first, bytes.clone());
+            return if written { self.write_behind(first, bytes) } else { Ok(()) };
+        }
+        if !written {
             return Ok(());
         }
         self.volume.write(self.start + first, data).map_err(Fault::Device)
@@ -392,7 +461,10 @@ impl<D: BlockDevice> Pager<D> {
         if self.overlay.is_some() {
             return Ok(());
         }
-        self.volume.flush().map_err(Fault::Device)
+        if self.behind.is_empty() {
+            return self.volume.flush().map_err(Fault::Device);
+        }
+        self.drain(true)
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
+use crate::behind;
 use crate::device::Extent;
-use crate::fake::{Event, FakeDisk};
+use crate::fake::{Event, FakeDisk, Faults};
 
 const PAGES: u64 = 100;
 
@@ -28,9 +29,11 @@ fn a_page_is_what_was_written_there_last_or_refused() {
     let disk = FakeDisk::new(PAGES * 8);
     let mut pager = pager(&disk);
     write(&mut pager, 3, 1);
+    pager.sync().unwrap();
     let old = disk.bytes();
     write(&mut pager, 3, 2);
     write(&mut pager, 4, 3);
+    pager.sync().unwrap();
     assert_eq!((read(&mut pager, 3), read(&mut pager, 4)), (Ok(2), Ok(3)));
     let good = disk.bytes();
     let place = |page: usize| (10 + page) * PAGE..(11 + page) * PAGE;
@@ -74,6 +77,7 @@ fn a_header_is_right_or_refused() {
     let mut first = pager(&disk);
     for number in 1..=3_u8 {
         first.write(0, &[number; HEADER]).unwrap();
+        first.sync().unwrap();
     }
     let mut second = pager(&disk);
     second.load_header().unwrap();
@@ -96,7 +100,10 @@ fn the_header_is_one_sector_and_read_from_memory() {
     let mut pager = pager(&disk);
     disk.record();
     pager.write(0, &[9; HEADER]).unwrap();
-    let [Event::Write { sector: 80, data }] = &disk.trace()[..] else { unreachable!() };
+    pager.sync().unwrap();
+    let [Event::Write { sector: 80, data }, Event::Flush] = &disk.trace()[..] else {
+        unreachable!()
+    };
     assert!(data[SECTOR..].iter().all(|byte| *byte == 0));
     let reads = pager.volume.counters.reads;
     pager.read(0, &mut [0; HEADER]).unwrap();
@@ -110,6 +117,7 @@ fn what_may_not_be_written_stays_in_memory() {
     let mut pager = pager(&disk);
     pager.write(0, &[1; HEADER]).unwrap();
     write(&mut pager, 3, 1);
+    pager.sync().unwrap();
     pager.write_nothing();
     disk.record();
     write(&mut pager, 3, 2);
@@ -157,8 +165,10 @@ fn a_header_has_a_number() {
     let disk = FakeDisk::new(PAGES * 8);
     let mut pager = pager(&disk);
     pager.write(0, &[4; HEADER]).unwrap();
+    pager.sync().unwrap();
     let first = disk.bytes();
     pager.write(0, &[4; HEADER]).unwrap();
+    pager.sync().unwrap();
     assert_eq!(pager.check(0, &mut 0), Ok(()));
     disk.tamper(|bytes| bytes.copy_from_slice(&first));
     assert_eq!(pager.check(0, &mut 0), Err((0, Fault::Header)));
@@ -176,6 +186,7 @@ fn pages_that_lead_to_others_are_held_in_memory() {
     let disk = FakeDisk::new(PAGES * 8);
     let mut pager = pager(&disk);
     let read_from_disk = |pager: &mut Pager<FakeDisk>, page: u64| {
+        pager.sync().unwrap();
         let before = pager.volume.counters.reads;
         read(pager, page).unwrap();
         pager.volume.counters.reads > before
@@ -203,4 +214,112 @@ fn pages_that_lead_to_others_are_held_in_memory() {
     let run = [BRANCH; 2 * PAGE];
     pager.write(6 * PAGE as u64, &run).unwrap();
     assert!(read_from_disk(&mut pager, 6) && !read_from_disk(&mut pager, 6), "alone");
+}
+
+/// Sectors that were written since the disk records, and 0 for each flush.
+fn written(disk: &FakeDisk) -> Vec<u64> {
+    let sector = |event: &Event| match event {
+        Event::Write { sector, .. } => *sector,
+        Event::Flush => 0,
+    };
+    disk.trace().iter().map(sector).collect()
+}
+
+// attack 65 U: pages that are written, and a flush; they go to the disk together, all of them before the flush; broken: store-behind-flush
+#[test]
+fn what_is_written_goes_together_and_before_the_flush() {
+    let disk = FakeDisk::new(PAGES * 8);
+    let mut pager = pager(&disk);
+    disk.record();
+    let most = behind::MOST as u64;
+    let sectors = |pages: core::ops::Range<u64>| pages.map(|page| (10 + page) * 8);
+    (1..most).for_each(|page| write(&mut pager, page, 1));
+    write(&mut pager, 5, 2);
+    assert_eq!((written(&disk), pager.volume.counters.waits), (vec![], 0));
+    write(&mut pager, most, 1);
+    let mut expected: Vec<u64> = sectors(1..most + 1).collect();
+    assert_eq!((written(&disk), pager.volume.counters.waits), (expected.clone(), 1));
+    for page in (70..73).rev() {
+        write(&mut pager, page, 1);
+    }
+    pager.sync().unwrap();
+    expected.extend(sectors(70..73).chain([0]));
+    assert_eq!((written(&disk), pager.volume.counters.waits), (expected.clone(), 2));
+    pager.sync().unwrap();
+    expected.push(0);
+    assert_eq!((written(&disk), pager.volume.counters.flushes), (expected, 2));
+    assert_eq!(read(&mut pager, 5), Ok(2), "as it was written last");
+}
+
+// attack 67 U: a page is read, alone and in a run, while it waits to be written; it is what it was written last; broken: store-behind-read, store-behind-run
+#[test]
+fn what_waits_to_be_written_is_read_as_it_will_be() {
+    let disk = FakeDisk::new(PAGES * 8);
+    let mut pager = pager(&disk);
+    (3..6).for_each(|page| write(&mut pager, page, 1));
+    pager.sync().unwrap();
+    write(&mut pager, 3, 2);
+    let reads = pager.volume.counters.reads;
+    assert_eq!((read(&mut pager, 3), pager.volume.counters.reads), (Ok(2), reads));
+    let mut two = [0; 2 * PAGE];
+    pager.read(3 * PAGE as u64, &mut two).unwrap();
+    assert_eq!((two[0], two[PAGE]), (2, 1));
+    let mut count = 0;
+    assert_eq!((pager.check(1, &mut count), count), (Ok(()), 2), "of what is on the disk");
+    pager.write(3 * PAGE as u64, &[4; 2 * PAGE]).unwrap();
+    pager.sync().unwrap();
+    assert_eq!(
+        (read(&mut pager, 3), read(&mut pager, 4), read(&mut pager, 5)),
+        (Ok(4), Ok(4), Ok(1))
+    );
+    pager.write(0, &[7; HEADER]).unwrap();
+    assert_eq!(pager.check(0, &mut 0), Ok(()), "the header waits, too");
+}
+
+#[test]
+fn what_could_not_be_written_is_read_as_it_was_to_be_and_written_later() {
+    let disk = FakeDisk::new(PAGES * 8);
+    let mut pager = pager(&disk);
+    write(&mut pager, 3, 1);
+    write(&mut pager, 4, 2);
+    disk.set_faults(Faults { writes_left: Some(1), ..Faults::default() });
+    assert_eq!(pager.sync(), Err(Fault::Device(DeviceError::Failed)));
+    assert_eq!((read(&mut pager, 3), read(&mut pager, 4)), (Ok(1), Ok(2)));
+    disk.set_faults(Faults::default());
+    pager.sync().unwrap();
+    assert_eq!((read(&mut pager, 3), read(&mut pager, 4)), (Ok(1), Ok(2)));
+}
+
+fn ahead(pager: &mut Pager<FakeDisk>, pages: &[u64]) -> (u64, u64) {
+    let before = pager.volume.counters;
+    let node = |page: &u64| Node { first: *page, pages: 1, sum: crate::format::sum_of(&[]) };
+    pager.ahead(&pages.iter().map(node).collect::<Vec<_>>());
+    let now = pager.volume.counters;
+    (now.waits - before.waits, now.reads - before.reads)
+}
+
+// attack 67 U: pages that are read ahead, one of which was changed on the disk, and one that cannot be read; none is taken for right, and whoever wants it is told its number; broken: store-ahead-sum
+#[test]
+fn what_is_read_ahead_is_right_or_not_held() {
+    let disk = FakeDisk::new(PAGES * 8);
+    let mut pager = pager(&disk);
+    (3..9).for_each(|page| write(&mut pager, page, page as u8));
+    pager.sync().unwrap();
+    disk.tamper(|bytes| bytes[14 * PAGE + 9] ^= 1);
+    assert_eq!(ahead(&mut pager, &[3, 4, 5]), (0, 0), "there is no room");
+    pager.hold(0, 32);
+    assert_eq!(ahead(&mut pager, &[5, 0, 3, 4, 3, 50, 90, u64::MAX]), (1, 4));
+    assert_eq!(ahead(&mut pager, &[3, 5]), (0, 0), "both are held");
+    let reads = pager.volume.counters.reads;
+    assert_eq!((read(&mut pager, 3), read(&mut pager, 5)), (Ok(3), Ok(5)));
+    assert_eq!(pager.volume.counters.reads, reads);
+    assert_eq!(read(&mut pager, 4), Err(Fault::Page(4)));
+    assert_eq!(read(&mut pager, 50), Err(Fault::Page(50)), "of no known sum");
+    disk.set_faults(Faults { unreadable: Some(17 * 8), ..Faults::default() });
+    assert_eq!(ahead(&mut pager, &[6, 7, 8]).0, 1);
+    assert_eq!((read(&mut pager, 6), read(&mut pager, 8)), (Ok(6), Ok(8)), "one by one");
+    assert_eq!(read(&mut pager, 7), Err(Fault::Device(DeviceError::Failed)));
+    pager.hold(0, 16);
+    disk.set_faults(Faults::default());
+    assert_eq!(ahead(&mut pager, &[3, 5, 6, 7, 8]), (1, 4), "a quarter of what there is room for");
 }

@@ -12,7 +12,8 @@
 use crate::bytes::Reader;
 use crate::key::{Key, MAX_KEY, TreeId};
 use crate::log::Mark;
-use crate::store::{MAX_VALUE, Usage, Version};
+use crate::span::Span;
+use crate::store::{Found, MAX_VALUE, Usage, Version};
 use alloc::vec::Vec;
 
 const META: u8 = 0;
@@ -116,9 +117,21 @@ pub(crate) fn tree_and_key(row_key: &[u8]) -> Option<(TreeId, Key<'_>)> {
 }
 
 /// The key of a row with data, as it was checked when it was put.
-pub(crate) fn key_in_tree(row_key: &[u8]) -> Option<&[u8]> {
-    let (first, key) = (row_key.first()?, row_key.get(TREE_END..)?);
-    (*first == DATA && !key.is_empty()).then_some(key)
+pub(crate) fn key_in_tree(row_key: Span<'_>) -> Option<Span<'_>> {
+    let (first, key) = (row_key.byte(0)?, row_key.behind(TREE_END)?);
+    (first == DATA && !key.is_empty()).then_some(key)
+}
+
+/// What a row with data holds, and its value when that is whole. As [`Data::decode`], of a row that is copied.
+#[inline]
+pub(crate) fn found(row: Span<'_>) -> Option<(Found, Option<Span<'_>>)> {
+    if row.byte(VERSION_END)? != WHOLE {
+        return Data::decode(row.bytes()).map(|data| (data.found(), None));
+    }
+    let (version, value) = (Version(row.number()?), row.behind(VERSION_END + 1)?);
+    let size = value.len() as u64;
+    let whole = value.len() <= MAX_VALUE;
+    whole.then_some((Found { version, size, pieces: 0 }, Some(value)))
 }
 
 /// The tree of a row `u`.
@@ -164,6 +177,8 @@ pub(crate) enum Content<'a> {
     Pieces { object: u64, size: u64, pieces: u32 },
 }
 
+/// Where the byte is that says which one it is.
+const VERSION_END: usize = 8;
 const WHOLE: u8 = 0;
 const PIECES: u8 = 1;
 
@@ -186,6 +201,7 @@ impl<'a> Data<'a> {
         out
     }
 
+    #[inline]
     pub(crate) fn decode(row: &'a [u8]) -> Option<Self> {
         let mut reader = Reader(row);
         let version = Version(reader.u64()?);
@@ -255,12 +271,21 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::span::Kept;
     use std::vec;
 
     #[test]
     fn a_value_is_as_long_as_it_may_be() {
         let row = |len| vec![WHOLE; 9 + len];
-        let size = |row: &[u8]| Data::decode(row).map(|data| data.size());
+        let size = |row: &[u8]| {
+            let size = Data::decode(row).map(|data| data.size());
+            let found = found(Kept::new(row).span()).map(|(found, value)| {
+                assert_eq!(value.map(|value| value.len() as u64), Some(found.size));
+                found.size
+            });
+            assert_eq!(size, found);
+            size
+        };
         assert_eq!(size(&row(MAX_VALUE)), Some(MAX_VALUE as u64));
         assert_eq!(size(&row(MAX_VALUE + 1)), None);
         assert_eq!((size(&row(0)), size(&[0; 8])), (Some(0), None));

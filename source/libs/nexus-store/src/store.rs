@@ -4,6 +4,7 @@ use crate::check::{Check, Flaw};
 use crate::device::DeviceError;
 use crate::key::{Key, TreeId};
 use crate::log::LogDamage;
+use crate::span::Span;
 use crate::superblock::Unreadable;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -88,11 +89,11 @@ pub struct Listing<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed<'a> {
     /// The key: UTF-8, as it was put.
-    pub key: &'a [u8],
+    pub key: Span<'a>,
     /// What is under it.
     pub found: Found,
     /// The value, when it is whole.
-    pub value: Option<&'a [u8]>,
+    pub value: Option<Span<'a>>,
 }
 
 /// A row of a list, with memory of its own.
@@ -340,8 +341,9 @@ pub trait Store {
     fn page(&mut self, tree: TreeId, listing: &Listing<'_>, values: bool) -> Result<Page, Error> {
         let mut rows = Vec::new();
         let more = self.list(tree, listing, &mut |row| {
-            let key = String::from_utf8_lossy(row.key).into_owned();
-            let value = row.value.filter(|_| values).unwrap_or_default().into();
+            let key = String::from_utf8_lossy(row.key.bytes()).into_owned();
+            let value =
+                row.value.filter(|_| values).map_or_else(Vec::new, |value| value.bytes().into());
             rows.push(Row { key, found: row.found, value });
             true
         })?;

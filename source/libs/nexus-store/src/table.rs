@@ -1,12 +1,12 @@
 //! The table: redb over the pager, which writes it, and its pages, which are read as they are. No other place calls redb.
 
 use crate::device::{BlockDevice, PAGE};
+use crate::format::Node;
 use crate::pager::{Fault, Pager};
-use crate::tree::{Cursor, Tree, Value};
+use crate::tree::{Cursor, LeafRows, Place, Tree, Value};
 use crate::verify::verify;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Bound;
 use redb::{
@@ -246,12 +246,17 @@ impl<D: BlockDevice> Table<D> {
         Ok(self.tree()?.get(&mut self.pager.lock(), key)?)
     }
 
-    /// The last key that may stand in the same leaf as `key`; none: there is no leaf behind it.
-    pub(crate) fn leaf_end(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
-        Ok(self.tree()?.leaf_end(&mut self.pager.lock(), key)?)
+    /// Where `key` has its place; `above`: how many pages are above a leaf, once that is known.
+    pub(crate) fn place(&self, key: &[u8], above: &mut Option<usize>) -> Result<Place, TableError> {
+        Ok(self.tree()?.place(&mut self.pager.lock(), key, above)?)
     }
 
-    /// The rows from `from` on, below `end`, in order.
+    /// Reads these leaves together, for those who want them soon.
+    pub(crate) fn ahead(&self, leaves: &[Node]) {
+        self.pager.lock().ahead(leaves);
+    }
+
+    /// The rows from `from` on, below `end`, in order, a leaf at a time.
     pub(crate) fn range(&self, from: Bound<&[u8]>, end: &[u8]) -> Result<Range<'_, D>, TableError> {
         let cursor = self.tree()?.cursor(&mut self.pager.lock(), from, end)?;
         Ok(Range { cursor, pager: &self.pager })
@@ -284,16 +289,13 @@ pub(crate) struct Range<'a, D> {
 }
 
 impl<D: BlockDevice> Range<'_, D> {
-    /// Key and value of the next row; none behind the last.
-    pub(crate) fn row(&self) -> Option<(&[u8], &[u8])> {
-        self.cursor.row()
+    /// The next rows, which lie in one leaf; none behind the last.
+    pub(crate) fn leaf(&self) -> Result<Option<LeafRows<'_>>, TableError> {
+        Ok(self.cursor.leaf()?)
     }
 
-    /// Goes on to the one behind it.
-    pub(crate) fn advance(&mut self) -> Result<(), TableError> {
-        if !self.cursor.step()? {
-            self.cursor.settle(&mut self.pager.lock())?;
-        }
-        Ok(())
+    /// Goes on to those behind them.
+    pub(crate) fn leave(&mut self) -> Result<(), TableError> {
+        Ok(self.cursor.leave(&mut self.pager.lock())?)
     }
 }

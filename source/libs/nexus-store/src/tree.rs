@@ -4,10 +4,15 @@
 //! A page is right by its sum when it comes here ([`crate::pager`]). One that is none of redb's all the same is refused
 //! by its number.
 
+mod ahead;
+
 use crate::device::BlockDevice;
-use crate::format::{self, BRANCH, Branch, DEEPEST, LEAF, Leaf, Lengths, Node, Regions};
+use crate::format::{self, BRANCH, Branch, DEEPEST, LEAF, Leaf, Lengths, Node, Regions, Rows};
 use crate::held::Bytes;
 use crate::pager::{Fault, Pager};
+use crate::span::Span;
+use ahead::Ahead;
+pub(crate) use ahead::Place;
 use alloc::vec::Vec;
 use core::ops::{Bound, Range};
 
@@ -122,39 +127,19 @@ impl Tree {
         Err(odd(node))
     }
 
-    /// The last key that may stand in the same leaf as `key`; none: there is no leaf behind it.
-    pub(crate) fn leaf_end<D: BlockDevice>(
-        self,
-        pager: &mut Pager<D>,
-        key: &[u8],
-    ) -> Result<Option<Vec<u8>>, Fault> {
-        let Some(mut node) = self.root else { return Ok(None) };
-        let mut end = None;
-        for _ in 0..DEEPEST {
-            let page = pager.page(node.first, node.pages)?;
-            if page.first() != Some(&BRANCH) {
-                return Ok(end);
-            }
-            let place = child(&page, Bound::Included(key)).ok_or(odd(node))?;
-            let behind = Branch::of(&page, ROWS).and_then(|branch| branch.key(place));
-            end = behind.map(Vec::from).or(end);
-            node = self.below(&page, Some(place)).ok_or(odd(node))?;
-        }
-        Err(odd(node))
-    }
-
     fn below(self, page: &[u8], child: Option<usize>) -> Option<Node> {
         Branch::of(page, ROWS)?.below(child?, self.regions)
     }
 
-    /// Stands at the first row that is not before `from`, and ends before `end`.
+    /// Stands at the leaf of the first row that is not before `from`, and ends before `end`.
     pub(crate) fn cursor<D: BlockDevice>(
         self,
         pager: &mut Pager<D>,
         from: Bound<&[u8]>,
         end: &[u8],
     ) -> Result<Cursor, Fault> {
-        let mut cursor = Cursor { tree: self, end: end.into(), path: Vec::new(), at: None };
+        let mut cursor =
+            Cursor { tree: self, end: end.into(), path: Vec::new(), at: None, ahead: Ahead::new() };
         if let Some(root) = self.root {
             cursor.descend(pager, root, from)?;
             cursor.settle(pager)?;
@@ -176,7 +161,7 @@ fn value(page: Bytes, key: &[u8]) -> Option<Option<Value>> {
     Some(Some(Value { page, range }))
 }
 
-/// A place among the rows, in their order.
+/// A leaf of the rows, in their order.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     tree: Tree,
@@ -185,6 +170,7 @@ pub(crate) struct Cursor {
     path: Vec<Above>,
     /// None: behind the last row.
     at: Option<At>,
+    ahead: Ahead,
 }
 
 /// A page that leads to others, and which of those is being read.
@@ -195,18 +181,14 @@ struct Above {
     child: usize,
 }
 
-/// A place in a leaf.
+/// A leaf, and which of its rows are in the walk: there is one, or the walk goes on behind it.
 #[derive(Debug)]
 struct At {
     page: Bytes,
     node: Node,
-    entry: usize,
-    /// Entries before the end of the walk.
-    limit: usize,
+    entries: Range<usize>,
     /// The walk ends in this leaf.
     last: bool,
-    key: Range<usize>,
-    row: Range<usize>,
 }
 
 impl At {
@@ -216,51 +198,63 @@ impl At {
         let entry = first(count, from, key_at)?;
         let last = key_at(count - 1)? >= end;
         let limit = if last { first(count, Bound::Included(end), key_at)? } else { count };
-        // Behind the last one nobody asks for it.
-        let place = entry.min(count - 1);
-        let (key, row) = (leaf.key(place)?, leaf.value(place)?);
-        let at = Self { page, node, entry, limit, last, key, row };
-        at.is_inside().then_some(at)
+        Some(Self { page, node, entries: entry..limit, last })
     }
 
-    fn is_inside(&self) -> bool {
-        let inside =
-            |range: &Range<usize>| range.start <= range.end && range.end <= self.page.len();
-        inside(&self.key) && inside(&self.row)
+    fn rows(&self) -> Option<Rows<'_>> {
+        Leaf::of(&self.page, ROWS)?.rows(self.entries.clone())
     }
 
-    /// Goes to the next entry, which there is. None: it is no leaf of redb's.
-    fn next(&mut self) -> Option<()> {
-        let leaf = Leaf::of(&self.page, ROWS)?;
-        self.key = self.key.end..leaf.key_end(self.entry)?;
-        self.row = self.row.end..leaf.value_end(self.entry)?;
-        self.is_inside().then_some(())
+    /// The last key of the rows.
+    fn last_key(&self) -> Option<&[u8]> {
+        let entry = self.entries.end.checked_sub(1)?;
+        self.page.get(Leaf::of(&self.page, ROWS)?.key(entry)?)
+    }
+}
+
+/// Rows that lie in one leaf, at least one.
+#[derive(Debug)]
+pub(crate) struct LeafRows<'a> {
+    node: Node,
+    rows: Rows<'a>,
+    /// The key of the last one.
+    pub(crate) last: &'a [u8],
+}
+
+impl<'a> LeafRows<'a> {
+    /// Bytes with which all keys begin.
+    pub(crate) fn shared(&self) -> usize {
+        let first = self.rows.clone().next().flatten();
+        first.map_or(0, |(first, _)| shared(first.bytes(), self.last))
+    }
+
+    /// Key and value of each, in order.
+    pub(crate) fn rows(self) -> impl Iterator<Item = Result<(Span<'a>, Span<'a>), Fault>> {
+        let Self { node, rows, .. } = self;
+        rows.map(move |row| row.ok_or(odd(node)))
     }
 }
 
 impl Cursor {
-    /// Key and value of the row that it stands at; none behind the last.
-    pub(crate) fn row(&self) -> Option<(&[u8], &[u8])> {
-        let At { page, key, row, .. } = self.at.as_ref()?;
-        // Both are inside.
-        Some((page.get(key.clone())?, page.get(row.clone())?))
+    /// The rows of the leaf that it stands in; none behind the last.
+    pub(crate) fn leaf(&self) -> Result<Option<LeafRows<'_>>, Fault> {
+        let Some(at) = &self.at else { return Ok(None) };
+        let rows = at.rows().zip(at.last_key()).ok_or(odd(at.node))?;
+        Ok(Some(LeafRows { node: at.node, rows: rows.0, last: rows.1 }))
     }
 
-    /// Goes on to the next row. False: that is in another leaf, to which [`settle`](Self::settle) goes.
-    pub(crate) fn step(&mut self) -> Result<bool, Fault> {
-        let Some(at) = &mut self.at else { return Ok(true) };
-        at.entry += 1;
-        let here = at.entry < at.limit;
-        if here {
-            at.next().ok_or(odd(at.node))?;
+    /// Goes on behind the rows of this leaf, to the next one that has some.
+    pub(crate) fn leave<D: BlockDevice>(&mut self, pager: &mut Pager<D>) -> Result<(), Fault> {
+        if let Some(at) = &mut self.at {
+            at.entries.start = at.entries.end;
         }
-        Ok(here)
+        self.settle(pager)
     }
 
     /// Goes on to the next leaf until one has a row.
-    pub(crate) fn settle<D: BlockDevice>(&mut self, pager: &mut Pager<D>) -> Result<(), Fault> {
-        while let Some(At { entry, limit, last, .. }) = &self.at
-            && entry >= limit
+    fn settle<D: BlockDevice>(&mut self, pager: &mut Pager<D>) -> Result<(), Fault> {
+        while let Some(At { entries, last, .. }) = &self.at
+            && entries.is_empty()
         {
             let next = if *last { None } else { self.next_below()? };
             match next {
@@ -292,9 +286,11 @@ impl Cursor {
         from: Bound<&[u8]>,
     ) -> Result<(), Fault> {
         while self.path.len() < DEEPEST {
+            self.read_ahead(pager, node);
             let page = pager.page(node.first, node.pages)?;
             match page.first() {
                 Some(&LEAF) => {
+                    self.ahead.met(self.path.len());
                     self.at = Some(At::new(page, node, from, &self.end).ok_or(odd(node))?);
                     return Ok(());
                 }

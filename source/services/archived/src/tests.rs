@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::vec::Vec;
 
 use logd::Logd;
+use logd::fake::FakeWords;
 use logd::ledger::counts;
-use logd::store::{self, SLOT, Store};
+use logd::store::{SLOT, Store};
 use nexus_abi::{Error as KernelError, Sender};
 use nexus_archive::Tree as _;
 use nexus_archive::fake::FakeTree;
@@ -41,25 +42,10 @@ fn description() -> Description {
     ])
 }
 
-/// The memory that a ledger lies in.
-struct Words(Vec<u64>);
-
-impl store::Words for Words {
-    fn count(&self) -> usize {
-        self.0.len()
-    }
-    fn load(&self, at: usize) -> u64 {
-        self.0[at]
-    }
-    fn store(&mut self, at: usize, word: u64) {
-        self.0[at] = word;
-    }
-}
-
 /// A machine from its start on: logd, in some life, and who archives, in some life.
 struct Boot {
     logd: Logd,
-    memory: Option<Store<Words>>,
+    memory: Option<Store<FakeWords>>,
     now: u64,
     nonce: u64,
     archived: Sender,
@@ -67,7 +53,7 @@ struct Boot {
 
 impl Boot {
     fn new(nonce: u64) -> Boot {
-        let memory = Store::with_counts(Words(vec![0; SLOT * 900]), counts(&description()));
+        let memory = Store::with_counts(FakeWords::new(SLOT * 900), counts(&description()));
         let archived = Sender { service_id: 13, incarnation: 1 };
         let logd = Logd::new(&description(), HZ);
         let mut boot = Boot { logd, memory: Some(memory), now: 7, nonce, archived };
@@ -78,7 +64,7 @@ impl Boot {
     /// The next life of logd, after something has happened to the memory.
     fn next_logd(&mut self, incarnation: u32, spoil: impl FnOnce(&mut [u64])) {
         let mut words = self.memory.take().unwrap().into_inner();
-        spoil(&mut words.0);
+        spoil(&mut words.words);
         let mut memory = Store::with_counts(words, counts(&description()));
         let own = Sender { service_id: 3, incarnation };
         self.logd = Logd::recover(&description(), HZ, &mut memory, (own, self.nonce, self.now));

@@ -28,6 +28,8 @@ extern crate alloc;
 
 pub mod bucket;
 pub mod chain;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 pub mod ledger;
 pub mod lines;
 pub mod proofs;

@@ -252,31 +252,16 @@ fn whole(links: &[(usize, Link)]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
-    use alloc::vec::Vec;
-
-    struct Memory(Vec<u64>);
-
-    impl Words for Memory {
-        fn count(&self) -> usize {
-            self.0.len()
-        }
-        fn load(&self, at: usize) -> u64 {
-            self.0[at]
-        }
-        fn store(&mut self, at: usize, word: u64) {
-            self.0[at] = word;
-        }
-    }
+    use crate::fake::FakeWords;
 
     #[test]
     fn counts_lie_at_the_end_and_nothing_behind_them() {
-        let mut store = Store::with_counts(Memory(vec![0; 60]), 3);
+        let mut store = Store::with_counts(FakeWords::new(60), 3);
         for place in 0..5 {
             store.set_count(place, 7 + place as u64);
         }
         assert_eq!([0, 1, 2, 3, 4].map(|place| store.count(place)), [7, 8, 9, 0, 0]);
-        let words = store.into_inner().0;
+        let words = store.into_inner().words;
         assert_eq!((&words[57..], words.iter().sum::<u64>()), (&[7, 8, 9][..], 24));
     }
 }

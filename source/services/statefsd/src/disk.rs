@@ -2,7 +2,8 @@
 //!
 //! One request at a time is asked for, and answered before this returns; a long one is several requests of the ring
 //! that are under way together. virtioblkd may die at any moment: what was under way is asked of its next life. A read
-//! or a write is the same twice, and a flush that is answered is of writes that were answered before it was asked.
+//! or a write is the same twice, and a flush stands in the ring behind the writes that it is for, and counts when they
+//! were answered before it.
 //!
 //! Nothing here waits for ever. While it waits, calls to this process are kept for afterwards, and whoever asks
 //! whether it lives is answered ([`crate::road`]).
@@ -15,7 +16,7 @@ use nexus_proto::{Name, ids};
 use nexus_ring::{Consumer, Ended};
 use nexus_rt::abi::Error;
 use nexus_rt::{CallError, Client, Deadline, StartError, startup, ticks_of_ns};
-use nexus_store::{BlockDevice, DeviceError};
+use nexus_store::{BlockDevice, DeviceError, PAGE};
 
 use crate::job::{Data, Job};
 use crate::road::{OwnRoad, Road, SharedInbox};
@@ -148,7 +149,51 @@ impl<M: SharedMut, R: Road> Disk<M, R> {
     /// # Errors
     /// [`DeviceError`].
     pub fn flush_all(&mut self) -> Result<(), DeviceError> {
-        self.run(Job::new(Data::Nothing, 0, self.piece))
+        self.run(Job::flushed(Data::Nothing, 0, self.piece))
+    }
+
+    /// Writes whole sectors, and returns when they, and all that was written before, are there for good. Write and flush
+    /// are asked at once: the driver holds the flush back until the write is done.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn write_flushed(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.check(sector, data.len())?;
+        self.run(Job::flushed(Data::From(data), sector, self.piece))
+    }
+
+    /// Reads as many pages as there are sectors, each from its own, together.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn read_each(&mut self, sectors: &[u64], out: &mut [u8]) -> Result<(), DeviceError> {
+        self.check_each(sectors, out.len())?;
+        self.run(Job::each(Data::Into(out), sectors))
+    }
+
+    /// Writes as many pages as there are sectors, each to its own, together.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn write_each(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        self.check_each(sectors, data.len())?;
+        self.run(Job::each(Data::From(data), sectors))
+    }
+
+    /// The same, and returns when they, and all that was written before, are there for good.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn write_each_flushed(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        self.check_each(sectors, data.len())?;
+        self.run(Job::each_flushed(Data::From(data), sectors))
+    }
+
+    fn check_each(&self, sectors: &[u64], bytes: usize) -> Result<(), DeviceError> {
+        if bytes != sectors.len() * PAGE {
+            return Err(DeviceError::OutOfRange);
+        }
+        sectors.iter().try_for_each(|sector| self.check(*sector, PAGE))
     }
 
     fn check(&self, sector: u64, bytes: usize) -> Result<(), DeviceError> {
@@ -193,8 +238,8 @@ impl<M: SharedMut, R: Road> Disk<M, R> {
         }
     }
 
-    /// Takes a completion, and those that came with it; waits for it if there is none. `told`: the driver was told
-    /// just now, and so has not ended for good.
+    /// Takes a completion, and those that came with it; waits for it if there is none, and for all when nothing can be
+    /// done before. `told`: the driver was told just now, and so has not ended for good.
     fn next(
         &mut self,
         job: &mut Job<'_>,
@@ -211,7 +256,9 @@ impl<M: SharedMut, R: Road> Disk<M, R> {
                 self.late = false;
                 return Ok(Ok(()));
             }
-            if !self.ring.may_wait()? {
+            let ring = &mut self.ring;
+            let waits = if job.is_given() { ring.may_wait_for_all() } else { ring.may_wait() };
+            if !waits? {
                 continue;
             }
             if (!told && self.road.is_over()) || self.wait(until).is_err() {
@@ -329,5 +376,21 @@ where
 
     fn flush(&mut self) -> Result<(), DeviceError> {
         self.flush_all()
+    }
+
+    fn write_flushed(&mut self, sector: u64, data: &[u8]) -> Result<(), DeviceError> {
+        self.write_flushed(sector, data)
+    }
+
+    fn read_each(&mut self, sectors: &[u64], out: &mut [u8]) -> Result<(), DeviceError> {
+        self.read_each(sectors, out)
+    }
+
+    fn write_each(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        self.write_each(sectors, data)
+    }
+
+    fn write_each_flushed(&mut self, sectors: &[u64], data: &[u8]) -> Result<(), DeviceError> {
+        self.write_each_flushed(sectors, data)
     }
 }

@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::vec;
 use std::vec::Vec;
 
-use nexus_store::DeviceError;
+use nexus_store::{DeviceError, PAGE};
+use nexus_virtio::fake::Order;
 use virtioblkd::fake::Change;
 
 use crate::disk::{NoDisk, places};
@@ -52,9 +53,30 @@ fn program(disk: &mut FakeDisk, road: &FakeRoad) {
         check(road, start..start + len, &data, false);
         disk.flush_all().unwrap();
         check(road, start..start + len, &data, true);
+        let data = bytes(seed + 7, len);
+        disk.write_flushed(sector, &data).unwrap();
+        check(road, start..start + len, &data, true);
         let mut read = vec![0; len];
         disk.read_sectors(sector, &mut read).unwrap();
         assert!(read == data, "{sector}");
+    }
+    each(disk, road);
+}
+
+/// Writes pages in an order that is none, more of them than there is room for at one time, and reads them.
+fn each(disk: &mut FakeDisk, road: &FakeRoad) {
+    let sectors: Vec<u64> = [7, 1, 4, 0, 6, 2].iter().map(|at| 300 + at * 24).collect();
+    for flushed in [false, true] {
+        let data = bytes(11 + usize::from(flushed), sectors.len() * PAGE);
+        let write = if flushed { FakeDisk::write_each_flushed } else { FakeDisk::write_each };
+        write(disk, &sectors, &data).unwrap();
+        for (sector, page) in sectors.iter().zip(data.chunks_exact(PAGE)) {
+            let start = *sector as usize * SECTOR;
+            check(road, start..start + PAGE, page, flushed);
+        }
+        let mut read = vec![0; data.len()];
+        disk.read_each(&sectors, &mut read).unwrap();
+        assert!(read == data, "{flushed}");
     }
 }
 
@@ -65,10 +87,97 @@ fn a_long_request_is_several_at_one_time() {
     let stage = road.0.borrow();
     assert_eq!(stage.lives, 1);
     let flushes = stage.platter.done().iter().filter(|change| **change == Change::Flush).count();
-    assert_eq!(flushes, 3, "one for each that was asked");
+    assert_eq!(flushes, 7, "one for each that was asked");
 }
 
-// attack 57 F: the driver dies at each step of its own and of the device, with what the device had done or lost; every request is done, and what was acknowledged is there; broken: state-disk-again
+// attack 90 U: a write and its flush; both sides are told once, however many pieces it has; broken: ring-all
+#[test]
+fn a_write_and_its_flush_are_asked_at_once_and_told_once() {
+    for order in [Order::Oldest, Order::Newest] {
+        let stage = Stage::new(vec![0; SECTORS * SECTOR], Deaths::default()).in_order(order);
+        let (mut disk, road) = stage.disk().unwrap();
+        disk.flush_all().unwrap();
+        for len in [512, 4096, 16 << 10] {
+            let (before, data) = (road.0.borrow().told, bytes(len, len));
+            disk.write_flushed(8, &data).unwrap();
+            check(&road, 8 * SECTOR..8 * SECTOR + len, &data, true);
+            let (asks, answers) = road.0.borrow().told;
+            assert_eq!((asks - before.0, answers - before.1), (1, 1), "{len}");
+        }
+    }
+}
+
+// attack 90 U: pages that lie apart; both sides are told once for as many as there is room for; broken: state-disk-each
+#[test]
+fn pages_are_asked_for_together_and_told_once() {
+    let (mut disk, road) = blank(Deaths::default());
+    disk.flush_all().unwrap();
+    let sectors = [400, 8, 200];
+    let mut data = bytes(5, 3 * PAGE);
+    for job in 0..3 {
+        let before = road.0.borrow().told;
+        match job {
+            0 => disk.write_each(&sectors, &data).unwrap(),
+            1 => disk.write_each_flushed(&sectors, &data).unwrap(),
+            _ => disk.read_each(&sectors, &mut data).unwrap(),
+        }
+        let (asks, answers) = road.0.borrow().told;
+        assert_eq!((asks - before.0, answers - before.1), (1, 1), "{job}");
+    }
+    assert!(data == bytes(5, 3 * PAGE));
+}
+
+#[test]
+fn pages_are_as_many_as_sectors_and_on_the_disk() {
+    let (mut disk, road) = blank(Deaths::default());
+    let asked = road.0.borrow().platter.asked().len();
+    let end = SECTORS as u64;
+    for (sectors, len) in
+        [(&[8][..], 2 * PAGE), (&[8, 16], PAGE), (&[8, end - 7], 2 * PAGE), (&[u64::MAX], PAGE)]
+    {
+        let mut data = vec![0; len];
+        let refused = Err(DeviceError::OutOfRange);
+        assert_eq!(disk.read_each(sectors, &mut data), refused, "{sectors:?}");
+        assert_eq!(disk.write_each(sectors, &data), refused, "{sectors:?}");
+        assert_eq!(disk.write_each_flushed(sectors, &data), refused, "{sectors:?}");
+    }
+    assert_eq!(road.0.borrow().platter.asked().len(), asked, "nothing was asked of the device");
+}
+
+// attack 65 F: more to write than there is room for at one time, in a device that does what came last first; the flush comes behind all of it; broken: state-disk-flush-last
+#[test]
+fn the_flush_is_behind_the_last_piece() {
+    for order in [Order::Oldest, Order::Newest] {
+        let stage = Stage::new(vec![0; SECTORS * SECTOR], Deaths::default()).in_order(order);
+        let (mut disk, road) = stage.disk().unwrap();
+        let data = bytes(3, 90 << 10);
+        disk.write_flushed(8, &data).unwrap();
+        check(&road, 8 * SECTOR..8 * SECTOR + data.len(), &data, true);
+        let done = road.0.borrow().platter.done();
+        let flushes = done.iter().filter(|change| **change == Change::Flush).count();
+        assert_eq!((flushes, done.last()), (1, Some(&Change::Flush)));
+    }
+}
+
+// attack 66 U: the device fails the write, or the flush behind it; each is told, and the next one is done
+#[test]
+fn a_device_that_fails_the_write_or_its_flush_fails_both() {
+    for fails in 0..7 {
+        let (mut disk, road) = blank(Deaths::default());
+        disk.flush_all().unwrap();
+        let before = road.0.borrow().platter.asked().len();
+        // Five pieces, of which the last is of two parts.
+        road.0.borrow().platter.fail(before + fails);
+        let result = disk.write_flushed(8, &bytes(1, 19 << 10));
+        assert_eq!(result, Err(DeviceError::Failed), "{fails}");
+        let done = road.0.borrow().platter.done();
+        let flushes = done.iter().filter(|change| **change == Change::Flush).count();
+        assert_eq!(flushes, 1, "{fails}: no flush but the first was done");
+        disk.write_flushed(8, &bytes(1, 19 << 10)).unwrap();
+    }
+}
+
+// attack 57 F: the driver dies at each step of its own and of the device, with what the device had done or lost; every request is done, and what was acknowledged is there; broken: state-disk-again, state-disk-flush-again
 #[test]
 fn the_driver_may_die_at_each_step() {
     let (mut disk, road) = blank(Deaths::default());
@@ -106,7 +215,10 @@ fn a_driver_that_ends_for_good_is_a_failure_at_once() {
         let made = Stage::new(vec![0; SECTORS * SECTOR], Deaths { last: true, ..deaths(&[at]) });
         let Ok((mut disk, road)) = made.disk() else { continue };
         let data = bytes(at, 9 << 10);
-        let written = disk.write_sectors(9, &data).and_then(|()| disk.flush_all());
+        let written = match at % 2 {
+            0 => disk.write_sectors(9, &data).and_then(|()| disk.flush_all()),
+            _ => disk.write_flushed(9, &data),
+        };
         if written.is_ok() {
             check(&road, 9 * SECTOR..9 * SECTOR + data.len(), &data, true);
         }

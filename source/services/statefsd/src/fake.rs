@@ -51,6 +51,8 @@ pub(crate) struct Stage {
     shared: FakeMemory,
     pub(crate) platter: Platter,
     config: Config,
+    /// The order in which the device does what it has.
+    order: Order,
     life: Option<Life>,
     pub(crate) deaths: Deaths,
     /// Steps so far, and lives.
@@ -65,6 +67,8 @@ pub(crate) struct Stage {
     rests: bool,
     /// Waits so far that only looked.
     pub(crate) looks: usize,
+    /// How often each of the two told the other: the consumer the driver, and the driver the consumer.
+    pub(crate) told: (usize, usize),
 }
 
 /// The way to it.
@@ -85,6 +89,7 @@ impl Stage {
             shared: FakeMemory::new(memory_len(ROOM)),
             platter: Platter::of(bytes),
             config,
+            order: Order::Oldest,
             life: None,
             deaths,
             steps: 0,
@@ -94,7 +99,13 @@ impl Stage {
             clock: 0,
             rests: false,
             looks: 0,
+            told: (0, 0),
         }
+    }
+
+    /// The same, whose device does what it has in this order.
+    pub(crate) fn in_order(self, order: Order) -> Stage {
+        Stage { order, ..self }
     }
 
     /// The disk that it is, attached.
@@ -108,7 +119,7 @@ impl Stage {
         if self.life.is_none() {
             self.lives += 1;
             self.rests = false;
-            let (config, order) = (self.config, Order::Oldest);
+            let (config, order) = (self.config, self.order);
             let Parts { memory, device, disk, .. } =
                 parts_with(self.platter.clone(), config, Notices::EventIndex, order);
             let ring = Driver::new(self.shared.part(0..memory_len(ROOM)), OPS).unwrap();
@@ -154,6 +165,7 @@ impl Stage {
         memory.settle();
         let goes_on = goes_on || told || engine.busy();
         self.rests = rests;
+        self.told.1 += usize::from(told);
         self.shared.settle();
         goes_on
     }
@@ -197,6 +209,7 @@ impl Road for FakeRoad {
     fn tell(&mut self) -> bool {
         let mut stage = self.0.borrow_mut();
         stage.rests = false;
+        stage.told.0 += 1;
         !stage.over
     }
 

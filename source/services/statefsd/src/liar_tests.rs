@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::vec;
+use std::vec::Vec;
 
 use nexus_mmio::fake::{FakeMemory, FakePeer};
 use nexus_proto::Name;
@@ -31,6 +32,10 @@ enum Lie {
     NotInFlight,
     /// That it is done with more than it was given.
     Index,
+    /// That it is done with the last that it was asked for, and with nothing before that; then with the rest.
+    Backwards,
+    /// That the last was done, and that all before it failed.
+    LastAlone,
     /// Nothing: it was done.
     Honest,
 }
@@ -43,6 +48,27 @@ struct Behind {
     joined: usize,
     /// What the disk can.
     can: u32,
+}
+
+impl Behind {
+    /// Completes all that it was asked for.
+    fn all_at_once(&mut self) {
+        let mut all = Vec::new();
+        while let Ok(Some(request)) = self.driver.take() {
+            all.push(request);
+        }
+        let last = all.len().saturating_sub(1);
+        let alone = matches!(self.lie, Lie::LastAlone);
+        let mut all: Vec<_> = all.into_iter().enumerate().collect();
+        if !alone {
+            all.reverse();
+        }
+        for (at, request) in all {
+            let len = request.submission().len;
+            let (status, len) = if alone && at < last { (wire::FAILED, 0) } else { (DONE, len) };
+            self.driver.complete(request, status, len).unwrap();
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -77,9 +103,13 @@ impl Road for Liar {
     fn wait(&mut self, until: Deadline) -> Result<(), Error> {
         let behind = &mut *self.0.borrow_mut();
         behind.clock = behind.clock.max(until.ticks().min(behind.clock + 1));
+        if matches!(behind.lie, Lie::Backwards | Lie::LastAlone) {
+            behind.all_at_once();
+        }
         while let Ok(Some(request)) = behind.driver.take() {
             let len = request.submission().len;
             match behind.lie {
+                Lie::Backwards | Lie::LastAlone => unreachable!("all were taken"),
                 // What is under way beside it is done at another time.
                 Lie::Status(status, less) => {
                     behind.driver.complete(request, status, len - less.min(len)).unwrap();
@@ -137,6 +167,7 @@ fn what_a_driver_says_that_is_not_so_is_a_failure() {
         let mut data = vec![0; 18 << 10];
         assert_eq!(disk.read_sectors(8, &mut data), Err(expected), "{lie:?}");
         assert_eq!(disk.write_sectors(8, &data), Err(expected), "{lie:?}");
+        assert_eq!(disk.write_flushed(8, &data), Err(expected), "{lie:?}");
         if !matches!(lie, Lie::Status(DONE, _)) {
             assert_eq!(disk.flush_all(), Err(expected), "{lie:?}");
         }
@@ -147,6 +178,22 @@ fn what_a_driver_says_that_is_not_so_is_a_failure() {
         disk.read_sectors(8, &mut data).unwrap();
         disk.write_sectors(8, &data).unwrap();
         disk.flush_all().unwrap();
+    }
+}
+
+// attack 92 U: a driver calls a flush done before the writes ahead of it, or although they failed; the request is a failure, whatever it says of the flush; broken: state-disk-flush-believed, state-disk-status
+#[test]
+fn a_flush_is_not_believed_before_its_writes() {
+    for lie in [Lie::Backwards, Lie::LastAlone] {
+        for len in [512, 8 << 10] {
+            let (mut disk, liar) = lying(lie);
+            let data = vec![7; len];
+            assert_eq!(disk.write_flushed(8, &data), Err(DeviceError::Failed), "{lie:?} {len}");
+            assert_eq!(liar.0.borrow().joined, 1, "nothing is under way any more");
+            disk.flush_all().unwrap();
+            liar.0.borrow_mut().lie = Lie::Honest;
+            disk.write_flushed(8, &data).unwrap();
+        }
     }
 }
 

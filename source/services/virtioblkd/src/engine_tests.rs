@@ -60,8 +60,8 @@ fn a_disk_tells_what_it_is_and_what_was_done() {
     assert_eq!((info.sectors, info.block, info.serial.as_str()), (SECTORS, 512, "nexus-1"));
     assert_eq!(info.can, can::WRITE | can::FLUSH | can::DISCARD | can::ZEROES);
     bench.submit(ring::READ, 0, 0..8704);
-    bench.submit(ring::WRITE, 0, 8704..9216);
     bench.submit(ring::FLUSH, 0, 0..0);
+    bench.submit(ring::WRITE, 0, 8704..9216);
     bench.settle();
     let stats = bench.engine.stats();
     // 8,704 bytes are one head of 8,192 and one of 512.

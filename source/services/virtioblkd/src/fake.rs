@@ -91,6 +91,8 @@ struct State {
     done: Vec<Change>,
     /// The status of every request from now on, instead of doing it.
     status: Option<u8>,
+    /// The request that fails instead of being done, counted from the first.
+    fails: Option<usize>,
 }
 
 /// What was done to the disk.
@@ -120,7 +122,7 @@ impl Platter {
     #[must_use]
     pub fn of(bytes: Vec<u8>) -> Platter {
         let (asked, done) = (Vec::new(), Vec::new());
-        Platter(Rc::new(RefCell::new(State { bytes, asked, done, status: None })))
+        Platter(Rc::new(RefCell::new(State { bytes, asked, done, status: None, fails: None })))
     }
 
     /// The writes and flushes so far, as they were done.
@@ -146,9 +148,14 @@ impl Platter {
         self.0.borrow_mut().status = status;
     }
 
+    /// The request behind so many others fails, and is not done.
+    pub fn fail(&self, behind: usize) {
+        self.0.borrow_mut().fails = Some(behind);
+    }
+
     /// Does a request, as the bytes that the device reads of a head say: the bytes that it writes.
     fn work(&self, head: u16, reads: &[u8]) -> Vec<u8> {
-        let State { bytes, asked, done: changes, status } = &mut *self.0.borrow_mut();
+        let State { bytes, asked, done: changes, status, fails } = &mut *self.0.borrow_mut();
         let shape = shape_of(head);
         let writes = if matches!(shape.used_for, Use::Read | Use::Serial) { shape.len } else { 0 };
         let mut answer = vec![0; writes as usize];
@@ -162,6 +169,7 @@ impl Platter {
         };
         let done = match (code, shape.used_for, place(first, shape.len as usize)) {
             _ if status.is_some() => status.unwrap_or(0),
+            _ if *fails == Some(asked.len() - 1) => 1,
             (0, Use::Read, Some(range)) => {
                 answer.copy_from_slice(&bytes[range]);
                 0

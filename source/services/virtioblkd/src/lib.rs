@@ -25,6 +25,9 @@ mod engine_tests;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 #[cfg(test)]
+mod flush_tests;
+mod held;
+#[cfg(test)]
 mod logic_tests;
 pub mod requests;
 #[cfg(test)]

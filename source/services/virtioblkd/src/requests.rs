@@ -9,6 +9,7 @@ use nexus_ring::{DONE, Driver, Ended, NotBegun, Ops, Request as Asked, Submissio
 use nexus_virtio::block::{Op, SECTOR};
 
 use crate::disk::{Disk, Done, Failure, Refused, Request};
+use crate::held::Held;
 use crate::tag::Tag;
 
 /// Entries of the ring: most requests that are in flight.
@@ -51,12 +52,14 @@ pub(crate) struct Requests<R> {
     jobs: [Option<Job>; ENTRIES],
     /// Those of which the device is still to be asked for something.
     waiting: VecDeque<u16>,
+    /// Flushes that the device is not to be asked for yet.
+    held: Held,
 }
 
 impl<R: SharedMut> Requests<R> {
     pub(crate) fn new(ring: Driver<R, ENTRIES>) -> Requests<R> {
         let (jobs, waiting) = ([const { None }; ENTRIES], VecDeque::with_capacity(ENTRIES));
-        Requests { ring, attachment: 0, old: 0, jobs, waiting }
+        Requests { ring, attachment: 0, old: 0, jobs, waiting, held: Held::default() }
     }
 
     /// Joins the attachment that this life of the consumer has begun: nobody waits for what was asked for before.
@@ -69,6 +72,7 @@ impl<R: SharedMut> Requests<R> {
             self.old = self.jobs.iter().flatten().fold(self.old, |sum, job| sum + job.out);
             self.jobs = [const { None }; ENTRIES];
             self.waiting.clear();
+            self.held = Held::default();
         }
         Ok(())
     }
@@ -118,6 +122,11 @@ impl<R: SharedMut> Requests<R> {
         match (self.jobs.get_mut(usize::from(id)), checked) {
             (Some(place), Ok((op, sector, left))) => {
                 *place = Some(Job { asked, op, sector, left, given: 0, out: 0, status: DONE });
+                match op {
+                    Op::Write | Op::Discard | Op::Zeroes => self.held.change(id),
+                    Op::Flush => self.held.flush(id),
+                    Op::Read | Op::Serial => {}
+                }
                 self.advance(id, disk);
             }
             (_, Ok(_)) => {}
@@ -128,13 +137,16 @@ impl<R: SharedMut> Requests<R> {
         }
     }
 
-    /// Asks the device for what is left of a request, as far as it has heads.
+    /// Asks the device for what is left of a request, as far as it has heads; for no flush that is held back.
     fn advance<A: SharedMut, U: Shared, P: Exact, const HEADS: usize>(
         &mut self,
         id: u16,
         disk: &mut Disk<A, U, P, HEADS>,
     ) {
-        let Requests { ring, attachment, jobs, waiting, .. } = self;
+        let Requests { ring, attachment, jobs, waiting, held, .. } = self;
+        if held.holds(id) {
+            return;
+        }
         let Some(Some(job)) = jobs.get_mut(usize::from(id)) else { return };
         while job.left > 0 {
             if disk.is_urgent() {
@@ -178,19 +190,43 @@ impl<R: SharedMut> Requests<R> {
         Whose::Consumers
     }
 
-    /// Completes a request of which nothing is left, and nothing is with the device.
+    /// Completes a request of which nothing is left, and nothing is with the device; then the flushes that waited
+    /// for it alone are held back no more.
     fn end(&mut self, id: u16) {
-        let Some(place) = self.jobs.get_mut(usize::from(id)) else { return };
-        let Some(job) = place.take_if(|job| job.left == 0 && job.out == 0) else { return };
+        let Some(status) = self.complete(id) else { return };
+        self.held.done(id, status != DONE);
+        while let Some((flush, failed)) = self.held.release() {
+            if failed {
+                self.fail_one(flush);
+            } else {
+                self.waiting.push_back(flush);
+            }
+        }
+    }
+
+    /// Completes it, if nothing of it is left, and nothing with the device: the status.
+    fn complete(&mut self, id: u16) -> Option<u8> {
+        let place = self.jobs.get_mut(usize::from(id))?;
+        let job = place.take_if(|job| job.left == 0 && job.out == 0)?;
         let len = if job.status == DONE { job.asked.submission().len } else { 0 };
         // Over: nobody waits for it.
         let _ = self.ring.complete(job.asked, job.status, len);
+        Some(job.status)
+    }
+
+    /// Fails a request that the device was not asked for.
+    fn fail_one(&mut self, id: u16) {
+        if let Some(Some(job)) = self.jobs.get_mut(usize::from(id)) {
+            (job.left, job.status) = (0, wire::FAILED);
+        }
+        let _ = self.complete(id);
     }
 
     /// The device is of no use: whoever waits is told.
     pub(crate) fn fail(&mut self) {
         self.waiting.clear();
         self.old = 0;
+        self.held = Held::default();
         for place in &mut self.jobs {
             if let Some(job) = place.take() {
                 // Over: nobody waits for it.

@@ -97,7 +97,7 @@ const GROUPS: &[Group] = &[
         together: false,
         targets: &["--lib", "--test=audit"],
         tests: &["-E", JUDGES],
-        parts: 5,
+        parts: 6,
     },
 ];
 

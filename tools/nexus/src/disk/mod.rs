@@ -23,7 +23,7 @@ use nexus_store::{
 };
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use trees::Trees;
 use uguid::Guid;
@@ -94,17 +94,25 @@ enum Command {
 /// # Errors
 /// When an image cannot be made or opened, or is not right.
 pub fn run(args: &DiskArgs) -> Result<Exit> {
-    match &args.command {
-        Command::New { image, size, guid } => new(image, size << 20, *guid),
+    let mut out = io::stdout().lock();
+    let exit = told(&args.command, &mut out)?;
+    out.flush()?;
+    Ok(exit)
+}
+
+/// Does what was asked, and tells it.
+fn told(command: &Command, out: &mut impl Write) -> Result<Exit> {
+    match command {
+        Command::New { image, size, guid } => new(out, image, size << 20, *guid),
         Command::Ls { image, tree, under, system } => {
             let trees = Trees::of(system.as_deref())?;
             let tree = tree.as_ref().map(|tree| trees.find(tree)).transpose()?;
-            ls(image, &trees, tree, under.as_deref())
+            ls(out, image, &trees, tree, under.as_deref())
         }
         Command::Get { image, tree, key, system } => {
-            get(image, Trees::of(system.as_deref())?.find(tree)?, key)
+            get(out, image, Trees::of(system.as_deref())?.find(tree)?, key)
         }
-        Command::Check { image } => check(image),
+        Command::Check { image } => check(out, image),
     }
 }
 
@@ -120,13 +128,13 @@ fn random_guid() -> Result<Guid> {
     Ok(Guid::from_random_bytes(random()?))
 }
 
-fn new(image: &Path, bytes: u64, guid: Option<Guid>) -> Result<Exit> {
+fn new(out: &mut impl Write, image: &Path, bytes: u64, guid: Option<Guid>) -> Result<Exit> {
     let store = guid.map_or_else(random_guid, Ok)?;
     if store == Guid::ZERO {
         bail!("{store} is the GUID of nothing; leave --guid out for a random one");
     }
     ImageFile::create(image, bytes, |file| make(file, store))?;
-    println!("{}  {store}", image.display());
+    writeln!(out, "{}  {store}", image.display())?;
     Ok(Exit::Pass)
 }
 
@@ -160,15 +168,22 @@ fn key(text: &str) -> Result<Key<'_>> {
     Key::new(text).map_err(|error| anyhow!("{text:?}: {error}"))
 }
 
-fn ls(image: &Path, trees: &Trees, tree: Option<TreeId>, under: Option<&str>) -> Result<Exit> {
+fn ls(
+    out: &mut impl Write,
+    image: &Path,
+    trees: &Trees,
+    tree: Option<TreeId>,
+    under: Option<&str>,
+) -> Result<Exit> {
     let (guid, mut store) = open(image)?;
     let Some(tree) = tree else {
         let used: Vec<_> = store.trees().filter(|(_, usage)| usage.keys > 0).collect();
         for (tree, usage) in &used {
-            println!("{tree}  {}{} keys, {} bytes", trees.whose(*tree), usage.keys, usage.bytes);
+            let (whose, keys, bytes) = (trees.whose(*tree), usage.keys, usage.bytes);
+            writeln!(out, "{tree}  {whose}{keys} keys, {bytes} bytes")?;
         }
         if used.is_empty() {
-            println!("store {guid} is empty");
+            writeln!(out, "store {guid} is empty")?;
         }
         return Ok(Exit::Pass);
     };
@@ -176,11 +191,10 @@ fn ls(image: &Path, trees: &Trees, tree: Option<TreeId>, under: Option<&str>) ->
     let mut rows = 0_u64;
     each_row(&mut store, tree, under, |_, row| {
         rows += 1;
-        println!("{:>10}  {}", row.found.size, visible::shown(&row.key));
-        Ok(())
+        Ok(writeln!(out, "{:>10}  {}", row.found.size, visible::shown(&row.key))?)
     })?;
     if rows == 0 {
-        println!("no keys there");
+        writeln!(out, "no keys there")?;
     }
     Ok(Exit::Pass)
 }
@@ -253,18 +267,16 @@ fn value(
     Ok(true)
 }
 
-fn get(image: &Path, tree: TreeId, name: &str) -> Result<Exit> {
+fn get(out: &mut impl Write, image: &Path, tree: TreeId, name: &str) -> Result<Exit> {
     let (_, mut store) = open(image)?;
-    let mut out = std::io::stdout().lock();
     let there = value(&mut store, tree, key(name)?, |part| Ok(out.write_all(part)?))?;
     if !there {
         return Err(anyhow!("there is no {name:?} in tree {tree}").context(Exit::Failed));
     }
-    out.flush()?;
     Ok(Exit::Pass)
 }
 
-fn check(image: &Path) -> Result<Exit> {
+fn check(out: &mut impl Write, image: &Path) -> Result<Exit> {
     let (guid, mut store) = open(image).context(Exit::Failed)?;
     let mut check = Check::default();
     let mut wrong = 0_u64;
@@ -274,12 +286,12 @@ fn check(image: &Path) -> Result<Exit> {
             Ok(false) => break,
             Err(flaw) => {
                 wrong += 1;
-                println!("{}", visible::shown(&flaw.to_string()));
+                writeln!(out, "{}", visible::shown(&flaw.to_string()))?;
             }
         }
     }
     for (tree, usage) in store.trees() {
-        println!("{tree}  {} keys, {} bytes", usage.keys, usage.bytes);
+        writeln!(out, "{tree}  {} keys, {} bytes", usage.keys, usage.bytes)?;
     }
     let found = check.found();
     let read = format!(
@@ -290,6 +302,6 @@ fn check(image: &Path) -> Result<Exit> {
         0 => "all is right".to_owned(),
         wrong => format!("wrong: {wrong}; nothing was repaired"),
     };
-    println!("store {guid}: {read}: {result}");
+    writeln!(out, "store {guid}: {read}: {result}")?;
     Ok(if wrong == 0 { Exit::Pass } else { Exit::Failed })
 }

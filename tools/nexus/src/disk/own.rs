@@ -196,6 +196,31 @@ mod tests {
         assert!(error.contains("no disk image"), "{error}");
     }
 
+    #[test]
+    fn test_a_system_has_its_disk_beside_it_as_large_as_the_board_says() {
+        let mut checked = desc::load(None, IN_USE).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        checked.directory = dir.path().canonicalize().unwrap();
+        let (device, store) = checked.description.store().unwrap();
+        let says = Some(Says::Capacity(5 << 20));
+        checked.description.devices[usize::from(device)].says = says;
+        let disk = OwnDisk::of(&checked).unwrap().unwrap();
+        let path = checked.directory.join(format!("{}.disk", checked.description.name));
+        assert_eq!((disk.path(), disk.made), (path.as_path(), Some(Guid::from_bytes(store))));
+        assert_eq!(fs::metadata(&path).unwrap().len(), 5 << 20);
+    }
+
+    #[test]
+    fn test_where_the_disk_of_a_system_is() {
+        let standard = paths::standard_system().unwrap();
+        let beside = paths::own_disk(&standard.canonicalize().unwrap(), "standard");
+        let here = env::current_dir().unwrap().canonicalize().unwrap();
+        for named in [Path::new("standard"), &standard] {
+            assert_eq!(here.join(own_of(named).unwrap()), beside);
+        }
+        assert!(own_of(Path::new("/nowhere/at/all")).is_err());
+    }
+
     // attack 67 U: a run for tests is started by hand; the disk that people keep things on is not opened; broken: disk-of-people
     #[test]
     fn test_the_disk_of_people_is_not_for_tests() {

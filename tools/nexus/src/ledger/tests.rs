@@ -365,6 +365,12 @@ fn test_boots_that_were_dropped_are_no_holes() {
     let (found, notes) = check::check(&kept, &heads);
     assert_eq!(found, Vec::<String>::new(), "what is left of it is none");
     assert!(notes[0].contains("it may have been dropped"), "{notes:?}");
+    // By its number, where that is known.
+    let (of_gone, of_other) =
+        (KeptHead { boot: Some(1), ..heads[0] }, KeptHead { boot: Some(9), ..heads[0] });
+    let (found, notes) = check::check(&kept, &[of_gone]);
+    assert!(found.is_empty() && notes[0].contains("it may have been dropped"), "{notes:?}");
+    assert_eq!(check::check(&kept, &[of_other]).0.len(), 1);
     value[24] ^= 1;
     rows.insert("dropped/00000001".into(), value);
     assert_found(&rows, &heads, "boot 2: its anchor says that the boot before ended");
@@ -396,4 +402,148 @@ fn test_what_logd_cut_is_told_by_logd() {
     }
     put(&mut rows, 3, 0x13, &all);
     assert_found(&rows, &[], "written anew from record 60 on, and no life of logd says so");
+}
+
+#[test]
+fn test_what_a_boot_begins_with_is_told() {
+    let (good, _) = good();
+    let records = |rows: &Rows| read::kept(rows).boots[&1].records.clone();
+    let mut rows = good.clone();
+    let late: Vec<Entry> = records(&rows).into_iter().skip(1).map(|(_, entry)| entry).collect();
+    put(&mut rows, 1, 0x11, &linked(late));
+    assert_found(&rows, &[], "boot 1: record 2 does not follow record 0");
+    assert_found(&rows, &[], "boot 1: it does not begin with a boot");
+    let mut rows = good.clone();
+    let mut other: Vec<Entry> = records(&rows).into_iter().map(|(_, entry)| entry).collect();
+    other[0].event = Event::Clock;
+    put(&mut rows, 1, 0x11, &linked(other));
+    assert_found(&rows, &[], "boot 1: it does not begin with a boot");
+    let mut rows = good.clone();
+    put(&mut rows, 1, 0x99, &records(&good));
+    assert_found(&rows, &[], "boot 1: it does not begin as its facts say");
+    let mut rows = good.clone();
+    let mut zero: Vec<Entry> = records(&rows).into_iter().map(|(_, entry)| entry).collect();
+    zero[0].seq = 0;
+    put(&mut rows, 1, 0x11, &linked(zero));
+    assert_found(&rows, &[], "boot 1: record 0 does not follow record 0");
+    let mut rows = good;
+    rows.retain(|key, _| !key.starts_with("boot/00000001"));
+    put(&mut rows, 1, 0x11, &[]);
+    assert_found(&rows, &[], "boot 1: it has no record");
+}
+
+#[test]
+fn test_a_boot_has_one_anchor() {
+    let (good, _) = good();
+    let with = |second: &dyn Fn(&Entry) -> Entry| {
+        let mut rows = good.clone();
+        let mut entries: Vec<Entry> =
+            read::kept(&rows).boots[&3].records.iter().map(|(_, entry)| entry.clone()).collect();
+        entries[49] = Entry { seq: 50, ..second(&entries[2]) };
+        put(&mut rows, 3, 0x13, &linked(entries));
+        findings(&rows, &[])
+    };
+    assert_eq!(with(&Entry::clone), Vec::<String>::new(), "told again, the same");
+    let found = with(&|anchor| Entry { base: anchor.base ^ 1, ..anchor.clone() });
+    assert!(found[0].starts_with("boot 3: a second anchor: "), "{found:?}");
+}
+
+#[test]
+fn test_where_a_head_stands_is_told() {
+    let (good, heads) = good();
+    let mut rows = good.clone();
+    let mut entries: Vec<Entry> =
+        read::kept(&rows).boots[&3].records.iter().map(|(_, entry)| entry.clone()).collect();
+    entries.drain(40..50);
+    put(&mut rows, 3, 0x13, &linked(entries));
+    let kept = read::kept(&rows);
+    let stands = |records, hash| {
+        let (found, notes) = check::check(&kept, &[KeptHead { records, hash, ..heads[4] }]);
+        assert_eq!(found, Vec::<String>::new(), "{records}");
+        notes.last().unwrap().clone()
+    };
+    // That with which the gap ends, as the record behind it has it.
+    assert!(stands(50, [9; 32]).contains("50 records that run 0000000000000013 told is in a gap"));
+    assert!(stands(101, [9; 32]).contains("is behind the end of boot 3: the power went"));
+}
+
+#[test]
+fn test_heads_are_those_of_a_file_or_those_beside_the_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let (image, file) = (dir.path().join("a.disk"), dir.path().join("kept"));
+    assert_eq!(heads_of(None, &image).unwrap(), []);
+    let (rows, all) = good();
+    let keep = |path: &Path, heads: &[KeptHead]| {
+        let mut file = heads::HeadsFile::open(path.to_owned()).unwrap();
+        heads.iter().for_each(|head| file.append(head).unwrap());
+    };
+    keep(&dir.path().join("a.heads"), &all);
+    keep(&file, &all[..2]);
+    assert_eq!(heads_of(None, &image).unwrap(), all);
+    assert_eq!(heads_of(Some(&file), &image).unwrap(), all[..2]);
+    assert!(heads_of(Some(&dir.path().join("none")), &image).is_err());
+    assert_eq!(super::findings(&rows, None).unwrap(), [""; 0]);
+    let strange = KeptHead { nonce: 0x99, ..all[0] };
+    keep(&file, &[strange]);
+    let found = super::findings(&rows, Some(&file)).unwrap();
+    assert!(found.len() == 1 && found[0].contains("run 0000000000000099"), "{found:?}");
+}
+
+#[test]
+fn test_the_disk_of_a_system_is_the_image_when_none_is_named() {
+    let standard = Path::new("standard");
+    let image = disk::own_of(standard).unwrap();
+    match own(standard) {
+        Ok(own) => assert!(own == image && image.exists()),
+        Err(none) => {
+            assert!(!image.exists());
+            assert!(none.to_string().contains("`cargo nexus run` makes it"), "{none}");
+        }
+    }
+}
+
+#[test]
+fn test_what_is_no_part_and_no_row_is_told() {
+    let (good, _) = good();
+    let of = |key: &str, value: Vec<u8>| {
+        let mut rows = good.clone();
+        rows.insert(key.into(), value);
+        rows
+    };
+    let part = good["boot/00000003/00000001"].clone();
+    for len in [0, 127, 129, 65 * 128] {
+        let value = part.iter().copied().cycle().take(len).collect();
+        let rows = of("boot/00000003/00000002", value);
+        assert_found(&rows, &[], &format!("boot 3: part 00000002 has {len} bytes"));
+    }
+    // Each would be one of an archive with another name.
+    for boot in ["1", "000000001", "+0000001", " 0000001"] {
+        for (what, value) in [("head", vec![0; 64]), ("facts", vec![0; 72])] {
+            let key = format!("boot/{boot}/{what}");
+            assert_found(&of(&key, value), &[], &format!("{key}: no row of an archive"));
+        }
+    }
+    let gone = |first: u32, last: u32| {
+        let mut value = [first, last].map(u32::to_le_bytes).as_flattened().to_vec();
+        value.resize(64, 0);
+        value
+    };
+    let odd = |key: &str, value| !read::kept(&of(key, value)).odd.is_empty();
+    assert!(!odd("dropped/00000001", gone(1, 1)));
+    assert!(odd("dropped/00000002", gone(1, 1)), "by another number");
+    assert!(odd("dropped/00000001", gone(2, 1)), "from behind its end");
+}
+
+#[test]
+fn test_each_outcome_of_a_record_is_read() {
+    for decision in [Decision::None, Decision::Deny, Decision::Allow] {
+        let record = linked(vec![Entry { decision, ..entry(1, Event::Decision) }]).remove(0);
+        let put: [u8; 128] = bytes(&record).try_into().unwrap();
+        assert_eq!(read::record(&put), Some(record));
+        for (at, odd) in [(64, 0), (65, 0), (65, 4), (113, 2), (114, 1)] {
+            let mut put = put;
+            put[at] = odd;
+            assert_eq!(read::record(&put), None, "byte {at} is {odd}");
+        }
+    }
 }

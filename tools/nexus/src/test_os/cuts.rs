@@ -165,7 +165,8 @@ fn after_cuts(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::qemu::disk::fixture::{flush, log, write};
+    use crate::qemu::disk::Entry;
+    use crate::qemu::disk::fixture::{flush, log, put, write};
     use crate::test_os::transcript::Transcript;
     use std::time::Duration;
 
@@ -221,15 +222,104 @@ mod tests {
     }
 
     #[test]
+    fn test_what_cuts_came_to_is_added_and_shown() {
+        let one = Survived { cuts: 1, checked: 2, taken: 3 };
+        let sum = one + Survived { cuts: 10, checked: 20, taken: 30 };
+        assert_eq!(sum, Survived { cuts: 11, checked: 22, taken: 33 });
+        let shown =
+            "after 11 power cuts all of 22 acknowledged writes are there; 33 others were lost";
+        assert_eq!(sum.to_string(), shown);
+    }
+
+    #[test]
+    fn test_more_cuts_are_tried_until_one_takes_something_away() {
+        let log = entries(true);
+        let written = Written::of(&log, 1).unwrap();
+        let tried = |seed| {
+            let cuts = Cuts { cuts: 1, seed, ..CUTS };
+            after_cuts(&log, &written, &[0; 512 * 64], &cuts).1
+        };
+        let all: Vec<Survived> = (0..40).map(tried).collect();
+        let cuts: Vec<usize> = all.iter().map(|survived| survived.cuts).collect();
+        assert!(cuts.contains(&1) && cuts.iter().any(|cuts| *cuts > 1), "{cuts:?}");
+        assert!(all.iter().all(|one| one.cuts == AT_MOST as usize || one.taken > 0), "{all:?}");
+    }
+
+    /// A log as QEMU writes it, of writes and, where there is none, a flush.
+    fn file(entries: &[Option<(u64, Vec<u8>)>]) -> Vec<u8> {
+        let block = |numbers: [u64; 4]| {
+            let mut block = numbers.map(u64::to_le_bytes).as_flattened().to_vec();
+            block.resize(512, 0);
+            block
+        };
+        let mut bytes = block([0x006a_7366_7773_6872, 1, entries.len() as u64, 512]);
+        for entry in entries {
+            match entry {
+                None => bytes.extend(block([0, 0, 1, 0])),
+                Some((sector, data)) => {
+                    bytes.extend(block([*sector, data.len() as u64 / 512, 0, 0]));
+                    bytes.extend(data);
+                }
+            }
+        }
+        bytes
+    }
+
+    fn run(ended: Ended) -> Run {
+        let (witness, ready_after, took) = (None, None, Duration::ZERO);
+        Run { ended, transcript: Transcript::new(1), witness, ready_after, took }
+    }
+
+    #[test]
+    fn test_a_run_is_judged_by_the_log_that_it_left() {
+        let checked = crate::desc::load(None, "test").unwrap();
+        let sectors = Slot::of(&checked.qemu_args()).unwrap().bytes().unwrap() / 512;
+        let directory = tempfile::tempdir().unwrap();
+        let judged = |ended, last: u64| {
+            let places = (1..=8).map(|number| (number, if number == 8 { last } else { number }));
+            let entries: Vec<_> = places
+                .flat_map(|(number, sector)| {
+                    let Entry::Write { data, .. } = write(number, sector, number - 1) else {
+                        panic!()
+                    };
+                    [Some((sector, data)), None]
+                })
+                .collect();
+            fs::write(log_of(directory.path()), file(&entries)).unwrap();
+            judge(&run(ended), &Cuts { cuts: 4, ..CUTS }, &checked, directory.path())
+        };
+        let (judgement, survived) = judged(Ended::Cut, sectors - 1).unwrap();
+        assert_eq!((judgement.exit, judgement.findings), (Exit::Pass, Vec::new()));
+        assert!(survived.cuts >= 4 && survived.checked > 0, "{survived}");
+        let beyond = format!("{:#}", judged(Ended::Cut, sectors).unwrap_err());
+        assert!(beyond.contains(&format!("of a disk of {sectors}")), "{beyond}");
+        let (judgement, survived) = judged(Ended::Deadline, sectors - 1).unwrap();
+        assert_eq!((judgement.exit, survived), (Exit::Timeout, Survived::default()));
+    }
+
+    #[test]
+    fn test_who_wrote_is_who_looks() {
+        let checked = crate::desc::load(None, "test").unwrap();
+        let log = entries(true);
+        let of = |store| load(&log, 1, &Cuts { store, ..CUTS }, &checked).unwrap();
+        assert_eq!(of(false).cuts(), Written::of(&log, 1).unwrap().cuts());
+        assert_eq!(of(true).cuts(), None, "nobody put anything");
+        let puts = self::log(vec![flush(), put(120, 2, 1), flush()]);
+        let kept = Kept::of(&puts, 1, [0; 16], |_| Some(7));
+        assert_eq!(Load::cuts(&kept), Some((2, 3)));
+        let disk = vec![0; 512 * 64];
+        assert_eq!(of(true).look(3, disk.clone()).lost, [1], "no store is there");
+        assert_eq!(Load::look(&kept, 3, disk.clone()), kept.look(3, disk));
+    }
+
+    #[test]
     fn test_a_run_that_ended_otherwise_fails() {
         for (ended, exit) in [
             (Ended::Guest(Some(35)), Exit::Failed),
             (Ended::Guest(Some(101)), Exit::Panic),
             (Ended::Deadline, Exit::Timeout),
         ] {
-            let (witness, ready_after, took) = (None, None, Duration::ZERO);
-            let run = Run { ended, transcript: Transcript::new(1), witness, ready_after, took };
-            let judgement = never_cut(&run);
+            let judgement = never_cut(&run(ended));
             assert_eq!(judgement.exit, exit);
             assert!(judgement.findings.contains(&"the power was never cut".to_owned()));
         }

@@ -285,6 +285,30 @@ mod tests {
         assert_eq!(transcript.last_lines.back().unwrap(), "99");
     }
 
+    #[test]
+    fn test_what_people_are_told_is_kept_and_bounded() {
+        let mut transcript = Transcript::new(7);
+        assert_eq!(transcript.nonce(), 7);
+        for line in [
+            "SELFTEST: a FAILED: it was b",
+            "SELFTEST: a passed",
+            "rngd: a FAILED",
+            "rngd: warning: one",
+            "rngd: error: two",
+            "rngd: info: three",
+            "warning: four",
+            "rngd warning: five",
+        ] {
+            assert_eq!(transcript.take(line), Meaning::Text);
+        }
+        assert_eq!(transcript.failures, ["SELFTEST: a FAILED: it was b"]);
+        assert_eq!(transcript.warnings, ["rngd: warning: one", "rngd: error: two"]);
+        for _ in 0..2 * KEPT_LINES {
+            transcript.take("rngd: warning: again");
+        }
+        assert_eq!(transcript.warnings.len(), KEPT_LINES, "the first of them");
+    }
+
     // What differs from run to run, where the anchor stands and what it is tied to, is no difference.
     #[test]
     fn test_where_the_anchor_stands_is_no_difference() {

@@ -96,6 +96,7 @@ impl<D: BlockDevice> Engine<D> {
         let last = mem::take(&mut check.last);
         let (mut rows, mut bytes, mut enough) = (0, 0, false);
         let walked = self.walk(Bound::Excluded(&last), END, |key, row| {
+            let (key, row) = (key.bytes(), row.bytes());
             check.last.clear();
             check.last.extend_from_slice(key);
             rows += 1;

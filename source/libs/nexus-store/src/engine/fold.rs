@@ -3,6 +3,7 @@
 use super::Engine;
 use super::memory::Frozen;
 use crate::device::{BlockDevice, PAGE};
+use crate::format::Node;
 use crate::pager::Fault;
 use crate::row::{self, RowKey, State};
 use crate::store::{Error, ReadOnly};
@@ -57,16 +58,24 @@ impl FoldLimits {
     }
 }
 
+/// Keys from which on they are folded, however little of the log they take: who puts many at a time leaves no more of
+/// them to whoever puts next.
+const KEYS_AT_ONCE: usize = 1024;
+
 /// What one turn takes.
 struct Turn {
     left: FoldLimits,
     /// The last key of the leaf that has the last one that was taken: of none yet, of the last leaf, or of another.
     leaf: Option<Option<Vec<u8>>>,
+    /// How many pages are above a leaf.
+    above: Option<usize>,
+    /// The leaves that will be changed.
+    leaves: Vec<Node>,
 }
 
 impl Turn {
     const fn new(left: FoldLimits) -> Self {
-        Self { left, leaf: None }
+        Self { left, leaf: None, above: None, leaves: Vec::new() }
     }
 
     /// Whether there is room for one more row; keys come in order.
@@ -86,7 +95,9 @@ impl Turn {
                 return Ok(false);
             }
             *leaves -= 1;
-            self.leaf = Some(table.leaf_end(key)?);
+            let place = table.place(key, &mut self.above)?;
+            self.leaves.extend(place.leaf);
+            self.leaf = Some(place.end);
         }
         *keys -= 1;
         *bytes = bytes.saturating_sub(key.len() + row);
@@ -103,20 +114,25 @@ impl<D: BlockDevice> Engine<D> {
         if self.frozen.is_some() && used >= pages / 2 {
             self.fold_all()?;
         }
-        let (used, _) = self.log_pages();
-        if self.frozen.is_none() && used >= self.fold_at {
+        if self.frozen.is_none() && self.is_due() {
             self.freeze();
         }
         Ok(())
     }
 
+    /// Whether there is enough in the log to be folded.
+    fn is_due(&self) -> bool {
+        let (used, _) = self.log_pages();
+        used >= self.fold_at || self.active.len() >= KEYS_AT_ONCE
+    }
+
     /// Whether what is frozen is to be folded though others ask: three eighths of the log are used, with what is not
-    /// written yet, or as many changes were made since the last turn as one has room for. So who puts much at a time
-    /// leaves no more behind.
+    /// written yet, or as many changes were made for which no turn was taken as one folds of keys that each have a leaf
+    /// of their own. So as many keys are folded as are changed, by whoever changes them.
     pub(super) fn is_pressing(&self) -> bool {
         let (used, pages) = self.log_pages();
         let used = used as usize + self.pending.len() / PAGE;
-        let many = self.accepted - self.folded >= self.fold.keys as u64;
+        let many = self.accepted - self.folded >= self.fold.leaves as u64;
         self.frozen.is_some()
             && self.read_only.is_none()
             && (used >= pages as usize / 8 * 3 || many)
@@ -125,6 +141,7 @@ impl<D: BlockDevice> Engine<D> {
     pub(super) fn freeze(&mut self) {
         let dirty = mem::take(&mut self.dirty);
         let usage = dirty.into_iter().map(|tree| (tree, self.used(tree))).collect();
+        self.folded = self.accepted;
         self.frozen = Some(Frozen {
             rows: mem::take(&mut self.active),
             done: None,
@@ -163,6 +180,7 @@ impl<D: BlockDevice> Engine<D> {
                 return Err(error);
             }
         };
+        self.table.ahead(&turn.leaves);
         let done = chunk.last().map(|(key, _)| Box::from(*key));
         let folded = self.write_table(last, &|rows| {
             for (key, row) in &chunk {
@@ -173,7 +191,9 @@ impl<D: BlockDevice> Engine<D> {
             }
             if last { finish(&frozen, rows) } else { Ok(()) }
         });
-        self.folded = self.accepted;
+        // A turn is taken for as many changes as it has keys, and for those at least that one is due for.
+        let turned = chunk.len().max(self.fold.leaves) as u64;
+        self.folded = self.accepted.min(self.folded + turned);
         if folded.is_ok() && last {
             self.log.release(frozen.state.mark);
             return Ok(false);
@@ -260,8 +280,7 @@ impl<D: BlockDevice> Engine<D> {
         if !more {
             self.restore_ballast().map_err(|error| self.fold_failed(error))?;
         }
-        let (used, _) = self.log_pages();
-        let due = used >= self.fold_at && self.pending.is_empty();
+        let due = self.is_due() && self.pending.is_empty();
         Ok(more || due || self.may_restore())
     }
 }

@@ -236,6 +236,52 @@ fn what_is_frozen_presses_when_three_eighths_of_the_log_are_used() {
     assert!(!store.pressing(), "{:?}", store.log_pages());
 }
 
+// attack 92 U: more changes at a time than one turn folds; as many turns press as there are changes to be folded; broken: store-turn-debt
+#[test]
+fn turns_press_for_as_many_changes_as_were_made() {
+    let mut store = open_with(&formatted(2048, 2048), &OpenOptions::new(GUID, 3)).unwrap();
+    let mut at = 0;
+    let mut puts = |store: &mut Engine<FakeDisk>, count: usize| {
+        for _ in 0..count {
+            assert!(put(store, at, 10, &mut Content::new()));
+            at += 1;
+        }
+        store.sync().unwrap();
+    };
+    puts(&mut store, KEYS_AT_ONCE - 1);
+    assert!(store.frozen.is_none() && !store.pressing());
+    puts(&mut store, 1);
+    assert!(store.frozen.is_some() && !store.pressing(), "nobody has put since");
+    store.fold = FoldLimits { keys: 150, ..store.fold };
+    puts(&mut store, 127);
+    assert!(!store.pressing());
+    puts(&mut store, 1 + 300);
+    // Of 428 changes one turn is for 150.
+    assert_eq!((store.pressing(), store.turn()), (true, Ok(true)));
+    assert_eq!((store.pressing(), store.turn()), (true, Ok(true)));
+    assert_eq!((store.pressing(), store.turn()), (true, Ok(true)));
+    assert!(!store.pressing() && store.frozen.is_some());
+}
+
+// attack 92 U: a client puts many keys at a time, which take little of the log; they are folded all the same, and not left to whoever puts next; broken: store-due-keys
+#[test]
+fn who_puts_many_at_a_time_leaves_few_to_be_folded() {
+    let mut store = open_with(&formatted(2048, 4096), &OpenOptions::new(GUID, 3)).unwrap();
+    let mut most = 0;
+    for at in 0..10_000 {
+        assert!(put(&mut store, at, 10, &mut Content::new()));
+        if at % 50 == 49 {
+            store.sync().unwrap();
+            if store.pressing() {
+                store.turn().unwrap();
+            }
+            let frozen = store.frozen.as_ref().map_or(0, |frozen| frozen.rows.len());
+            most = most.max(store.active.len() + frozen);
+        }
+    }
+    assert!((KEYS_AT_ONCE..2 * KEYS_AT_ONCE + 50).contains(&most), "{most}");
+}
+
 #[test]
 fn a_turn_says_that_there_is_more_while_others_put() {
     let mut store = open(&formatted(32, 256));

@@ -2,6 +2,7 @@
 
 use crate::key::TreeId;
 use crate::row::{MAX_ROW_KEY, State};
+use crate::span::{Kept, Span};
 use crate::store::Usage;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -41,6 +42,15 @@ impl Order {
     fn words(&self) -> &[u64] {
         self.words.get(..self.len).unwrap_or(&self.words)
     }
+
+    /// Whether the key of these words is behind this one; and how many bytes both begin with, if they have so many.
+    pub(super) fn behind(&self, words: &[u64]) -> (bool, usize) {
+        let same = self.words().iter().zip(words).take_while(|(one, two)| one == two).count();
+        let (one, two) = (self.words().get(same).copied(), words.get(same).copied());
+        let differs = one.unwrap_or_default() ^ two.unwrap_or_default();
+        let bytes = (differs.leading_zeros() / u8::BITS) as usize;
+        (two > one, same * KEY_BYTES + bytes.min(KEY_BYTES))
+    }
 }
 
 fn order_of(bound: Bound<&[u8]>) -> Bound<Order> {
@@ -54,8 +64,8 @@ fn words_of(bound: &Bound<Order>) -> Bound<&[u64]> {
 /// A row; none: it is removed.
 #[derive(Debug)]
 struct Entry {
-    key: Box<[u8]>,
-    row: Option<Box<[u8]>>,
+    key: Kept,
+    row: Option<Kept>,
 }
 
 /// Rows by key.
@@ -63,17 +73,22 @@ struct Entry {
 pub(super) struct Rows(BTreeMap<Box<[u64]>, Entry>);
 
 impl Rows {
+    /// How many keys.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// `None`: nothing is known here. `Some(None)`: it is removed.
     pub(super) fn get(&self, key: &Order) -> Option<Option<&[u8]>> {
-        self.0.get(key.words()).map(|entry| entry.row.as_deref())
+        self.0.get(key.words()).map(|entry| entry.row.as_ref().map(Kept::bytes))
     }
 
     pub(super) fn set(&mut self, key: &[u8], row: Option<&[u8]>) {
-        let row = row.map(Into::into);
+        let row = row.map(Kept::new);
         let order = Order::of(key);
         match self.0.get_mut(order.words()) {
             Some(entry) => entry.row = row,
-            None => drop(self.0.insert(order.words().into(), Entry { key: key.into(), row })),
+            None => drop(self.0.insert(order.words().into(), Entry { key: Kept::new(key), row })),
         }
     }
 
@@ -92,21 +107,38 @@ impl Rows {
     }
 }
 
-type InOrder<'a> = btree_map::Range<'a, Box<[u64]>, Entry>;
 /// A key, and its row; none: that is removed.
-type Changed<'a> = (&'a [u8], Option<&'a [u8]>);
+pub(super) type Changed<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// What changed, in order: the words of the key, and the row.
+#[derive(Clone, Copy)]
+pub(super) struct InOrder<'a> {
+    pub(super) order: &'a [u64],
+    entry: &'a Entry,
+}
+
+impl<'a> InOrder<'a> {
+    pub(super) fn key(self) -> Span<'a> {
+        self.entry.key.span()
+    }
+
+    /// None: it is removed.
+    pub(super) fn row(self) -> Option<Span<'a>> {
+        self.entry.row.as_ref().map(Kept::span)
+    }
+}
 
 /// Rows in order.
 struct Walk<'a> {
-    next: Option<(&'a [u64], Changed<'a>)>,
-    rest: InOrder<'a>,
+    next: Option<InOrder<'a>>,
+    rest: btree_map::Range<'a, Box<[u64]>, Entry>,
 }
 
 impl<'a> Walk<'a> {
-    fn take(&mut self) -> Option<Changed<'a>> {
+    fn take(&mut self) -> Option<InOrder<'a>> {
         let next = self.rest.next();
-        let next = next.map(|(order, Entry { key, row })| (&**order, (&**key, row.as_deref())));
-        mem::replace(&mut self.next, next).map(|(_, changed)| changed)
+        let next = next.map(|(order, entry)| InOrder { order, entry });
+        mem::replace(&mut self.next, next)
     }
 }
 
@@ -127,10 +159,10 @@ impl<'a> Newest<'a> {
         Self { active: active.range(from, end), frozen }
     }
 
-    pub(super) fn next(&mut self) -> Option<Changed<'a>> {
+    pub(super) fn next(&mut self) -> Option<InOrder<'a>> {
         let Some(frozen) = &mut self.frozen else { return self.active.take() };
         let order = match (self.active.next, frozen.next) {
-            (Some((active, _)), Some((older, _))) => active.cmp(older),
+            (Some(active), Some(older)) => active.order.cmp(older.order),
             (Some(_), None) => Ordering::Less,
             (None, _) => Ordering::Greater,
         };
@@ -160,10 +192,10 @@ impl Frozen {
         let mut chunk = Vec::new();
         let rest = self.rows.0.range::<[u64], _>((words_of(&from), Bound::Unbounded));
         for Entry { key, row } in rest.map(|(_, entry)| entry) {
-            if !taken(key, row.as_ref().map_or(0, |row| row.len()))? {
+            if !taken(key.bytes(), row.as_ref().map_or(0, |row| row.span().len()))? {
                 return Ok((chunk, false));
             }
-            chunk.push((&**key, row.as_deref()));
+            chunk.push((key.bytes(), row.as_ref().map(Kept::bytes)));
         }
         Ok((chunk, true))
     }

@@ -65,7 +65,7 @@ pub struct Engine<D: BlockDevice> {
     durable: u64,
     read_only: Option<ReadOnly>,
     fold: FoldLimits,
-    /// How much had been changed at the last turn that folded.
+    /// Of what was changed, how much a turn was taken for.
     folded: u64,
     /// Pages of the log from which on it is folded.
     fold_at: u32,

@@ -139,11 +139,14 @@ fn records<D: BlockDevice>(table: &Table<D>, ballast_rows: u32) -> Result<Record
     let state = state.and_then(|state| State::decode(state.value())).ok_or(Refused::Record)?;
     let mut trees = BTreeMap::new();
     let mut rows = table.range(Bound::Included(row::TREES), row::TREES_END).map_err(refused)?;
-    while let Some((key, row)) = rows.row() {
-        let tree = row::tree_of_usage(key).ok_or(Refused::Record)?;
-        let usage = Usage::decode(row).ok_or(Refused::Record)?;
-        trees.insert(tree, Used { usage, changed: 0 });
-        rows.advance().map_err(refused)?;
+    while let Some(leaf) = rows.leaf().map_err(refused)? {
+        for row in leaf.rows() {
+            let (key, row) = row.map_err(|fault| refused(fault.into()))?;
+            let tree = row::tree_of_usage(key.bytes()).ok_or(Refused::Record)?;
+            let usage = Usage::decode(row.bytes()).ok_or(Refused::Record)?;
+            trees.insert(tree, Used { usage, changed: 0 });
+        }
+        rows.leave().map_err(refused)?;
     }
     let ballast = kept(table, ballast_rows).map_err(refused)?;
     Ok(Records { state, trees, ballast })

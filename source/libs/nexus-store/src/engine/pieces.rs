@@ -11,6 +11,12 @@ use crate::table::TableError;
 use alloc::vec::Vec;
 use core::ops::{Bound, ControlFlow};
 
+/// That a piece of so many bytes is removed.
+fn without(object: u64, index: u32, len: usize) -> Planned {
+    let row = u32::try_from(len).unwrap_or(u32::MAX);
+    Planned { key: RowKey::piece(object, index), row: None, old: Some(Old { row, size: 0 }) }
+}
+
 impl<D: BlockDevice> Engine<D> {
     pub(super) fn begin_draft(&mut self) -> Result<Draft, Error> {
         self.writable()?;
@@ -63,8 +69,7 @@ impl<D: BlockDevice> Engine<D> {
             let key = RowKey::piece(object, index);
             let len = self.find(key.as_bytes()).map(|seen| seen.map(|seen| seen.row().len()));
             let len = len.map_err(|error| self.hurt(error, Asked::Store))?;
-            let row = u32::try_from(len.unwrap_or(0)).unwrap_or(u32::MAX);
-            plan.push(Planned { key, row: None, old: Some(Old { row, size: 0 }) });
+            plan.push(without(object, index, len.unwrap_or(0)));
         }
         Ok(())
     }
@@ -74,14 +79,13 @@ impl<D: BlockDevice> Engine<D> {
         self.writable()?;
         let mut plan = Vec::new();
         let (from, end) = (RowKey::piece(object, 0), RowKey::piece(object, MAX_PIECES));
-        let walked = self.walk(Bound::Included(from.as_bytes()), end.as_bytes(), |_, _| {
-            plan.push(());
+        // Each piece is read once: it tells its length, and its key follows from how many were before it.
+        let walked = self.walk(Bound::Included(from.as_bytes()), end.as_bytes(), |_, row| {
+            let index = u32::try_from(plan.len()).unwrap_or(MAX_PIECES);
+            plan.push(without(object, index, row.len()));
             Ok(ControlFlow::Continue(()))
         });
         walked.map_err(|error| self.hurt(error, Asked::Store))?;
-        let pieces = u32::try_from(plan.len()).unwrap_or(MAX_PIECES);
-        let mut plan = Vec::new();
-        self.plan_without(&mut plan, object, pieces)?;
         let old = Some(Old { row: 0, size: 0 });
         plan.push(Planned { key: RowKey::object(object), row: None, old });
         self.carry_out(None, &plan)
@@ -91,7 +95,7 @@ impl<D: BlockDevice> Engine<D> {
     pub(super) fn drop_unfinished(&mut self) -> Result<(), Error> {
         let mut objects = Vec::new();
         let walked = self.walk(Bound::Included(row::OBJECTS), row::OBJECTS_END, |key, _| {
-            objects.push(row::object_of(key).ok_or(TableError::Inconsistent)?);
+            objects.push(row::object_of(key.bytes()).ok_or(TableError::Inconsistent)?);
             Ok(ControlFlow::Continue(()))
         });
         walked.map_err(|error| self.hurt(error, Asked::Store))?;

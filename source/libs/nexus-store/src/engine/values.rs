@@ -15,7 +15,7 @@ use crate::table::TableError;
 use alloc::vec::Vec;
 
 impl<'a> Data<'a> {
-    pub(super) fn found(&self) -> Found {
+    pub(crate) fn found(&self) -> Found {
         let pieces = match self.content {
             Content::Whole(_) => 0,
             Content::Pieces { pieces, .. } => pieces,

@@ -146,8 +146,7 @@ impl Log {
             let part = Part { frame: self.next.frame, index, count };
             sector::encode(sector, self.key, place, part, payload);
         }
-        volume.write(self.start + u64::from(page), &out)?;
-        volume.flush()?;
+        volume.write_flushed(self.start + u64::from(page), &out)?;
         self.ring.push(live);
         self.next = Mark { frame: live.frame + 1, page: page + live.pages() };
         Ok(Some(live.frame))

@@ -6,7 +6,7 @@ use std::{format, println, vec};
 use super::common::{GUID, TREE, formatted, key, open_with, scale};
 use crate::fake::FakeDisk;
 use crate::tree::tests::LOOKS;
-use crate::{Check, Counters, Engine, Expect, FoldLimits, OpenOptions, Step, Store};
+use crate::{Check, Counters, Engine, Expect, FoldLimits, Listing, OpenOptions, Step, Store};
 
 const LOG: u32 = 256;
 /// Leaves that one turn changes, unless something else is said.
@@ -44,6 +44,23 @@ fn filled(keys: u64) -> FakeDisk {
     disk
 }
 
+/// The same with a log of so many pages, and the memory that a store is given.
+fn filled_for(keys: u64, log: u32) -> FakeDisk {
+    let disk = formatted(log, (keys / 10).max(2048));
+    let fold_at = Some(1);
+    let mut store =
+        open_with(&disk, &OpenOptions { fold_at, ..OpenOptions::new(GUID, 7) }).unwrap();
+    for first in (0..keys).step_by(50) {
+        let names: Vec<String> = (first..first + 50).map(name).collect();
+        let step = |name| Step { key: key(name), value: Some(&[5; 100]), expect: Expect::Any };
+        let steps: Vec<Step<'_>> = names.iter().map(|name| step(name)).collect();
+        store.batch(TREE, &steps).unwrap();
+        store.turn().unwrap();
+    }
+    settle(&mut store);
+    disk
+}
+
 fn settle(store: &mut Engine<FakeDisk>) {
     store.sync().unwrap();
     while store.turn().unwrap() {}
@@ -58,6 +75,7 @@ fn since(store: &Engine<FakeDisk>, before: Counters) -> Counters {
         writes: now.writes - before.writes,
         pages_written: now.pages_written - before.pages_written,
         flushes: now.flushes - before.flushes,
+        waits: now.waits - before.waits,
     }
 }
 
@@ -85,6 +103,7 @@ fn turns(store: &mut Engine<FakeDisk>, keys: u64, value: &[u8]) -> Counters {
             writes: most.writes.max(one.writes),
             pages_written: most.pages_written.max(one.pages_written),
             flushes: most.flushes.max(one.flushes),
+            waits: most.waits.max(one.waits),
         };
         if at > 600 && !more {
             break;
@@ -183,21 +202,7 @@ fn an_opening_within_a_fold_reads_each_page_three_times_at_most() {
 fn who_puts_alone_pays_two_flushes_in_a_hundred_for_folds() {
     const PUTS: u64 = 2000;
     let keys = keys();
-    let disk = {
-        let disk = formatted(2048, (keys / 10).max(2048));
-        let fold_at = Some(1);
-        let mut store =
-            open_with(&disk, &OpenOptions { fold_at, ..OpenOptions::new(GUID, 7) }).unwrap();
-        for first in (0..keys).step_by(50) {
-            let names: Vec<String> = (first..first + 50).map(name).collect();
-            let step = |name| Step { key: key(name), value: Some(&[5; 100]), expect: Expect::Any };
-            let steps: Vec<Step<'_>> = names.iter().map(|name| step(name)).collect();
-            store.batch(TREE, &steps).unwrap();
-            store.turn().unwrap();
-        }
-        settle(&mut store);
-        disk
-    };
+    let disk = filled_for(keys, 2048);
     let mut store = open_with(&disk, &OpenOptions::new(GUID, 7)).unwrap();
     let before = store.counters();
     let mut folded = 0;
@@ -213,6 +218,57 @@ fn who_puts_alone_pays_two_flushes_in_a_hundred_for_folds() {
     println!("{PUTS} puts, {folded} turns: {all:?}");
     assert!(folded >= 6 && all.flushes <= PUTS + PUTS / 50, "{folded} turns: {all:?}");
     assert!(all.writes <= 2 * PUTS, "{all:?}");
+}
+
+// attack 92 U: each key that is put has a leaf of its own, and none is in memory; what is wanted soon is read together, what is written goes together; broken: store-ahead, store-list-ahead
+#[test]
+fn leaves_are_asked_for_together() {
+    const PUTS: u64 = 1000;
+    let keys = 50_000;
+    let disk = filled_for(keys, 2048);
+    let mut store = open_with(&disk, &OpenOptions::new(GUID, 7)).unwrap();
+    let (before, mut turns, mut most) = (store.counters(), 0, Counters::default());
+    for at in 0..PUTS {
+        store.put(TREE, key(&name(at * 104_729 % keys)), &at.to_le_bytes(), Expect::Any).unwrap();
+        store.sync().unwrap();
+        if store.pressing() {
+            let before = store.counters();
+            store.turn().unwrap();
+            turns += 1;
+            let one = since(&store, before);
+            if one.waits > most.waits {
+                most = one;
+            }
+        }
+    }
+    let all = since(&store, before);
+    println!("{PUTS} puts, {turns} turns: {all:?}; the turn that waited most: {most:?}");
+    // A put reads its leaf and writes its frame.
+    assert!(turns >= 4 && all.waits <= 2 * PUTS + turns * 12, "{turns} turns: {all:?}");
+    assert!(most.waits <= 12 && most.reads + most.writes > 12 * most.waits, "{most:?}");
+
+    settle(&mut store);
+    let mut store = open_with(&disk, &OpenOptions::new(GUID, 7)).unwrap();
+    let (before, mut last, mut rows) = (store.counters(), None::<String>, 0);
+    loop {
+        let after = last.as_deref().map(key);
+        let page = store.page(TREE, &Listing { under: None, after, rows: 430 }, true).unwrap();
+        rows += page.rows.len() as u64;
+        last = page.rows.last().map(|row| row.key.clone());
+        if !page.more {
+            break;
+        }
+    }
+    let all = since(&store, before);
+    println!("a scan of {rows} rows: {all:?}");
+    assert!(rows == keys && all.reads > 2000, "{all:?}");
+    assert!(all.waits * 8 <= all.reads && all.reads <= keys / 16, "{all:?}");
+
+    let mut store = open_with(&disk, &OpenOptions::new(GUID, 7)).unwrap();
+    let before = store.counters();
+    store.page(TREE, &Listing { under: None, after: None, rows: 10 }, true).unwrap();
+    let few = since(&store, before);
+    assert!(few.reads <= 5, "who wants few rows reads few leaves: {few:?}");
 }
 
 /// What a get costs without the disk grows with the number of keys it compares, and of pages it looks into.

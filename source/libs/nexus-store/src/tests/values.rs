@@ -1,5 +1,6 @@
 //! What a store does when nothing goes wrong.
 
+use std::collections::BTreeMap;
 use std::prelude::rust_2024::*;
 use std::{format, println, vec};
 
@@ -78,6 +79,34 @@ fn a_list_is_ordered_paged_and_within_its_tree_and_prefix() {
     assert_eq!(listed(Some("none"), None, 2), (vec![], false));
 }
 
+// attack 92 U: keys that begin alike for any number of bytes, of which some are folded, replaced and removed since; each is listed once, in its place, as it is now; broken: store-list-shares
+#[test]
+fn a_list_has_each_row_once_as_it_is_now() {
+    let mut random = crate::trial::content::Random::new(9);
+    let mut model = BTreeMap::new();
+    let mut store = open(&formatted(16, 256));
+    for round in 0..600_u32 {
+        let (number, zeros) = (random.below(120), random.below(8));
+        let name = format!("k/{}{number}", "0".repeat(zeros));
+        if random.below(4) == 0 {
+            let _ = store.delete(TREE, key(&name), Expect::Any).unwrap();
+            model.remove(&name);
+        } else {
+            let value = vec![round as u8; random.below(40)];
+            store.put(TREE, key(&name), &value, Expect::Any).unwrap();
+            model.insert(name, value);
+        }
+        if round % 3 == 0 {
+            store.sync().unwrap();
+            while store.turn().unwrap() {}
+        }
+        let page = store.page(TREE, &listing(None, None, 1000), true).unwrap();
+        let rows = page.rows.into_iter().map(|row| (row.key, row.value));
+        assert!(rows.eq(model.clone()), "{round}");
+    }
+    assert!(model.len() > 200, "{}", model.len());
+}
+
 #[test]
 fn a_list_ends_where_there_is_no_room_and_goes_on_there() {
     let mut store = open(&formatted(16, 64));
@@ -97,7 +126,7 @@ fn a_list_ends_where_there_is_no_room_and_goes_on_there() {
             let has_room = seen.len() < room;
             if has_room {
                 assert_eq!(row.value, Some(row.key));
-                seen.push_str(std::str::from_utf8(row.key).unwrap());
+                seen.push_str(std::str::from_utf8(row.key.bytes()).unwrap());
             }
             has_room
         });
@@ -371,4 +400,22 @@ fn only_so_many_pages_that_lead_to_others_are_held() {
         most = most.max(store.counters().pages_read - before);
     }
     assert!(most >= 2, "{most}");
+}
+
+#[test]
+fn what_is_dropped_is_read_once() {
+    let disk = formatted(128, 1024);
+    let options = OpenOptions { cache: 0, fold_at: Some(1), ..options() };
+    let mut store = open_with(&disk, &options).unwrap();
+    let mut draft = store.begin().unwrap();
+    for _ in 0..12 {
+        store.piece(&mut draft, &[7; 60_000]).unwrap();
+    }
+    store.sync().unwrap();
+    while store.turn().unwrap() {}
+    let before = store.counters().pages_read;
+    store.abandon(draft).unwrap();
+    let pages = store.counters().pages_read - before;
+    // A piece of so many bytes is a leaf of 16 pages.
+    assert!((12 * 16..12 * 18).contains(&pages), "{pages}");
 }

@@ -39,7 +39,8 @@ fn what_is_asked_for_is_counted() {
     volume.read(0, &mut bytes[..PAGE]).unwrap();
     volume.flush().unwrap();
     volume.flush().unwrap();
-    let counted = Counters { reads: 3, pages_read: 4, writes: 2, pages_written: 3, flushes: 2 };
+    let counted =
+        Counters { reads: 3, pages_read: 4, writes: 2, pages_written: 3, flushes: 2, waits: 7 };
     assert_eq!(volume.counters, counted);
     let bytes = disk.bytes();
     assert!(bytes[..2 * PAGE].iter().all(|byte| *byte == 0));

@@ -33,8 +33,8 @@ fn ask<T: Operation, W: store::Words>(
     answer
 }
 
-fn words() -> Words {
-    Words(vec![0; store::SLOT * 900])
+fn words() -> FakeWords {
+    FakeWords::new(store::SLOT * 900)
 }
 
 // attack 67 U: an anchor that another service has recorded; denied, whatever it may do otherwise; broken: logd-anchor
@@ -216,7 +216,7 @@ fn counts_outlive_logd() {
 
     // What is cut is counted anew, from one.
     let mut cut = two.1.into_inner();
-    cut.0[store::SLOT * 3 + 9] ^= 1;
+    cut.words[store::SLOT * 3 + 9] ^= 1;
     let mut three = life(cut, 3);
     assert_eq!([2, 3].map(|seq| times(&mut three.0, seq)), [Ok(3), Err(ServiceError::NotFound)]);
     let Appended { seq } = ask(&mut three, STATEFSD, &other).unwrap();

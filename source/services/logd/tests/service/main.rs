@@ -3,6 +3,7 @@
 
 use logd::Logd;
 use logd::chain::{Link, replay};
+use logd::fake::FakeWords;
 use logd::ledger::{Ledger, counts};
 use logd::store::{self, Store, Words as _};
 use nexus_abi::{Message, Rights, Sender, Tag};
@@ -458,23 +459,6 @@ fn test_full_ledger_refuses() {
     assert_eq!(log.link(1).entry.event, Event::Boot, "nothing was displaced");
 }
 
-/// Memory of this test.
-struct Words(Vec<u64>);
-
-impl store::Words for Words {
-    fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    fn load(&self, at: usize) -> u64 {
-        self.0[at]
-    }
-
-    fn store(&mut self, at: usize, word: u64) {
-        self.0[at] = word;
-    }
-}
-
 /// A life of logd over what the one before it has left.
 fn life<W: store::Words>(words: W, incarnation: u32) -> (Log, Store<W>) {
     let mut store = Store::with_counts(words, counts(&description()));
@@ -486,7 +470,7 @@ fn life<W: store::Words>(words: W, incarnation: u32) -> (Log, Store<W>) {
 // attack 60 U: logd ends; the next life has the ledger, the clock and the numbers of lines, and says so; broken: logd-cut-untold
 #[test]
 fn a_later_life_goes_on() {
-    let (mut log, mut store) = life(Words(vec![0; store::SLOT * 800]), 1);
+    let (mut log, mut store) = life(FakeWords::new(store::SLOT * 800), 1);
     log.ask(INIT, &grant()).unwrap();
     let unix_ns = 1_700_000_000_000_000_000;
     log.ask(RTCD, &SetClock { unix_ns, ticks: 100 }).unwrap();
@@ -505,7 +489,7 @@ fn a_later_life_goes_on() {
     assert_eq!((line.line, line.unix_ns), (2, unix_ns));
 
     let mut words = store.into_inner();
-    words.0[store::SLOT * 3 + 9] ^= 1;
+    words.words[store::SLOT * 3 + 9] ^= 1;
     let (mut log, store) = life(words, 3);
     let told = Resume { subject: subject_of_logd(3), found: 4, kept: 2, cut: 3 };
     assert_eq!(Resume::of(&log.link(3).entry), Some(told));
@@ -532,7 +516,7 @@ fn two_lives<W: store::Words>(words: W) -> Vec<u64> {
 fn memory_that_is_mapped_holds_a_ledger_like_any_other() {
     let count = store::SLOT * 800;
     let mapped = |bytes| FakeMemory::new(bytes).part::<ReadWrite>(0..bytes);
-    assert_eq!(two_lives(mapped(count * 8)), two_lives(Words(vec![0; count])));
+    assert_eq!(two_lives(mapped(count * 8)), two_lives(FakeWords::new(count)));
     let mut small = mapped(20);
     assert_eq!(small.count(), 2, "whole words");
     small.store(1, 5);

@@ -22,6 +22,26 @@ pub(crate) struct Desk<'a, S> {
     pub(crate) begun: &'a mut Begun,
     /// Bytes that the answer may have behind its head.
     pub(crate) room: usize,
+    /// Where the rows of a list go.
+    pub(crate) rows: &'a mut Page,
+}
+
+/// Rows of a list, in memory that is used again.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    memory: Vec<u64>,
+    used: usize,
+}
+
+impl Page {
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
+    }
+
+    /// What was written last, and nothing of what was there before.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.memory.get(..self.used).unwrap_or_default().as_bytes()
+    }
 }
 
 /// What was done: the head of the answer, and whether it waits for a sync.
@@ -37,9 +57,8 @@ impl From<Head> for Reply {
 }
 
 impl<S: Keeper> Desk<'_, S> {
-    /// Does it; the bytes of the answer go into `out`.
+    /// Does it; the bytes of the answer go into `out`, or are the rows.
     pub(crate) fn carry(&mut self, ask: &Ask<'_>, out: &mut Vec<u8>) -> Result<Reply, Fail> {
-        out.clear();
         match *ask {
             Ask::Sync => Ok(Reply { head: Head::default(), waits: true }),
             Ask::Put { .. } | Ask::Delete { .. } | Ask::Batch { .. } | Ask::Finish { .. } => {
@@ -70,7 +89,7 @@ impl<S: Keeper> Desk<'_, S> {
                 let more = reply::cut(out, from, self.room);
                 Ok(Head { version: version.0, size, more, ..Head::default() })
             }
-            Ask::List { .. } => self.list(ask, out),
+            Ask::List { .. } => self.list(ask),
             Ask::Usage { owner } => {
                 let tree = self.access.to(self.trees, owner, List, [None])?;
                 self.usage(tree, out)
@@ -98,7 +117,7 @@ impl<S: Keeper> Desk<'_, S> {
         Ok(Head { more, ..reply::of_found(found) })
     }
 
-    fn list(&mut self, ask: &Ask<'_>, out: &mut Vec<u8>) -> Result<Head, Fail> {
+    fn list(&mut self, ask: &Ask<'_>) -> Result<Head, Fail> {
         let Ask::List { owner, under, after, rows, values } = *ask else {
             return Err(Fail::Status(wire::MALFORMED));
         };
@@ -109,10 +128,12 @@ impl<S: Keeper> Desk<'_, S> {
         // No more than could have room.
         let most = self.room / size_of::<wire::Row>() + 1;
         let rows = usize::try_from(rows).unwrap_or(MAX_ROWS).min(MAX_ROWS).min(most);
-        let mut page = Rows::new(out, self.room, values);
+        let mut page = Rows::new(&mut self.rows.memory, self.room, values);
         let listing = Listing { under, after, rows };
         let more = self.store.list(tree, &listing, &mut |row| page.take(row))?;
-        page.head(more).ok_or(Fail::Status(wire::MALFORMED))
+        let head = page.head(more).ok_or(Fail::Status(wire::MALFORMED))?;
+        self.rows.used = page.used();
+        Ok(head)
     }
 
     fn usage(&mut self, tree: TreeId, out: &mut Vec<u8>) -> Result<Head, Fail> {

@@ -18,7 +18,7 @@ use crate::keeper::Keeper;
 use crate::trees::{Access, Refusal, Trees};
 use ask::{Ask, Bad, HEAD};
 use begun::Begun;
-use carry::{Desk, Reply};
+use carry::{Desk, Page, Reply};
 use reply::{ANSWER, Fail, Head};
 
 /// Requests of one client in a turn.
@@ -72,6 +72,7 @@ struct Done {
 pub struct Scratch {
     asked: Vec<u8>,
     body: Vec<u8>,
+    rows: Page,
 }
 
 /// What one turn of a client came to.
@@ -188,7 +189,7 @@ impl<M: SharedMut> Session<M> {
         let opened = store.as_mut().map(|store| &mut **store).map_err(|why| *why);
         let done = self.done(&request, opened, trees, scratch, taken);
         let read = (pages_read(&store) - read).saturating_mul(PAGE);
-        let Scratch { asked, body } = scratch;
+        let Scratch { asked, body, rows } = scratch;
         let cost = asked.len().max(taken.changed - changed).saturating_add(read);
         let (status, head) = match done {
             Ok(Done { head, waits: Some(ticket) }) => {
@@ -201,9 +202,12 @@ impl<M: SharedMut> Session<M> {
                 if let Fail::Refused(refusal) = why {
                     denied(refusal);
                 }
+                rows.clear();
                 reply::failed(why, body)
             }
         };
+        let rows = rows.as_bytes();
+        let body = if rows.is_empty() { body.as_slice() } else { rows };
         cost.saturating_add(self.answer(request, status, head, body))
     }
 
@@ -216,7 +220,9 @@ impl<M: SharedMut> Session<M> {
         taken: &mut Taken,
     ) -> Result<Done, Fail> {
         let Submission { op, arg, len, .. } = request.submission();
-        let Scratch { asked, body } = scratch;
+        let Scratch { asked, body, rows } = scratch;
+        body.clear();
+        rows.clear();
         let copied = self.copy(request, len as usize, asked);
         let ask = copied.and_then(|()| Ask::parse(op, arg, asked));
         let changes = ask.as_ref().is_ok_and(Ask::is_change);
@@ -225,7 +231,7 @@ impl<M: SharedMut> Session<M> {
         let store = store.map_err(Fail::NoStore)?;
         let Session { access, begun, .. } = self;
         let room = len as usize - ANSWER;
-        let mut desk = Desk { store: &mut *store, trees, access, begun, room };
+        let mut desk = Desk { store: &mut *store, trees, access, begun, room, rows };
         let Reply { head, waits } = desk.carry(&ask, body)?;
         taken.changed += match ask.rows() {
             0 => 0,
@@ -246,9 +252,9 @@ impl<M: SharedMut> Session<M> {
     }
 
     /// Answers; what that cost. Nobody waits for it when the attachment is over.
-    fn answer(&mut self, request: Request, status: u8, head: Head, body: &mut Vec<u8>) -> usize {
+    fn answer(&mut self, request: Request, status: u8, head: Head, body: &[u8]) -> usize {
         let room = (request.submission().len as usize).saturating_sub(ANSWER);
-        body.truncate(room);
+        let body = body.get(..room).unwrap_or(body);
         let len = u32::try_from(body.len()).unwrap_or(0);
         let head = Head { len, ..head };
         // What the store had to read for it.
@@ -273,10 +279,10 @@ impl<M: SharedMut> Session<M> {
             let mut body = Vec::new();
             // Who waits for what was made durable before has what it waited for.
             match store.settled(ticket).unwrap_or_else(|| synced.clone()) {
-                Ok(()) => self.answer(request, DONE, head, &mut body),
+                Ok(()) => self.answer(request, DONE, head, &body),
                 Err(why) => {
                     let (status, head) = reply::failed(why.into(), &mut body);
-                    self.answer(request, status, head, &mut body)
+                    self.answer(request, status, head, &body)
                 }
             };
         }

@@ -2,10 +2,9 @@
 
 use alloc::vec::Vec;
 
-use nexus_proto::Zero;
 use nexus_proto::state::{Reason, ring as wire};
-use nexus_store::{Asked, Error, Found, Limit, Listed, Version};
-use zerocopy::IntoBytes;
+use nexus_store::{Asked, Error, Found, Limit, Listed, Span, Version};
+use zerocopy::transmute;
 
 use super::ask::Bad;
 use crate::reason;
@@ -62,32 +61,41 @@ pub(crate) fn cut(out: &mut Vec<u8>, from: u64, room: usize) -> bool {
     more
 }
 
-/// A page of a list, made of rows as they come from the store.
+/// Bytes of a word.
+const WORD: usize = wire::ROW_ALIGN;
+/// Words of the head of a row.
+const ROW: usize = size_of::<wire::Row>() / WORD;
+
+/// A page of a list, made of rows as they come from the store: in words, each part of a row begins with one.
 pub(crate) struct Rows<'a> {
-    out: &'a mut Vec<u8>,
-    room: usize,
+    page: &'a mut [u64],
+    /// Words that have been written.
+    used: usize,
     values: bool,
     count: u32,
 }
 
 impl<'a> Rows<'a> {
-    /// In `out`, of at most `room` bytes.
-    pub(crate) fn new(out: &'a mut Vec<u8>, room: usize, values: bool) -> Rows<'a> {
-        out.clear();
-        // Once, and not for each row.
-        out.reserve(room);
-        Rows { out, room, values, count: 0 }
+    /// In `memory`, which is made as large as it has to be and has anything, of at most `room` bytes.
+    pub(crate) fn new(memory: &'a mut Vec<u64>, room: usize, values: bool) -> Rows<'a> {
+        let words = room / WORD;
+        if memory.len() < words {
+            memory.resize(words, 0);
+        }
+        let page = memory.get_mut(..words).unwrap_or_default();
+        Rows { page, used: 0, values, count: 0 }
     }
 
     /// Adds a row; false when there is no room for it.
     pub(crate) fn take(&mut self, row: &Listed<'_>) -> bool {
-        let left = self.room - self.out.len();
-        let bare = size_of::<wire::Row>() + row.key.len();
+        let left = self.page.get_mut(self.used..).unwrap_or_default();
+        let key_words = row.key.words();
+        let bare = ROW + key_words;
         let value = row.value.filter(|_| self.values).unwrap_or_default();
         // The first is given without its value, when it has no room with it: else there would be no way past it.
-        let value = match bare + value.len() <= left {
+        let value = match bare + value.words() <= left.len() {
             true => value,
-            false if self.count == 0 && bare <= left => &[],
+            false if self.count == 0 && bare <= left.len() => Span::default(),
             false => return false,
         };
         let Found { version, size, pieces } = row.found;
@@ -96,17 +104,23 @@ impl<'a> Rows<'a> {
             size,
             pieces,
             value: u32::try_from(value.len()).unwrap_or(u32::MAX),
-            key: u16::try_from(row.key.len()).unwrap_or(u16::MAX),
-            zero: Zero::ZERO,
+            key: row.key.len() as u64,
         };
-        self.out.extend_from_slice(entry.as_bytes());
-        self.out.extend_from_slice(row.key);
-        self.out.extend_from_slice(value);
-        // What the last row has no room for is left out.
-        let whole = self.out.len().next_multiple_of(wire::ROW_ALIGN).min(self.room);
-        self.out.resize(whole, 0);
+        let words = bare + value.words();
+        let Some((head, rest)) = left.split_first_chunk_mut::<ROW>() else { return false };
+        let Some((key_place, rest)) = rest.split_at_mut_checked(key_words) else { return false };
+        let Some(value_place) = rest.get_mut(..words - bare) else { return false };
+        *head = transmute!(entry);
+        row.key.copy_to(key_place);
+        value.copy_to(value_place);
+        self.used += words;
         self.count += 1;
         true
+    }
+
+    /// How many words are used.
+    pub(crate) const fn used(&self) -> usize {
+        self.used
     }
 
     /// What stands in the head, with more rows behind these or none. `None`: there was no room for the first.

@@ -5,6 +5,7 @@ mod clients;
 mod faults;
 mod hostile;
 mod limits;
+mod meanwhile;
 mod model;
 mod pieces;
 mod trees;

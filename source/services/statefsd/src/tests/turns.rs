@@ -35,7 +35,7 @@ fn until_it_rests(world: &World) {
     }
 }
 
-// attack 92 U: ask at any moment of a turn; either that turn answers, or the next one comes of itself, or statefsd is told
+// attack 92 U: ask at any moment of a turn; either that turn answers, or the next one comes of itself, or statefsd is told; broken: state-asked-meanwhile
 #[test]
 fn who_asks_in_the_middle_of_a_turn_is_not_forgotten() {
     let mut late = 0;

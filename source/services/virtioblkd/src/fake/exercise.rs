@@ -36,6 +36,9 @@ struct Exercise<'a> {
     data: Vec<u8>,
     /// Requests of the ring in flight: the operation, the first sector, and where the data is.
     flight: BTreeMap<u16, (u8, u64, Range<usize>)>,
+    /// How many requests of the ring were made ahead of each that is in flight.
+    ahead: BTreeMap<u16, usize>,
+    made: usize,
     /// Messages that were asked.
     asked: usize,
     /// Of which message an answer came, or is to come no more.
@@ -50,7 +53,7 @@ struct Exercise<'a> {
 ///
 /// # Panics
 /// Something is not true that must be: a request is completed or answered twice; data of the consumer changes
-/// that no request of its own in this attachment is for; a read is done, and is not what the disk has there; after the device
+/// that no request of its own in this attachment is for; a flush is done ahead of a change that it is of; a read is done, and is not what the disk has there; after the device
 /// misbehaved somebody waits for ever.
 #[must_use]
 pub fn exercise(data: &[u8]) -> Outcome {
@@ -67,6 +70,8 @@ pub fn exercise(data: &[u8]) -> Outcome {
         device,
         data: alloc::vec![0; DATA],
         flight: BTreeMap::new(),
+        ahead: BTreeMap::new(),
+        made: 0,
         asked: 0,
         answered: Vec::new(),
         attaches: None,
@@ -131,6 +136,8 @@ impl Exercise<'_> {
         let request = Submission { id, op, len, offset: slot, arg: sector };
         if self.bench.consumer.submit(request).is_ok() {
             self.flight.insert(id, (op, sector, range));
+            self.ahead.insert(id, self.made);
+            self.made += 1;
         }
     }
 
@@ -183,6 +190,7 @@ impl Exercise<'_> {
                 self.outcome.failed += 1;
             } else {
                 self.outcome.done += 1;
+                assert!(op != ring::FLUSH || self.is_first(id), "{id}: a change ahead is not done");
                 let read = self.bench.data(range.start as u32..range.end as u32);
                 let right = op != ring::READ || read == numbered(sector, range.len());
                 assert!(right || !careful, "{id}: what was read is not sector {sector}");
@@ -194,6 +202,13 @@ impl Exercise<'_> {
         }
         self.outcome.misbehaved |= self.bench.misbehaved().is_some();
         self.unchanged();
+    }
+
+    /// True when no change is in flight that stands ahead of this flush.
+    fn is_first(&self, flush: u16) -> bool {
+        let ahead = |id: &u16| self.ahead.get(id) < self.ahead.get(&flush);
+        let changes = |op: u8| matches!(op, ring::WRITE | ring::DISCARD | ring::ZEROES);
+        !self.flight.iter().any(|(id, (op, ..))| changes(*op) && ahead(id))
     }
 
     /// What no read in flight may write to is as it was.

@@ -24,7 +24,7 @@ const MOST_SWITCHES: u64 = 2;
 /// more changes: its client has told statefsd, and goes on to its wait when that waits for the disk.
 const CALLS: &str = "get";
 /// Most instructions of an operation.
-const MOST: [(&str, u64); 2] = [("get", 18_000), ("scan", 1_250)];
+const MOST: [(&str, u64); 2] = [("get", 17_000), ("scan", 870)];
 /// Trace event: a byte to the serial port.
 const SERIAL: &str = "serial_write";
 /// What a record of a load has before its name.
@@ -254,8 +254,8 @@ mod tests {
         };
         let told =
             |name: &str, instructions, switches| over(&[count(name, instructions, switches)]);
-        assert!(told("get", Some(180_000), 23).is_empty() && told("fill", None, 99).is_empty());
+        assert!(told("get", Some(170_000), 23).is_empty() && told("fill", None, 99).is_empty());
         assert_eq!(told("get", Some(0), 24), ["get: 24 switches, of 10 calls at most 23"]);
-        assert_eq!(told("scan", Some(12_501), 99), ["scan: 1250 instructions each, at most 1250"]);
+        assert_eq!(told("scan", Some(8_701), 99), ["scan: 870 instructions each, at most 870"]);
     }
 }

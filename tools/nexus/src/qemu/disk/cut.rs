@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn test_what_was_discarded_is_zero_or_not() {
-        let entries = vec![write(2, &[1, 1]), Entry::Flush, Entry::Discard { sectors: 2..4 }];
-        let [old, torn, gone] = [[1, 1], [0, 1], [0, 0]].map(|[a, b]| [9, 9, a, b, 9, 9, 9, 9]);
+        let entries = vec![write(3, &[1, 1]), Entry::Flush, Entry::Discard { sectors: 3..5 }];
+        let [old, torn, gone] = [[1, 1], [0, 1], [0, 0]].map(|[a, b]| [9, 9, 9, a, b, 9, 9, 9]);
         assert_eq!(left(entries, 3), set([old, torn, gone]));
     }
 

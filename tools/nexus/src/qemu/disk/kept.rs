@@ -215,7 +215,7 @@ impl Kept {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::qemu::disk::write_log::tests::log;
     use nexus_store::fake::Event;
@@ -225,13 +225,105 @@ mod tests {
     const RUN: u64 = 9;
     const WHO: u32 = 120;
 
-    fn value(number: u64, synced: u64) -> Vec<u8> {
-        let both = parts(number) << 32 | u64::from(WHO);
-        let words = [RUN, both, number, synced].map(u64::to_le_bytes);
+    /// A part of a value: its run, how many parts and whose it is, the change, and what was acknowledged.
+    pub(in crate::qemu::disk) fn part([run, parts, who, number, synced]: [u64; 5]) -> Vec<u8> {
+        let words = [run, parts << 32 | who, number, synced].map(u64::to_le_bytes);
         let mut part = [MAGIC.as_slice(), words.as_flattened()].concat();
         let sum = fnv1a(&part).to_le_bytes();
         part.extend(sum);
+        part
+    }
+
+    fn value(number: u64, synced: u64) -> Vec<u8> {
+        let part = part([RUN, parts(number), u64::from(WHO), number, synced]);
         part.repeat(usize::try_from(parts(number)).unwrap())
+    }
+
+    #[test]
+    fn test_what_is_no_part_of_this_run_is_none() {
+        let good = [RUN, 11, 120, 7, 5];
+        let read = |bytes: &[u8]| Part::read(bytes, RUN);
+        let expected = Part { who: WHO, parts: 11, number: 7, synced: 5 };
+        assert_eq!(read(&part(good)), Some(expected));
+        assert_eq!(read(&part([RUN, 11, 120, 7, 6])).map(|part| part.synced), Some(6));
+        for other in [[RUN + 1, 11, 120, 7, 5], [RUN, 11, 120, 7, 7], [RUN, 11, 120, 7, 8]] {
+            assert_eq!(read(&part(other)), None, "{other:?}");
+        }
+        assert_eq!(read(&part(good)[..PART - 1]), None);
+        let mut unlike = part(good);
+        unlike[0] ^= 1;
+        let sum = fnv1a(&unlike[..PART - 8]).to_le_bytes();
+        unlike[PART - 8..].copy_from_slice(&sum);
+        assert_eq!(read(&unlike), None, "it begins otherwise");
+        let mut torn = part(good);
+        torn[PART - 1] ^= 1;
+        assert_eq!(read(&torn), None, "its sum");
+    }
+
+    #[test]
+    fn test_the_power_is_cut_once_something_of_everybody_was_acknowledged() {
+        let said = |who: u64, number, synced| {
+            let mut data = part([RUN, 1, who, number, synced]);
+            data.resize(SECTOR, 0);
+            Entry::Write { sector: 0, data }
+        };
+        let cuts = |entries| Kept::of(&log(entries), RUN, GUID, |who| Some(who.into())).cuts();
+        assert_eq!(cuts(vec![said(120, 2, 1)]), Some((1, 1)));
+        let two = || vec![said(120, 1, 0), said(121, 2, 1), said(120, 2, 1), Entry::Flush];
+        assert_eq!(cuts(two()), Some((3, 4)));
+        assert_eq!(cuts(two()[..2].to_vec()), None, "nothing of one was");
+        let kept = Kept::of(&log(two()), RUN, GUID, |who| Some(who.into()));
+        assert_eq!([2, 3].map(|after| kept.acknowledged(120, after)), [0, 1]);
+    }
+
+    #[test]
+    fn test_a_value_that_is_not_whole_is_told() {
+        let holds = |place: u64, value: &[u8]| {
+            let (before, _) = made(0);
+            let mut kept = Kept::of(&log(Vec::new()), RUN, GUID, |_| None);
+            kept.trees.insert(WHO, 77);
+            let disk = FakeDisk::of(before);
+            let mut store = kept.open(disk.bytes()).unwrap();
+            let (key, who) = (format!("load/{place:02}"), u64::from(WHO));
+            store.put(TreeId(77), Key::new(&key).unwrap(), value, Expect::Any).unwrap();
+            kept.number(&mut store, TreeId(77), u32::try_from(who).unwrap(), place)
+        };
+        let good = value(7, 5);
+        assert_eq!(holds(7, &good), Ok(Some(7)));
+        let mut unlike = good.clone();
+        let end = unlike.len() - PART;
+        unlike[end..].copy_from_slice(&part([RUN, 11, 120, 7, 4]));
+        let who = u64::from(WHO);
+        for (place, value) in [
+            (8, good.clone()),
+            (7, good[..10 * PART].to_vec()),
+            (7, unlike),
+            (7, part([RUN, 12, who, 7, 5]).repeat(11)),
+            (7, part([RUN, 11, who + 1, 7, 5]).repeat(11)),
+            (7, Vec::new()),
+        ] {
+            let told = Err(format!("key {place} of service 120 is not whole"));
+            assert_eq!(holds(place, &value), told, "{} bytes", value.len());
+        }
+    }
+
+    #[test]
+    fn test_the_first_key_that_is_behind_is_told() {
+        let (before, log) = made(150);
+        let kept = kept(&log);
+        let (first, last) = kept.cuts().unwrap();
+        // The last state that lacks something: most keys have what they must.
+        let looked = (first..last)
+            .rev()
+            .map(|after| kept.look(last, disk(&before, &log.entries()[..after])));
+        let told = looked.filter_map(|looked| looked.first).next().unwrap();
+        let numbers: Vec<u64> = told
+            .split(|c: char| !c.is_ascii_digit())
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        let [place, who, is, wanted] = numbers[..] else { panic!("{told}") };
+        assert_eq!((who, wanted % KEYS), (120, place), "{told}");
+        assert!(is < wanted, "{told}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub const SECTOR: usize = 512;
 /// Logs of writes for tests.
 #[cfg(test)]
 pub(crate) mod fixture {
-    use super::{Entry, WriteLog, sector, write_log};
+    use super::{Entry, SECTOR, WriteLog, kept, sector, write_log};
 
     /// A log.
     pub(crate) fn log(entries: Vec<Entry>) -> WriteLog {
@@ -38,5 +38,12 @@ pub(crate) mod fixture {
     pub(crate) fn write(write: u64, sector: u64, flushed: u64) -> Entry {
         let it = sector::Sector { write, sector, index: 0, count: 1, flushed };
         Entry::Write { sector, data: sector::tests::bytes(&it).to_vec() }
+    }
+
+    /// A value that service `who` put in the run 1, of one sector.
+    pub(crate) fn put(who: u64, change: u64, synced: u64) -> Entry {
+        let mut data = kept::tests::part([1, 1, who, change, synced]);
+        data.resize(SECTOR, 0);
+        Entry::Write { sector: 0, data }
     }
 }

@@ -96,3 +96,51 @@ fn covers(fold: &Entry, entry: &Entry, entries: &[Entry]) -> bool {
     let stays = matches!(entry.event, Event::Decision | Event::Prepared);
     over && is_foldable(entry) && (!stays || entries.iter().any(again))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_os::chain::tests::blank;
+
+    #[test]
+    fn test_what_ends_a_life() {
+        let exit = |incarnation| Entry { incarnation, ..blank(5, Event::Exit) };
+        assert_eq!([1, 2, 3].map(|life| ends(&exit(life), 2)), [false, true, true]);
+        let resume =
+            |subject, incarnation| Entry { subject, incarnation, ..blank(5, Event::Resume) };
+        assert_eq!([1, 2, 3].map(|life| ends(&resume(LOGD, life), 2)), [false, false, true]);
+        assert!(!ends(&resume(7, 3), 2), "logd alone resumes");
+        assert!(!ends(&blank(5, Event::Revoke), 1));
+    }
+
+    #[test]
+    fn test_a_fold_covers_all_but_what_is_said_last_of_a_device() {
+        let fold = Entry { incarnation: 2, ..blank(20, Event::Fold) };
+        let covered = |entry: &Entry, others: &[Entry]| covers(&fold, entry, others);
+        assert!(covered(&blank(5, Event::Grant), &[]));
+        for beside in [
+            blank(20, Event::Grant),
+            Entry { incarnation: 3, ..blank(5, Event::Grant) },
+            Entry { decision: Decision::Deny, ..blank(5, Event::Decision) },
+            Entry { base: 1, ..blank(5, Event::Resume) },
+            blank(5, Event::Clock),
+        ] {
+            let again = Entry { seq: 6, ..beside.clone() };
+            assert!(!covered(&beside, &[again]), "{beside}");
+        }
+        assert!(covered(&Entry { base: 0, ..blank(5, Event::Resume) }, &[]));
+        for event in [Event::Decision, Event::Prepared] {
+            let first = blank(5, event);
+            let with_line = Entry { line: 9, ..first.clone() };
+            let later = |seq, line| Entry { seq, line, ..first.clone() };
+            assert!(!covered(&first, &[]), "it is the last");
+            assert!(!covered(&first, &[later(5, 0), later(4, 0), later(20, 0)]), "none is later");
+            assert!(covered(&first, &[later(6, 0)]) && covered(&first, &[later(19, 9)]));
+            assert!(covered(&with_line, &[later(6, 9)]));
+            assert!(!covered(&with_line, &[later(6, 0)]), "the last that has the line");
+            let other = Entry { device: 4, ..later(6, 0) };
+            let denied = Entry { decision: Decision::Deny, ..later(6, 0) };
+            assert!(!covered(&first, &[other, denied, blank(6, Event::Grant)]));
+        }
+    }
+}

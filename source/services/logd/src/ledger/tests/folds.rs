@@ -9,6 +9,7 @@ use nexus_sysdesc::{Description, Need, Permission, Ring};
 use proptest::prelude::*;
 
 use super::*;
+use crate::fake::FakeWords;
 use crate::store::SLOT;
 
 const LOGD: u32 = 3;
@@ -410,37 +411,12 @@ fn a_remembered_head_that_was_folded_away_is_no_contradiction() {
     }
 }
 
-/// Memory of this test, to which only so many words can be stored.
-#[derive(Clone, Debug)]
-struct Memory {
-    words: Vec<u64>,
-    left: usize,
+/// The memory that the ledgers of these tests lie in.
+fn memory() -> FakeWords {
+    FakeWords::new(SLOT * 900)
 }
 
-impl Memory {
-    fn new() -> Memory {
-        Memory { words: vec![0; SLOT * 900], left: usize::MAX }
-    }
-}
-
-impl Words for Memory {
-    fn count(&self) -> usize {
-        self.words.len()
-    }
-
-    fn load(&self, at: usize) -> u64 {
-        self.words[at]
-    }
-
-    fn store(&mut self, at: usize, word: u64) {
-        if self.left > 0 {
-            self.left -= 1;
-            self.words[at] = word;
-        }
-    }
-}
-
-fn recover(memory: &Memory) -> (Ledger, Option<Found>, Memory) {
+fn recover(memory: &FakeWords) -> (Ledger, Option<Found>, FakeWords) {
     let mut store = Store::new(memory.clone());
     let (mut ledger, found) = Ledger::recover(&description(), &mut store);
     ledger.set_keeper(Sender { service_id: LOGD, incarnation: 2 });
@@ -448,8 +424,8 @@ fn recover(memory: &Memory) -> (Ledger, Option<Found>, Memory) {
 }
 
 /// A ledger of some lives in memory, as `lives` has them: whose, and whether it has ended.
-fn stored(lives: &[(u32, u32)]) -> (Ledger, Memory) {
-    let (mut ledger, _, memory) = recover(&Memory::new());
+fn stored(lives: &[(u32, u32)]) -> (Ledger, FakeWords) {
+    let (mut ledger, _, memory) = recover(&memory());
     let mut store = Store::new(memory);
     let boot = Entry::about(Event::Boot, Outcome::None, subject(LOGD, 1));
     ledger.append(INIT, boot, Moment::default()).unwrap();
@@ -478,15 +454,15 @@ fn a_death_at_any_store_leaves_a_whole_ledger() {
         begin(&mut after, RNGD, life + 1).unwrap();
     }
     let stores = {
-        let mut counted = Store::new(Memory { left: 100_000, ..memory.clone() });
+        let mut counted = Store::new(FakeWords { left: 100_000, ..memory.clone() });
         let mut all = after.clone();
         all.save(&mut counted);
         100_000 - counted.into_inner().left
     };
     for left in 0..=stores {
-        let mut store = Store::new(Memory { left, ..memory.clone() });
+        let mut store = Store::new(FakeWords { left, ..memory.clone() });
         after.clone().save(&mut store);
-        let memory = Memory { left: usize::MAX, ..store.into_inner() };
+        let memory = FakeWords { left: usize::MAX, ..store.into_inner() };
         let (ledger, found, memory) = recover(&memory);
         assert_eq!(found.map(|found| (found.cut, found.records == found.kept)), Some((0, true)));
         assert_whole(&ledger);
