@@ -256,8 +256,8 @@ payloads! {
         pub line: u16,
         /// The board has a network.
         pub network: bool,
-        /// The address is one of this machine, as far as the description says: no line lets anybody reach it, but
-        /// who may call who listens there.
+        /// The service would reach an address of this machine, as far as the description says: no line lets anybody
+        /// do that, but who may call who listens there.
         pub this_machine: bool,
         /// Padding.
         pub zero: Zero<4>,

@@ -843,7 +843,7 @@ const CASES: &[Case] = &[
     (Place::Service(2), Problem::NoDma, |d| d.services[2].needs[0].queues = queues(64)),
 ];
 
-// attack 93 U: a description in which a service has to do with a network without sockets or without one of the board, or more than it may; ports or addresses that there are not; refused; broken: sysdesc-no-network, sysdesc-sockets, sysdesc-reach, sysdesc-network
+// attack 99 U: a description in which a service has to do with a network without sockets or without one of the board, or more than it may; ports or addresses that there are not; refused; broken: sysdesc-no-network, sysdesc-sockets, sysdesc-reach, sysdesc-network
 // attack 58 U: a description in which init or busd would be started again, or a service in use without end; refused; broken: sysdesc-restart-init, sysdesc-unlimited-in-prod
 // attack 39 U: a description with two owners, equal names or any other damage; refused
 // attack 80 U: an empty slot in a description for use; refused; broken: empty-slot-in-prod

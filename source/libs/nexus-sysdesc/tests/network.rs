@@ -45,7 +45,7 @@ fn wired() -> Description {
     system
 }
 
-// attack 93 U: with lines that let something else with the network, another port, address, protocol, direction or service; denied; broken: net-direction, net-protocol, net-port, net-address, net-family, net-subject
+// attack 99 U: with lines that let something else with the network, another port, address, protocol, direction or service; denied; broken: net-direction, net-protocol, net-port, net-address, net-family, net-subject
 #[test]
 fn a_line_lets_its_terms_and_nothing_else() {
     let system = wired();
@@ -144,7 +144,7 @@ fn addresses_are_shown_as_they_are_written() {
     assert_eq!((NetProtocol::from_code(3), NetProtocol::from_code(u8::MAX)), (None, None));
 }
 
-// attack 93 U: an address that leads back to this machine, of loopback, or its own; known as such; broken: net-leads-back
+// attack 99 U: an address that leads back to this machine, of loopback, or its own; known as such; broken: net-leads-back
 #[test]
 fn what_leads_back_is_this_machine() {
     let leads_back = vec![ip("10.0.2.2"), ip("fec0::2")];

@@ -241,7 +241,8 @@ impl Policyd {
             epoch: self.policy.epoch(),
             line: self.policy.reach(ask, protocol).unwrap_or(NO_RULE),
             network: network.is_some(),
-            this_machine: ask.one && this_machine,
+            // Through a forward of the host others come from there.
+            this_machine: ask.one && !ask.inward && this_machine,
             zero: Zero::ZERO,
         })
     }
