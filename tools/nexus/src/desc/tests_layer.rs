@@ -86,6 +86,7 @@ impl Tests {
             let lines: Vec<Share> = lines.cloned().collect();
             both.policy.shares.extend(lines);
             both.policy.states.extend(policy.states.iter().cloned());
+            both.policy.nets.extend(policy.nets.iter().cloned());
         }
         both.profiles = vec![profile];
         both
@@ -135,7 +136,9 @@ impl Tests {
             let allows = policy.allows.iter().map(|line| &line.id);
             let permits = policy.permits.iter().map(|line| &line.id);
             let states = policy.states.iter().map(|line| &line.id);
-            allows.chain(permits).chain(policy.shares.iter().map(|line| &line.id)).chain(states)
+            let nets = policy.nets.iter().map(|line| &line.id);
+            let shares = policy.shares.iter().map(|line| &line.id);
+            allows.chain(permits).chain(shares).chain(states).chain(nets)
         });
         let wrong = names.chain(lines).filter(|name| !reserved::is_name(name));
         for name in wrong {
