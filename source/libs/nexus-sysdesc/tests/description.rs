@@ -737,6 +737,10 @@ const CASES: &[Case] = &[
         reaching(d, 2, vec![Reach { protocol: NetProtocol::Echo, ..reach() }]);
     }),
     (Place::Service(2), Problem::BadReach, |d| {
+        let (protocol, direction) = (NetProtocol::Echo, NetDirection::In);
+        reaching(d, 2, vec![Reach { protocol, direction, ports: vec![], ..reach() }]);
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
         reaching(d, 2, vec![Reach { ports: vec![Ports { first: 0, last: 80 }], ..reach() }]);
     }),
     (Place::Service(2), Problem::BadReach, |d| {

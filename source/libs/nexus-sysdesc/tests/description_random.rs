@@ -29,9 +29,10 @@ fn reaches(id: u32, lines: usize, number: u32) -> Vec<Reach> {
         let ports = vec![Ports { first, last: first + 7 }];
         let v4 = Network { address: mapped([10, byte(number), 0, 0]), bits: MAPPED_BITS + 16 };
         let v6 = Network { address: [0; 16], bits: byte(number) % 97 };
+        let direction = NetDirection::ALL[usize::from(byte(number >> index) % 2)];
         Reach {
             protocol,
-            direction: NetDirection::ALL[usize::from(byte(number >> index) % 2)],
+            direction: if protocol == NetProtocol::Echo { NetDirection::Out } else { direction },
             ports: if protocol == NetProtocol::Echo { vec![] } else { ports },
             addresses: vec![v6, v4],
             id: format!("net-{id}-{index}"),

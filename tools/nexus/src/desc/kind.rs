@@ -115,6 +115,8 @@ kinds! {
     BadPorts = "bad-ports",
     /// An address that there is not, a name in the place of one, or addresses not in their order.
     BadAddress = "bad-address",
+    /// An echo that others ask a service for: the network stack answers those by itself.
+    EchoInward = "echo-inward",
     /// Something with the network, on a board that has none.
     NoNetwork = "no-network",
     /// Something with the network, and no sockets for it.

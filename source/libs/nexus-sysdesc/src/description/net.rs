@@ -175,7 +175,8 @@ impl Reach {
             && (protocol == NetProtocol::Echo || port())
     }
 
-    /// True when its lists are in order and within their bounds.
+    /// True when its lists are in order and within their bounds. Nobody is asked for an echo but the stack, which answers
+    /// by itself.
     #[must_use]
     pub fn is_possible(&self) -> bool {
         let (ports, addresses) = (self.ports.as_slice(), self.addresses.as_slice());
@@ -185,7 +186,13 @@ impl Reach {
         let rises = addresses.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
         let some =
             !addresses.is_empty() && ports.is_empty() == (self.protocol == NetProtocol::Echo);
-        few && some && apart && ranges && rises && addresses.iter().all(Network::is_possible)
+        let asked = self.protocol == NetProtocol::Echo && self.direction == NetDirection::In;
+        few && some
+            && !asked
+            && apart
+            && ranges
+            && rises
+            && addresses.iter().all(Network::is_possible)
     }
 }
 

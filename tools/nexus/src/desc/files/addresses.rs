@@ -9,6 +9,8 @@ use std::net::IpAddr;
 pub(crate) enum Wrong {
     /// It can be read as nothing.
     Form,
+    /// An address of one machine with the bits of this network; that machine alone is the other.
+    HostBits { network: String, one: String },
     /// It means this, and has to be written so.
     Instead(String),
 }
@@ -42,7 +44,12 @@ pub(crate) fn network(text: &str) -> Result<Network, Wrong> {
     }
     let low = u128::MAX.checked_shr(u32::from(bits)).unwrap_or(0);
     let address = (u128::from_be_bytes(ip) & !low).to_be_bytes();
-    written(Network { address, bits }, text)
+    let network = Network { address, bits };
+    if address != ip {
+        let one = Network { address: ip, bits: 128 };
+        return Err(Wrong::HostBits { network: network.to_string(), one: one.to_string() });
+    }
+    written(network, text)
 }
 
 /// The address of one machine.
@@ -117,10 +124,7 @@ mod tests {
         }
         for (text, right) in [
             ("10.0.2.15", "10.0.2.15/32"),
-            ("10.0.2.15/8", "10.0.0.0/8"),
-            ("10.0.2.15/0", "0.0.0.0/0"),
             ("10.0.0.0/08", "10.0.0.0/8"),
-            ("fec0::1/10", "fec0::/10"),
             ("FEC0::/10", "fec0::/10"),
             ("fec0:0::/10", "fec0::/10"),
             ("fe80::1", "fe80::1/128"),
@@ -129,6 +133,15 @@ mod tests {
             ("::ffff:0:0/96", "0.0.0.0/0"),
         ] {
             assert_eq!(network(text), instead(right), "{text}");
+        }
+        for (text, right, one) in [
+            ("10.0.2.15/8", "10.0.0.0/8", "10.0.2.15/32"),
+            ("10.0.2.15/0", "0.0.0.0/0", "10.0.2.15/32"),
+            ("fec0::1/10", "fec0::/10", "fec0::1/128"),
+            ("::ffff:10.0.0.1/104", "10.0.0.0/8", "10.0.0.1/32"),
+        ] {
+            let (right, one) = (right.to_owned(), one.to_owned());
+            assert_eq!(network(text), Err(Wrong::HostBits { network: right, one }), "{text}");
         }
         for text in [
             "",

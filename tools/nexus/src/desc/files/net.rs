@@ -91,6 +91,7 @@ fn read_terms(table: &mut Table<'_>) -> (Option<NetProtocol>, Option<Terms>) {
     let protocol = table.choice(PROTOCOL, "what is spoken by the network", &protocols);
     let protocol = protocol.map(|protocol| protocol.value);
     let direction = table.choice(DIRECTION, "a direction", &directions);
+    let direction = direction.filter(|direction| is_for_a_service(table, protocol, direction));
     let ports = read_ports(table, protocol);
     let addresses = read_networks(table);
     let span = table.span.clone();
@@ -99,6 +100,21 @@ fn read_terms(table: &mut Table<'_>) -> (Option<NetProtocol>, Option<Terms>) {
         Some(Terms { span, protocol, direction, ports: ports?, addresses: addresses? })
     })();
     (protocol, terms)
+}
+
+/// Refuses an echo that a service would be asked for; true for everything else.
+fn is_for_a_service(
+    table: &Table<'_>,
+    protocol: Option<NetProtocol>,
+    direction: &At<NetDirection>,
+) -> bool {
+    let good = protocol != Some(NetProtocol::Echo) || direction.value != NetDirection::In;
+    if !good {
+        let message = String::from("no service is asked for an echo");
+        let fix = "remove it: the network stack answers by itself; `direction = \"out\"` lets a service ask others";
+        table.refuse(Kind::EchoInward, &direction.span, message, fix);
+    }
+    good
 }
 
 fn read_ports(table: &mut Table<'_>, protocol: Option<NetProtocol>) -> Option<At<Vec<Ports>>> {
@@ -200,6 +216,10 @@ fn read_one<T>(
             let (message, fix) = wrong(&shown);
             (message, fix.to_owned())
         }
+        Wrong::HostBits { network, one } => {
+            let message = format!("`{shown}` is one address, with the bits of a network");
+            (message, format!("write \"{network}\", or \"{one}\" for that one"))
+        }
         Wrong::Instead(right) => {
             (format!("`{shown}` is written in another way"), format!("write \"{right}\""))
         }
@@ -258,6 +278,7 @@ fn own_address(table: &Table<'_>, text: &At<String>) -> Option<([u8; 4], u8)> {
         let network = match addresses::network(&text.value) {
             Ok(network) => network,
             Err(Wrong::Instead(network)) => addresses::network(&network).ok()?,
+            Err(Wrong::HostBits { network, .. }) => addresses::network(&network).ok()?,
             Err(Wrong::Form) => return None,
         };
         let bits = network.bits.checked_sub(MAPPED_BITS)?;
