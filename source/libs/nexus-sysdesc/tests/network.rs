@@ -45,7 +45,7 @@ fn wired() -> Description {
     system
 }
 
-// attack 99 U: with lines that let something else with the network, another port, address, protocol, direction or service; denied; broken: net-direction, net-protocol, net-port, net-address, net-family, net-subject
+// attack 99 U: with lines that let something else with the network, another port, address, protocol, direction or service; denied; broken: net-direction, net-protocol, net-port, net-address, net-subject
 #[test]
 fn a_line_lets_its_terms_and_nothing_else() {
     let system = wired();
@@ -107,6 +107,7 @@ fn lines_about_the_network_have_the_last_numbers() {
     assert_eq!(system.line_of_open(1, 3, ""), Some(6));
 }
 
+// attack 99 U: an address of IPv4 where a network of IPv6 is meant, and the other way; not of it; broken: net-family
 #[test]
 fn networks_are_their_first_bits() {
     let has = |text: &str, bits, other: &str| net(ip(text), bits).has(ip(other));

@@ -228,6 +228,10 @@ pub(crate) struct Beside {
     pub(crate) first_boot: Vec<MustProve>,
     /// A ring with it, where nobody else has one with it, and what is proved by that.
     pub(crate) ring: Option<(Ring, Vec<MustProve>)>,
+    /// What it may have of the network stack there.
+    pub(crate) sockets: Option<Sockets>,
+    /// What it does with the network there.
+    pub(crate) reaches: Vec<Terms>,
 }
 
 /// A request for memory that is shared with a driver, for a ring.

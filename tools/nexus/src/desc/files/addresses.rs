@@ -116,7 +116,7 @@ mod tests {
         }
     }
 
-    // attack 99 U: a network with bits of a host, without bits, mapped, in another way than it is shown, or a name; refused, and never taken for another; broken: desc-host-bits, desc-mapped
+    // attack 99 U: a network with bits of a host, without bits, mapped, in another way than it is shown, or a name; refused, and never taken for another; broken: checker-written
     #[test]
     fn test_networks_are_written_in_one_way() {
         for text in ["0.0.0.0/0", "10.0.0.0/8", "10.0.2.15/32", "::/0", "fec0::/10", "::1/128"] {

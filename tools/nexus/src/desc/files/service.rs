@@ -158,8 +158,10 @@ fn read_where(table: Table<'_>, reporter: &Reporter) -> Vec<Beside> {
         let first_boot = read_proofs(&mut table, FIRST_BOOT, reporter);
         let ring = table.table(RING, "`ring`");
         let ring = ring.and_then(|ring| read_ring_beside(ring, &service, reporter));
+        let sockets = read_sockets(&mut table);
+        let reaches = read_reaches(&mut table);
         table.finish();
-        Beside { service, talks_to, must_prove, first_boot, ring }
+        Beside { service, talks_to, must_prove, first_boot, ring, sockets, reaches }
     };
     table.tables_by_name("a table in [where]").into_iter().map(read).collect()
 }
