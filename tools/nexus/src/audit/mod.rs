@@ -132,7 +132,7 @@ pub fn run_why(args: &WhyArgs) -> Result<Exit> {
     let ask = AskNet { service: &args.service, protocol: *protocol, port, peer };
     let (path, image) = image_of(&args.system, args.image.as_ref())?;
     let audit = of_image(&image).with_context(|| format!("refusing {}", path.display()))?;
-    print!("{}", audit.why_net(&ask)?);
+    print!("{}", audit.why_net(&ask, columns::of(stdout()).unwrap_or(columns::USUAL))?);
     Ok(Exit::Pass)
 }
 

@@ -2,10 +2,10 @@
 
 use super::model::{Audit, AuditService};
 use super::net::{AuditReach, AuditSockets};
+use crate::columns::{NARROWEST, lines};
 use crate::desc::suggest;
 use anyhow::{Result, bail, ensure};
 use nexus_sysdesc::{MAPPED_BITS, NetDirection, NetProtocol, Network, ip_of};
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 /// What is asked about a service and the network.
@@ -23,11 +23,11 @@ pub struct AskNet<'a> {
 
 impl Audit {
     /// Whether the service may reach others, and whether others may reach it: by which lines, or what would be needed;
-    /// and who else may.
+    /// and who else may. In lines of at most `width` columns.
     ///
     /// # Errors
     /// There is no such service, a port is missing, or is one too many.
-    pub fn why_net(&self, ask: &AskNet<'_>) -> Result<String> {
+    pub fn why_net(&self, ask: &AskNet<'_>, width: usize) -> Result<String> {
         let Some(service) = self.service(ask.service) else {
             let names: Vec<&str> = self.services.iter().map(|one| one.name.as_str()).collect();
             let instead = suggest::instead(ask.service, "services", &names);
@@ -41,32 +41,29 @@ impl Audit {
                 ensure!(port != Some(0) && port.is_some(), "which port? as `net {protocol} 80`");
             }
         }
-        let both = NetDirection::ALL.map(|direction| self.one_way(service, direction, ask));
-        Ok(both.concat())
+        let mut told = Told { text: String::new(), width: width.max(NARROWEST) };
+        for direction in NetDirection::ALL {
+            self.one_way(&mut told, service, direction, ask);
+        }
+        Ok(told.text)
     }
 
-    fn one_way(&self, service: &AuditService, direction: NetDirection, ask: &AskNet<'_>) -> String {
+    fn one_way(
+        &self,
+        told: &mut Told,
+        service: &AuditService,
+        direction: NetDirection,
+        ask: &AskNet<'_>,
+    ) {
         let lines: Vec<&AuditReach> = lets(service, direction, ask).collect();
-        let mut text = String::new();
-        if lines.is_empty() || self.is_back(direction, ask) {
-            text += &format!("denied: {}\n", sentence(direction, "may not", ask));
+        let back = self.is_back(direction, ask);
+        if lines.is_empty() || back {
             let (because, change) = self.denial(service, direction, ask);
-            let _ = writeln!(text, "  because    {because}");
-            let _ = writeln!(text, "  to change  {change}");
+            told.put("denied: ", &sentence(direction, "may not", ask));
+            told.put("  because    ", &because);
+            told.put("  to change  ", &change);
         } else {
-            let quota = service.sockets.map(|AuditSockets { count, bytes }| {
-                format!("{count} sockets, with {bytes} bytes of buffers")
-            });
-            for line in lines {
-                let _ = writeln!(text, "allowed: {}", sentence(direction, "may", ask));
-                let _ = writeln!(text, "  by rule    {} (policy epoch {})", line.rule, self.epoch);
-                let _ = writeln!(text, "  reason     {}", line.reason);
-                if !line.ports.is_empty() {
-                    let _ = writeln!(text, "  ports      {}", line.ports_text());
-                }
-                let _ = writeln!(text, "  addresses  {}", line.addresses_text());
-                let _ = writeln!(text, "  at most    {}", quota.as_deref().unwrap_or("nothing"));
-            }
+            lines.iter().for_each(|line| self.allowed(told, line, service, direction, ask));
         }
         let others = self.services.iter().filter(|other| other.name != service.name);
         let others = others.filter_map(|other| {
@@ -74,10 +71,30 @@ impl Audit {
             Some(format!("{} by {}", other.name, line.rule))
         });
         let others: Vec<String> = others.collect();
-        if !others.is_empty() && !self.is_back(direction, ask) {
-            let _ = writeln!(text, "  others     {}", others.join(", "));
+        if !others.is_empty() && !back {
+            told.put("  others     ", &others.join(", "));
         }
-        text
+    }
+
+    /// What a line lets, and how much of it.
+    fn allowed(
+        &self,
+        told: &mut Told,
+        line: &AuditReach,
+        service: &AuditService,
+        direction: NetDirection,
+        ask: &AskNet<'_>,
+    ) {
+        told.put("allowed: ", &sentence(direction, "may", ask));
+        told.put("  by rule    ", &format!("{} (policy epoch {})", line.rule, self.epoch));
+        told.put("  reason     ", &line.reason);
+        if !line.ports.is_empty() {
+            told.put("  ports      ", &line.ports_text());
+        }
+        told.put("  addresses  ", &line.addresses_text());
+        if let Some(AuditSockets { count, bytes }) = service.sockets {
+            told.put("  at most    ", &format!("{count} sockets, with {bytes} bytes of buffers"));
+        }
     }
 
     /// The service would reach this machine, as far as the description says.
@@ -114,6 +131,19 @@ impl Audit {
             let change = format!("{request} in services/{name}.toml, {line}, and a new image");
             (String::from("no line lets it"), change)
         }
+    }
+}
+
+/// What is told, in lines of so many columns.
+struct Told {
+    text: String,
+    width: usize,
+}
+
+impl Told {
+    fn put(&mut self, lead: &str, cell: &str) {
+        let room = self.width.saturating_sub(lead.chars().count());
+        lines(&mut self.text, lead, cell, room);
     }
 }
 

@@ -1,9 +1,10 @@
 //! `cargo nexus audit` as it is typed.
 
 use crate::common::{fixtures, image};
-use nexus::audit::of_image;
+use nexus::audit::{AskNet, of_image};
 use nexus::columns::USUAL;
 use nexus::exit::Exit;
+use nexus_sysdesc::NetProtocol;
 use std::fs;
 use std::process::Command;
 use tempfile::TempDir;
@@ -105,8 +106,8 @@ allowed: nsh may reach others by tcp, port 80
   at most    8 sockets, with 1048576 bytes of buffers
 denied: others may not reach nsh by tcp, port 80
   because    no line lets it
-  to change  `reaches = [{ protocol = \"tcp\", direction = \"in\", ports = [\"80\"], addresses = \
-[\"0.0.0.0/0\", \"::/0\"] }]` in services/nsh.toml, a reviewed [[allow-net]] in policy.toml, and a new image
+  to change  `reaches = [{ protocol = \"tcp\", direction = \"in\", ports = [\"80\"], addresses = [\"0.0.0.0/0\", \"::/0\"] }]` in
+             services/nsh.toml, a reviewed [[allow-net]] in policy.toml, and a new image
   others     webd by net-webd-http
 "
     );
@@ -159,4 +160,20 @@ denied: others may not reach nsh by tcp, port 80
     ] {
         assert!(why(line).contains(error), "{line}: {}", why(line));
     }
+}
+
+#[test]
+fn what_the_command_tells_fits_terminals_of_40_to_200_columns() {
+    let audit = of_image(&image("test")).expect("a good image");
+    let (protocol, port) = (NetProtocol::Tcp, Some(80));
+    let ask = AskNet { service: "nsh", protocol, port, peer: None };
+    let told = |width| audit.why_net(&ask, width).expect("there is nsh");
+    let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
+    for width in 40..=200 {
+        let text = told(width);
+        let widest = text.lines().map(|line| line.chars().count()).max().expect("lines");
+        assert!(widest <= width, "{widest} of {width} columns\n{text}");
+        assert_eq!(letters(&text), letters(&told(1000)), "{text}");
+    }
+    assert_eq!(told(0), told(40));
 }
