@@ -50,7 +50,7 @@ fn blocks(text: &mut String, line: usize, rows: &[Vec<String>]) {
 }
 
 /// A cell behind `lead`, in lines of at most `room` columns each.
-fn lines(text: &mut String, lead: &str, cell: &str, room: usize) {
+pub(crate) fn lines(text: &mut String, lead: &str, cell: &str, room: usize) {
     let indent = " ".repeat(lead.chars().count());
     for (number, part) in broken(cell, room).iter().enumerate() {
         let lead = if number == 0 { lead } else { &indent };

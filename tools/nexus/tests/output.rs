@@ -61,6 +61,7 @@ impl Files {
             "audit" => {
                 vec![words(&["--image", &image]), words(&["--image", &image, "--json"])]
             }
+            "why" => vec![words(&["--image", &image, "nsh", "net", "tcp", "80"])],
             "witness" => vec![words(&[&self.at("ram"), "80000000"])],
             "disk" => {
                 let disk = self.at("disk");
