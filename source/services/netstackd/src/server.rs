@@ -205,12 +205,12 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
     /// Looks at what came.
     fn ingress(&mut self, now: Instant) {
         let Some(stack) = &mut self.stack else { return };
-        stack.maintain(now);
         while stack.ingress(now, &mut self.card) {
             if self.card.was_asked() {
                 keep(&mut self.sessions, &self.rules, stack, &mut self.card, now);
             }
         }
+        stack.maintain(now);
         stack.settle(now);
         keep(&mut self.sessions, &self.rules, stack, &mut self.card, now);
     }

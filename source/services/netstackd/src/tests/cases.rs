@@ -57,6 +57,8 @@ fn it_waits_when_there_is_nothing_to_do() {
     world.run(60_000);
     // The world steps at least twice a second.
     let turns = world.server.stats().turns - before;
+    let next = world.server.stack().unwrap().next(world.now);
+    println!("{turns} {next:?} {:?}", world.now);
     assert!(turns <= 130, "{turns} turns in a minute in which nothing happens");
 }
 

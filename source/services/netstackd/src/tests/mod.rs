@@ -153,7 +153,7 @@ impl Source for FakeSource {
             self.next = self.next.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
             chunk.copy_from_slice(&(self.next ^ self.next >> 29).to_le_bytes());
         }
-        self.has.then(|| Text::new(&bytes).unwrap())
+        self.has.then(|| Text::piece(&bytes))
     }
 }
 
@@ -181,7 +181,7 @@ pub(super) struct World {
     pub(super) netd: Rc<RefCell<Netd>>,
     pub(super) told: Told,
     pub(super) rings: BTreeMap<u32, FakeMemory>,
-    pub(super) peer: Peer,
+    peer: Peer,
     pub(super) now: Instant,
     pub(super) trouble: Trouble,
     /// Frames under way to this machine that have no buffer yet.
@@ -262,6 +262,12 @@ impl World {
 
     /// One turn of the server, one look of the peer, and then time goes on.
     pub(super) fn step(&mut self) {
+        while let Some(frame) = self.coming.pop_front() {
+            if !self.netd.borrow_mut().comes(&frame) {
+                self.coming.push_front(frame);
+                break;
+            }
+        }
         let turn = self.server.turn(self.now);
         let went = self.netd.borrow_mut().went();
         self.most = (self.most.0.max(turn.came), self.most.1.max(went.len()));
@@ -271,12 +277,6 @@ impl World {
         let back = self.carry(back);
         let moved = moved || !back.is_empty();
         self.coming.extend(back);
-        while let Some(frame) = self.coming.pop_front() {
-            if !self.netd.borrow_mut().comes(&frame) {
-                self.coming.push_front(frame);
-                break;
-            }
-        }
         let soon = self.now + Duration::from_micros(200);
         let due = [turn.next, self.peer.due(self.now)].into_iter().flatten().min();
         let due = due.unwrap_or(soon).clamp(soon, self.now + Duration::from_millis(500));
@@ -383,6 +383,8 @@ impl Client {
         self.look();
         let id = self.side.free_id().expect("room in the ring");
         let offset = u32::from(id) * SLOT as u32;
+        let none = Target::default();
+        let bytes = if bytes.is_empty() && len >= SLOT { none.as_bytes() } else { bytes };
         self.side.write(offset, bytes).unwrap();
         let len = len as u32;
         self.side.submit(Submission { id, op, len, offset, arg: socket }).unwrap();
