@@ -44,7 +44,7 @@ impl<S: Source> Numbers<S> {
     }
 
     /// The next; `None` when the source has none.
-    pub fn next(&mut self) -> Option<u64> {
+    pub fn draw(&mut self) -> Option<u64> {
         if self.left.is_empty() {
             let drawn = self.source.draw()?;
             let (words, _) = drawn.as_bytes().as_chunks::<8>();
@@ -58,7 +58,7 @@ impl<S: Source> Numbers<S> {
     pub fn port(&mut self, is_free: impl Fn(u16) -> bool) -> Option<u16> {
         const TRIES: usize = 64;
         for _ in 0..TRIES {
-            let [low, high, ..] = self.next()?.to_le_bytes();
+            let [low, high, ..] = self.draw()?.to_le_bytes();
             let port = FIRST_PORT | u16::from_le_bytes([low, high]) >> 2;
             if is_free(port) {
                 return Some(port);

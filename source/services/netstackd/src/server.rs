@@ -173,6 +173,7 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
         self.ingress(now);
         let clients = self.clients(now);
         let cut = self.egress(now);
+        let left = self.settle(now);
         self.sessions.iter_mut().for_each(Session::ring);
         self.tell();
         let after = self.card.frames();
@@ -182,7 +183,11 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
         let asked = self.sessions.iter_mut().filter_map(|one| (!one.may_wait()).then_some(()));
         let asked = asked.count() > 0 && self.stack.is_some();
         let more = !self.card.end() || cut || asked || clients.more;
-        let next = if more { Some(now) } else { self.due(now, idle, clients.due) };
+        let next = if more {
+            Some(now)
+        } else {
+            self.due(now, idle, clients.due.into_iter().chain(left).min())
+        };
         Turn { came, next }
     }
 
@@ -192,7 +197,7 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
             return;
         }
         let Some(card) = self.card.says() else { return };
-        let (Some(first), Some(second)) = (self.numbers.next(), self.numbers.next()) else {
+        let (Some(first), Some(second)) = (self.numbers.draw(), self.numbers.draw()) else {
             return;
         };
         // Of one card alone; smoltcp has no interface for another.
@@ -268,6 +273,13 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
             }
         }
         true
+    }
+
+    /// Takes out what clients have let go and is over. When it is time to look again.
+    fn settle(&mut self, now: Instant) -> Option<Instant> {
+        let Server { stack, ports, sessions, .. } = self;
+        let stack = stack.as_mut()?;
+        sessions.iter_mut().filter_map(|session| session.settle(stack, ports, now)).min()
     }
 
     /// When something is due.

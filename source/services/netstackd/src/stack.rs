@@ -28,8 +28,8 @@ use router::Told;
 const SERVERS: usize = 4;
 /// Most routes of IPv6: one less than smoltcp has room for.
 const ROUTES_V6: usize = 7;
-/// After so long a router that tells nothing is waited for no more.
-const NO_ROUTER: Duration = Duration::from_secs(13);
+/// After so long a router that tells nothing is waited for no more: it was asked three times, four seconds apart.
+const NO_ROUTER: Duration = Duration::from_secs(12);
 
 /// Why something has no way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

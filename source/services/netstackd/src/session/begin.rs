@@ -70,7 +70,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let address = of_wire(to.ip);
         let local = self.desk.stack.source(address).map_err(|_| wire::UNREACHABLE)?;
         let port = self.port(from)?;
-        let number = self.desk.numbers.next().ok_or(wire::UNREACHABLE)?;
+        let number = self.desk.numbers.draw().ok_or(wire::UNREACHABLE)?;
         let stream = self.held.store.stream(self.desk.stack)?;
         let ends = (IpEndpoint::new(local, port), IpEndpoint::new(address, to.port));
         let now = self.desk.now;
@@ -170,7 +170,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
 
     /// That there are numbers that nobody guesses: without them nothing is opened.
     fn seeded(&mut self) -> Result<(), u8> {
-        self.desk.numbers.next().map(|_| ()).ok_or(wire::UNREACHABLE)
+        self.desk.numbers.draw().map(|_| ()).ok_or(wire::UNREACHABLE)
     }
 
     fn ping(&mut self, request: &Request, to: Ip, len: usize) -> Result<Pending, u8> {

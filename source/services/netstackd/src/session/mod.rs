@@ -148,10 +148,17 @@ impl<M: SharedMut> Session<M> {
             }
         }
         taken.more |= self.steps(desk);
-        if let Some(due) = self.held.store.settle(desk.stack, desk.ports, desk.now) {
-            desk.wake(due);
-        }
         taken
+    }
+
+    /// Takes out what it has let go and is over. When it is time to look again.
+    pub fn settle(
+        &mut self,
+        stack: &mut Stack,
+        ports: &mut Ports,
+        now: Instant,
+    ) -> Option<Instant> {
+        self.held.store.settle(stack, ports, now)
     }
 
     /// Puts back what peers have let go of its listening sockets. `full` is told of each port that takes nobody now.

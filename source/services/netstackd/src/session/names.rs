@@ -46,7 +46,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let stack = &mut *self.desk.stack;
         let reached = stack.servers().iter().any(|server| stack.source(*server).is_ok());
         reached.then_some(()).ok_or(wire::UNREACHABLE)?;
-        let number = self.desk.numbers.next().ok_or(wire::UNREACHABLE)?;
+        let number = self.desk.numbers.draw().ok_or(wire::UNREACHABLE)?;
         let kind = if six { DnsQueryType::Aaaa } else { DnsQueryType::A };
         let asked = self.desk.now;
         let query = self.desk.stack.ask(name, kind, number, asked).map_err(|_| wire::MALFORMED)?;

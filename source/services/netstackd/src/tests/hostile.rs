@@ -185,6 +185,30 @@ proptest! {
         prop_assert!(world.denied().is_empty());
     }
 
+    #[test]
+    fn any_bytes_are_a_request_or_none(data in prop::collection::vec(any::<u8>(), 0..80)) {
+        let _ = crate::exercise::request(&data);
+        // One that has a head, of every operation.
+        for op in 0..14 {
+            let asked = [&[op][..], &7_u64.to_le_bytes(), &400_u16.to_le_bytes(), &data].concat();
+            let _ = crate::exercise::request(&asked);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_frames(
+        changes in prop::collection::vec((0..8_usize, any::<u16>(), any::<u8>()), 1..40)
+    ) {
+        let some = something();
+        let frame = |(which, place, byte): (usize, u16, u8)| {
+            let mut frame = some[which].clone();
+            let place = usize::from(place) % frame.len();
+            frame[place] = byte;
+            [&(frame.len() as u16).to_le_bytes()[..], &frame].concat()
+        };
+        let _ = crate::exercise::frames(&changes.into_iter().map(frame).collect::<Vec<_>>().concat());
+    }
+
     // attack 92 U: requests of any operation, socket, length and head; each is answered or waits, and nobody else notices; broken: net-head
     #[test]
     fn hostile_requests_end_nothing(

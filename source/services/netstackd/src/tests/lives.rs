@@ -102,7 +102,7 @@ fn without_numbers_nothing_is_opened() {
     world.opens(&mut a, wire::LISTEN, at(80));
     // They end later.
     world.server.numbers().source().has = false;
-    while world.server.numbers().next().is_some() {}
+    while world.server.numbers().draw().is_some() {}
     world.peer.listen(7);
     let before = world.server.stats().frames_out;
     for (op, head) in [
@@ -138,7 +138,7 @@ fn ports_and_sequences_are_not_guessed() {
     for _ in 0..8 {
         let id = a.ask(wire::CONNECT, 0, to([10, 0, 2, 9], 7).as_bytes());
         world.wait(&mut a, id);
-        sequences.push(world.server.numbers().next().unwrap());
+        sequences.push(world.server.numbers().draw().unwrap());
     }
     sequences.dedup();
     assert_eq!(sequences.len(), 8);

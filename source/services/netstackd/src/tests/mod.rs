@@ -279,7 +279,8 @@ impl World {
         self.coming.extend(back);
         let soon = self.now + Duration::from_micros(200);
         let due = [turn.next, self.peer.due(self.now)].into_iter().flatten().min();
-        let due = due.unwrap_or(soon).clamp(soon, self.now + Duration::from_millis(500));
+        let idle = self.now + Duration::from_millis(500);
+        let due = due.unwrap_or(idle).clamp(soon, idle);
         self.busy = if turn.next == Some(self.now) { self.busy + 1 } else { 0 };
         self.now = if moved || !self.coming.is_empty() { soon } else { due };
     }

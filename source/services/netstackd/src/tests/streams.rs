@@ -204,6 +204,7 @@ fn a_reset_is_told() {
     assert_eq!(world.ask(&mut a, wire::RECEIVE, socket, &[]).0, wire::RESET);
     let sends = a.send(socket, b"x");
     assert_eq!(world.wait(&mut a, sends).0, wire::RESET);
+    assert_eq!(world.ask(&mut a, wire::CLOSE, socket, &[]).0, DONE);
     // This side resets.
     let peer = world.peer.listen(8);
     let socket = world.connection(&mut a, 8);
