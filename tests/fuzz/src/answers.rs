@@ -32,7 +32,7 @@ macro_rules! answered {
 }
 
 answered! {
-    policy: Decide, Explain, ExplainPermit, ExplainRing, ExplainState, StatePrefix, RuleText, Epoch, RuleReason;
+    policy: Decide, Explain, ExplainPermit, ExplainRing, ExplainState, StatePrefix, ExplainNet, NetTerms, RuleText, Epoch, RuleReason;
     log: Write, Append, Proof, SetClock, FindLine, LineText, ReadEntry, ReadStamp, ReadHashes, Verify, Stats, Head, Await, Anchor, Refuse, ReadCount;
     init: Services, Owners, Caps, Stat, Mem, Try, Ready, Board, Report, Irqs, Dma, Lives, Restart, Stop, Kill;
     console: Write, Prompt, ReadLine, LineText, Insert, ReadKey;

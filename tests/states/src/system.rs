@@ -171,6 +171,7 @@ pub fn description(epoch: u32) -> Description {
         name: "states".into(),
         profile: Profile::Test,
         epoch,
+        network: None,
         unlimited_restarts: false,
         init: INIT.service_id,
         devices: vec![device(0), device(1)],

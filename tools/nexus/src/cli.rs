@@ -71,6 +71,8 @@ enum Command {
     Assure(assure::AssureArgs),
     /// Say who may touch what, from the built image
     Audit(audit::AuditArgs),
+    /// Say whether a service may do something, by which line, or what would have to change
+    Why(audit::WhyArgs),
     /// Measure, beside the peers' figures
     Bench(bench::BenchArgs),
     /// Make an image with a store, or look into one
@@ -104,6 +106,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Attacks(args) => attacks::run(&args),
         Command::Assure(args) => assure::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Why(args) => audit::run_why(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Disk(args) => disk::run(&args),
         Command::Ledger(args) => ledger::run(&args),

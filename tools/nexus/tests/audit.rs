@@ -109,6 +109,7 @@ fn prod_carries_no_test_device_and_no_proofs() {
 }
 
 // attack 92 H: memory that a driver shares with who asks it; an assertion about either says so; broken: assert-shares
+// attack 99 H: who may reach whom by the network; an assertion about it says so; broken: assert-network
 // attack 92 H: who may put into the state of another; an assertion about it says so; broken: assert-changes
 #[test]
 fn assertions_hold_or_say_who_breaks_them() {

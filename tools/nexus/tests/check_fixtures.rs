@@ -69,6 +69,7 @@ fn the_base_is_accepted() {
 
 // attack 34 H: more is asked for than policy allows, or allowed than is asked for, of rights, registers, interrupts, queues or rings; refused; broken: checker-lines, checker-registers, checker-queues, checker-rings
 // attack 92 H: two services with one tree, a prefix that leads upwards, more state opened than policy allows; refused; broken: checker-state, checker-tree
+// attack 99 H: more ports or addresses than policy lets, or that nothing asks for; names, networks with bits of a host, ports out of order; sockets without a ring, or without a network; refused; broken: checker-net, checker-no-network, checker-socket-ring, checker-written
 // attack 58 H: init or busd would be started again, or a service in use without end; refused; broken: checker-restart, checker-unlimited
 // attack 80 U: two disks of one serial number, or whose memory is not alike, or that cannot be asked for it; refused; broken: checker-serial-head, checker-serial-unlike
 #[test]

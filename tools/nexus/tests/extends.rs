@@ -1,6 +1,7 @@
 //! A system that extends another one: what it adds, replaces and removes.
 
 use nexus::desc::{self, Checked};
+use nexus_sysdesc::Address;
 use nexus_sysdesc::Description;
 use std::path::{Path, PathBuf};
 
@@ -124,7 +125,8 @@ fn lines_about_state_are_added_and_removed() {
     );
     let policy = "[[allow-state]]\nid = \"nsh-lists\"\nsubject = \"nsh\"\ntree = \"webd\"\n\
                   prefix = \"a\"\nrights = [\"list\"]\nreason = \"less than the base\"\n";
-    let remove = "[remove]\npolicy = [\"list-nsh-webd\", \"write-nsh-webd\"]\n";
+    let remove = "[remove]\npolicy = [\"list-nsh-webd\", \"write-nsh-webd\", \"permit-nsh-resolve\", \
+                  \"ring-nsh-netstackd\", \"net-nsh-http\", \"net-nsh-time\", \"net-nsh-ping\"]\n";
     let dir = over_the_audit(&[("services/nsh.toml", &nsh), ("policy.toml", policy)], remove);
     let description = &load_small(dir.path())[0].description;
     let opens: Vec<_> = description.opens().map(|(who, open)| (who, open.id.as_str())).collect();
@@ -163,6 +165,95 @@ fn a_server_without_a_device_has_the_tests_as_consumers_too() {
     let rings = judged.description.rings();
     let rings: Vec<_> = rings.map(|(consumer, ring)| (consumer, ring.server)).collect();
     // virtionetd owns a device, and has a consumer.
-    assert_eq!(rings, [(10, 12), (12, 8), (22, 9), (22, 12), (900, 12)]);
+    assert_eq!(rings, [(10, 12), (10, 14), (12, 8), (22, 9), (22, 12), (22, 14), (900, 12)]);
     assert_eq!(judged.description.tree_of(900).map(|tree| tree.id), Some(7));
+}
+
+/// What webd of the small system is, with these keys beside.
+fn webd(keys: &str) -> String {
+    format!(
+        "id = 22\n{}talks-to = [\"virtionetd\", \"statefsd\", \"netstackd\"]\n\
+         state = {{ tree = \"5b0c8e63f1d94f0e8a1b7c2d3e4f5a69\", keys = 1000, bytes = 1048576 }}\n\
+         rings = [{{ with = \"virtionetd\", pages = 4 }}, {{ with = \"statefsd\", pages = 17 }}, \
+         {{ with = \"netstackd\", pages = 33 }}]\nserves = true\n{keys}",
+        SERVICE.replace("priority = 5", "priority = 10")
+    )
+}
+
+#[test]
+fn lines_about_the_network_are_added_and_removed() {
+    let webd = webd(
+        "sockets = { count = 4, bytes = 65536 }\n\
+         reaches = [{ protocol = \"udp\", direction = \"out\", ports = [\"53\"], addresses = [\"10.0.2.3/32\", \"::/0\"] }]\n",
+    );
+    let policy = "[[allow-net]]\nid = \"webd-asks\"\nsubject = \"webd\"\nprotocol = \"udp\"\n\
+                  direction = \"out\"\nports = [\"53\"]\naddresses = [\"10.0.2.3/32\", \"::/0\"]\n\
+                  reason = \"another than in the base\"\n";
+    let remove = "[remove]\npolicy = [\"net-webd-http\"]\n";
+    let files = [("services/webd.toml", webd.as_str()), ("policy.toml", policy)];
+    let dir = over_the_audit(&files, remove);
+    let description = &load_small(dir.path())[0].description;
+    let reaches: Vec<_> =
+        description.reaches().map(|(who, reach)| (who, reach.id.as_str())).collect();
+    let of_nsh = ["net-nsh-http", "net-nsh-time", "net-nsh-ping"].map(|id| (10, id));
+    assert_eq!(reaches, [&of_nsh[..], &[(22, "webd-asks")]].concat());
+    let (_, asks) = description.reaches().last().expect("that of webd");
+    // Ascending, as the image has them.
+    assert_eq!(asks.addresses_text(), "::/0 10.0.2.3/32");
+    assert_eq!(description.service(22).and_then(|webd| webd.sockets).map(|one| one.count), Some(4));
+    let network = description.network.as_ref().expect("that of the base's board");
+    assert_eq!(network.leads_back.len(), 2);
+}
+
+#[test]
+fn a_network_above_replaces_that_of_the_base() {
+    let files = [("boards/small.toml", "[network]\naddress = \"dhcp\"\n")];
+    let dir = over_the_audit(&files, "");
+    let description = &load_small(dir.path())[0].description;
+    let network = description.network.as_ref().expect("a network");
+    assert_eq!((&network.address, network.leads_back.len()), (&Address::Dhcp, 0));
+    assert!(description.device_named("net0").is_some(), "the devices of the base stay");
+}
+
+#[test]
+fn the_tests_have_sockets_where_there_is_a_stack() {
+    let terms = |between: &str| {
+        [
+            "protocol = \"tcp\"",
+            "direction = \"out\"",
+            "ports = [\"7\"]",
+            "addresses = [\"10.0.2.2/32\"]",
+        ]
+        .join(between)
+    };
+    let tester = format!(
+        "id = 900\n{SERVICE}[where.netstackd]\ntalks-to = [\"netstackd\"]\n\
+         sockets = {{ count = 2, bytes = 4096 }}\nreaches = [{{ {} }}]\n\
+         [where.netstackd.ring]\npages = 3\n",
+        terms(", ")
+    );
+    let policy = format!(
+        "[[ring]]\nid = \"selftest-ring\"\nsubject = \"selftest\"\nwith = \"netstackd\"\npages = 3\n\
+         reason = \"a test\"\n[[allow-net]]\nid = \"selftest-net\"\nsubject = \"selftest\"\n{}\nreason = \"a test\"\n",
+        terms("\n")
+    );
+    let tests = directory(&[
+        ("system.toml", "name = \"tests\"\nboard = \"tests\"\nextends = \"standard\"\n"),
+        ("boards/tests.toml", "device = []\n"),
+        ("profiles/test.toml", "kind = \"test\"\n"),
+        ("policy.toml", &policy),
+        ("services/selftest.toml", &tester),
+    ]);
+    let judged = |base: &str| {
+        let base = tree().join(base);
+        let checked = desc::check_with_tests(&base, &base, Some(tests.path()), &base);
+        let all = checked.expect("the tool works").unwrap_or_else(|report| panic!("{report}"));
+        all.into_iter().find(|checked| checked.judged).expect("one that is judged").description
+    };
+    let with = judged("tests/fixtures/audit/system");
+    let tester = with.service(900).expect("the tests");
+    assert_eq!((tester.sockets.map(|one| one.count), tester.reaches.len()), (Some(2), 1));
+    let without = judged("tests/fixtures/check/base");
+    let tester = without.service(900).expect("the tests");
+    assert_eq!((tester.sockets, tester.reaches.len(), without.network), (None, 0, None));
 }

@@ -8,8 +8,8 @@ use nexus_proto::log::{
     SetClock, Verify,
 };
 use nexus_proto::policy::{
-    Decide, Explain, ExplainPermit, ExplainRing, ExplainState, Policy, RuleReason, RuleText,
-    StatePrefix,
+    Decide, Explain, ExplainNet, ExplainPermit, ExplainRing, ExplainState, NetTerms, Policy,
+    RuleReason, RuleText, StatePrefix,
 };
 use nexus_proto::power::{Exit, Off, Power, Reboot};
 use nexus_proto::{Asker, Operation, Registers, ServiceError, Subject, Text, Zero, ids, init};
@@ -84,6 +84,19 @@ fn ask_policyd(score: &mut Score, policyd: Client<Policy>) {
     let (service, owner, zero) = (ids::INIT, ids::NSH, Zero::ZERO);
     score.denied(policyd, &ExplainState { service, owner, index: 0, zero });
     score.denied(policyd, &StatePrefix { line: 1, zero: Zero::ZERO, offset: 0 });
+    let (protocol, port) = (0, 80);
+    let net = ExplainNet {
+        address: [0; 16],
+        service,
+        port,
+        index: 0,
+        protocol,
+        inward: false,
+        one: false,
+        zero: Zero::ZERO,
+    };
+    score.denied(policyd, &net);
+    score.denied(policyd, &NetTerms { line: 1, addresses: true, zero: Zero::ZERO, offset: 0 });
     score.denied(policyd, &RuleText { rule: 1, zero: Zero::ZERO, offset: 0 });
     score.denied(policyd, &RuleReason { rule: 1, zero: Zero::ZERO, offset: 0 });
 }

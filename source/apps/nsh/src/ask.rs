@@ -14,18 +14,19 @@ use nexus_proto::init::{
 use nexus_proto::log::{Event, FindLine, Head, HeadInfo, LineInfo, LineText, Log, ReadCount};
 use nexus_proto::net::{self, Card, Counters, Direction, Net};
 use nexus_proto::policy::{
-    Epoch, Explain, ExplainPermit, ExplainRing, ExplainState, Explanation, PermitLine, Policy,
-    RuleReason, RuleText, StateLine, StatePrefix,
+    Epoch, Explain, ExplainNet, ExplainPermit, ExplainRing, ExplainState, Explanation, NetLine,
+    NetTerms, PermitLine, Policy, RuleReason, RuleText, StateLine, StatePrefix,
 };
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
 use nexus_proto::state::{self, State, StoreInfo};
 use nexus_proto::{Malformed, Operation, Protocol, ServiceError, Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, record_in_chain, startup};
-use nexus_sysdesc::Permission;
+use nexus_sysdesc::{Permission, ip_of};
 
 use crate::command::Order;
 use crate::names::Names;
+use crate::reach::Asked;
 use crate::show::{LedgerRecord, LogLine};
 use crate::trouble::Trouble;
 
@@ -183,6 +184,29 @@ pub fn state(service: u32, owner: u32, index: u16) -> Result<StateLine, Trouble>
 /// The keys that a line opens: the parts that they begin with.
 pub fn state_prefix(line: u16) -> Result<String, Trouble> {
     text(|offset| ask::<Policy, _>(ids::POLICYD, &StatePrefix { line, zero: Zero::ZERO, offset }))
+}
+
+/// Of the lines of the policy that let what is asked about the network, the one with this index; `inward`: let others
+/// reach the service.
+pub fn reach(asked: &Asked, inward: bool, index: u16) -> Result<NetLine, Trouble> {
+    let Asked { service, protocol, port, peer } = *asked;
+    let question = ExplainNet {
+        address: peer.map_or([0; 16], ip_of),
+        service,
+        port,
+        index,
+        protocol: protocol.code(),
+        inward,
+        one: peer.is_some(),
+        zero: Zero::ZERO,
+    };
+    ask::<Policy, _>(ids::POLICYD, &question)
+}
+
+/// The ports that a line lets, or the addresses.
+pub fn net_terms(line: u16, addresses: bool) -> Result<String, Trouble> {
+    let terms = |offset| NetTerms { line, addresses, zero: Zero::ZERO, offset };
+    text(|offset| ask::<Policy, _>(ids::POLICYD, &terms(offset)))
 }
 
 /// Identifiers of all rules.

@@ -9,6 +9,7 @@ use nexus_sysdesc::Permission;
 
 use crate::names::Names;
 use crate::past::{Options, Past};
+use crate::reach::{self, Asked};
 use crate::specs::{Arg, Spec, spec, unknown_command};
 use crate::state::{self, Ask};
 use crate::suggest::suggest;
@@ -46,6 +47,8 @@ pub enum Command {
     Ring(u32, u32),
     /// What policy says about a service and a permission.
     Permit(u32, Permission),
+    /// What policy says about a service and the network.
+    Reach(Asked),
     /// What happens if one asks.
     Try(u32, u16),
     /// How a service stands, and why.
@@ -115,8 +118,9 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         return state::parse(line, spec, names).map(|ask| Some(Command::State(ask)));
     }
     let args: Vec<&str> = words.collect();
+    let too_many = || format!("{name}: too many words; usage: {}", spec.usage);
     if args.len() > spec.args.len() {
-        return Err(format!("{name}: too many words; usage: {}", spec.usage));
+        return Err(too_many());
     }
     Ok(Some(match (spec.name, args.as_slice()) {
         ("help", []) => Command::Help(None),
@@ -129,6 +133,10 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("dma", _) => Command::Dma,
         ("caps", args) => Command::Caps(service(spec, args.first(), names)?),
         ("ledger", args) => ledger(spec, args, names)?,
+        ("why", [who, "net", protocol, rest @ ..]) => {
+            Command::Reach(reach::parse(service(spec, Some(who), names)?, protocol, rest)?)
+        }
+        ("why", [_, _, _, ..]) => return Err(too_many()),
         ("why", args) => {
             let service = service(spec, args.first(), names)?;
             let what = args.get(1);

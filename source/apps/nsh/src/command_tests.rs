@@ -1,6 +1,7 @@
 use super::*;
 use crate::fixture::names;
 use crate::specs::SPECS;
+use nexus_sysdesc::NetProtocol;
 
 fn command(line: &str) -> Result<Option<Command>, String> {
     parse(line, &names())
@@ -24,7 +25,11 @@ fn every_command_can_be_typed() {
             .iter()
             .map(|arg| match arg {
                 Arg::Service => "rngd",
-                Arg::Device | Arg::Ruled => "blk0",
+                Arg::Device => "blk0",
+                Arg::Ruled => "net",
+                Arg::Protocol => "tcp",
+                Arg::Port => "80",
+                Arg::Address => "10.0.2.3",
                 Arg::Command => "caps",
                 Arg::HowMany | Arg::LogPart | Arg::Sector | Arg::Bytes => "5",
                 Arg::Read => "read",
@@ -49,6 +54,37 @@ fn names_and_numbers_of_services_and_devices() {
     named.devices.push((6, "power".into()));
     assert_eq!(parse("why nsh power", &named), Ok(Some(Command::Why(10, 6))));
     assert_eq!(command("caps init"), Ok(Some(Command::Caps(1))));
+}
+
+#[test]
+fn what_is_asked_about_the_network() {
+    let asked = |protocol, port, peer: Option<&str>| {
+        let peer = peer.map(|peer| peer.parse().expect("an address"));
+        Ok(Some(Command::Reach(Asked { service: 10, protocol, port, peer })))
+    };
+    assert_eq!(command("why nsh net"), Ok(Some(Command::Permit(10, Permission::Net))));
+    assert_eq!(command("why nsh net tcp 80"), asked(NetProtocol::Tcp, 80, None));
+    assert_eq!(
+        command("why 10 net udp 65535 10.0.2.3"),
+        asked(NetProtocol::Udp, 65535, Some("10.0.2.3"))
+    );
+    assert_eq!(command("why nsh net echo"), asked(NetProtocol::Echo, 0, None));
+    assert_eq!(command("why nsh net echo fec0::2"), asked(NetProtocol::Echo, 0, Some("fec0::2")));
+    assert_eq!(error("why nsh net icmp"), "why: `icmp` is not tcp, udp or echo");
+    assert_eq!(error("why nsh net tcp"), "why: which port? as `why nsh net tcp 80`");
+    for word in ["0", "65536", "+1", "http", "80-90"] {
+        let expected = format!("why: `{word}` is no port: 1 to 65535");
+        assert_eq!(error(&format!("why nsh net udp {word}")), expected);
+    }
+    assert_eq!(error("why nsh net echo 80"), "why: `80` is no address: names decide nothing");
+    assert_eq!(
+        error("why nsh net tcp 80 example.org"),
+        "why: `example.org` is no address: names decide nothing"
+    );
+    let usage = "why: too many words; usage: why SERVICE [WHAT]";
+    for line in ["why nsh net echo ::1 7", "why nsh net tcp 80 ::1 7", "why nsh view 80"] {
+        assert_eq!(error(line), usage, "{line}");
+    }
 }
 
 #[test]
@@ -119,7 +155,7 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(
         error("why rngd gpu"),
         "no device, permission or service `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0 distribute record \
-         view log ask report clock power disk net supervise archive refuse init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh"
+         view log ask report clock power disk net supervise archive refuse resolve init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh"
     );
     assert_eq!(
         error("try rngd gpu"),

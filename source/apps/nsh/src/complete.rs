@@ -3,6 +3,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use nexus_sysdesc::NetProtocol;
+
 use crate::command::permission_names;
 use crate::names::Names;
 use crate::specs::{Arg, SPECS, spec};
@@ -65,6 +67,10 @@ fn known(words: &[&str], names: &Names) -> Vec<String> {
             let others = permission_names().chain(names.service_names());
             names.device_names().chain(others).map(ToString::to_string).collect()
         }
+        Some(Arg::Protocol) if args.last() == Some(&"net") => {
+            NetProtocol::ALL.map(|protocol| protocol.name().to_string()).into()
+        }
+        Some(Arg::Protocol | Arg::Port | Arg::Address) => Vec::new(),
         Some(Arg::Command) => commands().collect(),
         Some(Arg::Bytes | Arg::Key | Arg::Value) => Vec::new(),
         Some(Arg::State) => VERBS.map(ToString::to_string).into(),
@@ -131,11 +137,14 @@ mod tests {
         assert_eq!(tab("try rngd r"), (String::new(), "rng0 rtc0".into()));
         assert_eq!(
             tab("why rngd r"),
-            (String::new(), "record refuse report rng0 rngd rtc0 rtcd".into())
+            (String::new(), "record refuse report resolve rng0 rngd rtc0 rtcd".into())
         );
         assert_eq!(inserted("kill rn"), "gd ");
         assert_eq!(tab("restart r"), (String::new(), "rngd rtcd".into()));
         assert_eq!(inserted("why nsh vie"), "w ");
+        assert_eq!(tab("why nsh net "), (String::new(), "echo tcp udp".into()));
+        assert_eq!(inserted("why nsh net u"), "dp ");
+        assert_eq!(tab("why nsh blk0 t"), (String::new(), String::new()));
         assert_eq!(inserted("why nsh virtiob"), "lkd ");
         assert_eq!(inserted("help le"), "dger ");
         assert_eq!(inserted("log -"), "f ");

@@ -17,6 +17,7 @@ mod fixture;
 pub mod names;
 mod order;
 pub mod past;
+pub mod reach;
 pub mod screen;
 pub mod shell;
 pub mod show;

@@ -11,7 +11,7 @@ use nexus_proto::net::Direction;
 use nexus_proto::policy::NO_RULE;
 use nexus_proto::state::Standing;
 use nexus_rt::{CallError, ns_of_ticks, ticks, uptime_ns};
-use nexus_sysdesc::bounds::MAX_OPENS;
+use nexus_sysdesc::bounds::{MAX_OPENS, MAX_REACHES};
 
 use crate::archive;
 use crate::ask;
@@ -20,9 +20,11 @@ use crate::complete::complete;
 use crate::date::Date;
 use crate::names::Names;
 use crate::order::{self, Known};
+use crate::reach::Asked;
 use crate::screen::{Screen, Typed};
 use crate::show::{
-    self, Chain, Checkpoint, LedgerRecord, LogLine, May, Opened, Shared, Tried, Verifier, Why,
+    self, Chain, Checkpoint, LedgerRecord, Let, LogLine, May, Opened, Reached, Shared, Tried,
+    Verifier, Why,
 };
 use crate::state::{self, Ask};
 use crate::store::Store;
@@ -172,6 +174,7 @@ impl Shell {
                 show::ring(&Shared { service, driver, epoch: answer.epoch, line }, names)
                     + &state(service, driver, names)?
             }
+            Command::Reach(asked) => reach(&asked, false, names)? + &reach(&asked, true, names)?,
             Command::Try(service, device) => {
                 let answer = ask::try_grant(service, device, WINDOW.bits())?;
                 show::tried(&Tried { service, device, answer: &answer }, names)
@@ -314,6 +317,22 @@ impl Shell {
         }
         false
     }
+}
+
+/// What a service may do of what is asked about the network; `inward`: what others may do with it.
+fn reach(asked: &Asked, inward: bool, names: &Names) -> Result<String, Trouble> {
+    let first = ask::reach(asked, inward, 0)?;
+    let (mut lines, mut next) = (Vec::new(), first.line);
+    while next != NO_RULE && lines.len() < MAX_REACHES {
+        lines.push(Let {
+            line: (ask::rule_text(next)?, ask::reason(next)?),
+            ports: ask::net_terms(next, false)?,
+            addresses: ask::net_terms(next, true)?,
+        });
+        let index = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+        next = ask::reach(asked, inward, index)?.line;
+    }
+    Ok(show::reach(&Reached { asked: *asked, inward, first, lines }, names))
 }
 
 /// What a service may open of the state of `owner`; nothing where that keeps none.

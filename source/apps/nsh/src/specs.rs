@@ -14,6 +14,12 @@ pub enum Arg {
     Device,
     /// Name of a device, of a permission or of a service, or nothing.
     Ruled,
+    /// What is spoken by the network, or nothing.
+    Protocol,
+    /// Its port, or nothing.
+    Port,
+    /// Address of a peer, or nothing.
+    Address,
     /// Name of a command, or nothing.
     Command,
     /// A number, `all`, or nothing.
@@ -86,10 +92,11 @@ specs! {
          knows later that nothing before it was written anew. With `--boots`, `--boot 7`, or `--device blk0 --at \
          2026-11-30T09:00:00` (or `--boot 7 --device blk0 --at 12.5`, in seconds) it is the archive that \
          is asked: which boots it has, the ledger of one, and who held a device then.";
-    "why" [Service, Ruled] "why SERVICE [WHAT]",
+    "why" [Service, Ruled, Protocol, Port, Address] "why SERVICE [WHAT]",
         "allowed or denied, and by which rule",
         "WHAT is a device, a permission of the policy, or another service: may the first share memory with \
-         it, or open what the other keeps? Where a name is several of these, the first is meant. Asks policyd. Nothing is decided, and \
+         it, or open what the other keeps? Where a name is several of these, the first is meant. Or it is \
+         `net tcp 80`, `net udp 53 10.0.2.3`, `net echo`: may it reach others by the network, or they it? Asks policyd. Nothing is decided, and \
          nothing is recorded. Without WHAT: how the service stands, and what would change that.";
     "try" [Service, Device] "try SERVICE DEVICE", "ask for a grant the proper way, on the record",
         "init asks policyd, which records its decision. Nothing is given, even if it is allowed.";

@@ -90,6 +90,7 @@ fn description(shell: &[Permission]) -> Description {
         name: "test".into(),
         profile: Profile::Test,
         epoch: 1,
+        network: None,
         unlimited_restarts: false,
         init: 1,
         devices: vec![

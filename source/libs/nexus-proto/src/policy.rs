@@ -27,6 +27,11 @@ protocol! {
         8 ExplainState -> StateLine, again;
         /// Which keys such a line opens: the whole parts at their beginning.
         9 StatePrefix -> Text, again;
+        /// Which lines of the policy let a service do something with the network, one by one. That is no decision,
+        /// either: the network stack does what the description says.
+        10 ExplainNet -> NetLine, again;
+        /// Which ports such a line lets, or which addresses.
+        11 NetTerms -> Text, again;
     }
 }
 
@@ -215,6 +220,57 @@ payloads! {
         pub line: u16,
         /// Padding.
         pub zero: Zero<2>,
+        /// First byte wanted.
+        pub offset: u32,
+    }
+
+    /// Asks about the network.
+    pub struct ExplainNet {
+        /// The peer, as in [`crate::socket::ring::Target`]; counts where `one` says so.
+        pub address: [u8; 16],
+        /// Service id.
+        pub service: u32,
+        /// Of whoever is connected to; of an echo 0.
+        pub port: u16,
+        /// Which of the lines that let it do that, from 0.
+        pub index: u16,
+        /// Number of the protocol in the description.
+        pub protocol: u8,
+        /// The peer begins, and not the service.
+        pub inward: bool,
+        /// It is about the one peer with this address, and not about any.
+        pub one: bool,
+        /// Padding.
+        pub zero: Zero<5>,
+    }
+
+    /// What lets a service do something with the network.
+    pub struct NetLine {
+        /// Most bytes of the buffers of its sockets.
+        pub bytes: u64,
+        /// Most sockets that it may have; 0 for none.
+        pub sockets: u32,
+        /// Version of the rules.
+        pub epoch: u32,
+        /// Number of the line, among those of [`RuleText`]; [`NO_RULE`] when there are no more.
+        pub line: u16,
+        /// The board has a network.
+        pub network: bool,
+        /// The service would reach an address of this machine, as far as the description says: no line lets anybody
+        /// do that, but who may call who listens there.
+        pub this_machine: bool,
+        /// Padding.
+        pub zero: Zero<4>,
+    }
+
+    /// Asks for a piece of the terms of a line about the network.
+    pub struct NetTerms {
+        /// Number of the line: that of [`NetLine`].
+        pub line: u16,
+        /// Of its addresses, and not of its ports.
+        pub addresses: bool,
+        /// Padding.
+        pub zero: Zero<1>,
         /// First byte wanted.
         pub offset: u32,
     }

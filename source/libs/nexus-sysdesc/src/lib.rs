@@ -34,5 +34,6 @@ pub use description::{
     Address, Danger, DescError, Description, Device, GUID_LEN, Ip, MAPPED_BITS, MAX_LEN, Need,
     NetDirection, NetProtocol, Network, NetworkSays, NoSerial, OpenTree, Permission, Permit, Place,
     Ports, Problem, Profile, Proof, Queue, Reach, Restart, Ring, Rule, SERIAL_LEN, Says, Serial,
-    Service, Shape, Sockets, StateRight, Tree, are_queues, bounds, mapped, registers, v4,
+    Service, Shape, Sockets, StateRight, Tree, are_queues, bounds, ip_addr, ip_of, is_one, mapped,
+    registers, v4,
 };

@@ -1,16 +1,19 @@
 //! Descriptions: what is valid survives a round trip, and everything else is refused by name.
 
 mod common;
+#[path = "common/wire.rs"]
+mod wire;
 
 use std::collections::HashSet;
 
 use common::{device, permit, rule, service, system};
 use nexus_sysdesc::layout::Sizes;
 use nexus_sysdesc::{
-    Danger, DescError, Description, Device, MAX_LEN, Need, OpenTree, Permission, Permit, Place,
-    Problem, Profile, Proof, Queue, Restart, Ring, Rule, Says, Serial, Service, Shape, StateRight,
-    Tree, bounds,
+    Address, Danger, DescError, Description, Device, Ip, MAX_LEN, Need, NetDirection, NetProtocol,
+    NetworkSays, OpenTree, Permission, Permit, Place, Ports, Problem, Profile, Proof, Queue, Reach,
+    Restart, Ring, Rule, Says, Serial, Service, Shape, Sockets, StateRight, Tree, bounds, mapped,
 };
+use wire::{net, network, reach};
 
 /// One queue with `heads` heads of a page that the device writes.
 fn queues(heads: u16) -> Vec<Queue> {
@@ -452,7 +455,34 @@ fn answers(system: &mut Description, index: usize, ms: u32) {
     (service.restart, service.answers_within) = (Restart::OnFailure, Some(ms));
 }
 
+/// The network that DHCP gives, and the service at `index` reaches this.
+fn reaching(system: &mut Description, index: usize, reaches: Vec<Reach>) {
+    system.network = Some(network());
+    system.services[index].sockets = Some(SOCKETS);
+    system.services[index].reaches = reaches;
+}
+
+/// The same, of lines that differ in their first port.
+fn reaches(count: u16) -> Vec<Reach> {
+    let ports = |port| vec![Ports { first: port, last: port }];
+    let one = |port| Reach { ports: ports(port), id: format!("net-{port}"), ..reach() };
+    (1..=count).map(one).collect()
+}
+
+/// The board gives an address.
+fn given(
+    system: &mut Description,
+    address: [u8; 4],
+    bits: u8,
+    gateway: Option<[u8; 4]>,
+    dns: Vec<Ip>,
+) {
+    let address = Address::Static { address, bits, gateway, dns };
+    system.network = Some(NetworkSays { address, ..network() });
+}
+
 const WHOLE: Place = Place::Description;
+const SOCKETS: Sockets = Sockets { count: 8, bytes: 1 << 20 };
 
 const CASES: &[Case] = &[
     (WHOLE, Problem::TooMany, |d| d.services = (1..65).map(|id| service(id, "x")).collect()),
@@ -465,6 +495,24 @@ const CASES: &[Case] = &[
         (d.profile, d.unlimited_restarts) = (Profile::Prod, true);
     }),
     (WHOLE, Problem::NoInit, |d| d.init = 2),
+    (WHOLE, Problem::BadNetwork, |d| {
+        d.network = Some(NetworkSays { leads_back: vec![[1; 16]; 2], ..network() });
+    }),
+    (WHOLE, Problem::BadNetwork, |d| {
+        let leads_back = (1..10).map(|n| [n; 16]).collect();
+        d.network = Some(NetworkSays { leads_back, ..network() });
+    }),
+    (WHOLE, Problem::BadNetwork, |d| given(d, [10, 0, 2, 15], 0, None, vec![])),
+    (WHOLE, Problem::BadNetwork, |d| given(d, [10, 0, 2, 15], 33, None, vec![])),
+    (WHOLE, Problem::BadNetwork, |d| given(d, [0; 4], 8, None, vec![])),
+    (WHOLE, Problem::BadNetwork, |d| given(d, [224, 0, 0, 1], 8, None, vec![])),
+    (WHOLE, Problem::BadNetwork, |d| given(d, [255; 4], 8, None, vec![])),
+    (WHOLE, Problem::BadNetwork, |d| given(d, [10, 0, 2, 15], 24, Some([10, 0, 3, 2]), vec![])),
+    (WHOLE, Problem::BadNetwork, |d| given(d, [10, 0, 2, 15], 24, Some([10, 0, 2, 15]), vec![])),
+    (WHOLE, Problem::BadNetwork, |d| given(d, [10, 0, 2, 15], 24, None, vec![[0; 16]])),
+    (WHOLE, Problem::BadNetwork, |d| {
+        given(d, [10, 0, 2, 15], 24, None, vec![mapped([10, 0, 2, 3]); 4])
+    }),
     (Place::Device(0), Problem::BadId, |d| d.devices.swap(0, 1)),
     (Place::Device(1), Problem::BadName, |d| d.devices[1].name = "rng_0".into()),
     (Place::Device(1), Problem::NameTaken, |d| d.devices[1].name = "rtc0".into()),
@@ -658,6 +706,89 @@ const CASES: &[Case] = &[
     (Place::Service(2), Problem::BadText, |d| {
         opened(d, 2, vec![OpenTree { reason: String::new(), ..open(3, "a") }]);
     }),
+    (Place::Service(2), Problem::BadSockets, |d| {
+        reaching(d, 2, vec![]);
+        d.services[2].sockets = Some(Sockets { count: 0, ..SOCKETS });
+    }),
+    (Place::Service(2), Problem::BadSockets, |d| {
+        reaching(d, 2, vec![]);
+        d.services[2].sockets = Some(Sockets { count: 257, ..SOCKETS });
+    }),
+    (Place::Service(2), Problem::BadSockets, |d| {
+        reaching(d, 2, vec![]);
+        d.services[2].sockets = Some(Sockets { bytes: 4095, ..SOCKETS });
+    }),
+    (Place::Service(2), Problem::BadSockets, |d| {
+        reaching(d, 2, vec![]);
+        d.services[2].sockets = Some(Sockets { bytes: (1 << 26) + 1, ..SOCKETS });
+    }),
+    (Place::Service(2), Problem::NoNetwork, |d| {
+        reaching(d, 2, vec![]);
+        d.network = None;
+    }),
+    (Place::Service(2), Problem::NoNetwork, |d| {
+        reaching(d, 2, vec![reach()]);
+        d.services[2].sockets = None;
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
+        reaching(d, 2, vec![Reach { ports: vec![], ..reach() }]);
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
+        reaching(d, 2, vec![Reach { protocol: NetProtocol::Echo, ..reach() }]);
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
+        let (protocol, direction) = (NetProtocol::Echo, NetDirection::In);
+        reaching(d, 2, vec![Reach { protocol, direction, ports: vec![], ..reach() }]);
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
+        reaching(d, 2, vec![Reach { ports: vec![Ports { first: 0, last: 80 }], ..reach() }]);
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
+        reaching(d, 2, vec![Reach { ports: vec![Ports { first: 81, last: 80 }], ..reach() }]);
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
+        let ports = vec![Ports { first: 80, last: 90 }, Ports { first: 90, last: 91 }];
+        reaching(d, 2, vec![Reach { ports, ..reach() }]);
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
+        let ports = (1..18).map(|port| Ports { first: 2 * port, last: 2 * port }).collect();
+        reaching(d, 2, vec![Reach { ports, ..reach() }]);
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
+        reaching(d, 2, vec![Reach { addresses: vec![], ..reach() }]);
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
+        let addresses = vec![net([0; 16], 0), net(mapped([0; 4]), 96)];
+        reaching(
+            d,
+            2,
+            vec![Reach { addresses: [&addresses[..], &addresses[..1]].concat(), ..reach() }],
+        );
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
+        reaching(d, 2, vec![Reach { addresses: vec![net(mapped([10, 0, 0, 1]), 104)], ..reach() }]);
+    }),
+    (Place::Service(2), Problem::BadReach, |d| {
+        reaching(d, 2, vec![Reach { addresses: vec![net([0; 16], 129)], ..reach() }]);
+    }),
+    (Place::Service(2), Problem::NotSorted, |d| {
+        let again = Reach { id: "again".into(), ..reach() };
+        reaching(d, 2, vec![reach(), again]);
+    }),
+    (Place::Service(2), Problem::NotSorted, |d| {
+        let out = Reach { id: "out".into(), direction: NetDirection::Out, ..reach() };
+        reaching(d, 2, vec![Reach { direction: NetDirection::In, ..reach() }, out]);
+    }),
+    (Place::Service(2), Problem::TooMany, |d| reaching(d, 2, reaches(33))),
+    (Place::Service(2), Problem::BadName, |d| {
+        reaching(d, 2, vec![Reach { id: "Net".into(), ..reach() }]);
+    }),
+    (Place::Service(2), Problem::NameTaken, |d| {
+        reaching(d, 2, vec![Reach { id: "rule-1".into(), ..reach() }]);
+    }),
+    (Place::Service(2), Problem::BadText, |d| {
+        reaching(d, 2, vec![Reach { reason: String::new(), ..reach() }]);
+    }),
     (Place::Service(3), Problem::BadName, |d| d.services[3].must_prove = vec![proof("a b")]),
     (Place::Service(3), Problem::NotSorted, |d| {
         d.services[3].must_prove = vec![proof("b"), proof("a")];
@@ -716,6 +847,7 @@ const CASES: &[Case] = &[
     (Place::Service(2), Problem::NoDma, |d| d.services[2].needs[0].queues = queues(64)),
 ];
 
+// attack 99 U: a description in which a service has to do with a network without sockets or without one of the board, or more than it may; ports or addresses that there are not; refused; broken: sysdesc-no-network, sysdesc-sockets, sysdesc-reach, sysdesc-network
 // attack 58 U: a description in which init or busd would be started again, or a service in use without end; refused; broken: sysdesc-restart-init, sysdesc-unlimited-in-prod
 // attack 39 U: a description with two owners, equal names or any other damage; refused
 // attack 80 U: an empty slot in a description for use; refused; broken: empty-slot-in-prod
@@ -788,6 +920,22 @@ const MOST: &[fn(&mut Description)] = &[
     |d| d.services[1].tree = Some(Tree { id: 1, keys: 1 << 32, bytes: 1 << 40 }),
     |d| d.services[1].tree = Some(Tree { id: u128::MAX, keys: 1, bytes: 1 }),
     |d| opened(d, 2, (0..64).map(|n| open(3, &format!("p{n:02}"))).collect()),
+    |d| reaching(d, 2, reaches(32)),
+    |d| {
+        reaching(d, 2, vec![]);
+        d.services[2].sockets = Some(Sockets { count: 256, bytes: 1 << 26 });
+        d.services[3].sockets = Some(Sockets { count: 1, bytes: 4096 });
+    },
+    |d| {
+        let ports =
+            (1..17).map(|port| Ports { first: 4095 * port, last: 4095 * port + 15 }).collect();
+        let addresses = (0..16).map(|n| net(mapped([10, 0, n, 255]), 128)).collect();
+        reaching(d, 2, vec![Reach { ports, addresses, ..reach() }]);
+        d.network =
+            Some(NetworkSays { leads_back: (1..9).map(|n| [n; 16]).collect(), ..network() });
+    },
+    |d| given(d, [10, 0, 2, 15], 32, None, vec![mapped([10, 0, 2, 3]); 3]),
+    |d| given(d, [10, 0, 2, 15], 1, Some([10, 0, 2, 2]), vec![]),
     |d| d.services[3].must_prove = (0..256).map(|n| proof(&format!("p{n:03}"))).collect(),
 ];
 

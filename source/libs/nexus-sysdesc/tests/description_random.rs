@@ -4,7 +4,8 @@ mod common;
 
 use common::{device, permit, rule, service, system};
 use nexus_sysdesc::{
-    Description, Need, OpenTree, Permission, Profile, Restart, Service, Tree, bounds,
+    Address, Description, MAPPED_BITS, Need, NetDirection, NetProtocol, Network, NetworkSays,
+    OpenTree, Permission, Ports, Profile, Reach, Restart, Service, Sockets, Tree, bounds, mapped,
 };
 use proptest::prelude::*;
 
@@ -17,6 +18,33 @@ fn open(id: u32, owner: u32, rights: u32, parts: usize) -> OpenTree {
         id: format!("open-{id}-{owner}"),
         reason: "it shows it".into(),
     }
+}
+
+/// Service `id` has to do with the network, in up to `lines` ways that follow from the numbers.
+fn reaches(id: u32, lines: usize, number: u32) -> Vec<Reach> {
+    let byte = |n: u32| n.to_le_bytes()[0];
+    let reach = |index: u32| {
+        let protocol = NetProtocol::ALL[usize::from(byte(number.wrapping_add(index)) % 3)];
+        let first = u16::try_from(1000 * index + number).expect("few lines");
+        let ports = vec![Ports { first, last: first + 7 }];
+        let v4 = Network { address: mapped([10, byte(number), 0, 0]), bits: MAPPED_BITS + 16 };
+        let v6 = Network { address: [0; 16], bits: byte(number) % 97 };
+        let direction = NetDirection::ALL[usize::from(byte(number >> index) % 2)];
+        Reach {
+            protocol,
+            direction: if protocol == NetProtocol::Echo { NetDirection::Out } else { direction },
+            ports: if protocol == NetProtocol::Echo { vec![] } else { ports },
+            addresses: vec![v6, v4],
+            id: format!("net-{id}-{index}"),
+            reason: "it fetches pages".into(),
+        }
+    };
+    let mut all: Vec<Reach> = (0..3).take(lines).map(reach).collect();
+    let terms =
+        |one: &Reach| (one.protocol, one.direction, one.ports.clone(), one.addresses.clone());
+    all.sort_by_key(terms);
+    all.dedup_by_key(|one| terms(one));
+    all
 }
 
 /// A valid description with up to 12 services, each with at most one device.
@@ -46,6 +74,12 @@ fn any_valid() -> impl Strategy<Value = Description> {
                 });
                 let trees = services.iter().filter(|other| other.tree.is_some()).take(3);
                 next.opens = trees.map(|other| open(id, other.id, frames, restart)).collect();
+                if serves {
+                    description.network =
+                        Some(NetworkSays { address: Address::Dhcp, leads_back: vec![] });
+                    next.sockets = Some(Sockets { count: frames % 256 + 1, bytes: 4096 });
+                    next.reaches = reaches(id, permissions, frames);
+                }
                 next.name = format!("service-{id}");
                 next.permits =
                     Permission::ALL[..permissions].iter().map(|one| permit(id, *one)).collect();

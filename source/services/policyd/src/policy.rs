@@ -1,12 +1,16 @@
 //! The rules, applied. Nothing here remembers anything.
 
+use alloc::string::String;
+
 use nexus_abi::{PAGE_SIZE, Rights};
 use nexus_proto::Registers;
-use nexus_proto::policy::{Decide, Explain, NO_LINE, NO_RULE, Reason};
+use nexus_proto::policy::{Decide, Explain, ExplainNet, NO_LINE, NO_RULE, Reason};
 use nexus_sysdesc::bounds::is_window_rights;
 use nexus_sysdesc::layout::Sizes;
 use nexus_sysdesc::sealed::is_owners;
-use nexus_sysdesc::{Description, Permission, Rule};
+use nexus_sysdesc::{
+    Description, NetDirection, NetProtocol, NetworkSays, Permission, Reach, Rule, Sockets,
+};
 
 /// What the rules say to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +104,42 @@ impl Policy {
     #[must_use]
     pub fn keeps_state(&self, service: u32) -> bool {
         self.description.tree_of(service).is_some()
+    }
+
+    /// Of the lines that let the service do what is asked about with the network, the one with this index.
+    #[must_use]
+    pub fn reach(&self, ask: &ExplainNet, protocol: NetProtocol) -> Option<u16> {
+        let direction = if ask.inward { NetDirection::In } else { NetDirection::Out };
+        let lets = |reach: &Reach| match ask.one {
+            true => reach.lets(protocol, direction, ask.address, ask.port),
+            false => reach.lets_some(protocol, direction, ask.port),
+        };
+        let mut reaches = self
+            .description
+            .reaches()
+            .enumerate()
+            .filter(|(_, (who, reach))| *who == ask.service && lets(reach));
+        let (index, _) = reaches.nth(usize::from(ask.index))?;
+        self.description.line_of_reach(index)
+    }
+
+    /// The ports that the line with this number lets, or the addresses.
+    #[must_use]
+    pub fn net_terms(&self, line: u16, addresses: bool) -> Option<String> {
+        let (_, reach) = self.description.reach(line)?;
+        Some(if addresses { reach.addresses_text() } else { reach.ports_text() })
+    }
+
+    /// What the service may have of the network stack.
+    #[must_use]
+    pub fn sockets(&self, service: u32) -> Option<Sockets> {
+        self.description.service(service)?.sockets
+    }
+
+    /// How the network of the board is.
+    #[must_use]
+    pub fn network(&self) -> Option<&NetworkSays> {
+        self.description.network.as_ref()
     }
 
     /// True when there is such a service.

@@ -3,11 +3,12 @@
 use nexus_abi::{Message, Rights, Sender};
 use nexus_proto::log::{Entry, Event, Outcome, Stamp};
 use nexus_proto::policy::{
-    Decide, Decision, EpochInfo, Explain, ExplainPermit, ExplainRing, ExplainState, Explanation,
-    NO_RULE, PermitLine, Reason, Request, StateLine, StatePrefix, Verdict,
+    Decide, Decision, EpochInfo, Explain, ExplainNet, ExplainPermit, ExplainRing, ExplainState,
+    Explanation, NO_RULE, NetLine, NetTerms, PermitLine, Reason, Request, StateLine, StatePrefix,
+    Verdict,
 };
 use nexus_proto::{Operation, Registers, ServiceError, Text, Zero};
-use nexus_sysdesc::{Description, Permission};
+use nexus_sysdesc::{Description, NetProtocol, Permission};
 
 use crate::history::History;
 use crate::policy::{Policy, Ruling, registers};
@@ -80,6 +81,8 @@ impl Policyd {
             Request::ExplainRing(ask) => ask.answer(self.explain_ring(sender, ask)),
             Request::ExplainState(ask) => ask.answer(self.explain_state(sender, ask)),
             Request::StatePrefix(ask) => ask.answer(self.state_prefix(sender, ask)),
+            Request::ExplainNet(ask) => ask.answer(self.explain_net(sender, ask)),
+            Request::NetTerms(ask) => ask.answer(self.net_terms(sender, ask)),
             Request::RuleText(ask) => {
                 ask.answer(self.line_text(sender, ask.rule, ask.offset, |(id, _)| id))
             }
@@ -222,6 +225,32 @@ impl Policyd {
     fn state_prefix(&self, sender: Sender, ask: &StatePrefix) -> Answer<StatePrefix> {
         self.require_view(sender)?;
         piece(self.policy.prefix(ask.line).ok_or(ServiceError::NotFound)?, ask.offset)
+    }
+
+    fn explain_net(&self, sender: Sender, ask: &ExplainNet) -> Answer<ExplainNet> {
+        self.require_view(sender)?;
+        let protocol = NetProtocol::from_code(ask.protocol).ok_or(ServiceError::OutOfRange)?;
+        if !self.policy.has_service(ask.service) {
+            return Err(ServiceError::NoSuchService);
+        }
+        let (network, sockets) = (self.policy.network(), self.policy.sockets(ask.service));
+        let this_machine = network.is_some_and(|says| says.is_this_machine(ask.address));
+        Ok(NetLine {
+            bytes: sockets.map_or(0, |sockets| sockets.bytes),
+            sockets: sockets.map_or(0, |sockets| sockets.count),
+            epoch: self.policy.epoch(),
+            line: self.policy.reach(ask, protocol).unwrap_or(NO_RULE),
+            network: network.is_some(),
+            // Through a forward of the host others come from there.
+            this_machine: ask.one && !ask.inward && this_machine,
+            zero: Zero::ZERO,
+        })
+    }
+
+    fn net_terms(&self, sender: Sender, ask: &NetTerms) -> Answer<NetTerms> {
+        self.require_view(sender)?;
+        let terms = self.policy.net_terms(ask.line, ask.addresses);
+        piece(&terms.ok_or(ServiceError::NotFound)?, ask.offset)
     }
 
     /// A text of a line of the policy from an offset.

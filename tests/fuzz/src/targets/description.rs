@@ -1,12 +1,16 @@
 //! The compiled description, as init and policyd read it.
 
-use nexus_sysdesc::Description;
+use nexus_sysdesc::{
+    Address, Description, MAPPED_BITS, NetDirection, NetProtocol, Network, NetworkSays, Ports,
+    Reach, Sockets, mapped,
+};
 
 use crate::system;
 
 // attack 40 Z: a compiled description with two equal names; refused
 // attack 39 Z: a compiled description in which two services need one device; refused
 // attack 92 Z: a compiled description in which two services have one tree, or state is opened that nobody keeps; refused
+// attack 99 Z: a compiled description in which a service has to do with a network without sockets or without one of the board, or reaches what cannot be reached; refused
 // attack 31 Z: any bytes as a compiled description; only the one encoding of a valid one is read
 /// What is decoded is valid, has one encoding, and gives every device to one service at most.
 pub fn description(data: &[u8]) {
@@ -35,6 +39,7 @@ pub(super) fn invariants(description: &Description) {
         }
     }
     state(description);
+    network(description);
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let devices = description.devices.iter().map(|device| device.name.as_str());
     let rules = description.rules.iter().map(|rule| rule.id.as_str());
@@ -75,6 +80,33 @@ fn state(description: &Description) {
     assert!(stores.clone().count() <= 1 && stores.into_iter().all(|one| one.virtio_id == Some(2)));
 }
 
+/// Who has to do with a network has a quota, and there is one; what is reached can be.
+fn network(description: &Description) {
+    for service in description.services.iter().filter(|one| one.sockets.is_some()) {
+        assert!(description.network.is_some(), "sockets without a network");
+        let sockets = service.sockets.expect("it has some");
+        assert!((1..=256).contains(&sockets.count) && (4096..=1 << 26).contains(&sockets.bytes));
+    }
+    for (subject, reach) in description.reaches() {
+        let service = description.services.iter().find(|service| service.id == subject);
+        assert!(service.is_some_and(|service| service.sockets.is_some()), "no sockets");
+        let mut last = 0;
+        for ports in &reach.ports {
+            assert!(last < ports.first && ports.first <= ports.last, "ports out of order");
+            last = ports.last;
+        }
+        assert!(!reach.addresses.is_empty() && reach.addresses.iter().all(|one| one.bits <= 128));
+        let number = description.lines().position(|(id, _)| id == reach.id).expect("a line") + 1;
+        let number = u16::try_from(number).expect("few lines");
+        assert_eq!(description.reach(number), Some((subject, reach)), "it is found by its number");
+        let (ip, port) =
+            (reach.addresses[0].address, reach.ports.first().map_or(0, |one| one.first));
+        let line = description.reach_of(subject, reach.protocol, reach.direction, ip, port);
+        let first = line.and_then(|line| description.reach(line));
+        assert!(first.is_some_and(|(who, _)| who == subject), "what it lets is let");
+    }
+}
+
 /// With a mask, who may write has a register to write, and who may not has none.
 fn mask_and_rights(rights: u16, registers: Option<u64>) {
     assert!(
@@ -105,12 +137,28 @@ pub(super) fn seeds() -> Vec<(String, Vec<u8>)> {
             .collect(),
         ..small
     };
+    let mut wired = small.clone();
+    wired.network =
+        Some(NetworkSays { address: Address::Dhcp, leads_back: vec![mapped([10, 0, 2, 2])] });
+    wired.services[0].sockets = Some(Sockets { count: 8, bytes: 1 << 20 });
+    wired.services[0].reaches = vec![Reach {
+        protocol: NetProtocol::Tcp,
+        direction: NetDirection::Out,
+        ports: vec![Ports { first: 80, last: 80 }, Ports { first: 8000, last: 8999 }],
+        addresses: vec![
+            Network { address: [0; 16], bits: 0 },
+            Network { address: mapped([10, 0, 2, 0]), bits: MAPPED_BITS + 24 },
+        ],
+        id: "net-init-http".to_owned(),
+        reason: "it fetches pages".to_owned(),
+    }];
     let mut trailing = encoded(prod);
     trailing.push(0);
     let all = [
         ("test", encoded(test)),
         ("prod", encoded(prod)),
         ("init-alone", encoded(&small)),
+        ("wired", encoded(&wired)),
         ("byte-behind", trailing),
         ("cut", encoded(prod)[..200].to_vec()),
     ];

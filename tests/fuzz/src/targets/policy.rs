@@ -104,8 +104,17 @@ fn described(input: &mut Input<'_>) -> Description {
     rules.sort_by_key(|rule| (rule.subject, rule.device));
     (1..).zip(&mut rules).for_each(|(number, rule)| rule.number = number);
     let name = "rules".to_owned();
-    let (profile, unlimited_restarts) = (Profile::Prod, false);
-    Description { name, profile, epoch: 1, unlimited_restarts, init: 1, devices, services, rules }
+    Description {
+        name,
+        profile: Profile::Prod,
+        epoch: 1,
+        unlimited_restarts: false,
+        init: 1,
+        devices,
+        services,
+        rules,
+        network: None,
+    }
 }
 
 fn permit(permission: Permission) -> Permit {

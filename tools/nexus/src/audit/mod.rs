@@ -5,10 +5,12 @@
 
 mod assert;
 mod model;
+mod net;
 mod reach;
 mod read;
 mod text;
 mod trust;
+mod why;
 
 use crate::build::{self, Place};
 use crate::cli::SystemArgs;
@@ -16,8 +18,10 @@ use crate::columns;
 use crate::exit::Exit;
 use crate::files;
 use anyhow::{Context, Result, anyhow};
-use clap::Args;
+use clap::{Args, Subcommand};
+use nexus_sysdesc::NetProtocol;
 use std::io::stdout;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 pub use assert::{Assertions, Outcome};
@@ -25,8 +29,10 @@ pub use model::{
     Audit, AuditDevice, AuditOpen, AuditPermit, AuditProgram, AuditRefusal, AuditRing,
     AuditSegment, AuditService, AuditTree, AuditWindow, MemoryTrust, SCHEMA, Trusted,
 };
+pub use net::{AuditNetwork, AuditReach, AuditSockets};
 pub use reach::{AuditMemory, AuditQueue};
 pub use read::of_image;
+pub use why::AskNet;
 
 /// Arguments of `cargo nexus audit`.
 #[derive(Args, Debug)]
@@ -51,7 +57,7 @@ pub struct AuditArgs {
 pub fn run(args: &AuditArgs) -> Result<Exit> {
     let assertions: Vec<Assertions> =
         args.assert.iter().map(|file| Assertions::read(file)).collect::<Result<_>>()?;
-    let (path, image) = image_of(args)?;
+    let (path, image) = image_of(&args.system, args.image.as_ref())?;
     let audit = of_image(&image).with_context(|| format!("refusing {}", path.display()))?;
     if args.json {
         println_raw!("{}", audit.to_json()?);
@@ -69,15 +75,76 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
     Ok(exit)
 }
 
+/// Arguments of `cargo nexus why`.
+#[derive(Args, Debug)]
+pub struct WhyArgs {
+    #[command(flatten)]
+    system: SystemArgs,
+    /// The image to read, as with `audit`.
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
+    /// Name of a service.
+    service: String,
+    #[command(subcommand)]
+    about: About,
+}
+
+/// What is asked about a service.
+#[derive(Debug, Subcommand)]
+enum About {
+    /// The network: whom it may reach, and who may reach it
+    Net {
+        /// `tcp`, `udp` or `echo`.
+        #[arg(value_parser = protocol)]
+        protocol: NetProtocol,
+        /// Port of whoever is connected to, and address of a peer; of an echo the address alone.
+        #[arg(value_name = "PORT [ADDRESS]", num_args = 0..=2)]
+        at: Vec<String>,
+    },
+}
+
+fn protocol(word: &str) -> Result<NetProtocol, String> {
+    let found = NetProtocol::ALL.into_iter().find(|protocol| protocol.name() == word);
+    found.ok_or_else(|| String::from("choose from tcp, udp and echo"))
+}
+
+/// Says whether a service may do something, by which line of the policy, or what would have to change.
+///
+/// # Errors
+/// When the image cannot be read or is damaged, or what is asked makes no sense.
+pub fn run_why(args: &WhyArgs) -> Result<Exit> {
+    let About::Net { protocol, at } = &args.about;
+    let (port, peer) = match (protocol, at.as_slice()) {
+        (_, []) => (None, None),
+        (NetProtocol::Echo, [peer]) => (None, Some(peer)),
+        (_, [port]) => (Some(port), None),
+        (_, [port, peer, ..]) => (Some(port), Some(peer)),
+    };
+    let port = port.map(|port| {
+        let number = port.parse::<u16>();
+        number.map_err(|_| anyhow!("`{port}` is no port: write 1 to 65535"))
+    });
+    let peer = peer.map(|peer| {
+        let address = peer.parse::<IpAddr>();
+        address.map_err(|_| anyhow!("`{peer}` is no address: names decide nothing"))
+    });
+    let (port, peer) = (port.transpose()?, peer.transpose()?);
+    let ask = AskNet { service: &args.service, protocol: *protocol, port, peer };
+    let (path, image) = image_of(&args.system, args.image.as_ref())?;
+    let audit = of_image(&image).with_context(|| format!("refusing {}", path.display()))?;
+    print!("{}", audit.why_net(&ask)?);
+    Ok(Exit::Pass)
+}
+
 /// The image that is meant, and where it is: the one that `build` wrote, while it is of the system; or
 /// any, which must be of the system only where one is named.
-fn image_of(args: &AuditArgs) -> Result<(PathBuf, Vec<u8>)> {
+fn image_of(system: &SystemArgs, path: Option<&PathBuf>) -> Result<(PathBuf, Vec<u8>)> {
     let place = Place::tree()?;
-    let Some(path) = &args.image else { return build::image(&place, &args.system) };
+    let Some(path) = path else { return build::image(&place, system) };
     let image = files::bytes(path);
     let image = image.map_err(|why| anyhow!("no image at {}: {why}", path.display()))?;
-    if args.system.system.is_some() {
-        let checked = place.load(&args.system)?;
+    if system.system.is_some() {
+        let checked = place.load(system)?;
         build::is_of(&image, &checked).map_err(|why| anyhow!("{} {why:#}", path.display()))?;
     }
     Ok((path.clone(), image))

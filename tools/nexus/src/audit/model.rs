@@ -1,5 +1,6 @@
 //! What an audit says. The JSON form is stable: a change of meaning changes [`SCHEMA`].
 
+use super::net::{AuditNetwork, AuditReach, AuditSockets};
 use super::reach::AuditMemory;
 use nexus_abi::Rights;
 use nexus_sysdesc::{StateRight, registers};
@@ -27,6 +28,8 @@ pub struct Audit {
     pub image_bytes: u64,
     /// The devices of the board.
     pub devices: Vec<AuditDevice>,
+    /// How the network is; null where no service has to do with one.
+    pub network: Option<AuditNetwork>,
     /// The services, by id.
     pub services: Vec<AuditService>,
     /// Each device that a service asks for and the rules allow it, by service, then device.
@@ -102,6 +105,10 @@ pub struct AuditService {
     pub tree: Option<AuditTree>,
     /// What it may see of the trees of others.
     pub opens: Vec<AuditOpen>,
+    /// What it may have of the network stack; null for one that has nothing to do with it.
+    pub sockets: Option<AuditSockets>,
+    /// Whom it may reach by the network, and who may reach it.
+    pub reaches: Vec<AuditReach>,
     /// Names of the devices that it will hold.
     pub owns: Vec<String>,
     /// Names of those whose interrupts it will receive.

@@ -4,7 +4,7 @@ use super::model::{
     Audit, AuditDevice, AuditOpen, AuditPermit, AuditProgram, AuditRefusal, AuditRing,
     AuditSegment, AuditService, AuditTree, AuditWindow, SCHEMA,
 };
-use super::{reach, trust};
+use super::{net, reach, trust};
 use crate::image::hex;
 use anyhow::{Context, Result, anyhow, ensure};
 use nexus_loader::{Perm, Plan};
@@ -40,6 +40,7 @@ pub fn of_image(image: &[u8]) -> Result<Audit> {
         image_sha256: hex(&image_hash(image)),
         image_bytes: archive.total_len(),
         devices: description.devices.iter().map(|one| audit_device(&description, one)).collect(),
+        network: net::network(&description),
         services: services.collect::<Result<_>>()?,
         windows,
         refused,
@@ -103,6 +104,8 @@ fn audit_service(
         rings: service.rings.iter().map(|ring| audit_ring(description, ring)).collect(),
         tree: service.tree.as_ref().map(audit_tree),
         opens: service.opens.iter().map(|open| audit_open(description, open)).collect(),
+        sockets: net::sockets(service),
+        reaches: service.reaches.iter().map(net::reach).collect(),
         owns: held.iter().map(|device| device.name.clone()).collect(),
         receives: lines.map(|request| request.device.name.clone()).collect(),
         danger: held.iter().map(|device| device.danger).max().map_or("none", Danger::name),

@@ -58,6 +58,7 @@ impl Audit {
             section(&mut text, width, "Who shares memory with whom, to ask by, in bytes", &rings);
         }
         self.add_state(&mut text, width);
+        self.add_network(&mut text, width);
         section(&mut text, width, "Who must be trusted, and with what", &self.trusted_rows());
         section(&mut text, width, "Who is trusted with all memory", &self.all_memory_rows());
         text

@@ -37,6 +37,9 @@ fn with(description: &Description, service: &Service) -> Vec<String> {
     if service.id == ids::BUSD {
         with.push(String::from("setting up devices with DMA, without their addresses"));
     }
+    if service.id == ids::NETSTACKD {
+        with.push(String::from("who reaches whom by the network"));
+    }
     with.extend(state(description, service));
     with.extend(through(description, service));
     with

@@ -1,6 +1,7 @@
 //! From a checked system to the description that goes into the image.
 
 use super::model::{Allow, Device, ProfileFile, Service, System, Tree};
+use super::net::Terms;
 use anyhow::{Context, Result};
 use nexus_sysdesc::{self as sysdesc, Description, Profile, Proof, Rule, bounds};
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ pub(crate) fn compile(system: &System, profile: &ProfileFile) -> Result<Descript
         devices: compiler.devices()?,
         services: services.map(|service| compiler.service(service)).collect::<Result<_>>()?,
         rules: compiler.rules()?,
+        network: system.board.network.as_ref().map(|network| network.says.clone()),
     };
     description.validate().context("the compiled description is not valid")?;
     Ok(description)
@@ -140,6 +142,8 @@ impl<'a> Compiler<'a> {
             rings: self.rings(service)?,
             tree: service.state.as_ref().map(tree),
             opens: self.opens(service)?,
+            sockets: service.sockets.as_ref().map(|sockets| sockets.says),
+            reaches: self.reaches(service)?,
         })
     }
 
@@ -218,6 +222,33 @@ impl<'a> Compiler<'a> {
         }
         opens.sort_by(|one, next| (one.owner, &one.prefix).cmp(&(next.owner, &next.prefix)));
         Ok(opens)
+    }
+
+    /// The same, of what it does with the network.
+    fn reaches(&self, service: &Service) -> Result<Vec<sysdesc::Reach>> {
+        let name = &service.name.value;
+        let reach = |terms: &Terms| {
+            let mut lines = self.system.policy.nets.iter();
+            let line = lines.find(|line| line.subject.value == *name && line.terms.are(terms));
+            let line = line.with_context(|| format!("no line lets what {}", terms.told(name)))?;
+            let mut addresses = terms.addresses.value.clone();
+            addresses.sort_unstable();
+            Ok(sysdesc::Reach {
+                protocol: terms.protocol,
+                direction: terms.direction,
+                ports: terms.ports.value.clone(),
+                addresses,
+                id: line.id.value.clone(),
+                reason: line.reason.clone(),
+            })
+        };
+        let mut reaches: Vec<sysdesc::Reach> =
+            service.reaches.iter().map(reach).collect::<Result<_>>()?;
+        let terms = |one: &sysdesc::Reach| {
+            (one.protocol, one.direction, one.ports.clone(), one.addresses.clone())
+        };
+        reaches.sort_by_key(terms);
+        Ok(reaches)
     }
 
     /// The lines about services and devices of this profile, numbered.

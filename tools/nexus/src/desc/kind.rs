@@ -111,6 +111,18 @@ kinds! {
     NoTree = "no-tree",
     /// State without a ring to ask for it by.
     StateWithoutRing = "state-without-ring",
+    /// Ports that there are not, or not in their order.
+    BadPorts = "bad-ports",
+    /// An address that there is not, a name in the place of one, or addresses not in their order.
+    BadAddress = "bad-address",
+    /// An echo that others ask a service for: the network stack answers those by itself.
+    EchoInward = "echo-inward",
+    /// Something with the network, on a board that has none.
+    NoNetwork = "no-network",
+    /// Something with the network, and no sockets for it.
+    ReachesWithoutSockets = "reaches-without-sockets",
+    /// Sockets without a ring to ask for them by.
+    SocketsWithoutRing = "sockets-without-ring",
     /// A store on what is no disk.
     NoDisk = "no-disk",
     /// Two devices that would hold the store.

@@ -179,7 +179,7 @@ pub(crate) fn read_named_board(
         }
         return Board::default();
     }
-    let (mut added, mut qemu) = (Vec::new(), None);
+    let (mut added, mut qemu, mut network) = (Vec::new(), None, None);
     for (below, path) in paths.iter().enumerate().rev() {
         let above = below > 0 || unread.base;
         let Some(source) = open(reporter, path, "the board", "make it readable, as UTF-8 text")
@@ -190,6 +190,8 @@ pub(crate) fn read_named_board(
         let file = read_board(reporter, &source, above);
         unread.devices.extend(file.unread);
         unread.board |= file.more;
+        unread.network |= file.network_unread;
+        network = network.or(file.network);
         added.push(file.devices);
         qemu = file.qemu;
         if file.has_qemu {
@@ -198,7 +200,7 @@ pub(crate) fn read_named_board(
     }
     // Without `[qemu]` there may have to be a board below.
     unread.board |= qemu.is_none();
-    Board { qemu, devices: added.into_iter().rev().flatten().collect() }
+    Board { qemu, devices: added.into_iter().rev().flatten().collect(), network }
 }
 
 fn board_path(dir: &Path, name: &At<String>) -> PathBuf {

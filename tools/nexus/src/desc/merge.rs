@@ -9,6 +9,7 @@ use super::diagnostic::Diagnostic;
 use super::kind::Kind;
 use super::layers::{Layer, read_named_board};
 use super::model::{Allow, AllowState, Permit, Policy, ProfileFile, Service, Share, System};
+use super::net::AllowNet;
 use super::report::Reporter;
 use super::source::{At, Span};
 use super::suggest;
@@ -64,6 +65,7 @@ impl Parts {
                 self.policy.permits.retain(|line| line.id.value != id.value);
                 self.policy.shares.retain(|line| line.id.value != id.value);
                 self.policy.states.retain(|line| line.id.value != id.value);
+                self.policy.nets.retain(|line| line.id.value != id.value);
             } else if !self.base {
                 refuse_removal(reporter, id, "policy line", &ids);
             }
@@ -88,6 +90,7 @@ impl Parts {
             self.policy.permits.extend(policy.permits);
             self.policy.shares.extend(policy.shares);
             self.policy.states.extend(policy.states);
+            self.policy.nets.extend(policy.nets);
         }
     }
 }
@@ -105,7 +108,8 @@ fn refuse_removal(reporter: &Reporter, name: &At<String>, what: &str, names: &[S
 impl Policy {
     fn empty() -> Policy {
         let (shown, allows, permits) = (String::new(), Vec::new(), Vec::new());
-        Policy { epoch: 1, shown, allows, permits, shares: Vec::new(), states: Vec::new() }
+        let (shares, states, nets) = (Vec::new(), Vec::new(), Vec::new());
+        Policy { epoch: 1, shown, allows, permits, shares, states, nets }
     }
 
     fn ids(&self) -> Vec<String> {
@@ -120,7 +124,8 @@ impl Policy {
         let shares = self.shares.iter().map(|Share { id, subject, span, .. }| (id, subject, span));
         let states =
             self.states.iter().map(|AllowState { id, subject, span, .. }| (id, subject, span));
-        allows.chain(permits).chain(shares).chain(states)
+        let nets = self.nets.iter().map(|AllowNet { id, subject, span, .. }| (id, subject, span));
+        allows.chain(permits).chain(shares).chain(states).chain(nets)
     }
 }
 

@@ -17,6 +17,7 @@ mod lists;
 mod manifest;
 mod merge;
 mod model;
+pub(crate) mod net;
 mod programs;
 mod qemu;
 mod report;

@@ -1,6 +1,7 @@
 //! What the files say, before it is checked: each value with its place.
 
 use super::classes::{Dma, dma_of};
+use super::net::{AllowNet, BoardNetwork, Sockets, Terms};
 use super::source::{At, Span};
 use super::unread::Unread;
 use nexus_abi::Rights;
@@ -54,6 +55,8 @@ pub(crate) struct Board {
     pub(crate) qemu: Option<Machine>,
     /// In the order of the file.
     pub(crate) devices: Vec<Device>,
+    /// How its network is, where services have to do with one.
+    pub(crate) network: Option<BoardNetwork>,
 }
 
 impl Board {
@@ -186,6 +189,10 @@ pub(crate) struct Service {
     pub(crate) state: Option<Tree>,
     /// What it opens of the trees of others.
     pub(crate) opens: Vec<Opens>,
+    /// What it may have of the network stack.
+    pub(crate) sockets: Option<Sockets>,
+    /// Whom it reaches by the network, and who reaches it.
+    pub(crate) reaches: Vec<Terms>,
     pub(crate) must_prove: Vec<MustProve>,
     /// What it proves in the first of two boots.
     pub(crate) first_boot: Vec<MustProve>,
@@ -221,6 +228,10 @@ pub(crate) struct Beside {
     pub(crate) first_boot: Vec<MustProve>,
     /// A ring with it, where nobody else has one with it, and what is proved by that.
     pub(crate) ring: Option<(Ring, Vec<MustProve>)>,
+    /// What it may have of the network stack there.
+    pub(crate) sockets: Option<Sockets>,
+    /// What it does with the network there.
+    pub(crate) reaches: Vec<Terms>,
 }
 
 /// A request for memory that is shared with a driver, for a ring.
@@ -348,6 +359,7 @@ pub(crate) struct Policy {
     pub(crate) permits: Vec<Permit>,
     pub(crate) shares: Vec<Share>,
     pub(crate) states: Vec<AllowState>,
+    pub(crate) nets: Vec<AllowNet>,
 }
 
 /// Lets a service receive a device.

@@ -53,7 +53,8 @@ fn reasons(system: &System) -> Option<Part<'_>> {
     let permits = policy.permits.iter().map(|line| (&line.span, line.reason.len()));
     let shares = policy.shares.iter().map(|line| (&line.span, line.reason.len()));
     let states = policy.states.iter().map(|line| (&line.span, line.reason.len()));
-    let all = allows.chain(permits).chain(shares).chain(states);
+    let nets = policy.nets.iter().map(|line| (&line.span, line.reason.len()));
+    let all = allows.chain(permits).chain(shares).chain(states).chain(nets);
     let (place, _) = all.clone().next()?;
     Some(Part {
         place,

@@ -9,6 +9,7 @@ use super::files::{open, read_board};
 use super::kind::Kind;
 use super::layers::{Layer, read_layer};
 use super::model::{Beside, Device, ProfileFile, Ring, Service, Share, System};
+use super::net::{AllowNet, Terms};
 use super::report::Reporter;
 use super::source::At;
 use nexus_proto::ids;
@@ -86,6 +87,9 @@ impl Tests {
             let lines: Vec<Share> = lines.cloned().collect();
             both.policy.shares.extend(lines);
             both.policy.states.extend(policy.states.iter().cloned());
+            let lines = policy.nets.iter().filter(|line| !self.is_not_done(line, &both));
+            let lines: Vec<AllowNet> = lines.cloned().collect();
+            both.policy.nets.extend(lines);
         }
         both.profiles = vec![profile];
         both
@@ -101,6 +105,17 @@ impl Tests {
         let mut rings = beside.filter_map(|beside| beside.ring.as_ref());
         let has = both.service(&line.subject).is_some_and(|one| one.rings.iter().any(same));
         !has && rings.any(|(ring, _)| same(ring))
+    }
+
+    /// True for a line about what a service of the tests does with the network beside certain others only, and does
+    /// not do in `both`.
+    fn is_not_done(&self, line: &AllowNet, both: &System) -> bool {
+        let does = |reaches: &[Terms]| reaches.iter().any(|asked| asked.are(&line.terms));
+        let mut services = self.layer.services.iter();
+        let subject = services.find(|service| service.name.value == line.subject.value);
+        let mut beside = subject.into_iter().flat_map(|service| &service.beside);
+        let has = both.service(&line.subject).is_some_and(|one| does(&one.reaches));
+        !has && beside.any(|beside| does(&beside.reaches))
     }
 
     /// Reports what the tests need, and `own` does not have; true when it has everything.
@@ -135,7 +150,9 @@ impl Tests {
             let allows = policy.allows.iter().map(|line| &line.id);
             let permits = policy.permits.iter().map(|line| &line.id);
             let states = policy.states.iter().map(|line| &line.id);
-            allows.chain(permits).chain(policy.shares.iter().map(|line| &line.id)).chain(states)
+            let nets = policy.nets.iter().map(|line| &line.id);
+            let shares = policy.shares.iter().map(|line| &line.id);
+            allows.chain(permits).chain(shares).chain(states).chain(nets)
         });
         let wrong = names.chain(lines).filter(|name| !reserved::is_name(name));
         for name in wrong {
@@ -225,13 +242,17 @@ fn ids_text() -> String {
 fn beside(service: &Service, own: &System, profile: &ProfileFile) -> Service {
     let mut service = service.clone();
     let beside = std::mem::take(&mut service.beside);
-    for Beside { service: other, talks_to, must_prove, first_boot, ring } in beside {
+    for Beside { service: other, talks_to, must_prove, first_boot, ring, sockets, reaches } in
+        beside
+    {
         if own.service(&other).is_none() || profile.leaves_out(&other) {
             continue;
         }
         service.talks_to.extend(talks_to);
         service.must_prove.extend(must_prove);
         service.first_boot.extend(first_boot);
+        service.sockets = service.sockets.or(sockets);
+        service.reaches.extend(reaches);
         if let Some((ring, must_prove)) = ring.filter(|_| !has_consumer(own, profile, &other)) {
             service.rings.push(ring);
             service.must_prove.extend(must_prove);

@@ -10,6 +10,8 @@ pub(crate) struct Unread {
     pub(crate) base: bool,
     /// Some device of the board has no name that could be read, or the board none of them.
     pub(crate) board: bool,
+    /// The network of the board.
+    pub(crate) network: bool,
     /// Names of services of which something could not be read.
     pub(crate) services: BTreeSet<String>,
     /// Names of devices of which something could not be read.
@@ -22,6 +24,7 @@ impl Unread {
     pub(crate) fn add(&mut self, other: Unread) {
         self.base |= other.base;
         self.board |= other.board;
+        self.network |= other.network;
         self.services.extend(other.services);
         self.devices.extend(other.devices);
         self.lines.extend(other.lines);

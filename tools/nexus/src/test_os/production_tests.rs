@@ -5,11 +5,12 @@ use super::drive::{Ended, Run};
 use super::production::{hold, verdict};
 use super::transcript::Transcript;
 use crate::audit::{
-    Audit, AuditDevice, AuditMemory, AuditOpen, AuditPermit, AuditProgram, AuditQueue,
-    AuditRefusal, AuditRing, AuditSegment, AuditService, AuditTree, AuditWindow, MemoryTrust,
-    SCHEMA, Trusted,
+    Audit, AuditDevice, AuditMemory, AuditNetwork, AuditOpen, AuditPermit, AuditProgram,
+    AuditQueue, AuditReach, AuditRefusal, AuditRing, AuditSegment, AuditService, AuditSockets,
+    AuditTree, AuditWindow, MemoryTrust, SCHEMA, Trusted,
 };
 use crate::exit::Exit;
+use nexus_sysdesc::{Address, Network, NetworkSays, Ports};
 use std::time::Duration;
 
 fn service(id: u32, name: &str) -> AuditService {
@@ -44,6 +45,15 @@ fn service(id: u32, name: &str) -> AuditService {
             prefix: "a".into(),
             rights: 1,
             rule: "open-rngd-logd".into(),
+            reason: "a test".into(),
+        }],
+        sockets: Some(AuditSockets { count: 8, bytes: 4096 }),
+        reaches: vec![AuditReach {
+            protocol: "tcp",
+            direction: "out",
+            ports: vec![Ports { first: 80, last: 80 }],
+            addresses: vec![Network { address: [0; 16], bits: 0 }],
+            rule: "net-rngd-tcp".into(),
             reason: "a test".into(),
         }],
         owns: vec!["rng0".into()],
@@ -130,6 +140,7 @@ fn ships() -> Audit {
         unlimited_restarts: false,
         image_sha256: "11".into(),
         image_bytes: 8192,
+        network: None,
         devices: vec![device("rng0")],
         services: vec![service(7, "rngd")],
         windows: vec![window(7, "rngd", "rng0")],
@@ -159,6 +170,24 @@ type Change = fn(&mut Audit);
 
 fn tree_of(audit: &mut Audit) -> &mut AuditTree {
     audit.services[0].tree.as_mut().expect("a tree")
+}
+
+fn sockets_of(audit: &mut Audit) -> &mut AuditSockets {
+    audit.services[0].sockets.as_mut().expect("sockets")
+}
+
+fn reach_of(audit: &mut Audit) -> &mut AuditReach {
+    &mut audit.services[0].reaches[0]
+}
+
+fn network() -> AuditNetwork {
+    AuditNetwork {
+        address: "dhcp".into(),
+        gateway: None,
+        dns: Vec::new(),
+        leads_back: Vec::new(),
+        says: NetworkSays { address: Address::Dhcp, leads_back: Vec::new() },
+    }
 }
 
 fn memory_of(audit: &mut Audit) -> &mut AuditMemory {
@@ -247,6 +276,20 @@ fn test_every_difference_between_what_is_judged_and_what_ships_is_found() {
         ("audit.services[rngd].opens[0].reason is", |audit| {
             audit.services[0].opens[0].reason.clear();
         }),
+        ("audit.network is", |audit| audit.network = Some(network())),
+        ("audit.services[rngd].sockets is", |audit| audit.services[0].sockets = None),
+        ("audit.services[rngd].sockets.count is", |audit| sockets_of(audit).count += 1),
+        ("audit.services[rngd].sockets.bytes is", |audit| sockets_of(audit).bytes += 1),
+        ("audit.services[rngd].reaches[0].protocol is", |audit| reach_of(audit).protocol = "udp"),
+        ("audit.services[rngd].reaches[0].direction is", |audit| reach_of(audit).direction = "in"),
+        ("audit.services[rngd].reaches[0].ports[0] is", |audit| {
+            reach_of(audit).ports[0].last += 1;
+        }),
+        ("audit.services[rngd].reaches[0].addresses[0] is", |audit| {
+            reach_of(audit).addresses[0].bits += 1;
+        }),
+        ("audit.services[rngd].reaches[0].rule is", |audit| reach_of(audit).rule.clear()),
+        ("audit.services[rngd].reaches[0].reason is", |audit| reach_of(audit).reason.clear()),
         ("audit.services[rngd].owns[0] is", |audit| audit.services[0].owns.clear()),
         ("audit.services[rngd].receives[0] is", |audit| audit.services[0].receives.clear()),
         ("audit.services[rngd].danger is", |audit| audit.services[0].danger = "low"),

@@ -23,9 +23,14 @@ impl Image {
 
     /// Has the tool read it, with these arguments beside.
     fn audit(&self, arguments: &[&str]) -> Ended {
+        self.ask("audit", arguments)
+    }
+
+    /// Has a command of the tool read it.
+    fn ask(&self, what: &str, arguments: &[&str]) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nexus"));
         command.env_remove("COLUMNS").current_dir(self.0.path());
-        command.args(["audit", "--image", "boot.img"]).args(arguments);
+        command.args([what, "--image", "boot.img"]).args(arguments);
         let output = command.output().expect("the tool");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), text(&output.stdout), text(&output.stderr))
@@ -53,8 +58,8 @@ fn the_command_fails_when_an_assertion_does_not_hold() {
         let sums = text.lines().filter(|line| line.starts_with("assertions: ")).map(str::to_owned);
         (code, sums.collect::<Vec<String>>())
     };
-    let good = "assertions: 26 hold, 0 broken, 1 skipped".to_owned();
-    let bad = "assertions: 0 hold, 25 broken, 0 skipped".to_owned();
+    let good = "assertions: 34 hold, 0 broken, 1 skipped".to_owned();
+    let bad = "assertions: 0 hold, 31 broken, 0 skipped".to_owned();
     let (passed, failed) = (Some(Exit::Pass as i32), Some(Exit::Failed as i32));
     assert_eq!(says(&[&hold]), (passed, vec![good.clone()]));
     assert_eq!(says(&[&broken]), (failed, vec![bad.clone()]));
@@ -77,4 +82,81 @@ fn the_command_refuses_what_it_cannot_read() {
     fs::remove_file(good.0.path().join("boot.img")).expect("removing");
     let why = refused(&good, &[]);
     assert!(why.starts_with("nexus: no image at boot.img: "), "{why}");
+}
+
+// attack 99 H: ask about ports, addresses, protocols and services that no line has; denied, with what would be needed; broken: why-lets, why-this-machine
+#[test]
+fn the_command_tells_why() {
+    let image = Image::new(&image("test"));
+    let why = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (code, text, error) = image.ask("why", &words);
+        assert_eq!(code == Some(Exit::Pass as i32), error.is_empty(), "{error}");
+        text + &error
+    };
+    assert_eq!(
+        why("nsh net tcp 80"),
+        "\
+allowed: nsh may reach others by tcp, port 80
+  by rule    net-nsh-http (policy epoch 3)
+  reason     fetch shows pages of http
+  ports      80 8000-8999
+  addresses  0.0.0.0/0 ::/0
+  at most    8 sockets, with 1048576 bytes of buffers
+denied: others may not reach nsh by tcp, port 80
+  because    no line lets it
+  to change  `reaches = [{ protocol = \"tcp\", direction = \"in\", ports = [\"80\"], addresses = \
+[\"0.0.0.0/0\", \"::/0\"] }]` in services/nsh.toml, a reviewed [[allow-net]] in policy.toml, and a new image
+  others     webd by net-webd-http
+"
+    );
+    let allowed = |line: &str| {
+        let text = why(line);
+        let heads = text.lines().filter(|line| !line.starts_with(' '));
+        heads.map(str::to_owned).collect::<Vec<String>>()
+    };
+    let both = |out: &str, inward: &str| vec![out.to_owned(), inward.to_owned()];
+    assert_eq!(
+        allowed("webd net tcp 80 10.0.2.77"),
+        both(
+            "denied: webd may not reach 10.0.2.77 by tcp, port 80",
+            "allowed: 10.0.2.77 may reach webd by tcp, port 80"
+        )
+    );
+    assert_eq!(
+        allowed("webd net tcp 80 10.0.3.77"),
+        both(
+            "denied: webd may not reach 10.0.3.77 by tcp, port 80",
+            "denied: 10.0.3.77 may not reach webd by tcp, port 80"
+        )
+    );
+    assert_eq!(
+        allowed("nsh net echo fec0::7"),
+        both("allowed: nsh may reach fec0::7 by echo", "denied: fec0::7 may not reach nsh by echo")
+    );
+    assert_eq!(
+        allowed("nsh net tcp 9000 1.1.1.1"),
+        both(
+            "denied: nsh may not reach 1.1.1.1 by tcp, port 9000",
+            "denied: 1.1.1.1 may not reach nsh by tcp, port 9000"
+        )
+    );
+    for back in ["10.0.2.2", "10.0.2.15", "fec0::2", "127.0.0.1"] {
+        let text = why(&format!("nsh net tcp 80 {back}"));
+        let denied = format!("denied: nsh may not reach {back} by tcp, port 80\n");
+        assert!(text.starts_with(&denied), "{text}");
+        assert!(text.contains("because    it is this machine, or leads back to it"), "{text}");
+    }
+    assert!(why("logd net udp 53").contains("because    logd may have no sockets\n"));
+    for (line, error) in [
+        ("nhs net tcp 80", "the image has no service `nhs`; did you mean `nsh`?"),
+        ("nsh net tcp", "which port? as `net tcp 80`"),
+        ("nsh net tcp 0", "which port? as `net tcp 80`"),
+        ("nsh net tcp http", "`http` is no port: write 1 to 65535"),
+        ("nsh net echo 80", "`80` is no address: names decide nothing"),
+        ("nsh net tcp 80 example.org", "`example.org` is no address: names decide nothing"),
+        ("nsh net icmp", "choose from tcp, udp and echo"),
+    ] {
+        assert!(why(line).contains(error), "{line}: {}", why(line));
+    }
 }

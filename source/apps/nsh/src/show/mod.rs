@@ -14,6 +14,7 @@ mod owners;
 pub mod past;
 mod policy;
 mod random;
+mod reach;
 mod services;
 mod stands;
 mod state;
@@ -38,6 +39,7 @@ pub use net::net;
 pub use owners::owners;
 pub use policy::{May, Opened, Shared, Tried, Why, permit, ring, state, tried, why};
 pub use random::random;
+pub use reach::{Let, Reached, reach};
 pub use services::{end, mem, ps};
 pub use stands::{Device, stands};
 pub use state::{

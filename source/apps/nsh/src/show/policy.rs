@@ -222,7 +222,7 @@ fn line(interval: u32) -> String {
     }
 }
 
-fn rule(number: u16, epoch: u32, names: &Names) -> String {
+pub(super) fn rule(number: u16, epoch: u32, names: &Names) -> String {
     match number {
         NO_RULE => format!("none: what no rule allows is denied (policy epoch {epoch})"),
         number => format!("{} (policy epoch {epoch})", names.rule(number)),

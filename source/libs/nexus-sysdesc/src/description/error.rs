@@ -109,6 +109,14 @@ problems! {
     BadPrefix = "opens what no key can begin with",
     /// A tree is opened for nothing, or for more than there is.
     BadOpen = "opens state for nothing, or for more than there is",
+    /// The network of the board is one that there cannot be.
+    BadNetwork = "has a network that there cannot be",
+    /// A quota of sockets is out of its bounds.
+    BadSockets = "has a quota of sockets out of its bounds",
+    /// Ports or addresses that there are not, or not in their order.
+    BadReach = "reaches ports or addresses that there are not, or not in their order",
+    /// It would have to do with a network, and may have no sockets, or the board has none.
+    NoNetwork = "has to do with a network, without sockets or without one of the board",
     /// A list is not strictly ascending.
     NotSorted = "has a list that is not strictly ascending",
     /// Another service needs the same device.

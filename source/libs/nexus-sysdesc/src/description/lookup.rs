@@ -2,8 +2,8 @@
 
 use super::bounds::STRANGERS;
 use super::{
-    Description, Device, GUID_LEN, Need, OpenTree, Permission, Permit, Queue, Ring, Rule, Service,
-    Tree,
+    Description, Device, GUID_LEN, Ip, Need, NetDirection, NetProtocol, OpenTree, Permission,
+    Permit, Queue, Reach, Ring, Rule, Service, Tree,
 };
 use crate::layout::{Layout, Sizes};
 
@@ -80,7 +80,8 @@ impl Description {
     }
 
     /// Identifier and reason of the policy line with this number: the rules, from 1, after them
-    /// the permits, service by service, and after them the rings and what opens trees, likewise.
+    /// the permits, service by service, and after them the rings, what opens trees, and what lets reach by the
+    /// network, likewise.
     #[must_use]
     pub fn line(&self, number: u16) -> Option<(&str, &str)> {
         self.lines().nth(usize::from(number).checked_sub(1)?)
@@ -95,7 +96,9 @@ impl Description {
         let rings = rings.map(|ring| (ring.id.as_str(), ring.reason.as_str()));
         let opens = self.services.iter().flat_map(|service| &service.opens);
         let opens = opens.map(|open| (open.id.as_str(), open.reason.as_str()));
-        rules.chain(permits).chain(rings).chain(opens)
+        let reaches = self.services.iter().flat_map(|service| &service.reaches);
+        let reaches = reaches.map(|reach| (reach.id.as_str(), reach.reason.as_str()));
+        rules.chain(permits).chain(rings).chain(opens).chain(reaches)
     }
 
     /// The number of the policy line that lets `consumer` share memory with `server`; absence is deny.
@@ -135,6 +138,50 @@ impl Description {
     /// All that opens trees of others, and to whom, by ascending subject, then owner, then prefix.
     pub fn opens(&self) -> impl Iterator<Item = (u32, &OpenTree)> {
         self.services.iter().flat_map(|one| one.opens.iter().map(|open| (one.id, open)))
+    }
+
+    /// The number of the policy line that lets `subject` do that by the network with a peer at `ip`, by `port`, which
+    /// counts for nothing with an echo; absence is deny. Of several the first counts. That an address is
+    /// [one of this machine](super::NetworkSays::is_this_machine) is looked at elsewhere.
+    #[must_use]
+    pub fn reach_of(
+        &self,
+        subject: u32,
+        protocol: NetProtocol,
+        direction: NetDirection,
+        ip: Ip,
+        port: u16,
+    ) -> Option<u16> {
+        let index = self
+            .reaches()
+            .position(|(who, reach)| who == subject && reach.lets(protocol, direction, ip, port))?;
+        self.line_of_reach(index)
+    }
+
+    /// The number of the policy line at this place in [`Description::reaches`].
+    #[must_use]
+    pub fn line_of_reach(&self, index: usize) -> Option<u16> {
+        u16::try_from(self.before_reaches().checked_add(index)?.checked_add(1)?).ok()
+    }
+
+    /// What the policy line with this number lets reach by the network, and whom, when it does.
+    #[must_use]
+    pub fn reach(&self, number: u16) -> Option<(u32, &Reach)> {
+        let index = usize::from(number).checked_sub(self.before_reaches())?.checked_sub(1)?;
+        self.reaches().nth(index)
+    }
+
+    /// Lines before those about the network.
+    fn before_reaches(&self) -> usize {
+        self.services
+            .iter()
+            .fold(self.before_opens(), |sum, one| sum.saturating_add(one.opens.len()))
+    }
+
+    /// All that lets services reach others by the network, or be reached, by ascending subject, then as in
+    /// [`Service::reaches`].
+    pub fn reaches(&self) -> impl Iterator<Item = (u32, &Reach)> {
+        self.services.iter().flat_map(|one| one.reaches.iter().map(|reach| (one.id, reach)))
     }
 
     /// What this service keeps in the store.

@@ -11,6 +11,7 @@ mod device;
 mod error;
 mod lookup;
 mod net;
+mod net_text;
 mod queue;
 pub mod registers;
 mod rule;
@@ -18,6 +19,7 @@ mod serial;
 mod service;
 mod state;
 mod validate;
+mod validate_net;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -29,6 +31,7 @@ pub use net::{
     Address, Ip, MAPPED_BITS, NetDirection, NetProtocol, Network, NetworkSays, Ports, Reach,
     Sockets, mapped, v4,
 };
+pub use net_text::{ip_addr, ip_of, is_one};
 pub use queue::{Queue, Shape, are_queues};
 pub use rule::{Permission, Permit, Ring, Rule};
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{MAX_LEADS_BACK, MAX_NET_LIST, MAX_SERVERS, SOCKET_BYTES, SOCKETS};
+use super::{ip_addr, is_one};
 
 /// An address of IPv6, most significant byte first; one of IPv4 is as IPv6 maps it (RFC 4291, 2.5.5.2).
 pub type Ip = [u8; 16];
@@ -161,14 +162,21 @@ impl Reach {
     /// True when it lets a service do that with a peer at `ip`, by `port`, which counts for nothing with an echo.
     #[must_use]
     pub fn lets(&self, protocol: NetProtocol, direction: NetDirection, ip: Ip, port: u16) -> bool {
+        let named = self.addresses.iter().any(|network| network.has(ip));
+        named && self.lets_some(protocol, direction, port)
+    }
+
+    /// True when it lets a service do that with some peer.
+    #[must_use]
+    pub fn lets_some(&self, protocol: NetProtocol, direction: NetDirection, port: u16) -> bool {
         let port = || self.ports.iter().any(|ports| (ports.first..=ports.last).contains(&port));
         self.protocol == protocol
             && self.direction == direction
             && (protocol == NetProtocol::Echo || port())
-            && self.addresses.iter().any(|network| network.has(ip))
     }
 
-    /// True when its lists are in order and within their bounds.
+    /// True when its lists are in order and within their bounds. Nobody is asked for an echo but the stack, which answers
+    /// by itself.
     #[must_use]
     pub fn is_possible(&self) -> bool {
         let (ports, addresses) = (self.ports.as_slice(), self.addresses.as_slice());
@@ -178,7 +186,13 @@ impl Reach {
         let rises = addresses.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
         let some =
             !addresses.is_empty() && ports.is_empty() == (self.protocol == NetProtocol::Echo);
-        few && some && apart && ranges && rises && addresses.iter().all(Network::is_possible)
+        let asked = self.protocol == NetProtocol::Echo && self.direction == NetDirection::In;
+        few && some
+            && !asked
+            && apart
+            && ranges
+            && rises
+            && addresses.iter().all(Network::is_possible)
     }
 }
 
@@ -215,12 +229,32 @@ impl NetworkSays {
     pub fn is_possible(&self) -> bool {
         let back = self.leads_back.as_slice();
         let rises = back.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
-        let address = match &self.address {
-            Address::Dhcp => true,
-            Address::Static { bits, dns, .. } => {
-                (1..=32).contains(bits) && dns.len() <= MAX_SERVERS
-            }
+        rises && back.len() <= MAX_LEADS_BACK && self.address.is_possible()
+    }
+
+    /// True for an address of this machine, as far as the description says: of loopback, the one that the board
+    /// gives it, and each that leads back.
+    #[must_use]
+    pub fn is_this_machine(&self, ip: Ip) -> bool {
+        let own = matches!(self.address, Address::Static { address, .. } if mapped(address) == ip);
+        own || ip_addr(ip).is_loopback() || self.leads_back.contains(&ip)
+    }
+}
+
+impl Address {
+    /// True when each address is one machine's, the router in the same network as this machine and another.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        let Address::Static { address, bits, gateway, dns } = self else { return true };
+        let high = |v4: [u8; 4]| {
+            let shift = 32_u32.saturating_sub(u32::from(*bits));
+            u32::from_be_bytes(v4).checked_shr(shift).unwrap_or(0)
         };
-        rises && back.len() <= MAX_LEADS_BACK && address
+        let near = |v4: [u8; 4]| v4 != *address && high(v4) == high(*address);
+        (1..=32).contains(bits)
+            && is_one(mapped(*address))
+            && gateway.is_none_or(|v4| near(v4) && is_one(mapped(v4)))
+            && dns.len() <= MAX_SERVERS
+            && dns.iter().all(|ip| is_one(*ip))
     }
 }

@@ -7,8 +7,8 @@ use super::bounds::{
     is_text, is_window_rights, ring_handles,
 };
 use super::{
-    Danger, DescError, Description, Device, GUID_LEN, Permission, Place, Problem, Profile, Queue,
-    Restart, Rule, Says, Service, StateRight,
+    Danger, DescError, Description, Device, GUID_LEN, NetworkSays, Permission, Place, Problem,
+    Profile, Queue, Restart, Rule, Says, Service, StateRight,
 };
 
 use crate::ask::Ask;
@@ -16,7 +16,7 @@ use crate::layout::{Layout, Sizes};
 use crate::sealed::{self, Class, VIRTIO_MMIO, is_owners};
 
 /// `Err(problem)` unless `holds`.
-fn require(holds: bool, problem: Problem) -> Result<(), Problem> {
+pub(super) fn require(holds: bool, problem: Problem) -> Result<(), Problem> {
     if holds { Ok(()) } else { Err(problem) }
 }
 
@@ -52,6 +52,8 @@ impl Description {
         require(self.epoch > 0, Problem::BadEpoch)?;
         let limited = !self.unlimited_restarts;
         require(limited || self.profile == Profile::Test, Problem::UnlimitedInProd)?;
+        let possible = self.network.as_ref().is_none_or(NetworkSays::is_possible);
+        require(possible, Problem::BadNetwork)?;
         require(self.services.iter().any(|service| service.id == self.init), Problem::NoInit)
     }
 
@@ -99,6 +101,7 @@ impl Description {
         self.check_rings(before, service)?;
         self.check_tree(before, service)?;
         self.check_opens(service)?;
+        self.check_reaches(service)?;
         self.check_proofs(service)
     }
 
@@ -173,7 +176,7 @@ impl Description {
     }
 
     /// A line of the policy whose identifier no other line has, with a reason.
-    fn check_line(&self, id: &str, reason: &str) -> Result<(), Problem> {
+    pub(super) fn check_line(&self, id: &str, reason: &str) -> Result<(), Problem> {
         require(is_name(id), Problem::BadName)?;
         let lines = self.lines().filter(|(other, _)| *other == id);
         require(lines.count() == 1, Problem::NameTaken)?;

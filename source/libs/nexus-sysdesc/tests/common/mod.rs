@@ -106,5 +106,6 @@ pub(crate) fn system() -> Description {
             },
         ],
         rules: vec![rule(1, 5, 0), rule(2, 7, 1)],
+        network: None,
     }
 }

@@ -105,6 +105,7 @@ pub fn system() -> Description {
         name: "test".into(),
         profile: Profile::Test,
         epoch: 1,
+        network: None,
         unlimited_restarts: false,
         init: INIT.service_id,
         devices: (0..).zip(devices).map(|(id, (name, virtio))| device(id, name, virtio)).collect(),

@@ -123,6 +123,117 @@ fn state_is_told_to_those_who_may_view() {
     assert!(bench.ledger.entries.is_empty(), "an explanation decides nothing");
 }
 
+/// rngd may have sockets, and nsh two lines for them.
+fn wired() -> Description {
+    let mut description = description();
+    let at = |id| move |service: &Service| service.id == id;
+    let [rngd, nsh] = [RNGD, 10].map(|id| description.services.iter().position(at(id)).unwrap());
+    let sockets = Some(Sockets { count: 8, bytes: 1 << 20 });
+    (description.services[rngd].sockets, description.services[nsh].sockets) = (sockets, sockets);
+    let v4 = Network { address: mapped([10, 0, 0, 0]), bits: MAPPED_BITS + 8 };
+    let v6 = Network { address: [0; 16], bits: 0 };
+    let ports = |first, last| Ports { first, last };
+    let reach = |direction, ports, addresses, id: &str| Reach {
+        protocol: NetProtocol::Tcp,
+        direction,
+        ports,
+        addresses,
+        id: id.into(),
+        reason: "a person fetches pages".into(),
+    };
+    description.services[nsh].reaches = vec![
+        reach(NetDirection::Out, vec![ports(80, 80)], vec![v4], "net-nsh-near"),
+        reach(NetDirection::Out, vec![ports(80, 80), ports(8000, 8999)], vec![v6], "net-nsh-v6"),
+    ];
+    let leads_back = vec![mapped([10, 0, 2, 2])];
+    description.network = Some(NetworkSays { address: Address::Dhcp, leads_back });
+    description.validate().unwrap();
+    description
+}
+
+// attack 25 U: who may not view asks who may do what with the network; denied; broken: policyd-inspect
+// attack 99 U: ask about a protocol, a direction, a port or an address that no line has; no line is told; broken: net-direction, net-protocol, net-port, net-address, net-family
+#[test]
+fn the_network_is_told_to_those_who_may_view() {
+    let mut bench = Bench::with(wired());
+    let any = |service, protocol, port| ExplainNet {
+        address: [0; 16],
+        service,
+        port,
+        index: 0,
+        protocol,
+        inward: false,
+        one: false,
+        zero: Zero::ZERO,
+    };
+    let with = |address, ask| ExplainNet { address, one: true, ..ask };
+    assert_eq!(bench.ask(INIT, any(10, 0, 80)), Err(ServiceError::Denied));
+    let mut line = |ask| bench.ask(NSH, ask).map(|answer: NetLine| answer.line);
+    // Three rules, three permits, and then they.
+    assert_eq!(line(any(10, 0, 80)), Ok(7));
+    assert_eq!(line(ExplainNet { index: 1, ..any(10, 0, 80) }), Ok(8));
+    assert_eq!(line(ExplainNet { index: 2, ..any(10, 0, 80) }), Ok(NO_RULE));
+    assert_eq!(line(any(10, 0, 8999)), Ok(8));
+    for denied in [
+        any(10, 0, 81),
+        any(10, 1, 80),
+        any(10, 2, 0),
+        any(RNGD, 0, 80),
+        ExplainNet { inward: true, ..any(10, 0, 80) },
+        with(mapped([11, 0, 0, 1]), any(10, 0, 80)),
+        with(mapped([10, 0, 0, 1]), any(10, 0, 8000)),
+    ] {
+        assert_eq!(line(denied), Ok(NO_RULE), "{denied:?}");
+    }
+    assert_eq!(line(with(mapped([10, 0, 0, 1]), any(10, 0, 80))), Ok(7));
+    assert_eq!(line(with([0x20; 16], any(10, 0, 80))), Ok(8));
+    assert_eq!(line(any(99, 0, 80)), Err(ServiceError::NoSuchService));
+    assert_eq!(line(any(10, 3, 80)), Err(ServiceError::OutOfRange));
+    assert!(bench.ledger.entries.is_empty(), "an explanation decides nothing");
+}
+
+#[test]
+fn what_there_is_for_the_network_is_told_with_its_lines() {
+    let mut bench = Bench::with(wired());
+    let ask = |service, address, one| ExplainNet {
+        address,
+        service,
+        port: 80,
+        index: 0,
+        protocol: 0,
+        inward: false,
+        one,
+        zero: Zero::ZERO,
+    };
+    let back = mapped([10, 0, 2, 2]);
+    let answer: NetLine = bench.ask(NSH, ask(10, back, true)).unwrap();
+    assert_eq!((answer.sockets, answer.bytes, answer.epoch), (8, 1 << 20, 5));
+    assert!(answer.network && answer.this_machine);
+    assert!(!bench.ask(NSH, ask(10, back, false)).unwrap().this_machine);
+    let inward = ExplainNet { inward: true, ..ask(10, back, true) };
+    assert!(!bench.ask(NSH, inward).unwrap().this_machine, "others come from there");
+    let none = bench.ask(NSH, ask(4, mapped([10, 0, 2, 3]), true)).unwrap();
+    assert_eq!((none.sockets, none.bytes, none.this_machine), (0, 0, false));
+    let terms = |line, addresses, offset| NetTerms { line, addresses, zero: Zero::ZERO, offset };
+    assert_eq!(bench.ask(INIT, terms(8, false, 0)), Err(ServiceError::Denied));
+    let mut text = |line, addresses, offset| {
+        bench.ask(NSH, terms(line, addresses, offset)).map(|text: Text| text.as_bytes().to_vec())
+    };
+    assert_eq!(text(8, false, 0), Ok(b"80 8000-8999".to_vec()));
+    assert_eq!(text(8, false, 3), Ok(b"8000-8999".to_vec()));
+    assert_eq!(
+        (text(8, false, 12), text(8, false, 13)),
+        (Ok(vec![]), Err(ServiceError::OutOfRange))
+    );
+    assert_eq!(text(7, true, 0), Ok(b"10.0.0.0/8".to_vec()));
+    assert_eq!(
+        (text(6, true, 0), text(9, true, 0)),
+        (Err(ServiceError::NotFound), Err(ServiceError::NotFound))
+    );
+    let mut alone = Bench::new();
+    assert!(!alone.ask(NSH, ask(10, back, true)).unwrap().network);
+}
+
 #[test]
 fn texts_of_rules_at_their_bounds() {
     let mut bench = Bench::new();

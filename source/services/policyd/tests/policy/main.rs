@@ -11,15 +11,16 @@ mod sequences;
 use nexus_abi::{Message, Rights, Sender};
 use nexus_proto::log::{Entry, Event, Outcome, Stamp};
 use nexus_proto::policy::{
-    Decide, Decision, Epoch, Explain, ExplainPermit, ExplainRing, ExplainState, Explanation,
-    NO_LINE, NO_RULE, PermitLine, Reason, Request, RuleReason, RuleText, StateLine, StatePrefix,
-    Verdict,
+    Decide, Decision, Epoch, Explain, ExplainNet, ExplainPermit, ExplainRing, ExplainState,
+    Explanation, NO_LINE, NO_RULE, NetLine, NetTerms, PermitLine, Reason, Request, RuleReason,
+    RuleText, StateLine, StatePrefix, Verdict,
 };
-use nexus_proto::{Asker, Operation, Registers, ReplyError, ServiceError, Subject, Zero};
+use nexus_proto::{Asker, Operation, Registers, ReplyError, ServiceError, Subject, Text, Zero};
 use nexus_sysdesc::sealed::OWNERS_REGISTERS;
 use nexus_sysdesc::{
-    Danger, Description, Device, Need, OpenTree, Permission, Profile, Queue, Ring, Rule, Service,
-    Shape, Tree, testing,
+    Address, Danger, Description, Device, MAPPED_BITS, Need, NetDirection, NetProtocol, Network,
+    NetworkSays, OpenTree, Permission, Ports, Profile, Queue, Reach, Ring, Rule, Service, Shape,
+    Sockets, Tree, mapped, testing,
 };
 use policyd::{Policyd, Recorder, Unread};
 
@@ -112,6 +113,7 @@ fn description() -> Description {
             rule(2, "allow-consoled-extra0", 4, EXTRA, MAP | READ | WRITE),
             rule(3, "allow-rngd-rng0", RNGD, RNG, MAP | READ | WRITE),
         ],
+        network: None,
     };
     description.validate().unwrap();
     description

@@ -1,12 +1,13 @@
 //! Whether assertions hold, and if not, who breaks them and how.
 
 use super::file::Assertion;
-use super::sentence::{Act, Devices, Sentence, Services};
+use super::sentence::{Act, Devices, Sentence, Services, Way};
 use crate::audit::model::state_rights_names;
 use crate::audit::{Audit, AuditDevice, AuditService, AuditWindow, MemoryTrust};
+use crate::desc::net::is_within;
 use crate::desc::suggest;
 use crate::visible;
-use nexus_sysdesc::StateRight;
+use nexus_sysdesc::{NetDirection, Network, StateRight};
 use std::fmt;
 
 /// What became of the assertions of a file.
@@ -239,6 +240,7 @@ fn does(audit: &Audit, service: &AuditService, act: &Act) -> Option<String> {
             Some(format!("{name} owns {owned}"))
         }
         Act::Reach(devices) => reaches(audit, service, devices),
+        Act::Wire(direction, way) => wired(service, *direction, way),
         Act::OwnMoreThan(most) => {
             let many = service.owns.len() > *most;
             many.then(|| format!("{name} owns {}: {}", service.owns.len(), service.owns.join(", ")))
@@ -303,6 +305,24 @@ fn opens(service: &AuditService, owners: &Services, rights: u8) -> Option<String
     };
     let (name, owner, rule) = (&service.name, &open.owner_name, &open.rule);
     Some(format!("{name} may {names} state of {owner}{under}, by {rule}"))
+}
+
+/// What `service` may do with the network in this way, or others with it, and by which line.
+fn wired(service: &AuditService, direction: NetDirection, way: &Way) -> Option<String> {
+    let beyond = |network: &&Network| {
+        way.beyond.is_empty() || !way.beyond.iter().any(|other| is_within(network, other))
+    };
+    let (reach, network) = service.reaches.iter().find_map(|reach| {
+        let meant = reach.direction == direction.name()
+            && way.by.is_none_or(|protocol| protocol.name() == reach.protocol);
+        let network = reach.addresses.iter().find(beyond).filter(|_| meant)?;
+        Some((reach, network))
+    })?;
+    let (name, rule, protocol) = (&service.name, &reach.rule, reach.protocol);
+    Some(match direction {
+        NetDirection::Out => format!("{name} reaches {network} by {protocol}, by {rule}"),
+        NetDirection::In => format!("{name} is reached from {network} by {protocol}, by {rule}"),
+    })
 }
 
 fn is_among(audit: &Audit, name: &str, devices: &Devices) -> bool {

@@ -15,6 +15,8 @@
 //!           NAME does not ACT
 //! ACT       owns DEVICE           holds its window
 //!           reaches DEVICE        owns it, or calls, by way of others too, who does
+//!           reaches the network WAY           others, by a line of the policy
+//!           is reached from the network WAY   likewise
 //!           owns more than N devices
 //!           receives interrupts of DEVICE
 //!           calls NAME            may call that service
@@ -23,14 +25,17 @@
 //!           opens state of NAME    of another, by a line of the policy; or `of a service`, whichever
 //!           changes state of NAME  likewise, by a line with the right to put
 //!           may PERMISSION        distribute, record, view, log, ask, report, clock, power, disk, net,
-//!                                 supervise
+//!                                 supervise, archive, refuse, resolve
 //!           has more than N frames
 //!           is trusted with all memory    as the audit computes it, once devices are given out
+//! WAY       nothing, or by tcp, by udp, by echo; then nothing, or beyond NETWORK, NETWORK and NETWORK:
+//!           with an address that is in none of them, as 10.0.2.0/24 or fec0::/10
 //! DEVICE    NAME, a device, a dma device, a low device, a medium device, a high device
 //! ```
 //! Verbs may also stand in the plural: `only a and b own c`.
 
-use nexus_sysdesc::{Danger, Permission};
+use crate::desc::files::parse_network;
+use nexus_sysdesc::{Danger, NetDirection, NetProtocol, Network, Permission};
 
 /// What is asserted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +71,8 @@ pub(crate) enum Sentence {
 pub(crate) enum Act {
     Own(Devices),
     Reach(Devices),
+    /// With whom, and who begins.
+    Wire(NetDirection, Way),
     OwnMoreThan(usize),
     Receive(Devices),
     Call(String),
@@ -76,6 +83,15 @@ pub(crate) enum Act {
     May(Permission),
     HaveFramesOver(u64),
     ReachAllMemory,
+}
+
+/// What of the network is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// What is spoken; `None`: anything.
+    pub(crate) by: Option<NetProtocol>,
+    /// Only with an address that is in none of these; of none: with any.
+    pub(crate) beyond: Vec<Network>,
 }
 
 /// Which devices are meant.
@@ -123,7 +139,7 @@ struct Words<'a> {
 
 const STARTS: &str = "begin with `each device`, `each request`, `device NAME`, `no device \
                       reaches more than`, `there is no service`, `only NAME`, `no service`, or the name of a service";
-const ACTS: &str = "say what it does: `owns DEVICE`, `reaches DEVICE`, `owns more than N devices`, \
+const ACTS: &str = "say what it does: `owns DEVICE`, `reaches DEVICE`, `reaches the network`, `is reached from the network`, `owns more than N devices`, \
                     `receives interrupts of DEVICE`, `calls NAME`, `shares memory with NAME`, \
                     `keeps state`, `opens state of NAME`, `changes state of NAME`, `may PERMISSION`, `has more than N frames`, or `is trusted with all memory`";
 const DEVICES: &str =
@@ -238,6 +254,9 @@ impl<'a> Words<'a> {
                 Ok(Act::OwnMoreThan(most))
             }
             Some("owns" | "own") => Ok(Act::Own(self.devices()?)),
+            Some("reaches" | "reach") if self.take("the network") => {
+                Ok(Act::Wire(NetDirection::Out, self.way()?))
+            }
             Some("reaches" | "reach") => Ok(Act::Reach(self.devices()?)),
             Some("receives" | "receive") => {
                 self.expect("interrupts of")?;
@@ -270,6 +289,9 @@ impl<'a> Words<'a> {
                 self.expect("frames")?;
                 Ok(Act::HaveFramesOver(most))
             }
+            Some("is" | "are" | "be") if self.take("reached from the network") => {
+                Ok(Act::Wire(NetDirection::In, self.way()?))
+            }
             Some("is" | "are" | "be") => {
                 self.expect("trusted with all memory")?;
                 Ok(Act::ReachAllMemory)
@@ -277,6 +299,33 @@ impl<'a> Words<'a> {
             Some(word) => Err(refused(format!("`{word}` is nothing that a service does"), ACTS)),
             None => Err(refused(format!("the sentence ends after {before}"), ACTS)),
         }
+    }
+
+    /// `by tcp beyond 10.0.2.0/24`, or less.
+    fn way(&mut self) -> Result<Way, NotASentence> {
+        let mut way = Way { by: None, beyond: Vec::new() };
+        if self.take("by") {
+            let word = self.name("a protocol")?;
+            let by = NetProtocol::ALL.into_iter().find(|protocol| protocol.name() == word);
+            let why =
+                || refused(format!("`{word}` is no protocol"), "choose from tcp, udp and echo");
+            way.by = Some(by.ok_or_else(why)?);
+        }
+        if self.take("beyond") {
+            way.beyond.push(self.network()?);
+            while self.take(",") || self.take("and") {
+                way.beyond.push(self.network()?);
+            }
+        }
+        Ok(way)
+    }
+
+    fn network(&mut self) -> Result<Network, NotASentence> {
+        let word = self.name("a network")?;
+        parse_network(&word).map_err(|_| {
+            let fix = "write an address and how many bits of it count, as 10.0.2.0/24 or fec0::/10";
+            refused(format!("`{word}` is no network"), fix)
+        })
     }
 
     /// `a service`, or the name of one.
@@ -291,9 +340,9 @@ impl<'a> Words<'a> {
         let word = self.name("a permission")?;
         let found = Permission::ALL.into_iter().find(|permission| permission.name() == word);
         found.map(Act::May).ok_or_else(|| {
-            let fix =
-                "choose from distribute, record, view, log, ask, report, clock, power, disk, net and supervise";
-            refused(format!("`{word}` is not a permission"), fix)
+            let names: Vec<&str> = Permission::ALL.iter().map(|one| one.name()).collect();
+            let fix = format!("choose from {}", names.join(", "));
+            refused(format!("`{word}` is not a permission"), &fix)
         })
     }
 

@@ -1,7 +1,8 @@
 //! Every form is read, and whatever is none is refused in words.
 
 use super::sentence::*;
-use nexus_sysdesc::{Danger, Permission};
+use crate::desc::files::parse_network;
+use nexus_sysdesc::{Danger, NetDirection, NetProtocol, Permission};
 
 #[test]
 fn the_grammar_in_the_documentation_is_this_one() {
@@ -15,6 +16,11 @@ fn the_grammar_in_the_documentation_is_this_one() {
 
 fn named(name: &str) -> Devices {
     Devices::Named(name.to_owned())
+}
+
+fn wire(direction: NetDirection, by: Option<NetProtocol>, beyond: &[&str]) -> Act {
+    let beyond = beyond.iter().map(|text| parse_network(text).expect("a network")).collect();
+    Act::Wire(direction, Way { by, beyond })
 }
 
 #[test]
@@ -68,6 +74,22 @@ fn reads_every_form() {
         ("nsh does not receive interrupts of uart0", {
             Sentence::DoesNot("nsh".into(), Act::Receive(named("uart0")))
         }),
+        ("only a reaches the network by tcp", {
+            Sentence::Only(names(&["a"]), wire(NetDirection::Out, Some(NetProtocol::Tcp), &[]))
+        }),
+        ("no service reaches the network", Sentence::Nobody(wire(NetDirection::Out, None, &[]))),
+        ("only a is reached from the network.", {
+            Sentence::Only(names(&["a"]), wire(NetDirection::In, None, &[]))
+        }),
+        ("nsh does not reach the network by udp beyond 10.0.2.0/24, fec0::/10 and ::1/128.", {
+            let beyond = ["10.0.2.0/24", "fec0::/10", "::1/128"];
+            let act = wire(NetDirection::Out, Some(NetProtocol::Udp), &beyond);
+            Sentence::DoesNot("nsh".into(), act)
+        }),
+        ("no service is reached from the network beyond 10.0.0.0/8", {
+            Sentence::Nobody(wire(NetDirection::In, None, &["10.0.0.0/8"]))
+        }),
+        ("only a may resolve", Sentence::Only(names(&["a"]), Act::May(Permission::Resolve))),
         ("only a may power", Sentence::Only(names(&["a"]), Act::May(Permission::Power))),
         ("only a is trusted with all memory", Sentence::Only(names(&["a"]), Act::ReachAllMemory)),
         ("no service is trusted with all memory", Sentence::Nobody(Act::ReachAllMemory)),
@@ -111,6 +133,13 @@ fn says_what_is_wrong() {
         ("device blk0 holds a store", "`has exactly one owner` should follow `blk0`"),
         ("no device reaches more than its memory", "`its` is not a number"),
         ("no device reaches more than 9 pages", "`bytes` should follow `9`"),
+        ("no service reaches the network by icmp", "`icmp` is no protocol"),
+        ("no service reaches the network by", "a protocol should follow `by`"),
+        ("no service reaches the network beyond home", "`home` is no network"),
+        ("no service reaches the network beyond 10.0.0.1/8", "`10.0.0.1/8` is no network"),
+        ("no service reaches the network beyond ::/0 and", "a network should follow `and`"),
+        ("nsh is not reached", "no assertion begins with `nsh is not reached`"),
+        ("no service is reached by tcp", "`trusted with all memory` should follow `is`"),
         ("no service owns blk0 today", "`today` follows a whole sentence"),
     ];
     for (text, message) in messages {

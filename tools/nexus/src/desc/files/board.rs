@@ -1,9 +1,11 @@
 //! `boards/NAME.toml`: how QEMU is started, and which devices there are.
 
 use super::lines::read_irq;
+use super::net::read_network;
 use super::state::read_store;
 use crate::desc::kind::Kind;
 use crate::desc::model::{Device, DmaMark, Machine};
+use crate::desc::net::BoardNetwork;
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
@@ -17,6 +19,7 @@ const MEMORY: Key = key("memory", "\"128M\"");
 const HARTS: Key = key("harts", "1");
 const OPTIONS: Key = key("options", "[\"-nodefaults\"]");
 
+pub(super) const NETWORK: Key = key("network", "{ address = \"dhcp\" }");
 const DEVICE: Key = key("device", "[]");
 const NAME: Key = key("name", "\"uart0\"");
 const COMPATIBLE: Key = key("compatible", "\"ns16550a\"");
@@ -44,6 +47,10 @@ pub(crate) struct BoardFile {
     /// There is a `[qemu]`, or should be.
     pub(crate) has_qemu: bool,
     pub(crate) devices: Vec<Device>,
+    /// Absent where that of the board below counts, if it has one.
+    pub(crate) network: Option<BoardNetwork>,
+    /// There may be a network, which could not be read.
+    pub(crate) network_unread: bool,
     /// Names of devices that could not be read whole.
     pub(crate) unread: Vec<String>,
     /// There may be more devices, of which not even the name could be read.
@@ -67,8 +74,12 @@ pub(crate) fn read_board(reporter: &Reporter, source: &Arc<Source>, above: bool)
             (None, None) => more = true,
         }
     }
+    let has_network = table.has(NETWORK);
+    let network = read_network(&mut table);
+    let network_unread = has_network && network.is_none();
     table.finish();
-    BoardFile { qemu, has_qemu: asked || !above, devices, unread, more }
+    let has_qemu = asked || !above;
+    BoardFile { qemu, has_qemu, devices, network, network_unread, unread, more }
 }
 
 fn read_machine(mut table: Table<'_>) -> Option<Machine> {

@@ -1,7 +1,9 @@
 //! One reader for each sort of file. What cannot be read is reported, and left out.
 
+mod addresses;
 mod board;
 mod lines;
+mod net;
 mod policy;
 mod profile;
 mod queues;
@@ -21,6 +23,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(crate) use addresses::network as parse_network;
 pub(crate) use board::read_board;
 pub(crate) use policy::{PolicyFile, read_policy};
 pub(crate) use profile::read_profile;

@@ -1,12 +1,14 @@
 //! `policy.toml`: what is allowed.
 
 use super::lines::{read_interval, read_irq, read_registers};
+use super::net::read_allow_net;
 use super::queues::read_queues;
 use super::rights::read_rights;
 use super::service::{PAGES, WITH};
 use super::state::read_allow_state;
 use crate::desc::kind::Kind;
 use crate::desc::model::{Allow, AllowState, Permit, Share};
+use crate::desc::net::AllowNet;
 use crate::desc::report::Reporter;
 use crate::desc::source::{At, Source};
 use crate::desc::table::{Key, Parsed, Table, key};
@@ -18,6 +20,7 @@ const ALLOW: Key = key("allow", "[]");
 const PERMIT: Key = key("permit", "[]");
 const RING: Key = key("ring", "[]");
 const ALLOW_STATE: Key = key("allow-state", "[]");
+const ALLOW_NET: Key = key("allow-net", "[]");
 const ID: Key = key("id", "\"allow-rngd-rng0\"");
 const SUBJECT: Key = key("subject", "\"rngd\"");
 const DEVICE: Key = key("device", "\"rng0\"");
@@ -35,6 +38,7 @@ pub(crate) struct PolicyFile {
     pub(crate) permits: Vec<Permit>,
     pub(crate) shares: Vec<Share>,
     pub(crate) states: Vec<AllowState>,
+    pub(crate) nets: Vec<AllowNet>,
     /// What lines that could not be read whole may give.
     pub(crate) unread: Vec<(Option<String>, Option<String>)>,
 }
@@ -59,8 +63,10 @@ pub(crate) fn read_policy(reporter: &Reporter, source: &Arc<Source>, extends: bo
     let shares = shares.filter_map(|line| read_share(line, &mut unread)).collect();
     let states = table.tables(ALLOW_STATE, "[[allow-state]]").into_iter();
     let states = states.filter_map(|line| read_allow_state(line, &mut unread)).collect();
+    let nets = table.tables(ALLOW_NET, "[[allow-net]]").into_iter();
+    let nets = nets.filter_map(|line| read_allow_net(line, &mut unread)).collect();
     table.finish();
-    PolicyFile { epoch, allows, permits, shares, states, unread }
+    PolicyFile { epoch, allows, permits, shares, states, nets, unread }
 }
 
 fn value<T: Clone>(read: Option<&At<T>>) -> Option<T> {

@@ -2,6 +2,7 @@
 
 use super::lines::{read_irq, read_polls, read_registers};
 use super::name_of_file;
+use super::net::{read_reaches, read_sockets};
 use super::queues::read_queues;
 use super::restart::{read_answers_within, read_restart};
 use super::rights::read_rights;
@@ -99,6 +100,8 @@ fn read_keys(
     let rings = rings.collect();
     let state = read_state(table);
     let opens = read_opens(table);
+    let sockets = read_sockets(table);
+    let reaches = read_reaches(table);
     let must_prove = read_proofs(table, MUST_PROVE, reporter);
     let first_boot = read_proofs(table, FIRST_BOOT, reporter);
     let here = table.span.clone();
@@ -120,6 +123,8 @@ fn read_keys(
         rings,
         state,
         opens,
+        sockets,
+        reaches,
         must_prove,
         first_boot,
         beside: beside.unwrap_or_default(),
@@ -153,8 +158,10 @@ fn read_where(table: Table<'_>, reporter: &Reporter) -> Vec<Beside> {
         let first_boot = read_proofs(&mut table, FIRST_BOOT, reporter);
         let ring = table.table(RING, "`ring`");
         let ring = ring.and_then(|ring| read_ring_beside(ring, &service, reporter));
+        let sockets = read_sockets(&mut table);
+        let reaches = read_reaches(&mut table);
         table.finish();
-        Beside { service, talks_to, must_prove, first_boot, ring }
+        Beside { service, talks_to, must_prove, first_boot, ring, sockets, reaches }
     };
     table.tables_by_name("a table in [where]").into_iter().map(read).collect()
 }

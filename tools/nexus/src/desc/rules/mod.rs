@@ -6,6 +6,7 @@ mod dma;
 mod lines;
 mod look_alike;
 mod names;
+mod net;
 mod permits;
 mod policy;
 mod profiles;
@@ -35,5 +36,6 @@ pub(crate) fn check(system: &System, reporter: &Reporter) {
     permits::check(system, reporter);
     rings::check(system, reporter);
     state::check(system, reporter);
+    net::check(system, reporter);
     profiles::check(system, reporter);
 }
