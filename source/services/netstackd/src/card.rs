@@ -141,11 +141,16 @@ impl<M: SharedMut, R: Road> Card<M, R> {
     /// Begins a turn. Asks the driver what is to be asked, if it is time to.
     pub fn begin(&mut self, now: Instant) {
         (self.left, self.out.left, self.out.replies) = (TURN, TURN, REPLIES);
-        if let Err(why) = self.out.settle() {
-            self.over(why, now);
-        }
+        self.settle(now);
         if self.due.is_some_and(|due| due <= now) {
             self.ask(now);
+        }
+    }
+
+    /// Takes what has gone.
+    pub fn settle(&mut self, now: Instant) {
+        if let Err(why) = self.out.settle() {
+            self.over(why, now);
         }
     }
 

@@ -31,8 +31,8 @@ fn main() -> Result<(), StartError> {
     let road = OwnRoad::new(ring, start.client(ids::VIRTIONETD)?);
     let life = start.block().incarnation;
     let card = Card::new(ring.map()?, life, road).map_err(|_| StartError::BadMemory)?;
-    let rules = Rules::new(&description);
-    let says = description.network.ok_or(StartError::BadMemory)?;
+    let says = description.network.clone().ok_or(StartError::BadMemory)?;
+    let rules = Rules::new(description);
     let sessions = sessions(&rules);
     let numbers = Numbers::new(Rngd);
     let mut server = Server::new(card, says, rules, numbers, sessions, ToLedger::new(Logd));

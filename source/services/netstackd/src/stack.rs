@@ -11,7 +11,7 @@ pub use echo::{Echoes, Ping};
 use nexus_proto::socket::Source as From;
 use nexus_sysdesc::{Address, Ip, NetworkSays};
 use smoltcp::iface::{
-    Config, Context, Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet,
+    Config, Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet,
 };
 use smoltcp::phy::Device;
 use smoltcp::socket::{Socket, dns, tcp};
@@ -224,8 +224,7 @@ impl Stack {
         number: u64,
         now: Instant,
     ) -> Result<SocketHandle, NoWay> {
-        let hardware = self.iface.hardware_addr();
-        let mut drawn = Interface::new(config(hardware, number), &mut Told(Vec::new()), now);
+        let mut drawn = self.drawn(number, now);
         let from = IpListenEndpoint { addr: Some(local.addr), port: local.port };
         socket.connect(drawn.context(), to, from).map_err(|_| NoWay)?;
         Ok(self.sockets.add(socket))
@@ -251,8 +250,7 @@ impl Stack {
         number: u64,
         now: Instant,
     ) -> Result<Query, NoWay> {
-        let hardware = self.iface.hardware_addr();
-        let mut drawn = Interface::new(config(hardware, number), &mut Told(Vec::new()), now);
+        let mut drawn = self.drawn(number, now);
         let names = self.sockets.get_mut::<dns::Socket<'_>>(self.names);
         names.start_query(drawn.context(), name, kind).map(Query).map_err(|_| NoWay)
     }
@@ -272,9 +270,9 @@ impl Stack {
         self.sockets.get_mut::<dns::Socket<'_>>(self.names).cancel_query(query);
     }
 
-    /// What sockets are given.
-    pub fn context(&mut self) -> &mut Context {
-        self.iface.context()
+    /// What gives smoltcp numbers that are drawn from this one: its own follow from those before, which peers see.
+    fn drawn(&self, number: u64, now: Instant) -> Interface {
+        Interface::new(config(self.iface.hardware_addr(), number), &mut Told(Vec::new()), now)
     }
 
     fn set_v4(&mut self, own: Option<Ipv4Cidr>, via: Option<Ipv4Address>, names: Vec<IpAddress>) {

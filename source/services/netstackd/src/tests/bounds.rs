@@ -5,7 +5,7 @@ use smoltcp::wire::Ipv4Address;
 use super::peer::own;
 use super::*;
 
-// attack 69 U: send frames without end that are answered each; a turn takes so many, sends so many, and clients go on; broken: net-turn-in, net-turn-out, net-replies
+// attack 69 U: send frames without end that are answered each; a turn takes so many, sends so many, and clients go on; broken: net-replies
 #[test]
 fn a_flood_is_taken_a_turn_at_a_time() {
     let mut world = World::up();
@@ -34,9 +34,15 @@ fn a_flood_is_taken_a_turn_at_a_time() {
     assert_eq!(world.most.0, 64, "frames that came in a turn");
     assert!(world.most.1 <= 64, "{} frames went in a turn", world.most.1);
     assert!(seen > 100_000 && sent >= seen, "{seen} bytes came there of {sent}");
+    // Half of what a turn sends is for what clients send.
+    world.run(1_000);
+    world.most = (0, 0);
+    world.coming.extend(std::iter::repeat_n(ping, 200));
+    world.run(1);
+    assert_eq!(world.most, (64, 32));
 }
 
-// attack 69 U: many sockets have much to send; no turn sends more than so many frames; broken: net-turn-egress
+// attack 69 U: many sockets have much to send; no turn sends more than so many frames
 #[test]
 fn a_turn_sends_so_many_frames() {
     let mut world = World::up();
@@ -57,7 +63,7 @@ fn a_turn_sends_so_many_frames() {
     assert!(world.most.1 > 20 && world.most.1 <= 64, "{}", world.most.1);
 }
 
-// attack 69 U: ask without end; each client has its share of a turn; broken: net-client-share
+// attack 93 U: ask without end; each client has its share of a turn; broken: net-client-share
 #[test]
 fn each_client_has_its_share_of_a_turn() {
     let mut world = World::up();
@@ -89,7 +95,7 @@ fn one_doorbell_a_turn() {
     assert!(world.netd.borrow().tells - tells <= 1);
 }
 
-// attack 69 U: fill the table of routes with routers that there are not; the way out by IPv4 stays; broken: net-routes
+// attack 68 U: fill the table of routes with routers that there are not; the way out by IPv4 stays; broken: net-routes
 #[test]
 fn routers_take_no_route_of_ipv4() {
     let mut world = World::up();
@@ -115,7 +121,7 @@ fn an_address_of_ipv6_is_made_beside_ipv4() {
     assert_eq!((made.source, made.prefix, &made.address[..8]), (From::Slaac, 64, &prefix[..]));
 }
 
-// attack 69 U: a router tells of a prefix for many; no address is made of it, and the stack goes on; broken: net-router-multicast
+// attack 68 U: a router tells of a prefix for many; no address is made of it, and the stack goes on; broken: net-router-multicast
 #[test]
 fn a_prefix_for_many_makes_no_address() {
     let mut world = World::up();
@@ -124,4 +130,59 @@ fn a_prefix_for_many_makes_no_address() {
         world.run(10);
     }
     assert!(world.server.address(2).is_err());
+}
+
+// attack 69 U: frames come, and go, as fast as they are taken; a turn takes so many, and sends so many; broken: net-turn-in, net-turn-out
+#[test]
+fn a_turn_takes_and_sends_so_many_however_quick_the_card_is() {
+    use smoltcp::phy::{Device, TxToken};
+    let mut world = World::up();
+    let (now, netd) = (world.now, Rc::clone(&world.netd));
+    let ping = hostile::echo_request(Ipv4Address::from_octets(OWN), 1);
+    let card = world.server.card();
+    card.begin(now);
+    let (mut came, mut went) = (0, 0);
+    for _ in 0..200 {
+        netd.borrow_mut().comes(&ping);
+        came += u16::from(card.receive(now).is_some());
+    }
+    for _ in 0..200 {
+        let Some(goes) = card.transmit(now) else { continue };
+        goes.consume(60, |frame| frame.fill(1));
+        went += netd.borrow_mut().went().len();
+        card.settle(now);
+    }
+    card.end();
+    went += netd.borrow_mut().went().len();
+    assert_eq!((came, went), (64, 64));
+}
+
+// attack 68 U: parts of packets, packets with headers between, and what nobody here speaks; dropped, and counted; broken: net-fragment
+#[test]
+fn what_is_not_spoken_is_dropped_and_counted() {
+    let mut world = World::up();
+    let mut a = world.client(A);
+    let socket = world.opens(&mut a, wire::BIND, at(5000)).socket;
+    let receives = a.ask(wire::RECEIVE_FROM, socket, &[]);
+    let whole = hostile::datagram((Ipv4Address::from_octets(PEER), 9000), own(5000), b"data");
+    let changed = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut frame = whole.clone();
+        change(&mut frame);
+        let mut packet = smoltcp::wire::Ipv4Packet::new_unchecked(&mut frame[14..]);
+        packet.fill_checksum();
+        frame
+    };
+    let first = changed(&|frame| frame[20] = 0x20);
+    let later = changed(&|frame| frame[21] = 1);
+    let mut other = whole.clone();
+    other[12..14].copy_from_slice(&[0x88, 0x47]);
+    let mut between = hostile::router(3, None, 10);
+    between[20] = 0;
+    let before = world.server.stats().dropped;
+    world.coming.extend([first, later, other, between, vec![1; 13], vec![], vec![1; 2000]]);
+    world.run(10);
+    assert_eq!(a.take(receives), None);
+    assert_eq!(world.server.stats().dropped - before, 7);
+    world.coming.push_back(whole);
+    assert_eq!(world.wait(&mut a, receives).0, DONE);
 }

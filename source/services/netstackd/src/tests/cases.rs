@@ -49,7 +49,7 @@ fn an_address_is_what_the_description_says() {
     world.connection(&mut a, 7);
 }
 
-// attack 69 U: no router ever tells anything; nothing is done for that; broken: net-no-router
+// attack 68 U: no router ever tells anything; nothing is done for that; broken: net-no-router
 #[test]
 fn it_waits_when_there_is_nothing_to_do() {
     let mut world = World::up();

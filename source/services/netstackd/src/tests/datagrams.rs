@@ -38,7 +38,7 @@ fn datagrams_go_and_come() {
     assert_eq!(world.ask(&mut a, wire::SEND_TO, opened.socket, more.as_bytes()).0, wire::TOO_MUCH);
 }
 
-// attack 68 U: a peer whom no line lets sends datagrams; they are for nobody, and who may be heard is; broken: net-hears
+// attack 99 U: a peer whom no line lets sends datagrams; they are for nobody, and who may be heard is; broken: net-hears
 #[test]
 fn a_datagram_of_a_peer_whom_no_line_lets_is_for_nobody() {
     let mut narrow = description();
@@ -99,7 +99,7 @@ fn names_have_addresses_or_none() {
     }
 }
 
-// attack 68 U: guess what a name is asked by; port and number are of no order; broken: net-dns-number
+// attack 93 U: guess what a name is asked by; port and number are of no order; broken: net-number
 #[test]
 fn what_a_name_is_asked_by_is_not_guessed() {
     let mut world = World::up();
@@ -116,7 +116,7 @@ fn what_a_name_is_asked_by_is_not_guessed() {
     assert!(numbers.len() >= 19 && ports.len() >= 19, "{} {}", numbers.len(), ports.len());
 }
 
-// attack 68 U: somebody else answers for the server of names, or with another number; nobody hears it
+// attack 93 U: somebody else answers for the server of names, or with another number; nobody hears it
 #[test]
 fn a_foreign_answer_is_not_heard() {
     let mut world = World::up();

@@ -154,7 +154,7 @@ fn something() -> Vec<Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    // attack 69 U: frames that are not what they say, in every field; the stack goes on, and records nothing; broken: net-short-frame
+    // attack 68 U: frames that are not what they say, in every field; the stack goes on, and records nothing
     #[test]
     fn malformed_frames_end_nothing(
         seeds in prop::collection::vec((0..9_usize, prop::collection::vec((any::<u16>(), any::<u8>()), 0..6), 0..1600_usize), 1..60)
@@ -185,6 +185,7 @@ proptest! {
         prop_assert!(world.denied().is_empty());
     }
 
+    // attack 93 U: a request of any bytes: operation, socket, length, head; it is within its bytes, or none; broken: net-head
     #[test]
     fn any_bytes_are_a_request_or_none(data in prop::collection::vec(any::<u8>(), 0..80)) {
         let _ = crate::exercise::request(&data);
@@ -195,6 +196,7 @@ proptest! {
         }
     }
 
+    // attack 68 U: frames with any byte of theirs another; the stack goes on
     #[test]
     fn any_bytes_are_frames(
         changes in prop::collection::vec((0..8_usize, any::<u16>(), any::<u8>()), 1..40)
@@ -209,7 +211,7 @@ proptest! {
         let _ = crate::exercise::frames(&changes.into_iter().map(frame).collect::<Vec<_>>().concat());
     }
 
-    // attack 92 U: requests of any operation, socket, length and head; each is answered or waits, and nobody else notices; broken: net-head
+    // attack 93 U: requests of any operation, socket, length and head; each is answered or waits, and nobody else notices
     #[test]
     fn hostile_requests_end_nothing(
         asks in prop::collection::vec((0..20_u8, 0..6_u64, prop::collection::vec(any::<u8>(), 0..64), 0..5000_u32, 0..300_000_u32), 1..60)
@@ -239,7 +241,7 @@ proptest! {
     }
 }
 
-// attack 92 U: write anything anywhere in the ring; it is given up, and others go on
+// attack 93 U: write anything anywhere in the ring; it is given up, and others go on
 #[test]
 fn a_ring_that_lies_is_given_up() {
     let mut world = World::up();

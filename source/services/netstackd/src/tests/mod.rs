@@ -191,6 +191,8 @@ pub(super) struct World {
     pub(super) most: (u16, usize),
     /// Turns since the last time that it waited.
     pub(super) busy: u32,
+    /// Connections that this machine asked for: from which port, and by which sequence number.
+    pub(super) asked: Vec<(u16, u32)>,
 }
 
 impl World {
@@ -202,7 +204,8 @@ impl World {
         let card = FakeMemory::new(CARD);
         let netd = Rc::new(RefCell::new(Netd::new(&card)));
         let road = FakeRoad(Rc::clone(&netd));
-        let rules = Rules::new(&description);
+        let says = description.network.clone().unwrap();
+        let rules = Rules::new(description);
         let card = Card::new(card.part(0..CARD), 1, road).unwrap();
         let len = memory_len(ENTRIES * SLOT);
         let rings = [A, B, C, D].map(|id| (id, FakeMemory::new(len)));
@@ -212,7 +215,6 @@ impl World {
         });
         let sessions = sessions.collect();
         let numbers = Numbers::new(FakeSource { has: true, next: 7 });
-        let says = description.network.clone().unwrap();
         let told = Told::default();
         let server = Server::new(card, says, rules, numbers, sessions, told.clone());
         World {
@@ -227,6 +229,7 @@ impl World {
             chance: 12345,
             most: (0, 0),
             busy: 0,
+            asked: Vec::new(),
         }
     }
 
@@ -271,6 +274,7 @@ impl World {
         let turn = self.server.turn(self.now);
         let went = self.netd.borrow_mut().went();
         self.most = (self.most.0.max(turn.came), self.most.1.max(went.len()));
+        self.asked.extend(went.iter().filter_map(|frame| asks(frame)));
         let moved = !went.is_empty();
         let went = self.carry(went);
         let back = self.peer.poll(went, self.now);
@@ -366,6 +370,13 @@ impl World {
         self.run(5);
         (self.server.stats().frames_out - before) as usize
     }
+}
+
+/// The port and the sequence number of a frame of IPv4 that asks for a connection.
+fn asks(frame: &[u8]) -> Option<(u16, u32)> {
+    crate::frame::connects_to(frame)?;
+    let (port, sequence) = (frame.get(34..36)?, frame.get(38..42)?);
+    Some((u16::from_be_bytes(port.try_into().ok()?), u32::from_be_bytes(sequence.try_into().ok()?)))
 }
 
 /// A client that says what it wants, word for word.

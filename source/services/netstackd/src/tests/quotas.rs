@@ -2,7 +2,7 @@
 
 use super::*;
 
-// attack 69 U: open sockets without end; as many as the description says, and others have theirs; broken: net-quota
+// attack 93 U: open sockets without end; as many as the description says, and others have theirs; broken: net-quota
 #[test]
 fn a_client_has_no_more_sockets_than_it_may() {
     let mut world = World::up();
@@ -36,7 +36,7 @@ fn bytes_are_counted_beside_sockets() {
     assert_eq!(world.status(&mut a, wire::BIND, at(0)), wire::QUOTA_BYTES);
 }
 
-// attack 69 U: listen with as many places as there are, again and again; what peers take is counted for whoever listens; broken: net-quota-backlog
+// attack 93 U: listen with as many places as there are, again and again; what peers take is counted for whoever listens; broken: net-quota-backlog
 #[test]
 fn what_waits_to_be_accepted_is_counted() {
     let mut world = World::up();
@@ -51,7 +51,7 @@ fn what_waits_to_be_accepted_is_counted() {
     assert_eq!(world.counted(A).0, 8);
 }
 
-// attack 69 U: leave unread what a peer sends; others receive theirs; broken: net-share
+// attack 93 U: leave unread what a peer sends; others receive theirs
 #[test]
 fn what_one_leaves_unread_costs_no_other() {
     let mut world = World::up();

@@ -10,7 +10,7 @@ fn v6(text: &str, port: u16) -> Target {
     Target { address: text.parse::<Ipv6Address>().unwrap().octets(), port, ..Target::default() }
 }
 
-// attack 68 U: connect where no line lets, by protocol, by port, by address; denied each, and nothing is sent; broken: net-lines, net-port, net-address
+// attack 99 U: connect where no line lets, by protocol, by port, by address; denied each, and nothing is sent; broken: net-lines, net-port, net-address, net-family
 #[test]
 fn a_client_reaches_what_a_line_lets_and_nothing_else() {
     let mut world = World::up();
@@ -34,7 +34,7 @@ fn a_client_reaches_what_a_line_lets_and_nothing_else() {
     assert_eq!(world.server.stats().frames_out, before);
 }
 
-// attack 68 U: listen at another's port, or at one that no line names; denied; broken: net-listen
+// attack 99 U: listen at another's port, or at one that no line names; denied; broken: net-listen
 #[test]
 fn a_client_listens_where_a_line_lets() {
     let mut world = World::up();
@@ -52,7 +52,7 @@ fn a_client_listens_where_a_line_lets() {
     world.opens(&mut a, wire::BIND, at(5000));
 }
 
-// attack 68 U: a peer whom no line lets connects; it is turned away, and not accepted; broken: net-peer
+// attack 99 U: a peer whom no line lets connects; it is turned away, and not accepted; broken: net-peer
 #[test]
 fn a_peer_whom_no_line_lets_is_turned_away() {
     let mut narrow = description();
@@ -70,7 +70,7 @@ fn a_peer_whom_no_line_lets_is_turned_away() {
     assert!(world.denied().is_empty(), "what comes from outside is never recorded");
 }
 
-// attack 68 U: have a name resolved without the right to; denied, and nobody is asked; broken: net-resolve
+// attack 99 U: have a name resolved without the right to; denied, and nobody is asked; broken: net-resolve
 #[test]
 fn to_resolve_is_a_right_of_its_own() {
     let mut world = World::up();
@@ -102,7 +102,7 @@ const HERE: [&str; 17] = [
     "fe80::ff:fe00:1",
 ];
 
-// attack 68 U: reach this machine by each of its addresses, and by those that hide one; denied, whatever the lines say; broken: net-own, net-nobodys, net-inner
+// attack 99 U: reach this machine by each of its addresses, and by those that hide one; denied, whatever the lines say; broken: net-own, net-nobodys, net-inner
 #[test]
 fn this_machine_is_not_reached() {
     let mut world = World::up();
@@ -117,7 +117,7 @@ fn this_machine_is_not_reached() {
     }
 }
 
-// attack 68 U: reach who listens here without the right to call it; with the right it is no matter of policy; broken: net-pair
+// attack 99 U: reach who listens here without the right to call it; with the right it is no matter of policy; broken: net-pair
 #[test]
 fn who_may_call_who_listens_may_reach_it() {
     let mut world = World::up();
@@ -131,7 +131,7 @@ fn who_may_call_who_listens_may_reach_it() {
     assert_eq!(world.status(&mut c, wire::CONNECT, v6("::ffff:10.0.2.15", 8080)), wire::DENIED);
 }
 
-// attack 68 U: go out to the host, and come in again through a forward; denied unless all who listen may be called; broken: net-back
+// attack 99 U: go out to the host, and come in again through a forward; denied unless all who listen may be called; broken: net-back
 #[test]
 fn what_leads_back_is_this_machine() {
     let mut world = World::up();
@@ -150,7 +150,7 @@ fn what_leads_back_is_this_machine() {
     assert_eq!(world.status(&mut c, wire::CONNECT, v6("64:ff9b::10.0.2.77", 80)), wire::DENIED);
 }
 
-// attack 92 U: be denied again and again; each service, line and kind is told once, and counted; broken: net-refusals
+// attack 99 U: be denied again and again; each service, line and kind is told once, and counted; broken: net-refusal-line
 #[test]
 fn a_denial_is_told_once_and_counted() {
     let mut world = World::up();
