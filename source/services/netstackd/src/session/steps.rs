@@ -240,8 +240,9 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
                 // Nobody is told of what a peer sends whom no line lets.
                 continue;
             }
+            // As it came: a client sees that it was cut.
+            let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
             let data = data.get(..room.min(data.len())).unwrap_or_default();
-            let len = u32::try_from(data.len()).unwrap_or(0);
             let head = Target { address, port: from, n: 0, len };
             let written = side.write(request, 0, head.as_bytes());
             written.and_then(|()| side.write(request, HEAD, data)).map_err(|_| wire::MALFORMED)?;

@@ -30,7 +30,9 @@ fn datagrams_go_and_come() {
     // Cut to what there is room for.
     world.peer.udp(peer).send_slice(&long, from).unwrap();
     let id = a.ask_len(wire::RECEIVE_FROM, opened.socket, &[], 24 + 10);
-    assert_eq!(world.wait(&mut a, id).1.len(), 34);
+    let (_, cut) = world.wait(&mut a, id);
+    let (head, data) = read_payload::<Target>(&cut).unwrap();
+    assert_eq!((head.len, data), (1400, &long[..10]), "it says how long it was");
     // Of as many bytes as the network takes, and no more.
     let most = Target { len: 1472, ..to(PEER, 9000) };
     assert_eq!(world.ask(&mut a, wire::SEND_TO, opened.socket, most.as_bytes()).0, DONE);
