@@ -46,8 +46,8 @@ protocol! {
         /// Has the anchor of this boot recorded. Needs the permission to archive. There is one a boot: asked
         /// again for the same one it is that record, and for another it is `BadState`.
         14 Anchor -> Appended, again;
-        /// Counts what a service was refused by who keeps state for others, and records the first of each
-        /// kind. Needs the permission to tell of refusals. The answer is the record, number 0 where its
+        /// Counts what a service was refused by who keeps state for others, or reaches the network for them, and
+        /// records the first of each kind. Needs the permission to tell of refusals. The answer is the record, number 0 where its
         /// service has no room for one.
         15 Refuse -> Appended;
         /// How often what such a record says has happened. Needs the permission to view, or to record.
@@ -107,7 +107,7 @@ codes! {
         15 Order,
         /// Where the archive of the boots before this one ends ([`Anchor`]). The subject is the archive.
         16 Anchor,
-        /// Who keeps state for others has refused it to one: the first of its kind ([`Refuse`]). Those that
+        /// Who keeps state for others, or reaches the network for them, has refused it to one: the first of its kind ([`Refuse`]). Those that
         /// follow are counted.
         17 Access,
     }
@@ -126,7 +126,8 @@ codes! {
 }
 
 codes! {
-    /// What was to be done with a tree of state.
+    /// What was to be done: with a tree of state, or by the network.
+    #[derive(PartialOrd, Ord)]
     pub enum Access: u8 {
         /// To read a value, or how large it is.
         1 Get,
@@ -134,6 +135,36 @@ codes! {
         2 List,
         /// To put, delete, or change many.
         3 Put,
+        /// To connect to a peer.
+        4 Connect,
+        /// To accept connections at a port.
+        5 Listen,
+        /// To have datagrams that come to a port, or to send any.
+        6 Bind,
+        /// To send a datagram to a peer.
+        7 SendTo,
+        /// To ask a peer for an echo.
+        8 Echo,
+        /// To have a name resolved.
+        9 Resolve,
+    }
+}
+
+impl Access {
+    /// Its name for people.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Access::Get => "get",
+            Access::List => "list",
+            Access::Put => "put",
+            Access::Connect => "connect",
+            Access::Listen => "listen",
+            Access::Bind => "bind",
+            Access::SendTo => "send to",
+            Access::Echo => "echo",
+            Access::Resolve => "resolve",
+        }
     }
 }
 

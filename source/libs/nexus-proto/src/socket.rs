@@ -11,8 +11,10 @@ use crate::{Name, Zero};
 
 /// Operations and statuses of the ring of a client.
 ///
-/// The data of a request begins with what its operation has for a head ([`Target`] where nothing else is said), and
-/// is followed by its bytes; the bytes of the answer lie in the same place. `arg` is the socket, where it is of one.
+/// The data of a request begins with a head, a [`Target`], behind which are as many bytes as it says in `len`; what is
+/// behind those is room for the answer alone, whose bytes begin where the data begins. [`RECEIVE`], [`ACCEPT`],
+/// [`FINISH`] and [`RECEIVE_FROM`] have no head: all of their data is room. The data of those that are completed with
+/// [`Opened`] or [`Echo`] has room for it. `arg` is the socket, where it is of one.
 pub mod ring {
     use crate::Zero;
 
@@ -28,7 +30,8 @@ pub mod ring {
     pub const LISTEN: u8 = 2;
     /// The next connection of a listening socket; waits for one. Completed with [`Opened`].
     pub const ACCEPT: u8 = 3;
-    /// Sends bytes of a connection. Completed when at least one was taken, with how many, by their length.
+    /// Sends the bytes behind the head, at least one. Completed when at least one was taken, with how many, by the
+    /// length of the completion: none of them was written there.
     pub const SEND: u8 = 4;
     /// Receives bytes of a connection: at most as many as the data has room for, at least one. 0: the peer sends
     /// no more.
@@ -36,14 +39,14 @@ pub mod ring {
     /// Sends no more: the peer is told once all was sent. Receiving goes on.
     pub const FINISH: u8 = 6;
     /// Lets a socket go. Requests of it that wait end with [`CLOSED`]; what was taken of a connection is still sent,
-    /// unless `n` of [`Target`] is 1: then it is reset.
+    /// unless `n` of [`Target`] is 1: then it is reset. Without any data `n` is 0.
     pub const CLOSE: u8 = 7;
     /// A socket for datagrams (UDP) at the local port `n`, 0 for any. Completed with [`Opened`].
     pub const BIND: u8 = 8;
     /// Sends the bytes behind the [`Target`] as one datagram there.
     pub const SEND_TO: u8 = 9;
     /// The next datagram; waits for one. The bytes of the answer are a [`Target`], from where it came, and what it
-    /// has, cut to what there is room for.
+    /// has, cut to what there is room for: `len` is how many it had.
     pub const RECEIVE_FROM: u8 = 10;
     /// The addresses of a name, which stands behind the target: bytes of the answer are so many times an address of 16 bytes.
     /// Of IPv6 with `n` 6, of IPv4 otherwise.

@@ -41,6 +41,7 @@ pub mod owner;
 #[cfg(target_os = "none")]
 mod panic;
 mod record;
+pub mod refusals;
 #[cfg(test)]
 mod restart_tests;
 mod ring;

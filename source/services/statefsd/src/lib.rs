@@ -25,7 +25,6 @@ pub mod open;
 #[cfg(test)]
 mod open_tests;
 pub mod reason;
-pub mod refusals;
 pub mod road;
 pub mod server;
 pub mod session;

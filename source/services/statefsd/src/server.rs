@@ -14,15 +14,15 @@ use nexus_proto::state::{Reason, Request, Standing, State as Protocol, StoreInfo
 use nexus_proto::{ServiceError, Zero};
 use nexus_ring::{Ended, NotBegun};
 use nexus_rt::abi::{Received, Sender};
+use nexus_rt::refusals::{Counted, Denied, Refusals};
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, error, info, warn};
 use nexus_store::Store;
 
 use crate::keeper::Keeper;
 use crate::reason;
-use crate::refusals::{Counted, Denied, Refusals};
 use crate::road::SharedInbox;
 use crate::session::{SHARE_BYTES, Scratch, Session, Taken};
-use crate::trees::{Refusal, Trees};
+use crate::trees::{self, Refusal, Trees};
 
 /// Milliseconds in which nobody asks for anything, after which the store works in the background.
 const QUIET_MS: u64 = 5;
@@ -179,7 +179,7 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
             let refusals = &mut self.refusals;
             let denied = |refusal| {
                 if let Refusal::Denied { rule, right } = refusal {
-                    refusals.add(Denied { service, rule, right });
+                    refusals.add(Denied { service, rule, access: trees::asked(right) });
                 }
             };
             let store = self.store.as_mut().map_err(|why| *why);

@@ -6,6 +6,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use nexus_proto::log;
 use nexus_proto::state::ring as wire;
 use nexus_store::{Key, Quota, TreeId};
 use nexus_sysdesc::{Description, StateRight};
@@ -168,5 +169,14 @@ impl Line {
             _ => self.prefix.is_empty(),
         };
         self.rights & right.bit() != 0 && covers()
+    }
+}
+
+/// What that is called where denials are told.
+pub(crate) const fn asked(right: StateRight) -> log::Access {
+    match right {
+        StateRight::Get => log::Access::Get,
+        StateRight::List => log::Access::List,
+        StateRight::Put => log::Access::Put,
     }
 }

@@ -278,14 +278,9 @@ fn reason(entry: &Entry, names: &Names) -> String {
     }
 }
 
-/// What was to be done with the state of another, and by which line it was not.
+/// What was to be done with the state of another, or by the network, and by which line it was not.
 fn access(entry: &Entry, names: &Names) -> String {
-    let what = match Access::from_code(entry.reason) {
-        Some(Access::Get) => "get",
-        Some(Access::List) => "list",
-        Some(Access::Put) => "put",
-        None => "?",
-    };
+    let what = Access::from_code(entry.reason).map_or("?", Access::word);
     format!("{what}, {}", names.rule(entry.rule))
 }
 

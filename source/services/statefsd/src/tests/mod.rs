@@ -23,6 +23,7 @@ use nexus_ring::{Completion, Consumer, Submission, memory_len};
 use nexus_rt::abi::{Error as KernelError, Handle, Sender};
 use nexus_rt::{CallError, Deadline, Service, Tell, host};
 use nexus_state::{Link, State};
+use nexus_rt::refusals::{Denied, Refusals};
 use nexus_store::fake::FakeDisk;
 use nexus_store::{
     BlockDevice, Engine, Extent, FormatOptions, Identity, OpenOptions, TreeId, format,
@@ -32,7 +33,6 @@ use zerocopy::IntoBytes;
 
 use crate::open::Why;
 use crate::reason;
-use crate::refusals::{Denied, Refusals};
 use crate::server::Server;
 use crate::session::{Session, side};
 use crate::trees::Trees;

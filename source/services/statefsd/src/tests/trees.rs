@@ -1,5 +1,6 @@
 //! Who sees what.
 
+use nexus_proto::log::Access;
 use nexus_proto::state::ring as wire;
 use nexus_state::{Change, Error, Expect, OWN};
 use nexus_store::Key;
@@ -130,11 +131,11 @@ fn a_denial_is_told_once_and_counted() {
         assert!(a.get(B, "other").is_err());
     }
     let told: Vec<_> =
-        world.told.0.borrow().iter().map(|one| (one.service, one.rule, one.right)).collect();
+        world.told.0.borrow().iter().map(|one| (one.service, one.rule, one.access)).collect();
     let line = description().line_of_open(A, B, "open").unwrap();
     assert_eq!(
         told,
-        [(C, 0, StateRight::Get), (C, 0, StateRight::List), (A, line, StateRight::Get)]
+        [(C, 0, Access::Get), (C, 0, Access::List), (A, line, Access::Get)]
     );
     let counts: Vec<u64> =
         world.with(|server| server.refusals().each().map(|(_, count)| count).collect());

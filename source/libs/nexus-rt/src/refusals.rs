@@ -5,23 +5,23 @@ use alloc::collections::BTreeMap;
 use nexus_proto::log::{Access, Log, Refuse};
 use nexus_proto::policy::NO_RULE;
 use nexus_proto::{ServiceError, Subject, Zero, ids};
-use nexus_rt::{CallError, Deadline, startup, ticks, ticks_of_ns};
-use nexus_sysdesc::StateRight;
+
+use crate::{CallError, Deadline, startup, ticks, ticks_of_ns};
 
 /// What was denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Denied {
     /// Service id of who asked.
     pub service: u32,
-    /// Number of the line that opens some of that tree to it, and not this; 0 where no line opens any.
+    /// Number of the line that lets it do something like that, and not this; 0 where there is none.
     pub rule: u16,
     /// For what it asked.
-    pub right: StateRight,
+    pub access: Access,
 }
 
 /// Where denials are told.
 pub trait Refusals {
-    /// The first of its kind since statefsd began.
+    /// The first of its kind since this process began.
     fn first(&mut self, denied: Denied);
 
     /// So many more of a kind of which the first was told.
@@ -113,8 +113,8 @@ impl<K: Records> ToLedger<K> {
 
 impl<K: Records> Refusals for ToLedger<K> {
     fn first(&mut self, denied: Denied) {
-        let Denied { service, rule, right } = denied;
-        nexus_rt::warn!("service {service} was denied `{}` by line {rule}", right.name());
+        let Denied { service, rule, access } = denied;
+        crate::warn!("service {service} was denied `{}` by line {rule}", access.word());
         self.tell(denied, 1);
     }
 
@@ -135,21 +135,17 @@ impl<K: Records> Refusals for ToLedger<K> {
 
 /// What logd is told. A ring is of all lives of its client: which of them it was is not said.
 fn refuse(denied: Denied, times: u64) -> Refuse {
-    let Denied { service, rule, right } = denied;
+    let Denied { service, rule, access } = denied;
     Refuse {
         subject: Subject { id: service, incarnation: 0 },
         rule: if rule == 0 { NO_RULE } else { rule },
-        access: match right {
-            StateRight::Get => Access::Get,
-            StateRight::List => Access::List,
-            StateRight::Put => Access::Put,
-        },
+        access,
         zero: Zero::ZERO,
         times,
     }
 }
 
-/// How often each was denied. There are no more kinds than services and lines, three times.
+/// How often each was denied. There are no more kinds than services and lines, times [`Access`].
 #[derive(Clone, Debug, Default)]
 pub struct Counted<R> {
     counts: BTreeMap<Denied, u64>,
@@ -214,7 +210,7 @@ mod tests {
     // attack 92 U: a storm of refusals; logd is asked a few times and not each time, and knows at least half of them; broken: state-refusal-storm
     #[test]
     fn a_storm_of_refusals_is_told_a_few_times() {
-        let denied = Denied { service: 7, rule: 0, right: StateRight::Put };
+        let denied = Denied { service: 7, rule: 0, access: Access::Put };
         let mut counted = Counted::new(Kept::default());
         for times in 1..=100_000_u64 {
             counted.add(denied);
@@ -227,10 +223,10 @@ mod tests {
 
     #[test]
     fn what_is_told_names_who_and_what() {
-        let told = refuse(Denied { service: 7, rule: 0, right: StateRight::List }, 3);
+        let told = refuse(Denied { service: 7, rule: 0, access: Access::List }, 3);
         assert_eq!((told.subject, told.rule), (Subject { id: 7, incarnation: 0 }, NO_RULE));
         assert_eq!((told.access, told.times), (Access::List, 3));
-        assert_eq!(refuse(Denied { service: 7, rule: 5, right: StateRight::Get }, 1).rule, 5);
+        assert_eq!(refuse(Denied { service: 7, rule: 5, access: Access::Get }, 1).rule, 5);
     }
 
     /// logd, as it may be: away, and what it has on record.
@@ -259,7 +255,7 @@ mod tests {
     // attack 92 U: ask once for what is another's while logd ends; it is on record once logd is there again, and nobody waits for it meanwhile; broken: state-refusal-owed
     #[test]
     fn what_logd_has_not_taken_is_told_again() {
-        let denied = |service| Denied { service, rule: 0, right: StateRight::Get };
+        let denied = |service| Denied { service, rule: 0, access: Access::Get };
         let logd = Fake { away: true, now: 5, ..Fake::default() };
         let mut told = ToLedger::new(logd);
         assert_eq!(told.due(), Deadline::NEVER);

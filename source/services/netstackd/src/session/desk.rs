@@ -1,0 +1,128 @@
+//! What sessions share: the stack, who has which port, and what a turn comes to.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use nexus_proto::log::Access;
+use nexus_proto::socket::ring as wire;
+use nexus_rt::refusals::Denied;
+use nexus_sysdesc::{Ip, NetProtocol};
+use smoltcp::time::Instant;
+
+use crate::numbers::Numbers;
+use crate::rules::{Denial, Here, Rules};
+use crate::stack::Stack;
+
+/// Who has which port.
+#[derive(Clone, Debug, Default)]
+pub struct Ports {
+    tcp: BTreeMap<u16, u32>,
+    udp: BTreeMap<u16, u32>,
+}
+
+impl Ports {
+    fn of(&self, protocol: NetProtocol) -> Option<&BTreeMap<u16, u32>> {
+        match protocol {
+            NetProtocol::Tcp => Some(&self.tcp),
+            NetProtocol::Udp => Some(&self.udp),
+            NetProtocol::Echo => None,
+        }
+    }
+
+    /// The service has it, from now on. False when it is somebody's.
+    pub fn take(&mut self, protocol: NetProtocol, port: u16, service: u32) -> bool {
+        let all = if protocol == NetProtocol::Udp { &mut self.udp } else { &mut self.tcp };
+        let free = !all.contains_key(&port);
+        if free {
+            all.insert(port, service);
+        }
+        free
+    }
+
+    /// Nobody has it any more.
+    pub fn give(&mut self, protocol: NetProtocol, port: u16) {
+        let all = if protocol == NetProtocol::Udp { &mut self.udp } else { &mut self.tcp };
+        all.remove(&port);
+    }
+
+    /// True when somebody has it.
+    #[must_use]
+    pub fn has(&self, protocol: NetProtocol, port: u16) -> bool {
+        self.of(protocol).is_some_and(|all| all.contains_key(&port))
+    }
+}
+
+/// This machine, as rules see it.
+struct Now<'a>(&'a Stack, &'a Ports);
+
+impl Here for Now<'_> {
+    fn is_own(&self, ip: Ip) -> bool {
+        self.0.is_own(ip)
+    }
+
+    fn at(&self, protocol: NetProtocol, port: u16) -> Option<u32> {
+        self.1.of(protocol)?.get(&port).copied()
+    }
+
+    fn everybody(&self, protocol: NetProtocol) -> impl Iterator<Item = u32> {
+        self.1.of(protocol).into_iter().flat_map(|all| all.values().copied())
+    }
+}
+
+/// What a turn works with.
+pub struct Desk<'a, S> {
+    /// The stack.
+    pub stack: &'a mut Stack,
+    /// Who has which port.
+    pub ports: &'a mut Ports,
+    /// Who may do what.
+    pub rules: &'a Rules,
+    /// Numbers that nobody guesses.
+    pub numbers: &'a mut Numbers<S>,
+    /// What was denied in this turn.
+    pub denied: &'a mut Vec<Denied>,
+    /// The time.
+    pub now: Instant,
+    /// When something is due again.
+    pub due: Option<Instant>,
+    /// Connections that stood.
+    pub stood: u64,
+}
+
+impl<S> Desk<'_, S> {
+    /// That something is due then.
+    pub fn wake(&mut self, at: Instant) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// That a service may reach a peer.
+    ///
+    /// # Errors
+    /// The status of what is denied.
+    pub fn out(
+        &mut self,
+        service: u32,
+        (protocol, access): (NetProtocol, Access),
+        ip: Ip,
+        port: u16,
+    ) -> Result<(), u8> {
+        let may = self.rules.out(service, protocol, ip, port, &Now(self.stack, self.ports));
+        self.noted(service, access, may)
+    }
+
+    /// That it may do what it may, or not.
+    ///
+    /// # Errors
+    /// The status of what is denied.
+    pub fn noted(
+        &mut self,
+        service: u32,
+        access: Access,
+        may: Result<(), Denial>,
+    ) -> Result<(), u8> {
+        may.map_err(|Denial(rule)| {
+            self.denied.push(Denied { service, rule, access });
+            wire::DENIED
+        })
+    }
+}

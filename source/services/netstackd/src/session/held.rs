@@ -1,0 +1,265 @@
+//! The sockets of a client: those that it has a number for, those that it has let go, and what they cost.
+
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use nexus_sysdesc::{NetProtocol, Sockets};
+use smoltcp::iface::SocketHandle;
+use smoltcp::socket::{Socket as Any, tcp, udp};
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::IpEndpoint;
+
+use super::desk::Ports;
+use super::listener::Listener;
+use super::purse::Purse;
+use crate::stack::Stack;
+
+/// For so long what was let go is still sent.
+const LINGERS: Duration = Duration::from_secs(30);
+/// For so long a peer that is reset is still told.
+const TELLS: Duration = Duration::from_secs(1);
+/// After so long without a word a peer is gone.
+const SILENCE: Duration = Duration::from_secs(60);
+/// After so long it is asked for one.
+const ASKS: Duration = Duration::from_secs(20);
+/// Datagrams that there is room for, each way.
+const DATAGRAMS: usize = 32;
+
+/// A socket that a client has.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Listener(Listener),
+    Connection(Connection),
+    Datagrams(Datagrams),
+}
+
+/// A connection that stood.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) handle: SocketHandle,
+    pub(crate) local: IpEndpoint,
+    pub(crate) peer: IpEndpoint,
+    /// The client sends no more.
+    pub(crate) finished: bool,
+}
+
+/// A socket for datagrams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Datagrams {
+    pub(crate) handle: SocketHandle,
+    pub(crate) port: u16,
+}
+
+/// A socket that nobody has any more.
+#[derive(Debug)]
+struct Leaving {
+    handle: SocketHandle,
+    /// The port of one for datagrams, which stays its own.
+    port: Option<u16>,
+    until: Instant,
+    /// It was reset.
+    reset: bool,
+}
+
+/// What sockets are made of, and what was let go.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) purse: Purse,
+    leaving: Vec<Leaving>,
+    /// Those that are used again: with those that there are no more than the client may have.
+    spare: Vec<tcp::Socket<'static>>,
+}
+
+/// The sockets of a client.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) store: Store,
+    sockets: BTreeMap<u64, Socket>,
+    /// The number that was given last: none is given twice.
+    last: u64,
+    /// The last one of the attachments before this.
+    before: u64,
+}
+
+impl Store {
+    /// A socket for a connection.
+    ///
+    /// # Errors
+    /// The status that says what there is not enough of.
+    pub(crate) fn stream(&mut self, stack: &mut Stack) -> Result<tcp::Socket<'static>, u8> {
+        let bytes = self.take(stack)?;
+        let buffer = || tcp::SocketBuffer::new(vec![0; bytes]);
+        let spare = self.spare.pop();
+        let mut socket = spare.unwrap_or_else(|| tcp::Socket::new(buffer(), buffer()));
+        socket.set_nagle_enabled(false);
+        socket.set_timeout(Some(SILENCE));
+        socket.set_keep_alive(Some(ASKS));
+        socket.set_congestion_control(tcp::CongestionControl::Reno);
+        Ok(socket)
+    }
+
+    /// A socket for datagrams.
+    ///
+    /// # Errors
+    /// As [`stream`](Self::stream).
+    pub(crate) fn datagrams(&mut self, stack: &mut Stack) -> Result<udp::Socket<'static>, u8> {
+        let bytes = self.take(stack)?;
+        // It has the memory of one.
+        drop(self.spare.pop());
+        let room =
+            || udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; DATAGRAMS], vec![0; bytes]);
+        Ok(udp::Socket::new(room(), room()))
+    }
+
+    fn take(&mut self, stack: &mut Stack) -> Result<usize, u8> {
+        self.purse.take().or_else(|why| {
+            // Late segments of a connection that is over are waited for while nobody needs the room.
+            let over = |one: &Leaving| {
+                let state = |handle| stack.sockets.get::<tcp::Socket<'_>>(handle).state();
+                one.port.is_none() && state(one.handle) == tcp::State::TimeWait
+            };
+            let oldest = self.leaving.iter().position(over).ok_or(why)?;
+            let handle = self.leaving.remove(oldest).handle;
+            self.release(handle, stack);
+            self.purse.take()
+        })
+    }
+
+    /// Lets a connection go: what was taken is still sent, or the peer is told that it is reset.
+    pub(crate) fn leave(
+        &mut self,
+        handle: SocketHandle,
+        reset: bool,
+        stack: &mut Stack,
+        now: Instant,
+    ) {
+        let socket = stack.sockets.get_mut::<tcp::Socket<'_>>(handle);
+        if reset {
+            socket.abort()
+        } else {
+            socket.close()
+        }
+        let until = now + if reset { TELLS } else { LINGERS };
+        self.leaving.push(Leaving { handle, port: None, until, reset });
+    }
+
+    /// Lets a socket for datagrams go: those that were taken are still sent.
+    fn leave_datagrams(&mut self, one: Datagrams, reset: bool, now: Instant) {
+        let until = if reset { now } else { now + TELLS };
+        let Datagrams { handle, port } = one;
+        self.leaving.push(Leaving { handle, port: Some(port), until, reset: true });
+    }
+
+    /// Takes out what is over. When it is time to look again.
+    pub(crate) fn settle(
+        &mut self,
+        stack: &mut Stack,
+        ports: &mut Ports,
+        now: Instant,
+    ) -> Option<Instant> {
+        let mut due = None;
+        for mut one in core::mem::take(&mut self.leaving) {
+            if one.until <= now && !one.reset {
+                stack.sockets.get_mut::<tcp::Socket<'_>>(one.handle).abort();
+                (one.reset, one.until) = (true, now + TELLS);
+            }
+            if one.until <= now || is_over(stack, &one) {
+                if let Some(port) = one.port {
+                    ports.give(NetProtocol::Udp, port);
+                }
+                self.release(one.handle, stack);
+                continue;
+            }
+            due = Some(due.map_or(one.until, |due: Instant| due.min(one.until)));
+            self.leaving.push(one);
+        }
+        due
+    }
+
+    /// Takes a socket out of the stack, and gives back what it cost.
+    fn release(&mut self, handle: SocketHandle, stack: &mut Stack) {
+        self.purse.give();
+        if let Any::Tcp(mut socket) = stack.sockets.remove(handle) {
+            socket.abort();
+            self.spare.push(socket);
+        }
+    }
+
+    /// Sockets that were let go, and are not over.
+    pub(crate) fn left(&self) -> usize {
+        self.leaving.len()
+    }
+}
+
+impl Held {
+    /// None, of as many as that.
+    pub(crate) fn new(may: Sockets) -> Held {
+        let store = Store { purse: Purse::new(may), leaving: Vec::new(), spare: Vec::new() };
+        Held { store, sockets: BTreeMap::new(), last: 0, before: 0 }
+    }
+
+    /// Keeps one; its number.
+    pub(crate) fn add(&mut self, socket: Socket) -> u64 {
+        self.last += 1;
+        self.sockets.insert(self.last, socket);
+        self.last
+    }
+
+    /// True when the socket with this number was let go in this attachment.
+    pub(crate) fn was(&self, number: u64) -> bool {
+        number > self.before && number <= self.last && !self.sockets.contains_key(&number)
+    }
+
+    pub(crate) fn get(&mut self, number: u64) -> Option<&mut Socket> {
+        self.sockets.get_mut(&number)
+    }
+
+    /// Each, and what they are made of.
+    pub(crate) fn each(&mut self) -> (impl Iterator<Item = &mut Socket>, &mut Store) {
+        (self.sockets.values_mut(), &mut self.store)
+    }
+
+    /// Each.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Socket> {
+        self.sockets.values()
+    }
+
+    /// Lets the socket with this number go. False when there is none.
+    pub(crate) fn close(
+        &mut self,
+        number: u64,
+        reset: bool,
+        (stack, ports): (&mut Stack, &mut Ports),
+        now: Instant,
+    ) -> bool {
+        let Some(socket) = self.sockets.remove(&number) else { return false };
+        let store = &mut self.store;
+        match socket {
+            Socket::Connection(one) => store.leave(one.handle, reset, stack, now),
+            Socket::Datagrams(one) => store.leave_datagrams(one, reset, now),
+            Socket::Listener(one) => {
+                ports.give(NetProtocol::Tcp, one.port());
+                one.end().for_each(|handle| store.leave(handle, true, stack, now));
+            }
+        }
+        true
+    }
+
+    /// Lets all go: the attachment is over.
+    pub(crate) fn end(&mut self, stack: &mut Stack, ports: &mut Ports, now: Instant) {
+        while let Some((&number, _)) = self.sockets.first_key_value() {
+            self.close(number, true, (stack, ports), now);
+        }
+        self.before = self.last;
+    }
+}
+
+/// True when nothing of a socket that was let go is to be sent, or waited for.
+fn is_over(stack: &Stack, one: &Leaving) -> bool {
+    if one.port.is_some() {
+        return stack.sockets.get::<udp::Socket<'_>>(one.handle).send_queue() == 0;
+    }
+    let socket = stack.sockets.get::<tcp::Socket<'_>>(one.handle);
+    socket.state() == tcp::State::Closed && socket.remote_endpoint().is_none()
+}

@@ -1,0 +1,326 @@
+//! The stack: smoltcp's interface and its sockets, addresses, and who is asked for names.
+
+mod echo;
+mod lease;
+mod router;
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+pub use echo::{Echoes, Ping};
+use nexus_proto::socket::Source as From;
+use nexus_sysdesc::{Address, Ip, NetworkSays};
+use smoltcp::iface::{
+    Config, Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet,
+};
+use smoltcp::phy::Device;
+use smoltcp::socket::{Socket, dns, tcp};
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{
+    EthernetAddress, HardwareAddress, IpAddress, IpCidr, IpEndpoint, IpListenEndpoint, Ipv4Address,
+    Ipv4Cidr, Ipv6Address, Ipv6Cidr,
+};
+
+use crate::address::{of_wire, to_wire};
+use router::Told;
+
+/// Most servers of names that are asked.
+const SERVERS: usize = 4;
+/// Most routes of IPv6: one less than smoltcp has room for.
+const ROUTES_V6: usize = 7;
+/// After so long a router that tells nothing is waited for no more: it was asked three times, four seconds apart.
+const NO_ROUTER: Duration = Duration::from_secs(12);
+
+/// Why something has no way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoWay;
+
+/// A name that was asked for.
+#[derive(Clone, Copy)]
+pub struct Query(dns::QueryHandle);
+
+impl core::fmt::Debug for Query {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Query")
+    }
+}
+
+/// The stack.
+pub struct Stack {
+    iface: Interface,
+    /// The sockets of all.
+    pub sockets: SocketSet<'static>,
+    /// Echoes that are waited for.
+    pub echoes: Echoes,
+    lease: Option<lease::Lease>,
+    names: SocketHandle,
+    servers: Vec<IpAddress>,
+    /// Until then a router is waited for.
+    router_until: Option<Instant>,
+    fixed: bool,
+}
+
+impl core::fmt::Debug for Stack {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Stack").field("addresses", &self.iface.ip_addrs()).finish_non_exhaustive()
+    }
+}
+
+impl Stack {
+    /// For a card with this address, which is of one card alone, as the description says. Both numbers are nobody's
+    /// to guess.
+    #[must_use]
+    pub fn new(mac: [u8; 6], says: &NetworkSays, numbers: [u64; 2], now: Instant) -> Stack {
+        let [seed, other] = numbers;
+        let hardware = HardwareAddress::Ethernet(EthernetAddress(mac));
+        let mut iface = Interface::new(config(hardware, seed), &mut Told(Vec::new()), now);
+        let local = Ipv6Cidr::new(Ipv6Address::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 64);
+        let local = Ipv6Cidr::from_link_prefix(&local, hardware);
+        iface.update_ip_addrs(|all| all.extend(local.map(IpCidr::Ipv6)));
+        let mut sockets = SocketSet::new(Vec::new());
+        let names = sockets.add(dns::Socket::new(&[], Vec::new()));
+        let echoes = Echoes::new(&mut sockets, other);
+        let mut stack = Stack {
+            iface,
+            sockets,
+            echoes,
+            lease: None,
+            names,
+            servers: Vec::new(),
+            router_until: Some(now + NO_ROUTER),
+            fixed: false,
+        };
+        match &says.address {
+            Address::Dhcp => stack.lease = Some(lease::Lease::new(&mut stack.sockets)),
+            Address::Static { address, bits, gateway, dns } => {
+                stack.fixed = true;
+                let servers = dns.iter().copied().map(of_wire).collect();
+                stack.set_v4(Some(Ipv4Cidr::new(v4(*address), *bits)), gateway.map(v4), servers);
+            }
+        }
+        stack
+    }
+
+    /// Does what is due by time alone.
+    pub fn maintain(&mut self, now: Instant) {
+        // smoltcp 0.14 adds no route of IPv6 where there is one of IPv4 (smoltcp#1191).
+        let route = self.iface.routes_mut().remove_default_ipv4_route();
+        self.iface.poll_maintenance(now);
+        // However many routers there say they are, there is room for the one of IPv4.
+        self.iface.routes_mut().update(|routes| routes.truncate(ROUTES_V6));
+        if let Some(IpAddress::Ipv4(via)) = route.map(|route| route.via_router) {
+            let _ = self.iface.routes_mut().add_default_ipv4_route(via);
+        }
+        if self.router_until.is_some_and(|until| until <= now) {
+            self.router_until = None;
+            self.give_up_router(now);
+        }
+    }
+
+    /// Looks at one frame. False when there is none.
+    pub fn ingress(&mut self, now: Instant, card: &mut impl Device) -> bool {
+        let Stack { iface, sockets, .. } = self;
+        iface.poll_ingress_single(now, card, sockets) != PollIngressSingleResult::None
+    }
+
+    /// Sends a frame of each socket that has one. False when none had.
+    pub fn egress(&mut self, now: Instant, card: &mut impl Device) -> bool {
+        let Stack { iface, sockets, .. } = self;
+        iface.poll_egress(now, card, sockets) != PollResult::None
+    }
+
+    /// Takes what DHCP has come to, and the echoes that came.
+    pub fn settle(&mut self, now: Instant) {
+        if let Some(lease) = &mut self.lease
+            && let Some(told) = lease.take(&mut self.sockets, now)
+        {
+            self.set_v4(told.address, told.router, told.servers);
+        }
+        self.echoes.take(&mut self.sockets, now);
+    }
+
+    /// When there is something to do again by time alone.
+    pub fn next(&mut self, now: Instant) -> Option<Instant> {
+        let Stack { iface, sockets, router_until, .. } = self;
+        let polled = iface.poll_at(now, sockets);
+        polled.into_iter().chain(*router_until).min()
+    }
+
+    /// Addresses of this machine, how many bits of them the network has, and how they were come by.
+    pub fn addresses(&self) -> impl Iterator<Item = (Ip, u8, From)> {
+        self.iface.ip_addrs().iter().map(|cidr| {
+            let from = match cidr.address() {
+                IpAddress::Ipv4(_) if self.fixed => From::Static,
+                IpAddress::Ipv4(_) => From::Dhcp,
+                IpAddress::Ipv6(address) if address.segments()[0] == 0xfe80 => From::LinkLocal,
+                IpAddress::Ipv6(_) => From::Slaac,
+            };
+            (to_wire(cidr.address()), cidr.prefix_len(), from)
+        })
+    }
+
+    /// True for an address of this machine, and for that of all in a network of it.
+    #[must_use]
+    pub fn is_own(&self, ip: Ip) -> bool {
+        let address = of_wire(ip);
+        self.iface.ip_addrs().iter().any(|cidr| match cidr {
+            IpCidr::Ipv4(cidr) => {
+                let all = cidr.broadcast().map(IpAddress::Ipv4);
+                let first = IpAddress::Ipv4(cidr.network().address());
+                let whole = cidr.prefix_len() < 31 && first == address;
+                IpAddress::Ipv4(cidr.address()) == address || all == Some(address) || whole
+            }
+            IpCidr::Ipv6(cidr) => IpAddress::Ipv6(cidr.address()) == address,
+        })
+    }
+
+    /// True when there is an address of IPv4.
+    #[must_use]
+    pub fn has_v4(&self) -> bool {
+        self.iface.ipv4_addr().is_some()
+    }
+
+    /// The routers, of IPv4 and of IPv6.
+    #[must_use]
+    pub fn routers(&self) -> (Option<IpAddress>, Option<IpAddress>) {
+        let routes = self.iface.routes();
+        let (four, six) = (routes.get_default_ipv4_route(), routes.get_default_ipv6_route());
+        (four.map(|route| route.via_router), six.map(|route| route.via_router))
+    }
+
+    /// Servers of names.
+    #[must_use]
+    pub fn servers(&self) -> &[IpAddress] {
+        &self.servers
+    }
+
+    /// Who gave the address, and for how many seconds it still holds.
+    #[must_use]
+    pub fn lease(&self, now: Instant) -> Option<(IpAddress, u32)> {
+        self.lease.as_ref()?.holds(now)
+    }
+
+    /// The address that something to `to` is sent from.
+    ///
+    /// # Errors
+    /// There is none, or no way there.
+    pub fn source(&self, to: IpAddress) -> Result<IpAddress, NoWay> {
+        let own = self.iface.get_source_address(&to).ok_or(NoWay)?;
+        let near = self.iface.ip_addrs().iter().any(|cidr| cidr.contains_addr(&to));
+        let (four, six) = self.routers();
+        let route = if matches!(to, IpAddress::Ipv4(_)) { four } else { six };
+        let has = self.iface.ip_addrs().iter().any(|cidr| cidr.address() == own);
+        (has && (near || route.is_some())).then_some(own).ok_or(NoWay)
+    }
+
+    /// Opens a connection from `local`, whose first sequence number is drawn from `number`.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn connect(
+        &mut self,
+        mut socket: tcp::Socket<'static>,
+        (local, to): (IpEndpoint, IpEndpoint),
+        number: u64,
+        now: Instant,
+    ) -> Result<SocketHandle, NoWay> {
+        let mut drawn = self.drawn(number, now);
+        let from = IpListenEndpoint { addr: Some(local.addr), port: local.port };
+        socket.connect(drawn.context(), to, from).map_err(|_| NoWay)?;
+        Ok(self.sockets.add(socket))
+    }
+
+    /// True when a connection has this port here.
+    #[must_use]
+    pub fn has_local(&self, port: u16) -> bool {
+        self.sockets.iter().any(|(_, socket)| match socket {
+            Socket::Tcp(socket) => socket.local_endpoint().is_some_and(|end| end.port == port),
+            _ => false,
+        })
+    }
+
+    /// Asks for the addresses of a name, by a number drawn from `number`.
+    ///
+    /// # Errors
+    /// It is no name.
+    pub fn ask(
+        &mut self,
+        name: &str,
+        kind: smoltcp::wire::DnsQueryType,
+        number: u64,
+        now: Instant,
+    ) -> Result<Query, NoWay> {
+        let mut drawn = self.drawn(number, now);
+        let names = self.sockets.get_mut::<dns::Socket<'_>>(self.names);
+        names.start_query(drawn.context(), name, kind).map(Query).map_err(|_| NoWay)
+    }
+
+    /// What has come of it; `None` when nothing has yet. An error: nobody knows one.
+    pub fn answer(&mut self, Query(query): Query) -> Option<Result<Vec<IpAddress>, NoWay>> {
+        let names = self.sockets.get_mut::<dns::Socket<'_>>(self.names);
+        match names.get_query_result(query) {
+            Ok(addresses) => Some(Ok(addresses.iter().copied().collect())),
+            Err(dns::GetQueryResultError::Pending) => None,
+            Err(dns::GetQueryResultError::Failed) => Some(Err(NoWay)),
+        }
+    }
+
+    /// Nobody waits for it any more.
+    pub fn forget(&mut self, Query(query): Query) {
+        self.sockets.get_mut::<dns::Socket<'_>>(self.names).cancel_query(query);
+    }
+
+    /// What gives smoltcp numbers that are drawn from this one: its own follow from those before, which peers see.
+    fn drawn(&self, number: u64, now: Instant) -> Interface {
+        Interface::new(config(self.iface.hardware_addr(), number), &mut Told(Vec::new()), now)
+    }
+
+    fn set_v4(&mut self, own: Option<Ipv4Cidr>, via: Option<Ipv4Address>, names: Vec<IpAddress>) {
+        // smoltcp ends with an address that nobody can have.
+        let own = own.filter(|cidr| is_usable(cidr.address()));
+        self.iface.update_ip_addrs(|all| {
+            all.retain(|cidr| matches!(cidr, IpCidr::Ipv6(_)));
+            // There is room: of IPv6 there are one, and as many as prefixes.
+            let _ = own.map(|cidr| all.insert(0, IpCidr::Ipv4(cidr)));
+        });
+        let routes = self.iface.routes_mut();
+        routes.remove_default_ipv4_route();
+        if let Some(via) = via.filter(|via| is_usable(*via) && own.is_some()) {
+            // As above.
+            let _ = routes.add_default_ipv4_route(via);
+        }
+        self.servers = names;
+        self.servers.truncate(SERVERS);
+        self.sockets.get_mut::<dns::Socket<'_>>(self.names).update_servers(&self.servers);
+    }
+
+    /// smoltcp 0.14 says for ever that it is due when no router has told anything (`Slaac::poll_at`). It hears of one
+    /// now that routes nothing and knows no prefix.
+    fn give_up_router(&mut self, now: Instant) {
+        let Stack { iface, sockets, .. } = self;
+        iface.poll_ingress_single(now, &mut Told::nothing(), sockets);
+    }
+}
+
+fn config(hardware: HardwareAddress, seed: u64) -> Config {
+    let mut config = Config::new(hardware);
+    config.random_seed = seed;
+    config.slaac = true;
+    config
+}
+
+const fn v4(bytes: [u8; 4]) -> Ipv4Address {
+    let [a, b, c, d] = bytes;
+    Ipv4Address::new(a, b, c, d)
+}
+
+/// True when one machine can have it.
+fn is_usable(address: Ipv4Address) -> bool {
+    !crate::address::is_nobodys(nexus_sysdesc::mapped(address.octets()))
+}
+
+/// A buffer of so many bytes.
+#[must_use]
+pub fn buffer(bytes: usize) -> Vec<u8> {
+    vec![0; bytes]
+}
