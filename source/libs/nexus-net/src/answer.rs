@@ -106,7 +106,7 @@ pub(crate) fn answer<M: SharedMut>(
             Kept::Opened(opened(&read(side, offset, len)?, attachment))
         }
         wire::SEND if len == 0 => return Err(Garbled),
-        wire::SEND => Kept::Sent(len),
+        wire::SEND => Kept::Sent(len.min(given.saturating_sub(TARGET as u32))),
         wire::RECEIVE => Kept::Bytes(0, len),
         wire::RECEIVE_FROM => {
             let Target { address: from, port, len: had, .. } = read(side, offset, len)?;
@@ -116,7 +116,7 @@ pub(crate) fn answer<M: SharedMut>(
             }
             Kept::Datagram(SocketAddr::new(address(from), port), here, had)
         }
-        wire::RESOLVE if len as usize % ADDRESS != 0 => return Err(Garbled),
+        wire::RESOLVE if !len.is_multiple_of(ADDRESS as u32) => return Err(Garbled),
         wire::RESOLVE => Kept::Addresses(len / ADDRESS as u32),
         wire::PING => {
             let echo: Echo = read(side, offset, len)?;

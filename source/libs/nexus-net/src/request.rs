@@ -228,8 +228,8 @@ impl Ask<'_> {
             Ask::Resolve { family: Family::V4, .. } => (NONE, 4),
             Ask::Resolve { family: Family::V6, .. } => (NONE, 6),
             Ask::Ping { to, .. } => (SocketAddr::new(to, 0), 0),
+            Ask::Send { .. } => (NONE, 0),
             Ask::Accept { .. }
-            | Ask::Send { .. }
             | Ask::Receive { .. }
             | Ask::Finish { .. }
             | Ask::ReceiveFrom { .. } => return None,

@@ -89,14 +89,14 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         ask.check()?;
         let needs = u32::try_from(ask.needs()).map_err(|_| Error::TooLong)?;
         match ask.socket() {
-            Some(of) if of.attachment != self.attachment || !self.attached => {
-                return Err(Error::Gone);
-            }
-            Some(of) if ask.is_alone() && self.slots.has(of, ask.op()) => {
-                return Err(Error::Already);
-            }
-            Some(_) => {}
             None => self.attach(deadline)?,
+            Some(of) => self.is_here(of)?,
+        }
+        if let Some(of) = ask.socket()
+            && ask.is_alone()
+            && self.slots.has(of, ask.op())
+        {
+            return Err(Error::Already);
         }
         let is_some = matches!(ask, Ask::Receive { .. });
         if needs > ask.class().most_bytes(self.room.most()) && !is_some {
@@ -105,6 +105,12 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         let given = self.give(ask, needs, is_some);
         self.lacked |= given == Err(Error::NoRoom);
         given
+    }
+
+    /// That a socket is of this attachment: in another its number means another one.
+    const fn is_here(&self, of: Socket) -> Result<(), Error> {
+        let is_here = self.attached && of.attachment == self.attachment;
+        if is_here { Ok(()) } else { Err(Error::Gone) }
     }
 
     fn give(&mut self, ask: &Ask<'_>, needs: u32, is_some: bool) -> Result<Token, Error> {
@@ -170,10 +176,11 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
 
     /// The first of these bytes, to a connection, as many as there is room for; how many.
     pub(crate) fn send(&mut self, of: Socket, bytes: &[u8]) -> Result<(Token, usize), Error> {
+        self.is_here(of)?;
         let share = self.share(Class::Goes);
-        let most = u32::try_from(bytes.len()).unwrap_or(u32::MAX).min(share);
+        let most = u32::try_from(bytes.len().saturating_add(TARGET)).unwrap_or(u32::MAX).min(share);
         let part = self.room.take_some(1, most).unwrap_or_default();
-        let some = most.min(part.len) as usize;
+        let some = (most.min(part.len) as usize).saturating_sub(TARGET);
         // Taken again at once.
         self.room.give(part);
         let Some(bytes) = bytes.get(..some).filter(|bytes| !bytes.is_empty()) else {
@@ -232,10 +239,11 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     /// A request is done.
     fn take_in(&mut self, done: Completion) -> Result<(), Garbled> {
         let slot = self.slots.get(done.id).ok_or(Garbled)?;
-        let data = (slot.part.offset + slot.sent, slot.given - slot.sent);
+        let (offset, given) = (slot.part.offset + slot.sent, slot.given - slot.sent);
+        let data = (offset, given);
         let answer = answer::answer(&self.side, done, slot.op, data, self.attachment)?;
         if let Ok(Kept::Sent(len)) = answer
-            && len < data.1
+            && len + (TARGET as u32) < given
         {
             slot.sent += len;
             return self.send_rest(done.id);
@@ -245,10 +253,12 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         Ok(())
     }
 
-    /// Of what was to be sent, a part was: sends the rest.
+    /// Of what was to be sent, a part was: sends the rest, with a head over the last bytes that went.
     fn send_rest(&mut self, id: u16) -> Result<(), Garbled> {
         let slot = self.slots.get(id).ok_or(Garbled)?;
         let (offset, len) = (slot.part.offset + slot.sent, slot.given - slot.sent);
+        let head = wire::Target { len: len - TARGET as u32, ..wire::Target::default() };
+        self.side.write(offset, head.as_bytes()).map_err(|_| Garbled)?;
         let arg = slot.socket.map_or(0, |of| of.number);
         let rest = Submission { id, op: slot.op, len, offset, arg };
         self.side.submit(rest).map_err(|_| Garbled)
@@ -414,9 +424,6 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
 
     /// Lets a socket go. Nobody waits until that is done.
     pub(crate) fn close(&mut self, of: Socket, reset: bool) {
-        if of.attachment != self.attachment || !self.attached {
-            return;
-        }
         match self.submit(&Ask::Close { of, reset }, Deadline::at(0)) {
             Ok(token) => self.abandon(token),
             Err(Error::NoRoom) => self.closing.push((of, reset)),

@@ -79,7 +79,8 @@ fn a_server_has_several_connections_at_once() {
     let mut got: Vec<Vec<u8>> =
         stack.borrow().remains.iter().map(|(_, stream)| stream.got.clone()).collect();
     let mut texts = texts.clone();
-    (got.sort(), texts.sort());
+    got.sort();
+    texts.sort();
     assert_eq!(got, texts);
     assert!(stack.borrow().remains.iter().all(|(_, stream)| stream.got_all));
 }

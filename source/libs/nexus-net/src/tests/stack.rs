@@ -269,12 +269,13 @@ impl Stack {
             (_, Sock::Connection(stream)) if stream.reset => Err(wire::RESET),
             (wire::SEND, Sock::Connection(stream)) if stream.got_all => Err(wire::CLOSED),
             (wire::SEND, Sock::Connection(stream)) => {
-                let len = room.min(most).min(stream.window);
+                let bytes = &data[24..24 + target.unwrap().len as usize];
+                let len = bytes.len().min(most).min(stream.window);
                 if len == 0 {
                     return None;
                 }
                 stream.window -= len;
-                stream.got.extend_from_slice(&data[..len]);
+                stream.got.extend_from_slice(&bytes[..len]);
                 Ok((Vec::new(), len as u32))
             }
             (wire::RECEIVE, Sock::Connection(stream)) => {
