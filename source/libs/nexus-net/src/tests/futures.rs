@@ -85,10 +85,10 @@ fn a_server_has_several_connections_at_once() {
     assert!(stack.borrow().remains.iter().all(|(_, stream)| stream.got_all));
 }
 
-// attack 92 U: a future sleeps while nothing is done, and another wants to be polled again at once; neither is kept waiting; broken: net-alarm, net-again
+// attack 92 U: a future sleeps while nothing is done, and another wants to be polled again at once; neither is kept waiting; broken: sockets-alarm, sockets-again
 #[test]
 fn sleepers_and_those_that_yield_go_on() {
-    let (net, _) = pair();
+    let (net, stack) = pair();
     let until = Deadline::after_ms(5);
     let asleep = async {
         net.sleep(until).await;
@@ -108,7 +108,9 @@ fn sleepers_and_those_that_yield_go_on() {
         }
     };
     net.block_on(yields).unwrap();
+    assert_eq!(stack.borrow().waited, 0, "it wants to be polled, and not to wait");
     net.block_on(asleep).unwrap();
+    assert_eq!(stack.borrow().until, until);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn answer(
     (outcome, into, again)
 }
 
-// attack 59 U: answers that are too short, too long, or say what cannot be; each ends the attachment, and nothing is made of it; broken: net-answer-short, net-sent-none, net-datagram-len, net-echo-len, net-addresses
+// attack 59 U: answers that are too short, too long, or say what cannot be; each ends the attachment, and nothing is made of it; broken: sockets-answer-short, sockets-sent-none, sockets-datagram-len, sockets-echo-len, sockets-addresses
 #[test]
 fn an_answer_that_is_none_ends_the_attachment() {
     let opened = Opened { socket: 9, ..Opened::default() };

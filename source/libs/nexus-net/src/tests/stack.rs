@@ -81,6 +81,8 @@ pub(super) struct Stack {
     /// Times that it was told, and that it was waited for.
     pub(super) told: usize,
     pub(super) waited: usize,
+    /// Until when it was waited for last.
+    pub(super) until: Deadline,
     pub(super) attached: usize,
 }
 
@@ -106,6 +108,7 @@ impl Stack {
             dies_before: false,
             told: 0,
             waited: 0,
+            until: Deadline::NEVER,
             attached: 0,
         }
     }
@@ -357,9 +360,11 @@ impl Link<FakePeer> for FakeLink {
         Ok(())
     }
 
-    fn wait(&mut self, _: Deadline) -> Result<(), KernelError> {
+    fn wait(&mut self, until: Deadline) -> Result<(), KernelError> {
         let mut stack = self.0.borrow_mut();
         stack.waited += 1;
+        stack.until = until;
+        assert!(stack.waited < 500_000, "it is waited for without an end");
         match stack.step() {
             true => Ok(()),
             false if stack.gone => Err(KernelError::PeerGone),
