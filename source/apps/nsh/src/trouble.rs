@@ -74,13 +74,18 @@ fn lacking(service: u32) -> String {
     match service {
         ids::VIRTIOBLKD => given_by(Permission::Disk),
         ids::POWERD => given_by(Permission::Power),
+        ids::NETSTACKD => given_by(Permission::View),
         _ => String::new(),
     }
 }
 
 /// The name of a permission, and what gives it.
 pub(crate) fn given_by(permission: Permission) -> String {
-    let name = permission.name();
+    given(permission.name())
+}
+
+/// The same of a name.
+pub(crate) fn given(name: &str) -> String {
     format!(" `{name}`: `asks` in its service file, and a line for it in policy.toml, give it")
 }
 
