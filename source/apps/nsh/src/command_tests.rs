@@ -144,7 +144,7 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(
         error("why rngd gpu"),
         "no device, permission or service `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0 distribute record \
-         view log ask report clock power disk net supervise archive refuse init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh"
+         view log ask report clock power disk net supervise archive refuse resolve init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh"
     );
     assert_eq!(
         error("try rngd gpu"),

@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(tab("try rngd r"), (String::new(), "rng0 rtc0".into()));
         assert_eq!(
             tab("why rngd r"),
-            (String::new(), "record refuse report rng0 rngd rtc0 rtcd".into())
+            (String::new(), "record refuse report resolve rng0 rngd rtc0 rtcd".into())
         );
         assert_eq!(inserted("kill rn"), "gd ");
         assert_eq!(tab("restart r"), (String::new(), "rngd rtcd".into()));

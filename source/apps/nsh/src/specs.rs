@@ -130,7 +130,7 @@ specs! {
     "net" [] "net", "the network card: link, address, counters",
         "Frames that were delivered, or that the card took; and those that were not, by reason. The card \
          hands over all frames of its network: those for another are left out.";
-    "ip" [] "ip", "how the network stands: addresses, routers, servers of names",
+    "ip" [] "ip", "how the network stands: link, addresses, routers",
         "netstackd speaks IP by the frames of the card (`net`). An address comes from DHCP or from the          description of the board; one of IPv6 from what a router tells, too.";
     "sockets" [] "sockets", "who has which connection or port",
         "To read is what came and its service has not taken; unsent is what it has given, and the peer has not          acknowledged. Who may reach whom is in policy.toml: `why SERVICE net tcp 80` tells.";

@@ -81,11 +81,7 @@ fn lacking(service: u32) -> String {
 
 /// The name of a permission, and what gives it.
 pub(crate) fn given_by(permission: Permission) -> String {
-    given(permission.name())
-}
-
-/// The same of a name.
-pub(crate) fn given(name: &str) -> String {
+    let name = permission.name();
     format!(" `{name}`: `asks` in its service file, and a line for it in policy.toml, give it")
 }
 

@@ -149,7 +149,7 @@ mod tests {
     }
 
     proptest! {
-        // attack 59 U: requests of any size are done in any order; no two have the same bytes, none has any behind the end, and in the end all are free again; broken: sockets-room-given, sockets-room-apart
+        // attack 92 U: requests of any size are done in any order; no two have the same bytes, none has any behind the end, and in the end all are free again; broken: sockets-room-given, sockets-room-apart
         #[test]
         fn parts_are_apart_and_none_is_lost(
             len in 64..200_000_u32,

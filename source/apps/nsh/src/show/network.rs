@@ -11,13 +11,14 @@ use nexus_proto::ids;
 use nexus_proto::socket::{
     AddressInfo, Kind, Link, NetInfo, NetStats, ServerInfo, SocketInfo, Source, Tcp,
 };
+use nexus_sysdesc::Permission;
 
 use super::state::{seen, value};
 use crate::http::{Head, Wrong};
 use crate::names::Names;
 use crate::network::{Failed, Trying};
 use crate::table::{Table, left, right, wrap};
-use crate::trouble::{Trouble, given};
+use crate::trouble::{Trouble, given_by};
 use crate::units::{count, duration, size};
 
 /// Bytes of a page that is no text of which something is shown.
@@ -245,8 +246,8 @@ fn shown_lines(text: &str) -> String {
 }
 
 /// Why there may be no answer from outside.
-const CUT_OFF: &str = "Unless the host is down: this machine reaches nothing outside but what is forwarded to it \
-                       (`restrict=on`); `cargo nexus run --net open` lifts that";
+const CUT_OFF: &str = "If the host is up, this machine is cut off from it: it reaches nothing outside, but only what \
+                       is forwarded to it (`restrict=on`), unless `cargo nexus run --net open` has lifted that";
 
 /// Why something did not come of a host.
 #[must_use]
@@ -311,7 +312,10 @@ fn denied(trying: Trying, host: &str) -> String {
     };
     match trying {
         Trying::Names => {
-            format!("this shell may not resolve names: it lacks the permission{}", given("resolve"))
+            format!(
+                "this shell may not resolve names: it lacks the permission{}",
+                given_by(Permission::Resolve)
+            )
         }
         Trying::Echo => line("echo", "net echo"),
         Trying::Connect(port) => line(&format!("tcp at port {port}"), &format!("net tcp {port}")),

@@ -46,7 +46,7 @@ fn a_connection_carries_bytes_both_ways() {
     assert!(net.is_idle());
 }
 
-// attack 92 U: the peer takes little at a time, and the sends of a connection wait: what is written goes whole and in order, and what has no room is not taken; broken: sockets-send-rest
+// attack 69 U: the peer takes little at a time, and the sends of a connection wait; what is written goes whole and in order, and what has no room is not taken; broken: sockets-send-rest
 #[test]
 fn what_is_written_goes_whole_though_the_peer_takes_it_in_parts() {
     let (net, stack) = pair();
@@ -143,7 +143,7 @@ fn listeners_accept_several_in_one_turn() {
     assert!(net.is_idle());
 }
 
-// attack 92 U: what opens a socket is answered when nobody waits for it any more; the socket is let go; broken: sockets-unwanted
+// attack 59 U: what opens a socket is answered when nobody waits for it any more; the socket is let go; broken: sockets-unwanted
 #[test]
 fn a_socket_that_comes_too_late_is_let_go() {
     let (net, stack) = pair();
@@ -196,7 +196,7 @@ fn datagrams_names_and_echoes() {
     assert!(stack.borrow().sockets.is_empty() && net.is_idle());
 }
 
-// attack 92 U: netstackd ends with requests in flight; each of them says so, its sockets are gone for good, though the next life has others by the same numbers; broken: sockets-attachment, sockets-gone
+// attack 59 U: netstackd ends with requests in flight; each of them says so, and its sockets are gone for good, though the next life has others by the same numbers; broken: sockets-attachment, sockets-gone
 #[test]
 fn when_netstackd_ends_its_sockets_are_gone_and_the_next_call_attaches() {
     let (net, stack) = pair();
@@ -266,7 +266,7 @@ fn what_came_before_the_end_is_read() {
     assert_eq!(connection.read(&mut byte, SOON), Err(Error::Gone));
 }
 
-// attack 92 U: netstackd is gone for good; no call waits for it; broken: sockets-wait-gone
+// attack 59 U: netstackd is gone for good; no call waits for it; broken: sockets-wait-gone
 #[test]
 fn a_netstackd_that_is_gone_for_good_keeps_nobody() {
     let (net, stack) = pair();
@@ -331,7 +331,7 @@ fn more_than_there_is_room_for_waits_and_less_does_not() {
     assert!(net.is_idle());
 }
 
-// attack 93 U: peers take nothing of what is sent to them; others have room for theirs, and those can be broken off; broken: sockets-share, sockets-most-waiting
+// attack 69 U: peers take nothing of what is sent to them; others have room for theirs, and those can be broken off; broken: sockets-share, sockets-most-waiting
 #[test]
 fn slow_peers_cost_only_themselves() {
     for pages in [1, 16] {

@@ -85,7 +85,7 @@ fn a_server_has_several_connections_at_once() {
     assert!(stack.borrow().remains.iter().all(|(_, stream)| stream.got_all));
 }
 
-// attack 92 U: a future sleeps while nothing is done, and another wants to be polled again at once; neither is kept waiting; broken: sockets-alarm, sockets-again
+// attack 69 U: a future sleeps while nothing is done, and another wants to be polled again at once; neither is kept waiting; broken: sockets-alarm, sockets-again
 #[test]
 fn sleepers_and_those_that_yield_go_on() {
     let (net, stack) = pair();

@@ -47,7 +47,7 @@ fn answer(
     (outcome, into, again)
 }
 
-// attack 59 U: answers that are too short, too long, or say what cannot be; each ends the attachment, and nothing is made of it; broken: sockets-answer-short, sockets-sent-none, sockets-datagram-len, sockets-echo-len, sockets-addresses
+// attack 92 U: answers that are too short, too long, or say what cannot be; each ends the attachment, and nothing is made of it; broken: sockets-answer-short, sockets-sent-none, sockets-datagram-len, sockets-echo-len, sockets-addresses
 #[test]
 fn an_answer_that_is_none_ends_the_attachment() {
     let opened = Opened { socket: 9, ..Opened::default() };
@@ -82,7 +82,7 @@ fn an_answer_that_is_none_ends_the_attachment() {
     }
 }
 
-// attack 59 U: more bytes are said to have come, or to have been sent, than were asked for; no others are read
+// attack 92 U: more bytes are said to have come, or to have been sent, than were asked for; no others are read
 #[test]
 fn no_more_is_received_than_there_was_room_for() {
     let (outcome, into, _) = answer(wire::RECEIVE, (b"12345678".to_vec(), u32::MAX));
@@ -92,7 +92,7 @@ fn no_more_is_received_than_there_was_room_for() {
     assert_eq!(outcome, Some(Ok(Outcome::Done)));
 }
 
-// attack 59 U: something is completed that was not asked, or twice; whatever waits ends, and what comes after is of the next attachment
+// attack 92 U: something is completed that was not asked, or twice; whatever waits ends, and what comes after is of the next attachment
 #[test]
 fn a_completion_of_nothing_ends_the_attachment() {
     let (net, stack) = pair();
@@ -115,7 +115,7 @@ fn a_completion_of_nothing_ends_the_attachment() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
 
-    // attack 59 U: whatever is answered to whatever was asked, in any order, and whenever netstackd ends: each request ends once, nothing is lost, and no call waits without an end
+    // attack 92 U: whatever is answered to whatever was asked, in any order, and whenever netstackd ends; each request ends once, nothing is lost, and no call waits without an end
     #[test]
     fn whatever_is_answered_nothing_is_lost(
         answers in prop::collection::vec((any::<u8>(), any::<u8>(), 0..300_usize, any::<u32>()), 0..60),

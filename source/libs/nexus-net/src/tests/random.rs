@@ -254,7 +254,7 @@ impl<'n> World<'n> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 512 }))]
 
-    // attack 92 U: programs of several connections, whose requests are done in any order and in parts, whose peers break off, and whose netstackd ends; the bytes of each come whole and in order, and in the end nothing is in use
+    // attack 59 U: programs of several connections, whose requests are done in any order and in parts, whose peers break off, and whose netstackd ends; the bytes of each come whole and in order, and in the end nothing is in use
     #[test]
     fn bytes_come_whole_and_in_order(
         pages in prop_oneof![Just(1_usize), Just(2), Just(16)],
