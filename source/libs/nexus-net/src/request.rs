@@ -154,8 +154,7 @@ impl Class {
     pub(crate) const fn share(self, spare: u32) -> u32 {
         match self {
             Class::Soon => spare,
-            Class::Comes => spare / 4,
-            Class::Goes => spare / 2,
+            Class::Comes | Class::Goes => spare / 2,
         }
     }
 }
