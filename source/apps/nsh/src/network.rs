@@ -4,7 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
-use nexus_net::{Error, Family, System};
+use nexus_mmio::{ReadWrite, SharedMemory};
+use nexus_net::{Connection, Error, Family, RingLink, System};
 use nexus_rt::Deadline;
 
 use crate::http::{Answer, Wrong};
@@ -31,6 +32,9 @@ const TRIED: usize = 4;
 pub const PAGE: usize = 16 * 1024;
 /// Bytes that are taken at once.
 const PIECE: usize = 2048;
+
+/// A connection of this shell.
+type Outside<'n> = Connection<'n, RingLink, SharedMemory<ReadWrite>>;
 
 /// What was tried when it failed, so that a person knows what would help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,35 +143,10 @@ pub(crate) fn ping(host: &Host, network: &mut Network, screen: &Screen) -> Resul
 /// Why there is none.
 pub(crate) fn fetch(url: &Url, network: &mut Network, screen: &Screen) -> Result<(), Failed> {
     let addresses = addresses(&url.host, network)?;
-    let trying = Trying::Connect(url.port);
-    let net = network.open(trying)?;
-    let connect = |address: &IpAddr| {
-        net.connect(SocketAddr::new(*address, url.port), Deadline::after_ms(CONNECT_MS))
-    };
-    let mut tried = addresses.iter().take(TRIED).map(connect);
-    let mut last = tried.next().unwrap_or(Err(Error::NoName));
-    while last.is_err()
-        && let Some(next) = tried.next()
-    {
-        last = next;
-    }
-    let mut connection = last.map_err(|why| Failed::Network(trying, why))?;
-    let failed = |why| Failed::Network(Trying::Page, why);
-    let deadline = Deadline::after_ms(PAGE_MS);
-    connection.write_all(request(url).as_bytes(), deadline).map_err(failed)?;
+    let net = network.open(Trying::Connect(url.port))?;
+    let mut connection = connect(net, &addresses, url.port)?;
     let mut answer = Answer::new(PAGE);
-    let mut piece = [0; PIECE];
-    let ended = loop {
-        match connection.read(&mut piece, deadline) {
-            Ok(0) => break answer.end().map_err(Failed::Page),
-            Ok(len) => match answer.push(piece.get(..len).unwrap_or_default()) {
-                Ok(false) => {}
-                Ok(true) => break Ok(()),
-                Err(why) => break Err(Failed::Page(why)),
-            },
-            Err(why) => break Err(failed(why)),
-        }
-    };
+    let ended = exchange(&mut connection, url, &mut answer);
     if ended.is_err() || answer.cut {
         // What is left of it is wanted by nobody.
         connection.abort();
@@ -176,6 +155,36 @@ pub(crate) fn fetch(url: &Url, network: &mut Network, screen: &Screen) -> Result
         screen.print(&show::page(head, &answer.body, answer.cut));
     }
     ended
+}
+
+/// A connection to the first of these addresses that takes one.
+fn connect<'n>(net: &'n System, addresses: &[IpAddr], port: u16) -> Result<Outside<'n>, Failed> {
+    let mut failed = Error::NoName;
+    for address in addresses.iter().take(TRIED) {
+        match net.connect(SocketAddr::new(*address, port), Deadline::after_ms(CONNECT_MS)) {
+            Ok(connection) => return Ok(connection),
+            Err(why) => failed = why,
+        }
+    }
+    Err(Failed::Network(Trying::Connect(port), failed))
+}
+
+/// Asks for a page, and takes the answer.
+fn exchange(connection: &mut Outside<'_>, url: &Url, answer: &mut Answer) -> Result<(), Failed> {
+    let failed = |why| Failed::Network(Trying::Page, why);
+    let deadline = Deadline::after_ms(PAGE_MS);
+    connection.write_all(request(url).as_bytes(), deadline).map_err(failed)?;
+    let mut piece = [0; PIECE];
+    loop {
+        let len = connection.read(&mut piece, deadline).map_err(failed)?;
+        if len == 0 {
+            return answer.end().map_err(Failed::Page);
+        }
+        let piece = piece.get(..len).unwrap_or_default();
+        if answer.push(piece).map_err(Failed::Page)? {
+            return Ok(());
+        }
+    }
 }
 
 /// What a server is asked.

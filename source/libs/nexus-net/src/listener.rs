@@ -43,11 +43,11 @@ impl<'n, L: Link<M>, M: SharedMut> Listener<'n, L, M> {
             let Some(token) = place.get() else { continue };
             let Some(outcome) = self.net.take(token, &mut []) else { continue };
             place.set(None);
+            let Outcome::Opened(opened) = outcome? else { return Err(Error::Garbled) };
+            // Whatever comes of the next one, this one is let go when nobody has it.
+            let connection = Connection::new(self.net, opened);
             self.ask()?;
-            return match outcome? {
-                Outcome::Opened(opened) => Ok(Some(Connection::new(self.net, opened))),
-                _ => Err(Error::Garbled),
-            };
+            return Ok(Some(connection));
         }
         self.ask()?;
         Ok(None)

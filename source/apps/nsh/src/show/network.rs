@@ -42,6 +42,27 @@ pub fn ip(
         Link::Up => "link up",
     };
     let mut text = wrap("", &format!("{link}; card {}, MTU {}", mac.join(":"), info.mtu));
+    text += &shown_addresses(addresses);
+    let routers =
+        [IpAddr::V4(Ipv4Addr::from(info.gateway4)), IpAddr::V6(Ipv6Addr::from(info.gateway6))];
+    let routers = routers.into_iter().filter(|router| !router.is_unspecified());
+    text += &line("routers", routers);
+    for (does, what) in [("dns", "names"), ("dhcp", "DHCP")] {
+        let those = servers.iter().filter(|one| one.does.as_str() == does);
+        text += &line(what, those.map(|one| address(one.address)));
+    }
+    if info.lease > 0 {
+        let lease = duration(u64::from(info.lease) * 1_000_000_000);
+        text += &line("lease", [format!("{lease} left")].iter());
+    }
+    text + &done(info, stats)
+}
+
+/// The addresses of this machine.
+fn shown_addresses(addresses: &[AddressInfo]) -> String {
+    if addresses.is_empty() {
+        return "no address\n".to_string();
+    }
     let mut table = Table::new(&[left("ADDRESS"), left("FROM")]);
     for one in addresses {
         let source = match one.source {
@@ -52,34 +73,20 @@ pub fn ip(
         };
         table.row([with_prefix(one), source.to_string()]);
     }
-    match addresses {
-        [] => text += "no address\n",
-        _ => text += &(String::from("\n") + &table.render() + "\n"),
-    }
-    let routers = [
-        Some(IpAddr::V4(Ipv4Addr::from(info.gateway4))),
-        Some(IpAddr::V6(Ipv6Addr::from(info.gateway6))),
-    ];
-    let routers = routers.into_iter().flatten().filter(|router| !router.is_unspecified());
-    text += &line("routers", routers);
-    for (does, what) in [("dns", "names"), ("dhcp", "DHCP")] {
-        let those = servers.iter().filter(|one| one.does.as_str() == does);
-        text += &line(what, those.map(|one| address(one.address)));
-    }
-    if info.lease > 0 {
-        let lease = duration(u64::from(info.lease) * 1_000_000_000);
-        text += &line("lease", [format!("{lease} left")].iter());
-    }
-    let frames = [stats.frames_in, stats.frames_out, stats.dropped];
-    let [came, went, dropped] = frames;
-    text + &wrap(
+    format!("\n{}\n", table.render())
+}
+
+/// What netstackd has done.
+fn done(info: &NetInfo, stats: &NetStats) -> String {
+    let NetStats { frames_in, frames_out, dropped, .. } = *stats;
+    let [came, went] = [stats.bytes_in, stats.bytes_out].map(size);
+    let sockets = count(info.sockets.into(), "socket");
+    let connections = count(stats.connections, "connection");
+    wrap(
         "",
         &format!(
-            "{came} frames in, {} in all, of which nothing was made of {dropped}; {went} out, {}; {}, {}",
-            size(stats.bytes_in),
-            size(stats.bytes_out),
-            count(info.sockets.into(), "socket"),
-            count(stats.connections, "connection") + " so far"
+            "{frames_in} frames in, {came}, of which nothing was made of {dropped}; {frames_out} out, {went}; \
+             {sockets}, {connections} so far"
         ),
     )
 }

@@ -62,8 +62,8 @@ routers  10.0.2.2
 names    10.0.2.3, fec0::3
 DHCP     10.0.2.2
 lease    23 hours 59 minutes left
-20 frames in, 2 KiB in all, of which nothing was made of 1; 7 out, 0 B; 3
-sockets, 4 connections so far
+20 frames in, 2 KiB, of which nothing was made of 1; 7 out, 0 B; 3 sockets, 4
+connections so far
 "
     );
     let none = NetInfo { link: Link::NoCard, gateway4: [0; 4], lease: 0, ..INFO };
