@@ -1,16 +1,19 @@
 //! A netstackd that answers anything.
 
+use core::cell::RefCell;
 use std::boxed::Box;
 use std::vec;
 use std::vec::Vec;
 
+use nexus_mmio::{ReadWrite, SharedMut};
 use nexus_proto::socket::ring::{self as wire, Echo, Opened, Target};
-use nexus_ring::{DONE, Request};
+use nexus_ring::{DONE, Request, memory_len};
 use proptest::prelude::*;
 use zerocopy::IntoBytes;
 
-use super::{SOON, pair, peer};
-use crate::{Ask, Error, Family, Outcome, Token};
+use super::stack::{FakeLink, Stack};
+use super::{DATA, LIFE, SOON, pair, parts, peer};
+use crate::{Ask, Error, Family, Net, Outcome, Token};
 
 fn given(bytes: &[u8]) -> (Vec<u8>, u32) {
     (bytes.to_vec(), bytes.len() as u32)
@@ -112,6 +115,55 @@ fn a_completion_of_nothing_ends_the_attachment() {
     assert_eq!(stack.borrow().attached, 2);
 }
 
+/// Asks all of this, and takes what is answered; what dies dies with it. In the end all of it ends.
+fn program<M: SharedMut>(net: &Net<FakeLink, M>, stack: &RefCell<Stack>, asks: Vec<(u8, bool)>) {
+    let mut tokens: Vec<Token> = Vec::new();
+    let mut sockets = Vec::new();
+    for (op, dies) in asks {
+        let ask = match (op, sockets.last().copied()) {
+            (0, Some(of)) => Ask::Accept { of },
+            (1 | 2, Some(of)) => Ask::Send { of, bytes: &[9; 700] },
+            (3 | 4, Some(of)) => Ask::Receive { of, most: 1000 },
+            (5, Some(of)) => Ask::ReceiveFrom { of, most: 100 },
+            (6, Some(of)) => Ask::Close { of, reset: dies },
+            (7, _) => Ask::Resolve { name: "x", family: Family::V6 },
+            (8, _) => Ask::Ping { to: peer().ip(), bytes: b"12" },
+            (9, _) => Ask::Bind { port: 0 },
+            (10, _) => Ask::Listen { at: peer(), backlog: 0 },
+            _ => Ask::Connect { to: peer(), from: 0 },
+        };
+        tokens.extend(net.submit(&ask).ok());
+        if dies && op == 11 {
+            stack.borrow_mut().dies_before = true;
+        }
+        if op % 3 == 0 {
+            let _ = net.wait(SOON);
+        }
+        tokens.retain(|token| match net.take(*token, &mut [0; 500]) {
+            None | Some(Ok(Outcome::Received { left: 1.., .. })) => true,
+            Some(Ok(Outcome::Opened(opened))) => {
+                sockets.push(opened.socket);
+                false
+            }
+            Some(outcome) => {
+                assert_ne!(outcome, Err(Error::NoRequest));
+                false
+            }
+        });
+    }
+    stack.borrow_mut().lie = None;
+    stack.borrow_mut().die();
+    while net.wait(SOON).is_ok() {}
+    for token in tokens {
+        while let Some(outcome) = net.take(token, &mut [0; 500]) {
+            if !matches!(outcome, Ok(Outcome::Received { left: 1.., .. })) {
+                break;
+            }
+        }
+    }
+    assert!(net.is_idle());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
 
@@ -129,51 +181,31 @@ proptest! {
             let status = if what & 6 == 0 { byte % 16 } else { DONE };
             Some((status, vec![byte; count], len))
         }));
-        let mut tokens: Vec<Token> = Vec::new();
-        let mut sockets = Vec::new();
-        for (op, dies) in asks {
-            let ask = match (op, sockets.last().copied()) {
-                (0, Some(of)) => Ask::Accept { of },
-                (1 | 2, Some(of)) => Ask::Send { of, bytes: &[9; 700] },
-                (3 | 4, Some(of)) => Ask::Receive { of, most: 1000 },
-                (5, Some(of)) => Ask::ReceiveFrom { of, most: 100 },
-                (6, Some(of)) => Ask::Close { of, reset: dies },
-                (7, _) => Ask::Resolve { name: "x", family: Family::V6 },
-                (8, _) => Ask::Ping { to: peer().ip(), bytes: b"12" },
-                (9, _) => Ask::Bind { port: 0 },
-                (10, _) => Ask::Listen { at: peer(), backlog: 0 },
-                _ => Ask::Connect { to: peer(), from: 0 },
-            };
-            tokens.extend(net.submit(&ask).ok());
-            if dies && op == 11 {
-                stack.borrow_mut().dies_before = true;
+        program(&net, &stack, asks);
+    }
+
+    // attack 92 U: netstackd writes anything anywhere in the ring, between any two loads of its client; nothing is read or written outside, each request ends once, and no call waits without an end
+    #[test]
+    fn whatever_stands_in_the_ring_nothing_is_lost(
+        writes in prop::collection::vec((any::<u8>(), 0..4096 + 1024_usize, any::<u8>()), 0..400),
+        asks in prop::collection::vec((0..12_u8, any::<bool>()), 1..60),
+    ) {
+        let (memory, stack, link) = parts(DATA);
+        let net = Net::new(link, memory.part::<ReadWrite>(0..memory_len(DATA)), LIFE).unwrap();
+        let opened = Opened { socket: 9, ..Opened::default() };
+        let answer = move |request: &Request| {
+            Some((DONE, opened.as_bytes().to_vec(), request.submission().len.min(48)))
+        };
+        stack.borrow_mut().lie = Some(Box::new(answer));
+        let mut writes = writes.into_iter();
+        let its = memory.clone();
+        memory.after_each_load(move || {
+            // Words of both sides more often than entries and data.
+            if let Some((where_, at, byte)) = writes.next().filter(|(where_, ..)| where_ % 4 > 0) {
+                let at = if where_ < 128 { at % 256 } else { at };
+                its.device_write(at, &[if where_ % 4 == 1 { byte % 4 } else { byte }]);
             }
-            if op % 3 == 0 {
-                let _ = net.wait(SOON);
-            }
-            tokens.retain(|token| match net.take(*token, &mut [0; 500]) {
-                None | Some(Ok(Outcome::Received { left: 1.., .. })) => true,
-                Some(Ok(Outcome::Opened(opened))) => {
-                    sockets.push(opened.socket);
-                    false
-                }
-                Some(outcome) => {
-                    assert_ne!(outcome, Err(Error::NoRequest));
-                    false
-                }
-            });
-        }
-        // In the end all of it ends.
-        stack.borrow_mut().lie = None;
-        stack.borrow_mut().die();
-        while net.wait(SOON).is_ok() {}
-        for token in tokens {
-            while let Some(outcome) = net.take(token, &mut [0; 500]) {
-                if !matches!(outcome, Ok(Outcome::Received { left: 1.., .. })) {
-                    break;
-                }
-            }
-        }
-        prop_assert!(net.is_idle());
+        });
+        program(&net, &stack, asks);
     }
 }

@@ -25,11 +25,17 @@ const LIFE: u32 = 1;
 
 type FakeNet = Net<FakeLink, FakePeer>;
 
-/// A client and its stack, with so many bytes of data.
-fn pair_of(data: usize) -> (FakeNet, Rc<RefCell<Stack>>) {
+/// A ring with so many bytes of data, its stack, and how a client is bound to that.
+fn parts(data: usize) -> (FakeMemory, Rc<RefCell<Stack>>, FakeLink) {
     let memory = FakeMemory::new(memory_len(data));
     let stack = Rc::new(RefCell::new(Stack::new(&memory, memory_len(data))));
     let link = FakeLink(Rc::clone(&stack));
+    (memory, stack, link)
+}
+
+/// A client and its stack, with so many bytes of data.
+fn pair_of(data: usize) -> (FakeNet, Rc<RefCell<Stack>>) {
+    let (memory, stack, link) = parts(data);
     (Net::new(link, memory.peer(0..memory_len(data)), LIFE).unwrap(), stack)
 }
 

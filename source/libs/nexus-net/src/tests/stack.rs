@@ -8,6 +8,7 @@ use std::vec::Vec;
 use core::cell::RefCell;
 use core::net::SocketAddr;
 
+use nexus_mmio::SharedMut;
 use nexus_mmio::fake::{FakeMemory, FakePeer};
 use nexus_proto::socket::ring::{self as wire, ENTRIES, Echo, OPS, Target};
 use nexus_proto::{Zero, read_payload};
@@ -180,9 +181,9 @@ impl Stack {
                 Some((status, bytes, len)) => {
                     let room = request.submission().len as usize;
                     let bytes = bytes.get(..bytes.len().min(room)).unwrap();
-                    self.driver.write(&request, 0, bytes).unwrap();
-                    self.driver.complete(request, status, len).unwrap();
-                    any = true;
+                    // Where its client, or a test, harms the ring, there is nobody to answer.
+                    let _ = self.driver.write(&request, 0, bytes);
+                    any |= self.driver.complete(request, status, len).is_ok();
                 }
                 None => self.held.push(request),
             }
@@ -337,12 +338,8 @@ fn driver(memory: &FakeMemory, len: usize) -> Driver<FakePeer, ENTRIES> {
 /// How the client is bound to it.
 pub(super) struct FakeLink(pub(super) Rc<RefCell<Stack>>);
 
-impl Link<FakePeer> for FakeLink {
-    fn attach(
-        &mut self,
-        side: &mut Consumer<FakePeer, ENTRIES>,
-        _: Deadline,
-    ) -> Result<(), CallError> {
+impl<M: SharedMut> Link<M> for FakeLink {
+    fn attach(&mut self, side: &mut Consumer<M, ENTRIES>, _: Deadline) -> Result<(), CallError> {
         let mut stack = self.0.borrow_mut();
         let gone = CallError::Kernel(KernelError::PeerGone);
         if stack.gone {
