@@ -309,6 +309,8 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             if count > 0 || mem::take(&mut self.freed) {
                 return Ok(count);
             }
+            // Before this side asks to be told: a netstackd of higher priority does at once what it can, and what it
+            // has done is found here, without being woken for it.
             self.tell();
             let attached = self.attached;
             if attached && !self.may_wait() {

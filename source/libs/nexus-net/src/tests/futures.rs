@@ -85,6 +85,31 @@ fn a_server_has_several_connections_at_once() {
     assert!(stack.borrow().remains.iter().all(|(_, stream)| stream.got_all));
 }
 
+/// With a netstackd that runs when it is told: what is sent is done before this side waits.
+#[test]
+fn a_request_and_its_answer_cost_one_wait_and_one_signal() {
+    const ROUNDS: usize = 10;
+    let (net, stack) = pair();
+    stack.borrow_mut().prompt = true;
+    let connection = net.connect(peer(), SOON).unwrap();
+    let (waited, told) = (stack.borrow().waited, stack.borrow().told);
+    let mut sent = 0;
+    let asks = poll_fn(|_| {
+        let mut stack = stack.borrow_mut();
+        let stream = stack.stream(1);
+        if stream.got.len() == 3 * sent && sent < ROUNDS {
+            stream.sent.extend(b"ask");
+            sent += 1;
+        }
+        stream.sent_all = sent == ROUNDS && stream.got.len() == 3 * ROUNDS;
+        if stream.sent_all { Poll::Ready(()) } else { Poll::Pending }
+    });
+    net.block_on(all(std::vec![Box::pin(echo(connection)), Box::pin(asks)])).unwrap();
+    let (waits, tells) = (stack.borrow().waited - waited, stack.borrow().told - told);
+    assert!(waits <= ROUNDS + 2, "{waits} times");
+    assert!(tells <= ROUNDS + 4, "{tells} times");
+}
+
 // attack 69 U: a future sleeps while nothing is done, and another wants to be polled again at once; neither is kept waiting; broken: sockets-alarm, sockets-again
 #[test]
 fn sleepers_and_those_that_yield_go_on() {

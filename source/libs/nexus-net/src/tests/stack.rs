@@ -72,6 +72,8 @@ pub(super) struct Stack {
     pub(super) silent: bool,
     /// It has no next life.
     pub(super) gone: bool,
+    /// It runs as soon as it is told.
+    pub(super) prompt: bool,
     /// It tells when there is nothing.
     pub(super) noisy: bool,
     /// Whether connecting is done, and with which status.
@@ -103,6 +105,7 @@ impl Stack {
             first: 0,
             silent: false,
             gone: false,
+            prompt: false,
             noisy: false,
             connects: Some(DONE),
             lie: None,
@@ -353,7 +356,13 @@ impl<M: SharedMut> Link<M> for FakeLink {
     }
 
     fn tell(&mut self) -> Result<(), KernelError> {
-        self.0.borrow_mut().told += 1;
+        let mut stack = self.0.borrow_mut();
+        stack.told += 1;
+        if stack.prompt {
+            stack.step();
+            // It waits for what comes next.
+            let _ = stack.driver.may_wait();
+        }
         Ok(())
     }
 
@@ -362,7 +371,11 @@ impl<M: SharedMut> Link<M> for FakeLink {
         stack.waited += 1;
         stack.until = until;
         assert!(stack.waited < 500_000, "it is waited for without an end");
-        match stack.step() {
+        let moved = stack.step();
+        if stack.prompt {
+            let _ = stack.driver.may_wait();
+        }
+        match moved {
             true => Ok(()),
             false if stack.gone => Err(KernelError::PeerGone),
             false if stack.noisy => Ok(()),
