@@ -10,7 +10,7 @@
 //!
 //! Each call that waits has a deadline, and whoever waits for several sockets waits for all of them in one place
 //! ([`Net::wait`]): by events ([`Net::submit`], [`Ask`]), by the `try_` calls of each socket, or, with the feature
-//! `async`, by futures (module [`io`]).
+//! `async`, by futures (module `io`).
 //!
 //! # When netstackd ends
 //!
