@@ -36,6 +36,9 @@ fn every_command_can_be_typed() {
                 Arg::State => "put",
                 Arg::Key | Arg::Value => "a/b",
                 Arg::LedgerPart => "--boots",
+                Arg::Host => "192.0.2.7",
+                Arg::HostName => "example.org",
+                Arg::Url => "http://example.org/",
             })
             .collect();
         let line = format!("{} {}", spec.name, args.join(" "));
@@ -128,6 +131,28 @@ fn how_many_random_bytes() {
         let expected = format!("random: `{word}` is not 1 to 256; usage: random [N]");
         assert_eq!(error(&format!("random {word}")), expected);
     }
+}
+
+#[test]
+fn hosts_outside() {
+    assert_eq!(command("ip"), Ok(Some(Command::Ip)));
+    assert_eq!(command("sockets"), Ok(Some(Command::Sockets)));
+    let address = Host::Address("192.0.2.7".parse().unwrap());
+    assert_eq!(command("ping 192.0.2.7"), Ok(Some(Command::Ping(address))));
+    let name = Host::Name("example.org".into());
+    assert_eq!(command("resolve Example.org"), Ok(Some(Command::Resolve(name))));
+    let url = Url::parse("http://example.org/a").unwrap();
+    assert_eq!(command("fetch example.org/a"), Ok(Some(Command::Fetch(url))));
+    assert_eq!(error("ping"), "ping: which host? usage: ping HOST");
+    assert_eq!(error("resolve"), "resolve: which name? usage: resolve NAME");
+    assert_eq!(error("fetch"), "fetch: which page? usage: fetch URL");
+    assert_eq!(
+        error("fetch https://example.org"),
+        "fetch: it speaks http alone, and not https: nothing here encrypts"
+    );
+    assert_eq!(error("ping a b"), "ping: too many words; usage: ping HOST");
+    assert_eq!(error("ifconfig"), "no command `ifconfig`; did you mean `ip`?");
+    assert_eq!(error("curl"), "no command `curl`; did you mean `fetch`?");
 }
 
 #[test]

@@ -72,7 +72,9 @@ fn known(words: &[&str], names: &Names) -> Vec<String> {
         }
         Some(Arg::Protocol | Arg::Port | Arg::Address) => Vec::new(),
         Some(Arg::Command) => commands().collect(),
-        Some(Arg::Bytes | Arg::Key | Arg::Value) => Vec::new(),
+        Some(Arg::Bytes | Arg::Key | Arg::Value | Arg::Host | Arg::HostName | Arg::Url) => {
+            Vec::new()
+        }
         Some(Arg::State) => VERBS.map(ToString::to_string).into(),
         Some(Arg::HowMany) => ["all".to_string()].into(),
         Some(Arg::LedgerPart) => match args.last() {
@@ -116,7 +118,7 @@ mod tests {
         assert_eq!(inserted("led"), "ger ");
         assert_eq!(inserted("help"), " ");
         assert_eq!(tab("xyz"), (String::new(), String::new()));
-        assert_eq!(tab("p"), (String::new(), "poweroff ps".into()));
+        assert_eq!(tab("p"), (String::new(), "ping poweroff ps".into()));
         assert_eq!(inserted("po"), "weroff ");
     }
 
