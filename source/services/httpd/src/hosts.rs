@@ -44,7 +44,8 @@ fn bare(host: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// The host of a page that was made to lead here is not ours (attack 93; broken: page-host-any).
+    /// The host of a page that was made to lead here is not ours.
+    // attack 106 U: a name of somebody else that is made to lead here, with ports, dots and brackets around ours; is none of ours; broken: page-host-any
     #[test]
     fn only_the_names_that_are_listed() {
         let hosts = Hosts::new(Hosts::LOOPBACK.into_iter().chain(["nexus.test:8080"]));

@@ -1,7 +1,7 @@
 //! Tests on the host: real requests over connections that are memory, and time that the test lets pass.
 
 mod browser;
-mod fixture;
+pub(crate) mod fixture;
 mod limits;
 mod markup;
 mod requests;

@@ -344,3 +344,45 @@ fn let_go(entry: &Entry) -> String {
         len => format!("{kind}, {}", size(len)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Page and prompt say the same.
+    #[test]
+    fn the_prompt_has_the_same_words() {
+        for bits in 0..1 << 11 {
+            assert_eq!(rights(bits), nsh::units::rights(bits));
+        }
+        for power in 0..64 {
+            for bytes in [1_u64 << power, (1 << power) - 1, (1 << power) + (1 << power) / 3] {
+                assert_eq!(size(bytes), nsh::units::size(bytes));
+                assert_eq!(seconds(bytes / 1_000_000), nsh::units::seconds(bytes));
+            }
+        }
+        let others = [EndKind::None, EndKind::Exit, EndKind::Killed];
+        for code in (0..20).chain([PANIC]) {
+            for kind in others {
+                assert_eq!(end(kind, code), nsh::show::end(kind, code, 0, 0));
+            }
+            let fault = nsh::show::end(EndKind::Fault, code, 0, 0);
+            assert!(fault.starts_with(&(end(EndKind::Fault, code) + " at ")), "{fault}");
+        }
+    }
+
+    #[test]
+    fn durations_and_numbers() {
+        for (ms, text) in [
+            (999, "0 s"),
+            (59_999, "59 s"),
+            (192_000, "3 min 12 s"),
+            (3_600_000, "1 h"),
+            (90_061_000, "1 d 1 h"),
+        ] {
+            assert_eq!(duration(ms), text);
+        }
+        assert_eq!((number(0), number(999)), ("0".into(), "999".into()));
+        assert_eq!(number(1_234_567), "1\u{202f}234\u{202f}567");
+    }
+}

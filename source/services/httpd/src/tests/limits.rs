@@ -29,7 +29,7 @@ fn head(len: usize) -> String {
     plain.replace("\r\n\r\n", &format!("\r\na: {}\r\n\r\n", "b".repeat(rest)))
 }
 
-/// (attack 93; broken: page-head-long, page-line-long, page-headers-many)
+// attack 105 U: a first line, a head or a number of headers at the bound and one above, or without end; 414 or 431, and closed; broken: page-head-long, page-line-long, page-headers-many
 #[test]
 fn heads_are_bounded() {
     let mut bench = Bench::new(snapshot());
@@ -53,7 +53,7 @@ fn heads_are_bounded() {
     }
 }
 
-/// (attack 93; broken: page-body-taken)
+// attack 105 U: a body, by its length or in chunks, in which another request stands; 413, and it is none; broken: page-body-taken
 #[test]
 fn no_request_has_a_body() {
     let mut bench = Bench::new(snapshot());
@@ -75,8 +75,8 @@ fn no_request_has_a_body() {
     }
 }
 
-/// Who sends a byte now and then is told that it takes too long, and whoever sends nothing is let go (attack 93;
-/// broken: page-head-late).
+/// Who sends a byte now and then is told that it takes too long, and whoever sends nothing is let go.
+// attack 105 U: a client sends a byte now and then, or none; 408, closed, and let go; broken: page-head-late
 #[test]
 fn slow_clients_have_an_end() {
     let mut bench = Bench::new(snapshot());
@@ -100,7 +100,7 @@ fn slow_clients_have_an_end() {
     assert!(drops.is_gone() && silent.is_gone());
 }
 
-/// (broken: page-idle-for-ever)
+// attack 105 U: a client keeps its connection and asks nothing; closed; broken: page-idle-for-ever
 #[test]
 fn who_asks_no_more_is_let_go() {
     let mut bench = Bench::new(snapshot());
@@ -112,7 +112,7 @@ fn who_asks_no_more_is_let_go() {
     assert!(client.is_over() && client.take().is_empty());
 }
 
-/// (broken: page-answer-late)
+// attack 105 U: a client takes a hundred bytes of its answer now and then; let go when it was to be over; broken: page-answer-late
 #[test]
 fn who_takes_nothing_is_let_go() {
     let mut bench = Bench::new(snapshot());
@@ -131,7 +131,8 @@ fn who_takes_nothing_is_let_go() {
 }
 
 /// As many slow clients as there are places, and one more: it is served all the same, within a quarter of a second,
-/// and only slow ones lose theirs (attack 93; broken: page-room-kept).
+/// and only slow ones lose theirs.
+// attack 105 U: as many slow clients as there are places; one more is served within a quarter of a second, and one of them loses its place; broken: page-room-kept
 #[test]
 fn slow_clients_cost_only_themselves() {
     let mut bench = Bench::new(snapshot());
@@ -181,7 +182,8 @@ fn connections_are_counted() {
     assert!(clients[CONNECTIONS..].iter().all(|client| !client.is_over()));
 }
 
-/// However many ask, others are asked once a second (broken: page-snapshot-each).
+/// However many ask, others are asked once a second.
+// attack 107 U: many ask for everything at the same time; others are asked once a second; broken: page-snapshot-each
 #[test]
 fn one_snapshot_a_second_for_everybody() {
     let mut bench = Bench::new(snapshot());

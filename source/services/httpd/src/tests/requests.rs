@@ -64,8 +64,8 @@ fn a_small_page_is_a_thousand_bytes_in_one_piece() {
     assert_eq!(client.pieces(), 1);
 }
 
-/// What a page may run and who may show it is said with every answer, also with errors (attack 93; broken:
-/// page-csp-open, page-fault-bare).
+/// What a page may run and who may show it is said with every answer, also with errors.
+// attack 106 U: answers of every kind and every fault are to run, to be framed or to be read by another page; each says that it may not; broken: page-csp-open, page-fault-bare
 #[test]
 fn every_answer_says_what_may_be_done_with_it() {
     let mut bench = Bench::new(snapshot());
@@ -103,7 +103,7 @@ fn every_answer_says_what_may_be_done_with_it() {
     assert!(!CSP.contains("unsafe"));
 }
 
-/// (attack 93; broken: page-host-unseen)
+// attack 106 U: a browser asks for the host of somebody else; 421, and nothing is asked for; broken: page-host-unseen
 #[test]
 fn a_foreign_host_gets_nothing() {
     let mut bench = Bench::new(snapshot());
@@ -125,7 +125,7 @@ fn a_foreign_host_gets_nothing() {
     }
 }
 
-/// (broken: page-method-any)
+// attack 106 U: methods that change something, with a body; 405, and nothing is asked for; broken: page-method-any
 #[test]
 fn nothing_can_be_changed() {
     let mut bench = Bench::new(snapshot());
@@ -176,7 +176,7 @@ fn many_requests_one_after_the_other_and_at_once() {
     assert!(!client.is_over());
 }
 
-/// (broken: page-kept-for-ever)
+// attack 105 U: a client asks again and again over one connection; it is closed after a hundred; broken: page-kept-for-ever
 #[test]
 fn a_connection_has_an_end() {
     let mut bench = Bench::new(snapshot());
