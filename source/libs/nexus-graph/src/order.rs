@@ -37,10 +37,9 @@ fn sort(graph: &Graph, columns: &mut [Vec<usize>], column: usize) {
     let places = places(graph, columns);
     let place = |node: usize| places.get(node).copied().unwrap_or(0);
     let mean = |node: usize| {
-        let (sum, count) = graph
-            .neighbours(node)
-            .fold((0, 0), |(sum, count), other| (sum + 1000 * place(other), count + 1));
-        if count == 0 { 1000 * place(node) } else { sum / count }
+        let others = graph.neighbours(node).map(|other| 1000 * place(other));
+        let (sum, count) = others.fold((0, 0), |(sum, count), at| (sum + at, count + 1));
+        usize::checked_div(sum, count).unwrap_or(1000 * place(node))
     };
     if let Some(column) = columns.get_mut(column) {
         column.sort_by_key(|node| mean(*node));

@@ -96,7 +96,7 @@ fn wanted(graph: &Graph, boxes: &[Box], column: &[usize], index: usize) -> Vec<i
     for node in column {
         let left = graph.neighbours(*node).filter(is_left).filter_map(|node| boxes.get(node));
         let (sum, count) = left.fold((0, 0), |(sum, count), one| (sum + one.y, count + 1));
-        let at = if count == 0 { below } else { sum / count };
+        let at = i32::checked_div(sum, count).unwrap_or(below);
         below = at + STEP;
         wanted.push(at);
     }

@@ -70,7 +70,7 @@ fn line(graph: &Graph, placed: &Placed, line: &Line) -> Markup {
     };
     html! {
         g class={ "tie " (tie) } data-a=(key(from)) data-b=(key(to)) {
-            title { (line.rule) ": " (line.reason) }
+            title { @if !text.is_empty() { (line.rule) ": " } (line.reason) }
             path d=(path) {}
             @if !text.is_empty() {
                 rect x=(x - half) y=(y - 9) width=(2 * half) height="18" rx="9" {}

@@ -68,7 +68,7 @@ fn lines_that_need_not_cross_do_not() {
     assert!((0..6).all(|device| placed.boxes[device].y == placed.boxes[11 - device].y));
 }
 
-/// What a name, a note, a rule or a reason says is text in the drawing (attack 93).
+// attack 106 U: markup in names, notes, rules and reasons; it is text in the drawing; broken: graph-text-raw
 #[test]
 fn text_stays_text() {
     let mut graph = Graph::default();

@@ -190,7 +190,8 @@ fn disk(text: &mut Text, snapshot: &Snapshot) {
 
 fn network(text: &mut Text, snapshot: &Snapshot) {
     if let Some(card) = &snapshot.card {
-        const FAMILIES: [(&str, &str, fn(&Frames) -> u64); 3] = [
+        type Of = fn(&Frames) -> u64;
+        const FAMILIES: [(&str, &str, Of); 3] = [
             ("nexus_frames_total", "Frames through the network card.", |of| of.frames),
             ("nexus_frame_bytes_total", "Bytes of those frames.", |of| of.bytes),
             ("nexus_frames_dropped_total", "Frames that were dropped.", |of| {

@@ -3,6 +3,7 @@
 //! What changes stands in an element that says which field of `/api` it shows (`data-v`), and in which form
 //! (`data-as`): the script knows the same forms (`assets/page.js`). maud escapes every text.
 
+mod counters;
 mod denials;
 mod devices;
 mod graph;
@@ -45,6 +46,7 @@ pub fn page(snapshot: &Snapshot) -> String {
                     (denials::section(snapshot))
                     (devices::section(snapshot))
                     (services::section(snapshot))
+                    (counters::section(snapshot))
                     (ledger::section(snapshot))
                     (rules::section(snapshot))
                 }
@@ -65,7 +67,7 @@ fn top(snapshot: &Snapshot) -> Markup {
                 nav {
                     @for (id, name) in [
                         ("graph", "Graph"), ("denials", "Denials"), ("devices", "Devices"),
-                        ("services", "Services"), ("ledger", "Ledger"), ("rules", "Rules"),
+                        ("services", "Services"), ("counters", "Counters"), ("ledger", "Ledger"), ("rules", "Rules"),
                     ] {
                         a href={ "#" (id) } { (name) }
                     }

@@ -10,8 +10,12 @@ use super::model::{
     Ready, Record, Ring, Rule, Service, Snapshot, Store, Use, VERSION,
 };
 
-/// Devices: name, owner, line, registers written, interrupts, bytes in reach.
-const DEVICES: [(&str, Option<u32>, Option<u32>, Option<u32>, u64, u64); 6] = [
+/// Name, owner, line, registers written, interrupts, bytes in reach.
+type Held = (&'static str, Option<u32>, Option<u32>, Option<u32>, u64, u64);
+/// Id, name, priority, frames used and allowed, whom it may call.
+type Runs = (u32, &'static str, u32, u64, u64, &'static [u32]);
+
+const DEVICES: [Held; 6] = [
     ("uart0", Some(4), Some(10), None, 41_873, 0),
     ("rtc0", Some(5), None, Some(0), 0, 0),
     ("power0", Some(6), None, Some(1), 0, 0),
@@ -20,8 +24,7 @@ const DEVICES: [(&str, Option<u32>, Option<u32>, Option<u32>, u64, u64); 6] = [
     ("net0", Some(9), Some(5), Some(2), 88_102, 301_056),
 ];
 
-/// Services: id, name, priority, frames used and allowed, whom they may call.
-const SERVICES: [(u32, &str, u32, u64, u64, &[u32]); 15] = [
+const SERVICES: [Runs; 15] = [
     (1, "init", 20, 231, 60_416, &[2, 3, 11]),
     (2, "policyd", 22, 61, 128, &[3]),
     (3, "logd", 24, 212, 512, &[]),
@@ -174,9 +177,7 @@ fn devices() -> Vec<Device> {
         .collect()
 }
 
-fn service(
-    (id, name, priority, used, most, calls): &(u32, &str, u32, u64, u64, &[u32]),
-) -> Service {
+fn service((id, name, priority, used, most, calls): &Runs) -> Service {
     let again = *name == "rngd";
     let holds =
         [("endpoint", calls.len() as u32 + 1), ("memory", 4), ("thread", 1), ("process", 1)];

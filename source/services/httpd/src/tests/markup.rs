@@ -77,8 +77,11 @@ fn json_is_text_that_comes_back() {
     }
 }
 
+/// Name, labels and value.
+type Sample = (String, Vec<(String, String)>, f64);
+
 /// A line of the metrics, taken apart as Prometheus does.
-fn sample(line: &str) -> Option<(String, Vec<(String, String)>, f64)> {
+fn sample(line: &str) -> Option<Sample> {
     let (name, mut rest) = line.split_at(line.find(['{', ' '])?);
     let mut labels = Vec::new();
     if let Some(inside) = rest.strip_prefix('{') {
