@@ -19,6 +19,7 @@ use nexus_proto::policy::{
 };
 use nexus_proto::power::{Off, Power, Reboot};
 use nexus_proto::rtc::{Now, Rtc, Time};
+use nexus_proto::socket::{self, AddressInfo, NetInfo, NetStats, ServerInfo, Socket, SocketInfo};
 use nexus_proto::state::{self, State, StoreInfo};
 use nexus_proto::{Malformed, Operation, Protocol, ServiceError, Text, Zero, ids};
 use nexus_rt::{CallError, Client, Deadline, record_in_chain, startup};
@@ -63,6 +64,22 @@ fn list<P: Protocol, O: Operation<Protocol = P>>(
         }
         if cursor == 0 {
             break;
+        }
+    }
+    Ok(items)
+}
+
+/// Reads a list whose items have numbers, up to the first number that is out of range.
+fn numbered<P: Protocol, O: Operation<Protocol = P>>(
+    service: u32,
+    item: impl Fn(u64) -> O,
+) -> Result<Vec<O::Reply>, Trouble> {
+    let mut items = Vec::new();
+    while items.len() < MAX_ITEMS {
+        match ask(service, &item(items.len() as u64)) {
+            Ok(item) => items.push(item),
+            Err(trouble) if trouble.refused() == Some(ServiceError::OutOfRange) => break,
+            Err(trouble) => return Err(trouble),
         }
     }
     Ok(items)
@@ -306,6 +323,31 @@ pub fn card() -> Result<Card, Trouble> {
 /// What came in through it, or went out.
 pub fn frames(direction: Direction) -> Result<Counters, Trouble> {
     ask::<Net, _>(ids::VIRTIONETD, &net::Stats { direction, zero: Zero::ZERO })
+}
+
+/// How the network stands.
+pub fn network() -> Result<NetInfo, Trouble> {
+    ask::<Socket, _>(ids::NETSTACKD, &socket::Info {})
+}
+
+/// What netstackd did.
+pub fn network_stats() -> Result<NetStats, Trouble> {
+    ask::<Socket, _>(ids::NETSTACKD, &socket::Stats {})
+}
+
+/// The addresses of this machine.
+pub fn network_addresses() -> Result<Vec<AddressInfo>, Trouble> {
+    numbered(ids::NETSTACKD, |index| socket::Address { index })
+}
+
+/// The servers that the network names.
+pub fn network_servers() -> Result<Vec<ServerInfo>, Trouble> {
+    numbered(ids::NETSTACKD, |index| socket::Server { index })
+}
+
+/// The sockets of all services.
+pub fn sockets() -> Result<Vec<SocketInfo>, Trouble> {
+    numbered(ids::NETSTACKD, |index| socket::Row { index })
 }
 
 /// So many random bytes, asked for piece by piece.

@@ -12,6 +12,7 @@ use crate::past::{Options, Past};
 use crate::specs::{Arg, Spec, spec, unknown_command};
 use crate::state::{self, Ask};
 use crate::suggest::suggest;
+use crate::url::{Host, Url};
 
 /// Records or lines that are shown when nobody says how many.
 pub const SHOWN: usize = 20;
@@ -68,6 +69,16 @@ pub enum Command {
     State(Ask),
     /// The network card.
     Net,
+    /// How the network stands.
+    Ip,
+    /// The sockets that there are.
+    Sockets,
+    /// Echoes.
+    Ping(Host),
+    /// Addresses of a name.
+    Resolve(Host),
+    /// A page.
+    Fetch(Url),
     /// Wall clock.
     Date,
     /// Time since start.
@@ -156,6 +167,11 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
             return Err(format!("disk: `{other}` is not `read`; usage: {}", spec.usage));
         }
         ("net", _) => Command::Net,
+        ("ip", _) => Command::Ip,
+        ("sockets", _) => Command::Sockets,
+        ("ping", args) => Command::Ping(outside(spec, args.first(), "host", Host::parse)?),
+        ("resolve", args) => Command::Resolve(outside(spec, args.first(), "name", Host::parse)?),
+        ("fetch", args) => Command::Fetch(outside(spec, args.first(), "page", Url::parse)?),
         ("date", _) => Command::Date,
         ("uptime", _) => Command::Uptime,
         ("random", args) => Command::Random(bytes(spec, args.first())?),
@@ -191,6 +207,17 @@ fn device(spec: &Spec, word: Option<&&str>, names: &Names) -> Result<u16, String
     };
     let word = word.ok_or_else(|| missing(spec, what, known()))?;
     names.find_device(word).ok_or_else(|| unknown(what, word, known()))
+}
+
+/// What is outside this machine.
+fn outside<T>(
+    spec: &Spec,
+    word: Option<&&str>,
+    what: &str,
+    parse: fn(&str) -> Result<T, String>,
+) -> Result<T, String> {
+    let word = word.ok_or_else(|| format!("{}: which {what}? usage: {}", spec.name, spec.usage))?;
+    parse(word).map_err(|why| format!("{}: {why}", spec.name))
 }
 
 /// The permission that somebody typed, unless a device has that name.

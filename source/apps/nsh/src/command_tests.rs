@@ -31,6 +31,9 @@ fn every_command_can_be_typed() {
                 Arg::State => "put",
                 Arg::Key | Arg::Value => "a/b",
                 Arg::LedgerPart => "--boots",
+                Arg::Host => "192.0.2.7",
+                Arg::HostName => "example.org",
+                Arg::Url => "http://example.org/",
             })
             .collect();
         let line = format!("{} {}", spec.name, args.join(" "));
@@ -95,6 +98,28 @@ fn how_many_random_bytes() {
 }
 
 #[test]
+fn hosts_outside() {
+    assert_eq!(command("ip"), Ok(Some(Command::Ip)));
+    assert_eq!(command("sockets"), Ok(Some(Command::Sockets)));
+    let address = Host::Address("192.0.2.7".parse().unwrap());
+    assert_eq!(command("ping 192.0.2.7"), Ok(Some(Command::Ping(address))));
+    let name = Host::Name("example.org".into());
+    assert_eq!(command("resolve Example.org"), Ok(Some(Command::Resolve(name))));
+    let url = Url::parse("http://example.org/a").unwrap();
+    assert_eq!(command("fetch example.org/a"), Ok(Some(Command::Fetch(url))));
+    assert_eq!(error("ping"), "ping: which host? usage: ping HOST");
+    assert_eq!(error("resolve"), "resolve: which name? usage: resolve NAME");
+    assert_eq!(error("fetch"), "fetch: which page? usage: fetch URL");
+    assert_eq!(
+        error("fetch https://example.org"),
+        "fetch: it speaks http alone, and not https: nothing here encrypts"
+    );
+    assert_eq!(error("ping a b"), "ping: too many words; usage: ping HOST");
+    assert_eq!(error("ifconfig"), "no command `ifconfig`; did you mean `ip`?");
+    assert_eq!(error("curl"), "no command `curl`; did you mean `fetch`?");
+}
+
+#[test]
 fn parts_of_the_log_in_any_order() {
     let part = |follow, service, count| Ok(Some(Command::Log(LogPart { follow, service, count })));
     assert_eq!(command("log"), part(false, None, SHOWN));
@@ -119,7 +144,7 @@ fn errors_say_what_to_type_instead() {
     assert_eq!(
         error("why rngd gpu"),
         "no device, permission or service `gpu`; there are: uart0 rtc0 power0 rng0 blk0 net0 distribute record \
-         view log ask report clock power disk net supervise archive refuse init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh"
+         view log ask report clock power disk net supervise archive refuse resolve init policyd logd consoled rtcd powerd rngd virtioblkd virtionetd nsh"
     );
     assert_eq!(
         error("try rngd gpu"),

@@ -66,7 +66,9 @@ fn known(words: &[&str], names: &Names) -> Vec<String> {
             names.device_names().chain(others).map(ToString::to_string).collect()
         }
         Some(Arg::Command) => commands().collect(),
-        Some(Arg::Bytes | Arg::Key | Arg::Value) => Vec::new(),
+        Some(Arg::Bytes | Arg::Key | Arg::Value | Arg::Host | Arg::HostName | Arg::Url) => {
+            Vec::new()
+        }
         Some(Arg::State) => VERBS.map(ToString::to_string).into(),
         Some(Arg::HowMany) => ["all".to_string()].into(),
         Some(Arg::LedgerPart) => match args.last() {
@@ -110,7 +112,7 @@ mod tests {
         assert_eq!(inserted("led"), "ger ");
         assert_eq!(inserted("help"), " ");
         assert_eq!(tab("xyz"), (String::new(), String::new()));
-        assert_eq!(tab("p"), (String::new(), "poweroff ps".into()));
+        assert_eq!(tab("p"), (String::new(), "ping poweroff ps".into()));
         assert_eq!(inserted("po"), "weroff ");
     }
 
@@ -131,7 +133,7 @@ mod tests {
         assert_eq!(tab("try rngd r"), (String::new(), "rng0 rtc0".into()));
         assert_eq!(
             tab("why rngd r"),
-            (String::new(), "record refuse report rng0 rngd rtc0 rtcd".into())
+            (String::new(), "record refuse report resolve rng0 rngd rtc0 rtcd".into())
         );
         assert_eq!(inserted("kill rn"), "gd ");
         assert_eq!(tab("restart r"), (String::new(), "rngd rtcd".into()));

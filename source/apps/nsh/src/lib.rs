@@ -14,7 +14,9 @@ pub mod complete;
 pub mod date;
 #[cfg(test)]
 mod fixture;
+pub mod http;
 pub mod names;
+pub mod network;
 mod order;
 pub mod past;
 pub mod screen;
@@ -27,3 +29,4 @@ pub mod suggest;
 pub mod table;
 pub mod trouble;
 pub mod units;
+pub mod url;

@@ -19,6 +19,7 @@ use crate::command::{Command, LogPart, parse};
 use crate::complete::complete;
 use crate::date::Date;
 use crate::names::Names;
+use crate::network::{self, Failed, Network};
 use crate::order::{self, Known};
 use crate::screen::{Screen, Typed};
 use crate::show::{
@@ -43,7 +44,7 @@ const LEDGER_AGAIN: usize = 2;
 /// Milliseconds between two looks at the log while it is followed.
 const FOLLOW_MS: u64 = 200;
 /// Keys that end that: Ctrl-C, Ctrl-D, q.
-const ENDS: [u8; 3] = [0x03, 0x04, b'q'];
+pub(crate) const ENDS: [u8; 3] = [0x03, 0x04, b'q'];
 /// What `try` asks for.
 const WINDOW: Rights = Rights::MAP.union(Rights::READ).union(Rights::WRITE);
 
@@ -55,13 +56,15 @@ pub struct Shell {
     /// The ledger as it was when it was last shown.
     seen: Option<Checkpoint>,
     store: Store,
+    network: Network,
 }
 
 impl Shell {
     /// A shell on `screen`.
     #[must_use]
     pub fn new(screen: Screen) -> Shell {
-        Shell { screen, names: Names::default(), seen: None, store: Store::default() }
+        let (names, store, network) = (Names::default(), Store::default(), Network::default());
+        Shell { screen, names, seen: None, store, network }
     }
 
     /// Welcomes, and does what is typed, until consoled is gone.
@@ -121,6 +124,9 @@ impl Shell {
         let shown = match command {
             Command::Log(part) => self.log(part),
             Command::State(ask) => self.state(&ask),
+            Command::Ping(host) => self.outside(&host, network::ping),
+            Command::Fetch(url) => self.outside(&url, network::fetch),
+            Command::Resolve(host) => self.outside(&host, network::resolve_host),
             Command::PowerOff => self.end("Turning the machine off.\n", ask::power_off),
             Command::Reboot => self.end("Starting the machine anew.\n", ask::reboot),
             command => self.answer(&command).map(|text| self.screen.print(&text)),
@@ -194,12 +200,21 @@ impl Shell {
                 let [input, output] = [ask::frames(Direction::In)?, ask::frames(Direction::Out)?];
                 show::net(&ask::card()?, &input, &output, names)
             }
+            Command::Ip => {
+                let (addresses, servers) = (ask::network_addresses()?, ask::network_servers()?);
+                show::ip(&ask::network()?, &addresses, &servers, &ask::network_stats()?)
+            }
+            Command::Sockets => show::sockets(&ask::sockets()?, &ask::network_stats()?, names),
             Command::Date => format!("{}\n", Date::of(ask::now()?.unix_ns)),
             Command::Random(count) => show::random(&ask::random(count)?),
             Command::Uptime => format!("up {}\n", duration(uptime_ns())),
-            Command::Log(_) | Command::State(_) | Command::PowerOff | Command::Reboot => {
-                String::new()
-            }
+            Command::Log(_)
+            | Command::State(_)
+            | Command::Ping(_)
+            | Command::Resolve(_)
+            | Command::Fetch(_)
+            | Command::PowerOff
+            | Command::Reboot => String::new(),
         })
     }
 
@@ -241,6 +256,18 @@ impl Shell {
         }
         if let Err(why) = state::answer(ask, &mut self.store, &self.screen, &self.names) {
             self.screen.print(&show::refused(&why, &ask.place(), &self.names));
+        }
+        Ok(())
+    }
+
+    /// Does something with what is outside, and shows what comes of it.
+    fn outside<T: ToString>(
+        &mut self,
+        what: &T,
+        act: fn(&T, &mut Network, &Screen) -> Result<(), Failed>,
+    ) -> Result<(), Trouble> {
+        if let Err(why) = act(what, &mut self.network, &self.screen) {
+            self.screen.print(&show::failed(&why, &what.to_string(), &self.names));
         }
         Ok(())
     }

@@ -34,6 +34,12 @@ pub enum Arg {
     Value,
     /// Anything of a number, `all`, options of the past, and what follows those.
     LedgerPart,
+    /// Name or address of a host.
+    Host,
+    /// Name of a host.
+    HostName,
+    /// Where a page is.
+    Url,
 }
 
 /// A command as `help` tells it.
@@ -124,6 +130,16 @@ specs! {
     "net" [] "net", "the network card: link, address, counters",
         "Frames that were delivered, or that the card took; and those that were not, by reason. The card \
          hands over all frames of its network: those for another are left out.";
+    "ip" [] "ip", "how the network stands: link, addresses, routers",
+        "netstackd speaks IP by the frames of the card (`net`). An address comes from DHCP or from the          description of the board; one of IPv6 from what a router tells, too.";
+    "sockets" [] "sockets", "who has which connection or port",
+        "To read is what came and its service has not taken; unsent is what it has given, and the peer has not          acknowledged. Who may reach whom is in policy.toml: `why SERVICE net tcp 80` tells.";
+    "ping" [Host] "ping HOST", "ask a host for an echo, four times",
+        "HOST is a name or an address. Ctrl-C or q ends it.";
+    "resolve" [HostName] "resolve NAME", "the addresses of a name",
+        "Asks the servers that `ip` lists. Needs the permission `resolve`.";
+    "fetch" [Url] "fetch URL", "show a page of http",
+        "URL is http://HOST[:PORT][/PATH]. 16 KiB of the page are shown, with each character that would move the          cursor written as its number. What it says of another place is shown, and not followed. The board keeps          this machine from all that is outside; `cargo nexus run --net open` lifts that, and 10.0.2.2 is then          the person's own machine.";
     "date" [] "date", "the wall clock", "";
     "uptime" [] "uptime", "time since the machine started", "";
     "random" [Bytes] "random [N]", "random bytes, 16 if nobody says how many",
@@ -160,8 +176,15 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("man", "help"),
     ("audit", "ledger"),
     ("whoami", "caps nsh"),
-    ("ifconfig", "net"),
-    ("ip", "net"),
+    ("ifconfig", "ip"),
+    ("route", "ip"),
+    ("curl", "fetch"),
+    ("wget", "fetch"),
+    ("host", "resolve"),
+    ("dig", "resolve"),
+    ("nslookup", "resolve"),
+    ("netstat", "sockets"),
+    ("ss", "sockets"),
 ];
 
 /// The command with this name.

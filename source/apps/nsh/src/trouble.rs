@@ -74,6 +74,7 @@ fn lacking(service: u32) -> String {
     match service {
         ids::VIRTIOBLKD => given_by(Permission::Disk),
         ids::POWERD => given_by(Permission::Power),
+        ids::NETSTACKD => given_by(Permission::View),
         _ => String::new(),
     }
 }

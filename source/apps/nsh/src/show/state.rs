@@ -28,7 +28,7 @@ fn shown(place: &Place, names: &Names) -> String {
 
 /// A text of which each character is seen: one that changes how others stand, or is not seen itself, is written as its
 /// number.
-fn seen(text: &str) -> String {
+pub(super) fn seen(text: &str) -> String {
     let hidden = |c: char| {
         c.is_control()
             || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -1,0 +1,45 @@
+//! A client and a netstackd that is not there.
+
+mod calls;
+mod futures;
+mod hostile;
+mod random;
+mod stack;
+
+use std::rc::Rc;
+
+use core::cell::RefCell;
+use core::net::SocketAddr;
+
+use nexus_mmio::fake::{FakeMemory, FakePeer};
+use nexus_ring::memory_len;
+use nexus_rt::Deadline;
+
+use crate::Net;
+use stack::{FakeLink, Stack};
+
+/// Bytes of the ring's data.
+const DATA: usize = 16 * 4096;
+/// The life of the client.
+const LIFE: u32 = 1;
+
+type FakeNet = Net<FakeLink, FakePeer>;
+
+/// A client and its stack, with so many bytes of data.
+fn pair_of(data: usize) -> (FakeNet, Rc<RefCell<Stack>>) {
+    let memory = FakeMemory::new(memory_len(data));
+    let stack = Rc::new(RefCell::new(Stack::new(&memory, memory_len(data))));
+    let link = FakeLink(Rc::clone(&stack));
+    (Net::new(link, memory.peer(0..memory_len(data)), LIFE).unwrap(), stack)
+}
+
+fn pair() -> (FakeNet, Rc<RefCell<Stack>>) {
+    pair_of(DATA)
+}
+
+/// Nothing here takes time: what does not come at once does not come.
+const SOON: Deadline = Deadline::NEVER;
+
+fn peer() -> SocketAddr {
+    "192.0.2.7:80".parse().unwrap()
+}
