@@ -25,6 +25,7 @@ pub mod page;
 pub mod room;
 pub mod serve;
 pub mod site;
+pub mod stack;
 pub mod words;
 
 #[cfg(test)]
