@@ -50,6 +50,11 @@
       if (label === "What") inside.className = "what";
       inside.textContent = text;
     }
+    if (record.remedy) {
+      const small = document.createElement("small");
+      small.textContent = `To change: ${record.remedy}`;
+      tr.lastChild.append(" ", small);
+    }
     return tr;
   };
 

@@ -14,7 +14,7 @@ fn main() -> io::Result<()> {
     let folder: PathBuf = env::args_os().nth(1).unwrap_or_else(|| ".".into()).into();
     fs::create_dir_all(&folder)?;
     let snapshot = fixture::snapshot();
-    let json = serde_json::to_string_pretty(&snapshot)?;
+    let json = serde_json::to_string_pretty(&snapshot).map_err(io::Error::other)?;
     fs::write(folder.join("page.html"), page::page(&snapshot))?;
     fs::write(folder.join("api.json"), json)?;
     fs::write(folder.join("metrics.txt"), metrics::metrics(&snapshot))

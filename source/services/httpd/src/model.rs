@@ -276,6 +276,8 @@ pub struct Record {
     pub device: String,
     /// Why.
     pub why: String,
+    /// What would have to change for another decision, of a denial.
+    pub remedy: Option<&'static str>,
     /// How often, where that is counted; else 1.
     pub times: u64,
 }

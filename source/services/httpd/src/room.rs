@@ -72,7 +72,10 @@ impl Room {
             if self.taken() < self.most {
                 return Poll::Ready(self.take());
             }
-            self.waiting.borrow_mut().push(context.waker().clone());
+            let mut waiting = self.waiting.borrow_mut();
+            if !waiting.iter().any(|known| known.will_wake(context.waker())) {
+                waiting.push(context.waker().clone());
+            }
             Poll::Pending
         })
     }

@@ -278,6 +278,13 @@ pub const fn is_denial(entry: &Entry) -> bool {
     }
 }
 
+/// What would have to change for another decision; nothing of what is no denial of policyd's.
+#[must_use]
+pub fn remedy(entry: &Entry) -> Option<&'static str> {
+    let denied = entry.event == Event::Decision && is_denial(entry);
+    Reason::from_code(entry.reason).filter(|_| denied).map(Reason::remedy)
+}
+
 /// Why, as a record says it; `rule` names a line of the policy.
 #[must_use]
 pub fn why(entry: &Entry, rule: impl Fn(u16) -> String) -> String {

@@ -223,6 +223,7 @@ fn in_words(
             None => alloc::format!("device {}", entry.device),
         },
         why: words::why(entry, |rule| rules.name(rule)),
+        remedy: words::remedy(entry),
         times: 1,
     }
 }

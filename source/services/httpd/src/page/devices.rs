@@ -45,13 +45,13 @@ fn row(snapshot: &Snapshot, index: usize, device: &Device) -> Markup {
                 @match (rule, device.rule) {
                     (Some(rule), _) => { code title=(rule.reason) { (rule.id) } },
                     (None, Some(number)) => { "rule " (number) },
-                    (None, None) => { "none" },
+                    (None, None) => { span .soft { "none" } },
                 }
             }
             td .s data-l="Writes" {
                 @match device.registers {
                     None if device.rights.contains("write") => { "all, mapped" },
-                    None => { "none" },
+                    None => { span .soft { "none" } },
                     Some(1) => { "1 register" },
                     Some(count) => { (count) " registers" },
                 }
@@ -60,7 +60,7 @@ fn row(snapshot: &Snapshot, index: usize, device: &Device) -> Markup {
                 @if let Some(line) = &device.line {
                     (live(line.delivered, &path("line.delivered"), As::Number)) " "
                     small { "line " (line.number) ", " (text(&line.state, &path("line.state"))) }
-                } @else { "none" }
+                } @else { span .soft { "none" } }
             }
             td data-l="Memory it reaches" {
                 @match &device.pool {
@@ -68,7 +68,7 @@ fn row(snapshot: &Snapshot, index: usize, device: &Device) -> Markup {
                         (words::size(pool.reach)) " "
                         small { "of a pool of " (words::size(pool.bytes)) ", " (text(&pool.state, &path("pool.state"))) }
                     },
-                    None => { "none" },
+                    None => { span .soft { "none" } },
                 }
             }
         }

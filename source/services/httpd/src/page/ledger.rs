@@ -71,6 +71,7 @@ fn row(record: &Record) -> Markup {
             td data-l="Why" {
                 @if record.times > 1 { (words::number(record.times)) " times " }
                 (record.why)
+                @if let Some(remedy) = record.remedy { " " small { "To change: " (remedy) } }
             }
         }
     }

@@ -44,12 +44,12 @@ fn row(snapshot: &Snapshot, index: usize, service: &Service) -> Markup {
             td .mem.m data-l="Memory" {
                 @match &service.memory {
                     Some(memory) => { (used(memory, &path("memory"))) },
-                    None => { "none" },
+                    None => { span .soft { "none" } },
                 }
             }
             td .n data-l="Holds" { (holds(service)) }
-            td .calls data-l="May call" {
-                @if service.calls.is_empty() { "nobody" }
+            td .calls.m data-l="May call" {
+                @if service.calls.is_empty() { span .soft { "nobody" } }
                 @for (at, id) in service.calls.iter().enumerate() {
                     @if at > 0 { ", " }
                     a href=(format!("#s{id}")) { (snapshot.service(*id)) }

@@ -308,7 +308,10 @@ fn the_ledger_is_read_on() {
         (last.what, last.service.as_str(), last.device.as_str()),
         ("denied", "policyd", "device")
     );
-    assert_eq!(last.why, Reason::NoRule.text());
+    assert_eq!(
+        (last.why.as_str(), last.remedy),
+        (Reason::NoRule.text(), Some(Reason::NoRule.remedy()))
+    );
     assert_eq!((ledger.chain.state, ledger.chain.checked), ("whole", 300));
     // What is counted is counted anew.
     let times = collector.snapshot().ledger.denials;

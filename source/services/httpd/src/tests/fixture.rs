@@ -74,7 +74,10 @@ const RINGS: [(u32, u32, u64, u32); 6] = [
     (15, 14, 69_632, 16),
 ];
 
-/// Records: seconds, asker, what, service, device, why.
+/// What would change the denial.
+const NO_RULE: &str = "a reviewed rule for both in policy.toml, and a new image";
+
+/// Records: milliseconds, asker, what, service, device, why.
 const RECORDS: [(u64, &str, &str, &str, &str, &str); 14] = [
     (204, "init", "allowed", "virtioblkd", "blk0", "allow-virtioblkd-blk0"),
     (205, "", "set up", "virtioblkd", "blk0", "1245184 of 1261568 bytes in reach"),
@@ -213,6 +216,7 @@ fn ledger() -> Ledger {
             service: service.into(),
             device: device.into(),
             why: why.into(),
+            remedy: (what == "denied").then_some(NO_RULE),
             times: 1,
         });
     let last: Vec<Record> = records.collect();
@@ -224,6 +228,7 @@ fn ledger() -> Ledger {
         service: "archived".into(),
         device: String::new(),
         why: "put, state-nsh-ledgers".into(),
+        remedy: None,
         times: 12,
     };
     let denied = last.iter().find(|record| record.what == "denied").cloned();
