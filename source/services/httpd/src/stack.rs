@@ -1,6 +1,6 @@
 //! Connections of the network stack, as picoserve takes them: by the ring with netstackd (nexus-net).
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::net::SocketAddr;
 
@@ -19,6 +19,10 @@ use crate::serve::Door;
 const BACKLOG: u16 = 8;
 /// Milliseconds that the stack has to listen, and after which it is asked again.
 const LISTEN_MS: u64 = 1000;
+/// Milliseconds after which a connection is waited for again, once one was over before it was there.
+const AGAIN_MS: u64 = 20;
+/// Failures one after the other after which it is listened anew: whose fault they are cannot be told.
+const FAILURES: u32 = 8;
 /// Most bytes that are written at once by who wants to see the room for them.
 const LENT: usize = 256;
 
@@ -42,13 +46,14 @@ pub struct Port<'n, L: Link<M>, M: SharedMut> {
     net: &'n Net<L, M>,
     at: SocketAddr,
     listener: RefCell<Option<Listener<'n, L, M>>>,
+    failures: Cell<u32>,
 }
 
 impl<'n, L: Link<M>, M: SharedMut> Port<'n, L, M> {
     /// At this port of these addresses. Listens once the first connection is waited for.
     #[must_use]
     pub fn new(net: &'n Net<L, M>, at: SocketAddr) -> Self {
-        Port { net, at, listener: RefCell::new(None) }
+        Port { net, at, listener: RefCell::new(None), failures: Cell::new(0) }
     }
 
     fn attempt(&self) -> Result<Option<Connection<'n, L, M>>, Error> {
@@ -58,7 +63,9 @@ impl<'n, L: Link<M>, M: SharedMut> Port<'n, L, M> {
             None => self.net.listen(self.at, BACKLOG, Deadline::after_ms(LISTEN_MS))?,
         };
         let came = listening.try_accept();
-        if !matches!(came, Err(Error::Gone)) {
+        let failures = if came.is_err() { self.failures.get() + 1 } else { 0 };
+        self.failures.set(failures);
+        if !matches!(came, Err(Error::Gone)) && failures < FAILURES {
             *listener = Some(listening);
         }
         came
@@ -72,12 +79,15 @@ impl<'n, L: Link<M>, M: SharedMut> Door for Port<'n, L, M> {
         loop {
             match self.net.ready(|| self.attempt()).await {
                 Ok(connection) => return Served(connection),
-                // Of a connection that is over already, or of the stack: nobody listens, and it is tried again.
-                Err(why) if self.listener.borrow().is_none() => {
-                    nexus_rt::debug!("cannot listen: {why}");
-                    self.net.sleep(Deadline::after_ms(LISTEN_MS)).await;
+                // Of a connection that is over already, or nobody listens, and it is tried again.
+                Err(why) => {
+                    let listens = self.listener.borrow().is_some();
+                    if !listens {
+                        nexus_rt::debug!("nobody listens: {why}");
+                    }
+                    let pause = if listens { AGAIN_MS } else { LISTEN_MS };
+                    self.net.sleep(Deadline::after_ms(pause)).await;
                 }
-                Err(_) => {}
             }
         }
     }
