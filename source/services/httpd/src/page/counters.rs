@@ -1,0 +1,106 @@
+//! What disk, network, store and log count.
+
+use maud::{Markup, html};
+
+use super::live::{As, live, text};
+use crate::model::{Card, Disk, Log, Network, Snapshot, Store};
+
+pub(super) fn section(snapshot: &Snapshot) -> Markup {
+    html! {
+        section #counters {
+            h2 { "Counters" }
+            div .groups {
+                @if let Some(of) = &snapshot.disk { (disk(of)) }
+                @if let Some(of) = &snapshot.card { (card(of)) }
+                @if let Some(of) = &snapshot.network { (network(of)) }
+                @if let Some(of) = &snapshot.store { (store(of)) }
+                @if let Some(of) = &snapshot.log { (log(of)) }
+            }
+        }
+    }
+}
+
+/// Values of one kind, each with its name.
+fn group(name: &str, rows: &[(&str, Markup)]) -> Markup {
+    html! {
+        div {
+            h3 { (name) }
+            dl { @for (name, value) in rows { div { dt { (name) } dd { (value) } } } }
+        }
+    }
+}
+
+fn number(value: impl Into<u64>, path: &str) -> Markup {
+    live(value, path, As::Number)
+}
+
+fn size(value: u64, path: &str) -> Markup {
+    live(value, path, As::Size)
+}
+
+fn disk(disk: &Disk) -> Markup {
+    group(
+        "Disk",
+        &[
+            ("Reads", number(disk.reads, "disk.reads")),
+            ("Writes", number(disk.writes, "disk.writes")),
+            ("Flushes", number(disk.flushes, "disk.flushes")),
+            ("Read", size(disk.read_bytes, "disk.read_bytes")),
+            ("Written", size(disk.written_bytes, "disk.written_bytes")),
+            ("Not done", number(disk.errors, "disk.errors")),
+            ("In flight", number(disk.in_flight, "disk.in_flight")),
+        ],
+    )
+}
+
+fn card(card: &Card) -> Markup {
+    let (received, sent) = (&card.received, &card.sent);
+    group(
+        "Network card",
+        &[
+            ("Link", html! { @if card.link { "up" } @else { "down" } }),
+            ("Frames in", number(received.frames, "card.received.frames")),
+            ("Frames out", number(sent.frames, "card.sent.frames")),
+            ("Received", size(received.bytes, "card.received.bytes")),
+            ("Sent", size(sent.bytes, "card.sent.bytes")),
+            ("No buffer", number(received.no_buffer, "card.received.no_buffer")),
+            ("Dropped", number(received.dropped, "card.received.dropped")),
+        ],
+    )
+}
+
+fn network(network: &Network) -> Markup {
+    group(
+        "Network",
+        &[
+            ("Stands", text(&network.link, "network.link")),
+            ("Sockets", number(network.sockets, "network.sockets")),
+            ("Connections", number(network.connections, "network.connections")),
+            ("Denied", number(network.denied, "network.denied")),
+            ("Dropped", number(network.dropped, "network.dropped")),
+        ],
+    )
+}
+
+fn store(store: &Store) -> Markup {
+    group(
+        "Store",
+        &[
+            ("Stands", text(&store.standing, "store.standing")),
+            ("Partition", size(store.bytes, "store.bytes")),
+            ("Trees", number(store.trees, "store.trees")),
+        ],
+    )
+}
+
+fn log(log: &Log) -> Markup {
+    group(
+        "Log",
+        &[
+            ("Lines", number(log.lines, "log.lines")),
+            ("Too many", number(log.limited, "log.limited")),
+            ("Refused", number(log.refused, "log.refused")),
+            ("Room, records", number(log.room, "log.room")),
+        ],
+    )
+}

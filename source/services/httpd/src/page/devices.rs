@@ -1,0 +1,76 @@
+//! The devices.
+
+use alloc::format;
+
+use maud::{Markup, html};
+
+use super::live::{As, live, text};
+use crate::model::{Device, Snapshot};
+use crate::words;
+
+pub(super) fn section(snapshot: &Snapshot) -> Markup {
+    html! {
+        section #devices {
+            h2 { "Devices" }
+            table .cards {
+                thead { tr {
+                    th { "Device" } th { "Owner" } th { "By rule" } th { "Writes" }
+                    th .n { "Interrupts" } th { "Memory it reaches" }
+                } }
+                tbody {
+                    @for (index, device) in snapshot.devices.iter().enumerate() {
+                        (row(snapshot, index, device))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(snapshot: &Snapshot, index: usize, device: &Device) -> Markup {
+    let held = device.state == "held";
+    let path = |field: &str| format!("devices.{index}.{field}");
+    let rule = snapshot.rule(device.rule);
+    html! {
+        tr id=(format!("d{}", device.id)) {
+            th scope="row" { (device.name) }
+            td .s data-l="Owner" {
+                @if let Some(owner) = device.owner.filter(|_| held) {
+                    a href=(format!("#s{owner}")) { (snapshot.service(owner)) }
+                } @else {
+                    span .bad { "nobody: " (text(&device.state, &path("state"))) }
+                }
+            }
+            td .m data-l="By rule" {
+                @match (rule, device.rule) {
+                    (Some(rule), _) => { code title=(rule.reason) { (rule.id) } },
+                    (None, Some(number)) => { "rule " (number) },
+                    (None, None) => { span .soft { "none" } },
+                }
+            }
+            td .s data-l="Writes" {
+                @match device.registers {
+                    None if device.rights.contains("write") => { "all, mapped" },
+                    None => { span .soft { "none" } },
+                    Some(1) => { "1 register" },
+                    Some(count) => { (count) " registers" },
+                }
+            }
+            td .n.m data-l="Interrupts" {
+                @if let Some(line) = &device.line {
+                    (live(line.delivered, &path("line.delivered"), As::Number)) " "
+                    small { "line " (line.number) ", " (text(&line.state, &path("line.state"))) }
+                } @else { span .soft { "none" } }
+            }
+            td data-l="Memory it reaches" {
+                @match &device.pool {
+                    Some(pool) => {
+                        (words::size(pool.reach)) " "
+                        small { "of a pool of " (words::size(pool.bytes)) ", " (text(&pool.state, &path("pool.state"))) }
+                    },
+                    None => { span .soft { "none" } },
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The ledger, and whether its chain holds.
+
+use alloc::format;
+use alloc::string::String;
+
+use maud::{Markup, html};
+
+use super::live::{As, live, text};
+use crate::model::{Chain, Record, Snapshot};
+use crate::words;
+
+pub(super) fn section(snapshot: &Snapshot) -> Markup {
+    let ledger = &snapshot.ledger;
+    html! {
+        section #ledger {
+            h2 { "The ledger" }
+            p .chain data-chain=(ledger.chain.state) {
+                b { "Chain " (text(ledger.chain.state, "ledger.chain.state")) "." } " "
+                span #verdict { (verdict(&ledger.chain)) }
+                @if let Some(at) = ledger.chain.at_ms {
+                    " " small { "At second " (live(at, "ledger.chain.at_ms", As::Seconds)) "." }
+                }
+            }
+            p .soft.hash { "Head: record " (live(ledger.records, "ledger.records", As::Number)) ", "
+                code { (text(&ledger.head, "ledger.head")) } }
+            (rows(&ledger.last, "ledger.last"))
+        }
+    }
+}
+
+/// What the state of a chain rests on. The script has the same words.
+fn verdict(chain: &Chain) -> String {
+    match (chain.state, chain.broken_at) {
+        ("whole", _) => format!(
+            "logd computed all of it anew, up to record {}, and each fits the one before; keep the head to \
+             know later that nothing up to it was changed.",
+            words::number(chain.checked)
+        ),
+        ("broken", Some(at)) => {
+            format!("Record {} was changed, moved or taken out.", words::number(at))
+        }
+        ("replaced", _) => "It fits in itself, but is not the ledger that was there before.".into(),
+        _ => format!("Computed anew so far: up to record {}.", words::number(chain.checked)),
+    }
+}
+
+/// Records, newest first.
+pub(super) fn rows(records: &[Record], path: &str) -> Markup {
+    html! {
+        table .records {
+            thead { tr {
+                th .n { "No." } th .n { "Second" } th { "Asked by" } th { "What" } th { "Service" }
+                th { "Device" } th { "Why" }
+            } }
+            tbody data-rows=(path) {
+                @for record in records.iter().rev() { (row(record)) }
+            }
+        }
+    }
+}
+
+fn row(record: &Record) -> Markup {
+    html! {
+        tr {
+            td .n data-l="No." { (words::number(record.seq)) }
+            td .n data-l="Second" { (words::seconds(record.at_ms)) }
+            td .s data-l="Asked by" { (record.asker) }
+            td .s data-l="What" { span .what { (record.what) } }
+            td .s data-l="Service" { (record.service) }
+            td .s data-l="Device" { (record.device) }
+            td data-l="Why" {
+                @if record.times > 1 { (words::number(record.times)) " times " }
+                (record.why)
+                @if let Some(remedy) = record.remedy { " " small { "To change: " (remedy) } }
+            }
+        }
+    }
+}

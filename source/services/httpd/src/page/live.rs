@@ -1,0 +1,61 @@
+//! Values that the script keeps fresh.
+
+use alloc::format;
+use alloc::string::String;
+
+use maud::{Markup, html};
+
+use crate::words;
+
+/// In which form a value is shown. The script has the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum As {
+    /// `12 345`.
+    Number,
+    /// Bytes: `1.5 MiB`.
+    Size,
+    /// Milliseconds: `3 min 12 s`.
+    Duration,
+    /// Milliseconds: `0.214`.
+    Seconds,
+}
+
+impl As {
+    /// Its name in the page.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            As::Number => "number",
+            As::Size => "size",
+            As::Duration => "duration",
+            As::Seconds => "seconds",
+        }
+    }
+
+    /// A value in this form.
+    pub(super) fn text(self, value: u64) -> String {
+        match self {
+            As::Number => words::number(value),
+            As::Size => words::size(value),
+            As::Duration => words::duration(value),
+            As::Seconds => words::seconds(value),
+        }
+    }
+}
+
+/// A number of the snapshot. `path` is its field: written here, and by nobody else.
+pub(super) fn live(value: impl Into<u64>, path: &str, form: As) -> Markup {
+    html! { span data-v=(path) data-as=(form.name()) { (form.text(value.into())) } }
+}
+
+/// A text of the snapshot.
+pub(super) fn text(value: &str, path: &str) -> Markup {
+    html! { span data-v=(path) { (value) } }
+}
+
+/// How much is used of what may be.
+pub(super) fn meter(used: u64, most: u64, path: &str) -> Markup {
+    html! {
+        meter min="0" max=(most.max(1)) value=(used) high=(most.max(1) / 10 * 9)
+            data-v=(format!("{path}.used")) data-as="meter" {}
+    }
+}
