@@ -758,7 +758,7 @@ const CASES: &[Case] = &[
         reaching(d, 2, vec![Reach { addresses: vec![], ..reach() }]);
     }),
     (Place::Service(2), Problem::BadReach, |d| {
-        let addresses = vec![net([0; 16], 0), net(mapped([0; 4]), 96)];
+        let addresses = [net([0; 16], 0), net(mapped([0; 4]), 96)];
         reaching(
             d,
             2,
