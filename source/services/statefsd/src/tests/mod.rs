@@ -20,9 +20,9 @@ use nexus_proto::Zero;
 use nexus_proto::state::ring::{self as wire, ENTRIES};
 use nexus_ring::{Completion, Consumer, Submission, memory_len};
 use nexus_rt::abi::{Error as KernelError, Handle, Sender};
+use nexus_rt::refusals::{Denied, Refusals};
 use nexus_rt::{CallError, Deadline, Service, Tell, host};
 use nexus_state::{Link, State};
-use nexus_rt::refusals::{Denied, Refusals};
 use nexus_store::fake::FakeDisk;
 use nexus_store::{
     BlockDevice, Engine, Extent, FormatOptions, Identity, OpenOptions, TreeId, format,

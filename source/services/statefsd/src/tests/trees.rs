@@ -133,10 +133,7 @@ fn a_denial_is_told_once_and_counted() {
     let told: Vec<_> =
         world.told.0.borrow().iter().map(|one| (one.service, one.rule, one.access)).collect();
     let line = description().line_of_open(A, B, "open").unwrap();
-    assert_eq!(
-        told,
-        [(C, 0, Access::Get), (C, 0, Access::List), (A, line, Access::Get)]
-    );
+    assert_eq!(told, [(C, 0, Access::Get), (C, 0, Access::List), (A, line, Access::Get)]);
     let counts: Vec<u64> =
         world.with(|server| server.refusals().each().map(|(_, count)| count).collect());
     assert_eq!(counts, [50, 50, 50]);
