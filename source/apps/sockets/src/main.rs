@@ -70,7 +70,8 @@ fn address(sockets: &Sockets, waiter: &Waiter) -> Check {
     let own = sockets.call(&Address { index: 0 })?;
     so((own.address, own.prefix) == (mapped(OWN), 24), "another address")?;
     so(own.source == Source::Dhcp, "the address is not given")?;
-    so(info.gateway4 == ROUTER, "another router")?;
+    // With `restrict=on` QEMU names neither router nor server of names: there is no way out.
+    so(info.gateway4 == [0; 4], "there is a router")?;
     so(info.lease > 0, "the address holds no more")?;
     Ok(4)
 }

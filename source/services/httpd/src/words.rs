@@ -321,12 +321,7 @@ fn refusal(code: u8) -> String {
 }
 
 fn access(code: u8) -> &'static str {
-    match Access::from_code(code) {
-        Some(Access::Get) => "get",
-        Some(Access::List) => "list",
-        Some(Access::Put) => "put",
-        None => "?",
-    }
+    Access::from_code(code).map_or("?", Access::word)
 }
 
 /// The rights on a window, with its registers where those are counted, and the line with it.

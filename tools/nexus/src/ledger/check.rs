@@ -64,7 +64,7 @@ fn ledger(boot: &Boot) -> Vec<String> {
         if !follows {
             found.push(format!("record {} does not follow record {at}", entry.seq));
         }
-        if entry.reporter.0 != chain::writer(entry.event) {
+        if entry.reporter.0 != chain::writer(entry.event, entry.reason) {
             found.push(format!("record by service {}, who may not: {entry}", entry.reporter.0));
         }
         if entry.event == Event::Resume && cut.is_some_and(|cut| (1..=cut).contains(&entry.base)) {

@@ -22,7 +22,7 @@ fn entry(seq: u64, event: Event) -> Entry {
         interval: 0,
         decision: Decision::None,
         rule: 1,
-        reporter: (chain::writer(event), 1),
+        reporter: (chain::writer(event, 2), 1),
         asker: 1,
         epoch: 4,
         reason: 2,

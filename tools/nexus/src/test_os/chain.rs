@@ -12,6 +12,9 @@ const INIT: u32 = 1;
 const POLICYD: u32 = 2;
 const LOGD: u32 = 3;
 const STATEFSD: u32 = 12;
+const NETSTACKD: u32 = 14;
+/// The last code of what is done with state; those behind it are of the network.
+const LAST_OF_STATE: u8 = 3;
 /// Who has the anchor recorded.
 pub(crate) const ARCHIVED: u32 = 13;
 
@@ -35,7 +38,7 @@ pub(super) fn check(entries: &[Entry], holes: &[Head], heads: &[Head], nonce: u6
             }
             Some(_) => {}
         }
-        if entry.reporter.0 != writer(entry.event) {
+        if entry.reporter.0 != writer(entry.event, entry.reason) {
             found.push(format!("record by service {}, who may not: {entry}", entry.reporter.0));
         }
         // One finding a record: what follows hangs on what was shown.
@@ -63,10 +66,11 @@ fn hole(holes: &[Head], seq: u64) -> Option<[u8; 32]> {
     holes.iter().find(|hole| hole.records == seq).map(|hole| hole.hash)
 }
 
-/// Who records an event.
-pub(crate) fn writer(event: Event) -> u32 {
+/// Who records an event. What was refused (`reason`) says by whom: who keeps state, or who reaches the network.
+pub(crate) fn writer(event: Event, reason: u8) -> u32 {
     match event {
         Event::Boot | Event::Clock | Event::Fold | Event::Resume | Event::Anchor => LOGD,
+        Event::Access if reason > LAST_OF_STATE => NETSTACKD,
         Event::Access => STATEFSD,
         Event::Decision => POLICYD,
         Event::Grant

@@ -1,4 +1,5 @@
 use super::*;
+use nexus_proto::log::Access;
 
 /// A record that nothing is said of: by who records such an event, not chained.
 pub(crate) fn blank(seq: u64, event: Event) -> Entry {
@@ -16,7 +17,7 @@ pub(crate) fn blank(seq: u64, event: Event) -> Entry {
         interval: 0,
         decision: Decision::Allow,
         rule: 1,
-        reporter: (writer(event), 1),
+        reporter: (writer(event, 0), 1),
         asker: INIT,
         epoch: 1,
         reason: 0,
@@ -168,9 +169,17 @@ fn test_a_history_written_anew_shows_in_the_heads() {
 #[test]
 fn test_each_event_has_one_writer() {
     let events = [Event::Boot, Event::Clock, Event::Decision, Event::Grant, Event::Prepared];
-    assert_eq!(events.map(writer), [LOGD, LOGD, POLICYD, INIT, INIT]);
-    assert_eq!([Event::Fold, Event::Resume, Event::Anchor].map(writer), [LOGD; 3]);
-    assert_eq!(writer(Event::Access), STATEFSD);
+    assert_eq!(events.map(|event| writer(event, 0)), [LOGD, LOGD, POLICYD, INIT, INIT]);
+    assert_eq!(
+        [Event::Fold, Event::Resume, Event::Anchor].map(|event| writer(event, 0)),
+        [LOGD; 3]
+    );
+    for code in 0..=u8::MAX {
+        let Some(access) = Access::from_code(code) else { continue };
+        let of_state = matches!(access, Access::Get | Access::List | Access::Put);
+        let who = if of_state { STATEFSD } else { NETSTACKD };
+        assert_eq!(writer(Event::Access, code), who, "{access:?}");
+    }
     for at in 0..5 {
         for id in [INIT, POLICYD, LOGD, 7] {
             let mut entries = good();
