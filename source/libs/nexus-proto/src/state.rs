@@ -216,6 +216,10 @@ protocol! {
         2 Attach -> (), again;
         /// What was done since statefsd began.
         3 Stats -> StoreStats, again;
+        /// The caller has put something in its ring, and wants to be told of what is done there: answered when it is to
+        /// be told, in place of that, and at once when something was done that it has not seen, or it is in no
+        /// attachment. One at a time, else `Busy`; `Denied` for whoever shares no ring.
+        4 Wait -> ();
     }
 }
 
@@ -345,6 +349,9 @@ payloads! {
 
     /// Tells of a new attachment.
     pub struct Attach {}
+
+    /// Tells of what was asked by the ring, and waits for what comes of it.
+    pub struct Wait {}
 
     /// Asks what was done.
     pub struct Stats {}

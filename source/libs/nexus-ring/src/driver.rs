@@ -176,6 +176,13 @@ impl<M: SharedMut, const N: usize> Driver<M, N> {
         self.side.ring(notify)
     }
 
+    /// True when the consumer waits for a completion that was not made yet: [`ring`](Self::ring) is going to notify it.
+    /// False when what it waits for is there, when it does not wait, and when the attachment is over.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.side.is_awaited()
+    }
+
     /// Before waiting for a notification: asks for one at the next submission. True when there has been
     /// none meanwhile, so that it will come; otherwise [`take`](Self::take) looks at something.
     ///

@@ -235,6 +235,42 @@ fn a_side_that_is_awake_is_not_told() {
     assert!(notified(|f| driver.ring(f)));
 }
 
+// attack 90 U: a driver is asked whether its consumer waits, before what it waits for is made, after, when it is awake, and when their attachment is over; it waits in the first case alone
+#[test]
+fn a_consumer_waits_for_what_was_not_made_yet() {
+    let (_, mut consumer, mut driver) = pair();
+    assert!(driver.is_awaited(), "at first it wants to be told");
+    for id in [0, 1] {
+        consumer.submit(request(id)).unwrap();
+        assert_eq!(consumer.may_wait(), Ok(true));
+        assert!(driver.is_awaited());
+        let request = driver.take().unwrap().unwrap();
+        driver.complete(request, DONE, 8).unwrap();
+        assert!(!driver.is_awaited(), "it is there, and nobody was told yet");
+        assert!(notified(|f| driver.ring(f)));
+        assert!(!driver.is_awaited());
+        assert!(consumer.pop().unwrap().is_some());
+        assert!(!driver.is_awaited(), "it is awake");
+    }
+    for id in 0..N as u16 {
+        consumer.submit(request(id)).unwrap();
+    }
+    assert_eq!(consumer.may_wait_for_all(), Ok(true));
+    for left in (1..=N).rev() {
+        assert!(driver.is_awaited(), "{left} are not done yet");
+        let request = driver.take().unwrap().unwrap();
+        driver.complete(request, DONE, 8).unwrap();
+    }
+    assert!(!driver.is_awaited());
+    while consumer.pop().unwrap().is_some() {}
+    consumer.submit(request(0)).unwrap();
+    assert_eq!(consumer.may_wait(), Ok(true));
+    assert!(driver.is_awaited());
+    drop(consumer.begin());
+    assert!(driver.take().is_err());
+    assert!(!driver.is_awaited(), "it is over");
+}
+
 // attack 90 U: a consumer has nothing to do until all that it asked for is done; it is told once, at the last; broken: ring-all, ring-all-past
 #[test]
 fn a_consumer_that_waits_for_all_is_told_once() {

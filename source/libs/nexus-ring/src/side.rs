@@ -104,6 +104,14 @@ impl<M: SharedMut, const N: usize> Side<M, N> {
         Ok(wanted)
     }
 
+    /// True when the peer wants to be told of an entry that was not made yet, in an attachment that is not over.
+    pub(crate) fn is_awaited(&self) -> bool {
+        // Whatever made this side ask, before what the peer wants.
+        self.memory.fence();
+        let ahead = self.memory.read16(self.words.peer_event).wrapping_sub(self.made);
+        !self.over && usize::from(ahead) < N
+    }
+
     /// Takes the next entry; `None` when there is none now. `room` is how many the peer can have made that
     /// were not taken.
     pub(crate) fn take<const WORDS: usize>(

@@ -83,6 +83,12 @@ impl ReplyTo {
         ReplyTo(Handle::NONE)
     }
 
+    /// For a test: the right that this handle is; [`crate::host::deliver`] keeps what is answered by it.
+    #[cfg(not(target_os = "none"))]
+    pub const fn by(reply: Handle) -> ReplyTo {
+        ReplyTo(reply)
+    }
+
     /// The right to answer this call.
     pub(crate) const fn of(call: &Received) -> ReplyTo {
         ReplyTo(call.reply)
@@ -141,6 +147,12 @@ impl Answer {
             // Nobody to tell when the caller is gone.
             let _ = ReplyTo(self.reply).send(&self.message);
         }
+    }
+
+    /// For a test: sends it, as the loop of a server does.
+    #[cfg(not(target_os = "none"))]
+    pub fn deliver(self) {
+        self.send();
     }
 
     /// For a test: the message that would be sent.

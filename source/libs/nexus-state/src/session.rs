@@ -173,7 +173,6 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             {
                 given += 1;
             }
-            self.side.ring(|| self.link.tell())?;
             done += self.answers(asks, deadline, each)?;
         }
         Ok(())
@@ -207,7 +206,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         Ok(true)
     }
 
-    /// Waits until something was done, and takes all that was; how many.
+    /// Tells of what was asked, waits until something was done, and takes all that was; how many.
     fn answers(
         &mut self,
         asks: &[Ask<'_>],
@@ -227,8 +226,11 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             if count > 0 {
                 break;
             }
-            if self.side.may_wait()? {
-                self.link.wait(deadline)?;
+            // Whoever tells waits in the same step, and so says first that it waits. Who need not be told is at work, and
+            // finds what was asked.
+            let Session { side, link, .. } = self;
+            if side.may_wait()? && !side.ring(|| link.tell_and_wait(deadline))? {
+                link.wait(deadline)?;
             }
         }
         if self.side.in_flight() == 0 {

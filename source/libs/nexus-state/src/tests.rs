@@ -17,6 +17,7 @@ use nexus_rt::{CallError, Deadline, StartError, ticks};
 use proptest::prelude::*;
 use zerocopy::IntoBytes;
 
+use crate::link::waited;
 use crate::{Change, Damage, Error, Expect, Found, Link, OWN, State, Version};
 
 const DATA: usize = 4096;
@@ -35,6 +36,10 @@ struct Liar {
     opening: Vec<CallError>,
     /// Until when it was last waited for.
     until: Rc<Cell<u64>>,
+    /// Waits, and how many of them told it in the same step.
+    waits: Rc<Cell<(u32, u32)>>,
+    /// It rests after each answer, and wants to be told of the next request.
+    rests: bool,
 }
 
 impl Link<FakePeer> for Liar {
@@ -62,7 +67,17 @@ impl Link<FakePeer> for Liar {
         Ok(())
     }
 
+    fn tell_and_wait(&mut self, until: Deadline) -> Result<(), KernelError> {
+        let (waits, told) = self.waits.get();
+        self.waits.set((waits, told + 1));
+        Link::<FakePeer>::tell(self)?;
+        Link::<FakePeer>::wait(self, until)
+    }
+
     fn wait(&mut self, until: Deadline) -> Result<(), KernelError> {
+        assert!(self.driver.is_awaited(), "it is to be told of what is done");
+        let (waits, told) = self.waits.get();
+        self.waits.set((waits + 1, told));
         self.until.set(until.ticks());
         if self.answers.is_empty() {
             return Err(if self.gone { KernelError::PeerGone } else { KernelError::TimedOut });
@@ -74,6 +89,7 @@ impl Link<FakePeer> for Liar {
             self.driver.write(&request, 0, bytes).unwrap();
             self.driver.complete(request, status, len).unwrap();
         }
+        assert!(!self.rests || self.driver.may_wait() == Ok(true));
         Ok(())
     }
 }
@@ -94,7 +110,8 @@ fn client_of(
     const KNOWN: Ops = Ops::of(&OPS);
     answers.reverse();
     let driver = Driver::new(part(), KNOWN).unwrap();
-    let link = Liar { driver, answers, gone, opening: opening.to_vec(), until };
+    let (opening, waits) = (opening.to_vec(), Rc::default());
+    let link = Liar { driver, answers, gone, opening, until, waits, rests: false };
     State::new(link, part(), LIFE).unwrap()
 }
 
@@ -122,6 +139,44 @@ fn a_store_that_is_being_opened_is_waited_for() {
     let denied = CallError::Service(ServiceError::Denied);
     let mut client = client_of(vec![], false, &[denied], Rc::default());
     assert_eq!(client.get(OWN, "x"), Err(Error::Call(denied)));
+}
+
+// attack 92 U: statefsd rests, or is at work: it is told of a request in the step in which the client waits for it, or not at all, and the client waits all the same; broken: state-tell-and-wait
+#[test]
+fn whoever_tells_waits_in_the_same_step() {
+    for (rests, expected) in [(true, (3, 3)), (false, (3, 1))] {
+        let memory = FakeMemory::new(memory_len(DATA));
+        let part = || memory.peer(0..memory_len(DATA));
+        let driver = Driver::new(part(), Ops::of(&OPS)).unwrap();
+        let waits = Rc::<Cell<_>>::default();
+        let (answers, opening, until) =
+            (vec![self::part(false, 1, &[7]); 3], vec![], Rc::default());
+        let its = Rc::clone(&waits);
+        let link = Liar { driver, answers, gone: false, opening, until, waits: its, rests };
+        let mut client = State::new(link, part(), LIFE).unwrap();
+        for _ in 0..3 {
+            assert_eq!(client.get(OWN, "x").unwrap().unwrap().bytes, [7]);
+        }
+        assert_eq!(waits.get(), expected, "{rests}");
+    }
+}
+
+// attack 92 U: a call that tells and waits comes to anything; when statefsd has not taken it, the bell is rung, and when it has ended, or took too long, that is said; broken: state-call-untaken
+#[test]
+fn a_call_that_was_not_taken_tells_nothing() {
+    let kernel = |why| Err(CallError::Kernel(why));
+    assert_eq!(waited(Ok(())), Some(Ok(())));
+    for why in [KernelError::TimedOut, KernelError::PeerGone] {
+        assert_eq!(waited(kernel(why)), Some(Err(why)));
+    }
+    let gone = CallError::Service(ServiceError::Gone);
+    assert_eq!(waited(Err(gone)), Some(Err(KernelError::PeerGone)));
+    for why in [ServiceError::Busy, ServiceError::Denied, ServiceError::Malformed] {
+        assert_eq!(waited(Err(CallError::Service(why))), None);
+    }
+    for why in [KernelError::Busy, KernelError::TooDeep, KernelError::BadHandle] {
+        assert_eq!(waited(kernel(why)), None);
+    }
 }
 
 #[test]

@@ -10,7 +10,9 @@
 use alloc::vec::Vec;
 
 use nexus_mmio::SharedMut;
-use nexus_proto::state::{Reason, Request, Standing, State as Protocol, StoreInfo, StoreStats};
+use nexus_proto::state::{
+    Reason, Request, Standing, State as Protocol, StoreInfo, StoreStats, Wait,
+};
 use nexus_proto::{ServiceError, Zero};
 use nexus_ring::{Ended, NotBegun};
 use nexus_rt::abi::{Received, Sender};
@@ -138,6 +140,21 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         attached.map_err(|NotBegun| ServiceError::BadState)
     }
 
+    /// A client has asked for something in its ring, and waits for what comes of it.
+    fn wait(&mut self, who: Sender, op: Wait, reply: ReplyTo) -> Answer {
+        let at = self.sessions.iter().position(|session| session.service() == who.service_id);
+        let Some(session) = at.and_then(|at| self.sessions.get_mut(at)) else {
+            return reply.answer(&op, Err(ServiceError::Denied));
+        };
+        if let Err((why, reply)) = session.wait(reply) {
+            return reply.answer(&op, Err(why));
+        }
+        self.round(false);
+        let due = at.and_then(|at| self.sessions.get_mut(at)?.due());
+        // With the next wait, in one step.
+        due.map_or_else(Answer::later, |reply| reply.answer(&op, Ok(())))
+    }
+
     /// One turn, at its deadline.
     pub fn turn(&mut self) {
         let quiet = self.next == self.quiet;
@@ -207,6 +224,7 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         }
         self.stats.syncs += 1;
         self.busy = true;
+        self.sessions.iter_mut().for_each(Session::answer_due);
         let synced = store.sync();
         for session in &mut self.sessions {
             session.settle(store, &synced);
@@ -223,6 +241,9 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         let due = self.owed / STEP_BYTES;
         self.owed %= STEP_BYTES;
         let steps = if self.is_pressing() { due.max(1) } else { usize::from(quiet) };
+        if steps > 0 {
+            self.sessions.iter_mut().for_each(Session::answer_due);
+        }
         for _ in 0..steps {
             if !self.busy {
                 return;
@@ -277,6 +298,7 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Service for Server<S, M, R> {
             Request::Info(op) => reply.answer(&op, Ok(self.info())),
             Request::Stats(op) => reply.answer(&op, Ok(self.stats())),
             Request::Attach(op) => reply.answer(&op, self.attach(sender)),
+            Request::Wait(op) => self.wait(sender, op, reply),
         }
     }
 

@@ -8,9 +8,11 @@ mod reply;
 use alloc::vec::Vec;
 
 use nexus_mmio::SharedMut;
+use nexus_proto::state::Wait;
 use nexus_proto::state::ring::{self as wire, ENTRIES, OPS};
+use nexus_proto::{Operation, ServiceError};
 use nexus_ring::{DONE, Driver, Ended, NotBegun, Ops, Request, Submission};
-use nexus_rt::Tell;
+use nexus_rt::{ReplyTo, Tell};
 use nexus_store::{MAX_BATCH, MAX_VALUE, PAGE, Ticket};
 use zerocopy::IntoBytes;
 
@@ -49,6 +51,12 @@ pub struct Session<M> {
     access: Access,
     begun: Begun,
     waiting: Vec<Waiting>,
+    /// A call of the client that is answered when it is to be told of something.
+    call: Option<ReplyTo>,
+    /// Such a call, when that is so in the turn in which it came.
+    due: Option<ReplyTo>,
+    /// It came in this turn.
+    called: bool,
     /// Why its attachment is over, until that is told.
     over: Option<Ended>,
 }
@@ -101,7 +109,8 @@ impl<M: SharedMut> Session<M> {
         // Nobody to tell when it is gone.
         let _ = tell.tell();
         let (begun, waiting) = (Begun::default(), Vec::new());
-        Session { service, side, tell, access, begun, waiting, over: None }
+        let (call, due, called) = (None, None, false);
+        Session { service, side, tell, access, begun, waiting, call, due, called, over: None }
     }
 
     /// Its service id.
@@ -128,9 +137,10 @@ impl<M: SharedMut> Session<M> {
         !self.begun.is_empty() && self.tell.is_over()
     }
 
-    /// Drops what it has begun, and what it waits for.
+    /// Drops what it has begun, and what it waits for: a call that waits fails.
     pub fn end(&mut self, store: Option<&mut impl Keeper>) {
         self.waiting.clear();
+        (self.call, self.due) = (None, None);
         match store {
             Some(store) => self.begun.end(store),
             None => self.begun = Begun::default(),
@@ -288,11 +298,47 @@ impl<M: SharedMut> Session<M> {
         }
     }
 
-    /// Tells the client of what was answered, if it wants to be told.
+    /// Keeps a call of the client until it is to be told of something. When that is so in this turn it is [`due`](Self::due).
+    ///
+    /// # Errors
+    /// `Busy`: another one waits.
+    pub fn wait(&mut self, call: ReplyTo) -> Result<(), (ServiceError, ReplyTo)> {
+        if self.call.is_some() {
+            return Err((ServiceError::Busy, call));
+        }
+        self.called = true;
+        let place = if self.side.is_awaited() { &mut self.call } else { &mut self.due };
+        *place = Some(call);
+        Ok(())
+    }
+
+    /// The end of the turn in which a call came: the call, when it is to be answered.
+    pub fn due(&mut self) -> Option<ReplyTo> {
+        self.called = false;
+        self.due.take()
+    }
+
+    /// Answers a call that is due before the turn goes on to what takes long.
+    pub fn answer_due(&mut self) {
+        if let Some(call) = self.due.take() {
+            // Who has given it up does not wait in this attachment any more.
+            let _ = call.send(&Wait {}.answer(Ok(())));
+        }
+    }
+
+    /// Tells the client of what was answered, if it wants to be told: by the answer to its call, if one waits.
     pub fn ring(&mut self) {
-        let tell = self.tell;
+        let Session { side, tell, call, due, called, .. } = self;
         // Nobody to tell when it is gone.
-        let _ = self.side.ring(|| tell.tell());
+        let _ = side.ring(|| match call.take() {
+            Some(call) if *called => {
+                *due = Some(call);
+                Ok(())
+            }
+            // A call that its client has given up takes no answer: then it waits in another way.
+            Some(call) => call.send(&Wait {}.answer(Ok(()))).or_else(|_| tell.tell()),
+            None => tell.tell(),
+        });
     }
 
     /// Before waiting. False when it has asked something meanwhile, or its attachment is over: what it told of while the

@@ -10,6 +10,7 @@ mod model;
 mod pieces;
 mod trees;
 mod turns;
+mod wait;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +20,11 @@ use nexus_mmio::ReadWrite;
 use nexus_mmio::fake::{FakeMemory, FakePeer, FakeShared};
 use nexus_proto::Zero;
 use nexus_proto::state::ring::{self as wire, ENTRIES};
+use nexus_proto::state::{Request, Wait};
 use nexus_ring::{Completion, Consumer, Submission, memory_len};
 use nexus_rt::abi::{Error as KernelError, Handle, Sender};
 use nexus_rt::refusals::{Denied, Refusals};
-use nexus_rt::{CallError, Deadline, Service, Tell, host};
+use nexus_rt::{Answer, CallError, Deadline, ReplyTo, Service, Tell, host};
 use nexus_state::{Link, State};
 use nexus_store::fake::FakeDisk;
 use nexus_store::{
@@ -164,6 +166,23 @@ impl World {
         self.with(|server| if told { server.notified(1) } else { server.tick() });
     }
 
+    /// A wait passes; whether statefsd ends in it.
+    fn is_dying(&self) -> bool {
+        let left = self.dies.get();
+        self.dies.set(left.and_then(|left| left.checked_sub(1)));
+        if left == Some(0) {
+            self.restart();
+        }
+        left == Some(0)
+    }
+
+    /// A client waits in a call, which `reply` answers; the answer that it has as soon as it is taken.
+    pub(super) fn call(&self, service: u32, reply: Handle) -> Answer {
+        let sender = Sender { service_id: service, incarnation: 1 };
+        let reply = ReplyTo::by(reply);
+        self.with(|server| server.handle(sender, Request::Wait(Wait {}), reply))
+    }
+
     /// Whether this client was told of something.
     fn is_woken(&self, service: u32) -> bool {
         let told = host::signals().into_iter().filter_map(|(at, _)| u32::try_from(at.0).ok());
@@ -240,16 +259,26 @@ impl Link<FakePeer> for FakeLink {
 
     fn wait(&mut self, _: Deadline) -> Result<(), KernelError> {
         while !self.world.is_woken(self.service) {
-            match self.world.dies.get() {
-                Some(0) => {
-                    self.world.dies.set(None);
-                    self.world.restart();
-                }
-                Some(left) => {
-                    self.world.dies.set(Some(left - 1));
-                    self.world.goes_on();
-                }
-                None => self.world.goes_on(),
+            if !self.world.is_dying() {
+                self.world.goes_on();
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_and_wait(&mut self, _: Deadline) -> Result<(), KernelError> {
+        let reply = Handle(u64::from(self.service) + 1000);
+        let delivery = host::deliver([]);
+        // A call to a life that ends before it takes it comes to the next one.
+        self.world.is_dying();
+        self.world.turns.set(self.world.turns.get() + 1);
+        self.world.call(self.service, reply).deliver();
+        while !delivery.sent().iter().any(|(to, _)| *to == reply) {
+            if delivery.dropped().contains(&reply) {
+                return Err(KernelError::PeerGone);
+            }
+            if !self.world.is_dying() {
+                self.world.goes_on();
             }
         }
         Ok(())
