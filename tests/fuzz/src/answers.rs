@@ -41,7 +41,7 @@ answered! {
     device: Identify, Read, Write, Flush;
     entropy: Random;
     net: Info, Stats, Attach, Send, Receive, AttachRings;
-    state: Info, Attach, Stats;
+    state: Info, Attach, Stats, Wait;
 }
 
 /// Checks all answers to `frames`: none twice, none for a message that never came, each in the form

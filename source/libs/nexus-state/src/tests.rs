@@ -141,7 +141,7 @@ fn a_store_that_is_being_opened_is_waited_for() {
     assert_eq!(client.get(OWN, "x"), Err(Error::Call(denied)));
 }
 
-// attack 92 U: statefsd rests, or is at work: it is told of a request in the step in which the client waits for it, or not at all, and the client waits all the same; broken: state-tell-and-wait
+// attack 92 U: statefsd rests, or is at work; it is told of a request in the step in which the client waits for it, or not at all, and the client waits all the same; broken: state-tell-and-wait
 #[test]
 fn whoever_tells_waits_in_the_same_step() {
     for (rests, expected) in [(true, (3, 3)), (false, (3, 1))] {
