@@ -52,15 +52,44 @@ pub fn raw(text: Arguments<'_>) {
         std::print!("{text}");
         return;
     }
-    match io::stdout().lock().write_fmt(text) {
-        Ok(()) => {}
+    read_by_somebody(io::stdout().lock().write_fmt(text));
+}
+
+/// What writing to standard output came to, which does not end the command.
+///
+/// # Panics
+/// See [`raw`].
+fn read_by_somebody<T: Default>(written: io::Result<T>) -> T {
+    match written {
+        Ok(written) => written,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {
             // Other threads go on until the main one prints.
             if thread::current().name() == Some("main") {
                 panic::resume_unwind(Box::new(Unread));
             }
+            T::default()
         }
         Err(error) => panic!("standard output cannot be written: {error}"),
+    }
+}
+
+/// Standard output, for what writes to anything: text as [`out`] does, bytes as they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(read_by_somebody(io::stdout().lock().write(bytes)))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        read_by_somebody(io::stdout().lock().flush());
+        Ok(())
+    }
+
+    fn write_fmt(&mut self, text: Arguments<'_>) -> io::Result<()> {
+        out(text);
+        Ok(())
     }
 }
 

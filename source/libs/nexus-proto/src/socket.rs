@@ -9,13 +9,14 @@
 
 use crate::{Name, Zero};
 
-/// Operations and statuses of the ring of a client.
-///
-/// The data of a request begins with a head, a [`Target`], behind which are as many bytes as it says in `len`; what is
-/// behind those is room for the answer alone, whose bytes begin where the data begins. [`RECEIVE`], [`ACCEPT`],
-/// [`FINISH`] and [`RECEIVE_FROM`] have no head: all of their data is room. The data of those that are completed with
-/// [`Opened`] or [`Echo`] has room for it. `arg` is the socket, where it is of one.
 pub mod ring {
+    //! Operations and statuses of the ring of a client.
+    //!
+    //! The data of a request begins with a head, a [`Target`], behind which are as many bytes as it says in `len`; what is
+    //! behind those is room for the answer alone, whose bytes begin where the data begins. [`RECEIVE`], [`ACCEPT`],
+    //! [`FINISH`] and [`RECEIVE_FROM`] have no head: all of their data is room. The data of those that are completed with
+    //! [`Opened`] or [`Echo`] has room for it. `arg` is the socket, where it is of one.
+
     use crate::Zero;
 
     /// Entries of the ring: requests of one client that wait at one time.

@@ -12,7 +12,7 @@ mod tests;
 mod trees;
 
 use crate::exit::Exit;
-use crate::visible;
+use crate::{output, visible};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use file::ImageFile;
@@ -23,7 +23,7 @@ use nexus_store::{
 };
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use trees::Trees;
 use uguid::Guid;
@@ -94,7 +94,7 @@ enum Command {
 /// # Errors
 /// When an image cannot be made or opened, or is not right.
 pub fn run(args: &DiskArgs) -> Result<Exit> {
-    let mut out = io::stdout().lock();
+    let mut out = output::Stdout;
     let exit = told(&args.command, &mut out)?;
     out.flush()?;
     Ok(exit)

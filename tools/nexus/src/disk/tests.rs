@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 const TREE: TreeId = TreeId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
 
 fn command(command: Command) -> Result<Exit> {
-    told(&command, &mut io::sink())
+    told(&command, &mut std::io::sink())
 }
 
 /// What a command that passes prints.
