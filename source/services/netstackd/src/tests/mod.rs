@@ -3,6 +3,7 @@
 
 mod bounds;
 mod cases;
+mod client;
 mod datagrams;
 mod hostile;
 mod lives;
