@@ -124,7 +124,7 @@ pub(crate) const ALL: &[Attack] = &[
         LOAD,
         Fault::load(1, place::BEYOND),
     ),
-    // attack 94 Q: count instructions; illegal instruction; broken: counter-instret, counters-as-left
+    // attack 94 Q: count instructions; illegal instruction; broken: counters-as-left
     illegal("count-instructions", "counts instructions", &alone(read_csr(T0, csr::INSTRET))),
     // attack 94 Q: count cycles; illegal instruction; broken: counter-cycle
     illegal("count-cycles", "counts cycles", &alone(read_csr(T0, csr::CYCLE))),

@@ -652,7 +652,7 @@ mod tests {
         assert_verdict(&run, Exit::Differ, "should be virtio device 4");
     }
 
-    // attack 94 H: a register that gives user mode something is as firmware left it; the run fails
+    // attack 94 H: a register that gives user mode something is as firmware left it; the run fails; broken: counter-instret
     #[test]
     fn test_every_open_register_fails_the_run() {
         for (index, (name, _)) in registers::CLOSED.into_iter().enumerate() {
