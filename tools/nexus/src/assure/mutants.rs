@@ -197,7 +197,8 @@ pub(crate) fn rotating(turn: usize) -> Result<Outcome> {
     command.args(["--in-place", "--baseline", "skip", "--timeout", "60", "--test-tool", "cargo"]);
     command.args(["--sharding", "slice", "--shard", &format!("{shard}/{shards}"), "--dir"]);
     command.arg(&copy.place.root).current_dir(&copy.place.root);
-    command.env("CARGO_TARGET_DIR", &copy.place.target).env("RUSTFLAGS", "--cap-lints=warn");
+    copy.place.let_warn(&mut command);
+    command.env("CARGO_TARGET_DIR", &copy.place.target).env_remove("CARGO_PROFILE_DEV_DEBUG");
     command.env(paths::ROOT_VARIABLE, &copy.place.root);
     let outcome = came_to(&mut command, &out, &equivalent(&paths::root()?)?)?;
     let note = format!("{package}, {} of {count}: {}", FEW.min(count), outcome.note);
