@@ -18,6 +18,7 @@ mod protect;
 mod random;
 mod register;
 mod ring;
+mod stack;
 mod state;
 mod switch;
 mod window;
@@ -342,6 +343,25 @@ const ALIVE: &[Proof] = &[
         "while one service floods the log, decisions are made and recorded in time",
         flood::flood,
     ),
+    // attack 92 Q: with the permission to, ask for the rings of the card, which are netstackd's, and for frames without attaching; ask netstackd for sockets without a ring; denied, and the frames stay netstackd's; broken: net-rings-of-another
+    Proof {
+        id: "net-of-the-stack",
+        fact: "where there is a network stack, it has the frames, and nobody else has its rings, or sockets without a ring",
+        check: stack::has_the_frames,
+        about: About::Service(ids::NETSTACKD),
+    },
+    Proof {
+        id: "net-address",
+        fact: "this machine has the address that the board says, or one by DHCP, and it holds",
+        check: stack::has_an_address,
+        about: About::Service(ids::NETSTACKD),
+    },
+    Proof {
+        id: "net-listens",
+        fact: "whom others may reach by TCP listens where they may, and nobody listens anywhere else",
+        check: stack::who_may_listens,
+        about: About::Service(ids::NETSTACKD),
+    },
     // attack 34 Q: send and receive frames before attaching, and frames of no length that there is; refused, and counted
     Proof {
         id: "net-refused",
