@@ -347,19 +347,19 @@ const ALIVE: &[Proof] = &[
         id: "net-refused",
         fact: "no frame goes out or comes in for whoever is not attached, and none of a wrong length goes out",
         check: net::refused,
-        about: About::Service(ids::VIRTIONETD),
+        about: About::Ring(ids::VIRTIONETD),
     },
     Proof {
         id: "net-arp",
         fact: "a frame goes out to the network, and the answer comes to whoever sent it",
         check: net::arp,
-        about: About::Service(ids::VIRTIONETD),
+        about: About::Ring(ids::VIRTIONETD),
     },
     Proof {
         id: "net-echo",
         fact: "frames of 42 to 1,514 bytes go out and come back, and not a byte of them is another",
         check: net::echo,
-        about: About::Service(ids::VIRTIONETD),
+        about: About::Ring(ids::VIRTIONETD),
     },
     Proof {
         id: "net-ring",
