@@ -158,6 +158,7 @@ fn boot_as(
         limit: if args.keys == store::Keys::Few { LIMIT } else { LONG_LIMIT },
         symbols: None,
         is_virtio: &|_| false,
+        page: false,
         show: &mut |_| {},
     })
 }

@@ -3,6 +3,8 @@
 use super::described::virtio_id;
 use super::drive::{self, Plan, Run, Until};
 use super::frames::Networks;
+use super::judge::Boot;
+use super::page;
 use super::session::Options;
 use crate::build::Built;
 use crate::desc::Expect;
@@ -25,6 +27,8 @@ pub(super) struct Machine<'a> {
     quiet: bool,
     /// What is left of the time for all boots.
     left: Duration,
+    /// A port of this machine leads to its page.
+    page: bool,
     /// Its networks.
     pub(super) networks: Networks,
     /// What all boots printed.
@@ -44,10 +48,12 @@ impl<'a> Machine<'a> {
     ) -> Result<Machine<'a>> {
         let initrd = built.directory.join("run.img");
         fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
-        let board = board(built, expect)?;
+        let mut board = board(built, expect)?;
+        let page = page::is_reached(&built.checked.description) && page::forward(&mut board);
         Ok(Machine {
             built,
             nonce,
+            page,
             networks: Networks::of(&board, &built.directory),
             board,
             qemu: qemu::find(options.qemu.as_deref())?,
@@ -59,11 +65,12 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// Boots it, and follows it to its end.
+    /// Boots it, and follows it to its end; its page, if it has one, is looked at in the last boot, when all is
+    /// proved.
     ///
     /// # Errors
     /// When QEMU cannot be started, or the handshake of the witness breaks.
-    pub(super) fn boot(&mut self, until: Until) -> Result<Run> {
+    pub(super) fn boot(&mut self, boot: Boot, until: Until) -> Result<Run> {
         let mut command = qemu::command(&self.qemu, &self.board, &self.built.kernel, &self.initrd);
         command.args(self.networks.dump()?);
         let checked = &self.built.checked;
@@ -77,6 +84,7 @@ impl<'a> Machine<'a> {
             limit: self.left,
             symbols: Some(&self.symbols),
             is_virtio: &|device| virtio_id(checked, device).is_some(),
+            page: self.page && boot == Boot::Last,
             show: &mut |line| {
                 self.console.push(line.to_owned());
                 if !self.quiet {

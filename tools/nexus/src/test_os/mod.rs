@@ -12,6 +12,7 @@ mod judge;
 mod ledger;
 mod lines;
 mod machine;
+mod page;
 mod production;
 #[cfg(test)]
 mod production_tests;

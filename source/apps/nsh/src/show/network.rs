@@ -23,8 +23,6 @@ use crate::units::{count, duration, size};
 
 /// Bytes of a page that is no text of which something is shown.
 const SHOWN_OF_BYTES: usize = 256;
-/// Bits of an address of IPv6 before one of IPv4 in it.
-const MAPPED: u32 = 96;
 
 /// How the network stands: link, addresses, routers, servers.
 #[must_use]
@@ -99,12 +97,7 @@ fn line(what: &str, each: impl Iterator<Item = impl Display>) -> String {
 
 /// An address with the bits of its network.
 fn with_prefix(info: &AddressInfo) -> String {
-    let address = address(info.address);
-    let prefix = match address {
-        IpAddr::V4(_) => info.prefix.saturating_sub(MAPPED),
-        IpAddr::V6(_) => info.prefix,
-    };
-    format!("{address}/{prefix}")
+    format!("{}/{}", address(info.address), info.prefix)
 }
 
 /// Who has which socket.
@@ -253,8 +246,11 @@ fn shown_lines(text: &str) -> String {
 }
 
 /// Why there may be no answer from outside.
-const CUT_OFF: &str = "If the host is up, this machine is cut off from it: it reaches nothing outside, but only what \
-                       is forwarded to it (`restrict=on`), unless `cargo nexus run --net open` has lifted that";
+const CUT_OFF: &str = "If the host is up, this machine is kept from it: the board lets nothing out (`restrict=on`), \
+                       unless `cargo nexus run --net open` lifts that";
+/// Why there is no way out.
+const KEPT_IN: &str = "The board keeps this machine inside (`restrict=on`), unless `cargo nexus run --net open` lifts \
+                       that; `ip` shows what there is";
 
 /// Why something did not come of a host.
 #[must_use]
@@ -291,9 +287,10 @@ fn network(trying: Trying, why: Error, host: &str, names: &Names) -> String {
             Trying::Page => format!("{host} sends no more of the page, and has not ended it"),
             Trying::Connect(_) | Trying::Echo => format!("{host} does not answer. {CUT_OFF}"),
         },
-        Error::Unreachable => format!(
-            "there is no way to {host}: no address, or no router for it; `ip` tells what there is"
-        ),
+        Error::Unreachable => match trying {
+            Trying::Names => format!("nobody to ask for {host}: no server of names is known. {KEPT_IN}"),
+            _ => format!("no way to {host}: there is no router for it, or no address. {KEPT_IN}"),
+        },
         Error::NoName => format!("there is no {host}"),
         Error::PeerRefused => format!("{host} is there, and nothing listens at that port"),
         Error::Reset | Error::Closed => format!("{host} broke the connection off"),

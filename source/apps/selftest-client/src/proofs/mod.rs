@@ -18,6 +18,7 @@ mod protect;
 mod random;
 mod register;
 mod ring;
+mod stack;
 mod state;
 mod switch;
 mod window;
@@ -342,24 +343,43 @@ const ALIVE: &[Proof] = &[
         "while one service floods the log, decisions are made and recorded in time",
         flood::flood,
     ),
+    // attack 92 Q: with the permission to, ask for the rings of the card, which are netstackd's, and for frames without attaching; ask netstackd for sockets without a ring; denied, and the frames stay netstackd's; broken: net-rings-of-another
+    Proof {
+        id: "net-of-the-stack",
+        fact: "where there is a network stack, it has the frames, and nobody else has its rings, or sockets without a ring",
+        check: stack::has_the_frames,
+        about: About::Service(ids::NETSTACKD),
+    },
+    Proof {
+        id: "net-address",
+        fact: "this machine has the address that the board says, or one by DHCP, and it holds",
+        check: stack::has_an_address,
+        about: About::Service(ids::NETSTACKD),
+    },
+    Proof {
+        id: "net-listens",
+        fact: "whom others may reach by TCP listens where they may, and nobody listens anywhere else",
+        check: stack::who_may_listens,
+        about: About::Service(ids::NETSTACKD),
+    },
     // attack 34 Q: send and receive frames before attaching, and frames of no length that there is; refused, and counted
     Proof {
         id: "net-refused",
         fact: "no frame goes out or comes in for whoever is not attached, and none of a wrong length goes out",
         check: net::refused,
-        about: About::Service(ids::VIRTIONETD),
+        about: About::Ring(ids::VIRTIONETD),
     },
     Proof {
         id: "net-arp",
         fact: "a frame goes out to the network, and the answer comes to whoever sent it",
         check: net::arp,
-        about: About::Service(ids::VIRTIONETD),
+        about: About::Ring(ids::VIRTIONETD),
     },
     Proof {
         id: "net-echo",
         fact: "frames of 42 to 1,514 bytes go out and come back, and not a byte of them is another",
         check: net::echo,
-        about: About::Service(ids::VIRTIONETD),
+        about: About::Ring(ids::VIRTIONETD),
     },
     Proof {
         id: "net-ring",
