@@ -45,6 +45,7 @@ fn wait(w: &mut World<'_>, n: Handle, ticks: u64) {
     w.schedule();
 }
 
+// attack 108 U: run, and have it given to another priority; each has what it ran; broken: times-unlooked
 #[test]
 fn the_time_is_that_of_whoever_runs() {
     run(|w| {
@@ -65,6 +66,7 @@ fn the_time_is_that_of_whoever_runs() {
 }
 
 /// Work that always begins with an alarm is found as often as it is there: a look comes by its own time.
+// attack 108 U: work that begins with an alarm, and is over before the next; found as often as it is there; broken: times-alarms
 #[test]
 fn work_that_an_alarm_begins_is_found() {
     run(|w| {

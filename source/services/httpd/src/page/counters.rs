@@ -1,14 +1,17 @@
 //! What disk, network, store and log count.
 
+use alloc::vec::Vec;
+
 use maud::{Markup, html};
 
-use super::live::{As, live, text};
-use crate::model::{Card, Disk, Log, Network, Snapshot, Store};
+use super::live::{As, live, part, text};
+use crate::model::{Card, Disk, Log, Network, Snapshot, Store, Time};
 
 pub(super) fn section(snapshot: &Snapshot) -> Markup {
     html! {
         section #counters {
             h2 { "Counters" }
+            @if !snapshot.times.is_empty() { (times(snapshot)) }
             div .groups {
                 @if let Some(of) = &snapshot.disk { (disk(of)) }
                 @if let Some(of) = &snapshot.card { (card(of)) }
@@ -16,6 +19,44 @@ pub(super) fn section(snapshot: &Snapshot) -> Markup {
                 @if let Some(of) = &snapshot.store { (store(of)) }
                 @if let Some(of) = &snapshot.log { (log(of)) }
             }
+        }
+    }
+}
+
+/// What ran, and for how long.
+fn times(snapshot: &Snapshot) -> Markup {
+    html! {
+        h3 { "Time of each priority" }
+        table .times {
+            thead { tr { th { "Priority" } th { "Whose" } th { "Share" } th .n { "Time" } } }
+            tbody {
+                @for (index, time) in snapshot.times.iter().enumerate().rev() {
+                    (time_row(snapshot, &alloc::format!("times.{index}"), time))
+                }
+            }
+        }
+    }
+}
+
+fn time_row(snapshot: &Snapshot, path: &str, time: &Time) -> Markup {
+    let path = |field: &str| alloc::format!("{path}.{field}");
+    let services: Vec<&str> = snapshot
+        .services
+        .iter()
+        .filter(|service| Some(service.priority) == time.priority)
+        .map(|service| service.name.as_str())
+        .collect();
+    html! {
+        tr {
+            th scope="row" { @match time.priority { Some(number) => { (number) }, None => { "idle" } } }
+            td .m data-l="Whose" {
+                @if time.priority.is_none() { "nothing runs" } @else { (services.join(", ")) }
+            }
+            td .mem.s data-l="Share" {
+                (part(time.permille.into(), &path("permille"))) " "
+                (live(time.permille, &path("permille"), As::Share))
+            }
+            td .n data-l="Time" { (live(time.ms, &path("ms"), As::Duration)) }
         }
     }
 }
