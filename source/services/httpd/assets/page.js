@@ -104,8 +104,11 @@
   };
 
   const pulse = document.getElementById("pulse");
+  let asking = false;
   const refresh = async () => {
-    if (document.hidden) return;
+    // One question at a time: who is slow to answer is not asked more for that.
+    if (document.hidden || asking) return;
+    asking = true;
     try {
       const answer = await fetch("/api");
       if (!answer.ok) throw new Error(answer.statusText);
@@ -115,6 +118,8 @@
     } catch (error) {
       pulse.className = "lost";
       pulse.title = `No answer: ${error.message}`;
+    } finally {
+      asking = false;
     }
   };
 

@@ -66,7 +66,7 @@ async fn requests<R, S: Socket<R>, T: Timer<R>, F: Facts>(
     seat: &Seat<'_>,
 ) -> End {
     let (mut reader, writer) = socket.split();
-    let mut writer = Gather::new(writer);
+    let mut writer = Gather::new(writer, seat);
     let mut bytes = Vec::new();
     for count in 1..=REQUESTS {
         let patience = if count == 1 { HEAD_MS } else { IDLE_MS };
@@ -132,7 +132,7 @@ async fn more<S: Read>(reader: &mut S, bytes: &mut Vec<u8>) -> bool {
 
 /// Has picoserve read one request, and answer it; false when the answer could not be sent.
 async fn answer<R, W: BaseWrite, T: Timer<R>, F: Facts>(
-    one: One<'_, W>,
+    one: One<'_, '_, W>,
     site: &Site<F>,
     timer: &T,
     keep: KeepAlive,
@@ -152,7 +152,7 @@ where
 
 /// Tells what is wrong with a request.
 async fn refuse<R, W: BaseWrite, T: Timer<R>>(
-    writer: &mut Gather<W>,
+    writer: &mut Gather<'_, W>,
     timer: &T,
     fault: Fault,
 ) -> End {

@@ -1,5 +1,6 @@
 //! What disk, network, store and log count.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use maud::{Markup, html};
@@ -25,21 +26,24 @@ pub(super) fn section(snapshot: &Snapshot) -> Markup {
 
 /// What ran, and for how long.
 fn times(snapshot: &Snapshot) -> Markup {
+    // The highest first, and nothing last.
+    let (ran, idle): (Vec<_>, Vec<_>) =
+        (0..).zip(&snapshot.times).partition(|(_, time)| time.priority.is_some());
     html! {
         h3 { "Time of each priority" }
         table .times {
             thead { tr { th { "Priority" } th { "Whose" } th { "Share" } th .n { "Time" } } }
             tbody {
-                @for (index, time) in snapshot.times.iter().enumerate().rev() {
-                    (time_row(snapshot, &alloc::format!("times.{index}"), time))
+                @for (index, time) in ran.into_iter().rev().chain(idle) {
+                    (time_row(snapshot, index, time))
                 }
             }
         }
     }
 }
 
-fn time_row(snapshot: &Snapshot, path: &str, time: &Time) -> Markup {
-    let path = |field: &str| alloc::format!("{path}.{field}");
+fn time_row(snapshot: &Snapshot, index: usize, time: &Time) -> Markup {
+    let path = |field: &str| format!("times.{index}.{field}");
     let services: Vec<&str> = snapshot
         .services
         .iter()
