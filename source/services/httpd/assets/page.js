@@ -40,7 +40,7 @@
       ["No.", number(record.seq), "n"], ["Second", seconds(record.at_ms), "n"],
       ["Asked by", record.asker, "s"], ["What", record.what, "s"], ["Service", record.service, "s"],
       ["Device", record.device, "s"],
-      ["Why", (record.times > 1 ? `${number(record.times)} times ` : "") + record.why],
+      ["Why", (record.times > 1 ? `${number(record.times)} times: ` : "") + record.why],
     ];
     const tr = document.createElement("tr");
     for (const [label, text, name] of cells) {

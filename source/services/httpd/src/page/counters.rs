@@ -92,7 +92,7 @@ fn disk(disk: &Disk) -> Markup {
             ("Flushes", number(disk.flushes, "disk.flushes")),
             ("Read", size(disk.read_bytes, "disk.read_bytes")),
             ("Written", size(disk.written_bytes, "disk.written_bytes")),
-            ("Not done", number(disk.errors, "disk.errors")),
+            ("Errors", number(disk.errors, "disk.errors")),
             ("In flight", number(disk.in_flight, "disk.in_flight")),
         ],
     )
@@ -118,7 +118,7 @@ fn network(network: &Network) -> Markup {
     group(
         "Network",
         &[
-            ("Stands", text(&network.link, "network.link")),
+            ("State", text(&network.link, "network.link")),
             ("Sockets", number(network.sockets, "network.sockets")),
             ("Connections", number(network.connections, "network.connections")),
             ("Denied", number(network.denied, "network.denied")),
@@ -131,7 +131,7 @@ fn store(store: &Store) -> Markup {
     group(
         "Store",
         &[
-            ("Stands", text(&store.standing, "store.standing")),
+            ("State", text(&store.standing, "store.standing")),
             ("Partition", size(store.bytes, "store.bytes")),
             ("Trees", number(store.trees, "store.trees")),
         ],
@@ -143,9 +143,9 @@ fn log(log: &Log) -> Markup {
         "Log",
         &[
             ("Lines", number(log.lines, "log.lines")),
-            ("Too many", number(log.limited, "log.limited")),
+            ("Over the limit", number(log.limited, "log.limited")),
             ("Refused", number(log.refused, "log.refused")),
-            ("Room, records", number(log.room, "log.room")),
+            ("Room", html! { (number(log.room, "log.room")) " records" }),
         ],
     )
 }

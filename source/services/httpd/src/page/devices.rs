@@ -50,7 +50,7 @@ fn row(snapshot: &Snapshot, index: usize, device: &Device) -> Markup {
             td .s data-l="Writes" {
                 @match device.registers {
                     None if device.rights.contains("write") => { "all, mapped" },
-                    None => { span .soft { "none" } },
+                    None | Some(0) => { span .soft { "none" } },
                     Some(1) => { "1 register" },
                     Some(count) => { (count) " registers" },
                 }

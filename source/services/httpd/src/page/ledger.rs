@@ -69,7 +69,7 @@ fn row(record: &Record) -> Markup {
             td .s data-l="Service" { (record.service) }
             td .s data-l="Device" { (record.device) }
             td data-l="Why" {
-                @if record.times > 1 { (number(record.times)) " times " }
+                @if record.times > 1 { (number(record.times)) " times: " }
                 (record.why)
                 @if let Some(remedy) = record.remedy { " " small { "To change: " (remedy) } }
             }
