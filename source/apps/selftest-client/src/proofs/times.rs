@@ -2,15 +2,14 @@
 
 use alloc::vec::Vec;
 
-use nexus_abi::ticks;
 use nexus_proto::init::{IDLE, TimeInfo, Times};
-use nexus_rt::Deadline;
+use nexus_rt::{Deadline, ticks};
 
 use crate::check::{Check, Failure, ensure};
 use crate::context::Context;
 
 /// Milliseconds of work, and then of waiting: each some looks of the kernel long.
-const LONG_MS: u64 = 400;
+const LONG_MS: u64 = 200;
 
 /// Ticks from one look of the kernel to the next, and some in which others run.
 const LOOK: u64 = 400_000;

@@ -32,7 +32,7 @@ fn times(snapshot: &Snapshot) -> Markup {
     html! {
         h3 { "Time of each priority" }
         table .times {
-            thead { tr { th { "Priority" } th { "Whose" } th { "Share" } th .n { "Time" } } }
+            thead { tr { th { "What runs" } th { "Whose" } th { "Share" } th .n { "Time" } } }
             tbody {
                 @for (index, time) in ran.into_iter().rev().chain(idle) {
                     (time_row(snapshot, index, time))
@@ -52,11 +52,11 @@ fn time_row(snapshot: &Snapshot, index: usize, time: &Time) -> Markup {
         .collect();
     html! {
         tr {
-            th scope="row" { @match time.priority { Some(number) => { (number) }, None => { "idle" } } }
-            td .m data-l="Whose" {
+            th scope="row" { @match time.priority { Some(number) => { small { "priority " } (number) }, None => { "idle" } } }
+            td data-l="Whose" {
                 @if time.priority.is_none() { "nothing runs" } @else { (services.join(", ")) }
             }
-            td .mem.s data-l="Share" {
+            td .mem.m data-l="Share" {
                 (part(time.permille.into(), &path("permille"))) " "
                 (live(time.permille, &path("permille"), As::Share))
             }
