@@ -28,6 +28,8 @@ pub const IDLE_MS: u64 = 10_000;
 pub const ANSWER_MS: u64 = 10_000;
 /// Milliseconds for the client to end its side, once this one has.
 pub const END_MS: u64 = 1000;
+/// Bytes that are still taken of a client until it ends its side: it may have sent another request before it knew.
+pub const REST: usize = 16 * 1024;
 /// Most requests of a connection.
 pub const REQUESTS: u32 = 100;
 
@@ -48,6 +50,24 @@ pub async fn connection<R, S: Socket<R>, T: Timer<R>, F: Facts>(
         }
         Some(End::Broken) | None => socket.abort(&timeouts, timer).await,
     };
+}
+
+/// Takes what a client still sends until it ends its side, up to [`REST`]: whoever lets go of a connection with bytes
+/// that nobody has read resets it, and with that what was sent. Who sends without end is not read without end, however
+/// fast it is.
+///
+/// # Errors
+/// The connection is broken.
+pub async fn rest<R: Read>(reader: &mut R) -> Result<(), R::Error> {
+    let mut piece = [0; 256];
+    let mut taken = 0;
+    while taken < REST {
+        match reader.read(&mut piece).await? {
+            0 => break,
+            len => taken += len,
+        }
+    }
+    Ok(())
 }
 
 /// How a connection comes to its end.

@@ -7,7 +7,7 @@ use std::vec::Vec;
 use super::fixture::snapshot;
 use super::requests::{answer, get};
 use super::wire::{Bench, Client};
-use crate::connection::{ANSWER_MS, END_MS, HEAD_MS, IDLE_MS};
+use crate::connection::{ANSWER_MS, END_MS, HEAD_MS, IDLE_MS, REST};
 use crate::head::{FIRST_LINE, HEAD, HEADERS};
 use crate::one::GATHERED;
 use crate::room::PATIENCE_MS;
@@ -189,6 +189,22 @@ fn who_takes_its_answer_does_not_give_way() {
     assert_eq!(answer(&text).0, 200);
     assert!(more.iter().all(|client| client.pieces() > 0));
     assert_eq!(idle.iter().filter(|client| client.is_over()).count(), 3);
+}
+
+/// Who goes on sending after the end is not read for ever.
+// attack 105 U: a client sends without end behind what is no request; so much is taken, and it is let go; broken: page-rest-endless
+#[test]
+fn nobody_is_read_without_end() {
+    let mut bench = Bench::new(snapshot());
+    let (client, text) = bench.ask("nonsense\r\n\r\n");
+    assert_eq!(answer(&text).0, 400);
+    // What it may have sent before it knew is taken, and resets nothing.
+    client.send(&[b'a'; REST - 256]);
+    bench.work();
+    assert!(client.is_over() && !client.is_gone());
+    client.send(&[b'a'; 1024]);
+    bench.work();
+    assert!(client.is_gone());
 }
 
 /// What was asked for is answered, though its client has finished its side.
