@@ -26,7 +26,6 @@ pub mod room;
 pub mod serve;
 pub mod site;
 pub mod stack;
-pub mod words;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Display;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
 
 use nexus_net::{Error, address};
 use nexus_proto::ids;
@@ -12,6 +13,7 @@ use nexus_proto::socket::{
     AddressInfo, Kind, Link, NetInfo, NetStats, ServerInfo, SocketInfo, Source, Tcp,
 };
 use nexus_sysdesc::Permission;
+use nexus_words::amount::{count, duration_at_length, hex, size};
 
 use super::state::{seen, value};
 use crate::http::{Head, Wrong};
@@ -19,7 +21,6 @@ use crate::names::Names;
 use crate::network::{Failed, Trying};
 use crate::table::{Table, left, right, wrap};
 use crate::trouble::{Trouble, given_by};
-use crate::units::{count, duration, size};
 
 /// Bytes of a page that is no text of which something is shown.
 const SHOWN_OF_BYTES: usize = 256;
@@ -32,14 +33,13 @@ pub fn ip(
     servers: &[ServerInfo],
     stats: &NetStats,
 ) -> String {
-    let mac: Vec<String> = info.mac.iter().map(|byte| format!("{byte:02x}")).collect();
     let link = match info.link {
         Link::NoCard => "virtionetd does not answer: there is no card now",
         Link::Down => "the card has no link",
         Link::Asking => "link up, an address is being asked for",
         Link::Up => "link up",
     };
-    let mut text = wrap("", &format!("{link}; card {}, MTU {}", mac.join(":"), info.mtu));
+    let mut text = wrap("", &format!("{link}; card {}, MTU {}", hex(&info.mac, ":"), info.mtu));
     text += &shown_addresses(addresses);
     let routers =
         [IpAddr::V4(Ipv4Addr::from(info.gateway4)), IpAddr::V6(Ipv6Addr::from(info.gateway6))];
@@ -50,7 +50,7 @@ pub fn ip(
         text += &line(what, those.map(|one| address(one.address)));
     }
     if info.lease > 0 {
-        let lease = duration(u64::from(info.lease) * 1_000_000_000);
+        let lease = duration_at_length(Duration::from_secs(info.lease.into()));
         text += &line("lease", [format!("{lease} left")].iter());
     }
     text + &done(info, stats)

@@ -21,6 +21,7 @@ mod ring;
 mod stack;
 mod state;
 mod switch;
+mod times;
 mod window;
 
 use alloc::string::String;
@@ -251,6 +252,12 @@ const ALIVE: &[Proof] = &[
         "threads-refused",
         "no thread runs above its maker's priority, or where no instruction can be",
         calls::threads,
+    ),
+    // attack 108 Q: compute, and wait; found running for as long as it computes, and no longer; broken: times-unlooked
+    proof(
+        "times-looked",
+        "who computes is found at its priority, who waits is not, and all of it is the time that passed",
+        times::looked,
     ),
     // attack 34 Q: ask for a device that no rule gives; denied for that reason, and recorded; broken: policyd-rule
     // attack 8 Q: ask for power, clock, console and every other device; denied, as policy does not name the two
