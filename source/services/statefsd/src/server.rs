@@ -13,12 +13,12 @@ use nexus_mmio::SharedMut;
 use nexus_proto::state::{
     Reason, Request, Standing, State as Protocol, StoreInfo, StoreStats, Wait,
 };
-use nexus_proto::{ServiceError, Zero};
+use nexus_proto::{Operation, ServiceError, Zero};
 use nexus_ring::{Ended, NotBegun};
 use nexus_rt::abi::{Received, Sender};
 use nexus_rt::refusals::{Counted, Denied, Refusals};
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, error, info, warn};
-use nexus_store::Store;
+use nexus_store::{PAGE, Store};
 
 use crate::keeper::Keeper;
 use crate::reason;
@@ -151,8 +151,17 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         }
         self.round(false);
         let due = at.and_then(|at| self.sessions.get_mut(at)?.due());
-        // With the next wait, in one step.
-        due.map_or_else(Answer::later, |reply| reply.answer(&op, Ok(())))
+        match due {
+            // The next turn may wait for the disk.
+            Some(reply) if self.next == Deadline::at(0) => {
+                // Who has given it up does not wait in this attachment any more.
+                let _ = reply.send(&op.answer(Ok(())));
+                Answer::later()
+            }
+            // With the next wait, in one step.
+            Some(reply) => reply.answer(&op, Ok(())),
+            None => Answer::later(),
+        }
     }
 
     /// One turn, at its deadline.
@@ -164,13 +173,11 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
     /// One turn. `quiet`: nobody has asked for anything for some time.
     fn round(&mut self, quiet: bool) {
         let taken = self.take();
-        // Who asked for what is known waits for no disk.
-        self.sessions.iter_mut().for_each(Session::ring);
         self.sync();
-        if taken.any {
+        if taken.taken > 0 {
             self.quiet = Deadline::after_ms(QUIET_MS);
         }
-        self.background(&taken, quiet && !taken.any);
+        self.background(&taken, quiet && taken.taken == 0);
         // Meanwhile, or more than its share.
         let asked =
             self.sessions.iter_mut().filter_map(|one| (!one.may_wait()).then_some(())).count() > 0;
@@ -184,12 +191,76 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         };
     }
 
+    /// Takes what everybody asks, each up to his share: also of who has asked while the disk was waited for, so that one
+    /// sync is for all of them.
     fn take(&mut self) -> Turn {
         let mut turn = Turn::default();
         self.first += 1;
         if self.first >= self.sessions.len() {
             self.first = 0;
         }
+        self.sessions.iter_mut().for_each(Session::begin_turn);
+        self.look();
+        loop {
+            let before = self.pages_read();
+            let read = self.read_ahead();
+            self.carry(&mut turn, read);
+            // Who asked for what is known waits for no disk.
+            self.sessions.iter_mut().for_each(Session::ring);
+            // Who was served in a turn is not served again: this ends.
+            if self.pages_read() == before || !self.look() {
+                return turn;
+            }
+            self.sessions.iter_mut().for_each(Session::answer_due);
+        }
+    }
+
+    /// Takes requests out of the rings; whether there are some.
+    fn look(&mut self) -> bool {
+        self.take_calls();
+        self.sessions.iter_mut().fold(false, |some, session| session.look() || some)
+    }
+
+    fn pages_read(&self) -> u64 {
+        self.store.as_ref().map_or(0, |store| store.asked_of_disk().pages_read)
+    }
+
+    /// Calls of clients that came while the disk was waited for: one turn is for all of them.
+    fn take_calls(&mut self) {
+        let ask = Wait {};
+        let calls = core::iter::from_fn(|| self.inbox.as_ref()?.kept_call(&ask.encode()));
+        for (who, call) in calls {
+            let session = self.sessions.iter_mut().find(|one| one.service() == who.service_id);
+            let waited = match session {
+                Some(session) => session.waited(call),
+                None => Err((ServiceError::Denied, call)),
+            };
+            if let Err((why, call)) = waited {
+                // Nobody to tell when it is gone.
+                let _ = call.send(&ask.answer(Err(why)));
+            }
+        }
+    }
+
+    /// Reads together what all ask for now, when that is more than one key; bytes that were read for each.
+    fn read_ahead(&mut self) -> usize {
+        let Ok(store) = &mut self.store else { return 0 };
+        let keys: usize = self.sessions.iter().map(Session::keys).sum();
+        if keys < 2 {
+            return 0;
+        }
+        let mut wanted = Vec::with_capacity(keys);
+        for session in self.sessions.iter().filter(|session| session.keys() > 0) {
+            session.wanted(&self.trees, |tree, key| wanted.push((tree, key)));
+        }
+        let before = store.asked_of_disk().pages_read;
+        store.ahead(&wanted);
+        let read = store.asked_of_disk().pages_read.saturating_sub(before);
+        usize::try_from(read).unwrap_or(0).saturating_mul(PAGE) / keys
+    }
+
+    /// Carries out what was taken out of the rings.
+    fn carry(&mut self, turn: &mut Turn, read: usize) {
         let (before, after) = self.sessions.split_at_mut(self.first);
         for session in after.iter_mut().chain(before) {
             let service = session.service();
@@ -200,12 +271,12 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
                 }
             };
             let store = self.store.as_mut().map_err(|why| *why);
-            let taken = session.take(store, &self.trees, &mut self.scratch, denied);
+            let taken = session.take(store, &self.trees, &mut self.scratch, read, denied);
             let Taken { looks, changes, waits, changed, ended } = taken;
             self.stats.looks += looks;
             self.stats.changes += changes;
             self.stats.waited += waits;
-            turn.any |= looks + changes > 0;
+            turn.taken += looks + changes;
             turn.changed += changed;
             match ended {
                 Some(Ended::PeerGone) => info!("service {service} attaches again"),
@@ -213,7 +284,6 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
                 None => {}
             }
         }
-        turn
     }
 
     /// One sync for all who wait.
@@ -269,7 +339,8 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
 /// What a turn came to.
 #[derive(Clone, Copy, Debug, Default)]
 struct Turn {
-    any: bool,
+    /// Requests that were carried out.
+    taken: u64,
     /// Bytes that were changed.
     changed: usize,
 }

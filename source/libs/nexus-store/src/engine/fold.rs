@@ -67,15 +67,13 @@ struct Turn {
     left: FoldLimits,
     /// The last key of the leaf that has the last one that was taken: of none yet, of the last leaf, or of another.
     leaf: Option<Option<Vec<u8>>>,
-    /// How many pages are above a leaf.
-    above: Option<usize>,
     /// The leaves that will be changed.
     leaves: Vec<Node>,
 }
 
 impl Turn {
     const fn new(left: FoldLimits) -> Self {
-        Self { left, leaf: None, above: None, leaves: Vec::new() }
+        Self { left, leaf: None, leaves: Vec::new() }
     }
 
     /// Whether there is room for one more row; keys come in order.
@@ -95,7 +93,7 @@ impl Turn {
                 return Ok(false);
             }
             *leaves -= 1;
-            let place = table.place(key, &mut self.above)?;
+            let place = table.place(key)?;
             self.leaves.extend(place.leaf);
             self.leaf = Some(place.end);
         }
