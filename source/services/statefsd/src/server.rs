@@ -1,6 +1,7 @@
 //! The service: turns in which every client has its share, and one sync for all who wait.
 //!
-//! A turn takes what each client asks, one client after the other, up to its share; who comes first goes round.
+//! A turn takes what each client asks, one client after the other, up to its share; who comes first goes round. What is
+//! to be read for all of that is read together, before any of it is carried out.
 //! What waits for nothing is answered at once. Then, when somebody waits for it, all that was changed is made durable
 //! by one sync, and everybody who waits is told what came of it. What the store does in the background it does when
 //! nobody has asked anything for some time: who puts one value after the other, each durable before the next, must not
@@ -116,6 +117,12 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         let denied = u32::try_from(self.refusals.total()).unwrap_or(u32::MAX);
         let nexus_store::Counters { reads, writes, flushes, .. } = disk;
         StoreStats { reads, writes, flushes, denied, ..self.stats }
+    }
+
+    /// For a test: what comes while the disk is waited for comes to this.
+    #[cfg(test)]
+    pub(crate) fn wait_at(&mut self, inbox: SharedInbox) {
+        self.inbox = Some(inbox);
     }
 
     /// What was denied to whom.

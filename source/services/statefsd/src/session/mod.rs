@@ -181,9 +181,10 @@ impl<M: SharedMut> Session<M> {
             return false;
         }
         if self.over.is_none() {
-            self.over = self.asked.fill(&mut self.side).err();
+            let filled = self.asked.fill(&mut self.side);
+            self.over = filled.err().filter(|why| *why != Ended::Before);
         }
-        !self.asked.is_empty()
+        !self.asked.is_empty() || self.over.is_some()
     }
 
     /// How many keys it asks for, at most.
@@ -214,11 +215,9 @@ impl<M: SharedMut> Session<M> {
         mut denied: impl FnMut(Refusal),
     ) -> Taken {
         let mut taken = Taken::default();
-        if let Some(why) = self.over.take() {
-            taken.ended = Some(why).filter(|why| *why != Ended::Before);
-            if taken.ended.is_some() {
-                self.end(store.ok());
-            }
+        taken.ended = self.over.take();
+        if taken.ended.is_some() {
+            self.end(store.ok());
             return taken;
         }
         if self.served {
@@ -405,7 +404,7 @@ impl<M: SharedMut> Session<M> {
     /// Before waiting. False when it has asked something meanwhile, or its attachment is over: what it told of while the
     /// disk was waited for is told no second time, so that this is asked in each turn.
     pub fn may_wait(&mut self) -> bool {
-        if !self.asked.is_empty() {
+        if !self.asked.is_empty() || self.over.is_some() {
             return false;
         }
         self.side.may_wait().unwrap_or_else(|why| {
