@@ -206,30 +206,27 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         if self.first >= self.sessions.len() {
             self.first = 0;
         }
-        self.sessions.iter_mut().for_each(Session::begin_turn);
-        self.look();
-        loop {
-            let before = self.pages_read();
-            let read = self.read_ahead();
+        let mut asked = self.look(true);
+        while let Some(keys) = asked {
+            turn.read = false;
+            let read = if keys > 1 { self.read_ahead(keys, &mut turn) } else { 0 };
             self.carry(&mut turn, read);
             // Who asked for what is known waits for no disk.
             self.sessions.iter_mut().for_each(Session::ring);
             // Who was served in a turn is not served again: this ends.
-            if self.pages_read() == before || !self.look() {
-                return turn;
+            asked = if turn.read { self.look(false) } else { None };
+            if asked.is_some() {
+                self.sessions.iter_mut().for_each(Session::answer_due);
             }
-            self.sessions.iter_mut().for_each(Session::answer_due);
         }
+        turn
     }
 
-    /// Takes requests out of the rings; whether there are some.
-    fn look(&mut self) -> bool {
+    /// Takes requests out of the rings, in a turn that `begins` or goes on; for how many keys, at most. None: nobody asks.
+    fn look(&mut self, begins: bool) -> Option<usize> {
         self.take_calls();
-        self.sessions.iter_mut().fold(false, |some, session| session.look() || some)
-    }
-
-    fn pages_read(&self) -> u64 {
-        self.store.as_ref().map_or(0, |store| store.asked_of_disk().pages_read)
+        let asked = self.sessions.iter_mut().filter_map(|session| session.look(begins));
+        asked.reduce(|some, more| some + more)
     }
 
     /// Calls of clients that came while the disk was waited for: one turn is for all of them.
@@ -249,21 +246,18 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         }
     }
 
-    /// Reads together what all ask for now, when that is more than one key; bytes that were read for each.
-    fn read_ahead(&mut self) -> usize {
+    /// Reads together what all ask for now, which is so many keys at most; bytes that were read for each.
+    fn read_ahead(&mut self, keys: usize, turn: &mut Turn) -> usize {
         let Ok(store) = &mut self.store else { return 0 };
-        let keys: usize = self.sessions.iter().map(Session::keys).sum();
-        if keys < 2 {
-            return 0;
-        }
         let mut wanted = Vec::with_capacity(keys);
-        for session in self.sessions.iter().filter(|session| session.keys() > 0) {
+        for session in &self.sessions {
             session.wanted(&self.trees, |tree, key| wanted.push((tree, key)));
         }
         let before = store.asked_of_disk().pages_read;
         store.ahead(&wanted);
         let read = store.asked_of_disk().pages_read.saturating_sub(before);
-        usize::try_from(read).unwrap_or(0).saturating_mul(PAGE) / keys
+        turn.read |= read > 0;
+        usize::try_from(read).unwrap_or(0).saturating_mul(PAGE) / keys.max(1)
     }
 
     /// Carries out what was taken out of the rings.
@@ -279,12 +273,13 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
             };
             let store = self.store.as_mut().map_err(|why| *why);
             let taken = session.take(store, &self.trees, &mut self.scratch, read, denied);
-            let Taken { looks, changes, waits, changed, ended } = taken;
+            let Taken { looks, changes, waits, changed, read, ended } = taken;
             self.stats.looks += looks;
             self.stats.changes += changes;
             self.stats.waited += waits;
             turn.taken += looks + changes;
             turn.changed += changed;
+            turn.read |= read;
             match ended {
                 Some(Ended::PeerGone) => info!("service {service} attaches again"),
                 Some(why) => warn!("the ring of service {service} is given up: {why}"),
@@ -348,6 +343,8 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
 struct Turn {
     /// Requests that were carried out.
     taken: u64,
+    /// Pages were read for what was carried out last: somebody may have asked meanwhile.
+    read: bool,
     /// Bytes that were changed.
     changed: usize,
 }

@@ -27,6 +27,16 @@ pub(super) struct Asked {
     requests: VecDeque<One>,
     /// Their copies, one behind the other, in memory that is used again.
     bytes: Vec<u8>,
+    /// Keys that they look at, at most, as far as that is known from their heads; once that is asked, none.
+    keys: usize,
+}
+
+/// What is known of a request from its head.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    /// Rows that it changes, and keys that it looks at.
+    rows: usize,
+    keys: usize,
 }
 
 impl Asked {
@@ -37,6 +47,7 @@ impl Asked {
     /// What is left is for nobody.
     pub(super) fn clear(&mut self) {
         self.requests.clear();
+        self.keys = 0;
     }
 
     /// Takes requests out of the ring once all that were here are carried out: a share of them, as far as it is known
@@ -61,10 +72,12 @@ impl Asked {
                 continue;
             }
             let bytes = copy(&mut self.bytes, side, &request);
-            let one = One { request, bytes };
-            cost = cost
-                .saturating_add(one.of(&self.bytes).len().max(one.rows(&self.bytes) * ROW_BYTES));
-            self.requests.push_back(one);
+            let head = bytes.as_ref().ok().and_then(|bytes| self.bytes.get(bytes.clone()));
+            let head = head.unwrap_or_default();
+            let Size { rows, keys } = Size::of(request.submission().op, head);
+            cost = cost.saturating_add(head.len().max(rows * ROW_BYTES));
+            self.keys += keys;
+            self.requests.push_back(One { request, bytes });
         }
         Ok(())
     }
@@ -86,9 +99,15 @@ impl Asked {
         })
     }
 
-    /// Keys that they look at, at most, as far as that is known from their heads.
-    pub(super) fn keys(&self) -> usize {
-        self.requests.iter().map(|one| one.keys(&self.bytes)).sum()
+    /// Keys that they look at, at most: of those that were here before the last time that this was [taken](Self::take_keys)
+    /// none.
+    pub(super) const fn keys(&self) -> usize {
+        self.keys
+    }
+
+    /// The same; from now on it is known of them what they look at.
+    pub(super) fn take_keys(&mut self) -> usize {
+        core::mem::take(&mut self.keys)
     }
 }
 
@@ -98,29 +117,21 @@ impl One {
         let range = self.bytes.as_ref().ok().cloned();
         range.and_then(|range| bytes.get(range)).unwrap_or_default()
     }
+}
 
-    /// Rows that it changes, as far as its head says so.
-    fn rows(&self, bytes: &[u8]) -> usize {
-        match self.request.submission().op {
-            wire::BATCH => self.steps(bytes),
-            wire::PUT | wire::DELETE | wire::FINISH | wire::BEGIN | wire::PIECE | wire::ABANDON => {
-                1
+impl Size {
+    fn of(op: u8, bytes: &[u8]) -> Size {
+        match op {
+            wire::BATCH => {
+                let head = read_payload::<wire::Head>(bytes);
+                let n = head.map_or(0, |(head, _)| usize::try_from(head.n).unwrap_or(MAX_BATCH));
+                Size { rows: n.min(MAX_BATCH), keys: n.min(MAX_BATCH) }
             }
-            _ => 0,
+            wire::PUT | wire::DELETE | wire::FINISH => Size { rows: 1, keys: 1 },
+            wire::GET | wire::STAT => Size { rows: 0, keys: 1 },
+            wire::BEGIN | wire::PIECE | wire::ABANDON => Size { rows: 1, keys: 0 },
+            _ => Size::default(),
         }
-    }
-
-    fn keys(&self, bytes: &[u8]) -> usize {
-        match self.request.submission().op {
-            wire::BATCH => self.steps(bytes),
-            wire::PUT | wire::DELETE | wire::FINISH | wire::GET | wire::STAT => 1,
-            _ => 0,
-        }
-    }
-
-    fn steps(&self, bytes: &[u8]) -> usize {
-        let head = read_payload::<wire::Head>(self.of(bytes));
-        head.map_or(0, |(head, _)| MAX_BATCH.min(usize::try_from(head.n).unwrap_or(MAX_BATCH)))
     }
 }
 

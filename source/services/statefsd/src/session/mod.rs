@@ -101,6 +101,8 @@ pub struct Taken {
     pub waits: u64,
     /// Bytes of what was changed: [`ROW_BYTES`] for each row, at least.
     pub changed: usize,
+    /// Pages were read for it by themselves.
+    pub read: bool,
     /// Why its attachment is over.
     pub ended: Option<Ended>,
 }
@@ -169,28 +171,23 @@ impl<M: SharedMut> Session<M> {
         }
     }
 
-    /// A turn begins, in which it has a share.
-    pub fn begin_turn(&mut self) {
-        self.served = false;
-    }
-
-    /// Takes what it asks out of its ring, up to its share, when it has not had that in this turn; whether that is
-    /// something.
-    pub fn look(&mut self) -> bool {
+    /// Takes what it asks out of its ring, up to its share, when it has not had that in this turn, which `begins` or goes
+    /// on; how many keys it asks for, at most. None: it asks nothing.
+    pub fn look(&mut self, begins: bool) -> Option<usize> {
+        self.served &= !begins;
         if self.served {
-            return false;
+            return None;
         }
         if self.over.is_none() {
             let filled = self.asked.fill(&mut self.side);
             self.over = filled.err().filter(|why| *why != Ended::Before);
         }
-        !self.asked.is_empty() || self.over.is_some()
+        self.has_asked().then_some(self.asked.keys())
     }
 
-    /// How many keys it asks for, at most.
-    #[must_use]
-    pub fn keys(&self) -> usize {
-        if self.served { 0 } else { self.asked.keys() }
+    /// Something that it asks is to be carried out, or the end of its attachment is to be told.
+    fn has_asked(&self) -> bool {
+        !self.asked.is_empty() || self.over.is_some()
     }
 
     /// Shows `show` the keys that it asks for and may, whatever else is wrong with a request.
@@ -220,10 +217,10 @@ impl<M: SharedMut> Session<M> {
             self.end(store.ok());
             return taken;
         }
-        if self.served {
+        if self.served || self.asked.is_empty() {
             return taken;
         }
-        let mut cost = self.asked.keys().saturating_mul(read);
+        let mut cost = self.asked.take_keys().saturating_mul(read);
         self.asked.swap(&mut scratch.asked);
         while let Some(one) = self.asked.next() {
             self.served = true;
@@ -250,10 +247,11 @@ impl<M: SharedMut> Session<M> {
     ) -> usize {
         let One { request, bytes } = one;
         let len = bytes.as_ref().map_or(0, Range::len);
-        let (read, changed) = (pages_read(&store), taken.changed);
+        let (before, changed) = (pages_read(&store), taken.changed);
         let opened = store.as_mut().map(|store| &mut **store).map_err(|why| *why);
         let done = self.done(&request, bytes, opened, trees, scratch, taken);
-        let read = (pages_read(&store) - read).saturating_mul(PAGE);
+        let read = (pages_read(&store) - before).saturating_mul(PAGE);
+        taken.read |= read > 0;
         let Scratch { body, rows, .. } = scratch;
         let cost = len.max(taken.changed - changed).saturating_add(read);
         let (status, head) = match done {
@@ -404,7 +402,7 @@ impl<M: SharedMut> Session<M> {
     /// Before waiting. False when it has asked something meanwhile, or its attachment is over: what it told of while the
     /// disk was waited for is told no second time, so that this is asked in each turn.
     pub fn may_wait(&mut self) -> bool {
-        if !self.asked.is_empty() || self.over.is_some() {
+        if self.has_asked() {
             return false;
         }
         self.side.may_wait().unwrap_or_else(|why| {

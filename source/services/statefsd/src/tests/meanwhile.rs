@@ -144,7 +144,9 @@ fn who_asks_while_a_leaf_is_read_has_the_same_sync() {
     AT_READ.set(Some(Box::new(move || {
         first.borrow_mut().put("8", b"2", wire::FLAG_SYNC);
         let mut other = other.borrow_mut();
-        (0..SHARE + 4).for_each(|key| drop(other.put(&key.to_string(), b"1", wire::FLAG_SYNC)));
+        for key in 0..SHARE + 4 {
+            other.put(&key.to_string(), b"1", wire::FLAG_SYNC);
+        }
     })));
     let before = server.stats();
     a.borrow_mut().put("7", b"2", wire::FLAG_SYNC);

@@ -199,7 +199,9 @@ fn whose_call_is_due_waits_for_no_other_turn() {
     let mut a = world.raw(A, 1);
     let mut b = world.raw(B, 1);
     let delivery = host::deliver([]);
-    (0..=SHARE).for_each(|_| drop(b.put("x", b"1", 0)));
+    for _ in 0..=SHARE {
+        b.put("x", b"1", 0);
+    }
     a.put("x", b"1", wire::FLAG_SYNC);
     assert_eq!(a.side().may_wait(), Ok(true));
     // Not when that is handed to the kernel, which may be after the next turn.
