@@ -263,7 +263,7 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
     /// Carries out what was taken out of the rings.
     fn carry(&mut self, turn: &mut Turn, read: usize) {
         let (before, after) = self.sessions.split_at_mut(self.first);
-        for session in after.iter_mut().chain(before) {
+        for session in after.iter_mut().chain(before).filter(|session| session.is_due()) {
             let service = session.service();
             let refusals = &mut self.refusals;
             let denied = |refusal| {

@@ -185,6 +185,11 @@ impl<M: SharedMut> Session<M> {
         self.has_asked().then_some(self.asked.keys())
     }
 
+    /// True when [`take`](Self::take) has something to do in this turn.
+    pub fn is_due(&self) -> bool {
+        !self.served && self.has_asked()
+    }
+
     /// Something that it asks is to be carried out, or the end of its attachment is to be told.
     fn has_asked(&self) -> bool {
         !self.asked.is_empty() || self.over.is_some()
@@ -215,9 +220,6 @@ impl<M: SharedMut> Session<M> {
         taken.ended = self.over.take();
         if taken.ended.is_some() {
             self.end(store.ok());
-            return taken;
-        }
-        if self.served || self.asked.is_empty() {
             return taken;
         }
         let mut cost = self.asked.take_keys().saturating_mul(read);
