@@ -60,7 +60,7 @@ impl FoldLimits {
 
 /// Keys from which on they are folded, however little of the log they take: who puts many at a time leaves no more of
 /// them to whoever puts next.
-const KEYS_AT_ONCE: usize = 1024;
+const KEYS_AT_ONCE: usize = 512;
 
 /// What one turn takes.
 struct Turn {
@@ -126,14 +126,16 @@ impl<D: BlockDevice> Engine<D> {
 
     /// Whether what is frozen is to be folded though others ask: three eighths of the log are used, with what is not
     /// written yet, or as many changes were made for which no turn was taken as one folds of keys that each have a leaf
-    /// of their own. So as many keys are folded as are changed, by whoever changes them.
+    /// of their own, or as much as is frozen at once waits behind it. So as many keys are folded as are changed, by
+    /// whoever changes them, and more while more were left than are to be.
     pub(super) fn is_pressing(&self) -> bool {
         let (used, pages) = self.log_pages();
         let used = used as usize + self.pending.len() / PAGE;
         let many = self.accepted - self.folded >= self.fold.leaves as u64;
+        let behind = self.active.len() >= KEYS_AT_ONCE;
         self.frozen.is_some()
             && self.read_only.is_none()
-            && (used >= pages as usize / 8 * 3 || many)
+            && (used >= pages as usize / 8 * 3 || many || behind)
     }
 
     pub(super) fn freeze(&mut self) {
