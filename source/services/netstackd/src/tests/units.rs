@@ -117,3 +117,21 @@ fn without_a_router_there_is_no_way_out() {
     assert!(!none.has_v4() && none.routers() == (None, None));
     assert_eq!(sources(none), [false, false]);
 }
+
+// attack 68 U: a router tells of a prefix with more bits than an address has; nothing is made of it, and the stack goes on; broken: net-router-bits
+#[test]
+fn a_prefix_of_more_bits_than_an_address_has_is_none() {
+    let mut world = World::up();
+    let (_, router) = good().into_iter().find(|(name, _)| *name == "router").unwrap();
+    for (bits, made) in [(255, false), (129, false), (128, false), (64, true)] {
+        let mut frame = router.clone();
+        // Behind headers, the word, its link and its MTU: the prefix's third byte.
+        frame[54 + 16 + 8 + 8 + 2] = bits;
+        crate::exercise::mend(&mut frame);
+        let dropped = world.server.stats().dropped;
+        world.coming.push_back(frame);
+        world.run(50);
+        assert_eq!(world.server.stats().dropped - dropped, u64::from(bits > 128), "{bits}");
+        assert_eq!(world.server.address(2).is_ok(), made, "{bits}");
+    }
+}
