@@ -1,3 +1,5 @@
+extern crate std;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -118,4 +120,26 @@ fn a_long_name_is_cut() {
     graph.node(node(0, Kind::Device, &"é".repeat(40), 0));
     let text = svg(&graph, "all").into_string();
     assert!(text.contains(&format!(">{}…<", "é".repeat(31))), "{text}");
+}
+
+/// What is drawn, byte for byte: a graph with each kind of box and line, with names of many lengths, columns of
+/// different heights, lines within a column and across one, both ways. `NEXUS_UPDATE=1` writes it anew, to be looked at.
+#[test]
+fn a_graph_is_drawn_as_before() {
+    let mut graph = graph();
+    graph.node(Node { note: "virtio, line 7".to_string(), ..node(1, Kind::Service, "a", 20) });
+    graph.node(node(3, Kind::Owner, "a name that is as long as a name may be", 21));
+    for (from, to, kind) in [(13, 14, Tie::Shares), (14, 2, Tie::Shares), (6, 13, Tie::Holds)] {
+        graph.line(Line { tie: kind, ..tie(from, to) });
+    }
+    graph.line(Line { rule: String::new(), ..tie(0, 14) });
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/drawn.svg");
+    let drawn = format!("{}\n", alone(&graph, "Who owns what"));
+    if std::env::var_os("NEXUS_UPDATE").is_some() {
+        std::fs::write(path, &drawn).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), drawn, "run this test with NEXUS_UPDATE=1");
+    // However they come, lines cross as seldom.
+    let sorted = columns(&graph);
+    assert_eq!(sorted.iter().map(Vec::len).collect::<Vec<_>>(), [6, 7, 1, 1]);
 }

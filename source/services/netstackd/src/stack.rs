@@ -48,6 +48,8 @@ impl core::fmt::Debug for Query {
 /// The stack.
 pub struct Stack {
     iface: Interface,
+    /// Says when sockets are due where `iface` does not: it speaks with nobody.
+    timers: Interface,
     /// The sockets of all.
     pub sockets: SocketSet<'static>,
     /// Echoes that are waited for.
@@ -74,6 +76,7 @@ impl Stack {
         let [seed, other] = numbers;
         let hardware = HardwareAddress::Ethernet(EthernetAddress(mac));
         let mut iface = Interface::new(config(hardware, seed), &mut Told(Vec::new()), now);
+        let timers = Interface::new(Config::new(hardware), &mut Told(Vec::new()), now);
         let local = Ipv6Cidr::new(Ipv6Address::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 64);
         let local = Ipv6Cidr::from_link_prefix(&local, hardware);
         iface.update_ip_addrs(|all| all.extend(local.map(IpCidr::Ipv6)));
@@ -82,6 +85,7 @@ impl Stack {
         let echoes = Echoes::new(&mut sockets, other);
         let mut stack = Stack {
             iface,
+            timers,
             sockets,
             echoes,
             lease: None,
@@ -141,8 +145,10 @@ impl Stack {
 
     /// When there is something to do again by time alone.
     pub fn next(&mut self, now: Instant) -> Option<Instant> {
-        let Stack { iface, sockets, router_until, .. } = self;
-        let polled = iface.poll_at(now, sockets);
+        let Stack { iface, timers, sockets, router_until, .. } = self;
+        // smoltcp 0.14 forgets when sockets are due where SLAAC has nothing to do (`Interface::poll_at`: of `None` and
+        // a time the less is `None`).
+        let polled = iface.poll_at(now, sockets).or_else(|| timers.poll_at(now, sockets));
         polled.into_iter().chain(*router_until).min()
     }
 

@@ -12,6 +12,7 @@ mod machines;
 mod miri;
 mod model;
 pub(crate) mod mutants;
+mod packets;
 mod properties;
 mod reproducible;
 mod rogue;
@@ -61,6 +62,10 @@ const STEPS: &[Step] = &[
             properties::check(context.seed)
         })
     },
+    // attack 68 F: 10^6 frames of every kind, each changed at random, with the right sums or wrong ones; the stack goes on, each is counted and none recorded
+    step("packets", 5, "10^6 frames changed at random, by the network stack", |context| {
+        packets::check(context.seed)
+    }),
     step("wild", 8, "10^6 random calls of hostile processes in QEMU", |context| {
         wild::check(context.seed)
     }),

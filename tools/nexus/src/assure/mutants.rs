@@ -75,6 +75,23 @@ const GROUPS: &[Group] = &[
         tests: &[],
         parts: 2,
     },
+    // The same of sockets, which netstackd gives.
+    Group {
+        name: "network",
+        packages: &["nexus-net", "netstackd"],
+        together: true,
+        targets: &["--lib"],
+        tests: &[],
+        parts: 4,
+    },
+    Group {
+        name: "page",
+        packages: &["nexus-graph", "httpd"],
+        together: false,
+        targets: &["--lib"],
+        tests: &[],
+        parts: 2,
+    },
     Group {
         name: "archive",
         packages: &["nexus-archive", "archived"],
@@ -109,7 +126,7 @@ const QUICK: &str = "not test(/wild_calls|random_deadlines|partners_in_a_call/)"
 
 /// The tests of the tool about what judges a run.
 const JUDGES: &str =
-    "test(/^(test_os|witness|audit|protocol|disk|ledger|qemu::disk)::/) | binary(audit)";
+    "test(/^(test_os|witness|audit|protocol|disk|ledger|qemu::disk|desc::net)::/) | binary(audit)";
 
 /// How many changes `make test` tries, others with each commit: about half a minute's worth.
 const FEW: usize = 3;

@@ -416,3 +416,15 @@ fn a_later_snapshot_asks_little() {
         assert!(!made.asked.keys().any(|(_, name)| *name == refused), "{refused}");
     }
 }
+
+/// All that is made of what services tell here, word for word. `NEXUS_UPDATE=1` writes it anew, to be looked at.
+#[test]
+fn a_snapshot_is_as_before() {
+    let all = snapshots(&mut Made::new(), 3);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/snapshot.json");
+    let told = serde_json::to_string_pretty(&all).unwrap() + "\n";
+    if std::env::var_os("NEXUS_UPDATE").is_some() {
+        std::fs::write(path, &told).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), told, "run this test with NEXUS_UPDATE=1");
+}
