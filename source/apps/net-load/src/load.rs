@@ -45,13 +45,16 @@ pub(crate) fn run(host: Host) -> Result<u32, String> {
         .listen(SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)), 1, deadline())
         .map_err(said("a port"))?;
     let datagrams = net.bind(DATAGRAMS, DATAGRAM, deadline()).map_err(said("a port"))?;
-    let mut connection = listener.accept(deadline()).map_err(said("a connection"))?;
-    let mut load = Load { host, net: &net, stack, datagrams, piece: vec![0; PIECE] };
-    let mut loads = 0;
-    while load.step(&mut connection)? {
-        loads += 1;
+    let mut load = Load { host, net: &net, stack, datagrams, piece: vec![0; PIECE], loads: 0 };
+    loop {
+        let connection = listener.accept(deadline()).map_err(said("a connection"))?;
+        match load.serve(connection) {
+            Ok(()) => return Ok(load.loads),
+            // The host has given it up before it had an answer, and asks once more.
+            Err(_) if load.loads == 0 => {}
+            Err(why) => return Err(why),
+        }
     }
-    Ok(loads)
 }
 
 fn deadline() -> Deadline {
@@ -86,9 +89,18 @@ struct Load<'n> {
     stack: Client<Socket>,
     datagrams: Datagrams<'n>,
     piece: Vec<u8>,
+    loads: u32,
 }
 
 impl Load<'_> {
+    /// All loads that are asked for by this connection.
+    fn serve(&mut self, mut connection: Connection<'_>) -> Result<(), String> {
+        while self.step(&mut connection)? {
+            self.loads += 1;
+        }
+        Ok(())
+    }
+
     /// One load. False when it was the last.
     fn step(&mut self, connection: &mut Connection<'_>) -> Result<bool, String> {
         let mut asked = [0; ASKED];
