@@ -58,12 +58,12 @@ const fn load(
     Load { name, each, instructions, burst, operation, doorbells }
 }
 
-/// In the order in which they are done; the number of each stands in its record.
-const LOADS: [Load; 9] = [
+/// No datagrams: QEMU lets none out while the guest is restricted, as it always is in tests. In the order in which they are
+/// done; the number of each stands in its record.
+const LOADS: [Load; 8] = [
     load("tcp_out", Each::Out, 1_000_000, 40, [1000, 1000]),
     load("tcp_in", Each::In, 1_000_000, 40, [1000, 1000]),
     load("icmp", Each::One, 1_000_000, 40, [1000, 1000]),
-    load("udp", Each::One, 1_000_000, 40, [1000, 1000]),
     load("tcp", Each::One, 1_000_000, 40, [1000, 1000]),
     load("page_closed_1", Each::One, 1_000_000, 40, [1000, 1000]),
     load("page_kept_1", Each::One, 1_000_000, 40, [1000, 1000]),
@@ -87,7 +87,6 @@ pub(super) fn loads(ports: Ports, watched: bool) -> Result<Vec<Mark>> {
             "tcp_out" => drop(peer.takes(BULK)?),
             "tcp_in" => drop(peer.sends(BULK)?),
             "icmp" => drop(peer.echoes(TRIPS)?),
-            "udp" => drop(peer.datagrams(TRIPS)?),
             "tcp" => drop(peer.bytes(TRIPS)?),
             page => {
                 let at_once = if page.ends_with("_8") { MANY } else { 1 };

@@ -29,7 +29,7 @@ impl Guest {
             directory.display(),
             directory.display()
         );
-        let link = format!("user,id=net0,restrict=on{}", ports.forwards());
+        let link = format!("user,id=net0,restrict=off{}", ports.forwards());
         let child = Command::new(qemu::find(args.qemu.as_deref())?)
             .args(["-machine", "virt", "-cpu", "rv64", "-m", "128M", "-smp", "1", "-nographic"])
             .args(["-global", "virtio-mmio.force-legacy=off", "-netdev", &link])

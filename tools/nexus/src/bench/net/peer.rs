@@ -11,7 +11,7 @@ const START: Duration = Duration::from_secs(100);
 /// For so long one attempt waits for its first answer.
 const ATTEMPT: Duration = Duration::from_secs(2);
 /// For so long a load may stand still.
-const STILL: Duration = Duration::from_secs(60);
+const STILL: Duration = Duration::from_secs(20);
 /// Bytes that are written or read at once.
 const PIECE: usize = 256 << 10;
 /// What stands on the wire for a datagram.
