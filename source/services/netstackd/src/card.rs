@@ -10,11 +10,12 @@ use alloc::vec::Vec;
 use nexus_mmio::{SharedMut, Split, TooSmall};
 use nexus_proto::net::{Card as Says, MAX_FRAME, MIN_FRAME, RECEIVE, TRANSMIT};
 use nexus_ring::{Completion, Consumer, DONE, Ended, PAGE, Submission};
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::{Duration, Instant};
 
 use crate::frame;
 use crate::road::Road;
+use crate::sum::Frame;
 
 /// Entries of each ring.
 pub const ENTRIES: usize = 64;
@@ -58,7 +59,7 @@ pub struct Card<M, R> {
     due: Option<Instant>,
     says: Option<Says>,
     /// The frame that is looked at.
-    frame: Vec<u8>,
+    frame: Frame,
     /// Frames that may still come in this turn.
     left: u16,
     /// Ports at which nobody is taken now: who wants to connect is not heard, and asks again.
@@ -73,7 +74,7 @@ pub struct Card<M, R> {
 #[derive(Debug)]
 struct Out<M> {
     ring: Consumer<M, ENTRIES>,
-    frame: Vec<u8>,
+    frame: Frame,
     places: u16,
     left: u16,
     replies: u16,
@@ -95,7 +96,7 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         let half = has / 2 / PAGE * PAGE;
         let halves = memory.split(half).map_err(|_| TooSmall { has, needs: half })?;
         let (receive, transmit) = (Consumer::new(halves.0, life)?, Consumer::new(halves.1, life)?);
-        let (frames, frame) = (Frames::default(), vec![0; MAX_FRAME]);
+        let (frames, frame) = (Frames::default(), Frame::new(MAX_FRAME));
         Ok(Card {
             receive,
             out: Out::new(transmit),
@@ -290,11 +291,12 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         if done.status != DONE || !(MIN_FRAME..=MAX_FRAME).contains(&len) {
             return None;
         }
-        let frame = self.frame.get_mut(..len)?;
+        let frame = self.frame.get_mut(len)?;
         self.receive.read(u32::from(done.id) * BUFFER as u32, frame).ok()?;
+        let frame = self.frame.get(len)?;
         let asks = frame::connects_to(frame);
         let heard = !asks.is_some_and(|port| self.full.contains(&port));
-        let taken = heard && frame::is_spoken(frame);
+        let taken = heard && frame::is_spoken(frame) && self.frame.is_right(len);
         self.asked |= taken && asks.is_some();
         taken.then_some(len)
     }
@@ -303,7 +305,7 @@ impl<M: SharedMut, R: Road> Card<M, R> {
 impl<M: SharedMut> Out<M> {
     fn new(ring: Consumer<M, ENTRIES>) -> Out<M> {
         let places = u16::try_from((ring.data_len() as usize / BUFFER).min(ENTRIES)).unwrap_or(0);
-        let frame = vec![0; MAX_FRAME];
+        let frame = Frame::new(MAX_FRAME);
         Out { ring, frame, places, left: 0, replies: 0, went: 0, bytes: 0, no_room: 0 }
     }
 
@@ -320,7 +322,8 @@ impl<M: SharedMut> Out<M> {
 
     fn send(&mut self, len: usize, id: u16) {
         let (offset, bytes) = (u32::from(id) * BUFFER as u32, len as u32);
-        let frame = self.frame.get(..len).unwrap_or_default();
+        self.frame.fill(len);
+        let frame = self.frame.get(len).unwrap_or_default();
         let request = Submission { id, op: TRANSMIT, len: bytes, offset, arg: 0 };
         // When the driver ends, that is seen when something is taken.
         let sent = self.ring.write(offset, frame).is_ok() && self.ring.submit(request).is_ok();
@@ -355,12 +358,12 @@ impl RxToken for Came<'_> {
 impl<M: SharedMut> TxToken for Goes<'_, M> {
     fn consume<T, F: FnOnce(&mut [u8]) -> T>(self, len: usize, f: F) -> T {
         let Goes { out, reply } = self;
-        if out.frame.len() < len {
+        let Some(frame) = out.frame.get_mut(len) else {
             // smoltcp makes none that is longer than the card says; it is lost like a packet.
             out.no_room += 1;
             return f(&mut vec![0; len]);
-        }
-        let result = f(out.frame.get_mut(..len).unwrap_or_default());
+        };
+        let result = f(frame);
         match out.place() {
             Some(id) if !reply || out.replies > 0 => {
                 out.replies -= u16::from(reply);
@@ -384,7 +387,7 @@ impl<M: SharedMut, R: Road> Device for Card<M, R> {
 
     fn receive(&mut self, now: Instant) -> Option<(Came<'_>, Goes<'_, M>)> {
         let len = self.next(now)?;
-        let frame = self.frame.get(..len)?;
+        let frame = self.frame.get(len)?;
         Some((Came(frame), Goes { out: &mut self.out, reply: true }))
     }
 
@@ -400,11 +403,12 @@ impl<M: SharedMut, R: Road> Device for Card<M, R> {
     }
 }
 
-/// What every card here can do: as much as Ethernet.
+/// What every card here can do: as much as Ethernet, and the checksum of TCP ([`sum`](crate::sum)).
 #[must_use]
 pub fn capabilities() -> DeviceCapabilities {
     let mut can = DeviceCapabilities::default();
     can.medium = Medium::Ethernet;
     can.max_transmission_unit = MAX_FRAME;
+    can.checksum.tcp = Checksum::None;
     can
 }
