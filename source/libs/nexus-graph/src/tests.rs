@@ -88,7 +88,10 @@ fn text_stays_text() {
 #[test]
 fn only_the_file_has_its_style() {
     let graph = graph();
-    assert!(!svg(&graph, "all").into_string().contains("<style"));
+    let page = svg(&graph, "all").into_string();
+    assert!(
+        !page.contains("<style") && page.contains("role=\"group\"") && page.contains("<a href=")
+    );
     assert!(alone(&graph, "all").contains("<style>.graph {"));
 }
 
