@@ -282,7 +282,7 @@ fn who_puts_many_at_a_time_leaves_few_to_be_folded() {
     assert!((KEYS_AT_ONCE..2 * KEYS_AT_ONCE + 50).contains(&most), "{most}");
 }
 
-// attack 92 U: many keys are left to be folded, and others are put, as many as are folded: what was left becomes less; broken: store-catches-up
+// attack 92 U: many keys are left to be folded, and others are put, as many as are folded; what was left becomes less; broken: store-catches-up
 #[test]
 fn more_is_folded_while_much_was_left() {
     let mut store = open_with(&formatted(2048, 4096), &OpenOptions::new(GUID, 3)).unwrap();

@@ -271,7 +271,7 @@ fn leaves_are_asked_for_together() {
     assert!(few.reads <= 5, "who wants few rows reads few leaves: {few:?}");
 }
 
-// attack 92 U: puts that are asked at one time, each of a key with a leaf of its own: their leaves are read together, once for the put and for the fold; broken: store-ahead-keys
+// attack 92 U: puts that are asked at one time, each of a key with a leaf of its own that is not in memory; their leaves are read together; broken: store-ahead-keys
 #[test]
 fn keys_that_are_wanted_soon_are_waited_for_together() {
     const PUTS: u64 = 4000;

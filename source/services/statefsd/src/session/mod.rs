@@ -216,8 +216,7 @@ impl<M: SharedMut> Session<M> {
         read: usize,
         mut denied: impl FnMut(Refusal),
     ) -> Taken {
-        let mut taken = Taken::default();
-        taken.ended = self.over.take();
+        let mut taken = Taken { ended: self.over.take(), ..Taken::default() };
         if taken.ended.is_some() {
             self.end(store.ok());
             return taken;
