@@ -108,7 +108,7 @@ impl Load<'_> {
         match Asked::of(asked).ok_or("the host asks for something else")? {
             Asked::In(bytes) => self.takes(connection, bytes)?,
             Asked::Out(bytes) => self.sends(connection, bytes)?,
-            Asked::Tcp(count) => echoes(connection, count)?,
+            Asked::Tcp(count) => echoes(self.net, connection, count)?,
             Asked::Udp(count) => self.datagrams(connection, count)?,
             Asked::Ping(count) => self.pings(connection, count)?,
             Asked::Mark(number) => self.mark(connection, number)?,
@@ -175,12 +175,14 @@ impl Load<'_> {
     }
 }
 
-/// Sends back each byte, alone.
-fn echoes(connection: &mut Connection<'_>, count: u64) -> Result<(), String> {
+/// Sends back each byte, alone. The stack is told of it, and that the next one is waited for, at once.
+fn echoes(net: &Net, connection: &mut Connection<'_>, count: u64) -> Result<(), String> {
     for _ in 0..count {
         let mut byte = [0];
         read_all(connection, &mut byte)?;
-        write_all(connection, &byte)?;
+        while connection.try_write(&byte).map_err(said("writing"))?.is_none() {
+            net.wait(deadline()).map_err(said("writing"))?;
+        }
     }
     Ok(())
 }

@@ -12,11 +12,15 @@ use crate::bench::disk::{log, switches};
 use crate::bench::store::counts::serial;
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write;
+use std::thread;
+use std::time::Duration;
 
 /// Bytes each way.
 const BULK: usize = 4 << 20;
 /// Round trips and requests.
 const TRIPS: usize = 128;
+/// For so long nothing is asked before the first load.
+const QUIET: Duration = Duration::from_millis(500);
 /// What a record of a load has before its number.
 const RECORD: &str = " net-load ";
 /// Address spaces that take part: of the driver, the stack, and whoever is asked.
@@ -80,6 +84,9 @@ pub(super) fn loads(ports: Ports, watched: bool) -> Result<Vec<Mark>> {
     if watched {
         peer.count()?;
     }
+    // What others begin with is over, and the watching thread has seen it.
+    peer.takes(BULK)?;
+    thread::sleep(QUIET);
     // Nothing is between these: what a mark itself takes.
     let mut marks = vec![peer.mark(0)?, peer.mark(0)?];
     for (number, load) in (1..).zip(&LOADS) {
