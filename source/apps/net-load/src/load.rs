@@ -12,7 +12,7 @@ use nexus_net::RingLink;
 use nexus_proto::ids;
 use nexus_proto::socket::{Socket, Stats};
 use nexus_rt::{Client, Deadline, ns_of_ticks, startup, ticks};
-use nexus_test::{Host, SAFETY_MS, records};
+use nexus_test::{Host, SAFETY_MS, Waiter, records};
 
 use crate::idle;
 use crate::wire::{ASKED, Asked};
@@ -26,6 +26,8 @@ const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 2, 2));
 const ECHO: [u8; 56] = [0; 56];
 /// Bytes that are read or written at once.
 const PIECE: usize = 64 << 10;
+/// Milliseconds that the thread below everybody has before what it has seen is told.
+const SEES_MS: u64 = 2;
 /// Most bytes of a datagram.
 const DATAGRAM: usize = 1472;
 
@@ -45,7 +47,9 @@ pub(crate) fn run(host: Host) -> Result<u32, String> {
         .listen(SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)), 1, deadline())
         .map_err(said("a port"))?;
     let datagrams = net.bind(DATAGRAMS, DATAGRAM, deadline()).map_err(said("a port"))?;
-    let mut load = Load { host, net: &net, stack, datagrams, piece: vec![0; PIECE], loads: 0 };
+    let waiter = Waiter::new().map_err(said("waiting"))?;
+    let piece = vec![0; PIECE];
+    let mut load = Load { host, waiter, net: &net, stack, datagrams, piece, loads: 0 };
     loop {
         let connection = listener.accept(deadline()).map_err(said("a connection"))?;
         match load.serve(connection) {
@@ -85,6 +89,7 @@ fn write_all(connection: &mut Connection<'_>, bytes: &[u8]) -> Result<(), String
 /// What loads are done with.
 struct Load<'n> {
     host: Host,
+    waiter: Waiter,
     net: &'n Net,
     stack: Client<Socket>,
     datagrams: Datagrams<'n>,
@@ -108,7 +113,7 @@ impl Load<'_> {
         match Asked::of(asked).ok_or("the host asks for something else")? {
             Asked::In(bytes) => self.takes(connection, bytes)?,
             Asked::Out(bytes) => self.sends(connection, bytes)?,
-            Asked::Tcp(count) => echoes(connection, count)?,
+            Asked::Tcp(count) => echoes(self.net, connection, count)?,
             Asked::Udp(count) => self.datagrams(connection, count)?,
             Asked::Ping(count) => self.pings(connection, count)?,
             Asked::Mark(number) => self.mark(connection, number)?,
@@ -166,6 +171,7 @@ impl Load<'_> {
 
     /// Tells both sides what was counted until now.
     fn mark(&self, connection: &mut Connection<'_>, number: u64) -> Result<(), String> {
+        self.waiter.pause(SEES_MS);
         let missed = idle::missed();
         let stats = self.stack.call(&Stats {}, deadline()).map_err(said("the stack"))?;
         let counted = [stats.frames_in, stats.frames_out, stats.turns, missed];
@@ -175,12 +181,14 @@ impl Load<'_> {
     }
 }
 
-/// Sends back each byte, alone.
-fn echoes(connection: &mut Connection<'_>, count: u64) -> Result<(), String> {
+/// Sends back each byte, alone. The stack is told of it, and that the next one is waited for, at once.
+fn echoes(net: &Net, connection: &mut Connection<'_>, count: u64) -> Result<(), String> {
     for _ in 0..count {
         let mut byte = [0];
         read_all(connection, &mut byte)?;
-        write_all(connection, &byte)?;
+        while connection.try_write(&byte).map_err(said("writing"))?.is_none() {
+            net.wait(deadline()).map_err(said("writing"))?;
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::future::Future;
@@ -162,7 +163,8 @@ where
 {
     let router = Router::from_service(App(site));
     let config = Config { timeouts: timeouts(), connection: keep };
-    let mut buffer = [0; head::HEAD + 1];
+    // Not in the future, which is moved several times before it is polled.
+    let mut buffer = vec![0; head::HEAD + 1];
     let One { head, writer, goes_on } = one;
     let one = One { head, writer: &mut *writer, goes_on };
     let server = Server::custom(&router, Lent(timer), &config, &mut buffer);

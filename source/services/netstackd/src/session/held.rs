@@ -10,6 +10,8 @@ use smoltcp::socket::{Socket as Any, tcp, udp};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpEndpoint;
 
+use super::Pending;
+use super::ask::Ask;
 use super::desk::Ports;
 use super::listener::Listener;
 use super::purse::Purse;
@@ -213,6 +215,24 @@ impl Held {
 
     pub(crate) fn get(&mut self, number: u64) -> Option<&mut Socket> {
         self.sockets.get_mut(&number)
+    }
+
+    /// True when nothing can be done yet for a request: it waits for what comes, and nothing has.
+    pub(super) fn stands(&mut self, pending: &Pending, stack: &Stack) -> bool {
+        match pending {
+            Pending::Fresh(Ask::Receive { socket, .. }) => match self.get(*socket) {
+                Some(Socket::Connection(one)) => {
+                    let stream = stack.sockets.get::<tcp::Socket<'_>>(one.handle);
+                    !stream.can_recv() && stream.may_recv()
+                }
+                _ => false,
+            },
+            Pending::Fresh(Ask::Accept { socket }) => match self.get(*socket) {
+                Some(Socket::Listener(one)) => !one.has(stack),
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     /// Each, and what they are made of.

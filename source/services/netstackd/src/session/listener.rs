@@ -101,6 +101,11 @@ impl Listener {
         free || self.grow_to_backlog(store, stack) || self.evict(stack, now)
     }
 
+    /// True when a connection stands.
+    pub(crate) fn has(&self, stack: &Stack) -> bool {
+        self.slots.iter().any(|slot| stands(state(stack, slot.handle)))
+    }
+
     /// A connection that stands, which is the caller's from now on.
     pub(crate) fn accept(&mut self, stack: &Stack) -> Option<SocketHandle> {
         let stood = self.slots.iter().position(|slot| stands(state(stack, slot.handle)))?;
