@@ -117,3 +117,21 @@ fn a_name_has_as_many_addresses_as_there_is_room_for() {
     let (status, bytes) = world.wait(&mut c, id);
     assert_eq!((status, bytes.len()), (DONE, 32));
 }
+
+// attack 93 U: a client ends for good with a connection, and with a request that waits; both end, and whoever lives keeps its own
+#[test]
+fn what_a_client_had_ends_when_it_ends_for_good() {
+    let mut world = World::up();
+    let (mut a, mut c) = (world.client(A), world.client(C));
+    let (first, second) = (world.peer.listen(7), world.peer.listen(8));
+    world.connection(&mut a, 7);
+    world.connection(&mut c, 8);
+    world.server.bury(world.now);
+    world.run(20);
+    assert!(world.peer.tcp(first).is_open() && world.peer.tcp(second).is_open());
+    let _gone = nexus_rt::host::revoke(Handle(u64::from(A)));
+    world.server.bury(world.now);
+    world.run(1_500);
+    assert!(!world.peer.tcp(first).is_open() && world.peer.tcp(second).is_open());
+    assert_eq!([A, C].map(|id| world.counted(id).0), [0, 1]);
+}
