@@ -73,7 +73,9 @@ fn who_goes_before_it_is_accepted_makes_room() {
 fn a_port_of_a_connection_is_in_use() {
     let mut world = World::up();
     let mut a = world.client(A);
-    (world.peer.listen(7), world.peer.listen(8));
+    for port in [7, 8] {
+        world.peer.listen(port);
+    }
     world.opens(&mut a, wire::CONNECT, Target { n: 50_000, ..to(PEER, 7) });
     let again = Target { n: 50_000, ..to(PEER, 8) };
     assert_eq!(world.status(&mut a, wire::CONNECT, again), wire::IN_USE);
