@@ -146,3 +146,29 @@ fn a_graph_is_drawn_as_before() {
     let sorted = columns(&graph);
     assert_eq!(sorted.iter().map(Vec::len).collect::<Vec<_>>(), [6, 7, 1, 1]);
 }
+
+#[test]
+fn lines_to_nowhere_and_to_oneself_are_left_out() {
+    let mut graph = graph();
+    let (count, boxes) = (graph.lines().len(), graph.nodes().len());
+    for (from, to) in [(3, 3), (0, boxes), (boxes, 0), (boxes, boxes)] {
+        graph.line(tie(from, to));
+    }
+    assert_eq!((graph.lines().len(), graph.left_out()), (count, 4));
+    graph.line(tie(0, boxes - 1));
+    assert_eq!((graph.lines().len(), graph.left_out()), (count + 1, 4));
+}
+
+#[test]
+fn lines_between_other_columns_do_not_cross() {
+    let mut graph = Graph::default();
+    for column in [0, 0, 1, 1, 2, 2] {
+        graph.node(node(column, Kind::Service, "a", 1));
+    }
+    let drawn: Vec<Vec<usize>> = [[0, 1], [2, 3], [4, 5]].map(Vec::from).into();
+    // Crossed, were they between the same columns.
+    [tie(0, 3), tie(2, 4), tie(1, 4)].into_iter().for_each(|line| graph.line(line));
+    assert_eq!(crossings(&graph, &drawn), 0);
+    graph.line(tie(2, 1));
+    assert_eq!(crossings(&graph, &drawn), 1);
+}

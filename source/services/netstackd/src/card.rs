@@ -170,11 +170,6 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         self.attached && self.out.place().is_some()
     }
 
-    /// How many frames may still come in this turn.
-    pub const fn left(&self) -> u16 {
-        self.left
-    }
-
     /// Ends a turn: tells the driver of all that was given to it. False when there is something already.
     pub fn end(&mut self) -> bool {
         let Card { receive, out, road, .. } = self;

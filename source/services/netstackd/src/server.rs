@@ -367,3 +367,21 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Service for Server<M, R, S, 
         self.round();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_times_and_come_back() {
+        for ms in [0, 1, 250, 3_600_000] {
+            let at = instant(ticks_of_ns(ms * 1_000_000));
+            assert_eq!(at, Instant::from_millis(ms as i64));
+            assert_eq!(
+                deadline(at),
+                Deadline::at(ticks_of_ns(ms * 1_000_000) + 1),
+                "not before it"
+            );
+        }
+    }
+}

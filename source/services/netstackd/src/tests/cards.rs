@@ -11,7 +11,7 @@ const HALF: usize = PAGE + FEW * 2048;
 
 struct Small {
     mac: [u8; 6],
-    sides: Rc<RefCell<[Driver<FakePeer, 64>; 2]>>,
+    sides: Sides,
 }
 
 impl std::fmt::Debug for Small {
@@ -36,7 +36,10 @@ impl Road for Small {
     }
 }
 
-fn card(mac: [u8; 6]) -> (Card<Memory, Small>, Rc<RefCell<[Driver<FakePeer, 64>; 2]>>) {
+/// The sides of the driver: of what comes, and of what goes.
+type Sides = Rc<RefCell<[Driver<FakePeer, 64>; 2]>>;
+
+fn card(mac: [u8; 6]) -> (Card<Memory, Small>, Sides) {
     let memory = FakeMemory::new(2 * HALF);
     let side = |range, op| Driver::new(memory.peer(range), Ops::of(&[op])).unwrap();
     let sides = [side(0..HALF, RECEIVE), side(HALF..2 * HALF, TRANSMIT)];

@@ -73,7 +73,9 @@ fn who_goes_before_it_is_accepted_makes_room() {
 fn a_port_of_a_connection_is_in_use() {
     let mut world = World::up();
     let mut a = world.client(A);
-    (world.peer.listen(7), world.peer.listen(8));
+    for port in [7, 8] {
+        world.peer.listen(port);
+    }
     world.opens(&mut a, wire::CONNECT, Target { n: 50_000, ..to(PEER, 7) });
     let again = Target { n: 50_000, ..to(PEER, 8) };
     assert_eq!(world.status(&mut a, wire::CONNECT, again), wire::IN_USE);
@@ -116,4 +118,22 @@ fn a_name_has_as_many_addresses_as_there_is_room_for() {
     world.coming.push_back(hostile::datagram(from, own(port), &answer));
     let (status, bytes) = world.wait(&mut c, id);
     assert_eq!((status, bytes.len()), (DONE, 32));
+}
+
+// attack 93 U: a client ends for good with a connection, and with a request that waits; both end, and whoever lives keeps its own
+#[test]
+fn what_a_client_had_ends_when_it_ends_for_good() {
+    let mut world = World::up();
+    let (mut a, mut c) = (world.client(A), world.client(C));
+    let (first, second) = (world.peer.listen(7), world.peer.listen(8));
+    world.connection(&mut a, 7);
+    world.connection(&mut c, 8);
+    world.server.bury(world.now);
+    world.run(20);
+    assert!(world.peer.tcp(first).is_open() && world.peer.tcp(second).is_open());
+    let _gone = nexus_rt::host::revoke(Handle(u64::from(A)));
+    world.server.bury(world.now);
+    world.run(1_500);
+    assert!(!world.peer.tcp(first).is_open() && world.peer.tcp(second).is_open());
+    assert_eq!([A, C].map(|id| world.counted(id).0), [0, 1]);
 }
