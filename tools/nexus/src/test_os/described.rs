@@ -103,6 +103,9 @@ impl<'a> Described<'a> {
             _ => self.judge(&run, Boot::Last),
         };
         self.networks(machine, &run, &self.proofs, &mut judgement);
+        if let Some(wire) = &machine.wire {
+            wire.judge(&mut judgement);
+        }
         Ok(Judged { run, judgement, survived })
     }
 
