@@ -14,8 +14,7 @@ pub(crate) type Memory = SharedMemory<ReadWrite>;
 /// A connection.
 pub(crate) type Stream<'n> = Connection<'n, RingLink, Memory>;
 
-/// Whose datagrams go back. To send one to whoever it says that it is from would be asked of the policy, and this machine is
-/// denied.
+/// Whose datagrams go back. One may say that it is from this machine, or from no port: to send there is denied, and on record.
 const PEERS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 2, 2), Ipv4Addr::new(10, 0, 2, 64)];
 /// Bytes of a connection that are on their way back at one time.
 const BYTES: usize = 2048;
@@ -113,7 +112,8 @@ impl<'n> Datagrams<'n> {
     /// Sends one back. True when there was one.
     pub(crate) fn turn(&mut self) -> Result<bool, Error> {
         let Some(came) = self.socket.try_receive_from(&mut self.bytes)? else { return Ok(false) };
-        if !PEERS.iter().any(|peer| came.from.ip() == *peer) {
+        let answers = came.from.port() > 0 && PEERS.iter().any(|peer| came.from.ip() == *peer);
+        if !answers {
             return Ok(true);
         }
         let bytes = self.bytes.get(..came.len).unwrap_or_default();
