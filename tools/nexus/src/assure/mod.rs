@@ -18,10 +18,11 @@ mod reproducible;
 mod rogue;
 mod states;
 mod wild;
+mod wire;
 
 use crate::exit::Exit;
 use crate::steps::results::Results;
-use crate::steps::tools::{DENY, FUZZ, LLVM_COV, MIRI, MUTANTS, NEXTEST, NIGHTLY};
+use crate::steps::tools::{DENY, FUZZ, LLVM_COV, MIRI, MUTANTS, NEXTEST, NIGHTLY, TSHARK};
 use crate::steps::{self, Choice, Step, Work};
 use crate::test_os::fresh_nonce;
 use anyhow::Result;
@@ -69,6 +70,12 @@ const STEPS: &[Step] = &[
     step("wild", 8, "10^6 random calls of hostile processes in QEMU", |context| {
         wild::check(context.seed)
     }),
+    Step {
+        needs: &[TSHARK],
+        ..step("wire", 3, "what the guest sends to a hostile network, by tshark", |context| {
+            wire::check(context.seed)
+        })
+    },
     // attack 87 Q: 10^7 heads at random in 1,500 lives of a hostile owner; nothing outside its pool is another
     step("rogue", 15, "10^7 heads at random, in lives of a hostile owner in QEMU", |context| {
         rogue::check(context.seed)

@@ -104,6 +104,9 @@ impl<'a> Described<'a> {
         };
         self.networks(machine, &run, &self.proofs, &mut judgement);
         judgement.and(self.page(&run));
+        if let Some(wire) = &machine.wire {
+            wire.judge(&mut judgement);
+        }
         Ok(Judged { run, judgement, survived })
     }
 

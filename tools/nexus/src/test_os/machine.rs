@@ -6,6 +6,7 @@ use super::frames::Networks;
 use super::judge::Boot;
 use super::page;
 use super::session::Options;
+use super::wire::Wire;
 use crate::build::Built;
 use crate::desc::Expect;
 use crate::qemu;
@@ -31,6 +32,8 @@ pub(super) struct Machine<'a> {
     page: bool,
     /// Its networks.
     pub(super) networks: Networks,
+    /// The peer on the other end of its network, where there is one.
+    pub(super) wire: Option<Wire>,
     /// What all boots printed.
     pub(super) console: Vec<String>,
 }
@@ -49,6 +52,7 @@ impl<'a> Machine<'a> {
         let initrd = built.directory.join("run.img");
         fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
         let mut board = board(built, expect)?;
+        let wire = Wire::of(&mut board, expect, options.packets, nonce)?;
         let page = page::is_reached(&built.checked.description) && page::forward(&mut board);
         Ok(Machine {
             built,
@@ -61,6 +65,7 @@ impl<'a> Machine<'a> {
             initrd,
             quiet: options.quiet,
             left: options.limit,
+            wire,
             console: Vec::new(),
         })
     }
@@ -74,6 +79,7 @@ impl<'a> Machine<'a> {
         let mut command = qemu::command(&self.qemu, &self.board, &self.built.kernel, &self.initrd);
         command.args(self.networks.dump()?);
         let checked = &self.built.checked;
+        let played = self.wire.as_ref().map(Wire::play).transpose()?;
         let run = drive::run(Plan {
             command,
             // Where QEMU counts instructions as time, 7.2 does not go on after a debugger's stop.
@@ -91,7 +97,19 @@ impl<'a> Machine<'a> {
                     println_raw!("{line}");
                 }
             },
-        })?;
+        });
+        let told = played.map(|played| played.end());
+        let run = run?;
+        if let (Some(wire), Some(told)) = (&mut self.wire, told) {
+            for line in &told.said {
+                let line = format!("peer: {line}");
+                if !self.quiet {
+                    println_raw!("{line}");
+                }
+                self.console.push(line);
+            }
+            wire.told = told;
+        }
         self.left = self.left.saturating_sub(run.took);
         Ok(run)
     }
