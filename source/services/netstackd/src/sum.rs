@@ -241,7 +241,7 @@ mod tests {
         let sent = frame.get(padded.len()).unwrap();
         assert!(right(sent) && placed(sent).is_right(padded.len()));
         assert_ne!(sent[start + FIELD..start + FIELD + 2], [0, 0]);
-        assert_eq!(placed(&bytes[..40]).is_right(40), true, "smoltcp finds none in it");
+        assert!(placed(&bytes[..40]).is_right(40), "smoltcp finds none in it");
     }
 
     proptest! {
