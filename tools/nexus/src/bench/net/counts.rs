@@ -253,7 +253,7 @@ fn spaces(events: &[Event]) -> Vec<u64> {
 
 /// Tenths, rounded.
 const fn tenths(number: u64, each: u64) -> u64 {
-    (number * 20 / each + 1) / 2
+    (number * 20 / each).div_ceil(2)
 }
 
 #[allow(clippy::cast_precision_loss)]
