@@ -369,7 +369,6 @@ const ALIVE: &[Proof] = &[
         check: stack::who_may_listens,
         about: About::Service(ids::NETSTACKD),
     },
-    // attack 34 Q: send and receive frames before attaching, and frames of no length that there is; refused, and counted
     Proof {
         id: "net-refused",
         fact: "no frame goes out or comes in for whoever is not attached, and none of a wrong length goes out",
