@@ -15,7 +15,7 @@ use nexus_rt::{Client, Deadline, ns_of_ticks, startup, ticks};
 use nexus_test::{Host, SAFETY_MS, Waiter, records};
 
 use crate::idle;
-use crate::wire::{ASKED, Asked};
+use net_load::{ASKED, Asked};
 
 /// The port of the connection, and that of datagrams.
 const PORT: u16 = 8001;

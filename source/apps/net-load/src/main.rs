@@ -7,7 +7,6 @@ extern crate alloc;
 
 mod idle;
 mod load;
-mod wire;
 
 use alloc::format;
 use core::convert::Infallible;

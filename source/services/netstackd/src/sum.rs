@@ -15,9 +15,12 @@ const ETHERNET: usize = 14;
 /// Where the checksum stands in a segment (RFC 9293, 3.1).
 const FIELD: usize = 16;
 
-/// Memory of a frame, at whole words.
+/// Memory of a frame, at whole words, of which it has so many bytes.
 #[derive(Clone, Debug)]
-pub(crate) struct Frame(alloc::vec::Vec<u64>);
+pub(crate) struct Frame {
+    words: alloc::vec::Vec<u64>,
+    bytes: usize,
+}
 
 /// Where a segment of TCP is in its frame, and what is summed beside it: its pseudo-header (RFC 9293, 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,17 +33,17 @@ struct Segment {
 impl Frame {
     /// Room for so many bytes, of zeroes.
     pub(crate) fn new(bytes: usize) -> Frame {
-        Frame(alloc::vec![0; bytes.div_ceil(WORD)])
+        Frame { words: alloc::vec![0; bytes.div_ceil(WORD)], bytes }
     }
 
     /// Its first bytes; none when it has fewer.
     pub(crate) fn get(&self, len: usize) -> Option<&[u8]> {
-        self.0.as_bytes().get(..len)
+        self.words.as_bytes().get(..self.bytes)?.get(..len)
     }
 
     /// The same, to be written.
     pub(crate) fn get_mut(&mut self, len: usize) -> Option<&mut [u8]> {
-        self.0.as_mut_bytes().get_mut(..len)
+        self.words.as_mut_bytes().get_mut(..self.bytes)?.get_mut(..len)
     }
 
     /// True unless the frame of its first `len` bytes has a segment of TCP whose checksum is wrong.
@@ -64,7 +67,7 @@ impl Frame {
     /// The sum of 16-bit words in the order of this machine, not complemented (RFC 1071, 2).
     fn sum(&self, Segment { start, end, pseudo }: Segment) -> u16 {
         let (first, last) = (start / WORD, end.div_ceil(WORD));
-        let words = self.0.get(first..last).unwrap_or_default();
+        let words = self.words.get(first..last).unwrap_or_default();
         // What stands before the segment in its first word, and behind it in its last.
         let before = words.first().map_or(0, |word| low(*word, start % WORD));
         let rest = words.last().filter(|_| !end.is_multiple_of(WORD));

@@ -33,11 +33,14 @@ impl Place {
         Ok(Place { root, build: paths::build()?, target, lenient: false })
     }
 
+    /// What calls the compiler so that no lint is an error.
+    pub const WARNS: &str = "scripts/rustc-warns.sh";
+
     /// Lets `cargo`, for the host, compile in this tree what is wrong by a lint alone. Crates of others are compiled
     /// as in every tree.
     pub fn let_warn(&self, cargo: &mut Command) {
         cargo.env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTFLAGS");
-        cargo.env("RUSTC_WORKSPACE_WRAPPER", self.root.join("scripts/rustc-warns.sh"));
+        cargo.env("RUSTC_WORKSPACE_WRAPPER", self.root.join(Place::WARNS));
     }
 
     /// The standard system.

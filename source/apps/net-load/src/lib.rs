@@ -1,11 +1,13 @@
-//! What the host asks for: nine bytes, an operation and a number.
+//! What the host asks `net-load` for: nine bytes, an operation and a number.
+#![cfg_attr(target_os = "none", no_std)]
+#![forbid(unsafe_code)]
 
 /// Bytes of what is asked.
-pub(crate) const ASKED: usize = 9;
+pub const ASKED: usize = 9;
 
 /// A load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub enum Asked {
     /// So many bytes come; one is sent when they have.
     In(u64),
     /// So many bytes are sent.
@@ -25,8 +27,9 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
-    /// Nothing for an operation that there is not.
-    pub(crate) fn of(asked: [u8; ASKED]) -> Option<Asked> {
+    /// What nine bytes ask for; nothing for an operation that there is not.
+    #[must_use]
+    pub fn of(asked: [u8; ASKED]) -> Option<Asked> {
         let [op, number @ ..] = asked;
         let number = u64::from_le_bytes(number);
         Some(match op {
