@@ -398,7 +398,7 @@ impl<M: SharedMut, R: Road> Device for Card<M, R> {
     }
 }
 
-/// What every card here can do: as much as Ethernet, and the checksum of TCP ([`sum`](crate::sum)).
+/// What every card here can do: as much as Ethernet, and the checksum of TCP, which `sum.rs` computes.
 #[must_use]
 pub fn capabilities() -> DeviceCapabilities {
     let mut can = DeviceCapabilities::default();
