@@ -20,15 +20,18 @@ fn times(context: &Context) -> Result<Vec<TimeInfo>, Failure> {
     let mut cursor = 0;
     loop {
         let info = context.ask(context.init, &Times { cursor })?;
-        ensure!(info.priority <= IDLE && info.ticks > 0, "{info:?}");
-        let later = all.last().is_none_or(|last| last.priority < info.priority);
-        ensure!(later, "{info:?} comes after {:?}", all.last());
         cursor = u64::from(info.next);
         all.push(info);
         if cursor == 0 {
-            return Ok(all);
+            break;
         }
     }
+    // How many there are is another number in each boot.
+    let ran = all.iter().all(|info| info.priority <= IDLE && info.ticks > 0);
+    ensure!(ran, "a priority that there is not, or that never ran: {all:?}");
+    let in_order = all.is_sorted_by(|one, next| one.priority < next.priority);
+    ensure!(in_order, "not from the lowest to the highest, each once: {all:?}");
+    Ok(all)
 }
 
 /// Ticks of a priority.
