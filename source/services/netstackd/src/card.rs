@@ -4,6 +4,7 @@
 //! virtionetd says of lengths is not believed. When its life ends, an attachment to the next is begun, and whoever has
 //! connections goes on with them: what was under way is lost like a packet.
 
+use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -13,7 +14,7 @@ use nexus_ring::{Completion, Consumer, DONE, Ended, PAGE, Submission};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::{Duration, Instant};
 
-use crate::frame;
+use crate::frame::{self, Head};
 use crate::road::Road;
 
 /// Entries of each ring.
@@ -24,6 +25,8 @@ pub const BUFFER: usize = 2048;
 pub const TURN: u16 = 64;
 /// Most of those that go out at once, in answer to one that came: the others are for what clients send.
 pub const REPLIES: u16 = TURN / 2;
+/// Most frames of this machine's to itself that wait to be looked at: about 48 KB. The others are lost like packets.
+const TO_ITSELF: usize = 32;
 /// After so long a driver that does not answer is asked again.
 const AGAIN: Duration = Duration::from_millis(100);
 /// After so long a card without a link is looked at again.
@@ -59,12 +62,12 @@ pub struct Card<M, R> {
     says: Option<Says>,
     /// The frame that is looked at.
     frame: Vec<u8>,
+    /// Its bytes, until something is made of it.
+    looked: Option<usize>,
     /// Frames that may still come in this turn.
     left: u16,
     /// Ports at which nobody is taken now: who wants to connect is not heard, and asks again.
     full: Vec<u16>,
-    /// One that smoltcp has seen asked for a connection.
-    asked: bool,
     lives: u32,
     frames: Frames,
 }
@@ -74,9 +77,13 @@ pub struct Card<M, R> {
 struct Out<M> {
     ring: Consumer<M, ENTRIES>,
     frame: Vec<u8>,
+    /// Those of this machine's to itself, which are looked at as if they came.
+    to_itself: VecDeque<Vec<u8>>,
     places: u16,
     left: u16,
     replies: u16,
+    /// Those that answer one that came, and have not gone yet: a bit for each place.
+    answers: u64,
     went: u64,
     bytes: u64,
     no_room: u64,
@@ -104,9 +111,9 @@ impl<M: SharedMut, R: Road> Card<M, R> {
             due: Some(Instant::ZERO),
             says: None,
             frame,
+            looked: None,
             left: 0,
             full: Vec::new(),
-            asked: false,
             lives: 0,
             frames,
         })
@@ -159,11 +166,6 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         self.full = ports;
     }
 
-    /// True once after somebody asked for a connection.
-    pub const fn was_asked(&mut self) -> bool {
-        core::mem::replace(&mut self.asked, false)
-    }
-
     /// True when more frames may go in this turn.
     pub fn may_send(&self) -> bool {
         self.attached && self.out.place().is_some()
@@ -172,6 +174,32 @@ impl<M: SharedMut, R: Road> Card<M, R> {
     /// How many frames may still come in this turn.
     pub const fn left(&self) -> u16 {
         self.left
+    }
+
+    /// Looks at what comes next, of which something may be made: it is what smoltcp receives next, unless it is
+    /// [dropped](Self::drop_it). `None` when nothing comes now.
+    pub(crate) fn look(&mut self, now: Instant) -> Option<Came> {
+        while self.attached && self.left > 0 {
+            let own = self.out.to_itself.pop_front();
+            let by = if own.is_some() { By::Itself } else { By::Wire };
+            let taken = match own {
+                Some(frame) => self.take_own(&frame),
+                None => self.next(now)?,
+            };
+            self.left -= 1;
+            if let Some((len, head)) = taken {
+                self.looked = Some(len);
+                return Some(Came { head, by });
+            }
+            self.frames.dropped += 1;
+        }
+        None
+    }
+
+    /// Nothing is made of what was looked at.
+    pub const fn drop_it(&mut self) {
+        self.looked = None;
+        self.frames.dropped += 1;
     }
 
     /// Ends a turn: tells the driver of all that was given to it. False when there is something already.
@@ -204,7 +232,8 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         }
         // Whose frames have all gone need not know it.
         let out = self.out.ring.free_id().is_some() || self.out.ring.may_wait().unwrap_or(false);
-        out && self.receive.may_wait().unwrap_or(false)
+        let received = self.receive.may_wait().unwrap_or(false);
+        out && received && self.out.to_itself.is_empty()
     }
 
     /// Attaches, or looks at the link.
@@ -256,34 +285,27 @@ impl<M: SharedMut, R: Road> Card<M, R> {
             why => nexus_rt::warn!("the rings of virtionetd are given up: {why}"),
         }
         drop((self.receive.begin(), self.out.ring.begin()));
-        self.attached = false;
+        (self.attached, self.out.answers) = (false, 0);
         self.lives = self.lives.saturating_add(1);
         self.due = Some(now);
     }
 
-    /// The next frame that something may be made of, in `frame`; its bytes.
-    fn next(&mut self, now: Instant) -> Option<usize> {
-        while self.attached && self.left > 0 {
-            let done = match self.receive.pop() {
-                Ok(done) => done?,
-                Err(why) => {
-                    self.over(why, now);
-                    return None;
-                }
-            };
-            self.left -= 1;
-            let len = self.take(done);
-            self.give(done.id);
-            if len.is_some() {
-                return len;
+    /// The next frame of the wire; `None` when there is none, or the attachment is over.
+    fn next(&mut self, now: Instant) -> Option<Option<(usize, Head)>> {
+        let done = match self.receive.pop() {
+            Ok(done) => done?,
+            Err(why) => {
+                self.over(why, now);
+                return None;
             }
-            self.frames.dropped += 1;
-        }
-        None
+        };
+        let taken = self.take(done);
+        self.give(done.id);
+        Some(taken)
     }
 
     /// Copies a frame out; its bytes, when something may be made of it.
-    fn take(&mut self, done: Completion) -> Option<usize> {
+    fn take(&mut self, done: Completion) -> Option<(usize, Head)> {
         let len = done.len as usize;
         self.frames.came += 1;
         self.frames.came_bytes += u64::from(done.len);
@@ -292,11 +314,19 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         }
         let frame = self.frame.get_mut(..len)?;
         self.receive.read(u32::from(done.id) * BUFFER as u32, frame).ok()?;
-        let asks = frame::connects_to(frame);
-        let heard = !asks.is_some_and(|port| self.full.contains(&port));
-        let taken = heard && frame::is_spoken(frame);
-        self.asked |= taken && asks.is_some();
-        taken.then_some(len)
+        self.head(len)
+    }
+
+    /// One of this machine's to itself.
+    fn take_own(&mut self, frame: &[u8]) -> Option<(usize, Head)> {
+        self.frame.get_mut(..frame.len())?.copy_from_slice(frame);
+        self.head(frame.len())
+    }
+
+    fn head(&self, len: usize) -> Option<(usize, Head)> {
+        let head = Head::of(self.frame.get(..len)?)?;
+        let full = head.asks().is_some_and(|port| self.full.contains(&port));
+        (!full).then_some((len, head))
     }
 }
 
@@ -304,12 +334,15 @@ impl<M: SharedMut> Out<M> {
     fn new(ring: Consumer<M, ENTRIES>) -> Out<M> {
         let places = u16::try_from((ring.data_len() as usize / BUFFER).min(ENTRIES)).unwrap_or(0);
         let frame = vec![0; MAX_FRAME];
-        Out { ring, frame, places, left: 0, replies: 0, went: 0, bytes: 0, no_room: 0 }
+        let to_itself = VecDeque::new();
+        Out { ring, frame, to_itself, places, left: 0, replies: 0, answers: 0, went: 0, bytes: 0, no_room: 0 }
     }
 
     /// Takes what has gone.
     fn settle(&mut self) -> Result<(), Ended> {
-        while self.ring.pop()?.is_some() {}
+        while let Some(done) = self.ring.pop()? {
+            self.answers &= !bit(done.id);
+        }
         Ok(())
     }
 
@@ -318,7 +351,17 @@ impl<M: SharedMut> Out<M> {
         self.ring.free_id().filter(|id| *id < self.places && self.left > 0)
     }
 
+    /// True when one more may go at once, in answer: of all that have not gone yet, too, so many at most.
+    const fn may_answer(&self) -> bool {
+        self.replies > 0 && self.answers.count_ones() < REPLIES as u32
+    }
+
     fn send(&mut self, len: usize, id: u16) {
+        if frame::is_to_itself(self.frame.get(..len).unwrap_or_default()) {
+            self.answers &= !bit(id);
+            self.hand_back(len);
+            return;
+        }
         let (offset, bytes) = (u32::from(id) * BUFFER as u32, len as u32);
         let frame = self.frame.get(..len).unwrap_or_default();
         let request = Submission { id, op: TRANSMIT, len: bytes, offset, arg: 0 };
@@ -332,11 +375,39 @@ impl<M: SharedMut> Out<M> {
             self.no_room += 1;
         }
     }
+
+    /// A frame of this machine's to itself comes next: no card brings it back.
+    fn hand_back(&mut self, len: usize) {
+        self.left = self.left.saturating_sub(1);
+        if self.to_itself.len() >= TO_ITSELF {
+            self.no_room += 1;
+            return;
+        }
+        self.to_itself.extend(self.frame.get(..len).map(Vec::from));
+    }
 }
 
-/// A frame that came.
+/// By what way a frame came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// By the wire: anybody may have made it.
+    Wire,
+    /// This machine sent it to itself.
+    Itself,
+}
+
+/// A frame that came, and was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Came {
+    /// What it says of itself.
+    pub(crate) head: Head,
+    /// By what way it came.
+    pub(crate) by: By,
+}
+
+/// A frame that is received.
 #[derive(Debug)]
-pub struct Came<'a>(&'a [u8]);
+pub struct Received<'a>(&'a [u8]);
 
 /// Room for a frame that goes; `None`: it is lost.
 #[derive(Debug)]
@@ -346,7 +417,7 @@ pub struct Goes<'a, M> {
     reply: bool,
 }
 
-impl RxToken for Came<'_> {
+impl RxToken for Received<'_> {
     fn consume<T, F: FnOnce(&[u8]) -> T>(self, f: F) -> T {
         f(self.0)
     }
@@ -362,8 +433,9 @@ impl<M: SharedMut> TxToken for Goes<'_, M> {
         }
         let result = f(out.frame.get_mut(..len).unwrap_or_default());
         match out.place() {
-            Some(id) if !reply || out.replies > 0 => {
+            Some(id) if !reply || out.may_answer() => {
                 out.replies -= u16::from(reply);
+                out.answers |= if reply { bit(id) } else { 0 };
                 out.send(len, id);
             }
             _ => out.no_room += 1,
@@ -374,7 +446,7 @@ impl<M: SharedMut> TxToken for Goes<'_, M> {
 
 impl<M: SharedMut, R: Road> Device for Card<M, R> {
     type RxToken<'a>
-        = Came<'a>
+        = Received<'a>
     where
         Self: 'a;
     type TxToken<'a>
@@ -382,10 +454,10 @@ impl<M: SharedMut, R: Road> Device for Card<M, R> {
     where
         Self: 'a;
 
-    fn receive(&mut self, now: Instant) -> Option<(Came<'_>, Goes<'_, M>)> {
-        let len = self.next(now)?;
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Goes<'_, M>)> {
+        let len = self.looked.take()?;
         let frame = self.frame.get(..len)?;
-        Some((Came(frame), Goes { out: &mut self.out, reply: true }))
+        Some((Received(frame), Goes { out: &mut self.out, reply: true }))
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<Goes<'_, M>> {
@@ -398,6 +470,11 @@ impl<M: SharedMut, R: Road> Device for Card<M, R> {
     fn capabilities(&self) -> DeviceCapabilities {
         capabilities()
     }
+}
+
+/// The bit of a place.
+const fn bit(id: u16) -> u64 {
+    1_u64.wrapping_shl(id as u32)
 }
 
 /// What every card here can do: as much as Ethernet.

@@ -10,10 +10,11 @@ use alloc::vec::Vec;
 
 use nexus_sysdesc::{Address, NetworkSays};
 
-use crate::card::capabilities;
-use crate::frame;
+use crate::card::{By, Came, capabilities};
+use crate::frame::Head;
+use crate::numbers::Seeds;
 use crate::session::ask::{Ask, HEAD, NAME};
-use crate::stack::Stack;
+use crate::stack::{Stack, Way};
 
 /// Takes `data` for a request: the operation, its argument, two bytes of length, then the bytes in the ring. True when it is
 /// one.
@@ -56,18 +57,23 @@ pub fn frames(mut data: &[u8]) -> usize {
         Address::Static { address: [10, 0, 2, 15], bits: 24, gateway: None, dns: Vec::new() };
     let says = NetworkSays { address, leads_back: Vec::new() };
     let mut now = Instant::from_secs(1);
-    let mut stack = Stack::new([2, 0, 0, 0, 0, 1], &says, [1, 2], now);
+    let mut stack = Stack::new([2, 0, 0, 0, 0, 1], &says, Seeds::new([1; 4]), now);
     listen(&mut stack.sockets);
     let mut made = 0;
     while let Some((len, rest)) = data.split_first_chunk::<2>() {
         let len = usize::from(u16::from_le_bytes(*len)).min(rest.len()).min(1514);
         let (one, rest) = rest.split_at(len);
         data = rest;
-        if frame::is_spoken(one) {
+        if let Some(head) = Head::of(one) {
             made += 1;
             let kind = EthernetFrame::new_unchecked(one).ethertype();
             assert!(!matches!(kind, EthernetProtocol::Unknown(_)));
-            let _ = stack.ingress(now, &mut Once(Some(one.to_vec())));
+            let mut card = Once(Some(one.to_vec()));
+            match stack.way(&Came { head, by: By::Wire }) {
+                Way::Dropped => {}
+                Way::Heard => stack.ingress(now, &mut card),
+                Way::Opens => stack.open(now, &mut card),
+            }
         }
         stack.maintain(now);
         stack.settle(now);

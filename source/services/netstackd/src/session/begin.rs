@@ -59,7 +59,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
             Pending::Resolving { query, room, asked } => {
                 self.resolving(request, query, room, asked)
             }
-            Pending::Pinging { number, until } => self.pinging(request, number, until),
+            Pending::Pinging { ident, until } => self.pinging(request, ident, until),
             Pending::Fresh(ask) => self.step(request, Pending::Fresh(ask)),
         }
     }
@@ -124,7 +124,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         self.desk.noted(self.service, Access::Listen, may)?;
         let at = self.local(local, port)?;
         self.seeded()?;
-        if !self.desk.ports.take(NetProtocol::Tcp, port, self.service) {
+        if !self.desk.ports.take(NetProtocol::Tcp, port, self.service, true) {
             return Err(wire::IN_USE);
         }
         let listener = Listener::new(at, backlog, &mut self.held.store, self.desk.stack);
@@ -144,6 +144,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         self.seeded()?;
         let desk = &mut *self.desk;
         let free = |port| !desk.ports.has(NetProtocol::Udp, port);
+        let named = port > 0;
         let port = match port {
             0 => desk.numbers.port(free).ok_or(wire::UNREACHABLE)?,
             port => free(port).then_some(port).ok_or(wire::IN_USE)?,
@@ -152,9 +153,9 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let at = IpListenEndpoint { port, ..at };
         // It is new, and the port is not 0.
         let _ = socket.bind(at);
-        desk.ports.take(NetProtocol::Udp, port, self.service);
+        desk.ports.take(NetProtocol::Udp, port, self.service, named);
         let handle = desk.stack.sockets.add(socket);
-        let number = self.held.add(Socket::Datagrams(Datagrams { handle, port }));
+        let number = self.held.add(Socket::Datagrams(Datagrams::new(handle, port)));
         self.opened(request, number, at, None)
     }
 
@@ -181,28 +182,27 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         if len > most(address, ICMP_HEADER) || self.waiting.iter().filter(pings).count() >= PINGS {
             return Err(wire::TOO_MUCH);
         }
-        self.seeded()?;
+        let number = self.desk.numbers.draw().ok_or(wire::UNREACHABLE)?;
         let mut data = crate::stack::buffer(len);
         self.side.read(request, HEAD, &mut data).map_err(|_| wire::MALFORMED)?;
         let desk = &mut *self.desk;
         let stack = &mut *desk.stack;
-        let asked = stack.echoes.ask(&mut stack.sockets, (local, address), data, desk.now);
-        let (number, until) = (asked.ok_or(wire::TOO_MUCH)?, desk.now + ECHOES);
+        let ends = (local, address);
+        let asked = stack.echoes.ask(&mut stack.sockets, ends, data, number, desk.now);
+        let (ident, until) = (asked.ok_or(wire::TOO_MUCH)?, desk.now + ECHOES);
         desk.wake(until);
-        Ok(Pending::Pinging { number, until })
+        Ok(Pending::Pinging { ident, until })
     }
 
-    fn pinging(&mut self, request: &Request, number: u16, until: Instant) -> Result<Step, u8> {
-        let came = self.desk.stack.echoes.get(number).and_then(|ping| ping.came());
-        let Some((micros, bytes)) = came else {
-            if self.desk.now < until {
-                self.desk.wake(until);
-                return Ok(Step::Wait(Pending::Pinging { number, until }));
-            }
-            self.desk.stack.echoes.forget(number);
-            return Err(wire::TIMED_OUT);
-        };
-        self.desk.stack.echoes.forget(number);
+    fn pinging(&mut self, request: &Request, ident: u16, until: Instant) -> Result<Step, u8> {
+        let stack = &mut *self.desk.stack;
+        let came = stack.echoes.get(ident).and_then(|ping| ping.came());
+        if came.is_none() && self.desk.now < until {
+            self.desk.wake(until);
+            return Ok(Step::Wait(Pending::Pinging { ident, until }));
+        }
+        stack.echoes.forget(&mut stack.sockets, ident);
+        let (micros, bytes) = came.ok_or(wire::TIMED_OUT)?;
         let echo = Echo { micros, len: bytes as u64 };
         self.put(request, 0, echo.as_bytes())?;
         Ok(Step::Done(size_of::<Echo>()))

@@ -16,12 +16,20 @@ use crate::stack::Stack;
 /// Who has which port.
 #[derive(Clone, Debug, Default)]
 pub struct Ports {
-    tcp: BTreeMap<u16, u32>,
-    udp: BTreeMap<u16, u32>,
+    tcp: BTreeMap<u16, Owner>,
+    udp: BTreeMap<u16, Owner>,
+}
+
+/// Who has a port.
+#[derive(Clone, Copy, Debug)]
+struct Owner {
+    service: u32,
+    /// It is known by the port, which it has named: others than those it has sent something reach it there.
+    named: bool,
 }
 
 impl Ports {
-    fn of(&self, protocol: NetProtocol) -> Option<&BTreeMap<u16, u32>> {
+    fn of(&self, protocol: NetProtocol) -> Option<&BTreeMap<u16, Owner>> {
         match protocol {
             NetProtocol::Tcp => Some(&self.tcp),
             NetProtocol::Udp => Some(&self.udp),
@@ -29,12 +37,12 @@ impl Ports {
         }
     }
 
-    /// The service has it, from now on. False when it is somebody's.
-    pub fn take(&mut self, protocol: NetProtocol, port: u16, service: u32) -> bool {
+    /// The service has it, from now on, and has named it or not. False when it is somebody's.
+    pub fn take(&mut self, protocol: NetProtocol, port: u16, service: u32, named: bool) -> bool {
         let all = if protocol == NetProtocol::Udp { &mut self.udp } else { &mut self.tcp };
         let free = !all.contains_key(&port);
         if free {
-            all.insert(port, service);
+            all.insert(port, Owner { service, named });
         }
         free
     }
@@ -61,11 +69,12 @@ impl Here for Now<'_> {
     }
 
     fn at(&self, protocol: NetProtocol, port: u16) -> Option<u32> {
-        self.1.of(protocol)?.get(&port).copied()
+        self.1.of(protocol)?.get(&port).map(|owner| owner.service)
     }
 
     fn everybody(&self, protocol: NetProtocol) -> impl Iterator<Item = u32> {
-        self.1.of(protocol).into_iter().flat_map(|all| all.values().copied())
+        let all = self.1.of(protocol).into_iter().flat_map(BTreeMap::values);
+        all.filter(|owner| owner.named).map(|owner| owner.service)
     }
 }
 

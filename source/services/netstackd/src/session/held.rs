@@ -23,6 +23,8 @@ const TELLS: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(60);
 /// After so long it is asked for one.
 const ASKS: Duration = Duration::from_secs(20);
+/// For so long a datagram waits for a neighbour that is to answer where it is.
+const WAITS: Duration = Duration::from_secs(1);
 /// Datagrams that there is room for, each way.
 const DATAGRAMS: usize = 32;
 
@@ -45,10 +47,39 @@ pub(crate) struct Connection {
 }
 
 /// A socket for datagrams.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Datagrams {
     pub(crate) handle: SocketHandle,
     pub(crate) port: u16,
+    /// Bytes that were given to be sent, ever.
+    pub(crate) given: u64,
+    /// Of those the ones that went, and since when no more have.
+    went: (u64, Instant),
+}
+
+impl Datagrams {
+    /// At this port, with nothing to send.
+    pub(crate) const fn new(handle: SocketHandle, port: u16) -> Datagrams {
+        Datagrams { handle, port, given: 0, went: (0, Instant::ZERO) }
+    }
+
+    /// Drops the first datagram when nothing has gone for [`WAITS`]: its neighbour does not answer, and others are
+    /// behind it. When it is time to look again.
+    fn go_on(&mut self, stack: &mut Stack, now: Instant) -> Option<Instant> {
+        let socket = stack.sockets.get::<udp::Socket<'_>>(self.handle);
+        let left = socket.send_queue();
+        // Those of no bytes fill it, too.
+        let holds = left > 0 || !socket.can_send();
+        let went = self.given.saturating_sub(left as u64);
+        let (before, since) = self.went;
+        if !holds || went != before {
+            self.went = (went, now);
+        } else if now >= since + WAITS {
+            self.handle = stack.drop_first(self.handle, now);
+            self.went = (went, now);
+        }
+        holds.then(|| self.went.1 + WAITS)
+    }
 }
 
 /// A socket that nobody has any more.
@@ -147,12 +178,12 @@ impl Store {
     /// Lets a socket for datagrams go: those that were taken are still sent.
     fn leave_datagrams(&mut self, one: Datagrams, reset: bool, now: Instant) {
         let until = if reset { now } else { now + TELLS };
-        let Datagrams { handle, port } = one;
+        let Datagrams { handle, port, .. } = one;
         self.leaving.push(Leaving { handle, port: Some(port), until, reset: true });
     }
 
     /// Takes out what is over. When it is time to look again.
-    pub(crate) fn settle(
+    fn settle(
         &mut self,
         stack: &mut Stack,
         ports: &mut Ports,
@@ -213,6 +244,22 @@ impl Held {
 
     pub(crate) fn get(&mut self, number: u64) -> Option<&mut Socket> {
         self.sockets.get_mut(&number)
+    }
+
+    /// Takes out what was let go and is over, and goes on with what is held back. When it is time to look again.
+    pub(crate) fn settle(
+        &mut self,
+        stack: &mut Stack,
+        ports: &mut Ports,
+        now: Instant,
+    ) -> Option<Instant> {
+        let Held { store, sockets, .. } = self;
+        let held = sockets.values_mut().filter_map(|socket| match socket {
+            Socket::Datagrams(one) => one.go_on(stack, now),
+            Socket::Listener(_) | Socket::Connection(_) => None,
+        });
+        let held = held.min();
+        store.settle(stack, ports, now).into_iter().chain(held).min()
     }
 
     /// Each, and what they are made of.

@@ -6,13 +6,14 @@ use nexus_proto::log::Access;
 use nexus_proto::socket::ring::{self as wire, Opened, Target};
 use nexus_ring::Request;
 use nexus_sysdesc::NetProtocol;
+use smoltcp::iface::SocketHandle;
 use smoltcp::socket::{tcp, udp};
 use smoltcp::wire::{IpEndpoint, IpListenEndpoint};
 use zerocopy::IntoBytes;
 
 use super::ask::{Ask, HEAD, Peer};
 use super::desk::Desk;
-use super::held::{Connection, Datagrams, Held, Socket};
+use super::held::{Connection, Held, Socket};
 use super::{Pending, Side, Waiting};
 use crate::address::{NONE, of_wire, to_wire};
 use crate::numbers::Source;
@@ -70,7 +71,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
     pub(super) fn stood(
         &mut self,
         request: &Request,
-        handle: smoltcp::iface::SocketHandle,
+        handle: SocketHandle,
     ) -> Result<usize, u8> {
         self.desk.stood += 1;
         let socket = self.desk.stack.sockets.get::<tcp::Socket<'_>>(handle);
@@ -185,10 +186,18 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         if self.held.was(socket) { wire::CLOSED } else { wire::NO_SOCKET }
     }
 
-    fn datagrams(&mut self, socket: u64) -> Result<Datagrams, u8> {
+    /// The handle and the port of a socket for datagrams.
+    fn datagrams(&mut self, socket: u64) -> Result<(SocketHandle, u16), u8> {
         match self.held.get(socket) {
-            Some(Socket::Datagrams(one)) => Ok(*one),
+            Some(Socket::Datagrams(one)) => Ok((one.handle, one.port)),
             _ => Err(self.none(socket)),
+        }
+    }
+
+    /// That a socket for datagrams was given so many bytes more to send.
+    fn given(&mut self, socket: u64, len: usize) {
+        if let Some(Socket::Datagrams(one)) = self.held.get(socket) {
+            one.given = one.given.saturating_add(len as u64);
         }
     }
 
@@ -199,7 +208,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         to: Peer,
         len: usize,
     ) -> Result<Option<usize>, u8> {
-        let Datagrams { handle, .. } = self.datagrams(socket)?;
+        let (handle, _) = self.datagrams(socket)?;
         let kind = (NetProtocol::Udp, Access::SendTo);
         self.desk.out(self.service, kind, to.ip, to.port)?;
         let address = of_wire(to.ip);
@@ -208,6 +217,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
             return Err(wire::TOO_MUCH);
         }
         let Job { side, desk, .. } = self;
+        let number = socket;
         let socket = desk.stack.sockets.get_mut::<udp::Socket<'_>>(handle);
         if socket.send_queue() + len > socket.payload_send_capacity() || !socket.can_send() {
             return Ok(None);
@@ -217,7 +227,10 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let to = IpEndpoint::new(address, to.port);
         let meta = udp::UdpMetadata { local_address: Some(local), ..to.into() };
         match socket.send_slice(&data, meta) {
-            Ok(()) => Ok(Some(len)),
+            Ok(()) => {
+                self.given(number, len);
+                Ok(Some(len))
+            }
             Err(udp::SendError::BufferFull) => Ok(None),
             Err(udp::SendError::Unaddressable) => Err(wire::UNREACHABLE),
         }
@@ -229,7 +242,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         socket: u64,
         room: usize,
     ) -> Result<Option<usize>, u8> {
-        let Datagrams { handle, port } = self.datagrams(socket)?;
+        let (handle, port) = self.datagrams(socket)?;
         let (service, rules) = (self.service, self.desk.rules);
         let Job { side, desk, .. } = self;
         let socket = desk.stack.sockets.get_mut::<udp::Socket<'_>>(handle);

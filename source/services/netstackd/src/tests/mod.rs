@@ -375,7 +375,7 @@ impl World {
 
 /// The port and the sequence number of a frame of IPv4 that asks for a connection.
 fn asks(frame: &[u8]) -> Option<(u16, u32)> {
-    crate::frame::connects_to(frame)?;
+    crate::frame::Head::of(frame)?.asks()?;
     let (port, sequence) = (frame.get(34..36)?, frame.get(38..42)?);
     Some((u16::from_be_bytes(port.try_into().ok()?), u32::from_be_bytes(sequence.try_into().ok()?)))
 }
